@@ -1,0 +1,3 @@
+module haochaping
+
+go 1.26.0

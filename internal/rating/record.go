@@ -1,0 +1,285 @@
+package rating
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// RecordVersion is the version of the record's format that this code writes. A reader accepts every record of its own
+// version and ignores fields that it does not know.
+const RecordVersion = 1
+
+// MaxRecord is the greatest size of a record in bytes.
+const MaxRecord = 64 << 10
+
+// Stamp is a moment as a box without a clock chip can honestly state it. Boot and Mono order the moments of one box and
+// never jump; Wall is what the clock said, and Synced whether the clock had been set by the network since that boot.
+type Stamp struct {
+	Boot   uint32 `json:"boot"`   // how often the box had started, from 1
+	Mono   int64  `json:"mono"`   // milliseconds since that start
+	Wall   int64  `json:"wall"`   // milliseconds since 1970-01-01 UTC
+	Synced bool   `json:"synced"` // false: Wall is a rumour
+}
+
+// Sub returns the time from earlier to s by the monotonic clock. It is 0 between different boots, where no clock tells.
+func (s Stamp) Sub(earlier Stamp) time.Duration {
+	if s.Boot != earlier.Boot {
+		return 0
+	}
+	return time.Duration(s.Mono-earlier.Mono) * time.Millisecond
+}
+
+// Add returns s moved by d on both clocks.
+func (s Stamp) Add(d time.Duration) Stamp {
+	s.Mono += d.Milliseconds()
+	s.Wall += d.Milliseconds()
+	return s
+}
+
+// Time returns the wall time. The caller minds Synced.
+func (s Stamp) Time() time.Time { return time.UnixMilli(s.Wall) }
+
+// Channel says how an evaluation was given.
+type Channel string
+
+const (
+	Keypad Channel = "keypad" // a key at the window
+	Phone  Channel = "phone"  // the page behind the QR code
+)
+
+// Evaluation is one answer: of one visit, about one subject.
+type Evaluation struct {
+	Visit   VisitID  `json:"visit"`
+	Subject Subject  `json:"subject"`
+	Level   Level    `json:"level"`
+	Channel Channel  `json:"channel"`
+	Reasons []string `json:"reasons,omitempty"` // codes of the reason catalogue
+	Text    string   `json:"text,omitempty"`
+	// Replaces is the seq of the evaluation that this one corrects, 0 if none. Both stay in the log; the later holds.
+	Replaces uint64 `json:"replaces,omitempty"`
+	// WaitedMS is the time from the question on the screen to the press, in milliseconds. Answers that come too fast
+	// to be a citizen's show here.
+	WaitedMS int64 `json:"waited_ms"`
+}
+
+// Closing is how the asking about a visit ended.
+type Closing struct {
+	Visit   VisitID   `json:"visit"`
+	Outcome Outcome   `json:"outcome"`
+	Rated   []Subject `json:"rated,omitempty"` // what had been answered by then
+}
+
+// Event is an audit event of the box.
+type Event struct {
+	Name   string            `json:"name"`
+	Detail map[string]string `json:"detail,omitempty"`
+}
+
+// The names of audit events.
+const (
+	EventStarted      = "started"       // the daemon started
+	EventStopped      = "stopped"       // the daemon stopped in order
+	EventConfigured   = "configured"    // a new configuration holds
+	EventPaused       = "paused"        // the window was paused
+	EventResumed      = "resumed"       // the window was resumed
+	EventFault        = "fault"         // a part of the box failed
+	EventRecovered    = "recovered"     // that part works again
+	EventUnknownKey   = "unknown_key"   // a key without a level was pressed
+	EventStuckKey     = "stuck_key"     // a key was down for too long
+	EventReleasedKey  = "released_key"  // a stuck key was let go
+	EventKeysTogether = "keys_together" // two keys were down at once, the citizen was asked again
+	EventEarlyPress   = "early_press"   // a press began before its question was on the screen
+)
+
+// Kind says which of a record's payloads is set.
+type Kind string
+
+const (
+	KindVisit      Kind = "visit"
+	KindEvaluation Kind = "evaluation"
+	KindOutcome    Kind = "outcome"
+	KindEvent      Kind = "event"
+)
+
+// Body is a record before the log has given it a place: what happened, and when. Exactly one payload is set.
+type Body struct {
+	At         Stamp       `json:"at"`
+	Kind       Kind        `json:"kind"`
+	Visit      *Visit      `json:"visit,omitempty"`
+	Evaluation *Evaluation `json:"evaluation,omitempty"`
+	Outcome    *Closing    `json:"outcome,omitempty"`
+	Event      *Event      `json:"event,omitempty"`
+}
+
+// VisitBody returns the body that records that v was opened.
+func VisitBody(at Stamp, v Visit) Body { return Body{At: at, Kind: KindVisit, Visit: &v} }
+
+// EvaluationBody returns the body that records an answer.
+func EvaluationBody(at Stamp, e Evaluation) Body {
+	return Body{At: at, Kind: KindEvaluation, Evaluation: &e}
+}
+
+// OutcomeBody returns the body that records how the asking about a visit ended.
+func OutcomeBody(at Stamp, c Closing) Body { return Body{At: at, Kind: KindOutcome, Outcome: &c} }
+
+// EventBody returns the body of an audit event. The pairs are the names and values of its detail.
+func EventBody(at Stamp, name string, pairs ...string) Body {
+	e := Event{Name: name}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if e.Detail == nil {
+			e.Detail = make(map[string]string)
+		}
+		e.Detail[pairs[i]] = pairs[i+1]
+	}
+	return Body{At: at, Kind: KindEvent, Event: &e}
+}
+
+// Record is one entry of a device's log.
+type Record struct {
+	V      int      `json:"v"`
+	Device DeviceID `json:"device"`
+	Epoch  Epoch    `json:"epoch"`
+	Seq    uint64   `json:"seq"`  // from 1, without gaps
+	Prev   Hash     `json:"prev"` // hash of the record before, or Genesis
+	Body
+}
+
+// Encode returns the record's bytes after checking them as DecodeRecord would.
+func (r Record) Encode() ([]byte, error) {
+	if err := r.Check(); err != nil {
+		return nil, fmt.Errorf("encode record: %w", err)
+	}
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode record %d: %w", r.Seq, err)
+	}
+	if len(b) > MaxRecord {
+		return nil, fmt.Errorf("encode record %d: %d bytes, at most %d are allowed", r.Seq, len(b), MaxRecord)
+	}
+	return b, nil
+}
+
+// DecodeRecord reads and checks a record. An error says what is wrong with it; the bytes are then fit for quarantine only.
+func DecodeRecord(b []byte) (Record, error) {
+	var r Record
+	if len(b) > MaxRecord {
+		return r, fmt.Errorf("record: %d bytes, at most %d are allowed", len(b), MaxRecord)
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("record: %w", err)
+	}
+	return r, r.Check()
+}
+
+// maxSafeInt is the greatest integer that every JSON reader keeps exact.
+const maxSafeInt = 1<<53 - 1
+
+// Check reports the first bound of the record's schema that r breaks.
+func (r Record) Check() error {
+	if r.V != RecordVersion {
+		return fmt.Errorf("record: version %d is not supported, only %d is", r.V, RecordVersion)
+	}
+	if _, err := ParseDeviceID(string(r.Device)); err != nil {
+		return fmt.Errorf("record: %w", err)
+	}
+	if r.Epoch == 0 {
+		return errors.New("record: epoch is empty")
+	}
+	if r.Seq == 0 || r.Seq > maxSafeInt {
+		return fmt.Errorf("record: seq %d is out of range", r.Seq)
+	}
+	if err := r.Body.Check(); err != nil {
+		return fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	return nil
+}
+
+// Check reports the first bound that b breaks.
+func (b Body) Check() error {
+	if b.At.Boot == 0 || b.At.Mono < 0 || b.At.Mono > maxSafeInt || b.At.Wall < -maxSafeInt || b.At.Wall > maxSafeInt {
+		return fmt.Errorf("at: boot %d, mono %d, wall %d: out of range", b.At.Boot, b.At.Mono, b.At.Wall)
+	}
+	payloads := 0
+	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil} {
+		if set {
+			payloads++
+		}
+	}
+	if payloads != 1 {
+		return fmt.Errorf("kind %q: %d payloads, want one", b.Kind, payloads)
+	}
+	switch {
+	case b.Kind == KindVisit && b.Visit != nil:
+		return b.Visit.Check()
+	case b.Kind == KindEvaluation && b.Evaluation != nil:
+		return b.Evaluation.Check()
+	case b.Kind == KindOutcome && b.Outcome != nil:
+		return b.Outcome.Check()
+	case b.Kind == KindEvent && b.Event != nil:
+		return b.Event.Check()
+	}
+	return fmt.Errorf("kind %q: unknown, or not that of the payload", b.Kind)
+}
+
+// Check reports the first bound that e breaks.
+func (e Evaluation) Check() error {
+	switch {
+	case e.Visit == 0:
+		return errors.New("evaluation: visit is empty")
+	case !e.Subject.Valid():
+		return fmt.Errorf("evaluation: subject %q is unknown", e.Subject)
+	case !e.Level.Valid():
+		return fmt.Errorf("evaluation: level %d is none of 1 to 5 (article 10)", e.Level)
+	case e.Channel != Keypad && e.Channel != Phone:
+		return fmt.Errorf("evaluation: channel %q is unknown", e.Channel)
+	case len(e.Reasons) > MaxReasons:
+		return fmt.Errorf("evaluation: %d reasons, at most %d are allowed", len(e.Reasons), MaxReasons)
+	case e.WaitedMS < 0 || e.WaitedMS > maxSafeInt:
+		return fmt.Errorf("evaluation: waited %d ms: out of range", e.WaitedMS)
+	case e.Replaces > maxSafeInt:
+		return fmt.Errorf("evaluation: replaces %d: out of range", e.Replaces)
+	}
+	for _, r := range e.Reasons {
+		if r == "" {
+			return errors.New("evaluation: a reason is empty")
+		}
+		if err := checkCode("reason", r); err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+	}
+	return checkText("evaluation: text", e.Text, MaxText)
+}
+
+// Check reports the first bound that c breaks.
+func (c Closing) Check() error {
+	if c.Visit == 0 {
+		return errors.New("outcome: visit is empty")
+	}
+	if !c.Outcome.Valid() {
+		return fmt.Errorf("outcome %q is unknown", c.Outcome)
+	}
+	for i, s := range c.Rated {
+		if !s.Valid() || i > 1 {
+			return fmt.Errorf("outcome: rated subjects %q: unknown or too many", c.Rated)
+		}
+	}
+	return nil
+}
+
+// Check reports the first bound that e breaks.
+func (e Event) Check() error {
+	if e.Name == "" || len(e.Detail) > 32 {
+		return fmt.Errorf("event %q with %d details: the name is missing or the details are too many", e.Name, len(e.Detail))
+	}
+	if err := checkCode("event.name", e.Name); err != nil {
+		return err
+	}
+	for k, v := range e.Detail {
+		if err := firstError(checkCode("event.detail", k), checkText("event.detail."+k, v, 1000)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

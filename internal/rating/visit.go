@@ -1,0 +1,238 @@
+package rating
+
+import (
+	"fmt"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of what a visit may hold. They keep a record well below the size of a batch, and the texts on a small screen.
+const (
+	MaxCode    = 64  // bytes of a project number, task code, window, hall or staff number
+	MaxName    = 120 // characters of a name that people read
+	MaxCases   = 200 // cases of one visit
+	MaxReasons = 16  // reasons of one evaluation
+	MaxText    = 150 // characters of a free text; one upstream system allows no more
+	MaxWait    = 600 * time.Second
+)
+
+// Subject is what an evaluation is about (article 14).
+type Subject string
+
+const (
+	// StaffSubject is the person at the window, who may be rated once per visit (一次一评).
+	StaffSubject Subject = "staff"
+	// MatterSubject is the matter handled, which may be rated once when its case is completed (一事一评).
+	MatterSubject Subject = "matter"
+)
+
+// Valid reports whether s is one of the subjects.
+func (s Subject) Valid() bool { return s == StaffSubject || s == MatterSubject }
+
+// Chinese returns the subject in the words that a citizen reads.
+func (s Subject) Chinese() string {
+	if s == MatterSubject {
+		return "办理事项"
+	}
+	return "工作人员服务"
+}
+
+// Grouping says how the cases of a visit belong together (article 14).
+type Grouping string
+
+const (
+	Single Grouping = "single" // each case by itself
+	Batch  Grouping = "batch"  // the same matter, two cases or more, one evaluation for all (批量业务)
+	Theme  Grouping = "theme"  // linked matters of one life event (主题式一件事)
+)
+
+// Opener says who opened a visit.
+type Opener string
+
+const (
+	OpenedByPC       Opener = "pc"        // the business system on the window's PC
+	OpenedByStaffKey Opener = "staff_key" // a key or button of the staff
+	OpenedByWalkUp   Opener = "walk_up"   // the box itself, which asks whoever stands there
+)
+
+// Staff is the person at the window. All fields may be empty where the window does not say who serves.
+type Staff struct {
+	ID         string `json:"id,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Department string `json:"department,omitempty"`
+}
+
+// Case is a case in the business system (办件).
+type Case struct {
+	ProjectNo string `json:"project_no"`          // 办件统一编号, carried and never edited
+	TaskCode  string `json:"task_code,omitempty"` // 事项编码
+	TaskName  string `json:"task_name,omitempty"`
+	Completed bool   `json:"completed"` // whether this visit completed it (办结)
+}
+
+// Window is the place that a device serves. It is the centre's knowledge; Generation grows at each move or change of the
+// device's configuration, so that an older message never overwrites a newer one.
+type Window struct {
+	ID         string `json:"id"`
+	Name       string `json:"name"`
+	Hall       string `json:"hall"` // the hall's name as citizens read it
+	Generation uint32 `json:"generation"`
+	Staff      Staff  `json:"staff,omitzero"` // who serves where nobody signs in
+}
+
+// Visit is one service given at a window (一次服务), about which the citizen is asked.
+type Visit struct {
+	ID       VisitID   `json:"id"`
+	Window   Window    `json:"window"`
+	Staff    Staff     `json:"staff,omitzero"`
+	Cases    []Case    `json:"cases,omitempty"`
+	Grouping Grouping  `json:"grouping"`
+	Subjects []Subject `json:"subjects"` // what is asked, in this order
+	Opener   Opener    `json:"opener"`
+	WaitSec  int       `json:"wait_sec"` // how long each question waits for a key, in seconds
+}
+
+// Outcome is how the asking about a visit ended. It is all that the window's staff and PC learn.
+type Outcome string
+
+const (
+	Rated        Outcome = "rated"
+	RatedByPhone Outcome = "rated_by_phone"
+	TimedOut     Outcome = "timed_out"
+	Cancelled    Outcome = "cancelled"
+	Superseded   Outcome = "superseded"  // another visit was opened before this one ended
+	Interrupted  Outcome = "interrupted" // the box lost power or was restarted
+)
+
+// Valid reports whether o is one of the outcomes.
+func (o Outcome) Valid() bool {
+	return slices.Contains([]Outcome{Rated, RatedByPhone, TimedOut, Cancelled, Superseded, Interrupted}, o)
+}
+
+// Check reports the first reason why the window could not be shown or stored.
+func (w Window) Check() error {
+	switch {
+	case w.ID == "":
+		return fmt.Errorf("window: id is empty")
+	case w.Generation == 0:
+		return fmt.Errorf("window %s: generation is 0, the first is 1", w.ID)
+	}
+	return firstError(
+		checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),
+		w.Staff.check("window.staff"))
+}
+
+func (s Staff) check(field string) error {
+	return firstError(checkCode(field+".id", s.ID), checkName(field+".name", s.Name),
+		checkName(field+".department", s.Department))
+}
+
+// Check reports the first reason why the visit could not be asked about or stored: an identifier that is missing, a text
+// that is too long, or a rule of article 14 that it contradicts.
+func (v Visit) Check() error {
+	switch {
+	case v.ID == 0:
+		return fmt.Errorf("visit: id is empty")
+	case len(v.Cases) > MaxCases:
+		return fmt.Errorf("visit %s: %d cases, at most %d are allowed", v.ID, len(v.Cases), MaxCases)
+	case v.WaitSec < 1 || v.WaitSec > int(MaxWait/time.Second):
+		return fmt.Errorf("visit %s: waits %d s, allowed are 1 to %d", v.ID, v.WaitSec, int(MaxWait/time.Second))
+	case !slices.Contains([]Opener{OpenedByPC, OpenedByStaffKey, OpenedByWalkUp}, v.Opener):
+		return fmt.Errorf("visit %s: opener %q is unknown", v.ID, v.Opener)
+	}
+	if err := firstError(v.Window.Check(), v.Staff.check("staff")); err != nil {
+		return fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	for i, c := range v.Cases {
+		if c.ProjectNo == "" {
+			return fmt.Errorf("visit %s: cases[%d].project_no is empty", v.ID, i)
+		}
+		if err := firstError(checkCode("project_no", c.ProjectNo), checkCode("task_code", c.TaskCode),
+			checkName("task_name", c.TaskName)); err != nil {
+			return fmt.Errorf("visit %s: cases[%d]: %w", v.ID, i, err)
+		}
+	}
+	if err := v.checkGrouping(); err != nil {
+		return fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	return v.checkSubjects()
+}
+
+// checkGrouping holds article 14: a batch is the same matter, two cases or more.
+func (v Visit) checkGrouping() error {
+	switch v.Grouping {
+	case Single, Theme:
+		return nil
+	case Batch:
+		if len(v.Cases) < 2 {
+			return fmt.Errorf("a batch needs two cases or more (article 14), it has %d", len(v.Cases))
+		}
+		for _, c := range v.Cases[1:] {
+			if c.TaskCode != v.Cases[0].TaskCode {
+				return fmt.Errorf("a batch is about one matter (article 14), its cases have the task codes %q and %q",
+					v.Cases[0].TaskCode, c.TaskCode)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("grouping %q is unknown", v.Grouping)
+}
+
+// checkSubjects holds article 14: the matter is rated only when its case is completed.
+func (v Visit) checkSubjects() error {
+	if len(v.Subjects) == 0 {
+		return fmt.Errorf("visit %s: nothing is asked, name a subject", v.ID)
+	}
+	for i, s := range v.Subjects {
+		if !s.Valid() {
+			return fmt.Errorf("visit %s: subject %q is unknown", v.ID, s)
+		}
+		if slices.Contains(v.Subjects[:i], s) {
+			return fmt.Errorf("visit %s: subject %q is asked twice", v.ID, s)
+		}
+		if s == MatterSubject && !slices.ContainsFunc(v.Cases, func(c Case) bool { return c.Completed }) {
+			return fmt.Errorf("visit %s: the matter is rated when its case is completed (article 14), no case is", v.ID)
+		}
+	}
+	return nil
+}
+
+func checkCode(field, s string) error {
+	if len(s) > MaxCode {
+		return fmt.Errorf("%s: %d bytes, at most %d are allowed", field, len(s), MaxCode)
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return fmt.Errorf("%s %q: only printable ASCII without spaces is allowed", field, s)
+		}
+	}
+	return nil
+}
+
+func checkName(field, s string) error { return checkText(field, s, MaxName) }
+
+func checkText(field, s string, limit int) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%s: not valid UTF-8", field)
+	}
+	if n := utf8.RuneCountInString(s); n > limit {
+		return fmt.Errorf("%s: %d characters, at most %d are allowed", field, n, limit)
+	}
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			return fmt.Errorf("%s %q: control characters are not allowed", field, s)
+		}
+	}
+	return nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"haochaping/internal/rating"
+)
+
+// Version is the version of every payload that this code writes.
+const Version = 1
+
+// Bounds of a batch.
+const (
+	MaxBatch        = 256 << 10 // bytes of a batch's payload
+	MaxBatchRecords = 500       // records in a batch
+	// batchOverhead bounds what a batch's payload holds besides its records and the commas between them.
+	batchOverhead = 1024
+	// MaxBatchBytes is the greatest sum of the sizes of a batch's records that surely fits MaxBatch.
+	MaxBatchBytes = MaxBatch - batchOverhead - MaxBatchRecords
+)
+
+// Batch is a run of records without gaps: those with the seqs First to First+len(Records)-1.
+type Batch struct {
+	Device rating.DeviceID
+	Epoch  rating.Epoch
+	First  uint64
+	// Released says that the box no longer holds the records up to this seq, because the centre had acknowledged them.
+	// A centre that lacks some of them (its books were restored from a copy) must not wait for them.
+	Released uint64
+	// Records are the bytes of the records as the box's log holds them. That each is a valid record is not checked by
+	// DecodeBatch, since an invalid one is to be quarantined alone.
+	Records [][]byte
+	// Signature is the device's, over SignedText.
+	Signature []byte
+}
+
+// batchJSON is the form of a batch on the wire.
+type batchJSON struct {
+	V        int               `json:"v"`
+	Device   rating.DeviceID   `json:"device"`
+	Epoch    rating.Epoch      `json:"epoch"`
+	First    uint64            `json:"first"`
+	Count    int               `json:"count"`
+	Released uint64            `json:"released"`
+	Head     rating.Hash       `json:"head"`
+	Sig      []byte            `json:"sig"`
+	Records  []json.RawMessage `json:"records"`
+}
+
+// Last returns the seq of the last record.
+func (b Batch) Last() uint64 { return b.First + uint64(len(b.Records)) - 1 }
+
+// Head returns the hash of the last record, which by the chain stands for all of them.
+func (b Batch) Head() rating.Hash {
+	if len(b.Records) == 0 {
+		return rating.Hash{}
+	}
+	return rating.HashOf(b.Records[len(b.Records)-1])
+}
+
+// SignedText returns the bytes that the signature covers. The head alone would bind only a batch whose chain is whole, and
+// a batch whose chain is broken must be provable too, so each record's hash is in it.
+func (b Batch) SignedText() []byte {
+	t := fmt.Appendf(nil, "hcp/1 batch\n%s\n%s\n%d\n%d\n%d\n", b.Device, b.Epoch, b.First, len(b.Records), b.Released)
+	for _, r := range b.Records {
+		h := rating.HashOf(r)
+		t = append(t, h[:]...)
+	}
+	return t
+}
+
+// Sign sets the signature.
+func (b *Batch) Sign(key ed25519.PrivateKey) { b.Signature = ed25519.Sign(key, b.SignedText()) }
+
+// Verify reports whether the signature is that of key's owner.
+func (b Batch) Verify(key ed25519.PublicKey) bool {
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, b.SignedText(), b.Signature)
+}
+
+// Encode returns the payload. The records stand in it byte for byte.
+func (b Batch) Encode() ([]byte, error) {
+	if err := b.check(); err != nil {
+		return nil, fmt.Errorf("encode batch: %w", err)
+	}
+	head, err := json.Marshal(batchJSON{
+		V: Version, Device: b.Device, Epoch: b.Epoch, First: b.First, Count: len(b.Records), Released: b.Released,
+		Head: b.Head(), Sig: b.Signature, Records: []json.RawMessage{},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode batch: %w", err)
+	}
+	out := head[:len(head)-len("]}")]
+	for i, r := range b.Records {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, r...)
+	}
+	out = append(out, "]}"...)
+	if len(out) > MaxBatch {
+		return nil, fmt.Errorf("encode batch: %d bytes, at most %d are allowed", len(out), MaxBatch)
+	}
+	return out, nil
+}
+
+func (b Batch) check() error {
+	switch {
+	case b.Epoch == 0:
+		return errors.New("epoch is empty")
+	case b.First == 0 || b.First > maxSafeInt:
+		return fmt.Errorf("first is %d: out of range", b.First)
+	case len(b.Records) == 0 || len(b.Records) > MaxBatchRecords:
+		return fmt.Errorf("%d records: want 1 to %d", len(b.Records), MaxBatchRecords)
+	case b.Released >= b.First:
+		return fmt.Errorf("released through %d, yet the first record is %d", b.Released, b.First)
+	case len(b.Signature) != ed25519.SignatureSize:
+		return fmt.Errorf("signature of %d bytes: want %d", len(b.Signature), ed25519.SignatureSize)
+	}
+	return nil
+}
+
+const maxSafeInt = 1<<53 - 1
+
+// DecodeBatch reads a payload. The records' bytes are those of the payload, which must not be changed afterwards.
+func DecodeBatch(payload []byte) (Batch, error) {
+	var j batchJSON
+	if len(payload) > MaxBatch {
+		return Batch{}, fmt.Errorf("batch: %d bytes, at most %d are allowed", len(payload), MaxBatch)
+	}
+	if err := json.Unmarshal(payload, &j); err != nil {
+		return Batch{}, fmt.Errorf("batch: %w", err)
+	}
+	if j.V != Version {
+		return Batch{}, errVersion("batch", j.V)
+	}
+	b := Batch{Device: j.Device, Epoch: j.Epoch, First: j.First, Released: j.Released, Signature: j.Sig}
+	for _, r := range j.Records {
+		b.Records = append(b.Records, r)
+	}
+	if _, err := rating.ParseDeviceID(string(b.Device)); err != nil {
+		return Batch{}, fmt.Errorf("batch: %w", err)
+	}
+	if err := b.check(); err != nil {
+		return Batch{}, fmt.Errorf("batch: %w", err)
+	}
+	if j.Count != len(b.Records) {
+		return Batch{}, fmt.Errorf("batch: count is %d, yet there are %d records", j.Count, len(b.Records))
+	}
+	if j.Head != b.Head() {
+		return Batch{}, errors.New("batch: head is not the hash of the last record, the payload was changed on the way")
+	}
+	return b, nil
+}
+
+func errVersion(what string, v int) error {
+	return fmt.Errorf("%s: version %s is not supported, only %d is", what, strconv.Itoa(v), Version)
+}

@@ -1,0 +1,147 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"haochaping/internal/rating"
+)
+
+// MaxSealed is the greatest size in bytes of a sealed payload.
+const MaxSealed = 64 << 10
+
+// Purpose separates the signatures of different payloads, so that none can stand in for another.
+type Purpose string
+
+// The purposes of sealed payloads.
+const (
+	AckPurpose     Purpose = "ack"
+	CommandPurpose Purpose = "command"
+	ConfigPurpose  Purpose = "config"
+)
+
+// sealed is a signed payload: the signature covers the purpose and the body's bytes as they stand.
+type sealed struct {
+	V    int             `json:"v"`
+	Body json.RawMessage `json:"body"`
+	Sig  []byte          `json:"sig"`
+}
+
+func sealedText(p Purpose, body []byte) []byte {
+	return append(fmt.Appendf(nil, "hcp/1 %s\n", p), body...)
+}
+
+// Seal returns the payload that carries body under the centre's signature. Body is *Ack, *Command or *Config.
+func Seal(key ed25519.PrivateKey, p Purpose, body any) ([]byte, error) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s: %w", p, err)
+	}
+	out, err := json.Marshal(sealed{V: Version, Body: raw, Sig: ed25519.Sign(key, sealedText(p, raw))})
+	if err != nil {
+		return nil, fmt.Errorf("seal %s: %w", p, err)
+	}
+	if len(out) > MaxSealed {
+		return nil, fmt.Errorf("seal %s: %d bytes, at most %d are allowed", p, len(out), MaxSealed)
+	}
+	return out, nil
+}
+
+// ErrSignature says that a payload is not signed by the key that it should be signed by.
+var ErrSignature = errors.New("the signature does not verify")
+
+// open checks a sealed payload's form and signature and reads its body into v.
+func open(key ed25519.PublicKey, p Purpose, payload []byte, v any) error {
+	var s sealed
+	if len(payload) > MaxSealed {
+		return fmt.Errorf("%s: %d bytes, at most %d are allowed", p, len(payload), MaxSealed)
+	}
+	if err := json.Unmarshal(payload, &s); err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	if s.V != Version {
+		return errVersion(string(p), s.V)
+	}
+	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, sealedText(p, s.Body), s.Sig) {
+		return fmt.Errorf("%s: %w", p, ErrSignature)
+	}
+	if err := json.Unmarshal(s.Body, v); err != nil {
+		return fmt.Errorf("%s: %w", p, err)
+	}
+	return nil
+}
+
+// Ack is the centre's word that it has committed records. It releases them at the box.
+type Ack struct {
+	Device      rating.DeviceID `json:"device"`
+	Epoch       rating.Epoch    `json:"epoch"`
+	Through     uint64          `json:"through"` // every seq up to this one is in the books or in quarantine
+	Quarantined []Quarantined   `json:"quarantined,omitempty"`
+	Time        int64           `json:"time"` // the centre's clock, milliseconds since 1970-01-01 UTC
+}
+
+// Quarantined names a record that the centre keeps but does not accept.
+type Quarantined struct {
+	Seq    uint64 `json:"seq"`
+	Reason string `json:"reason"`
+}
+
+// OpenAck reads an Ack that the centre with the given key has sealed.
+func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
+	var a Ack
+	if err := open(key, AckPurpose, payload, &a); err != nil {
+		return Ack{}, err
+	}
+	if a.Epoch == 0 || a.Through > maxSafeInt || len(a.Quarantined) > MaxBatchRecords {
+		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range", a.Epoch, a.Through, len(a.Quarantined))
+	}
+	return a, nil
+}
+
+// The names of commands.
+const (
+	// CommandPhoneRated tells the box that a subject of a visit was rated by phone. Arguments: visit, subject. It does
+	// not say the level: nobody at the window learns it (article 4).
+	CommandPhoneRated = "phone_rated"
+)
+
+// Command is an order of the centre, answered with a Reply. A box executes an ID once, and none after Expires.
+type Command struct {
+	Device  rating.DeviceID   `json:"device"`
+	ID      string            `json:"id"`
+	Name    string            `json:"name"`
+	Args    map[string]string `json:"args,omitempty"`
+	Expires int64             `json:"expires"` // milliseconds since 1970-01-01 UTC, by the centre's clock
+}
+
+// OpenCommand reads a Command that the centre with the given key has sealed.
+func OpenCommand(key ed25519.PublicKey, payload []byte) (Command, error) {
+	var c Command
+	if err := open(key, CommandPurpose, payload, &c); err != nil {
+		return Command{}, err
+	}
+	if c.ID == "" || len(c.ID) > 64 || c.Name == "" || len(c.Name) > 64 || len(c.Args) > 32 {
+		return Command{}, fmt.Errorf("command %q %q with %d arguments: out of range", c.ID, c.Name, len(c.Args))
+	}
+	return c, nil
+}
+
+// Config is what the centre knows about a device and the device must know about itself.
+type Config struct {
+	Device rating.DeviceID `json:"device"`
+	Window rating.Window   `json:"window"`
+}
+
+// OpenConfig reads a Config that the centre with the given key has sealed.
+func OpenConfig(key ed25519.PublicKey, payload []byte) (Config, error) {
+	var c Config
+	if err := open(key, ConfigPurpose, payload, &c); err != nil {
+		return Config{}, err
+	}
+	if err := c.Window.Check(); err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	return c, nil
+}

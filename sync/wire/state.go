@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// MaxState is the greatest size in bytes of a Presence, Health or Reply.
+const MaxState = 16 << 10
+
+// Presence says whether a box is connected. The broker itself publishes the offline one, as the box's will.
+type Presence struct {
+	V       int    `json:"v"`
+	Online  bool   `json:"online"`
+	Version string `json:"version,omitempty"` // of the daemon
+	Boot    uint32 `json:"boot,omitempty"`
+}
+
+// Health says how a box is.
+type Health struct {
+	V            int    `json:"v"`
+	Pending      uint64 `json:"pending"`        // records that wait for an acknowledgement
+	OldestSec    int64  `json:"oldest_sec"`     // age of the oldest of them, in seconds; -1 when another boot wrote it
+	Wall         int64  `json:"wall"`           // the box's clock, milliseconds since 1970-01-01 UTC
+	Synced       bool   `json:"synced"`         // whether that clock was set by the network
+	OffsetMS     int64  `json:"offset_ms"`      // box minus centre as of the last acknowledgement, in milliseconds
+	UptimeSec    int64  `json:"uptime_sec"`     // since the start of the daemon
+	KeysOK       bool   `json:"keys_ok"`        // the keypad can be read
+	StoreOK      bool   `json:"store_ok"`       // the last write to the store succeeded
+	UnknownKeys  uint64 `json:"unknown_keys"`   // presses of keys without a level, since the start of the daemon
+	StuckKeys    uint64 `json:"stuck_keys"`     // keys found stuck, since the start of the daemon
+	FreeBytes    uint64 `json:"free_bytes"`     // on the store's file system
+	TemperatureC *int   `json:"temperature_c"`  // of the processor; null where it cannot be read
+	CertDays     *int   `json:"cert_days_left"` // until the device's certificate expires; null where it has none
+	State        string `json:"state"`          // of the window: idle, asking, paused, fault, enrolling
+}
+
+// Reply is a box's answer to a Command.
+type Reply struct {
+	V     int    `json:"v"`
+	ID    string `json:"id"`
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"` // why it was not executed
+}
+
+// EncodeState returns the payload of a Presence, Health or Reply, whose V it expects to be Version.
+func EncodeState(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return b, nil
+}
+
+// DecodePresence reads a Presence.
+func DecodePresence(payload []byte) (Presence, error) {
+	var p Presence
+	err := decodeState("presence", payload, &p, func() int { return p.V })
+	return p, err
+}
+
+// DecodeHealth reads a Health.
+func DecodeHealth(payload []byte) (Health, error) {
+	var h Health
+	err := decodeState("health", payload, &h, func() int { return h.V })
+	return h, err
+}
+
+// DecodeReply reads a Reply.
+func DecodeReply(payload []byte) (Reply, error) {
+	var r Reply
+	err := decodeState("reply", payload, &r, func() int { return r.V })
+	return r, err
+}
+
+func decodeState(what string, payload []byte, v any, version func() int) error {
+	if len(payload) > MaxState {
+		return fmt.Errorf("%s: %d bytes, at most %d are allowed", what, len(payload), MaxState)
+	}
+	if err := json.Unmarshal(payload, v); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if version() != Version {
+		return errVersion(what, version())
+	}
+	return nil
+}

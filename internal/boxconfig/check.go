@@ -1,0 +1,113 @@
+package boxconfig
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// check reports every value out of its range, each with its line. The map of keys is checked only if whole.
+func (c Config) check(lines map[string]int, whole bool) error {
+	var errs []error
+	bad := func(key, format string, args ...any) {
+		what := key + ": " + fmt.Sprintf(format, args...)
+		if line, ok := lines[key]; ok {
+			what = fmt.Sprintf("line %d: %s", line, what)
+		}
+		errs = append(errs, errors.New(what))
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			bad(key, "%q is not allowed; allowed are %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	between := func(key string, value Duration, low, high time.Duration) {
+		if d := time.Duration(value); d < low || d > high {
+			bad(key, "%s is not allowed; allowed are %s to %s", d, low, high)
+		}
+	}
+	number := func(key string, value, low, high int64) {
+		if value < low || value > high {
+			bad(key, "%d is not allowed; allowed are %d to %d", value, low, high)
+		}
+	}
+	loopback := func(key, value string) {
+		if value == "" {
+			return
+		}
+		host, _, err := net.SplitHostPort(value)
+		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
+		}
+	}
+	if c.Device == "" {
+		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
+	}
+	if c.State == "" {
+		bad("state", "empty; write a folder")
+	}
+	oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(Simulated))
+	if whole {
+		c.checkMap(bad)
+	}
+	between("keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
+	oneOf("keys.serial.format", c.Keys.Serial.Format, "byte", "line", "slz")
+	bauds := []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200}
+	if !slices.Contains(bauds, c.Keys.Serial.Baud) {
+		bad("keys.serial.baud", "%d is not allowed; allowed are %v", c.Keys.Serial.Baud, bauds)
+	}
+	if c.Keys.Source == Serial && c.Keys.Serial.Port == "" {
+		bad("keys.serial.port", "empty; write the serial port's device")
+	}
+	oneOf("screen.panel", c.Screen.Panel, "framebuffer", "none")
+	number("screen.width", int64(c.Screen.Width), 320, 1920)
+	number("screen.height", int64(c.Screen.Height), 320, 1920)
+	if long, short := max(c.Screen.Width, c.Screen.Height), min(c.Screen.Width, c.Screen.Height); long < 480 || short > 1080 {
+		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1080, upright or across", c.Screen.Width, c.Screen.Height)
+	}
+	loopback("screen.browser", c.Screen.Browser)
+	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
+	between("visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
+	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
+	}
+	if u, err := url.Parse(c.Uplink.Broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
+		bad("uplink.broker", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", c.Uplink.Broker)
+	}
+	if (c.Uplink.CertFile == "") != (c.Uplink.KeyFile == "") {
+		bad("uplink.cert_file", "the certificate and its key go together; write cert_file and key_file, or neither")
+	}
+	if whole && len(c.Uplink.CentreKey) == 0 {
+		bad("uplink.centre_key", "missing; write what \"centrald key\" prints")
+	}
+	oneOf("uplink.ack", c.Uplink.Ack, "centre", "broker")
+	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
+	loopback("window_api.listen", c.WindowAPI.Listen)
+	number("retention.days", int64(c.Retention.Days), 1, 3650)
+	number("retention.megabytes", c.Retention.MegaBytes, 1, 1<<20)
+	return errors.Join(errs...)
+}
+
+func (c Config) checkMap(bad func(key, format string, args ...any)) {
+	if len(c.Keys.Map) != 5 {
+		bad("keys.map", "%d keys; write all five from left to right, each with its level. \"ratingctl keys\" shows what each key reads as", len(c.Keys.Map))
+		return
+	}
+	for i, k := range c.Keys.Map {
+		switch earlier := c.Keys.Map[:i]; {
+		case k.Key == "":
+			bad("keys.map", "key %d from the left has no name", i+1)
+		case !k.Level.Valid():
+			bad("keys.map", "key %q has level %d; allowed are 5 (非常满意) to 1 (非常不满意)", k.Key, k.Level)
+		case slices.ContainsFunc(earlier, func(e KeyLevel) bool { return e.Key == k.Key }):
+			bad("keys.map", "key %q stands twice", k.Key)
+		case slices.ContainsFunc(earlier, func(e KeyLevel) bool { return e.Level == k.Level }):
+			bad("keys.map", "level %d stands twice; each of the five levels has one key", k.Level)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package boxconfig
+
+import (
+	"crypto/ed25519"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+// Config is the configuration of one box. Default gives the defaults, default.toml describes each field.
+type Config struct {
+	Device    rating.DeviceID `toml:"device"`
+	State     string          `toml:"state"`
+	LogLevel  string          `toml:"log_level"`
+	Addresses string          `toml:"addresses_file"`
+	Keys      Keys            `toml:"keys"`
+	Screen    Screen          `toml:"screen"`
+	Visit     Visit           `toml:"visit"`
+	Link      Link            `toml:"link"`
+	Uplink    Uplink          `toml:"uplink"`
+	WindowAPI WindowAPI       `toml:"window_api"`
+	Retention Retention       `toml:"retention"`
+}
+
+// KeySource says where the keys are read.
+type KeySource string
+
+// The sources of keys.
+const (
+	GPIO      KeySource = "gpio"
+	Serial    KeySource = "serial"
+	Simulated KeySource = "simulated"
+)
+
+// Keys describes the keypad.
+type Keys struct {
+	Source KeySource  `toml:"source"`
+	Map    []KeyLevel `toml:"map"` // left to right as the keys are; mandatory
+	GPIO   GPIOKeys   `toml:"gpio"`
+	Serial SerialKeys `toml:"serial"`
+}
+
+// KeyLevel says which level a key means.
+type KeyLevel struct {
+	Key   string       `toml:"key"`
+	Level rating.Level `toml:"level"`
+}
+
+// GPIOKeys describes keys on GPIO lines.
+type GPIOKeys struct {
+	Debounce   Duration `toml:"debounce"`
+	ActiveHigh bool     `toml:"active_high"`
+}
+
+// SerialKeys describes keys on a serial line.
+type SerialKeys struct {
+	Port   string `toml:"port"`
+	Baud   int    `toml:"baud"`
+	Format string `toml:"format"` // byte, line or slz
+}
+
+// Screen describes where the screen is drawn.
+type Screen struct {
+	Panel       string   `toml:"panel"` // framebuffer or none
+	Framebuffer string   `toml:"framebuffer"`
+	Console     string   `toml:"console"`
+	Width       int      `toml:"width"`
+	Height      int      `toml:"height"`
+	Fonts       []string `toml:"fonts"`
+	Browser     string   `toml:"browser"` // address, empty for none
+	Files       string   `toml:"files"`   // folder, empty for none
+}
+
+// Visit holds the timings of a visit.
+type Visit struct {
+	Wait   Duration `toml:"wait"`
+	Thanks Duration `toml:"thanks"`
+}
+
+// Link says where phones find the centre.
+type Link struct {
+	Base string `toml:"base"`
+}
+
+// Uplink says where the centre is and how it is recognised.
+type Uplink struct {
+	Broker       string    `toml:"broker"`
+	Username     string    `toml:"username"`
+	PasswordFile string    `toml:"password_file"`
+	CAFile       string    `toml:"ca_file"`
+	CertFile     string    `toml:"cert_file"`
+	KeyFile      string    `toml:"key_file"`
+	CentreKey    PublicKey `toml:"centre_key"`
+	Ack          string    `toml:"ack"` // centre or broker
+	Resend       Duration  `toml:"resend"`
+}
+
+// WindowAPI says where the window's PC reaches the box.
+type WindowAPI struct {
+	Listen string `toml:"listen"` // empty for none
+}
+
+// Retention says how long acknowledged records stay on the box. Others stay for ever.
+type Retention struct {
+	Days      int   `toml:"days"`
+	MegaBytes int64 `toml:"megabytes"`
+}
+
+// Duration is a time.Duration written as "250ms" or "3s".
+type Duration time.Duration
+
+// PublicKey is an Ed25519 public key written as 43 characters of unpadded base64url.
+type PublicKey ed25519.PublicKey

@@ -1,0 +1,146 @@
+package boxconfig
+
+import (
+	"crypto/ed25519"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const mandatory = `device = "lz-0417"
+keys.map = [
+  { key = "GPIO5",  level = 5 },
+  { key = "GPIO6",  level = 4 },
+  { key = "GPIO13", level = 3 },
+  { key = "GPIO19", level = 2 },
+  { key = "GPIO26", level = 1 },
+]
+uplink.centre_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+`
+
+func TestParseMandatoryOnly(t *testing.T) {
+	c, err := Parse([]byte(mandatory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Device, want.Keys.Map, want.Uplink.CentreKey = "lz-0417", c.Keys.Map, make(PublicKey, ed25519.PublicKeySize)
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("all but the mandatory fields must keep their defaults (-want +got):\n%s", diff)
+	}
+	if got := c.Keys.Map[1]; got != (KeyLevel{"GPIO6", 4}) {
+		t.Errorf("second key = %v", got)
+	}
+}
+
+// The commented-out mandatory fields of default.toml are an example; with them it must be a whole configuration.
+func TestDefaultTOMLWithItsExamples(t *testing.T) {
+	text := regexp.MustCompile(`(?m)^#(device|map|  \{|\])`).ReplaceAllString(DefaultTOML(), "$1")
+	text = strings.Replace(text, `#centre_key = ""`, `centre_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`, 1)
+	if _, err := Parse([]byte(text)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFontsReplaceTheDefault(t *testing.T) {
+	c, err := Parse([]byte(mandatory + "screen.fonts = [\"a.ttf\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.ttf"}, c.Screen.Fonts); diff != "" {
+		t.Errorf("fonts (-want +got):\n%s", diff)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for name, c := range map[string]struct{ add, want string }{
+		"unknown field":    {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
+		"unknown table":    {"[colour]\nred = 1", "line 10: colour is unknown"},
+		"not a duration":   {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
+		"too short":        {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
+		"wrong type":       {"screen.width = \"wide\"", "line 10: screen.width"},
+		"source":           {"keys.source = \"usb\"", "line 10: keys.source: \"usb\" is not allowed; allowed are gpio, serial, simulated"},
+		"public address":   {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
+		"syntax":           {"visit = [", "line 10"},
+		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
+		"device":           {"device = \"LZ\"", "line 10"},
+		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
+		"cert without key": {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(mandatory + c.add + "\n"))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestMapIsMandatory(t *testing.T) {
+	for name, c := range map[string]struct{ old, new, want string }{
+		"absent":      {mandatory, "", "keys.map: 0 keys"},
+		"four":        {"  { key = \"GPIO26\", level = 1 },\n", "", "line 2: keys.map: 4 keys"},
+		"level twice": {"level = 4", "level = 5", "line 2: keys.map: level 5 stands twice"},
+		"key twice":   {"GPIO6", "GPIO5", "line 2: keys.map: key \"GPIO5\" stands twice"},
+		"level 0":     {"level = 4", "level = 0", "key \"GPIO6\" has level 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse([]byte(strings.Replace(mandatory, c.old, c.new, 1)))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte("device = \"a\"\nkeys.source = \"simulated\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LoadPartial(path); err != nil {
+		t.Errorf("LoadPartial without a map: %v", err)
+	}
+	if _, err := Load(path); err == nil {
+		t.Error("Load accepted a configuration without a map of keys")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(mandatory))
+	f.Add([]byte(DefaultTOML()))
+	f.Add([]byte("a.b = [{c=1},{d='x'}]\n[[e]]\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := Parse(b)
+		if err == nil && len(c.Keys.Map) != 5 {
+			t.Errorf("accepted %d keys", len(c.Keys.Map))
+		}
+	})
+}
+
+func TestIdentityStays(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	first, err := Identity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Identity(dir)
+	if err != nil || !first.Equal(second) {
+		t.Errorf("second call: other key or error %v", err)
+	}
+	info, err := os.Stat(filepath.Join(dir, IdentityFile))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, error %v, want 0600", info.Mode(), err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("%d files left in the folder, error %v", len(entries), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, IdentityFile), []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Identity(dir); err == nil {
+		t.Error("a damaged key was accepted or replaced")
+	}
+}

@@ -1,0 +1,91 @@
+package boxconfig
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// IdentityFile is the name of the box's private key in its state folder.
+const IdentityFile = "device.key"
+
+// Identity returns the box's private key, which it draws and keeps as PKCS #8 in state/device.key at the first call. A
+// file that cannot be read as a key is an error and is never replaced: with another key the centre would refuse
+// everything that the box signs.
+func Identity(state string) (ed25519.PrivateKey, error) {
+	path := filepath.Join(state, IdentityFile)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return createIdentity(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the box's key: %w", err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, fmt.Errorf("read the box's key: %s is not a PEM file; restore it, or remove it and enrol the box again", path)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read the box's key %s: %w", path, err)
+	}
+	key, ok := k.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("read the box's key: %s holds a %T, want an Ed25519 key", path, k)
+	}
+	return key, nil
+}
+
+func createIdentity(path string) (ed25519.PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("draw the box's key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encode the box's key: %w", err)
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, fmt.Errorf("create the state folder: %w", err)
+	}
+	if err := writeNew(dir, path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return Identity(dir) // another process was first
+		}
+		return nil, fmt.Errorf("keep the box's key: %w", err)
+	}
+	return key, nil
+}
+
+// writeNew creates path with content so that after a power cut it is whole or absent.
+func writeNew(dir, path string, content []byte) (err error) {
+	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	if _, err := f.Write(content); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Sync(); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil { // unlike a rename it never replaces
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,108 @@
+package boxconfig
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"crypto/ed25519"
+)
+
+//go:embed default.toml
+var defaultTOML string
+
+// DefaultTOML returns the documented defaults, which are a complete configuration but for the mandatory fields.
+func DefaultTOML() string { return defaultTOML }
+
+// Default returns the defaults.
+func Default() Config {
+	var c Config
+	if err := toml.Unmarshal([]byte(defaultTOML), &c); err != nil {
+		panic("boxconfig: the built-in default.toml does not parse: " + err.Error())
+	}
+	return c
+}
+
+// Load reads and checks a configuration file.
+func Load(path string) (Config, error) { return load(path, true) }
+
+// LoadPartial is Load for the tool that finds out what the keys read as: the map of keys may be absent or incomplete.
+func LoadPartial(path string) (Config, error) { return load(path, false) }
+
+func load(path string, whole bool) (Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	c, err := parse(b, whole)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// Parse reads and checks a configuration. Errors begin with the line that they are about.
+func Parse(b []byte) (Config, error) { return parse(b, true) }
+
+func parse(b []byte, whole bool) (Config, error) {
+	c := Default()
+	dec := toml.NewDecoder(strings.NewReader(string(b)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return Config{}, explain(err)
+	}
+	if err := c.check(lineIndex(b), whole); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// explain turns the decoder's errors into lines that an administrator can act on.
+func explain(err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		var all []error
+		for _, e := range unknown.Errors {
+			line, _ := e.Position()
+			all = append(all, fmt.Errorf("line %d: %s is unknown; ratingd -print-config lists what there is",
+				line, strings.Join(e.Key(), ".")))
+		}
+		return errors.Join(all...)
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		line, _ := bad.Position()
+		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		if key := strings.Join(bad.Key(), "."); key != "" {
+			return fmt.Errorf("line %d: %s: %s", line, key, what)
+		}
+		return fmt.Errorf("line %d: %s", line, what)
+	}
+	return err
+}
+
+// UnmarshalText reads a duration such as "250ms".
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	if err != nil {
+		return fmt.Errorf("%q is no duration; write one as \"250ms\" or \"3s\"", b)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// UnmarshalText reads 43 characters of unpadded base64url.
+func (k *PublicKey) UnmarshalText(b []byte) error {
+	v, err := base64.RawURLEncoding.Strict().DecodeString(string(b))
+	if err != nil || len(v) != ed25519.PublicKeySize {
+		return fmt.Errorf("%q is no public key; write the 43 characters that \"centrald key\" prints", b)
+	}
+	*k = v
+	return nil
+}

@@ -1,0 +1,114 @@
+package terminal
+
+import (
+	"haochaping/internal/rating"
+)
+
+// Event is something that happened at the window. Each carries its own time, which for a press is when the key went down
+// and not when the program came to look at it.
+type Event interface{ at() rating.Stamp }
+
+// Started is the first event: what the log and the last configuration say.
+type Started struct {
+	At      rating.Stamp
+	Window  *rating.Window // nil: not enrolled yet
+	Open    *rating.Visit  // the visit that was open when the box went down, nil if none
+	Rated   []rating.Subject
+	Version string // of the program
+}
+
+// Stopping is the last event: the program is told to end.
+type Stopping struct{ At rating.Stamp }
+
+// Configured brings a window that the centre has signed.
+type Configured struct {
+	At     rating.Stamp
+	Window rating.Window
+}
+
+// OpenVisit asks to open a visit. Visit.Window is set by the Model.
+type OpenVisit struct {
+	At    rating.Stamp
+	Visit rating.Visit
+}
+
+// CancelVisit ends the visit with the given ID.
+type CancelVisit struct {
+	At rating.Stamp
+	ID rating.VisitID
+}
+
+// Press is a key with a level going down.
+type Press struct {
+	At    rating.Stamp
+	Level rating.Level
+}
+
+// KeysTogether is two keys down at once: nobody can say which was meant.
+type KeysTogether struct{ At rating.Stamp }
+
+// KeyTrouble is a key that did something that is no press. Name is one of the names of audit events.
+type KeyTrouble struct {
+	At   rating.Stamp
+	Name string
+	Key  string
+}
+
+// KeypadLost and KeypadBack say that the keypad as a whole cannot be read, and that it can again.
+type KeypadLost struct {
+	At  rating.Stamp
+	Err string
+}
+
+// KeypadBack ends what KeypadLost began.
+type KeypadBack struct{ At rating.Stamp }
+
+// PhoneRated says that the centre has an evaluation by phone. It does not say which.
+type PhoneRated struct {
+	At      rating.Stamp
+	Visit   rating.VisitID
+	Subject rating.Subject
+}
+
+// Pause closes the window for a while, Resume opens it again.
+type Pause struct{ At rating.Stamp }
+
+// Resume ends what Pause began.
+type Resume struct{ At rating.Stamp }
+
+// Tick is time passing. It is due at Model.Deadline and harmless at any other time.
+type Tick struct{ At rating.Stamp }
+
+func (e Started) at() rating.Stamp      { return e.At }
+func (e Stopping) at() rating.Stamp     { return e.At }
+func (e Configured) at() rating.Stamp   { return e.At }
+func (e OpenVisit) at() rating.Stamp    { return e.At }
+func (e CancelVisit) at() rating.Stamp  { return e.At }
+func (e Press) at() rating.Stamp        { return e.At }
+func (e KeysTogether) at() rating.Stamp { return e.At }
+func (e KeyTrouble) at() rating.Stamp   { return e.At }
+func (e KeypadLost) at() rating.Stamp   { return e.At }
+func (e KeypadBack) at() rating.Stamp   { return e.At }
+func (e PhoneRated) at() rating.Stamp   { return e.At }
+func (e Pause) at() rating.Stamp        { return e.At }
+func (e Resume) at() rating.Stamp       { return e.At }
+func (e Tick) at() rating.Stamp         { return e.At }
+
+// Effect is something that the Model wants done besides a Write.
+type Effect interface{ effect() }
+
+// Opened says that a visit is being asked about.
+type Opened struct{ Visit rating.Visit }
+
+// Refused says that a visit was not opened or not cancelled, and why.
+type Refused struct {
+	ID  rating.VisitID
+	Err error
+}
+
+// Ended says how the asking about a visit ended. It is what the window's PC may learn.
+type Ended struct{ Closing rating.Closing }
+
+func (Opened) effect()  {}
+func (Refused) effect() {}
+func (Ended) effect()   {}

@@ -1,0 +1,274 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+// Log is where a Loop records. Append returns nil only when the bodies are on the disk.
+type Log interface {
+	Append(bodies ...rating.Body) (first uint64, err error)
+}
+
+// LoopConfig names the parts of a Loop. All are needed.
+type LoopConfig struct {
+	Timings Timings
+	Log     Log
+	Now     func() rating.Stamp
+	Random  io.Reader // for visits' IDs
+	// Show is called by Run whenever the View has changed. It must not block.
+	Show   func(View)
+	Logger *slog.Logger
+}
+
+// keptVisits is how many visits that have ended are remembered for those who ask late.
+const keptVisits = 1000
+
+// ErrStopped says that the Loop no longer runs.
+var ErrStopped = errors.New("the box is shutting down")
+
+// Loop owns the Model of a window. Its methods are safe for concurrent use.
+type Loop struct {
+	cfg     LoopConfig
+	events  chan Event
+	stopped chan struct{}
+
+	mu     sync.Mutex
+	view   View                            // guarded by mu
+	visits map[rating.VisitID]*visitRecord // guarded by mu
+	order  []rating.VisitID                // guarded by mu; visits by age
+	opens  map[rating.VisitID]chan<- error // guarded by mu; callers that wait for Opened or Refused
+}
+
+// visitRecord is what is known of a visit. Done is closed when closing holds.
+type visitRecord struct {
+	closing rating.Closing
+	done    chan struct{}
+}
+
+// NewLoop returns a Loop that does nothing before Run.
+func NewLoop(cfg LoopConfig) *Loop {
+	return &Loop{
+		cfg:     cfg,
+		events:  make(chan Event, 256),
+		stopped: make(chan struct{}),
+		visits:  make(map[rating.VisitID]*visitRecord),
+		opens:   make(map[rating.VisitID]chan<- error),
+	}
+}
+
+// Run carries out the behaviour until ctx ends, then records that the program stops. It returns nil. Call it once.
+func (l *Loop) Run(ctx context.Context, start Started) error {
+	defer close(l.stopped)
+	m := New(l.cfg.Timings)
+	m = l.apply(m, start)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		wait := time.Hour
+		if due, ok := m.Deadline(); ok {
+			wait = max(0, due.Sub(l.cfg.Now()))
+		}
+		timer.Reset(wait)
+		select {
+		case e := <-l.events:
+			m = l.apply(m, e)
+		case <-timer.C:
+			m = l.drain(m) // what was pressed in time must not lose against the tick
+			m = l.apply(m, Tick{l.cfg.Now()})
+		case <-ctx.Done():
+			l.apply(l.drain(m), Stopping{l.cfg.Now()})
+			return nil
+		}
+	}
+}
+
+// drain applies the events that have already come.
+func (l *Loop) drain(m Model) Model {
+	for {
+		select {
+		case e := <-l.events:
+			m = l.apply(m, e)
+		default:
+			return m
+		}
+	}
+}
+
+func (l *Loop) apply(m Model, e Event) Model {
+	s := m.Step(e)
+	m, effects := s.Model, s.Effects
+	if s.Write != nil {
+		first, err := l.cfg.Log.Append(s.Write.Bodies...)
+		failed := m.storeFailed
+		m, effects = s.Write.Done(l.cfg.Now(), first, err)
+		if m.storeFailed != failed {
+			l.logStore(err)
+		}
+	}
+	l.mu.Lock()
+	for _, effect := range effects {
+		l.carryOut(effect)
+	}
+	view := m.View()
+	changed := view != l.view
+	l.view = view
+	l.mu.Unlock()
+	if changed {
+		l.cfg.Show(view)
+	}
+	return m
+}
+
+func (l *Loop) logStore(err error) {
+	if err != nil {
+		l.cfg.Logger.Error("the store cannot be written; the keys are out of service, the QR code works", "error", err)
+		return
+	}
+	l.cfg.Logger.Info("the store can be written again; the keys are in service")
+}
+
+// carryOut needs mu.
+func (l *Loop) carryOut(e Effect) {
+	switch e := e.(type) {
+	case Opened:
+		l.record(e.Visit.ID)
+		l.answer(e.Visit.ID, nil)
+	case Refused:
+		l.answer(e.ID, e.Err)
+	case Ended:
+		r := l.record(e.Closing.Visit)
+		select {
+		case <-r.done:
+		default:
+			r.closing = e.Closing
+			close(r.done)
+		}
+	}
+}
+
+// record returns what is known of a visit, anew if nothing is. It needs mu.
+func (l *Loop) record(id rating.VisitID) *visitRecord {
+	if r, ok := l.visits[id]; ok {
+		return r
+	}
+	r := &visitRecord{done: make(chan struct{})}
+	l.visits[id] = r
+	l.order = append(l.order, id)
+	if len(l.order) > keptVisits {
+		delete(l.visits, l.order[0])
+		l.order = l.order[1:]
+	}
+	return r
+}
+
+// answer tells the caller that waits for id. It needs mu.
+func (l *Loop) answer(id rating.VisitID, err error) {
+	if c, ok := l.opens[id]; ok {
+		c <- err
+		delete(l.opens, id)
+	}
+}
+
+// Post hands an event to the Loop. It blocks while 256 events wait, and does nothing once the Loop has stopped.
+func (l *Loop) Post(e Event) {
+	select {
+	case l.events <- e:
+	case <-l.stopped:
+	}
+}
+
+// View returns what the screen shows.
+func (l *Loop) View() View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view
+}
+
+// OpenVisit opens v under a fresh ID and returns once the visit is recorded and being asked about.
+func (l *Loop) OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, error) {
+	id, err := rating.NewVisitID(l.cfg.Random)
+	if err != nil {
+		return 0, fmt.Errorf("open a visit: %w", err)
+	}
+	v.ID = id
+	return id, l.ask(ctx, id, OpenVisit{l.cfg.Now(), v})
+}
+
+// CancelVisit ends a visit that is being asked about, or returns ErrNotOpen.
+func (l *Loop) CancelVisit(ctx context.Context, id rating.VisitID) error {
+	l.mu.Lock()
+	r, ok := l.visits[id]
+	l.mu.Unlock()
+	if !ok {
+		return ErrNotOpen
+	}
+	select {
+	case <-r.done:
+		return ErrNotOpen
+	default:
+	}
+	l.Post(CancelVisit{l.cfg.Now(), id})
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.stopped:
+		return ErrStopped
+	}
+}
+
+func (l *Loop) ask(ctx context.Context, id rating.VisitID, e Event) error {
+	reply := make(chan error, 1)
+	l.mu.Lock()
+	l.opens[id] = reply
+	l.mu.Unlock()
+	l.Post(e)
+	select {
+	case err := <-reply:
+		return err
+	case <-ctx.Done():
+		l.forget(id)
+		return ctx.Err()
+	case <-l.stopped:
+		l.forget(id)
+		return ErrStopped
+	}
+}
+
+func (l *Loop) forget(id rating.VisitID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.opens, id)
+}
+
+// Visit returns how a visit ended, or open while it has not. It waits for the end until ctx is done. ErrNotOpen says that
+// nothing is known of the visit.
+func (l *Loop) Visit(ctx context.Context, id rating.VisitID) (c rating.Closing, open bool, err error) {
+	l.mu.Lock()
+	r, ok := l.visits[id]
+	l.mu.Unlock()
+	if !ok {
+		return rating.Closing{}, false, ErrNotOpen
+	}
+	select {
+	case <-r.done: // the end wins over a ctx that is done too
+		return r.closing, false, nil
+	default:
+	}
+	select {
+	case <-r.done:
+		return r.closing, false, nil
+	case <-ctx.Done():
+	case <-l.stopped:
+	}
+	return rating.Closing{}, true, nil
+}

@@ -1,0 +1,397 @@
+package terminal
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/rating"
+)
+
+// bench is a Model on a bench: a clock that is moved by hand and a log in memory that can fail.
+type bench struct {
+	t     *testing.T
+	m     Model
+	now   rating.Stamp
+	log   []rating.Body // seq is the index plus one
+	err   error         // what the log answers
+	ended []rating.Closing
+	last  []Effect
+}
+
+var window = rating.Window{ID: "w1", Name: "综合受理1号窗口", Hall: "市民中心", Generation: 1}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, m: New(Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}),
+		now: rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_700_000_000_000}}
+	b.do(Started{At: b.now, Window: &window, Version: "test"})
+	return b
+}
+
+func (b *bench) do(e Event) {
+	b.t.Helper()
+	s := b.m.Step(e)
+	b.m, b.last = s.Model, s.Effects
+	if s.Write != nil {
+		first := uint64(len(b.log)) + 1
+		if b.err == nil {
+			for _, body := range s.Write.Bodies {
+				if err := body.Check(); err != nil {
+					b.t.Fatalf("step %T wrote a body that the log refuses: %v", e, err)
+				}
+			}
+			b.log = append(b.log, s.Write.Bodies...)
+		}
+		b.m, b.last = s.Write.Done(b.now, first, b.err)
+	}
+	for _, e := range b.last {
+		if e, ok := e.(Ended); ok {
+			b.ended = append(b.ended, e.Closing)
+		}
+	}
+}
+
+func (b *bench) after(d time.Duration) { b.now = b.now.Add(d) }
+
+func (b *bench) open(id rating.VisitID, subjects ...rating.Subject) {
+	b.t.Helper()
+	b.do(OpenVisit{b.now, rating.Visit{ID: id, Grouping: rating.Single, Subjects: subjects, Opener: rating.OpenedByPC,
+		Cases: []rating.Case{{ProjectNo: "p1", Completed: true}}}})
+}
+
+func (b *bench) press(l rating.Level) {
+	b.t.Helper()
+	b.after(time.Second)
+	b.do(Press{b.now, l})
+}
+
+// answers lists the evaluations of the log as subject, level and what they replace.
+func (b *bench) answers() []string {
+	var all []string
+	for i, body := range b.log {
+		if e := body.Evaluation; e != nil {
+			s := string(e.Subject) + " " + e.Level.Chinese()
+			if e.Replaces != 0 {
+				s += " for " + b.log[e.Replaces-1].Evaluation.Level.Chinese()
+			}
+			all = append(all, s)
+			_ = i
+		}
+	}
+	return all
+}
+
+func (b *bench) wantState(s State) {
+	b.t.Helper()
+	if b.m.state != s {
+		b.t.Fatalf("state %s, want %s", b.m.state, s)
+	}
+}
+
+func (b *bench) wantAnswers(want ...string) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.answers()); diff != "" {
+		b.t.Fatalf("evaluations in the log (-want +got):\n%s", diff)
+	}
+}
+
+func (b *bench) wantEnded(want ...rating.Closing) {
+	b.t.Helper()
+	if diff := cmp.Diff(want, b.ended); diff != "" {
+		b.t.Fatalf("endings (-want +got):\n%s", diff)
+	}
+}
+
+const staff, matter = rating.StaffSubject, rating.MatterSubject
+
+func TestOnePress(t *testing.T) {
+	b := newBench(t)
+	b.press(5) // nobody is asked yet
+	b.open(7, staff)
+	b.wantState(Asking)
+	b.press(2)
+	b.wantState(Correcting)
+	if v := b.m.View(); v.Chosen != 2 {
+		t.Errorf("thanks for level %d, want 2", v.Chosen)
+	}
+	if got := b.log[len(b.log)-1].Evaluation.WaitedMS; got != 1000 {
+		t.Errorf("waited %d ms, want 1000", got)
+	}
+	b.after(3 * time.Second)
+	b.do(Tick{b.now})
+	b.wantState(Idle)
+	b.wantAnswers("staff 不满意")
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff}})
+}
+
+func TestSilenceIsNoAnswer(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.after(60 * time.Second)
+	b.do(Tick{b.now})
+	b.wantState(Idle)
+	b.wantAnswers()
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.TimedOut})
+}
+
+func TestAnotherKeyCorrects(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.press(1)
+	b.press(1) // the same key again says nothing new
+	b.press(5)
+	b.press(4)
+	b.after(3 * time.Second)
+	b.do(Tick{b.now})
+	b.press(1) // too late
+	b.wantAnswers("staff 非常不满意", "staff 非常满意 for 非常不满意", "staff 满意 for 非常满意")
+}
+
+func TestCorrectionsAreBounded(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	for i := range 100 {
+		b.press(rating.Level(1 + i%2))
+	}
+	if got := len(b.answers()); got != 1+maxCorrections {
+		t.Errorf("%d evaluations, want %d", got, 1+maxCorrections)
+	}
+}
+
+func TestStaffThenMatter(t *testing.T) {
+	b := newBench(t)
+	b.open(7, matter, staff)
+	if v := b.m.View(); v.Subject != staff || v.Step != 1 || v.Steps != 2 {
+		t.Fatalf("first question: %s, %d of %d", v.Subject, v.Step, v.Steps)
+	}
+	b.press(5)
+	b.after(3 * time.Second)
+	b.do(Tick{b.now})
+	b.wantState(Asking)
+	if v := b.m.View(); v.Subject != matter || v.Step != 2 {
+		t.Fatalf("second question: %s, step %d", v.Subject, v.Step)
+	}
+	b.press(3)
+	b.after(3 * time.Second)
+	b.do(Tick{b.now})
+	b.wantAnswers("staff 非常满意", "matter 基本满意")
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff, matter}})
+}
+
+func TestMatterNotCompletedIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.do(OpenVisit{b.now, rating.Visit{ID: 7, Grouping: rating.Single, Opener: rating.OpenedByPC, Subjects: []rating.Subject{matter},
+		Cases: []rating.Case{{ProjectNo: "p1"}}}})
+	b.wantState(Idle)
+	if r, ok := b.last[0].(Refused); !ok || !strings.Contains(r.Err.Error(), "article 14") {
+		t.Errorf("effects %v, want a refusal that names article 14", b.last)
+	}
+}
+
+func TestEarlyPressDoesNotCount(t *testing.T) {
+	b := newBench(t)
+	began := b.now
+	b.after(10 * time.Millisecond)
+	b.open(7, staff)
+	b.do(Press{began, 5})
+	b.wantState(Asking)
+	b.wantAnswers()
+	if got := b.log[len(b.log)-1].Event; got == nil || got.Name != rating.EventEarlyPress {
+		t.Errorf("last record %+v, want the audit event of an early press", b.log[len(b.log)-1])
+	}
+}
+
+func TestTwoKeysAskAgain(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.do(KeysTogether{b.now})
+	b.wantState(Asking)
+	if !b.m.View().AskAgain {
+		t.Error("the screen does not ask again")
+	}
+	b.press(4)
+	b.do(KeysTogether{b.now})
+	b.wantState(Asking)
+	b.after(60 * time.Second)
+	b.do(Tick{b.now}) // what was thanked for stands
+	b.wantAnswers("staff 满意")
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff}})
+}
+
+func TestTwoKeysThenTheSameKeyIsThankedAgain(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.press(4)
+	b.do(KeysTogether{b.now})
+	b.press(4)
+	b.wantState(Correcting)
+	b.wantAnswers("staff 满意", "staff 满意 for 满意")
+}
+
+func TestNewVisitSupersedes(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.open(8, staff)
+	b.press(5)
+	b.open(9, staff) // the answer was given; the citizen's visit ends as rated
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Superseded},
+		rating.Closing{Visit: 8, Outcome: rating.Rated, Rated: []rating.Subject{staff}})
+}
+
+func TestPhone(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff, matter)
+	b.do(PhoneRated{b.now, 99, staff}) // another visit
+	b.wantState(Asking)
+	b.do(PhoneRated{b.now, 7, matter})
+	b.wantState(Asking)
+	b.do(PhoneRated{b.now, 7, staff})
+	b.wantState(Correcting)
+	b.press(1) // rated is rated
+	b.after(3 * time.Second)
+	b.do(Tick{b.now})
+	b.wantAnswers()
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.RatedByPhone, Rated: []rating.Subject{staff, matter}})
+}
+
+func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
+	b := newBench(t)
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.do(Started{At: b.now, Window: &window, Open: &rating.Visit{ID: 5}, Rated: []rating.Subject{staff}})
+	b.wantEnded(rating.Closing{Visit: 5, Outcome: rating.Interrupted, Rated: []rating.Subject{staff}})
+	b.wantState(Idle)
+}
+
+func TestEnrolment(t *testing.T) {
+	b := newBench(t)
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.do(Started{At: b.now})
+	b.wantState(Enrolling)
+	b.open(7, staff)
+	if r, ok := b.last[0].(Refused); !ok || !errors.Is(r.Err, ErrNotEnrolled) {
+		t.Errorf("effects %v, want ErrNotEnrolled", b.last)
+	}
+	b.do(Configured{b.now, window})
+	b.wantState(Idle)
+	records := len(b.log)
+	b.do(Configured{b.now, window}) // retained by the broker, seen at each connection
+	if len(b.log) != records {
+		t.Error("the same configuration was recorded twice")
+	}
+}
+
+func TestPause(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.do(Pause{b.now})
+	b.wantState(Paused)
+	b.open(8, staff)
+	if r, ok := b.last[0].(Refused); !ok || !errors.Is(r.Err, ErrPaused) {
+		t.Errorf("effects %v, want ErrPaused", b.last)
+	}
+	b.press(5)
+	b.wantAnswers()
+	b.do(Resume{b.now})
+	b.wantState(Idle)
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Cancelled})
+}
+
+func TestStoreFails(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.err = errors.New("no space left on device")
+	b.press(5)
+	b.wantState(Asking) // no thanks
+	if v := b.m.View(); v.Problem != StoreProblem || v.Visit == nil {
+		t.Fatalf("view %+v, want a store problem and the visit for its QR code", v)
+	}
+	b.open(8, staff) // asked about by phone, recorded later
+	b.after(storeRetry)
+	b.do(Tick{b.now})
+	b.err = nil
+	b.after(storeRetry)
+	b.do(Tick{b.now})
+	if v := b.m.View(); v.Problem != "" {
+		t.Fatalf("problem %q after the store recovered", v.Problem)
+	}
+	b.press(2)
+	b.wantAnswers("staff 不满意")
+	var kinds []string
+	for _, body := range b.log {
+		k := string(body.Kind)
+		if body.Event != nil {
+			k = body.Event.Name
+		}
+		kinds = append(kinds, k)
+	}
+	want := []string{"started", "visit", "fault", "outcome", "visit", "recovered", "evaluation"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("records (-want +got):\n%s", diff)
+	}
+	if got := b.log[5].Event.Detail["presses_not_taken"]; got != "1" {
+		t.Errorf("presses not taken: %q, want 1", got)
+	}
+}
+
+func TestPressThatFindsTheStoreBackCounts(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.err = errors.New("no space left on device")
+	b.press(5)
+	b.err = nil
+	b.press(4)
+	b.wantState(Correcting)
+	b.press(3) // replaces the right record, whatever was owed before it
+	b.wantAnswers("staff 满意", "staff 基本满意 for 满意")
+}
+
+func TestKeypadLost(t *testing.T) {
+	b := newBench(t)
+	b.do(KeypadLost{b.now, "unplugged"})
+	b.do(KeypadLost{b.now, "unplugged"})
+	if v := b.m.View(); v.Problem != KeypadProblem {
+		t.Errorf("problem %q, want the keypad", v.Problem)
+	}
+	b.do(KeypadBack{b.now})
+	if v := b.m.View(); v.Problem != "" {
+		t.Errorf("problem %q, want none", v.Problem)
+	}
+	if got := len(b.log); got != 3 {
+		t.Errorf("%d records, want started, fault, recovered", got)
+	}
+}
+
+func TestAKeypadGoneMadDoesNotFillTheLog(t *testing.T) {
+	b := newBench(t)
+	for range 1000 {
+		b.after(10 * time.Millisecond)
+		b.do(KeyTrouble{b.now, rating.EventUnknownKey, "0x7f\x00"})
+	}
+	b.after(auditPause)
+	b.do(KeyTrouble{b.now, rating.EventUnknownKey, "0x7f"})
+	if got := len(b.log); got != 3 {
+		t.Fatalf("%d records, want 3", got)
+	}
+	if got := b.log[2].Event.Detail["swallowed"]; got != "999" {
+		t.Errorf("swallowed %q, want 999", got)
+	}
+}
+
+func TestClockStepsDoNotMoveDeadlines(t *testing.T) {
+	b := newBench(t)
+	b.open(7, staff)
+	b.now.Wall -= (10 * 365 * 24 * time.Hour).Milliseconds()
+	b.after(59 * time.Second)
+	b.do(Tick{b.now})
+	b.wantState(Asking)
+	b.now.Wall += (100 * 365 * 24 * time.Hour).Milliseconds()
+	b.do(Tick{b.now})
+	b.wantState(Asking)
+	b.press(5)
+	b.wantState(Asking) // 60 s are over
+	b.do(Tick{b.now})
+	b.wantState(Idle)
+}

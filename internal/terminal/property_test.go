@@ -1,0 +1,200 @@
+package terminal
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"haochaping/internal/rating"
+)
+
+// TestLaws plays random days at a window with a store that fails now and then, and checks the laws after each event.
+func TestLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}), now: rating.Stamp{Boot: 1, Mono: 10_000}}
+		p.do(Started{At: p.now, Window: &window})
+		t.Repeat(map[string]func(*rapid.T){
+			"open": func(t *rapid.T) {
+				p.visits++
+				v := rating.Visit{ID: rating.VisitID(p.visits), Grouping: rating.Single, Opener: rating.OpenedByPC,
+					Subjects: rapid.SampledFrom([][]rating.Subject{{staff}, {matter}, {matter, staff}}).Draw(t, "subjects"),
+					Cases:    []rating.Case{{ProjectNo: "p", Completed: true}}}
+				p.do(OpenVisit{p.now, v})
+			},
+			"press": func(t *rapid.T) {
+				at := p.now.Add(-time.Duration(rapid.IntRange(0, 200).Draw(t, "ms ago")) * time.Millisecond)
+				level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
+				p.presses = append(p.presses, level)
+				p.do(Press{at, level})
+			},
+			"together": func(*rapid.T) { p.do(KeysTogether{p.now}) },
+			"phone": func(t *rapid.T) {
+				subject := rapid.SampledFrom([]rating.Subject{staff, matter}).Draw(t, "subject")
+				p.do(PhoneRated{p.now, rating.VisitID(p.visits), subject})
+			},
+			"cancel": func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
+			"pause":  func(*rapid.T) { p.do(Pause{p.now}) },
+			"resume": func(*rapid.T) { p.do(Resume{p.now}) },
+			"keypad": func(t *rapid.T) {
+				if rapid.Bool().Draw(t, "lost") {
+					p.do(KeypadLost{p.now, "gone"})
+				} else {
+					p.do(KeypadBack{p.now})
+				}
+			},
+			"store": func(t *rapid.T) {
+				p.err = nil
+				if rapid.Bool().Draw(t, "fails") {
+					p.err = errors.New("disk full")
+				}
+			},
+			"time": func(t *rapid.T) {
+				p.now = p.now.Add(time.Duration(rapid.IntRange(1, 12000).Draw(t, "ms")) * time.Millisecond)
+				p.do(Tick{p.now})
+			},
+			"clock step": func(t *rapid.T) { p.now.Wall = rapid.Int64Range(-1e12, 4e12).Draw(t, "wall") },
+			"":           func(*rapid.T) { p.check() },
+		})
+		p.err = nil
+		p.do(Stopping{p.now})
+		p.check()
+		p.checkEnd()
+	})
+}
+
+type play struct {
+	t       *rapid.T
+	m       Model
+	now     rating.Stamp
+	err     error
+	log     []rating.Body
+	visits  uint64
+	opened  []rating.VisitID
+	ended   map[rating.VisitID]int
+	presses []rating.Level
+}
+
+func (p *play) do(e Event) {
+	before := p.m.View()
+	s := p.m.Step(e)
+	if after := p.m.View(); !reflect.DeepEqual(before, after) {
+		p.t.Fatalf("%T changed the Model that it was applied to", e)
+	}
+	if again := p.m.Step(e); !reflect.DeepEqual(s.Model.View(), again.Model.View()) || (s.Write == nil) != (again.Write == nil) ||
+		s.Write != nil && !reflect.DeepEqual(s.Write.Bodies, again.Write.Bodies) {
+		p.t.Fatalf("%T: the same event on the same Model gave two results", e)
+	}
+	m, effects := s.Model, s.Effects
+	if s.Write != nil {
+		first := uint64(len(p.log)) + 1
+		if p.err == nil {
+			p.log = append(p.log, s.Write.Bodies...)
+		}
+		m, effects = s.Write.Done(p.now, first, p.err)
+	}
+	p.m = m
+	if p.ended == nil {
+		p.ended = make(map[rating.VisitID]int)
+	}
+	for _, e := range effects {
+		switch e := e.(type) {
+		case Opened:
+			p.opened = append(p.opened, e.Visit.ID)
+		case Ended:
+			p.ended[e.Closing.Visit]++
+		}
+	}
+}
+
+// check holds what must be true at every moment.
+func (p *play) check() {
+	v := p.m.View()
+	if v.State == Correcting && v.Chosen != 0 {
+		last := p.answer(v.Visit.ID, v.Subject)
+		if last == nil || last.Level != v.Chosen {
+			p.t.Fatalf("thanks for level %d, the log says %+v", v.Chosen, last)
+		}
+	}
+	if v.State == Idle && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
+		p.t.Fatalf("state %s with visit %v", v.State, v.Visit)
+	}
+	if len(p.m.owed) > maxOwed {
+		p.t.Fatalf("%d bodies are remembered", len(p.m.owed))
+	}
+	if due, ok := p.m.Deadline(); v.Visit != nil && (!ok || due.Sub(p.now) > 10*time.Second) {
+		p.t.Fatalf("the visit waits until %v, now is %v", due, p.now)
+	}
+}
+
+// answer returns the evaluation that holds for a subject of a visit, nil if none does.
+func (p *play) answer(id rating.VisitID, s rating.Subject) *rating.Evaluation {
+	var last *rating.Evaluation
+	for _, b := range p.log {
+		if e := b.Evaluation; e != nil && e.Visit == id && e.Subject == s {
+			last = e
+		}
+	}
+	return last
+}
+
+// checkEnd holds what must be true of the whole log once the store works and the program has stopped.
+func (p *play) checkEnd() {
+	type question struct {
+		visit   rating.VisitID
+		subject rating.Subject
+	}
+	open := make(map[rating.VisitID]bool)
+	closed := make(map[rating.VisitID]bool)
+	holds := make(map[question]uint64)
+	presses := slices.Clone(p.presses)
+	for i, b := range p.log {
+		seq := uint64(i) + 1
+		if err := b.Check(); err != nil {
+			p.t.Fatalf("record %d: %v", seq, err)
+		}
+		switch b.Kind {
+		case rating.KindVisit:
+			if open[b.Visit.ID] || closed[b.Visit.ID] {
+				p.t.Fatalf("visit %s was opened twice", b.Visit.ID)
+			}
+			open[b.Visit.ID] = true
+		case rating.KindOutcome:
+			if !open[b.Outcome.Visit] {
+				p.t.Fatalf("record %d closes visit %s, which is not open", seq, b.Outcome.Visit)
+			}
+			delete(open, b.Outcome.Visit)
+			closed[b.Outcome.Visit] = true
+			for _, s := range b.Outcome.Rated {
+				if b.Outcome.Outcome == rating.Rated && len(b.Outcome.Rated) == 1 && holds[question{b.Outcome.Visit, s}] == 0 {
+					p.t.Fatalf("visit %s ended as rated by key without an evaluation", b.Outcome.Visit)
+				}
+			}
+		case rating.KindEvaluation:
+			q := question{b.Evaluation.Visit, b.Evaluation.Subject}
+			if !open[q.visit] {
+				p.t.Fatalf("record %d evaluates visit %s, which is not open", seq, q.visit)
+			}
+			if b.Evaluation.Replaces != holds[q] {
+				p.t.Fatalf("record %d replaces %d, yet %d holds", seq, b.Evaluation.Replaces, holds[q])
+			}
+			holds[q] = seq
+			k := slices.Index(presses, b.Evaluation.Level)
+			if k < 0 {
+				p.t.Fatalf("record %d has level %d, which nobody pressed", seq, b.Evaluation.Level)
+			}
+			presses = slices.Delete(presses, k, k+1)
+		}
+	}
+	if len(open) > 0 {
+		p.t.Fatalf("visits %v have no outcome", open)
+	}
+	for _, id := range p.opened {
+		if !closed[id] || p.ended[id] != 1 {
+			p.t.Fatalf("visit %s: in the log %t, told %d times", id, closed[id], p.ended[id])
+		}
+	}
+}

@@ -1,0 +1,427 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+
+	"haochaping/internal/rating"
+)
+
+// childEnv tells this test program to append to the named file until it is killed.
+const childEnv = "STORE_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childEnv); path != "" {
+		appendForEver(path)
+	}
+	os.Exit(m.Run())
+}
+
+func options() Options {
+	return Options{Device: "box-1", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}
+}
+
+func openAt(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(path, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// press returns the body of an evaluation at n milliseconds.
+func press(n int64) rating.Body {
+	return rating.EvaluationBody(rating.Stamp{Boot: 1, Mono: n, Wall: n, Synced: true},
+		rating.Evaluation{Visit: 7, Subject: rating.StaffSubject, Level: rating.Level(1 + n%5), Channel: rating.Keypad})
+}
+
+func TestAppendPendingAcknowledge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	s := openAt(t, path)
+	for n := range int64(10) {
+		if first, err := s.Append(press(n)); err != nil || first != uint64(n)+1 {
+			t.Fatalf("append %d: seq %d, %v", n, first, err)
+		}
+	}
+	select {
+	case <-s.Appended():
+	default:
+		t.Error("nobody was told of the records")
+	}
+	first, records, err := s.Pending(0, 3, 1<<20)
+	if err != nil || first != 1 || len(records) != 3 {
+		t.Fatalf("pending: first %d, %d records, %v", first, len(records), err)
+	}
+	if _, records, _ = s.Pending(0, 100, 1); len(records) != 1 {
+		t.Errorf("a batch smaller than a record holds %d records, want 1", len(records))
+	}
+	if err := s.Acknowledge(s.Epoch()+1, 3); !errors.Is(err, ErrEpoch) {
+		t.Errorf("foreign epoch: %v", err)
+	}
+	if err := s.Acknowledge(s.Epoch(), 11); !errors.Is(err, ErrNotSent) {
+		t.Errorf("beyond the end: %v", err)
+	}
+	if err := s.Acknowledge(s.Epoch(), 4); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Acknowledge(s.Epoch(), 2); err != nil || s.Released() != 4 {
+		t.Errorf("an old acknowledgement: %v, released %d", err, s.Released())
+	}
+	epoch, backlog := s.Epoch(), s.Backlog()
+	if backlog.Pending != 6 || backlog.Oldest.Mono != 4 {
+		t.Errorf("backlog %+v", backlog)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	if s.Epoch() != epoch || s.Last() != 10 || s.Released() != 4 || s.Backlog() != backlog {
+		t.Errorf("after reopening: epoch %s, last %d, released %d, backlog %+v", s.Epoch(), s.Last(), s.Released(), s.Backlog())
+	}
+	if r, err := s.Verify(); err != nil || r.Records != 10 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	openAt(t, path)
+	if _, err := Open(path, options()); !errors.Is(err, ErrInUse) {
+		t.Errorf("second open: %v, want ErrInUse", err)
+	}
+}
+
+func TestForeignNewerAndDamagedFilesAreRefusedUntouched(t *testing.T) {
+	whole := filepath.Join(t.TempDir(), "whole.db")
+	s := openAt(t, whole)
+	for n := range int64(200) {
+		if _, err := s.Append(press(n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := filepath.Join(t.TempDir(), "newer.db")
+	if err := os.WriteFile(newer, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bolt.Open(newer, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keyVersion), seqKey(Version+1)) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	newerBytes, err := os.ReadFile(newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		content []byte
+		device  rating.DeviceID
+		want    error
+	}{
+		"empty":       {nil, "box-1", ErrDamaged},
+		"text":        {bytes.Repeat([]byte("not a database\n"), 1000), "box-1", ErrDamaged},
+		"truncated":   {good[:len(good)/2], "box-1", ErrDamaged},
+		"one page":    {good[:4096], "box-1", ErrDamaged},
+		"other box":   {good, "box-2", ErrForeign},
+		"new version": {newerBytes, "box-1", ErrNewer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "log.db")
+			if err := os.WriteFile(path, c.content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := options()
+			o.Device = c.device
+			if _, err := Open(path, o); !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, c.content) {
+				t.Errorf("the file was changed (%v)", err)
+			}
+		})
+	}
+}
+
+// TestFailedWriteChangesNothing lets the disk fill up under the log (a limit of file size), then frees it.
+func TestFailedWriteChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	o := options()
+	var file *os.File
+	o.openFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		var err error
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.Append(press(1)); err != nil {
+		t.Fatal(err)
+	}
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	small := old
+	small.Cur = 8192
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
+		t.Fatal(err)
+	}
+	_, failed := s.Append(press(2))
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if failed == nil {
+		t.Fatal("the append succeeded beyond the limit of the file's size")
+	}
+	if s.Last() != 1 || s.Backlog().Pending != 1 {
+		t.Errorf("after a failed append: last %d, backlog %+v", s.Last(), s.Backlog())
+	}
+	if first, err := s.Append(press(3)); err != nil || first != 2 {
+		t.Errorf("the next append: seq %d, %v", first, err)
+	}
+	if r, err := s.Verify(); err != nil || r.Records != 2 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+}
+
+func TestBootAndNotes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	s := openAt(t, path)
+	for _, c := range []struct {
+		id   string
+		want uint32
+	}{{"a", 1}, {"a", 1}, {"b", 2}, {"a", 3}} {
+		if got, err := s.Boot(c.id); err != nil || got != c.want {
+			t.Errorf("boot %q: %d, %v, want %d", c.id, got, err, c.want)
+		}
+	}
+	if v, err := s.Note("x"); v != nil || err != nil {
+		t.Errorf("note that is not there: %q, %v", v, err)
+	}
+	if err := s.SetNote("x", []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Note("x"); string(v) != "1" || err != nil {
+		t.Errorf("note: %q, %v", v, err)
+	}
+}
+
+func TestTrimAndCompact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	o := options()
+	o.Retain = Retention{Days: 1}
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	bodies := make([]rating.Body, 20000)
+	for i := range bodies {
+		bodies[i] = press(int64(i))
+	}
+	if _, err := s.Append(bodies...); err != nil {
+		t.Fatal(err)
+	}
+	later := rating.Stamp{Boot: 2, Mono: 1, Wall: (48 * time.Hour).Milliseconds(), Synced: true}
+	if n, err := s.Trim(later); n != 0 || err != nil {
+		t.Errorf("trimmed %d unacknowledged records, %v", n, err)
+	}
+	if err := s.Acknowledge(s.Epoch(), 20000); err != nil {
+		t.Fatal(err)
+	}
+	rumour := later
+	rumour.Synced = false
+	if n, err := s.Trim(rumour); n != 0 || err != nil {
+		t.Errorf("trimmed %d records by a clock that nobody set, %v", n, err)
+	}
+	if n, err := s.Trim(later); n != 20000-keptAlways || err != nil {
+		t.Errorf("trimmed %d records, %v", n, err)
+	}
+	before, _ := s.Size()
+	if err := s.Compact(); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := s.Size()
+	if after*10 > before {
+		t.Errorf("compacted from %d to %d bytes", before, after)
+	}
+	if _, err := Open(path, options()); !errors.Is(err, ErrInUse) {
+		t.Errorf("second open after compacting: %v, want ErrInUse", err)
+	}
+	if first, err := s.Append(press(1)); first != 20001 || err != nil {
+		t.Errorf("append after compacting: %d, %v", first, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	if r, err := s.Verify(); err != nil || r.Records != keptAlways+1 || r.Last != 20001 {
+		t.Errorf("verify after reopening: %+v, %v", r, err)
+	}
+}
+
+// TestRandomHistories compares a store with a list over random histories of everything that can be done to it.
+func TestRandomHistories(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		path := filepath.Join(dir, strconv.Itoa(n)+".db")
+		o := options()
+		o.Retain = Retention{Bytes: 1} // trims all that it may
+		s, err := Open(path, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close(); _ = os.Remove(path) }()
+		var all []rating.Body
+		released, kept := 0, 0
+		t.Repeat(map[string]func(*rapid.T){
+			"append": func(t *rapid.T) {
+				var bodies []rating.Body
+				for range rapid.IntRange(1, 40).Draw(t, "bodies") {
+					bodies = append(bodies, press(int64(len(all)+len(bodies))))
+				}
+				if first, err := s.Append(bodies...); err != nil || first != uint64(len(all))+1 {
+					t.Fatalf("append: seq %d, %v", first, err)
+				}
+				all = append(all, bodies...)
+			},
+			"acknowledge": func(t *rapid.T) {
+				through := rapid.IntRange(0, len(all)).Draw(t, "through")
+				if err := s.Acknowledge(s.Epoch(), uint64(through)); err != nil {
+					t.Fatal(err)
+				}
+				released = max(released, through)
+			},
+			"trim": func(t *rapid.T) {
+				removed, err := s.Trim(rating.Stamp{Boot: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				kept += removed
+				if kept > released || kept > max(0, len(all)-keptAlways) {
+					t.Fatalf("trimmed through %d; released is %d of %d", kept, released, len(all))
+				}
+			},
+			"reopen": func(t *rapid.T) {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if s, err = Open(path, o); err != nil {
+					t.Fatal(err)
+				}
+			},
+			"": func(t *rapid.T) {
+				r, err := s.Verify()
+				if err != nil || r.Last != uint64(len(all)) || r.Records != uint64(len(all)-kept) {
+					t.Fatalf("verify: %+v, %v; want %d records through %d", r, err, len(all)-kept, len(all))
+				}
+				first, records, err := s.Pending(0, 10, 1<<20)
+				if err != nil || first != uint64(released)+1 || len(records) != min(10, len(all)-released) {
+					t.Fatalf("pending: first %d, %d records, %v; released %d of %d", first, len(records), err, released, len(all))
+				}
+				for i, raw := range records {
+					if r, err := rating.DecodeRecord(raw); err != nil || r.At != all[released+i].At {
+						t.Fatalf("pending %d: %+v, %v", i, r, err)
+					}
+				}
+			},
+		})
+	})
+}
+
+// appendForEver appends one record after the other and prints each seq once it is committed.
+func appendForEver(path string) {
+	s, err := Open(path, options())
+	if err != nil {
+		fmt.Println("error", err)
+		os.Exit(1)
+	}
+	for n := int64(0); ; n++ {
+		seq, err := s.Append(press(n))
+		if err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		fmt.Println(seq)
+		if n%7 == 6 {
+			if err := s.Acknowledge(s.Epoch(), seq-2); err != nil {
+				fmt.Println("error", err)
+			}
+		}
+	}
+}
+
+// TestKill kills a writing process with SIGKILL at random moments, its first start included.
+func TestKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	last := uint64(0)
+	for range 15 {
+		c := exec.Command(os.Args[0])
+		c.Env = append(os.Environ(), childEnv+"="+path)
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Duration(mathrand.IntN(60))*time.Millisecond, func() { _ = c.Process.Kill() })
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			seq, err := strconv.ParseUint(lines.Text(), 10, 64)
+			if err != nil {
+				t.Fatalf("the writer said %q", lines.Text())
+			}
+			last = seq
+		}
+		_ = c.Wait()
+		if _, err := os.Stat(path); err != nil && last == 0 {
+			continue // killed before there was a file
+		}
+		s, err := Open(path, options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, err := s.Verify(); err != nil || r.Last < last {
+			t.Fatalf("committed through %d, the file says %+v, %v", last, r, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last == 0 {
+		t.Error("nothing was ever committed; the test proves nothing")
+	}
+}

@@ -1,0 +1,74 @@
+package uplink
+
+// window is which records are on their way. It is a value without clock or network; the loop tells it what happened.
+//
+// It sends batches one after the other up to a bound, in the order of their seqs. Silence, or a new connection, makes it
+// go back to the first record that is not released: a box has a hundred records a day, and sending some of them again
+// costs less than knowing which.
+type window struct {
+	released uint64   // through which the centre has acknowledged
+	sent     uint64   // through which records are on their way; at least released
+	highest  uint64   // through which records were ever sent
+	flights  []uint64 // the last seq of each batch on its way, ascending
+	limit    int      // bytes of the next batch
+	silences int      // since the last acknowledgement that released something
+}
+
+// Bounds of the window.
+const (
+	maxFlights = 4
+	minLimit   = 4 << 10
+)
+
+func newWindow(released uint64, limit int) window {
+	return window{released: released, sent: released, highest: released, limit: limit}
+}
+
+// room reports whether another batch may be sent. After a silence one is enough to learn whether the centre is back.
+func (w window) room() bool {
+	if w.silences > 0 {
+		return len(w.flights) == 0
+	}
+	return len(w.flights) < maxFlights
+}
+
+// waiting reports whether an acknowledgement is due.
+func (w window) waiting() bool { return len(w.flights) > 0 }
+
+// onSent notes a batch that ends with last.
+func (w window) onSent(last uint64) window {
+	w.flights = append(w.flights[:len(w.flights):len(w.flights)], last)
+	w.sent = last
+	w.highest = max(w.highest, last)
+	return w
+}
+
+// accepts reports whether an acknowledgement may be acted on: it releases something, and only what was sent.
+func (w window) accepts(through uint64) bool { return through > w.released && through <= w.highest }
+
+// onAck notes an accepted acknowledgement that the log has taken. Maximum is the greatest limit of a batch.
+func (w window) onAck(through uint64, maximum int) window {
+	w.released = through
+	w.sent = max(w.sent, through)
+	for len(w.flights) > 0 && w.flights[0] <= through {
+		w.flights = w.flights[1:]
+	}
+	w.silences = 0
+	w.limit = min(2*w.limit, maximum)
+	return w
+}
+
+// onSilence goes back to the first record that is not released, with smaller batches: on a thin line a large one may never
+// arrive whole.
+func (w window) onSilence() window {
+	w = w.rewind()
+	w.silences++
+	w.limit = max(w.limit/4, minLimit)
+	return w
+}
+
+// rewind forgets what is on its way.
+func (w window) rewind() window {
+	w.sent, w.flights = w.released, nil
+	return w
+}

@@ -1,0 +1,26 @@
+// Package device reads the five keys of the box: on GPIO lines, on a serial keypad, or simulated.
+//
+// A source turns its hardware into Events: a key went down, went up, is stuck; the keypad was lost or is back. An
+// Interpreter with the configured Map turns Events into Signals: a press of a level, two keys together, a key that has no
+// level. A key without a level is reported and is never taken for one; the order of the keys differs on every keypad, so
+// the map has no default.
+//
+// # Wiring
+//
+// Each key connects its GPIO line to ground; the line's pull-up holds it high otherwise. Five lines that are free on the
+// Raspberry Pi's header and lie together are GPIO5, 6, 13, 19 and 26 (pins 29, 31, 33, 35 and 37), with ground on pin 39.
+// Serial keypads go to a USB adapter; name the port by /dev/serial/by-id so that it stays the same.
+//
+// # What is worked around
+//
+// Periph's gpioioctl: an edge says only that something changed, so levels are read and edges never counted; WaitForEdge
+// takes 0 as for ever and -1 as at once, so only positive timeouts are passed; after its chip is gone it returns at once
+// for ever, so a wait that ends too soon is slowed down; its Init closes file descriptor 0 on a Pi, so that is held;
+// host.Init loads drivers that clash, so gpioioctl is loaded alone; gpioutil.Debounce ignores its argument, so contacts
+// are debounced here.
+//
+// Tarm/serial: a timeout comes as io.EOF, and so does every read after a hang-up, but the latter at once; they are told
+// apart by the time that the read took. Close blocks behind a read without timeout, so one is always set.
+//
+// The package does not decide whether a press counts.
+package device

@@ -1,0 +1,173 @@
+package device
+
+import (
+	"fmt"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+// Code names a key as its source reads it: a GPIO line ("GPIO17", "pinctrl-bcm2711:17"), a byte ("0x31"), a line of text,
+// or a grade of the SLZ frame ("0" to "4").
+type Code string
+
+// Action says what happened to a key, or to the keypad as a whole.
+type Action uint8
+
+// The actions.
+const (
+	Down       Action = iota + 1
+	Up                // never from a serial keypad, which does not tell
+	HeldStuck         // down for too long
+	ActionLost        // the keypad cannot be read; Err says why
+	ActionBack        // it can be read again
+)
+
+// Event is what a source has noticed.
+type Event struct {
+	Source string // gpio, serial or simulated
+	Action Action
+	Code   Code
+	At     time.Duration // since the machine started, of the moment when the contact moved
+	Err    error
+}
+
+// Binding says which level a key means.
+type Binding struct {
+	Code  Code
+	Level rating.Level
+}
+
+// Map is the mandatory map from keys to levels.
+type Map struct{ keys [5]Binding }
+
+// NewMap returns the map of five keys, given from left to right as they stand before the citizen. Each key and each level
+// occurs once.
+func NewMap(keys []Binding) (Map, error) {
+	var m Map
+	if len(keys) != len(m.keys) {
+		return Map{}, fmt.Errorf("map of keys: %d keys, want %d", len(keys), len(m.keys))
+	}
+	for i, k := range keys {
+		if k.Code == "" || !k.Level.Valid() {
+			return Map{}, fmt.Errorf("map of keys: key %q with level %d: incomplete", k.Code, k.Level)
+		}
+		for _, other := range keys[:i] {
+			if other.Code == k.Code || other.Level == k.Level {
+				return Map{}, fmt.Errorf("map of keys: key %q with level %d: one of them occurs twice", k.Code, k.Level)
+			}
+		}
+		m.keys[i] = k
+	}
+	return m, nil
+}
+
+// Level returns the level of a key, or false: an unknown key is never a level.
+func (m Map) Level(c Code) (rating.Level, bool) {
+	for _, k := range m.keys {
+		if k.Code == c && c != "" {
+			return k.Level, true
+		}
+	}
+	return 0, false
+}
+
+// Order returns the levels from left to right.
+func (m Map) Order() [5]rating.Level {
+	var o [5]rating.Level
+	for i, k := range m.keys {
+		o[i] = k.Level
+	}
+	return o
+}
+
+// SignalKind says what a Signal means.
+type SignalKind uint8
+
+// The kinds of signals.
+const (
+	Press    SignalKind = iota + 1 // of Level
+	Together                       // two keys were down at once
+	Unknown                        // a key without a level, Code
+	Stuck                          // a key that is down for too long, Code
+	Released                       // that key was let go, Code
+	Lost                           // the keypad cannot be read, Err
+	Back                           // it can be read again
+)
+
+// Signal is what the keypad says.
+type Signal struct {
+	Kind  SignalKind
+	Level rating.Level
+	Code  Code
+	At    time.Duration // since the machine started
+	Err   error
+}
+
+// Interpreter turns Events into Signals. It is not safe for concurrent use.
+type Interpreter struct {
+	keys  Map
+	down  map[Code]time.Duration
+	stuck map[Code]bool
+}
+
+// NewInterpreter returns an Interpreter for a map.
+func NewInterpreter(m Map) *Interpreter {
+	return &Interpreter{keys: m, down: make(map[Code]time.Duration), stuck: make(map[Code]bool)}
+}
+
+// Step returns what an event means.
+//
+// The first key that goes down is a press at once: a citizen does not wait for the box to see whether another follows. A
+// second key while the first is still down means that nobody can say which one was meant, and the citizen is asked again;
+// an answer that was given by the first stands until another key corrects it. A stuck key does not get in the way of the
+// others.
+func (i *Interpreter) Step(e Event) []Signal {
+	s := Signal{Code: e.Code, At: e.At, Err: e.Err}
+	switch e.Action {
+	case Down:
+		s.Kind, s.Level = i.pressed(e)
+	case Up:
+		delete(i.down, e.Code)
+		if !i.stuck[e.Code] {
+			return nil
+		}
+		delete(i.stuck, e.Code)
+		s.Kind = Released
+	case HeldStuck:
+		i.stuck[e.Code] = true
+		delete(i.down, e.Code)
+		s.Kind = Stuck
+	case ActionLost:
+		clear(i.down)
+		clear(i.stuck)
+		s.Kind = Lost
+	case ActionBack:
+		s.Kind = Back
+	default:
+		return nil
+	}
+	return []Signal{s}
+}
+
+func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
+	level, ok := i.keys.Level(e.Code)
+	if !ok {
+		return Unknown, 0
+	}
+	others := len(i.down)
+	if e.Source != sourceSerial {
+		i.down[e.Code] = e.At
+	}
+	if others > 0 {
+		return Together, 0
+	}
+	return Press, level
+}
+
+// The names of the sources.
+const (
+	sourceGPIO      = "gpio"
+	sourceSerial    = "serial"
+	sourceSimulated = "simulated"
+)

@@ -1,0 +1,14 @@
+// Package display draws the box's screen and shows it.
+//
+// A Screen is a value that says what is to be seen. A Renderer turns it into pixels and nothing else: the same Screen at
+// the same size is the same image, at any size from 480×320 to 1920×1080, upright or across. Texts are Chinese with
+// English below. The five levels are five tiles of equal size, in the order of the keys, each with number, face and word,
+// so that no answer is suggested and none needs colour to be understood. Text has a contrast of at least 7:1.
+//
+// A character is drawn with the first font that has it: the built-in subset of Noto Sans SC, then the complete fonts of
+// the machine. One that no font has is drawn as a box with its number, never as a blank: a name that cannot be read is
+// noticed, one that is missing is not.
+//
+// Panels take the image: a Linux framebuffer, a browser, PNG files, or whatever implements periph's display.Drawer. What
+// the browser shows are the very pixels of the panel.
+package display

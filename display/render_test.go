@@ -1,0 +1,313 @@
+package display
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/qrcode"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {1920, 1080}, {480, 800}}
+
+// goldenSizes are those whose pixels are kept; the panels that most boxes have.
+var goldenSizes = []image.Point{{800, 480}, {1024, 600}}
+
+func renderer(t testing.TB) *Renderer {
+	t.Helper()
+	f, err := LoadFonts(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewRenderer(f)
+}
+
+func link(t testing.TB) string {
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+	c := qrcode.Claim{Device: "lz-0417", Visit: 0x1234567890abcdef, Issued: time.Unix(1_790_000_000, 0), Synced: true, Staff: true, Matter: true}
+	token, err := c.Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := qrcode.Link("https://rate.example.com", token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// screens are all screens of the state machine, with what they usually say.
+func screens(t testing.TB) map[string]Screen {
+	at := Screen{Hall: "市民中心政务服务大厅", Window: "综合受理12号窗口", StaffID: "0417", Department: "公安局 户政科",
+		Order: rating.Levels(), Device: "lz-0417", Fingerprint: "3F2A 90C1 77DE 0B54"}
+	with := func(f func(*Screen)) Screen {
+		s := at
+		f(&s)
+		return s
+	}
+	l := link(t)
+	return map[string]Screen{
+		"starting":  {Order: rating.Levels()},
+		"enrolling": {State: Enrolling, Order: rating.Levels(), Device: at.Device, Fingerprint: at.Fingerprint, Offline: true},
+		"idle":      with(func(s *Screen) { s.State = Idle }),
+		"asking":    with(func(s *Screen) { s.State, s.Subject, s.Step, s.Steps, s.Link = Asking, rating.StaffSubject, 1, 1, l }),
+		"asking-matter": with(func(s *Screen) {
+			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Link, s.Offline = Asking, rating.MatterSubject, "居住证办理", 2, 2, l, true
+		}),
+		"asking-again": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Link, s.AskAgain = Asking, rating.StaffSubject, 1, 2, l, true
+			s.Order = [5]rating.Level{1, 2, 3, 4, 5}
+		}),
+		"thanks":       with(func(s *Screen) { s.State, s.Subject, s.Chosen, s.Link = Thanks, rating.StaffSubject, 4, l }),
+		"thanks-phone": with(func(s *Screen) { s.State, s.Subject, s.Link = Thanks, rating.StaffSubject, l }),
+		"paused":       with(func(s *Screen) { s.State = Paused }),
+		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"fault-idle":   with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
+	}
+}
+
+func render(t testing.TB, r *Renderer, s Screen, size image.Point) *image.RGBA {
+	t.Helper()
+	m, err := r.Render(s, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestGolden(t *testing.T) {
+	r := renderer(t)
+	for name, s := range screens(t) {
+		for _, size := range goldenSizes {
+			file := filepath.Join("testdata", fmt.Sprintf("%s-%dx%d.png", name, size.X, size.Y))
+			got := render(t, r, s, size)
+			if *update {
+				var b bytes.Buffer
+				if err := png.Encode(&b, got); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			f, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := png.Decode(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if n := different(got, want); n > 0 {
+				t.Errorf("%s: %d pixels differ; look at the screen and run with -update if it should be so", file, n)
+			}
+		}
+	}
+}
+
+// different counts the pixels that differ by more than the rounding of another processor.
+func different(a, b image.Image) (n int) {
+	if a.Bounds() != b.Bounds() {
+		return a.Bounds().Dx() * a.Bounds().Dy()
+	}
+	near := func(x, y uint32) bool { return max(x, y)-min(x, y) <= 3*0x101 }
+	for y := range a.Bounds().Dy() {
+		for x := range a.Bounds().Dx() {
+			r1, g1, b1, _ := a.At(x, y).RGBA()
+			r2, g2, b2, _ := b.At(x, y).RGBA()
+			if !near(r1, r2) || !near(g1, g2) || !near(b1, b2) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestWordsStayInTheirPlace lays out every screen with every length of names at every size, and looks for words outside
+// their box, boxes outside the screen, and boxes on top of each other.
+func TestWordsStayInTheirPlace(t *testing.T) {
+	r := renderer(t)
+	long := strings.Repeat("甘肃省市民中心政务服务综合受理", 8)
+	for name, s := range screens(t) {
+		for _, words := range []string{"", long} {
+			if words != "" && s.State != Starting && s.State != Enrolling {
+				s.Hall, s.Window, s.StaffName, s.Department = words, words, words, words
+				s.Matter, s.Problem = words, words
+				s.Offline = true
+			}
+			for _, size := range sizes {
+				at := fmt.Sprintf("%s at %v with %d runes", name, size, len([]rune(words)))
+				l := arrange(s, size)
+				screen := image.Rectangle{Max: size}
+				for i, x := range l.texts {
+					if !x.box.In(screen) || x.box.Empty() {
+						t.Errorf("%s: %q stands at %v, outside the screen", at, x.s, x.box)
+					}
+					shown, px := r.fit(x)
+					if w := r.faces(px).width(shown, px); w > x.box.Dx() {
+						t.Errorf("%s: %q is %d wide in a box of %d", at, shown, w, x.box.Dx())
+					}
+					if px < 8 {
+						t.Errorf("%s: %q is %d pixels high", at, shown, px)
+					}
+					for _, y := range l.texts[:i] {
+						if x.box.Overlaps(y.box) {
+							t.Errorf("%s: %q %v lies on %q %v", at, x.s, x.box, y.s, y.box)
+						}
+					}
+					if x.box.Overlaps(l.qr) {
+						t.Errorf("%s: %q lies on the QR code", at, x.s)
+					}
+				}
+				for i, x := range l.tiles {
+					if !x.box.In(screen) || x.box.Overlaps(l.qr) || x.box.Size() != l.tiles[0].box.Size() || i > 0 && x.box.Overlaps(l.tiles[i-1].box) {
+						t.Errorf("%s: tile %d at %v: outside, on another or of another size", at, i, x.box)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestContrast measures the contrast of every text as WCAG does.
+func TestContrast(t *testing.T) {
+	luminance := func(c color.RGBA) float64 {
+		f := func(v uint8) float64 {
+			x := float64(v) / 255
+			if x <= 0.04045 {
+				return x / 12.92
+			}
+			return math.Pow((x+0.055)/1.055, 2.4)
+		}
+		return 0.2126*f(c.R) + 0.7152*f(c.G) + 0.0722*f(c.B)
+	}
+	for name, s := range screens(t) {
+		for _, x := range arrange(s, image.Pt(800, 480)).texts {
+			a, b := luminance(x.ink), luminance(x.on)
+			if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < 7 {
+				t.Errorf("%s: %q has a contrast of %.1f:1, want 7:1", name, x.s, ratio)
+			}
+		}
+	}
+}
+
+// TestFacesAreToldApartWithoutColour renders the five faces in grey and compares them with each other.
+func TestFacesAreToldApartWithoutColour(t *testing.T) {
+	grey := color.RGBA{0x80, 0x80, 0x80, 0xff}
+	var all []*image.RGBA
+	for _, l := range rating.Levels() {
+		m := image.NewRGBA(image.Rect(0, 0, 80, 80))
+		face(m, 40, 40, 38, mood(l), grey, inkDark)
+		for _, other := range all {
+			if n := different(m, other); n < 60 {
+				t.Errorf("level %d differs from another by %d pixels", l, n)
+			}
+		}
+		all = append(all, m)
+	}
+}
+
+func TestMissingCharacterIsSeen(t *testing.T) {
+	r := renderer(t)
+	for _, s := range []string{"\U00020BB7", "ཨ", "\u0378"} {
+		m := image.NewRGBA(image.Rect(0, 0, 60, 60))
+		fill(m, m.Bounds(), card)
+		r.faces(40).draw(m, s, image.Pt(4, 2), 40, image.NewUniform(inkDark))
+		blank := image.NewRGBA(m.Bounds())
+		fill(blank, blank.Bounds(), card)
+		if n := different(m, blank); n < 100 {
+			t.Errorf("%U is drawn with %d pixels", []rune(s)[0], n)
+		}
+	}
+}
+
+func TestCompleteFontIsUsed(t *testing.T) {
+	const noto = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
+	if _, err := os.Stat(noto); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("install the Debian package fonts-noto-cjk")
+		}
+		t.Skip("install the Debian package fonts-noto-cjk")
+	}
+	f, err := LoadFonts([]string{"/nowhere.ttf", noto})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if faces := newFaces(f, 20); faces.face('燚') == nil {
+		t.Error("a rare character is not found in the complete font")
+	}
+	if faces := newFaces(&Fonts{f.all[:1]}, 20); faces.face('燚') != nil {
+		t.Error("the rare character of this test is in the subset")
+	}
+}
+
+// TestScannedFromTheScreen reads the QR code from the rendered screen with an independent decoder.
+func TestScannedFromTheScreen(t *testing.T) {
+	zbar, err := exec.LookPath("zbarimg")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("install the Debian package zbar-tools")
+		}
+		t.Skip("install the Debian package zbar-tools")
+	}
+	r := renderer(t)
+	for _, name := range []string{"asking", "asking-matter", "asking-again", "fault"} {
+		for _, size := range sizes {
+			s := screens(t)[name]
+			file := filepath.Join(t.TempDir(), "screen.png")
+			f, err := os.Create(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := png.Encode(f, render(t, r, s, size)); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.Command(zbar, "-q", "--raw", "--oneshot", "-Sbinary", file).Output()
+			if err != nil || strings.TrimSpace(string(out)) != s.Link {
+				t.Errorf("%s at %v: read %q, %v", name, size, out, err)
+			}
+		}
+	}
+}
+
+func TestSameScreenSamePixels(t *testing.T) {
+	s := screens(t)["asking"]
+	used := renderer(t)
+	for _, other := range screens(t) {
+		render(t, used, other, image.Pt(480, 320))
+	}
+	if n := different(render(t, used, s, image.Pt(800, 480)), render(t, renderer(t), s, image.Pt(800, 480))); n > 0 {
+		t.Errorf("%d pixels depend on what was drawn before", n)
+	}
+}
+
+func BenchmarkRenderAsking(b *testing.B) {
+	r, s := renderer(b), screens(b)["asking"]
+	for b.Loop() {
+		if _, err := r.Render(s, image.Pt(1024, 600)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

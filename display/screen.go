@@ -1,0 +1,39 @@
+package display
+
+import (
+	"haochaping/internal/rating"
+)
+
+// State says which screen is shown.
+type State uint8
+
+// The screens.
+const (
+	Starting  State = iota
+	Enrolling       // the centre does not know the box yet
+	Idle
+	Asking
+	Thanks // recorded; another key corrects the answer
+	Paused
+	Fault // the keys are out of service; the QR code works
+)
+
+// Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
+type Screen struct {
+	State   State
+	Offline bool
+
+	Hall, Window                   string
+	StaffName, StaffID, Department string
+
+	Subject     rating.Subject // what is asked about
+	Matter      string         // its name, for the matter
+	Step, Steps int            // of the questions, from 1
+	Order       [5]rating.Level
+	Link        string // of the QR code; empty for none
+	AskAgain    bool   // two keys were down at once
+	Chosen      rating.Level
+
+	Device, Fingerprint string // for enrolling
+	Problem             string // for a fault, in a citizen's words
+}

@@ -2,23 +2,21 @@ package boxconfig
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/internal/tomlfile"
 )
 
 // check reports every value out of its range, each with its line. The map of keys is checked only if whole.
-func (c Config) check(lines map[string]int, whole bool) error {
+func (c Config) check(lines tomlfile.Lines, whole bool) error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
-		what := key + ": " + fmt.Sprintf(format, args...)
-		if line, ok := lines[key]; ok {
-			what = fmt.Sprintf("line %d: %s", line, what)
-		}
-		errs = append(errs, errors.New(what))
+		errs = append(errs, lines.Errorf(key, format, args...))
 	}
 	oneOf := func(key, value string, allowed ...string) {
 		if !slices.Contains(allowed, value) {
@@ -46,6 +44,8 @@ func (c Config) check(lines map[string]int, whole bool) error {
 	}
 	if c.Device == "" {
 		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
+	} else if _, err := rating.ParseDeviceID(string(c.Device)); err != nil {
+		bad("device", "%q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)
 	}
 	if c.State == "" {
 		bad("state", "empty; write a folder")

@@ -67,7 +67,7 @@ func TestRefused(t *testing.T) {
 		"public address":   {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
 		"syntax":           {"visit = [", "line 10"},
 		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
-		"device":           {"device = \"LZ\"", "line 10"},
+		"name twice":       {"device = \"lz\"", "line 10"},
 		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
 		"cert without key": {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
 	} {
@@ -77,6 +77,13 @@ func TestRefused(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestDeviceIsChecked(t *testing.T) {
+	_, err := Parse([]byte(strings.Replace(mandatory, "lz-0417", "LZ/#", 1)))
+	if want := "line 1: device: \"LZ/#\" is not allowed"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want one with %q", err, want)
 	}
 }
 

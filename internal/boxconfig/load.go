@@ -1,17 +1,16 @@
 package boxconfig
 
 import (
+	"crypto/ed25519"
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
-	"crypto/ed25519"
+	"haochaping/internal/tomlfile"
 )
 
 //go:embed default.toml
@@ -52,39 +51,14 @@ func Parse(b []byte) (Config, error) { return parse(b, true) }
 
 func parse(b []byte, whole bool) (Config, error) {
 	c := Default()
-	dec := toml.NewDecoder(strings.NewReader(string(b)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil {
-		return Config{}, explain(err)
+	lines, err := tomlfile.Decode(b, &c, "ratingd")
+	if err != nil {
+		return Config{}, err
 	}
-	if err := c.check(lineIndex(b), whole); err != nil {
+	if err := c.check(lines, whole); err != nil {
 		return Config{}, err
 	}
 	return c, nil
-}
-
-// explain turns the decoder's errors into lines that an administrator can act on.
-func explain(err error) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) {
-		var all []error
-		for _, e := range unknown.Errors {
-			line, _ := e.Position()
-			all = append(all, fmt.Errorf("line %d: %s is unknown; ratingd -print-config lists what there is",
-				line, strings.Join(e.Key(), ".")))
-		}
-		return errors.Join(all...)
-	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
-		line, _ := bad.Position()
-		what := strings.TrimPrefix(bad.Error(), "toml: ")
-		if key := strings.Join(bad.Key(), "."); key != "" {
-			return fmt.Errorf("line %d: %s: %s", line, key, what)
-		}
-		return fmt.Errorf("line %d: %s", line, what)
-	}
-	return err
 }
 
 // UnmarshalText reads a duration such as "250ms".

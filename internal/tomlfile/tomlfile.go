@@ -1,0 +1,89 @@
+// Package tomlfile reads the configuration files of our programs, so that every complaint names the line, the field and
+// what is allowed instead.
+//
+// It works around go-toml, which since 2.4 does not ask types whose underlying type is a string to check their values:
+// such checks are the programs', after Decode, and Lines says where the values stand.
+package tomlfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// Lines are the lines of the fields that a file sets, by their dotted names.
+type Lines map[string]int
+
+// Errorf returns an error about a field, which begins with its line if the file sets it.
+func (l Lines) Errorf(key, format string, args ...any) error {
+	what := key + ": " + fmt.Sprintf(format, args...)
+	if line, ok := l[key]; ok {
+		what = fmt.Sprintf("line %d: %s", line, what)
+	}
+	return errors.New(what)
+}
+
+// Decode reads a file over what v holds already. A field that v does not have is an error that refers to the program's
+// -print-config.
+func Decode(b []byte, v any, program string) (Lines, error) {
+	dec := toml.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return nil, explain(err, program)
+	}
+	return index(b), nil
+}
+
+// explain turns the decoder's errors into lines that an administrator can act on.
+func explain(err error, program string) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) {
+		var all []error
+		for _, e := range unknown.Errors {
+			line, _ := e.Position()
+			all = append(all, fmt.Errorf("line %d: %s is unknown; %s -print-config lists what there is",
+				line, strings.Join(e.Key(), "."), program))
+		}
+		return errors.Join(all...)
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		line, _ := bad.Position()
+		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		if key := strings.Join(bad.Key(), "."); key != "" {
+			return fmt.Errorf("line %d: %s: %s", line, key, what)
+		}
+		return fmt.Errorf("line %d: %s", line, what)
+	}
+	return err
+}
+
+// index returns the line of each key of a valid file.
+func index(b []byte) Lines {
+	lines := make(Lines)
+	var table []string
+	p := unstable.Parser{}
+	p.Reset(b)
+	for p.NextExpression() {
+		e := p.Expression()
+		var key []string
+		line := 0
+		for it := e.Key(); it.Next(); {
+			n := it.Node()
+			key = append(key, string(n.Data))
+			line = 1 + bytes.Count(b[:n.Raw.Offset], []byte("\n"))
+		}
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			table = key
+			lines[strings.Join(key, ".")] = line
+		case unstable.KeyValue:
+			lines[strings.Join(append(append([]string(nil), table...), key...), ".")] = line
+		}
+	}
+	return lines
+}

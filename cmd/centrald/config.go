@@ -1,0 +1,235 @@
+package main
+
+import (
+	_ "embed"
+	"encoding"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"haochaping/internal/central/ratepage"
+	"haochaping/internal/tomlfile"
+)
+
+//go:embed default.toml
+var defaultTOML string
+
+// config is the configuration of the centre. default.toml describes each field. The types of its values say what is allowed.
+type config struct {
+	State     string       `toml:"state"`
+	LogLevel  logLevel     `toml:"log_level"`
+	Addresses string       `toml:"addresses_file"`
+	Broker    brokerConfig `toml:"broker"`
+	Rate      rateConfig   `toml:"rate"`
+	Admin     adminConfig  `toml:"admin"`
+}
+
+type brokerConfig struct {
+	Listen         address   `toml:"listen"`
+	CertFile       string    `toml:"cert_file"`
+	KeyFile        string    `toml:"key_file"`
+	URL            brokerURL `toml:"url"`
+	Username       string    `toml:"username"`
+	PasswordFile   string    `toml:"password_file"`
+	CAFile         string    `toml:"ca_file"`
+	ClientCertFile string    `toml:"client_cert_file"`
+	ClientKeyFile  string    `toml:"client_key_file"`
+}
+
+type rateConfig struct {
+	Listen         address   `toml:"listen"`
+	CertFile       string    `toml:"cert_file"`
+	KeyFile        string    `toml:"key_file"`
+	Reasons        reasonSet `toml:"reasons"`
+	FrameAncestors []origin  `toml:"frame_ancestors"`
+}
+
+type adminConfig struct {
+	Listen         loopback   `toml:"listen"`
+	Hosts          []hostName `toml:"hosts"`
+	FrameAncestors []origin   `toml:"frame_ancestors"`
+}
+
+// loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
+func loadConfig(path string) (config, error) {
+	var b []byte
+	if path != "" {
+		var err error
+		if b, err = os.ReadFile(path); err != nil {
+			return config{}, fmt.Errorf("read the configuration: %w", err)
+		}
+	}
+	c, err := parseConfig(string(b))
+	if err != nil {
+		return config{}, fmt.Errorf("configuration %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func parseConfig(text string) (config, error) {
+	var c config
+	if err := toml.Unmarshal([]byte(defaultTOML), &c); err != nil {
+		return config{}, fmt.Errorf("the built-in defaults: %w", err)
+	}
+	lines, err := tomlfile.Decode([]byte(text), &c, "centrald")
+	if err != nil {
+		return config{}, err
+	}
+	err = c.check(lines)
+	return c, err
+}
+
+// check reports every value that is out of its range.
+func (c *config) check(lines tomlfile.Lines) error {
+	var errs []error
+	bad := func(key, format string, args ...any) { errs = append(errs, lines.Errorf(key, format, args...)) }
+	value := func(key string, v encoding.TextUnmarshaler, text string) {
+		if err := v.UnmarshalText([]byte(text)); err != nil {
+			bad(key, "%v", err)
+		}
+	}
+	if c.State == "" {
+		bad("state", "empty; write a folder")
+	}
+	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
+	if c.Broker.URL != "" {
+		value("broker.url", &c.Broker.URL, string(c.Broker.URL))
+	}
+	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
+	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
+	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
+	for i := range c.Rate.FrameAncestors {
+		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
+	}
+	for i := range c.Admin.FrameAncestors {
+		value("admin.frame_ancestors", &c.Admin.FrameAncestors[i], string(c.Admin.FrameAncestors[i]))
+	}
+	for i := range c.Admin.Hosts {
+		value("admin.hosts", &c.Admin.Hosts[i], string(c.Admin.Hosts[i]))
+	}
+	for _, pair := range []struct{ name, cert, key string }{
+		{"broker.cert_file", c.Broker.CertFile, c.Broker.KeyFile},
+		{"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
+		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile},
+	} {
+		if (pair.cert == "") != (pair.key == "") {
+			bad(pair.name, "a certificate and its key go together; write both or neither")
+		}
+	}
+	if (c.Broker.Username == "") != (c.Broker.PasswordFile == "") {
+		bad("broker.username", "a user name and its password_file go together; write both or neither")
+	}
+	return errors.Join(errs...)
+}
+
+// address is host:port, where the host may be empty for all interfaces and the port 0 for any.
+type address string
+
+// UnmarshalText checks an address.
+func (a *address) UnmarshalText(b []byte) error {
+	if _, _, err := splitAddress(string(b)); err != nil {
+		return err
+	}
+	*a = address(b)
+	return nil
+}
+
+func splitAddress(s string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(s)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%q is no address; write host:port, as \"127.0.0.1:8080\" or \":8080\"", s)
+	}
+	return host, port, nil
+}
+
+// loopback is an address that only this machine reaches.
+type loopback string
+
+// UnmarshalText checks a loopback address.
+func (l *loopback) UnmarshalText(b []byte) error {
+	host, _, err := splitAddress(string(b))
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%q is not allowed; the page shows scores and has no sign-in, so write a loopback address, as \"127.0.0.1:8081\", and put a proxy that signs people in before it", b)
+	}
+	*l = loopback(b)
+	return nil
+}
+
+// brokerURL is where an MQTT broker is, empty for the built-in one.
+type brokerURL string
+
+// UnmarshalText checks a broker's URL.
+func (u *brokerURL) UnmarshalText(b []byte) error {
+	v, err := url.Parse(string(b))
+	if len(b) > 0 && (err != nil || v.Host == "" || v.Scheme != "mqtt" && v.Scheme != "mqtts" || v.User != nil || strings.Trim(v.Path, "/") != "") {
+		return fmt.Errorf("%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", b)
+	}
+	*u = brokerURL(b)
+	return nil
+}
+
+// origin is scheme://host[:port], as a browser compares it.
+type origin string
+
+// UnmarshalText checks an origin.
+func (o *origin) UnmarshalText(b []byte) error {
+	v, err := url.Parse(string(b))
+	if err != nil || v.Host == "" || v.Scheme != "http" && v.Scheme != "https" || string(b) != v.Scheme+"://"+v.Host || strings.ContainsAny(v.Host, "*;, '\"") {
+		return fmt.Errorf("%q is not allowed; write an origin without a path, as \"https://admin.example.com\"", b)
+	}
+	*o = origin(b)
+	return nil
+}
+
+// hostName is a host's name in small letters.
+type hostName string
+
+// UnmarshalText checks a host's name.
+func (h *hostName) UnmarshalText(b []byte) error {
+	s := strings.ToLower(string(b))
+	if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+		return fmt.Errorf("%q is not allowed; write a host's name without port, as \"admin.example.com\"", b)
+	}
+	*h = hostName(s)
+	return nil
+}
+
+// reasonSet names a set of reasons.
+type reasonSet ratepage.ReasonSet
+
+// UnmarshalText checks a set's name.
+func (r *reasonSet) UnmarshalText(b []byte) error {
+	allowed := []string{string(ratepage.CoreReasons), string(ratepage.ExtendedReasons)}
+	if !slices.Contains(allowed, string(b)) {
+		return fmt.Errorf("%q is not allowed; allowed are %s", b, strings.Join(allowed, ", "))
+	}
+	*r = reasonSet(b)
+	return nil
+}
+
+// logLevel is how much is logged.
+type logLevel slog.Level
+
+// UnmarshalText checks a level's name.
+func (l *logLevel) UnmarshalText(b []byte) error {
+	allowed := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	v, ok := allowed[string(b)]
+	if !ok {
+		return fmt.Errorf("%q is not allowed; allowed are debug, info, warn, error", b)
+	}
+	*l = logLevel(v)
+	return nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestDefaultsAreAConfiguration(t *testing.T) {
+	got, err := parseConfig(defaultTOML)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Broker.Listen != "127.0.0.1:1883" || got.Rate.Reasons != "extended" {
+		t.Errorf("defaults = %+v", got)
+	}
+}
+
+func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"\nstat = \"x\"", "line 2: stat is unknown; centrald -print-config"},
+		{"[rate]\nlisten = \"8080\"", "line 2: rate.listen: \"8080\" is no address; write host:port"},
+		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" is not allowed; the page shows scores"},
+		{"admin.listen = \"admin.example.com:8081\"", "line 1: admin.listen"},
+		{"log_level = \"loud\"", "allowed are debug, info, warn, error"},
+		{"[broker]\nurl = \"tcp://mqtt.example.com\"", "write mqtts://host:8883"},
+		{"[rate]\nreasons = \"all\"", "allowed are core, extended"},
+		{"[rate]\nframe_ancestors = [\"https://a.example.com/x\"]", "write an origin without a path"},
+		{"[rate]\nframe_ancestors = [\"https://a.example.com; script-src *\"]", "write an origin without a path"},
+		{"[rate]\ncert_file = \"x\"", "a certificate and its key go together"},
+		{"[broker]\nusername = \"x\"", "go together"},
+		{"state = 5", "line 1: state"},
+		{"state = \"\"", "state: empty"},
+		{"state =", "line 1"},
+	} {
+		_, err := parseConfig(c.text)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: error %v, want one with %q", c.text, err, c.want)
+		}
+	}
+	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\nadmin.hosts=[\"Admin.example.com\"]"); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzConfig(f *testing.F) {
+	f.Add(defaultTOML)
+	f.Add("[rate]\nframe_ancestors = [\"https://a.example.com\"]")
+	f.Add("admin.hosts = [\"\"]")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := parseConfig(text)
+		if err != nil {
+			return
+		}
+		for _, o := range append(c.Rate.FrameAncestors, c.Admin.FrameAncestors...) {
+			if strings.ContainsAny(string(o), " ;,\n\r'*") {
+				t.Errorf("origin %q would change the policy that it stands in", o)
+			}
+		}
+	})
+}
+
+func TestKeyIsMadeOnceAndKept(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	keys := make([]string, 8)
+	var group sync.WaitGroup
+	for i := range keys {
+		group.Go(func() {
+			k, err := centreKey(state, rand.Reader)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			keys[i] = string(k)
+		})
+	}
+	group.Wait()
+	for _, k := range keys {
+		if k == "" || k != keys[0] {
+			t.Fatal("processes that start at once have different keys")
+		}
+	}
+	path := filepath.Join(state, keyFile)
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("key file: mode %v, %v; want 0600", info.Mode(), err)
+	}
+	if left, err := filepath.Glob(filepath.Join(state, ".key-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte("BEGIN"), []byte("BEGUN"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a damaged key gives %v; a new one would lock out every box", err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("a key that all can read gives %v", err)
+	}
+}

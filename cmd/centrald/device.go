@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+)
+
+// printKey prints the centre's public key.
+func (c *command) printKey(args []string) error {
+	flags := c.flags("centrald key")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; centrald key takes none", flags.Arg(0))
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	key, err := centreKey(cfg.State, c.env.random)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.env.stdout, keyText(key.Public().(ed25519.PublicKey)))
+	return err
+}
+
+// device runs the commands about devices.
+func (c *command) device(ctx context.Context, args []string) error {
+	flags := c.flags("centrald device")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	switch flags.Arg(0) {
+	case "add":
+		return c.addDevice(ctx, flags.Args()[1:])
+	case "list":
+		return c.listDevices(ctx, flags.Args()[1:])
+	}
+	return fmt.Errorf("centrald device %q: want add or list", flags.Arg(0))
+}
+
+// addDevice enrols a device, or changes the window of one that is enrolled.
+func (c *command) addDevice(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald device add")
+	id := flags.String("id", "", "the box's `name`, as on its label")
+	key := flags.String("key", "", "the box's public `key`, 43 characters")
+	replaceKey := flags.Bool("replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
+	var w rating.Window
+	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
+	flags.StringVar(&w.ID, "window", "", "the window's `number`")
+	flags.StringVar(&w.Name, "name", "", "the window's `name`, as citizens read it")
+	flags.StringVar(&w.Staff.ID, "staff-id", "", "`number` of the person who serves there, where nobody signs in")
+	flags.StringVar(&w.Staff.Name, "staff-name", "", "that person's `name`")
+	flags.StringVar(&w.Staff.Department, "department", "", "that person's `department`")
+	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; centrald device add takes flags only", flags.Arg(0))
+	}
+	d := ledger.Device{Window: w, EnrolledAt: c.env.now()}
+	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
+		return fmt.Errorf("-id: %w", err)
+	}
+	if d.Key, err = parseKey(*key); err != nil {
+		return fmt.Errorf("-key: %w", err)
+	}
+	if *generation > 1<<32-1 {
+		return fmt.Errorf("-generation: %d is out of range", *generation)
+	}
+	d.Window.Generation = uint32(*generation)
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	books, err := c.books(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+	before, err := books.Device(ctx, d.ID)
+	switch {
+	case errors.Is(err, ledger.ErrNoDevice):
+		if d.Window.Generation == 0 {
+			d.Window.Generation = 1
+		}
+	case err != nil:
+		return err
+	default:
+		if d, err = follow(before, d, *replaceKey); err != nil {
+			return err
+		}
+	}
+	if err := d.Window.Check(); err != nil {
+		return fmt.Errorf("device %s: %w", d.ID, err)
+	}
+	if err := books.PutDevice(ctx, d); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\n", d.ID, d.Window.ID, d.Window.Generation)
+	return err
+}
+
+// follow checks and completes the new state of a device that is enrolled. A window changes only with a greater generation,
+// since the box ignores any other.
+func follow(before, d ledger.Device, replaceKey bool) (ledger.Device, error) {
+	if !before.Key.Equal(d.Key) && !replaceKey {
+		return ledger.Device{}, fmt.Errorf("device %s is enrolled with another key; if its hardware was replaced, add -replace-key", d.ID)
+	}
+	d.EnrolledAt = before.EnrolledAt
+	last := before.Window.Generation
+	same := d.Window
+	same.Generation = last
+	switch {
+	case same == before.Window && (d.Window.Generation == 0 || d.Window.Generation == last):
+		d.Window = before.Window
+	case d.Window.Generation == 0:
+		d.Window.Generation = last + 1
+	case d.Window.Generation <= last:
+		return ledger.Device{}, fmt.Errorf("device %s has generation %d, %d does not come after it; leave -generation out to take the next",
+			d.ID, last, d.Window.Generation)
+	}
+	return d, nil
+}
+
+// listDevices prints the enrolled devices.
+func (c *command) listDevices(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald device list")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; centrald device list takes none", flags.Arg(0))
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	books, err := c.books(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+	devices, err := books.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tKEY")
+	for _, d := range devices {
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+			d.EnrolledAt.UTC().Format(time.RFC3339), keyText(d.Key))
+	}
+	return tab.Flush()
+}

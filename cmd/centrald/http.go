@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// site is one HTTP server of the centre.
+type site struct {
+	listener net.Listener
+	handler  http.Handler
+	logger   *slog.Logger
+	// endless says that the site has requests that only end with their context.
+	endless bool
+}
+
+// run serves until ctx ends, then lets the requests under way finish: what was submitted is answered.
+func (s site) run(ctx context.Context) error {
+	// Requests of a site that ends by itself outlive ctx, so that a commit under way is not torn from its answer.
+	requests := context.WithoutCancel(ctx)
+	if s.endless {
+		requests = ctx
+	}
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return requests },
+		// The server reports handshakes that scanners began; that is noise at any other level.
+		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(s.listener) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		if err := server.Close(); err != nil {
+			return err
+		}
+	}
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// listen opens a listener, with TLS where a certificate is given.
+func listen(where, certFile, keyFile string) (net.Listener, error) {
+	if certFile == "" {
+		return net.Listen("tcp", where)
+	}
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate: %w", err)
+	}
+	return tls.Listen("tcp", where, serverTLS(cert))
+}
+
+func serverTLS(cert tls.Certificate) *tls.Config {
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+}
+
+// bound is what the addresses file holds.
+type bound struct {
+	MQTT      string `json:"mqtt"` // host:port of the broker, also of one elsewhere
+	Rate      string `json:"rate"`
+	Admin     string `json:"admin"`
+	PublicKey string `json:"public_key"`
+}
+
+// write writes the addresses to path, whole or not at all, so that a supervisor never reads half of them.
+func (b bound) write(path string) (err error) {
+	if path == "" {
+		return nil
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("write the addresses file: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".addresses-*")
+	if err != nil {
+		return fmt.Errorf("write the addresses file: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the addresses file: %w", errors.Join(err, os.Remove(f.Name())))
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	keyFile    = "centre.key"
+	ledgerFile = "ledger.db"
+)
+
+// centreKey returns the centre's key from the state folder. At the first use it draws one from random and keeps it in a file
+// that only this account can read. Two processes that start at once agree on one key.
+func centreKey(state string, random io.Reader) (ed25519.PrivateKey, error) {
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, fmt.Errorf("create the state folder: %w", err)
+	}
+	path := filepath.Join(state, keyFile)
+	key, err := readKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if err := createKey(path, random); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("create the centre's key: %w", err)
+	}
+	return readKey(path)
+}
+
+func readKey(path string) (ed25519.PrivateKey, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the centre's key: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("the centre's key %s has mode %04o, so that others can read or replace it; check who did, then chmod 600 it", path, mode)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the centre's key: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, fmt.Errorf("the centre's key %s is damaged: no PEM block; restore it from the backup, since the boxes know no other", path)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("the centre's key %s is damaged: %w; restore it from the backup, since the boxes know no other", path, err)
+	}
+	key, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("the centre's key %s is a %T, want an Ed25519 key", path, parsed)
+	}
+	return key, nil
+}
+
+// createKey writes a new key to path unless something is there, whole or not at all.
+func createKey(path string, random io.Reader) (err error) {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(seed))
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// A link fails where a rename would replace the key that another process has just made.
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// keyText is how a public key is written for people and configurations: 43 characters of unpadded base64url.
+func keyText(k ed25519.PublicKey) string { return base64.RawURLEncoding.EncodeToString(k) }
+
+func parseKey(s string) (ed25519.PublicKey, error) {
+	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("%q is no public key; write the 43 characters that \"ratingd\" shows as the box's key", s)
+	}
+	return b, nil
+}

@@ -1,0 +1,31 @@
+// Command centrald is the receiving side: it takes the boxes' records from the MQTT broker into its books, serves the page
+// behind the QR codes, and shows what came in.
+//
+//	centrald [-config /etc/centrald.toml]
+//	centrald -print-config
+//	centrald key
+//	centrald device list
+//	centrald device add -id lz-0417 -key … -hall 市民中心政务服务大厅 -window A07 -name 综合窗口7号
+//
+// "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window;
+// it may be used while centrald runs, which notices within seconds. -config may stand before or after a command's words.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, os.Args[1:], environment{os.Stdout, os.Stderr, time.Now, rand.Reader}); err != nil {
+		fmt.Fprintln(os.Stderr, "centrald:", err)
+		os.Exit(1)
+	}
+}

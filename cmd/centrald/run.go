@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"haochaping/internal/central/ledger"
+)
+
+// environment is the machine that the centre runs on.
+type environment struct {
+	stdout, stderr io.Writer
+	now            func() time.Time
+	random         io.Reader
+}
+
+// defaultConfig is read if no -config is given and it exists.
+const defaultConfig = "/etc/centrald.toml"
+
+// run is the program: it finds out what is asked for and does it until it is done or ctx ends.
+func run(ctx context.Context, args []string, env environment) error {
+	c := command{env: env}
+	flags := c.flags("centrald")
+	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
+	printVersion := flags.Bool("version", false, "print the version and end")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	rest := flags.Args()
+	switch {
+	case *printConfig:
+		_, err := io.WriteString(env.stdout, defaultTOML)
+		return err
+	case *printVersion:
+		_, err := fmt.Fprintln(env.stdout, "centrald", version())
+		return err
+	case len(rest) == 0:
+		return c.serve(ctx)
+	case rest[0] == "key":
+		return c.printKey(rest[1:])
+	case rest[0] == "device":
+		return c.device(ctx, rest[1:])
+	}
+	return fmt.Errorf("command %q is unknown; there are key, device add and device list, and none to run the centre", rest[0])
+}
+
+// command holds what all commands share.
+type command struct {
+	env  environment
+	path string // of the configuration, empty if none was named
+}
+
+// flags returns a set of flags in which -config can be given too.
+func (c *command) flags(name string) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(c.env.stderr)
+	f.StringVar(&c.path, "config", c.path, "the configuration `file` (default "+defaultConfig+" if it exists)")
+	return f
+}
+
+// ignoreHelp makes a request for help no failure.
+func ignoreHelp(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	return err
+}
+
+func (c *command) config() (config, error) {
+	path := c.path
+	if path == "" {
+		if _, err := os.Stat(defaultConfig); err == nil {
+			path = defaultConfig
+		}
+	}
+	return loadConfig(path)
+}
+
+// books opens the books in the configuration's state folder, which it creates if it is missing.
+func (c *command) books(ctx context.Context, cfg config) (*ledger.Ledger, error) {
+	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
+		return nil, fmt.Errorf("create the state folder: %w", err)
+	}
+	l, err := ledger.Open(ctx, filepath.Join(cfg.State, ledgerFile))
+	if err != nil {
+		return nil, fmt.Errorf("open the books: %w", err)
+	}
+	return l, nil
+}
+
+func (c *command) logger(cfg config) *slog.Logger {
+	return slog.New(slog.NewTextHandler(c.env.stderr, &slog.HandlerOptions{Level: slog.Level(cfg.LogLevel)}))
+}
+
+// version returns the version that the build was stamped with.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"haochaping/internal/central/broker"
+	"haochaping/internal/central/ingest"
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/ratepage"
+	"haochaping/internal/central/web"
+)
+
+// serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
+// ends.
+func (c *command) serve(ctx context.Context) (err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	log := c.logger(cfg)
+	key, err := centreKey(cfg.State, c.env.random)
+	if err != nil {
+		return err
+	}
+	books, err := c.books(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, books.Close()) }()
+
+	mqtt, stages, err := c.broker(cfg.Broker, log)
+	if err != nil {
+		return err
+	}
+	mqtt.Ledger, mqtt.Key, mqtt.Now, mqtt.Logger = books, key, c.env.now, log
+	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
+	in, err := ingest.New(mqtt)
+	if err != nil {
+		return err
+	}
+	broker, err := url.Parse(mqtt.Broker)
+	if err != nil {
+		return fmt.Errorf("broker.url: %w", err)
+	}
+	rate, admin, err := c.pages(cfg, books, in, log)
+	if err != nil {
+		return err
+	}
+	addresses := bound{MQTT: broker.Host, Rate: rate.listener.Addr().String(), Admin: admin.listener.Addr().String(),
+		PublicKey: keyText(key.Public().(ed25519.PublicKey))}
+	if err := addresses.write(cfg.Addresses); err != nil {
+		return err
+	}
+	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
+	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when
+	// nobody uses it any more. The books are closed last of all, by the deferred call above.
+	stages = append([]stage{{"rating page", rate.run}, {"centre's page", admin.run}, {"ingest", in.Run}}, stages...)
+	return runStages(ctx, stages...)
+}
+
+// broker returns how to reach the broker, and the stage of the built-in one if that is used.
+func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stage, error) {
+	if cfg.URL != "" {
+		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username}
+		var err error
+		if out.Password, err = readPassword(cfg.PasswordFile); err != nil {
+			return out, nil, err
+		}
+		out.TLS, err = clientTLS(cfg)
+		return out, nil, err
+	}
+	var server *tls.Config
+	scheme := "mqtt"
+	if cfg.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
+		if err != nil {
+			return ingest.Config{}, nil, fmt.Errorf("broker.cert_file: %w", err)
+		}
+		server, scheme = serverTLS(cert), "mqtts"
+	}
+	b, err := broker.Listen(broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: quiet(log)})
+	if err != nil {
+		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", err)
+	}
+	out := ingest.Config{Broker: scheme + "://" + reachable(b.Addr()), Username: broker.CentreName, Password: b.Secret()}
+	if server != nil {
+		// The centre speaks to itself, by an address that the certificate need not name, and knows the certificate.
+		out.TLS = selfTLS(server)
+	}
+	return out, []stage{{"broker", b.Run}}, nil
+}
+
+// selfTLS accepts exactly the certificate that the server itself shows.
+func selfTLS(server *tls.Config) *tls.Config {
+	own := server.Certificates[0].Certificate[0]
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: true, // replaced by the comparison below
+		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
+			if len(raw) == 0 || string(raw[0]) != string(own) {
+				return errors.New("the broker is not the one of this program")
+			}
+			return nil
+		},
+	}
+}
+
+// reachable returns an address that a client can use for a listener, which may listen on all addresses.
+func reachable(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return a.String()
+}
+
+// quiet keeps the broker's everyday messages out of the log.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+// warnings passes on warnings and errors only.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func readPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("broker.password_file: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+func clientTLS(cfg brokerConfig) (*tls.Config, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if cfg.CAFile != "" {
+		pem, err := os.ReadFile(cfg.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("broker.ca_file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("broker.ca_file: %s holds no certificate", cfg.CAFile)
+		}
+	}
+	if cfg.ClientCertFile != "" {
+		pair, err := tls.LoadX509KeyPair(cfg.ClientCertFile, cfg.ClientKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("broker.client_cert_file: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+// pages returns the rating page and the centre's page on their listeners.
+func (c *command) pages(cfg config, books *ledger.Ledger, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
+	reasons, err := ratepage.LoadCatalogue(ratepage.ReasonSet(cfg.Rate.Reasons))
+	if err != nil {
+		return rate, admin, err
+	}
+	ratePage, err := ratepage.New(ratepage.Config{
+		Books: rateBooks{books}, Notify: in.PhoneRated, Reasons: reasons, Logger: log, Now: c.env.now, Random: c.env.random,
+		FrameAncestors: texts(cfg.Rate.FrameAncestors),
+	})
+	if err != nil {
+		return rate, admin, err
+	}
+	adminPage, err := web.New(web.Config{
+		Books: webBooks{books}, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors),
+		Reason: func(code string) string {
+			if r, ok := reasons.Find(code); ok {
+				return r.Text
+			}
+			return code
+		},
+	})
+	if err != nil {
+		return rate, admin, err
+	}
+	rate = site{handler: ratePage, logger: log}
+	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
+		return rate, admin, fmt.Errorf("rate.listen: %w", err)
+	}
+	admin = site{handler: adminPage, logger: log, endless: true}
+	if admin.listener, err = listen(string(cfg.Admin.Listen), "", ""); err != nil {
+		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
+	}
+	return rate, admin, nil
+}
+
+func texts[T ~string](all []T) []string {
+	var out []string
+	for _, s := range all {
+		out = append(out, string(s))
+	}
+	return out
+}

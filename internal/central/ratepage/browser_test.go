@@ -1,0 +1,173 @@
+package ratepage
+
+import (
+	"context"
+	"math"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"haochaping/internal/rating"
+)
+
+// css is a selector.
+type css = chromedp.CSS
+
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(shift int) float64 {
+		c := float64(n>>shift&0xff) / 255
+		if c <= 0.04045 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(16) + 0.7152*linear(8) + 0.0722*linear(0)
+}
+
+// browser starts a phone-sized Chromium without JavaScript.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("chromium is missing: install the Debian package chromium")
+		}
+		t.Skip("chromium is missing: install the Debian package chromium")
+	}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir())}
+	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
+		options = append(options, chromedp.Flag(flag, true))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	noScript := chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	})
+	if err := chromedp.Do(ctx, noScript, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2))); err != nil {
+		t.Fatalf("start chromium: %v", err)
+	}
+	return ctx
+}
+
+// screenshot writes the page to the folder that HCP_SCREENSHOTS names, for people to look at.
+func screenshot(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		dir := os.Getenv("HCP_SCREENSHOTS")
+		if dir == "" {
+			return nil
+		}
+		png, err := chromedp.FullScreenshot(100)(ctx, target)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
+	})
+}
+
+func TestRatingInABrowserWithoutScript(t *testing.T) {
+	h := newHall(t)
+	h.arrived()
+	h.books.visit.Visit.Staff.Name = "测试员甲"
+	server := httptest.NewServer(h.page)
+	defer server.Close()
+	ctx := browser(t)
+	token := h.sign(t, h.claim())
+	err := chromedp.Do(ctx,
+		chromedp.Navigate(server.URL+"/R/"+token), screenshot("form"),
+		chromedp.WaitNotVisible(css(`.question:first-of-type .r2`)), chromedp.WaitNotVisible(css(`#staff-text`)),
+		chromedp.Click(css(`label[for=staff-2]`), chromedp.NodeVisible),
+		chromedp.Click(css(`.question:first-of-type .r2 summary`), chromedp.NodeVisible),
+		chromedp.WaitVisible(css(`.question:first-of-type .r2 .reason`)), screenshot("reasons"),
+		chromedp.Click(css(`.question:first-of-type .r2 input[value="214"]`), chromedp.NodeVisible),
+		chromedp.Click(css(`label[for=matter-4]`), chromedp.NodeVisible),
+		chromedp.Click(css(`.question:first-of-type .any summary`), chromedp.NodeVisible),
+		chromedp.SendKeys(css(`#staff-text`), "排队\n太久"), screenshot("filled"),
+		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
+		chromedp.WaitVisible(css(`section.done`)), screenshot("thanks"),
+		chromedp.Reload(), chromedp.WaitVisible(css(`section.done`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	located, err := chromedp.Run(ctx, chromedp.Location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if located != server.URL+"/R/"+token+"/thanks" {
+		t.Errorf("after submitting and reloading the browser is at %s", located)
+	}
+	if len(h.books.stored) != 2 {
+		t.Fatalf("stored = %+v, want two evaluations", h.books.stored)
+	}
+	staff, matter := h.books.stored[0], h.books.stored[1]
+	if staff.Level != 2 || staff.Text != "排队 太久" || len(staff.Reasons) != 1 || matter.Level != 4 || matter.Subject != rating.MatterSubject {
+		t.Errorf("stored = %+v", h.books.stored)
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+token), chromedp.WaitVisible(css(`section.notice`)), screenshot("used")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nothing on the page favours a level: the five tiles are of one size, none is chosen, and the keyboard reaches each.
+func TestKeyboardAndSizesInABrowser(t *testing.T) {
+	h := newHall(t)
+	c := h.claim()
+	c.Matter = false
+	server := httptest.NewServer(h.page)
+	defer server.Close()
+	ctx := browser(t)
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+h.sign(t, c)), screenshot("single")); err != nil {
+		t.Fatal(err)
+	}
+	var sizes [5]*dom.BoxModel
+	for i, level := range rating.Levels() {
+		var err error
+		if sizes[i], err = chromedp.Run(ctx, chromedp.Dimensions(css(`label[for=staff-`+strconv.Itoa(int(level))+`]`))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	layout, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (page.GetLayoutMetricsResult, error) {
+		return cdp.Call(ctx, target, page.GetLayoutMetrics, cdp.Empty{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range sizes {
+		if s.Width != sizes[0].Width || s.Height != sizes[0].Height || s.Height < 48 {
+			t.Errorf("tile %d is %dx%d, the first is %dx%d; want one size, at least 48 high", i, s.Width, s.Height, sizes[0].Width, sizes[0].Height)
+		}
+	}
+	if layout.CSSContentSize.Width > 360 {
+		t.Errorf("the page is %.0f wide, want no scrolling to the side at 360", layout.CSSContentSize.Width)
+	}
+	// The first tab comes to the radio group, the arrow chooses the next level, and enter submits.
+	err = chromedp.Do(ctx, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown), screenshot("keyboard"),
+		chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(css(`section.done`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.books.stored) != 1 || h.books.stored[0].Level != rating.Satisfied {
+		t.Errorf("stored = %+v, want level 4", h.books.stored)
+	}
+}

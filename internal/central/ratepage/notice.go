@@ -1,0 +1,119 @@
+package ratepage
+
+import "net/http"
+
+// notice is a page that says something instead of asking: what happened, what it means and what to do.
+type notice struct {
+	Status  int
+	Done    bool // good news
+	TitleZh string
+	TitleEn string
+	What    string
+	Means   string
+	Do      string
+	English string // the three in English
+	// Next leads on, if it is not empty.
+	Next, NextZh, NextEn string
+}
+
+// hotline is where citizens turn to when the window cannot help them.
+const hotline = "政务服务便民热线 12345"
+
+var (
+	stored = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已提交", TitleEn: "Thank you. Your rating is recorded.",
+		What:    "您的评价已经保存并计入。",
+		Means:   "窗口工作人员只会知道“已评价”，看不到您选择了什么。",
+		Do:      "可以关闭此页。刷新此页不会重复提交。",
+		English: "Your rating is stored and counts. The staff at the window learn that you rated, not how. You may close this page.",
+	}
+	keptBeside = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已收到", TitleEn: "Thank you. Your rating has arrived.",
+		What:    "您的评价已经保存，但同一项服务此前已有一份评价先到。",
+		Means:   "每次服务每一项只计入最先收到的一份。您的这一份保存在旁，加注标记，不计入统计。",
+		Do:      "可以关闭此页。如果先前那份不是您评价的，请向大厅咨询台或" + hotline + " 反映。",
+		English: "Your rating is stored, but another one for the same service came first, and only the first counts. If that one was not yours, please tell the information desk or call 12345.",
+	}
+	alreadyRated = notice{
+		Status:  http.StatusConflict,
+		TitleZh: "这次服务已经评价过了", TitleEn: "This service has already been rated.",
+		What:    "这个二维码对应的服务已经收到评价，可能来自窗口的评价器，也可能来自手机。",
+		Means:   "每次服务每一项只计入最先收到的一份评价（一次一评、一事一评），所以不再重复评价。",
+		Do:      "如果您刚刚提交过，不必再操作。如果不是您本人评价的，请向大厅咨询台或" + hotline + " 反映。",
+		English: "A rating has already arrived, from the keypad or from a phone, and only the first one counts. If it was not yours, please tell the information desk or call 12345.",
+	}
+	tooLate = notice{
+		Status:  http.StatusGone,
+		TitleZh: "评价时间已过", TitleEn: "The time for rating is over.",
+		What:    "二维码显示后十分钟内可以评价，这个二维码已经超过时间。",
+		Means:   "这次没有收到您的评价。没有评价不会被当作满意。",
+		Do:      "您仍可通过政务服务网或" + hotline + " 评价，也可以在下次办事时评价。",
+		English: "The code can be used for ten minutes. No rating was recorded, and silence is not counted as praise. You can still rate through the government service website or by calling 12345.",
+	}
+	damaged = notice{
+		Status:  http.StatusBadRequest,
+		TitleZh: "评价链接不完整", TitleEn: "This rating link is damaged.",
+		What:    "链接里有一部分缺失或被改动了。",
+		Means:   "还没有提交任何评价。",
+		Do:      "请用手机重新扫描评价器屏幕上的二维码。请不要手工输入或转发链接。",
+		English: "A part of the link is missing or was changed. Nothing was submitted. Please scan the code on the screen again.",
+	}
+	unknownDevice = notice{
+		Status:  http.StatusNotFound,
+		TitleZh: "没有找到这台评价器", TitleEn: "This terminal is not known here.",
+		What:    "链接格式正确，但它所写的评价器没有在本中心登记。",
+		Means:   "还没有提交任何评价。这台评价器可能刚刚安装，也可能属于别的中心。",
+		Do:      "请把此页给大厅工作人员看。请不要在来历不明的评价页面填写个人信息。",
+		English: "The terminal named in the link is not enrolled at this centre. Nothing was submitted. Please show this page to the hall's staff.",
+	}
+	forged = notice{
+		Status:  http.StatusForbidden,
+		TitleZh: "这个链接不是评价器发出的", TitleEn: "This link was not issued by the terminal.",
+		What:    "链接上的电子签名与登记的评价器不符。",
+		Means:   "链接可能被人改动或伪造，因此不能用来评价。还没有提交任何评价。",
+		Do:      "请扫描窗口评价器屏幕上正在显示的二维码。如果您扫的是张贴的纸质二维码，请告诉大厅工作人员。",
+		English: "The signature in the link is not that of the terminal, so it cannot be used. Please scan the code on the terminal's own screen. If you scanned a printed code, please tell the staff.",
+	}
+	noLink = notice{
+		Status:  http.StatusNotFound,
+		TitleZh: "请扫描二维码", TitleEn: "Please scan the code.",
+		What:    "这里是窗口服务评价页，需要从评价器屏幕上的二维码进入。",
+		Means:   "还没有提交任何评价。",
+		Do:      "请用手机扫描窗口评价器屏幕上的二维码。",
+		English: "This page is opened by scanning the code on the screen of the terminal at the window.",
+	}
+	notOurForm = notice{
+		Status:  http.StatusBadRequest,
+		TitleZh: "无法读取这次提交", TitleEn: "The form could not be read.",
+		What:    "收到的内容不是本评价页的表单，或者在途中损坏了。",
+		Means:   "还没有提交任何评价。",
+		Do:      "请重新扫描评价器屏幕上的二维码，再评价一次。",
+		English: "What arrived was not the form of this page, or was damaged on the way. Nothing was submitted. Please scan the code again.",
+	}
+	elsewhere = notice{
+		Status:  http.StatusForbidden,
+		TitleZh: "请在本页面评价", TitleEn: "Please rate on this page.",
+		What:    "这次提交是从别的网站发来的。",
+		Means:   "为防止他人借您的手机代评，提交没有被接受。",
+		Do:      "请重新扫描评价器屏幕上的二维码，在打开的页面上评价。",
+		English: "The form was sent from another site and was refused. Please scan the code again and rate on the page that opens.",
+	}
+	tooMany = notice{
+		Status:  http.StatusTooManyRequests,
+		TitleZh: "提交次数过多", TitleEn: "Too many submissions.",
+		What:    "这个二维码在短时间内提交了太多次。",
+		Means:   "最先收到的评价照常保留，这一次没有接受。",
+		Do:      "不必再次提交。如果您还没有评价过，请向大厅咨询台或" + hotline + " 反映。",
+		English: "This code was used too many times within a short time. What arrived first is kept; this submission was not accepted.",
+	}
+	outOfOrder = notice{
+		Status:  http.StatusServiceUnavailable,
+		TitleZh: "评价服务暂时不可用", TitleEn: "Rating is not available at the moment.",
+		What:    "中心的评价系统出了故障，已经记录。",
+		Means:   "还没有提交任何评价。",
+		Do:      "请过一两分钟刷新此页，或直接使用窗口的按键评价。",
+		English: "The centre's system has a fault, which was logged. Nothing was submitted. Please reload this page in a minute, or use the keys at the window.",
+	}
+)

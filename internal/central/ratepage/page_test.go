@@ -1,0 +1,418 @@
+package ratepage
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/rating"
+	"haochaping/qrcode"
+)
+
+// memory is a ledger in memory: the first evaluation of a subject counts, a submission is stored once.
+type memory struct {
+	mu      sync.Mutex
+	devices map[rating.DeviceID]Device
+	visit   Visit
+	stored  []rating.Evaluation
+	results map[string][]Result
+	err     error
+}
+
+func (m *memory) Device(_ context.Context, id rating.DeviceID) (Device, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, ok := m.devices[id]
+	if !ok {
+		return Device{}, ErrNoDevice
+	}
+	return d, nil
+}
+
+func (m *memory) Visit(context.Context, rating.DeviceID, rating.VisitID) (Visit, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v := m.visit
+	v.Rated = map[rating.Subject]rating.Channel{}
+	for s, c := range m.visit.Rated {
+		v.Rated[s] = c
+	}
+	return v, nil
+}
+
+func (m *memory) Rate(_ context.Context, s Submission) ([]Result, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return nil, m.err
+	}
+	if r, ok := m.results[s.ID]; ok {
+		return r, nil
+	}
+	var out []Result
+	for _, e := range s.Evaluations {
+		if err := e.Check(); err != nil {
+			return nil, err
+		}
+		_, rated := m.visit.Rated[e.Subject]
+		if !rated {
+			m.visit.Rated[e.Subject] = rating.Phone
+		}
+		m.stored = append(m.stored, e)
+		out = append(out, Result{e.Subject, !rated})
+	}
+	m.results[s.ID] = out
+	return out, nil
+}
+
+// hall is one window with a box, and the centre's page.
+type hall struct {
+	books    *memory
+	key      ed25519.PrivateKey
+	now      time.Time
+	notified []rating.Subject
+	logged   strings.Builder
+	page     *Page
+}
+
+const (
+	boxID   = rating.DeviceID("lz-0417")
+	visitID = rating.VisitID(0x1234)
+)
+
+func newHall(t testing.TB) *hall {
+	t.Helper()
+	pub, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hall{key: key, now: time.Date(2026, 3, 2, 10, 0, 30, 0, time.UTC)}
+	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
+	h.books = &memory{devices: map[rating.DeviceID]Device{boxID: {Key: pub, Window: window}},
+		visit: Visit{Rated: map[rating.Subject]rating.Channel{}}, results: map[string][]Result{}}
+	reasons, err := LoadCatalogue(ExtendedReasons)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.page, err = New(Config{Books: h.books, Reasons: reasons, Random: rand.Reader,
+		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
+		Now:    func() time.Time { return h.now },
+		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, s rating.Subject) error {
+			h.notified = append(h.notified, s)
+			return nil
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// arrived lets the visit's record be known to the centre.
+func (h *hall) arrived() {
+	h.books.visit.Visit = &rating.Visit{ID: visitID, Window: h.books.devices[boxID].Window,
+		Staff: rating.Staff{ID: "6201", Name: "<b>测试员</b>", Department: "市场监管局"},
+		Cases: []rating.Case{
+			{ProjectNo: "620102-SECRET", TaskName: "个体工商户登记", Completed: true},
+			{ProjectNo: "620102-SECRET2", TaskName: "食品经营许可", Completed: false}},
+		Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}}
+}
+
+func (h *hall) claim() qrcode.Claim {
+	return qrcode.Claim{Device: boxID, Visit: visitID, Issued: h.now, Synced: true, Staff: true, Matter: true}
+}
+
+func (h *hall) sign(t testing.TB, c qrcode.Claim) string {
+	t.Helper()
+	token, err := c.Sign(h.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func (h *hall) do(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.page.ServeHTTP(w, r)
+	return w
+}
+
+func (h *hall) get(path string) *httptest.ResponseRecorder {
+	return h.do(httptest.NewRequest("GET", path, nil))
+}
+
+func (h *hall) post(path string, form url.Values, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return h.do(r)
+}
+
+var submissionField = regexp.MustCompile(`name="submission" value="([0-9a-f]{32})"`)
+
+// fill opens the form and fills it in.
+func (h *hall) fill(t testing.TB, path string, pairs ...string) url.Values {
+	t.Helper()
+	w := h.get(path)
+	found := submissionField.FindStringSubmatch(w.Body.String())
+	if w.Code != http.StatusOK || found == nil {
+		t.Fatalf("GET form = %d without a submission:\n%s", w.Code, w.Body)
+	}
+	form := url.Values{"submission": {found[1]}}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return form
+}
+
+// want checks an answer's status and what must and must not be in it (the latter with a leading "!").
+func want(t testing.TB, w *httptest.ResponseRecorder, status int, texts ...string) {
+	t.Helper()
+	if w.Code != status {
+		t.Errorf("status = %d, want %d\n%s", w.Code, status, w.Body)
+	}
+	for _, text := range texts {
+		unwanted, not := strings.CutPrefix(text, "!")
+		if not && strings.Contains(w.Body.String(), unwanted) {
+			t.Errorf("the page contains %q", unwanted)
+		}
+		if !not && !strings.Contains(w.Body.String(), text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+}
+
+func TestFormShowsWhatIsRated(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	want(t, h.get(path), 200, "城关区政务服务中心", "综合窗口 7", "详情待窗口联网后显示", "staff.level", "matter.level", "! checked")
+	h.arrived()
+	w := h.get(strings.ToLower(path))
+	want(t, w, 200, "市场监管局", "工号", "6201", "个体工商户登记", "&lt;b&gt;测试员", "!<b>测试员", "!SECRET", "!食品经营许可", "!详情待窗口联网后显示")
+	for name, value := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"} {
+		if got := w.Header().Get(name); got != value {
+			t.Errorf("%s = %q, want %q", name, got, value)
+		}
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "script-src") || strings.Contains(csp, "unsafe") {
+		t.Errorf("Content-Security-Policy = %q", csp)
+	}
+	if len(w.Result().Cookies()) > 0 || strings.Contains(w.Body.String(), "<script") {
+		t.Error("the page sets a cookie or has a script")
+	}
+}
+
+func TestOnlyAskedSubjectsAreShownAndTaken(t *testing.T) {
+	h := newHall(t)
+	c := h.claim()
+	c.Matter = false
+	path := "/R/" + h.sign(t, c)
+	want(t, h.get(path), 200, "staff.level", "!matter.level")
+	w := h.post(path, h.fill(t, path, "staff.level", "3", "matter.level", "5"))
+	want(t, w, 303)
+	if len(h.books.stored) != 1 || h.books.stored[0].Subject != rating.StaffSubject {
+		t.Errorf("stored = %+v, want the staff's alone", h.books.stored)
+	}
+}
+
+func TestRating(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "staff.level", "2", "staff.reason", "214", "staff.reason", "517", "staff.text", " 等了\r\n两小时\x07 ")
+	w := h.post(strings.ToLower(path), form, "Origin", "null", "Sec-Fetch-Site", "same-origin")
+	want(t, w, 303)
+	if got := w.Header().Get("Location"); got != path+"/thanks" {
+		t.Errorf("Location = %q, want the thanks page under the canonical path", got)
+	}
+	wantStored := []rating.Evaluation{{Visit: visitID, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone,
+		Reasons: []string{"214"}, Text: "等了 两小时"}}
+	if diff := cmp.Diff(wantStored, h.books.stored); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]rating.Subject{rating.StaffSubject}, h.notified); diff != "" {
+		t.Errorf("notified (-want +got):\n%s", diff)
+	}
+	for range 2 {
+		want(t, h.get(w.Header().Get("Location")), 200, "谢谢", "继续评价办理事项", "!不满意", "!等了")
+	}
+	// What remains can still be rated, and what was answered is not shown.
+	want(t, h.get(path), 200, "matter.level", "!staff.level", "!等了")
+	want(t, h.post(path, h.fill(t, path, "matter.level", "5")), 303)
+	want(t, h.get(path+"/thanks"), 200, "谢谢", "!继续评价")
+	want(t, h.get(path), 409, "已经评价过了", "!不满意")
+}
+
+func TestSecondPressIsTheSameEvaluation(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "staff.level", "4", "matter.level", "4")
+	first, second := h.post(path, form), h.post(path, form)
+	want(t, second, 303)
+	if first.Header().Get("Location") != second.Header().Get("Location") || len(h.books.stored) != 2 {
+		t.Errorf("second press led to %q with %d evaluations stored, want %q and 2",
+			second.Header().Get("Location"), len(h.books.stored), first.Header().Get("Location"))
+	}
+}
+
+func TestRaceWithTheKeypadIsToldHonestly(t *testing.T) {
+	h := newHall(t)
+	c := h.claim()
+	c.Matter = false
+	path := "/R/" + h.sign(t, c)
+	form := h.fill(t, path, "staff.level", "4")
+	h.books.visit.Rated[rating.StaffSubject] = rating.Keypad
+	w := h.post(path, form)
+	want(t, w, 303)
+	want(t, h.get(w.Header().Get("Location")), 200, "此前已有一份评价先到", "!已经保存并计入")
+	if len(h.notified) > 0 {
+		t.Errorf("the box was told %v, although its own evaluation counts", h.notified)
+	}
+	want(t, h.get(path+"/thanks"), 303) // nobody is thanked for a rating that does not count
+}
+
+func TestThanksNeedARating(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	for _, rest := range []string{"/thanks", "/kept"} {
+		w := h.get(path + rest)
+		if want(t, w, 303); w.Header().Get("Location") != path {
+			t.Errorf("%s leads to %q, want the form", rest, w.Header().Get("Location"))
+		}
+	}
+}
+
+func TestUnusableLinks(t *testing.T) {
+	h := newHall(t)
+	good := h.sign(t, h.claim())
+	foreign := h.claim()
+	foreign.Device = "other"
+	_, otherKey, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgedToken, err := h.claim().Sign(otherKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := h.fill(t, "/R/"+good, "staff.level", "1")
+	for _, c := range []struct {
+		name, token string
+		status      int
+		text        string
+	}{
+		{"short", good[:20], 400, "链接不完整"},
+		{"changed", "0" + good[1:], 400, "链接不完整"},
+		{"unknown device", h.sign(t, foreign), 404, "没有找到这台评价器"},
+		{"forged", forgedToken, 403, "不是评价器发出的"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want(t, h.get("/R/"+c.token), c.status, c.text, "<h2>")
+			want(t, h.post("/R/"+c.token, form), c.status, c.text)
+			want(t, h.get("/R/"+c.token+"/thanks"), c.status, c.text)
+		})
+	}
+	want(t, h.get("/"), 404, "请扫描二维码")
+	if len(h.books.stored) > 0 {
+		t.Errorf("stored %+v", h.books.stored)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "staff.level", "1")
+	h.now = h.now.Add(Life + issuedCut)
+	want(t, h.get(path), 410, "评价时间已过", "没有评价不会被当作满意")
+	want(t, h.post(path, form), 410)
+	if len(h.books.stored) > 0 {
+		t.Errorf("stored %+v", h.books.stored)
+	}
+}
+
+func TestStorageFailureKeepsTheForm(t *testing.T) {
+	h := newHall(t)
+	token := h.sign(t, h.claim())
+	form := h.fill(t, "/R/"+token, "staff.level", "2", "staff.text", "窗口太少", "staff.reason", "213")
+	h.books.err = errors.New("disk full")
+	w := h.post("/R/"+token, form)
+	want(t, w, 503, "还没有提交成功", "窗口太少", form.Get("submission"), `value="2" checked`, `value="213" checked`, "!谢谢")
+	if len(h.notified) > 0 {
+		t.Error("the box was told of a rating that was not stored")
+	}
+	if log := h.logged.String(); !strings.Contains(log, "disk full") || strings.Contains(log, token) {
+		t.Errorf("log = %q, want the failure without the token", log)
+	}
+	h.books.err = nil
+	want(t, h.post("/R/"+token, form), 303)
+}
+
+func TestIncompleteForms(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	want(t, h.post(path, h.fill(t, path, "staff.text", "只有文字")), 422, "还没有选择", "只有文字", `role="alert"`)
+	want(t, h.post(path, h.fill(t, path, "staff.level", "5", "staff.text", strings.Repeat("长", 151))), 422, "文字超过 150 字")
+	want(t, h.post(path, h.fill(t, path, "staff.level", "5", "staff.text", strings.Repeat("长", 150))), 303)
+}
+
+func TestForeignForms(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	good := h.fill(t, path, "staff.level", "5")
+	for name, header := range map[string][]string{
+		"other site":          {"Sec-Fetch-Site", "cross-site"},
+		"sibling site":        {"Sec-Fetch-Site", "same-site"},
+		"other origin":        {"Origin", "https://evil.example.com"},
+		"null, yet from afar": {"Origin", "null", "Sec-Fetch-Site", "cross-site"},
+	} {
+		t.Run(name, func(t *testing.T) { want(t, h.post(path, good, header...), 403) })
+	}
+	for name, form := range map[string]url.Values{
+		"no submission":  {"staff.level": {"5"}},
+		"level 0":        {"submission": good["submission"], "staff.level": {"0"}},
+		"level 6":        {"submission": good["submission"], "staff.level": {"6"}},
+		"two levels":     {"submission": good["submission"], "staff.level": {"5", "1"}},
+		"unknown reason": {"submission": good["submission"], "staff.level": {"5"}, "staff.reason": {"999"}},
+		"not UTF-8":      {"submission": good["submission"], "staff.level": {"5"}, "staff.text": {"\xff"}},
+		"too large":      {"submission": good["submission"], "staff.level": {"5"}, "x": {strings.Repeat("x", maxForm)}},
+	} {
+		t.Run(name, func(t *testing.T) { want(t, h.post(path, form), 400) })
+	}
+	t.Run("JSON", func(t *testing.T) { want(t, h.post(path, good, "Content-Type", "application/json"), 400) })
+	t.Run("PUT", func(t *testing.T) { want(t, h.do(httptest.NewRequest("PUT", path, nil)), 405) })
+	if len(h.books.stored) > 0 {
+		t.Errorf("stored %+v", h.books.stored)
+	}
+	want(t, h.post(path, good, "Origin", "http://example.com"), 303) // httptest's own host
+}
+
+func TestSubmissionsAreLimited(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "staff.level", "5")
+	for i := range maxSubmissions {
+		form.Set("submission", strings.Repeat("0", 31)+string("0123456789abcdef"[i]))
+		want(t, h.post(path, form), 303)
+	}
+	form.Set("submission", strings.Repeat("f", 32))
+	want(t, h.post(path, form), 429, "提交次数过多")
+}
+
+func TestRandomFailureIsAFault(t *testing.T) {
+	h := newHall(t)
+	h.page.cfg.Random = io.LimitReader(strings.NewReader("short"), 5)
+	want(t, h.get("/R/"+h.sign(t, h.claim())), 503)
+}

@@ -1,0 +1,86 @@
+package ratepage
+
+import (
+	"slices"
+	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/qrcode"
+)
+
+// Life is how long a rating link can be used.
+const Life = 10 * time.Minute
+
+// issuedCut is what a link's time of issue may lack, because the link carries whole minutes.
+const issuedCut = time.Minute
+
+// Visit is what the books know about a visit.
+type Visit struct {
+	// Visit is the visit's own record, nil while the box has not delivered it.
+	Visit *rating.Visit
+	// Closed is when the centre received the outcome of the asking. It is zero while it has not.
+	Closed time.Time
+	// Rated holds the subjects with an evaluation that counts, and how it was given.
+	Rated map[rating.Subject]rating.Channel
+}
+
+// standing is what can be done with a link whose signature is good.
+type standing int
+
+const (
+	open    standing = iota // at least one subject can be rated
+	used                    // every subject has been rated
+	expired                 // too late
+)
+
+// stand decides what can be done with a link at the moment now, by the centre's clock. It returns the subjects that are
+// still to be rated, in the order in which they are asked.
+//
+// A box whose clock was set states when it issued the link, and the link lives for Life from then. A box without a set
+// clock can state no time: its link is open until the outcome of the visit's asking has been at the centre for Life. The
+// same holds for a link from the future, whose clock was set wrongly.
+func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []rating.Subject) {
+	var todo []rating.Subject
+	for _, s := range []rating.Subject{rating.StaffSubject, rating.MatterSubject} {
+		if _, rated := v.Rated[s]; c.Asks(s) && !rated {
+			todo = append(todo, s)
+		}
+	}
+	if len(todo) == 0 {
+		return used, nil
+	}
+	if c.Synced && !c.Issued.After(now.Add(Life)) {
+		if !now.Before(c.Issued.Add(Life + issuedCut)) {
+			return expired, nil
+		}
+		return open, todo
+	}
+	if !v.Closed.IsZero() && now.Sub(v.Closed) >= Life {
+		return expired, nil
+	}
+	return open, todo
+}
+
+// ratedByPhone reports whether some subject of the claim has an evaluation by phone that counts.
+func ratedByPhone(c qrcode.Claim, v Visit) bool {
+	for s, channel := range v.Rated {
+		if c.Asks(s) && channel == rating.Phone {
+			return true
+		}
+	}
+	return false
+}
+
+// matters returns the names of the matters that a visit completed, each once, and the number of completed cases.
+func matters(v *rating.Visit) (names []string, cases int) {
+	for _, c := range v.Cases {
+		if !c.Completed {
+			continue
+		}
+		cases++
+		if c.TaskName != "" && !slices.Contains(names, c.TaskName) {
+			names = append(names, c.TaskName)
+		}
+	}
+	return names, cases
+}

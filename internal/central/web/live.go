@@ -1,0 +1,98 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxLive bounds the live connections, each of which is rendered for on every change.
+	maxLive = 32
+	// liveSettle is how long changes are collected before they are shown, so that a box that delivers a thousand records
+	// after a night offline does not make a thousand pages.
+	liveSettle = 200 * time.Millisecond
+	// liveBeat is how often the page is looked at without a change: what the books don't announce (presence, findings)
+	// shows then, and a dead connection is noticed.
+	liveBeat = 10 * time.Second
+	// liveWrite is how long a write to a browser may take.
+	liveWrite = 10 * time.Second
+)
+
+// stream sends the changing part whenever it has changed.
+func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.live <- struct{}{}:
+		defer func() { <-p.live }()
+	default:
+		w.Header().Set("Retry-After", "30")
+		http.Error(w, "Too many live pages are open; reload this one to see what is new.", http.StatusServiceUnavailable)
+		return
+	}
+	changed, end := p.cfg.Books.Subscribe()
+	defer end()
+	w.Header().Set("Content-Type", "text/event-stream")
+	control := http.NewResponseController(w)
+	send := func(event []byte) error {
+		// The server's own write timeout is meant for pages that end.
+		if err := control.SetWriteDeadline(p.cfg.Now().Add(liveWrite)); err != nil {
+			return err
+		}
+		if _, err := w.Write(event); err != nil {
+			return err
+		}
+		return control.Flush()
+	}
+	beat := time.NewTicker(liveBeat)
+	defer beat.Stop()
+	var last template.HTML
+	for {
+		event := []byte(": still here\n\n")
+		part, err := p.render(r.Context())
+		switch {
+		case r.Context().Err() != nil:
+			return
+		case err != nil:
+			p.cfg.Logger.Error("centre's page", "path", r.URL.Path, "err", err)
+		case part != last:
+			event, last = sse(string(part)), part
+		}
+		if err := send(event); err != nil {
+			return // the browser went away
+		}
+		select {
+		case <-r.Context().Done():
+			return
+		case <-beat.C:
+		case <-changed:
+			if !wait(r.Context(), liveSettle) {
+				return
+			}
+		}
+	}
+}
+
+// wait waits for d and reports whether ctx still holds.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// sse returns a server-sent event, each line of the data on a line of its own.
+func sse(data string) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines([]byte(data)) {
+		fmt.Fprintf(&b, "data: %s\n", bytes.TrimRight(line, "\r\n"))
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}

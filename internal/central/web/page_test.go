@@ -1,0 +1,206 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+// memory is a ledger in memory.
+type memory struct {
+	mu       sync.Mutex
+	entries  []Entry
+	findings []Finding
+	devices  []Device
+	err      error
+	changed  chan struct{}
+	ended    chan struct{}
+}
+
+func (m *memory) Latest(_ context.Context, n int) ([]Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.entries[:min(n, len(m.entries))], m.err
+}
+
+func (m *memory) State(context.Context) ([]Finding, []Device, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.findings, m.devices, m.err
+}
+
+func (m *memory) Subscribe() (<-chan struct{}, func()) {
+	return m.changed, func() { close(m.ended) }
+}
+
+func (m *memory) add(e Entry) {
+	m.mu.Lock()
+	m.entries = append([]Entry{e}, m.entries...)
+	m.mu.Unlock()
+	m.changed <- struct{}{}
+}
+
+func newMemory() *memory {
+	return &memory{changed: make(chan struct{}, 1), ended: make(chan struct{})}
+}
+
+func entry(cursor int64) Entry {
+	at := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
+	return Entry{Cursor: cursor, Device: "lz-0417", Epoch: "00000000000000aa", Seq: uint64(cursor), Visit: 7,
+		Window:  rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1},
+		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Synced: true, ReceivedAt: at.Add(time.Second),
+		Reasons: []string{"214"}, Status: "counted"}
+}
+
+func newPage(t *testing.T, books Books) *Page {
+	t.Helper()
+	p, err := New(Config{Books: books, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Reason: func(code string) string { return "原因" + code },
+		Hosts:  []string{"admin.example.com"}, FrameAncestors: []string{"http://127.0.0.1:8400"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func get(p *Page, path, host string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", path, nil)
+	r.Host = host
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w
+}
+
+func want(t *testing.T, w *httptest.ResponseRecorder, status int, texts ...string) {
+	t.Helper()
+	if w.Code != status {
+		t.Errorf("status = %d, want %d\n%s", w.Code, status, w.Body)
+	}
+	for _, text := range texts {
+		if not, ok := strings.CutPrefix(text, "!"); ok && strings.Contains(w.Body.String(), not) {
+			t.Errorf("the page contains %q", not)
+		} else if !ok && !strings.Contains(w.Body.String(), text) {
+			t.Errorf("the page lacks %q:\n%s", text, w.Body)
+		}
+	}
+}
+
+func TestPage(t *testing.T) {
+	m := newMemory()
+	p := newPage(t, m)
+	want(t, get(p, "/", "127.0.0.1:8081"), 200, "还没有收到评价")
+	unsynced := entry(2)
+	unsynced.Synced, unsynced.Status, unsynced.Channel = false, "later", rating.Phone
+	unsynced.Text = `<script>alert("x")</script>`
+	unsynced.Window.Name = `"><img src=x>`
+	m.entries = []Entry{unsynced, entry(1)}
+	m.devices = []Device{{ID: "lz-0417", Window: entry(1).Window, Presence: "online"}}
+	w := get(p, "/", "localhost")
+	want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
+		"未校时", "收到 03-02 09:02:04", "手机扫码", "已有在先", "在线", "账目完整",
+		"&lt;script&gt;", "!<script>alert", "!<img", "!数据完整性问题")
+	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
+		t.Errorf("Content-Security-Policy = %q", csp)
+	}
+	m.findings = []Finding{
+		{Device: "lz-0417", Epoch: "00000000000000aa", From: 3, To: 5, Kind: "gap", Detail: "missing", Found: time.Unix(0, 0)},
+		{Device: "lz-0418", Kind: "fork", Resolved: time.Unix(1, 0)}}
+	want(t, get(p, "/", "[::1]:8081"), 200, "数据完整性问题 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
+}
+
+func TestForeignHostNamesAreRefused(t *testing.T) {
+	p := newPage(t, newMemory())
+	want(t, get(p, "/", "evil.example.net:8081"), http.StatusMisdirectedRequest)
+	want(t, get(p, "/api/latest", "127.0.0.1.evil.example.net"), http.StatusMisdirectedRequest)
+	want(t, get(p, "/", "admin.example.com"), 200)
+}
+
+func TestLatestAndHealth(t *testing.T) {
+	m := newMemory()
+	p := newPage(t, m)
+	want(t, get(p, "/api/latest", "localhost"), 200, `"entries": []`, `"findings": []`, `"devices": []`)
+	m.entries = []Entry{entry(1)}
+	var got struct{ Entries []Entry }
+	w := get(p, "/api/latest", "localhost")
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Entries) != 1 || got.Entries[0].Level != 2 || got.Entries[0].Status != "counted" {
+		t.Errorf("entries = %+v", got.Entries)
+	}
+	want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	m.err = errors.New("disk gone")
+	for _, path := range []string{"/", "/api/latest", "/healthz"} {
+		want(t, get(p, path, "localhost"), 503, "!disk gone")
+	}
+}
+
+func TestAssets(t *testing.T) {
+	p := newPage(t, newMemory())
+	want(t, get(p, "/live.js", "localhost"), 200, "EventSource")
+	want(t, get(p, "/style.css", "localhost"), 200, "table")
+	want(t, get(p, "/page.html", "localhost"), 404)
+}
+
+// event reads one server-sent event.
+func event(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	var b strings.Builder
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			t.Fatalf("read an event after %q: %v", b.String(), err)
+		}
+		if line == "\n" {
+			return b.String()
+		}
+		b.WriteString(line)
+	}
+}
+
+func TestLive(t *testing.T) {
+	m := newMemory()
+	first := entry(1)
+	first.Text = "data: forged"
+	m.entries = []Entry{first}
+	server := httptest.NewServer(newPage(t, m))
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/live", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("Content-Type = %q", got)
+	}
+	in := bufio.NewReader(resp.Body)
+	if got := event(t, in); !strings.Contains(got, `data-cursor="1"`) {
+		t.Errorf("first event = %q, want what there is", got)
+	}
+	m.add(entry(2))
+	if got := event(t, in); !strings.Contains(got, `data-cursor="2"`) || !strings.Contains(got, `data-cursor="1"`) {
+		t.Errorf("second event = %q, want both entries", got)
+	}
+	cancel()
+	select {
+	case <-m.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the subscription was not ended when the browser went away")
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"haochaping/internal/boxconfig"
+)
+
+// identity prints who the box is. The box's key is drawn if it has none yet.
+func identity(args []string, stdout, stderr io.Writer) error {
+	c, err := boxConfig("ratingctl identity", args, stderr)
+	if err != nil || c == nil {
+		return err
+	}
+	key, err := boxconfig.Identity(c.State)
+	if err != nil {
+		return &hinted{err, "the key is in the state folder; run this as the user that runs ratingd"}
+	}
+	public := key.Public().(ed25519.PublicKey)
+	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\n",
+		c.Device, keyText(key), boxconfig.Fingerprint(public))
+	return err
+}
+
+// keyText returns the public part of a key as configurations and commands write it.
+func keyText(k ed25519.PrivateKey) string {
+	return base64.RawURLEncoding.EncodeToString(k.Public().(ed25519.PublicKey))
+}
+
+// boxConfig reads the configuration that the arguments name. It returns nil for a call for help.
+func boxConfig(name string, args []string, stderr io.Writer) (*boxconfig.Config, error) {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("argument %q is unexpected", flags.Arg(0))
+	}
+	c, err := boxconfig.LoadPartial(*path)
+	if err != nil {
+		return nil, &hinted{err, "name another file with -config; ratingd -print-config prints one to begin with"}
+	}
+	return &c, nil
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"haochaping/device"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+)
+
+// keys prints what each press reads as, until ctx ends, and which of the five levels were seen. It works with a map of keys
+// that is incomplete or absent: it is how the map is found out.
+func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	c, err := boxConfig("ratingctl keys", args, stderr)
+	if err != nil || c == nil {
+		return err
+	}
+	began := time.Now()
+	now := func() time.Duration { return time.Since(began) }
+	run, err := openKeys(*c, now)
+	if err != nil {
+		return err
+	}
+	out := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
+	for _, k := range c.Keys.Map {
+		out.levels[device.Code(k.Key)] = k.Level
+	}
+	out.printf("Press each key once, from left to right. End with Ctrl-C.\n")
+	if err := run(ctx, out.event); err != nil {
+		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
+	}
+	out.summary()
+	return out.err
+}
+
+// openKeys returns the run function of the configured keypad.
+func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Context, func(device.Event)) error, error) {
+	quiet := slog.New(slog.DiscardHandler)
+	switch c.Keys.Source {
+	case boxconfig.Serial:
+		codec, err := device.NewCodec(c.Keys.Serial.Format)
+		if err != nil {
+			return nil, err
+		}
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Codec: codec, Now: now, Logger: quiet}).Run, nil
+	case boxconfig.GPIO:
+		var refs []string
+		for _, k := range c.Keys.Map {
+			refs = append(refs, k.Key)
+		}
+		if len(refs) == 0 {
+			return nil, &hinted{errors.New("no GPIO line is named"), "write the lines into keys.map, in any order and with any levels; this command shows which one each key is"}
+		}
+		lines, closer, err := device.OpenGPIO(refs)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, emit func(device.Event)) error {
+			g := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.Keys.GPIO.Debounce), ActiveHigh: c.Keys.GPIO.ActiveHigh, Now: now, Logger: quiet})
+			return errors.Join(g.Run(ctx, emit), closer.Close())
+		}, nil
+	}
+	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio or serial"}
+}
+
+// report prints events.
+type report struct {
+	mu     sync.Mutex
+	w      io.Writer
+	err    error // of the first print that failed
+	levels map[device.Code]rating.Level
+	seen   map[rating.Level]bool
+}
+
+func (r *report) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(r.w, format, args...); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *report) event(e device.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := e.At.Round(time.Millisecond)
+	switch e.Action {
+	case device.Down:
+		level, ok := r.levels[e.Code]
+		if !ok {
+			r.printf("%10s  %-20s no level: add it to keys.map\n", at, e.Code)
+			return
+		}
+		r.seen[level] = true
+		r.printf("%10s  %-20s %s\n", at, e.Code, level)
+	case device.HeldStuck:
+		r.printf("%10s  %-20s stuck: it has been down for 10 s\n", at, e.Code)
+	case device.ActionLost:
+		r.printf("%10s  the keypad cannot be read: %v\n", at, e.Err)
+	case device.ActionBack:
+		r.printf("%10s  the keypad can be read again\n", at)
+	}
+}
+
+func (r *report) summary() {
+	r.printf("\n")
+	for _, l := range rating.Levels() {
+		word := "not pressed"
+		if r.seen[l] {
+			word = "seen"
+		}
+		r.printf("%s  %s\n", l, word)
+	}
+}

@@ -1,0 +1,61 @@
+// Command ratingctl is the administrators' tool.
+//
+//	ratingctl keys -config FILE      prints what each press of the keypad reads as
+//	ratingctl identity -config FILE  prints who the box is, for enrolling it
+//	ratingctl demo                   runs a box and a centre on this machine, in a browser
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "ratingctl: error:", err)
+		if h := new(hinted); errors.As(err, &h) {
+			fmt.Fprintln(os.Stderr, "ratingctl: hint:", h.hint)
+		}
+		os.Exit(1)
+	}
+}
+
+// hinted is an error with what to do about it.
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (h *hinted) Error() string { return h.err.Error() }
+func (h *hinted) Unwrap() error { return h.err }
+
+const usage = `ratingctl is the administrators' tool.
+
+  ratingctl keys -config FILE      print what each press of the keypad reads as
+  ratingctl identity -config FILE  print who the box is, for enrolling it
+  ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
+`
+
+// run does what the arguments say.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
+		_, err := io.WriteString(stdout, usage)
+		return err
+	}
+	switch args[0] {
+	case "keys":
+		return keys(ctx, args[1:], stdout, stderr)
+	case "identity":
+		return identity(args[1:], stdout, stderr)
+	case "demo":
+		return demo(ctx, args[1:], stdout, stderr)
+	}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity and demo; ratingctl help says what they do"}
+}

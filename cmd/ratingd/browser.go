@@ -1,0 +1,52 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"haochaping/device"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+// boxState is what a page beside the screen needs to know besides its pixels.
+type boxState struct {
+	State   string          `json:"state"`
+	Offline bool            `json:"offline"`
+	Visit   string          `json:"visit,omitempty"`
+	Link    string          `json:"link,omitempty"`   // what the QR code says
+	Chosen  rating.Level    `json:"chosen,omitempty"` // what the thanks are for, as the frame shows it
+	Pending uint64          `json:"pending"`          // records that the centre has not acknowledged
+	Order   [5]rating.Level `json:"order"`            // left to right
+	Codes   [5]string       `json:"codes"`            // the keys' names, in the same order
+}
+
+// browserPage serves the screen's very frames, and the keys where they are simulated.
+func browserPage(frames http.Handler, keys *device.Simulated, loop *terminal.Loop, shown *latest[picture], links *linkBook, c boxconfig.Keys, pending func() uint64) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /frame.png", frames)
+	mux.Handle("GET /events", frames)
+	if keys != nil {
+		mux.Handle("POST /keys/{code}", keys.Handler())
+	}
+	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) {
+		v := loop.View()
+		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending()}
+		if v.Problem != "" {
+			s.State = "fault"
+		}
+		if v.Visit != nil {
+			s.Visit = v.Visit.ID.String()
+			s.Link, _ = links.link(v) // an error is logged where the screen is drawn
+		}
+		for i, k := range c.Map {
+			s.Order[i], s.Codes[i] = k.Level, k.Key
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		// A page that has gone away is no error of ours.
+		_ = json.NewEncoder(w).Encode(s)
+	})
+	return mux
+}

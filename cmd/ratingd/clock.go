@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"haochaping/internal/rating"
+)
+
+// bootID returns the kernel's name for the present start of the machine.
+func bootID() (string, error) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("read the kernel's boot id: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// sinceBoot returns the time since the machine started, which goes on while it sleeps and never jumps.
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		// The call fails only for a clock that the kernel does not have, and every Linux since 2.6.39 has this one.
+		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error())
+	}
+	return time.Duration(ts.Nano())
+}
+
+// clockSynced reports whether the kernel believes that something keeps its clock right.
+func clockSynced() bool {
+	var tx unix.Timex
+	state, err := unix.Adjtimex(&tx)
+	return err == nil && state != unix.TIME_ERROR && tx.Status&unix.STA_UNSYNC == 0
+}
+
+// clock makes the stamps of one start of the machine.
+type clock struct {
+	boot   uint32
+	mono   func() time.Duration
+	wall   func() time.Time
+	synced func() bool
+}
+
+func (c clock) now() rating.Stamp { return c.at(c.mono()) }
+
+// at returns the stamp of a moment given by the monotonic clock, usually one that is a few milliseconds past.
+func (c clock) at(mono time.Duration) rating.Stamp {
+	ago := c.mono() - mono
+	return rating.Stamp{
+		Boot: c.boot, Mono: max(0, mono.Milliseconds()), Wall: c.wall().Add(-ago).UnixMilli(), Synced: c.synced(),
+	}
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"fmt"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+)
+
+// identity is who the box is.
+type identity struct {
+	device rating.DeviceID
+	key    ed25519.PrivateKey
+}
+
+func (i identity) public() ed25519.PublicKey { return i.key.Public().(ed25519.PublicKey) }
+
+func (i identity) fingerprint() string { return boxconfig.Fingerprint(i.public()) }
+
+// windowNote is the name under which the store keeps the window that the centre last assigned, so that the box knows its
+// place when it starts without network.
+const windowNote = "window"
+
+// notes is the part of the store that keeps small state.
+type notes interface {
+	Note(key string) ([]byte, error)
+	SetNote(key string, value []byte) error
+}
+
+// keptWindow returns the window of the last configuration, nil if there was none.
+func keptWindow(n notes) (*rating.Window, error) {
+	b, err := n.Note(windowNote)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	var w rating.Window
+	if err := json.Unmarshal(b, &w); err != nil {
+		return nil, fmt.Errorf("read the kept window: %w", err)
+	}
+	return &w, w.Check()
+}
+
+func keepWindow(n notes, w rating.Window) error {
+	b, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("keep the window: %w", err)
+	}
+	return n.SetNote(windowNote, b)
+}

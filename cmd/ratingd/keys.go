@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"haochaping/device"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+// keyCounts is what the health report says of the keys. It is safe for concurrent use.
+type keyCounts struct {
+	unknown, stuck atomic.Uint64
+	lost           atomic.Bool
+}
+
+// keyMap returns the configured map of keys.
+func keyMap(c boxconfig.Keys) (device.Map, error) {
+	var all []device.Binding
+	for _, k := range c.Map {
+		all = append(all, device.Binding{Code: device.Code(k.Key), Level: k.Level})
+	}
+	return device.NewMap(all)
+}
+
+// onSignal turns what the keypad says into what the terminal understands.
+func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, log *slog.Logger) (terminal.Event, bool) {
+	trouble := func(name string) (terminal.Event, bool) {
+		return terminal.KeyTrouble{At: at, Name: name, Key: string(s.Code)}, true
+	}
+	switch s.Kind {
+	case device.Press:
+		return terminal.Press{At: at, Level: s.Level}, true
+	case device.Together:
+		return terminal.KeysTogether{At: at}, true
+	case device.Unknown:
+		counts.unknown.Add(1)
+		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)
+		return trouble(rating.EventUnknownKey)
+	case device.Stuck:
+		counts.stuck.Add(1)
+		log.Warn("a key has been down for too long; it is ignored until it is let go", "key", s.Code)
+		return trouble(rating.EventStuckKey)
+	case device.Released:
+		return trouble(rating.EventReleasedKey)
+	case device.Lost:
+		counts.lost.Store(true)
+		err := s.Err
+		if err == nil {
+			err = errors.New("the keypad cannot be read")
+		}
+		log.Error("the keypad cannot be read; the QR code works", "error", err)
+		return terminal.KeypadLost{At: at, Err: err.Error()}, true
+	case device.Back:
+		counts.lost.Store(false)
+		log.Info("the keypad can be read again")
+		return terminal.KeypadBack{At: at}, true
+	}
+	return nil, false
+}
+
+// keySource is a configured keypad.
+type keySource struct {
+	run       func(ctx context.Context, emit func(device.Event)) error
+	simulated *device.Simulated // nil unless the keys are simulated
+}
+
+// newKeySource returns the configured keypad.
+func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
+	switch c.Source {
+	case boxconfig.Simulated:
+		s := device.NewSimulated(env.mono)
+		return keySource{run: s.Run, simulated: s}, nil
+	case boxconfig.Serial:
+		codec, err := device.NewCodec(c.Serial.Format)
+		if err != nil {
+			return keySource{}, err
+		}
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Codec: codec, Now: env.mono, Logger: log})
+		return keySource{run: s.Run}, nil
+	}
+	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
+}
+
+// gpioRetry is how often lines that could not be opened are tried again: somebody may be at the wiring.
+const gpioRetry = 5 * time.Second
+
+// runGPIO reads the keys on GPIO lines. Without the lines the box still asks, by the QR code, and says what is wrong.
+func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(device.Event), log *slog.Logger) error {
+	var refs []string
+	for _, k := range c.Map {
+		refs = append(refs, k.Key)
+	}
+	lost := false
+	for {
+		lines, closer, err := env.openGPIO(refs)
+		if err == nil {
+			if lost {
+				emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
+			}
+			s := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
+			err = s.Run(ctx, emit)
+			err = errors.Join(err, closer.Close())
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !lost {
+			lost = true
+			emit(device.Event{Source: "gpio", Action: device.ActionLost, At: env.mono(), Err: err})
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(gpioRetry):
+		}
+	}
+}

@@ -1,0 +1,26 @@
+// Command ratingd is the daemon of one service window (评价器): it reads the five keys, asks about visits, records each
+// evaluation before it says thank you, and hands the records to the centre.
+//
+//	ratingd -config /etc/ratingd.toml
+//	ratingd -print-config
+//
+// It keeps running without network, without a clock and without a keypad. It refuses to start only when it cannot know
+// what it would be doing: a configuration that is wrong, or a store that another daemon holds.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := run(ctx, os.Args[1:], machine(os.Stdout, os.Stderr)); err != nil {
+		fmt.Fprintln(os.Stderr, "ratingd:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/gpio/gpiotest"
+
+	"haochaping/device"
+)
+
+// pinsEnv tells this test program to be ratingd on a machine whose GPIO lines are driven from standard input, one
+// "LINE down" or "LINE up" a line.
+const pinsEnv = "RATINGD_TEST_PINS"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(pinsEnv) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	env := machine(os.Stdout, os.Stderr)
+	env.openGPIO = func(refs []string) ([]device.GPIOLine, io.Closer, error) { return openPins(refs, os.Stdin) }
+	if err := run(ctx, os.Args[1:], env); err != nil {
+		fmt.Fprintln(os.Stderr, "ratingd:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// openPins returns pins that rest high, as lines with a pull-up do, and follow what is read from in.
+func openPins(refs []string, in io.Reader) ([]device.GPIOLine, io.Closer, error) {
+	pins := make(map[string]*gpiotest.Pin)
+	var lines []device.GPIOLine
+	for i, ref := range refs {
+		p := &gpiotest.Pin{N: ref, Num: i, L: gpio.High, EdgesChan: make(chan gpio.Level, 64)}
+		pins[ref] = p
+		lines = append(lines, device.GPIOLine{Code: device.Code(ref), Pin: p})
+	}
+	go func() {
+		for s := bufio.NewScanner(in); s.Scan(); {
+			ref, action, _ := strings.Cut(s.Text(), " ")
+			p, ok := pins[ref]
+			if !ok {
+				continue
+			}
+			level := gpio.Level(action != "down")
+			p.Lock()
+			p.L = level
+			p.Unlock()
+			p.EdgesChan <- level
+		}
+	}()
+	return lines, io.NopCloser(nil), nil
+}

@@ -1,0 +1,342 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	mathrand "math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"haochaping/device"
+	"haochaping/display"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+	"haochaping/internal/windowapi"
+	"haochaping/store"
+	"haochaping/sync/uplink"
+	"haochaping/sync/wire"
+)
+
+// gpioOpener finds GPIO lines by their names.
+type gpioOpener func(refs []string) ([]device.GPIOLine, io.Closer, error)
+
+// environment is the machine that the daemon runs on.
+type environment struct {
+	stdout, stderr io.Writer
+	bootID         func() (string, error)
+	mono           func() time.Duration
+	wall           func() time.Time
+	synced         func() bool
+	openGPIO       gpioOpener
+}
+
+// machine returns the real machine.
+func machine(stdout, stderr io.Writer) environment {
+	return environment{
+		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
+		openGPIO: device.OpenGPIO,
+	}
+}
+
+// run is the daemon: it reads the configuration, joins the parts in the order in which a press passes through them, and
+// runs them until ctx ends.
+func run(ctx context.Context, args []string, env environment) error {
+	flags := flag.NewFlagSet("ratingd", flag.ContinueOnError)
+	flags.SetOutput(env.stderr)
+	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
+	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
+	printVersion := flags.Bool("version", false, "print the version and end")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("argument %q is unexpected; ratingd -help lists what there is", flags.Arg(0))
+	case *printConfig:
+		_, err := io.WriteString(env.stdout, boxconfig.DefaultTOML())
+		return err
+	case *printVersion:
+		_, err := fmt.Fprintln(env.stdout, "ratingd", version())
+		return err
+	}
+	cfg, err := boxconfig.Load(*path)
+	if err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	key, err := boxconfig.Identity(cfg.State)
+	if err != nil {
+		return err
+	}
+	return runBox(ctx, cfg, identity{cfg.Device, key}, env, log)
+}
+
+func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, log *slog.Logger) (err error) {
+	// The store, and what it remembers of the time before this start.
+	db, err := store.Open(filepath.Join(cfg.State, "log.db"), store.Options{
+		Device: cfg.Device, Random: rand.Reader, Logger: log,
+		Retain: store.Retention{Days: cfg.Retention.Days, Bytes: cfg.Retention.MegaBytes << 20},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	boot, err := env.bootID()
+	if err != nil {
+		return err
+	}
+	bootCount, err := db.Boot(boot)
+	if err != nil {
+		return err
+	}
+	clk := clock{bootCount, env.mono, env.wall, env.synced}
+	start := terminal.Started{At: clk.now(), Version: version()}
+	if start.Window, err = keptWindow(db); err != nil {
+		return err
+	}
+	if start.Open, start.Rated, err = openVisit(db); err != nil {
+		return err
+	}
+
+	// The keys.
+	keys, err := keyMap(cfg.Keys)
+	if err != nil {
+		return err
+	}
+	source, err := newKeySource(cfg.Keys, env, log)
+	if err != nil {
+		return err
+	}
+	var counts keyCounts
+
+	// The screen.
+	fonts, err := display.LoadFonts(cfg.Screen.Fonts)
+	if err != nil {
+		return err
+	}
+	screen, err := openPanels(cfg.Screen, display.NewRenderer(fonts), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, screen.Close()) }()
+	shown := newLatest(picture{})
+
+	// The behaviour.
+	loop := terminal.NewLoop(terminal.LoopConfig{
+		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
+		Log:     db, Now: clk.now, Random: rand.Reader, Logger: log,
+		Show: func(v terminal.View) { shown.update(func(p *picture) { p.view = v }) },
+	})
+
+	// The way to the centre.
+	var offset atomic.Int64 // box minus centre in milliseconds
+	tlsConfig, certDays, err := tlsFiles(cfg.Uplink)
+	if err != nil {
+		return err
+	}
+	password, err := readPassword(cfg.Uplink.PasswordFile)
+	if err != nil {
+		return err
+	}
+	state := health{
+		clock: clk, started: start.At, state: cfg.State, counts: &counts, view: loop.View,
+		pending: func() (uint64, rating.Stamp) { b := db.Backlog(); return b.Pending, b.Oldest },
+		offset:  func() time.Duration { return time.Duration(offset.Load()) * time.Millisecond }, certDays: certDays,
+	}
+	username := cfg.Uplink.Username
+	if username == "" {
+		username = string(cfg.Device)
+	}
+	up, err := uplink.New(uplink.Config{
+		Broker: cfg.Uplink.Broker, Username: username, Password: password, TLS: tlsConfig,
+		Key: who.key, Centre: []byte(cfg.Uplink.CentreKey), Log: db, AckMode: uplink.AckMode(cfg.Uplink.Ack),
+		Resend:   time.Duration(cfg.Uplink.Resend),
+		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount},
+		Health:   state.report,
+		OnConfig: func(c wire.Config) {
+			if err := keepWindow(db, c.Window); err != nil {
+				log.Error("the window that the centre assigned cannot be kept; it comes again at the next connection", "error", err)
+				return
+			}
+			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
+		},
+		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
+		OnState:   func(connected bool) { shown.update(func(p *picture) { p.online = connected }) },
+		OnAck:     func(centre time.Time) { offset.Store(env.wall().Sub(centre).Milliseconds()) },
+		Now:       env.wall, Random: mathrand.Float64, Logger: log,
+	})
+	if err != nil {
+		return err
+	}
+
+	// The listeners, so that a wrong address ends the start and not the day.
+	browser, err := listen(cfg.Screen.Browser)
+	if err != nil {
+		return fmt.Errorf("screen.browser: %w", err)
+	}
+	api, err := listen(cfg.WindowAPI.Listen)
+	if err != nil {
+		return fmt.Errorf("window_api.listen: %w", err)
+	}
+	addresses := map[string]string{
+		"device": string(cfg.Device), "public_key": base64.RawURLEncoding.EncodeToString(who.public()),
+		"browser": address(browser), "window_api": address(api),
+	}
+
+	links := &linkBook{who: who, base: cfg.Link.Base}
+	drawing := scene{links: links, order: keys.Order()}
+	offline := func() bool { return !shown.get().online }
+	interpreter := device.NewInterpreter(keys)
+	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to
+	// reach the centre, and the screen stays to the end. The store is closed last of all, by the deferred call above.
+	stages := []stage{
+		{"keys", func(ctx context.Context) error {
+			return source.run(ctx, func(e device.Event) {
+				for _, s := range interpreter.Step(e) {
+					if event, ok := onSignal(s, clk.at(s.At), &counts, log); ok {
+						loop.Post(event)
+					}
+				}
+			})
+		}},
+		{"window API", func(ctx context.Context) error {
+			if api == nil {
+				return idle(ctx)
+			}
+			return serve(ctx, api, windowapi.New(windowapi.Config{Terminal: window{loop, offline}, Logger: log}))
+		}},
+		{"terminal", func(ctx context.Context) error { return loop.Run(ctx, start) }},
+		{"uplink", up.Run},
+		{"upkeep", func(ctx context.Context) error { return upkeep(ctx, db, clk, log) }},
+		{"browser", func(ctx context.Context) error {
+			if browser == nil {
+				return idle(ctx)
+			}
+			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
+				func() uint64 { return db.Backlog().Pending }))
+		}},
+		{"screen", func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
+	}
+	if err := writeAddresses(cfg.Addresses, addresses); err != nil {
+		return err
+	}
+	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", db.Epoch(), "boot", bootCount,
+		"fingerprint", who.fingerprint(), "pending", db.Backlog().Pending)
+	return runStages(ctx, stages...)
+}
+
+// execute carries out a command of the centre.
+func execute(c wire.Command, loop *terminal.Loop, clk clock) error {
+	if c.Name != wire.CommandPhoneRated {
+		return fmt.Errorf("command %q is unknown to this version", c.Name)
+	}
+	id, err := rating.ParseVisitID(c.Args["visit"])
+	subject := rating.Subject(c.Args["subject"])
+	if err != nil || !subject.Valid() {
+		return fmt.Errorf("command %s: visit %q, subject %q: not understood", c.Name, c.Args["visit"], c.Args["subject"])
+	}
+	loop.Post(terminal.PhoneRated{At: clk.now(), Visit: id, Subject: subject})
+	return nil
+}
+
+// upkeep trims acknowledged records by the retention rule and gives free space back, once an hour.
+func upkeep(ctx context.Context, db *store.Store, clk clock, log *slog.Logger) error {
+	for tick := time.NewTicker(time.Hour); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		removed, err := db.Trim(clk.now())
+		if err == nil && removed > 0 {
+			err = db.Compact()
+		}
+		if err != nil {
+			log.Error("old records cannot be removed; the box goes on", "error", err)
+		}
+	}
+}
+
+func idle(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func address(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}
+
+// version returns the version that the build was stamped with.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+func readPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("uplink.password_file: %w", err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// tlsFiles returns the TLS configuration of the uplink, and how many days its certificate has left.
+func tlsFiles(c boxconfig.Uplink) (*tls.Config, func(time.Time) *int, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	none := func(time.Time) *int { return nil }
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, nil, fmt.Errorf("uplink.ca_file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, nil, fmt.Errorf("uplink.ca_file: %s holds no certificate", c.CAFile)
+		}
+	}
+	if c.CertFile == "" {
+		return out, none, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("uplink.cert_file: %w", err)
+	}
+	out.Certificates = []tls.Certificate{pair}
+	ends := pair.Leaf.NotAfter
+	return out, func(now time.Time) *int {
+		days := int(math.Floor(ends.Sub(now).Hours() / 24))
+		return &days
+	}, nil
+}

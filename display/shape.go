@@ -13,14 +13,6 @@ func fill(dst *image.RGBA, r image.Rectangle, c color.RGBA) {
 	draw.Draw(dst, r, image.NewUniform(c), image.Point{}, draw.Src)
 }
 
-// frame draws a border of the given width inside r.
-func frame(dst *image.RGBA, r image.Rectangle, width int, c color.RGBA) {
-	fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Max.X, r.Min.Y+width), c)
-	fill(dst, image.Rect(r.Min.X, r.Max.Y-width, r.Max.X, r.Max.Y), c)
-	fill(dst, image.Rect(r.Min.X, r.Min.Y, r.Min.X+width, r.Max.Y), c)
-	fill(dst, image.Rect(r.Max.X-width, r.Min.Y, r.Max.X, r.Max.Y), c)
-}
-
 // path draws a closed polygon with smooth edges.
 func path(dst *image.RGBA, c color.RGBA, points ...[2]float64) {
 	b := dst.Bounds()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"haochaping/internal/rating"
 )
@@ -183,7 +184,7 @@ func (s *Store) open() (err error) {
 	}
 	db, err := bolt.Open(s.path, 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType, OpenFile: s.opt.openFile})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return ErrInUse
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrDamaged, err)

@@ -35,6 +35,7 @@ type brokerConfig struct {
 	Listen         address   `toml:"listen"`
 	CertFile       string    `toml:"cert_file"`
 	KeyFile        string    `toml:"key_file"`
+	PasswordsFile  string    `toml:"passwords_file"`
 	URL            brokerURL `toml:"url"`
 	Username       string    `toml:"username"`
 	PasswordFile   string    `toml:"password_file"`
@@ -99,6 +100,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 		bad("state", "empty; write a folder")
 	}
 	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
+	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
+		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, or name a passwords_file", c.Broker.Listen)
+	}
 	if c.Broker.URL != "" {
 		value("broker.url", &c.Broker.URL, string(c.Broker.URL))
 	}

@@ -156,9 +156,10 @@ func (c *command) listDevices(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tKEY")
+	// A tabwriter holds its text back; what goes wrong shows at Flush.
+	_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tKEY")
 	for _, d := range devices {
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
 			d.EnrolledAt.UTC().Format(time.RFC3339), keyText(d.Key))
 	}
 	return tab.Flush()

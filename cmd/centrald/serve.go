@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/ledger"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web"
+	"haochaping/internal/stages"
 )
 
 // serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
@@ -39,7 +40,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, books.Close()) }()
 
-	mqtt, stages, err := c.broker(cfg.Broker, log)
+	mqtt, brokers, err := c.broker(cfg.Broker, log)
 	if err != nil {
 		return err
 	}
@@ -65,12 +66,12 @@ func (c *command) serve(ctx context.Context) (err error) {
 	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
 	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when
 	// nobody uses it any more. The books are closed last of all, by the deferred call above.
-	stages = append([]stage{{"rating page", rate.run}, {"centre's page", admin.run}, {"ingest", in.Run}}, stages...)
-	return runStages(ctx, stages...)
+	parts := append([]stages.Stage{{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+	return stages.Run(ctx, parts...)
 }
 
 // broker returns how to reach the broker, and the stage of the built-in one if that is used.
-func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stage, error) {
+func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stages.Stage, error) {
 	if cfg.URL != "" {
 		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username}
 		var err error
@@ -89,7 +90,15 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 		}
 		server, scheme = serverTLS(cert), "mqtts"
 	}
-	b, err := broker.Listen(broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: quiet(log)})
+	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: quiet(log)}
+	if cfg.PasswordsFile != "" {
+		known := passwords{cfg.PasswordsFile, log}
+		if _, err := known.read(); err != nil {
+			return ingest.Config{}, nil, err
+		}
+		access.Password = known.allow
+	}
+	b, err := broker.Listen(access)
 	if err != nil {
 		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", err)
 	}
@@ -98,7 +107,7 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 		// The centre speaks to itself, by an address that the certificate need not name, and knows the certificate.
 		out.TLS = selfTLS(server)
 	}
-	return out, []stage{{"broker", b.Run}}, nil
+	return out, []stages.Stage{{Name: "broker", Run: b.Run}}, nil
 }
 
 // selfTLS accepts exactly the certificate that the server itself shows.

@@ -25,6 +25,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
 	"haochaping/store"
@@ -211,8 +212,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	interpreter := device.NewInterpreter(keys)
 	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to
 	// reach the centre, and the screen stays to the end. The store is closed last of all, by the deferred call above.
-	stages := []stage{
-		{"keys", func(ctx context.Context) error {
+	parts := []stages.Stage{
+		{Name: "keys", Run: func(ctx context.Context) error {
 			return source.run(ctx, func(e device.Event) {
 				for _, s := range interpreter.Step(e) {
 					if event, ok := onSignal(s, clk.at(s.At), &counts, log); ok {
@@ -221,30 +222,30 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 				}
 			})
 		}},
-		{"window API", func(ctx context.Context) error {
+		{Name: "window API", Run: func(ctx context.Context) error {
 			if api == nil {
 				return idle(ctx)
 			}
 			return serve(ctx, api, windowapi.New(windowapi.Config{Terminal: window{loop, offline}, Logger: log}))
 		}},
-		{"terminal", func(ctx context.Context) error { return loop.Run(ctx, start) }},
-		{"uplink", up.Run},
-		{"upkeep", func(ctx context.Context) error { return upkeep(ctx, db, clk, log) }},
-		{"browser", func(ctx context.Context) error {
+		{Name: "terminal", Run: func(ctx context.Context) error { return loop.Run(ctx, start) }},
+		{Name: "uplink", Run: up.Run},
+		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, db, clk, log) }},
+		{Name: "browser", Run: func(ctx context.Context) error {
 			if browser == nil {
 				return idle(ctx)
 			}
 			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
 				func() uint64 { return db.Backlog().Pending }))
 		}},
-		{"screen", func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
+		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {
 		return err
 	}
 	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", db.Epoch(), "boot", bootCount,
 		"fingerprint", who.fingerprint(), "pending", db.Backlog().Pending)
-	return runStages(ctx, stages...)
+	return stages.Run(ctx, parts...)
 }
 
 // execute carries out a command of the centre.

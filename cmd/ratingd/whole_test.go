@@ -254,12 +254,6 @@ func (b *box) start() {
 	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
 }
 
-func (b *box) kill() {
-	b.kills++
-	_ = b.process.Process.Signal(syscall.SIGKILL)
-	_ = b.process.Wait()
-}
-
 func (b *box) stop() {
 	_ = b.process.Process.Signal(syscall.SIGTERM)
 	if err := b.process.Wait(); err != nil {

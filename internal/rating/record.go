@@ -44,6 +44,7 @@ func (s Stamp) Time() time.Time { return time.UnixMilli(s.Wall) }
 // Channel says how an evaluation was given.
 type Channel string
 
+// The channels.
 const (
 	Keypad Channel = "keypad" // a key at the window
 	Phone  Channel = "phone"  // the page behind the QR code
@@ -96,6 +97,7 @@ const (
 // Kind says which of a record's payloads is set.
 type Kind string
 
+// The kinds of records.
 const (
 	KindVisit      Kind = "visit"
 	KindEvaluation Kind = "evaluation"

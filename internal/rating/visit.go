@@ -42,6 +42,7 @@ func (s Subject) Chinese() string {
 // Grouping says how the cases of a visit belong together (article 14).
 type Grouping string
 
+// The groupings.
 const (
 	Single Grouping = "single" // each case by itself
 	Batch  Grouping = "batch"  // the same matter, two cases or more, one evaluation for all (批量业务)
@@ -51,6 +52,7 @@ const (
 // Opener says who opened a visit.
 type Opener string
 
+// The openers.
 const (
 	OpenedByPC       Opener = "pc"        // the business system on the window's PC
 	OpenedByStaffKey Opener = "staff_key" // a key or button of the staff
@@ -97,6 +99,7 @@ type Visit struct {
 // Outcome is how the asking about a visit ended. It is all that the window's staff and PC learn.
 type Outcome string
 
+// The outcomes.
 const (
 	Rated        Outcome = "rated"
 	RatedByPhone Outcome = "rated_by_phone"

@@ -1,4 +1,5 @@
-package main
+// Package stages runs the parts of a daemon and ends them in a chosen order.
+package stages
 
 import (
 	"context"
@@ -6,28 +7,29 @@ import (
 	"fmt"
 )
 
-// stage is a part of the daemon that runs until its context ends.
-type stage struct {
-	name string
-	run  func(context.Context) error
+// Stage is a part of a daemon that runs until its context ends.
+type Stage struct {
+	Name string
+	Run  func(context.Context) error
 }
 
-// runStages runs all stages until ctx ends or one of them fails. It then ends them one after the other in the order
+// Run runs all stages until ctx ends or one of them fails. It then ends them one after the other in the order
 // given, each only when the one before has returned, and returns the failures.
-func runStages(ctx context.Context, stages ...stage) error {
+func Run(ctx context.Context, stages ...Stage) error {
 	type running struct {
 		cancel context.CancelFunc
 		done   chan error
 	}
 	failed := make(chan struct{}, len(stages))
 	all := make([]running, len(stages))
+	// The stages do not end with ctx: the order below decides.
+	root, cancelAll := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelAll()
 	for i, s := range stages {
-		// Each stage has a context of its own, which the end of ctx does not touch: the order below decides.
-		sctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		defer cancel()
+		sctx, cancel := context.WithCancel(root)
 		all[i] = running{cancel, make(chan error, 1)}
 		go func() {
-			err := s.run(sctx)
+			err := s.Run(sctx)
 			if sctx.Err() == nil {
 				failed <- struct{}{}
 				if err == nil {
@@ -45,7 +47,7 @@ func runStages(ctx context.Context, stages ...stage) error {
 	for i, s := range stages {
 		all[i].cancel()
 		if err := <-all[i].done; err != nil && !errors.Is(err, context.Canceled) {
-			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+			errs = append(errs, fmt.Errorf("%s: %w", s.Name, err))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/internal/rating"
+	"haochaping/qrcode"
+	"haochaping/sync/wire"
+)
+
+const box = rating.DeviceID("lz-0417")
+
+// centre is a whole centrald, started on ports that the system chose.
+type centre struct {
+	t      *testing.T
+	config string
+	at     bound
+	key    ed25519.PublicKey
+	log    *logBuffer
+	stop   func()
+}
+
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder // guarded by mu
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func writeConfig(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "centrald.toml")
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+		filepath.Join(dir, "state"), filepath.Join(dir, "addresses.json"))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func startCentre(t *testing.T, dir string) *centre {
+	t.Helper()
+	c := &centre{t: t, config: writeConfig(t, dir), log: new(logBuffer)}
+	addresses := filepath.Join(dir, "addresses.json")
+	if err := os.RemoveAll(addresses); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, time.Now, rand.Reader})
+	}()
+	stopped := false
+	c.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("centrald ended with %v\n%s", err, c.log)
+		}
+	}
+	t.Cleanup(c.stop)
+	var text []byte
+	eventually(t, "the addresses file", func() bool {
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("centrald ended at once: %v\n%s", err, c.log)
+		default:
+		}
+		var err error
+		text, err = os.ReadFile(addresses)
+		return err == nil
+	})
+	if err := json.Unmarshal(text, &c.at); err != nil {
+		t.Fatalf("addresses %q: %v", text, err)
+	}
+	var err error
+	if c.key, err = parseKey(c.at.PublicKey); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// eventually waits for something that another goroutine or process brings about.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// command runs one of the program's commands and returns what it prints.
+func (c *centre) command(words ...string) (string, error) {
+	var out bytes.Buffer
+	err := run(c.t.Context(), words, environment{&out, io.Discard, time.Now, rand.Reader})
+	return out.String(), err
+}
+
+func (c *centre) enrol(key ed25519.PublicKey) {
+	c.t.Helper()
+	out, err := c.command("device", "-config", c.config, "add", "-id", string(box), "-key", keyText(key),
+		"-hall", "市民中心政务服务大厅", "-window", "A07", "-name", "综合窗口7号", "-generation", "1")
+	if err != nil || !strings.Contains(out, "lz-0417 serves A07, generation 1") {
+		c.t.Fatalf("device add: %q, %v", out, err)
+	}
+}
+
+// latest returns the evaluations that the centre's page knows, as "subject level channel status".
+func (c *centre) latest() []string {
+	c.t.Helper()
+	resp, err := http.Get("http://" + c.at.Admin + "/api/latest")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var page struct {
+		Entries []struct {
+			Subject, Channel, Status string
+			Level                    int
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		c.t.Fatal(err)
+	}
+	var out []string
+	for _, e := range page.Entries {
+		out = append(out, fmt.Sprint(e.Subject, " ", e.Level, " ", e.Channel, " ", e.Status))
+	}
+	return out
+}
+
+// connect logs in as the box and returns what it is told, by channel.
+func (c *centre) connect() (mqtt.Client, map[wire.Channel]chan []byte) {
+	c.t.Helper()
+	told := map[wire.Channel]chan []byte{}
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + c.at.MQTT).SetClientID(string(box)).SetUsername(string(box)).SetProtocolVersion(4)
+	client := mqtt.NewClient(o)
+	c.done(client.Connect())
+	c.t.Cleanup(func() { client.Disconnect(0) })
+	for _, ch := range []wire.Channel{wire.AckChannel, wire.ConfigChannel, wire.CommandChannel} {
+		to := make(chan []byte, 16)
+		told[ch] = to
+		c.done(client.Subscribe(wire.Topic(box, ch), 1, func(_ mqtt.Client, m mqtt.Message) { to <- m.Payload() }))
+	}
+	return client, told
+}
+
+func (c *centre) done(token mqtt.Token) {
+	c.t.Helper()
+	if !token.WaitTimeout(10*time.Second) || token.Error() != nil {
+		c.t.Fatalf("mqtt: %v", token.Error())
+	}
+}
+
+func (c *centre) receive(from chan []byte, what string) []byte {
+	c.t.Helper()
+	select {
+	case b := <-from:
+		return b
+	case <-time.After(20 * time.Second):
+		c.t.Fatalf("the box got no %s\n%s", what, c.log)
+		return nil
+	}
+}
+
+// batch is what a box sends after one visit whose matter was rated by key.
+func batch(t *testing.T, key ed25519.PrivateKey, visit rating.VisitID) []byte {
+	t.Helper()
+	at := rating.Stamp{Boot: 1, Mono: 1000, Wall: time.Now().UnixMilli(), Synced: true}
+	window := rating.Window{ID: "A07", Name: "综合窗口7号", Hall: "市民中心政务服务大厅", Generation: 1}
+	epoch := rating.Epoch(0xaa)
+	b := wire.Batch{Device: box, Epoch: epoch, First: 1}
+	prev := rating.Genesis(box, epoch)
+	for i, body := range []rating.Body{
+		rating.VisitBody(at, rating.Visit{ID: visit, Window: window, Staff: rating.Staff{ID: "6201"}, Grouping: rating.Single,
+			Cases:    []rating.Case{{ProjectNo: "620102-1", TaskName: "个体工商户登记", Completed: true}},
+			Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60}),
+		rating.EvaluationBody(at.Add(5*time.Second), rating.Evaluation{Visit: visit, Subject: rating.MatterSubject, Level: 4, Channel: rating.Keypad, WaitedMS: 5000}),
+	} {
+		raw, err := rating.Record{V: rating.RecordVersion, Device: box, Epoch: epoch, Seq: uint64(i + 1), Prev: prev, Body: body}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		prev = rating.HashOf(raw)
+		b.Records = append(b.Records, raw)
+	}
+	b.Sign(key)
+	payload, err := b.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+// rateByPhone opens the page behind the QR code and submits a level for the staff.
+func (c *centre) rateByPhone(key ed25519.PrivateKey, visit rating.VisitID) {
+	t := c.t
+	t.Helper()
+	token, err := qrcode.Claim{Device: box, Visit: visit, Issued: time.Now(), Synced: true, Staff: true, Matter: true}.Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := qrcode.Link("http://"+c.at.Rate, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link = strings.Replace(link, "HTTP://", "http://", 1)
+	get := func(address string) string {
+		resp, err := http.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	page := get(link)
+	found := regexp.MustCompile(`name="submission" value="([0-9a-f]+)"`).FindStringSubmatch(page)
+	if found == nil || !strings.Contains(page, "6201") || strings.Contains(page, "matter.level") {
+		t.Fatalf("the page should ask about the staff and no more about the matter, which was rated by key:\n%s", page)
+	}
+	resp, err := http.PostForm(link, url.Values{"submission": {found[1]}, "staff.level": {"1"}, "staff.reason": {"115"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if !strings.HasSuffix(resp.Request.URL.Path, "/thanks") || resp.StatusCode != http.StatusOK {
+		t.Fatalf("submitting led to %s with %s", resp.Request.URL.Path, resp.Status)
+	}
+	if again := get(link); !strings.Contains(again, "已经评价过了") {
+		t.Error("the link can be used again")
+	}
+	if strings.Contains(c.log.String(), token) {
+		t.Error("the log holds the token")
+	}
+}
+
+// The whole centre: a box is enrolled while it runs, delivers its records, a phone rates the rest, and everything is there
+// after a restart.
+func TestCentre(t *testing.T) {
+	dir := t.TempDir()
+	c := startCentre(t, dir)
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := c.command("key", "-config", c.config); err != nil || out != c.at.PublicKey+"\n" {
+		t.Errorf("centrald key = %q, %v; want %s", out, err, c.at.PublicKey)
+	}
+	client, told := c.connect()
+	visit := rating.VisitID(0x1234)
+
+	// Nobody knows the box yet: its batch is neither stored nor acknowledged, and is kept by the box.
+	payload := batch(t, key, visit)
+	c.done(client.Publish(wire.Topic(box, wire.RecordsChannel), 1, false, payload))
+	eventually(t, "the refusal on the centre's page", func() bool {
+		resp, err := http.Get("http://" + c.at.Admin + "/")
+		if err != nil {
+			return false
+		}
+		defer func() { _ = resp.Body.Close() }()
+		page, err := io.ReadAll(resp.Body)
+		return err == nil && strings.Contains(string(page), "未登记")
+	})
+
+	c.enrol(public)
+	cfg, err := wire.OpenConfig(c.key, c.receive(told[wire.ConfigChannel], "configuration"))
+	if err != nil || cfg.Window.Name != "综合窗口7号" || cfg.Device != box {
+		t.Fatalf("configuration = %+v, %v", cfg, err)
+	}
+	for range 2 { // the second is a repetition, which is acknowledged and not counted
+		c.done(client.Publish(wire.Topic(box, wire.RecordsChannel), 1, false, payload))
+		ack, err := wire.OpenAck(c.key, c.receive(told[wire.AckChannel], "acknowledgement"))
+		if err != nil || ack.Through != 2 || len(ack.Quarantined) > 0 {
+			t.Fatalf("acknowledgement = %+v, %v", ack, err)
+		}
+	}
+	if got := fmt.Sprint(c.latest()); got != "[matter 4 keypad counted]" {
+		t.Errorf("latest = %s", got)
+	}
+	c.rateByPhone(key, visit)
+	order, err := wire.OpenCommand(c.key, c.receive(told[wire.CommandChannel], "command"))
+	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" || len(order.Args) != 2 {
+		t.Errorf("command = %+v, %v; want that the staff was rated, and not how", order, err)
+	}
+
+	want := "[staff 1 phone counted matter 4 keypad counted]"
+	if got := fmt.Sprint(c.latest()); got != want {
+		t.Errorf("latest = %s, want %s", got, want)
+	}
+	client.Disconnect(100)
+	c.stop()
+	again := startCentre(t, dir)
+	if again.at.PublicKey != c.at.PublicKey {
+		t.Error("the centre has another key after a restart; every box would refuse it")
+	}
+	if got := fmt.Sprint(again.latest()); got != want {
+		t.Errorf("latest after a restart = %s, want %s", got, want)
+	}
+}
+
+func TestDeviceCommands(t *testing.T) {
+	dir := t.TempDir()
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.enrol(public)
+	add := func(more ...string) (string, error) {
+		return c.command(append([]string{"device", "add", "-config", c.config, "-id", string(box), "-window", "B01", "-hall", "市民中心政务服务大厅"}, more...)...)
+	}
+	if out, err := add("-key", keyText(public)); err != nil || !strings.Contains(out, "serves B01, generation 2") {
+		t.Errorf("moving the box = %q, %v; want generation 2", out, err)
+	}
+	if out, err := add("-key", keyText(public)); err != nil || !strings.Contains(out, "generation 2") {
+		t.Errorf("the same again = %q, %v; want no change", out, err)
+	}
+	other, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		want string
+		more []string
+	}{
+		{"leave -generation out", []string{"-key", keyText(public), "-name", "x", "-generation", "2"}},
+		{"another key", []string{"-key", keyText(other)}},
+		{"no public key", []string{"-key", "short"}},
+		{"-id", []string{"-key", keyText(public), "-id", "Not/OK"}},
+		{"is unexpected", []string{"-key", keyText(public), "word"}},
+	} {
+		if out, err := add(c.more...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("device add %v = %q, %v; want an error with %q", c.more, out, err, c.want)
+		}
+	}
+	if out, err := add("-key", keyText(other), "-replace-key"); err != nil {
+		t.Errorf("replacing the key: %q, %v", out, err)
+	}
+	out, err := c.command("-config", c.config, "device", "list")
+	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || strings.Count(out, "\n") != 2 {
+		t.Errorf("device list = %q, %v", out, err)
+	}
+	if _, err := c.command("devise"); err == nil || !strings.Contains(err.Error(), "device add") {
+		t.Errorf("an unknown command gives %v", err)
+	}
+	if out, err := c.command("-print-config"); err != nil || out != defaultTOML {
+		t.Errorf("-print-config: %v", err)
+	}
+}

@@ -200,6 +200,11 @@ func (w *batchWriter) advance() error {
 		through = last
 	}
 	w.res.Through = through
+	if err := w.exec(`UPDATE finding SET resolved_at = ?1 WHERE device = ?2 AND epoch = ?3 AND kind = ?4 AND resolved_at IS NULL
+		AND last - first + 1 = (SELECT count(*) FROM record r WHERE r.device = ?2 AND r.epoch = ?3 AND r.seq BETWEEN first AND last)`,
+		w.at, d, e, Gap); err != nil {
+		return err
+	}
 	return w.exec("INSERT INTO progress (device, epoch, through) VALUES (?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET through = excluded.through", d, e, through)
 }
 

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -76,7 +75,8 @@ type candidate struct {
 	cursor        int64
 	epoch         string
 	seq, replaces uint64
-	time          int64 // by a clock that was right, else of arrival
+	time          int64  // by a clock that was right, else of arrival
+	origin        uint64 // seq of the press that it corrects, in the end; its own if none
 	status        Status
 	next          Status
 }
@@ -111,28 +111,33 @@ func judge(all []candidate) {
 	}
 	at := make(map[place]int)
 	for i, c := range all {
-		all[i].next = Later
+		all[i].next, all[i].origin = Later, c.seq
 		if c.seq == 0 {
 			continue // the phone replaces nothing
 		}
 		at[place{c.epoch, c.seq}] = i
 		if j, ok := at[place{c.epoch, c.replaces}]; ok && c.replaces != 0 {
 			all[j].next = Replaced
-			all[i].time = all[j].time
+			all[i].time, all[i].origin = all[j].time, all[j].origin
 		}
 	}
 	first := -1
 	for i, c := range all {
-		if c.next == Replaced {
-			continue
-		}
-		if first < 0 || cmp.Or(cmp.Compare(c.time, all[first].time), cmp.Compare(c.cursor, all[first].cursor)) < 0 {
+		if c.next != Replaced && (first < 0 || earlier(c, all[first])) {
 			first = i
 		}
 	}
 	if first >= 0 {
 		all[first].next = Counted
 	}
+}
+
+// earlier reports whether a came before b: in one log by their numbers, whatever its clock said, else by time.
+func earlier(a, b candidate) bool {
+	if a.epoch == b.epoch && a.seq != 0 && b.seq != 0 {
+		return a.origin < b.origin
+	}
+	return a.time < b.time
 }
 
 // PhoneRating is what a citizen has sent by phone: one evaluation for each subject.

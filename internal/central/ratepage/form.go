@@ -1,7 +1,9 @@
 package ratepage
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,8 +54,7 @@ type form struct {
 	Answers    map[rating.Subject]answer
 }
 
-// newForm returns the empty form with a submission that random draws. The submission makes a second press of the button,
-// or a reload of the answer, the same evaluation and not another one.
+// newForm returns the empty form with a submission that random draws.
 func newForm(random io.Reader) (form, error) {
 	var b [submissionSize]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
@@ -138,4 +139,16 @@ func (f form) evaluations(visit rating.VisitID, asked []rating.Subject, reasons 
 		out = append(out, e)
 	}
 	return out
+}
+
+// id names what is sent: the same form of the same visit with the same answers has the same id, so that a second press of
+// the button or a repeated request changes nothing. Going back and choosing otherwise is another submission, which the books
+// keep beside the first.
+func (f form) id(device rating.DeviceID, visit rating.VisitID, evaluations []rating.Evaluation) (string, error) {
+	answers, err := json.Marshal(evaluations)
+	if err != nil {
+		return "", fmt.Errorf("name a submission: %w", err)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", device, visit, f.Submission, answers))
+	return hex.EncodeToString(sum[:submissionSize]), nil
 }

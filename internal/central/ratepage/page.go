@@ -31,7 +31,7 @@ type Submission struct {
 	Device      rating.DeviceID
 	Visit       rating.VisitID
 	Evaluations []rating.Evaluation
-	// ID is the same when the same form is sent again, 32 hexadecimal digits.
+	// ID is the same when the same form with the same answers is sent again, 32 hexadecimal digits.
 	ID string
 	At time.Time
 }
@@ -221,10 +221,12 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	// A subject that was rated meanwhile is submitted all the same: the books tell a repetition of this submission from a
 	// second opinion, and keep the latter beside the first.
-	results, err := p.cfg.Books.Rate(r.Context(), Submission{
-		Device: l.claim.Device, Visit: l.claim.Visit, ID: f.Submission, At: p.cfg.Now(),
-		Evaluations: f.evaluations(l.claim.Visit, asked, p.cfg.Reasons),
-	})
+	sub := Submission{Device: l.claim.Device, Visit: l.claim.Visit, At: p.cfg.Now(),
+		Evaluations: f.evaluations(l.claim.Visit, asked, p.cfg.Reasons)}
+	var results []Result
+	if sub.ID, err = f.id(sub.Device, sub.Visit, sub.Evaluations); err == nil {
+		results, err = p.cfg.Books.Rate(r.Context(), sub)
+	}
 	if err != nil {
 		p.log(r, "store the evaluation", l.claim, err)
 		p.ask(w, http.StatusServiceUnavailable, l, asked, f, errNotStored)

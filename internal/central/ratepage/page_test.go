@@ -268,6 +268,21 @@ func TestSecondPressIsTheSameEvaluation(t *testing.T) {
 	}
 }
 
+func TestGoingBackAndChoosingOtherwiseIsToldHonestly(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "staff.level", "4", "matter.level", "4")
+	want(t, h.post(path, form), 303)
+	form.Set("staff.level", "1")
+	w := h.post(path, form)
+	if got := w.Header().Get("Location"); got != path+"/kept" {
+		t.Errorf("changed answers led to %q, want to be told that the first count", got)
+	}
+	if n := len(h.books.stored); n != 4 {
+		t.Errorf("%d evaluations are stored, want 4: the changed ones are kept beside the first", n)
+	}
+}
+
 func TestRaceWithTheKeypadIsToldHonestly(t *testing.T) {
 	h := newHall(t)
 	c := h.claim()

@@ -32,10 +32,10 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Too many live pages are open; reload this one to see what is new.", http.StatusServiceUnavailable)
 		return
 	}
+	control := http.NewResponseController(w)
 	changed, end := p.cfg.Books.Subscribe()
 	defer end()
 	w.Header().Set("Content-Type", "text/event-stream")
-	control := http.NewResponseController(w)
 	send := func(event []byte) error {
 		// The server's own write timeout is meant for pages that end.
 		if err := control.SetWriteDeadline(p.cfg.Now().Add(liveWrite)); err != nil {

@@ -72,7 +72,7 @@ type Device struct {
 type Books interface {
 	// Latest returns the last n entries, newest first.
 	Latest(ctx context.Context, n int) ([]Entry, error)
-	// State returns the findings and the enrolled boxes.
+	// State returns the findings and the boxes.
 	State(context.Context) ([]Finding, []Device, error)
 	// Subscribe returns a channel that gets a value after a change of the books, and a function that ends this.
 	Subscribe() (<-chan struct{}, func())

@@ -173,7 +173,11 @@ func TestLive(t *testing.T) {
 	first := entry(1)
 	first.Text = "data: forged"
 	m.entries = []Entry{first}
-	server := httptest.NewServer(newPage(t, m))
+	// The timeouts of a server are meant for pages that end; they must not end this one.
+	const timeout = 100 * time.Millisecond
+	server := httptest.NewUnstartedServer(newPage(t, m))
+	server.Config.ReadTimeout, server.Config.WriteTimeout = timeout, timeout
+	server.Start()
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -185,13 +189,18 @@ func TestLive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Fatalf("Content-Type = %q", got)
 	}
 	in := bufio.NewReader(resp.Body)
 	if got := event(t, in); !strings.Contains(got, `data-cursor="1"`) {
 		t.Errorf("first event = %q, want what there is", got)
+	}
+	select {
+	case <-m.ended:
+		t.Fatal("the server's timeout ended the live connection")
+	case <-time.After(3 * timeout):
 	}
 	m.add(entry(2))
 	if got := event(t, in); !strings.Contains(got, `data-cursor="2"`) || !strings.Contains(got, `data-cursor="1"`) {

@@ -31,9 +31,9 @@ func kindWords(kind string) string {
 		return "缺号"
 	case "fork":
 		return "分叉"
-	case "chain", "broken_chain":
+	case "broken_chain":
 		return "断链"
-	case "quarantine", "quarantined":
+	case "quarantine":
 		return "隔离"
 	}
 	return kind

@@ -205,7 +205,7 @@ func (s *stagehand) handler() (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(files))
+	mux.Handle("/", http.FileServerFS(files))
 	mux.Handle("/box/", http.StripPrefix("/box", forward(s.box["browser"])))
 	mux.Handle("/pc/", http.StripPrefix("/pc", forward(s.box["window_api"])))
 	mux.HandleFunc("GET /centre", func(w http.ResponseWriter, _ *http.Request) {

@@ -1,0 +1,176 @@
+package device
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/gpio/gpiotest"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func now() func() time.Duration {
+	began := time.Now()
+	return func() time.Duration { return time.Since(began) }
+}
+
+// running runs a source until the test ends and returns its events.
+func running(t *testing.T, run func(context.Context, func(Event)) error) <-chan Event {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	events := make(chan Event, 100)
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, func(e Event) { events <- e }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the source ended with %v", err)
+		}
+	})
+	return events
+}
+
+func wantEvent(t *testing.T, events <-chan Event, action Action, code Code) Event {
+	t.Helper()
+	select {
+	case e := <-events:
+		if e.Action != action || e.Code != code {
+			t.Fatalf("event %+v, want action %d of key %q", e, action, code)
+		}
+		return e
+	case <-time.After(10 * time.Second):
+		t.Fatalf("no event within 10 s, want action %d of key %q", action, code)
+	}
+	return Event{}
+}
+
+func TestGPIO(t *testing.T) {
+	pins := []*gpiotest.Pin{
+		{N: "A", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)}, {N: "B", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)},
+	}
+	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{"A", pins[0]}, {"B", pins[1]}}, Now: now(), Logger: quiet})
+	events := running(t, g.Run)
+	for configured := false; !configured; time.Sleep(time.Millisecond) { // which throws away edges that came before
+		pins[1].Lock()
+		configured = pins[1].P == gpio.PullUp
+		pins[1].Unlock()
+	}
+	move := func(p *gpiotest.Pin, levels ...gpio.Level) {
+		for _, l := range levels {
+			p.EdgesChan <- l // the pin takes the level when the edge is read
+		}
+	}
+	move(pins[0], gpio.Low, gpio.High, gpio.Low) // bounces
+	wantEvent(t, events, Down, "A")
+	move(pins[0], gpio.High)
+	wantEvent(t, events, Up, "A")
+	move(pins[1], gpio.Low)
+	wantEvent(t, events, Down, "B")
+}
+
+// gone is a line whose chip was unplugged: each wait ends at once.
+type gone struct{ gpiotest.Pin }
+
+func (*gone) WaitForEdge(time.Duration) bool { return false }
+
+func TestGPIOChipGone(t *testing.T) {
+	p := &gone{gpiotest.Pin{N: "A", L: gpio.High, EdgesChan: make(chan gpio.Level)}}
+	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{"A", p}}, Now: now(), Logger: quiet})
+	if err := g.Run(t.Context(), func(Event) {}); err == nil {
+		t.Error("a chip that is gone was not noticed")
+	}
+}
+
+// openTTY returns a pseudo-terminal's master and links its name to path, as udev does when a keypad is plugged in.
+func openTTY(t *testing.T, path string) *os.File {
+	t.Helper()
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close(); _ = tty.Close() })
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(tty.Name(), path); err != nil {
+		t.Fatal(err)
+	}
+	if err := tty.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return master
+}
+
+func TestSerialUnpluggedAndPluggedIn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keypad")
+	s := NewSerial(SerialConfig{Port: path, Baud: 9600, Codec: ByteCodec{}, Now: now(), Logger: quiet})
+	events := running(t, s.Run)
+	if e := wantEvent(t, events, ActionLost, ""); e.Err == nil {
+		t.Error("lost without a reason")
+	}
+	for _, key := range []string{"1", "2"} {
+		master := openTTY(t, path)
+		wantEvent(t, events, ActionBack, "")
+		if _, err := master.Write([]byte(key)); err != nil {
+			t.Fatal(err)
+		}
+		wantEvent(t, events, Down, Code("0x3"+key))
+		if err := master.Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantEvent(t, events, ActionLost, "")
+	}
+}
+
+func TestSerialAnswersAndDropsRepeats(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keypad")
+	master := openTTY(t, path)
+	s := NewSerial(SerialConfig{Port: path, Baud: 9600, Codec: new(SLZCodec), Now: now(), Logger: quiet, Repeat: time.Hour})
+	events := running(t, s.Run)
+	time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
+	for range 2 {
+		if _, err := master.Write(slz(1)); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 8)
+		if _, err := io.ReadFull(master, answer); err != nil || answer[7] != 0x16 {
+			t.Fatalf("answer % x, %v", answer, err)
+		}
+	}
+	if _, err := master.Write(slz(2)); err != nil {
+		t.Fatal(err)
+	}
+	wantEvent(t, events, Down, "1")
+	wantEvent(t, events, Down, "2") // and not 1 again
+}
+
+func TestSimulated(t *testing.T) {
+	s := NewSimulated(now())
+	events := running(t, s.Run)
+	mux := http.NewServeMux()
+	mux.Handle("POST /keys/{code}", s.Handler())
+	post := func(header, value string) int {
+		r := httptest.NewRequest("POST", "http://127.0.0.1/keys/3", nil)
+		r.Header.Set(header, value)
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := post("Origin", "https://evil.example.com"); got != http.StatusForbidden {
+		t.Errorf("from another origin: %d", got)
+	}
+	if got := post("Origin", "http://127.0.0.1"); got != http.StatusNoContent {
+		t.Errorf("from the page itself: %d", got)
+	}
+	wantEvent(t, events, Down, "3")
+	wantEvent(t, events, Up, "3")
+}

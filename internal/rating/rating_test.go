@@ -1,0 +1,246 @@
+package rating
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestLevels(t *testing.T) {
+	for l := Level(0); l < 10; l++ {
+		if got, want := l.Valid(), l >= 1 && l <= 5; got != want {
+			t.Errorf("level %d valid: %t", l, got)
+		}
+		if got, want := l.Bad(), l == 1 || l == 2; got != want {
+			t.Errorf("level %d bad: %t (article 10)", l, got)
+		}
+	}
+	if got := VeryDissatisfied.String(); got != "1 非常不满意" {
+		t.Errorf("level 1 is %q", got)
+	}
+}
+
+func deviceIDs() *rapid.Generator[string] {
+	return rapid.StringMatching(`[0-9a-z]([0-9a-z-]{0,10}[0-9a-z])?`)
+}
+
+func TestPackedDevicesAreToldApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := DeviceID(deviceIDs().Draw(t, "a")), DeviceID(deviceIDs().Draw(t, "b"))
+		if got, err := UnpackDeviceID(a.Pack()); err != nil || got != a {
+			t.Fatalf("%q came back as %q, %v", a, got, err)
+		}
+		if (a == b) != (a.Pack() == b.Pack()) {
+			t.Fatalf("%q and %q pack to %d and %d", a, b, a.Pack(), b.Pack())
+		}
+	})
+}
+
+func FuzzUnpackDeviceID(f *testing.F) {
+	f.Add(DeviceID("lz-0417").Pack())
+	f.Add(uint64(0))
+	f.Add(^uint64(0))
+	f.Fuzz(func(t *testing.T, n uint64) {
+		if d, err := UnpackDeviceID(n); err == nil && d.Pack() != n {
+			t.Errorf("%d unpacks to %q, which packs to %d", n, d, d.Pack())
+		}
+	})
+}
+
+func TestDeviceIDsRefused(t *testing.T) {
+	for _, s := range []string{"", "-a", "a-", "A", "a/b", "a+", "1234567890123", "é"} {
+		if _, err := ParseDeviceID(s); err == nil {
+			t.Errorf("%q was accepted", s)
+		}
+	}
+}
+
+func TestIdentifiersHaveOneSpelling(t *testing.T) {
+	for _, s := range []string{"", "0", "0000000000000000", "00000000000000AB", "00000000000000g0", "000000000000000001"} {
+		if v, err := ParseVisitID(s); err == nil {
+			t.Errorf("visit %q was read as %s", s, v)
+		}
+		if e, err := ParseEpoch(s); err == nil {
+			t.Errorf("epoch %q was read as %s", s, e)
+		}
+	}
+	v, err := NewVisitID(bytes.NewReader(append(make([]byte, 8), 0, 0, 0, 0, 0, 0, 1, 2)))
+	if err != nil || v != 0x102 {
+		t.Errorf("zero was not skipped: %s, %v", v, err)
+	}
+	var h Hash
+	for _, s := range []string{"", strings.Repeat("A", 42), strings.Repeat("A", 42) + "B", strings.Repeat("!", 43)} {
+		if err := h.UnmarshalText([]byte(s)); err == nil {
+			t.Errorf("hash %q was accepted", s)
+		}
+	}
+}
+
+// visitOf returns a visit that keeps all rules.
+func visitOf() Visit {
+	return Visit{ID: 5, Window: Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Staff: Staff{ID: "0417"},
+		Cases:    []Case{{ProjectNo: "6201022026112300017", TaskCode: "11620102", TaskName: "居住证办理", Completed: true}},
+		Grouping: Single, Subjects: []Subject{StaffSubject, MatterSubject}, Opener: OpenedByPC, WaitSec: 60}
+}
+
+func TestVisitRules(t *testing.T) {
+	if err := visitOf().Check(); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(*Visit)
+		want   string
+	}{
+		"no ID":               {func(v *Visit) { v.ID = 0 }, "id"},
+		"no wait":             {func(v *Visit) { v.WaitSec = 0 }, "waits"},
+		"long wait":           {func(v *Visit) { v.WaitSec = 601 }, "waits"},
+		"opener":              {func(v *Visit) { v.Opener = "cat" }, "opener"},
+		"no window":           {func(v *Visit) { v.Window.ID = "" }, "window"},
+		"generation":          {func(v *Visit) { v.Window.Generation = 0 }, "generation"},
+		"nothing asked":       {func(v *Visit) { v.Subjects = nil }, "nothing is asked"},
+		"subject":             {func(v *Visit) { v.Subjects = []Subject{"weather"} }, "unknown"},
+		"asked twice":         {func(v *Visit) { v.Subjects = []Subject{StaffSubject, StaffSubject} }, "twice"},
+		"matter not finished": {func(v *Visit) { v.Cases[0].Completed = false }, "article 14"},
+		"batch of one":        {func(v *Visit) { v.Grouping = Batch }, "article 14"},
+		"batch of two matters": {func(v *Visit) {
+			v.Grouping = Batch
+			v.Cases = append(v.Cases, Case{ProjectNo: "x", TaskCode: "other"})
+		}, "article 14"},
+		"grouping":    {func(v *Visit) { v.Grouping = "heap" }, "grouping"},
+		"project":     {func(v *Visit) { v.Cases[0].ProjectNo = "" }, "project_no"},
+		"code":        {func(v *Visit) { v.Cases[0].TaskCode = "a b" }, "ASCII"},
+		"long name":   {func(v *Visit) { v.Cases[0].TaskName = strings.Repeat("长", MaxName+1) }, "characters"},
+		"control":     {func(v *Visit) { v.Staff.Name = "a\x00" }, "control"},
+		"not UTF-8":   {func(v *Visit) { v.Staff.Name = "\xff" }, "UTF-8"},
+		"many cases":  {func(v *Visit) { v.Cases = make([]Case, MaxCases+1) }, "cases"},
+		"staff digit": {func(v *Visit) { v.Staff.ID = strings.Repeat("1", MaxCode+1) }, "bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := visitOf()
+			c.change(&v)
+			if err := v.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+	two := visitOf()
+	two.Grouping = Batch
+	two.Cases = append(two.Cases, two.Cases[0])
+	if err := two.Check(); err != nil {
+		t.Errorf("a batch of two: %v", err)
+	}
+}
+
+// goldenRecords is one record of each kind.
+func goldenRecords() []Record {
+	at := Stamp{Boot: 3, Mono: 123456, Wall: 1_790_000_000_000, Synced: true}
+	var all []Record
+	head := Genesis("lz-0417", 7)
+	for i, b := range []Body{
+		EventBody(at, EventStarted, "version", "v1.0.0"), VisitBody(at, visitOf()),
+		EvaluationBody(at.Add(time.Second), Evaluation{Visit: 5, Subject: StaffSubject, Level: 2, Channel: Keypad, WaitedMS: 1000}),
+		EvaluationBody(at.Add(2*time.Second), Evaluation{Visit: 5, Subject: StaffSubject, Level: 4, Channel: Keypad, WaitedMS: 2000, Replaces: 3,
+			Reasons: []string{"413"}, Text: "谢谢 <&> \u2028"}),
+		OutcomeBody(at.Add(5*time.Second), Closing{Visit: 5, Outcome: Rated, Rated: []Subject{StaffSubject}}),
+	} {
+		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
+		all = append(all, r)
+		if raw, err := r.Encode(); err == nil {
+			head = HashOf(raw)
+		}
+	}
+	return all
+}
+
+// TestGoldenRecords keeps the bytes of the format: a change here breaks every chain in the field.
+func TestGoldenRecords(t *testing.T) {
+	var got bytes.Buffer
+	for _, r := range goldenRecords() {
+		raw, err := r.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Write(append(raw, '\n'))
+		back, err := DecodeRecord(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(r, back); diff != "" {
+			t.Errorf("record %d came back otherwise (-want +got):\n%s", r.Seq, diff)
+		}
+	}
+	const file = "testdata/records.jsonl"
+	if *update {
+		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("bytes of the records (-want +got):\n%s", diff)
+	}
+}
+
+func TestRecordsRefused(t *testing.T) {
+	for name, change := range map[string]func(*Record){
+		"version": func(r *Record) { r.V = 2 }, "device": func(r *Record) { r.Device = "" }, "epoch": func(r *Record) { r.Epoch = 0 },
+		"seq": func(r *Record) { r.Seq = 0 }, "big seq": func(r *Record) { r.Seq = 1 << 53 }, "boot": func(r *Record) { r.At.Boot = 0 },
+		"mono": func(r *Record) { r.At.Mono = -1 }, "level 0": func(r *Record) { r.Evaluation.Level = 0 }, "level 6": func(r *Record) { r.Evaluation.Level = 6 },
+		"two payloads": func(r *Record) { r.Event = &Event{Name: "x"} }, "no payload": func(r *Record) { r.Evaluation = nil },
+		"kind": func(r *Record) { r.Kind = KindEvent }, "channel": func(r *Record) { r.Evaluation.Channel = "pigeon" },
+		"text": func(r *Record) { r.Evaluation.Text = strings.Repeat("长", MaxText+1) }, "waited": func(r *Record) { r.Evaluation.WaitedMS = -1 },
+		"reasons": func(r *Record) { r.Evaluation.Reasons = make([]string, MaxReasons+1) }, "subject": func(r *Record) { r.Evaluation.Subject = "" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := goldenRecords()[2]
+			e := *r.Evaluation
+			r.Evaluation = &e
+			change(&r)
+			if b, err := r.Encode(); err == nil {
+				t.Errorf("encoded as %s", b)
+			}
+			if b, err := json.Marshal(r); err == nil {
+				if _, err := DecodeRecord(b); err == nil {
+					t.Errorf("%s was accepted", b)
+				}
+			}
+		})
+	}
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	for _, r := range goldenRecords() {
+		raw, err := r.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Add([]byte(`{"v":1,"device":"a","kind":"event","event":null}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeRecord(b)
+		if err != nil {
+			return
+		}
+		raw, err := r.Encode()
+		if err != nil {
+			t.Fatalf("%+v was decoded and cannot be encoded: %v", r, err)
+		}
+		again, err := DecodeRecord(raw)
+		if err != nil || !cmp.Equal(r, again) {
+			t.Errorf("%+v came back as %+v, %v", r, again, err)
+		}
+	})
+}

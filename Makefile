@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 BUILD := build
 GO ?= go
+# Linter and benchstat, pinned in a module file of their own: docs/decisions/001-tools-in-a-module-of-their-own.md.
 TOOL := $(GO) tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 COUNT ?= 6
@@ -13,40 +14,44 @@ help: ## List the commands.
 
 .PHONY: demo
 demo: ## Run a box and a centre on this machine; prints one address to open in a browser.
-	@CGO_ENABLED=0 $(GO) build -o $(BUILD)/ ./cmd/...
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/...
 	@exec $(BUILD)/ratingctl demo
 
 .PHONY: test
-test: ## Run all tests, with the race detector (needs gcc).
-	$(GO) test -race -timeout 15m ./...
+test: ## Run all tests with the race detector (needs gcc). With CI=1 a missing external program is a failure.
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 
 .PHONY: check
-check: ## Look for faults without running: format, vet, lint.
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+check: ## Look for faults without running anything: format, go vet, linter, shellcheck.
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) golangci-lint run
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run display/fonts/subset.sh; else echo "shellcheck is not installed (Debian package shellcheck)"; test -z "$${CI:-}"; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh'); \
+	else echo 'shellcheck is not installed: install the Debian package shellcheck'; test -z "$${CI:-}"; fi
 
 .PHONY: bench
-bench: ## Measure; prints medians of COUNT runs. About ten minutes.
+bench: ## Run all benchmarks COUNT times (default 6) and print the medians. About ten minutes.
 	@mkdir -p $(BUILD)
-	$(GO) test -run '^$$' -bench . -benchtime 1s -count $(COUNT) -timeout 60m ./store ./display ./cmd/ratingd | tee $(BUILD)/bench.txt
+	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -p 1 -timeout 60m ./... | tee $(BUILD)/bench.txt
 	$(TOOL) benchstat $(BUILD)/bench.txt
 
 .PHONY: fuzz
-fuzz: ## Fuzz every decoder for FUZZTIME each.
-	@for pkg in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+fuzz: ## Run each fuzz target for FUZZTIME (default 10s).
+	@packages=$$($(GO) list ./...); \
+	for package in $$packages; do \
+	  tests=$$($(GO) test -list '^Fuzz' "$$package"); \
+	  for target in $$(grep '^Fuzz' <<<"$$tests" || true); do \
+	    echo "== $$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
 	  done; \
 	done
 
 .PHONY: build
-build: ## Build all programs for amd64, arm64 and armv7 into build/.
+build: ## Build all programs for amd64, arm64 and armv7, without cgo, into build/linux-*/.
 	@for arch in amd64 arm64 arm; do \
-	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOARM=7 $(GO) build -trimpath -ldflags '-s -w' -o $(BUILD)/linux-$$arch/ ./cmd/...; \
+	  echo "build/linux-$${arch/%arm/armv7}"; \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOARM=7 $(GO) build -trimpath -ldflags='-s -w' -o $(BUILD)/linux-$${arch/%arm/armv7}/ ./cmd/...; \
 	done
-	@ls -l $(BUILD)/linux-*
 
 .PHONY: clean
 clean: ## Remove what was built.

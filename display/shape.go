@@ -89,8 +89,9 @@ func face(dst *image.RGBA, x, y, radius, mood float64, skin, ink color.RGBA) {
 		upper = append(upper, lower[i])
 	}
 	path(dst, ink, upper...)
-	for _, end := range [][2]float64{upper[0], upper[n]} {
-		disc(dst, ink, end[0], end[1]+radius*0.04, radius*0.055)
+	// Round ends, between the first and last points of both edges.
+	for _, end := range [][2][2]float64{{upper[0], upper[len(upper)-1]}, {upper[n], upper[n+1]}} {
+		disc(dst, ink, (end[0][0]+end[1][0])/2, (end[0][1]+end[1][1])/2, radius*0.055)
 	}
 }
 

@@ -134,14 +134,15 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-// quiet keeps the broker's everyday messages out of the log.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+// quiet keeps the broker's everyday messages out of the log: it warns of each client that goes away.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(errorsOnly{log.Handler()}) }
 
-// warnings passes on warnings and errors only.
-type warnings struct{ slog.Handler }
+// errorsOnly passes on errors only.
+type errorsOnly struct{ slog.Handler }
 
-func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+// Enabled implements slog.Handler.
+func (w errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelError && w.Handler.Enabled(ctx, l)
 }
 
 func readPassword(path string) (string, error) {

@@ -114,11 +114,14 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	clk := clock{bootCount, env.mono, env.wall, env.synced}
 	start := terminal.Started{At: clk.now(), Version: version()}
+	// What cannot be read here must not keep the window closed: the centre sends the window again, and a visit whose end is
+	// not known stands in the log for everybody to see.
 	if start.Window, err = keptWindow(db); err != nil {
-		return err
+		log.Error("the window that the centre assigned cannot be read; the box waits for it to be sent again", "error", err)
+		start.Window = nil
 	}
 	if start.Open, start.Rated, err = openVisit(db); err != nil {
-		return err
+		log.Error("the log's end cannot be read; a visit that was open stays without an outcome", "error", err)
 	}
 
 	// The keys.
@@ -174,8 +177,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Broker: cfg.Uplink.Broker, Username: username, Password: password, TLS: tlsConfig,
 		Key: who.key, Centre: []byte(cfg.Uplink.CentreKey), Log: db, AckMode: uplink.AckMode(cfg.Uplink.Ack),
 		Resend:   time.Duration(cfg.Uplink.Resend),
-		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount},
-		Health:   state.report,
+		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount}, Generation: generation(start.Window),
+		Health: state.report,
 		OnConfig: func(c wire.Config) {
 			if err := keepWindow(db, c.Window); err != nil {
 				log.Error("the window that the centre assigned cannot be kept; it comes again at the next connection", "error", err)
@@ -246,6 +249,14 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", db.Epoch(), "boot", bootCount,
 		"fingerprint", who.fingerprint(), "pending", db.Backlog().Pending)
 	return stages.Run(ctx, parts...)
+}
+
+// generation returns that of the window that the box knows, 0 if none.
+func generation(w *rating.Window) uint32 {
+	if w == nil {
+		return 0
+	}
+	return w.Generation
 }
 
 // execute carries out a command of the centre.

@@ -47,6 +47,9 @@ type Config struct {
 	Log      Log
 	AckMode  AckMode
 	Presence wire.Presence // Online is set by the Uplink
+	// Generation is that of the window that the box knows, 0 if none. Older configurations, which a broker may have kept,
+	// are not told.
+	Generation uint32
 
 	// Health is asked each minute. The others are told: of a newer window, of a command that is to be carried out, of
 	// the connection coming and going, and of the centre's clock. They are called from one goroutine and must not block.
@@ -122,7 +125,7 @@ func New(c Config) (*Uplink, error) {
 	if _, err := brokerURL(c.Broker); err != nil {
 		return nil, err
 	}
-	return &Uplink{cfg: c, device: c.Log.Device(), commands: newSeen(256)}, nil
+	return &Uplink{cfg: c, device: c.Log.Device(), generation: c.Generation, commands: newSeen(256)}, nil
 }
 
 // Connected reports whether there is a connection to the broker. It is safe for concurrent use.

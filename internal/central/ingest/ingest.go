@@ -91,7 +91,7 @@ func (in *Ingest) Run(ctx context.Context) error {
 		bound := min(10*time.Second, 200*time.Millisecond<<min(attempt, 10))
 		attempt++
 		wait := bound/5 + time.Duration(mathrand.Int64N(int64(bound)*4/5))
-		in.cfg.Logger.Warn("no connection to the broker", "error", err, "next try in", wait.Round(time.Millisecond))
+		in.cfg.Logger.Warn("no session with the broker", "error", err, "next try in", wait.Round(time.Millisecond))
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -156,7 +156,11 @@ func (in *Ingest) session(ctx context.Context) error {
 		case err := <-lost:
 			return err
 		case w := <-queue:
-			in.take(ctx, w)
+			if err := in.take(ctx, w); err != nil {
+				// A broker sends no more once a few messages are unanswered. A new session gives them to another instance,
+				// and the boxes send again in any case.
+				return err
+			}
 		case <-devices.C:
 			if err := in.publishConfigs(ctx); err != nil {
 				in.cfg.Logger.Error("the boxes' configurations cannot be published; they are tried again", "error", err)
@@ -185,14 +189,14 @@ func (in *Ingest) connected(c mqtt.Client) {
 	in.published = make(map[rating.DeviceID]uint32)
 }
 
-// take takes one message. The broker is told when it need not come again.
-func (in *Ingest) take(ctx context.Context, w work) {
+// take takes one message. The broker is told that it need not come again, unless the ledger fails.
+func (in *Ingest) take(ctx context.Context, w work) error {
 	var err error
 	now := in.cfg.Now()
 	switch w.channel {
 	case wire.RecordsChannel:
-		if !in.takeBatch(ctx, w, now) {
-			return // it comes again: from the broker to another instance, or from the box
+		if err := in.takeBatch(ctx, w, now); err != nil {
+			return err
 		}
 	case wire.PresenceChannel:
 		var p wire.Presence
@@ -214,16 +218,17 @@ func (in *Ingest) take(ctx context.Context, w work) {
 		in.cfg.Logger.Warn("a message was not understood or not kept", "device", w.device, "channel", w.channel, "error", err)
 	}
 	w.message.Ack()
+	return nil
 }
 
-// takeBatch writes a batch and acknowledges it. It reports whether the broker may forget the message.
-func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) bool {
-	refuse := func(why string) bool {
+// takeBatch writes a batch and acknowledges it, or notes why it is not believed. An error is the ledger's.
+func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) error {
+	refuse := func(why string) error {
 		in.cfg.Logger.Warn("a batch is not believed; the box keeps it", "device", w.device, "reason", why)
 		if err := in.cfg.Ledger.Refuse(ctx, w.device, why, now); err != nil {
 			in.cfg.Logger.Error("a refusal cannot be noted", "error", err)
 		}
-		return true
+		return nil
 	}
 	b, err := wire.DecodeBatch(w.message.Payload())
 	if err != nil {
@@ -237,15 +242,13 @@ func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) bool {
 	case errors.Is(err, ledger.ErrNoDevice):
 		return refuse("the device is not enrolled")
 	case err != nil:
-		in.cfg.Logger.Error("the ledger cannot be read; the box sends again", "error", err)
-		return false
+		return fmt.Errorf("the ledger cannot be read; the boxes send again: %w", err)
 	case !b.Verify(d.Key):
 		return refuse("the signature is not that of the device's key")
 	}
 	res, err := in.cfg.Ledger.AddBatch(ctx, b, now)
 	if err != nil {
-		in.cfg.Logger.Error("a batch cannot be written; the box sends again", "device", b.Device, "error", err)
-		return false
+		return fmt.Errorf("a batch cannot be written; the boxes send again: %w", err)
 	}
 	err = in.publish(b.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
 		Device: b.Device, Epoch: b.Epoch, Through: res.Through, Quarantined: res.Quarantined, Time: now.UnixMilli(),
@@ -253,7 +256,7 @@ func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) bool {
 	if err != nil {
 		in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.Device, "error", err)
 	}
-	return true
+	return nil
 }
 
 // publish sends a sealed payload without waiting for the broker: whatever is lost is asked for again.

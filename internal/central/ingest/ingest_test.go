@@ -1,0 +1,243 @@
+package ingest
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/internal/central/broker"
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func key(seed byte) ed25519.PrivateKey {
+	s := make([]byte, ed25519.SeedSize)
+	s[0] = seed
+	return ed25519.NewKeyFromSeed(s)
+}
+
+func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.PublicKey) }
+
+// centre is a broker with a ledger and instances that share it.
+type centre struct {
+	t      *testing.T
+	broker *broker.Broker
+	path   string
+}
+
+func newCentre(t *testing.T) *centre {
+	t.Helper()
+	b, err := broker.Listen(broker.Config{Listen: "127.0.0.1:0", Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return &centre{t: t, broker: b, path: filepath.Join(t.TempDir(), "ledger.db")}
+}
+
+func (c *centre) ledger() *ledger.Ledger {
+	c.t.Helper()
+	l, err := ledger.Open(c.t.Context(), c.path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// run starts an instance and returns it with a function that ends it.
+func (c *centre) run(name string, l *ledger.Ledger) (*Ingest, func()) {
+	c.t.Helper()
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName, Password: c.broker.Secret(),
+		Ledger: l, Key: key(9), Now: time.Now, Logger: quiet})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			c.t.Error(err)
+		}
+	})
+	c.t.Cleanup(stop)
+	return in, stop
+}
+
+// box is a device that sends batches by hand.
+type box struct {
+	t       *testing.T
+	client  mqtt.Client
+	records [][]byte
+	head    rating.Hash
+	acks    chan wire.Ack
+}
+
+func newBox(t *testing.T, c *centre) *box {
+	t.Helper()
+	b := &box{t: t, head: rating.Genesis("box-1", 7), acks: make(chan wire.Ack, 1000)}
+	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + c.broker.Addr().String()).SetClientID("box").SetUsername("box-1"))
+	if tok := b.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	t.Cleanup(func() { b.client.Disconnect(50) })
+	b.client.Subscribe(wire.Topic("box-1", wire.AckChannel), 1, func(_ mqtt.Client, m mqtt.Message) {
+		if a, err := wire.OpenAck(public(key(9)), m.Payload()); err == nil {
+			b.acks <- a
+		} else {
+			t.Errorf("acknowledgement: %v", err)
+		}
+	}).Wait()
+	return b
+}
+
+// send sends the next n records as one batch, signed by k.
+func (b *box) send(n int, k ed25519.PrivateKey) {
+	b.t.Helper()
+	first := uint64(len(b.records)) + 1
+	for range n {
+		r := rating.Record{V: 1, Device: "box-1", Epoch: 7, Seq: uint64(len(b.records)) + 1, Prev: b.head,
+			Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted)}
+		raw, err := r.Encode()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.records, b.head = append(b.records, raw), rating.HashOf(raw)
+	}
+	b.again(first, k)
+}
+
+// again sends everything from first on.
+func (b *box) again(first uint64, k ed25519.PrivateKey) {
+	batch := wire.Batch{Device: "box-1", Epoch: 7, First: first, Records: b.records[first-1:]}
+	batch.Sign(k)
+	payload, err := batch.Encode()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.client.Publish(wire.Topic("box-1", wire.RecordsChannel), 1, false, payload)
+}
+
+// wantThrough waits until an acknowledgement reaches a seq; meanwhile it sends again, as a box does.
+func (b *box) wantThrough(through uint64) {
+	b.t.Helper()
+	end := time.After(20 * time.Second)
+	for {
+		select {
+		case a := <-b.acks:
+			if a.Through >= through {
+				return
+			}
+		case <-time.After(500 * time.Millisecond):
+			b.again(1, key(1))
+		case <-end:
+			b.t.Fatalf("no acknowledgement through %d", through)
+		}
+	}
+}
+
+func enrol(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	err := l.PutDevice(t.Context(), ledger.Device{ID: "box-1", Key: public(key(1)), EnrolledAt: time.Now(),
+		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTwoInstancesWriteEachRecordOnce(t *testing.T) {
+	c := newCentre(t)
+	l, other := c.ledger(), c.ledger()
+	enrol(t, l)
+	c.run("one", l)
+	_, stop := c.run("two", other)
+	b := newBox(t, c)
+	for i := range 40 {
+		b.send(5, key(1))
+		if i == 20 {
+			stop()
+		}
+	}
+	b.wantThrough(200)
+	if r, err := l.VerifyChain(t.Context(), "box-1", 7); err != nil || r.Records != 200 {
+		t.Errorf("chain %+v, %v", r, err)
+	}
+	if f, err := l.Findings(t.Context()); err != nil || len(f) != 0 {
+		t.Errorf("findings %+v, %v", f, err)
+	}
+}
+
+func TestStrangersAreRefusedAndLoseNothing(t *testing.T) {
+	c := newCentre(t)
+	l := c.ledger()
+	c.run("one", l)
+	b := newBox(t, c)
+	refused := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if s, err := l.States(t.Context()); err == nil && len(s) == 1 && s[0].Refused >= n {
+				return
+			}
+		}
+		t.Fatalf("refusal %d was not noted", n)
+	}
+	time.Sleep(200 * time.Millisecond) // the instance subscribes
+	b.send(3, key(1))
+	refused(1)
+	enrol(t, l)
+	b.again(1, key(2)) // somebody else's key
+	refused(2)
+	if len(b.acks) > 0 {
+		t.Errorf("acknowledged %+v", <-b.acks)
+	}
+	b.wantThrough(3)
+}
+
+// The books are away for a while: nothing is acknowledged, and everything arrives when they are back.
+func TestBooksGoneForAWhile(t *testing.T) {
+	c := newCentre(t)
+	l := c.ledger()
+	enrol(t, l)
+	_, stop := c.run("one", l)
+	b := newBox(t, c)
+	b.send(1, key(1))
+	b.wantThrough(1)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		b.send(1, key(1))
+	}
+	time.Sleep(300 * time.Millisecond)
+	for len(b.acks) > 0 {
+		if a := <-b.acks; a.Through > 1 {
+			t.Fatalf("acknowledged through %d without books", a.Through)
+		}
+	}
+	stop()
+	l = c.ledger()
+	c.run("one", l)
+	b.wantThrough(51)
+	if r, err := l.VerifyChain(t.Context(), "box-1", 7); err != nil || r.Records != 51 {
+		t.Errorf("chain %+v, %v", r, err)
+	}
+}

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 BUILD := build
 GO ?= go
-# Linter and benchstat, pinned in a module file of their own: docs/decisions/001-tools-in-a-module-of-their-own.md.
+# Linter and benchstat, pinned in a module file of their own: docs/decisions/001-tools.md.
 TOOL := $(GO) tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 COUNT ?= 6

@@ -145,6 +145,14 @@ func (w errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
 	return l >= slog.LevelError && w.Handler.Enabled(ctx, l)
 }
 
+// WithAttrs implements slog.Handler.
+func (w errorsOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return errorsOnly{w.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (w errorsOnly) WithGroup(name string) slog.Handler { return errorsOnly{w.Handler.WithGroup(name)} }
+
 func readPassword(path string) (string, error) {
 	if path == "" {
 		return "", nil

@@ -30,7 +30,7 @@ check: ## Look for faults without running anything: format, go vet, linter, shel
 	else echo 'shellcheck is not installed: install the Debian package shellcheck'; test -z "$${CI:-}"; fi
 
 .PHONY: bench
-bench: ## Run all benchmarks COUNT times (default 6) and print the medians. About ten minutes.
+bench: ## Run all benchmarks COUNT times (default 6) and print the medians. About five minutes.
 	@mkdir -p $(BUILD)
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -p 1 -timeout 60m ./... | tee $(BUILD)/bench.txt
 	$(TOOL) benchstat $(BUILD)/bench.txt

@@ -49,7 +49,7 @@ func (h health) report() wire.Health {
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.state, &fs); err == nil {
-		r.FreeBytes = fs.Bavail * uint64(fs.Bsize) //nolint:gosec // a block size is positive
+		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)
 	}
 	return r
 }

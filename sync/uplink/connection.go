@@ -65,7 +65,7 @@ func (u *Uplink) dial(ctx context.Context) (*connection, error) {
 		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.KeepAlive/2).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
-		SetOrderMatters(false).SetMessageChannelDepth(64).
+		SetMessageChannelDepth(64).
 		SetBinaryWill(wire.Topic(u.device, wire.PresenceChannel), will, 1, true).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.fail(err) }).
 		SetDefaultPublishHandler(c.onMessage)

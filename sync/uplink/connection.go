@@ -1,26 +1,20 @@
 package uplink
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"net/url"
-	"time"
-
-	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/sync/wire"
 )
 
-// connection is one connection to the broker. It works around what paho does on its own: reconnecting, storing and
-// completing tokens across reconnects are all switched off, so that one connection is one client and ends for good.
+// connection is one connection to the broker as the loop sees it: channels, so that nothing in the loop waits for a
+// network, and the loop can be tested without one. It ends for good; the next connection is another.
 type connection struct {
-	u        *Uplink
-	client   mqtt.Client
-	lost     chan error
-	messages chan message
-	pubacks  chan uint64 // last seqs of batches that the broker has
-	ended    chan struct{}
+	messages <-chan message
+	lost     <-chan error    // has a value when the connection has ended by itself
+	taken    <-chan uint64   // last seqs of batches that the broker has; only in the mode AckBroker
+	out      chan<- outgoing // never waited for
+	// end closes the connection, in order or so that the broker publishes the will. It is called once.
+	end func(orderly bool)
 }
 
 // message is what came from the centre.
@@ -29,149 +23,35 @@ type message struct {
 	payload []byte
 }
 
-var errDisconnected = errors.New("the connection was closed")
-
-// brokerURL returns the broker's address in paho's spelling.
-func brokerURL(s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return "", fmt.Errorf("broker %q: want mqtt://host:port or mqtts://host:port", s)
-	}
-	switch u.Scheme {
-	case "mqtt":
-		u.Scheme = "tcp"
-	case "mqtts":
-		u.Scheme = "ssl"
-	default:
-		return "", fmt.Errorf("broker %q: want mqtt://host:port or mqtts://host:port", s)
-	}
-	return u.String(), nil
+// outgoing is what goes to the broker.
+type outgoing struct {
+	channel  wire.Channel
+	payload  []byte
+	retained bool
+	last     uint64       // of a batch: the seq of its last record
+	taken    chan<- error // if not nil: is told when the broker has it, or why it has not; never waited for
 }
 
-// dial connects, subscribes and says that the box is online.
-func (u *Uplink) dial(ctx context.Context) (*connection, error) {
-	broker, err := brokerURL(u.cfg.Broker)
-	if err != nil {
-		return nil, err
-	}
-	c := &connection{u: u, lost: make(chan error, 1), messages: make(chan message, 64), pubacks: make(chan uint64, 64), ended: make(chan struct{})}
-	offline := u.cfg.Presence
-	offline.Online = false
-	will, err := wire.EncodeState(offline)
-	if err != nil {
-		return nil, err
-	}
-	o := mqtt.NewClientOptions().AddBroker(broker).
-		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
-		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.KeepAlive/2).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
-		SetMessageChannelDepth(64).
-		SetBinaryWill(wire.Topic(u.device, wire.PresenceChannel), will, 1, true).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { c.fail(err) }).
-		SetDefaultPublishHandler(c.onMessage)
-	if u.cfg.TLS != nil {
-		o.SetTLSConfig(u.cfg.TLS)
-	}
-	c.client = mqtt.NewClient(o)
-	if err := c.wait(ctx, c.client.Connect(), u.cfg.Connect); err != nil {
-		c.close()
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	topics := make(map[string]byte)
-	for _, ch := range []wire.Channel{wire.AckChannel, wire.CommandChannel, wire.ConfigChannel} {
-		topics[wire.Topic(u.device, ch)] = 1
-	}
-	if err := c.wait(ctx, c.client.SubscribeMultiple(topics, nil), u.cfg.Connect); err != nil {
-		c.close()
-		return nil, fmt.Errorf("subscribe: %w", err)
-	}
-	online := u.cfg.Presence
-	online.Online = true
-	if err := c.publishState(wire.PresenceChannel, true, online); err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
-}
+// outQueue is how many messages may wait for the line. It is more than the loop sends between two silences.
+const outQueue = 32
 
-// onMessage runs on paho's goroutines and must not block: what does not fit is dropped, since the centre repeats it.
-func (c *connection) onMessage(_ mqtt.Client, m mqtt.Message) {
-	_, channel, err := wire.ParseTopic(m.Topic())
-	if err != nil {
-		return
-	}
+var errCongested = errors.New("the line takes nothing more; it may be stuck")
+
+// send hands o to the line.
+func (c *connection) send(o outgoing) error {
 	select {
-	case c.messages <- message{channel, m.Payload()}:
+	case c.out <- o:
+		return nil
 	default:
+		return errCongested
 	}
 }
 
-func (c *connection) fail(err error) {
-	if err == nil {
-		err = errDisconnected
-	}
-	select {
-	case c.lost <- err:
-	default:
-	}
-}
-
-// wait waits for a token, at most for d.
-func (c *connection) wait(ctx context.Context, t mqtt.Token, d time.Duration) error {
-	select {
-	case <-t.Done():
-		return t.Error()
-	case err := <-c.lost:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return fmt.Errorf("no answer within %s", d)
-	}
-}
-
-// publishState sends a small payload and waits for the broker to take it.
-func (c *connection) publishState(ch wire.Channel, retained bool, v any) error {
+// sendState hands a Presence, Health or Reply to the line.
+func (c *connection) sendState(ch wire.Channel, v any) error {
 	payload, err := wire.EncodeState(v)
 	if err != nil {
 		return err
 	}
-	t := c.client.Publish(wire.Topic(c.u.device, ch), 1, retained, payload)
-	if ch != wire.PresenceChannel {
-		return nil // the next one says it again
-	}
-	if err := c.wait(context.Background(), t, c.u.cfg.Drain); err != nil {
-		return fmt.Errorf("publish %s: %w", ch, err)
-	}
-	return nil
-}
-
-// publishBatch sends a batch that ends with last, and tells pubacks when the broker has it.
-func (c *connection) publishBatch(payload []byte, last uint64) error {
-	t := c.client.Publish(wire.Topic(c.u.device, wire.RecordsChannel), 1, false, payload)
-	select {
-	case <-t.Done():
-		if err := t.Error(); err != nil {
-			return fmt.Errorf("publish a batch: %w", err)
-		}
-	default:
-	}
-	go func() { // ends with the connection at the latest
-		select {
-		case <-t.Done():
-			if t.Error() == nil {
-				select {
-				case c.pubacks <- last:
-				case <-c.ended:
-				}
-			}
-		case <-c.ended:
-		}
-	}()
-	return nil
-}
-
-func (c *connection) close() {
-	close(c.ended)
-	c.client.Disconnect(100)
+	return c.send(outgoing{channel: ch, payload: payload, retained: ch == wire.PresenceChannel})
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,9 +20,14 @@ import (
 type Log interface {
 	Device() rating.DeviceID
 	Epoch() rating.Epoch
-	Released() uint64
+	Last() uint64     // seq of the newest record, 0 if there is none
+	Released() uint64 // seq through which the centre has acknowledged
+	// Pending returns records that are not released and come after the given seq, oldest first; at most maxRecords, and
+	// at most maxBytes in all, but one if there is any. It removes nothing.
 	Pending(after uint64, maxRecords, maxBytes int) (first uint64, records [][]byte, err error)
+	// Acknowledge releases all records through the given seq, and returns when that is on the disk.
 	Acknowledge(epoch rating.Epoch, through uint64) error
+	// Appended has a value after records were appended since the last receive.
 	Appended() <-chan struct{}
 }
 
@@ -38,46 +44,48 @@ const (
 
 // Config names the parts of an Uplink. Zero durations take their defaults.
 type Config struct {
-	Broker   string // mqtt://host:port or mqtts://host:port
+	Broker   string // mqtts://host:port or mqtt://host:port; ssl and tcp are other names for the same
 	Username string
 	Password string
 	TLS      *tls.Config
 	Key      ed25519.PrivateKey // the box's
 	Centre   ed25519.PublicKey
 	Log      Log
-	AckMode  AckMode
+	AckMode  AckMode       // AckCentre if empty
 	Presence wire.Presence // Online is set by the Uplink
-	// Generation is that of the window that the box knows, 0 if none. Older configurations, which a broker may have kept,
-	// are not told.
+	// Generation is that of the window which the box has; only a newer configuration is handed on. 0: any is.
 	Generation uint32
 
-	// Health is asked each minute. The others are told: of a newer window, of a command that is to be carried out, of
-	// the connection coming and going, and of the centre's clock. They are called from one goroutine and must not block.
+	// Health is asked each minute. The others are told, and may be nil: of a newer window, of a command that is to be
+	// carried out, of the connection coming and going, and of the centre's clock. They are called from the goroutine of
+	// Run, one at a time, and must not block.
 	Health    func() wire.Health
 	OnConfig  func(wire.Config)
 	OnCommand func(wire.Command) error
 	OnState   func(connected bool)
 	OnAck     func(centre time.Time)
 
-	Now    func() time.Time // the box's clock, for the expiry of commands
-	Random func() float64   // in [0,1)
+	Now func() time.Time // the box's clock, for the expiry of commands
+	// Synced says whether the network has set that clock; nil: it is always believed. While neither it nor the centre's
+	// clock is known, commands are taken whatever their expiry says.
+	Synced func() bool
+	Random func() float64 // in [0,1); called from Run
 	Logger *slog.Logger
 
 	Resend     time.Duration // silence after which records are sent again; 10 s
-	MinBackoff time.Duration // 500 ms
-	MaxBackoff time.Duration // 20 s
+	MinBackoff time.Duration // bound of the wait after the first failure; 500 ms
+	MaxBackoff time.Duration // bound of the wait after many; 20 s
 	KeepAlive  time.Duration // 15 s
-	Connect    time.Duration // bound of one attempt to connect; 10 s
-	Drain      time.Duration // bound of the last sending when Run ends; 2 s
+	Connect    time.Duration // bound of each step of connecting; 10 s
+	Drain      time.Duration // bound of the last sending when Run ends, and again of the farewell; 2 s
 }
-
-// maxSilences is after how many silences in a row the connection is given up: it may be half open.
-const maxSilences = 3
 
 // Uplink hands the log to the centre.
 type Uplink struct {
 	cfg       Config
 	device    rating.DeviceID
+	broker    *url.URL
+	dial      func(context.Context) (*connection, error)
 	connected atomic.Bool
 
 	mu    sync.Mutex
@@ -87,8 +95,8 @@ type Uplink struct {
 	window     window
 	epoch      rating.Epoch
 	generation uint32
-	commands   seen
-	centre     time.Time // the centre's clock at the last acknowledgement; zero if none
+	answered   answered
+	centre     time.Time // the centre's clock at the last acknowledgement that released something; zero if none
 	centreAt   time.Time // when that was, by the monotonic clock
 }
 
@@ -97,8 +105,10 @@ type Stats struct {
 	Connections uint64 // that were made
 	Batches     uint64 // that were sent, again included
 	Acks        uint64 // that released something
-	Stale       uint64 // acknowledgements that released nothing, or named what was not sent or another epoch
-	Refused     uint64 // payloads that were broken or not signed by the centre
+	Stale       uint64 // acknowledgements that released nothing, or named what was not sent, another epoch or another box
+	Refused     uint64 // payloads that were broken, not signed by the centre, or for another box
+	Late        uint64 // commands that came after their expiry
+	Dropped     uint64 // messages that came faster than they could be taken, or on a topic that is not the box's
 	Silences    uint64 // times that no acknowledgement came
 }
 
@@ -107,12 +117,25 @@ func New(c Config) (*Uplink, error) {
 	if c.AckMode == "" {
 		c.AckMode = AckCentre
 	}
-	if c.AckMode != AckCentre && c.AckMode != AckBroker {
+	broker, err := brokerURL(c.Broker)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("uplink: %w", err)
+	case c.AckMode != AckCentre && c.AckMode != AckBroker:
 		return nil, fmt.Errorf("uplink: ack mode %q is unknown", c.AckMode)
-	}
-	if len(c.Key) != ed25519.PrivateKeySize || len(c.Centre) != ed25519.PublicKeySize {
+	case len(c.Key) != ed25519.PrivateKeySize || len(c.Centre) != ed25519.PublicKeySize:
 		return nil, errors.New("uplink: the box's or the centre's key is missing")
+	case c.Log == nil || c.Health == nil || c.Now == nil || c.Random == nil || c.Logger == nil:
+		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")
 	}
+	c.fillIn()
+	u := &Uplink{cfg: c, device: c.Log.Device(), broker: broker, generation: c.Generation, answered: newAnswered(256)}
+	u.dial = u.connect
+	return u, nil
+}
+
+// fillIn sets what may be left out.
+func (c *Config) fillIn() {
 	for _, d := range []struct {
 		value *time.Duration
 		usual time.Duration
@@ -122,10 +145,21 @@ func New(c Config) (*Uplink, error) {
 			*d.value = d.usual
 		}
 	}
-	if _, err := brokerURL(c.Broker); err != nil {
-		return nil, err
+	if c.OnConfig == nil {
+		c.OnConfig = func(wire.Config) {}
 	}
-	return &Uplink{cfg: c, device: c.Log.Device(), generation: c.Generation, commands: newSeen(256)}, nil
+	if c.OnCommand == nil {
+		c.OnCommand = func(c wire.Command) error { return fmt.Errorf("command %q is unknown to this box", c.Name) }
+	}
+	if c.OnState == nil {
+		c.OnState = func(bool) {}
+	}
+	if c.OnAck == nil {
+		c.OnAck = func(time.Time) {}
+	}
+	if c.Synced == nil {
+		c.Synced = func() bool { return true }
+	}
 }
 
 // Connected reports whether there is a connection to the broker. It is safe for concurrent use.
@@ -144,11 +178,21 @@ func (u *Uplink) count(f func(*Stats)) {
 	f(&u.stats)
 }
 
+func (u *Uplink) presence(online bool) wire.Presence {
+	p := u.cfg.Presence
+	p.Online = online
+	return p
+}
+
+// quietly is how long a failure that goes on is not logged again: a box may be offline for weeks.
+const quietly = 10 * time.Minute
+
 // Run keeps the connection and sends until ctx ends; then it sends what is pending for at most Drain, says that the box
 // goes offline, and returns nil.
 func (u *Uplink) Run(ctx context.Context) error {
 	u.epoch = u.cfg.Log.Epoch()
-	u.window = newWindow(u.cfg.Log.Released(), wire.MaxBatchBytes)
+	u.window = newWindow(u.cfg.Log.Released(), u.cfg.Log.Last(), wire.MaxBatchBytes)
+	var logged time.Time
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
 		err := u.session(ctx)
@@ -159,8 +203,13 @@ func (u *Uplink) Run(ctx context.Context) error {
 			attempt = 0
 		}
 		wait := u.backoff(attempt)
+		level := slog.LevelDebug
+		if attempt == 0 || time.Since(logged) >= quietly {
+			level, logged = slog.LevelWarn, time.Now()
+		}
 		attempt++
-		u.cfg.Logger.Warn("no connection to the centre; evaluations are kept and sent later", "error", err, "next try in", wait.Round(time.Millisecond))
+		u.cfg.Logger.Log(ctx, level, "no connection to the centre; evaluations are kept and sent later", "error", err,
+			"next try in", wait.Round(time.Millisecond), "tries", attempt)
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
@@ -181,222 +230,4 @@ func (u *Uplink) backoff(attempt int) time.Duration {
 // jitter returns d varied by a fifth.
 func (u *Uplink) jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*u.cfg.Random()))
-}
-
-// session is one connection. It returns why it ended.
-func (u *Uplink) session(ctx context.Context) error {
-	c, err := u.dial(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	u.count(func(s *Stats) { s.Connections++ })
-	u.setConnected(true)
-	defer u.setConnected(false)
-	u.cfg.Logger.Info("connected to the broker")
-	u.window = u.window.rewind()
-	u.window.silences = 0
-
-	silence := time.NewTimer(time.Hour)
-	defer silence.Stop()
-	health := time.NewTimer(u.jitter(time.Second))
-	defer health.Stop()
-	drain := (<-chan time.Time)(nil)
-	done := ctx.Done()
-	for {
-		if sent, err := u.fill(c); err != nil {
-			return err
-		} else if sent {
-			silence.Reset(u.jitter(u.cfg.Resend))
-		}
-		if drain != nil && u.window.released >= u.window.highest && !u.window.waiting() {
-			return u.leave(c)
-		}
-		select {
-		case <-done:
-			done = nil
-			drain = time.After(u.cfg.Drain)
-		case <-drain:
-			return u.leave(c)
-		case err := <-c.lost:
-			return err
-		case <-u.cfg.Log.Appended():
-		case m := <-c.messages:
-			if u.receive(c, m) {
-				silence.Reset(u.jitter(u.cfg.Resend))
-			}
-		case last := <-c.pubacks:
-			if u.cfg.AckMode == AckBroker {
-				u.release(last)
-			}
-		case <-silence.C:
-			if !u.window.waiting() {
-				continue
-			}
-			u.count(func(s *Stats) { s.Silences++ })
-			u.window = u.window.onSilence()
-			if u.window.silences > maxSilences {
-				return fmt.Errorf("no acknowledgement after %d tries; the connection may be half open, or the centre is down", maxSilences)
-			}
-		case <-health.C:
-			health.Reset(u.jitter(time.Minute))
-			if err := c.publishState(wire.HealthChannel, false, u.cfg.Health()); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (u *Uplink) setConnected(v bool) {
-	u.connected.Store(v)
-	u.cfg.OnState(v)
-}
-
-// leave says that the box goes offline in order.
-func (u *Uplink) leave(c *connection) error {
-	p := u.cfg.Presence
-	p.Online = false
-	return c.publishState(wire.PresenceChannel, true, p)
-}
-
-// fill sends batches while there is room, and reports whether it sent any.
-func (u *Uplink) fill(c *connection) (sent bool, err error) {
-	for u.window.room() {
-		first, records, err := u.cfg.Log.Pending(u.window.sent, wire.MaxBatchRecords, u.window.limit)
-		if err != nil {
-			return sent, err
-		}
-		if len(records) == 0 {
-			return sent, nil
-		}
-		b := wire.Batch{Device: u.device, Epoch: u.epoch, First: first, Released: u.window.released, Records: records}
-		b.Sign(u.cfg.Key)
-		payload, err := b.Encode()
-		if err != nil {
-			return sent, err
-		}
-		if err := c.publishBatch(payload, b.Last()); err != nil {
-			return sent, err
-		}
-		u.window = u.window.onSent(b.Last())
-		u.count(func(s *Stats) { s.Batches++ })
-		sent = true
-	}
-	return sent, nil
-}
-
-// receive acts on a message and reports whether it released records.
-func (u *Uplink) receive(c *connection, m message) bool {
-	switch m.channel {
-	case wire.AckChannel:
-		a, err := wire.OpenAck(u.cfg.Centre, m.payload)
-		if err != nil {
-			u.refuse("acknowledgement", err)
-			return false
-		}
-		return u.acknowledged(a)
-	case wire.ConfigChannel:
-		if len(m.payload) == 0 {
-			return false // a retained message that was taken away
-		}
-		cfg, err := wire.OpenConfig(u.cfg.Centre, m.payload)
-		if err == nil && cfg.Device != u.device {
-			err = fmt.Errorf("it is for %s", cfg.Device)
-		}
-		if err != nil {
-			u.refuse("configuration", err)
-			return false
-		}
-		if cfg.Window.Generation > u.generation {
-			u.generation = cfg.Window.Generation
-			u.cfg.OnConfig(cfg)
-		}
-	case wire.CommandChannel:
-		u.command(c, m.payload)
-	}
-	return false
-}
-
-func (u *Uplink) refuse(what string, err error) {
-	u.count(func(s *Stats) { s.Refused++ })
-	u.cfg.Logger.Warn("dropped a message that the centre did not write as it should", "what", what, "error", err)
-}
-
-// acknowledged releases what a verified acknowledgement names, if it may be acted on.
-func (u *Uplink) acknowledged(a wire.Ack) bool {
-	u.centre, u.centreAt = time.UnixMilli(a.Time), time.Now()
-	u.cfg.OnAck(u.centre)
-	for _, q := range a.Quarantined {
-		u.cfg.Logger.Error("the centre keeps a record but does not accept it", "seq", q.Seq, "reason", q.Reason)
-	}
-	if u.cfg.AckMode == AckBroker || a.Device != u.device || a.Epoch != u.epoch || !u.window.accepts(a.Through) {
-		u.count(func(s *Stats) { s.Stale++ })
-		return false
-	}
-	return u.release(a.Through)
-}
-
-// release tells the log, and the window once the log has it on the disk.
-func (u *Uplink) release(through uint64) bool {
-	if !u.window.accepts(through) {
-		return false
-	}
-	if err := u.cfg.Log.Acknowledge(u.epoch, through); err != nil {
-		u.cfg.Logger.Error("an acknowledgement cannot be recorded; the records are sent again", "error", err)
-		return false
-	}
-	u.window = u.window.onAck(through, wire.MaxBatchBytes)
-	u.count(func(s *Stats) { s.Acks++ })
-	return true
-}
-
-// command carries out a command once, and answers.
-func (u *Uplink) command(c *connection, payload []byte) {
-	cmd, err := wire.OpenCommand(u.cfg.Centre, payload)
-	if err == nil && cmd.Device != u.device {
-		err = fmt.Errorf("it is for %s", cmd.Device)
-	}
-	if err != nil {
-		u.refuse("command", err)
-		return
-	}
-	if u.centreNow().UnixMilli() > cmd.Expires || !u.commands.add(cmd.ID) {
-		return
-	}
-	reply := wire.Reply{V: wire.Version, ID: cmd.ID, OK: true}
-	if err := u.cfg.OnCommand(cmd); err != nil {
-		reply.OK, reply.Error = false, err.Error()
-	}
-	if err := c.publishState(wire.ReplyChannel, false, reply); err != nil {
-		u.cfg.Logger.Warn("a command was carried out, its answer was not sent", "error", err)
-	}
-}
-
-// centreNow returns the centre's clock as well as it is known: a box has no clock of its own to believe.
-func (u *Uplink) centreNow() time.Time {
-	if u.centre.IsZero() {
-		return u.cfg.Now()
-	}
-	return u.centre.Add(time.Since(u.centreAt))
-}
-
-// seen remembers the last few IDs.
-type seen struct {
-	ids  map[string]bool
-	ring []string
-	next int
-}
-
-func newSeen(n int) seen { return seen{ids: make(map[string]bool), ring: make([]string, n)} }
-
-// add reports whether id is new.
-func (s *seen) add(id string) bool {
-	if s.ids[id] {
-		return false
-	}
-	delete(s.ids, s.ring[s.next])
-	s.ids[id] = true
-	s.ring[s.next] = id
-	s.next = (s.next + 1) % len(s.ring)
-	return true
 }

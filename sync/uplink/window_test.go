@@ -10,7 +10,7 @@ import (
 // and checks that nothing is released that the centre does not have, and that everything arrives once the line is good.
 func TestWindowOverABadLine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := &game{w: newWindow(0, 1<<10)}
+		g := &game{w: newWindow(0, 0, 1<<12)}
 		t.Repeat(map[string]func(*rapid.T){
 			"append": func(t *rapid.T) { g.log += uint64(rapid.IntRange(1, 50).Draw(t, "records")) },
 			"send":   func(t *rapid.T) { g.send(t, uint64(rapid.IntRange(1, 20).Draw(t, "batch"))) },
@@ -33,17 +33,16 @@ func TestWindowOverABadLine(t *testing.T) {
 			"forge":   func(t *rapid.T) { g.ack(t, rapid.Uint64().Draw(t, "through")) },
 			"silence": func(*rapid.T) { g.w = g.w.onSilence() },
 			"reconnect": func(*rapid.T) {
-				g.w = g.w.rewind()
-				g.w.silences = 0
+				g.w = g.w.onConnected()
 			},
-			"": func(t *rapid.T) { g.check(t) },
+			"restart": func(*rapid.T) { g.w = newWindow(g.w.released, g.log, 1<<12) },
+			"":        func(t *rapid.T) { g.check(t) },
 		})
 		for range 10_000 {
 			if g.w.released == g.log {
 				return
 			}
-			g.w = g.w.rewind()
-			g.w.silences = 0
+			g.w = g.w.onSilence()
 			g.send(t, 20)
 			g.deliver(len(g.batches) - 1)
 			g.ack(t, g.acks[len(g.acks)-1])
@@ -98,7 +97,7 @@ func (g *game) ack(t *rapid.T, through uint64) {
 	if through > g.through {
 		return // a forged one: the signature refuses it, which is not the window's business
 	}
-	g.w = g.w.onAck(through, 1<<10)
+	g.w = g.w.onAck(through)
 }
 
 func (g *game) check(t *rapid.T) {

@@ -1,0 +1,237 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/sync/wire"
+)
+
+// line is the side of a connection that knows paho. It works around what paho does on its own: reconnecting, storing and
+// completing tokens across reconnects are all switched off, so that one connection is one client.
+type line struct {
+	u        *Uplink
+	client   mqtt.Client
+	lost     chan error
+	messages chan message
+	taken    chan uint64
+	out      chan outgoing
+	ended    context.Context // done when the connection is
+	stop     context.CancelFunc
+
+	mu   sync.Mutex
+	conn net.Conn // guarded by mu; what lies under the client
+}
+
+var errDisconnected = errors.New("the connection was closed")
+
+// brokerURL returns the broker's address in paho's spelling, with a port.
+func brokerURL(s string) (*url.URL, error) {
+	wrong := fmt.Errorf("broker %q: want mqtts://host:port or mqtt://host:port", s)
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" {
+		return nil, wrong
+	}
+	port := map[string]string{"mqtt": "1883", "tcp": "1883", "mqtts": "8883", "ssl": "8883"}[u.Scheme]
+	if port == "" {
+		return nil, wrong
+	}
+	scheme := "tcp"
+	if port == "8883" {
+		scheme = "ssl"
+	}
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(u.Hostname(), port)}, nil
+}
+
+// connect connects, subscribes and says that the box is online.
+func (u *Uplink) connect(ctx context.Context) (*connection, error) {
+	l := &line{u: u, lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
+	l.ended, l.stop = context.WithCancel(context.Background())
+	if err := l.begin(ctx); err != nil {
+		l.end(false)
+		return nil, err
+	}
+	go l.write()
+	return &connection{messages: l.messages, lost: l.lost, taken: l.taken, out: l.out, end: l.end}, nil
+}
+
+func (l *line) begin(ctx context.Context) error {
+	u := l.u
+	will, err := wire.EncodeState(u.presence(false))
+	if err != nil {
+		return err
+	}
+	online, err := wire.EncodeState(u.presence(true))
+	if err != nil {
+		return err
+	}
+	presence := wire.Topic(u.device, wire.PresenceChannel)
+	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(u.broker.String()).
+		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
+		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
+		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.KeepAlive/2).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
+		SetOrderMatters(true). // each message in its turn; onMessage does not wait
+		SetCustomOpenConnectionFn(l.open).
+		SetBinaryWill(presence, will, 1, true).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
+		SetDefaultPublishHandler(l.onMessage))
+	if err := l.wait(ctx, l.client.Connect()); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	topics := make(map[string]byte)
+	for _, ch := range []wire.Channel{wire.AckChannel, wire.CommandChannel, wire.ConfigChannel} {
+		topics[wire.Topic(u.device, ch)] = 1
+	}
+	t := l.client.SubscribeMultiple(topics, nil)
+	if err := l.wait(ctx, t); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	if s, ok := t.(*mqtt.SubscribeToken); ok {
+		for topic, qos := range s.Result() {
+			if qos > 2 { // paho reports a refusal as success
+				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", u.cfg.Username, topic)
+			}
+		}
+	}
+	if err := l.wait(ctx, l.client.Publish(presence, 1, true, online)); err != nil {
+		return fmt.Errorf("publish the presence: %w", err)
+	}
+	return nil
+}
+
+// open makes the connection under the client: bounded, and known to end.
+func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(l.ended, l.u.cfg.Connect)
+	defer cancel()
+	dial := (&net.Dialer{}).DialContext
+	if broker.Scheme == "ssl" {
+		dial = (&tls.Dialer{Config: l.u.cfg.TLS}).DialContext
+	}
+	conn, err := dial(ctx, "tcp", broker.Host)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended.Err() != nil {
+		return nil, errors.Join(errDisconnected, conn.Close())
+	}
+	l.conn = conn
+	return &boundedConn{Conn: conn, cause: l.fail}, nil
+}
+
+// onMessage runs on paho's goroutine and must not wait: what does not fit is dropped, since the centre repeats it.
+func (l *line) onMessage(_ mqtt.Client, m mqtt.Message) {
+	device, channel, err := wire.ParseTopic(m.Topic())
+	if err == nil && device == l.u.device {
+		select {
+		case l.messages <- message{channel, m.Payload()}:
+			return
+		default:
+		}
+	}
+	l.u.count(func(s *Stats) { s.Dropped++ })
+}
+
+// write hands to paho what the loop sends. Paho's Publish waits for a line that is stuck, up to the connect timeout.
+func (l *line) write() {
+	for {
+		select {
+		case <-l.ended.Done():
+			return
+		case o := <-l.out:
+			t := l.client.Publish(wire.Topic(l.u.device, o.channel), 1, o.retained, o.payload)
+			select {
+			case <-t.Done():
+				if t.Error() != nil {
+					l.fail(fmt.Errorf("publish %s: %w", o.channel, t.Error()))
+				}
+			default:
+			}
+			if o.taken != nil || o.last > 0 && l.u.cfg.AckMode == AckBroker {
+				go l.watch(t, o) // ends with the connection at the latest
+			}
+		}
+	}
+}
+
+// watch tells when the broker has what was sent.
+func (l *line) watch(t mqtt.Token, o outgoing) {
+	select {
+	case <-l.ended.Done():
+		return
+	case <-t.Done():
+	}
+	if o.taken != nil {
+		select {
+		case o.taken <- t.Error():
+		default:
+		}
+	}
+	if o.last > 0 && t.Error() == nil {
+		select {
+		case l.taken <- o.last:
+		case <-l.ended.Done():
+		}
+	}
+}
+
+func (l *line) fail(err error) {
+	if err == nil {
+		err = errDisconnected
+	}
+	select {
+	case l.lost <- err:
+	default:
+	}
+}
+
+// wait waits for a token, at most for the connect timeout.
+func (l *line) wait(ctx context.Context, t mqtt.Token) error {
+	timeout := time.NewTimer(l.u.cfg.Connect)
+	defer timeout.Stop()
+	select {
+	case <-t.Done():
+		if t.Error() != nil {
+			select {
+			case err := <-l.lost: // says more
+				return err
+			default:
+			}
+		}
+		return t.Error()
+	case err := <-l.lost:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timeout.C:
+		return fmt.Errorf("no answer within %s", l.u.cfg.Connect)
+	}
+}
+
+// end closes the connection. A broker that is told of the end does not publish the will, so only an orderly end tells it.
+func (l *line) end(orderly bool) {
+	if orderly {
+		l.client.Disconnect(100)
+	}
+	l.stop()
+	l.mu.Lock()
+	if l.conn != nil {
+		_ = l.conn.Close() // it is given up
+	}
+	l.mu.Unlock()
+	if !orderly && l.client != nil {
+		l.client.Disconnect(0) // lets paho's goroutines go; the connection below is closed already
+	}
+}

@@ -1,0 +1,206 @@
+package uplink
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// maxSilences is after how many silences in a row the connection is given up: it may be half open.
+const maxSilences = 3
+
+// session is one connection. It returns why it ended, and nil after an orderly end.
+func (u *Uplink) session(ctx context.Context) (err error) {
+	c, err := u.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { c.end(err == nil) }()
+	u.count(func(s *Stats) { s.Connections++ })
+	u.connected.Store(true)
+	u.cfg.OnState(true)
+	defer func() {
+		u.connected.Store(false)
+		u.cfg.OnState(false)
+	}()
+	u.cfg.Logger.Info("connected to the broker")
+	u.window = u.window.onConnected()
+
+	silence := time.NewTimer(u.jitter(u.cfg.Resend))
+	defer silence.Stop()
+	health := time.NewTimer(u.jitter(time.Second))
+	defer health.Stop()
+	done, drain := ctx.Done(), (<-chan time.Time)(nil)
+	for {
+		sent, err := u.fill(c)
+		if err != nil {
+			return err
+		}
+		if sent {
+			silence.Reset(u.jitter(u.cfg.Resend))
+		}
+		if drain != nil && u.window.done() {
+			return u.leave(c)
+		}
+		select {
+		case <-done:
+			done, drain = nil, time.After(u.cfg.Drain)
+		case <-drain:
+			return u.leave(c)
+		case err := <-c.lost:
+			return err
+		case <-u.cfg.Log.Appended():
+		case m := <-c.messages:
+			if u.receive(c, m) {
+				silence.Reset(u.jitter(u.cfg.Resend))
+			}
+		case last := <-c.taken:
+			if u.release(last) {
+				silence.Reset(u.jitter(u.cfg.Resend))
+			}
+		case <-silence.C:
+			if !u.window.waiting() {
+				continue
+			}
+			u.count(func(s *Stats) { s.Silences++ })
+			u.window = u.window.onSilence()
+			if u.window.silences > maxSilences {
+				return fmt.Errorf("no acknowledgement after %d tries; the connection may be half open, or the centre is down", maxSilences)
+			}
+		case <-health.C:
+			health.Reset(u.jitter(time.Minute))
+			if err := c.sendState(wire.HealthChannel, u.cfg.Health()); err != nil {
+				return fmt.Errorf("send the health: %w", err)
+			}
+		}
+	}
+}
+
+// leave says that the box goes offline, and waits until the broker knows.
+func (u *Uplink) leave(c *connection) error {
+	payload, err := wire.EncodeState(u.presence(false))
+	if err != nil {
+		return err
+	}
+	taken := make(chan error, 1)
+	if err := c.send(outgoing{channel: wire.PresenceChannel, payload: payload, retained: true, taken: taken}); err != nil {
+		return fmt.Errorf("say goodbye: %w", err)
+	}
+	select {
+	case err := <-taken:
+		return err
+	case err := <-c.lost:
+		return err
+	case <-time.After(u.cfg.Drain):
+		return fmt.Errorf("say goodbye: no answer within %s", u.cfg.Drain)
+	}
+}
+
+// fill sends batches while there is room, and reports whether it sent any.
+func (u *Uplink) fill(c *connection) (sent bool, err error) {
+	for u.window.room() {
+		first, records, err := u.cfg.Log.Pending(u.window.sent, wire.MaxBatchRecords, u.window.limit)
+		if err != nil {
+			return sent, err
+		}
+		if len(records) == 0 {
+			return sent, nil
+		}
+		b := wire.Batch{Device: u.device, Epoch: u.epoch, First: first, Released: u.window.released, Records: records}
+		b.Sign(u.cfg.Key)
+		payload, err := b.Encode()
+		if err != nil {
+			return sent, err
+		}
+		if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
+			return sent, fmt.Errorf("send a batch: %w", err)
+		}
+		u.window = u.window.onSent(b.Last())
+		u.count(func(s *Stats) { s.Batches++ })
+		sent = true
+	}
+	return sent, nil
+}
+
+// receive acts on a message and reports whether it released records.
+func (u *Uplink) receive(c *connection, m message) bool {
+	switch m.channel {
+	case wire.AckChannel:
+		a, err := wire.OpenAck(u.cfg.Centre, m.payload)
+		if err != nil {
+			u.refuse("acknowledgement", err)
+			return false
+		}
+		return u.acknowledged(a)
+	case wire.ConfigChannel:
+		if len(m.payload) == 0 {
+			return false // a retained message that was taken away
+		}
+		cfg, err := wire.OpenConfig(u.cfg.Centre, m.payload)
+		if err = u.addressed(cfg.Device, err); err != nil {
+			u.refuse("configuration", err)
+			return false
+		}
+		if cfg.Window.Generation > u.generation {
+			u.generation = cfg.Window.Generation
+			u.cfg.OnConfig(cfg)
+		}
+	case wire.CommandChannel:
+		u.command(c, m.payload)
+	}
+	return false
+}
+
+// addressed returns err, or an error if a message that was read without one is for another box.
+func (u *Uplink) addressed(d rating.DeviceID, err error) error {
+	if err == nil && d != u.device {
+		return fmt.Errorf("it is for %s", d)
+	}
+	return err
+}
+
+func (u *Uplink) refuse(what string, err error) {
+	u.count(func(s *Stats) { s.Refused++ })
+	u.cfg.Logger.Warn("dropped a message that the centre did not write as it should", "what", what, "error", err)
+}
+
+// acknowledged releases what a verified acknowledgement names, if it may be acted on. One that releases nothing may be old
+// and repeated by the broker, so nothing else in it is believed either, its time least of all.
+func (u *Uplink) acknowledged(a wire.Ack) bool {
+	mine := a.Device == u.device && a.Epoch == u.epoch
+	fresh := mine && u.window.accepts(a.Through)
+	if u.cfg.AckMode == AckBroker || !fresh {
+		u.count(func(s *Stats) { s.Stale++ })
+		if !mine || a.Through > u.window.highest {
+			u.cfg.Logger.Warn("dropped an acknowledgement that is not for what this box has sent", "device", a.Device,
+				"epoch", a.Epoch, "through", a.Through, "sent", u.window.highest)
+		}
+		return false
+	}
+	if !u.release(a.Through) {
+		return false
+	}
+	u.centre, u.centreAt = time.UnixMilli(a.Time), time.Now()
+	u.cfg.OnAck(u.centre)
+	for _, q := range a.Quarantined {
+		u.cfg.Logger.Error("the centre keeps a record but does not accept it; look at the centre's findings", "seq", q.Seq, "reason", q.Reason)
+	}
+	return true
+}
+
+// release tells the log, and the window once the log has it on the disk.
+func (u *Uplink) release(through uint64) bool {
+	if !u.window.accepts(through) {
+		return false
+	}
+	if err := u.cfg.Log.Acknowledge(u.epoch, through); err != nil {
+		u.cfg.Logger.Error("an acknowledgement cannot be recorded; the records are sent again", "error", err)
+		return false
+	}
+	u.window = u.window.onAck(through)
+	u.count(func(s *Stats) { s.Acks++ })
+	return true
+}

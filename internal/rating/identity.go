@@ -226,8 +226,12 @@ func (h *Hash) UnmarshalText(b []byte) error {
 	if len(b) != base64.RawURLEncoding.EncodedLen(len(v)) {
 		return fmt.Errorf("hash %q: want 43 characters of base64url", b)
 	}
-	if _, err := base64.RawURLEncoding.Strict().Decode(v[:], b); err != nil {
+	n, err := base64.RawURLEncoding.Strict().Decode(v[:], b)
+	if err != nil {
 		return fmt.Errorf("hash %q: %w", b, err)
+	}
+	if n != len(v) { // the decoder passes over line breaks
+		return fmt.Errorf("hash %q: want 43 characters of base64url", b)
 	}
 	*h = v
 	return nil

@@ -151,6 +151,7 @@ func goldenRecords() []Record {
 		EvaluationBody(at.Add(2*time.Second), Evaluation{Visit: 5, Subject: StaffSubject, Level: 4, Channel: Keypad, WaitedMS: 2000, Replaces: 3,
 			Reasons: []string{"413"}, Text: "谢谢 <&> \u2028"}),
 		OutcomeBody(at.Add(5*time.Second), Closing{Visit: 5, Outcome: Rated, Rated: []Subject{StaffSubject}}),
+		SalvagedBody(at.Add(6*time.Second), earlierRecord(at)),
 	} {
 		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
 		all = append(all, r)
@@ -159,6 +160,16 @@ func goldenRecords() []Record {
 		}
 	}
 	return all
+}
+
+// earlierRecord returns the bytes of a record of another epoch.
+func earlierRecord(at Stamp) []byte {
+	r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 6, Seq: 1, Prev: Genesis("lz-0417", 6), Body: EventBody(at, EventStarted)}
+	raw, err := r.Encode()
+	if err != nil {
+		panic(err)
+	}
+	return raw
 }
 
 // TestGoldenRecords keeps the bytes of the format: a change here breaks every chain in the field.
@@ -198,6 +209,12 @@ func TestRecordsRefused(t *testing.T) {
 		"version": func(r *Record) { r.V = 2 }, "device": func(r *Record) { r.Device = "" }, "epoch": func(r *Record) { r.Epoch = 0 },
 		"seq": func(r *Record) { r.Seq = 0 }, "big seq": func(r *Record) { r.Seq = 1 << 53 }, "boot": func(r *Record) { r.At.Boot = 0 },
 		"mono": func(r *Record) { r.At.Mono = -1 }, "level 0": func(r *Record) { r.Evaluation.Level = 0 }, "level 6": func(r *Record) { r.Evaluation.Level = 6 },
+		"salvaged": func(r *Record) { r.Body = SalvagedBody(r.At, []byte("{}")) }, "salvaged twice": func(r *Record) {
+			inner := *r
+			inner.Body = SalvagedBody(r.At, earlierRecord(r.At))
+			raw, _ := inner.Encode()
+			r.Body = SalvagedBody(r.At, raw)
+		},
 		"two payloads": func(r *Record) { r.Event = &Event{Name: "x"} }, "no payload": func(r *Record) { r.Evaluation = nil },
 		"kind": func(r *Record) { r.Kind = KindEvent }, "channel": func(r *Record) { r.Evaluation.Channel = "pigeon" },
 		"text": func(r *Record) { r.Evaluation.Text = strings.Repeat("长", MaxText+1) }, "waited": func(r *Record) { r.Evaluation.WaitedMS = -1 },
@@ -243,4 +260,40 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Errorf("%+v came back as %+v, %v", r, again, err)
 		}
 	})
+}
+
+// TestHashesHaveOneSpelling writes 31 bytes and a line break, which a base64 decoder passes over.
+func TestHashesHaveOneSpelling(t *testing.T) {
+	var h Hash
+	for _, s := range []string{strings.Repeat("A", 42) + "\n", strings.Repeat("A", 42) + "\r", strings.Repeat("A", 42) + "B", strings.Repeat("A", 42)} {
+		if err := h.UnmarshalText([]byte(s)); err == nil {
+			t.Errorf("%q was read as %s", s, h)
+		}
+	}
+}
+
+// TestEveryVisitThatIsAllowedCanBeWritten opens visits that keep every bound by itself and yet become large.
+func TestEveryVisitThatIsAllowedCanBeWritten(t *testing.T) {
+	allowed, refused := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		v := visitOf()
+		v.Window.Name = strings.Repeat("<", MaxName)
+		name := strings.Repeat(rapid.SampledFrom([]string{"x", "长", "<", "𠀀"}).Draw(t, "character"), rapid.IntRange(0, MaxName).Draw(t, "length"))
+		for range rapid.IntRange(0, MaxCases).Draw(t, "cases") {
+			v.Cases = append(v.Cases, Case{ProjectNo: strings.Repeat("&", MaxCode), TaskName: name, Completed: true})
+		}
+		if v.Check() != nil {
+			refused++
+			return
+		}
+		allowed++
+		r := Record{V: RecordVersion, Device: "abcdefghijkl", Epoch: ^Epoch(0), Seq: maxSafeInt,
+			Body: VisitBody(Stamp{Boot: 1<<32 - 1, Mono: maxSafeInt, Wall: -maxSafeInt}, v)}
+		if _, err := r.Encode(); err != nil {
+			t.Fatalf("a visit that is allowed cannot be written: %v", err)
+		}
+	})
+	if allowed == 0 || refused == 0 {
+		t.Errorf("%d allowed and %d refused; the test proves nothing", allowed, refused)
+	}
 }

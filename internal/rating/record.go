@@ -11,8 +11,9 @@ import (
 // version and ignores fields that it does not know.
 const RecordVersion = 1
 
-// MaxRecord is the greatest size of a record in bytes.
-const MaxRecord = 64 << 10
+// MaxRecord is the greatest size of a record in bytes. Only a Salvaged one comes near: what it holds is at most MaxVisit and
+// a little more, and grows by a third in base64.
+const MaxRecord = 96 << 10
 
 // Stamp is a moment as a box without a clock chip can honestly state it. Boot and Mono order the moments of one box and
 // never jump; Wall is what the clock said, and Synced whether the clock had been set by the network since that boot.
@@ -78,6 +79,12 @@ type Event struct {
 	Detail map[string]string `json:"detail,omitempty"`
 }
 
+// Salvaged is a record of an earlier store file of the same box that was damaged, as it was found there. In the books it
+// stands under its own epoch and number, as if it had come by itself; it may have, before the damage.
+type Salvaged struct {
+	Record []byte `json:"record"` // its bytes
+}
+
 // The names of audit events.
 const (
 	EventStarted      = "started"       // the daemon started
@@ -92,6 +99,9 @@ const (
 	EventReleasedKey  = "released_key"  // a stuck key was let go
 	EventKeysTogether = "keys_together" // two keys were down at once, the citizen was asked again
 	EventEarlyPress   = "early_press"   // a press began before its question was on the screen
+	EventClock        = "clock"         // the wall clock was set; what it said before and after
+	EventDamage       = "damage"        // the store's file was damaged and set aside
+	EventSalvage      = "salvage"       // a damaged file has been read through; what was found
 )
 
 // Kind says which of a record's payloads is set.
@@ -103,6 +113,7 @@ const (
 	KindEvaluation Kind = "evaluation"
 	KindOutcome    Kind = "outcome"
 	KindEvent      Kind = "event"
+	KindSalvaged   Kind = "salvaged"
 )
 
 // Body is a record before the log has given it a place: what happened, and when. Exactly one payload is set.
@@ -113,6 +124,7 @@ type Body struct {
 	Evaluation *Evaluation `json:"evaluation,omitempty"`
 	Outcome    *Closing    `json:"outcome,omitempty"`
 	Event      *Event      `json:"event,omitempty"`
+	Salvaged   *Salvaged   `json:"salvaged,omitempty"`
 }
 
 // VisitBody returns the body that records that v was opened.
@@ -125,6 +137,11 @@ func EvaluationBody(at Stamp, e Evaluation) Body {
 
 // OutcomeBody returns the body that records how the asking about a visit ended.
 func OutcomeBody(at Stamp, c Closing) Body { return Body{At: at, Kind: KindOutcome, Outcome: &c} }
+
+// SalvagedBody returns the body that holds a record of a damaged file.
+func SalvagedBody(at Stamp, record []byte) Body {
+	return Body{At: at, Kind: KindSalvaged, Salvaged: &Salvaged{Record: record}}
+}
 
 // EventBody returns the body of an audit event. The pairs are the names and values of its detail.
 func EventBody(at Stamp, name string, pairs ...string) Body {
@@ -204,7 +221,7 @@ func (b Body) Check() error {
 		return fmt.Errorf("at: boot %d, mono %d, wall %d: out of range", b.At.Boot, b.At.Mono, b.At.Wall)
 	}
 	payloads := 0
-	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil} {
+	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil, b.Salvaged != nil} {
 		if set {
 			payloads++
 		}
@@ -221,6 +238,8 @@ func (b Body) Check() error {
 		return b.Outcome.Check()
 	case b.Kind == KindEvent && b.Event != nil:
 		return b.Event.Check()
+	case b.Kind == KindSalvaged && b.Salvaged != nil:
+		return b.Salvaged.Check()
 	}
 	return fmt.Errorf("kind %q: unknown, or not that of the payload", b.Kind)
 }
@@ -282,6 +301,18 @@ func (e Event) Check() error {
 		if err := firstError(checkCode("event.detail", k), checkText("event.detail."+k, v, 1000)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Check reports why s could not be entered in the books: it must be a whole record, and not one that holds another.
+func (s Salvaged) Check() error {
+	r, err := DecodeRecord(s.Record)
+	if err != nil {
+		return fmt.Errorf("salvaged: %w", err)
+	}
+	if r.Kind == KindSalvaged {
+		return errors.New("salvaged: the record holds a salvaged one itself")
 	}
 	return nil
 }

@@ -76,8 +76,10 @@ func TestSchemaAndCodeAgree(t *testing.T) {
 		}
 		schemaErr := s.Validate(v)
 		_, codeErr := DecodeRecord(raw)
-		if codeErr != nil && strings.Contains(codeErr.Error(), "article 14") {
-			return // the schema says in words that it does not hold these
+		for _, words := range []string{"article 14", "salvaged: ", "base64"} { // the schema says in words that it does not hold these
+			if codeErr != nil && strings.Contains(codeErr.Error(), words) {
+				return
+			}
 		}
 		if (schemaErr == nil) != (codeErr == nil) {
 			r.Fatalf("%v = %v: the schema says %v, the code says %v", place, value, schemaErr, codeErr)

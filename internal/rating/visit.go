@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,10 @@ const (
 	MaxCases   = 200 // cases of one visit
 	MaxReasons = 16  // reasons of one evaluation
 	MaxText    = 150 // characters of a free text; one upstream system allows no more
-	MaxWait    = 600 * time.Second
+	// MaxVisit is the greatest size of a visit in bytes as its record holds it. A visit with as many cases and as long
+	// names as are allowed one by one can be larger.
+	MaxVisit = 63 << 10
+	MaxWait  = 600 * time.Second
 )
 
 // Subject is what an evaluation is about (article 14).
@@ -160,7 +164,23 @@ func (v Visit) Check() error {
 	if err := v.checkGrouping(); err != nil {
 		return fmt.Errorf("visit %s: %w", v.ID, err)
 	}
-	return v.checkSubjects()
+	if err := v.checkSubjects(); err != nil {
+		return err
+	}
+	return v.checkSize()
+}
+
+// checkSize keeps out a visit whose record could never be written.
+func (v Visit) checkSize() error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	if len(b) > MaxVisit {
+		return fmt.Errorf("visit %s: %d bytes as it would be recorded, at most %d are allowed; open it with fewer cases or without task names",
+			v.ID, len(b), MaxVisit)
+	}
+	return nil
 }
 
 // checkGrouping holds article 14: a batch is the same matter, two cases or more.

@@ -240,7 +240,7 @@ func TestAHugePacketEndsTheConnection(t *testing.T) {
 	if _, err := u.connect(ctx); err == nil || !strings.Contains(err.Error(), "announced a packet") {
 		t.Errorf("the connection ended with %v", err)
 	}
-	_ = <-ended // however the box hangs up
+	t.Logf("the broker's side ended with %v", <-ended)
 }
 
 func TestBrokerAddresses(t *testing.T) {

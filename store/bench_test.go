@@ -110,7 +110,7 @@ func written(b *testing.B) int64 {
 	return 0
 }
 
-func fill(b *testing.B, s *Store, n int) {
+func fill(b testing.TB, s *Store, n int) {
 	bodies := make([]rating.Body, 1000)
 	for done := 0; done < n; done += len(bodies) {
 		for i := range bodies {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"haochaping/internal/rating"
@@ -50,6 +48,20 @@ func openAt(t testing.TB, path string) *Store {
 func press(n int64) rating.Body {
 	return rating.EvaluationBody(rating.Stamp{Boot: 1, Mono: n, Wall: n, Synced: true},
 		rating.Evaluation{Visit: 7, Subject: rating.StaffSubject, Level: rating.Level(1 + n%5), Channel: rating.Keypad})
+}
+
+// sized returns a body at n milliseconds: a press, or a visit of so many cases, which takes 50 bytes each.
+func sized(n int64, cases int) rating.Body {
+	b := press(n)
+	if cases == 0 {
+		return b
+	}
+	v := rating.Visit{ID: 7, Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 1}, Grouping: rating.Single,
+		Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 60}
+	for i := range cases {
+		v.Cases = append(v.Cases, rating.Case{ProjectNo: strconv.Itoa(i)})
+	}
+	return rating.VisitBody(b.At, v)
 }
 
 func TestAppendPendingAcknowledge(t *testing.T) {
@@ -105,68 +117,6 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	openAt(t, path)
 	if _, err := Open(path, options()); !errors.Is(err, ErrInUse) {
 		t.Errorf("second open: %v, want ErrInUse", err)
-	}
-}
-
-func TestForeignNewerAndDamagedFilesAreRefusedUntouched(t *testing.T) {
-	whole := filepath.Join(t.TempDir(), "whole.db")
-	s := openAt(t, whole)
-	for n := range int64(200) {
-		if _, err := s.Append(press(n)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	good, err := os.ReadFile(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	newer := filepath.Join(t.TempDir(), "newer.db")
-	if err := os.WriteFile(newer, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	db, err := bolt.Open(newer, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Update(func(tx *bolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(keyVersion), seqKey(Version+1)) }); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	newerBytes, err := os.ReadFile(newer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		content []byte
-		device  rating.DeviceID
-		want    error
-	}{
-		"empty":       {nil, "box-1", ErrDamaged},
-		"text":        {bytes.Repeat([]byte("not a database\n"), 1000), "box-1", ErrDamaged},
-		"truncated":   {good[:len(good)/2], "box-1", ErrDamaged},
-		"one page":    {good[:4096], "box-1", ErrDamaged},
-		"other box":   {good, "box-2", ErrForeign},
-		"new version": {newerBytes, "box-1", ErrNewer},
-	} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), "log.db")
-			if err := os.WriteFile(path, c.content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			o := options()
-			o.Device = c.device
-			if _, err := Open(path, o); !errors.Is(err, c.want) {
-				t.Errorf("error %v, want %v", err, c.want)
-			}
-			if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, c.content) {
-				t.Errorf("the file was changed (%v)", err)
-			}
-		})
 	}
 }
 
@@ -226,18 +176,27 @@ func TestBootAndNotes(t *testing.T) {
 			t.Errorf("boot %q: %d, %v, want %d", c.id, got, err, c.want)
 		}
 	}
-	if v, err := s.Note("x"); v != nil || err != nil {
-		t.Errorf("note that is not there: %q, %v", v, err)
+	if v := s.Note("x"); v != nil {
+		t.Errorf("note that is not there: %q", v)
 	}
-	if err := s.SetNote("x", []byte("1")); err != nil {
+	for _, v := range []string{"1", "2"} {
+		if err := s.SetNote("x", []byte(v)); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Note("x"); string(got) != v {
+			t.Errorf("note: %q, want %q", got, v)
+		}
+	}
+	if err := errors.Join(s.SetNote("y", []byte("3")), s.SetNote("x", nil), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := s.Note("x"); string(v) != "1" || err != nil {
-		t.Errorf("note: %q, %v", v, err)
+	s = openAt(t, path)
+	if x, y := s.Note("x"), s.Note("y"); x != nil || string(y) != "3" {
+		t.Errorf("notes after reopening: x %q, y %q", x, y)
 	}
 }
 
-func TestTrimAndCompact(t *testing.T) {
+func TestCompact(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
 	o := options()
 	o.Retain = Retention{Days: 1}
@@ -254,23 +213,20 @@ func TestTrimAndCompact(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := rating.Stamp{Boot: 2, Mono: 1, Wall: (48 * time.Hour).Milliseconds(), Synced: true}
-	if n, err := s.Trim(later); n != 0 || err != nil {
-		t.Errorf("trimmed %d unacknowledged records, %v", n, err)
+	if n, err := s.Compact(later); n != 0 || err != nil {
+		t.Errorf("removed %d unacknowledged records, %v", n, err)
 	}
 	if err := s.Acknowledge(s.Epoch(), 20000); err != nil {
 		t.Fatal(err)
 	}
 	rumour := later
 	rumour.Synced = false
-	if n, err := s.Trim(rumour); n != 0 || err != nil {
-		t.Errorf("trimmed %d records by a clock that nobody set, %v", n, err)
-	}
-	if n, err := s.Trim(later); n != 20000-keptAlways || err != nil {
-		t.Errorf("trimmed %d records, %v", n, err)
+	if n, err := s.Compact(rumour); n != 0 || err != nil {
+		t.Errorf("removed %d records by a clock that nobody set, %v", n, err)
 	}
 	before, _ := s.Size()
-	if err := s.Compact(); err != nil {
-		t.Fatal(err)
+	if n, err := s.Compact(later); n != 20000-keptAlways || err != nil {
+		t.Errorf("removed %d records, %v", n, err)
 	}
 	after, _ := s.Size()
 	if after*10 > before {
@@ -291,6 +247,84 @@ func TestTrimAndCompact(t *testing.T) {
 	}
 }
 
+// TestCompactBySize drains a backlog that is larger than what may stay.
+func TestCompactBySize(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	o := options()
+	o.Retain = Retention{Bytes: 2 << 20}
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	fill(t, s, 20000)
+	if err := s.Acknowledge(s.Epoch(), 15000); err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.Compact(rating.Stamp{Boot: 1})
+	if err != nil || n < 13_000 || n > 15_000 {
+		t.Errorf("removed %d of 15000 acknowledged records, %v; want about those that are beyond 2 MB with the 5000 others", n, err)
+	}
+	if r, err := s.Verify(); err != nil || r.First != n+1 || r.Last != 20000 {
+		t.Errorf("verify: %+v, %v", r, err)
+	}
+	if size, err := s.Size(); err != nil || size > 4<<20 {
+		t.Errorf("the file has %d bytes, %v", size, err)
+	}
+}
+
+// TestPressesDuringCompact appends while the file is rewritten.
+func TestPressesDuringCompact(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	o := options()
+	o.Retain = Retention{Bytes: 1}
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	fill(t, s, 50_000)
+	if err := errors.Join(s.Acknowledge(s.Epoch(), 30_000), s.SetNote("gone", []byte("1"))); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Compact(rating.Stamp{Boot: 1})
+		done <- err
+	}()
+	n := uint64(50_000)
+	for running := true; running; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		default:
+		}
+		seq, err := s.Append(press(int64(n)))
+		if n++; err != nil || seq != n {
+			t.Fatalf("append during compaction: %d, %v", seq, err)
+		}
+		if n == 50_003 {
+			if err := errors.Join(s.SetNote("gone", nil), s.SetNote("new", []byte("2")), s.Acknowledge(s.Epoch(), 30_005)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d presses meanwhile", n-50_000)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, path)
+	if r, err := s.Verify(); err != nil || r.First != 30_001 || r.Last != n {
+		t.Errorf("verify: %+v, %v; want 30001 to %d", r, err, n)
+	}
+	if s.Released() != 30_005 || s.Note("gone") != nil || string(s.Note("new")) != "2" {
+		t.Errorf("released %d, notes %q and %q", s.Released(), s.Note("gone"), s.Note("new"))
+	}
+}
+
 // TestRandomHistories compares a store with a list over random histories of everything that can be done to it.
 func TestRandomHistories(t *testing.T) {
 	dir := t.TempDir()
@@ -299,7 +333,7 @@ func TestRandomHistories(t *testing.T) {
 		n++
 		path := filepath.Join(dir, strconv.Itoa(n)+".db")
 		o := options()
-		o.Retain = Retention{Bytes: 1} // trims all that it may
+		o.Retain, o.anyGain = Retention{Bytes: 1}, true // removes all that it may
 		s, err := Open(path, o)
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +345,7 @@ func TestRandomHistories(t *testing.T) {
 			"append": func(t *rapid.T) {
 				var bodies []rating.Body
 				for range rapid.IntRange(1, 40).Draw(t, "bodies") {
-					bodies = append(bodies, press(int64(len(all)+len(bodies))))
+					bodies = append(bodies, sized(int64(len(all)+len(bodies)), rapid.SampledFrom([]int{0, 0, 0, 10, 150}).Draw(t, "cases")))
 				}
 				if first, err := s.Append(bodies...); err != nil || first != uint64(len(all))+1 {
 					t.Fatalf("append: seq %d, %v", first, err)
@@ -325,14 +359,14 @@ func TestRandomHistories(t *testing.T) {
 				}
 				released = max(released, through)
 			},
-			"trim": func(t *rapid.T) {
-				removed, err := s.Trim(rating.Stamp{Boot: 1})
+			"compact": func(t *rapid.T) {
+				removed, err := s.Compact(rating.Stamp{Boot: 1})
 				if err != nil {
 					t.Fatal(err)
 				}
-				kept += removed
+				kept += int(removed)
 				if kept > released || kept > max(0, len(all)-keptAlways) {
-					t.Fatalf("trimmed through %d; released is %d of %d", kept, released, len(all))
+					t.Fatalf("removed through %d; released is %d of %d", kept, released, len(all))
 				}
 			},
 			"reopen": func(t *rapid.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
 )
 
 // bootID returns the kernel's name for the present start of the machine.
@@ -53,4 +55,39 @@ func (c clock) at(mono time.Duration) rating.Stamp {
 	return rating.Stamp{
 		Boot: c.boot, Mono: max(0, mono.Milliseconds()), Wall: c.wall().Add(-ago).UnixMilli(), Synced: c.synced(),
 	}
+}
+
+// clockPause is how often the clock is looked at, and clockStep is by how much it must jump to be worth a record.
+const (
+	clockPause = 2 * time.Second
+	clockStep  = time.Second
+)
+
+// watchClock tells of each time that the clock is set, so that the times before it can be corrected. The first word is of
+// the clock as it is found, if it is right.
+func watchClock(ctx context.Context, c clock, post func(terminal.Event)) error {
+	last := c.now()
+	if last.Synced {
+		post(terminal.ClockSet{At: last, Before: last})
+	}
+	for tick := time.NewTicker(clockPause); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		now := c.now()
+		if e, ok := clockSet(last, now); ok {
+			post(e)
+		}
+		last = now
+	}
+}
+
+// clockSet compares two looks at the clock, by what it would have said at the second without having been set.
+func clockSet(last, now rating.Stamp) (terminal.ClockSet, bool) {
+	before := last.Add(now.Sub(last))
+	jump := time.Duration(now.Wall-before.Wall) * time.Millisecond
+	return terminal.ClockSet{At: now, Before: before}, jump.Abs() >= clockStep || now.Synced && !last.Synced
 }

@@ -25,15 +25,15 @@ const windowNote = "window"
 
 // notes is the part of the store that keeps small state.
 type notes interface {
-	Note(key string) ([]byte, error)
+	Note(key string) []byte
 	SetNote(key string, value []byte) error
 }
 
 // keptWindow returns the window of the last configuration, nil if there was none.
 func keptWindow(n notes) (*rating.Window, error) {
-	b, err := n.Note(windowNote)
-	if err != nil || b == nil {
-		return nil, err
+	b := n.Note(windowNote)
+	if b == nil {
+		return nil, nil
 	}
 	var w rating.Window
 	if err := json.Unmarshal(b, &w); err != nil {

@@ -104,14 +104,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	boot, err := env.bootID()
-	if err != nil {
-		return err
-	}
-	bootCount, err := db.Boot(boot)
-	if err != nil {
-		return err
-	}
+	bootCount := countBoot(db, env, log)
 	clk := clock{bootCount, env.mono, env.wall, env.synced}
 	start := terminal.Started{At: clk.now(), Version: version()}
 	// What cannot be read here must not keep the window closed: the centre sends the window again, and a visit whose end is
@@ -155,7 +148,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	})
 
 	// The way to the centre.
-	var offset atomic.Int64 // box minus centre in milliseconds
+	var unkept atomic.Pointer[rating.Window] // a window that the disk did not take
+	var offset atomic.Int64                  // box minus centre in milliseconds
 	tlsConfig, certDays, err := tlsFiles(cfg.Uplink)
 	if err != nil {
 		return err
@@ -180,10 +174,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount}, Generation: generation(start.Window),
 		Health: state.report,
 		OnConfig: func(c wire.Config) {
-			if err := keepWindow(db, c.Window); err != nil {
-				log.Error("the window that the centre assigned cannot be kept; it comes again at the next connection", "error", err)
-				return
-			}
+			unkept.Store(&c.Window)
+			keepUnkept(db, &unkept, log)
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
@@ -233,7 +225,10 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		}},
 		{Name: "terminal", Run: func(ctx context.Context) error { return loop.Run(ctx, start) }},
 		{Name: "uplink", Run: up.Run},
-		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, db, clk, log) }},
+		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, clk, loop.Post) }},
+		{Name: "upkeep", Run: func(ctx context.Context) error {
+			return upkeep(ctx, db, clk, log, func() { keepUnkept(db, &unkept, log) })
+		}},
 		{Name: "browser", Run: func(ctx context.Context) error {
 			if browser == nil {
 				return idle(ctx)
@@ -271,25 +266,6 @@ func execute(c wire.Command, loop *terminal.Loop, clk clock) error {
 	}
 	loop.Post(terminal.PhoneRated{At: clk.now(), Visit: id, Subject: subject})
 	return nil
-}
-
-// upkeep trims acknowledged records by the retention rule and gives free space back, once an hour.
-func upkeep(ctx context.Context, db *store.Store, clk clock, log *slog.Logger) error {
-	for tick := time.NewTicker(time.Hour); ; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			return nil
-		case <-tick.C:
-		}
-		removed, err := db.Trim(clk.now())
-		if err == nil && removed > 0 {
-			err = db.Compact()
-		}
-		if err != nil {
-			log.Error("old records cannot be removed; the box goes on", "error", err)
-		}
-	}
 }
 
 func idle(ctx context.Context) error {

@@ -70,6 +70,9 @@ type PhoneRated struct {
 	Subject rating.Subject
 }
 
+// ClockSet says that the wall clock has been set: Before is what it would have said At that moment without.
+type ClockSet struct{ At, Before rating.Stamp }
+
 // Pause closes the window for a while, Resume opens it again.
 type Pause struct{ At rating.Stamp }
 
@@ -90,6 +93,7 @@ func (e KeyTrouble) at() rating.Stamp   { return e.At }
 func (e KeypadLost) at() rating.Stamp   { return e.At }
 func (e KeypadBack) at() rating.Stamp   { return e.At }
 func (e PhoneRated) at() rating.Stamp   { return e.At }
+func (e ClockSet) at() rating.Stamp     { return e.At }
 func (e Pause) at() rating.Stamp        { return e.At }
 func (e Resume) at() rating.Stamp       { return e.At }
 func (e Tick) at() rating.Stamp         { return e.At }

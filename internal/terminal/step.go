@@ -50,6 +50,8 @@ func (m Model) Step(e Event) Step {
 		return m.keypad(e.At, false, "")
 	case PhoneRated:
 		return m.phone(e)
+	case ClockSet:
+		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventClock, "before", clockText(e.Before), "after", clockText(e.At))})
 	case Pause:
 		return m.pause(e.At)
 	case Resume:
@@ -58,6 +60,15 @@ func (m Model) Step(e Event) Step {
 		return m.tick(e.At)
 	}
 	return Step{Model: m}
+}
+
+// clockText returns what the wall clock says, for people.
+func clockText(s rating.Stamp) string {
+	text := s.Time().UTC().Format("2006-01-02T15:04:05.000Z")
+	if !s.Synced {
+		text += " (not synchronised)"
+	}
+	return text
 }
 
 // stepStarting refuses what cannot be done before the log is read.

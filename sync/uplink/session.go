@@ -99,14 +99,23 @@ func (u *Uplink) leave(c *connection) error {
 	}
 }
 
+// follow begins anew when the log has another epoch: its file was damaged and has been replaced.
+func (u *Uplink) follow() {
+	if epoch := u.cfg.Log.Epoch(); epoch != u.epoch {
+		u.epoch = epoch
+		u.window = newWindow(u.cfg.Log.Released(), u.cfg.Log.Last(), wire.MaxBatchBytes)
+	}
+}
+
 // fill sends batches while there is room, and reports whether it sent any.
 func (u *Uplink) fill(c *connection) (sent bool, err error) {
+	u.follow()
 	for u.window.room() {
 		first, records, err := u.cfg.Log.Pending(u.window.sent, wire.MaxBatchRecords, u.window.limit)
 		if err != nil {
 			return sent, err
 		}
-		if len(records) == 0 {
+		if len(records) == 0 || u.cfg.Log.Epoch() != u.epoch {
 			return sent, nil
 		}
 		b := wire.Batch{Device: u.device, Epoch: u.epoch, First: first, Released: u.window.released, Records: records}

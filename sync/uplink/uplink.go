@@ -19,13 +19,13 @@ import (
 // Log is the box's log as the uplink sees it. It is called from one goroutine.
 type Log interface {
 	Device() rating.DeviceID
-	Epoch() rating.Epoch
-	Last() uint64     // seq of the newest record, 0 if there is none
-	Released() uint64 // seq through which the centre has acknowledged
+	Epoch() rating.Epoch // changes when a damaged file is replaced; 0 while there is none
+	Last() uint64        // seq of the newest record, 0 if there is none
+	Released() uint64    // seq through which the centre has acknowledged
 	// Pending returns records that are not released and come after the given seq, oldest first; at most maxRecords, and
 	// at most maxBytes in all, but one if there is any. It removes nothing.
 	Pending(after uint64, maxRecords, maxBytes int) (first uint64, records [][]byte, err error)
-	// Acknowledge releases all records through the given seq, and returns when that is on the disk.
+	// Acknowledge releases all records through the given seq. It may be forgotten if the power fails.
 	Acknowledge(epoch rating.Epoch, through uint64) error
 	// Appended has a value after records were appended since the last receive.
 	Appended() <-chan struct{}
@@ -190,8 +190,7 @@ const quietly = 10 * time.Minute
 // Run keeps the connection and sends until ctx ends; then it sends what is pending for at most Drain, says that the box
 // goes offline, and returns nil.
 func (u *Uplink) Run(ctx context.Context) error {
-	u.epoch = u.cfg.Log.Epoch()
-	u.window = newWindow(u.cfg.Log.Released(), u.cfg.Log.Last(), wire.MaxBatchBytes)
+	u.follow()
 	var logged time.Time
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()

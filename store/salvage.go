@@ -1,0 +1,267 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"haochaping/internal/boltfile"
+	"haochaping/internal/rating"
+)
+
+// Bounds of what Salvage appends at once, so that a press never waits long behind it.
+const (
+	salvageRecords = 100
+	salvageBytes   = 256 << 10
+)
+
+// maxSalvaged is the size of the largest record that another can hold.
+const maxSalvaged = 64 << 10
+
+// Salvage reads the files that were set aside and appends what it finds in them as salvaged records, but for what the
+// centre is known to have; an event before says what was damaged, one after it what was found. The files stay. It goes on
+// where it stopped when it is called again, and may then repeat a few records, which the books know by their own numbers.
+// Now stamps what is appended.
+func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
+	notes := s.now().notes
+	var files []string
+	for name := range notes {
+		if file, ok := strings.CutPrefix(name, asideNote); ok {
+			files = append(files, file)
+		}
+	}
+	slices.Sort(files)
+	for _, file := range files {
+		w := salvage{s: s, ctx: ctx, now: now, file: file, met: make(map[place]met)}
+		if err := json.Unmarshal(notes[asideNote+file], &w.note); err != nil {
+			return fmt.Errorf("salvage %s: its note: %w", file, err)
+		}
+		if err := w.run(); err != nil {
+			return fmt.Errorf("salvage %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// place is where a record stands in the books.
+type place struct {
+	epoch rating.Epoch
+	seq   uint64
+}
+
+// met is a record that was found.
+type met struct {
+	hash [8]byte // of its bytes
+	live bool    // found where the file's tree leads
+}
+
+// salvage is the work on one file.
+type salvage struct {
+	s    *Store
+	ctx  context.Context
+	now  func() rating.Stamp
+	file string
+	note aside
+
+	met         map[place]met
+	found       int
+	first, last uint64 // of the seqs that were found under the file's own epoch
+	batch       []rating.Body
+	size        int
+}
+
+func (w *salvage) run() error {
+	name := filepath.Base(w.file)
+	if !w.note.Told {
+		if err := w.event(rating.EventDamage, "file", name, "reason", w.note.Reason); err != nil {
+			return err
+		}
+		w.note.Told = true
+		if err := w.keep(); err != nil {
+			return err
+		}
+	}
+	problem := ""
+	unreadable, err := w.read()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		problem = "the file is not there any more"
+	case errors.Is(err, errForeign):
+		problem = clip(err.Error())
+	case err != nil:
+		return err
+	}
+	first, last := w.first, max(w.last, w.note.Last)
+	if w.note.Epoch != 0 {
+		first = w.note.Released + 1
+	}
+	pairs := []string{"file", name, "found", strconv.Itoa(w.found)}
+	if first > 0 && last >= first {
+		pairs = append(pairs, "first", strconv.FormatUint(first, 10), "last", strconv.FormatUint(last, 10))
+	}
+	if unreadable > 0 {
+		pairs = append(pairs, "unreadable_pages", strconv.Itoa(unreadable))
+	}
+	if problem != "" {
+		pairs = append(pairs, "problem", problem)
+	}
+	if err := w.event(rating.EventSalvage, pairs...); err != nil {
+		return err
+	}
+	w.s.opt.Logger.Info("a damaged store has been read through", "file", w.file, "found", w.found, "unreadable_pages", unreadable, "problem", problem)
+	return w.s.SetNote(asideNote+w.file, nil)
+}
+
+func (w *salvage) event(name string, pairs ...string) error {
+	if w.note.Epoch != 0 {
+		pairs = append(pairs, "epoch", w.note.Epoch.String())
+	}
+	_, err := w.s.Append(rating.EventBody(w.now(), name, pairs...))
+	return err
+}
+
+func (w *salvage) keep() error {
+	b, err := json.Marshal(w.note)
+	if err != nil {
+		return err
+	}
+	return w.s.SetNote(asideNote+w.file, b)
+}
+
+var errForeign = errors.New("it is the log of another box; put the card into that box, or send the file to the centre by hand")
+
+// read takes over what the file holds: first along its tree, in order, as far as that leads; then from every page, which
+// finds what the tree has lost and, rarely, what was never committed. Two records of one number are both taken over: which
+// is right is for the books to say, and not for a box to choose unseen.
+func (w *salvage) read() (unreadable int, err error) {
+	f, err := os.Open(w.file)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	var live *boltfile.File
+	small := wreck{}
+	if image, err := boltfile.Open(f, info.Size()); err == nil {
+		live, small = image, wreckFromTree(image)
+	}
+	if small.device == "" || small.epoch == 0 {
+		small = wreckFromPages(f, info.Size())
+	}
+	if small.device != "" && small.device != w.s.opt.Device {
+		return 0, errForeign
+	}
+	if w.note.Epoch == 0 {
+		w.note.Epoch, w.note.Released = small.epoch, small.released
+	}
+	if live != nil {
+		root := live.RootBucket()
+		take := func(e boltfile.Element) error { return w.take(e, true) }
+		if records, err := root.Bucket(recordsBucket); err == nil {
+			if err := records.Walk(nil, take); err != nil && !errors.Is(err, boltfile.ErrDamaged) && w.stopped(err) {
+				return 0, err
+			}
+		}
+		if err := root.Walk(nil, take); err != nil && !errors.Is(err, boltfile.ErrDamaged) && w.stopped(err) {
+			return 0, err
+		}
+	}
+	unreadable, err = boltfile.Scan(f, info.Size(), pageSize, func(_ uint64, e boltfile.Element) error { return w.take(e, false) })
+	if err != nil {
+		return unreadable, err
+	}
+	return unreadable, w.flush()
+}
+
+// errStore marks an error of the log that Salvage writes to, as opposed to the file that it reads.
+var errStore = errors.New("cannot be taken over")
+
+// stopped reports whether an error is a reason to stop: not what the damaged file does, but the log or the caller.
+func (w *salvage) stopped(err error) bool { return errors.Is(err, errStore) || w.ctx.Err() != nil }
+
+// take takes a record over if that is what the element is.
+func (w *salvage) take(e boltfile.Element, live bool) error {
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if e.Bucket || !isSeq(e.Key) {
+		return nil
+	}
+	raw, err := unseal(e.Key, e.Value)
+	if err != nil {
+		raw = e.Value // a file of format 1 has no checksums; one of format 2 does not decode with its broken one
+	}
+	r, err := rating.DecodeRecord(raw)
+	if err != nil || r.Device != w.s.opt.Device || r.Seq != binary.BigEndian.Uint64(e.Key) {
+		return nil
+	}
+	if r.Kind == rating.KindSalvaged {
+		inner, err := rating.DecodeRecord(r.Salvaged.Record)
+		if err != nil {
+			return nil
+		}
+		if w.note.Epoch != r.Epoch || r.Seq > w.note.Released {
+			return w.found1(inner, r.Salvaged.Record, live)
+		}
+		return nil
+	}
+	if r.Epoch == w.note.Epoch && r.Seq <= w.note.Released {
+		return nil
+	}
+	return w.found1(r, raw, live)
+}
+
+func (w *salvage) found1(r rating.Record, raw []byte, live bool) error {
+	hash := rating.HashOf(raw)
+	m := met{hash: [8]byte(hash[:8]), live: live}
+	at := place{r.Epoch, r.Seq}
+	if old, ok := w.met[at]; ok && (old.live || old.hash == m.hash) || len(raw) > maxSalvaged {
+		return nil
+	}
+	w.met[at] = m
+	if w.note.Epoch == 0 {
+		w.note.Epoch = r.Epoch
+	}
+	if r.Epoch == w.note.Epoch {
+		if w.first == 0 || r.Seq < w.first {
+			w.first = r.Seq
+		}
+		w.last = max(w.last, r.Seq)
+	}
+	if w.found++; w.found <= w.note.Done {
+		return nil
+	}
+	w.batch = append(w.batch, rating.SalvagedBody(w.now(), append([]byte(nil), raw...)))
+	if w.size += len(raw); len(w.batch) < salvageRecords && w.size < salvageBytes {
+		return nil
+	}
+	return w.flush()
+}
+
+func (w *salvage) flush() error {
+	if len(w.batch) == 0 {
+		return nil
+	}
+	if _, err := w.s.Append(w.batch...); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	w.batch, w.size = nil, 0
+	w.note.Done = w.found
+	if err := w.keep(); err != nil {
+		return fmt.Errorf("%w: %w", errStore, err)
+	}
+	return nil
+}

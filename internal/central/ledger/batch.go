@@ -30,6 +30,7 @@ const (
 	Fork        FindingKind = "fork"         // a second record with the same number and other bytes
 	BrokenChain FindingKind = "broken_chain" // a record that does not follow from the one before it
 	Quarantine  FindingKind = "quarantine"   // a record that cannot be accepted
+	Damage      FindingKind = "damage"       // a store file of the box that was damaged and set aside
 )
 
 // AddBatch writes a batch whose signature has been verified, in one transaction, and says what may be acknowledged.
@@ -94,6 +95,9 @@ func (w *batchWriter) add(seq uint64, raw []byte) error {
 	}
 	w.res.Added++
 	r, reason := w.decode(seq, raw)
+	if reason == "" && r.Kind == rating.KindSalvaged {
+		reason = w.foreign(*r.Salvaged)
+	}
 	if reason != "" {
 		w.res.Quarantined = append(w.res.Quarantined, wire.Quarantined{Seq: seq, Reason: reason})
 		if err := w.find(Quarantine, seq, seq, reason); err != nil {
@@ -186,13 +190,13 @@ func (w *batchWriter) advance() error {
 			break
 		}
 		// The box cannot send what it has let go. The books say that it is missing and go on.
-		var after sql.NullInt64
-		if err := w.tx.QueryRowContext(w.ctx, "SELECT min(seq) FROM record WHERE device = ? AND epoch = ? AND seq > ?", d, e, next).Scan(&after); err != nil {
+		after, err := w.nextPresent(next)
+		if err != nil {
 			return err
 		}
 		last := w.batch.Released
-		if after.Valid {
-			last = min(last, uint64(after.Int64)-1)
+		if after > 0 {
+			last = min(last, after-1)
 		}
 		if err := w.find(Gap, next, last, "the box has let these records go and they are not in the books"); err != nil {
 			return err
@@ -200,12 +204,43 @@ func (w *batchWriter) advance() error {
 		through = last
 	}
 	w.res.Through = through
-	if err := w.exec(`UPDATE finding SET resolved_at = ?1 WHERE device = ?2 AND epoch = ?3 AND kind = ?4 AND resolved_at IS NULL
-		AND last - first + 1 = (SELECT count(*) FROM record r WHERE r.device = ?2 AND r.epoch = ?3 AND r.seq BETWEEN first AND last)`,
-		w.at, d, e, Gap); err != nil {
+	if err := w.resolveGaps(); err != nil {
 		return err
 	}
 	return w.exec("INSERT INTO progress (device, epoch, through) VALUES (?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET through = excluded.through", d, e, through)
+}
+
+// nextPresent returns the first seq after the given one that is in the books, 0 if there is none.
+func (w *batchWriter) nextPresent(seq uint64) (uint64, error) {
+	var after sql.NullInt64
+	err := w.tx.QueryRowContext(w.ctx, "SELECT min(seq) FROM record WHERE device = ? AND epoch = ? AND seq > ?",
+		w.batch.Device, w.batch.Epoch.String(), seq).Scan(&after)
+	return uint64(after.Int64), err
+}
+
+// resolveGaps closes the findings about gaps into which records have come by now, and notes what is still missing of them.
+func (w *batchWriter) resolveGaps() error {
+	type gap struct {
+		id          int64
+		first, last uint64
+		detail      string
+	}
+	gaps, err := query(w.ctx, w.tx, func(s scanner) (g gap, err error) { return g, s.Scan(&g.id, &g.first, &g.last, &g.detail) },
+		`SELECT id, first, last, detail FROM finding f WHERE device = ?1 AND epoch = ?2 AND kind = ?3 AND resolved_at IS NULL
+		AND EXISTS (SELECT 1 FROM record r WHERE r.device = ?1 AND r.epoch = ?2 AND r.seq BETWEEN f.first AND f.last)`,
+		w.batch.Device, w.batch.Epoch.String(), Gap)
+	if err != nil {
+		return err
+	}
+	for _, g := range gaps {
+		if err := w.exec("UPDATE finding SET resolved_at = ? WHERE id = ?", w.at, g.id); err != nil {
+			return err
+		}
+		if err := w.findGaps(g.first, g.last, g.detail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // firstMissing returns the first seq from the given one on that is not in the books.
@@ -257,6 +292,10 @@ func (w *batchWriter) materialise(r rating.Record) error {
 		return w.exec(`INSERT INTO visit (device, id, closing, closed_at) VALUES (?, ?, ?, ?)
 			ON CONFLICT (device, id) DO UPDATE SET closing = excluded.closing, closed_at = excluded.closed_at`,
 			r.Device, r.Outcome.Visit.String(), string(b), w.at)
+	case rating.KindSalvaged:
+		return w.addSalvaged(r)
+	case rating.KindEvent:
+		return w.addEvent(r)
 	case rating.KindEvaluation:
 		return addEvaluation(w.ctx, w.tx, row{device: r.Device, epoch: r.Epoch.String(), seq: r.Seq, evaluation: *r.Evaluation,
 			at: r.At.Wall, synced: r.At.Synced, received: w.at})

@@ -7,6 +7,7 @@ GO ?= go
 TOOL := $(GO) tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 COUNT ?= 6
+CUTS ?= 1000
 
 .PHONY: help
 help: ## List the commands.
@@ -34,6 +35,10 @@ bench: ## Run all benchmarks COUNT times (default 6) and print the medians. Abou
 	@mkdir -p $(BUILD)
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) -p 1 -timeout 60m ./... | tee $(BUILD)/bench.txt
 	$(TOOL) benchstat $(BUILD)/bench.txt
+
+.PHONY: powercut
+powercut: ## Cut the power of a disk CUTS times (default 1000) while the store writes. Needs root; about five minutes.
+	POWERCUT_CUTS=$(CUTS) $(GO) test -count=1 -timeout 60m -v -run TestPowerCut ./internal/proof/powercut
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 10s).

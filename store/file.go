@@ -232,7 +232,7 @@ func (s *Store) look() (version uint64, err error) {
 // damage turns what boltfile finds into this package's error. What the disk could not read stays what it is.
 func damage(err error) error {
 	if errors.Is(err, boltfile.ErrDamaged) || errors.Is(err, boltfile.ErrNoBucket) {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: %s", ErrDamaged, strings.TrimPrefix(err.Error(), boltfile.ErrDamaged.Error()+": "))
 	}
 	return err
 }

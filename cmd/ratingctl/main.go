@@ -2,6 +2,8 @@
 //
 //	ratingctl keys -config FILE      prints what each press of the keypad reads as
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
+//	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
+//	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
 //	ratingctl demo                   runs a box and a centre on this machine, in a browser
 package main
 
@@ -40,6 +42,8 @@ const usage = `ratingctl is the administrators' tool.
 
   ratingctl keys -config FILE      print what each press of the keypad reads as
   ratingctl identity -config FILE  print who the box is, for enrolling it
+  ratingctl log -config FILE       list, verify or export what the box has recorded
+  ratingctl doctor -config FILE    look at one part of the box after the other
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
 
@@ -54,8 +58,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return keys(ctx, args[1:], stdout, stderr)
 	case "identity":
 		return identity(args[1:], stdout, stderr)
+	case "log":
+		return logCommand(args[1:], stdout, stderr)
+	case "doctor":
+		return doctor(ctx, args[1:], stdout, stderr)
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor and demo; ratingctl help says what they do"}
 }

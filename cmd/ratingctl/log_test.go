@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"haochaping/internal/rating"
+	"haochaping/store"
+)
+
+// runningBox is a state folder whose log somebody has open, as the daemon has, and its configuration.
+func runningBox(t *testing.T, broker string) (db *store.Store, config, state string) {
+	t.Helper()
+	dir := t.TempDir()
+	state, config = filepath.Join(dir, "state"), filepath.Join(dir, "ratingd.toml")
+	text := fmt.Sprintf("device = \"lz-0417\"\nstate = %q\nuplink.broker = %q\n", state, broker)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(filepath.Join(state, "log.db"), store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	at := rating.Stamp{Boot: 3, Mono: 61_500, Wall: 1_790_000_000_000, Synced: true}
+	unset := rating.Stamp{Boot: 3, Mono: 1500, Wall: 2000}
+	visit := rating.Visit{ID: 5, Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Staff: rating.Staff{ID: "0417"},
+		Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 60}
+	if _, err := db.Append(rating.EventBody(unset, rating.EventStarted, "version", "v1"), rating.VisitBody(at, visit),
+		rating.EvaluationBody(at, rating.Evaluation{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad}),
+		rating.EvaluationBody(at, rating.Evaluation{Visit: 5, Subject: rating.StaffSubject, Level: 4, Channel: rating.Keypad, Replaces: 3}),
+		rating.OutcomeBody(at, rating.Closing{Visit: 5, Outcome: rating.Rated, Rated: []rating.Subject{rating.StaffSubject}})); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Acknowledge(db.Epoch(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Append(rating.EventBody(at, rating.EventClock, "before", "x")); err != nil {
+		t.Fatal(err)
+	}
+	return db, config, state
+}
+
+func ratingctl(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	err := run(t.Context(), args, &out, io.Discard)
+	return out.String(), err
+}
+
+func TestLogOfARunningBox(t *testing.T) {
+	db, config, _ := runningBox(t, "mqtt://127.0.0.1:1")
+	text, err := ratingctl(t, "log", "-config", config, "-last", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1  boot 3      +      1.500s  started, version: v1", "3* 20", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 2 || !strings.HasSuffix(text, last) {
+		t.Errorf("the last two are\n%s%v", last, err)
+	}
+	lines, err := ratingctl(t, "log", "-config", config, "-format", "jsonl", "-from", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, records, err := db.Pending(0, 10, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, want, _ := strings.Cut(lines, "\n"); want != string(bytes.Join(records, []byte("\n")))+"\n" {
+		t.Errorf("the exported records are not the very bytes:\n%s", lines)
+	}
+	table, err := ratingctl(t, "log", "-config", config, "-format", "csv", "-last", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
+	if err != nil || len(rows) != 7 || rows[3][8] != "2" || rows[5][10] != "rated" || rows[1][2] != "false" {
+		t.Errorf("the table is %q, %v", rows, err)
+	}
+	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") || !strings.Contains(text, "4 wait") {
+		t.Errorf("%s%v", text, err)
+	}
+}
+
+func TestLogRefusals(t *testing.T) {
+	_, config, state := runningBox(t, "mqtt://127.0.0.1:1")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"unknown", []string{"-config", config, "-format", "xml"}}, {"unexpected", []string{"-config", config, "x"}},
+		{"no such file", []string{"-file", filepath.Join(state, "other.db")}}, {"damaged", []string{"-file", config}},
+	} {
+		_, err := ratingctl(t, append([]string{"log"}, c.args...)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, config, state := runningBox(t, "mqtt://"+l.Addr().String())
+	if _, err := ratingctl(t, "identity", "-config", config); err != nil {
+		t.Fatal(err)
+	}
+	text, err := ratingctl(t, "doctor", "-config", config)
+	for _, want := range []string{"✓ log     6 records, all sound; 4 wait for the centre", "✓ damage", "✓ disk", "✓ key", " clock", "✓ broker"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s%v", want, text, err)
+		}
+	}
+	// Now everything is wrong: the log is cut off, one was set aside before, and the broker is gone.
+	if err := errors.Join(db.Close(), l.Close(), os.Truncate(filepath.Join(state, "log.db"), 5000),
+		os.WriteFile(filepath.Join(state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	text, err = ratingctl(t, "doctor", "-config", config)
+	if !errors.Is(err, errSick) {
+		t.Errorf("it ended with %v", err)
+	}
+	for _, want := range []string{"✗ log", "restart ratingd", "✗ damage", "log.db.damaged-1", "✗ broker", "network cable"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	t.Log("\n" + text)
+}

@@ -63,7 +63,7 @@ func (b webBooks) Latest(ctx context.Context, n int) ([]web.Entry, error) {
 		w := web.Entry{
 			Cursor: e.Cursor, Device: e.Device, Seq: e.Seq, Visit: e.Visit, Window: e.Window, Staff: e.Staff, Matter: e.Matter,
 			Subject: e.Subject, Level: e.Level, Channel: e.Channel, Reasons: e.Reasons, Text: e.Text,
-			At: e.At, Synced: e.Synced, ReceivedAt: e.ReceivedAt, Status: string(e.Status),
+			At: e.At, Quality: e.Quality, Earliest: e.Earliest, Latest: e.Latest, ReceivedAt: e.ReceivedAt, Status: string(e.Status),
 		}
 		if e.Epoch != 0 {
 			w.Epoch = e.Epoch.String()

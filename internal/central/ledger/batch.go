@@ -38,13 +38,14 @@ func (l *Ledger) AddBatch(ctx context.Context, b wire.Batch, received time.Time)
 	var res Result
 	err := l.write(ctx, func(tx *sql.Tx) error {
 		res = Result{}
-		w := batchWriter{ctx: ctx, tx: tx, batch: b, at: received.UnixMilli(), res: &res}
+		times := newTimes(ctx, tx, b.Device, received.UnixMilli())
+		w := batchWriter{ctx: ctx, tx: tx, batch: b, at: received.UnixMilli(), res: &res, times: times}
 		for i, raw := range b.Records {
 			if err := w.add(b.First+uint64(i), raw); err != nil {
 				return fmt.Errorf("record %d: %w", b.First+uint64(i), err)
 			}
 		}
-		return w.advance()
+		return errors.Join(times.settle(), w.advance())
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("write a batch of %s: %w", b.Device, err)
@@ -62,6 +63,7 @@ type batchWriter struct {
 	batch wire.Batch
 	at    int64
 	res   *Result
+	times *times
 }
 
 func (w *batchWriter) exec(text string, args ...any) error {
@@ -111,7 +113,7 @@ func (w *batchWriter) add(seq uint64, raw []byte) error {
 	if err := w.insert(seq, hash, r.Prev[:], "", raw); err != nil {
 		return err
 	}
-	if err := errors.Join(w.checkPrev(r), w.checkNext(seq, hash)); err != nil {
+	if err := errors.Join(w.checkPrev(r), w.checkNext(seq, hash), w.times.add(r)); err != nil {
 		return err
 	}
 	return w.materialise(r)
@@ -298,7 +300,7 @@ func (w *batchWriter) materialise(r rating.Record) error {
 		return w.addEvent(r)
 	case rating.KindEvaluation:
 		return addEvaluation(w.ctx, w.tx, row{device: r.Device, epoch: r.Epoch.String(), seq: r.Seq, evaluation: *r.Evaluation,
-			at: r.At.Wall, synced: r.At.Synced, received: w.at})
+			stamp: r.At, received: w.at, fix: w.times.guess(r.At)})
 	}
 	return nil
 }

@@ -33,8 +33,10 @@ type Entry struct {
 	Subject    rating.Subject
 	Level      rating.Level
 	Channel    rating.Channel
-	At         time.Time // by the clock of the box or, for the phone, of the centre
-	Synced     bool      // whether that clock was right
+	At         time.Time // as well as it is known
+	Quality    rating.Quality
+	Earliest   time.Time // bounds of At
+	Latest     time.Time
 	ReceivedAt time.Time
 	Status     Status
 	Staff      rating.Staff
@@ -45,13 +47,14 @@ type Entry struct {
 
 // row is an evaluation about to be written.
 type row struct {
-	device       rating.DeviceID
-	epoch        string
-	seq          uint64
-	submission   string
-	evaluation   rating.Evaluation
-	at, received int64
-	synced       bool
+	device     rating.DeviceID
+	epoch      string
+	seq        uint64
+	submission string
+	evaluation rating.Evaluation
+	stamp      rating.Stamp // what the box's clocks said; of the phone, the centre's
+	fix        rating.Fix
+	received   int64
 }
 
 // addEvaluation writes an evaluation and decides anew which one of its group counts.
@@ -61,9 +64,11 @@ func addEvaluation(ctx context.Context, tx *sql.Tx, r row) error {
 		return err
 	}
 	e := r.evaluation
-	_, err = tx.ExecContext(ctx, `INSERT INTO evaluation (device, epoch, seq, submission, visit, subject, level, channel, replaces, reasons, text, at, synced, received_at, status)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		r.device, r.epoch, r.seq, r.submission, e.Visit.String(), e.Subject, e.Level, e.Channel, e.Replaces, string(reasons), e.Text, r.at, r.synced, r.received, Later)
+	_, err = tx.ExecContext(ctx, `INSERT INTO evaluation (device, epoch, seq, submission, visit, subject, level, channel, replaces, reasons, text, at, synced, received_at, status,
+		boot, mono, time, quality, earliest, latest)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+		r.device, r.epoch, r.seq, r.submission, e.Visit.String(), e.Subject, e.Level, e.Channel, e.Replaces, string(reasons), e.Text, r.stamp.Wall, r.stamp.Synced, r.received, Later,
+		r.stamp.Boot, r.stamp.Mono, r.fix.Time, r.fix.Quality, r.fix.Earliest, r.fix.Latest)
 	if err != nil {
 		return err
 	}
@@ -75,7 +80,7 @@ type candidate struct {
 	cursor        int64
 	epoch         string
 	seq, replaces uint64
-	time          int64  // by a clock that was right, else of arrival
+	time          int64  // as well as it is known
 	origin        uint64 // seq of the press that it corrects, in the end; its own if none
 	status        Status
 	next          Status
@@ -86,7 +91,7 @@ type candidate struct {
 func decide(ctx context.Context, tx *sql.Tx, device rating.DeviceID, visit rating.VisitID, subject rating.Subject) error {
 	all, err := query(ctx, tx, func(s scanner) (c candidate, err error) {
 		return c, s.Scan(&c.cursor, &c.epoch, &c.seq, &c.replaces, &c.time, &c.status)
-	}, `SELECT cursor, epoch, seq, replaces, CASE WHEN synced THEN at ELSE received_at END, status
+	}, `SELECT cursor, epoch, seq, replaces, time, status
 		FROM evaluation WHERE device = ? AND visit = ? AND subject = ? ORDER BY epoch, seq, cursor`, device, visit.String(), subject)
 	if err != nil {
 		return err
@@ -171,7 +176,8 @@ func (l *Ledger) AddPhone(ctx context.Context, p PhoneRating) ([]PhoneResult, er
 				return fmt.Errorf("an evaluation of visit %s by %s does not belong here", e.Visit, e.Channel)
 			}
 			at := p.At.UnixMilli()
-			if err := addEvaluation(ctx, tx, row{device: p.Device, submission: p.Submission, evaluation: e, at: at, synced: true, received: at}); err != nil {
+			if err := addEvaluation(ctx, tx, row{device: p.Device, submission: p.Submission, evaluation: e, stamp: rating.Stamp{Wall: at, Synced: true},
+				fix: rating.Fix{Quality: rating.TimeSet, Time: at, Earliest: at, Latest: at}, received: at}); err != nil {
 				return err
 			}
 			var s Status
@@ -191,7 +197,7 @@ func (l *Ledger) AddPhone(ctx context.Context, p PhoneRating) ([]PhoneResult, er
 	return out, nil
 }
 
-const entryColumns = `SELECT e.cursor, e.device, e.epoch, e.seq, e.visit, e.subject, e.level, e.channel, e.at, e.synced, e.received_at,
+const entryColumns = `SELECT e.cursor, e.device, e.epoch, e.seq, e.visit, e.subject, e.level, e.channel, e.time, e.quality, e.earliest, e.latest, e.received_at,
 	e.status, e.reasons, e.text, coalesce(v.visit, ''), coalesce(d.window, '')
 	FROM evaluation e LEFT JOIN visit v ON v.device = e.device AND v.id = e.visit LEFT JOIN device d ON d.id = e.device `
 
@@ -208,12 +214,12 @@ func (l *Ledger) Since(ctx context.Context, cursor int64, n int) ([]Entry, error
 func scanEntry(s scanner) (Entry, error) {
 	var e Entry
 	var epoch, visitID, reasons, visit, window string
-	var at, received int64
-	if err := s.Scan(&e.Cursor, &e.Device, &epoch, &e.Seq, &visitID, &e.Subject, &e.Level, &e.Channel, &at, &e.Synced, &received,
+	var at, earliest, latest, received int64
+	if err := s.Scan(&e.Cursor, &e.Device, &epoch, &e.Seq, &visitID, &e.Subject, &e.Level, &e.Channel, &at, &e.Quality, &earliest, &latest, &received,
 		&e.Status, &reasons, &e.Text, &visit, &window); err != nil {
 		return Entry{}, err
 	}
-	e.At, e.ReceivedAt = time.UnixMilli(at), time.UnixMilli(received)
+	e.At, e.Earliest, e.Latest, e.ReceivedAt = time.UnixMilli(at), time.UnixMilli(earliest), time.UnixMilli(latest), time.UnixMilli(received)
 	var err error
 	if epoch != "" {
 		if e.Epoch, err = rating.ParseEpoch(epoch); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,11 +19,19 @@ import (
 	"haochaping/internal/rating"
 )
 
-//go:embed schema.sql
-var schema string
+//go:embed schema/*.sql
+var schemas embed.FS
 
-// schemaVersion is the version of schema.sql, kept as the file's user_version.
-const schemaVersion = 1
+// migrations are the steps from each version of the schema, which is kept as the file's user_version, to the next.
+func migrations() []migration {
+	return []migration{{"schema/1.sql", nil}, {"schema/2.sql", placeAll}}
+}
+
+// migration is one step: a script, and what has to be done to the rows after it.
+type migration struct {
+	script string
+	after  func(context.Context, *sql.Tx) error
+}
 
 // Errors of the ledger.
 var (
@@ -68,16 +76,26 @@ func (l *Ledger) migrate(ctx context.Context) error {
 		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
 			return err
 		}
-		switch {
-		case v > schemaVersion:
-			return fmt.Errorf("%w: its schema is %d, this program knows %d", ErrNewer, v, schemaVersion)
-		case v == schemaVersion:
-			return nil
+		steps := migrations()
+		if v > len(steps) {
+			return fmt.Errorf("%w: its schema is %d, this program knows %d", ErrNewer, v, len(steps))
 		}
-		if _, err := tx.ExecContext(ctx, schema); err != nil {
-			return fmt.Errorf("create the schema: %w", err)
+		for ; v < len(steps); v++ {
+			script, err := schemas.ReadFile(steps[v].script)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, string(script)); err != nil {
+				return fmt.Errorf("%s: %w", steps[v].script, err)
+			}
+			if steps[v].after == nil {
+				continue
+			}
+			if err := steps[v].after(ctx, tx); err != nil {
+				return fmt.Errorf("%s: %w", steps[v].script, err)
+			}
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
 		return err
 	})
 }

@@ -26,7 +26,7 @@ func (w *batchWriter) foreign(s rating.Salvaged) string {
 // earlier returns the writer of another epoch of the same device, in the same transaction. What it adds or quarantines is
 // not acknowledged: nobody waits for it.
 func (w *batchWriter) earlier(epoch rating.Epoch) *batchWriter {
-	return &batchWriter{ctx: w.ctx, tx: w.tx, batch: wire.Batch{Device: w.batch.Device, Epoch: epoch}, at: w.at, res: &Result{}}
+	return &batchWriter{ctx: w.ctx, tx: w.tx, batch: wire.Batch{Device: w.batch.Device, Epoch: epoch}, at: w.at, res: &Result{}, times: w.times}
 }
 
 // addSalvaged enters the record that r holds under its own number, as if it had come by itself; if it has, that changes

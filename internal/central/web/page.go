@@ -42,7 +42,9 @@ type Entry struct {
 	Reasons    []string        `json:"reasons,omitempty"`
 	Text       string          `json:"text,omitempty"`
 	At         time.Time       `json:"at"`
-	Synced     bool            `json:"synced"` // false: At is a rumour
+	Quality    rating.Quality  `json:"quality"` // how well At is known
+	Earliest   time.Time       `json:"earliest"`
+	Latest     time.Time       `json:"latest"`
 	ReceivedAt time.Time       `json:"received_at"`
 	Status     string          `json:"status"` // counted, replaced or later
 }
@@ -174,6 +176,7 @@ type findingView struct {
 type rowView struct {
 	Entry
 	Day, Clock string
+	Bounds     string // of the time, if that is only estimated
 	Late       string // when it was received, if that is much later
 	Subject    string
 	Level      string
@@ -215,7 +218,10 @@ func (p *Page) row(e Entry) rowView {
 	at := e.At.In(p.zone)
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
 		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel)}
-	if received := e.ReceivedAt.In(p.zone); !e.Synced || e.ReceivedAt.Sub(e.At) > time.Minute {
+	if e.Quality == rating.TimeEstimated {
+		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(p.zone).Format("01-02 15:04"), e.Latest.In(p.zone).Format("01-02 15:04"))
+	}
+	if received := e.ReceivedAt.In(p.zone); e.ReceivedAt.Sub(e.At) > time.Minute {
 		row.Late = received.Format("01-02 15:04:05")
 	}
 	row.Status, row.StatusKind = statusWords(e.Status)

@@ -58,7 +58,7 @@ func entry(cursor int64) Entry {
 	at := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
 	return Entry{Cursor: cursor, Device: "lz-0417", Epoch: "00000000000000aa", Seq: uint64(cursor), Visit: 7,
 		Window:  rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1},
-		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Synced: true, ReceivedAt: at.Add(time.Second),
+		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Quality: rating.TimeSet, Earliest: at, Latest: at, ReceivedAt: at.Add(time.Second),
 		Reasons: []string{"214"}, Status: "counted"}
 }
 
@@ -100,14 +100,16 @@ func TestPage(t *testing.T) {
 	p := newPage(t, m)
 	want(t, get(p, "/", "127.0.0.1:8081"), 200, "还没有收到评价")
 	unsynced := entry(2)
-	unsynced.Synced, unsynced.Status, unsynced.Channel = false, "later", rating.Phone
+	unsynced.Quality, unsynced.Status, unsynced.Channel = rating.TimeEstimated, "later", rating.Phone
+	unsynced.Earliest, unsynced.Latest = unsynced.At.Add(-2*time.Hour), unsynced.At.Add(time.Hour)
+	unsynced.ReceivedAt = unsynced.At.Add(2 * time.Hour)
 	unsynced.Text = `<script>alert("x")</script>`
 	unsynced.Window.Name = `"><img src=x>`
 	m.entries = []Entry{unsynced, entry(1)}
 	m.devices = []Device{{ID: "lz-0417", Window: entry(1).Window, Presence: "online"}}
 	w := get(p, "/", "localhost")
 	want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
-		"未校时", "收到 03-02 09:02:04", "手机扫码", "已有在先", "在线", "账目完整",
+		"约 09:02:03", "03-02 07:02 至 03-02 10:02 之间", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
 		"&lt;script&gt;", "!<script>alert", "!<img", "!数据完整性问题")
 	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)

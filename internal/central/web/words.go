@@ -35,6 +35,8 @@ func kindWords(kind string) string {
 		return "断链"
 	case "quarantine":
 		return "隔离"
+	case "damage":
+		return "存储损坏"
 	}
 	return kind
 }

@@ -76,12 +76,18 @@ func (n *line) set(w weather) {
 	}
 }
 
-func (n *line) keep(c net.Conn, on bool) {
+func (n *line) keep(all ...net.Conn) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if on {
+	for _, c := range all {
 		n.conns[c] = true
-	} else {
+	}
+}
+
+func (n *line) forget(all ...net.Conn) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range all {
 		delete(n.conns, c)
 	}
 }
@@ -102,10 +108,8 @@ func (n *line) pass(box net.Conn) {
 		return
 	}
 	defer func() { _ = broker.Close() }()
-	for _, c := range []net.Conn{box, broker} {
-		n.keep(c, true)
-		defer n.keep(c, false)
-	}
+	n.keep(box, broker)
+	defer n.forget(box, broker)
 	var both sync.WaitGroup
 	for _, ends := range [][2]net.Conn{{box, broker}, {broker, box}} {
 		both.Go(func() {

@@ -1,0 +1,136 @@
+package rating
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// happened is a record as a simulated box wrote it, and the truth about it.
+type happened struct {
+	truth, received int64
+	at              Stamp
+}
+
+// history draws a box's life: starts with pauses between them, clocks that are not set, set, or wrong by years, crystals
+// that run fast or slow, and records that arrive at once or weeks later.
+func history(t *rapid.T) []happened {
+	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC).UnixMilli()
+	var all []happened
+	for boot := range uint32(rapid.IntRange(1, 6).Draw(t, "starts")) {
+		now += rapid.Int64Range(1000, 40*24*3600_000).Draw(t, "off for")
+		start := now
+		rate := 1 + float64(rapid.IntRange(-90, 90).Draw(t, "drift"))/1_000_000
+		offset := rapid.SampledFrom([]int64{-now, 3 * 365 * 24 * 3600_000, -5000, 0}).Draw(t, "clock off by")
+		synced := rapid.IntRange(0, 3).Draw(t, "begins synchronised") == 0
+		for range rapid.IntRange(1, 6).Draw(t, "records") {
+			now += rapid.Int64Range(0, 3*24*3600_000).Draw(t, "passes")
+			if rapid.IntRange(0, 5).Draw(t, "set") == 0 {
+				synced = true
+			}
+			wall := now + offset
+			if synced {
+				wall = now + rapid.Int64Range(-400, 400).Draw(t, "error")
+			}
+			all = append(all, happened{truth: now, at: Stamp{Boot: boot + 1, Mono: int64(float64(now-start) * rate), Wall: wall, Synced: synced}})
+		}
+		// A monotonic clock counts from the start; the truth of it is what the bounds must hold.
+	}
+	arrival := now + rapid.Int64Range(0, 20*24*3600_000).Draw(t, "offline")
+	for i := range all {
+		all[i].received = all[i].truth + rapid.Int64Range(0, 5000).Draw(t, "delay")
+		if rapid.Bool().Draw(t, "late") {
+			all[i].received = arrival
+		}
+	}
+	return all
+}
+
+func spansOf(all []happened) (spans []Span) {
+	for _, h := range all {
+		if len(spans) == 0 || spans[len(spans)-1].Boot != h.at.Boot {
+			spans = append(spans, Span{})
+		}
+		spans[len(spans)-1].Add(h.at, h.received)
+	}
+	return spans
+}
+
+// TestTheTruthIsWithinBounds: whatever the clocks said, what happened lies within the bounds, and what was counted from a
+// known moment is off by no more than the crystal.
+func TestTheTruthIsWithinBounds(t *testing.T) {
+	seen := make(map[Quality]int)
+	rapid.Check(t, func(t *rapid.T) {
+		all := history(t)
+		spans := spansOf(all)
+		origins := Origins(spans)
+		i := 0
+		for _, h := range all {
+			if spans[i].Boot != h.at.Boot {
+				i++
+			}
+			f := spans[i].Fix(origins[i], h.at, h.received)
+			seen[f.Quality]++
+			if h.truth < f.Earliest || h.truth > f.Latest || f.Time < f.Earliest || f.Time > f.Latest {
+				t.Fatalf("%+v happened at %d; the fix is %+v of origin %+v and span %+v", h.at, h.truth, f, origins[i], spans[i])
+			}
+			if f.Quality == TimeSet && abs(f.Time-h.truth) > setSlack {
+				t.Fatalf("%+v happened at %d; the fix is %+v", h.at, h.truth, f)
+			}
+		}
+	})
+	for _, q := range []Quality{TimeSet, TimeCorrected, TimeEstimated} {
+		if seen[q] == 0 {
+			t.Errorf("no time was ever %s; the test proves nothing", q)
+		}
+	}
+}
+
+// TestThreeStartsWithoutAClock: three starts without a known time between two that have one.
+func TestThreeStartsWithoutAClock(t *testing.T) {
+	const hour = int64(time.Hour / time.Millisecond)
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	late := noon + 100*hour
+	all := []happened{
+		{received: late, at: Stamp{Boot: 1, Mono: hour, Wall: noon, Synced: true}},
+		{received: late, at: Stamp{Boot: 2, Mono: 2 * hour}},
+		{received: late, at: Stamp{Boot: 3, Mono: 3 * hour, Wall: noon + 1e12}},
+		{received: late, at: Stamp{Boot: 4, Mono: hour}},
+		{received: late, at: Stamp{Boot: 5, Mono: hour, Wall: noon + 10*hour, Synced: true}},
+	}
+	spans := spansOf(all)
+	origins := Origins(spans)
+	f := spans[2].Fix(origins[2], all[2].at, late)
+	// It began at the earliest two hours after noon and ended an hour before nine hours after noon.
+	if d := abs(f.Earliest - (noon + 5*hour)); f.Quality != TimeEstimated || d > 10_000 {
+		t.Errorf("earliest is off by %d ms: %+v", d, f)
+	}
+	if d := abs(f.Latest - (noon + 8*hour)); d > 10_000 {
+		t.Errorf("latest is off by %d ms: %+v", d, f)
+	}
+}
+
+// TestAClockThatSteps: the nearest known moment counts.
+func TestAClockThatSteps(t *testing.T) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	var s Span
+	received := noon + 7_200_000
+	for _, a := range []Stamp{{Boot: 1, Mono: 1000, Wall: noon + 3_600_000, Synced: true}, {Boot: 1, Mono: 100_000, Wall: noon, Synced: true}} {
+		if !s.Add(a, received) {
+			t.Errorf("%+v changes nothing", a)
+		}
+	}
+	if s.Add(Stamp{Boot: 1, Mono: 110_000, Wall: noon + 10_000, Synced: true}, received+10_000) {
+		t.Error("a clock that goes on as it was is called a change")
+	}
+	f := s.Fix(Origins([]Span{s})[0], Stamp{Boot: 1, Mono: 90_000, Wall: 5}, received)
+	if f.Quality != TimeCorrected || f.Time != noon-10_000 {
+		t.Errorf("%+v", f)
+	}
+	for _, lie := range []Stamp{{Boot: 1, Mono: 1, Wall: received + aheadSlack + 1, Synced: true}, {Boot: 1, Mono: 1, Wall: 5, Synced: true}} {
+		if Believable(lie, received) {
+			t.Errorf("%+v is believed", lie)
+		}
+	}
+}

@@ -167,7 +167,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if username == "" {
 		username = string(cfg.Device)
 	}
-	up, err := uplink.New(uplink.Config{
+	passed, err := keptPassed(db)
+	if err != nil {
+		log.Error("the last known time cannot be read; while the clock is not set, certificates that ended are not noticed", "error", err)
+	}
+	var up *uplink.Uplink
+	up, err = uplink.New(uplink.Config{
 		Broker: cfg.Uplink.Broker, Username: username, Password: password, TLS: tlsConfig,
 		Key: who.key, Centre: []byte(cfg.Uplink.CentreKey), Log: db, AckMode: uplink.AckMode(cfg.Uplink.Ack),
 		Resend:   time.Duration(cfg.Uplink.Resend),
@@ -180,8 +185,16 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
 		OnState:   func(connected bool) { shown.update(func(p *picture) { p.online = connected }) },
-		OnAck:     func(centre time.Time) { offset.Store(env.wall().Sub(centre).Milliseconds()) },
-		Now:       env.wall, Random: mathrand.Float64, Logger: log,
+		OnAck: func(centre time.Time) {
+			offset.Store(env.wall().Sub(centre).Milliseconds())
+			if at := up.Passed(); at.Sub(passed) >= passedStep {
+				passed = at
+				if err := keepPassed(db, at); err != nil {
+					log.Error("the time cannot be kept for the next start", "error", err)
+				}
+			}
+		},
+		Now: env.wall, Synced: env.synced, Passed: passed, Random: mathrand.Float64, Logger: log,
 	})
 	if err != nil {
 		return err

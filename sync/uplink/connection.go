@@ -11,7 +11,7 @@ import (
 type connection struct {
 	messages <-chan message
 	lost     <-chan error    // has a value when the connection has ended by itself
-	taken    <-chan uint64   // last seqs of batches that the broker has; only in the mode AckBroker
+	taken    <-chan uint64   // last seqs of batches that the broker has
 	out      chan<- outgoing // never waited for
 	// end closes the connection, in order or so that the broker publishes the will. It is called once.
 	end func(orderly bool)

@@ -2,12 +2,10 @@ package uplink
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"sync"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -26,9 +24,7 @@ type line struct {
 	out      chan outgoing
 	ended    context.Context // done when the connection is
 	stop     context.CancelFunc
-
-	mu   sync.Mutex
-	conn net.Conn // guarded by mu; what lies under the client
+	conn     net.Conn // what lies under the client; nil before it is made
 }
 
 var errDisconnected = errors.New("the connection was closed")
@@ -76,13 +72,17 @@ func (l *line) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the broker: %w", err)
+	}
 	presence := wire.Topic(u.device, wire.PresenceChannel)
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(u.broker.String()).
 		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.KeepAlive/2).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
+		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.Connect).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
 		SetOrderMatters(true). // each message in its turn; onMessage does not wait
-		SetCustomOpenConnectionFn(l.open).
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil }).
 		SetBinaryWill(presence, will, 1, true).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
 		SetDefaultPublishHandler(l.onMessage))
@@ -110,22 +110,19 @@ func (l *line) begin(ctx context.Context) error {
 	return nil
 }
 
-// open makes the connection under the client: bounded, and known to end.
-func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(l.ended, l.u.cfg.Connect)
-	defer cancel()
-	dial := (&net.Dialer{}).DialContext
-	if broker.Scheme == "ssl" {
-		dial = (&tls.Dialer{Config: l.u.cfg.TLS}).DialContext
-	}
-	conn, err := dial(ctx, "tcp", broker.Host)
+// dial makes the connection under the client: bounded, and known to end.
+func (l *line) dial(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
+	conn, err := dialer.DialContext(ctx, "tcp", l.u.broker.Host)
 	if err != nil {
 		return nil, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ended.Err() != nil {
-		return nil, errors.Join(errDisconnected, conn.Close())
+	if l.u.broker.Scheme == "ssl" {
+		secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.u.broker.Hostname()), l.u.cfg.Connect)
+		if err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		conn = secure
 	}
 	l.conn = conn
 	return &boundedConn{Conn: conn, cause: l.fail}, nil
@@ -159,7 +156,7 @@ func (l *line) write() {
 				}
 			default:
 			}
-			if o.taken != nil || o.last > 0 && l.u.cfg.AckMode == AckBroker {
+			if o.taken != nil || o.last > 0 {
 				go l.watch(t, o) // ends with the connection at the latest
 			}
 		}
@@ -201,23 +198,24 @@ func (l *line) fail(err error) {
 func (l *line) wait(ctx context.Context, t mqtt.Token) error {
 	timeout := time.NewTimer(l.u.cfg.Connect)
 	defer timeout.Stop()
+	var err error
 	select {
 	case <-t.Done():
-		if t.Error() != nil {
-			select {
-			case err := <-l.lost: // says more
-				return err
-			default:
-			}
-		}
-		return t.Error()
-	case err := <-l.lost:
-		return err
+		err = t.Error()
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	case <-timeout.C:
-		return fmt.Errorf("no answer within %s", l.u.cfg.Connect)
+		err = fmt.Errorf("no answer within %s", l.u.cfg.Connect)
+	case err = <-l.lost:
+		return err
 	}
+	if err != nil {
+		select {
+		case err = <-l.lost: // says more
+		default:
+		}
+	}
+	return err
 }
 
 // end closes the connection. A broker that is told of the end does not publish the will, so only an orderly end tells it.
@@ -226,11 +224,9 @@ func (l *line) end(orderly bool) {
 		l.client.Disconnect(100)
 	}
 	l.stop()
-	l.mu.Lock()
 	if l.conn != nil {
 		_ = l.conn.Close() // it is given up
 	}
-	l.mu.Unlock()
 	if !orderly && l.client != nil {
 		l.client.Disconnect(0) // lets paho's goroutines go; the connection below is closed already
 	}

@@ -9,8 +9,13 @@ import (
 	"haochaping/sync/wire"
 )
 
-// maxSilences is after how many silences in a row the connection is given up: it may be half open.
-const maxSilences = 3
+// A connection is given up after this many silences in a row. While the broker takes the batches, the line is good and the
+// centre is away: a province of boxes that all connected anew would not bring it back, so only now and then one does, in
+// case it is its subscription that the broker has lost.
+const (
+	maxSilences     = 2
+	maxSilencesHeld = 15
+)
 
 // session is one connection. It returns why it ended, and nil after an orderly end.
 func (u *Uplink) session(ctx context.Context) (err error) {
@@ -28,6 +33,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	}()
 	u.cfg.Logger.Info("connected to the broker")
 	u.window = u.window.onConnected()
+	held := false // the broker has taken what was sent last
 
 	silence := time.NewTimer(u.jitter(u.cfg.Resend))
 	defer silence.Stop()
@@ -40,7 +46,8 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			return err
 		}
 		if sent {
-			silence.Reset(u.jitter(u.cfg.Resend))
+			silence.Reset(u.patience(held))
+			held = false
 		}
 		if drain != nil && u.window.done() {
 			return u.leave(c)
@@ -55,11 +62,12 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		case <-u.cfg.Log.Appended():
 		case m := <-c.messages:
 			if u.receive(c, m) {
-				silence.Reset(u.jitter(u.cfg.Resend))
+				silence.Reset(u.patience(held))
 			}
 		case last := <-c.taken:
-			if u.release(last) {
-				silence.Reset(u.jitter(u.cfg.Resend))
+			held = held || last >= u.window.sent
+			if u.cfg.AckMode == AckBroker && u.release(last) {
+				silence.Reset(u.patience(held))
 			}
 		case <-silence.C:
 			if !u.window.waiting() {
@@ -67,8 +75,11 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 			u.count(func(s *Stats) { s.Silences++ })
 			u.window = u.window.onSilence()
-			if u.window.silences > maxSilences {
-				return fmt.Errorf("no acknowledgement after %d tries; the connection may be half open, or the centre is down", maxSilences)
+			switch {
+			case !held && u.window.silences >= maxSilences:
+				return fmt.Errorf("the broker has not taken %d batches; the connection may be half open", maxSilences)
+			case u.window.silences >= maxSilencesHeld:
+				return fmt.Errorf("the broker took %d batches and the centre acknowledged none; it may be down", maxSilencesHeld)
 			}
 		case <-health.C:
 			health.Reset(u.jitter(time.Minute))
@@ -77,6 +88,15 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 		}
 	}
+}
+
+// patience is how long the loop waits for an acknowledgement: longer after a silence of the centre alone, when a batch is a
+// mere question whether it is back.
+func (u *Uplink) patience(held bool) time.Duration {
+	if held && u.window.silences > 0 {
+		return u.jitter(2 * u.cfg.Resend)
+	}
+	return u.jitter(u.cfg.Resend)
 }
 
 // leave says that the box goes offline, and waits until the broker knows.
@@ -127,7 +147,7 @@ func (u *Uplink) fill(c *connection) (sent bool, err error) {
 		if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
 			return sent, fmt.Errorf("send a batch: %w", err)
 		}
-		u.window = u.window.onSent(b.Last())
+		u.window = u.window.onSent(flight{b.Last(), len(payload), time.Now()})
 		u.count(func(s *Stats) { s.Batches++ })
 		sent = true
 	}
@@ -193,6 +213,7 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 		return false
 	}
 	u.centre, u.centreAt = time.UnixMilli(a.Time), time.Now()
+	u.trust.learn(u.centre)
 	u.cfg.OnAck(u.centre)
 	for _, q := range a.Quarantined {
 		u.cfg.Logger.Error("the centre keeps a record but does not accept it; look at the centre's findings", "seq", q.Seq, "reason", q.Reason)
@@ -209,7 +230,7 @@ func (u *Uplink) release(through uint64) bool {
 		u.cfg.Logger.Error("an acknowledgement cannot be recorded; the records are sent again", "error", err)
 		return false
 	}
-	u.window = u.window.onAck(through)
+	u.window = u.window.onAck(through, time.Now())
 	u.count(func(s *Stats) { s.Acks++ })
 	return true
 }

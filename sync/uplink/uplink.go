@@ -69,14 +69,17 @@ type Config struct {
 	// Synced says whether the network has set that clock; nil: it is always believed. While neither it nor the centre's
 	// clock is known, commands are taken whatever their expiry says.
 	Synced func() bool
+	// Passed is a time that has surely passed, zero if none is known: while the clock is not set, certificates of the broker
+	// that ended before it are refused. See Uplink.Passed.
+	Passed time.Time
 	Random func() float64 // in [0,1); called from Run
 	Logger *slog.Logger
 
 	Resend     time.Duration // silence after which records are sent again; 10 s
-	MinBackoff time.Duration // bound of the wait after the first failure; 500 ms
-	MaxBackoff time.Duration // bound of the wait after many; 20 s
+	MinBackoff time.Duration // bound of the wait after the first failure; 2 s
+	MaxBackoff time.Duration // bound of the wait after many; 15 s, with Connect less than 30 s
 	KeepAlive  time.Duration // 15 s
-	Connect    time.Duration // bound of each step of connecting; 10 s
+	Connect    time.Duration // bound of each step of connecting, in TLS of each silence; 10 s
 	Drain      time.Duration // bound of the last sending when Run ends, and again of the farewell; 2 s
 }
 
@@ -87,6 +90,7 @@ type Uplink struct {
 	broker    *url.URL
 	dial      func(context.Context) (*connection, error)
 	connected atomic.Bool
+	trust     trust
 
 	mu    sync.Mutex
 	stats Stats // guarded by mu
@@ -130,6 +134,10 @@ func New(c Config) (*Uplink, error) {
 	}
 	c.fillIn()
 	u := &Uplink{cfg: c, device: c.Log.Device(), broker: broker, generation: c.Generation, answered: newAnswered(256)}
+	u.trust.now, u.trust.synced = c.Now, c.Synced
+	if !c.Passed.IsZero() {
+		u.trust.passed.Store(c.Passed.UnixMilli())
+	}
 	u.dial = u.connect
 	return u, nil
 }
@@ -139,7 +147,7 @@ func (c *Config) fillIn() {
 	for _, d := range []struct {
 		value *time.Duration
 		usual time.Duration
-	}{{&c.Resend, 10 * time.Second}, {&c.MinBackoff, 500 * time.Millisecond}, {&c.MaxBackoff, 20 * time.Second},
+	}{{&c.Resend, 10 * time.Second}, {&c.MinBackoff, 2 * time.Second}, {&c.MaxBackoff, 15 * time.Second},
 		{&c.KeepAlive, 15 * time.Second}, {&c.Connect, 10 * time.Second}, {&c.Drain, 2 * time.Second}} {
 		if *d.value == 0 {
 			*d.value = d.usual

@@ -1,37 +1,60 @@
 package uplink
 
-// window is which records are on their way. It is a value without clock or network; the loop tells it what happened, and
-// every method returns the window after that.
+import "time"
+
+// window is which records are on their way. It is a value without clock or network; the loop tells it what happened and
+// when, and every method returns the window after that.
 //
 // It sends batches one after the other up to a bound, in the order of their seqs. Silence, or a new connection, makes it
 // go back to the first record that is not released: a box has a hundred records a day, and sending some of them again
 // costs less than knowing which.
+//
+// A connection begins with two small batches at a time, and gets more and larger ones as far as the line takes them quickly:
+// what a thin line has not taken yet stands before everything else, the answer to the broker's ping included.
 type window struct {
 	released uint64   // through which the centre has acknowledged
 	sent     uint64   // through which records are on their way; at least released
 	highest  uint64   // through which records may ever have been sent, by this run or one before it
-	flights  []uint64 // the last seq of each batch on its way, ascending
+	flights  []flight // the batches on their way, by ascending seqs
 	limit    int      // bytes of the next batch
 	maximum  int      // greatest limit
+	wide     bool     // the line has taken a full batch quickly
 	silences int      // since the last acknowledgement that released something, or since the connection was made
+}
+
+// flight is a batch on its way.
+type flight struct {
+	last  uint64 // seq of its last record
+	bytes int
+	at    time.Time // when it was sent
 }
 
 // Bounds of the window.
 const (
 	maxFlights = 4
-	minLimit   = 4 << 10
+	// thinFlights are sent on a line whose width is not known: one that travels while the other is acknowledged.
+	thinFlights = 2
+	minLimit    = 1 << 10
+	firstLimit  = 4 << 10 // of a connection; 4 s on a line of 1 KB/s
+	// A batch that was acknowledged within quick may be followed by larger ones, one that took longer than slow by smaller
+	// ones.
+	quick = 1500 * time.Millisecond
+	slow  = 8 * time.Second
 )
 
 // newWindow returns the window of a log that is released and written through the given seqs, and whose batches may have
 // maximum bytes. What an earlier run has sent is not known, so it may be everything that the log holds.
 func newWindow(released, last uint64, maximum int) window {
-	return window{released: released, sent: released, highest: max(last, released), limit: maximum, maximum: maximum}
+	return window{released: released, sent: released, highest: max(last, released), limit: min(firstLimit, maximum), maximum: maximum}
 }
 
 // room reports whether another batch may be sent. After a silence one is enough to learn whether the centre is back.
 func (w window) room() bool {
-	if w.silences > 0 {
+	switch {
+	case w.silences > 0:
 		return len(w.flights) == 0
+	case !w.wide:
+		return len(w.flights) < thinFlights
 	}
 	return len(w.flights) < maxFlights
 }
@@ -42,11 +65,11 @@ func (w window) waiting() bool { return len(w.flights) > 0 }
 // done reports whether everything that may have been sent is released.
 func (w window) done() bool { return w.released >= w.highest && !w.waiting() }
 
-// onSent notes a batch that ends with last.
-func (w window) onSent(last uint64) window {
-	w.flights = append(w.flights[:len(w.flights):len(w.flights)], last)
-	w.sent = last
-	w.highest = max(w.highest, last)
+// onSent notes a batch.
+func (w window) onSent(f flight) window {
+	w.flights = append(w.flights[:len(w.flights):len(w.flights)], f)
+	w.sent = f.last
+	w.highest = max(w.highest, f.last)
 	return w
 }
 
@@ -54,37 +77,59 @@ func (w window) onSent(last uint64) window {
 func (w window) accepts(through uint64) bool { return through > w.released && through <= w.highest }
 
 // onAck notes an accepted acknowledgement that the log has taken.
-func (w window) onAck(through uint64) window {
+func (w window) onAck(through uint64, now time.Time) window {
 	w.released = through
 	w.sent = max(w.sent, through)
-	for len(w.flights) > 0 && w.flights[0] <= through {
+	w.silences = 0
+	for len(w.flights) > 0 && w.flights[0].last <= through {
+		w = w.onLanded(w.flights[0], now)
 		w.flights = w.flights[1:]
 	}
-	w.silences = 0
-	w.limit = min(2*w.limit, w.maximum)
+	return w
+}
+
+// onLanded learns from a batch that has arrived. A small one says nothing of the line.
+func (w window) onLanded(f flight, now time.Time) window {
+	first := min(firstLimit, w.maximum)
+	switch took := now.Sub(f.at); {
+	case took > slow && w.limit > first:
+		w.wide = false
+		w.limit = max(w.limit/2, first)
+	case took > slow:
+		w.wide = false
+		w.limit = min(2*w.limit, first) // silence has made it smaller, yet the line does take batches
+	case took <= quick && f.bytes >= w.limit/2 && !w.wide:
+		w.wide = true
+	case took <= quick && f.bytes >= w.limit/2:
+		w.limit = min(2*w.limit, w.maximum)
+	}
 	return w
 }
 
 // onSilence goes back to the first record that is not released, with smaller batches.
 func (w window) onSilence() window {
 	w = w.rewind()
+	w.limit = max(w.limit/4, min(minLimit, w.maximum))
 	w.silences++
 	return w
 }
 
-// onConnected goes back likewise: what was on its way may be lost with the connection before.
+// onConnected goes back likewise, since what was on its way may be lost with the connection before. What that one took
+// says nothing of this one, which may be another network. If it broke under a batch, this one begins smaller: on a bad
+// line a large batch may never arrive whole.
 func (w window) onConnected() window {
+	if w.waiting() {
+		w.limit /= 4
+	}
 	w = w.rewind()
+	w.limit = min(max(w.limit, minLimit), firstLimit, w.maximum)
+	w.wide = false
 	w.silences = 0
 	return w
 }
 
-// rewind forgets what is on its way. If anything was, the next batches are smaller: on a thin line a large one may never
-// arrive whole, whether that shows as silence or as a connection that breaks each time.
+// rewind forgets what is on its way.
 func (w window) rewind() window {
-	if w.waiting() {
-		w.limit = max(w.limit/4, min(minLimit, w.maximum))
-	}
 	w.sent, w.flights = w.released, nil
 	return w
 }

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -31,6 +32,7 @@ func TestWindowOverABadLine(t *testing.T) {
 				}
 			},
 			"forge":   func(t *rapid.T) { g.ack(t, rapid.Uint64().Draw(t, "through")) },
+			"wait":    func(t *rapid.T) { g.now = g.now.Add(time.Duration(rapid.IntRange(1, 10).Draw(t, "s")) * time.Second) },
 			"silence": func(*rapid.T) { g.w = g.w.onSilence() },
 			"reconnect": func(*rapid.T) {
 				g.w = g.w.onConnected()
@@ -58,7 +60,8 @@ type game struct {
 	log     uint64          // last seq
 	centre  map[uint64]bool // what it has
 	through uint64          // without a gap
-	batches []batch         // on the line; they stay there, and so can come twice
+	now     time.Time
+	batches []batch // on the line; they stay there, and so can come twice
 	acks    []uint64
 }
 
@@ -68,7 +71,7 @@ func (g *game) send(t *rapid.T, size uint64) {
 	}
 	b := batch{g.w.sent + 1, min(g.w.sent+size, g.log)}
 	g.batches = append(g.batches, b)
-	g.w = g.w.onSent(b.last)
+	g.w = g.w.onSent(flight{b.last, int(b.last-b.first+1) * 100, g.now})
 	if len(g.w.flights) > maxFlights {
 		t.Fatalf("%d batches on their way", len(g.w.flights))
 	}
@@ -97,7 +100,7 @@ func (g *game) ack(t *rapid.T, through uint64) {
 	if through > g.through {
 		return // a forged one: the signature refuses it, which is not the window's business
 	}
-	g.w = g.w.onAck(through)
+	g.w = g.w.onAck(through, g.now)
 }
 
 func (g *game) check(t *rapid.T) {
@@ -106,14 +109,61 @@ func (g *game) check(t *rapid.T) {
 		t.Fatalf("released through %d, the centre has through %d", w.released, g.through)
 	case w.sent < w.released || w.highest < w.sent || w.highest > g.log:
 		t.Fatalf("window %+v of a log of %d", w, g.log)
-	case w.limit < minLimit/4 || w.limit > 1<<12:
+	case w.limit < minLimit || w.limit > 1<<12:
 		t.Fatalf("limit %d", w.limit)
 	}
 	last := g.w.released
 	for _, f := range g.w.flights {
-		if f <= last {
+		if f.last <= last {
 			t.Fatalf("flights %v after %d", g.w.flights, last)
 		}
-		last = f
+		last = f.last
+	}
+}
+
+// TestWindowFollowsTheLine sends a long backlog over lines of different widths and checks how long what is on its way keeps
+// each line busy: longer than the silence of 10 s and the box would take the line for dead.
+func TestWindowFollowsTheLine(t *testing.T) {
+	for _, line := range []struct {
+		rate     int // bytes in a second
+		trip     time.Duration
+		maxBusy  time.Duration
+		minShare float64 // of the line's time that is used at least
+	}{
+		{1_000, 1200 * time.Millisecond, 9 * time.Second, 0.9},
+		{10_000, 300 * time.Millisecond, 9 * time.Second, 0.9},
+		{10_000_000, 20 * time.Millisecond, time.Second, 0.5},
+	} {
+		const backlog = 3_000_000 // bytes, each a record
+		w := newWindow(0, backlog, 1<<18)
+		now := time.Unix(0, 0)
+		free := now // when the line has carried all that was sent
+		var busiest time.Duration
+		for w.released < backlog {
+			for w.room() && w.sent < backlog {
+				n := min(w.limit, int(backlog-w.sent))
+				if free.Before(now) {
+					free = now
+				}
+				free = free.Add(time.Duration(n) * time.Second / time.Duration(line.rate))
+				busiest = max(busiest, free.Sub(now))
+				w = w.onSent(flight{w.sent + uint64(n), n, now})
+			}
+			// The acknowledgement of the first batch comes when the line has carried it, and there and back is over.
+			rest := 0
+			for _, f := range w.flights[1:] {
+				rest += f.bytes
+			}
+			arrival := free.Add(-time.Duration(rest) * time.Second / time.Duration(line.rate)).Add(line.trip)
+			if arrival.After(now) {
+				now = arrival
+			}
+			w = w.onAck(w.flights[0].last, now)
+		}
+		share := float64(backlog) / float64(line.rate) / now.Sub(time.Unix(0, 0)).Seconds()
+		t.Logf("%d bytes/s: %.0f s, at most %s queued, %.0f %% of the line", line.rate, now.Sub(time.Unix(0, 0)).Seconds(), busiest, 100*share)
+		if busiest > line.maxBusy || share < line.minShare {
+			t.Errorf("%d bytes/s: %s queued, want at most %s; %.2f of the line used, want %.2f", line.rate, busiest, line.maxBusy, share, line.minShare)
+		}
 	}
 }

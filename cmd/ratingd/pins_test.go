@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpiotest"
@@ -21,6 +22,13 @@ import (
 // "LINE down" or "LINE up" a line.
 const pinsEnv = "RATINGD_TEST_PINS"
 
+// clockEnv tells it that the machine's clock shows this time, in RFC 3339, and that nothing has set it; or, if it is
+// clockSet, that the clock is right and set, whatever the kernel says.
+const (
+	clockEnv = "RATINGD_TEST_CLOCK"
+	clockSet = "set"
+)
+
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
 		os.Exit(m.Run())
@@ -29,6 +37,13 @@ func TestMain(m *testing.M) {
 	defer stop()
 	env := machine(os.Stdout, os.Stderr)
 	env.openGPIO = func(refs []string) ([]device.GPIOLine, io.Closer, error) { return openPins(refs, os.Stdin) }
+	if os.Getenv(clockEnv) == clockSet {
+		env.synced = func() bool { return true }
+	} else if at, err := time.Parse(time.RFC3339, os.Getenv(clockEnv)); err == nil {
+		started := time.Now()
+		env.wall = func() time.Time { return at.Add(time.Since(started)) }
+		env.synced = func() bool { return false }
+	}
 	if err := run(ctx, os.Args[1:], env); err != nil {
 		fmt.Fprintln(os.Stderr, "ratingd:", err)
 		os.Exit(1)

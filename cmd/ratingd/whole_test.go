@@ -1,17 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 	"github.com/creack/pty"
 
 	"haochaping/internal/central/ledger"
+	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/rating"
 )
 
@@ -52,7 +52,7 @@ func TestWhole(t *testing.T) {
 			days := make(chan struct{})
 			go func() { wg.Wait(); close(days) }()
 			w.breakNetwork(random, days)
-			w.proxy.set(true)
+			w.proxy.Later(faultnet.Pass)
 			for _, b := range boxes {
 				b.settle()
 				b.stop()
@@ -67,75 +67,15 @@ func TestWhole(t *testing.T) {
 
 const visitsPerBox = 12
 
-// world is everything that is not a box.
-type world struct {
-	t         *testing.T
-	dir       string
-	centrald  string // program
-	config    string
-	process   *exec.Cmd
-	proxy     *proxy
-	centreKey string
-	rate      string
-}
-
-func startCentre(t *testing.T, broker func(*testing.T) string) *world {
-	w := &world{t: t, dir: t.TempDir()}
-	w.centrald = filepath.Join(w.dir, "centrald")
-	build := exec.Command("go", "build", "-o", w.centrald, "haochaping/cmd/centrald")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build centrald: %v\n%s", err, out)
-	}
-	addresses := filepath.Join(w.dir, "centre.json")
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n",
-		filepath.Join(w.dir, "centre"), addresses)
-	var mqtt string
-	if broker == nil {
-		text += "broker.listen = \"127.0.0.1:0\"\n"
-	} else {
-		mqtt = broker(t)
-		text += fmt.Sprintf("broker.url = \"mqtt://%s\"\n", mqtt)
-	}
-	w.config = filepath.Join(w.dir, "centrald.toml")
-	writeFile(t, w.config, text)
-	w.process = exec.Command(w.centrald, "-config", w.config)
-	w.process.Stderr = &testLog{t: t, name: "centrald"}
-	if err := w.process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.stopCentre)
-	bound := waitAddresses(t, addresses)
-	if broker == nil {
-		mqtt = bound["mqtt"]
-	}
-	w.centreKey, w.rate = bound["public_key"], bound["rate"]
-	w.proxy = newProxy(t, mqtt)
-	return w
-}
-
-func (w *world) stopCentre() {
-	if w.process == nil {
-		return
-	}
-	_ = w.process.Process.Signal(syscall.SIGTERM)
-	_ = w.process.Wait()
-	w.process = nil
-}
-
-func (w *world) enrol(b *box, i int) {
-	key := b.publicKey()
-	out, err := exec.Command(w.centrald, "device", "-config", w.config, "add", "-id", b.name, "-key", key,
-		"-hall", "市民中心政务服务大厅", "-window", fmt.Sprintf("w%d", i+1), "-name", fmt.Sprintf("综合窗口%d号", i+1), "-generation", "1").CombinedOutput()
-	if err != nil {
-		w.t.Fatalf("enrol %s: %v\n%s", b.name, err, out)
-	}
-}
-
 // breakNetwork cuts the network at random until the days are over.
 func (w *world) breakNetwork(random *rand.Rand, over <-chan struct{}) {
 	for up := true; ; up = !up {
-		w.proxy.set(up)
+		if up {
+			w.proxy.Later(faultnet.Pass)
+		} else {
+			w.proxy.Set(faultnet.Hangup)
+			w.cuts++
+		}
 		select {
 		case <-over:
 			return
@@ -154,7 +94,11 @@ type box struct {
 	press  func(level int)
 	keypad io.WriteCloser // standard input of the daemon, where it has GPIO lines
 
+	wrap  []string // a command that runs the daemon; empty: none
+	extra []string // variables of the daemon's environment
+
 	state, config, addresses string
+	said                     *testLog
 	process                  *exec.Cmd
 	bound                    map[string]string
 
@@ -230,7 +174,7 @@ func (b *box) writeConfig() {
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\n"+
 			"uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\n",
-			b.w.rate, b.w.proxy.addr(), b.w.centreKey))
+			b.w.rate, b.w.proxy.Addr(), b.w.centreKey))
 }
 
 func (b *box) start() {
@@ -238,9 +182,11 @@ func (b *box) start() {
 	if err := os.Remove(b.addresses); err != nil && !os.IsNotExist(err) {
 		b.t.Fatal(err)
 	}
-	b.process = exec.Command(os.Args[0], "-config", b.config)
-	b.process.Env = append(os.Environ(), pinsEnv+"=1")
-	b.process.Stderr = &testLog{t: b.t, name: b.name}
+	words := append(slices.Clone(b.wrap), os.Args[0], "-config", b.config)
+	b.process = exec.Command(words[0], words[1:]...)
+	b.process.Env = append(append(os.Environ(), pinsEnv+"=1"), b.extra...)
+	b.said = &testLog{t: b.t, name: b.name}
+	b.process.Stderr = b.said
 	var err error
 	if b.keypad, err = b.process.StdinPipe(); err != nil {
 		b.t.Fatal(err)
@@ -427,7 +373,7 @@ func (b *box) compare(path string) {
 		last = seqs[th.visit]
 	}
 	b.t.Logf("%s: %d visits, %d thanked, %d in the books, %d SIGKILLs, %d cuts of the network",
-		b.name, len(b.pressed), len(b.thanked), len(counted), b.kills, b.w.proxy.cutCount())
+		b.name, len(b.pressed), len(b.thanked), len(counted), b.kills, b.w.cuts)
 	findings, err := books.Findings(ctx)
 	if err != nil {
 		b.t.Fatal(err)
@@ -456,173 +402,4 @@ func (b *box) verifyChain(books *ledger.Ledger) {
 	if r.First != 1 || r.Records == 0 {
 		b.t.Errorf("%s: the chain is %+v", b.name, r)
 	}
-}
-
-// startMosquitto starts a mosquitto of its own on a loopback port and returns its address.
-func startMosquitto(t *testing.T) string {
-	program, err := exec.LookPath("mosquitto")
-	if err != nil {
-		program = "/usr/sbin/mosquitto"
-		if _, err := os.Stat(program); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatal("mosquitto is not installed (Debian package mosquitto)")
-			}
-			t.Skip("mosquitto is not installed (Debian package mosquitto)")
-		}
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	writeFile(t, config, "listener "+port+" 127.0.0.1\nallow_anonymous true\n")
-	p := exec.Command(program, "-c", config)
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-			return address
-		}
-		if time.Now().After(end) {
-			t.Fatalf("mosquitto does not answer: %v", err)
-		}
-	}
-}
-
-// proxy is the network between the boxes and the broker.
-type proxy struct {
-	listener net.Listener
-	target   string
-
-	mu    sync.Mutex
-	up    bool
-	cuts  int
-	conns map[net.Conn]bool
-}
-
-func newProxy(t *testing.T, target string) *proxy {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &proxy{listener: l, target: target, up: true, conns: make(map[net.Conn]bool)}
-	t.Cleanup(func() { _ = l.Close(); p.set(false) })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go p.pass(c)
-		}
-	}()
-	return p
-}
-
-func (p *proxy) addr() string { return p.listener.Addr().String() }
-
-func (p *proxy) cutCount() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.cuts
-}
-
-func (p *proxy) set(up bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.up && !up {
-		p.cuts++
-	}
-	p.up = up
-	if !up {
-		for c := range p.conns {
-			_ = c.Close()
-		}
-		clear(p.conns)
-	}
-}
-
-func (p *proxy) pass(c net.Conn) {
-	defer func() { _ = c.Close() }()
-	s, err := net.Dial("tcp", p.target)
-	if err != nil {
-		return
-	}
-	defer func() { _ = s.Close() }()
-	p.mu.Lock()
-	up := p.up
-	if up {
-		p.conns[c], p.conns[s] = true, true
-	}
-	p.mu.Unlock()
-	if !up {
-		return
-	}
-	done := make(chan struct{}, 2)
-	for _, ends := range [][2]net.Conn{{c, s}, {s, c}} {
-		go func() { _, _ = io.Copy(ends[0], ends[1]); done <- struct{}{} }()
-	}
-	<-done
-	_ = c.Close()
-	_ = s.Close()
-	<-done
-	p.mu.Lock()
-	delete(p.conns, c)
-	delete(p.conns, s)
-	p.mu.Unlock()
-}
-
-func waitAddresses(t *testing.T, path string) map[string]string {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		var m map[string]string
-		if err := json.Unmarshal(b, &m); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		return m
-	}
-	t.Fatalf("%s was not written within 30 s", path)
-	return nil
-}
-
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// testLog keeps what a process says and shows it if the test fails.
-type testLog struct {
-	t    *testing.T
-	name string
-	mu   sync.Mutex
-	buf  bytes.Buffer
-	once sync.Once
-}
-
-func (l *testLog) Write(p []byte) (int, error) {
-	l.once.Do(func() {
-		l.t.Cleanup(func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.t.Failed() {
-				l.t.Logf("%s said:\n%s", l.name, l.buf.String())
-			}
-		})
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
 }

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"haochaping/internal/proof/faultnet"
+)
+
+// world is everything that is not a box.
+type world struct {
+	t         *testing.T
+	dir       string
+	centrald  string // program
+	config    string
+	process   *exec.Cmd
+	proxy     *faultnet.Proxy // the network between the boxes and the broker
+	cuts      int             // of that network
+	mqtt      string          // the broker's own address
+	centreKey string
+	rate      string
+	// command makes a command that runs on the machine of the centre.
+	command func(name string, args ...string) *exec.Cmd
+}
+
+func startCentre(t *testing.T, broker func(*testing.T) string) *world {
+	w := &world{t: t, dir: t.TempDir(), centrald: buildCentre(t), command: exec.Command}
+	if broker == nil {
+		w.launch("broker.listen = \"127.0.0.1:0\"\n")
+	} else {
+		w.mqtt = broker(t)
+		w.launch(fmt.Sprintf("broker.url = \"mqtt://%s\"\n", w.mqtt))
+	}
+	var err error
+	if w.proxy, err = faultnet.Listen(w.mqtt); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.proxy.Close() })
+	return w
+}
+
+func buildCentre(t *testing.T) string {
+	program := filepath.Join(t.TempDir(), "centrald")
+	build := exec.Command("go", "build", "-o", program, "haochaping/cmd/centrald")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build centrald: %v\n%s", err, out)
+	}
+	return program
+}
+
+// launch starts the centre with what the configuration says of the broker.
+func (w *world) launch(broker string) {
+	w.t.Helper()
+	addresses := filepath.Join(w.dir, "centre.json")
+	if err := os.Remove(addresses); err != nil && !os.IsNotExist(err) {
+		w.t.Fatal(err)
+	}
+	w.config = filepath.Join(w.dir, "centrald.toml")
+	writeFile(w.t, w.config, fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n",
+		filepath.Join(w.dir, "centre"), addresses)+broker)
+	w.process = w.command(w.centrald, "-config", w.config)
+	w.process.Stderr = &testLog{t: w.t, name: "centrald"}
+	if err := w.process.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.stopCentre)
+	bound := waitAddresses(w.t, addresses)
+	if bound["mqtt"] != "" {
+		w.mqtt = bound["mqtt"]
+	}
+	w.centreKey, w.rate = bound["public_key"], bound["rate"]
+}
+
+func (w *world) stopCentre() {
+	if w.process == nil {
+		return
+	}
+	_ = w.process.Process.Signal(syscall.SIGTERM)
+	_ = w.process.Wait()
+	w.process = nil
+}
+
+func (w *world) enrol(b *box, i int) {
+	key := b.publicKey()
+	out, err := exec.Command(w.centrald, "device", "-config", w.config, "add", "-id", b.name, "-key", key,
+		"-hall", "市民中心政务服务大厅", "-window", fmt.Sprintf("w%d", i+1), "-name", fmt.Sprintf("综合窗口%d号", i+1), "-generation", "1").CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("enrol %s: %v\n%s", b.name, err, out)
+	}
+}
+
+// startMosquitto starts a mosquitto of its own on a loopback port and returns its address.
+func startMosquitto(t *testing.T) string {
+	program := mosquittoProgram(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	config := filepath.Join(t.TempDir(), "mosquitto.conf")
+	writeFile(t, config, "listener "+port+" 127.0.0.1\nallow_anonymous true\n")
+	runMosquitto(t, exec.Command(program, "-c", config), address)
+	return address
+}
+
+// runMosquitto starts a mosquitto that is to answer at the address.
+func runMosquitto(t *testing.T, p *exec.Cmd, address string) {
+	t.Helper()
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			_ = c.Close()
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("mosquitto does not answer: %v", err)
+		}
+	}
+}
+
+func waitAddresses(t *testing.T, path string) map[string]string {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		var m map[string]string
+		if err := json.Unmarshal(b, &m); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return m
+	}
+	t.Fatalf("%s was not written within 30 s", path)
+	return nil
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// testLog keeps what a process says and shows it if the test fails.
+type testLog struct {
+	t    *testing.T
+	name string
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	once sync.Once
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.once.Do(func() {
+		l.t.Cleanup(func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.t.Failed() {
+				l.t.Logf("%s said:\n%s", l.name, l.buf.String())
+			}
+		})
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// String returns all that was said.
+func (l *testLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

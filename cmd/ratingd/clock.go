@@ -78,15 +78,15 @@ func watchClock(ctx context.Context, c clock, post func(terminal.Event)) error {
 		case <-tick.C:
 		}
 		now := c.now()
-		if e, ok := clockSet(last, now); ok {
+		if e, ok := clockWasSet(last, now); ok {
 			post(e)
 		}
 		last = now
 	}
 }
 
-// clockSet compares two looks at the clock, by what it would have said at the second without having been set.
-func clockSet(last, now rating.Stamp) (terminal.ClockSet, bool) {
+// clockWasSet compares two looks at the clock, by what it would have said at the second without having been set.
+func clockWasSet(last, now rating.Stamp) (terminal.ClockSet, bool) {
 	before := last.Add(now.Sub(last))
 	jump := time.Duration(now.Wall-before.Wall) * time.Millisecond
 	return terminal.ClockSet{At: now, Before: before}, jump.Abs() >= clockStep || now.Synced && !last.Synced

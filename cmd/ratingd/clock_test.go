@@ -7,8 +7,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestClockSet looks at a clock twice, ten seconds apart.
-func TestClockSet(t *testing.T) {
+// TestClockWasSet looks at a clock twice, ten seconds apart.
+func TestClockWasSet(t *testing.T) {
 	const noon = 1_790_000_000_000
 	before := rating.Stamp{Boot: 1, Mono: 50_000, Wall: noon}
 	for name, c := range map[string]struct {
@@ -28,7 +28,7 @@ func TestClockSet(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			last := before
 			last.Synced = c.was
-			e, got := clockSet(last, rating.Stamp{Boot: 1, Mono: 60_000, Wall: c.wall, Synced: c.synced})
+			e, got := clockWasSet(last, rating.Stamp{Boot: 1, Mono: 60_000, Wall: c.wall, Synced: c.synced})
 			if jump := e.At.Time().Sub(e.Before.Time()); got != c.want || c.want && c.jump != 0 && jump != c.jump {
 				t.Errorf("told %t, a jump of %s; want %t, %s", got, jump, c.want, c.jump)
 			}

@@ -16,9 +16,9 @@ const passedStep = 6 * time.Hour
 // keptPassed returns the kept time, or that of the program's last change if that is later.
 func keptPassed(n notes) (time.Time, error) {
 	passed := builtAt()
-	b, err := n.Note(passedNote)
-	if err != nil || b == nil {
-		return passed, err
+	b := n.Note(passedNote)
+	if b == nil {
+		return passed, nil
 	}
 	var kept time.Time
 	if err := kept.UnmarshalText(b); err != nil {

@@ -27,13 +27,9 @@ type trust struct {
 }
 
 // learn notes that the centre's clock has shown a time. A centre whose clock is years ahead must not lock its boxes out, so
-// no time is believed that lies behind the end of the certificate that the broker has just shown.
+// no time is believed that lies behind the end of the certificate that the broker has just shown, and none without one.
 func (t *trust) learn(centre time.Time) {
-	at := centre.UnixMilli()
-	if ends := t.ends.Load(); ends != 0 {
-		at = min(at, ends)
-	}
-	t.passed.Store(max(t.passed.Load(), at))
+	t.passed.Store(max(t.passed.Load(), min(centre.UnixMilli(), t.ends.Load())))
 }
 
 // Passed returns a time that has surely passed, for Config.Passed at the next start. It is safe for concurrent use.

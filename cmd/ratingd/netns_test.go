@@ -24,7 +24,8 @@ func newLine(t *testing.T, n byte) *faultnet.Line {
 	if os.Getuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	l, err := faultnet.NewLine(n)
+	// Two runs of this test on one machine should not meet.
+	l, err := faultnet.NewLine(byte(os.Getpid()%60)*4 + n)
 	switch {
 	case errors.Is(err, faultnet.ErrUnable):
 		t.Skip(err)
@@ -44,7 +45,7 @@ func newLine(t *testing.T, n byte) *faultnet.Line {
 // networkLine puts the centre behind a line that carries IP packets as badly as it is told to.
 func networkLine(t *testing.T, program string) {
 	var tests parallel
-	next := byte(0)
+	next := byte(0) // at most 4
 	for _, broker := range []string{"embedded", "mosquitto"} {
 		for name, test := range map[string]func(*testing.T, *patient, *faultnet.Line){"half open": halfOpen, "2G": secondGeneration} {
 			next++

@@ -72,7 +72,8 @@ func networkNames(t *testing.T, program string) {
 	if os.Getuid() != 0 || exec.Command("unshare", "--mount", "true").Run() != nil {
 		t.Skip("a resolv.conf of its own needs root and a kernel with mount namespaces")
 	}
-	names, err := faultnet.ListenNames("127.0.53.53")
+	address := fmt.Sprintf("127.53.%d.%d", os.Getpid()>>8&255, os.Getpid()&255) // two runs of this test should not meet
+	names, err := faultnet.ListenNames(address)
 	if err != nil {
 		t.Skip(err)
 	}
@@ -88,7 +89,7 @@ func networkNames(t *testing.T, program string) {
 	p := admit(t, w, "named", "mqtt://mqtt.example.com:"+port, "")
 	p.proxy = proxy
 	resolv := filepath.Join(p.w.dir, "resolv.conf")
-	writeFile(t, resolv, "nameserver 127.0.53.53\n")
+	writeFile(t, resolv, "nameserver "+address+"\n")
 	p.wrap = []string{"unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/resolv.conf && exec "$@"`, resolv}
 	p.extra = []string{"GODEBUG=netdns=go"}
 	names.Set(faultnet.Loopback)

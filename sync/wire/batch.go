@@ -62,12 +62,21 @@ func (b Batch) Head() rating.Hash {
 	return rating.HashOf(b.Records[len(b.Records)-1])
 }
 
-// SignedText returns the bytes that the signature covers. The head alone would bind only a batch whose chain is whole, and
-// a batch whose chain is broken must be provable too, so each record's hash is in it.
+// SignedText returns the bytes that the signature covers.
 func (b Batch) SignedText() []byte {
-	t := fmt.Appendf(nil, "hcp/1 batch\n%s\n%s\n%d\n%d\n%d\n", b.Device, b.Epoch, b.First, len(b.Records), b.Released)
-	for _, r := range b.Records {
-		h := rating.HashOf(r)
+	hashes := make([]rating.Hash, len(b.Records))
+	for i, r := range b.Records {
+		hashes[i] = rating.HashOf(r)
+	}
+	return BatchText(b.Device, b.Epoch, b.First, b.Released, hashes)
+}
+
+// BatchText returns the bytes that a batch's signature covers, for one who has the hashes of its records. The head alone
+// would bind only a batch whose chain is whole, and a batch whose chain is broken must be provable too, so each record's
+// hash is in it.
+func BatchText(d rating.DeviceID, e rating.Epoch, first, released uint64, hashes []rating.Hash) []byte {
+	t := fmt.Appendf(nil, "hcp/1 batch\n%s\n%s\n%d\n%d\n%d\n", d, e, first, len(hashes), released)
+	for _, h := range hashes {
 		t = append(t, h[:]...)
 	}
 	return t

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -15,10 +16,14 @@ import (
 
 // Result says what a batch has come to.
 type Result struct {
-	Through     uint64 // every seq up to this one may be acknowledged
+	Through uint64 // every seq up to this one is in the books or known to be lost
+	// Ack is what may be acknowledged to the sender: not more than the batch holds, since another box with the same name
+	// and key, as a copied card makes one, may have sent what comes after, and the sender would let go what only it has.
+	Ack         uint64
 	Quarantined []wire.Quarantined
 	Added       int
 	Duplicates  int
+	Forks       int // records that came for the first time and whose number another one has
 }
 
 // FindingKind says what a Finding is about.
@@ -31,10 +36,11 @@ const (
 	BrokenChain FindingKind = "broken_chain" // a record that does not follow from the one before it
 	Quarantine  FindingKind = "quarantine"   // a record that cannot be accepted
 	Damage      FindingKind = "damage"       // a store file of the box that was damaged and set aside
+	ForkGap     FindingKind = "fork_gap"     // a record that a fork follows on and that is not here
 )
 
-// AddBatch writes a batch whose signature has been verified, in one transaction, and says what may be acknowledged.
-func (l *Ledger) AddBatch(ctx context.Context, b wire.Batch, received time.Time) (Result, error) {
+// AddBatch writes a batch whose signature key has verified, in one transaction, and says what may be acknowledged.
+func (l *Ledger) AddBatch(ctx context.Context, b wire.Batch, key ed25519.PublicKey, received time.Time) (Result, error) {
 	var res Result
 	err := l.write(ctx, func(tx *sql.Tx) error {
 		res = Result{}
@@ -45,12 +51,15 @@ func (l *Ledger) AddBatch(ctx context.Context, b wire.Batch, received time.Time)
 				return fmt.Errorf("record %d: %w", b.First+uint64(i), err)
 			}
 		}
+		if err := w.prove(key); err != nil {
+			return fmt.Errorf("keep the signature: %w", err)
+		}
 		return errors.Join(times.settle(), w.advance())
 	})
 	if err != nil {
 		return Result{}, fmt.Errorf("write a batch of %s: %w", b.Device, err)
 	}
-	if res.Added > 0 {
+	if res.Added > 0 || res.Forks > 0 {
 		l.changed()
 	}
 	return res, nil
@@ -64,6 +73,7 @@ type batchWriter struct {
 	at    int64
 	res   *Result
 	times *times
+	forks []byte // as the table proof has them
 }
 
 func (w *batchWriter) exec(text string, args ...any) error {
@@ -87,11 +97,7 @@ func (w *batchWriter) add(seq uint64, raw []byte) error {
 		w.res.Duplicates++
 		return nil
 	case err == nil:
-		if err := w.find(Fork, seq, seq, "two different records have this number"); err != nil {
-			return err
-		}
-		return w.exec("INSERT INTO fork (device, epoch, seq, hash, raw, received_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			w.batch.Device, w.batch.Epoch.String(), seq, hash[:], raw, w.at)
+		return w.addFork(seq, hash, raw)
 	case !errors.Is(err, sql.ErrNoRows):
 		return err
 	}
@@ -132,8 +138,12 @@ func (w *batchWriter) decode(seq uint64, raw []byte) (rating.Record, string) {
 }
 
 func (w *batchWriter) insert(seq uint64, hash rating.Hash, prev []byte, reason string, raw []byte) error {
-	return w.exec("INSERT INTO record (device, epoch, seq, hash, prev, quarantine, raw, received_at) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?)",
+	err := w.exec("INSERT INTO record (device, epoch, seq, hash, prev, quarantine, raw, received_at) VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?)",
 		w.batch.Device, w.batch.Epoch.String(), seq, hash[:], prev, reason, raw, w.at)
+	if err != nil {
+		return err
+	}
+	return w.closeForkGap(seq)
 }
 
 // checkPrev compares a record's Prev with the record before it, if that is here.
@@ -205,7 +215,7 @@ func (w *batchWriter) advance() error {
 		}
 		through = last
 	}
-	w.res.Through = through
+	w.res.Through, w.res.Ack = through, min(through, w.batch.Last())
 	if err := w.resolveGaps(); err != nil {
 		return err
 	}

@@ -23,24 +23,28 @@ type Finding struct {
 	ResolvedAt time.Time // zero while it stands
 }
 
+const findingColumns = "SELECT device, epoch, first, last, kind, detail, found_at, resolved_at FROM finding "
+
 // Findings returns all findings, newest first.
 func (l *Ledger) Findings(ctx context.Context) ([]Finding, error) {
-	return query(ctx, l.db, func(s scanner) (Finding, error) {
-		var f Finding
-		var epoch string
-		var found int64
-		var resolved sql.NullInt64
-		if err := s.Scan(&f.Device, &epoch, &f.From, &f.To, &f.Kind, &f.Detail, &found, &resolved); err != nil {
-			return f, err
-		}
-		f.FoundAt = time.UnixMilli(found)
-		if resolved.Valid {
-			f.ResolvedAt = time.UnixMilli(resolved.Int64)
-		}
-		var err error
-		f.Epoch, err = rating.ParseEpoch(epoch)
+	return query(ctx, l.db, scanFinding, findingColumns+"ORDER BY id DESC")
+}
+
+func scanFinding(s scanner) (Finding, error) {
+	var f Finding
+	var epoch string
+	var found int64
+	var resolved sql.NullInt64
+	if err := s.Scan(&f.Device, &epoch, &f.From, &f.To, &f.Kind, &f.Detail, &found, &resolved); err != nil {
 		return f, err
-	}, "SELECT device, epoch, first, last, kind, detail, found_at, resolved_at FROM finding ORDER BY id DESC")
+	}
+	f.FoundAt = time.UnixMilli(found)
+	if resolved.Valid {
+		f.ResolvedAt = time.UnixMilli(resolved.Int64)
+	}
+	var err error
+	f.Epoch, err = rating.ParseEpoch(epoch)
+	return f, err
 }
 
 // Report is what VerifyChain found.
@@ -93,42 +97,6 @@ func (l *Ledger) VerifyChain(ctx context.Context, device rating.DeviceID, epoch 
 		rep.Records++
 	}
 	return rep, rows.Err()
-}
-
-// Refuse notes a batch that was not believed, for the administrator to see: an unknown device, or another key.
-func (l *Ledger) Refuse(ctx context.Context, device rating.DeviceID, why string, at time.Time) error {
-	_, err := l.db.ExecContext(ctx, `INSERT INTO device_state (id, refused, refused_at, refused_why) VALUES (?, 1, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET refused = refused + 1, refused_at = excluded.refused_at, refused_why = excluded.refused_why`,
-		device, at.UnixMilli(), why)
-	if err != nil {
-		return fmt.Errorf("note a refused batch of %s: %w", device, err)
-	}
-	l.changed()
-	return nil
-}
-
-// PutPresence keeps what a device, or the broker for it, said last of its being there.
-func (l *Ledger) PutPresence(ctx context.Context, device rating.DeviceID, p wire.Presence, at time.Time) error {
-	return l.putState(ctx, "presence", device, p, at)
-}
-
-// PutHealth keeps what a device said last of its health.
-func (l *Ledger) PutHealth(ctx context.Context, device rating.DeviceID, h wire.Health, at time.Time) error {
-	return l.putState(ctx, "health", device, h, at)
-}
-
-func (l *Ledger) putState(ctx context.Context, column string, device rating.DeviceID, v any, at time.Time) error {
-	b, err := wire.EncodeState(v)
-	if err != nil {
-		return err
-	}
-	_, err = l.db.ExecContext(ctx, fmt.Sprintf(`INSERT INTO device_state (id, %[1]s, %[1]s_at) VALUES (?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET %[1]s = excluded.%[1]s, %[1]s_at = excluded.%[1]s_at`, column), device, string(b), at.UnixMilli())
-	if err != nil {
-		return fmt.Errorf("keep the %s of %s: %w", column, device, err)
-	}
-	l.changed()
-	return nil
 }
 
 // DeviceState is what is known of a device besides its records. It may be one that nobody has enrolled.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"database/sql"
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,20 +17,6 @@ import (
 
 	"haochaping/internal/rating"
 )
-
-//go:embed schema/*.sql
-var schemas embed.FS
-
-// migrations are the steps from each version of the schema, which is kept as the file's user_version, to the next.
-func migrations() []migration {
-	return []migration{{"schema/1.sql", nil}, {"schema/2.sql", placeAll}}
-}
-
-// migration is one step: a script, and what has to be done to the rows after it.
-type migration struct {
-	script string
-	after  func(context.Context, *sql.Tx) error
-}
 
 // Errors of the ledger.
 var (
@@ -58,46 +43,19 @@ func Open(ctx context.Context, path string) (*Ledger, error) {
 		q.Add("_pragma", p)
 	}
 	q.Set("_txlock", "immediate")
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
+	// The driver's name leads to its Driver only; the file makes the connections.
+	named, err := sql.Open("sqlite", "")
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, err)
 	}
+	db := sql.OpenDB(&file{driver: named.Driver(), path: path, dsn: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()})
 	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(2) // as many as database/sql tries before it connects anew: of a file that was replaced none is left then
 	l := &Ledger{db: db, subscribers: make(map[chan struct{}]bool)}
 	if err := l.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger %s: %w", path, errors.Join(err, db.Close()))
 	}
 	return l, nil
-}
-
-func (l *Ledger) migrate(ctx context.Context) error {
-	return l.write(ctx, func(tx *sql.Tx) error {
-		var v int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
-			return err
-		}
-		steps := migrations()
-		if v > len(steps) {
-			return fmt.Errorf("%w: its schema is %d, this program knows %d", ErrNewer, v, len(steps))
-		}
-		for ; v < len(steps); v++ {
-			script, err := schemas.ReadFile(steps[v].script)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.ExecContext(ctx, string(script)); err != nil {
-				return fmt.Errorf("%s: %w", steps[v].script, err)
-			}
-			if steps[v].after == nil {
-				continue
-			}
-			if err := steps[v].after(ctx, tx); err != nil {
-				return fmt.Errorf("%s: %w", steps[v].script, err)
-			}
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
-		return err
-	})
 }
 
 // Close closes the books.

@@ -79,7 +79,7 @@ func visit(ms int64, id rating.VisitID) rating.Body {
 
 func add(t *testing.T, l *Ledger, b wire.Batch) Result {
 	t.Helper()
-	r, err := l.AddBatch(t.Context(), b, noon)
+	r, err := l.AddBatch(t.Context(), b, nil, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,10 +266,10 @@ func TestDevices(t *testing.T) {
 	if diff := cmp.Diff(moved, got); err != nil || diff != "" {
 		t.Errorf("device (-want +got):\n%s, %v", diff, err)
 	}
-	if err := l.PutPresence(t.Context(), device, wire.Presence{V: 1, Online: true}, noon); err != nil {
+	if err := l.Note(t.Context(), []Note{{Device: device, Presence: &wire.Presence{V: 1, Online: true}, PresenceAt: noon}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Refuse(t.Context(), "stranger", "the device is not enrolled", noon); err != nil {
+	if err := l.Note(t.Context(), []Note{{Device: "stranger", Refused: 1, RefusedAt: noon, RefusedWhy: "the device is not enrolled"}}); err != nil {
 		t.Fatal(err)
 	}
 	states, err := l.States(t.Context())
@@ -305,7 +305,7 @@ func TestAnyOrderMakesTheSameBooks(t *testing.T) {
 			r.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
-		for _, table := range []string{"record", "progress", "visit", "evaluation", "finding", "fork"} {
+		for _, table := range []string{"record", "progress", "visit", "evaluation", "finding", "fork", "proof"} {
 			if _, err := straight.db.Exec("DELETE FROM " + table); err != nil {
 				r.Fatal(err)
 			}
@@ -322,7 +322,7 @@ func TestAnyOrderMakesTheSameBooks(t *testing.T) {
 			last = uint64(i) + 1
 		}
 		n := len(c.records)
-		if _, err := straight.AddBatch(t.Context(), c.batch(1, n, 0), noon); err != nil {
+		if _, err := straight.AddBatch(t.Context(), c.batch(1, n, 0), nil, noon); err != nil {
 			r.Fatal(err)
 		}
 		var cuts []wire.Batch
@@ -340,7 +340,7 @@ func TestAnyOrderMakesTheSameBooks(t *testing.T) {
 		seen := make(map[uint64]bool)
 		for _, i := range rapid.Permutation(order).Draw(r, "order") {
 			b := cuts[i]
-			res, err := l.AddBatch(t.Context(), b, noon)
+			res, err := l.AddBatch(t.Context(), b, nil, noon)
 			if err != nil {
 				r.Fatal(err)
 			}

@@ -66,7 +66,7 @@ func TestSalvaged(t *testing.T) {
 			slices.Reverse(batches)
 		}
 		for _, b := range append(batches, batches[0]) {
-			res, err := l.AddBatch(ctx, b, noon)
+			res, err := l.AddBatch(ctx, b, nil, noon)
 			if err != nil || len(res.Quarantined) > 0 || res.Through < b.Last() {
 				t.Fatalf("%+v, %v", res, err)
 			}
@@ -77,7 +77,7 @@ func TestSalvaged(t *testing.T) {
 		if got := l.standing(t, name); got != count-counted(present) {
 			t.Fatalf("%d records are missed, want %d", got, count-counted(present))
 		}
-		if _, err := l.AddBatch(ctx, old.all(), noon); err != nil {
+		if _, err := l.AddBatch(ctx, old.all(), nil, noon); err != nil {
 			t.Fatal(err)
 		}
 		if got := l.standing(t, name); got != 0 || l.evaluations(t, n, count) != count {
@@ -140,7 +140,7 @@ func TestSalvagedOfOthersIsQuarantined(t *testing.T) {
 		l := openBooks(t)
 		c := newChain()
 		c.append(t, rating.SalvagedBody(at(1), inner))
-		res, err := l.AddBatch(context.Background(), c.batch(1, 1, 0), noon)
+		res, err := l.AddBatch(context.Background(), c.batch(1, 1, 0), nil, noon)
 		if err != nil || res.Through != 1 || len(res.Quarantined) != 1 {
 			t.Errorf("%+v, %v: want it in quarantine and acknowledged", res, err)
 		}

@@ -46,7 +46,7 @@ func TestTimesAreCorrectedLater(t *testing.T) {
 	received := noon.Add(5 * time.Hour)
 	for i := 1; i <= 5; i++ { // one by one, so that each is placed before the next is known
 		b := c.batch(i, i, 0)
-		if _, err := l.AddBatch(context.Background(), b, received); err != nil {
+		if _, err := l.AddBatch(context.Background(), b, nil, received); err != nil {
 			t.Fatal(err)
 		}
 		if i == 3 {
@@ -81,7 +81,7 @@ func TestAPhoneAgainstACorrectedPress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 1; i <= 2; i++ {
-		if _, err := l.AddBatch(context.Background(), c.batch(i, i, 0), noon.Add(time.Hour)); err != nil {
+		if _, err := l.AddBatch(context.Background(), c.batch(i, i, 0), nil, noon.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -84,7 +84,7 @@ func (b webBooks) State(ctx context.Context) ([]web.Finding, []web.Device, error
 		return nil, nil, err
 	}
 	var findings []web.Finding
-	for _, f := range found {
+	for _, f := range ledger.Join(found) {
 		findings = append(findings, web.Finding{Device: f.Device, Epoch: f.Epoch.String(), From: f.From, To: f.To,
 			Kind: string(f.Kind), Detail: f.Detail, Found: f.FoundAt, Resolved: f.ResolvedAt})
 	}

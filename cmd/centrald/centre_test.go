@@ -288,8 +288,9 @@ func TestCentre(t *testing.T) {
 
 	// Nobody knows the box yet: its batch is neither stored nor acknowledged, and is kept by the box.
 	payload := batch(t, key, visit)
-	c.done(client.Publish(wire.Topic(box, wire.RecordsChannel), 1, false, payload))
 	eventually(t, "the refusal on the centre's page", func() bool {
+		// The centre listens before it has subscribed; a box sends again too.
+		c.done(client.Publish(wire.Topic(box, wire.RecordsChannel), 1, false, payload))
 		resp, err := http.Get("http://" + c.at.Admin + "/")
 		if err != nil {
 			return false

@@ -48,8 +48,12 @@ func run(ctx context.Context, args []string, env environment) error {
 		return c.printKey(rest[1:])
 	case rest[0] == "device":
 		return c.device(ctx, rest[1:])
+	case rest[0] == "findings":
+		return c.findings(ctx, rest[1:])
+	case rest[0] == "verify":
+		return c.verify(ctx, rest[1:])
 	}
-	return fmt.Errorf("command %q is unknown; there are key, device add and device list, and none to run the centre", rest[0])
+	return fmt.Errorf("command %q is unknown; there are key, device add, device list, findings and verify, and none to run the centre", rest[0])
 }
 
 // command holds what all commands share.
@@ -94,6 +98,18 @@ func (c *command) books(ctx context.Context, cfg config) (*ledger.Ledger, error)
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
 	return l, nil
+}
+
+// writtenBooks opens books that exist. A command that reads them must not find an empty file in order.
+func (c *command) writtenBooks(ctx context.Context) (*ledger.Ledger, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.State, ledgerFile)); err != nil {
+		return nil, fmt.Errorf("there are no books: %w; is \"state\" in the configuration the centre's folder, and may this account read it?", err)
+	}
+	return c.books(ctx, cfg)
 }
 
 func (c *command) logger(cfg config) *slog.Logger {

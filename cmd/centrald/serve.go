@@ -201,6 +201,10 @@ func (c *command) pages(cfg config, books *ledger.Ledger, in *ingest.Ingest, log
 	}
 	adminPage, err := web.New(web.Config{
 		Books: webBooks{books}, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors),
+		Trouble: func() web.Trouble {
+			t := in.Trouble()
+			return web.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
+		},
 		Reason: func(code string) string {
 			if r, ok := reasons.Find(code); ok {
 				return r.Text

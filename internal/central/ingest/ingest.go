@@ -5,7 +5,9 @@
 // A batch that is not believed is noted for the administrator and never acknowledged to the box, which keeps it: a box that
 // is enrolled tomorrow loses nothing.
 //
-// Several instances share the load by a shared subscription. An instance whose ledger fails goes on; the boxes send again.
+// Several instances share the load by a shared subscription. An instance whose books cannot be written leaves the broker, so
+// that the boxes' batches go to the others, and comes back with them. What boxes say of themselves is kept in memory for a
+// second and written together, so that no box can keep the books busy by talking.
 package ingest
 
 import (
@@ -17,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"net"
 	"net/url"
 	"sync"
 	"time"
@@ -34,6 +37,18 @@ const group = "central"
 // commandLife is how long a command may be carried out.
 const commandLife = 15 * time.Minute
 
+// quietly is how long a failure that goes on is not logged again.
+const quietly = time.Minute
+
+// Books is what an Ingest needs of the ledger.
+type Books interface {
+	Device(context.Context, rating.DeviceID) (ledger.Device, error)
+	Devices(context.Context) ([]ledger.Device, error)
+	AddBatch(ctx context.Context, b wire.Batch, key ed25519.PublicKey, received time.Time) (ledger.Result, error)
+	Note(context.Context, []ledger.Note) error
+	Check(context.Context) error // that the books can be written
+}
+
 // Config names the parts of an Ingest.
 type Config struct {
 	Broker   string // mqtt://host:port or mqtts://host:port
@@ -41,7 +56,7 @@ type Config struct {
 	Username string
 	Password string
 	TLS      *tls.Config
-	Ledger   *ledger.Ledger
+	Ledger   Books
 	Key      ed25519.PrivateKey // the centre's
 	Now      func() time.Time
 	Logger   *slog.Logger
@@ -50,264 +65,154 @@ type Config struct {
 // Ingest is one instance. Its methods are safe for concurrent use.
 type Ingest struct {
 	cfg    Config
-	broker string
+	broker *url.URL
 
-	mu        sync.Mutex
-	client    mqtt.Client                // guarded by mu; nil while there is no connection
-	published map[rating.DeviceID]uint32 // guarded by mu; generations whose configuration this connection has published
+	mu      sync.Mutex
+	client  mqtt.Client // guarded by mu; nil while there is no connection
+	trouble Trouble     // guarded by mu
+
+	notes notes // belongs to Run
+}
+
+// Trouble is why nothing can be taken at present.
+type Trouble struct {
+	Since time.Time // zero: there is none
+	Books bool      // the books cannot be written; else the broker cannot be reached
+	Err   error
 }
 
 // New checks the configuration and returns an Ingest that does nothing before Run.
 func New(c Config) (*Ingest, error) {
 	u, err := url.Parse(c.Broker)
-	if err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
+	if err != nil || u.Hostname() == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
 		return nil, fmt.Errorf("ingest: broker %q: want mqtt://host:port or mqtts://host:port", c.Broker)
+	}
+	if u.Port() == "" {
+		u.Host = net.JoinHostPort(u.Hostname(), map[string]string{"mqtt": "1883", "mqtts": "8883"}[u.Scheme])
 	}
 	u.Scheme = map[string]string{"mqtt": "tcp", "mqtts": "ssl"}[u.Scheme]
 	if len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("ingest: the centre's key is missing")
 	}
-	return &Ingest{cfg: c, broker: u.String()}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes()}, nil
 }
 
-// work is a message to be taken in order.
-type work struct {
-	message mqtt.Message
-	channel wire.Channel
-	device  rating.DeviceID
-}
+// booksError says that the books cannot be written.
+type booksError struct{ error }
+
+// Unwrap returns why.
+func (e booksError) Unwrap() error { return e.error }
 
 // Run connects, takes messages and connects again, until ctx ends. It returns nil.
 func (in *Ingest) Run(ctx context.Context) error {
+	var logged time.Time
+	var last bool // whether the last failure was the books'
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
-		err := in.session(ctx)
+		// An instance without books would take batches from those that have them.
+		err := in.cfg.Ledger.Check(ctx)
+		if err != nil {
+			err = booksError{err}
+		} else {
+			err = in.session(ctx)
+		}
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
 		bound := min(10*time.Second, 200*time.Millisecond<<min(attempt, 10))
-		attempt++
 		wait := bound/5 + time.Duration(mathrand.Int64N(int64(bound)*4/5))
-		in.cfg.Logger.Warn("no session with the broker", "error", err, "next try in", wait.Round(time.Millisecond))
+		books := errors.As(err, new(booksError))
+		in.failed(books, err)
+		if attempt == 0 || books != last || time.Since(logged) >= quietly {
+			logged = time.Now()
+			what := "no session with the broker; the boxes keep their records and send them again"
+			if books {
+				what = "the books cannot be written; nothing is acknowledged, and the boxes keep their records and send them again"
+			}
+			in.cfg.Logger.Error(what, "error", err, "next try in", wait.Round(time.Millisecond))
+		}
+		last = books
+		attempt++
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
 	}
+	// What boxes said of themselves in the last second. The books may be what has failed; then it is lost, as it would be
+	// with the power.
+	if err := in.notes.flush(context.WithoutCancel(ctx), in.cfg.Ledger); err != nil {
+		in.cfg.Logger.Warn("what boxes said last of themselves is lost", "error", err)
+	}
 	return nil
 }
 
-func (in *Ingest) session(ctx context.Context) error {
-	lost := make(chan error, 1)
-	ended := make(chan struct{})
-	queue := make(chan work, 32) // a broker sends no more before it is answered
-	receive := func(_ mqtt.Client, m mqtt.Message) {
-		device, channel, err := wire.ParseTopic(m.Topic())
-		if err != nil {
-			m.Ack()
-			return
-		}
-		select {
-		case queue <- work{m, channel, device}:
-		case <-ended:
-		}
-	}
-	o := mqtt.NewClientOptions().AddBroker(in.broker).SetClientID(in.cfg.ClientID).
-		SetUsername(in.cfg.Username).SetPassword(in.cfg.Password).SetProtocolVersion(4).SetCleanSession(true).
-		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(10 * time.Second).SetWriteTimeout(10 * time.Second).
-		SetKeepAlive(15 * time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
-			select {
-			case lost <- err:
-			default:
-			}
-		}).SetDefaultPublishHandler(receive)
-	if in.cfg.TLS != nil {
-		o.SetTLSConfig(in.cfg.TLS)
-	}
-	client := mqtt.NewClient(o)
-	defer client.Disconnect(100)
-	defer close(ended)
-	if err := wait(ctx, client.Connect(), lost); err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	in.connected(client)
-	defer in.connected(nil)
-	topics := map[string]byte{
-		wire.Shared(group, wire.RecordsChannel): 1, wire.AllDevices(wire.PresenceChannel): 1,
-		wire.AllDevices(wire.HealthChannel): 1, wire.AllDevices(wire.ReplyChannel): 1,
-	}
-	if err := wait(ctx, client.SubscribeMultiple(topics, nil), lost); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	in.cfg.Logger.Info("connected to the broker")
-	devices := time.NewTicker(2 * time.Second) // a device may be enrolled by another process
-	defer devices.Stop()
-	if err := in.publishConfigs(ctx); err != nil {
-		in.cfg.Logger.Error("the boxes' configurations cannot be published; they are tried again", "error", err)
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-lost:
-			return err
-		case w := <-queue:
-			if err := in.take(ctx, w); err != nil {
-				// A broker sends no more once a few messages are unanswered. A new session gives them to another instance,
-				// and the boxes send again in any case.
-				return err
-			}
-		case <-devices.C:
-			if err := in.publishConfigs(ctx); err != nil {
-				in.cfg.Logger.Error("the boxes' configurations cannot be published; they are tried again", "error", err)
-			}
-		}
-	}
+// Trouble returns why nothing can be taken at present.
+func (in *Ingest) Trouble() Trouble {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.trouble
 }
 
-func wait(ctx context.Context, t mqtt.Token, lost <-chan error) error {
-	select {
-	case <-t.Done():
-		return t.Error()
-	case err := <-lost:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(10 * time.Second):
-		return errors.New("no answer within 10 s")
+func (in *Ingest) failed(books bool, err error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	since := in.trouble.Since
+	if since.IsZero() {
+		since = in.cfg.Now()
 	}
+	in.trouble = Trouble{since, books, err}
+}
+
+// recovered says that messages are taken again.
+func (in *Ingest) recovered() {
+	in.mu.Lock()
+	t := in.trouble
+	in.trouble = Trouble{}
+	in.mu.Unlock()
+	if t.Since.IsZero() {
+		in.cfg.Logger.Info("connected to the broker")
+		return
+	}
+	in.cfg.Logger.Info("records are taken again", "after", in.cfg.Now().Sub(t.Since).Round(time.Second))
 }
 
 func (in *Ingest) connected(c mqtt.Client) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.client = c
-	in.published = make(map[rating.DeviceID]uint32)
 }
 
-// take takes one message. The broker is told that it need not come again, unless the ledger fails.
-func (in *Ingest) take(ctx context.Context, w work) error {
-	var err error
-	now := in.cfg.Now()
-	switch w.channel {
-	case wire.RecordsChannel:
-		if err := in.takeBatch(ctx, w, now); err != nil {
-			return err
-		}
-	case wire.PresenceChannel:
-		var p wire.Presence
-		if p, err = wire.DecodePresence(w.message.Payload()); err == nil {
-			err = in.cfg.Ledger.PutPresence(ctx, w.device, p, now)
-		}
-	case wire.HealthChannel:
-		var h wire.Health
-		if h, err = wire.DecodeHealth(w.message.Payload()); err == nil {
-			err = in.cfg.Ledger.PutHealth(ctx, w.device, h, now)
-		}
-	case wire.ReplyChannel:
-		var r wire.Reply
-		if r, err = wire.DecodeReply(w.message.Payload()); err == nil && !r.OK {
-			in.cfg.Logger.Warn("a box did not carry out a command", "device", w.device, "command", r.ID, "error", r.Error)
-		}
-	}
-	if err != nil {
-		in.cfg.Logger.Warn("a message was not understood or not kept", "device", w.device, "channel", w.channel, "error", err)
-	}
-	w.message.Ack()
-	return nil
-}
-
-// takeBatch writes a batch and acknowledges it, or notes why it is not believed. An error is the ledger's.
-func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) error {
-	refuse := func(why string) error {
-		in.cfg.Logger.Warn("a batch is not believed; the box keeps it", "device", w.device, "reason", why)
-		if err := in.cfg.Ledger.Refuse(ctx, w.device, why, now); err != nil {
-			in.cfg.Logger.Error("a refusal cannot be noted", "error", err)
-		}
-		return nil
-	}
-	b, err := wire.DecodeBatch(w.message.Payload())
-	if err != nil {
-		return refuse(err.Error())
-	}
-	if b.Device != w.device {
-		return refuse(fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.Device))
-	}
-	d, err := in.cfg.Ledger.Device(ctx, b.Device)
-	switch {
-	case errors.Is(err, ledger.ErrNoDevice):
-		return refuse("the device is not enrolled")
-	case err != nil:
-		return fmt.Errorf("the ledger cannot be read; the boxes send again: %w", err)
-	case !b.Verify(d.Key):
-		return refuse("the signature is not that of the device's key")
-	}
-	res, err := in.cfg.Ledger.AddBatch(ctx, b, now)
-	if err != nil {
-		return fmt.Errorf("a batch cannot be written; the boxes send again: %w", err)
-	}
-	err = in.publish(b.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
-		Device: b.Device, Epoch: b.Epoch, Through: res.Through, Quarantined: res.Quarantined, Time: now.UnixMilli(),
-	})
-	if err != nil {
-		in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.Device, "error", err)
-	}
-	return nil
-}
-
-// publish sends a sealed payload without waiting for the broker: whatever is lost is asked for again.
-func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p wire.Purpose, body any) error {
+// publish sends a sealed payload and returns the token that tells when the broker has it. Nobody needs to wait for it:
+// whatever is lost is asked for again.
+func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p wire.Purpose, body any) (mqtt.Token, error) {
 	payload, err := wire.Seal(in.cfg.Key, p, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in.mu.Lock()
 	c := in.client
 	in.mu.Unlock()
 	if c == nil {
-		return errors.New("no connection to the broker")
+		return nil, errors.New("no connection to the broker")
 	}
 	t := c.Publish(wire.Topic(d, ch), 1, retained, payload)
 	select {
 	case <-t.Done():
-		return t.Error()
+		return t, t.Error()
 	default:
-		return nil
+		return t, nil
 	}
-}
-
-// publishConfigs publishes the configurations that this connection has not published yet.
-func (in *Ingest) publishConfigs(ctx context.Context) error {
-	devices, err := in.cfg.Ledger.Devices(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range devices {
-		in.mu.Lock()
-		done := in.published[d.ID] == d.Window.Generation
-		in.mu.Unlock()
-		if done {
-			continue
-		}
-		if err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window}); err != nil {
-			return fmt.Errorf("configuration of %s: %w", d.ID, err)
-		}
-		in.mu.Lock()
-		in.published[d.ID] = d.Window.Generation
-		in.mu.Unlock()
-	}
-	return nil
 }
 
 // PhoneRated tells a box that a subject of a visit was rated by phone, and not how. A box that is offline is not told; its
 // visit then times out, which changes nothing in the books.
 func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.VisitID, s rating.Subject) error {
-	return in.publish(d, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
+	_, err := in.publish(d, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
 		Device: d, ID: rand.Text(), Name: wire.CommandPhoneRated, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
 		Args: map[string]string{"visit": v.String(), "subject": string(s)},
 	})
+	return err
 }

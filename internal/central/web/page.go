@@ -23,8 +23,10 @@ var pages embed.FS
 //go:embed style.css live.js
 var assets embed.FS
 
-// shown is how many evaluations the page lists.
-const shown = 50
+const (
+	shown  = 50 // evaluations on the page
+	listed = 10 // findings on the page; the command lists all
+)
 
 // Entry is one evaluation in the books.
 type Entry struct {
@@ -80,6 +82,13 @@ type Books interface {
 	Subscribe() (<-chan struct{}, func())
 }
 
+// Trouble is why the centre takes no records at present.
+type Trouble struct {
+	Since time.Time // zero: it takes them
+	Books bool      // the books cannot be written; else the broker cannot be reached
+	Err   error
+}
+
 // Config holds what a Page needs. Books, Logger and Now are mandatory.
 type Config struct {
 	Books  Books
@@ -87,6 +96,8 @@ type Config struct {
 	Now    func() time.Time
 	// Reason returns the words of a reason's code. Without it, codes are shown.
 	Reason func(code string) string
+	// Trouble returns why nothing is taken at present. Without it, nothing is said.
+	Trouble func() Trouble
 	// Hosts are names by which the page may be asked for, besides localhost and IP addresses.
 	Hosts []string
 	// FrameAncestors are the origins that may show the page in a frame.
@@ -109,6 +120,9 @@ func New(cfg Config) (*Page, error) {
 	p := &Page{cfg: cfg, mux: http.NewServeMux(), zone: time.FixedZone("Asia/Shanghai", 8*60*60), live: make(chan struct{}, maxLive)}
 	if p.cfg.Reason == nil {
 		p.cfg.Reason = func(code string) string { return code }
+	}
+	if p.cfg.Trouble == nil {
+		p.cfg.Trouble = func() Trouble { return Trouble{} }
 	}
 	var err error
 	if p.tmpl, err = template.ParseFS(pages, "page.html"); err != nil {
@@ -160,16 +174,25 @@ type view struct {
 
 // body is the page's changing part.
 type body struct {
+	Trouble  *troubleView
+	Count    int // of open findings
 	Open     []findingView
+	More     int // open ones that are not listed
 	Resolved int
 	Devices  []Device
 	Rows     []rowView
 }
 
+type troubleView struct {
+	What, When, Err string
+}
+
 type findingView struct {
 	Finding
-	Kind string
-	When string
+	Window rating.Window
+	Kind   string
+	Advice string
+	When   string
 }
 
 // rowView is an Entry in words.
@@ -196,13 +219,23 @@ func (p *Page) render(ctx context.Context) (template.HTML, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the findings: %w", err)
 	}
-	v := body{Devices: devices}
+	v := body{Devices: devices, Trouble: p.trouble()}
+	windows := make(map[rating.DeviceID]rating.Window)
+	for _, d := range devices {
+		windows[d.ID] = d.Window
+	}
 	for _, f := range findings {
 		if !f.Resolved.IsZero() {
 			v.Resolved++
 			continue
 		}
-		v.Open = append(v.Open, findingView{f, kindWords(f.Kind), f.Found.In(p.zone).Format("01-02 15:04")})
+		v.Count++
+		if len(v.Open) == listed {
+			v.More++
+			continue
+		}
+		kind, advice := kindWords(f.Kind)
+		v.Open = append(v.Open, findingView{f, windows[f.Device], kind, advice, f.Found.In(p.zone).Format("01-02 15:04")})
 	}
 	for _, e := range entries {
 		v.Rows = append(v.Rows, p.row(e))
@@ -212,6 +245,22 @@ func (p *Page) render(ctx context.Context) (template.HTML, error) {
 		return "", fmt.Errorf("render: %w", err)
 	}
 	return template.HTML(b.String()), nil
+}
+
+// trouble returns the words for why nothing is taken at present, nil if it is.
+func (p *Page) trouble() *troubleView {
+	t := p.cfg.Trouble()
+	if t.Since.IsZero() {
+		return nil
+	}
+	v := &troubleView{What: "与消息代理的连接中断，正在重试。", When: t.Since.In(p.zone).Format("01-02 15:04:05")}
+	if t.Books {
+		v.What = "账本写不进去，正在重试。请检查磁盘空间、账本文件和是否有别的程序占用它。"
+	}
+	if t.Err != nil {
+		v.Err = t.Err.Error()
+	}
+	return v
 }
 
 func (p *Page) row(e Entry) rowView {
@@ -282,6 +331,10 @@ func orEmpty[T any](s []T) []T {
 func (p *Page) health(w http.ResponseWriter, r *http.Request) {
 	if _, err := p.cfg.Books.Latest(r.Context(), 1); err != nil {
 		p.fail(w, r, err)
+		return
+	}
+	if t := p.cfg.Trouble(); !t.Since.IsZero() {
+		http.Error(w, fmt.Sprintf("nothing is taken since %s: %v", t.Since.UTC().Format(time.RFC3339), t.Err), http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

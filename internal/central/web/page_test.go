@@ -110,14 +110,14 @@ func TestPage(t *testing.T) {
 	w := get(p, "/", "localhost")
 	want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
 		"约 09:02:03", "03-02 07:02 至 03-02 10:02 之间", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
-		"&lt;script&gt;", "!<script>alert", "!<img", "!数据完整性问题")
+		"&lt;script&gt;", "!<script>alert", "!<img", "!异常")
 	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)
 	}
 	m.findings = []Finding{
 		{Device: "lz-0417", Epoch: "00000000000000aa", From: 3, To: 5, Kind: "gap", Detail: "missing", Found: time.Unix(0, 0)},
 		{Device: "lz-0418", Kind: "fork", Resolved: time.Unix(1, 0)}}
-	want(t, get(p, "/", "[::1]:8081"), 200, "数据完整性问题 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
+	want(t, get(p, "/", "[::1]:8081"), 200, "异常 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
 }
 
 func TestForeignHostNamesAreRefused(t *testing.T) {
@@ -214,4 +214,33 @@ func TestLive(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("the subscription was not ended when the browser went away")
 	}
+}
+
+// What stops the centre from taking records is on the page, whether the books can be read or not, and a monitor learns it.
+func TestTrouble(t *testing.T) {
+	m := newMemory()
+	trouble := Trouble{}
+	p, err := New(Config{Books: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, get(p, "/", "localhost"), 200, "!暂时收不进记录")
+	want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	trouble = Trouble{Since: time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC), Books: true, Err: errors.New("database or disk is full")}
+	want(t, get(p, "/", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
+	want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")
+	trouble.Books, trouble.Err = false, errors.New("connection refused")
+	want(t, get(p, "/", "localhost"), 200, "与消息代理的连接中断")
+	m.err = errors.New("gone")
+	want(t, get(p, "/", "localhost"), 503, "账本暂时不可读")
+}
+
+// A copied card makes thousands of findings; the page names some and says how many there are.
+func TestManyFindings(t *testing.T) {
+	m := newMemory()
+	m.devices = []Device{{ID: "lz-0417", Window: entry(1).Window, Presence: "online"}}
+	for i := range uint64(25) {
+		m.findings = append(m.findings, Finding{Device: "lz-0417", Epoch: "00000000000000aa", From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
+	}
+	want(t, get(newPage(t, m), "/", "localhost"), 200, "异常 <b>25</b>", "另有 15 处", "综合窗口 7", "请停用复制品")
 }

@@ -25,18 +25,21 @@ func statusWords(status string) (words, kind string) {
 	return status, "other"
 }
 
-func kindWords(kind string) string {
+// kindWords returns the name of a kind of finding, and what it means and asks for.
+func kindWords(kind string) (name, advice string) {
 	switch kind {
 	case "gap":
-		return "缺号"
+		return "缺号", "盒子已不再保存这些记录，账本里也没有。若账本是从备份恢复的，请找回被替换的文件；否则请保存盒子上的 log.db。"
 	case "fork":
-		return "分叉"
+		return "分叉", "同一序号有两条不同的记录，很可能有两台盒子用了同一名称和密钥（例如复制了存储卡）。账本以先到者为准，后到者另存。请停用复制品并重新登记。"
+	case "fork_gap":
+		return "分叉缺号", "后到的那份日志缺这一条。请先处理同一设备的分叉。"
 	case "broken_chain":
-		return "断链"
+		return "断链", "这条记录接不上前一条：日志被改动、损坏，或来自复制品。请检查存储卡并保存盒子上的 log.db。"
 	case "quarantine":
-		return "隔离"
+		return "隔离", "这条记录读不懂，不计入；原文已保存。请核对 ratingd 与 centrald 的版本。"
 	case "damage":
-		return "存储损坏"
+		return "损坏", "盒子有一个文件损坏，已另存并尽量找回。请稍后查看同一设备是否缺号；再次发生时更换存储卡。"
 	}
-	return kind
+	return kind, ""
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// line is a log of visits that nobody answered, from the first to the last number, after a record with the given hash.
+func line(t *testing.T, epoch rating.Epoch, prev rating.Hash, first, last uint64, detail string) (records [][]byte, head rating.Hash) {
+	t.Helper()
+	for seq := first; seq <= last; seq++ {
+		raw, err := rating.Record{V: rating.RecordVersion, Device: box, Epoch: epoch, Seq: seq, Prev: prev,
+			Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted, "log", detail)}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, prev = append(records, raw), rating.HashOf(raw)
+	}
+	return records, prev
+}
+
+// The administrator sees what is wrong, what it means and what to do, while centrald runs; and a script by the status.
+func TestFindingsAndVerify(t *testing.T) {
+	dir := t.TempDir()
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	if _, err := c.command("findings", "-config", c.config); err == nil || !strings.Contains(err.Error(), "there are no books") {
+		t.Errorf("without books: %v", err)
+	}
+	c = startCentre(t, dir)
+	public, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.enrol(public)
+	books, err := ledger.Open(t.Context(), filepath.Join(dir, "state", ledgerFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = books.Close() }()
+	add := func(first, released uint64, records [][]byte) {
+		t.Helper()
+		b := wire.Batch{Device: box, Epoch: 7, First: first, Released: released, Records: records}
+		b.Sign(key)
+		if _, err := books.AddBatch(t.Context(), b, public, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	genesis := rating.Genesis(box, 7)
+	one, head := line(t, 7, genesis, 1, 4, "one")
+	two, _ := line(t, 7, genesis, 1, 3, "two")
+	more, _ := line(t, 7, head, 5, 9, "one")
+	add(1, 0, one)
+	out, err := c.command("verify", "-config", c.config)
+	if err != nil || !strings.Contains(out, "4 (1-4)") || !strings.Contains(out, "enrolled") || !strings.Contains(out, "verified") {
+		t.Errorf("verify = %v\n%s", err, out)
+	}
+	if out, err := c.command("findings", "-config", c.config); err != nil || out != "nothing is open\n" {
+		t.Errorf("findings = %v\n%s", err, out)
+	}
+	add(1, 0, two)
+	out, err = c.command("findings", "-config", c.config)
+	if err != nil || !strings.Contains(out, "fork  lz-0417 (市民中心政务服务大厅 综合窗口7号), epoch 0000000000000007, records 1 to 3") || !strings.Contains(out, "Stop the copy") {
+		t.Errorf("findings = %v\n%s", err, out)
+	}
+	if out, err := c.command("verify", "-config", c.config); err != nil {
+		t.Errorf("a fork whose both sides are signed: %v\n%s", err, out)
+	}
+	add(8, 7, more[3:]) // 5 to 7 are let go and were never here
+	if out, err = c.command("verify", "-config", c.config); err == nil || !strings.Contains(out, "records 5 to 7: missing; a finding says so") {
+		t.Errorf("verify with a gap = %v\n%s", err, out)
+	}
+	add(5, 4, more[:3])
+	if out, err = c.command("findings", "-config", c.config); err != nil || !strings.Contains(out, "1 resolved") || strings.Contains(out, "gap  ") {
+		t.Errorf("findings = %v\n%s", err, out)
+	}
+	out, err = c.command("findings", "-config", c.config, "-all", "-json")
+	var listed []listedFinding
+	if err := json.Unmarshal([]byte(out), &listed); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || len(listed) != 2 || listed[0].Kind != "gap" || listed[0].Resolved.IsZero() || listed[1].Kind != "fork" || listed[1].To != 3 || listed[1].Means == "" {
+		t.Errorf("findings = %v\n%s", err, out)
+	}
+	if out, err := c.command("verify", "-config", c.config); err != nil {
+		t.Errorf("verify = %v\n%s", err, out)
+	}
+}

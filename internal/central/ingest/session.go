@@ -1,0 +1,224 @@
+package ingest
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// patience bounds each step of connecting, and how long the broker may take to confirm what was published.
+const patience = 10 * time.Second
+
+// work is a message to be taken in order.
+type work struct {
+	message mqtt.Message
+	channel wire.Channel
+	device  rating.DeviceID
+}
+
+// session is one connection. It returns why it ended.
+func (in *Ingest) session(ctx context.Context) error {
+	var publishing sync.WaitGroup
+	defer publishing.Wait() // after the line, whose end frees what waits for the network
+	line := &line{in: in, lost: make(chan error, 1), queue: make(chan work, 32)}
+	line.ctx, line.stop = context.WithCancel(ctx)
+	defer line.end()
+	if err := line.begin(); err != nil {
+		return err
+	}
+	in.connected(line.client)
+	defer in.connected(nil)
+	in.recovered()
+	publishing.Go(func() { in.keepConfigs(line.ctx) })
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	var acks acks
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-line.lost:
+			return err
+		case w := <-line.queue:
+			sent, err := in.take(ctx, w)
+			if err != nil {
+				// A broker sends no more once a few messages are unanswered. Without a session it gives them to another
+				// instance, and the boxes send again in any case.
+				return err
+			}
+			acks.add(sent)
+		case now := <-second.C:
+			if err := in.notes.flush(ctx, in.cfg.Ledger); err != nil {
+				return booksError{err}
+			}
+			if err := acks.check(now); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// line is one paho client with the connection under it.
+type line struct {
+	in     *Ingest
+	client mqtt.Client
+	lost   chan error
+	queue  chan work // more than a broker sends before it is answered, unless somebody floods it
+	ctx    context.Context
+	stop   context.CancelFunc
+
+	mu   sync.Mutex
+	conn net.Conn // guarded by mu
+}
+
+func (l *line) begin() error {
+	c := l.in.cfg
+	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.in.broker.String()).SetClientID(c.ClientID).
+		SetUsername(c.Username).SetPassword(c.Password).SetProtocolVersion(4).SetCleanSession(true).
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetWriteTimeout(patience).
+		SetKeepAlive(15 * time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
+		SetCustomOpenConnectionFn(l.open).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
+		SetDefaultPublishHandler(l.receive))
+	if err := l.wait(l.client.Connect()); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	// What boxes say of themselves comes once only: a thousand retained presences at once must not fill the places that
+	// the broker has for messages which it must see answered.
+	topics := map[string]byte{
+		wire.Shared(group, wire.RecordsChannel): 1, wire.AllDevices(wire.PresenceChannel): 0,
+		wire.AllDevices(wire.HealthChannel): 0, wire.AllDevices(wire.ReplyChannel): 1,
+	}
+	t := l.client.SubscribeMultiple(topics, nil)
+	if err := l.wait(t); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	if s, ok := t.(*mqtt.SubscribeToken); ok {
+		for topic, qos := range s.Result() {
+			if qos > 2 { // paho reports a refusal as success
+				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", c.Username, topic)
+			}
+		}
+	}
+	return nil
+}
+
+// open makes the connection under the client, bounded and known to end.
+func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, patience)
+	defer cancel()
+	dial := (&net.Dialer{}).DialContext
+	if broker.Scheme == "ssl" {
+		dial = (&tls.Dialer{Config: l.in.cfg.TLS}).DialContext
+	}
+	c, err := dial(ctx, "tcp", broker.Host)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return nil, errors.Join(l.ctx.Err(), c.Close())
+	}
+	l.conn = c
+	return newSlimConn(c, wire.MaxBatch+1024), nil
+}
+
+// receive runs on paho's goroutine, which also answers the broker's pings, so it waits only while there is much to take.
+func (l *line) receive(_ mqtt.Client, m mqtt.Message) {
+	device, channel, err := wire.ParseTopic(m.Topic())
+	if err != nil || channel == wire.RecordsChannel && m.Qos() == 0 {
+		m.Ack() // whoever sends records in this way does not wait for an answer, so it is no box
+		return
+	}
+	select {
+	case l.queue <- work{m, channel, device}:
+	case <-l.ctx.Done():
+	}
+}
+
+func (l *line) fail(err error) {
+	if err == nil {
+		err = errors.New("the connection was closed")
+	}
+	select {
+	case l.lost <- err:
+	default:
+	}
+}
+
+func (l *line) wait(t mqtt.Token) error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case <-t.Done():
+		return t.Error()
+	case err := <-l.lost:
+		return err
+	case <-l.ctx.Done():
+		return l.ctx.Err()
+	case <-timeout.C:
+		return fmt.Errorf("no answer within %s", patience)
+	}
+}
+
+// end closes the connection. Paho waits for its own goroutines, one of which may wait for the queue or the network.
+func (l *line) end() {
+	l.stop()
+	if l.client.IsConnectionOpen() {
+		l.client.Disconnect(100)
+	}
+	l.mu.Lock()
+	if l.conn != nil {
+		_ = l.conn.Close() // it is given up
+	}
+	l.mu.Unlock()
+	l.client.Disconnect(0)
+}
+
+// maxAcks bounds the acknowledgements that the broker has not confirmed. A broker that confirms nothing is noticed before.
+const maxAcks = 1000
+
+// acks are acknowledgements that the broker has not confirmed yet, oldest first.
+type acks []ack
+
+type ack struct {
+	token mqtt.Token
+	since time.Time
+}
+
+func (a *acks) add(t mqtt.Token) {
+	if t != nil && len(*a) < maxAcks {
+		*a = append(*a, ack{t, time.Now()})
+	}
+}
+
+// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements.
+func (a *acks) check(now time.Time) error {
+	for len(*a) > 0 {
+		select {
+		case <-(*a)[0].token.Done():
+			if err := (*a)[0].token.Error(); err != nil {
+				return fmt.Errorf("an acknowledgement was not sent: %w", err)
+			}
+			*a = (*a)[1:]
+			continue
+		default:
+		}
+		if now.Sub((*a)[0].since) > patience {
+			return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
+		}
+		return nil
+	}
+	return nil
+}

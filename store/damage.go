@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -69,7 +69,7 @@ func (s *Store) setAside(reason error) error {
 	var to string
 	for n := 1; ; n++ {
 		to = s.path + asideSuffix + strconv.Itoa(n)
-		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+		if files, err := filepath.Glob(escape(to) + "*"); err != nil || len(files) == 0 {
 			break
 		}
 	}
@@ -89,7 +89,7 @@ func (s *Store) setAside(reason error) error {
 			notes[name] = v
 		}
 		if b, err := json.Marshal(note); err == nil {
-			notes[asideNote+to] = b
+			notes[asideNote+filepath.Base(to)] = b
 		}
 		*k = state{boot: k.boot, notes: notes}
 	})

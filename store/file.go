@@ -361,8 +361,12 @@ func (s *Store) create() error {
 		return err
 	}
 	k := s.now()
-	notes := maps.Clone(k.notes)
-	k = state{epoch: epoch, boot: k.boot, notes: notes}
+	if files, err := unread(s.path); err == nil && len(files) > 0 && k.notes == nil {
+		// A file was set aside and the disk did not let a new one be made before the program ended.
+		w := readWreck(files[len(files)-1], s.opt.Device)
+		k.boot, k.notes = w.boot, w.notes
+	}
+	k = state{epoch: epoch, boot: k.boot, notes: maps.Clone(k.notes)}
 	db, err := s.build(s.path+suffixNew, k, trimMark{})
 	if err != nil {
 		return err

@@ -252,9 +252,14 @@ func (v *glance) each(from uint64, yield func(seq uint64, raw []byte) error) err
 	return err
 }
 
+// escape makes a path one that Glob takes literally.
+func escape(path string) string {
+	return strings.NewReplacer(`[`, `\[`, `*`, `\*`, `?`, `\?`, `\`, `\\`).Replace(path)
+}
+
 // Aside lists the files beside the log that were damaged and set aside.
 func Aside(path string) ([]string, error) {
-	all, err := filepath.Glob(strings.NewReplacer(`[`, `\[`, `*`, `\*`, `?`, `\?`, `\`, `\\`).Replace(path) + asideSuffix + "*")
+	all, err := filepath.Glob(escape(path) + asideSuffix + "*")
 	if err != nil {
 		return nil, fmt.Errorf("look for files that were set aside: %w", err)
 	}

@@ -230,6 +230,14 @@ func (l layout) put(first uint64, encoded [][]byte) error {
 	return nil
 }
 
+// fit moves the tail if the root has become too small for it, since the bucket meta lies in the same page while it is small.
+func (l layout) fit() error {
+	if l.rootRoom() >= 0 {
+		return nil
+	}
+	return l.moveTail()
+}
+
 // cut removes the records from the given seq on.
 func (l layout) cut(from uint64) error {
 	for _, b := range []*bolt.Bucket{l.root, l.records} {

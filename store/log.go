@@ -341,11 +341,17 @@ func (s *Store) change(f func(layout) error) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	err := s.update(f)
+	change := func(l layout) error {
+		if err := f(l); err != nil {
+			return err
+		}
+		return l.fit()
+	}
+	err := s.update(change)
 	if errors.Is(err, ErrDamaged) {
 		s.replace(err)
 		if err = s.ready(); err == nil {
-			err = s.update(f)
+			err = s.update(change)
 		}
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -27,23 +26,23 @@ const (
 const maxSalvaged = 64 << 10
 
 // Salvage reads the files that were set aside and appends what it finds in them as salvaged records, but for what the
-// centre is known to have; an event before says what was damaged, one after it what was found. The files stay. It goes on
+// centre is known to have; an event before says what was damaged, one after it what was found. The files stay, under a name
+// that says that they were read. It goes on
 // where it stopped when it is called again, and may then repeat a few records, which the books know by their own numbers.
 // Now stamps what is appended.
 func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
 	s.upkeep.Lock()
 	defer s.upkeep.Unlock()
-	notes := s.now().notes
-	var files []string
-	for name := range notes {
-		if file, ok := strings.CutPrefix(name, asideNote); ok {
-			files = append(files, file)
-		}
+	files, err := unread(s.path)
+	if err != nil {
+		return err
 	}
-	slices.Sort(files)
 	for _, file := range files {
 		w := salvage{s: s, ctx: ctx, now: now, file: file, met: make(map[place]met)}
-		if err := json.Unmarshal(notes[asideNote+file], &w.note); err != nil {
+		note, known := s.now().notes[asideNote+filepath.Base(file)]
+		if !known { // the disk was too full to remember more than the file itself
+			w.note.Reason = "it was found beside the log, set aside before this start"
+		} else if err := json.Unmarshal(note, &w.note); err != nil {
 			return fmt.Errorf("salvage %s: its note: %w", file, err)
 		}
 		if err := w.run(); err != nil {
@@ -51,6 +50,20 @@ func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
 		}
 	}
 	return nil
+}
+
+// suffixRead is added to the name of a file that was set aside when Salvage has read it to its end.
+const suffixRead = ".read"
+
+// unread lists the files beside the log that were set aside and wait for Salvage.
+func unread(path string) (files []string, err error) {
+	all, err := Aside(path)
+	for _, file := range all {
+		if !strings.HasSuffix(file, suffixRead) {
+			files = append(files, file)
+		}
+	}
+	return files, err
 }
 
 // place is where a record stands in the books.
@@ -119,7 +132,10 @@ func (w *salvage) run() error {
 		return err
 	}
 	w.s.opt.Logger.Info("a damaged store has been read through", "file", w.file, "found", w.found, "unreadable_pages", unreadable, "problem", problem)
-	return w.s.SetNote(asideNote+w.file, nil)
+	if err := rename(w.file, w.file+suffixRead); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return w.s.SetNote(asideNote+name, nil)
 }
 
 func (w *salvage) event(name string, pairs ...string) error {
@@ -135,7 +151,7 @@ func (w *salvage) keep() error {
 	if err != nil {
 		return err
 	}
-	return w.s.SetNote(asideNote+w.file, b)
+	return w.s.SetNote(asideNote+filepath.Base(w.file), b)
 }
 
 var errForeign = errors.New("it is the log of another box; put the card into that box, or send the file to the centre by hand")

@@ -99,17 +99,37 @@ func (f *File) walk(id uint64, from []byte, seen map[uint64]bool, depth int, yie
 // nobody who thinks them free. After Check, bbolt's way down to any leaf is sound.
 func (f *File) Check() error {
 	used := newBitmap(f.High)
-	root, err := f.page(f.Root)
+	if err := f.checkRoot(f.Root, used, 0); err != nil {
+		return fmt.Errorf("root: %w", err)
+	}
+	return f.checkFree(used)
+}
+
+// checkRoot reads all pages of the root bucket and checks the buckets that it holds.
+func (f *File) checkRoot(id uint64, used bitmap, depth int) error {
+	p, err := f.page(id)
 	if err != nil {
 		return err
 	}
-	if root.flags != leafFlag {
-		return fmt.Errorf("%w: the root is page %d, of type %#x", ErrDamaged, f.Root, root.flags)
-	}
-	if err := used.take(root.id, root.overflow); err != nil {
+	if err := used.take(p.id, p.overflow); err != nil {
 		return err
 	}
-	if err := elements(root.data, root.count, nil, func(e Element) error {
+	if p.flags == branchFlag && depth < maxDepth {
+		children, err := p.children()
+		if err != nil {
+			return err
+		}
+		for _, c := range children {
+			if err := f.checkRoot(c.id, used, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if p.flags != leafFlag {
+		return fmt.Errorf("%w: page %d is in the root, of type %#x and at depth %d", ErrDamaged, id, p.flags, depth)
+	}
+	return elements(p.data, p.count, nil, func(e Element) error {
 		if !e.Bucket {
 			return nil
 		}
@@ -124,10 +144,7 @@ func (f *File) Check() error {
 			return fmt.Errorf("bucket %q: %w", e.Key, err)
 		}
 		return nil
-	}); err != nil {
-		return fmt.Errorf("root: %w", err)
-	}
-	return f.checkFree(used)
+	})
 }
 
 // checkTree follows the branches below a page. Whether a page is a leaf is told by the first of its siblings, since a

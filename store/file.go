@@ -123,12 +123,14 @@ func (s *Store) open() {
 			err = s.openFile()
 		}
 	}
+	before := s.trouble
 	s.trouble = err
-	if err != nil {
+	switch {
+	case err == nil:
+		s.unread = 0
+	case before == nil || before.Error() != err.Error(): // it is tried every two seconds, and may be so for days
 		s.opt.Logger.Error("the store cannot be used; it is tried again", "path", s.path, "error", err)
-		return
 	}
-	s.unread = 0
 }
 
 // maxUnread is how often a file that the disk cannot read is tried before it counts as damaged.

@@ -105,6 +105,7 @@ type box struct {
 	thanked []thanks
 	pressed map[string]map[rating.Level]bool // by visit: every level that was pressed
 	kills   int
+	fail    func() // takes the disk away, where that is possible
 }
 
 // thanks is an answer that the screen has said thank you for.
@@ -179,6 +180,13 @@ func (b *box) writeConfig() {
 
 func (b *box) start() {
 	b.t.Helper()
+	b.launch()
+	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
+}
+
+// launch starts the daemon and waits until it listens.
+func (b *box) launch() {
+	b.t.Helper()
 	if err := os.Remove(b.addresses); err != nil && !os.IsNotExist(err) {
 		b.t.Fatal(err)
 	}
@@ -197,7 +205,6 @@ func (b *box) start() {
 	p := b.process
 	b.t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
 	b.bound = waitAddresses(b.t, b.addresses)
-	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
 }
 
 func (b *box) stop() {

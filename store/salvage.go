@@ -224,23 +224,15 @@ func (w *salvage) take(e boltfile.Element, live bool) error {
 	if err != nil || r.Device != w.s.opt.Device || r.Seq != binary.BigEndian.Uint64(e.Key) {
 		return nil
 	}
-	if r.Kind == rating.KindSalvaged {
-		inner, err := rating.DecodeRecord(r.Salvaged.Record)
-		if err != nil {
-			return nil
-		}
-		if w.note.Epoch != r.Epoch || r.Seq > w.note.Released {
-			return w.found1(inner, r.Salvaged.Record, live)
-		}
-		return nil
-	}
 	if r.Epoch == w.note.Epoch && r.Seq <= w.note.Released {
 		return nil
 	}
-	return w.found1(r, raw, live)
-}
-
-func (w *salvage) found1(r rating.Record, raw []byte, live bool) error {
+	for len(raw) > maxSalvaged && r.Kind == rating.KindSalvaged { // what it holds is what matters
+		raw = r.Salvaged.Record
+		if r, err = rating.DecodeRecord(raw); err != nil {
+			return nil
+		}
+	}
 	hash := rating.HashOf(raw)
 	m := met{hash: [8]byte(hash[:8]), live: live}
 	at := place{r.Epoch, r.Seq}

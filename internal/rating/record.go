@@ -305,14 +305,11 @@ func (e Event) Check() error {
 	return nil
 }
 
-// Check reports why s could not be entered in the books: it must be a whole record, and not one that holds another.
+// Check reports why s could not be entered in the books: it must be a whole record. That may hold another in turn, if files
+// were damaged one after the other; each is a quarter smaller than what holds it, so they come to an end.
 func (s Salvaged) Check() error {
-	r, err := DecodeRecord(s.Record)
-	if err != nil {
+	if _, err := DecodeRecord(s.Record); err != nil {
 		return fmt.Errorf("salvaged: %w", err)
-	}
-	if r.Kind == KindSalvaged {
-		return errors.New("salvaged: the record holds a salvaged one itself")
 	}
 	return nil
 }

@@ -1,0 +1,416 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+	"haochaping/store"
+	"haochaping/sync/wire"
+)
+
+// TestLaws plays random schedules of everything that can happen to a window (visits, presses, phones, time, crashes,
+// reboots, damaged files, clocks that are set and step, batches and acknowledgements that get lost or come twice) against
+// the true behaviour, the true store and the true books, and holds the laws of the design against what came of it.
+func TestLaws(t *testing.T) {
+	dir := t.TempDir()
+	n := 0
+	seen := make(map[string]int)
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		l := newLaws(t, filepath.Join(dir, fmt.Sprint(n)))
+		defer l.close()
+		t.Repeat(map[string]func(*rapid.T){
+			"visit":   l.visit,
+			"press":   l.press,
+			"correct": l.press,
+			"phone":   l.phone,
+			"time":    l.pass,
+			"crash":   l.crash,
+			"reboot":  l.reboot,
+			"damage":  l.damage,
+			"clock":   l.setClock,
+			"send":    l.send,
+			"ack":     l.acknowledge,
+		})
+		l.settle(t)
+		l.judge(t)
+		for kind, k := range l.happened {
+			seen[kind] += k
+		}
+	})
+	t.Logf("%v", seen)
+	for _, kind := range []string{"thanked", "corrected", "crash between", "crash before", "reboot", "damage", "ack lost", "timed out", "phone", "estimated"} {
+		if seen[kind] == 0 {
+			t.Errorf("it never came to: %s; the test proves nothing of it", kind)
+		}
+	}
+}
+
+// laws is a window with all that it depends on.
+type laws struct {
+	dir   string
+	moves int // folders that the log has been in
+	db    *store.Store
+	model terminal.Model
+	books *ledger.Ledger
+
+	// The truth about time, which nobody in the box knows, in milliseconds; and the box's clocks.
+	truth, started int64
+	boots          int
+	offset         int64 // wall minus truth
+	synced         bool
+	clk            clock
+
+	open     rating.VisitID // 0 if none
+	visits   uint64
+	pressed  map[rating.VisitID]map[rating.Level][]int64 // the true times of the presses; none for one by phone
+	thanked  map[rating.VisitID]rating.Level
+	phoned   map[rating.VisitID]bool
+	acks     map[rating.Epoch]uint64 // highest through that the centre has sent
+	happened map[string]int
+}
+
+func newLaws(t *rapid.T, dir string) *laws {
+	l := &laws{dir: dir, truth: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).UnixMilli(), pressed: make(map[rating.VisitID]map[rating.Level][]int64),
+		thanked: make(map[rating.VisitID]rating.Level), phoned: make(map[rating.VisitID]bool), acks: make(map[rating.Epoch]uint64), happened: make(map[string]int)}
+	var err error
+	if l.books, err = ledger.Open(context.Background(), filepath.Join(dir, "books", "ledger.db")); err != nil {
+		t.Fatal(err)
+	}
+	l.reset(t)
+	l.start(t, func(string) {})
+	l.apply(t, terminal.Configured{At: l.clk.now(), Window: lawWindow()}, "")
+	if err := keepWindow(l.db, lawWindow()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func lawWindow() rating.Window {
+	return rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 1}
+}
+
+func (l *laws) close() {
+	_ = l.db.Close()
+	_ = l.books.Close()
+	_ = os.RemoveAll(l.dir)
+}
+
+// reset begins a new start of the machine, with a clock that is right, in 1970, or years ahead.
+func (l *laws) reset(t *rapid.T) {
+	l.boots++
+	l.truth += rapid.Int64Range(20_000, 5*24*3600_000).Draw(t, "off for")
+	l.started = l.truth
+	l.synced = rapid.Bool().Draw(t, "clock is right")
+	l.offset = rapid.SampledFrom([]int64{-l.truth, 2 * 365 * 24 * 3600_000, -3600_000}).Draw(t, "clock is off by")
+}
+
+// start opens the log in a new folder, into which what the last one held has been copied, and starts the daemon's parts as
+// run does. Before it is opened, change may do what it likes to the file.
+func (l *laws) start(t *rapid.T, change func(path string)) {
+	from := l.path()
+	l.moves++
+	if err := os.MkdirAll(filepath.Dir(l.path()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if files, _ := filepath.Glob(from + "*"); l.moves > 1 {
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err == nil {
+				err = os.WriteFile(filepath.Join(filepath.Dir(l.path()), filepath.Base(f)), b, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		change(l.path())
+		_ = l.db.Close() // of the old folder, where nobody looks any more
+	}
+	var err error
+	if l.db, err = store.Open(l.path(), store.Options{Device: "law-box", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		t.Fatal(err)
+	}
+	boot, err := l.db.Boot(fmt.Sprint(l.boots))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.clk = clock{boot, func() time.Duration { return time.Duration(l.truth-l.started) * time.Millisecond },
+		func() time.Time {
+			if l.synced {
+				return time.UnixMilli(l.truth)
+			}
+			return time.UnixMilli(l.truth + l.offset)
+		}, func() bool { return l.synced }}
+	started := terminal.Started{At: l.clk.now(), Version: "law"}
+	if started.Window, err = keptWindow(l.db); err != nil {
+		t.Fatal(err)
+	}
+	if started.Open, started.Rated, err = openVisit(l.db); err != nil {
+		t.Fatal(err)
+	}
+	l.model = terminal.New(terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second})
+	l.open = 0
+	l.apply(t, started, "")
+	if err := l.db.Salvage(context.Background(), l.clk.now); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l *laws) path() string { return filepath.Join(l.dir, fmt.Sprint("box", l.moves), "log.db") }
+
+// apply is a step of the window. The power may go before the commit, or after it and before anybody sees what came of it.
+func (l *laws) apply(t *rapid.T, e terminal.Event, die string) (survived bool) {
+	s := l.model.Step(e)
+	if s.Write == nil {
+		l.model = s.Model
+		return true
+	}
+	if die == "before" {
+		return false
+	}
+	first, err := l.db.Append(s.Write.Bodies...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if die == "between" {
+		return false
+	}
+	l.model, _ = s.Write.Done(l.clk.now(), first, nil)
+	if v := l.model.View(); v.Visit == nil {
+		l.open = 0
+	} else {
+		l.open = v.Visit.ID
+	}
+	return true
+}
+
+func (l *laws) visit(t *rapid.T) {
+	l.visits++
+	id := rating.VisitID(l.visits)
+	v := rating.Visit{ID: id, Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC}
+	l.pressed[id] = make(map[rating.Level][]int64)
+	l.apply(t, terminal.OpenVisit{At: l.clk.now(), Visit: v}, "")
+}
+
+func (l *laws) press(t *rapid.T) {
+	l.truth += rapid.Int64Range(1, 2000).Draw(t, "after")
+	level := rating.Level(rapid.IntRange(1, 5).Draw(t, "level"))
+	die := rapid.SampledFrom([]string{"", "", "", "", "", "before", "between"}).Draw(t, "power")
+	before := l.model.View()
+	if l.open != 0 && (before.State == terminal.Asking || before.State == terminal.Correcting) {
+		l.pressed[l.open][level] = append(l.pressed[l.open][level], l.truth)
+	}
+	if !l.apply(t, terminal.Press{At: l.clk.now(), Level: level}, die) {
+		l.happened["crash "+die]++
+		l.start(t, func(string) {})
+		return
+	}
+	if v := l.model.View(); v.State == terminal.Correcting && v.Chosen == level {
+		if _, again := l.thanked[v.Visit.ID]; again {
+			l.happened["corrected"]++
+		}
+		l.thanked[v.Visit.ID] = level
+		l.happened["thanked"]++
+	}
+}
+
+// phone rates the open visit by phone.
+func (l *laws) phone(t *rapid.T) {
+	if l.open == 0 {
+		return
+	}
+	level := rating.Level(rapid.IntRange(1, 5).Draw(t, "level"))
+	if _, err := l.books.AddPhone(context.Background(), ledger.PhoneRating{Device: "law-box", Visit: l.open, Submission: fmt.Sprint(l.truth, l.open), At: time.UnixMilli(l.truth),
+		Evaluations: []rating.Evaluation{{Visit: l.open, Subject: rating.StaffSubject, Level: level, Channel: rating.Phone}}}); err != nil {
+		t.Fatal(err)
+	}
+	l.phoned[l.open] = true
+	l.pressed[l.open][level] = append(l.pressed[l.open][level], nil...)
+	l.happened["phone"]++
+	if rapid.Bool().Draw(t, "the box is told") {
+		l.apply(t, terminal.PhoneRated{At: l.clk.now(), Visit: l.open, Subject: rating.StaffSubject}, "")
+	}
+	l.truth++
+}
+
+func (l *laws) pass(t *rapid.T) {
+	l.truth += rapid.Int64Range(0, 30_000).Draw(t, "time passes")
+	if l.open != 0 && l.model.View().State == terminal.Asking {
+		defer func() {
+			if l.open == 0 {
+				l.happened["timed out"]++
+			}
+		}()
+	}
+	l.apply(t, terminal.Tick{At: l.clk.now()}, "")
+}
+
+func (l *laws) crash(t *rapid.T) { l.start(t, func(string) {}) }
+
+func (l *laws) reboot(t *rapid.T) {
+	l.reset(t)
+	l.start(t, func(string) {})
+	l.happened["reboot"]++
+}
+
+// damage spoils what holds the file together while the box is off. The records themselves are all there.
+func (l *laws) damage(t *rapid.T) {
+	if rapid.IntRange(0, 3).Draw(t, "rarely") != 0 {
+		return
+	}
+	metas := rapid.IntRange(1, 2).Draw(t, "metas")
+	l.start(t, func(path string) {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(b[:metas*4096])
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	l.happened["damage"]++
+}
+
+func (l *laws) setClock(t *rapid.T) {
+	before := l.clk.now()
+	if !l.synced && rapid.Bool().Draw(t, "network sets it") {
+		l.synced = true
+	} else if !l.synced {
+		l.offset += rapid.SampledFrom([]int64{-7200_000, 86_400_000}).Draw(t, "steps by")
+	}
+	if e, ok := clockWasSet(before, l.clk.now()); ok {
+		l.apply(t, e, "")
+	}
+}
+
+// send delivers a batch, perhaps one that is delivered already, and perhaps the acknowledgement comes through.
+func (l *laws) send(t *rapid.T) {
+	after := l.db.Released()
+	if pending := l.db.Last() - after; pending > 1 {
+		after += rapid.Uint64Range(0, pending-1).Draw(t, "after")
+	}
+	first, records, err := l.db.Pending(after, rapid.IntRange(1, 20).Draw(t, "records"), 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) == 0 {
+		return
+	}
+	l.truth += 5
+	res, err := l.books.AddBatch(context.Background(), wire.Batch{Device: "law-box", Epoch: l.db.Epoch(), First: first, Released: l.db.Released(), Records: records}, nil, time.UnixMilli(l.truth))
+	if err != nil || len(res.Quarantined) > 0 {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	l.acks[l.db.Epoch()] = max(l.acks[l.db.Epoch()], res.Through)
+	if rapid.Bool().Draw(t, "the acknowledgement is lost") {
+		l.happened["ack lost"]++
+		return
+	}
+	l.acknowledge(t)
+}
+
+// acknowledge delivers the newest acknowledgement, or an old one.
+func (l *laws) acknowledge(t *rapid.T) {
+	through := l.acks[l.db.Epoch()]
+	if through > 0 {
+		through -= rapid.Uint64Range(0, min(3, through-1)).Draw(t, "older by")
+	}
+	if err := l.db.Acknowledge(l.db.Epoch(), min(through, l.db.Last())); err != nil {
+		t.Fatal(err)
+	}
+	if l.db.Released() > l.acks[l.db.Epoch()] {
+		t.Fatalf("released through %d, the centre has acknowledged %d", l.db.Released(), l.acks[l.db.Epoch()])
+	}
+}
+
+// settle lets everything arrive.
+func (l *laws) settle(t *rapid.T) {
+	l.truth += 60_000
+	l.apply(t, terminal.Tick{At: l.clk.now()}, "")
+	for l.db.Released() < l.db.Last() {
+		first, records, err := l.db.Pending(0, 500, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := l.books.AddBatch(context.Background(), wire.Batch{Device: "law-box", Epoch: l.db.Epoch(), First: first, Released: l.db.Released(), Records: records}, nil, time.UnixMilli(l.truth))
+		if err == nil {
+			err = l.db.Acknowledge(l.db.Epoch(), res.Through)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// judge holds the laws against the books.
+func (l *laws) judge(t *rapid.T) {
+	ctx := context.Background()
+	entries, err := l.books.Latest(ctx, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := make(map[rating.VisitID]rating.Level)
+	for _, e := range entries {
+		times, ok := l.pressed[e.Visit][e.Level]
+		if !ok {
+			t.Fatalf("the books hold %s for visit %s, which nobody pressed", e.Level, e.Visit)
+		}
+		l.happened[string(e.Quality)]++
+		if within := func(at int64) bool { return at >= e.Earliest.UnixMilli() && at <= e.Latest.UnixMilli() }; e.Channel == rating.Keypad && !slices.ContainsFunc(times, within) {
+			t.Fatalf("visit %s was rated at %v, the books say %s from %d to %d", e.Visit, times, e.Quality, e.Earliest.UnixMilli(), e.Latest.UnixMilli())
+		}
+		if e.Status != ledger.Counted {
+			continue
+		}
+		if _, twice := counted[e.Visit]; twice {
+			t.Fatalf("visit %s counts twice", e.Visit)
+		}
+		counted[e.Visit] = e.Level
+	}
+	for v, level := range l.thanked {
+		got, ok := counted[v]
+		if !ok || got != level && !l.phoned[v] && len(l.pressed[v]) == 1 {
+			t.Fatalf("visit %s was thanked for %s and counts as %s (%t)", v, level, got, ok)
+		}
+	}
+	for v := range l.pressed {
+		view, err := l.books.Visit(ctx, "law-box", v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if silent := len(l.pressed[v]) == 0; silent && view.Closed != nil && (view.Closed.Outcome == rating.Rated || view.Closed.Outcome == rating.RatedByPhone) {
+			t.Fatalf("visit %s was not answered and ended as %s", v, view.Closed.Outcome)
+		}
+	}
+	findings, err := l.books.Findings(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Kind != ledger.Damage && f.ResolvedAt.IsZero() {
+			t.Fatalf("finding %+v", f)
+		}
+	}
+	epochs, err := l.books.Epochs(ctx, "law-box")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range epochs {
+		if _, err := l.books.VerifyChain(ctx, "law-box", e); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,191 +1,191 @@
 package powercut
 
 import (
-	"context"
-	"fmt"
+	"errors"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
-	"syscall"
-	"time"
-
-	"github.com/hanwen/go-fuse/v2/fs"
-	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// Sizes of the disk, in bytes.
+// The units of the disk, in bytes.
 const (
-	blockSize  = 4096
-	sectorSize = 512
+	blockSize  = 4096 // what the cache holds together
+	sectorSize = 512  // what is written whole or not at all
 )
 
-// disk is a block device whose cache is lost when the power goes. Its methods are safe for concurrent use.
+// errPower is what every operation returns once the power is cut.
+var errPower = errors.New("the power is cut")
+
+// disk is a block device with a volatile cache. Its methods are safe for concurrent use.
 type disk struct {
-	fs.Inode
+	gone chan struct{} // closed at the cut
 
 	mu      sync.Mutex
-	durable []byte           // what the medium holds
-	dirty   map[int64][]byte // blocks that were written and not flushed, by their number
+	medium  []byte           // what survives
+	cache   map[int64][]byte // blocks that were written and not flushed, by number
+	order   []int64          // their numbers, so that the random choices do not depend on the map's order
+	random  *rand.Rand
 	dead    bool
-	written int64 // bytes since the disk was made
+	fuse    int // operations until the cut, 0 if none is planned
 	flushes int64
+	trace   func(number int64, content []byte, n int) // called with each block of which n bytes were written; nil if nobody looks
 }
 
-var (
-	_ fs.NodeGetattrer = (*disk)(nil)
-	_ fs.NodeSetattrer = (*disk)(nil)
-	_ fs.NodeOpener    = (*disk)(nil)
-	_ fs.NodeReader    = (*disk)(nil)
-	_ fs.NodeWriter    = (*disk)(nil)
-	_ fs.NodeFsyncer   = (*disk)(nil)
-)
-
-// Getattr says how large the disk is.
-func (d *disk) Getattr(_ context.Context, _ fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	out.Mode = 0o600
-	out.Size = uint64(len(d.durable))
-	return 0
+// newDisk makes a disk of the given content, which it takes over.
+func newDisk(medium []byte, random *rand.Rand) *disk {
+	return &disk{gone: make(chan struct{}), medium: medium, cache: make(map[int64][]byte), random: random}
 }
 
-// Setattr changes nothing.
-func (d *disk) Setattr(ctx context.Context, h fs.FileHandle, _ *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	return d.Getattr(ctx, h, out)
-}
+func (d *disk) size() int64 { return int64(len(d.medium)) }
 
-// Open lets the kernel keep no copy of its own.
-func (d *disk) Open(context.Context, uint32) (fs.FileHandle, uint32, syscall.Errno) { return nil, 0, 0 }
-
-// Read returns what was written last, flushed or not.
-func (d *disk) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+// read fills dest and returns how much of it the disk has.
+func (d *disk) read(dest []byte, off int64) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
-		return nil, syscall.EIO
+		return 0, errPower
 	}
-	n := copy(dest, d.durable[min(off, int64(len(d.durable))):])
-	for block, b := range d.dirty {
-		if at := block*blockSize - off; at < int64(n) && at+blockSize > 0 {
-			copy(dest[max(at, 0):n], b[max(-at, 0):])
+	if off >= d.size() {
+		return 0, nil
+	}
+	n := copy(dest, d.medium[off:])
+	for at := off - off%blockSize; at < off+int64(n); at += blockSize {
+		b, ok := d.cache[at/blockSize]
+		if !ok {
+			continue
+		}
+		if at < off {
+			copy(dest[:n], b[off-at:])
+		} else {
+			copy(dest[at-off:n], b)
 		}
 	}
-	return fuse.ReadResultData(dest[:n]), 0
+	return n, nil
 }
 
-// Write puts data into the cache.
-func (d *disk) Write(_ context.Context, _ fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
+// write puts data into the cache.
+func (d *disk) write(data []byte, off int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dead {
-		return 0, syscall.EIO
+	if off+int64(len(data)) > d.size() {
+		return errors.New("beyond the end of the disk")
 	}
-	if off+int64(len(data)) > int64(len(d.durable)) {
-		return 0, syscall.ENOSPC
+	if !d.step() {
+		return errPower
 	}
-	d.written += int64(len(data))
 	for p := 0; p < len(data); {
-		block, in := (off+int64(p))/blockSize, (off+int64(p))%blockSize
-		b := d.dirty[block]
-		if b == nil {
-			b = make([]byte, blockSize)
-			copy(b, d.durable[block*blockSize:])
-			d.dirty[block] = b
+		number, in := (off+int64(p))/blockSize, (off+int64(p))%blockSize
+		b, ok := d.cache[number]
+		if !ok {
+			b = append(make([]byte, 0, blockSize), d.medium[number*blockSize:(number+1)*blockSize]...)
+			d.cache[number] = b
+			d.order = append(d.order, number)
+		} else if d.random.IntN(2) == 0 {
+			d.settle(number, d.random.Float64()) // a cache may write the older version before it gets the newer
 		}
-		p += copy(b[in:], data[p:])
+		n := copy(b[in:], data[p:])
+		if d.trace != nil {
+			d.trace(number, b, n)
+		}
+		p += n
 	}
-	return uint32(len(data)), 0
+	return nil
 }
 
-// Fsync brings the cache to the medium.
-func (d *disk) Fsync(context.Context, fs.FileHandle, uint32) syscall.Errno {
+// flush brings the cache to the medium.
+func (d *disk) flush() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dead {
-		return syscall.EIO
+	if !d.step() {
+		return errPower
 	}
 	d.flushes++
-	for block, b := range d.dirty {
-		copy(d.durable[block*blockSize:], b)
+	for number, b := range d.cache {
+		copy(d.medium[number*blockSize:], b)
 	}
-	clear(d.dirty)
-	return 0
+	clear(d.cache)
+	d.order = d.order[:0]
+	return nil
 }
 
-// cut ends the power. Of what was not flushed each block may have been written, lost, or torn between sectors: a disk may
-// write its cache in any order. It returns the number of blocks that were at stake, and what the medium holds.
-func (d *disk) cut(random *rand.Rand) (atStake int, medium []byte) {
+// step counts an operation and reports whether there is power for it. The caller holds mu.
+func (d *disk) step() bool {
+	if d.fuse > 0 {
+		if d.fuse--; d.fuse == 0 {
+			d.end()
+		}
+	}
+	return !d.dead
+}
+
+// settle writes sectors of a cached block to the medium, each with the given probability. The caller holds mu.
+func (d *disk) settle(number int64, share float64) {
+	b := d.cache[number]
+	for s := int64(0); s < blockSize; s += sectorSize {
+		if d.random.Float64() < share {
+			copy(d.medium[number*blockSize+s:], b[s:s+sectorSize])
+		}
+	}
+}
+
+// cutAfter plans the cut for the given operation from now on, counting writes and flushes; it still has no power.
+func (d *disk) cutAfter(operations int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.fuse = operations
+}
+
+// chance has what happens at random from now on follow from the given source.
+func (d *disk) chance(random *rand.Rand) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.random = random
+}
+
+// cut ends the power now, if it has not ended. It returns what the medium holds, and how many blocks were at stake.
+func (d *disk) cut() (medium []byte, atStake int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.end()
+	return d.medium, len(d.order)
+}
+
+// end ends the power. Of the blocks that were not flushed some survive, some are lost, some are torn. The caller holds mu.
+func (d *disk) end() {
+	if d.dead {
+		return
+	}
 	d.dead = true
-	kept := random.Float64() // of the blocks; some cuts lose nearly all, some nearly nothing
-	for block, b := range d.dirty {
-		switch torn := random.IntN(3) == 0; {
-		case torn:
-			for s := 0; s < blockSize; s += sectorSize {
-				if random.Float64() < kept {
-					copy(d.durable[block*blockSize+int64(s):], b[s:s+sectorSize])
-				}
-			}
-		case random.Float64() < kept:
-			copy(d.durable[block*blockSize:], b)
+	share := d.random.Float64() // so that some cuts lose nearly all and others nearly nothing
+	for _, number := range d.order {
+		switch {
+		case d.random.IntN(2) == 0:
+			d.settle(number, share)
+		case d.random.Float64() < share:
+			d.settle(number, 1)
 		}
 	}
-	return len(d.dirty), d.durable
+	close(d.gone)
 }
 
-// traffic returns how many bytes were written and how often the cache was flushed.
-func (d *disk) traffic() (written, flushes int64) {
+// content takes the disk out in order and returns what it holds.
+func (d *disk) content() ([]byte, error) {
+	err := d.flush()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.written, d.flushes
+	d.dead = true // the next disk has the medium
+	return d.medium, err
 }
 
-// bay is where disks are plugged in: a FUSE file system whose files are disks.
-type bay struct {
-	dir    string
-	root   *fs.Inode
-	server *fuse.Server
-	next   int
+// observe has f called with each block that is written, as it is then, and how many bytes of it were.
+func (d *disk) observe(f func(number int64, content []byte, n int)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trace = f
 }
 
-// newBay mounts an empty bay in a folder.
-func newBay(dir string) (*bay, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	root := &fs.Inode{}
-	server, err := fs.Mount(dir, root, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "powercut", MaxWrite: 1 << 20}})
-	if err != nil {
-		return nil, fmt.Errorf("mount the disk's server (is /dev/fuse there, and are you root?): %w", err)
-	}
-	return &bay{dir: dir, root: root, server: server}, nil
-}
-
-// plug makes a disk of the given content, which it takes over, and returns its path.
-func (b *bay) plug(content []byte) (*disk, string) {
-	b.next++
-	d := &disk{durable: content, dirty: make(map[int64][]byte)}
-	name := "disk" + strconv.Itoa(b.next)
-	b.root.AddChild(name, b.root.NewPersistentInode(context.Background(), d, fs.StableAttr{Mode: fuse.S_IFREG, Ino: uint64(b.next) + 1}), true)
-	return d, filepath.Join(b.dir, name)
-}
-
-// unplug forgets the disk that was plugged in last.
-func (b *bay) unplug() { b.root.RmChild("disk" + strconv.Itoa(b.next)) }
-
-func (b *bay) close() error {
-	for try := 0; ; try++ {
-		err := b.server.Unmount()
-		if err == nil {
-			return nil
-		}
-		if try == 50 { // the kernel lets a loop device go when it pleases; detached, the rest goes with it
-			if syscall.Unmount(b.dir, syscall.MNT_DETACH) == nil {
-				return nil
-			}
-			return fmt.Errorf("unmount the disk's server: %w", err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+// pause calls f while nothing is written, with the number of flushes until then.
+func (d *disk) pause(f func(flushes int64)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(d.flushes)
 }

@@ -1,97 +1,147 @@
 package powercut
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"haochaping/internal/rating"
 )
 
-// ledger is what must be on a disk, by what the writer has said and what was found there before.
+// ledger is what one disk must hold, by what its writers have said and what was found after earlier cuts.
 type ledger struct {
-	hashes       map[uint64]string // of the records that must be there, by their seqs; "-" if not known
-	last         uint64            // of them
-	acknowledged uint64            // the highest seq that was acknowledged
-	epoch        string            // once something was thanked for in it
-	opened       string            // of the present run
+	epoch  string                 // once something was thanked for in it, or it was found
+	bodies map[uint64]string      // hashes of the bodies, by seq
+	raw    map[uint64]rating.Hash // hashes of the records' bytes, of those that were found before
+	last   uint64                 // of what was thanked for or found
+	open   []string               // hashes of the bodies that were given to an Append that has not returned
 
-	first, released uint64 // as the last look found them
-	found           map[uint64]string
-	notes           []string // of the last look: what it did not like
-
-	doing      string // last
-	thankedNow int    // records of the present run
+	asked uint64 // Acknowledge was called through this
+	taken uint64 // and has returned through this
+	known uint64 // and the file must have learnt of it: a later append was thanked for
 }
 
-func (l *ledger) thank(seq, hash string) {
-	n, err := strconv.ParseUint(seq, 10, 64)
-	if err != nil || hash != "-" && len(hash) != 43 {
-		return // cut off
-	}
-	l.hashes[n] = hash
-	l.last = max(l.last, n)
-	l.thankedNow++
-	if l.epoch == "" {
-		l.epoch = l.opened
-	}
+func newLedger() ledger {
+	return ledger{bodies: make(map[uint64]string), raw: make(map[uint64]rating.Hash)}
 }
 
-func (l *ledger) acknowledge(seq string) {
-	if n, err := strconv.ParseUint(seq, 10, 64); err == nil {
-		l.acknowledged = max(l.acknowledged, n)
-	}
+func (l ledger) clone() ledger {
+	l.bodies, l.raw, l.open = maps.Clone(l.bodies), maps.Clone(l.raw), slices.Clone(l.open)
+	return l
 }
 
-// afterCut reports whether an error of the writer is what a disk without power makes.
-func (l *ledger) afterCut(err error) bool {
-	return strings.Contains(err.Error(), "input/output error") || strings.Contains(err.Error(), "read-only file system")
+// account is a run's part of a ledger, as its writer tells it.
+type account struct {
+	ledger ledger
+
+	mu      sync.Mutex // for what is looked at before the writer has ended
+	doing   string     // phase, "" between two
+	started chan struct{}
+
+	epoch   string // that the writer works in
+	opened  bool
+	thanked int    // records
+	failure string // why the writer ended
+	wrong   []Breach
 }
 
-// maxUnthanked is how many records the writer appends at once: so many may be there that it did not get to say.
-const maxUnthanked = 60
-
-// hear takes a line that the writer says when it is only to look at the log.
-func (l *ledger) hear(f []string) {
-	n := func(i int) uint64 {
-		v, _ := strconv.ParseUint(f[i], 10, 64) // its own writing
-		return v
-	}
-	switch {
-	case f[0] == "none" || f[0] == "broken":
-		l.notes = append(l.notes, strings.Join(f, " "))
-	case f[0] == "log" && len(f) == 5:
-		l.opened, l.first, l.released = f[1], n(2), n(4)
-	case f[0] == "record" && len(f) == 3:
-		l.found[n(1)] = f[2]
-	}
-}
-
-// compare holds what was found after a cut against what must be there. What is found beyond must stay from now on.
-func (l *ledger) compare() error {
-	if len(l.notes) > 0 {
-		if l.notes[0] == "none" && l.epoch == "" {
-			return nil // it was cut before there was a file
+// listen reads what a writer says until it ends. What comes after the last line feed was cut off and was not said.
+func (a *account) listen(r io.Reader, onMark func(name string, count int)) {
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
 		}
-		return fmt.Errorf("%w: %s; %d records were thanked for", ErrCaught, l.notes[0], len(l.hashes))
-	}
-	last := uint64(0)
-	for seq := range l.found {
-		last = max(last, seq)
-	}
-	switch {
-	case l.epoch != "" && l.opened != l.epoch:
-		return fmt.Errorf("%w: the log has another epoch", ErrCaught)
-	case last < l.last:
-		return fmt.Errorf("%w: record %d was thanked for, %d is the last", ErrCaught, l.last, last)
-	case l.epoch != "" && last > l.last+maxUnthanked:
-		return fmt.Errorf("%w: record %d is there, %d is the last that was thanked for", ErrCaught, last, l.last)
-	case l.first > l.acknowledged+1 || l.released > l.acknowledged:
-		return fmt.Errorf("%w: records before %d are gone and through %d released, acknowledged is %d", ErrCaught, l.first, l.released, l.acknowledged)
-	}
-	for seq, hash := range l.hashes {
-		if got := l.found[seq]; seq >= l.first && (got == "" || hash != "-" && got != hash) {
-			return fmt.Errorf("%w: record %d was thanked for and is not what it was", ErrCaught, seq)
+		word, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if err := a.hear(word, strings.Fields(rest)); err != nil {
+			a.wrong = append(a.wrong, Breach{Kind: Contradiction, Count: 1, Detail: fmt.Sprintf("%q: %v", clip(line), err)})
+		}
+		if f := strings.Fields(rest); word == saidMark && len(f) == 2 && onMark != nil {
+			n, _ := strconv.Atoi(f[1]) // said by ourselves
+			onMark(f[0], n)
 		}
 	}
-	l.hashes, l.last, l.epoch = l.found, last, l.opened
+}
+
+func (a *account) hear(word string, args []string) error {
+	l := &a.ledger
+	number := func(i int) (uint64, error) {
+		if i >= len(args) {
+			return 0, fmt.Errorf("too short")
+		}
+		return strconv.ParseUint(args[i], 10, 64)
+	}
+	switch word {
+	case saidDo:
+		a.set(strings.Join(args, " "))
+	case saidDone:
+		a.set("")
+	case saidFailed:
+		a.failure = strings.Join(args, " ")
+	case saidAppend:
+		l.open = args
+	case saidOpened:
+		return a.hearOpened(args)
+	case saidThanked:
+		first, err := number(0)
+		if err != nil {
+			return err
+		}
+		if first != l.last+1 {
+			return fmt.Errorf("the last record was %d", l.last)
+		}
+		for i, h := range l.open {
+			l.bodies[first+uint64(i)] = h
+		}
+		l.last += uint64(len(l.open))
+		a.thanked += len(l.open)
+		l.open, l.known, l.epoch = nil, l.taken, a.epoch
+	case saidAck, saidAcked:
+		n, err := number(0)
+		if err != nil {
+			return err
+		}
+		if l.asked = max(l.asked, n); word == saidAcked {
+			l.taken = max(l.taken, n)
+		}
+	}
 	return nil
 }
+
+// hearOpened compares what a writer has opened with what the harness has found just before.
+func (a *account) hearOpened(args []string) error {
+	if len(args) != 3 {
+		return fmt.Errorf("too short")
+	}
+	a.epoch, a.opened = args[0], true
+	switch l := a.ledger; {
+	case l.epoch != "" && a.epoch != l.epoch:
+		return fmt.Errorf("the epoch was %s", l.epoch)
+	case args[2] != strconv.FormatUint(l.last, 10):
+		return fmt.Errorf("the last record was %d", l.last)
+	}
+	return nil
+}
+
+func (a *account) set(phase string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doing = phase
+	if a.started != nil {
+		close(a.started)
+		a.started = nil
+	}
+}
+
+func (a *account) phase() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.doing
+}
+
+func clip(s string) string { return s[:min(len(s), 200)] }

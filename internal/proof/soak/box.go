@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -209,8 +210,14 @@ func (b *box) powerCut(random *rand.Rand) error {
 	if err := b.machine.On(); err != nil {
 		return err
 	}
+	// A cut may bring back what was removed just before it.
+	if err := os.Remove(b.ballast()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	return b.p.start()
 }
+
+func (b *box) ballast() string { return filepath.Join(b.machine.Mount(), "ballast") }
 
 // damage flips bytes of the log of a box that has nothing to lose just then, since the centre has it all.
 func (b *box) damage(ctx context.Context, random *rand.Rand) (done bool, err error) {
@@ -245,8 +252,7 @@ func (b *box) damage(ctx context.Context, random *rand.Rand) (done bool, err err
 
 // fill takes the disk's last room for a while.
 func (b *box) fill(d time.Duration) error {
-	path := filepath.Join(b.machine.Mount(), "ballast")
-	f, err := os.Create(path)
+	f, err := os.Create(b.ballast())
 	if err != nil {
 		return err
 	}
@@ -260,7 +266,7 @@ func (b *box) fill(d time.Duration) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Remove(path)
+	return os.Remove(b.ballast())
 }
 
 func (b *box) close() error {

@@ -27,6 +27,10 @@ import (
 // CentreName is the user name of the centre's own clients.
 const CentreName = "centre"
 
+// maxInflight bounds the messages that wait for an answer of one client: 64 MB of batches while the books are slow. What is
+// beyond, the boxes send again.
+const maxInflight = 256
+
 // Config names the parts of a Broker.
 type Config struct {
 	Listen string      // host:port
@@ -55,6 +59,7 @@ func Listen(c Config) (*Broker, error) {
 	}
 	caps := mqtt.NewDefaultServerCapabilities()
 	caps.MaximumPacketSize = wire.MaxBatch + 1024
+	caps.MaximumInflight = maxInflight
 	b := &Broker{
 		server:   mqtt.New(&mqtt.Options{Capabilities: caps, Logger: c.Logger}),
 		listener: l,
@@ -99,7 +104,7 @@ func (a *access) ID() string { return "access" }
 
 // Provides says which decisions are made here.
 func (a *access) Provides(b byte) bool {
-	return bytes.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck}, []byte{b})
+	return bytes.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish}, []byte{b})
 }
 
 // OnConnectAuthenticate decides who may log in.
@@ -110,6 +115,22 @@ func (a *access) OnConnectAuthenticate(_ *mqtt.Client, p packets.Packet) bool {
 	}
 	d, err := rating.ParseDeviceID(name)
 	return err == nil && (a.password == nil || a.password(d, string(password)))
+}
+
+// OnPublish lets through what a box has reason to send. Large messages need an answer each, so that they cannot pile up for
+// a centre that is slow; and only a presence outlives its box.
+func (a *access) OnPublish(c *mqtt.Client, p packets.Packet) (packets.Packet, error) {
+	if string(c.Properties.Username) == CentreName {
+		return p, nil
+	}
+	_, ch, err := wire.ParseTopic(p.TopicName)
+	if err != nil || ch != wire.PresenceChannel && p.FixedHeader.Retain {
+		return p, packets.ErrRejectPacket
+	}
+	if ch == wire.RecordsChannel && p.FixedHeader.Qos == 0 || ch != wire.RecordsChannel && len(p.Payload) > wire.MaxState {
+		return p, packets.ErrRejectPacket
+	}
+	return p, nil
 }
 
 // OnACLCheck decides who may read or write a topic.

@@ -63,7 +63,7 @@ func (c *centre) ledger() *ledger.Ledger {
 }
 
 // run starts an instance and returns it with a function that ends it.
-func (c *centre) run(name string, l *ledger.Ledger) (*Ingest, func()) {
+func (c *centre) run(name string, l Books) (*Ingest, func()) {
 	c.t.Helper()
 	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName, Password: c.broker.Secret(),
 		Ledger: l, Key: key(9), Now: time.Now, Logger: quiet})
@@ -94,8 +94,13 @@ type box struct {
 
 func newBox(t *testing.T, c *centre) *box {
 	t.Helper()
+	return newBoxAt(t, c.broker.Addr().String())
+}
+
+func newBoxAt(t *testing.T, at string) *box {
+	t.Helper()
 	b := &box{t: t, head: rating.Genesis("box-1", 7), acks: make(chan wire.Ack, 1000)}
-	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + c.broker.Addr().String()).SetClientID("box").SetUsername("box-1"))
+	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("box").SetUsername("box-1"))
 	if tok := b.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}

@@ -15,9 +15,21 @@ const maxNotes = 4096
 // notes are what boxes have said of themselves since it was written last. Only the latest of each kind counts.
 type notes struct {
 	waiting map[rating.DeviceID]*ledger.Note
+	replies map[rating.DeviceID]bool // whose failed commands were logged; bounded as waiting is
 }
 
-func newNotes() notes { return notes{make(map[rating.DeviceID]*ledger.Note)} }
+func newNotes() notes {
+	return notes{make(map[rating.DeviceID]*ledger.Note), make(map[rating.DeviceID]bool)}
+}
+
+// failed reports whether it is the first failed command of the device since the last flush.
+func (n *notes) failed(d rating.DeviceID) (first bool) {
+	if n.replies[d] || len(n.replies) >= maxNotes {
+		return false
+	}
+	n.replies[d] = true
+	return true
+}
 
 // of returns the note about a device, nil if there is no room for another.
 func (n *notes) of(d rating.DeviceID) *ledger.Note {
@@ -52,6 +64,7 @@ func (n *notes) refuse(d rating.DeviceID, why string, at time.Time) (first bool)
 
 // flush writes the notes. What cannot be written is kept.
 func (n *notes) flush(ctx context.Context, books Books) error {
+	clear(n.replies)
 	if len(n.waiting) == 0 {
 		return nil
 	}

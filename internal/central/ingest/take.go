@@ -37,7 +37,7 @@ func (in *Ingest) take(ctx context.Context, w work) (sent mqtt.Token, err error)
 		}
 	case wire.ReplyChannel:
 		var r wire.Reply
-		if r, wrong = wire.DecodeReply(w.message.Payload()); wrong == nil && !r.OK {
+		if r, wrong = wire.DecodeReply(w.message.Payload()); wrong == nil && !r.OK && in.notes.failed(w.device) {
 			in.cfg.Logger.Warn("a box did not carry out a command", "device", w.device, "command", r.ID, "error", r.Error)
 		}
 	}

@@ -77,3 +77,12 @@ func (l *Ledger) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Backup writes a copy of the books as they are at one moment to a file that must not exist. It may be used while they
+// are written.
+func (l *Ledger) Backup(ctx context.Context, path string) error {
+	if _, err := l.db.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
+		return fmt.Errorf("copy the books to %s: %w", path, err)
+	}
+	return nil
+}

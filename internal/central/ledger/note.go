@@ -29,7 +29,23 @@ type Note struct {
 // Note writes what was heard of some devices, in one transaction.
 func (l *Ledger) Note(ctx context.Context, notes []Note) error {
 	err := l.write(ctx, func(tx *sql.Tx) error {
+		var strangers int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM device_state s
+			WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = s.id)`).Scan(&strangers); err != nil {
+			return err
+		}
 		for _, n := range notes {
+			var known bool
+			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM device WHERE id = ?1)
+				OR EXISTS (SELECT 1 FROM device_state WHERE id = ?1)`, n.Device).Scan(&known); err != nil {
+				return err
+			}
+			if !known {
+				if strangers >= maxStrangers {
+					continue
+				}
+				strangers++
+			}
 			if err := note(ctx, tx, n); err != nil {
 				return fmt.Errorf("%s: %w", n.Device, err)
 			}
@@ -63,14 +79,12 @@ func note(ctx context.Context, tx *sql.Tx, n Note) error {
 	refused := sql.NullInt64{Int64: n.RefusedAt.UnixMilli(), Valid: n.Refused > 0}
 	why := sql.NullString{String: n.RefusedWhy, Valid: n.Refused > 0}
 	_, err := tx.ExecContext(ctx, `INSERT INTO device_state (id, presence, presence_at, health, health_at, refused, refused_at, refused_why)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM device WHERE id = ?1)
-		OR EXISTS (SELECT 1 FROM device_state WHERE id = ?1)
-		OR (SELECT count(*) FROM device_state s WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = s.id)) < ?9
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET
 		presence = coalesce(excluded.presence, presence), presence_at = coalesce(excluded.presence_at, presence_at),
 		health = coalesce(excluded.health, health), health_at = coalesce(excluded.health_at, health_at),
 		refused = refused + excluded.refused,
 		refused_at = coalesce(excluded.refused_at, refused_at), refused_why = coalesce(excluded.refused_why, refused_why)`,
-		n.Device, parts[0], times[0], parts[1], times[1], n.Refused, refused, why, maxStrangers)
+		n.Device, parts[0], times[0], parts[1], times[1], n.Refused, refused, why)
 	return err
 }

@@ -25,7 +25,7 @@ var assets embed.FS
 
 const (
 	shown  = 50 // evaluations on the page
-	listed = 10 // findings on the page; the command lists all
+	listed = 5  // findings on the page; the command lists all
 )
 
 // Entry is one evaluation in the books.

@@ -242,5 +242,5 @@ func TestManyFindings(t *testing.T) {
 	for i := range uint64(25) {
 		m.findings = append(m.findings, Finding{Device: "lz-0417", Epoch: "00000000000000aa", From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
 	}
-	want(t, get(newPage(t, m), "/", "localhost"), 200, "异常 <b>25</b>", "另有 15 处", "综合窗口 7", "请停用复制品")
+	want(t, get(newPage(t, m), "/", "localhost"), 200, "异常 <b>25</b>", "另有 20 处", "综合窗口 7", "请停用复制品")
 }

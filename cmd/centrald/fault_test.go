@@ -1,0 +1,355 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+)
+
+// grow appends to the boxes' logs until stop is closed.
+func grow(t *testing.T, boxes []*client, stop <-chan struct{}) {
+	for {
+		for _, b := range boxes {
+			b.append(t, 20, "growing")
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(30 * time.Millisecond):
+		}
+	}
+}
+
+func boxes(t *testing.T, s *station, n int) []*client {
+	t.Helper()
+	l := s.open()
+	defer func() { _ = l.Close() }()
+	var all []*client
+	for i := range n {
+		b := newClient(rating.DeviceID(fmt.Sprint("box-", i)), byte(i+1))
+		b.enrol(t, l)
+		b.append(t, 2000, "backlog")
+		all = append(all, b)
+	}
+	return all
+}
+
+// Centrald is killed at random moments while boxes with a backlog send. Every record is in the books once.
+func TestKilledAtRandomMoments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts centrald many times")
+	}
+	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" }, "mosquitto": mosquitto} {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t, broker(t))
+			s.start(s.config, "addresses.json").kill() // learns the key
+			all := boxes(t, s, 3)
+			for _, b := range all {
+				b.run(t, s)
+			}
+			stop := make(chan struct{})
+			grown := make(chan struct{})
+			go func() { grow(t, all, stop); close(grown) }()
+			before := uint64(0)
+			for range 20 {
+				p := s.begin(s.config)
+				time.Sleep(time.Duration(50+rand.IntN(400)) * time.Millisecond)
+				p.kill()
+			}
+			close(stop)
+			<-grown
+			for _, b := range all {
+				before += b.Released()
+			}
+			p := s.start(s.config, "addresses.json")
+			for _, b := range all {
+				b.wantReleased(t)
+			}
+			p.stop()
+			s.wantBooks(all...)
+			t.Logf("%d records were acknowledged between the kills, %d in all", before, all[0].Last()*3)
+			if before == 0 {
+				t.Error("nothing was acknowledged between the kills, so the test has tested nothing")
+			}
+		})
+	}
+}
+
+// Two instances share one subscription and one file, so that the batches of a box arrive at different ones in any order.
+func TestTwoInstancesOneOfThemKilled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts centrald several times")
+	}
+	at := mosquitto(t)
+	s := newStation(t, at)
+	second := filepath.Join(s.dir, "second.toml")
+	s.write(second, "second.json", fmt.Sprintf("url = %q\n", "mqtt://"+at))
+	one := s.start(s.config, "addresses.json")
+	two := s.start(second, "second.json")
+	all := boxes(t, s, 3)
+	for _, b := range all {
+		b.run(t, s)
+	}
+	stop := make(chan struct{})
+	grown := make(chan struct{})
+	go func() { grow(t, all, stop); close(grown) }()
+	for range 4 {
+		time.Sleep(time.Duration(100+rand.IntN(500)) * time.Millisecond)
+		two.kill()
+		time.Sleep(time.Duration(100+rand.IntN(300)) * time.Millisecond)
+		two = s.start(second, "second.json")
+	}
+	close(stop)
+	<-grown
+	for _, b := range all {
+		b.wantReleased(t)
+	}
+	one.stop()
+	two.stop()
+	s.wantBooks(all...)
+}
+
+// outage makes the books unusable and usable again.
+type outage struct {
+	name      string
+	begin     func(t *testing.T, s *station)
+	end       func(t *testing.T, s *station)
+	prepare   func(t *testing.T, s *station) // before centrald starts
+	readable  bool                           // the page still shows the books
+	logged    string
+	condition string // on the page
+}
+
+func (s *station) book() string { return filepath.Join(s.state, ledgerFile) }
+
+func outages() []outage {
+	var lock *os.File
+	rename := func(t *testing.T, from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return []outage{
+		{name: "locked by another process", readable: true, logged: "database is locked", condition: "账本写不进去",
+			begin: func(t *testing.T, s *station) {
+				// What BEGIN EXCLUSIVE takes of a file with a write-ahead log: the writer's lock, byte 120 of its index.
+				var err error
+				if lock, err = os.OpenFile(s.book()+"-shm", os.O_RDWR, 0); err != nil {
+					t.Fatal(err)
+				}
+				eventually(t, "the writer's lock", func() bool {
+					return syscall.FcntlFlock(lock.Fd(), syscall.F_SETLK, &syscall.Flock_t{Type: syscall.F_WRLCK, Start: 120, Len: 1}) == nil
+				})
+			},
+			end: func(t *testing.T, _ *station) {
+				if err := lock.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		{name: "disk full", readable: true, logged: "disk is full", condition: "账本写不进去",
+			prepare: func(t *testing.T, s *station) {
+				if err := os.MkdirAll(s.state, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := syscall.Mount("tmpfs", s.state, "tmpfs", 0, "size=8m,mode=0700"); err != nil {
+					t.Skipf("a small file system cannot be mounted here: %v", err)
+				}
+				t.Cleanup(func() { _ = syscall.Unmount(s.state, syscall.MNT_DETACH) })
+			},
+			begin: func(t *testing.T, s *station) {
+				f, err := os.Create(filepath.Join(s.state, "filler"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for block := make([]byte, 4096); err == nil; {
+					_, err = f.Write(block)
+				}
+				_ = f.Close()
+			},
+			end: func(t *testing.T, s *station) {
+				if err := os.Remove(filepath.Join(s.state, "filler")); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		{name: "moved away", logged: "the books' file is gone", condition: "账本暂时不可读",
+			begin: func(t *testing.T, s *station) { rename(t, s.book(), s.book()+".away") },
+			end:   func(t *testing.T, s *station) { rename(t, s.book()+".away", s.book()) }},
+		{name: "garbage in its place", logged: "file is not a database", condition: "账本暂时不可读",
+			begin: func(t *testing.T, s *station) {
+				rename(t, s.book(), s.book()+".away")
+				if err := os.WriteFile(s.book(), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			},
+			end: func(t *testing.T, s *station) { rename(t, s.book()+".away", s.book()) }},
+	}
+}
+
+// The books are away for a while. Nothing is acknowledged meanwhile, the log and the page say so, and centrald recovers
+// by itself.
+func TestBooksAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a lock")
+	}
+	for _, o := range outages() {
+		t.Run(o.name, func(t *testing.T) {
+			s := newStation(t, "")
+			if o.prepare != nil {
+				o.prepare(t, s)
+			}
+			p := s.start(s.config, "addresses.json")
+			b := boxes(t, s, 1)[0]
+			b.run(t, s)
+			b.wantReleased(t)
+			o.begin(t, s)
+			time.Sleep(200 * time.Millisecond) // an acknowledgement on its way arrives
+			before := b.Released()
+			for range 5 {
+				b.append(t, 400, "outage")
+				time.Sleep(50 * time.Millisecond)
+			}
+			eventually(t, "the log to say it", func() bool {
+				return strings.Contains(s.log.String(), "the books cannot be written") && strings.Contains(s.log.String(), o.logged)
+			})
+			eventually(t, "the page to say it", func() bool {
+				status, text := p.page("/")
+				return strings.Contains(text, o.condition) && (status == 200) == o.readable
+			})
+			if status, text := p.page("/healthz"); status != 503 {
+				t.Errorf("a monitor learns %d %s", status, text)
+			}
+			full := o.name == "disk full" // some of it still fitted
+			if after := b.Released(); after != before && !full {
+				t.Errorf("acknowledged through %d, then without books through %d", before, after)
+			}
+			o.end(t, s)
+			b.wantReleased(t)
+			eventually(t, "the page to be right again", func() bool {
+				_, text := p.page("/")
+				status, _ := p.page("/healthz")
+				return status == 200 && !strings.Contains(text, "暂时收不进记录")
+			})
+			p.stop()
+			if full {
+				copyBooks(t, s)
+			}
+			s.wantBooks(b)
+		})
+	}
+}
+
+// copyBooks makes the station's books those on a file system that is going to be unmounted.
+func copyBooks(t *testing.T, s *station) {
+	t.Helper()
+	to := filepath.Join(s.dir, "copy")
+	if err := os.CopyFS(to, os.DirFS(s.state)); err != nil {
+		t.Fatal(err)
+	}
+	s.state = to
+}
+
+// Books that were restored from a copy while centrald ran: it goes on with the copy, the old file keeps all that it had,
+// and what the boxes have let go since is found missing.
+func TestBooksReplacedByAnOlderCopy(t *testing.T) {
+	s := newStation(t, "")
+	p := s.start(s.config, "addresses.json")
+	b := boxes(t, s, 1)[0]
+	backup := filepath.Join(s.dir, "backup.db")
+	l := s.open() // enrolled, and nothing received
+	if err := l.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	b.run(t, s)
+	b.wantReleased(t)
+	if err := os.Rename(s.book(), s.book()+".old"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(backup, s.book()); err != nil {
+		t.Fatal(err)
+	}
+	b.append(t, 100, "after")
+	b.wantReleased(t)
+	p.stop()
+	l = s.open()
+	f, err := l.Findings(t.Context())
+	if err != nil || len(f) != 1 || f[0].Kind != ledger.Gap || f[0].From != 1 || f[0].To != 2000 {
+		t.Errorf("findings of the copy: %+v, %v", f, err)
+	}
+	_ = l.Close()
+	old, err := ledger.Open(t.Context(), s.book()+".old")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = old.Close() }()
+	if r, err := old.VerifyChain(t.Context(), b.device, clientEpoch); err != nil || r.Records != 2000 {
+		t.Errorf("the old books: %+v, %v", r, err)
+	}
+}
+
+// A copied card: two boxes with one name, key and log go on each for itself and take the connection from each other. Both
+// get rid of their records, and the books say which numbers were used twice.
+func TestACopiedCard(t *testing.T) {
+	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" }, "mosquitto": mosquitto} {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t, broker(t))
+			p := s.start(s.config, "addresses.json")
+			l := s.open()
+			defer func() { _ = l.Close() }()
+			original := newClient("box-1", 1)
+			original.enrol(t, l)
+			original.append(t, 50, "common")
+			copied := original.copy()
+			original.append(t, 600, "original")
+			copied.append(t, 400, "copy")
+			original.run(t, s)
+			copied.run(t, s)
+			original.wantReleased(t)
+			copied.wantReleased(t)
+			p.stop()
+			var accounts []ledger.Account
+			if err := l.Audit(t.Context(), func(a ledger.Account) error { accounts = append(accounts, a); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if len(accounts) != 1 || accounts[0].Records != 650 || accounts[0].Forks != 400 {
+				t.Fatalf("the books hold %+v; want 650 records and 400 forks: every record that was released", accounts)
+			}
+			for _, problem := range accounts[0].Problems {
+				if !strings.Contains(problem, "does not follow") { // where the books change from one log to the other
+					t.Error(problem)
+				}
+			}
+			found, err := l.Findings(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			forks := 0
+			for _, f := range ledger.Join(found) {
+				if f.Kind == ledger.Fork {
+					forks++
+					if f.From != 51 || f.To != 450 {
+						t.Errorf("fork %+v, want 51 to 450", f)
+					}
+				} else if f.Kind == ledger.ForkGap && f.ResolvedAt.IsZero() {
+					t.Errorf("%+v: nothing is missing", f)
+				}
+			}
+			if forks != 1 {
+				t.Errorf("%d ranges of forks: %+v", forks, found)
+			}
+			out, err := (&centre{t: t}).command("findings", "-config", s.config)
+			if err != nil || !strings.Contains(out, "fork  box-1 (h n), epoch 0000000000000007, records 51 to 450") {
+				t.Errorf("findings = %v\n%s", err, out)
+			}
+		})
+	}
+}

@@ -1,0 +1,336 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+	"haochaping/sync/uplink"
+	"haochaping/sync/wire"
+)
+
+// asProgram makes the test's own binary run centrald, so that a test can kill one.
+const asProgram = "CENTRALD_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// station is a place where centrald runs as a process of its own, at addresses that it has again after a restart.
+type station struct {
+	t                     *testing.T
+	dir                   string
+	config, state, broker string
+	key                   ed25519.PublicKey
+	log                   *logBuffer
+}
+
+// newStation returns a station with the built-in broker, or at another one.
+func newStation(t *testing.T, mqtt string) *station {
+	t.Helper()
+	s := &station{t: t, dir: t.TempDir(), broker: mqtt, log: new(logBuffer)}
+	s.state = filepath.Join(s.dir, "state")
+	s.config = filepath.Join(s.dir, "centrald.toml")
+	broker := fmt.Sprintf("url = %q\n", "mqtt://"+mqtt)
+	if mqtt == "" {
+		s.broker = freePort(t)
+		broker = fmt.Sprintf("listen = %q\n", s.broker)
+	}
+	s.write(s.config, "addresses.json", broker)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("centrald said:\n%s", s.log)
+		}
+	})
+	return s
+}
+
+func (s *station) write(path, addresses, broker string) {
+	s.t.Helper()
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\n%s[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+		s.state, filepath.Join(s.dir, addresses), broker)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// mosquitto starts Debian's broker and returns its address.
+func mosquitto(t *testing.T) string {
+	t.Helper()
+	const program = "/usr/sbin/mosquitto"
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("install the Debian package mosquitto")
+		}
+		t.Skip("install the Debian package mosquitto")
+	}
+	at := freePort(t)
+	_, port, _ := net.SplitHostPort(at)
+	config := filepath.Join(t.TempDir(), "m.conf")
+	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(program, "-c", config)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	eventually(t, "mosquitto", func() bool {
+		c, err := net.Dial("tcp", at)
+		if err != nil {
+			return false
+		}
+		return c.Close() == nil
+	})
+	return at
+}
+
+// process is one centrald.
+type process struct {
+	s   *station
+	cmd *exec.Cmd
+	at  bound
+}
+
+// begin starts a process and does not wait for anything.
+func (s *station) begin(config string) *process {
+	s.t.Helper()
+	p := &process{s: s, cmd: exec.Command(os.Args[0], "-config", config)}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stderr = s.log
+	if err := p.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(p.kill)
+	return p
+}
+
+// start starts a process and waits until it listens.
+func (s *station) start(config, addresses string) *process {
+	s.t.Helper()
+	path := filepath.Join(s.dir, addresses)
+	if err := os.RemoveAll(path); err != nil {
+		s.t.Fatal(err)
+	}
+	p := s.begin(config)
+	eventually(s.t, "centrald", func() bool {
+		text, err := os.ReadFile(path)
+		return err == nil && json.Unmarshal(text, &p.at) == nil
+	})
+	var err error
+	if s.key, err = parseKey(p.at.PublicKey); err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() }
+
+func (p *process) stop() {
+	p.s.t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		p.s.t.Errorf("centrald did not end in order: %v", err)
+	}
+}
+
+// page returns the status and the text of a page of the administrators' site.
+func (p *process) page(path string) (int, string) {
+	resp, err := http.Get("http://" + p.at.Admin + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(b)
+}
+
+func (s *station) open() *ledger.Ledger {
+	s.t.Helper()
+	l, err := ledger.Open(s.t.Context(), filepath.Join(s.state, ledgerFile))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return l
+}
+
+// client is a box with its log in memory and the real uplink.
+type client struct {
+	device rating.DeviceID
+	key    ed25519.PrivateKey
+
+	mu       sync.Mutex
+	records  [][]byte    // guarded by mu
+	head     rating.Hash // guarded by mu
+	released uint64      // guarded by mu
+	wake     chan struct{}
+}
+
+const clientEpoch = rating.Epoch(7)
+
+func newClient(name rating.DeviceID, seed byte) *client {
+	return &client{device: name, key: ed25519.NewKeyFromSeed(append([]byte{seed}, make([]byte, 31)...)),
+		head: rating.Genesis(name, clientEpoch), wake: make(chan struct{}, 1)}
+}
+
+// copy returns a box with the same name, key and log, as a copied card makes one.
+func (c *client) copy() *client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &client{device: c.device, key: c.key, records: append([][]byte(nil), c.records...), head: c.head, released: c.released, wake: make(chan struct{}, 1)}
+}
+
+func (c *client) append(t *testing.T, n int, detail string) {
+	t.Helper()
+	c.mu.Lock()
+	for range n {
+		raw, err := rating.Record{V: rating.RecordVersion, Device: c.device, Epoch: clientEpoch, Seq: uint64(len(c.records)) + 1, Prev: c.head,
+			Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted, "log", detail)}.Encode()
+		if err != nil {
+			t.Error(err)
+		}
+		c.records, c.head = append(c.records, raw), rating.HashOf(raw)
+	}
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Device and the rest implement uplink.Log.
+func (c *client) Device() rating.DeviceID   { return c.device }
+func (c *client) Epoch() rating.Epoch       { return clientEpoch }
+func (c *client) Appended() <-chan struct{} { return c.wake }
+
+func (c *client) Released() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.released
+}
+
+func (c *client) Last() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return uint64(len(c.records))
+}
+
+func (c *client) Pending(after uint64, maxRecords, maxBytes int) (uint64, [][]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	after = max(after, c.released)
+	var out [][]byte
+	size := 0
+	for _, r := range c.records[after:] {
+		if size += len(r); len(out) > 0 && (size > maxBytes || len(out) == maxRecords) {
+			break
+		}
+		out = append(out, r)
+	}
+	return after + 1, out, nil
+}
+
+func (c *client) Acknowledge(e rating.Epoch, through uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e != clientEpoch || through > uint64(len(c.records)) {
+		return errors.New("refused")
+	}
+	c.released = max(c.released, through)
+	return nil
+}
+
+// enrol makes the box known to the centre.
+func (c *client) enrol(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	err := l.PutDevice(t.Context(), ledger.Device{ID: c.device, Key: c.key.Public().(ed25519.PublicKey), EnrolledAt: time.Now(),
+		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run sends the log until the test ends or stop is called.
+func (c *client) run(t *testing.T, s *station) (stop func()) {
+	t.Helper()
+	u, err := uplink.New(uplink.Config{Broker: "mqtt://" + s.broker, Username: string(c.device), Key: c.key, Centre: s.key, Log: c,
+		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} },
+		Now: time.Now, Random: rand.Float64, Logger: slog.New(slog.DiscardHandler),
+		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond, Drain: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- u.Run(ctx) }()
+	stop = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(stop)
+	return stop
+}
+
+func (c *client) wantReleased(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); c.Released() < c.Last(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: only %d of %d records are acknowledged", c.device, c.Released(), c.Last())
+		}
+	}
+}
+
+// wantBooks compares the books with what the boxes have sent: each record once, signed, and nothing found.
+func (s *station) wantBooks(boxes ...*client) {
+	t := s.t
+	t.Helper()
+	l := s.open()
+	defer func() { _ = l.Close() }()
+	want, got := map[rating.DeviceID]uint64{}, map[rating.DeviceID]uint64{}
+	for _, b := range boxes {
+		want[b.device] = b.Last()
+	}
+	err := l.Audit(t.Context(), func(a ledger.Account) error {
+		got[a.Device] = a.Records
+		if a.First != 1 || a.Last != a.Records || a.Forks+a.Quarantined+a.Waiting > 0 || len(a.Problems) > 0 {
+			t.Errorf("%s: %+v", a.Device, a)
+		}
+		return nil
+	})
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the books hold %v, the boxes have sent %v; %v", got, want, err)
+	}
+	if f, err := l.Findings(t.Context()); err != nil || len(f) > 0 {
+		t.Errorf("findings %+v, %v", f, err)
+	}
+}

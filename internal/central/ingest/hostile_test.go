@@ -1,0 +1,398 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/internal/central/broker"
+	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// startMosquitto starts a broker that lets everybody in, as a careless hall may have one.
+func startMosquitto(t *testing.T) string {
+	t.Helper()
+	const program = "/usr/sbin/mosquitto"
+	if _, err := os.Stat(program); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("install the Debian package mosquitto")
+		}
+		t.Skip("install the Debian package mosquitto")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(at)
+	config := filepath.Join(t.TempDir(), "m.conf")
+	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(program, "-c", config)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", at); err == nil {
+			_ = c.Close()
+			return at
+		}
+		if time.Now().After(end) {
+			t.Fatal("mosquitto does not answer")
+		}
+	}
+}
+
+// runAt starts an instance at any broker.
+func (c *centre) runAt(at, name string, books Books) *Ingest {
+	c.t.Helper()
+	in, err := New(Config{Broker: "mqtt://" + at, ClientID: name, Username: broker.CentreName, Password: "-", Ledger: books, Key: key(9), Now: time.Now, Logger: quiet})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx) }()
+	c.t.Cleanup(func() { cancel(); <-done })
+	return in
+}
+
+func attacker(t *testing.T, at, user string) mqtt.Client {
+	t.Helper()
+	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("m-" + user).SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
+	if tok := m.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	t.Cleanup(func() { m.Disconnect(0) })
+	return m
+}
+
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if f() {
+			return
+		}
+	}
+	t.Fatalf("not within 20 s: %s", what)
+}
+
+// Whatever anybody publishes, an honest box is served meanwhile and after, and nothing of it stays in memory or the books.
+func TestHostilePayloads(t *testing.T) {
+	for _, kind := range []string{"embedded", "mosquitto"} {
+		t.Run(kind, func(t *testing.T) {
+			c := newCentre(t)
+			l := c.ledger()
+			enrol(t, l)
+			at := c.broker.Addr().String()
+			if kind == "mosquitto" {
+				at = startMosquitto(t)
+				c.runAt(at, "one", l)
+			} else {
+				c.run("one", l)
+			}
+			b := newBoxAt(t, at)
+			b.send(2, key(1))
+			b.wantThrough(2)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for _, name := range []string{"box-2", "box-1"} {
+				attack(t, at, name, kind == "mosquitto")
+			}
+			b.send(200, key(1))
+			b.wantThrough(202)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+				t.Errorf("%d MB are still in use after the attack", grown>>20)
+			}
+			if r, err := l.VerifyChain(t.Context(), "box-1", 7); err != nil || r.Records != 202 {
+				t.Errorf("chain %+v, %v", r, err)
+			}
+			if f, err := l.Findings(t.Context()); err != nil || len(f) > 0 {
+				t.Errorf("findings %+v, %v", f, err)
+			}
+			states, err := l.States(t.Context())
+			if err != nil || len(states) > 1100 {
+				t.Errorf("%d devices are remembered, %v", len(states), err)
+			}
+		})
+	}
+}
+
+// attack publishes everything that is wrong, as the device with the given name, and as any if the broker allows it.
+func attack(t *testing.T, at, name string, anyName bool) {
+	m := attacker(t, at, name)
+	stranger := wire.Batch{Device: rating.DeviceID(name), Epoch: 7, First: 1, Records: [][]byte{[]byte(`{"v":1}`)}}
+	stranger.Sign(key(3))
+	forged, err := stranger.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := bytes.Repeat([]byte{'x'}, wire.MaxBatch)
+	payloads := [][]byte{nil, {0}, []byte("{}"), []byte(`{"v":1`), []byte(strings.Repeat("[", 100_000)), forged, large}
+	for _, ch := range []wire.Channel{wire.RecordsChannel, wire.PresenceChannel, wire.HealthChannel, wire.ReplyChannel} {
+		for _, p := range payloads {
+			m.Publish(wire.Topic(rating.DeviceID(name), ch), 1, ch == wire.PresenceChannel && len(p) > 1000, p)
+			m.Publish(wire.Topic(rating.DeviceID(name), ch), 0, false, p)
+		}
+	}
+	for range 60 { // a flood without flow control
+		m.Publish(wire.Topic(rating.DeviceID(name), wire.RecordsChannel), 0, false, large)
+	}
+	for i := range 1500 {
+		other := rating.DeviceID(fmt.Sprint("x", i))
+		m.Publish(wire.Topic(other, wire.HealthChannel), 0, false, []byte(`{"v":1}`))
+	}
+	m.Publish(wire.Topic("box-1", wire.RecordsChannel), 1, false, forged) // another's topic
+	m.Publish("hcp/1/UPPER/records", 0, false, forged)
+	m.Publish(wire.Topic("box-2", wire.CommandChannel), 1, false, forged) // the centre's
+	m.Publish("hcp/1/box-1/records/more", 0, false, forged)
+	if anyName {
+		huge := make([]byte, 20<<20)
+		m.Publish(wire.Topic("box-1", wire.PresenceChannel), 1, true, huge).WaitTimeout(5 * time.Second)
+		m.Publish(wire.Topic("box-1", wire.RecordsChannel), 1, false, huge).WaitTimeout(5 * time.Second)
+	}
+}
+
+// A broker that does not let the centre read says so in a way that paho takes for success.
+func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
+	c := newCentre(t)
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "x", Username: "box-1", Ledger: c.ledger(), Key: key(9), Now: time.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.session(t.Context()); err == nil || !strings.Contains(err.Error(), "access rules") {
+		t.Errorf("the centre logged in as a box: %v", err)
+	}
+}
+
+// picky is a ledger that cannot take the batches of one device, or none at all.
+type picky struct {
+	*ledger.Ledger
+	mu   sync.Mutex
+	bad  rating.DeviceID
+	down bool
+}
+
+func (p *picky) set(bad rating.DeviceID, down bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bad, p.down = bad, down
+}
+
+func (p *picky) AddBatch(ctx context.Context, b wire.Batch, k ed25519.PublicKey, at time.Time) (ledger.Result, error) {
+	p.mu.Lock()
+	fails := p.down || p.bad == b.Device
+	p.mu.Unlock()
+	if fails {
+		return ledger.Result{}, errors.New("a test")
+	}
+	return p.Ledger.AddBatch(ctx, b, k, at)
+}
+
+func (p *picky) Note(ctx context.Context, n []ledger.Note) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down {
+		return errors.New("a test")
+	}
+	return p.Ledger.Note(ctx, n)
+}
+
+func (p *picky) Check(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.down {
+		return errors.New("a test")
+	}
+	return p.Ledger.Check(ctx)
+}
+
+// A batch that the books cannot take does not stop the others.
+func TestABatchThatCannotBeWrittenStopsNobodyElse(t *testing.T) {
+	c := newCentre(t)
+	l := c.ledger()
+	enrol(t, l)
+	if err := l.PutDevice(t.Context(), ledger.Device{ID: "bad", Key: public(key(4)), Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	in, _ := c.run("one", &picky{Ledger: l, bad: "bad"})
+	b := newBox(t, c)
+	b.send(1, key(1))
+	b.wantThrough(1)
+	m := attacker(t, c.broker.Addr().String(), "bad")
+	poison := wire.Batch{Device: "bad", Epoch: 7, First: 1, Records: [][]byte{[]byte(`{}`)}}
+	poison.Sign(key(4))
+	payload, err := poison.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		m.Publish(wire.Topic("bad", wire.RecordsChannel), 1, false, payload)
+		b.send(1, key(1))
+	}
+	b.wantThrough(21)
+	if tr := in.Trouble(); !tr.Since.IsZero() {
+		t.Errorf("trouble %+v", tr)
+	}
+	until(t, "the refusal is in the books", func() bool {
+		s, err := l.States(t.Context())
+		return err == nil && len(s) == 2 && s[0].ID == "bad" && s[0].Refused > 0 && strings.Contains(s[0].RefusedWhy, "cannot take it")
+	})
+}
+
+// An instance whose books fail leaves its share to the others, and what boxes said of themselves meanwhile is kept.
+func TestAnInstanceWithoutBooksLeaves(t *testing.T) {
+	c := newCentre(t)
+	l, failing := c.ledger(), &picky{Ledger: c.ledger()}
+	enrol(t, l)
+	c.run("good", l)
+	in, _ := c.run("failing", failing)
+	b := newBox(t, c)
+	b.send(3, key(1))
+	b.wantThrough(3)
+	failing.set("", true)
+	for in.Trouble().Since.IsZero() { // one of the two gets each batch
+		b.send(1, key(1))
+		time.Sleep(20 * time.Millisecond)
+	}
+	if tr := in.Trouble(); !tr.Books {
+		t.Errorf("trouble %+v", tr)
+	}
+	b.wantThrough(uint64(len(b.records)))
+	for len(b.acks) > 0 {
+		<-b.acks
+	}
+	for range 10 { // nothing is lost on an instance that cannot write: each is acknowledged at the first try
+		b.send(1, key(1))
+		select {
+		case a := <-b.acks:
+			if a.Through != uint64(len(b.records)) {
+				t.Errorf("acknowledged through %d of %d", a.Through, len(b.records))
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatal("a batch went to the instance without books")
+		}
+	}
+	failing.set("", false)
+	until(t, "the instance is back", func() bool { return in.Trouble().Since.IsZero() })
+}
+
+// Presence comes once. It must not be lost because the books could not be written at that moment.
+func TestPresenceOutlivesAFailureOfTheBooks(t *testing.T) {
+	c := newCentre(t)
+	l := c.ledger()
+	enrol(t, l)
+	failing := &picky{Ledger: l}
+	in, _ := c.run("one", failing)
+	b := newBox(t, c)
+	b.send(1, key(1))
+	b.wantThrough(1)
+	failing.set("", true)
+	b.client.Publish(wire.Topic("box-1", wire.PresenceChannel), 1, true, []byte(`{"v":1,"online":true}`)).Wait()
+	until(t, "the failure is noticed", func() bool { return in.Trouble().Books })
+	failing.set("", false)
+	until(t, "the presence is in the books", func() bool {
+		s, err := l.States(t.Context())
+		return err == nil && len(s) == 1 && s[0].Presence != nil && s[0].Presence.Online
+	})
+}
+
+// A broker that answers nothing, refuses or breaks off leaves nothing behind.
+func TestReconnectingLeaksNothing(t *testing.T) {
+	for name, answer := range map[string]func(net.Conn){
+		"breaks off": func(c net.Conn) {},
+		"refuses":    func(c net.Conn) { _, _ = io.ReadFull(c, make([]byte, 10)); _, _ = c.Write([]byte{0x20, 2, 0, 5}) },
+		"garbage":    func(c net.Conn) { _, _ = c.Write(bytes.Repeat([]byte{0xff}, 100)) },
+		"connects and breaks off": func(c net.Conn) {
+			_, _ = io.ReadFull(c, make([]byte, 10))
+			_, _ = c.Write([]byte{0x20, 2, 0, 0})
+			time.Sleep(5 * time.Millisecond)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = listener.Close() }()
+			go func() {
+				for {
+					c, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					answer(c)
+					_ = c.Close()
+				}
+			}()
+			c := newCentre(t)
+			in, err := New(Config{Broker: "mqtt://" + listener.Addr().String(), ClientID: "x", Ledger: c.ledger(), Key: key(9), Now: time.Now, Logger: quiet})
+			if err != nil {
+				t.Fatal(err)
+			}
+			session := func() {
+				if err := in.session(t.Context()); err == nil {
+					t.Error("a session with a broken broker ended well")
+				}
+			}
+			session()
+			before := runtime.NumGoroutine()
+			for range 30 {
+				session()
+			}
+			until(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+3 })
+		})
+	}
+}
+
+func TestSlimConn(t *testing.T) {
+	message := func(qos byte, topic string, payload int) []byte {
+		body := binary.BigEndian.AppendUint16(nil, uint16(len(topic)))
+		body = append(body, topic...)
+		if qos > 0 {
+			body = append(body, 0x12, 0x34)
+		}
+		body = append(body, make([]byte, payload)...)
+		return append(binary.AppendUvarint([]byte{0x30 | qos<<1}, uint64(len(body))), body...)
+	}
+	in := bytes.Join([][]byte{{0x20, 2, 0, 0}, message(1, "a/b", 100), message(1, "a/b", 5000), message(0, "c", 200_000), message(0, "c", 3)}, nil)
+	want := bytes.Join([][]byte{{0x20, 2, 0, 0}, message(1, "a/b", 100), message(1, "a/b", 0), message(0, "c", 0), message(0, "c", 3)}, nil)
+	for _, r := range []io.Reader{bytes.NewReader(in), iotest.OneByteReader(bytes.NewReader(in)), iotest.HalfReader(bytes.NewReader(in))} {
+		got, err := io.ReadAll(newSlimConn(readerConn{r: r}, 1000))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, %v; want %d", len(got), err, len(want))
+		}
+	}
+}
+
+// readerConn is a connection from which one can only read.
+type readerConn struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c readerConn) Read(p []byte) (int, error) { return c.r.Read(p) }

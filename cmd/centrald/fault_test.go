@@ -163,7 +163,12 @@ func outages() []outage {
 				if err := syscall.Mount("tmpfs", s.state, "tmpfs", 0, "size=8m,mode=0700"); err != nil {
 					t.Skipf("a small file system cannot be mounted here: %v", err)
 				}
-				t.Cleanup(func() { _ = syscall.Unmount(s.state, syscall.MNT_DETACH) })
+				mounted := s.state
+				t.Cleanup(func() {
+					if err := syscall.Unmount(mounted, 0); err != nil {
+						t.Errorf("unmount %s: %v", mounted, err)
+					}
+				})
 			},
 			begin: func(t *testing.T, s *station) {
 				f, err := os.Create(filepath.Join(s.state, "filler"))

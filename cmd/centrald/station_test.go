@@ -289,14 +289,19 @@ func (c *client) run(t *testing.T, s *station) (stop func()) {
 	u, err := uplink.New(uplink.Config{Broker: "mqtt://" + s.broker, Username: string(c.device), Key: c.key, Centre: s.key, Log: c,
 		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} },
 		Now: time.Now, Random: rand.Float64, Logger: slog.New(slog.DiscardHandler),
-		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond, Drain: 100 * time.Millisecond})
+		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond, Connect: time.Second, Drain: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()
-	stop = sync.OnceFunc(func() { cancel(); <-done })
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	t.Cleanup(stop)
 	return stop
 }

@@ -74,7 +74,12 @@ func (c *centre) runAt(at, name string, books Books) *Ingest {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- in.Run(ctx) }()
-	c.t.Cleanup(func() { cancel(); <-done })
+	c.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			c.t.Error(err)
+		}
+	})
 	return in
 }
 

@@ -160,9 +160,9 @@ func (b *box) wantThrough(through uint64) {
 	}
 }
 
-func enrol(t *testing.T, l *ledger.Ledger) {
+func enrol(t testing.TB, l *ledger.Ledger) {
 	t.Helper()
-	err := l.PutDevice(t.Context(), ledger.Device{ID: "box-1", Key: public(key(1)), EnrolledAt: time.Now(),
+	err := l.PutDevice(context.Background(), ledger.Device{ID: "box-1", Key: public(key(1)), EnrolledAt: time.Now(),
 		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}})
 	if err != nil {
 		t.Fatal(err)

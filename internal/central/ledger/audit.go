@@ -201,7 +201,11 @@ func (a *auditor) records(ctx context.Context, tx *sql.Tx, unproven map[place]bo
 		} else if r, err := rating.DecodeRecord(raw); err != nil || r.Device != a.Device || r.Epoch != a.Epoch || r.Seq != seq {
 			a.problem("record %d cannot be read or is not that record", seq)
 		} else {
-			if before, ok := a.known[seq-1]; (ok || seq == 1) && r.Prev != before && (seq != 1 || r.Prev != head) {
+			before, here := a.known[seq-1]
+			if seq == 1 {
+				before, here = head, true
+			}
+			if here && r.Prev != before {
 				a.problem("record %d does not follow from the one before it", seq)
 			}
 			a.decoded(r, at, shown)

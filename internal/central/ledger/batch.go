@@ -88,6 +88,9 @@ func (w *batchWriter) find(kind FindingKind, first, last uint64, detail string) 
 
 // add writes one record, unless it is known.
 func (w *batchWriter) add(seq uint64, raw []byte) error {
+	if raw == nil {
+		raw = []byte{} // no record at all, which is NULL to SQLite, goes to quarantine too
+	}
 	hash := rating.HashOf(raw)
 	var known []byte
 	err := w.tx.QueryRowContext(w.ctx, "SELECT hash FROM record WHERE device = ? AND epoch = ? AND seq = ?",

@@ -9,6 +9,9 @@
 // Which of several evaluations of one subject of one visit counts is decided here, from all that is known, whenever one
 // more arrives. The others keep their status and are shown.
 //
-// The books are an SQLite file, written by one process. The package does not verify signatures (ingest does) and does not
-// know HTTP.
+// With each batch its signature is kept, and Audit shows by it that every record is what its box has sent.
+//
+// The books are an SQLite file, written by one process or a few on one machine. The package does not verify signatures when
+// it writes (ingest does) and does not know HTTP. Failure mode: while the file is locked, full or not at its path, every
+// method returns an error and nothing is half done.
 package ledger

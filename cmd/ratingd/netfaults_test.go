@@ -155,17 +155,17 @@ func (p *patient) forgery(centre ed25519.PrivateKey, n uint64) (wire.Channel, []
 		return b
 	}
 	now := time.Now().UnixMilli()
-	epoch := p.epoch()
+	epoch, head := p.epoch(), rating.HashOf([]byte("some record"))
 	window := rating.Window{ID: "stranger", Name: "假窗口", Hall: "假大厅", Generation: 1000}
 	switch n % 10 {
 	case 0: // another key, of what there is
-		return wire.AckChannel, seal(stranger, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: n, Time: now})
+		return wire.AckChannel, seal(stranger, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: n, Head: head, Time: now})
 	case 1: // a foreign epoch
-		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch + 1, Through: n, Time: now})
+		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch + 1, Through: n, Head: head, Time: now})
 	case 2: // what was not sent
-		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: 1 << 40, Time: now})
+		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: 1 << 40, Head: head, Time: now})
 	case 3: // backwards
-		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: 1, Time: 1})
+		return wire.AckChannel, seal(centre, wire.AckPurpose, &wire.Ack{Device: device, Epoch: epoch, Through: 1, Head: head, Time: 1})
 	case 4: // unsigned
 		return wire.AckChannel, fmt.Appendf(nil, `{"v":1,"body":{"device":%q,"epoch":%q,"through":%d},"sig":""}`, device, epoch, n)
 	case 5:

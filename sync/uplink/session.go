@@ -209,6 +209,12 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 		}
 		return false
 	}
+	if !u.holds(a.Through, a.Head) {
+		u.count(func(s *Stats) { s.Stale++ })
+		u.cfg.Logger.Error("an acknowledgement is for another record than this box has under that number; there may be a second box with its name and key, as after a card was copied",
+			"through", a.Through)
+		return false
+	}
 	if !u.release(a.Through) {
 		return false
 	}
@@ -219,6 +225,12 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 		u.cfg.Logger.Error("the centre keeps a record but does not accept it; look at the centre's findings", "seq", q.Seq, "reason", q.Reason)
 	}
 	return true
+}
+
+// holds reports whether the log's record of a number is the one that was acknowledged.
+func (u *Uplink) holds(seq uint64, head rating.Hash) bool {
+	_, records, err := u.cfg.Log.Pending(seq-1, 1, 1)
+	return err == nil && len(records) == 1 && rating.HashOf(records[0]) == head
 }
 
 // release tells the log, and the window once the log has it on the disk.

@@ -250,14 +250,14 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 	u.epoch, u.window = log.Epoch(), newWindow(0, log.Last(), wire.MaxBatchBytes)
 	var heard []int64
 	u.cfg.OnAck = func(c time.Time) { heard = append(heard, c.UnixMilli()) }
-	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Time: 5000}
-	foreign, epoch, beyond, old := good, good, good, good
-	foreign.Device, epoch.Epoch, beyond.Through, old.Time = "box-2", 8, 21, 1000
+	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Head: rating.HashOf(log.record(10)), Time: 5000}
+	foreign, epoch, beyond, old, clone := good, good, good, good, good
+	foreign.Device, epoch.Epoch, beyond.Through, old.Time, clone.Head = "box-2", 8, 21, 1000, rating.HashOf([]byte("another"))
 	for _, c := range []struct {
 		name string
 		ack  wire.Ack
 		want bool
-	}{{"another box", foreign, false}, {"another epoch", epoch, false}, {"never written", beyond, false}, {"good", good, true}, {"again", old, false}} {
+	}{{"another box", foreign, false}, {"another epoch", epoch, false}, {"never written", beyond, false}, {"of a copied card", clone, false}, {"good", good, true}, {"again", old, false}} {
 		if got := u.acknowledged(c.ack); got != c.want {
 			t.Errorf("%s: released %t, want %t", c.name, got, c.want)
 		}
@@ -276,7 +276,7 @@ func TestWhatAnEarlierRunSentIsReleased(t *testing.T) {
 		u := bench(t, log, k, func() (*connection, error) { return w.connection(), nil })
 		stop := background(t, u)
 		w.next()
-		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose, &wire.Ack{Device: "box-1", Epoch: 7, Through: 9000})}
+		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose, &wire.Ack{Device: "box-1", Epoch: 7, Through: 9000, Head: rating.HashOf(log.record(9000))})}
 		synctest.Wait()
 		if log.Released() != 9000 {
 			t.Errorf("released through %d of 9000", log.Released())

@@ -38,6 +38,13 @@ func (m *memory) Device() rating.DeviceID   { return "box-1" }
 func (m *memory) Epoch() rating.Epoch       { return 7 }
 func (m *memory) Appended() <-chan struct{} { return m.wake }
 
+// record returns a record's bytes.
+func (m *memory) record(seq uint64) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.records[seq-1]
+}
+
 func (m *memory) Released() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,7 +138,7 @@ func (c *centre) receive(_ mqtt.Client, m mqtt.Message) {
 
 // ack answers as it should be. It needs mu.
 func (c *centre) ack(b wire.Batch) {
-	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through})
+	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through, Head: rating.HashOf(c.got[c.through])})
 }
 
 func (c *centre) send(key ed25519.PrivateKey, a wire.Ack) {

@@ -40,10 +40,11 @@ func TestOnlyTheCentresWordReleases(t *testing.T) {
 		c.set(func(c *centre, b wire.Batch) {
 			batches++
 			stranger := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-			c.send(stranger, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last()})
-			c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch + 1, Through: b.Last()})
-			c.send(c.key, wire.Ack{Device: "box-2", Epoch: b.Epoch, Through: b.Last()})
-			c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last() + 1})
+			head := rating.HashOf(b.Records[len(b.Records)-1])
+			c.send(stranger, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last(), Head: head})
+			c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch + 1, Through: b.Last(), Head: head})
+			c.send(c.key, wire.Ack{Device: "box-2", Epoch: b.Epoch, Through: b.Last(), Head: head})
+			c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last() + 1, Head: head})
 			c.client.Publish(wire.Topic("box-1", wire.AckChannel), 1, false, []byte(`{"v":1,`))
 		})
 		log := newMemory()

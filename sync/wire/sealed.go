@@ -75,11 +75,14 @@ func open(key ed25519.PublicKey, p Purpose, payload []byte, v any) error {
 
 // Ack is the centre's word that it has committed records. It releases them at the box.
 type Ack struct {
-	Device      rating.DeviceID `json:"device"`
-	Epoch       rating.Epoch    `json:"epoch"`
-	Through     uint64          `json:"through"` // every seq up to this one is in the books or in quarantine
-	Quarantined []Quarantined   `json:"quarantined,omitempty"`
-	Time        int64           `json:"time"` // the centre's clock, milliseconds since 1970-01-01 UTC
+	Device  rating.DeviceID `json:"device"`
+	Epoch   rating.Epoch    `json:"epoch"`
+	Through uint64          `json:"through"` // every seq up to this one is in the books or in quarantine
+	// Head is the hash of record Through as it was received. A box whose own record is another one, since a copied card has
+	// made two boxes of one, must not take the word for its own.
+	Head        rating.Hash   `json:"head,omitzero"`
+	Quarantined []Quarantined `json:"quarantined,omitempty"`
+	Time        int64         `json:"time"` // the centre's clock, milliseconds since 1970-01-01 UTC
 }
 
 // Quarantined names a record that the centre keeps but does not accept.
@@ -94,8 +97,8 @@ func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
 	if err := open(key, AckPurpose, payload, &a); err != nil {
 		return Ack{}, err
 	}
-	if a.Epoch == 0 || a.Through > maxSafeInt || len(a.Quarantined) > MaxBatchRecords {
-		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range", a.Epoch, a.Through, len(a.Quarantined))
+	if a.Epoch == 0 || a.Through > maxSafeInt || a.Through > 0 && a.Head == (rating.Hash{}) || len(a.Quarantined) > MaxBatchRecords {
+		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range, or without its head", a.Epoch, a.Through, len(a.Quarantined))
 	}
 	return a, nil
 }

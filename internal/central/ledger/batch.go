@@ -20,6 +20,7 @@ type Result struct {
 	// Ack is what may be acknowledged to the sender: not more than the batch holds, since another box with the same name
 	// and key, as a copied card makes one, may have sent what comes after, and the sender would let go what only it has.
 	Ack         uint64
+	AckHead     rating.Hash // of the record Ack, as its sender has it
 	Quarantined []wire.Quarantined
 	Added       int
 	Duplicates  int
@@ -219,10 +220,28 @@ func (w *batchWriter) advance() error {
 		through = last
 	}
 	w.res.Through, w.res.Ack = through, min(through, w.batch.Last())
+	if w.res.AckHead, err = w.hash(w.res.Ack); err != nil {
+		return err
+	}
 	if err := w.resolveGaps(); err != nil {
 		return err
 	}
 	return w.exec("INSERT INTO progress (device, epoch, through) VALUES (?, ?, ?) ON CONFLICT (device, epoch) DO UPDATE SET through = excluded.through", d, e, through)
+}
+
+// hash returns that of a record of the batch or, before it, of the books; the zero one if neither has it.
+func (w *batchWriter) hash(seq uint64) (h rating.Hash, err error) {
+	if seq >= w.batch.First && seq <= w.batch.Last() {
+		return rating.HashOf(w.batch.Records[seq-w.batch.First]), nil
+	}
+	var known []byte
+	err = w.tx.QueryRowContext(w.ctx, "SELECT hash FROM record WHERE device = ? AND epoch = ? AND seq = ?",
+		w.batch.Device, w.batch.Epoch.String(), seq).Scan(&known)
+	if errors.Is(err, sql.ErrNoRows) {
+		return h, nil
+	}
+	copy(h[:], known)
+	return h, err
 }
 
 // nextPresent returns the first seq after the given one that is in the books, 0 if there is none.

@@ -8,6 +8,7 @@ TOOL := $(GO) tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 COUNT ?= 6
 CUTS ?= 1000
+TIME ?= 1h
 SEED ?=
 
 .PHONY: help
@@ -42,6 +43,12 @@ powercut: ## Cut the power under the store CUTS times (default 1000), catch two 
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/powercut ./internal/proof/cmd/powercut
 	@exec $(BUILD)/powercut -cuts $(CUTS) $(if $(SEED),-seed $(SEED)) -evidence $(BUILD)/powercut-evidence
+
+.PHONY: soak
+soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIME (default 1h), then compare the books. Root, mosquitto.
+	@mkdir -p $(BUILD)
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/soak ./internal/proof/soak
+	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 10s).

@@ -3,8 +3,6 @@ package store
 import (
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 
 	"haochaping/internal/rating"
@@ -33,18 +31,16 @@ func BenchmarkPlainFsync(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend is a press becoming durable. It reports the size that the kernel was given to write for each record.
+// BenchmarkAppend is a press becoming durable.
 func BenchmarkAppend(b *testing.B) {
 	s := openAt(b, filepath.Join(b.TempDir(), "log.db"))
 	n := int64(0)
-	before := written(b)
 	for b.Loop() {
 		if _, err := s.Append(press(n)); err != nil {
 			b.Fatal(err)
 		}
 		n++
 	}
-	b.ReportMetric(float64(written(b)-before)/float64(n), "disk-B/record")
 }
 
 // BenchmarkAppendAndDrain100k is a backlog of 100,000 records coming into being and being sent and acknowledged.
@@ -89,25 +85,6 @@ func BenchmarkOpenMillion(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// written returns how many bytes this process has sent to the disk.
-func written(b *testing.B) int64 {
-	text, err := os.ReadFile("/proc/self/io")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if v, ok := strings.CutPrefix(line, "write_bytes: "); ok {
-			n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return n
-		}
-	}
-	b.Fatal("/proc/self/io does not tell")
-	return 0
 }
 
 func fill(b testing.TB, s *Store, n int) {

@@ -67,9 +67,9 @@ func (s *Store) replace(reason error) {
 // memory. The caller holds write and swap.
 func (s *Store) setAside(reason error) error {
 	var to string
-	for n := 1; ; n++ {
+	for n := s.lastAside() + 1; ; n++ {
 		to = s.path + asideSuffix + strconv.Itoa(n)
-		if files, err := filepath.Glob(escape(to) + "*"); err != nil || len(files) == 0 {
+		if _, err := os.Lstat(to); err != nil {
 			break
 		}
 	}
@@ -97,6 +97,18 @@ func (s *Store) setAside(reason error) error {
 		"reason", reason, "file", to)
 	signal(s.damaged)
 	return nil
+}
+
+// lastAside returns the highest number of a file that was set aside, 0 if there is none.
+func (s *Store) lastAside() (last int) {
+	files, _ := Aside(s.path) // without them the first number will do
+	for _, f := range files {
+		number := strings.TrimSuffix(strings.TrimPrefix(f, s.path+asideSuffix), suffixRead)
+		if n, err := strconv.Atoi(number); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last
 }
 
 // clip cuts a text to what an event may hold.

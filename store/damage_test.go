@@ -570,3 +570,25 @@ func TestNotesAndTailShareAPage(t *testing.T) {
 		}
 	}
 }
+
+// TestManyDamagedFiles: a dying card must not be filled with what it has spoilt.
+func TestManyDamagedFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	for round := range 13 {
+		s := openAt(t, path)
+		if _, err := s.Append(press(int64(round))); err != nil {
+			t.Fatal(err)
+		}
+		salvaged(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, pageSize); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := Aside(path)
+	if err != nil || len(files) != keptRead || !slices.Contains(files, path+asideSuffix+"12"+suffixRead) {
+		t.Errorf("kept %q, %v", files, err)
+	}
+}

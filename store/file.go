@@ -139,6 +139,10 @@ const maxUnread = 3
 // openFile opens the file, or makes one if there is none. ErrDamaged says that it is not ours to use. The caller holds
 // write and swap.
 func (s *Store) openFile() error {
+	// Whatever name was given last must be there after a power cut, before anything is written under it.
+	if err := syncFolder(s.path); err != nil && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("sync its folder: %w", err)
+	}
 	version, err := s.look()
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -443,7 +447,12 @@ func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(to))
+	return syncFolder(to)
+}
+
+// syncFolder brings the names in the folder of a file to the disk.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

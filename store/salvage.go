@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,8 +27,8 @@ const (
 const maxSalvaged = 64 << 10
 
 // Salvage reads the files that were set aside and appends what it finds in them as salvaged records, but for what the
-// centre is known to have; an event before says what was damaged, one after it what was found. The files stay, under a name
-// that says that they were read. It goes on
+// centre is known to have; an event before says what was damaged, one after it what was found. The last few files stay, under
+// a name that says that they were read. It goes on
 // where it stopped when it is called again, and may then repeat a few records, which the books know by their own numbers.
 // Now stamps what is appended.
 func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
@@ -48,6 +49,37 @@ func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
 		if err := w.run(); err != nil {
 			return fmt.Errorf("salvage %s: %w", file, err)
 		}
+	}
+	return s.forget()
+}
+
+// keptRead is how many files that were read through stay. More would fill the disk of a box whose card is dying, and keep
+// its keys out of service.
+const keptRead = 3
+
+// forget removes the oldest of the files that were read through.
+func (s *Store) forget() error {
+	all, err := Aside(s.path)
+	if err != nil {
+		return err
+	}
+	type numbered struct {
+		n    int
+		path string
+	}
+	var read []numbered
+	for _, path := range all {
+		number, isRead := strings.CutSuffix(strings.TrimPrefix(path, s.path+asideSuffix), suffixRead)
+		if n, err := strconv.Atoi(number); isRead && err == nil {
+			read = append(read, numbered{n, path})
+		}
+	}
+	slices.SortFunc(read, func(a, b numbered) int { return a.n - b.n })
+	for _, f := range read[:max(0, len(read)-keptRead)] {
+		if err := os.Remove(f.path); err != nil {
+			return fmt.Errorf("remove an old damaged file: %w", err)
+		}
+		s.opt.Logger.Info("removed a damaged store that was read through", "file", f.path)
 	}
 	return nil
 }

@@ -129,14 +129,14 @@ func (c *compaction) run() (err error) {
 	}
 	c.s.swap.Lock()
 	defer c.s.swap.Unlock()
-	if err := c.s.finish(c.db, temp); err != nil {
-		return err
-	}
+	// The name may have changed hands even if finish fails, and then the old file has none: what is there is opened anew
+	// in any case.
+	err = c.s.finish(c.db, temp)
 	if err := c.s.shut(); err != nil {
 		c.s.opt.Logger.Warn("the old store was not closed as it should", "error", err)
 	}
 	c.s.open()
-	return c.s.trouble
+	return errors.Join(err, c.s.trouble)
 }
 
 // copy copies some records up to and including the given seq.

@@ -9,6 +9,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/central/ledger"
+	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
@@ -77,6 +78,9 @@ func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) (mqtt.To
 	if res.Forks > 0 {
 		in.cfg.Logger.Error("a box has sent other records under numbers that the books have; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",
 			"device", b.Device, "epoch", b.Epoch, "first", b.First, "last", b.Last(), "forks", res.Forks)
+	}
+	if res.Ack > 0 && res.AckHead == (rating.Hash{}) {
+		return nil, nil // the last that could be named was never here; the box names it as released itself
 	}
 	sent, err := in.publish(b.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
 		Device: b.Device, Epoch: b.Epoch, Through: res.Ack, Head: res.AckHead, Quarantined: res.Quarantined, Time: now.UnixMilli(),

@@ -333,6 +333,7 @@ func copiedCard(t *testing.T, program string) {
 			l := s.open()
 			defer func() { _ = l.Close() }()
 			original := newClient("box-1", 1)
+			original.pause = 4 * time.Second // each needs a moment of its own, on a busy machine too
 			original.enrol(t, l)
 			original.append(t, 50, "common")
 			copied := original.copy()

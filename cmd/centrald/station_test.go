@@ -192,6 +192,7 @@ func (s *station) open() *ledger.Ledger {
 type client struct {
 	device rating.DeviceID
 	key    ed25519.PrivateKey
+	pause  time.Duration // at most, before it connects again
 
 	mu       sync.Mutex
 	records  [][]byte    // guarded by mu
@@ -203,7 +204,7 @@ type client struct {
 const clientEpoch = rating.Epoch(7)
 
 func newClient(name rating.DeviceID, seed byte) *client {
-	return &client{device: name, key: ed25519.NewKeyFromSeed(append([]byte{seed}, make([]byte, 31)...)),
+	return &client{pause: 500 * time.Millisecond, device: name, key: ed25519.NewKeyFromSeed(append([]byte{seed}, make([]byte, 31)...)),
 		head: rating.Genesis(name, clientEpoch), wake: make(chan struct{}, 1)}
 }
 
@@ -211,7 +212,7 @@ func newClient(name rating.DeviceID, seed byte) *client {
 func (c *client) copy() *client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &client{device: c.device, key: c.key, records: append([][]byte(nil), c.records...), head: c.head, released: c.released, wake: make(chan struct{}, 1)}
+	return &client{pause: c.pause, device: c.device, key: c.key, records: append([][]byte(nil), c.records...), head: c.head, released: c.released, wake: make(chan struct{}, 1)}
 }
 
 func (c *client) append(t *testing.T, n int, detail string) {
@@ -290,7 +291,7 @@ func (c *client) run(t *testing.T, s *station) (stop func()) {
 	u, err := uplink.New(uplink.Config{Broker: "mqtt://" + s.broker, Username: string(c.device), Key: c.key, Centre: s.key, Log: c,
 		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} },
 		Now: time.Now, Random: rand.Float64, Logger: slog.New(slog.DiscardHandler),
-		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: 500 * time.Millisecond, Connect: time.Second, Drain: 100 * time.Millisecond})
+		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: c.pause, Connect: time.Second, Drain: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +310,7 @@ func (c *client) run(t *testing.T, s *station) (stop func()) {
 
 func (c *client) wantReleased(t *testing.T) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); c.Released() < c.Last(); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(90 * time.Second); c.Released() < c.Last(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%s: only %d of %d records are acknowledged", c.device, c.Released(), c.Last())
 		}

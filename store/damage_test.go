@@ -194,7 +194,7 @@ func TestFlippedBytes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
 	replaced := 0
-	for round := range 300 {
+	for round := range 120 {
 		bad := bytes.Clone(good)
 		flips := 1 + random.IntN(4)
 		pages := make(map[int]bool)

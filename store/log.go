@@ -36,11 +36,14 @@ func (s *Store) Append(bodies ...rating.Body) (first uint64, err error) {
 
 // ready makes sure that there is a file that can be written. The caller holds write.
 func (s *Store) ready() error {
-	s.swap.Lock()
-	defer s.swap.Unlock()
-	if s.db != nil && s.trouble == nil && !s.doubt {
+	s.swap.RLock() // a press must not wait for those who read
+	well := s.db != nil && s.trouble == nil && !s.doubt
+	s.swap.RUnlock()
+	if well {
 		return nil
 	}
+	s.swap.Lock()
+	defer s.swap.Unlock()
 	if s.lock == nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, s.trouble)
 	}

@@ -134,7 +134,7 @@ func (s *Store) Pending(after uint64, maxRecords, maxBytes int) (first uint64, r
 const markStep = 1000
 
 // Acknowledge releases all records up to and including through. It returns ErrEpoch or ErrNotSent for what cannot be
-// meant for this log. The file learns of it with the next append, at Close, or when markStep records have come together:
+// meant for this log. The file learns of it with the next append, by Mark, at Close, or when markStep records have come together:
 // writing it each time would double what goes to the card. A power cut before that makes some records be sent again,
 // which the books do not mind.
 func (s *Store) Acknowledge(epoch rating.Epoch, through uint64) error {
@@ -170,7 +170,17 @@ func (s *Store) Acknowledge(epoch rating.Epoch, through uint64) error {
 	return nil
 }
 
-// mark writes how far the records are released. The caller holds write.
+// Mark writes how far the records are released, if the file does not say so yet.
+func (s *Store) Mark() error {
+	s.write.Lock()
+	defer s.write.Unlock()
+	if err := s.mark(); err != nil {
+		return fmt.Errorf("write how far the records are released: %w", err)
+	}
+	return nil
+}
+
+// mark is Mark. The caller holds write.
 func (s *Store) mark() error {
 	k := s.now()
 	if k.released == k.marked {

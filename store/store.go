@@ -15,7 +15,7 @@ import (
 )
 
 // ErrInUse is returned by Open.
-var ErrInUse = errors.New("the store is in use by another process; only one daemon may write it")
+var ErrInUse = errors.New("the store is in use by another process, and only one may write it: stop the other ratingd, or give this one a state folder of its own")
 
 // ErrDamaged says that the file does not hold what it should. It is what Inspect returns, and the reason of a Damage.
 var ErrDamaged = errors.New("the store is damaged")

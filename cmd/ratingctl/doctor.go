@@ -84,7 +84,7 @@ func checkLog(_ context.Context, c boxconfig.Config) (found, advice string) {
 	}); err != nil {
 		return err.Error(), "restart ratingd: it sets the damaged log aside, goes on with a new one and salvages what can be read"
 	}
-	found = fmt.Sprintf("%d records, all sound; %d wait for the centre", count, n.Last-min(n.Last, n.Released))
+	found = fmt.Sprintf("%d records, all sound; at most %d wait for the centre", count, n.Last-min(n.Last, n.Released))
 	if n.Last > n.Released && oldest.Synced {
 		found += ", the oldest since " + oldest.Time().Format("2006-01-02 15:04")
 	}

@@ -102,7 +102,7 @@ func verifyLog(n *store.Inspection, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "device        %s\nepoch         %s\nrecords       %d, from %d to %d: all sound, in order and unchanged\nacknowledged  through %d; %d wait for the centre\nfile          %d bytes\n",
+	_, err = fmt.Fprintf(out, "device        %s\nepoch         %s\nrecords       %d, from %d to %d: all sound, in order and unchanged\nacknowledged  through %d; at most %d wait for the centre\nfile          %d bytes\n",
 		n.Device, n.Epoch, count, n.Trimmed+1, n.Last, n.Released, n.Last-min(n.Last, n.Released), n.Size)
 	return err
 }

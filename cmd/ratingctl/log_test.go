@@ -91,7 +91,7 @@ func TestLogOfARunningBox(t *testing.T) {
 	if err != nil || len(rows) != 7 || rows[3][8] != "2" || rows[5][10] != "rated" || rows[1][2] != "false" {
 		t.Errorf("the table is %q, %v", rows, err)
 	}
-	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") || !strings.Contains(text, "4 wait") {
+	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") || !strings.Contains(text, "at most 4 wait") {
 		t.Errorf("%s%v", text, err)
 	}
 }
@@ -122,7 +122,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := ratingctl(t, "doctor", "-config", config)
-	for _, want := range []string{"✓ log     6 records, all sound; 4 wait for the centre", "✓ damage", "✓ disk", "✓ key", " clock", "✓ broker"} {
+	for _, want := range []string{"✓ log     6 records, all sound; at most 4 wait for the centre", "✓ damage", "✓ disk", "✓ key", " clock", "✓ broker"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s%v", want, text, err)
 		}

@@ -43,6 +43,9 @@ func upkeep(ctx context.Context, db *store.Store, clk clock, log *slog.Logger, m
 			}
 			if now.Sub(compacted) >= compactPause {
 				compacted = now
+				if err := db.Mark(); err != nil { // so that an idle box's file does not call old records unsent
+					log.Error("what the centre has is not noted yet; it is tried again", "error", err)
+				}
 				if n, err := db.Compact(clk.now()); err != nil {
 					log.Error("old records cannot be removed; the box goes on", "error", err)
 				} else if n > 0 {

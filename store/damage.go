@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"haochaping/internal/boltfile"
 	"haochaping/internal/rating"
@@ -28,7 +29,11 @@ type aside struct {
 	Released uint64       `json:"released,omitempty"` // as far as it was known
 	Last     uint64       `json:"last,omitempty"`     // likewise
 	Told     bool         `json:"told,omitempty"`     // the log tells of the damage
-	Done     int          `json:"done,omitempty"`     // records that Salvage has taken over so far
+	// What Salvage has taken over is safe when the centre has it: through this seq of this epoch. Until then the file may be
+	// needed once more, since the log that took it over can be damaged too.
+	In      rating.Epoch `json:"in,omitzero"`
+	Through uint64       `json:"through,omitempty"`
+	Foreign bool         `json:"foreign,omitempty"` // it is another box's, and stays as it is: the name may be what is wrong
 }
 
 // fail replaces a file that a reader has found damaged, unless somebody else has. Other errors are not its business.
@@ -74,7 +79,7 @@ func (s *Store) setAside(reason error) error {
 		}
 	}
 	w := readWreck(s.path, s.opt.Device)
-	if err := rename(s.path, to); err != nil {
+	if err := os.Rename(s.path, to); err != nil {
 		return fmt.Errorf("set it aside (%w): %w", reason, err)
 	}
 	note := aside{Reason: clip(reason.Error()), Epoch: w.epoch, Released: w.released}
@@ -96,6 +101,9 @@ func (s *Store) setAside(reason error) error {
 	s.opt.Logger.Error("the store was damaged and has been set aside; a new one takes over, and what can be read of the old one is salvaged",
 		"reason", reason, "file", to)
 	signal(s.damaged)
+	if err := syncFolder(to); err != nil { // it has its new name all the same
+		return fmt.Errorf("sync the folder: %w", err)
+	}
 	return nil
 }
 
@@ -115,7 +123,7 @@ func (s *Store) lastAside() (last int) {
 func clip(text string) string {
 	r := []rune(strings.ToValidUTF8(text, "?"))
 	for i, c := range r {
-		if c < ' ' || c == 0x7f {
+		if unicode.IsControl(c) {
 			r[i] = ' '
 		}
 	}

@@ -92,6 +92,10 @@ func (s *Store) bolt(path string, change func(*bolt.Options)) (db *bolt.DB, file
 
 // shut closes the database. The caller holds swap.
 func (s *Store) shut() error {
+	if s.panicked.Load() {
+		s.abandon()
+		return nil
+	}
 	db := s.db
 	s.db, s.file = nil, nil
 	if db == nil {
@@ -175,6 +179,7 @@ func (s *Store) openFile() error {
 		return err
 	}
 	s.db, s.file = db, file
+	s.panicked.Store(false)
 	s.set(func(k *state) { *k = next })
 	return readOnly
 }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -257,11 +259,21 @@ func escape(path string) string {
 	return strings.NewReplacer(`[`, `\[`, `*`, `\*`, `?`, `\?`, `\`, `\\`).Replace(path)
 }
 
-// Aside lists the files beside the log that were damaged and set aside.
+// Aside lists the files beside the log that were damaged and set aside, oldest first.
 func Aside(path string) ([]string, error) {
 	all, err := filepath.Glob(escape(path) + asideSuffix + "*")
 	if err != nil {
 		return nil, fmt.Errorf("look for files that were set aside: %w", err)
 	}
+	slices.SortFunc(all, func(a, b string) int { return asideNumber(path, a) - asideNumber(path, b) })
 	return all, nil
+}
+
+// asideNumber returns the number in the name of a file that was set aside, 0 if there is none.
+func asideNumber(path, file string) int {
+	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(file, path+asideSuffix), suffixRead))
+	if err != nil {
+		return 0
+	}
+	return n
 }

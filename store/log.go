@@ -67,6 +67,11 @@ func (s *Store) append(bodies []rating.Body) (first uint64, err error) {
 	if len(bodies) == 0 {
 		return first, nil
 	}
+	for _, b := range bodies {
+		if b.Evaluation != nil && b.Evaluation.Replaces >= first+uint64(len(bodies)) {
+			return 0, fmt.Errorf("append a correction of record %d: the log holds records through %d; what is corrected was set aside", b.Evaluation.Replaces, k.last)
+		}
+	}
 	if k.last == k.released {
 		k.oldest = bodies[0].At
 	}
@@ -370,13 +375,25 @@ func (s *Store) change(f func(layout) error) error {
 	return err
 }
 
+// guarded is guarded for the open database. After a panic it is not asked again.
+func (s *Store) guarded(f func() error) error {
+	if s.panicked.Load() {
+		return fmt.Errorf("%w: %w before", ErrDamaged, errPanic)
+	}
+	err := guarded(f)
+	if errors.Is(err, errPanic) {
+		s.panicked.Store(true)
+	}
+	return err
+}
+
 func (s *Store) view(f func(layout) error) error {
 	s.swap.RLock()
 	defer s.swap.RUnlock()
 	if s.db == nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, s.trouble)
 	}
-	return guarded(func() error {
+	return s.guarded(func() error {
 		return s.db.View(func(tx *bolt.Tx) error {
 			l, err := layoutOf(tx)
 			if err != nil {
@@ -394,7 +411,7 @@ func (s *Store) update(f func(layout) error) error {
 	if s.db == nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, s.trouble)
 	}
-	err := guarded(func() error {
+	err := s.guarded(func() error {
 		return s.db.Update(func(tx *bolt.Tx) error {
 			l, err := layoutOf(tx)
 			if err != nil {

@@ -28,8 +28,9 @@ const maxSalvaged = 64 << 10
 
 // Salvage reads the files that were set aside and appends what it finds in them as salvaged records, but for what the
 // centre is known to have; an event before says what was damaged, one after it what was found. The last few files stay, under
-// a name that says that they were read. It goes on
-// where it stopped when it is called again, and may then repeat a few records, which the books know by their own numbers.
+// a name that says that they were read. A file
+// that it could not finish is begun anew when it is called again, which repeats records; the books know them by their own
+// numbers. It is to be called now and then, for a file is let go only when the centre has what was in it.
 // Now stamps what is appended.
 func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
 	s.upkeep.Lock()
@@ -46,7 +47,7 @@ func (s *Store) Salvage(ctx context.Context, now func() rating.Stamp) error {
 		} else if err := json.Unmarshal(note, &w.note); err != nil {
 			return fmt.Errorf("salvage %s: its note: %w", file, err)
 		}
-		if err := w.run(); err != nil {
+		if err := w.work(); err != nil {
 			return fmt.Errorf("salvage %s: %w", file, err)
 		}
 	}
@@ -125,6 +126,21 @@ type salvage struct {
 	size        int
 }
 
+// work takes the file over, if this log has not, and lets it go once the centre has what was in it.
+func (w *salvage) work() error {
+	k := w.s.now()
+	switch {
+	case w.note.In == 0 || w.note.In != k.epoch:
+		return w.run()
+	case w.note.Foreign || k.released < w.note.Through:
+		return nil
+	}
+	if err := rename(w.file, w.file+suffixRead); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return w.s.SetNote(asideNote+filepath.Base(w.file), nil)
+}
+
 func (w *salvage) run() error {
 	name := filepath.Base(w.file)
 	if !w.note.Told {
@@ -143,6 +159,7 @@ func (w *salvage) run() error {
 		problem = "the file is not there any more"
 	case errors.Is(err, errForeign):
 		problem = clip(err.Error())
+		w.note.Foreign = true
 	case err != nil:
 		return err
 	}
@@ -164,10 +181,9 @@ func (w *salvage) run() error {
 		return err
 	}
 	w.s.opt.Logger.Info("a damaged store has been read through", "file", w.file, "found", w.found, "unreadable_pages", unreadable, "problem", problem)
-	if err := rename(w.file, w.file+suffixRead); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return w.s.SetNote(asideNote+name, nil)
+	k := w.s.now()
+	w.note.In, w.note.Through = k.epoch, k.last
+	return w.keep()
 }
 
 func (w *salvage) event(name string, pairs ...string) error {
@@ -281,9 +297,7 @@ func (w *salvage) take(e boltfile.Element, live bool) error {
 		}
 		w.last = max(w.last, r.Seq)
 	}
-	if w.found++; w.found <= w.note.Done {
-		return nil
-	}
+	w.found++
 	w.batch = append(w.batch, rating.SalvagedBody(w.now(), append([]byte(nil), raw...)))
 	if w.size += len(raw); len(w.batch) < salvageRecords && w.size < salvageBytes {
 		return nil
@@ -299,9 +313,5 @@ func (w *salvage) flush() error {
 		return fmt.Errorf("%w: %w", errStore, err)
 	}
 	w.batch, w.size = nil, 0
-	w.note.Done = w.found
-	if err := w.keep(); err != nil {
-		return fmt.Errorf("%w: %w", errStore, err)
-	}
 	return nil
 }

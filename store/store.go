@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -68,6 +69,8 @@ type Store struct {
 	trouble error        // guarded by swap; why db is nil or cannot be written
 	doubt   bool         // guarded by write; the last commit failed, so the file is opened anew before the next
 	unread  int          // guarded by write; attempts to open that the disk could not read
+
+	panicked atomic.Bool // the database has, and may hold its locks for ever: it must not be touched again
 
 	mu    sync.Mutex
 	known state // guarded by mu

@@ -32,6 +32,7 @@ func (s *Store) Compact(now rating.Stamp) (removed uint64, err error) {
 		return 0, err
 	}
 	if err := c.run(); err != nil {
+		s.fail(err, c.known.epoch)
 		return 0, fmt.Errorf("compact the store: %w", err)
 	}
 	return c.mark.Seq - c.before.Seq, nil
@@ -118,6 +119,9 @@ func (c *compaction) run() (err error) {
 	c.copied = c.mark.Seq
 	for err == nil && c.copied < c.known.last {
 		err = c.copy(c.known.last)
+	}
+	if err == nil {
+		err = c.db.Sync() // most of the writing, which no press is to wait for
 	}
 	if err != nil {
 		return errors.Join(err, c.db.Close(), os.Remove(temp))

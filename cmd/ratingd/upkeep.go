@@ -60,6 +60,7 @@ func upkeep(ctx context.Context, db *store.Store, clk clock, log *slog.Logger, m
 		case <-db.Damaged():
 			salvaged = false
 		case <-tick.C:
+			salvaged = false // what was salvaged may have reached the centre
 		}
 	}
 }

@@ -3,6 +3,7 @@ package terminal
 import (
 	"slices"
 	"strconv"
+	"unicode"
 
 	"haochaping/internal/rating"
 )
@@ -75,7 +76,7 @@ func owe(owed []rating.Body, dropped int, bodies []rating.Body) ([]rating.Body, 
 func clip(s string) string {
 	r := []rune(s)
 	for i, c := range r {
-		if c < ' ' || c == 0x7f || c == 0xfffd {
+		if unicode.IsControl(c) || c == 0xfffd {
 			r[i] = ' '
 		}
 	}

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -119,6 +120,8 @@ func (u *Uplink) leave(c *connection) error {
 	}
 }
 
+var errNewLog = errors.New("the log was replaced; its successor is sent over a new connection")
+
 // follow begins anew when the log has another epoch: its file was damaged and has been replaced.
 func (u *Uplink) follow() {
 	if epoch := u.cfg.Log.Epoch(); epoch != u.epoch {
@@ -129,7 +132,9 @@ func (u *Uplink) follow() {
 
 // fill sends batches while there is room, and reports whether it sent any.
 func (u *Uplink) fill(c *connection) (sent bool, err error) {
-	u.follow()
+	if u.cfg.Log.Epoch() != u.epoch { // a damaged log was replaced; what this connection still says is about the old one
+		return false, errNewLog
+	}
 	for u.window.room() {
 		first, records, err := u.cfg.Log.Pending(u.window.sent, wire.MaxBatchRecords, u.window.limit)
 		if err != nil {

@@ -202,6 +202,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	var logged time.Time
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
+		u.follow()
 		err := u.session(ctx)
 		if ctx.Err() != nil {
 			break

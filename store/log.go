@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"maps"
 
-	bolt "go.etcd.io/bbolt"
-
 	"haochaping/internal/rating"
 )
 
@@ -371,58 +369,6 @@ func (s *Store) change(f func(layout) error) error {
 		if err = s.ready(); err == nil {
 			err = s.update(change)
 		}
-	}
-	return err
-}
-
-// guarded is guarded for the open database. After a panic it is not asked again.
-func (s *Store) guarded(f func() error) error {
-	if s.panicked.Load() {
-		return fmt.Errorf("%w: %w before", ErrDamaged, errPanic)
-	}
-	err := guarded(f)
-	if errors.Is(err, errPanic) {
-		s.panicked.Store(true)
-	}
-	return err
-}
-
-func (s *Store) view(f func(layout) error) error {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	if s.db == nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, s.trouble)
-	}
-	return s.guarded(func() error {
-		return s.db.View(func(tx *bolt.Tx) error {
-			l, err := layoutOf(tx)
-			if err != nil {
-				return err
-			}
-			return f(l)
-		})
-	})
-}
-
-// update changes the file. The caller holds write.
-func (s *Store) update(f func(layout) error) error {
-	s.swap.RLock()
-	defer s.swap.RUnlock()
-	if s.db == nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, s.trouble)
-	}
-	err := s.guarded(func() error {
-		return s.db.Update(func(tx *bolt.Tx) error {
-			l, err := layoutOf(tx)
-			if err != nil {
-				return err
-			}
-			return f(l)
-		})
-	})
-	if err != nil {
-		// After a failed fsync nobody knows what is on the disk: what the kernel shows may be more than what it wrote.
-		s.doubt = true
 	}
 	return err
 }

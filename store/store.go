@@ -70,7 +70,8 @@ type Store struct {
 	doubt   bool         // guarded by write; the last commit failed, so the file is opened anew before the next
 	unread  int          // guarded by write; attempts to open that the disk could not read
 
-	panicked atomic.Bool // the database has, and may hold its locks for ever: it must not be touched again
+	beginning sync.Mutex  // held by whoever begins a transaction; taken after swap
+	panicked  atomic.Bool // the database has, and may hold its locks for ever: it must not be touched again
 
 	mu    sync.Mutex
 	known state // guarded by mu

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -108,4 +109,54 @@ func TestEverythingAtOnce(t *testing.T) {
 	if thanked.Load() == 0 {
 		t.Error("nothing was appended")
 	}
+}
+
+// TestReadersWhileTheMetasVanish takes both metas of the file away while others read it. Bbolt panics at that, and keeps a
+// lock; nobody may wait for it for ever, least of all a press.
+func TestReadersWhileTheMetasVanish(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	s := openAt(t, path)
+	for i := range int64(600) {
+		if _, err := s.Append(press(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	var rounds atomic.Int64
+	for range 3 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, _ = s.Verify() // fails once the file is spoilt
+				rounds.Add(1)
+			}
+		})
+	}
+	for rounds.Load() < 6 {
+		time.Sleep(time.Millisecond)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(make([]byte, 2*pageSize), 0)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	epoch, appended := s.Epoch(), make(chan error, 1)
+	go func() { _, err := s.Append(press(1)); appended <- err }()
+	select {
+	case err := <-appended:
+		if err != nil || s.Epoch() == epoch {
+			t.Errorf("append: %v; the epoch is %s, before it was %s", err, s.Epoch(), epoch)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("a press waits for ever")
+	}
+	close(stop)
+	readers.Wait()
 }

@@ -86,6 +86,19 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	return &File{Meta: *best, OneMeta: valid < 2, r: r}, nil
 }
 
+// CheckMetas returns ErrDamaged, wrapped, if neither meta of a file with pages of that size is valid. Bbolt cannot begin a
+// transaction then. It may be called while bbolt writes the file, of which it changes one meta at a time.
+func CheckMetas(r io.ReaderAt, pageSize int) error {
+	_, err := readMeta(r, 0)
+	if err == nil {
+		return nil
+	}
+	if _, other := readMeta(r, int64(pageSize)); other == nil {
+		return nil
+	}
+	return err
+}
+
 func readMeta(r io.ReaderAt, at int64) (Meta, error) {
 	var b [headerSize + metaSize]byte
 	if _, err := r.ReadAt(b[:], at); err != nil {

@@ -37,10 +37,11 @@ func watchPresence(c *centre) *presences {
 	return p
 }
 
-func (p *presences) has(want ...bool) bool {
+// began reports whether that is what was said first.
+func (p *presences) began(want ...bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Equal(p.online, want)
+	return len(p.online) >= len(want) && slices.Equal(p.online[:len(want)], want)
 }
 
 // A box that gives a connection up may not find another: until it does, the broker must say that it is offline.
@@ -50,11 +51,16 @@ func TestTheBrokerSaysOfflineWhenTheConnectionIsGivenUp(t *testing.T) {
 		c := startCentre(t, b.address(), k.centre, public(k.box))
 		c.set(func(*centre, wire.Batch) {})
 		p := watchPresence(c)
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			t.Logf("the broker said %v", p.online)
+		}()
 		log := newMemory()
 		l, stop := startLink(t, b.address(), k, log, AckCentre)
 		until(t, "the connection", l.Connected)
 		log.append(1)
-		until(t, "offline between the connections", func() bool { return p.has(true, false, true) })
+		until(t, "offline between the connections", func() bool { return p.began(true, false, true) })
 		c.set((*centre).ack)
 		until(t, "the release", func() bool { return log.Released() == 1 })
 		stop()

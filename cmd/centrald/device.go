@@ -5,9 +5,13 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
+	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/ledger"
 	"haochaping/internal/rating"
 )
@@ -25,9 +29,13 @@ func (c *command) printKey(args []string) error {
 	if err != nil {
 		return err
 	}
+	_, missing := os.Stat(filepath.Join(cfg.State, keyFile))
 	key, err := centreKey(cfg.State, c.env.random)
 	if err != nil {
 		return err
+	}
+	if errors.Is(missing, fs.ErrNotExist) {
+		_, _ = fmt.Fprintf(c.env.stderr, "centrald: there was no key in %s; this is a new one, for a new centre\n", cfg.State) // the key matters more
 	}
 	_, err = fmt.Fprintln(c.env.stdout, keyText(key.Public().(ed25519.PublicKey)))
 	return err
@@ -101,14 +109,33 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
+	if err := unused(ctx, books, d); err != nil {
+		return err
+	}
 	if err := d.Window.Check(); err != nil {
 		return fmt.Errorf("device %s: %w", d.ID, err)
 	}
 	if err := books.PutDevice(ctx, d); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\n", d.ID, d.Window.ID, d.Window.Generation)
+	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\nits screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box\n",
+		d.ID, d.Window.ID, d.Window.Generation, boxconfig.Fingerprint(d.Key))
 	return err
+}
+
+// unused makes sure that no other box is enrolled with the key: two boxes with one key could each write the other's records.
+func unused(ctx context.Context, books *ledger.Ledger, d ledger.Device) error {
+	all, err := books.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, other := range all {
+		if other.ID != d.ID && other.Key.Equal(d.Key) {
+			return fmt.Errorf("-key: the box %s is enrolled with this key; run \"ratingctl identity\" on the box %s itself. If its card is a copy, remove %s from the copy's state folder first",
+				other.ID, d.ID, boxconfig.IdentityFile)
+		}
+	}
+	return nil
 }
 
 // follow checks and completes the new state of a device that is enrolled. A window changes only with a greater generation,
@@ -142,11 +169,7 @@ func (c *command) listDevices(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("argument %q is unexpected; centrald device list takes none", flags.Arg(0))
 	}
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	books, err := c.books(ctx, cfg)
+	books, err := c.writtenBooks(ctx)
 	if err != nil {
 		return err
 	}
@@ -157,10 +180,10 @@ func (c *command) listDevices(ctx context.Context, args []string) (err error) {
 	}
 	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 	// A tabwriter holds its text back; what goes wrong shows at Flush.
-	_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tKEY")
+	_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
 	for _, d := range devices {
-		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
-			d.EnrolledAt.UTC().Format(time.RFC3339), keyText(d.Key))
+		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+			d.EnrolledAt.UTC().Format(time.RFC3339), boxconfig.Fingerprint(d.Key), keyText(d.Key))
 	}
 	return tab.Flush()
 }

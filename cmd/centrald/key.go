@@ -102,7 +102,7 @@ func keyText(k ed25519.PublicKey) string { return base64.RawURLEncoding.EncodeTo
 func parseKey(s string) (ed25519.PublicKey, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%q is no public key; write the 43 characters that \"ratingd\" shows as the box's key", s)
+		return nil, fmt.Errorf("%q is no public key; write the 43 characters that \"ratingctl identity\" prints on the box", s)
 	}
 	return b, nil
 }

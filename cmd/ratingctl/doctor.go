@@ -25,6 +25,9 @@ const leastFree = 64 << 20
 // errSick is returned when something needs a hand.
 var errSick = errors.New("something needs a hand; see the lines with ✗")
 
+// asRoot is the advice where the doctor may not look.
+const asRoot = "run this as root (sudo ratingctl doctor) or as the user that runs ratingd"
+
 // check is one thing that the doctor looks at. It returns what was found, and what to do if that is not well.
 type check struct {
 	name string
@@ -68,7 +71,7 @@ func checkLog(_ context.Context, c boxconfig.Config) (found, advice string) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is none yet", "start ratingd once"
 	case errors.Is(err, fs.ErrPermission):
-		return "it cannot be read", "run this as root or as the user that runs ratingd"
+		return "it cannot be read", asRoot
 	case err != nil:
 		return err.Error(), "restart ratingd: it sets the damaged log aside, goes on with a new one and salvages what can be read"
 	case n.Device != c.Device:
@@ -93,13 +96,20 @@ func checkLog(_ context.Context, c boxconfig.Config) (found, advice string) {
 
 func checkAside(_ context.Context, c boxconfig.Config) (found, advice string) {
 	files, err := store.Aside(logPath(c))
+	if err == nil && len(files) == 0 {
+		_, err = os.ReadDir(c.State) // else nothing was found because nothing may be seen
+	}
 	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return c.State + " cannot be read", asRoot
+	case errors.Is(err, fs.ErrNotExist):
+		return "no log was ever set aside", ""
 	case err != nil:
 		return err.Error(), "look at the state folder " + c.State
 	case len(files) == 0:
 		return "no log was ever set aside", ""
 	}
-	found = fmt.Sprintf("%d damaged logs were set aside:", len(files))
+	found = "set aside because they were damaged:"
 	for _, f := range files {
 		found += "\n            " + f
 		if info, err := os.Stat(f); err == nil {
@@ -140,7 +150,10 @@ func checkKey(_ context.Context, c boxconfig.Config) (found, advice string) {
 		return "the box has no key yet", "start ratingd once, or run ratingctl identity, and enrol the box at the centre"
 	}
 	key, err := boxconfig.Identity(c.State)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "it cannot be read", asRoot
+	case err != nil:
 		return err.Error(), "restore the file from a copy, or remove it and enrol the box anew"
 	}
 	return "public key " + keyText(key), ""

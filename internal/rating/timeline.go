@@ -12,7 +12,7 @@ type Quality string
 const (
 	TimeSet       Quality = "set"       // the clock said so, and had been set by the network
 	TimeCorrected Quality = "corrected" // counted from a moment of the same start of the box whose time is known
-	TimeEstimated Quality = "estimated" // only its bounds are known; Time is their middle
+	TimeEstimated Quality = "estimated" // only its bounds are known; Time is the later one
 )
 
 // Fix is what is known of when something happened, in milliseconds since 1970-01-01 UTC. The truth lies from Earliest to
@@ -152,7 +152,9 @@ func (s *Span) Fix(o Origin, at Stamp, received int64) Fix {
 	}
 	f := Fix{Quality: TimeEstimated, Earliest: o.Earliest + at.Mono - drift(at.Mono), Latest: min(o.Latest+at.Mono+drift(at.Mono), received)}
 	f.Latest = max(f.Latest, f.Earliest)
-	f.Time = f.Earliest + (f.Latest-f.Earliest)/2
+	// The earlier bound may lie years back, where nothing is known of the time before the start. The later one is the
+	// receipt of the record that came through soonest, which is seconds after it was written while the box is online.
+	f.Time = f.Latest
 	return f
 }
 

@@ -66,10 +66,18 @@ func (w *Write) Done(at rating.Stamp, first uint64, err error) (Model, []Effect)
 	return m, effects
 }
 
-// owe appends bodies to what is owed as far as the bound allows and counts the rest.
+// owe appends bodies to what is owed as far as the bound allows and counts the rest. A body that no log would ever take is
+// not owed: it would keep the others, and the keys, out for ever.
 func owe(owed []rating.Body, dropped int, bodies []rating.Body) ([]rating.Body, int) {
-	room := min(len(bodies), maxOwed-len(owed))
-	return append(slices.Clone(owed), bodies[:room]...), dropped + len(bodies) - room
+	owed = slices.Clone(owed)
+	for _, b := range bodies {
+		if len(owed) == maxOwed || b.Check() != nil {
+			dropped++
+			continue
+		}
+		owed = append(owed, b)
+	}
+	return owed, dropped
 }
 
 // clip cuts an error's text to what a record may hold.

@@ -30,7 +30,15 @@ type epochTimes struct {
 type spanRow struct {
 	firstSeq uint64
 	span     rating.Span
-	origin   rating.Origin // as it was written last
+	origin   rating.Origin // by which its evaluations were placed
+	kept     spanText      // as it stands in the table
+}
+
+// spanText is the content of a row of the table span.
+type spanText struct {
+	firstSeq uint64
+	span     string
+	origin   rating.Origin
 }
 
 func newTimes(ctx context.Context, tx *sql.Tx, d rating.DeviceID, received int64) *times {
@@ -47,6 +55,7 @@ func (t *times) epoch(e rating.Epoch) (*epochTimes, error) {
 		if err := s.Scan(&r.firstSeq, &text, &r.origin.Earliest, &r.origin.Latest); err != nil {
 			return r, err
 		}
+		r.kept = spanText{r.firstSeq, text, r.origin}
 		return r, json.Unmarshal([]byte(text), &r.span)
 	}, "SELECT first_seq, span, earliest, latest FROM span WHERE device = ? AND epoch = ? ORDER BY first_seq", t.device, e.String())
 	if err != nil {
@@ -118,13 +127,7 @@ func (t *times) settleEpoch(e rating.Epoch, k *epochTimes) error {
 		if moved {
 			s.origin = o
 		}
-		b, err := json.Marshal(s.span)
-		if err != nil {
-			return err
-		}
-		if _, err := t.tx.ExecContext(t.ctx, `INSERT INTO span (device, epoch, boot, first_seq, span, earliest, latest) VALUES (?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET first_seq = excluded.first_seq, span = excluded.span, earliest = excluded.earliest, latest = excluded.latest`,
-			t.device, e.String(), s.span.Boot, s.firstSeq, string(b), s.origin.Earliest, s.origin.Latest); err != nil {
+		if err := t.keep(e, s); err != nil {
 			return err
 		}
 		if err := t.place(e, k, s, moved); err != nil {
@@ -132,6 +135,23 @@ func (t *times) settleEpoch(e rating.Epoch, k *epochTimes) error {
 		}
 	}
 	return nil
+}
+
+// keep writes what is known of a start, unless that stands there: a box has hundreds of starts, of which one grows.
+func (t *times) keep(e rating.Epoch, s *spanRow) error {
+	b, err := json.Marshal(s.span)
+	if err != nil {
+		return err
+	}
+	row := spanText{s.firstSeq, string(b), s.origin}
+	if row == s.kept {
+		return nil
+	}
+	s.kept = row
+	_, err = t.tx.ExecContext(t.ctx, `INSERT INTO span (device, epoch, boot, first_seq, span, earliest, latest) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT DO UPDATE SET first_seq = excluded.first_seq, span = excluded.span, earliest = excluded.earliest, latest = excluded.latest`,
+		t.device, e.String(), s.span.Boot, row.firstSeq, row.span, row.origin.Earliest, row.origin.Latest)
+	return err
 }
 
 // place works out the times of one start's evaluations whose clock was not set: of all if the start has moved, else of

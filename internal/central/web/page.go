@@ -268,7 +268,7 @@ func (p *Page) row(e Entry) rowView {
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
 		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel)}
 	if e.Quality == rating.TimeEstimated {
-		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(p.zone).Format("01-02 15:04"), e.Latest.In(p.zone).Format("01-02 15:04"))
+		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(p.zone).Format("2006-01-02 15:04"), e.Latest.In(p.zone).Format("2006-01-02 15:04"))
 	}
 	if received := e.ReceivedAt.In(p.zone); e.ReceivedAt.Sub(e.At) > time.Minute {
 		row.Late = received.Format("01-02 15:04:05")

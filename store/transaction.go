@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"haochaping/internal/boltfile"
 )
@@ -56,7 +57,7 @@ func (s *Store) transact(writable bool, f func(layout) error) error {
 	if s.panicked.Load() {
 		return err // the locks of the transaction are lost with the database
 	}
-	if endErr := s.guarded(tx.Rollback); err == nil && !errors.Is(endErr, bolt.ErrTxClosed) {
+	if endErr := s.guarded(tx.Rollback); err == nil && !errors.Is(endErr, bolterrors.ErrTxClosed) {
 		err = endErr
 	}
 	return err

@@ -11,9 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/ledger"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // printKey prints the centre's public key.
@@ -119,7 +119,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\nits screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box\n",
-		d.ID, d.Window.ID, d.Window.Generation, boxconfig.Fingerprint(d.Key))
+		d.ID, d.Window.ID, d.Window.Generation, wire.Fingerprint(d.Key))
 	return err
 }
 
@@ -132,7 +132,7 @@ func unused(ctx context.Context, books *ledger.Ledger, d ledger.Device) error {
 	for _, other := range all {
 		if other.ID != d.ID && other.Key.Equal(d.Key) {
 			return fmt.Errorf("-key: the box %s is enrolled with this key; run \"ratingctl identity\" on the box %s itself. If its card is a copy, remove %s from the copy's state folder first",
-				other.ID, d.ID, boxconfig.IdentityFile)
+				other.ID, d.ID, "device.key")
 		}
 	}
 	return nil
@@ -183,7 +183,7 @@ func (c *command) listDevices(ctx context.Context, args []string) (err error) {
 	_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
 	for _, d := range devices {
 		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
-			d.EnrolledAt.UTC().Format(time.RFC3339), boxconfig.Fingerprint(d.Key), keyText(d.Key))
+			d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
 	}
 	return tab.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/sync/wire"
 )
 
 // identity prints who the box is. The box's key is drawn if it has none yet.
@@ -23,7 +24,7 @@ func identity(args []string, stdout, stderr io.Writer) error {
 	}
 	public := key.Public().(ed25519.PublicKey)
 	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\n",
-		c.Device, keyText(key), boxconfig.Fingerprint(public))
+		c.Device, keyText(key), wire.Fingerprint(public))
 	return err
 }
 

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // identity is who the box is.
@@ -17,7 +17,7 @@ type identity struct {
 
 func (i identity) public() ed25519.PublicKey { return i.key.Public().(ed25519.PublicKey) }
 
-func (i identity) fingerprint() string { return boxconfig.Fingerprint(i.public()) }
+func (i identity) fingerprint() string { return wire.Fingerprint(i.public()) }
 
 // windowNote is the name under which the store keeps the window that the centre last assigned, so that the box knows its
 // place when it starts without network.

@@ -3,16 +3,13 @@ package boxconfig
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // IdentityFile is the name of the box's private key in its state folder.
@@ -91,11 +88,4 @@ func writeNew(dir, path string, content []byte) (err error) {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// Fingerprint returns the beginning of a public key's hash, in groups that two people can compare by reading aloud.
-func Fingerprint(k ed25519.PublicKey) string {
-	sum := sha256.Sum256(k)
-	h := strings.ToUpper(hex.EncodeToString(sum[:8]))
-	return h[0:4] + " " + h[4:8] + " " + h[8:12] + " " + h[12:16]
 }

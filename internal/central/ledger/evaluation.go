@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -86,16 +87,21 @@ type candidate struct {
 	next          Status
 }
 
+// candidates asks for no order: SQLite would rather read all evaluations of the device in that order than sort two.
+const candidates = `SELECT cursor, epoch, seq, replaces, time, status FROM evaluation WHERE device = ? AND visit = ? AND subject = ?`
+
 // decide sets the statuses of all evaluations of one subject of one visit: those that were corrected are replaced; of the
 // others the earliest counts, a correction taking the time of the press that it corrects.
 func decide(ctx context.Context, tx *sql.Tx, device rating.DeviceID, visit rating.VisitID, subject rating.Subject) error {
 	all, err := query(ctx, tx, func(s scanner) (c candidate, err error) {
 		return c, s.Scan(&c.cursor, &c.epoch, &c.seq, &c.replaces, &c.time, &c.status)
-	}, `SELECT cursor, epoch, seq, replaces, time, status
-		FROM evaluation WHERE device = ? AND visit = ? AND subject = ? ORDER BY epoch, seq, cursor`, device, visit.String(), subject)
+	}, candidates, device, visit.String(), subject)
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.seq, b.seq), cmp.Compare(a.cursor, b.cursor))
+	})
 	judge(all)
 	for _, c := range all {
 		if c.next == c.status {

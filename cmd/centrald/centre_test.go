@@ -76,7 +76,7 @@ func startCentre(t *testing.T, dir string) *centre {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, time.Now, rand.Reader})
+		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, time.Now, rand.Reader, manager})
 	}()
 	stopped := false
 	c.stop = func() {
@@ -125,7 +125,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 // command runs one of the program's commands and returns what it prints.
 func (c *centre) command(words ...string) (string, error) {
 	var out bytes.Buffer
-	err := run(c.t.Context(), words, environment{&out, io.Discard, time.Now, rand.Reader})
+	err := run(c.t.Context(), words, environment{&out, io.Discard, time.Now, rand.Reader, manager})
 	return out.String(), err
 }
 

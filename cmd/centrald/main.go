@@ -19,18 +19,43 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"haochaping/internal/sdnotify"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if err := run(ctx, os.Args[1:], environment{os.Stdout, os.Stderr, time.Now, rand.Reader}); err != nil {
+	if err := run(ctx, os.Args[1:], environment{os.Stdout, os.Stderr, time.Now, rand.Reader, manager}); err != nil {
 		fmt.Fprintln(os.Stderr, "centrald:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// manager finds the service manager.
+func manager() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) }
+
+// configurationError says that the configuration is wrong: starting again helps only when somebody has changed it.
+type configurationError struct{ err error }
+
+func (e *configurationError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *configurationError) Unwrap() error { return e.err }
+
+// exitConfiguration is EX_CONFIG of sysexits.h, on which the unit does not restart the daemon.
+const exitConfiguration = 78
+
+func exitStatus(err error) int {
+	var wrong *configurationError
+	if errors.As(err, &wrong) {
+		return exitConfiguration
+	}
+	return 1
 }

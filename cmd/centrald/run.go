@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/ledger"
+	"haochaping/internal/sdnotify"
 )
 
 // environment is the machine that the centre runs on.
@@ -20,6 +21,7 @@ type environment struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	random         io.Reader
+	manager        func() (*sdnotify.Manager, error)
 }
 
 // defaultConfig is read if no -config is given and it exists.

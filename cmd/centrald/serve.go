@@ -27,9 +27,13 @@ import (
 func (c *command) serve(ctx context.Context) (err error) {
 	cfg, err := c.config()
 	if err != nil {
-		return err
+		return &configurationError{err}
 	}
 	log := c.logger(cfg)
+	manager, err := c.env.manager()
+	if err != nil {
+		log.Error("the service manager cannot be told how the centre is", "error", err)
+	}
 	key, err := centreKey(cfg.State, c.env.random)
 	if err != nil {
 		return err
@@ -66,7 +70,13 @@ func (c *command) serve(ctx context.Context) (err error) {
 	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
 	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when
 	// nobody uses it any more. The books are closed last of all, by the deferred call above.
-	parts := append([]stages.Stage{{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+	status := func() string {
+		t := in.Trouble()
+		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
+	}
+	parts := append([]stages.Stage{
+		{Name: "supervision", Run: supervisor{manager, books.Check, status, log}.run},
+		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
 	return stages.Run(ctx, parts...)
 }
 

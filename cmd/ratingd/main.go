@@ -3,6 +3,9 @@
 //
 //	ratingd -config /etc/ratingd.toml
 //	ratingd -print-config
+//	ratingd -check-config
+//
+// Status 78 says that the configuration is wrong, so that a service manager need not try again; each other failure is 1.
 //
 // It keeps running without network, without a clock and without a keypad. It refuses to start only when it cannot know
 // what it would be doing: a configuration that is wrong, or a store that another daemon holds.
@@ -10,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,6 +25,17 @@ func main() {
 	defer stop()
 	if err := run(ctx, os.Args[1:], machine(os.Stdout, os.Stderr)); err != nil {
 		fmt.Fprintln(os.Stderr, "ratingd:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// exitConfiguration is EX_CONFIG of sysexits.h, on which the unit does not restart the daemon.
+const exitConfiguration = 78
+
+func exitStatus(err error) int {
+	var wrong *configurationError
+	if errors.As(err, &wrong) {
+		return exitConfiguration
+	}
+	return 1
 }

@@ -25,6 +25,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
@@ -44,6 +45,7 @@ type environment struct {
 	wall           func() time.Time
 	synced         func() bool
 	openGPIO       gpioOpener
+	manager        func() (*sdnotify.Manager, error)
 }
 
 // machine returns the real machine.
@@ -51,8 +53,17 @@ func machine(stdout, stderr io.Writer) environment {
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
 		openGPIO: device.OpenGPIO,
+		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
 	}
 }
+
+// configurationError says that the configuration is wrong: starting again helps only when somebody has changed it.
+type configurationError struct{ err error }
+
+func (e *configurationError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *configurationError) Unwrap() error { return e.err }
 
 // run is the daemon: it reads the configuration, joins the parts in the order in which a press passes through them, and
 // runs them until ctx ends.
@@ -62,6 +73,7 @@ func run(ctx context.Context, args []string, env environment) error {
 	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
+	checkConfig := flags.Bool("check-config", false, "check the configuration and end, with status 78 if it is wrong")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -80,21 +92,29 @@ func run(ctx context.Context, args []string, env environment) error {
 	}
 	cfg, err := boxconfig.Load(*path)
 	if err != nil {
-		return err
+		return &configurationError{err}
+	}
+	if *checkConfig {
+		return nil
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	// Without its manager the box works as well; it is the manager that will be dissatisfied.
+	supervised, err := env.manager()
+	if err != nil {
+		log.Error("the service manager cannot be told how the box is", "error", err)
+	}
 	key, err := boxconfig.Identity(cfg.State)
 	if err != nil {
 		return err
 	}
-	return runBox(ctx, cfg, identity{cfg.Device, key}, env, log)
+	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
 }
 
-func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, log *slog.Logger) (err error) {
+func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service manager, log *slog.Logger) (err error) {
 	// The store, and what it remembers of the time before this start.
 	db, err := store.Open(filepath.Join(cfg.State, "log.db"), store.Options{
 		Device: cfg.Device, Random: rand.Reader, Logger: log,
@@ -218,16 +238,27 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	drawing := scene{links: links, order: keys.Order()}
 	offline := func() bool { return !shown.get().online }
 	interpreter := device.NewInterpreter(keys)
+	var handed handing
 	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to
 	// reach the centre, and the screen stays to the end. The store is closed last of all, by the deferred call above.
 	parts := []stages.Stage{
+		{Name: "supervision", Run: supervisor{
+			manager: service, ready: shown.first, logger: log,
+			parts: []part{
+				{"keys", handed.probe}, {"terminal", loop.Probe},
+				{"store", func(context.Context) error { return db.Probe() }}, {"screen", shown.probe},
+			},
+			status: func() string { return statusText(shown.get(), who, db.Backlog().Pending) },
+		}.run},
 		{Name: "keys", Run: func(ctx context.Context) error {
 			return source.run(ctx, func(e device.Event) {
-				for _, s := range interpreter.Step(e) {
-					if event, ok := onSignal(s, clk.at(s.At), &counts, log); ok {
-						loop.Post(event)
+				handed.do(func() {
+					for _, s := range interpreter.Step(e) {
+						if event, ok := onSignal(s, clk.at(s.At), &counts, log); ok {
+							loop.Post(event)
+						}
 					}
-				}
+				})
 			})
 		}},
 		{Name: "window API", Run: func(ctx context.Context) error {

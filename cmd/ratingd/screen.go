@@ -119,11 +119,14 @@ func (b *linkBook) link(v terminal.View) (string, error) {
 type latest[T any] struct {
 	mu    sync.Mutex
 	value T
-	wake  chan struct{}
+
+	wake   chan struct{}
+	probes chan struct{}
+	first  chan struct{} // closed when the reader is done with its first value
 }
 
 func newLatest[T any](first T) *latest[T] {
-	l := &latest[T]{value: first, wake: make(chan struct{}, 1)}
+	l := &latest[T]{value: first, wake: make(chan struct{}, 1), probes: make(chan struct{}), first: make(chan struct{})}
 	l.wake <- struct{}{}
 	return l
 }
@@ -145,14 +148,29 @@ func (l *latest[T]) get() T {
 	return l.value
 }
 
-// each calls f with the newest value after each change until ctx ends.
+// each calls f with the newest value after each change until ctx ends. Call it once.
 func (l *latest[T]) each(ctx context.Context, f func(T)) {
-	for {
+	for first := true; ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-l.probes:
 		case <-l.wake:
 			f(l.get())
+			if first {
+				first = false
+				close(l.first)
+			}
 		}
+	}
+}
+
+// probe returns nil once the reader has answered: a reader that hangs in its work never does.
+func (l *latest[T]) probe(ctx context.Context) error {
+	select {
+	case l.probes <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }

@@ -38,6 +38,7 @@ var ErrStopped = errors.New("the box is shutting down")
 type Loop struct {
 	cfg     LoopConfig
 	events  chan Event
+	probes  chan struct{}
 	stopped chan struct{}
 
 	mu     sync.Mutex
@@ -58,6 +59,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 	return &Loop{
 		cfg:     cfg,
 		events:  make(chan Event, 256),
+		probes:  make(chan struct{}),
 		stopped: make(chan struct{}),
 		visits:  make(map[rating.VisitID]*visitRecord),
 		opens:   make(map[rating.VisitID]chan<- error),
@@ -80,6 +82,7 @@ func (l *Loop) Run(ctx context.Context, start Started) error {
 		select {
 		case e := <-l.events:
 			m = l.apply(m, e)
+		case <-l.probes:
 		case <-timer.C:
 			m = l.drain(m) // what was pressed in time must not lose against the tick
 			m = l.apply(m, Tick{l.cfg.Now()})
@@ -182,6 +185,18 @@ func (l *Loop) Post(e Event) {
 	select {
 	case l.events <- e:
 	case <-l.stopped:
+	}
+}
+
+// Probe returns nil once Run has answered it: a Run that hangs, for one in Log, never does. It is for a watchdog.
+func (l *Loop) Probe(ctx context.Context) error {
+	select {
+	case l.probes <- struct{}{}:
+		return nil
+	case <-l.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"haochaping/internal/sdnotify"
+)
+
+// supervisePause is how often at least the books are looked at and the status is told.
+const supervisePause = 30 * time.Second
+
+// supervisor tells the service manager how the centre is, and feeds its watchdog whenever the books have answered.
+type supervisor struct {
+	manager *sdnotify.Manager
+	// look asks the books for something small. An error is an answer: books that are gone for a while are waited for,
+	// and starting anew would not bring them back.
+	look   func(ctx context.Context) error
+	status func() string
+	logger *slog.Logger
+}
+
+// run says that the centre is ready, and looks at the books until ctx ends.
+func (s supervisor) run(ctx context.Context) error {
+	s.tell(s.manager.Status(s.status()))
+	s.tell(s.manager.Ready())
+	pause := supervisePause
+	if w := s.manager.Watchdog(); w > 0 {
+		pause = min(pause, w/4)
+	}
+	for tick := time.NewTicker(pause); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			s.tell(s.manager.Stopping())
+			return nil
+		case <-tick.C:
+		}
+		if err := s.look(ctx); err != nil && ctx.Err() == nil {
+			s.logger.Debug("the books do not answer", "error", err)
+		}
+		s.tell(s.manager.Alive())
+		s.tell(s.manager.Status(s.status()))
+	}
+}
+
+func (s supervisor) tell(err error) {
+	if err != nil {
+		s.logger.Warn("the service manager does not hear the centre", "error", err)
+	}
+}
+
+// statusText says in a line what the centre does, for "systemctl status".
+func statusText(since time.Time, trouble string, rate string) string {
+	if since.IsZero() {
+		return fmt.Sprintf("正在接收评价 / takes records; rating page on %s", rate)
+	}
+	return fmt.Sprintf("自 %[1]s 起无法接收评价 / nothing can be taken since %[1]s: %s", since.Format("2006-01-02 15:04:05"), trouble)
+}

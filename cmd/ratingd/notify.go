@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"haochaping/internal/terminal"
+)
+
+// manager is the service manager.
+type manager interface {
+	Ready() error
+	Status(text string) error
+	Alive() error
+	Stopping() error
+	Watchdog() time.Duration
+}
+
+// part is something without which the box serves nobody, and which must never hang.
+type part struct {
+	name string
+	// probe returns once the part has got round to it. It may hang with the part, whatever ctx says. An error is an
+	// answer too: a disk that refuses is the screen's business, and starting anew would mend nothing.
+	probe func(ctx context.Context) error
+}
+
+// supervisor tells the service manager how the box is, and lets its watchdog kill a box that hangs. The kill is a SIGABRT, on
+// which Go writes to the log what each goroutine was doing.
+type supervisor struct {
+	manager manager
+	ready   <-chan struct{} // closed when the window can be served
+	parts   []part
+	status  func() string
+	logger  *slog.Logger
+}
+
+// supervisePause is how often at least the parts are looked at and the status is told.
+const supervisePause = 5 * time.Second
+
+// run tells the manager until ctx ends, and then that the box is stopping. A part that hangs is not waited for.
+func (s supervisor) run(ctx context.Context) error {
+	select {
+	case <-s.ready:
+		s.tell(s.manager.Status(s.status()))
+		s.tell(s.manager.Ready())
+	case <-ctx.Done():
+		s.tell(s.manager.Stopping())
+		return nil
+	}
+	ask := make([]chan struct{}, len(s.parts))
+	answers := make([]atomic.Uint64, len(s.parts))
+	for i, p := range s.parts {
+		ask[i] = make(chan struct{}, 1)
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-ask[i]:
+				}
+				_ = p.probe(ctx)
+				if ctx.Err() == nil {
+					answers[i].Add(1)
+				}
+			}
+		}()
+	}
+	// Four looks in the time that the manager bears silence: one may come late, and one may find an answer just missing.
+	pause := supervisePause
+	if w := s.manager.Watchdog(); w > 0 {
+		pause = min(pause, w/4)
+	}
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	fed := make([]uint64, len(s.parts)) // the answers when the watchdog was last fed
+	var waiting []string
+	for {
+		for _, a := range ask {
+			select {
+			case a <- struct{}{}:
+			default: // asked already
+			}
+		}
+		select {
+		case <-ctx.Done():
+			s.tell(s.manager.Stopping())
+			return nil
+		case <-tick.C:
+		}
+		now := make([]uint64, len(answers))
+		for i := range answers {
+			now[i] = answers[i].Load()
+		}
+		late := s.late(fed, now)
+		if len(late) == 0 {
+			fed = now
+			s.tell(s.manager.Alive())
+			s.tell(s.manager.Status(s.status()))
+		} else if !slices.Equal(late, waiting) {
+			s.logger.Error("a part of the box hangs; unless it goes on, the service manager starts the box anew", "part", strings.Join(late, ", "))
+		}
+		waiting = late
+	}
+}
+
+// late names the parts that have not answered since the watchdog was last fed, by the numbers of their answers.
+func (s supervisor) late(fed, now []uint64) []string {
+	var out []string
+	for i, p := range s.parts {
+		if now[i] == fed[i] {
+			out = append(out, p.name)
+		}
+	}
+	return out
+}
+
+func (s supervisor) tell(err error) {
+	if err != nil {
+		s.logger.Warn("the service manager does not hear the box", "error", err)
+	}
+}
+
+// handing is the way of events from the keypad into the box. A keypad that is quiet is as good as one that is pressed; one
+// whose events are not taken hangs.
+type handing struct{ mu sync.Mutex }
+
+func (h *handing) do(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
+}
+
+func (h *handing) probe(context.Context) error {
+	h.do(func() {})
+	return nil
+}
+
+// statusText says in a line what the box does, for "systemctl status": in Chinese for the hall, in English for the log's
+// readers elsewhere. Like everything outside the centre it tells nothing of an answer.
+func statusText(p picture, who identity, pending uint64) string {
+	state := map[terminal.State][2]string{
+		terminal.Starting:   {"启动中", "starting"},
+		terminal.Idle:       {"等待办件", "idle"},
+		terminal.Asking:     {"正在评价", "asking"},
+		terminal.Correcting: {"正在评价", "asking"}, // the thanks would tell that somebody has just answered
+		terminal.Paused:     {"已暂停", "paused"},
+	}[p.view.State]
+	if p.view.State == terminal.Enrolling {
+		state = [2]string{
+			fmt.Sprintf("未登记，请在中心登记 %s（指纹 %s）", who.device, who.fingerprint()),
+			fmt.Sprintf("not enrolled: add %s at the centre, fingerprint %s", who.device, who.fingerprint()),
+		}
+	}
+	switch p.view.Problem {
+	case terminal.StoreProblem:
+		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}
+	case terminal.KeypadProblem:
+		state = [2]string{"按键停用：读不到键盘", "keys out of service: the keypad cannot be read"}
+	}
+	centre := [2]string{"中心未连接", "centre not reached"}
+	if p.online {
+		centre = [2]string{"中心已连接", "centre connected"}
+	}
+	wait := [2]string{fmt.Sprintf("待上传 %d 条", pending), fmt.Sprintf("%d records wait", pending)}
+	if pending == 1 {
+		wait[1] = "1 record waits"
+	}
+	join := func(language int) string {
+		return strings.Join([]string{state[language], centre[language], wait[language]}, "; ")
+	}
+	return strings.ReplaceAll(join(0), "; ", "，") + " / " + join(1)
+}

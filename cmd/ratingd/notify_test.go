@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"haochaping/internal/terminal"
+)
+
+// heard is a service manager that writes down what it hears, and when.
+type heard struct {
+	begun time.Time
+
+	mu    sync.Mutex
+	words []string
+	fed   []time.Duration
+}
+
+func (h *heard) say(word string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.words = append(h.words, word)
+	return nil
+}
+
+func (h *heard) Ready() error            { return h.say("ready") }
+func (h *heard) Stopping() error         { return h.say("stopping") }
+func (h *heard) Status(string) error     { return h.say("status") }
+func (h *heard) Watchdog() time.Duration { return 20 * time.Second }
+func (h *heard) Alive() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fed = append(h.fed, time.Since(h.begun))
+	return nil
+}
+
+func (h *heard) feedings() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.fed)
+}
+
+// supervised runs a supervisor over parts for some time, of a box that is ready after ready.
+func supervised(t *testing.T, ready, length time.Duration, log *strings.Builder, parts ...part) *heard {
+	h := &heard{begun: time.Now()}
+	opened := make(chan struct{})
+	time.AfterFunc(ready, func() { close(opened) })
+	s := supervisor{manager: h, ready: opened, parts: parts, status: func() string { return "" },
+		logger: slog.New(slog.NewTextHandler(log, nil))}
+	ctx, cancel := context.WithTimeout(t.Context(), length)
+	defer cancel()
+	if err := s.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestWatchdogIsFedWhileAllPartsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := part{"store", func(context.Context) error { return errors.New("the disk is full") }}
+		slow := part{"screen", func(ctx context.Context) error {
+			select {
+			case <-time.After(7 * time.Second):
+			case <-ctx.Done():
+			}
+			return nil
+		}}
+		var log strings.Builder
+		h := supervised(t, 3*time.Second, time.Minute, &log, full, slow)
+		if got := h.words[:2]; !slices.Equal(got, []string{"status", "ready"}) || h.words[len(h.words)-1] != "stopping" {
+			t.Errorf("the manager heard %v; want the status, ready, and stopping at last", h.words)
+		}
+		last := 3 * time.Second
+		for _, at := range append(h.fed, time.Minute) {
+			if at-last >= h.Watchdog() {
+				t.Errorf("nothing is fed between %v and %v: a box that is only slow, on a disk that is only full, is killed", last, at)
+			}
+			last = at
+		}
+	})
+}
+
+// A part that hangs starves the watchdog whichever it is, and one that goes on feeds it again.
+func TestPartThatHangsStarvesTheWatchdog(t *testing.T) {
+	for hanging := range 4 {
+		synctest.Test(t, func(t *testing.T) {
+			begun, free := time.Now(), make(chan struct{})
+			var parts []part
+			for i, name := range []string{"keys", "terminal", "store", "screen"} {
+				parts = append(parts, part{name, func(context.Context) error {
+					if i == hanging && time.Since(begun) > 30*time.Second {
+						<-free // without regard to the context, as a system call
+					}
+					return nil
+				}})
+			}
+			time.AfterFunc(100*time.Second, func() { close(free) })
+			var log strings.Builder
+			h := supervised(t, 0, 3*time.Minute, &log, parts...)
+			longest, last := time.Duration(0), time.Duration(0)
+			for _, at := range h.fed {
+				longest, last = max(longest, at-last), at
+			}
+			if longest < 65*time.Second || last < 170*time.Second {
+				t.Errorf("%s hung for 70 s; the longest hunger was %v, the last feeding at %v", parts[hanging].name, longest, last)
+			}
+			if n := strings.Count(log.String(), "part="+parts[hanging].name); n != 1 {
+				t.Errorf("the log names the part %d times, want once:\n%s", n, log.String())
+			}
+		})
+	}
+}
+
+func TestBoxThatNeverComesUpIsNeverReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := supervised(t, time.Hour, time.Minute, new(strings.Builder))
+		if !slices.Equal(h.words, []string{"stopping"}) || h.feedings() != 0 {
+			t.Errorf("the manager heard %v and was fed %d times; want only that the box stops", h.words, h.feedings())
+		}
+	})
+}
+
+// The parts' own probes: each answers while its part waits for work, and not while it hangs in it.
+func TestProbesHangWithTheirParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		answered := func(probe func(context.Context) error) bool {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- probe(ctx) }()
+			select {
+			case err := <-done:
+				return err == nil
+			case <-time.After(2 * time.Minute):
+				return false
+			}
+		}
+
+		shown := newLatest(0)
+		free := make(chan struct{})
+		go shown.each(ctx, func(n int) {
+			if n == 1 {
+				<-free
+			}
+		})
+		<-shown.first
+		if !answered(shown.probe) {
+			t.Error("a screen that waits for work does not answer")
+		}
+		shown.update(func(n *int) { *n = 1 })
+		synctest.Wait()
+		if answered(shown.probe) {
+			t.Error("a screen that hangs in a frame answers")
+		}
+
+		var keys handing
+		if !answered(keys.probe) {
+			t.Error("keys that nobody presses do not answer")
+		}
+		go keys.do(func() { <-free })
+		synctest.Wait()
+		if answered(keys.probe) {
+			t.Error("keys whose event nobody takes answer")
+		}
+		close(free)
+		if !answered(shown.probe) || !answered(keys.probe) {
+			t.Error("parts that go on do not answer")
+		}
+	})
+}
+
+func TestStatusText(t *testing.T) {
+	who := identity{"lz-0417", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+	for _, c := range []struct {
+		picture picture
+		pending uint64
+		want    string
+	}{
+		{picture{terminal.View{State: terminal.Asking}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{picture{terminal.View{State: terminal.Correcting, Chosen: 1}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{picture{terminal.View{State: terminal.Idle}, false}, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
+		{picture{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true}, 0,
+			"按键停用：无法保存，中心已连接，待上传 0 条 / keys out of service: the disk cannot be written; centre connected; 0 records wait"},
+		{picture{terminal.View{State: terminal.Enrolling}, true}, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
+			"），中心已连接，待上传 0 条 / not enrolled: add lz-0417 at the centre, fingerprint " + who.fingerprint() + "; centre connected; 0 records wait"},
+	} {
+		if got := statusText(c.picture, who, c.pending); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}

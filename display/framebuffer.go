@@ -36,6 +36,7 @@ const (
 	fbGetVarInfo = 0x4600
 	fbGetFixInfo = 0x4602
 	kdSetMode    = 0x4b3a
+	kdGetMode    = 0x4b3b
 	kdText       = 0
 	kdGraphics   = 1
 )
@@ -98,10 +99,25 @@ func OpenFramebuffer(path, console string) (f *Framebuffer, err error) {
 			return nil, fmt.Errorf("open the console: %w", err)
 		}
 		if err := unix.IoctlSetInt(int(f.console.Fd()), kdSetMode, kdGraphics); err != nil {
-			return nil, fmt.Errorf("silence the console %s: %w", console, err)
+			if !silent(f.console) {
+				return nil, fmt.Errorf("silence the console %s: %w; only root may: let it run \"ratingctl console silent\" before", console, err)
+			}
+			// Whoever has silenced it will let it speak again.
+			err = f.console.Close()
+			f.console = nil
+			if err != nil {
+				return nil, fmt.Errorf("close the console: %w", err)
+			}
 		}
 	}
 	return f, nil
+}
+
+// silent reports whether somebody has silenced the console already, which everybody may ask.
+func silent(console *os.File) bool {
+	var mode int32
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, console.Fd(), kdGetMode, uintptr(unsafe.Pointer(&mode)))
+	return errno == 0 && mode == kdGraphics
 }
 
 func (f *Framebuffer) ioctl(request uintptr, arg unsafe.Pointer) error {

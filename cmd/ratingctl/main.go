@@ -4,6 +4,7 @@
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
+//	ratingctl console silent|text    keeps text off the screen's console; the service does it by itself
 //	ratingctl demo                   runs a box and a centre on this machine, in a browser
 package main
 
@@ -44,6 +45,7 @@ const usage = `ratingctl is the administrators' tool.
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl doctor -config FILE    look at one part of the box after the other
+  ratingctl console silent|text    keep text off the screen's console, or let it back
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
 
@@ -62,8 +64,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return logCommand(args[1:], stdout, stderr)
 	case "doctor":
 		return doctor(ctx, args[1:], stdout, stderr)
+	case "console":
+		return console(args[1:], stderr)
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor, console and demo; ratingctl help says what they do"}
 }

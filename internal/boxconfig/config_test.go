@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -149,5 +150,26 @@ func TestIdentityStays(t *testing.T) {
 	}
 	if _, err := Identity(dir); err == nil {
 		t.Error("a damaged key was accepted or replaced")
+	}
+}
+
+// An administrator asks for the identity as root before the daemon has run for the first time.
+func TestKeyThatRootDrawsBelongsToTheFoldersOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 4711, 4712); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Identity(dir); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, IdentityFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := info.Sys().(*syscall.Stat_t); s.Uid != 4711 || s.Gid != 4712 || info.Mode() != 0o600 {
+		t.Errorf("the key belongs to %d:%d with mode %v, want 4711:4712 and 0600", s.Uid, s.Gid, info.Mode())
 	}
 }

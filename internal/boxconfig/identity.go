@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // IdentityFile is the name of the box's private key in its state folder.
@@ -17,7 +18,7 @@ const IdentityFile = "device.key"
 
 // Identity returns the box's private key, which it draws and keeps as PKCS #8 in state/device.key at the first call. A
 // file that cannot be read as a key is an error and is never replaced: with another key the centre would refuse
-// everything that the box signs.
+// everything that the box signs. A key that root draws belongs to the owner of the folder, who is to read it.
 func Identity(state string) (ed25519.PrivateKey, error) {
 	path := filepath.Join(state, IdentityFile)
 	b, err := os.ReadFile(path)
@@ -80,6 +81,9 @@ func writeNew(dir, path string, content []byte) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	if err := giveTo(dir, f.Name()); err != nil {
+		return err
+	}
 	if err := os.Link(f.Name(), path); err != nil { // unlike a rename it never replaces
 		return err
 	}
@@ -88,4 +92,19 @@ func writeNew(dir, path string, content []byte) (err error) {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// giveTo gives root's file to the owner of the folder dir. Others own what they make.
+func giveTo(dir, file string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+		return os.Chown(file, int(owner.Uid), int(owner.Gid))
+	}
+	return nil
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"haochaping/internal/boxconfig"
+)
+
+// The kernel's request and modes, from linux/kd.h.
+const (
+	kdSetMode  = 0x4b3a
+	kdText     = 0
+	kdGraphics = 1
+)
+
+// console keeps the text of the screen's console off the screen, or lets it back. Only root may do that, and the daemon is
+// not root: its unit runs this before the daemon and after it.
+func console(args []string, stderr io.Writer) (err error) {
+	flags := flag.NewFlagSet("ratingctl console", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	mode := kdText
+	switch {
+	case flags.NArg() == 1 && flags.Arg(0) == "silent":
+		mode = kdGraphics
+	case flags.NArg() == 1 && flags.Arg(0) == "text":
+	default:
+		return &hinted{errors.New("it is not said what to do with the console"), "write \"ratingctl console silent\" or \"ratingctl console text\""}
+	}
+	c, err := boxconfig.LoadPartial(*path)
+	if err != nil {
+		return err
+	}
+	if c.Screen.Panel == "none" || c.Screen.Console == "" {
+		return nil
+	}
+	f, err := os.OpenFile(c.Screen.Console, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open the console: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := unix.IoctlSetInt(int(f.Fd()), kdSetMode, mode); err != nil {
+		return &hinted{fmt.Errorf("set the mode of the console %s: %w", c.Screen.Console, err), "only root may, and only of a console that is a screen, as /dev/tty0"}
+	}
+	return nil
+}

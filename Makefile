@@ -10,6 +10,7 @@ COUNT ?= 6
 CUTS ?= 1000
 TIME ?= 1h
 SEED ?=
+DEBARCH ?= amd64,arm64,armhf
 
 .PHONY: help
 help: ## List the commands.
@@ -68,6 +69,10 @@ build: ## Build all programs for amd64, arm64 and armv7, without cgo, into build
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOARM=7 $(GO) build -trimpath -ldflags='-s -w' -o $(BUILD)/linux-$${arch/%arm/armv7}/ ./cmd/...; \
 	done
 
+.PHONY: deb
+deb: ## Build the Debian packages for DEBARCH (default amd64,arm64,armhf) with SBOM and SHA256SUMS into dist/.
+	@$(GO) run ./deploy/mkdeb -arch $(DEBARCH) -out dist
+
 .PHONY: clean
 clean: ## Remove what was built.
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) dist

@@ -1,0 +1,218 @@
+package deploy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+// The shipped configuration, in a real mosquitto, but for folders, port and account: a box reaches its own topics and no
+// other's, the centre its side of all, nobody else anything.
+func TestBrokerLetsEachToItsTopics(t *testing.T) {
+	broker := startBroker(t)
+	centre := broker.client(t, "centre", "for-centre")
+	box := broker.client(t, "lz-0417", "for-lz-0417")
+	other := broker.client(t, "lz-0418", "for-lz-0418")
+	for _, bad := range [][2]string{{"", ""}, {"lz-0417", "for-lz-0418"}, {"nobody", "for-centre"}} {
+		if err := broker.connect(bad[0], bad[1]).err; err == nil {
+			t.Errorf("%q is let in with the password %q", bad[0], bad[1])
+		}
+	}
+
+	records := centre.listen(t, "$share/central/hcp/1/+/records")
+	acks := box.listen(t, "hcp/1/lz-0417/ack")
+	spied := other.listen(t, "hcp/1/lz-0417/#")
+	forged := centre.listen(t, "hcp/1/+/presence")
+
+	other.publish(t, "hcp/1/lz-0417/records", "forged")
+	other.publish(t, "hcp/1/lz-0418/ack", "forged")
+	other.publish(t, "hcp/1/lz-0418/records", "of 0418")
+	box.publish(t, "hcp/1/lz-0417/records", "of 0417")
+	box.publish(t, "hcp/1/lz-0417/presence", "here")
+	centre.publish(t, "hcp/1/lz-0417/ack", "through 7")
+
+	for _, c := range []struct {
+		who  string
+		got  <-chan string
+		want []string
+	}{
+		{"the centre", records, []string{"of 0418", "of 0417"}},
+		{"the centre", forged, []string{"here"}},
+		{"the box", acks, []string{"through 7"}},
+	} {
+		for _, want := range c.want {
+			select {
+			case got := <-c.got:
+				if got != want {
+					t.Errorf("%s hears %q, want %q", c.who, got, want)
+				}
+			case <-time.After(10 * time.Second):
+				t.Errorf("%s does not hear %q", c.who, want)
+			}
+		}
+	}
+	select {
+	case got := <-spied:
+		t.Errorf("a box hears another's %q", got)
+	case got := <-records:
+		t.Errorf("the centre hears %q", got)
+	default: // the broker handed on what came later, so what came before will not follow
+	}
+}
+
+type broker struct {
+	address string
+	trust   *x509.CertPool
+}
+
+func startBroker(t *testing.T) broker {
+	t.Helper()
+	for _, program := range []string{"mosquitto", "mosquitto_passwd"} {
+		need(t, program, "mosquitto")
+	}
+	dir := t.TempDir()
+	b := broker{trust: writeCertificate(t, dir)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.address = l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(b.address)
+
+	passwords := filepath.Join(dir, "haochaping.passwd")
+	if err := os.WriteFile(passwords, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"centre", "lz-0417", "lz-0418"} {
+		output(t, nil, "mosquitto_passwd", "-b", passwords, user, "for-"+user)
+	}
+	text, err := os.ReadFile("broker/mosquitto.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile("broker/mosquitto.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.NewReplacer("listener 8883", "listener "+port+" 127.0.0.1", "/etc/mosquitto/certs/", dir+"/",
+		"/etc/mosquitto/", dir+"/", "/var/lib/mosquitto/", dir+"/").Replace(string(text)) + "user root\n"
+	for name, content := range map[string]string{"mosquitto.conf": config, "haochaping.acl": string(rules)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("mosquitto", "-c", filepath.Join(dir, "mosquitto.conf"))
+	var log strings.Builder
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", b.address)
+		if err == nil {
+			_ = c.Close()
+			return b
+		}
+		if time.Now().After(end) {
+			t.Fatalf("mosquitto does not answer: %v", err)
+		}
+	}
+}
+
+// writeCertificate makes what an authority would have given, and returns the trust in it.
+func writeCertificate(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mqtt.example.com"}, DNSNames: []string{"mqtt.example.com"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+	for name, content := range map[string][]byte{
+		"mqtt.example.com.pem": certPEM, "mqtt.example.com.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(certPEM)
+	return pool
+}
+
+// client is a connection, or why there is none.
+type client struct {
+	mqtt mqtt.Client
+	err  error
+}
+
+func (b broker) connect(user, password string) client {
+	o := mqtt.NewClientOptions().AddBroker("ssl://" + b.address).SetClientID("hcp-" + user).SetCleanSession(true).SetAutoReconnect(false).
+		SetTLSConfig(&tls.Config{RootCAs: b.trust, ServerName: "mqtt.example.com", MinVersion: tls.VersionTLS12})
+	if user != "" {
+		o.SetUsername(user).SetPassword(password)
+	}
+	c := mqtt.NewClient(o)
+	token := c.Connect()
+	token.Wait()
+	return client{c, token.Error()}
+}
+
+func (b broker) client(t *testing.T, user, password string) client {
+	t.Helper()
+	c := b.connect(user, password)
+	if c.err != nil {
+		t.Fatalf("%s is not let in: %v", user, c.err)
+	}
+	t.Cleanup(func() { c.mqtt.Disconnect(0) })
+	return c
+}
+
+func (c client) listen(t *testing.T, filter string) <-chan string {
+	t.Helper()
+	got := make(chan string, 16)
+	token := c.mqtt.Subscribe(filter, 1, func(_ mqtt.Client, m mqtt.Message) { got <- string(m.Payload()) })
+	if token.Wait(); token.Error() != nil {
+		t.Fatalf("subscribe to %s: %v", filter, token.Error())
+	}
+	return got
+}
+
+func (c client) publish(t *testing.T, topic, text string) {
+	t.Helper()
+	token := c.mqtt.Publish(topic, 1, false, text)
+	if token.Wait(); token.Error() != nil {
+		t.Fatalf("publish on %s: %v", topic, token.Error())
+	}
+}

@@ -184,6 +184,11 @@ func notConfigured(t *testing.T, d *debian) {
 			t.Errorf("ratingd does not say %q:\n%s", want, out)
 		}
 	}
+	d.write("/tmp/box.toml", boxConfiguration+"uplink.password_file = \"/etc/ratingd.password\"\n")
+	if out, err = d.try("ratingd", "-check-config", "-config", "/tmp/box.toml"); !errors.As(err, &exit) || exit.ExitCode() != 78 ||
+		!strings.Contains(out, "uplink.password_file: open /etc/ratingd.password: no such file") {
+		t.Errorf("without the password's file: %v\n%s", err, out)
+	}
 	unit, err := os.ReadFile("ratingd/ratingd.service")
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func machine(stdout, stderr io.Writer) environment {
 	}
 }
 
-// configurationError says that the configuration is wrong: starting again helps only when somebody has changed it.
+// configurationError says that the configuration or a file that it names is wrong: starting again helps only when somebody has changed it.
 type configurationError struct{ err error }
 
 func (e *configurationError) Error() string { return e.err.Error() }
@@ -73,7 +73,7 @@ func run(ctx context.Context, args []string, env environment) error {
 	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
-	checkConfig := flags.Bool("check-config", false, "check the configuration and end, with status 78 if it is wrong")
+	checkConfig := flags.Bool("check-config", false, "check the configuration and the files that it names, and end, with status 78 if something is wrong")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -95,6 +95,11 @@ func run(ctx context.Context, args []string, env environment) error {
 		return &configurationError{err}
 	}
 	if *checkConfig {
+		_, _, certErr := tlsFiles(cfg.Uplink)
+		_, passwordErr := readPassword(cfg.Uplink.PasswordFile)
+		if err := errors.Join(certErr, passwordErr); err != nil {
+			return &configurationError{err}
+		}
 		return nil
 	}
 	var level slog.Level
@@ -172,11 +177,11 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	var offset atomic.Int64                  // box minus centre in milliseconds
 	tlsConfig, certDays, err := tlsFiles(cfg.Uplink)
 	if err != nil {
-		return err
+		return &configurationError{err}
 	}
 	password, err := readPassword(cfg.Uplink.PasswordFile)
 	if err != nil {
-		return err
+		return &configurationError{err}
 	}
 	state := health{
 		clock: clk, started: start.At, state: cfg.State, counts: &counts, view: loop.View,
@@ -339,7 +344,7 @@ func readPassword(path string) (string, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("uplink.password_file: %w", err)
+		return "", fmt.Errorf("uplink.password_file: %w; write the box's password into it, for the daemon's user to read", err)
 	}
 	return strings.TrimRight(string(b), "\r\n"), nil
 }

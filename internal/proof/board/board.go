@@ -1,7 +1,6 @@
 package board
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,12 +31,12 @@ type Board struct {
 	dir     string // of the sockets
 	log     string
 	qemu    *exec.Cmd
-	words   bytes.Buffer // QEMU's
 	ended   chan struct{}
 	qtest   *qtest
 	qmp     *qmp
 	shell   *shell
 	serial  *socket
+	arm     bool
 	gpio    string // the controller's path in QEMU
 	closing sync.Once
 }
@@ -47,11 +46,32 @@ const bootTime = 3 * time.Minute
 
 // Start boots a machine and waits until its shell answers. Stop is to be called in any case. It needs qemu-system-aarch64
 // and dtc.
-func Start(ctx context.Context, o Options) (b *Board, err error) {
-	if o.Width == 0 {
-		o.Width, o.Height = 1024, 600
+func Start(ctx context.Context, o Options) (*Board, error) {
+	b, err := start(ctx, o, func(b *Board) ([]string, error) {
+		if err := b.prepare(ctx, o); err != nil {
+			return nil, err
+		}
+		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb"), "-accel", "tcg,thread=multi"}, processor()...)
+		args = append(args, "-append", "console=ttyAMA0 loglevel=5 panic=-1 vt.global_cursor_default=0",
+			"-qtest", "unix:"+b.at("qtest")+",server=on,wait=off", "-qtest-log", "/dev/null", "-device", "qemu-xhci", "-device", "usb-kbd")
+		return append(args, b.ends(o)...), nil
+	})
+	if err != nil {
+		return b, err
 	}
-	b = &Board{log: filepath.Join(o.Dir, "console.log"), ended: make(chan struct{})}
+	for line := range lines { // keys pull their line low; nobody presses one
+		if lines[line] != "POWER" {
+			if err := b.set(line, true); err != nil {
+				return b, errors.Join(err, b.Stop())
+			}
+		}
+	}
+	return b, nil
+}
+
+// start runs QEMU with the arguments that prepare returns, and takes hold of the machine.
+func start(ctx context.Context, o Options, prepare func(*Board) ([]string, error)) (b *Board, err error) {
+	b = &Board{log: filepath.Join(o.Dir, "console.log"), ended: make(chan struct{}), arm: o.Parts.arm()}
 	if b.dir, err = os.MkdirTemp("", "board"); err != nil { // the paths of sockets must be short
 		return nil, err
 	}
@@ -60,23 +80,17 @@ func Start(ctx context.Context, o Options) (b *Board, err error) {
 			err = errors.Join(fmt.Errorf("start the board: %w", err), b.Stop())
 		}
 	}()
-	if err := b.prepare(ctx, o); err != nil {
+	args, err := prepare(b)
+	if err != nil {
 		return b, err
 	}
-	if err := b.run(o); err != nil {
+	if err := b.run(args); err != nil {
 		return b, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootTime)
 	defer cancel()
 	if err := b.connect(ctx); err != nil {
-		return b, fmt.Errorf("%w; QEMU says %q; the console ends with\n%s", err, b.words.String(), b.Console(30))
-	}
-	for line := range lines { // keys pull their line low; nobody presses one
-		if lines[line] != "POWER" {
-			if err := b.set(line, true); err != nil {
-				return b, err
-			}
-		}
+		return b, fmt.Errorf("%w; the console ends with\n%s", err, b.Console(30))
 	}
 	return b, nil
 }
@@ -136,33 +150,42 @@ func processor() []string {
 
 func (b *Board) at(name string) string { return filepath.Join(b.dir, name) }
 
-// run starts QEMU.
-func (b *Board) run(o Options) error {
+// ends are QEMU's arguments for what every machine has.
+func (b *Board) ends(o Options) []string {
+	if o.Width == 0 {
+		o.Width, o.Height = 1024, 600
+	}
 	listen := func(name string) string { return "socket,id=" + name + ",path=" + b.at(name) + ",server=on,wait=off" }
-	args := append([]string{"-M", "virt", "-dtb", b.at("board.dtb"), "-accel", "tcg,thread=multi", "-display", "none", "-no-reboot"}, processor()...)
-	args = append(args,
-		"-kernel", o.Parts.Kernel, "-initrd", b.at("initramfs"),
-		"-append", "console=ttyAMA0 loglevel=5 panic=-1 vt.global_cursor_default=0",
-		"-serial", "file:"+b.log, "-monitor", "none",
-		"-qtest", "unix:"+b.at("qtest")+",server=on,wait=off", "-qtest-log", "/dev/null",
-		"-qmp", "unix:"+b.at("qmp")+",server=on,wait=off",
-		"-drive", "file="+o.Disk+",format=raw,if=none,id=disk,cache=writeback", "-device", "virtio-blk-pci,drive=disk",
+	args := []string{"-display", "none", "-no-reboot", "-monitor", "none", "-kernel", o.Parts.Kernel, "-initrd", b.at("initramfs"),
+		"-qmp", "unix:" + b.at("qmp") + ",server=on,wait=off",
+		"-drive", "file=" + o.Disk + ",format=raw,if=none,id=disk,cache=writeback", "-device", "virtio-blk-pci,drive=disk",
 		"-device", fmt.Sprintf("virtio-gpu-pci,xres=%d,yres=%d", o.Width, o.Height),
 		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci", "-chardev", listen("shell"), "-device", "virtconsole,chardev=shell",
-		"-chardev", listen("serial"), "-device", "pci-serial,chardev=serial",
-		"-device", "qemu-xhci", "-device", "usb-kbd",
-	)
-	b.qemu = exec.Command("qemu-system-aarch64", args...)
-	b.qemu.Stdout, b.qemu.Stderr = &b.words, &b.words
+		"-chardev", listen("serial")}
+	if o.Parts.arm() {
+		return append(args, "-serial", "file:"+b.log, "-device", "pci-serial,chardev=serial")
+	}
+	return append(args, "-serial", "chardev:serial", "-chardev", "file,id=console,path="+b.log, "-device", "virtconsole,chardev=console")
+}
+
+// run starts QEMU.
+func (b *Board) run(args []string) error {
+	b.qemu = exec.Command(args[0], args[1:]...)
+	words, err := os.Create(b.log + ".qemu")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = words.Close() }() // QEMU has its own
+	b.qemu.Stdout, b.qemu.Stderr = words, words
 	b.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := b.qemu.Start(); err != nil {
 		b.qemu = nil
 		return err
 	}
 	go func() {
-		_ = b.qemu.Wait() // how it ended shows in its words
+		_ = b.qemu.Wait() // how it ended shows in what it said
 		close(b.ended)
 	}()
 	return nil
@@ -173,14 +196,16 @@ func (b *Board) connect(ctx context.Context) (err error) {
 	if b.qmp, err = dialQMP(ctx, b.at("qmp"), b.ended); err != nil {
 		return err
 	}
-	if b.qtest, err = dialQtest(ctx, b.at("qtest"), b.ended); err != nil {
-		return err
-	}
-	if b.gpio, err = b.qmp.find(ctx, "/machine/unattached", "child<pl061>"); err != nil {
-		return err
-	}
-	if err := b.qtest.watch(b.gpio); err != nil {
-		return err
+	if b.arm {
+		if b.qtest, err = dialQtest(ctx, b.at("qtest"), b.ended); err != nil {
+			return err
+		}
+		if b.gpio, err = b.qmp.find(ctx, "/machine/unattached", "child<pl061>"); err != nil {
+			return err
+		}
+		if err := b.qtest.watch(b.gpio); err != nil {
+			return err
+		}
 	}
 	if b.serial, err = dial(ctx, b.at("serial"), b.ended); err != nil {
 		return err
@@ -241,6 +266,9 @@ func (b *Board) Console(n int) string {
 	text, err := os.ReadFile(b.log)
 	if err != nil {
 		return err.Error()
+	}
+	if said, err := os.ReadFile(b.log + ".qemu"); err == nil && len(said) > 0 {
+		text = append(append(text, "\nQEMU itself says:\n"...), said...)
 	}
 	all := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(all[max(0, len(all)-n):], "\n")

@@ -20,6 +20,8 @@ type Parts struct {
 	busybox string
 }
 
+func (p Parts) arm() bool { return strings.HasSuffix(p.Release, "-arm64") }
+
 // Fetch downloads and unpacks the kernel and busybox for an architecture of Debian (arm64, amd64) into dir, unless they are
 // there. It needs apt, dpkg and kmod, and asks the archive that the machine itself is configured for; the machine's own
 // package lists stay as they are. It is to be called by one process at a time.

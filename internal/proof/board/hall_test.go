@@ -172,7 +172,7 @@ func (h *hall) start() {
 		if h.t.Failed() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log"); err == nil {
+			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log; ratingctl log -config /data/ratingd.toml | tail -20; wget -q -O - http://127.0.0.1:8377/v1/status"); err == nil {
 				h.t.Logf("ratingd said:\n%s", log)
 			}
 			h.t.Logf("the console ends with\n%s", b.Console(20))
@@ -243,9 +243,15 @@ func (h *hall) press(key string) {
 // recorded waits until the box's log holds as many evaluations as that.
 func (h *hall) recorded(n int) {
 	h.t.Helper()
-	h.eventually(fmt.Sprintf("%d evaluations in the box's log", n), time.Minute, func() bool {
-		return strings.Count(h.sh("ratingctl log -config /data/ratingd.toml -format jsonl"), `"kind":"evaluation"`) >= n
-	})
+	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		out := h.sh("ratingctl log -config /data/ratingd.toml -format jsonl")
+		switch got := strings.Count(out, `"kind":"evaluation"`); {
+		case got >= n:
+			return
+		case time.Now().After(end):
+			h.t.Fatalf("the box's log holds %d evaluations, want %d:\n%s", got, n, out)
+		}
+	}
 }
 
 // counted returns what the centre's books count, by visit.

@@ -29,7 +29,7 @@ func follow(edges []edge, end time.Duration) []change {
 			down = edges[0].down
 			edges = edges[1:]
 		}
-		next, c, due := d.step(down, now)
+		next, c, due := d.step(down, false, now)
 		d = next
 		if c.action != 0 {
 			found = append(found, c)
@@ -93,7 +93,7 @@ func TestAnyBounceIsOnePress(t *testing.T) {
 					at += time.Duration(gap) * time.Microsecond
 				}
 				edges = append(edges, edge{at, down})
-				at += time.Duration(rapid.IntRange(21, 500).Draw(t, "ms")) * ms
+				at += time.Duration(rapid.IntRange(81, 500).Draw(t, "ms")) * ms
 			}
 		}
 		got := follow(edges, at+time.Second)

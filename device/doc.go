@@ -19,6 +19,9 @@
 // host.Init loads drivers that clash, so gpioioctl is loaded alone; gpioutil.Debounce ignores its argument, so contacts
 // are debounced here.
 //
+// It gives no times of edges: a press is seen if the program gets to run within the press's length less the quiet time, so
+// that a tap of 60 ms survives a machine that is 40 ms late.
+//
 // Tarm/serial: a timeout comes as io.EOF, and so does every read after a hang-up, but the latter at once; they are told
 // apart by the time that the read took. Close blocks behind a read without timeout, so one is always set.
 //

@@ -16,6 +16,9 @@ import (
 type GPIOLine struct {
 	Code Code
 	Pin  gpio.PinIn
+	// Alive returns an error once the line's chip is gone, from then on for ever. Periph reads a line that is gone as low, which
+	// is a pressed key on most boxes; so it is asked after each such reading. Nil for a line that cannot go.
+	Alive func() error
 }
 
 // GPIOConfig names the parts of a GPIO source.
@@ -69,9 +72,9 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, l := range g.cfg.Lines {
+	for i, l := range g.cfg.Lines {
 		wg.Go(func() {
-			if err := s.watch(ctx, l); err != nil {
+			if err := s.watch(ctx, i); err != nil {
 				cancel(explainLine(string(l.Code), err))
 			}
 		})
@@ -91,39 +94,73 @@ type scanner struct {
 
 	mu       sync.Mutex
 	contacts []debouncer // guarded by mu; by line
+	held     []Event     // guarded by mu; found and not emitted yet
 }
 
-// scan reads all lines, emits what has changed, and returns how long to wait for an edge.
-func (s *scanner) scan() time.Duration {
+// scan reads all lines, emits what has changed, and returns how long to wait for an edge. Moved reports whether there was an
+// edge on a line since the last scan.
+func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := gpioPoll
-	var found []Event
 	now := s.cfg.Now()
+	closing := false
 	for i, l := range s.cfg.Lines {
 		down := (l.Pin.Read() == gpio.High) == s.cfg.ActiveHigh
-		next, change, due := s.contacts[i].step(down, now)
+		if down && l.Alive != nil {
+			if err := l.Alive(); err != nil {
+				return 0, errors.Join(ErrLineGone, err)
+			}
+		}
+		next, change, due := s.contacts[i].step(down, moved(i), now)
 		s.contacts[i] = next
+		closing = closing || next.closing(now)
 		if change.action != 0 {
-			found = append(found, Event{Source: sourceGPIO, Action: change.action, Code: l.Code, At: change.at})
+			s.held = append(s.held, Event{Source: sourceGPIO, Action: change.action, Code: l.Code, At: change.at})
 		}
 		if due != 0 {
 			wait = min(wait, due-now)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-	for _, e := range found {
+	// While another contact is closing, nobody knows yet whether two keys are being pressed at once. It is known after a
+	// quiet time; a contact that hums forever holds up nobody for longer than two.
+	if len(s.held) == 0 {
+		return max(wait, time.Millisecond), nil
+	}
+	if due := s.held[0].At + 2*s.cfg.Debounce; closing && now < due {
+		return max(min(wait, due-now, s.cfg.Debounce), time.Millisecond), nil
+	}
+	for _, e := range beside(s.held, 2*s.cfg.Debounce) {
 		s.emit(e)
 	}
-	return max(wait, time.Millisecond)
+	s.held = s.held[:0]
+	return max(wait, time.Millisecond), nil
+}
+
+// beside sorts events by their moments and marks the presses that began within d of another key's.
+func beside(events []Event, d time.Duration) []Event {
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	for i := range events {
+		for j := range events[:i] {
+			a, b := &events[j], &events[i]
+			if a.Action == Down && b.Action == Down && a.Code != b.Code && b.At-a.At <= d {
+				a.Beside, b.Beside = true, true
+			}
+		}
+	}
+	return events
 }
 
 // watch waits for the edges of one line. Periph's waits do not know contexts, so each is short.
-func (s *scanner) watch(ctx context.Context, l GPIOLine) error {
+func (s *scanner) watch(ctx context.Context, line int) error {
+	l, edge := s.cfg.Lines[line], false
 	for instant := 0; ctx.Err() == nil; {
-		wait := s.scan()
+		wait, err := s.scan(func(i int) bool { return edge && i == line })
+		if err != nil {
+			return err
+		}
 		began := s.cfg.Now()
-		if l.Pin.WaitForEdge(wait) || s.cfg.Now()-began >= min(gpioInstant, wait/2) {
+		if edge = l.Pin.WaitForEdge(wait); edge || s.cfg.Now()-began >= min(gpioInstant, wait/2) {
 			instant = 0
 			continue
 		}

@@ -127,7 +127,7 @@ func TestEachPressCountsOnce(t *testing.T) {
 			k := rapid.IntRange(0, 4).Draw(t, "key")
 			bounce := draw(t, 1, 10, "ms of bounce")
 			if rapid.Bool().Draw(t, "worn") {
-				bounce = 40 * ms
+				bounce = 50 * ms
 			}
 			at = waves[k].settle(t, at, bounce, true) + draw(t, 60, 400, "ms held")
 			at = waves[k].settle(t, at, bounce, false) + draw(t, 80, 500, "ms until the next")

@@ -60,6 +60,11 @@ func TestBounceIsOnePress(t *testing.T) {
 	wantChanges(t, got, change{Down, 110 * ms}, change{Up, 406 * ms})
 }
 
+func TestChatterIsOnePress(t *testing.T) {
+	got := follow([]edge{{100 * ms, true}, {123 * ms, false}, {145 * ms, true}, {400 * ms, false}, {425 * ms, true}, {446 * ms, false}}, 600*ms)
+	wantChanges(t, got, change{Down, 100 * ms}, change{Up, 123 * ms}, change{Rebound, 145 * ms}, change{Up, 400 * ms}, change{Rebound, 425 * ms}, change{Up, 446 * ms})
+}
+
 func TestHumIsNoPress(t *testing.T) {
 	var hum []edge
 	for at := 100 * ms; at < 2*time.Second; at += 10 * ms { // 50 Hz

@@ -16,8 +16,8 @@ import (
 type GPIOLine struct {
 	Code Code
 	Pin  gpio.PinIn
-	// Alive returns an error once the line's chip is gone, from then on for ever. Periph reads a line that is gone as low, which
-	// is a pressed key on most boxes; so it is asked after each such reading. Nil for a line that cannot go.
+	// Alive returns an error once the line's chip is gone, from then on for ever. Periph reads a line that is gone as low,
+	// which is a pressed key on most boxes; so it is asked after each such reading. Nil for a line that cannot go.
 	Alive func() error
 }
 
@@ -65,7 +65,7 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	s := &scanner{cfg: g.cfg, emit: emit}
 	for _, l := range g.cfg.Lines {
 		if err := l.Pin.In(pull, gpio.BothEdges); err != nil {
-			return explainLine(string(l.Code), err)
+			return explainLine(string(l.Code), "", err)
 		}
 		s.contacts = append(s.contacts, debouncer{quiet: g.cfg.Debounce})
 	}
@@ -75,7 +75,7 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	for i, l := range g.cfg.Lines {
 		wg.Go(func() {
 			if err := s.watch(ctx, i); err != nil {
-				cancel(explainLine(string(l.Code), err))
+				cancel(explainLine(string(l.Code), "", err))
 			}
 		})
 	}
@@ -106,8 +106,9 @@ func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 	now := s.cfg.Now()
 	closing := false
 	for i, l := range s.cfg.Lines {
-		down := (l.Pin.Read() == gpio.High) == s.cfg.ActiveHigh
-		if down && l.Alive != nil {
+		level := l.Pin.Read()
+		down := (level == gpio.High) == s.cfg.ActiveHigh
+		if level == gpio.Low && l.Alive != nil {
 			if err := l.Alive(); err != nil {
 				return 0, errors.Join(ErrLineGone, err)
 			}
@@ -163,6 +164,11 @@ func (s *scanner) watch(ctx context.Context, line int) error {
 		if edge = l.Pin.WaitForEdge(wait); edge || s.cfg.Now()-began >= min(gpioInstant, wait/2) {
 			instant = 0
 			continue
+		}
+		if l.Alive != nil {
+			if err := l.Alive(); err != nil {
+				return errors.Join(ErrLineGone, err)
+			}
 		}
 		if instant++; instant > gpioGone {
 			return ErrLineGone

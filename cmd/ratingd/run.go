@@ -48,9 +48,10 @@ type environment struct {
 
 // machine returns the real machine.
 func machine(stdout, stderr io.Writer) environment {
+	chips := device.NewChips()
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
-		openGPIO: device.OpenGPIO,
+		openGPIO: chips.Open,
 	}
 }
 

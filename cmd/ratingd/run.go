@@ -44,6 +44,7 @@ type environment struct {
 	wall           func() time.Time
 	synced         func() bool
 	openGPIO       gpioOpener
+	openOutputs    outputOpener
 }
 
 // machine returns the real machine.
@@ -51,7 +52,7 @@ func machine(stdout, stderr io.Writer) environment {
 	chips := device.NewChips()
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
-		openGPIO: chips.Open,
+		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
 	}
 }
 
@@ -140,12 +141,17 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	defer func() { err = errors.Join(err, screen.Close()) }()
 	shown := newLatest(picture{})
+	lampsShown := newLatest(terminal.View{State: terminal.Starting})
+	lampsPanel := lampPanel{cfg.Lamps, keys.Order(), env.openOutputs, env.mono, log}
 
 	// The behaviour.
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
 		Log:     db, Now: clk.now, Random: rand.Reader, Logger: log,
-		Show: func(v terminal.View) { shown.update(func(p *picture) { p.view = v }) },
+		Show: func(v terminal.View) {
+			shown.update(func(p *picture) { p.view = v })
+			lampsShown.update(func(p *terminal.View) { *p = v })
+		},
 	})
 
 	// The way to the centre.
@@ -250,6 +256,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
 				func() uint64 { return db.Backlog().Pending }))
 		}},
+		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
 		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {

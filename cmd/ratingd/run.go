@@ -45,6 +45,8 @@ type environment struct {
 	synced         func() bool
 	openGPIO       gpioOpener
 	openOutputs    outputOpener
+	aplay          string // the program that plays sound
+	soundCards     string // the kernel's list of sound cards
 }
 
 // machine returns the real machine.
@@ -53,6 +55,7 @@ func machine(stdout, stderr io.Writer) environment {
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
 		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
+		aplay: "aplay", soundCards: "/proc/asound/cards",
 	}
 }
 
@@ -141,7 +144,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	defer func() { err = errors.Join(err, screen.Close()) }()
 	shown := newLatest(picture{})
-	lampsShown := newLatest(terminal.View{State: terminal.Starting})
+	lampsShown, heard := newLatest(terminal.View{State: terminal.Starting}), newLatest(terminal.View{State: terminal.Starting})
+	speaker := newSpeaker(cfg.Sound, keys.Order(), env, log)
 	lampsPanel := lampPanel{cfg.Lamps, keys.Order(), env.openOutputs, env.mono, log}
 
 	// The behaviour.
@@ -151,6 +155,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Show: func(v terminal.View) {
 			shown.update(func(p *picture) { p.view = v })
 			lampsShown.update(func(p *terminal.View) { *p = v })
+			heard.update(func(p *terminal.View) { *p = v })
 		},
 	})
 
@@ -257,6 +262,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 				func() uint64 { return db.Backlog().Pending }))
 		}},
 		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
+		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},
 		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {

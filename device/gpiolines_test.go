@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 // TestOpenChip calls the function of periph that is not exported; a file that is no chip is refused by the kernel.
@@ -15,6 +16,23 @@ func TestOpenChip(t *testing.T) {
 	}
 	if c, err := openChip(path); err == nil || c != nil || !strings.Contains(err.Error(), "inappropriate ioctl") {
 		t.Errorf("opened %v, error %v", c, err)
+	}
+}
+
+// TestUAPISizes compares the structures with the sizes that the kernel's numbers of its calls contain.
+func TestUAPISizes(t *testing.T) {
+	for name, c := range map[string]struct {
+		request uint32
+		size    uintptr
+	}{
+		"chip info":    {uapiChipInfo, unsafe.Sizeof(uapiChip{})},
+		"line info":    {uapiLineInfo, unsafe.Sizeof(uapiLine{})},
+		"line request": {uapiLineRequest, unsafe.Sizeof(uapiRequest{})},
+		"set values":   {uapiSetValues, unsafe.Sizeof(uapiValues{})},
+	} {
+		if want := uintptr(c.request >> 16 & 0x3fff); c.size != want {
+			t.Errorf("%s: %d bytes, the kernel wants %d", name, c.size, want)
+		}
 	}
 }
 

@@ -27,13 +27,13 @@ const (
 )
 
 type uapiChip struct {
-	name, label [uapiNameSize]byte
-	lines       uint32
+	_ [2 * uapiNameSize]byte // name and label
+	_ uint32                 // number of lines
 }
 
 type uapiAttr struct {
 	id, _ uint32
-	value uint64
+	_     uint64 // value; that of the attributes that we set is 0
 }
 
 type uapiConfig struct {
@@ -56,11 +56,12 @@ type uapiRequest struct {
 }
 
 type uapiLine struct {
-	name, consumer [uapiNameSize]byte
-	offset, attrs  uint32
-	flags          uint64
-	_              [10]uapiAttr
-	_              [4]uint32
+	_         [uapiNameSize]byte // name
+	consumer  [uapiNameSize]byte
+	offset, _ uint32 // and number of attributes
+	flags     uint64
+	_         [10]uapiAttr
+	_         [4]uint32
 }
 
 type uapiValues struct{ bits, mask uint64 }

@@ -99,7 +99,7 @@ func (p *Player) playUnlessNewer(ctx context.Context, c Clip) (superseded bool, 
 		case <-p.wake:
 			if p.waits() { // else it woke for the clip that plays
 				stop()
-				<-done
+				_ = <-done // it was ended
 				return true, nil
 			}
 		}

@@ -76,7 +76,7 @@ func (p *Player) Run(ctx context.Context) error {
 		for clip := p.take(); clip != nil && ctx.Err() == nil; clip = p.take() {
 			superseded, err := p.playUnlessNewer(ctx, *clip)
 			if superseded || ctx.Err() != nil {
-				continue
+				continue // its error is that it was ended
 			}
 			if err != nil && !failed {
 				p.cfg.Logger.Warn("no sound; all else works", "error", err)
@@ -99,8 +99,7 @@ func (p *Player) playUnlessNewer(ctx context.Context, c Clip) (superseded bool, 
 		case <-p.wake:
 			if p.waits() { // else it woke for the clip that plays
 				stop()
-				_ = <-done // it was ended
-				return true, nil
+				return true, <-done
 			}
 		}
 	}

@@ -42,9 +42,9 @@ func NewGPIO(c GPIOConfig) *GPIO {
 }
 
 const (
-	// gpioPoll is how often a line is read though no edge was reported, for edges that were lost. Five lines make five
+	// gpioPoll is how often a line wakes though no edge was reported, for edges that were lost, and for ctx. Five lines make five
 	// reads of all lines in that time.
-	gpioPoll = 1250 * time.Millisecond
+	gpioPoll = 1900 * time.Millisecond
 	// gpioInstant is what is too short for a wait that found no edge: a chip that is gone answers at once.
 	gpioInstant = time.Millisecond
 	// gpioGone is after how many such answers in a row the chip is taken for gone.

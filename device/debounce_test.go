@@ -29,7 +29,7 @@ func follow(edges []edge, end time.Duration) []change {
 			down = edges[0].down
 			edges = edges[1:]
 		}
-		next, c, due := d.step(down, now)
+		next, c, due := d.step(down, false, now)
 		d = next
 		if c.action != 0 {
 			found = append(found, c)
@@ -58,6 +58,11 @@ func wantChanges(t *testing.T, got []change, want ...change) {
 func TestBounceIsOnePress(t *testing.T) {
 	got := follow([]edge{{100 * ms, true}, {103 * ms, false}, {105 * ms, true}, {109 * ms, false}, {110 * ms, true}, {400 * ms, false}, {404 * ms, true}, {406 * ms, false}}, 600*ms)
 	wantChanges(t, got, change{Down, 110 * ms}, change{Up, 406 * ms})
+}
+
+func TestChatterIsOnePress(t *testing.T) {
+	got := follow([]edge{{100 * ms, true}, {123 * ms, false}, {145 * ms, true}, {400 * ms, false}, {425 * ms, true}, {446 * ms, false}}, 600*ms)
+	wantChanges(t, got, change{Down, 100 * ms}, change{Up, 123 * ms}, change{Rebound, 145 * ms}, change{Up, 400 * ms}, change{Rebound, 425 * ms}, change{Up, 446 * ms})
 }
 
 func TestHumIsNoPress(t *testing.T) {
@@ -93,7 +98,7 @@ func TestAnyBounceIsOnePress(t *testing.T) {
 					at += time.Duration(gap) * time.Microsecond
 				}
 				edges = append(edges, edge{at, down})
-				at += time.Duration(rapid.IntRange(21, 500).Draw(t, "ms")) * ms
+				at += time.Duration(rapid.IntRange(81, 500).Draw(t, "ms")) * ms
 			}
 		}
 		got := follow(edges, at+time.Second)

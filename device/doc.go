@@ -1,4 +1,4 @@
-// Package device reads the five keys of the box: on GPIO lines, on a serial keypad, or simulated.
+// Package device reads the five keys of the box: on GPIO lines, on a serial keypad, or simulated; and switches lamps.
 //
 // A source turns its hardware into Events: a key went down, went up, is stuck; the keypad was lost or is back. An
 // Interpreter with the configured Map turns Events into Signals: a press of a level, two keys together, a key that has no
@@ -15,9 +15,16 @@
 //
 // Periph's gpioioctl: an edge says only that something changed, so levels are read and edges never counted; WaitForEdge
 // takes 0 as for ever and -1 as at once, so only positive timeouts are passed; after its chip is gone it returns at once
-// for ever, so a wait that ends too soon is slowed down; its Init closes file descriptor 0 on a Pi, so that is held;
-// host.Init loads drivers that clash, so gpioioctl is loaded alone; gpioutil.Debounce ignores its argument, so contacts
-// are debounced here.
+// for ever and reads every line as low, so the chip is asked whether it lives; its driver finds chips only once and closes
+// file descriptor 0 on a Pi, so chips are opened one by one without it (Chips); an output's first level is always low, so
+// outputs are requested with their first value from the kernel itself (Outputs); it loses the numbers of errors, and who
+// uses a line is known as of the time when the chip was found, so both are asked of the kernel; gpioutil.Debounce ignores
+// its argument, so contacts are debounced here. Its own messages about a chip that is gone reach the standard log.
+//
+// A chip that is plugged in anew may come back as another gpiochipN: name its lines by their names or by its label.
+//
+// It gives no times of edges: a press is seen if the program gets to run within the press's length less the quiet time, so
+// that a tap of 60 ms survives a machine that is 40 ms late.
 //
 // Tarm/serial: a timeout comes as io.EOF, and so does every read after a hang-up, but the latter at once; they are told
 // apart by the time that the read took. Close blocks behind a read without timeout, so one is always set.

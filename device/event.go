@@ -21,6 +21,7 @@ const (
 	HeldStuck         // down for too long
 	ActionLost        // the keypad cannot be read; Err says why
 	ActionBack        // it can be read again
+	Rebound           // the contact has closed again too soon for a finger: the last press goes on
 )
 
 // Event is what a source has noticed.
@@ -30,6 +31,7 @@ type Event struct {
 	Code   Code
 	At     time.Duration // since the machine started, of the moment when the contact moved
 	Err    error
+	Beside bool // with Down: another key went down so close to it that nobody can say which came first
 }
 
 // Binding says which level a key means.
@@ -118,15 +120,22 @@ func NewInterpreter(m Map) *Interpreter {
 
 // Step returns what an event means.
 //
-// The first key that goes down is a press at once: a citizen does not wait for the box to see whether another follows. A
-// second key while the first is still down means that nobody can say which one was meant, and the citizen is asked again;
+// The first key that goes down is a press at once: a citizen does not wait for the box to see whether another follows. Keys
+// whose contacts close within the quiet time of each other are no press of either (Event.Beside). A second key while the first is still down means that nobody can say which one was meant, and the citizen is asked again;
 // an answer that was given by the first stands until another key corrects it. A stuck key does not get in the way of the
 // others.
 func (i *Interpreter) Step(e Event) []Signal {
 	s := Signal{Code: e.Code, At: e.At, Err: e.Err}
 	switch e.Action {
 	case Down:
-		s.Kind, s.Level = i.pressed(e)
+		if s.Kind, s.Level = i.pressed(e); s.Kind == 0 {
+			return nil
+		}
+	case Rebound:
+		if !i.stuck[e.Code] {
+			i.down[e.Code] = e.At
+		}
+		return nil
 	case Up:
 		delete(i.down, e.Code)
 		if !i.stuck[e.Code] {
@@ -156,10 +165,14 @@ func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
 		return Unknown, 0
 	}
 	others := len(i.down)
+	if e.Beside && others > 0 {
+		i.down[e.Code] = e.At
+		return 0, 0 // said at the first of them
+	}
 	if e.Source != sourceSerial {
 		i.down[e.Code] = e.At
 	}
-	if others > 0 {
+	if others > 0 || e.Beside {
 		return Together, 0
 	}
 	return Press, level

@@ -16,6 +16,9 @@ import (
 type GPIOLine struct {
 	Code Code
 	Pin  gpio.PinIn
+	// Alive returns an error once the line's chip is gone, from then on for ever. Periph reads a line that is gone as low,
+	// which is a pressed key on most boxes; so it is asked after each such reading. Nil for a line that cannot go.
+	Alive func() error
 }
 
 // GPIOConfig names the parts of a GPIO source.
@@ -39,9 +42,9 @@ func NewGPIO(c GPIOConfig) *GPIO {
 }
 
 const (
-	// gpioPoll is how often a line is read though no edge was reported, for edges that were lost. Five lines make five
+	// gpioPoll is how often a line wakes though no edge was reported, for edges that were lost, and for ctx. Five lines make five
 	// reads of all lines in that time.
-	gpioPoll = 1250 * time.Millisecond
+	gpioPoll = 1900 * time.Millisecond
 	// gpioInstant is what is too short for a wait that found no edge: a chip that is gone answers at once.
 	gpioInstant = time.Millisecond
 	// gpioGone is after how many such answers in a row the chip is taken for gone.
@@ -62,17 +65,17 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	s := &scanner{cfg: g.cfg, emit: emit}
 	for _, l := range g.cfg.Lines {
 		if err := l.Pin.In(pull, gpio.BothEdges); err != nil {
-			return explainLine(string(l.Code), err)
+			return explainLine(string(l.Code), "", err)
 		}
 		s.contacts = append(s.contacts, debouncer{quiet: g.cfg.Debounce})
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for _, l := range g.cfg.Lines {
+	for i, l := range g.cfg.Lines {
 		wg.Go(func() {
-			if err := s.watch(ctx, l); err != nil {
-				cancel(explainLine(string(l.Code), err))
+			if err := s.watch(ctx, i); err != nil {
+				cancel(explainLine(string(l.Code), "", err))
 			}
 		})
 	}
@@ -91,41 +94,81 @@ type scanner struct {
 
 	mu       sync.Mutex
 	contacts []debouncer // guarded by mu; by line
+	held     []Event     // guarded by mu; found and not emitted yet
 }
 
-// scan reads all lines, emits what has changed, and returns how long to wait for an edge.
-func (s *scanner) scan() time.Duration {
+// scan reads all lines, emits what has changed, and returns how long to wait for an edge. Moved reports whether there was an
+// edge on a line since the last scan.
+func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := gpioPoll
-	var found []Event
 	now := s.cfg.Now()
+	closing := false
 	for i, l := range s.cfg.Lines {
-		down := (l.Pin.Read() == gpio.High) == s.cfg.ActiveHigh
-		next, change, due := s.contacts[i].step(down, now)
+		level := l.Pin.Read()
+		down := (level == gpio.High) == s.cfg.ActiveHigh
+		if level == gpio.Low && l.Alive != nil {
+			if err := l.Alive(); err != nil {
+				return 0, errors.Join(ErrLineGone, err)
+			}
+		}
+		next, change, due := s.contacts[i].step(down, moved(i), now)
 		s.contacts[i] = next
+		closing = closing || next.closing(now)
 		if change.action != 0 {
-			found = append(found, Event{Source: sourceGPIO, Action: change.action, Code: l.Code, At: change.at})
+			s.held = append(s.held, Event{Source: sourceGPIO, Action: change.action, Code: l.Code, At: change.at})
 		}
 		if due != 0 {
 			wait = min(wait, due-now)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-	for _, e := range found {
+	// While another contact is closing, nobody knows yet whether two keys are being pressed at once. It is known after a
+	// quiet time; a contact that hums forever holds up nobody for longer than two.
+	if len(s.held) == 0 {
+		return max(wait, time.Millisecond), nil
+	}
+	if due := s.held[0].At + 2*s.cfg.Debounce; closing && now < due {
+		return max(min(wait, due-now, s.cfg.Debounce), time.Millisecond), nil
+	}
+	for _, e := range beside(s.held, 2*s.cfg.Debounce) {
 		s.emit(e)
 	}
-	return max(wait, time.Millisecond)
+	s.held = s.held[:0]
+	return max(wait, time.Millisecond), nil
+}
+
+// beside sorts events by their moments and marks the presses that began within d of another key's.
+func beside(events []Event, d time.Duration) []Event {
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
+	for i := range events {
+		for j := range events[:i] {
+			a, b := &events[j], &events[i]
+			if a.Action == Down && b.Action == Down && a.Code != b.Code && b.At-a.At <= d {
+				a.Beside, b.Beside = true, true
+			}
+		}
+	}
+	return events
 }
 
 // watch waits for the edges of one line. Periph's waits do not know contexts, so each is short.
-func (s *scanner) watch(ctx context.Context, l GPIOLine) error {
+func (s *scanner) watch(ctx context.Context, line int) error {
+	l, edge := s.cfg.Lines[line], false
 	for instant := 0; ctx.Err() == nil; {
-		wait := s.scan()
+		wait, err := s.scan(func(i int) bool { return edge && i == line })
+		if err != nil {
+			return err
+		}
 		began := s.cfg.Now()
-		if l.Pin.WaitForEdge(wait) || s.cfg.Now()-began >= min(gpioInstant, wait/2) {
+		if edge = l.Pin.WaitForEdge(wait); edge || s.cfg.Now()-began >= min(gpioInstant, wait/2) {
 			instant = 0
 			continue
+		}
+		if l.Alive != nil {
+			if err := l.Alive(); err != nil {
+				return errors.Join(ErrLineGone, err)
+			}
 		}
 		if instant++; instant > gpioGone {
 			return ErrLineGone

@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -57,7 +58,7 @@ func TestGPIO(t *testing.T) {
 	pins := []*gpiotest.Pin{
 		{N: "A", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)}, {N: "B", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)},
 	}
-	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{"A", pins[0]}, {"B", pins[1]}}, Now: now(), Logger: quiet})
+	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: pins[0]}, {Code: "B", Pin: pins[1]}}, Now: now(), Logger: quiet})
 	events := running(t, g.Run)
 	for configured := false; !configured; time.Sleep(time.Millisecond) { // which throws away edges that came before
 		pins[1].Lock()
@@ -84,9 +85,21 @@ func (*gone) WaitForEdge(time.Duration) bool { return false }
 
 func TestGPIOChipGone(t *testing.T) {
 	p := &gone{gpiotest.Pin{N: "A", L: gpio.High, EdgesChan: make(chan gpio.Level)}}
-	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{"A", p}}, Now: now(), Logger: quiet})
+	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: p}}, Now: now(), Logger: quiet})
 	if err := g.Run(t.Context(), func(Event) {}); err == nil {
 		t.Error("a chip that is gone was not noticed")
+	}
+}
+
+// TestGPIOChipGoneIsNoPress takes away the chip while nobody touches a key: periph then reads every line as low.
+func TestGPIOChipGoneIsNoPress(t *testing.T) {
+	p := &gone{gpiotest.Pin{N: "A", L: gpio.Low, EdgesChan: make(chan gpio.Level)}}
+	alive := func() error { return errors.New("no such device") }
+	contact, _, _ := debouncer{quiet: 20 * ms}.step(false, false, 0)
+	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: p, Alive: alive}}, Now: now(), Logger: quiet})
+	s := &scanner{cfg: g.cfg, contacts: []debouncer{contact}, emit: func(e Event) { t.Errorf("a chip that is gone gave %+v", e) }}
+	if err := s.watch(t.Context(), 0); !errors.Is(err, ErrLineGone) {
+		t.Errorf("error %v, want %v", err, ErrLineGone)
 	}
 }
 

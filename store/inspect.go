@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,7 +177,7 @@ func (v *glance) last(trimmed uint64) (uint64, error) {
 		}
 		return found
 	}
-	n := sort.Search(1<<53, func(i int) bool { return !has(trimmed + 1 + uint64(i)) })
+	n := sort.Search(math.MaxInt, func(i int) bool { return !has(trimmed + 1 + uint64(i)) })
 	return trimmed + uint64(n), err
 }
 

@@ -57,7 +57,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 		if len(refs) == 0 {
 			return nil, &hinted{errors.New("no GPIO line is named"), "write the lines into keys.map, in any order and with any levels; this command shows which one each key is"}
 		}
-		lines, closer, err := device.OpenGPIO(refs)
+		lines, closer, err := device.NewChips().Open(refs)
 		if err != nil {
 			return nil, err
 		}

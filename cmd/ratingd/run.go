@@ -46,14 +46,19 @@ type environment struct {
 	synced         func() bool
 	openGPIO       gpioOpener
 	manager        func() (*sdnotify.Manager, error)
+	openOutputs    outputOpener
+	aplay          string // the program that plays sound
+	soundCards     string // the kernel's list of sound cards
 }
 
 // machine returns the real machine.
 func machine(stdout, stderr io.Writer) environment {
+	chips := device.NewChips()
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
-		openGPIO: device.OpenGPIO,
 		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
+		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
+		aplay: "aplay", soundCards: "/proc/asound/cards",
 	}
 }
 
@@ -164,12 +169,19 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	defer func() { err = errors.Join(err, screen.Close()) }()
 	shown := newLatest(picture{})
+	lampsShown, heard := newLatest(terminal.View{State: terminal.Starting}), newLatest(terminal.View{State: terminal.Starting})
+	speaker := newSpeaker(cfg.Sound, keys.Order(), env, log)
+	lampsPanel := lampPanel{cfg.Lamps, keys.Order(), env.openOutputs, env.mono, log}
 
 	// The behaviour.
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
 		Log:     db, Now: clk.now, Random: rand.Reader, Logger: log,
-		Show: func(v terminal.View) { shown.update(func(p *picture) { p.view = v }) },
+		Show: func(v terminal.View) {
+			shown.update(func(p *picture) { p.view = v })
+			lampsShown.update(func(p *terminal.View) { *p = v })
+			heard.update(func(p *terminal.View) { *p = v })
+		},
 	})
 
 	// The way to the centre.
@@ -285,6 +297,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
 				func() uint64 { return db.Backlog().Pending }))
 		}},
+		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
+		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},
 		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {

@@ -64,6 +64,9 @@ func (c Config) check(lines tomlfile.Lines, whole bool) error {
 	if c.Keys.Source == Serial && c.Keys.Serial.Port == "" {
 		bad("keys.serial.port", "empty; write the serial port's device")
 	}
+	c.checkOutputs(bad)
+	between("lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
+	oneOf("sound.tones", c.Sound.Tones, "off", "same", "per_key")
 	oneOf("screen.panel", c.Screen.Panel, "framebuffer", "none")
 	number("screen.width", int64(c.Screen.Width), 320, 1920)
 	number("screen.height", int64(c.Screen.Height), 320, 1920)

@@ -14,6 +14,8 @@ type Config struct {
 	LogLevel  string          `toml:"log_level"`
 	Addresses string          `toml:"addresses_file"`
 	Keys      Keys            `toml:"keys"`
+	Lamps     Lamps           `toml:"lamps"`
+	Sound     Sound           `toml:"sound"`
 	Screen    Screen          `toml:"screen"`
 	Visit     Visit           `toml:"visit"`
 	Link      Link            `toml:"link"`

@@ -70,6 +70,12 @@ func TestRefused(t *testing.T) {
 		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
 		"name twice":       {"device = \"lz\"", "line 10"},
 		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
+		"four lamps":       {"lamps.keys = [\"a\", \"b\", \"c\", \"d\"]", "line 10: lamps.keys: 4 lamps"},
+		"a key as a lamp":  {"lamps.buzzer = \"GPIO19\"", "line 10: lamps.buzzer: the line \"GPIO19\" is used by keys.map already"},
+		"too loud":         {"sound.percent = 101", "line 10: sound.percent: 101 is not allowed"},
+		"no such time":     {"[[sound.volume]]\nfrom = \"25:00\"\npercent = 10", "sound.volume: \"25:00\" is no time of the day"},
+		"times in reverse": {"sound.volume = [{ from = \"18:00\", percent = 1 }, { from = \"07:00\", percent = 2 }]", "line 10: sound.volume: 07:00 does not come after"},
+		"tones":            {"sound.tones = \"loud\"", "line 10: sound.tones: \"loud\" is not allowed"},
 		"cert without key": {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+const (
+	// blinkHalf is half a period of a lamp that says that the keys do not work.
+	blinkHalf = 500 * time.Millisecond
+	// buzzerTime is how long the buzzer sounds.
+	buzzerTime = 120 * time.Millisecond
+	// outputsRetry is how often outputs that could not be opened are tried again.
+	outputsRetry = 5 * time.Second
+)
+
+// lit is what the outputs are to show.
+type lit struct {
+	keys              [5]bool // left to right
+	buzzer, backlight bool
+}
+
+// lamps returns what the outputs show of a view that has been there for a time, and when that changes though the view does
+// not (0: never). A lamp tells no level that the screen does not tell: the chosen one is lit as long as the thanks stay.
+func lamps(v terminal.View, order [5]rating.Level, shown, backlightOff time.Duration) (lit, time.Duration) {
+	all := [5]bool{true, true, true, true, true}
+	broken := v.Problem != "" && v.State != terminal.Paused && v.State != terminal.Starting && v.State != terminal.Enrolling
+	switch {
+	case v.State == terminal.Correcting:
+		l := lit{backlight: true}
+		for i, level := range order {
+			l.keys[i] = level == v.Chosen
+		}
+		if v.Chosen != 0 && shown < buzzerTime {
+			l.buzzer = true
+			return l, buzzerTime - shown
+		}
+		return l, 0
+	case broken:
+		l := lit{backlight: true}
+		if shown/blinkHalf%2 == 0 {
+			l.keys = all
+		}
+		return l, blinkHalf - shown%blinkHalf
+	case v.State == terminal.Asking:
+		return lit{keys: all, backlight: true}, 0
+	case v.State == terminal.Idle && shown >= backlightOff:
+		return lit{}, 0
+	case v.State == terminal.Idle:
+		return lit{backlight: true}, backlightOff - shown
+	}
+	return lit{backlight: true}, 0
+}
+
+// outputs switches GPIO lines.
+type outputs interface {
+	Set(on []bool) error
+	io.Closer
+}
+
+// outputOpener requests GPIO lines as outputs that are off.
+type outputOpener func(refs []string, activeLow bool) (outputs, error)
+
+// lampPanel shows views on lamps, buzzer and backlight. It has a goroutine of its own and the newest view wins, so that it
+// never holds up a key.
+type lampPanel struct {
+	cfg   boxconfig.Lamps
+	order [5]rating.Level
+	open  outputOpener
+	now   func() time.Duration
+	log   *slog.Logger
+}
+
+// lines returns the names of the outputs, and which of what is lit each shows.
+func (p lampPanel) lines() ([]string, func(lit) []bool) {
+	refs := append([]string(nil), p.cfg.Keys...)
+	for _, ref := range []string{p.cfg.Buzzer, p.cfg.Backlight} {
+		if ref != "" {
+			refs = append(refs, ref)
+		}
+	}
+	return refs, func(l lit) []bool {
+		on := append([]bool(nil), l.keys[:len(p.cfg.Keys)]...)
+		if p.cfg.Buzzer != "" {
+			on = append(on, l.buzzer)
+		}
+		if p.cfg.Backlight != "" {
+			on = append(on, l.backlight)
+		}
+		return on
+	}
+}
+
+// run shows the newest view until ctx ends, then switches everything off. Outputs that fail are reported once and tried
+// again; the keys work without them.
+func (p lampPanel) run(ctx context.Context, shown *latest[terminal.View]) error {
+	refs, pick := p.lines()
+	if len(refs) == 0 {
+		return idle(ctx)
+	}
+	var out outputs
+	reported := false
+	view, since := shown.get(), p.now()
+	for {
+		if out == nil {
+			var err error
+			if out, err = p.open(refs, p.cfg.ActiveLow); err != nil {
+				out = nil
+				if !reported {
+					p.log.Error("lamps and buzzer cannot be used; the keys work without them", "error", err)
+				}
+				reported = true
+			}
+		}
+		l, next := lamps(view, p.order, p.now()-since, time.Duration(p.cfg.BacklightOff))
+		if out != nil {
+			if err := out.Set(pick(l)); err != nil {
+				p.log.Error("lamps and buzzer cannot be switched; the keys work without them", "error", errors.Join(err, out.Close()))
+				out, reported = nil, true
+			} else if reported {
+				p.log.Info("lamps and buzzer can be used again")
+				reported = false
+			}
+		}
+		if out == nil {
+			next = outputsRetry
+		}
+		var due <-chan time.Time
+		if next > 0 {
+			due = time.After(next)
+		}
+		select {
+		case <-ctx.Done():
+			if out != nil {
+				return out.Close()
+			}
+			return nil
+		case <-due:
+		case <-shown.wake:
+			if v := shown.get(); changedLamps(view, v) {
+				view, since = v, p.now()
+			}
+		}
+	}
+}
+
+// changedLamps reports whether a view begins something new for the lamps.
+func changedLamps(a, b terminal.View) bool {
+	visit := func(v terminal.View) rating.VisitID {
+		if v.Visit == nil {
+			return 0
+		}
+		return v.Visit.ID
+	}
+	return a.State != b.State || a.Problem != b.Problem || a.Chosen != b.Chosen || a.Step != b.Step || visit(a) != visit(b)
+}

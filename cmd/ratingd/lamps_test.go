@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+func TestLamps(t *testing.T) {
+	order := [5]rating.Level{1, 2, 3, 4, 5} // worst first, as some keypads are
+	all := [5]bool{true, true, true, true, true}
+	for name, c := range map[string]struct {
+		view  terminal.View
+		shown time.Duration
+		want  lit
+		next  time.Duration
+	}{
+		"starting":          {terminal.View{State: terminal.Starting}, 0, lit{backlight: true}, 0},
+		"idle":              {terminal.View{State: terminal.Idle}, time.Minute, lit{backlight: true}, 9 * time.Minute},
+		"idle for long":     {terminal.View{State: terminal.Idle}, time.Hour, lit{}, 0},
+		"asking":            {terminal.View{State: terminal.Asking}, time.Minute, lit{keys: all, backlight: true}, 0},
+		"thanks":            {terminal.View{State: terminal.Correcting, Chosen: 2}, 0, lit{keys: [5]bool{1: true}, buzzer: true, backlight: true}, buzzerTime},
+		"thanks, later":     {terminal.View{State: terminal.Correcting, Chosen: 2}, time.Second, lit{keys: [5]bool{1: true}, backlight: true}, 0},
+		"thanks by phone":   {terminal.View{State: terminal.Correcting}, 0, lit{backlight: true}, 0},
+		"paused":            {terminal.View{State: terminal.Paused}, 0, lit{backlight: true}, 0},
+		"broken":            {terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, 1100 * time.Millisecond, lit{keys: all, backlight: true}, 400 * time.Millisecond},
+		"broken, dark half": {terminal.View{State: terminal.Idle, Problem: terminal.KeypadProblem}, 600 * time.Millisecond, lit{backlight: true}, 400 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, next := lamps(c.view, order, c.shown, 10*time.Minute)
+			if got != c.want || next != c.next {
+				t.Errorf("%+v until %v, want %+v until %v", got, next, c.want, c.next)
+			}
+		})
+	}
+}
+
+// fakeOutputs notes what it is told; it fails while broken.
+type fakeOutputs struct {
+	set    [][]bool
+	closed int
+	broken bool
+}
+
+func (o *fakeOutputs) Set(on []bool) error {
+	if o.broken {
+		return errors.New("no such device")
+	}
+	o.set = append(o.set, on)
+	return nil
+}
+
+func (o *fakeOutputs) Close() error { o.closed++; return nil }
+
+func TestLampPanel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &fakeOutputs{}
+		opened := 0
+		began := time.Now()
+		p := lampPanel{
+			cfg:   boxconfig.Lamps{Keys: []string{"a", "b", "c", "d", "e"}, Buzzer: "f", BacklightOff: boxconfig.Duration(time.Minute)},
+			order: [5]rating.Level{5, 4, 3, 2, 1}, now: func() time.Duration { return time.Since(began) }, log: slog.New(slog.DiscardHandler),
+			open: func(refs []string, low bool) (outputs, error) {
+				if opened++; opened == 1 {
+					return nil, errors.New("busy")
+				}
+				if len(refs) != 6 || low {
+					t.Errorf("opened %v, %t", refs, low)
+				}
+				return o, nil
+			},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		shown := newLatest(terminal.View{State: terminal.Asking})
+		go func() { done <- p.run(ctx, shown) }()
+		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }
+		time.Sleep(outputsRetry + time.Second)
+		show(terminal.View{State: terminal.Correcting, Chosen: 4})
+		time.Sleep(time.Second)
+		want := [][]bool{{true, true, true, true, true, false}, {false, true, false, false, false, true}, {false, true, false, false, false, false}}
+		if diff := cmp.Diff(want, o.set); diff != "" {
+			t.Errorf("outputs (-want +got):\n%s", diff)
+		}
+		o.broken = true
+		show(terminal.View{State: terminal.Asking})
+		time.Sleep(time.Second)
+		o.broken = false
+		time.Sleep(outputsRetry)
+		if n := len(o.set); opened != 3 || o.closed != 1 || !o.set[n-1][0] {
+			t.Errorf("after a failure: opened %d times, closed %d times, shows %v", opened, o.closed, o.set[n-1])
+		}
+		cancel()
+		if err := <-done; err != nil || o.closed != 2 {
+			t.Errorf("at the end: closed %d times, error %v", o.closed, err)
+		}
+	})
+}

@@ -1,0 +1,56 @@
+package device
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// TestOpenChip calls the function of periph that is not exported; a file that is no chip is refused by the kernel.
+func TestOpenChip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gpiochip0")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := openChip(path); err == nil || c != nil || !strings.Contains(err.Error(), "inappropriate ioctl") {
+		t.Errorf("opened %v, error %v", c, err)
+	}
+}
+
+// TestUAPISizes compares the structures with the sizes that the kernel's numbers of its calls contain.
+func TestUAPISizes(t *testing.T) {
+	for name, c := range map[string]struct {
+		request uint32
+		size    uintptr
+	}{
+		"chip info":    {uapiChipInfo, unsafe.Sizeof(uapiChip{})},
+		"line info":    {uapiLineInfo, unsafe.Sizeof(uapiLine{})},
+		"line request": {uapiLineRequest, unsafe.Sizeof(uapiRequest{})},
+		"set values":   {uapiSetValues, unsafe.Sizeof(uapiValues{})},
+	} {
+		if want := uintptr(c.request >> 16 & 0x3fff); c.size != want {
+			t.Errorf("%s: %d bytes, the kernel wants %d", name, c.size, want)
+		}
+	}
+}
+
+func TestNoChips(t *testing.T) {
+	c := &Chips{glob: filepath.Join(t.TempDir(), "gpiochip*")}
+	if _, _, err := c.Open([]string{"GPIO5"}); err == nil || !strings.Contains(err.Error(), "no GPIO chip") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := c.OpenOutputs([]string{"GPIO5"}, true); err == nil {
+		t.Error("outputs without a chip")
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"GPIO5", "GPIO6", "GPIO17", "ID_SDA"}
+	for ref, want := range map[string]string{"gpio17": "GPIO17", "GPOI17": "GPIO17", "GPIO_5": "GPIO5", "relay": "", "": "", "GPIO7": "GPIO5 or GPIO6 or GPIO17"} {
+		if got := nearest(ref, names); got != want {
+			t.Errorf("near %q is %q, want %q", ref, got, want)
+		}
+	}
+}

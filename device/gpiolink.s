@@ -1,0 +1,1 @@
+// This file lets gpiolines.go declare a function whose body is in periph.

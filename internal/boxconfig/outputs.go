@@ -1,0 +1,83 @@
+package boxconfig
+
+import (
+	"fmt"
+	"time"
+)
+
+// Lamps describes GPIO outputs, all optional.
+type Lamps struct {
+	Keys         []string `toml:"keys"` // left to right as the keys are; empty for none
+	Buzzer       string   `toml:"buzzer"`
+	Backlight    string   `toml:"backlight"`
+	ActiveLow    bool     `toml:"active_low"`
+	BacklightOff Duration `toml:"backlight_off"`
+}
+
+// Sound describes tones and spoken prompts.
+type Sound struct {
+	Tones   string   `toml:"tones"`  // off, same or per_key
+	Device  string   `toml:"device"` // ALSA's name, empty for its default
+	Asking  string   `toml:"asking"` // WAV file, empty for a tone
+	Thanks  string   `toml:"thanks"`
+	Percent int      `toml:"percent"`
+	Volume  []Volume `toml:"volume"`
+}
+
+// Volume is how loud it is from a time of the day on.
+type Volume struct {
+	From    string `toml:"from"` // 15:04
+	Percent int    `toml:"percent"`
+}
+
+// Minute returns the minute of the day from which the volume holds.
+func (v Volume) Minute() (int, error) {
+	at, err := time.Parse("15:04", v.From)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no time of the day; write it as \"18:00\"", v.From)
+	}
+	return at.Hour()*60 + at.Minute(), nil
+}
+
+func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
+	if n := len(c.Lamps.Keys); n != 0 && n != 5 {
+		bad("lamps.keys", "%d lamps; write all five from left to right, or none", n)
+	}
+	inUse := make(map[string]string)
+	if c.Keys.Source == GPIO {
+		for _, k := range c.Keys.Map {
+			inUse[k.Key] = "keys.map"
+		}
+	}
+	take := func(key, ref string) {
+		if other, taken := inUse[ref]; taken && ref != "" {
+			bad(key, "the line %q is used by %s already", ref, other)
+		}
+		inUse[ref] = key
+	}
+	for i, ref := range c.Lamps.Keys {
+		if ref == "" {
+			bad("lamps.keys", "lamp %d from the left has no line", i+1)
+		}
+		take("lamps.keys", ref)
+	}
+	take("lamps.buzzer", c.Lamps.Buzzer)
+	take("lamps.backlight", c.Lamps.Backlight)
+	percent := func(key string, n int) {
+		if n < 0 || n > 100 {
+			bad(key, "%d is not allowed; allowed are 0 to 100", n)
+		}
+	}
+	percent("sound.percent", c.Sound.Percent)
+	last := -1
+	for _, v := range c.Sound.Volume {
+		percent("sound.volume", v.Percent)
+		at, err := v.Minute()
+		if err != nil {
+			bad("sound.volume", "%v", err)
+		} else if at <= last {
+			bad("sound.volume", "%s does not come after the one before it", v.From)
+		}
+		last = at
+	}
+}

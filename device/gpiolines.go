@@ -175,7 +175,7 @@ func (c *Chips) named(ref string) (chip, int, error) {
 
 // free returns an error if something else uses a line.
 func free(ref string, k chip, offset int) error {
-	user, used, err := lineUser(k.fd, offset)
+	user, used, err := lineConsumer(k.fd, offset)
 	switch {
 	case err != nil:
 		return explainLine(ref, k.path, err)

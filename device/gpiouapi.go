@@ -88,8 +88,8 @@ func chipAlive(fd int) error {
 	return nil
 }
 
-// lineUser returns who uses a line now, and whether anybody does.
-func lineUser(fd, offset int) (string, bool, error) {
+// lineConsumer returns who uses a line now, and whether anybody does.
+func lineConsumer(fd, offset int) (string, bool, error) {
 	l := uapiLine{offset: uint32(offset)}
 	if err := ioctl(fd, uapiLineInfo, &l); err != nil {
 		return "", false, err

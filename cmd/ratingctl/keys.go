@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haochaping/device"
+	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
 )
@@ -44,11 +45,13 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 	quiet := slog.New(slog.DiscardHandler)
 	switch c.Keys.Source {
 	case boxconfig.Serial:
-		codec, err := device.NewCodec(c.Keys.Serial.Format)
+		profile, err := keypad.Find(c.Keys.Serial.Profile)
 		if err != nil {
 			return nil, err
 		}
-		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Codec: codec, Now: now, Logger: quiet}).Run, nil
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet}).Run, nil
+	case boxconfig.USB:
+		return device.NewUSB(device.USBConfig{Device: c.Keys.USB.Device, Now: now}).Run, nil
 	case boxconfig.GPIO:
 		var refs []string
 		for _, k := range c.Keys.Map {
@@ -66,7 +69,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 			return errors.Join(g.Run(ctx, emit), closer.Close())
 		}, nil
 	}
-	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio or serial"}
+	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio, serial or usb"}
 }
 
 // report prints events.

@@ -144,7 +144,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
 		Log:     db, Now: clk.now, Random: rand.Reader, Logger: log,
-		Show: func(v terminal.View) { shown.update(func(p *picture) { p.view = v }) },
+		Show: func(v terminal.View) {
+			shown.update(func(p *picture) { p.view = v })
+			if source.prompt != nil {
+				source.prompt(v)
+			}
+		},
 	})
 
 	// The way to the centre.

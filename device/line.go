@@ -128,8 +128,12 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 // lumps, and some keypads that are USB devices send at any speed.
 const babbleWindow = 100 * time.Millisecond
 
-// readPort reads until the port fails or ctx ends. A line that sends more than a key's worth without pause, or more than its
-// speed allows, is read ten times a second and thrown away, so that it costs little, until it is silent.
+// babblePause is a silence that a line which babbles does not make. Card readers send a card again after some 40 ms for as
+// long as it is there.
+const babblePause = 25 * time.Millisecond
+
+// readPort reads until the port fails or ctx ends. A line that sends for a second without a pause, or more than its speed
+// allows, is read ten times a second and thrown away, so that it costs little, until it is silent.
 func readPort(ctx context.Context, p Port, baud int, now func() time.Duration, out chan<- chunk) {
 	buf := make([]byte, 256)
 	allowed := max(2*baud/10/10, 64) // bytes a window
@@ -139,7 +143,7 @@ func readPort(ctx context.Context, p Port, baud int, now func() time.Duration, o
 	for ctx.Err() == nil {
 		n, err := p.Read(buf)
 		at := now()
-		if at-lastByte > babbleWindow {
+		if at-lastByte > max(babblePause, 30*time.Second/time.Duration(baud)) {
 			began = at
 		}
 		if n > 0 {

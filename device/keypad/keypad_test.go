@@ -57,7 +57,6 @@ func TestShippedProfiles(t *testing.T) {
 		"slz grade":         {"slz", slz(5), nil},
 		"slz address":       {"slz", []byte{0x68, 3, 3, 0x68, 0x7f, 0x11, 1, 0, 0x16}, nil},
 		"slz no end":        {"slz", append(slz(1)[:9], 0x17), nil},
-		"m7":                {"m7", []byte("xS05ES1ES01E"), []string{"05", "01"}},
 		"card":              {"card-line", []byte("0012345\r\n"), []string{"0012345"}},
 		"RDM6300":           {"card-stx", []byte("\x020A0065ABCD89\x03"), []string{"0A0065ABCD89"}},
 		"ID-12":             {"card-stx", []byte("\x020A0065ABCD89\r\n\x03"), []string{"0A0065ABCD89"}},

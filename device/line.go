@@ -188,6 +188,10 @@ func writePort(ctx context.Context, p Port, answers <-chan []byte, u lineUser) {
 		_, err := p.Write(b)
 		return err == nil
 	}
+	select {
+	case <-u.changed: // what is current is sent now, and need not be said twice
+	default:
+	}
 	for ok := send(u.prompt()); ok; {
 		select {
 		case <-ctx.Done():

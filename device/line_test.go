@@ -134,6 +134,8 @@ func TestPrompts(t *testing.T) {
 	master = openTTY(t, s.cfg.Port)
 	wantEvent(t, events, ActionBack, "")
 	readText(t, master, "ID")
+	s.Prompt(keypad.Asking)
+	readText(t, master, "ASK\x9e") // and not ID twice
 }
 
 // deafPort is a port whose other end takes nothing: a Write lasts until it is flushed.

@@ -1,4 +1,5 @@
-// Package device reads the five keys of the box: on GPIO lines, on a serial keypad, or simulated; and switches lamps.
+// Package device reads the five keys of the box: on GPIO lines, on a serial keypad, on a USB keypad that types digits, or
+// simulated; and cards on a second serial line. It switches lamps, a buzzer and the backlight.
 //
 // A source turns its hardware into Events: a key went down, went up, is stuck; the keypad was lost or is back. An
 // Interpreter with the configured Map turns Events into Signals: a press of a level, two keys together, a key that has no
@@ -27,7 +28,8 @@
 // that a tap of 60 ms survives a machine that is 40 ms late.
 //
 // Tarm/serial: a timeout comes as io.EOF, and so does every read after a hang-up, but the latter at once; they are told
-// apart by the time that the read took. Close blocks behind a read without timeout, so one is always set.
+// apart by the time that the read took. Close blocks behind a read without timeout, so one is always set. There is no timeout
+// of writing: a goroutine of its own writes answers and prompts, of which the newest wins, and a flush ends a write that hangs.
 //
 // The package does not decide whether a press counts.
 package device

@@ -7,8 +7,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// Code names a key as its source reads it: a GPIO line ("GPIO17", "pinctrl-bcm2711:17"), a byte ("0x31"), a line of text,
-// or a grade of the SLZ frame ("0" to "4").
+// Code names a key as its source reads it: a GPIO line ("GPIO17", "pinctrl-bcm2711:17"), a key of a USB keypad ("KEY_KP1"),
+// or what a serial keypad's profile makes of its frame: a byte ("0x31"), a line of text, a grade ("0" to "4").
 type Code string
 
 // Action says what happened to a key, or to the keypad as a whole.
@@ -26,7 +26,7 @@ const (
 
 // Event is what a source has noticed.
 type Event struct {
-	Source string // gpio, serial or simulated
+	Source string // gpio, serial, usb or simulated
 	Action Action
 	Code   Code
 	At     time.Duration // since the machine started, of the moment when the contact moved
@@ -182,5 +182,6 @@ func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
 const (
 	sourceGPIO      = "gpio"
 	sourceSerial    = "serial"
+	sourceUSB       = "usb"
 	sourceSimulated = "simulated"
 )

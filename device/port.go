@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/tarm/serial"
+
+	"haochaping/device/keypad"
 )
 
 // readTimeout bounds each read of a port. Tarm/serial rounds to 100 ms.
@@ -14,15 +16,28 @@ const readTimeout = 500 * time.Millisecond
 // errHungUp says that the port's other end is gone.
 var errHungUp = errors.New("the serial port was unplugged")
 
+// Port is a serial port. Read returns 0 bytes and no error after a silence. Flush drops what was not read and not sent yet,
+// and so ends a Write that the other end does not take.
+type Port interface {
+	io.ReadWriteCloser
+	Flush() error
+}
+
 // port is a serial port whose silence and whose end can be told apart.
 type port struct {
 	p   *serial.Port
 	now func() time.Duration
 }
 
-// openPort opens a serial port with 8 data bits, no parity and one stop bit.
-func openPort(name string, baud int, now func() time.Duration) (io.ReadWriteCloser, error) {
-	p, err := serial.OpenPort(&serial.Config{Name: name, Baud: baud, ReadTimeout: readTimeout})
+// OpenPort opens a serial port.
+func OpenPort(name string, l keypad.Line, now func() time.Duration) (Port, error) {
+	parity := map[string]serial.Parity{"even": serial.ParityEven, "odd": serial.ParityOdd}[l.Parity]
+	if parity == 0 {
+		parity = serial.ParityNone
+	}
+	p, err := serial.OpenPort(&serial.Config{
+		Name: name, Baud: l.Baud, Size: byte(l.DataBits), Parity: parity, StopBits: serial.StopBits(l.StopBits), ReadTimeout: readTimeout,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -45,5 +60,7 @@ func (p *port) Read(b []byte) (int, error) {
 }
 
 func (p *port) Write(b []byte) (int, error) { return p.p.Write(b) }
+
+func (p *port) Flush() error { return p.p.Flush() }
 
 func (p *port) Close() error { return p.p.Close() }

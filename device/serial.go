@@ -2,39 +2,59 @@ package device
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
+
+	"haochaping/device/keypad"
 )
 
-// SerialConfig names the parts of a serial keypad.
+// SerialConfig names the parts of a serial keypad or card reader.
 type SerialConfig struct {
-	Port   string
-	Baud   int
-	Codec  Codec
-	Now    func() time.Duration
-	Logger *slog.Logger
-	// Repeat is within which time the same key again is taken for the keypad repeating itself, as some do when its
-	// answer was lost; 300 ms if 0.
+	Port    string
+	Profile *keypad.Profile
+	Baud    int // instead of the profile's, in bits per second; 0 for the profile's
+	Now     func() time.Duration
+	Logger  *slog.Logger
+	// Repeat is the silence after which the same key counts again. Within it, it is the keypad that repeats itself, as
+	// some do while a key is held or their answer was lost; 300 ms if 0.
 	Repeat time.Duration
-	// Open opens the port; the real one if nil.
-	Open func(name string, baud int, now func() time.Duration) (io.ReadWriteCloser, error)
+	// Open opens the port; OpenPort if nil.
+	Open func(name string, l keypad.Line, now func() time.Duration) (Port, error)
 }
 
 // Serial reads a keypad on a serial line. Such keypads tell presses only: there is no Up and nothing can be stuck.
-type Serial struct{ cfg SerialConfig }
+type Serial struct {
+	cfg     SerialConfig
+	current atomic.Pointer[keypad.Prompt]
+	changed chan struct{} // current is to be sent; holds one
+}
 
 // NewSerial returns a source that does nothing before Run.
 func NewSerial(c SerialConfig) *Serial {
+	return &Serial{cfg: c.withDefaults(), changed: make(chan struct{}, 1)}
+}
+
+func (c SerialConfig) withDefaults() SerialConfig {
 	if c.Open == nil {
-		c.Open = openPort
+		c.Open = OpenPort
 	}
 	if c.Repeat == 0 {
 		c.Repeat = 300 * time.Millisecond
 	}
-	return &Serial{c}
+	return c
+}
+
+// Prompt lets the keypad light up or speak as its profile says, if it says so. It returns at once and is safe for concurrent
+// use; of several prompts that the keypad has not taken yet the newest is sent. It is sent again when the keypad is back.
+func (s *Serial) Prompt(p keypad.Prompt) {
+	if before := s.current.Swap(&p); before != nil && *before == p {
+		return
+	}
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
 }
 
 // Bounds of the wait before the port is opened again.
@@ -43,64 +63,78 @@ const (
 	maxReopen = time.Second
 )
 
-// Run emits events until ctx ends. A port that is not there, or goes away, is reported once and opened again as soon as it
-// is back.
+// Run emits events until ctx ends. A port that is not there, goes away, or babbles, is reported once, and so is its return.
 func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
+	prompt := func() []byte {
+		if p := s.current.Load(); p != nil {
+			return s.cfg.Profile.Prompt(*p)
+		}
+		return nil
+	}
 	lost := false
-	wait := minReopen
-	for ctx.Err() == nil {
-		err := s.session(ctx, func() {
-			wait = minReopen
-			if lost {
+	var last Code
+	var lastAt time.Duration
+	return runLine(ctx, s.cfg, lineUser{
+		prompt: prompt, changed: s.changed,
+		read: func(r keypad.Read, at time.Duration) {
+			if r.Kind != keypad.Key {
+				return
+			}
+			c := Code(r.Code)
+			repeated := c == last && at-lastAt < s.cfg.Repeat
+			last, lastAt = c, at
+			if !repeated {
+				emit(Event{Source: sourceSerial, Action: Down, Code: c, At: at})
+			}
+		},
+		state: func(err error) {
+			switch {
+			case err != nil && !lost:
+				lost = true
+				emit(Event{Source: sourceSerial, Action: ActionLost, At: s.cfg.Now(), Err: err})
+			case err == nil && lost:
 				lost = false
 				emit(Event{Source: sourceSerial, Action: ActionBack, At: s.cfg.Now()})
 			}
-		}, emit)
-		if ctx.Err() != nil {
-			break
-		}
-		if !lost {
-			lost = true
-			emit(Event{Source: sourceSerial, Action: ActionLost, At: s.cfg.Now(), Err: err})
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		wait = min(2*wait, maxReopen)
-	}
-	return nil
+		},
+	})
 }
 
-// session opens the port and reads it until it fails or ctx ends.
-func (s *Serial) session(ctx context.Context, opened func(), emit func(Event)) (err error) {
-	p, err := s.cfg.Open(s.cfg.Port, s.cfg.Baud, s.cfg.Now)
-	if err != nil {
-		return fmt.Errorf("open the keypad's port %s: %w", s.cfg.Port, err)
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	opened()
-	var last Code
-	var lastAt time.Duration
-	buf := make([]byte, 64)
-	for ctx.Err() == nil {
-		n, err := p.Read(buf)
-		if err != nil {
-			return fmt.Errorf("read the keypad on %s: %w", s.cfg.Port, err)
-		}
-		at := s.cfg.Now()
-		for _, f := range s.cfg.Codec.Feed(buf[:n]) {
-			if f.Answer != nil {
-				if _, err := p.Write(f.Answer); err != nil {
-					return fmt.Errorf("answer the keypad on %s: %w", s.cfg.Port, err)
-				}
+// Card is what a card reader has noticed: the number of a card, or with Err set that it cannot be read. After that, Err nil
+// with an empty number says that it can be read again.
+type Card struct {
+	Number string
+	At     time.Duration // since the machine started
+	Err    error
+}
+
+// CardReader reads the numbers of cards on a serial line.
+type CardReader struct{ cfg SerialConfig }
+
+// NewCardReader returns a reader that does nothing before Run. The profile must have frames of the kind card.
+func NewCardReader(c SerialConfig) *CardReader { return &CardReader{c.withDefaults()} }
+
+// Run emits cards until ctx ends. A card that lies on the reader and is sent again and again is emitted once.
+func (r *CardReader) Run(ctx context.Context, emit func(Card)) error {
+	lost := false
+	last := Card{}
+	return runLine(ctx, r.cfg, lineUser{
+		prompt: func() []byte { return nil },
+		read: func(read keypad.Read, at time.Duration) {
+			if read.Kind != keypad.Card {
+				return
 			}
-			if f.Code == last && at-lastAt < s.cfg.Repeat {
-				continue
+			repeated := read.Code == last.Number && at-last.At < r.cfg.Repeat
+			last = Card{Number: read.Code, At: at}
+			if !repeated {
+				emit(last)
 			}
-			last, lastAt = f.Code, at
-			emit(Event{Source: sourceSerial, Action: Down, Code: f.Code, At: at})
-		}
-	}
-	return nil
+		},
+		state: func(err error) {
+			if (err != nil) != lost {
+				lost = err != nil
+				emit(Card{At: r.cfg.Now(), Err: err})
+			}
+		},
+	})
 }

@@ -15,7 +15,20 @@ import (
 	"github.com/creack/pty"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpiotest"
+
+	"haochaping/device/keypad"
 )
+
+func slz(grade byte) []byte { return []byte{0xff, 0x68, 3, 3, 0x68, 0x81, 0x11, grade, 0x99, 0x16} }
+
+func shipped(t *testing.T, name string) *keypad.Profile {
+	t.Helper()
+	p, err := keypad.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -125,7 +138,7 @@ func openTTY(t *testing.T, path string) *os.File {
 
 func TestSerialUnpluggedAndPluggedIn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keypad")
-	s := NewSerial(SerialConfig{Port: path, Baud: 9600, Codec: ByteCodec{}, Now: now(), Logger: quiet})
+	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, "byte"), Now: now(), Logger: quiet})
 	events := running(t, s.Run)
 	if e := wantEvent(t, events, ActionLost, ""); e.Err == nil {
 		t.Error("lost without a reason")
@@ -147,7 +160,7 @@ func TestSerialUnpluggedAndPluggedIn(t *testing.T) {
 func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keypad")
 	master := openTTY(t, path)
-	s := NewSerial(SerialConfig{Port: path, Baud: 9600, Codec: new(SLZCodec), Now: now(), Logger: quiet, Repeat: time.Hour})
+	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, "slz"), Now: now(), Logger: quiet, Repeat: time.Hour})
 	events := running(t, s.Run)
 	time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
 	for range 2 {

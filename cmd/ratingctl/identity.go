@@ -37,6 +37,11 @@ func keyText(k ed25519.PrivateKey) string {
 func boxConfig(name string, args []string, stderr io.Writer) (*boxconfig.Config, error) {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	return parsedConfig(flags, args)
+}
+
+// parsedConfig is boxConfig with flags of the command's own.
+func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error) {
 	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {

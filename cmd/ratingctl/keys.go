@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"haochaping/device"
+	"haochaping/device/evdev"
+	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
 )
@@ -17,9 +20,22 @@ import (
 // keys prints what each press reads as, until ctx ends, and which of the five levels were seen. It works with a map of keys
 // that is incomplete or absent: it is how the map is found out.
 func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c, err := boxConfig("ratingctl keys", args, stderr)
+	flags := flag.NewFlagSet("ratingctl keys", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	learns := flags.Bool("learn", false, "find out what an unknown serial keypad sends, and write its profile")
+	out := flags.String("out", "keypad.toml", "with -learn: the `file` that the profile is written to")
+	times := flags.Int("times", 2, "with -learn: how often each key must be heard; 2 tells keys from noise")
+	scans := flags.Bool("scan", false, "with -learn: the line's speed is unknown, try them all")
+	list := flags.Bool("list", false, "list the input devices that a USB keypad may be, and the serial profiles")
+	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
+	}
+	switch {
+	case *list:
+		return listKeypads(stdout)
+	case *learns:
+		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans}, stdout)
 	}
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
@@ -27,15 +43,37 @@ func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	out := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
+	shown := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
 	for _, k := range c.Keys.Map {
-		out.levels[device.Code(k.Key)] = k.Level
+		shown.levels[device.Code(k.Key)] = k.Level
 	}
-	out.printf("Press each key once, from left to right. End with Ctrl-C.\n")
-	if err := run(ctx, out.event); err != nil {
+	shown.printf("Press each key once, from left to right. End with Ctrl-C.\n")
+	if err := run(ctx, shown.event); err != nil {
 		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
 	}
-	out.summary()
+	shown.summary()
+	return shown.err
+}
+
+// listKeypads prints what keys.usb.device and keys.serial.profile may be.
+func listKeypads(stdout io.Writer) error {
+	out := &report{w: stdout}
+	out.printf("Serial keypads and card readers (keys.serial.profile):\n")
+	for _, name := range keypad.Names() {
+		p, _, err := keypad.Shipped(name)
+		if err != nil {
+			return err
+		}
+		out.printf("  %-10s %s\n", name, p.About)
+	}
+	out.printf("Input devices with keys (keys.usb.device; a name of /dev/input/by-id stays the same):\n")
+	all, err := evdev.List()
+	if err != nil {
+		out.printf("  none: %v\n", err)
+	}
+	for _, i := range all {
+		out.printf("  %s  \"name:%s\"\n", i.Path, i.Name)
+	}
 	return out.err
 }
 
@@ -44,11 +82,13 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 	quiet := slog.New(slog.DiscardHandler)
 	switch c.Keys.Source {
 	case boxconfig.Serial:
-		codec, err := device.NewCodec(c.Keys.Serial.Format)
+		profile, err := keypad.Find(c.Keys.Serial.Profile)
 		if err != nil {
 			return nil, err
 		}
-		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Codec: codec, Now: now, Logger: quiet}).Run, nil
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet}).Run, nil
+	case boxconfig.USB:
+		return device.NewUSB(device.USBConfig{Device: c.Keys.USB.Device, Now: now}).Run, nil
 	case boxconfig.GPIO:
 		var refs []string
 		for _, k := range c.Keys.Map {
@@ -66,7 +106,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 			return errors.Join(g.Run(ctx, emit), closer.Close())
 		}, nil
 	}
-	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio or serial"}
+	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio, serial or usb"}
 }
 
 // report prints events.

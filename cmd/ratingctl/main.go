@@ -1,6 +1,7 @@
 // Command ratingctl is the administrators' tool.
 //
 //	ratingctl keys -config FILE      prints what each press of the keypad reads as
+//	ratingctl keys -learn            finds out an unknown serial keypad and writes its profile
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
@@ -42,6 +43,7 @@ func (h *hinted) Unwrap() error { return h.err }
 const usage = `ratingctl is the administrators' tool.
 
   ratingctl keys -config FILE      print what each press of the keypad reads as
+  ratingctl keys -learn            find out an unknown serial keypad and write its profile
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl doctor -config FILE    look at one part of the box after the other

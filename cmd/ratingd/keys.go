@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"haochaping/device"
+	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -67,7 +68,21 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, log *slog.Log
 // keySource is a configured keypad.
 type keySource struct {
 	run       func(ctx context.Context, emit func(device.Event)) error
-	simulated *device.Simulated // nil unless the keys are simulated
+	simulated *device.Simulated   // nil unless the keys are simulated
+	prompt    func(terminal.View) // tells the keypad what the screen shows; nil if it cannot be told
+}
+
+// promptFor returns what the keypad is to show with a view of the screen.
+func promptFor(v terminal.View) keypad.Prompt {
+	switch {
+	case v.Problem != "":
+		return keypad.Fault
+	case v.State == terminal.Asking:
+		return keypad.Asking
+	case v.State == terminal.Correcting:
+		return keypad.Thanks
+	}
+	return keypad.Idle
 }
 
 // newKeySource returns the configured keypad.
@@ -77,12 +92,14 @@ func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySourc
 		s := device.NewSimulated(env.mono)
 		return keySource{run: s.Run, simulated: s}, nil
 	case boxconfig.Serial:
-		codec, err := device.NewCodec(c.Serial.Format)
+		profile, err := keypad.Find(c.Serial.Profile)
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Codec: codec, Now: env.mono, Logger: log})
-		return keySource{run: s.Run}, nil
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Now: env.mono, Logger: log})
+		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
+	case boxconfig.USB:
+		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Now: env.mono}).Run}, nil
 	}
 	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
 }

@@ -181,6 +181,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			shown.update(func(p *picture) { p.view = v })
 			lampsShown.update(func(p *terminal.View) { *p = v })
 			heard.update(func(p *terminal.View) { *p = v })
+			if source.prompt != nil {
+				source.prompt(v)
+			}
 		},
 	})
 

@@ -145,7 +145,7 @@ func newSerialBox(t *testing.T, w *world, name string, seed uint64) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = master.Close(); _ = tty.Close() })
-	b.keys = fmt.Sprintf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.format = \"byte\"\n", tty.Name()) +
+	b.keys = fmt.Sprintf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = \"byte\"\n", tty.Name()) +
 		"keys.map = [{key=\"0x30\",level=5},{key=\"0x31\",level=4},{key=\"0x32\",level=3},{key=\"0x33\",level=2},{key=\"0x34\",level=1}]\n"
 	b.press = func(level int) { _, _ = master.Write([]byte{byte('0' + 5 - level)}) }
 	return b

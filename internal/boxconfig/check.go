@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/device/keypad"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
 
-// check reports every value out of its range, each with its line. The map of keys is checked only if whole.
-func (c Config) check(lines tomlfile.Lines, whole bool) error {
+// check reports every value out of its range, each with its line. That all five keys have a level is checked only if whole.
+func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, lines.Errorf(key, format, args...))
@@ -51,15 +52,17 @@ func (c Config) check(lines tomlfile.Lines, whole bool) error {
 		bad("state", "empty; write a folder")
 	}
 	oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
-	oneOf("keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(Simulated))
+	oneOf("keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(USB), string(Simulated))
 	if whole {
 		c.checkMap(bad)
 	}
 	between("keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
-	oneOf("keys.serial.format", c.Keys.Serial.Format, "byte", "line", "slz")
-	bauds := []int{1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200}
-	if !slices.Contains(bauds, c.Keys.Serial.Baud) {
-		bad("keys.serial.baud", "%d is not allowed; allowed are %v", c.Keys.Serial.Baud, bauds)
+	if bauds := keypad.Bauds(); c.Keys.Serial.Baud != 0 && !slices.Contains(bauds, c.Keys.Serial.Baud) {
+		bad("keys.serial.baud", "%d is not allowed; allowed are 0 and %v", c.Keys.Serial.Baud, bauds)
+	}
+	c.checkCodes(bad, lines, profile)
+	if c.Keys.Source == USB && c.Keys.USB.Device == "" {
+		bad("keys.usb.device", "empty; write the keypad's input device")
 	}
 	if c.Keys.Source == Serial && c.Keys.Serial.Port == "" {
 		bad("keys.serial.port", "empty; write the serial port's device")

@@ -31,6 +31,7 @@ type KeySource string
 const (
 	GPIO      KeySource = "gpio"
 	Serial    KeySource = "serial"
+	USB       KeySource = "usb"
 	Simulated KeySource = "simulated"
 )
 
@@ -40,6 +41,7 @@ type Keys struct {
 	Map    []KeyLevel `toml:"map"` // left to right as the keys are; mandatory
 	GPIO   GPIOKeys   `toml:"gpio"`
 	Serial SerialKeys `toml:"serial"`
+	USB    USBKeys    `toml:"usb"`
 }
 
 // KeyLevel says which level a key means.
@@ -56,9 +58,14 @@ type GPIOKeys struct {
 
 // SerialKeys describes keys on a serial line.
 type SerialKeys struct {
-	Port   string `toml:"port"`
-	Baud   int    `toml:"baud"`
-	Format string `toml:"format"` // byte, line or slz
+	Port    string `toml:"port"`
+	Baud    int    `toml:"baud"`    // 0 for the profile's
+	Profile string `toml:"profile"` // a built-in profile's name, or a file
+}
+
+// USBKeys describes a keypad that acts as a USB keyboard.
+type USBKeys struct {
+	Device string `toml:"device"` // a path, or "name:" and the device's name
 }
 
 // Screen describes where the screen is drawn.

@@ -2,6 +2,7 @@ package boxconfig
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,7 +65,7 @@ func TestRefused(t *testing.T) {
 		"not a duration":   {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
 		"too short":        {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
 		"wrong type":       {"screen.width = \"wide\"", "line 10: screen.width"},
-		"source":           {"keys.source = \"usb\"", "line 10: keys.source: \"usb\" is not allowed; allowed are gpio, serial, simulated"},
+		"source":           {"keys.source = \"ps2\"", "line 10: keys.source: \"ps2\" is not allowed; allowed are gpio, serial, usb, simulated"},
 		"public address":   {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
 		"syntax":           {"visit = [", "line 10"},
 		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
@@ -118,6 +119,49 @@ func TestMapIsMandatory(t *testing.T) {
 	}
 	if _, err := Load(path); err == nil {
 		t.Error("Load accepted a configuration without a map of keys")
+	}
+}
+
+// TestKeysHaveTheirSourcesForm holds that a map with a key that can never be read is refused with its line.
+func TestKeysHaveTheirSourcesForm(t *testing.T) {
+	folder := t.TempDir()
+	profile := filepath.Join(folder, "keypad.toml")
+	if err := os.WriteFile(profile, []byte("name = \"hall\"\n[[frame]]\nlayout = \"aa key*2=30-39\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(folder, "broken.toml")
+	if err := os.WriteFile(broken, []byte("name = \"hall\"\n[[frame]]\nlayout = \"aa key kee\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(folder, "ratingd.toml")
+	for name, c := range map[string]struct{ source, first, want string }{
+		"byte":            {"\"serial\"", "0x31", ""},
+		"character":       {"\"serial\"", "1", "line 3: keys.map[0]: key 1 from the left: the profile byte never reads \"1\": write the byte in hex, as \"0x31\""},
+		"slz":             {"\"serial\"\nkeys.serial.profile = \"slz\"", "0x04", "line 4: keys.map[0]"},
+		"file":            {"\"serial\"\nkeys.serial.profile = \"" + profile + "\"", "0x3131", ""},
+		"file, other key": {"\"serial\"\nkeys.serial.profile = \"" + profile + "\"", "0x31", "a key has 2 bytes"},
+		"broken file":     {"\"serial\"\nkeys.serial.profile = \"" + broken + "\"", "0x31", "line 3: frame[0].layout: \"kee\""},
+		"no such profile": {"\"serial\"\nkeys.serial.profile = \"morse\"", "0x31", "line 3: keys.serial.profile: the profile \"morse\" is unknown; there are byte"},
+		"cards":           {"\"serial\"\nkeys.serial.profile = \"card-line\"", "0x31", "card-line reads no keys"},
+		"usb":             {"\"usb\"", "KEY_KP1", ""},
+		"usb digit":       {"\"usb\"", "1", "line 3: keys.map[0]: key 1 from the left: write \"KEY_1\" for the digit 1 of the upper row"},
+		"usb number":      {"\"usb\"", "KEYCODE_2", "write \"KEY_1\" for \"KEYCODE_2\""},
+		"gpio":            {"\"gpio\"", "GPIO5", ""},
+		"gpio number":     {"\"gpio\"", "17", "line 3: keys.map[0]: key 1 from the left: \"17\" is no line's name"},
+		"gpio byte":       {"\"gpio\"", "0x31", "\"0x31\" is no line's name"},
+		"gpio offset":     {"\"gpio\"", "chip:x", "is no chip and offset"},
+		"gpio key":        {"\"gpio\"", "KEY_1", "set keys.source to \"usb\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := fmt.Sprintf("device = \"lz\"\nkeys.source = %s\nkeys.map = [{ key = %q, level = 5 }]\n", c.source, c.first)
+			if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := LoadPartial(config)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

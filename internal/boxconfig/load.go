@@ -10,6 +10,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/device/keypad"
 	"haochaping/internal/tomlfile"
 )
 
@@ -39,23 +40,32 @@ func load(path string, whole bool) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	c, err := parse(b, whole)
+	c, err := parse(b, whole, keypad.Find)
 	if err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
 	}
 	return c, nil
 }
 
-// Parse reads and checks a configuration. Errors begin with the line that they are about.
-func Parse(b []byte) (Config, error) { return parse(b, true) }
+// Parse reads and checks a configuration. Errors begin with the line that they are about. A keypad's profile that is a file
+// is not read, and the form of its keys not checked.
+func Parse(b []byte) (Config, error) { return parse(b, true, builtIn) }
 
-func parse(b []byte, whole bool) (Config, error) {
+// builtIn finds profiles that are built in. For a file it returns nil.
+func builtIn(name string) (*keypad.Profile, error) {
+	if keypad.IsFile(name) {
+		return nil, nil
+	}
+	return keypad.Find(name)
+}
+
+func parse(b []byte, whole bool, profile profileFinder) (Config, error) {
 	c := Default()
 	lines, err := tomlfile.Decode(b, &c, "ratingd")
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.check(lines, whole); err != nil {
+	if err := c.check(lines, whole, profile); err != nil {
 		return Config{}, err
 	}
 	return c, nil

@@ -15,7 +15,8 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// Lines are the lines of the fields that a file sets, by their dotted names.
+// Lines are the lines of the fields that a file sets, by their dotted names. Those of the tables of a list have their place
+// in it besides, counted from 0, as in "frame[1].layout" and "keys.map[1]".
 type Lines map[string]int
 
 // Errorf returns an error about a field, which begins with its line if the file sets it.
@@ -66,6 +67,8 @@ func explain(err error, program string) error {
 func index(b []byte) Lines {
 	lines := make(Lines)
 	var table []string
+	place := ""                   // of the table in its list, as "frame[1]"
+	count := make(map[string]int) // of tables in each list
 	p := unstable.Parser{}
 	p.Reset(b)
 	for p.NextExpression() {
@@ -79,11 +82,42 @@ func index(b []byte) Lines {
 		}
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			table = key
-			lines[strings.Join(key, ".")] = line
+			table, place = key, ""
+			name := strings.Join(key, ".")
+			lines[name] = line
+			if e.Kind == unstable.ArrayTable {
+				place = fmt.Sprintf("%s[%d]", name, count[name])
+				count[name]++
+				lines[place] = line
+			}
 		case unstable.KeyValue:
-			lines[strings.Join(append(append([]string(nil), table...), key...), ".")] = line
+			name := strings.Join(append(append([]string(nil), table...), key...), ".")
+			lines[name] = line
+			if place != "" {
+				lines[place+"."+strings.Join(key, ".")] = line
+			}
+			elements(b, e.Value(), name, line, lines)
 		}
 	}
 	return lines
+}
+
+// elements notes the lines of a list's inline tables, which begin where their first key stands.
+func elements(b []byte, list *unstable.Node, name string, line int, lines Lines) {
+	if list.Kind != unstable.Array {
+		return
+	}
+	i := 0
+	for it := list.Children(); it.Next(); i++ {
+		at := line
+		if n := it.Node(); n.Kind == unstable.InlineTable {
+			fields := n.Children()
+			if fields.Next() {
+				if k := fields.Node().Key(); k.Next() {
+					at = 1 + bytes.Count(b[:k.Node().Raw.Offset], []byte("\n"))
+				}
+			}
+		}
+		lines[fmt.Sprintf("%s[%d]", name, i)] = at
+	}
 }

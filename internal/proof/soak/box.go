@@ -65,7 +65,7 @@ func newBox(dir, name string, l *line, rate, centreKey, program string, cuts boo
 	}
 	b.keypad, b.tty = keypad, tty
 	config := filepath.Join(dir, "ratingd.toml")
-	text := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nkeys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.format = \"byte\"\n",
+	text := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nkeys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = \"byte\"\n",
 		name, b.state, filepath.Join(dir, "addresses.json"), tty.Name()) +
 		"keys.map = [{key=\"0x35\",level=5},{key=\"0x34\",level=4},{key=\"0x33\",level=3},{key=\"0x32\",level=2},{key=\"0x31\",level=1}]\n" +
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n" +

@@ -1,0 +1,60 @@
+package keypad
+
+import "slices"
+
+// checksum is an algorithm over some bytes of a frame.
+type checksum struct {
+	name string
+	size int // in bytes
+	of   func([]byte) []byte
+}
+
+// checksums are all that a layout can name. Learning tries them in this order.
+func checksums() []checksum {
+	return []checksum{
+		{"xor8", 1, func(b []byte) []byte {
+			var x byte
+			for _, c := range b {
+				x ^= c
+			}
+			return []byte{x}
+		}},
+		{"sum8", 1, func(b []byte) []byte { return []byte{sum(b)} }},
+		{"lrc", 1, func(b []byte) []byte { return []byte{-sum(b)} }},
+		{"comp8", 1, func(b []byte) []byte { return []byte{^sum(b)} }},
+		{"crc16le", 2, func(b []byte) []byte { c := crc16(b); return []byte{byte(c), byte(c >> 8)} }},
+		{"crc16be", 2, func(b []byte) []byte { c := crc16(b); return []byte{byte(c >> 8), byte(c)} }},
+	}
+}
+
+func checksumNamed(name string) (checksum, bool) {
+	all := checksums()
+	i := slices.IndexFunc(all, func(c checksum) bool { return c.name == name })
+	if i < 0 {
+		return checksum{}, false
+	}
+	return all[i], true
+}
+
+func sum(b []byte) (s byte) {
+	for _, c := range b {
+		s += c
+	}
+	return s
+}
+
+// crc16 is the CRC of Modbus over serial line V1.02, appendix B: polynomial A001 reflected, beginning with FFFF.
+func crc16(b []byte) uint16 {
+	crc := uint16(0xffff)
+	for _, c := range b {
+		crc ^= uint16(c)
+		for range 8 {
+			low := crc & 1
+			crc >>= 1
+			if low == 1 {
+				crc ^= 0xa001
+			}
+		}
+	}
+	return crc
+}

@@ -1,0 +1,226 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"haochaping/device/keypad"
+)
+
+func profileOf(t *testing.T, text string) *keypad.Profile {
+	t.Helper()
+	p, err := keypad.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// keypadOn runs a serial source over a pseudo-terminal and returns its master when the line is being read.
+func keypadOn(t *testing.T, p *keypad.Profile) (*Serial, *os.File, <-chan Event) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keypad")
+	s := NewSerial(SerialConfig{Port: path, Profile: p, Now: now(), Logger: quiet})
+	events := running(t, s.Run)
+	wantEvent(t, events, ActionLost, "")
+	master := openTTY(t, path)
+	wantEvent(t, events, ActionBack, "")
+	time.Sleep(50 * time.Millisecond) // the port was opened, but is it being read?
+	return s, master, events
+}
+
+func cpuTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestALineThatBabbles sends keys without pause, as fast as a pseudo-terminal takes them: no press comes of it, it is
+// reported, it costs little, and the keypad is back when the line is silent again.
+func TestALineThatBabbles(t *testing.T) {
+	for _, name := range []string{"byte", "line"} {
+		t.Run(name, func(t *testing.T) {
+			_, master, events := keypadOn(t, shipped(t, name))
+			lump := []byte(strings.Repeat("1", 4096))
+			if name == "line" {
+				lump = []byte(strings.Repeat("1\r\n", 1400))
+			}
+			if err := syscall.SetNonblock(int(master.Fd()), true); err != nil {
+				t.Fatal(err)
+			}
+			before, began := cpuTime(t), time.Now()
+			for time.Since(began) < 3*time.Second {
+				if _, err := master.Write(lump); err != nil && !errors.Is(err, syscall.EAGAIN) {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			share := float64(cpuTime(t)-before) / float64(time.Since(began))
+			if share > 0.25 { // with the babbling itself, and the race detector
+				t.Errorf("%.0f%% of a core is used", 100*share)
+			}
+			t.Logf("%.1f%% of a core is used, the babbling included", 100*share)
+			if e := wantEvent(t, events, ActionLost, ""); !errors.Is(e.Err, errBabbles) {
+				t.Errorf("lost because of %v", e.Err)
+			}
+			wantEvent(t, events, ActionBack, "")
+			if _, err := master.Write([]byte("S1\r\n")[map[string]int{"byte": 1, "line": 0}[name]:map[string]int{"byte": 2, "line": 4}[name]]); err != nil {
+				t.Fatal(err)
+			}
+			wantEvent(t, events, Down, map[string]Code{"byte": "0x31", "line": "S1"}[name])
+		})
+	}
+}
+
+// TestSeveralKeysAtOnceAreNone holds that bytes that come together are nobody's choice.
+func TestSeveralKeysAtOnceAreNone(t *testing.T) {
+	_, master, events := keypadOn(t, shipped(t, "byte"))
+	for _, c := range []struct{ sent, want string }{{"12", "several: 31 32"}, {"3", "0x33"}, {"444", "0x34"}} {
+		if _, err := master.WriteString(c.sent); err != nil {
+			t.Fatal(err)
+		}
+		wantEvent(t, events, Down, Code(c.want))
+	}
+}
+
+// TestTheBeginningOfAFrameIsForgotten leaves a frame cut off, and the next is read whole.
+func TestTheBeginningOfAFrameIsForgotten(t *testing.T) {
+	_, master, events := keypadOn(t, profileOf(t, "name='x'\ngap='100ms'\n[[frame]]\nlayout='aa bb key*2 any cc'\n"))
+	for _, b := range [][]byte{{0xaa, 0xbb, 1}, {0xaa, 0xbb, 2, 3, 4, 0xcc}} {
+		if _, err := master.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	wantEvent(t, events, Down, "0x0203")
+}
+
+const prompting = "name='x'\n[[frame]]\nlayout='key'\n[prompt]\nasking=\"'ASK' sum8(1:)\"\nthanks=\"'TH'\"\nidle=\"'ID'\"\nfault=\"'FA'\"\n"
+
+func readText(t *testing.T, master *os.File, want string) {
+	t.Helper()
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(master, got); err != nil || string(got) != want {
+		t.Fatalf("the keypad was told %q, %v, want %q", got, err, want)
+	}
+}
+
+func TestPrompts(t *testing.T) {
+	s, master, events := keypadOn(t, profileOf(t, prompting))
+	s.Prompt(keypad.Asking)
+	readText(t, master, "ASK\x9e") // 'S'+'K'
+	s.Prompt(keypad.Asking)        // nothing new
+	s.Prompt(keypad.Thanks)
+	readText(t, master, "TH")
+	s.Prompt(keypad.Fault)
+	readText(t, master, "FA")
+	// Unplugged, the keypad hears what is shown when it is back.
+	if err := master.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantEvent(t, events, ActionLost, "")
+	s.Prompt(keypad.Idle)
+	master = openTTY(t, s.cfg.Port)
+	wantEvent(t, events, ActionBack, "")
+	readText(t, master, "ID")
+	s.Prompt(keypad.Asking)
+	readText(t, master, "ASK\x9e") // and not ID twice
+}
+
+// deafPort is a port whose other end takes nothing: a Write lasts until it is flushed.
+type deafPort struct {
+	in    chan []byte
+	once  sync.Once
+	freed chan struct{}
+	wrote chan string
+}
+
+func (d *deafPort) Read(b []byte) (int, error) {
+	select {
+	case in := <-d.in:
+		return copy(b, in), nil
+	case <-time.After(10 * time.Millisecond):
+		return 0, nil
+	}
+}
+
+func (d *deafPort) Write(b []byte) (int, error) {
+	d.wrote <- string(b)
+	<-d.freed
+	return 0, errors.New("flushed")
+}
+
+func (d *deafPort) Flush() error { d.once.Do(func() { close(d.freed) }); return nil }
+func (d *deafPort) Close() error { return nil }
+
+// TestAKeypadThatTakesNothingHoldsUpNoKey has a Write that never returns by itself.
+func TestAKeypadThatTakesNothingHoldsUpNoKey(t *testing.T) {
+	d := &deafPort{in: make(chan []byte), freed: make(chan struct{}), wrote: make(chan string, 10)}
+	s := NewSerial(SerialConfig{Port: "deaf", Profile: profileOf(t, prompting), Now: now(), Logger: quiet,
+		Open: func(string, keypad.Line, func() time.Duration) (Port, error) { return d, nil }})
+	events := running(t, s.Run)
+	s.Prompt(keypad.Asking)
+	<-d.wrote
+	for i := range 100 { // none waits
+		s.Prompt([]keypad.Prompt{keypad.Thanks, keypad.Idle}[i%2])
+	}
+	for range 3 {
+		d.in <- []byte("1")
+		wantEvent(t, events, Down, "0x31")
+		time.Sleep(400 * time.Millisecond)
+	}
+	if len(d.wrote) != 0 {
+		t.Errorf("%q was written besides", <-d.wrote)
+	}
+}
+
+func TestCardReader(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "reader")
+	r := NewCardReader(SerialConfig{Port: path, Profile: shipped(t, "card-stx"), Now: now(), Logger: quiet, Repeat: time.Hour})
+	cards := make(chan Card, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx, func(c Card) { cards <- c }) }()
+	next := func() Card {
+		t.Helper()
+		select {
+		case c := <-cards:
+			return c
+		case <-time.After(10 * time.Second):
+			t.Fatal("no card within 10 s")
+			return Card{}
+		}
+	}
+	if c := next(); c.Err == nil {
+		t.Errorf("%+v, want that the reader is not there", c)
+	}
+	master := openTTY(t, path)
+	if c := next(); c.Err != nil || c.Number != "" {
+		t.Errorf("%+v, want that the reader is back", c)
+	}
+	time.Sleep(50 * time.Millisecond)
+	for _, s := range []string{"\x020A0065ABCD89\r\n\x03", "\x020A0065ABCD89\r\n\x03", "noise", "\x020A0065ABCE8A\x03"} {
+		if _, err := master.WriteString(s); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if a, b := next(), next(); a.Number != "0A0065ABCD89" || b.Number != "0A0065ABCE8A" {
+		t.Errorf("cards %+v and %+v", a, b)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,62 @@
+package device
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"haochaping/device/keypad"
+)
+
+// WatchPause returns the silence that ends a burst of bytes on a line of that speed in bits per second: 100 ms, or the time
+// of ten bytes if that is longer.
+func WatchPause(baud int) time.Duration {
+	return max(100*time.Millisecond, 100*time.Second/time.Duration(baud))
+}
+
+// Watch opens a serial port and calls heard with what comes without a pause, until ctx ends, when it returns nil, or the
+// port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
+// called when the line is being read, as what came before is lost.
+func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(), heard func([]byte)) (err error) {
+	p, err := OpenPort(name, l, now)
+	if err != nil {
+		return fmt.Errorf("open the serial port %s: %w", name, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	chunks, reading := make(chan chunk), make(chan struct{})
+	go func() { defer close(reading); readPort(ctx, p, l.Baud, now, chunks) }()
+	defer func() {
+		cancel()
+		<-reading
+		if closing := p.Close(); err == nil {
+			err = closing
+		}
+	}()
+	opened()
+	var b []byte
+	pause := time.NewTimer(time.Hour)
+	defer pause.Stop()
+	deliver := func() {
+		if len(b) > 0 {
+			heard(b)
+			b = nil
+		}
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+			deliver()
+		case k := <-chunks:
+			if k.err != nil {
+				return fmt.Errorf("read the serial port %s: %w", name, k.err)
+			}
+			b = append(b, k.b...)
+			if len(b) >= 256 {
+				deliver()
+			}
+			pause.Reset(WatchPause(l.Baud))
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package boxconfig
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"haochaping/device/evdev"
+	"haochaping/device/keypad"
+	"haochaping/internal/tomlfile"
+)
+
+// profileFinder finds a serial keypad's profile by its name, and by its file where files are read.
+type profileFinder func(nameOrPath string) (*keypad.Profile, error)
+
+// checkCodes reports keys that the source can never read: a box with such a map would start, and the key be dead.
+func (c Config) checkCodes(bad func(key, format string, args ...any), lines tomlfile.Lines, profile profileFinder) {
+	var form func(key string) error
+	switch c.Keys.Source {
+	case Serial:
+		p, err := profile(c.Keys.Serial.Profile)
+		if err != nil {
+			bad("keys.serial.profile", "%v", err)
+			return
+		}
+		if p == nil {
+			return
+		}
+		if !p.HasKeys() {
+			bad("keys.serial.profile", "%s reads no keys; name a keypad's profile", p.Name)
+			return
+		}
+		form = p.CheckKey
+	case USB:
+		form = func(key string) error {
+			_, err := evdev.KeyCode(key)
+			return err
+		}
+	case GPIO:
+		form = gpioForm
+	default:
+		return
+	}
+	for i, k := range c.Keys.Map {
+		if k.Key == "" {
+			continue // checkMap says so
+		}
+		if err := form(k.Key); err != nil {
+			at := fmt.Sprintf("keys.map[%d]", i)
+			if _, ok := lines[at]; !ok {
+				at = "keys.map"
+			}
+			bad(at, "key %d from the left: %v", i+1, err)
+		}
+	}
+}
+
+// gpioForm reports what cannot be a GPIO line. Lines' names are the boards' own, so that little is known of them.
+func gpioForm(key string) error {
+	chip, offset, numbered := strings.Cut(key, ":")
+	if numbered {
+		if _, err := strconv.ParseUint(offset, 10, 16); err != nil || chip == "" {
+			return fmt.Errorf("%q is no chip and offset; write as \"pinctrl-bcm2711:17\"", key)
+		}
+		return nil
+	}
+	if _, err := strconv.ParseUint(key, 0, 64); err == nil {
+		return fmt.Errorf("%q is no line's name; write the name, as \"GPIO17\", or chip and offset, as \"pinctrl-bcm2711:17\"", key)
+	}
+	if strings.HasPrefix(key, "KEY_") {
+		return errors.New("names that begin with KEY_ are those of USB keypads; set keys.source to \"usb\", or write a line's name, as \"GPIO17\"")
+	}
+	return nil
+}

@@ -249,7 +249,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
 				func() uint64 { return db.Backlog().Pending }))
 		}},
-		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
+		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"sync"
 
 	"haochaping/display"
@@ -143,16 +142,4 @@ func (l *latest[T]) get() T {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.value
-}
-
-// each calls f with the newest value after each change until ctx ends.
-func (l *latest[T]) each(ctx context.Context, f func(T)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-l.wake:
-			f(l.get())
-		}
-	}
 }

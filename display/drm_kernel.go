@@ -120,6 +120,9 @@ func (c drmCard) connector(id uint32) (out drmOutput, err error) {
 	if err := c.ask(drmGetConnector, unsafe.Pointer(&n)); err != nil {
 		return drmOutput{}, err
 	}
+	if n.connection != drmConnected {
+		return drmOutput{connector: id}, nil
+	}
 	modes, encoders := make([]drmMode, n.countModes), make([]uint32, n.countEncoders)
 	var pin runtime.Pinner
 	defer pin.Unpin()
@@ -127,10 +130,11 @@ func (c drmCard) connector(id uint32) (out drmOutput, err error) {
 		id: id, modes: address(&pin, modes), countModes: n.countModes,
 		encoders: address(&pin, encoders), countEncoders: n.countEncoders,
 	}
-	if n.countModes > 0 {
-		if err := c.ask(drmGetConnector, unsafe.Pointer(&m)); err != nil {
-			return drmOutput{}, err
-		}
+	if n.countModes == 0 {
+		m.modes, m.countModes = address(&pin, make([]drmMode, 1)), 1 // none asked for would be another look at the screen
+	}
+	if err := c.ask(drmGetConnector, unsafe.Pointer(&m)); err != nil {
+		return drmOutput{}, err
 	}
 	out = drmOutput{connector: id, connected: m.connection == drmConnected, modes: modes[:min(n.countModes, m.countModes)]}
 	for _, id := range encoders[:min(n.countEncoders, m.countEncoders)] {

@@ -62,13 +62,13 @@ func (p pixelFormat) rowConverter() func(to, from []byte) {
 
 func toXRGB8888(to, from []byte) {
 	const evenBytes = 0x000000ff_000000ff
-	for len(from) >= 16 && len(to) >= 16 {
-		a, b := binary.LittleEndian.Uint64(from), binary.LittleEndian.Uint64(from[8:])
-		a = a&(evenBytes<<8) | a>>16&evenBytes | a&evenBytes<<16
-		b = b&(evenBytes<<8) | b>>16&evenBytes | b&evenBytes<<16
-		binary.LittleEndian.PutUint64(to, a)
-		binary.LittleEndian.PutUint64(to[8:], b)
-		from, to = from[16:], to[16:]
+	swap := func(v uint64) uint64 { return v&(evenBytes<<8) | v>>16&evenBytes | v&evenBytes<<16 }
+	for len(from) >= 32 && len(to) >= 32 {
+		binary.LittleEndian.PutUint64(to, swap(binary.LittleEndian.Uint64(from)))
+		binary.LittleEndian.PutUint64(to[8:], swap(binary.LittleEndian.Uint64(from[8:])))
+		binary.LittleEndian.PutUint64(to[16:], swap(binary.LittleEndian.Uint64(from[16:])))
+		binary.LittleEndian.PutUint64(to[24:], swap(binary.LittleEndian.Uint64(from[24:])))
+		from, to = from[32:], to[32:]
 	}
 	for len(from) >= 4 && len(to) >= 4 {
 		binary.LittleEndian.PutUint32(to, bits.ReverseBytes32(binary.LittleEndian.Uint32(from))>>8)

@@ -1,6 +1,7 @@
 package display
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
@@ -106,28 +107,28 @@ func (s *surface) turnStrip(stride, top, rows int, size image.Point, src *image.
 		for y := range rows {
 			at := src.PixOffset(sp.X, sp.Y+size.Y-1-top-y)
 			from, to := src.Pix[at:at+4*size.X], s.strip[y*stride:y*stride+4*size.X]
-			for len(from) >= 4 && len(to) >= 4 {
-				copy(to[len(to)-4:], from[:4])
-				from, to = from[4:], to[:len(to)-4]
+			for x := 0; x+4 <= len(from) && x+4 <= len(to); x += 4 {
+				binary.LittleEndian.PutUint32(to[len(to)-4-x:len(to)-x], binary.LittleEndian.Uint32(from[x:x+4]))
 			}
 		}
 		return
 	}
-	// A row of the image becomes a column of the strip.
-	for x := range size.X {
-		var from []byte
-		step, to := stride, 4*x
-		if s.rotation == 90 {
-			at := src.PixOffset(sp.X+top, sp.Y+size.X-1-x)
-			from = src.Pix[at : at+4*rows]
-		} else {
-			at := src.PixOffset(sp.X+size.Y-top-rows, sp.Y+x)
-			from = src.Pix[at : at+4*rows]
-			step, to = -stride, 4*x+(rows-1)*stride
-		}
-		for len(from) >= 4 {
-			copy(s.strip[to:to+4], from[:4])
-			from, to = from[4:], to+step
+	// A column of the image becomes a row of the strip, in blocks whose part of the image stays in the first cache.
+	const block = 64
+	for left := 0; left < size.X; left += block {
+		columns := min(block, size.X-left)
+		for y := range rows {
+			var at, step int
+			if s.rotation == 90 {
+				at, step = src.PixOffset(sp.X+top+y, sp.Y+size.X-1-left), -src.Stride
+			} else {
+				at, step = src.PixOffset(sp.X+size.Y-1-top-y, sp.Y+left), src.Stride
+			}
+			to := s.strip[y*stride+4*left : y*stride+4*(left+columns)]
+			for x := 0; x+4 <= len(to); x += 4 {
+				binary.LittleEndian.PutUint32(to[x:x+4], binary.LittleEndian.Uint32(src.Pix[at:at+4]))
+				at += step
+			}
 		}
 	}
 }

@@ -37,17 +37,46 @@ func (b *Browser) Halt() error { return nil }
 func (b *Browser) ColorModel() color.Model { return color.RGBAModel }
 
 // Bounds implements display.Drawer.
-func (b *Browser) Bounds() image.Rectangle { return b.frame.Rect }
+func (b *Browser) Bounds() image.Rectangle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.frame.Rect
+}
+
+// Resize makes the panel another size, and black, if it is not that size already.
+func (b *Browser) Resize(size image.Point) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.frame.Rect.Size() != size {
+		b.frame = image.NewRGBA(image.Rectangle{Max: size})
+	}
+}
 
 // Draw implements display.Drawer.
 func (b *Browser) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	draw.Draw(b.frame, r, src, sp, draw.Src)
+	b.announce()
+	return nil
+}
+
+// DrawParts draws parts of a frame, which browsers see as one new frame.
+func (b *Browser) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range parts {
+		draw.Draw(b.frame, p, frame, p.Min, draw.Src)
+	}
+	b.announce()
+	return nil
+}
+
+// announce wakes those who wait for the next frame. The caller holds mu.
+func (b *Browser) announce() {
 	b.number++
 	close(b.next)
 	b.next = make(chan struct{})
-	return nil
 }
 
 // ServeHTTP serves /frame.png and /events, whatever comes before them in the path.

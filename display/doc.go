@@ -9,6 +9,10 @@
 // the machine. One that no font has is drawn as a box with its number, never as a blank: a name that cannot be read is
 // noticed, one that is missing is not.
 //
-// Panels take the image: a Linux framebuffer, a browser, PNG files, or whatever implements periph's display.Drawer. What
+// On Linux a graphics card is driven through a dumb buffer (DRM), or the framebuffer where no card drives a screen, in
+// any rotation by 90°. Only the squares that have changed are converted. A panel that is gone says so with ErrGone, and is
+// opened again by its owner.
+//
+// Panels take the image: a card, a Linux framebuffer, a browser, PNG files, or whatever implements periph's display.Drawer. What
 // the browser shows are the very pixels of the panel.
 package display

@@ -40,6 +40,25 @@ func (f *Files) Bounds() image.Rectangle { return f.frame.Rect }
 // Draw implements display.Drawer.
 func (f *Files) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
 	draw.Draw(f.frame, r, src, sp, draw.Src)
+	return f.write()
+}
+
+// DrawParts draws parts of a frame and writes the file once.
+func (f *Files) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
+	for _, p := range parts {
+		draw.Draw(f.frame, p, frame, p.Min, draw.Src)
+	}
+	return f.write()
+}
+
+// Resize makes the panel another size, and black, if it is not that size already.
+func (f *Files) Resize(size image.Point) {
+	if f.frame.Rect.Size() != size {
+		f.frame = image.NewRGBA(image.Rectangle{Max: size})
+	}
+}
+
+func (f *Files) write() error {
 	temp := f.path + ".new"
 	w, err := os.Create(temp)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"io/fs"
 	"os"
 
@@ -54,10 +55,27 @@ type faces struct {
 	all  []font.Face
 	have []*sfnt.Font
 	buf  sfnt.Buffer
+	kept map[glyphKey]glyph
+}
+
+// mostGlyphs bounds what is kept at one size: a screen has about a hundred, and names bring new ones.
+const mostGlyphs = 1000
+
+// glyphKey is a character and how far right of a whole pixel it stands.
+type glyphKey struct {
+	r        rune
+	fraction fixed.Int26_6
+}
+
+// glyph is a drawn character: where it lies from its dot, its coverage, and how far the next one is.
+type glyph struct {
+	box     image.Rectangle
+	mask    *image.Alpha
+	advance fixed.Int26_6
 }
 
 func newFaces(f *Fonts, size int) *faces {
-	out := &faces{have: f.all}
+	out := &faces{have: f.all, kept: make(map[glyphKey]glyph)}
 	for _, ft := range f.all {
 		// NewFace fails for options only, and these are the defaults.
 		face, err := opentype.NewFace(ft, &opentype.FaceOptions{Size: float64(size), DPI: 72, Hinting: font.HintingNone})
@@ -113,8 +131,28 @@ func (f *faces) draw(dst *image.RGBA, s string, p image.Point, size int, ink ima
 			dot.X += fixed.I(size)
 			continue
 		}
-		d := font.Drawer{Dst: dst, Src: ink, Face: face, Dot: dot}
-		d.DrawString(string(r))
-		dot = d.Dot
+		g := f.glyph(face, r, dot.X&63)
+		at := g.box.Add(image.Pt(dot.X.Floor(), dot.Y.Floor()))
+		draw.DrawMask(dst, at, ink, image.Point{}, g.mask, image.Point{}, draw.Over)
+		dot.X += g.advance
 	}
+}
+
+// glyph draws a character, or finds it drawn: a press shows a screen most of whose words stood there a moment before.
+func (f *faces) glyph(face font.Face, r rune, fraction fixed.Int26_6) glyph {
+	key := glyphKey{r, fraction}
+	if g, ok := f.kept[key]; ok {
+		return g
+	}
+	if len(f.kept) >= mostGlyphs {
+		clear(f.kept)
+	}
+	box, mask, maskp, advance, ok := face.Glyph(fixed.Point26_6{X: fraction}, r)
+	g := glyph{advance: advance, mask: image.NewAlpha(image.Rectangle{Max: box.Size()}), box: box}
+	if ok {
+		// The face draws the next character into the same mask.
+		draw.Draw(g.mask, g.mask.Rect, mask, maskp, draw.Src)
+	}
+	f.kept[key] = g
+	return g
 }

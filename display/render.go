@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/draw"
 
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
@@ -13,13 +14,16 @@ import (
 type Renderer struct {
 	fonts *Fonts
 	sizes map[int]*faces
+	tiles map[tileKey]*image.RGBA
 
 	link string // whose code is kept
 	code qrcode.Code
 }
 
 // NewRenderer returns a Renderer that uses the fonts.
-func NewRenderer(f *Fonts) *Renderer { return &Renderer{fonts: f, sizes: make(map[int]*faces)} }
+func NewRenderer(f *Fonts) *Renderer {
+	return &Renderer{fonts: f, sizes: make(map[int]*faces), tiles: make(map[tileKey]*image.RGBA)}
+}
 
 // Render draws a screen. The error is that of a link that does not fit a QR code; the image is whole but for that.
 func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
@@ -59,8 +63,36 @@ func (r *Renderer) faces(size int) *faces {
 	return f
 }
 
-// tile draws a level's tile, its number and its face; the words are among the texts.
+// tileKey is what a tile's pixels depend on.
+type tileKey struct {
+	size   image.Point
+	level  rating.Level
+	chosen bool
+}
+
+// mostTiles bounds what is kept: five tiles, chosen and not, at two sizes.
+const mostTiles = 20
+
+// tile draws a level's tile. Their shapes are most of the work of drawing a screen, and they are the same each time.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {
+	key := tileKey{t.box.Size(), t.level, t.chosen}
+	kept, ok := r.tiles[key]
+	if !ok {
+		if len(r.tiles) >= mostTiles {
+			clear(r.tiles)
+		}
+		kept = image.NewRGBA(image.Rectangle{Max: key.size})
+		fill(kept, kept.Rect, paper)
+		at := t
+		at.box = kept.Rect
+		r.drawTile(kept, at)
+		r.tiles[key] = kept
+	}
+	draw.Draw(dst, t.box, kept, image.Point{}, draw.Src)
+}
+
+// drawTile draws a level's tile, its number and its face; the words are among the texts.
+func (r *Renderer) drawTile(dst *image.RGBA, t tile) {
 	radius := float64(t.box.Dx()) / 14
 	border, width := line, max(1, t.box.Dx()/80)
 	if t.chosen {

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"image"
+	"io"
 	"log/slog"
 	"net/http"
+	"time"
 
 	periph "periph.io/x/conn/v3/display"
 
@@ -12,48 +15,138 @@ import (
 	"haochaping/internal/boxconfig"
 )
 
-// panels is where the screen is shown: the framebuffer, a browser, files.
+// screenCheck is how often the screen is asked whether it is still there, and one that is not is looked for.
+const screenCheck = 2 * time.Second
+
+// panels is where the screen is shown: a card or framebuffer, a browser, files. All is used by one goroutine alone, so
+// that no screen, however stuck, can delay a key.
 type panels struct {
-	board   *display.Board
-	browser *display.Browser     // nil if there is none
-	screen  *display.Framebuffer // nil if there is none
+	open     func() (display.Panel, error) // nil if no screen is wanted
+	renderer *display.Renderer
+	log      *slog.Logger
+
+	board    *display.Board
+	browser  *display.Browser // nil if there is none
+	files    *display.Files   // nil if there is none
+	screen   display.Panel    // nil if there is none now
+	console  io.Closer        // nil if it was left alone
+	light    dimmer
+	reported string // the failure that was last logged, empty if none
 }
 
-// openPanels opens the configured panels. A framebuffer that cannot be opened is reported and left out: the keys count
-// without a screen.
+// openPanels opens the configured panels. A screen that cannot be opened is reported, and tried again: the keys count
+// without one.
 func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) (*panels, error) {
-	p := new(panels)
+	p := &panels{renderer: r, log: log}
 	size := image.Pt(c.Width, c.Height)
-	var all []periph.Drawer
-	if c.Panel == "framebuffer" {
-		fb, err := display.OpenFramebuffer(c.Framebuffer, c.Console)
-		if err != nil {
-			log.Error("the screen cannot be opened; the keys work without it", "error", err)
-		} else {
-			p.screen, size = fb, fb.Bounds().Size()
-			all = append(all, fb)
-		}
-	}
 	if c.Browser != "" {
 		p.browser = display.NewBrowser(size)
-		all = append(all, p.browser)
 	}
 	if c.Files != "" {
-		f, err := display.NewFiles(c.Files, size)
-		if err != nil {
+		var err error
+		if p.files, err = display.NewFiles(c.Files, size); err != nil {
 			return p, err
 		}
-		all = append(all, f)
 	}
-	p.board = display.NewBoard(r, size, all...)
+	p.assemble(size)
+	if c.Panel == "none" {
+		return p, nil
+	}
+	p.light = newDimmer(c, log)
+	cards := func() []string {
+		if c.Card != "" {
+			return []string{c.Card}
+		}
+		return display.Cards()
+	}
+	p.open = func() (display.Panel, error) {
+		screen, err := display.OpenPanel(display.PanelConfig{
+			Kind: display.Kind(c.Panel), Cards: cards(), Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+		})
+		if _, shared := screen.(*display.Framebuffer); shared && p.console == nil && c.Console != "" {
+			if console, err := display.SilenceConsole(c.Console); err != nil {
+				log.Warn("the console's text and cursor show through", "error", err)
+				c.Console = "" // said once
+			} else {
+				p.console = console
+			}
+		}
+		return screen, err
+	}
+	p.look()
 	return p, nil
 }
 
-func (p *panels) Close() error {
-	if p.screen == nil {
-		return nil
+// assemble joins the panels that there are at one size.
+func (p *panels) assemble(size image.Point) {
+	var all []periph.Drawer
+	if p.screen != nil {
+		all = append(all, p.screen)
 	}
-	return p.screen.Halt()
+	if p.browser != nil {
+		p.browser.Resize(size)
+		all = append(all, p.browser)
+	}
+	if p.files != nil {
+		p.files.Resize(size)
+		all = append(all, p.files)
+	}
+	p.board = display.NewBoard(p.renderer, size, all...)
+}
+
+// look asks the screen whether it is still there, and for another if it is not. It returns whether the board is new, and
+// must be drawn.
+func (p *panels) look() bool {
+	if p.open == nil {
+		return false
+	}
+	if p.screen != nil {
+		err := p.screen.Check()
+		if err == nil {
+			return false
+		}
+		p.report("the screen is lost; the keys work without it, and it is shown again when it is back", err)
+		p.drop()
+	}
+	screen, err := p.open()
+	if err != nil {
+		p.report("the screen cannot be opened; the keys work without it, and it is tried again", err)
+		return false
+	}
+	p.screen = screen
+	p.log.Info("the screen is there", "panel", screen.String(), "size", screen.Bounds().Size().String())
+	p.reported = ""
+	p.assemble(screen.Bounds().Size())
+	return true
+}
+
+// drop closes the screen, what it says to that being no news, and goes on with the other panels.
+func (p *panels) drop() {
+	size := p.screen.Bounds().Size()
+	if err := p.screen.Halt(); err != nil {
+		p.log.Debug("the lost screen was closed", "error", err)
+	}
+	p.screen = nil
+	p.assemble(size)
+}
+
+// report logs a failure once, until it is another or is over.
+func (p *panels) report(what string, err error) {
+	if text := what + err.Error(); text != p.reported {
+		p.log.Error(what, "error", err)
+		p.reported = text
+	}
+}
+
+func (p *panels) Close() error {
+	var errs []error
+	if p.screen != nil {
+		errs = append(errs, p.screen.Halt())
+	}
+	if p.console != nil {
+		errs = append(errs, p.console.Close())
+	}
+	return errors.Join(append(errs, p.light.close())...)
 }
 
 // frames serves the frames to browsers; it answers 404 where no browser is configured.
@@ -64,18 +157,60 @@ func (p *panels) frames() http.Handler {
 	return p.browser
 }
 
+// show draws a screen. One that fails because it is gone is closed, and looked for at the next check.
+func (p *panels) show(s display.Screen) {
+	err := p.board.Show(s)
+	switch {
+	case err == nil:
+		if p.screen != nil {
+			p.reported = ""
+		}
+	case errors.Is(err, display.ErrGone) && p.screen != nil:
+		p.report("the screen is lost; the keys work without it, and it is shown again when it is back", err)
+		p.drop()
+		if err := p.board.Show(s); err != nil {
+			p.report("the screen cannot be drawn; the keys work without it", err)
+		}
+	default:
+		p.report("the screen cannot be drawn; the keys work without it", err)
+	}
+}
+
 // run draws the newest picture until ctx ends.
-func (p *panels) run(ctx context.Context, shown *latest[picture], s scene, log *slog.Logger) error {
-	failed := false
-	shown.each(ctx, func(now picture) {
+func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error {
+	draw := func() {
+		now := shown.get()
 		screen, err := s.screen(now)
-		if err == nil {
-			err = p.board.Show(screen)
+		if err != nil {
+			p.report("the screen cannot be drawn; the keys work without it", err)
+			return
 		}
-		if err != nil && !failed {
-			log.Error("the screen cannot be drawn; the keys work without it", "error", err)
+		// The light first: it is what the citizen sees first.
+		p.light.step(time.Now(), screen.State)
+		p.show(screen)
+	}
+	var checks <-chan time.Time
+	if p.open != nil {
+		ticker := time.NewTicker(screenCheck)
+		defer ticker.Stop()
+		checks = ticker.C
+	}
+	for first := true; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-shown.probes:
+		case <-shown.wake:
+			draw()
+			if first {
+				first = false
+				close(shown.first)
+			}
+		case at := <-checks:
+			if p.look() {
+				draw()
+			}
+			p.light.step(at, p.light.state)
 		}
-		failed = err != nil
-	})
-	return nil
+	}
 }

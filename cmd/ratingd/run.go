@@ -302,7 +302,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		}},
 		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
 		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},
-		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing, log) }},
+		{Name: "screen", Run: func(ctx context.Context) error { return screen.run(ctx, shown, drawing) }},
 	}
 	if err := writeAddresses(cfg.Addresses, addresses); err != nil {
 		return err

@@ -70,7 +70,14 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	c.checkOutputs(bad)
 	between("lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
 	oneOf("sound.tones", c.Sound.Tones, "off", "same", "per_key")
-	oneOf("screen.panel", c.Screen.Panel, "framebuffer", "none")
+	oneOf("screen.panel", c.Screen.Panel, "auto", "drm", "framebuffer", "none")
+	if !slices.Contains([]int{0, 90, 180, 270}, c.Screen.Rotation) {
+		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", c.Screen.Rotation)
+	}
+	if c.Screen.DimAfter != 0 {
+		between("screen.dim_after", c.Screen.DimAfter, 5*time.Second, 24*time.Hour)
+	}
+	number("screen.dim_to", int64(c.Screen.DimTo), 0, 100)
 	number("screen.width", int64(c.Screen.Width), 320, 1920)
 	number("screen.height", int64(c.Screen.Height), 320, 1920)
 	if long, short := max(c.Screen.Width, c.Screen.Height), min(c.Screen.Width, c.Screen.Height); long < 480 || short > 1080 {

@@ -70,9 +70,13 @@ type USBKeys struct {
 
 // Screen describes where the screen is drawn.
 type Screen struct {
-	Panel       string   `toml:"panel"` // framebuffer or none
+	Panel       string   `toml:"panel"` // auto, drm, framebuffer or none
+	Card        string   `toml:"card"`  // empty for the first with a screen
 	Framebuffer string   `toml:"framebuffer"`
 	Console     string   `toml:"console"`
+	Rotation    int      `toml:"rotation"`  // degrees clockwise
+	DimAfter    Duration `toml:"dim_after"` // 0 for never
+	DimTo       int      `toml:"dim_to"`    // percent
 	Width       int      `toml:"width"`
 	Height      int      `toml:"height"`
 	Fonts       []string `toml:"fonts"`

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"periph.io/x/conn/v3/display/displaytest"
+
+	"haochaping/display"
+)
+
+// pluggable is a screen whose cable can be pulled.
+type pluggable struct {
+	displaytest.Drawer
+	gone   error
+	drawn  int
+	halted int
+}
+
+func (p *pluggable) Check() error { return p.gone }
+func (p *pluggable) Halt() error  { p.halted++; return nil }
+func (p *pluggable) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
+	p.drawn++
+	if p.gone != nil {
+		return p.gone
+	}
+	return p.Drawer.Draw(r, src, sp)
+}
+
+// A screen that is unplugged, noticed by a check or by a drawing, is reported once, and another of another size is drawn
+// as a whole when it is there.
+func TestAScreenComesBack(t *testing.T) {
+	fonts, err := display.LoadFonts(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, noticed := range []string{"check", "drawing"} {
+		t.Run(noticed, func(t *testing.T) {
+			var logged bytes.Buffer
+			first := &pluggable{Drawer: displaytest.Drawer{Img: image.NewNRGBA(image.Rect(0, 0, 480, 320))}}
+			second := &pluggable{Drawer: displaytest.Drawer{Img: image.NewNRGBA(image.Rect(0, 0, 320, 480))}}
+			var next display.Panel = first
+			p := &panels{renderer: display.NewRenderer(fonts), log: slog.New(slog.NewTextHandler(&logged, nil)), browser: display.NewBrowser(image.Pt(800, 480))}
+			p.assemble(image.Pt(800, 480))
+			p.open = func() (display.Panel, error) {
+				if next == nil {
+					return nil, display.ErrUnplugged
+				}
+				return next, nil
+			}
+			idle, asking := display.Screen{State: display.Idle}, display.Screen{State: display.Paused}
+			if !p.look() {
+				t.Fatal("the screen was not found")
+			}
+			p.show(idle)
+			first.gone, next = fmt.Errorf("%w: cable", display.ErrGone), nil
+			if noticed == "drawing" {
+				p.show(asking)
+			}
+			for range 5 {
+				if p.look() {
+					t.Fatal("a screen was found where there is none")
+				}
+				p.show(asking)
+			}
+			if first.halted != 1 || p.browser.Bounds().Size() != image.Pt(480, 320) {
+				t.Errorf("closed %d times, the browser shows %v", first.halted, p.browser.Bounds())
+			}
+			if n := strings.Count(logged.String(), "level=ERROR"); n != 2 {
+				t.Errorf("%d errors logged, want the loss and that there is no other:\n%s", n, &logged)
+			}
+			next = second
+			if !p.look() {
+				t.Fatal("the screen was not found again")
+			}
+			p.show(asking)
+			if second.drawn == 0 || p.browser.Bounds().Size() != image.Pt(320, 480) {
+				t.Errorf("drawn %d times, the browser shows %v", second.drawn, p.browser.Bounds())
+			}
+		})
+	}
+}
+
+// lamp remembers its brightness.
+type lamp struct {
+	percent int
+	err     error
+}
+
+func (l *lamp) Set(percent int) error { l.percent = percent; return l.err }
+
+func TestDimming(t *testing.T) {
+	l := new(lamp)
+	var logged bytes.Buffer
+	d := dimmer{light: l, after: 2 * time.Minute, dimmed: 25, log: slog.New(slog.NewTextHandler(&logged, nil))}
+	start := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		at    time.Duration
+		state display.State
+		want  int
+	}{
+		{0, display.Idle, 100}, {119 * time.Second, display.Idle, 100}, {120 * time.Second, display.Idle, 25},
+		{130 * time.Second, display.Paused, 25}, {131 * time.Second, display.Asking, 100}, {500 * time.Second, display.Thanks, 100},
+		{501 * time.Second, display.Idle, 100}, {620 * time.Second, display.Idle, 100}, {621 * time.Second, display.Idle, 25},
+		{622 * time.Second, display.Fault, 100},
+	} {
+		d.step(start.Add(c.at), c.state)
+		if l.percent != c.want {
+			t.Errorf("after %s in state %d: %d percent, want %d", c.at, c.state, l.percent, c.want)
+		}
+	}
+	l.err = errors.New("permission denied")
+	for range 3 {
+		d.step(start, display.Idle)
+	}
+	if n := strings.Count(logged.String(), "keeps its brightness"); n != 1 {
+		t.Errorf("a light that cannot be set was reported %d times", n)
+	}
+}

@@ -1,0 +1,127 @@
+package display
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// The kernel knows a request by the size of its structure, which must be the same on every processor.
+func TestStructuresHaveTheKernelsSize(t *testing.T) {
+	for request, size := range map[uintptr]uintptr{
+		drmGetCap: unsafe.Sizeof(drmCap{}), drmGetResources: unsafe.Sizeof(drmResources{}), drmGetCrtc: unsafe.Sizeof(drmCrtc{}),
+		drmSetCrtc: unsafe.Sizeof(drmCrtc{}), drmGetEncoder: unsafe.Sizeof(drmEncoder{}), drmGetConnector: unsafe.Sizeof(drmConnector{}),
+		drmAddFB: unsafe.Sizeof(drmFB{}), drmDirtyFB: unsafe.Sizeof(drmDirty{}), drmCreateDumb: unsafe.Sizeof(drmDumb{}),
+		drmMapDumb: unsafe.Sizeof(drmMap{}), drmRemoveFB: 4, drmDestroyDumb: 4,
+	} {
+		if got := request >> 16 & 0x3fff; got != size {
+			t.Errorf("request %x is for %d bytes, the structure has %d", request, got, size)
+		}
+	}
+}
+
+func TestChooseMode(t *testing.T) {
+	mode := func(w, h uint16, kind uint32) drmMode { return drmMode{width: w, height: h, kind: kind} }
+	for name, c := range map[string]struct {
+		modes []drmMode
+		want  string
+	}{
+		"preferred":              {[]drmMode{mode(1920, 1080, 0), mode(1024, 600, drmPreferred), mode(800, 600, 0)}, "1024x600 true"},
+		"preferred too large":    {[]drmMode{mode(3840, 2160, drmPreferred), mode(1280, 720, 0), mode(1920, 1080, 0)}, "1920x1080 true"},
+		"preferred not drawable": {[]drmMode{mode(1920, 1200, drmPreferred), mode(800, 600, 0)}, "800x600 true"},
+		"upright":                {[]drmMode{mode(720, 1280, drmPreferred)}, "720x1280 true"},
+		"too small":              {[]drmMode{mode(128, 64, drmPreferred)}, "0x0 false"},
+		"none":                   {nil, "0x0 false"},
+	} {
+		m, ok := chooseMode(c.modes)
+		if got := fmt.Sprintf("%dx%d %v", m.width, m.height, ok); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestChooseCrtc(t *testing.T) {
+	crtcs := []uint32{40, 50, 60}
+	for name, c := range map[string]struct {
+		output drmOutput
+		want   uint32
+		ok     bool
+	}{
+		"the one that drives it": {drmOutput{now: 60, crtcs: 0b111}, 60, true},
+		"the first that can":     {drmOutput{crtcs: 0b110}, 50, true},
+		"one of another card":    {drmOutput{now: 7, crtcs: 0b100}, 60, true},
+		"none":                   {drmOutput{}, 0, false},
+	} {
+		if id, ok := chooseCrtc(c.output, crtcs); id != c.want || ok != c.ok {
+			t.Errorf("%s: %d, %v, want %d", name, id, ok, c.want)
+		}
+	}
+}
+
+func TestChoosePanel(t *testing.T) {
+	card, buffer := new(DRM), new(Framebuffer)
+	no := func(err error) func() (Panel, error) { return func() (Panel, error) { return nil, err } }
+	give := func(p Panel) func() (Panel, error) { return func() (Panel, error) { return p, nil } }
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		kind         Kind
+		card, buffer func() (Panel, error)
+		want         Panel
+		err          error
+	}{
+		"the card first":          {Auto, give(card), give(buffer), card, nil},
+		"no card":                 {Auto, no(ErrNoCard), give(buffer), buffer, nil},
+		"a card without a screen": {Auto, no(ErrUnplugged), give(buffer), nil, ErrUnplugged},
+		"neither":                 {Auto, no(ErrNoCard), no(broken), nil, broken},
+		"only the card":           {ByCard, no(ErrNoCard), give(buffer), nil, ErrNoCard},
+		"only the framebuffer":    {ByBuffer, give(card), give(buffer), buffer, nil},
+	} {
+		if p, err := choose(c.kind, c.card, c.buffer); p != c.want || !errors.Is(err, c.err) {
+			t.Errorf("%s: %v, %v", name, p, err)
+		}
+	}
+	if p, err := OpenPanel(PanelConfig{Kind: Auto, Framebuffer: filepath.Join(t.TempDir(), "fb0")}); p != nil || !errors.Is(err, ErrNoCard) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a machine without any screen: %v, %v", p, err)
+	}
+	if _, err := OpenDRM([]string{"/dev/null"}, 0); !errors.Is(err, ErrNoCard) || !strings.Contains(err.Error(), "/dev/null") {
+		t.Errorf("a file that is no card: %v", err)
+	}
+}
+
+func TestBacklight(t *testing.T) {
+	dir := t.TempDir()
+	if b, err := FindBacklight(dir); b != nil || err != nil {
+		t.Fatalf("without a backlight: %v, %v", b, err)
+	}
+	folder := filepath.Join(dir, "10-0045")
+	if err := os.Mkdir(folder, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"max_brightness": "31\n", "brightness": "31\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := FindBacklight(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		percent int
+		want    string
+	}{{100, "31"}, {25, "8"}, {1, "1"}, {0, "0"}} {
+		if err := b.Set(c.percent); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(folder, "brightness")); err != nil || string(got) != c.want {
+			t.Errorf("%d percent: %q, %v, want %q", c.percent, got, err, c.want)
+		}
+	}
+	if err := b.Set(101); err == nil {
+		t.Error("101 percent were accepted")
+	}
+}

@@ -14,16 +14,18 @@ import (
 )
 
 // Lines are the names of the GPIO lines, by offset. The kernel itself holds the fourth, for a power button.
-var lines = [8]string{"KEY_A", "KEY_B", "KEY_C", "POWER", "KEY_D", "KEY_E", "LAMP", "BUZZER"}
+var lines = [8]string{"RATE5", "RATE4", "RATE3", "POWER", "RATE2", "RATE1", "LAMP", "BUZZER"}
 
 // Options say what a Board is like.
 type Options struct {
 	Parts Parts
 	Disk  string // image of the disk, with a file system
-	Dir   string // for what the machine leaves behind: console.log and QEMU's own words
+	Log   string // file for what the kernel says; QEMU's own words go beside it
 
 	Width, Height int // of the screen in pixels; 1024x600 if 0
-	Modules       []string
+
+	// CountInstructions makes the machine's clock the count of its instructions: one takes two nanoseconds, whatever it is.
+	CountInstructions bool
 }
 
 // Board is a running machine. It is safe for concurrent use.
@@ -51,7 +53,12 @@ func Start(ctx context.Context, o Options) (*Board, error) {
 		if err := b.prepare(ctx, o); err != nil {
 			return nil, err
 		}
-		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb"), "-accel", "tcg,thread=multi"}, processor()...)
+		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb")}, processor()...)
+		if o.CountInstructions {
+			args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on")
+		} else {
+			args = append(args, "-accel", "tcg,thread=multi")
+		}
 		args = append(args, "-append", "console=ttyAMA0 loglevel=5 panic=-1 vt.global_cursor_default=0",
 			"-qtest", "unix:"+b.at("qtest")+",server=on,wait=off", "-qtest-log", "/dev/null", "-device", "qemu-xhci", "-device", "usb-kbd")
 		return append(args, b.ends(o)...), nil
@@ -71,7 +78,7 @@ func Start(ctx context.Context, o Options) (*Board, error) {
 
 // start runs QEMU with the arguments that prepare returns, and takes hold of the machine.
 func start(ctx context.Context, o Options, prepare func(*Board) ([]string, error)) (b *Board, err error) {
-	b = &Board{log: filepath.Join(o.Dir, "console.log"), ended: make(chan struct{}), arm: o.Parts.arm()}
+	b = &Board{log: o.Log, ended: make(chan struct{}), arm: o.Parts.arm()}
 	if b.dir, err = os.MkdirTemp("", "board"); err != nil { // the paths of sockets must be short
 		return nil, err
 	}
@@ -95,10 +102,8 @@ func start(ctx context.Context, o Options, prepare func(*Board) ([]string, error
 	return b, nil
 }
 
-// modules are what a board's kernel needs beyond what is built in.
-func (o Options) modules() []string {
-	return append([]string{"virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_gpu", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "ext4", "virtio_rng"}, o.Modules...)
-}
+// modules are what a machine's kernel needs beyond what is built in.
+var modules = []string{"virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_gpu", "ext4", "virtio_rng"}
 
 const initScript = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -116,7 +121,7 @@ dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1 # through a pipe, for a terminal would 
 
 // prepare makes the first file system and the device tree.
 func (b *Board) prepare(ctx context.Context, o Options) error {
-	ram, err := initramfs(ctx, o.Parts, o.modules(), initScript)
+	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic"}, modules...), initScript)
 	if err != nil {
 		return fmt.Errorf("make the first file system: %w", err)
 	}

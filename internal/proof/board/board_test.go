@@ -1,80 +1,208 @@
 package board
 
 import (
+	"fmt"
 	"maps"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"haochaping/internal/rating"
+	"haochaping/qrcode"
 )
 
 // TestKeysReachTheCentre presses keys from outside through the GPIO controller, kills the daemon and pulls the plug in the
 // middle, and finds each press in the centre's books once.
 func TestKeysReachTheCentre(t *testing.T) {
 	h := newHall(t, gpioKeys)
-	h.start()
+	h.start(Options{})
 	h.startBox()
 	want := make(map[rating.VisitID]rating.Level)
-	rate := func(key string, level rating.Level) rating.VisitID {
+	rate := func(key string, level rating.Level) {
 		t.Helper()
 		id := h.visit()
-		h.press(key)
-		h.recorded(len(want) + 1)
+		h.press(key, len(want)+1)
 		want[id] = level
-		return id
 	}
-	for _, k := range []struct {
-		key   string
-		level rating.Level
-	}{{"KEY_A", 5}, {"KEY_B", 4}, {"KEY_C", 3}, {"KEY_D", 2}, {"KEY_E", 1}} {
-		rate(k.key, k.level)
+	arrived := func(what string) {
+		t.Helper()
+		h.eventually(what, time.Minute, func() bool { return maps.Equal(h.counted(), want) })
 	}
-	h.eventually("all five at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+	rate("RATE5", 5)
+	rate("RATE4", 4)
+	rate("RATE3", 3)
+	rate("RATE2", 2)
+	rate("RATE1", 1)
+	arrived("all five at the centre")
 
 	// The daemon is killed right after a press, and started again.
-	rate("KEY_B", 4)
+	rate("RATE4", 4)
 	h.sh("kill -9 $(cat /tmp/ratingd.pid)")
 	h.startBox()
-	h.eventually("the one before the kill", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+	arrived("the one before the kill")
 
-	// The screen asks, and what it shows can be photographed and read.
+	// What the screen shows is photographed and read.
 	visit := h.visit()
-	asking := h.photograph("asking")
-	var link string
-	h.eventually("a QR code on the screen", time.Minute, func() bool {
-		if err := h.board.Photograph(t.Context(), asking); err != nil {
-			t.Fatal(err)
-		}
-		out, _ := exec.Command("zbarimg", "-q", "--raw", "--oneshot", "-Sbinary", asking).Output()
-		link = strings.TrimSpace(string(out))
-		return link != ""
-	})
-	if !strings.HasPrefix(link, "HTTPS://RATE.EXAMPLE.COM/R/") {
-		t.Errorf("the QR code says %q", link)
-	}
-	h.press("KEY_A")
-	h.recorded(len(want) + 1)
-	if err := h.board.Photograph(t.Context(), h.photograph("thanks")); err != nil {
+	_, text, _ := strings.Cut(h.readQR("asking", true), "HTTPS://RATE.EXAMPLE.COM/R/")
+	token, err := qrcode.ParseToken(text)
+	if err != nil {
 		t.Fatal(err)
 	}
+	if claim, err := token.Verify(h.key); err != nil || claim.Visit != visit || claim.Device != device {
+		t.Errorf("the QR code claims %+v, want visit %s; its signature: %v", claim, visit, err)
+	}
+	h.press("RATE5", len(want)+1)
+	h.readQR("thanks", false)
 
-	// The plug is pulled as soon as the log has the press, while the thanks are shown.
+	// The plug is pulled while the thanks are shown.
 	h.board.PowerOff()
-	if err := h.board.Stop(); err != nil {
+	want[visit] = 5
+	h.start(Options{})
+	h.startBox()
+	arrived("the one before the power cut")
+	rate("RATE2", 2)
+	arrived("the one after")
+	h.sh("ratingctl log -config /data/ratingd.toml -verify")
+	h.centrald("verify")
+}
+
+// readQR photographs the screen until it has a QR code, or none, and returns what it says.
+func (h *hall) readQR(name string, wanted bool) (text string) {
+	h.t.Helper()
+	picture := h.photograph(name)
+	h.eventually("the screen "+name, time.Minute, func() bool {
+		if err := h.board.Photograph(h.t.Context(), picture); err != nil {
+			h.t.Fatal(err)
+		}
+		out, _ := exec.Command("zbarimg", "-q", "--raw", "--oneshot", "-Sbinary", picture).Output() // fails if there is none
+		text = strings.TrimSpace(string(out))
+		return (text != "") == wanted
+	})
+	return text
+}
+
+// TestWiring starts the daemon with lines that are not there or are taken, and finds them named in its log.
+func TestWiring(t *testing.T) {
+	h := newHall(t, strings.NewReplacer("RATE5", "RATE9", "RATE3", "POWER").Replace(gpioKeys))
+	h.start(Options{})
+	h.sh("ratingd -config /data/ratingd.toml > /tmp/ratingd.log 2>&1 & echo $! > /tmp/ratingd.pid")
+	h.eventually("the missing line in the log", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "RATE9") })
+	h.sh("kill $(cat /tmp/ratingd.pid); sed -i s/RATE9/RATE5/ /data/ratingd.toml")
+	h.sh("exec 9< /data/ratingd.toml; ratingd -config /data/ratingd.toml <&9 > /tmp/ratingd.log 2>&1 & echo $! > /tmp/ratingd.pid")
+	h.eventually("who holds the busy line", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "GPIO Key Poweroff") })
+	if to := h.sh("readlink /proc/$(cat /tmp/ratingd.pid)/fd/0"); to != "/data/ratingd.toml" {
+		t.Errorf("file descriptor 0 is %s", to)
+	}
+	// The box asks by its QR code meanwhile.
+	h.eventually("the box that says so", time.Minute, func() bool { return strings.Contains(h.status(), `"fault"`) })
+	h.visit()
+	h.readQR("fault", true)
+}
+
+// TestLamps looks at an output from outside while the daemon asks: it is lit, and never was before.
+func TestLamps(t *testing.T) {
+	h := newHall(t, gpioKeys+"lamps.backlight = \"LAMP\"\n")
+	h.start(Options{})
+	h.startBox()
+	h.visit()
+	h.eventually("the light", time.Minute, func() bool {
+		seen := h.board.Output("LAMP")
+		return len(seen) > 0 && seen[len(seen)-1]
+	})
+}
+
+// TestSerialKeypad sends keys over the machine's serial line.
+func TestSerialKeypad(t *testing.T) {
+	h := newHall(t, `keys.source = "serial"
+keys.serial.port = "/dev/ttyS0"
+keys.serial.profile = "line"
+keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",level=2},{key="S5",level=1}]
+`)
+	h.start(Options{})
+	h.startBox()
+	want := map[rating.VisitID]rating.Level{h.visit(): 2}
+	if _, err := h.board.Serial().Write([]byte("S4\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	want[visit] = 5
-	h.start()
+	h.recorded(1)
+	h.eventually("it at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+}
+
+// TestUSBKeypad types on a USB keyboard.
+func TestUSBKeypad(t *testing.T) {
+	h := newHall(t, `keys.source = "usb"
+keys.usb.device = "name:QEMU QEMU USB Keyboard"
+keys.map = [{key="KEY_KP1",level=5},{key="KEY_KP2",level=4},{key="KEY_KP3",level=3},{key="KEY_KP4",level=2},{key="KEY_KP5",level=1}]
+`)
+	h.start(Options{})
 	h.startBox()
-	h.eventually("the one before the power cut", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
-	rate("KEY_D", 2)
-	h.eventually("the one after", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
-	if out := h.sh("ratingctl log -config /data/ratingd.toml -verify"); !strings.Contains(out, "sound") {
-		t.Errorf("the log after the power cut: %s", out)
+	want := map[rating.VisitID]rating.Level{h.visit(): 3}
+	if err := h.board.Type(t.Context(), "kp_3"); err != nil {
+		t.Fatal(err)
 	}
-	if out := h.centrald("verify"); strings.Contains(out, "BROKEN") {
-		t.Errorf("the books: %s", out)
+	h.recorded(1)
+	h.eventually("it at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+}
+
+// TestWhatItCosts counts the instructions that the daemon takes while nothing happens and for one evaluation. Their number
+// is the same on any machine of this kind; docs/numbers.md says what follows for a Pi.
+func TestWhatItCosts(t *testing.T) {
+	h := newHall(t, gpioKeys)
+	h.start(Options{CountInstructions: true})
+	h.startBox()
+	spent := func() (instructions, switches int64) {
+		out := h.sh("cd /proc/$(cat /tmp/ratingd.pid)/task; cat */schedstat; grep -h ctxt */status")
+		for line := range strings.Lines(out) {
+			f := strings.Fields(line)
+			switch n, err := strconv.ParseInt(f[len(f)-1], 10, 64); {
+			case err != nil:
+				t.Fatal(err)
+			case len(f) == 3:
+				ns, err := strconv.ParseInt(f[0], 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				instructions += ns / 2
+			case strings.HasPrefix(line, "voluntary"):
+				switches += n
+			}
+		}
+		return instructions, switches
 	}
+	idle := func(seconds int64) (perSecond, switchesPerSecond float64) {
+		n, s := spent()
+		began := h.uptime()
+		h.sh(fmt.Sprintf("sleep %d", seconds))
+		n2, s2 := spent()
+		took := h.uptime() - began
+		return float64(n2-n) / took, float64(s2-s) / took
+	}
+	h.sh("sleep 5") // what belongs to the start is over
+	perSecond, switches := idle(30)
+	t.Logf("idle: %.2f million instructions and %.1f voluntary switches in a second", perSecond/1e6, switches)
+	before, _ := spent()
+	h.visit()
+	h.readQR("costs-asking", true)
+	asked, _ := spent()
+	h.press("RATE4", 1)
+	h.readQR("costs-thanks", false)
+	thanked, _ := spent()
+	t.Logf("to ask: %.1f million instructions; from the press to the thanks: %.1f million", float64(asked-before)/1e6, float64(thanked-asked)/1e6)
+	// A Pi Zero 2 W does some 800 million in a second: half a percent of one of its cores.
+	if perSecond > 0.005*800e6 {
+		t.Errorf("an idle daemon takes %.2f million instructions in a second, at most 4 are allowed", perSecond/1e6)
+	}
+}
+
+// uptime returns the machine's own clock in seconds.
+func (h *hall) uptime() float64 {
+	h.t.Helper()
+	first, _, _ := strings.Cut(h.sh("cat /proc/uptime"), " ")
+	s, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
 }

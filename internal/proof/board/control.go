@@ -39,14 +39,19 @@ func dial(ctx context.Context, path string, ended <-chan struct{}) (*socket, err
 	}
 }
 
-// until lets reads and writes fail when ctx ends, and returns what takes that back.
-func (s *socket) until(ctx context.Context) (undo func()) {
-	stop := context.AfterFunc(ctx, func() { _ = s.SetDeadline(time.Unix(1, 0)) })
-	return func() {
-		if !stop() {
-			_ = s.SetDeadline(time.Time{})
-		}
+// within runs f, whose reads and writes fail when ctx ends.
+func (s *socket) within(ctx context.Context, f func() error) error {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		_ = s.SetDeadline(time.Unix(1, 0))
+	})
+	err := f()
+	if !stop() {
+		<-ended
+		_ = s.SetDeadline(time.Time{}) // for whoever comes with another context
 	}
+	return err
 }
 
 // Line is the other end of a serial line.
@@ -151,8 +156,8 @@ func dialQMP(ctx context.Context, path string, ended <-chan struct{}) (*qmp, err
 		return nil, err
 	}
 	q := &qmp{socket: s}
-	if _, err := s.lines.ReadString('\n'); err != nil { // the greeting
-		return q, err
+	if err := s.within(ctx, func() error { _, err := s.lines.ReadString('\n'); return err }); err != nil {
+		return q, fmt.Errorf("wait for the greeting: %w", err)
 	}
 	return q, q.command(ctx, "qmp_capabilities", nil, nil)
 }
@@ -167,7 +172,11 @@ func (q *qmp) connection() *socket {
 func (q *qmp) command(ctx context.Context, name string, arguments, result any) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	defer q.socket.until(ctx)()
+	return q.socket.within(ctx, func() error { return q.ask(name, arguments, result) })
+}
+
+// ask needs mu.
+func (q *qmp) ask(name string, arguments, result any) error {
 	question := map[string]any{"execute": name}
 	if arguments != nil {
 		question["arguments"] = arguments
@@ -225,16 +234,17 @@ func dialShell(ctx context.Context, path string, ended <-chan struct{}) (*shell,
 	if err != nil {
 		return nil, err
 	}
-	defer s.until(ctx)()
-	for {
-		line, err := s.lines.ReadString('\n')
-		if err != nil {
-			return &shell{socket: s}, fmt.Errorf("wait for the shell: %w", err)
+	return &shell{socket: s}, s.within(ctx, func() error {
+		for {
+			line, err := s.lines.ReadString('\n')
+			if err != nil {
+				return fmt.Errorf("wait for the shell: %w", err)
+			}
+			if strings.TrimSpace(line) == "ready" {
+				return nil
+			}
 		}
-		if strings.TrimSpace(line) == "ready" {
-			return &shell{socket: s}, nil
-		}
-	}
+	})
 }
 
 func (s *shell) connection() *socket {
@@ -244,10 +254,15 @@ func (s *shell) connection() *socket {
 	return s.socket
 }
 
-func (s *shell) run(ctx context.Context, script string) (string, error) {
+func (s *shell) run(ctx context.Context, script string) (out string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.socket.until(ctx)()
+	err = s.socket.within(ctx, func() (err error) { out, err = s.say(script); return err })
+	return out, err
+}
+
+// say needs mu.
+func (s *shell) say(script string) (string, error) {
 	s.n++
 	mark := fmt.Sprintf("=====%d ", s.n)
 	if _, err := fmt.Fprintf(s.socket, "{ %s\n} </dev/null 2>&1; printf '\\n%s%%d\\n' $?\n", script, mark); err != nil {
@@ -261,7 +276,7 @@ func (s *shell) run(ctx context.Context, script string) (string, error) {
 		}
 		line = strings.TrimRight(line, "\r\n")
 		if status, ok := strings.CutPrefix(line, mark); ok {
-			text := strings.TrimSuffix(out.String(), "\n")
+			text := strings.TrimRight(out.String(), "\n") // as $(…) does
 			if status != "0" {
 				return text, fmt.Errorf("sh %q: status %s: %s", script, status, text)
 			}

@@ -33,6 +33,8 @@ type hall struct {
 	log     bytes.Buffer // the centre's
 	bound   map[string]string
 	staging string // what goes on the box's disk
+	key     ed25519.PublicKey
+	boots   int
 	board   *Board
 }
 
@@ -62,8 +64,9 @@ func newHall(t *testing.T, configure string) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.key = key.Public().(ed25519.PublicKey)
 	centre := strings.TrimSpace(h.centrald("key"))
-	h.centrald("device", "add", "-id", device, "-key", base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)),
+	h.centrald("device", "add", "-id", device, "-key", base64.RawURLEncoding.EncodeToString(h.key),
 		"-hall", "市民中心政务服务大厅", "-window", "A07", "-name", "综合窗口7号", "-staff-id", "0107", "-staff-name", "王芳", "-department", "民政局")
 	_, port, err := net.SplitHostPort(h.bound["mqtt"])
 	if err != nil {
@@ -83,7 +86,7 @@ func newHall(t *testing.T, configure string) *hall {
 
 // gpioKeys is the configuration of five keys on the board's GPIO lines.
 const gpioKeys = `keys.source = "gpio"
-keys.map = [{key="KEY_A",level=5},{key="KEY_B",level=4},{key="KEY_C",level=3},{key="KEY_D",level=2},{key="KEY_E",level=1}]
+keys.map = [{key="RATE5",level=5},{key="RATE4",level=4},{key="RATE3",level=3},{key="RATE2",level=2},{key="RATE1",level=1}]
 `
 
 func needTools(t *testing.T) {
@@ -161,22 +164,31 @@ func (h *hall) centrald(args ...string) string {
 }
 
 // start boots the board.
-func (h *hall) start() {
+func (h *hall) start(o Options) {
 	h.t.Helper()
-	b, err := Start(h.t.Context(), Options{Parts: h.parts, Disk: h.disk(), Dir: h.dir})
+	h.boots++
+	o.Parts, o.Disk, o.Log = h.parts, h.disk(), filepath.Join(h.dir, fmt.Sprintf("console-%d.log", h.boots))
+	b, err := Start(h.t.Context(), o)
+	h.own(b, err)
+}
+
+// own makes b the box, and leaves evidence of it if the test fails.
+func (h *hall) own(b *Board, err error) {
+	h.t.Helper()
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.board = b
+	name := fmt.Sprintf("failed-%d", h.boots)
 	h.t.Cleanup(func() {
 		if h.t.Failed() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log; ratingctl log -config /data/ratingd.toml | tail -20; wget -q -O - http://127.0.0.1:8377/v1/status"); err == nil {
-				h.t.Logf("ratingd said:\n%s", log)
+			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log; ratingctl log -config /data/ratingd.toml | tail -20; journalctl -b --no-pager | tail -50; true"); err == nil {
+				h.t.Logf("the box said:\n%s", log)
 			}
-			h.t.Logf("the console ends with\n%s", b.Console(20))
-			_ = b.Photograph(ctx, h.photograph("failed"))
+			h.t.Logf("its console ends with\n%s", b.Console(20))
+			_ = b.Photograph(ctx, h.photograph(name)) // it may be off
 		}
 		_ = b.Stop()
 	})
@@ -210,7 +222,7 @@ func (h *hall) sh(script string) string {
 func (h *hall) startBox() {
 	h.t.Helper()
 	h.sh("ratingd -config /data/ratingd.toml >> /tmp/ratingd.log 2>&1 & echo $! > /tmp/ratingd.pid")
-	h.eventually("the window", 2*time.Minute, func() bool { return strings.Contains(h.status(), `"idle"`) })
+	h.eventually("the window", time.Minute, func() bool { return strings.Contains(h.status(), `"idle"`) })
 }
 
 func (h *hall) status() string {
@@ -228,13 +240,14 @@ func (h *hall) visit() rating.VisitID {
 	return v.ID
 }
 
-// press presses a key for a fifth of a second.
-func (h *hall) press(key string) {
+// press presses a key until the box's log holds as many evaluations as that: how long a finger stays does not matter, and the
+// machine may be slow.
+func (h *hall) press(key string, evaluations int) {
 	h.t.Helper()
 	if err := h.board.Press(key); err != nil {
 		h.t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // a finger
+	h.recorded(evaluations)
 	if err := h.board.Release(key); err != nil {
 		h.t.Fatal(err)
 	}
@@ -244,7 +257,7 @@ func (h *hall) press(key string) {
 func (h *hall) recorded(n int) {
 	h.t.Helper()
 	for end := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		out := h.sh("ratingctl log -config /data/ratingd.toml -format jsonl")
+		out := h.sh("ratingctl log -config /data/ratingd.toml -format jsonl -last 0")
 		switch got := strings.Count(out, `"kind":"evaluation"`); {
 		case got >= n:
 			return

@@ -6,7 +6,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -127,23 +126,4 @@ func Disk(ctx context.Context, image, folder string, megabytes int64) error {
 	}
 	_, err = tool(ctx, "", nil, "mkfs.ext4", "-q", "-F", "-d", folder, "-E", "root_owner=0:0", image)
 	return err
-}
-
-// copyFile copies a file with its mode.
-func copyFile(to, from string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
-	info, err := in.Stat()
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, info.Mode().Perm())
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
 }

@@ -69,7 +69,7 @@ exec switch_root /mnt /lib/systemd/systemd
 // screen, the serial line, the network and the shell, and no GPIO lines. It needs qemu-system-x86_64.
 func StartSystem(ctx context.Context, o Options) (*Board, error) {
 	return start(ctx, o, func(b *Board) ([]string, error) {
-		ram, err := initramfs(ctx, o.Parts, append([]string{"virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_gpu", "ext4", "virtio_rng"}, o.Modules...), systemScript)
+		ram, err := initramfs(ctx, o.Parts, modules, systemScript)
 		if err != nil {
 			return nil, fmt.Errorf("make the first file system: %w", err)
 		}

@@ -51,6 +51,10 @@ soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIM
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/soak ./internal/proof/soak
 	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME)
 
+.PHONY: board
+board: ## Run the box on real kernels in QEMU: keys pressed, screen photographed, plug pulled from outside. Root; some minutes.
+	BOARD=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 30m -v ./internal/proof/board
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 10s).
 	@packages=$$($(GO) list ./...); \

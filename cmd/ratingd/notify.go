@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -128,17 +127,25 @@ func (s supervisor) tell(err error) {
 
 // handing is the way of events from the keypad into the box. A keypad that is quiet is as good as one that is pressed; one
 // whose events are not taken hangs.
-type handing struct{ mu sync.Mutex }
+type handing chan struct{} // holds a value while an event is handed over
 
-func (h *handing) do(f func()) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+func newHanding() handing { return make(handing, 1) }
+
+func (h handing) do(f func()) {
+	h <- struct{}{}
+	defer func() { <-h }()
 	f()
 }
 
-func (h *handing) probe(context.Context) error {
-	h.do(func() {})
-	return nil
+// probe returns nil once no event is being handed over.
+func (h handing) probe(ctx context.Context) error {
+	select {
+	case h <- struct{}{}:
+		<-h
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // statusText says in a line what the box does, for "systemctl status": in Chinese for the hall, in English for the log's

@@ -163,7 +163,7 @@ func TestProbesHangWithTheirParts(t *testing.T) {
 			t.Error("a screen that hangs in a frame answers")
 		}
 
-		var keys handing
+		keys := newHanding()
 		if !answered(keys.probe) {
 			t.Error("keys that nobody presses do not answer")
 		}

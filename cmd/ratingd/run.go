@@ -258,7 +258,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	drawing := scene{links: links, order: keys.Order()}
 	offline := func() bool { return !shown.get().online }
 	interpreter := device.NewInterpreter(keys)
-	var handed handing
+	handed := newHanding()
 	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to
 	// reach the centre, and the screen stays to the end. The store is closed last of all, by the deferred call above.
 	parts := []stages.Stage{

@@ -54,11 +54,7 @@ func Start(ctx context.Context, o Options) (*Board, error) {
 			return nil, err
 		}
 		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb")}, processor()...)
-		if o.CountInstructions {
-			args = append(args, "-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on")
-		} else {
-			args = append(args, "-accel", "tcg,thread=multi")
-		}
+		args = append(args, o.emulation()...)
 		args = append(args, "-append", "console=ttyAMA0 loglevel=5 panic=-1 vt.global_cursor_default=0",
 			"-qtest", "unix:"+b.at("qtest")+",server=on,wait=off", "-qtest-log", "/dev/null", "-device", "qemu-xhci", "-device", "usb-kbd")
 		return append(args, b.ends(o)...), nil
@@ -74,6 +70,14 @@ func Start(ctx context.Context, o Options) (*Board, error) {
 		}
 	}
 	return b, nil
+}
+
+// emulation are QEMU's arguments for the machine's processor.
+func (o Options) emulation() []string {
+	if o.CountInstructions {
+		return []string{"-accel", "tcg,thread=single", "-icount", "shift=1,sleep=on"}
+	}
+	return []string{"-accel", "tcg,thread=multi"}
 }
 
 // start runs QEMU with the arguments that prepare returns, and takes hold of the machine.

@@ -209,7 +209,13 @@ func (h *hall) photograph(name string) string {
 // sh runs a script on the box.
 func (h *hall) sh(script string) string {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	return h.shFor(time.Minute, script)
+}
+
+// shFor is sh for what takes longer under emulation.
+func (h *hall) shFor(limit time.Duration, script string) string {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), limit)
 	defer cancel()
 	out, err := h.board.Sh(ctx, script)
 	if err != nil {

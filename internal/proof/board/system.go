@@ -19,7 +19,7 @@ func Debian(ctx context.Context, dir, release string) (archive string, err error
 	}
 	fresh := filepath.Join(dir, "new-"+release+".tar")
 	if _, err := tool(ctx, "", nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
-		"--include=systemd-sysv,udev,wget,procps", release, fresh); err != nil {
+		"--include=systemd-sysv,udev,iproute2,wget,procps", release, fresh); err != nil {
 		return "", errors.Join(err, os.Remove(fresh))
 	}
 	return archive, os.Rename(fresh, archive)
@@ -34,7 +34,7 @@ func Unpack(ctx context.Context, archive, folder string) error {
 		return err
 	}
 	systemd := filepath.Join(folder, "etc", "systemd", "system")
-	for _, link := range []string{"serial-getty@ttyS0.service", "getty@tty1.service", "apt-daily.timer", "apt-daily-upgrade.timer"} {
+	for _, link := range []string{"serial-getty@ttyS0.service", "serial-getty@hvc0.service", "serial-getty@hvc1.service", "getty@tty1.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_reap.service", "getty-static.service"} {
 		if err := os.Symlink("/dev/null", filepath.Join(systemd, link)); err != nil { // masked: the lines are the test's
 			return err
 		}
@@ -76,8 +76,8 @@ func StartSystem(ctx context.Context, o Options) (*Board, error) {
 		if err := os.WriteFile(b.at("initramfs"), ram, 0o600); err != nil {
 			return nil, err
 		}
-		return append([]string{"qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "768", "-vga", "none",
-			"-append", "console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0"},
+		args := append([]string{"qemu-system-x86_64", "-M", "q35", "-cpu", "Nehalem", "-smp", "2", "-m", "768", "-vga", "none"}, o.emulation()...)
+		return append(append(args, "-append", "console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0"),
 			b.ends(o)...), nil
 	})
 }

@@ -128,7 +128,7 @@ func life(t *testing.T, p packages) {
 			t.Errorf("ratingd is in %v, and not in %s", groups, want)
 		}
 	}
-	d.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "ratingd.service", "centrald.service")
+	d.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "ratingd.service", "ratingd-clock.service", "centrald.service")
 	d.write("/etc/systemd/system/wrong.service", "[Service]\nType=notify\nWatchdogSecs=3\nExecStart=/usr/bin/ratingd\n")
 	if out, err := d.try("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "wrong.service"); err == nil {
 		t.Errorf("a unit with a key that does not exist verifies too:\n%s", out)

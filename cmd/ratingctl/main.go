@@ -68,6 +68,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return doctor(ctx, args[1:], stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
+	case "clock":
+		return clockMark(ctx, args[1:])
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"haochaping/display"
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/store"
@@ -34,7 +35,7 @@ func benchPress(b *testing.B, thanked func(terminal.View)) {
 		b.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	clk := clock{1, sinceBoot, time.Now, func() bool { return true }}
+	clk := clock{1, kernelclock.SinceBoot, time.Now, func() bool { return true }}
 	views := make(chan terminal.View, 16)
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Minute, Thanks: 3 * time.Second}, Log: db, Now: clk.now, Random: rand.Reader,

@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -22,21 +21,16 @@ func bootID() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// sinceBoot returns the time since the machine started, which goes on while it sleeps and never jumps.
-func sinceBoot() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		// The call fails only for a clock that the kernel does not have, and every Linux since 2.6.39 has this one.
-		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error())
-	}
-	return time.Duration(ts.Nano())
-}
+// clockMark is where ratingd-clock.service says that the clock is right, to a daemon whose sandbox forbids to ask.
+const clockMark = "/run/ratingd-clock/synchronised"
 
 // clockSynced reports whether the kernel believes that something keeps its clock right.
 func clockSynced() bool {
-	var tx unix.Timex
-	state, err := unix.Adjtimex(&tx)
-	return err == nil && state != unix.TIME_ERROR && tx.Status&unix.STA_UNSYNC == 0
+	synced, err := kernelclock.Synchronised()
+	if err != nil {
+		return kernelclock.Mark{Path: clockMark, SinceBoot: kernelclock.SinceBoot}.Valid()
+	}
+	return synced
 }
 
 // clock makes the stamps of one start of the machine.

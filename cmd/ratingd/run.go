@@ -24,6 +24,7 @@ import (
 	"haochaping/device"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
@@ -55,7 +56,7 @@ type environment struct {
 func machine(stdout, stderr io.Writer) environment {
 	chips := device.NewChips()
 	return environment{
-		stdout: stdout, stderr: stderr, bootID: bootID, mono: sinceBoot, wall: time.Now, synced: clockSynced,
+		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
 		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
 		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
 		aplay: "aplay", soundCards: "/proc/asound/cards",

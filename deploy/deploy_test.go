@@ -59,10 +59,20 @@ func TestPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("built twice they are the same", func(t *testing.T) { builtTwice(t, p) })
-	t.Run("parts and licences are listed", func(t *testing.T) { partsAndLicences(t, p) })
-	t.Run("lintian finds no fault", func(t *testing.T) { lintian(t, p) })
-	t.Run("install, upgrade, remove, purge", func(t *testing.T) { life(t, p) })
+	d := newDebian(t)
+	booted := d.copy(t)
+	for name, test := range map[string]func(*testing.T){
+		"built twice they are the same":   func(t *testing.T) { builtTwice(t, p) },
+		"parts and licences are listed":   func(t *testing.T) { partsAndLicences(t, p) },
+		"lintian finds no fault":          func(t *testing.T) { lintian(t, p) },
+		"a booted box":                    func(t *testing.T) { bootedBox(t, booted, p) },
+		"install, upgrade, remove, purge": func(t *testing.T) { life(t, d, p) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // mostly they wait
+			test(t)
+		})
+	}
 }
 
 func build(folder, names string, env []string) (packages, error) {

@@ -30,6 +30,14 @@ func newDebian(t *testing.T) *debian {
 	return &debian{t, root}
 }
 
+// copy returns another that is the same.
+func (d *debian) copy(t *testing.T) *debian {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "copy")
+	output(t, nil, "cp", "--archive", d.root, root)
+	return &debian{t, root}
+}
+
 // command makes a command that runs inside, with /proc and as on a machine that is being set up: no init runs.
 func (d *debian) command(env []string, name string, args ...string) *exec.Cmd {
 	script := `mount -t proc proc "$0/proc" && exec chroot "$0" "$@"`
@@ -111,9 +119,8 @@ func newer(t *testing.T, deb string) string {
 }
 
 // life does with the packages what an administrator does, in that order.
-func life(t *testing.T, p packages) {
-	d := newDebian(t)
-
+func life(t *testing.T, d *debian, p packages) {
+	d.t = t
 	said := d.install(p.ratingd, p.centrald)
 	for _, want := range []string{"ratingctl identity", "ratingd -check-config", "/etc/ratingd.toml", "centrald key"} {
 		if !strings.Contains(said, want) {

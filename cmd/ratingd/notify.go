@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -157,7 +158,7 @@ func statusText(p picture, who identity, pending uint64) string {
 		terminal.Asking:     {"正在评价", "asking"},
 		terminal.Correcting: {"正在评价", "asking"}, // the thanks would tell that somebody has just answered
 		terminal.Paused:     {"已暂停", "paused"},
-	}[p.view.State]
+	}[cmp.Or(p.view.State, terminal.Starting)] // before the terminal has said anything it is starting
 	if p.view.State == terminal.Enrolling {
 		state = [2]string{
 			fmt.Sprintf("未登记，请在中心登记 %s（指纹 %s）", who.device, who.fingerprint()),

@@ -186,6 +186,7 @@ func TestStatusText(t *testing.T) {
 		pending uint64
 		want    string
 	}{
+		{picture{}, 0, "启动中，中心未连接，待上传 0 条 / starting; centre not reached; 0 records wait"},
 		{picture{terminal.View{State: terminal.Asking}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
 		{picture{terminal.View{State: terminal.Correcting, Chosen: 1}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
 		{picture{terminal.View{State: terminal.Idle}, false}, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},

@@ -1,0 +1,201 @@
+package deploy
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// machine is a Debian whose systemd runs.
+type machine struct {
+	t   *testing.T
+	pid string // of its systemd
+}
+
+// boot starts a Debian. Where a container does not let anybody do that, the test is skipped.
+func boot(t *testing.T, d *debian) *machine {
+	t.Helper()
+	// What belongs to hardware, and what would wait for some.
+	for _, unit := range []string{"systemd-sysctl.service", "systemd-udevd.service", "systemd-modules-load.service", "systemd-networkd.service",
+		"systemd-resolved.service", "systemd-logind.service", "systemd-remount-fs.service", "console-getty.service", "getty@.service",
+		"dev-hugepages.mount", "sys-kernel-debug.mount", "tmp.mount"} {
+		if err := os.Symlink("/dev/null", filepath.Join(d.root, "etc/systemd/system", unit)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := "haochaping-test-" + strconv.Itoa(os.Getpid())
+	hierarchies := []string{"/sys/fs/cgroup"}
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err != nil {
+		hierarchies = []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"}
+	}
+	enter := ""
+	for _, h := range hierarchies {
+		group := filepath.Join(h, name)
+		if err := os.Mkdir(group, 0o755); err != nil {
+			t.Skipf("this machine lets nobody make a cgroup: %v", err)
+		}
+		t.Cleanup(func() { // of what has ended, from the leaves
+			_ = exec.Command("find", group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";").Run()
+		})
+		enter += "echo $$ >" + group + "/cgroup.procs && "
+	}
+	script, err := filepath.Abs("testdata/boot.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", enter+`exec setsid unshare --pid --fork --kill-child --mount --uts --ipc --net --cgroup -- sh "$0" "$1"`, script, d.root)
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var ending error // holds when ended is closed
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ending = cmd.Wait()
+	}()
+	m := &machine{t: t}
+	t.Cleanup(func() {
+		if m.pid == "" {
+			_ = cmd.Process.Kill()
+		} else if pid, err := strconv.Atoi(m.pid); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // the first process of its namespace: the others go with it
+		}
+		<-ended
+	})
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		select {
+		case <-ended:
+			var exit *exec.ExitError
+			if errors.As(ending, &exit) && exit.ExitCode() == 99 {
+				t.Skipf("this machine lets nobody boot a system in namespaces:\n%s", log.String())
+			}
+			t.Fatalf("systemd ended: %v\n%s", ending, log.String())
+		default:
+		}
+		pid := strconv.Itoa(cmd.Process.Pid)
+		b, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
+		if err != nil || len(strings.Fields(string(b))) != 1 {
+			continue
+		}
+		child := strings.Fields(string(b))[0]
+		if comm, err := os.ReadFile("/proc/" + child + "/comm"); err == nil && strings.TrimSpace(string(comm)) == "systemd" {
+			m.pid = child
+			return m
+		}
+	}
+	t.Fatalf("systemd does not start:\n%s", log.String())
+	return nil
+}
+
+func (m *machine) try(script string) (string, error) {
+	out, err := exec.Command("nsenter", "--target", m.pid, "--all", "sh", "-c", script).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// until waits until a script says want.
+func (m *machine) until(limit time.Duration, script, want string) {
+	m.t.Helper()
+	var got string
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if got, _ = m.try(script); got == want {
+			return
+		}
+	}
+	log, _ := m.try("journalctl --no-pager | tail -n 60")
+	m.t.Fatalf("%s: after %s it says %q, want %q\n%s", script, limit, got, want, log)
+}
+
+// bootedBox: the service comes up in its sandbox, gets what it needs and nothing else, and comes back however it ends.
+func bootedBox(t *testing.T, d *debian, p packages) {
+	d.t = t
+	d.install(p.ratingd)
+	d.write("/etc/ratingd.toml", boxConfiguration)
+	// The limit is lowered so that the test does not take half a minute longer.
+	if err := os.MkdirAll(d.root+"/etc/systemd/system/ratingd.service.d", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.write("/etc/systemd/system/ratingd.service.d/test.conf", "[Service]\nWatchdogSec=8\n")
+	unit, err := os.ReadFile("ratingd/ratingd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("/etc/systemd/system/tried.service", sandboxOnly(string(unit)))
+	d.write("/usr/bin/tried", tried)
+	begun := time.Now()
+	m := boot(t, d)
+	m.until(30*time.Second, "systemctl is-active ratingd ratingd-clock", "active\nactive")
+	t.Logf("active %.1f s after the start of systemd", time.Since(begun).Seconds())
+	m.until(10*time.Second, "systemctl show -P StatusText ratingd | grep -c 'not enrolled: add lz-0417'", "1")
+
+	if out, err := m.try("systemctl start tried; journalctl -o cat _SYSTEMD_UNIT=tried.service"); err != nil {
+		t.Error(err, out)
+	} else {
+		for name, want := range map[string]string{
+			"ttyUSB77": "allowed", "ttyACM77": "allowed", "fb31": "allowed", "dri63": "allowed", "event99": "allowed", "snd99": "allowed",
+			"null": "allowed", "mem": "forbidden", "disk": "forbidden", "kmsg": "forbidden",
+			"log": "written", "socket": "written", "etc": "refused", "home": "refused", "boot": "known", "sound": "played",
+		} {
+			if !strings.Contains(out+"\n", name+" "+want+"\n") {
+				t.Errorf("in the sandbox, %s is not %s:\n%s", name, want, out)
+			}
+		}
+	}
+
+	m.until(5*time.Second, "systemctl kill -s KILL ratingd && echo killed", "killed")
+	m.until(30*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "1\nactive")
+	m.until(5*time.Second, "systemctl kill -s STOP ratingd && echo stopped", "stopped")
+	m.until(45*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "2\nactive")
+	m.until(5*time.Second, "journalctl -o cat -u ratingd | grep -c 'Watchdog timeout'", "1")
+
+	// A configuration that has become wrong is tried once, and the log ends with the reason.
+	if out, err := m.try("sed -i 's/^device.*//' /etc/ratingd.toml; systemctl restart ratingd"); err == nil {
+		t.Errorf("a box without a name starts: %s", out)
+	}
+	time.Sleep(3 * time.Second) // longer than the pause before a new attempt
+	m.until(time.Second, "systemctl show -P ExecMainStatus ratingd; systemctl show -P ActiveState ratingd", "78\nfailed")
+	m.until(time.Second, "journalctl -o cat -u ratingd | grep -c 'device: missing'", "1")
+}
+
+// sandboxOnly returns the unit with another program in the place of the daemon.
+func sandboxOnly(unit string) string {
+	var out []string
+	for _, line := range strings.Split(unit, "\n") {
+		switch key, _, _ := strings.Cut(line, "="); key {
+		case "ExecStart":
+			line = "ExecStart=/bin/sh /usr/bin/tried"
+		case "Type":
+			line = "Type=oneshot"
+		case "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec", "ExecStartPre", "ExecStopPost", "RuntimeDirectory":
+			continue
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+// tried says what a program in the sandbox can do. A device that is allowed has no driver here, which is another answer than
+// that it is forbidden.
+const tried = `
+for d in ttyUSB77 ttyACM77 fb31 dri63 event99 snd99 null mem disk kmsg; do
+	said=$( (exec 3<>/dev/$d) 2>&1)
+	case $said in
+	*"not permitted"* | *denied* | *"Permission"*) echo "$d forbidden" ;;
+	*) echo "$d allowed" ;;
+	esac
+done
+try() { if (eval "$2") 2>/dev/null; then echo "$1 $3"; else echo "$1 refused"; fi; }
+try log 'echo >/var/lib/ratingd/tried' written
+try socket 'echo >/run/ratingd/tried' written
+try etc 'echo >/etc/tried' written
+try home 'ls /root' read
+try boot 'read -r id </proc/sys/kernel/random/boot_id' known
+try sound '/bin/true' played
+`

@@ -30,6 +30,8 @@ check: ## Look for faults without running anything: format, go vet, linter, shel
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) golangci-lint run
+	@# What does not fit 32 bits shows there only.
+	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) build -o /dev/null ./cmd/...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh' 'deploy/*/postinst' 'deploy/*/prerm' 'deploy/*/postrm'); \
 	else echo 'shellcheck is not installed: install the Debian package shellcheck'; test -z "$${CI:-}"; fi
 

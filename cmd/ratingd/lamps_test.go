@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,12 +47,16 @@ func TestLamps(t *testing.T) {
 
 // fakeOutputs notes what it is told; it fails while broken.
 type fakeOutputs struct {
-	set    [][]bool
+	mu     sync.Mutex
+	set    [][]bool // guarded by mu, like all that follow
+	opened int
 	closed int
 	broken bool
 }
 
 func (o *fakeOutputs) Set(on []bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.broken {
 		return errors.New("no such device")
 	}
@@ -59,18 +64,33 @@ func (o *fakeOutputs) Set(on []bool) error {
 	return nil
 }
 
-func (o *fakeOutputs) Close() error { o.closed++; return nil }
+func (o *fakeOutputs) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed++
+	return nil
+}
+
+// after lets time pass and looks at what has happened by then.
+func (o *fakeOutputs) after(d time.Duration, look func()) {
+	time.Sleep(d)
+	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	look()
+}
 
 func TestLampPanel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &fakeOutputs{}
-		opened := 0
 		began := time.Now()
 		p := lampPanel{
 			cfg:   boxconfig.Lamps{Keys: []string{"a", "b", "c", "d", "e"}, Buzzer: "f", BacklightOff: boxconfig.Duration(time.Minute)},
 			order: [5]rating.Level{5, 4, 3, 2, 1}, now: func() time.Duration { return time.Since(began) }, log: slog.New(slog.DiscardHandler),
 			open: func(refs []string, low bool) (outputs, error) {
-				if opened++; opened == 1 {
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				if o.opened++; o.opened == 1 {
 					return nil, errors.New("busy")
 				}
 				if len(refs) != 6 || low {
@@ -86,19 +106,20 @@ func TestLampPanel(t *testing.T) {
 		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }
 		time.Sleep(outputsRetry + time.Second)
 		show(terminal.View{State: terminal.Correcting, Chosen: 4})
-		time.Sleep(time.Second)
 		want := [][]bool{{true, true, true, true, true, false}, {false, true, false, false, false, true}, {false, true, false, false, false, false}}
-		if diff := cmp.Diff(want, o.set); diff != "" {
-			t.Errorf("outputs (-want +got):\n%s", diff)
-		}
-		o.broken = true
+		o.after(time.Second, func() {
+			if diff := cmp.Diff(want, o.set); diff != "" {
+				t.Errorf("outputs (-want +got):\n%s", diff)
+			}
+			o.broken = true
+		})
 		show(terminal.View{State: terminal.Asking})
-		time.Sleep(time.Second)
-		o.broken = false
-		time.Sleep(outputsRetry)
-		if n := len(o.set); opened != 3 || o.closed != 1 || !o.set[n-1][0] {
-			t.Errorf("after a failure: opened %d times, closed %d times, shows %v", opened, o.closed, o.set[n-1])
-		}
+		o.after(time.Second, func() { o.broken = false })
+		o.after(outputsRetry, func() {
+			if n := len(o.set); o.opened != 3 || o.closed != 1 || !o.set[n-1][0] {
+				t.Errorf("after a failure: opened %d times, closed %d times, shows %v", o.opened, o.closed, o.set[n-1])
+			}
+		})
 		cancel()
 		if err := <-done; err != nil || o.closed != 2 {
 			t.Errorf("at the end: closed %d times, error %v", o.closed, err)

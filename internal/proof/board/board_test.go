@@ -206,3 +206,38 @@ func (h *hall) uptime() float64 {
 	}
 	return s
 }
+
+// TestHardwareGoesAndReturns takes the GPIO controller and then the screen away while the daemon runs, and gives them back.
+func TestHardwareGoesAndReturns(t *testing.T) {
+	h := newHall(t, gpioKeys)
+	h.start(Options{})
+	h.startBox()
+	want := map[rating.VisitID]rating.Level{h.visit(): 4}
+	h.press("RATE4", 1)
+
+	driver := "/sys/bus/amba/drivers/pl061_gpio/"
+	h.sh("rmmod gpio_keys; echo 9030000.pl061 > " + driver + "unbind")
+	h.eventually("a box that knows that its keys are gone", time.Minute, func() bool { return strings.Contains(h.status(), `"fault"`) })
+	visit := h.visit()
+	h.readQR("keys-gone", true)
+	h.sh("echo 9030000.pl061 > " + driver + "bind")
+	h.eventually("a box whose keys are back", time.Minute, func() bool { return strings.Contains(h.status(), `"asking"`) })
+	for _, line := range []string{"RATE5", "RATE4", "RATE3", "RATE2", "RATE1"} { // a controller that was reset knows no levels
+		if err := h.board.Release(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.press("RATE1", 2) // and not one more: that the lines read as pressed while they were gone counts for nothing
+	want[visit] = 1
+	h.eventually("both at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+
+	connector := h.sh("ls -d /sys/class/drm/card0-*/status | head -1")
+	h.sh("echo off > " + connector)
+	h.eventually("the lost screen in the log", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "the screen is lost") })
+	want[h.visit()] = 3
+	h.press("RATE3", 3) // the keys do without
+	h.sh("echo on > " + connector)
+	h.visit()
+	h.readQR("screen-back", true)
+	h.eventually("all three at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+}

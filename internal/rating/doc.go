@@ -9,5 +9,7 @@
 // which nothing can be dropped, inserted or changed unnoticed. The bytes that Encode returns are the record: they are
 // stored, sent and hashed as they are, and never marshalled a second time.
 //
-// The package does not decide what counts when several evaluations of one visit exist; that is the centre's ledger.
+// CheckVisit says which rule of the regulation a visit contradicts as it stands; Contest which of several evaluations counts,
+// wherever they were given; and History both over any number of visits, cases and channels. The centre's ledger keeps to
+// History, evaluation by evaluation.
 package rating

@@ -92,6 +92,15 @@ func visitOf() Visit {
 		Grouping: Single, Subjects: []Subject{StaffSubject, MatterSubject}, Opener: OpenedByPC, WaitSec: 60}
 }
 
+// themeOf returns a theme that is asked about matter by matter, opened by a key.
+func themeOf() Visit {
+	v := visitOf()
+	v.ID, v.Grouping, v.Subjects, v.Separate, v.Opener = 6, Theme, []Subject{MatterSubject}, true, OpenedByStaffKey
+	v.Cases = []Case{{ProjectNo: "6201022026112300018", TaskCode: "11620103", TaskName: "营业执照", Completed: true},
+		{ProjectNo: "6201022026112300019", TaskCode: "11620104", TaskName: "公章刻制备案", Completed: true}}
+	return v
+}
+
 func TestVisitRules(t *testing.T) {
 	if err := visitOf().Check(); err != nil {
 		t.Fatal(err)
@@ -152,6 +161,9 @@ func goldenRecords() []Record {
 			Reasons: []string{"413"}, Text: "谢谢 <&> \u2028"}),
 		OutcomeBody(at.Add(5*time.Second), Closing{Visit: 5, Outcome: Rated, Rated: []Subject{StaffSubject}}),
 		SalvagedBody(at.Add(6*time.Second), earlierRecord(at)),
+		VisitBody(at.Add(7*time.Second), themeOf()),
+		EvaluationBody(at.Add(8*time.Second), Evaluation{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Level: 5, Channel: Keypad, WaitedMS: 1000}),
+		OutcomeBody(at.Add(9*time.Second), Closing{Visit: 6, Outcome: Rated, Rated: []Subject{MatterSubject}, RatedCases: []string{"6201022026112300018"}}),
 	} {
 		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
 		all = append(all, r)
@@ -209,8 +221,9 @@ func TestRecordsRefused(t *testing.T) {
 		"version": func(r *Record) { r.V = 2 }, "device": func(r *Record) { r.Device = "" }, "epoch": func(r *Record) { r.Epoch = 0 },
 		"seq": func(r *Record) { r.Seq = 0 }, "big seq": func(r *Record) { r.Seq = 1 << 53 }, "boot": func(r *Record) { r.At.Boot = 0 },
 		"mono": func(r *Record) { r.At.Mono = -1 }, "level 0": func(r *Record) { r.Evaluation.Level = 0 }, "level 6": func(r *Record) { r.Evaluation.Level = 6 },
-		"salvaged":     func(r *Record) { r.Body = SalvagedBody(r.At, []byte("{}")) },
-		"two payloads": func(r *Record) { r.Event = &Event{Name: "x"} }, "no payload": func(r *Record) { r.Evaluation = nil },
+		"case of the staff": func(r *Record) { r.Evaluation.Case = "1" },
+		"salvaged":          func(r *Record) { r.Body = SalvagedBody(r.At, []byte("{}")) },
+		"two payloads":      func(r *Record) { r.Event = &Event{Name: "x"} }, "no payload": func(r *Record) { r.Evaluation = nil },
 		"kind": func(r *Record) { r.Kind = KindEvent }, "channel": func(r *Record) { r.Evaluation.Channel = "pigeon" },
 		"text": func(r *Record) { r.Evaluation.Text = strings.Repeat("长", MaxText+1) }, "waited": func(r *Record) { r.Evaluation.WaitedMS = -1 },
 		"reasons": func(r *Record) { r.Evaluation.Reasons = make([]string, MaxReasons+1) }, "subject": func(r *Record) { r.Evaluation.Subject = "" },

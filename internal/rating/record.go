@@ -55,6 +55,7 @@ const (
 type Evaluation struct {
 	Visit   VisitID  `json:"visit"`
 	Subject Subject  `json:"subject"`
+	Case    string   `json:"case,omitempty"` // project number, where the matter is asked case by case
 	Level   Level    `json:"level"`
 	Channel Channel  `json:"channel"`
 	Reasons []string `json:"reasons,omitempty"` // codes of the reason catalogue
@@ -71,6 +72,8 @@ type Closing struct {
 	Visit   VisitID   `json:"visit"`
 	Outcome Outcome   `json:"outcome"`
 	Rated   []Subject `json:"rated,omitempty"` // what had been answered by then
+	// RatedCases are the project numbers of the cases that had been answered one by one.
+	RatedCases []string `json:"rated_cases,omitempty"`
 }
 
 // Event is an audit event of the box.
@@ -261,6 +264,11 @@ func (e Evaluation) Check() error {
 		return fmt.Errorf("evaluation: waited %d ms: out of range", e.WaitedMS)
 	case e.Replaces > maxSafeInt:
 		return fmt.Errorf("evaluation: replaces %d: out of range", e.Replaces)
+	case e.Case != "" && e.Subject != MatterSubject:
+		return fmt.Errorf("evaluation: subject %q of case %q, only the matter has a case", e.Subject, e.Case)
+	}
+	if err := checkCode("case", e.Case); err != nil {
+		return fmt.Errorf("evaluation: %w", err)
 	}
 	for _, r := range e.Reasons {
 		if r == "" {
@@ -284,6 +292,17 @@ func (c Closing) Check() error {
 	for i, s := range c.Rated {
 		if !s.Valid() || i > 1 {
 			return fmt.Errorf("outcome: rated subjects %q: unknown or too many", c.Rated)
+		}
+	}
+	if len(c.RatedCases) > MaxCases {
+		return fmt.Errorf("outcome: %d rated cases, at most %d are allowed", len(c.RatedCases), MaxCases)
+	}
+	for _, project := range c.RatedCases {
+		if project == "" {
+			return errors.New("outcome: a rated case is empty")
+		}
+		if err := checkCode("rated_cases", project); err != nil {
+			return fmt.Errorf("outcome: %w", err)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package rating
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,11 +12,13 @@ import (
 
 // Bounds of what a visit may hold. They keep a record well below the size of a batch, and the texts on a small screen.
 const (
-	MaxCode    = 64  // bytes of a project number, task code, window, hall or staff number
-	MaxName    = 120 // characters of a name that people read
-	MaxCases   = 200 // cases of one visit
-	MaxReasons = 16  // reasons of one evaluation
-	MaxText    = 150 // characters of a free text; one upstream system allows no more
+	MaxCode  = 64  // bytes of a project number, task code, window, hall or staff number
+	MaxName  = 120 // characters of a name that people read
+	MaxCases = 200 // cases of one visit
+	// MaxSeparate is the greatest number of cases that a visit asks about one by one, each with its own screen.
+	MaxSeparate = 8
+	MaxReasons  = 16  // reasons of one evaluation
+	MaxText     = 150 // characters of a free text; one upstream system allows no more
 	// MaxVisit is the greatest size of a visit in bytes as its record holds it. A visit with as many cases and as long
 	// names as are allowed one by one can be larger.
 	MaxVisit = 63 << 10
@@ -96,8 +99,10 @@ type Visit struct {
 	Cases    []Case    `json:"cases,omitempty"`
 	Grouping Grouping  `json:"grouping"`
 	Subjects []Subject `json:"subjects"` // what is asked, in this order
-	Opener   Opener    `json:"opener"`
-	WaitSec  int       `json:"wait_sec"` // how long each question waits for a key, in seconds
+	// Separate: the matter is asked about case by case (也可对关联的事项分别进行评价, article 14), else once for all completed cases.
+	Separate bool   `json:"separate,omitempty"`
+	Opener   Opener `json:"opener"`
+	WaitSec  int    `json:"wait_sec"` // how long each question waits for a key, in seconds
 }
 
 // Outcome is how the asking about a visit ended. It is all that the window's staff and PC learn.
@@ -161,11 +166,9 @@ func (v Visit) Check() error {
 			return fmt.Errorf("visit %s: cases[%d]: %w", v.ID, i, err)
 		}
 	}
-	if err := v.checkGrouping(); err != nil {
+	// Not CheckVisit: what it asks for besides is newer than some records.
+	if err := firstError(v.checkSubjects(), v.checkAsked(), v.checkGrouping()); err != nil {
 		return fmt.Errorf("visit %s: %w", v.ID, err)
-	}
-	if err := v.checkSubjects(); err != nil {
-		return err
 	}
 	return v.checkSize()
 }
@@ -183,41 +186,21 @@ func (v Visit) checkSize() error {
 	return nil
 }
 
-// checkGrouping holds article 14: a batch is the same matter, two cases or more.
-func (v Visit) checkGrouping() error {
-	switch v.Grouping {
-	case Single, Theme:
-		return nil
-	case Batch:
-		if len(v.Cases) < 2 {
-			return fmt.Errorf("a batch needs two cases or more (article 14), it has %d", len(v.Cases))
-		}
-		for _, c := range v.Cases[1:] {
-			if c.TaskCode != v.Cases[0].TaskCode {
-				return fmt.Errorf("a batch is about one matter (article 14), its cases have the task codes %q and %q",
-					v.Cases[0].TaskCode, c.TaskCode)
-			}
-		}
-		return nil
-	}
-	return fmt.Errorf("grouping %q is unknown", v.Grouping)
-}
-
-// checkSubjects holds article 14: the matter is rated only when its case is completed.
+// checkSubjects reports what cannot be asked, whatever the regulation says.
 func (v Visit) checkSubjects() error {
 	if len(v.Subjects) == 0 {
-		return fmt.Errorf("visit %s: nothing is asked, name a subject", v.ID)
+		return errors.New("nothing is asked, name a subject")
 	}
-	for i, s := range v.Subjects {
+	for _, s := range v.Subjects {
 		if !s.Valid() {
-			return fmt.Errorf("visit %s: subject %q is unknown", v.ID, s)
+			return fmt.Errorf("subject %q is unknown", s)
 		}
-		if slices.Contains(v.Subjects[:i], s) {
-			return fmt.Errorf("visit %s: subject %q is asked twice", v.ID, s)
-		}
-		if s == MatterSubject && !slices.ContainsFunc(v.Cases, func(c Case) bool { return c.Completed }) {
-			return fmt.Errorf("visit %s: the matter is rated when its case is completed (article 14), no case is", v.ID)
-		}
+	}
+	if !slices.Contains([]Grouping{Single, Batch, Theme}, v.Grouping) {
+		return fmt.Errorf("grouping %q is unknown", v.Grouping)
+	}
+	if n := len(v.Completed()); v.Separate && n > MaxSeparate {
+		return fmt.Errorf("asks about %d cases one by one, at most %d are allowed; ask about a theme as a whole, or open a visit for each", n, MaxSeparate)
 	}
 	return nil
 }

@@ -1,0 +1,147 @@
+package rating
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Item is what at most one evaluation counts for (article 14): the person at one visit (一次一评), or the matter of one case over
+// its whole life (一事一评), at whatever window and by whatever channel. A matter whose case nobody knows, since the visit's record
+// is on its way, is an item of its visit.
+type Item struct {
+	Case    string // project number; the other fields are empty then
+	Device  DeviceID
+	Visit   VisitID
+	Subject Subject
+}
+
+// Items returns what an evaluation from a device may count for. V is its visit, nil while its record has not arrived. It
+// returns nothing for an evaluation of a case that the visit did not complete.
+func Items(d DeviceID, e Evaluation, v *Visit) []Item {
+	own := []Item{{Device: d, Visit: e.Visit, Subject: e.Subject}}
+	switch {
+	case e.Subject != MatterSubject:
+		return own
+	case v == nil && e.Case != "":
+		return []Item{{Case: e.Case}}
+	case v == nil || e.Case == "" && len(v.Completed()) == 0:
+		return own
+	}
+	var all []Item
+	for _, c := range v.Covers(e.Question()) {
+		all = append(all, Item{Case: c})
+	}
+	return all
+}
+
+// Given is an evaluation with what says when it was given.
+type Given struct {
+	Device     DeviceID
+	Epoch      Epoch  // 0 by phone
+	Seq        uint64 // in the box's log; 0 by phone
+	Submission string // names the sending by phone; empty by key
+	Time       int64  // as well as it is known, milliseconds since 1970-01-01 UTC
+	Evaluation Evaluation
+}
+
+// Contender is an evaluation that may count for an item.
+type Contender struct {
+	Given
+	Overall bool // as Visit.Overall has it
+}
+
+// Contest returns the index of the evaluation that counts for an item among all that may, -1 if there are none, and which
+// of them were corrected at the window. All evaluations that answer the same question of the same visit must be among them.
+//
+// What was corrected does not count; its correction does, at the first one's time. An answer about one matter of a theme
+// goes before one about all of them. Then the earliest counts: in one log by its numbers, whatever the box's clock said, so
+// that of each log only its first stands against those of other logs and phones, and there by time. If the times are the same,
+// the phone's goes first, and then names decide, never the order of arrival.
+func Contest(all []Contender) (winner int, replaced []bool) {
+	replaced = make([]bool, len(all))
+	at := chains(all, replaced)
+	specific := slices.ContainsFunc(at, func(e entrant) bool { return !e.overall })
+	firsts := make(map[logName]int) // of each log its first, as an index of at
+	winner = -1
+	var best entrant
+	consider := func(e entrant) {
+		if winner < 0 || e.compare(best) < 0 {
+			winner, best = e.index, e
+		}
+	}
+	for i, e := range at {
+		if specific && e.overall {
+			continue
+		}
+		if e.seq == 0 {
+			consider(e)
+			continue
+		}
+		if j, ok := firsts[e.logName]; !ok || cmp.Or(cmp.Compare(e.origin, at[j].origin), cmp.Compare(e.seq, at[j].seq)) < 0 {
+			firsts[e.logName] = i
+		}
+	}
+	for _, i := range firsts {
+		consider(at[i])
+	}
+	return winner, replaced
+}
+
+// logName names a box's log.
+type logName struct {
+	device DeviceID
+	epoch  Epoch
+}
+
+// entrant is a contender that was not corrected.
+type entrant struct {
+	logName
+	index   int
+	seq     uint64
+	origin  uint64 // seq of the press that it corrects, in the end; its own if none
+	time    int64  // of that press
+	name    string // of the phone's sending
+	overall bool
+}
+
+// compare orders entrants of different logs.
+func (e entrant) compare(o entrant) int {
+	return cmp.Or(cmp.Compare(e.time, o.time), cmp.Compare(min(e.seq, 1), min(o.seq, 1)), cmp.Compare(e.device, o.device),
+		cmp.Compare(e.epoch, o.epoch), cmp.Compare(e.seq, o.seq), cmp.Compare(e.name, o.name), cmp.Compare(e.index, o.index))
+}
+
+// chains follows the corrections, marks what was replaced, and returns the rest.
+func chains(all []Contender, replaced []bool) []entrant {
+	type place struct {
+		logName
+		seq uint64
+	}
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(all[i].Seq, all[j].Seq) })
+	at := make([]entrant, len(all))
+	known := make(map[place]int)
+	for _, i := range order {
+		c := all[i]
+		log := logName{c.Device, c.Epoch}
+		at[i] = entrant{log, i, c.Seq, c.Seq, c.Time, c.Submission, c.Overall}
+		if c.Seq == 0 {
+			continue // the phone replaces nothing
+		}
+		known[place{log, c.Seq}] = i
+		j, ok := known[place{log, c.Evaluation.Replaces}]
+		if ok && j != i && all[j].Evaluation.Visit == c.Evaluation.Visit && all[j].Evaluation.Question() == c.Evaluation.Question() {
+			replaced[j] = true
+			at[i].time, at[i].origin = at[j].time, at[j].origin
+		}
+	}
+	var rest []entrant
+	for _, e := range at {
+		if !replaced[e.index] {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}

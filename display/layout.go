@@ -91,6 +91,8 @@ func arrange(s Screen, size image.Point) layout {
 		l.notice(body, "评价器尚未登记", "Not enrolled yet", "请管理员在中心登记本机，核对下列编号和指纹", s.Device+"    "+s.Fingerprint)
 	case Paused:
 		l.notice(body, "暂停服务", "Service paused", "请稍候，或到其他窗口办理", "Please wait, or use another window")
+	case Closed:
+		l.notice(body, "本窗口暂未开放", "This window is closed", "请到其他窗口办理，或稍候", "Please use another window, or wait")
 	case Idle:
 		l.notice(body, "欢迎办理业务", "Welcome", "办理完成后，请您对服务作出评价", "You may rate the service when it is done")
 	default:

@@ -15,7 +15,8 @@ const (
 	Asking
 	Thanks // recorded; another key corrects the answer
 	Paused
-	Fault // the keys are out of service; the QR code works
+	Closed // nobody is signed in
+	Fault  // the keys are out of service; the QR code works
 )
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.

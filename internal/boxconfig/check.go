@@ -101,6 +101,8 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	oneOf("uplink.ack", c.Uplink.Ack, "centre", "broker")
 	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
 	loopback("window_api.listen", c.WindowAPI.Listen)
+	c.checkWindowAPI(bad)
+	c.checkStaff(bad, profile)
 	number("retention.days", int64(c.Retention.Days), 1, 3650)
 	number("retention.megabytes", c.Retention.MegaBytes, 1, 1<<20)
 	return errors.Join(errs...)

@@ -5,6 +5,8 @@
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
+//	ratingctl token add|list|revoke  says which PCs may start evaluations
+//	ratingctl visit start|wait|cancel does what the window's PC does
 //	ratingctl console silent|text    keeps text off the screen's console; the service does it by itself
 //	ratingctl demo                   runs a box and a centre on this machine, in a browser
 package main
@@ -47,6 +49,8 @@ const usage = `ratingctl is the administrators' tool.
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl doctor -config FILE    look at one part of the box after the other
+  ratingctl token add|list|revoke  say which PCs may start evaluations
+  ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
   ratingctl console silent|text    keep text off the screen's console, or let it back
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
@@ -66,6 +70,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return logCommand(args[1:], stdout, stderr)
 	case "doctor":
 		return doctor(ctx, args[1:], stdout, stderr)
+	case "token":
+		return token(args[1:], stdout, stderr)
+	case "visit":
+		return visit(ctx, args[1:], os.Getenv, stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
 	case "clock":
@@ -73,5 +81,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor, console and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor, token, visit, console and demo; ratingctl help says what they do"}
 }

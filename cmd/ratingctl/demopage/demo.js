@@ -55,7 +55,7 @@ $("visit").onsubmit = async (e) => {
   const f = new FormData(e.target);
   try {
     const { id } = await json("pc/v1/visits", {
-      method: "POST", headers: { "Content-Type": "application/json" },
+      method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
       body: JSON.stringify({
         staff: { id: f.get("staff") },
         cases: [{ project_no: f.get("project"), task_code: f.get("code"), task_name: f.get("task"), completed: f.get("completed") !== null }],

@@ -1,6 +1,8 @@
 package display
 
 import (
+	"image"
+
 	"haochaping/internal/rating"
 )
 
@@ -26,6 +28,8 @@ type Screen struct {
 
 	Hall, Window                   string
 	StaffName, StaffID, Department string
+	// Photo is of the person at the window, nil for none. Two screens are the same only with the very same image.
+	Photo image.Image
 
 	Subject     rating.Subject // what is asked about
 	Matter      string         // its name, for the matter

@@ -276,7 +276,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		"browser": address(browser), "window_api": address(pcs.loopback), "window_api_lan": address(pcs.lan),
 	}
 
-	drawing := scene{links: links, order: keys.Order()}
+	drawing := scene{links: links, order: keys.Order(), photos: &photos{staff: staff, log: log}}
 	interpreter := device.NewInterpreter(keys, device.Code(cfg.Keys.Staff))
 	handed := newHanding()
 	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to

@@ -19,8 +19,9 @@ type picture struct {
 
 // scene turns what the terminal shows into what the display draws. It is the one place that knows both.
 type scene struct {
-	links *linkBook
-	order [5]rating.Level
+	links  *linkBook
+	order  [5]rating.Level
+	photos *photos // nil for none
 }
 
 func (s scene) screen(p picture) (display.Screen, error) {
@@ -31,6 +32,9 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		StaffName: v.Staff.Name, StaffID: v.Staff.ID, Department: v.Staff.Department,
 		Device: string(s.links.who.device), Fingerprint: s.links.who.fingerprint(),
 		Problem: problemText(v.Problem),
+	}
+	if s.photos != nil {
+		out.Photo = s.photos.of(v.Staff.ID)
 	}
 	if v.Visit == nil {
 		return out, nil

@@ -9,6 +9,7 @@ import (
 const (
 	MaxMembers = 64
 	MaxPhoto   = 24 << 10 // bytes of a photo
+	MaxPhotos  = 96 << 10 // bytes of all photos of a window
 )
 
 // Member is one of the people who may serve at a window.
@@ -24,7 +25,7 @@ func CheckRoster(all []Member) error {
 	if len(all) > MaxMembers {
 		return fmt.Errorf("%d members of staff, at most %d are allowed", len(all), MaxMembers)
 	}
-	ids, cards := make(map[string]bool), make(map[string]bool)
+	ids, cards, photos := make(map[string]bool), make(map[string]bool), 0
 	for _, m := range all {
 		switch {
 		case m.ID == "":
@@ -39,6 +40,9 @@ func CheckRoster(all []Member) error {
 			return fmt.Errorf("member %s: the photo is no JPEG", m.ID)
 		}
 		ids[m.ID], cards[m.Card] = true, true
+		if photos += len(m.Photo); photos > MaxPhotos {
+			return fmt.Errorf("the photos have more than %d bytes in all; save them smaller", MaxPhotos)
+		}
 		if err := firstError(m.Staff.check("member "+m.ID), checkCode("card", m.Card)); err != nil {
 			return err
 		}

@@ -62,6 +62,8 @@ $("visit").onsubmit = async (e) => {
       }),
     });
     $("start").blur();
+    // A case is rated once over its whole life, so the next visit is about another one.
+    e.target.project.value = e.target.project.value.replace(/\d+$/, (n) => String(BigInt(n) + 1n).padStart(n.length, "0"));
     $("outcome").textContent = "正在评价 · being asked …";
     follow(id);
   } catch (err) {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,36 +108,4 @@ func TestLogRefusals(t *testing.T) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)
 		}
 	}
-}
-
-func TestDoctor(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, config, state := runningBox(t, "mqtt://"+l.Addr().String())
-	if _, err := ratingctl(t, "identity", "-config", config); err != nil {
-		t.Fatal(err)
-	}
-	text, err := ratingctl(t, "doctor", "-config", config)
-	for _, want := range []string{"✓ log     6 records, all sound; at most 4 wait for the centre", "✓ damage", "✓ disk", "✓ key", " clock", "✓ broker"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in\n%s%v", want, text, err)
-		}
-	}
-	// Now everything is wrong: the log is cut off, one was set aside before, and the broker is gone.
-	if err := errors.Join(db.Close(), l.Close(), os.Truncate(filepath.Join(state, "log.db"), 5000),
-		os.WriteFile(filepath.Join(state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	text, err = ratingctl(t, "doctor", "-config", config)
-	if !errors.Is(err, errSick) {
-		t.Errorf("it ended with %v", err)
-	}
-	for _, want := range []string{"✗ log", "restart ratingd", "✗ damage", "log.db.damaged-1", "✗ broker", "network cable"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in\n%s", want, text)
-		}
-	}
-	t.Log("\n" + text)
 }

@@ -60,7 +60,13 @@ func sickBox() opsapi.Status {
 func answering(t *testing.T, s opsapi.Status) (config string) {
 	t.Helper()
 	dir := t.TempDir()
-	socket := filepath.Join(dir, "ops.sock")
+	return statusConfig(t, dir, answerAt(t, dir, &s))
+}
+
+// answerAt answers at a socket in dir with what s holds at the moment, and returns its path.
+func answerAt(t *testing.T, dir string, s *opsapi.Status) (socket string) {
+	t.Helper()
+	socket = filepath.Join(dir, "ops.sock")
 	l, err := opsapi.ListenUnix(socket)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +82,7 @@ func answering(t *testing.T, s opsapi.Status) (config string) {
 	})}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
-	return statusConfig(t, dir, socket)
+	return socket
 }
 
 func statusConfig(t *testing.T, dir, socket string) string {

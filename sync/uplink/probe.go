@@ -134,6 +134,9 @@ func (c ProbeConfig) ask(ctx context.Context, conn net.Conn, broker *url.URL, ou
 	defer late.Stop()
 	select {
 	case payload := <-kept:
+		if len(c.Centre) != ed25519.PublicKeySize {
+			return out, errors.New("the centre's key is missing")
+		}
 		config, err := wire.OpenConfig(c.Centre, payload)
 		if err != nil {
 			return out, fmt.Errorf("%w: %w", ErrOtherCentre, err)

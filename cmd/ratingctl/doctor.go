@@ -19,7 +19,7 @@ import (
 const leastFree = 64 << 20
 
 // errSick is returned when something needs a hand.
-var errSick = errors.New("有需要处理的问题,见 ✗ 各行 / something needs a hand; see the lines with ✗")
+var errSick = errors.New("有需要处理的问题，见 ✗ 各行 / something needs a hand; see the lines with ✗")
 
 const doctorUsage = `ratingctl doctor looks at one part of the box after the other and says what to do.
 

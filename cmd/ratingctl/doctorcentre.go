@@ -85,8 +85,8 @@ func checkBroker(ctx context.Context, p *patient) finding {
 	if err != nil {
 		return brokerFailed(p, username, got, err)
 	}
-	zh, en := fmt.Sprintf("%s 在 %d 毫秒内应答，登录成功，配置由中心签名", got.Address, got.Took.Milliseconds()),
-		fmt.Sprintf("%s answers within %d ms, takes the password, and has what the centre signed for this box", got.Address, got.Took.Milliseconds())
+	zh, en := fmt.Sprintf("%s 在 %s 内应答，登录成功，配置由中心签名", got.Address, got.Took.Round(100*time.Microsecond)),
+		fmt.Sprintf("%s answers within %s, takes the password, and has what the centre signed for this box", got.Address, got.Took.Round(100*time.Microsecond))
 	if c := got.Certificate; c != nil {
 		days := daysLeft(c.NotAfter, time.Now())
 		zh += fmt.Sprintf("，其证书还有 %d 天", days)

@@ -44,11 +44,18 @@ func checkLog(_ context.Context, p *patient) finding {
 			"清理磁盘；只读或写入失败时重启，再次发生则更换存储卡（dmesg 显示原因）", "make room; if it is read-only or fails, restart the box, and replace the card when it happens again (dmesg says why)")
 	}
 	waiting := n.Last - min(n.Last, n.Released)
-	zh, en := fmt.Sprintf("%d 条记录全部完好，最多 %d 条待上传", count, waiting), fmt.Sprintf("%d records, all sound; at most %d wait for the centre", count, waiting)
+	zh, en := fmt.Sprintf("%d 条记录全部完好，最多 %d 条待上传", count, waiting), fmt.Sprintf("%s, all sound; at most %d wait for the centre", recordsText(count), waiting)
 	if waiting > 0 && oldest.Synced {
 		zh, en = zh+"，最早的在 "+momentText(oldest.Time()), en+", the oldest since "+oldest.Time().In(beijing()).Format("2006-01-02 15:04")
 	}
 	return fine(zh, en)
+}
+
+func recordsText(n int) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
 }
 
 func logDamaged(err error) finding {

@@ -70,7 +70,7 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 		return err
 	}
 	if len(illsOf(s)) > 0 {
-		return &exitError{exitSick, &hinted{errors.New("评价器需要处理,见 ✗ 各行 / the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法 / ratingctl doctor looks closer and says what to do"}}
+		return &exitError{exitSick, &hinted{errors.New("评价器需要处理，见 ✗ 各行 / the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法 / ratingctl doctor looks closer and says what to do"}}
 	}
 	return nil
 }
@@ -86,13 +86,13 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	case err == nil:
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行,窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),
-			"systemctl start ratingd 启动;systemctl status ratingd 和 journalctl -u ratingd 说明原因 / start it, and see there why it had ended"}}
+		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行，窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),
+			"systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因 / start it, and see there why it had ended"}}
 	case errors.Is(err, fs.ErrPermission):
-		return s, &exitError{exitUnknown, &hinted{fmt.Errorf("本用户无权查询 / this user may not ask: %w", err), "用 root 运行,或 runuser -u ratingd -- ratingctl status / run it as root, or so"}}
+		return s, &exitError{exitUnknown, &hinted{fmt.Errorf("本用户无权查询 / this user may not ask: %w", err), "用 root 运行，或 runuser -u ratingd -- ratingctl status / run it as root, or so"}}
 	case errors.Is(err, context.DeadlineExceeded):
 		return s, &exitError{exitSick, &hinted{fmt.Errorf("ratingd 没有响应 / ratingd hangs: %w", err),
-			"服务管理器会在半分钟内将其重启;否则 systemctl restart ratingd / the service manager restarts it within half a minute; else do it"}}
+			"服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd / the service manager restarts it within half a minute; else do it"}}
 	}
 	return s, &exitError{exitUnknown, err}
 }

@@ -79,7 +79,7 @@ func (o *operations) parts() []opsapi.Watched {
 			}
 			return fine("正常", "it is shown")
 		}},
-		{Name: "centre", Look: func(context.Context) opsapi.Finding {
+		{Name: "centre", Fickle: true, Look: func(context.Context) opsapi.Finding {
 			if !o.up.Connected() {
 				return opsapi.Finding{What: opsapi.Text{ZH: "未连接；评价保存在本机，连接后自动上传", EN: "not connected; evaluations are kept here and sent later"}}
 			}

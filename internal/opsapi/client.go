@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -36,6 +37,9 @@ func Ask(ctx context.Context, socket string) (s Status, err error) {
 		return s, err
 	}
 	answer, err := (&http.Client{Transport: transport}).Do(r)
+	if wrapped := new(url.Error); errors.As(err, &wrapped) {
+		err = wrapped.Err // without an address that nobody has typed
+	}
 	if err != nil {
 		return s, err
 	}

@@ -16,6 +16,8 @@ type Finding struct {
 type Watched struct {
 	Name  string
 	Vital bool
+	// Fickle: the part comes and goes by nature, and its being away is no fault.
+	Fickle bool
 	// Look says how the part is. It may hang with the part, whatever ctx says; there is never more than one at a time.
 	Look func(ctx context.Context) Finding
 }
@@ -201,7 +203,7 @@ func (m *Monitor) note(i int, f Finding, at time.Duration) {
 	if first || s.finding.OK != f.OK {
 		s.since = at
 	}
-	failed := !f.OK && (first || s.finding.OK)
+	failed := !f.OK && (first || s.finding.OK) && !m.parts[i].Fickle
 	s.known, s.finding = true, f
 	switch {
 	case failed:

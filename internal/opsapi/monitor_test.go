@@ -12,7 +12,7 @@ import (
 func bench(look func(context.Context) Finding) (*Monitor, func() time.Time) {
 	begin := time.Now()
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now},
-		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "centre", Look: func(context.Context) Finding { return Finding{} }})
+		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "centre", Fickle: true, Look: func(context.Context) Finding { return Finding{} }})
 	return m, time.Now
 }
 
@@ -35,11 +35,14 @@ func TestMonitorRemembersSince(t *testing.T) {
 		if !h.OK || !h.Parts[0].OK || now().Sub(h.Parts[0].Since) != time.Minute {
 			t.Errorf("a box whose centre alone is away is %+v", h)
 		}
+		if f := m.LastFault(); f != nil {
+			t.Errorf("being offline is a fault: %+v", f)
+		}
 		sick.Store(true)
 		m.Wake()
 		synctest.Wait()
 		failed := now()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + time.Second) // not at the moment of one of Run's looks
 		if h = m.Health(ctx); h.OK || h.Parts[0].OK || !h.Parts[0].Since.Equal(failed) || h.Parts[0].What.EN != "ill" {
 			t.Errorf("an hour after the store failed: %+v", h)
 		}

@@ -55,7 +55,7 @@ func OnLoopback(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
 		if !loopback(r.Host) || !sameOrigin(r) || site != "" && site != "none" && site != "same-origin" {
-			http.Error(w, "来源不允许,请在本机上用 127.0.0.1 访问。 Origin not allowed; ask from this machine, by 127.0.0.1.", http.StatusForbidden)
+			http.Error(w, "来源不允许，请在本机上用 127.0.0.1 访问。 Origin not allowed; ask from this machine, by 127.0.0.1.", http.StatusForbidden)
 			return
 		}
 		api.ServeHTTP(w, r)
@@ -85,7 +85,7 @@ func (a api) bound(next http.Handler) http.Handler {
 			defer func() { <-a.answering }()
 		default:
 			w.Header().Set("Retry-After", "1")
-			http.Error(w, "请求太多,请稍后重试。 Too many requests at a time; try again.", http.StatusTooManyRequests)
+			http.Error(w, "请求太多，请稍后重试。 Too many requests at a time; try again.", http.StatusTooManyRequests)
 			return
 		}
 		if err := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -79,6 +80,7 @@ func (b *box) metrics() string {
 func TestOperations(t *testing.T) {
 	w := startCentre(t, nil)
 	b := newSerialBox(t, w, "ops", 1)
+	b.keys += "operations.listen = \"127.0.0.1:0\"\n"
 	if os.Geteuid() == 0 {
 		mountSmall(t, b.state)
 	}
@@ -98,6 +100,9 @@ func TestOperations(t *testing.T) {
 	if !s.Healthy || s.Device != "ops" || s.Window == nil || s.Window.Name != "综合窗口1号" || s.State != "idle" || s.Clock.OffsetMS == nil || s.Centre.Unsigned {
 		t.Errorf("the status of a healthy box is %+v", s)
 	}
+
+	b.onLoopback()
+	b.askedByTheTool()
 
 	// Without network the box is healthy. What an answer changes is not changed by its correction.
 	w.proxy.Set(faultnet.Hangup)
@@ -160,6 +165,62 @@ func TestOperations(t *testing.T) {
 		t.Errorf("the socket stays after an orderly end: %v", err)
 	}
 	w.stopCentre()
+}
+
+// onLoopback asks at the port, as a program and as a web page does.
+func (b *box) onLoopback() {
+	b.t.Helper()
+	for host, want := range map[string]int{"": http.StatusOK, "attacker.example.com": http.StatusForbidden} {
+		r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://"+b.bound["operations"]+"/metrics", nil)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		r.Host = host
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
+			b.t.Errorf("for the host %q: %s, %v, want %d", host, resp.Status, err, want)
+		}
+	}
+}
+
+// askedByTheTool lets ratingctl look at the running box and its centre, which stay as they are, and then with another
+// centre's key.
+func (b *box) askedByTheTool() {
+	b.t.Helper()
+	tool := filepath.Join(b.t.TempDir(), "ratingctl")
+	build := exec.Command("go", "build", "-o", tool, "haochaping/cmd/ratingctl")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.t.Fatalf("build ratingctl: %v\n%s", err, out)
+	}
+	// The disk of the test may have two megabytes, which is then the one ill of the box.
+	out, _ := exec.Command(tool, "status", "-config", b.config).CombinedOutput()
+	for _, want := range []string{"综合窗口1号", "✓ 等待办件", "✓ 已连接", "✓ 可以写入", "没有，全部已由中心确认"} {
+		if !strings.Contains(string(out), want) {
+			b.t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	out, _ = exec.Command(tool, "doctor", "-config", b.config).CombinedOutput()
+	for _, want := range []string{"✓ 程序 daemon", "✓ 配置 config", "✓ 登记 window", "✓ 按键 keys", "✓ 存储 store", "✓ 中心 broker"} {
+		if !strings.Contains(string(out), want) {
+			b.t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	config, err := os.ReadFile(b.config)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	other := filepath.Join(b.t.TempDir(), "ratingd.toml")
+	writeFile(b.t, other, strings.Replace(string(config), b.w.centreKey, strings.Repeat("A", 43), 1))
+	if out, err := exec.Command(tool, "doctor", "-config", other).CombinedOutput(); err == nil || !strings.Contains(string(out), "uplink.centre_key 不是这个中心的公钥") {
+		b.t.Errorf("with another centre's key: %v\n%s", err, out)
+	}
+	if s := mustAsk(b.t, b); !s.Centre.Connected || s.Centre.Connections != 1 {
+		b.t.Errorf("the doctor has thrown the box off the broker: %+v", s.Centre)
+	}
 }
 
 func mustAsk(t *testing.T, b *box) opsapi.Status {

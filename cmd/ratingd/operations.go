@@ -236,7 +236,7 @@ type sampled struct {
 	read func() int64
 
 	mu    sync.Mutex
-	ever  bool
+	ever  bool          // guarded by mu
 	at    time.Duration // guarded by mu
 	value int64         // guarded by mu
 }

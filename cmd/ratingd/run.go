@@ -315,7 +315,14 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		{Name: "operations", Run: func(ctx context.Context) error {
 			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Logger: log}))
 		}},
-		{Name: "monitor", Run: watch.Run},
+		{Name: "monitor", Run: func(ctx context.Context) error {
+			select {
+			case <-shown.first: // what has not begun yet does not hang
+			case <-ctx.Done():
+				return nil
+			}
+			return watch.Run(ctx)
+		}},
 		{Name: "terminal", Run: func(ctx context.Context) error { return loop.Run(ctx, start) }},
 		{Name: "uplink", Run: up.Run},
 		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, clk, loop.Post) }},

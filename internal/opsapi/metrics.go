@@ -2,10 +2,13 @@ package opsapi
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
 
 	"haochaping/internal/rating"
 )
@@ -59,6 +62,13 @@ const (
 // Watch adds the figures of a Status, which is asked at each scrape. Call it once.
 func (m *Metrics) Watch(status func(context.Context) Status) {
 	m.registry.MustRegister(newStatusCollector(status))
+}
+
+// Gather implements prometheus.Gatherer. It leaves out the bytes that the network has carried: a batch with a correction would
+// show in them.
+func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
+	all, err := m.registry.Gather()
+	return slices.DeleteFunc(all, func(f *dto.MetricFamily) bool { return strings.HasPrefix(f.GetName(), "process_network_") }), err
 }
 
 // recorded counts what an append has written, or would have. Mono is the time since the machine started.

@@ -38,7 +38,7 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) { a.write(w, http.StatusOK, c.Status(r.Context())) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics.registry, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{
 		Registry: c.Metrics.registry, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelError),
 	}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)

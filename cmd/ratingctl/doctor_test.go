@@ -236,6 +236,31 @@ func TestDoctorFindsEachFault(t *testing.T) {
 	c.want(lines, "damage", sick, "log.db.damaged-1", "更换存储卡")
 }
 
+// Root may read everything, and is told what the daemon may not.
+func TestDoctorReadsAsTheDaemonWould(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to give the state folder to another user")
+	}
+	c := newClinic(t)
+	c.enrol()
+	if err := errors.Join(os.Chown(c.state, 65534, 65534), os.Chmod(c.config, 0o644), os.Chown(filepath.Join(c.state, "device.key"), 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	lines, _ := c.look()
+	c.want(lines, "config", sick, c.password+" (-rw-------) cannot be read by nobody", "chmod 640")
+	for _, chmod := range []func() error{
+		func() error { return os.Chmod(c.password, 0o644) },
+		func() error { return errors.Join(os.Chmod(c.password, 0o640), os.Chown(c.password, 0, 65534)) },
+		func() error { return errors.Join(os.Chmod(c.password, 0o400), os.Chown(c.password, 65534, 0)) },
+	} {
+		if err := chmod(); err != nil {
+			t.Fatal(err)
+		}
+		lines, _ = c.look()
+		c.want(lines, "config", well)
+	}
+}
+
 // A box without a window is not well, whatever else is.
 func TestDoctorOfABoxThatIsNotEnrolled(t *testing.T) {
 	c := newClinic(t)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -48,6 +49,12 @@ func checkConfig(_ context.Context, p *patient) finding {
 			if _, e := os.ReadFile(f.path); e != nil {
 				err = errors.Join(err, fmt.Errorf("%s: %w", f.key, e))
 			}
+		}
+	}
+	up, state := p.config.Uplink, p.config.State
+	for _, path := range []string{p.path, up.PasswordFile, up.CAFile, up.CertFile, up.KeyFile, filepath.Join(state, boxconfig.IdentityFile)} {
+		if e := unreadable(path, state); e != nil && !errors.Is(err, fs.ErrPermission) {
+			err = errors.Join(err, e)
 		}
 	}
 	switch {

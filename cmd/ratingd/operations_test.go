@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"haochaping/internal/opsapi"
 	"haochaping/internal/proof/faultnet"
@@ -62,13 +65,13 @@ func (b *box) untilHealth(status int) map[string]opsapi.Part {
 	return nil
 }
 
-// metrics returns the box's own metrics, of which those of its memory and of the time are left out.
+// metrics returns the box's own metrics, of which those that other programs and the time change are left out.
 func (b *box) metrics() string {
 	b.t.Helper()
 	_, body := b.ops("/metrics")
 	var out []string
 	for _, line := range strings.Split(body, "\n") {
-		if strings.HasPrefix(line, "ratingd_") && !strings.HasPrefix(line, "ratingd_temperature") && !strings.HasPrefix(line, "ratingd_records_pending_oldest") {
+		if strings.HasPrefix(line, "ratingd_") && !strings.HasPrefix(line, "ratingd_temperature") && !strings.HasPrefix(line, "ratingd_state_free") && !strings.HasPrefix(line, "ratingd_records_pending_oldest") {
 			out = append(out, line)
 		}
 	}
@@ -80,11 +83,24 @@ func (b *box) metrics() string {
 func TestOperations(t *testing.T) {
 	w := startCentre(t, nil)
 	b := newSerialBox(t, w, "ops", 1)
+	keypad, tty, err := pty.Open() // one that can be unplugged
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tty.Close() }()
+	b.keys = regexp.MustCompile(`keys\.serial\.port = .*`).ReplaceAllString(b.keys, fmt.Sprintf("keys.serial.port = %q", tty.Name()))
+	b.press = func(level int) { _, _ = keypad.Write([]byte{byte('0' + 5 - level)}) }
 	b.keys += "operations.listen = \"127.0.0.1:0\"\n"
 	if os.Geteuid() == 0 {
 		mountSmall(t, b.state)
 	}
 	w.enrol(b, 0)
+	config, err := os.ReadFile(b.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Thanks that are long enough for two looks of a busy machine.
+	writeFile(t, b.config, strings.Replace(string(config), `visit.thanks = "1s"`, `visit.thanks = "5s"`, 1))
 	b.start()
 	b.rated()
 	var s opsapi.Status
@@ -158,6 +174,13 @@ func TestOperations(t *testing.T) {
 		if f := mustAsk(t, b).LastFault; f == nil || f.Part != "store" || f.Until == nil {
 			t.Errorf("the last fault is %+v", f)
 		}
+	}
+
+	if err := keypad.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.untilHealth(http.StatusServiceUnavailable)["keys"]; p.OK || !p.Vital || !strings.Contains(p.What.EN, "QR code works") {
+		t.Errorf("without keypad, the keys are %+v", p)
 	}
 
 	b.stop()

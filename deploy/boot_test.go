@@ -135,6 +135,13 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	t.Logf("active %.1f s after the start of systemd", time.Since(begun).Seconds())
 	m.until(10*time.Second, "systemctl show -P StatusText ratingd | grep -c 'not enrolled: add lz-0417'", "1")
 
+	// The sandbox lets the daemon tell how it is, to root and its own user and to nobody else.
+	m.until(10*time.Second, "stat -c '%A %U %G' /run/ratingd/ops.sock", "srw-rw---- ratingd ratingd")
+	m.until(10*time.Second, "runuser -u ratingd -- ratingctl status 2>/dev/null | grep -c '未登记，指纹'", "1")
+	m.until(10*time.Second, "ratingctl status >/dev/null 2>&1; echo $?", "1")
+	m.until(10*time.Second, "runuser -u nobody -- ratingctl status >/dev/null 2>&1; echo $?", "3")
+	m.until(30*time.Second, "runuser -u ratingd -- ratingctl doctor 2>/dev/null | grep -c -e '✓ 程序 daemon' -e '✓ 存储 store' -e '✗ 登记 window'", "3")
+
 	if out, err := m.try("systemctl start tried; journalctl -o cat _SYSTEMD_UNIT=tried.service"); err != nil {
 		t.Error(err, out)
 	} else {
@@ -155,6 +162,8 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	m.until(45*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "2\nactive")
 	m.until(5*time.Second, "journalctl -o cat -u ratingd | grep -c 'Watchdog timeout'", "1")
 
+	m.until(10*time.Second, "systemctl stop ratingd; ratingctl status >/dev/null 2>&1; echo $?", "2")
+
 	// A configuration that has become wrong is tried once, and the log ends with the reason.
 	if out, err := m.try("sed -i 's/^device.*//' /etc/ratingd.toml; systemctl restart ratingd"); err == nil {
 		t.Errorf("a box without a name starts: %s", out)
@@ -173,7 +182,7 @@ func sandboxOnly(unit string) string {
 			line = "ExecStart=/bin/sh /usr/bin/tried"
 		case "Type":
 			line = "Type=oneshot"
-		case "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec", "ExecStartPre", "ExecStopPost", "RuntimeDirectory":
+		case "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec", "ExecStartPre", "ExecStopPost", "RuntimeDirectory", "RuntimeDirectoryMode":
 			continue
 		}
 		out = append(out, line)

@@ -119,7 +119,7 @@ func (s *stagehand) start(ctx context.Context) error {
 		"device = \"demo-box\"\nstate = %q\nlog_level = \"error\"\naddresses_file = %q\n"+
 			"keys.source = \"simulated\"\nkeys.map = [{key=\"1\",level=5},{key=\"2\",level=4},{key=\"3\",level=3},{key=\"4\",level=2},{key=\"5\",level=1}]\n"+
 			"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\nuplink.broker = \"mqtt://%s\"\n"+
-			"uplink.centre_key = %q\nuplink.resend = \"2s\"\nwindow_api.listen = \"127.0.0.1:0\"\n",
+			"uplink.centre_key = %q\nuplink.resend = \"2s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n",
 		state, filepath.Join(s.dir, "box.json"), s.centre["rate"], s.network.addr(), s.centre["public_key"]))
 	if err := boxTOML.err; err != nil {
 		return err

@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"net"
-	"net/url"
-	"os"
 	"path/filepath"
-	"time"
-
-	"golang.org/x/sys/unix"
+	"strings"
 
 	"haochaping/internal/boxconfig"
-	"haochaping/internal/rating"
+	"haochaping/internal/opsapi"
 	"haochaping/store"
 )
 
@@ -23,171 +19,135 @@ import (
 const leastFree = 64 << 20
 
 // errSick is returned when something needs a hand.
-var errSick = errors.New("something needs a hand; see the lines with ✗")
+var errSick = errors.New("有需要处理的问题，见 ✗ 各行 / something needs a hand; see the lines with ✗")
 
-// asRoot is the advice where the doctor may not look.
-const asRoot = "run this as root (sudo ratingctl doctor) or as the user that runs ratingd"
+const doctorUsage = `ratingctl doctor looks at one part of the box after the other and says what to do.
 
-// check is one thing that the doctor looks at. It returns what was found, and what to do if that is not well.
+While ratingd runs, it is asked about what it holds: keys, screen, the writing of the store. Else they are tried here.
+✓ well, ! worth an eye, ✗ needs a hand. Exit status: 0 if no line has ✗, else 1.
+
+`
+
+// mark says what a finding means for the box.
+type mark string
+
+// The marks.
+const (
+	well  mark = "✓"
+	noted mark = "!" // worth an eye, or not to be found out from here
+	sick  mark = "✗"
+)
+
+// finding is what was found out about a part: for all but a well one what it means and what to do.
+type finding struct {
+	mark
+	found, means, todo opsapi.Text
+}
+
+func fine(zh, en string) finding { return finding{mark: well, found: opsapi.Text{ZH: zh, EN: en}} }
+
+// trouble is a finding that is not well; the texts are Chinese, then English.
+func trouble(m mark, foundZH, foundEN, meansZH, meansEN, todoZH, todoEN string) finding {
+	return finding{m, opsapi.Text{ZH: foundZH, EN: foundEN}, opsapi.Text{ZH: meansZH, EN: meansEN}, opsapi.Text{ZH: todoZH, EN: todoEN}}
+}
+
+// forbidden is the finding where the doctor may not look.
+func forbidden(err error) finding {
+	return trouble(sick, "无权查看："+err.Error(), "this may not be looked at: "+err.Error(), "这一项没有检查", "this part was not looked at",
+		"以 root 运行，或 runuser -u ratingd -- ratingctl doctor", "run the doctor as root, or as the daemon's user: runuser -u ratingd -- ratingctl doctor")
+}
+
+// patient is the box that is looked at.
+type patient struct {
+	config boxconfig.Config
+	path   string         // of its configuration
+	status *opsapi.Status // what the daemon says; nil if it does not
+	silent error          // why not
+
+	log    *store.Inspection // nil if it cannot be read
+	logErr error
+	press  func(context.Context) finding // asks to press each key; nil if that is not wanted
+}
+
+// part returns what the daemon says of a part.
+func (p *patient) part(name string) (opsapi.Part, bool) {
+	if p.status != nil {
+		for _, part := range p.status.Parts {
+			if part.Name == name {
+				return part, true
+			}
+		}
+	}
+	return opsapi.Part{}, false
+}
+
+// check is one thing that the doctor looks at.
 type check struct {
-	name string
-	look func(ctx context.Context, c boxconfig.Config) (found, advice string)
+	zh, name string
+	look     func(context.Context, *patient) finding
+}
+
+// checks returns all, in an order in which what comes first explains what comes later.
+func checks() []check {
+	return []check{
+		{"程序", "daemon", checkDaemon}, {"配置", "config", checkConfig}, {"登记", "window", checkWindow}, {"按键", "keys", checkKeys},
+		{"屏幕", "screen", checkScreen}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
+		{"密钥", "key", checkKey}, {"时钟", "clock", checkClock}, {"中心", "broker", checkBroker}, {"证书", "cert", checkCertificate},
+	}
 }
 
 // doctor looks at one part of the box after the other and says what to do. It may run while ratingd does.
 func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	c, err := boxConfig("ratingctl doctor", args, stderr)
+	flags := flag.NewFlagSet("ratingctl doctor", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		_, _ = io.WriteString(stderr, doctorUsage)
+		flags.PrintDefaults()
+	}
+	press := flags.Bool("keys", false, "ask to press each key once, and show what arrives; ratingd must not run")
+	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
 	}
-	sick := false
-	for _, k := range []check{{"log", checkLog}, {"damage", checkAside}, {"disk", checkDisk}, {"key", checkKey}, {"clock", checkClock}, {"broker", checkBroker}} {
-		found, advice := k.look(ctx, *c)
-		mark := "✓"
-		if advice != "" {
-			mark, sick = "✗", true
-		}
-		if _, err := fmt.Fprintf(stdout, "%s %-7s %s\n", mark, k.name, found); err != nil {
+	p := &patient{config: *c, path: flags.Lookup("config").Value.String()}
+	if *press {
+		p.press = func(ctx context.Context) finding { return pressEach(ctx, p.config, stdout) }
+	}
+	if s, err := askBox(ctx, *c); err != nil {
+		p.silent = err
+	} else {
+		p.status = &s
+	}
+	p.log, p.logErr = store.Inspect(logPath(*c))
+	unwell := false
+	for _, k := range checks() {
+		f := k.look(ctx, p)
+		unwell = unwell || f.mark == sick
+		if _, err := io.WriteString(stdout, f.text(k)); err != nil {
 			return err
 		}
-		if advice != "" {
-			if _, err := fmt.Fprintf(stdout, "          → %s\n", advice); err != nil {
-				return err
-			}
-		}
 	}
-	if sick {
+	if unwell {
 		return errSick
 	}
 	return nil
 }
 
+// text returns the lines of a finding.
+func (f finding) text(k check) string {
+	label := wide(fmt.Sprintf("%s %s %s", f.mark, k.zh, k.name), 15)
+	if f.mark == well {
+		return fmt.Sprintf("%s%s / %s\n", label, f.found.ZH, f.found.EN)
+	}
+	var b strings.Builder
+	indent := strings.Repeat(" ", 15)
+	_, _ = fmt.Fprintf(&b, "%s%s\n", label, f.found.ZH)
+	_, _ = fmt.Fprintf(&b, "%s含义：%s\n%s处理：%s\n", indent, f.means.ZH, indent, f.todo.ZH)
+	_, _ = fmt.Fprintf(&b, "%s%s\n%s= %s\n%s→ %s\n", indent, f.found.EN, indent, f.means.EN, indent, f.todo.EN)
+	return b.String()
+}
+
 func logPath(c boxconfig.Config) string { return filepath.Join(c.State, "log.db") }
 
-// checkLog reads the whole log, as the daemon does once a day.
-func checkLog(_ context.Context, c boxconfig.Config) (found, advice string) {
-	n, err := store.Inspect(logPath(c))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "there is none yet", "start ratingd once"
-	case errors.Is(err, fs.ErrPermission):
-		return "it cannot be read", asRoot
-	case err != nil:
-		return err.Error(), "restart ratingd: it sets the damaged log aside, goes on with a new one and salvages what can be read"
-	case n.Device != c.Device:
-		return fmt.Sprintf("it is the log of the box %s", n.Device), "put the storage card back into that box; ratingd sets a foreign log aside and starts one of its own"
-	}
-	var oldest rating.Stamp
-	count := 0
-	if err := n.Records(0, func(r rating.Record, _ []byte) error {
-		if count++; r.Seq == n.Released+1 {
-			oldest = r.At
-		}
-		return nil
-	}); err != nil {
-		return err.Error(), "restart ratingd: it sets the damaged log aside, goes on with a new one and salvages what can be read"
-	}
-	found = fmt.Sprintf("%d records, all sound; at most %d wait for the centre", count, n.Last-min(n.Last, n.Released))
-	if n.Last > n.Released && oldest.Synced {
-		found += ", the oldest since " + oldest.Time().Format("2006-01-02 15:04")
-	}
-	return found, ""
-}
-
-func checkAside(_ context.Context, c boxconfig.Config) (found, advice string) {
-	files, err := store.Aside(logPath(c))
-	if err == nil && len(files) == 0 {
-		_, err = os.ReadDir(c.State) // else nothing was found because nothing may be seen
-	}
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return c.State + " cannot be read", asRoot
-	case errors.Is(err, fs.ErrNotExist):
-		return "no log was ever set aside", ""
-	case err != nil:
-		return err.Error(), "look at the state folder " + c.State
-	case len(files) == 0:
-		return "no log was ever set aside", ""
-	}
-	found = "set aside because they were damaged:"
-	for _, f := range files {
-		found += "\n            " + f
-		if info, err := os.Stat(f); err == nil {
-			found += fmt.Sprintf("  %s, %d bytes", info.ModTime().Format("2006-01-02 15:04"), info.Size())
-		}
-	}
-	return found, "the storage card may be dying: replace it. ratingctl log tells under \"damage\" and \"salvage\" what was read of these files; keep them until the centre misses nothing, then remove them"
-}
-
-func checkDisk(_ context.Context, c boxconfig.Config) (found, advice string) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(c.State, &s); err != nil {
-		return fmt.Sprintf("%s: %v", c.State, err), "make the state folder, or name another one in the configuration"
-	}
-	free := s.Bavail * uint64(s.Bsize)
-	found = fmt.Sprintf("%d MB are free in %s", free>>20, c.State)
-	switch {
-	case s.Flags&unix.ST_RDONLY != 0:
-		return found + ", which is read-only", "the keys are out of service. The system makes a failing disk read-only: look at dmesg, restart the box, replace the card"
-	case free < leastFree:
-		return found, "remove what does not belong there; without room the keys go out of service"
-	}
-	probe, err := os.CreateTemp(c.State, ".doctor-*")
-	if errors.Is(err, fs.ErrPermission) {
-		return found, ""
-	}
-	if err == nil {
-		err = errors.Join(probe.Sync(), probe.Close(), os.Remove(probe.Name()))
-	}
-	if err != nil {
-		return fmt.Sprintf("a file cannot be written to %s: %v", c.State, err), "replace the storage card"
-	}
-	return found, ""
-}
-
-func checkKey(_ context.Context, c boxconfig.Config) (found, advice string) {
-	if _, err := os.Stat(filepath.Join(c.State, boxconfig.IdentityFile)); errors.Is(err, fs.ErrNotExist) {
-		return "the box has no key yet", "start ratingd once, or run ratingctl identity, and enrol the box at the centre"
-	}
-	key, err := boxconfig.Identity(c.State)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return "it cannot be read", asRoot
-	case err != nil:
-		return err.Error(), "restore the file from a copy, or remove it and enrol the box anew"
-	}
-	return "public key " + keyText(key), ""
-}
-
-func checkClock(_ context.Context, _ boxconfig.Config) (found, advice string) {
-	now := time.Now().Format("2006-01-02 15:04:05 MST")
-	var tx unix.Timex
-	if state, err := unix.Adjtimex(&tx); err != nil || state == unix.TIME_ERROR || tx.Status&unix.STA_UNSYNC != 0 {
-		return now + ", not synchronised", "evaluations are safe and their times are corrected later; to set the clock, give chrony or systemd-timesyncd a time server in the hall's network"
-	}
-	return now + ", synchronised", ""
-}
-
-func checkBroker(ctx context.Context, c boxconfig.Config) (found, advice string) {
-	u, err := url.Parse(c.Uplink.Broker)
-	if err != nil || u.Hostname() == "" {
-		return fmt.Sprintf("uplink.broker is %q", c.Uplink.Broker), "write mqtts://host:port into the configuration"
-	}
-	address := u.Host
-	if u.Port() == "" {
-		address = net.JoinHostPort(u.Hostname(), map[string]string{"mqtt": "1883", "mqtts": "8883"}[u.Scheme])
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	began := time.Now()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		advice = "evaluations are kept until it is reached; look at the network cable, then ask the centre whether " + address + " is right"
-		if dns := new(net.DNSError); errors.As(err, &dns) {
-			advice = "the name is not known to the hall's DNS; look at the network, then at the spelling of uplink.broker"
-		}
-		return err.Error(), advice
-	}
-	_ = conn.Close() // it was only asked whether it opens
-	return fmt.Sprintf("%s answers within %s", address, time.Since(began).Round(time.Millisecond)), ""
-}
+// known reports whether a centre's key is configured.
+func known(k boxconfig.PublicKey) bool { return len(k) == ed25519.PublicKeySize }

@@ -146,6 +146,21 @@ func (r *report) event(e device.Event) {
 	}
 }
 
+// complete reports whether each of the five levels was seen.
+func (r *report) complete() bool { return len(r.missing()) == 0 }
+
+// missing returns the levels that were not seen.
+func (r *report) missing() (out []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range rating.Levels() {
+		if !r.seen[l] {
+			out = append(out, l.String())
+		}
+	}
+	return out
+}
+
 func (r *report) summary() {
 	r.printf("\n")
 	for _, l := range rating.Levels() {

@@ -54,6 +54,8 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 	switch {
 	case flags.NArg() > 0:
 		return o, false, fmt.Errorf("argument %q is unexpected", flags.Arg(0))
+	case o.last < 0:
+		return o, false, &hinted{fmt.Errorf("-last %d: there is no such number of records", o.last), "write how many of the last records are wanted, or 0 for all"}
 	case o.format != "text" && o.format != "jsonl" && o.format != "csv":
 		return o, false, &hinted{fmt.Errorf("format %q is unknown", o.format), "there are text, jsonl and csv"}
 	case o.file == "":
@@ -108,6 +110,9 @@ func verifyLog(n *store.Inspection, out io.Writer) error {
 }
 
 func printLog(n *store.Inspection, o logOptions, out io.Writer) error {
+	if o.from > n.Last {
+		return &hinted{fmt.Errorf("there is no record %d yet; the newest is %d", o.from, n.Last), "begin at an earlier one, or leave -from out for the last ones"}
+	}
 	from := o.from
 	if from == 0 && o.last > 0 && n.Last > uint64(o.last) {
 		from = n.Last - uint64(o.last) + 1
@@ -127,14 +132,19 @@ func printLog(n *store.Inspection, o logOptions, out io.Writer) error {
 		table.Flush()
 		return errors.Join(err, table.Error())
 	}
-	return n.Records(from, func(r rating.Record, _ []byte) error {
+	waits := false
+	err := n.Records(from, func(r rating.Record, _ []byte) error {
 		mark := " "
 		if r.Seq > n.Released {
-			mark = "*"
+			mark, waits = "*", true
 		}
 		_, err := fmt.Fprintf(out, "%8d%s %s  %s\n", r.Seq, mark, when(r.At), summary(r))
 		return err
 	})
+	if err == nil && waits {
+		_, err = fmt.Fprintf(out, "* 中心尚未确认 / the centre has not acknowledged it, as far as the file says\n")
+	}
+	return err
 }
 
 // when returns a stamp for people: the wall time if it was right, else how long the box had been on.
@@ -149,10 +159,13 @@ func when(s rating.Stamp) string {
 func summary(r rating.Record) string {
 	switch r.Kind {
 	case rating.KindVisit:
-		return fmt.Sprintf("visit %s opened by %s, %d cases, staff %q", r.Visit.ID, r.Visit.Opener, len(r.Visit.Cases), r.Visit.Staff.ID)
+		return fmt.Sprintf("visit %s opened by %s, %s, staff %q", r.Visit.ID, r.Visit.Opener, casesText(r.Visit.Cases), r.Visit.Staff.ID)
 	case rating.KindEvaluation:
 		e := r.Evaluation
 		text := fmt.Sprintf("visit %s: %s rated %s by %s", e.Visit, e.Subject, e.Level, e.Channel)
+		if e.Case != "" {
+			text += ", case " + e.Case
+		}
 		if e.Replaces > 0 {
 			text += fmt.Sprintf(", in place of %d", e.Replaces)
 		}
@@ -167,6 +180,25 @@ func summary(r rating.Record) string {
 		return fmt.Sprintf("salvaged from epoch %s, record %d: %s", inner.Epoch, inner.Seq, summary(inner))
 	}
 	return eventText(r)
+}
+
+// casesText names the cases of a visit by their project numbers.
+func casesText(cases []rating.Case) string {
+	if len(cases) == 0 {
+		return "no case"
+	}
+	var numbers []string
+	for _, c := range cases {
+		number := c.ProjectNo
+		if !c.Completed {
+			number += " (in hand)"
+		}
+		numbers = append(numbers, number)
+	}
+	if len(cases) == 1 {
+		return "case " + numbers[0]
+	}
+	return "cases " + strings.Join(numbers, " ")
 }
 
 func eventText(r rating.Record) string {

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +33,7 @@ func runningBox(t *testing.T, broker string) (db *store.Store, config, state str
 	at := rating.Stamp{Boot: 3, Mono: 61_500, Wall: 1_790_000_000_000, Synced: true}
 	unset := rating.Stamp{Boot: 3, Mono: 1500, Wall: 2000}
 	visit := rating.Visit{ID: 5, Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Staff: rating.Staff{ID: "0417"},
+		Cases:    []rating.Case{{ProjectNo: "620100-1", TaskName: "身份证换领", Completed: true}},
 		Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 60}
 	if _, err := db.Append(rating.EventBody(unset, rating.EventStarted, "version", "v1"), rating.VisitBody(at, visit),
 		rating.EvaluationBody(at, rating.Evaluation{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad}),
@@ -64,12 +63,13 @@ func TestLogOfARunningBox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1  boot 3      +      1.500s  started, version: v1", "3* 20", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated"} {
+	for _, want := range []string{"1  boot 3      +      1.500s  started, version: v1", "3* 20", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated",
+		"opened by pc, case 620100-1, staff", "* 中心尚未确认"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 2 || !strings.HasSuffix(text, last) {
+	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 3 || !strings.HasSuffix(text, last) {
 		t.Errorf("the last two are\n%s%v", last, err)
 	}
 	lines, err := ratingctl(t, "log", "-config", config, "-format", "jsonl", "-from", "2")
@@ -103,6 +103,8 @@ func TestLogRefusals(t *testing.T) {
 		args []string
 	}{
 		{"unknown", []string{"-config", config, "-format", "xml"}}, {"unexpected", []string{"-config", config, "x"}},
+		{"-last -1: there is no such number", []string{"-config", config, "-last", "-1"}},
+		{"there is no record 99 yet; the newest is 6", []string{"-config", config, "-from", "99"}},
 		{"no such file", []string{"-file", filepath.Join(state, "other.db")}}, {"damaged", []string{"-file", config}},
 	} {
 		_, err := ratingctl(t, append([]string{"log"}, c.args...)...)
@@ -110,36 +112,4 @@ func TestLogRefusals(t *testing.T) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)
 		}
 	}
-}
-
-func TestDoctor(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, config, state := runningBox(t, "mqtt://"+l.Addr().String())
-	if _, err := ratingctl(t, "identity", "-config", config); err != nil {
-		t.Fatal(err)
-	}
-	text, err := ratingctl(t, "doctor", "-config", config)
-	for _, want := range []string{"✓ log     6 records, all sound; at most 4 wait for the centre", "✓ damage", "✓ disk", "✓ key", " clock", "✓ broker"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in\n%s%v", want, text, err)
-		}
-	}
-	// Now everything is wrong: the log is cut off, one was set aside before, and the broker is gone.
-	if err := errors.Join(db.Close(), l.Close(), os.Truncate(filepath.Join(state, "log.db"), 5000),
-		os.WriteFile(filepath.Join(state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	text, err = ratingctl(t, "doctor", "-config", config)
-	if !errors.Is(err, errSick) {
-		t.Errorf("it ended with %v", err)
-	}
-	for _, want := range []string{"✗ log", "restart ratingd", "✗ damage", "log.db.damaged-1", "✗ broker", "network cable"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is not in\n%s", want, text)
-		}
-	}
-	t.Log("\n" + text)
 }

@@ -4,6 +4,7 @@
 //	ratingctl keys -learn            finds out an unknown serial keypad and writes its profile
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
+//	ratingctl status -config FILE    prints how the box is, as the daemon tells
 //	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
 //	ratingctl token add|list|revoke  says which PCs may start evaluations
 //	ratingctl visit start|wait|cancel does what the window's PC does
@@ -29,8 +30,19 @@ func main() {
 		if h := new(hinted); errors.As(err, &h) {
 			fmt.Fprintln(os.Stderr, "ratingctl: hint:", h.hint)
 		}
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
+}
+
+// exitStatus returns the status that the program ends with.
+func exitStatus(err error) int {
+	if e := new(exitError); errors.As(err, &e) {
+		return e.status
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
 }
 
 // hinted is an error with what to do about it.
@@ -45,10 +57,12 @@ func (h *hinted) Unwrap() error { return h.err }
 const usage = `ratingctl is the administrators' tool.
 
   ratingctl keys -config FILE      print what each press of the keypad reads as
+  ratingctl keys -list             list the input devices and serial profiles that there are
   ratingctl keys -learn            find out an unknown serial keypad and write its profile
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
-  ratingctl doctor -config FILE    look at one part of the box after the other
+  ratingctl status -config FILE    print how the box is, on one screen (-json for programs)
+  ratingctl doctor -config FILE    look at one part of the box after the other and say what to do
   ratingctl token add|list|revoke  say which PCs may start evaluations
   ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
   ratingctl console silent|text    keep text off the screen's console, or let it back
@@ -68,6 +82,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return identity(args[1:], stdout, stderr)
 	case "log":
 		return logCommand(args[1:], stdout, stderr)
+	case "status":
+		return statusCommand(ctx, args[1:], stdout, stderr)
 	case "doctor":
 		return doctor(ctx, args[1:], stdout, stderr)
 	case "token":
@@ -81,5 +97,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, doctor, token, visit, console and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, console and demo; ratingctl help says what they do"}
 }

@@ -10,7 +10,6 @@ import (
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
 	"haochaping/qrcode"
-	"haochaping/store"
 )
 
 // window shows the terminal to the window's PC: it can open, cancel and follow a visit, and never learns a score.
@@ -109,14 +108,15 @@ func (w window) Print(ctx context.Context, v rating.Visit, opened rating.Stamp) 
 
 // journalled is the log that tells a journal of what it has committed.
 type journalled struct {
-	*store.Store
+	log     terminal.Log
+	epoch   func() rating.Epoch
 	journal *windowapi.Journal
 }
 
 // Append gives the bodies the next places in the log.
 func (j journalled) Append(bodies ...rating.Body) (first uint64, err error) {
-	if first, err = j.Store.Append(bodies...); err == nil {
-		j.journal.Record(j.Epoch(), first, bodies)
+	if first, err = j.log.Append(bodies...); err == nil {
+		j.journal.Record(j.epoch(), first, bodies)
 	}
 	return first, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +76,9 @@ func (b *box) outOfService() {
 	id := b.openVisit()
 	b.press(5)
 	b.wait("out of service with a link", func(s boxState) bool { return s.State == "fault" && s.Visit == id && strings.Contains(s.Link, "/R/") })
+	if p := b.untilHealth(http.StatusServiceUnavailable)["store"]; p.OK || !p.Vital {
+		b.t.Errorf("%s: out of service, the store is %+v", b.name, p)
+	}
 	time.Sleep(300 * time.Millisecond) // the press has been read by then, which nothing shows
 }
 
@@ -98,6 +102,7 @@ func (b *box) events() (all []rating.Event) {
 // recovered expects the log to tell of the store's trouble and of the presses that it cost.
 func (b *box) recovered(presses string) {
 	b.t.Helper()
+	b.untilHealth(http.StatusOK)
 	for _, e := range b.events() {
 		if e.Name == rating.EventRecovered && e.Detail["part"] == "store" && e.Detail["presses_not_taken"] == presses {
 			return

@@ -18,6 +18,15 @@ import (
 type keyCounts struct {
 	unknown, stuck atomic.Uint64
 	lost           atomic.Bool
+	why            atomic.Pointer[error] // of the last loss, nil if there was none
+}
+
+// lostWhy returns why the keypad could not be read when it was lost last, nil if it never was.
+func (c *keyCounts) lostWhy() error {
+	if why := c.why.Load(); why != nil {
+		return *why
+	}
+	return nil
 }
 
 // keyMap returns the configured map of keys.
@@ -52,11 +61,12 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 	case device.Released:
 		return trouble(rating.EventReleasedKey)
 	case device.Lost:
-		counts.lost.Store(true)
 		err := s.Err
 		if err == nil {
 			err = errors.New("the keypad cannot be read")
 		}
+		counts.why.Store(&err)
+		counts.lost.Store(true)
 		log.Error("the keypad cannot be read; the QR code works", "error", err)
 		return terminal.KeypadLost{At: at, Err: err.Error()}, true
 	case device.Back:

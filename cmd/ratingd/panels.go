@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	periph "periph.io/x/conn/v3/display"
@@ -31,7 +32,8 @@ type panels struct {
 	screen   display.Panel    // nil if there is none now
 	console  io.Closer        // nil if it was left alone
 	light    dimmer
-	reported string // the failure that was last logged, empty if none
+	reported string                 // the failure that was last logged, empty if none
+	trouble  atomic.Pointer[string] // the same for others to read, nil if none
 }
 
 // openPanels opens the configured panels. A screen that cannot be opened is reported, and tried again: the keys count
@@ -115,7 +117,7 @@ func (p *panels) look() bool {
 	}
 	p.screen = screen
 	p.log.Info("the screen is there", "panel", screen.String(), "size", screen.Bounds().Size().String())
-	p.reported = ""
+	p.works()
 	p.assemble(screen.Bounds().Size())
 	return true
 }
@@ -135,7 +137,15 @@ func (p *panels) report(what string, err error) {
 	if text := what + err.Error(); text != p.reported {
 		p.log.Error(what, "error", err)
 		p.reported = text
+		said := err.Error()
+		p.trouble.Store(&said)
 	}
+}
+
+// works ends what report began.
+func (p *panels) works() {
+	p.reported = ""
+	p.trouble.Store(nil)
 }
 
 func (p *panels) Close() error {
@@ -163,7 +173,7 @@ func (p *panels) show(s display.Screen) {
 	switch {
 	case err == nil:
 		if p.screen != nil {
-			p.reported = ""
+			p.works()
 		}
 	case errors.Is(err, display.ErrGone) && p.screen != nil:
 		p.report("the screen is lost; the keys work without it, and it is shown again when it is back", err)

@@ -25,6 +25,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/kernelclock"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
@@ -186,15 +187,21 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 
 	// The behaviour, and what the window's PC may know of it.
 	journal := windowapi.NewJournal(who.key.Seed())
+	var watch *opsapi.Monitor // before anything is shown
+	metrics := opsapi.NewMetrics()
+	recorder := opsapi.NewRecorder(db, env.mono, metrics)
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
-		Log:     journalled{db, journal}, Now: clk.now, Random: rand.Reader, Logger: log,
+		Log:     journalled{recorder, db.Epoch, journal}, Now: clk.now, Random: rand.Reader, Logger: log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(db, s); err != nil {
 				log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
 			}
 		},
 		Show: func(v terminal.View) {
+			if shown.get().view.Problem != v.Problem {
+				watch.Wake()
+			}
 			shown.update(func(p *picture) { p.view = v })
 			lampsShown.update(func(p *terminal.View) { *p = v })
 			heard.update(func(p *terminal.View) { *p = v })
@@ -207,6 +214,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	// The way to the centre.
 	var unkept atomic.Pointer[rating.Window] // a window that the disk did not take
 	var offset atomic.Int64                  // box minus centre in milliseconds
+	line := newConnectedSince(env.mono)
 	tlsConfig, certDays, err := tlsFiles(cfg.Uplink)
 	if err != nil {
 		return &configurationError{err}
@@ -244,7 +252,11 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
-		OnState:   func(connected bool) { shown.update(func(p *picture) { p.online = connected }) },
+		OnState: func(connected bool) {
+			line.set(connected)
+			watch.Wake()
+			shown.update(func(p *picture) { p.online = connected })
+		},
 		OnAck: func(centre time.Time) {
 			offset.Store(env.wall().Sub(centre).Milliseconds())
 			if at := up.Passed(); at.Sub(passed) >= passedStep {
@@ -271,7 +283,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if err != nil {
 		return err
 	}
+	ops, err := listenOperations(cfg.Operations, log)
+	if err != nil {
+		return err
+	}
 	addresses := map[string]string{
+		"operations": address(ops.loopback), "operations_socket": address(ops.socket),
 		"device": string(cfg.Device), "public_key": base64.RawURLEncoding.EncodeToString(who.public()),
 		"browser": address(browser), "window_api": address(pcs.loopback), "window_api_lan": address(pcs.lan),
 	}
@@ -279,6 +296,13 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	drawing := scene{links: links, order: keys.Order(), photos: &photos{staff: staff, log: log}}
 	interpreter := device.NewInterpreter(keys, device.Code(cfg.Keys.Staff))
 	handed := newHanding()
+	box := operations{
+		cfg: cfg, who: who, clock: clk, started: start.At, db: db, recorder: recorder, loop: loop, counts: &counts, shown: shown,
+		screen: screen, keys: handed.probe, up: up, line: line, offset: &sampled{mono: env.mono, read: offset.Load}, certificate: leaf(tlsConfig),
+	}
+	watch = opsapi.NewMonitor(opsapi.Clocks{Mono: env.mono, Wall: env.wall}, box.parts()...)
+	box.monitor = watch
+	metrics.Watch(box.status)
 	// In the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a moment to
 	// reach the centre, and the screen stays to the end. The store is closed last of all, by the deferred call above.
 	parts := []stages.Stage{
@@ -288,7 +312,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 				{"keys", handed.probe}, {"terminal", loop.Probe},
 				{"store", func(context.Context) error { return db.Probe() }}, {"screen", shown.probe},
 			},
-			status: func() string { return statusText(shown.get(), who, db.Backlog().Pending) },
+			status: func() string { return statusText(shown.get(), who, box.pending().Pending) },
 		}.run},
 		{Name: "keys", Run: func(ctx context.Context) error {
 			return source.run(ctx, func(e device.Event) {
@@ -304,6 +328,17 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		{Name: "window API", Run: pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error {
 			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono)
+		}},
+		{Name: "operations", Run: func(ctx context.Context) error {
+			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Logger: log}))
+		}},
+		{Name: "monitor", Run: func(ctx context.Context) error {
+			select {
+			case <-shown.first: // what has not begun yet does not hang
+			case <-ctx.Done():
+				return nil
+			}
+			return watch.Run(ctx)
 		}},
 		{Name: "terminal", Run: func(ctx context.Context) error { return loop.Run(ctx, start) }},
 		{Name: "uplink", Run: up.Run},

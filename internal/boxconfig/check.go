@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,9 @@ import (
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
+
+// maxSocketPath is the greatest length of a unix socket's path in bytes (unix(7)).
+const maxSocketPath = 107
 
 // check reports every value out of its range, each with its line. That all five keys have a level is checked only if whole.
 func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) error {
@@ -103,6 +107,10 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	loopback("window_api.listen", c.WindowAPI.Listen)
 	c.checkWindowAPI(bad)
 	c.checkStaff(bad, profile)
+	loopback("operations.listen", c.Operations.Listen)
+	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
+		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)
+	}
 	number("retention.days", int64(c.Retention.Days), 1, 3650)
 	number("retention.megabytes", c.Retention.MegaBytes, 1, 1<<20)
 	return errors.Join(errs...)

@@ -9,20 +9,21 @@ import (
 
 // Config is the configuration of one box. Default gives the defaults, default.toml describes each field.
 type Config struct {
-	Device    rating.DeviceID `toml:"device"`
-	State     string          `toml:"state"`
-	LogLevel  string          `toml:"log_level"`
-	Addresses string          `toml:"addresses_file"`
-	Keys      Keys            `toml:"keys"`
-	Lamps     Lamps           `toml:"lamps"`
-	Sound     Sound           `toml:"sound"`
-	Screen    Screen          `toml:"screen"`
-	Visit     Visit           `toml:"visit"`
-	Link      Link            `toml:"link"`
-	Uplink    Uplink          `toml:"uplink"`
-	WindowAPI WindowAPI       `toml:"window_api"`
-	Cards     Cards           `toml:"cards"`
-	Retention Retention       `toml:"retention"`
+	Device     rating.DeviceID `toml:"device"`
+	State      string          `toml:"state"`
+	LogLevel   string          `toml:"log_level"`
+	Addresses  string          `toml:"addresses_file"`
+	Keys       Keys            `toml:"keys"`
+	Lamps      Lamps           `toml:"lamps"`
+	Sound      Sound           `toml:"sound"`
+	Screen     Screen          `toml:"screen"`
+	Visit      Visit           `toml:"visit"`
+	Link       Link            `toml:"link"`
+	Uplink     Uplink          `toml:"uplink"`
+	WindowAPI  WindowAPI       `toml:"window_api"`
+	Cards      Cards           `toml:"cards"`
+	Retention  Retention       `toml:"retention"`
+	Operations Operations      `toml:"operations"`
 }
 
 // KeySource says where the keys are read.
@@ -127,6 +128,12 @@ type Cards struct {
 	Port    string `toml:"port"` // empty for none
 	Baud    int    `toml:"baud"` // 0 for the profile's
 	Profile string `toml:"profile"`
+}
+
+// Operations says where those who run the box ask how it is.
+type Operations struct {
+	Socket string `toml:"socket"` // unix socket, empty for none
+	Listen string `toml:"listen"` // loopback address, empty for none
 }
 
 // Retention says how long acknowledged records stay on the box. Others stay for ever.

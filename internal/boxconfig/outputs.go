@@ -41,7 +41,11 @@ func (v Volume) Minute() (int, error) {
 
 func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
 	if n := len(c.Lamps.Keys); n != 0 && n != 5 {
-		bad("lamps.keys", "%d lamps; write all five from left to right, or none", n)
+		lamps := "lamps"
+		if n == 1 {
+			lamps = "lamp"
+		}
+		bad("lamps.keys", "%d %s; write all five from left to right, or none", n, lamps)
 	}
 	inUse := make(map[string]string)
 	if c.Keys.Source == GPIO {

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
+)
+
+// The exit statuses of status.
+const (
+	exitSick       = 1
+	exitNotRunning = 2
+	exitUnknown    = 3
+)
+
+// exitError is an error with the status that the program ends with.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+const statusUsage = `ratingctl status prints how the box is, as ratingd tells.
+
+Exit status: 0 well, 1 something needs a hand, 2 ratingd does not run, 3 that cannot be found out.
+
+`
+
+// statusCommand prints one screen about the box.
+func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ratingctl status", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		_, _ = io.WriteString(stderr, statusUsage)
+		flags.PrintDefaults()
+	}
+	asJSON := flags.Bool("json", false, "print what ratingd answers, as JSON")
+	c, err := parsedConfig(flags, args)
+	if err != nil {
+		return &exitError{exitUnknown, err}
+	}
+	if c == nil {
+		return nil
+	}
+	s, err := askBox(ctx, *c)
+	if err != nil {
+		return err
+	}
+	ills := append(illsOf(s), warningsOf(s)...)
+	if *asJSON {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		err = e.Encode(s)
+	} else {
+		_, err = io.WriteString(stdout, statusScreen(s, ills))
+	}
+	if err != nil {
+		return err
+	}
+	if len(illsOf(s)) > 0 {
+		return &exitError{exitSick, &hinted{errors.New("评价器需要处理，见 ✗ 各行 / the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法 / ratingctl doctor looks closer and says what to do"}}
+	}
+	return nil
+}
+
+// askBox asks the daemon. Its errors say what it means that there is no answer.
+func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
+	if c.Operations.Socket == "" {
+		return opsapi.Status{}, &exitError{exitUnknown, &hinted{errors.New("operations.socket is empty: ratingd answers nobody"),
+			"在配置中设置 operations.socket 并重启 ratingd / set operations.socket in the configuration and restart ratingd"}}
+	}
+	s, err := opsapi.Ask(ctx, c.Operations.Socket)
+	switch {
+	case err == nil:
+		return s, nil
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行，窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),
+			"systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因 / start it, and see there why it had ended"}}
+	case errors.Is(err, fs.ErrPermission):
+		return s, &exitError{exitUnknown, &hinted{fmt.Errorf("本用户无权查询 / this user may not ask: %w", err), "用 root 运行，或 runuser -u ratingd -- ratingctl status / run it as root, or so"}}
+	case errors.Is(err, context.DeadlineExceeded):
+		return s, &exitError{exitSick, &hinted{fmt.Errorf("ratingd 没有响应 / ratingd hangs: %w", err),
+			"服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd / the service manager restarts it within half a minute; else do it"}}
+	}
+	return s, &exitError{exitUnknown, err}
+}
+
+// An ill is something about a box that needs a hand, or an eye: the line of the screen at which it shows, and what to do.
+type ill struct {
+	line string
+	do   string
+}
+
+// illsOf returns what needs a hand.
+func illsOf(s opsapi.Status) (out []ill) {
+	todo := map[string]string{
+		"store":    "检查存储卡：ratingctl doctor",
+		"terminal": "等待自动重启；半分钟后仍如此，重启评价器",
+		"keys":     "检查键盘接线和 USB 插头：ratingctl doctor",
+		"screen":   "检查屏幕的电源和视频线：ratingctl doctor",
+	}
+	for _, p := range s.Parts {
+		if advice, known := todo[p.Name]; !p.OK && (p.Vital || known) {
+			out = append(out, ill{p.Name, advice})
+		}
+	}
+	if s.State == "enrolling" {
+		out = append(out, ill{"state", "请在中心登记本机：ratingctl identity 显示登记所需内容"})
+	}
+	if s.Disk.SizeBytes > 0 && s.Disk.FreeBytes < leastFree {
+		out = append(out, ill{"disk", "清理不属于评价器的文件，写满后按键停用"})
+	}
+	if s.Centre.Unsigned {
+		out = append(out, ill{"centre", "收到不是由 uplink.centre_key 签名的消息：在中心运行 centrald key 并核对"})
+	}
+	if c := s.Certificate; c != nil && c.Days < 0 {
+		out = append(out, ill{"certificate", "立即更换证书，否则连不上中心"})
+	}
+	return out
+}
+
+// lateCertificate is how many days before its end a certificate should be replaced.
+const lateCertificate = 30
+
+// lateCentre is how long a box may be offline before somebody should look.
+const lateCentre = 24 * time.Hour
+
+// warningsOf returns what needs an eye and keeps nobody from rating.
+func warningsOf(s opsapi.Status) (out []ill) {
+	if !s.Clock.Synced {
+		out = append(out, ill{"clock", "评价不受影响，时间以后修正；请为本机配置可用的时间服务器"})
+	} else if o := s.Clock.OffsetMS; o != nil && max(*o, -*o) > 5000 {
+		out = append(out, ill{"clock", "与中心时间不一致：检查本机和中心的时间服务器"})
+	}
+	if !s.Centre.Connected && s.Clock.Now.Sub(s.Centre.Since) > lateCentre {
+		out = append(out, ill{"centre", "评价保存在本机；断线已超过一天，请检查网络：ratingctl doctor"})
+	}
+	if c := s.Certificate; c != nil && c.Days >= 0 && c.Days < lateCertificate {
+		out = append(out, ill{"certificate", "请在到期前更换证书"})
+	}
+	if t := s.TemperatureC; t != nil && *t >= 80 {
+		out = append(out, ill{"temperature", "温度过高，处理器会降速：检查散热"})
+	}
+	return out
+}
+
+// statusScreen returns the screen. Serious ills come before others of the same line.
+func statusScreen(s opsapi.Status, ills []ill) string {
+	var b strings.Builder
+	print := func(label, mark, text, advice string) {
+		_, _ = fmt.Fprintf(&b, "%s%s %s\n", wide(label, 10), mark, text)
+		if advice != "" {
+			_, _ = fmt.Fprintf(&b, "%s  → %s\n", wide("", 10), advice)
+		}
+	}
+	serious := len(illsOf(s))
+	line := func(label, name, text string) {
+		for i, l := range ills {
+			if l.line == name {
+				mark := "✗"
+				if i >= serious {
+					mark = "!"
+				}
+				print(label, mark, text, l.do)
+				return
+			}
+		}
+		print(label, "✓", text, "")
+	}
+	head := "正常"
+	if serious > 0 {
+		head = "需要处理"
+	} else if len(ills) > 0 {
+		head = "正常，有提示"
+	}
+	_, _ = fmt.Fprintf(&b, "评价器 %s  %s\n\n", s.Device, head)
+	window := "尚未分配"
+	if w := s.Window; w != nil {
+		window = fmt.Sprintf("%s（%s），%s", w.Name, w.ID, w.Hall)
+	}
+	print("窗口", " ", window, "")
+	line("状态", "state", stateText(s))
+	line("中心", "centre", centreText(s))
+	print("待上传", " ", queueText(s.Queue), "")
+	for _, p := range s.Parts {
+		if label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序"}[p.Name]; label != "" {
+			line(label, p.Name, partText(p, s.Clock.Now))
+		}
+	}
+	if s.Disk.SizeBytes > 0 {
+		line("磁盘", "disk", fmt.Sprintf("剩余 %s，共 %s（%s）", bytesText(s.Disk.FreeBytes), bytesText(s.Disk.SizeBytes), s.Disk.Folder))
+	}
+	line("时钟", "clock", clockText(s.Clock))
+	if c := s.Certificate; c != nil {
+		text := fmt.Sprintf("还有 %d 天（到 %s）", c.Days, c.NotAfter.In(beijing()).Format(time.DateOnly))
+		if c.Days < 0 {
+			text = fmt.Sprintf("已于 %s 过期", c.NotAfter.In(beijing()).Format(time.DateOnly))
+		}
+		line("证书", "certificate", text)
+	} else {
+		print("证书", " ", "未配置（用密码连接中心）", "")
+	}
+	if s.TemperatureC != nil {
+		line("温度", "temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
+	}
+	if s.UnknownKeys > 0 || s.StuckKeys > 0 {
+		print("按键异常", " ", fmt.Sprintf("未配置的键 %d 次，卡住 %d 次（启动以来）", s.UnknownKeys, s.StuckKeys), "")
+	}
+	print("版本", " ", fmt.Sprintf("%s，已运行 %s", s.Version, spanText(time.Duration(s.UptimeSec)*time.Second)), "")
+	print("最近故障", " ", faultText(s.LastFault), "")
+	return b.String()
+}

@@ -1,0 +1,216 @@
+package opsapi
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Finding is what a look at a part has found.
+type Finding struct {
+	OK   bool
+	What Text
+}
+
+// Watched is a part of the box that is looked at.
+type Watched struct {
+	Name  string
+	Vital bool
+	// Fickle: the part comes and goes by nature, and its being away is no fault.
+	Fickle bool
+	// Look says how the part is. It may hang with the part, whatever ctx says; there is never more than one at a time.
+	Look func(ctx context.Context) Finding
+}
+
+// Clocks are the machine's.
+type Clocks struct {
+	Mono func() time.Duration // since the machine started
+	Wall func() time.Time
+}
+
+const (
+	// lookPause is how often the parts are looked at when nobody asks.
+	lookPause = 5 * time.Second
+	// lookLimit is how long a part may take to answer; a write to a slow card takes less.
+	lookLimit = 2 * time.Second
+	// lookAgain is for how long an answer is good enough for the next one who asks.
+	lookAgain = 500 * time.Millisecond
+)
+
+// Monitor remembers how the parts of a box are and since when. It is safe for concurrent use.
+type Monitor struct {
+	parts []Watched
+	clock Clocks
+	wake  chan struct{}
+
+	round sync.Mutex    // held by whoever looks at the parts
+	asked time.Duration // guarded by round; when the last round ended
+	ever  bool          // guarded by round
+
+	mu    sync.Mutex
+	seen  []seen // guarded by mu; like parts
+	fault *fault // guarded by mu; the last one
+}
+
+// seen is what is known of a part. Times are since the machine started.
+type seen struct {
+	known   bool
+	finding Finding
+	since   time.Duration
+	looking chan struct{} // closed when the look that goes on has ended; nil if none does
+	begun   time.Duration // of that look
+}
+
+type fault struct {
+	part  int
+	what  Text
+	since time.Duration
+	until time.Duration // 0: it goes on
+}
+
+// NewMonitor returns a Monitor that looks when it is asked, and by itself once it runs.
+func NewMonitor(c Clocks, parts ...Watched) *Monitor {
+	return &Monitor{parts: parts, clock: c, wake: make(chan struct{}, 1), seen: make([]seen, len(parts))}
+}
+
+// Run looks at the parts every few seconds, so that it is known since when one does not work, until ctx ends.
+func (m *Monitor) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookPause)
+	defer tick.Stop()
+	for {
+		m.look(ctx, 0)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-m.wake:
+		}
+	}
+}
+
+// Wake lets Run look at once. It never blocks.
+func (m *Monitor) Wake() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Health looks at the parts and says how they are. It answers within a little more than two seconds.
+func (m *Monitor) Health(ctx context.Context) Health {
+	m.look(ctx, lookAgain)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := Health{OK: true}
+	for i, p := range m.parts {
+		s := m.seen[i]
+		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Since: m.wall(s.since)})
+		h.OK = h.OK && (s.finding.OK || !p.Vital)
+	}
+	return h
+}
+
+// LastFault returns the last time that a part did not work, nil if all always have. Of parts that do not work now it is
+// the one that failed last.
+func (m *Monitor) LastFault() *Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fault == nil {
+		return nil
+	}
+	out := &Fault{Part: m.parts[m.fault.part].Name, What: m.fault.what, Since: m.wall(m.fault.since)}
+	if m.fault.until != 0 {
+		until := m.wall(m.fault.until)
+		out.Until = &until
+	}
+	return out
+}
+
+// wall returns the wall time of a moment, by the clock as it is now: one that was set meanwhile is believed.
+func (m *Monitor) wall(at time.Duration) time.Time {
+	return m.clock.Wall().Add(at - m.clock.Mono()).Round(time.Millisecond)
+}
+
+// look looks at all parts at once, unless somebody has within the time given, and waits for at most lookLimit.
+func (m *Monitor) look(ctx context.Context, fresh time.Duration) {
+	m.round.Lock()
+	defer m.round.Unlock()
+	if m.ever && m.clock.Mono()-m.asked < fresh {
+		return
+	}
+	limit := time.NewTimer(lookLimit)
+	defer limit.Stop()
+	looks := make([]chan struct{}, len(m.parts))
+	for i := range m.parts {
+		looks[i] = m.begin(context.WithoutCancel(ctx), i)
+	}
+	late := false
+	for i, done := range looks {
+		if !late {
+			select {
+			case <-done:
+			case <-limit.C:
+				late = true
+			case <-ctx.Done():
+				return // who asked has gone
+			}
+		}
+		select {
+		case <-done:
+		default:
+			if late {
+				m.hangs(i, done)
+			}
+		}
+	}
+	m.asked, m.ever = m.clock.Mono(), true
+}
+
+// begin begins a look at a part, or joins the one that goes on.
+func (m *Monitor) begin(ctx context.Context, i int) chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := &m.seen[i]; s.looking != nil {
+		return s.looking
+	}
+	done := make(chan struct{})
+	m.seen[i].looking, m.seen[i].begun = done, m.clock.Mono()
+	go func() {
+		f := m.parts[i].Look(ctx)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.note(i, f, m.clock.Mono())
+		m.seen[i].looking = nil
+		close(done)
+	}()
+	return done
+}
+
+// hangs notes that a part has not answered, unless it just has.
+func (m *Monitor) hangs(i int, look chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen[i].looking != look {
+		return
+	}
+	m.note(i, Finding{What: Text{"没有响应，服务将自动重启", "it hangs; the service manager will start the box anew"}}, m.seen[i].begun)
+}
+
+// note keeps a finding. It needs mu.
+func (m *Monitor) note(i int, f Finding, at time.Duration) {
+	s := &m.seen[i]
+	first := !s.known
+	if first || s.finding.OK != f.OK {
+		s.since = at
+	}
+	failed := !f.OK && (first || s.finding.OK) && !m.parts[i].Fickle
+	s.known, s.finding = true, f
+	switch {
+	case failed:
+		m.fault = &fault{part: i, what: f.What, since: at}
+	case m.fault != nil && m.fault.part == i && m.fault.until == 0 && f.OK:
+		m.fault.until = max(at, 1)
+	case m.fault != nil && m.fault.part == i && m.fault.until == 0:
+		m.fault.what = f.What
+	}
+}

@@ -193,7 +193,7 @@ func TestOlderBooksAreMigrated(t *testing.T) {
 	}
 	c := events(t, 3)
 	addSigned(t, l, c.batch(1, 2, 0))
-	change(t, l, "DROP TABLE proof", "PRAGMA user_version = 2")
+	change(t, l, "DROP TABLE proof", "DROP TABLE standing", "PRAGMA user_version = 2")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

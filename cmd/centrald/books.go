@@ -30,7 +30,9 @@ func (b rateBooks) Visit(ctx context.Context, device rating.DeviceID, visit rati
 	}
 	out := ratepage.Visit{Visit: v.Visit, Closed: v.ClosedAt, Rated: make(map[rating.Subject]rating.Channel)}
 	for q, channel := range v.Rated {
-		out.Rated[q.Subject] = channel
+		if q.Case == "" { // a case that was rated by itself leaves the others to be rated
+			out.Rated[q.Subject] = channel
+		}
 	}
 	return out, nil
 }
@@ -62,7 +64,7 @@ func (b webBooks) Latest(ctx context.Context, n int) ([]web.Entry, error) {
 	for _, e := range entries {
 		w := web.Entry{
 			Cursor: e.Cursor, Device: e.Device, Seq: e.Seq, Visit: e.Visit, Window: e.Window, Staff: e.Staff, Matter: e.Matter,
-			Subject: e.Subject, Level: e.Level, Channel: e.Channel, Reasons: e.Reasons, Text: e.Text,
+			Subject: e.Subject, Level: e.Level, Channel: e.Channel, Opener: e.Opener, Reasons: e.Reasons, Text: e.Text,
 			At: e.At, Quality: e.Quality, Earliest: e.Earliest, Latest: e.Latest, ReceivedAt: e.ReceivedAt, Status: string(e.Status),
 		}
 		if e.Epoch != 0 {

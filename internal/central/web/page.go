@@ -41,6 +41,7 @@ type Entry struct {
 	Subject    rating.Subject  `json:"subject"`
 	Level      rating.Level    `json:"level"`
 	Channel    rating.Channel  `json:"channel"`
+	Opener     rating.Opener   `json:"opener,omitempty"` // empty while the visit's record has not arrived
 	Reasons    []string        `json:"reasons,omitempty"`
 	Text       string          `json:"text,omitempty"`
 	At         time.Time       `json:"at"`
@@ -204,6 +205,7 @@ type rowView struct {
 	Subject    string
 	Level      string
 	Channel    string
+	Opener     string // empty for the usual one
 	Status     string
 	StatusKind string
 	Reasons    []string
@@ -266,7 +268,7 @@ func (p *Page) trouble() *troubleView {
 func (p *Page) row(e Entry) rowView {
 	at := e.At.In(p.zone)
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
-		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel)}
+		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel), Opener: openerWords(e.Opener)}
 	if e.Quality == rating.TimeEstimated {
 		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(p.zone).Format("2006-01-02 15:04"), e.Latest.In(p.zone).Format("2006-01-02 15:04"))
 	}

@@ -12,6 +12,18 @@ func channelWords(c rating.Channel) string {
 	return string(c)
 }
 
+// openerWords says who asked where it was not a business system, so that an answer without a case can be weighed. It is
+// empty else.
+func openerWords(o rating.Opener) string {
+	switch o {
+	case rating.OpenedByStaffKey:
+		return "工作人员发起"
+	case rating.OpenedByWalkUp:
+		return "窗口常开，未关联办件"
+	}
+	return ""
+}
+
 // statusWords returns the words for an entry's status and the class that the style sheet knows.
 func statusWords(status string) (words, kind string) {
 	switch status {
@@ -21,6 +33,8 @@ func statusWords(status string) (words, kind string) {
 		return "被更正", "replaced"
 	case "later":
 		return "已有在先", "later"
+	case "unasked":
+		return "未办结，不计", "later"
 	}
 	return status, "other"
 }

@@ -107,8 +107,7 @@ func TestSamples(t *testing.T) {
 				}
 			}
 			_ = c.Process.Kill()
-			<-done
-			t.Errorf("the sample does not end: %s", out.String())
+			t.Errorf("the sample does not end: %v: %s", <-done, out.String())
 		})
 	}
 }

@@ -43,7 +43,7 @@ func CheckRoster(all []Member) error {
 		if photos += len(m.Photo); photos > MaxPhotos {
 			return fmt.Errorf("the photos have more than %d bytes in all; save them smaller", MaxPhotos)
 		}
-		if err := firstError(m.Staff.check("member "+m.ID), checkCode("card", m.Card)); err != nil {
+		if err := firstError(m.check("member "+m.ID), checkCode("card", m.Card)); err != nil {
 			return err
 		}
 	}

@@ -67,7 +67,7 @@ func signals(t *rapid.T, waves []wave, end, late time.Duration) []Signal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := NewInterpreter(m)
+	in := NewInterpreter(m, "")
 	s := &scanner{cfg: NewGPIO(GPIOConfig{Now: func() time.Duration { return now }}).cfg, emit: func(e Event) { found = append(found, in.Step(e)...) }}
 	var moments []time.Duration
 	for i, w := range waves {

@@ -143,7 +143,7 @@ func TestMap(t *testing.T) {
 }
 
 func TestInterpreter(t *testing.T) {
-	i := NewInterpreter(testMap(t))
+	i := NewInterpreter(testMap(t), "")
 	var got []Signal
 	for _, e := range []Event{
 		{Action: Down, Code: "a"}, {Action: Up, Code: "a"}, // a press

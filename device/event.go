@@ -95,6 +95,7 @@ const (
 	Released                       // that key was let go, Code
 	Lost                           // the keypad cannot be read, Err
 	Back                           // it can be read again
+	StaffKey                       // the staff's own key went down
 )
 
 // Signal is what the keypad says.
@@ -109,13 +110,15 @@ type Signal struct {
 // Interpreter turns Events into Signals. It is not safe for concurrent use.
 type Interpreter struct {
 	keys  Map
+	staff Code // empty for none
 	down  map[Code]time.Duration
 	stuck map[Code]bool
 }
 
-// NewInterpreter returns an Interpreter for a map.
-func NewInterpreter(m Map) *Interpreter {
-	return &Interpreter{keys: m, down: make(map[Code]time.Duration), stuck: make(map[Code]bool)}
+// NewInterpreter returns an Interpreter for a map, and for the staff's own key if that is not empty: it is none of the five
+// and never a level.
+func NewInterpreter(m Map, staff Code) *Interpreter {
+	return &Interpreter{keys: m, staff: staff, down: make(map[Code]time.Duration), stuck: make(map[Code]bool)}
 }
 
 // Step returns what an event means.
@@ -161,6 +164,9 @@ func (i *Interpreter) Step(e Event) []Signal {
 
 func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
 	level, ok := i.keys.Level(e.Code)
+	if !ok && e.Code == i.staff && i.staff != "" {
+		return StaffKey, 0
+	}
 	if !ok {
 		return Unknown, 0
 	}

@@ -66,6 +66,7 @@ type layout struct {
 	qr    image.Rectangle // the QR code with its quiet zone
 	icon  image.Rectangle // a check mark
 	alert image.Rectangle // a coloured field behind a warning
+	photo image.Rectangle // of the person at the window
 }
 
 // arrange lays out a screen. It is pure.
@@ -91,8 +92,10 @@ func arrange(s Screen, size image.Point) layout {
 		l.notice(body, "评价器尚未登记", "Not enrolled yet", "请管理员在中心登记本机，核对下列编号和指纹", s.Device+"    "+s.Fingerprint)
 	case Paused:
 		l.notice(body, "暂停服务", "Service paused", "请稍候，或到其他窗口办理", "Please wait, or use another window")
+	case Closed:
+		l.notice(body, "本窗口暂未开放", "This window is closed", "请到其他窗口办理，或稍候", "Please use another window, or wait")
 	case Idle:
-		l.notice(body, "欢迎办理业务", "Welcome", "办理完成后，请您对服务作出评价", "You may rate the service when it is done")
+		l.notice(l.takePhoto(s, body, pad), "欢迎办理业务", "Welcome", "办理完成后，请您对服务作出评价", "You may rate the service when it is done")
 	default:
 		l.notice(body, "正在启动", "Starting", "请稍候", "Please wait")
 	}
@@ -166,7 +169,7 @@ func rows(body image.Rectangle, pad int) (top, tiles image.Rectangle) {
 func (l *layout) asking(s Screen, body image.Rectangle, pad int) {
 	top, tiles := rows(body, pad)
 	l.row(s, tiles, pad, 0)
-	words := l.code(s, top, pad)
+	words := l.takePhoto(s, l.code(s, top, pad), pad)
 	question, english := "请您对本次服务进行评价", "Please rate the service you received"
 	if s.Subject == rating.MatterSubject {
 		question, english = "请您对所办事项进行评价", "Please rate how your matter was handled"

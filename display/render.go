@@ -18,6 +18,9 @@ type Renderer struct {
 
 	link string // whose code is kept
 	code qrcode.Code
+
+	portraitOf image.Image // whose scaled form is kept
+	portrait   *image.RGBA
 }
 
 // NewRenderer returns a Renderer that uses the fonts.
@@ -44,6 +47,9 @@ func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
 	}
 	for _, t := range l.tiles {
 		r.tile(dst, t)
+	}
+	if !l.photo.Empty() {
+		r.photo(dst, s.Photo, l.photo)
 	}
 	for _, t := range l.texts {
 		r.text(dst, t)

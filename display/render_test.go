@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"image/jpeg"
 	"image/png"
 	"math"
 	"os"
@@ -51,6 +52,24 @@ func link(t testing.TB) string {
 	return l
 }
 
+// portraitOf is a photo as it comes with the configuration, of nobody: a drawn head and shoulders.
+func portraitOf(t testing.TB) image.Image {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 240, 320))
+	fill(m, m.Rect, color.RGBA{0x8f, 0xb4, 0xd6, 0xff})
+	disc(m, color.RGBA{0x2b, 0x3a, 0x55, 0xff}, 120, 330, 110)
+	disc(m, color.RGBA{0xf0, 0xc9, 0xa4, 0xff}, 120, 130, 62)
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 90}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := DecodePhoto(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // screens are all screens of the state machine, with what they usually say.
 func screens(t testing.TB) map[string]Screen {
 	at := Screen{Hall: "市民中心政务服务大厅", Window: "综合受理12号窗口", StaffID: "0417", Department: "公安局 户政科",
@@ -60,7 +79,7 @@ func screens(t testing.TB) map[string]Screen {
 		f(&s)
 		return s
 	}
-	l := link(t)
+	l, portrait := link(t), portraitOf(t)
 	return map[string]Screen{
 		"starting":  {Order: rating.Levels()},
 		"enrolling": {State: Enrolling, Order: rating.Levels(), Device: at.Device, Fingerprint: at.Fingerprint, Offline: true},
@@ -75,9 +94,17 @@ func screens(t testing.TB) map[string]Screen {
 		}),
 		"thanks":       with(func(s *Screen) { s.State, s.Subject, s.Chosen, s.Link = Thanks, rating.StaffSubject, 4, l }),
 		"thanks-phone": with(func(s *Screen) { s.State, s.Subject, s.Link = Thanks, rating.StaffSubject, l }),
-		"paused":       with(func(s *Screen) { s.State = Paused }),
-		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
-		"fault-idle":   with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
+		"closed":       with(func(s *Screen) { s.State, s.StaffID, s.Department = Closed, "", "" }),
+		"asking-photo": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Link, s.StaffName, s.Photo = Asking, rating.StaffSubject, 1, 1, l, "王丽", portrait
+		}),
+		"idle-photo": with(func(s *Screen) { s.State, s.StaffName, s.Photo = Idle, "王丽", portrait }),
+		"asking-case": with(func(s *Screen) {
+			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Link = Asking, rating.MatterSubject, "企业设立登记", 2, 4, l
+		}),
+		"paused":     with(func(s *Screen) { s.State = Paused }),
+		"fault":      with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"fault-idle": with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
 	}
 }
 
@@ -174,8 +201,8 @@ func TestWordsStayInTheirPlace(t *testing.T) {
 							t.Errorf("%s: %q %v lies on %q %v", at, x.s, x.box, y.s, y.box)
 						}
 					}
-					if x.box.Overlaps(l.qr) {
-						t.Errorf("%s: %q lies on the QR code", at, x.s)
+					if x.box.Overlaps(l.qr) || x.box.Overlaps(l.photo) {
+						t.Errorf("%s: %q lies on the QR code or the photo", at, x.s)
 					}
 				}
 				for i, x := range l.tiles {

@@ -1,6 +1,8 @@
 package display
 
 import (
+	"image"
+
 	"haochaping/internal/rating"
 )
 
@@ -15,7 +17,8 @@ const (
 	Asking
 	Thanks // recorded; another key corrects the answer
 	Paused
-	Fault // the keys are out of service; the QR code works
+	Closed // nobody is signed in
+	Fault  // the keys are out of service; the QR code works
 )
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
@@ -25,6 +28,8 @@ type Screen struct {
 
 	Hall, Window                   string
 	StaffName, StaffID, Department string
+	// Photo is of the person at the window, nil for none. Two screens are the same only with the very same image.
+	Photo image.Image
 
 	Subject     rating.Subject // what is asked about
 	Matter      string         // its name, for the matter

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"text/tabwriter"
 	"time"
 
@@ -69,12 +70,19 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&w.Staff.ID, "staff-id", "", "`number` of the person who serves there, where nobody signs in")
 	flags.StringVar(&w.Staff.Name, "staff-name", "", "that person's `name`")
 	flags.StringVar(&w.Staff.Department, "department", "", "that person's `department`")
+	flags.BoolVar(&w.SignIn, "sign-in", false, "the window is closed while nobody is signed in and nobody is assigned")
+	walkUp := flags.Duration("walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business system opens no visits: 1s to 10m")
+	linkEvery := flags.Duration("walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
+	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo (a JPEG's path)")
 	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("argument %q is unexpected; centrald device add takes flags only", flags.Arg(0))
+	}
+	if *walkUp > 0 {
+		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
 	}
 	d := ledger.Device{Window: w, EnrolledAt: c.env.now()}
 	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
@@ -87,6 +95,9 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 		return fmt.Errorf("-generation: %d is out of range", *generation)
 	}
 	d.Window.Generation = uint32(*generation)
+	if d.Roster, err = readRoster(*staff); err != nil {
+		return fmt.Errorf("-roster: %w", err)
+	}
 	cfg, err := c.config()
 	if err != nil {
 		return err
@@ -149,7 +160,7 @@ func follow(before, d ledger.Device, replaceKey bool) (ledger.Device, error) {
 	same := d.Window
 	same.Generation = last
 	switch {
-	case same == before.Window && (d.Window.Generation == 0 || d.Window.Generation == last):
+	case reflect.DeepEqual(same, before.Window) && reflect.DeepEqual(d.Roster, before.Roster) && (d.Window.Generation == 0 || d.Window.Generation == last):
 		d.Window = before.Window
 	case d.Window.Generation == 0:
 		d.Window.Generation = last + 1

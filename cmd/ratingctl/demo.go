@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/windowapi"
 )
 
 //go:embed demopage
@@ -86,6 +88,7 @@ type stagehand struct {
 
 	network     *network
 	centre, box map[string]string // addresses
+	token       string            // of the window's PC, which the page plays
 	children    []*child          // in the order of their start
 }
 
@@ -123,6 +126,9 @@ func (s *stagehand) start(ctx context.Context) error {
 	}
 	key, err := boxconfig.Identity(state)
 	if err != nil {
+		return err
+	}
+	if s.token, _, err = windowapi.AddToken(filepath.Join(state, windowapi.TokensFile), "demo page", rand.Reader, time.Now()); err != nil {
 		return err
 	}
 	enrol := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "device", "add", "-config", centreTOML.path, "-id", "demo-box",
@@ -206,8 +212,8 @@ func (s *stagehand) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
-	mux.Handle("/box/", http.StripPrefix("/box", forward(s.box["browser"])))
-	mux.Handle("/pc/", http.StripPrefix("/pc", forward(s.box["window_api"])))
+	mux.Handle("/box/", http.StripPrefix("/box", forward(s.box["browser"], "")))
+	mux.Handle("/pc/", http.StripPrefix("/pc", forward(s.box["window_api"], s.token)))
 	mux.HandleFunc("GET /centre", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, map[string]string{"url": "http://" + s.centre["admin"] + "/"})
 	})
@@ -224,12 +230,15 @@ func (s *stagehand) handler() (http.Handler, error) {
 	return sameOrigin(mux), nil
 }
 
-// forward passes requests on to a program on loopback, which sees them as its own page's.
-func forward(address string) http.Handler {
+// forward passes requests on to a program on loopback, which sees them as its own page's, with the token that it asks for.
+func forward(address, token string) http.Handler {
 	target := &url.URL{Scheme: "http", Host: address}
 	return &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Header.Del("Origin")
+		if token != "" {
+			r.Out.Header.Set("Authorization", "Bearer "+token)
+		}
 	}}
 }
 

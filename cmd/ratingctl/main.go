@@ -6,6 +6,8 @@
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl status -config FILE    prints how the box is, as the daemon tells
 //	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
+//	ratingctl token add|list|revoke  says which PCs may start evaluations
+//	ratingctl visit start|wait|cancel does what the window's PC does
 //	ratingctl console silent|text    keeps text off the screen's console; the service does it by itself
 //	ratingctl demo                   runs a box and a centre on this machine, in a browser
 package main
@@ -61,6 +63,8 @@ const usage = `ratingctl is the administrators' tool.
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl status -config FILE    print how the box is, on one screen (-json for programs)
   ratingctl doctor -config FILE    look at one part of the box after the other and say what to do
+  ratingctl token add|list|revoke  say which PCs may start evaluations
+  ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
   ratingctl console silent|text    keep text off the screen's console, or let it back
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
@@ -82,6 +86,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return statusCommand(ctx, args[1:], stdout, stderr)
 	case "doctor":
 		return doctor(ctx, args[1:], stdout, stderr)
+	case "token":
+		return token(args[1:], stdout, stderr)
+	case "visit":
+		return visit(ctx, args[1:], os.Getenv, stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
 	case "clock":
@@ -89,5 +97,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, console and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, console and demo; ratingctl help says what they do"}
 }

@@ -123,7 +123,7 @@ func residentMB(b *testing.B, pending int) float64 {
 	config := filepath.Join(dir, "ratingd.toml")
 	text := fmt.Sprintf("device = \"bench\"\nstate = %q\naddresses_file = %q\nkeys.source = \"simulated\"\n"+
 		"keys.map = [{key=\"1\",level=5},{key=\"2\",level=4},{key=\"3\",level=3},{key=\"4\",level=2},{key=\"5\",level=1}]\n"+
-		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.fonts = []\nuplink.broker = \"mqtt://127.0.0.1:9\"\nuplink.centre_key = %q\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n",
+		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.fonts = []\nuplink.broker = \"mqtt://127.0.0.1:9\"\nuplink.centre_key = %q\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n",
 		dir, filepath.Join(dir, "addresses.json"), base64.RawURLEncoding.EncodeToString(public))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		b.Fatal(err)

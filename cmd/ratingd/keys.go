@@ -39,7 +39,7 @@ func keyMap(c boxconfig.Keys) (device.Map, error) {
 }
 
 // onSignal turns what the keypad says into what the terminal understands.
-func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, log *slog.Logger) (terminal.Event, bool) {
+func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() rating.VisitID, log *slog.Logger) (terminal.Event, bool) {
 	trouble := func(name string) (terminal.Event, bool) {
 		return terminal.KeyTrouble{At: at, Name: name, Key: string(s.Code)}, true
 	}
@@ -48,6 +48,8 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, log *slog.Log
 		return terminal.Press{At: at, Level: s.Level}, true
 	case device.Together:
 		return terminal.KeysTogether{At: at}, true
+	case device.StaffKey:
+		return terminal.StaffKey{At: at, ID: fresh()}, true
 	case device.Unknown:
 		counts.unknown.Add(1)
 		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)
@@ -122,6 +124,9 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 	var refs []string
 	for _, k := range c.Map {
 		refs = append(refs, k.Key)
+	}
+	if c.Staff != "" {
+		refs = append(refs, c.Staff)
 	}
 	lost := false
 	for {

@@ -55,7 +55,7 @@ func admit(t *testing.T, w *world, name, broker, more string) *patient {
 	}
 	writeFile(t, p.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nlog_level = \"debug\"\n", name, p.state, p.addresses)+p.keys+
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n"+
+			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n"+
 			"uplink.broker = %q\nuplink.centre_key = %q\n", w.rate, broker, w.centreKey)+more)
 	key, err := boxconfig.Identity(p.state)
 	if err != nil {

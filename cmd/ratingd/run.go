@@ -148,6 +148,16 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if start.Open, start.Rated, err = openVisit(db); err != nil {
 		log.Error("the log's end cannot be read; a visit that was open stays without an outcome", "error", err)
 	}
+	if start.Answered, err = answered(db); err != nil {
+		log.Error("the log's end cannot be read; a case that was rated may be asked about again, which the centre does not count", "error", err)
+	}
+	if start.Staff, err = keptStaff(db); err != nil {
+		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
+	}
+	staff, err := newRoster(cfg.State)
+	if err != nil {
+		log.Error("the window's staff cannot be read; the box waits for the list to be sent again", "error", err)
+	}
 
 	// The keys.
 	keys, err := keyMap(cfg.Keys)
@@ -175,13 +185,19 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	speaker := newSpeaker(cfg.Sound, keys.Order(), env, log)
 	lampsPanel := lampPanel{cfg.Lamps, keys.Order(), env.openOutputs, env.mono, log}
 
-	// The behaviour.
+	// The behaviour, and what the window's PC may know of it.
+	journal := windowapi.NewJournal(who.key.Seed())
 	var watch *opsapi.Monitor // before anything is shown
 	metrics := opsapi.NewMetrics()
 	recorder := opsapi.NewRecorder(db, env.mono, metrics)
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
-		Log:     recorder, Now: clk.now, Random: rand.Reader, Logger: log,
+		Log:     journalled{recorder, db.Epoch, journal}, Now: clk.now, Random: rand.Reader, Logger: log,
+		KeepStaff: func(s rating.Staff) {
+			if err := keepStaff(db, s); err != nil {
+				log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
+			}
+		},
 		Show: func(v terminal.View) {
 			if shown.get().view.Problem != v.Problem {
 				watch.Wake()
@@ -230,6 +246,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		OnConfig: func(c wire.Config) {
 			unkept.Store(&c.Window)
 			keepUnkept(db, &unkept, log)
+			if err := staff.replace(c.Roster); err != nil {
+				log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
+			}
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
@@ -258,9 +277,11 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if err != nil {
 		return fmt.Errorf("screen.browser: %w", err)
 	}
-	api, err := listen(cfg.WindowAPI.Listen)
+	links := &linkBook{who: who, base: cfg.Link.Base}
+	offline := func() bool { return !shown.get().online }
+	pcs, err := newWindowPCs(cfg, window{loop, offline, links, staff}, journal, db, env.wall, log)
 	if err != nil {
-		return fmt.Errorf("window_api.listen: %w", err)
+		return err
 	}
 	ops, err := listenOperations(cfg.Operations, log)
 	if err != nil {
@@ -269,13 +290,11 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	addresses := map[string]string{
 		"operations": address(ops.loopback), "operations_socket": address(ops.socket),
 		"device": string(cfg.Device), "public_key": base64.RawURLEncoding.EncodeToString(who.public()),
-		"browser": address(browser), "window_api": address(api),
+		"browser": address(browser), "window_api": address(pcs.loopback), "window_api_lan": address(pcs.lan),
 	}
 
-	links := &linkBook{who: who, base: cfg.Link.Base}
-	drawing := scene{links: links, order: keys.Order()}
-	offline := func() bool { return !shown.get().online }
-	interpreter := device.NewInterpreter(keys)
+	drawing := scene{links: links, order: keys.Order(), photos: &photos{staff: staff, log: log}}
+	interpreter := device.NewInterpreter(keys, device.Code(cfg.Keys.Staff))
 	handed := newHanding()
 	box := operations{
 		cfg: cfg, who: who, clock: clk, started: start.At, db: db, recorder: recorder, loop: loop, counts: &counts, shown: shown,
@@ -299,18 +318,16 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			return source.run(ctx, func(e device.Event) {
 				handed.do(func() {
 					for _, s := range interpreter.Step(e) {
-						if event, ok := onSignal(s, clk.at(s.At), &counts, log); ok {
+						if event, ok := onSignal(s, clk.at(s.At), &counts, loop.Fresh, log); ok {
 							loop.Post(event)
 						}
 					}
 				})
 			})
 		}},
-		{Name: "window API", Run: func(ctx context.Context) error {
-			if api == nil {
-				return idle(ctx)
-			}
-			return serve(ctx, api, windowapi.New(windowapi.Config{Terminal: window{loop, offline}, Logger: log}))
+		{Name: "window API", Run: pcs.run},
+		{Name: "cards", Run: func(ctx context.Context) error {
+			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono)
 		}},
 		{Name: "operations", Run: func(ctx context.Context) error {
 			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Logger: log}))
@@ -366,7 +383,7 @@ func execute(c wire.Command, loop *terminal.Loop, clk clock) error {
 	if err != nil || !subject.Valid() {
 		return fmt.Errorf("command %s: visit %q, subject %q: not understood", c.Name, c.Args["visit"], c.Args["subject"])
 	}
-	loop.Post(terminal.PhoneRated{At: clk.now(), Visit: id, Subject: subject})
+	loop.Post(terminal.PhoneRated{At: clk.now(), Visit: id, Subject: subject, Case: c.Args["case"]})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -18,8 +19,9 @@ type picture struct {
 
 // scene turns what the terminal shows into what the display draws. It is the one place that knows both.
 type scene struct {
-	links *linkBook
-	order [5]rating.Level
+	links  *linkBook
+	order  [5]rating.Level
+	photos *photos // nil for none
 }
 
 func (s scene) screen(p picture) (display.Screen, error) {
@@ -27,17 +29,19 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	out := display.Screen{
 		State: displayState(v), Offline: !p.online, Order: s.order,
 		Hall: v.Window.Hall, Window: v.Window.Name,
-		StaffName: v.Window.Staff.Name, StaffID: v.Window.Staff.ID, Department: v.Window.Staff.Department,
+		StaffName: v.Staff.Name, StaffID: v.Staff.ID, Department: v.Staff.Department,
 		Device: string(s.links.who.device), Fingerprint: s.links.who.fingerprint(),
 		Problem: problemText(v.Problem),
+	}
+	if s.photos != nil {
+		out.Photo = s.photos.of(v.Staff.ID)
 	}
 	if v.Visit == nil {
 		return out, nil
 	}
-	out.StaffName, out.StaffID, out.Department = v.Visit.Staff.Name, v.Visit.Staff.ID, v.Visit.Staff.Department
 	out.Subject, out.Step, out.Steps = v.Subject, v.Step, v.Steps
 	out.Chosen, out.AskAgain = v.Chosen, v.AskAgain
-	out.Matter = matterName(*v.Visit)
+	out.Matter = matterName(*v.Visit, v.Case)
 	var err error
 	out.Link, err = s.links.link(v)
 	return out, err
@@ -54,8 +58,11 @@ func problemText(p terminal.Problem) string {
 	return ""
 }
 
-// matterName names the matter for a citizen who has one case or several.
-func matterName(v rating.Visit) string {
+// matterName names the matter for a citizen who has one case or several, of which the question may be about one.
+func matterName(v rating.Visit, project string) string {
+	if c, ok := v.Case(project); ok {
+		return cmp.Or(c.TaskName, c.ProjectNo)
+	}
 	for _, c := range v.Cases {
 		if c.Completed && c.TaskName != "" {
 			return c.TaskName
@@ -72,6 +79,8 @@ func displayState(v terminal.View) display.State {
 		return display.Enrolling
 	case v.State == terminal.Paused:
 		return display.Paused
+	case v.State == terminal.Closed:
+		return display.Closed
 	case v.State == terminal.Correcting:
 		return display.Thanks
 	case v.Problem != "":
@@ -98,21 +107,32 @@ func (b *linkBook) link(v terminal.View) (string, error) {
 	if b.visit == v.Visit.ID {
 		return b.last, nil
 	}
-	claim := qrcode.Claim{Device: b.who.device, Visit: v.Visit.ID, Issued: v.Opened.Time(), Synced: v.Opened.Synced}
-	for _, subject := range v.Visit.Subjects {
-		claim.Staff = claim.Staff || subject == rating.StaffSubject
-		claim.Matter = claim.Matter || subject == rating.MatterSubject
-	}
-	token, err := claim.Sign(b.who.key)
-	if err != nil {
-		return "", err
-	}
-	link, err := qrcode.Link(b.base, token)
+	link, err := b.sign(*v.Visit, v.Opened)
 	if err != nil {
 		return "", err
 	}
 	b.visit, b.last = v.Visit.ID, link
 	return link, nil
+}
+
+// again returns the link of a visit that was opened at a moment: the one that was on the screen, if that is still known.
+func (b *linkBook) again(v rating.Visit, opened rating.Stamp) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.visit == v.ID {
+		return b.last, nil
+	}
+	return b.sign(v, opened)
+}
+
+func (b *linkBook) sign(v rating.Visit, issued rating.Stamp) (string, error) {
+	claim := qrcode.Claim{Device: b.who.device, Visit: v.ID, Issued: issued.Time(), Synced: issued.Synced}
+	claim.Staff, claim.Matter = v.Asks(rating.StaffSubject), v.Asks(rating.MatterSubject)
+	token, err := claim.Sign(b.who.key)
+	if err != nil {
+		return "", err
+	}
+	return qrcode.Link(b.base, token)
 }
 
 // latest hands the newest value to a slower reader; older ones are overwritten. It is safe for concurrent use.

@@ -105,6 +105,8 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	oneOf("uplink.ack", c.Uplink.Ack, "centre", "broker")
 	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
 	loopback("window_api.listen", c.WindowAPI.Listen)
+	c.checkWindowAPI(bad)
+	c.checkStaff(bad, profile)
 	loopback("operations.listen", c.Operations.Listen)
 	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)

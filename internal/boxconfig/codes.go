@@ -42,6 +42,11 @@ func (c Config) checkCodes(bad func(key, format string, args ...any), lines toml
 	default:
 		return
 	}
+	if c.Keys.Staff != "" {
+		if err := form(c.Keys.Staff); err != nil {
+			bad("keys.staff", "%v", err)
+		}
+	}
 	for i, k := range c.Keys.Map {
 		if k.Key == "" {
 			continue // checkMap says so

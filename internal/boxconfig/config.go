@@ -21,6 +21,7 @@ type Config struct {
 	Link       Link            `toml:"link"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
+	Cards      Cards           `toml:"cards"`
 	Retention  Retention       `toml:"retention"`
 	Operations Operations      `toml:"operations"`
 }
@@ -39,7 +40,8 @@ const (
 // Keys describes the keypad.
 type Keys struct {
 	Source KeySource  `toml:"source"`
-	Map    []KeyLevel `toml:"map"` // left to right as the keys are; mandatory
+	Map    []KeyLevel `toml:"map"`   // left to right as the keys are; mandatory
+	Staff  string     `toml:"staff"` // the staff's own key, empty for none
 	GPIO   GPIOKeys   `toml:"gpio"`
 	Serial SerialKeys `toml:"serial"`
 	USB    USBKeys    `toml:"usb"`
@@ -111,7 +113,21 @@ type Uplink struct {
 
 // WindowAPI says where the window's PC reaches the box.
 type WindowAPI struct {
-	Listen string `toml:"listen"` // empty for none
+	Listen               string   `toml:"listen"`     // loopback, empty for none
+	LANListen            string   `toml:"lan_listen"` // with TLS, empty for none
+	LoopbackWithoutToken bool     `toml:"loopback_without_token"`
+	Hosts                []string `toml:"hosts"`
+	Origins              []string `toml:"origins"`
+	PrintQR              bool     `toml:"print_qr"`
+	WebhookURL           string   `toml:"webhook_url"` // empty for none
+	WebhookSecretFile    string   `toml:"webhook_secret_file"`
+}
+
+// Cards describes a reader of staff cards on a serial line of its own.
+type Cards struct {
+	Port    string `toml:"port"` // empty for none
+	Baud    int    `toml:"baud"` // 0 for the profile's
+	Profile string `toml:"profile"`
 }
 
 // Operations says where those who run the box ask how it is.

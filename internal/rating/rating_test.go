@@ -164,6 +164,7 @@ func goldenRecords() []Record {
 		VisitBody(at.Add(7*time.Second), themeOf()),
 		EvaluationBody(at.Add(8*time.Second), Evaluation{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Level: 5, Channel: Keypad, WaitedMS: 1000}),
 		OutcomeBody(at.Add(9*time.Second), Closing{Visit: 6, Outcome: Rated, Rated: []Subject{MatterSubject}, RatedCases: []string{"6201022026112300018"}}),
+		VisitBody(at.Add(10*time.Second), namedRequestOf()),
 	} {
 		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
 		all = append(all, r)
@@ -172,6 +173,14 @@ func goldenRecords() []Record {
 		}
 	}
 	return all
+}
+
+// namedRequestOf returns a visit whose PC had given its request a name.
+func namedRequestOf() Visit {
+	v := visitOf()
+	v.ID = 7
+	v.Request = &Request{Key: "00112233445566778899aabbccddeeff", Digest: "ffeeddccbbaa99887766554433221100"}
+	return v
 }
 
 // earlierRecord returns the bytes of a record of another epoch.

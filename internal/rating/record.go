@@ -103,6 +103,10 @@ const (
 	EventKeysTogether = "keys_together" // two keys were down at once, the citizen was asked again
 	EventEarlyPress   = "early_press"   // a press began before its question was on the screen
 	EventClock        = "clock"         // the wall clock was set; what it said before and after
+	EventSignedIn     = "signed_in"     // a staff member signed in; who, and by what
+	EventSignedOut    = "signed_out"    // the staff member signed out
+	EventUnknownCard  = "unknown_card"  // a card was read that belongs to nobody; not which
+	EventPrinted      = "printed"       // the PC had the QR code of a visit, to print it
 	EventDamage       = "damage"        // the store's file was damaged and set aside
 	EventSalvage      = "salvage"       // a damaged file has been read through; what was found
 )

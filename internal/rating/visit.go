@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,6 +90,21 @@ type Window struct {
 	Hall       string `json:"hall"` // the hall's name as citizens read it
 	Generation uint32 `json:"generation"`
 	Staff      Staff  `json:"staff,omitzero"` // who serves where nobody signs in
+	// SignIn: without anybody signed in or assigned the window is closed.
+	SignIn bool    `json:"sign_in,omitempty"`
+	WalkUp *WalkUp `json:"walk_up,omitempty"` // nil where a PC or the staff opens each visit
+}
+
+// WalkUp makes a window ask whoever stands there, for windows whose business system opens no visits.
+type WalkUp struct {
+	PauseSec int `json:"pause_sec"` // from the thanks to the next question, 1 to 600 seconds
+	LinkSec  int `json:"link_sec"`  // how long one signed link is shown, 60 to 600 seconds; it works for ten minutes
+}
+
+// AtVisit returns w as a visit records it: the place. Who served is said by the visit.
+func (w Window) AtVisit() Window {
+	w.Staff, w.SignIn, w.WalkUp = Staff{}, false, nil
+	return w
 }
 
 // Visit is one service given at a window (一次服务), about which the citizen is asked.
@@ -103,6 +119,14 @@ type Visit struct {
 	Separate bool   `json:"separate,omitempty"`
 	Opener   Opener `json:"opener"`
 	WaitSec  int    `json:"wait_sec"` // how long each question waits for a key, in seconds
+	// Request is what the PC's request is known by when it comes again, nil if the PC gave it no name.
+	Request *Request `json:"request,omitempty"`
+}
+
+// Request tells the requests of the window's PC apart. It says nothing of what is in them.
+type Request struct {
+	Key    string `json:"key"`    // of the PC and its Idempotency-Key, 32 hex digits
+	Digest string `json:"digest"` // of the request's body, 32 hex digits
 }
 
 // Outcome is how the asking about a visit ended. It is all that the window's staff and PC learn.
@@ -130,6 +154,8 @@ func (w Window) Check() error {
 		return fmt.Errorf("window: id is empty")
 	case w.Generation == 0:
 		return fmt.Errorf("window %s: generation is 0, the first is 1", w.ID)
+	case w.WalkUp != nil && (w.WalkUp.PauseSec < 1 || w.WalkUp.PauseSec > 600 || w.WalkUp.LinkSec < 60 || w.WalkUp.LinkSec > 600):
+		return fmt.Errorf("window %s: walk-up pauses %d s and changes its link every %d s; allowed are 1 to 600 and 60 to 600", w.ID, w.WalkUp.PauseSec, w.WalkUp.LinkSec)
 	}
 	return firstError(
 		checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),
@@ -156,6 +182,9 @@ func (v Visit) Check() error {
 	}
 	if err := firstError(v.Window.Check(), v.Staff.check("staff")); err != nil {
 		return fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	if v.Request != nil && (!isDigest(v.Request.Key) || !isDigest(v.Request.Digest)) {
+		return fmt.Errorf("visit %s: request %q %q: 32 hex digits each are allowed", v.ID, v.Request.Key, v.Request.Digest)
 	}
 	for i, c := range v.Cases {
 		if c.ProjectNo == "" {
@@ -215,6 +244,11 @@ func checkCode(field, s string) error {
 		}
 	}
 	return nil
+}
+
+func isDigest(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 16 && s == hex.EncodeToString(b)
 }
 
 func checkName(field, s string) error { return checkText(field, s, MaxName) }

@@ -10,11 +10,14 @@ type Event interface{ at() rating.Stamp }
 
 // Started is the first event: what the log and the last configuration say.
 type Started struct {
-	At      rating.Stamp
-	Window  *rating.Window // nil: not enrolled yet
-	Open    *rating.Visit  // the visit that was open when the box went down, nil if none
-	Rated   []rating.Subject
-	Version string // of the program
+	At     rating.Stamp
+	Window *rating.Window // nil: not enrolled yet
+	Open   *rating.Visit  // the visit that was open when the box went down, nil if none
+	Rated  []rating.Question
+	// Answered is what the log says of cases that were rated already.
+	Answered rating.Answered
+	Staff    rating.Staff // who was signed in when the box went down
+	Version  string       // of the program
 }
 
 // Stopping is the last event: the program is told to end.
@@ -63,11 +66,40 @@ type KeypadLost struct {
 // KeypadBack ends what KeypadLost began.
 type KeypadBack struct{ At rating.Stamp }
 
+// StaffKey is the staff's own key going down. It opens a visit about the staff, under ID, if none is being asked about.
+type StaffKey struct {
+	At rating.Stamp
+	ID rating.VisitID
+}
+
+// SignIn signs a staff member in, and whoever was signed in out. Via is "api" or "card".
+type SignIn struct {
+	At    rating.Stamp
+	Staff rating.Staff
+	Via   string
+}
+
+// SignOut signs out whoever is signed in.
+type SignOut struct {
+	At  rating.Stamp
+	Via string
+}
+
+// UnknownCard is a card that belongs to nobody.
+type UnknownCard struct{ At rating.Stamp }
+
+// Printed says that the PC had the QR code of a visit once more.
+type Printed struct {
+	At rating.Stamp
+	ID rating.VisitID
+}
+
 // PhoneRated says that the centre has an evaluation by phone. It does not say which.
 type PhoneRated struct {
 	At      rating.Stamp
 	Visit   rating.VisitID
 	Subject rating.Subject
+	Case    string // where the matter is asked case by case
 }
 
 // ClockSet says that the wall clock has been set: Before is what it would have said At that moment without.
@@ -79,8 +111,12 @@ type Pause struct{ At rating.Stamp }
 // Resume ends what Pause began.
 type Resume struct{ At rating.Stamp }
 
-// Tick is time passing. It is due at Model.Deadline and harmless at any other time.
-type Tick struct{ At rating.Stamp }
+// Tick is time passing. It is due at Model.Deadline and harmless at any other time. Fresh is the ID of the visit that it may
+// begin in walk-up mode.
+type Tick struct {
+	At    rating.Stamp
+	Fresh rating.VisitID
+}
 
 func (e Started) at() rating.Stamp      { return e.At }
 func (e Stopping) at() rating.Stamp     { return e.At }
@@ -92,6 +128,11 @@ func (e KeysTogether) at() rating.Stamp { return e.At }
 func (e KeyTrouble) at() rating.Stamp   { return e.At }
 func (e KeypadLost) at() rating.Stamp   { return e.At }
 func (e KeypadBack) at() rating.Stamp   { return e.At }
+func (e StaffKey) at() rating.Stamp     { return e.At }
+func (e SignIn) at() rating.Stamp       { return e.At }
+func (e SignOut) at() rating.Stamp      { return e.At }
+func (e UnknownCard) at() rating.Stamp  { return e.At }
+func (e Printed) at() rating.Stamp      { return e.At }
 func (e PhoneRated) at() rating.Stamp   { return e.At }
 func (e ClockSet) at() rating.Stamp     { return e.At }
 func (e Pause) at() rating.Stamp        { return e.At }
@@ -104,7 +145,7 @@ type Effect interface{ effect() }
 // Opened says that a visit is being asked about.
 type Opened struct{ Visit rating.Visit }
 
-// Refused says that a visit was not opened or not cancelled, and why.
+// Refused says that a visit was not opened or not cancelled, and why. Without an ID it is about what else was asked for.
 type Refused struct {
 	ID  rating.VisitID
 	Err error
@@ -113,6 +154,10 @@ type Refused struct {
 // Ended says how the asking about a visit ended. It is what the window's PC may learn.
 type Ended struct{ Closing rating.Closing }
 
-func (Opened) effect()  {}
-func (Refused) effect() {}
-func (Ended) effect()   {}
+// StaffChanged says who is signed in now, so that a restart does not forget it. It is empty if nobody is.
+type StaffChanged struct{ Staff rating.Staff }
+
+func (StaffChanged) effect() {}
+func (Opened) effect()       {}
+func (Refused) effect()      {}
+func (Ended) effect()        {}

@@ -24,8 +24,11 @@ type LoopConfig struct {
 	Now     func() rating.Stamp
 	Random  io.Reader // for visits' IDs
 	// Show is called by Run whenever the View has changed. It must not block.
-	Show   func(View)
-	Logger *slog.Logger
+	Show func(View)
+	// KeepStaff is called by Run when somebody has signed in or out, so that Started can say so after a restart. It may be
+	// nil. Presses wait for it.
+	KeepStaff func(rating.Staff)
+	Logger    *slog.Logger
 }
 
 // keptVisits is how many visits that have ended are remembered for those who ask late.
@@ -37,7 +40,7 @@ var ErrStopped = errors.New("the box is shutting down")
 // Loop owns the Model of a window. Its methods are safe for concurrent use.
 type Loop struct {
 	cfg     LoopConfig
-	events  chan Event
+	events  chan queued
 	probes  chan struct{}
 	stopped chan struct{}
 
@@ -46,6 +49,18 @@ type Loop struct {
 	visits map[rating.VisitID]*visitRecord // guarded by mu
 	order  []rating.VisitID                // guarded by mu; visits by age
 	opens  map[rating.VisitID]chan<- error // guarded by mu; callers that wait for Opened or Refused
+}
+
+// queued is an event and where somebody waits for it to have happened, nil if nobody does.
+type queued struct {
+	event Event
+	done  chan<- happened
+}
+
+// happened is what became of an event.
+type happened struct {
+	refused error // by the Model
+	failed  error // why it is not recorded
 }
 
 // visitRecord is what is known of a visit. Done is closed when closing holds.
@@ -58,7 +73,7 @@ type visitRecord struct {
 func NewLoop(cfg LoopConfig) *Loop {
 	return &Loop{
 		cfg:     cfg,
-		events:  make(chan Event, 256),
+		events:  make(chan queued, 256),
 		probes:  make(chan struct{}),
 		stopped: make(chan struct{}),
 		visits:  make(map[rating.VisitID]*visitRecord),
@@ -70,7 +85,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 func (l *Loop) Run(ctx context.Context, start Started) error {
 	defer close(l.stopped)
 	m := New(l.cfg.Timings)
-	m = l.apply(m, start)
+	m, _ = l.apply(m, start)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -80,14 +95,14 @@ func (l *Loop) Run(ctx context.Context, start Started) error {
 		}
 		timer.Reset(wait)
 		select {
-		case e := <-l.events:
-			m = l.apply(m, e)
+		case q := <-l.events:
+			m = l.take(m, q)
 		case <-l.probes:
 		case <-timer.C:
 			m = l.drain(m) // what was pressed in time must not lose against the tick
-			m = l.apply(m, Tick{l.cfg.Now()})
+			m, _ = l.apply(m, Tick{l.cfg.Now(), l.Fresh()})
 		case <-ctx.Done():
-			l.apply(l.drain(m), Stopping{l.cfg.Now()})
+			_, _ = l.apply(l.drain(m), Stopping{l.cfg.Now()}) // the log says why it cannot be written
 			return nil
 		}
 	}
@@ -97,27 +112,49 @@ func (l *Loop) Run(ctx context.Context, start Started) error {
 func (l *Loop) drain(m Model) Model {
 	for {
 		select {
-		case e := <-l.events:
-			m = l.apply(m, e)
+		case q := <-l.events:
+			m = l.take(m, q)
 		default:
 			return m
 		}
 	}
 }
 
-func (l *Loop) apply(m Model, e Event) Model {
+func (l *Loop) take(m Model, q queued) Model {
+	m, what := l.apply(m, q.event)
+	if q.done != nil {
+		q.done <- what
+	}
+	return m
+}
+
+// Fresh returns a new ID for a visit, 0 if there is no randomness, which the log then says.
+func (l *Loop) Fresh() rating.VisitID {
+	id, err := rating.NewVisitID(l.cfg.Random)
+	if err != nil {
+		l.cfg.Logger.Error("no visit can be begun", "error", err)
+	}
+	return id
+}
+
+func (l *Loop) apply(m Model, e Event) (Model, happened) {
+	var what happened
 	s := m.Step(e)
 	m, effects := s.Model, s.Effects
 	if s.Write != nil {
 		first, err := l.cfg.Log.Append(s.Write.Bodies...)
 		failed := m.storeFailed
 		m, effects = s.Write.Done(l.cfg.Now(), first, err)
+		what.failed = err
 		if m.storeFailed != failed {
 			l.logStore(err)
 		}
 	}
 	l.mu.Lock()
 	for _, effect := range effects {
+		if r, ok := effect.(Refused); ok {
+			what.refused = r.Err
+		}
 		l.carryOut(effect)
 	}
 	view := m.View()
@@ -127,7 +164,12 @@ func (l *Loop) apply(m Model, e Event) Model {
 	if changed {
 		l.cfg.Show(view)
 	}
-	return m
+	for _, effect := range effects {
+		if s, ok := effect.(StaffChanged); ok && l.cfg.KeepStaff != nil {
+			l.cfg.KeepStaff(s.Staff)
+		}
+	}
+	return m, what
 }
 
 func (l *Loop) logStore(err error) {
@@ -181,11 +223,57 @@ func (l *Loop) answer(id rating.VisitID, err error) {
 }
 
 // Post hands an event to the Loop. It blocks while 256 events wait, and does nothing once the Loop has stopped.
-func (l *Loop) Post(e Event) {
+func (l *Loop) Post(e Event) { l.post(queued{event: e}) }
+
+func (l *Loop) post(q queued) {
 	select {
-	case l.events <- e:
+	case l.events <- q:
 	case <-l.stopped:
 	}
+}
+
+// do returns when an event has happened.
+func (l *Loop) do(ctx context.Context, e Event) (happened, error) {
+	done := make(chan happened, 1)
+	l.post(queued{e, done})
+	select {
+	case what := <-done:
+		return what, what.refused
+	case <-ctx.Done():
+		return happened{}, ctx.Err()
+	case <-l.stopped:
+		return happened{}, ErrStopped
+	}
+}
+
+// SignIn signs s in, and whoever was signed in out. A second time it does nothing. Via is "api" or "card".
+func (l *Loop) SignIn(ctx context.Context, s rating.Staff, via string) error {
+	_, err := l.do(ctx, SignIn{l.cfg.Now(), s, via})
+	return err
+}
+
+// SignOut signs out whoever is signed in.
+func (l *Loop) SignOut(ctx context.Context) error {
+	_, err := l.do(ctx, SignOut{l.cfg.Now(), "api"})
+	return err
+}
+
+// Pause closes the window for a while. A second time it does nothing.
+func (l *Loop) Pause(ctx context.Context) error {
+	_, err := l.do(ctx, Pause{l.cfg.Now()})
+	return err
+}
+
+// Resume ends what Pause began.
+func (l *Loop) Resume(ctx context.Context) error {
+	_, err := l.do(ctx, Resume{l.cfg.Now()})
+	return err
+}
+
+// Printed returns nil once it is recorded that the PC has the QR code of a visit.
+func (l *Loop) Printed(ctx context.Context, id rating.VisitID) error {
+	what, err := l.do(ctx, Printed{l.cfg.Now(), id})
+	return errors.Join(err, what.failed)
 }
 
 // Probe returns nil once Run has answered it: a Run that hangs, for one in Log, never does. It is for a watchdog.

@@ -19,6 +19,7 @@ const (
 	Asking     State = "asking"
 	Correcting State = "correcting" // the thanks, during which another key corrects the answer
 	Paused     State = "paused"
+	Closed     State = "closed" // nobody is signed in where somebody must be
 )
 
 // Problem is a part of the box that does not work.
@@ -34,6 +35,7 @@ const (
 var (
 	ErrNotEnrolled = errors.New("the box is not enrolled yet")
 	ErrPaused      = errors.New("the window is paused")
+	ErrClosed      = errors.New("the window is closed: nobody is signed in")
 	ErrStarting    = errors.New("the box is starting")
 	ErrNotOpen     = errors.New("no such visit is being asked about")
 )
@@ -60,7 +62,12 @@ type Model struct {
 	timings Timings
 	state   State
 	window  *rating.Window
+	signed  rating.Staff // who is signed in, empty if nobody is
 	visit   *asking
+	// walkUpAt is when a window in walk-up mode asks again. It holds in the state Idle.
+	walkUpAt rating.Stamp
+	passed   []asking // walk-up visits that were shown and never recorded, newest last
+	answered rating.Answered
 
 	keypadLost  bool
 	storeFailed bool
@@ -80,14 +87,18 @@ type audit struct {
 
 // asking is a visit while the citizen is asked about it.
 type asking struct {
-	visit    rating.Visit
-	step     int // index into visit.Subjects
-	shown    rating.Stamp
-	deadline rating.Stamp
-	again    bool // two keys were down at once
-	byKey    []rating.Subject
-	byPhone  []rating.Subject
-	answer   answer
+	visit     rating.Visit
+	questions []rating.Question
+	step      int // index into questions
+	shown     rating.Stamp
+	since     rating.Stamp // from when on a press may answer: before shown where only the link has changed since
+	deadline  rating.Stamp
+	again     bool // two keys were down at once
+	byKey     []rating.Question
+	byPhone   []rating.Question
+	answer    answer
+	// unwritten: the box opened the visit by itself and nobody has answered, so that there is nothing to tell of it.
+	unwritten bool
 }
 
 // answer is the answer to the question of the present step, zero if there is none.
@@ -110,6 +121,9 @@ func (m Model) Deadline() (rating.Stamp, bool) {
 	if m.storeFailed {
 		due = append(due, m.retryAt)
 	}
+	if m.state == Idle && m.window.WalkUp != nil {
+		due = append(due, m.walkUpAt)
+	}
 	if len(due) == 0 {
 		return rating.Stamp{}, false
 	}
@@ -124,7 +138,10 @@ type View struct {
 	Visit    *rating.Visit // nil if none is being asked about; not to be changed
 	Opened   rating.Stamp  // when the present question was first shown
 	Subject  rating.Subject
-	Step     int // from 1
+	Case     string       // project number where the matter is asked case by case
+	Staff    rating.Staff // who serves: at the visit, else who is signed in, else who is assigned
+	Signed   rating.Staff // who is signed in, empty if nobody is
+	Step     int          // from 1
 	Steps    int
 	Chosen   rating.Level // the answer that the thanks are for; 0 if it was given by phone
 	AskAgain bool
@@ -132,7 +149,7 @@ type View struct {
 
 // View returns what the screen shows.
 func (m Model) View() View {
-	v := View{State: m.state}
+	v := View{State: m.state, Staff: m.serving(), Signed: m.signed}
 	if m.window != nil {
 		v.Window = *m.window
 	}
@@ -145,9 +162,10 @@ func (m Model) View() View {
 	if a := m.visit; a != nil {
 		v.Visit = &a.visit
 		v.Window = a.visit.Window
+		v.Staff = a.visit.Staff
 		v.Opened = a.shown
-		v.Subject = a.visit.Subjects[a.step]
-		v.Step, v.Steps = a.step+1, len(a.visit.Subjects)
+		v.Subject, v.Case = a.questions[a.step].Subject, a.questions[a.step].Case
+		v.Step, v.Steps = a.step+1, len(a.questions)
 		v.AskAgain = a.again
 		if m.state == Correcting {
 			v.Chosen = a.answer.level
@@ -156,22 +174,48 @@ func (m Model) View() View {
 	return v
 }
 
-// rated returns the subjects that have been answered, in the order of the questions.
-func (a *asking) rated() []rating.Subject {
-	var all []rating.Subject
-	for _, s := range a.visit.Subjects {
-		if slices.Contains(a.byKey, s) || slices.Contains(a.byPhone, s) {
-			all = append(all, s)
+// serving returns who serves at the window outside of a visit.
+func (m Model) serving() rating.Staff {
+	switch {
+	case m.signed != (rating.Staff{}):
+		return m.signed
+	case m.window != nil:
+		return m.window.Staff
+	}
+	return rating.Staff{}
+}
+
+// ratedByPhone reports whether the phone has answered a question, by itself or with all matters at once.
+func (a *asking) ratedByPhone(q rating.Question) bool {
+	return slices.Contains(a.byPhone, q) || slices.Contains(a.byPhone, rating.Question{Subject: q.Subject})
+}
+
+// closingOf returns an outcome with what the questions that were answered amount to: subjects, and cases that were asked one
+// by one.
+func closingOf(id rating.VisitID, o rating.Outcome, answered []rating.Question) rating.Closing {
+	c := rating.Closing{Visit: id, Outcome: o}
+	for _, q := range answered {
+		if !slices.Contains(c.Rated, q.Subject) {
+			c.Rated = append(c.Rated, q.Subject)
+		}
+		if q.Case != "" {
+			c.RatedCases = append(c.RatedCases, q.Case)
 		}
 	}
-	return all
+	return c
 }
 
 // closing returns how the visit ends if nothing more happens than the given outcome. A visit whose questions are all
 // answered ends as rated, whatever ended it.
 func (a *asking) closing(o rating.Outcome) rating.Closing {
-	c := rating.Closing{Visit: a.visit.ID, Outcome: o, Rated: a.rated()}
-	if len(c.Rated) == len(a.visit.Subjects) || o == rating.TimedOut && len(c.Rated) > 0 {
+	var answered []rating.Question
+	for _, q := range a.questions {
+		if slices.Contains(a.byKey, q) || a.ratedByPhone(q) {
+			answered = append(answered, q)
+		}
+	}
+	c := closingOf(a.visit.ID, o, answered)
+	if len(answered) == len(a.questions) || o == rating.TimedOut && len(answered) > 0 {
 		c.Outcome = rating.Rated
 		if len(a.byKey) == 0 {
 			c.Outcome = rating.RatedByPhone

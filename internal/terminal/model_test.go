@@ -59,7 +59,7 @@ func (b *bench) after(d time.Duration) { b.now = b.now.Add(d) }
 func (b *bench) open(id rating.VisitID, subjects ...rating.Subject) {
 	b.t.Helper()
 	b.do(OpenVisit{b.now, rating.Visit{ID: id, Grouping: rating.Single, Subjects: subjects, Opener: rating.OpenedByPC,
-		Cases: []rating.Case{{ProjectNo: "p1", Completed: true}}}})
+		Cases: []rating.Case{{ProjectNo: "p" + id.String(), Completed: true}}}})
 }
 
 func (b *bench) press(l rating.Level) {
@@ -121,7 +121,7 @@ func TestOnePress(t *testing.T) {
 		t.Errorf("waited %d ms, want 1000", got)
 	}
 	b.after(3 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Idle)
 	b.wantAnswers("staff 不满意")
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff}})
@@ -131,7 +131,7 @@ func TestSilenceIsNoAnswer(t *testing.T) {
 	b := newBench(t)
 	b.open(7, staff)
 	b.after(60 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Idle)
 	b.wantAnswers()
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.TimedOut})
@@ -145,7 +145,7 @@ func TestAnotherKeyCorrects(t *testing.T) {
 	b.press(5)
 	b.press(4)
 	b.after(3 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.press(1) // too late
 	b.wantAnswers("staff 非常不满意", "staff 非常满意 for 非常不满意", "staff 满意 for 非常满意")
 }
@@ -169,14 +169,14 @@ func TestStaffThenMatter(t *testing.T) {
 	}
 	b.press(5)
 	b.after(3 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Asking)
 	if v := b.m.View(); v.Subject != matter || v.Step != 2 {
 		t.Fatalf("second question: %s, step %d", v.Subject, v.Step)
 	}
 	b.press(3)
 	b.after(3 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantAnswers("staff 非常满意", "matter 基本满意")
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff, matter}})
 }
@@ -216,7 +216,7 @@ func TestTwoKeysAskAgain(t *testing.T) {
 	b.do(KeysTogether{b.now})
 	b.wantState(Asking)
 	b.after(60 * time.Second)
-	b.do(Tick{b.now}) // what was thanked for stands
+	b.do(Tick{At: b.now}) // what was thanked for stands
 	b.wantAnswers("staff 满意")
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff}})
 }
@@ -244,15 +244,15 @@ func TestNewVisitSupersedes(t *testing.T) {
 func TestPhone(t *testing.T) {
 	b := newBench(t)
 	b.open(7, staff, matter)
-	b.do(PhoneRated{b.now, 99, staff}) // another visit
+	b.do(PhoneRated{At: b.now, Visit: 99, Subject: staff}) // another visit
 	b.wantState(Asking)
-	b.do(PhoneRated{b.now, 7, matter})
+	b.do(PhoneRated{At: b.now, Visit: 7, Subject: matter})
 	b.wantState(Asking)
-	b.do(PhoneRated{b.now, 7, staff})
+	b.do(PhoneRated{At: b.now, Visit: 7, Subject: staff})
 	b.wantState(Correcting)
 	b.press(1) // rated is rated
 	b.after(3 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantAnswers()
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.RatedByPhone, Rated: []rating.Subject{staff, matter}})
 }
@@ -260,7 +260,7 @@ func TestPhone(t *testing.T) {
 func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
 	b := newBench(t)
 	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
-	b.do(Started{At: b.now, Window: &window, Open: &rating.Visit{ID: 5}, Rated: []rating.Subject{staff}})
+	b.do(Started{At: b.now, Window: &window, Open: &rating.Visit{ID: 5}, Rated: []rating.Question{{Subject: staff}}})
 	b.wantEnded(rating.Closing{Visit: 5, Outcome: rating.Interrupted, Rated: []rating.Subject{staff}})
 	b.wantState(Idle)
 }
@@ -310,10 +310,10 @@ func TestStoreFails(t *testing.T) {
 	}
 	b.open(8, staff) // asked about by phone, recorded later
 	b.after(storeRetry)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.err = nil
 	b.after(storeRetry)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	if v := b.m.View(); v.Problem != "" {
 		t.Fatalf("problem %q after the store recovered", v.Problem)
 	}
@@ -385,13 +385,13 @@ func TestClockStepsDoNotMoveDeadlines(t *testing.T) {
 	b.open(7, staff)
 	b.now.Wall -= (10 * 365 * 24 * time.Hour).Milliseconds()
 	b.after(59 * time.Second)
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Asking)
 	b.now.Wall += (100 * 365 * 24 * time.Hour).Milliseconds()
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Asking)
 	b.press(5)
 	b.wantState(Asking) // 60 s are over
-	b.do(Tick{b.now})
+	b.do(Tick{At: b.now})
 	b.wantState(Idle)
 }

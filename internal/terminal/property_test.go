@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -16,13 +17,21 @@ import (
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}), now: rating.Stamp{Boot: 1, Mono: 10_000}}
-		p.do(Started{At: p.now, Window: &window})
+		w := window
+		w.SignIn = rapid.Bool().Draw(t, "sign in")
+		if rapid.Bool().Draw(t, "walk up") {
+			w.WalkUp = &rating.WalkUp{PauseSec: 5, LinkSec: 60}
+		}
+		p.do(Started{At: p.now, Window: &w})
 		t.Repeat(map[string]func(*rapid.T){
 			"open": func(t *rapid.T) {
 				p.visits++
-				v := rating.Visit{ID: rating.VisitID(p.visits), Grouping: rating.Single, Opener: rating.OpenedByPC,
+				v := rating.Visit{ID: rating.VisitID(p.visits), Grouping: rating.Theme, Opener: rating.OpenedByPC,
 					Subjects: rapid.SampledFrom([][]rating.Subject{{staff}, {matter}, {matter, staff}}).Draw(t, "subjects"),
-					Cases:    []rating.Case{{ProjectNo: "p", Completed: true}}}
+					Separate: rapid.Bool().Draw(t, "separate")}
+				for _, c := range rapid.SliceOfNDistinct(rapid.IntRange(0, 9), 1, 3, rapid.ID).Draw(t, "cases") {
+					v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("p", c), TaskCode: fmt.Sprint("t", c), Completed: true})
+				}
 				p.do(OpenVisit{p.now, v})
 			},
 			"press": func(t *rapid.T) {
@@ -33,12 +42,28 @@ func TestLaws(t *testing.T) {
 			},
 			"together": func(*rapid.T) { p.do(KeysTogether{p.now}) },
 			"phone": func(t *rapid.T) {
-				subject := rapid.SampledFrom([]rating.Subject{staff, matter}).Draw(t, "subject")
-				p.do(PhoneRated{p.now, rating.VisitID(p.visits), subject})
+				e := PhoneRated{At: p.now, Visit: rating.VisitID(p.visits), Subject: rapid.SampledFrom([]rating.Subject{staff, matter}).Draw(t, "subject")}
+				if v := p.m.View().Visit; v != nil {
+					e.Visit = v.ID // also that of a walk-up
+				}
+				if e.Subject == matter {
+					e.Case = rapid.SampledFrom([]string{"", "p1", "p2"}).Draw(t, "case")
+				}
+				p.do(e)
 			},
-			"cancel": func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
-			"pause":  func(*rapid.T) { p.do(Pause{p.now}) },
-			"resume": func(*rapid.T) { p.do(Resume{p.now}) },
+			"phone later": func(t *rapid.T) {
+				if n := len(p.m.passed); n > 0 {
+					p.do(PhoneRated{At: p.now, Visit: p.m.passed[rapid.IntRange(0, n-1).Draw(t, "which")].visit.ID, Subject: staff})
+				}
+			},
+			"staff key": func(*rapid.T) { p.visits++; p.do(StaffKey{p.now, rating.VisitID(p.visits)}) },
+			"sign in": func(t *rapid.T) {
+				p.do(SignIn{p.now, rating.Staff{ID: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "who")}, "api"})
+			},
+			"sign out": func(*rapid.T) { p.do(SignOut{p.now, "api"}) },
+			"cancel":   func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
+			"pause":    func(*rapid.T) { p.do(Pause{p.now}) },
+			"resume":   func(*rapid.T) { p.do(Resume{p.now}) },
 			"keypad": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "lost") {
 					p.do(KeypadLost{p.now, "gone"})
@@ -54,7 +79,8 @@ func TestLaws(t *testing.T) {
 			},
 			"time": func(t *rapid.T) {
 				p.now = p.now.Add(time.Duration(rapid.IntRange(1, 12000).Draw(t, "ms")) * time.Millisecond)
-				p.do(Tick{p.now})
+				p.visits++
+				p.do(Tick{p.now, rating.VisitID(p.visits)})
 			},
 			"clock step": func(t *rapid.T) { p.now.Wall = rapid.Int64Range(-1e12, 4e12).Draw(t, "wall") },
 			"":           func(*rapid.T) { p.check() },
@@ -114,27 +140,30 @@ func (p *play) do(e Event) {
 func (p *play) check() {
 	v := p.m.View()
 	if v.State == Correcting && v.Chosen != 0 {
-		last := p.answer(v.Visit.ID, v.Subject)
+		last := p.answer(v.Visit.ID, rating.Question{Subject: v.Subject, Case: v.Case})
 		if last == nil || last.Level != v.Chosen {
 			p.t.Fatalf("thanks for level %d, the log says %+v", v.Chosen, last)
 		}
 	}
-	if v.State == Idle && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
+	if v.State == Closed && p.m.serving() != (rating.Staff{}) {
+		p.t.Fatalf("the window is closed while %v serves", p.m.serving())
+	}
+	if (v.State == Idle || v.State == Closed || v.State == Paused) && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
 		p.t.Fatalf("state %s with visit %v", v.State, v.Visit)
 	}
 	if len(p.m.owed) > maxOwed {
 		p.t.Fatalf("%d bodies are remembered", len(p.m.owed))
 	}
-	if due, ok := p.m.Deadline(); v.Visit != nil && (!ok || due.Sub(p.now) > 10*time.Second) {
+	if due, ok := p.m.Deadline(); v.Visit != nil && (!ok || due.Sub(p.now) > time.Duration(v.Visit.WaitSec)*time.Second) {
 		p.t.Fatalf("the visit waits until %v, now is %v", due, p.now)
 	}
 }
 
-// answer returns the evaluation that holds for a subject of a visit, nil if none does.
-func (p *play) answer(id rating.VisitID, s rating.Subject) *rating.Evaluation {
+// answer returns the evaluation that holds for a question of a visit, nil if none does.
+func (p *play) answer(id rating.VisitID, q rating.Question) *rating.Evaluation {
 	var last *rating.Evaluation
 	for _, b := range p.log {
-		if e := b.Evaluation; e != nil && e.Visit == id && e.Subject == s {
+		if e := b.Evaluation; e != nil && e.Visit == id && e.Question() == q {
 			last = e
 		}
 	}
@@ -144,10 +173,11 @@ func (p *play) answer(id rating.VisitID, s rating.Subject) *rating.Evaluation {
 // checkEnd holds what must be true of the whole log once the store works and the program has stopped.
 func (p *play) checkEnd() {
 	type question struct {
-		visit   rating.VisitID
-		subject rating.Subject
+		visit rating.VisitID
+		rating.Question
 	}
 	open := make(map[rating.VisitID]bool)
+	keyed := make(map[rating.VisitID]bool)
 	closed := make(map[rating.VisitID]bool)
 	holds := make(map[question]uint64)
 	presses := slices.Clone(p.presses)
@@ -168,13 +198,12 @@ func (p *play) checkEnd() {
 			}
 			delete(open, b.Outcome.Visit)
 			closed[b.Outcome.Visit] = true
-			for _, s := range b.Outcome.Rated {
-				if b.Outcome.Outcome == rating.Rated && len(b.Outcome.Rated) == 1 && holds[question{b.Outcome.Visit, s}] == 0 {
-					p.t.Fatalf("visit %s ended as rated by key without an evaluation", b.Outcome.Visit)
-				}
+			if b.Outcome.Outcome == rating.Rated && !keyed[b.Outcome.Visit] || b.Outcome.Outcome == rating.RatedByPhone && keyed[b.Outcome.Visit] {
+				p.t.Fatalf("visit %s ended as %s; a key was pressed: %t", b.Outcome.Visit, b.Outcome.Outcome, keyed[b.Outcome.Visit])
 			}
 		case rating.KindEvaluation:
-			q := question{b.Evaluation.Visit, b.Evaluation.Subject}
+			q := question{b.Evaluation.Visit, b.Evaluation.Question()}
+			keyed[q.visit] = true
 			if !open[q.visit] {
 				p.t.Fatalf("record %d evaluates visit %s, which is not open", seq, q.visit)
 			}

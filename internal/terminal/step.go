@@ -34,10 +34,10 @@ func (m Model) Step(e Event) Step {
 	case OpenVisit:
 		return m.open(e)
 	case CancelVisit:
-		if m.visit == nil || m.visit.visit.ID != e.ID {
+		if m.visit == nil || m.visit.visit.ID != e.ID || m.visit.unwritten {
 			return Step{Model: m, Effects: []Effect{Refused{e.ID, ErrNotOpen}}}
 		}
-		return m.end(e.At, rating.Cancelled, m.resting())
+		return m.end(e.At, rating.Cancelled)
 	case Press:
 		return m.press(e)
 	case KeysTogether:
@@ -50,6 +50,16 @@ func (m Model) Step(e Event) Step {
 		return m.keypad(e.At, false, "")
 	case PhoneRated:
 		return m.phone(e)
+	case StaffKey:
+		return m.staffKey(e)
+	case SignIn:
+		return m.signIn(e)
+	case SignOut:
+		return m.signOut(e)
+	case UnknownCard:
+		return m.audit(e.At, rating.EventUnknownCard)
+	case Printed:
+		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventPrinted, "visit", e.ID.String())})
 	case ClockSet:
 		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventClock, "before", clockText(e.Before), "after", clockText(e.At))})
 	case Pause:
@@ -57,7 +67,7 @@ func (m Model) Step(e Event) Step {
 	case Resume:
 		return m.resume(e.At)
 	case Tick:
-		return m.tick(e.At)
+		return m.tick(e)
 	}
 	return Step{Model: m}
 }
@@ -82,28 +92,45 @@ func (m Model) stepStarting(e Event) Step {
 		m.keypadLost = true
 	case KeypadBack:
 		m.keypadLost = false
+	case SignIn, SignOut, Pause, Resume, Printed:
+		return Step{Model: m, Effects: []Effect{Refused{Err: ErrStarting}}}
 	}
 	return Step{Model: m}
 }
 
 // resting returns the Model without a visit, in the state that it then rests in.
-func (m Model) resting() Model {
+func (m Model) resting(at rating.Stamp) Model {
+	m = m.withPassed()
 	m.visit = nil
-	m.state = Idle
-	if m.window == nil {
+	switch {
+	case m.window == nil:
 		m.state = Enrolling
+	case m.window.SignIn && m.serving() == (rating.Staff{}):
+		m.state = Closed
+	default:
+		m.state, m.walkUpAt = Idle, at
 	}
 	return m
 }
 
+// closeVisit returns what is to be recorded and told when the open visit ends otherwise than by itself, nothing if there is
+// none or nothing to tell of it.
+func (m Model) closeVisit(at rating.Stamp, o rating.Outcome) ([]rating.Body, []Effect) {
+	if m.visit == nil || m.visit.unwritten {
+		return nil, nil
+	}
+	c := m.visit.closing(o)
+	return []rating.Body{rating.OutcomeBody(at, c)}, []Effect{Ended{c}}
+}
+
 func (m Model) start(e Started) Step {
 	next := m
-	next.window = e.Window
-	next = next.resting()
+	next.window, next.signed, next.answered = e.Window, e.Staff, e.Answered
+	next = next.resting(e.At)
 	var bodies []rating.Body
 	var effects []Effect
 	if e.Open != nil {
-		c := rating.Closing{Visit: e.Open.ID, Outcome: rating.Interrupted, Rated: e.Rated}
+		c := closingOf(e.Open.ID, rating.Interrupted, e.Rated)
 		bodies = append(bodies, rating.OutcomeBody(e.At, c))
 		effects = append(effects, Ended{c})
 	}
@@ -112,15 +139,8 @@ func (m Model) start(e Started) Step {
 }
 
 func (m Model) stop(at rating.Stamp) Step {
-	next := m.resting()
-	var bodies []rating.Body
-	var effects []Effect
-	if m.visit != nil {
-		c := m.visit.closing(rating.Interrupted)
-		bodies = append(bodies, rating.OutcomeBody(at, c))
-		effects = append(effects, Ended{c})
-	}
-	return m.write(at, next, append(bodies, rating.EventBody(at, rating.EventStopped)), effects...)
+	bodies, effects := m.closeVisit(at, rating.Interrupted)
+	return m.write(at, m.resting(at), append(bodies, rating.EventBody(at, rating.EventStopped)), effects...)
 }
 
 func (m Model) configure(e Configured) Step {
@@ -129,8 +149,8 @@ func (m Model) configure(e Configured) Step {
 	}
 	next := m
 	next.window = &e.Window
-	if m.state == Enrolling {
-		next.state = Idle
+	if m.visit == nil && m.state != Paused || m.visit != nil && m.visit.unwritten {
+		next = next.resting(e.At)
 	}
 	return m.write(e.At, next, []rating.Body{rating.EventBody(e.At, rating.EventConfigured,
 		"window", e.Window.ID, "generation", strconv.FormatUint(uint64(e.Window.Generation), 10))})
@@ -144,35 +164,37 @@ func (m Model) open(e OpenVisit) Step {
 		return refuse(ErrNotEnrolled)
 	case m.state == Paused:
 		return refuse(ErrPaused)
+	case m.state == Closed:
+		return refuse(ErrClosed)
 	}
 	v := e.Visit
-	v.Window = *m.window
-	v.Window.Staff = rating.Staff{} // said by v.Staff
+	v.Window = m.window.AtVisit()
 	if v.Staff == (rating.Staff{}) {
-		v.Staff = m.window.Staff
+		v.Staff = m.serving()
 	}
 	if v.WaitSec == 0 {
 		v.WaitSec = int(m.timings.Wait / time.Second)
 	}
+	// The staff is asked first, then the matter.
+	v.Subjects = slices.Clone(v.Subjects)
+	slices.SortStableFunc(v.Subjects, func(a, b rating.Subject) int {
+		return slices.Index(askOrder[:], a) - slices.Index(askOrder[:], b)
+	})
+	// The rules first: they say more than that a record would be refused.
+	if err := rating.CheckVisit(v); err != nil {
+		return refuse(err)
+	}
 	if err := v.Check(); err != nil {
 		return refuse(err)
 	}
-	// The staff is asked first, then the matter.
-	v.Subjects = slices.Clone(v.Subjects)
-	slices.SortFunc(v.Subjects, func(a, b rating.Subject) int {
-		return slices.Index(askOrder[:], a) - slices.Index(askOrder[:], b)
-	})
-	var bodies []rating.Body
-	var effects []Effect
-	if m.visit != nil {
-		c := m.visit.closing(rating.Superseded)
-		bodies = append(bodies, rating.OutcomeBody(e.At, c))
-		effects = append(effects, Ended{c})
+	if err := m.answered.CheckOpen(v); err != nil {
+		return refuse(err)
 	}
+	bodies, effects := m.closeVisit(e.At, rating.Superseded)
 	bodies = append(bodies, rating.VisitBody(e.At, v))
 	return m.writeThen(e.At, func(at rating.Stamp, _ uint64) Model {
-		next := m
-		next.visit = &asking{visit: v}
+		next := m.withPassed()
+		next.visit = &asking{visit: v, questions: v.Questions()}
 		return next.ask(at, 0)
 	}, bodies, append(effects, Opened{v})...)
 }
@@ -183,7 +205,7 @@ var askOrder = [...]rating.Subject{rating.StaffSubject, rating.MatterSubject}
 func (m Model) ask(at rating.Stamp, step int) Model {
 	a := m.visit.clone()
 	a.step, a.answer, a.again = step, answer{}, false
-	a.shown = at
+	a.shown, a.since = at, at
 	a.deadline = at.Add(time.Duration(a.visit.WaitSec) * time.Second)
 	m.visit, m.state = a, Asking
 	return m
@@ -199,7 +221,7 @@ func (m Model) press(e Press) Step {
 	switch {
 	case a.answer.phone || m.keypadLost:
 		return Step{Model: m}
-	case e.At.Boot == a.shown.Boot && e.At.Mono < a.shown.Mono:
+	case e.At.Boot == a.since.Boot && e.At.Mono < a.since.Mono:
 		return m.audit(e.At, rating.EventEarlyPress)
 	case reached(e.At, a.deadline):
 		return Step{Model: m} // the Tick that ends the question is on its way
@@ -208,23 +230,31 @@ func (m Model) press(e Press) Step {
 	case correcting && a.answer.corrections >= maxCorrections:
 		return Step{Model: m}
 	}
-	body := rating.EvaluationBody(e.At, rating.Evaluation{
-		Visit: a.visit.ID, Subject: a.visit.Subjects[a.step], Level: e.Level, Channel: rating.Keypad,
-		Replaces: a.answer.seq, WaitedMS: e.At.Sub(a.shown).Milliseconds(),
-	})
-	s := m.writeThen(e.At, func(at rating.Stamp, seq uint64) Model {
+	q := a.questions[a.step]
+	bodies := []rating.Body{rating.EvaluationBody(e.At, rating.Evaluation{
+		Visit: a.visit.ID, Subject: q.Subject, Case: q.Case, Level: e.Level, Channel: rating.Keypad,
+		Replaces: a.answer.seq, WaitedMS: max(0, e.At.Sub(a.shown).Milliseconds()),
+	})}
+	var effects []Effect
+	if a.unwritten {
+		bodies, effects = append([]rating.Body{rating.VisitBody(e.At, a.visit)}, bodies...), []Effect{Opened{a.visit}}
+	}
+	s := m.writeThen(e.At, func(at rating.Stamp, first uint64) Model {
+		seq := first + uint64(len(bodies)) - 1
 		next := m
 		b := a.clone()
+		b.unwritten = false
 		if correcting {
 			b.answer.corrections++
 		} else {
-			b.byKey = append(b.byKey, b.visit.Subjects[b.step])
+			b.byKey = append(b.byKey, q)
+			next.answered = m.answered.With(a.visit, q)
 		}
 		b.answer.seq, b.answer.level, b.again = seq, e.Level, false
 		b.deadline = at.Add(m.timings.Thanks)
 		next.visit, next.state = b, Correcting
 		return next
-	}, []rating.Body{body})
+	}, bodies, effects...)
 	s.Write.press = true
 	return s
 }
@@ -244,38 +274,44 @@ func (m Model) together(at rating.Stamp) Step {
 	return next.audit(at, rating.EventKeysTogether)
 }
 
-// phone takes the centre's word that a subject of the open visit was rated by phone.
+// phone takes the centre's word that a question of the open visit was rated by phone.
 func (m Model) phone(e PhoneRated) Step {
+	q := rating.Question{Subject: e.Subject, Case: e.Case}
 	a := m.visit
-	if a == nil || a.visit.ID != e.Visit || slices.Contains(a.byPhone, e.Subject) || !slices.Contains(a.visit.Subjects, e.Subject) {
+	if a == nil || a.visit.ID != e.Visit {
+		return m.phonePassed(e)
+	}
+	if a.ratedByPhone(q) || !a.visit.Asks(e.Subject) || e.Case != "" && !slices.Contains(a.questions, q) {
 		return Step{Model: m}
 	}
 	next := m
 	b := a.clone()
-	b.byPhone = append(b.byPhone, e.Subject)
-	if b.visit.Subjects[b.step] == e.Subject && b.answer.seq == 0 {
+	b.byPhone = append(b.byPhone, q)
+	b.unwritten = false
+	next.answered = m.answered.With(a.visit, q)
+	if b.ratedByPhone(b.questions[b.step]) && b.answer.seq == 0 {
 		b.answer = answer{phone: true}
 		b.deadline = e.At.Add(m.timings.Thanks)
 		b.again = false
 		next.state = Correcting
 	}
 	next.visit = b
+	if a.unwritten {
+		return m.write(e.At, next, []rating.Body{rating.VisitBody(e.At, a.visit)}, Opened{a.visit})
+	}
 	return Step{Model: next}
 }
 
 func (m Model) pause(at rating.Stamp) Step {
-	if m.state == Paused || m.window == nil {
+	switch {
+	case m.window == nil:
+		return Step{Model: m, Effects: []Effect{Refused{Err: ErrNotEnrolled}}}
+	case m.state == Paused:
 		return Step{Model: m}
 	}
-	next := m.resting()
+	next := m.resting(at)
 	next.state = Paused
-	var bodies []rating.Body
-	var effects []Effect
-	if m.visit != nil {
-		c := m.visit.closing(rating.Cancelled)
-		bodies = append(bodies, rating.OutcomeBody(at, c))
-		effects = append(effects, Ended{c})
-	}
+	bodies, effects := m.closeVisit(at, rating.Cancelled)
 	return m.write(at, next, append(bodies, rating.EventBody(at, rating.EventPaused)), effects...)
 }
 
@@ -283,7 +319,7 @@ func (m Model) resume(at rating.Stamp) Step {
 	if m.state != Paused {
 		return Step{Model: m}
 	}
-	return m.write(at, m.resting(), []rating.Body{rating.EventBody(at, rating.EventResumed)})
+	return m.write(at, m.resting(at), []rating.Body{rating.EventBody(at, rating.EventResumed)})
 }
 
 func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
@@ -300,27 +336,35 @@ func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
 }
 
 // tick ends what has run out of time and tries a failed store again.
-func (m Model) tick(at rating.Stamp) Step {
-	a := m.visit
+func (m Model) tick(e Tick) Step {
+	a, at := m.visit, e.At
 	switch {
 	case a != nil && reached(at, a.deadline) && (m.state == Correcting || a.answer.seq != 0):
-		for step := a.step + 1; step < len(a.visit.Subjects); step++ {
-			if !slices.Contains(a.byPhone, a.visit.Subjects[step]) {
+		for step := a.step + 1; step < len(a.questions); step++ {
+			if !a.ratedByPhone(a.questions[step]) {
 				return Step{Model: m.ask(at, step)}
 			}
 		}
-		return m.end(at, rating.Rated, m.resting())
+		return m.end(at, rating.Rated)
+	case a != nil && reached(at, a.deadline) && a.unwritten:
+		return Step{Model: m.walkUp(at, e.Fresh)}
 	case a != nil && reached(at, a.deadline):
-		return m.end(at, rating.TimedOut, m.resting())
+		return m.end(at, rating.TimedOut)
+	case m.state == Idle && m.window.WalkUp != nil && reached(at, m.walkUpAt):
+		return Step{Model: m.walkUp(at, e.Fresh)}
 	case m.storeFailed && reached(at, m.retryAt):
 		return m.write(at, m, nil)
 	}
 	return Step{Model: m}
 }
 
-// end records how the asking ended and goes on as next.
-func (m Model) end(at rating.Stamp, o rating.Outcome, next Model) Step {
+// end records how the asking ended.
+func (m Model) end(at rating.Stamp, o rating.Outcome) Step {
 	c := m.visit.closing(o)
+	next := m.resting(at)
+	if m.window.WalkUp != nil {
+		next.walkUpAt = at.Add(time.Duration(m.window.WalkUp.PauseSec) * time.Second)
+	}
 	return m.write(at, next, []rating.Body{rating.OutcomeBody(at, c)}, Ended{c})
 }
 

@@ -1,48 +1,66 @@
-// Package windowapi is the box's local HTTP API for the business system on the window's PC: it opens a visit, follows how
-// the asking ends, and cancels it.
-//
-//	POST   /v1/visits            opens a visit, superseding an open one; answers 201 with its id
-//	GET    /v1/visits/{id}       says whether it is open, else its outcome; ?wait=25s waits for the end
-//	DELETE /v1/visits/{id}       cancels it
-//	GET    /v1/status            says what the window is doing
-//
-// Nothing here discloses a score or how a citizen decided (articles 4 and 21): a PC learns that a visit was rated, timed out,
-// cancelled, superseded or interrupted. Errors are problem details of RFC 9457 in Chinese and English, with what to do.
-//
-// The API is for loopback. It refuses requests that a web page on another origin has caused, by Host, Origin and
-// Sec-Fetch-Site, since a browser on the PC would otherwise be a way in.
 package windowapi
 
 import (
 	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"net"
+	"maps"
 	"net/http"
-	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"haochaping/internal/rating"
 )
 
-// Errors that a Terminal returns. Any other error of OpenVisit is a rule that the visit breaks.
-var (
-	ErrNotReady = errors.New("the window cannot ask now")
-	ErrNoVisit  = errors.New("there is no such visit")
+//go:embed openapi.yaml
+var description []byte
+
+const descriptionPath = "/openapi.yaml"
+
+// Description returns the OpenAPI document.
+func Description() []byte { return description }
+
+// ErrNoVisit says that the window does not know a visit.
+var ErrNoVisit = errors.New("there is no such visit")
+
+// The states in which a window cannot ask.
+const (
+	StateStarting  = "starting"
+	StateEnrolling = "enrolling"
+	StatePaused    = "paused"
+	StateClosed    = "closed" // nobody is signed in
+	StateStopping  = "stopping"
 )
 
-// Terminal is the window as its PC sees it.
+// NotReadyError says that the window cannot do now what it is asked to.
+type NotReadyError struct{ State string }
+
+// Error returns the state for programs; the API has sentences for people.
+func (e *NotReadyError) Error() string { return "the window cannot ask now: " + e.State }
+
+// Terminal is the window as its PC sees it. Its methods are safe for concurrent use. They return *NotReadyError,
+// *rating.RuleError, ErrNoVisit, or what is nobody's business but the log's.
 type Terminal interface {
-	// OpenVisit opens v; ID, window and opener are filled in, and the wait where it is 0.
+	// OpenVisit opens v once it is recorded; ID and window are filled in, and staff and wait where they are empty.
 	OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, error)
 	CancelVisit(ctx context.Context, id rating.VisitID) error
 	// VisitStatus waits for the end of the visit, at most for wait.
 	VisitStatus(ctx context.Context, id rating.VisitID, wait time.Duration) (Status, error)
-	State() (state string, offline bool)
+	Window() Window
+	SignIn(ctx context.Context, s rating.Staff) error
+	SignOut(ctx context.Context) error
+	Pause(ctx context.Context) error
+	Resume(ctx context.Context) error
+	// Print returns the visit's QR code as a PNG after recording that it was printed.
+	Print(ctx context.Context, v rating.Visit, opened rating.Stamp) ([]byte, error)
 }
 
 // Status is what the PC may know of a visit.
@@ -52,61 +70,93 @@ type Status struct {
 	Rated   []rating.Subject // what was rated, not how
 }
 
-// Config names the parts of the API.
-type Config struct {
-	Terminal Terminal
-	Logger   *slog.Logger
+// Window is what the PC may know of the window.
+type Window struct {
+	State   string         `json:"state"`
+	Offline bool           `json:"offline"`
+	Visit   rating.VisitID `json:"visit,omitzero"` // that is being asked about
+	Staff   rating.Staff   `json:"staff,omitzero"`
 }
 
-// Bounds of a request.
-const (
-	maxBody = 64 << 10
-	maxWait = 60 * time.Second
-)
+// Config names the parts of the API and what is allowed.
+type Config struct {
+	Terminal Terminal
+	Journal  *Journal
+	Tokens   *Tokens
+	// LoopbackWithoutToken lets every program on this machine in.
+	LoopbackWithoutToken bool
+	Hosts                []string // names besides the box's addresses
+	Origins              []string // of pages that may call, as "https://hall.example"
+	PrintQR              bool     // whether a PC may have the QR code
+	Now                  func() time.Time
+	Logger               *slog.Logger
+}
+
+// maxWait is how long a request may wait for the end of a visit.
+const maxWait = time.Minute
 
 // New returns the API.
 func New(c Config) http.Handler {
-	a := api{c}
+	a := &api{Config: c, clients: newClients(c.Now), opening: make(map[string]chan struct{})}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/visits", a.open)
-	mux.HandleFunc("GET /v1/visits/{id}", a.status)
-	mux.HandleFunc("DELETE /v1/visits/{id}", a.cancel)
-	mux.HandleFunc("GET /v1/status", a.window)
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { a.fail(w, problemNotFound) })
+	handle := func(path string, methods map[string]http.HandlerFunc) {
+		for method, h := range methods {
+			mux.HandleFunc(method+" "+path, h)
+		}
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
+			a.fail(w, r, problemMethod())
+		})
+	}
+	handle("/v1/visits", map[string]http.HandlerFunc{"POST": a.open})
+	handle("/v1/visits/{id}", map[string]http.HandlerFunc{"GET": a.status, "DELETE": a.cancel})
+	handle("/v1/visits/{id}/qr.png", map[string]http.HandlerFunc{"GET": a.print})
+	handle("/v1/events", map[string]http.HandlerFunc{"GET": a.stream})
+	handle("/v1/status", map[string]http.HandlerFunc{"GET": a.window})
+	handle("/v1/staff", map[string]http.HandlerFunc{"PUT": a.signIn, "DELETE": a.does(c.Terminal.SignOut)})
+	handle("/v1/pause", map[string]http.HandlerFunc{"PUT": a.does(c.Terminal.Pause), "DELETE": a.does(c.Terminal.Resume)})
+	handle(descriptionPath, map[string]http.HandlerFunc{"GET": a.describe})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, problemNotFound()) })
 	return a.guard(mux)
 }
 
-type api struct{ Config }
+type api struct {
+	Config
+	clients *clients
 
-// problem is an error of the API as RFC 9457 has it.
-type problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
+	mu      sync.Mutex
+	opening map[string]chan struct{} // Idempotency-Keys whose visit is being opened; guarded by mu
 }
 
-var (
-	problemOrigin   = problem{"urn:hcp:problem:origin", "来源不允许 / Origin not allowed", http.StatusForbidden, "请从本窗口电脑上的业务系统直接调用,不要从网页调用。 Call from the business system on this PC, not from a web page of another origin."}
-	problemNotFound = problem{"urn:hcp:problem:not-found", "没有这个地址 / No such resource", http.StatusNotFound, "请检查路径和方法。 Check the path and the method."}
-	problemNoVisit  = problem{"urn:hcp:problem:no-visit", "没有这次评价 / No such visit", http.StatusNotFound, "它已经结束或从未开始,请重新发起。 It has ended or never began; open a new one."}
-	problemNotReady = problem{"urn:hcp:problem:not-ready", "窗口暂不能评价 / The window cannot ask now", http.StatusConflict, ""}
-	problemInvalid  = problem{"urn:hcp:problem:invalid", "请求不符合要求 / Invalid request", http.StatusUnprocessableEntity, ""}
-	problemTooLarge = problem{"urn:hcp:problem:too-large", "请求太大 / Request too large", http.StatusRequestEntityTooLarge, "请求体最多64 KiB。 The body may have 64 KiB."}
-	problemInternal = problem{"urn:hcp:problem:internal", "评价器内部错误 / Internal error", http.StatusInternalServerError, "请稍后重试;如仍失败,请联系管理员。 Try again; if it fails again, tell the administrator."}
-)
-
-func (p problem) with(detail string) problem {
-	p.Detail = detail
-	return p
-}
-
-func (a api) fail(w http.ResponseWriter, p problem) {
+func (a *api) fail(w http.ResponseWriter, r *http.Request, p problem) {
 	w.Header().Set("Content-Type", "application/problem+json")
-	a.write(w, p.Status, p)
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	w.Header().Add("Vary", "Accept-Language")
+	a.write(w, p.Status, p.in(r.Header.Get("Accept-Language")))
 }
 
-func (a api) write(w http.ResponseWriter, status int, v any) {
+// failWith answers with what an error of the Terminal means.
+func (a *api) failWith(w http.ResponseWriter, r *http.Request, err error) {
+	var rule *rating.RuleError
+	var notReady *NotReadyError
+	switch {
+	case r.Context().Err() != nil: // the client has gone away, or the box is shutting down
+		a.fail(w, r, problemNotReady(StateStopping))
+	case errors.As(err, &rule):
+		a.fail(w, r, problemRule(rule))
+	case errors.As(err, &notReady):
+		a.fail(w, r, problemNotReady(notReady.State))
+	case errors.Is(err, ErrNoVisit):
+		a.fail(w, r, problemNoVisit())
+	default:
+		a.Logger.Error("a request of the window's PC failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		a.fail(w, r, problemInternal())
+	}
+}
+
+func (a *api) write(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		a.Logger.Error("an answer cannot be encoded", "error", err)
@@ -116,112 +166,112 @@ func (a api) write(w http.ResponseWriter, status int, v any) {
 	if w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json")
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // a client that has gone away is no error of ours
+	a.send(w, status, b)
 }
 
-// guard refuses requests that did not come from a program on the PC.
-func (a api) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		site := r.Header.Get("Sec-Fetch-Site")
-		if !loopback(r.Host) || !sameOrigin(r) || site != "" && site != "none" && site != "same-origin" {
-			a.fail(w, problemOrigin)
+func (a *api) send(w http.ResponseWriter, status int, b []byte) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	// A recorder of a test knows no deadline; a connection that has gone away is no error of ours.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
+	w.WriteHeader(status)
+	_, _ = w.Write(b)
+}
+
+func (a *api) describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	a.send(w, http.StatusOK, description)
+}
+
+var idempotencyKey = regexp.MustCompile(`^[!-~]{1,255}$`)
+
+func (a *api) open(w http.ResponseWriter, r *http.Request) {
+	body, bad := readBody(r)
+	j := visitJSON{Grouping: rating.Single}
+	if bad == nil {
+		bad = decode(body, &j)
+	}
+	if bad == nil {
+		bad = j.check()
+	}
+	if bad != nil {
+		a.fail(w, r, *bad)
+		return
+	}
+	v := j.visit()
+	if keys, sent := r.Header["Idempotency-Key"]; sent {
+		if len(keys) != 1 || !idempotencyKey.MatchString(keys[0]) {
+			a.fail(w, r, problemInvalid("", "Idempotency-Key 应为 1 至 255 个可打印 ASCII 字符。", "Idempotency-Key has 1 to 255 printable ASCII characters."))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// loopback reports whether a Host header names this machine. A name that an attacker made to point here is none.
-func loopback(host string) bool {
-	name, _, err := net.SplitHostPort(host)
+		v.Request = &rating.Request{Key: digest(clientOf(r) + "\x00" + keys[0]), Digest: digest(string(body))}
+		done, ok := a.single(r, v.Request.Key)
+		if !ok {
+			return
+		}
+		defer done()
+		if before, ok := a.Journal.request(v.Request.Key); ok {
+			a.replay(w, r, before, v.Request.Digest)
+			return
+		}
+	}
+	// A client that goes away has asked all the same; it will ask again with its key.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), bodyTimeout)
+	defer cancel()
+	id, err := a.Terminal.OpenVisit(ctx, v)
 	if err != nil {
-		name = host
+		a.failWith(w, r, err)
+		return
 	}
-	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
+	if v.Request != nil {
+		a.Journal.remember(v.Request.Key, request{v.Request.Digest, id})
+	}
+	a.opened(w, id)
 }
 
-func sameOrigin(r *http.Request) bool {
-	o := r.Header.Get("Origin")
-	if o == "" {
-		return true
-	}
-	u, err := url.Parse(o)
-	return err == nil && u.Host == r.Host
+func (a *api) opened(w http.ResponseWriter, id rating.VisitID) {
+	w.Header().Set("Location", "/v1/visits/"+id.String())
+	a.write(w, http.StatusCreated, map[string]string{"id": id.String()})
 }
 
-type caseJSON struct {
-	ProjectNo string `json:"project_no"`
-	TaskCode  string `json:"task_code"`
-	TaskName  string `json:"task_name"`
-	Completed bool   `json:"completed"`
+func (a *api) replay(w http.ResponseWriter, r *http.Request, before request, digest string) {
+	if before.digest != digest {
+		a.fail(w, r, problemKeyReused())
+		return
+	}
+	w.Header().Set("Idempotency-Replayed", "true")
+	a.opened(w, before.id)
 }
 
-type visitJSON struct {
-	Staff struct {
-		ID         string `json:"id"`
-		Name       string `json:"name"`
-		Department string `json:"department"`
-	} `json:"staff"`
-	Cases    []caseJSON       `json:"cases"`
-	Grouping rating.Grouping  `json:"grouping"`
-	Subjects []rating.Subject `json:"subjects"`
-	WaitSec  int              `json:"wait_sec"`
-}
-
-// visit returns the visit with the defaults of what the request leaves out: the person is asked about, and the matter where
-// a case is completed (article 14).
-func (j visitJSON) visit() rating.Visit {
-	v := rating.Visit{Staff: rating.Staff(j.Staff), Grouping: j.Grouping, Subjects: j.Subjects, WaitSec: j.WaitSec}
-	for _, c := range j.Cases {
-		v.Cases = append(v.Cases, rating.Case(c))
-	}
-	if v.Grouping == "" {
-		v.Grouping = rating.Single
-	}
-	if len(v.Subjects) == 0 {
-		v.Subjects = []rating.Subject{rating.StaffSubject}
-		if slices.ContainsFunc(v.Cases, func(c rating.Case) bool { return c.Completed }) {
-			v.Subjects = append(v.Subjects, rating.MatterSubject)
+// single returns once no other request with the same key is under way, and false if the client has gone away before.
+func (a *api) single(r *http.Request, key string) (done func(), ok bool) {
+	for {
+		a.mu.Lock()
+		under, busy := a.opening[key]
+		if !busy {
+			c := make(chan struct{})
+			a.opening[key] = c
+			a.mu.Unlock()
+			return func() {
+				a.mu.Lock()
+				delete(a.opening, key)
+				a.mu.Unlock()
+				close(c)
+			}, true
+		}
+		a.mu.Unlock()
+		select {
+		case <-under:
+		case <-r.Context().Done():
+			return nil, false
 		}
 	}
-	return v
 }
 
-func (a api) open(w http.ResponseWriter, r *http.Request) {
-	var j visitJSON
-	d := json.NewDecoder(r.Body)
-	d.DisallowUnknownFields()
-	err := d.Decode(&j)
-	if err == nil {
-		if _, extra := d.Token(); !errors.Is(extra, io.EOF) {
-			err = errors.New("there is something after the object")
-		}
-	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		a.fail(w, problemTooLarge)
-		return
-	case err != nil:
-		a.fail(w, problemInvalid.with(fmt.Sprintf("请求体不是约定的JSON。 The body is not the JSON that is agreed: %v", err)))
-		return
-	}
-	id, err := a.Terminal.OpenVisit(r.Context(), j.visit())
-	switch {
-	case errors.Is(err, ErrNotReady):
-		a.fail(w, problemNotReady.with(fmt.Sprintf("请先处理窗口状态后重试。 Mend the window's state and try again: %v", err)))
-	case r.Context().Err() != nil:
-		return
-	case err != nil:
-		a.fail(w, problemInvalid.with(err.Error()))
-	default:
-		w.Header().Set("Location", "/v1/visits/"+id.String())
-		a.write(w, http.StatusCreated, map[string]string{"id": id.String()})
-	}
+// digest returns 128 bits of the SHA-256 of s in hex: it tells requests apart, and a record is not the place for a PC's keys.
+func digest(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:16])
 }
 
 // visitStatus is the answer about a visit.
@@ -232,53 +282,132 @@ type visitStatus struct {
 	Rated   []rating.Subject `json:"rated_subjects"`
 }
 
-func (a api) status(w http.ResponseWriter, r *http.Request) {
+var waitPattern = regexp.MustCompile(`^([0-5]?[0-9]|60)s$`)
+
+func (a *api) status(w http.ResponseWriter, r *http.Request) {
 	id, err := rating.ParseVisitID(r.PathValue("id"))
 	if err != nil {
-		a.fail(w, problemNoVisit)
+		a.fail(w, r, problemNoVisit())
 		return
 	}
 	var wait time.Duration
-	if q := r.URL.Query().Get("wait"); q != "" {
-		if wait, err = time.ParseDuration(q); err != nil || wait < 0 || wait > maxWait {
-			a.fail(w, problemInvalid.with("wait 应为 0s 到 60s。 wait must be 0s to 60s."))
+	if q, sent := r.URL.Query()["wait"]; sent {
+		if !waitPattern.MatchString(q[0]) {
+			a.fail(w, r, problemInvalid("", "wait 应为 0s 到 60s 的整秒数。", "wait is whole seconds, 0s to 60s."))
+			return
+		}
+		seconds, err := strconv.Atoi(q[0][:len(q[0])-1])
+		if err != nil {
+			a.failWith(w, r, err)
+			return
+		}
+		wait = min(time.Duration(seconds)*time.Second, maxWait)
+	}
+	if wait > 0 {
+		release, ok := a.clients.hold(clientOf(r), pollsOf, maxPolls)
+		if !ok {
+			a.fail(w, r, problemTooMany(1))
+			return
+		}
+		defer release()
+	}
+	s, err := a.Terminal.VisitStatus(r.Context(), id, wait)
+	if errors.Is(err, ErrNoVisit) {
+		// The window forgets at a restart what the log still knows.
+		if _, _, closing, ok := a.Journal.visit(id); ok && closing != nil {
+			s, err = Status{Outcome: closing.Outcome, Rated: closing.Rated}, nil
+		}
+	}
+	if err != nil {
+		a.failWith(w, r, err)
+		return
+	}
+	if s.Rated == nil {
+		s.Rated = []rating.Subject{}
+	}
+	a.write(w, http.StatusOK, visitStatus{id, s.Open, s.Outcome, s.Rated})
+}
+
+func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
+	id, err := rating.ParseVisitID(r.PathValue("id"))
+	if err != nil {
+		err = ErrNoVisit
+	} else {
+		err = a.Terminal.CancelVisit(r.Context(), id)
+	}
+	if errors.Is(err, ErrNoVisit) {
+		if s, statusErr := a.Terminal.VisitStatus(r.Context(), id, 0); statusErr == nil && !s.Open {
+			a.ended(w, r, s.Outcome)
+			return
+		}
+		if _, _, closing, ok := a.Journal.visit(id); ok && closing != nil {
+			a.ended(w, r, closing.Outcome)
 			return
 		}
 	}
-	s, err := a.Terminal.VisitStatus(r.Context(), id, wait)
-	switch {
-	case errors.Is(err, ErrNoVisit):
-		a.fail(w, problemNoVisit)
-	case err != nil:
-		a.Logger.Error("a visit's status cannot be read", "error", err)
-		a.fail(w, problemInternal)
-	default:
-		if s.Rated == nil {
-			s.Rated = []rating.Subject{}
-		}
-		a.write(w, http.StatusOK, visitStatus{id, s.Open, s.Outcome, s.Rated})
+	if err != nil {
+		a.failWith(w, r, err)
+		return
 	}
+	a.send(w, http.StatusNoContent, nil)
 }
 
-func (a api) cancel(w http.ResponseWriter, r *http.Request) {
+// ended answers a cancellation that came too late. One that comes twice has what it wanted.
+func (a *api) ended(w http.ResponseWriter, r *http.Request, o rating.Outcome) {
+	if o == rating.Cancelled {
+		a.send(w, http.StatusNoContent, nil)
+		return
+	}
+	a.fail(w, r, problemEnded(o))
+}
+
+func (a *api) print(w http.ResponseWriter, r *http.Request) {
+	if !a.PrintQR {
+		a.fail(w, r, problemNoPrint())
+		return
+	}
 	id, err := rating.ParseVisitID(r.PathValue("id"))
-	if err == nil {
-		err = a.Terminal.CancelVisit(r.Context(), id)
-	} else {
-		err = ErrNoVisit
+	v, at, _, ok := a.Journal.visit(id)
+	if err != nil || !ok {
+		a.fail(w, r, problemNoVisit())
+		return
 	}
-	switch {
-	case errors.Is(err, ErrNoVisit):
-		a.fail(w, problemNoVisit)
-	case err != nil:
-		a.Logger.Error("a visit cannot be cancelled", "error", err)
-		a.fail(w, problemInternal)
-	default:
-		w.WriteHeader(http.StatusNoContent)
+	png, err := a.Terminal.Print(r.Context(), v, at)
+	if err != nil {
+		a.failWith(w, r, err)
+		return
 	}
+	w.Header().Set("Content-Type", "image/png")
+	a.send(w, http.StatusOK, png)
 }
 
-func (a api) window(w http.ResponseWriter, _ *http.Request) {
-	state, offline := a.Terminal.State()
-	a.write(w, http.StatusOK, map[string]any{"state": state, "offline": offline})
+func (a *api) window(w http.ResponseWriter, _ *http.Request) {
+	a.write(w, http.StatusOK, a.Terminal.Window())
+}
+
+func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
+	body, bad := readBody(r)
+	var s staffJSON
+	if bad == nil {
+		bad = decode(body, &s)
+	}
+	if bad == nil {
+		bad = s.check()
+	}
+	if bad != nil {
+		a.fail(w, r, *bad)
+		return
+	}
+	a.does(func(ctx context.Context) error { return a.Terminal.SignIn(ctx, rating.Staff(s)) })(w, r)
+}
+
+// does returns the handler of something that is done or not.
+func (a *api) does(f func(context.Context) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := f(r.Context()); err != nil {
+			a.failWith(w, r, err)
+			return
+		}
+		a.send(w, http.StatusNoContent, nil)
+	}
 }

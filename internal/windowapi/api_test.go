@@ -1,13 +1,8 @@
 package windowapi
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,129 +12,196 @@ import (
 	"haochaping/internal/rating"
 )
 
-// fake is a window with one visit.
-type fake struct {
-	visit  rating.Visit
-	err    error
-	status Status
-	waited time.Duration
-}
-
-func (f *fake) OpenVisit(_ context.Context, v rating.Visit) (rating.VisitID, error) {
-	f.visit = v
-	return 7, f.err
-}
-
-func (f *fake) CancelVisit(_ context.Context, id rating.VisitID) error {
-	if id != 7 {
-		return ErrNoVisit
-	}
-	return f.err
-}
-
-func (f *fake) VisitStatus(_ context.Context, id rating.VisitID, wait time.Duration) (Status, error) {
-	f.waited = wait
-	if id != 7 {
-		return Status{}, ErrNoVisit
-	}
-	return f.status, f.err
-}
-
-func (f *fake) State() (string, bool) { return "idle", true }
-
-func do(t *testing.T, f *fake, method, path, body string, header ...string) (*http.Response, string) {
-	t.Helper()
-	r := httptest.NewRequest(method, "http://127.0.0.1:8377"+path, strings.NewReader(body))
-	for i := 0; i < len(header); i += 2 {
-		if header[i] == "Host" {
-			r.Host = header[i+1]
-			continue
-		}
-		r.Header.Set(header[i], header[i+1])
-	}
-	w := httptest.NewRecorder()
-	New(Config{Terminal: f, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(w, r)
-	return w.Result(), w.Body.String()
-}
-
-const visitPath = "/v1/visits/0000000000000007"
-
 func TestOpen(t *testing.T) {
-	f := new(fake)
-	resp, body := do(t, f, "POST", "/v1/visits", `{"staff":{"id":"0417"},"cases":[{"project_no":"p1","completed":true}]}`)
-	if resp.StatusCode != http.StatusCreated || resp.Header.Get("Location") != visitPath || body != `{"id":"0000000000000007"}` {
-		t.Errorf("%s, location %q, body %s", resp.Status, resp.Header.Get("Location"), body)
+	c := newContract(t, nil)
+	a := c.want(http.StatusCreated, "POST", "/v1/visits", `{"staff":{"id":"0417"},"cases":[{"project_no":"p1","completed":true}]}`)
+	if a.Header.Get("Location") != "/v1/visits/"+a.id(t) {
+		t.Errorf("location %q, body %s", a.Header.Get("Location"), a.body)
 	}
-	want := rating.Visit{Staff: rating.Staff{ID: "0417"}, Cases: []rating.Case{{ProjectNo: "p1", Completed: true}}, Grouping: rating.Single,
-		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}}
-	if diff := cmp.Diff(want, f.visit); diff != "" {
+	want := rating.Visit{ID: 1, Staff: rating.Staff{ID: "0417"}, Cases: []rating.Case{{ProjectNo: "p1", Completed: true}}, Grouping: rating.Single,
+		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Opener: rating.OpenedByPC}
+	if diff := cmp.Diff(want, c.terminal.opened[0]); diff != "" {
 		t.Errorf("visit (-want +got):\n%s", diff)
 	}
 }
 
-func TestStatusNeverTellsAScore(t *testing.T) {
-	f := &fake{status: Status{Outcome: rating.Rated, Rated: []rating.Subject{rating.StaffSubject}}}
-	resp, body := do(t, f, "GET", visitPath+"?wait=25s", "")
-	if want := `{"id":"0000000000000007","open":false,"outcome":"rated","rated_subjects":["staff"]}`; resp.StatusCode != 200 || body != want {
-		t.Errorf("%s, body %s, want %s", resp.Status, body, want)
-	}
-	if f.waited != 25*time.Second {
-		t.Errorf("waited %s, want 25 s", f.waited)
+func TestExamplesOfTheDescription(t *testing.T) {
+	c := newContract(t, nil)
+	for _, body := range []string{
+		`{}`,
+		`{"staff":{"id":"0417"},"cases":[{"project_no":"620102202600001","task_code":"11620100MB01","task_name":"居民身份证补领","completed":true}]}`,
+		`{"grouping":"batch","cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2","task_code":"t1","completed":true}]}`,
+		`{"grouping":"theme","separate":true,"cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2","task_code":"t2","completed":true}]}`,
+	} {
+		c.want(http.StatusCreated, "POST", "/v1/visits", body)
 	}
 }
 
-func TestProblems(t *testing.T) {
-	broken := errors.New("visit: a batch needs two cases or more (article 14)")
-	for name, c := range map[string]struct {
-		f                  *fake
-		method, path, body string
-		status             int
-		want               string
-	}{
-		"unknown field":   {&fake{}, "POST", "/v1/visits", `{"score":5}`, 422, "unknown field"},
-		"not JSON":        {&fake{}, "POST", "/v1/visits", `score=5`, 422, "JSON"},
-		"trailing":        {&fake{}, "POST", "/v1/visits", `{} {}`, 422, "after the object"},
-		"too large":       {&fake{}, "POST", "/v1/visits", `{"grouping":"` + strings.Repeat("x", 70000) + `"}`, 413, "64 KiB"},
-		"rule":            {&fake{err: broken}, "POST", "/v1/visits", `{}`, 422, "article 14"},
-		"paused":          {&fake{err: fmt.Errorf("%w: paused", ErrNotReady)}, "POST", "/v1/visits", `{}`, 409, "paused"},
-		"unknown visit":   {&fake{}, "GET", "/v1/visits/00000000000000ff", "", 404, "no-visit"},
-		"no visit ID":     {&fake{}, "DELETE", "/v1/visits/x", "", 404, "no-visit"},
-		"long wait":       {&fake{}, "GET", visitPath + "?wait=2h", "", 422, "wait"},
-		"no such address": {&fake{}, "GET", "/v2", "", 404, "not-found"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			resp, body := do(t, c.f, c.method, c.path, c.body)
-			if resp.StatusCode != c.status || !strings.Contains(body, c.want) || resp.Header.Get("Content-Type") != "application/problem+json" {
-				t.Errorf("%s, %s, body %s; want %d with %q", resp.Status, resp.Header.Get("Content-Type"), body, c.status, c.want)
-			}
-			var p struct{ Title, Detail string }
-			if err := json.Unmarshal([]byte(body), &p); err != nil || p.Title == "" || p.Detail == "" {
-				t.Errorf("problem %+v, %v", p, err)
-			}
-		})
+func TestWaitForTheEnd(t *testing.T) {
+	c := newContract(t, nil)
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+id, ""); string(a.body) != `{"id":"`+id+`","open":true,"rated_subjects":[]}` {
+		t.Errorf("%s", a.body)
+	}
+	ended := make(chan answer, 1)
+	go func() { ended <- c.send("GET", "/v1/visits/"+id+"?wait=25s", "") }()
+	time.AfterFunc(20*time.Millisecond, func() { c.terminal.finish(1, rating.Rated) })
+	if a := <-ended; string(a.body) != `{"id":"`+id+`","open":false,"outcome":"rated","rated_subjects":["staff"]}` {
+		t.Errorf("%s", a.body)
 	}
 }
 
 func TestCancel(t *testing.T) {
-	if resp, body := do(t, new(fake), "DELETE", visitPath, ""); resp.StatusCode != http.StatusNoContent {
-		t.Errorf("%s, %s", resp.Status, body)
+	c := newContract(t, nil)
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	c.want(http.StatusNoContent, "DELETE", "/v1/visits/"+id, "")
+	c.want(http.StatusNoContent, "DELETE", "/v1/visits/"+id, "") // sent twice
+	second := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	c.terminal.finish(2, rating.TimedOut)
+	if p := c.refuse(http.StatusConflict, "ended", "DELETE", "/v1/visits/"+second, ""); p.Outcome != rating.TimedOut {
+		t.Errorf("outcome %q", p.Outcome)
+	}
+	c.refuse(http.StatusNotFound, "no-visit", "DELETE", "/v1/visits/00000000000000ff", "")
+	c.refuse(http.StatusNotFound, "no-visit", "GET", "/v1/visits/nonsense", "")
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	c := newContract(t, nil)
+	first := c.want(http.StatusCreated, "POST", "/v1/visits", `{"wait_sec":30}`, "Idempotency-Key", "k1")
+	again := c.want(http.StatusCreated, "POST", "/v1/visits", `{"wait_sec":30}`, "Idempotency-Key", "k1")
+	if first.id(t) != again.id(t) || first.Header.Get("Idempotency-Replayed") != "" || again.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("first %s, again %s", first.body, again.body)
+	}
+	c.refuse(http.StatusUnprocessableEntity, "key-reused", "POST", "/v1/visits", `{"wait_sec":31}`, "Idempotency-Key", "k1")
+	other, _, err := AddToken(c.tokens, "PC A13", strings.NewReader(strings.Repeat("x", 64)), time.Unix(1_790_000_000, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1", "Authorization", "Bearer "+other); a.id(t) == first.id(t) {
+		t.Error("another PC's key is the same key")
+	}
+	c.refuse(http.StatusUnprocessableEntity, "invalid", "POST", "/v1/visits", `{}`, "Idempotency-Key", "a b")
+}
+
+// TestIdempotencyKeyOfManyAtOnce sends one request over ten connections: one visit is opened.
+func TestIdempotencyKeyOfManyAtOnce(t *testing.T) {
+	c := newContract(t, nil)
+	ids := make(chan string, 10)
+	for range cap(ids) {
+		go func() { ids <- string(c.send("POST", "/v1/visits", `{}`, "Idempotency-Key", "k1").body) }()
+	}
+	one := <-ids
+	for range cap(ids) - 1 {
+		if id := <-ids; id != one {
+			t.Errorf("%s and %s", id, one)
+		}
+	}
+	if len(c.terminal.opened) != 1 {
+		t.Errorf("%d visits were opened", len(c.terminal.opened))
 	}
 }
 
-func TestWebPagesAreKeptOut(t *testing.T) {
-	for name, header := range map[string][]string{
-		"rebinding":      {"Host", "evil.example.com:8377"},
-		"foreign origin": {"Origin", "https://evil.example.com"},
-		"fetched":        {"Sec-Fetch-Site", "cross-site"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := new(fake)
-			if resp, _ := do(t, f, "POST", "/v1/visits", `{}`, header...); resp.StatusCode != http.StatusForbidden || f.visit.Grouping != "" {
-				t.Errorf("%s, visit %+v", resp.Status, f.visit)
-			}
-		})
+func TestRulesAreNamed(t *testing.T) {
+	c := newContract(t, nil)
+	p := c.want(http.StatusUnprocessableEntity, "POST", "/v1/visits",
+		`{"grouping":"batch","cases":[{"project_no":"p1","task_code":"t1"},{"project_no":"p2","task_code":"t2"}]}`).problem(t)
+	if p.Type != "urn:hcp:problem:rule" || p.Article != 14 || p.Rule != rating.RuleBatchMatter || p.Case != "p2" ||
+		!strings.Contains(p.Detail, "同一事项") || !strings.Contains(p.EN.Detail, "one matter") {
+		t.Errorf("%+v", p)
 	}
-	if resp, _ := do(t, new(fake), "GET", "/v1/status", "", "Origin", "http://127.0.0.1:8377"); resp.StatusCode != 200 {
-		t.Errorf("same origin: %s", resp.Status)
+}
+
+func TestWhatIsInvalidIsNamed(t *testing.T) {
+	c := newContract(t, nil)
+	for _, test := range []struct{ body, pointer string }{
+		{`{"wait_sec":601}`, "/wait_sec"},
+		{`{"cases":[{"project_no":"p1"},{"task_code":"t"}]}`, "/cases/1/project_no"},
+		{`{"cases":[{"project_no":"a b"}]}`, "/cases/0/project_no"},
+		{`{"cases":[{"project_no":"p","completed":"yes"}]}`, "/cases/0/completed"},
+		{`{"staff":null}`, "/staff"},
+		{`{"level":5}`, "/level"},
+		{`{"Staff":{}}`, "/Staff"},
+		{`{"staff":{"name":"a\u0007"}}`, "/staff/name"},
+		{`{"subjects":["hall"]}`, "/subjects/0"},
+		{`{"grouping":"many"}`, "/grouping"},
+		{`{"wait_sec":1,"wait_sec":2}`, ""},
+		{`{"staff":{"name":"` + "\xff" + `"}}`, ""},
+		{`[]`, ""},
+		{`{} {}`, ""},
+		{`{`, ""},
+	} {
+		if p := c.refuse(http.StatusUnprocessableEntity, "invalid", "POST", "/v1/visits", test.body); p.Pointer != test.pointer {
+			t.Errorf("%s: pointer %q, want %q", test.body, p.Pointer, test.pointer)
+		}
+	}
+	c.refuse(http.StatusUnsupportedMediaType, "media-type", "POST", "/v1/visits", `{}`, "Content-Type", "text/plain")
+	c.refuse(http.StatusRequestEntityTooLarge, "too-large", "POST", "/v1/visits", `{"staff":{"name":"`+strings.Repeat("x", maxBody)+`"}}`)
+	c.refuse(http.StatusUnprocessableEntity, "invalid", "GET", "/v1/visits/0000000000000001?wait=61s", "")
+	c.refuse(http.StatusUnprocessableEntity, "invalid", "PUT", "/v1/staff", `{"name":"王丽"}`)
+	if len(c.terminal.opened) > 0 {
+		t.Errorf("%d visits were opened all the same", len(c.terminal.opened))
+	}
+}
+
+func TestPathsAndMethods(t *testing.T) {
+	c := newContract(t, nil)
+	c.refuse(http.StatusNotFound, "not-found", "GET", "/v2/visits", "")
+	if a := c.send("PATCH", "/v1/staff", ""); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") != "DELETE, PUT" {
+		t.Errorf("%s, allow %q", a.Status, a.Header.Get("Allow"))
+	}
+	if a := c.want(http.StatusOK, "GET", "/openapi.yaml", "", "Authorization", ""); string(a.body) != string(Description()) {
+		t.Error("the description that is served is another one")
+	}
+}
+
+func TestProblemsSpeakTheClientsLanguage(t *testing.T) {
+	c := newContract(t, nil)
+	zh := c.send("GET", "/v1/visits/00000000000000ff", "").problem(t)
+	en := c.send("GET", "/v1/visits/00000000000000ff", "", "Accept-Language", "en-GB,en;q=0.9").problem(t)
+	if zh.Title != zh.ZH.Title || en.Title != en.EN.Title || zh.Title == en.Title {
+		t.Errorf("%+v\n%+v", zh, en)
+	}
+}
+
+func TestStaffAndPause(t *testing.T) {
+	c := newContract(t, nil)
+	c.want(http.StatusNoContent, "PUT", "/v1/staff", `{"id":"0417","name":"王丽","department":"户政科"}`)
+	if a := c.want(http.StatusOK, "GET", "/v1/status", ""); string(a.body) != `{"state":"idle","offline":true,"staff":{"id":"0417","name":"王丽","department":"户政科"}}` {
+		t.Errorf("%s", a.body)
+	}
+	c.want(http.StatusNoContent, "DELETE", "/v1/staff", "")
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	if a := c.want(http.StatusOK, "GET", "/v1/status", ""); string(a.body) != `{"state":"asking","offline":true,"visit":"`+id+`"}` {
+		t.Errorf("%s", a.body)
+	}
+	c.want(http.StatusNoContent, "PUT", "/v1/pause", "")
+	if p := c.want(http.StatusConflict, "POST", "/v1/visits", `{}`).problem(t); p.State != StatePaused {
+		t.Errorf("%+v", p)
+	}
+	c.want(http.StatusNoContent, "DELETE", "/v1/pause", "")
+	c.want(http.StatusCreated, "POST", "/v1/visits", `{}`)
+}
+
+func TestPrint(t *testing.T) {
+	c := newContract(t, nil)
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+id+"/qr.png", ""); a.Header.Get("Content-Type") != "image/png" || c.terminal.prints != 1 {
+		t.Errorf("%s, %d prints", a.Header.Get("Content-Type"), c.terminal.prints)
+	}
+	c.refuse(http.StatusNotFound, "no-visit", "GET", "/v1/visits/00000000000000ff/qr.png", "")
+	closed := newContract(t, func(c *Config) { c.PrintQR = false })
+	id = closed.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	closed.refuse(http.StatusForbidden, "no-print", "GET", "/v1/visits/"+id+"/qr.png", "")
+}
+
+// TestFailuresSayNothing holds that what went wrong inside stays in the log.
+func TestFailuresSayNothing(t *testing.T) {
+	c := newContract(t, nil)
+	c.terminal.err = errors.New("visit 5: rated 2 by keypad")
+	for _, r := range [][3]string{{"POST", "/v1/visits", `{}`}, {"GET", "/v1/visits/0000000000000001", ""}, {"DELETE", "/v1/visits/0000000000000001", ""},
+		{"PUT", "/v1/staff", `{"id":"1"}`}, {"DELETE", "/v1/staff", ""}, {"PUT", "/v1/pause", ""}, {"DELETE", "/v1/pause", ""}} {
+		if a := c.want(http.StatusInternalServerError, r[0], r[1], r[2]); strings.Contains(string(a.body), "keypad") {
+			t.Errorf("%s %s: %s", r[0], r[1], a.body)
+		}
 	}
 }

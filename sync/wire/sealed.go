@@ -9,8 +9,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// MaxSealed is the greatest size in bytes of a sealed payload.
-const MaxSealed = 64 << 10
+// MaxSealed is the greatest size in bytes of a sealed payload: a configuration with some photos.
+const MaxSealed = 192 << 10
 
 // Purpose separates the signatures of different payloads, so that none can stand in for another.
 type Purpose string
@@ -105,7 +105,8 @@ func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
 
 // The names of commands.
 const (
-	// CommandPhoneRated tells the box that a subject of a visit was rated by phone. Arguments: visit, subject. It does
+	// CommandPhoneRated tells the box that a subject of a visit was rated by phone. Arguments: visit, subject, and case where
+	// the matter is asked about case by case. It does
 	// not say the level: nobody at the window learns it (article 4).
 	CommandPhoneRated = "phone_rated"
 )
@@ -135,6 +136,8 @@ func OpenCommand(key ed25519.PublicKey, payload []byte) (Command, error) {
 type Config struct {
 	Device rating.DeviceID `json:"device"`
 	Window rating.Window   `json:"window"`
+	// Roster holds those who may sign in there. It changes with the window's generation.
+	Roster []rating.Member `json:"roster,omitempty"`
 }
 
 // OpenConfig reads a Config that the centre with the given key has sealed.
@@ -144,6 +147,9 @@ func OpenConfig(key ed25519.PublicKey, payload []byte) (Config, error) {
 		return Config{}, err
 	}
 	if err := c.Window.Check(); err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	if err := rating.CheckRoster(c.Roster); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	return c, nil

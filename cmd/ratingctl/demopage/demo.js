@@ -55,13 +55,15 @@ $("visit").onsubmit = async (e) => {
   const f = new FormData(e.target);
   try {
     const { id } = await json("pc/v1/visits", {
-      method: "POST", headers: { "Content-Type": "application/json" },
+      method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
       body: JSON.stringify({
         staff: { id: f.get("staff") },
         cases: [{ project_no: f.get("project"), task_code: f.get("code"), task_name: f.get("task"), completed: f.get("completed") !== null }],
       }),
     });
     $("start").blur();
+    // A case is rated once over its whole life, so the next visit is about another one.
+    e.target.project.value = e.target.project.value.replace(/\d+$/, (n) => String(BigInt(n) + 1n).padStart(n.length, "0"));
     $("outcome").textContent = "正在评价 · being asked …";
     follow(id);
   } catch (err) {

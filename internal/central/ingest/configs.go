@@ -67,7 +67,7 @@ func (in *Ingest) publishConfigs(ctx context.Context, published map[rating.Devic
 		if published[d.ID] == d.Window.Generation {
 			continue
 		}
-		t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window})
+		t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window, Roster: d.Roster})
 		if err != nil {
 			return fmt.Errorf("configuration of %s: %w", d.ID, err)
 		}

@@ -103,7 +103,14 @@ type Device struct {
 	ID         rating.DeviceID
 	Key        ed25519.PublicKey
 	Window     rating.Window
+	Roster     []rating.Member // who may sign in there; it changes with the window's generation
 	EnrolledAt time.Time
+}
+
+// assignment is what the books keep of a device's window.
+type assignment struct {
+	rating.Window
+	Roster []rating.Member `json:"roster,omitempty"`
 }
 
 // PutDevice enrols a device, or changes its key or window. A change needs a greater generation, since boxes ignore a
@@ -118,7 +125,10 @@ func (l *Ledger) PutDevice(ctx context.Context, d Device) error {
 	if len(d.Key) != ed25519.PublicKeySize {
 		return fmt.Errorf("enrol %s: the key has %d bytes, want %d", d.ID, len(d.Key), ed25519.PublicKeySize)
 	}
-	window, err := json.Marshal(d.Window)
+	if err := rating.CheckRoster(d.Roster); err != nil {
+		return fmt.Errorf("enrol %s: %w", d.ID, err)
+	}
+	window, err := json.Marshal(assignment{d.Window, d.Roster})
 	if err != nil {
 		return fmt.Errorf("enrol %s: %w", d.ID, err)
 	}
@@ -172,7 +182,10 @@ func scanDevice(row scanner) (Device, error) {
 		return Device{}, err
 	}
 	d.Key, d.EnrolledAt = key, time.UnixMilli(at)
-	return d, json.Unmarshal([]byte(window), &d.Window)
+	var a assignment
+	err := json.Unmarshal([]byte(window), &a)
+	d.Window, d.Roster = a.Window, a.Roster
+	return d, err
 }
 
 // querier is a database or a transaction.

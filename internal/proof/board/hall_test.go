@@ -73,7 +73,7 @@ func newHall(t *testing.T, configure string) *hall {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf("device = %q\nstate = \"/data/state\"\nlink.base = \"https://rate.example.com\"\nscreen.fonts = []\n", device) +
-		fmt.Sprintf("uplink.broker = \"mqtt://10.0.2.2:%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\nvisit.wait = \"10m\"\nvisit.thanks = \"10s\"\n", port, centre) +
+		fmt.Sprintf("uplink.broker = \"mqtt://10.0.2.2:%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\nvisit.wait = \"10m\"\nvisit.thanks = \"10s\"\nwindow_api.loopback_without_token = true\n", port, centre) +
 		configure
 	if err := os.WriteFile(filepath.Join(h.staging, "ratingd.toml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)

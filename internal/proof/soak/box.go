@@ -69,7 +69,7 @@ func newBox(dir, name string, l *line, rate, centreKey, program string, cuts boo
 		name, b.state, filepath.Join(dir, "addresses.json"), tty.Name()) +
 		"keys.map = [{key=\"0x35\",level=5},{key=\"0x34\",level=4},{key=\"0x33\",level=3},{key=\"0x32\",level=2},{key=\"0x31\",level=1}]\n" +
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n" +
-		fmt.Sprintf("visit.wait = \"5s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n", rate) +
+		fmt.Sprintf("visit.wait = \"5s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n", rate) +
 		fmt.Sprintf("uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\n", l.addr(), centreKey)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"haochaping/internal/boxconfig"
+)
+
+const visitUsage = `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
+
+  ratingctl visit start [-staff 0417] [-case NUMBER -task CODE -task-name NAME -completed]   print the visit's id
+  ratingctl visit wait ID      wait until the asking has ended, and print how: rated, rated_by_phone, timed_out,
+                               cancelled, superseded or interrupted. The score is nobody's business here.
+  ratingctl visit cancel ID    stop asking
+
+The token is that of "ratingctl token add": in the file of -token-file, or in the variable HCP_TOKEN.
+
+`
+
+// visitCall is the window API as visit calls it.
+type visitCall struct {
+	base   string
+	token  string
+	client *http.Client
+}
+
+// visitFlags are the arguments of visit.
+type visitFlags struct {
+	address, config, tokenFile          string
+	staff, project, task, taskName, key string
+	completed                           bool
+	ask                                 time.Duration
+}
+
+// visit starts, follows and cancels a visit.
+func visit(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ratingctl visit", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		_, _ = io.WriteString(stderr, visitUsage)
+		flags.PrintDefaults()
+	}
+	var f visitFlags
+	flags.StringVar(&f.address, "address", "", "where the box is, as `URL`; empty: where the configuration says")
+	flags.StringVar(&f.config, "config", "/etc/ratingd.toml", "the box's configuration `file`")
+	flags.StringVar(&f.tokenFile, "token-file", "", "the `file` that holds the token")
+	flags.StringVar(&f.staff, "staff", "", "the staff member's `number`; empty: whoever is signed in")
+	flags.StringVar(&f.project, "case", "", "the case's project `number`")
+	flags.StringVar(&f.task, "task", "", "the `code` of the case's matter")
+	flags.StringVar(&f.taskName, "task-name", "", "the `name` of the case's matter")
+	flags.BoolVar(&f.completed, "completed", false, "this visit completes the case")
+	flags.DurationVar(&f.ask, "ask", 0, "how long each question waits for a key; 0: as the box is configured")
+	flags.StringVar(&f.key, "idempotency-key", "", "a `text` that is new for each visit; repeated, it gives the same visit again")
+	what, rest, err := subcommand(flags, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, err := newVisitCall(f, getenv)
+	if err != nil {
+		return err
+	}
+	switch {
+	case what == "start" && len(rest) == 0:
+		return c.start(ctx, f, stdout)
+	case what == "wait" && len(rest) == 1:
+		return c.wait(ctx, rest[0], stdout)
+	case what == "cancel" && len(rest) == 1:
+		_, err := c.do(ctx, http.MethodDelete, "/v1/visits/"+url.PathEscape(rest[0]), nil, nil)
+		return err
+	}
+	return &hinted{errors.New("the command is not understood"), "there are start, wait ID and cancel ID; ratingctl visit -h says more"}
+}
+
+func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
+	c := visitCall{base: strings.TrimSuffix(f.address, "/"), token: getenv("HCP_TOKEN"), client: &http.Client{Timeout: time.Minute}}
+	if c.base == "" {
+		box, err := boxconfig.LoadPartial(f.config)
+		if err != nil {
+			return c, &hinted{err, "name the box's configuration with -config, or its address with -address http://127.0.0.1:8377"}
+		}
+		if box.WindowAPI.Listen == "" {
+			return c, &hinted{errors.New("the box has no loopback address for the window API"), "set window_api.listen, or name the address with -address"}
+		}
+		c.base = "http://" + box.WindowAPI.Listen
+	}
+	if f.tokenFile != "" {
+		b, err := os.ReadFile(f.tokenFile)
+		if err != nil {
+			return c, err
+		}
+		c.token = strings.TrimSpace(string(b))
+	}
+	return c, nil
+}
+
+func (c visitCall) start(ctx context.Context, f visitFlags, stdout io.Writer) error {
+	body := map[string]any{"wait_sec": int(f.ask / time.Second)}
+	if f.staff != "" {
+		body["staff"] = map[string]any{"id": f.staff}
+	}
+	if f.project != "" {
+		body["cases"] = []any{map[string]any{"project_no": f.project, "task_code": f.task, "task_name": f.taskName, "completed": f.completed}}
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	header := http.Header{}
+	if f.key != "" {
+		header.Set("Idempotency-Key", f.key)
+	}
+	b, err = c.do(ctx, http.MethodPost, "/v1/visits", b, header)
+	if err != nil {
+		return err
+	}
+	var opened struct{ ID string }
+	if err := json.Unmarshal(b, &opened); err != nil {
+		return fmt.Errorf("the box's answer: %w", err)
+	}
+	_, err = fmt.Fprintln(stdout, opened.ID)
+	return err
+}
+
+func (c visitCall) wait(ctx context.Context, id string, stdout io.Writer) error {
+	for {
+		b, err := c.do(ctx, http.MethodGet, "/v1/visits/"+url.PathEscape(id)+"?wait=25s", nil, nil)
+		if err != nil {
+			return err
+		}
+		var v struct {
+			Open    bool
+			Outcome string
+		}
+		if err := json.Unmarshal(b, &v); err != nil {
+			return fmt.Errorf("the box's answer: %w", err)
+		}
+		if !v.Open {
+			_, err := fmt.Fprintln(stdout, v.Outcome)
+			return err
+		}
+	}
+}
+
+// do sends a request and returns the answer, or what the box has against it.
+func (c visitCall) do(ctx context.Context, method, path string, body []byte, header http.Header) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if header != nil {
+		r.Header = header
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	r.Header.Set("Accept-Language", "en")
+	resp, err := c.client.Do(r)
+	if err != nil {
+		return nil, &hinted{err, "is ratingd running, and is " + c.base + " its window API? ratingctl doctor looks"}
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 2 {
+		return b, nil
+	}
+	var p struct{ Title, Detail string }
+	if err := json.Unmarshal(b, &p); err != nil || p.Title == "" {
+		return nil, fmt.Errorf("%s answers %s", c.base, resp.Status)
+	}
+	return nil, &hinted{errors.New(p.Title), p.Detail}
+}

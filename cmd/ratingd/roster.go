@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"haochaping/device"
+	"haochaping/device/keypad"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+// rosterFile is where the box keeps those who may sign in. It is too large to lie beside the log, whose every page that
+// changes is written at a press.
+const rosterFile = "roster.json"
+
+// roster is those who may sign in at the window. It is safe for concurrent use.
+type roster struct {
+	path string
+	all  atomic.Pointer[[]rating.Member]
+}
+
+// newRoster returns the roster of the last configuration. With an error it is empty, until the centre sends it again.
+func newRoster(state string) (*roster, error) {
+	r := &roster{path: filepath.Join(state, rosterFile)}
+	r.all.Store(&[]rating.Member{})
+	b, err := os.ReadFile(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	var all []rating.Member
+	if err == nil {
+		err = json.Unmarshal(b, &all)
+	}
+	if err == nil {
+		err = rating.CheckRoster(all)
+	}
+	if err != nil {
+		return r, fmt.Errorf("read the window's staff: %w", err)
+	}
+	r.all.Store(&all)
+	return r, nil
+}
+
+// replace takes the roster of a new configuration and keeps it for the next start.
+func (r *roster) replace(all []rating.Member) error {
+	r.all.Store(&all)
+	b, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("keep the window's staff: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(r.path), ".roster-*")
+	if err != nil {
+		return fmt.Errorf("keep the window's staff: %w", err)
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), r.path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep the window's staff: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// member returns the first member for which f holds.
+func (r *roster) member(f func(rating.Member) bool) (rating.Member, bool) {
+	for _, m := range *r.all.Load() {
+		if f(m) {
+			return m, true
+		}
+	}
+	return rating.Member{}, false
+}
+
+// byCard returns whose card it is.
+func (r *roster) byCard(number string) (rating.Staff, bool) {
+	m, ok := r.member(func(m rating.Member) bool { return m.Card == number && number != "" })
+	return m.Staff, ok
+}
+
+// complete returns s with the name and department that the roster has for its number, where s has none.
+func (r *roster) complete(s rating.Staff) rating.Staff {
+	if m, ok := r.member(func(m rating.Member) bool { return m.ID == s.ID && s.ID != "" }); ok {
+		if s.Name == "" {
+			s.Name = m.Name
+		}
+		if s.Department == "" {
+			s.Department = m.Department
+		}
+	}
+	return s
+}
+
+// photo returns a member's photo as a JPEG, nil if there is none.
+func (r *roster) photo(id string) []byte {
+	m, _ := r.member(func(m rating.Member) bool { return m.ID == id && id != "" })
+	return m.Photo
+}
+
+// cardReader signs staff in and out by their cards.
+type cardReader struct {
+	cfg    boxconfig.Cards
+	roster *roster
+	loop   *terminal.Loop
+	clock  clock
+	log    *slog.Logger
+}
+
+// run reads cards until ctx ends.
+func (c cardReader) run(ctx context.Context, mono func() time.Duration) error {
+	if c.cfg.Port == "" {
+		return idle(ctx)
+	}
+	profile, err := keypad.Find(c.cfg.Profile)
+	if err != nil {
+		return fmt.Errorf("cards.profile: %w", err)
+	}
+	reader := device.NewCardReader(device.SerialConfig{Port: c.cfg.Port, Baud: c.cfg.Baud, Profile: profile, Now: mono, Logger: c.log})
+	return reader.Run(ctx, c.read)
+}
+
+// read takes a card: it signs its owner in, and out if it was the owner who was signed in.
+func (c cardReader) read(card device.Card) {
+	switch {
+	case card.Err != nil:
+		c.log.Error("the card reader cannot be read; staff can sign in at the PC", "error", card.Err)
+		return
+	case card.Number == "":
+		c.log.Info("the card reader can be read again")
+		return
+	}
+	s, ok := c.roster.byCard(card.Number)
+	at := c.clock.at(card.At)
+	switch {
+	case !ok:
+		// Not which: the number of a citizen's own card is nobody's business.
+		c.log.Warn("a card was read that belongs to nobody at this window; add it to the window's staff at the centre if it should")
+		c.loop.Post(terminal.UnknownCard{At: at})
+	case c.loop.View().Signed == s:
+		c.loop.Post(terminal.SignOut{At: at, Via: "card"})
+	default:
+		c.loop.Post(terminal.SignIn{At: at, Staff: s, Via: "card"})
+	}
+}

@@ -1,0 +1,30 @@
+package boxconfig
+
+import (
+	"slices"
+
+	"haochaping/device/keypad"
+)
+
+// checkStaff reports what would make the staff's key or card reader useless, or the key a level.
+func (c Config) checkStaff(bad func(key, format string, args ...any), profile profileFinder) {
+	if c.Keys.Staff != "" && slices.ContainsFunc(c.Keys.Map, func(k KeyLevel) bool { return k.Key == c.Keys.Staff }) {
+		bad("keys.staff", "%q is one of the citizen's five keys; the staff's key must be another one", c.Keys.Staff)
+	}
+	if c.Cards.Port == "" {
+		return
+	}
+	if c.Keys.Source == Serial && c.Cards.Port == c.Keys.Serial.Port {
+		bad("cards.port", "%q is the keypad's; a card reader needs a line of its own", c.Cards.Port)
+	}
+	if bauds := keypad.Bauds(); c.Cards.Baud != 0 && !slices.Contains(bauds, c.Cards.Baud) {
+		bad("cards.baud", "%d is not allowed; allowed are 0 and %v", c.Cards.Baud, bauds)
+	}
+	p, err := profile(c.Cards.Profile)
+	switch {
+	case err != nil:
+		bad("cards.profile", "%v", err)
+	case p != nil && !p.HasCards():
+		bad("cards.profile", "%s reads no cards; name a card reader's profile, as \"card-line\"", p.Name)
+	}
+}

@@ -1,0 +1,38 @@
+package boxconfig
+
+import (
+	"net"
+	"net/url"
+	"strings"
+)
+
+// checkWindowAPI reports what would leave the window's PCs without a way to the box, or the box open to others.
+func (c Config) checkWindowAPI(bad func(key, format string, args ...any)) {
+	w := c.WindowAPI
+	if w.LANListen != "" {
+		if _, port, err := net.SplitHostPort(w.LANListen); err != nil || port == "" {
+			bad("window_api.lan_listen", "%q is not allowed; write an address with a port, as \"0.0.0.0:8377\"", w.LANListen)
+		}
+		if c.Uplink.CertFile == "" {
+			bad("window_api.lan_listen", "there is no certificate for it; write uplink.cert_file and uplink.key_file")
+		}
+	}
+	for _, h := range w.Hosts {
+		if h == "" || strings.ContainsAny(h, ":/ *") {
+			bad("window_api.hosts", "%q is not allowed; write names without a port, as \"box-a12.hall.example\"", h)
+		}
+	}
+	for _, o := range w.Origins {
+		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+			bad("window_api.origins", "%q is not allowed; write an origin as browsers do, as \"https://business.hall.example\"", o)
+		}
+	}
+	if w.WebhookURL != "" {
+		if u, err := url.Parse(w.WebhookURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			bad("window_api.webhook_url", "%q is not allowed; write https://host/path", w.WebhookURL)
+		}
+		if w.WebhookSecretFile == "" {
+			bad("window_api.webhook_secret_file", "empty; write the file with the secret that signs what is posted")
+		}
+	}
+}

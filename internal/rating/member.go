@@ -1,0 +1,51 @@
+package rating
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// Bounds of what a window knows of its staff. They keep a configuration small enough for a line of 1 KB/s.
+const (
+	MaxMembers = 64
+	MaxPhoto   = 24 << 10 // bytes of a photo
+	MaxPhotos  = 96 << 10 // bytes of all photos of a window
+)
+
+// Member is one of the people who may serve at a window.
+type Member struct {
+	Staff
+	Card  string `json:"card,omitempty"`  // what a card reader reads from their card
+	Photo []byte `json:"photo,omitempty"` // a JPEG
+}
+
+// CheckRoster reports the first reason why a list of members could not be used: nobody could tell who signed in, or the
+// screen not show it. That a photo can be drawn is not checked.
+func CheckRoster(all []Member) error {
+	if len(all) > MaxMembers {
+		return fmt.Errorf("%d members of staff, at most %d are allowed", len(all), MaxMembers)
+	}
+	ids, cards, photos := make(map[string]bool), make(map[string]bool), 0
+	for _, m := range all {
+		switch {
+		case m.ID == "":
+			return fmt.Errorf("member %q: the staff number is missing", m.Name)
+		case ids[m.ID]:
+			return fmt.Errorf("member %s: the staff number stands twice", m.ID)
+		case m.Card != "" && cards[m.Card]:
+			return fmt.Errorf("member %s: another one has the same card", m.ID)
+		case len(m.Photo) > MaxPhoto:
+			return fmt.Errorf("member %s: the photo has %d bytes, at most %d are allowed; save it smaller, 240 x 300 pixels do", m.ID, len(m.Photo), MaxPhoto)
+		case len(m.Photo) > 0 && !bytes.HasPrefix(m.Photo, []byte("\xff\xd8\xff")):
+			return fmt.Errorf("member %s: the photo is no JPEG", m.ID)
+		}
+		ids[m.ID], cards[m.Card] = true, true
+		if photos += len(m.Photo); photos > MaxPhotos {
+			return fmt.Errorf("the photos have more than %d bytes in all; save them smaller", MaxPhotos)
+		}
+		if err := firstError(m.Staff.check("member "+m.ID), checkCode("card", m.Card)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,264 @@
+package windowapi
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+// keptVisits is how many of the newest visits a Journal remembers.
+const keptVisits = 1000
+
+// maxEvents is how many of the newest events a Journal remembers: a visit has two.
+const maxEvents = 2 * keptVisits
+
+// The types of events.
+const (
+	VisitOpened = "visit.opened"
+	VisitEnded  = "visit.ended"
+)
+
+// Event is what those who follow the window learn: that a visit was opened, or how it ended.
+type Event struct {
+	Type    string           `json:"type"`
+	ID      string           `json:"id"` // opaque; a Journal continues after it
+	Visit   rating.VisitID   `json:"visit"`
+	Time    time.Time        `json:"time"` // by the box's clock
+	Outcome rating.Outcome   `json:"outcome,omitempty"`
+	Rated   []rating.Subject `json:"rated_subjects,omitzero"` // what was rated, not how; nil while open
+}
+
+// Tail is a log that is read backwards.
+type Tail interface {
+	Tail(yield func(seq uint64, raw []byte) bool) error
+}
+
+// Journal remembers the newest visits of the log: what was opened under which Idempotency-Key, how each ended, and the events
+// in their order. It is told of records once they are on the disk, and reads those of the time before this start from the log,
+// so that it says the same after a restart. It is safe for concurrent use.
+type Journal struct {
+	cipher cipher.Block
+
+	mu       sync.Mutex
+	events   []Event
+	places   []place        // of events
+	dropped  int            // events that came before the first of events
+	index    map[string]int // of an event's ID, plus dropped
+	visits   map[rating.VisitID]*pastVisit
+	order    []rating.VisitID
+	requests map[string]request
+	changed  chan struct{} // closed at each new event
+}
+
+// place is where a record stands.
+type place struct {
+	epoch rating.Epoch
+	seq   uint64
+}
+
+type pastVisit struct {
+	visit   rating.Visit
+	at      rating.Stamp
+	closing *rating.Closing
+}
+
+// request is a visit that was opened under an Idempotency-Key.
+type request struct {
+	digest string
+	id     rating.VisitID
+}
+
+// NewJournal returns an empty Journal. Secret keeps the names of events from telling where their records stand in the log,
+// between which a correction would show.
+func NewJournal(secret []byte) *Journal {
+	key := sha256.Sum256(append([]byte("haochaping event names\x00"), secret...))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic("windowapi: a key of 32 bytes is refused: " + err.Error())
+	}
+	return &Journal{
+		cipher: block, index: make(map[string]int), visits: make(map[rating.VisitID]*pastVisit), requests: make(map[string]request),
+		changed: make(chan struct{}),
+	}
+}
+
+// name returns the name of the event whose record stands at p.
+func (j *Journal) name(p place) string {
+	var b [aes.BlockSize]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(p.epoch))
+	binary.BigEndian.PutUint64(b[8:], p.seq)
+	j.cipher.Encrypt(b[:], b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Record takes bodies that the log has committed, the first of them as number first of an epoch.
+func (j *Journal) Record(epoch rating.Epoch, first uint64, bodies []rating.Body) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, b := range bodies {
+		j.add(place{epoch, first + uint64(i)}, b)
+	}
+}
+
+// add needs mu.
+func (j *Journal) add(p place, b rating.Body) {
+	e := Event{ID: j.name(p), Time: b.At.Time().UTC()}
+	if _, known := j.index[e.ID]; known {
+		return
+	}
+	switch b.Kind {
+	case rating.KindVisit:
+		e.Type, e.Visit = VisitOpened, b.Visit.ID
+		j.opened(*b.Visit, b.At)
+	case rating.KindOutcome:
+		e.Type, e.Visit, e.Outcome, e.Rated = VisitEnded, b.Outcome.Visit, b.Outcome.Outcome, append([]rating.Subject{}, b.Outcome.Rated...)
+		if v, ok := j.visits[e.Visit]; ok {
+			v.closing = b.Outcome
+		}
+	default:
+		return
+	}
+	j.index[e.ID] = j.dropped + len(j.events)
+	j.events, j.places = append(j.events, e), append(j.places, p)
+	for len(j.events) > maxEvents {
+		delete(j.index, j.events[0].ID)
+		j.events, j.places = j.events[1:], j.places[1:]
+		j.dropped++
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// opened needs mu.
+func (j *Journal) opened(v rating.Visit, at rating.Stamp) {
+	j.visits[v.ID] = &pastVisit{visit: v, at: at}
+	j.order = append(j.order, v.ID)
+	if v.Request != nil {
+		j.requests[v.Request.Key] = request{v.Request.Digest, v.ID}
+	}
+	for len(j.order) > keptVisits {
+		if old := j.visits[j.order[0]]; old != nil && old.visit.Request != nil {
+			delete(j.requests, old.visit.Request.Key)
+		}
+		delete(j.visits, j.order[0])
+		j.order = j.order[1:]
+	}
+}
+
+// Load reads what the log holds of the time before this Journal, while Record may be called.
+func (j *Journal) Load(log Tail) error {
+	type entry struct {
+		place
+		body rating.Body
+	}
+	var before []entry
+	visits := 0
+	var broken error
+	err := log.Tail(func(seq uint64, raw []byte) bool {
+		r, err := rating.DecodeRecord(raw)
+		if err != nil {
+			broken = fmt.Errorf("record %d: %w", seq, err)
+			return false
+		}
+		if r.Kind == rating.KindVisit || r.Kind == rating.KindOutcome {
+			before = append(before, entry{place{r.Epoch, r.Seq}, r.Body})
+		}
+		if r.Kind == rating.KindVisit {
+			visits++
+		}
+		return visits < keptVisits
+	})
+	if err == nil {
+		err = broken
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	// What was recorded meanwhile comes after what the log held before; both may name the same records.
+	live, places := j.events, j.places
+	kept := j.visits
+	j.events, j.places, j.index, j.visits, j.order = nil, nil, make(map[string]int), make(map[rating.VisitID]*pastVisit), nil
+	for i := len(before) - 1; i >= 0; i-- {
+		j.add(before[i].place, before[i].body)
+	}
+	for i, e := range live {
+		if _, known := j.index[e.ID]; known {
+			continue
+		}
+		body := rating.Body{At: rating.Stamp{Wall: e.Time.UnixMilli()}, Kind: rating.KindOutcome, Outcome: &rating.Closing{Visit: e.Visit, Outcome: e.Outcome, Rated: e.Rated}}
+		if v := kept[e.Visit]; e.Type == VisitOpened && v != nil {
+			body = rating.Body{At: v.at, Kind: rating.KindVisit, Visit: &v.visit}
+		}
+		j.add(places[i], body)
+	}
+	if err != nil {
+		return fmt.Errorf("read the visits of the log: %w", err)
+	}
+	return nil
+}
+
+// visit returns what is remembered of a visit.
+func (j *Journal) visit(id rating.VisitID) (v rating.Visit, at rating.Stamp, closing *rating.Closing, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, ok := j.visits[id]
+	if !ok {
+		return rating.Visit{}, rating.Stamp{}, nil, false
+	}
+	return p.visit, p.at, p.closing, true
+}
+
+// request returns what was opened under an Idempotency-Key.
+func (j *Journal) request(key string) (request, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r, ok := j.requests[key]
+	return r, ok
+}
+
+// remember keeps what was opened under a key while the log could not be written; the log will tell of it later.
+func (j *Journal) remember(key string, r request) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.requests) < 2*keptVisits {
+		j.requests[key] = r
+	}
+}
+
+// cursor is a position in the events: what comes next has this number, counted since the Journal began.
+type cursor int
+
+// end returns the position after the newest event.
+func (j *Journal) end() cursor {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return cursor(j.dropped + len(j.events))
+}
+
+// after returns the position after the named event, and the oldest one and false if that is not remembered.
+func (j *Journal) after(id string) (cursor, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	i, ok := j.index[id]
+	if !ok {
+		return cursor(j.dropped), false
+	}
+	return cursor(i + 1), true
+}
+
+// next returns the events from a position on, the position after them, how many before them are no longer remembered, and
+// a channel that is closed when there are more.
+func (j *Journal) next(c cursor) (events []Event, after cursor, missed int, more <-chan struct{}) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	missed = max(0, j.dropped-int(c))
+	from := max(0, int(c)-j.dropped)
+	events = append(events, j.events[min(from, len(j.events)):]...)
+	return events, cursor(j.dropped + len(j.events)), missed, j.changed
+}

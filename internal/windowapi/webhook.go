@@ -1,0 +1,165 @@
+package windowapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WebhookSecret is the key with which a webhook's bodies are signed.
+type WebhookSecret []byte
+
+// ParseWebhookSecret reads "whsec_" and 24 to 64 bytes in base64, which is how https://www.standardwebhooks.com writes it.
+func ParseWebhookSecret(s string) (WebhookSecret, error) {
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil || len(b) < 24 || len(b) > 64 {
+		return nil, errors.New("the webhook's secret is whsec_ and 24 to 64 random bytes in base64; for example: echo whsec_$(head -c 32 /dev/urandom | base64)")
+	}
+	return b, nil
+}
+
+// Webhook posts each event of a Journal to a server of the hall, in their order, signed as Standard Webhooks 1.0 has it: the
+// header webhook-signature is "v1," and the HMAC-SHA256 of webhook-id, webhook-timestamp and the body, joined by dots.
+//
+// What is not answered by 2xx is sent again, at least once and at most for a day, from the same event after a restart. A server
+// that answers 410 is not called until the next start.
+type Webhook struct {
+	URL     string
+	Secret  WebhookSecret
+	Client  *http.Client
+	Journal *Journal
+	// Position returns the name of the last event that was taken, empty if there is none; Keep keeps it.
+	Position func() string
+	Keep     func(id string) error
+	Now      func() time.Time
+	Random   func() float64 // in [0,1)
+	Logger   *slog.Logger
+}
+
+const (
+	webhookFirstPause = time.Second
+	webhookMaxPause   = 5 * time.Minute
+	webhookLife       = 24 * time.Hour // of an event
+	webhookTimeout    = 15 * time.Second
+)
+
+// errGone says that the receiver wants no more.
+var errGone = errors.New("the receiver answers 410 Gone")
+
+// Run delivers until ctx ends. Call it once, when the Journal is loaded. It returns nil.
+func (h *Webhook) Run(ctx context.Context) error {
+	c := h.Journal.end()
+	if last := h.Position(); last != "" {
+		var ok bool
+		if c, ok = h.Journal.after(last); !ok {
+			h.Logger.Warn("the webhook's last event is no longer remembered; it goes on with the oldest that is")
+		}
+	}
+	for ctx.Err() == nil {
+		events, next, missed, more := h.Journal.next(c)
+		if missed > 0 {
+			h.Logger.Warn("events were too old for the webhook", "missed", missed)
+		}
+		for _, e := range events {
+			if err := h.deliver(ctx, e); err != nil {
+				if ctx.Err() == nil {
+					h.Logger.Error("the webhook wants no more events; it is not called until ratingd starts again", "url", h.URL)
+				}
+				<-ctx.Done()
+				return nil
+			}
+		}
+		c = next
+		select {
+		case <-more:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// deliver posts an event until it is taken or too old. It returns an error when there is nothing more to do.
+func (h *Webhook) deliver(ctx context.Context, e Event) error {
+	body, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	pause := webhookFirstPause
+	for first := h.Now(); ; {
+		err := h.post(ctx, e.ID, body)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, errGone) {
+			return err
+		}
+		// The age is that of our own trying: what the clock said at the event may have been a rumour.
+		if err == nil || h.Now().Sub(first) > webhookLife {
+			if err != nil {
+				h.Logger.Error("an event was not delivered to the webhook within a day and is dropped", "event", e.ID, "error", err)
+			}
+			if e.Type != VisitEnded {
+				return nil // a write now could make the press wait that ends this visit
+			}
+			if err := h.Keep(e.ID); err != nil {
+				h.Logger.Error("the webhook's place cannot be kept; after a restart some events come again", "error", err)
+			}
+			return nil
+		}
+		h.Logger.Warn("the webhook did not take an event; it is sent again", "event", e.ID, "in", pause, "error", err)
+		timer := time.NewTimer(time.Duration(float64(pause) * (0.5 + h.Random())))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		pause = min(2*pause, webhookMaxPause)
+	}
+}
+
+func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	at := strconv.FormatInt(h.Now().Unix(), 10)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "haochaping")
+	r.Header.Set("Webhook-Id", id)
+	r.Header.Set("Webhook-Timestamp", at)
+	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(h.Secret.sign(id, at, body)))
+	resp, err := h.Client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection can be used again
+	switch {
+	case resp.StatusCode == http.StatusGone:
+		return errGone
+	case resp.StatusCode/100 != 2:
+		return fmt.Errorf("the receiver answers %s", resp.Status)
+	}
+	return nil
+}
+
+func (s WebhookSecret) sign(id, at string, body []byte) []byte {
+	mac := hmac.New(sha256.New, s)
+	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, at, body)
+	return mac.Sum(nil)
+}

@@ -1,0 +1,196 @@
+package windowapi
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func listenLoopback(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// receiver is the hall's server. It answers with the statuses in their order, then with 204.
+type receiver struct {
+	mu       sync.Mutex
+	statuses []int
+	got      []string // the visits of the events that were taken
+	tried    []time.Time
+}
+
+func (r *receiver) RoundTrip(req *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	r.ServeHTTP(w, req)
+	return w.Result(), nil
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tried = append(r.tried, time.Now())
+	if len(r.statuses) > 0 {
+		w.WriteHeader(r.statuses[0])
+		r.statuses = r.statuses[1:]
+		return
+	}
+	b, err := io.ReadAll(req.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	mac := hmac.New(sha256.New, []byte("0123456789abcdef0123456789abcdef"))
+	_, _ = mac.Write([]byte(req.Header.Get("webhook-id") + "." + req.Header.Get("webhook-timestamp") + "." + string(b)))
+	if req.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	var e Event
+	if err := json.Unmarshal(b, &e); err != nil || e.ID != req.Header.Get("webhook-id") {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	r.got = append(r.got, fmt.Sprint(e.Type, " ", int(e.Visit)))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (r *receiver) taken() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.got...)
+}
+
+// hook returns a webhook whose place is kept in *place.
+func hook(j *Journal, r http.RoundTripper, place *string) *Webhook {
+	secret, err := ParseWebhookSecret("whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef")))
+	if err != nil {
+		panic(err)
+	}
+	return &Webhook{
+		URL: "http://hall.example/hook", Secret: secret, Client: &http.Client{Transport: r}, Journal: j,
+		Position: func() string { return *place }, Keep: func(id string) error { *place = id; return nil },
+		Now: time.Now, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+func TestWebhook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
+		r := &receiver{statuses: []int{500, 503, 302}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		log.append(j, visitBodies(1)...) // before the webhook was configured
+		go func() { done <- hook(j, r, &place).Run(ctx) }()
+		synctest.Wait()
+		log.append(j, visitBodies(2)...)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want := []string{"visit.opened 2", "visit.ended 2"}
+		if diff := cmp.Diff(want, r.taken()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if len(r.tried) != 5 || r.tried[1].Sub(r.tried[0]) != time.Second || r.tried[2].Sub(r.tried[1]) != 2*time.Second || r.tried[3].Sub(r.tried[2]) != 4*time.Second {
+			t.Errorf("tried at %v", r.tried)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		// The daemon starts again, having been away for a visit's end.
+		log.append(nil, visitBodies(3)...)
+		again := NewJournal(nil)
+		if err := again.Load(log); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		go func() { done <- hook(again, r, &place).Run(ctx) }()
+		synctest.Wait()
+		if diff := cmp.Diff(append(want, "visit.opened 3", "visit.ended 3"), r.taken()); diff != "" {
+			t.Errorf("after a restart (-want +got):\n%s", diff)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWebhookGivesUpAfterADay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
+		r := &receiver{}
+		for range 400 {
+			r.statuses = append(r.statuses, 500)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- hook(j, r, &place).Run(ctx) }()
+		synctest.Wait()
+		log.append(j, visitBodies(1)[:1]...)
+		time.Sleep(25 * time.Hour)
+		synctest.Wait()
+		r.mu.Lock()
+		r.statuses = nil
+		tries := len(r.tried)
+		r.mu.Unlock()
+		if tries < 200 || tries > 400 {
+			t.Errorf("tried %d times in a day", tries)
+		}
+		log.append(j, visitBodies(2)[:1]...)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"visit.opened 2"}, r.taken()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWebhookStopsAt410(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
+		r := &receiver{statuses: []int{410}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- hook(j, r, &place).Run(ctx) }()
+		synctest.Wait()
+		log.append(j, visitBodies(1)...)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if len(r.tried) != 1 || place != "" {
+			t.Errorf("tried at %v, place %q", r.tried, place)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestParseWebhookSecret(t *testing.T) {
+	for _, s := range []string{"", "whsec_", "whsec_short", "0123456789abcdef0123456789abcdef", "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 65))} {
+		if _, err := ParseWebhookSecret(s); err == nil {
+			t.Errorf("%q is taken", s)
+		}
+	}
+}

@@ -29,8 +29,8 @@ func (b rateBooks) Visit(ctx context.Context, device rating.DeviceID, visit rati
 		return ratepage.Visit{}, err
 	}
 	out := ratepage.Visit{Visit: v.Visit, Closed: v.ClosedAt, Rated: make(map[rating.Subject]rating.Channel)}
-	for s, e := range v.Counted {
-		out.Rated[s] = e.Channel
+	for q, channel := range v.Rated {
+		out.Rated[q.Subject] = channel
 	}
 	return out, nil
 }
@@ -44,7 +44,7 @@ func (b rateBooks) Rate(ctx context.Context, s ratepage.Submission) ([]ratepage.
 	}
 	var out []ratepage.Result
 	for _, r := range results {
-		out = append(out, ratepage.Result{Subject: r.Subject, Counted: r.Status == ledger.Counted})
+		out = append(out, ratepage.Result{Subject: r.Question.Subject, Counted: r.Status == ledger.Counted})
 	}
 	return out, nil
 }

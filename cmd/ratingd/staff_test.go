@@ -92,7 +92,7 @@ func TestStaffSignInByCard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	swipe("99990000")
+	b.waitLog("the reader", func() { swipe("99990000") }, rating.EventUnknownCard)
 	swipe("0012345678")
 	wang := rating.Staff{ID: "0417", Name: "王丽", Department: "户政科"}
 	b.waitStatus("the owner of the card", func(s windowapi.Window) bool { return s.State == "idle" && s.Staff == wang })
@@ -119,6 +119,23 @@ func TestStaffSignInByCard(t *testing.T) {
 	if got := strings.Join(audit, "; "); got != "unknown_card  ; signed_in 0417 card; signed_out 0417 card" {
 		t.Errorf("the log says %s", got)
 	}
+}
+
+// waitLog does something again and again, as a person would, until the log has an audit event of that name.
+func (b *box) waitLog(what string, do func(), name string) {
+	b.t.Helper()
+	for range 10 {
+		do()
+		for range 30 {
+			for _, r := range b.records() {
+				if r.Event != nil && r.Event.Name == name {
+					return
+				}
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	b.t.Fatalf("%s: nothing came of %s", b.name, what)
 }
 
 // cropped is an image with a size.

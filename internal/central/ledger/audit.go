@@ -171,7 +171,7 @@ func (a *auditor) findings(ctx context.Context, tx *sql.Tx) error {
 // records reads all records in their order.
 func (a *auditor) records(ctx context.Context, tx *sql.Tx, unproven map[place]bool) (err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT r.seq, r.hash, r.raw, r.quarantine IS NOT NULL,
-		e.visit, e.subject, e.level, e.channel, e.replaces, e.reasons, e.text
+		e.visit, e.subject, e.project, e.level, e.channel, e.replaces, e.reasons, e.text
 		FROM record r LEFT JOIN evaluation e ON e.device = r.device AND e.epoch = r.epoch AND e.seq = r.seq AND e.submission = ''
 		WHERE r.device = ? AND r.epoch = ? ORDER BY r.seq`, a.Device, a.Epoch.String())
 	if err != nil {
@@ -184,7 +184,7 @@ func (a *auditor) records(ctx context.Context, tx *sql.Tx, unproven map[place]bo
 		var hash, raw []byte
 		var quarantined bool
 		var shown shownEvaluation
-		if err := rows.Scan(&seq, &hash, &raw, &quarantined, &shown.visit, &shown.subject, &shown.level, &shown.channel, &shown.replaces, &shown.reasons, &shown.text); err != nil {
+		if err := rows.Scan(&seq, &hash, &raw, &quarantined, &shown.visit, &shown.subject, &shown.project, &shown.level, &shown.channel, &shown.replaces, &shown.reasons, &shown.text); err != nil {
 			return err
 		}
 		a.next(seq)
@@ -303,8 +303,8 @@ func (a *auditor) forks(ctx context.Context, tx *sql.Tx, unproven map[place]bool
 
 // shownEvaluation is what the table that people look at says of a record.
 type shownEvaluation struct {
-	visit, subject, channel, reasons, text sql.NullString
-	level, replaces                        sql.NullInt64
+	visit, subject, project, channel, reasons, text sql.NullString
+	level, replaces                                 sql.NullInt64
 }
 
 // tells reports whether it says what the record does.
@@ -314,7 +314,7 @@ func (s shownEvaluation) tells(r rating.Record) bool {
 	}
 	e := r.Evaluation
 	reasons, err := json.Marshal(e.Reasons)
-	return err == nil && s.visit.Valid && s.visit.String == e.Visit.String() && s.subject.String == string(e.Subject) &&
+	return err == nil && s.visit.Valid && s.visit.String == e.Visit.String() && s.subject.String == string(e.Subject) && s.project.String == e.Case &&
 		s.channel.String == string(e.Channel) && s.reasons.String == string(reasons) && s.text.String == e.Text &&
 		s.level.Int64 == int64(e.Level) && s.replaces.Int64 == int64(e.Replaces)
 }

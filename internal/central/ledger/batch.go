@@ -315,9 +315,13 @@ func (w *batchWriter) materialise(r rating.Record) error {
 		if err != nil {
 			return err
 		}
-		return w.exec(`INSERT INTO visit (device, id, visit, opened_at) VALUES (?, ?, ?, ?)
+		err = w.exec(`INSERT INTO visit (device, id, visit, opened_at) VALUES (?, ?, ?, ?)
 			ON CONFLICT (device, id) DO UPDATE SET visit = excluded.visit, opened_at = excluded.opened_at`,
 			r.Device, r.Visit.ID.String(), string(b), r.At.Wall)
+		if err != nil {
+			return err
+		}
+		return standings{w.ctx, w.tx}.opened(r.Device, r.Visit)
 	case rating.KindOutcome:
 		b, err := json.Marshal(r.Outcome)
 		if err != nil {

@@ -127,7 +127,7 @@ func TestBatchTwiceIsInTheBooksOnce(t *testing.T) {
 		t.Errorf("evaluations (-want +got):\n%s", diff)
 	}
 	v, err := l.Visit(t.Context(), device, 5)
-	if err != nil || v.Visit == nil || v.Visit.Staff.ID != "0417" || v.Closed == nil || v.Counted[rating.StaffSubject].Level != 2 {
+	if err != nil || v.Visit == nil || v.Visit.Staff.ID != "0417" || v.Closed == nil || v.Counted[rating.Question{Subject: rating.StaffSubject}].Level != 2 {
 		t.Errorf("visit %+v, %v", v, err)
 	}
 	if r, err := l.VerifyChain(t.Context(), device, epoch); err != nil || r.Records != 4 {
@@ -305,7 +305,7 @@ func TestAnyOrderMakesTheSameBooks(t *testing.T) {
 			r.Fatal(err)
 		}
 		defer func() { _ = l.Close() }()
-		for _, table := range []string{"record", "progress", "visit", "evaluation", "finding", "fork", "proof"} {
+		for _, table := range []string{"record", "progress", "visit", "evaluation", "standing", "finding", "fork", "proof"} {
 			if _, err := straight.db.Exec("DELETE FROM " + table); err != nil {
 				r.Fatal(err)
 			}

@@ -57,6 +57,8 @@ func stateText(s opsapi.Status) string {
 		return "正在评价"
 	case "paused":
 		return "已暂停"
+	case "closed":
+		return "已关闭，无人签到"
 	case "starting":
 		return "启动中"
 	}

@@ -158,6 +158,7 @@ func statusText(p picture, who identity, pending uint64) string {
 		terminal.Asking:     {"正在评价", "asking"},
 		terminal.Correcting: {"正在评价", "asking"}, // the thanks would tell that somebody has just answered
 		terminal.Paused:     {"已暂停", "paused"},
+		terminal.Closed:     {"已关闭，无人签到", "closed: nobody is signed in"},
 	}[cmp.Or(p.view.State, terminal.Starting)] // before the terminal has said anything it is starting
 	if p.view.State == terminal.Enrolling {
 		state = [2]string{

@@ -65,7 +65,7 @@ func (b *box) untilHealth(status int) map[string]opsapi.Part {
 	return nil
 }
 
-// metrics returns the box's own metrics, of which those that other programs and the time change are left out.
+// metrics returns the box's own metrics but for those that other programs and the time change.
 func (b *box) metrics() string {
 	b.t.Helper()
 	_, body := b.ops("/metrics")

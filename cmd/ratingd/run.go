@@ -3,31 +3,24 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	mathrand "math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"haochaping/device"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
-	"haochaping/internal/kernelclock"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
-	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
@@ -35,34 +28,6 @@ import (
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
 )
-
-// gpioOpener finds GPIO lines by their names.
-type gpioOpener func(refs []string) ([]device.GPIOLine, io.Closer, error)
-
-// environment is the machine that the daemon runs on.
-type environment struct {
-	stdout, stderr io.Writer
-	bootID         func() (string, error)
-	mono           func() time.Duration
-	wall           func() time.Time
-	synced         func() bool
-	openGPIO       gpioOpener
-	manager        func() (*sdnotify.Manager, error)
-	openOutputs    outputOpener
-	aplay          string // the program that plays sound
-	soundCards     string // the kernel's list of sound cards
-}
-
-// machine returns the real machine.
-func machine(stdout, stderr io.Writer) environment {
-	chips := device.NewChips()
-	return environment{
-		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
-		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
-		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
-		aplay: "aplay", soundCards: "/proc/asound/cards",
-	}
-}
 
 // configurationError says that the configuration or a file that it names is wrong: starting again helps only when somebody has changed it.
 type configurationError struct{ err error }
@@ -406,44 +371,4 @@ func version() string {
 		return "unknown"
 	}
 	return info.Main.Version
-}
-
-func readPassword(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("uplink.password_file: %w; write the box's password into it, for the daemon's user to read", err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
-}
-
-// tlsFiles returns the TLS configuration of the uplink, and how many days its certificate has left.
-func tlsFiles(c boxconfig.Uplink) (*tls.Config, func(time.Time) *int, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	none := func(time.Time) *int { return nil }
-	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return nil, nil, fmt.Errorf("uplink.ca_file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, fmt.Errorf("uplink.ca_file: %s holds no certificate", c.CAFile)
-		}
-	}
-	if c.CertFile == "" {
-		return out, none, nil
-	}
-	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("uplink.cert_file: %w", err)
-	}
-	out.Certificates = []tls.Certificate{pair}
-	ends := pair.Leaf.NotAfter
-	return out, func(now time.Time) *int {
-		days := int(math.Floor(ends.Sub(now).Hours() / 24))
-		return &days
-	}, nil
 }

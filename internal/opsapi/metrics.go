@@ -127,7 +127,7 @@ func newStatusCollector(status func(context.Context) Status) *statusCollector {
 }
 
 // states are what a window can be doing, as others may see it.
-var states = [...]string{"starting", "enrolling", "idle", "asking", "paused"}
+var states = [...]string{"starting", "enrolling", "idle", "asking", "paused", "closed"}
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {

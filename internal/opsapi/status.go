@@ -43,7 +43,7 @@ type Status struct {
 	Fingerprint string    `json:"fingerprint"` // of the box's public key
 	Started     time.Time `json:"started"`     // the daemon
 	UptimeSec   int64     `json:"uptime_sec"`
-	State       string    `json:"state"` // starting, enrolling, idle, asking or paused
+	State       string    `json:"state"` // starting, enrolling, idle, asking, paused or closed
 	Window      *Window   `json:"window,omitempty"`
 
 	Healthy   bool   `json:"healthy"`

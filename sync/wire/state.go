@@ -32,7 +32,7 @@ type Health struct {
 	FreeBytes    uint64 `json:"free_bytes"`     // on the store's file system
 	TemperatureC *int   `json:"temperature_c"`  // of the processor; null where it cannot be read
 	CertDays     *int   `json:"cert_days_left"` // until the device's certificate expires; null where it has none
-	State        string `json:"state"`          // of the window: idle, asking, paused, fault, enrolling
+	State        string `json:"state"`          // of the window: starting, enrolling, idle, asking, paused, closed, fault
 }
 
 // Reply is a box's answer to a Command.

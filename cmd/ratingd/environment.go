@@ -1,0 +1,39 @@
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"haochaping/device"
+	"haochaping/internal/kernelclock"
+	"haochaping/internal/sdnotify"
+)
+
+// gpioOpener finds GPIO lines by their names.
+type gpioOpener func(refs []string) ([]device.GPIOLine, io.Closer, error)
+
+// environment is the machine that the daemon runs on.
+type environment struct {
+	stdout, stderr io.Writer
+	bootID         func() (string, error)
+	mono           func() time.Duration
+	wall           func() time.Time
+	synced         func() bool
+	openGPIO       gpioOpener
+	manager        func() (*sdnotify.Manager, error)
+	openOutputs    outputOpener
+	aplay          string // the program that plays sound
+	soundCards     string // the kernel's list of sound cards
+}
+
+// machine returns the real machine.
+func machine(stdout, stderr io.Writer) environment {
+	chips := device.NewChips()
+	return environment{
+		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
+		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
+		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
+		aplay: "aplay", soundCards: "/proc/asound/cards",
+	}
+}

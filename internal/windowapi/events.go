@@ -33,7 +33,12 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	if s.send("retry: 2000\n\n") != nil {
+	// A client that loses the line before its first event goes on here too: an id without data is remembered and not shown.
+	begin := "retry: 2000\n\n"
+	if id, ok := a.Journal.before(c); ok && !reset {
+		begin = "retry: 2000\nid: " + id + "\n\n"
+	}
+	if s.send(begin) != nil {
 		return
 	}
 	tick := time.NewTicker(heartbeat)

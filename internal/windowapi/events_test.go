@@ -97,6 +97,38 @@ func eventSchema(t *testing.T) *jsonschema.Schema {
 	return c.MustCompile("openapi.json#/components/schemas/Event")
 }
 
+// A line that breaks before the first event loses none.
+func TestEventsBeforeTheFirst(t *testing.T) {
+	c := newContract(t, nil)
+	for _, opened := range []int{0, 1} {
+		ctx, cancel := context.WithCancel(t.Context())
+		resp, err := c.server.Client().Do(c.request("GET", "/v1/events", "").WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := ""
+		for in := bufio.NewScanner(resp.Body); id == "" && in.Scan(); {
+			id, _ = strings.CutPrefix(in.Text(), "id: ")
+			if id == in.Text() {
+				id = ""
+			}
+		}
+		cancel()
+		_ = resp.Body.Close()
+		visit := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+		c.start() // the box, again
+		ctx, cancel = context.WithCancel(t.Context())
+		events := c.follow(ctx, id)
+		if opened > 0 {
+			next(t, events) // the end of the one before
+		}
+		if e := next(t, events); e.event != VisitOpened || !strings.Contains(e.data, visit) {
+			t.Errorf("after %d visits %+v came, want %s", opened, e, visit)
+		}
+		cancel()
+	}
+}
+
 func TestEvents(t *testing.T) {
 	c := newContract(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -50,6 +50,8 @@ type Journal struct {
 	events   []Event
 	places   []place        // of events
 	dropped  int            // events that came before the first of events
+	loaded   int            // events of the time before this Journal, in its count
+	partial  bool           // the log holds older ones
 	index    map[string]int // of an event's ID, plus dropped
 	visits   map[rating.VisitID]*pastVisit
 	order    []rating.VisitID
@@ -160,6 +162,7 @@ func (j *Journal) Load(log Tail) error {
 	}
 	var before []entry
 	visits := 0
+	partial := false
 	var broken error
 	err := log.Tail(func(seq uint64, raw []byte) bool {
 		r, err := rating.DecodeRecord(raw)
@@ -173,19 +176,27 @@ func (j *Journal) Load(log Tail) error {
 		if r.Kind == rating.KindVisit {
 			visits++
 		}
-		return visits < keptVisits
+		partial = visits == keptVisits
+		return !partial
 	})
 	if err == nil {
 		err = broken
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.partial = partial || err != nil
 	// What was recorded meanwhile comes after what the log held before; both may name the same records.
 	live, places := j.events, j.places
 	kept := j.visits
 	j.events, j.places, j.index, j.visits, j.order = nil, nil, make(map[string]int), make(map[rating.VisitID]*pastVisit), nil
 	for i := len(before) - 1; i >= 0; i-- {
 		j.add(before[i].place, before[i].body)
+	}
+	j.loaded = j.dropped + len(j.events)
+	if len(live) > 0 {
+		if i, known := j.index[live[0].ID]; known {
+			j.loaded = i
+		}
 	}
 	for i, e := range live {
 		if _, known := j.index[e.ID]; known {
@@ -241,15 +252,37 @@ func (j *Journal) end() cursor {
 	return cursor(j.dropped + len(j.events))
 }
 
+// begun returns the position after the newest event of the time before this Journal.
+func (j *Journal) begun() cursor {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return cursor(j.loaded)
+}
+
 // after returns the position after the named event, and the oldest one and false if that is not remembered.
 func (j *Journal) after(id string) (cursor, bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if id == j.name(place{}) {
+		return cursor(j.dropped), j.dropped == 0 && !j.partial
+	}
 	i, ok := j.index[id]
 	if !ok {
 		return cursor(j.dropped), false
 	}
 	return cursor(i + 1), true
+}
+
+// before returns the name of the event before a position, after which a follower goes on there. Before the first event of
+// all stands a name too, so that somebody who has seen none misses none.
+func (j *Journal) before(c cursor) (id string, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	i := int(c) - j.dropped - 1
+	if i >= 0 && i < len(j.events) {
+		return j.events[i].ID, true
+	}
+	return j.name(place{}), c == 0 && !j.partial
 }
 
 // next returns the events from a position on, the position after them, how many before them are no longer remembered, and

@@ -60,13 +60,7 @@ var errGone = errors.New("the receiver answers 410 Gone")
 
 // Run delivers until ctx ends. Call it once, when the Journal is loaded. It returns nil.
 func (h *Webhook) Run(ctx context.Context) error {
-	c := h.Journal.end()
-	if last := h.Position(); last != "" {
-		var ok bool
-		if c, ok = h.Journal.after(last); !ok {
-			h.Logger.Warn("the webhook's last event is no longer remembered; it goes on with the oldest that is")
-		}
-	}
+	c := h.begin()
 	for ctx.Err() == nil {
 		events, next, missed, more := h.Journal.next(c)
 		if missed > 0 {
@@ -88,6 +82,30 @@ func (h *Webhook) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// begin returns where to go on. A receiver that is new gets what happens from this start on, and after a power cut during its
+// first visit the end of that.
+func (h *Webhook) begin() cursor {
+	last := h.Position()
+	if last == "" {
+		c := h.Journal.begun()
+		if id, ok := h.Journal.before(c); ok {
+			h.keep(id)
+		}
+		return c
+	}
+	c, ok := h.Journal.after(last)
+	if !ok {
+		h.Logger.Warn("the webhook's last event is no longer remembered; it goes on with the oldest that is")
+	}
+	return c
+}
+
+func (h *Webhook) keep(id string) {
+	if err := h.Keep(id); err != nil {
+		h.Logger.Error("the webhook's place cannot be kept; after a restart events are missed or come again", "error", err)
+	}
 }
 
 // deliver posts an event until it is taken or too old. It returns an error when there is nothing more to do.
@@ -113,9 +131,7 @@ func (h *Webhook) deliver(ctx context.Context, e Event) error {
 			if e.Type != VisitEnded {
 				return nil // a write now could make the press wait that ends this visit
 			}
-			if err := h.Keep(e.ID); err != nil {
-				h.Logger.Error("the webhook's place cannot be kept; after a restart some events come again", "error", err)
-			}
+			h.keep(e.ID)
 			return nil
 		}
 		h.Logger.Warn("the webhook did not take an event; it is sent again", "event", e.ID, "in", pause, "error", err)

@@ -97,10 +97,15 @@ func TestWebhook(t *testing.T) {
 		r := &receiver{statuses: []int{500, 503, 302}}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		log.append(j, visitBodies(1)...) // before the webhook was configured
+		log.append(nil, visitBodies(1)...) // before the webhook was configured
+		bodies := visitBodies(2)
+		log.append(j, bodies[0]) // while the log is read
+		if err := j.Load(log); err != nil {
+			t.Fatal(err)
+		}
 		go func() { done <- hook(j, r, &place).Run(ctx) }()
 		synctest.Wait()
-		log.append(j, visitBodies(2)...)
+		log.append(j, bodies[1:]...)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		want := []string{"visit.opened 2", "visit.ended 2"}
@@ -166,10 +171,39 @@ func TestWebhookGivesUpAfterADay(t *testing.T) {
 	})
 }
 
+// The power fails again and again while the first visit ever is open: what it began is told until something has ended.
+func TestWebhookAfterAPowerCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, place := &memoryLog{epoch: 7}, ""
+		r := &receiver{}
+		bodies := visitBodies(1)
+		for _, b := range bodies {
+			j := NewJournal(nil)
+			if err := j.Load(log); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- hook(j, r, &place).Run(ctx) }()
+			synctest.Wait()
+			log.append(j, b)
+			synctest.Wait()
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		if diff := cmp.Diff([]string{"visit.opened 1", "visit.opened 1", "visit.opened 1", "visit.ended 1"}, r.taken()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestWebhookStopsAt410(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
 		r := &receiver{statuses: []int{410}}
+		began, _ := j.before(0)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- hook(j, r, &place).Run(ctx) }()
@@ -177,7 +211,7 @@ func TestWebhookStopsAt410(t *testing.T) {
 		log.append(j, visitBodies(1)...)
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(r.tried) != 1 || place != "" {
+		if len(r.tried) != 1 || place != began {
 			t.Errorf("tried at %v, place %q", r.tried, place)
 		}
 		cancel()

@@ -28,13 +28,7 @@ func (b rateBooks) Visit(ctx context.Context, device rating.DeviceID, visit rati
 	if err != nil {
 		return ratepage.Visit{}, err
 	}
-	out := ratepage.Visit{Visit: v.Visit, Closed: v.ClosedAt, Rated: make(map[rating.Subject]rating.Channel)}
-	for q, channel := range v.Rated {
-		if q.Case == "" { // a case that was rated by itself leaves the others to be rated
-			out.Rated[q.Subject] = channel
-		}
-	}
-	return out, nil
+	return ratepage.Visit{Visit: v.Visit, Closed: v.ClosedAt, Rated: v.Rated}, nil
 }
 
 // Rate implements ratepage.Books.
@@ -46,7 +40,7 @@ func (b rateBooks) Rate(ctx context.Context, s ratepage.Submission) ([]ratepage.
 	}
 	var out []ratepage.Result
 	for _, r := range results {
-		out = append(out, ratepage.Result{Subject: r.Question.Subject, Counted: r.Status == ledger.Counted})
+		out = append(out, ratepage.Result{Question: r.Question, Counted: r.Status == ledger.Counted})
 	}
 	return out, nil
 }

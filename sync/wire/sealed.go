@@ -105,9 +105,9 @@ func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
 
 // The names of commands.
 const (
-	// CommandPhoneRated tells the box that a subject of a visit was rated by phone. Arguments: visit, subject, and case where
-	// the matter is asked about case by case. It does
-	// not say the level: nobody at the window learns it (article 4).
+	// CommandPhoneRated tells the box that a question of a visit was answered by phone. Arguments: visit, subject, and case
+	// (the project number) where the matters are asked one by one. It does not say the level: nobody at the window learns it
+	// (article 4).
 	CommandPhoneRated = "phone_rated"
 )
 

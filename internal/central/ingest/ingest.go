@@ -207,12 +207,16 @@ func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p w
 	}
 }
 
-// PhoneRated tells a box that a subject of a visit was rated by phone, and not how. A box that is offline is not told; its
+// PhoneRated tells a box that a question of a visit was answered by phone, and not how. A box that is offline is not told; its
 // visit then times out, which changes nothing in the books.
-func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.VisitID, s rating.Subject) error {
+func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.VisitID, q rating.Question) error {
+	args := map[string]string{"visit": v.String(), "subject": string(q.Subject)}
+	if q.Case != "" {
+		args["case"] = q.Case
+	}
 	_, err := in.publish(d, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
 		Device: d, ID: rand.Text(), Name: wire.CommandPhoneRated, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
-		Args: map[string]string{"visit": v.String(), "subject": string(s)},
+		Args: args,
 	})
 	return err
 }

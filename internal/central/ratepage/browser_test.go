@@ -171,3 +171,26 @@ func TestKeyboardAndSizesInABrowser(t *testing.T) {
 		t.Errorf("stored = %+v, want level 4", h.books.stored)
 	}
 }
+
+// A theme's matters are asked one by one, and only those that were answered are stored.
+func TestMattersOneByOneInABrowser(t *testing.T) {
+	h := newHall(t)
+	h.theme()
+	h.books.visit.Visit.Staff.Name = "测试员甲"
+	h.books.visit.Visit.Cases[2].TaskName = "企业职工基本养老保险参保登记和社会保险费缴费工资申报"
+	server := httptest.NewServer(h.page)
+	defer server.Close()
+	ctx := browser(t)
+	err := chromedp.Do(ctx,
+		chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), screenshot("matters"),
+		chromedp.Click(css(`label[for=matter2-1]`), chromedp.NodeVisible),
+		chromedp.WaitVisible(css(`.question:nth-of-type(3) .r1`)), chromedp.WaitNotVisible(css(`.question:nth-of-type(2) .any`)), screenshot("matters-chosen"),
+		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
+		chromedp.WaitVisible(css(`section.done`)), screenshot("matters-thanks"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.books.stored) != 1 || h.books.stored[0].Case != "620102-SECRET3" || h.books.stored[0].Level != 1 {
+		t.Errorf("stored = %+v, want the second matter with level 1", h.books.stored)
+	}
+}

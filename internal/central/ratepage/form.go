@@ -16,7 +16,7 @@ import (
 	"haochaping/internal/rating"
 )
 
-// Names of the form's fields. Those of an answer are prefixed with the subject and a dot.
+// Names of the form's fields. Those of an answer are prefixed with the question's field and a dot.
 const (
 	fieldSubmission = "submission"
 	fieldLevel      = "level"
@@ -24,9 +24,9 @@ const (
 	fieldText       = "text"
 )
 
-// maxForm is the greatest size of a submitted form in bytes: two texts of 150 characters, each at most twelve
-// bytes long when percent-encoded, and all the reasons leave half of it free.
-const maxForm = 16 << 10
+// maxForm is the greatest size of a submitted form in bytes: a text of 150 characters, each at most twelve bytes long when
+// percent-encoded, for the staff and each of rating.MaxSeparate matters, and all the reasons leave half of it free.
+const maxForm = 64 << 10
 
 // submissionSize is the number of random bytes that name one filling-in of the form.
 const submissionSize = 16
@@ -41,7 +41,7 @@ var (
 	errLongText = errors.New("the text is too long")
 )
 
-// answer is what the form holds about one subject.
+// answer is what the form holds about one question.
 type answer struct {
 	Level   rating.Level // 0: none chosen
 	Reasons []string     // all that are ticked, also those of other levels
@@ -51,7 +51,7 @@ type answer struct {
 // form is a form as it was filled in. Both sending it and showing it again start from here.
 type form struct {
 	Submission string
-	Answers    map[rating.Subject]answer
+	Answers    map[string]answer // by the question's field
 }
 
 // newForm returns the empty form with a submission that random draws.
@@ -60,25 +60,25 @@ func newForm(random io.Reader) (form, error) {
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return form{}, fmt.Errorf("draw a submission: %w", err)
 	}
-	return form{Submission: hex.EncodeToString(b[:]), Answers: map[rating.Subject]answer{}}, nil
+	return form{Submission: hex.EncodeToString(b[:]), Answers: map[string]answer{}}, nil
 }
 
 // readForm reads a submitted form. On errNoLevel and errLongText the form can be shown again as it was filled in; errForm
-// returns nothing of use. Fields of subjects that are not asked and unknown fields are ignored.
-func readForm(values url.Values, asked []rating.Subject, reasons Catalogue) (form, error) {
-	f := form{Submission: values.Get(fieldSubmission), Answers: map[rating.Subject]answer{}}
+// returns nothing of use. Fields of other questions and unknown fields are ignored.
+func readForm(values url.Values, accepted []question, reasons Catalogue) (form, error) {
+	f := form{Submission: values.Get(fieldSubmission), Answers: map[string]answer{}}
 	if b, err := hex.DecodeString(f.Submission); err != nil || len(b) != submissionSize || strings.ToLower(f.Submission) != f.Submission {
 		return form{}, fmt.Errorf("%w: the submission's number is damaged", errForm)
 	}
 	chosen, long := false, false
-	for _, s := range asked {
-		a, err := readAnswer(values, s, reasons)
+	for _, q := range accepted {
+		a, err := readAnswer(values, q.Field, reasons)
 		if err != nil {
 			return form{}, err
 		}
 		chosen = chosen || a.Level != 0
 		long = long || utf8.RuneCountInString(a.Text) > rating.MaxText
-		f.Answers[s] = a
+		f.Answers[q.Field] = a
 	}
 	switch {
 	case long:
@@ -89,15 +89,15 @@ func readForm(values url.Values, asked []rating.Subject, reasons Catalogue) (for
 	return f, nil
 }
 
-func readAnswer(values url.Values, s rating.Subject, reasons Catalogue) (answer, error) {
+func readAnswer(values url.Values, field string, reasons Catalogue) (answer, error) {
 	var a answer
-	prefix := string(s) + "."
+	prefix := field + "."
 	switch level := values[prefix+fieldLevel]; {
 	case len(level) == 0:
 	case len(level) == 1 && len(level[0]) == 1 && rating.Level(level[0][0]-'0').Valid():
 		a.Level = rating.Level(level[0][0] - '0')
 	default:
-		return answer{}, fmt.Errorf("%w: level of %s is none of 1 to 5", errForm, s)
+		return answer{}, fmt.Errorf("%w: level of %s is none of 1 to 5", errForm, field)
 	}
 	for _, code := range values[prefix+fieldReason] {
 		if _, ok := reasons.Find(code); !ok {
@@ -120,17 +120,17 @@ func oneLine(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 }
 
-// evaluations returns what a form says about the subjects that are asked. Reasons of a level that was not chosen in the
-// end stay behind: the browser sends what was ticked before the citizen changed the level. A subject without a level has no
-// evaluation, whatever else was filled in: silence is no answer (article 4).
-func (f form) evaluations(visit rating.VisitID, asked []rating.Subject, reasons Catalogue) []rating.Evaluation {
+// evaluations returns what a form says about each question. Reasons of a level that was not chosen in the end stay behind:
+// the browser sends what was ticked before the citizen changed the level. A question without a level has no evaluation,
+// whatever else was filled in: silence is no answer (article 4).
+func (f form) evaluations(visit rating.VisitID, accepted []question, reasons Catalogue) []rating.Evaluation {
 	var out []rating.Evaluation
-	for _, s := range asked {
-		a := f.Answers[s]
+	for _, q := range accepted {
+		a := f.Answers[q.Field]
 		if a.Level == 0 {
 			continue
 		}
-		e := rating.Evaluation{Visit: visit, Subject: s, Level: a.Level, Channel: rating.Phone, Text: a.Text}
+		e := rating.Evaluation{Visit: visit, Subject: q.Subject, Case: q.Case, Level: a.Level, Channel: rating.Phone, Text: a.Text}
 		for _, code := range a.Reasons {
 			if r, ok := reasons.Find(code); ok && r.Level == a.Level {
 				e.Reasons = append(e.Reasons, code)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"haochaping/internal/rating"
+	"haochaping/qrcode"
 )
 
 func TestCatalogue(t *testing.T) {
@@ -62,6 +63,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("submission=" + id + "&staff.level=5&staff.reason=510&staff.reason=214&staff.text=%E5%A5%BD%0D%0A")
 	f.Add("submission=" + id + "&matter.level=1&matter.text=" + strings.Repeat("%F0%9F%98%80", 151))
 	f.Add("submission=" + id)
+	f.Add("submission=" + id + "&matter.level=5&matter2.level=1&matter3.level=1")
 	f.Add("submission=zz&staff.level=5")
 	f.Add("staff.level=5;&%zz=1")
 	f.Add("submission=" + id + "&staff.level=%2F&staff.text=%ff%00%e2%80%ae")
@@ -69,7 +71,8 @@ func FuzzForm(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	asked := []rating.Subject{rating.StaffSubject, rating.MatterSubject}
+	asked := accepted(qrcode.Claim{Staff: true, Matter: true}, &rating.Visit{Separate: true, Cases: []rating.Case{
+		{ProjectNo: "1", Completed: true}, {ProjectNo: "2", Completed: true}}})
 	f.Fuzz(func(t *testing.T, body string) {
 		values, err := url.ParseQuery(body)
 		if err != nil {

@@ -38,8 +38,8 @@ type Submission struct {
 
 // Result says what became of one evaluation of a submission.
 type Result struct {
-	Subject rating.Subject
-	Counted bool // false: an earlier one counts, this one is kept beside it
+	Question rating.Question
+	Counted  bool // false: an earlier one counts, this one is kept beside it
 }
 
 // Books is what the page needs of the centre's ledger. Its methods are called from many goroutines at once.
@@ -55,9 +55,9 @@ type Books interface {
 // Config holds what a Page needs. Every field but FrameAncestors is mandatory.
 type Config struct {
 	Books Books
-	// Notify tells the box that a subject was rated by phone, so that it stops asking. It is called after the commit and
+	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
-	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Subject) error
+	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
 	Reasons Catalogue
 	Logger  *slog.Logger
 	Now     func() time.Time // the centre's clock
@@ -146,8 +146,8 @@ func (p *Page) find(w http.ResponseWriter, r *http.Request) (link, bool) {
 	return l, true
 }
 
-// todo returns the subjects that the link can still be used for. If it returns false it has answered.
-func (p *Page) todo(w http.ResponseWriter, l link) ([]rating.Subject, bool) {
+// todo returns the questions that the link can still be used for. If it returns false it has answered.
+func (p *Page) todo(w http.ResponseWriter, l link) ([]question, bool) {
 	state, todo := stand(l.claim, l.visit, p.cfg.Now())
 	switch state {
 	case used:
@@ -196,14 +196,14 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	asked := claimed(l.claim)
-	f, err := readForm(r.PostForm, asked, p.cfg.Reasons)
+	questions := accepted(l.claim, l.visit.Visit)
+	f, err := readForm(r.PostForm, questions, p.cfg.Reasons)
 	if errors.Is(err, errForm) {
 		p.say(w, notOurForm)
 		return
 	}
 	formErr := err
-	state, todo := stand(l.claim, l.visit, p.cfg.Now())
+	state, _ := stand(l.claim, l.visit, p.cfg.Now())
 	switch {
 	case state == expired:
 		p.say(w, tooLate)
@@ -212,24 +212,24 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		p.say(w, alreadyRated)
 		return
 	case formErr != nil:
-		p.ask(w, http.StatusUnprocessableEntity, l, todo, f, formErr)
+		p.ask(w, http.StatusUnprocessableEntity, l, l.visit.open(f.again(l.claim, l.visit.Visit)), f, formErr)
 		return
 	}
 	if !p.lim.allow(visitKey{l.claim.Device, l.claim.Visit}, p.cfg.Now()) {
 		p.say(w, tooMany)
 		return
 	}
-	// A subject that was rated meanwhile is submitted all the same: the books tell a repetition of this submission from a
+	// What was rated meanwhile is submitted all the same: the books tell a repetition of this submission from a
 	// second opinion, and keep the latter beside the first.
 	sub := Submission{Device: l.claim.Device, Visit: l.claim.Visit, At: p.cfg.Now(),
-		Evaluations: f.evaluations(l.claim.Visit, asked, p.cfg.Reasons)}
+		Evaluations: f.evaluations(l.claim.Visit, questions, p.cfg.Reasons)}
 	var results []Result
 	if sub.ID, err = f.id(sub.Device, sub.Visit, sub.Evaluations); err == nil {
 		results, err = p.cfg.Books.Rate(r.Context(), sub)
 	}
 	if err != nil {
 		p.log(r, "store the evaluation", l.claim, err)
-		p.ask(w, http.StatusServiceUnavailable, l, asked, f, errNotStored)
+		p.ask(w, http.StatusServiceUnavailable, l, f.again(l.claim, l.visit.Visit), f, errNotStored)
 		return
 	}
 	rest := "/thanks"
@@ -238,7 +238,7 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 			rest = "/kept"
 			continue
 		}
-		if err := p.cfg.Notify(r.Context(), l.claim.Device, l.claim.Visit, res.Subject); err != nil {
+		if err := p.cfg.Notify(r.Context(), l.claim.Device, l.claim.Visit, res.Question); err != nil {
 			// The evaluation is committed and counts. The box asks on until its time is over.
 			p.log(r, "tell the box", l.claim, err)
 		}
@@ -262,20 +262,9 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 		n = keptBeside
 	}
 	if state, todo := stand(l.claim, l.visit, p.cfg.Now()); state == open {
-		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].Chinese(), "Rate the "+english(todo[0])+" too"
+		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].titleZh(), "Rate "+todo[0].titleEn()+" too"
 	}
 	p.say(w, n)
-}
-
-// claimed returns the subjects that a link was issued for.
-func claimed(c qrcode.Claim) []rating.Subject {
-	var out []rating.Subject
-	for _, s := range []rating.Subject{rating.StaffSubject, rating.MatterSubject} {
-		if c.Asks(s) {
-			out = append(out, s)
-		}
-	}
-	return out
 }
 
 // sameSite reports whether the form was sent from a page of ours. The link itself is the permission, so this only keeps

@@ -22,7 +22,7 @@ import (
 	"haochaping/qrcode"
 )
 
-// memory is a ledger in memory: the first evaluation of a subject counts, a submission is stored once.
+// memory is a ledger in memory: the first answer to a question counts, a submission is stored once.
 type memory struct {
 	mu      sync.Mutex
 	devices map[rating.DeviceID]Device
@@ -46,7 +46,7 @@ func (m *memory) Visit(context.Context, rating.DeviceID, rating.VisitID) (Visit,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v := m.visit
-	v.Rated = map[rating.Subject]rating.Channel{}
+	v.Rated = map[rating.Question]rating.Channel{}
 	for s, c := range m.visit.Rated {
 		v.Rated[s] = c
 	}
@@ -67,12 +67,12 @@ func (m *memory) Rate(_ context.Context, s Submission) ([]Result, error) {
 		if err := e.Check(); err != nil {
 			return nil, err
 		}
-		_, rated := m.visit.Rated[e.Subject]
+		_, rated := m.visit.Rated[e.Question()]
 		if !rated {
-			m.visit.Rated[e.Subject] = rating.Phone
+			m.visit.Rated[e.Question()] = rating.Phone
 		}
 		m.stored = append(m.stored, e)
-		out = append(out, Result{e.Subject, !rated})
+		out = append(out, Result{e.Question(), !rated})
 	}
 	m.results[s.ID] = out
 	return out, nil
@@ -83,7 +83,7 @@ type hall struct {
 	books    *memory
 	key      ed25519.PrivateKey
 	now      time.Time
-	notified []rating.Subject
+	notified []rating.Question
 	logged   strings.Builder
 	page     *Page
 }
@@ -102,7 +102,7 @@ func newHall(t testing.TB) *hall {
 	h := &hall{key: key, now: time.Date(2026, 3, 2, 10, 0, 30, 0, time.UTC)}
 	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
 	h.books = &memory{devices: map[rating.DeviceID]Device{boxID: {Key: pub, Window: window}},
-		visit: Visit{Rated: map[rating.Subject]rating.Channel{}}, results: map[string][]Result{}}
+		visit: Visit{Rated: map[rating.Question]rating.Channel{}}, results: map[string][]Result{}}
 	reasons, err := LoadCatalogue(ExtendedReasons)
 	if err != nil {
 		t.Fatal(err)
@@ -110,8 +110,8 @@ func newHall(t testing.TB) *hall {
 	h.page, err = New(Config{Books: h.books, Reasons: reasons, Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
 		Now:    func() time.Time { return h.now },
-		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, s rating.Subject) error {
-			h.notified = append(h.notified, s)
+		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {
+			h.notified = append(h.notified, q)
 			return nil
 		}})
 	if err != nil {
@@ -243,7 +243,7 @@ func TestRating(t *testing.T) {
 	if diff := cmp.Diff(wantStored, h.books.stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]rating.Subject{rating.StaffSubject}, h.notified); diff != "" {
+	if diff := cmp.Diff([]rating.Question{{Subject: rating.StaffSubject}}, h.notified); diff != "" {
 		t.Errorf("notified (-want +got):\n%s", diff)
 	}
 	for range 2 {
@@ -283,13 +283,60 @@ func TestGoingBackAndChoosingOtherwiseIsToldHonestly(t *testing.T) {
 	}
 }
 
+// theme lets the record of a visit arrive that asks about two matters one by one.
+func (h *hall) theme() {
+	h.arrived()
+	v := h.books.visit.Visit
+	v.Grouping, v.Separate = rating.Theme, true
+	v.Cases = append(v.Cases, rating.Case{ProjectNo: "620102-SECRET3", TaskName: "<i>税务登记</i>", Completed: true})
+}
+
+func TestMattersOneByOne(t *testing.T) {
+	h := newHall(t)
+	h.theme()
+	path := "/R/" + h.sign(t, h.claim())
+	want(t, h.get(path), 200, "staff.level", "matter1.level", "matter2.level", "您对“个体工商户登记”满意吗", "“&lt;i&gt;税务登记", "!matter.level", "!matter3", "!SECRET", "可逐个评价")
+	form := h.fill(t, path, "matter2.level", "2", "matter2.text", "太慢", "matter3.level", "1")
+	h.books.err = errors.New("disk full")
+	want(t, h.post(path, form), 503, "太慢", "matter1.level", "!matter.level")
+	h.books.err = nil
+	want(t, h.post(path, form), 303)
+	second := rating.Question{Subject: rating.MatterSubject, Case: "620102-SECRET3"}
+	if diff := cmp.Diff([]rating.Evaluation{{Visit: visitID, Subject: second.Subject, Case: second.Case, Level: 2, Channel: rating.Phone, Text: "太慢"}}, h.books.stored); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]rating.Question{second}, h.notified); diff != "" {
+		t.Errorf("notified (-want +got):\n%s", diff)
+	}
+	want(t, h.get(path+"/thanks"), 200, "继续评价工作人员", "!SECRET")
+	want(t, h.get(path), 200, "staff.level", "matter1.level", "!matter2.level")
+	want(t, h.post(path, h.fill(t, path, "staff.level", "5")), 303)
+	want(t, h.get(path+"/thanks"), 200, "继续评价“个体工商户登记”", "Rate matter 1 too")
+	want(t, h.post(path, h.fill(t, path, "matter1.level", "5")), 303)
+	want(t, h.get(path), 409)
+}
+
+// The form was opened while the window was offline, and asks about all matters at once.
+func TestMattersThatArriveUnderTheForm(t *testing.T) {
+	h := newHall(t)
+	path := "/R/" + h.sign(t, h.claim())
+	form := h.fill(t, path, "matter.level", "3", "matter.text", strings.Repeat("长", 151))
+	h.theme()
+	want(t, h.post(path, form), 422, "matter.level", "!matter1.level")
+	form.Set("matter.text", "还行")
+	want(t, h.post(path, form), 303)
+	if len(h.books.stored) != 1 || h.books.stored[0].Question() != (rating.Question{Subject: rating.MatterSubject}) {
+		t.Errorf("stored = %+v, want an answer about all matters", h.books.stored)
+	}
+}
+
 func TestRaceWithTheKeypadIsToldHonestly(t *testing.T) {
 	h := newHall(t)
 	c := h.claim()
 	c.Matter = false
 	path := "/R/" + h.sign(t, c)
 	form := h.fill(t, path, "staff.level", "4")
-	h.books.visit.Rated[rating.StaffSubject] = rating.Keypad
+	h.books.visit.Rated[rating.Question{Subject: rating.StaffSubject}] = rating.Keypad
 	w := h.post(path, form)
 	want(t, w, 303)
 	want(t, h.get(w.Header().Get("Location")), 200, "此前已有一份评价先到", "!已经保存并计入")

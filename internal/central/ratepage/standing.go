@@ -20,32 +20,27 @@ type Visit struct {
 	Visit *rating.Visit
 	// Closed is when the centre received the outcome of the asking. It is zero while it has not.
 	Closed time.Time
-	// Rated holds the subjects with an evaluation that counts, and how it was given.
-	Rated map[rating.Subject]rating.Channel
+	// Rated holds the questions that no further answer could count for, and how they were answered.
+	Rated map[rating.Question]rating.Channel
 }
 
 // standing is what can be done with a link whose signature is good.
 type standing int
 
 const (
-	open    standing = iota // at least one subject can be rated
-	used                    // every subject has been rated
+	open    standing = iota // at least one question can be answered
+	used                    // every question has been answered
 	expired                 // too late
 )
 
-// stand decides what can be done with a link at the moment now, by the centre's clock. It returns the subjects that are
-// still to be rated, in the order in which they are asked.
+// stand decides what can be done with a link at the moment now, by the centre's clock. It returns the questions that
+// are still to be answered, in the order in which they are asked.
 //
 // A box whose clock was set states when it issued the link, and the link lives for Life from then. A box without a set
 // clock can state no time: its link is open until the outcome of the visit's asking has been at the centre for Life. The
 // same holds for a link from the future, whose clock was set wrongly.
-func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []rating.Subject) {
-	var todo []rating.Subject
-	for _, s := range []rating.Subject{rating.StaffSubject, rating.MatterSubject} {
-		if _, rated := v.Rated[s]; c.Asks(s) && !rated {
-			todo = append(todo, s)
-		}
-	}
+func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []question) {
+	todo := v.open(asked(c, v.Visit))
 	if len(todo) == 0 {
 		return used, nil
 	}
@@ -61,10 +56,10 @@ func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []rating.Subject) 
 	return open, todo
 }
 
-// ratedByPhone reports whether some subject of the claim has an evaluation by phone that counts.
+// ratedByPhone reports whether some question of the claim has an answer by phone that counts.
 func ratedByPhone(c qrcode.Claim, v Visit) bool {
-	for s, channel := range v.Rated {
-		if c.Asks(s) && channel == rating.Phone {
+	for q, channel := range v.Rated {
+		if c.Asks(q.Subject) && channel == rating.Phone {
 			return true
 		}
 	}

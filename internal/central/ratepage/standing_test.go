@@ -13,11 +13,11 @@ import (
 func TestStand(t *testing.T) {
 	issued := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	staff, matter := rating.StaffSubject, rating.MatterSubject
-	both := []rating.Subject{staff, matter}
-	rated := func(s ...rating.Subject) map[rating.Subject]rating.Channel {
-		m := map[rating.Subject]rating.Channel{}
+	both := []question{overall(staff), overall(matter)}
+	rated := func(s ...rating.Subject) map[rating.Question]rating.Channel {
+		m := map[rating.Question]rating.Channel{}
 		for _, s := range s {
-			m[s] = rating.Keypad
+			m[rating.Question{Subject: s}] = rating.Keypad
 		}
 		return m
 	}
@@ -27,14 +27,14 @@ func TestStand(t *testing.T) {
 		visit  Visit
 		after  time.Duration // now, after issued
 		state  standing
-		todo   []rating.Subject
+		todo   []question
 	}{
 		{"fresh", true, Visit{}, 0, open, both},
 		// The link says 10:00 also when it was issued at 10:00:59, so the tenth minute ends at 10:11.
 		{"last moment", true, Visit{}, 11*time.Minute - 1, open, both},
 		{"over", true, Visit{}, 11 * time.Minute, expired, nil},
 		{"closed visit, link alive", true, Visit{Closed: issued}, 9 * time.Minute, open, both},
-		{"staff rated", true, Visit{Rated: rated(staff)}, time.Minute, open, []rating.Subject{matter}},
+		{"staff rated", true, Visit{Rated: rated(staff)}, time.Minute, open, []question{overall(matter)}},
 		{"both rated", true, Visit{Rated: rated(staff, matter)}, time.Minute, used, nil},
 		{"both rated and over", true, Visit{Rated: rated(staff, matter)}, time.Hour, used, nil},
 		{"clock of the box ahead", true, Visit{}, -9 * time.Minute, open, both},

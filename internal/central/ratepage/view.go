@@ -64,9 +64,9 @@ type askView struct {
 // problem is why the form is shown again.
 type problem struct{ Zh, En string }
 
-// questionView is the question about one subject.
+// questionView is one question.
 type questionView struct {
-	Subject rating.Subject
+	ID      string // of its fields
 	Zh, En  string
 	Levels  []levelView
 	Text    string
@@ -85,15 +85,8 @@ type reasonView struct {
 	Checked bool
 }
 
-func english(s rating.Subject) string {
-	if s == rating.MatterSubject {
-		return "matter handled"
-	}
-	return "staff's service"
-}
-
 // ask answers with the form.
-func (p *Page) ask(w http.ResponseWriter, status int, l link, todo []rating.Subject, f form, why error) {
+func (p *Page) ask(w http.ResponseWriter, status int, l link, todo []question, f form, why error) {
 	v := askView{
 		TitleZh: "服务评价", TitleEn: "Rate this service",
 		Path: l.path(""), Window: l.device.Window, Submission: f.Submission,
@@ -116,19 +109,15 @@ func (p *Page) ask(w http.ResponseWriter, status int, l link, todo []rating.Subj
 		v.Problem = &problem{"暂时无法保存，您的评价还没有提交成功。请稍等片刻，再按一次“提交评价”。",
 			"Your rating could not be stored yet. Please wait a moment and submit again."}
 	}
-	for _, s := range todo {
-		v.Questions = append(v.Questions, p.question(s, f.Answers[s]))
+	for _, q := range todo {
+		v.Questions = append(v.Questions, p.question(q, f.Answers[q.Field]))
 	}
 	v.Alone = len(v.Questions) == 1
 	p.render(w, status, "ask", v)
 }
 
-func (p *Page) question(s rating.Subject, a answer) questionView {
-	q := questionView{Subject: s, Text: a.Text, MaxText: rating.MaxText,
-		Zh: "您对工作人员的服务满意吗？", En: "How satisfied are you with the staff's service?"}
-	if s == rating.MatterSubject {
-		q.Zh, q.En = "您对所办事项满意吗？", "How satisfied are you with how it was handled?"
-	}
+func (p *Page) question(what question, a answer) questionView {
+	q := questionView{ID: what.Field, Zh: what.zh(), En: what.en(), Text: a.Text, MaxText: rating.MaxText}
 	for _, level := range rating.Levels() {
 		lv := levelView{Level: level, Checked: a.Level == level}
 		for _, r := range p.cfg.Reasons.Of(level) {
@@ -153,6 +142,8 @@ func describe(v *rating.Visit) (names, note string) {
 	switch {
 	case v.Grouping == rating.Batch && cases > 1:
 		note = fmt.Sprintf("同一事项共 %d 件，一次评价全部适用", cases)
+	case v.Separate && cases > 1:
+		note = fmt.Sprintf("共 %d 个事项，可逐个评价，也可只评价其中几个", cases)
 	case v.Grouping == rating.Theme && cases > 1:
 		note = fmt.Sprintf("“一件事”共 %d 个事项，总体评价适用于全部", cases)
 	}

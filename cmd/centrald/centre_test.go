@@ -374,6 +374,24 @@ func TestDeviceCommands(t *testing.T) {
 	if out, err := add("-key", keyText(other), "-replace-key"); err != nil {
 		t.Errorf("replacing the key: %q, %v", out, err)
 	}
+	roster := filepath.Join(dir, "staff.toml")
+	for text, want := range map[string]string{
+		"[[member]]\nid = \"0417\"\nname = \"王丽\"\ncard = \"0012345\"\n":               "",
+		"[[member]]\nid = \"0417\"\nnmae = \"王丽\"\n":                                   "member.nmae is unknown",
+		"[[member]]\nid = \"0417\"\n[[member]]\nid = \"0417\"\n":                       "0417",
+		"[[member]]\nid = \"1\"\ncard = \"9\"\n[[member]]\nid = \"2\"\ncard = \"9\"\n": "card",
+		"[[member]]\nid = \"0417\"\nphoto = \"nowhere.jpg\"\n":                         "the photo of 0417",
+		"[[member]]\nid = \"0417\"\nphoto = \"staff.toml\"\n":                          "photo",
+		"[[member]]\nid = \"" + strings.Repeat("0", rating.MaxCode+1) + "\"\n":         "0000",
+	} {
+		if err := os.WriteFile(roster, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := add("-key", keyText(other), "-sign-in", "-roster", roster)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("the roster\n%s gives %q, %v; want %q", text, out, err, want)
+		}
+	}
 	out, err := c.command("-config", c.config, "device", "list")
 	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || strings.Count(out, "\n") != 2 {
 		t.Errorf("device list = %q, %v", out, err)

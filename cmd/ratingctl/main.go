@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "token":
 		return token(args[1:], stdout, stderr)
 	case "visit":
-		return visit(ctx, args[1:], os.Getenv, stdout, stderr)
+		return visit(ctx, args[1:], os.Getenv, os.Stdin, stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
 	case "clock":

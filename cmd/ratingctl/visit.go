@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -20,11 +22,13 @@ import (
 const visitUsage = `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
 
   ratingctl visit start [-staff 0417] [-case NUMBER -task CODE -task-name NAME -completed]   print the visit's id
+  ratingctl visit start -body FILE   the same with a request as the window API describes it: a batch, a theme; - is standard input
   ratingctl visit wait ID      wait until the asking has ended, and print how: rated, rated_by_phone, timed_out,
                                cancelled, superseded or interrupted. The score is nobody's business here.
   ratingctl visit cancel ID    stop asking
 
-The token is that of "ratingctl token add": in the file of -token-file, or in the variable HCP_TOKEN.
+The token is that of "ratingctl token add": in the file of -token-file, or in the variable HCP_TOKEN. From another machine,
+-address https://BOX:8377 names the box, and -ca-file the certificate of who issued the box's.
 
 `
 
@@ -37,14 +41,15 @@ type visitCall struct {
 
 // visitFlags are the arguments of visit.
 type visitFlags struct {
-	address, config, tokenFile          string
+	address, config, tokenFile, caFile  string
+	body                                string
 	staff, project, task, taskName, key string
 	completed                           bool
 	ask                                 time.Duration
 }
 
 // visit starts, follows and cancels a visit.
-func visit(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+func visit(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl visit", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
@@ -55,6 +60,8 @@ func visit(ctx context.Context, args []string, getenv func(string) string, stdou
 	flags.StringVar(&f.address, "address", "", "where the box is, as `URL`; empty: where the configuration says")
 	flags.StringVar(&f.config, "config", "/etc/ratingd.toml", "the box's configuration `file`")
 	flags.StringVar(&f.tokenFile, "token-file", "", "the `file` that holds the token")
+	flags.StringVar(&f.caFile, "ca-file", "", "the `file` with the certificate that vouches for the box, for https")
+	flags.StringVar(&f.body, "body", "", "the `file` with the request in JSON, instead of the flags below")
 	flags.StringVar(&f.staff, "staff", "", "the staff member's `number`; empty: whoever is signed in")
 	flags.StringVar(&f.project, "case", "", "the case's project `number`")
 	flags.StringVar(&f.task, "task", "", "the `code` of the case's matter")
@@ -69,20 +76,25 @@ func visit(ctx context.Context, args []string, getenv func(string) string, stdou
 	if err != nil {
 		return err
 	}
+	if n, known := map[string]int{"start": 0, "wait": 1, "cancel": 1}[what]; !known || len(rest) != n {
+		return &hinted{errors.New("the command is not understood"), "there are start, wait ID and cancel ID; ratingctl visit -h says more"}
+	}
 	c, err := newVisitCall(f, getenv)
 	if err != nil {
 		return err
 	}
-	switch {
-	case what == "start" && len(rest) == 0:
-		return c.start(ctx, f, stdout)
-	case what == "wait" && len(rest) == 1:
+	switch what {
+	case "start":
+		body, err := f.request(stdin)
+		if err != nil {
+			return err
+		}
+		return c.start(ctx, body, f.key, stdout)
+	case "wait":
 		return c.wait(ctx, rest[0], stdout)
-	case what == "cancel" && len(rest) == 1:
-		_, err := c.do(ctx, http.MethodDelete, "/v1/visits/"+url.PathEscape(rest[0]), nil, nil)
-		return err
 	}
-	return &hinted{errors.New("the command is not understood"), "there are start, wait ID and cancel ID; ratingctl visit -h says more"}
+	_, err = c.do(ctx, http.MethodDelete, "/v1/visits/"+url.PathEscape(rest[0]), nil, nil)
+	return err
 }
 
 func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
@@ -97,6 +109,17 @@ func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
 		}
 		c.base = "http://" + box.WindowAPI.Listen
 	}
+	if f.caFile != "" {
+		b, err := os.ReadFile(f.caFile)
+		if err != nil {
+			return c, err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(b) {
+			return c, &hinted{fmt.Errorf("%s holds no certificate", f.caFile), "name the file that uplink.ca_file names on the box, in PEM"}
+		}
+		c.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
+	}
 	if f.tokenFile != "" {
 		b, err := os.ReadFile(f.tokenFile)
 		if err != nil {
@@ -107,7 +130,21 @@ func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
 	return c, nil
 }
 
-func (c visitCall) start(ctx context.Context, f visitFlags, stdout io.Writer) error {
+// request returns the body that the flags mean.
+func (f visitFlags) request(stdin io.Reader) ([]byte, error) {
+	whole := f.staff == "" && f.project == "" && f.ask == 0
+	switch {
+	case f.body != "" && !whole:
+		return nil, &hinted{errors.New("-body and flags of a visit contradict each other"), "write staff, cases and wait_sec into the file"}
+	case f.body == "-":
+		return io.ReadAll(stdin)
+	case f.body != "":
+		return os.ReadFile(f.body)
+	case f.project == "" && (f.completed || f.task != "" || f.taskName != ""):
+		return nil, &hinted{errors.New("a case without its number"), "add -case with the project number, or leave -task, -task-name and -completed out"}
+	case f.ask%time.Second != 0:
+		return nil, &hinted{fmt.Errorf("-ask %s is no whole number of seconds", f.ask), "write for example -ask 30s"}
+	}
 	body := map[string]any{"wait_sec": int(f.ask / time.Second)}
 	if f.staff != "" {
 		body["staff"] = map[string]any{"id": f.staff}
@@ -115,15 +152,15 @@ func (c visitCall) start(ctx context.Context, f visitFlags, stdout io.Writer) er
 	if f.project != "" {
 		body["cases"] = []any{map[string]any{"project_no": f.project, "task_code": f.task, "task_name": f.taskName, "completed": f.completed}}
 	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
+	return json.Marshal(body)
+}
+
+func (c visitCall) start(ctx context.Context, body []byte, key string, stdout io.Writer) error {
 	header := http.Header{}
-	if f.key != "" {
-		header.Set("Idempotency-Key", f.key)
+	if key != "" {
+		header.Set("Idempotency-Key", key)
 	}
-	b, err = c.do(ctx, http.MethodPost, "/v1/visits", b, header)
+	b, err := c.do(ctx, http.MethodPost, "/v1/visits", body, header)
 	if err != nil {
 		return err
 	}

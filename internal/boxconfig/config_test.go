@@ -80,6 +80,17 @@ func TestRefused(t *testing.T) {
 		"no such time":     {"[[sound.volume]]\nfrom = \"25:00\"\npercent = 10", "sound.volume: \"25:00\" is no time of the day"},
 		"times in reverse": {"sound.volume = [{ from = \"18:00\", percent = 1 }, { from = \"07:00\", percent = 2 }]", "line 10: sound.volume: 07:00 does not come after"},
 		"tones":            {"sound.tones = \"loud\"", "line 10: sound.tones: \"loud\" is not allowed"},
+		"lan address":      {"window_api.lan_listen = \"0.0.0.0\"", "line 10: window_api.lan_listen: \"0.0.0.0\" is not allowed"},
+		"lan without cert": {"window_api.lan_listen = \"0.0.0.0:8377\"", "line 10: window_api.lan_listen: there is no certificate"},
+		"host with port":   {"window_api.hosts = [\"box:8377\"]", "line 10: window_api.hosts: \"box:8377\""},
+		"every host":       {"window_api.hosts = [\"*\"]", "line 10: window_api.hosts: \"*\""},
+		"every origin":     {"window_api.origins = [\"*\"]", "line 10: window_api.origins: \"*\""},
+		"origin's path":    {"window_api.origins = [\"https://a.example/\"]", "line 10: window_api.origins"},
+		"webhook":          {"window_api.webhook_url = \"hall.example/hook\"", "line 10: window_api.webhook_url"},
+		"unsigned webhook": {"window_api.webhook_url = \"https://hall.example/hook\"", "window_api.webhook_secret_file: empty"},
+		"staff's key":      {"keys.staff = \"GPIO19\"", "line 10: keys.staff: \"GPIO19\" is one of the citizen's five keys"},
+		"card profile":     {"cards.port = \"/dev/ttyUSB1\"\ncards.profile = \"byte\"", "line 11: cards.profile: byte reads no cards"},
+		"card speed":       {"cards.port = \"/dev/ttyUSB1\"\ncards.baud = 1234", "line 11: cards.baud: 1234 is not allowed"},
 		"cert without key": {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,8 +74,8 @@ func next(t *testing.T, events <-chan sse) sse {
 	return sse{}
 }
 
-// eventSchema is the description's schema of an event.
-func eventSchema(t *testing.T) *jsonschema.Schema {
+// schemaOf returns a schema of the description.
+func schemaOf(t testing.TB, name string) *jsonschema.Schema {
 	t.Helper()
 	var document any
 	if err := yaml.Unmarshal(Description(), &document); err != nil {
@@ -94,7 +94,7 @@ func eventSchema(t *testing.T) *jsonschema.Schema {
 	if err := c.AddResource("openapi.json", v); err != nil {
 		t.Fatal(err)
 	}
-	return c.MustCompile("openapi.json#/components/schemas/Event")
+	return c.MustCompile("openapi.json#/components/schemas/" + name)
 }
 
 // A line that breaks before the first event loses none.
@@ -137,7 +137,7 @@ func TestEvents(t *testing.T) {
 	first := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
 	second := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
 	c.terminal.finish(2, rating.TimedOut)
-	schema := eventSchema(t)
+	schema := schemaOf(t, "Event")
 	var ids []string
 	for _, want := range []string{"visit.opened " + first, "visit.ended " + first + " superseded", "visit.opened " + second, "visit.ended " + second + " timed_out"} {
 		e := next(t, events)

@@ -108,13 +108,13 @@ func New(c Config) http.Handler {
 			a.fail(w, r, problemMethod())
 		})
 	}
-	handle("/v1/visits", map[string]http.HandlerFunc{"POST": a.open})
-	handle("/v1/visits/{id}", map[string]http.HandlerFunc{"GET": a.status, "DELETE": a.cancel})
-	handle("/v1/visits/{id}/qr.png", map[string]http.HandlerFunc{"GET": a.print})
+	handle("/v1/visits", map[string]http.HandlerFunc{"POST": a.changes(a.open)})
+	handle("/v1/visits/{id}", map[string]http.HandlerFunc{"GET": a.status, "DELETE": a.changes(a.cancel)})
+	handle("/v1/visits/{id}/qr.png", map[string]http.HandlerFunc{"GET": a.changes(a.print)})
 	handle("/v1/events", map[string]http.HandlerFunc{"GET": a.stream})
 	handle("/v1/status", map[string]http.HandlerFunc{"GET": a.window})
-	handle("/v1/staff", map[string]http.HandlerFunc{"PUT": a.signIn, "DELETE": a.does(c.Terminal.SignOut)})
-	handle("/v1/pause", map[string]http.HandlerFunc{"PUT": a.does(c.Terminal.Pause), "DELETE": a.does(c.Terminal.Resume)})
+	handle("/v1/staff", map[string]http.HandlerFunc{"PUT": a.changes(a.signIn), "DELETE": a.changes(a.does(c.Terminal.SignOut))})
+	handle("/v1/pause", map[string]http.HandlerFunc{"PUT": a.changes(a.does(c.Terminal.Pause)), "DELETE": a.changes(a.does(c.Terminal.Resume))})
 	handle(descriptionPath, map[string]http.HandlerFunc{"GET": a.describe})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, problemNotFound()) })
 	return a.guard(mux)
@@ -126,6 +126,17 @@ type api struct {
 
 	mu      sync.Mutex
 	opening map[string]chan struct{} // Idempotency-Keys whose visit is being opened; guarded by mu
+}
+
+// changes lets through what has something recorded, as often as the storage card bears it.
+func (a *api) changes(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !a.clients.change(clientOf(r)) {
+			a.fail(w, r, problemTooMany(1))
+			return
+		}
+		next(w, r)
+	}
 }
 
 func (a *api) fail(w http.ResponseWriter, r *http.Request, p problem) {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -219,9 +220,11 @@ func newContract(t testing.TB, change func(*Config)) *contract {
 
 // start serves the box anew, as after a restart.
 func (c *contract) start() {
+	// A second passes between any two requests, so that nothing but what is about the limits meets them.
+	var seconds atomic.Int64
 	config := Config{
 		Terminal: c.terminal, Journal: c.journal, Tokens: NewTokens(c.tokens, slog.New(slog.DiscardHandler)), PrintQR: true,
-		Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.Unix(seconds.Add(1), 0) }, Logger: slog.New(slog.DiscardHandler),
 	}
 	if c.change != nil {
 		c.change(&config)

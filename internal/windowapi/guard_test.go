@@ -113,6 +113,28 @@ func TestTooManyRequests(t *testing.T) {
 	c.refuse(http.StatusTooManyRequests, "too-many", "GET", "/v1/status", "", "Authorization", "Bearer hcp_guess")
 }
 
+func TestTooManyChanges(t *testing.T) {
+	now := time.Unix(1, 0)
+	c := newContract(t, func(c *Config) { c.Now = func() time.Time { return now } })
+	for range changeBurst {
+		c.want(http.StatusNoContent, "PUT", "/v1/pause", "")
+	}
+	for _, r := range [][2]string{{"POST", "/v1/visits"}, {"DELETE", "/v1/visits/0000000000000001"}, {"GET", "/v1/visits/0000000000000001/qr.png"},
+		{"PUT", "/v1/staff"}, {"DELETE", "/v1/staff"}, {"PUT", "/v1/pause"}, {"DELETE", "/v1/pause"}} {
+		body := ""
+		if r == [2]string{"POST", "/v1/visits"} {
+			body = "{}"
+		}
+		c.refuse(http.StatusTooManyRequests, "too-many", r[0], r[1], body)
+	}
+	c.want(http.StatusOK, "GET", "/v1/status", "") // what is only read goes on
+	now = now.Add(time.Second)
+	for range changeRate {
+		c.want(http.StatusNoContent, "PUT", "/v1/pause", "")
+	}
+	c.refuse(http.StatusTooManyRequests, "too-many", "PUT", "/v1/pause", "")
+}
+
 func TestTooManyStreams(t *testing.T) {
 	c := newContract(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())

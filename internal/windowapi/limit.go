@@ -13,6 +13,8 @@ import (
 const (
 	requestRate  = 100 // per second and client
 	requestBurst = 200
+	changeRate   = 10 // of requests that have something recorded, each of which wears the storage card
+	changeBurst  = 50
 	failureRate  = 5 // refused tokens per second and in all
 	failureBurst = 20
 	maxStreams   = 8  // event streams of one client
@@ -29,8 +31,8 @@ type clients struct {
 }
 
 type client struct {
-	requests       *rate.Limiter
-	streams, polls int
+	requests, changes *rate.Limiter
+	streams, polls    int
 }
 
 func newClients(now func() time.Time) *clients {
@@ -41,7 +43,7 @@ func newClients(now func() time.Time) *clients {
 func (c *clients) get(name string) *client {
 	k, ok := c.all[name]
 	if !ok {
-		k = &client{requests: rate.NewLimiter(requestRate, requestBurst)}
+		k = &client{requests: rate.NewLimiter(requestRate, requestBurst), changes: rate.NewLimiter(changeRate, changeBurst)}
 		c.all[name] = k
 	}
 	return k
@@ -52,6 +54,13 @@ func (c *clients) allow(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.get(name).requests.AllowN(c.now(), 1)
+}
+
+// change reports whether a client may have something recorded now.
+func (c *clients) change(name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.get(name).changes.AllowN(c.now(), 1)
 }
 
 // failed reports whether a request with a wrong token is still answered by saying so.

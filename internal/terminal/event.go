@@ -72,7 +72,8 @@ type StaffKey struct {
 	ID rating.VisitID
 }
 
-// SignIn signs a staff member in, and whoever was signed in out. Via is "api" or "card".
+// SignIn signs a staff member in, and whoever was signed in out. Via is "api" or "card" (and "assignment" where
+// the centre's new assignment of the box ends it).
 type SignIn struct {
 	At    rating.Stamp
 	Staff rating.Staff

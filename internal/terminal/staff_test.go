@@ -277,3 +277,39 @@ func TestPrintIsRecorded(t *testing.T) {
 		t.Errorf("%v", b.log[1].Event)
 	}
 }
+
+// Whoever was signed in when the box was moved, or given to somebody, does not answer for what comes after.
+func TestAnotherAssignmentEndsTheSignIn(t *testing.T) {
+	for name, change := range map[string]func(*rating.Window){
+		"another window":     func(w *rating.Window) { w.ID = "B7" },
+		"another hall":       func(w *rating.Window) { w.Hall = "区政务服务中心" },
+		"a fixed assignment": func(w *rating.Window) { w.SignIn, w.Staff = false, li },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := configured(t, func(w *rating.Window) { w.SignIn = true })
+			b.do(SignIn{b.now, wang, "card"})
+			b.open(7, staff)
+			w := window
+			w.SignIn, w.Generation = true, window.Generation+2
+			b.do(Configured{b.now, w}) // only the roster has changed
+			if got := b.m.View().Signed; got != wang {
+				t.Errorf("after a new roster %v is signed in", got)
+			}
+			w.Generation++
+			change(&w)
+			b.do(Configured{b.now, w})
+			if got := b.m.View(); got.Signed != (rating.Staff{}) || got.Staff != wang {
+				t.Errorf("%v is signed in and %v is rated, want nobody and who was there when the visit was opened", got.Signed, got.Staff)
+			}
+			b.press(5) // the visit that was open is the one's who was there
+			b.after(3 * time.Second)
+			b.do(Tick{At: b.now})
+			b.wantKinds("signed_in 0417", "visit by pc", "configured", "configured", "signed_out 0417", "evaluation", "rated")
+			if w.SignIn {
+				b.wantState(Closed)
+			} else {
+				b.wantState(Idle)
+			}
+		})
+	}
+}

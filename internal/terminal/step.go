@@ -149,11 +149,23 @@ func (m Model) configure(e Configured) Step {
 	}
 	next := m
 	next.window = &e.Window
+	bodies := []rating.Body{rating.EventBody(e.At, rating.EventConfigured,
+		"window", e.Window.ID, "generation", strconv.FormatUint(uint64(e.Window.Generation), 10))}
+	var effects []Effect
+	if m.signed != (rating.Staff{}) && m.window != nil && otherStaff(*m.window, e.Window) {
+		next.signed = rating.Staff{}
+		bodies, effects = append(bodies, signedOut(e.At, m.signed, "assignment")), append(effects, StaffChanged{})
+	}
 	if m.visit == nil && m.state != Paused || m.visit != nil && m.visit.unwritten {
 		next = next.resting(e.At)
 	}
-	return m.write(e.At, next, []rating.Body{rating.EventBody(e.At, rating.EventConfigured,
-		"window", e.Window.ID, "generation", strconv.FormatUint(uint64(e.Window.Generation), 10))})
+	return m.write(e.At, next, bodies, effects...)
+}
+
+// otherStaff reports whether whoever is signed in at a window cannot be taken to serve after a new assignment of the box: it
+// stands elsewhere, or who serves there is said in another way.
+func otherStaff(before, after rating.Window) bool {
+	return before.ID != after.ID || before.Hall != after.Hall || before.SignIn != after.SignIn || before.Staff != after.Staff
 }
 
 // open begins to ask about a visit. An open one is superseded: both are recorded, in one transaction.

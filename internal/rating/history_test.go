@@ -160,7 +160,7 @@ func byIdentity(all []Decision) []string {
 // answered now, after all that was, without counting for anything.
 func TestRefusedAtOpeningIsWhatCouldCountForNothing(t *testing.T) {
 	refused, accepted := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	check := func(t *rapid.T) {
 		l := randomLife(t)
 		v := randomVisit(t, 99)
 		if CheckVisit(v) != nil {
@@ -184,6 +184,11 @@ func TestRefusedAtOpeningIsWhatCouldCountForNothing(t *testing.T) {
 			refused++
 		} else {
 			accepted++
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 20 { // few visits meet a case that was rated
+			check(t)
 		}
 	})
 	if refused == 0 || accepted == 0 {

@@ -101,7 +101,7 @@ func TestOnceOverTheWholeLife(t *testing.T) {
 				if !ok {
 					t.Fatalf("nothing counts for %+v, though %+v was given", item, d)
 				}
-				if d.Standing == Replaced || v.Overall(d.Given.Evaluation.Question()) {
+				if d.Standing == Replaced || v.Overall(d.Given.Evaluation.Question()) || !first(decisions, d.Given) {
 					continue
 				}
 				// Who was earlier by every measure and not less specific must not lose.
@@ -128,6 +128,18 @@ func TestOnceOverTheWholeLife(t *testing.T) {
 	if manyCases == 0 {
 		t.Error("no evaluation ever counted for several cases; the test proves nothing of batches")
 	}
+}
+
+// first reports whether g is the first answer to its question.
+func first(all []Decision, g Given) bool {
+	var same []Contender
+	for _, d := range all {
+		if d.Given.Device == g.Device && d.Given.Evaluation.Visit == g.Evaluation.Visit && d.Given.Evaluation.Question() == g.Evaluation.Question() {
+			same = append(same, Contender{Given: d.Given})
+		}
+	}
+	winner, _ := Contest(same)
+	return same[winner].key() == g.key()
 }
 
 // TestTheOrderOfArrivalDecidesNothing adds the same visits and evaluations in another order, some twice.

@@ -16,7 +16,7 @@ type Item struct {
 }
 
 // Items returns what an evaluation from a device may count for. V is its visit, nil while its record has not arrived. It
-// returns nothing for an evaluation of a case that the visit did not complete.
+// returns nothing for an evaluation of a matter that the visit did not complete (事项办结后).
 func Items(d DeviceID, e Evaluation, v *Visit) []Item {
 	own := []Item{{Device: d, Visit: e.Visit, Subject: e.Subject}}
 	switch {
@@ -24,7 +24,7 @@ func Items(d DeviceID, e Evaluation, v *Visit) []Item {
 		return own
 	case v == nil && e.Case != "":
 		return []Item{{Case: e.Case}}
-	case v == nil || e.Case == "" && len(v.Completed()) == 0:
+	case v == nil:
 		return own
 	}
 	var all []Item

@@ -78,3 +78,17 @@ func TestNamesDecideWhatTimesDoNot(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingCompletedNothingRated: 事项办结后可对服务事项进行一次评价. Once the visit is known to have completed nothing, an answer about the
+// matter counts for nothing.
+func TestNothingCompletedNothingRated(t *testing.T) {
+	var h History
+	h.Give(Given{Device: "box-1", Submission: "s", Evaluation: Evaluation{Visit: 1, Subject: MatterSubject, Level: 1}})
+	if got := h.Decide()[0].Standing; got != Counted {
+		t.Errorf("while nothing is known of the visit: %s", got)
+	}
+	h.Open("box-1", Visit{ID: 1, Subjects: []Subject{StaffSubject}, Cases: []Case{{ProjectNo: "a"}}})
+	if got := h.Decide()[0].Standing; got != Unasked {
+		t.Errorf("of a visit that completed nothing: %s, want %s", got, Unasked)
+	}
+}

@@ -92,3 +92,55 @@ func TestNothingCompletedNothingRated(t *testing.T) {
 		t.Errorf("of a visit that completed nothing: %s, want %s", got, Unasked)
 	}
 }
+
+// TestWhoIsFirst names what decides between two evaluations of one case, one rule after the other, in both orders of arrival.
+func TestWhoIsFirst(t *testing.T) {
+	of := func(d DeviceID, visit VisitID, time int64) Contender {
+		return Contender{Given: Given{Device: d, Time: time, Evaluation: Evaluation{Visit: visit, Subject: MatterSubject, Level: 3}}}
+	}
+	key := func(d DeviceID, visit VisitID, time int64, seq, replaces uint64) Contender {
+		c := of(d, visit, time)
+		c.Epoch, c.Seq, c.Evaluation.Replaces = 7, seq, replaces
+		return c
+	}
+	phone := func(visit VisitID, time int64, submission string) Contender {
+		c := of("box-1", visit, time)
+		c.Submission = submission
+		return c
+	}
+	for name, c := range map[string]struct {
+		all  []Contender // the first wins
+		gone int         // the index of one that was replaced, -1 for none
+	}{
+		"one log, by its numbers whatever the clock said": {[]Contender{key("box-1", 1, 90, 2, 0), key("box-1", 2, 10, 3, 0)}, -1},
+		"one log, its first alone stands against a phone": {[]Contender{phone(3, 50, "s"), key("box-1", 1, 90, 2, 0), key("box-1", 2, 10, 3, 0)}, -1},
+		"two logs, by time": {[]Contender{key("box-2", 1, 10, 9, 0), key("box-1", 2, 20, 1, 0)}, -1},
+		"a correction has its first one's place in the log": {
+			[]Contender{key("box-1", 1, 60, 4, 2), key("box-1", 2, 20, 3, 0), key("box-1", 1, 50, 2, 0)}, 2},
+		"a correction has its first one's time":            {[]Contender{key("box-1", 1, 30, 4, 2), phone(2, 20, "s"), key("box-1", 1, 10, 2, 0)}, 2},
+		"a correction of another visit's answer is none":   {[]Contender{key("box-1", 1, 10, 2, 0), key("box-1", 2, 20, 3, 2)}, -1},
+		"at the same time the phone":                       {[]Contender{phone(1, 10, "s"), key("box-1", 2, 10, 2, 0)}, -1},
+		"at the same time the lesser name of two boxes":    {[]Contender{key("box-1", 1, 10, 9, 0), key("box-2", 2, 10, 1, 0)}, -1},
+		"at the same time the lesser name of two sendings": {[]Contender{phone(2, 10, "r"), phone(1, 10, "s")}, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, turned := range []bool{false, true} {
+				all := slices.Clone(c.all)
+				want, gone := 0, c.gone
+				if turned {
+					slices.Reverse(all)
+					if want = len(all) - 1; gone >= 0 {
+						gone = len(all) - 1 - gone
+					}
+				}
+				winner, replaced := Contest(all)
+				if winner != want || slices.Index(replaced, true) != gone {
+					t.Errorf("turned %t: number %d wins, want %d; replaced are %v, want number %d", turned, winner, want, replaced, gone)
+				}
+			}
+		})
+	}
+	if winner, replaced := Contest(nil); winner != -1 || len(replaced) != 0 {
+		t.Errorf("of none wins %d", winner)
+	}
+}

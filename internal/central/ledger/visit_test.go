@@ -175,3 +175,40 @@ func TestRatedIsWhatALaterAnswerCannotCountFor(t *testing.T) {
 		t.Errorf("%d questions were rated and %d not; the test proves nothing", closed, open)
 	}
 }
+
+// TestAVisitIsReadAtOneMoment: the record of a visit that was rated by phone arrives while its page is looked at. What was rated
+// stays rated, though it moves from the visit to the visit's case.
+func TestAVisitIsReadAtOneMoment(t *testing.T) {
+	l, c := openBooks(t), newChain()
+	const visits = 30
+	for id := rating.VisitID(1); id <= visits; id++ {
+		c.append(t, rating.VisitBody(at(int64(id)), ofCases(id, rating.Single, false, fmt.Sprint("p", id))))
+		if _, err := l.AddPhone(t.Context(), matterByPhone(id, fmt.Sprint("s", id), noon, "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := 1; id <= visits; id++ {
+		arrived := make(chan error, 1)
+		go func() {
+			_, err := l.AddBatch(t.Context(), c.batch(id, id, 0), nil, noon)
+			arrived <- err
+		}()
+		for done := false; !done; {
+			select {
+			case err := <-arrived:
+				if err != nil {
+					t.Fatal(err)
+				}
+				done = true
+			default:
+			}
+			v, err := l.Visit(t.Context(), device, rating.VisitID(id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, rated := v.Rated[rating.Question{Subject: rating.MatterSubject}]; !rated {
+				t.Fatalf("visit %d, its record here %t: the matter is asked about again", id, v.Visit != nil)
+			}
+		}
+	}
+}

@@ -119,7 +119,7 @@ func TestWhoIsFirst(t *testing.T) {
 			[]Contender{key("box-1", 1, 60, 4, 2), key("box-1", 2, 20, 3, 0), key("box-1", 1, 50, 2, 0)}, 2},
 		"a correction has its first one's time":            {[]Contender{key("box-1", 1, 30, 4, 2), phone(2, 20, "s"), key("box-1", 1, 10, 2, 0)}, 2},
 		"a correction of another visit's answer is none":   {[]Contender{key("box-1", 1, 10, 2, 0), key("box-1", 2, 20, 3, 2)}, -1},
-		"at the same time the phone":                       {[]Contender{phone(1, 10, "s"), key("box-1", 2, 10, 2, 0)}, -1},
+		"at the same time the phone":                       {[]Contender{phone(1, 10, "s"), key("a-box", 2, 10, 2, 0)}, -1},
 		"at the same time the lesser name of two boxes":    {[]Contender{key("box-1", 1, 10, 9, 0), key("box-2", 2, 10, 1, 0)}, -1},
 		"at the same time the lesser name of two sendings": {[]Contender{phone(2, 10, "r"), phone(1, 10, "s")}, -1},
 	} {

@@ -240,6 +240,30 @@ func TestABoxRefusesWhatTheBooksDo(t *testing.T) {
 	}
 }
 
+// TestABoxRemembersTheMoreParticularAnswer: a theme was rated as a whole and case a by itself, in whatever order.
+func TestABoxRemembersTheMoreParticularAnswer(t *testing.T) {
+	theme := Visit{Grouping: Theme, Subjects: []Subject{MatterSubject}, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}
+	about := func(c Case) Visit {
+		return Visit{Grouping: Single, Subjects: []Subject{MatterSubject}, Cases: []Case{c}}
+	}
+	whole, single := Question{Subject: MatterSubject}, Question{MatterSubject, "a"}
+	for _, order := range [][]Question{{whole, single}, {single, whole}} {
+		var a Answered
+		for _, q := range order {
+			a = a.With(theme, q)
+		}
+		if len(a.cases) != 2 {
+			t.Errorf("%v: %d cases are remembered, there are two", order, len(a.cases))
+		}
+		if err := a.CheckOpen(about(caseOf("a", "1"))); err == nil {
+			t.Errorf("%v: a was rated by itself and is asked about again", order)
+		}
+		if err := a.CheckOpen(about(caseOf("b", "2"))); err != nil {
+			t.Errorf("%v: b was rated only as a whole: %v", order, err)
+		}
+	}
+}
+
 func TestWhatABoxRemembersIsBounded(t *testing.T) {
 	var a Answered
 	v := Visit{Grouping: Batch, Subjects: []Subject{MatterSubject}}

@@ -58,7 +58,9 @@ func TestWhatNoAnswerCouldCountFor(t *testing.T) {
 		rating.VisitBody(at(5000), ofCases(4, rating.Theme, true, "a", "b", "-e")),
 		rating.VisitBody(at(6000), ofCases(5, rating.Theme, false, "b", "c")),
 		rating.VisitBody(at(7000), ofCases(6, rating.Single, false, "b")),
-		keyed(8000, 7, "")) // of a visit whose record is on its way
+		keyed(8000, 7, ""), // of a visit whose record is on its way
+		visit(9000, 9),     // about the staff only
+		keyed(10_000, 4, "e"))
 	add(t, l, c.batch(1, len(c.records), 0))
 	if _, err := l.AddPhone(t.Context(), phone(4, 5, "s", noon)); err != nil {
 		t.Fatal(err)
@@ -72,13 +74,42 @@ func TestWhatNoAnswerCouldCountFor(t *testing.T) {
 		6: nil, // b was rated only as a whole
 		7: {"matter  by keypad"},
 		8: nil, // nothing is known of it
+		9: nil,
 	} {
 		if diff := cmp.Diff(want, ratedOf(t, l, id)); diff != "" {
 			t.Errorf("visit %d (-want +got):\n%s", id, diff)
 		}
 	}
-	if v, err := l.Visit(t.Context(), device, 2); err != nil || len(v.Counted) != 1 {
-		t.Errorf("of visit 2 count %v, %v", v.Counted, err)
+	for id, want := range map[rating.VisitID]rating.Question{2: {Subject: rating.MatterSubject}, 4: {Subject: rating.StaffSubject}} {
+		v, err := l.Visit(t.Context(), device, id)
+		if _, ok := v.Counted[want]; err != nil || len(v.Counted) != 1 || !ok {
+			t.Errorf("of visit %d count %v, %v; want the answer to %v", id, v.Counted, err, want)
+		}
+	}
+}
+
+// TestAnAnswerThatLeavesACase: while nothing is known of visit 5, its answer about case a counts. Its record says that it completed
+// another case, and what was said of case a at visit 6 takes the place. A visit of another box with the same ID changes nothing.
+func TestAnAnswerThatLeavesACase(t *testing.T) {
+	l, c := openBooks(t), newChain()
+	c.append(t, rating.VisitBody(at(0), ofCases(5, rating.Single, false, "b")), keyed(1000, 5, "a"),
+		rating.VisitBody(at(2000), ofCases(6, rating.Single, false, "a")), keyed(3000, 6, "a"))
+	add(t, l, c.batch(2, 4, 0))
+	if got := statuses(t, l); !slices.Equal(got, []string{"不满意 counted", "不满意 later"}) {
+		t.Errorf("without the record: %v", got)
+	}
+	other := rating.Record{V: 1, Device: "box-9", Epoch: 8, Seq: 1, Prev: rating.Genesis("box-9", 8), Body: rating.VisitBody(at(0), ofCases(5, rating.Single, false, "c"))}
+	raw, err := other.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, l, wire.Batch{Device: "box-9", Epoch: 8, First: 1, Records: [][]byte{raw}})
+	if got := statuses(t, l); !slices.Equal(got, []string{"不满意 counted", "不满意 later"}) {
+		t.Errorf("with the other box's record: %v", got)
+	}
+	add(t, l, c.batch(1, 1, 0))
+	if got := statuses(t, l); !slices.Equal(got, []string{"不满意 unasked", "不满意 counted"}) {
+		t.Errorf("with the record: %v", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,6 +150,11 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 	for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked} {
 		if standings[s] == 0 {
 			t.Errorf("nothing was %s; the test proves nothing", s)
+		}
+	}
+	for _, p := range problems(t, l) {
+		if !strings.Contains(p, "signature") { // they were not signed
+			t.Errorf("the audit says: %s", p)
 		}
 	}
 	for _, q := range []rating.Quality{rating.TimeSet, rating.TimeCorrected, rating.TimeEstimated} {

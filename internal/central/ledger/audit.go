@@ -175,7 +175,7 @@ func (a *auditor) findings(ctx context.Context, tx *sql.Tx) error {
 // records reads all records in their order.
 func (a *auditor) records(ctx context.Context, tx *sql.Tx, unproven map[place]bool) (err error) {
 	rows, err := tx.QueryContext(ctx, `SELECT r.seq, r.hash, r.raw, r.quarantine IS NOT NULL,
-		e.visit, e.subject, e.project, e.level, e.channel, e.replaces, e.reasons, e.text
+		e.visit, e.subject, e.project, e.level, e.channel, e.replaces, e.reasons, e.text, e.boot, e.mono, e.at, e.synced, e.time, e.quality, r.received_at
 		FROM record r LEFT JOIN evaluation e ON e.device = r.device AND e.epoch = r.epoch AND e.seq = r.seq AND e.submission = ''
 		WHERE r.device = ? AND r.epoch = ? ORDER BY r.seq`, a.Device, a.Epoch.String())
 	if err != nil {
@@ -188,7 +188,8 @@ func (a *auditor) records(ctx context.Context, tx *sql.Tx, unproven map[place]bo
 		var hash, raw []byte
 		var quarantined bool
 		var shown shownEvaluation
-		if err := rows.Scan(&seq, &hash, &raw, &quarantined, &shown.visit, &shown.subject, &shown.project, &shown.level, &shown.channel, &shown.replaces, &shown.reasons, &shown.text); err != nil {
+		if err := rows.Scan(&seq, &hash, &raw, &quarantined, &shown.visit, &shown.subject, &shown.project, &shown.level, &shown.channel, &shown.replaces, &shown.reasons, &shown.text,
+			&shown.boot, &shown.mono, &shown.at, &shown.synced, &shown.time, &shown.quality, &shown.received); err != nil {
 			return err
 		}
 		a.next(seq)
@@ -242,6 +243,8 @@ func (a *auditor) decoded(r rating.Record, at place, shown shownEvaluation) {
 	}
 	if !shown.tells(r) {
 		a.problem("the evaluation that is shown for record %d is not what the record says", r.Seq)
+	} else if r.Kind == rating.KindEvaluation && !shown.when(r.At) {
+		a.problem("the time that is shown for the evaluation of record %d is not what the record says", r.Seq)
 	}
 }
 
@@ -312,6 +315,20 @@ func (a *auditor) forks(ctx context.Context, tx *sql.Tx, unproven map[place]bool
 type shownEvaluation struct {
 	visit, subject, project, channel, reasons, text sql.NullString
 	level, replaces                                 sql.NullInt64
+	boot, mono, at, time                            sql.NullInt64
+	synced                                          sql.NullBool
+	quality                                         sql.NullString
+	received                                        int64 // when the record was
+}
+
+// when reports whether it says when the record does. A time that the box did not know follows from all that it has sent,
+// and is not worked out again here.
+func (s shownEvaluation) when(at rating.Stamp) bool {
+	if s.boot.Int64 != int64(at.Boot) || s.mono.Int64 != at.Mono || s.at.Int64 != at.Wall || s.synced.Bool != at.Synced {
+		return false
+	}
+	set := rating.Quality(s.quality.String) == rating.TimeSet
+	return set == rating.Believable(at, s.received) && (!set || s.time.Int64 == at.Wall)
 }
 
 // tells reports whether it says what the record does.

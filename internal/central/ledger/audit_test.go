@@ -174,6 +174,8 @@ func TestChangedCountsAreFound(t *testing.T) {
 		"it is taken from a case":            {"DELETE FROM standing WHERE cursor = 1 AND item = 'case b'", "evaluation of record 2 counts"},
 		"it is made one about a whole theme": {"UPDATE standing SET overall = 1 WHERE cursor = 1", "evaluation of record 2 counts"},
 		"what a phone said is set aside":     {"UPDATE evaluation SET status = 'later' WHERE seq = 0", "visit 0000000000000005 by phone counts"},
+		"its time is moved":                  {"UPDATE evaluation SET time = time - 9000 WHERE seq = 4", "the time that is shown for the evaluation of record 4"},
+		"its clock was not set":              {"UPDATE evaluation SET quality = 'estimated', synced = 0 WHERE seq = 4", "the time that is shown for the evaluation of record 4"},
 		"the visit is another one's":         {"UPDATE visit SET visit = json_set(visit, '$.staff.id', '0001') WHERE id LIKE '%5'", "the visit 0000000000000005 that is shown"},
 		"the visit never was":                {"UPDATE visit SET visit = NULL WHERE id LIKE '%5'", "the visit 0000000000000005 is not shown"},
 		"the visit is older":                 {"UPDATE visit SET opened_at = 1 WHERE id LIKE '%5'", "the visit 0000000000000005 that is shown"},

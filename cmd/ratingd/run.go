@@ -209,11 +209,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount}, Generation: generation(start.Window),
 		Health: state.report,
 		OnConfig: func(c wire.Config) {
-			unkept.Store(&c.Window)
-			keepUnkept(db, &unkept, log)
+			// The staff first: once the window is kept, the same configuration is not taken again.
 			if err := staff.replace(c.Roster); err != nil {
 				log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
 			}
+			unkept.Store(&c.Window)
+			keepUnkept(db, &unkept, log)
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },

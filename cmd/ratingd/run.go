@@ -69,10 +69,12 @@ func run(ctx context.Context, args []string, env environment) error {
 	if *checkConfig {
 		_, _, certErr := tlsFiles(cfg.Uplink)
 		_, passwordErr := readPassword(cfg.Uplink.PasswordFile)
-		if err := errors.Join(certErr, passwordErr); err != nil {
+		_, secretErr := webhookSecret(cfg.WindowAPI)
+		if err := errors.Join(certErr, passwordErr, secretErr); err != nil {
 			return &configurationError{err}
 		}
-		return nil
+		_, err := fmt.Fprintf(env.stdout, "%s 无误 / is in order\n", *path)
+		return err
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {

@@ -161,6 +161,8 @@ func (a *api) failWith(w http.ResponseWriter, r *http.Request, err error) {
 		a.fail(w, r, problemNotReady(notReady.State))
 	case errors.Is(err, ErrNoVisit):
 		a.fail(w, r, problemNoVisit())
+	case errors.Is(err, rating.ErrVisitTooLarge):
+		a.fail(w, r, problemTooLarge())
 	default:
 		a.Logger.Error("a request of the window's PC failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		a.fail(w, r, problemInternal())

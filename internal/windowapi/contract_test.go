@@ -67,6 +67,11 @@ func (f *fakeTerminal) OpenVisit(_ context.Context, v rating.Visit) (rating.Visi
 	if err := rating.CheckVisit(v); err != nil {
 		return 0, err
 	}
+	recorded := v
+	recorded.ID, recorded.WaitSec, recorded.Window = 1, 60, rating.Window{ID: "A12", Generation: 1}
+	if err := recorded.Check(); err != nil {
+		return 0, err
+	}
 	if f.open != 0 {
 		f.end(f.open, rating.Superseded)
 	}

@@ -269,6 +269,11 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
 		a.failWith(w, r, err)
 		return
 	}
+	// The end can have come otherwise meanwhile, or all had been answered by then.
+	if s, err := a.Terminal.VisitStatus(r.Context(), id, 0); err == nil && !s.Open {
+		a.ended(w, r, s.Outcome)
+		return
+	}
 	a.send(w, http.StatusNoContent, nil)
 }
 

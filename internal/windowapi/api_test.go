@@ -66,6 +66,16 @@ func TestCancel(t *testing.T) {
 	c.refuse(http.StatusNotFound, "no-visit", "GET", "/v1/visits/nonsense", "")
 }
 
+// TestCancelDuringTheThanks cancels a visit whose questions are all answered: it ends as rated, and nobody hears that it is cancelled.
+func TestCancelDuringTheThanks(t *testing.T) {
+	c := newContract(t, nil)
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	c.terminal.answered = true
+	if p := c.want(http.StatusConflict, "DELETE", "/v1/visits/"+id, "").problem(t); p.Outcome != rating.Rated {
+		t.Errorf("outcome %q", p.Outcome)
+	}
+}
+
 func TestIdempotencyKey(t *testing.T) {
 	c := newContract(t, nil)
 	first := c.want(http.StatusCreated, "POST", "/v1/visits", `{"wait_sec":30}`, "Idempotency-Key", "k1")

@@ -31,15 +31,19 @@ func backwards(log tail, limit int, visit func(rating.Record) bool) error {
 	return broken
 }
 
-// openLimit is how many records are searched for a visit that has no outcome. Between its own there are few: corrections, audit
-// events, and walk-up visits that were rated by phone meanwhile.
-const openLimit = 500
+// Bounds of the search for a visit that has no outcome. After it stand few visits: walk-up ones that were rated by phone
+// meanwhile, of which the terminal remembers 16. Of other records there can be thousands: a PC may print its code ten times a second.
+const (
+	openLimit  = 100_000
+	openVisits = 32
+)
 
 // openVisit finds the visit that was being asked about when the box went down: the newest one that no outcome follows. Rated
 // are its questions that a key had answered.
 func openVisit(log tail) (open *rating.Visit, rated []rating.Question, err error) {
 	closed := make(map[rating.VisitID]bool)
 	var answers []rating.Evaluation
+	visits := 0
 	err = backwards(log, openLimit, func(r rating.Record) bool {
 		switch r.Kind {
 		case rating.KindOutcome:
@@ -50,7 +54,8 @@ func openVisit(log tail) (open *rating.Visit, rated []rating.Question, err error
 				return false
 			}
 			// Only walk-up visits, which are recorded when they are over, can stand after one that is open.
-			return r.Visit.Opener == rating.OpenedByWalkUp
+			visits++
+			return r.Visit.Opener == rating.OpenedByWalkUp && visits < openVisits
 		case rating.KindEvaluation:
 			answers = append(answers, *r.Evaluation)
 		}

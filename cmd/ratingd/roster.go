@@ -136,7 +136,7 @@ func (c cardReader) read(card device.Card) {
 		// Not which: the number of a citizen's own card is nobody's business.
 		c.log.Warn("a card was read that belongs to nobody at this window; add it to the window's staff at the centre if it should")
 		c.loop.Post(terminal.UnknownCard{At: at})
-	case c.loop.View().Signed == s:
+	case c.loop.View().Signed.ID == s.ID: // whatever a PC or an earlier list has called them
 		c.loop.Post(terminal.SignOut{At: at, Via: "card"})
 	default:
 		c.loop.Post(terminal.SignIn{At: at, Staff: s, Via: "card"})

@@ -105,6 +105,17 @@ func TestStaffSignInByCard(t *testing.T) {
 	_ = w.proxy.Close() // what the centre sent must be known without it
 	b.launch()
 	b.waitStatus("the same person after a power cut", func(s windowapi.Window) bool { return s.State == "idle" && s.Staff == wang })
+	// The PC has another name for the department; the card's owner is the same, and leaves by it.
+	moved, err := http.NewRequest("PUT", "http://"+b.bound["window_api"]+"/v1/staff", strings.NewReader(`{"id":"0417","department":"综合科"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved.Header.Set("Content-Type", "application/json")
+	if resp, err = http.DefaultClient.Do(moved); err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	b.waitStatus("the PC's department", func(s windowapi.Window) bool { return s.Staff.Department == "综合科" })
 	swipe("0012345678")
 	b.waitStatus("a window that was left", func(s windowapi.Window) bool { return s.State == "closed" })
 	var audit []string

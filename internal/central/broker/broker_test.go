@@ -159,9 +159,9 @@ func TestEndWhileABoxLogsIn(t *testing.T) {
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
-	lost := make(chan error, 1)
+	lost := make(chan struct{})
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("box-1").SetUsername("box-1").SetKeepAlive(0).
-		SetAutoReconnect(false).SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
+		SetAutoReconnect(false).SetConnectionLostHandler(func(mqtt.Client, error) { close(lost) })
 	c := mqtt.NewClient(o)
 	login := c.Connect()
 	<-asked

@@ -318,8 +318,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			if browser == nil {
 				return idle(ctx)
 			}
-			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
-				func() uint64 { return db.Backlog().Pending }))
+			// The screen shows what a citizen answers: no web page may read it by a name that points here.
+			return serve(ctx, browser, opsapi.OnLoopback(browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
+				func() uint64 { return db.Backlog().Pending })))
 		}},
 		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
 		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},

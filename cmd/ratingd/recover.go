@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -140,6 +141,9 @@ func keepStaff(n notes, s rating.Staff) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("keep who is signed in: %w", err)
+	}
+	if bytes.Equal(n.Note(staffNote), b) { // a PC may sign in whoever is signed in at each of its pages
+		return nil
 	}
 	return n.SetNote(staffNote, b)
 }

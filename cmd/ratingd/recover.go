@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -114,6 +115,28 @@ func answered(log tail) (rating.Answered, error) {
 	return all, nil
 }
 
+// pausedLimit is how many records are searched for a pause. While a window is paused few are written.
+const pausedLimit = 4000
+
+// wasPaused reports whether the window was paused when the box went down.
+func wasPaused(log tail) (paused bool, err error) {
+	err = backwards(log, pausedLimit, func(r rating.Record) bool {
+		switch {
+		case r.Kind == rating.KindEvent && r.Event.Name == rating.EventPaused:
+			paused = true
+			return false
+		case r.Kind == rating.KindEvent && r.Event.Name == rating.EventResumed:
+			return false
+		}
+		// A paused window opens no visit; but a walk-up visit from before can be rated by phone.
+		return r.Kind != rating.KindVisit || r.Visit.Opener == rating.OpenedByWalkUp
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for a pause: %w", err)
+	}
+	return paused, nil
+}
+
 // staffNote is the name under which the store keeps who is signed in.
 const staffNote = "staff"
 
@@ -140,6 +163,9 @@ func keepStaff(n notes, s rating.Staff) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("keep who is signed in: %w", err)
+	}
+	if bytes.Equal(n.Note(staffNote), b) { // a PC may sign in whoever is signed in at each of its pages
+		return nil
 	}
 	return n.SetNote(staffNote, b)
 }

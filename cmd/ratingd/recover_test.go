@@ -126,3 +126,58 @@ func TestARestartForgetsNoRating(t *testing.T) {
 		}
 	}
 }
+
+func TestWasPaused(t *testing.T) {
+	at := rating.Stamp{Boot: 1, Mono: 1, Wall: 1_790_000_000_000}
+	event := func(name string) rating.Body { return rating.EventBody(at, name) }
+	visit := func(by rating.Opener) rating.Body {
+		return rating.VisitBody(at, rating.Visit{ID: 1, Window: rating.Window{ID: "w1", Generation: 1}, Grouping: rating.Single,
+			Subjects: []rating.Subject{rating.StaffSubject}, Opener: by, WaitSec: 60})
+	}
+	for name, test := range map[string]struct {
+		log  bodies
+		want bool
+	}{
+		"a new box":               {bodies{event(rating.EventStarted)}, false},
+		"a pause":                 {bodies{visit(rating.OpenedByPC), event(rating.EventPaused), event(rating.EventSignedIn), event(rating.EventStopped)}, true},
+		"a pause of two restarts": {bodies{event(rating.EventPaused), event(rating.EventStarted), event(rating.EventStarted)}, true},
+		"a pause that is over":    {bodies{event(rating.EventPaused), event(rating.EventResumed), event(rating.EventStopped)}, false},
+		"a phone during a pause":  {bodies{event(rating.EventPaused), visit(rating.OpenedByWalkUp)}, true},
+		"an older box's restart":  {bodies{event(rating.EventPaused), event(rating.EventStarted), visit(rating.OpenedByPC)}, false},
+	} {
+		if got, err := wasPaused(test.log); err != nil || got != test.want {
+			t.Errorf("%s: paused %t, error %v", name, got, err)
+		}
+	}
+}
+
+// notebook is notes in memory that counts how often they are written.
+type notebook struct {
+	all    map[string][]byte
+	writes int
+}
+
+func (n *notebook) Note(key string) []byte { return n.all[key] }
+
+func (n *notebook) SetNote(key string, value []byte) error {
+	n.writes++
+	n.all[key] = value
+	return nil
+}
+
+// TestStaffIsKeptOnce holds that a PC which signs in whoever is signed in has nothing written, for which a press would wait.
+func TestStaffIsKeptOnce(t *testing.T) {
+	n := &notebook{all: make(map[string][]byte)}
+	wang := rating.Staff{ID: "0417", Name: "王丽"}
+	for _, step := range []struct {
+		staff  rating.Staff
+		writes int
+	}{{rating.Staff{}, 0}, {wang, 1}, {wang, 1}, {rating.Staff{ID: "0417"}, 2}, {rating.Staff{}, 3}, {rating.Staff{}, 3}} {
+		if err := keepStaff(n, step.staff); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := keptStaff(n); err != nil || got != step.staff || n.writes != step.writes {
+			t.Errorf("kept %+v, %v after %d writes, want %+v after %d", got, err, n.writes, step.staff, step.writes)
+		}
+	}
+}

@@ -118,6 +118,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if start.Answered, err = answered(db); err != nil {
 		log.Error("the log's end cannot be read; a case that was rated may be asked about again, which the centre does not count", "error", err)
 	}
+	if start.Paused, err = wasPaused(db); err != nil {
+		log.Error("the log's end cannot be read; a window that was paused is open", "error", err)
+	}
 	if start.Staff, err = keptStaff(db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
 	}
@@ -318,8 +321,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			if browser == nil {
 				return idle(ctx)
 			}
-			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
-				func() uint64 { return db.Backlog().Pending }))
+			// The screen shows what a citizen answers: no web page may read it by a name that points here.
+			return serve(ctx, browser, opsapi.OnLoopback(browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
+				func() uint64 { return db.Backlog().Pending })))
 		}},
 		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
 		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},

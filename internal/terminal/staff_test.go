@@ -127,6 +127,21 @@ func TestSignInSurvivesARestart(t *testing.T) {
 	}
 }
 
+// TestPauseOutlastsARestart holds that a window which staff have paused asks nobody because the power failed.
+func TestPauseOutlastsARestart(t *testing.T) {
+	w := window
+	walkUp(&w)
+	b := newBench(t)
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.do(Started{At: b.now, Window: &w, Paused: true})
+	b.wantState(Paused)
+	b.after(time.Hour)
+	b.do(Tick{b.now, 5})
+	b.wantState(Paused)
+	b.do(Resume{b.now})
+	b.wantState(Idle)
+}
+
 func TestPauseOutlastsASignIn(t *testing.T) {
 	b := configured(t, func(w *rating.Window) { w.SignIn = true })
 	b.do(Pause{b.now})

@@ -47,7 +47,8 @@ func (e *NotReadyError) Error() string { return "the window cannot ask now: " + 
 // Terminal is the window as its PC sees it. Its methods are safe for concurrent use. They return *NotReadyError,
 // *rating.RuleError, ErrNoVisit, or what is nobody's business but the log's.
 type Terminal interface {
-	// OpenVisit opens v once it is recorded; ID and window are filled in, and staff and wait where they are empty.
+	// OpenVisit opens v once it is recorded, or while nothing can be; ID and window are filled in, and staff and wait where
+	// they are empty.
 	OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, error)
 	CancelVisit(ctx context.Context, id rating.VisitID) error
 	// VisitStatus waits for the end of the visit, at most for wait.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"haochaping/internal/proof/chromium"
 )
 
 type css = chromedp.CSS
@@ -60,50 +62,6 @@ func startDemo(t *testing.T) string {
 	return address
 }
 
-// browser starts a Chromium and returns the context of a tab.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is missing: install the Debian package chromium")
-		}
-		t.Skip("chromium is missing: install the Debian package chromium")
-	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir())}
-	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
-		options = append(options, chromedp.Flag(flag, true))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	return tab(t, ctx)
-}
-
-func tab(t *testing.T, parent context.Context) context.Context {
-	t.Helper()
-	ctx, cancel := chromedp.NewContext(parent)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// screenshot writes the page to the folder that HCP_SCREENSHOTS names, for people to look at.
-func screenshot(name string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		dir := os.Getenv("HCP_SCREENSHOTS")
-		if dir == "" {
-			return nil
-		}
-		png, err := chromedp.FullScreenshot(100)(ctx, target)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600)
-	})
-}
-
 // evaluate returns what a script on the page says.
 func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
 	t.Helper()
@@ -122,7 +80,7 @@ func until(t *testing.T, ctx context.Context, what, script string) {
 			return
 		}
 	}
-	_ = chromedp.Do(ctx, screenshot("failed"))
+	_ = chromedp.Do(ctx, chromium.Screenshot("failed"))
 	t.Fatalf("not seen: %s", what)
 }
 
@@ -145,21 +103,21 @@ func rows(n int) string {
 
 // TestDemo clicks through the demonstration as somebody would who sees it for the first time.
 func TestDemo(t *testing.T) {
-	ctx := browser(t)
+	ctx := chromium.Start(t)
 	address := startDemo(t)
 	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(address))
 	until(t, ctx, "the window is open", state("idle"))
 	until(t, ctx, "the five keys", `document.querySelectorAll("#keys button").length === 5`)
-	list := tab(t, ctx)
+	list := chromium.Tab(t, ctx)
 	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(evaluate[string](t, ctx, `document.getElementById("centre").src`)))
 	until(t, list, "an empty list", rows(0))
 
 	// A key of the keyboard.
 	do(t, ctx, chromedp.Click(css(`#start`)))
 	until(t, ctx, "the question", state("asking"))
-	do(t, ctx, screenshot("asking"), chromedp.KeyEvent("2"))
+	do(t, ctx, chromium.Screenshot("asking"), chromedp.KeyEvent("2"))
 	until(t, ctx, "the thanks", state("correcting"))
-	do(t, ctx, screenshot("thanks"))
+	do(t, ctx, chromium.Screenshot("thanks"))
 	until(t, list, "the evaluation in the list", rows(1)+` && document.querySelector("tbody tr").textContent.includes("满意")`)
 	until(t, ctx, "the outcome at the PC", `document.getElementById("outcome").textContent.includes("rated")`)
 	if text := evaluate[string](t, ctx, `document.getElementById("outcome").textContent`); strings.Contains(text, "满意") {
@@ -173,7 +131,7 @@ func TestDemo(t *testing.T) {
 	until(t, ctx, "the question", state("asking"))
 	do(t, ctx, chromedp.Click(css(`#keys button:nth-child(5)`)))
 	until(t, ctx, "the thanks without network", state("correcting"))
-	do(t, ctx, screenshot("offline"))
+	do(t, ctx, chromium.Screenshot("offline"))
 	until(t, ctx, "the end of the visit", state("idle"))
 	if !evaluate[bool](t, list, rows(1)) {
 		t.Error("the evaluation reached the centre through a cut network")
@@ -185,12 +143,12 @@ func TestDemo(t *testing.T) {
 	do(t, ctx, chromedp.Click(css(`input[name=completed]`)), chromedp.Click(css(`#start`)))
 	until(t, ctx, "the link", `!document.getElementById("link").hidden`)
 	link := evaluate[string](t, ctx, `document.getElementById("link").href`)
-	phone := tab(t, ctx)
-	do(t, phone, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2)), chromedp.Navigate(link), screenshot("phone"),
-		chromedp.Click(css(`label[for=staff-5]`)), chromedp.Click(css(`label[for=matter-3]`)), screenshot("phone-filled"),
-		chromedp.Click(css(`button[type=submit]`)), chromedp.WaitVisible(css(`section.done`)), screenshot("phone-thanks"))
+	phone := chromium.Tab(t, ctx)
+	do(t, phone, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2)), chromedp.Navigate(link), chromium.Screenshot("phone"),
+		chromedp.Click(css(`label[for=staff-5]`)), chromedp.Click(css(`label[for=matter-3]`)), chromium.Screenshot("phone-filled"),
+		chromedp.Click(css(`button[type=submit]`)), chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("phone-thanks"))
 	until(t, list, "both evaluations in the list", rows(4))
 	until(t, ctx, "the box knows", `document.getElementById("outcome").textContent.includes("phone")`)
-	do(t, list, screenshot("centre"))
-	do(t, ctx, screenshot("end"))
+	do(t, list, chromium.Screenshot("centre"))
+	do(t, ctx, chromium.Screenshot("end"))
 }

@@ -132,7 +132,7 @@ func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
 
 // request returns the body that the flags mean.
 func (f visitFlags) request(stdin io.Reader) ([]byte, error) {
-	whole := f.staff == "" && f.project == "" && f.ask == 0
+	whole := f.staff == "" && f.project == "" && f.task == "" && f.taskName == "" && !f.completed && f.ask == 0
 	switch {
 	case f.body != "" && !whole:
 		return nil, &hinted{errors.New("-body and flags of a visit contradict each other"), "write staff, cases and wait_sec into the file"}

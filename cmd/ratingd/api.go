@@ -76,7 +76,7 @@ func (w window) Window() windowapi.Window {
 	return out
 }
 
-// SignIn, SignOut, Pause and Resume return when it is recorded.
+// SignIn returns when it is recorded, or owed to a log that cannot be written; so do SignOut, Pause and Resume.
 func (w window) SignIn(ctx context.Context, s rating.Staff) error {
 	return notReady(w.loop.SignIn(ctx, w.staff.complete(s), "api"))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -31,15 +32,19 @@ func backwards(log tail, limit int, visit func(rating.Record) bool) error {
 	return broken
 }
 
-// openLimit is how many records are searched for a visit that has no outcome. Between its own there are few: corrections, audit
-// events, and walk-up visits that were rated by phone meanwhile.
-const openLimit = 500
+// Bounds of the search for a visit that has no outcome. After it stand few visits: walk-up ones that were rated by phone
+// meanwhile, of which the terminal remembers 16. Of other records there can be thousands: a PC may print its code ten times a second.
+const (
+	openLimit  = 100_000
+	openVisits = 32
+)
 
 // openVisit finds the visit that was being asked about when the box went down: the newest one that no outcome follows. Rated
 // are its questions that a key had answered.
 func openVisit(log tail) (open *rating.Visit, rated []rating.Question, err error) {
 	closed := make(map[rating.VisitID]bool)
 	var answers []rating.Evaluation
+	visits := 0
 	err = backwards(log, openLimit, func(r rating.Record) bool {
 		switch r.Kind {
 		case rating.KindOutcome:
@@ -50,7 +55,8 @@ func openVisit(log tail) (open *rating.Visit, rated []rating.Question, err error
 				return false
 			}
 			// Only walk-up visits, which are recorded when they are over, can stand after one that is open.
-			return r.Visit.Opener == rating.OpenedByWalkUp
+			visits++
+			return r.Visit.Opener == rating.OpenedByWalkUp && visits < openVisits
 		case rating.KindEvaluation:
 			answers = append(answers, *r.Evaluation)
 		}
@@ -109,6 +115,28 @@ func answered(log tail) (rating.Answered, error) {
 	return all, nil
 }
 
+// pausedLimit is how many records are searched for a pause. While a window is paused few are written.
+const pausedLimit = 4000
+
+// wasPaused reports whether the window was paused when the box went down.
+func wasPaused(log tail) (paused bool, err error) {
+	err = backwards(log, pausedLimit, func(r rating.Record) bool {
+		switch {
+		case r.Kind == rating.KindEvent && r.Event.Name == rating.EventPaused:
+			paused = true
+			return false
+		case r.Kind == rating.KindEvent && r.Event.Name == rating.EventResumed:
+			return false
+		}
+		// A paused window opens no visit; but a walk-up visit from before can be rated by phone.
+		return r.Kind != rating.KindVisit || r.Visit.Opener == rating.OpenedByWalkUp
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for a pause: %w", err)
+	}
+	return paused, nil
+}
+
 // staffNote is the name under which the store keeps who is signed in.
 const staffNote = "staff"
 
@@ -135,6 +163,9 @@ func keepStaff(n notes, s rating.Staff) error {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("keep who is signed in: %w", err)
+	}
+	if bytes.Equal(n.Note(staffNote), b) { // a PC may sign in whoever is signed in at each of its pages
+		return nil
 	}
 	return n.SetNote(staffNote, b)
 }

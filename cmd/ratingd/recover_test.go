@@ -8,13 +8,12 @@ import (
 	"haochaping/internal/terminal"
 )
 
-// records is the end of a log, oldest first.
-type records []rating.Body
+// bodies is a log in memory that is read backwards.
+type bodies []rating.Body
 
-// Tail implements tail.
-func (r records) Tail(yield func(seq uint64, raw []byte) bool) error {
-	for i, b := range slices.Backward(r) {
-		raw, err := rating.Record{V: 1, Device: "box-1", Epoch: 7, Seq: uint64(i) + 1, Body: b}.Encode()
+func (all bodies) Tail(yield func(seq uint64, raw []byte) bool) error {
+	for i, b := range slices.Backward(all) {
+		raw, err := rating.Record{V: rating.RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: rating.Genesis("lz-0417", 7), Body: b}.Encode()
 		if err != nil {
 			return err
 		}
@@ -25,12 +24,55 @@ func (r records) Tail(yield func(seq uint64, raw []byte) bool) error {
 	return nil
 }
 
+// TestOpenVisitBehindManyRecords finds the visit that was open at a power cut though its PC has printed the code all the time,
+// and does not read the whole log of a box where no PC opens visits.
+func TestOpenVisitBehindManyRecords(t *testing.T) {
+	at := rating.Stamp{Boot: 1, Mono: 1, Wall: 1_790_000_000_000}
+	visit := func(id rating.VisitID, by rating.Opener) rating.Body {
+		return rating.VisitBody(at, rating.Visit{ID: id, Window: rating.Window{ID: "w1", Generation: 1}, Grouping: rating.Single,
+			Subjects: []rating.Subject{rating.StaffSubject}, Opener: by, WaitSec: 60})
+	}
+	q := rating.Question{Subject: rating.StaffSubject}
+	log := bodies{visit(1, rating.OpenedByPC), rating.EvaluationBody(at, rating.Evaluation{Visit: 1, Subject: q.Subject, Level: 4, Channel: rating.Keypad})}
+	for range 6000 { // for ten minutes
+		log = append(log, rating.EventBody(at, rating.EventPrinted, "visit", rating.VisitID(1).String()))
+	}
+	for i := range rating.VisitID(16) {
+		log = append(log, visit(100+i, rating.OpenedByWalkUp), rating.OutcomeBody(at, rating.Closing{Visit: 100 + i, Outcome: rating.RatedByPhone}))
+	}
+	open, rated, err := openVisit(log)
+	if err != nil || open == nil || open.ID != 1 || !slices.Equal(rated, []rating.Question{q}) {
+		t.Errorf("open %+v, rated %v, error %v", open, rated, err)
+	}
+	for i := range rating.VisitID(1000) {
+		log = append(log, visit(1000+i, rating.OpenedByWalkUp), rating.OutcomeBody(at, rating.Closing{Visit: 1000 + i, Outcome: rating.Rated}))
+	}
+	read := 0
+	counted := counting{log, &read}
+	if open, _, err := openVisit(counted); err != nil || open != nil || read > 3*openVisits {
+		t.Errorf("open %+v, error %v, %d records read", open, err, read)
+	}
+}
+
+// counting counts what is read of a log.
+type counting struct {
+	tail
+	read *int
+}
+
+func (c counting) Tail(yield func(seq uint64, raw []byte) bool) error {
+	return c.tail.Tail(func(seq uint64, raw []byte) bool {
+		*c.read++
+		return yield(seq, raw)
+	})
+}
+
 // TestARestartForgetsNoRating: a phone has rated a theme as a whole, whose matters the box would have asked about one by one. Before a
 // restart and after it the box asks about one of them, whose own answer goes before the one for all; not about the whole again.
 func TestARestartForgetsNoRating(t *testing.T) {
 	window := rating.Window{ID: "A12", Name: "综合窗口", Hall: "大厅", Generation: 1}
 	at := rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_790_000_000_000, Synced: true}
-	var log records
+	var log bodies
 	step := func(m terminal.Model, e terminal.Event) (terminal.Model, error) {
 		s := m.Step(e)
 		for _, effect := range s.Effects {
@@ -81,6 +123,61 @@ func TestARestartForgetsNoRating(t *testing.T) {
 		}
 		if _, err := step(m, terminal.OpenVisit{At: at.Add(9e9), Visit: one}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWasPaused(t *testing.T) {
+	at := rating.Stamp{Boot: 1, Mono: 1, Wall: 1_790_000_000_000}
+	event := func(name string) rating.Body { return rating.EventBody(at, name) }
+	visit := func(by rating.Opener) rating.Body {
+		return rating.VisitBody(at, rating.Visit{ID: 1, Window: rating.Window{ID: "w1", Generation: 1}, Grouping: rating.Single,
+			Subjects: []rating.Subject{rating.StaffSubject}, Opener: by, WaitSec: 60})
+	}
+	for name, test := range map[string]struct {
+		log  bodies
+		want bool
+	}{
+		"a new box":               {bodies{event(rating.EventStarted)}, false},
+		"a pause":                 {bodies{visit(rating.OpenedByPC), event(rating.EventPaused), event(rating.EventSignedIn), event(rating.EventStopped)}, true},
+		"a pause of two restarts": {bodies{event(rating.EventPaused), event(rating.EventStarted), event(rating.EventStarted)}, true},
+		"a pause that is over":    {bodies{event(rating.EventPaused), event(rating.EventResumed), event(rating.EventStopped)}, false},
+		"a phone during a pause":  {bodies{event(rating.EventPaused), visit(rating.OpenedByWalkUp)}, true},
+		"an older box's restart":  {bodies{event(rating.EventPaused), event(rating.EventStarted), visit(rating.OpenedByPC)}, false},
+	} {
+		if got, err := wasPaused(test.log); err != nil || got != test.want {
+			t.Errorf("%s: paused %t, error %v", name, got, err)
+		}
+	}
+}
+
+// notebook is notes in memory that counts how often they are written.
+type notebook struct {
+	all    map[string][]byte
+	writes int
+}
+
+func (n *notebook) Note(key string) []byte { return n.all[key] }
+
+func (n *notebook) SetNote(key string, value []byte) error {
+	n.writes++
+	n.all[key] = value
+	return nil
+}
+
+// TestStaffIsKeptOnce holds that a PC which signs in whoever is signed in has nothing written, for which a press would wait.
+func TestStaffIsKeptOnce(t *testing.T) {
+	n := &notebook{all: make(map[string][]byte)}
+	wang := rating.Staff{ID: "0417", Name: "王丽"}
+	for _, step := range []struct {
+		staff  rating.Staff
+		writes int
+	}{{rating.Staff{}, 0}, {wang, 1}, {wang, 1}, {rating.Staff{ID: "0417"}, 2}, {rating.Staff{}, 3}, {rating.Staff{}, 3}} {
+		if err := keepStaff(n, step.staff); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := keptStaff(n); err != nil || got != step.staff || n.writes != step.writes {
+			t.Errorf("kept %+v, %v after %d writes, want %+v after %d", got, err, n.writes, step.staff, step.writes)
 		}
 	}
 }

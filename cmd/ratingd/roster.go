@@ -15,6 +15,7 @@ import (
 	"haochaping/device"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -58,21 +59,7 @@ func (r *roster) replace(all []rating.Member) error {
 	if err != nil {
 		return fmt.Errorf("keep the window's staff: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(r.path), ".roster-*")
-	if err != nil {
-		return fmt.Errorf("keep the window's staff: %w", err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), r.path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("keep the window's staff: %w", err), os.Remove(f.Name()))
-	}
-	return nil
+	return keptfile.Replace(r.path, b)
 }
 
 // member returns the first member for which f holds.
@@ -149,7 +136,7 @@ func (c cardReader) read(card device.Card) {
 		// Not which: the number of a citizen's own card is nobody's business.
 		c.log.Warn("a card was read that belongs to nobody at this window; add it to the window's staff at the centre if it should")
 		c.loop.Post(terminal.UnknownCard{At: at})
-	case c.loop.View().Signed == s:
+	case c.loop.View().Signed.ID == s.ID: // whatever a PC or an earlier list has called them
 		c.loop.Post(terminal.SignOut{At: at, Via: "card"})
 	default:
 		c.loop.Post(terminal.SignIn{At: at, Staff: s, Via: "card"})

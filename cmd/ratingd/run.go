@@ -69,10 +69,12 @@ func run(ctx context.Context, args []string, env environment) error {
 	if *checkConfig {
 		_, _, certErr := tlsFiles(cfg.Uplink)
 		_, passwordErr := readPassword(cfg.Uplink.PasswordFile)
-		if err := errors.Join(certErr, passwordErr); err != nil {
+		_, secretErr := webhookSecret(cfg.WindowAPI)
+		if err := errors.Join(certErr, passwordErr, secretErr); err != nil {
 			return &configurationError{err}
 		}
-		return nil
+		_, err := fmt.Fprintf(env.stdout, "%s 无误 / is in order\n", *path)
+		return err
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
@@ -115,6 +117,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	if start.Answered, err = answered(db); err != nil {
 		log.Error("the log's end cannot be read; a case that was rated may be asked about again, which the centre does not count", "error", err)
+	}
+	if start.Paused, err = wasPaused(db); err != nil {
+		log.Error("the log's end cannot be read; a window that was paused is open", "error", err)
 	}
 	if start.Staff, err = keptStaff(db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
@@ -209,11 +214,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount}, Generation: generation(start.Window),
 		Health: state.report,
 		OnConfig: func(c wire.Config) {
-			unkept.Store(&c.Window)
-			keepUnkept(db, &unkept, log)
+			// The staff first: once the window is kept, the same configuration is not taken again.
 			if err := staff.replace(c.Roster); err != nil {
 				log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
 			}
+			unkept.Store(&c.Window)
+			keepUnkept(db, &unkept, log)
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
@@ -244,7 +250,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	links := &linkBook{who: who, base: cfg.Link.Base}
 	offline := func() bool { return !shown.get().online }
-	pcs, err := newWindowPCs(cfg, window{loop, offline, links, staff}, journal, db, env.wall, log)
+	pcs, err := newWindowPCs(ctx, cfg, window{loop, offline, links, staff}, journal, db, env.wall, log)
 	if err != nil {
 		return err
 	}
@@ -315,8 +321,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			if browser == nil {
 				return idle(ctx)
 			}
-			return serve(ctx, browser, browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
-				func() uint64 { return db.Backlog().Pending }))
+			// The screen shows what a citizen answers: no web page may read it by a name that points here.
+			return serve(ctx, browser, opsapi.OnLoopback(browserPage(screen.frames(), source.simulated, loop, shown, links, cfg.Keys,
+				func() uint64 { return db.Backlog().Pending })))
 		}},
 		{Name: "lamps", Run: func(ctx context.Context) error { return lampsPanel.run(ctx, lampsShown) }},
 		{Name: "sound", Run: func(ctx context.Context) error { return speaker.run(ctx, heard) }},

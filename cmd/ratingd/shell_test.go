@@ -87,6 +87,7 @@ func TestShell(t *testing.T) {
 		{[]string{"visit", "start", "-address", box, "-completed"}, "without its number"},
 		{[]string{"visit", "start", "-address", box, "-ask", "500ms"}, "no whole number"},
 		{[]string{"visit", "start", "-address", box, "-body", "-", "-staff", "1"}, "contradict"},
+		{[]string{"visit", "start", "-address", box, "-body", "-", "-completed"}, "contradict"},
 		{[]string{"visit", "start", "-address", box, "-case", "P1", "-task", "T1", "-completed", "word"}, "not understood"},
 		{[]string{"visit"}, "not understood"},
 		{[]string{"visit", "start", "-address", "http://127.0.0.1:1"}, "doctor"},

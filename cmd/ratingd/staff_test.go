@@ -100,11 +100,32 @@ func TestStaffSignInByCard(t *testing.T) {
 		c := color.RGBAModel.Convert(m.At(m.Bounds().Dx()/10, m.Bounds().Dy()/2)).(color.RGBA)
 		return c.R > 0xf0 && c.G < 0x10
 	})
+	pc := func(method, path, body string) {
+		r, err := http.NewRequest(method, "http://"+b.bound["window_api"]+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusNoContent {
+			t.Errorf("%s %s: %s", method, path, resp.Status)
+		}
+	}
+	pc("PUT", "/v1/pause", "")
 	_ = b.process.Process.Signal(syscall.SIGKILL)
 	_ = b.process.Wait()
 	_ = w.proxy.Close() // what the centre sent must be known without it
 	b.launch()
-	b.waitStatus("the same person after a power cut", func(s windowapi.Window) bool { return s.State == "idle" && s.Staff == wang })
+	b.waitStatus("the same person and pause after a power cut", func(s windowapi.Window) bool { return s.State == "paused" && s.Staff == wang })
+	pc("DELETE", "/v1/pause", "")
+	b.waitStatus("a window that is resumed", func(s windowapi.Window) bool { return s.State == "idle" })
+	// The PC has another name for the department; the card's owner is the same, and leaves by it.
+	pc("PUT", "/v1/staff", `{"id":"0417","department":"综合科"}`)
+	b.waitStatus("the PC's department", func(s windowapi.Window) bool { return s.Staff.Department == "综合科" })
 	swipe("0012345678")
 	b.waitStatus("a window that was left", func(s windowapi.Window) bool { return s.State == "closed" })
 	var audit []string

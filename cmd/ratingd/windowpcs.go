@@ -32,7 +32,7 @@ type windowPCs struct {
 }
 
 // newWindowPCs binds the addresses, so that a wrong one ends the start and not the day.
-func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time, log *slog.Logger) (*windowPCs, error) {
+func newWindowPCs(ctx context.Context, cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time, log *slog.Logger) (*windowPCs, error) {
 	c := cfg.WindowAPI
 	p := &windowPCs{journal: journal, db: db, log: log}
 	p.handler = windowapi.New(windowapi.Config{
@@ -51,7 +51,7 @@ func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi
 	if p.loopback, err = listen(c.Listen); err != nil {
 		return nil, fmt.Errorf("window_api.listen: %w", err)
 	}
-	if p.lan, err = listen(c.LANListen); err != nil {
+	if p.lan, err = listenLAN(ctx, c.LANListen, log); err != nil {
 		return nil, fmt.Errorf("window_api.lan_listen: %w", err)
 	}
 	return p, nil
@@ -61,6 +61,22 @@ func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi
 const webhookNote = "webhook"
 
 func newWebhook(c boxconfig.WindowAPI, journal *windowapi.Journal, n notes, now func() time.Time, log *slog.Logger) (*windowapi.Webhook, error) {
+	secret, err := webhookSecret(c)
+	if err != nil || c.WebhookURL == "" {
+		return nil, err
+	}
+	return &windowapi.Webhook{
+		URL: c.WebhookURL, Secret: secret, Journal: journal,
+		// Whoever answers a webhook with a redirection would have its body sent elsewhere.
+		Client:   &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		Position: func() string { return string(n.Note(webhookNote)) },
+		Keep:     func(id string) error { return n.SetNote(webhookNote, []byte(id)) },
+		Now:      now, Random: mathrand.Float64, Logger: log,
+	}, nil
+}
+
+// webhookSecret returns the secret that signs what is posted, nil where nothing is.
+func webhookSecret(c boxconfig.WindowAPI) (windowapi.WebhookSecret, error) {
 	if c.WebhookURL == "" {
 		return nil, nil
 	}
@@ -72,14 +88,7 @@ func newWebhook(c boxconfig.WindowAPI, journal *windowapi.Journal, n notes, now 
 	if err != nil {
 		return nil, fmt.Errorf("window_api.webhook_secret_file: %w", err)
 	}
-	return &windowapi.Webhook{
-		URL: c.WebhookURL, Secret: secret, Journal: journal,
-		// Whoever answers a webhook with a redirection would have its body sent elsewhere.
-		Client:   &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		Position: func() string { return string(n.Note(webhookNote)) },
-		Keep:     func(id string) error { return n.SetNote(webhookNote, []byte(id)) },
-		Now:      now, Random: mathrand.Float64, Logger: log,
-	}, nil
+	return secret, nil
 }
 
 // run serves until ctx ends.

@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"haochaping/internal/keptfile"
 )
 
 // IdentityFile is the name of the box's private key in its state folder.
@@ -56,55 +57,11 @@ func createIdentity(path string) (ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, fmt.Errorf("create the state folder: %w", err)
 	}
-	if err := writeNew(dir, path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+	if err := keptfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			return Identity(dir) // another process was first
 		}
 		return nil, fmt.Errorf("keep the box's key: %w", err)
 	}
 	return key, nil
-}
-
-// writeNew creates path with content so that after a power cut it is whole or absent.
-func writeNew(dir, path string, content []byte) (err error) {
-	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	if _, err := f.Write(content); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Sync(); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := giveTo(dir, f.Name()); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil { // unlike a rename it never replaces
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// giveTo gives root's file to the owner of the folder dir. Others own what they make.
-func giveTo(dir, file string) error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-		return os.Chown(file, int(owner.Uid), int(owner.Gid))
-	}
-	return nil
 }

@@ -202,6 +202,9 @@ func (v Visit) Check() error {
 	return v.checkSize()
 }
 
+// ErrVisitTooLarge says that a visit's record would be larger than MaxVisit.
+var ErrVisitTooLarge = errors.New("open it with fewer cases or without task names")
+
 // checkSize keeps out a visit whose record could never be written.
 func (v Visit) checkSize() error {
 	b, err := json.Marshal(v)
@@ -209,8 +212,7 @@ func (v Visit) checkSize() error {
 		return fmt.Errorf("visit %s: %w", v.ID, err)
 	}
 	if len(b) > MaxVisit {
-		return fmt.Errorf("visit %s: %d bytes as it would be recorded, at most %d are allowed; open it with fewer cases or without task names",
-			v.ID, len(b), MaxVisit)
+		return fmt.Errorf("visit %s: %d bytes as it would be recorded, at most %d are allowed; %w", v.ID, len(b), MaxVisit, ErrVisitTooLarge)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type Started struct {
 	// Answered is what the log says of cases that were rated already.
 	Answered rating.Answered
 	Staff    rating.Staff // who was signed in when the box went down
+	Paused   bool         // whether the window was paused then
 	Version  string       // of the program
 }
 

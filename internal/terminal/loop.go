@@ -39,10 +39,11 @@ var ErrStopped = errors.New("the box is shutting down")
 
 // Loop owns the Model of a window. Its methods are safe for concurrent use.
 type Loop struct {
-	cfg     LoopConfig
-	events  chan queued
-	probes  chan struct{}
-	stopped chan struct{}
+	cfg      LoopConfig
+	events   chan queued
+	requests chan queued // of the window's PC, which wait until the events are done
+	probes   chan struct{}
+	stopped  chan struct{}
 
 	mu     sync.Mutex
 	view   View                            // guarded by mu
@@ -72,12 +73,13 @@ type visitRecord struct {
 // NewLoop returns a Loop that does nothing before Run.
 func NewLoop(cfg LoopConfig) *Loop {
 	return &Loop{
-		cfg:     cfg,
-		events:  make(chan queued, 256),
-		probes:  make(chan struct{}),
-		stopped: make(chan struct{}),
-		visits:  make(map[rating.VisitID]*visitRecord),
-		opens:   make(map[rating.VisitID]chan<- error),
+		cfg:      cfg,
+		events:   make(chan queued, 256),
+		requests: make(chan queued),
+		probes:   make(chan struct{}),
+		stopped:  make(chan struct{}),
+		visits:   make(map[rating.VisitID]*visitRecord),
+		opens:    make(map[rating.VisitID]chan<- error),
 	}
 }
 
@@ -96,6 +98,9 @@ func (l *Loop) Run(ctx context.Context, start Started) error {
 		timer.Reset(wait)
 		select {
 		case q := <-l.events:
+			m = l.take(m, q)
+		case q := <-l.requests:
+			m = l.drain(m) // a press waits for one commit of the PC's at most, however many the PC wants
 			m = l.take(m, q)
 		case <-l.probes:
 		case <-timer.C:
@@ -223,19 +228,31 @@ func (l *Loop) answer(id rating.VisitID, err error) {
 }
 
 // Post hands an event to the Loop. It blocks while 256 events wait, and does nothing once the Loop has stopped.
-func (l *Loop) Post(e Event) { l.post(queued{event: e}) }
-
-func (l *Loop) post(q queued) {
+func (l *Loop) Post(e Event) {
 	select {
-	case l.events <- q:
+	case l.events <- queued{event: e}:
 	case <-l.stopped:
 	}
 }
 
-// do returns when an event has happened.
+// request hands the PC's wish to the Loop when it has nothing else to do.
+func (l *Loop) request(ctx context.Context, q queued) error {
+	select {
+	case l.requests <- q:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.stopped:
+		return ErrStopped
+	}
+}
+
+// do returns when what the PC wants has happened.
 func (l *Loop) do(ctx context.Context, e Event) (happened, error) {
 	done := make(chan happened, 1)
-	l.post(queued{e, done})
+	if err := l.request(ctx, queued{e, done}); err != nil {
+		return happened{}, err
+	}
 	select {
 	case what := <-done:
 		return what, what.refused
@@ -318,7 +335,9 @@ func (l *Loop) CancelVisit(ctx context.Context, id rating.VisitID) error {
 		return ErrNotOpen
 	default:
 	}
-	l.Post(CancelVisit{l.cfg.Now(), id})
+	if err := l.request(ctx, queued{event: CancelVisit{l.cfg.Now(), id}}); err != nil {
+		return err
+	}
 	select {
 	case <-r.done:
 		return nil
@@ -334,7 +353,10 @@ func (l *Loop) ask(ctx context.Context, id rating.VisitID, e Event) error {
 	l.mu.Lock()
 	l.opens[id] = reply
 	l.mu.Unlock()
-	l.Post(e)
+	if err := l.request(ctx, queued{event: e}); err != nil {
+		l.forget(id)
+		return err
+	}
 	select {
 	case err := <-reply:
 		return err

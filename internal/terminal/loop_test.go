@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,12 @@ func (l *memory) Append(bodies ...rating.Body) (uint64, error) {
 	return uint64(len(l.bodies) - len(bodies) + 1), nil
 }
 
+func (l *memory) all() []rating.Body {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.bodies)
+}
+
 func (l *memory) evaluations() (levels []rating.Level) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -38,9 +45,11 @@ func (l *memory) evaluations() (levels []rating.Level) {
 }
 
 // running starts a Loop inside a synctest bubble and returns it with its log and a function that ends it.
-func running(t *testing.T) (*Loop, *memory, func()) {
+func running(t *testing.T) (*Loop, *memory, func()) { return runningOn(t, new(memory)) }
+
+// runningOn is running with a log of one's own.
+func runningOn[L Log](t *testing.T, log L) (*Loop, L, func()) {
 	began := time.Now()
-	log := new(memory)
 	l := NewLoop(LoopConfig{
 		Timings: Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}, Log: log, Random: rand.Reader,
 		Now: func() rating.Stamp {

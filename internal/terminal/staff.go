@@ -19,8 +19,10 @@ func (m Model) staffKey(e StaffKey) Step {
 
 // signIn records who serves from now on. A visit that is being asked about was another's.
 func (m Model) signIn(e SignIn) Step {
-	if m.signed == e.Staff {
-		return Step{Model: m, Effects: []Effect{StaffChanged{e.Staff}}}
+	if samePerson(m.signed, e.Staff) {
+		next := m
+		next.signed = e.Staff
+		return Step{Model: next, Effects: []Effect{StaffChanged{e.Staff}}}
 	}
 	bodies, effects := m.closeVisit(e.At, rating.Cancelled)
 	if m.signed != (rating.Staff{}) {
@@ -31,6 +33,10 @@ func (m Model) signIn(e SignIn) Step {
 	bodies = append(bodies, rating.EventBody(e.At, rating.EventSignedIn, "staff", e.Staff.ID, "via", e.Via))
 	return m.write(e.At, next.rest(e.At), bodies, append(effects, StaffChanged{e.Staff})...)
 }
+
+// samePerson reports whether two are one by their number, which a record names them by. Their name and department may have
+// been written otherwise by a PC, by the centre, or by a later list of the window's staff.
+func samePerson(a, b rating.Staff) bool { return a == b || a.ID != "" && a.ID == b.ID }
 
 func (m Model) signOut(e SignOut) Step {
 	if m.signed == (rating.Staff{}) {

@@ -92,6 +92,23 @@ func TestFixedAssignmentNeedsNoSignIn(t *testing.T) {
 	b.wantState(Idle)
 }
 
+// TestSignInWithAnotherSpellingIsTheSamePerson holds that a PC which signs in whoever is signed in, by another name or with the
+// number alone, takes no question away.
+func TestSignInWithAnotherSpellingIsTheSamePerson(t *testing.T) {
+	b := configured(t, func(w *rating.Window) { w.SignIn = true })
+	b.do(SignIn{b.now, wang, "card"})
+	b.open(1, staff)
+	b.log = nil
+	moved := rating.Staff{ID: wang.ID, Name: wang.Name, Department: "综合科"}
+	b.do(SignIn{b.now, moved, "api"})
+	b.wantState(Asking)
+	b.wantEnded()
+	b.wantKinds()
+	if v := b.m.View(); v.Signed != moved {
+		t.Errorf("signed in: %+v", v.Signed)
+	}
+}
+
 func TestSignInSurvivesARestart(t *testing.T) {
 	b := configured(t, func(w *rating.Window) { w.SignIn = true })
 	b.do(SignIn{b.now, wang, "card"})
@@ -108,6 +125,21 @@ func TestSignInSurvivesARestart(t *testing.T) {
 	if got := b.m.View().Staff; got != wang {
 		t.Errorf("staff %v", got)
 	}
+}
+
+// TestPauseOutlastsARestart holds that a window which staff have paused asks nobody because the power failed.
+func TestPauseOutlastsARestart(t *testing.T) {
+	w := window
+	walkUp(&w)
+	b := newBench(t)
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.do(Started{At: b.now, Window: &w, Paused: true})
+	b.wantState(Paused)
+	b.after(time.Hour)
+	b.do(Tick{b.now, 5})
+	b.wantState(Paused)
+	b.do(Resume{b.now})
+	b.wantState(Idle)
 }
 
 func TestPauseOutlastsASignIn(t *testing.T) {

@@ -127,6 +127,9 @@ func (m Model) start(e Started) Step {
 	next := m
 	next.window, next.signed, next.answered = e.Window, e.Staff, e.Answered
 	next = next.resting(e.At)
+	if e.Paused && next.window != nil {
+		next.state = Paused
+	}
 	var bodies []rating.Body
 	var effects []Effect
 	if e.Open != nil {

@@ -2,9 +2,7 @@ package windowapi
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -49,7 +47,8 @@ func (e *NotReadyError) Error() string { return "the window cannot ask now: " + 
 // Terminal is the window as its PC sees it. Its methods are safe for concurrent use. They return *NotReadyError,
 // *rating.RuleError, ErrNoVisit, or what is nobody's business but the log's.
 type Terminal interface {
-	// OpenVisit opens v once it is recorded; ID and window are filled in, and staff and wait where they are empty.
+	// OpenVisit opens v once it is recorded, or while nothing can be; ID and window are filled in, and staff and wait where
+	// they are empty.
 	OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, error)
 	CancelVisit(ctx context.Context, id rating.VisitID) error
 	// VisitStatus waits for the end of the visit, at most for wait.
@@ -161,6 +160,8 @@ func (a *api) failWith(w http.ResponseWriter, r *http.Request, err error) {
 		a.fail(w, r, problemNotReady(notReady.State))
 	case errors.Is(err, ErrNoVisit):
 		a.fail(w, r, problemNoVisit())
+	case errors.Is(err, rating.ErrVisitTooLarge):
+		a.fail(w, r, problemTooLarge())
 	default:
 		a.Logger.Error("a request of the window's PC failed", "method", r.Method, "path", r.URL.Path, "error", err)
 		a.fail(w, r, problemInternal())
@@ -192,97 +193,6 @@ func (a *api) send(w http.ResponseWriter, status int, b []byte) {
 func (a *api) describe(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/yaml")
 	a.send(w, http.StatusOK, description)
-}
-
-var idempotencyKey = regexp.MustCompile(`^[!-~]{1,255}$`)
-
-func (a *api) open(w http.ResponseWriter, r *http.Request) {
-	body, bad := readBody(r)
-	j := visitJSON{Grouping: rating.Single}
-	if bad == nil {
-		bad = decode(body, &j)
-	}
-	if bad == nil {
-		bad = j.check()
-	}
-	if bad != nil {
-		a.fail(w, r, *bad)
-		return
-	}
-	v := j.visit()
-	if keys, sent := r.Header["Idempotency-Key"]; sent {
-		if len(keys) != 1 || !idempotencyKey.MatchString(keys[0]) {
-			a.fail(w, r, problemInvalid("", "Idempotency-Key 应为 1 至 255 个可打印 ASCII 字符。", "Idempotency-Key has 1 to 255 printable ASCII characters."))
-			return
-		}
-		v.Request = &rating.Request{Key: digest(clientOf(r) + "\x00" + keys[0]), Digest: digest(string(body))}
-		done, ok := a.single(r, v.Request.Key)
-		if !ok {
-			return
-		}
-		defer done()
-		if before, ok := a.Journal.request(v.Request.Key); ok {
-			a.replay(w, r, before, v.Request.Digest)
-			return
-		}
-	}
-	// A client that goes away has asked all the same; it will ask again with its key.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), bodyTimeout)
-	defer cancel()
-	id, err := a.Terminal.OpenVisit(ctx, v)
-	if err != nil {
-		a.failWith(w, r, err)
-		return
-	}
-	if v.Request != nil {
-		a.Journal.remember(v.Request.Key, request{v.Request.Digest, id})
-	}
-	a.opened(w, id)
-}
-
-func (a *api) opened(w http.ResponseWriter, id rating.VisitID) {
-	w.Header().Set("Location", "/v1/visits/"+id.String())
-	a.write(w, http.StatusCreated, map[string]string{"id": id.String()})
-}
-
-func (a *api) replay(w http.ResponseWriter, r *http.Request, before request, digest string) {
-	if before.digest != digest {
-		a.fail(w, r, problemKeyReused())
-		return
-	}
-	w.Header().Set("Idempotency-Replayed", "true")
-	a.opened(w, before.id)
-}
-
-// single returns once no other request with the same key is under way, and false if the client has gone away before.
-func (a *api) single(r *http.Request, key string) (done func(), ok bool) {
-	for {
-		a.mu.Lock()
-		under, busy := a.opening[key]
-		if !busy {
-			c := make(chan struct{})
-			a.opening[key] = c
-			a.mu.Unlock()
-			return func() {
-				a.mu.Lock()
-				delete(a.opening, key)
-				a.mu.Unlock()
-				close(c)
-			}, true
-		}
-		a.mu.Unlock()
-		select {
-		case <-under:
-		case <-r.Context().Done():
-			return nil, false
-		}
-	}
-}
-
-// digest returns 128 bits of the SHA-256 of s in hex: it tells requests apart, and a record is not the place for a PC's keys.
-func digest(s string) string {
-	h := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(h[:16])
 }
 
 // visitStatus is the answer about a visit.
@@ -358,6 +268,11 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		a.failWith(w, r, err)
+		return
+	}
+	// The end can have come otherwise meanwhile, or all had been answered by then.
+	if s, err := a.Terminal.VisitStatus(r.Context(), id, 0); err == nil && !s.Open {
+		a.ended(w, r, s.Outcome)
 		return
 	}
 	a.send(w, http.StatusNoContent, nil)

@@ -2,6 +2,7 @@ package windowapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -63,6 +64,16 @@ func TestCancel(t *testing.T) {
 	}
 	c.refuse(http.StatusNotFound, "no-visit", "DELETE", "/v1/visits/00000000000000ff", "")
 	c.refuse(http.StatusNotFound, "no-visit", "GET", "/v1/visits/nonsense", "")
+}
+
+// TestCancelDuringTheThanks cancels a visit whose questions are all answered: it ends as rated, and nobody hears that it is cancelled.
+func TestCancelDuringTheThanks(t *testing.T) {
+	c := newContract(t, nil)
+	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
+	c.terminal.answered = true
+	if p := c.want(http.StatusConflict, "DELETE", "/v1/visits/"+id, "").problem(t); p.Outcome != rating.Rated {
+		t.Errorf("outcome %q", p.Outcome)
+	}
 }
 
 func TestIdempotencyKey(t *testing.T) {
@@ -140,6 +151,29 @@ func TestWhatIsInvalidIsNamed(t *testing.T) {
 	c.refuse(http.StatusUnprocessableEntity, "invalid", "PUT", "/v1/staff", `{"name":"王丽"}`)
 	if len(c.terminal.opened) > 0 {
 		t.Errorf("%d visits were opened all the same", len(c.terminal.opened))
+	}
+}
+
+// TestLargeVisits holds that a visit which each field allows and the record does not is the client's matter, and says so.
+func TestLargeVisits(t *testing.T) {
+	c := newContract(t, nil)
+	cases := func(n int, name string) string {
+		var all []string
+		for i := range n {
+			all = append(all, fmt.Sprintf(`{"project_no":"p%d","task_code":"t%d","task_name":%q,"completed":true}`, i, i, name))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	c.want(http.StatusCreated, "POST", "/v1/visits", `{"grouping":"theme","separate":true,"cases":`+cases(rating.MaxSeparate, "x")+`}`)
+	p := c.want(http.StatusUnprocessableEntity, "POST", "/v1/visits", `{"grouping":"theme","separate":true,"cases":`+cases(rating.MaxSeparate+1, "x")+`}`).problem(t)
+	if p.Type != "urn:hcp:problem:invalid" || p.Pointer != "/separate" {
+		t.Errorf("%+v", p)
+	}
+	c.want(http.StatusCreated, "POST", "/v1/visits", `{"grouping":"theme","cases":`+cases(rating.MaxCases, "x")+`}`)
+	long := strings.Repeat("证", rating.MaxName)
+	p = c.want(http.StatusRequestEntityTooLarge, "POST", "/v1/visits", `{"grouping":"theme","cases":`+cases(rating.MaxCases, long)+`}`).problem(t)
+	if p.Type != "urn:hcp:problem:too-large" {
+		t.Errorf("%+v", p)
 	}
 }
 

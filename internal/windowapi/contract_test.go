@@ -39,6 +39,8 @@ type fakeTerminal struct {
 	staff  rating.Staff
 	err    error // of every method, if set
 	prints int
+	// answered: a citizen has answered all, and is being thanked.
+	answered bool
 }
 
 func newFakeTerminal(j *Journal) *fakeTerminal {
@@ -65,6 +67,11 @@ func (f *fakeTerminal) OpenVisit(_ context.Context, v rating.Visit) (rating.Visi
 		return 0, &NotReadyError{f.state}
 	}
 	if err := rating.CheckVisit(v); err != nil {
+		return 0, err
+	}
+	recorded := v
+	recorded.ID, recorded.WaitSec, recorded.Window = 1, 60, rating.Window{ID: "A12", Generation: 1}
+	if err := recorded.Check(); err != nil {
 		return 0, err
 	}
 	if f.open != 0 {
@@ -104,6 +111,10 @@ func (f *fakeTerminal) CancelVisit(_ context.Context, id rating.VisitID) error {
 	}
 	if f.open != id || id == 0 {
 		return ErrNoVisit
+	}
+	if f.answered {
+		f.end(id, rating.Rated)
+		return nil
 	}
 	f.end(id, rating.Cancelled)
 	return nil

@@ -66,6 +66,7 @@ type place struct {
 }
 
 type pastVisit struct {
+	place   place
 	visit   rating.Visit
 	at      rating.Stamp
 	closing *rating.Closing
@@ -111,22 +112,37 @@ func (j *Journal) Record(epoch rating.Epoch, first uint64, bodies []rating.Body)
 
 // add needs mu.
 func (j *Journal) add(p place, b rating.Body) {
-	e := Event{ID: j.name(p), Time: b.At.Time().UTC()}
-	if _, known := j.index[e.ID]; known {
+	name, at := j.name(p), b.At.Time().UTC()
+	if _, known := j.index[name]; known {
 		return
 	}
 	switch b.Kind {
 	case rating.KindVisit:
-		e.Type, e.Visit = VisitOpened, b.Visit.ID
-		j.opened(*b.Visit, b.At)
-	case rating.KindOutcome:
-		e.Type, e.Visit, e.Outcome, e.Rated = VisitEnded, b.Outcome.Visit, b.Outcome.Outcome, append([]rating.Subject{}, b.Outcome.Rated...)
-		if v, ok := j.visits[e.Visit]; ok {
-			v.closing = b.Outcome
+		_, known := j.visits[b.Visit.ID]
+		if !known {
+			j.opened(p, *b.Visit, b.At)
 		}
-	default:
-		return
+		if !hidden(*b.Visit) {
+			j.happened(p, Event{Type: VisitOpened, ID: name, Visit: b.Visit.ID, Time: at})
+		}
+	case rating.KindOutcome:
+		c := b.Outcome
+		if v, ok := j.visits[c.Visit]; ok {
+			if hidden(v.visit) && v.closing == nil {
+				j.happened(v.place, Event{Type: VisitOpened, ID: j.name(v.place), Visit: c.Visit, Time: at})
+			}
+			v.closing = c
+		}
+		j.happened(p, Event{Type: VisitEnded, ID: name, Visit: c.Visit, Time: at, Outcome: c.Outcome, Rated: append([]rating.Subject{}, c.Rated...)})
 	}
+}
+
+// hidden reports whether nobody hears of a visit before its end. A walk-up visit is recorded at the first press, from which to
+// the end passes just the time of the thanks, unless the answer was corrected meanwhile.
+func hidden(v rating.Visit) bool { return v.Opener == rating.OpenedByWalkUp }
+
+// happened needs mu.
+func (j *Journal) happened(p place, e Event) {
 	j.index[e.ID] = j.dropped + len(j.events)
 	j.events, j.places = append(j.events, e), append(j.places, p)
 	for len(j.events) > maxEvents {
@@ -139,8 +155,8 @@ func (j *Journal) add(p place, b rating.Body) {
 }
 
 // opened needs mu.
-func (j *Journal) opened(v rating.Visit, at rating.Stamp) {
-	j.visits[v.ID] = &pastVisit{visit: v, at: at}
+func (j *Journal) opened(p place, v rating.Visit, at rating.Stamp) {
+	j.visits[v.ID] = &pastVisit{place: p, visit: v, at: at}
 	j.order = append(j.order, v.ID)
 	if v.Request != nil {
 		j.requests[v.Request.Key] = request{v.Request.Digest, v.ID}
@@ -187,7 +203,7 @@ func (j *Journal) Load(log Tail) error {
 	j.partial = partial || err != nil
 	// What was recorded meanwhile comes after what the log held before; both may name the same records.
 	live, places := j.events, j.places
-	kept := j.visits
+	kept, order := j.visits, j.order
 	j.events, j.places, j.index, j.visits, j.order = nil, nil, make(map[string]int), make(map[rating.VisitID]*pastVisit), nil
 	for i := len(before) - 1; i >= 0; i-- {
 		j.add(before[i].place, before[i].body)
@@ -207,6 +223,11 @@ func (j *Journal) Load(log Tail) error {
 			body = rating.Body{At: v.at, Kind: rating.KindVisit, Visit: &v.visit}
 		}
 		j.add(places[i], body)
+	}
+	for _, id := range order {
+		if v := kept[id]; hidden(v.visit) && v.closing == nil { // which no event tells of yet
+			j.add(v.place, rating.Body{At: v.at, Kind: rating.KindVisit, Visit: &v.visit})
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("read the visits of the log: %w", err)

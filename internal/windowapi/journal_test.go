@@ -115,6 +115,49 @@ func TestLoadWhileRecording(t *testing.T) {
 	}
 }
 
+// TestWalkUpVisitsShowNoPress holds that nobody learns when a walk-up visit's first key was pressed: what passes from there to
+// the end is longer where the answer was corrected. It does so too where the log is loaded between the two.
+func TestWalkUpVisitsShowNoPress(t *testing.T) {
+	log := &memoryLog{epoch: 7}
+	j := NewJournal(nil)
+	walkUp := func(i int) []rating.Body {
+		all := visitBodies(i)
+		all[0].Visit.Opener, all[0].Visit.Request = rating.OpenedByWalkUp, nil
+		all[len(all)-1].At = stampOf(i + 5)
+		return all
+	}
+	first, second := walkUp(10), walkUp(21)
+	end := len(first) - 1
+	log.append(j, first[:end]...)
+	if events, _, _, _ := j.next(0); len(events) > 0 {
+		t.Errorf("before the end there are %v", events)
+	}
+	log.append(j, first[end])
+	before := &memoryLog{epoch: 7, bodies: slices.Clone(log.bodies)}
+	log.append(j, second[:end-1]...)
+	if err := j.Load(before); err != nil { // which has not read the second
+		t.Fatal(err)
+	}
+	log.append(j, second[end-1])
+	events, _, _, _ := j.next(0)
+	var got []string
+	for _, e := range events {
+		got = append(got, fmt.Sprint(e.Type, " ", int(e.Visit), " ", e.Time.UnixMilli()-1_790_000_000_000))
+	}
+	want := []string{"visit.opened 10 15000", "visit.ended 10 15000", "visit.opened 21 26000", "visit.ended 21 26000"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	read := NewJournal(nil)
+	if err := read.Load(log); err != nil {
+		t.Fatal(err)
+	}
+	again, _, _, _ := read.next(0)
+	if diff := cmp.Diff(events, again); diff != "" {
+		t.Errorf("events (-lived +read):\n%s", diff)
+	}
+}
+
 // TestEventNamesDoNotTellWhereRecordsStand holds that nobody can count the records between two events: a correction is one.
 func TestEventNamesDoNotTellWhereRecordsStand(t *testing.T) {
 	corrected, plain := NewJournal([]byte("a")), NewJournal([]byte("b"))

@@ -99,8 +99,8 @@ func problemMediaType() problem {
 
 func problemTooLarge() problem {
 	return newProblem("too-large", http.StatusRequestEntityTooLarge,
-		text{"请求太大", fmt.Sprintf("请求体最多 %d KiB，请求未处理。请减少办件数量或去掉事项名称。", maxBody>>10)},
-		text{"The request is too large", fmt.Sprintf("A body may have %d KiB; nothing was done. Send fewer cases, or leave their names out.", maxBody>>10)})
+		text{"请求太大", fmt.Sprintf("请求体最多 %d KiB，其中办件记录后最多 %d KiB，请求未处理。请减少办件数量或去掉事项名称。", maxBody>>10, rating.MaxVisit>>10)},
+		text{"The request is too large", fmt.Sprintf("A body may have %d KiB, and a visit %d KiB as it is recorded; nothing was done. Send fewer cases, or leave their names out.", maxBody>>10, rating.MaxVisit>>10)})
 }
 
 func problemTooSlow() problem {

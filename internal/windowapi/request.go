@@ -135,6 +135,10 @@ func (j visitJSON) check() *problem {
 		c.code(at+"/task_code", k.TaskCode)
 		c.name(at+"/task_name", k.TaskName)
 	}
+	if j.Separate && len(j.visit().Completed()) > rating.MaxSeparate {
+		c.bad("/separate", fmt.Sprintf("逐项评价最多 %d 个办结的办件，更多请整体评价或分次发起。", rating.MaxSeparate),
+			fmt.Sprintf("At most %d completed cases are asked about one by one; ask about the theme as a whole, or open several visits.", rating.MaxSeparate))
+	}
 	if !slices.Contains([]rating.Grouping{rating.Single, rating.Batch, rating.Theme}, j.Grouping) {
 		c.bad("/grouping", "应为 single、batch 或 theme。", "It must be single, batch or theme.")
 	}

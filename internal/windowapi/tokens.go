@@ -11,13 +11,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"haochaping/internal/keptfile"
 )
 
 // TokensFile is the name of the list of tokens in the box's state folder.
@@ -96,8 +97,7 @@ func RevokeToken(path, id string) error {
 	})
 }
 
-// changeTokens replaces the file, whole or not at all, while no other program does. It leaves it to the owner of the folder,
-// who is to read it.
+// changeTokens replaces the file, whole or not at all, while no other program does.
 func changeTokens(path string, change func([]Token) ([]Token, error)) (err error) {
 	// Not the folder itself, which the running daemon has locked.
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
@@ -108,12 +108,8 @@ func changeTokens(path string, change func([]Token) ([]Token, error)) (err error
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock the tokens: %w", err)
 	}
-	dir, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	if err := giveTo(lock, dir); err != nil {
-		return err
+	if err := keptfile.Give(lock); err != nil {
+		return fmt.Errorf("lock the tokens: %w", err)
 	}
 	all, err := ReadTokens(path)
 	if err != nil {
@@ -128,37 +124,7 @@ func changeTokens(path string, change func([]Token) ([]Token, error)) (err error
 	if err != nil {
 		return err
 	}
-	return replaceFile(path, append(b, '\n'), dir)
-}
-
-// giveTo leaves a file that root has made to the owner of its folder.
-func giveTo(f *os.File, dir fs.FileInfo) error {
-	owner, ok := dir.Sys().(*syscall.Stat_t)
-	if !ok || os.Geteuid() != 0 {
-		return nil
-	}
-	return f.Chown(int(owner.Uid), int(owner.Gid))
-}
-
-func replaceFile(path string, b []byte, dir fs.FileInfo) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tokens-*")
-	if err != nil {
-		return fmt.Errorf("write the tokens: %w", err)
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = giveTo(f, dir)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write the tokens: %w", err), os.Remove(f.Name()))
-	}
-	return nil
+	return keptfile.Replace(path, append(b, '\n'))
 }
 
 // Tokens is the list of tokens as a running daemon uses it: it reads the file again when that has changed. A file that cannot

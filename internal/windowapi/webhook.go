@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (h *Webhook) Run(ctx context.Context) error {
 		for _, e := range events {
 			if err := h.deliver(ctx, e); err != nil {
 				if ctx.Err() == nil {
-					h.Logger.Error("the webhook wants no more events; it is not called until ratingd starts again", "url", h.URL)
+					h.Logger.Error("the webhook wants no more events; it is not called until ratingd starts again")
 				}
 				<-ctx.Done()
 				return nil
@@ -160,6 +161,10 @@ func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
 	r.Header.Set("Webhook-Timestamp", at)
 	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(h.Secret.sign(id, at, body)))
 	resp, err := h.Client.Do(r)
+	var address *url.Error
+	if errors.As(err, &address) {
+		err = address.Err // without the address, in which many a receiver's password stands
+	}
 	if err != nil {
 		return err
 	}

@@ -1,17 +1,20 @@
 package windowapi
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -227,4 +230,38 @@ func TestParseWebhookSecret(t *testing.T) {
 			t.Errorf("%q is taken", s)
 		}
 	}
+}
+
+// unreachable is a line on which nobody answers.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route to host")
+}
+
+// TestWebhookKeepsItsAddressOutOfTheLog holds that neither a failure nor the end tells what is in the address: with many
+// receivers that is the password.
+func TestWebhookKeepsItsAddressOutOfTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, line := range []http.RoundTripper{unreachable{}, &receiver{statuses: []int{410}}} {
+			log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
+			h := hook(j, &receiver{}, &place)
+			h.URL, h.Client = "http://user:s3cret@hall.example/hook?key=s3cret", &http.Client{Transport: line}
+			var said bytes.Buffer
+			h.Logger = slog.New(slog.NewTextHandler(&said, nil))
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- h.Run(ctx) }()
+			synctest.Wait()
+			log.append(j, visitBodies(1)...)
+			synctest.Wait()
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if text := said.String(); strings.Contains(text, "s3cret") || !strings.Contains(text, "webhook") {
+				t.Errorf("the log says %s", text)
+			}
+		}
+	})
 }

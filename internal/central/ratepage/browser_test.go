@@ -4,12 +4,8 @@ import (
 	"context"
 	"math"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
@@ -18,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"haochaping/internal/proof/chromium"
 	"haochaping/internal/rating"
 )
 
@@ -43,24 +40,7 @@ func luminance(t *testing.T, hex string) float64 {
 // browser starts a phone-sized Chromium without JavaScript.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is missing: install the Debian package chromium")
-		}
-		t.Skip("chromium is missing: install the Debian package chromium")
-	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.NoFirstRun, chromedp.UserDataDir(t.TempDir())}
-	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
-		options = append(options, chromedp.Flag(flag, true))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	ctx := chromium.Start(t)
 	noScript := chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
 		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
@@ -69,21 +49,6 @@ func browser(t *testing.T) context.Context {
 		t.Fatalf("start chromium: %v", err)
 	}
 	return ctx
-}
-
-// screenshot writes the page to the folder that HCP_SCREENSHOTS names, for people to look at.
-func screenshot(name string) chromedp.Action[chromedp.Void] {
-	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		dir := os.Getenv("HCP_SCREENSHOTS")
-		if dir == "" {
-			return nil
-		}
-		png, err := chromedp.FullScreenshot(100)(ctx, target)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644)
-	})
 }
 
 func TestRatingInABrowserWithoutScript(t *testing.T) {
@@ -95,17 +60,17 @@ func TestRatingInABrowserWithoutScript(t *testing.T) {
 	ctx := browser(t)
 	token := h.sign(t, h.claim())
 	err := chromedp.Do(ctx,
-		chromedp.Navigate(server.URL+"/R/"+token), screenshot("form"),
+		chromedp.Navigate(server.URL+"/R/"+token), chromium.Screenshot("form"),
 		chromedp.WaitNotVisible(css(`.question:first-of-type .r2`)), chromedp.WaitNotVisible(css(`#staff-text`)),
 		chromedp.Click(css(`label[for=staff-2]`), chromedp.NodeVisible),
 		chromedp.Click(css(`.question:first-of-type .r2 summary`), chromedp.NodeVisible),
-		chromedp.WaitVisible(css(`.question:first-of-type .r2 .reason`)), screenshot("reasons"),
+		chromedp.WaitVisible(css(`.question:first-of-type .r2 .reason`)), chromium.Screenshot("reasons"),
 		chromedp.Click(css(`.question:first-of-type .r2 input[value="214"]`), chromedp.NodeVisible),
 		chromedp.Click(css(`label[for=matter-4]`), chromedp.NodeVisible),
 		chromedp.Click(css(`.question:first-of-type .any summary`), chromedp.NodeVisible),
-		chromedp.SendKeys(css(`#staff-text`), "排队\n太久"), screenshot("filled"),
+		chromedp.SendKeys(css(`#staff-text`), "排队\n太久"), chromium.Screenshot("filled"),
 		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
-		chromedp.WaitVisible(css(`section.done`)), screenshot("thanks"),
+		chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("thanks"),
 		chromedp.Reload(), chromedp.WaitVisible(css(`section.done`)))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +89,7 @@ func TestRatingInABrowserWithoutScript(t *testing.T) {
 	if staff.Level != 2 || staff.Text != "排队 太久" || len(staff.Reasons) != 1 || matter.Level != 4 || matter.Subject != rating.MatterSubject {
 		t.Errorf("stored = %+v", h.books.stored)
 	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+token), chromedp.WaitVisible(css(`section.notice`)), screenshot("used")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+token), chromedp.WaitVisible(css(`section.notice`)), chromium.Screenshot("used")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -137,7 +102,7 @@ func TestKeyboardAndSizesInABrowser(t *testing.T) {
 	server := httptest.NewServer(h.page)
 	defer server.Close()
 	ctx := browser(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+h.sign(t, c)), screenshot("single")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+h.sign(t, c)), chromium.Screenshot("single")); err != nil {
 		t.Fatal(err)
 	}
 	var sizes [5]*dom.BoxModel
@@ -162,7 +127,7 @@ func TestKeyboardAndSizesInABrowser(t *testing.T) {
 		t.Errorf("the page is %.0f wide, want no scrolling to the side at 360", layout.CSSContentSize.Width)
 	}
 	// The first tab comes to the radio group, the arrow chooses the next level, and enter submits.
-	err = chromedp.Do(ctx, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown), screenshot("keyboard"),
+	err = chromedp.Do(ctx, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown), chromium.Screenshot("keyboard"),
 		chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(css(`section.done`)))
 	if err != nil {
 		t.Fatal(err)
@@ -182,11 +147,11 @@ func TestMattersOneByOneInABrowser(t *testing.T) {
 	defer server.Close()
 	ctx := browser(t)
 	err := chromedp.Do(ctx,
-		chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), screenshot("matters"),
+		chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), chromium.Screenshot("matters"),
 		chromedp.Click(css(`label[for=matter2-1]`), chromedp.NodeVisible),
-		chromedp.WaitVisible(css(`.question:nth-of-type(3) .r1`)), chromedp.WaitNotVisible(css(`.question:nth-of-type(2) .any`)), screenshot("matters-chosen"),
+		chromedp.WaitVisible(css(`.question:nth-of-type(3) .r1`)), chromedp.WaitNotVisible(css(`.question:nth-of-type(2) .any`)), chromium.Screenshot("matters-chosen"),
 		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
-		chromedp.WaitVisible(css(`section.done`)), screenshot("matters-thanks"))
+		chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("matters-thanks"))
 	if err != nil {
 		t.Fatal(err)
 	}

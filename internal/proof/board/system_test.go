@@ -71,24 +71,21 @@ keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",l
 	h.sh("cp /root/ratingd.toml /etc/ratingd.toml && install -o ratingd -g ratingd -m 600 /root/device.key /var/lib/ratingd/device.key && ratingd -check-config && sync")
 	h.board.PowerOff()
 
-	// The clock of the machine is this computer's, which may have other things to do: the best of three boots tells.
-	var up time.Duration
-	for boot := 1; ; boot++ {
-		h.startSystem()
-		h.eventually("the unit", 2*time.Minute, func() bool { return h.unit("ActiveState") == "active" })
-		us, err := strconv.ParseInt(h.unit("ActiveEnterTimestampMonotonic"), 10, 64)
+	// The clock of the machine is this computer's, which may have other things to do: what the unit needs is held against what the
+	// system needed before it, in the same boot. docs/numbers.md has the figures of a quiet machine.
+	h.startSystem()
+	h.eventually("the unit", 2*time.Minute, func() bool { return h.unit("ActiveState") == "active" })
+	since := func(property string) time.Duration {
+		us, err := strconv.ParseInt(h.unit(property), 10, 64)
 		if err != nil {
 			t.Fatal(err)
 		}
-		up = time.Duration(us) * time.Microsecond
-		t.Logf("the unit was up %s after the kernel began: %s", up, h.unit("StatusText"))
-		if up <= 10*time.Second || boot == 3 {
-			break
-		}
-		h.board.PowerOff()
+		return time.Duration(us) * time.Microsecond
 	}
-	if up > 10*time.Second {
-		t.Errorf("the unit was up %s after the kernel began, at most 10 s are allowed", up)
+	began, up := since("InactiveExitTimestampMonotonic"), since("ActiveEnterTimestampMonotonic")
+	t.Logf("the unit was begun %s after the kernel and up %s after it: %s", began, up, h.unit("StatusText"))
+	if up-began > began {
+		t.Errorf("the unit needed %s to be up, more than all that was before it (%s)", up-began, began)
 	}
 	h.eventually("the window", time.Minute, func() bool { return strings.Contains(h.status(), `"idle"`) })
 	want := map[rating.VisitID]rating.Level{h.visit(): 2}

@@ -134,6 +134,9 @@ func explain(k ledger.FindingKind) (means, do string) {
 	case ledger.BrokenChain:
 		return "The record does not follow from the one before it: the box's log was changed or damaged, or belongs to a copy of the box.",
 			"If the box has a fork too, it is the copy. Else look at the box's log of that day, check its card, and keep its log.db."
+	case ledger.Reopened:
+		return "The box has recorded one visit a second time, with other cases or staff. What it had recorded of it first holds; the second record is kept.",
+			"No box does that by itself. Look at both records (ratingctl log), and find out who had the box or its key."
 	case ledger.Quarantine:
 		return "The record cannot be read as one, so nothing of it counts. Its bytes are kept, and the box was told.",
 			"Compare the versions of ratingd and centrald; a newer box may send what this centre does not know. If the versions fit, the box's card is damaged."

@@ -160,6 +160,9 @@ func (p *process) kill() { _ = p.cmd.Process.Kill(); _ = p.cmd.Wait() }
 func (p *process) stop() {
 	p.s.t.Helper()
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	// One that does not end says where it hangs.
+	hangs := time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Signal(syscall.SIGQUIT) })
+	defer hangs.Stop()
 	if err := p.cmd.Wait(); err != nil {
 		p.s.t.Errorf("centrald did not end in order: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
 )
 
 // bodies is a log in memory that is read backwards.
@@ -64,6 +65,66 @@ func (c counting) Tail(yield func(seq uint64, raw []byte) bool) error {
 		*c.read++
 		return yield(seq, raw)
 	})
+}
+
+// TestARestartForgetsNoRating: a phone has rated a theme as a whole, whose matters the box would have asked about one by one. Before a
+// restart and after it the box asks about one of them, whose own answer goes before the one for all; not about the whole again.
+func TestARestartForgetsNoRating(t *testing.T) {
+	window := rating.Window{ID: "A12", Name: "综合窗口", Hall: "大厅", Generation: 1}
+	at := rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_790_000_000_000, Synced: true}
+	var log bodies
+	step := func(m terminal.Model, e terminal.Event) (terminal.Model, error) {
+		s := m.Step(e)
+		for _, effect := range s.Effects {
+			if r, ok := effect.(terminal.Refused); ok {
+				return s.Model, r.Err
+			}
+		}
+		if s.Write == nil {
+			return s.Model, nil
+		}
+		first := uint64(len(log)) + 1
+		log = append(log, s.Write.Bodies...)
+		next, _ := s.Write.Done(at, first, nil)
+		return next, nil
+	}
+	theme := rating.Visit{ID: 7, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60,
+		Cases: []rating.Case{{ProjectNo: "p1", TaskCode: "t1", Completed: true}, {ProjectNo: "p2", TaskCode: "t2", Completed: true}}}
+	whole, one := theme, theme
+	whole.ID, whole.Separate = 8, false
+	one.ID, one.Grouping, one.Separate, one.Cases = 9, rating.Single, false, theme.Cases[:1]
+
+	started := terminal.Started{At: at, Version: "test", Window: &window}
+	m, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}), started)
+	for _, e := range []terminal.Event{
+		terminal.OpenVisit{At: at, Visit: theme}, terminal.PhoneRated{At: at, Visit: 7, Subject: rating.MatterSubject},
+		terminal.Tick{At: at.Add(3e9)},
+	} {
+		if err == nil {
+			m, err = step(m, e)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.View().State != terminal.Idle {
+		t.Fatalf("the window is %v", m.View().State)
+	}
+	if started.Answered, err = answered(log); err != nil {
+		t.Fatal(err)
+	}
+	again, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}), started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]terminal.Model{"before": m, "after": again} {
+		if _, err := step(m, terminal.OpenVisit{At: at.Add(9e9), Visit: whole}); err == nil {
+			t.Errorf("%s: the whole is asked about again", name)
+		}
+		if _, err := step(m, terminal.OpenVisit{At: at.Add(9e9), Visit: one}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestWasPaused(t *testing.T) {

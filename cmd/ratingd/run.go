@@ -250,7 +250,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	links := &linkBook{who: who, base: cfg.Link.Base}
 	offline := func() bool { return !shown.get().online }
-	pcs, err := newWindowPCs(cfg, window{loop, offline, links, staff}, journal, db, env.wall, log)
+	pcs, err := newWindowPCs(ctx, cfg, window{loop, offline, links, staff}, journal, db, env.wall, log)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type windowPCs struct {
 }
 
 // newWindowPCs binds the addresses, so that a wrong one ends the start and not the day.
-func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time, log *slog.Logger) (*windowPCs, error) {
+func newWindowPCs(ctx context.Context, cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time, log *slog.Logger) (*windowPCs, error) {
 	c := cfg.WindowAPI
 	p := &windowPCs{journal: journal, db: db, log: log}
 	p.handler = windowapi.New(windowapi.Config{
@@ -51,7 +51,7 @@ func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi
 	if p.loopback, err = listen(c.Listen); err != nil {
 		return nil, fmt.Errorf("window_api.listen: %w", err)
 	}
-	if p.lan, err = listen(c.LANListen); err != nil {
+	if p.lan, err = listenLAN(ctx, c.LANListen, log); err != nil {
 		return nil, fmt.Errorf("window_api.lan_listen: %w", err)
 	}
 	return p, nil

@@ -81,6 +81,7 @@ func TestRefused(t *testing.T) {
 		"times in reverse": {"sound.volume = [{ from = \"18:00\", percent = 1 }, { from = \"07:00\", percent = 2 }]", "line 10: sound.volume: 07:00 does not come after"},
 		"tones":            {"sound.tones = \"loud\"", "line 10: sound.tones: \"loud\" is not allowed"},
 		"lan address":      {"window_api.lan_listen = \"0.0.0.0\"", "line 10: window_api.lan_listen: \"0.0.0.0\" is not allowed"},
+		"lan name":         {"window_api.lan_listen = \"box.hall.example:8377\"", "line 10: window_api.lan_listen: \"box.hall.example:8377\" is not allowed"},
 		"lan without cert": {"window_api.lan_listen = \"0.0.0.0:8377\"", "line 10: window_api.lan_listen: there is no certificate"},
 		"host with port":   {"window_api.hosts = [\"box:8377\"]", "line 10: window_api.hosts: \"box:8377\""},
 		"every host":       {"window_api.hosts = [\"*\"]", "line 10: window_api.hosts: \"*\""},

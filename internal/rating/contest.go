@@ -16,7 +16,7 @@ type Item struct {
 }
 
 // Items returns what an evaluation from a device may count for. V is its visit, nil while its record has not arrived. It
-// returns nothing for an evaluation of a case that the visit did not complete.
+// returns nothing for an evaluation of a matter that the visit did not complete (事项办结后).
 func Items(d DeviceID, e Evaluation, v *Visit) []Item {
 	own := []Item{{Device: d, Visit: e.Visit, Subject: e.Subject}}
 	switch {
@@ -24,7 +24,7 @@ func Items(d DeviceID, e Evaluation, v *Visit) []Item {
 		return own
 	case v == nil && e.Case != "":
 		return []Item{{Case: e.Case}}
-	case v == nil || e.Case == "" && len(v.Completed()) == 0:
+	case v == nil:
 		return own
 	}
 	var all []Item
@@ -53,38 +53,51 @@ type Contender struct {
 // Contest returns the index of the evaluation that counts for an item among all that may, -1 if there are none, and which
 // of them were corrected at the window. All evaluations that answer the same question of the same visit must be among them.
 //
-// What was corrected does not count; its correction does, at the first one's time. An answer about one matter of a theme
-// goes before one about all of them. Then the earliest counts: in one log by its numbers, whatever the box's clock said, so
-// that of each log only its first stands against those of other logs and phones, and there by time. If the times are the same,
-// the phone's goes first, and then names decide, never the order of arrival.
+// What was corrected does not count; its correction does, at the first one's time. Of the answers to one question of one visit
+// only the earliest stands against those of other visits, so that it is the same one for each case that the question is about.
+// An answer about one matter of a theme goes before one about all of them. Then the earliest counts: in one log by its numbers,
+// whatever the box's clock said, so that of each log only its first stands against those of other logs and phones, and there by
+// time. If the times are the same, the phone's goes first, and then names decide, never the order of arrival.
 func Contest(all []Contender) (winner int, replaced []bool) {
 	replaced = make([]bool, len(all))
-	at := chains(all, replaced)
-	specific := slices.ContainsFunc(at, func(e entrant) bool { return !e.overall })
-	firsts := make(map[logName]int) // of each log its first, as an index of at
-	winner = -1
-	var best entrant
-	consider := func(e entrant) {
-		if winner < 0 || e.compare(best) < 0 {
-			winner, best = e.index, e
+	answers := make(map[asked][]entrant)
+	for _, e := range chains(all, replaced) {
+		answers[e.asked] = append(answers[e.asked], e)
+	}
+	var whole, single []entrant
+	for _, same := range answers {
+		if e := earliest(same); e.overall {
+			whole = append(whole, e)
+		} else {
+			single = append(single, e)
 		}
 	}
-	for i, e := range at {
-		if specific && e.overall {
-			continue
-		}
+	switch {
+	case len(single) > 0:
+		return earliest(single).index, replaced
+	case len(whole) > 0:
+		return earliest(whole).index, replaced
+	}
+	return -1, replaced
+}
+
+// earliest returns the earliest of some entrants, in whatever order they are given; there is one at least.
+func earliest(all []entrant) entrant {
+	firsts := make(map[logName]entrant) // of each log
+	var rest []entrant                  // those, and what came by phone
+	for _, e := range all {
 		if e.seq == 0 {
-			consider(e)
+			rest = append(rest, e)
 			continue
 		}
-		if j, ok := firsts[e.logName]; !ok || cmp.Or(cmp.Compare(e.origin, at[j].origin), cmp.Compare(e.seq, at[j].seq)) < 0 {
-			firsts[e.logName] = i
+		if f, ok := firsts[e.logName]; !ok || cmp.Or(cmp.Compare(e.origin, f.origin), cmp.Compare(e.seq, f.seq)) < 0 {
+			firsts[e.logName] = e
 		}
 	}
-	for _, i := range firsts {
-		consider(at[i])
+	for _, e := range firsts {
+		rest = append(rest, e)
 	}
-	return winner, replaced
+	return slices.MinFunc(rest, entrant.compare)
 }
 
 // logName names a box's log.
@@ -93,9 +106,17 @@ type logName struct {
 	epoch  Epoch
 }
 
+// asked names a question of a visit.
+type asked struct {
+	device   DeviceID
+	visit    VisitID
+	question Question
+}
+
 // entrant is a contender that was not corrected.
 type entrant struct {
 	logName
+	asked   asked
 	index   int
 	seq     uint64
 	origin  uint64 // seq of the press that it corrects, in the end; its own if none
@@ -104,10 +125,11 @@ type entrant struct {
 	overall bool
 }
 
-// compare orders entrants of different logs.
+// compare orders entrants of different logs. It returns 0 only for one and the same evaluation.
 func (e entrant) compare(o entrant) int {
 	return cmp.Or(cmp.Compare(e.time, o.time), cmp.Compare(min(e.seq, 1), min(o.seq, 1)), cmp.Compare(e.device, o.device),
-		cmp.Compare(e.epoch, o.epoch), cmp.Compare(e.seq, o.seq), cmp.Compare(e.name, o.name), cmp.Compare(e.index, o.index))
+		cmp.Compare(e.epoch, o.epoch), cmp.Compare(e.seq, o.seq), cmp.Compare(e.name, o.name), cmp.Compare(e.asked.visit, o.asked.visit),
+		cmp.Compare(e.asked.question.Subject, o.asked.question.Subject), cmp.Compare(e.asked.question.Case, o.asked.question.Case))
 }
 
 // chains follows the corrections, marks what was replaced, and returns the rest.
@@ -126,13 +148,14 @@ func chains(all []Contender, replaced []bool) []entrant {
 	for _, i := range order {
 		c := all[i]
 		log := logName{c.Device, c.Epoch}
-		at[i] = entrant{log, i, c.Seq, c.Seq, c.Time, c.Submission, c.Overall}
+		q := asked{c.Device, c.Evaluation.Visit, c.Evaluation.Question()}
+		at[i] = entrant{log, q, i, c.Seq, c.Seq, c.Time, c.Submission, c.Overall}
 		if c.Seq == 0 {
 			continue // the phone replaces nothing
 		}
 		known[place{log, c.Seq}] = i
 		j, ok := known[place{log, c.Evaluation.Replaces}]
-		if ok && j != i && all[j].Evaluation.Visit == c.Evaluation.Visit && all[j].Evaluation.Question() == c.Evaluation.Question() {
+		if ok && j != i && at[j].asked == q {
 			replaced[j] = true
 			at[i].time, at[i].origin = at[j].time, at[j].origin
 		}

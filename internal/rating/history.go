@@ -10,7 +10,7 @@ const (
 	Counted  Standing = "counted"  // for the person, or for one case at least
 	Replaced Standing = "replaced" // the citizen corrected it at the window
 	Later    Standing = "later"    // for all that it could count for, another one counts
-	Unasked  Standing = "unasked"  // it is about a case that its visit did not complete
+	Unasked  Standing = "unasked"  // it is about a matter that its visit did not complete
 )
 
 // History is visits and evaluations of all windows and channels, and decides which evaluations count over the whole life of
@@ -44,7 +44,8 @@ func (g Given) key() givenKey {
 	return k
 }
 
-// Open adds a visit that a device has opened.
+// Open adds a visit that a device has opened. A device opens each once: of two that differ only one may be added, as the ledger
+// chooses it.
 func (h *History) Open(d DeviceID, v Visit) {
 	if h.visits == nil {
 		h.visits = make(map[visitKey]Visit)

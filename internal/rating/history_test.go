@@ -101,7 +101,7 @@ func TestOnceOverTheWholeLife(t *testing.T) {
 				if !ok {
 					t.Fatalf("nothing counts for %+v, though %+v was given", item, d)
 				}
-				if d.Standing == Replaced || v.Overall(d.Given.Evaluation.Question()) {
+				if d.Standing == Replaced || v.Overall(d.Given.Evaluation.Question()) || !first(decisions, d.Given) {
 					continue
 				}
 				// Who was earlier by every measure and not less specific must not lose.
@@ -128,6 +128,18 @@ func TestOnceOverTheWholeLife(t *testing.T) {
 	if manyCases == 0 {
 		t.Error("no evaluation ever counted for several cases; the test proves nothing of batches")
 	}
+}
+
+// first reports whether g is the first answer to its question.
+func first(all []Decision, g Given) bool {
+	var same []Contender
+	for _, d := range all {
+		if d.Given.Device == g.Device && d.Given.Evaluation.Visit == g.Evaluation.Visit && d.Given.Evaluation.Question() == g.Evaluation.Question() {
+			same = append(same, Contender{Given: d.Given})
+		}
+	}
+	winner, _ := Contest(same)
+	return same[winner].key() == g.key()
 }
 
 // TestTheOrderOfArrivalDecidesNothing adds the same visits and evaluations in another order, some twice.
@@ -160,7 +172,7 @@ func byIdentity(all []Decision) []string {
 // answered now, after all that was, without counting for anything.
 func TestRefusedAtOpeningIsWhatCouldCountForNothing(t *testing.T) {
 	refused, accepted := 0, 0
-	rapid.Check(t, func(t *rapid.T) {
+	check := func(t *rapid.T) {
 		l := randomLife(t)
 		v := randomVisit(t, 99)
 		if CheckVisit(v) != nil {
@@ -184,6 +196,11 @@ func TestRefusedAtOpeningIsWhatCouldCountForNothing(t *testing.T) {
 			refused++
 		} else {
 			accepted++
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		for range 20 { // few visits meet a case that was rated
+			check(t)
 		}
 	})
 	if refused == 0 || accepted == 0 {
@@ -220,6 +237,30 @@ func TestABoxRefusesWhatTheBooksDo(t *testing.T) {
 	})
 	if refused == 0 {
 		t.Error("nothing was ever refused; the test proves nothing")
+	}
+}
+
+// TestABoxRemembersTheMoreParticularAnswer: a theme was rated as a whole and case a by itself, in whatever order.
+func TestABoxRemembersTheMoreParticularAnswer(t *testing.T) {
+	theme := Visit{Grouping: Theme, Subjects: []Subject{MatterSubject}, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}
+	about := func(c Case) Visit {
+		return Visit{Grouping: Single, Subjects: []Subject{MatterSubject}, Cases: []Case{c}}
+	}
+	whole, single := Question{Subject: MatterSubject}, Question{MatterSubject, "a"}
+	for _, order := range [][]Question{{whole, single}, {single, whole}} {
+		var a Answered
+		for _, q := range order {
+			a = a.With(theme, q)
+		}
+		if len(a.cases) != 2 {
+			t.Errorf("%v: %d cases are remembered, there are two", order, len(a.cases))
+		}
+		if err := a.CheckOpen(about(caseOf("a", "1"))); err == nil {
+			t.Errorf("%v: a was rated by itself and is asked about again", order)
+		}
+		if err := a.CheckOpen(about(caseOf("b", "2"))); err != nil {
+			t.Errorf("%v: b was rated only as a whole: %v", order, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ type Rule string
 const (
 	RuleStaffOnce       Rule = "staff_once_per_visit"    // 每次到窗口办理后均可对服务人员进行一次评价
 	RuleMatterOnce      Rule = "matter_once_per_case"    // 事项办结后可对服务事项进行一次评价
+	RuleMatterEach      Rule = "matter_each_by_itself"   // the same: only a batch and a theme share an answer
 	RuleMatterCompleted Rule = "matter_when_completed"   // 事项办结后
 	RuleCaseOnce        Rule = "case_once_per_visit"     // one case is one case, however often it is named
 	RuleBatchSize       Rule = "batch_of_two_or_more"    // 同一事项2笔及以上的业务
@@ -117,8 +118,8 @@ func (v Visit) checkGrouping() error {
 }
 
 // checkMatters holds what Visit.Check does not ask of older records: that the cases of a batch name their matter; that two
-// completed cases of one matter are a batch and rated once (视为批量业务，实行一次评价); and that only the matters of a theme may be rated
-// each by itself where one answer could hold for all (也可对关联的事项分别进行评价).
+// completed cases of one matter are a batch and rated once (视为批量业务，实行一次评价), not case by case; and that one answer stands for
+// several cases only where they are a batch or a theme (一次评价的结果适用于本次批量办理的所有业务; 总体评价…适用于主题业务关联的所有事项).
 func (v Visit) checkMatters() error {
 	if v.Separate && v.Grouping == Batch {
 		return article14(RuleThemeSeparate, "", "批量业务实行一次评价，不能逐件评价。", "A batch is rated once and not case by case",
@@ -139,6 +140,12 @@ func (v Visit) checkMatters() error {
 		default:
 			tasks[c.TaskCode] = c.ProjectNo
 		}
+	}
+	if done := v.Completed(); v.Grouping == Single && !v.Separate && v.Asks(MatterSubject) && len(done) > 1 {
+		return article14(RuleMatterEach, done[1], "本次办结了不同的事项，一次评价不能适用于全部。",
+			"The visit completed different matters, and one answer cannot stand for all of them",
+			"请设 separate = true 逐项评价；一件事请用 grouping = theme。",
+			"Set separate to ask about each by itself; for the matters of one life event use the grouping theme.")
 	}
 	return nil
 }

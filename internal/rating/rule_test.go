@@ -34,7 +34,10 @@ func TestRulesOfArticle14(t *testing.T) {
 		"batch without tasks": {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", ""), caseOf("b", "")}}, RuleBatchMatter},
 		"batch one by one":    {Visit{Grouping: Batch, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, RuleThemeSeparate},
 		"batch unnamed":       {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, RuleBatchOnce},
-		"two matters":         {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
+		"two matters":         {Visit{Grouping: Single, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
+		"one answer for two":  {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, RuleMatterEach},
+		"two, matter unasked": {Visit{Grouping: Single, Subjects: []Subject{StaffSubject}, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
+		"two unnamed matters": {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", ""), caseOf("b", "")}}, RuleMatterEach},
 		"one still open":      {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), open(caseOf("b", "1"))}}, ""},
 		"theme":               {Visit{Grouping: Theme, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
 		"theme one by one":    {Visit{Grouping: Theme, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
@@ -106,7 +109,9 @@ func TestEveryAcceptedVisitKeepsArticle14(t *testing.T) {
 			ok = ok && len(v.Cases) >= 2 && !v.Separate && !pair(func(a, b Case) bool { return a.TaskCode != b.TaskCode || a.TaskCode == "" })
 		}
 		if v.Grouping == Single && count(MatterSubject) == 1 {
-			ok = ok && !pair(func(a, b Case) bool { return done(a, b) && a.TaskCode == b.TaskCode && a.TaskCode != "" })
+			ok = ok && !pair(func(a, b Case) bool {
+				return done(a, b) && (!v.Separate || a.TaskCode == b.TaskCode && a.TaskCode != "")
+			})
 		}
 		err := CheckVisit(v)
 		if (err == nil) != ok {
@@ -124,7 +129,7 @@ func TestEveryAcceptedVisitKeepsArticle14(t *testing.T) {
 			check(t)
 		}
 	})
-	for _, r := range []Rule{RuleStaffOnce, RuleMatterCompleted, RuleCaseOnce, RuleBatchSize, RuleBatchMatter, RuleBatchOnce, RuleThemeSeparate} {
+	for _, r := range []Rule{RuleStaffOnce, RuleMatterEach, RuleMatterCompleted, RuleCaseOnce, RuleBatchSize, RuleBatchMatter, RuleBatchOnce, RuleThemeSeparate} {
 		if refused[r] == 0 {
 			t.Errorf("nothing was ever refused by %s; the test proves nothing of it", r)
 		}
@@ -133,6 +138,27 @@ func TestEveryAcceptedVisitKeepsArticle14(t *testing.T) {
 		if accepted[g] == 0 {
 			t.Errorf("no %s was ever accepted; the test proves nothing of it", g)
 		}
+	}
+}
+
+// TestOneAnswerForSeveralCases: of an accepted visit an answer stands for more than one case only where the regulation says so.
+func TestOneAnswerForSeveralCases(t *testing.T) {
+	shared := make(map[Grouping]int)
+	rapid.Check(t, func(t *rapid.T) {
+		for range 30 {
+			v := randomVisit(t, 1)
+			if CheckVisit(v) != nil {
+				continue
+			}
+			for _, q := range v.Questions() {
+				if len(v.Covers(q)) > 1 {
+					shared[v.Grouping]++
+				}
+			}
+		}
+	})
+	if shared[Single] > 0 || shared[Batch] == 0 || shared[Theme] == 0 {
+		t.Errorf("answers for several cases: %v, want them of batches and themes", shared)
 	}
 }
 

@@ -10,9 +10,8 @@
 // when the store works again, all but a press: a press that was not committed was not thanked, and the citizen is asked
 // again or rates by phone.
 //
-// What is kept where: the open visit and its answers are in the log, from which cmd/ratingd makes the state after a restart; who is
-// signed in is a note beside it, and survives a restart too; a pause does not, since a window that is closed by a forgotten
-// pause is worse than one that asks. A walk-up visit is not written before somebody answers it.
+// What is kept where: the open visit, its answers and a pause are in the log, from which cmd/ratingd makes the state after a
+// restart; who is signed in is a note beside it, and survives a restart too. A walk-up visit is not written before somebody answers it.
 //
 // Loop owns a Model, feeds it and carries out what it says. The package does not read keys, draw or open files.
 package terminal

@@ -210,8 +210,11 @@ func closingOf(id rating.VisitID, o rating.Outcome, answered []rating.Question) 
 func (a *asking) closing(o rating.Outcome) rating.Closing {
 	var answered []rating.Question
 	for _, q := range a.questions {
-		if slices.Contains(a.byKey, q) || a.ratedByPhone(q) {
+		switch {
+		case slices.Contains(a.byKey, q) || slices.Contains(a.byPhone, q):
 			answered = append(answered, q)
+		case a.ratedByPhone(q): // with all matters at once, which leaves each to be rated by itself at another visit
+			answered = append(answered, rating.Question{Subject: q.Subject})
 		}
 	}
 	c := closingOf(a.visit.ID, o, answered)

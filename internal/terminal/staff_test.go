@@ -294,7 +294,7 @@ func TestPhoneAnswersAllMattersAtOnce(t *testing.T) {
 	b.after(3 * time.Second)
 	b.do(Tick{At: b.now})
 	b.wantState(Idle)
-	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff, matter}, RatedCases: []string{"p1", "p2"}})
+	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Rated, Rated: []rating.Subject{staff, matter}}) // no case by itself
 }
 
 func TestPrintIsRecorded(t *testing.T) {

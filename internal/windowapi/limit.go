@@ -19,6 +19,7 @@ const (
 	failureBurst = 20
 	maxStreams   = 8  // event streams of one client
 	maxPolls     = 32 // requests of one client that wait for the end of a visit
+	maxOpens     = 16 // visits of one client that wait for the disk, also after their requests have ended
 )
 
 // clients counts what each client does. It is safe for concurrent use.
@@ -33,6 +34,7 @@ type clients struct {
 type client struct {
 	requests, changes *rate.Limiter
 	streams, polls    int
+	opens             int
 }
 
 func newClients(now func() time.Time) *clients {
@@ -84,6 +86,7 @@ func (c *clients) hold(name string, counter func(*client) *int, most int) (relea
 
 func streamsOf(c *client) *int { return &c.streams }
 func pollsOf(c *client) *int   { return &c.polls }
+func opensOf(c *client) *int   { return &c.opens }
 
 // Limits of connections, so that a client that opens many and sends nothing keeps nobody else out.
 const (

@@ -34,18 +34,26 @@ func (a *api) open(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := j.visit()
-	done := func() {}
+	release, ok := a.clients.hold(clientOf(r), opensOf, maxOpens)
+	if !ok {
+		a.fail(w, r, problemTooMany(1))
+		return
+	}
+	done := release
 	if keys, sent := r.Header["Idempotency-Key"]; sent {
 		if len(keys) != 1 || !idempotencyKey.MatchString(keys[0]) {
+			release()
 			a.fail(w, r, problemInvalid("", "Idempotency-Key 应为 1 至 255 个可打印 ASCII 字符。", "Idempotency-Key has 1 to 255 printable ASCII characters."))
 			return
 		}
 		v.Request = &rating.Request{Key: digest(clientOf(r) + "\x00" + keys[0]), Digest: digest(string(body))}
-		var err error
-		if done, err = a.single(r.Context(), v.Request.Key); err != nil {
+		free, err := a.single(r.Context(), v.Request.Key)
+		if err != nil {
+			release()
 			a.failWith(w, r, err)
 			return
 		}
+		done = func() { free(); release() }
 		if before, ok := a.Journal.request(v.Request.Key); ok {
 			done()
 			a.replay(w, r, before, v.Request.Digest)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,7 +39,7 @@ func (s stalledTerminal) OpenVisit(ctx context.Context, v rating.Visit) (rating.
 }
 
 // stall returns a window whose disk stalls until release is called, and a function that opens a visit under a key.
-func stall(t *testing.T) (terminal *fakeTerminal, release func(), post func(context.Context) *httptest.ResponseRecorder) {
+func stall(t *testing.T) (terminal *fakeTerminal, release func(), post func(ctx context.Context, key string) *httptest.ResponseRecorder) {
 	path := filepath.Join(t.TempDir(), TokensFile)
 	token, _, err := AddToken(path, "PC A12", strings.NewReader(strings.Repeat("x", 64)), time.Now())
 	if err != nil {
@@ -49,11 +50,11 @@ func stall(t *testing.T) (terminal *fakeTerminal, release func(), post func(cont
 	terminal = newFakeTerminal(j)
 	s := stalledTerminal{terminal, make(chan struct{})}
 	h := New(Config{Terminal: s, Journal: j, Tokens: NewTokens(path, log), Hosts: []string{"box"}, Now: time.Now, Logger: log})
-	return terminal, func() { close(s.flow) }, func(ctx context.Context) *httptest.ResponseRecorder {
+	return terminal, func() { close(s.flow) }, func(ctx context.Context, key string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(ctx, "POST", "http://box/v1/visits", strings.NewReader("{}"))
 		r.Header.Set("Authorization", "Bearer "+token)
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Idempotency-Key", "k1")
+		r.Header.Set("Idempotency-Key", key)
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		return w
@@ -66,11 +67,11 @@ func TestIdempotencyKeyWhileTheDiskStalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		terminal, release, post := stall(t)
 		begun := time.Now()
-		if w := post(t.Context()); w.Code != http.StatusInternalServerError || time.Since(begun) > time.Minute {
+		if w := post(t.Context(), "k1"); w.Code != http.StatusInternalServerError || time.Since(begun) > time.Minute {
 			t.Errorf("%d after %s: %s", w.Code, time.Since(begun), w.Body)
 		}
 		again := make(chan *httptest.ResponseRecorder, 1)
-		go func() { again <- post(t.Context()) }()
+		go func() { again <- post(t.Context(), "k1") }()
 		synctest.Wait()
 		release()
 		w := <-again
@@ -89,10 +90,10 @@ func TestShutdownWhileAKeyIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, release, post := stall(t)
 		first, second := make(chan *httptest.ResponseRecorder, 1), make(chan *httptest.ResponseRecorder, 1)
-		go func() { first <- post(t.Context()) }()
+		go func() { first <- post(t.Context(), "k1") }()
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { second <- post(ctx) }()
+		go func() { second <- post(ctx, "k1") }()
 		synctest.Wait()
 		cancel()
 		if w := <-second; w.Code != http.StatusConflict {
@@ -101,6 +102,26 @@ func TestShutdownWhileAKeyIsBusy(t *testing.T) {
 		release()
 		if w := <-first; w.Code != http.StatusCreated {
 			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// A PC that asks on and on while the disk stalls does not fill the memory, and is heard again afterwards.
+func TestVisitsThatWaitForTheDiskAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		terminal, release, post := stall(t)
+		for i := range maxOpens {
+			if w := post(t.Context(), strconv.Itoa(i)); w.Code != http.StatusInternalServerError {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+		}
+		if w := post(t.Context(), "one-more"); w.Code != http.StatusTooManyRequests {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		release()
+		synctest.Wait()
+		if w := post(t.Context(), "one-more"); w.Code != http.StatusCreated || len(terminal.opened) != maxOpens+1 {
+			t.Errorf("%d %s after %d visits", w.Code, w.Body, len(terminal.opened))
 		}
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
@@ -31,6 +32,9 @@ const CentreName = "centre"
 // beyond, the boxes send again.
 const maxInflight = 256
 
+// goodbye is how long clients have to go at the end before their connections are closed.
+const goodbye = time.Second
+
 // Config names the parts of a Broker.
 type Config struct {
 	Listen string      // host:port
@@ -43,9 +47,10 @@ type Config struct {
 
 // Broker is a broker that listens.
 type Broker struct {
-	server   *mqtt.Server
-	listener net.Listener
-	secret   string
+	server      *mqtt.Server
+	listener    net.Listener
+	connections *connections
+	secret      string
 }
 
 // Listen opens the listener. The Broker answers from Run on.
@@ -54,6 +59,8 @@ func Listen(c Config) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
+	open := newConnections(l)
+	l = open
 	if c.TLS != nil {
 		l = tls.NewListener(l, c.TLS)
 	}
@@ -62,8 +69,8 @@ func Listen(c Config) (*Broker, error) {
 	caps.MaximumInflight = maxInflight
 	b := &Broker{
 		server:   mqtt.New(&mqtt.Options{Capabilities: caps, Logger: c.Logger}),
-		listener: l,
-		secret:   rand.Text(),
+		listener: l, connections: open,
+		secret: rand.Text(),
 	}
 	if err := b.server.AddHook(&access{secret: b.secret, password: c.Password}, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
@@ -86,7 +93,18 @@ func (b *Broker) Run(ctx context.Context) error {
 		return fmt.Errorf("broker: %w", err)
 	}
 	<-ctx.Done()
-	if err := b.server.Close(); err != nil {
+	done := make(chan error, 1)
+	go func() { done <- b.server.Close() }()
+	grace := time.NewTimer(goodbye)
+	defer grace.Stop()
+	var err error
+	select {
+	case err = <-done:
+	case <-grace.C:
+		b.connections.closeAll()
+		err = <-done
+	}
+	if err != nil {
 		return fmt.Errorf("close the broker: %w", err)
 	}
 	return nil

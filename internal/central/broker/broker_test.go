@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -143,5 +144,40 @@ func TestASlowCentreDoesNotFillTheMemory(t *testing.T) {
 	runtime.ReadMemStats(&m)
 	if m.HeapAlloc > 200<<20 || taken.Load() > maxInflight {
 		t.Errorf("%d MB are in use, %d messages were handed on unanswered, want at most %d", m.HeapAlloc>>20, taken.Load(), maxInflight)
+	}
+}
+
+// A box that is logging in while the broker ends does not keep it: nobody would ever close its connection.
+func TestEndWhileABoxLogsIn(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan bool)
+	b, err := Listen(Config{Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Password: func(rating.DeviceID, string) bool { close(asked); return <-answer }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	lost := make(chan struct{})
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("box-1").SetUsername("box-1").SetKeepAlive(0).
+		SetAutoReconnect(false).SetConnectionLostHandler(func(mqtt.Client, error) { close(lost) })
+	c := mqtt.NewClient(o)
+	login := c.Connect()
+	<-asked
+	cancel()
+	for { // until the broker has closed those that it knows
+		n, err := net.Dial("tcp", b.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = n.Close()
+	}
+	answer <- true
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if login.Wait(); login.Error() == nil {
+		<-lost
 	}
 }

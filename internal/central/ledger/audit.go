@@ -39,6 +39,7 @@ type auditor struct {
 	gaps    []Finding         // that stand
 	inner   map[place][]place // salvaged records to the records that hold them
 	known   map[uint64]rating.Hash
+	visits  map[rating.VisitID]said // of all epochs
 }
 
 func (a *auditor) problem(format string, args ...any) {
@@ -50,9 +51,9 @@ func (a *auditor) problem(format string, args ...any) {
 }
 
 // Audit checks everything that the books hold of the devices' records, device by device, each in one snapshot: that each
-// record is what was received, that it follows from the one before it, that its device's signature covers it, and that
-// the evaluations which people look at are those of the records. Ratings by phone have no device's signature and are not
-// looked at.
+// record is what was received, that it follows from the one before it, that its device's signature covers it, that the
+// visits and evaluations which people look at are those of the records, and that those evaluations count which do by the
+// rules. Ratings by phone have no device's signature: only whether they count is looked at.
 func (l *Ledger) Audit(ctx context.Context, report func(Account) error) error {
 	devices, err := query(ctx, l.db, func(s scanner) (d rating.DeviceID, err error) { return d, s.Scan(&d) },
 		"SELECT device FROM record UNION SELECT device FROM proof UNION SELECT device FROM fork UNION SELECT device FROM progress ORDER BY device")
@@ -91,11 +92,11 @@ func (l *Ledger) auditDevice(ctx context.Context, device rating.DeviceID) (all [
 		return nil, err
 	}
 	unproven := make(map[place]bool)
-	inner := make(map[place][]place)
+	inner, visits := make(map[place][]place), make(map[rating.VisitID]said)
 	for _, e := range epochs {
-		a := &auditor{Account: Account{Device: device, Epoch: e}, inner: inner, known: make(map[uint64]rating.Hash)}
+		a := &auditor{Account: Account{Device: device, Epoch: e}, inner: inner, known: make(map[uint64]rating.Hash), visits: visits}
 		mine := make(map[place]bool)
-		if err := errors.Join(a.findings(ctx, tx), a.records(ctx, tx, mine), a.forks(ctx, tx, mine), a.proofs(ctx, tx, a.known, mine)); err != nil {
+		if err := errors.Join(a.findings(ctx, tx), a.records(ctx, tx, mine), a.forks(ctx, tx, mine), a.proofs(ctx, tx, a.known, mine), a.counts(ctx, tx, e.String())); err != nil {
 			return nil, err
 		}
 		for p := range mine {
@@ -106,6 +107,9 @@ func (l *Ledger) auditDevice(ctx context.Context, device rating.DeviceID) (all [
 	salvaged(unproven, inner)
 	for _, a := range all {
 		a.unproven(unproven)
+	}
+	if n := len(all); n > 0 { // what is no epoch's stands with the last one
+		return all, errors.Join(all[n-1].shownVisits(ctx, tx), all[n-1].counts(ctx, tx, ""))
 	}
 	return all, nil
 }
@@ -232,6 +236,9 @@ func (a *auditor) decoded(r rating.Record, at place, shown shownEvaluation) {
 			p := place{in.Epoch, in.Seq, rating.HashOf(r.Salvaged.Record)}
 			a.inner[p] = append(a.inner[p], at)
 		}
+	}
+	if r.Kind == rating.KindVisit {
+		a.opened(r)
 	}
 	if !shown.tells(r) {
 		a.problem("the evaluation that is shown for record %d is not what the record says", r.Seq)

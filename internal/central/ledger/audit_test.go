@@ -165,6 +165,40 @@ func TestForgeriesAreFound(t *testing.T) {
 	}
 }
 
+// TestChangedCountsAreFound changes which evaluations count, and for whom, without touching a record.
+func TestChangedCountsAreFound(t *testing.T) {
+	for name, c := range map[string]struct{ forge, want string }{
+		"a bad evaluation is set aside":      {"UPDATE evaluation SET status = 'later' WHERE seq = 2", "evaluation of record 2 counts"},
+		"so are its standings":               {"UPDATE standing SET standing = 'later' WHERE cursor = 1; UPDATE evaluation SET status = 'later' WHERE seq = 2", "evaluation of record 2 counts"},
+		"another one counts for its case":    {"UPDATE standing SET standing = CASE cursor WHEN 1 THEN 'later' ELSE 'counted' END WHERE item = 'case a'", "evaluation of record 2 counts"},
+		"it is taken from a case":            {"DELETE FROM standing WHERE cursor = 1 AND item = 'case b'", "evaluation of record 2 counts"},
+		"it is made one about a whole theme": {"UPDATE standing SET overall = 1 WHERE cursor = 1", "evaluation of record 2 counts"},
+		"what a phone said is set aside":     {"UPDATE evaluation SET status = 'later' WHERE seq = 0", "visit 0000000000000005 by phone counts"},
+		"the visit is another one's":         {"UPDATE visit SET visit = json_set(visit, '$.staff.id', '0001') WHERE id LIKE '%5'", "the visit 0000000000000005 that is shown"},
+		"the visit never was":                {"UPDATE visit SET visit = NULL WHERE id LIKE '%5'", "the visit 0000000000000005 is not shown"},
+		"the visit is older":                 {"UPDATE visit SET opened_at = 1 WHERE id LIKE '%5'", "the visit 0000000000000005 that is shown"},
+		"there was another visit":            {"INSERT INTO visit (device, id, visit) SELECT device, '0000000000000009', json_set(visit, '$.id', '0000000000000009') FROM visit WHERE id LIKE '%5'", "the visit 0000000000000009 that is shown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, log := openBooks(t), newChain()
+			log.append(t, rating.VisitBody(at(0), ofCases(5, rating.Batch, false, "a", "b", "-c")), keyed(1000, 5, ""),
+				rating.VisitBody(at(2000), ofCases(6, rating.Single, false, "a")), keyed(3000, 6, ""), keyed(4000, 5, "c"),
+				rating.VisitBody(at(5000), ofCases(5, rating.Single, false, "d")))
+			addSigned(t, l, log.batch(1, 6, 0))
+			if _, err := l.AddPhone(t.Context(), phone(5, 2, "s", noon)); err != nil {
+				t.Fatal(err)
+			}
+			if got := problems(t, l); len(got) > 0 {
+				t.Fatalf("as it was written: %q", got)
+			}
+			change(t, l, c.forge)
+			if got := strings.Join(problems(t, l), "\n"); !strings.Contains(got, c.want) {
+				t.Errorf("audit says %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 // A record that came out of a damaged file is proven by the signature over the record that holds it.
 func TestSalvagedRecordsAreProven(t *testing.T) {
 	l := openBooks(t)

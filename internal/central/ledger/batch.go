@@ -37,6 +37,7 @@ const (
 	BrokenChain FindingKind = "broken_chain" // a record that does not follow from the one before it
 	Quarantine  FindingKind = "quarantine"   // a record that cannot be accepted
 	Damage      FindingKind = "damage"       // a store file of the box that was damaged and set aside
+	Reopened    FindingKind = "reopened"     // a second record of a visit that says otherwise
 	ForkGap     FindingKind = "fork_gap"     // a record that a fork follows on and that is not here
 )
 
@@ -311,17 +312,7 @@ func (w *batchWriter) firstMissing(from uint64) (uint64, error) {
 func (w *batchWriter) materialise(r rating.Record) error {
 	switch r.Kind {
 	case rating.KindVisit:
-		b, err := json.Marshal(r.Visit)
-		if err != nil {
-			return err
-		}
-		err = w.exec(`INSERT INTO visit (device, id, visit, opened_at) VALUES (?, ?, ?, ?)
-			ON CONFLICT (device, id) DO UPDATE SET visit = excluded.visit, opened_at = excluded.opened_at`,
-			r.Device, r.Visit.ID.String(), string(b), r.At.Wall)
-		if err != nil {
-			return err
-		}
-		return standings{w.ctx, w.tx}.opened(r.Device, r.Visit)
+		return w.addVisit(r)
 	case rating.KindOutcome:
 		b, err := json.Marshal(r.Outcome)
 		if err != nil {

@@ -97,14 +97,15 @@ type PhoneResult struct {
 	Status   Status
 }
 
-// AddPhone writes a rating by phone. It is idempotent by its Submission.
+// AddPhone writes a rating by phone. It is idempotent by its Submission, which is of one visit, and returns what each of its
+// answers has come to once all of them are in the books.
 func (l *Ledger) AddPhone(ctx context.Context, p PhoneRating) ([]PhoneResult, error) {
 	if p.Submission == "" || len(p.Evaluations) == 0 {
 		return nil, errors.New("write a rating by phone: nothing was sent")
 	}
 	var out []PhoneResult
 	err := l.write(ctx, func(tx *sql.Tx) error {
-		out = nil
+		at := p.At.UnixMilli()
 		for _, e := range p.Evaluations {
 			if err := e.Check(); err != nil {
 				return err
@@ -112,25 +113,37 @@ func (l *Ledger) AddPhone(ctx context.Context, p PhoneRating) ([]PhoneResult, er
 			if e.Visit != p.Visit || e.Channel != rating.Phone {
 				return fmt.Errorf("an evaluation of visit %s by %s does not belong here", e.Visit, e.Channel)
 			}
-			at := p.At.UnixMilli()
 			if err := addEvaluation(ctx, tx, row{device: p.Device, submission: p.Submission, evaluation: e, stamp: rating.Stamp{Wall: at, Synced: true},
 				fix: rating.Fix{Quality: rating.TimeSet, Time: at, Earliest: at, Latest: at}, received: at}); err != nil {
 				return err
 			}
-			var s Status
-			err := tx.QueryRowContext(ctx, "SELECT status FROM evaluation WHERE device = ? AND epoch = '' AND seq = 0 AND submission = ? AND subject = ? AND project = ?",
-				p.Device, p.Submission, e.Subject, e.Case).Scan(&s)
-			if err != nil {
-				return err
-			}
-			out = append(out, PhoneResult{e.Question(), s})
 		}
-		return nil
+		var err error
+		out, err = phoneResults(ctx, tx, p)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write a rating by phone: %w", err)
 	}
 	l.changed()
+	return out, nil
+}
+
+// phoneResults returns what the answers of a sending have come to.
+func phoneResults(ctx context.Context, tx *sql.Tx, p PhoneRating) ([]PhoneResult, error) {
+	var out []PhoneResult
+	for _, e := range p.Evaluations {
+		var s Status
+		err := tx.QueryRowContext(ctx, `SELECT status FROM evaluation WHERE device = ? AND epoch = '' AND seq = 0 AND submission = ? AND subject = ? AND project = ?
+			AND visit = ?`, p.Device, p.Submission, e.Subject, e.Case, p.Visit.String()).Scan(&s)
+		if errors.Is(err, sql.ErrNoRows) { // the books know the answer's name, so that it was not written
+			return nil, fmt.Errorf("the submission %s is of another visit than %s", p.Submission, p.Visit)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, PhoneResult{e.Question(), s})
+	}
 	return out, nil
 }
 

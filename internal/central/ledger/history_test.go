@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,12 +36,13 @@ func (b *boxLog) append(t *rapid.T, body rating.Body) (seq uint64) {
 	return seq
 }
 
-// TestBooksDecideAsTheHistoryDoes plays visits with cases at two boxes, rated by key and by phone, early, late and corrected,
-// and delivers all of it in any order, in parts and twice. The books count what rating.History counts.
+// TestBooksDecideAsTheHistoryDoes plays visits with cases at two boxes, rated by key and by phone, early, late and corrected, some while
+// the box did not know the time, and delivers all of it in any order, in parts and twice. The books count what rating.History
+// counts of evaluations at the times that the books know in the end, and for the same cases.
 func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 	l := openBooks(t)
 	run := 0
-	standings := make(map[rating.Standing]int)
+	standings, qualities := make(map[rating.Standing]int), make(map[rating.Quality]int)
 	rapid.Check(t, func(t *rapid.T) {
 		run++
 		var h rating.History
@@ -48,8 +50,17 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 		for _, d := range []rating.DeviceID{"box-1", "box-2"} {
 			boxes[d] = &boxLog{device: d, epoch: rating.Epoch(1000 + run)}
 		}
-		clock := int64(0)
-		now := func() rating.Stamp { clock += 1000; return at(clock) }
+		var given []rating.Given
+		clock, started, boot := int64(0), int64(0), uint32(1)
+		now := func() rating.Stamp {
+			clock += 1000
+			s := at(clock)
+			s.Boot, s.Mono = boot, clock-started
+			if rapid.IntRange(0, 2).Draw(t, "unset") == 0 {
+				s.Synced, s.Wall = false, 7
+			}
+			return s
+		}
 		var visits []rating.Visit
 		at := make(map[rating.VisitID]rating.DeviceID)
 		var phones []PhoneRating
@@ -63,16 +74,16 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			stamp := now()
 			if rapid.IntRange(0, 2).Draw(t, "phone") == 0 {
 				e.Channel, e.Text = rating.Phone, fmt.Sprint("s", run, "-", i)
-				stamp.Wall -= int64(rapid.IntRange(0, 4).Draw(t, "earlier")) * 1000
-				phones = append(phones, PhoneRating{Device: d, Visit: v.ID, Submission: e.Text, At: stamp.Time(), Evaluations: []rating.Evaluation{e}})
-				h.Give(rating.Given{Device: d, Submission: e.Text, Time: stamp.Wall, Evaluation: e})
+				when := noon.UnixMilli() + clock - int64(rapid.IntRange(0, 4).Draw(t, "earlier"))*1000
+				phones = append(phones, PhoneRating{Device: d, Visit: v.ID, Submission: e.Text, At: time.UnixMilli(when), Evaluations: []rating.Evaluation{e}})
+				given = append(given, rating.Given{Device: d, Submission: e.Text, Evaluation: e})
 				return
 			}
 			if rapid.Bool().Draw(t, "corrects") {
 				e.Replaces = last[d]
 			}
 			last[d] = boxes[d].append(t, rating.EvaluationBody(stamp, e))
-			h.Give(rating.Given{Device: d, Epoch: boxes[d].epoch, Seq: last[d], Time: stamp.Wall, Evaluation: e})
+			given = append(given, rating.Given{Device: d, Epoch: boxes[d].epoch, Seq: last[d], Evaluation: e})
 		}
 		for i := range rapid.IntRange(1, 5).Draw(t, "visits") {
 			v := rating.Visit{ID: rating.VisitID(run*100 + i + 1), Window: window, Opener: rating.OpenedByPC, WaitSec: 60,
@@ -89,6 +100,9 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			if rating.CheckVisit(v) != nil {
 				continue
 			}
+			if rapid.IntRange(0, 2).Draw(t, "restarted") == 0 {
+				started, boot = clock, boot+1
+			}
 			d := rapid.SampledFrom([]rating.DeviceID{"box-1", "box-2"}).Draw(t, "box")
 			visits, at[v.ID] = append(visits, v), d
 			boxes[d].append(t, rating.VisitBody(now(), v))
@@ -98,19 +112,35 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			}
 		}
 		deliver(t, l, boxes, phones)
-		got := make(map[string]rating.Standing)
 		entries, err := l.Since(t.Context(), 0, 1_000_000)
 		if err != nil {
 			t.Fatal(err)
 		}
+		got, times := make(map[string]string), make(map[string]int64)
 		for _, e := range entries {
-			if e.Epoch == rating.Epoch(1000+run) || e.Epoch == 0 && int(e.Visit)/100 == run {
-				got[fmt.Sprint(e.Device, e.Seq, e.Text)] = e.Status
+			if e.Epoch != rating.Epoch(1000+run) && (e.Epoch != 0 || int(e.Visit)/100 != run) {
+				continue
 			}
+			key := fmt.Sprint(e.Device, e.Seq, e.Text)
+			items, err := query(t.Context(), l.db, func(s scanner) (item string, err error) { return item, s.Scan(&item) },
+				"SELECT item FROM standing WHERE cursor = ? AND standing = ? ORDER BY item", e.Cursor, Counted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[key], times[key] = fmt.Sprint(e.Status, items), e.At.UnixMilli()
+			qualities[e.Quality]++
 		}
-		want := make(map[string]rating.Standing)
+		want := make(map[string]string)
+		for _, g := range given {
+			g.Time = times[fmt.Sprint(g.Device, g.Seq, g.Submission)]
+			h.Give(g)
+		}
 		for _, d := range h.Decide() {
-			want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = d.Standing
+			items := []string{}
+			for _, i := range d.Items {
+				items = append(items, itemKey(i))
+			}
+			want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = fmt.Sprint(d.Standing, items)
 			standings[d.Standing]++
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -120,6 +150,16 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 	for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked} {
 		if standings[s] == 0 {
 			t.Errorf("nothing was %s; the test proves nothing", s)
+		}
+	}
+	for _, p := range problems(t, l) {
+		if !strings.Contains(p, "signature") { // they were not signed
+			t.Errorf("the audit says: %s", p)
+		}
+	}
+	for _, q := range []rating.Quality{rating.TimeSet, rating.TimeCorrected, rating.TimeEstimated} {
+		if qualities[q] == 0 {
+			t.Errorf("no time was %s; the test proves nothing", q)
 		}
 	}
 }

@@ -23,41 +23,51 @@ type VisitView struct {
 	Rated map[rating.Question]rating.Channel
 }
 
-// Visit returns what the books know of a visit, which may be nothing.
+// Visit returns what the books know of a visit at one moment, which may be nothing.
 func (l *Ledger) Visit(ctx context.Context, device rating.DeviceID, id rating.VisitID) (VisitView, error) {
-	view := VisitView{Counted: make(map[rating.Question]Entry), Rated: make(map[rating.Question]rating.Channel)}
-	var visit, closing sql.NullString
-	var closed sql.NullInt64
-	err := l.db.QueryRowContext(ctx, "SELECT visit, closing, closed_at FROM visit WHERE device = ? AND id = ?", device, id.String()).Scan(&visit, &closing, &closed)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return view, fmt.Errorf("visit %s: %w", id, err)
-	}
-	if visit.Valid {
-		if err := json.Unmarshal([]byte(visit.String), &view.Visit); err != nil {
-			return view, fmt.Errorf("visit %s: %w", id, err)
-		}
-	}
-	if closing.Valid {
-		if err := json.Unmarshal([]byte(closing.String), &view.Closed); err != nil {
-			return view, fmt.Errorf("visit %s: %w", id, err)
-		}
-		view.ClosedAt = time.UnixMilli(closed.Int64)
-	}
-	entries, err := query(ctx, l.db, scanEntry, entryColumns+"WHERE e.device = ? AND e.visit = ? AND e.status = ?", device, id.String(), Counted)
+	// Only a transaction that is called read-only leaves the writer's lock alone.
+	tx, err := l.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return view, fmt.Errorf("visit %s: %w", id, err)
+		return VisitView{}, fmt.Errorf("visit %s: %w", id, err)
 	}
-	for _, e := range entries {
-		view.Counted[rating.Question{Subject: e.Subject, Case: e.Case}] = e
-	}
-	if err := l.rated(ctx, &view, device, id); err != nil {
-		return view, fmt.Errorf("visit %s: %w", id, err)
+	view, err := visitView(ctx, tx, device, id)
+	if err := errors.Join(err, tx.Rollback()); err != nil {
+		return VisitView{}, fmt.Errorf("visit %s: %w", id, err)
 	}
 	return view, nil
 }
 
-// rated fills in Rated.
-func (l *Ledger) rated(ctx context.Context, view *VisitView, device rating.DeviceID, id rating.VisitID) error {
+func visitView(ctx context.Context, tx *sql.Tx, device rating.DeviceID, id rating.VisitID) (VisitView, error) {
+	view := VisitView{Counted: make(map[rating.Question]Entry), Rated: make(map[rating.Question]rating.Channel)}
+	var visit, closing sql.NullString
+	var closed sql.NullInt64
+	err := tx.QueryRowContext(ctx, "SELECT visit, closing, closed_at FROM visit WHERE device = ? AND id = ?", device, id.String()).Scan(&visit, &closing, &closed)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return view, err
+	}
+	if visit.Valid {
+		if err := json.Unmarshal([]byte(visit.String), &view.Visit); err != nil {
+			return view, err
+		}
+	}
+	if closing.Valid {
+		if err := json.Unmarshal([]byte(closing.String), &view.Closed); err != nil {
+			return view, err
+		}
+		view.ClosedAt = time.UnixMilli(closed.Int64)
+	}
+	entries, err := query(ctx, tx, scanEntry, entryColumns+"WHERE e.device = ? AND e.visit = ? AND e.status = ?", device, id.String(), Counted)
+	if err != nil {
+		return view, err
+	}
+	for _, e := range entries {
+		view.Counted[rating.Question{Subject: e.Subject, Case: e.Case}] = e
+	}
+	return view, view.rate(ctx, tx, device, id)
+}
+
+// rate fills in Rated.
+func (view *VisitView) rate(ctx context.Context, tx *sql.Tx, device rating.DeviceID, id rating.VisitID) error {
 	questions := []rating.Question{{Subject: rating.StaffSubject}, {Subject: rating.MatterSubject}}
 	if view.Visit != nil {
 		for _, q := range view.Visit.Questions() {
@@ -72,7 +82,7 @@ func (l *Ledger) rated(ctx context.Context, view *VisitView, device rating.Devic
 		channel, rated := rating.Channel(""), len(items) > 0
 		for _, item := range items {
 			var theirs bool
-			err := l.db.QueryRowContext(ctx, `SELECT e.channel, s.overall FROM standing s JOIN evaluation e ON e.cursor = s.cursor
+			err := tx.QueryRowContext(ctx, `SELECT e.channel, s.overall FROM standing s JOIN evaluation e ON e.cursor = s.cursor
 				WHERE s.item = ? AND s.standing = ?`, itemKey(item), rating.Counted).Scan(&channel, &theirs)
 			if errors.Is(err, sql.ErrNoRows) || err == nil && theirs && !overall {
 				rated = false

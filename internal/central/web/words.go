@@ -50,6 +50,8 @@ func kindWords(kind string) (name, advice string) {
 		return "分叉缺号", "后到的那份日志缺这一条。请先处理同一设备的分叉。"
 	case "broken_chain":
 		return "断链", "这条记录接不上前一条：日志被改动、损坏，或来自复制品。请检查存储卡并保存盒子上的 log.db。"
+	case "reopened":
+		return "重复开单", "同一次服务被再次记录，且内容不同。账本以先开者为准，后者另存。盒子自己不会这样做，请查明谁动过盒子或其密钥。"
 	case "quarantine":
 		return "隔离", "这条记录读不懂，不计入；原文已保存。请核对 ratingd 与 centrald 的版本。"
 	case "damage":

@@ -26,9 +26,18 @@ CREATE TABLE evaluation_new (
   latest      INTEGER NOT NULL,
   UNIQUE (device, epoch, seq, submission, subject, project)
 ) STRICT;
+-- The boxes may have been newer than these books: what they said is in their records, as far as SQLite can read them.
 INSERT INTO evaluation_new
-  SELECT cursor, device, epoch, seq, submission, visit, subject, '', level, channel, replaces, reasons, text, at, synced, received_at, status,
+  SELECT cursor, device, epoch, seq, submission, visit, subject,
+    coalesce((SELECT CASE WHEN subject = 'matter' AND json_valid(r.text) AND json_type(r.text, '$.evaluation.case') = 'text' THEN json_extract(r.text, '$.evaluation.case') END
+      FROM (SELECT CAST(raw AS TEXT) AS text FROM record
+        WHERE record.device = evaluation.device AND record.epoch = evaluation.epoch AND record.seq = evaluation.seq AND quarantine IS NULL) r), ''),
+    level, channel, replaces, reasons, text, at, synced, received_at, status,
     boot, mono, time, quality, earliest, latest FROM evaluation;
+UPDATE visit SET visit = json_set(visit, '$.separate', json('true'))
+  FROM (SELECT device, CASE WHEN json_valid(text) AND json_type(text, '$.visit.separate') = 'true' THEN json_extract(text, '$.visit.id') END AS id
+    FROM (SELECT device, CAST(raw AS TEXT) AS text FROM record WHERE quarantine IS NULL)) said
+  WHERE visit.device = said.device AND visit.id = said.id AND visit.visit IS NOT NULL;
 DROP TABLE evaluation;
 ALTER TABLE evaluation_new RENAME TO evaluation;
 CREATE INDEX evaluation_visit ON evaluation (device, visit, subject);

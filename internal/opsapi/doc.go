@@ -9,9 +9,11 @@
 // work is not.
 //
 // Whoever may ask here is not thereby allowed to learn how a citizen has rated (articles 4 and 21). No type of this package
-// could carry a level, no number is kept by level, and none moves when a citizen corrects an answer, since whoever looks
-// twice would then learn that the citizen had changed their mind: corrections are left out of what waits, of what was
-// recorded and of the latencies; the window is "asking" while it says thanks; free room is told in megabytes.
+// could carry a level, no number is kept by level, and none moves when a citizen answers or corrects an answer, since whoever
+// looks often would then learn from the time between that the citizen had changed their mind: an answer shows when its visit
+// has ended; corrections are left out of what waits, of what was recorded and of the latencies; the window is "asking" while it
+// says thanks; free room is told in megabytes. What the process takes of the machine moves with everything that it does; every
+// program on the machine can see that anyway.
 //
 // Invariant: an answer never waits for a part of the box. Parts are looked at by goroutines of their own, at most one a part,
 // and one that does not answer in time is reported as hanging.

@@ -33,7 +33,7 @@ func NewMetrics() *Metrics {
 		storeFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "ratingd_store_failures_total",
 			Help: "Writes to the store that failed since the daemon started."}),
 		presses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ratingd_presses_total",
-			Help: "Answers by key, corrections left out, that were recorded on the disk, or that the disk did not take."}, []string{"result"}),
+			Help: "Answers by key, corrections left out, that were recorded on the disk, of visits that have ended; or that the disk did not take."}, []string{"result"}),
 		opened: prometheus.NewCounter(prometheus.CounterOpts{Name: "ratingd_visits_opened_total",
 			Help: "Visits whose asking was begun and recorded."}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ratingd_visits_ended_total",
@@ -71,25 +71,20 @@ func (m *Metrics) Gather() ([]*dto.MetricFamily, error) {
 	return slices.DeleteFunc(all, func(f *dto.MetricFamily) bool { return strings.HasPrefix(f.GetName(), "process_network_") }), err
 }
 
-// recorded counts what an append has written, or would have. Mono is the time since the machine started.
-func (m *Metrics) recorded(bodies []rating.Body, mono time.Duration, err error) {
-	if err != nil {
-		m.storeFailures.Inc()
-	}
+// failed counts an append that the log did not take. Of what it held only a press is lost: the rest is recorded later.
+func (m *Metrics) failed(bodies []rating.Body) {
+	m.storeFailures.Inc()
 	for _, b := range bodies {
-		switch {
-		case b.Kind == rating.KindEvaluation && b.Evaluation.Replaces == 0 && err != nil:
+		if b.Kind == rating.KindEvaluation && b.Evaluation.Replaces == 0 {
 			m.presses.WithLabelValues(pressFailed).Inc()
-		case b.Kind == rating.KindEvaluation && b.Evaluation.Replaces == 0:
-			m.presses.WithLabelValues(pressRecorded).Inc()
-			m.latency.Observe(max(0, mono.Seconds()-float64(b.At.Mono)/1000))
-		case err != nil: // what was not recorded now will be
-		case b.Kind == rating.KindVisit:
-			m.opened.Inc()
-		case b.Kind == rating.KindOutcome:
-			m.ended.WithLabelValues(string(b.Outcome.Outcome)).Inc()
 		}
 	}
+}
+
+// pressed counts an answer that was recorded.
+func (m *Metrics) pressed(latency time.Duration) {
+	m.presses.WithLabelValues(pressRecorded).Inc()
+	m.latency.Observe(latency.Seconds())
 }
 
 // statusCollector makes metrics of a Status.

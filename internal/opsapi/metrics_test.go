@@ -155,6 +155,9 @@ func TestMetricsDiscloseNothing(t *testing.T) {
 			for _, d := range days {
 				append1(r, d.recorder, rating.VisitBody(at, rating.Visit{ID: id}))
 				d.log.err = nil
+			}
+			opened := text(t, scrape(t, days[0].metrics))
+			for _, d := range days {
 				if fails {
 					d.log.err = errors.New("no space left on device")
 				}
@@ -162,6 +165,9 @@ func TestMetricsDiscloseNothing(t *testing.T) {
 				d.log.err = nil
 			}
 			same("a level")
+			if now := text(t, scrape(t, days[0].metrics)); !fails && now != opened {
+				r.Fatalf("a press shows before its visit has ended:\n%s\nbefore it:\n%s", now, opened)
+			}
 			for _, d := range days {
 				for range rapid.IntRange(0, 3).Draw(r, "corrections") {
 					if fails {
@@ -193,16 +199,26 @@ func append1(r *rapid.T, l *Recorder, b rating.Body) {
 func TestRecorderCounts(t *testing.T) {
 	l, m := new(memory), NewMetrics()
 	r := NewRecorder(l, func() time.Duration { return 1050 * time.Millisecond }, m)
-	press := rating.EvaluationBody(rating.Stamp{Mono: 1000}, rating.Evaluation{Level: 3})
-	if _, err := r.Append(press, rating.OutcomeBody(rating.Stamp{}, rating.Closing{Outcome: rating.TimedOut})); err != nil {
+	press := rating.EvaluationBody(rating.Stamp{Mono: 1000}, rating.Evaluation{Visit: 7, Level: 3})
+	walkUp := rating.VisitBody(rating.Stamp{}, rating.Visit{ID: 7, Opener: rating.OpenedByWalkUp})
+	if _, err := r.Append(walkUp, press); err != nil {
 		t.Fatal(err)
+	}
+	if got := text(t, scrape(t, m)); !strings.Contains(got, "visits_opened_total 0\n") || r.Waiting(2, 0) != 0 {
+		t.Errorf("a walk-up visit shows before its end:\n%s", got)
+	}
+	if _, err := r.Append(rating.OutcomeBody(rating.Stamp{}, rating.Closing{Visit: 7, Outcome: rating.TimedOut})); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.Waiting(3, 0); n != 3 {
+		t.Errorf("%d wait, want 3", n)
 	}
 	l.err = io.ErrShortWrite
 	if _, err := r.Append(press); !errors.Is(err, l.err) {
 		t.Errorf("the log's error is lost: %v", err)
 	}
 	got := text(t, scrape(t, m))
-	for _, want := range []string{`presses_total{result="recorded"} 1`, `presses_total{result="not_recorded"} 1`, `store_failures_total 1`,
+	for _, want := range []string{`presses_total{result="recorded"} 1`, `presses_total{result="not_recorded"} 1`, `store_failures_total 1`, `visits_opened_total 1`,
 		`press_commit_seconds_bucket{le="0.03"} 0`, `press_commit_seconds_bucket{le="0.075"} 1`, `visits_ended_total{outcome="timed_out"} 1`} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("%s is missing in\n%s", want, got)

@@ -72,6 +72,12 @@ func (r *roster) member(f func(rating.Member) bool) (rating.Member, bool) {
 	return rating.Member{}, false
 }
 
+// lists reports whether a member has that number.
+func (r *roster) lists(id string) bool {
+	_, ok := r.member(func(m rating.Member) bool { return m.ID == id && id != "" })
+	return ok
+}
+
 // byCard returns whose card it is.
 func (r *roster) byCard(number string) (rating.Staff, bool) {
 	m, ok := r.member(func(m rating.Member) bool { return m.Card == number && number != "" })

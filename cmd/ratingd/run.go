@@ -215,12 +215,16 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		Health: state.report,
 		OnConfig: func(c wire.Config) {
 			// The staff first: once the window is kept, the same configuration is not taken again.
+			listed := staff.lists(loop.View().Signed.ID)
 			if err := staff.replace(c.Roster); err != nil {
 				log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
 			}
 			unkept.Store(&c.Window)
 			keepUnkept(db, &unkept, log)
 			loop.Post(terminal.Configured{At: clk.now(), Window: c.Window})
+			if listed && !staff.lists(loop.View().Signed.ID) {
+				loop.Post(terminal.SignOut{At: clk.now(), Via: "assignment"})
+			}
 		},
 		OnCommand: func(c wire.Command) error { return execute(c, loop, clk) },
 		OnState: func(connected bool) {

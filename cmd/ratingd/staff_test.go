@@ -228,3 +228,48 @@ func TestWindowsWithoutIntegration(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWhoLeavesTheRosterIsSignedOut: the centre takes somebody off the list who is signed in, and leaves somebody on it.
+func TestWhoLeavesTheRosterIsSignedOut(t *testing.T) {
+	w := startCentre(t, nil)
+	b := newGPIOBox(t, w, "roster", 1)
+	path := filepath.Join(t.TempDir(), "roster.toml")
+	roster := func(generation, text string) {
+		writeFile(t, path, text)
+		w.enrol(b, 0, "-sign-in", "-roster", path, "-generation", generation)
+	}
+	const wang, li = "[[member]]\nid = \"0417\"\nname = \"王丽\"\n", "[[member]]\nid = \"0418\"\nname = \"李强\"\n"
+	roster("1", wang+li)
+	b.launch()
+	b.waitStatus("a window without staff", func(s windowapi.Window) bool { return s.State == "closed" })
+	r, err := http.NewRequest("PUT", "http://"+b.bound["window_api"]+"/v1/staff", strings.NewReader(`{"id":"0417"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	b.waitStatus("王丽", func(s windowapi.Window) bool { return s.State == "idle" && s.Staff.Name == "王丽" })
+	configured := func(n int) {
+		t.Helper()
+		b.wait("a new assignment", func(boxState) bool {
+			all := 0
+			for _, r := range b.records() {
+				if r.Event != nil && r.Event.Name == rating.EventConfigured {
+					all++
+				}
+			}
+			return all == n
+		})
+	}
+	roster("2", wang)
+	configured(2)
+	if s, err := b.status(); err != nil || s.Staff.ID != "0417" {
+		t.Errorf("who is still on the list was signed out: %+v, %v", s, err)
+	}
+	roster("3", li)
+	b.waitStatus("nobody", func(s windowapi.Window) bool { return s.State == "closed" && s.Staff == rating.Staff{} })
+}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +35,8 @@ func ParseWebhookSecret(s string) (WebhookSecret, error) {
 // Webhook posts each event of a Journal to a server of the hall, in their order, signed as Standard Webhooks 1.0 has it: the
 // header webhook-signature is "v1," and the HMAC-SHA256 of webhook-id, webhook-timestamp and the body, joined by dots.
 //
-// What is not answered by 2xx is sent again, at least once and at most for a day, from the same event after a restart. A server
-// that answers 410 is not called until the next start.
+// What is not answered by 2xx is sent again, at most for a day, and for ten minutes where the answer is that the event is wrong
+// (400, 413, 415, 422); from the same event after a restart. A server that answers 410 is not called until the next start.
 type Webhook struct {
 	URL     string
 	Secret  WebhookSecret
@@ -52,12 +53,16 @@ type Webhook struct {
 const (
 	webhookFirstPause = time.Second
 	webhookMaxPause   = 5 * time.Minute
-	webhookLife       = 24 * time.Hour // of an event
+	webhookLife       = 24 * time.Hour   // of an event
+	webhookRefused    = 10 * time.Minute // of one that the receiver understands and does not want: others wait behind it
 	webhookTimeout    = 15 * time.Second
 )
 
 // errGone says that the receiver wants no more.
 var errGone = errors.New("the receiver answers 410 Gone")
+
+// errRefused says that the receiver will not take this event, as far as it knows.
+var errRefused = errors.New("the receiver refuses it")
 
 // Run delivers until ctx ends. Call it once, when the Journal is loaded. It returns nil.
 func (h *Webhook) Run(ctx context.Context) error {
@@ -125,9 +130,10 @@ func (h *Webhook) deliver(ctx context.Context, e Event) error {
 			return err
 		}
 		// The age is that of our own trying: what the clock said at the event may have been a rumour.
-		if err == nil || h.Now().Sub(first) > webhookLife {
+		tried := h.Now().Sub(first)
+		if err == nil || tried > webhookLife || errors.Is(err, errRefused) && tried > webhookRefused {
 			if err != nil {
-				h.Logger.Error("an event was not delivered to the webhook within a day and is dropped", "event", e.ID, "error", err)
+				h.Logger.Error("an event was not delivered to the webhook and is dropped", "event", e.ID, "after", tried, "error", err)
 			}
 			if e.Type != VisitEnded {
 				return nil // a write now could make the press wait that ends this visit
@@ -173,6 +179,9 @@ func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
 	switch {
 	case resp.StatusCode == http.StatusGone:
 		return errGone
+	case slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, resp.StatusCode):
+		// Any other answer may be about the receiver and not about the event.
+		return fmt.Errorf("%w: %s", errRefused, resp.Status)
 	case resp.StatusCode/100 != 2:
 		return fmt.Errorf("the receiver answers %s", resp.Status)
 	}

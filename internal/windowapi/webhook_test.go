@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -166,6 +167,31 @@ func TestWebhookGivesUpAfterADay(t *testing.T) {
 		synctest.Wait()
 		if diff := cmp.Diff([]string{"visit.opened 2"}, r.taken()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// One event that the receiver does not want keeps those behind it waiting for minutes and not for a day.
+func TestWebhookGoesOnAfterARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, j, place := &memoryLog{epoch: 7}, NewJournal(nil), ""
+		r := &receiver{statuses: slices.Repeat([]int{422}, 11)} // the last two after 8:31 and 13:31 minutes
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- hook(j, r, &place).Run(ctx) }()
+		synctest.Wait()
+		log.append(j, visitBodies(1)...)
+		time.Sleep(15 * time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"visit.ended 1"}, r.taken()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if gone := r.tried[len(r.tried)-1].Sub(r.tried[0]); gone < webhookRefused {
+			t.Errorf("it was dropped after %s", gone)
 		}
 		cancel()
 		if err := <-done; err != nil {

@@ -209,6 +209,9 @@ func (c visitCall) do(ctx context.Context, method, path string, body []byte, hea
 	}
 	r.Header.Set("Accept-Language", "en")
 	resp, err := c.client.Do(r)
+	if stranger := new(tls.CertificateVerificationError); errors.As(err, &stranger) {
+		return nil, &hinted{err, "name with -ca-file the certificate of who issued the box's, and call the box by a name or address that is in it"}
+	}
 	if err != nil {
 		return nil, &hinted{err, "is ratingd running, and is " + c.base + " its window API? ratingctl doctor looks"}
 	}

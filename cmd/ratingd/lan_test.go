@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -180,6 +181,18 @@ func TestPCOnTheLAN(t *testing.T) {
 	}
 	if ended.Visit != before.Visit || ended.Outcome != "interrupted" {
 		t.Errorf("after the power cut the webhook got %+v", ended)
+	}
+
+	// The same from another machine's shell, which must know who vouches for the box.
+	ca := filepath.Join(dir, "ca.pem")
+	writeFile(t, ca, string(authority.PEM()))
+	for _, flags := range [][]string{nil, {"-ca-file", ca}} {
+		ctl := exec.Command("go", append([]string{"run", "haochaping/cmd/ratingctl", "visit", "start", "-address", "https://" + b.bound["window_api_lan"]}, flags...)...)
+		ctl.Env = append(os.Environ(), "HCP_TOKEN="+token)
+		out, err := ctl.CombinedOutput()
+		if flags == nil && (err == nil || !strings.Contains(string(out), "-ca-file")) || flags != nil && (err != nil || len(out) != 17) {
+			t.Errorf("ratingctl visit start %v: %s, %v", flags, out, err)
+		}
 	}
 
 	// The certificate is renewed under the running daemon.

@@ -122,7 +122,7 @@ func TestPCOnTheLAN(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority.PEM())
-	pc := pcOnTheLAN{t, b, token, &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}}
+	pc := pcOnTheLAN{t, b, token, &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}}
 
 	if resp, err := http.Get("http://" + b.bound["window_api_lan"] + "/v1/status"); err == nil {
 		_ = resp.Body.Close()
@@ -137,6 +137,9 @@ func TestPCOnTheLAN(t *testing.T) {
 	first, opened := pc.do("POST", "/v1/visits", visit, "Idempotency-Key", "k1")
 	if first.StatusCode != http.StatusCreated {
 		t.Fatalf("%s %s", first.Status, opened)
+	}
+	if first.Proto != "HTTP/1.1" {
+		t.Errorf("the box speaks %s, whose many requests on one connection are not bounded", first.Proto)
 	}
 	before := waitFor(t, hooked)
 	if before.Type != windowapi.VisitOpened {

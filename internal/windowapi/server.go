@@ -23,11 +23,14 @@ const (
 // moment. It closes l.
 func Serve(ctx context.Context, l net.Listener, t *tls.Config, h http.Handler, logger *slog.Logger) error {
 	address := l.Addr()
+	// One request at a time on a connection: what bounds the connections bounds the requests too.
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
 	base, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
-		TLSConfig: t, BaseContext: func(net.Listener) context.Context { return base },
+		TLSConfig: t, Protocols: protocols, BaseContext: func(net.Listener) context.Context { return base },
 		// What strangers do on the network is worth a line for those who look for it, no more.
 		ErrorLog: log.New(debugWriter{logger}, "", 0),
 	}

@@ -63,13 +63,12 @@ func (t *takers) take(ctx context.Context, lane <-chan work) {
 
 // one hands a batch to the journal, if it is believed. An error is the database's.
 func (t *takers) one(ctx context.Context, w work) error {
-	now := t.in.cfg.Now()
-	b, d, why, err := t.in.believe(ctx, w)
+	taken, d, why, err := t.in.believe(ctx, w)
 	if err != nil {
 		return err
 	}
 	if why != "" {
-		t.in.refuse(w, why, now)
+		t.in.refuse(w, why, taken.at)
 		w.message.Ack()
 		return nil
 	}
@@ -78,7 +77,6 @@ func (t *takers) one(ctx context.Context, w work) error {
 	case <-ctx.Done():
 		return nil
 	}
-	taken := believed{work: w, batch: b, at: now}
 	err = t.in.cfg.Journal.Submit(ctx, taken.entry(d), func(r journal.Receipt, err error) {
 		taken.receipt, taken.err = r, err
 		t.answers <- taken
@@ -90,7 +88,7 @@ func (t *takers) one(ctx context.Context, w work) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	t.in.refuse(w, err.Error(), now) // no transaction has seen it, so the batch itself is what cannot be
+	t.in.refuse(w, err.Error(), taken.at) // no transaction has seen it, so the batch itself is what cannot be
 	w.message.Ack()
 	return nil
 }

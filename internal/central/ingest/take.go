@@ -46,6 +46,7 @@ func (in *Ingest) hear(w work) {
 type believed struct {
 	work    work
 	batch   wire.Batch
+	hashes  []rating.Hash // of the batch's records
 	at      time.Time // when it was received
 	receipt journal.Receipt
 	err     error
@@ -54,25 +55,27 @@ type believed struct {
 // entry returns the batch as the journal enters it.
 func (b believed) entry(d fleet.Device) journal.Entry {
 	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: d.Key, Signature: b.batch.Signature,
-		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records}
+		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes}
 }
 
 // believe reads a batch and returns why it is not believed, if so. An error is the database's.
-func (in *Ingest) believe(ctx context.Context, w work) (b wire.Batch, d fleet.Device, why string, err error) {
-	b, err = wire.DecodeBatch(w.message.Payload())
+func (in *Ingest) believe(ctx context.Context, w work) (b believed, d fleet.Device, why string, err error) {
+	b = believed{work: w, at: in.cfg.Now()}
+	b.batch, err = wire.DecodeBatch(w.message.Payload())
 	if err != nil {
 		return b, d, err.Error(), nil
 	}
-	if b.Device != w.device {
-		return b, d, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.Device), nil
+	if b.batch.Device != w.device {
+		return b, d, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.batch.Device), nil
 	}
-	d, err = in.cfg.Fleet.Known(ctx, b.Device)
+	b.hashes = b.batch.Hashes()
+	d, err = in.cfg.Fleet.Known(ctx, b.batch.Device)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
 		return b, d, "the device is not enrolled", nil
 	case err != nil:
 		return b, d, "", fmt.Errorf("the devices cannot be read: %w", err)
-	case !b.Verify(d.Key):
+	case !b.batch.VerifyHashes(d.Key, b.hashes):
 		return b, d, "the signature is not that of the device's key", nil
 	}
 	return b, d, "", nil

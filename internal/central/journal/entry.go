@@ -39,6 +39,8 @@ type Entry struct {
 	Released       uint64
 	// Parts are the bytes of a batch's records, of a phone's PhoneAnswers, or of the one act.
 	Parts [][]byte
+	// Hashes are those of the parts, if whoever appends has them; nil: they are made.
+	Hashes []rating.Hash
 }
 
 // Last returns the seq of a batch's last record.
@@ -80,7 +82,11 @@ type Header struct {
 // Header returns the row's header.
 func (e Entry) Header() Header {
 	h := Header{Kind: e.Kind, Source: e.Source, Name: e.Name, Received: e.Received, Key: e.Key, Signature: e.Signature, Epoch: e.Epoch,
-		First: e.First, Released: e.Released, Hashes: make([]rating.Hash, len(e.Parts))}
+		First: e.First, Released: e.Released, Hashes: e.Hashes}
+	if h.Hashes != nil {
+		return h
+	}
+	h.Hashes = make([]rating.Hash, len(e.Parts))
 	for i, p := range e.Parts {
 		h.Hashes[i] = rating.HashOf(p)
 	}

@@ -404,3 +404,18 @@ func TestAProofNeedsNoJournal(t *testing.T) {
 		}
 	})
 }
+
+func exec(t testing.TB, d *db.DB, text string) {
+	t.Helper()
+	err := d.Write(context.Background(), func(tx *db.Tx) error {
+		for s := range strings.SplitSeq(text, ";") {
+			if _, err := tx.ExecContext(context.Background(), s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

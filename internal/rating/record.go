@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // RecordVersion is the version of the record's format that this code writes. A reader accepts every record of its own
@@ -187,16 +189,24 @@ func (r Record) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeRecord reads and checks a record. An error says what is wrong with it; the bytes are then fit for quarantine only.
+// DecodeRecord reads and checks a record, by exact names of which each stands once. An error says what is wrong with it; the bytes are then fit for quarantine only.
 func DecodeRecord(b []byte) (Record, error) {
 	var r Record
 	if len(b) > MaxRecord {
 		return r, fmt.Errorf("record: %d bytes, at most %d are allowed", len(b), MaxRecord)
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
+	if err := strict.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("record: %w", err)
 	}
 	return r, r.Check()
+}
+
+// CheckSent reports what a record may not hold that a box sends: free text comes by phone, where it is kept encrypted.
+func (r Record) CheckSent() error {
+	if r.Evaluation != nil && r.Evaluation.Text != "" {
+		return fmt.Errorf("record %d: a box sends no free text", r.Seq)
+	}
+	return nil
 }
 
 // maxSafeInt is the greatest integer that every JSON reader keeps exact.

@@ -189,24 +189,17 @@ func (r Record) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// DecodeRecord reads and checks a record, by exact names of which each stands once. An error says what is wrong with it; the bytes are then fit for quarantine only.
+// DecodeRecord reads and checks a record. An error says what is wrong with it; the bytes are then fit for quarantine only.
 func DecodeRecord(b []byte) (Record, error) {
 	var r Record
 	if len(b) > MaxRecord {
 		return r, fmt.Errorf("record: %d bytes, at most %d are allowed", len(b), MaxRecord)
 	}
+	// Names are exact and stand once: who else reads the record by its schema must read the same.
 	if err := strict.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("record: %w", err)
 	}
 	return r, r.Check()
-}
-
-// CheckSent reports what a record may not hold that a box sends: free text comes by phone, where it is kept encrypted.
-func (r Record) CheckSent() error {
-	if r.Evaluation != nil && r.Evaluation.Text != "" {
-		return fmt.Errorf("record %d: a box sends no free text", r.Seq)
-	}
-	return nil
 }
 
 // maxSafeInt is the greatest integer that every JSON reader keeps exact.
@@ -250,6 +243,9 @@ func (b Body) Check() error {
 	case b.Kind == KindVisit && b.Visit != nil:
 		return b.Visit.Check()
 	case b.Kind == KindEvaluation && b.Evaluation != nil:
+		if b.Evaluation.Text != "" {
+			return errors.New("evaluation: it has a text, which a box cannot take; texts are given by phone")
+		}
 		return b.Evaluation.Check()
 	case b.Kind == KindOutcome && b.Outcome != nil:
 		return b.Outcome.Check()

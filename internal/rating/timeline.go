@@ -130,12 +130,12 @@ func OriginsOf(spans []Span, first, last int) []Origin {
 				o.Earliest = max(o.Earliest, own[j].Earliest)
 			}
 			if j < i {
-				o.Earliest += spans[j].least()
+				o.Earliest += spans[j].Least()
 			}
 		}
 		for j := min(len(spans)-1, i+Horizon); j >= i; j-- {
 			if o.Latest != math.MaxInt64 {
-				o.Latest -= spans[j].least()
+				o.Latest -= spans[j].Least()
 			}
 			if c := spans[j].Ceiling; c != 0 {
 				o.Latest = min(o.Latest, c)
@@ -150,8 +150,8 @@ func OriginsOf(spans []Span, first, last int) []Origin {
 	return all
 }
 
-// least returns how long the start lasted at least.
-func (s *Span) least() int64 { return s.LastMono - drift(s.LastMono) }
+// Least returns how long the start lasted at least.
+func (s *Span) Least() int64 { return s.LastMono - drift(s.LastMono) }
 
 // anchored bounds the start by its own anchors.
 func (s *Span) anchored() (o Origin, ok bool) {

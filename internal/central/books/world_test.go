@@ -39,6 +39,7 @@ type world struct {
 	books              *Books
 	projector          *projector
 	now                time.Time // the centre's
+	from               int64     // cursor of the last evaluation that a test does not ask about
 	stop               context.CancelFunc
 }
 
@@ -208,11 +209,23 @@ func (w *world) statuses(t *testing.T) []string {
 
 func (w *world) since(t fatal) []Entry {
 	t.Helper()
-	entries, err := w.books.Since(context.Background(), 0, 1_000_000)
+	entries, err := w.books.Since(context.Background(), w.from, 1_000_000)
 	if err != nil {
 		t.Fatalf("since: %v", err)
 	}
 	return entries
+}
+
+// forget has a test not asked about the evaluations so far.
+func (w *world) forget(t fatal) {
+	t.Helper()
+	all, err := w.books.Latest(context.Background(), 1)
+	if err != nil {
+		t.Fatalf("latest: %v", err)
+	}
+	for _, e := range all {
+		w.from = e.Cursor
+	}
 }
 
 func (w *world) findings(t fatal) []Finding {

@@ -314,3 +314,30 @@ func TestEveryVisitThatIsAllowedCanBeWritten(t *testing.T) {
 		t.Errorf("%d allowed and %d refused; the test proves nothing", allowed, refused)
 	}
 }
+
+// TestNamesAreExact: what a reader of the schema does not see must not count, and what two readers could read in two ways is
+// not a record.
+func TestNamesAreExact(t *testing.T) {
+	raw, err := Record{V: 1, Device: "box-1", Epoch: 7, Seq: 1, Prev: Genesis("box-1", 7), Body: EvaluationBody(Stamp{Boot: 1},
+		Evaluation{Visit: 5, Subject: StaffSubject, Level: 5, Channel: Keypad})}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(old, text string) []byte { return bytes.Replace(raw, []byte(old), []byte(text), 1) }
+	r, err := DecodeRecord(with(`"level":5`, `"level":5,"Level":1`))
+	if err != nil || r.Evaluation.Level != 5 {
+		t.Errorf("with a name of another case: %+v, %v", r.Evaluation, err)
+	}
+	for name, b := range map[string][]byte{
+		"twice":            with(`"level":5`, `"level":5,"level":1`),
+		"twice, escaped":   with(`"level":5`, `"level":5,"\u006cevel":1`),
+		"unknown, twice":   with(`"level":5`, `"level":5,"x":1,"x":1`),
+		"only with a case": with(`"level":5`, `"Level":5`),
+		"no UTF-8":         with(`"level":5`, "\"level\":5,\"x\":\"\xff\""),
+		"more behind it":   append(raw[:len(raw):len(raw)], "{}"...),
+	} {
+		if _, err := DecodeRecord(b); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

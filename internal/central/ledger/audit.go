@@ -328,7 +328,7 @@ func (s shownEvaluation) when(at rating.Stamp) bool {
 		return false
 	}
 	set := rating.Quality(s.quality.String) == rating.TimeSet
-	return set == rating.Believable(at, s.received) && (!set || s.time.Int64 == at.Wall)
+	return set == rating.Believable(at, s.received, 0) && (!set || s.time.Int64 == at.Wall)
 }
 
 // tells reports whether it says what the record does.

@@ -82,10 +82,10 @@ func (t *times) add(r rating.Record) error {
 		s.firstSeq = r.Seq
 	}
 	last := s.span.LastMono
-	if s.span.Add(r.At, t.received) || s.span.LastMono != last {
+	if s.span.Add(r.At, t.received, rating.Believable(r.At, t.received, 0)) || s.span.LastMono != last {
 		k.changed = true
 	}
-	if r.Kind == rating.KindEvaluation && !rating.Believable(r.At, t.received) {
+	if r.Kind == rating.KindEvaluation && !rating.Believable(r.At, t.received, 0) {
 		if k.first == 0 || r.Seq < k.first {
 			k.first = r.Seq
 		}
@@ -97,7 +97,7 @@ func (t *times) add(r rating.Record) error {
 // guess returns a time to begin with; settle makes it better if it can be.
 func (t *times) guess(at rating.Stamp) rating.Fix {
 	var s rating.Span
-	return s.Fix(rating.Origin{Earliest: t.received, Latest: t.received}, at, t.received)
+	return s.Fix(rating.Origin{Earliest: t.received, Latest: t.received}, at, t.received, rating.Believable(at, t.received, 0))
 }
 
 // enough is by how much, in milliseconds, the bounds of a start must have moved for its evaluations to be placed anew.
@@ -180,7 +180,7 @@ func (t *times) place(e rating.Epoch, k *epochTimes, s *spanRow, all bool) error
 		return err
 	}
 	for _, o := range rows {
-		fix := s.span.Fix(s.origin, o.stamp, o.received)
+		fix := s.span.Fix(s.origin, o.stamp, o.received, rating.Believable(o.stamp, o.received, 0))
 		if fix == o.was {
 			continue
 		}

@@ -35,7 +35,8 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		j, _, _ := open(t, url)
 		b, key := newBox("lz-1"), sealKey()
 		enrol(t, j, b)
-		text, err := j.Rate(t.Context(), "lz-1", "s1", []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 1, Channel: rating.Phone, Text: "太慢"}})
+		enrol(t, j, newBox("lz-2"))
+		text, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 1, Channel: rating.Phone, Text: "太慢"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -202,11 +202,11 @@ func TestPhoneTextsAreEncryptedAndErased(t *testing.T) {
 		j, d, _ := open(t, url)
 		const text = "排队太久，请多开一个窗口"
 		answers := []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: text}, {Visit: 5, Subject: rating.MatterSubject, Level: 5, Channel: rating.Phone}}
-		r, err := j.Rate(t.Context(), "lz-1", "s1", answers)
+		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers})
 		if err != nil || !r.Entered {
 			t.Fatal(r, err)
 		}
-		if again, err := j.Rate(t.Context(), "lz-1", "s1", answers); err != nil || again.Entered || again.Pos != r.Pos {
+		if again, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers}); err != nil || again.Entered || again.Pos != r.Pos {
 			t.Fatalf("the same sending: %+v, %v", again, err)
 		}
 		if got, err := j.Text(t.Context(), r.Pos, 0); err != nil || got != text {

@@ -26,10 +26,8 @@ import (
 // drain measures how fast a box hands over a backlog, beside a client that publishes one message a record, in turns.
 func (w *world) drain(ctx context.Context, o options, out io.Writer) error {
 	var boxes []*author
-	var names []string
 	for i := range o.rounds {
 		boxes = append(boxes, newAuthor(i))
-		names = append(names, string(boxes[i].device))
 	}
 	if o.receiver {
 		stop, err := w.receive(boxes)
@@ -37,13 +35,8 @@ func (w *world) drain(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 		defer stop()
-	} else {
-		if err := w.enrol(ctx, names, func(i int) ed25519.PublicKey { return boxes[i].public() }); err != nil {
-			return err
-		}
-		if err := w.startCentre(ctx); err != nil {
-			return err
-		}
+	} else if err := w.begin(ctx, boxes); err != nil {
+		return err
 	}
 	var yardsticks, drains, ratios []float64
 	for i, b := range boxes {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -24,11 +23,17 @@ const writers = 4
 // load lets terminals send visits for a time and prints how the centre takes them.
 func (w *world) load(ctx context.Context, o options, out io.Writer) error {
 	visits := int(o.rate * o.time.Seconds())
-	all, err := w.prepare(ctx, o.terminals, visits)
+	all, authors, err := w.prepare(ctx, o.terminals, visits)
 	if err != nil {
 		return err
 	}
-	if err := w.startCentre(ctx); err != nil {
+	if o.receiver {
+		stop, err := w.receive(authors)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	} else if err := w.begin(ctx, authors); err != nil {
 		return err
 	}
 	defer func() {
@@ -44,21 +49,14 @@ func (w *world) load(ctx context.Context, o options, out io.Writer) error {
 	return w.measure(ctx, o, all, visits, out)
 }
 
-// prepare enrols terminals and signs what they will send. One more is there to find out when the centre takes something.
-func (w *world) prepare(ctx context.Context, terminals, visits int) ([]*terminal, error) {
+// prepare makes terminals and signs what they will send. One more is there to find out when the centre takes something.
+func (w *world) prepare(ctx context.Context, terminals, visits int) ([]*terminal, []*author, error) {
 	all := make([]*terminal, terminals+1)
 	authors := make([]*author, len(all))
-	names := make([]string, len(all))
 	for i := range all {
 		authors[i] = newAuthor(i)
-		names[i] = string(authors[i].device)
 	}
 	began := time.Now()
-	if err := w.enrol(ctx, names, func(i int) ed25519.PublicKey { return authors[i].public() }); err != nil {
-		return nil, err
-	}
-	log.Printf("%d terminals are enrolled after %s", len(all), time.Since(began).Round(time.Millisecond))
-	began = time.Now()
 	err := eachOf(len(all), runtime.NumCPU(), func(i int) (err error) {
 		n := visits / terminals
 		if i < visits%terminals {
@@ -71,7 +69,7 @@ func (w *world) prepare(ctx context.Context, terminals, visits int) ([]*terminal
 		return errors.Join(err, ctx.Err())
 	})
 	log.Printf("%d visits are signed after %s", visits, time.Since(began).Round(time.Millisecond))
-	return all, err
+	return all, authors, err
 }
 
 // eachOf calls f for the numbers below n, some at a time, until one fails.
@@ -224,7 +222,7 @@ func (w *world) watch(ctx context.Context) *meter {
 }
 
 func (m *meter) cpu() [3]time.Duration {
-	return [3]time.Duration{cpu(m.w.centre.cmd.Process.Pid), cpu(m.w.broker.cmd.Process.Pid), cpu(os.Getpid())}
+	return [3]time.Duration{m.w.centre.cpu(), m.w.broker.cpu(), cpu(os.Getpid())}
 }
 
 func (m *meter) stop() {

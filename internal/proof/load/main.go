@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags.IntVar(&o.rounds, "rounds", 3, "of -drain; the median counts")
 	flags.StringVar(&o.centre, "centre", "build/centrald", "the `program` centrald")
 	flags.StringVar(&o.config, "config", "", "`lines` for the centre's configuration, as 'books = \"postgres://…\"'")
-	flags.BoolVar(&o.receiver, "receiver", false, "of -drain: a receiver that verifies and acknowledges and keeps nothing, in place of the centre")
+	flags.BoolVar(&o.receiver, "receiver", false, "a receiver that verifies and acknowledges and keeps nothing, in place of the centre")
 	flags.BoolVar(&o.keep, "keep", false, "keep the folder with logs and books")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			err = os.RemoveAll(dir)
 		}
 	}()
-	if err := raiseFiles(uint64(2*o.terminals + 200)); err != nil {
+	if err := raiseFiles(uint64(o.terminals + 500)); err != nil {
 		return err
 	}
 	w, err := newWorld(ctx, dir, o)

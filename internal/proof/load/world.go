@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"os"
 	"os/exec"
@@ -111,8 +112,18 @@ func (w *world) startCentre(ctx context.Context) (err error) {
 	return err
 }
 
-// enrol enrols devices by their names and public keys, while the centre does not run.
-func (w *world) enrol(ctx context.Context, names []string, key func(i int) ed25519.PublicKey) (err error) {
+// begin enrols boxes and starts the centre.
+func (w *world) begin(ctx context.Context, boxes []*author) error {
+	began := time.Now()
+	if err := w.enrol(ctx, boxes); err != nil {
+		return err
+	}
+	log.Printf("%d boxes are enrolled after %s", len(boxes), time.Since(began).Round(time.Millisecond))
+	return w.startCentre(ctx)
+}
+
+// enrol enrols boxes while the centre does not run.
+func (w *world) enrol(ctx context.Context, boxes []*author) (err error) {
 	path := filepath.Join(w.dir, "boxes.csv")
 	f, err := os.Create(path)
 	if err != nil {
@@ -120,8 +131,8 @@ func (w *world) enrol(ctx context.Context, names []string, key func(i int) ed255
 	}
 	lines := csv.NewWriter(f)
 	all := [][]string{{"id", "key", "window", "hall", "name"}}
-	for i, name := range names {
-		all = append(all, []string{name, base64.RawURLEncoding.EncodeToString(key(i)), fmt.Sprintf("w%d", i%100), "市民中心政务服务大厅", "综合窗口"})
+	for i, b := range boxes {
+		all = append(all, []string{string(b.device), base64.RawURLEncoding.EncodeToString(b.public()), fmt.Sprintf("w%d", i%100), "市民中心政务服务大厅", "综合窗口"})
 	}
 	if err := errors.Join(lines.WriteAll(all), f.Close()); err != nil {
 		return err
@@ -148,8 +159,8 @@ type process struct {
 	log *os.File
 }
 
-func start(program, log string, args ...string) (*process, error) {
-	f, err := os.Create(log)
+func start(program, logFile string, args ...string) (*process, error) {
+	f, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +184,9 @@ func (p *process) end() {
 
 // resident returns the memory in bytes that the program holds at present, its file pages excluded.
 func (p *process) resident() int64 {
+	if p == nil {
+		return 0
+	}
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
@@ -184,6 +198,14 @@ func (p *process) resident() int64 {
 		}
 	}
 	return 0
+}
+
+// cpu returns the processor time that the program has taken.
+func (p *process) cpu() time.Duration {
+	if p == nil {
+		return 0
+	}
+	return cpu(p.cmd.Process.Pid)
 }
 
 // cpu returns the processor time that a process has taken, 0 for one that is gone.

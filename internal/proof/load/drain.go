@@ -124,7 +124,7 @@ func (w *world) plain(records [][]byte) (float64, error) {
 // drainBox runs a box's uplink until its log is released and returns how many records a second went.
 func (w *world) drainBox(ctx context.Context, log *store.Store, key ed25519.PrivateKey) (float64, error) {
 	u, err := uplink.New(uplink.Config{
-		Broker: "mqtt://" + w.address, Username: string(log.Device()), Key: key, Centre: w.key, Log: log,
+		Brokers: []string{"mqtt://" + w.address}, Username: string(log.Device()), Key: key, Centre: w.key, Log: log,
 		Presence: wire.Presence{V: wire.Version}, Health: func() wire.Health { return wire.Health{V: wire.Version} },
 		Now: time.Now, Random: mathrand.Float64, Logger: slog.Default(),
 	})

@@ -3,6 +3,7 @@
 //
 //	centrald [-config /etc/centrald.toml]
 //	centrald -print-config
+//	centrald -check-config
 //	centrald key
 //	centrald device list
 //	centrald device add -id lz-0417 -key … -hall 市民中心政务服务大厅 -window A07 -name 综合窗口7号
@@ -10,6 +11,7 @@
 //	centrald findings [-all] [-json]
 //	centrald verify
 //
+// "-check-config" checks the configuration and tries whether the broker has what the centre needs.
 // "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window;
 // it may be used while centrald runs, which notices within seconds. "device import" does so for every line of a file, once all
 // of them are right. "findings" lists what is wrong with what the boxes have

@@ -77,6 +77,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, books.Check, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+	if cfg.Broker.URL != "" {
+		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
+	}
 	return stages.Run(ctx, parts...)
 }
 

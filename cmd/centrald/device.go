@@ -51,10 +51,12 @@ func (c *command) device(ctx context.Context, args []string) error {
 	switch flags.Arg(0) {
 	case "add":
 		return c.addDevice(ctx, flags.Args()[1:])
+	case "import":
+		return c.importDevices(ctx, flags.Args()[1:])
 	case "list":
 		return c.listDevices(ctx, flags.Args()[1:])
 	}
-	return fmt.Errorf("centrald device %q: want add or list", flags.Arg(0))
+	return fmt.Errorf("centrald device %q: want add, import or list", flags.Arg(0))
 }
 
 // addDevice enrols a device, or changes the window of one that is enrolled.

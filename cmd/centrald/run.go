@@ -32,6 +32,7 @@ func run(ctx context.Context, args []string, env environment) error {
 	c := command{env: env}
 	flags := c.flags("centrald")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
+	checkConfig := flags.Bool("check-config", false, "check the configuration, try the broker, say what is wrong, and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
@@ -44,6 +45,8 @@ func run(ctx context.Context, args []string, env environment) error {
 	case *printVersion:
 		_, err := fmt.Fprintln(env.stdout, "centrald", version())
 		return err
+	case *checkConfig:
+		return c.checkConfig(ctx)
 	case len(rest) == 0:
 		return c.serve(ctx)
 	case rest[0] == "key":

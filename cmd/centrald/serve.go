@@ -77,6 +77,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, books.Check, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+	if cfg.Broker.URL != "" {
+		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
+	}
 	return stages.Run(ctx, parts...)
 }
 
@@ -100,7 +103,7 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 		}
 		server, scheme = serverTLS(cert), "mqtts"
 	}
-	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: quiet(log)}
+	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: log}
 	if cfg.PasswordsFile != "" {
 		known := passwords{cfg.PasswordsFile, log}
 		if _, err := known.read(); err != nil {
@@ -143,25 +146,6 @@ func reachable(a net.Addr) string {
 	}
 	return a.String()
 }
-
-// quiet keeps the broker's everyday messages out of the log: it warns of each client that goes away.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(errorsOnly{log.Handler()}) }
-
-// errorsOnly passes on errors only.
-type errorsOnly struct{ slog.Handler }
-
-// Enabled implements slog.Handler.
-func (w errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelError && w.Handler.Enabled(ctx, l)
-}
-
-// WithAttrs implements slog.Handler.
-func (w errorsOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return errorsOnly{w.Handler.WithAttrs(attrs)}
-}
-
-// WithGroup implements slog.Handler.
-func (w errorsOnly) WithGroup(name string) slog.Handler { return errorsOnly{w.Handler.WithGroup(name)} }
 
 func readPassword(path string) (string, error) {
 	if path == "" {

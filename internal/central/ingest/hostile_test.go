@@ -71,7 +71,7 @@ func (c *centre) runAt(at, name string, j Journal, f Fleet) *Ingest {
 
 func attacker(t *testing.T, at, user string) mqtt.Client {
 	t.Helper()
-	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("m-" + user).SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
+	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("chk-" + user + "-m").SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
 	if tok := m.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -167,7 +167,7 @@ func attack(t *testing.T, at, name string, anyName bool) {
 func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	c := newCentre(t)
 	s := c.open()
-	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "x", Username: "box-1", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "hcp-box-1", Username: "box-1", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}

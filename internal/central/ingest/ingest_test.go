@@ -164,7 +164,7 @@ func newBox(t *testing.T, c *centre) *box {
 func newBoxAt(t *testing.T, at string) *box {
 	t.Helper()
 	b := &box{t: t, head: rating.Genesis("box-1", 7), acks: make(chan wire.Ack, 1000)}
-	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("box").SetUsername("box-1"))
+	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-box-1").SetUsername("box-1"))
 	if tok := b.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}

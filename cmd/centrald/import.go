@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 )
 
@@ -42,12 +42,12 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 	if err != nil {
 		return err
 	}
-	books, err := c.books(ctx, cfg)
+	x, err := c.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
-	all, err := books.Devices(ctx)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	all, err := x.fleet.Devices(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,14 +55,15 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 	if err := in.read(f); err != nil {
 		return fmt.Errorf("%s: %w; no device was enrolled", *path, err)
 	}
-	for i, d := range in.devices {
+	for i := range in.devices {
+		d := &in.devices[i]
 		d.EnrolledAt = c.env.now()
 		if before, ok := in.enrolled[d.ID]; ok {
 			d.EnrolledAt = before.EnrolledAt
 		}
-		if err := books.PutDevice(ctx, d); err != nil {
-			return fmt.Errorf("%s: %w; the %d devices before it are enrolled, run it again for the others", *path, err, i)
-		}
+	}
+	if err := x.fleet.PutAll(ctx, in.devices); err != nil {
+		return fmt.Errorf("%s: %w; devices before and after it may be enrolled, run it again for the others", *path, err)
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%d devices are enrolled as the file says\n", len(in.devices))
 	return err
@@ -70,14 +71,14 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 
 // importer reads the lines of a file beside what is enrolled.
 type importer struct {
-	enrolled map[rating.DeviceID]ledger.Device
+	enrolled map[rating.DeviceID]fleet.Device
 	owners   map[string]rating.DeviceID // by key: two boxes with one key could each write the other's records
 	seen     map[rating.DeviceID]int    // lines
-	devices  []ledger.Device
+	devices  []fleet.Device
 }
 
-func newImporter(all []ledger.Device) *importer {
-	in := &importer{enrolled: make(map[rating.DeviceID]ledger.Device), owners: make(map[string]rating.DeviceID), seen: make(map[rating.DeviceID]int)}
+func newImporter(all []fleet.Device) *importer {
+	in := &importer{enrolled: make(map[rating.DeviceID]fleet.Device), owners: make(map[string]rating.DeviceID), seen: make(map[rating.DeviceID]int)}
 	for _, d := range all {
 		in.enrolled[d.ID], in.owners[string(d.Key)] = d, d.ID
 	}
@@ -131,7 +132,7 @@ func (in *importer) read(r io.Reader) error {
 
 // take takes one line.
 func (in *importer) take(line int, field func(string) string) (err error) {
-	var d ledger.Device
+	var d fleet.Device
 	if d.ID, err = rating.ParseDeviceID(field("id")); err != nil {
 		return fmt.Errorf("id: %w", err)
 	}

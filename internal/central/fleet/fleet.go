@@ -18,6 +18,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
@@ -92,6 +94,17 @@ func (f *Fleet) Put(ctx context.Context, d Device) error {
 		return fmt.Errorf("enrol %s: %w", d.ID, err)
 	}
 	return nil
+}
+
+// PutAll puts many devices, whose rows the journal commits together. The first error ends it.
+func (f *Fleet) PutAll(ctx context.Context, all []Device) error {
+	const atOnce = 256
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, d := range all {
+		g.Go(func() error { return f.Put(ctx, d) })
+	}
+	return g.Wait()
 }
 
 func (f *Fleet) put(ctx context.Context, d Device) error {

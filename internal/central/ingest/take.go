@@ -47,7 +47,7 @@ type believed struct {
 	work    work
 	batch   wire.Batch
 	hashes  []rating.Hash // of the batch's records
-	at      time.Time // when it was received
+	at      time.Time     // when it was received
 	receipt journal.Receipt
 	err     error
 }

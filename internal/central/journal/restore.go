@@ -257,3 +257,23 @@ func nextOrigin(origin string) (string, error) {
 	}
 	return fmt.Sprintf("%s/%d", origin[:i], n+1), nil
 }
+
+// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so that names this head or a
+// later one.
+func (j *Journal) GoesOnFrom(ctx context.Context, kept Checkpoint) (bool, error) {
+	rows, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = $1 AND e.name IS NOT NULL ORDER BY e.pos", string(Restore))
+	if err != nil {
+		return false, fmt.Errorf("read from what the journal goes on: %w", err)
+	}
+	for _, e := range rows {
+		var act Restored
+		if len(e.Parts) != 1 || json.Unmarshal(e.Parts[0], &act) != nil || act.Before != kept.Origin {
+			continue
+		}
+		known, err := ParseCheckpoint([]byte(act.LastKnown))
+		if err == nil && known.Size >= kept.Size || kept.Size <= act.Rows {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -207,10 +207,10 @@ func joined(cols []string) (s string) {
 	return s
 }
 
-// TestBooksDecideAsTheHistoryDoes: the books count what rating.History counts of evaluations at the times that the books know in the
+// checkBooksDecideAsTheHistoryDoes: the books count what rating.History counts of evaluations at the times that the books know in the
 // end, and for the same cases; and books that were made a few rows at a time, with restarts, are the same to the last byte.
-func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		other := w.beside(t, 2)
 		run := 0

@@ -166,7 +166,7 @@ func (c *centre) latest() []string {
 func (c *centre) connect() (mqtt.Client, map[wire.Channel]chan []byte) {
 	c.t.Helper()
 	told := map[wire.Channel]chan []byte{}
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + c.at.MQTT).SetClientID(string(box)).SetUsername(string(box)).SetProtocolVersion(4)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + c.at.MQTT).SetClientID("hcp-" + string(box)).SetUsername(string(box)).SetProtocolVersion(4)
 	client := mqtt.NewClient(o)
 	c.done(client.Connect())
 	c.t.Cleanup(func() { client.Disconnect(0) })

@@ -89,6 +89,12 @@ func freePort(t *testing.T) string {
 // mosquitto starts Debian's broker and returns its address.
 func mosquitto(t *testing.T) string {
 	t.Helper()
+	return startMosquitto(t, "")
+}
+
+// startMosquitto starts it with further lines of configuration.
+func startMosquitto(t *testing.T, more string) string {
+	t.Helper()
 	const program = "/usr/sbin/mosquitto"
 	if _, err := os.Stat(program); err != nil {
 		if os.Getenv("CI") != "" {
@@ -99,7 +105,7 @@ func mosquitto(t *testing.T) string {
 	at := freePort(t)
 	_, port, _ := net.SplitHostPort(at)
 	config := filepath.Join(t.TempDir(), "m.conf")
-	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"+more), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := exec.Command(program, "-c", config)
@@ -291,7 +297,7 @@ func (c *client) enrol(t *testing.T, l *ledger.Ledger) {
 // run sends the log until the test ends or stop is called.
 func (c *client) run(t *testing.T, s *station) (stop func()) {
 	t.Helper()
-	u, err := uplink.New(uplink.Config{Broker: "mqtt://" + s.broker, Username: string(c.device), Key: c.key, Centre: s.key, Log: c,
+	u, err := uplink.New(uplink.Config{Brokers: []string{"mqtt://" + s.broker}, Username: string(c.device), Key: c.key, Centre: s.key, Log: c,
 		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} },
 		Now: time.Now, Random: rand.Float64, Logger: slog.New(slog.DiscardHandler),
 		Resend: time.Second, MinBackoff: 50 * time.Millisecond, MaxBackoff: c.pause, Connect: time.Second, Drain: 100 * time.Millisecond})

@@ -227,6 +227,9 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			c.want(lines, f.part, sick, f.words...)
 		})
 	}
+	c.configure(fmt.Sprintf("uplink.broker = [\"mqtt://%s\", \"mqtt://%s\"]\n", closed.Addr(), c.address))
+	lines, _ = c.look()
+	c.want(lines, "broker", noted, "2 个地址中有 1 个不通：连不上中心", closed.Addr().String(), "其余地址可用")
 	c.configure("")
 	if err := errors.Join(os.Truncate(filepath.Join(c.state, "log.db"), 5000), os.WriteFile(filepath.Join(c.state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)

@@ -43,8 +43,30 @@ func checkClock(_ context.Context, p *patient) finding {
 // probeLimit bounds each step on the way to the centre.
 const probeLimit = 5 * time.Second
 
-// checkBroker goes the way to the centre step by step, with a name of its own, so that the daemon stays connected.
+// checkBroker goes the way to the centre by each address that the box knows. One that leads there is enough for the box.
 func checkBroker(ctx context.Context, p *patient) finding {
+	all := p.config.Uplink.Broker
+	var good, bad []finding
+	for _, address := range all {
+		if f := checkAddress(ctx, p, address); f.mark == sick {
+			bad = append(bad, f)
+		} else {
+			good = append(good, f)
+		}
+	}
+	switch {
+	case len(good) == 0:
+		return bad[0]
+	case len(bad) == 0:
+		return good[0]
+	}
+	f := bad[0]
+	return trouble(noted, fmt.Sprintf("%d 个地址中有 %d 个不通：%s", len(all), len(bad), f.found.ZH), fmt.Sprintf("%d of %d addresses fail: %s", len(bad), len(all), f.found.EN),
+		"其余地址可用，评价正常上传", "the others lead to the centre, evaluations are sent", f.todo.ZH, f.todo.EN)
+}
+
+// checkAddress goes the way to the centre step by step, with a name of its own, so that the daemon stays connected.
+func checkAddress(ctx context.Context, p *patient, address string) finding {
 	up := p.config.Uplink
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if up.CAFile != "" {
@@ -79,7 +101,7 @@ func checkBroker(ctx context.Context, p *patient) finding {
 	var suffix [3]byte
 	_, _ = rand.Read(suffix[:]) // it never fails
 	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
-		Broker: up.Broker, Username: username, Password: password, TLS: config, Device: p.config.Device, Centre: []byte(up.CentreKey),
+		Broker: address, Username: username, Password: password, TLS: config, Device: p.config.Device, Centre: []byte(up.CentreKey),
 		Suffix: hex.EncodeToString(suffix[:]), Now: time.Now, Synced: func() bool { yes, err := kernelclock.Synchronised(); return err == nil && yes }, Limit: probeLimit,
 	})
 	if err != nil {

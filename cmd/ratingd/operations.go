@@ -146,7 +146,7 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
 		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: publicState(v.State),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
-		Centre: opsapi.Centre{Broker: withoutUser(o.cfg.Uplink.Broker), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
+		Centre: opsapi.Centre{Broker: withoutUser(o.up.Broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
 		TemperatureC: temperature(), UnknownKeys: o.counts.unknown.Load(), StuckKeys: o.counts.stuck.Load(),
 	}

@@ -208,7 +208,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	var up *uplink.Uplink
 	up, err = uplink.New(uplink.Config{
-		Broker: cfg.Uplink.Broker, Username: username, Password: password, TLS: tlsConfig,
+		Brokers: cfg.Uplink.Broker, Username: username, Password: password, TLS: tlsConfig,
 		Key: who.key, Centre: []byte(cfg.Uplink.CentreKey), Log: db, AckMode: uplink.AckMode(cfg.Uplink.Ack),
 		Resend:   time.Duration(cfg.Uplink.Resend),
 		Presence: wire.Presence{V: wire.Version, Version: version(), Boot: bootCount}, Generation: generation(start.Window),

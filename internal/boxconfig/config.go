@@ -100,7 +100,7 @@ type Link struct {
 
 // Uplink says where the centre is and how it is recognised.
 type Uplink struct {
-	Broker       string    `toml:"broker"`
+	Broker       Addresses `toml:"broker"`
 	Username     string    `toml:"username"`
 	PasswordFile string    `toml:"password_file"`
 	CAFile       string    `toml:"ca_file"`
@@ -144,6 +144,12 @@ type Retention struct {
 
 // Duration is a time.Duration written as "250ms" or "3s".
 type Duration time.Duration
+
+// Addresses is one address or a list of them.
+type Addresses []string
+
+// maxBrokers is how many addresses of brokers a box may know.
+const maxBrokers = 8
 
 // PublicKey is an Ed25519 public key written as 43 characters of unpadded base64url.
 type PublicKey ed25519.PublicKey

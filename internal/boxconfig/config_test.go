@@ -58,6 +58,23 @@ func TestFontsReplaceTheDefault(t *testing.T) {
 	}
 }
 
+func TestOneBrokerOrSeveral(t *testing.T) {
+	for text, want := range map[string]Addresses{
+		"":                                    {"mqtts://mqtt.example.com:8883"},
+		"uplink.broker = \"mqtt://a:1883\"\n": {"mqtt://a:1883"},
+		"uplink.broker = [\"mqtt://a:1883\", \"mqtts://b\"]\n":  {"mqtt://a:1883", "mqtts://b"},
+		"uplink.broker = [\n  \"mqtts://b\", # the second\n]\n": {"mqtts://b"},
+	} {
+		c, err := Parse([]byte(mandatory + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.Uplink.Broker); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ add, want string }{
 		"unknown field":    {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
@@ -68,6 +85,10 @@ func TestRefused(t *testing.T) {
 		"source":           {"keys.source = \"ps2\"", "line 10: keys.source: \"ps2\" is not allowed; allowed are gpio, serial, usb, simulated"},
 		"public address":   {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
 		"syntax":           {"visit = [", "line 10"},
+		"no broker":        {"uplink.broker = []", "line 10: uplink.broker: 0 addresses"},
+		"a wrong broker":   {"uplink.broker = [\"mqtt://a\", \"http://b\"]", "line 10: uplink.broker: \"http://b\""},
+		"a broker twice":   {"uplink.broker = [\"mqtt://a\", \"mqtt://a\"]", "line 10: uplink.broker: \"mqtt://a\" stands twice"},
+		"a broker's port":  {"uplink.broker = 1883", "line 10: uplink.broker"},
 		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
 		"name twice":       {"device = \"lz\"", "line 10"},
 		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},

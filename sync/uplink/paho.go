@@ -17,6 +17,7 @@ import (
 // completing tokens across reconnects are all switched off, so that one connection is one client.
 type line struct {
 	u        *Uplink
+	broker   *url.URL
 	client   mqtt.Client
 	lost     chan error
 	messages chan message
@@ -50,9 +51,25 @@ func brokerURL(s string) (*url.URL, error) {
 	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(u.Hostname(), port)}, nil
 }
 
+// brokerURLs returns the addresses likewise.
+func brokerURLs(all []string) ([]*url.URL, error) {
+	if len(all) == 0 {
+		return nil, errors.New("the broker's address is missing")
+	}
+	var out []*url.URL
+	for _, s := range all {
+		u, err := brokerURL(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
 // connect connects, subscribes and says that the box is online.
 func (u *Uplink) connect(ctx context.Context) (*connection, error) {
-	l := &line{u: u, lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
+	l := &line{u: u, broker: u.broker(), lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
 	l.ended, l.stop = context.WithCancel(context.Background())
 	if err := l.begin(ctx); err != nil {
 		l.end(false)
@@ -77,7 +94,7 @@ func (l *line) begin(ctx context.Context) error {
 		return fmt.Errorf("reach the broker: %w", err)
 	}
 	presence := wire.Topic(u.device, wire.PresenceChannel)
-	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(u.broker.String()).
+	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.broker.String()).
 		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.Connect).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
@@ -113,12 +130,12 @@ func (l *line) begin(ctx context.Context) error {
 // dial makes the connection under the client: bounded, and known to end.
 func (l *line) dial(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
-	conn, err := dialer.DialContext(ctx, "tcp", l.u.broker.Host)
+	conn, err := dialer.DialContext(ctx, "tcp", l.broker.Host)
 	if err != nil {
 		return nil, err
 	}
-	if l.u.broker.Scheme == "ssl" {
-		secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.u.broker.Hostname()), l.u.cfg.Connect)
+	if l.broker.Scheme == "ssl" {
+		secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.broker.Hostname()), l.u.cfg.Connect)
 		if err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}

@@ -27,18 +27,21 @@ const (
 
 // Entry is a row: a message as it came.
 type Entry struct {
-	Pos      int64 // from 1, dense, in the order of commit; 0 before it is entered
-	Kind     Kind
-	Source   string // the device of a batch, phone or device row; who acted else
-	Name     string // by which a source tells its messages apart, so that one that comes twice is entered once; empty for a batch
-	Received int64  // milliseconds since 1970-01-01 UTC, by the centre's clock
+	Pos      int64  `json:"pos"` // from 1, dense, in the order of commit; 0 before it is entered
+	Kind     Kind   `json:"kind"`
+	Source   string `json:"source"`         // the device of a batch, phone or device row; who acted else
+	Name     string `json:"name,omitempty"` // by which a source tells its messages apart, so that one that comes twice is entered once; empty for a batch
+	Received int64  `json:"received"`       // milliseconds since 1970-01-01 UTC, by the centre's clock
 	// Key is the public key by which Signature verified. A batch of books of the first version may have neither.
-	Key, Signature []byte
-	Epoch          rating.Epoch // of a batch, as First and Released
-	First          uint64       // seq of the first part
-	Released       uint64
+	Key       []byte       `json:"key,omitempty"`
+	Signature []byte       `json:"signature,omitempty"`
+	Epoch     rating.Epoch `json:"epoch,omitzero"` // of a batch, as First and Released
+	First     uint64       `json:"first,omitempty"`
+	Released  uint64       `json:"released,omitempty"` // the box held nothing up to here
 	// Parts are the bytes of a batch's records, of a phone's PhoneAnswers, or of the one act.
-	Parts [][]byte
+	Parts [][]byte `json:"-"`
+	// Hashes are those of the parts, if whoever appends has them; nil: they are made.
+	Hashes []rating.Hash `json:"-"`
 }
 
 // Last returns the seq of a batch's last record.
@@ -80,7 +83,11 @@ type Header struct {
 // Header returns the row's header.
 func (e Entry) Header() Header {
 	h := Header{Kind: e.Kind, Source: e.Source, Name: e.Name, Received: e.Received, Key: e.Key, Signature: e.Signature, Epoch: e.Epoch,
-		First: e.First, Released: e.Released, Hashes: make([]rating.Hash, len(e.Parts))}
+		First: e.First, Released: e.Released, Hashes: e.Hashes}
+	if h.Hashes != nil {
+		return h
+	}
+	h.Hashes = make([]rating.Hash, len(e.Parts))
 	for i, p := range e.Parts {
 		h.Hashes[i] = rating.HashOf(p)
 	}

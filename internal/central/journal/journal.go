@@ -20,6 +20,9 @@ import (
 //go:embed schema/*.sql
 var schemas embed.FS
 
+// ErrUnavailable says that the database cannot be written at present, so that another try makes sense.
+var ErrUnavailable = errors.New("the database cannot be written at present")
+
 // channel is the name under which other instances hear of commits.
 const channel = "journal"
 

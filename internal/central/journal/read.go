@@ -16,8 +16,11 @@ import (
 // ErrNoEntry says that the journal has no row at a position.
 var ErrNoEntry = errors.New("the journal has no such row")
 
-const readEntry = `SELECT e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch
-	FROM entry e LEFT JOIN log l ON l.id = e.log `
+const (
+	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch"
+	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "
+	readEntry   = "SELECT " + readColumns + readFrom
+)
 
 // Read returns up to rows rows after a position, in their order. Fewer than rows may come before the end, since it stops after some
 // megabytes; none is the end.

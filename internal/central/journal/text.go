@@ -37,12 +37,23 @@ func gcm(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(b)
 }
 
+// Rating is what a citizen has sent by phone about one visit.
+type Rating struct {
+	Device   rating.DeviceID
+	Name     string // tells the sendings about a device's visits apart
+	Received int64  // milliseconds since 1970-01-01 UTC
+	Answers  []rating.Evaluation
+}
+
 // Rate appends a rating by phone. One with the name of an earlier one of the same box changes nothing. The texts are encrypted, each
 // with a key of its own.
-func (j *Journal) Rate(ctx context.Context, box rating.DeviceID, name string, answers []rating.Evaluation) (Receipt, error) {
-	e := Entry{Kind: Phone, Source: string(box), Name: name, Received: j.Now()}
-	secrets := make([][]byte, len(answers))
-	for i, a := range answers {
+func (j *Journal) Rate(ctx context.Context, r Rating) (Receipt, error) {
+	e := Entry{Kind: Phone, Source: string(r.Device), Name: r.Name, Received: r.Received}
+	if r.Name == "" || len(r.Answers) == 0 {
+		return Receipt{}, errors.New("append a rating by phone: nothing was sent, or it has no name")
+	}
+	secrets := make([][]byte, len(r.Answers))
+	for i, a := range r.Answers {
 		if err := a.Check(); err != nil {
 			return Receipt{}, fmt.Errorf("append a rating by phone: %w", err)
 		}

@@ -54,15 +54,17 @@ func (j *Journal) gather(first *draft) []*draft {
 // commit writes a group. If it fails though the database can be written, it is some row's fault, and each is written by itself.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
 	err := j.commitTogether(ctx, group)
-	if err == nil || len(group) == 1 || j.Check(ctx) != nil {
+	if err != nil && j.Check(ctx) != nil {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err == nil || len(group) == 1 || errors.Is(err, ErrUnavailable) {
 		for _, d := range group {
 			d.done(d.receipt, err)
 		}
 		return
 	}
 	for _, d := range group {
-		err := j.commitTogether(ctx, []*draft{d})
-		d.done(d.receipt, err)
+		j.commit(ctx, []*draft{d})
 	}
 }
 

@@ -114,12 +114,10 @@ func (l *life) deliver(t *rapid.T, w *world) {
 	}
 	for _, p := range l.answers {
 		steps = append(steps, func() {
-			before := w.now
-			w.now = p.when
-			if _, err := w.journal.Rate(context.Background(), p.box, p.name, []rating.Evaluation{p.e}); err != nil {
+			r := journal.Rating{Device: p.box, Name: p.name, Received: p.when.UnixMilli(), Answers: []rating.Evaluation{p.e}}
+			if _, err := w.journal.Rate(context.Background(), r); err != nil {
 				t.Fatalf("rate: %v", err)
 			}
-			w.now = before
 		})
 	}
 	if len(steps) == 0 {

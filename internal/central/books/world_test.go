@@ -177,10 +177,7 @@ func (w *world) follow(t fatal) {
 // rate enters a rating by phone at a moment.
 func (w *world) rate(t fatal, name string, when time.Time, answers ...rating.Evaluation) []Answer {
 	t.Helper()
-	before := w.now
-	w.now = when
-	r, err := w.journal.Rate(context.Background(), box, name, answers)
-	w.now = before
+	r, err := w.journal.Rate(context.Background(), journal.Rating{Device: box, Name: name, Received: when.UnixMilli(), Answers: answers})
 	if err != nil {
 		t.Fatalf("rate: %v", err)
 	}

@@ -28,8 +28,8 @@ func copyOf(t *testing.T, c *chain, common, own int) *chain {
 }
 
 // A box and its copy send different records under the same numbers.
-func TestACopyIsOneFinding(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkACopyIsOneFinding(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), events(t, 10)
 		copied := copyOf(t, c, 4, 3)
 		w.enter(t, c.all())
@@ -52,8 +52,8 @@ func TestACopyIsOneFinding(t *testing.T) {
 }
 
 // A fork whose predecessor is on its way is known as incomplete until that has come.
-func TestAForkThatLacksItsPredecessor(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkAForkThatLacksItsPredecessor(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), events(t, 6)
 		copied := copyOf(t, c, 2, 4)
 		w.enter(t, c.all())

@@ -114,12 +114,10 @@ func (l *life) deliver(t *rapid.T, w *world) {
 	}
 	for _, p := range l.answers {
 		steps = append(steps, func() {
-			before := w.now
-			w.now = p.when
-			if _, err := w.journal.Rate(context.Background(), p.box, p.name, []rating.Evaluation{p.e}); err != nil {
+			r := journal.Rating{Device: p.box, Name: p.name, Received: p.when.UnixMilli(), Answers: []rating.Evaluation{p.e}}
+			if _, err := w.journal.Rate(context.Background(), r); err != nil {
 				t.Fatalf("rate: %v", err)
 			}
-			w.now = before
 		})
 	}
 	if len(steps) == 0 {
@@ -207,10 +205,10 @@ func joined(cols []string) (s string) {
 	return s
 }
 
-// TestBooksDecideAsTheHistoryDoes: the books count what rating.History counts of evaluations at the times that the books know in the
+// checkBooksDecideAsTheHistoryDoes: the books count what rating.History counts of evaluations at the times that the books know in the
 // end, and for the same cases; and books that were made a few rows at a time, with restarts, are the same to the last byte.
-func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		other := w.beside(t, 2)
 		run := 0

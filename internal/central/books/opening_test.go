@@ -42,14 +42,14 @@ func matterByPhone(v rating.VisitID, projects ...string) (all []rating.Evaluatio
 	return all
 }
 
-// TestAVisitIsOpenedOnce: a box that records a visit a second time, and otherwise, must not take back what was said of it, whichever
+// checkAVisitIsOpenedOnce: a box that records a visit a second time, and otherwise, must not take back what was said of it, whichever
 // record reaches the books first.
-func TestAVisitIsOpenedOnce(t *testing.T) {
+func checkAVisitIsOpenedOnce(t *testing.T, on engine) {
 	first := ofCases(5, rating.Single, false, "a")
 	first.Staff = rating.Staff{ID: "0417"}
 	again := ofCases(5, rating.Single, false, "-a", "b")
 	again.Staff = rating.Staff{ID: "0001"}
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		for name, order := range map[string][]int{"in order": {1, 2, 3}, "turned": {3, 2, 1}} {
 			w, c := open(t), newChain()
 			c.append(t, rating.VisitBody(at(0), first), keyed(1000, 5, ""), rating.VisitBody(at(2000), again))
@@ -73,10 +73,10 @@ func TestAVisitIsOpenedOnce(t *testing.T) {
 	})
 }
 
-// TestWhatASendingHasComeTo: an answer about a matter by itself goes before one about all of them, also of the same sending. The
+// checkWhatASendingHasComeTo: an answer about a matter by itself goes before one about all of them, also of the same sending. The
 // citizen is told what holds when all of it is in the books.
-func TestWhatASendingHasComeTo(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkWhatASendingHasComeTo(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, rating.VisitBody(at(0), ofCases(5, rating.Theme, true, "p1", "p2")))
 		w.enter(t, c.all())
@@ -96,9 +96,9 @@ func TestWhatASendingHasComeTo(t *testing.T) {
 	})
 }
 
-// TestAText is kept by the journal, and shown.
-func TestAText(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+// checkAText is kept by the journal, and shown.
+func checkAText(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		e := byPhone(5, 4)
 		e.Text, e.Reasons = "谢谢", []string{"413", "406"}
@@ -133,9 +133,9 @@ func ratedOf(t *testing.T, w *world, id rating.VisitID) []string {
 	return all
 }
 
-// TestWhatNoAnswerCouldCountFor opens visits about cases of which some were rated at another visit.
-func TestWhatNoAnswerCouldCountFor(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+// checkWhatNoAnswerCouldCountFor opens visits about cases of which some were rated at another visit.
+func checkWhatNoAnswerCouldCountFor(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, rating.VisitBody(at(0), ofCases(1, rating.Theme, false, "a", "b", "c")), keyed(1000, 1, ""), // about all three, as a whole
 			rating.VisitBody(at(2000), ofCases(2, rating.Single, false, "a")), keyed(3000, 2, ""), // about a by itself
@@ -172,10 +172,10 @@ func TestWhatNoAnswerCouldCountFor(t *testing.T) {
 	})
 }
 
-// TestAnAnswerThatLeavesACase: while nothing is known of visit 5, its answer about case a counts. Its record says that it completed
+// checkAnAnswerThatLeavesACase: while nothing is known of visit 5, its answer about case a counts. Its record says that it completed
 // another case, and what was said of case a at visit 6 takes the place. A visit of another box with the same ID changes nothing.
-func TestAnAnswerThatLeavesACase(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkAnAnswerThatLeavesACase(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, rating.VisitBody(at(0), ofCases(5, rating.Single, false, "b")), keyed(1000, 5, "a"),
 			rating.VisitBody(at(2000), ofCases(6, rating.Single, false, "a")), keyed(3000, 6, "a"))
@@ -199,10 +199,10 @@ func TestAnAnswerThatLeavesACase(t *testing.T) {
 	})
 }
 
-// TestRatedIsWhatALaterAnswerCannotCountFor holds VisitView to rating.History: a question is rated exactly if an answer to it, given
+// checkRatedIsWhatALaterAnswerCannotCountFor holds VisitView to rating.History: a question is rated exactly if an answer to it, given
 // last, would count for nothing; and what counts is what History counts.
-func TestRatedIsWhatALaterAnswerCannotCountFor(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkRatedIsWhatALaterAnswerCannotCountFor(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		run, closed, idle := 0, 0, 0
 		rapid.Check(t, func(t *rapid.T) {
@@ -292,10 +292,10 @@ func TestRatedIsWhatALaterAnswerCannotCountFor(t *testing.T) {
 	})
 }
 
-// TestAVisitIsReadAtOneMoment: the record of a visit that was rated by phone arrives while its page is looked at. What was rated
+// checkAVisitIsReadAtOneMoment: the record of a visit that was rated by phone arrives while its page is looked at. What was rated
 // stays rated, though it moves from the visit to the visit's case.
-func TestAVisitIsReadAtOneMoment(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkAVisitIsReadAtOneMoment(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		const visits = 30
 		for id := rating.VisitID(1); id <= visits; id++ {
@@ -327,9 +327,9 @@ func TestAVisitIsReadAtOneMoment(t *testing.T) {
 	})
 }
 
-// TestWait returns when the books hold a row, and with an error when they do not in time.
-func TestWait(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+// checkWait returns when the books hold a row, and with an error when they do not in time.
+func checkWait(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, press(1, 1, 5, 0), press(2, 2, 5, 0))
 		w.append(t, c.batch(1, 1, 0))

@@ -246,6 +246,11 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 	if n, err := moved.RowsAffected(); err != nil || n != 1 {
 		return errors.Join(err, errOvertaken)
 	}
+	if p.live { // a rebuild may have taken its place before this one could go on
+		if n, err := one(ctx, tx, "SELECT generation FROM books_state WHERE id = 1"); err != nil || n != p.t.generation {
+			return errors.Join(err, errOvertaken)
+		}
+	}
 	s.ctx, s.load = ctx, reader{tx, p.t, p.b.cfg.Journal}
 	if err := s.prefetch(rows); err != nil {
 		return err

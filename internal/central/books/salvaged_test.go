@@ -11,10 +11,10 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestSalvaged sends some records of a file before it is damaged and some after, some of them twice and in any order. The
+// checkSalvaged sends some records of a file before it is damaged and some after, some of them twice and in any order. The
 // books hold each once; what neither way brought is a gap, and a late arrival closes it.
-func TestSalvaged(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkSalvaged(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, n := open(t), rating.VisitID(0)
 		rapid.Check(t, func(t *rapid.T) {
 			n += 100
@@ -81,8 +81,8 @@ func (w *world) missed(t fatal, e rating.Epoch) (n int) {
 	return n
 }
 
-func TestSalvagedOfOthersIsQuarantined(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkSalvagedOfOthersIsQuarantined(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		strange := chainOf("box-2", 3)
 		strange.append(t, press(1, 5, 1, 0))
 		own := newChain() // of the very epoch that it is sent in

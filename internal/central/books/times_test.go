@@ -22,10 +22,10 @@ func (w *world) byVisit(t *testing.T) map[rating.VisitID]Entry {
 	return out
 }
 
-// TestTimesAreCorrectedLater: a box starts in 1970 and rates, starts again, is offline, and is told the time at last. What
+// checkTimesAreCorrectedLater: a box starts in 1970 and rates, starts again, is offline, and is told the time at last. What
 // comes later corrects what is in the books.
-func TestTimesAreCorrectedLater(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkTimesAreCorrectedLater(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		const hour = int64(time.Hour / time.Millisecond)
 		now := noon().UnixMilli()
@@ -58,9 +58,9 @@ func TestTimesAreCorrectedLater(t *testing.T) {
 	})
 }
 
-// TestAPhoneAgainstACorrectedPress: which came first is decided anew when the time of the press is known.
-func TestAPhoneAgainstACorrectedPress(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+// checkAPhoneAgainstACorrectedPress: which came first is decided anew when the time of the press is known.
+func checkAPhoneAgainstACorrectedPress(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		stamped(t, c, 1, rating.Stamp{Boot: 1, Mono: 1000, Wall: 7})
 		c.append(t, rating.EventBody(rating.Stamp{Boot: 1, Mono: 61_000, Wall: noon().UnixMilli(), Synced: true}, rating.EventClock))

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -43,21 +44,66 @@ type world struct {
 	stop               context.CancelFunc
 }
 
-// onEngines runs a test on SQLite and on PostgreSQL, each time in new worlds.
-func onEngines(t *testing.T, test func(t *testing.T, open func(testing.TB) *world)) {
-	t.Run("sqlite", func(t *testing.T) {
-		test(t, func(t testing.TB) *world {
-			dir := t.TempDir()
-			return newWorld(t, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db"))
-		})
+// engine runs a test in new worlds of one engine.
+type engine func(t *testing.T, test func(t *testing.T, open func(testing.TB) *world))
+
+// TestBooks runs the contract of the books on SQLite and on PostgreSQL.
+func TestBooks(t *testing.T) {
+	contract := map[string]func(*testing.T, engine){
+		"ARebuildMakesTheSameBooks":              checkARebuildMakesTheSameBooks,
+		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
+		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
+		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
+		"Logs":                                   checkLogs,
+		"ACopyIsOneFinding":                      checkACopyIsOneFinding,
+		"AForkThatLacksItsPredecessor":           checkAForkThatLacksItsPredecessor,
+		"BooksDecideAsTheHistoryDoes":            checkBooksDecideAsTheHistoryDoes,
+		"BatchTwiceIsInTheBooksOnce":             checkBatchTwiceIsInTheBooksOnce,
+		"AHoleIsWaitedForUnlessTheBoxHasLetItGo": checkAHoleIsWaitedForUnlessTheBoxHasLetItGo,
+		"ForksAndBrokenChainsAreFound":           checkForksAndBrokenChainsAreFound,
+		"WhatCannotBeReadIsQuarantined":          checkWhatCannotBeReadIsQuarantined,
+		"TheEarliestCountsWhateverComesFirst":    checkTheEarliestCountsWhateverComesFirst,
+		"AVisitIsOpenedOnce":                     checkAVisitIsOpenedOnce,
+		"WhatASendingHasComeTo":                  checkWhatASendingHasComeTo,
+		"AText":                                  checkAText,
+		"WhatNoAnswerCouldCountFor":              checkWhatNoAnswerCouldCountFor,
+		"AnAnswerThatLeavesACase":                checkAnAnswerThatLeavesACase,
+		"RatedIsWhatALaterAnswerCannotCountFor":  checkRatedIsWhatALaterAnswerCannotCountFor,
+		"AVisitIsReadAtOneMoment":                checkAVisitIsReadAtOneMoment,
+		"Wait":                                   checkWait,
+		"Salvaged":                               checkSalvaged,
+		"SalvagedOfOthersIsQuarantined":          checkSalvagedOfOthersIsQuarantined,
+		"TimesAreCorrectedLater":                 checkTimesAreCorrectedLater,
+		"APhoneAgainstACorrectedPress":           checkAPhoneAgainstACorrectedPress,
+	}
+	run := func(t *testing.T, on engine) {
+		for _, name := range slices.Sorted(maps.Keys(contract)) {
+			t.Run(name, func(t *testing.T) { contract[name](t, on) })
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) { run(t, onSQLite) })
+	t.Run("postgres", func(t *testing.T) { run(t, onPostgres(t)) })
+}
+
+func onSQLite(t *testing.T, test func(t *testing.T, open func(testing.TB) *world)) {
+	t.Helper()
+	test(t, func(t testing.TB) *world {
+		dir := t.TempDir()
+		return newWorld(t, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db"))
 	})
-	t.Run("postgres", func(t *testing.T) {
-		server := dbtest.StartPostgres(t)
+}
+
+// onPostgres starts a server and returns how to run tests on it.
+func onPostgres(t *testing.T) engine {
+	t.Helper()
+	server := dbtest.StartPostgres(t)
+	return func(t *testing.T, test func(t *testing.T, open func(testing.TB) *world)) {
+		t.Helper()
 		test(t, func(t testing.TB) *world {
 			url := server.Database(t)
 			return newWorld(t, url, url)
 		})
-	})
+	}
 }
 
 func newWorld(t testing.TB, journalURL, booksURL string) *world {
@@ -131,10 +177,7 @@ func (w *world) follow(t fatal) {
 // rate enters a rating by phone at a moment.
 func (w *world) rate(t fatal, name string, when time.Time, answers ...rating.Evaluation) []Answer {
 	t.Helper()
-	before := w.now
-	w.now = when
-	r, err := w.journal.Rate(context.Background(), box, name, answers)
-	w.now = before
+	r, err := w.journal.Rate(context.Background(), journal.Rating{Device: box, Name: name, Received: when.UnixMilli(), Answers: answers})
 	if err != nil {
 		t.Fatalf("rate: %v", err)
 	}

@@ -9,8 +9,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-func TestBatchTwiceIsInTheBooksOnce(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkBatchTwiceIsInTheBooksOnce(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, opened(1, 5), press(2, 5, 4, 0), press(3, 5, 2, 2), rating.OutcomeBody(at(4), rating.Closing{Visit: 5, Outcome: rating.Rated}))
 		w.enter(t, c.all())
@@ -25,8 +25,8 @@ func TestBatchTwiceIsInTheBooksOnce(t *testing.T) {
 	})
 }
 
-func TestAHoleIsWaitedForUnlessTheBoxHasLetItGo(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkAHoleIsWaitedForUnlessTheBoxHasLetItGo(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		for i := range int64(6) {
 			c.append(t, press(i, rating.VisitID(i+1), 5, 0))
@@ -50,8 +50,8 @@ func TestAHoleIsWaitedForUnlessTheBoxHasLetItGo(t *testing.T) {
 	})
 }
 
-func TestForksAndBrokenChainsAreFound(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkForksAndBrokenChainsAreFound(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c, other := open(t), newChain(), newChain()
 		c.append(t, press(1, 1, 5, 0), press(2, 2, 5, 0), press(3, 3, 5, 0))
 		other.append(t, press(1, 1, 5, 0), press(2, 2, 1, 0), press(3, 3, 5, 0))
@@ -66,8 +66,8 @@ func TestForksAndBrokenChainsAreFound(t *testing.T) {
 	})
 }
 
-func TestWhatCannotBeReadIsQuarantined(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkWhatCannotBeReadIsQuarantined(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, press(1, 1, 5, 0))
 		c.records = append(c.records, []byte(`{"v":1,"device":"box-1","level":9}`))
@@ -80,8 +80,8 @@ func TestWhatCannotBeReadIsQuarantined(t *testing.T) {
 	})
 }
 
-func TestTheEarliestCountsWhateverComesFirst(t *testing.T) {
-	onEngines(t, func(t *testing.T, open func(testing.TB) *world) {
+func checkTheEarliestCountsWhateverComesFirst(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
 		c.append(t, opened(0, 5), press(1000, 5, 2, 0), press(2500, 5, 1, 2))
 		// The phone rates between the press and its correction, and reaches the centre first.

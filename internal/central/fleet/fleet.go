@@ -215,22 +215,16 @@ func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, erro
 	return all, nil
 }
 
-const (
-	askAgain   = time.Second            // how long what is known of the devices is believed
-	askStrange = 100 * time.Millisecond // how long it is of those that are not known
-)
+// askAgain is how long what is known of a device is believed.
+const askAgain = time.Second
 
-// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, and one that
-// was not known within a tenth.
+// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
+// it has enrolled at once.
 func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	d, ok := f.known[id]
-	patience := askAgain
-	if !ok {
-		patience = askStrange
-	}
-	if now := time.Now(); now.Sub(f.asked) >= patience {
+	if now := time.Now(); !ok || now.Sub(f.asked) >= askAgain {
 		if err := f.refresh(ctx); err != nil {
 			return Device{}, err
 		}

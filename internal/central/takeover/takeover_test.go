@@ -128,4 +128,3 @@ func TestOldBooksOfAnEarlierSchemaAreRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
-

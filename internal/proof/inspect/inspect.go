@@ -1,4 +1,4 @@
-// Package inspect looks into a centre's SQLite databases as tests and proofs do: what counts, what was found, and whether each box's log is
+// Package inspect looks into a centre's databases as tests and proofs do: what counts, what was found, and whether each box's log is
 // there, whole and in its own chain. It may look while centrald runs.
 package inspect
 
@@ -31,21 +31,30 @@ type Centre struct {
 	closers []func() error
 }
 
-// Open opens the databases in a folder, and creates them if they are missing.
-func Open(ctx context.Context, folder string) (*Centre, error) {
+// Open opens the SQLite databases in a centre's state folder, and creates them if they are missing.
+func Open(ctx context.Context, state string) (*Centre, error) {
+	return open(ctx, state, "sqlite:"+filepath.Join(state, "journal.db"), "sqlite:"+filepath.Join(state, "books.db"))
+}
+
+// OpenServer opens the database on a server of a centre with a state folder.
+func OpenServer(ctx context.Context, state, url string) (*Centre, error) {
+	return open(ctx, state, url, url)
+}
+
+func open(ctx context.Context, state, journal, books string) (*Centre, error) {
 	c := &Centre{}
-	if err := c.open(ctx, folder); err != nil {
+	if err := c.open(ctx, state, journal, books); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-func (c *Centre) open(ctx context.Context, folder string) error {
+func (c *Centre) open(ctx context.Context, state, journalAt, booksAt string) error {
 	quiet := slog.New(slog.DiscardHandler)
-	if err := c.readSeal(filepath.Join(folder, "seal.key")); err != nil {
+	if err := c.readSeal(filepath.Join(state, "seal.key")); err != nil {
 		return err
 	}
-	j, err := c.database(ctx, filepath.Join(folder, "journal.db"))
+	j, err := c.database(ctx, journalAt)
 	if err != nil {
 		return err
 	}
@@ -58,7 +67,7 @@ func (c *Centre) open(ctx context.Context, folder string) error {
 	if c.Fleet, err = fleet.Open(ctx, c.Journal); err != nil {
 		return err
 	}
-	b, err := c.database(ctx, filepath.Join(folder, "books.db"))
+	b, err := c.database(ctx, booksAt)
 	if err != nil {
 		return err
 	}
@@ -90,8 +99,8 @@ func (c *Centre) readSeal(path string) error {
 	return err
 }
 
-func (c *Centre) database(ctx context.Context, path string) (*db.DB, error) {
-	d, err := db.Open(ctx, "sqlite:"+path)
+func (c *Centre) database(ctx context.Context, url string) (*db.DB, error) {
+	d, err := db.Open(ctx, url)
 	if err == nil {
 		c.closers = append(c.closers, d.Close)
 	}

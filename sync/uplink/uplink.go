@@ -37,8 +37,8 @@ type AckMode string
 const (
 	// AckCentre waits for the centre's signed acknowledgement.
 	AckCentre AckMode = "centre"
-	// AckBroker takes the broker's. It is weaker, since a broker may lose what it has, and meant for a receiver that
-	// cannot answer.
+	// AckBroker takes the broker's, in MQTT 5, that it has handed a batch to somebody. It is weaker, since a broker may lose
+	// what it has, and meant for a receiver that cannot answer.
 	AckBroker AckMode = "broker"
 )
 

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
@@ -39,6 +41,19 @@ func sampleOf(p *patient) (*uplink.Sample, error) {
 		return nil, nil
 	}
 	return out, nil
+}
+
+// tooLarge says that records wait until somebody has raised the broker's limit.
+func tooLarge(r opsapi.TooLarge) finding {
+	limitZH, limitEN := "", ""
+	if r.Limit > 0 {
+		limitZH, limitEN = fmt.Sprintf("（上限 %d 字节）", r.Limit), fmt.Sprintf(" (its limit is %d)", r.Limit)
+	}
+	return trouble(sick, fmt.Sprintf("%d 条记录超过代理的消息上限%s：第 %d 条有 %d 字节", r.Count, limitZH, r.Seq, r.Bytes),
+		fmt.Sprintf("%d records are larger than the broker takes%s: number %d has %d bytes", r.Count, limitEN, r.Seq, r.Bytes),
+		"这些记录留在本机，其余照常上传", "they stay here, the others are sent",
+		"请中心管理员放宽代理的上限（mosquitto：message_size_limit、max_packet_size；NATS：max_payload），之后自动上传",
+		"tell the centre's administrator to raise the broker's limit (mosquitto: message_size_limit, max_packet_size; NATS: max_payload); they are sent by themselves then")
 }
 
 // answerFailed says what it means that no acknowledgement came, by what the broker says of it.

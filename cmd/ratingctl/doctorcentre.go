@@ -45,6 +45,9 @@ const probeLimit = 5 * time.Second
 
 // checkBroker goes the way to the centre by each address that the box knows. One that leads there is enough for the box.
 func checkBroker(ctx context.Context, p *patient) finding {
+	if p.status != nil && p.status.Centre.TooLarge != nil {
+		return tooLarge(*p.status.Centre.TooLarge)
+	}
 	all := p.config.Uplink.Broker
 	var good, bad []finding
 	for _, address := range all {

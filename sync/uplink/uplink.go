@@ -100,6 +100,7 @@ type Uplink struct {
 
 	// The rest belongs to Run.
 	window     window
+	stuck      stuck
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
@@ -237,6 +238,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
+		u.judge(ctx, err)
 		u.next()
 		wait := u.backoff(attempt / len(u.brokers)) // the bound grows when all have failed
 		level := slog.LevelDebug

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -177,7 +178,10 @@ func (u *Uplink) tooLarge(ctx context.Context, seq uint64, losses int) (s wire.S
 		return s, true, nil
 	}
 	reason, err := asker.Publish(topic, payload)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded): // a thin line
+		return s, false, err
+	case err != nil:
 		return s, losses >= 2, nil
 	}
 	return s, reason == mqtt5.PacketTooLong, nil

@@ -1,9 +1,13 @@
 package uplink
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // has reports whether the centre has all records of a range.
@@ -99,4 +103,55 @@ func TestALargeRecordWaitsForTheCentre(t *testing.T) {
 	}
 	startCentre(t, b.address(), k.centre, public(k.box))
 	until(t, "the records", func() bool { return log.Released() == 4 })
+}
+
+// A thin line that does not carry the record in time is no broker with a limit; one that ends the connection under it is, after
+// others have broken.
+func TestAThinLineIsNoLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends   bool // the broker ends the connection under a PUBLISH
+		losses int
+		want   bool
+		err    bool
+	}{
+		"thin": {false, 9, false, true}, "ends": {true, 2, true, false}, "ends once": {true, 0, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = l.Close() }()
+			go func() {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer func() { _ = conn.Close() }()
+				r := bufio.NewReader(conn)
+				_, _ = r.Peek(1)                            // the CONNECT
+				_, _ = conn.Write([]byte{0x20, 3, 0, 0, 0}) // taken, in MQTT 5
+				buf := make([]byte, 100)
+				for n := 0; n < 1000; { // more than the CONNECT has
+					more, err := r.Read(buf)
+					if n += more; err != nil {
+						return
+					}
+				}
+				if !c.ends {
+					_, _ = io.Copy(io.Discard, r) // until the box hangs up
+				}
+			}()
+			log := newMemory()
+			log.appendLarge(30_000)
+			u := bench(t, log, newKeys(t), nil)
+			u.cfg.Connect = 300 * time.Millisecond
+			u.brokers[0].Host = l.Addr().String()
+			u.follow()
+			_, yes, err := u.tooLarge(t.Context(), 1, c.losses)
+			if yes != c.want || (err != nil) != c.err {
+				t.Errorf("too large: %v, %v; want %v, an error %v", yes, err, c.want, c.err)
+			}
+		})
+	}
 }

@@ -70,7 +70,11 @@ func centreText(s opsapi.Status) string {
 	if s.Centre.Connected {
 		word = "已连接"
 	}
-	return fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	text := fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	if r := s.Centre.TooLarge; r != nil {
+		text += fmt.Sprintf("；%d 条记录超过代理的消息上限，第 %d 条有 %d 字节", r.Count, r.Seq, r.Bytes)
+	}
+	return text
 }
 
 func queueText(q opsapi.Queue) string {

@@ -150,6 +150,9 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
 		TemperatureC: temperature(), UnknownKeys: o.counts.unknown.Load(), StuckKeys: o.counts.stuck.Load(),
 	}
+	if stuck := o.up.Stuck(); len(stuck) > 0 {
+		s.Centre.TooLarge = &opsapi.TooLarge{Seq: stuck[0].Seq, Bytes: stuck[0].Bytes, Limit: stuck[0].Limit, Count: len(stuck)}
+	}
 	var since time.Duration
 	s.Centre.Connected, since = o.line.get()
 	s.Centre.Since = now.Time().Add(since - o.clock.mono()).Round(time.Millisecond)

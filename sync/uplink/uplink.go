@@ -37,8 +37,8 @@ type AckMode string
 const (
 	// AckCentre waits for the centre's signed acknowledgement.
 	AckCentre AckMode = "centre"
-	// AckBroker takes the broker's. It is weaker, since a broker may lose what it has, and meant for a receiver that
-	// cannot answer.
+	// AckBroker takes the broker's, in MQTT 5, that it has handed a batch to somebody. It is weaker, since a broker may lose
+	// what it has, and meant for a receiver that cannot answer.
 	AckBroker AckMode = "broker"
 )
 
@@ -100,6 +100,7 @@ type Uplink struct {
 
 	// The rest belongs to Run.
 	window     window
+	stuck      stuck
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
@@ -237,6 +238,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
+		u.judge(ctx, err)
 		u.next()
 		wait := u.backoff(attempt / len(u.brokers)) // the bound grows when all have failed
 		level := slog.LevelDebug

@@ -41,7 +41,7 @@ type world struct {
 	projector          *projector
 	now                time.Time // the centre's
 	from               int64     // cursor of the last evaluation that a test does not ask about
-	stop               context.CancelFunc
+	plained            int64     // rows of a benchmark's yardstick
 }
 
 // engine runs a test in new worlds of one engine.
@@ -195,6 +195,7 @@ type chain struct {
 	epoch   rating.Epoch
 	records [][]byte
 	head    rating.Hash
+	first   uint64 // seq of the record before the first of records
 }
 
 func newChain() *chain { return chainOf(box, epoch) }
@@ -206,7 +207,7 @@ func chainOf(d rating.DeviceID, e rating.Epoch) *chain {
 func (c *chain) append(t fatal, bodies ...rating.Body) (seq uint64) {
 	t.Helper()
 	for _, b := range bodies {
-		seq = uint64(len(c.records)) + 1
+		seq = c.first + uint64(len(c.records)) + 1
 		raw, err := rating.Record{V: 1, Device: c.device, Epoch: c.epoch, Seq: seq, Prev: c.head, Body: b}.Encode()
 		if err != nil {
 			t.Fatalf("encode: %v", err)

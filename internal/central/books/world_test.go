@@ -50,6 +50,7 @@ type engine func(t *testing.T, test func(t *testing.T, open func(testing.TB) *wo
 // TestBooks runs the contract of the books on SQLite and on PostgreSQL.
 func TestBooks(t *testing.T) {
 	contract := map[string]func(*testing.T, engine){
+		"HowRowsShareTransactionsNeverShows":     checkHowRowsShareTransactionsNeverShows,
 		"ALateEvaluationWithAnEarlyTime":         checkALateEvaluationWithAnEarlyTime,
 		"ACorrectionDisplacesNothing":            checkACorrectionDisplacesNothing,
 		"FindingsAreBounded":                     checkFindingsAreBounded,

@@ -102,19 +102,8 @@ func (s *state) find(a about, first, last uint64, detail string) error {
 // enter puts a finding among others: into a neighbour that says the same, or by itself, or where too many stand into the one that
 // counts them.
 func (s *state) enter(k *kindFindings, list *[]*finding, f *finding, joins bool) {
-	for _, o := range *list {
-		same := !o.more && o.detail == f.detail && (o.first == f.first && o.last == f.last || joins && o.first <= f.last+1 && f.first <= o.last+1)
-		if !same {
-			continue
-		}
+	if k.join(list, f, joins) {
 		k.drop(f)
-		if o.first <= f.first && f.last <= o.last {
-			return
-		}
-		o.first, o.last, o.found, o.resolved = min(o.first, f.first), max(o.last, f.last), min(o.found, f.found), max(o.resolved, f.resolved)
-		o.count = int64(o.last - o.first + 1)
-		o.row.touch()
-		k.bridge(list, o)
 		return
 	}
 	if list == &k.open && len(k.open) > maxListed {
@@ -146,23 +135,36 @@ func (k *kindFindings) drop(f *finding) {
 	}
 }
 
-// bridge joins a finding that has grown with the neighbour that it reaches now.
-func (k *kindFindings) bridge(list *[]*finding, f *finding) {
-	for _, o := range *list {
-		if o == f || o.more || o.detail != f.detail || o.first > f.last+1 || f.first > o.last+1 {
-			continue
+// join takes a finding into the ones that say the same of its numbers or, if it may, of neighbouring ones; several become one by that.
+// It reports whether there were any.
+func (k *kindFindings) join(list *[]*finding, f *finding, neighbours bool) bool {
+	var to *finding
+	*list = slices.DeleteFunc(*list, func(o *finding) bool {
+		if o.more || o.detail != f.detail || (o.first != f.first || o.last != f.last) && (!neighbours || o.first > f.last+1 || f.first > o.last+1) {
+			return false
 		}
-		keep, drop := f, o
-		if o.id < f.id {
-			keep, drop = o, f
+		if to == nil {
+			to = o
+			return false
 		}
-		keep.first, keep.last, keep.found = min(f.first, o.first), max(f.last, o.last), min(f.found, o.found)
-		keep.resolved, keep.count = max(f.resolved, o.resolved), int64(max(f.last, o.last)-min(f.first, o.first)+1)
-		keep.row.touch()
-		*list = slices.DeleteFunc(*list, func(x *finding) bool { return x == drop })
-		k.drop(drop)
+		to.merge(o)
+		k.drop(o)
+		return true
+	})
+	if to != nil {
+		to.merge(f)
+	}
+	return to != nil
+}
+
+// merge makes a finding one about the numbers of another one too.
+func (f *finding) merge(o *finding) {
+	if f.first <= o.first && o.last <= f.last {
 		return
 	}
+	f.first, f.last, f.found, f.resolved = min(f.first, o.first), max(f.last, o.last), min(f.found, o.found), max(f.resolved, o.resolved)
+	f.count = int64(f.last - f.first + 1)
+	f.row.touch()
 }
 
 // resolve marks what a finding says of some numbers as resolved; what it says of others stands.

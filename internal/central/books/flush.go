@@ -16,6 +16,8 @@ type writer struct {
 	t       tables
 	inserts map[string][][]any // by table
 	each    []statement
+	known   map[string]int    // places in each, by text
+	updates map[string]string // by table
 }
 
 type statement struct {
@@ -23,24 +25,33 @@ type statement struct {
 	rows [][]any
 }
 
-func (w *writer) do(text string, args ...any) {
-	text = w.t.of(text)
-	for i := range w.each {
-		if w.each[i].text == text {
-			w.each[i].rows = append(w.each[i].rows, args)
-			return
-		}
-	}
-	w.each = append(w.each, statement{text, [][]any{args}})
+func newWriter(t tables) *writer {
+	return &writer{t: t, inserts: make(map[string][][]any), known: make(map[string]int), updates: make(map[string]string)}
 }
 
-// put adds a row that is new, or has one changed. Columns[0] names the row; with more of them that do, keys says how many.
-func (w *writer) put(r row, table string, keys int, args ...any) {
+func (w *writer) do(text string, args ...any) {
+	i, ok := w.known[text]
+	if !ok {
+		i = len(w.each)
+		w.known[text] = i
+		w.each = append(w.each, statement{text: w.t.of(text)})
+	}
+	w.each[i].rows = append(w.each[i].rows, args)
+}
+
+// put adds a row that is new, or has one changed, which its first values name.
+func (w *writer) put(r row, table string, args ...any) {
 	switch r {
 	case fresh:
 		w.inserts[table] = append(w.inserts[table], args)
 	case changed:
-		w.do(update(table, keys), append(slices.Clone(args[keys:]), args[:keys]...)...)
+		text, ok := w.updates[table]
+		if !ok {
+			text = update(table)
+			w.updates[table] = text
+		}
+		n := keys(table)
+		w.do(text, append(args[n:len(args):len(args)], args[:n]...)...)
 	}
 }
 
@@ -73,16 +84,16 @@ func columns(table string) []string {
 }
 
 // update returns the statement that changes a row, which the first columns name.
-func update(table string, keys int) string {
+func update(table string) string {
 	text, n, all := "UPDATE {"+table+"} SET ", 0, columns(table)
-	for i, c := range all[keys:] {
+	for i, c := range all[keys(table):] {
 		if i > 0 {
 			text += ", "
 		}
 		n++
 		text += fmt.Sprintf("%s = $%d", c, n)
 	}
-	for i, c := range all[:keys] {
+	for i, c := range all[:keys(table)] {
 		text += map[bool]string{true: " WHERE ", false: " AND "}[i == 0]
 		n++
 		text += fmt.Sprintf("%s = $%d", c, n)
@@ -92,14 +103,14 @@ func update(table string, keys int) string {
 
 // flush writes what a chunk has changed.
 func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
-	w := &writer{t: t, inserts: make(map[string][][]any)}
+	w := newWriter(t)
 	logs := make([]*log, 0, len(s.touchedLogs))
 	for l := range s.touchedLogs {
 		logs = append(logs, l)
 	}
 	slices.SortFunc(logs, func(a, b *log) int { return cmp.Compare(a.id, b.id) })
 	for _, d := range s.boxes {
-		w.put(d.row, "device", 1, d.id, string(d.name), d.enrolled, int64(d.generation), d.window)
+		w.put(d.row, "device", d.id, string(d.name), d.enrolled, int64(d.generation), d.window)
 	}
 	for _, l := range logs {
 		w.log(l)
@@ -113,7 +124,10 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 		}
 	}
 	for _, v := range sorted(s.visitsByN, func(v *visit) int64 { return v.n }) {
-		w.put(v.row, "visit", 1, v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed)
+		if v.row == kept {
+			continue
+		}
+		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed)
 	}
 	for _, e := range sorted(s.evaluations, func(e *evaluation) int64 { return e.id }) {
 		w.evaluation(e)
@@ -147,9 +161,12 @@ func (w *writer) log(l *log) {
 	if l.row == kept {
 		l.row = changed // its last run has grown, or nothing of it differs
 	}
-	w.put(l.row, "log", 1, l.id, l.device.id, int64(l.epoch), l.records, l.quarantined, l.forks, l.entries, l.gaps, int64(l.through), int64(l.boot), l.others, first, last, prev, hash)
+	w.put(l.row, "log", l.id, l.device.id, int64(l.epoch), l.records, l.quarantined, l.forks, l.entries, l.gaps, int64(l.through), int64(l.boot), l.others, first, last, prev, hash)
 	for _, s := range l.spans.rows {
-		w.put(s.row, "span", 2, l.id, int64(s.Boot), s.LastMono, s.Ceiling, anchorBytes(s.Anchors), s.origin.Earliest, s.origin.Latest, s.open)
+		if s.row == kept {
+			continue
+		}
+		w.put(s.row, "span", l.id, int64(s.Boot), s.LastMono, s.Ceiling, anchorBytes(s.Anchors), s.origin.Earliest, s.origin.Latest, s.open)
 	}
 }
 
@@ -160,6 +177,9 @@ func (w *writer) runs(l *log) {
 		l.others--
 	}
 	for i, r := range l.runs.rows {
+		if r.row == kept && r.saved != (i == len(l.runs.rows)-1) {
+			continue
+		}
 		args := []any{l.id, int64(r.first), int64(r.last), bytesOf(r.prev), r.hash[:]}
 		switch {
 		case i == len(l.runs.rows)-1:
@@ -169,11 +189,11 @@ func (w *writer) runs(l *log) {
 				l.others--
 			}
 		case !r.saved:
-			w.put(fresh, "run", 2, args...)
+			w.put(fresh, "run", args...)
 			r.saved = true
 			l.others++
 		default:
-			w.put(r.row, "run", 2, args...)
+			w.put(r.row, "run", args...)
 		}
 	}
 }
@@ -190,7 +210,7 @@ func (w *writer) evaluation(e *evaluation) {
 	if e.believed {
 		synced = 2
 	}
-	w.put(e.row, "evaluation", 1, e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level), number(channels(), e.channel),
+	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level), number(channels(), e.channel),
 		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), flag(e.contested), e.submission, e.reasons, flag(e.texts))
 }
 
@@ -199,7 +219,10 @@ func (w *writer) cased(c *cased) {
 		w.do("DELETE FROM {claim} WHERE item = $1 AND evaluation = $2", c.item, x.evaluation.id)
 	}
 	for _, x := range c.claims {
-		w.put(x.row, "claim", 2, c.item, x.evaluation.id, c.project, flag(x.overall), number(standings(), x.standing))
+		if x.row == kept {
+			continue
+		}
+		w.put(x.row, "claim", c.item, x.evaluation.id, c.project, flag(x.overall), number(standings(), x.standing))
 	}
 }
 
@@ -212,7 +235,7 @@ func (w *writer) findings(k *kindFindings) {
 		if f.resolved != 0 {
 			resolved = f.resolved
 		}
-		w.put(f.row, "finding", 1, f.id, k.about.device, k.about.log, number(kinds(), k.about.kind), int64(f.first), int64(f.last), f.count, flag(f.more), f.detail, f.found, resolved)
+		w.put(f.row, "finding", f.id, k.about.device, k.about.log, number(kinds(), k.about.kind), int64(f.first), int64(f.last), f.count, flag(f.more), f.detail, f.found, resolved)
 	}
 }
 

@@ -210,7 +210,7 @@ func joined(cols []string) (s string) {
 func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
-		other := w.beside(t, 2)
+		other := w.beside(t, 100)
 		run := 0
 		standings, qualities := make(map[rating.Standing]int), make(map[rating.Quality]int)
 		rapid.Check(t, func(t *rapid.T) {
@@ -246,12 +246,12 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 				t.Fatalf("what counts (-history +books):\n%s", diff)
 			}
 			if run%10 == 0 {
-				if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 2)); diff != "" {
+				if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 100)); diff != "" {
 					t.Fatalf("tables (-at once +in parts):\n%s", diff)
 				}
 			}
 		})
-		if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 2)); diff != "" {
+		if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 100)); diff != "" {
 			t.Fatalf("tables (-at once +in parts):\n%s", diff)
 		}
 		w.feedAgrees(t)

@@ -43,9 +43,16 @@ func (l *lane[T]) last() (r T, ok bool) {
 	return l.rows[len(l.rows)-1], true
 }
 
-// trim forgets all rows but the last.
+// trim forgets all rows but the last one of all, if that is known.
 func (l *lane[T]) trim() {
-	if len(l.rows) > 1 {
+	n := len(l.known) - 1
+	switch {
+	case len(l.rows) < 2:
+	case l.known[n].high < math.MaxUint64:
+		l.rows, l.known = nil, nil
+	case l.rows[len(l.rows)-1].key() < l.known[n].low:
+		l.rows, l.known = nil, l.known[n:]
+	default:
 		l.rows = []T{l.rows[len(l.rows)-1]}
 		l.known = []interval{{l.rows[0].key(), math.MaxUint64}}
 	}
@@ -65,24 +72,26 @@ func (l *lane[T]) ensure(ctx context.Context, k uint64, before, after int, read 
 		}
 		i = l.join(v, rows)
 	}
-	at, found := l.find(k)
-	if v := l.known[i]; v.low > 0 {
+	// More than once where the table has rows that are gone here.
+	for v := l.known[i]; v.low > 0; v = l.known[i] {
+		at, _ := l.find(k)
 		from, _ := l.find(v.low)
-		if have := at - from; have < before {
-			n := before - have
-			rows, err := read(ctx, v.low-1, true, n)
-			if err != nil {
-				return err
-			}
-			wider := interval{0, v.high}
-			if len(rows) == n {
-				wider.low = rows[len(rows)-1].key()
-			}
-			i = l.join(wider, rows)
-			at, found = l.find(k)
+		n := before - (at - from)
+		if n <= 0 {
+			break
 		}
+		rows, err := read(ctx, v.low-1, true, n)
+		if err != nil {
+			return err
+		}
+		wider := interval{0, v.high}
+		if len(rows) == n {
+			wider.low = rows[len(rows)-1].key()
+		}
+		i = l.join(wider, rows)
 	}
-	if v := l.known[i]; v.high < math.MaxUint64 {
+	for v := l.known[i]; v.high < math.MaxUint64; v = l.known[i] {
+		at, found := l.find(k)
 		if found {
 			at++
 		}
@@ -90,18 +99,19 @@ func (l *lane[T]) ensure(ctx context.Context, k uint64, before, after int, read 
 		if exact {
 			to++
 		}
-		if have := to - at; have < after {
-			n := after - have
-			rows, err := read(ctx, v.high+1, false, n)
-			if err != nil {
-				return err
-			}
-			wider := interval{v.low, math.MaxUint64}
-			if len(rows) == n {
-				wider.high = rows[len(rows)-1].key()
-			}
-			l.join(wider, rows)
+		n := after - (to - at)
+		if n <= 0 {
+			break
 		}
+		rows, err := read(ctx, v.high+1, false, n)
+		if err != nil {
+			return err
+		}
+		wider := interval{v.low, math.MaxUint64}
+		if len(rows) == n {
+			wider.high = rows[len(rows)-1].key()
+		}
+		i = l.join(wider, rows)
 	}
 	return nil
 }

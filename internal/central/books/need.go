@@ -17,7 +17,8 @@ var errLost = errors.New("a row of the books is missing that another one names; 
 func (s *state) needDevices(names []rating.DeviceID) error {
 	var want []string
 	for _, n := range names {
-		if s.devices[n] == nil {
+		if s.devices[n] == nil && !s.absent[n] {
+			s.absent[n] = true
 			want = append(want, string(n))
 		}
 	}
@@ -51,7 +52,8 @@ func (s *state) needDevicesByID(ids []int64) error {
 func (s *state) needLogs(keys []logKey) error {
 	var epochs []int64
 	for _, k := range keys {
-		if s.logs[k] == nil {
+		if s.logs[k] == nil && !s.absentLogs[k] {
+			s.absentLogs[k] = true
 			epochs = append(epochs, int64(k.epoch))
 		}
 	}

@@ -24,10 +24,8 @@ func (s *state) stamp(l *log, at rating.Stamp) (believed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	origin := rating.Origin{}
-	if sp != nil && sp.settled {
-		origin = sp.origin
-	} else if origin, err = s.startedAfter(l, at.Boot); err != nil {
+	origin, err := s.bound(l, at.Boot, sp)
+	if err != nil {
 		return false, err
 	}
 	believed = rating.Believable(at, s.received, rating.Floor(l.device.enrolled, origin, at))
@@ -67,19 +65,25 @@ func (s *state) start(l *log, boot uint32) (*span, error) {
 	return nil, nil
 }
 
-// startedAfter bounds a start that is not worked out yet by the last one before it that is.
-func (s *state) startedAfter(l *log, boot uint32) (o rating.Origin, err error) {
+// bound returns when a start was at the earliest. One that is not worked out yet, or not known, is bounded by those before it.
+func (s *state) bound(l *log, boot uint32, sp *span) (o rating.Origin, err error) {
+	if sp != nil && sp.settled {
+		return sp.origin, nil
+	}
 	if err := l.spans.ensure(s.ctx, uint64(boot), rating.Horizon, 0, s.readSpans(l)); err != nil {
 		return o, fmt.Errorf("read starts: %w", err)
 	}
 	i, _ := l.spans.find(uint64(boot))
-	for n := 0; i > 0 && n < rating.Horizon; n++ {
-		i--
-		if p := l.spans.rows[i]; p.settled {
-			return rating.Origin{Earliest: p.origin.Earliest + p.Least()}, nil
-		}
+	around := make([]rating.Span, 0, rating.Horizon+1)
+	for _, p := range l.spans.rows[max(0, i-rating.Horizon):i] {
+		around = append(around, p.Span)
 	}
-	return o, nil
+	own := rating.Span{}
+	if sp != nil {
+		own = sp.Span
+	}
+	around = append(around, own)
+	return rating.OriginsOf(around, len(around)-1, len(around))[0], nil
 }
 
 // settle works out the starts anew of which more is known by this row of the journal, and has contested anew what depends on them.

@@ -2,21 +2,25 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"haochaping/device/keypad"
 )
 
 // burst is what a line sends without a pause. Where no checksum tells a key from noise, a key counts only when its burst is
-// over and held nothing else, so that a line that babbles is never an evaluation.
+// over and held little else, so that a line that babbles is never an evaluation. Several keys in one burst are all told: they
+// were pressed together.
 type burst struct {
 	decoder *keypad.Decoder
 	answers chan<- []byte
 	read    func(keypad.Read, time.Duration)
+	noise   func(keypad.Read, time.Duration) // of frames that are no key; nil if nobody asks
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
 	lastAt  time.Duration // of the last bytes
 
+	began   time.Duration // when the first bytes came
 	at      time.Duration // of the first frame
 	head    []byte        // the first bytes, to be shown
 	garbage uint64        // of the decoder, when the burst began
@@ -28,17 +32,19 @@ type burst struct {
 // few bytes.
 const (
 	maxRepeats = 3
+	maxKeys    = 5 // that can be pressed together
+	maxFrames  = maxKeys * maxRepeats
 	maxGarbage = 8
 	maxHead    = 8
 )
 
 // newBurst returns an empty burst. The settling time is at least that of three bytes.
-func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, read func(keypad.Read, time.Duration)) *burst {
+func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *burst {
 	settle := p.Settle
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &burst{decoder: p.NewDecoder(), answers: answers, read: read, gap: p.Gap, settle: settle}
+	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, gap: p.Gap, settle: settle}
 }
 
 // feed takes what one read has returned.
@@ -48,7 +54,7 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 	}
 	b.lastAt = at
 	if len(b.head) == 0 {
-		b.garbage = b.decoder.Garbage
+		b.garbage, b.began = b.decoder.Garbage, at
 	}
 	if room := maxHead - len(b.head); room > 0 {
 		b.head = append(b.head, bytes[:min(room, len(bytes))]...)
@@ -64,7 +70,7 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 		case r.Kind == keypad.Ignored:
 		case b.settle == 0:
 			b.read(r, at)
-		case len(b.frames) == maxRepeats:
+		case len(b.frames) == maxFrames:
 			b.more = true
 		default:
 			if len(b.frames) == 0 {
@@ -75,22 +81,61 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 	}
 }
 
-// settled ends the burst: what it held counts if it was one key.
+// over returns when the burst is over if nothing more comes, false if there is none.
+func (b *burst) over() (time.Duration, bool) {
+	return b.lastAt + b.settle, b.settle > 0 && len(b.head) > 0
+}
+
+// told returns up to when everything that came has been told, now being read.
+func (b *burst) told(now time.Duration) time.Duration {
+	if _, open := b.over(); open {
+		return b.began - 1
+	}
+	return now
+}
+
+// settled ends the burst and tells what it held: each key once, or that it was noise. Two cards at once are none.
 func (b *burst) settled() {
-	if len(b.frames) > 0 {
-		first, alone := b.frames[0], !b.more && b.decoder.Garbage-b.garbage <= maxGarbage
+	defer b.empty()
+	if len(b.frames) == 0 {
+		return
+	}
+	different, most := b.count()
+	kind := b.frames[0].Kind
+	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys
+	if noise || kind == keypad.Card && different > 1 {
 		for _, r := range b.frames {
-			alone = alone && r.Kind == first.Kind && r.Code == first.Code
+			if b.noise != nil {
+				b.noise(r, b.at)
+			}
 		}
-		if !alone && first.Kind == keypad.Key {
-			first = keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("several: % x", b.head)} // which keys.map cannot name
-			alone = true
+		if kind == keypad.Key {
+			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, b.at) // which keys.map cannot name
 		}
-		if alone {
-			b.read(first, b.at)
+		return
+	}
+	for i, r := range b.frames {
+		if !slices.ContainsFunc(b.frames[:i], r.Same) {
+			b.read(r, b.at)
 		}
 	}
-	b.empty()
+}
+
+// count returns how many different keys the burst held, and how often the most frequent came.
+func (b *burst) count() (different, most int) {
+	for i, r := range b.frames {
+		n := 0
+		for _, o := range b.frames {
+			if r.Same(o) {
+				n++
+			}
+		}
+		most = max(most, n)
+		if !slices.ContainsFunc(b.frames[:i], r.Same) {
+			different++
+		}
+	}
+	return different, most
 }
 
 // drop forgets the burst: the line babbles.

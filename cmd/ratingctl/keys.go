@@ -86,7 +86,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 		if err != nil {
 			return nil, err
 		}
-		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet}).Run, nil
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet, AtOnce: true}).Run, nil
 	case boxconfig.USB:
 		return device.NewUSB(device.USBConfig{Device: c.Keys.USB.Device, Now: now}).Run, nil
 	case boxconfig.GPIO:

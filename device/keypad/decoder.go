@@ -13,6 +13,9 @@ type Read struct {
 	Answer []byte // to be written back; nil if none
 }
 
+// Same reports whether two frames say the same.
+func (r Read) Same(o Read) bool { return r.Kind == o.Kind && r.Code == o.Code }
+
 // Decoder reads a keypad's bytes. It keeps at most one frame's bytes. It is not safe for concurrent use.
 type Decoder struct {
 	p   *Profile

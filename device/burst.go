@@ -18,6 +18,7 @@ type burst struct {
 	noise   func(keypad.Read, time.Duration) // of frames that are no key; nil if nobody asks
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
+	breaks  bool          // a byte 00 is no BREAK
 	lastAt  time.Duration // of the last bytes
 
 	began   time.Duration // when the first bytes came
@@ -115,10 +116,18 @@ func (b *burst) settled() {
 		return
 	}
 	for i, r := range b.frames {
+		if b.isBreak() {
+			r.Code += " (BREAK?)" // which keys.map cannot name
+		}
 		if !slices.ContainsFunc(b.frames[:i], r.Same) {
 			b.read(r, b.at)
 		}
 	}
+}
+
+// isBreak reports whether the burst is as a BREAK reads on a port that does not tell it from a byte.
+func (b *burst) isBreak() bool {
+	return !b.breaks && !slices.ContainsFunc(b.head, func(c byte) bool { return c != 0 })
 }
 
 // count returns how many different keys the burst held, and how often the most frequent came.

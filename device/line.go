@@ -62,6 +62,9 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 	}
 	opened()
 	u.state(nil)
+	if who := holders(c.Port); len(who) > 0 {
+		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it", "port", c.Port, "program", who)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	in := newInbox(c.Now)
 	answers := make(chan []byte, 4)
@@ -82,6 +85,7 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 		}
 	}()
 	r := &reader{burst: newBurst(c.Profile, line.Baud, answers, u), user: u}
+	r.burst.breaks = tellsBreaks(p)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {

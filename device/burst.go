@@ -116,12 +116,13 @@ func (b *burst) settled() {
 		return
 	}
 	for i, r := range b.frames {
+		if slices.ContainsFunc(b.frames[:i], r.Same) {
+			continue
+		}
 		if b.isBreak() {
 			r.Code += " (BREAK?)" // which keys.map cannot name
 		}
-		if !slices.ContainsFunc(b.frames[:i], r.Same) {
-			b.read(r, b.at)
-		}
+		b.read(r, b.at)
 	}
 }
 

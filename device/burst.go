@@ -15,19 +15,28 @@ type burst struct {
 	decoder *keypad.Decoder
 	answers chan<- []byte
 	read    func(keypad.Read, time.Duration)
-	noise   func(keypad.Read, time.Duration) // of frames that are no key; nil if nobody asks
+	spoilt  func(at time.Duration) // bytes came that cannot be read; nil if nobody asks
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
 	breaks  bool          // a byte 00 is no BREAK
 	lastAt  time.Duration // of the last bytes
 
 	began   time.Duration // when the first bytes came
-	at      time.Duration // of the first frame
+	whole   uint64        // garbage of the decoder that may be of no frame
+	least   uint64        // bytes that may have been a frame
 	head    []byte        // the first bytes, to be shown
 	garbage uint64        // of the decoder, when the burst began
-	frames  []keypad.Read
+	frames  []timedRead
 	more    bool // there were more frames than are kept
 }
+
+// timedRead is a frame and when it came.
+type timedRead struct {
+	keypad.Read
+	at time.Duration
+}
+
+func (r timedRead) same(o timedRead) bool { return r.Kind == o.Kind && r.Code == o.Code }
 
 // Bounds of a burst that is a key: some keypads send each frame two or three times, and a contact of the plug may add a
 // few bytes.
@@ -45,13 +54,14 @@ func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *b
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, gap: p.Gap, settle: settle}
+	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, spoilt: u.spoilt, gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2}
 }
 
 // feed takes what one read has returned.
 func (b *burst) feed(bytes []byte, at time.Duration) {
 	if at-b.lastAt > b.gap {
 		b.decoder.Reset()
+		b.whole = b.decoder.Garbage
 	}
 	b.lastAt = at
 	if len(b.head) == 0 {
@@ -60,7 +70,16 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 	if room := maxHead - len(b.head); room > 0 {
 		b.head = append(b.head, bytes[:min(room, len(bytes))]...)
 	}
-	for _, r := range b.decoder.Feed(bytes) {
+	before := b.decoder.Garbage
+	reads := b.decoder.Feed(bytes)
+	if b.decoder.Garbage > before && b.decoder.Garbage-b.whole >= b.least {
+		b.spoil(at)
+		b.whole = b.decoder.Garbage
+	}
+	if len(reads) > 0 {
+		b.whole = b.decoder.Garbage
+	}
+	for _, r := range reads {
 		if r.Answer != nil {
 			select {
 			case b.answers <- r.Answer:
@@ -74,11 +93,14 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 		case len(b.frames) == maxFrames:
 			b.more = true
 		default:
-			if len(b.frames) == 0 {
-				b.at = at
-			}
-			b.frames = append(b.frames, r)
+			b.frames = append(b.frames, timedRead{r, at})
 		}
+	}
+}
+
+func (b *burst) spoil(at time.Duration) {
+	if b.spoilt != nil {
+		b.spoilt(at)
 	}
 }
 
@@ -102,27 +124,23 @@ func (b *burst) settled() {
 		return
 	}
 	different, most := b.count()
-	kind := b.frames[0].Kind
-	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys
+	kind, first, last := b.frames[0].Kind, b.frames[0].at, b.frames[len(b.frames)-1].at
+	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys || different > 1 && last-first > togetherWithin
 	if noise || kind == keypad.Card && different > 1 {
-		for _, r := range b.frames {
-			if b.noise != nil {
-				b.noise(r, b.at)
-			}
-		}
+		b.spoil(last)
 		if kind == keypad.Key {
-			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, b.at) // which keys.map cannot name
+			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, last) // which keys.map cannot name
 		}
 		return
 	}
 	for i, r := range b.frames {
-		if slices.ContainsFunc(b.frames[:i], r.Same) {
+		if slices.ContainsFunc(b.frames[:i], r.same) {
 			continue
 		}
 		if b.isBreak() {
 			r.Code += " (BREAK?)" // which keys.map cannot name
 		}
-		b.read(r, b.at)
+		b.read(r.Read, r.at)
 	}
 }
 
@@ -136,12 +154,12 @@ func (b *burst) count() (different, most int) {
 	for i, r := range b.frames {
 		n := 0
 		for _, o := range b.frames {
-			if r.Same(o) {
+			if r.same(o) {
 				n++
 			}
 		}
 		most = max(most, n)
-		if !slices.ContainsFunc(b.frames[:i], r.Same) {
+		if !slices.ContainsFunc(b.frames[:i], r.same) {
 			different++
 		}
 	}

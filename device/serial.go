@@ -13,7 +13,8 @@ import (
 type SerialConfig struct {
 	Port    string
 	Profile *keypad.Profile
-	Baud    int // instead of the profile's, in bits per second; 0 for the profile's
+	Keys    []Code // that mean something, all if empty
+	Baud    int    // instead of the profile's, in bits per second; 0 for the profile's
 	Now     func() time.Duration
 	Logger  *slog.Logger
 	// Repeat is the silence after which the same card counts again; 300 ms if 0.
@@ -75,15 +76,10 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	keys := strokes{atOnce: s.cfg.AtOnce}
+	keys := strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: func(r keypad.Read, at time.Duration) {
-			if r.Kind == keypad.Key {
-				keys.came(Code(r.Code), at)
-			}
-		},
-		noise: func(r keypad.Read, at time.Duration) { keys.noise(Code(r.Code), at) },
+		read: keys.read, spoilt: keys.spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

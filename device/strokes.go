@@ -2,7 +2,10 @@ package device
 
 import (
 	"slices"
+	"strings"
 	"time"
+
+	"haochaping/device/keypad"
 )
 
 // What a line that knows no release can tell of a press is when its code comes. docs/keys.md says why each figure is what it is.
@@ -18,6 +21,7 @@ const (
 // input, output or time of its own.
 type strokes struct {
 	atOnce bool          // what comes right after the opening is believed
+	five   []Code        // that mean something; all if empty
 	opened time.Duration // nobody knows what came before
 	keys   map[Code]stroke
 	held   together
@@ -26,7 +30,8 @@ type strokes struct {
 // stroke is what is known of a code that came.
 type stroke struct {
 	pressed time.Duration // when the press that goes on began
-	last    time.Duration // when it came last
+	came    time.Duration // when it came last
+	last    time.Duration // the same, or when it may have come among what could not be read
 	since   time.Duration // from when on it has come regularly
 	times   int           // that it has
 	counts  bool          // its press was, or is held to be, told
@@ -34,12 +39,15 @@ type stroke struct {
 	stuck   bool          // and has been reported
 }
 
-// open says that the line is read from a moment on.
+// open says that the line is read from a moment on. A key that was down may have gone on meanwhile.
 func (s *strokes) open(at time.Duration) {
 	if s.keys == nil {
 		s.keys = make(map[Code]stroke)
 	}
 	s.opened = at
+	for c, k := range s.keys {
+		s.keys[c] = k.maybe(at)
+	}
 }
 
 // lose says that the line cannot be read any more: what is not decided is no press, and a stuck key is reported anew if it
@@ -52,18 +60,37 @@ func (s *strokes) lose() {
 	}
 }
 
-// noise says that a code came among what is no press of any key. It goes on with a press and begins none.
-func (s *strokes) noise(c Code, at time.Duration) {
-	if k, ok := s.keys[c]; ok && k.goesOn(at) {
-		k.last = at
-		s.keys[c] = k
+// read takes a frame.
+func (s *strokes) read(r keypad.Read, at time.Duration) {
+	if r.Kind == keypad.Key {
+		s.came(Code(r.Code), at)
 	}
 }
+
+// spoilt says that something came that cannot be read: it may have been any key that goes on. A line that is never clean ends no
+// more than that.
+func (s *strokes) spoilt(at time.Duration) {
+	for c, k := range s.keys {
+		if at-k.last <= regularWithin && at-k.came <= 2*regularWithin {
+			s.keys[c] = k.maybe(at)
+		}
+	}
+}
+
+// maybe returns what is known of a code that may have come.
+func (k stroke) maybe(at time.Duration) stroke {
+	k.last = at
+	k.times++
+	return k
+}
+
+// means reports whether a code is a key's.
+func (s *strokes) means(c Code) bool { return len(s.five) == 0 || slices.Contains(s.five, c) }
 
 // goesOn reports whether a code that comes now belongs to the press before.
 func (k stroke) goesOn(at time.Duration) bool {
 	gap := at - k.last
-	return gap <= sameWithin || k.times >= 2 && gap <= regularWithin
+	return gap <= sameWithin || (k.times >= 2 || k.doubted) && gap <= regularWithin
 }
 
 // came says that a code came. The times of successive calls never decrease.
@@ -73,17 +100,22 @@ func (s *strokes) came(c Code, at time.Duration) {
 		s.keys[c] = s.again(c, k, at)
 		return
 	}
+	for other, o := range s.keys {
+		if other != c && strings.HasSuffix(string(c), string(other)) { // its line, with noise before it
+			s.keys[other] = o.maybe(at)
+		}
+	}
 	regular := known && at-k.last <= regularWithin
 	if !regular {
 		k = stroke{since: at}
 	}
-	k.pressed, k.last, k.counts = at, at, true
+	k.pressed, k.came, k.last, k.counts = at, at, at, true
 	k.times++
-	k.doubted = !s.atOnce && at-s.opened <= sameWithin
+	k.doubted = !s.atOnce && at-s.opened <= regularWithin
 	s.keys[c] = k
 	e := Event{Source: sourceSerial, Action: Down, Code: c, At: at, Beside: s.beside(c, at)}
 	if k.doubted {
-		s.held.addUntil(e, at+sameWithin)
+		s.held.addUntil(e, at+regularWithin)
 	} else {
 		s.held.add(e)
 	}
@@ -91,8 +123,8 @@ func (s *strokes) came(c Code, at time.Duration) {
 
 // again goes on with a press.
 func (s *strokes) again(c Code, k stroke, at time.Duration) stroke {
-	between := s.pressedSince(c, k.last)
-	k.last = at
+	between := s.pressedSince(c, k.came)
+	k.came, k.last = at, at
 	k.times++
 	if k.doubted {
 		k.doubted, k.counts = false, false
@@ -116,17 +148,17 @@ func (s *strokes) again(c Code, k stroke, at time.Duration) stroke {
 // beside reports whether another key that is not stuck came close before a moment.
 func (s *strokes) beside(c Code, at time.Duration) bool {
 	for other, k := range s.keys {
-		if other != c && !k.stuck && at-k.last <= togetherWithin {
+		if other != c && !k.stuck && at-k.came <= togetherWithin {
 			return true
 		}
 	}
 	return false
 }
 
-// pressedSince reports whether another key's press began after a moment.
+// pressedSince reports whether another key's press began after a moment. What means nothing may be a heartbeat or a release.
 func (s *strokes) pressedSince(c Code, at time.Duration) bool {
 	for other, k := range s.keys {
-		if other != c && k.counts && !k.stuck && k.pressed > at {
+		if other != c && k.counts && !k.stuck && k.pressed > at && s.means(other) {
 			return true
 		}
 	}

@@ -108,7 +108,7 @@ func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySourc
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Now: env.mono, Logger: log})
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono, Logger: log})
 		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
 	case boxconfig.USB:
 		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil

@@ -56,7 +56,7 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 		return trouble(rating.EventUnknownKey)
 	case device.Stuck:
 		counts.stuck.Add(1)
-		log.Warn("a key has been down for too long; it is ignored until it is let go", "key", s.Code)
+		log.Warn("a key has been down, or has repeated, for too long; it is ignored until it is let go", "key", s.Code)
 		return trouble(rating.EventStuckKey)
 	case device.Released:
 		return trouble(rating.EventReleasedKey)

@@ -18,7 +18,8 @@ type lineUser struct {
 	prompt  func() []byte   // what the keypad is to show now
 	changed <-chan struct{} // that has changed; nil for never
 	read    func(keypad.Read, time.Duration)
-	spoilt  func(at time.Duration) // something came that cannot be read; nil if nobody asks
+	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
+	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
 	passed func(upTo time.Duration) (time.Duration, bool)
 	state  func(err error) // why it cannot be read, nil when it can; may be told twice

@@ -79,7 +79,7 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 	keys := strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: keys.read, spoilt: keys.spoilt,
+		read: keys.read, noise: keys.noise, spoilt: keys.spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

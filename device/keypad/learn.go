@@ -42,7 +42,7 @@ func Learn(name string, line Line, sent [5][]byte) (Learnt, error) {
 	}
 	out := Learnt{About: g.about}
 	for i, k := range g.keys {
-		out.Codes[i] = (match{key: k}).code(g.code())
+		out.Codes[i] = (match{key: k}).code(&frame{code: g.code()})
 	}
 	out.Text = g.toml(name, line, out.Codes)
 	if out.Profile, err = Parse([]byte(out.Text)); err != nil {

@@ -14,17 +14,22 @@ type Kind string
 // The kinds of frames.
 const (
 	Key     Kind = "key"
-	Card    Kind = "card"   // the number of a card
-	Ignored Kind = "ignore" // a frame that is recognised, perhaps answered, and otherwise nothing
+	Release Kind = "release" // a key was let go
+	Card    Kind = "card"    // the number of a card
+	// Heartbeat is a frame that comes by itself: its absence says that the keypad is gone.
+	Heartbeat Kind = "heartbeat"
+	Ignored   Kind = "ignore" // a frame that is recognised, perhaps answered, and otherwise nothing
 )
 
 // codeForm says how a key is named in keys.map.
 type codeForm string
 
 const (
-	codeHex     codeForm = "hex"     // "0x31", "0x0102"
-	codeDecimal codeForm = "decimal" // "49"
-	codeText    codeForm = "text"    // "1"
+	codeHex        codeForm = "hex"         // "0x31", "0x0102"
+	codeDecimal    codeForm = "decimal"     // "49"
+	codeDecimalLow codeForm = "decimal-low" // the same, the low byte first
+	codeDecimalHex codeForm = "decimal-hex" // "49" of the two hex digits 31
+	codeText       codeForm = "text"        // "1"
 )
 
 // Line is how the serial line is set.
@@ -63,6 +68,7 @@ type Profile struct {
 	Settle time.Duration
 
 	frames  []frame
+	beat    time.Duration // how often a heartbeat comes, 0 if none does
 	prompts map[Prompt][]byte
 	lineUp  bool // a frame begins with text: after garbage the rest of the line is dropped
 	ends    byteSet
@@ -75,10 +81,20 @@ type frame struct {
 	layout layout
 	answer layout   // nil if none
 	keys   []string // the only keys there are; nil if all that the layout allows
+	of     []string // of a release: the keys that keys are the releases of, nil if they are the same
+	digits int      // of a card's decimal number, which is filled up with zeros
 }
 
 func (f *frame) allows(code string) bool {
 	return f.kind == Ignored || f.keys == nil || slices.Contains(f.keys, code)
+}
+
+// keyOf returns which key a code is of: of a release that has a code of its own, the key that was let go.
+func (f *frame) keyOf(code string) string {
+	if i := slices.Index(f.keys, code); f.of != nil && i >= 0 {
+		return f.of[i]
+	}
+	return code
 }
 
 // Prompt returns the bytes to be sent at a moment, nil if there are none.
@@ -109,8 +125,11 @@ type fileFrame struct {
 	Kind   Kind     `toml:"kind"`
 	Layout string   `toml:"layout"`
 	Code   codeForm `toml:"code"`
+	Digits int      `toml:"digits"`
 	Answer string   `toml:"answer"`
 	Keys   []string `toml:"keys"`
+	Of     []string `toml:"of"`
+	Every  string   `toml:"every"`
 }
 
 // Parse reads a profile. Errors begin with the line that they are about.
@@ -172,8 +191,14 @@ func (p *Profile) CheckKey(code string) error {
 	return fmt.Errorf("the profile %s never reads %q: %w", p.Name, code, why)
 }
 
-// HasKeys reports whether the profile reads keys, and HasCards whether it reads cards.
+// HasKeys reports whether the profile reads keys.
 func (p *Profile) HasKeys() bool { return p.has(Key) }
+
+// HasReleases reports whether the keypad says when a key is let go, so that it is known how long one is held.
+func (p *Profile) HasReleases() bool { return p.has(Release) }
+
+// HeartbeatEvery returns how often the keypad sends something by itself, 0 if it does not.
+func (p *Profile) HeartbeatEvery() time.Duration { return p.beat }
 
 // HasCards reports whether the profile reads the numbers of cards.
 func (p *Profile) HasCards() bool { return p.has(Card) }

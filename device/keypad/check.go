@@ -40,6 +40,7 @@ func (c *checker) profile(f file) *Profile {
 		c.bad("line.stop_bits", "%d is not allowed; allowed are 1 and 2", f.Line.StopBits)
 	}
 	p.Gap = c.duration("gap", f.Gap, 20*time.Millisecond, 10*time.Second)
+	p.Away = c.duration("away", f.Away, 200*time.Millisecond, 30*time.Second)
 	if len(f.Frame) == 0 {
 		c.bad("frame", "there is none; describe what the keypad sends as [[frame]] with a layout")
 	}

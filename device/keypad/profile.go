@@ -66,6 +66,8 @@ type Profile struct {
 	// Settle is how long the line must be silent after a key before it counts, 0 to 100 ms. It tells a finger from a line
 	// that babbles, where the frame does not: it is 20 ms if a frame has neither a checksum nor three fixed bytes.
 	Settle time.Duration
+	// Away is the silence after which a card was taken away, 200 ms to 30 s: until then it is one event. It is 2 s if not set.
+	Away time.Duration
 
 	frames  []frame
 	beat    time.Duration // how often a heartbeat comes, 0 if none does
@@ -111,6 +113,7 @@ type file struct {
 	Inferred string      `toml:"inferred"`
 	Gap      string      `toml:"gap"`
 	Settle   string      `toml:"settle"`
+	Away     string      `toml:"away"`
 	Line     Line        `toml:"line"`
 	Frame    []fileFrame `toml:"frame"`
 	Prompt   struct {
@@ -134,7 +137,7 @@ type fileFrame struct {
 
 // Parse reads a profile. Errors begin with the line that they are about.
 func Parse(b []byte) (*Profile, error) {
-	f := file{Line: Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}, Gap: "500ms"}
+	f := file{Line: Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}, Gap: "500ms", Away: "2s"}
 	lines, err := tomlfile.Decode(b, &f, "ratingctl keys")
 	if err != nil {
 		return nil, err

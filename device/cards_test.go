@@ -191,6 +191,21 @@ func TestTwoCardsOnAReader(t *testing.T) {
 	}
 }
 
+// TestANumberWithoutAnEnd has a reader whose numbers nothing but silence ends: a longer one is none of the shorter ones.
+func TestANumberWithoutAnEnd(t *testing.T) {
+	p := profileOf(t, "name='x'\ngap='50ms'\n[[frame]]\nkind='card'\nlayout='key*4=30-39'\ncode='text'\n")
+	for sent, want := range map[string]string{"1234": "1234", "12345": "unread", "x1234": "unread", "12341234": "1234", "123": ""} {
+		s := newCardStream(p, 9600, 2*time.Second)
+		got := ""
+		for _, c := range append(s.feed([]byte(sent), 0), s.pass(time.Second)...) {
+			got += cardText(c)
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", sent, got, want)
+		}
+	}
+}
+
 // FuzzCardStream feeds foreign bytes: what is read is what a card's frame may hold, once.
 func FuzzCardStream(f *testing.F) {
 	f.Add([]byte("0012345678\r\n"), uint16(40))

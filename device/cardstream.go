@@ -16,6 +16,7 @@ type cardStream struct {
 	gap     time.Duration // a silence after which the beginning of a number is forgotten
 	settle  time.Duration // a silence after which a number counts; 0 if at once
 	away    time.Duration // a silence after which a card was away
+	more    uint64        // how many bytes that belong to no number may come with one
 
 	lastAt  time.Duration // of the last bytes
 	open    bool          // something has come that is not decided yet
@@ -32,7 +33,11 @@ func newCardStream(p *keypad.Profile, baud int, away time.Duration) *cardStream 
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &cardStream{decoder: p.NewDecoder(), gap: max(p.Gap, settle), settle: settle, away: away, seen: make(map[string]time.Duration)}
+	s := &cardStream{decoder: p.NewDecoder(), gap: max(p.Gap, settle), settle: settle, away: away, more: maxGarbage, seen: make(map[string]time.Duration)}
+	if p.Bare() {
+		s.more = 0 // the rest of a longer number would be another one
+	}
+	return s
 }
 
 // feed takes what came at a moment. Moments never decrease.
@@ -78,7 +83,10 @@ func (s *cardStream) pass(now time.Duration) (all []Card) {
 
 // settled takes numbers that came without a pause: one card, else nobody knows which.
 func (s *cardStream) settled() (all []Card) {
-	alone := len(s.numbers) <= maxRepeats && s.decoder.Garbage-s.garbage <= maxGarbage
+	if s.more == 0 {
+		s.decoder.Reset()
+	}
+	alone := len(s.numbers) <= maxRepeats && s.decoder.Garbage-s.garbage <= s.more
 	for _, n := range s.numbers {
 		alone = alone && n == s.numbers[0]
 	}

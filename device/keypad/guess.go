@@ -29,14 +29,15 @@ func (g guess) codes() (codes [5]string) {
 
 // code returns how the keys are named best: those of letters and digits as such.
 func (g guess) code() codeForm {
-	for _, k := range g.keys {
-		for _, c := range k {
-			if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !g.text {
-				return codeHex
-			}
-		}
+	if !g.text && slices.ContainsFunc(g.keys[:], func(k []byte) bool { return !letters(k) }) {
+		return codeHex
 	}
 	return codeText
+}
+
+// letters reports whether these are digits and letters.
+func letters(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') })
 }
 
 // ordered reports whether the keys go up or down, or are of different lengths.
@@ -61,7 +62,7 @@ func guessFixed(sent [5][]byte) guess {
 		}
 	}
 	first, last := differ[0], differ[len(differ)-1]
-	sum, at := findChecksum(sent, differ)
+	sum, at := findChecksum(sent[:], differ)
 	if sum != nil {
 		rest := slices.DeleteFunc(slices.Clone(differ), func(i int) bool { return i >= at })
 		last = rest[len(rest)-1]
@@ -108,7 +109,7 @@ type found struct {
 
 // findChecksum finds a checksum among the bytes that differ, over all those before it that differ. Several may fit the five
 // frames; since nothing but these is ever accepted, each of them serves as well as another. The widest range is tried first.
-func findChecksum(sent [5][]byte, differ []int) (*found, int) {
+func findChecksum(sent [][]byte, differ []int) (*found, int) {
 	for _, c := range checksums() {
 		last := differ[len(differ)-1]
 		for at := last; at > last-c.size && at > differ[0]; at-- {
@@ -123,7 +124,7 @@ func findChecksum(sent [5][]byte, differ []int) (*found, int) {
 			}
 			for to := at; to > inner; to-- {
 				for from := 0; from <= differ[0]; from++ {
-					if slices.ContainsFunc(sent[:], func(b []byte) bool { return !bytes.Equal(c.of(b[from:to]), b[at:at+c.size]) }) {
+					if slices.ContainsFunc(sent, func(b []byte) bool { return !bytes.Equal(c.of(b[from:to]), b[at:at+c.size]) }) {
 						continue
 					}
 					text := c.name

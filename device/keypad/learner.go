@@ -78,6 +78,14 @@ func (l *Learner) Untouched(b []byte, at time.Duration) { l.beats.came(b, at) }
 // Settled reports whether it is known what comes by itself; then no more is.
 func (l *Learner) Settled(untouched time.Duration) bool { return l.beats.settled(untouched) }
 
+// ByItself returns what is known to come by itself, one of each kind.
+func (l *Learner) ByItself() (all [][]byte) {
+	for _, h := range l.beats.all {
+		all = append(all, h.Sample)
+	}
+	return all
+}
+
 // Key returns which key is to be pressed, from 0; 5 when all are known.
 func (l *Learner) Key() int { return l.key }
 
@@ -216,8 +224,9 @@ func (l *Learner) isRelease(before, u string) bool {
 	if l.index(before) < 0 {
 		return all >= 2
 	}
-	// After a key that has never been followed by anything else. Once it was, nothing new is its release.
-	return all >= 2 || l.ended[before] == l.follows[before][u]
+	// After a key that has hardly ever been followed by anything else, or after another one too.
+	n := l.follows[before][u]
+	return 3*n > 2*l.ended[before] || all >= 2 && all > n
 }
 
 // again counts that an earlier key was heard instead of the one that is asked for.
@@ -315,7 +324,7 @@ func (l *Learner) doubts(key string) (string, bool) {
 		switch {
 		case before == key || n < 2:
 		case l.index(before) >= 0:
-			if 3*n >= 2*l.ended[before] {
+			if 3*n > 2*l.ended[before] {
 				return before, true
 			}
 		case n > l.follows[key][before]: // a key's own release comes before it too, but less often than after it
@@ -328,15 +337,7 @@ func (l *Learner) doubts(key string) (string, bool) {
 }
 
 // repeat returns after which time a key that is held sends again, 0 if none did regularly.
-func (l *Learner) repeat() time.Duration {
-	for i := 0; i+2 < len(l.repeats); i++ {
-		run := l.repeats[i : i+3]
-		if low, high := slices.Min(run), slices.Max(run); high-low <= max(low/5, 30*time.Millisecond) {
-			return (low + high) / 2
-		}
-	}
-	return 0
-}
+func (l *Learner) repeat() time.Duration { return regular(l.repeats) }
 
 // Sent returns what the keys send that are known.
 func (l *Learner) Sent() [5][]byte { return l.sent }

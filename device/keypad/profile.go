@@ -175,6 +175,13 @@ func (p *Profile) verified() bool {
 	return true
 }
 
+// Bare reports whether nothing but silence says where a frame begins and ends.
+func (p *Profile) Bare() bool {
+	return slices.ContainsFunc(p.frames, func(f frame) bool {
+		return !slices.ContainsFunc(f.layout, func(p part) bool { return p.kind != key })
+	})
+}
+
 // CheckKey reports whether a key can be what keys.map calls it, and if not, what to write instead.
 func (p *Profile) CheckKey(code string) error {
 	var why error

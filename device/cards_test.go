@@ -35,8 +35,10 @@ func cardsOn(t *testing.T, c SerialConfig) func(want string) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		for len(cards) > 0 {
-			t.Errorf("%q was noticed besides", cardText(<-cards))
+		for len(cards) > 0 { // the terminal may have been closed before
+			if c := <-cards; c.Kind != ReaderLost {
+				t.Errorf("%q was noticed besides", cardText(c))
+			}
 		}
 	})
 	return func(want string) {
@@ -100,20 +102,20 @@ func TestReadersOfEachProfile(t *testing.T) {
 			next := cardsOn(t, SerialConfig{Port: path, Profile: shipped(t, name), Now: now(), Logger: quiet})
 			next("ready")
 			time.Sleep(50 * time.Millisecond)
-			write(t, master, c.sent)
+			writeTo(t, master, c.sent)
 			next(c.want)
 			for i := range len(c.sent) { // it stays there
-				write(t, master, c.sent[i:i+1])
+				writeTo(t, master, c.sent[i:i+1])
 				time.Sleep(2 * time.Millisecond)
 			}
 			time.Sleep(700 * time.Millisecond)
-			write(t, master, "\x99\x98\x97\x96\r\n")
+			writeTo(t, master, "\x99\x98\x97\x96\r\n")
 			next("unread")
 		})
 	}
 }
 
-func write(t *testing.T, f *os.File, s string) {
+func writeTo(t *testing.T, f *os.File, s string) {
 	t.Helper()
 	if _, err := f.WriteString(s); err != nil {
 		t.Fatal(err)

@@ -61,6 +61,15 @@ func (s *Serial) Prompt(p keypad.Prompt) {
 	}
 }
 
+// presses decides what is a press from the times at which codes came.
+type presses interface {
+	open(at time.Duration)
+	lose()
+	read(r keypad.Read, at time.Duration)
+	pass(upTo time.Duration) []Event
+	due() (time.Duration, bool)
+}
+
 // Bounds of the wait before the port is opened again.
 const (
 	minReopen = 100 * time.Millisecond
@@ -76,10 +85,14 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	keys := strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
+	unsaid := &strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
+	keys, spoilt := presses(unsaid), unsaid.spoilt
+	if s.cfg.Profile.HasReleases() {
+		keys, spoilt = &holds{atOnce: s.cfg.AtOnce}, nil
+	}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: keys.read, spoilt: keys.spoilt,
+		read: keys.read, spoilt: spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

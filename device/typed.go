@@ -2,9 +2,7 @@ package device
 
 import (
 	"fmt"
-	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"haochaping/device/evdev"
@@ -24,16 +22,8 @@ func OpenTyped(which string, _ keypad.Line, _ func() time.Duration) (Port, error
 // typedPort is an input device as a port.
 type typedPort struct {
 	device InputDevice
-	typed  chan typedBatch
-	done   chan struct{}
-	close  sync.Once
 	typist typist
 	rest   []byte // typed and not read yet
-}
-
-type typedBatch struct {
-	events []evdev.Event
-	err    error
 }
 
 // newTypedPort takes the device for itself: what is typed reaches no console.
@@ -42,41 +32,18 @@ func newTypedPort(d InputDevice) (*typedPort, error) {
 		_ = d.Close() // an error of a device that is not ours tells nothing new
 		return nil, fmt.Errorf("the card reader: %w", err)
 	}
-	p := &typedPort{device: d, typed: make(chan typedBatch), done: make(chan struct{})}
-	go p.listen()
-	return p, nil
-}
-
-func (p *typedPort) listen() {
-	for {
-		events, err := p.device.Read()
-		select {
-		case p.typed <- typedBatch{events, err}:
-		case <-p.done:
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
+	return &typedPort{device: d}, nil
 }
 
 // Read returns what was typed, and 0 bytes without an error after a silence.
 func (p *typedPort) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		silence := time.NewTimer(readTimeout)
-		defer silence.Stop()
-		select {
-		case t := <-p.typed:
-			if t.err != nil {
-				return 0, t.err
-			}
-			for _, e := range t.events {
-				p.rest = append(p.rest, p.typist.step(e)...)
-			}
-		case <-silence.C:
-		case <-p.done:
-			return 0, os.ErrClosed
+		events, err := p.device.Read(readTimeout)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range events {
+			p.rest = append(p.rest, p.typist.step(e)...)
 		}
 	}
 	n := copy(b, p.rest)
@@ -91,13 +58,7 @@ func (p *typedPort) Write(b []byte) (int, error) { return len(b), nil }
 func (p *typedPort) Flush() error { return nil }
 
 // Close ends a Read in progress.
-func (p *typedPort) Close() (err error) {
-	p.close.Do(func() {
-		close(p.done)
-		err = p.device.Close()
-	})
-	return err
-}
+func (p *typedPort) Close() error { return p.device.Close() }
 
 // typist turns keys that go down into characters. It is a state machine without input, output or time of its own.
 type typist struct {

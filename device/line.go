@@ -20,6 +20,7 @@ type lineUser struct {
 	read    func(keypad.Read, time.Duration)
 	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
 	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
+	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
 	passed func(upTo time.Duration) (time.Duration, bool)
 	state  func(err error) // why it cannot be read, nil when it can; may be told twice
@@ -164,6 +165,9 @@ func (r *reader) take(k chunk) error {
 		}
 	case !r.babbling:
 		r.settle(k.at)
+		if r.user.heard != nil {
+			r.user.heard(k.b, k.at)
+		}
 		r.burst.feed(k.b, k.at)
 	}
 	return nil

@@ -23,12 +23,15 @@ import (
 
 // keys prints what each press reads as, until ctx ends, and which of the five levels were seen: as ratingd tells, if it runs, so that
 // no citizen's press is taken. It works with a map of keys that is incomplete or absent: it is how the map is found out.
-func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func keys(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl keys", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	learns := flags.Bool("learn", false, "find out what an unknown serial keypad sends, and write its profile")
+	learns := flags.Bool("learn", false, "find out what an unknown keypad sends, and write its profile")
 	out := flags.String("out", "keypad.toml", "with -learn: the `file` that the profile is written to")
 	times := flags.Int("times", 2, "with -learn: how often each key must be heard; 2 tells keys from noise")
+	untouched := flags.Duration("untouched", 5*time.Second, "with -learn: how long to listen first for what the keypad sends by itself")
+	cards := flags.Bool("cards", false, "read the card reader instead of the keypad; with -learn: find out what it sends, and write its profile")
+	number := flags.String("number", "", "with -learn -cards: the `number` that is printed on the card that is held to the reader first")
 	scans := flags.Bool("scan", false, "with -learn: the line's speed is unknown, try them all")
 	pause := flags.Bool("pause", false, "while ratingd runs: pause the window meanwhile, for one at which citizens are always asked")
 	list := flags.Bool("list", false, "list the input devices that a USB keypad may be, and the serial profiles")
@@ -40,7 +43,9 @@ func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *list:
 		return listKeypads(stdout)
 	case *learns:
-		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans}, stdout)
+		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans, cards: *cards, number: *number, untouched: *untouched, stdin: stdin}, stdout)
+	case *cards:
+		return showCards(ctx, *c, stdout)
 	}
 	shown := newReport(*c, stdout)
 	running, err := throughDaemon(ctx, *c, *pause, shown)

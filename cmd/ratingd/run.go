@@ -300,7 +300,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		}},
 		{Name: "window API", Run: pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error {
-			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono)
+			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono, func(error) {})
 		}},
 		{Name: "operations", Run: func(ctx context.Context) error {
 			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Keys: source.watch.keys(loop), Logger: log}))

@@ -57,6 +57,9 @@ func (m Model) Step(e Event) Step {
 	case SignOut:
 		return m.signOut(e)
 	case UnknownCard:
+		if e.Unread {
+			return m.audit(e.At, rating.EventUnknownCard, "read", "no")
+		}
 		return m.audit(e.At, rating.EventUnknownCard)
 	case Printed:
 		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventPrinted, "visit", e.ID.String())})

@@ -56,7 +56,7 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 		return trouble(rating.EventUnknownKey)
 	case device.Stuck:
 		counts.stuck.Add(1)
-		log.Warn("a key has been down for too long; it is ignored until it is let go", "key", s.Code)
+		log.Warn("a key has been down, or has repeated, for too long; it is ignored until it is let go", "key", s.Code)
 		return trouble(rating.EventStuckKey)
 	case device.Released:
 		return trouble(rating.EventReleasedKey)
@@ -81,7 +81,8 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 type keySource struct {
 	run       func(ctx context.Context, emit func(device.Event)) error
 	simulated *device.Simulated   // nil unless the keys are simulated
-	prompt    func(terminal.View) // tells the keypad what the screen shows; nil if it cannot be told
+	prompt    func(terminal.View) // tells the keypad what the screen shows
+	watch     *keyWatch
 }
 
 // promptFor returns what the keypad is to show with a view of the screen.
@@ -97,8 +98,30 @@ func promptFor(v terminal.View) keypad.Prompt {
 	return keypad.Idle
 }
 
-// newKeySource returns the configured keypad.
+// newKeySource returns the configured keypad, which can be watched.
 func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
+	s, err := newKeypad(c, env, log)
+	if err != nil {
+		return s, err
+	}
+	run, prompt, watch := s.run, s.prompt, newKeyWatch(env.mono)
+	s.watch = watch
+	s.run = func(ctx context.Context, emit func(device.Event)) error {
+		return run(ctx, func(e device.Event) {
+			emit(e)
+			watch.event(e)
+		})
+	}
+	s.prompt = func(v terminal.View) {
+		watch.view(v)
+		if prompt != nil {
+			prompt(v)
+		}
+	}
+	return s, nil
+}
+
+func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
 	switch c.Source {
 	case boxconfig.Simulated:
 		s := device.NewSimulated(env.mono)
@@ -108,12 +131,23 @@ func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySourc
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Now: env.mono, Logger: log})
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono, Logger: log})
 		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
 	case boxconfig.USB:
-		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Now: env.mono}).Run}, nil
+		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
 	}
 	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
+}
+
+// codes returns the keys that are configured, the staff's own included.
+func codes(c boxconfig.Keys) (all []device.Code) {
+	for _, k := range c.Map {
+		all = append(all, device.Code(k.Key))
+	}
+	if c.Staff != "" {
+		all = append(all, device.Code(c.Staff))
+	}
+	return all
 }
 
 // gpioRetry is how often lines that could not be opened are tried again: somebody may be at the wiring.

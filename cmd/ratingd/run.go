@@ -175,9 +175,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			shown.update(func(p *picture) { p.view = v })
 			lampsShown.update(func(p *terminal.View) { *p = v })
 			heard.update(func(p *terminal.View) { *p = v })
-			if source.prompt != nil {
-				source.prompt(v)
-			}
+			source.prompt(v)
 		},
 	})
 
@@ -302,10 +300,10 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		}},
 		{Name: "window API", Run: pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error {
-			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono)
+			return cardReader{cfg.Cards, staff, loop, clk, log}.run(ctx, env.mono, func(error) {})
 		}},
 		{Name: "operations", Run: func(ctx context.Context) error {
-			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Logger: log}))
+			return ops.run(ctx, opsapi.New(opsapi.Config{Monitor: watch, Metrics: metrics, Status: box.status, Keys: source.watch.keys(loop), Logger: log}))
 		}},
 		{Name: "monitor", Run: func(ctx context.Context) error {
 			select {

@@ -123,10 +123,11 @@ type WindowAPI struct {
 	WebhookSecretFile    string   `toml:"webhook_secret_file"`
 }
 
-// Cards describes a reader of staff cards on a serial line of its own.
+// Cards describes a reader of staff cards, on a serial line of its own or as a USB keyboard.
 type Cards struct {
-	Port    string `toml:"port"` // empty for none
-	Baud    int    `toml:"baud"` // 0 for the profile's
+	Port    string `toml:"port"`   // empty for none
+	Device  string `toml:"device"` // a path, or "name:" and the device's name, of one that types; empty for none
+	Baud    int    `toml:"baud"`   // 0 for the profile's
 	Profile string `toml:"profile"`
 }
 

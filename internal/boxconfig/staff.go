@@ -11,8 +11,13 @@ func (c Config) checkStaff(bad func(key, format string, args ...any), profile pr
 	if c.Keys.Staff != "" && slices.ContainsFunc(c.Keys.Map, func(k KeyLevel) bool { return k.Key == c.Keys.Staff }) {
 		bad("keys.staff", "%q is one of the citizen's five keys; the staff's key must be another one", c.Keys.Staff)
 	}
-	if c.Cards.Port == "" {
+	switch {
+	case c.Cards.Port == "" && c.Cards.Device == "":
 		return
+	case c.Cards.Port != "" && c.Cards.Device != "":
+		bad("cards.device", "a reader is on a serial line (cards.port) or types as a keyboard (cards.device), not both")
+	case c.Keys.Source == USB && c.Cards.Device == c.Keys.USB.Device:
+		bad("cards.device", "%q is the keypad; a card reader that types is another device", c.Cards.Device)
 	}
 	if c.Keys.Source == Serial && c.Cards.Port == c.Keys.Serial.Port {
 		bad("cards.port", "%q is the keypad's; a card reader needs a line of its own", c.Cards.Port)

@@ -87,8 +87,11 @@ type SignOut struct {
 	Via string
 }
 
-// UnknownCard is a card that belongs to nobody.
-type UnknownCard struct{ At rating.Stamp }
+// UnknownCard is a card that belongs to nobody, or with Unread one whose number was not understood.
+type UnknownCard struct {
+	At     rating.Stamp
+	Unread bool
+}
 
 // Printed says that the PC had the QR code of a visit once more.
 type Printed struct {

@@ -169,7 +169,8 @@ func TestBoardTaps(t *testing.T) {
 				}
 				last = e
 			}
-			t.Logf("%s: %d of 50 taps of %d ms are presses; by the kernel's times the shortest was down for %v", how, presses, closed, shortest.Round(time.Microsecond))
+			t.Logf("%s: %d of 50 taps of %d ms are presses; by the kernel's times the shortest was down for %v",
+				how, presses, closed, shortest.Round(time.Microsecond))
 			if presses > 50 || presses > 0 && shortest <= 20*time.Millisecond {
 				t.Errorf("%d presses of 50 taps, the shortest of %v", presses, shortest)
 			}

@@ -33,9 +33,16 @@ func newContacts(quiet time.Duration, down []bool, at time.Duration) *contacts {
 	return c
 }
 
-// move takes an edge. Edges come in the order of their times; one that is late counts as of now.
+// move takes an edge. Edges come in the order of their times. One that is late all the same counts as of now, and takes back a
+// press that is not told yet if the contact was not at rest in truth.
 func (c *contacts) move(line int, down bool, at time.Duration) {
 	c.decide(at)
+	interrupted := func(f found) bool { return f.line == line && f.action == Down && at <= f.at+c.quiet }
+	if at < c.known && slices.ContainsFunc(c.held, interrupted) {
+		c.held = slices.DeleteFunc(c.held, interrupted)
+		c.lines[line] = c.lines[line].lost()
+		c.lines[line].stable = false
+	}
 	c.lines[line] = c.lines[line].moved(down, c.known)
 }
 

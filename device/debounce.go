@@ -8,9 +8,8 @@ import (
 // stuckAfter is how long a key may be down before it is taken for stuck.
 const stuckAfter = 10 * time.Second
 
-// reboundQuiets is how many quiet times a worn contact may chatter. So long after it was let go the same contact cannot
-// press again, and one that moves for longer than that without resting hums. At the default of 20 ms it is 60 ms: a worn
-// contact chatters for about 40, and a finger that taps as fast as it can stays off for longer.
+// reboundQuiets is for how many quiet times after a key was let go the same contact cannot press again. At the default of
+// 20 ms it is 60 ms: a worn contact chatters for about 40, and a finger that taps as fast as it can stays off for longer.
 const reboundQuiets = 3
 
 // never is a moment that does not come.
@@ -21,8 +20,8 @@ const never = time.Duration(math.MaxInt64)
 //
 // A change counts once the contact has rested at the new level for the quiet time, and its moment is when that rest began; a
 // contact that bounces never rests that long. The default of 20 ms is one period of the mains: what hums at 50 Hz lets go at
-// least once in it, however lopsided the wave. A contact that has moved for more than three quiet times without such a rest
-// hums, and must then rest for two: a period that is a little long, or lacks its opening, is no press.
+// least once in it, however lopsided the wave. A contact that has stayed long between its edges must rest for twice as long as
+// that, at most for two quiet times: a closing of the hum that is told too long, or two without the opening between, is no press.
 //
 // A contact that closes again within three quiet times of having opened is the same press going on: Rebound. A contact
 // that is down at the start has been held since before: it is no press until it was let go, though it can be stuck. The
@@ -31,7 +30,7 @@ type debouncer struct {
 	quiet    time.Duration
 	level    bool          // what the contact last showed: down or not
 	since    time.Duration // of its last edge
-	restless time.Duration // of the first edge after its last rest
+	longest  time.Duration // between two edges since its last rest
 	stable   bool          // what has been found: down or not
 	doubted  bool          // it counts for nothing until it rests
 	blind    bool          // edges were lost, and none came since
@@ -49,22 +48,21 @@ type change struct {
 
 // newDebouncer returns a debouncer for a contact that shows a level at the start.
 func newDebouncer(quiet time.Duration, down bool, at time.Duration) debouncer {
-	return debouncer{quiet: quiet, level: down, since: at, restless: at, doubted: down, downAt: at}
+	return debouncer{quiet: quiet, level: down, since: at, doubted: down, downAt: at}
 }
 
 // rest is how long the contact must not move until it is believed.
-func (d debouncer) rest() time.Duration {
-	if d.since-d.restless > reboundQuiets*d.quiet {
-		return 2 * d.quiet
-	}
-	return d.quiet
-}
+func (d debouncer) rest() time.Duration { return min(max(d.quiet, 2*d.longest), 2*d.quiet) }
 
 // moved returns the debouncer after an edge that left the contact down or not. The level may be that of before: two edges
 // that come close together are told as one.
 func (d debouncer) moved(down bool, at time.Duration) debouncer {
-	if at-d.since >= d.rest() && !d.blind {
-		d.restless = at
+	switch stayed := at - d.since; {
+	case d.blind:
+	case stayed >= d.rest():
+		d.longest = 0
+	default:
+		d.longest = max(d.longest, stayed)
 	}
 	d.level, d.since, d.blind = down, at, false
 	return d
@@ -72,7 +70,7 @@ func (d debouncer) moved(down bool, at time.Duration) debouncer {
 
 // lost returns the debouncer after an edge behind which others are missing.
 func (d debouncer) lost() debouncer {
-	d.doubted, d.blind = true, true
+	d.doubted, d.blind, d.longest = true, true, d.quiet
 	return d
 }
 

@@ -57,13 +57,13 @@ func TestRestBegins(t *testing.T) {
 	}
 }
 
-// TestHumNeedsALongerRest hums with a period that lacks its opening, and then is pressed.
+// TestHumNeedsALongerRest hums with a closing that is told too long, and then is pressed.
 func TestHumNeedsALongerRest(t *testing.T) {
 	var hum []edge
 	for at := 100 * ms; at < 400*ms; at += 20 * ms {
 		hum = append(hum, edge{at, true}, edge{at + 18*ms, false})
 	}
-	lacking := append(slices.Clone(hum), edge{400 * ms, true}, edge{438 * ms, false})
+	lacking := append(slices.Clone(hum), edge{400 * ms, true}, edge{436 * ms, false})
 	wantChanges(t, follow(lacking, time.Second))
 	pressed := append(slices.Clone(hum), edge{400 * ms, true}, edge{500 * ms, false})
 	wantChanges(t, follow(pressed, time.Second), change{Down, 400 * ms}, change{Up, 500 * ms})
@@ -85,7 +85,8 @@ func TestLostEdges(t *testing.T) {
 	}
 	wantChanges(t, lost())
 	wantChanges(t, lost(edge{5 * time.Second, true}, edge{5100 * ms, false}), change{Up, 5100 * ms})
-	wantChanges(t, lost(edge{5 * time.Second, true}, edge{5030 * ms, false}, edge{5060 * ms, true}, edge{5160 * ms, false}), change{Up, 5160 * ms})
+	wantChanges(t, lost(edge{5 * time.Second, true}, edge{5030 * ms, false}, edge{5060 * ms, true}, edge{5160 * ms, false}),
+		change{Up, 5160 * ms})
 	wantChanges(t, lost(edge{5 * time.Second, true}), change{HeldStuck, 15 * time.Second})
 	wantChanges(t, lost(edge{5 * time.Second, false}, edge{6 * time.Second, true}, edge{6100 * ms, false}),
 		change{Down, 6 * time.Second}, change{Up, 6100 * ms})

@@ -168,25 +168,19 @@ func naiveEvents(waves []wave) []Event {
 	var all []Event
 	for i, w := range waves {
 		state, upAt := false, -time.Hour
-		restless := time.Duration(0) // since when it has moved, -1 while it rests
-		if w[0].at >= 20*ms {
-			restless = -1
+		longest := time.Duration(0) // between edges, since the contact has rested
+		if w[0].at < 20*ms {
+			longest = w[0].at
 		}
 		for n, e := range w {
-			if restless < 0 {
-				restless = e.at
-			}
-			need := 20 * ms
-			if e.at-restless > 60*ms {
-				need = 40 * ms
-			}
+			need := min(max(20*ms, 2*longest), 40*ms)
 			if n+1 < len(w) && w[n+1].at-e.at <= need {
-				if w[n+1].at-e.at == need {
-					restless = -1
+				if longest = max(longest, w[n+1].at-e.at); w[n+1].at-e.at == need {
+					longest = 0
 				}
 				continue
 			}
-			restless = -1
+			longest = 0
 			event := Event{Source: sourceGPIO, Code: codes[i], At: e.at}
 			switch {
 			case e.down == state:

@@ -74,6 +74,7 @@ func TestStoppedDaemon(t *testing.T) {
 	h.start(Options{})
 	h.startBox()
 	want := map[rating.VisitID]rating.Level{h.visit(): 2}
+	time.Sleep(2 * time.Second) // nobody presses before the question can be read
 	h.sh("kill -STOP $(cat /tmp/ratingd.pid)")
 	if err := h.board.Press("RATE2"); err != nil {
 		t.Fatal(err)

@@ -170,6 +170,8 @@ func summary(r rating.Record) string {
 			text += fmt.Sprintf(", in place of %d", e.Replaces)
 		}
 		return text
+	case rating.KindReason:
+		return fmt.Sprintf("visit %s: reason %s of catalogue %d for record %d", r.Reason.Visit, r.Reason.Code, r.Reason.Catalogue, r.Reason.Of)
 	case rating.KindOutcome:
 		return fmt.Sprintf("visit %s ended: %s", r.Outcome.Visit, r.Outcome.Outcome)
 	case rating.KindSalvaged:
@@ -223,6 +225,8 @@ func columns(r rating.Record) []string {
 		if e.Replaces > 0 {
 			line[10] = fmt.Sprintf("in place of %d", e.Replaces)
 		}
+	case rating.KindReason:
+		line[6], line[7], line[10] = r.Reason.Visit.String(), string(r.Reason.Subject), fmt.Sprintf("reason %s of catalogue %d for %d", r.Reason.Code, r.Reason.Catalogue, r.Reason.Of)
 	case rating.KindOutcome:
 		line[6], line[10] = r.Outcome.Visit.String(), string(r.Outcome.Outcome)
 	default:

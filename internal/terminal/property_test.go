@@ -16,13 +16,13 @@ import (
 // TestLaws plays random days at a window with a store that fails now and then, and checks the laws after each event.
 func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}), now: rating.Stamp{Boot: 1, Mono: 10_000}}
+		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}, testReasons()), now: rating.Stamp{Boot: 1, Mono: 10_000}}
 		w := window
 		w.SignIn = rapid.Bool().Draw(t, "sign in")
 		if rapid.Bool().Draw(t, "walk up") {
 			w.WalkUp = &rating.WalkUp{PauseSec: 5, LinkSec: 60}
 		}
-		p.do(Started{At: p.now, Window: &w})
+		p.do(Started{At: p.now, Window: &w, Kinds: rating.Kinds()})
 		t.Repeat(map[string]func(*rapid.T){
 			"open": func(t *rapid.T) {
 				p.visits++
@@ -59,6 +59,9 @@ func TestLaws(t *testing.T) {
 			"staff key": func(*rapid.T) { p.visits++; p.do(StaffKey{p.now, rating.VisitID(p.visits)}) },
 			"sign in": func(t *rapid.T) {
 				p.do(SignIn{p.now, rating.Staff{ID: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "who")}, "api"})
+			},
+			"kinds": func(t *rapid.T) {
+				p.do(KindsKnown{p.now, rating.Kinds()[:rapid.SampledFrom([]int{0, 5, 6, 6}).Draw(t, "kinds")]})
 			},
 			"sign out": func(*rapid.T) { p.do(SignOut{p.now, "api"}) },
 			"cancel":   func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
@@ -148,7 +151,10 @@ func (p *play) check() {
 	if v.State == Closed && p.m.serving() != (rating.Staff{}) {
 		p.t.Fatalf("the window is closed while %v serves", p.m.serving())
 	}
-	if (v.State == Idle || v.State == Closed || v.State == Paused) && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
+	if (v.State == Explaining) != (v.Ended != nil) || v.Ended != nil && p.ended[v.Ended.ID] != 1 {
+		p.t.Fatalf("state %s asks for the reasons of %v", v.State, v.Ended)
+	}
+	if (v.State == Idle || v.State == Closed || v.State == Paused || v.State == Explaining) && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
 		p.t.Fatalf("state %s with visit %v", v.State, v.Visit)
 	}
 	if len(p.m.owed) > maxOwed {
@@ -180,6 +186,7 @@ func (p *play) checkEnd() {
 	keyed := make(map[rating.VisitID]bool)
 	closed := make(map[rating.VisitID]bool)
 	holds := make(map[question]uint64)
+	explained := make(map[uint64]bool)
 	presses := slices.Clone(p.presses)
 	for i, b := range p.log {
 		seq := uint64(i) + 1
@@ -201,6 +208,16 @@ func (p *play) checkEnd() {
 			if b.Outcome.Outcome == rating.Rated && !keyed[b.Outcome.Visit] || b.Outcome.Outcome == rating.RatedByPhone && keyed[b.Outcome.Visit] {
 				p.t.Fatalf("visit %s ended as %s; a key was pressed: %t", b.Outcome.Visit, b.Outcome.Outcome, keyed[b.Outcome.Visit])
 			}
+		case rating.KindReason:
+			r := b.Reason
+			q := question{r.Visit, r.Question()}
+			if holds[q] != r.Of || !closed[r.Visit] || explained[r.Of] {
+				p.t.Fatalf("record %d explains %d of visit %s (closed %t, explained %t), yet %d holds", seq, r.Of, r.Visit, closed[r.Visit], explained[r.Of], holds[q])
+			}
+			if c, ok := testReasons().Catalogue.Find(r.Code); !ok || c.Level != p.log[r.Of-1].Evaluation.Level || c.Key == 0 {
+				p.t.Fatalf("record %d explains level %d by %+v", seq, p.log[r.Of-1].Evaluation.Level, c)
+			}
+			explained[r.Of] = true
 		case rating.KindEvaluation:
 			q := question{b.Evaluation.Visit, b.Evaluation.Question()}
 			keyed[q.visit] = true

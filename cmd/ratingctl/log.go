@@ -226,7 +226,9 @@ func columns(r rating.Record) []string {
 			line[10] = fmt.Sprintf("in place of %d", e.Replaces)
 		}
 	case rating.KindReason:
-		line[6], line[7], line[10] = r.Reason.Visit.String(), string(r.Reason.Subject), fmt.Sprintf("reason %s of catalogue %d for %d", r.Reason.Code, r.Reason.Catalogue, r.Reason.Of)
+		e := r.Reason
+		line[6], line[7] = e.Visit.String(), string(e.Subject)
+		line[10] = fmt.Sprintf("reason %s of catalogue %d for %d", e.Code, e.Catalogue, e.Of)
 	case rating.KindOutcome:
 		line[6], line[10] = r.Outcome.Visit.String(), string(r.Outcome.Outcome)
 	default:

@@ -16,8 +16,9 @@ var builtInReasons []byte
 const (
 	// KeyReasons is how many reasons of each level a box offers on its keys. The fifth key skips.
 	KeyReasons = 4
-	// MaxReasonText is the greatest length of a reason in characters: three lines above a key.
-	MaxReasonText = 24
+	// MaxReasonText is the greatest length of a reason in characters, MaxKeyText that of one that stands above a key.
+	MaxReasonText = 30
+	MaxKeyText    = 18
 )
 
 // ReasonSet says how much of a catalogue a phone offers.
@@ -118,7 +119,11 @@ func (r CatalogueReason) check() error {
 	case r.Text == "":
 		return errors.New("the text is missing")
 	}
-	return firstError(checkCode("code", r.Code), checkText("text", r.Text, MaxReasonText))
+	longest := MaxReasonText
+	if r.Key > 0 {
+		longest = MaxKeyText
+	}
+	return firstError(checkCode("code", r.Code), checkText("text", r.Text, longest))
 }
 
 // Limit returns the catalogue with what a set offers.

@@ -29,8 +29,9 @@ func TestAReasonIsOfOneEvaluation(t *testing.T) {
 			}
 			fits := 0
 			for _, r := range reasons {
-				about := r.Device == d.Given.Device && r.Epoch == d.Given.Epoch && d.Given.Seq != 0 && r.Reason.Of == d.Given.Seq && r.Seq > d.Given.Seq &&
-					r.Reason.Visit == d.Given.Evaluation.Visit && r.Reason.Subject == d.Given.Evaluation.Subject && r.Reason.Case == d.Given.Evaluation.Case
+				g, e := d.Given, d.Given.Evaluation
+				about := r.Device == g.Device && r.Epoch == g.Epoch && g.Seq != 0 && r.Reason.Of == g.Seq && r.Seq > g.Seq &&
+					r.Reason.Visit == e.Visit && r.Reason.Subject == e.Subject && r.Reason.Case == e.Case
 				if about {
 					fits++
 				}
@@ -62,7 +63,8 @@ func TestAReasonIsOfOneEvaluation(t *testing.T) {
 		}
 	})
 	if explained == 0 || replaced == 0 || second == 0 || stray == 0 {
-		t.Errorf("%d explained, %d of them replaced, %d more than once, %d strays; the test proves nothing of what is 0", explained, replaced, second, stray)
+		t.Errorf("%d explained, %d of them replaced, %d more than once, %d strays; the test proves nothing of what is 0",
+			explained, replaced, second, stray)
 	}
 }
 
@@ -83,8 +85,9 @@ func randomReasons(t *rapid.T, l life) (all []GivenReason) {
 			return nil
 		}
 		g := rapid.SampledFrom(l.given).Draw(t, "of")
-		r := GivenReason{Device: g.Device, Epoch: 7, Seq: 100 + uint64(i), Reason: Reason{Visit: g.Evaluation.Visit, Subject: g.Evaluation.Subject,
-			Case: g.Evaluation.Case, Of: max(g.Seq, 1), Code: rapid.SampledFrom([]string{"307", "308"}).Draw(t, "code"), Catalogue: 1}}
+		r := GivenReason{Device: g.Device, Epoch: 7, Seq: 100 + uint64(i), Reason: Reason{Visit: g.Evaluation.Visit,
+			Subject: g.Evaluation.Subject, Case: g.Evaluation.Case, Of: max(g.Seq, 1), Catalogue: 1,
+			Code: rapid.SampledFrom([]string{"307", "308"}).Draw(t, "code")}}
 		switch rapid.IntRange(0, 7).Draw(t, "wrong") {
 		case 0:
 			r.Reason.Visit++
@@ -150,7 +153,8 @@ func TestCataloguesRefused(t *testing.T) {
 		"no version": {`"version": 1`, `"version": 0`}, "unknown field": {`"version": 1`, `"version": 1, "hall": "x"`}, "cut": {"\n}\n", "\n"},
 		"more": {"\n}\n", "\n}{}"}, "level": {`"level": 5`, `"level": 6`}, "code twice": {`"511"`, `"510"`}, "no code": {`"511"`, `""`},
 		"set": {`"core"`, `"hall"`}, "key twice": {`"key": 2`, `"key": 1`}, "key 5": {`"key": 2`, `"key": 5`}, "key missing": {`"key": 2, `, ``},
-		"no text": {"服务态度较好", ""}, "long text": {"服务态度较好", strings.Repeat("好", MaxReasonText+1)}, "tab": {"服务态度较好", `\t`},
+		"no text": {"服务态度较好", ""}, "long on a key": {"服务态度较好", strings.Repeat("好", MaxKeyText+1)},
+		"long text": {"可以使用自助机办理", strings.Repeat("好", MaxReasonText+1)}, "tab": {"服务态度较好", `\t`},
 	} {
 		changed := strings.Replace(good, c[0], c[1], 1)
 		if changed == good {

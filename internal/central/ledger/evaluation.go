@@ -152,7 +152,8 @@ const entryColumns = `SELECT e.cursor, e.device, e.epoch, e.seq, e.visit, e.subj
 	e.status, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.text, coalesce(v.visit, ''), coalesce(d.window, '')
 	FROM evaluation e LEFT JOIN visit v ON v.device = e.device AND v.id = e.visit LEFT JOIN device d ON d.id = e.device
 	LEFT JOIN reason k ON k.device = e.device AND k.epoch = e.epoch AND e.seq > 0 AND k.seq = (SELECT min(r.seq) FROM reason r
-		WHERE r.device = e.device AND r.epoch = e.epoch AND r.of = e.seq AND r.seq > e.seq AND r.visit = e.visit AND r.subject = e.subject AND r.project = e.project) `
+		WHERE r.device = e.device AND r.epoch = e.epoch AND r.of = e.seq AND r.seq > e.seq AND r.visit = e.visit AND r.subject = e.subject
+		AND r.project = e.project) `
 
 // Latest returns the n evaluations that came last, newest first.
 func (l *Ledger) Latest(ctx context.Context, n int) ([]Entry, error) {

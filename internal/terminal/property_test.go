@@ -15,8 +15,15 @@ import (
 
 // TestLaws plays random days at a window with a store that fails now and then, and checks the laws after each event.
 func TestLaws(t *testing.T) {
+	explained := 0
+	defer func() {
+		if explained == 0 && !t.Failed() {
+			t.Error("no answer was ever explained; the test proves nothing of it")
+		}
+	}()
 	rapid.Check(t, func(t *rapid.T) {
-		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}, testReasons()), now: rating.Stamp{Boot: 1, Mono: 10_000}}
+		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}, testReasons()),
+			now: rating.Stamp{Boot: 1, Mono: 10_000}}
 		w := window
 		w.SignIn = rapid.Bool().Draw(t, "sign in")
 		if rapid.Bool().Draw(t, "walk up") {
@@ -39,6 +46,18 @@ func TestLaws(t *testing.T) {
 				level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
 				p.presses = append(p.presses, level)
 				p.do(Press{at, level})
+			},
+			"explain": func(t *rapid.T) { // a visit whose citizen presses again when the thanks are over
+				p.visits++
+				p.do(StaffKey{p.now, rating.VisitID(p.visits)})
+				for range 2 {
+					p.now = p.now.Add(300 * time.Millisecond)
+					level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
+					p.presses = append(p.presses, level)
+					p.do(Press{p.now, level})
+					p.now = p.now.Add(3 * time.Second)
+					p.do(Tick{At: p.now})
+				}
 			},
 			"together": func(*rapid.T) { p.do(KeysTogether{p.now}) },
 			"phone": func(t *rapid.T) {
@@ -91,7 +110,7 @@ func TestLaws(t *testing.T) {
 		p.err = nil
 		p.do(Stopping{p.now})
 		p.check()
-		p.checkEnd()
+		explained += p.checkEnd()
 	})
 }
 
@@ -154,7 +173,8 @@ func (p *play) check() {
 	if (v.State == Explaining) != (v.Ended != nil) || v.Ended != nil && p.ended[v.Ended.ID] != 1 {
 		p.t.Fatalf("state %s asks for the reasons of %v", v.State, v.Ended)
 	}
-	if (v.State == Idle || v.State == Closed || v.State == Paused || v.State == Explaining) && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
+	if (v.State == Idle || v.State == Closed || v.State == Paused || v.State == Explaining) && v.Visit != nil ||
+		(v.State == Asking || v.State == Correcting) && v.Visit == nil {
 		p.t.Fatalf("state %s with visit %v", v.State, v.Visit)
 	}
 	if len(p.m.owed) > maxOwed {
@@ -176,8 +196,9 @@ func (p *play) answer(id rating.VisitID, q rating.Question) *rating.Evaluation {
 	return last
 }
 
-// checkEnd holds what must be true of the whole log once the store works and the program has stopped.
-func (p *play) checkEnd() {
+// checkEnd holds what must be true of the whole log once the store works and the program has stopped. It returns how many
+// answers are explained.
+func (p *play) checkEnd() (explanations int) {
 	type question struct {
 		visit rating.VisitID
 		rating.Question
@@ -212,7 +233,8 @@ func (p *play) checkEnd() {
 			r := b.Reason
 			q := question{r.Visit, r.Question()}
 			if holds[q] != r.Of || !closed[r.Visit] || explained[r.Of] {
-				p.t.Fatalf("record %d explains %d of visit %s (closed %t, explained %t), yet %d holds", seq, r.Of, r.Visit, closed[r.Visit], explained[r.Of], holds[q])
+				p.t.Fatalf("record %d explains %d of visit %s (closed %t, explained %t), yet %d holds",
+					seq, r.Of, r.Visit, closed[r.Visit], explained[r.Of], holds[q])
 			}
 			if c, ok := testReasons().Catalogue.Find(r.Code); !ok || c.Level != p.log[r.Of-1].Evaluation.Level || c.Key == 0 {
 				p.t.Fatalf("record %d explains level %d by %+v", seq, p.log[r.Of-1].Evaluation.Level, c)
@@ -243,4 +265,5 @@ func (p *play) checkEnd() {
 			p.t.Fatalf("visit %s: in the log %t, told %d times", id, closed[id], p.ended[id])
 		}
 	}
+	return len(explained)
 }

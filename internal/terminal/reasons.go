@@ -34,7 +34,12 @@ type explaining struct {
 	deadline rating.Stamp // of the present step
 	end      rating.Stamp // of all
 	again    bool         // two keys were down at once
+	silent   int          // steps in a row that nobody has answered
 }
+
+// maxSilent is after how many such steps the reasons of other answers are not shown any more: who gave them has left, and the next
+// citizen is not to read them.
+const maxSilent = 2
 
 // explain begins to ask for the reasons of a visit's answers, if this window does and a key has given any. The visit has ended,
 // and the next one does not wait.
@@ -63,13 +68,18 @@ func (x explaining) done() bool { return x.step == len(x.answers) }
 // said returns the Model after a key has ended the present step.
 func (m Model) said(at rating.Stamp) Model {
 	m.explaining = m.explaining.next(at, at.Add(m.reasons.Time))
+	m.explaining.silent = 0
 	return m
 }
 
 // explainTick ends what has run out of time.
 func (m Model) explainTick(at rating.Stamp) Model {
 	if x := m.explaining; !reached(at, x.end) {
-		m.explaining = x.next(at, x.deadline.Add(m.reasons.Time))
+		next := x.next(at, x.deadline.Add(m.reasons.Time))
+		if next.silent = x.silent + 1; next.silent == maxSilent {
+			next.step, next.deadline = len(x.answers), x.end
+		}
+		m.explaining = next
 		return m
 	}
 	again := m.walkUpAt

@@ -86,7 +86,9 @@ func TestAReasonIsAskedForAfterEachAnswer(t *testing.T) {
 }
 
 func TestAReasonCanBeLeftOut(t *testing.T) {
-	for name, leave := range map[string]func(*bench){"skipped": func(b *bench) { b.press(1) }, "silent": func(b *bench) { b.after(time.Second) }} {
+	for name, leave := range map[string]func(*bench){
+		"skipped": func(b *bench) { b.press(1) }, "silent": func(b *bench) { b.after(time.Second) },
+	} {
 		b := newExplainingBench(t, func(*rating.Window) {})
 		b.open(7, staff)
 		b.press(2)
@@ -204,6 +206,35 @@ func TestEachAnswerIsExplainedInItsTurn(t *testing.T) {
 		}
 	}
 	b.tick(16*time.Second - b.now.Sub(began) - time.Millisecond)
+	b.wantState(Explaining)
+	b.tick(time.Millisecond)
+	b.wantState(Idle)
+}
+
+// TestWhoHasLeftIsNotAskedOn asks about four matters of a theme, whose reasons nobody looks at after the first.
+func TestWhoHasLeftIsNotAskedOn(t *testing.T) {
+	b := newExplainingBench(t, func(*rating.Window) {})
+	v := rating.Visit{ID: 7, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{matter}, Opener: rating.OpenedByPC}
+	for _, project := range []string{"p1", "p2", "p3", "p4"} {
+		v.Cases = append(v.Cases, rating.Case{ProjectNo: project, TaskCode: "t" + project, Completed: true})
+	}
+	b.do(OpenVisit{b.now, v})
+	for range v.Cases {
+		b.press(2)
+		b.tick(3 * time.Second)
+	}
+	began := b.now
+	b.press(5)
+	for _, want := range []string{"p2", "p3"} {
+		if v := b.m.View(); v.Case != want {
+			t.Fatalf("asks about %q, want %q", v.Case, want)
+		}
+		b.tick(8 * time.Second)
+	}
+	if v := b.m.View(); v.State != Explaining || v.Case != "" || v.Chosen != 0 {
+		t.Errorf("after two that nobody answered it shows %+v", v)
+	}
+	b.tick(32*time.Second - b.now.Sub(began) - time.Millisecond)
 	b.wantState(Explaining)
 	b.tick(time.Millisecond)
 	b.wantState(Idle)

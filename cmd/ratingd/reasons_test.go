@@ -20,8 +20,8 @@ import (
 	"haochaping/internal/windowapi"
 )
 
-// reading is longer than the time within which a press is no answer to what has just come on the screen.
-const reading = 300 * time.Millisecond
+// readable is longer than the time within which a press is no answer to what has just come on the screen.
+const readable = 300 * time.Millisecond
 
 // TestReasons asks why a citizen has answered so, at a box and a centre that run: the books hold the reason beside the evaluation,
 // and neither the window's PC nor whoever scrapes the metrics sees that there is one.
@@ -50,7 +50,7 @@ func TestReasons(t *testing.T) {
 		t.Errorf("the box asks for %+v", asked)
 	}
 	before := b.seenByOthers()
-	time.Sleep(reading)
+	time.Sleep(readable)
 	// The keys are read from the left, where this box has its worst level.
 	b.press(4)
 	b.wait("the thanks for it", func(s boxState) bool { return s.State == "explaining" && len(s.Reasons) == 0 })
@@ -77,7 +77,7 @@ func TestReasons(t *testing.T) {
 	b.press(3)
 	b.sawThanks(fourth, 3, nil)
 	b.wait("the reasons without a centre", func(s boxState) bool { return s.State == "explaining" })
-	time.Sleep(reading)
+	time.Sleep(readable)
 	b.press(5) // skips
 	b.wait("the thanks", func(s boxState) bool { return s.State == "explaining" && len(s.Reasons) == 0 })
 	b.stop()
@@ -167,15 +167,20 @@ func catalogue2(t *testing.T) string {
 func TestTheCentreSaysWhatItKnows(t *testing.T) {
 	n := &notebook{all: make(map[string][]byte)}
 	loop := terminal.NewLoop(terminal.LoopConfig{})
-	k := &kinds{notes: n, loop: loop, clock: clock{boot: 1, mono: func() time.Duration { return 0 }, wall: time.Now, synced: func() bool { return true }}, log: slog.New(slog.DiscardHandler)}
+	clk := clock{boot: 1, mono: func() time.Duration { return 0 }, wall: time.Now, synced: func() bool { return true }}
+	k := &kinds{notes: n, centre: boxconfig.PublicKey("one"), loop: loop, clock: clk, log: slog.New(slog.DiscardHandler)}
 	for i, said := range [][]rating.Kind{nil, rating.Kinds(), rating.Kinds(), append(rating.Kinds(), "of a later version"), nil} {
 		k.said(said)
-		kept, err := keptKinds(n)
+		kept, err := keptKinds(n, k.centre)
 		if err != nil || !slices.Equal(kept, said) {
 			t.Errorf("%d: %v is kept, %v; want %v", i, kept, err, said)
 		}
 	}
-	if n.writes != 3 {
-		t.Errorf("the card was written %d times, want 3: once for each change", n.writes)
+	k.said(rating.Kinds())
+	if kept, err := keptKinds(n, boxconfig.PublicKey("another")); err != nil || kept != nil {
+		t.Errorf("of another centre %v is kept, %v", kept, err)
+	}
+	if n.writes != 4 {
+		t.Errorf("the card was written %d times, want 4: once for each change", n.writes)
 	}
 }

@@ -125,7 +125,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if start.Staff, err = keptStaff(db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
 	}
-	if start.Kinds, err = keptKinds(db); err != nil {
+	if start.Kinds, err = keptKinds(db, cfg.Uplink.CentreKey); err != nil {
 		log.Error("which records the centre knows cannot be read; it says so anew", "error", err)
 	}
 	staff, err := newRoster(cfg.State)
@@ -246,7 +246,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 				}
 			}
 		},
-		OnKinds: (&kinds{db, loop, clk, log, start.Kinds}).said,
+		OnKinds: (&kinds{db, cfg.Uplink.CentreKey, loop, clk, log, start.Kinds}).said,
 		Now:     env.wall, Synced: env.synced, Passed: passed, Random: mathrand.Float64, Logger: log,
 	})
 	if err != nil {

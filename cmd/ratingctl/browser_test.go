@@ -115,6 +115,7 @@ func TestDemo(t *testing.T) {
 	// A key of the keyboard.
 	do(t, ctx, chromedp.Click(css(`#start`)))
 	until(t, ctx, "the question", state("asking"))
+	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
 	do(t, ctx, chromium.Screenshot("asking"), chromedp.KeyEvent("2"))
 	until(t, ctx, "the thanks", state("correcting"))
 	do(t, ctx, chromium.Screenshot("thanks"))
@@ -137,6 +138,7 @@ func TestDemo(t *testing.T) {
 	until(t, ctx, "the switch", `document.getElementById("network-word").textContent.includes("cut")`)
 	do(t, ctx, chromedp.Click(css(`#start`)))
 	until(t, ctx, "the question", state("asking"))
+	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
 	do(t, ctx, chromedp.Click(css(`#keys button:nth-child(5)`)))
 	until(t, ctx, "the thanks without network", state("correcting"))
 	do(t, ctx, chromium.Screenshot("offline"))

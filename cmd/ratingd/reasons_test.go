@@ -20,9 +20,6 @@ import (
 	"haochaping/internal/windowapi"
 )
 
-// readable is longer than the time within which a press is no answer to what has just come on the screen.
-const readable = 300 * time.Millisecond
-
 // TestReasons asks why a citizen has answered so, at a box and a centre that run: the books hold the reason beside the evaluation,
 // and neither the window's PC nor whoever scrapes the metrics sees that there is one.
 func TestReasons(t *testing.T) {
@@ -50,7 +47,7 @@ func TestReasons(t *testing.T) {
 		t.Errorf("the box asks for %+v", asked)
 	}
 	before := b.seenByOthers()
-	time.Sleep(readable)
+	time.Sleep(reading)
 	// The keys are read from the left, where this box has its worst level.
 	b.press(4)
 	b.wait("the thanks for it", func(s boxState) bool { return s.State == "explaining" && len(s.Reasons) == 0 })
@@ -77,7 +74,7 @@ func TestReasons(t *testing.T) {
 	b.press(3)
 	b.sawThanks(fourth, 3, nil)
 	b.wait("the reasons without a centre", func(s boxState) bool { return s.State == "explaining" })
-	time.Sleep(readable)
+	time.Sleep(reading)
 	b.press(5) // skips
 	b.wait("the thanks", func(s boxState) bool { return s.State == "explaining" && len(s.Reasons) == 0 })
 	b.stop()

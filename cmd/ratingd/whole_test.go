@@ -293,6 +293,9 @@ func (b *box) sawThanks(visit string, level rating.Level, kill <-chan struct{}) 
 	return false
 }
 
+// reading is how long a citizen looks at a question before a key is pressed, which is no answer sooner.
+const reading = 250 * time.Millisecond
+
 func (b *box) openVisit() string {
 	body := `{"staff":{"id":"0417"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB","task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
 	resp, err := http.Post("http://"+b.bound["window_api"]+"/v1/visits", "application/json", strings.NewReader(body))
@@ -305,6 +308,7 @@ func (b *box) openVisit() string {
 	if err := json.NewDecoder(resp.Body).Decode(&reply); err != nil || resp.StatusCode != http.StatusCreated {
 		b.t.Errorf("%s: open a visit: %s, %v", b.name, resp.Status, err)
 	}
+	time.Sleep(reading)
 	return reply.ID
 }
 

@@ -100,10 +100,10 @@ const (
 	EventFault        = "fault"         // a part of the box failed
 	EventRecovered    = "recovered"     // that part works again
 	EventUnknownKey   = "unknown_key"   // a key without a level was pressed
-	EventStuckKey     = "stuck_key"     // a key was down for too long
-	EventReleasedKey  = "released_key"  // a stuck key was let go
+	EventStuckKey     = "stuck_key"     // a key was down, or repeated, for too long
+	EventReleasedKey  = "released_key"  // a stuck key was let go, or was silent
 	EventKeysTogether = "keys_together" // two keys were down at once, the citizen was asked again
-	EventEarlyPress   = "early_press"   // a press began before its question was on the screen
+	EventEarlyPress   = "early_press"   // a press came before anybody could have read the question
 	EventClock        = "clock"         // the wall clock was set; what it said before and after
 	EventSignedIn     = "signed_in"     // a staff member signed in; who, and by what
 	EventSignedOut    = "signed_out"    // the staff member signed out

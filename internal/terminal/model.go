@@ -62,6 +62,9 @@ type Timings struct {
 }
 
 const (
+	// readingTime is how long a question must have been shown for a press to answer it: within less nobody has read it, and the
+	// finger was on its way before.
+	readingTime = 200 * time.Millisecond
 	// maxCorrections bounds what a playing child can write.
 	maxCorrections = 10
 	// storeRetry is how often a failed store is tried again.
@@ -89,6 +92,7 @@ type Model struct {
 	answered rating.Answered
 
 	keypadLost  bool
+	stuck       []string // keys that are stuck
 	storeFailed bool
 	storeError  string
 	retryAt     rating.Stamp
@@ -110,7 +114,7 @@ type asking struct {
 	questions []rating.Question
 	step      int // index into questions
 	shown     rating.Stamp
-	since     rating.Stamp // from when on a press may answer: before shown where only the link has changed since
+	since     rating.Stamp // since when the question has been shown: before shown where only the link has changed since
 	deadline  rating.Stamp
 	again     bool // two keys were down at once
 	byKey     []rating.Question
@@ -157,6 +161,7 @@ func (m Model) Deadline() (rating.Stamp, bool) {
 type View struct {
 	State    State
 	Problem  Problem // empty if none
+	StuckKey bool    // a key is stuck and ignored, which is not said; the others work
 	Window   rating.Window
 	Visit    *rating.Visit // nil if none is being asked about; not to be changed
 	Opened   rating.Stamp  // when the present question was first shown
@@ -176,7 +181,7 @@ type View struct {
 
 // View returns what the screen shows.
 func (m Model) View() View {
-	v := View{State: m.state, Staff: m.serving(), Signed: m.signed}
+	v := View{State: m.state, Staff: m.serving(), Signed: m.signed, StuckKey: len(m.stuck) > 0}
 	if m.window != nil {
 		v.Window = *m.window
 	}

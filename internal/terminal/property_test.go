@@ -100,7 +100,8 @@ func TestLaws(t *testing.T) {
 				}
 			},
 			"time": func(t *rapid.T) {
-				p.now = p.now.Add(time.Duration(rapid.IntRange(1, 12000).Draw(t, "ms")) * time.Millisecond)
+				ms := rapid.OneOf(rapid.IntRange(1, 12000), rapid.IntRange(1, 250)).Draw(t, "ms")
+				p.now = p.now.Add(time.Duration(ms) * time.Millisecond)
 				p.visits++
 				p.do(Tick{p.now, rating.VisitID(p.visits)})
 			},
@@ -135,6 +136,10 @@ func (p *play) do(e Event) {
 	if again := p.m.Step(e); !reflect.DeepEqual(s.Model.View(), again.Model.View()) || (s.Write == nil) != (again.Write == nil) ||
 		s.Write != nil && !reflect.DeepEqual(s.Write.Bodies, again.Write.Bodies) {
 		p.t.Fatalf("%T: the same event on the same Model gave two results", e)
+	}
+	if press, ok := e.(Press); ok && s.Write != nil && s.Write.press && p.m.visit != nil && p.m.visit.answer.seq == 0 &&
+		press.At.Sub(p.m.visit.since) < readingTime {
+		p.t.Fatalf("a press %v after the question is an answer", press.At.Sub(p.m.visit.since))
 	}
 	m, effects := s.Model, s.Effects
 	if s.Write != nil {

@@ -14,9 +14,6 @@ type Reasons struct {
 	Time      time.Duration   // for each answer
 }
 
-// leastReading is how long nobody can have read what has just come on the screen: a press within it is no answer.
-const leastReading = 200 * time.Millisecond
-
 // given is an answer that a key gave and that nothing corrects any more.
 type given struct {
 	question rating.Question
@@ -97,7 +94,7 @@ func (m Model) reason(e Press) Step {
 	switch {
 	case x.done() || place < 0 || m.keypadLost || reached(e.At, x.deadline):
 		return Step{Model: m}
-	case e.At.Boot == x.shown.Boot && e.At.Mono < x.shown.Add(leastReading).Mono:
+	case !reached(e.At, x.shown.Add(readingTime)):
 		return m.audit(e.At, rating.EventEarlyPress)
 	case place == rating.KeyReasons:
 		return Step{Model: m.said(e.At)}

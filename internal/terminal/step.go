@@ -42,7 +42,7 @@ func (m Model) Step(e Event) Step {
 	case KeysTogether:
 		return m.together(e.At)
 	case KeyTrouble:
-		return m.audit(e.At, e.Name, "key", clip(e.Key))
+		return m.keyTrouble(e)
 	case KeypadLost:
 		return m.keypad(e.At, true, e.Err)
 	case KeypadBack:
@@ -177,7 +177,7 @@ func (m Model) press(e Press) Step {
 	switch {
 	case a.answer.phone || m.keypadLost:
 		return Step{Model: m}
-	case e.At.Boot == a.since.Boot && e.At.Mono < a.since.Mono:
+	case !reached(e.At, a.since.Add(readingTime)):
 		return m.audit(e.At, rating.EventEarlyPress)
 	case reached(e.At, a.deadline):
 		return Step{Model: m} // the Tick that ends the question is on its way
@@ -285,12 +285,23 @@ func (m Model) resume(at rating.Stamp) Step {
 	return m.write(at, m.resting(at), []rating.Body{rating.EventBody(at, rating.EventResumed)})
 }
 
+// keyTrouble records what a key did that is no press, and remembers which keys are stuck.
+func (m Model) keyTrouble(e KeyTrouble) Step {
+	switch {
+	case e.Name == rating.EventStuckKey && !slices.Contains(m.stuck, e.Key):
+		m.stuck = append(slices.Clone(m.stuck), e.Key)
+	case e.Name == rating.EventReleasedKey:
+		m.stuck = slices.DeleteFunc(slices.Clone(m.stuck), func(k string) bool { return k == e.Key })
+	}
+	return m.audit(e.At, e.Name, "key", clip(e.Key))
+}
+
 func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
 	if m.keypadLost == lost {
 		return Step{Model: m}
 	}
 	next := m
-	next.keypadLost = lost
+	next.keypadLost, next.stuck = lost, nil
 	body := rating.EventBody(at, rating.EventRecovered, "part", string(KeypadProblem))
 	if lost {
 		body = rating.EventBody(at, rating.EventFault, "part", string(KeypadProblem), "error", clip(why))

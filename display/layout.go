@@ -58,15 +58,16 @@ type tile struct {
 
 // layout is where everything on a screen goes. It is a value that tests look at.
 type layout struct {
-	size  image.Point
-	head  image.Rectangle
-	mark  image.Rectangle // the offline mark
-	texts []text
-	tiles []tile
-	qr    image.Rectangle // the QR code with its quiet zone
-	icon  image.Rectangle // a check mark
-	alert image.Rectangle // a coloured field behind a warning
-	photo image.Rectangle // of the person at the window
+	size    image.Point
+	head    image.Rectangle
+	mark    image.Rectangle // the offline mark
+	texts   []text
+	tiles   []tile
+	choices []choice
+	qr      image.Rectangle // the QR code with its quiet zone
+	icon    image.Rectangle // a check mark
+	alert   image.Rectangle // a coloured field behind a warning
+	photo   image.Rectangle // of the person at the window
 }
 
 // arrange lays out a screen. It is pure.
@@ -86,6 +87,8 @@ func arrange(s Screen, size image.Point) layout {
 		l.asking(s, body, pad)
 	case Thanks:
 		l.thanks(s, body, pad)
+	case Explaining:
+		l.reasons(s, body, pad)
 	case Fault:
 		l.fault(s, body, pad)
 	case Enrolling:

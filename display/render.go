@@ -48,6 +48,7 @@ func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
 	for _, t := range l.tiles {
 		r.tile(dst, t)
 	}
+	r.drawChoices(dst, l)
 	if !l.photo.Empty() {
 		r.photo(dst, s.Photo, l.photo)
 	}

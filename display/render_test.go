@@ -102,9 +102,17 @@ func screens(t testing.TB) map[string]Screen {
 		"asking-case": with(func(s *Screen) {
 			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Link = Asking, rating.MatterSubject, "企业设立登记", 2, 4, l
 		}),
-		"paused":     with(func(s *Screen) { s.State = Paused }),
-		"fault":      with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
-		"fault-idle": with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
+		"reasons": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Reasons = Explaining, rating.StaffSubject, 1, 1, reasonsOf(t, 5)
+		}),
+		"reasons-again": with(func(s *Screen) {
+			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Reasons, s.AskAgain = Explaining, rating.MatterSubject, "居住证办理", 2, 2, reasonsOf(t, 1), true
+			s.Order = [5]rating.Level{1, 2, 3, 4, 5}
+		}),
+		"reasons-said": with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
+		"paused":       with(func(s *Screen) { s.State = Paused }),
+		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"fault-idle":   with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
 	}
 }
 

@@ -73,6 +73,12 @@ func NewMonitor(c Clocks, parts ...Watched) *Monitor {
 	return &Monitor{parts: parts, clock: c, wake: make(chan struct{}, 1), seen: make([]seen, len(parts))}
 }
 
+// Add adds parts. Call it before anybody looks.
+func (m *Monitor) Add(parts ...Watched) {
+	m.parts = append(m.parts, parts...)
+	m.seen = append(m.seen, make([]seen, len(parts))...)
+}
+
 // Run looks at the parts every few seconds, so that it is known since when one does not work, until ctx ends.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookPause)

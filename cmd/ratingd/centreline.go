@@ -30,7 +30,7 @@ type centreLine struct {
 }
 
 // newCentreLine reads the files that the uplink needs. What is wrong with them is a configurationError.
-func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, counts *keyCounts, env environment, log *slog.Logger) (*centreLine, error) {
+func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras, counts *keyCounts, env environment, log *slog.Logger) (*centreLine, error) {
 	tlsConfig, certDays, err := tlsFiles(c)
 	if err != nil {
 		return nil, &configurationError{err}
@@ -44,7 +44,7 @@ func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.
 		username = string(who.device)
 	}
 	l := &centreLine{memory: mem, loop: loop, views: views, wall: env.wall, log: log, tls: tlsConfig, since: newConnectedSince(env.mono)}
-	report := health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, certDays: certDays}
+	report := health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, certDays: certDays, failing: x.failing}
 	l.up, err = uplink.New(uplink.Config{
 		Broker: c.Broker, Username: username, Password: password, TLS: tlsConfig,
 		Key: who.key, Centre: []byte(c.CentreKey), Log: mem.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),

@@ -18,7 +18,8 @@ type health struct {
 	memory
 	counts   *keyCounts
 	view     func() terminal.View
-	offset   *atomic.Int64 // box minus centre in milliseconds, as of the last acknowledgement
+	offset   *atomic.Int64   // box minus centre in milliseconds, as of the last acknowledgement
+	failing  func() []string // optional parts that do not work
 	certDays func(now time.Time) *int
 }
 
@@ -30,7 +31,7 @@ func (h health) report() wire.Health {
 		V: wire.Version, Pending: log.Pending, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset.Load(),
 		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: !h.counts.lost.Load(),
 		StoreOK: v.Problem != terminal.StoreProblem, UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
-		TemperatureC: temperature(), CertDays: h.certDays(now.Time()), State: string(v.State),
+		TemperatureC: temperature(), CertDays: h.certDays(now.Time()), State: string(v.State), Troubles: h.failing(),
 	}
 	switch {
 	case v.Problem != "":

@@ -5,16 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math"
-	"net"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/boxconfig"
@@ -244,36 +239,4 @@ func (s *sampled) get() int64 {
 		s.ever, s.at, s.value = true, now, s.read()
 	}
 	return s.value
-}
-
-// operationsListeners are where the box says how it is. Either may be nil.
-type operationsListeners struct{ socket, loopback net.Listener }
-
-// listenOperations opens the listeners. A socket that cannot be made must not keep the window closed; a port that is taken is
-// a wrong configuration.
-func listenOperations(c boxconfig.Operations, log *slog.Logger) (out operationsListeners, err error) {
-	if out.loopback, err = listen(c.Listen); err != nil {
-		return out, fmt.Errorf("operations.listen: %w", err)
-	}
-	if c.Socket == "" {
-		return out, nil
-	}
-	if out.socket, err = opsapi.ListenUnix(c.Socket); err != nil {
-		log.Warn("the box cannot be asked how it is, by ratingctl status for one; the window is served", "error", err)
-		out.socket = nil
-	}
-	return out, nil
-}
-
-// run answers until ctx ends.
-func (l operationsListeners) run(ctx context.Context, api http.Handler) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return idle(ctx) })
-	if l.socket != nil {
-		g.Go(func() error { return serve(ctx, l.socket, api) })
-	}
-	if l.loopback != nil {
-		g.Go(func() error { return serve(ctx, l.loopback, opsapi.OnLoopback(api)) })
-	}
-	return g.Wait()
 }

@@ -113,26 +113,22 @@ type cardReader struct {
 }
 
 // run reads cards until ctx ends.
-func (c cardReader) run(ctx context.Context, mono func() time.Duration) error {
-	if c.cfg.Port == "" {
-		return idle(ctx)
-	}
+func (c cardReader) run(ctx context.Context, mono func() time.Duration, report func(error)) error {
 	profile, err := keypad.Find(c.cfg.Profile)
 	if err != nil {
 		return fmt.Errorf("cards.profile: %w", err)
 	}
 	reader := device.NewCardReader(device.SerialConfig{Port: c.cfg.Port, Baud: c.cfg.Baud, Profile: profile, Now: mono, Logger: c.log})
-	return reader.Run(ctx, c.read)
+	report(nil)
+	return reader.Run(ctx, func(card device.Card) {
+		report(card.Err) // a reader that is back says so by a card without a number
+		c.read(card)
+	})
 }
 
 // read takes a card: it signs its owner in, and out if it was the owner who was signed in.
 func (c cardReader) read(card device.Card) {
-	switch {
-	case card.Err != nil:
-		c.log.Error("the card reader cannot be read; staff can sign in at the PC", "error", card.Err)
-		return
-	case card.Number == "":
-		c.log.Info("the card reader can be read again")
+	if card.Err != nil || card.Number == "" {
 		return
 	}
 	s, ok := c.roster.byCard(card.Number)

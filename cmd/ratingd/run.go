@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"runtime/debug"
 
 	"haochaping/internal/boxconfig"
@@ -32,7 +31,8 @@ func run(ctx context.Context, args []string, env environment) error {
 	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
-	checkConfig := flags.Bool("check-config", false, "check the configuration and the files that it names, and end, with status 78 if something is wrong")
+	check := flags.Bool("check-config", false, "check the configuration and what it names, as the service's user, and end: "+
+		"with status 78 if the daemon would refuse to start, 1 if a part of it would not work")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -49,19 +49,16 @@ func run(ctx context.Context, args []string, env environment) error {
 		_, err := fmt.Fprintln(env.stdout, "ratingd", version())
 		return err
 	}
-	cfg, err := boxconfig.Load(*path)
-	if err != nil {
-		return &configurationError{err}
-	}
-	if *checkConfig {
-		_, _, certErr := tlsFiles(cfg.Uplink)
-		_, passwordErr := readPassword(cfg.Uplink.PasswordFile)
-		_, secretErr := webhookSecret(cfg.WindowAPI)
-		if err := errors.Join(certErr, passwordErr, secretErr); err != nil {
-			return &configurationError{err}
+	if *check {
+		if err := checkConfig(*path, env); err != nil {
+			return err
 		}
 		_, err := fmt.Fprintf(env.stdout, "%s 无误 / is in order\n", *path)
 		return err
+	}
+	cfg, err := boxconfig.Load(*path)
+	if err != nil {
+		return &configurationError{err}
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
@@ -105,13 +102,6 @@ func execute(c wire.Command, loop *terminal.Loop, clk clock) error {
 func idle(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
-}
-
-func address(l net.Listener) string {
-	if l == nil {
-		return ""
-	}
-	return l.Addr().String()
 }
 
 // version returns the version that the build was stamped with.

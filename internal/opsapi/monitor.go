@@ -10,6 +10,7 @@ import (
 type Finding struct {
 	OK   bool
 	What Text
+	Do   Text // what to do about it, empty if that goes without saying
 }
 
 // Watched is a part of the box that is looked at.
@@ -110,7 +111,7 @@ func (m *Monitor) Health(ctx context.Context) Health {
 	h := Health{OK: true}
 	for i, p := range m.parts {
 		s := m.seen[i]
-		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Since: m.wall(s.since)})
+		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Do: s.finding.Do, Since: m.wall(s.since)})
 		h.OK = h.OK && (s.finding.OK || !p.Vital)
 	}
 	return h

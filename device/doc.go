@@ -6,6 +6,9 @@
 // level. A key without a level is reported and is never taken for one; the order of the keys differs on every keypad, so
 // the map has no default.
 //
+// What a press is, whatever the source, is said in docs/keys.md and decided from the times of events alone: strokes for a line that
+// knows no release, together for keys that go down close to each other.
+//
 // # Wiring
 //
 // Each key connects its GPIO line to ground; the line's pull-up holds it high otherwise. Five lines that are free on the
@@ -29,7 +32,8 @@
 //
 // Tarm/serial: a timeout comes as io.EOF, and so does every read after a hang-up, but the latter at once; they are told
 // apart by the time that the read took. Close blocks behind a read without timeout, so one is always set. There is no timeout
-// of writing: a goroutine of its own writes answers and prompts, of which the newest wins, and a flush ends a write that hangs.
+// of writing: a goroutine of its own writes answers and prompts, of which the newest wins, and a flush ends a write that hangs. It
+// opens without TIOCEXCL and with a BREAK read as a byte 00, and keeps its descriptor: a second one sets what is missing.
 //
 // The package does not decide whether a press counts.
 package device

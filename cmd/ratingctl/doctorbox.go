@@ -16,6 +16,7 @@ import (
 	"haochaping/device"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 )
 
@@ -135,8 +136,7 @@ func checkKeys(ctx context.Context, p *patient) finding {
 	if p.press != nil {
 		return p.press(ctx)
 	}
-	began := time.Now()
-	run, err := openKeys(p.config, func() time.Duration { return time.Since(began) })
+	run, err := openKeys(p.config, kernelclock.SinceBoot)
 	if err == nil {
 		err = watchKeys(ctx, run, keysLook)
 	}
@@ -180,15 +180,11 @@ const pressLimit = time.Minute
 
 // pressEach asks to press each key once and shows what arrives.
 func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) finding {
-	began := time.Now()
-	run, err := openKeys(c, func() time.Duration { return time.Since(began) })
+	run, err := openKeys(c, kernelclock.SinceBoot)
 	if err != nil {
 		return keysFailed(err.Error(), err.Error())
 	}
-	shown := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
-	for _, k := range c.Keys.Map {
-		shown.levels[device.Code(k.Key)] = k.Level
-	}
+	shown := newReport(c, stdout)
 	shown.printf("请从左到右各按一次五个键（一分钟内）/ press each of the five keys once, within a minute\n")
 	ctx, cancel := context.WithTimeout(ctx, pressLimit)
 	defer cancel()

@@ -166,7 +166,7 @@ func (d *daemon) joinOperations() {
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
 		shown: d.views.shown, screen: d.screen, line: d.line, offset: &sampled{mono: d.env.mono, read: d.line.offset.Load}, monitor: d.monitor,
 	}
-	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Logger: d.log})
+	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
 	c := d.cfg.Operations
 	if c.Listen != "" {
 		at := d.door("operations", "operations.listen", c.Listen, func() http.Handler { return opsapi.OnLoopback(api) })

@@ -62,7 +62,7 @@ func TestACardThatIsHeldSignsInOnce(t *testing.T) {
 	time.Sleep(3 * time.Second)
 	master = plugReader(t, port)
 	b.untilPart("cards", func(p opsapi.Part) bool { return p.OK })
-	hold("0012345678\r\n", 3)   // and the card lies there still
+	hold("0012345678\r\n", 3) // and the card lies there still
 	time.Sleep(2500 * time.Millisecond)
 	hold("0012345678\r\n", 1)
 	b.waitStatus("a window that was left", func(s windowapi.Window) bool { return s.State == "closed" })

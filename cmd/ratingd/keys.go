@@ -56,7 +56,7 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 		return trouble(rating.EventUnknownKey)
 	case device.Stuck:
 		counts.stuck.Add(1)
-		log.Warn("a key has been down for too long; it is ignored until it is let go", "key", s.Code)
+		log.Warn("a key has been down, or has repeated, for too long; it is ignored until it is let go", "key", s.Code)
 		return trouble(rating.EventStuckKey)
 	case device.Released:
 		return trouble(rating.EventReleasedKey)
@@ -119,7 +119,8 @@ func (k *keypadReader) run(ctx context.Context, loop *terminal.Loop) error {
 type keySource struct {
 	run       func(ctx context.Context, emit func(device.Event)) error
 	simulated *device.Simulated   // nil unless the keys are simulated
-	prompt    func(terminal.View) // tells the keypad what the screen shows; nil if it cannot be told
+	prompt    func(terminal.View) // tells the keypad what the screen shows
+	watch     *keyWatch
 }
 
 // promptFor returns what the keypad is to show with a view of the screen.
@@ -135,8 +136,30 @@ func promptFor(v terminal.View) keypad.Prompt {
 	return keypad.Idle
 }
 
-// newKeySource returns the configured keypad.
+// newKeySource returns the configured keypad, which can be watched.
 func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
+	s, err := newKeypad(c, env, log)
+	if err != nil {
+		return s, err
+	}
+	run, prompt, watch := s.run, s.prompt, newKeyWatch(env.mono)
+	s.watch = watch
+	s.run = func(ctx context.Context, emit func(device.Event)) error {
+		return run(ctx, func(e device.Event) {
+			emit(e)
+			watch.event(e)
+		})
+	}
+	s.prompt = func(v terminal.View) {
+		watch.view(v)
+		if prompt != nil {
+			prompt(v)
+		}
+	}
+	return s, nil
+}
+
+func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
 	switch c.Source {
 	case boxconfig.Simulated:
 		s := device.NewSimulated(env.mono)

@@ -56,6 +56,9 @@ func (o *operations) parts() []opsapi.Watched {
 			if o.keys.counts.lost.Load() {
 				return failed("读不到键盘，按键无效；二维码仍可评价", "the keypad cannot be read; the QR code works", o.keys.counts.lostWhy())
 			}
+			if o.loop.View().StuckKey {
+				return failed("有按键卡住，不计入评价；其余按键有效", "a key is stuck and counts for nothing; the others work", nil)
+			}
 			return fine("正常", "they are read")
 		}},
 		{Name: "screen", Look: func(ctx context.Context) opsapi.Finding {

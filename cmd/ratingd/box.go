@@ -39,6 +39,7 @@ type daemon struct {
 	scene    scene
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
+	uplink   *extra
 	pcs      *windowPCs
 	cards    []*extra
 	ops      []*extra
@@ -67,9 +68,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinTerminal()
 	d.joinScreen()
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
-	if d.line, err = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log); err != nil {
-		return err
-	}
+	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log)
+	d.uplink = d.extras.add("uplink", uplinkWords(), d.line.run)
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
@@ -193,7 +193,7 @@ func (d *daemon) stages(service manager) []stages.Stage {
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},
 		{Name: "monitor", Run: d.watch},
 		{Name: "terminal", Run: func(ctx context.Context) error { return d.loop.Run(ctx, d.start) }},
-		{Name: "uplink", Run: d.line.up.Run},
+		{Name: "uplink", Run: d.uplink.supervise},
 		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, d.clock, d.loop.Post) }},
 		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, d.db, d.clock, d.log, d.line.keepUnkept) }},
 		{Name: "lamps, sound and files", Run: func(ctx context.Context) error { return together(ctx, d.around...) }},

@@ -8,6 +8,11 @@ func words(meansZH, meansEN, doZH, doEN string) extraWords {
 	return extraWords{opsapi.Text{ZH: meansZH, EN: meansEN}, opsapi.Text{ZH: doZH, EN: doEN}}
 }
 
+func uplinkWords() extraWords {
+	return words("连不上中心：密码或证书的文件无法使用；评价保存在本机", "the centre is not reached, since a file with password or certificate cannot be used; evaluations are kept here",
+		"检查 uplink.password_file、ca_file、cert_file 和 key_file，ratingd 用户要能读", "look at uplink.password_file, ca_file, cert_file and key_file; the user ratingd must be able to read them")
+}
+
 func fontsWords() extraWords {
 	return words("附加字体无法使用，个别生僻字可能显示不出", "a font cannot be used; rare characters may be missing on the screen",
 		"重新安装字体包（fonts-noto-cjk），或修改 screen.fonts", "install the font's package again (fonts-noto-cjk), or change screen.fonts")

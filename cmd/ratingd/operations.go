@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"math"
 	"net/url"
 	"sync"
 	"time"
@@ -74,7 +73,7 @@ func (o *operations) parts() []opsapi.Watched {
 			return fine("正常", "it is shown")
 		}},
 		{Name: "centre", Fickle: true, Look: func(context.Context) opsapi.Finding {
-			if !o.line.up.Connected() {
+			if !o.line.isConnected() {
 				return opsapi.Finding{What: opsapi.Text{ZH: "未连接；评价保存在本机，连接后自动上传", EN: "not connected; evaluations are kept here and sent later"}}
 			}
 			return fine("已连接", "connected")
@@ -134,7 +133,7 @@ func (o *operations) pending() opsapi.Queue {
 // status gathers everything. It looks at the parts, so that it may take two seconds when one hangs.
 func (o *operations) status(ctx context.Context) opsapi.Status {
 	h := o.monitor.Health(ctx)
-	now, v, stats := o.clock.now(), o.loop.View(), o.line.up.Stats()
+	now, v, stats := o.clock.now(), o.loop.View(), o.line.stats()
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
@@ -158,8 +157,8 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	if err := unix.Statfs(o.cfg.State, &fs); err == nil { // else the store's part says so
 		s.Disk.FreeBytes, s.Disk.SizeBytes = opsapi.Room(fs.Bavail*uint64(fs.Bsize)), fs.Blocks*uint64(fs.Bsize)
 	}
-	if c := leaf(o.line.tls); c != nil {
-		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: int(math.Floor(c.NotAfter.Sub(now.Time()).Hours() / 24))}
+	if c := o.line.cert.Load(); c != nil {
+		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: *daysLeft(c, now.Time())}
 	}
 	return s
 }

@@ -1,5 +1,5 @@
 // Package device reads the five keys of the box: on GPIO lines, on a serial keypad, on a USB keypad that types digits, or
-// simulated; and cards on a second serial line. It switches lamps, a buzzer and the backlight.
+// simulated; and cards, on a second serial line or typed. It switches lamps, a buzzer and the backlight.
 //
 // A source turns its hardware into Events: a key went down, went up, is stuck; the keypad was lost or is back. An
 // Interpreter with the configured Map turns Events into Signals: a press of a level, two keys together, a key that has no

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
@@ -88,12 +88,12 @@ func TestReasons(t *testing.T) {
 	if want := []rating.Outcome{rating.Rated, rating.Rated, rating.Rated, rating.Rated}; !slices.Equal(outcomes, want) {
 		t.Errorf("the visits ended as %v, want %v", outcomes, want)
 	}
-	books, err := ledger.Open(context.Background(), filepath.Join(w.dir, "centre", "ledger.db"))
+	books, err := inspect.Open(context.Background(), filepath.Join(w.dir, "centre"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(context.Background(), 10)
+	entries, err := books.Entries(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"image"
 	"io/fs"
 	"os"
@@ -59,7 +60,8 @@ func (f *fontFiles) changed() bool {
 		if (now == nil) != (before == nil) {
 			return true
 		}
-		if now != nil && !(os.SameFile(now, before) && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime()) && now.Mode() == before.Mode()) {
+		if now != nil && (!os.SameFile(now, before) || now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime()) ||
+			now.Mode() != before.Mode()) {
 			return true
 		}
 	}
@@ -69,7 +71,7 @@ func (f *fontFiles) changed() bool {
 // run returns what is wrong with the fonts. When they have been mended it hands them to the screen, and returns when ctx ends.
 func (f *fontFiles) run(ctx context.Context, report func(error)) error {
 	if f.err != nil {
-		if !f.changed() {
+		if !f.changed() && !errors.Is(f.err, fs.ErrPermission) { // which may be lifted without a trace in the file
 			return f.err
 		}
 		select {

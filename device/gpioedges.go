@@ -169,7 +169,9 @@ func (r *edgeReader) read(line int) error {
 		if err != nil {
 			return err
 		}
+		now := r.clock()
 		for _, e := range edges {
+			e.at = min(e.at, now) // whatever clock a driver may have used
 			r.take(line, e)
 		}
 		if n < len(r.buf) {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,64 +71,6 @@ func FuzzEdges(f *testing.F) {
 			last, down = f.at, f.action != Up
 		}
 	})
-}
-
-// fakeChip is a kernel that writes the edges of contacts: numbered, at most so many as its queue holds, and a little late.
-type fakeChip struct {
-	t       rapid.TB
-	now     time.Duration
-	waves   []wave
-	delay   []time.Duration // until an edge can be read; by line
-	written []int           // edges; by line
-	out     []int           // descriptors
-	lines   []edgeLine
-}
-
-func newFakeChip(t rapid.TB, waves []wave) *fakeChip {
-	k := &fakeChip{t: t, waves: waves, written: make([]int, len(waves)), delay: make([]time.Duration, len(waves))}
-	for i := range waves {
-		var p [2]int
-		if err := unix.Pipe2(p[:], unix.O_NONBLOCK|unix.O_CLOEXEC); err != nil {
-			t.Fatal(err)
-		}
-		k.out = append(k.out, p[1])
-		k.lines = append(k.lines, edgeLine{fd: p[0], high: func() (bool, error) { return !k.waves[i].at(k.now), nil }})
-	}
-	return k
-}
-
-func (k *fakeChip) close() {
-	for i, l := range k.lines {
-		_, _ = unix.Close(l.fd), unix.Close(k.out[i])
-	}
-}
-
-// write makes readable what is to be by now.
-func (k *fakeChip) write() {
-	for i, w := range k.waves {
-		from := k.written[i]
-		for k.written[i] < len(w) && w[k.written[i]].at+k.delay[i] <= k.now {
-			k.written[i]++
-		}
-		var b []byte
-		for n := max(from, k.written[i]-uapiQueue); n < k.written[i]; n++ {
-			b = append(b, edgeBytes(w[n].at, !w[n].down, uint32(n)+1)...)
-		}
-		if n, err := unix.Write(k.out[i], b); err != nil || n < len(b) {
-			k.t.Fatalf("wrote %d of %d bytes: %v", n, len(b), err)
-		}
-	}
-}
-
-// next is when the next edge can be read.
-func (k *fakeChip) next() time.Duration {
-	at := never
-	for i, w := range k.waves {
-		if n := k.written[i]; n < len(w) {
-			at = min(at, w[n].at+k.delay[i])
-		}
-	}
-	return at
 }
 
 var codes = []Code{"a", "b", "c", "d", "e"}
@@ -308,6 +251,37 @@ func TestLostInterrupt(t *testing.T) {
 	wantChanges(t, got, change{Up, 2 * time.Second}, change{Down, 3 * time.Second}, change{Up, 3100 * ms})
 }
 
+// TestEdgesOfAnotherClock has times that are an hour off: they count as of when they were read.
+func TestEdgesOfAnotherClock(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, time.Hour} {
+		k := newFakeChip(t, []wave{{}})
+		k.now = 2 * time.Hour
+		var got []change
+		emit := func(e Event) { got = append(got, change{e.Action, (e.At - 2*time.Hour).Round(10 * ms)}) }
+		r, err := newEdgeReader(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Debounce: 20 * ms, Now: func() time.Duration { return k.now }},
+			k.lines, func() time.Duration { return k.now }, emit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		down := false
+		k.lines[0].high = func() (bool, error) { return !down, nil }
+		for n := range 300 {
+			k.now += ms
+			if n == 100 || n == 200 {
+				down = n == 100
+				if _, err := unix.Write(k.out[0], edgeBytes(k.now+off, !down, uint32(n/100))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := r.round(false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.close()
+		wantChanges(t, got, change{Down, 100 * ms}, change{Up, 200 * ms})
+	}
+}
+
 // TestEdgeReaderRuns reads real time: a press, and then the line goes away.
 func TestEdgeReaderRuns(t *testing.T) {
 	var p [2]int
@@ -317,19 +291,29 @@ func TestEdgeReaderRuns(t *testing.T) {
 	defer func() { _ = unix.Close(p[0]) }()
 	cfg := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Now: monotonic}).cfg
 	events, ended := make(chan Event, 10), make(chan error, 1)
-	lines := []edgeLine{{fd: p[0], high: func() (bool, error) { return true, nil }}}
+	var mu sync.Mutex
+	isHigh := true // guarded by mu, which is held while its edge is written
+	lines := []edgeLine{{fd: p[0], high: func() (bool, error) { mu.Lock(); defer mu.Unlock(); return isHigh, nil }}}
+	move := func(high bool, number uint32) time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		isHigh = high
+		at := monotonic()
+		if _, err := unix.Write(p[1], edgeBytes(at, high, number)); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
 	r, err := newEdgeReader(cfg, lines, monotonic, func(e Event) { events <- e })
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() { ended <- r.run(t.Context()) }()
-	at := monotonic() + ms
-	if _, err := unix.Write(p[1], slices.Concat(edgeBytes(at, false, 1), edgeBytes(at+60*ms, true, 2))); err != nil {
-		t.Fatal(err)
-	}
-	if e := wantEvent(t, events, Down, "a"); (e.At - at).Abs() > 5*ms {
+	at := move(false, 1)
+	if e := wantEvent(t, events, Down, "a"); (e.At - at).Abs() > 100*ms {
 		t.Errorf("pressed at %v, told as %v", at, e.At)
 	}
+	move(true, 2)
 	wantEvent(t, events, Up, "a")
 	if err := unix.Close(p[1]); err != nil {
 		t.Fatal(err)

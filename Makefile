@@ -10,7 +10,7 @@ COUNT ?= 6
 CUTS ?= 1000
 TIME ?= 1h
 SEED ?=
-DEBARCH ?= amd64,arm64,armhf
+DEBARCH ?= amd64,arm64,armhf,loong64
 
 .PHONY: help
 help: ## List the commands.
@@ -69,14 +69,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 10s).
 	done
 
 .PHONY: build
-build: ## Build all programs for amd64, arm64 and armv7, without cgo, into build/linux-*/.
-	@for arch in amd64 arm64 arm; do \
+build: ## Build all programs for amd64, arm64, armv7 and loong64, without cgo, into build/linux-*/.
+	@for arch in amd64 arm64 arm loong64; do \
 	  echo "build/linux-$${arch/%arm/armv7}"; \
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOARM=7 $(GO) build -trimpath -ldflags='-s -w' -o $(BUILD)/linux-$${arch/%arm/armv7}/ ./cmd/...; \
 	done
 
 .PHONY: deb
-deb: ## Build the Debian packages for DEBARCH (default amd64,arm64,armhf) with SBOM and SHA256SUMS into dist/.
+deb: ## Build the Debian packages for DEBARCH (default amd64,arm64,armhf,loong64) with SBOM and SHA256SUMS into dist/.
 	@$(GO) run ./deploy/mkdeb -arch $(DEBARCH) -out dist
 
 .PHONY: clean

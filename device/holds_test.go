@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -163,4 +164,22 @@ func send(t *testing.T, f *os.File, s string) {
 	t.Helper()
 	writeTo(t, f, s)
 	time.Sleep(150 * time.Millisecond)
+}
+
+// TestAKeypadThatFallsSilent has a keypad that sends by itself each second, until somebody pulls its cable behind the adapter.
+func TestAKeypadThatFallsSilent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keypad")
+	master := openTTY(t, path)
+	s := NewSerial(SerialConfig{Port: path, Profile: profileOf(t, releasing+"[[frame]]\nkind='heartbeat'\nlayout='00'\nevery='1s'\n"), Now: now(), Logger: quiet, AtOnce: true})
+	events := running(t, s.Run)
+	for range 8 { // longer than the silence that it does not make
+		time.Sleep(500 * time.Millisecond)
+		writeTo(t, master, "\x00")
+	}
+	if e := wantEvent(t, events, ActionLost, ""); !errors.Is(e.Err, errSilent) {
+		t.Errorf("lost because of %v", e.Err)
+	}
+	writeTo(t, master, "A")
+	wantEvent(t, events, ActionBack, "")
+	wantEvent(t, events, Down, "A")
 }

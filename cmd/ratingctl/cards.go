@@ -24,7 +24,7 @@ var errNoReader = &hinted{errors.New("no card reader is configured"), "set cards
 // showCards prints what the card reader reads, until ctx ends. The numbers are for the list of the window's staff.
 func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error {
 	out := &report{w: stdout}
-	if c.Cards.Port == "" && c.Cards.Device == "" {
+	if !c.Cards.Configured() {
 		return errNoReader
 	}
 	profile, err := keypad.Find(c.Cards.Profile)

@@ -22,6 +22,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/opsapi"
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/rating"
 	"haochaping/store"
@@ -305,6 +306,21 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 	c.want(lines, "store", sick, "存储卡已变为只读")
 	c.want(lines, "window", sick, "本机尚未在中心登记")
 	c.want(lines, "clock", noted, "未同步")
+	s = wellBox()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	c.configure(changed + fmt.Sprintf("window_api.listen = %q\n", taken.Addr()))
+	s.Parts = append(s.Parts,
+		opsapi.Part{Name: "window_api", What: opsapi.Text{ZH: "窗口电脑连不上评价器", EN: "address already in use"}, Do: opsapi.Text{ZH: "停止占用端口的程序", EN: "stop it"}},
+		opsapi.Part{Name: "fonts", OK: true}, opsapi.Part{Name: "sound", OK: true})
+	if lines, err = c.look(); !errors.Is(err, errSick) {
+		t.Errorf("a box whose port is taken: %v", err)
+	}
+	c.want(lines, "window_api", sick, "窗口电脑连不上评价器", "停止占用端口的程序", fmt.Sprintf("（进程 %d）", os.Getpid()))
+	c.want(lines, "others", well, "字体、声音")
 	s = wellBox()
 	lines, _ = c.look("-keys")
 	c.want(lines, "keys", noted, "systemctl stop ratingd")

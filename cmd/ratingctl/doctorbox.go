@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ func checkDaemon(_ context.Context, p *patient) finding {
 }
 
 // checkConfig reads the configuration as the daemon does, and the files that it names.
-func checkConfig(_ context.Context, p *patient) finding {
+func checkConfig(ctx context.Context, p *patient) finding {
 	_, err := boxconfig.Load(p.path)
 	if err == nil {
 		for _, f := range []struct{ key, path string }{{"uplink.password_file", p.config.Uplink.PasswordFile}, {"uplink.ca_file", p.config.Uplink.CAFile}} {
@@ -58,9 +59,21 @@ func checkConfig(_ context.Context, p *patient) finding {
 			err = errors.Join(err, e)
 		}
 	}
+	works := false // the window
+	if err == nil {
+		said, e := daemonsCheck(ctx, p.path)
+		var exit *exec.ExitError
+		if errors.As(e, &exit) {
+			err, works = errors.New(said), exit.ExitCode() == 1
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(err)
+	case works:
+		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
+		return trouble(sick, lines, "parts of the box do not work, as said above", "按键评价不受影响", "the keys do not need them",
+			"按上面各行处理，ratingd -check-config 再查一遍", "do what the lines say; ratingd -check-config looks again")
 	case err != nil:
 		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
 		return trouble(sick, "配置有错："+lines, "the configuration is wrong, as said above", "ratingd 不会启动；正在运行的在下次启动时停止",

@@ -26,16 +26,13 @@ type cardReader struct {
 const maxUnread = 3
 
 // errUnread never says what came: it may be the number of a citizen's own card.
-var errUnread = errors.New("what the reader sends is no card as cards.profile describes it; ratingctl keys -learn -cards finds out the reader")
+var errUnread = errors.New("读卡器发来的内容不符合 cards.profile，用 ratingctl keys -learn -cards 识别 / what the reader sends is no card as cards.profile describes it; ratingctl keys -learn -cards finds out the reader")
 
 // run reads cards until ctx ends. It reports why it cannot, and nil when it can.
 func (c cardReader) run(ctx context.Context, mono func() time.Duration, report func(error)) error {
 	reader, err := newCardReader(c.cfg, mono, c.log)
 	if err != nil {
 		return err
-	}
-	if reader == nil {
-		return idle(ctx)
 	}
 	state := cardState{report: report, log: c.log}
 	return reader.Run(ctx, func(card device.Card) {
@@ -49,11 +46,8 @@ func (c cardReader) run(ctx context.Context, mono func() time.Duration, report f
 	})
 }
 
-// newCardReader returns the configured reader, nil if there is none.
+// newCardReader returns the configured reader.
 func newCardReader(c boxconfig.Cards, mono func() time.Duration, log *slog.Logger) (*device.CardReader, error) {
-	if c.Port == "" && c.Device == "" {
-		return nil, nil
-	}
 	profile, err := keypad.Find(c.Profile)
 	if err != nil {
 		return nil, fmt.Errorf("cards.profile: %w", err)
@@ -77,12 +71,8 @@ type cardState struct {
 func (s *cardState) noticed(card device.Card) {
 	switch card.Kind {
 	case device.ReaderLost:
-		s.log.Error("the card reader cannot be read; staff can sign in at the PC", "error", card.Err)
 		s.report(card.Err)
-	case device.ReaderBack:
-		s.log.Info("the card reader can be read again")
-		s.report(nil)
-	case device.ReaderReady:
+	case device.ReaderBack, device.ReaderReady:
 		s.report(nil)
 	case device.CardShown:
 		s.unread, s.read = 0, true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/windowapi"
 )
@@ -57,10 +58,11 @@ func TestACardThatIsHeldSignsInOnce(t *testing.T) {
 	hold("0012345678\r\n", 9)
 	b.waitStatus("the owner of the card", func(s windowapi.Window) bool { return s.State == "idle" && s.Staff.ID == "0417" })
 	_ = master.Close()
+	b.untilPart("cards", func(p opsapi.Part) bool { return !p.OK })
 	time.Sleep(3 * time.Second)
 	master = plugReader(t, port)
-	time.Sleep(2 * time.Second) // it is looked for each second
-	hold("0012345678\r\n", 3)   // and the card lies there still
+	b.untilPart("cards", func(p opsapi.Part) bool { return p.OK })
+	hold("0012345678\r\n", 3) // and the card lies there still
 	time.Sleep(2500 * time.Millisecond)
 	hold("0012345678\r\n", 1)
 	b.waitStatus("a window that was left", func(s windowapi.Window) bool { return s.State == "closed" })
@@ -70,11 +72,14 @@ func TestACardThatIsHeldSignsInOnce(t *testing.T) {
 		if raw, err := json.Marshal(r); err != nil || bytes.Contains(raw, []byte("0012345678")) || bytes.Contains(raw, []byte("no card at all")) {
 			t.Errorf("the log tells what a card says: %s, %v", raw, err)
 		}
+		if r.Event != nil && r.Event.Detail["part"] == "cards" {
+			audit = append(audit, r.Event.Name)
+		}
 		if r.Event != nil && (r.Event.Name == rating.EventUnknownCard || strings.HasPrefix(r.Event.Name, "signed")) {
 			audit = append(audit, fmt.Sprint(r.Event.Name, " ", r.Event.Detail["read"]))
 		}
 	}
-	if got := strings.Join(audit, "; "); got != "unknown_card no; signed_in ; signed_out " {
+	if got := strings.Join(audit, "; "); got != "fault; unknown_card no; recovered; signed_in ; signed_out " {
 		t.Errorf("the log says %q", got)
 	}
 }

@@ -77,6 +77,44 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 	return nil, false
 }
 
+// keypadReader reads the configured keypad and says what the presses mean.
+type keypadReader struct {
+	levels      device.Map
+	source      keySource
+	interpreter *device.Interpreter
+	counts      keyCounts
+	handed      handing
+	clock       clock
+	log         *slog.Logger
+}
+
+// newKeypadReader returns a reader that opens nothing before run.
+func newKeypadReader(c boxconfig.Keys, clk clock, env environment, log *slog.Logger) (*keypadReader, error) {
+	levels, err := keyMap(c)
+	if err != nil {
+		return nil, err
+	}
+	source, err := newKeySource(c, env, log)
+	if err != nil {
+		return nil, err
+	}
+	return &keypadReader{levels: levels, source: source, interpreter: device.NewInterpreter(levels, device.Code(c.Staff)),
+		handed: newHanding(), clock: clk, log: log}, nil
+}
+
+// run tells the terminal what happens at the keypad until ctx ends.
+func (k *keypadReader) run(ctx context.Context, loop *terminal.Loop) error {
+	return k.source.run(ctx, func(e device.Event) {
+		k.handed.do(func() {
+			for _, s := range k.interpreter.Step(e) {
+				if event, ok := onSignal(s, k.clock.at(s.At), &k.counts, loop.Fresh, k.log); ok {
+					loop.Post(event)
+				}
+			}
+		})
+	})
+}
+
 // keySource is a configured keypad.
 type keySource struct {
 	run       func(ctx context.Context, emit func(device.Event)) error

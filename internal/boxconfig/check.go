@@ -106,7 +106,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
 	loopback("window_api.listen", c.WindowAPI.Listen)
 	c.checkWindowAPI(bad)
-	c.checkStaff(bad, profile)
+	c.checkStaff(bad)
 	loopback("operations.listen", c.Operations.Listen)
 	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)

@@ -131,6 +131,9 @@ type Cards struct {
 	Profile string `toml:"profile"`
 }
 
+// Configured reports whether there is a reader.
+func (c Cards) Configured() bool { return c.Port != "" || c.Device != "" }
+
 // Operations says where those who run the box ask how it is.
 type Operations struct {
 	Socket string `toml:"socket"` // unix socket, empty for none

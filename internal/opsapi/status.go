@@ -17,7 +17,8 @@ type Part struct {
 	OK    bool      `json:"ok"`
 	Vital bool      `json:"vital"` // without it the box is not healthy
 	What  Text      `json:"what"`
-	Since time.Time `json:"since"` // by the box's clock; when that is set, the time is corrected
+	Do    Text      `json:"do,omitzero"` // the way out, of a part that is not vital
+	Since time.Time `json:"since"`       // by the box's clock; when that is set, the time is corrected
 }
 
 // Fault is when a part did not work.

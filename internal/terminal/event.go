@@ -67,6 +67,14 @@ type KeypadLost struct {
 // KeypadBack ends what KeypadLost began.
 type KeypadBack struct{ At rating.Stamp }
 
+// PartTrouble says that an optional part of the box does not work, or works again (Err is empty). It is recorded and changes
+// nothing at the window.
+type PartTrouble struct {
+	At   rating.Stamp
+	Part string
+	Err  string
+}
+
 // StaffKey is the staff's own key going down. It opens a visit about the staff, under ID, if none is being asked about.
 type StaffKey struct {
 	At rating.Stamp
@@ -133,6 +141,7 @@ func (e KeysTogether) at() rating.Stamp { return e.At }
 func (e KeyTrouble) at() rating.Stamp   { return e.At }
 func (e KeypadLost) at() rating.Stamp   { return e.At }
 func (e KeypadBack) at() rating.Stamp   { return e.At }
+func (e PartTrouble) at() rating.Stamp  { return e.At }
 func (e StaffKey) at() rating.Stamp     { return e.At }
 func (e SignIn) at() rating.Stamp       { return e.At }
 func (e SignOut) at() rating.Stamp      { return e.At }

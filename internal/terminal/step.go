@@ -48,6 +48,12 @@ func (m Model) Step(e Event) Step {
 		return m.keypad(e.At, true, e.Err)
 	case KeypadBack:
 		return m.keypad(e.At, false, "")
+	case PartTrouble:
+		body := rating.EventBody(e.At, rating.EventRecovered, "part", e.Part)
+		if e.Err != "" {
+			body = rating.EventBody(e.At, rating.EventFault, "part", e.Part, "error", clip(e.Err))
+		}
+		return m.write(e.At, m, []rating.Body{body})
 	case PhoneRated:
 		return m.phone(e)
 	case StaffKey:

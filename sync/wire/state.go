@@ -33,6 +33,8 @@ type Health struct {
 	TemperatureC *int   `json:"temperature_c"`  // of the processor; null where it cannot be read
 	CertDays     *int   `json:"cert_days_left"` // until the device's certificate expires; null where it has none
 	State        string `json:"state"`          // of the window: starting, enrolling, idle, asking, paused, closed, fault
+	// Troubles names the optional parts that do not work, as "sound" or "window_api"; none of them stops the keys.
+	Troubles []string `json:"troubles,omitempty"`
 }
 
 // Reply is a box's answer to a Command.

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
+	"haochaping/internal/porthold"
+)
+
+// optionalChecks returns what is to be said of the parts that the window can do without: one finding for each that does not work,
+// or one for all of them. Without the daemon nobody knows.
+func optionalChecks(p *patient) []check {
+	if p.status == nil {
+		return nil
+	}
+	var out []check
+	var fit []string
+	for _, part := range p.status.Parts {
+		switch {
+		case !optional(part.Name):
+		case part.OK:
+			fit = append(fit, partLabel(part.Name))
+		default:
+			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFailed(p.config, part) }})
+		}
+	}
+	if len(fit) > 0 {
+		list := strings.Join(fit, "、")
+		out = append(out, check{"其他", "others", func(context.Context, *patient) finding { return fine(list+" 正常", "the other parts work") }})
+	}
+	return out
+}
+
+// partFailed says what the daemon says of an optional part, and who has its port: the doctor may see processes that the daemon
+// may not.
+func partFailed(c boxconfig.Config, part opsapi.Part) finding {
+	f := finding{mark: sick, found: part.What, todo: part.Do, means: opsapi.Text{ZH: "按键评价不受影响", EN: "the keys do not need it"}}
+	address := map[string]string{"window_api": c.WindowAPI.Listen, "window_api_lan": c.WindowAPI.LANListen,
+		"browser": c.Screen.Browser, "operations": c.Operations.Listen}[part.Name]
+	if _, port, err := net.SplitHostPort(address); err == nil && strings.Contains(part.What.EN, "address already in use") {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+			h := porthold.Find("/proc", uint16(n))
+			f.todo.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", n, h.ZH())
+			f.todo.EN += fmt.Sprintf("; port %d is taken by %s", n, h.EN())
+		}
+	}
+	return f
+}
+
+// daemonsCheck lets the ratingd beside this program check a configuration, which it does as the service's user. Where there is
+// none it returns nil. An *exec.ExitError with the status 1 says that the window works all the same.
+func daemonsCheck(ctx context.Context, config string) (said string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil
+	}
+	program := filepath.Join(filepath.Dir(self), "ratingd")
+	if info, err := os.Stat(program); err != nil || !info.Mode().IsRegular() {
+		return "", nil
+	}
+	out, err := exec.CommandContext(ctx, program, "-check-config", "-config", config).CombinedOutput()
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "ratingd: "), err
+}

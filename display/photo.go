@@ -45,14 +45,3 @@ func (r *Renderer) photo(dst *image.RGBA, m image.Image, box image.Rectangle) {
 	}
 	draw.Draw(dst, box, r.portrait, image.Point{}, draw.Src)
 }
-
-// takePhoto takes the photo's place from the left of a box, and returns what is left.
-func (l *layout) takePhoto(s Screen, box image.Rectangle, pad int) image.Rectangle {
-	if s.Photo == nil {
-		return box
-	}
-	h := min(box.Dy()*80/100, box.Dx()*28/100*5/4)
-	l.photo = image.Rect(box.Min.X, box.Min.Y+pad/2, box.Min.X+h*4/5, box.Min.Y+pad/2+h)
-	box.Min.X = l.photo.Max.X + pad
-	return box
-}

@@ -73,7 +73,7 @@ func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (writ
 
 // row returns the bytes of columns [r.Min.X, r.Max.X) in row y of the panel.
 func (s *surface) row(y int, r image.Rectangle) []byte {
-	at := y * s.format.stride
+	at := s.format.origin + y*s.format.stride
 	return s.memory[at+r.Min.X*s.format.bytes : at+r.Max.X*s.format.bytes]
 }
 

@@ -63,7 +63,7 @@ func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) (*pan
 	}
 	p.open = func() (display.Panel, error) {
 		screen, err := display.OpenPanel(display.PanelConfig{
-			Kind: display.Kind(c.Panel), Cards: cards(), Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+			Kind: display.Kind(c.Panel), Cards: cards(), Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
 		})
 		if _, shared := screen.(*display.Framebuffer); shared && p.console == nil && c.Console != "" {
 			if console, err := display.SilenceConsole(c.Console); err != nil {

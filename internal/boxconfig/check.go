@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,6 +82,9 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	if c.Screen.DimAfter != 0 {
 		between("screen.dim_after", c.Screen.DimAfter, 5*time.Second, 24*time.Hour)
 	}
+	if c.Screen.Mode != "" && !screenMode(c.Screen.Mode) {
+		bad("screen.mode", "%q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", c.Screen.Mode)
+	}
 	number("screen.dim_to", int64(c.Screen.DimTo), 0, 100)
 	number("screen.width", int64(c.Screen.Width), 320, 1920)
 	number("screen.height", int64(c.Screen.Height), 320, 1920)
@@ -133,4 +137,15 @@ func (c Config) checkMap(bad func(key, format string, args ...any)) {
 			bad("keys.map", "level %d stands twice; each of the five levels has one key", k.Level)
 		}
 	}
+}
+
+// screenMode reports whether s reads as a screen's size, with or without a rate.
+func screenMode(s string) bool {
+	size, rate, rated := strings.Cut(s, "@")
+	width, height, ok := strings.Cut(size, "x")
+	numbers := []string{width, height}
+	if rated {
+		numbers = append(numbers, rate)
+	}
+	return ok && !slices.ContainsFunc(numbers, func(n string) bool { v, err := strconv.ParseUint(n, 10, 16); return err != nil || v == 0 })
 }

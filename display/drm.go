@@ -238,6 +238,21 @@ func (d *DRM) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
 	return d.tell(clips)
 }
 
+// DrawReady shows what Ready has kept, and over it parts of a frame, and tells the driver once.
+func (d *DRM) DrawReady(over []image.Rectangle, frame *image.RGBA) error {
+	written, err := d.drawReady(over, frame)
+	if err != nil {
+		return err
+	}
+	clips := make([]drmClip, 0, len(written))
+	for _, w := range written {
+		if !w.Empty() {
+			clips = append(clips, clip(w))
+		}
+	}
+	return d.tell(clips)
+}
+
 func clip(r image.Rectangle) drmClip {
 	return drmClip{uint16(r.Min.X), uint16(r.Min.Y), uint16(r.Max.X), uint16(r.Max.Y)}
 }

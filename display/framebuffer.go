@@ -148,3 +148,9 @@ func (f *Framebuffer) Draw(r image.Rectangle, src image.Image, sp image.Point) e
 	_, err := f.draw(r, src, sp)
 	return err
 }
+
+// DrawReady shows what Ready has kept, and over it parts of a frame.
+func (f *Framebuffer) DrawReady(over []image.Rectangle, frame *image.RGBA) error {
+	_, err := f.drawReady(over, frame)
+	return err
+}

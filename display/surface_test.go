@@ -118,7 +118,7 @@ func TestChangedPartsAreFew(t *testing.T) {
 			}
 			around, area = around.Union(p), area+p.Dx()*p.Dy()
 		}
-		if area > around.Dx()*around.Dy() || len(parts) > 256 {
+		if area > around.Dx()*around.Dy() || len(parts) > mostParts {
 			t.Fatalf("%d parts of %d pixels for a rectangle of %v", len(parts), area, around)
 		}
 	})

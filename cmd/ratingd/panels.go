@@ -198,6 +198,9 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 		// The light first: it is what the citizen sees first.
 		p.light.step(time.Now(), screen.State)
 		p.show(screen)
+		if thanks, ok := thanksFor(screen); ok && len(shown.wake) == 0 {
+			p.board.Prepare(thanks)
+		}
 	}
 	var checks <-chan time.Time
 	if p.open != nil {

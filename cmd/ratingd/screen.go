@@ -47,6 +47,14 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	return out, err
 }
 
+// thanksFor returns the screen that a press will show in place of one that asks. Which level it names is all that a press
+// changes. ok is false for a screen that does not ask.
+func thanksFor(asking display.Screen) (thanks display.Screen, ok bool) {
+	thanks = asking
+	thanks.State, thanks.AskAgain, thanks.Chosen = display.Thanks, false, asking.Order[0]
+	return thanks, asking.State == display.Asking
+}
+
 // problemText says in a citizen's words what does not work.
 func problemText(p terminal.Problem) string {
 	switch p {

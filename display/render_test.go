@@ -68,7 +68,7 @@ func portraitOf(t testing.TB) image.Image {
 	if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 90}); err != nil {
 		t.Fatal(err)
 	}
-	p, err := DecodePhoto(b.Bytes())
+	p, err := rating.DecodePhoto(b.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"image"
 	"log/slog"
 
-	"haochaping/display"
+	"haochaping/internal/rating"
 )
 
 // photos decodes the photo of who serves, once. It belongs to the goroutine that draws the screen, so that a photo never
@@ -28,7 +28,7 @@ func (p *photos) of(id string) image.Image {
 		return p.last
 	}
 	p.raw, p.last = raw, nil
-	m, err := display.DecodePhoto(raw)
+	m, err := rating.DecodePhoto(raw)
 	if err != nil {
 		p.log.Warn("a photo cannot be shown; the window works without it", "staff", id, "error", err)
 		return nil

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -83,10 +84,46 @@ func TestALineThatBabbles(t *testing.T) {
 	}
 }
 
-// TestSeveralKeysAtOnceAreNone holds that bytes that come together are nobody's choice.
+// TestSeveralKeysAtOnceAreNone holds that keys that come together are nobody's choice, in one write or within 40 ms.
 func TestSeveralKeysAtOnceAreNone(t *testing.T) {
+	for _, c := range []struct {
+		profile, first, second string
+		want                   []Code
+	}{
+		{"byte", "1", "3", []Code{"0x31", "0x33"}},
+		{"line", "A\r\n", "B\r\n", []Code{"A", "B"}},
+		{"slz", string(slz(1)), string(slz(4)), []Code{"1", "4"}},
+	} {
+		for _, apart := range []time.Duration{0, 25 * time.Millisecond} {
+			t.Run(fmt.Sprint(c.profile, apart), func(t *testing.T) {
+				t.Parallel()
+				_, master, events := keypadOn(t, shipped(t, c.profile))
+				first := c.first
+				if apart == 0 {
+					first += c.second
+				}
+				if _, err := master.WriteString(first); err != nil {
+					t.Fatal(err)
+				}
+				if apart > 0 {
+					time.Sleep(apart)
+					if _, err := master.WriteString(c.second); err != nil {
+						t.Fatal(err)
+					}
+				}
+				a, b := wantEvent(t, events, Down, c.want[0]), wantEvent(t, events, Down, c.want[1])
+				if close := b.At-a.At <= togetherWithin; a.Beside != close || b.Beside != close || apart == 0 && !close {
+					t.Errorf("%+v and %+v, want both beside each other", a, b)
+				}
+			})
+		}
+	}
+}
+
+// TestABurstIsOneKeyOrNone holds what the bytes of one burst are.
+func TestABurstIsOneKeyOrNone(t *testing.T) {
 	_, master, events := keypadOn(t, shipped(t, "byte"))
-	for _, c := range []struct{ sent, want string }{{"12", "several: 31 32"}, {"3", "0x33"}, {"444", "0x34"}} {
+	for _, c := range []struct{ sent, want string }{{"444", "0x34"}, {"5555", "noise: 35 35 35 35"}, {"678:;<", "noise: 36 37 38 3a 3b 3c"}, {"9", "0x39"}} {
 		if _, err := master.WriteString(c.sent); err != nil {
 			t.Fatal(err)
 		}
@@ -175,10 +212,9 @@ func TestAKeypadThatTakesNothingHoldsUpNoKey(t *testing.T) {
 	for i := range 100 { // none waits
 		s.Prompt([]keypad.Prompt{keypad.Thanks, keypad.Idle}[i%2])
 	}
-	for range 3 {
-		d.in <- []byte("1")
-		wantEvent(t, events, Down, "0x31")
-		time.Sleep(400 * time.Millisecond)
+	for _, key := range []string{"1", "2", "3"} {
+		d.in <- []byte(key)
+		wantEvent(t, events, Down, Code("0x3"+key))
 	}
 	if len(d.wrote) != 0 {
 		t.Errorf("%q was written besides", <-d.wrote)

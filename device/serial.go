@@ -13,17 +13,21 @@ import (
 type SerialConfig struct {
 	Port    string
 	Profile *keypad.Profile
-	Baud    int // instead of the profile's, in bits per second; 0 for the profile's
+	Keys    []Code // that mean something, all if empty
+	Baud    int    // instead of the profile's, in bits per second; 0 for the profile's
 	Now     func() time.Duration
 	Logger  *slog.Logger
-	// Repeat is the silence after which the same key counts again. Within it, it is the keypad that repeats itself, as
-	// some do while a key is held or their answer was lost; 300 ms if 0.
+	// Repeat is the silence after which the same card counts again; 300 ms if 0.
 	Repeat time.Duration
+	// AtOnce tells a key that comes right after the port was opened at once: nobody is asked, and no answer can come of a key that
+	// was down before.
+	AtOnce bool
 	// Open opens the port; OpenPort if nil.
 	Open func(name string, l keypad.Line, now func() time.Duration) (Port, error)
 }
 
-// Serial reads a keypad on a serial line. Such keypads tell presses only: there is no Up and nothing can be stuck.
+// Serial reads a keypad on a serial line. Such keypads tell no release: a code that comes again soon is the same press, and one
+// that goes on coming is a stuck key.
 type Serial struct {
 	cfg     SerialConfig
 	current atomic.Pointer[keypad.Prompt]
@@ -72,22 +76,22 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	var last Code
-	var lastAt time.Duration
+	keys := strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: func(r keypad.Read, at time.Duration) {
-			if r.Kind != keypad.Key {
-				return
+		read: keys.read, spoilt: keys.spoilt,
+		passed: func(upTo time.Duration) (time.Duration, bool) {
+			for _, e := range keys.pass(upTo) {
+				emit(e)
 			}
-			c := Code(r.Code)
-			repeated := c == last && at-lastAt < s.cfg.Repeat
-			last, lastAt = c, at
-			if !repeated {
-				emit(Event{Source: sourceSerial, Action: Down, Code: c, At: at})
-			}
+			return keys.due()
 		},
 		state: func(err error) {
+			if err == nil {
+				keys.open(s.cfg.Now())
+			} else {
+				keys.lose()
+			}
 			switch {
 			case err != nil && !lost:
 				lost = true

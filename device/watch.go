@@ -23,8 +23,8 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 		return fmt.Errorf("open the serial port %s: %w", name, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	chunks, reading := make(chan chunk), make(chan struct{})
-	go func() { defer close(reading); readPort(ctx, p, l.Baud, now, chunks) }()
+	in, reading := newInbox(now), make(chan struct{})
+	go func() { defer close(reading); readPort(ctx, p, l.Baud, in) }()
 	defer func() {
 		cancel()
 		<-reading
@@ -48,13 +48,16 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 			return nil
 		case <-pause.C:
 			deliver()
-		case k := <-chunks:
-			if k.err != nil {
-				return fmt.Errorf("read the serial port %s: %w", name, k.err)
-			}
-			b = append(b, k.b...)
-			if len(b) >= 256 {
-				deliver()
+		case <-in.wake:
+			came, _ := in.take()
+			for _, k := range came {
+				if k.err != nil {
+					return fmt.Errorf("read the serial port %s: %w", name, k.err)
+				}
+				b = append(b, k.b...)
+				if len(b) >= 256 {
+					deliver()
+				}
 			}
 			pause.Reset(WatchPause(l.Baud))
 		}

@@ -36,14 +36,15 @@ type layout struct {
 	pad        int
 	modules    int // along a side of the QR code with its quiet zone
 
-	head  image.Rectangle
-	mark  image.Rectangle // the offline mark
-	texts []text
-	tiles []tile
-	qr    image.Rectangle // the QR code with its quiet zone
-	icon  image.Rectangle // a check mark
-	alert image.Rectangle // a coloured field behind a warning
-	photo image.Rectangle // of the person at the window
+	head    image.Rectangle
+	mark    image.Rectangle // the offline mark
+	texts   []text
+	tiles   []tile
+	choices []choice
+	qr      image.Rectangle // the QR code with its quiet zone
+	icon    image.Rectangle // a check mark
+	alert   image.Rectangle // a coloured field behind a warning
+	photo   image.Rectangle // of the person at the window
 }
 
 // leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600, and on the smallest
@@ -64,6 +65,8 @@ func arrange(t *typesetter, s Screen, size image.Point, modules int) layout {
 		l.asking(s, body)
 	case Thanks:
 		l.thanks(s, body)
+	case Explaining:
+		l.reasons(s, body)
 	case Fault:
 		l.fault(s, body)
 	case Enrolling:

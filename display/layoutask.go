@@ -11,32 +11,48 @@ import (
 func (l *layout) rows(body image.Rectangle) (top, tiles image.Rectangle) {
 	h := body.Dy() * 43 / 100
 	if l.upright() {
-		h = min(body.Dy()*32/100, body.Dx()*52/100)
+		h = min(body.Dy()*38/100, body.Dx()*52/100)
 	}
 	return image.Rect(body.Min.X, body.Min.Y, body.Max.X, body.Max.Y-h-l.pad), image.Rect(body.Min.X, body.Max.Y-h, body.Max.X, body.Max.Y)
 }
 
+// places returns where what belongs to the five keys stands, and a line above that for all of them, which is empty where each place
+// has room for words in English.
+func (l *layout) places(box image.Rectangle) (places [5]image.Rectangle, legend image.Rectangle) {
+	gap := max(4, l.pad*2/3)
+	width := (box.Dx() - 4*gap) / 5
+	if !l.wordsFit(width - 2*inset(width)) {
+		legend = image.Rect(box.Min.X, box.Min.Y, box.Max.X, box.Min.Y+lineHeight(l.least))
+		box.Min.Y = legend.Max.Y
+	}
+	for i := range places {
+		x := box.Min.X + i*(width+gap)
+		places[i] = image.Rect(x, box.Min.Y, x+width, box.Max.Y)
+	}
+	return places, legend
+}
+
+// inset is how far the contents of a key's place keep from its edge.
+func inset(width int) int { return max(3, width/24) }
+
 // row lays out the five levels as the keys are. Where the English words do not fit the tiles, only those of both ends stand above
 // them.
 func (l *layout) row(s Screen, box image.Rectangle, chosen rating.Level) {
-	gap := max(4, l.pad*2/3)
-	width := (box.Dx() - 4*gap) / 5
-	inset := max(3, width/24)
-	english := l.wordsFit(width - 2*inset)
-	if !english {
-		legend := column{box: image.Rect(box.Min.X, box.Min.Y, box.Min.X+box.Dx()/2-gap, box.Min.Y+lineHeight(l.least)), on: paper}
-		l.write(legend, block{s: s.Order[0].English(), size: l.least, ink: inkSoft})
-		last := l.typesetter.paragraph(s.Order[4].English(), l.least, box.Dx()/2, 1).width
-		legend.box.Min.X, legend.box.Max.X = box.Max.X-last, box.Max.X
-		l.write(legend, block{s: s.Order[4].English(), size: l.least, ink: inkSoft})
-		box.Min.Y = legend.box.Max.Y
+	places, legend := l.places(box)
+	if !legend.Empty() {
+		first := column{box: legend, on: paper}
+		last := first
+		last.box.Min.X = last.box.Max.X - l.typesetter.paragraph(s.Order[4].English(), l.least, legend.Dx()/2, 1).width
+		first.box.Max.X = last.box.Min.X
+		l.write(first, block{s: s.Order[0].English(), size: l.least, ink: inkSoft})
+		l.write(last, block{s: s.Order[4].English(), size: l.least, ink: inkSoft})
 	}
-	chinese, lines := l.chineseSize(width-2*inset, box.Dy())
+	width := places[0].Dx()
+	chinese, lines := l.chineseSize(width-2*inset(width), box.Dy())
 	for i, level := range s.Order {
-		x := box.Min.X + i*(width+gap)
-		t := tile{box: image.Rect(x, box.Min.Y, x+width, box.Max.Y), level: level, chosen: level == chosen && chosen != 0}
-		in := t.box.Inset(inset)
-		if english {
+		t := tile{box: places[i], level: level, chosen: level == chosen && chosen != 0}
+		in := t.box.Inset(inset(width))
+		if legend.Empty() {
 			foot := image.Rect(in.Min.X, in.Max.Y-2*lineHeight(l.least), in.Max.X, in.Max.Y)
 			l.write(column{box: foot, on: card, centre: true, top: true}, block{s: level.English(), size: l.least, lines: 2, ink: inkSoft})
 			in.Max.Y = foot.Min.Y
@@ -85,15 +101,21 @@ func (l *layout) wordsFit(width int) bool {
 
 // faceAndDigit puts the face and the number into what is left of a tile: the number beside the face, or above it in a narrow tile.
 func (l *layout) faceAndDigit(t *tile, in image.Rectangle) {
-	digit := l.typesetter.paragraph(number(t.level), l.least, l.least*2, 1)
-	t.digit = text{paragraph: digit, size: l.least, box: image.Rectangle{Max: image.Pt(digit.width, lineHeight(l.least))}.Add(in.Min.Add(image.Pt(l.least/4, 0)))}
-	side := min(in.Dx()-2*(digit.width+l.least/3), in.Dy()*92/100)
+	t.digit = l.digit(t.level, in)
+	side := min(in.Dx()-2*(t.digit.width+l.least/3), in.Dy()*92/100)
 	if below := min(in.Dx()*84/100, in.Dy()-lineHeight(l.least)); below > side {
 		side = below
 		in.Min.Y = t.digit.box.Max.Y
 	}
 	at := image.Pt(in.Min.X+(in.Dx()-side)/2, in.Min.Y+(in.Dy()-side)/2)
 	t.face = image.Rectangle{Min: at, Max: at.Add(image.Pt(side, side))}
+}
+
+// digit puts a level's number into the corner of a place.
+func (l *layout) digit(level rating.Level, in image.Rectangle) text {
+	p := l.typesetter.paragraph(number(level), l.least, l.least*2, 1)
+	box := image.Rect(0, 0, p.width, lineHeight(l.least)).Add(in.Min.Add(image.Pt(l.least/4, 0)))
+	return text{paragraph: p, size: l.least, ink: inkDark, on: card, box: box}
 }
 
 func (l *layout) asking(s Screen, body image.Rectangle) {
@@ -147,7 +169,7 @@ func (l *layout) code(s Screen, box image.Rectangle, caption, english string) im
 	line := lineHeight(l.least)
 	room, breadth := box.Dy(), box.Dx()*45/100
 	if l.upright() {
-		room, breadth = box.Dy()*52/100, box.Dx()*80/100
+		room, breadth = box.Dy()*58/100, box.Dx()*80/100
 	}
 	// The English line must not make the modules smaller than they can be.
 	foot := 2 * line

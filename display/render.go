@@ -62,6 +62,9 @@ func (r *Renderer) draw(dst *image.RGBA, s Screen, l layout) {
 	for _, t := range l.tiles {
 		r.tile(dst, t)
 	}
+	for _, c := range l.choices {
+		r.drawChoice(dst, c)
+	}
 	if !l.photo.Empty() {
 		r.photo(dst, s.Photo, l.photo)
 	}
@@ -130,7 +133,6 @@ func (r *Renderer) drawTile(dst *image.RGBA, t tile) {
 	roundBox(dst, t.box, radius, border)
 	roundBox(dst, t.box.Inset(width), radius-float64(width)/2, card)
 	face(dst, float64(t.face.Min.X+t.face.Max.X)/2, float64(t.face.Min.Y+t.face.Max.Y)/2, float64(t.face.Dx())/2, t.level, skin(t.level), inkDark)
-	t.digit.ink = inkDark
 	r.text(dst, t.digit)
 }
 

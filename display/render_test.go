@@ -30,7 +30,7 @@ var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {192
 var (
 	goldenSizes = []image.Point{{1024, 600}, {600, 1024}}
 	moreSizes   = []image.Point{{480, 320}, {800, 480}, {1920, 1080}, {320, 480}, {1080, 1920}}
-	more        = []string{"asking", "asking-long", "thanks", "fault"}
+	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault"}
 )
 
 func renderer(t testing.TB) *Renderer {
@@ -118,9 +118,17 @@ func screens(t testing.TB) map[string]Screen {
 			s.State, s.Subject, s.Step, s.Steps, s.Link, s.StaffName = Asking, rating.MatterSubject, 1, 1, l, "བོད་ཡིག"
 			s.Hall, s.Matter = "རྒྱལ་ས་མི་དམངས་ཞབས་ཞུ་ཁང་།", "སྡོད་གནས་ལག་ཁྱེར་བཟོ་བ། 居住证办理"
 		}),
-		"paused":     with(func(s *Screen) { s.State = Paused }),
-		"fault":      with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
-		"fault-idle": with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
+		"reasons": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Reasons = Explaining, rating.StaffSubject, 1, 1, reasonsOf(t, 5)
+		}),
+		"reasons-again": with(func(s *Screen) {
+			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Reasons, s.AskAgain = Explaining, rating.MatterSubject, "居住证办理", 2, 2, reasonsOf(t, 1), true
+			s.Order = [5]rating.Level{1, 2, 3, 4, 5}
+		}),
+		"reasons-said": with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
+		"paused":       with(func(s *Screen) { s.State = Paused }),
+		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"fault-idle":   with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
 	}
 }
 
@@ -254,6 +262,9 @@ func checkLayout(t *testing.T, l layout) {
 		if x.box.Overlaps(l.qr) || x.box.Overlaps(l.photo) || x.box.Overlaps(l.icon) {
 			t.Errorf("%q lies on the QR code, the photo or the icon", x.s)
 		}
+	}
+	if !l.qr.Empty() && l.qr.Dx() < 2*l.modules {
+		t.Errorf("the QR code has %d modules in %d pixels, want at least two for each", l.modules, l.qr.Dx())
 	}
 	for i, x := range l.tiles {
 		if !x.box.In(screen) || x.box.Overlaps(l.qr) || x.box.Size() != l.tiles[0].box.Size() || i > 0 && x.box.Overlaps(l.tiles[i-1].box) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,30 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 	}
 	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\nadmin.hosts=[\"Admin.example.com\"]"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCatalogueFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reasons.json")
+	builtIn, err := catalogue("")
+	if err != nil || builtIn.Version != 1 {
+		t.Fatalf("version %d, %v", builtIn.Version, err)
+	}
+	if _, err := catalogue(file); err == nil {
+		t.Error("a file that is not there was accepted")
+	}
+	builtIn.Version = 2
+	b, err := json.Marshal(builtIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]uint32{string(b): 2, string(b[1:]): 0, "{}": 0} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := catalogue(file); c.Version != want || (err == nil) != (want > 0) {
+			t.Errorf("%.30s: version %d, %v; want %d", text, c.Version, err, want)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"haochaping/device/evdev"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 )
 
@@ -37,13 +38,11 @@ func keys(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *learns:
 		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans}, stdout)
 	}
-	began := time.Now()
-	now := func() time.Duration { return time.Since(began) }
-	run, err := openKeys(*c, now)
+	run, err := openKeys(*c, kernelclock.SinceBoot)
 	if err != nil {
 		return err
 	}
-	shown := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
+	shown := &report{w: stdout, began: kernelclock.SinceBoot(), levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
 	for _, k := range c.Keys.Map {
 		shown.levels[device.Code(k.Key)] = k.Level
 	}
@@ -86,7 +85,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 		if err != nil {
 			return nil, err
 		}
-		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet}).Run, nil
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet, AtOnce: true}).Run, nil
 	case boxconfig.USB:
 		return device.NewUSB(device.USBConfig{Device: c.Keys.USB.Device, Now: now}).Run, nil
 	case boxconfig.GPIO:
@@ -113,7 +112,8 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 type report struct {
 	mu     sync.Mutex
 	w      io.Writer
-	err    error // of the first print that failed
+	began  time.Duration // since the machine started
+	err    error         // of the first print that failed
 	levels map[device.Code]rating.Level
 	seen   map[rating.Level]bool
 }
@@ -127,7 +127,7 @@ func (r *report) printf(format string, args ...any) {
 func (r *report) event(e device.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := e.At.Round(time.Millisecond)
+	at := (e.At - r.began).Round(time.Millisecond)
 	switch e.Action {
 	case device.Down:
 		level, ok := r.levels[e.Code]

@@ -79,7 +79,7 @@ func (b *box) outOfService() {
 	if p := b.untilHealth(http.StatusServiceUnavailable)["store"]; p.OK || !p.Vital {
 		b.t.Errorf("%s: out of service, the store is %+v", b.name, p)
 	}
-	time.Sleep(300 * time.Millisecond) // the press has been read by then, which nothing shows
+	time.Sleep(3 * time.Second) // the press has been read by then, also right after the start, which nothing shows
 }
 
 // events returns the audit events in the box's log, as somebody reads it from outside.

@@ -33,13 +33,10 @@ func (h health) report() wire.Health {
 		V: wire.Version, Pending: n, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset().Milliseconds(),
 		UptimeSec: int64(now.Sub(h.started) / time.Second), KeysOK: !h.counts.lost.Load(),
 		StoreOK: v.Problem != terminal.StoreProblem, UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
-		TemperatureC: temperature(), CertDays: h.certDays(now.Time()), State: string(v.State),
+		TemperatureC: temperature(), CertDays: h.certDays(now.Time()), State: string(v.State.Public()),
 	}
-	switch {
-	case v.Problem != "":
+	if v.Problem != "" {
 		r.State = "fault"
-	case v.State == terminal.Correcting:
-		r.State = string(terminal.Asking)
 	}
 	if n > 0 {
 		r.OldestSec = -1

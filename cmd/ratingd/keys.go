@@ -91,7 +91,7 @@ func promptFor(v terminal.View) keypad.Prompt {
 		return keypad.Fault
 	case v.State == terminal.Asking:
 		return keypad.Asking
-	case v.State == terminal.Correcting:
+	case v.State == terminal.Correcting, v.State == terminal.Explaining: // nothing new is to be heard, and the keys go on
 		return keypad.Thanks
 	}
 	return keypad.Idle
@@ -108,12 +108,23 @@ func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySourc
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Now: env.mono, Logger: log})
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono, Logger: log})
 		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
 	case boxconfig.USB:
-		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Now: env.mono}).Run}, nil
+		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
 	}
 	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
+}
+
+// codes returns the keys that are configured, the staff's own included.
+func codes(c boxconfig.Keys) (all []device.Code) {
+	for _, k := range c.Map {
+		all = append(all, device.Code(k.Key))
+	}
+	if c.Staff != "" {
+		all = append(all, device.Code(c.Staff))
+	}
+	return all
 }
 
 // gpioRetry is how often lines that could not be opened are tried again: somebody may be at the wiring.

@@ -55,6 +55,12 @@ func (l *laws) judge(t *rapid.T) {
 			t.Fatalf("the books hold %s for visit %s, which nobody pressed", e.Level, e.Visit)
 		}
 		l.happened[string(e.Quality)]++
+		for _, code := range e.Reasons {
+			if r, ok := l.catalogue.Find(code); !ok || r.Level != e.Level || len(e.Reasons) > 1 || e.Channel != rating.Keypad {
+				t.Fatalf("%s of visit %s is explained by %v", e.Level, e.Visit, e.Reasons)
+			}
+			l.happened["explained"]++
+		}
 		if within := func(at int64) bool { return at >= e.Earliest.UnixMilli() && at <= e.Latest.UnixMilli() }; e.Channel == rating.Keypad && !slices.ContainsFunc(times, within) {
 			t.Fatalf("visit %s was rated at %v, the books say %s from %d to %d", e.Visit, times, e.Quality, e.Earliest.UnixMilli(), e.Latest.UnixMilli())
 		}

@@ -29,7 +29,7 @@ func TestLaws(t *testing.T) {
 	seen := make(map[string]int)
 	missing := func() []string {
 		return slices.DeleteFunc([]string{"thanked", "corrected", "crash between", "crash before", "reboot", "damage", "ack lost", "timed out", "phone", "estimated",
-			"staff key", "signed in", "matter by matter", "refused", "rated again"},
+			"staff key", "signed in", "matter by matter", "refused", "rated again", "explained"},
 			func(kind string) bool { return seen[kind] > 0 })
 	}
 	play := func(t *rapid.T) {
@@ -43,6 +43,7 @@ func TestLaws(t *testing.T) {
 			"card":    l.card,
 			"press":   l.press,
 			"correct": l.press,
+			"explain": l.explain,
 			"phone":   l.phone,
 			"time":    l.pass,
 			"crash":   l.crash,
@@ -70,11 +71,12 @@ func TestLaws(t *testing.T) {
 
 // laws is a window with all that it depends on.
 type laws struct {
-	dir   string
-	moves int // folders that the log has been in
-	db    *store.Store
-	model terminal.Model
-	books *ledger.Ledger
+	dir       string
+	moves     int // folders that the log has been in
+	db        *store.Store
+	model     terminal.Model
+	books     *ledger.Ledger
+	catalogue rating.Catalogue
 
 	// The truth about time, which nobody in the box knows, in milliseconds; and the box's clocks.
 	truth, started int64
@@ -103,6 +105,9 @@ func newLaws(t *rapid.T, dir string) *laws {
 	l := &laws{dir: dir, truth: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).UnixMilli(), opened: make(map[rating.VisitID]rating.Visit),
 		pressed: make(map[asked]map[rating.Level][]int64), thanked: make(map[asked]rating.Level), phoned: make(map[asked]bool), acks: make(map[rating.Epoch]uint64), happened: make(map[string]int)}
 	var err error
+	if l.catalogue, err = rating.BuiltInCatalogue(); err != nil {
+		t.Fatal(err)
+	}
 	if l.books, err = ledger.Open(context.Background(), filepath.Join(dir, "books", "ledger.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +185,9 @@ func (l *laws) start(t *rapid.T, change func(path string)) {
 	if started.Answered, err = answered(l.db); err != nil {
 		t.Fatal(err)
 	}
-	l.model = terminal.New(terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second})
+	started.Kinds = rating.Kinds()
+	l.model = terminal.New(terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second},
+		terminal.Reasons{Catalogue: l.catalogue, Order: [5]rating.Level{5, 4, 3, 2, 1}, Time: 8 * time.Second})
 	l.open = 0
 	l.apply(t, started, "")
 	if err := l.db.Salvage(context.Background(), l.clk.now); err != nil {
@@ -305,6 +312,14 @@ func (l *laws) press(t *rapid.T) {
 		}
 		l.thanked[q] = level
 		l.happened["thanked"]++
+	}
+}
+
+// explain waits until the thanks are over and presses a key again: for the next question, or for the reason.
+func (l *laws) explain(t *rapid.T) {
+	if l.model.View().State == terminal.Correcting {
+		l.wait(t, 3000)
+		l.press(t)
 	}
 }
 

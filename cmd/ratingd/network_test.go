@@ -117,7 +117,7 @@ func (p *patient) rate() time.Duration {
 		p.remember(id, level)
 	}
 	took := time.Since(start)
-	p.wait("idle after a visit", func(s boxState) bool { return s.State == "idle" })
+	p.wait("free after a visit", boxState.free)
 	return took
 }
 

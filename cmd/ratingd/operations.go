@@ -144,7 +144,7 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
-		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: publicState(v.State),
+		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: string(v.State.Public()),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
 		Centre: opsapi.Centre{Broker: withoutUser(o.cfg.Uplink.Broker), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
@@ -168,17 +168,6 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: int(math.Floor(c.NotAfter.Sub(now.Time()).Hours() / 24))}
 	}
 	return s
-}
-
-// publicState returns what others may see of the state: the thanks would tell that somebody has just answered.
-func publicState(s terminal.State) string {
-	switch s {
-	case "":
-		return string(terminal.Starting)
-	case terminal.Correcting:
-		return string(terminal.Asking)
-	}
-	return string(s)
 }
 
 // withoutUser returns an address without a user and a password that somebody may have written into it.

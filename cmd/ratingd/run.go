@@ -70,7 +70,8 @@ func run(ctx context.Context, args []string, env environment) error {
 		_, _, certErr := tlsFiles(cfg.Uplink)
 		_, passwordErr := readPassword(cfg.Uplink.PasswordFile)
 		_, secretErr := webhookSecret(cfg.WindowAPI)
-		if err := errors.Join(certErr, passwordErr, secretErr); err != nil {
+		_, catalogueErr := boxconfig.Catalogue(cfg.Reasons.Catalogue)
+		if err := errors.Join(certErr, passwordErr, secretErr, catalogueErr); err != nil {
 			return &configurationError{err}
 		}
 		_, err := fmt.Fprintf(env.stdout, "%s 无误 / is in order\n", *path)
@@ -124,6 +125,9 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if start.Staff, err = keptStaff(db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
 	}
+	if start.Kinds, err = keptKinds(db, cfg.Uplink.CentreKey); err != nil {
+		log.Error("which records the centre knows cannot be read; it says so anew", "error", err)
+	}
 	staff, err := newRoster(cfg.State)
 	if err != nil {
 		log.Error("the window's staff cannot be read; the box waits for the list to be sent again", "error", err)
@@ -162,6 +166,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	recorder := opsapi.NewRecorder(db, env.mono, metrics)
 	loop := terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(cfg.Visit.Wait), Thanks: time.Duration(cfg.Visit.Thanks)},
+		Reasons: loadReasons(cfg.Reasons, keys.Order(), log),
 		Log:     journalled{recorder, db.Epoch, journal}, Now: clk.now, Random: rand.Reader, Logger: log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(db, s); err != nil {
@@ -241,7 +246,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 				}
 			}
 		},
-		Now: env.wall, Synced: env.synced, Passed: passed, Random: mathrand.Float64, Logger: log,
+		OnKinds: (&kinds{db, cfg.Uplink.CentreKey, loop, clk, log, start.Kinds}).said,
+		Now:     env.wall, Synced: env.synced, Passed: passed, Random: mathrand.Float64, Logger: log,
 	})
 	if err != nil {
 		return err

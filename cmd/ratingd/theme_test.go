@@ -79,6 +79,7 @@ func TestThemeByKeyAndPhone(t *testing.T) {
 	var link string
 	b.wait("the question", func(s boxState) bool { link = s.Link; return s.State == "asking" && s.Link != "" })
 	b.onPhone(link, "matter2", 2)
+	time.Sleep(reading)
 	b.press(4)
 	b.wait("the end", func(s boxState) bool { return s.State == "idle" })
 	resp, err := http.Get(visit)

@@ -173,7 +173,7 @@ func (b *box) writeConfig() {
 	}
 	writeFile(b.t, b.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n", b.name, b.state, b.addresses)+b.keys+
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\n"+
+			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nreasons.time = \"3s\"\nlink.base = \"http://%s\"\n"+
 			"uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = %q\nwindow_api.loopback_without_token = true\n",
 			b.w.rate, b.w.proxy.Addr(), b.w.centreKey, b.socket()))
 }
@@ -257,7 +257,7 @@ func (b *box) visit() (killed bool) {
 		_ = b.process.Wait()
 		return true
 	}
-	b.wait("idle after a visit", func(s boxState) bool { return s.State == "idle" })
+	b.wait("free after a visit", boxState.free)
 	return false
 }
 
@@ -293,6 +293,9 @@ func (b *box) sawThanks(visit string, level rating.Level, kill <-chan struct{}) 
 	return false
 }
 
+// reading is how long a citizen looks at a question before a key is pressed, which is no answer sooner.
+const reading = 250 * time.Millisecond
+
 func (b *box) openVisit() string {
 	body := `{"staff":{"id":"0417"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB","task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
 	resp, err := http.Post("http://"+b.bound["window_api"]+"/v1/visits", "application/json", strings.NewReader(body))
@@ -305,6 +308,7 @@ func (b *box) openVisit() string {
 	if err := json.NewDecoder(resp.Body).Decode(&reply); err != nil || resp.StatusCode != http.StatusCreated {
 		b.t.Errorf("%s: open a visit: %s, %v", b.name, resp.Status, err)
 	}
+	time.Sleep(reading)
 	return reply.ID
 }
 
@@ -318,6 +322,9 @@ func (b *box) look() (boxState, error) {
 	defer func() { _ = resp.Body.Close() }()
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
+
+// free reports whether the box waits for the next visit, perhaps while it asks for the reasons of the last one.
+func (s boxState) free() bool { return s.State == "idle" || s.State == "explaining" }
 
 func (b *box) wait(what string, done func(boxState) bool) {
 	b.t.Helper()

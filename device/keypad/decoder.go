@@ -25,6 +25,19 @@ type Decoder struct {
 // NewDecoder returns a decoder of a profile's frames.
 func (p *Profile) NewDecoder() *Decoder { return &Decoder{p: p} }
 
+// Shortest returns the number of bytes of the profile's shortest frame.
+func (p *Profile) Shortest() int {
+	shortest := maxFrame
+	for _, f := range p.frames {
+		n := 0
+		for _, part := range f.layout {
+			n += part.min
+		}
+		shortest = min(shortest, n)
+	}
+	return shortest
+}
+
 // Feed takes bytes in pieces of any size and returns the frames that they complete.
 func (d *Decoder) Feed(b []byte) []Read {
 	var all []Read

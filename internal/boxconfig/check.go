@@ -94,6 +94,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	loopback("screen.browser", c.Screen.Browser)
 	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
 	between("visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
+	between("reasons.time", c.Reasons.Time, 3*time.Second, 30*time.Second)
 	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
 	}

@@ -18,6 +18,7 @@ type Config struct {
 	Sound      Sound           `toml:"sound"`
 	Screen     Screen          `toml:"screen"`
 	Visit      Visit           `toml:"visit"`
+	Reasons    Reasons         `toml:"reasons"`
 	Link       Link            `toml:"link"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
@@ -92,6 +93,13 @@ type Screen struct {
 type Visit struct {
 	Wait   Duration `toml:"wait"`
 	Thanks Duration `toml:"thanks"`
+}
+
+// Reasons says whether and how the keys ask why a citizen has answered so.
+type Reasons struct {
+	Ask       bool     `toml:"ask"`
+	Time      Duration `toml:"time"`      // for each answer
+	Catalogue string   `toml:"catalogue"` // a file, empty for the built-in one
 }
 
 // Link says where phones find the centre.

@@ -73,6 +73,7 @@ func TestRefused(t *testing.T) {
 		"name twice":       {"device = \"lz\"", "line 10"},
 		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
 		"four lamps":       {"lamps.keys = [\"a\", \"b\", \"c\", \"d\"]", "line 10: lamps.keys: 4 lamps"},
+		"reasons' time":    {"reasons.time = \"1s\"", "line 10: reasons.time: 1s is not allowed; allowed are 3s to 30s"},
 		"one lamp":         {"lamps.keys = [\"a\"]", "line 10: lamps.keys: 1 lamp; write all five"},
 		"relative socket":  {"operations.socket = \"ops.sock\"", "line 10: operations.socket"},
 		"public metrics":   {"operations.listen = \":9477\"", "line 10: operations.listen"},

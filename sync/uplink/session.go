@@ -226,6 +226,7 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	u.centre, u.centreAt = time.UnixMilli(a.Time), time.Now()
 	u.trust.learn(u.centre)
 	u.cfg.OnAck(u.centre)
+	u.cfg.OnKinds(a.Kinds)
 	for _, q := range a.Quarantined {
 		u.cfg.Logger.Error("the centre keeps a record but does not accept it; look at the centre's findings", "seq", q.Seq, "reason", q.Reason)
 	}

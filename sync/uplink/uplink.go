@@ -57,13 +57,15 @@ type Config struct {
 	Generation uint32
 
 	// Health is asked each minute. The others are told, and may be nil: of a newer window, of a command that is to be
-	// carried out, of the connection coming and going, and of the centre's clock. They are called from the goroutine of
-	// Run, one at a time, and must not block.
+	// carried out, of the connection coming and going, of the centre's clock, and of the kinds of records that the centre
+	// knows, at each acknowledgement that is believed. They are called from the goroutine of Run, one at a time, and must not
+	// block.
 	Health    func() wire.Health
 	OnConfig  func(wire.Config)
 	OnCommand func(wire.Command) error
 	OnState   func(connected bool)
 	OnAck     func(centre time.Time)
+	OnKinds   func([]rating.Kind)
 
 	Now func() time.Time // the box's clock, for the expiry of commands
 	// Synced says whether the network has set that clock; nil: it is always believed. While neither it nor the centre's
@@ -164,6 +166,9 @@ func (c *Config) fillIn() {
 	}
 	if c.OnAck == nil {
 		c.OnAck = func(time.Time) {}
+	}
+	if c.OnKinds == nil {
+		c.OnKinds = func([]rating.Kind) {}
 	}
 	if c.Synced == nil {
 		c.Synced = func() bool { return true }

@@ -84,6 +84,7 @@ func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) (mqtt.To
 	}
 	sent, err := in.publish(b.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
 		Device: b.Device, Epoch: b.Epoch, Through: res.Ack, Head: res.AckHead, Quarantined: res.Quarantined, Time: now.UnixMilli(),
+		Kinds: rating.Kinds(),
 	})
 	if err != nil {
 		in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.Device, "error", err)

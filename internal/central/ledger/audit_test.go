@@ -132,7 +132,7 @@ func TestForgeriesAreFound(t *testing.T) {
 		"an evaluation is taken away": {func(*chain) []string { return []string{"DELETE FROM evaluation WHERE seq = 1"} },
 			"the evaluation that is shown for record 1"},
 		"an evaluation without a record": {func(*chain) []string {
-			return []string{"INSERT INTO evaluation SELECT 99, device, epoch, 99, submission, visit, subject, project, 5, channel, replaces, reasons, text, at, synced, received_at, status, boot, mono, time, quality, earliest, latest FROM evaluation WHERE seq = 1"}
+			return []string{"INSERT INTO evaluation SELECT 99, device, epoch, 99, submission, visit, subject, project, 5, channel, replaces, reasons, text, at, synced, received_at, status, boot, mono, time, quality, earliest, latest, catalogue FROM evaluation WHERE seq = 1"}
 		}, "an evaluation is shown for record 99, which is not here"},
 		"the last record is taken away": {func(*chain) []string {
 			return []string{"DELETE FROM record WHERE seq = 5", "DELETE FROM evaluation WHERE seq = 5", "UPDATE progress SET through = 4"}
@@ -229,7 +229,7 @@ func TestOlderBooksAreMigrated(t *testing.T) {
 	}
 	c := events(t, 3)
 	addSigned(t, l, c.batch(1, 2, 0))
-	change(t, l, "DROP TABLE proof", "DROP TABLE standing", "PRAGMA user_version = 2")
+	change(t, l, "DROP TABLE proof", "DROP TABLE standing", "DROP TABLE reason", "ALTER TABLE evaluation DROP COLUMN catalogue", "PRAGMA user_version = 2")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}

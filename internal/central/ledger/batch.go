@@ -325,6 +325,10 @@ func (w *batchWriter) materialise(r rating.Record) error {
 		return w.addSalvaged(r)
 	case rating.KindEvent:
 		return w.addEvent(r)
+	case rating.KindReason:
+		e := r.Reason
+		return w.exec(`INSERT INTO reason (device, epoch, seq, of, visit, subject, project, code, catalogue) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`, r.Device, r.Epoch.String(), r.Seq, e.Of, e.Visit.String(), e.Subject, e.Case, e.Code, e.Catalogue)
 	case rating.KindEvaluation:
 		return addEvaluation(w.ctx, w.tx, row{device: r.Device, epoch: r.Epoch.String(), seq: r.Seq, evaluation: *r.Evaluation,
 			stamp: r.At, received: w.at, fix: w.times.guess(r.At)})

@@ -45,6 +45,7 @@ type Entry struct {
 	Staff      rating.Staff
 	Matter     string // names of the completed matters; empty while the visit's record has not arrived
 	Reasons    []string
+	Catalogue  uint32 // version of the catalogue that the reasons are of; 0 where it was not said
 	Text       string
 }
 
@@ -69,10 +70,10 @@ func addEvaluation(ctx context.Context, tx *sql.Tx, r row) error {
 	e := r.evaluation
 	var cursor int64
 	err = tx.QueryRowContext(ctx, `INSERT INTO evaluation (device, epoch, seq, submission, visit, subject, project, level, channel, replaces, reasons, text, at, synced, received_at, status,
-		boot, mono, time, quality, earliest, latest)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING cursor`,
+		boot, mono, time, quality, earliest, latest, catalogue)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING cursor`,
 		r.device, r.epoch, r.seq, r.submission, e.Visit.String(), e.Subject, e.Case, e.Level, e.Channel, e.Replaces, string(reasons), e.Text, r.stamp.Wall, r.stamp.Synced, r.received, Later,
-		r.stamp.Boot, r.stamp.Mono, r.fix.Time, r.fix.Quality, r.fix.Earliest, r.fix.Latest).Scan(&cursor)
+		r.stamp.Boot, r.stamp.Mono, r.fix.Time, r.fix.Quality, r.fix.Earliest, r.fix.Latest, e.Catalogue).Scan(&cursor)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil // it is here
 	}
@@ -148,8 +149,11 @@ func phoneResults(ctx context.Context, tx *sql.Tx, p PhoneRating) ([]PhoneResult
 }
 
 const entryColumns = `SELECT e.cursor, e.device, e.epoch, e.seq, e.visit, e.subject, e.project, e.level, e.channel, e.time, e.quality, e.earliest, e.latest, e.received_at,
-	e.status, e.reasons, e.text, coalesce(v.visit, ''), coalesce(d.window, '')
-	FROM evaluation e LEFT JOIN visit v ON v.device = e.device AND v.id = e.visit LEFT JOIN device d ON d.id = e.device `
+	e.status, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.text, coalesce(v.visit, ''), coalesce(d.window, '')
+	FROM evaluation e LEFT JOIN visit v ON v.device = e.device AND v.id = e.visit LEFT JOIN device d ON d.id = e.device
+	LEFT JOIN reason k ON k.device = e.device AND k.epoch = e.epoch AND e.seq > 0 AND k.seq = (SELECT min(r.seq) FROM reason r
+		WHERE r.device = e.device AND r.epoch = e.epoch AND r.of = e.seq AND r.seq > e.seq AND r.visit = e.visit AND r.subject = e.subject
+		AND r.project = e.project) `
 
 // Latest returns the n evaluations that came last, newest first.
 func (l *Ledger) Latest(ctx context.Context, n int) ([]Entry, error) {
@@ -163,10 +167,11 @@ func (l *Ledger) Since(ctx context.Context, cursor int64, n int) ([]Entry, error
 
 func scanEntry(s scanner) (Entry, error) {
 	var e Entry
-	var epoch, visitID, reasons, visit, window string
+	var epoch, visitID, reasons, key, visit, window string
+	var keyCatalogue uint32
 	var at, earliest, latest, received int64
 	if err := s.Scan(&e.Cursor, &e.Device, &epoch, &e.Seq, &visitID, &e.Subject, &e.Case, &e.Level, &e.Channel, &at, &e.Quality, &earliest, &latest, &received,
-		&e.Status, &reasons, &e.Text, &visit, &window); err != nil {
+		&e.Status, &reasons, &e.Catalogue, &key, &keyCatalogue, &e.Text, &visit, &window); err != nil {
 		return Entry{}, err
 	}
 	e.At, e.Earliest, e.Latest, e.ReceivedAt = time.UnixMilli(at), time.UnixMilli(earliest), time.UnixMilli(latest), time.UnixMilli(received)
@@ -181,6 +186,9 @@ func scanEntry(s scanner) (Entry, error) {
 	}
 	if err := json.Unmarshal([]byte(reasons), &e.Reasons); err != nil {
 		return Entry{}, err
+	}
+	if key != "" {
+		e.Reasons, e.Catalogue = append(e.Reasons, key), keyCatalogue
 	}
 	switch {
 	case visit != "":

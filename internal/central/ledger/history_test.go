@@ -41,7 +41,7 @@ func (b *boxLog) append(t *rapid.T, body rating.Body) (seq uint64) {
 // counts of evaluations at the times that the books know in the end, and for the same cases.
 func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 	l := openBooks(t)
-	run := 0
+	run, explained := 0, 0
 	standings, qualities := make(map[rating.Standing]int), make(map[rating.Quality]int)
 	rapid.Check(t, func(t *rapid.T) {
 		run++
@@ -84,6 +84,16 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			}
 			last[d] = boxes[d].append(t, rating.EvaluationBody(stamp, e))
 			given = append(given, rating.Given{Device: d, Epoch: boxes[d].epoch, Seq: last[d], Evaluation: e})
+			for range rapid.IntRange(0, 2).Draw(t, "reasons") { // of the last answer, or of what it corrects
+				r := rating.Reason{Visit: v.ID, Subject: q.Subject, Case: q.Case, Of: last[d], Code: fmt.Sprint(clock), Catalogue: 2}
+				if rapid.IntRange(0, 3).Draw(t, "stray") == 0 {
+					r.Of--
+				}
+				if r.Of > 0 {
+					seq := boxes[d].append(t, rating.ReasonBody(now(), r))
+					h.Explain(rating.GivenReason{Device: d, Epoch: boxes[d].epoch, Seq: seq, Reason: r})
+				}
+			}
 		}
 		for i := range rapid.IntRange(1, 5).Draw(t, "visits") {
 			v := rating.Visit{ID: rating.VisitID(run*100 + i + 1), Window: window, Opener: rating.OpenedByPC, WaitSec: 60,
@@ -127,7 +137,7 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got[key], times[key] = fmt.Sprint(e.Status, items), e.At.UnixMilli()
+			got[key], times[key] = fmt.Sprint(e.Status, items, e.Reasons, e.Catalogue), e.At.UnixMilli()
 			qualities[e.Quality]++
 		}
 		want := make(map[string]string)
@@ -140,7 +150,13 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 			for _, i := range d.Items {
 				items = append(items, itemKey(i))
 			}
-			want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = fmt.Sprint(d.Standing, items)
+			var reasons []string
+			catalogue := uint32(0)
+			if d.Reason != nil {
+				reasons, catalogue = []string{d.Reason.Code}, d.Reason.Catalogue
+				explained++
+			}
+			want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = fmt.Sprint(d.Standing, items, reasons, catalogue)
 			standings[d.Standing]++
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -151,6 +167,9 @@ func TestBooksDecideAsTheHistoryDoes(t *testing.T) {
 		if standings[s] == 0 {
 			t.Errorf("nothing was %s; the test proves nothing", s)
 		}
+	}
+	if explained == 0 {
+		t.Error("nothing was explained; the test proves nothing of it")
 	}
 	for _, p := range problems(t, l) {
 		if !strings.Contains(p, "signature") { // they were not signed

@@ -103,7 +103,7 @@ func newHall(t testing.TB) *hall {
 	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
 	h.books = &memory{devices: map[rating.DeviceID]Device{boxID: {Key: pub, Window: window}},
 		visit: Visit{Rated: map[rating.Question]rating.Channel{}}, results: map[string][]Result{}}
-	reasons, err := LoadCatalogue(ExtendedReasons)
+	reasons, err := rating.BuiltInCatalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestRating(t *testing.T) {
 		t.Errorf("Location = %q, want the thanks page under the canonical path", got)
 	}
 	wantStored := []rating.Evaluation{{Visit: visitID, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone,
-		Reasons: []string{"214"}, Text: "等了 两小时"}}
+		Reasons: []string{"214"}, Catalogue: 1, Text: "等了 两小时"}}
 	if diff := cmp.Diff(wantStored, h.books.stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}

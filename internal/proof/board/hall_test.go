@@ -250,6 +250,7 @@ func (h *hall) visit() rating.VisitID {
 // machine may be slow.
 func (h *hall) press(key string, evaluations int) {
 	h.t.Helper()
+	time.Sleep(2 * time.Second) // the question is read first: a press in its first 200 ms is no answer, and the machine's time is slower
 	if err := h.board.Press(key); err != nil {
 		h.t.Fatal(err)
 	}

@@ -97,6 +97,17 @@ func (b *Board) Prepare(s Screen) {
 	}
 }
 
+// Warm draws a screen that nobody sees, so that its characters and tiles are kept when one like it is shown.
+func (b *Board) Warm(s Screen) {
+	at, err := b.renderer.arrange(s, b.size)
+	if err != nil {
+		return // Show will say so
+	}
+	frame := b.blank()
+	b.renderer.draw(frame, s, at)
+	b.spare = frame
+}
+
 // showAhead shows a screen that was prepared.
 func (b *Board) showAhead(s Screen, next *ahead) error {
 	at := next.at.choosing(s.Chosen)

@@ -12,7 +12,8 @@
 // lines loses its middle.
 //
 // On Linux a graphics card is driven through a dumb buffer (DRM), or the framebuffer where no card drives a screen, in
-// any rotation by 90°. Only the squares that have changed are converted. A panel that is gone says so with ErrGone, and is
+// any rotation by 90°. Only the squares that have changed are converted. While a question waits, the thanks are drawn and converted
+// ahead, so that a press has one tile to draw. A panel that is gone says so with ErrGone, and is
 // opened again by its owner.
 //
 // Panels take the image: a card, a Linux framebuffer, a browser, PNG files, or whatever implements periph's display.Drawer. What

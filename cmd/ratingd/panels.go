@@ -27,6 +27,7 @@ type panels struct {
 	log      *slog.Logger
 
 	board    *display.Board
+	warm     *display.Board   // the board that has drawn a question ahead, nil if none has
 	browser  *display.Browser // nil if there is none
 	files    *display.Files   // nil if there is none
 	screen   display.Panel    // nil if there is none now
@@ -198,8 +199,14 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 		// The light first: it is what the citizen sees first.
 		p.light.step(time.Now(), screen.State)
 		p.show(screen)
-		if thanks, ok := thanksFor(screen); ok && len(shown.wake) == 0 {
+		// What comes next is drawn ahead while nothing else waits to be shown.
+		switch thanks, asked := thanksFor(screen); {
+		case len(shown.wake) > 0:
+		case asked:
 			p.board.Prepare(thanks)
+		case screen.State == display.Idle && p.warm != p.board:
+			p.warm = p.board
+			p.board.Warm(s.question(screen))
 		}
 	}
 	var checks <-chan time.Time

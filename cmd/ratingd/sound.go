@@ -75,21 +75,18 @@ func (p prompter) clip(c cue) sound.Clip {
 	return both
 }
 
-// newPrompter loads the spoken prompts. One that cannot be used is reported and replaced by silence: the keys count without
-// sound.
-func newPrompter(c boxconfig.Sound, log *slog.Logger) prompter {
-	load := func(key, path string) sound.Clip {
-		if path == "" {
-			return sound.Clip{}
-		}
-		clip, err := sound.Load(path)
+// newPrompter loads the spoken prompts, or lets them be spoken. One that cannot be used is reported and replaced by silence: the keys
+// count without sound.
+func newPrompter(ctx context.Context, c boxconfig.Sound, log *slog.Logger) prompter {
+	load := func(key, recording, words string) sound.Clip {
+		clip, err := sound.Prompt(ctx, recording, c.Speaker(), words)
 		if err != nil {
 			log.Error("a spoken prompt cannot be used; the box works without it", "field", key, "error", err)
 			return sound.Clip{}
 		}
 		return clip
 	}
-	return prompter{tones: c.Tones, asking: load("sound.asking", c.Asking), thanks: load("sound.thanks", c.Thanks)}
+	return prompter{tones: c.Tones, asking: load("sound.asking", c.Asking, sound.AskingWords), thanks: load("sound.thanks", c.Thanks, sound.ThanksWords)}
 }
 
 // percent returns how loud it is now. A clock that is not set knows no evening.
@@ -110,14 +107,14 @@ func percent(c boxconfig.Sound, wall time.Time, synced bool) int {
 type speaker struct {
 	cfg    boxconfig.Sound
 	order  [5]rating.Level
-	prompt prompter
+	log    *slog.Logger
 	player *sound.Player
 	wall   func() time.Time
 	synced func() bool
 }
 
 func newSpeaker(c boxconfig.Sound, order [5]rating.Level, env environment, log *slog.Logger) speaker {
-	return speaker{c, order, newPrompter(c, log), sound.NewPlayer(sound.Config{
+	return speaker{c, order, log, sound.NewPlayer(sound.Config{
 		Command: env.aplay, Device: c.Device, Cards: env.soundCards, Logger: log,
 	}), env.wall, env.synced}
 }
@@ -126,9 +123,10 @@ func newSpeaker(c boxconfig.Sound, order [5]rating.Level, env environment, log *
 func (s speaker) run(ctx context.Context, shown *latest[terminal.View]) error {
 	played := make(chan error, 1)
 	go func() { played <- s.player.Run(ctx) }()
+	prompt := newPrompter(ctx, s.cfg, s.log)
 	old := shown.get()
 	shown.each(ctx, func(v terminal.View) {
-		clip := s.prompt.clip(cueOf(old, v, s.order))
+		clip := prompt.clip(cueOf(old, v, s.order))
 		old = v
 		if loud := percent(s.cfg, s.wall(), s.synced()); len(clip.Samples) > 0 && loud > 0 {
 			s.player.Play(clip.Gain(loud))

@@ -93,7 +93,7 @@ func TestVolumeByTimeOfDay(t *testing.T) {
 }
 
 func TestMissingPromptIsSilent(t *testing.T) {
-	p := newPrompter(boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")}, slog.New(slog.DiscardHandler))
+	p := newPrompter(t.Context(), boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")}, slog.New(slog.DiscardHandler))
 	if c := p.clip(cue{asking: true}); len(c.Samples) != 0 {
 		t.Error("a file that is not there is heard")
 	}

@@ -75,6 +75,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	c.checkOutputs(bad)
 	between("lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
 	oneOf("sound.tones", c.Sound.Tones, "off", "same", "per_key")
+	oneOf("sound.speak", c.Sound.Speak, "off", "espeak")
 	oneOf("screen.panel", c.Screen.Panel, "auto", "drm", "framebuffer", "none")
 	if !slices.Contains([]int{0, 90, 180, 270}, c.Screen.Rotation) {
 		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", c.Screen.Rotation)

@@ -10,8 +10,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestPreparedScreensAreTheSame shows screens in any order, prepares any before its press or not, and compares the panel with the screen
-// drawn anew, in every rotation and format.
+// TestPreparedScreensAreTheSame shows screens in any order, prepares any before its press or not, and compares the panel with the
+// screen drawn anew, in every rotation and format.
 func TestPreparedScreensAreTheSame(t *testing.T) {
 	all := screens(t)
 	names := []string{"asking", "asking-again", "asking-long", "asking-photo", "idle", "fault", "thanks-phone", "closed"}

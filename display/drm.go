@@ -95,12 +95,12 @@ func (d *DRM) start(wanted string) error {
 	if err != nil || len(crtcs) == 0 || len(connectors) == 0 {
 		return fmt.Errorf("%w: it has no outputs", ErrNoCard)
 	}
-	output, mode, crtc, err := chooseScreen(connectors, d.card.connector, crtcs, wanted)
+	chosen, err := chooseScreen(connectors, d.card.connector, crtcs, wanted)
 	if err != nil {
 		return err
 	}
-	d.output = output
-	return d.show(mode, crtc)
+	d.output = chosen.output
+	return d.show(chosen.mode, chosen.crtc)
 }
 
 // show makes a buffer for a mode and lets a controller show it. A few small screens know 16 bits a pixel only.

@@ -49,9 +49,16 @@ func chooseMode(modes []drmMode, wanted string) (best drmMode, ok bool) {
 	return best, ok
 }
 
-// chooseScreen looks at connectors in their order for the first that has a screen that can be drawn. The error is ErrUnplugged if none has a
-// screen at all.
-func chooseScreen(connectors []uint32, look func(uint32) (drmOutput, error), crtcs []uint32, wanted string) (drmOutput, drmMode, uint32, error) {
+// screenChoice is how a screen is driven.
+type screenChoice struct {
+	output drmOutput
+	mode   drmMode
+	crtc   uint32
+}
+
+// chooseScreen looks at connectors in their order for the first that has a screen that can be drawn. The error is ErrUnplugged if
+// none has a screen at all.
+func chooseScreen(connectors []uint32, look func(uint32) (drmOutput, error), crtcs []uint32, wanted string) (screenChoice, error) {
 	var errs []error
 	for _, id := range connectors {
 		o, err := look(id)
@@ -70,13 +77,13 @@ func chooseScreen(connectors []uint32, look func(uint32) (drmOutput, error), crt
 		case !free:
 			errs = append(errs, fmt.Errorf("the card has no free controller for the screen at connector %d", id))
 		default:
-			return o, mode, crtc, nil
+			return screenChoice{o, mode, crtc}, nil
 		}
 	}
 	if len(errs) == 0 {
 		errs = append(errs, ErrUnplugged)
 	}
-	return drmOutput{}, drmMode{}, 0, errors.Join(errs...)
+	return screenChoice{}, errors.Join(errs...)
 }
 
 // chooseCrtc returns the controller that drives an output, the one that does so already if any. ok is false if none can.

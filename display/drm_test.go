@@ -80,14 +80,14 @@ func TestOneScreenDoesNotHideAnother(t *testing.T) {
 		for _, o := range c.plugged {
 			ids = append(ids, o.connector)
 		}
-		o, _, _, err := chooseScreen(ids, func(id uint32) (drmOutput, error) {
+		chosen, err := chooseScreen(ids, func(id uint32) (drmOutput, error) {
 			if id == c.fails {
 				return drmOutput{}, broken
 			}
 			return c.plugged[slices.Index(ids, id)], nil
 		}, []uint32{40}, "")
-		if o.connector != c.want || (err == nil) != (c.want != 0) || c.err != nil && !errors.Is(err, c.err) {
-			t.Errorf("%s: connector %d, %v", name, o.connector, err)
+		if chosen.output.connector != c.want || (err == nil) != (c.want != 0) || c.err != nil && !errors.Is(err, c.err) {
+			t.Errorf("%s: connector %d, %v", name, chosen.output.connector, err)
 		}
 	}
 }

@@ -48,7 +48,8 @@ func stroke(dst *image.RGBA, c color.RGBA, half float64, points [][2]float64, on
 			continue
 		}
 		dx, dy := -(b[1]-a[1])/length*half, (b[0]-a[0])/length*half
-		path(dst, c, [2]float64{a[0] + dx, a[1] + dy}, [2]float64{b[0] + dx, b[1] + dy}, [2]float64{b[0] - dx, b[1] - dy}, [2]float64{a[0] - dx, a[1] - dy})
+		path(dst, c, [2]float64{a[0] + dx, a[1] + dy}, [2]float64{b[0] + dx, b[1] + dy},
+			[2]float64{b[0] - dx, b[1] - dy}, [2]float64{a[0] - dx, a[1] - dy})
 	}
 }
 

@@ -98,7 +98,8 @@ func TestCharactersWithoutFormVanish(t *testing.T) {
 	}
 }
 
-// TestTibetanIsShaped looks at what shaping makes of a stack: བོད has a vowel above its first letter, རྒྱ is three letters below one another.
+// TestTibetanIsShaped looks at what shaping makes of a stack: བོད has a vowel above its first letter, རྒྱ is three letters below
+// one another.
 func TestTibetanIsShaped(t *testing.T) {
 	set := newTypesetter(fonts(t))
 	width := func(s string) int { return set.paragraph(s, 40, 1000, 1).width }

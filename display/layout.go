@@ -47,8 +47,8 @@ type layout struct {
 	photo   image.Rectangle // of the person at the window
 }
 
-// leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600, and on the smallest
-// panels what still shows a character's strokes.
+// leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600. On the
+// smallest panels it is what still shows a character's strokes.
 func leastText(size image.Point) int {
 	const perDiagonal = 3.5 / (7 * 25.4)
 	return max(14, int(math.Ceil(math.Hypot(float64(size.X), float64(size.Y))*perDiagonal)))
@@ -185,7 +185,8 @@ func (l *layout) header(s Screen) {
 	mark := image.Rect(free.Max.X-markWidth, top, free.Max.X, top+2*lineHeight(unit))
 	if s.Offline {
 		l.mark = mark
-		l.write(column{box: mark, on: warning, centre: true}, block{s: "离线", size: unit, ink: inkDark}, block{s: "Offline", size: unit, ink: inkDark})
+		l.write(column{box: mark, on: warning, centre: true},
+			block{s: "离线", size: unit, ink: inkDark}, block{s: "Offline", size: unit, ink: inkDark})
 	}
 	staff := s.StaffName
 	if s.StaffID != "" {

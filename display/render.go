@@ -132,7 +132,8 @@ func (r *Renderer) drawTile(dst *image.RGBA, t tile) {
 	}
 	roundBox(dst, t.box, radius, border)
 	roundBox(dst, t.box.Inset(width), radius-float64(width)/2, card)
-	face(dst, float64(t.face.Min.X+t.face.Max.X)/2, float64(t.face.Min.Y+t.face.Max.Y)/2, float64(t.face.Dx())/2, t.level, skin(t.level), inkDark)
+	x, y := float64(t.face.Min.X+t.face.Max.X)/2, float64(t.face.Min.Y+t.face.Max.Y)/2
+	face(dst, x, y, float64(t.face.Dx())/2, t.level, skin(t.level), inkDark)
 	r.text(dst, t.digit)
 }
 

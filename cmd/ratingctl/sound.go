@@ -24,7 +24,9 @@ func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if !*test {
 		return &hinted{errors.New("it is not said what to do with the sound"), "write \"ratingctl sound -test\""}
 	}
-	player := sound.NewPlayer(sound.Config{Command: "aplay", Device: c.Sound.Device, Cards: "/proc/asound/cards", Logger: slog.New(slog.DiscardHandler)})
+	player := sound.NewPlayer(sound.Config{
+		Command: "aplay", Device: c.Sound.Device, Cards: "/proc/asound/cards", Logger: slog.New(slog.DiscardHandler),
+	})
 	return testSound(ctx, c.Sound, player.PlayNow, stdout)
 }
 

@@ -86,7 +86,10 @@ func newPrompter(ctx context.Context, c boxconfig.Sound, log *slog.Logger) promp
 		}
 		return clip
 	}
-	return prompter{tones: c.Tones, asking: load("sound.asking", c.Asking, sound.AskingWords), thanks: load("sound.thanks", c.Thanks, sound.ThanksWords)}
+	return prompter{
+		tones:  c.Tones,
+		asking: load("sound.asking", c.Asking, sound.AskingWords), thanks: load("sound.thanks", c.Thanks, sound.ThanksWords),
+	}
 }
 
 // percent returns how loud it is now. A clock that is not set knows no evening.

@@ -149,5 +149,8 @@ func screenMode(s string) bool {
 	if rated {
 		numbers = append(numbers, rate)
 	}
-	return ok && !slices.ContainsFunc(numbers, func(n string) bool { v, err := strconv.ParseUint(n, 10, 16); return err != nil || v == 0 })
+	return ok && !slices.ContainsFunc(numbers, func(n string) bool {
+		v, err := strconv.ParseUint(n, 10, 16)
+		return err != nil || v == 0
+	})
 }

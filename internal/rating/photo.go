@@ -21,7 +21,8 @@ func DecodePhoto(b []byte) (image.Image, error) {
 		return nil, fmt.Errorf("a photo cannot be shown: %w; %s", err, advice)
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > MaxPhotoSide || c.Height > MaxPhotoSide {
-		return nil, fmt.Errorf("a photo cannot be shown: %d x %d pixels, at most %d each are allowed; %s", c.Width, c.Height, MaxPhotoSide, advice)
+		return nil, fmt.Errorf("a photo cannot be shown: %d x %d pixels, at most %d each are allowed; %s",
+			c.Width, c.Height, MaxPhotoSide, advice)
 	}
 	m, err := jpeg.Decode(bytes.NewReader(b))
 	if err != nil {

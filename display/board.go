@@ -62,6 +62,10 @@ func (b *Board) Show(s Screen) error {
 	switch {
 	case b.shown && next != nil && alike(s, next.screen):
 		return b.showAhead(s, next)
+	case next != nil:
+		b.spare = next.frame // nobody has seen it
+	}
+	switch {
 	case b.shown && alike(s, b.last):
 		over := b.choose(s)
 		return b.sent(s, b.frame, b.at, func(p display.Drawer) error { return drawParts(p, over, b.frame) })

@@ -102,8 +102,8 @@ type tileKey struct {
 	chosen bool
 }
 
-// mostTiles bounds what is kept: five tiles, chosen and not, at two sizes.
-const mostTiles = 20
+// mostTiles bounds what is kept: five tiles, chosen and not, and some of another order.
+const mostTiles = 12
 
 // tile draws a level's tile. Their shapes are most of the work of drawing a screen, and they are the same each time.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {

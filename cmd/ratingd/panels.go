@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -204,6 +205,7 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 		case len(shown.wake) > 0:
 		case asked:
 			p.board.Prepare(thanks)
+			runtime.GC() // while nothing is to be drawn, so that it does not fall between a press and its thanks
 		case screen.State == display.Idle && p.warm != p.board:
 			p.warm = p.board
 			p.board.Warm(s.question(screen))

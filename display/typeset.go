@@ -114,14 +114,18 @@ func (t *typesetter) whole(s string, size, width int) paragraph {
 // fit sets a text of at most a size in at most some lines, and returns the size that it has. It takes a line less where that makes it
 // hardly smaller.
 func (t *typesetter) fit(s string, size, least, width, lines int) (paragraph, int) {
+	const unbounded = 1 << 20
+	long := t.whole(s, least, unbounded).width // how long it is in one line
 	for n := 1; n <= lines; n++ {
 		floor := max(least, size*8/10)
 		if n == lines {
 			floor = least
 		}
 		for try := max(size, floor); ; try = max(floor, try*93/100) {
-			if p := t.whole(s, try, width); len(p.lines) <= n && p.width <= width {
-				return p, try
+			if long*try/least <= n*(width+least) { // else it is not worth breaking
+				if p := t.whole(s, try, width); len(p.lines) <= n && p.width <= width {
+					return p, try
+				}
 			}
 			if try == floor {
 				break
@@ -146,13 +150,14 @@ func (t *typesetter) keep(key setKey, set func(text []rune) paragraph) paragraph
 
 // even breaks a text into as few lines as it needs, and those as evenly as that allows.
 func (t *typesetter) even(text []rune, size, width int) paragraph {
-	p := t.wrap(text, size, width)
+	runs := t.shape(text, size)
+	p := t.wrap(text, runs, size, width)
 	if len(p.lines) < 2 {
 		return p
 	}
 	for low, high := width/len(p.lines), width; high-low > size/2; {
 		try := (low + high) / 2
-		if q := t.wrap(text, size, try); len(q.lines) == len(p.lines) && q.width <= try {
+		if q := t.wrap(text, runs, size, try); len(q.lines) == len(p.lines) && q.width <= try {
 			p, high = q, try
 		} else {
 			low = try
@@ -168,7 +173,7 @@ func (t *typesetter) shortened(text []rune, size, width, lines int) paragraph {
 	for low, high := 0, len(text)-tail; low <= high; {
 		head := (low + high) / 2
 		shown := slices.Concat(text[:head], []rune{'…'}, text[len(text)-tail:])
-		if p := t.wrap(shown, size, width); len(p.lines) <= lines && p.width <= width {
+		if p := t.wrap(shown, t.shape(shown, size), size, width); len(p.lines) <= lines && p.width <= width {
 			best, low = p, head+1
 		} else {
 			high = head - 1
@@ -194,22 +199,49 @@ func ending(text []rune) int {
 	return 0
 }
 
-// wrap breaks a text into lines of a width.
-func (t *typesetter) wrap(text []rune, size, width int) paragraph {
+// shape chooses fonts for a text and shapes it. A font whose numbers lead the shaper astray is forgotten, and its characters are
+// looked for in the others.
+func (t *typesetter) shape(text []rune, size int) (runs []shaping.Output) {
 	if len(text) == 0 {
-		return paragraph{}
+		return nil
 	}
-	var runs []shaping.Output
 	for _, in := range t.segmenter.Split(shaping.Input{
 		Text: text, RunEnd: len(text), Direction: di.DirectionLTR, Size: fixed.I(size), Language: language.NewLanguage("zh-cn"),
 	}, t) {
-		run, ok := t.shape(in)
+		run, ok := t.shapeRun(in)
 		if !ok {
-			return t.wrap(text, size, width)
+			return t.shape(text, size)
 		}
 		runs = append(runs, run)
 	}
-	lines, _ := t.wrapper.WrapParagraph(shaping.WrapConfig{Direction: di.DirectionLTR}, max(width, 1), text, shaping.NewSliceIterator(runs))
+	return runs
+}
+
+// shapeRun shapes what has one font. ok is false if the font was forgotten.
+func (t *typesetter) shapeRun(in shaping.Input) (out shaping.Output, ok bool) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			if in.Face == t.first {
+				panic(fault)
+			}
+			t.fonts.drop(in.Face.Font)
+			t.shaper = shaping.HarfbuzzShaper{}
+		}
+	}()
+	return t.shaper.Shape(in), true
+}
+
+// wrap breaks a shaped text into lines of a width.
+func (t *typesetter) wrap(text []rune, runs []shaping.Output, size, width int) paragraph {
+	if len(runs) == 0 {
+		return paragraph{}
+	}
+	// The wrapper takes the breadth away from spaces at a line's end.
+	own := slices.Clone(runs)
+	for i := range own {
+		own[i].Glyphs = slices.Clone(own[i].Glyphs)
+	}
+	lines, _ := t.wrapper.WrapParagraph(shaping.WrapConfig{Direction: di.DirectionLTR}, max(width, 1), text, shaping.NewSliceIterator(own))
 	var p paragraph
 	for _, l := range lines {
 		set := setLine{text: text, runs: slices.Clone(l), ascent: ascent(size), descent: descent(size)}
@@ -224,21 +256,6 @@ func (t *typesetter) wrap(text []rune, size, width int) paragraph {
 		p.lines, p.width = append(p.lines, set), max(p.width, set.width)
 	}
 	return p
-}
-
-// shape shapes a run. A font whose numbers lead the shaper astray is forgotten, and ok is false: its characters are to be
-// looked for in the others.
-func (t *typesetter) shape(in shaping.Input) (out shaping.Output, ok bool) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			if in.Face == t.first {
-				panic(fault)
-			}
-			t.fonts.drop(in.Face.Font)
-			t.shaper = shaping.HarfbuzzShaper{}
-		}
-	}()
-	return t.shaper.Shape(in), true
 }
 
 // clean returns a text without what has no form of its own: zero-width and private characters. Controls become spaces.

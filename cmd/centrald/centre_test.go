@@ -381,7 +381,11 @@ func TestDeviceCommands(t *testing.T) {
 		t.Errorf("replacing the key: %q, %v", out, err)
 	}
 	roster := filepath.Join(dir, "staff.toml")
+	if err := os.WriteFile(filepath.Join(dir, "odd.jpg"), []byte("\xff\xd8\xff\xdb and no picture"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for text, want := range map[string]string{
+		"[[member]]\nid = \"0417\"\nphoto = \"odd.jpg\"\n":                             "member 0417: a photo cannot be shown",
 		"[[member]]\nid = \"0417\"\nname = \"王丽\"\ncard = \"0012345\"\n":               "",
 		"[[member]]\nid = \"0417\"\nnaam = \"王丽\"\n":                                   "member.naam is unknown",
 		"[[member]]\nid = \"0417\"\n[[member]]\nid = \"0417\"\n":                       "0417",

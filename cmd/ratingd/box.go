@@ -127,7 +127,7 @@ func (d *daemon) joinScreen() {
 	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error {
 		return lamps.run(ctx, d.views.lamps, report)
 	})
-	add(c.Sound.Asking != "" || c.Sound.Thanks != "", "prompts", promptsWords(), speaker.loadPrompts)
+	add(c.Sound.Asking != "" || c.Sound.Thanks != "" || c.Sound.Speaker() != "", "prompts", promptsWords(), speaker.loadPrompts)
 	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error {
 		return speaker.run(ctx, d.views.heard, report)
 	})

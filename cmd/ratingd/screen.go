@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"strings"
 	"sync"
 
 	"haochaping/display"
@@ -48,6 +49,22 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	var err error
 	out.Link, err = s.links.link(v)
 	return out, err
+}
+
+// question returns a screen like the one that will ask at this window. Its link is as long as those that are signed, and leads nowhere.
+func (s scene) question(idle display.Screen) display.Screen {
+	const token = 138 // characters
+	idle.State, idle.Subject, idle.Step, idle.Steps = display.Asking, rating.StaffSubject, 1, 1
+	idle.Link = strings.ToUpper(s.links.base) + qrcode.Path + strings.Repeat("A", token)
+	return idle
+}
+
+// thanksFor returns the screen that a press will show in place of one that asks. Which level it names is all that a press
+// changes. ok is false for a screen that does not ask.
+func thanksFor(asking display.Screen) (thanks display.Screen, ok bool) {
+	thanks = asking
+	thanks.State, thanks.AskAgain, thanks.Chosen = display.Thanks, false, asking.Order[0]
+	return thanks, asking.State == display.Asking
 }
 
 // explain fills in what is shown while the reasons of a visit that has ended are asked for. At the top stands who it was about.

@@ -93,7 +93,7 @@ func TestVolumeByTimeOfDay(t *testing.T) {
 }
 
 func TestMissingPromptIsSilent(t *testing.T) {
-	p, err := loadPrompter(boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")})
+	p, err := loadPrompter(t.Context(), boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")})
 	if c := p.clip(cue{asking: true}); err == nil || !strings.Contains(err.Error(), "sound.asking") || len(c.Samples) != 0 {
 		t.Error("a file that is not there is heard")
 	}

@@ -76,6 +76,7 @@ type USBKeys struct {
 type Screen struct {
 	Panel       string   `toml:"panel"` // auto, drm, framebuffer or none
 	Card        string   `toml:"card"`  // empty for the first with a screen
+	Mode        string   `toml:"mode"`  // empty for the screen's own
 	Framebuffer string   `toml:"framebuffer"`
 	Console     string   `toml:"console"`
 	Rotation    int      `toml:"rotation"`  // degrees clockwise

@@ -81,6 +81,7 @@ func TestRefused(t *testing.T) {
 		"unknown table":      {"[colour]\nred = 1", "line 10: colour is unknown"},
 		"not a duration":     {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
 		"too short":          {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
+		"screen's mode":      {"screen.mode = \"large\"", "line 10: screen.mode"},
 		"wrong type":         {"screen.width = \"wide\"", "line 10: screen.width"},
 		"source":             {"keys.source = \"ps2\"", "line 10: keys.source: \"ps2\" is not allowed; allowed are gpio, serial, usb, simulated"},
 		"public address":     {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},

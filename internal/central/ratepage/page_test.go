@@ -234,6 +234,9 @@ func TestFormShowsWhatIsRated(t *testing.T) {
 	h := newHall(t)
 	path := "/R/" + h.sign(t, h.claim())
 	want(t, h.get(path), 200, "城关区政务服务中心", "综合窗口 7", "详情待窗口联网后显示", "staff.level", "matter.level", "! checked")
+	for _, level := range rating.Levels() { // the faces of the box
+		want(t, h.get(path), 200, `<path d="`+level.Face().Lines+`"/>`)
+	}
 	h.arrived()
 	w := h.get(strings.ToLower(path))
 	want(t, w, 200, "市场监管局", "工号", "6201", "个体工商户登记", "&lt;b&gt;测试员", "!<b>测试员", "!SECRET", "!食品经营许可", "!详情待窗口联网后显示")

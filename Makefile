@@ -9,6 +9,9 @@ FUZZTIME ?= 10s
 COUNT ?= 6
 CUTS ?= 1000
 TIME ?= 1h
+TERMINALS ?= 1000
+RATE ?= 500
+RECORDS ?= 100000
 SEED ?=
 DEBARCH ?= amd64,arm64,armhf,loong64
 
@@ -52,6 +55,16 @@ soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIM
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/soak ./internal/proof/soak
 	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME)
+
+.PHONY: load
+load: ## Let TERMINALS (default 1000) send RATE visits a second (default 500) for TIME to mosquitto and centrald, and print how they are taken.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
+
+.PHONY: drain
+drain: ## Print how fast a box with RECORDS pending (default 100000) hands them over, beside a plain MQTT client of the same run.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -drain $(RECORDS)
 
 .PHONY: board
 board: ## Run the box on real kernels in QEMU: keys pressed, screen photographed, plug pulled from outside. Root; some minutes.

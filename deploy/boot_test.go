@@ -170,6 +170,7 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	}
 
 	refusedUpgrade(t, m, d, p)
+	takenPort(t, m, d)
 
 	m.until(5*time.Second, "systemctl kill -s KILL ratingd && echo killed", "killed")
 	m.until(30*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "1\nactive")
@@ -232,6 +233,26 @@ func refusedUpgrade(t *testing.T, m *machine, d *debian, p packages) {
 	d.write("/etc/ratingd.toml", boxConfiguration)
 	m.until(20*time.Second, "systemctl restart ratingd; systemctl is-active ratingd", "active")
 	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '屏幕画面无法保存为文件'", "0")
+}
+
+// takenPort: another program has the port of the window's API. The keys work, and it is said who has it: by the daemon as far as its
+// sandbox lets it see, to root by name.
+func takenPort(t *testing.T, m *machine, d *debian) {
+	t.Helper()
+	d.write("/usr/bin/holder", "use IO::Socket::INET;\nmy $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:8377') or die;\nsleep 600;\n")
+	if out, err := m.try("systemd-run --unit=holder perl /usr/bin/holder"); err != nil {
+		t.Fatal(out, err)
+	}
+	m.until(10*time.Second, "ratingd -check-config >/dev/null 2>&1; echo $?", "0")
+	d.write("/etc/ratingd.toml", strings.Replace(boxConfiguration, "window_api.listen = \"\"", "window_api.listen = \"127.0.0.1:8377\"", 1))
+	m.until(10*time.Second, "ratingd -check-config 2>&1 | grep -c '端口 8377 被 perl（进程'", "1")
+	m.until(20*time.Second, "systemctl restart ratingd; systemctl is-active ratingd", "active")
+	m.until(20*time.Second, "journalctl -o cat -u ratingd | grep -c 'port 8377 is taken by a program of the user root'", "1")
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '现在占用端口 8377 的是 perl（进程'", "1")
+	m.until(20*time.Second, "ratingctl doctor 2>/dev/null | grep -c '现在占用端口 8377 的是 perl（进程'", "1")
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '✓ 正常'", "2") // keys and program
+	m.until(10*time.Second, "systemctl stop holder; echo stopped", "stopped")
+	m.until(40*time.Second, "ratingctl status 2>/dev/null | grep -c 8377", "0")
 }
 
 // namedPorts returns the unit's settings that let in serial ports by name.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"haochaping/internal/central/ratepage"
+	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
 
@@ -24,11 +24,13 @@ var defaultTOML string
 // config is the configuration of the centre. default.toml describes each field. The types of its values say what is allowed.
 type config struct {
 	State     string       `toml:"state"`
+	Books     booksURL     `toml:"books"`
 	LogLevel  logLevel     `toml:"log_level"`
 	Addresses string       `toml:"addresses_file"`
 	Broker    brokerConfig `toml:"broker"`
 	Rate      rateConfig   `toml:"rate"`
 	Admin     adminConfig  `toml:"admin"`
+	Seal      sealConfig   `toml:"seal"`
 }
 
 type brokerConfig struct {
@@ -49,6 +51,7 @@ type rateConfig struct {
 	CertFile       string    `toml:"cert_file"`
 	KeyFile        string    `toml:"key_file"`
 	Reasons        reasonSet `toml:"reasons"`
+	Catalogue      string    `toml:"catalogue"`
 	FrameAncestors []origin  `toml:"frame_ancestors"`
 }
 
@@ -56,6 +59,10 @@ type adminConfig struct {
 	Listen         loopback   `toml:"listen"`
 	Hosts          []hostName `toml:"hosts"`
 	FrameAncestors []origin   `toml:"frame_ancestors"`
+}
+
+type sealConfig struct {
+	Listen address `toml:"listen"` // empty: on the centre's page only
 }
 
 // loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
@@ -99,6 +106,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if c.State == "" {
 		bad("state", "empty; write a folder")
 	}
+	value("books", &c.Books, string(c.Books))
 	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
 	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
 		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, or name a passwords_file", c.Broker.Listen)
@@ -109,6 +117,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
+	if c.Seal.Listen != "" {
+		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
+	}
 	for i := range c.Rate.FrameAncestors {
 		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
 	}
@@ -172,6 +183,19 @@ func (l *loopback) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// booksURL is where journal and books are.
+type booksURL string
+
+// UnmarshalText checks the address of a database.
+func (u *booksURL) UnmarshalText(b []byte) error {
+	s := string(b)
+	if folder, ok := strings.CutPrefix(s, "sqlite:"); ok && (folder == "" || strings.HasPrefix(folder, "/")) || strings.HasPrefix(s, "postgres://") {
+		*u = booksURL(b)
+		return nil
+	}
+	return errors.New("write \"sqlite:\" for files in the state folder, \"sqlite:/folder\", or \"postgres://user@host1,host2/database\"")
+}
+
 // brokerURL is where an MQTT broker is, empty for the built-in one.
 type brokerURL string
 
@@ -212,11 +236,11 @@ func (h *hostName) UnmarshalText(b []byte) error {
 }
 
 // reasonSet names a set of reasons.
-type reasonSet ratepage.ReasonSet
+type reasonSet rating.ReasonSet
 
 // UnmarshalText checks a set's name.
 func (r *reasonSet) UnmarshalText(b []byte) error {
-	allowed := []string{string(ratepage.CoreReasons), string(ratepage.ExtendedReasons)}
+	allowed := []string{string(rating.CoreReasons), string(rating.ExtendedReasons)}
 	if !slices.Contains(allowed, string(b)) {
 		return fmt.Errorf("%q is not allowed; allowed are %s", b, strings.Join(allowed, ", "))
 	}

@@ -91,7 +91,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"程序", "daemon", checkDaemon}, {"配置", "config", checkConfig}, {"登记", "window", checkWindow}, {"按键", "keys", checkKeys},
-		{"屏幕", "screen", checkScreen}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
+		{"屏幕", "screen", checkScreen}, {"文字", "text", checkText}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
 		{"密钥", "key", checkKey}, {"时钟", "clock", checkClock}, {"中心", "broker", checkBroker}, {"证书", "cert", checkCertificate},
 	}
 }

@@ -223,7 +223,9 @@ func checkScreen(_ context.Context, p *patient) finding {
 	if c.Card != "" {
 		cards = []string{c.Card}
 	}
-	screen, err := display.OpenPanel(display.PanelConfig{Kind: display.Kind(c.Panel), Cards: cards, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation)})
+	screen, err := display.OpenPanel(display.PanelConfig{
+		Kind: display.Kind(c.Panel), Cards: cards, Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+	})
 	if err != nil {
 		return screenFailed(err.Error(), err.Error())
 	}

@@ -29,7 +29,7 @@ func optionalChecks(p *patient) []check {
 		case part.OK:
 			fit = append(fit, partLabel(part.Name))
 		default:
-			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFailed(p.config, part) }})
+			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFailed(part) }})
 		}
 	}
 	if len(fit) > 0 {
@@ -39,20 +39,30 @@ func optionalChecks(p *patient) []check {
 	return out
 }
 
-// partFailed says what the daemon says of an optional part, and who has its port: the doctor may see processes that the daemon
-// may not.
-func partFailed(c boxconfig.Config, part opsapi.Part) finding {
-	f := finding{mark: sick, found: part.What, todo: part.Do, means: opsapi.Text{ZH: "按键评价不受影响", EN: "the keys do not need it"}}
-	address := map[string]string{"window_api": c.WindowAPI.Listen, "window_api_lan": c.WindowAPI.LANListen,
-		"browser": c.Screen.Browser, "operations": c.Operations.Listen}[part.Name]
-	if _, port, err := net.SplitHostPort(address); err == nil && strings.Contains(part.What.EN, "address already in use") {
-		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
-			h := porthold.Find("/proc", uint16(n))
-			f.todo.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", n, h.ZH())
-			f.todo.EN += fmt.Sprintf("; port %d is taken by %s", n, h.EN())
+// partFailed says what the daemon says of an optional part.
+func partFailed(part opsapi.Part) finding {
+	return finding{mark: sick, found: part.What, todo: part.Do, means: opsapi.Text{ZH: "按键评价不受影响", EN: "the keys do not need it"}}
+}
+
+// nameHolders adds to parts whose port is taken which program has it: this one may see processes that the daemon may not.
+func nameHolders(c boxconfig.Config, parts []opsapi.Part) {
+	for i := range parts {
+		part := &parts[i]
+		address := map[string]string{"window_api": c.WindowAPI.Listen, "window_api_lan": c.WindowAPI.LANListen,
+			"browser": c.Screen.Browser, "operations": c.Operations.Listen}[part.Name]
+		_, port, err := net.SplitHostPort(address)
+		if err != nil || part.OK || !strings.Contains(part.What.EN, "address already in use") {
+			continue
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			continue
+		}
+		if h := porthold.Find("/proc", uint16(n)); h.PID != 0 {
+			part.Do.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", n, h.ZH())
+			part.Do.EN += fmt.Sprintf("; port %d is taken by %s", n, h.EN())
 		}
 	}
-	return f
 }
 
 // daemonsCheck lets the ratingd beside this program check a configuration, which it does as the service's user. Where there is

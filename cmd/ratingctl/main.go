@@ -67,6 +67,7 @@ const usage = `ratingctl is the administrators' tool.
   ratingctl doctor -config FILE    look at one part of the box after the other and say what to do
   ratingctl token add|list|revoke  say which PCs may start evaluations
   ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
+  ratingctl sound -test            play what citizens hear, and say what keeps it from being heard
   ratingctl console silent|text    keep text off the screen's console, or let it back
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
@@ -92,6 +93,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return token(args[1:], stdout, stderr)
 	case "visit":
 		return visit(ctx, args[1:], os.Getenv, os.Stdin, stdout, stderr)
+	case "sound":
+		return soundCommand(ctx, args[1:], stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
 	case "clock":
@@ -99,5 +102,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, console and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, sound, console and demo; ratingctl help says what they do"}
 }

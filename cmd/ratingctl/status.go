@@ -84,6 +84,7 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	s, err := opsapi.Ask(ctx, c.Operations.Socket)
 	switch {
 	case err == nil:
+		nameHolders(c, s.Parts)
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行，窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),

@@ -71,7 +71,11 @@ func centreText(s opsapi.Status) string {
 	if s.Centre.Connected {
 		word = "已连接"
 	}
-	return fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	text := fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	if r := s.Centre.TooLarge; r != nil {
+		text += fmt.Sprintf("；%d 条记录超过代理的消息上限，第 %d 条有 %d 字节", r.Count, r.Seq, r.Bytes)
+	}
+	return text
 }
 
 func queueText(q opsapi.Queue) string {
@@ -110,7 +114,7 @@ func optional(part string) bool {
 // partLabel names a part in Chinese, in four characters at most.
 func partLabel(part string) string {
 	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "centre": "中心",
-		"fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
+		"uplink": "上传", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
 		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
 		"operations": "状态接口", "operations_socket": "状态接口"}[part]
 	if label == "" {

@@ -39,6 +39,7 @@ type daemon struct {
 	scene    scene
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
+	uplink   *extra
 	pcs      *windowPCs
 	cards    []*extra
 	ops      []*extra
@@ -67,9 +68,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinTerminal()
 	d.joinScreen()
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
-	if d.line, err = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log); err != nil {
-		return err
-	}
+	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log)
+	d.uplink = d.extras.add("uplink", uplinkWords(), d.line.run)
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
@@ -86,6 +86,7 @@ func (d *daemon) joinTerminal() {
 	d.recorder = opsapi.NewRecorder(d.db, d.env.mono, d.metrics)
 	d.loop = terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
+		Reasons: loadReasons(d.cfg.Reasons, d.keys.levels.Order(), d.log),
 		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(d.db, s); err != nil {
@@ -123,9 +124,13 @@ func (d *daemon) joinScreen() {
 	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
 	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
 	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)
-	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error { return lamps.run(ctx, d.views.lamps, report) })
-	add(c.Sound.Asking != "" || c.Sound.Thanks != "", "prompts", promptsWords(), speaker.loadPrompts)
-	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error { return speaker.run(ctx, d.views.heard, report) })
+	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error {
+		return lamps.run(ctx, d.views.lamps, report)
+	})
+	add(c.Sound.Asking != "" || c.Sound.Thanks != "" || c.Sound.Speaker() != "", "prompts", promptsWords(), speaker.loadPrompts)
+	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error {
+		return speaker.run(ctx, d.views.heard, report)
+	})
 }
 
 // browser returns the door at which browsers on this machine see the screen. It shows what a citizen answers: no web page may
@@ -133,7 +138,8 @@ func (d *daemon) joinScreen() {
 func (d *daemon) browser() door {
 	pending := func() uint64 { return d.db.Backlog().Pending }
 	return d.door("browser", "screen.browser", d.cfg.Screen.Browser, func() http.Handler {
-		return opsapi.OnLoopback(browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending))
+		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending)
+		return opsapi.OnLoopback(page)
 	})
 }
 
@@ -164,7 +170,8 @@ func (d *daemon) joinWindowPCs() {
 func (d *daemon) joinOperations() {
 	d.box = &operations{
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
-		shown: d.views.shown, screen: d.screen, line: d.line, offset: &sampled{mono: d.env.mono, read: d.line.offset.Load}, monitor: d.monitor,
+		shown: d.views.shown, screen: d.screen, line: d.line, monitor: d.monitor,
+		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
 	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
 	c := d.cfg.Operations
@@ -193,7 +200,7 @@ func (d *daemon) stages(service manager) []stages.Stage {
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},
 		{Name: "monitor", Run: d.watch},
 		{Name: "terminal", Run: func(ctx context.Context) error { return d.loop.Run(ctx, d.start) }},
-		{Name: "uplink", Run: d.line.up.Run},
+		{Name: "uplink", Run: d.uplink.supervise},
 		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, d.clock, d.loop.Post) }},
 		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, d.db, d.clock, d.log, d.line.keepUnkept) }},
 		{Name: "lamps, sound and files", Run: func(ctx context.Context) error { return together(ctx, d.around...) }},

@@ -1,7 +1,9 @@
 package main
 
 import (
-	"crypto/tls"
+	"cmp"
+	"context"
+	"crypto/x509"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync/atomic"
@@ -17,44 +19,87 @@ import (
 // centreLine is the way to the centre: what the box tells it and what it tells the box. It is safe for concurrent use.
 type centreLine struct {
 	memory
-	loop  *terminal.Loop
-	views *audience
-	wall  func() time.Time
-	log   *slog.Logger
+	cfg    boxconfig.Uplink
+	who    identity
+	env    environment
+	loop   *terminal.Loop
+	views  *audience
+	report health
+	log    *slog.Logger
 
-	up     *uplink.Uplink
-	tls    *tls.Config
+	up     atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
+	cert   atomic.Pointer[x509.Certificate] // the box's own at the broker, nil if it has none
 	since  *connectedSince
 	unkept atomic.Pointer[rating.Window] // a window that the disk did not take
 	offset atomic.Int64                  // box minus centre in milliseconds
 }
 
-// newCentreLine reads the files that the uplink needs. What is wrong with them is a configurationError.
-func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras, counts *keyCounts, env environment, log *slog.Logger) (*centreLine, error) {
-	tlsConfig, certDays, err := tlsFiles(c)
+// newCentreLine returns a line that reads and opens nothing before run.
+func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras,
+	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
+	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
+	l.report = health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, cert: l.cert.Load, failing: x.failing}
+	return l
+}
+
+// run hands the records over until ctx ends. It returns when a file that it needs cannot be used.
+func (l *centreLine) run(ctx context.Context, report func(error)) error {
+	c := l.cfg
+	tlsConfig, err := tlsFiles(c)
 	if err != nil {
-		return nil, &configurationError{err}
+		return err
 	}
 	password, err := readPassword(c.PasswordFile)
 	if err != nil {
-		return nil, &configurationError{err}
+		return err
 	}
-	username := c.Username
-	if username == "" {
-		username = string(who.device)
-	}
-	l := &centreLine{memory: mem, loop: loop, views: views, wall: env.wall, log: log, tls: tlsConfig, since: newConnectedSince(env.mono)}
-	report := health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, certDays: certDays, failing: x.failing}
-	l.up, err = uplink.New(uplink.Config{
-		Broker: c.Broker, Username: username, Password: password, TLS: tlsConfig,
-		Key: who.key, Centre: []byte(c.CentreKey), Log: mem.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),
-		Presence:   wire.Presence{V: wire.Version, Version: version(), Boot: mem.clock.boot},
-		Generation: generation(mem.start.Window), Health: report.report,
-		OnConfig: l.configured, OnCommand: func(c wire.Command) error { return execute(c, loop, mem.clock) },
+	up, err := uplink.New(uplink.Config{
+		Brokers: c.Broker, Username: cmp.Or(c.Username, string(l.who.device)), Password: password, TLS: tlsConfig,
+		Key: l.who.key, Centre: []byte(c.CentreKey), Log: l.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),
+		Presence:   wire.Presence{V: wire.Version, Version: version(), Boot: l.clock.boot},
+		Generation: generation(l.start.Window), Health: l.report.report,
+		OnConfig: l.configured, OnCommand: func(c wire.Command) error { return execute(c, l.loop, l.clock) },
 		OnState: l.connected, OnAck: l.acknowledged,
-		Now: env.wall, Synced: env.synced, Passed: mem.passed, Random: mathrand.Float64, Logger: log,
+		OnKinds: (&kinds{l.db, c.CentreKey, l.loop, l.clock, l.log, l.start.Kinds}).said,
+		Now:     l.env.wall, Synced: l.env.synced, Passed: l.passed, Random: mathrand.Float64, Logger: l.log,
 	})
-	return l, err
+	if err != nil {
+		return err
+	}
+	l.cert.Store(leaf(tlsConfig))
+	l.up.Store(up)
+	report(nil)
+	return up.Run(ctx)
+}
+
+// isConnected reports whether there is a connection to the broker.
+func (l *centreLine) isConnected() bool {
+	up := l.up.Load()
+	return up != nil && up.Connected()
+}
+
+// broker returns the address of the broker that is connected to, or tried.
+func (l *centreLine) broker() string {
+	if up := l.up.Load(); up != nil {
+		return up.Broker()
+	}
+	return l.cfg.Broker[0]
+}
+
+// stuck returns the records that are too large for the broker.
+func (l *centreLine) stuck() []wire.Stuck {
+	if up := l.up.Load(); up != nil {
+		return up.Stuck()
+	}
+	return nil
+}
+
+// stats returns what the uplink has counted.
+func (l *centreLine) stats() uplink.Stats {
+	if up := l.up.Load(); up != nil {
+		return up.Stats()
+	}
+	return uplink.Stats{}
 }
 
 // configured takes what the centre has assigned. The staff first: once the window is kept, the same configuration is not
@@ -80,8 +125,8 @@ func (l *centreLine) connected(yes bool) {
 
 // acknowledged takes the centre's time. The uplink calls it from one goroutine at a time.
 func (l *centreLine) acknowledged(centre time.Time) {
-	l.offset.Store(l.wall().Sub(centre).Milliseconds())
-	at := l.up.Passed()
+	l.offset.Store(l.env.wall().Sub(centre).Milliseconds())
+	at := l.up.Load().Passed()
 	if at.Sub(l.passed) < passedStep {
 		return
 	}

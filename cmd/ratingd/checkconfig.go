@@ -62,6 +62,7 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	c.uplink()
 	c.screen()
 	c.sound()
 	c.window()
@@ -83,7 +84,8 @@ func forService(u unit, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / the service runs as %[2]s, who may not", err, u.user, path)
+	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / "+
+		"the service runs as %[2]s, who may not", err, u.user, path)
 }
 
 // note adds what is wrong with the file of a field.
@@ -102,18 +104,10 @@ func (c *checker) note(field, path string, err error) {
 
 // vital looks at that without which the daemon does not start.
 func (c *checker) vital() {
-	up := c.cfg.Uplink
-	_, passwordErr := readPassword(up.PasswordFile)
-	c.note("uplink.password_file", up.PasswordFile, passwordErr)
-	_, _, err := tlsFiles(up)
-	c.note("uplink", up.CAFile, err)
-	for _, path := range []string{up.CertFile, up.KeyFile} {
-		c.note("uplink", path, nil)
-	}
 	if _, err := os.Stat(c.cfg.State); errors.Is(err, fs.ErrNotExist) {
 		return // the unit makes it
 	}
-	err = c.unit.mayWrite(c.cfg.State)
+	err := c.unit.mayWrite(c.cfg.State)
 	if err == nil {
 		err = access(c.cfg.State, unix.W_OK|unix.X_OK)
 	}
@@ -132,6 +126,21 @@ func access(path string, mode uint32) error {
 		return &fs.PathError{Op: "access", Path: path, Err: err}
 	}
 	return nil
+}
+
+// uplink looks at the files without which records wait in the box.
+func (c *checker) uplink() {
+	up := c.cfg.Uplink
+	password, err := readPassword(up.PasswordFile)
+	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
+		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
+	}
+	c.note("uplink.password_file", up.PasswordFile, err)
+	_, err = tlsFiles(up)
+	c.note("uplink", up.CAFile, err)
+	for _, path := range []string{up.CertFile, up.KeyFile} {
+		c.note("uplink", path, nil)
+	}
 }
 
 // screen looks at what the screen is drawn with and where it is written.
@@ -189,15 +198,14 @@ func (c *checker) sound() {
 // window looks at what the window's PCs, its staff and those who run the box reach.
 func (c *checker) window() {
 	w := c.cfg.WindowAPI
-	if b, err := os.ReadFile(c.cfg.Uplink.PasswordFile); err == nil && len(strings.TrimSpace(string(b))) == 0 {
-		c.note("uplink.password_file", "", fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", c.cfg.Uplink.PasswordFile))
-	}
 	if w.WebhookURL != "" {
 		_, err := webhookSecret(w)
 		c.note("window_api.webhook_secret_file", w.WebhookSecretFile, err)
 	}
+	_, err := boxconfig.Catalogue(c.cfg.Reasons.Catalogue)
+	c.note("reasons.catalogue", c.cfg.Reasons.Catalogue, err)
 	tokens := filepath.Join(c.cfg.State, windowapi.TokensFile)
-	_, err := windowapi.ReadTokens(tokens)
+	_, err = windowapi.ReadTokens(tokens)
 	c.note("window_api", tokens, err)
 	if c.cfg.Cards.Configured() {
 		_, err := keypad.Find(c.cfg.Cards.Profile)
@@ -230,7 +238,8 @@ func (c *checker) devices() {
 			continue
 		}
 		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
-			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
+			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / "+
+				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
 		}
 	}
 }

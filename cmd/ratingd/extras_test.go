@@ -24,9 +24,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haochaping/device/sound"
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/opsapi"
-	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 )
 
@@ -102,7 +102,8 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 				t.Fatal(err)
 			}
 		}},
-		"lamps": {"lamps.buzzer = \"L9\"\n", "outputs", func(t *testing.T) { writeFile(t, at("outputs"), "") }},
+		"uplink": {fmt.Sprintf("uplink.password_file = %q\n", at("password")), "uplink.password_file", func(t *testing.T) { writeFile(t, at("password"), "") }},
+		"lamps":  {"lamps.buzzer = \"L9\"\n", "outputs", func(t *testing.T) { writeFile(t, at("outputs"), "") }},
 		"prompts": {fmt.Sprintf("sound.asking = %q\n", at("asking.wav")), "asking.wav",
 			func(t *testing.T) { writeFile(t, at("asking.wav"), string(tone.WAV())) }},
 		"sound": {"", "sound card", func(t *testing.T) {
@@ -136,6 +137,11 @@ func TestNothingOptionalStopsTheKeys(t *testing.T) {
 	config := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n%sscreen.panel = \"none\"\nscreen.width = 480\nscreen.height = 320\nvisit.thanks = \"1s\"\n",
 		b.name, b.state, b.addresses, b.keys)
 	config += fmt.Sprintf("uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\noperations.socket = %q\n", w.proxy.Addr(), w.centreKey, b.socket())
+	// A box that has its window already, which no other part of it can give.
+	writeFile(t, b.config, config+"window_api.listen = \"\"\nscreen.fonts = []\n")
+	b.launch()
+	b.untilWindow("a window", "idle")
+	b.stop()
 	for _, a := range ill {
 		config += a.config
 	}
@@ -165,15 +171,14 @@ func TestNothingOptionalStopsTheKeys(t *testing.T) {
 	if m := b.metrics(); !strings.Contains(m, `ratingd_part_ok{part="window_api"} 0`) {
 		t.Errorf("the metrics do not tell of the port:\n%s", m)
 	}
-	// The centre hears of it when the box is next connected.
-	w.proxy.Set(faultnet.Hangup)
-	b.until("no connection", func(m string) bool { return strings.Contains(m, `part_ok{part="centre"} 0`) })
-	w.proxy.Later(faultnet.Pass)
+	ill["uplink"].mend(t)
 	b.toldTheCentre("fonts", "window_api", "cards")
 
 	pid := b.process.Process.Pid
-	for _, a := range ill {
-		a.mend(t)
+	for name, a := range ill {
+		if name != "uplink" {
+			a.mend(t)
+		}
 	}
 	b.untilPart("prompts", func(p opsapi.Part) bool { return p.OK })
 	rate(2) // which is heard
@@ -192,17 +197,17 @@ func TestNothingOptionalStopsTheKeys(t *testing.T) {
 // toldTheCentre waits until the centre knows the box's troubles.
 func (b *box) toldTheCentre(parts ...string) {
 	b.t.Helper()
-	books, err := ledger.Open(b.t.Context(), filepath.Join(b.w.dir, "centre", "ledger.db"))
+	books, err := inspect.Open(b.t.Context(), filepath.Join(b.w.dir, "centre"))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer func() { _ = books.Close() }()
-	var states []ledger.DeviceState
+	var states []fleet.State
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		if states, err = books.States(b.t.Context()); err != nil {
+		if states, err = books.Fleet.States(b.t.Context(), "", 100); err != nil {
 			b.t.Fatal(err)
 		}
-		i := slices.IndexFunc(states, func(s ledger.DeviceState) bool { return string(s.ID) == b.name })
+		i := slices.IndexFunc(states, func(s fleet.State) bool { return string(s.ID) == b.name })
 		if i >= 0 && states[i].Health != nil && !slices.ContainsFunc(parts, func(p string) bool { return !slices.Contains(states[i].Health.Troubles, p) }) {
 			return
 		}
@@ -329,6 +334,7 @@ func TestExtraIsTriedAgain(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- e.supervise(ctx) }()
 		time.Sleep(80 * time.Second)
+		synctest.Wait()
 		if diff := cmp.Diff([]string{"0s", "1s", "3s", "7s", "15s", "31s", "1m1s"}, tries); diff != "" {
 			t.Errorf("tries (-want +got):\n%s", diff)
 		}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/x509"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -16,11 +18,11 @@ import (
 // health gathers what the box reports each minute.
 type health struct {
 	memory
-	counts   *keyCounts
-	view     func() terminal.View
-	offset   *atomic.Int64   // box minus centre in milliseconds, as of the last acknowledgement
-	failing  func() []string // optional parts that do not work
-	certDays func(now time.Time) *int
+	counts  *keyCounts
+	view    func() terminal.View
+	offset  *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
+	failing func() []string          // optional parts that do not work
+	cert    func() *x509.Certificate // the box's own at the broker, nil if it has none
 }
 
 func (h health) report() wire.Health {
@@ -31,13 +33,10 @@ func (h health) report() wire.Health {
 		V: wire.Version, Pending: log.Pending, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset.Load(),
 		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: !h.counts.lost.Load(),
 		StoreOK: v.Problem != terminal.StoreProblem, UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
-		TemperatureC: temperature(), CertDays: h.certDays(now.Time()), State: string(v.State), Troubles: h.failing(),
+		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: string(v.State.Public()), Troubles: h.failing(),
 	}
-	switch {
-	case v.Problem != "":
+	if v.Problem != "" {
 		r.State = "fault"
-	case v.State == terminal.Correcting:
-		r.State = string(terminal.Asking)
 	}
 	if log.Pending > 0 {
 		r.OldestSec = -1
@@ -50,6 +49,15 @@ func (h health) report() wire.Health {
 		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)
 	}
 	return r
+}
+
+// daysLeft returns how many whole days a certificate has left, nil for none.
+func daysLeft(c *x509.Certificate, now time.Time) *int {
+	if c == nil {
+		return nil
+	}
+	days := int(math.Floor(c.NotAfter.Sub(now).Hours() / 24))
+	return &days
 }
 
 // temperature returns the processor's temperature in °C, nil on a machine that does not tell.

@@ -130,7 +130,7 @@ func promptFor(v terminal.View) keypad.Prompt {
 		return keypad.Fault
 	case v.State == terminal.Asking:
 		return keypad.Asking
-	case v.State == terminal.Correcting:
+	case v.State == terminal.Correcting, v.State == terminal.Explaining: // nothing new is to be heard, and the keys go on
 		return keypad.Thanks
 	}
 	return keypad.Idle

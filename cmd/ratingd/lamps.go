@@ -46,7 +46,7 @@ func lamps(v terminal.View, order [5]rating.Level, shown, backlightOff time.Dura
 			l.keys = all
 		}
 		return l, blinkHalf - shown%blinkHalf
-	case v.State == terminal.Asking:
+	case v.State == terminal.Asking, v.State == terminal.Explaining: // as long as reasons are asked for, whatever is pressed
 		return lit{keys: all, backlight: true}, 0
 	case v.State == terminal.Idle && shown >= backlightOff:
 		return lit{}, 0

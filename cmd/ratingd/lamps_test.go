@@ -29,6 +29,8 @@ func TestLamps(t *testing.T) {
 		"idle":              {terminal.View{State: terminal.Idle}, time.Minute, lit{backlight: true}, 9 * time.Minute},
 		"idle for long":     {terminal.View{State: terminal.Idle}, time.Hour, lit{}, 0},
 		"asking":            {terminal.View{State: terminal.Asking}, time.Minute, lit{keys: all, backlight: true}, 0},
+		"reasons":           {terminal.View{State: terminal.Explaining, Chosen: 2}, time.Minute, lit{keys: all, backlight: true}, 0},
+		"reasons, all said": {terminal.View{State: terminal.Explaining}, time.Second, lit{keys: all, backlight: true}, 0},
 		"thanks":            {terminal.View{State: terminal.Correcting, Chosen: 2}, 0, lit{keys: [5]bool{1: true}, buzzer: true, backlight: true}, buzzerTime},
 		"thanks, later":     {terminal.View{State: terminal.Correcting, Chosen: 2}, time.Second, lit{keys: [5]bool{1: true}, backlight: true}, 0},
 		"thanks by phone":   {terminal.View{State: terminal.Correcting}, 0, lit{backlight: true}, 0},

@@ -33,7 +33,7 @@ func openMemory(cfg boxconfig.Config, env environment, log *slog.Logger) (memory
 	}
 	m := memory{folder: cfg.State, db: db, clock: clock{countBoot(db, env, log), env.mono, env.wall, env.synced}}
 	m.start = terminal.Started{At: m.clock.now(), Version: version()}
-	m.recall(log)
+	m.recall(cfg.Uplink.CentreKey, log)
 	if m.staff, err = newRoster(cfg.State); err != nil {
 		log.Error("the window's staff cannot be read; the box waits for the list to be sent again", "error", err)
 	}
@@ -44,7 +44,7 @@ func openMemory(cfg boxconfig.Config, env environment, log *slog.Logger) (memory
 }
 
 // recall reads what the terminal goes on from.
-func (m *memory) recall(log *slog.Logger) {
+func (m *memory) recall(centre boxconfig.PublicKey, log *slog.Logger) {
 	var err error
 	if m.start.Window, err = keptWindow(m.db); err != nil {
 		log.Error("the window that the centre assigned cannot be read; the box waits for it to be sent again", "error", err)
@@ -61,5 +61,8 @@ func (m *memory) recall(log *slog.Logger) {
 	}
 	if m.start.Staff, err = keptStaff(m.db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)
+	}
+	if m.start.Kinds, err = keptKinds(m.db, centre); err != nil {
+		log.Error("which records the centre knows cannot be read; it says so anew", "error", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"math"
 	"net/url"
 	"sync"
 	"time"
@@ -74,7 +73,7 @@ func (o *operations) parts() []opsapi.Watched {
 			return fine("正常", "it is shown")
 		}},
 		{Name: "centre", Fickle: true, Look: func(context.Context) opsapi.Finding {
-			if !o.line.up.Connected() {
+			if !o.line.isConnected() {
 				return opsapi.Finding{What: opsapi.Text{ZH: "未连接；评价保存在本机，连接后自动上传", EN: "not connected; evaluations are kept here and sent later"}}
 			}
 			return fine("已连接", "connected")
@@ -134,15 +133,18 @@ func (o *operations) pending() opsapi.Queue {
 // status gathers everything. It looks at the parts, so that it may take two seconds when one hangs.
 func (o *operations) status(ctx context.Context) opsapi.Status {
 	h := o.monitor.Health(ctx)
-	now, v, stats := o.clock.now(), o.loop.View(), o.line.up.Stats()
+	now, v, stats := o.clock.now(), o.loop.View(), o.line.stats()
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
-		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: publicState(v.State),
+		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: string(v.State.Public()),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
-		Centre: opsapi.Centre{Broker: withoutUser(o.cfg.Uplink.Broker), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
+		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
 		TemperatureC: temperature(), UnknownKeys: o.keys.counts.unknown.Load(), StuckKeys: o.keys.counts.stuck.Load(),
+	}
+	if stuck := o.line.stuck(); len(stuck) > 0 {
+		s.Centre.TooLarge = &opsapi.TooLarge{Seq: stuck[0].Seq, Bytes: stuck[0].Bytes, Limit: stuck[0].Limit, Count: len(stuck)}
 	}
 	var since time.Duration
 	s.Centre.Connected, since = o.line.since.get()
@@ -158,21 +160,10 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	if err := unix.Statfs(o.cfg.State, &fs); err == nil { // else the store's part says so
 		s.Disk.FreeBytes, s.Disk.SizeBytes = opsapi.Room(fs.Bavail*uint64(fs.Bsize)), fs.Blocks*uint64(fs.Bsize)
 	}
-	if c := leaf(o.line.tls); c != nil {
-		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: int(math.Floor(c.NotAfter.Sub(now.Time()).Hours() / 24))}
+	if c := o.line.cert.Load(); c != nil {
+		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: *daysLeft(c, now.Time())}
 	}
 	return s
-}
-
-// publicState returns what others may see of the state: the thanks would tell that somebody has just answered.
-func publicState(s terminal.State) string {
-	switch s {
-	case "":
-		return string(terminal.Starting)
-	case terminal.Correcting:
-		return string(terminal.Asking)
-	}
-	return string(s)
 }
 
 // withoutUser returns an address without a user and a password that somebody may have written into it.

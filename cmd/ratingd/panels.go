@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,7 @@ type panels struct {
 
 	size     image.Point // of the board
 	board    *display.Board
+	warm     *display.Board   // the board that has drawn a question ahead, nil if none has
 	browser  *display.Browser // nil if there is none
 	files    *filePanel       // nil if there is none
 	screen   display.Panel    // nil if there is none now
@@ -61,7 +63,7 @@ func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) *pane
 	}
 	p.open = func() (display.Panel, error) {
 		screen, err := display.OpenPanel(display.PanelConfig{
-			Kind: display.Kind(c.Panel), Cards: cards(), Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+			Kind: display.Kind(c.Panel), Cards: cards(), Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
 		})
 		if _, shared := screen.(*display.Framebuffer); shared && p.console == nil && c.Console != "" {
 			if console, err := display.SilenceConsole(c.Console); err != nil {
@@ -196,6 +198,16 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 		// The light first: it is what the citizen sees first.
 		p.light.step(time.Now(), screen.State)
 		p.show(screen)
+		// What comes next is drawn ahead while nothing else waits to be shown.
+		switch thanks, asked := thanksFor(screen); {
+		case len(shown.wake) > 0:
+		case asked:
+			p.board.Prepare(thanks)
+			runtime.GC() // while nothing is to be drawn, so that it does not fall between a press and its thanks
+		case screen.State == display.Idle && p.warm != p.board:
+			p.warm = p.board
+			p.board.Warm(s.question(screen))
+		}
 	}
 	var checks <-chan time.Time
 	if p.open != nil {

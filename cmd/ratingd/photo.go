@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"image"
 
-	"haochaping/display"
+	"haochaping/internal/rating"
 )
 
 // photos decodes the photo of who serves, once. It belongs to the goroutine that draws the screen, so that a photo never
@@ -32,7 +32,7 @@ func (p *photos) of(id string) image.Image {
 		return p.last
 	}
 	p.raw, p.last = raw, nil
-	m, err := display.DecodePhoto(raw)
+	m, err := rating.DecodePhoto(raw)
 	if err != nil {
 		p.report(fmt.Errorf("the photo of the staff number %s: %w", id, err))
 		return nil

@@ -78,18 +78,15 @@ func (p prompter) clip(c cue) sound.Clip {
 	return both
 }
 
-// loadPrompter loads the spoken prompts. With an error, those that cannot be used are silent.
-func loadPrompter(c boxconfig.Sound) (prompter, error) {
+// loadPrompter loads the spoken prompts, or lets them be spoken. With an error, those that cannot be used are silent.
+func loadPrompter(ctx context.Context, c boxconfig.Sound) (prompter, error) {
 	p := prompter{tones: c.Tones}
 	var errs []error
 	for _, f := range []struct {
-		key, path string
-		to        *sound.Clip
-	}{{"sound.asking", c.Asking, &p.asking}, {"sound.thanks", c.Thanks, &p.thanks}} {
-		if f.path == "" {
-			continue
-		}
-		clip, err := sound.Load(f.path)
+		key, path, words string
+		to               *sound.Clip
+	}{{"sound.asking", c.Asking, sound.AskingWords, &p.asking}, {"sound.thanks", c.Thanks, sound.ThanksWords, &p.thanks}} {
+		clip, err := sound.Prompt(ctx, f.path, c.Speaker(), f.words)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", f.key, err))
 			continue
@@ -130,12 +127,12 @@ func newSpeaker(c boxconfig.Sound, order [5]rating.Level, env environment, log *
 
 // wanted reports whether anything says that this box is to be heard: tones are on by default, also where there is no sound card.
 func (s *speaker) wanted() bool {
-	return s.cfg.Device != "" || s.cfg.Asking != "" || s.cfg.Thanks != ""
+	return s.cfg.Device != "" || s.cfg.Asking != "" || s.cfg.Thanks != "" || s.cfg.Speaker() != ""
 }
 
 // loadPrompts loads the spoken prompts, and returns what is wrong with them, or nil when ctx ends.
 func (s *speaker) loadPrompts(ctx context.Context, report func(error)) error {
-	p, err := loadPrompter(s.cfg)
+	p, err := loadPrompter(ctx, s.cfg)
 	s.prompt.Store(&p)
 	if err != nil {
 		return err
@@ -149,7 +146,8 @@ func (s *speaker) run(ctx context.Context, shown *latest[terminal.View], report 
 	if !s.wanted() {
 		report = func(error) {} // a box without a sound card is as it was meant
 	}
-	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards, Report: report, Logger: s.log})
+	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards,
+		Report: report, Logger: s.log})
 	played := make(chan error, 1)
 	go func() { played <- player.Run(ctx) }()
 	old := shown.get()

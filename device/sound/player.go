@@ -109,6 +109,9 @@ func (p *Player) playUnlessNewer(ctx context.Context, c Clip) (superseded bool, 
 	}
 }
 
+// PlayNow plays one clip to its end, beside whatever Run does.
+func (p *Player) PlayNow(ctx context.Context, c Clip) error { return p.play(ctx, c) }
+
 // play plays one clip to its end.
 func (p *Player) play(ctx context.Context, c Clip) error {
 	if err := cardThere(p.cfg.Cards); err != nil {

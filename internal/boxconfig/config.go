@@ -18,6 +18,7 @@ type Config struct {
 	Sound      Sound           `toml:"sound"`
 	Screen     Screen          `toml:"screen"`
 	Visit      Visit           `toml:"visit"`
+	Reasons    Reasons         `toml:"reasons"`
 	Link       Link            `toml:"link"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
@@ -75,6 +76,7 @@ type USBKeys struct {
 type Screen struct {
 	Panel       string   `toml:"panel"` // auto, drm, framebuffer or none
 	Card        string   `toml:"card"`  // empty for the first with a screen
+	Mode        string   `toml:"mode"`  // empty for the screen's own
 	Framebuffer string   `toml:"framebuffer"`
 	Console     string   `toml:"console"`
 	Rotation    int      `toml:"rotation"`  // degrees clockwise
@@ -93,6 +95,13 @@ type Visit struct {
 	Thanks Duration `toml:"thanks"`
 }
 
+// Reasons says whether and how the keys ask why a citizen has answered so.
+type Reasons struct {
+	Ask       bool     `toml:"ask"`
+	Time      Duration `toml:"time"`      // for each answer
+	Catalogue string   `toml:"catalogue"` // a file, empty for the built-in one
+}
+
 // Link says where phones find the centre.
 type Link struct {
 	Base string `toml:"base"`
@@ -100,7 +109,7 @@ type Link struct {
 
 // Uplink says where the centre is and how it is recognised.
 type Uplink struct {
-	Broker       string    `toml:"broker"`
+	Broker       Addresses `toml:"broker"`
 	Username     string    `toml:"username"`
 	PasswordFile string    `toml:"password_file"`
 	CAFile       string    `toml:"ca_file"`
@@ -148,6 +157,12 @@ type Retention struct {
 
 // Duration is a time.Duration written as "250ms" or "3s".
 type Duration time.Duration
+
+// Addresses is one address or a list of them.
+type Addresses []string
+
+// maxBrokers is how many addresses of brokers a box may know.
+const maxBrokers = 8
 
 // PublicKey is an Ed25519 public key written as 43 characters of unpadded base64url.
 type PublicKey ed25519.PublicKey

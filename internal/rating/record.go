@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // RecordVersion is the version of the record's format that this code writes. A reader accepts every record of its own
@@ -58,8 +60,10 @@ type Evaluation struct {
 	Case    string   `json:"case,omitempty"` // project number, where the matter is asked case by case
 	Level   Level    `json:"level"`
 	Channel Channel  `json:"channel"`
-	Reasons []string `json:"reasons,omitempty"` // codes of the reason catalogue
-	Text    string   `json:"text,omitempty"`
+	Reasons []string `json:"reasons,omitempty"` // codes of the catalogue of reasons
+	// Catalogue is the version of that catalogue, 0 where none was offered.
+	Catalogue uint32 `json:"catalogue,omitempty"`
+	Text      string `json:"text,omitempty"`
 	// Replaces is the seq of the evaluation that this one corrects, 0 if none. Both stay in the log; the later holds.
 	Replaces uint64 `json:"replaces,omitempty"`
 	// WaitedMS is the time from the question on the screen to the press, in milliseconds. Answers that come too fast
@@ -121,7 +125,13 @@ const (
 	KindOutcome    Kind = "outcome"
 	KindEvent      Kind = "event"
 	KindSalvaged   Kind = "salvaged"
+	KindReason     Kind = "reason" // since 1.1; a box writes it for a centre that has said that it knows it
 )
+
+// Kinds returns every kind that this code knows.
+func Kinds() []Kind {
+	return []Kind{KindVisit, KindEvaluation, KindOutcome, KindEvent, KindSalvaged, KindReason}
+}
 
 // Body is a record before the log has given it a place: what happened, and when. Exactly one payload is set.
 type Body struct {
@@ -132,6 +142,7 @@ type Body struct {
 	Outcome    *Closing    `json:"outcome,omitempty"`
 	Event      *Event      `json:"event,omitempty"`
 	Salvaged   *Salvaged   `json:"salvaged,omitempty"`
+	Reason     *Reason     `json:"reason,omitempty"`
 }
 
 // VisitBody returns the body that records that v was opened.
@@ -193,7 +204,8 @@ func DecodeRecord(b []byte) (Record, error) {
 	if len(b) > MaxRecord {
 		return r, fmt.Errorf("record: %d bytes, at most %d are allowed", len(b), MaxRecord)
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
+	// Names are exact and stand once: who else reads the record by its schema must read the same.
+	if err := strict.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("record: %w", err)
 	}
 	return r, r.Check()
@@ -228,7 +240,7 @@ func (b Body) Check() error {
 		return fmt.Errorf("at: boot %d, mono %d, wall %d: out of range", b.At.Boot, b.At.Mono, b.At.Wall)
 	}
 	payloads := 0
-	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil, b.Salvaged != nil} {
+	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil, b.Salvaged != nil, b.Reason != nil} {
 		if set {
 			payloads++
 		}
@@ -240,6 +252,9 @@ func (b Body) Check() error {
 	case b.Kind == KindVisit && b.Visit != nil:
 		return b.Visit.Check()
 	case b.Kind == KindEvaluation && b.Evaluation != nil:
+		if b.Evaluation.Text != "" {
+			return errors.New("evaluation: it has a text, which a box cannot take; texts are given by phone")
+		}
 		return b.Evaluation.Check()
 	case b.Kind == KindOutcome && b.Outcome != nil:
 		return b.Outcome.Check()
@@ -247,6 +262,8 @@ func (b Body) Check() error {
 		return b.Event.Check()
 	case b.Kind == KindSalvaged && b.Salvaged != nil:
 		return b.Salvaged.Check()
+	case b.Kind == KindReason && b.Reason != nil:
+		return b.Reason.Check()
 	}
 	return fmt.Errorf("kind %q: unknown, or not that of the payload", b.Kind)
 }

@@ -16,9 +16,10 @@ type Started struct {
 	Rated  []rating.Question
 	// Answered is what the log says of cases that were rated already.
 	Answered rating.Answered
-	Staff    rating.Staff // who was signed in when the box went down
-	Paused   bool         // whether the window was paused then
-	Version  string       // of the program
+	Staff    rating.Staff  // who was signed in when the box went down
+	Kinds    []rating.Kind // of records, that the centre had said that it knows
+	Paused   bool          // whether the window was paused then
+	Version  string        // of the program
 }
 
 // Stopping is the last event: the program is told to end.
@@ -115,6 +116,12 @@ type PhoneRated struct {
 	Case    string // where the matter is asked case by case
 }
 
+// KindsKnown says which kinds of records the centre has said that it knows.
+type KindsKnown struct {
+	At    rating.Stamp
+	Kinds []rating.Kind
+}
+
 // ClockSet says that the wall clock has been set: Before is what it would have said At that moment without.
 type ClockSet struct{ At, Before rating.Stamp }
 
@@ -148,6 +155,7 @@ func (e SignOut) at() rating.Stamp      { return e.At }
 func (e UnknownCard) at() rating.Stamp  { return e.At }
 func (e Printed) at() rating.Stamp      { return e.At }
 func (e PhoneRated) at() rating.Stamp   { return e.At }
+func (e KindsKnown) at() rating.Stamp   { return e.At }
 func (e ClockSet) at() rating.Stamp     { return e.At }
 func (e Pause) at() rating.Stamp        { return e.At }
 func (e Resume) at() rating.Stamp       { return e.At }

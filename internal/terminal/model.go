@@ -19,8 +19,23 @@ const (
 	Asking     State = "asking"
 	Correcting State = "correcting" // the thanks, during which another key corrects the answer
 	Paused     State = "paused"
-	Closed     State = "closed" // nobody is signed in where somebody must be
+	Explaining State = "explaining" // the visit has ended, and its answers' reasons are asked for
+	Closed     State = "closed"     // nobody is signed in where somebody must be
 )
+
+// Public returns what others than the citizen may see of a state: neither the thanks, which would tell that somebody has just
+// answered, nor that reasons are asked for, while a new visit can begin.
+func (s State) Public() State {
+	switch s {
+	case "":
+		return Starting
+	case Correcting:
+		return Asking
+	case Explaining:
+		return Idle
+	}
+	return s
+}
 
 // Problem is a part of the box that does not work.
 type Problem string
@@ -63,11 +78,15 @@ const (
 // Model is the state of a window. It is a value: no Step changes the Model that it is called on.
 type Model struct {
 	timings Timings
+	reasons Reasons
 	state   State
 	window  *rating.Window
 	signed  rating.Staff // who is signed in, empty if nobody is
 	visit   *asking
-	// walkUpAt is when a window in walk-up mode asks again. It holds in the state Idle.
+	// explaining is set in the state Explaining alone.
+	explaining *explaining
+	accepted   bool // the centre has said that it knows reasons
+	// walkUpAt is when a window in walk-up mode asks again. It holds in the states Idle and Explaining.
 	walkUpAt rating.Stamp
 	passed   []asking // walk-up visits that were shown and never recorded, newest last
 	answered rating.Answered
@@ -100,6 +119,7 @@ type asking struct {
 	again     bool // two keys were down at once
 	byKey     []rating.Question
 	byPhone   []rating.Question
+	given     []given // by key, the last of each question
 	answer    answer
 	// unwritten: the box opened the visit by itself and nobody has answered, so that there is nothing to tell of it.
 	unwritten bool
@@ -114,13 +134,16 @@ type answer struct {
 }
 
 // New returns the Model of a box that is starting.
-func New(t Timings) Model { return Model{timings: t, state: Starting} }
+func New(t Timings, r Reasons) Model { return Model{timings: t, reasons: r, state: Starting} }
 
 // Deadline returns the moment at which the Model wants a Tick, and whether it wants one at all.
 func (m Model) Deadline() (rating.Stamp, bool) {
 	var due []rating.Stamp
 	if m.visit != nil {
 		due = append(due, m.visit.deadline)
+	}
+	if m.explaining != nil {
+		due = append(due, m.explaining.deadline)
 	}
 	if m.storeFailed {
 		due = append(due, m.retryAt)
@@ -148,8 +171,12 @@ type View struct {
 	Signed   rating.Staff // who is signed in, empty if nobody is
 	Step     int          // from 1
 	Steps    int
-	Chosen   rating.Level // the answer that the thanks are for; 0 if it was given by phone
+	Chosen   rating.Level // the answer that the thanks or the reasons are for; 0 if it was given by phone
 	AskAgain bool
+	// Ended is the visit whose reasons are asked for, nil if none are; not to be changed.
+	Ended *rating.Visit
+	// Reasons are what the keys stand for then, from the left, before the one that skips. They are empty once all is said.
+	Reasons [rating.KeyReasons]rating.CatalogueReason
 }
 
 // View returns what the screen shows.
@@ -175,6 +202,9 @@ func (m Model) View() View {
 		if m.state == Correcting {
 			v.Chosen = a.answer.level
 		}
+	}
+	if m.explaining != nil {
+		m.explainView(&v)
 	}
 	return v
 }
@@ -237,6 +267,7 @@ func (a *asking) clone() *asking {
 	c := *a
 	c.byKey = slices.Clone(a.byKey)
 	c.byPhone = slices.Clone(a.byPhone)
+	c.given = slices.Clone(a.given)
 	return &c
 }
 

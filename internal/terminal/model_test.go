@@ -25,7 +25,7 @@ type bench struct {
 var window = rating.Window{ID: "w1", Name: "综合受理1号窗口", Hall: "市民中心", Generation: 1}
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, m: New(Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}),
+	b := &bench{t: t, m: New(Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}, Reasons{}),
 		now: rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_700_000_000_000}}
 	b.do(Started{At: b.now, Window: &window, Version: "test"})
 	return b
@@ -293,7 +293,7 @@ func TestPhone(t *testing.T) {
 
 func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
 	b := newBench(t)
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now, Window: &window, Open: &rating.Visit{ID: 5}, Rated: []rating.Question{{Subject: staff}}})
 	b.wantEnded(rating.Closing{Visit: 5, Outcome: rating.Interrupted, Rated: []rating.Subject{staff}})
 	b.wantState(Idle)
@@ -301,7 +301,7 @@ func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
 
 func TestEnrolment(t *testing.T) {
 	b := newBench(t)
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now})
 	b.wantState(Enrolling)
 	b.open(7, staff)

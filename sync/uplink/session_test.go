@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,7 +39,7 @@ func (w *wireless) connection() *connection {
 func bench(t *testing.T, log *memory, k keys, dial func() (*connection, error)) *Uplink {
 	t.Helper()
 	u, err := New(Config{
-		Broker: "mqtt://mqtt.example.com", Key: k.box, Centre: public(k.centre), Log: log, Health: func() wire.Health { return wire.Health{V: 1} },
+		Brokers: []string{"mqtt://mqtt.example.com"}, Key: k.box, Centre: public(k.centre), Log: log, Health: func() wire.Health { return wire.Health{V: 1} },
 		Presence: wire.Presence{V: 1}, Now: time.Now, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -249,10 +250,13 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 	u := bench(t, log, k, nil)
 	u.epoch, u.window = log.Epoch(), newWindow(0, log.Last(), wire.MaxBatchBytes)
 	var heard []int64
+	var kinds [][]rating.Kind
+	u.cfg.OnKinds = func(k []rating.Kind) { kinds = append(kinds, k) }
 	u.cfg.OnAck = func(c time.Time) { heard = append(heard, c.UnixMilli()) }
-	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Head: rating.HashOf(log.record(10)), Time: 5000}
+	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Head: rating.HashOf(log.record(10)), Time: 5000, Kinds: rating.Kinds()}
 	foreign, epoch, beyond, old, clone := good, good, good, good, good
 	foreign.Device, epoch.Epoch, beyond.Through, old.Time, clone.Head = "box-2", 8, 21, 1000, rating.HashOf([]byte("another"))
+	old.Kinds, clone.Kinds = nil, nil
 	for _, c := range []struct {
 		name string
 		ack  wire.Ack
@@ -261,6 +265,9 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 		if got := u.acknowledged(c.ack); got != c.want {
 			t.Errorf("%s: released %t, want %t", c.name, got, c.want)
 		}
+	}
+	if len(kinds) != 1 || !slices.Equal(kinds[0], rating.Kinds()) {
+		t.Errorf("heard that the centre knows %v; want what the one good acknowledgement says", kinds)
 	}
 	if log.Released() != 10 || len(heard) != 1 || heard[0] != 5000 {
 		t.Errorf("released through %d, heard the times %v; want 10 and 5000 alone", log.Released(), heard)
@@ -359,14 +366,15 @@ func TestOnlyANewerConfigurationIsHandedOn(t *testing.T) {
 func TestConfigurationsRefused(t *testing.T) {
 	k := newKeys(t)
 	whole := func() Config {
-		return Config{Broker: "mqtts://mqtt.example.com:8883", Key: k.box, Centre: public(k.centre), Log: newMemory(), Now: time.Now,
+		return Config{Brokers: []string{"mqtts://mqtt.example.com:8883"}, Key: k.box, Centre: public(k.centre), Log: newMemory(), Now: time.Now,
 			Health: func() wire.Health { return wire.Health{} }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler)}
 	}
 	if _, err := New(whole()); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Config){
-		"broker": func(c *Config) { c.Broker = "http://mqtt.example.com" }, "no host": func(c *Config) { c.Broker = "mqtt://" }, "mode": func(c *Config) { c.AckMode = "none" },
+		"broker": func(c *Config) { c.Brokers[0] = "http://mqtt.example.com" }, "no host": func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
+		"no broker": func(c *Config) { c.Brokers = nil }, "mode": func(c *Config) { c.AckMode = "none" },
 		"key": func(c *Config) { c.Key = nil }, "centre": func(c *Config) { c.Centre = c.Centre[1:] }, "log": func(c *Config) { c.Log = nil },
 		"clock": func(c *Config) { c.Now = nil }, "randomness": func(c *Config) { c.Random = nil }, "logger": func(c *Config) { c.Logger = nil },
 		"health": func(c *Config) { c.Health = nil },

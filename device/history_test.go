@@ -30,7 +30,8 @@ type seen struct {
 }
 
 func newDesk(m Map) *desk {
-	d := &desk{in: NewInterpreter(m, ""), model: terminal.New(terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second})}
+	timings := terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second}
+	d := &desk{in: NewInterpreter(m, ""), model: terminal.New(timings, terminal.Reasons{})}
 	w := rating.Window{ID: "w1", Name: "1号窗口", Hall: "市民中心", Generation: 1}
 	d.do(0, terminal.Started{At: stamp(0), Window: &w, Version: "test"})
 	return d

@@ -101,7 +101,7 @@ func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r
 	var now time.Duration
 	user := lineUser{
 		prompt: func() []byte { return nil }, state: func(error) {},
-		read: keys.read, spoilt: keys.spoilt,
+		read: keys.read, noise: keys.noise, spoilt: keys.spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				d.event(now, e)

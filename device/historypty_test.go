@@ -93,11 +93,11 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 			writes = writes[1:]
 		}
 	}
-	h.happened(func(at time.Duration) time.Duration { return heard.when(written[at], at) })
+	h.happened(func(at time.Duration) heardSoFar { return heard.when(written[at], at) })
 	return d, nil
 }
 
-// heardPort remembers when how many bytes had been read.
+// heardPort remembers when how many bytes had been read. What is done with them is done before the next read.
 type heardPort struct {
 	Port
 	now func() time.Duration
@@ -108,29 +108,34 @@ type heardPort struct {
 }
 
 type heardSoFar struct {
-	bytes int
-	at    time.Duration
+	bytes     int
+	at, until time.Duration
 }
 
 func (p *heardPort) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	if n := len(p.reads); n > 0 {
+		p.reads[n-1].until = p.now()
+	}
+	p.mu.Unlock()
 	n, err := p.Port.Read(b)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.total += n
-	p.reads = append(p.reads, heardSoFar{p.total, p.now()})
+	p.reads = append(p.reads, heardSoFar{p.total, p.now(), 0})
 	return n, err
 }
 
 // when returns when so many bytes had been read, or else what is given.
-func (p *heardPort) when(bytes int, other time.Duration) time.Duration {
+func (p *heardPort) when(bytes int, other time.Duration) heardSoFar {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, r := range p.reads {
 		if bytes > 0 && r.bytes >= bytes {
-			return r.at
+			return r
 		}
 	}
-	return other
+	return heardSoFar{at: other}
 }
 
 // shift moves a history to a later time.
@@ -154,15 +159,16 @@ func (h *history) shift(by time.Duration) {
 }
 
 // happened sets the times at which things were read.
-func (h *history) happened(when func(at time.Duration) time.Duration) {
+func (h *history) happened(when func(at time.Duration) heardSoFar) {
 	for i := range h.comings {
-		h.comings[i].at = when(h.comings[i].at)
+		r := when(h.comings[i].at)
+		h.comings[i].at, h.comings[i].until = r.at, r.until
 	}
 	for i := range h.presses {
-		h.presses[i].at = when(h.presses[i].at)
+		h.presses[i].at = when(h.presses[i].at).at
 	}
 	for i := range h.spoilt {
-		h.spoilt[i] = when(h.spoilt[i])
+		h.spoilt[i] = when(h.spoilt[i]).at
 	}
 }
 
@@ -186,7 +192,7 @@ func TestKeypadHistoriesOnTerminals(t *testing.T) {
 				d, err := onTerminal(t, h, folder)
 				n := 0
 				if err == nil {
-					n, _, err = verdict(h, d, 200*ms, 2*time.Second)
+					n, _, err = verdict(h, d, 10*ms, 2*time.Second)
 				}
 				if err != nil {
 					err = fmt.Errorf("seed %d: %w\n%v%v", seed, err, h, d)

@@ -44,7 +44,7 @@ func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reason
 			return 0, nil, fmt.Errorf("the answer %s of %s is to another question", e.Level, at)
 		case at < last[q]:
 			return 0, nil, fmt.Errorf("swapped: the answer of %s stands after one of %s", at, last[q])
-		case j.beside(p, togetherWithin-slack-ms, true):
+		case j.beside(p, togetherWithin-slack-lag-ms, true):
 			return 0, nil, fmt.Errorf("one of two keys that were pressed together counts: %s at %s", e.Level, at)
 		}
 		j.used[p], last[q] = true, at
@@ -70,7 +70,7 @@ func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reason
 // first repetition that is not tells of it.
 func (j *judge) pressOf(key int, at time.Duration) (int, bool) {
 	for _, c := range j.comings {
-		if c.key != key || c.press < 0 || at < c.at-8*ms || at > c.at+j.slack {
+		if c.key != key || c.press < 0 || at < c.at-8*ms || at > max(c.at, c.until)+j.slack {
 			continue
 		}
 		earlier := slices.ContainsFunc(j.comings, func(o coming) bool { return o.press == c.press && o.at < c.at && !j.isSpoilt(o.at) })
@@ -144,13 +144,13 @@ func (j *judge) goesOn(i int) bool {
 		if c.at < p.at && c.press != i {
 			all = append(all, c)
 			if j.isSpoilt(c.at) {
-				all = append(all, coming{c.at, -1, 0})
+				all = append(all, coming{at: c.at, press: -1, key: 0})
 			}
 		}
 	}
 	for _, at := range append(j.opened(), j.spoilt...) {
 		if at < p.at {
-			all = append(all, coming{at, -1, 0})
+			all = append(all, coming{at: at, press: -1, key: 0})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b coming) int { return cmp.Compare(a.at, b.at) })

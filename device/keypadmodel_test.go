@@ -57,8 +57,9 @@ type write struct {
 // coming is a code that comes whole at a moment. Of a press there are several where the keypad repeats.
 type coming struct {
 	at    time.Duration
-	press int // index into presses; -1 of a release
-	key   int // -1 of a release
+	press int           // index into presses; -1 of a release
+	key   int           // -1 of a release
+	until time.Duration // when it was read at the latest; 0 for at
 }
 
 // truth is one press by a finger.
@@ -122,7 +123,7 @@ func (h *history) line() {
 			free = at + p.at
 		}
 		if s.key != 0 || s.press >= 0 {
-			h.comings = append(h.comings, coming{free, s.press, s.key})
+			h.comings = append(h.comings, coming{at: free, press: s.press, key: s.key})
 		}
 		if s.press >= 0 && h.presses[s.press].at == 0 {
 			h.presses[s.press].at = free

@@ -21,6 +21,7 @@ type lineUser struct {
 	prompt  func() []byte   // what the keypad is to show now
 	changed <-chan struct{} // that has changed; nil for never
 	read    func(keypad.Read, time.Duration)
+	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
 	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
 	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.

@@ -86,13 +86,13 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 	}
 	lost := false
 	unsaid := &strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
-	keys, spoilt := presses(unsaid), unsaid.spoilt
+	keys, noise, spoilt := presses(unsaid), unsaid.noise, unsaid.spoilt
 	if s.cfg.Profile.HasReleases() {
-		keys, spoilt = &holds{atOnce: s.cfg.AtOnce}, nil
+		keys, noise, spoilt = &holds{atOnce: s.cfg.AtOnce}, nil, nil
 	}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: keys.read, spoilt: spoilt,
+		read: keys.read, noise: noise, spoilt: spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

@@ -239,8 +239,8 @@ func refusedUpgrade(t *testing.T, m *machine, d *debian, p packages) {
 // sandbox lets it see, to root by name.
 func takenPort(t *testing.T, m *machine, d *debian) {
 	t.Helper()
-	holder := `systemd-run --unit=holder perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1:8377") or die; sleep 600'`
-	if out, err := m.try(holder); err != nil {
+	d.write("/usr/bin/holder", "use IO::Socket::INET;\nmy $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:8377') or die;\nsleep 600;\n")
+	if out, err := m.try("systemd-run --unit=holder perl /usr/bin/holder"); err != nil {
 		t.Fatal(out, err)
 	}
 	m.until(10*time.Second, "ratingd -check-config >/dev/null 2>&1; echo $?", "0")

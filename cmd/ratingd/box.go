@@ -123,9 +123,13 @@ func (d *daemon) joinScreen() {
 	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
 	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
 	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)
-	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error { return lamps.run(ctx, d.views.lamps, report) })
+	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error {
+		return lamps.run(ctx, d.views.lamps, report)
+	})
 	add(c.Sound.Asking != "" || c.Sound.Thanks != "", "prompts", promptsWords(), speaker.loadPrompts)
-	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error { return speaker.run(ctx, d.views.heard, report) })
+	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error {
+		return speaker.run(ctx, d.views.heard, report)
+	})
 }
 
 // browser returns the door at which browsers on this machine see the screen. It shows what a citizen answers: no web page may
@@ -133,7 +137,8 @@ func (d *daemon) joinScreen() {
 func (d *daemon) browser() door {
 	pending := func() uint64 { return d.db.Backlog().Pending }
 	return d.door("browser", "screen.browser", d.cfg.Screen.Browser, func() http.Handler {
-		return opsapi.OnLoopback(browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending))
+		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending)
+		return opsapi.OnLoopback(page)
 	})
 }
 
@@ -164,7 +169,8 @@ func (d *daemon) joinWindowPCs() {
 func (d *daemon) joinOperations() {
 	d.box = &operations{
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
-		shown: d.views.shown, screen: d.screen, line: d.line, offset: &sampled{mono: d.env.mono, read: d.line.offset.Load}, monitor: d.monitor,
+		shown: d.views.shown, screen: d.screen, line: d.line, monitor: d.monitor,
+		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
 	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
 	c := d.cfg.Operations

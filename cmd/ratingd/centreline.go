@@ -35,7 +35,8 @@ type centreLine struct {
 }
 
 // newCentreLine returns a line that reads and opens nothing before run.
-func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras, counts *keyCounts, env environment, log *slog.Logger) *centreLine {
+func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras,
+	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
 	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
 	l.report = health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, cert: l.cert.Load, failing: x.failing}
 	return l

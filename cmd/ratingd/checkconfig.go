@@ -84,7 +84,8 @@ func forService(u unit, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / the service runs as %[2]s, who may not", err, u.user, path)
+	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / "+
+		"the service runs as %[2]s, who may not", err, u.user, path)
 }
 
 // note adds what is wrong with the file of a field.
@@ -235,7 +236,8 @@ func (c *checker) devices() {
 			continue
 		}
 		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
-			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
+			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / "+
+				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
 		}
 	}
 }

@@ -120,7 +120,8 @@ func (e *extra) report(why error) {
 	e.mu.Unlock()
 	switch {
 	case why != nil && (before == nil || before.Error() != why.Error()):
-		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name, "means", e.words.means.EN, "error", why, "do", e.words.do.EN)
+		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
+			"means", e.words.means.EN, "error", why, "do", e.words.do.EN)
 	case why == nil && before != nil:
 		e.board.log.Info("an optional part of the box works again", "part", e.name)
 	}

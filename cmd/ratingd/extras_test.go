@@ -333,6 +333,7 @@ func TestExtraIsTriedAgain(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- e.supervise(ctx) }()
 		time.Sleep(80 * time.Second)
+		synctest.Wait()
 		if diff := cmp.Diff([]string{"0s", "1s", "3s", "7s", "15s", "31s", "1m1s"}, tries); diff != "" {
 			t.Errorf("tries (-want +got):\n%s", diff)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"image"
 	"io/fs"
 	"os"
@@ -59,7 +60,8 @@ func (f *fontFiles) changed() bool {
 		if (now == nil) != (before == nil) {
 			return true
 		}
-		if now != nil && !(os.SameFile(now, before) && now.Size() == before.Size() && now.ModTime().Equal(before.ModTime()) && now.Mode() == before.Mode()) {
+		if now != nil && (!os.SameFile(now, before) || now.Size() != before.Size() || !now.ModTime().Equal(before.ModTime()) ||
+			now.Mode() != before.Mode()) {
 			return true
 		}
 	}
@@ -69,7 +71,7 @@ func (f *fontFiles) changed() bool {
 // run returns what is wrong with the fonts. When they have been mended it hands them to the screen, and returns when ctx ends.
 func (f *fontFiles) run(ctx context.Context, report func(error)) error {
 	if f.err != nil {
-		if !f.changed() {
+		if !f.changed() && !errors.Is(f.err, fs.ErrPermission) { // which may be lifted without a trace in the file
 			return f.err
 		}
 		select {
@@ -88,8 +90,11 @@ func (f *fontFiles) run(ctx context.Context, report func(error)) error {
 // filePanel is the folder in which each screen is written. What it cannot write is its own trouble and not the screen's.
 type filePanel struct {
 	*display.Files
-	drawn chan error // the newest outcome
+	drawn chan outcome // the newest one
 }
+
+// outcome is what became of a drawing.
+type outcome struct{ err error }
 
 // Draw implements display.Drawer.
 func (p *filePanel) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
@@ -108,7 +113,7 @@ func (p *filePanel) tell(err error) {
 	case <-p.drawn:
 	default:
 	}
-	p.drawn <- err // there is one who tells
+	p.drawn <- outcome{err} // there is one who tells
 }
 
 // screenFolder is the configured folder for the screens.
@@ -124,7 +129,7 @@ func (f screenFolder) run(ctx context.Context, report func(error)) error {
 	if err != nil {
 		return err
 	}
-	p := &filePanel{Files: files, drawn: make(chan error, 1)}
+	p := &filePanel{Files: files, drawn: make(chan outcome, 1)}
 	select {
 	case f.panels <- p:
 	case <-ctx.Done():
@@ -134,9 +139,9 @@ func (f screenFolder) run(ctx context.Context, report func(error)) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-p.drawn:
-			if err != nil {
-				return err
+		case o := <-p.drawn:
+			if o.err != nil {
+				return o.err
 			}
 			report(nil)
 		}

@@ -149,7 +149,8 @@ func (s *speaker) run(ctx context.Context, shown *latest[terminal.View], report 
 	if !s.wanted() {
 		report = func(error) {} // a box without a sound card is as it was meant
 	}
-	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards, Report: report, Logger: s.log})
+	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards,
+		Report: report, Logger: s.log})
 	played := make(chan error, 1)
 	go func() { played <- player.Run(ctx) }()
 	old := shown.get()

@@ -14,7 +14,8 @@ import (
 
 // unitFolders are where systemd looks for units, the first one first (systemd.unit(5)).
 func unitFolders() []string {
-	return []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+	return []string{"/etc/systemd/system", "/run/systemd/system",
+		"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 }
 
 // unit is what a service's unit says of what the daemon may touch. The zero value is a daemon that somebody starts by hand.
@@ -105,9 +106,11 @@ var errSandbox = errors.New("the unit ratingd.service does not let the service")
 func (u unit) mayRead(path string) error {
 	switch path = filepath.Clean(path); {
 	case u.hideHome && inside(path, "/home", "/root", "/run/user"):
-		return fmt.Errorf("服务看不到 /home 和 /root 下的文件，请移到 /etc 或 /var/lib/ratingd / %w see what is in /home and /root: move %s to /etc or /var/lib/ratingd", errSandbox, path)
+		return fmt.Errorf("服务看不到 /home 和 /root 下的文件，请移到 /etc 或 /var/lib/ratingd / "+
+			"%w see what is in /home and /root: move %s to /etc or /var/lib/ratingd", errSandbox, path)
 	case u.privateTmp && inside(path, "/tmp", "/var/tmp"):
-		return fmt.Errorf("服务有自己的 /tmp，请移到 /etc 或 /var/lib/ratingd / %w see this /tmp, it has its own: move %s to /etc or /var/lib/ratingd", errSandbox, path)
+		return fmt.Errorf("服务有自己的 /tmp，请移到 /etc 或 /var/lib/ratingd / "+
+			"%w see this /tmp, it has its own: move %s to /etc or /var/lib/ratingd", errSandbox, path)
 	}
 	return nil
 }

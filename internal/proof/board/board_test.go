@@ -161,6 +161,7 @@ keys.map = [{key="KEY_KP1",level=5},{key="KEY_KP2",level=4},{key="KEY_KP3",level
 func TestCardReader(t *testing.T) {
 	h := newHall(t, gpioKeys+"cards.port = \"/dev/ttyUSB0\"\n")
 	h.start(Options{})
+	h.sh("mkdir -p /run/ratingd")
 	h.startBox()
 	roster := filepath.Join(h.dir, "roster.toml")
 	if err := os.WriteFile(roster, []byte("[[member]]\nid = \"0417\"\nname = \"王丽\"\ncard = \"0012345678\"\n"), 0o600); err != nil {
@@ -175,8 +176,8 @@ func TestCardReader(t *testing.T) {
 		t.Helper()
 		h.eventually("the part cards", time.Minute, func() bool {
 			out := h.sh("ratingctl status -config /data/ratingd.toml -json || true")
-			_, cards, _ := strings.Cut(out, `"name":"cards"`)
-			return strings.HasPrefix(strings.ReplaceAll(cards, " ", ""), fmt.Sprintf(`,"ok":%t`, ok))
+			_, cards, _ := strings.Cut(strings.Join(strings.Fields(out), ""), `"name":"cards"`)
+			return strings.HasPrefix(cards, fmt.Sprintf(`,"ok":%t`, ok))
 		})
 	}
 	hold := func(times int) {

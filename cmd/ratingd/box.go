@@ -121,6 +121,14 @@ func (d *daemon) joinScreen() {
 			d.around = append(d.around, d.extras.add(name, words, run))
 		}
 	}
+	_, catalogue := boxconfig.Catalogue(c.Reasons.Catalogue) // once: the terminal has it from the start on
+	add(c.Reasons.Ask, "reasons", reasonsWords(), func(ctx context.Context, report func(error)) error {
+		if catalogue != nil {
+			return catalogue
+		}
+		report(nil)
+		return idle(ctx)
+	})
 	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
 	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
 	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)

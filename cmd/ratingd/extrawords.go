@@ -20,6 +20,11 @@ func fontsWords() extraWords {
 		"重新安装字体包（fonts-noto-cjk），或修改 screen.fonts", "install the font's package again (fonts-noto-cjk), or change screen.fonts")
 }
 
+func reasonsWords() extraWords {
+	return words("理由目录无法使用，不询问理由", "the catalogue of reasons cannot be used; no reasons are asked for",
+		"修改 reasons.catalogue 的文件，然后 systemctl restart ratingd", "mend the file of reasons.catalogue, then systemctl restart ratingd")
+}
+
 func photosWords() extraWords {
 	return words("工作人员照片无法显示", "a photo of the staff cannot be shown",
 		"在中心重新上传这张照片（JPEG）", "upload the photo at the centre again, as a JPEG")

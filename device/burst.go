@@ -15,7 +15,8 @@ type burst struct {
 	decoder *keypad.Decoder
 	answers chan<- []byte
 	read    func(keypad.Read, time.Duration)
-	spoilt  func(at time.Duration) // bytes came that cannot be read; nil if nobody asks
+	noise   func(keypad.Read, time.Duration) // of frames that are no key; nil if nobody asks
+	spoilt  func(at time.Duration)           // bytes came that cannot be read; nil if nobody asks
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
 	breaks  bool          // a byte 00 is no BREAK
@@ -54,7 +55,7 @@ func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *b
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, spoilt: u.spoilt, gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2}
+	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt, gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2}
 }
 
 // feed takes what one read has returned.
@@ -128,6 +129,11 @@ func (b *burst) settled() {
 	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys || different > 1 && last-first > togetherWithin
 	if noise || kind == keypad.Card && different > 1 {
 		b.spoil(last)
+		for _, r := range b.frames {
+			if b.noise != nil {
+				b.noise(r.Read, last)
+			}
+		}
 		if kind == keypad.Key {
 			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, last) // which keys.map cannot name
 		}

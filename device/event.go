@@ -31,6 +31,7 @@ type Event struct {
 	Code   Code
 	At     time.Duration // since the machine started, of the moment when the contact moved
 	Err    error
+	Lasts  bool // with Down of a serial keypad: it says when the key is let go
 	Beside bool // with Down: another key went down so close to it, or is down as well, that nobody can say which was meant
 }
 
@@ -181,7 +182,7 @@ func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
 		return StaffKey, 0
 	}
 	others := len(i.down)
-	if e.Source != sourceSerial {
+	if e.Source != sourceSerial || e.Lasts {
 		i.down[e.Code] = e.At
 	}
 	switch {

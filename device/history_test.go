@@ -101,7 +101,7 @@ func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r
 	var now time.Duration
 	user := lineUser{
 		prompt: func() []byte { return nil }, state: func(error) {},
-		read: keys.read, spoilt: keys.spoilt,
+		read: keys.read, noise: keys.noise, spoilt: keys.spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				d.event(now, e)
@@ -190,12 +190,12 @@ func TestKeypadHistories(t *testing.T) {
 	answers, reasons := 0, make(map[string]int)
 	for seed := range uint64(histories) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		h := newHistory(r, kinds[seed%uint64(len(kinds))], time.Duration(8+r.IntN(22))*time.Second)
+		h := newHistory(r, kinds[seed%uint64(len(kinds))], time.Duration(8+r.IntN(22))*time.Second, sameWithin)
 		late := time.Duration(r.IntN(5)) * ms
 		d := simulate(t, h, profiles[h.kind.profile], late, r)
-		n, why, err := verdict(h, d, late+2*ms)
+		n, why, err := verdict(h, d, late+2*ms, late+2*ms)
 		if err != nil {
-			t.Fatalf("seed %d: %v\n%v%s", seed, err, h, d.told())
+			t.Fatalf("seed %d: %v\n%v%v", seed, err, h, d)
 		}
 		answers += n
 		for w, n := range why {
@@ -216,8 +216,11 @@ func TestKeypadHistories(t *testing.T) {
 	}
 }
 
-// told lists what the log holds.
-func (d *desk) told() string {
+// String lists what the log holds.
+func (d *desk) String() string {
+	if d == nil {
+		return ""
+	}
 	s := "log:\n"
 	for _, b := range d.log {
 		switch {

@@ -16,14 +16,15 @@ import (
 type judge struct {
 	*history
 	*desk
-	slack   time.Duration // how late the program may have been
+	slack   time.Duration // how exact the history's times are
+	lag     time.Duration // how late the program may have decided
 	used    map[int]bool  // presses that are answers
 	reasons map[string]int
 }
 
 // verdict returns how many presses are answers, and why the others that came while a citizen was asked are none.
-func verdict(h *history, d *desk, slack time.Duration) (answers int, reasons map[string]int, err error) {
-	j := &judge{h, d, slack, make(map[int]bool), make(map[string]int)}
+func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reasons map[string]int, err error) {
+	j := &judge{h, d, slack, lag, make(map[int]bool), make(map[string]int)}
 	type question struct {
 		visit   rating.VisitID
 		subject rating.Subject
@@ -43,7 +44,7 @@ func verdict(h *history, d *desk, slack time.Duration) (answers int, reasons map
 			return 0, nil, fmt.Errorf("the answer %s of %s is to another question", e.Level, at)
 		case at < last[q]:
 			return 0, nil, fmt.Errorf("swapped: the answer of %s stands after one of %s", at, last[q])
-		case j.beside(p, togetherWithin-slack-ms, true):
+		case j.beside(p, togetherWithin-slack-lag-ms, true):
 			return 0, nil, fmt.Errorf("one of two keys that were pressed together counts: %s at %s", e.Level, at)
 		}
 		j.used[p], last[q] = true, at
@@ -69,7 +70,7 @@ func verdict(h *history, d *desk, slack time.Duration) (answers int, reasons map
 // first repetition that is not tells of it.
 func (j *judge) pressOf(key int, at time.Duration) (int, bool) {
 	for _, c := range j.comings {
-		if c.key != key || c.press < 0 || at < c.at-8*ms || at > c.at+j.slack {
+		if c.key != key || c.press < 0 || at < c.at-8*ms || at > max(c.at, c.until)+j.slack {
 			continue
 		}
 		earlier := slices.ContainsFunc(j.comings, func(o coming) bool { return o.press == c.press && o.at < c.at && !j.isSpoilt(o.at) })
@@ -107,22 +108,22 @@ func (j *judge) beside(i int, within time.Duration, fresh bool) bool {
 
 // missed explains why a press is no answer, with nothing if it should be one.
 func (j *judge) missed(i int, p truth, v seen) string {
-	decided := p.at + togetherWithin + 25*ms + j.slack
+	decided := p.at + togetherWithin + 25*ms + j.lag
 	after := j.view(decided)
 	shown := time.Duration(v.Opened.Mono-1) * ms
 	near := func(all []time.Duration, before, behind time.Duration) bool {
 		return slices.ContainsFunc(all, func(at time.Duration) bool { return at >= p.at-before && at <= p.at+behind })
 	}
 	switch {
-	case p.at < shown+200*ms+j.slack:
+	case p.at < shown+200*ms+j.lag:
 		return "before anybody can have read the question"
 	case j.goesOn(i):
 		return "the same key within 2 s of its last"
-	case near(j.losses, unplugged+j.slack, decided-p.at) || v.Problem != "":
+	case near(j.losses, unplugged+j.lag, decided-p.at) || v.Problem != "":
 		return "the keypad was unplugged"
-	case near(j.opened(), 2*regularWithin+j.slack, 0):
+	case near(j.opened(), 2*regularWithin+j.lag, 0):
 		return "right after the keypad was opened"
-	case j.beside(i, togetherWithin+j.slack, false):
+	case j.beside(i, togetherWithin+j.lag, false):
 		return "two keys together"
 	case j.isSpoilt(p.at):
 		return "bytes that belong to no key around it"
@@ -143,13 +144,13 @@ func (j *judge) goesOn(i int) bool {
 		if c.at < p.at && c.press != i {
 			all = append(all, c)
 			if j.isSpoilt(c.at) {
-				all = append(all, coming{c.at, -1, 0})
+				all = append(all, coming{at: c.at, press: -1, key: 0})
 			}
 		}
 	}
 	for _, at := range append(j.opened(), j.spoilt...) {
 		if at < p.at {
-			all = append(all, coming{at, -1, 0})
+			all = append(all, coming{at: at, press: -1, key: 0})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b coming) int { return cmp.Compare(a.at, b.at) })

@@ -57,8 +57,9 @@ type write struct {
 // coming is a code that comes whole at a moment. Of a press there are several where the keypad repeats.
 type coming struct {
 	at    time.Duration
-	press int // index into presses; -1 of a release
-	key   int // -1 of a release
+	press int           // index into presses; -1 of a release
+	key   int           // -1 of a release
+	until time.Duration // when it was read at the latest; 0 for at
 }
 
 // truth is one press by a finger.
@@ -79,6 +80,7 @@ type sent struct {
 // history is what happens at a keypad, and when visits are opened.
 type history struct {
 	kind    keypadKind
+	slowest time.Duration // at which the keypad repeats
 	sent    []sent
 	writes  []write
 	comings []coming
@@ -93,8 +95,8 @@ type history struct {
 const unplugged = time.Second
 
 // newHistory returns a random history of about that length.
-func newHistory(r *rand.Rand, kind keypadKind, length time.Duration) *history {
-	h := &history{kind: kind}
+func newHistory(r *rand.Rand, kind keypadKind, length, slowest time.Duration) *history {
+	h := &history{kind: kind, slowest: slowest}
 	at := time.Duration(r.IntN(3000)) * ms
 	for at < length {
 		if r.IntN(2) == 0 {
@@ -121,7 +123,7 @@ func (h *history) line() {
 			free = at + p.at
 		}
 		if s.key != 0 || s.press >= 0 {
-			h.comings = append(h.comings, coming{free, s.press, s.key})
+			h.comings = append(h.comings, coming{at: free, press: s.press, key: s.key})
 		}
 		if s.press >= 0 && h.presses[s.press].at == 0 {
 			h.presses[s.press].at = free
@@ -194,9 +196,9 @@ func (h *history) press(r *rand.Rand, key int, at time.Duration, what string) in
 	return len(h.presses) - 1
 }
 
-// repeat lets a keypad send a press again at an interval of 100 ms to 2 s, with jitter.
+// repeat lets a keypad send a press again at an interval of 100 ms to the slowest, with jitter.
 func (h *history) repeat(r *rand.Rand, p int, at, held time.Duration) {
-	interval := time.Duration(100+r.IntN(1900)) * ms
+	interval := 100*ms + time.Duration(r.Int64N(int64(h.slowest-100*ms)))
 	for t, n := at, 0; ; n++ {
 		gap := time.Duration(float64(interval) * (0.8 + 0.4*r.Float64()))
 		if n < 3 {

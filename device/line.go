@@ -13,12 +13,17 @@ import (
 // errBabbles says that a line sends without pause.
 var errBabbles = errors.New("the line sends without pause, faster than anybody can press: a wrong speed, a loose cable, or a broken keypad")
 
+// errSilent says that a keypad is gone although its port is there.
+var errSilent = errors.New("the keypad is silent, which sends a sign of life by itself: its cable or its power")
+
 // lineUser is what a serial line is read for. Its functions are called by one goroutine, but for prompt.
 type lineUser struct {
 	prompt  func() []byte   // what the keypad is to show now
 	changed <-chan struct{} // that has changed; nil for never
 	read    func(keypad.Read, time.Duration)
-	spoilt  func(at time.Duration) // something came that cannot be read; nil if nobody asks
+	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
+	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
+	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
 	passed func(upTo time.Duration) (time.Duration, bool)
 	state  func(err error) // why it cannot be read, nil when it can; may be told twice
@@ -84,7 +89,7 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 		case <-time.After(time.Second): // a driver that keeps even that; its goroutine ends with the port
 		}
 	}()
-	r := &reader{burst: newBurst(c.Profile, line.Baud, answers, u), user: u}
+	r := &reader{burst: newBurst(c.Profile, line.Baud, answers, u), user: u, silence: 3 * c.Profile.HeartbeatEvery(), since: c.Now()}
 	r.burst.breaks = tellsBreaks(p)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -141,6 +146,9 @@ type reader struct {
 	burst    *burst
 	user     lineUser
 	babbling bool
+	silence  time.Duration // after which the keypad is gone, as it sends by itself more often; 0 for never
+	since    time.Duration // when it sent last
+	silent   bool          // and has been reported
 }
 
 // take takes what a read has returned. It returns the error that ends the session: what is not decided then is no key, as the
@@ -162,7 +170,14 @@ func (r *reader) take(k chunk) error {
 			r.user.state(nil)
 		}
 	case !r.babbling:
+		if r.since = k.at; r.silent {
+			r.silent = false
+			r.user.state(nil)
+		}
 		r.settle(k.at)
+		if r.user.heard != nil {
+			r.user.heard(k.b, k.at)
+		}
 		r.burst.feed(k.b, k.at)
 	}
 	return nil
@@ -186,6 +201,14 @@ func (r *reader) pass(now time.Duration) time.Duration {
 	}
 	if end, ok := r.burst.over(); ok { // until then nothing more is known
 		next = end + 1
+	}
+	if r.silence > 0 && !r.silent && !r.babbling {
+		if now-r.since > r.silence {
+			r.silent = true
+			r.user.state(fmt.Errorf("%w: nothing for %s", errSilent, r.silence))
+		} else {
+			next = min(next, r.since+r.silence+1)
+		}
 	}
 	return max(next-now, 0)
 }

@@ -1,7 +1,6 @@
 package device
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -218,45 +217,5 @@ func TestAKeypadThatTakesNothingHoldsUpNoKey(t *testing.T) {
 	}
 	if len(d.wrote) != 0 {
 		t.Errorf("%q was written besides", <-d.wrote)
-	}
-}
-
-func TestCardReader(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "reader")
-	r := NewCardReader(SerialConfig{Port: path, Profile: shipped(t, "card-stx"), Now: now(), Logger: quiet, Repeat: time.Hour})
-	cards := make(chan Card, 10)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx, func(c Card) { cards <- c }) }()
-	next := func() Card {
-		t.Helper()
-		select {
-		case c := <-cards:
-			return c
-		case <-time.After(10 * time.Second):
-			t.Fatal("no card within 10 s")
-			return Card{}
-		}
-	}
-	if c := next(); c.Err == nil {
-		t.Errorf("%+v, want that the reader is not there", c)
-	}
-	master := openTTY(t, path)
-	if c := next(); c.Err != nil || c.Number != "" {
-		t.Errorf("%+v, want that the reader is back", c)
-	}
-	time.Sleep(50 * time.Millisecond)
-	for _, s := range []string{"\x020A0065ABCD89\r\n\x03", "\x020A0065ABCD89\r\n\x03", "noise", "\x020A0065ABCE8A\x03"} {
-		if _, err := master.WriteString(s); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	if a, b := next(), next(); a.Number != "0A0065ABCD89" || b.Number != "0A0065ABCE8A" {
-		t.Errorf("cards %+v and %+v", a, b)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
 	}
 }

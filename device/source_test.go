@@ -108,9 +108,9 @@ func TestGPIOChipGone(t *testing.T) {
 func TestGPIOChipGoneIsNoPress(t *testing.T) {
 	p := &gone{gpiotest.Pin{N: "A", L: gpio.Low, EdgesChan: make(chan gpio.Level)}}
 	alive := func() error { return errors.New("no such device") }
-	contact, _, _ := debouncer{quiet: 20 * ms}.step(false, false, 0)
 	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: p, Alive: alive}}, Now: now(), Logger: quiet})
-	s := &scanner{cfg: g.cfg, contacts: []debouncer{contact}, emit: func(e Event) { t.Errorf("a chip that is gone gave %+v", e) }}
+	s := newScanner(g.cfg, func(e Event) { t.Errorf("a chip that is gone gave %+v", e) })
+	s.contacts = newContacts(20*ms, []bool{false}, 0)
 	if err := s.watch(t.Context(), 0); !errors.Is(err, ErrLineGone) {
 		t.Errorf("error %v, want %v", err, ErrLineGone)
 	}

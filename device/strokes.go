@@ -67,6 +67,14 @@ func (s *strokes) read(r keypad.Read, at time.Duration) {
 	}
 }
 
+// noise takes a frame that came among noise: it is no press, and what goes on with it is none.
+func (s *strokes) noise(r keypad.Read, at time.Duration) {
+	c := Code(r.Code)
+	if _, ok := s.keys[c]; !ok && r.Kind == keypad.Key {
+		s.keys[c] = stroke{pressed: at, came: at, last: at, since: at, times: 1}
+	}
+}
+
 // spoilt says that something came that cannot be read: it may have been any key that goes on. A line that is never clean ends no
 // more than that.
 func (s *strokes) spoilt(at time.Duration) {

@@ -45,7 +45,7 @@ func TestStrokesNeverInvent(t *testing.T) {
 		at := time.Hour
 		for range rapid.IntRange(0, 30).Draw(t, "codes") {
 			at += gaps().Draw(t, "gap")
-			all = append(all, coming{at, 0, rapid.IntRange(1, 5).Draw(t, "key")})
+			all = append(all, coming{at: at, press: 0, key: rapid.IntRange(1, 5).Draw(t, "key")})
 		}
 		events := played(all, 0, at+time.Hour)
 		if !slices.IsSortedFunc(events, func(a, b Event) int { return int(a.At - b.At) }) {
@@ -99,7 +99,7 @@ func TestAPressAloneCounts(t *testing.T) {
 				at = before + regularWithin + ms
 			}
 			last[key] = at
-			all = append(all, coming{at, 0, key})
+			all = append(all, coming{at: at, press: 0, key: key})
 		}
 		got := downs(played(all, 0, at+time.Hour))
 		if len(got) != len(all) {
@@ -114,18 +114,18 @@ func TestAKeyThatRepeatsIsOnePress(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		interval := time.Duration(rapid.IntRange(20, 2000).Draw(t, "ms of interval")) * ms
 		began := time.Hour
-		all := []coming{{began, 0, 1}}
+		all := []coming{{at: began, key: 1}}
 		for at, n := began, 0; at < began+30*time.Second; n++ {
 			gap := interval + time.Duration(rapid.Int64Range(-int64(interval)/5, int64(interval)/5).Draw(t, "jitter"))
 			if n < 2 {
 				gap = min(gap, sameWithin)
 			}
 			at += gap
-			all = append(all, coming{at, 0, 1})
+			all = append(all, coming{at: at, press: 0, key: 1})
 		}
 		end := all[len(all)-1].at
 		other := began + time.Duration(rapid.IntRange(14_000, 28_000).Draw(t, "ms until another key"))*ms
-		all = append(all, coming{other, 0, 2})
+		all = append(all, coming{at: other, press: 0, key: 2})
 		slices.SortStableFunc(all, func(a, b coming) int { return int(a.at - b.at) })
 		events := played(all, 0, end+time.Hour)
 		var want []Event
@@ -156,7 +156,7 @@ func TestAKeyThatIsDownAtTheOpeningIsNoPress(t *testing.T) {
 		at := opened + time.Duration(rapid.IntRange(0, 2000).Draw(t, "ms"))*ms
 		var all []coming
 		for range rapid.IntRange(2, 20).Draw(t, "times") {
-			all = append(all, coming{at, 0, 1})
+			all = append(all, coming{at: at, press: 0, key: 1})
 			at += time.Duration(rapid.IntRange(20, 2000).Draw(t, "ms"))*ms + 1
 		}
 		if got := downs(played(all, opened, at+time.Hour)); len(got) != 0 {
@@ -176,7 +176,7 @@ func TestTogetherWhateverTheDelay(t *testing.T) {
 		at := time.Hour
 		for range rapid.IntRange(1, 20).Draw(t, "codes") {
 			at += gaps().Draw(t, "gap")
-			all = append(all, coming{at, 0, rapid.IntRange(1, 5).Draw(t, "key")})
+			all = append(all, coming{at: at, press: 0, key: rapid.IntRange(1, 5).Draw(t, "key")})
 		}
 		punctual := played(all, 0, at+time.Hour)
 		var s strokes

@@ -24,11 +24,13 @@ var defaultTOML string
 // config is the configuration of the centre. default.toml describes each field. The types of its values say what is allowed.
 type config struct {
 	State     string       `toml:"state"`
+	Books     booksURL     `toml:"books"`
 	LogLevel  logLevel     `toml:"log_level"`
 	Addresses string       `toml:"addresses_file"`
 	Broker    brokerConfig `toml:"broker"`
 	Rate      rateConfig   `toml:"rate"`
 	Admin     adminConfig  `toml:"admin"`
+	Seal      sealConfig   `toml:"seal"`
 }
 
 type brokerConfig struct {
@@ -37,6 +39,7 @@ type brokerConfig struct {
 	KeyFile        string    `toml:"key_file"`
 	PasswordsFile  string    `toml:"passwords_file"`
 	URL            brokerURL `toml:"url"`
+	Partitions     int       `toml:"partitions"`
 	Username       string    `toml:"username"`
 	PasswordFile   string    `toml:"password_file"`
 	CAFile         string    `toml:"ca_file"`
@@ -57,6 +60,10 @@ type adminConfig struct {
 	Listen         loopback   `toml:"listen"`
 	Hosts          []hostName `toml:"hosts"`
 	FrameAncestors []origin   `toml:"frame_ancestors"`
+}
+
+type sealConfig struct {
+	Listen address `toml:"listen"` // empty: on the centre's page only
 }
 
 // loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
@@ -100,6 +107,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if c.State == "" {
 		bad("state", "empty; write a folder")
 	}
+	value("books", &c.Books, string(c.Books))
 	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
 	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
 		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, or name a passwords_file", c.Broker.Listen)
@@ -110,6 +118,12 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
+	if c.Broker.Partitions < 0 || c.Broker.Partitions > 256 || c.Broker.Partitions > 0 && c.Broker.URL == "" {
+		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", c.Broker.Partitions)
+	}
+	if c.Seal.Listen != "" {
+		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
+	}
 	for i := range c.Rate.FrameAncestors {
 		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
 	}
@@ -171,6 +185,19 @@ func (l *loopback) UnmarshalText(b []byte) error {
 	}
 	*l = loopback(b)
 	return nil
+}
+
+// booksURL is where journal and books are.
+type booksURL string
+
+// UnmarshalText checks the address of a database.
+func (u *booksURL) UnmarshalText(b []byte) error {
+	s := string(b)
+	if folder, ok := strings.CutPrefix(s, "sqlite:"); ok && (folder == "" || strings.HasPrefix(folder, "/")) || strings.HasPrefix(s, "postgres://") {
+		*u = booksURL(b)
+		return nil
+	}
+	return errors.New("write \"sqlite:\" for files in the state folder, \"sqlite:/folder\", or \"postgres://user@host1,host2/database\"")
 }
 
 // brokerURL is where an MQTT broker is, empty for the built-in one.

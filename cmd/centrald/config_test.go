@@ -95,7 +95,7 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range keys {
 		group.Go(func() {
-			k, err := centreKey(state, rand.Reader)
+			k, err := keptKey(filepath.Join(state, keyFile), rand.Reader)
 			if err != nil {
 				t.Error(err)
 				return
@@ -124,13 +124,13 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Replace(text, []byte("BEGIN"), []byte("BEGUN"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := keptKey(filepath.Join(state, keyFile), rand.Reader); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged key gives %v; a new one would lock out every box", err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := keptKey(filepath.Join(state, keyFile), rand.Reader); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a key that all can read gives %v", err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -20,6 +20,7 @@ import (
 // printKey prints the centre's public key.
 func (c *command) printKey(args []string) error {
 	flags := c.flags("centrald key")
+	ofSeal := flags.Bool("seal", false, "the key that signs the journal's heads, which witnesses must know")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -30,8 +31,13 @@ func (c *command) printKey(args []string) error {
 	if err != nil {
 		return err
 	}
-	_, missing := os.Stat(filepath.Join(cfg.State, keyFile))
-	key, err := centreKey(cfg.State, c.env.random)
+	name := keyFile
+	if *ofSeal {
+		name = sealFile
+	}
+	path := filepath.Join(cfg.State, name)
+	_, missing := os.Stat(path)
+	key, err := keptKey(path, c.env.random)
 	if err != nil {
 		return err
 	}
@@ -51,10 +57,12 @@ func (c *command) device(ctx context.Context, args []string) error {
 	switch flags.Arg(0) {
 	case "add":
 		return c.addDevice(ctx, flags.Args()[1:])
+	case "import":
+		return c.importDevices(ctx, flags.Args()[1:])
 	case "list":
 		return c.listDevices(ctx, flags.Args()[1:])
 	}
-	return fmt.Errorf("centrald device %q: want add or list", flags.Arg(0))
+	return fmt.Errorf("centrald device %q: want add, import or list", flags.Arg(0))
 }
 
 // addDevice enrols a device, or changes the window of one that is enrolled.
@@ -84,7 +92,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if *walkUp > 0 {
 		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
 	}
-	d := ledger.Device{Window: w, EnrolledAt: c.env.now()}
+	d := fleet.Device{Window: w, EnrolledAt: c.env.now()}
 	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
 		return fmt.Errorf("-id: %w", err)
 	}
@@ -102,14 +110,14 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	books, err := c.books(ctx, cfg)
+	x, err := c.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
-	before, err := books.Device(ctx, d.ID)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	before, err := x.fleet.Device(ctx, d.ID)
 	switch {
-	case errors.Is(err, ledger.ErrNoDevice):
+	case errors.Is(err, fleet.ErrNoDevice):
 		if d.Window.Generation == 0 {
 			d.Window.Generation = 1
 		}
@@ -120,13 +128,13 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 			return err
 		}
 	}
-	if err := unused(ctx, books, d); err != nil {
+	if err := unused(ctx, x.fleet, d); err != nil {
 		return err
 	}
 	if err := d.Window.Check(); err != nil {
 		return fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	if err := books.PutDevice(ctx, d); err != nil {
+	if err := x.fleet.Put(ctx, d); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\nits screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box\n",
@@ -135,8 +143,8 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 }
 
 // unused makes sure that no other box is enrolled with the key: two boxes with one key could each write the other's records.
-func unused(ctx context.Context, books *ledger.Ledger, d ledger.Device) error {
-	all, err := books.Devices(ctx)
+func unused(ctx context.Context, boxes *fleet.Fleet, d fleet.Device) error {
+	all, err := boxes.Devices(ctx)
 	if err != nil {
 		return err
 	}
@@ -151,9 +159,9 @@ func unused(ctx context.Context, books *ledger.Ledger, d ledger.Device) error {
 
 // follow checks and completes the new state of a device that is enrolled. A window changes only with a greater generation,
 // since the box ignores any other.
-func follow(before, d ledger.Device, replaceKey bool) (ledger.Device, error) {
+func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 	if !before.Key.Equal(d.Key) && !replaceKey {
-		return ledger.Device{}, fmt.Errorf("device %s is enrolled with another key; if its hardware was replaced, add -replace-key", d.ID)
+		return fleet.Device{}, fmt.Errorf("device %s is enrolled with another key; if its hardware was replaced, add -replace-key", d.ID)
 	}
 	d.EnrolledAt = before.EnrolledAt
 	last := before.Window.Generation
@@ -165,7 +173,7 @@ func follow(before, d ledger.Device, replaceKey bool) (ledger.Device, error) {
 	case d.Window.Generation == 0:
 		d.Window.Generation = last + 1
 	case d.Window.Generation <= last:
-		return ledger.Device{}, fmt.Errorf("device %s has generation %d, %d does not come after it; leave -generation out to take the next",
+		return fleet.Device{}, fmt.Errorf("device %s has generation %d, %d does not come after it; leave -generation out to take the next",
 			d.ID, last, d.Window.Generation)
 	}
 	return d, nil
@@ -180,12 +188,12 @@ func (c *command) listDevices(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("argument %q is unexpected; centrald device list takes none", flags.Arg(0))
 	}
-	books, err := c.writtenBooks(ctx)
+	x, err := c.openWritten(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
-	devices, err := books.Devices(ctx)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	devices, err := x.fleet.Devices(ctx)
 	if err != nil {
 		return err
 	}

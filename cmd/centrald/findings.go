@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 )
 
@@ -17,9 +18,10 @@ type listedFinding struct {
 	Device   rating.DeviceID `json:"device"`
 	Hall     string          `json:"hall,omitempty"`
 	Window   string          `json:"window,omitempty"` // empty for a device that is not enrolled
-	Epoch    rating.Epoch    `json:"epoch"`
+	Epoch    rating.Epoch    `json:"epoch,omitzero"`   // empty by phone
 	From     uint64          `json:"from"`
 	To       uint64          `json:"to"`
+	Count    int64           `json:"count"`
 	Kind     string          `json:"kind"`
 	Detail   string          `json:"detail"`
 	Means    string          `json:"means"`
@@ -32,6 +34,7 @@ type listedFinding struct {
 func (c *command) findings(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald findings")
 	all := flags.Bool("all", false, "list the resolved ones too")
+	most := flags.Int("limit", 1000, "list at most this `many`, the newest first")
 	asJSON := flags.Bool("json", false, "print a JSON array")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
@@ -39,12 +42,19 @@ func (c *command) findings(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("argument %q is unexpected; centrald findings takes flags only", flags.Arg(0))
 	}
-	books, err := c.writtenBooks(ctx)
+	x, err := c.openWritten(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
-	listed, resolved, err := listFindings(ctx, books, *all)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := x.caughtUp(ctx); err != nil {
+		return err
+	}
+	listed, err := x.listFindings(ctx, !*all, *most)
+	if err != nil {
+		return err
+	}
+	open, resolved, err := x.books.FindingCounts(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,48 +67,55 @@ func (c *command) findings(ctx context.Context, args []string) (err error) {
 	for _, f := range listed {
 		f.write(&b)
 	}
+	if open == 0 {
+		fmt.Fprintln(&b, "nothing is open")
+	}
+	if left := open - int64(len(listed)); left > 0 {
+		fmt.Fprintf(&b, "%d more are open; -limit lists them\n", left)
+	}
 	if resolved > 0 && !*all {
 		fmt.Fprintf(&b, "%d resolved; -all lists them\n", resolved)
-	}
-	if len(listed) == 0 {
-		fmt.Fprintln(&b, "nothing is open")
 	}
 	_, err = fmt.Fprint(c.env.stdout, b.String())
 	return err
 }
 
-// listFindings returns the findings, neighbours joined, and how many of all are resolved.
-func listFindings(ctx context.Context, books *ledger.Ledger, all bool) (listed []listedFinding, resolved int, err error) {
-	found, err := books.Findings(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	devices, err := books.Devices(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	windows := make(map[rating.DeviceID]rating.Window)
-	for _, d := range devices {
-		windows[d.ID] = d.Window
-	}
-	listed = []listedFinding{}
-	for _, f := range ledger.Join(found) {
-		if !f.ResolvedAt.IsZero() {
-			resolved++
-			if !all {
-				continue
+// listFindings returns the findings, the newest first.
+func (x *rooms) listFindings(ctx context.Context, open bool, most int) ([]listedFinding, error) {
+	const page = 200
+	listed := []listedFinding{}
+	for after := int64(0); len(listed) < most; {
+		some, err := x.books.Findings(ctx, books.Filter{Open: open, After: after, Limit: min(page, most-len(listed))})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range some {
+			l, err := x.listed(ctx, f)
+			if err != nil {
+				return nil, err
 			}
+			listed, after = append(listed, l), f.ID
 		}
-		w := windows[f.Device]
-		name := w.Name
-		if name == "" {
-			name = w.ID
+		if len(some) == 0 {
+			break
 		}
-		means, do := explain(f.Kind)
-		listed = append(listed, listedFinding{Device: f.Device, Hall: w.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To,
-			Kind: string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.FoundAt, Resolved: f.ResolvedAt})
 	}
-	return listed, resolved, nil
+	return listed, nil
+}
+
+// listed returns a finding with its window and what to do.
+func (x *rooms) listed(ctx context.Context, f books.Finding) (listedFinding, error) {
+	d, err := x.fleet.Known(ctx, f.Device)
+	if err != nil && !errors.Is(err, fleet.ErrNoDevice) {
+		return listedFinding{}, err
+	}
+	name := d.Window.Name
+	if name == "" {
+		name = d.Window.ID
+	}
+	means, do := explain(f.Kind)
+	return listedFinding{Device: f.Device, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
+		Kind: string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
 }
 
 func (f listedFinding) write(b *strings.Builder) {
@@ -120,27 +137,30 @@ func (f listedFinding) write(b *strings.Builder) {
 }
 
 // explain says what a kind of finding means and what to do about it.
-func explain(k ledger.FindingKind) (means, do string) {
+func explain(k books.FindingKind) (means, do string) {
 	switch k {
-	case ledger.Gap:
+	case books.Gap:
 		return "The box no longer holds these records, and they are not in the books; evaluations among them are lost unless they are found.",
 			"If the books were restored from a copy, take the missing records from the file that was replaced. Else look for the box's log.db, also for one that was set aside as damaged, and keep it."
-	case ledger.Fork:
+	case books.Fork:
 		return "Two different records have each of these numbers. Most likely two boxes run with one name and key, as after a card was copied; or somebody has the box's key. The books count what came first and keep the other.",
 			"Find out which boxes use this name. Stop the copy, give it a name and key of its own, and enrol it. If there is no copy, the key is known to somebody: give the box a new key (centrald device add -replace-key)."
-	case ledger.ForkGap:
+	case books.ForkGap:
 		return "The second of two logs with this name has sent what follows on this record, but not the record.",
 			"Do what the fork of the same box says. Until the copy is stopped, the record may still come."
-	case ledger.BrokenChain:
+	case books.BrokenChain:
 		return "The record does not follow from the one before it: the box's log was changed or damaged, or belongs to a copy of the box.",
 			"If the box has a fork too, it is the copy. Else look at the box's log of that day, check its card, and keep its log.db."
-	case ledger.Reopened:
+	case books.Reopened:
 		return "The box has recorded one visit a second time, with other cases or staff. What it had recorded of it first holds; the second record is kept.",
 			"No box does that by itself. Look at both records (ratingctl log), and find out who had the box or its key."
-	case ledger.Quarantine:
+	case books.Quarantine:
 		return "The record cannot be read as one, so nothing of it counts. Its bytes are kept, and the box was told.",
 			"Compare the versions of ratingd and centrald; a newer box may send what this centre does not know. If the versions fit, the box's card is damaged."
-	case ledger.Damage:
+	case books.Displaced:
+		return "An evaluation that came later was given earlier, by the time that the books know, and now counts in place of one that did. Both are kept. A box that was offline does that.",
+			"If the box was online all the time, find out who had it, its key or its clock."
+	case books.Damage:
 		return "A file of the box was damaged, as by a power cut or a worn card. The box has set it aside and brings what it can read.",
 			"Wait until the box has brought it, then look for gaps of the same box. Replace a card that does this twice."
 	}

@@ -12,29 +12,39 @@ import (
 	"os"
 	"path/filepath"
 
+	"haochaping/internal/central/journal"
 	"haochaping/internal/keptfile"
 )
 
+// The files in the state folder.
 const (
-	keyFile    = "centre.key"
-	ledgerFile = "ledger.db"
+	keyFile     = "centre.key"
+	sealFile    = "seal.key"
+	headFile    = "head" // the journal's head that was signed last
+	journalFile = "journal.db"
+	booksFile   = "books.db"
+	firstBooks  = "ledger.db" // of the first version
 )
 
-// centreKey returns the centre's key from the state folder. At the first use it draws one from random and keeps it in a file
-// that only this account can read. Two processes that start at once agree on one key.
-func centreKey(state string, random io.Reader) (ed25519.PrivateKey, error) {
-	if err := os.MkdirAll(state, 0o700); err != nil {
-		return nil, fmt.Errorf("create the state folder: %w", err)
+// keptKey returns the key in a file. At the first use it draws one from random and keeps it in that file, which only this account can
+// read. Two processes that start at once agree on one key.
+func keptKey(path string, random io.Reader) (ed25519.PrivateKey, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("create the key's folder: %w", err)
 	}
-	path := filepath.Join(state, keyFile)
 	key, err := readKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	if err := createKey(path, random); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("create the centre's key: %w", err)
+		return nil, fmt.Errorf("create the key %s: %w", path, err)
 	}
 	return readKey(path)
+}
+
+// writeHead keeps the journal's head that was signed last.
+func writeHead(state string, c journal.Checkpoint) error {
+	return keptfile.Replace(filepath.Join(state, headFile), c.Signed)
 }
 
 func readKey(path string) (ed25519.PrivateKey, error) {

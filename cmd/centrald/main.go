@@ -3,14 +3,18 @@
 //
 //	centrald [-config /etc/centrald.toml]
 //	centrald -print-config
+//	centrald -check-config
 //	centrald key
 //	centrald device list
 //	centrald device add -id lz-0417 -key … -hall 市民中心政务服务大厅 -window A07 -name 综合窗口7号
+//	centrald device import -csv boxes.csv
 //	centrald findings [-all] [-json]
 //	centrald verify
 //
+// "-check-config" checks the configuration and tries whether the broker has what the centre needs.
 // "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window;
-// it may be used while centrald runs, which notices within seconds. "findings" lists what is wrong with what the boxes have
+// it may be used while centrald runs, which notices within seconds. "device import" does so for every line of a file, once all
+// of them are right. "findings" lists what is wrong with what the boxes have
 // sent, what that means and what to do. "verify" checks all books: that every record is what its box has signed and
 // follows from the one before it; if not, it ends with status 1. Both may be used while centrald runs. -config may stand
 // before or after a command's words.

@@ -8,11 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"time"
 
-	"haochaping/internal/central/ledger"
 	"haochaping/internal/sdnotify"
 )
 
@@ -32,6 +30,7 @@ func run(ctx context.Context, args []string, env environment) error {
 	c := command{env: env}
 	flags := c.flags("centrald")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
+	checkConfig := flags.Bool("check-config", false, "check the configuration, try the broker, say what is wrong, and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
@@ -44,18 +43,26 @@ func run(ctx context.Context, args []string, env environment) error {
 	case *printVersion:
 		_, err := fmt.Fprintln(env.stdout, "centrald", version())
 		return err
+	case *checkConfig:
+		return c.checkConfig(ctx)
 	case len(rest) == 0:
 		return c.serve(ctx)
-	case rest[0] == "key":
-		return c.printKey(rest[1:])
-	case rest[0] == "device":
-		return c.device(ctx, rest[1:])
-	case rest[0] == "findings":
-		return c.findings(ctx, rest[1:])
-	case rest[0] == "verify":
-		return c.verify(ctx, rest[1:])
 	}
-	return fmt.Errorf("command %q is unknown; there are key, device add, device list, findings and verify, and none to run the centre", rest[0])
+	if do, ok := c.commands()[rest[0]]; ok {
+		return do(ctx, rest[1:])
+	}
+	return fmt.Errorf("command %q is unknown; there are key, device add, device import, device list, findings, verify, rebuild, backup, restore, accept, prove, check-proof, erase and witness, and none to run the centre", rest[0])
+}
+
+// commands are what the program does besides running the centre, by their names.
+func (c *command) commands() map[string]func(context.Context, []string) error {
+	plain := func(f func([]string) error) func(context.Context, []string) error {
+		return func(_ context.Context, args []string) error { return f(args) }
+	}
+	return map[string]func(context.Context, []string) error{
+		"key": plain(c.printKey), "device": c.device, "findings": c.findings, "verify": c.verify, "rebuild": c.rebuild, "backup": c.backup,
+		"restore": c.restore, "accept": c.accept, "prove": c.prove, "check-proof": plain(c.checkProof), "erase": c.erase, "witness": c.witness,
+	}
 }
 
 // command holds what all commands share.
@@ -88,30 +95,6 @@ func (c *command) config() (config, error) {
 		}
 	}
 	return loadConfig(path)
-}
-
-// books opens the books in the configuration's state folder, which it creates if it is missing.
-func (c *command) books(ctx context.Context, cfg config) (*ledger.Ledger, error) {
-	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
-		return nil, fmt.Errorf("create the state folder: %w", err)
-	}
-	l, err := ledger.Open(ctx, filepath.Join(cfg.State, ledgerFile))
-	if err != nil {
-		return nil, fmt.Errorf("open the books: %w", err)
-	}
-	return l, nil
-}
-
-// writtenBooks opens books that exist. A command that reads them must not find an empty file in order.
-func (c *command) writtenBooks(ctx context.Context) (*ledger.Ledger, error) {
-	cfg, err := c.config()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.Stat(filepath.Join(cfg.State, ledgerFile)); err != nil {
-		return nil, fmt.Errorf("there are no books: %w; is \"state\" in the configuration the centre's folder, and may this account read it?", err)
-	}
-	return c.books(ctx, cfg)
 }
 
 func (c *command) logger(cfg config) *slog.Logger {

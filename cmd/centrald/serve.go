@@ -10,15 +10,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
 
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/ingest"
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web"
+	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
 )
@@ -35,21 +37,23 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		log.Error("the service manager cannot be told how the centre is", "error", err)
 	}
-	key, err := centreKey(cfg.State, c.env.random)
+	x, err := c.open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	books, err := c.books(ctx, cfg)
-	if err != nil {
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := c.takeOver(ctx, x, log, manager); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
 
 	mqtt, brokers, err := c.broker(cfg.Broker, log)
 	if err != nil {
 		return err
 	}
-	mqtt.Ledger, mqtt.Key, mqtt.Now, mqtt.Logger = books, key, c.env.now, log
+	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = x.journal, x.fleet, x.key, c.env.now, log
+	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
+	held := x.held(ctx)
+	mqtt.Held = held
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
 	in, err := ingest.New(mqtt)
 	if err != nil {
@@ -59,32 +63,44 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("broker.url: %w", err)
 	}
-	rate, admin, err := c.pages(cfg, books, in, log)
+	rate, admin, err := c.pages(cfg, x, in, log)
 	if err != nil {
 		return err
 	}
 	addresses := bound{MQTT: broker.Host, Rate: rate.listener.Addr().String(), Admin: admin.listener.Addr().String(),
-		PublicKey: keyText(key.Public().(ed25519.PublicKey))}
+		PublicKey: keyText(x.key.Public().(ed25519.PublicKey))}
 	if err := addresses.write(cfg.Addresses); err != nil {
 		return err
 	}
 	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
-	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when
-	// nobody uses it any more. The books are closed last of all, by the deferred call above.
+	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when nobody uses it any
+	// more. The journal is closed last of all, by the deferred call above.
 	status := func() string {
 		t := in.Trouble()
 		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
 	}
 	parts := append([]stages.Stage{
-		{Name: "supervision", Run: supervisor{manager, books.Check, status, log}.run},
+		{Name: "supervision", Run: supervisor{manager, x.journal.Check, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+	parts = append(parts, stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
+		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, held, log) }})
+	if cfg.Seal.Listen != "" {
+		seal := site{handler: witness.Handler(x.journal), logger: log}
+		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {
+			return fmt.Errorf("seal.listen: %w", err)
+		}
+		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
+	}
+	if cfg.Broker.URL != "" {
+		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
+	}
 	return stages.Run(ctx, parts...)
 }
 
 // broker returns how to reach the broker, and the stage of the built-in one if that is used.
 func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stages.Stage, error) {
 	if cfg.URL != "" {
-		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username}
+		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username, Partitions: cfg.Partitions}
 		var err error
 		if out.Password, err = readPassword(cfg.PasswordFile); err != nil {
 			return out, nil, err
@@ -101,7 +117,7 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 		}
 		server, scheme = serverTLS(cert), "mqtts"
 	}
-	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: quiet(log)}
+	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: log}
 	if cfg.PasswordsFile != "" {
 		known := passwords{cfg.PasswordsFile, log}
 		if _, err := known.read(); err != nil {
@@ -145,25 +161,6 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-// quiet keeps the broker's everyday messages out of the log: it warns of each client that goes away.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(errorsOnly{log.Handler()}) }
-
-// errorsOnly passes on errors only.
-type errorsOnly struct{ slog.Handler }
-
-// Enabled implements slog.Handler.
-func (w errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
-	return l >= slog.LevelError && w.Handler.Enabled(ctx, l)
-}
-
-// WithAttrs implements slog.Handler.
-func (w errorsOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return errorsOnly{w.Handler.WithAttrs(attrs)}
-}
-
-// WithGroup implements slog.Handler.
-func (w errorsOnly) WithGroup(name string) slog.Handler { return errorsOnly{w.Handler.WithGroup(name)} }
-
 func readPassword(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -198,13 +195,13 @@ func clientTLS(cfg brokerConfig) (*tls.Config, error) {
 }
 
 // pages returns the rating page and the centre's page on their listeners.
-func (c *command) pages(cfg config, books *ledger.Ledger, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
+func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
 	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Books: rateBooks{books}, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
 		Now: c.env.now, Random: c.env.random,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
@@ -212,7 +209,7 @@ func (c *command) pages(cfg config, books *ledger.Ledger, in *ingest.Ingest, log
 		return rate, admin, err
 	}
 	adminPage, err := web.New(web.Config{
-		Books: webBooks{books}, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors),
+		Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors),
 		Trouble: func() web.Trouble {
 			t := in.Trouble()
 			return web.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
@@ -231,7 +228,10 @@ func (c *command) pages(cfg config, books *ledger.Ledger, in *ingest.Ingest, log
 	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("rate.listen: %w", err)
 	}
-	admin = site{handler: adminPage, logger: log, endless: true}
+	pages := http.NewServeMux()
+	pages.Handle("/", adminPage)
+	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
+	admin = site{handler: pages, logger: log, endless: true}
 	if admin.listener, err = listen(string(cfg.Admin.Listen), "", ""); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}

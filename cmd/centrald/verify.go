@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
-
-	"haochaping/internal/central/ledger"
-	"haochaping/internal/rating"
 )
 
-// verify checks the whole books and prints a line for each device and epoch.
+// verify checks the whole journal and that the books are what follows from it.
 func (c *command) verify(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald verify")
 	if err := flags.Parse(args); err != nil {
@@ -20,76 +17,60 @@ func (c *command) verify(ctx context.Context, args []string) (err error) {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("argument %q is unexpected; centrald verify takes none", flags.Arg(0))
 	}
-	books, err := c.writtenBooks(ctx)
+	x, err := c.openWritten(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, books.Close()) }()
-	devices, err := books.Devices(ctx)
+	defer func() { err = errors.Join(err, x.Close()) }()
+	a, err := x.journal.Verify(ctx, x.seal.Public().(ed25519.PublicKey), c.progress("核对日志 · journal").tell)
 	if err != nil {
 		return err
 	}
-	enrolled := make(map[rating.DeviceID]ledger.Device)
-	for _, d := range devices {
-		enrolled[d.ID] = d
+	var b strings.Builder
+	fmt.Fprintf(&b, "journal: %d rows, %d of them under %d signed heads; %d batches signed by their boxes, %d of the first version without a signature\n",
+		a.Rows, a.Sealed, a.Heads, a.Signed, a.Unsigned)
+	problems := a.Problems
+	if a.More > 0 {
+		problems = append(problems, fmt.Sprintf("and %d more", a.More))
 	}
-	wrong, logs, records := 0, 0, uint64(0)
-	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
-	var problems strings.Builder
-	// A tabwriter holds its text back; what goes wrong shows at Flush.
-	_, _ = fmt.Fprintln(tab, "DEVICE\tEPOCH\tRECORDS\tSIGNATURES\tKEY\tFORKS\tQUARANTINED\tOPEN FINDINGS\tRESULT")
-	err = books.Audit(ctx, func(a ledger.Account) error {
-		logs++
-		records += a.Records
-		result := "verified"
-		if a.Waiting > 0 {
-			result = fmt.Sprintf("verified, %d still to come", a.Waiting)
-		}
-		if len(a.Problems) > 0 {
-			wrong++
-			result = fmt.Sprintf("DOES NOT VERIFY: %d problems", len(a.Problems)+a.More)
-			for _, p := range a.Problems {
-				fmt.Fprintf(&problems, "%s, epoch %s: %s\n", a.Device, a.Epoch, p)
-			}
-			if a.More > 0 {
-				fmt.Fprintf(&problems, "%s, epoch %s: and %d more\n", a.Device, a.Epoch, a.More)
-			}
-		}
-		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%s\t%d\t%d\t%d\t%s\n", a.Device, a.Epoch, numbers(a), a.Signatures, whose(a, enrolled),
-			a.Forks, a.Quarantined, a.Open, result)
-		return nil
-	})
-	if err = errors.Join(err, tab.Flush()); err != nil {
+	if err := x.checkHead(ctx); err != nil {
+		problems = append(problems, err.Error())
+	}
+	for _, p := range problems {
+		fmt.Fprintf(&b, "journal: %s\n", p)
+	}
+	if _, err := fmt.Fprint(c.env.stdout, b.String()); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(c.env.stdout, "%s%d records of %d logs looked at; ratings by phone have no box's signature and were not\n", problems.String(), records, logs); err != nil {
+	wrong, err := c.verifyBooks(ctx, x)
+	if err != nil {
 		return err
 	}
-	if wrong > 0 {
-		return fmt.Errorf("%d of %d logs do not verify; \"centrald findings\" says what the centre knows about them, and what no finding explains was changed in the books after it was received: compare with a backup", wrong, logs)
+	if len(problems)+wrong > 0 {
+		return fmt.Errorf("%d problems of the journal, %d of the books: what is named was changed in the database after it was received; compare with a backup and with the heads that witnesses keep; the books alone are made right by \"centrald rebuild\"",
+			len(problems), wrong)
 	}
-	return nil
+	_, err = fmt.Fprintln(c.env.stdout, "verified")
+	return err
 }
 
-func numbers(a ledger.Account) string {
-	if a.Records == 0 {
-		return "0"
+// verifyBooks compares the books with what follows from the journal, and returns how many differences it has printed.
+func (c *command) verifyBooks(ctx context.Context, x *rooms) (int, error) {
+	if err := x.caughtUp(ctx); err != nil {
+		return 0, err
 	}
-	return fmt.Sprintf("%d (%d-%d)", a.Records, a.First, a.Last)
-}
-
-// whose says whether the signatures are those of the key that is enrolled now.
-func whose(a ledger.Account, enrolled map[rating.DeviceID]ledger.Device) string {
-	var all []string
-	for _, k := range a.Keys {
-		if k.Equal(enrolled[a.Device].Key) {
-			all = append(all, "enrolled")
-		} else {
-			all = append(all, "earlier "+keyText(k))
-		}
+	r, err := x.books.Verify(ctx, c.progress("核对账本 · books").books)
+	if err != nil {
+		return 0, err
 	}
-	if len(all) == 0 {
-		return "none"
+	var b strings.Builder
+	fmt.Fprintf(&b, "books: %d rows compared with what follows from the journal up to row %d\n", r.Rows, r.Pos)
+	for _, d := range r.Differences {
+		fmt.Fprintf(&b, "books: %s\n", d)
 	}
-	return strings.Join(all, ", ")
+	if r.More > 0 {
+		fmt.Fprintf(&b, "books: and %d more\n", r.More)
+	}
+	_, err = fmt.Fprint(c.env.stdout, b.String())
+	return len(r.Differences), err
 }

@@ -1,7 +1,8 @@
 // Command ratingctl is the administrators' tool.
 //
 //	ratingctl keys -config FILE      prints what each press of the keypad reads as
-//	ratingctl keys -learn            finds out an unknown serial keypad and writes its profile
+//	ratingctl keys -learn            finds out an unknown keypad and writes its profile
+//	ratingctl keys -cards            prints what a card reader reads; with -learn finds out an unknown one
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl status -config FILE    prints how the box is, as the daemon tells
@@ -58,7 +59,8 @@ const usage = `ratingctl is the administrators' tool.
 
   ratingctl keys -config FILE      print what each press of the keypad reads as
   ratingctl keys -list             list the input devices and serial profiles that there are
-  ratingctl keys -learn            find out an unknown serial keypad and write its profile
+  ratingctl keys -learn            find out an unknown keypad and write its profile
+  ratingctl keys -cards            print what a card reader reads; with -learn find out an unknown one
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl status -config FILE    print how the box is, on one screen (-json for programs)
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	switch args[0] {
 	case "keys":
-		return keys(ctx, args[1:], stdout, stderr)
+		return keys(ctx, args[1:], os.Stdin, stdout, stderr)
 	case "identity":
 		return identity(args[1:], stdout, stderr)
 	case "log":

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,8 +93,8 @@ func TestVolumeByTimeOfDay(t *testing.T) {
 }
 
 func TestMissingPromptIsSilent(t *testing.T) {
-	p := newPrompter(t.Context(), boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")}, slog.New(slog.DiscardHandler))
-	if c := p.clip(cue{asking: true}); len(c.Samples) != 0 {
+	p, err := loadPrompter(t.Context(), boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")})
+	if c := p.clip(cue{asking: true}); err == nil || !strings.Contains(err.Error(), "sound.asking") || len(c.Samples) != 0 {
 		t.Error("a file that is not there is heard")
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/proof/inspect"
 )
 
 // open opens a visit and returns its URL.
@@ -109,12 +109,12 @@ func TestThemeByKeyAndPhone(t *testing.T) {
 	b.stop()
 	w.stopCentre()
 
-	books, err := ledger.Open(context.Background(), filepath.Join(w.dir, "centre", "ledger.db"))
+	books, err := inspect.Open(context.Background(), filepath.Join(w.dir, "centre"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(context.Background(), 10)
+	entries, err := books.Entries(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"haochaping/internal/central/ledger"
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 )
 
@@ -59,7 +59,7 @@ func TestWhole(t *testing.T) {
 			}
 			w.stopCentre()
 			for _, b := range boxes {
-				b.compare(filepath.Join(w.dir, "centre", "ledger.db"))
+				b.compare(filepath.Join(w.dir, "centre"))
 			}
 		})
 	}
@@ -346,12 +346,12 @@ func (b *box) settle() {
 // compare holds what was thanked for against the centre's books.
 func (b *box) compare(path string) {
 	ctx := context.Background()
-	books, err := ledger.Open(ctx, path)
+	centre, err := inspect.Open(ctx, path)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(ctx, 10000)
+	defer func() { _ = centre.Close() }()
+	entries, err := centre.Entries(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -365,7 +365,7 @@ func (b *box) compare(path string) {
 		if !b.pressed[id][e.Level] {
 			b.t.Errorf("%s: the books hold %s for visit %s, which nobody pressed", b.name, e.Level, id)
 		}
-		if e.Status != ledger.Counted {
+		if e.Status != rating.Counted {
 			continue
 		}
 		if _, twice := counted[id]; twice {
@@ -388,32 +388,40 @@ func (b *box) compare(path string) {
 	}
 	b.t.Logf("%s: %d visits, %d thanked, %d in the books, %d SIGKILLs, %d cuts of the network",
 		b.name, len(b.pressed), len(b.thanked), len(counted), b.kills, b.w.cuts)
-	findings, err := books.Findings(ctx)
+	findings, err := centre.Findings(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, f := range findings {
-		if string(f.Device) == b.name && f.ResolvedAt.IsZero() {
+		if string(f.Device) == b.name && f.Resolved.IsZero() {
 			b.t.Errorf("%s: finding %+v", b.name, f)
 		}
 	}
-	b.verifyChain(books)
+	b.verifyChain(centre)
 }
 
 // killedWhileCorrecting reports whether a second press may have been recorded though the screen did not get to say so.
 func (b *box) killedWhileCorrecting(visit string) bool { return len(b.pressed[visit]) > 1 }
 
-func (b *box) verifyChain(books *ledger.Ledger) {
-	device := rating.DeviceID(b.name)
-	epochs, err := books.Epochs(context.Background(), device)
-	if err != nil || len(epochs) != 1 {
-		b.t.Fatalf("%s: epochs %v, %v; want one", b.name, epochs, err)
-	}
-	r, err := books.VerifyChain(context.Background(), device, epochs[0])
+func (b *box) verifyChain(centre *inspect.Centre) {
+	logs, err := centre.Logs(context.Background())
 	if err != nil {
-		b.t.Errorf("%s: the chain does not verify: %v", b.name, err)
+		b.t.Fatal(err)
 	}
-	if r.First != 1 || r.Records == 0 {
-		b.t.Errorf("%s: the chain is %+v", b.name, r)
+	n := 0
+	for _, l := range logs {
+		if string(l.Device) != b.name {
+			continue
+		}
+		n++
+		if l.Err != nil || l.First != 1 || l.Records == 0 || l.Forks > 0 || l.Bad > 0 {
+			b.t.Errorf("%s: the log is %+v", b.name, l)
+		}
+	}
+	if n != 1 {
+		b.t.Fatalf("%s: %d logs, want one", b.name, n)
+	}
+	if problems, err := centre.Verify(context.Background()); err != nil || len(problems) > 0 {
+		b.t.Errorf("%s: the centre does not verify: %q, %v", b.name, problems, err)
 	}
 }

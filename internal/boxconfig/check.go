@@ -99,8 +99,16 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
 	}
-	if u, err := url.Parse(c.Uplink.Broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
-		bad("uplink.broker", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", c.Uplink.Broker)
+	if len(c.Uplink.Broker) == 0 || len(c.Uplink.Broker) > maxBrokers {
+		bad("uplink.broker", "%d addresses are not allowed; write one, or a list of up to %d", len(c.Uplink.Broker), maxBrokers)
+	}
+	for i, broker := range c.Uplink.Broker {
+		if u, err := url.Parse(broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
+			bad("uplink.broker", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", broker)
+		}
+		if slices.Contains(c.Uplink.Broker[:i], broker) {
+			bad("uplink.broker", "%q stands twice", broker)
+		}
 	}
 	if (c.Uplink.CertFile == "") != (c.Uplink.KeyFile == "") {
 		bad("uplink.cert_file", "the certificate and its key go together; write cert_file and key_file, or neither")
@@ -112,7 +120,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
 	loopback("window_api.listen", c.WindowAPI.Listen)
 	c.checkWindowAPI(bad)
-	c.checkStaff(bad, profile)
+	c.checkStaff(bad)
 	loopback("operations.listen", c.Operations.Listen)
 	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)

@@ -109,7 +109,7 @@ type Link struct {
 
 // Uplink says where the centre is and how it is recognised.
 type Uplink struct {
-	Broker       string    `toml:"broker"`
+	Broker       Addresses `toml:"broker"`
 	Username     string    `toml:"username"`
 	PasswordFile string    `toml:"password_file"`
 	CAFile       string    `toml:"ca_file"`
@@ -132,12 +132,16 @@ type WindowAPI struct {
 	WebhookSecretFile    string   `toml:"webhook_secret_file"`
 }
 
-// Cards describes a reader of staff cards on a serial line of its own.
+// Cards describes a reader of staff cards, on a serial line of its own or as a USB keyboard.
 type Cards struct {
-	Port    string `toml:"port"` // empty for none
-	Baud    int    `toml:"baud"` // 0 for the profile's
+	Port    string `toml:"port"`   // empty for none
+	Device  string `toml:"device"` // a path, or "name:" and the device's name, of one that types; empty for none
+	Baud    int    `toml:"baud"`   // 0 for the profile's
 	Profile string `toml:"profile"`
 }
+
+// Configured reports whether there is a reader.
+func (c Cards) Configured() bool { return c.Port != "" || c.Device != "" }
 
 // Operations says where those who run the box ask how it is.
 type Operations struct {
@@ -153,6 +157,12 @@ type Retention struct {
 
 // Duration is a time.Duration written as "250ms" or "3s".
 type Duration time.Duration
+
+// Addresses is one address or a list of them.
+type Addresses []string
+
+// maxBrokers is how many addresses of brokers a box may know.
+const maxBrokers = 8
 
 // PublicKey is an Ed25519 public key written as 43 characters of unpadded base64url.
 type PublicKey ed25519.PublicKey

@@ -58,43 +58,66 @@ func TestFontsReplaceTheDefault(t *testing.T) {
 	}
 }
 
+func TestOneBrokerOrSeveral(t *testing.T) {
+	for text, want := range map[string]Addresses{
+		"":                                    {"mqtts://mqtt.example.com:8883"},
+		"uplink.broker = \"mqtt://a:1883\"\n": {"mqtt://a:1883"},
+		"uplink.broker = [\"mqtt://a:1883\", \"mqtts://b\"]\n":  {"mqtt://a:1883", "mqtts://b"},
+		"uplink.broker = [\n  \"mqtts://b\", # the second\n]\n": {"mqtts://b"},
+	} {
+		c, err := Parse([]byte(mandatory + text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.Uplink.Broker); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ add, want string }{
-		"unknown field":    {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
-		"unknown table":    {"[colour]\nred = 1", "line 10: colour is unknown"},
-		"not a duration":   {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
-		"too short":        {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
-		"screen's mode":    {"screen.mode = \"large\"", "line 10: screen.mode"},
-		"wrong type":       {"screen.width = \"wide\"", "line 10: screen.width"},
-		"source":           {"keys.source = \"ps2\"", "line 10: keys.source: \"ps2\" is not allowed; allowed are gpio, serial, usb, simulated"},
-		"public address":   {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
-		"syntax":           {"visit = [", "line 10"},
-		"ca file":          {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
-		"name twice":       {"device = \"lz\"", "line 10"},
-		"link with path":   {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
-		"four lamps":       {"lamps.keys = [\"a\", \"b\", \"c\", \"d\"]", "line 10: lamps.keys: 4 lamps"},
-		"reasons' time":    {"reasons.time = \"1s\"", "line 10: reasons.time: 1s is not allowed; allowed are 3s to 30s"},
-		"one lamp":         {"lamps.keys = [\"a\"]", "line 10: lamps.keys: 1 lamp; write all five"},
-		"relative socket":  {"operations.socket = \"ops.sock\"", "line 10: operations.socket"},
-		"public metrics":   {"operations.listen = \":9477\"", "line 10: operations.listen"},
-		"a key as a lamp":  {"lamps.buzzer = \"GPIO19\"", "line 10: lamps.buzzer: the line \"GPIO19\" is used by keys.map already"},
-		"too loud":         {"sound.percent = 101", "line 10: sound.percent: 101 is not allowed"},
-		"no such time":     {"[[sound.volume]]\nfrom = \"25:00\"\npercent = 10", "sound.volume: \"25:00\" is no time of the day"},
-		"times in reverse": {"sound.volume = [{ from = \"18:00\", percent = 1 }, { from = \"07:00\", percent = 2 }]", "line 10: sound.volume: 07:00 does not come after"},
-		"tones":            {"sound.tones = \"loud\"", "line 10: sound.tones: \"loud\" is not allowed"},
-		"lan address":      {"window_api.lan_listen = \"0.0.0.0\"", "line 10: window_api.lan_listen: \"0.0.0.0\" is not allowed"},
-		"lan name":         {"window_api.lan_listen = \"box.hall.example:8377\"", "line 10: window_api.lan_listen: \"box.hall.example:8377\" is not allowed"},
-		"lan without cert": {"window_api.lan_listen = \"0.0.0.0:8377\"", "line 10: window_api.lan_listen: there is no certificate"},
-		"host with port":   {"window_api.hosts = [\"box:8377\"]", "line 10: window_api.hosts: \"box:8377\""},
-		"every host":       {"window_api.hosts = [\"*\"]", "line 10: window_api.hosts: \"*\""},
-		"every origin":     {"window_api.origins = [\"*\"]", "line 10: window_api.origins: \"*\""},
-		"origin's path":    {"window_api.origins = [\"https://a.example/\"]", "line 10: window_api.origins"},
-		"webhook":          {"window_api.webhook_url = \"hall.example/hook\"", "line 10: window_api.webhook_url"},
-		"unsigned webhook": {"window_api.webhook_url = \"https://hall.example/hook\"", "window_api.webhook_secret_file: empty"},
-		"staff's key":      {"keys.staff = \"GPIO19\"", "line 10: keys.staff: \"GPIO19\" is one of the citizen's five keys"},
-		"card profile":     {"cards.port = \"/dev/ttyUSB1\"\ncards.profile = \"byte\"", "line 11: cards.profile: byte reads no cards"},
-		"card speed":       {"cards.port = \"/dev/ttyUSB1\"\ncards.baud = 1234", "line 11: cards.baud: 1234 is not allowed"},
-		"cert without key": {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
+		"unknown field":      {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
+		"unknown table":      {"[colour]\nred = 1", "line 10: colour is unknown"},
+		"not a duration":     {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
+		"too short":          {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
+		"screen's mode":      {"screen.mode = \"large\"", "line 10: screen.mode"},
+		"wrong type":         {"screen.width = \"wide\"", "line 10: screen.width"},
+		"source":             {"keys.source = \"ps2\"", "line 10: keys.source: \"ps2\" is not allowed; allowed are gpio, serial, usb, simulated"},
+		"public address":     {"window_api.listen = \"0.0.0.0:80\"", "line 10: window_api.listen"},
+		"syntax":             {"visit = [", "line 10"},
+		"ca file":            {"uplink.ca_file = 3", "line 10: uplink.ca_file"},
+		"name twice":         {"device = \"lz\"", "line 10"},
+		"link with path":     {"link.base = \"https://rate.example.com/x\"", "line 10: link.base"},
+		"four lamps":         {"lamps.keys = [\"a\", \"b\", \"c\", \"d\"]", "line 10: lamps.keys: 4 lamps"},
+		"reasons' time":      {"reasons.time = \"1s\"", "line 10: reasons.time: 1s is not allowed; allowed are 3s to 30s"},
+		"one lamp":           {"lamps.keys = [\"a\"]", "line 10: lamps.keys: 1 lamp; write all five"},
+		"relative socket":    {"operations.socket = \"ops.sock\"", "line 10: operations.socket"},
+		"public metrics":     {"operations.listen = \":9477\"", "line 10: operations.listen"},
+		"a key as a lamp":    {"lamps.buzzer = \"GPIO19\"", "line 10: lamps.buzzer: the line \"GPIO19\" is used by keys.map already"},
+		"too loud":           {"sound.percent = 101", "line 10: sound.percent: 101 is not allowed"},
+		"no such time":       {"[[sound.volume]]\nfrom = \"25:00\"\npercent = 10", "sound.volume: \"25:00\" is no time of the day"},
+		"times in reverse":   {"sound.volume = [{ from = \"18:00\", percent = 1 }, { from = \"07:00\", percent = 2 }]", "line 10: sound.volume: 07:00 does not come after"},
+		"tones":              {"sound.tones = \"loud\"", "line 10: sound.tones: \"loud\" is not allowed"},
+		"lan address":        {"window_api.lan_listen = \"0.0.0.0\"", "line 10: window_api.lan_listen: \"0.0.0.0\" is not allowed"},
+		"lan name":           {"window_api.lan_listen = \"box.hall.example:8377\"", "line 10: window_api.lan_listen: \"box.hall.example:8377\" is not allowed"},
+		"lan without cert":   {"window_api.lan_listen = \"0.0.0.0:8377\"", "line 10: window_api.lan_listen: there is no certificate"},
+		"host with port":     {"window_api.hosts = [\"box:8377\"]", "line 10: window_api.hosts: \"box:8377\""},
+		"every host":         {"window_api.hosts = [\"*\"]", "line 10: window_api.hosts: \"*\""},
+		"every origin":       {"window_api.origins = [\"*\"]", "line 10: window_api.origins: \"*\""},
+		"origin's path":      {"window_api.origins = [\"https://a.example/\"]", "line 10: window_api.origins"},
+		"webhook":            {"window_api.webhook_url = \"hall.example/hook\"", "line 10: window_api.webhook_url"},
+		"unsigned webhook":   {"window_api.webhook_url = \"https://hall.example/hook\"", "window_api.webhook_secret_file: empty"},
+		"staff's key":        {"keys.staff = \"GPIO19\"", "line 10: keys.staff: \"GPIO19\" is one of the citizen's five keys"},
+		"card profile":       {"cards.port = \"/dev/ttyUSB1\"\ncards.profile = \"byte\"", "line 11: cards.profile: byte reads no cards"},
+		"card speed":         {"cards.port = \"/dev/ttyUSB1\"\ncards.baud = 1234", "line 11: cards.baud: 1234 is not allowed"},
+		"cert without key":   {"uplink.cert_file = \"c.pem\"", "line 10: uplink.cert_file"},
+		"two card readers":   {"cards.port = \"/dev/ttyUSB1\"\ncards.device = \"name:reader\"", "line 11: cards.device: a reader is on a serial line"},
+		"typed card profile": {"cards.device = \"name:reader\"\ncards.profile = \"byte\"", "line 11: cards.profile: byte reads no cards"},
+		"no broker":          {"uplink.broker = []", "line 10: uplink.broker: 0 addresses"},
+		"a wrong broker":     {"uplink.broker = [\"mqtt://a\", \"http://b\"]", "line 10: uplink.broker: \"http://b\""},
+		"a broker twice":     {"uplink.broker = [\"mqtt://a\", \"mqtt://a\"]", "line 10: uplink.broker: \"mqtt://a\" stands twice"},
+		"a broker's port":    {"uplink.broker = 1883", "line 10: uplink.broker"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse([]byte(mandatory + c.add + "\n"))

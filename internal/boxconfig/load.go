@@ -81,6 +81,12 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// UnmarshalText reads one address, where no list is written.
+func (a *Addresses) UnmarshalText(b []byte) error {
+	*a = Addresses{string(b)}
+	return nil
+}
+
 // UnmarshalText reads 43 characters of unpadded base64url.
 func (k *PublicKey) UnmarshalText(b []byte) error {
 	v, err := base64.RawURLEncoding.Strict().DecodeString(string(b))

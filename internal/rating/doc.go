@@ -13,3 +13,7 @@
 // wherever they were given; and History both over any number of visits, cases and channels. The centre's ledger keeps to
 // History, evaluation by evaluation.
 package rating
+
+// RulesVersion is the version of the rules by which the centre's books say what counts. It grows with each change of what
+// they would say of the same records, and the books are then made anew.
+const RulesVersion = 1

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // RecordVersion is the version of the record's format that this code writes. A reader accepts every record of its own
@@ -202,7 +204,8 @@ func DecodeRecord(b []byte) (Record, error) {
 	if len(b) > MaxRecord {
 		return r, fmt.Errorf("record: %d bytes, at most %d are allowed", len(b), MaxRecord)
 	}
-	if err := json.Unmarshal(b, &r); err != nil {
+	// Names are exact and stand once: who else reads the record by its schema must read the same.
+	if err := strict.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("record: %w", err)
 	}
 	return r, r.Check()
@@ -249,6 +252,9 @@ func (b Body) Check() error {
 	case b.Kind == KindVisit && b.Visit != nil:
 		return b.Visit.Check()
 	case b.Kind == KindEvaluation && b.Evaluation != nil:
+		if b.Evaluation.Text != "" {
+			return errors.New("evaluation: it has a text, which a box cannot take; texts are given by phone")
+		}
 		return b.Evaluation.Check()
 	case b.Kind == KindOutcome && b.Outcome != nil:
 		return b.Outcome.Check()

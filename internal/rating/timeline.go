@@ -30,6 +30,15 @@ const (
 	setSlack = 1000
 	// aheadSlack is how far ahead of its receipt a record may lie before its clock is not believed.
 	aheadSlack = 60_000
+	// behindSlack is how far a set clock may fall behind what was known before it is not believed: a time zone mistaken.
+	behindSlack = 24 * 3600_000
+)
+
+const (
+	// Horizon is how many starts of the box before and after one bound when that one was.
+	Horizon = 64
+	// MaxAnchors bounds the known moments of one start: the first half and the last of all that there were.
+	MaxAnchors = 32
 )
 
 // regulationStart is when the regulation came into force; nothing was rated before.
@@ -41,23 +50,22 @@ type Anchor struct{ Mono, Wall int64 }
 // Span is one start of the box, by the records that it wrote. The zero Span is one without records.
 type Span struct {
 	Boot     uint32
-	Anchors  []Anchor // by Mono; a new one only where the clock was set anew
+	Anchors  []Anchor // by Mono, at most MaxAnchors; a new one only where the clock was set anew
 	LastMono int64    // of the latest record, milliseconds since the start
 	Ceiling  int64    // the start cannot have been later, since its records were received when they were; 0: not known
 }
 
-// Add notes a record, and when the centre received it, in milliseconds. It reports whether that can change the time of
-// other records.
-func (s *Span) Add(at Stamp, received int64) (changed bool) {
+// Add notes a record, when the centre received it, in milliseconds, and whether its wall time is believed. It reports
+// whether that can change the time of other records of this start or of earlier ones; a greater LastMono can change those
+// of other starts only.
+func (s *Span) Add(at Stamp, received int64, believed bool) (changed bool) {
 	s.Boot = at.Boot
 	ceiling := received - at.Mono + drift(at.Mono)
 	if s.Ceiling == 0 || ceiling < s.Ceiling-setSlack {
 		s.Ceiling, changed = ceiling, true
 	}
-	if at.Mono > s.LastMono {
-		s.LastMono = at.Mono // matters to later starts only
-	}
-	if !Believable(at, received) {
+	s.LastMono = max(s.LastMono, at.Mono)
+	if !believed {
 		return changed
 	}
 	if n, ok := s.nearest(at.Mono); ok {
@@ -72,13 +80,22 @@ func (s *Span) Add(at Stamp, received int64) (changed bool) {
 	}
 	anchors := append([]Anchor(nil), s.Anchors[:i]...)
 	s.Anchors = append(append(anchors, Anchor{at.Mono, at.Wall}), s.Anchors[i:]...)
+	if len(s.Anchors) > MaxAnchors {
+		s.Anchors = append(s.Anchors[:MaxAnchors/2], s.Anchors[MaxAnchors/2+1:]...)
+	}
 	return true
 }
 
-// Believable reports whether the wall time of a record is one: set by the network, not before the regulation, and not after
-// its receipt.
-func Believable(at Stamp, received int64) bool {
-	return at.Synced && at.Wall >= regulationStart() && at.Wall <= received+aheadSlack
+// Believable reports whether the wall time of a record is one: set by the network, not before the regulation or the floor,
+// and not after its receipt.
+func Believable(at Stamp, received, floor int64) bool {
+	return at.Synced && at.Wall >= max(floor, regulationStart()) && at.Wall <= received+aheadSlack
+}
+
+// Floor returns the earliest wall time that is believed of a record: not long before its box was enrolled, in milliseconds,
+// and not long before what the box's own earlier records allow. O is that of its start, zero if nothing is known of it.
+func Floor(enrolled int64, o Origin, at Stamp) int64 {
+	return max(enrolled, o.Earliest+at.Mono-drift(at.Mono)) - behindSlack
 }
 
 // nearest returns the anchor that is nearest to a moment.
@@ -96,36 +113,45 @@ type Origin struct{ Earliest, Latest int64 }
 
 // Origins bounds the starts of the box, given in the order in which they happened: each began after the last record of the
 // one before. A start without a single known time is bounded by those around it, by how long it and they lasted, and by
-// the receipt of its records.
-func Origins(spans []Span) []Origin {
-	all := make([]Origin, len(spans))
-	low := regulationStart()
-	for i, s := range spans {
-		if o, ok := s.anchored(); ok {
-			low = max(low, o.Earliest)
-		}
-		all[i].Earliest = low
-		low += s.LastMono - drift(s.LastMono)
+// the receipt of its records; by Horizon starts on each side, so that what a start says reaches no further.
+func Origins(spans []Span) []Origin { return OriginsOf(spans, 0, len(spans)) }
+
+// OriginsOf returns the bounds of the starts from first to before last. Of the others it needs Horizon on each side.
+func OriginsOf(spans []Span, first, last int) []Origin {
+	own, known := make([]Origin, len(spans)), make([]bool, len(spans))
+	for i := max(0, first-Horizon); i < min(len(spans), last+Horizon); i++ {
+		own[i], known[i] = spans[i].anchored()
 	}
-	high := int64(math.MaxInt64)
-	for i := len(spans) - 1; i >= 0; i-- {
-		s := spans[i]
-		if high != math.MaxInt64 {
-			high -= s.LastMono - drift(s.LastMono)
+	all := make([]Origin, 0, last-first)
+	for i := first; i < last; i++ {
+		o := Origin{Earliest: regulationStart(), Latest: math.MaxInt64}
+		for j := max(0, i-Horizon); j <= i; j++ {
+			if known[j] {
+				o.Earliest = max(o.Earliest, own[j].Earliest)
+			}
+			if j < i {
+				o.Earliest += spans[j].Least()
+			}
 		}
-		if s.Ceiling != 0 {
-			high = min(high, s.Ceiling)
+		for j := min(len(spans)-1, i+Horizon); j >= i; j-- {
+			if o.Latest != math.MaxInt64 {
+				o.Latest -= spans[j].Least()
+			}
+			if c := spans[j].Ceiling; c != 0 {
+				o.Latest = min(o.Latest, c)
+			}
+			if known[j] {
+				o.Latest = min(o.Latest, own[j].Latest)
+			}
 		}
-		if o, ok := s.anchored(); ok {
-			high = min(high, o.Latest)
-		}
-		all[i].Latest = high
-	}
-	for i := range all { // clocks that contradict each other must not make bounds that hold nothing
-		all[i].Latest = max(all[i].Latest, all[i].Earliest)
+		o.Latest = max(o.Latest, o.Earliest) // clocks that contradict each other must not make bounds that hold nothing
+		all = append(all, o)
 	}
 	return all
 }
+
+// Least returns how long the start lasted at least.
+func (s *Span) Least() int64 { return s.LastMono - drift(s.LastMono) }
 
 // anchored bounds the start by its own anchors.
 func (s *Span) anchored() (o Origin, ok bool) {
@@ -140,9 +166,10 @@ func (s *Span) anchored() (o Origin, ok bool) {
 	return o, ok
 }
 
-// Fix returns what is known of when a record of this start was written. Received is when the centre got it.
-func (s *Span) Fix(o Origin, at Stamp, received int64) Fix {
-	if Believable(at, received) {
+// Fix returns what is known of when a record of this start was written. Received is when the centre got it, and believed
+// whether its wall time is.
+func (s *Span) Fix(o Origin, at Stamp, received int64, believed bool) Fix {
+	if believed {
 		return Fix{TimeSet, at.Wall, at.Wall - setSlack, at.Wall + setSlack}
 	}
 	if a, ok := s.nearest(at.Mono); ok {

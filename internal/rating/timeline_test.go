@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func spansOf(all []happened) (spans []Span) {
 		if len(spans) == 0 || spans[len(spans)-1].Boot != h.at.Boot {
 			spans = append(spans, Span{})
 		}
-		spans[len(spans)-1].Add(h.at, h.received)
+		spans[len(spans)-1].Add(h.at, h.received, Believable(h.at, h.received, 0))
 	}
 	return spans
 }
@@ -70,7 +71,7 @@ func TestTheTruthIsWithinBounds(t *testing.T) {
 			if spans[i].Boot != h.at.Boot {
 				i++
 			}
-			f := spans[i].Fix(origins[i], h.at, h.received)
+			f := spans[i].Fix(origins[i], h.at, h.received, Believable(h.at, h.received, Floor(0, origins[i], h.at)))
 			seen[f.Quality]++
 			if h.truth < f.Earliest || h.truth > f.Latest || f.Time < f.Earliest || f.Time > f.Latest {
 				t.Fatalf("%+v happened at %d; the fix is %+v of origin %+v and span %+v", h.at, h.truth, f, origins[i], spans[i])
@@ -101,7 +102,7 @@ func TestThreeStartsWithoutAClock(t *testing.T) {
 	}
 	spans := spansOf(all)
 	origins := Origins(spans)
-	f := spans[2].Fix(origins[2], all[2].at, late)
+	f := spans[2].Fix(origins[2], all[2].at, late, false)
 	// It began at the earliest two hours after noon and ended an hour before nine hours after noon.
 	if d := abs(f.Earliest - (noon + 5*hour)); f.Quality != TimeEstimated || d > 10_000 {
 		t.Errorf("earliest is off by %d ms: %+v", d, f)
@@ -117,20 +118,82 @@ func TestAClockThatSteps(t *testing.T) {
 	var s Span
 	received := noon + 7_200_000
 	for _, a := range []Stamp{{Boot: 1, Mono: 1000, Wall: noon + 3_600_000, Synced: true}, {Boot: 1, Mono: 100_000, Wall: noon, Synced: true}} {
-		if !s.Add(a, received) {
+		if !s.Add(a, received, true) {
 			t.Errorf("%+v changes nothing", a)
 		}
 	}
-	if s.Add(Stamp{Boot: 1, Mono: 110_000, Wall: noon + 10_000, Synced: true}, received+10_000) {
+	if s.Add(Stamp{Boot: 1, Mono: 110_000, Wall: noon + 10_000, Synced: true}, received+10_000, true) {
 		t.Error("a clock that goes on as it was is called a change")
 	}
-	f := s.Fix(Origins([]Span{s})[0], Stamp{Boot: 1, Mono: 90_000, Wall: 5}, received)
+	f := s.Fix(Origins([]Span{s})[0], Stamp{Boot: 1, Mono: 90_000, Wall: 5}, received, false)
 	if f.Quality != TimeCorrected || f.Time != noon-10_000 {
 		t.Errorf("%+v", f)
 	}
 	for _, lie := range []Stamp{{Boot: 1, Mono: 1, Wall: received + aheadSlack + 1, Synced: true}, {Boot: 1, Mono: 1, Wall: 5, Synced: true}} {
-		if Believable(lie, received) {
+		if Believable(lie, received, 0) {
 			t.Errorf("%+v is believed", lie)
 		}
+	}
+}
+
+// TestAClockBehindWhatIsKnown: a set clock is not believed long before the box was enrolled, or before its own earlier starts.
+func TestAClockBehindWhatIsKnown(t *testing.T) {
+	const day = 24 * 3600_000
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	known := []Span{{Boot: 1}, {Boot: 2}}
+	known[0].Add(Stamp{Boot: 1, Mono: 10 * day, Wall: noon, Synced: true}, noon, true)
+	origins := Origins(known)
+	for name, c := range map[string]struct {
+		origin   Origin
+		enrolled int64
+		wall     int64
+		want     bool
+	}{
+		"nothing is known":         {Origin{}, 0, noon - 1000*day, true},
+		"before the regulation":    {Origin{}, 0, 5, false},
+		"before it was enrolled":   {Origin{}, noon, noon - 2*day, false},
+		"a time zone before that":  {Origin{}, noon, noon - day/3, true},
+		"before its earlier start": {origins[1], 0, noon - 2*day, false},
+		"a step back":              {origins[1], 0, noon - day/3, true},
+		"after that":               {origins[1], 0, noon + day, true},
+	} {
+		at := Stamp{Boot: 2, Mono: 1000, Wall: c.wall, Synced: true}
+		if got := Believable(at, noon+2*day, Floor(c.enrolled, c.origin, at)); got != c.want {
+			t.Errorf("%s: believed %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+// TestAStartReachesToTheHorizon: bounds that are worked out anew only as far as a change can reach are those of all starts.
+func TestAStartReachesToTheHorizon(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		spans := make([]Span, rapid.IntRange(1, 3*Horizon).Draw(t, "starts"))
+		noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+		origins := Origins(spans)
+		for range rapid.IntRange(1, 20).Draw(t, "records") {
+			i := rapid.IntRange(0, len(spans)-1).Draw(t, "start")
+			at := Stamp{Boot: uint32(i) + 1, Mono: rapid.Int64Range(0, 1e8).Draw(t, "mono"), Wall: noon + rapid.Int64Range(-1e10, 1e10).Draw(t, "wall")}
+			spans[i].Add(at, noon+rapid.Int64Range(0, 1e10).Draw(t, "received"), rapid.Bool().Draw(t, "believed"))
+			first, last := max(0, i-Horizon), min(len(spans), i+Horizon+1)
+			from, to := max(0, first-Horizon), min(len(spans), last+Horizon)
+			copy(origins[first:last], OriginsOf(spans[from:to], first-from, last-from))
+			if want := Origins(spans); !slices.Equal(want, origins) {
+				t.Fatalf("after a record of start %d: %+v, want %+v", i, origins, want)
+			}
+		}
+	})
+}
+
+// TestAnchorsAreBounded: a start of years, or a clock that is set again and again, keeps the first moments and the last.
+func TestAnchorsAreBounded(t *testing.T) {
+	var s Span
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	const n = 1000
+	for i := range int64(n) {
+		at := Stamp{Boot: 1, Mono: i * 7 * 3600_000, Wall: noon + i*7*3600_000, Synced: true}
+		s.Add(at, at.Wall, true)
+	}
+	if len(s.Anchors) != MaxAnchors || s.Anchors[0].Wall != noon || s.Anchors[MaxAnchors-1].Mono != (n-1)*7*3600_000 {
+		t.Errorf("%d anchors, from %+v to %+v", len(s.Anchors), s.Anchors[0], s.Anchors[len(s.Anchors)-1])
 	}
 }

@@ -163,8 +163,10 @@ func (w Window) Check() error {
 }
 
 func (s Staff) check(field string) error {
-	return firstError(checkCode(field+".id", s.ID), checkName(field+".name", s.Name),
-		checkName(field+".department", s.Department))
+	if err := firstError(checkCode("id", s.ID), checkName("name", s.Name), checkName("department", s.Department)); err != nil {
+		return fmt.Errorf("%s.%w", field, err)
+	}
+	return nil
 }
 
 // Check reports the first reason why the visit could not be asked about or stored: an identifier that is missing, a text
@@ -207,6 +209,9 @@ var ErrVisitTooLarge = errors.New("open it with fewer cases or without task name
 
 // checkSize keeps out a visit whose record could never be written.
 func (v Visit) checkSize() error {
+	if v.most() <= MaxVisit {
+		return nil
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("visit %s: %w", v.ID, err)
@@ -215,6 +220,16 @@ func (v Visit) checkSize() error {
 		return fmt.Errorf("visit %s: %d bytes as it would be recorded, at most %d are allowed; %w", v.ID, len(b), MaxVisit, ErrVisitTooLarge)
 	}
 	return nil
+}
+
+// most returns more bytes than the visit's record can have: of a text each byte may be written as six.
+func (v Visit) most() int {
+	n := len(v.Window.ID) + len(v.Window.Name) + len(v.Window.Hall) + len(v.Window.Staff.ID) + len(v.Window.Staff.Name) + len(v.Window.Staff.Department) +
+		len(v.Staff.ID) + len(v.Staff.Name) + len(v.Staff.Department)
+	for _, c := range v.Cases {
+		n += 20 + len(c.ProjectNo) + len(c.TaskCode) + len(c.TaskName) // 20: the names of its fields
+	}
+	return 2048 + 6*n
 }
 
 // checkSubjects reports what cannot be asked, whatever the regulation says.

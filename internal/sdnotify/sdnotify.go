@@ -73,6 +73,11 @@ func (m *Manager) Stopping() error { return m.send("STOPPING=1") }
 // Alive feeds the watchdog.
 func (m *Manager) Alive() error { return m.send("WATCHDOG=1") }
 
+// Extend asks for at least so much more time to start or to stop.
+func (m *Manager) Extend(d time.Duration) error {
+	return m.send("EXTEND_TIMEOUT_USEC=" + strconv.FormatInt(d.Microseconds(), 10))
+}
+
 // Status says in a line for people what the program does. Characters that would end the line become spaces.
 func (m *Manager) Status(text string) error {
 	return m.send("STATUS=" + strings.Map(func(r rune) rune {

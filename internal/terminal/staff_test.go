@@ -302,8 +302,8 @@ func TestPrintIsRecorded(t *testing.T) {
 	b.log = nil
 	b.open(7, staff)
 	b.do(Printed{b.now, 7})
-	b.do(UnknownCard{b.now})
-	b.do(UnknownCard{b.now})
+	b.do(UnknownCard{At: b.now})
+	b.do(UnknownCard{At: b.now, Unread: true})
 	b.wantKinds("visit by pc", "printed", "unknown_card")
 	if b.log[1].Event.Detail["visit"] != "0000000000000007" {
 		t.Errorf("%v", b.log[1].Event)

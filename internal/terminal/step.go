@@ -47,6 +47,12 @@ func (m Model) Step(e Event) Step {
 		return m.keypad(e.At, true, e.Err)
 	case KeypadBack:
 		return m.keypad(e.At, false, "")
+	case PartTrouble:
+		body := rating.EventBody(e.At, rating.EventRecovered, "part", e.Part)
+		if e.Err != "" {
+			body = rating.EventBody(e.At, rating.EventFault, "part", e.Part, "error", clip(e.Err))
+		}
+		return m.write(e.At, m, []rating.Body{body})
 	case PhoneRated:
 		return m.phone(e)
 	case StaffKey:
@@ -56,6 +62,9 @@ func (m Model) Step(e Event) Step {
 	case SignOut:
 		return m.signOut(e)
 	case UnknownCard:
+		if e.Unread {
+			return m.audit(e.At, rating.EventUnknownCard, "read", "no")
+		}
 		return m.audit(e.At, rating.EventUnknownCard)
 	case Printed:
 		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventPrinted, "visit", e.ID.String())})
@@ -64,6 +73,8 @@ func (m Model) Step(e Event) Step {
 	case KindsKnown:
 		m.accepted = slices.Contains(e.Kinds, rating.KindReason)
 		return Step{Model: m}
+	case CatalogueRead:
+		return Step{Model: m.catalogueRead(e.Catalogue)}
 	case Pause:
 		return m.pause(e.At)
 	case Resume:

@@ -206,7 +206,7 @@ func TestARefusedSubscriptionIsAnError(t *testing.T) {
 	b.start(t)
 	defer b.stop()
 	u := bench(t, newMemory(), newKeys(t), nil)
-	u.broker.Host = b.at
+	u.brokers[0].Host = b.at
 	c, err := u.connect(t.Context())
 	if err == nil {
 		c.end(true)
@@ -240,7 +240,7 @@ func TestAHugePacketEndsTheConnection(t *testing.T) {
 		ended <- err
 	}()
 	u := bench(t, newMemory(), newKeys(t), nil)
-	u.broker.Host = l.Addr().String()
+	u.brokers[0].Host = l.Addr().String()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	if _, err := u.connect(ctx); err == nil || !strings.Contains(err.Error(), "announced a packet") {

@@ -17,6 +17,7 @@ import (
 // completing tokens across reconnects are all switched off, so that one connection is one client.
 type line struct {
 	u        *Uplink
+	broker   *url.URL
 	client   mqtt.Client
 	lost     chan error
 	messages chan message
@@ -25,6 +26,7 @@ type line struct {
 	ended    context.Context // done when the connection is
 	stop     context.CancelFunc
 	conn     net.Conn // what lies under the client; nil before it is made
+	prover   *prover  // nil where the centre's word releases
 }
 
 var errDisconnected = errors.New("the connection was closed")
@@ -50,13 +52,33 @@ func brokerURL(s string) (*url.URL, error) {
 	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(u.Hostname(), port)}, nil
 }
 
+// brokerURLs returns the addresses likewise.
+func brokerURLs(all []string) ([]*url.URL, error) {
+	if len(all) == 0 {
+		return nil, errors.New("the broker's address is missing")
+	}
+	var out []*url.URL
+	for _, s := range all {
+		u, err := brokerURL(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
 // connect connects, subscribes and says that the box is online.
 func (u *Uplink) connect(ctx context.Context) (*connection, error) {
-	l := &line{u: u, lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
+	l := &line{u: u, broker: u.broker(), lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
 	l.ended, l.stop = context.WithCancel(context.Background())
 	if err := l.begin(ctx); err != nil {
 		l.end(false)
 		return nil, err
+	}
+	if u.cfg.AckMode == AckBroker {
+		l.prover = newProver(l)
+		go l.prover.run()
 	}
 	go l.write()
 	return &connection{messages: l.messages, lost: l.lost, taken: l.taken, out: l.out, end: l.end}, nil
@@ -77,7 +99,7 @@ func (l *line) begin(ctx context.Context) error {
 		return fmt.Errorf("reach the broker: %w", err)
 	}
 	presence := wire.Topic(u.device, wire.PresenceChannel)
-	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(u.broker.String()).
+	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.broker.String()).
 		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.Connect).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
@@ -112,20 +134,29 @@ func (l *line) begin(ctx context.Context) error {
 
 // dial makes the connection under the client: bounded, and known to end.
 func (l *line) dial(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
-	conn, err := dialer.DialContext(ctx, "tcp", l.u.broker.Host)
+	conn, err := l.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if l.u.broker.Scheme == "ssl" {
-		secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.u.broker.Hostname()), l.u.cfg.Connect)
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		conn = secure
-	}
 	l.conn = conn
 	return &boundedConn{Conn: conn, cause: l.fail}, nil
+}
+
+// open makes a connection to the broker.
+func (l *line) open(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
+	conn, err := dialer.DialContext(ctx, "tcp", l.broker.Host)
+	if err != nil {
+		return nil, err
+	}
+	if l.broker.Scheme != "ssl" {
+		return conn, nil
+	}
+	secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.broker.Hostname()), l.u.cfg.Connect)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secure, nil
 }
 
 // onMessage runs on paho's goroutine and must not wait: what does not fit is dropped, since the centre repeats it.
@@ -148,6 +179,14 @@ func (l *line) write() {
 		case <-l.ended.Done():
 			return
 		case o := <-l.out:
+			if l.prover != nil && o.last > 0 {
+				select {
+				case l.prover.queue <- o:
+				default:
+					l.fail(errCongested)
+				}
+				continue
+			}
 			t := l.client.Publish(wire.Topic(l.u.device, o.channel), 1, o.retained, o.payload)
 			select {
 			case <-t.Done():

@@ -39,7 +39,7 @@ func (w *wireless) connection() *connection {
 func bench(t *testing.T, log *memory, k keys, dial func() (*connection, error)) *Uplink {
 	t.Helper()
 	u, err := New(Config{
-		Broker: "mqtt://mqtt.example.com", Key: k.box, Centre: public(k.centre), Log: log, Health: func() wire.Health { return wire.Health{V: 1} },
+		Brokers: []string{"mqtt://mqtt.example.com"}, Key: k.box, Centre: public(k.centre), Log: log, Health: func() wire.Health { return wire.Health{V: 1} },
 		Presence: wire.Presence{V: 1}, Now: time.Now, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -366,14 +366,15 @@ func TestOnlyANewerConfigurationIsHandedOn(t *testing.T) {
 func TestConfigurationsRefused(t *testing.T) {
 	k := newKeys(t)
 	whole := func() Config {
-		return Config{Broker: "mqtts://mqtt.example.com:8883", Key: k.box, Centre: public(k.centre), Log: newMemory(), Now: time.Now,
+		return Config{Brokers: []string{"mqtts://mqtt.example.com:8883"}, Key: k.box, Centre: public(k.centre), Log: newMemory(), Now: time.Now,
 			Health: func() wire.Health { return wire.Health{} }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler)}
 	}
 	if _, err := New(whole()); err != nil {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Config){
-		"broker": func(c *Config) { c.Broker = "http://mqtt.example.com" }, "no host": func(c *Config) { c.Broker = "mqtt://" }, "mode": func(c *Config) { c.AckMode = "none" },
+		"broker": func(c *Config) { c.Brokers[0] = "http://mqtt.example.com" }, "no host": func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
+		"no broker": func(c *Config) { c.Brokers = nil }, "mode": func(c *Config) { c.AckMode = "none" },
 		"key": func(c *Config) { c.Key = nil }, "centre": func(c *Config) { c.Centre = c.Centre[1:] }, "log": func(c *Config) { c.Log = nil },
 		"clock": func(c *Config) { c.Now = nil }, "randomness": func(c *Config) { c.Random = nil }, "logger": func(c *Config) { c.Logger = nil },
 		"health": func(c *Config) { c.Health = nil },

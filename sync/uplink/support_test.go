@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,6 +93,13 @@ func (m *memory) append(n int) {
 	case m.wake <- struct{}{}:
 	default:
 	}
+}
+
+// appendLarge appends one record of so many bytes.
+func (m *memory) appendLarge(size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records = append(m.records, fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, len(m.records)+1, strings.Repeat("x", size)))
 }
 
 // centre answers batches as a test tells it to.
@@ -298,9 +306,15 @@ func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519
 
 func startLink(t *testing.T, address string, k keys, log *memory, mode AckMode) (*link, func()) {
 	t.Helper()
+	return startLinkTo(t, []string{"mqtt://" + address}, k, log, mode)
+}
+
+// startLinkTo starts an uplink that knows several addresses, and tries the first of them first.
+func startLinkTo(t *testing.T, brokers []string, k keys, log *memory, mode AckMode) (*link, func()) {
+	t.Helper()
 	l := &link{log: log}
 	u, err := New(Config{
-		Broker: "mqtt://" + address, Username: "box-1", Key: k.box, Centre: public(k.centre), Log: log, AckMode: mode,
+		Brokers: brokers, Username: "box-1", Key: k.box, Centre: public(k.centre), Log: log, AckMode: mode,
 		Presence: wire.Presence{V: 1, Version: "test"}, Health: func() wire.Health { return wire.Health{V: 1} },
 		OnConfig: func(c wire.Config) { l.mu.Lock(); defer l.mu.Unlock(); l.configs = append(l.configs, c) },
 		OnCommand: func(c wire.Command) error {
@@ -315,7 +329,7 @@ func startLink(t *testing.T, address string, k keys, log *memory, mode AckMode) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Uplink = u
+	l.Uplink, u.at = u, 0
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- u.Run(ctx) }()

@@ -37,14 +37,16 @@ type AckMode string
 const (
 	// AckCentre waits for the centre's signed acknowledgement.
 	AckCentre AckMode = "centre"
-	// AckBroker takes the broker's. It is weaker, since a broker may lose what it has, and meant for a receiver that
-	// cannot answer.
+	// AckBroker takes the broker's, in MQTT 5, that it has handed a batch to somebody. It is weaker, since a broker may lose
+	// what it has, and meant for a receiver that cannot answer.
 	AckBroker AckMode = "broker"
 )
 
 // Config names the parts of an Uplink. Zero durations take their defaults.
 type Config struct {
-	Broker   string // mqtts://host:port or mqtt://host:port; ssl and tcp are other names for the same
+	// Brokers are the addresses of one broker, or of the nodes of a cluster: mqtts://host:port or mqtt://host:port; ssl and tcp
+	// are other names for the same. The Uplink begins with any, so that boxes spread, and goes on to the next after each failure.
+	Brokers  []string
 	Username string
 	Password string
 	TLS      *tls.Config
@@ -89,16 +91,19 @@ type Config struct {
 type Uplink struct {
 	cfg       Config
 	device    rating.DeviceID
-	broker    *url.URL
+	brokers   []*url.URL
 	dial      func(context.Context) (*connection, error)
 	connected atomic.Bool
 	trust     trust
 
 	mu    sync.Mutex
 	stats Stats // guarded by mu
+	at    int   // index of the broker in use, or tried next; guarded by mu
 
 	// The rest belongs to Run.
 	window     window
+	resend     resend // what the centre has asked for again
+	stuck      stuck
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
@@ -123,7 +128,7 @@ func New(c Config) (*Uplink, error) {
 	if c.AckMode == "" {
 		c.AckMode = AckCentre
 	}
-	broker, err := brokerURL(c.Broker)
+	brokers, err := brokerURLs(c.Brokers)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("uplink: %w", err)
@@ -135,12 +140,15 @@ func New(c Config) (*Uplink, error) {
 		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")
 	}
 	c.fillIn()
-	u := &Uplink{cfg: c, device: c.Log.Device(), broker: broker, generation: c.Generation, answered: newAnswered(256)}
+	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256)}
 	u.trust.now, u.trust.synced = c.Now, c.Synced
 	if !c.Passed.IsZero() {
 		u.trust.passed.Store(c.Passed.UnixMilli())
 	}
 	u.dial = u.connect
+	if n := len(brokers); n > 1 {
+		u.at = min(int(c.Random()*float64(n)), n-1)
+	}
 	return u, nil
 }
 
@@ -177,6 +185,27 @@ func (c *Config) fillIn() {
 
 // Connected reports whether there is a connection to the broker. It is safe for concurrent use.
 func (u *Uplink) Connected() bool { return u.connected.Load() }
+
+// Broker returns the address that is in use, or tried next. It is safe for concurrent use.
+func (u *Uplink) Broker() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.cfg.Brokers[u.at]
+}
+
+// broker returns the same as the line needs it.
+func (u *Uplink) broker() *url.URL {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.brokers[u.at]
+}
+
+// next goes on to the next address.
+func (u *Uplink) next() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.at = (u.at + 1) % len(u.brokers)
+}
 
 // Stats returns the counters. It is safe for concurrent use.
 func (u *Uplink) Stats() Stats {
@@ -215,7 +244,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
-		wait := u.backoff(attempt)
+		u.judge(ctx, err)
+		u.next()
+		wait := u.backoff(attempt / len(u.brokers)) // the bound grows when all have failed
 		level := slog.LevelDebug
 		if attempt == 0 || time.Since(logged) >= quietly {
 			level, logged = slog.LevelWarn, time.Now()

@@ -34,12 +34,19 @@ func TestWindowOverABadLine(t *testing.T) {
 			"forge":   func(t *rapid.T) { g.ack(t, rapid.Uint64().Draw(t, "through")) },
 			"wait":    func(t *rapid.T) { g.now = g.now.Add(time.Duration(rapid.IntRange(1, 10).Draw(t, "s")) * time.Second) },
 			"silence": func(*rapid.T) { g.w = g.w.onSilence() },
+			"too large": func(*rapid.T) {
+				if g.w.sent < g.log {
+					g.w = g.w.skip()
+				}
+			},
+			"answered behind it": func(*rapid.T) { g.w = g.w.onBeyond(g.now) },
 			"reconnect": func(*rapid.T) {
 				g.w = g.w.onConnected()
 			},
 			"restart": func(*rapid.T) { g.w = newWindow(g.w.released, g.log, 1<<12) },
 			"":        func(t *rapid.T) { g.check(t) },
 		})
+		g.w = g.w.again() // nothing is too large any more
 		for range 10_000 {
 			if g.w.released == g.log {
 				return
@@ -71,7 +78,7 @@ func (g *game) send(t *rapid.T, size uint64) {
 	}
 	b := batch{g.w.sent + 1, min(g.w.sent+size, g.log)}
 	g.batches = append(g.batches, b)
-	g.w = g.w.onSent(flight{b.last, int(b.last-b.first+1) * 100, g.now})
+	g.w = g.w.onSent(flight{b.last, b.first == b.last, int(b.last-b.first+1) * 100, g.now})
 	if len(g.w.flights) > maxFlights {
 		t.Fatalf("%d batches on their way", len(g.w.flights))
 	}
@@ -129,16 +136,22 @@ func TestWindowFollowsTheLine(t *testing.T) {
 		trip     time.Duration
 		maxBusy  time.Duration
 		minShare float64 // of the line's time that is used at least
+		flights  int     // at once at most
 	}{
-		{1_000, 1200 * time.Millisecond, 9 * time.Second, 0.9},
-		{10_000, 300 * time.Millisecond, 9 * time.Second, 0.9},
-		{10_000_000, 20 * time.Millisecond, time.Second, 0.5},
+		{1_000, 1200 * time.Millisecond, 9 * time.Second, 0.9, thinFlights},
+		{10_000, 300 * time.Millisecond, 5 * time.Second, 0.9, wideFlights},
+		{100_000, 100 * time.Millisecond, 5 * time.Second, 0.9, wideFlights},
+		{300_000, 100 * time.Millisecond, 5 * time.Second, 0.9, wideFlights},
+		{600_000, 100 * time.Millisecond, 5 * time.Second, 0.9, wideFlights},
+		{1_000_000, 100 * time.Millisecond, 4 * time.Second, 0.9, wideFlights},
+		{10_000_000, 20 * time.Millisecond, time.Second, 0.9, maxFlights},
 	} {
-		const backlog = 3_000_000 // bytes, each a record
+		backlog := uint64(max(3_000_000, 10*line.rate)) // bytes, each a record
 		w := newWindow(0, backlog, 1<<18)
 		now := time.Unix(0, 0)
 		free := now // when the line has carried all that was sent
 		var busiest time.Duration
+		most := 0
 		for w.released < backlog {
 			for w.room() && w.sent < backlog {
 				n := min(w.limit, int(backlog-w.sent))
@@ -147,8 +160,9 @@ func TestWindowFollowsTheLine(t *testing.T) {
 				}
 				free = free.Add(time.Duration(n) * time.Second / time.Duration(line.rate))
 				busiest = max(busiest, free.Sub(now))
-				w = w.onSent(flight{w.sent + uint64(n), n, now})
+				w = w.onSent(flight{w.sent + uint64(n), n == 1, n, now})
 			}
+			most = max(most, len(w.flights))
 			// The acknowledgement of the first batch comes when the line has carried it, and there and back is over.
 			rest := 0
 			for _, f := range w.flights[1:] {
@@ -162,6 +176,9 @@ func TestWindowFollowsTheLine(t *testing.T) {
 		}
 		share := float64(backlog) / float64(line.rate) / now.Sub(time.Unix(0, 0)).Seconds()
 		t.Logf("%d bytes/s: %.0f s, at most %s queued, %.0f %% of the line", line.rate, now.Sub(time.Unix(0, 0)).Seconds(), busiest, 100*share)
+		if most != line.flights {
+			t.Errorf("%d bytes/s: %d batches were on their way at once, want %d", line.rate, most, line.flights)
+		}
 		if busiest > line.maxBusy || share < line.minShare {
 			t.Errorf("%d bytes/s: %s queued, want at most %s; %.2f of the line used, want %.2f", line.rate, busiest, line.maxBusy, share, line.minShare)
 		}

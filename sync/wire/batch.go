@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strconv"
 
+	strict "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"haochaping/internal/rating"
 )
 
@@ -40,15 +43,15 @@ type Batch struct {
 
 // batchJSON is the form of a batch on the wire.
 type batchJSON struct {
-	V        int               `json:"v"`
-	Device   rating.DeviceID   `json:"device"`
-	Epoch    rating.Epoch      `json:"epoch"`
-	First    uint64            `json:"first"`
-	Count    int               `json:"count"`
-	Released uint64            `json:"released"`
-	Head     rating.Hash       `json:"head"`
-	Sig      []byte            `json:"sig"`
-	Records  []json.RawMessage `json:"records"`
+	V        int              `json:"v"`
+	Device   rating.DeviceID  `json:"device"`
+	Epoch    rating.Epoch     `json:"epoch"`
+	First    uint64           `json:"first"`
+	Count    int              `json:"count"`
+	Released uint64           `json:"released"`
+	Head     rating.Hash      `json:"head"`
+	Sig      []byte           `json:"sig"`
+	Records  []jsontext.Value `json:"records"`
 }
 
 // Last returns the seq of the last record.
@@ -62,13 +65,18 @@ func (b Batch) Head() rating.Hash {
 	return rating.HashOf(b.Records[len(b.Records)-1])
 }
 
-// SignedText returns the bytes that the signature covers.
-func (b Batch) SignedText() []byte {
+// Hashes returns those of the records.
+func (b Batch) Hashes() []rating.Hash {
 	hashes := make([]rating.Hash, len(b.Records))
 	for i, r := range b.Records {
 		hashes[i] = rating.HashOf(r)
 	}
-	return BatchText(b.Device, b.Epoch, b.First, b.Released, hashes)
+	return hashes
+}
+
+// SignedText returns the bytes that the signature covers.
+func (b Batch) SignedText() []byte {
+	return BatchText(b.Device, b.Epoch, b.First, b.Released, b.Hashes())
 }
 
 // BatchText returns the bytes that a batch's signature covers, for one who has the hashes of its records. The head alone
@@ -86,8 +94,11 @@ func BatchText(d rating.DeviceID, e rating.Epoch, first, released uint64, hashes
 func (b *Batch) Sign(key ed25519.PrivateKey) { b.Signature = ed25519.Sign(key, b.SignedText()) }
 
 // Verify reports whether the signature is that of key's owner.
-func (b Batch) Verify(key ed25519.PublicKey) bool {
-	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, b.SignedText(), b.Signature)
+func (b Batch) Verify(key ed25519.PublicKey) bool { return b.VerifyHashes(key, b.Hashes()) }
+
+// VerifyHashes is Verify for one who has the hashes of the records.
+func (b Batch) VerifyHashes(key ed25519.PublicKey, hashes []rating.Hash) bool {
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, BatchText(b.Device, b.Epoch, b.First, b.Released, hashes), b.Signature)
 }
 
 // Encode returns the payload. The records stand in it byte for byte.
@@ -97,7 +108,7 @@ func (b Batch) Encode() ([]byte, error) {
 	}
 	head, err := json.Marshal(batchJSON{
 		V: Version, Device: b.Device, Epoch: b.Epoch, First: b.First, Count: len(b.Records), Released: b.Released,
-		Head: b.Head(), Sig: b.Signature, Records: []json.RawMessage{},
+		Head: b.Head(), Sig: b.Signature, Records: []jsontext.Value{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode batch: %w", err)
@@ -134,13 +145,13 @@ func (b Batch) check() error {
 
 const maxSafeInt = 1<<53 - 1
 
-// DecodeBatch reads a payload. The records' bytes are those of the payload, which must not be changed afterwards.
+// DecodeBatch reads a payload, whose names are exact and stand once. The records' bytes are those of the payload, which must not be changed afterwards.
 func DecodeBatch(payload []byte) (Batch, error) {
 	var j batchJSON
 	if len(payload) > MaxBatch {
 		return Batch{}, fmt.Errorf("batch: %d bytes, at most %d are allowed", len(payload), MaxBatch)
 	}
-	if err := json.Unmarshal(payload, &j); err != nil {
+	if err := strict.Unmarshal(payload, &j); err != nil {
 		return Batch{}, fmt.Errorf("batch: %w", err)
 	}
 	if j.V != Version {

@@ -1,25 +1,24 @@
 // Package broker is the MQTT broker inside the centre, for halls and demonstrations that have none. It keeps nothing on
 // disk: what it loses, the boxes send again.
 //
-// A client that logs in with a device's name may use that device's topics only. The centre logs in with a password that it
-// draws at its start.
+// A client that logs in with a device's name may use that device's topics only, under client ids of that device only. A will
+// is refused at the login where the same message would be. The centre logs in with a password that it draws at its start.
+//
+// Whatever clients do, the broker's memory is bounded: connections that have not logged in by time and number, logins by
+// number, sessions by ending with their connection, retained messages and queues by size.
 package broker
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
-	"github.com/mochi-mqtt/server/v2/packets"
 
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -32,8 +31,37 @@ const CentreName = "centre"
 // beyond, the boxes send again.
 const maxInflight = 256
 
+// maxQueued bounds the messages that wait to be written to one client. The library reserves 8 bytes for each at every
+// connection.
+const maxQueued = 1024
+
+// maxKeepalive is after how many seconds at most a client must say something; one that asks for longer, or for ever, is
+// treated as if it had asked for this.
+const maxKeepalive = 120
+
 // goodbye is how long clients have to go at the end before their connections are closed.
 const goodbye = time.Second
+
+// limits bound what clients may take of the broker.
+type limits struct {
+	firstByte         time.Duration // until a connection says anything
+	login             time.Duration // until it has logged in; TLS on a line of 1 KB/s takes half of it
+	strangers         int           // connections that have not logged in; a new one displaces the oldest
+	strangersPerHost  int           // the same, of one address
+	logins            int           // connections of boxes that have logged in
+	loginsPerDevice   int           // the same, of one device: an old one that is not known to be dead, the new one, and probes
+	retained          int           // bytes that boxes keep in retained messages, with what the broker needs for each
+	retainedOverhead  int           // bytes that the broker needs for each
+	complaintInterval time.Duration // between two refusals that are logged
+}
+
+// usualLimits hold for a hall or a county. Whoever has more boxes has a broker of his own.
+func usualLimits() limits {
+	return limits{
+		firstByte: 10 * time.Second, login: time.Minute, strangers: 256, strangersPerHost: 64, logins: 4096, loginsPerDevice: 4,
+		retained: 16 << 20, retainedOverhead: 1 << 10, complaintInterval: 10 * time.Second,
+	}
+}
 
 // Config names the parts of a Broker.
 type Config struct {
@@ -54,31 +82,47 @@ type Broker struct {
 }
 
 // Listen opens the listener. The Broker answers from Run on.
-func Listen(c Config) (*Broker, error) {
+func Listen(c Config) (*Broker, error) { return listen(c, usualLimits()) }
+
+func listen(c Config, most limits) (*Broker, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	open := newConnections(l)
+	open := newConnections(l, most)
 	l = open
 	if c.TLS != nil {
 		l = tls.NewListener(l, c.TLS)
 	}
-	caps := mqtt.NewDefaultServerCapabilities()
-	caps.MaximumPacketSize = wire.MaxBatch + 1024
-	caps.MaximumInflight = maxInflight
+	l = gates{l}
 	b := &Broker{
-		server:   mqtt.New(&mqtt.Options{Capabilities: caps, Logger: c.Logger}),
+		server:   mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(errorsOnly{c.Logger.Handler()}), SysTopicResendInterval: 3600}),
 		listener: l, connections: open,
 		secret: rand.Text(),
 	}
-	if err := b.server.AddHook(&access{secret: b.secret, password: c.Password}, nil); err != nil {
+	hook := &access{
+		secret: b.secret, password: c.Password, connections: open, retained: newRetained(most),
+		complaints: complaints{logger: c.Logger, interval: most.complaintInterval},
+	}
+	if err := b.server.AddHook(hook, nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	if err := b.server.AddListener(listeners.NewNet("mqtt", l)); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	return b, nil
+}
+
+// capabilities bound what the library keeps for a client.
+func capabilities() *mqtt.Capabilities {
+	caps := mqtt.NewDefaultServerCapabilities()
+	caps.MaximumPacketSize = wire.MaxBatch + 1024
+	caps.MaximumInflight = maxInflight
+	caps.MaximumClientWritesPending = maxQueued
+	caps.MaximumSessionExpiryInterval = 0 // a box's log is its session
+	caps.MaximumMessageExpiryInterval = 0 // the library would forget a window's configuration after a day
+	caps.TopicAliasMaximum = 0            // 65,535 topics for each client else
+	return caps
 }
 
 // Addr returns the address that was bound.
@@ -89,87 +133,24 @@ func (b *Broker) Secret() string { return b.secret }
 
 // Run answers until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
+	// The library counts a connection only when it reads from it, beside its own waiting for none; with one more it waits for all.
+	clients := &b.server.Listeners.ClientsWg
+	clients.Add(1)
 	if err := b.server.Serve(); err != nil {
+		clients.Done()
 		return fmt.Errorf("broker: %w", err)
 	}
 	<-ctx.Done()
+	b.connections.refuse()
 	done := make(chan error, 1)
 	go func() { done <- b.server.Close() }()
-	grace := time.NewTimer(goodbye)
-	defer grace.Stop()
-	var err error
-	select {
-	case err = <-done:
-	case <-grace.C:
-		b.connections.closeAll()
-		err = <-done
+	for end := time.Now().Add(goodbye); b.connections.count() > 0 && time.Now().Before(end); {
+		time.Sleep(goodbye / 100)
 	}
-	if err != nil {
+	b.connections.closeAll()
+	clients.Done()
+	if err := <-done; err != nil {
 		return fmt.Errorf("close the broker: %w", err)
 	}
 	return nil
-}
-
-// access decides who may log in and what they may read and write.
-type access struct {
-	mqtt.HookBase
-	secret   string
-	password func(rating.DeviceID, string) bool
-}
-
-// ID names the hook.
-func (a *access) ID() string { return "access" }
-
-// Provides says which decisions are made here.
-func (a *access) Provides(b byte) bool {
-	return bytes.Contains([]byte{mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPublish}, []byte{b})
-}
-
-// OnConnectAuthenticate decides who may log in.
-func (a *access) OnConnectAuthenticate(_ *mqtt.Client, p packets.Packet) bool {
-	name, password := string(p.Connect.Username), p.Connect.Password
-	if name == CentreName {
-		return subtle.ConstantTimeCompare(password, []byte(a.secret)) == 1
-	}
-	d, err := rating.ParseDeviceID(name)
-	return err == nil && (a.password == nil || a.password(d, string(password)))
-}
-
-// OnPublish lets through what a box has reason to send. Large messages need an answer each, so that they cannot pile up for
-// a centre that is slow; and only a presence outlives its box.
-func (a *access) OnPublish(c *mqtt.Client, p packets.Packet) (packets.Packet, error) {
-	if string(c.Properties.Username) == CentreName {
-		return p, nil
-	}
-	_, ch, err := wire.ParseTopic(p.TopicName)
-	if err != nil || ch != wire.PresenceChannel && p.FixedHeader.Retain {
-		return p, packets.ErrRejectPacket
-	}
-	if ch == wire.RecordsChannel && p.FixedHeader.Qos == 0 || ch != wire.RecordsChannel && len(p.Payload) > wire.MaxState {
-		return p, packets.ErrRejectPacket
-	}
-	return p, nil
-}
-
-// OnACLCheck decides who may read or write a topic.
-func (a *access) OnACLCheck(c *mqtt.Client, topic string, write bool) bool {
-	name := string(c.Properties.Username)
-	if name == CentreName {
-		return true
-	}
-	// A filter with wildcards is no topic and is refused here.
-	if strings.ContainsAny(topic, "+#$") {
-		return false
-	}
-	d, ch, err := wire.ParseTopic(topic)
-	if err != nil || string(d) != name {
-		return false
-	}
-	switch ch {
-	case wire.RecordsChannel, wire.PresenceChannel, wire.HealthChannel, wire.ReplyChannel:
-		return write
-	case wire.AckChannel, wire.CommandChannel, wire.ConfigChannel:
-		return !write
-	}
-	return false
 }

@@ -38,7 +38,7 @@ func start(t *testing.T) *Broker {
 
 func login(t *testing.T, b *Broker, name, password string, more func(*mqtt.ClientOptions)) (mqtt.Client, error) {
 	t.Helper()
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID(name).SetUsername(name).SetPassword(password).SetAutoReconnect(false)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID(clientID(name)).SetUsername(name).SetPassword(password).SetAutoReconnect(false)
 	if more != nil {
 		more(o)
 	}
@@ -160,7 +160,7 @@ func TestEndWhileABoxLogsIn(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
 	lost := make(chan struct{})
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("box-1").SetUsername("box-1").SetKeepAlive(0).
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID("hcp-box-1").SetUsername("box-1").SetKeepAlive(0).
 		SetAutoReconnect(false).SetConnectionLostHandler(func(mqtt.Client, error) { close(lost) })
 	c := mqtt.NewClient(o)
 	login := c.Connect()
@@ -180,4 +180,11 @@ func TestEndWhileABoxLogsIn(t *testing.T) {
 	if login.Wait(); login.Error() == nil {
 		<-lost
 	}
+}
+
+func clientID(name string) string {
+	if name == CentreName {
+		return "centre-1"
+	}
+	return "hcp-" + name
 }

@@ -15,14 +15,18 @@ import (
 // acknowledgements.
 const maxPublishing = 32
 
+// changedAtOnce is how many devices are read together, whose rosters may have photographs.
+const changedAtOnce = 50
+
 // keepConfigs publishes the boxes' configurations until ctx ends, each again when it has changed: a device may be enrolled
 // by another process. A broker that was started anew has forgotten them, so each connection publishes them all.
 func (in *Ingest) keepConfigs(ctx context.Context) {
-	published := make(map[rating.DeviceID]uint32) // generations that the broker has
+	var published int64 // what changed later in the journal, the broker does not have
 	again := time.NewTicker(2 * time.Second)
 	defer again.Stop()
 	for failing := ""; ; {
-		err := in.publishConfigs(ctx, published)
+		var err error
+		published, err = in.publishConfigs(ctx, published)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -40,18 +44,16 @@ func (in *Ingest) keepConfigs(ctx context.Context) {
 	}
 }
 
-// publishConfigs publishes the configurations that the broker does not have yet.
-func (in *Ingest) publishConfigs(ctx context.Context, published map[rating.DeviceID]uint32) error {
-	devices, err := in.cfg.Ledger.Devices(ctx)
-	if err != nil {
-		return err
-	}
+// publishConfigs publishes the configurations that have changed after a position of the journal, and returns up to which the broker has
+// them.
+func (in *Ingest) publishConfigs(ctx context.Context, after int64) (published int64, err error) {
 	type sent struct {
-		device     rating.DeviceID
-		generation uint32
-		token      mqtt.Token
+		device  rating.DeviceID
+		changed int64
+		token   mqtt.Token
 	}
 	var waiting []sent
+	published = after
 	confirm := func(most int) error {
 		for len(waiting) > most {
 			s := waiting[0]
@@ -59,24 +61,30 @@ func (in *Ingest) publishConfigs(ctx context.Context, published map[rating.Devic
 			if err := confirmed(ctx, s.token); err != nil {
 				return fmt.Errorf("configuration of %s: %w", s.device, err)
 			}
-			published[s.device] = s.generation
+			published = s.changed
 		}
 		return nil
 	}
-	for _, d := range devices {
-		if published[d.ID] == d.Window.Generation {
-			continue
-		}
-		t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window, Roster: d.Roster})
+	for {
+		devices, err := in.cfg.Fleet.Changed(ctx, after, changedAtOnce)
 		if err != nil {
-			return fmt.Errorf("configuration of %s: %w", d.ID, err)
+			return published, err
 		}
-		waiting = append(waiting, sent{d.ID, d.Window.Generation, t})
-		if err := confirm(maxPublishing); err != nil {
-			return err
+		for _, d := range devices {
+			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window, Roster: d.Roster})
+			if err != nil {
+				return published, fmt.Errorf("configuration of %s: %w", d.ID, err)
+			}
+			waiting = append(waiting, sent{d.ID, d.Changed, t})
+			if err := confirm(maxPublishing); err != nil {
+				return published, err
+			}
+			after = d.Changed
+		}
+		if len(devices) < changedAtOnce {
+			return published, confirm(0)
 		}
 	}
-	return confirm(0)
 }
 
 func confirmed(ctx context.Context, t mqtt.Token) error {

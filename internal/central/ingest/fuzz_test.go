@@ -3,16 +3,14 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"pgregory.net/rapid"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -36,14 +34,20 @@ func FuzzTake(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		books := &taker{t: t}
-		in, err := New(Config{Broker: "mqtt://localhost", Ledger: books, Key: key(9), Now: func() time.Time { return time.UnixMilli(0) }, Logger: quiet})
+		in, err := New(Config{Broker: "mqtt://localhost", Journal: books, Fleet: books, Key: key(9), Now: func() time.Time { return time.UnixMilli(0) }, Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, ch := range []wire.Channel{wire.RecordsChannel, wire.PresenceChannel, wire.HealthChannel, wire.ReplyChannel, wire.ConfigChannel} {
 			m := &message{payload: payload}
-			if _, err := in.take(context.Background(), work{m, ch, "box-1"}); err != nil || m.acked != 1 {
-				t.Errorf("%s: %v, answered %d times", ch, err, m.acked)
+			w := work{m, ch, "box-1"}
+			if ch == wire.RecordsChannel {
+				takeOne(t, in, w)
+			} else {
+				in.hear(w)
+			}
+			if m.acked != 1 {
+				t.Errorf("%s: answered %d times", ch, m.acked)
 			}
 		}
 		if err := in.notes.flush(context.Background(), books); err != nil {
@@ -52,27 +56,44 @@ func FuzzTake(f *testing.F) {
 	})
 }
 
-// taker is books that look at what they are given.
+// takeOne takes a batch as a lane does, and answers it.
+func takeOne(t *testing.T, in *Ingest, w work) {
+	k := &takers{in: in, room: make(chan struct{}, 1), answers: make(chan believed, 1)}
+	if err := k.one(context.Background(), w); err != nil {
+		t.Error(err)
+	}
+	select {
+	case b := <-k.answers:
+		if err := in.answer(b, &k.acks); err != nil {
+			t.Error(err)
+		}
+	default: // it was not believed
+	}
+}
+
+// taker is a journal and a fleet that look at what they are given.
 type taker struct {
-	Books
+	Journal
+	Fleet
 	t *testing.T
 }
 
-func (k *taker) Device(_ context.Context, d rating.DeviceID) (ledger.Device, error) {
-	return ledger.Device{ID: d, Key: public(key(1))}, nil
+func (k *taker) Known(_ context.Context, d rating.DeviceID) (fleet.Device, error) {
+	return fleet.Device{ID: d, Key: public(key(1))}, nil
 }
 
-func (k *taker) AddBatch(_ context.Context, b wire.Batch, pub ed25519.PublicKey, _ time.Time) (ledger.Result, error) {
-	if b.Device != "box-1" || !b.Verify(pub) || len(b.Records) == 0 {
-		k.t.Errorf("the books are given %+v", b)
+func (k *taker) Submit(_ context.Context, e journal.Entry, done func(journal.Receipt, error)) error {
+	if b := e.Batch(); b.Device != "box-1" || !b.Verify(e.Key) || len(b.Records) == 0 {
+		k.t.Errorf("the journal is given %+v", e)
 	}
-	return ledger.Result{Ack: b.Last()}, nil
+	done(journal.Receipt{Pos: 1, Entered: true, Ack: e.Last()}, nil)
+	return nil
 }
 
-func (k *taker) Note(_ context.Context, all []ledger.Note) error {
+func (k *taker) Note(_ context.Context, all []fleet.Note) error {
 	for _, n := range all {
 		if n.Device != "box-1" || len(n.RefusedWhy) > 600 {
-			k.t.Errorf("the books are given %+v", n)
+			k.t.Errorf("the fleet is given %+v", n)
 		}
 	}
 	return nil
@@ -80,11 +101,8 @@ func (k *taker) Note(_ context.Context, all []ledger.Note) error {
 
 // Whatever a box has signed is in the books and acknowledged, and the books verify.
 func TestWhateverIsSignedIsTaken(t *testing.T) {
-	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "l.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
+	s := newCentre(t).open()
+	enrol(t, s.Fleet)
 	epoch := rating.Epoch(100) // another log each time
 	rapid.Check(t, func(r *rapid.T) {
 		epoch++
@@ -92,21 +110,14 @@ func TestWhateverIsSignedIsTaken(t *testing.T) {
 			Records: rapid.SliceOfN(rapid.SliceOf(rapid.Byte()), 1, 20).Draw(r, "records")}
 		b.Released = b.First - 1
 		b.Sign(key(1))
-		res, err := l.AddBatch(context.Background(), b, public(key(1)), time.UnixMilli(0))
+		res, err := s.Append(context.Background(), believed{batch: b}.entry(fleet.Device{Key: public(key(1))}), nil)
 		if err != nil || res.Ack != b.Last() || len(res.Quarantined) != len(b.Records) {
 			r.Fatalf("acknowledged %+v, %v; want all through %d, in quarantine", res, err, b.Last())
 		}
 	})
-	err = l.Audit(t.Context(), func(a ledger.Account) error {
-		for _, p := range a.Problems {
-			if !strings.Contains(p, "a finding says so") {
-				t.Errorf("epoch %s: %s", a.Epoch, p)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
+	a, err := s.Verify(t.Context(), public(key(9)), func(int64, int64) {})
+	if err != nil || len(a.Problems) > 0 {
+		t.Errorf("%q, %v", a.Problems, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,8 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/central/broker"
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -63,27 +63,15 @@ func startMosquitto(t *testing.T) string {
 }
 
 // runAt starts an instance at any broker.
-func (c *centre) runAt(at, name string, books Books) *Ingest {
+func (c *centre) runAt(at, name string, j Journal, f Fleet) *Ingest {
 	c.t.Helper()
-	in, err := New(Config{Broker: "mqtt://" + at, ClientID: name, Username: broker.CentreName, Password: "-", Ledger: books, Key: key(9), Now: time.Now, Logger: quiet})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- in.Run(ctx) }()
-	c.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			c.t.Error(err)
-		}
-	})
+	in, _ := c.runWith(Config{Broker: "mqtt://" + at, ClientID: name, Username: broker.CentreName, Password: "-", Journal: j, Fleet: f, Key: key(9), Now: time.Now, Logger: quiet})
 	return in
 }
 
 func attacker(t *testing.T, at, user string) mqtt.Client {
 	t.Helper()
-	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("m-" + user).SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
+	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("chk-" + user + "-m").SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
 	if tok := m.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -106,14 +94,14 @@ func TestHostilePayloads(t *testing.T) {
 	for _, kind := range []string{"embedded", "mosquitto"} {
 		t.Run(kind, func(t *testing.T) {
 			c := newCentre(t)
-			l := c.ledger()
-			enrol(t, l)
+			l := c.open()
+			enrol(t, l.Fleet)
 			at := c.broker.Addr().String()
 			if kind == "mosquitto" {
 				at = startMosquitto(t)
-				c.runAt(at, "one", l)
+				c.runAt(at, "one", l.Journal, l.Fleet)
 			} else {
-				c.run("one", l)
+				c.run("one", l.Journal, l.Fleet)
 			}
 			b := newBoxAt(t, at)
 			b.send(2, key(1))
@@ -131,13 +119,8 @@ func TestHostilePayloads(t *testing.T) {
 			if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
 				t.Errorf("%d MB are still in use after the attack", grown>>20)
 			}
-			if r, err := l.VerifyChain(t.Context(), "box-1", 7); err != nil || r.Records != 202 {
-				t.Errorf("chain %+v, %v", r, err)
-			}
-			if f, err := l.Findings(t.Context()); err != nil || len(f) > 0 {
-				t.Errorf("findings %+v, %v", f, err)
-			}
-			states, err := l.States(t.Context())
+			l.wantRecords(t, 202)
+			states, err := l.States(t.Context(), "", 5000)
 			if err != nil || len(states) > 1100 {
 				t.Errorf("%d devices are remembered, %v", len(states), err)
 			}
@@ -183,7 +166,8 @@ func attack(t *testing.T, at, name string, anyName bool) {
 // A broker that does not let the centre read says so in a way that paho takes for success.
 func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	c := newCentre(t)
-	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "x", Username: "box-1", Ledger: c.ledger(), Key: key(9), Now: time.Now, Logger: quiet})
+	s := c.open()
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "hcp-box-1", Username: "box-1", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,9 +176,9 @@ func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	}
 }
 
-// picky is a ledger that cannot take the batches of one device, or none at all.
+// picky is a journal that cannot take the batches of one device, or none at all.
 type picky struct {
-	*ledger.Ledger
+	*station
 	mu   sync.Mutex
 	bad  rating.DeviceID
 	down bool
@@ -206,23 +190,28 @@ func (p *picky) set(bad rating.DeviceID, down bool) {
 	p.bad, p.down = bad, down
 }
 
-func (p *picky) AddBatch(ctx context.Context, b wire.Batch, k ed25519.PublicKey, at time.Time) (ledger.Result, error) {
+func (p *picky) Submit(ctx context.Context, e journal.Entry, done func(journal.Receipt, error)) error {
 	p.mu.Lock()
-	fails := p.down || p.bad == b.Device
+	down, bad := p.down, string(p.bad) == e.Source
 	p.mu.Unlock()
-	if fails {
-		return ledger.Result{}, errors.New("a test")
+	switch {
+	case down:
+		done(journal.Receipt{}, fmt.Errorf("%w: a test", journal.ErrUnavailable))
+		return nil
+	case bad:
+		done(journal.Receipt{}, errors.New("a test"))
+		return nil
 	}
-	return p.Ledger.AddBatch(ctx, b, k, at)
+	return p.Journal.Submit(ctx, e, done)
 }
 
-func (p *picky) Note(ctx context.Context, n []ledger.Note) error {
+func (p *picky) Note(ctx context.Context, n []fleet.Note) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.down {
 		return errors.New("a test")
 	}
-	return p.Ledger.Note(ctx, n)
+	return p.Fleet.Note(ctx, n)
 }
 
 func (p *picky) Check(ctx context.Context) error {
@@ -231,18 +220,19 @@ func (p *picky) Check(ctx context.Context) error {
 	if p.down {
 		return errors.New("a test")
 	}
-	return p.Ledger.Check(ctx)
+	return p.Journal.Check(ctx)
 }
 
 // A batch that the books cannot take does not stop the others.
 func TestABatchThatCannotBeWrittenStopsNobodyElse(t *testing.T) {
 	c := newCentre(t)
-	l := c.ledger()
-	enrol(t, l)
-	if err := l.PutDevice(t.Context(), ledger.Device{ID: "bad", Key: public(key(4)), Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}}); err != nil {
+	l := c.open()
+	enrol(t, l.Fleet)
+	if err := l.Put(t.Context(), fleet.Device{ID: "bad", Key: public(key(4)), Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	in, _ := c.run("one", &picky{Ledger: l, bad: "bad"})
+	p := &picky{station: l, bad: "bad"}
+	in, _ := c.run("one", p, p)
 	b := newBox(t, c)
 	b.send(1, key(1))
 	b.wantThrough(1)
@@ -262,7 +252,7 @@ func TestABatchThatCannotBeWrittenStopsNobodyElse(t *testing.T) {
 		t.Errorf("trouble %+v", tr)
 	}
 	until(t, "the refusal is in the books", func() bool {
-		s, err := l.States(t.Context())
+		s, err := l.States(t.Context(), "", 5000)
 		return err == nil && len(s) == 2 && s[0].ID == "bad" && s[0].Refused > 0 && strings.Contains(s[0].RefusedWhy, "cannot take it")
 	})
 }
@@ -270,10 +260,10 @@ func TestABatchThatCannotBeWrittenStopsNobodyElse(t *testing.T) {
 // An instance whose books fail leaves its share to the others, and what boxes said of themselves meanwhile is kept.
 func TestAnInstanceWithoutBooksLeaves(t *testing.T) {
 	c := newCentre(t)
-	l, failing := c.ledger(), &picky{Ledger: c.ledger()}
-	enrol(t, l)
-	c.run("good", l)
-	in, _ := c.run("failing", failing)
+	l, failing := c.open(), &picky{station: c.open()}
+	enrol(t, l.Fleet)
+	c.run("good", l.Journal, l.Fleet)
+	in, _ := c.run("failing", failing, failing)
 	b := newBox(t, c)
 	b.send(3, key(1))
 	b.wantThrough(3)
@@ -307,10 +297,10 @@ func TestAnInstanceWithoutBooksLeaves(t *testing.T) {
 // Presence comes once. It must not be lost because the books could not be written at that moment.
 func TestPresenceOutlivesAFailureOfTheBooks(t *testing.T) {
 	c := newCentre(t)
-	l := c.ledger()
-	enrol(t, l)
-	failing := &picky{Ledger: l}
-	in, _ := c.run("one", failing)
+	l := c.open()
+	enrol(t, l.Fleet)
+	failing := &picky{station: l}
+	in, _ := c.run("one", failing, failing)
 	b := newBox(t, c)
 	b.send(1, key(1))
 	b.wantThrough(1)
@@ -319,7 +309,7 @@ func TestPresenceOutlivesAFailureOfTheBooks(t *testing.T) {
 	until(t, "the failure is noticed", func() bool { return in.Trouble().Books })
 	failing.set("", false)
 	until(t, "the presence is in the books", func() bool {
-		s, err := l.States(t.Context())
+		s, err := l.States(t.Context(), "", 5000)
 		return err == nil && len(s) == 1 && s[0].Presence != nil && s[0].Presence.Online
 	})
 }
@@ -352,8 +342,8 @@ func TestReconnectingLeaksNothing(t *testing.T) {
 					_ = c.Close()
 				}
 			}()
-			c := newCentre(t)
-			in, err := New(Config{Broker: "mqtt://" + listener.Addr().String(), ClientID: "x", Ledger: c.ledger(), Key: key(9), Now: time.Now, Logger: quiet})
+			s := newCentre(t).open()
+			in, err := New(Config{Broker: "mqtt://" + listener.Addr().String(), ClientID: "x", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,9 +1,12 @@
-// Package ingest takes what the boxes send over MQTT into the ledger, and answers.
+// Package ingest takes what the boxes send over MQTT into the journal, and answers.
 //
-// A batch is believed only if the device is enrolled and has signed it. It is acknowledged to the box after the ledger has
+// A batch is believed only if the device is enrolled and has signed it. It is acknowledged to the box after the journal has
 // committed it, and to the broker only then too, so that a batch that was delivered to an instance that died comes again.
 // A batch that is not believed is noted for the administrator and never acknowledged to the box, which keeps it: a box that
 // is enrolled tomorrow loses nothing.
+//
+// Batches are read and verified on all cores, those of one device by one lane, in their order; the journal commits whatever waits
+// together. How many are under way is bounded: the broker holds the others back.
 //
 // Several instances share the load by a shared subscription. An instance whose books cannot be written leaves the broker, so
 // that the boxes' batches go to the others, and comes back with them. What boxes say of themselves is kept in memory for a
@@ -26,7 +29,8 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -40,13 +44,17 @@ const commandLife = 15 * time.Minute
 // quietly is how long a failure that goes on is not logged again.
 const quietly = time.Minute
 
-// Books is what an Ingest needs of the ledger.
-type Books interface {
-	Device(context.Context, rating.DeviceID) (ledger.Device, error)
-	Devices(context.Context) ([]ledger.Device, error)
-	AddBatch(ctx context.Context, b wire.Batch, key ed25519.PublicKey, received time.Time) (ledger.Result, error)
-	Note(context.Context, []ledger.Note) error
-	Check(context.Context) error // that the books can be written
+// Journal is what an Ingest needs of the journal.
+type Journal interface {
+	Submit(ctx context.Context, e journal.Entry, done func(journal.Receipt, error)) error
+	Check(context.Context) error // that it can be written
+}
+
+// Fleet is what an Ingest needs to know of the boxes.
+type Fleet interface {
+	Known(context.Context, rating.DeviceID) (fleet.Device, error)
+	Changed(ctx context.Context, after int64, n int) ([]fleet.Device, error)
+	Note(context.Context, []fleet.Note) error
 }
 
 // Config names the parts of an Ingest.
@@ -56,10 +64,17 @@ type Config struct {
 	Username string
 	Password string
 	TLS      *tls.Config
-	Ledger   Books
+	Journal  Journal
+	Fleet    Fleet
 	Key      ed25519.PrivateKey // the centre's
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Partitions is among how many subjects the broker divides the boxes' records, for one without shared subscriptions; 0: it has them. Leases
+	// are needed then.
+	Partitions int
+	Leases     Leases
+	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written.
+	Held func() error
 }
 
 // Ingest is one instance. Its methods are safe for concurrent use.
@@ -71,7 +86,7 @@ type Ingest struct {
 	client  mqtt.Client // guarded by mu; nil while there is no connection
 	trouble Trouble     // guarded by mu
 
-	notes notes // belongs to Run
+	notes *notes
 }
 
 // Trouble is why nothing can be taken at present.
@@ -94,6 +109,9 @@ func New(c Config) (*Ingest, error) {
 	if len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("ingest: the centre's key is missing")
 	}
+	if c.Partitions > 0 && c.Leases == nil {
+		return nil, errors.New("ingest: partitions need leases")
+	}
 	return &Ingest{cfg: c, broker: u, notes: newNotes()}, nil
 }
 
@@ -110,7 +128,7 @@ func (in *Ingest) Run(ctx context.Context) error {
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
 		// An instance without books would take batches from those that have them.
-		err := in.cfg.Ledger.Check(ctx)
+		err := in.ready(ctx)
 		if err != nil {
 			err = booksError{err}
 		} else {
@@ -143,10 +161,20 @@ func (in *Ingest) Run(ctx context.Context) error {
 	}
 	// What boxes said of themselves in the last second. The books may be what has failed; then it is lost, as it would be
 	// with the power.
-	if err := in.notes.flush(context.WithoutCancel(ctx), in.cfg.Ledger); err != nil {
+	if err := in.notes.flush(context.WithoutCancel(ctx), in.cfg.Fleet); err != nil {
 		in.cfg.Logger.Warn("what boxes said last of themselves is lost", "error", err)
 	}
 	return nil
+}
+
+// ready reports why nothing may be taken from the broker, if so.
+func (in *Ingest) ready(ctx context.Context) error {
+	if in.cfg.Held != nil {
+		if err := in.cfg.Held(); err != nil {
+			return err
+		}
+	}
+	return in.cfg.Journal.Check(ctx)
 }
 
 // Trouble returns why nothing can be taken at present.

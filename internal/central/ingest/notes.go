@@ -2,9 +2,10 @@ package ingest
 
 import (
 	"context"
+	"sync"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -12,18 +13,22 @@ import (
 // maxNotes bounds the devices of which something waits to be written: on a broker without logins anybody can invent names.
 const maxNotes = 4096
 
-// notes are what boxes have said of themselves since it was written last. Only the latest of each kind counts.
+// notes are what boxes have said of themselves since it was written last. Only the latest of each kind counts. Its methods are safe for
+// concurrent use.
 type notes struct {
-	waiting map[rating.DeviceID]*ledger.Note
-	replies map[rating.DeviceID]bool // whose failed commands were logged; bounded as waiting is
+	mu      sync.Mutex
+	waiting map[rating.DeviceID]*fleet.Note // guarded by mu
+	replies map[rating.DeviceID]bool        // guarded by mu; whose failed commands were logged; bounded as waiting is
 }
 
-func newNotes() notes {
-	return notes{make(map[rating.DeviceID]*ledger.Note), make(map[rating.DeviceID]bool)}
+func newNotes() *notes {
+	return &notes{waiting: make(map[rating.DeviceID]*fleet.Note), replies: make(map[rating.DeviceID]bool)}
 }
 
 // failed reports whether it is the first failed command of the device since the last flush.
 func (n *notes) failed(d rating.DeviceID) (first bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.replies[d] || len(n.replies) >= maxNotes {
 		return false
 	}
@@ -31,21 +36,25 @@ func (n *notes) failed(d rating.DeviceID) (first bool) {
 	return true
 }
 
-// of returns the note about a device, nil if there is no room for another.
-func (n *notes) of(d rating.DeviceID) *ledger.Note {
+// of returns the note about a device, nil if there is no room for another. The caller holds mu.
+func (n *notes) of(d rating.DeviceID) *fleet.Note {
 	if n.waiting[d] == nil && len(n.waiting) < maxNotes {
-		n.waiting[d] = &ledger.Note{Device: d}
+		n.waiting[d] = &fleet.Note{Device: d}
 	}
 	return n.waiting[d]
 }
 
 func (n *notes) presence(d rating.DeviceID, p wire.Presence, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if note := n.of(d); note != nil {
 		note.Presence, note.PresenceAt = &p, at
 	}
 }
 
 func (n *notes) health(d rating.DeviceID, h wire.Health, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if note := n.of(d); note != nil {
 		note.Health, note.HealthAt = &h, at
 	}
@@ -53,6 +62,8 @@ func (n *notes) health(d rating.DeviceID, h wire.Health, at time.Time) {
 
 // refuse reports whether it is the first refusal of the device since the last flush.
 func (n *notes) refuse(d rating.DeviceID, why string, at time.Time) (first bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	note := n.of(d)
 	if note == nil {
 		return false
@@ -63,18 +74,44 @@ func (n *notes) refuse(d rating.DeviceID, why string, at time.Time) (first bool)
 }
 
 // flush writes the notes. What cannot be written is kept.
-func (n *notes) flush(ctx context.Context, books Books) error {
+func (n *notes) flush(ctx context.Context, boxes Fleet) error {
+	n.mu.Lock()
 	clear(n.replies)
-	if len(n.waiting) == 0 {
+	waiting := n.waiting
+	n.waiting = make(map[rating.DeviceID]*fleet.Note)
+	n.mu.Unlock()
+	if len(waiting) == 0 {
 		return nil
 	}
-	var all []ledger.Note
-	for _, note := range n.waiting {
+	var all []fleet.Note
+	for _, note := range waiting {
 		all = append(all, *note)
 	}
-	if err := books.Note(ctx, all); err != nil {
-		return err
+	err := boxes.Note(ctx, all)
+	if err != nil {
+		n.restore(waiting)
 	}
-	clear(n.waiting)
-	return nil
+	return err
+}
+
+// restore puts back what could not be written, under what was said since.
+func (n *notes) restore(old map[rating.DeviceID]*fleet.Note) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for d, was := range old {
+		is := n.of(d)
+		if is == nil {
+			continue
+		}
+		if is.Presence == nil {
+			is.Presence, is.PresenceAt = was.Presence, was.PresenceAt
+		}
+		if is.Health == nil {
+			is.Health, is.HealthAt = was.Health, was.HealthAt
+		}
+		if is.Refused == 0 {
+			is.RefusedAt, is.RefusedWhy = was.RefusedAt, was.RefusedWhy
+		}
+		is.Refused += was.Refused
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -19,30 +20,40 @@ import (
 // patience bounds each step of connecting, and how long the broker may take to confirm what was published.
 const patience = 10 * time.Second
 
-// work is a message to be taken in order.
+// work is a message to be taken.
 type work struct {
 	message mqtt.Message
 	channel wire.Channel
 	device  rating.DeviceID
 }
 
+// aside is how many messages besides records may wait to be looked at.
+const aside = 256
+
 // session is one connection. It returns why it ended.
 func (in *Ingest) session(ctx context.Context) error {
-	var publishing sync.WaitGroup
-	defer publishing.Wait() // after the line, whose end frees what waits for the network
-	line := &line{in: in, lost: make(chan error, 1), queue: make(chan work, 32)}
+	var working sync.WaitGroup
+	defer working.Wait() // after the line, whose end frees what waits for the network
+	line := &line{in: in, lost: make(chan error, 1), queue: make(chan work, aside)}
 	line.ctx, line.stop = context.WithCancel(ctx)
 	defer line.end()
+	line.takers = newTakers(in, line, &working)
 	if err := line.begin(); err != nil {
 		return err
 	}
 	in.connected(line.client)
 	defer in.connected(nil)
 	in.recovered()
-	publishing.Go(func() { in.keepConfigs(line.ctx) })
+	working.Go(func() { in.keepConfigs(line.ctx) })
+	if in.cfg.Partitions > 0 {
+		working.Go(func() {
+			if err := line.partitions().Run(line.ctx); err != nil {
+				line.fail(err)
+			}
+		})
+	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	var acks acks
 	for {
 		select {
 		case <-ctx.Done():
@@ -50,18 +61,12 @@ func (in *Ingest) session(ctx context.Context) error {
 		case err := <-line.lost:
 			return err
 		case w := <-line.queue:
-			sent, err := in.take(ctx, w)
-			if err != nil {
-				// A broker sends no more once a few messages are unanswered. Without a session it gives them to another
-				// instance, and the boxes send again in any case.
-				return err
-			}
-			acks.add(sent)
+			in.hear(w)
 		case now := <-second.C:
-			if err := in.notes.flush(ctx, in.cfg.Ledger); err != nil {
+			if err := in.notes.flush(ctx, in.cfg.Fleet); err != nil {
 				return booksError{err}
 			}
-			if err := acks.check(now); err != nil {
+			if err := line.takers.acks.check(now); err != nil {
 				return err
 			}
 		}
@@ -73,7 +78,8 @@ type line struct {
 	in     *Ingest
 	client mqtt.Client
 	lost   chan error
-	queue  chan work // more than a broker sends before it is answered, unless somebody floods it
+	queue  chan work // what boxes say besides records
+	takers *takers
 	ctx    context.Context
 	stop   context.CancelFunc
 
@@ -96,9 +102,16 @@ func (l *line) begin() error {
 	// What boxes say of themselves comes once only: a thousand retained presences at once must not fill the places that
 	// the broker has for messages which it must see answered.
 	topics := map[string]byte{
-		wire.Shared(group, wire.RecordsChannel): 1, wire.AllDevices(wire.PresenceChannel): 0,
-		wire.AllDevices(wire.HealthChannel): 0, wire.AllDevices(wire.ReplyChannel): 1,
+		wire.AllDevices(wire.PresenceChannel): 0, wire.AllDevices(wire.HealthChannel): 0, wire.AllDevices(wire.ReplyChannel): 1,
 	}
+	if c.Partitions == 0 {
+		topics[wire.Shared(group, wire.RecordsChannel)] = 1
+	}
+	return l.subscribe(topics)
+}
+
+// subscribe returns once the broker has agreed.
+func (l *line) subscribe(topics map[string]byte) error {
 	t := l.client.SubscribeMultiple(topics, nil)
 	if err := l.wait(t); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -106,11 +119,21 @@ func (l *line) begin() error {
 	if s, ok := t.(*mqtt.SubscribeToken); ok {
 		for topic, qos := range s.Result() {
 			if qos > 2 { // paho reports a refusal as success
-				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", c.Username, topic)
+				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", l.in.cfg.Username, topic)
 			}
 		}
 	}
 	return nil
+}
+
+// partitions returns what reads this instance's share of the boxes' records where the broker divides them by subject.
+func (l *line) partitions() *Partitions {
+	topic := func(n int) string { return wire.AllDevices(wire.RecordsChannel) + "/" + strconv.Itoa(n) }
+	return NewPartitions(PartitionsConfig{Count: l.in.cfg.Partitions, Instance: l.in.cfg.ClientID, Leases: l.in.cfg.Leases, Now: time.Now, Logger: l.in.cfg.Logger,
+		Take: func(n int) error { return l.subscribe(map[string]byte{topic(n): 1}) },
+		// What comes all the same is taken, and the journal knows what it has.
+		Leave: func(n int) { l.client.Unsubscribe(topic(n)) },
+	})
 }
 
 // open makes the connection under the client, bounded and known to end.
@@ -136,13 +159,18 @@ func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 
 // receive runs on paho's goroutine, which also answers the broker's pings, so it waits only while there is much to take.
 func (l *line) receive(_ mqtt.Client, m mqtt.Message) {
-	device, channel, err := wire.ParseTopic(m.Topic())
+	device, channel, err := wire.ParseTopic(trimPartition(m.Topic()))
 	if err != nil || channel == wire.RecordsChannel && m.Qos() == 0 {
 		m.Ack() // whoever sends records in this way does not wait for an answer, so it is no box
 		return
 	}
+	w := work{m, channel, device}
+	if channel == wire.RecordsChannel {
+		l.takers.give(l.ctx, w)
+		return
+	}
 	select {
-	case l.queue <- work{m, channel, device}:
+	case l.queue <- w:
 	case <-l.ctx.Done():
 	}
 }
@@ -187,35 +215,42 @@ func (l *line) end() {
 }
 
 // maxAcks bounds the acknowledgements that the broker has not confirmed. A broker that confirms nothing is noticed before.
-const maxAcks = 1000
+const maxAcks = 4096
 
-// acks are acknowledgements that the broker has not confirmed yet, oldest first.
-type acks []ack
+// acks are acknowledgements that the broker has not confirmed yet, oldest first. Its methods are safe for concurrent use.
+type acks struct {
+	mu  sync.Mutex
+	all []ack // guarded by mu
+}
 
 type ack struct {
 	token mqtt.Token
 	since time.Time
 }
 
-func (a *acks) add(t mqtt.Token) {
-	if t != nil && len(*a) < maxAcks {
-		*a = append(*a, ack{t, time.Now()})
+func (a *acks) add(t mqtt.Token, now time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.all) < maxAcks {
+		a.all = append(a.all, ack{t, now})
 	}
 }
 
 // check drops what was confirmed, and returns an error if the broker does not take the acknowledgements.
 func (a *acks) check(now time.Time) error {
-	for len(*a) > 0 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for len(a.all) > 0 {
 		select {
-		case <-(*a)[0].token.Done():
-			if err := (*a)[0].token.Error(); err != nil {
+		case <-a.all[0].token.Done():
+			if err := a.all[0].token.Error(); err != nil {
 				return fmt.Errorf("an acknowledgement was not sent: %w", err)
 			}
-			*a = (*a)[1:]
+			a.all = a.all[1:]
 			continue
 		default:
 		}
-		if now.Sub((*a)[0].since) > patience {
+		if now.Sub(a.all[0].since) > patience {
 			return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
 		}
 		return nil

@@ -6,23 +6,17 @@ import (
 	"fmt"
 	"time"
 
-	mqtt "github.com/eclipse/paho.mqtt.golang"
-
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
-// take takes one message. The broker is told that it need not come again, unless the books fail. It returns the token of
-// the acknowledgement that was sent, if any.
-func (in *Ingest) take(ctx context.Context, w work) (sent mqtt.Token, err error) {
+// hear takes what a box says besides records. The broker is told that it need not come again.
+func (in *Ingest) hear(w work) {
 	now := in.cfg.Now()
 	var wrong error
 	switch w.channel {
-	case wire.RecordsChannel:
-		if sent, err = in.takeBatch(ctx, w, now); err != nil {
-			return nil, err
-		}
 	case wire.PresenceChannel:
 		var p wire.Presence
 		if len(w.message.Payload()) == 0 {
@@ -46,68 +40,42 @@ func (in *Ingest) take(ctx context.Context, w work) (sent mqtt.Token, err error)
 		in.cfg.Logger.Debug("a message was not understood", "device", w.device, "channel", w.channel, "error", wrong)
 	}
 	w.message.Ack()
-	return sent, nil
 }
 
-// takeBatch writes a batch and acknowledges it, or notes why it is not believed. An error is the books'.
-func (in *Ingest) takeBatch(ctx context.Context, w work, now time.Time) (mqtt.Token, error) {
-	b, d, why, err := in.believe(ctx, w)
-	if err != nil {
-		return nil, booksError{err}
-	}
-	if why != "" {
-		in.refuse(w, why, now)
-		return nil, nil
-	}
-	res, err := in.cfg.Ledger.AddBatch(ctx, b, d.Key, now)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		// If the books can be written, it is this batch that they cannot take; the others must not wait for it.
-		if check := in.cfg.Ledger.Check(ctx); check != nil {
-			return nil, booksError{errors.Join(err, check)}
-		}
-		if res, err = in.cfg.Ledger.AddBatch(ctx, b, d.Key, now); err != nil {
-			in.cfg.Logger.Error("the books cannot take a batch, though they can be written; the box keeps it; report this as a fault of the program",
-				"device", b.Device, "epoch", b.Epoch, "first", b.First, "error", err)
-			in.refuse(w, "the books cannot take it: "+err.Error(), now)
-			return nil, nil
-		}
-	}
-	if res.Forks > 0 {
-		in.cfg.Logger.Error("a box has sent other records under numbers that the books have; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",
-			"device", b.Device, "epoch", b.Epoch, "first", b.First, "last", b.Last(), "forks", res.Forks)
-	}
-	if res.Ack > 0 && res.AckHead == (rating.Hash{}) {
-		return nil, nil // the last that could be named was never here; the box names it as released itself
-	}
-	sent, err := in.publish(b.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
-		Device: b.Device, Epoch: b.Epoch, Through: res.Ack, Head: res.AckHead, Quarantined: res.Quarantined, Time: now.UnixMilli(),
-		Kinds: rating.Kinds(),
-	})
-	if err != nil {
-		in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.Device, "error", err)
-	}
-	return sent, nil
+// believed is a batch that is believed, and what became of it.
+type believed struct {
+	work    work
+	batch   wire.Batch
+	hashes  []rating.Hash // of the batch's records
+	at      time.Time     // when it was received
+	receipt journal.Receipt
+	err     error
 }
 
-// believe reads a batch and returns why it is not believed, if so.
-func (in *Ingest) believe(ctx context.Context, w work) (b wire.Batch, d ledger.Device, why string, err error) {
-	b, err = wire.DecodeBatch(w.message.Payload())
+// entry returns the batch as the journal enters it.
+func (b believed) entry(d fleet.Device) journal.Entry {
+	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: d.Key, Signature: b.batch.Signature,
+		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes}
+}
+
+// believe reads a batch and returns why it is not believed, if so. An error is the database's.
+func (in *Ingest) believe(ctx context.Context, w work) (b believed, d fleet.Device, why string, err error) {
+	b = believed{work: w, at: in.cfg.Now()}
+	b.batch, err = wire.DecodeBatch(w.message.Payload())
 	if err != nil {
 		return b, d, err.Error(), nil
 	}
-	if b.Device != w.device {
-		return b, d, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.Device), nil
+	if b.batch.Device != w.device {
+		return b, d, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.batch.Device), nil
 	}
-	d, err = in.cfg.Ledger.Device(ctx, b.Device)
+	b.hashes = b.batch.Hashes()
+	d, err = in.cfg.Fleet.Known(ctx, b.batch.Device)
 	switch {
-	case errors.Is(err, ledger.ErrNoDevice):
+	case errors.Is(err, fleet.ErrNoDevice):
 		return b, d, "the device is not enrolled", nil
 	case err != nil:
 		return b, d, "", fmt.Errorf("the devices cannot be read: %w", err)
-	case !b.Verify(d.Key):
+	case !b.batch.VerifyHashes(d.Key, b.hashes):
 		return b, d, "the signature is not that of the device's key", nil
 	}
 	return b, d, "", nil
@@ -121,4 +89,39 @@ func (in *Ingest) refuse(w work, why string, now time.Time) {
 	if in.notes.refuse(w.device, why, now) {
 		in.cfg.Logger.Warn("a batch is not believed; the box keeps it", "device", w.device, "reason", why)
 	}
+}
+
+// answer acknowledges a batch that is committed, to the box and to the broker. It returns an error if the session has to end.
+func (in *Ingest) answer(b believed, acks *acks) error {
+	switch {
+	case errors.Is(b.err, journal.ErrUnavailable):
+		// A broker sends no more once enough messages are unanswered. Without a session it gives them to another instance, and the boxes
+		// send again in any case.
+		return booksError{b.err}
+	case b.err != nil:
+		in.cfg.Logger.Error("the journal cannot take a batch, though it can be written; the box keeps it; report this as a fault of the program",
+			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "error", b.err)
+		in.refuse(b.work, "the journal cannot take it: "+b.err.Error(), b.at)
+		b.work.message.Ack()
+		return nil
+	case b.receipt.Scattered:
+		in.refuse(b.work, "its log has too many gaps already; what is missing has to come first", b.at)
+	}
+	if b.receipt.Forks > 0 && b.receipt.Entered {
+		in.cfg.Logger.Error("a box has sent other records under numbers that are taken; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",
+			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "last", b.batch.Last(), "forks", b.receipt.Forks)
+	}
+	// The last that could be named may never have been here; the box names it as released itself.
+	if r := b.receipt; r.Ack > 0 && r.AckHead != (rating.Hash{}) {
+		sent, err := in.publish(b.batch.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
+			Device: b.batch.Device, Epoch: b.batch.Epoch, Through: r.Ack, Head: r.AckHead, Quarantined: r.Quarantined, Time: b.at.UnixMilli(), Kinds: rating.Kinds(),
+		})
+		if err != nil {
+			in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.batch.Device, "error", err)
+		} else {
+			acks.add(sent, b.at)
+		}
+	}
+	b.work.message.Ack()
+	return nil
 }

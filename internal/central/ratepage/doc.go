@@ -10,7 +10,7 @@
 // link is the permission: whoever holds it may rate, once per subject (article 14). The pages never show a level that was
 // given before, to nobody, since the next person to hold the phone may be the one who was rated (article 4).
 //
-// Invariant: thanks are said only after Books.Rate returned nil. Failure mode: when the books cannot be reached the page
+// Invariant: thanks are said only after Journal.Rate returned nil. Failure mode: when the books cannot be reached the page
 // answers 503, keeps what was typed and says that nothing was submitted. Tokens are never logged.
 //
 // The package does not decide which of several evaluations counts, nor does it know MQTT: that is the ledger's and the

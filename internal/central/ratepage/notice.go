@@ -28,6 +28,14 @@ var (
 		Do:      "可以关闭此页。刷新此页不会重复提交。",
 		English: "Your rating is stored and counts. The staff at the window learn that you rated, not how. You may close this page.",
 	}
+	storedOnly = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
+		What:    "您的评价已经保存，不会丢失。",
+		Means:   "系统正忙，是否计入稍后按“先到先计”确定。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your rating is stored and will not be lost. The system is busy; whether it came first is settled in a while. You may close this page.",
+	}
 	keptBeside = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已收到", TitleEn: "Thank you. Your rating has arrived.",

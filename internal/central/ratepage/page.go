@@ -2,7 +2,6 @@ package ratepage
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -10,51 +9,45 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
 
-// ErrNoDevice is what Books.Device returns, possibly wrapped, for a device that is not enrolled.
-var ErrNoDevice = errors.New("no such device")
-
-// Device is what the page must know of a box.
-type Device struct {
-	Key    ed25519.PublicKey // with which the box signs its links
-	Window rating.Window     // which the box serves now
+// Fleet is what the page needs to know of the boxes.
+type Fleet interface {
+	// Known returns fleet.ErrNoDevice for a device that is not enrolled.
+	Known(context.Context, rating.DeviceID) (fleet.Device, error)
 }
 
-// Submission is one filled-in form.
-type Submission struct {
-	Device      rating.DeviceID
-	Visit       rating.VisitID
-	Evaluations []rating.Evaluation
-	// ID is the same when the same form with the same answers is sent again, 32 hexadecimal digits.
-	ID string
-	At time.Time
+// Journal is where the page writes.
+type Journal interface {
+	// Rate commits the evaluations. One with the same name again adds nothing.
+	Rate(context.Context, journal.Rating) (journal.Receipt, error)
+	Entry(ctx context.Context, pos int64) (journal.Entry, error)
 }
 
-// Result says what became of one evaluation of a submission.
-type Result struct {
-	Question rating.Question
-	Counted  bool // false: an earlier one counts, this one is kept beside it
-}
-
-// Books is what the page needs of the centre's ledger. Its methods are called from many goroutines at once.
+// Books is what the page reads of the books. Its methods are called from many goroutines at once.
 type Books interface {
-	// Device returns ErrNoDevice for a device that is not enrolled.
-	Device(context.Context, rating.DeviceID) (Device, error)
-	// Visit returns an empty Visit for one of which nothing has arrived.
-	Visit(context.Context, rating.DeviceID, rating.VisitID) (Visit, error)
-	// Rate commits the evaluations. The same submission again has the same results and adds nothing.
-	Rate(context.Context, Submission) ([]Result, error)
+	// Visit returns an empty view of a visit of which nothing has arrived.
+	Visit(context.Context, rating.DeviceID, rating.VisitID) (books.VisitView, error)
+	// Wait returns when the books hold a row of the journal.
+	Wait(ctx context.Context, pos int64) error
+	// Answers returns what the answers of a rating by phone have come to.
+	Answers(ctx context.Context, pos int64) ([]books.Answer, error)
 }
 
 // Config holds what a Page needs. Every field but FrameAncestors is mandatory.
 type Config struct {
-	Books Books
+	Fleet   Fleet
+	Journal Journal
+	Books   Books
 	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
 	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
@@ -73,6 +66,7 @@ type Page struct {
 	tmpl templates
 	csp  string
 	lim  limit
+	late chan struct{} // a place for each rating whose standing is waited for
 }
 
 // New returns the page.
@@ -82,12 +76,13 @@ func New(cfg Config) (*Page, error) {
 		return nil, fmt.Errorf("rating page: %w", err)
 	}
 	p := &Page{cfg: cfg, mux: http.NewServeMux(), tmpl: tmpl, csp: tmpl.policy(cfg.FrameAncestors),
-		lim: limit{counts: make(map[visitKey]count)}}
+		lim: limit{counts: make(map[visitKey]count)}, late: make(chan struct{}, maxLate)}
 	for _, root := range []string{"/R/", "/r/"} {
 		p.mux.HandleFunc("GET "+root+"{token}", p.show)
 		p.mux.HandleFunc("POST "+root+"{token}", p.submit)
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/kept", p.thanks)
+		p.mux.HandleFunc("GET "+root+"{token}/saved", p.saved)
 	}
 	p.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { p.say(w, noLink) })
 	return p, nil
@@ -110,8 +105,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type link struct {
 	token  string // in capitals
 	claim  qrcode.Claim
-	device Device
-	visit  Visit
+	device fleet.Device
+	visit  books.VisitView
 }
 
 // path returns the canonical path of the link's pages.
@@ -126,9 +121,9 @@ func (p *Page) find(w http.ResponseWriter, r *http.Request) (link, bool) {
 		return link{}, false
 	}
 	l := link{token: strings.ToUpper(raw)}
-	l.device, err = p.cfg.Books.Device(r.Context(), token.Claim.Device)
+	l.device, err = p.cfg.Fleet.Known(r.Context(), token.Claim.Device)
 	switch {
-	case errors.Is(err, ErrNoDevice):
+	case errors.Is(err, fleet.ErrNoDevice):
 		p.say(w, unknownDevice)
 		return link{}, false
 	case err != nil:
@@ -212,38 +207,82 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		p.say(w, alreadyRated)
 		return
 	case formErr != nil:
-		p.ask(w, http.StatusUnprocessableEntity, l, l.visit.open(f.again(l.claim, l.visit.Visit)), f, formErr)
+		p.ask(w, http.StatusUnprocessableEntity, l, open(l.visit, f.again(l.claim, l.visit.Visit)), f, formErr)
 		return
 	}
 	if !p.lim.allow(visitKey{l.claim.Device, l.claim.Visit}, p.cfg.Now()) {
 		p.say(w, tooMany)
 		return
 	}
-	// What was rated meanwhile is submitted all the same: the books tell a repetition of this submission from a
-	// second opinion, and keep the latter beside the first.
-	sub := Submission{Device: l.claim.Device, Visit: l.claim.Visit, At: p.cfg.Now(),
-		Evaluations: f.evaluations(l.claim.Visit, questions, p.cfg.Reasons)}
-	var results []Result
-	if sub.ID, err = f.id(sub.Device, sub.Visit, sub.Evaluations); err == nil {
-		results, err = p.cfg.Books.Rate(r.Context(), sub)
+	// What was rated meanwhile is submitted all the same: the journal tells a repetition of this submission from a
+	// second opinion, and the books keep the latter beside the first.
+	sub := journal.Rating{Device: l.claim.Device, Received: p.cfg.Now().UnixMilli(), Answers: f.evaluations(l.claim.Visit, questions, p.cfg.Reasons)}
+	var receipt journal.Receipt
+	if sub.Name, err = f.id(l.claim.Device, l.claim.Visit, sub.Answers); err == nil {
+		receipt, err = p.cfg.Journal.Rate(r.Context(), sub)
 	}
 	if err != nil {
 		p.log(r, "store the evaluation", l.claim, err)
 		p.ask(w, http.StatusServiceUnavailable, l, f.again(l.claim, l.visit.Visit), f, errNotStored)
 		return
 	}
-	rest := "/thanks"
-	for _, res := range results {
-		if !res.Counted {
-			rest = "/kept"
+	http.Redirect(w, r, l.path(p.outcome(r, l, receipt.Pos)), http.StatusSeeOther)
+}
+
+// Patience with the books, which are made from the journal behind it.
+const (
+	waitShort = 2 * time.Second // the citizen waits
+	waitLong  = 5 * time.Minute // nobody does, but the box, which asks on
+	maxLate   = 256             // ratings whose standing is waited for, at once
+)
+
+// outcome tells the box of what counts, and returns the page that says what a committed rating has come to.
+func (p *Page) outcome(r *http.Request, l link, pos int64) string {
+	ctx, cancel := context.WithTimeout(r.Context(), waitShort)
+	defer cancel()
+	counts, err := p.tell(ctx, l, pos)
+	switch {
+	case err == nil && counts:
+		return "/thanks"
+	case err == nil:
+		return "/kept"
+	}
+	select {
+	case p.late <- struct{}{}:
+		go func() {
+			defer func() { <-p.late }()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), waitLong)
+			defer cancel()
+			if _, err := p.tell(ctx, l, pos); err != nil {
+				p.cfg.Logger.Error("rating page: the box is not told that a phone has rated", "device", l.claim.Device, "visit", l.claim.Visit, "err", err)
+			}
+		}()
+	default: // the box asks on until its time is over
+	}
+	return fmt.Sprintf("/saved?row=%d", pos)
+}
+
+// tell waits until the books hold a rating, tells the box of each question whose answer counts, and reports whether all do.
+func (p *Page) tell(ctx context.Context, l link, pos int64) (counts bool, err error) {
+	if err := p.cfg.Books.Wait(ctx, pos); err != nil {
+		return false, err
+	}
+	answers, err := p.cfg.Books.Answers(ctx, pos)
+	if err != nil {
+		return false, err
+	}
+	counts = true
+	for _, a := range answers {
+		if a.Standing != rating.Counted {
+			counts = false
 			continue
 		}
-		if err := p.cfg.Notify(r.Context(), l.claim.Device, l.claim.Visit, res.Question); err != nil {
+		if err := p.cfg.Notify(ctx, l.claim.Device, l.claim.Visit, a.Question); err != nil {
 			// The evaluation is committed and counts. The box asks on until its time is over.
-			p.log(r, "tell the box", l.claim, err)
+			p.cfg.Logger.Error("rating page: tell the box", "device", l.claim.Device, "visit", l.claim.Visit, "err", err)
 		}
 	}
-	http.Redirect(w, r, l.path(rest), http.StatusSeeOther)
+	return counts, nil
 }
 
 // thanks answers both pages that a submission ends on. They say what was committed and are shown only if something was.
@@ -261,10 +300,31 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 	if kept {
 		n = keptBeside
 	}
-	if state, todo := stand(l.claim, l.visit, p.cfg.Now()); state == open {
+	if state, todo := stand(l.claim, l.visit, p.cfg.Now()); state == asking {
 		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].titleZh(), "Rate "+todo[0].titleEn()+" too"
 	}
 	p.say(w, n)
+}
+
+// saved answers the page that a submission ends on whose standing the books do not know yet.
+func (p *Page) saved(w http.ResponseWriter, r *http.Request) {
+	l, ok := p.find(w, r)
+	if !ok {
+		return
+	}
+	pos, err := strconv.ParseInt(r.URL.Query().Get("row"), 10, 64)
+	if err == nil {
+		var e journal.Entry
+		e, err = p.cfg.Journal.Entry(r.Context(), pos)
+		if err == nil && (e.Kind != journal.Phone || e.Source != string(l.claim.Device)) {
+			err = journal.ErrNoEntry
+		}
+	}
+	if err != nil {
+		http.Redirect(w, r, l.path(""), http.StatusSeeOther)
+		return
+	}
+	p.say(w, storedOnly)
 }
 
 // sameSite reports whether the form was sent from a page of ours. The link itself is the permission, so this only keeps

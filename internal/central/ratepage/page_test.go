@@ -18,31 +18,36 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
 
-// memory is a ledger in memory: the first answer to a question counts, a submission is stored once.
+// memory is a journal and its books in memory: the first answer to a question counts, a submission is stored once.
 type memory struct {
 	mu      sync.Mutex
-	devices map[rating.DeviceID]Device
-	visit   Visit
+	devices map[rating.DeviceID]fleet.Device
+	visit   books.VisitView
 	stored  []rating.Evaluation
-	results map[string][]Result
+	rows    map[string]int64
+	answers [][]books.Answer // by row
 	err     error
+	behind  bool // the books do not follow
 }
 
-func (m *memory) Device(_ context.Context, id rating.DeviceID) (Device, error) {
+func (m *memory) Known(_ context.Context, id rating.DeviceID) (fleet.Device, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	d, ok := m.devices[id]
 	if !ok {
-		return Device{}, ErrNoDevice
+		return fleet.Device{}, fleet.ErrNoDevice
 	}
 	return d, nil
 }
 
-func (m *memory) Visit(context.Context, rating.DeviceID, rating.VisitID) (Visit, error) {
+func (m *memory) Visit(context.Context, rating.DeviceID, rating.VisitID) (books.VisitView, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v := m.visit
@@ -53,29 +58,58 @@ func (m *memory) Visit(context.Context, rating.DeviceID, rating.VisitID) (Visit,
 	return v, nil
 }
 
-func (m *memory) Rate(_ context.Context, s Submission) ([]Result, error) {
+func (m *memory) Rate(_ context.Context, s journal.Rating) (journal.Receipt, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
-		return nil, m.err
+		return journal.Receipt{}, m.err
 	}
-	if r, ok := m.results[s.ID]; ok {
-		return r, nil
+	if pos, ok := m.rows[s.Name]; ok {
+		return journal.Receipt{Pos: pos}, nil
 	}
-	var out []Result
-	for _, e := range s.Evaluations {
+	var out []books.Answer
+	for _, e := range s.Answers {
 		if err := e.Check(); err != nil {
-			return nil, err
+			return journal.Receipt{}, err
 		}
-		_, rated := m.visit.Rated[e.Question()]
-		if !rated {
+		standing := rating.Counted
+		if _, rated := m.visit.Rated[e.Question()]; rated {
+			standing = rating.Later
+		}
+		if standing == rating.Counted && !m.behind {
 			m.visit.Rated[e.Question()] = rating.Phone
 		}
 		m.stored = append(m.stored, e)
-		out = append(out, Result{e.Question(), !rated})
+		out = append(out, books.Answer{Question: e.Question(), Standing: standing})
 	}
-	m.results[s.ID] = out
-	return out, nil
+	m.answers = append(m.answers, out)
+	m.rows[s.Name] = int64(len(m.answers))
+	return journal.Receipt{Pos: int64(len(m.answers)), Entered: true}, nil
+}
+
+func (m *memory) Entry(_ context.Context, pos int64) (journal.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if pos < 1 || pos > int64(len(m.answers)) {
+		return journal.Entry{}, journal.ErrNoEntry
+	}
+	return journal.Entry{Pos: pos, Kind: journal.Phone, Source: string(boxID)}, nil
+}
+
+func (m *memory) Wait(ctx context.Context, _ int64) error {
+	m.mu.Lock()
+	behind := m.behind
+	m.mu.Unlock()
+	if behind {
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (m *memory) Answers(_ context.Context, pos int64) ([]books.Answer, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.answers[pos-1], nil
 }
 
 // hall is one window with a box, and the centre's page.
@@ -101,13 +135,13 @@ func newHall(t testing.TB) *hall {
 	}
 	h := &hall{key: key, now: time.Date(2026, 3, 2, 10, 0, 30, 0, time.UTC)}
 	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
-	h.books = &memory{devices: map[rating.DeviceID]Device{boxID: {Key: pub, Window: window}},
-		visit: Visit{Rated: map[rating.Question]rating.Channel{}}, results: map[string][]Result{}}
+	h.books = &memory{devices: map[rating.DeviceID]fleet.Device{boxID: {Key: pub, Window: window}},
+		visit: books.VisitView{Rated: map[rating.Question]rating.Channel{}}, rows: map[string]int64{}}
 	reasons, err := rating.BuiltInCatalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.page, err = New(Config{Books: h.books, Reasons: reasons, Random: rand.Reader,
+	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Reasons: reasons, Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
 		Now:    func() time.Time { return h.now },
 		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {
@@ -474,6 +508,25 @@ func TestSubmissionsAreLimited(t *testing.T) {
 	}
 	form.Set("submission", strings.Repeat("f", 32))
 	want(t, h.post(path, form), 429, "提交次数过多")
+}
+
+// The books are behind: what is committed is said, and not whether it counts.
+func TestStoredThoughTheBooksAreBehind(t *testing.T) {
+	h := newHall(t)
+	h.books.behind = true
+	path := "/R/" + h.sign(t, h.claim())
+	w := h.post(path, h.fill(t, path, "staff.level", "5"))
+	want(t, w, 303)
+	next := w.Header().Get("Location")
+	if !strings.Contains(next, "/saved?row=1") {
+		t.Fatalf("sent on to %q", next)
+	}
+	saved := h.get(next)
+	want(t, saved, 200, "已经保存")
+	if strings.Contains(saved.Body.String(), "保存并计入") {
+		t.Error("the page says that it counts")
+	}
+	want(t, h.get(strings.Replace(next, "row=1", "row=7", 1)), 303)
 }
 
 func TestRandomFailureIsAFault(t *testing.T) {

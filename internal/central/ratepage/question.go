@@ -3,6 +3,7 @@ package ratepage
 import (
 	"strconv"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
@@ -58,7 +59,7 @@ func (f form) again(c qrcode.Claim, v *rating.Visit) []question {
 }
 
 // open returns those of the questions for which an answer could still count.
-func (v Visit) open(all []question) []question {
+func open(v books.VisitView, all []question) []question {
 	var todo []question
 	for _, q := range all {
 		if _, rated := v.Rated[q.Question]; !rated {

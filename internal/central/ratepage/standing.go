@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
@@ -14,21 +15,11 @@ const Life = 10 * time.Minute
 // issuedCut is what a link's time of issue may lack, because the link carries whole minutes.
 const issuedCut = time.Minute
 
-// Visit is what the books know about a visit.
-type Visit struct {
-	// Visit is the visit's own record, nil while the box has not delivered it.
-	Visit *rating.Visit
-	// Closed is when the centre received the outcome of the asking. It is zero while it has not.
-	Closed time.Time
-	// Rated holds the questions that no further answer could count for, and how they were answered.
-	Rated map[rating.Question]rating.Channel
-}
-
 // standing is what can be done with a link whose signature is good.
 type standing int
 
 const (
-	open    standing = iota // at least one question can be answered
+	asking  standing = iota // at least one question can be answered
 	used                    // every question has been answered
 	expired                 // too late
 )
@@ -39,8 +30,8 @@ const (
 // A box whose clock was set states when it issued the link, and the link lives for Life from then. A box without a set
 // clock can state no time: its link is open until the outcome of the visit's asking has been at the centre for Life. The
 // same holds for a link from the future, whose clock was set wrongly.
-func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []question) {
-	todo := v.open(asked(c, v.Visit))
+func stand(c qrcode.Claim, v books.VisitView, now time.Time) (standing, []question) {
+	todo := open(v, asked(c, v.Visit))
 	if len(todo) == 0 {
 		return used, nil
 	}
@@ -48,16 +39,16 @@ func stand(c qrcode.Claim, v Visit, now time.Time) (standing, []question) {
 		if !now.Before(c.Issued.Add(Life + issuedCut)) {
 			return expired, nil
 		}
-		return open, todo
+		return asking, todo
 	}
-	if !v.Closed.IsZero() && now.Sub(v.Closed) >= Life {
+	if !v.ClosedAt.IsZero() && now.Sub(v.ClosedAt) >= Life {
 		return expired, nil
 	}
-	return open, todo
+	return asking, todo
 }
 
 // ratedByPhone reports whether some question of the claim has an answer by phone that counts.
-func ratedByPhone(c qrcode.Claim, v Visit) bool {
+func ratedByPhone(c qrcode.Claim, v books.VisitView) bool {
 	for q, channel := range v.Rated {
 		if c.Asks(q.Subject) && channel == rating.Phone {
 			return true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
@@ -24,24 +25,24 @@ func TestStand(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		synced bool
-		visit  Visit
+		visit  books.VisitView
 		after  time.Duration // now, after issued
 		state  standing
 		todo   []question
 	}{
-		{"fresh", true, Visit{}, 0, open, both},
+		{"fresh", true, books.VisitView{}, 0, asking, both},
 		// The link says 10:00 also when it was issued at 10:00:59, so the tenth minute ends at 10:11.
-		{"last moment", true, Visit{}, 11*time.Minute - 1, open, both},
-		{"over", true, Visit{}, 11 * time.Minute, expired, nil},
-		{"closed visit, link alive", true, Visit{Closed: issued}, 9 * time.Minute, open, both},
-		{"staff rated", true, Visit{Rated: rated(staff)}, time.Minute, open, []question{overall(matter)}},
-		{"both rated", true, Visit{Rated: rated(staff, matter)}, time.Minute, used, nil},
-		{"both rated and over", true, Visit{Rated: rated(staff, matter)}, time.Hour, used, nil},
-		{"clock of the box ahead", true, Visit{}, -9 * time.Minute, open, both},
-		{"clock of the box far ahead, closed", true, Visit{Closed: issued.Add(-50 * time.Hour)}, -48 * time.Hour, expired, nil},
-		{"no clock, nothing arrived", false, Visit{}, 1000 * time.Hour, open, both},
-		{"no clock, just closed", false, Visit{Closed: issued.Add(1000 * time.Hour)}, 1000*time.Hour + Life - 1, open, both},
-		{"no clock, closed long ago", false, Visit{Closed: issued.Add(1000 * time.Hour)}, 1000*time.Hour + Life, expired, nil},
+		{"last moment", true, books.VisitView{}, 11*time.Minute - 1, asking, both},
+		{"over", true, books.VisitView{}, 11 * time.Minute, expired, nil},
+		{"closed visit, link alive", true, books.VisitView{ClosedAt: issued}, 9 * time.Minute, asking, both},
+		{"staff rated", true, books.VisitView{Rated: rated(staff)}, time.Minute, asking, []question{overall(matter)}},
+		{"both rated", true, books.VisitView{Rated: rated(staff, matter)}, time.Minute, used, nil},
+		{"both rated and over", true, books.VisitView{Rated: rated(staff, matter)}, time.Hour, used, nil},
+		{"clock of the box ahead", true, books.VisitView{}, -9 * time.Minute, asking, both},
+		{"clock of the box far ahead, closed", true, books.VisitView{ClosedAt: issued.Add(-50 * time.Hour)}, -48 * time.Hour, expired, nil},
+		{"no clock, nothing arrived", false, books.VisitView{}, 1000 * time.Hour, asking, both},
+		{"no clock, just closed", false, books.VisitView{ClosedAt: issued.Add(1000 * time.Hour)}, 1000*time.Hour + Life - 1, asking, both},
+		{"no clock, closed long ago", false, books.VisitView{ClosedAt: issued.Add(1000 * time.Hour)}, 1000*time.Hour + Life, expired, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			claim := qrcode.Claim{Device: boxID, Visit: visitID, Issued: issued, Synced: c.synced, Staff: true, Matter: true}

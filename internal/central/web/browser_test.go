@@ -6,13 +6,14 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/proof/chromium"
 )
 
 // The page shows what comes in without a reload, and marks it. The browser enforces the page's Content-Security-Policy.
 func TestLiveInABrowser(t *testing.T) {
 	m := newMemory()
-	m.entries = []Entry{entry(1)}
+	m.entries = []books.Entry{entry(1)}
 	server := httptest.NewServer(newPage(t, m))
 	t.Cleanup(server.Close) // after the tab, whose live connection would hold it up
 	ctx := chromium.Start(t)

@@ -36,6 +36,7 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	changed, end := p.cfg.Books.Subscribe()
 	defer end()
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would hold the events back
 	send := func(event []byte) error {
 		// The server's own write timeout is meant for pages that end.
 		if err := control.SetWriteDeadline(p.cfg.Now().Add(liveWrite)); err != nil {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 )
 
@@ -24,63 +26,34 @@ var pages embed.FS
 var assets embed.FS
 
 const (
-	shown  = 50 // evaluations on the page
-	listed = 5  // findings on the page; the command lists all
+	shown  = 50  // evaluations on the page
+	listed = 5   // findings on the page; the command lists all
+	boxes  = 200 // devices on the page
+	told   = 100 // findings in the JSON
 )
 
-// Entry is one evaluation in the books.
-type Entry struct {
-	Cursor     int64           `json:"cursor"` // grows with each entry
-	Device     rating.DeviceID `json:"device"`
-	Epoch      string          `json:"epoch,omitempty"` // empty for one that came by phone
-	Seq        uint64          `json:"seq,omitempty"`   // 0 for one that came by phone
-	Visit      rating.VisitID  `json:"visit"`
-	Window     rating.Window   `json:"window"`
-	Staff      rating.Staff    `json:"staff,omitzero"`
-	Matter     string          `json:"matter,omitempty"`
-	Subject    rating.Subject  `json:"subject"`
-	Level      rating.Level    `json:"level"`
-	Channel    rating.Channel  `json:"channel"`
-	Opener     rating.Opener   `json:"opener,omitempty"` // empty while the visit's record has not arrived
-	Reasons    []string        `json:"reasons,omitempty"`
-	Text       string          `json:"text,omitempty"`
-	At         time.Time       `json:"at"`
-	Quality    rating.Quality  `json:"quality"` // how well At is known
-	Earliest   time.Time       `json:"earliest"`
-	Latest     time.Time       `json:"latest"`
-	ReceivedAt time.Time       `json:"received_at"`
-	Status     string          `json:"status"` // counted, replaced or later
-}
-
-// Finding is something wrong with a box's log.
-type Finding struct {
-	Device   rating.DeviceID `json:"device"`
-	Epoch    string          `json:"epoch"`
-	From     uint64          `json:"from"`
-	To       uint64          `json:"to"`
-	Kind     string          `json:"kind"`
-	Detail   string          `json:"detail"`
-	Found    time.Time       `json:"found_at"`
-	Resolved time.Time       `json:"resolved_at,omitzero"`
-}
-
-// Device is an enrolled box.
+// Device is a box as the page shows it.
 type Device struct {
 	ID     rating.DeviceID `json:"device"`
 	Window rating.Window   `json:"window"`
-	// Presence is what the box or the broker said last: online, offline, or empty if nothing was heard; unenrolled for a
-	// box that nobody has enrolled, refused for one whose last batch was not believed.
+	// Presence is what was heard of it last, as fleet.State.Says has it.
 	Presence string `json:"presence,omitempty"`
 }
 
-// Books is what the page needs of the ledger. Its methods are called from many goroutines at once.
+// Books is what the page needs of the books. Its methods are called from many goroutines at once.
 type Books interface {
 	// Latest returns the last n entries, newest first.
-	Latest(ctx context.Context, n int) ([]Entry, error)
-	// State returns the findings and the boxes.
-	State(context.Context) ([]Finding, []Device, error)
+	Latest(ctx context.Context, n int) ([]books.Entry, error)
+	Findings(context.Context, books.Filter) ([]books.Finding, error)
+	FindingCounts(context.Context) (open, resolved int64, err error)
 	// Subscribe returns a channel that gets a value after a change of the books, and a function that ends this.
 	Subscribe() (<-chan struct{}, func())
+}
+
+// Fleet is what the page needs to know of the boxes.
+type Fleet interface {
+	Known(context.Context, rating.DeviceID) (fleet.Device, error)
+	States(ctx context.Context, after rating.DeviceID, n int) ([]fleet.State, error)
 }
 
 // Trouble is why the centre takes no records at present.
@@ -90,9 +63,10 @@ type Trouble struct {
 	Err   error
 }
 
-// Config holds what a Page needs. Books, Logger and Now are mandatory.
+// Config holds what a Page needs. Books, Fleet, Logger and Now are mandatory.
 type Config struct {
 	Books  Books
+	Fleet  Fleet
 	Logger *slog.Logger
 	Now    func() time.Time
 	// Reason returns the words of a reason's code. Without it, codes are shown.
@@ -176,10 +150,10 @@ type view struct {
 // body is the page's changing part.
 type body struct {
 	Trouble  *troubleView
-	Count    int // of open findings
+	Count    int64 // of open findings
 	Open     []findingView
-	More     int // open ones that are not listed
-	Resolved int
+	More     int64 // open ones that are not listed
+	Resolved int64
 	Devices  []Device
 	Rows     []rowView
 }
@@ -189,7 +163,7 @@ type troubleView struct {
 }
 
 type findingView struct {
-	Finding
+	books.Finding
 	Window rating.Window
 	Kind   string
 	Advice string
@@ -198,7 +172,7 @@ type findingView struct {
 
 // rowView is an Entry in words.
 type rowView struct {
-	Entry
+	books.Entry
 	Day, Clock string
 	Bounds     string // of the time, if that is only estimated
 	Late       string // when it was received, if that is much later
@@ -217,27 +191,12 @@ func (p *Page) render(ctx context.Context) (template.HTML, error) {
 	if err != nil {
 		return "", fmt.Errorf("read the latest evaluations: %w", err)
 	}
-	findings, devices, err := p.cfg.Books.State(ctx)
-	if err != nil {
-		return "", fmt.Errorf("read the findings: %w", err)
+	v := body{Trouble: p.trouble()}
+	if v.Devices, err = p.devices(ctx); err != nil {
+		return "", err
 	}
-	v := body{Devices: devices, Trouble: p.trouble()}
-	windows := make(map[rating.DeviceID]rating.Window)
-	for _, d := range devices {
-		windows[d.ID] = d.Window
-	}
-	for _, f := range findings {
-		if !f.Resolved.IsZero() {
-			v.Resolved++
-			continue
-		}
-		v.Count++
-		if len(v.Open) == listed {
-			v.More++
-			continue
-		}
-		kind, advice := kindWords(f.Kind)
-		v.Open = append(v.Open, findingView{f, windows[f.Device], kind, advice, f.Found.In(p.zone).Format("01-02 15:04")})
+	if err := p.findings(ctx, &v); err != nil {
+		return "", err
 	}
 	for _, e := range entries {
 		v.Rows = append(v.Rows, p.row(e))
@@ -247,6 +206,40 @@ func (p *Page) render(ctx context.Context) (template.HTML, error) {
 		return "", fmt.Errorf("render: %w", err)
 	}
 	return template.HTML(b.String()), nil
+}
+
+// devices returns the first of the boxes.
+func (p *Page) devices(ctx context.Context) ([]Device, error) {
+	states, err := p.cfg.Fleet.States(ctx, "", boxes)
+	if err != nil {
+		return nil, fmt.Errorf("read the boxes: %w", err)
+	}
+	all := []Device{}
+	for _, s := range states {
+		all = append(all, Device{s.ID, s.Window, s.Says()})
+	}
+	return all, nil
+}
+
+// findings fills in the findings.
+func (p *Page) findings(ctx context.Context, v *body) error {
+	some, err := p.cfg.Books.Findings(ctx, books.Filter{Open: true, Limit: listed})
+	if err == nil {
+		v.Count, v.Resolved, err = p.cfg.Books.FindingCounts(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("read the findings: %w", err)
+	}
+	v.More = max(0, v.Count-int64(len(some)))
+	for _, f := range some {
+		kind, advice := kindWords(string(f.Kind))
+		view := findingView{Finding: f, Kind: kind, Advice: advice, When: f.Found.In(p.zone).Format("01-02 15:04")}
+		if d, err := p.cfg.Fleet.Known(ctx, f.Device); err == nil { // else the box is no longer enrolled
+			view.Window = d.Window
+		}
+		v.Open = append(v.Open, view)
+	}
+	return nil
 }
 
 // trouble returns the words for why nothing is taken at present, nil if it is.
@@ -265,7 +258,7 @@ func (p *Page) trouble() *troubleView {
 	return v
 }
 
-func (p *Page) row(e Entry) rowView {
+func (p *Page) row(e books.Entry) rowView {
 	at := e.At.In(p.zone)
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
 		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel), Opener: openerWords(e.Opener)}
@@ -275,7 +268,7 @@ func (p *Page) row(e Entry) rowView {
 	if received := e.ReceivedAt.In(p.zone); e.ReceivedAt.Sub(e.At) > time.Minute {
 		row.Late = received.Format("01-02 15:04:05")
 	}
-	row.Status, row.StatusKind = statusWords(e.Status)
+	row.Status, row.StatusKind = statusWords(string(e.Status))
 	for _, code := range e.Reasons {
 		row.Reasons = append(row.Reasons, p.cfg.Reason(code))
 	}
@@ -304,16 +297,21 @@ func (p *Page) latest(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	findings, devices, err := p.cfg.Books.State(r.Context())
+	findings, err := p.cfg.Books.Findings(r.Context(), books.Filter{Limit: told})
+	if err != nil {
+		p.fail(w, r, err)
+		return
+	}
+	devices, err := p.devices(r.Context())
 	if err != nil {
 		p.fail(w, r, err)
 		return
 	}
 	out, err := json.MarshalIndent(struct {
-		Entries  []Entry   `json:"entries"`
-		Findings []Finding `json:"findings"`
-		Devices  []Device  `json:"devices"`
-	}{orEmpty(entries), orEmpty(findings), orEmpty(devices)}, "", " ")
+		Entries  []books.Entry   `json:"entries"`
+		Findings []books.Finding `json:"findings"`
+		Devices  []Device        `json:"devices"`
+	}{orEmpty(entries), orEmpty(findings), devices}, "", " ")
 	if err != nil {
 		p.fail(w, r, err)
 		return

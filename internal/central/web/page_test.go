@@ -13,39 +13,75 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
-// memory is a ledger in memory.
+// memory is the books and the fleet in memory.
 type memory struct {
 	mu       sync.Mutex
-	entries  []Entry
-	findings []Finding
-	devices  []Device
+	entries  []books.Entry
+	findings []books.Finding
+	states   []fleet.State
 	err      error
 	changed  chan struct{}
 	ended    chan struct{}
 }
 
-func (m *memory) Latest(_ context.Context, n int) ([]Entry, error) {
+func (m *memory) Latest(_ context.Context, n int) ([]books.Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.entries[:min(n, len(m.entries))], m.err
 }
 
-func (m *memory) State(context.Context) ([]Finding, []Device, error) {
+func (m *memory) Findings(_ context.Context, f books.Filter) (some []books.Finding, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.findings, m.devices, m.err
+	for _, x := range m.findings {
+		if len(some) < f.Limit && (!f.Open || x.Resolved.IsZero()) {
+			some = append(some, x)
+		}
+	}
+	return some, m.err
+}
+
+func (m *memory) FindingCounts(context.Context) (open, resolved int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range m.findings {
+		if x.Resolved.IsZero() {
+			open++
+		} else {
+			resolved++
+		}
+	}
+	return open, resolved, m.err
+}
+
+func (m *memory) Known(_ context.Context, id rating.DeviceID) (fleet.Device, error) {
+	for _, s := range m.states {
+		if s.ID == id {
+			return fleet.Device{ID: id, Window: s.Window}, nil
+		}
+	}
+	return fleet.Device{}, fleet.ErrNoDevice
+}
+
+func (m *memory) States(context.Context, rating.DeviceID, int) ([]fleet.State, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.states, m.err
 }
 
 func (m *memory) Subscribe() (<-chan struct{}, func()) {
 	return m.changed, func() { close(m.ended) }
 }
 
-func (m *memory) add(e Entry) {
+func (m *memory) add(e books.Entry) {
 	m.mu.Lock()
-	m.entries = append([]Entry{e}, m.entries...)
+	m.entries = append([]books.Entry{e}, m.entries...)
 	m.mu.Unlock()
 	m.changed <- struct{}{}
 }
@@ -54,17 +90,17 @@ func newMemory() *memory {
 	return &memory{changed: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
-func entry(cursor int64) Entry {
+func entry(cursor int64) books.Entry {
 	at := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
-	return Entry{Cursor: cursor, Device: "lz-0417", Epoch: "00000000000000aa", Seq: uint64(cursor), Visit: 7,
+	return books.Entry{Cursor: cursor, Device: "lz-0417", Epoch: 0xaa, Seq: uint64(cursor), Visit: 7,
 		Window:  rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1},
 		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Quality: rating.TimeSet, Earliest: at, Latest: at, ReceivedAt: at.Add(time.Second),
 		Reasons: []string{"214"}, Status: "counted"}
 }
 
-func newPage(t *testing.T, books Books) *Page {
+func newPage(t *testing.T, m *memory) *Page {
 	t.Helper()
-	p, err := New(Config{Books: books, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 		Reason: func(code string) string { return "原因" + code },
 		Hosts:  []string{"admin.example.com"}, FrameAncestors: []string{"http://127.0.0.1:8400"}})
 	if err != nil {
@@ -106,8 +142,8 @@ func TestPage(t *testing.T) {
 	unsynced.Opener = rating.OpenedByWalkUp
 	unsynced.Text = `<script>alert("x")</script>`
 	unsynced.Window.Name = `"><img src=x>`
-	m.entries = []Entry{unsynced, entry(1)}
-	m.devices = []Device{{ID: "lz-0417", Window: entry(1).Window, Presence: "online"}}
+	m.entries = []books.Entry{unsynced, entry(1)}
+	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}}}
 	w := get(p, "/", "localhost")
 	want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
 		"窗口常开，未关联办件", "约 09:02:03", "2026-03-02 07:02 至 2026-03-02 10:02 之间", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
@@ -115,8 +151,8 @@ func TestPage(t *testing.T) {
 	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)
 	}
-	m.findings = []Finding{
-		{Device: "lz-0417", Epoch: "00000000000000aa", From: 3, To: 5, Kind: "gap", Detail: "missing", Found: time.Unix(0, 0)},
+	m.findings = []books.Finding{
+		{Device: "lz-0417", Epoch: 0xaa, From: 3, To: 5, Kind: "gap", Detail: "missing", Found: time.Unix(0, 0)},
 		{Device: "lz-0418", Kind: "fork", Resolved: time.Unix(1, 0)}}
 	want(t, get(p, "/", "[::1]:8081"), 200, "异常 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
 }
@@ -132,8 +168,8 @@ func TestLatestAndHealth(t *testing.T) {
 	m := newMemory()
 	p := newPage(t, m)
 	want(t, get(p, "/api/latest", "localhost"), 200, `"entries": []`, `"findings": []`, `"devices": []`)
-	m.entries = []Entry{entry(1)}
-	var got struct{ Entries []Entry }
+	m.entries = []books.Entry{entry(1)}
+	var got struct{ Entries []books.Entry }
 	w := get(p, "/api/latest", "localhost")
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
@@ -175,7 +211,7 @@ func TestLive(t *testing.T) {
 	m := newMemory()
 	first := entry(1)
 	first.Text = "data: forged"
-	m.entries = []Entry{first}
+	m.entries = []books.Entry{first}
 	// The timeouts of a server are meant for pages that end; they must not end this one.
 	const timeout = 100 * time.Millisecond
 	server := httptest.NewUnstartedServer(newPage(t, m))
@@ -221,7 +257,7 @@ func TestLive(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
-	p, err := New(Config{Books: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }})
+	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,9 +275,9 @@ func TestTrouble(t *testing.T) {
 // A copied card makes thousands of findings; the page names some and says how many there are.
 func TestManyFindings(t *testing.T) {
 	m := newMemory()
-	m.devices = []Device{{ID: "lz-0417", Window: entry(1).Window, Presence: "online"}}
+	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}}}
 	for i := range uint64(25) {
-		m.findings = append(m.findings, Finding{Device: "lz-0417", Epoch: "00000000000000aa", From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
+		m.findings = append(m.findings, books.Finding{Device: "lz-0417", Epoch: 0xaa, From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
 	}
 	want(t, get(newPage(t, m), "/", "localhost"), 200, "异常 <b>25</b>", "另有 20 处", "综合窗口 7", "请停用复制品")
 }

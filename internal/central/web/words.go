@@ -54,6 +54,8 @@ func kindWords(kind string) (name, advice string) {
 		return "重复开单", "同一次服务被再次记录，且内容不同。账本以先开者为准，后者另存。盒子自己不会这样做，请查明谁动过盒子或其密钥。"
 	case "quarantine":
 		return "隔离", "这条记录读不懂，不计入；原文已保存。请核对 ratingd 与 centrald 的版本。"
+	case "displaced":
+		return "后到改计", "一份后到的评价时间更早，取代了先前计入的一份；两份都保存着。盒子断网后补报时属正常；若其时间不可信，请查明谁动过盒子或其时钟。"
 	case "damage":
 		return "损坏", "盒子有一个文件损坏，已另存并尽量找回。请稍后查看同一设备是否缺号；再次发生时更换存储卡。"
 	}

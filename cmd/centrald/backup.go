@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"haochaping/internal/central/journal"
+)
+
+// backup writes the journal, while it grows, to a file.
+func (c *command) backup(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald backup FILE")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() != 1 {
+		return errors.New("centrald backup takes the name of a file that does not exist yet")
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	path := flags.Arg(0)
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists; name another file", path)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // 0600: it holds what citizens have written, under keys that it holds too
+	if err != nil {
+		return err
+	}
+	head, err := x.journal.Export(ctx, f, x.fleet, c.progress("备份 · backup").tell)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "%d rows are in %s\nnot in it: %s and %s of %s; keep copies of the two keys elsewhere, since boxes know no others\n",
+		head.Rows, path, keyFile, sealFile, x.cfg.State)
+	return err
+}
+
+// restore makes a journal from a backup, in an empty place.
+func (c *command) restore(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald restore FILE")
+	headPath := flags.String("head", "", "the latest signed head that a witness kept, a `file`; without it the one that this machine kept, if it did")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() != 1 {
+		return errors.New("centrald restore takes the name of a file that \"centrald backup\" wrote")
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.State, keyFile)); err != nil {
+		return fmt.Errorf("put %s and %s into %s first: with a new key no box would believe this centre: %w", keyFile, sealFile, cfg.State, err)
+	}
+	f, err := os.Open(flags.Arg(0))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	x, err := c.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	known, err := x.known(*headPath)
+	if err != nil {
+		return err
+	}
+	act, err := x.journal.Import(ctx, f, x.fleet, known, c.operator(), c.progress("恢复 · restore").tell)
+	if errors.Is(err, journal.ErrNotEmpty) {
+		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables of the server)", err, journalFile, booksFile)
+	}
+	if err != nil {
+		return err
+	}
+	return c.wentOn(ctx, x, act)
+}
+
+// known returns the head that was kept: in a file, or beside the database; nil if there is none.
+func (x *rooms) known(path string) (*journal.Checkpoint, error) {
+	var head journal.Checkpoint
+	var err error
+	if path != "" {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("-head: %w", err)
+		}
+		if head, err = journal.ParseCheckpoint(b); err != nil {
+			return nil, fmt.Errorf("-head: %w", err)
+		}
+	} else if head, err = x.keptHead(); err != nil {
+		return nil, err
+	}
+	if head.Size == 0 {
+		return nil, nil
+	}
+	return &head, nil
+}
+
+// accept goes on with a database that is older than the head that this machine has kept.
+func (c *command) accept(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald accept")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; centrald accept takes none", flags.Arg(0))
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	known, err := x.known("")
+	if err != nil {
+		return err
+	}
+	if known == nil || x.checkHead(ctx) == nil {
+		return errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
+	}
+	act, err := x.journal.GoOn(ctx, *known, c.operator())
+	if err != nil {
+		return err
+	}
+	return c.wentOn(ctx, x, act)
+}
+
+// wentOn signs the journal under its new name, and says what happens now.
+func (c *command) wentOn(ctx context.Context, x *rooms, act journal.Restored) error {
+	head, err := x.journal.Seal(ctx, x.seal)
+	if err != nil {
+		return err
+	}
+	if err := writeHead(x.cfg.State, head); err != nil {
+		return err
+	}
+	lost := "no head of a later state is known"
+	if known, err := journal.ParseCheckpoint([]byte(act.LastKnown)); err == nil && known.Size > act.Rows {
+		lost = fmt.Sprintf("%d rows came after it, as a head that was signed says", known.Size-act.Rows)
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "the journal goes on from row %d as %s; %s\nstart centrald: it asks each box for what it still holds; what nobody holds any more is a finding (centrald findings)\ntell the witnesses: they accept the new name only when told (centrald witness -accept-restore)\n",
+		act.Rows, act.Origin, lost)
+	return err
+}
+
+// operator names who runs a command, for the journal.
+func (c *command) operator() string {
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return "operator " + name
+	}
+	return fmt.Sprintf("operator uid %d", os.Getuid())
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The configuration is checked with its broker, before boxes wait in vain.
+func TestCheckConfig(t *testing.T) {
+	dir := t.TempDir()
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	if out, err := c.command("-config", c.config, "-check-config"); err != nil || !strings.Contains(out, "内置代理") {
+		t.Errorf("with the built-in broker: %q, %v", out, err)
+	}
+	with := func(broker string) (string, error) {
+		text := fmt.Sprintf("state = %q\nbroker.url = \"mqtt://%s\"\n", dir, broker)
+		if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return c.command("-config", c.config, "-check-config")
+	}
+	if out, err := with("127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "broker.url") {
+		t.Errorf("with nobody there: %q, %v", out, err)
+	}
+	good := startMosquitto(t, "")
+	if out, err := with(good); err != nil || !strings.Contains(out, "$share: yes") {
+		t.Errorf("with mosquitto: %q, %v", out, err)
+	}
+	bad := startMosquitto(t, "retain_available false\n")
+	if out, err := with(bad); !errors.Is(err, errBrokerLacks) || !strings.Contains(out, "✗ 该代理不保存保留消息") || !strings.Contains(out, "retain_available true") {
+		t.Errorf("with one that retains nothing: %q, %v", out, err)
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/rating"
+)
+
+// importColumns are the columns of the file that importDevices reads, by the names in its first line. The others may be missing.
+func importColumns() (needed, known []string) {
+	needed = []string{"id", "key", "window"}
+	return needed, []string{"id", "key", "window", "hall", "name"}
+}
+
+// maxImportFaults is how many wrong lines are named at once.
+const maxImportFaults = 20
+
+// importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
+func (c *command) importDevices(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald device import")
+	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, window, and if wanted hall and name")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 || *path == "" {
+		return errors.New("centrald device import takes -csv FILE and nothing else")
+	}
+	f, err := os.Open(*path)
+	if err != nil {
+		return fmt.Errorf("-csv: %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was read
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	x, err := c.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	all, err := x.fleet.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	in := newImporter(all)
+	if err := in.read(f); err != nil {
+		return fmt.Errorf("%s: %w; no device was enrolled", *path, err)
+	}
+	for i := range in.devices {
+		d := &in.devices[i]
+		d.EnrolledAt = c.env.now()
+		if before, ok := in.enrolled[d.ID]; ok {
+			d.EnrolledAt = before.EnrolledAt
+		}
+	}
+	if err := x.fleet.PutAll(ctx, in.devices); err != nil {
+		return fmt.Errorf("%s: %w; devices before and after it may be enrolled, run it again for the others", *path, err)
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "%d devices are enrolled as the file says\n", len(in.devices))
+	return err
+}
+
+// importer reads the lines of a file beside what is enrolled.
+type importer struct {
+	enrolled map[rating.DeviceID]fleet.Device
+	owners   map[string]rating.DeviceID // by key: two boxes with one key could each write the other's records
+	seen     map[rating.DeviceID]int    // lines
+	devices  []fleet.Device
+}
+
+func newImporter(all []fleet.Device) *importer {
+	in := &importer{enrolled: make(map[rating.DeviceID]fleet.Device), owners: make(map[string]rating.DeviceID), seen: make(map[rating.DeviceID]int)}
+	for _, d := range all {
+		in.enrolled[d.ID], in.owners[string(d.Key)] = d, d.ID
+	}
+	return in
+}
+
+// read reads a file and reports every wrong line, up to a number.
+func (in *importer) read(r io.Reader) error {
+	lines := csv.NewReader(r)
+	head, err := lines.Read()
+	if err != nil {
+		return fmt.Errorf("the first line: %w", err)
+	}
+	head[0] = strings.TrimPrefix(head[0], "\ufeff") // as spreadsheets write it
+	needed, known := importColumns()
+	column := make(map[string]int)
+	for i, name := range head {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("the first line: column %q is unknown; known are %s", name, strings.Join(known, ", "))
+		}
+		column[name] = i
+	}
+	for _, name := range needed {
+		if _, ok := column[name]; !ok {
+			return fmt.Errorf("the first line: the column %q is missing", name)
+		}
+	}
+	var faults []error
+	for len(faults) < maxImportFaults {
+		fields, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			faults = append(faults, err) // it names the line
+			continue
+		}
+		line, _ := lines.FieldPos(0)
+		value := func(name string) string {
+			if i, ok := column[name]; ok {
+				return fields[i]
+			}
+			return ""
+		}
+		if err := in.take(line, value); err != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", line, err))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// take takes one line.
+func (in *importer) take(line int, field func(string) string) (err error) {
+	var d fleet.Device
+	if d.ID, err = rating.ParseDeviceID(field("id")); err != nil {
+		return fmt.Errorf("id: %w", err)
+	}
+	if d.Key, err = parseKey(field("key")); err != nil {
+		return fmt.Errorf("key: %w", err)
+	}
+	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name")}
+	if before, ok := in.seen[d.ID]; ok {
+		return fmt.Errorf("%s stands in line %d, too", d.ID, before)
+	}
+	if owner, ok := in.owners[string(d.Key)]; ok && owner != d.ID {
+		return fmt.Errorf("the key of %s is that of %s; each box has its own", d.ID, owner)
+	}
+	if before, ok := in.enrolled[d.ID]; ok {
+		d.Roster, d.Window.SignIn, d.Window.WalkUp = before.Roster, before.Window.SignIn, before.Window.WalkUp // not in the file
+		if d, err = follow(before, d, false); err != nil {
+			return err
+		}
+	} else {
+		d.Window.Generation = 1
+	}
+	if err := d.Window.Check(); err != nil {
+		return fmt.Errorf("%s: %w", d.ID, err)
+	}
+	in.seen[d.ID], in.owners[string(d.Key)] = line, d.ID
+	in.devices = append(in.devices, d)
+	return nil
+}

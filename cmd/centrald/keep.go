@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"haochaping/internal/central/takeover"
+	"haochaping/internal/sdnotify"
+)
+
+// held returns what says why nothing may be acknowledged at present. It looks until the journal has once been found to be the right one.
+func (x *rooms) held(ctx context.Context) func() error {
+	var mu sync.Mutex
+	right := false
+	return func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if right {
+			return nil
+		}
+		err := x.checkHead(ctx)
+		right = err == nil
+		return err
+	}
+}
+
+// keepSeal signs the journal's head each minute, from when it is known to be the right journal.
+func (x *rooms) keepSeal(ctx context.Context, held func() error, log *slog.Logger) error {
+	for held() != nil { // the ingest says so
+		if !pause(ctx, supervisePause) {
+			return nil
+		}
+	}
+	return x.journal.RunSeal(ctx, x.seal, x.holder, x.logHead(log))
+}
+
+// keepBooks makes the books anew if this program makes them in another way than the one that made them, and then keeps them up to date.
+func (c *command) keepBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
+	stale, err := x.books.Stale(ctx)
+	if err != nil {
+		return err
+	}
+	if stale {
+		log.Info("the books were made by another version of this program and are made anew; records are taken meanwhile, and the pages wait")
+		if err := x.books.Rebuild(ctx, c.daemonProgress("重建账本 · books made anew", log, m).books); err != nil {
+			if ctx.Err() != nil {
+				return nil // it goes on at the next start
+			}
+			return err
+		}
+	}
+	return x.books.Run(ctx)
+}
+
+// takeOver enters the books of the first version into the journal, if they are there.
+func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
+	path := filepath.Join(x.cfg.State, firstBooks)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	log.Info("the books of the first version are taken over into the journal, once", "file", path)
+	r, err := takeover.Run(ctx, path, x.journal, x.fleet, c.daemonProgress("接收旧账本 · old books taken over", log, m).tell)
+	if err != nil {
+		return err
+	}
+	for _, b := range r.Broken {
+		log.Warn("a signature in the old books does not verify; its records are in the journal without it", "which", b)
+	}
+	for _, d := range r.Keys {
+		log.Warn("a box had another key when it sent some of the old records; if its hardware was not replaced, find out why", "device", d)
+	}
+	kept := path + ".taken-over"
+	if err := os.Rename(path, kept); err != nil {
+		return fmt.Errorf("set the old books aside: %w", err)
+	}
+	for _, rest := range []string{"-wal", "-shm"} {
+		if err := os.Remove(path + rest); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("set the old books aside: %w", err)
+		}
+	}
+	log.Info("the old books are in the journal", "devices", r.Devices, "signed batches", r.Signed, "unsigned", r.Unsigned, "ratings by phone", r.Phone, "set aside as", kept)
+	return nil
+}
+
+// rebuild makes the books anew from the journal.
+func (c *command) rebuild(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald rebuild")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; centrald rebuild takes none", flags.Arg(0))
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if err := x.books.Rebuild(ctx, c.progress("重建账本 · books made anew").books); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(c.env.stdout, "the books were made anew from the journal")
+	return err
+}

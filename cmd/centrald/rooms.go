@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
+)
+
+// rooms is the centre's rooms, opened: the journal with the fleet in one database, and the books in the same or, on SQLite, in a file of
+// their own.
+type rooms struct {
+	cfg     config
+	journal *journal.Journal
+	fleet   *fleet.Fleet
+	books   *books.Books
+	key     ed25519.PrivateKey // signs acknowledgements, commands and configurations
+	seal    ed25519.PrivateKey // signs the journal's heads
+	holder  string             // names this instance
+	closers []func() error
+}
+
+// errNoJournal says that a command which reads found nothing to read.
+var errNoJournal = errors.New("there is no journal yet")
+
+// places returns the addresses of the two databases.
+func (c config) places() (journal, books string) {
+	if strings.HasPrefix(string(c.Books), "sqlite:") {
+		folder := strings.TrimPrefix(string(c.Books), "sqlite:")
+		if folder == "" {
+			folder = c.State
+		}
+		return "sqlite:" + filepath.Join(folder, journalFile), "sqlite:" + filepath.Join(folder, booksFile)
+	}
+	return string(c.Books), string(c.Books)
+}
+
+// open opens the centre, and creates what is missing.
+func (c *command) open(ctx context.Context, cfg config) (*rooms, error) {
+	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
+		return nil, fmt.Errorf("create the state folder: %w", err)
+	}
+	x := &rooms{cfg: cfg, holder: rand.Text()}
+	if err := x.open(ctx, c); err != nil {
+		return nil, errors.Join(err, x.Close())
+	}
+	return x, nil
+}
+
+// openWritten opens a centre that exists. A command that reads must not find an empty file in order.
+func (c *command) openWritten(ctx context.Context) (*rooms, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	at, _ := cfg.places()
+	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("%w: %w; is \"state\" in the configuration the centre's folder, and may this account read it?", errNoJournal, err)
+		}
+	}
+	return c.open(ctx, cfg)
+}
+
+func (x *rooms) open(ctx context.Context, c *command) (err error) {
+	log := c.logger(x.cfg)
+	if x.key, err = keptKey(filepath.Join(x.cfg.State, keyFile), c.env.random); err != nil {
+		return err
+	}
+	if x.seal, err = keptKey(filepath.Join(x.cfg.State, sealFile), c.env.random); err != nil {
+		return err
+	}
+	at, booksAt := x.cfg.places()
+	d, err := x.database(ctx, at)
+	if err != nil {
+		return err
+	}
+	// Texts can be read by whoever has both the database and the centre's key.
+	secret, err := hkdf.Key(sha256.New, x.key.Seed(), nil, "haochaping texts", 32)
+	if err != nil {
+		return err
+	}
+	x.journal, err = journal.Open(ctx, journal.Config{DB: d, Secret: secret, Random: c.env.random, Now: c.env.now, Logger: log})
+	if err != nil {
+		return err
+	}
+	x.background(ctx, x.journal.Run)
+	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
+		return err
+	}
+	if booksAt != at {
+		if d, err = x.database(ctx, booksAt); err != nil {
+			return err
+		}
+	}
+	x.books, err = books.Open(ctx, books.Config{DB: d, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
+	return err
+}
+
+func (x *rooms) database(ctx context.Context, at string) (*db.DB, error) {
+	d, err := db.Open(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	x.closers = append(x.closers, d.Close)
+	return d, nil
+}
+
+// background runs a part until Close.
+func (x *rooms) background(ctx context.Context, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	x.closers = append(x.closers, func() error {
+		cancel()
+		return <-ended
+	})
+}
+
+// Close ends what runs and closes the databases, the last opened first.
+func (x *rooms) Close() error {
+	var errs []error
+	for len(x.closers) > 0 {
+		n := len(x.closers) - 1
+		errs = append(errs, x.closers[n]())
+		x.closers = x.closers[:n]
+	}
+	return errors.Join(errs...)
+}
+
+// caughtUp makes the books follow the journal to its end, unless a centrald that runs does.
+func (x *rooms) caughtUp(ctx context.Context) error {
+	size, err := x.journal.Head(ctx)
+	if err != nil {
+		return err
+	}
+	x.background(ctx, x.books.Run)
+	return x.books.Wait(ctx, size)
+}
+
+// keptHead reads the head that this machine has seen last, the zero one if there is none.
+func (x *rooms) keptHead() (journal.Checkpoint, error) {
+	b, err := os.ReadFile(filepath.Join(x.cfg.State, headFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return journal.Checkpoint{}, nil
+	}
+	if err != nil {
+		return journal.Checkpoint{}, fmt.Errorf("read the last head that was signed: %w", err)
+	}
+	return journal.ParseCheckpoint(b)
+}
+
+// checkHead compares the journal with the head that this machine has seen last: a database that was replaced by an older copy, or by
+// another one, is not written before somebody has said so.
+func (x *rooms) checkHead(ctx context.Context) error {
+	known, err := x.keptHead()
+	if err != nil || known.Size == 0 {
+		return err
+	}
+	err = x.journal.CheckHead(ctx, known)
+	if !errors.Is(err, journal.ErrSeal) {
+		return err
+	}
+	goesOn, also := x.journal.GoesOnFrom(ctx, known)
+	if goesOn || also != nil {
+		return also
+	}
+	return fmt.Errorf("%w. Nothing is acknowledged. Put the right database back; or, if it is lost, run \"centrald accept\", "+
+		"which goes on with this one, asks the boxes for what they still hold, and names what is missing", err)
+}
+
+// logHead keeps the head that was signed last.
+func (x *rooms) logHead(log *slog.Logger) func(journal.Checkpoint) {
+	return func(c journal.Checkpoint) {
+		if err := writeHead(x.cfg.State, c); err != nil {
+			log.Error("the last head that was signed could not be kept beside the database", "error", err)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/witness"
+)
+
+// witness follows another centre's journal.
+func (c *command) witness(ctx context.Context, args []string) error {
+	flags := c.flags("centrald witness URL")
+	key := flags.String("seal-key", "", "that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory")
+	folder := flags.String("folder", "witness", "where the heads and this witness's key are kept")
+	name := flags.String("name", "witness", "the `name` under which heads are countersigned")
+	once := flags.Bool("once", false, "look once and end")
+	every := flags.Duration("every", time.Minute, "how `often` to look")
+	accept := flags.Bool("accept-restore", false, "let the journal go on under another name, after its operator has said why")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() != 1 || *key == "" || *every < time.Second {
+		return errors.New("centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
+	}
+	pub, err := parseKey(*key)
+	if err != nil {
+		return fmt.Errorf("-seal-key: %w", err)
+	}
+	own, err := keptKey(filepath.Join(*folder, "witness.key"), c.env.random)
+	if err != nil {
+		return err
+	}
+	f := witness.Follower{URL: flags.Arg(0), Folder: *folder, Signer: journal.NewSigner(*name, own), Client: &http.Client{}, AcceptOrigin: *accept,
+		Verifier: func(origin string) (note.Verifier, error) { return journal.Verifier(origin, pub) }}
+	for {
+		a, err := f.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, witness.ErrInconsistent), errors.Is(err, witness.ErrOtherOrigin), *once && err != nil:
+			return err
+		case err != nil: // the centre may be away for a while
+			_, _ = fmt.Fprintln(c.env.stderr, "centrald witness:", err)
+		default:
+			if err := c.sayAccepted(a); err != nil {
+				return err
+			}
+		}
+		if *once || !pause(ctx, *every) {
+			return nil
+		}
+	}
+}
+
+func (c *command) sayAccepted(a witness.Accepted) error {
+	if a.Before.Origin == a.Origin && a.Before.Size == a.Size {
+		return nil
+	}
+	text := fmt.Sprintf("%s: %d rows, going on from %d\n", a.Origin, a.Size, a.Before.Size)
+	switch {
+	case a.Lost == witness.SomeLost:
+		text += "some of the rows that were known are not there any more\n"
+	case a.Lost > 0:
+		text += fmt.Sprintf("%d rows that were known are not there any more\n", a.Lost)
+	}
+	_, err := fmt.Fprint(c.env.stdout, text)
+	return err
+}
+
+// pause waits and reports whether ctx still holds.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,127 @@
+package books
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	strict "github.com/go-json-experiment/json"
+
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+// decoded is a row of the journal, read.
+type decoded struct {
+	journal.Entry
+	records []record              // of a batch
+	answers []journal.PhoneAnswer // of a rating by phone
+	failed  []string              // why answers could not be read, empty for those that could
+	device  journal.Enrolment
+}
+
+// record is a record as it came, read.
+type record struct {
+	rating.Record
+	hash   rating.Hash
+	reason string  // why it goes to quarantine; then Record holds nothing of use
+	text   string  // JSON of the visit that it opens
+	inner  *record // of a salvaged one
+}
+
+// decode reads rows on all cores; nothing of it depends on the tables.
+func decode(entries []journal.Entry) ([]decoded, error) {
+	all := make([]decoded, len(entries))
+	errs := make([]error, len(entries))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(entries)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(entries)); i = next.Add(1) - 1 {
+				all[i], errs[i] = decodeEntry(entries[i])
+			}
+		})
+	}
+	workers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func decodeEntry(e journal.Entry) (decoded, error) {
+	d := decoded{Entry: e}
+	switch e.Kind {
+	case journal.Batch:
+		d.records = make([]record, len(e.Parts))
+		for i := range e.Parts {
+			r, reason := e.Record(i)
+			d.records[i] = newRecord(r, reason, e.Parts[i])
+		}
+	case journal.Phone:
+		d.answers, d.failed = make([]journal.PhoneAnswer, len(e.Parts)), make([]string, len(e.Parts))
+		for i, p := range e.Parts {
+			err := strict.Unmarshal(p, &d.answers[i])
+			if err == nil {
+				err = d.answers[i].Evaluation.Check()
+			}
+			if err != nil {
+				d.failed[i] = err.Error()
+			}
+		}
+	case journal.Device:
+		if len(e.Parts) != 1 {
+			return d, fmt.Errorf("row %d of the journal: an enrolment of %d parts", e.Pos, len(e.Parts))
+		}
+		if err := json.Unmarshal(e.Parts[0], &d.device); err != nil {
+			return d, fmt.Errorf("row %d of the journal: %w", e.Pos, err)
+		}
+	}
+	d.Parts = nil // what was read of them is enough
+	return d, nil
+}
+
+func newRecord(r rating.Record, reason string, raw []byte) record {
+	out := record{Record: r, hash: rating.HashOf(raw), reason: reason}
+	if reason != "" {
+		return out
+	}
+	switch r.Kind {
+	case rating.KindVisit:
+		if b, err := json.Marshal(r.Visit); err != nil {
+			out.reason = err.Error()
+		} else {
+			out.text = string(b)
+		}
+	case rating.KindSalvaged:
+		in := journal.Entry{Kind: journal.Batch, Source: string(r.Device), Parts: [][]byte{r.Salvaged.Record}}
+		if head, err := rating.DecodeRecord(r.Salvaged.Record); err == nil { // the journal's Record has looked at it already
+			in.Epoch, in.First = head.Epoch, head.Seq
+		}
+		ir, reason := in.Record(0)
+		inner := newRecord(ir, reason, r.Salvaged.Record)
+		inner.Epoch, inner.Seq = in.Epoch, in.First
+		out.inner = &inner
+	}
+	return out
+}
+
+func decodeVisit(text string) (*rating.Visit, error) {
+	v := new(rating.Visit)
+	return v, strict.Unmarshal([]byte(text), v)
+}
+
+// itemHash returns the number by which a case is found. Two cases may share it, though nobody can make two that do.
+func itemHash(project string) int64 {
+	h := sha256.Sum256([]byte("case\n" + project))
+	return int64(binary.BigEndian.Uint64(h[:8]))
+}
+
+func joinReasons(all []string) string { return strings.Join(all, " ") }

@@ -1,0 +1,277 @@
+package books
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+)
+
+const (
+	channel   = "books" // under which other instances hear of commits
+	leaseName = "projector"
+	leaseTime = 10 * time.Second
+	// maxChunk is about how many records share a transaction.
+	maxChunk = 4000
+	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
+	maxRead = 1024
+)
+
+// errOvertaken says that somebody else has made the books meanwhile.
+var errOvertaken = errors.New("the books have been changed by another projector")
+
+// Run makes the books from the journal until ctx ends, while this instance holds the lease, and tells subscribers of what others do.
+func (b *Books) Run(ctx context.Context) error {
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		b.cfg.DB.Listen(ctx, channel, func() {
+			if pos, err := b.Position(ctx); err == nil { // whoever needs the database finds out by itself
+				b.tell(pos)
+			}
+		})
+	}()
+	grown, stop := b.cfg.Journal.Subscribe()
+	defer stop()
+	p := &projector{b: b}
+	failing := ""
+	for ctx.Err() == nil {
+		pause := leaseTime / 4
+		switch err := p.follow(ctx); {
+		case err == nil || ctx.Err() != nil:
+			failing = ""
+		case err.Error() != failing:
+			failing = err.Error()
+			b.cfg.Logger.Error("the books cannot be made at present; it is tried again", "error", err)
+			fallthrough
+		default:
+			pause = time.Second
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		case <-grown:
+			if failing != "" { // not as fast as rows come
+				time.Sleep(100 * time.Millisecond)
+			}
+		}
+	}
+	<-heard
+	if p.leased.IsZero() {
+		return nil
+	}
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return b.cfg.Journal.Unlease(given, leaseName, b.cfg.Holder)
+}
+
+// projector makes one generation from the journal.
+type projector struct {
+	b      *Books
+	t      tables
+	live   bool // it is the generation that is read, whose decisions go to the feed
+	state  *state
+	pos    int64
+	leased time.Time // when the lease was taken last; zero: not held
+}
+
+// lease takes the lease or keeps it, and reports whether this instance has it.
+func (p *projector) lease(ctx context.Context) (bool, error) {
+	now := p.b.cfg.Now()
+	if !p.leased.IsZero() && now.Sub(p.leased) < leaseTime/4 {
+		return true, nil
+	}
+	held, err := p.b.cfg.Journal.Lease(ctx, leaseName, p.b.cfg.Holder, leaseTime)
+	if err != nil || !held {
+		p.leased = time.Time{}
+		return false, err
+	}
+	p.leased = now
+	return true, nil
+}
+
+// follow takes what is new in the journal, if this instance has the lease.
+func (p *projector) follow(ctx context.Context) error {
+	held, err := p.lease(ctx)
+	if err != nil || !held {
+		p.state = nil
+		return err
+	}
+	if p.state == nil {
+		g, err := readGeneration(ctx, p.b.cfg.DB)
+		if err != nil {
+			return err
+		}
+		if !current(g.schema, g.rules) {
+			return ErrStale
+		}
+		p.t, p.live = newTables(p.b.cfg.DB.Engine(), g.number), true
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	return p.catchUp(ctx, 1<<62, func() (bool, error) { return p.lease(ctx) })
+}
+
+// start reads how far the generation is.
+func (p *projector) start(ctx context.Context) error {
+	c, pos, err := readPosition(ctx, p.b.cfg.DB, p.t)
+	if err != nil {
+		return fmt.Errorf("read how far the books are: %w", err)
+	}
+	p.state, p.pos = newState(c), pos
+	return nil
+}
+
+func readPosition(ctx context.Context, q db.Querier, t tables) (counters, int64, error) {
+	type at struct {
+		counters
+		pos int64
+	}
+	all, err := db.Query(ctx, q, func(s db.Scanner) (a at, err error) {
+		return a, s.Scan(&a.pos, &a.devices, &a.logs, &a.visits, &a.findings)
+	}, t.of("SELECT pos, devices, logs, visits, findings FROM {position} WHERE id = 1"))
+	if err != nil || len(all) != 1 {
+		return counters{}, 0, errors.Join(err, fmt.Errorf("%d positions, want one", len(all)))
+	}
+	return all[0].counters, all[0].pos, nil
+}
+
+// catchUp takes the rows up to the last one of the journal, or to a given one, while goOn says so. It reads and decodes on while
+// a chunk is written.
+func (p *projector) catchUp(ctx context.Context, last int64, goOn func() (bool, error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	chunks := make(chan []decoded)
+	read := make(chan error, 1)
+	go func() {
+		defer close(chunks)
+		read <- p.readAhead(ctx, p.pos, last, chunks)
+	}()
+	for c := range chunks {
+		more, err := goOn()
+		if err == nil && !more {
+			p.state = nil
+			return nil
+		}
+		if err == nil {
+			err = p.write(ctx, c)
+		}
+		if err != nil {
+			p.state = nil
+			return err
+		}
+	}
+	return <-read
+}
+
+// readAhead reads rows after a position and hands them on decoded, a chunk at a time.
+func (p *projector) readAhead(ctx context.Context, pos, last int64, out chan<- []decoded) error {
+	for pos < last {
+		entries, err := p.b.cfg.Journal.Read(ctx, pos, int(min(maxRead, last-pos)))
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for len(entries) > 0 {
+			n := chunkOf(entries)
+			c, err := decode(entries[:n])
+			if err != nil {
+				return err
+			}
+			pos, entries = entries[n-1].Pos, entries[n:]
+			select {
+			case out <- c:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// chunkOf returns how many of some rows share a transaction, one at least.
+func chunkOf(entries []journal.Entry) int {
+	records := 0
+	for i, e := range entries {
+		if records += len(e.Parts); records > maxChunk && i > 0 {
+			return i
+		}
+	}
+	return len(entries)
+}
+
+// write takes some rows in one transaction.
+func (p *projector) write(ctx context.Context, rows []decoded) error {
+	attempt := 0
+	err := p.b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+		if attempt++; attempt > 1 { // what was remembered has seen these rows
+			c, _, err := readPosition(ctx, tx, p.t)
+			if err != nil {
+				return err
+			}
+			p.state = newState(c)
+		}
+		return p.writeIn(ctx, tx, rows)
+	})
+	if err != nil {
+		return fmt.Errorf("make the books from row %d of the journal: %w", p.pos+1, err)
+	}
+	p.done(rows)
+	return nil
+}
+
+func (p *projector) done(rows []decoded) {
+	p.pos = rows[len(rows)-1].Pos
+	p.state.end()
+	if p.live {
+		p.b.tell(p.pos)
+	}
+}
+
+// writeIn takes some rows inside a transaction.
+func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) error {
+	if rows[0].Pos != p.pos+1 {
+		return fmt.Errorf("row %d follows row %d", rows[0].Pos, p.pos)
+	}
+	s := p.state
+	last := rows[len(rows)-1].Pos
+	// First, so that no other projector goes on before this one has committed.
+	moved, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET pos = $1 WHERE id = 1 AND pos = $2"), last, p.pos)
+	if err != nil {
+		return err
+	}
+	if n, err := moved.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, errOvertaken)
+	}
+	if p.live { // a rebuild may have taken its place before this one could go on
+		if n, err := one(ctx, tx, "SELECT generation FROM books_state WHERE id = 1"); err != nil || n != p.t.generation {
+			return errors.Join(err, errOvertaken)
+		}
+	}
+	s.ctx, s.load = ctx, reader{tx, p.t, p.b.cfg.Journal}
+	if err := s.prefetch(rows); err != nil {
+		return err
+	}
+	for _, d := range rows {
+		if err := s.project(d); err != nil {
+			return err
+		}
+	}
+	if err := s.flush(ctx, tx, p.t); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4 WHERE id = 1"),
+		s.counters.devices, s.counters.logs, s.counters.visits, s.counters.findings); err != nil {
+		return err
+	}
+	if !p.live {
+		return nil
+	}
+	if err := appendDecisions(ctx, tx, s.decisions); err != nil {
+		return err
+	}
+	return tx.Notify(ctx, channel)
+}

@@ -1,0 +1,265 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// SchemaVersion is that of the tables. Books of another one are made anew, not converted.
+const SchemaVersion = 1
+
+// base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
+const base = `CREATE TABLE IF NOT EXISTS books_state (
+  id {key},                             -- 1
+  generation {int} NOT NULL,            -- that is read; 0: none yet
+  schema_version {int} NOT NULL,        -- of that
+  rules {int} NOT NULL,
+  building {int} NOT NULL,              -- generation that is being made, 0: none
+  building_schema {int} NOT NULL,
+  building_rules {int} NOT NULL,
+  last {int} NOT NULL                   -- the greatest generation that there ever was
+);
+CREATE TABLE IF NOT EXISTS books_decision (
+  id {key},                             -- from 1, dense
+  pos {int} NOT NULL,
+  project TEXT NOT NULL,                -- the case, '' where it is an item of a visit
+  device TEXT NOT NULL,
+  visit {int} NOT NULL,
+  subject {int} NOT NULL,
+  evaluation {int} NOT NULL,            -- that counts now, 0: none
+  instead {int} NOT NULL                -- that counted before, 0: none
+)`
+
+// generational is the tables of one generation. Words in braces are the engine's, and the tables' own names.
+const generational = `CREATE TABLE {position} (
+  id {key},                             -- 1
+  pos {int} NOT NULL,                   -- row of the journal up to which the books are made
+  devices {int} NOT NULL,               -- the greatest numbers given so far
+  logs {int} NOT NULL,
+  visits {int} NOT NULL,
+  findings {int} NOT NULL
+);
+CREATE TABLE {device} (
+  id {key},
+  name TEXT NOT NULL,
+  enrolled_at {int} NOT NULL,           -- when it first was, 0: never
+  generation {int} NOT NULL,
+  serves TEXT NOT NULL                  -- JSON of rating.Window, '': never enrolled
+);
+CREATE UNIQUE INDEX {device}_name ON {device} (name);
+CREATE TABLE {log} (
+  id {key},
+  device {int} NOT NULL,
+  epoch {int} NOT NULL,
+  records {int} NOT NULL,
+  quarantined {int} NOT NULL,
+  forks {int} NOT NULL,
+  entries {int} NOT NULL,
+  gaps {int} NOT NULL,
+  through {int} NOT NULL,
+  boot {int} NOT NULL,                  -- the greatest
+  others {int} NOT NULL,                -- rows of table run
+  first {int} NOT NULL,                 -- of the last run, 0: none
+  last {int} NOT NULL,
+  prev {blob},                          -- of record first; NULL in quarantine
+  hash {blob}                           -- of record last
+);
+CREATE INDEX {log}_epoch ON {log} (epoch);
+CREATE TABLE {run} (                    -- but for the last of each log
+  log {int} NOT NULL,
+  first {int} NOT NULL,
+  last {int} NOT NULL,
+  prev {blob},
+  hash {blob} NOT NULL,
+  PRIMARY KEY (log, first)
+) {clustered};
+CREATE TABLE {span} (
+  log {int} NOT NULL,
+  boot {int} NOT NULL,
+  last_mono {int} NOT NULL,
+  ceiling {int} NOT NULL,
+  anchors {blob} NOT NULL,              -- mono and wall of each, 8 bytes each, big endian
+  earliest {int} NOT NULL,              -- bounds of the start
+  latest {int} NOT NULL,
+  contested {int} NOT NULL,             -- evaluations whose time decides and is not set
+  PRIMARY KEY (log, boot)
+) {clustered};
+CREATE TABLE {fork} (
+  log {int} NOT NULL,
+  seq {int} NOT NULL,
+  place {int} NOT NULL,                 -- row of the journal << 9 | part
+  hash {blob} NOT NULL,
+  prev {blob},
+  PRIMARY KEY (log, seq, place)
+) {clustered};
+CREATE TABLE {salvaged} (
+  log {int} NOT NULL,
+  seq {int} NOT NULL,
+  place {int} NOT NULL,                 -- of the record that holds it
+  hash {blob} NOT NULL,
+  PRIMARY KEY (log, seq, place)
+) {clustered};
+CREATE TABLE {visit} (
+  n {key},
+  id {int} NOT NULL,
+  device {int} NOT NULL,
+  opened_at {int} NOT NULL,             -- by the box's clock
+  visit TEXT NOT NULL,                  -- JSON of rating.Visit, '' while its record has not come
+  closing TEXT NOT NULL,                -- JSON of rating.Closing, '' while it has not come
+  closed_at {int} NOT NULL              -- when that came
+);
+CREATE INDEX {visit}_id ON {visit} (id);
+CREATE TABLE {evaluation} (
+  id {key},                             -- place of its record: row of the journal << 9 | part
+  visit {int} NOT NULL,
+  log {int} NOT NULL,                   -- 0 by phone
+  seq {int} NOT NULL,
+  subject {int} NOT NULL,
+  project TEXT NOT NULL,
+  level {int} NOT NULL,
+  channel {int} NOT NULL,
+  replaces {int} NOT NULL,
+  boot {int} NOT NULL,
+  mono {int} NOT NULL,
+  wall {int} NOT NULL,
+  synced {int} NOT NULL,                -- 0: no, 1: yes, 2: and believed
+  received_at {int} NOT NULL,
+  standing {int} NOT NULL,
+  contested {int} NOT NULL,             -- 1: its time decides between logs or phones
+  submission TEXT NOT NULL,
+  reasons TEXT NOT NULL,                -- codes, separated by spaces
+  catalogue {int} NOT NULL,             -- version of the catalogue of the reasons, 0: not said
+  texts {int} NOT NULL                  -- 1: it has a free text, in the journal
+);
+CREATE INDEX {evaluation}_visit ON {evaluation} (visit);
+CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
+CREATE TABLE {reason} (
+  id {key},                             -- place of its record
+  log {int} NOT NULL,
+  seq {int} NOT NULL,
+  explains {int} NOT NULL,              -- seq of the evaluation
+  visit {int} NOT NULL,                 -- as the box names it
+  subject {int} NOT NULL,
+  project TEXT NOT NULL,
+  code TEXT NOT NULL,
+  catalogue {int} NOT NULL
+);
+CREATE INDEX {reason}_explains ON {reason} (log, explains);
+CREATE TABLE {claim} (
+  item {int} NOT NULL,                  -- hash of the case
+  evaluation {int} NOT NULL,
+  project TEXT NOT NULL,
+  overall {int} NOT NULL,
+  standing {int} NOT NULL,
+  PRIMARY KEY (item, evaluation)
+) {clustered};
+CREATE TABLE {finding} (
+  id {key},
+  device {int} NOT NULL,
+  log {int} NOT NULL,                   -- 0 by phone
+  kind {int} NOT NULL,
+  first {int} NOT NULL,
+  last {int} NOT NULL,
+  count {int} NOT NULL,
+  more {int} NOT NULL,                  -- 1: it stands for those that are not listed
+  detail TEXT NOT NULL,
+  found_at {int} NOT NULL,
+  resolved_at {int}                     -- NULL while it stands
+);
+CREATE INDEX {finding}_about ON {finding} (device, log, kind);
+CREATE INDEX {finding}_open ON {finding} (id) WHERE resolved_at IS NULL`
+
+// tableNames returns the tables of a generation, in the order of their making.
+func tableNames() []string {
+	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "finding"}
+}
+
+// tables names the tables of one generation.
+type tables struct {
+	engine     db.Engine
+	generation int64
+	words      *strings.Replacer
+}
+
+func newTables(engine db.Engine, generation int64) tables {
+	words := []string{"{key}", "INTEGER PRIMARY KEY", "{int}", "INTEGER", "{blob}", "BLOB", "{clustered}", "WITHOUT ROWID"}
+	if engine == db.Postgres {
+		words = []string{"{key}", "BIGINT PRIMARY KEY", "{int}", "BIGINT", "{blob}", "BYTEA", "{clustered}", ""}
+	}
+	for _, n := range tableNames() {
+		words = append(words, "{"+n+"}", fmt.Sprintf("b%d_%s", generation, n))
+	}
+	return tables{engine, generation, strings.NewReplacer(words...)}
+}
+
+// of returns a statement about this generation.
+func (t tables) of(text string) string { return t.words.Replace(text) }
+
+// name returns a table's name.
+func (t tables) name(table string) string { return t.of("{" + table + "}") }
+
+// create makes the tables, empty.
+func (t tables) create(ctx context.Context, tx *db.Tx) error {
+	if err := execAll(ctx, tx, t.of(generational)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, t.of("INSERT INTO {position} (id, pos, devices, logs, visits, findings) VALUES (1, 0, 0, 0, 0, 0)"))
+	return err
+}
+
+// drop removes the tables, as far as they are there.
+func (t tables) drop(ctx context.Context, tx *db.Tx) error {
+	names := tableNames()
+	slices.Reverse(names)
+	for _, n := range names {
+		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+t.name(n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func execAll(ctx context.Context, tx *db.Tx, script string) error {
+	for _, text := range strings.Split(script, ";\n") {
+		if _, err := tx.ExecContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What follows are enumerations as the tables have them.
+
+func subjects() []rating.Subject {
+	return []rating.Subject{"", rating.StaffSubject, rating.MatterSubject}
+}
+
+func standings() []rating.Standing {
+	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked}
+}
+
+func channels() []rating.Channel { return []rating.Channel{"", rating.Keypad, rating.Phone} }
+
+func kinds() []FindingKind {
+	return []FindingKind{"", Gap, Fork, BrokenChain, Quarantine, Damage, Reopened, ForkGap, Displaced}
+}
+
+// number returns a value's place in its enumeration, 0 if it is none of it.
+func number[T comparable](all []T, v T) int64 { return int64(max(0, slices.Index(all, v))) }
+
+// value is the inverse of number.
+func value[T any](all []T, n int64) T {
+	if n < 0 || n >= int64(len(all)) {
+		n = 0
+	}
+	return all[n]
+}
+
+func subjectNumber(s rating.Subject) int64 { return number(subjects(), s) }
+func subjectOf(n int64) rating.Subject     { return value(subjects(), n) }
+func kindOf(n int64) FindingKind           { return value(kinds(), n) }

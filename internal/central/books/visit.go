@@ -1,0 +1,67 @@
+package books
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"haochaping/internal/rating"
+)
+
+// opened enters a visit that a box has opened. Each is opened once, so that a second record which says otherwise is a finding;
+// it must not change for what, and for whom, an evaluation counts. The one that the box says it opened first holds, whichever
+// comes first.
+func (s *state) opened(l *log, r *record) error {
+	v, err := s.visit(l.device, r.Visit.ID)
+	if err != nil {
+		return err
+	}
+	if v.text != "" && v.text != r.text {
+		if err := s.find(l.about(Reopened), r.Seq, r.Seq, fmt.Sprintf("visit %s was opened twice, and differently", v.id)); err != nil {
+			return err
+		}
+	}
+	if v.text != "" && (v.opened < r.At.Wall || v.opened == r.At.Wall && v.text <= r.text) {
+		return nil
+	}
+	if err := s.needEvaluationsOf([]*visit{v}); err != nil {
+		return err
+	}
+	var matters []*evaluation
+	for _, e := range v.evaluations {
+		if e.question.Subject == rating.MatterSubject { // the staff's item does not depend on it
+			matters = append(matters, e)
+			if err := s.unclaim(e); err != nil {
+				return err
+			}
+		}
+	}
+	v.text, v.record, v.opened = r.text, r.Visit, r.At.Wall
+	v.row.touch()
+	for _, e := range matters {
+		s.restand[e] = true
+		if err := s.claim(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closed enters how the asking about a visit ended.
+func (s *state) closed(l *log, r *record) error {
+	v, err := s.visit(l.device, r.Outcome.Visit)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(r.Outcome)
+	if err != nil {
+		return err
+	}
+	v.closing, v.closed = string(b), s.received
+	v.row.touch()
+	return nil
+}
+
+func encodeWindow(w rating.Window) (string, error) {
+	b, err := json.Marshal(w)
+	return string(b), err
+}

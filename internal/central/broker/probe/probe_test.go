@@ -1,0 +1,204 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/broker"
+	"haochaping/internal/proof/nats"
+)
+
+// need skips a test whose tool is missing, or fails it in CI.
+func need(t *testing.T, err error, what string) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s: %v", what, err)
+	}
+	t.Skipf("%s: %v", what, err)
+}
+
+// mosquitto starts Debian's broker with lines of configuration and of rules; without rules everybody may do everything.
+func mosquitto(t *testing.T, config, rules string) string {
+	t.Helper()
+	const program = "/usr/sbin/mosquitto"
+	_, err := os.Stat(program)
+	need(t, err, "install the Debian package mosquitto")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(at)
+	dir := t.TempDir()
+	text := "listener " + port + " 127.0.0.1\nallow_anonymous true\nuser root\n" + config + "\n"
+	if rules != "" {
+		path := filepath.Join(dir, "acl")
+		if err := os.WriteFile(path, []byte(rules), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		text += "acl_file " + path + "\n"
+	}
+	path := filepath.Join(dir, "m.conf")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.Command(program, "-c", path)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if c, err := net.Dial("tcp", at); err == nil {
+			_ = c.Close()
+			return at
+		}
+		if time.Now().After(end) {
+			t.Fatal("mosquitto does not answer")
+		}
+	}
+}
+
+func probe(t *testing.T, at, user, password string) Result {
+	t.Helper()
+	began := time.Now()
+	r, err := Run(t.Context(), Config{Broker: "mqtt://" + at, Username: user, Password: password, Limit: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("after %s: %+v", time.Since(began).Round(time.Millisecond), r)
+	for _, f := range r.Findings() {
+		t.Logf("fault %v: %s → %s", f.Fault, f.Found.ZH, f.Todo.ZH)
+	}
+	return r
+}
+
+// faults returns the words of the faults.
+func faults(r Result) (all []string) {
+	for _, f := range r.Findings() {
+		if f.Fault {
+			all = append(all, f.Found.ZH)
+		}
+	}
+	return all
+}
+
+func shippedRules(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../../../deploy/broker/mosquitto.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestTheBuiltInBrokerHasAll(t *testing.T) {
+	b, err := broker.Listen(broker.Config{Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	r := probe(t, b.Addr().String(), broker.CentreName, b.Secret())
+	want := Result{Address: b.Addr().String(), Delivers: Yes, Shared: Yes, Retained: Yes, Large: Yes, Sessions: No, V5: Yes}
+	if fmt.Sprint(r) != fmt.Sprint(want) || len(r.Findings()) > 0 {
+		t.Errorf("got %+v with %v, want %+v", r, r.Findings(), want)
+	}
+}
+
+func TestMosquitto(t *testing.T) {
+	rules := shippedRules(t)
+	without := func(line string) string {
+		if !strings.Contains(rules, line+"\n") {
+			t.Fatalf("the rules have no line %q", line)
+		}
+		return strings.Replace(rules, line+"\n", "", 1)
+	}
+	for name, c := range map[string]struct {
+		config, rules string
+		want          string // in the one fault; empty: there is none
+		unproven      bool
+	}{
+		"as shipped":     {rules: rules},
+		"without rules":  {},
+		"no retained":    {config: "retain_available false", want: "不保存保留消息"},
+		"small messages": {config: "message_size_limit 20000", want: "试过能通过的最大为 16384"},
+		"small packets":  {config: "max_packet_size 20000", want: "试过能通过的最大为 16384"},
+		"no ack":         {rules: without("topic write hcp/1/+/ack"), want: "不允许中心写入 hcp/1/+/ack"},
+		"no probe":       {rules: without("topic readwrite hcp/1/-/#"), unproven: true, want: ""},
+		"nothing but that": {rules: "user centre\ntopic readwrite hcp/1/-/#\n", // reading cannot be proven from here
+			want: "不允许中心写入 hcp/1/+/ack, hcp/1/+/command, hcp/1/+/config"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := probe(t, mosquitto(t, c.config, c.rules), broker.CentreName, "")
+			got := faults(r)
+			if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0], c.want)) {
+				t.Errorf("faults %q, want %q", got, c.want)
+			}
+			if unproven := r.Delivers != Yes; unproven != c.unproven || unproven && len(r.Findings()) != 1 {
+				t.Errorf("unproven %v, want %v; findings %v", unproven, c.unproven, r.Findings())
+			}
+		})
+	}
+}
+
+// A login that the broker refuses, and nobody there, are errors and no result.
+func TestNoBroker(t *testing.T) {
+	at := mosquitto(t, "allow_anonymous false", "")
+	if _, err := Run(t.Context(), Config{Broker: "mqtt://" + at, Username: "centre", Password: "x", Limit: time.Second}); err == nil {
+		t.Error("the login is refused, and no error")
+	}
+	if _, err := Run(t.Context(), Config{Broker: "mqtt://127.0.0.1:1", Limit: time.Second}); err == nil {
+		t.Error("nobody is there, and no error")
+	}
+}
+
+func TestNATS(t *testing.T) {
+	users, err := os.ReadFile("../../../../deploy/broker/nats/users.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, o := range map[string]nats.Options{
+		"as shipped":         {Nodes: 1, Partitions: 12, Users: string(users)},
+		"without rules":      {Nodes: 1, Partitions: 5},
+		"without partitions": {Nodes: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := nats.Start(t.TempDir(), o)
+			need(t, err, "nats-server")
+			defer c.Close()
+			defer func() {
+				if t.Failed() {
+					t.Log(c.Log(0))
+				}
+			}()
+			r := probe(t, c.Address(0), broker.CentreName, "FOR-CENTRE")
+			if r.Delivers != Yes || r.Shared != No || r.Partitions != o.Partitions || r.Retained != Yes || r.Large != Yes || r.V5 != No || len(r.Unreadable) > 0 {
+				t.Errorf("got %+v", r)
+			}
+			got := faults(r)
+			if want := o.Partitions == 0; want != slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "不支持共享订阅") }) {
+				t.Errorf("faults %q", got)
+			}
+		})
+	}
+}

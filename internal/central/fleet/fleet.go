@@ -1,0 +1,256 @@
+// Package fleet is the boxes: which are enrolled, with what key and for which window, and what each says of itself.
+//
+// It owns the tables device and device_state, in the journal's database. An enrolment is a row of the journal, in whose transaction
+// the table device changes, so that the books and whoever verifies know by which keys the boxes' records are signed. Who may sign in at a
+// window, with photographs, stays out of the journal, which forgets nothing.
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+// Errors of the fleet.
+var (
+	ErrNoDevice   = errors.New("the device is not enrolled")
+	ErrGeneration = errors.New("the window's generation must grow with each change")
+)
+
+// Fleet is the boxes. Its methods are safe for concurrent use.
+type Fleet struct {
+	db      *db.DB
+	journal *journal.Journal
+
+	mu     sync.Mutex
+	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
+	latest int64                      // guarded by mu; the greatest changed among them
+	asked  time.Time                  // guarded by mu; when the table was last asked
+}
+
+// Open brings the fleet's tables up to date.
+func Open(ctx context.Context, j *journal.Journal) (*Fleet, error) {
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = j.DB().Migrate(ctx, "fleet", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the fleet: %w", err)
+	}
+	return &Fleet{db: j.DB(), journal: j, known: make(map[rating.DeviceID]Device)}, nil
+}
+
+// Device is an enrolled box and the window that it serves.
+type Device struct {
+	ID         rating.DeviceID
+	Key        ed25519.PublicKey
+	Window     rating.Window
+	Roster     []rating.Member // who may sign in there; it changes with the window's generation
+	EnrolledAt time.Time
+	Changed    int64 // position in the journal of what changed it last
+}
+
+// assignment is what the table keeps of a device's window.
+type assignment struct {
+	rating.Window
+	Roster []rating.Member `json:"roster,omitempty"`
+}
+
+// check reports the first bound that d breaks.
+func (d Device) check() error {
+	if _, err := rating.ParseDeviceID(string(d.ID)); err != nil {
+		return err
+	}
+	if err := d.Window.Check(); err != nil {
+		return err
+	}
+	if len(d.Key) != ed25519.PublicKeySize {
+		return fmt.Errorf("the key has %d bytes, want %d", len(d.Key), ed25519.PublicKeySize)
+	}
+	return rating.CheckRoster(d.Roster)
+}
+
+// Put enrols a device, or changes its key or window. A change needs a greater generation, since boxes ignore a configuration that is
+// not newer. What is there already changes nothing.
+func (f *Fleet) Put(ctx context.Context, d Device) error {
+	if err := f.put(ctx, d); err != nil {
+		return fmt.Errorf("enrol %s: %w", d.ID, err)
+	}
+	return nil
+}
+
+// PutAll puts many devices, whose rows the journal commits together. The first error ends it.
+func (f *Fleet) PutAll(ctx context.Context, all []Device) error {
+	const atOnce = 256
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce)
+	for _, d := range all {
+		g.Go(func() error { return f.Put(ctx, d) })
+	}
+	return g.Wait()
+}
+
+func (f *Fleet) put(ctx context.Context, d Device) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(assignment{d.Window, d.Roster})
+	if err != nil {
+		return err
+	}
+	// Asked before, so that what is wrong disturbs nobody else's rows, and again under the journal's lock.
+	err = f.db.Read(ctx, func(tx *db.Tx) error { return fresh(ctx, tx, d, text) })
+	if errors.Is(err, errSame) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name := fmt.Sprintf("%d %s", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key))
+	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()}, f.journal.Now(), name)
+	if err != nil {
+		return err
+	}
+	_, err = f.journal.Append(ctx, e, func(ctx context.Context, tx *db.Tx, pos int64) error {
+		if err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
+			return err
+		}
+		return write(ctx, tx, d, text, pos)
+	})
+	return err
+}
+
+// errSame says that the table has exactly this.
+var errSame = errors.New("nothing changes")
+
+// fresh reports why a device must not be written: nothing would change, or the box would ignore it.
+func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) error {
+	old, err := db.Query(ctx, tx, scanDevice, readDevice+"WHERE id = $1", string(d.ID))
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	before, err := json.Marshal(assignment{old[0].Window, old[0].Roster})
+	if err != nil {
+		return err
+	}
+	generation := old[0].Window.Generation
+	switch {
+	case bytes.Equal(before, text) && old[0].Key.Equal(d.Key):
+		return errSame
+	case !bytes.Equal(before, text) && d.Window.Generation <= generation:
+		return fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
+	}
+	return nil
+}
+
+func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation, changed = excluded.changed`,
+		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos)
+	return err
+}
+
+const readDevice = "SELECT id, key, assignment, enrolled_at, changed FROM device "
+
+func scanDevice(s db.Scanner) (d Device, err error) {
+	var key []byte
+	var text string
+	var at int64
+	if err := s.Scan(&d.ID, &key, &text, &at, &d.Changed); err != nil {
+		return d, err
+	}
+	d.Key, d.EnrolledAt = key, time.UnixMilli(at)
+	var a assignment
+	if err := json.Unmarshal([]byte(text), &a); err != nil {
+		return d, fmt.Errorf("device %s: %w", d.ID, err)
+	}
+	d.Window, d.Roster = a.Window, a.Roster
+	return d, nil
+}
+
+// Device returns an enrolled device as the table has it, or ErrNoDevice.
+func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) {
+	all, err := db.Query(ctx, f.db, scanDevice, readDevice+"WHERE id = $1", string(id))
+	if err != nil {
+		return Device{}, fmt.Errorf("device %s: %w", id, err)
+	}
+	if len(all) == 0 {
+		return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
+	}
+	return all[0], nil
+}
+
+// Devices returns all enrolled devices by their IDs.
+func (f *Fleet) Devices(ctx context.Context) ([]Device, error) {
+	all, err := db.Query(ctx, f.db, scanDevice, readDevice+"ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("read the devices: %w", err)
+	}
+	return all, nil
+}
+
+// Changed returns the devices that have changed after a position of the journal, in that order, up to n.
+func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, error) {
+	all, err := db.Query(ctx, f.db, scanDevice, readDevice+"WHERE changed > $1 ORDER BY changed, id LIMIT $2", after, n)
+	if err != nil {
+		return nil, fmt.Errorf("read the devices that have changed: %w", err)
+	}
+	return all, nil
+}
+
+// askAgain is how long what is known of a device is believed.
+const askAgain = time.Second
+
+// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
+// it has enrolled at once.
+func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	d, ok := f.known[id]
+	if now := time.Now(); !ok || now.Sub(f.asked) >= askAgain {
+		if err := f.refresh(ctx); err != nil {
+			return Device{}, err
+		}
+		f.asked = now
+		d, ok = f.known[id]
+	}
+	if !ok {
+		return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
+	}
+	return d, nil
+}
+
+// refresh reads what has changed since the last time. The caller holds mu. Rosters are left out: they may be large.
+func (f *Fleet) refresh(ctx context.Context) error {
+	const step = 1000
+	for {
+		some, err := f.Changed(ctx, f.latest, step)
+		if err != nil {
+			return err
+		}
+		for _, d := range some {
+			d.Roster = nil
+			f.known[d.ID], f.latest = d, d.Changed
+		}
+		if len(some) < step {
+			return nil
+		}
+	}
+}

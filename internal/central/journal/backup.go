@@ -1,0 +1,229 @@
+package journal
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"haochaping/internal/central/db"
+)
+
+// A backup is a zstd stream of sections: a letter, a length in seven-bit groups, and as many bytes. It begins with a BackupHead and ends with
+// the SHA-256 of everything before, so that half a backup is known as one. It does not depend on the database's engine.
+const (
+	sectionHead   = 'H' // BackupHead
+	sectionEntry  = 'E' // the row but its parts as JSON after its length, then the parts
+	sectionSigned = 'C' // a signed head
+	sectionSecret = 'S' // the wrapped key of a text
+	sectionOther  = 'O' // what another room keeps beside the journal
+	sectionEnd    = 'Z' // SHA-256
+	maxSection    = maxBody + 1<<20
+	backupFormat  = 1
+)
+
+// ErrBackup says that a file is no whole backup.
+var ErrBackup = errors.New("the file is no whole backup")
+
+// BackupHead says what a backup holds.
+type BackupHead struct {
+	Format int    `json:"format"`
+	At     int64  `json:"at"` // when it was begun, milliseconds since 1970-01-01 UTC
+	Origin string `json:"origin"`
+	Rows   int64  `json:"rows"`
+}
+
+// Room is another room's part of a backup.
+type Room interface {
+	Export(ctx context.Context, put func([]byte) error) error
+	Import(ctx context.Context, section []byte) error
+}
+
+// Export writes the journal as it is at the beginning, while it grows, and what the room keeps. The keys of texts that are erased
+// meanwhile are not in it. Progress is told now and then.
+func (j *Journal) Export(ctx context.Context, w io.Writer, room Room, progress func(done, all int64)) (BackupHead, error) {
+	h := BackupHead{Format: backupFormat, At: j.Now()}
+	var err error
+	if h.Origin, err = j.Origin(ctx); err != nil {
+		return h, err
+	}
+	if h.Rows, err = j.Head(ctx); err != nil {
+		return h, err
+	}
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return h, err
+	}
+	out := &sections{w: z, sum: sha256.New()}
+	if err := errors.Join(j.export(ctx, out, h, room, progress), z.Close()); err != nil {
+		return h, fmt.Errorf("back up the journal: %w", err)
+	}
+	return h, nil
+}
+
+func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, room Room, progress func(done, all int64)) error {
+	if err := out.putJSON(sectionHead, h); err != nil {
+		return err
+	}
+	for after := int64(0); after < h.Rows; {
+		some, err := j.Read(ctx, after, 500)
+		if err != nil {
+			return err
+		}
+		for _, e := range some {
+			if e.Pos > h.Rows {
+				break
+			}
+			if err := out.putEntry(e); err != nil {
+				return err
+			}
+		}
+		after += int64(len(some))
+		progress(min(after, h.Rows), h.Rows)
+	}
+	signed, err := db.Query(ctx, j.cfg.DB, scanText, "SELECT signed FROM checkpoint WHERE size <= $1 ORDER BY size", h.Rows)
+	if err != nil {
+		return err
+	}
+	for _, s := range signed {
+		if err := out.put(sectionSigned, []byte(s)); err != nil {
+			return err
+		}
+	}
+	if err := j.exportSecrets(ctx, out, h.Rows); err != nil {
+		return err
+	}
+	if err := room.Export(ctx, func(b []byte) error { return out.put(sectionOther, b) }); err != nil {
+		return err
+	}
+	return out.put(sectionEnd, out.sum.Sum(nil))
+}
+
+// secret is a row of the table secret.
+type secret struct {
+	Pos  int64  `json:"pos"`
+	Part int64  `json:"part"`
+	Key  []byte `json:"key"`
+}
+
+func (j *Journal) exportSecrets(ctx context.Context, out *sections, rows int64) error {
+	const step = 1000
+	last := secret{Part: -1}
+	for {
+		some, err := db.Query(ctx, j.cfg.DB, func(s db.Scanner) (x secret, err error) { return x, s.Scan(&x.Pos, &x.Part, &x.Key) },
+			"SELECT pos, part, key FROM secret WHERE (pos > $1 OR pos = $1 AND part > $2) AND pos <= $3 ORDER BY pos, part LIMIT $4", last.Pos, last.Part, rows, step)
+		if err != nil {
+			return err
+		}
+		for _, x := range some {
+			if err := out.putJSON(sectionSecret, x); err != nil {
+				return err
+			}
+			last = x
+		}
+		if len(some) < step {
+			return nil
+		}
+	}
+}
+
+// sections writes sections and their sum.
+type sections struct {
+	w   io.Writer
+	sum hash.Hash
+}
+
+func (s *sections) put(kind byte, b []byte) error {
+	head := binary.AppendUvarint([]byte{kind}, uint64(len(b)))
+	for _, x := range [][]byte{head, b} {
+		if _, err := s.w.Write(x); err != nil {
+			return err
+		}
+		if _, err := s.sum.Write(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sections) putJSON(kind byte, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.put(kind, b)
+}
+
+func (s *sections) putEntry(e Entry) error {
+	parts := frame(e.Parts)
+	e.Parts = nil
+	meta, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	b := binary.AppendUvarint(nil, uint64(len(meta)))
+	return s.put(sectionEntry, append(append(b, meta...), parts...))
+}
+
+// readSections calls take with each section of a backup, and returns ErrBackup unless the backup is whole.
+func readSections(r io.Reader, take func(kind byte, b []byte) error) error {
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBackup, err)
+	}
+	defer z.Close()
+	in, sum := bufio.NewReader(z), sha256.New()
+	for {
+		kind, b, err := readSection(in)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrBackup, err)
+		}
+		if kind == sectionEnd {
+			if string(b) != string(sum.Sum(nil)) {
+				return fmt.Errorf("%w: it was changed", ErrBackup)
+			}
+			return nil
+		}
+		head := binary.AppendUvarint([]byte{kind}, uint64(len(b)))
+		_, _ = sum.Write(head) // a hash never fails
+		_, _ = sum.Write(b)
+		if err := take(kind, b); err != nil {
+			return err
+		}
+	}
+}
+
+func readSection(in *bufio.Reader) (kind byte, b []byte, err error) {
+	if kind, err = in.ReadByte(); err != nil {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	n, err := binary.ReadUvarint(in)
+	if err != nil || n > maxSection {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	b = make([]byte, n)
+	if _, err = io.ReadFull(in, b); err != nil {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	return kind, b, nil
+}
+
+// readEntrySection reads a section that putEntry wrote.
+func readEntrySection(b []byte) (e Entry, err error) {
+	n, w := binary.Uvarint(b)
+	if w <= 0 || n > uint64(len(b)-w) {
+		return e, fmt.Errorf("%w: a row is damaged", ErrBackup)
+	}
+	if err := json.Unmarshal(b[w:w+int(n)], &e); err != nil {
+		return e, fmt.Errorf("%w: a row is damaged: %w", ErrBackup, err)
+	}
+	e.Parts, err = unframe(b[w+int(n):])
+	return e, err
+}

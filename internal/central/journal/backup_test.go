@@ -1,0 +1,176 @@
+package journal_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+// room is another room's part of a backup.
+type room struct{ sections [][]byte }
+
+func (r *room) Export(_ context.Context, put func([]byte) error) error {
+	return errors.Join(put([]byte("one")), put([]byte("two")))
+}
+
+func (r *room) Import(_ context.Context, b []byte) error {
+	r.sections = append(r.sections, b)
+	return nil
+}
+
+func nothing(int64, int64) {}
+
+// TestABackupUnderLoadIsRestored backs a journal up while boxes send, restores it into the other kind of database too, and lets the boxes
+// go on.
+func TestABackupUnderLoadIsRestored(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, _, _ := open(t, url)
+		b, key := newBox("lz-1"), sealKey()
+		enrol(t, j, b)
+		enrol(t, j, newBox("lz-2"))
+		text, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 1, Channel: rating.Phone, Text: "太慢"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 300 {
+			add(t, j, b.batch(t, 2))
+		}
+		if _, err := j.Seal(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		var load sync.WaitGroup
+		load.Go(func() {
+			c := newBox("lz-2")
+			for range 200 {
+				add(t, j, c.batch(t, 1))
+			}
+		})
+		var file bytes.Buffer
+		head, err := j.Export(t.Context(), &file, &room{}, nothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		load.Wait()
+		lost, err := j.Seal(t.Context(), key) // of rows that the backup does not have
+		if err != nil {
+			t.Fatal(err)
+		}
+		onBoth(t, func(t *testing.T, url string) {
+			k, _, _ := open(t, url)
+			var r room
+			act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), &r, &lost, "admin", nothing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if act.Rows != head.Rows || act.LastKnown != string(lost.Signed) || act.Origin != act.Before[:len(act.Before)-1]+"2" || len(r.sections) != 2 {
+				t.Errorf("restored %+v and %q", act, r.sections)
+			}
+			for after := int64(0); after < head.Rows; after += 100 {
+				want, err1 := j.Read(t.Context(), after, 100)
+				got, err2 := k.Read(t.Context(), after, 100)
+				want, got = want[:min(len(want), int(head.Rows-after))], got[:min(len(got), int(head.Rows-after))]
+				if diff := cmp.Diff(want, got); diff != "" || errors.Join(err1, err2) != nil {
+					t.Fatalf("after row %d, %v:\n%s", after, errors.Join(err1, err2), diff)
+				}
+			}
+			if got, err := k.Text(t.Context(), text.Pos, 0); err != nil || got != "太慢" {
+				t.Errorf("the text is %q, %v", got, err)
+			}
+			more := *b
+			if r := add(t, k, more.batch(t, 1)); !r.Entered || r.Ack != more.seq {
+				t.Errorf("the next batch: %+v", r)
+			}
+			c, err := k.Seal(t.Context(), key)
+			if err != nil || c.Origin != act.Origin {
+				t.Fatalf("sealed as %s, %v", c.Origin, err)
+			}
+			verified(t, k, key)
+			if _, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), &r, nil, "admin", nothing); !errors.Is(err, journal.ErrNotEmpty) {
+				t.Errorf("restored over a journal: %v", err)
+			}
+		})
+	})
+}
+
+// TestADamagedBackupIsRefused cuts and changes a backup anywhere.
+func TestADamagedBackupIsRefused(t *testing.T) {
+	url := "sqlite:" + t.TempDir()
+	j, _, _ := open(t, url+"/a.db")
+	b := newBox("lz-1")
+	for range 20 {
+		add(t, j, b.batch(t, 3))
+	}
+	if _, err := j.Seal(t.Context(), sealKey()); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := j.Export(t.Context(), &file, &room{}, nothing); err != nil {
+		t.Fatal(err)
+	}
+	whole := file.Bytes()
+	for i, bad := range [][]byte{nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
+		k, _, stop := open(t, url+"/b"+string(rune('0'+i))+".db")
+		if _, err := k.Import(t.Context(), bytes.NewReader(bad), &room{}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
+			t.Errorf("damaged backup %d: %v", i, err)
+		}
+		stop()
+	}
+}
+
+func flip(b []byte, at int) []byte {
+	b = bytes.Clone(b)
+	b[at] ^= 0x10
+	return b
+}
+
+// TestATamperedJournalIsFound changes, takes away, inserts and exchanges rows behind the journal's back.
+func TestATamperedJournalIsFound(t *testing.T) {
+	for name, text := range map[string]string{
+		"received":           "UPDATE entry SET received = received + 1 WHERE pos = 50",
+		"contents":           "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 51) WHERE pos = 50",
+		"contents and leaf":  "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 51), leaf = (SELECT leaf FROM entry e WHERE e.pos = 51) WHERE pos = 50",
+		"signature":          "UPDATE entry SET signature = (SELECT signature FROM entry e WHERE e.pos = 51) WHERE pos = 50",
+		"device":             "UPDATE entry SET source = 'lz-2' WHERE pos = 50",
+		"released":           "UPDATE entry SET released = 1 WHERE pos = 50",
+		"first":              "UPDATE entry SET first = first + 1, last = last + 1 WHERE pos = 50",
+		"last":               "UPDATE entry SET last = last + 1 WHERE pos = 50",
+		"removed":            "DELETE FROM entry WHERE pos = 50",
+		"the last removed":   "DELETE FROM entry WHERE pos = 101",
+		"the last forgotten": "DELETE FROM entry WHERE pos > 95; UPDATE head SET size = 95",
+		"closed up":          "DELETE FROM entry WHERE pos = 50; UPDATE entry SET pos = -pos WHERE pos > 50; UPDATE entry SET pos = -pos - 1 WHERE pos < 0; UPDATE head SET size = 100",
+		"exchanged":          "UPDATE entry SET pos = -1 WHERE pos = 50; UPDATE entry SET pos = 50 WHERE pos = 51; UPDATE entry SET pos = 51 WHERE pos = -1",
+		"inserted":           "UPDATE entry SET pos = -pos WHERE pos >= 50; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry SELECT 50, kind, source, name, received, log, first, last, released, signer, signature, through, quarantine, leaf, packed, body FROM entry WHERE pos = 60; UPDATE head SET size = 102",
+		"key":                "UPDATE entry SET signer = leaf WHERE pos = 50",
+		"head":               "UPDATE checkpoint SET signed = replace(signed, '101', '100')",
+		"tile":               "UPDATE tile SET hashes = (SELECT body FROM entry WHERE pos = 1) WHERE level = 0",
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, d, _ := open(t, "sqlite:"+t.TempDir()+"/j.db")
+			b, key := newBox("lz-1"), sealKey()
+			enrol(t, j, b)
+			for range 100 {
+				add(t, j, b.batch(t, 2))
+			}
+			if _, err := j.Seal(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+			verified(t, j, key)
+			exec(t, d, text)
+			a, err := j.Verify(t.Context(), key.Public().(ed25519.PublicKey), nothing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(a.Problems) == 0 {
+				t.Error("nothing was found")
+			}
+		})
+	}
+}

@@ -1,0 +1,155 @@
+package journal
+
+import (
+	"context"
+	"crypto/cipher"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"haochaping/internal/central/db"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+// ErrUnavailable says that the database cannot be written at present, so that another try makes sense.
+var ErrUnavailable = errors.New("the database cannot be written at present")
+
+// channel is the name under which other instances hear of commits.
+const channel = "journal"
+
+// Config names what a Journal needs.
+type Config struct {
+	DB     *db.DB
+	Secret []byte // 32 bytes: wraps the keys of free texts; the same for all instances
+	Random io.Reader
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Journal is the open journal. Its methods are safe for concurrent use.
+type Journal struct {
+	cfg   Config
+	wrap  cipher.AEAD // of the keys of free texts
+	pack  *zstd.Encoder
+	queue chan *draft
+
+	unpack sync.Pool // *zstd.Decoder
+
+	mu          sync.Mutex
+	subscribers map[chan struct{}]bool // guarded by mu
+	size        int64                  // guarded by mu; of the journal as this instance has last seen it
+
+	logs *logCache // belongs to the writer
+}
+
+// Open brings the journal's tables up to date. Run must run for Append to return.
+func Open(ctx context.Context, c Config) (*Journal, error) {
+	wrap, err := newWrap(c.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	scripts, err := fs.Sub(schemas, "schema")
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	if err := c.DB.Migrate(ctx, "journal", scripts); err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	pack, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(true),
+		zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	j := &Journal{cfg: c, wrap: wrap, pack: pack, queue: make(chan *draft, maxGroup), subscribers: make(map[chan struct{}]bool), logs: newLogCache()}
+	j.unpack.New = func() any {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecoderLowmem(true))
+		if err != nil {
+			return err
+		}
+		return d
+	}
+	return j, nil
+}
+
+// DB returns the database in which the journal is, for rooms that share it.
+func (j *Journal) DB() *db.DB { return j.cfg.DB }
+
+// Now returns the centre's time in milliseconds since 1970-01-01 UTC.
+func (j *Journal) Now() int64 { return j.cfg.Now().UnixMilli() }
+
+// Run writes what is appended until ctx ends, and then what was appended before that.
+func (j *Journal) Run(ctx context.Context) error {
+	heard := make(chan struct{})
+	listening, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(heard)
+		j.cfg.DB.Listen(listening, channel, func() { j.grown(listening) })
+	}()
+	j.write(ctx)
+	stop()
+	<-heard
+	return nil
+}
+
+// Subscribe returns a channel that has a value after a commit, here or by another instance, and a function that ends this.
+func (j *Journal) Subscribe() (<-chan struct{}, func()) {
+	c := make(chan struct{}, 1)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.subscribers[c] = true
+	return c, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(j.subscribers, c)
+	}
+}
+
+// grown tells the subscribers if the journal is larger than this instance knew.
+func (j *Journal) grown(ctx context.Context) {
+	n, err := j.Head(ctx)
+	if err != nil {
+		return // whoever needs the database finds out by itself
+	}
+	j.tell(n)
+}
+
+func (j *Journal) tell(size int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if size <= j.size {
+		return
+	}
+	j.size = size
+	for c := range j.subscribers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Head returns the position of the last row, 0 if there is none.
+func (j *Journal) Head(ctx context.Context) (size int64, err error) {
+	sizes, err := db.Query(ctx, j.cfg.DB, scanInt, "SELECT size FROM head WHERE id = 1")
+	if err != nil {
+		return 0, fmt.Errorf("read the journal's head: %w", err)
+	}
+	if len(sizes) != 1 {
+		return 0, errors.New("read the journal's head: the row is missing")
+	}
+	return sizes[0], nil
+}
+
+func scanInt(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }
+
+// Check reports whether the journal can be written.
+func (j *Journal) Check(ctx context.Context) error { return j.cfg.DB.Check(ctx) }

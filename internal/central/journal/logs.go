@@ -1,0 +1,110 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// logKey names a log of a device.
+type logKey struct {
+	device string
+	epoch  rating.Epoch
+}
+
+// keptLog is a row of the table log.
+type keptLog struct {
+	id int64 // 0: not written yet
+	progress
+}
+
+// maxLogs bounds the logs that are remembered, about 150 bytes each.
+const maxLogs = 100_000
+
+// logCache remembers rows of the table log while no other instance writes.
+type logCache struct {
+	size int64 // of the journal when the rows were as they are remembered
+	rows map[logKey]keptLog
+}
+
+func newLogCache() *logCache { return &logCache{rows: make(map[logKey]keptLog)} }
+
+// at forgets everything if the journal has grown by others.
+func (c *logCache) at(size int64) {
+	if c.size != size || len(c.rows) > maxLogs {
+		clear(c.rows)
+		c.size = size
+	}
+}
+
+// loadLogs reads the rows of some devices' logs.
+func loadLogs(ctx context.Context, q db.Querier, devices []string) (map[logKey]keptLog, error) {
+	const step = 500
+	all := make(map[logKey]keptLog)
+	for len(devices) > 0 {
+		some := devices[:min(step, len(devices))]
+		devices = devices[len(some):]
+		args := make([]any, len(some))
+		marks := make([]string, len(some))
+		for i, d := range some {
+			args[i], marks[i] = d, fmt.Sprintf("$%d", i+1)
+		}
+		type row struct {
+			logKey
+			keptLog
+		}
+		rows, err := db.Query(ctx, q, func(s db.Scanner) (r row, err error) {
+			var epoch string
+			var hash, beyond []byte
+			if err := s.Scan(&r.id, &r.device, &epoch, &r.through, &hash, &r.released, &beyond); err != nil {
+				return r, err
+			}
+			copy(r.hash[:], hash)
+			if r.epoch, err = rating.ParseEpoch(epoch); err != nil {
+				return r, err
+			}
+			return r, json.Unmarshal(beyond, &r.beyond)
+		}, "SELECT id, device, epoch, through, hash, released, beyond FROM log WHERE device IN ("+strings.Join(marks, ", ")+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("read the state of logs: %w", err)
+		}
+		for _, r := range rows {
+			all[r.logKey] = r.keptLog
+		}
+	}
+	return all, nil
+}
+
+// saveLogs writes rows that have changed.
+func saveLogs(ctx context.Context, tx *db.Tx, changed map[logKey]keptLog, isNew map[logKey]bool) error {
+	var added, updated [][]any
+	for k, l := range changed {
+		var hash []byte
+		if l.hash != (rating.Hash{}) {
+			hash = append([]byte{}, l.hash[:]...)
+		}
+		beyond := []byte("[]")
+		if len(l.beyond) > 0 {
+			var err error
+			if beyond, err = json.Marshal(l.beyond); err != nil {
+				return err
+			}
+		}
+		if isNew[k] {
+			added = append(added, []any{l.id, k.device, k.epoch.String(), int64(l.through), hash, int64(l.released), beyond})
+		} else {
+			updated = append(updated, []any{int64(l.through), hash, int64(l.released), beyond, l.id})
+		}
+	}
+	if err := tx.Insert(ctx, "log", []string{"id", "device", "epoch", "through", "hash", "released", "beyond"}, added); err != nil {
+		return fmt.Errorf("write the state of logs: %w", err)
+	}
+	if err := tx.Each(ctx, "UPDATE log SET through = $1, hash = $2, released = $3, beyond = $4 WHERE id = $5", updated); err != nil {
+		return fmt.Errorf("write the state of logs: %w", err)
+	}
+	return nil
+}

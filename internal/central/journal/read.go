@@ -1,0 +1,124 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// ErrNoEntry says that the journal has no row at a position.
+var ErrNoEntry = errors.New("the journal has no such row")
+
+const (
+	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch"
+	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "
+	readEntry   = "SELECT " + readColumns + readFrom
+)
+
+// Read returns up to rows rows after a position, in their order. Fewer than rows may come before the end, since it stops after some
+// megabytes; none is the end.
+func (j *Journal) Read(ctx context.Context, after int64, rows int) ([]Entry, error) {
+	return j.read(ctx, j.cfg.DB, after, rows)
+}
+
+func (j *Journal) read(ctx context.Context, q db.Querier, after int64, rows int) (all []Entry, err error) {
+	const enough = 8 << 20 // bytes of bodies
+	found, err := q.QueryContext(ctx, readEntry+"WHERE e.pos > $1 ORDER BY e.pos LIMIT $2", after, rows)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	defer func() { err = errors.Join(err, found.Close()) }()
+	bytes := 0
+	for bytes < enough && found.Next() {
+		e, n, err := j.scan(found)
+		if err != nil {
+			return nil, fmt.Errorf("read the journal after row %d: %w", after+int64(len(all)), err)
+		}
+		if e.Pos != after+int64(len(all))+1 {
+			return nil, fmt.Errorf("read the journal: row %d follows row %d; a row was taken away", e.Pos, after+int64(len(all)))
+		}
+		all, bytes = append(all, e), bytes+n
+	}
+	return all, found.Err()
+}
+
+// scan reads a row of readEntry, and says how many bytes its parts have.
+func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
+	var name, epoch sql.NullString
+	var first, released sql.NullInt64
+	var packed int64
+	var body []byte
+	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &packed, &body, &epoch); err != nil {
+		return e, 0, err
+	}
+	e.Name, e.First, e.Released = name.String, uint64(first.Int64), uint64(released.Int64)
+	if epoch.Valid {
+		if e.Epoch, err = rating.ParseEpoch(epoch.String); err != nil {
+			return e, 0, err
+		}
+	}
+	if packed == 1 {
+		if body, err = j.unzip(body); err != nil {
+			return e, 0, fmt.Errorf("row %d is damaged: %w", e.Pos, err)
+		}
+	}
+	if e.Parts, err = unframe(body); err != nil {
+		return e, 0, fmt.Errorf("row %d is damaged: %w", e.Pos, err)
+	}
+	return e, len(body), nil
+}
+
+func (j *Journal) unzip(body []byte) ([]byte, error) {
+	switch d := j.unpack.Get().(type) {
+	case *zstd.Decoder:
+		defer j.unpack.Put(d)
+		return d.DecodeAll(body, nil)
+	case error:
+		return nil, d
+	}
+	return nil, errors.New("no decoder")
+}
+
+// Entry returns one row, or ErrNoEntry.
+func (j *Journal) Entry(ctx context.Context, pos int64) (Entry, error) {
+	all, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.pos = $1", pos)
+	if err != nil {
+		return Entry{}, fmt.Errorf("read row %d of the journal: %w", pos, err)
+	}
+	if len(all) == 0 {
+		return Entry{}, fmt.Errorf("row %d: %w", pos, ErrNoEntry)
+	}
+	return all[0], nil
+}
+
+func (j *Journal) scanEntry(s db.Scanner) (Entry, error) {
+	e, _, err := j.scan(s)
+	return e, err
+}
+
+// Batches returns the batches of a log that hold a record from first to last, in the order of their positions.
+func (j *Journal) Batches(ctx context.Context, d rating.DeviceID, epoch rating.Epoch, first, last uint64) ([]Entry, error) {
+	ids, err := db.Query(ctx, j.cfg.DB, scanInt, "SELECT id FROM log WHERE device = $1 AND epoch = $2", string(d), epoch.String())
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	return overlapping(ctx, j, j.cfg.DB, logKey{string(d), epoch}, ids[0], first, last)
+}
+
+// overlapping reads the batches of a log that hold a record from first to last.
+func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log int64, first, last uint64) ([]Entry, error) {
+	from := int64(first) - wire.MaxBatchRecords + 1 // no batch is longer, so that the index finds them
+	all, err := db.Query(ctx, q, j.scanEntry, readEntry+"WHERE e.log = $1 AND e.first BETWEEN $2 AND $3 AND e.last >= $4 ORDER BY e.pos",
+		log, from, int64(last), int64(first))
+	if err != nil {
+		return nil, fmt.Errorf("read the batches of %s, epoch %s, that hold %d to %d: %w", k.device, k.epoch, first, last, err)
+	}
+	return all, nil
+}

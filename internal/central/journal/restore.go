@@ -1,0 +1,279 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"haochaping/internal/central/db"
+)
+
+// ErrNotEmpty says that a backup can only be restored into an empty journal.
+var ErrNotEmpty = errors.New("the journal is not empty")
+
+// Restored is the act of a row of the kind Restore: under its name the journal goes on from a backup. Rows that were entered after the
+// backup was made may have the same positions under the name before.
+type Restored struct {
+	Origin     string `json:"origin"`     // from this row on
+	Before     string `json:"before"`     // the origin of the rows before it
+	Rows       int64  `json:"rows"`       // of the backup
+	LastKnown  string `json:"last_known"` // the last signed head that is known of, of the backup or kept elsewhere; empty if none
+	BackedUpAt int64  `json:"backed_up_at"`
+}
+
+// Import restores a backup into an empty journal and begins a new origin. Known is the latest signed head that anybody kept, nil if
+// nobody did. The journal must run.
+func (j *Journal) Import(ctx context.Context, r io.Reader, room Room, known *Checkpoint, who string, progress func(done, all int64)) (Restored, error) {
+	size, err := j.Head(ctx)
+	if err == nil && size > 0 {
+		err = fmt.Errorf("%w: it has %d rows", ErrNotEmpty, size)
+	}
+	if err != nil {
+		return Restored{}, err
+	}
+	in := importer{ctx: ctx, j: j, room: room, progress: progress}
+	if err := errors.Join(readSections(r, in.take), in.flush()); err != nil {
+		return Restored{}, fmt.Errorf("restore a backup: %w", err)
+	}
+	act, err := in.finish(known)
+	if err != nil {
+		return Restored{}, fmt.Errorf("restore a backup: %w", err)
+	}
+	return act, j.goOn(ctx, act, who)
+}
+
+// GoOn begins a new origin in a journal that lacks what a head that was kept elsewhere says was there: an older copy was put in its place. What
+// is missing is named by that head, which the new row holds.
+func (j *Journal) GoOn(ctx context.Context, known Checkpoint, who string) (Restored, error) {
+	origin, err := j.Origin(ctx)
+	if err != nil {
+		return Restored{}, err
+	}
+	act := Restored{Before: origin, LastKnown: string(known.Signed), BackedUpAt: j.Now()}
+	if act.Rows, err = j.Head(ctx); err != nil {
+		return act, err
+	}
+	if act.Origin, err = nextOrigin(origin); err != nil {
+		return act, err
+	}
+	return act, j.goOn(ctx, act, who)
+}
+
+// goOn enters the row by which another origin begins.
+func (j *Journal) goOn(ctx context.Context, act Restored, who string) error {
+	parts, err := json.Marshal(act)
+	if err != nil {
+		return err
+	}
+	_, err = j.Append(ctx, Entry{Kind: Restore, Source: who, Name: act.Origin, Received: j.Now(), Parts: [][]byte{parts}},
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin", act.Origin)
+			return err
+		})
+	return err
+}
+
+// importer enters a backup, some rows a transaction.
+type importer struct {
+	ctx      context.Context
+	j        *Journal
+	room     Room
+	progress func(done, all int64)
+	head     BackupHead
+	drafts   []*draft
+	bytes    int
+	done     int64
+	last     Checkpoint // the greatest that the backup has
+}
+
+func (in *importer) take(kind byte, b []byte) error {
+	switch kind {
+	case sectionHead:
+		if err := json.Unmarshal(b, &in.head); err != nil || in.head.Format != backupFormat {
+			return fmt.Errorf("%w: its format is %d, this program knows %d", ErrBackup, in.head.Format, backupFormat)
+		}
+	case sectionEntry:
+		e, err := readEntrySection(b)
+		if err != nil {
+			return err
+		}
+		d, err := in.j.prepare(e)
+		if err != nil {
+			return err
+		}
+		in.drafts, in.bytes = append(in.drafts, d), in.bytes+len(d.body)
+		if len(in.drafts) >= maxGroup || in.bytes >= maxGroupBytes {
+			return in.flush()
+		}
+	case sectionSigned:
+		c, err := ParseCheckpoint(b)
+		if err != nil {
+			return err
+		}
+		in.last = c
+		return in.exec("INSERT INTO checkpoint (size, at, signed) VALUES ($1, $2, $3)", c.Size, in.j.Now(), string(b))
+	case sectionSecret:
+		var s secret
+		if err := json.Unmarshal(b, &s); err != nil {
+			return fmt.Errorf("%w: a key is damaged", ErrBackup)
+		}
+		return in.exec("INSERT INTO secret (pos, part, key) VALUES ($1, $2, $3)", s.Pos, s.Part, s.Key)
+	case sectionOther:
+		return in.room.Import(in.ctx, b)
+	}
+	return nil
+}
+
+func (in *importer) exec(text string, args ...any) error {
+	if err := in.flush(); err != nil {
+		return err
+	}
+	return in.j.cfg.DB.Write(in.ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(in.ctx, text, args...)
+		return err
+	})
+}
+
+// flush enters the rows that wait, each at its old position, and puts them into the tree.
+func (in *importer) flush() error {
+	if len(in.drafts) == 0 {
+		return nil
+	}
+	err := in.j.cfg.DB.Write(in.ctx, func(tx *db.Tx) error {
+		g := grouping{j: in.j, tx: tx, size: in.done, changed: make(map[logKey]keptLog), isNew: make(map[logKey]bool)}
+		if err := tx.QueryRowContext(in.ctx, "SELECT logs FROM head WHERE id = 1").Scan(&g.logs); err != nil {
+			return err
+		}
+		t := newTiles(in.ctx, tx)
+		for _, d := range in.drafts {
+			if err := g.reenter(in.ctx, d); err != nil {
+				return err
+			}
+			if err := t.add(0, d.receipt.Pos-1, tlog.Hash(d.leaf)); err != nil {
+				return err
+			}
+		}
+		return errors.Join(g.flush(in.ctx), t.save(tx))
+	})
+	if err != nil {
+		return err
+	}
+	in.done += int64(len(in.drafts))
+	in.drafts, in.bytes = nil, 0
+	in.progress(in.done, in.head.Rows)
+	return nil
+}
+
+// reenter gives a row of a backup the place that it had.
+func (g *grouping) reenter(ctx context.Context, d *draft) error {
+	if d.entry.Kind == Batch {
+		k := logKey{d.entry.Source, d.entry.Epoch}
+		l, ok := g.changed[k]
+		if !ok {
+			known, err := loadLogs(ctx, g.tx, []string{k.device})
+			if err != nil {
+				return err
+			}
+			for k, l := range known {
+				if _, ok := g.changed[k]; !ok {
+					g.changed[k] = l
+				}
+			}
+			l = g.changed[k]
+		}
+		l.progress = l.with(run{d.entry.First, d.header.Hashes, d.entry.Released})
+		if l.id == 0 {
+			g.logs++
+			l.id = g.logs
+			g.isNew[k] = true
+		}
+		g.changed[k], d.log, d.verdict = l, l.id, verdict{through: l.through}
+	}
+	g.size++
+	d.receipt.Pos = g.size
+	if d.entry.Pos != g.size {
+		return fmt.Errorf("%w: row %d comes where row %d should", ErrBackup, d.entry.Pos, g.size)
+	}
+	g.rows = append(g.rows, d.row())
+	return nil
+}
+
+// finish compares what was entered with what the backup says of itself, and returns the act by which the journal goes on.
+func (in *importer) finish(known *Checkpoint) (Restored, error) {
+	if in.done != in.head.Rows {
+		return Restored{}, fmt.Errorf("%w: it has %d of %d rows", ErrBackup, in.done, in.head.Rows)
+	}
+	if in.last.Size > 0 {
+		root, err := tlog.TreeHash(in.last.Size, newTiles(in.ctx, in.j.cfg.DB))
+		if err != nil {
+			return Restored{}, err
+		}
+		if root != in.last.Root {
+			return Restored{}, fmt.Errorf("%w: its rows are not those under its last signed head", ErrSeal)
+		}
+	}
+	act := Restored{Before: in.head.Origin, Rows: in.head.Rows, LastKnown: string(in.last.Signed), BackedUpAt: in.head.At}
+	if known != nil {
+		if err := in.compare(*known); err != nil {
+			return act, err
+		}
+		act.LastKnown = string(known.Signed)
+	}
+	var err error
+	act.Origin, err = nextOrigin(in.head.Origin)
+	return act, err
+}
+
+// compare reports why a head that was kept elsewhere contradicts the backup. One of rows that came after it does not.
+func (in *importer) compare(known Checkpoint) error {
+	if known.Origin != in.head.Origin {
+		return fmt.Errorf("the head that was kept is of the journal %s, the backup of %s", known.Origin, in.head.Origin)
+	}
+	if known.Size > in.done || known.Size == 0 {
+		return nil
+	}
+	root, err := tlog.TreeHash(known.Size, newTiles(in.ctx, in.j.cfg.DB))
+	if err != nil {
+		return err
+	}
+	if root != known.Root {
+		return fmt.Errorf("%w: the backup's first %d rows are not those under the head that was kept elsewhere", ErrSeal, known.Size)
+	}
+	return nil
+}
+
+// nextOrigin returns the name of a journal that goes on from another: the number at its end grows.
+func nextOrigin(origin string) (string, error) {
+	i := strings.LastIndexByte(origin, '/')
+	n, err := strconv.Atoi(origin[i+1:])
+	if i < 0 || err != nil {
+		return "", fmt.Errorf("the journal's name %q has no number at its end", origin)
+	}
+	return fmt.Sprintf("%s/%d", origin[:i], n+1), nil
+}
+
+// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so that names this head or a
+// later one.
+func (j *Journal) GoesOnFrom(ctx context.Context, kept Checkpoint) (bool, error) {
+	rows, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = $1 AND e.name IS NOT NULL ORDER BY e.pos", string(Restore))
+	if err != nil {
+		return false, fmt.Errorf("read from what the journal goes on: %w", err)
+	}
+	for _, e := range rows {
+		var act Restored
+		if len(e.Parts) != 1 || json.Unmarshal(e.Parts[0], &act) != nil || act.Before != kept.Origin {
+			continue
+		}
+		known, err := ParseCheckpoint([]byte(act.LastKnown))
+		if err == nil && known.Size >= kept.Size || kept.Size <= act.Rows {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,316 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// Bounds of a group, which is committed together.
+const (
+	maxGroup      = 1024    // rows
+	maxGroupBytes = 8 << 20 // of their bodies
+)
+
+// write takes what waits, a group at a time, until ctx ends and nothing waits any more.
+func (j *Journal) write(ctx context.Context) {
+	last := context.WithoutCancel(ctx) // a group under way is finished
+	for {
+		var group []*draft
+		select {
+		case d := <-j.queue:
+			group = j.gather(d)
+		default:
+			select {
+			case d := <-j.queue:
+				group = j.gather(d)
+			case <-ctx.Done():
+				return
+			}
+		}
+		j.commit(last, group)
+	}
+}
+
+// gather returns a draft with those that wait behind it, as many as a group holds.
+func (j *Journal) gather(first *draft) []*draft {
+	group, bytes := []*draft{first}, len(first.body)
+	for len(group) < maxGroup && bytes < maxGroupBytes {
+		select {
+		case d := <-j.queue:
+			group, bytes = append(group, d), bytes+len(d.body)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commit writes a group. If it fails though the database can be written, it is some row's fault, and each is written by itself.
+func (j *Journal) commit(ctx context.Context, group []*draft) {
+	err := j.commitTogether(ctx, group)
+	if err != nil && j.Check(ctx) != nil {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err == nil || len(group) == 1 || errors.Is(err, ErrUnavailable) {
+		for _, d := range group {
+			d.done(d.receipt, err)
+		}
+		return
+	}
+	for _, d := range group {
+		j.commit(ctx, []*draft{d})
+	}
+}
+
+// commitTogether writes a group in one transaction.
+func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
+	var g grouping
+	err := j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+		g = grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), isNew: make(map[logKey]bool)}
+		return g.write(ctx, group)
+	})
+	if err != nil {
+		j.logs.at(-1) // what was remembered may be another instance's by now
+		for _, d := range group {
+			d.receipt = Receipt{}
+		}
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	j.logs.size = g.size
+	for k, l := range g.changed {
+		j.logs.rows[k] = l
+	}
+	j.tell(g.size)
+	return nil
+}
+
+// grouping writes one group inside its transaction.
+type grouping struct {
+	j       *Journal
+	tx      *db.Tx
+	size    int64 // of the journal
+	logs    int64 // the greatest id of a log
+	changed map[logKey]keptLog
+	isNew   map[logKey]bool
+	rows    [][]any
+	secrets [][]any
+}
+
+func (g *grouping) write(ctx context.Context, group []*draft) error {
+	// The lock, on a server; a statement of its own, since what is read together with the lock may be older than it.
+	if g.tx.Engine() == db.Postgres {
+		if _, err := g.tx.ExecContext(ctx, "SELECT 1 FROM head WHERE id = 1 FOR UPDATE"); err != nil {
+			return err
+		}
+	}
+	if err := g.tx.QueryRowContext(ctx, "SELECT size, logs FROM head WHERE id = 1").Scan(&g.size, &g.logs); err != nil {
+		return err
+	}
+	before := g.size
+	g.j.logs.at(g.size)
+	if err := g.load(ctx, group); err != nil {
+		return err
+	}
+	for _, d := range group {
+		if err := g.enter(ctx, d); err != nil {
+			return err
+		}
+	}
+	if g.size == before {
+		return nil // repetitions
+	}
+	if err := g.flush(ctx); err != nil {
+		return err
+	}
+	for _, d := range group {
+		if d.also != nil && d.receipt.Entered {
+			if err := d.also(ctx, g.tx, d.receipt.Pos); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// load reads the state of the group's logs that is not remembered.
+func (g *grouping) load(ctx context.Context, group []*draft) error {
+	var devices []string
+	for _, d := range group {
+		if d.entry.Kind != Batch {
+			continue
+		}
+		if _, ok := g.j.logs.rows[logKey{d.entry.Source, d.entry.Epoch}]; !ok {
+			devices = append(devices, d.entry.Source)
+		}
+	}
+	if len(devices) == 0 {
+		return nil
+	}
+	slices.Sort(devices)
+	known, err := loadLogs(ctx, g.tx, slices.Compact(devices))
+	for k, l := range known {
+		g.j.logs.rows[k] = l
+	}
+	return err
+}
+
+// enter gives a draft its place, unless it is here.
+func (g *grouping) enter(ctx context.Context, d *draft) error {
+	d.receipt, d.verdict, d.log = Receipt{}, verdict{enter: true}, 0
+	switch {
+	case d.entry.Kind == Batch:
+		if err := g.take(ctx, d); err != nil || !d.verdict.enter {
+			return err
+		}
+	case d.entry.Name != "":
+		pos, err := g.named(ctx, d.entry)
+		if err != nil {
+			return err
+		}
+		if pos > 0 {
+			d.receipt.Pos = pos
+			return nil
+		}
+	}
+	g.size++
+	d.receipt.Pos, d.receipt.Entered = g.size, true
+	g.rows = append(g.rows, d.row())
+	for part, key := range d.secrets {
+		if key != nil {
+			g.secrets = append(g.secrets, []any{g.size, int64(part), key})
+		}
+	}
+	return nil
+}
+
+// take decides a batch.
+func (g *grouping) take(ctx context.Context, d *draft) error {
+	e := d.entry
+	k := logKey{e.Source, e.Epoch}
+	l, ok := g.changed[k]
+	if !ok {
+		l = g.j.logs.rows[k]
+	}
+	next, v, err := l.take(run{e.First, d.header.Hashes, e.Released}, func(first, last uint64) (map[uint64][]rating.Hash, error) {
+		return g.here(ctx, k, l.id, first, last)
+	})
+	if errors.Is(err, errScattered) {
+		d.verdict, d.receipt = verdict{}, Receipt{Scattered: true} // the box sends it again when what is missing has come
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.verdict = v
+	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: d.bad, Forks: v.forks}
+	if !v.enter {
+		d.log = l.id
+		return nil
+	}
+	l.progress = next
+	if l.id == 0 {
+		g.logs++
+		l.id = g.logs
+		g.isNew[k] = true
+	}
+	g.changed[k], d.log = l, l.id
+	return nil
+}
+
+// here returns the hashes of a log's records that are here, this group's among them.
+func (g *grouping) here(ctx context.Context, k logKey, log int64, first, last uint64) (map[uint64][]rating.Hash, error) {
+	all := make(map[uint64][]rating.Hash)
+	if log == 0 {
+		return all, nil
+	}
+	if err := g.flush(ctx); err != nil { // rows of this group may be among them
+		return nil, err
+	}
+	entries, err := overlapping(ctx, g.j, g.tx, k, log, first, last)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		for i, p := range e.Parts {
+			seq := e.First + uint64(i)
+			all[seq] = append(all[seq], rating.HashOf(p))
+		}
+	}
+	return all, nil
+}
+
+// named returns the position of the row with the entry's name, 0 if there is none.
+func (g *grouping) named(ctx context.Context, e Entry) (int64, error) {
+	if err := g.flush(ctx); err != nil {
+		return 0, err
+	}
+	at, err := db.Query(ctx, g.tx, scanInt, "SELECT pos FROM entry WHERE kind = $1 AND source = $2 AND name = $3", string(e.Kind), e.Source, e.Name)
+	if err != nil || len(at) == 0 {
+		return 0, err
+	}
+	return at[0], nil
+}
+
+// flush writes what was entered so far.
+func (g *grouping) flush(ctx context.Context) error {
+	if len(g.rows) == 0 {
+		return nil
+	}
+	if err := g.tx.Insert(ctx, "entry", entryColumns(), g.rows); err != nil {
+		return err
+	}
+	if err := g.tx.Insert(ctx, "secret", []string{"pos", "part", "key"}, g.secrets); err != nil {
+		return err
+	}
+	if err := saveLogs(ctx, g.tx, g.changed, g.isNew); err != nil {
+		return err
+	}
+	if _, err := g.tx.ExecContext(ctx, "UPDATE head SET size = $1, logs = $2 WHERE id = 1", g.size, g.logs); err != nil {
+		return err
+	}
+	g.rows, g.secrets = nil, nil
+	clear(g.isNew)
+	return g.tx.Notify(ctx, channel)
+}
+
+func entryColumns() []string {
+	return []string{"pos", "kind", "source", "name", "received", "log", "first", "last", "released", "signer", "signature", "through", "quarantine",
+		"leaf", "packed", "body"}
+}
+
+// row returns a draft as the table entry has it.
+func (d *draft) row() []any {
+	e := d.entry
+	var name, log, first, last, released, through, quarantine any
+	if e.Name != "" {
+		name = e.Name
+	}
+	if e.Kind == Batch {
+		log, first, last, released, through = d.log, int64(e.First), int64(e.Last()), int64(e.Released), int64(d.verdict.through)
+		if len(d.bad) > 0 {
+			if b, err := json.Marshal(d.bad); err == nil { // numbers and words always are
+				quarantine = b
+			}
+		}
+	}
+	packed := int64(0)
+	if d.packed {
+		packed = 1
+	}
+	return []any{d.receipt.Pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through, quarantine,
+		d.leaf, packed, d.body}
+}
+
+// bytesOrNil makes no bytes NULL.
+func bytesOrNil(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}

@@ -1,0 +1,186 @@
+package witness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"haochaping/internal/central/journal"
+	"haochaping/internal/keptfile"
+)
+
+// ErrInconsistent says that the centre has shown a head that does not go on from the one that is known: rows under that one were changed, or
+// taken away.
+var ErrInconsistent = errors.New("the centre's journal does not go on from the head that is known")
+
+// ErrOtherOrigin says that the centre's journal has another name than the head that is known, as after a backup was restored.
+var ErrOtherOrigin = errors.New("the centre's journal goes on under another name, as after a backup was restored")
+
+// Follower follows one centre. It belongs to one goroutine.
+type Follower struct {
+	// URL is where the centre's Handler is.
+	URL string
+	// Key is the centre's public key for heads, in the note format's form without its name: it is the same under each origin.
+	Verifier func(origin string) (note.Verifier, error)
+	// Signer countersigns the heads that are accepted.
+	Signer note.Signer
+	// Folder holds the heads: the latest, and each that was accepted.
+	Folder string
+	Client *http.Client
+	// AcceptOrigin lets the journal go on under another name. What was lost with the old one is Accepted.Lost.
+	AcceptOrigin bool
+}
+
+// Accepted is a head that was accepted.
+type Accepted struct {
+	journal.Checkpoint
+	Before journal.Checkpoint // zero for the first
+	Lost   int64              // rows under the head before that the journal no longer has, after a restore; or SomeLost
+}
+
+// SomeLost says that rows were lost with a restore, and not how many.
+const SomeLost = -1
+
+const latest = "latest"
+
+// Step fetches the centre's head, compares it with the one that is known, and keeps it. A head that is known already is accepted and not
+// kept again.
+func (f *Follower) Step(ctx context.Context) (Accepted, error) {
+	signed, err := f.get(ctx, "checkpoint", 1<<16)
+	if err != nil {
+		return Accepted{}, err
+	}
+	plain, err := journal.ParseCheckpoint(signed)
+	if err != nil {
+		return Accepted{}, err
+	}
+	v, err := f.Verifier(plain.Origin)
+	if err != nil {
+		return Accepted{}, err
+	}
+	now, err := journal.OpenCheckpoint(signed, v)
+	if err != nil {
+		return Accepted{}, err
+	}
+	before, err := f.Known()
+	if err != nil {
+		return Accepted{}, err
+	}
+	a := Accepted{Checkpoint: now, Before: before}
+	if before.Size > 0 {
+		if a.Lost, err = f.compare(ctx, before, now); err != nil {
+			return a, err
+		}
+	}
+	if before.Origin == now.Origin && before.Size == now.Size {
+		return a, nil
+	}
+	return a, f.keep(now, v)
+}
+
+// compare reports why a head does not go on from the one before, and how many rows were lost where that was accepted.
+func (f *Follower) compare(ctx context.Context, before, now journal.Checkpoint) (lost int64, err error) {
+	if before.Origin != now.Origin && !f.AcceptOrigin {
+		return 0, fmt.Errorf("%w: %s, it was %s; ask the centre why, and accept it by name if the answer is a good one", ErrOtherOrigin, now.Origin, before.Origin)
+	}
+	if now.Size < before.Size {
+		if before.Origin != now.Origin {
+			return before.Size - now.Size, nil
+		}
+		return 0, fmt.Errorf("%w: it has %d rows, and had %d", ErrInconsistent, now.Size, before.Size)
+	}
+	reader := tlog.TileHashReader(tlog.Tree{N: now.Size, Hash: now.Root}, &tileReader{f: f, ctx: ctx})
+	root, err := tlog.TreeHash(before.Size, reader)
+	if err != nil {
+		return 0, fmt.Errorf("read the centre's tree: %w", err)
+	}
+	switch {
+	case root == before.Root:
+		return 0, nil
+	case before.Origin != now.Origin: // rows after the backup have the same positions as those that came in instead
+		return SomeLost, nil
+	}
+	return 0, fmt.Errorf("%w: its first %d rows are not those of %d rows that it signed earlier", ErrInconsistent, before.Size, before.Size)
+}
+
+// Known returns the latest head that was accepted, the zero one if none was.
+func (f *Follower) Known() (journal.Checkpoint, error) {
+	b, err := os.ReadFile(filepath.Join(f.Folder, latest))
+	if errors.Is(err, os.ErrNotExist) {
+		return journal.Checkpoint{}, nil
+	}
+	if err != nil {
+		return journal.Checkpoint{}, fmt.Errorf("read the head that is known: %w", err)
+	}
+	return journal.ParseCheckpoint(b)
+}
+
+// keep countersigns a head and writes it as the latest and under its own name.
+func (f *Follower) keep(c journal.Checkpoint, v note.Verifier) error {
+	signed, err := c.Countersign(f.Signer, note.VerifierList(v))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(f.Folder, 0o700); err != nil {
+		return fmt.Errorf("keep a head: %w", err)
+	}
+	name := fmt.Sprintf("%s-%012d", strings.NewReplacer("/", "_", ".", "_").Replace(c.Origin), c.Size)
+	for _, path := range []string{name, latest} {
+		if err := keptfile.Replace(filepath.Join(f.Folder, path), signed.Signed); err != nil {
+			return fmt.Errorf("keep a head: %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *Follower) get(ctx context.Context, path string, most int64) (b []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(f.URL, "/")+"/"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := f.Client.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("ask the centre for %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, res.Body.Close()) }()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("ask the centre for %s: it answers %s", path, res.Status)
+	}
+	return io.ReadAll(io.LimitReader(res.Body, most))
+}
+
+// tileReader fetches tiles. It implements tlog.TileReader.
+type tileReader struct {
+	f   *Follower
+	ctx context.Context
+}
+
+// Height implements tlog.TileReader.
+func (t *tileReader) Height() int { return height }
+
+// ReadTiles implements tlog.TileReader.
+func (t *tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	out := make([][]byte, len(tiles))
+	for i, tile := range tiles {
+		b, err := t.f.get(t.ctx, tile.Path(), tlog.HashSize<<height)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = b
+	}
+	return out, nil
+}
+
+// SaveTiles implements tlog.TileReader. Nothing is saved: the latest tiles are few, and change.
+func (t *tileReader) SaveTiles([]tlog.Tile, [][]byte) {}

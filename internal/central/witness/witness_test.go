@@ -1,0 +1,182 @@
+package witness_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/witness"
+)
+
+// centre is a journal with some rows, served to witnesses.
+type centre struct {
+	t       *testing.T
+	db      *db.DB
+	journal *journal.Journal
+	key     ed25519.PrivateKey
+	url     string
+	rows    int
+}
+
+func newCentre(t *testing.T) *centre {
+	t.Helper()
+	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	server := httptest.NewServer(witness.Handler(j))
+	t.Cleanup(func() {
+		server.Close()
+		cancel()
+		if err := errors.Join(<-ended, d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &centre{t: t, db: d, journal: j, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, 32)), url: server.URL}
+}
+
+// grow enters rows and signs the head.
+func (c *centre) grow(rows int) {
+	c.t.Helper()
+	for range rows {
+		c.rows++
+		e := journal.Entry{Kind: journal.Erasure, Source: "admin", Received: int64(c.rows), Parts: [][]byte{{byte(c.rows), byte(c.rows >> 8)}}}
+		if _, err := c.journal.Append(c.t.Context(), e, nil); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	c.seal()
+}
+
+func (c *centre) seal() {
+	c.t.Helper()
+	if _, err := c.journal.Seal(c.t.Context(), c.key); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *centre) exec(text string) {
+	c.t.Helper()
+	err := c.db.Write(c.t.Context(), func(tx *db.Tx) error {
+		for s := range strings.SplitSeq(text, ";") {
+			if _, err := tx.ExecContext(c.t.Context(), s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *centre) follower(dir string) *witness.Follower {
+	own := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{4}, 32))
+	return &witness.Follower{URL: c.url, Folder: dir, Signer: journal.NewSigner("city.example", own), Client: httptest.NewServer(nil).Client(),
+		Verifier: func(origin string) (note.Verifier, error) {
+			return journal.Verifier(origin, c.key.Public().(ed25519.PublicKey))
+		}}
+}
+
+func TestAWitnessFollowsAndCountersigns(t *testing.T) {
+	c := newCentre(t)
+	dir := t.TempDir()
+	for _, n := range []int{1, 255, 1, 300, 700} {
+		c.grow(n)
+		a, err := c.follower(dir).Step(t.Context())
+		if err != nil || a.Size != int64(c.rows) {
+			t.Fatalf("after %d rows: %+v, %v", c.rows, a, err)
+		}
+	}
+	if a, err := c.follower(dir).Step(t.Context()); err != nil || a.Before.Size != a.Size {
+		t.Fatalf("nothing new: %+v, %v", a, err)
+	}
+	kept, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(kept) != 6 {
+		t.Fatalf("kept %q, %v", kept, err)
+	}
+	known, err := c.follower(dir).Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := journal.Verifier("city.example", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{4}, 32)).Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := journal.OpenCheckpoint(known.Signed, v); err != nil {
+		t.Errorf("the witness's own signature: %v", err)
+	}
+}
+
+// TestAWitnessFindsWhatAnOperatorWithAllKeysHasChanged tampers with the rows, makes the tree anew and signs it.
+func TestAWitnessFindsWhatAnOperatorWithAllKeysHasChanged(t *testing.T) {
+	const other = "(SELECT leaf FROM entry e WHERE e.pos = 9)"
+	for name, text := range map[string]string{
+		"changed":   "UPDATE entry SET leaf = " + other + " WHERE pos = 500",
+		"removed":   "DELETE FROM entry WHERE pos = 500; UPDATE entry SET pos = -pos WHERE pos > 500; UPDATE entry SET pos = -pos - 1 WHERE pos < 0; UPDATE head SET size = 599",
+		"shortened": "DELETE FROM entry WHERE pos > 590; UPDATE head SET size = 590",
+		"inserted":  "UPDATE entry SET pos = -pos WHERE pos >= 500; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry SELECT 500, kind, source, name, received, log, first, last, released, signer, signature, through, quarantine, leaf, packed, body FROM entry WHERE pos = 9; UPDATE head SET size = 601",
+		"exchanged": "UPDATE entry SET pos = -1 WHERE pos = 500; UPDATE entry SET pos = 500 WHERE pos = 501; UPDATE entry SET pos = 501 WHERE pos = -1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCentre(t)
+			dir := t.TempDir()
+			c.grow(600)
+			if _, err := c.follower(dir).Step(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			c.exec(text + "; DELETE FROM tile; DELETE FROM checkpoint")
+			c.seal()
+			if _, err := c.follower(dir).Step(t.Context()); !errors.Is(err, witness.ErrInconsistent) {
+				t.Errorf("got %v", err)
+			}
+			if known, err := c.follower(dir).Known(); err != nil || known.Size != 600 {
+				t.Errorf("the witness now knows %d rows, %v", known.Size, err)
+			}
+		})
+	}
+}
+
+func TestAWitnessAcceptsAnotherNameOnlyWhenTold(t *testing.T) {
+	c := newCentre(t)
+	dir := t.TempDir()
+	c.grow(10)
+	if _, err := c.follower(dir).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	head, err := c.journal.LastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.journal.GoOn(t.Context(), head, "admin"); err != nil {
+		t.Fatal(err)
+	}
+	c.seal()
+	f := c.follower(dir)
+	if _, err := f.Step(t.Context()); !errors.Is(err, witness.ErrOtherOrigin) {
+		t.Fatalf("another name: %v", err)
+	}
+	f.AcceptOrigin = true
+	if a, err := f.Step(t.Context()); err != nil || a.Lost != 0 || a.Size != 11 {
+		t.Fatalf("another name, accepted: %+v, %v", a, err)
+	}
+}

@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/pgserver"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// bench is one run.
+type bench struct {
+	dir      string
+	records  int
+	messages int
+	visits   int
+}
+
+// part is something that is measured.
+type part struct {
+	name string
+	run  func(context.Context, *place) error
+}
+
+func (b *bench) run(ctx context.Context, only string) error {
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		for _, p := range []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}} {
+			name := p.name
+			if engine == db.Postgres {
+				name += "_pg"
+			}
+			if only != "" && only != name {
+				continue
+			}
+			at, err := newPlace(ctx, b.dir, engine, name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			err = p.run(ctx, at)
+			if err = errors.Join(err, at.close()); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// say prints a figure and, after it, what it was made of.
+func say(name string, value float64, format string, args ...any) {
+	fmt.Printf("%s %.3f\n", name, value)
+	fmt.Printf("# "+format+"\n", args...)
+}
+
+// boxes makes n boxes' messages of one visit each: three records that are signed.
+type box struct {
+	id    rating.DeviceID
+	key   ed25519.PrivateKey
+	seq   uint64
+	prev  rating.Hash
+	visit uint64
+}
+
+const epoch rating.Epoch = 0x1234
+
+func newBox(n int) *box {
+	id := rating.DeviceID(fmt.Sprintf("bx-%06d", n))
+	seed := sha256.Sum256([]byte(id))
+	return &box{id: id, key: ed25519.NewKeyFromSeed(seed[:]), prev: rating.Genesis(id, epoch)}
+}
+
+func (b *box) public() ed25519.PublicKey { return b.key.Public().(ed25519.PublicKey) }
+
+// add returns the next record.
+func (b *box) add(body rating.Body) ([]byte, error) {
+	b.seq++
+	raw, err := rating.Record{V: rating.RecordVersion, Device: b.id, Epoch: epoch, Seq: b.seq, Prev: b.prev, Body: body}.Encode()
+	b.prev = rating.HashOf(raw)
+	return raw, err
+}
+
+// rate returns the records of one visit: that it was opened, an answer about its matter, and how it ended.
+func (b *box) rate() ([][]byte, error) {
+	b.visit++
+	at := rating.Stamp{Boot: 1, Mono: int64(b.visit) * 60_000, Wall: 1_790_000_000_000 + int64(b.visit)*60_000, Synced: true}
+	id := rating.VisitID(sum(string(b.id), b.visit))
+	project := fmt.Sprintf("6201%s%09d", b.id, b.visit)
+	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+		Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
+		Staff:  rating.Staff{ID: "0417", Name: "王丽", Department: "市公安局"},
+		Cases:  []rating.Case{{ProjectNo: project, TaskCode: "11620100MB0153721", TaskName: "居民身份证换领", Completed: true}}}
+	var all [][]byte
+	for _, body := range []rating.Body{rating.VisitBody(at, v),
+		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 3200}),
+		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated, Rated: []rating.Subject{rating.MatterSubject}})} {
+		raw, err := b.add(body)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, raw)
+	}
+	return all, nil
+}
+
+func sum(s string, n uint64) uint64 {
+	h := sha256.Sum256(fmt.Appendf(nil, "%s %d", s, n))
+	var x uint64
+	for _, c := range h[:8] {
+		x = x<<8 | uint64(c)
+	}
+	return x
+}
+
+// message returns a signed batch of so many visits as it stands on the wire, and its records.
+func (b *box) message(visits int) (payload []byte, records [][]byte, err error) {
+	first := b.seq + 1
+	for range visits {
+		some, err := b.rate()
+		if err != nil {
+			return nil, nil, err
+		}
+		records = append(records, some...)
+	}
+	w := wire.Batch{Device: b.id, Epoch: epoch, First: first, Released: first - 1, Records: records}
+	w.Sign(b.key)
+	payload, err = w.Encode()
+	return payload, records, err
+}
+
+// place is a database with a journal on it and a table for the yardstick.
+type place struct {
+	name    string
+	db      *db.DB
+	journal *journal.Journal
+	close   func() error
+}
+
+func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*place, error) {
+	tmp, err := os.MkdirTemp(dir, "centrebench")
+	if err != nil {
+		return nil, err
+	}
+	p := &place{name: name, close: func() error { return os.RemoveAll(tmp) }}
+	url := "sqlite:" + filepath.Join(tmp, "journal.db")
+	if engine == db.Postgres {
+		server, err := pgserver.New("shared_buffers=256MB", "max_wal_size=2GB") // and else as PostgreSQL comes, which keeps what it has committed
+		if err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+		remove := p.close
+		p.close = func() error { return errors.Join(server.Close(), remove()) }
+		if url, err = server.Database(); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
+	}
+	if p.db, err = db.Open(ctx, url); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	if p.journal, err = openJournal(ctx, p.db); err != nil {
+		return nil, errors.Join(err, p.db.Close(), p.close())
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- p.journal.Run(running) }()
+	remove := p.close
+	p.close = func() error {
+		stop()
+		return errors.Join(<-ended, p.db.Close(), remove())
+	}
+	return p, p.yardstickTable(ctx)
+}
+
+func openJournal(ctx context.Context, d *db.DB) (*journal.Journal, error) {
+	return journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+}
+
+func (p *place) yardstickTable(ctx context.Context) error {
+	blob, key := "BLOB", "INTEGER PRIMARY KEY"
+	if p.db.Engine() == db.Postgres {
+		blob, key = "BYTEA", "BIGINT PRIMARY KEY"
+	}
+	return p.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
+		return err
+	})
+}
+
+// plain writes records so many a transaction, by prepared inserts on SQLite and COPY on PostgreSQL, and returns how many a second.
+func (p *place) plain(ctx context.Context, records [][]byte, group int) (float64, error) {
+	began := time.Now()
+	for i := 0; i < len(records); i += group {
+		some := records[i:min(len(records), i+group)]
+		rows := make([][]any, len(some))
+		for k, r := range some {
+			rows[k] = []any{int64(i + k + 1), "bx-000001", int64(i + k + 1), r}
+		}
+		if err := p.db.Write(ctx, func(tx *db.Tx) error {
+			return tx.Insert(ctx, "yardstick", []string{"id", "device", "seq", "raw"}, rows)
+		}); err != nil {
+			return 0, err
+		}
+	}
+	return float64(len(records)) / time.Since(began).Seconds(), nil
+}
+
+// take reads, verifies and appends payloads as ingest does, on all cores, with so many under way, and returns how long it took.
+func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.PublicKey, payloads [][]byte, underWay int) (time.Duration, error) {
+	began := time.Now()
+	lanes := make([]chan []byte, runtime.GOMAXPROCS(0))
+	room := make(chan struct{}, underWay)
+	var working, answered sync.WaitGroup
+	failed := make(chan error, len(lanes)+1)
+	for i := range lanes {
+		lanes[i] = make(chan []byte, 64)
+		working.Go(func() {
+			for payload := range lanes[i] {
+				w, err := wire.DecodeBatch(payload)
+				hashes := w.Hashes()
+				if err == nil && !w.VerifyHashes(keys[w.Device], hashes) {
+					err = errors.New("the signature does not verify")
+				}
+				if err == nil {
+					room <- struct{}{}
+					answered.Add(1)
+					err = p.journal.Submit(ctx, journal.Entry{Kind: journal.Batch, Source: string(w.Device), Received: 1_790_000_000_000, Key: keys[w.Device],
+						Signature: w.Signature, Epoch: w.Epoch, First: w.First, Released: w.Released, Parts: w.Records, Hashes: hashes}, func(r journal.Receipt, err error) {
+						if err == nil && (!r.Entered || r.Ack != w.Last() || len(r.Quarantined) > 0) {
+							err = fmt.Errorf("%s: got %+v, want %d acknowledged", w.Device, r, w.Last())
+						}
+						if err != nil {
+							select {
+							case failed <- err:
+							default:
+							}
+						}
+						<-room
+						answered.Done()
+					})
+				}
+				if err != nil {
+					select {
+					case failed <- err:
+					default:
+					}
+				}
+			}
+		})
+	}
+	for _, payload := range payloads {
+		device := payload[:40] // its beginning names the box
+		n := 0
+		for _, c := range device {
+			n = n*31 + int(c)
+		}
+		lanes[uint(n)%uint(len(lanes))] <- payload
+	}
+	for _, l := range lanes {
+		close(l)
+	}
+	working.Wait()
+	answered.Wait()
+	select {
+	case err := <-failed:
+		return 0, err
+	default:
+		return time.Since(began), nil
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"time"
+
+	"haochaping/internal/rating"
+)
+
+func timed(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
+
+// backlog gives the journal batches of 200 records, as after weeks without a network, seals them, and compares with the yardstick.
+func (b *bench) backlog(ctx context.Context, p *place) error {
+	const boxes, visits = 50, 66 // 198 records, the most whole visits within 200
+	keys := make(map[rating.DeviceID]ed25519.PublicKey)
+	var all []*box
+	for n := range boxes {
+		x := newBox(n)
+		all, keys[x.id] = append(all, x), x.public()
+	}
+	var payloads, records [][]byte
+	for n := 0; len(records) < b.records; n++ {
+		payload, some, err := all[n%boxes].message(visits)
+		if err != nil {
+			return err
+		}
+		payloads, records = append(payloads, payload), append(records, some...)
+	}
+	yard, err := p.plain(ctx, records, 200)
+	if err != nil {
+		return err
+	}
+	took, err := p.take(ctx, keys, payloads, 256)
+	if err != nil {
+		return err
+	}
+	seed := sha256.Sum256([]byte("seal"))
+	took += timed(func() { _, err = p.journal.Seal(ctx, ed25519.NewKeyFromSeed(seed[:])) })
+	if err != nil {
+		return err
+	}
+	rate := float64(len(records)) / took.Seconds()
+	say(p.name, rate/yard, "%d records: %.0f/s in batches of 198, decoded, verified, hashed, entered and sealed; yardstick %.0f/s", len(records), rate, yard)
+	return nil
+}
+
+// live gives the journal messages of one visit from many boxes and compares with a plain transaction a message.
+func (b *bench) live(ctx context.Context, p *place) error {
+	const boxes = 1000
+	keys := make(map[rating.DeviceID]ed25519.PublicKey)
+	var all []*box
+	for n := range boxes {
+		x := newBox(n)
+		all, keys[x.id] = append(all, x), x.public()
+	}
+	var payloads, records [][]byte
+	for n := range b.messages {
+		payload, some, err := all[n%boxes].message(1)
+		if err != nil {
+			return err
+		}
+		payloads, records = append(payloads, payload), append(records, some...)
+	}
+	some := min(len(records), 3*3000)
+	yard, err := p.plain(ctx, records[:some], 3)
+	if err != nil {
+		return err
+	}
+	yard /= 3
+	took, err := p.take(ctx, keys, payloads, 64)
+	if err != nil {
+		return err
+	}
+	rate := float64(len(payloads)) / took.Seconds()
+	say(p.name, rate/yard, "%d messages of three records from %d boxes, 64 under way: %.0f/s; yardstick %.0f/s", len(payloads), boxes, rate, yard)
+	return nil
+}

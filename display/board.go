@@ -94,6 +94,10 @@ func (b *Board) Prepare(s Screen) {
 	frame := b.blank()
 	b.renderer.draw(frame, s, at)
 	b.ahead = &ahead{s, at, frame, changed(b.frame, frame)}
+	for _, t := range at.tiles {
+		t.chosen = true
+		b.renderer.drawnTile(t)
+	}
 	for _, p := range b.panels {
 		if r, ok := p.(readyDrawer); ok {
 			r.Ready(b.ahead.parts, frame)

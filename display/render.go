@@ -105,22 +105,28 @@ type tileKey struct {
 // mostTiles bounds what is kept: five tiles, chosen and not, and some of another order.
 const mostTiles = 12
 
-// tile draws a level's tile. Their shapes are most of the work of drawing a screen, and they are the same each time.
+// tile puts a level's tile into its place.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {
+	draw.Draw(dst, t.box, r.drawnTile(t), image.Point{}, draw.Src)
+}
+
+// drawnTile draws a level's tile, or finds it drawn. Their shapes are most of the work of drawing a screen, and they are the same
+// each time.
+func (r *Renderer) drawnTile(t tile) *image.RGBA {
 	key := tileKey{t.box.Size(), t.face.Sub(t.box.Min), t.level, t.chosen}
-	kept, ok := r.tiles[key]
-	if !ok {
-		if len(r.tiles) >= mostTiles {
-			clear(r.tiles)
-		}
-		kept = image.NewRGBA(image.Rectangle{Max: key.size})
-		fill(kept, kept.Rect, paper)
-		at := t
-		at.box, at.face, at.digit.box = kept.Rect, key.face, t.digit.box.Sub(t.box.Min)
-		r.drawTile(kept, at)
-		r.tiles[key] = kept
+	if kept, ok := r.tiles[key]; ok {
+		return kept
 	}
-	draw.Draw(dst, t.box, kept, image.Point{}, draw.Src)
+	if len(r.tiles) >= mostTiles {
+		clear(r.tiles)
+	}
+	kept := image.NewRGBA(image.Rectangle{Max: key.size})
+	fill(kept, kept.Rect, paper)
+	at := t
+	at.box, at.face, at.digit.box = kept.Rect, key.face, t.digit.box.Sub(t.box.Min)
+	r.drawTile(kept, at)
+	r.tiles[key] = kept
+	return kept
 }
 
 // drawTile draws a level's tile, its number and its face; the words are among the texts.

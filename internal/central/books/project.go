@@ -260,7 +260,8 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 			return err
 		}
 	}
-	if err := s.flush(ctx, tx, p.t); err != nil {
+	// What is written is not interrupted, since watching for that costs the driver a goroutine a row.
+	if err := s.flush(context.WithoutCancel(ctx), tx, p.t); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4 WHERE id = 1"),

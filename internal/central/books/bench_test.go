@@ -24,9 +24,12 @@ func (c *chain) visited(b *testing.B, n int) {
 		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
 		Window:   rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
 		Staff:    rating.Staff{ID: "0417", Name: "王丽", Department: "市公安局"},
-		Cases:    []rating.Case{{ProjectNo: fmt.Sprintf("6201%s%09d", c.device, n), TaskCode: "11620100MB0153721", TaskName: "居民身份证换领", Completed: true}}}),
-		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 3200}),
-		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated, Rated: []rating.Subject{rating.MatterSubject}}))
+		Cases: []rating.Case{{ProjectNo: fmt.Sprintf("6201%s%09d", c.device, n), TaskCode: "11620100MB0153721", TaskName: "居民身份证换领",
+			Completed: true}}}),
+		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5,
+			Channel: rating.Keypad, WaitedMS: 3200}),
+		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated,
+			Rated: []rating.Subject{rating.MatterSubject}}))
 }
 
 // BenchmarkProject makes the books of b.N visits by 1,000 boxes, one a message or 66, and says how that compares with plain inserts of
@@ -43,7 +46,8 @@ func benchProject(b *testing.B, batch int) {
 		newWorld(b, "sqlite:"+dir+"/journal.db", "sqlite:"+dir+"/books.db").compare(b, batch)
 	})
 	b.Run("postgres", func(b *testing.B) {
-		url := dbtest.StartPostgres(b, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB", "max_wal_size=2GB").Database(b)
+		url := dbtest.StartPostgres(b, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB",
+			"max_wal_size=2GB").Database(b)
 		newWorld(b, url, url).compare(b, batch)
 	})
 }
@@ -65,7 +69,8 @@ func (w *world) compare(b *testing.B, batch int) {
 				c.visited(b, n)
 				n++
 			}
-			e := journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: c.first + 1, Received: w.now.UnixMilli(), Parts: c.records}
+			e := journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: c.first + 1,
+				Received: w.now.UnixMilli(), Parts: c.records}
 			some = append(some, c.records...)
 			wait.Add(1)
 			if err := w.journal.Submit(b.Context(), e, func(_ journal.Receipt, err error) {
@@ -112,7 +117,8 @@ func (w *world) plain(b *testing.B, records [][]byte) time.Duration {
 	}
 	ctx := b.Context()
 	if err := w.journalDB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
+		_, err := tx.ExecContext(ctx,
+			"CREATE TABLE IF NOT EXISTS yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
 		return err
 	}); err != nil {
 		b.Fatal(err)

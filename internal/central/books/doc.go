@@ -16,15 +16,16 @@
 //
 // # What is decided
 //
-//   - Known or new (chain.go). Of each log the runs of numbers that are here are kept, with the hashes at their ends. A number outside of them
-//     is new. One inside is compared with the journal: the same bytes are a repetition, others a fork, and what came first stays.
-//   - Times (times.go). An evaluation keeps what its clock said and whether that is believed; when it was given follows from what is known of
-//     the start of its box, when somebody looks. So a start that becomes better known moves all times of it at no cost. Only
-//     evaluations whose time decides between logs or phones are contested anew. A start bounds rating.Horizon others, and no more.
-//   - What counts (standing.go, visit.go). A person's and an unknown matter's item is contested among the evaluations of one visit; a case's
-//     among its claims, wherever they came from. A claim is found by a hash of the case, and belongs to it by its text.
-//   - Findings (findings.go), bounded in number and size, since it is boxes that make them. An evaluation that takes the place of one that counted
-//     is one, unless it corrects it or answers about one matter of a theme: a box that lies about its clock shows.
+//   - Known or new (chain.go). Of each log the runs of numbers that are here are kept, with the hashes at their ends. A number
+//     outside of them is new. One inside is compared with the journal: the same bytes are a repetition, others a fork, and what
+//     came first stays.
+//   - Times (times.go). An evaluation keeps what its clock said and whether that is believed; when it was given follows from what is
+//     known of the start of its box, when somebody looks. So a start that becomes better known moves all times of it at no cost.
+//     Only evaluations whose time decides between logs or phones are contested anew. A start bounds rating.Horizon others, no more.
+//   - What counts (standing.go, visit.go). A person's and an unknown matter's item is contested among the evaluations of one visit;
+//     a case's among its claims, wherever they came from. A claim is found by a hash of the case, and belongs to it by its text.
+//   - Findings (findings.go), bounded in number and size, since it is boxes that make them. An evaluation that takes the place of
+//     one that counted is one, unless it corrects it or answers about one matter of a theme: a box that lies about its clock shows.
 //   - The feed (feed.go): each change of what counts, once, in order. Whatever follows the books follows that.
 //
 // No cost grows with a device's history: rows of a log are read as far as a record touches them (lane.go).

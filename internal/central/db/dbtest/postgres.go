@@ -49,7 +49,8 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 		t.Fatal(err)
 	}
 	p := &Postgres{Dir: dir, bin: filepath.Dir(found[len(found)-1]),
-		options: []string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "unix_socket_directories=" + dir, "max_connections=50"}}
+		options: []string{"fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=",
+			"unix_socket_directories=" + dir, "max_connections=50"}}
 	p.options = append(p.options, settings...)
 	t.Cleanup(func() {
 		if err := errors.Join(p.stop(syscall.SIGINT), os.RemoveAll(dir)); err != nil {
@@ -59,7 +60,8 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	if err := p.become(); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
+	if out, err := p.command("initdb", "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C",
+		"--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	if err := p.Start(); err != nil {

@@ -9,8 +9,11 @@ FUZZTIME ?= 10s
 COUNT ?= 6
 CUTS ?= 1000
 TIME ?= 1h
+TERMINALS ?= 1000
+RATE ?= 500
+RECORDS ?= 100000
 SEED ?=
-DEBARCH ?= amd64,arm64,armhf
+DEBARCH ?= amd64,arm64,armhf,loong64
 
 .PHONY: help
 help: ## List the commands.
@@ -53,6 +56,16 @@ soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIM
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/soak ./internal/proof/soak
 	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME)
 
+.PHONY: load
+load: ## Let TERMINALS (default 1000) send RATE visits a second (default 500) for TIME to mosquitto and centrald, and print how they are taken.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
+
+.PHONY: drain
+drain: ## Print how fast a box with RECORDS pending (default 100000) hands them over, beside a plain MQTT client of the same run.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -drain $(RECORDS)
+
 .PHONY: board
 board: ## Run the box on real kernels in QEMU: keys pressed, screen photographed, plug pulled from outside. Root; some minutes.
 	BOARD=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 30m -v ./internal/proof/board
@@ -69,14 +82,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (default 10s).
 	done
 
 .PHONY: build
-build: ## Build all programs for amd64, arm64 and armv7, without cgo, into build/linux-*/.
-	@for arch in amd64 arm64 arm; do \
+build: ## Build all programs for amd64, arm64, armv7 and loong64, without cgo, into build/linux-*/.
+	@for arch in amd64 arm64 arm loong64; do \
 	  echo "build/linux-$${arch/%arm/armv7}"; \
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch GOARM=7 $(GO) build -trimpath -ldflags='-s -w' -o $(BUILD)/linux-$${arch/%arm/armv7}/ ./cmd/...; \
 	done
 
 .PHONY: deb
-deb: ## Build the Debian packages for DEBARCH (default amd64,arm64,armhf) with SBOM and SHA256SUMS into dist/.
+deb: ## Build the Debian packages for DEBARCH (default amd64,arm64,armhf,loong64) with SBOM and SHA256SUMS into dist/.
 	@$(GO) run ./deploy/mkdeb -arch $(DEBARCH) -out dist
 
 .PHONY: clean

@@ -29,7 +29,12 @@ func boot(t *testing.T, d *debian) *machine {
 			t.Fatal(err)
 		}
 	}
-	name := "haochaping-test-" + strconv.Itoa(os.Getpid())
+	name := "haochaping-test-" + strconv.Itoa(os.Getpid()) + "-" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, t.Name())
 	hierarchies := []string{"/sys/fs/cgroup"}
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err != nil {
 		hierarchies = []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"}
@@ -129,6 +134,7 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	}
 	d.write("/etc/systemd/system/tried.service", sandboxOnly(string(unit)))
 	d.write("/usr/bin/tried", tried)
+	d.write("/etc/systemd/system/named.service", "[Service]\nType=oneshot\nDevicePolicy=closed\n"+namedPorts(t, string(unit))+"ExecStart=/bin/sh /usr/bin/tried\n")
 	begun := time.Now()
 	m := boot(t, d)
 	m.until(30*time.Second, "systemctl is-active ratingd ratingd-clock", "active\nactive")
@@ -146,7 +152,7 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 		t.Error(err, out)
 	} else {
 		for name, want := range map[string]string{
-			"ttyUSB77": "allowed", "ttyACM77": "allowed", "fb31": "allowed", "dri63": "allowed", "event99": "allowed", "snd99": "allowed",
+			"ttyS77": "allowed", "ttyUSB77": "allowed", "ttyACM77": "allowed", "fb31": "allowed", "dri63": "allowed", "event99": "allowed", "snd99": "allowed",
 			"null": "allowed", "mem": "forbidden", "disk": "forbidden", "kmsg": "forbidden",
 			"log": "written", "socket": "written", "etc": "refused", "home": "refused", "boot": "known", "sound": "played",
 		} {
@@ -155,6 +161,16 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 			}
 		}
 	}
+
+	// Serial ports whose kernel majors are not fixed are let in by the names of their drivers, of which this machine has ttyS.
+	if out, err := m.try("systemctl start named; journalctl -o cat _SYSTEMD_UNIT=named.service"); err != nil {
+		t.Error(err, out)
+	} else if !strings.Contains("\n"+out+"\n", "\nttyS77 allowed\n") || !strings.Contains("\n"+out+"\n", "\nfb31 forbidden\n") {
+		t.Errorf("by the names of drivers, not the serial ports alone are allowed:\n%s", out)
+	}
+
+	refusedUpgrade(t, m, d, p)
+	takenPort(t, m, d)
 
 	m.until(5*time.Second, "systemctl kill -s KILL ratingd && echo killed", "killed")
 	m.until(30*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "1\nactive")
@@ -171,6 +187,106 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	time.Sleep(3 * time.Second) // longer than the pause before a new attempt
 	m.until(time.Second, "systemctl show -P ExecMainStatus ratingd; systemctl show -P ActiveState ratingd", "78\nfailed")
 	m.until(time.Second, "journalctl -o cat -u ratingd | grep -c 'device: missing'", "1")
+}
+
+// refusedUpgrade: the new version refuses what the old one runs with. It says what, and the window works on.
+func refusedUpgrade(t *testing.T, m *machine, d *debian, p packages) {
+	t.Helper()
+	b, err := os.ReadFile(newer(t, p.ratingd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.write("/root/newer.deb", string(b))
+	d.write("/etc/ratingd.toml", boxConfiguration+"screen.colour = \"red\"\nvisit.wait = \"1s\"\n")
+	before, err := m.try("systemctl show -p MainPID --value ratingd")
+	if err != nil {
+		t.Fatal(before, err)
+	}
+	said, err := m.try("DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold /root/newer.deb 2>&1")
+	if err != nil {
+		t.Errorf("the upgrade: %v", err)
+	}
+	for _, want := range []string{"不接受 /etc/ratingd.toml", "screen.colour is unknown", "until its next start", "systemctl restart ratingd"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the upgrade does not say %q:\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "not configured yet") {
+		t.Errorf("a box that is configured is called one that is not:\n%s", said)
+	}
+	if after, err := m.try("systemctl show -p MainPID --value ratingd"); err != nil || after != before {
+		t.Errorf("the daemon's process was %s and is %s, %v", before, after, err)
+	}
+	m.until(5*time.Second, "systemctl is-active ratingd", "active")
+
+	// What the window can do without is said, and the new version starts.
+	d.write("/etc/ratingd.toml", boxConfiguration+"screen.files = \"/srv/screens\"\n")
+	said, err = m.try("DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold /root/newer.deb 2>&1")
+	if err != nil || !strings.Contains(said, "screen.files: ") || !strings.Contains(said, "ReadWritePaths=") {
+		t.Errorf("the upgrade of a box with a part that does not work: %v\n%s", err, said)
+	}
+	m.until(20*time.Second, "systemctl is-active ratingd", "active")
+	if after, err := m.try("systemctl show -p MainPID --value ratingd"); err != nil || after == before {
+		t.Errorf("the old daemon runs on: %s, %v", after, err)
+	}
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '✗ 屏幕画面无法保存为文件'", "1")
+	d.write("/etc/ratingd.toml", boxConfiguration)
+	m.until(20*time.Second, "systemctl restart ratingd; systemctl is-active ratingd", "active")
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '屏幕画面无法保存为文件'", "0")
+}
+
+// takenPort: another program has the port of the window's API. The keys work, and it is said who has it: by the daemon as far as its
+// sandbox lets it see, to root by name.
+func takenPort(t *testing.T, m *machine, d *debian) {
+	t.Helper()
+	d.write("/usr/bin/holder", "use IO::Socket::INET;\nmy $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:8377') or die;\nsleep 600;\n")
+	if out, err := m.try("systemd-run --unit=holder perl /usr/bin/holder"); err != nil {
+		t.Fatal(out, err)
+	}
+	m.until(10*time.Second, "ratingd -check-config >/dev/null 2>&1; echo $?", "0")
+	d.write("/etc/ratingd.toml", strings.Replace(boxConfiguration, "window_api.listen = \"\"", "window_api.listen = \"127.0.0.1:8377\"", 1))
+	m.until(10*time.Second, "ratingd -check-config 2>&1 | grep -c '端口 8377 被 perl（进程'", "1")
+	m.until(20*time.Second, "systemctl restart ratingd; systemctl is-active ratingd", "active")
+	m.until(20*time.Second, "journalctl -o cat -u ratingd | grep -c 'port 8377 is taken by a program of the user root'", "1")
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '现在占用端口 8377 的是 perl（进程'", "1")
+	m.until(20*time.Second, "ratingctl doctor 2>/dev/null | grep -c '现在占用端口 8377 的是 perl（进程'", "1")
+	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '✓ 正常'", "2") // keys and program
+	m.until(10*time.Second, "systemctl stop holder; echo stopped", "stopped")
+	m.until(40*time.Second, "ratingctl status 2>/dev/null | grep -c 8377", "0")
+}
+
+// namedPorts returns the unit's settings that let in serial ports by name.
+func namedPorts(t *testing.T, unit string) string {
+	t.Helper()
+	for line := range strings.Lines(unit) {
+		if strings.HasPrefix(line, "DeviceAllow=char-tty") {
+			return line
+		}
+	}
+	t.Fatal("the unit lets in no serial port by name")
+	return ""
+}
+
+// olderBox: an older Debian takes the package, and its systemd starts it.
+func olderBox(t *testing.T, p packages) {
+	d := newDebian(t, "bullseye")
+	said := d.install(p.ratingd, p.centrald)
+	if !strings.Contains(said, "not configured yet") {
+		t.Errorf("the installation says\n%s", said)
+	}
+	d.write("/etc/ratingd.toml", boxConfiguration)
+	m := boot(t, d)
+	m.until(60*time.Second, "systemctl is-active ratingd ratingd-clock centrald", "active\nactive\nactive")
+	m.until(10*time.Second, "runuser -u ratingd -- ratingctl status 2>/dev/null | grep -c '未登记，指纹'", "1")
+	version, err := m.try("systemctl --version | head -n 1")
+	if err != nil || !strings.HasPrefix(version, "systemd 247 ") {
+		t.Errorf("this is no older systemd: %s, %v", version, err)
+	}
+	// It leaves out what it does not know, and nothing else.
+	out, err := m.try("systemctl daemon-reload; journalctl -o cat _PID=1 | grep -E '^/(usr/)?lib/systemd/system/(ratingd|centrald)' | sort -u")
+	if n := strings.Count(out, "\n"); err != nil || n != 0 || !strings.Contains(out, "ratingd-clock.service") || !strings.Contains(out, "ignoring: none") {
+		t.Errorf("of the units systemd 247 says, beside that it does not know an address family \"none\": %v\n%s", err, out)
+	}
 }
 
 // sandboxOnly returns the unit with another program in the place of the daemon.
@@ -193,7 +309,7 @@ func sandboxOnly(unit string) string {
 // tried says what a program in the sandbox can do. A device that is allowed has no driver here, which is another answer than
 // that it is forbidden.
 const tried = `
-for d in ttyUSB77 ttyACM77 fb31 dri63 event99 snd99 null mem disk kmsg; do
+for d in ttyS77 ttyUSB77 ttyACM77 fb31 dri63 event99 snd99 null mem disk kmsg; do
 	said=$( (exec 3<>/dev/$d) 2>&1)
 	case $said in
 	*"not permitted"* | *denied* | *"Permission"*) echo "$d forbidden" ;;

@@ -20,7 +20,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// The shipped configuration, in a real mosquitto, but for folders, port and account: a box reaches its own topics and no
+// The shipped configuration, inside Debian's own in a real mosquitto, but for folders, port and account: a box reaches its own topics and no
 // other's, the centre its side of all, nobody else anything.
 func TestBrokerLetsEachToItsTopics(t *testing.T) {
 	broker := startBroker(t)
@@ -110,13 +110,14 @@ func startBroker(t *testing.T) broker {
 		t.Fatal(err)
 	}
 	config := strings.NewReplacer("listener 8883", "listener "+port+" 127.0.0.1", "/etc/mosquitto/certs/", dir+"/",
-		"/etc/mosquitto/", dir+"/", "/var/lib/mosquitto/", dir+"/").Replace(string(text)) + "user root\n"
-	for name, content := range map[string]string{"mosquitto.conf": config, "haochaping.acl": string(rules)} {
+		"/etc/mosquitto/", dir+"/").Replace(string(text)) + "user root\n"
+	main := debianBroker(t, dir)
+	for name, content := range map[string]string{"conf.d/haochaping.conf": config, "haochaping.acl": string(rules)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("mosquitto", "-c", filepath.Join(dir, "mosquitto.conf"))
+	cmd := exec.Command("mosquitto", "-c", main)
 	var log strings.Builder
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -126,7 +127,8 @@ func startBroker(t *testing.T) broker {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Log(log.String())
+			said, _ := os.ReadFile(filepath.Join(dir, "mosquitto.log")) // it may have got as far
+			t.Logf("%s\n%s", log.String(), said)
 		}
 	})
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -138,6 +140,38 @@ func startBroker(t *testing.T) broker {
 		if time.Now().After(end) {
 			t.Fatalf("mosquitto does not answer: %v", err)
 		}
+	}
+}
+
+// debianBroker lays out a folder as Debian's package mosquitto does its own, and returns the path of the main configuration.
+func debianBroker(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile("testdata/debian-mosquitto.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "conf.d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	main := filepath.Join(dir, "mosquitto.conf")
+	config := strings.NewReplacer("/run/mosquitto/", dir+"/", "/var/lib/mosquitto/", dir+"/", "/var/log/mosquitto/", dir+"/", "/etc/mosquitto/", dir+"/").Replace(string(text))
+	if err := os.WriteFile(main, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return main
+}
+
+// What Debian's configuration says already, mosquitto does not bear twice: the test above would not pass with it.
+func TestBrokerRefusesWhatDebianSaysAlready(t *testing.T) {
+	need(t, "mosquitto", "mosquitto")
+	dir := t.TempDir()
+	main := debianBroker(t, dir)
+	again := "listener 0 127.0.0.1\nallow_anonymous false\npersistence_location " + dir + "/\n"
+	if err := os.WriteFile(filepath.Join(dir, "conf.d", "again.conf"), []byte(again), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "mosquitto", "-c", main).CombinedOutput(); err == nil || !strings.Contains(string(out), "Duplicate persistence_location") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

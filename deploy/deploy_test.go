@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,13 +60,15 @@ func TestPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := newDebian(t)
-	booted := d.copy(t)
+	d := newDebian(t, "bookworm")
+	booted, built := d.copy(t), d.copy(t)
 	for name, test := range map[string]func(*testing.T){
 		"built twice they are the same":   func(t *testing.T) { builtTwice(t, p) },
 		"parts and licences are listed":   func(t *testing.T) { partsAndLicences(t, p) },
 		"lintian finds no fault":          func(t *testing.T) { lintian(t, p) },
 		"a booted box":                    func(t *testing.T) { bootedBox(t, booted, p) },
+		"a booted box of Debian 11":       func(t *testing.T) { olderBox(t, p) },
+		"an image that is being built":    func(t *testing.T) { beingBuilt(t, built, p) },
 		"install, upgrade, remove, purge": func(t *testing.T) { life(t, d, p) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -144,6 +147,15 @@ func files(t *testing.T, folder string) map[string][]byte {
 	return all
 }
 
+// part is a component in a list of parts.
+type part struct {
+	Type, Name, Version string
+	Licenses            []struct {
+		License    struct{ ID string }
+		Expression string
+	}
+}
+
 // The lists of parts and the copyright files name what is linked: the same modules, and the font only where it is.
 func partsAndLicences(t *testing.T, p packages) {
 	boms, err := filepath.Glob(filepath.Join(p.folder, "*.cdx.json"))
@@ -156,7 +168,8 @@ func partsAndLicences(t *testing.T, p packages) {
 			t.Fatal(err)
 		}
 		var bom struct {
-			Components []struct{ Name, Version string }
+			Metadata   struct{ Component part }
+			Components []part
 		}
 		if err := json.Unmarshal(text, &bom); err != nil {
 			t.Fatalf("%s: %v", path, err)
@@ -172,8 +185,16 @@ func partsAndLicences(t *testing.T, p packages) {
 		if len(bom.Components) < 5 {
 			t.Errorf("%s lists %d parts only", path, len(bom.Components))
 		}
+		for _, c := range append(bom.Components, bom.Metadata.Component) {
+			if len(c.Licenses) == 0 || c.Licenses[0].License.ID == "" && c.Licenses[0].Expression == "" {
+				t.Errorf("%s does not say the licence of %s", path, c.Name)
+			}
+		}
+		if named := slices.ContainsFunc(bom.Components, func(c part) bool { return c.Type == "file" && c.Licenses[0].License.ID == "OFL-1.1" }); named != font {
+			t.Errorf("%s names the font: %v, want %v", path, named, font)
+		}
 		for _, c := range bom.Components {
-			if c.Name != "std" && !strings.Contains(copyright, "\n"+c.Name+" "+c.Version+"\n") {
+			if c.Type == "library" && c.Name != "std" && !strings.Contains(copyright, "\n"+c.Name+" "+c.Version+"\n") {
 				t.Errorf("%s: no licence of %s %s, which %s lists", filepath.Base(deb), c.Name, c.Version, filepath.Base(path))
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -11,6 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"periph.io/x/conn/v3/driver/driverreg"
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/host/v3/gpioioctl"
 )
 
 // The tests of this file run on a board, or in a virtual one, whose GPIO lines somebody moves from outside: cross-compile
@@ -21,7 +25,7 @@ import (
 //	BOARD_GPIO_BUSY    name of a line that something else uses
 //	BOARD_GPIO_DRIVER  optional: driver's folder below /sys/bus and device to unbind, as "amba/drivers/pl061_gpio 9030000.pl061"
 //
-// Each line that begins with BOARD says what whoever is outside shall do or check.
+// Each line that begins with BOARD says what whoever is outside shall do or check. "make board" does it in a virtual machine.
 
 func boardLines(t *testing.T, name string) []string {
 	t.Helper()
@@ -64,20 +68,121 @@ func TestBoardWiring(t *testing.T) {
 	}
 }
 
-func boardKeys(t *testing.T, c *Chips, keys []string) (<-chan Event, <-chan error, func()) {
+// openBoard opens lines as the daemon does.
+func openBoard(t *testing.T, c *Chips, keys []string) ([]GPIOLine, io.Closer) {
 	t.Helper()
 	lines, closer, err := c.Open(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return lines, closer
+}
+
+// readBoard reads keys until stop is called, or their lines fail.
+func readBoard(t *testing.T, lines []GPIOLine, closer io.Closer) (events <-chan Event, done <-chan error, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	events, done := make(chan Event, 100), make(chan error, 1)
+	found, ended := make(chan Event, 1000), make(chan error, 1)
 	go func() {
-		err := NewGPIO(GPIOConfig{Lines: lines, ActiveHigh: true, Now: now(), Logger: quiet}).Run(ctx, func(e Event) { events <- e })
-		done <- errors.Join(err, closer.Close())
+		err := NewGPIO(GPIOConfig{Lines: lines, ActiveHigh: true, Now: now(), Logger: quiet}).Run(ctx, func(e Event) { found <- e })
+		ended <- errors.Join(err, closer.Close())
 	}()
 	time.Sleep(100 * time.Millisecond)
-	return events, done, cancel
+	return found, ended, cancel
+}
+
+func boardKeys(t *testing.T, c *Chips, keys []string) (<-chan Event, <-chan error, func()) {
+	t.Helper()
+	lines, closer := openBoard(t, c, keys)
+	return readBoard(t, lines, closer)
+}
+
+// waitHigh waits until a line is high.
+func waitHigh(t *testing.T, key string) {
+	t.Helper()
+	lines, closer := openBoard(t, NewChips(), []string{key})
+	defer func() { _ = closer.Close() }()
+	if err := lines[0].Pin.In(gpio.PullDown, gpio.NoEdge); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); lines[0].Pin.Read() == gpio.Low; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("line %s was not pulled high within 10 s", key)
+		}
+	}
+}
+
+// TestBoardPeriph reads the keys by periph's own driver, as any of periph's pins: by looking at them.
+func TestBoardPeriph(t *testing.T) {
+	keys := boardLines(t, "BOARD_GPIO_KEYS")
+	state, err := driverreg.Init()
+	if err != nil || len(state.Failed) > 0 {
+		t.Fatalf("periph: %v, failed %v", err, state.Failed)
+	}
+	var lines []GPIOLine
+	var open []*gpioioctl.GPIOLine
+	for _, key := range keys {
+		for _, chip := range gpioioctl.Chips {
+			if l := chip.ByName(key); l != nil {
+				lines, open = append(lines, GPIOLine{Code: Code(key), Pin: l}), append(open, l)
+			}
+		}
+	}
+	if len(lines) != len(keys) {
+		t.Fatalf("periph finds %d of the lines %v", len(lines), keys)
+	}
+	events, done, cancel := readBoard(t, lines, io.NopCloser(nil))
+	fmt.Println("BOARD press 1")
+	wantEvent(t, events, Down, Code(keys[1]))
+	wantEvent(t, events, Up, Code(keys[1]))
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, l := range open {
+		l.Close()
+	}
+}
+
+// TestBoardTaps taps a key with contacts closed for some time, and counts what is read. Whoever is outside may stop this
+// program for a tenth of a second at a time meanwhile: then the edges alone tell.
+func TestBoardTaps(t *testing.T) {
+	keys := boardLines(t, "BOARD_GPIO_KEYS")
+	events, done, cancel := boardKeys(t, NewChips(), keys)
+	for _, how := range []string{"punctual", "late"} {
+		for _, closed := range []int{5, 15, 25, 40, 60} {
+			fmt.Printf("BOARD taps 0 %d 50 %s\n", closed, how)
+			presses, shortest := 0, time.Hour
+			var last Event
+			for e := range events {
+				if e.Code == Code(keys[1]) {
+					if e.Action == Up {
+						break // the end of the taps
+					}
+					continue
+				}
+				switch e.Action {
+				case Down:
+					presses++
+				case Up:
+					shortest = min(shortest, e.At-last.At)
+				}
+				last = e
+			}
+			t.Logf("%s: %d of 50 taps of %d ms are presses; by the kernel's times the shortest was down for %v",
+				how, presses, closed, shortest.Round(time.Microsecond))
+			if presses > 50 || presses > 0 && shortest <= 20*time.Millisecond {
+				t.Errorf("%d presses of 50 taps, the shortest of %v", presses, shortest)
+			}
+			if closed == 60 && presses == 0 {
+				t.Error("no tap of 60 ms is a press")
+			}
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestBoardKeys(t *testing.T) {
@@ -107,7 +212,7 @@ func TestBoardKeys(t *testing.T) {
 		t.Error(err)
 	}
 	fmt.Println("BOARD hold 0")
-	time.Sleep(500 * time.Millisecond)
+	waitHigh(t, keys[0])
 	events, done, cancel = boardKeys(t, NewChips(), keys) // as after a reboot
 	fmt.Println("BOARD release 0")
 	wantEvent(t, events, Up, Code(keys[0])) // and no Down before it
@@ -140,6 +245,16 @@ func TestBoardOutput(t *testing.T) {
 	fmt.Println("BOARD watched output")
 }
 
+// openFiles is how many descriptors this program has.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
 // TestBoardChipGone takes a chip away from under the keys and gives it back.
 func TestBoardChipGone(t *testing.T) {
 	keys, driver := boardLines(t, "BOARD_GPIO_KEYS"), strings.Fields(boardLines(t, "BOARD_GPIO_DRIVER")[0])
@@ -153,7 +268,7 @@ func TestBoardChipGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := NewChips()
+	c, before := NewChips(), 0
 	for range 3 {
 		events, done, _ := boardKeys(t, c, keys)
 		write("unbind")
@@ -174,6 +289,11 @@ func TestBoardChipGone(t *testing.T) {
 			t.Error("the lines of a chip that is gone were opened")
 		}
 		write("bind")
+		if n := openFiles(t); before == 0 {
+			before = n
+		} else if n != before {
+			t.Errorf("%d files are open after the chip was unplugged again, %d before", n, before)
+		}
 	}
 	events, done, cancel := boardKeys(t, c, keys)
 	fmt.Println("BOARD press 0")

@@ -2,58 +2,85 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"haochaping/device/keypad"
 )
 
 // burst is what a line sends without a pause. Where no checksum tells a key from noise, a key counts only when its burst is
-// over and held nothing else, so that a line that babbles is never an evaluation.
+// over and held little else, so that a line that babbles is never an evaluation. Several keys in one burst are all told: they
+// were pressed together.
 type burst struct {
 	decoder *keypad.Decoder
 	answers chan<- []byte
 	read    func(keypad.Read, time.Duration)
+	noise   func(keypad.Read, time.Duration) // of frames that are no key; nil if nobody asks
+	spoilt  func(at time.Duration)           // bytes came that cannot be read; nil if nobody asks
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
+	breaks  bool          // a byte 00 is no BREAK
 	lastAt  time.Duration // of the last bytes
 
-	at      time.Duration // of the first frame
+	began   time.Duration // when the first bytes came
+	whole   uint64        // garbage of the decoder that may be of no frame
+	least   uint64        // bytes that may have been a frame
 	head    []byte        // the first bytes, to be shown
 	garbage uint64        // of the decoder, when the burst began
-	frames  []keypad.Read
+	frames  []timedRead
 	more    bool // there were more frames than are kept
 }
+
+// timedRead is a frame and when it came.
+type timedRead struct {
+	keypad.Read
+	at time.Duration
+}
+
+func (r timedRead) same(o timedRead) bool { return r.Kind == o.Kind && r.Code == o.Code }
 
 // Bounds of a burst that is a key: some keypads send each frame two or three times, and a contact of the plug may add a
 // few bytes.
 const (
 	maxRepeats = 3
+	maxKeys    = 5 // that can be pressed together
+	maxFrames  = maxKeys * maxRepeats
 	maxGarbage = 8
 	maxHead    = 8
 )
 
 // newBurst returns an empty burst. The settling time is at least that of three bytes.
-func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, read func(keypad.Read, time.Duration)) *burst {
+func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *burst {
 	settle := p.Settle
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &burst{decoder: p.NewDecoder(), answers: answers, read: read, gap: p.Gap, settle: settle}
+	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt, gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2}
 }
 
 // feed takes what one read has returned.
 func (b *burst) feed(bytes []byte, at time.Duration) {
 	if at-b.lastAt > b.gap {
 		b.decoder.Reset()
+		b.whole = b.decoder.Garbage
 	}
 	b.lastAt = at
 	if len(b.head) == 0 {
-		b.garbage = b.decoder.Garbage
+		b.garbage, b.began = b.decoder.Garbage, at
 	}
 	if room := maxHead - len(b.head); room > 0 {
 		b.head = append(b.head, bytes[:min(room, len(bytes))]...)
 	}
-	for _, r := range b.decoder.Feed(bytes) {
+	before := b.decoder.Garbage
+	reads := b.decoder.Feed(bytes)
+	if b.decoder.Garbage > before && b.decoder.Garbage-b.whole >= b.least {
+		b.spoil(at)
+		b.whole = b.decoder.Garbage
+	}
+	if len(reads) > 0 {
+		b.whole = b.decoder.Garbage
+	}
+	for _, r := range reads {
 		if r.Answer != nil {
 			select {
 			case b.answers <- r.Answer:
@@ -64,33 +91,85 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 		case r.Kind == keypad.Ignored:
 		case b.settle == 0:
 			b.read(r, at)
-		case len(b.frames) == maxRepeats:
+		case len(b.frames) == maxFrames:
 			b.more = true
 		default:
-			if len(b.frames) == 0 {
-				b.at = at
-			}
-			b.frames = append(b.frames, r)
+			b.frames = append(b.frames, timedRead{r, at})
 		}
 	}
 }
 
-// settled ends the burst: what it held counts if it was one key.
+func (b *burst) spoil(at time.Duration) {
+	if b.spoilt != nil {
+		b.spoilt(at)
+	}
+}
+
+// over returns when the burst is over if nothing more comes, false if there is none.
+func (b *burst) over() (time.Duration, bool) {
+	return b.lastAt + b.settle, b.settle > 0 && len(b.head) > 0
+}
+
+// told returns up to when everything that came has been told, now being read.
+func (b *burst) told(now time.Duration) time.Duration {
+	if _, open := b.over(); open {
+		return b.began - 1
+	}
+	return now
+}
+
+// settled ends the burst and tells what it held: each key once, or that it was noise. Two cards at once are none.
 func (b *burst) settled() {
-	if len(b.frames) > 0 {
-		first, alone := b.frames[0], !b.more && b.decoder.Garbage-b.garbage <= maxGarbage
+	defer b.empty()
+	if len(b.frames) == 0 {
+		return
+	}
+	different, most := b.count()
+	kind, first, last := b.frames[0].Kind, b.frames[0].at, b.frames[len(b.frames)-1].at
+	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys || different > 1 && last-first > togetherWithin
+	if noise || kind == keypad.Card && different > 1 {
+		b.spoil(last)
 		for _, r := range b.frames {
-			alone = alone && r.Kind == first.Kind && r.Code == first.Code
+			if b.noise != nil {
+				b.noise(r.Read, last)
+			}
 		}
-		if !alone && first.Kind == keypad.Key {
-			first = keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("several: % x", b.head)} // which keys.map cannot name
-			alone = true
+		if kind == keypad.Key {
+			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, last) // which keys.map cannot name
 		}
-		if alone {
-			b.read(first, b.at)
+		return
+	}
+	for i, r := range b.frames {
+		if slices.ContainsFunc(b.frames[:i], r.same) {
+			continue
+		}
+		if b.isBreak() {
+			r.Code += " (BREAK?)" // which keys.map cannot name
+		}
+		b.read(r.Read, r.at)
+	}
+}
+
+// isBreak reports whether the burst is as a BREAK reads on a port that does not tell it from a byte.
+func (b *burst) isBreak() bool {
+	return !b.breaks && !slices.ContainsFunc(b.head, func(c byte) bool { return c != 0 })
+}
+
+// count returns how many different keys the burst held, and how often the most frequent came.
+func (b *burst) count() (different, most int) {
+	for i, r := range b.frames {
+		n := 0
+		for _, o := range b.frames {
+			if r.same(o) {
+				n++
+			}
+		}
+		most = max(most, n)
+		if !slices.ContainsFunc(b.frames[:i], r.same) {
+			different++
 		}
 	}
-	b.empty()
+	return different, most
 }
 
 // drop forgets the burst: the line babbles.

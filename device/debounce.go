@@ -1,6 +1,9 @@
 package device
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // stuckAfter is how long a key may be down before it is taken for stuck.
 const stuckAfter = 10 * time.Second
@@ -9,75 +12,106 @@ const stuckAfter = 10 * time.Second
 // 20 ms it is 60 ms: a worn contact chatters for about 40, and a finger that taps as fast as it can stays off for longer.
 const reboundQuiets = 3
 
-// debouncer finds presses in the samples of one contact. It is a value; step is a pure function.
+// never is a moment that does not come.
+const never = time.Duration(math.MaxInt64)
+
+// debouncer finds presses in the edges of one contact. It is a value, and a pure function of the edges' own times: when
+// somebody looks at it has no part in what it finds.
 //
-// A change counts once the contact has shown the new level without interruption for the quiet time, and its moment is
-// when that began; a contact that bounces never shows it that long. The default of 20 ms is one period of the mains: what
-// hums at 50 Hz lets go at least once in it, however lopsided the wave. Taking the first 5 ms for a press would answer
-// 15 ms sooner and count a half-wave of hum as an evaluation; 20 of the 100 ms that a press may take until it is seen on
-// the screen are a good price for not doing that.
+// A change counts once the contact has rested at the new level for the quiet time, and its moment is when that rest began; a
+// contact that bounces never rests that long. The default of 20 ms is one period of the mains: what hums at 50 Hz lets go at
+// least once in it, however lopsided the wave. A contact that has stayed long between its edges must rest for twice as long as
+// that, at most for two quiet times: a closing of the hum that is told too long, or two without the opening between, is no press.
 //
 // A contact that closes again within three quiet times of having opened is the same press going on: Rebound. A contact
-// that is down at the first sample has been held since before the program started: it is no press until it was let go,
-// though it can be stuck.
+// that is down at the start has been held since before: it is no press until it was let go, though it can be stuck. The
+// same holds for one of which edges were lost.
 type debouncer struct {
 	quiet    time.Duration
-	started  bool
-	moved    bool          // it has changed at least once
-	level    bool          // what the contact last showed
-	since    time.Duration // since when
-	stable   bool          // what has been reported: down or not
+	level    bool          // what the contact last showed: down or not
+	since    time.Duration // of its last edge
+	longest  time.Duration // between two edges since its last rest
+	stable   bool          // what has been found: down or not
+	doubted  bool          // it counts for nothing until it rests
+	blind    bool          // edges were lost, and none came since
 	downAt   time.Duration // since when it has been down
 	released bool          // it has been let go once, at upAt
 	upAt     time.Duration
 	stuck    bool
 }
 
-// change is what a step finds, zero if nothing.
+// change is what is found of a contact, zero if nothing.
 type change struct {
 	action Action
 	at     time.Duration
 }
 
-// closing reports whether the contact has been down within the last quiet time and it is not yet known whether that is a
-// press.
-func (d debouncer) closing(at time.Duration) bool {
-	return !d.stable && (d.level || d.moved && at-d.since < d.quiet)
+// newDebouncer returns a debouncer for a contact that shows a level at the start.
+func newDebouncer(quiet time.Duration, down bool, at time.Duration) debouncer {
+	return debouncer{quiet: quiet, level: down, since: at, doubted: down, downAt: at}
 }
 
-// step takes a sample, and whether the contact has moved since the last one though it may be back, and returns the
-// debouncer after it, what was found, and when the next sample is due at the latest though nothing changes (0: whenever
-// something changes). A machine that is late would else see a contact at rest that hums between its samples.
-func (d debouncer) step(down, edge bool, at time.Duration) (debouncer, change, time.Duration) {
-	if !d.started {
-		d.started, d.level, d.since, d.stable, d.downAt = true, down, at, down, at
+// rest is how long the contact must not move until it is believed.
+func (d debouncer) rest() time.Duration { return min(max(d.quiet, 2*d.longest), 2*d.quiet) }
+
+// moved returns the debouncer after an edge that left the contact down or not. The level may be that of before: two edges
+// that come close together are told as one.
+func (d debouncer) moved(down bool, at time.Duration) debouncer {
+	switch stayed := at - d.since; {
+	case d.blind:
+	case stayed >= d.rest():
+		d.longest = 0
+	default:
+		d.longest = max(d.longest, stayed)
 	}
-	if down != d.level || edge {
-		d.moved, d.level, d.since = true, down, at
-	}
-	var found change
-	if d.level != d.stable && at-d.since >= d.quiet {
-		d.stable = d.level
-		switch {
-		case !d.stable:
-			found = change{Up, d.since}
-			d.released, d.upAt, d.stuck = true, d.since, false
-		case d.released && d.since-d.upAt < reboundQuiets*d.quiet:
-			found = change{Rebound, d.since} // downAt stays: a key that chatters on is stuck like one that is held
-		default:
-			found = change{Down, d.since}
-			d.downAt = d.since
-		}
-	}
-	if found.action == 0 && d.stable && d.level && !d.stuck && at-d.downAt >= stuckAfter {
-		d.stuck = true
-		found = change{HeldStuck, at}
-	}
+	d.level, d.since, d.blind = down, at, false
+	return d
+}
+
+// lost returns the debouncer after an edge behind which others are missing.
+func (d debouncer) lost() debouncer {
+	d.doubted, d.blind, d.longest = true, true, d.quiet
+	return d
+}
+
+// pending reports whether the contact has moved and it is not known yet what that was.
+func (d debouncer) pending() bool { return !d.blind && !d.doubted && d.level != d.stable }
+
+// due is when the next thing is found if there is no edge until then.
+func (d debouncer) due() time.Duration {
 	switch {
-	case d.level != d.stable:
-		return d, found, d.since + d.quiet
+	case d.blind:
+		return never
+	case d.doubted || d.level != d.stable:
+		return d.since + d.rest()
 	case d.stable && !d.stuck:
-		return d, found, d.downAt + stuckAfter
+		return max(d.downAt+stuckAfter, d.since)
 	}
-	return d, found, 0
+	return never
+}
+
+// find returns the debouncer after its due moment, and what is found then.
+func (d debouncer) find() (debouncer, change) {
+	switch {
+	case d.doubted && (d.level || !d.stable):
+		if !d.stable {
+			d.released, d.upAt, d.downAt = true, d.since, d.since
+		}
+		d.doubted, d.stable = false, d.level
+		return d, change{}
+	case d.level == d.stable:
+		at := d.due()
+		d.stuck = true
+		return d, change{HeldStuck, at}
+	case d.stable:
+		d.stable, d.doubted, d.stuck = false, false, false
+		d.released, d.upAt = true, d.since
+		return d, change{Up, d.since}
+	}
+	d.stable = true
+	if d.released && d.since-d.upAt < reboundQuiets*d.quiet {
+		return d, change{Rebound, d.since} // downAt stays: a key that chatters on is stuck like one that is held
+	}
+	d.downAt = d.since
+	return d, change{Down, d.since}
 }

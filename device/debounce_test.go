@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -18,34 +19,17 @@ type edge struct {
 	down bool
 }
 
-// follow samples a contact at each of its edges and whenever the debouncer asks for it, until the end.
+// follow tells a contact's edges and returns what is found until the end. An edge at 0 is how it was at the start.
 func follow(edges []edge, end time.Duration) []change {
-	d := debouncer{quiet: 20 * ms}
-	var found []change
-	down := false
-	now := time.Duration(0)
-	for {
-		for len(edges) > 0 && edges[0].at <= now {
-			down = edges[0].down
-			edges = edges[1:]
-		}
-		next, c, due := d.step(down, false, now)
-		d = next
-		if c.action != 0 {
-			found = append(found, c)
-		}
-		if now >= end {
-			return found
-		}
-		wake := end
-		if due > now {
-			wake = min(wake, due)
-		}
-		if len(edges) > 0 {
-			wake = min(wake, edges[0].at)
-		}
-		now = wake
+	c := newContacts(20*ms, []bool{len(edges) > 0 && edges[0] == edge{0, true}}, 0)
+	for _, e := range edges {
+		c.move(0, e.down, e.at)
 	}
+	var all []change
+	for _, f := range c.until(end) {
+		all = append(all, f.change)
+	}
+	return all
 }
 
 func wantChanges(t *testing.T, got []change, want ...change) {
@@ -63,6 +47,49 @@ func TestBounceIsOnePress(t *testing.T) {
 func TestChatterIsOnePress(t *testing.T) {
 	got := follow([]edge{{100 * ms, true}, {123 * ms, false}, {145 * ms, true}, {400 * ms, false}, {425 * ms, true}, {446 * ms, false}}, 600*ms)
 	wantChanges(t, got, change{Down, 100 * ms}, change{Up, 123 * ms}, change{Rebound, 145 * ms}, change{Up, 400 * ms}, change{Rebound, 425 * ms}, change{Up, 446 * ms})
+}
+
+func TestRestBegins(t *testing.T) {
+	for held, want := range map[time.Duration]int{20 * ms: 0, 20*ms + 1: 1} {
+		if got := follow([]edge{{100 * ms, true}, {100*ms + held, false}}, time.Second); len(got) != 2*want {
+			t.Errorf("down for %v: %+v, want %d presses", held, got, want)
+		}
+	}
+}
+
+// TestHumNeedsALongerRest hums with a closing that is told too long, and then is pressed.
+func TestHumNeedsALongerRest(t *testing.T) {
+	var hum []edge
+	for at := 100 * ms; at < 400*ms; at += 20 * ms {
+		hum = append(hum, edge{at, true}, edge{at + 18*ms, false})
+	}
+	lacking := append(slices.Clone(hum), edge{400 * ms, true}, edge{436 * ms, false})
+	wantChanges(t, follow(lacking, time.Second))
+	pressed := append(slices.Clone(hum), edge{400 * ms, true}, edge{500 * ms, false})
+	wantChanges(t, follow(pressed, time.Second), change{Down, 400 * ms}, change{Up, 500 * ms})
+}
+
+// TestLostEdges loses edges before a contact closes: that is no press until it has rested.
+func TestLostEdges(t *testing.T) {
+	lost := func(edges ...edge) (all []change) {
+		c := newContacts(20*ms, []bool{false}, 0)
+		c.move(0, true, 100*ms)
+		c.lose(0, 100*ms)
+		for _, e := range edges {
+			c.move(0, e.down, e.at)
+		}
+		for _, f := range c.until(30 * time.Second) {
+			all = append(all, f.change)
+		}
+		return all
+	}
+	wantChanges(t, lost())
+	wantChanges(t, lost(edge{5 * time.Second, true}, edge{5100 * ms, false}), change{Up, 5100 * ms})
+	wantChanges(t, lost(edge{5 * time.Second, true}, edge{5030 * ms, false}, edge{5060 * ms, true}, edge{5160 * ms, false}),
+		change{Up, 5160 * ms})
+	wantChanges(t, lost(edge{5 * time.Second, true}), change{HeldStuck, 15 * time.Second})
+	wantChanges(t, lost(edge{5 * time.Second, false}, edge{6 * time.Second, true}, edge{6100 * ms, false}),
+		change{Down, 6 * time.Second}, change{Up, 6100 * ms})
 }
 
 func TestHumIsNoPress(t *testing.T) {

@@ -17,8 +17,8 @@ type Action uint8
 // The actions.
 const (
 	Down       Action = iota + 1
-	Up                // never from a serial keypad, which does not tell
-	HeldStuck         // down for too long
+	Up                // from a serial keypad only of a stuck key, once it is silent
+	HeldStuck         // down for too long, or repeating for too long
 	ActionLost        // the keypad cannot be read; Err says why
 	ActionBack        // it can be read again
 	Rebound           // the contact has closed again too soon for a finger: the last press goes on
@@ -31,7 +31,8 @@ type Event struct {
 	Code   Code
 	At     time.Duration // since the machine started, of the moment when the contact moved
 	Err    error
-	Beside bool // with Down: another key went down so close to it that nobody can say which came first
+	Lasts  bool // with Down of a serial keypad: it says when the key is let go
+	Beside bool // with Down: another key went down so close to it, or is down as well, that nobody can say which was meant
 }
 
 // Binding says which level a key means.
@@ -113,6 +114,8 @@ type Interpreter struct {
 	staff Code // empty for none
 	down  map[Code]time.Duration
 	stuck map[Code]bool
+	again time.Duration // when the citizen was last told to press one key only
+	asked bool          // that has happened
 }
 
 // NewInterpreter returns an Interpreter for a map, and for the staff's own key if that is not empty: it is none of the five
@@ -123,10 +126,9 @@ func NewInterpreter(m Map, staff Code) *Interpreter {
 
 // Step returns what an event means.
 //
-// The first key that goes down is a press at once: a citizen does not wait for the box to see whether another follows. Keys
-// whose contacts close within the quiet time of each other are no press of either (Event.Beside). A second key while the first is still down means that nobody can say which one was meant, and the citizen is asked again;
-// an answer that was given by the first stands until another key corrects it. A stuck key does not get in the way of the
-// others.
+// Keys that go down within 40 ms of each other are no press of any (Event.Beside). A second key while the first is still down
+// means that nobody can say which one was meant, and the citizen is asked again; an answer that was given by the first stands
+// until another key corrects it. A stuck key does not get in the way of the others.
 func (i *Interpreter) Step(e Event) []Signal {
 	s := Signal{Code: e.Code, At: e.At, Err: e.Err}
 	switch e.Action {
@@ -147,8 +149,11 @@ func (i *Interpreter) Step(e Event) []Signal {
 		delete(i.stuck, e.Code)
 		s.Kind = Released
 	case HeldStuck:
-		i.stuck[e.Code] = true
 		delete(i.down, e.Code)
+		if !i.known(e.Code) {
+			return nil // it was reported as a key without a level, and is in nobody's way
+		}
+		i.stuck[e.Code] = true
 		s.Kind = Stuck
 	case ActionLost:
 		clear(i.down)
@@ -162,26 +167,32 @@ func (i *Interpreter) Step(e Event) []Signal {
 	return []Signal{s}
 }
 
+// known reports whether a key has a level or is the staff's own.
+func (i *Interpreter) known(c Code) bool {
+	_, ok := i.keys.Level(c)
+	return ok || c == i.staff && c != ""
+}
+
 func (i *Interpreter) pressed(e Event) (SignalKind, rating.Level) {
-	level, ok := i.keys.Level(e.Code)
-	if !ok && e.Code == i.staff && i.staff != "" {
-		return StaffKey, 0
-	}
-	if !ok {
+	if !i.known(e.Code) {
 		return Unknown, 0
 	}
+	level, ok := i.keys.Level(e.Code)
+	if !ok {
+		return StaffKey, 0
+	}
 	others := len(i.down)
-	if e.Beside && others > 0 {
+	if e.Source != sourceSerial || e.Lasts {
 		i.down[e.Code] = e.At
+	}
+	switch {
+	case !e.Beside && others == 0:
+		return Press, level
+	case e.Beside && i.asked && e.At-i.again <= togetherWithin:
 		return 0, 0 // said at the first of them
 	}
-	if e.Source != sourceSerial {
-		i.down[e.Code] = e.At
-	}
-	if others > 0 || e.Beside {
-		return Together, 0
-	}
-	return Press, level
+	i.again, i.asked = e.At, true
+	return Together, 0
 }
 
 // The names of the sources.

@@ -1,11 +1,9 @@
 package device
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,9 +13,10 @@ import (
 // GPIOLine is a key on a GPIO line.
 type GPIOLine struct {
 	Code Code
-	Pin  gpio.PinIn
+	// Pin is read by the kernel's times of its edges if it is a *Pin, and by looking at its level if it is any other of periph's.
+	Pin gpio.PinIn
 	// Alive returns an error once the line's chip is gone, from then on for ever. Periph reads a line that is gone as low,
-	// which is a pressed key on most boxes; so it is asked after each such reading. Nil for a line that cannot go.
+	// which is a pressed key on most boxes; so it is asked after each such reading. Nil for a *Pin, and for a line that cannot go.
 	Alive func() error
 }
 
@@ -42,8 +41,8 @@ func NewGPIO(c GPIOConfig) *GPIO {
 }
 
 const (
-	// gpioPoll is how often a line wakes though no edge was reported, for edges that were lost, and for ctx. Five lines make five
-	// reads of all lines in that time.
+	// gpioPoll is how often lines are looked at though no edge was reported: for edges that were lost, for a chip that is gone,
+	// and for ctx.
 	gpioPoll = 1900 * time.Millisecond
 	// gpioInstant is what is too short for a wait that found no edge: a chip that is gone answers at once.
 	gpioInstant = time.Millisecond
@@ -62,17 +61,60 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	if g.cfg.ActiveHigh {
 		pull = gpio.PullDown
 	}
-	s := &scanner{cfg: g.cfg, emit: emit}
 	for _, l := range g.cfg.Lines {
 		if err := l.Pin.In(pull, gpio.BothEdges); err != nil {
 			return explainLine(string(l.Code), "", err)
 		}
-		s.contacts = append(s.contacts, debouncer{quiet: g.cfg.Debounce})
 	}
+	lines, err := g.timed()
+	switch {
+	case err != nil:
+		return err
+	case lines == nil:
+		return newScanner(g.cfg, emit).run(ctx)
+	}
+	r, err := newEdgeReader(g.cfg, lines, monotonic, emit)
+	if err != nil {
+		return err
+	}
+	return r.run(ctx)
+}
+
+// timed returns where the edges of the lines are read, nil if not all have times.
+func (g *GPIO) timed() (lines []edgeLine, err error) {
+	for _, l := range g.cfg.Lines {
+		p, ok := l.Pin.(*Pin)
+		if !ok {
+			return nil, nil
+		}
+		e, err := p.edges()
+		if err != nil {
+			return nil, explainLine(string(l.Code), "", err)
+		}
+		lines = append(lines, e)
+	}
+	return lines, nil
+}
+
+// scanner reads all lines whenever one of them wakes it. Were each line read by itself, a key that is let go just before
+// another is pressed could be seen after it, and the two be taken for pressed together. It knows a contact's moments only as
+// well as it gets to look: it is for pins whose edges have no times.
+type scanner struct {
+	cfg  GPIOConfig
+	emit func(Event)
+
+	mu       sync.Mutex
+	contacts *contacts // guarded by mu; nil before the first scan
+}
+
+func newScanner(cfg GPIOConfig, emit func(Event)) *scanner { return &scanner{cfg: cfg, emit: emit} }
+
+// run watches all lines until ctx ends or one fails.
+func (s *scanner) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
-	for i, l := range g.cfg.Lines {
+	for i, l := range s.cfg.Lines {
 		wg.Go(func() {
 			if err := s.watch(ctx, i); err != nil {
 				cancel(explainLine(string(l.Code), "", err))
@@ -86,70 +128,32 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	return nil
 }
 
-// scanner reads all lines whenever one of them wakes it. Were each line read by itself, a key that is let go just before
-// another is pressed could be seen after it, and the two be taken for pressed together.
-type scanner struct {
-	cfg  GPIOConfig
-	emit func(Event)
-
-	mu       sync.Mutex
-	contacts []debouncer // guarded by mu; by line
-	held     []Event     // guarded by mu; found and not emitted yet
-}
-
 // scan reads all lines, emits what has changed, and returns how long to wait for an edge. Moved reports whether there was an
 // edge on a line since the last scan.
 func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wait := gpioPoll
 	now := s.cfg.Now()
-	closing := false
-	for i, l := range s.cfg.Lines {
+	var down []bool
+	for _, l := range s.cfg.Lines {
 		level := l.Pin.Read()
-		down := (level == gpio.High) == s.cfg.ActiveHigh
 		if level == gpio.Low && l.Alive != nil {
 			if err := l.Alive(); err != nil {
 				return 0, errors.Join(ErrLineGone, err)
 			}
 		}
-		next, change, due := s.contacts[i].step(down, moved(i), now)
-		s.contacts[i] = next
-		closing = closing || next.closing(now)
-		if change.action != 0 {
-			s.held = append(s.held, Event{Source: sourceGPIO, Action: change.action, Code: l.Code, At: change.at})
-		}
-		if due != 0 {
-			wait = min(wait, due-now)
-		}
+		down = append(down, (level == gpio.High) == s.cfg.ActiveHigh)
 	}
-	// While another contact is closing, nobody knows yet whether two keys are being pressed at once. It is known after a
-	// quiet time; a contact that hums forever holds up nobody for longer than two.
-	if len(s.held) == 0 {
-		return max(wait, time.Millisecond), nil
+	if s.contacts == nil {
+		s.contacts = newContacts(s.cfg.Debounce, down, now)
 	}
-	if due := s.held[0].At + 2*s.cfg.Debounce; closing && now < due {
-		return max(min(wait, due-now, s.cfg.Debounce), time.Millisecond), nil
+	for i, d := range down {
+		s.contacts.sample(i, d, moved(i), now)
 	}
-	for _, e := range beside(s.held, 2*s.cfg.Debounce) {
-		s.emit(e)
+	for _, f := range s.contacts.until(now) {
+		s.emit(Event{Source: sourceGPIO, Action: f.action, Code: s.cfg.Lines[f.line].Code, At: f.at, Beside: f.beside})
 	}
-	s.held = s.held[:0]
-	return max(wait, time.Millisecond), nil
-}
-
-// beside sorts events by their moments and marks the presses that began within d of another key's.
-func beside(events []Event, d time.Duration) []Event {
-	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.At, b.At) })
-	for i := range events {
-		for j := range events[:i] {
-			a, b := &events[j], &events[i]
-			if a.Action == Down && b.Action == Down && a.Code != b.Code && b.At-a.At <= d {
-				a.Beside, b.Beside = true, true
-			}
-		}
-	}
-	return events
+	return max(min(s.contacts.due()-now, gpioPoll), time.Millisecond), nil
 }
 
 // watch waits for the edges of one line. Periph's waits do not know contexts, so each is short.

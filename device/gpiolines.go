@@ -1,28 +1,22 @@
 package device
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	_ "unsafe" // for go:linkname
 
 	"golang.org/x/sys/unix"
-	"periph.io/x/host/v3/gpioioctl"
 )
 
-// openChip is periph's own way to open one chip. Periph exports only its driver's Init, which finds chips once in a
-// program's life, so that an expander that is plugged in anew stays unknown; and which on a Raspberry Pi, where
-// /dev/gpiochip4 is a link, closes file descriptor 0 and another one twice. The version of periph is pinned in go.mod, and
-// TestOpenChip calls this.
-//
-//go:linkname openChip periph.io/x/host/v3/gpioioctl.newGPIOChip
-func openChip(path string) (*gpioioctl.GPIOChip, error)
+// errOldKernel says that the kernel does not speak the interface that keys on GPIO lines need.
+var errOldKernel = errors.New("this kernel is too old for keys on GPIO lines: they need Linux 5.10 or later")
 
 // Chips finds the kernel's GPIO chips, again at each call, so that a chip that was unplugged and plugged in anew is found.
 // It is safe for concurrent use. A program needs one of them and keeps it as long as it lives.
@@ -30,18 +24,33 @@ type Chips struct {
 	glob string
 
 	mu    sync.Mutex
-	known []chip
-	// gone are chips that were unplugged. Periph closes a chip's descriptor twice, the second time perhaps another's, also
-	// when the garbage collector does it; so they are kept, at one descriptor for each time that a chip is unplugged.
-	gone []chip
+	known []*chip // guarded by mu
 }
 
-// chip is a chip that was found, and a descriptor of ours for what periph cannot ask.
+// chip is a chip that was found.
 type chip struct {
-	*gpioioctl.GPIOChip
-	path string
-	rdev uint64
-	fd   int
+	path, name, label string
+	rdev              uint64
+	file              *os.File
+	lines             []string // names, some of them empty
+}
+
+// do calls f with the chip's descriptor, which nobody closes meanwhile.
+func (k *chip) do(f func(fd int) error) error {
+	conn, err := k.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+// alive returns an error once the chip is gone.
+func (k *chip) alive() error {
+	return k.do(func(fd int) error { _, _, _, err := chipInfo(fd); return err })
 }
 
 // NewChips returns Chips that look for /dev/gpiochip*.
@@ -65,24 +74,26 @@ func (c *Chips) Open(refs []string) ([]GPIOLine, io.Closer, error) {
 			errs = append(errs, err)
 			continue
 		}
-		l := chip.ByNumber(offset)
-		lines = append(lines, GPIOLine{Code: Code(ref), Pin: l, Alive: func() error { return chipAlive(chip.fd) }})
-		open = append(open, l)
+		p := &Pin{chip: chip, offset: offset, name: chip.lines[offset], consumer: consumer(), fd: -1}
+		lines = append(lines, GPIOLine{Code: Code(ref), Pin: p})
+		open = append(open, p)
 	}
 	if len(errs) > 0 {
-		return nil, nil, errors.Join(append(errs, open.Close())...)
+		return nil, nil, errors.Join(errs...)
 	}
 	return lines, open, nil
 }
 
+// consumer is what others are told of who uses a line.
+func consumer() string { return fmt.Sprintf("%s@%d", filepath.Base(os.Args[0]), os.Getpid()) }
+
 // find brings c.known up to date.
 func (c *Chips) find() error {
-	c.known = slices.DeleteFunc(c.known, func(k chip) bool {
-		if chipAlive(k.fd) == nil {
+	c.known = slices.DeleteFunc(c.known, func(k *chip) bool {
+		if k.alive() == nil {
 			return false
 		}
-		_ = unix.Close(k.fd)
-		c.gone = append(c.gone, k)
+		_ = k.file.Close() // what it had is gone
 		return true
 	})
 	paths, err := filepath.Glob(c.glob)
@@ -95,20 +106,15 @@ func (c *Chips) find() error {
 		if err := unix.Stat(path, &st); err != nil {
 			continue // unplugged just now, or a link to what was
 		}
-		if slices.ContainsFunc(c.known, func(k chip) bool { return k.rdev == uint64(st.Rdev) }) {
+		if slices.ContainsFunc(c.known, func(k *chip) bool { return k.rdev == uint64(st.Rdev) }) {
 			continue // known, or the link of the Raspberry Pi
 		}
-		fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		k, err := openChip(path, uint64(st.Rdev))
 		if err != nil {
-			errs = append(errs, explainChip(path, err))
+			errs = append(errs, err)
 			continue
 		}
-		found, err := openChip(path)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("GPIO chip %s: %w", path, err), unix.Close(fd))
-			continue
-		}
-		c.known = append(c.known, chip{found, path, uint64(st.Rdev), fd})
+		c.known = append(c.known, k)
 	}
 	if len(c.known) > 0 {
 		return nil // a chip that cannot be opened matters only if a line is missed, which is then said
@@ -119,40 +125,73 @@ func (c *Chips) find() error {
 	return errors.Join(errs...)
 }
 
+// openChip opens a chip and asks it for the names of its lines.
+func openChip(path string, rdev uint64) (*chip, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, explainChip(path, err)
+	}
+	k := &chip{path: path, rdev: rdev, file: f}
+	if err := k.do(k.ask); err != nil {
+		return nil, errors.Join(fmt.Errorf("GPIO chip %s: %w", path, err), f.Close())
+	}
+	return k, nil
+}
+
+// ask asks the kernel for names.
+func (k *chip) ask(fd int) error {
+	name, label, n, err := chipInfo(fd)
+	if err != nil {
+		return err
+	}
+	k.name, k.label = name, cmp.Or(label, name)
+	for offset := range n {
+		line, _, _, err := lineInfo(fd, offset)
+		if isAny(err, unix.EINVAL, unix.ENOTTY) {
+			err = fmt.Errorf("%w: %w", errOldKernel, err)
+		}
+		if err != nil {
+			return fmt.Errorf("ask for the name of line %d: %w", offset, err)
+		}
+		k.lines = append(k.lines, line)
+	}
+	return nil
+}
+
 // line finds a line that nothing else uses.
-func (c *Chips) line(ref string) (chip, int, error) {
+func (c *Chips) line(ref string) (*chip, int, error) {
 	chipName, offset, byOffset := strings.Cut(ref, ":")
 	if !byOffset {
 		return c.named(ref)
 	}
 	n, err := strconv.Atoi(offset)
 	if err != nil {
-		return chip{}, 0, fmt.Errorf("GPIO line %q: %q is no offset; write chip:offset, as \"gpiochip0:17\"", ref, offset)
+		return nil, 0, fmt.Errorf("GPIO line %q: %q is no offset; write chip:offset, as \"gpiochip0:17\"", ref, offset)
 	}
 	var labels []string
 	for _, k := range c.known {
-		if k.Label() == chipName || k.Name() == chipName || k.path == "/dev/"+chipName {
-			if n < 0 || n >= k.LineCount() {
-				return chip{}, 0, fmt.Errorf("GPIO line %q: chip %s has the offsets 0 to %d", ref, chipName, k.LineCount()-1)
+		if k.label == chipName || k.name == chipName || k.path == "/dev/"+chipName {
+			if n < 0 || n >= len(k.lines) {
+				return nil, 0, fmt.Errorf("GPIO line %q: chip %s has the offsets 0 to %d", ref, chipName, len(k.lines)-1)
 			}
 			return k, n, free(ref, k, n)
 		}
-		labels = append(labels, k.Label()+" ("+k.Name()+")")
+		labels = append(labels, k.label+" ("+k.name+")")
 	}
-	return chip{}, 0, fmt.Errorf("GPIO line %q: there is no chip %s; there are %s", ref, chipName, strings.Join(labels, ", "))
+	return nil, 0, fmt.Errorf("GPIO line %q: there is no chip %s; there are %s", ref, chipName, strings.Join(labels, ", "))
 }
 
-func (c *Chips) named(ref string) (chip, int, error) {
-	var found []chip
+func (c *Chips) named(ref string) (*chip, int, error) {
+	var found []*chip
 	var offset int
 	var names []string
 	for _, k := range c.known {
-		for _, l := range k.Lines() {
-			if l.Name() == ref && ref != "" {
-				found, offset = append(found, k), l.Number()
+		for n, name := range k.lines {
+			if name == ref && ref != "" {
+				found, offset = append(found, k), n
 			}
-			if l.Name() != "" && l.Name() != "-" && l.Name() != "_" {
-				names = append(names, l.Name())
+			if name != "" && name != "-" && name != "_" {
+				names = append(names, name)
 			}
 		}
 	}
@@ -160,22 +199,24 @@ func (c *Chips) named(ref string) (chip, int, error) {
 	case len(found) == 1:
 		return found[0], offset, free(ref, found[0], offset)
 	case len(found) > 1:
-		return chip{}, 0, fmt.Errorf("GPIO line %q stands %d times, on the chips %s and %s; write chip:offset, as \"%s:%d\"",
-			ref, len(found), found[0].Label(), found[1].Label(), found[len(found)-1].Label(), offset)
+		return nil, 0, fmt.Errorf("GPIO line %q stands %d times, on the chips %s and %s; write chip:offset, as \"%s:%d\"",
+			ref, len(found), found[0].label, found[1].label, found[len(found)-1].label, offset)
 	case len(names) == 0:
-		return chip{}, 0, fmt.Errorf("there is no GPIO line named %q: no line of this machine has a name. Write chip:offset, as \"%s:0\"",
-			ref, c.known[0].Label())
+		return nil, 0, fmt.Errorf("there is no GPIO line named %q: no line of this machine has a name. Write chip:offset, as \"%s:0\"",
+			ref, c.known[0].label)
 	}
 	hint := "."
 	if near := nearest(ref, names); near != "" {
 		hint = fmt.Sprintf("; did you mean %s?", near)
 	}
-	return chip{}, 0, fmt.Errorf("there is no GPIO line named %q%s There are %s", ref, hint, strings.Join(names, ", "))
+	return nil, 0, fmt.Errorf("there is no GPIO line named %q%s There are %s", ref, hint, strings.Join(names, ", "))
 }
 
 // free returns an error if something else uses a line.
-func free(ref string, k chip, offset int) error {
-	user, used, err := lineConsumer(k.fd, offset)
+func free(ref string, k *chip, offset int) error {
+	var user string
+	var used bool
+	err := k.do(func(fd int) (err error) { _, user, used, err = lineInfo(fd, offset); return err })
 	switch {
 	case err != nil:
 		return explainLine(ref, k.path, err)
@@ -185,30 +226,28 @@ func free(ref string, k chip, offset int) error {
 		user = "the kernel"
 	}
 	return fmt.Errorf("GPIO line %s (%s:%d) is in use by %q: choose another line, or stop what uses it (a program, or an overlay or "+
-		"driver of the device tree)", ref, k.Label(), offset, user)
+		"driver of the device tree)", ref, k.label, offset, user)
 }
 
-// closers closes lines.
-type closers []*gpioioctl.GPIOLine
+// closers gives lines back.
+type closers []*Pin
 
 func (c closers) Close() error {
-	for _, l := range c {
-		l.Close()
+	var errs []error
+	for _, p := range c {
+		errs = append(errs, p.Close())
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// explainLine says for people what is wrong with a line. Periph's errors have lost their number and keep its text.
+// explainLine says for people what is wrong with a line.
 func explainLine(ref, path string, err error) error {
-	is := func(errno unix.Errno) bool {
-		return errors.Is(err, errno) || strings.Contains(err.Error(), errno.Error())
-	}
 	switch {
-	case is(unix.EACCES), is(unix.EPERM), errors.Is(err, fs.ErrPermission):
+	case isAny(err, unix.EACCES, unix.EPERM):
 		return fmt.Errorf("GPIO line %s: %w", ref, explainChip(path, err))
-	case is(unix.EBUSY):
+	case isAny(err, unix.EBUSY):
 		return fmt.Errorf("GPIO line %s was taken by something else just now: %w", ref, err)
-	case is(unix.ENODEV):
+	case isAny(err, unix.ENODEV) && !errors.Is(err, errNoEdges):
 		return fmt.Errorf("GPIO line %s: %w: %w", ref, ErrLineGone, err)
 	}
 	return fmt.Errorf("GPIO line %s: %w", ref, err)

@@ -8,13 +8,13 @@ import (
 	"unsafe"
 )
 
-// TestOpenChip calls the function of periph that is not exported; a file that is no chip is refused by the kernel.
+// TestOpenChip opens a file that is no chip, which the kernel refuses.
 func TestOpenChip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gpiochip0")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := openChip(path); err == nil || c != nil || !strings.Contains(err.Error(), "inappropriate ioctl") {
+	if c, err := openChip(path, 0); err == nil || c != nil || !strings.Contains(err.Error(), "inappropriate ioctl") {
 		t.Errorf("opened %v, error %v", c, err)
 	}
 }
@@ -28,6 +28,7 @@ func TestUAPISizes(t *testing.T) {
 		"chip info":    {uapiChipInfo, unsafe.Sizeof(uapiChip{})},
 		"line info":    {uapiLineInfo, unsafe.Sizeof(uapiLine{})},
 		"line request": {uapiLineRequest, unsafe.Sizeof(uapiRequest{})},
+		"get values":   {uapiGetValues, unsafe.Sizeof(uapiValues{})},
 		"set values":   {uapiSetValues, unsafe.Sizeof(uapiValues{})},
 	} {
 		if want := uintptr(c.request >> 16 & 0x3fff); c.size != want {

@@ -32,7 +32,8 @@ func (c *Chips) OpenOutputs(refs []string, activeLow bool) (*Outputs, error) {
 		chip, offset, err := c.line(ref)
 		if err == nil {
 			var fd int
-			if fd, err = requestOutput(chip.fd, offset, activeLow); err == nil {
+			err = chip.do(func(k int) (err error) { fd, err = requestOutput(k, offset, activeLow); return err })
+			if err == nil {
 				o.fds = append(o.fds, fd)
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"haochaping/device/keypad"
@@ -12,12 +13,20 @@ import (
 // errBabbles says that a line sends without pause.
 var errBabbles = errors.New("the line sends without pause, faster than anybody can press: a wrong speed, a loose cable, or a broken keypad")
 
+// errSilent says that a keypad is gone although its port is there.
+var errSilent = errors.New("the keypad is silent, which sends a sign of life by itself: its cable or its power")
+
 // lineUser is what a serial line is read for. Its functions are called by one goroutine, but for prompt.
 type lineUser struct {
 	prompt  func() []byte   // what the keypad is to show now
 	changed <-chan struct{} // that has changed; nil for never
 	read    func(keypad.Read, time.Duration)
-	state   func(err error) // why it cannot be read, nil when it can; may be told twice
+	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
+	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
+	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
+	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
+	passed func(upTo time.Duration) (time.Duration, bool)
+	state  func(err error) // why it cannot be read, nil when it can; may be told twice
 }
 
 // runLine opens the port and opens it again whenever it fails, until ctx ends.
@@ -58,11 +67,14 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 	}
 	opened()
 	u.state(nil)
+	if who := holders(c.Port); len(who) > 0 {
+		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it", "port", c.Port, "program", who)
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	chunks := make(chan chunk)
+	in := newInbox(c.Now)
 	answers := make(chan []byte, 4)
 	reading, writing := make(chan struct{}), make(chan struct{})
-	go func() { defer close(reading); readPort(ctx, p, line.Baud, c.Now, chunks) }()
+	go func() { defer close(reading); readPort(ctx, p, line.Baud, in) }()
 	go func() { defer close(writing); writePort(ctx, p, answers, u) }()
 	defer func() {
 		cancel()
@@ -77,51 +89,128 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 		case <-time.After(time.Second): // a driver that keeps even that; its goroutine ends with the port
 		}
 	}()
-	b := newBurst(c.Profile, line.Baud, answers, u.read)
-	settle := time.NewTimer(time.Hour)
-	defer settle.Stop()
-	babbling := false
+	r := &reader{burst: newBurst(c.Profile, line.Baud, answers, u), user: u, silence: 3 * c.Profile.HeartbeatEvery(), since: c.Now()}
+	r.burst.breaks = tellsBreaks(p)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
+		came, now := in.take()
+		for _, k := range came {
+			if err := r.take(k); err != nil {
+				return fmt.Errorf("read the serial port %s: %w", c.Port, err)
+			}
+		}
+		timer.Reset(r.pass(now))
 		select {
 		case <-ctx.Done():
 			return nil
-		case k := <-chunks:
-			switch {
-			case k.err != nil:
-				b.settled()
-				return fmt.Errorf("read the serial port %s: %w", c.Port, k.err)
-			case k.babbles:
-				b.drop()
-				if !babbling {
-					babbling = true
-					u.state(fmt.Errorf("read the serial port %s: %w", c.Port, errBabbles))
-				}
-			case len(k.b) == 0:
-				if babbling {
-					babbling = false
-					u.state(nil)
-				}
-			case !babbling:
-				b.feed(k.b, k.at)
-				settle.Reset(b.settle)
-			}
-		case <-settle.C:
-			select {
-			case k := <-chunks: // it came before the silence was over
-				if !babbling && k.err == nil && !k.babbles && len(k.b) > 0 {
-					b.feed(k.b, k.at)
-					settle.Reset(b.settle)
-					continue
-				}
-				b.settled()
-				if k.err != nil {
-					return fmt.Errorf("read the serial port %s: %w", c.Port, k.err)
-				}
-			default:
-				b.settled()
-			}
+		case <-in.wake:
+		case <-timer.C:
 		}
 	}
+}
+
+// inbox hands what was read to whoever decides. It is safe for concurrent use.
+type inbox struct {
+	now  func() time.Duration
+	wake chan struct{} // something was put; holds one
+
+	mu     sync.Mutex
+	chunks []chunk // guarded by mu
+}
+
+func newInbox(now func() time.Duration) *inbox { return &inbox{now: now, wake: make(chan struct{}, 1)} }
+
+// put adds a chunk under the time of this moment.
+func (q *inbox) put(k chunk) {
+	q.mu.Lock()
+	k.at = q.now()
+	q.chunks = append(q.chunks, k)
+	q.mu.Unlock()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what was put, and a moment before which nothing will be put any more.
+func (q *inbox) take() (all []chunk, now time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all, q.chunks = q.chunks, nil
+	return all, q.now()
+}
+
+// reader turns what a line's reads have returned into keys.
+type reader struct {
+	burst    *burst
+	user     lineUser
+	babbling bool
+	silence  time.Duration // after which the keypad is gone, as it sends by itself more often; 0 for never
+	since    time.Duration // when it sent last
+	silent   bool          // and has been reported
+}
+
+// take takes what a read has returned. It returns the error that ends the session: what is not decided then is no key, as the
+// plug's contact may have added it.
+func (r *reader) take(k chunk) error {
+	switch {
+	case k.err != nil:
+		r.burst.drop()
+		return k.err
+	case k.babbles:
+		r.burst.drop()
+		if !r.babbling {
+			r.babbling = true
+			r.user.state(fmt.Errorf("read the serial port: %w", errBabbles))
+		}
+	case len(k.b) == 0:
+		if r.babbling {
+			r.babbling = false
+			r.user.state(nil)
+		}
+	case !r.babbling:
+		if r.since = k.at; r.silent {
+			r.silent = false
+			r.user.state(nil)
+		}
+		r.settle(k.at)
+		if r.user.heard != nil {
+			r.user.heard(k.b, k.at)
+		}
+		r.burst.feed(k.b, k.at)
+	}
+	return nil
+}
+
+// settle ends the burst if it was over at a moment.
+func (r *reader) settle(now time.Duration) {
+	if end, ok := r.burst.over(); ok && now > end {
+		r.burst.settled()
+	}
+}
+
+// pass tells that nothing more came up to now, and returns for how long nothing is to be done if nothing more comes.
+func (r *reader) pass(now time.Duration) time.Duration {
+	r.settle(now)
+	next := now + time.Hour
+	if r.user.passed != nil && !r.babbling {
+		if due, ok := r.user.passed(r.burst.told(now)); ok {
+			next = due
+		}
+	}
+	if end, ok := r.burst.over(); ok { // until then nothing more is known
+		next = end + 1
+	}
+	if r.silence > 0 && !r.silent && !r.babbling {
+		if now-r.since > r.silence {
+			r.silent = true
+			r.user.state(fmt.Errorf("%w: nothing for %s", errSilent, r.silence))
+		} else {
+			next = min(next, r.since+r.silence+1)
+		}
+	}
+	return max(next-now, 0)
 }
 
 // Bounds of what a line may send: somewhat more than its speed allows, over a tenth of a second. USB adapters deliver in
@@ -134,15 +223,15 @@ const babblePause = 25 * time.Millisecond
 
 // readPort reads until the port fails or ctx ends. A line that sends for a second without a pause, or more than its speed
 // allows, is read ten times a second and thrown away, so that it costs little, until it is silent.
-func readPort(ctx context.Context, p Port, baud int, now func() time.Duration, out chan<- chunk) {
+func readPort(ctx context.Context, p Port, baud int, in *inbox) {
 	buf := make([]byte, 256)
 	allowed := max(2*baud/10/10, 64) // bytes a window
-	count, since, lastByte := 0, now(), now()
-	began := now() // of bytes without a pause
+	count, since, lastByte := 0, in.now(), in.now()
+	began := in.now() // of bytes without a pause
 	babbles := false
 	for ctx.Err() == nil {
 		n, err := p.Read(buf)
-		at := now()
+		at := in.now()
 		if at-lastByte > max(babblePause, 30*time.Second/time.Duration(baud)) {
 			began = at
 		}
@@ -154,12 +243,7 @@ func readPort(ctx context.Context, p Port, baud int, now func() time.Duration, o
 		}
 		count += n
 		babbles = n > 0 && (babbles || count > allowed || at-began > time.Second)
-		k := chunk{b: append([]byte(nil), buf[:n]...), at: at, babbles: babbles, err: err}
-		select {
-		case out <- k:
-		case <-ctx.Done():
-			return
-		}
+		in.put(chunk{b: append([]byte(nil), buf[:n]...), babbles: babbles, err: err})
 		if err != nil {
 			return
 		}

@@ -1,8 +1,8 @@
 package device
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -83,10 +83,46 @@ func TestALineThatBabbles(t *testing.T) {
 	}
 }
 
-// TestSeveralKeysAtOnceAreNone holds that bytes that come together are nobody's choice.
+// TestSeveralKeysAtOnceAreNone holds that keys that come together are nobody's choice, in one write or within 40 ms.
 func TestSeveralKeysAtOnceAreNone(t *testing.T) {
+	for _, c := range []struct {
+		profile, first, second string
+		want                   []Code
+	}{
+		{"byte", "1", "3", []Code{"0x31", "0x33"}},
+		{"line", "A\r\n", "B\r\n", []Code{"A", "B"}},
+		{"slz", string(slz(1)), string(slz(4)), []Code{"1", "4"}},
+	} {
+		for _, apart := range []time.Duration{0, 25 * time.Millisecond} {
+			t.Run(fmt.Sprint(c.profile, apart), func(t *testing.T) {
+				t.Parallel()
+				_, master, events := keypadOn(t, shipped(t, c.profile))
+				first := c.first
+				if apart == 0 {
+					first += c.second
+				}
+				if _, err := master.WriteString(first); err != nil {
+					t.Fatal(err)
+				}
+				if apart > 0 {
+					time.Sleep(apart)
+					if _, err := master.WriteString(c.second); err != nil {
+						t.Fatal(err)
+					}
+				}
+				a, b := wantEvent(t, events, Down, c.want[0]), wantEvent(t, events, Down, c.want[1])
+				if close := b.At-a.At <= togetherWithin; a.Beside != close || b.Beside != close || apart == 0 && !close {
+					t.Errorf("%+v and %+v, want both beside each other", a, b)
+				}
+			})
+		}
+	}
+}
+
+// TestABurstIsOneKeyOrNone holds what the bytes of one burst are.
+func TestABurstIsOneKeyOrNone(t *testing.T) {
 	_, master, events := keypadOn(t, shipped(t, "byte"))
-	for _, c := range []struct{ sent, want string }{{"12", "several: 31 32"}, {"3", "0x33"}, {"444", "0x34"}} {
+	for _, c := range []struct{ sent, want string }{{"444", "0x34"}, {"5555", "noise: 35 35 35 35"}, {"678:;<", "noise: 36 37 38 3a 3b 3c"}, {"9", "0x39"}} {
 		if _, err := master.WriteString(c.sent); err != nil {
 			t.Fatal(err)
 		}
@@ -175,52 +211,11 @@ func TestAKeypadThatTakesNothingHoldsUpNoKey(t *testing.T) {
 	for i := range 100 { // none waits
 		s.Prompt([]keypad.Prompt{keypad.Thanks, keypad.Idle}[i%2])
 	}
-	for range 3 {
-		d.in <- []byte("1")
-		wantEvent(t, events, Down, "0x31")
-		time.Sleep(400 * time.Millisecond)
+	for _, key := range []string{"1", "2", "3"} {
+		d.in <- []byte(key)
+		wantEvent(t, events, Down, Code("0x3"+key))
 	}
 	if len(d.wrote) != 0 {
 		t.Errorf("%q was written besides", <-d.wrote)
-	}
-}
-
-func TestCardReader(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "reader")
-	r := NewCardReader(SerialConfig{Port: path, Profile: shipped(t, "card-stx"), Now: now(), Logger: quiet, Repeat: time.Hour})
-	cards := make(chan Card, 10)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx, func(c Card) { cards <- c }) }()
-	next := func() Card {
-		t.Helper()
-		select {
-		case c := <-cards:
-			return c
-		case <-time.After(10 * time.Second):
-			t.Fatal("no card within 10 s")
-			return Card{}
-		}
-	}
-	if c := next(); c.Err == nil {
-		t.Errorf("%+v, want that the reader is not there", c)
-	}
-	master := openTTY(t, path)
-	if c := next(); c.Err != nil || c.Number != "" {
-		t.Errorf("%+v, want that the reader is back", c)
-	}
-	time.Sleep(50 * time.Millisecond)
-	for _, s := range []string{"\x020A0065ABCD89\r\n\x03", "\x020A0065ABCD89\r\n\x03", "noise", "\x020A0065ABCE8A\x03"} {
-		if _, err := master.WriteString(s); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	if a, b := next(), next(); a.Number != "0A0065ABCD89" || b.Number != "0A0065ABCE8A" {
-		t.Errorf("cards %+v and %+v", a, b)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
 	}
 }

@@ -13,17 +13,21 @@ import (
 type SerialConfig struct {
 	Port    string
 	Profile *keypad.Profile
-	Baud    int // instead of the profile's, in bits per second; 0 for the profile's
+	Keys    []Code // that mean something, all if empty
+	Baud    int    // instead of the profile's, in bits per second; 0 for the profile's
 	Now     func() time.Duration
 	Logger  *slog.Logger
-	// Repeat is the silence after which the same key counts again. Within it, it is the keypad that repeats itself, as
-	// some do while a key is held or their answer was lost; 300 ms if 0.
+	// Repeat is the silence after which the same card counts again; 300 ms if 0.
 	Repeat time.Duration
+	// AtOnce tells a key that comes right after the port was opened at once: nobody is asked, and no answer can come of a key that
+	// was down before.
+	AtOnce bool
 	// Open opens the port; OpenPort if nil.
 	Open func(name string, l keypad.Line, now func() time.Duration) (Port, error)
 }
 
-// Serial reads a keypad on a serial line. Such keypads tell presses only: there is no Up and nothing can be stuck.
+// Serial reads a keypad on a serial line. Such keypads tell no release: a code that comes again soon is the same press, and one
+// that goes on coming is a stuck key.
 type Serial struct {
 	cfg     SerialConfig
 	current atomic.Pointer[keypad.Prompt]
@@ -57,6 +61,15 @@ func (s *Serial) Prompt(p keypad.Prompt) {
 	}
 }
 
+// presses decides what is a press from the times at which codes came.
+type presses interface {
+	open(at time.Duration)
+	lose()
+	read(r keypad.Read, at time.Duration)
+	pass(upTo time.Duration) []Event
+	due() (time.Duration, bool)
+}
+
 // Bounds of the wait before the port is opened again.
 const (
 	minReopen = 100 * time.Millisecond
@@ -72,22 +85,26 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	var last Code
-	var lastAt time.Duration
+	unsaid := &strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
+	keys, noise, spoilt := presses(unsaid), unsaid.noise, unsaid.spoilt
+	if s.cfg.Profile.HasReleases() {
+		keys, noise, spoilt = &holds{atOnce: s.cfg.AtOnce}, nil, nil
+	}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: func(r keypad.Read, at time.Duration) {
-			if r.Kind != keypad.Key {
-				return
+		read: keys.read, noise: noise, spoilt: spoilt,
+		passed: func(upTo time.Duration) (time.Duration, bool) {
+			for _, e := range keys.pass(upTo) {
+				emit(e)
 			}
-			c := Code(r.Code)
-			repeated := c == last && at-lastAt < s.cfg.Repeat
-			last, lastAt = c, at
-			if !repeated {
-				emit(Event{Source: sourceSerial, Action: Down, Code: c, At: at})
-			}
+			return keys.due()
 		},
 		state: func(err error) {
+			if err == nil {
+				keys.open(s.cfg.Now())
+			} else {
+				keys.lose()
+			}
 			switch {
 			case err != nil && !lost:
 				lost = true
@@ -95,45 +112,6 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 			case err == nil && lost:
 				lost = false
 				emit(Event{Source: sourceSerial, Action: ActionBack, At: s.cfg.Now()})
-			}
-		},
-	})
-}
-
-// Card is what a card reader has noticed: the number of a card, or with Err set that it cannot be read. After that, Err nil
-// with an empty number says that it can be read again.
-type Card struct {
-	Number string
-	At     time.Duration // since the machine started
-	Err    error
-}
-
-// CardReader reads the numbers of cards on a serial line.
-type CardReader struct{ cfg SerialConfig }
-
-// NewCardReader returns a reader that does nothing before Run. The profile must have frames of the kind card.
-func NewCardReader(c SerialConfig) *CardReader { return &CardReader{c.withDefaults()} }
-
-// Run emits cards until ctx ends. A card that lies on the reader and is sent again and again is emitted once.
-func (r *CardReader) Run(ctx context.Context, emit func(Card)) error {
-	lost := false
-	last := Card{}
-	return runLine(ctx, r.cfg, lineUser{
-		prompt: func() []byte { return nil },
-		read: func(read keypad.Read, at time.Duration) {
-			if read.Kind != keypad.Card {
-				return
-			}
-			repeated := read.Code == last.Number && at-last.At < r.cfg.Repeat
-			last = Card{Number: read.Code, At: at}
-			if !repeated {
-				emit(last)
-			}
-		},
-		state: func(err error) {
-			if (err != nil) != lost {
-				lost = err != nil
-				emit(Card{At: r.cfg.Now(), Err: err})
 			}
 		},
 	})

@@ -108,9 +108,9 @@ func TestGPIOChipGone(t *testing.T) {
 func TestGPIOChipGoneIsNoPress(t *testing.T) {
 	p := &gone{gpiotest.Pin{N: "A", L: gpio.Low, EdgesChan: make(chan gpio.Level)}}
 	alive := func() error { return errors.New("no such device") }
-	contact, _, _ := debouncer{quiet: 20 * ms}.step(false, false, 0)
 	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: p, Alive: alive}}, Now: now(), Logger: quiet})
-	s := &scanner{cfg: g.cfg, contacts: []debouncer{contact}, emit: func(e Event) { t.Errorf("a chip that is gone gave %+v", e) }}
+	s := newScanner(g.cfg, func(e Event) { t.Errorf("a chip that is gone gave %+v", e) })
+	s.contacts = newContacts(20*ms, []bool{false}, 0)
 	if err := s.watch(t.Context(), 0); !errors.Is(err, ErrLineGone) {
 		t.Errorf("error %v, want %v", err, ErrLineGone)
 	}
@@ -160,7 +160,7 @@ func TestSerialUnpluggedAndPluggedIn(t *testing.T) {
 func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keypad")
 	master := openTTY(t, path)
-	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, "slz"), Now: now(), Logger: quiet, Repeat: time.Hour})
+	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, "slz"), Now: now(), Logger: quiet})
 	events := running(t, s.Run)
 	time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
 	for range 2 {
@@ -172,11 +172,18 @@ func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 			t.Fatalf("answer % x, %v", answer, err)
 		}
 	}
-	if _, err := master.Write(slz(2)); err != nil {
-		t.Fatal(err)
+	time.Sleep(3 * time.Second) // what comes again right after the opening was down before
+	for _, grade := range []byte{1, 1, 2, 1} {
+		if _, err := master.Write(slz(grade)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	wantEvent(t, events, Down, "1")
-	wantEvent(t, events, Down, "2") // and not 1 again
+	wantEvent(t, events, Down, "2")
+	if e := wantEvent(t, events, Down, "1"); !e.Beside { // with 2 in between both are down
+		t.Errorf("%+v is a press of its own", e)
+	}
 }
 
 func TestSimulated(t *testing.T) {

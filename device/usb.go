@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"haochaping/device/evdev"
@@ -12,14 +13,17 @@ import (
 type InputDevice interface {
 	Grab() error
 	Held() ([]uint16, error)
-	Read() ([]evdev.Event, error)
+	Read(wait time.Duration) ([]evdev.Event, error) // none after the wait; at 0 what is there
 	Close() error
 }
 
 // USBConfig names the parts of a keypad that acts as a USB keyboard.
 type USBConfig struct {
 	Device string // a path, or "name:" and the device's name
-	Now    func() time.Duration
+	// Keys are those that a citizen presses, all if empty. What else is typed with them, as an Enter after a digit, is told and is
+	// together with none.
+	Keys []Code
+	Now  func() time.Duration // of the kernel's clock since the machine started, which events carry
 	// Chatter is how soon after its release a key that goes down again is the same contact still bouncing; 30 ms if 0.
 	Chatter time.Duration
 	// Open opens the device; the kernel's if nil.
@@ -69,73 +73,62 @@ func (u *USB) Run(ctx context.Context, emit func(Event)) error {
 	return nil
 }
 
-// batch is what one read has returned.
-type batch struct {
-	events []evdev.Event
-	at     time.Duration
-	err    error
-}
-
 // session opens the keypad and reads it until it fails or ctx ends.
-func (u *USB) session(ctx context.Context, opened func(), emit func(Event)) error {
+func (u *USB) session(ctx context.Context, opened func(), emit func(Event)) (err error) {
 	d, err := u.cfg.Open(u.cfg.Device)
 	if err != nil {
 		return fmt.Errorf("the USB keypad %s: %w", u.cfg.Device, err)
 	}
-	batches := make(chan batch)
-	reading := make(chan struct{})
-	ctx, cancel := context.WithCancel(ctx)
+	ended := context.AfterFunc(ctx, func() { _ = d.Close() }) // which ends a Read
 	defer func() {
-		cancel()
-		_ = d.Close() // an error of a device that is gone tells nothing new
-		<-reading
+		if ended() {
+			_ = d.Close() // an error of a device that is gone tells nothing new
+		}
 	}()
 	if err := d.Grab(); err != nil {
-		close(reading)
 		return fmt.Errorf("the USB keypad %s: %w", u.cfg.Device, err)
 	}
-	held, err := d.Held()
+	down, err := d.Held()
 	if err != nil {
-		close(reading)
 		return err
 	}
-	k := newUSBKeys(u.cfg.Chatter, held, u.cfg.Now())
+	k := newUSBKeys(u.cfg.Chatter, down, u.cfg.Now())
 	opened()
-	go func() {
-		defer close(reading)
-		for {
-			events, err := d.Read()
-			select {
-			case batches <- batch{events, u.cfg.Now(), err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
+	var held together
+	add := func(e Event) {
+		if len(u.cfg.Keys) == 0 || slices.Contains(u.cfg.Keys, e.Code) {
+			held.add(e)
+			return
+		}
+		emit(e)
+	}
+	for next := u.cfg.Now(); ; {
+		now := u.cfg.Now()
+		events, err := d.Read(next - now)
+		if err != nil {
+			return err
+		}
+		if len(events) == 0 && next <= now { // all that happened up to now has been read
+			next = k.overdue(now, add)
+			for _, e := range held.pass(now) {
+				emit(e)
 			}
 		}
-	}()
-	stuck := time.NewTimer(time.Hour)
-	defer stuck.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-stuck.C:
-		case b := <-batches:
-			if b.err != nil {
-				return b.err
+		for _, e := range events {
+			at := min(e.At, u.cfg.Now())
+			if at == 0 {
+				at = now
 			}
-			for _, e := range b.events {
-				if !k.step(e, b.at, emit) {
-					continue
-				}
-				if held, err = d.Held(); err != nil {
-					return err
-				}
-				k.resync(held, b.at, emit)
+			if !k.step(e, at, add) {
+				continue
 			}
+			if down, err = d.Held(); err != nil {
+				return err
+			}
+			k.resync(down, at, add)
 		}
-		stuck.Reset(k.overdue(u.cfg.Now(), emit))
+		if due, ok := held.due(); ok {
+			next = min(next, due)
+		}
 	}
 }

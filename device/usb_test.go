@@ -36,7 +36,7 @@ func (f *fakeKeypad) Held() ([]uint16, error) {
 	return f.held, nil
 }
 
-func (f *fakeKeypad) Read() ([]evdev.Event, error) {
+func (f *fakeKeypad) Read(wait time.Duration) ([]evdev.Event, error) {
 	select {
 	case e, ok := <-f.events:
 		if !ok {
@@ -45,6 +45,8 @@ func (f *fakeKeypad) Read() ([]evdev.Event, error) {
 		return e, nil
 	case <-f.done:
 		return nil, os.ErrClosed
+	case <-time.After(max(wait, 1)): // at 0 after all that is sent in this moment
+		return nil, nil
 	}
 }
 
@@ -54,10 +56,15 @@ func (f *fakeKeypad) Close() error {
 }
 
 func (f *fakeKeypad) key(code uint16, value int32) {
-	f.events <- []evdev.Event{{Type: evdev.TypeKey, Code: code, Value: value}, {Type: evdev.TypeSync}}
+	f.packet(evdev.Event{Type: evdev.TypeKey, Code: code, Value: value})
 }
 
-const kp1, kp2, kp3 = 79, 80, 81
+// packet sends events as one report.
+func (f *fakeKeypad) packet(events ...evdev.Event) {
+	f.events <- append(events, evdev.Event{Type: evdev.TypeSync})
+}
+
+const kp1, kp2, kp3, numLock, enter = 79, 80, 81, 69, 28
 
 // usbRun runs a source over keypads that are plugged in one after the other, in time that only the test spends, and returns
 // what was emitted.
@@ -71,7 +78,7 @@ func usbRun(t *testing.T, plug []*fakeKeypad, typed func(began time.Time)) []str
 		}
 		began := time.Now()
 		var mu sync.Mutex
-		u := NewUSB(USBConfig{Device: "keypad", Now: func() time.Duration { return time.Since(began) }, Open: func(string) (InputDevice, error) {
+		u := NewUSB(USBConfig{Device: "keypad", Keys: []Code{"KEY_KP1", "KEY_KP2", "KEY_KP3"}, Now: func() time.Duration { return time.Since(began) }, Open: func(string) (InputDevice, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if len(plug) == 0 {
@@ -87,11 +94,16 @@ func usbRun(t *testing.T, plug []*fakeKeypad, typed func(began time.Time)) []str
 		events := running(t, u.Run)
 		synctest.Wait()
 		typed(began)
+		time.Sleep(2 * togetherWithin)
 		synctest.Wait()
 		for {
 			select {
 			case e := <-events:
-				got = append(got, fmt.Sprintf("%d %s", e.Action, e.Code))
+				said := fmt.Sprintf("%d %s", e.Action, e.Code)
+				if e.Beside {
+					said += " beside"
+				}
+				got = append(got, said)
 				continue
 			default:
 			}
@@ -122,6 +134,30 @@ func TestUSBKeys(t *testing.T) {
 			time.Sleep(time.Second)
 			f.key(kp1, evdev.KeyDown)
 		}, []string{down("KP2"), down("KP1")}},
+		"two in one packet": {nil, func(f *fakeKeypad) {
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown}, evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown})
+			time.Sleep(time.Second)
+			f.key(kp3, evdev.KeyDown)
+		}, []string{down("KP1") + " beside", down("KP2") + " beside", down("KP3")}},
+		"within 40 ms, though the first is up again": {nil, func(f *fakeKeypad) {
+			f.key(kp1, evdev.KeyDown)
+			time.Sleep(20 * time.Millisecond)
+			f.key(kp1, evdev.KeyUp)
+			time.Sleep(20 * time.Millisecond)
+			f.key(kp2, evdev.KeyDown)
+		}, []string{down("KP1") + " beside", up("KP1"), down("KP2") + " beside"}},
+		"by the kernel's times, read late": {nil, func(f *fakeKeypad) {
+			time.Sleep(time.Second)
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown, At: 100 * time.Millisecond},
+				evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyUp, At: 150 * time.Millisecond},
+				evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown, At: 200 * time.Millisecond})
+		}, []string{down("KP1"), up("KP1"), down("KP2")}},
+		"modifiers, and a keypad that types an Enter": {[]uint16{numLock}, func(f *fakeKeypad) {
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyDown}, evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown})
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyUp}, evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyUp})
+			f.key(enter, evdev.KeyDown)
+			f.key(enter, evdev.KeyUp)
+		}, []string{down("ENTER"), up("ENTER"), down("KP1"), up("KP1")}},
 		"chatter": {nil, func(f *fakeKeypad) {
 			f.key(kp1, evdev.KeyDown)
 			for range 3 {
@@ -162,6 +198,8 @@ func TestUSBUnpluggedAndBack(t *testing.T) {
 	first, second := newFakeKeypad(), newFakeKeypad(kp2)
 	got := usbRun(t, []*fakeKeypad{first, nil, nil, second}, func(time.Time) {
 		first.key(kp1, evdev.KeyDown)
+		time.Sleep(2 * togetherWithin)
+		first.key(kp2, evdev.KeyDown) // which is not decided when the keypad goes
 		close(first.events)
 		time.Sleep(10 * time.Second)
 		second.key(kp2, evdev.KeyUp)

@@ -26,6 +26,9 @@ type usbKeys struct {
 func newUSBKeys(chatter time.Duration, held []uint16, at time.Duration) *usbKeys {
 	k := &usbKeys{chatter: chatter, keys: make(map[uint16]usbKey)}
 	for _, c := range held {
+		if evdev.IsModifier(c) {
+			continue
+		}
 		k.keys[c] = usbKey{down: true, ignored: true, at: at}
 	}
 	return k
@@ -39,7 +42,7 @@ func (k *usbKeys) step(e evdev.Event, at time.Duration, emit func(Event)) (resyn
 	case e.Type == evdev.TypeSync && e.Code == evdev.SyncReport && k.dropped:
 		k.dropped = false
 		return true
-	case e.Type != evdev.TypeKey || k.dropped:
+	case e.Type != evdev.TypeKey || k.dropped || evdev.IsModifier(e.Code):
 	case e.Value == evdev.KeyDown:
 		k.press(e.Code, at, emit)
 	case e.Value == evdev.KeyUp:
@@ -79,22 +82,22 @@ func (k *usbKeys) resync(held []uint16, at time.Duration, emit func(Event)) {
 		}
 	}
 	for _, code := range held {
-		if !k.keys[code].down {
+		if !k.keys[code].down && !evdev.IsModifier(code) {
 			k.keys[code] = usbKey{down: true, ignored: true, at: at}
 		}
 	}
 }
 
-// overdue reports keys that have been down for too long, and returns when to look again.
+// overdue reports keys that have been down for too long, and returns the moment at which to look again.
 func (k *usbKeys) overdue(now time.Duration, emit func(Event)) time.Duration {
-	next := time.Hour
+	next := now + time.Hour
 	for _, code := range k.sorted() {
 		key := k.keys[code]
 		if !key.down || key.stuck {
 			continue
 		}
-		if left := key.at + stuckAfter - now; left > 0 {
-			next = min(next, left)
+		if due := key.at + stuckAfter; due > now {
+			next = min(next, due)
 			continue
 		}
 		key.stuck = true

@@ -8,23 +8,23 @@ import (
 	"haochaping/device/keypad"
 )
 
-// WatchPause returns the silence that ends a burst of bytes on a line of that speed in bits per second: 100 ms, or the time
-// of ten bytes if that is longer.
+// WatchPause returns the silence that ends a burst of bytes on a line of that speed in bits per second: 50 ms, since a key is
+// hardly ever let go sooner, or the time of ten bytes if that is longer.
 func WatchPause(baud int) time.Duration {
-	return max(100*time.Millisecond, 100*time.Second/time.Duration(baud))
+	return max(50*time.Millisecond, 100*time.Second/time.Duration(baud))
 }
 
-// Watch opens a serial port and calls heard with what comes without a pause, until ctx ends, when it returns nil, or the
-// port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
+// Watch opens a serial port and calls heard with what comes without a pause and when it began, until ctx ends, when it returns nil,
+// or the port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
 // called when the line is being read, as what came before is lost.
-func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(), heard func([]byte)) (err error) {
+func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(), heard func([]byte, time.Duration)) (err error) {
 	p, err := OpenPort(name, l, now)
 	if err != nil {
 		return fmt.Errorf("open the serial port %s: %w", name, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	chunks, reading := make(chan chunk), make(chan struct{})
-	go func() { defer close(reading); readPort(ctx, p, l.Baud, now, chunks) }()
+	in, reading := newInbox(now), make(chan struct{})
+	go func() { defer close(reading); readPort(ctx, p, l.Baud, in) }()
 	defer func() {
 		cancel()
 		<-reading
@@ -34,11 +34,12 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 	}()
 	opened()
 	var b []byte
+	var began, last time.Duration
 	pause := time.NewTimer(time.Hour)
 	defer pause.Stop()
 	deliver := func() {
 		if len(b) > 0 {
-			heard(b)
+			heard(b, began)
 			b = nil
 		}
 	}
@@ -48,15 +49,27 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 			return nil
 		case <-pause.C:
 			deliver()
-		case k := <-chunks:
-			if k.err != nil {
-				return fmt.Errorf("read the serial port %s: %w", name, k.err)
+		case <-in.wake:
+			came, _ := in.take()
+			for _, k := range came {
+				if k.err != nil {
+					return fmt.Errorf("read the serial port %s: %w", name, k.err)
+				}
+				if len(k.b) == 0 {
+					continue
+				}
+				if k.at-last > WatchPause(l.Baud) { // a machine that was late sees the pause all the same
+					deliver()
+				}
+				if last = k.at; len(b) == 0 {
+					began = k.at
+				}
+				b = append(b, k.b...)
+				if len(b) >= 256 {
+					deliver()
+				}
+				pause.Reset(WatchPause(l.Baud))
 			}
-			b = append(b, k.b...)
-			if len(b) >= 256 {
-				deliver()
-			}
-			pause.Reset(WatchPause(l.Baud))
 		}
 	}
 }

@@ -9,7 +9,10 @@ import (
 // about that large; smaller ones cost more to tell of than they save.
 const tileSide = 64
 
-// changed returns the parts in which two images of one size differ, at most 256, which don't overlap: runs of squares, or
+// mostParts bounds the parts that a driver is told of at once: it takes 256, and tiles may come over them.
+const mostParts = 240
+
+// changed returns the parts in which two images of one size differ, at most mostParts, which don't overlap: runs of squares, or
 // the one rectangle around them where that is hardly more.
 func changed(a, b *image.RGBA) []image.Rectangle {
 	bounds := b.Bounds()
@@ -24,7 +27,7 @@ func changed(a, b *image.RGBA) []image.Rectangle {
 			parts = stack(parts, run)
 		}
 	}
-	if len(parts) > 256 || len(parts) > 0 && area*8 >= around.Dx()*around.Dy()*7 {
+	if len(parts) > mostParts || len(parts) > 0 && area*8 >= around.Dx()*around.Dy()*7 {
 		return []image.Rectangle{around}
 	}
 	return parts

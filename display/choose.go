@@ -28,6 +28,7 @@ const (
 type PanelConfig struct {
 	Kind        Kind
 	Cards       []string // tried in this order
+	Mode        string   // of a card, as "1024x600"; empty for the screen's own
 	Framebuffer string   // as /dev/fb0
 	Rotation    Rotation
 }
@@ -36,7 +37,7 @@ type PanelConfig struct {
 // framebuffer is a copy on that same card, and would not follow a screen that is plugged in later.
 func OpenPanel(c PanelConfig) (Panel, error) {
 	return choose(c.Kind,
-		func() (Panel, error) { return panelOrNil(OpenDRM(c.Cards, c.Rotation)) },
+		func() (Panel, error) { return panelOrNil(OpenDRM(c.Cards, c.Mode, c.Rotation)) },
 		func() (Panel, error) { return panelOrNil(OpenFramebuffer(c.Framebuffer, c.Rotation)) })
 }
 

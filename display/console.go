@@ -26,7 +26,7 @@ type Console struct {
 // SilenceConsole silences a console, as /dev/tty0. The kernel allows that to the capability CAP_SYS_TTY_CONFIG only. A
 // DRM card does not need it: there the console has a picture of its own, which is not shown.
 func SilenceConsole(path string) (*Console, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.OpenFile(path, os.O_WRONLY, 0) // nobody lets the daemon read what is typed there
 	if err == nil {
 		if err = unix.IoctlSetInt(int(f.Fd()), kdSetMode, kdGraphics); err == nil {
 			return &Console{f, true}, nil

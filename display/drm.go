@@ -32,13 +32,13 @@ type DRM struct {
 	surface
 }
 
-// OpenDRM opens the first of the cards, files as /dev/dri/card0, that has a screen plugged in, at the size that the screen
-// prefers. The error wraps ErrNoCard if none of the files can drive a screen, ErrUnplugged if one could but has none.
-func OpenDRM(cards []string, rotation Rotation) (*DRM, error) {
+// OpenDRM opens the first of the cards, files as /dev/dri/card0, that has a screen plugged in, in a mode as "1024x600" if the screen
+// has it, else in the one that the boot line forces or that the screen prefers. The error wraps ErrNoCard if none of the files can drive a screen, ErrUnplugged if one could but has none.
+func OpenDRM(cards []string, mode string, rotation Rotation) (*DRM, error) {
 	var errs []error
 	unplugged := false
 	for _, path := range cards {
-		d, err := openCard(path, rotation)
+		d, err := openCard(path, mode, rotation)
 		if err == nil {
 			return d, nil
 		}
@@ -70,7 +70,7 @@ func Cards() []string {
 	return paths
 }
 
-func openCard(path string, rotation Rotation) (*DRM, error) {
+func openCard(path, mode string, rotation Rotation) (*DRM, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("%w: %w; put the daemon's user into the group video", ErrNoCard, err)
@@ -79,14 +79,14 @@ func openCard(path string, rotation Rotation) (*DRM, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNoCard, err)
 	}
 	d := &DRM{card: drmCard{file}, surface: surface{rotation: rotation}}
-	if err := d.start(); err != nil {
+	if err := d.start(mode); err != nil {
 		return nil, errors.Join(fmt.Errorf("card %s: %w", path, err), d.Halt())
 	}
 	return d, nil
 }
 
-// start shows a picture on the first screen that is plugged in.
-func (d *DRM) start() error {
+// start shows a picture on the first screen that is plugged in and can be drawn.
+func (d *DRM) start(wanted string) error {
 	dumb := drmCap{capability: drmCapDumbBuffer}
 	if err := d.card.ask(drmGetCap, unsafe.Pointer(&dumb)); err != nil || dumb.value == 0 {
 		return fmt.Errorf("%w: it has no dumb buffers", ErrNoCard)
@@ -95,26 +95,12 @@ func (d *DRM) start() error {
 	if err != nil || len(crtcs) == 0 || len(connectors) == 0 {
 		return fmt.Errorf("%w: it has no outputs", ErrNoCard)
 	}
-	for _, id := range connectors {
-		o, err := d.card.connector(id)
-		if err != nil {
-			return fmt.Errorf("look at connector %d: %w", id, err)
-		}
-		if !o.connected {
-			continue
-		}
-		mode, ok := chooseMode(o.modes)
-		if !ok {
-			return fmt.Errorf("the screen at connector %d has no size from 480x320 to 1920x1080", id)
-		}
-		crtc, ok := chooseCrtc(o, crtcs)
-		if !ok {
-			return fmt.Errorf("the card has no free controller for the screen at connector %d", id)
-		}
-		d.output = o
-		return d.show(mode, crtc)
+	chosen, err := chooseScreen(connectors, d.card.connector, crtcs, wanted)
+	if err != nil {
+		return err
 	}
-	return ErrUnplugged
+	d.output = chosen.output
+	return d.show(chosen.mode, chosen.crtc)
 }
 
 // show makes a buffer for a mode and lets a controller show it. A few small screens know 16 bits a pixel only.
@@ -247,6 +233,21 @@ func (d *DRM) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
 		}
 		if !written.Empty() {
 			clips = append(clips, clip(written))
+		}
+	}
+	return d.tell(clips)
+}
+
+// DrawReady shows what Ready has kept, and over it parts of a frame, and tells the driver once.
+func (d *DRM) DrawReady(over []image.Rectangle, frame *image.RGBA) error {
+	written, err := d.drawReady(over, frame)
+	if err != nil {
+		return err
+	}
+	clips := make([]drmClip, 0, len(written))
+	for _, w := range written {
+		if !w.Empty() {
+			clips = append(clips, clip(w))
 		}
 	}
 	return d.tell(clips)

@@ -1,6 +1,10 @@
 package display
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // drmOutput is a connector and what it can show.
 type drmOutput struct {
@@ -22,21 +26,64 @@ func drawable(m drmMode) bool {
 	return long <= longest && long >= shortest && short <= longestAcross && short >= shortestSide
 }
 
-// chooseMode returns the mode that the screen prefers, or else the largest that can be drawn: a screen of more than
-// 1920x1080 is driven with fewer pixels. ok is false if there is none.
-func chooseMode(modes []drmMode) (best drmMode, ok bool) {
+// chooseMode returns the mode to show, of those that can be drawn and do not flicker by interlacing: the one that wanted names,
+// as "1024x600" or "1024x600@60", and if there is none, or none is named, the one that the boot line forces (video=), the one that
+// the screen prefers, or the largest. ok is false if there is none.
+func chooseMode(modes []drmMode, wanted string) (best drmMode, ok bool) {
+	rank := func(m drmMode) int64 {
+		switch size := fmt.Sprintf("%dx%d", m.width, m.height); {
+		case wanted == size || wanted == fmt.Sprintf("%s@%d", size, m.refresh):
+			return 1 << 40
+		case m.kind&drmUserDefined != 0:
+			return 1 << 39
+		case m.kind&drmPreferred != 0:
+			return 1 << 38
+		}
+		return int64(m.width) * int64(m.height)
+	}
 	for _, m := range modes {
-		if !drawable(m) {
-			continue
-		}
-		if m.kind&drmPreferred != 0 {
-			return m, true
-		}
-		if !ok || int(m.width)*int(m.height) > int(best.width)*int(best.height) {
+		if drawable(m) && m.flags&drmInterlaced == 0 && (!ok || rank(m) > rank(best)) {
 			best, ok = m, true
 		}
 	}
 	return best, ok
+}
+
+// screenChoice is how a screen is driven.
+type screenChoice struct {
+	output drmOutput
+	mode   drmMode
+	crtc   uint32
+}
+
+// chooseScreen looks at connectors in their order for the first that has a screen that can be drawn. The error is ErrUnplugged if
+// none has a screen at all.
+func chooseScreen(connectors []uint32, look func(uint32) (drmOutput, error), crtcs []uint32, wanted string) (screenChoice, error) {
+	var errs []error
+	for _, id := range connectors {
+		o, err := look(id)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("look at connector %d: %w", id, err))
+			continue
+		}
+		if !o.connected {
+			continue
+		}
+		mode, drawn := chooseMode(o.modes, wanted)
+		crtc, free := chooseCrtc(o, crtcs)
+		switch {
+		case !drawn:
+			errs = append(errs, fmt.Errorf("the screen at connector %d has no size from 480x320 to 1920x1080", id))
+		case !free:
+			errs = append(errs, fmt.Errorf("the card has no free controller for the screen at connector %d", id))
+		default:
+			return screenChoice{o, mode, crtc}, nil
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, ErrUnplugged)
+	}
+	return screenChoice{}, errors.Join(errs...)
 }
 
 // chooseCrtc returns the controller that drives an output, the one that does so already if any. ok is false if none can.

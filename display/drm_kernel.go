@@ -25,6 +25,8 @@ const (
 	drmCapDumbBuffer = 1
 	drmConnected     = 1      // a connector's connection
 	drmPreferred     = 1 << 3 // in a mode's kind
+	drmUserDefined   = 1 << 5 // in a mode's kind: forced by the boot line
+	drmInterlaced    = 1 << 4 // in a mode's flags
 )
 
 type drmCap struct{ capability, value uint64 }

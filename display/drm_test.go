@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -26,26 +27,77 @@ func TestStructuresHaveTheKernelsSize(t *testing.T) {
 
 func TestChooseMode(t *testing.T) {
 	mode := func(w, h uint16, kind uint32) drmMode { return drmMode{width: w, height: h, kind: kind} }
+	interlaced := func(m drmMode) drmMode { m.flags |= drmInterlaced; return m }
+	const driver = 1 << 6
+	forced := []drmMode{mode(1024, 600, drmUserDefined), mode(1024, 768, driver), mode(800, 600, 0)}
 	for name, c := range map[string]struct {
-		modes []drmMode
-		want  string
+		modes        []drmMode
+		wanted, want string
 	}{
-		"preferred":              {[]drmMode{mode(1920, 1080, 0), mode(1024, 600, drmPreferred), mode(800, 600, 0)}, "1024x600 true"},
-		"preferred too large":    {[]drmMode{mode(3840, 2160, drmPreferred), mode(1280, 720, 0), mode(1920, 1080, 0)}, "1920x1080 true"},
-		"preferred not drawable": {[]drmMode{mode(1920, 1200, drmPreferred), mode(800, 600, 0)}, "800x600 true"},
-		"upright":                {[]drmMode{mode(720, 1280, drmPreferred)}, "720x1280 true"},
-		"too small":              {[]drmMode{mode(128, 64, drmPreferred)}, "0x0 false"},
-		"none":                   {nil, "0x0 false"},
+		"preferred":              {[]drmMode{mode(1920, 1080, 0), mode(1024, 600, drmPreferred), mode(800, 600, 0)}, "", "1024x600 true"},
+		"preferred too large":    {[]drmMode{mode(3840, 2160, drmPreferred), mode(1280, 720, 0), mode(1920, 1080, 0)}, "", "1920x1080 true"},
+		"preferred not drawable": {[]drmMode{mode(1920, 1200, drmPreferred), mode(800, 600, 0)}, "", "800x600 true"},
+		"upright":                {[]drmMode{mode(720, 1280, drmPreferred)}, "", "720x1280 true"},
+		"too small":              {[]drmMode{mode(128, 64, drmPreferred)}, "", "0x0 false"},
+		"none":                   {nil, "", "0x0 false"},
+		"forced":                 {forced, "", "1024x600 true"},
+		"forced and preferred":   {append(forced, mode(1280, 720, drmPreferred)), "", "1024x600 true"},
+		"forced not drawable":    {[]drmMode{mode(2560, 1440, drmUserDefined), mode(1280, 720, drmPreferred)}, "", "1280x720 true"},
+		"named":                  {append(forced, mode(1280, 720, drmPreferred)), "800x600", "800x600 true"},
+		"named and absent":       {[]drmMode{mode(1280, 720, drmPreferred), mode(800, 600, 0)}, "640x480", "1280x720 true"},
+		"named and not drawable": {[]drmMode{mode(1280, 720, drmPreferred), mode(3840, 2160, 0)}, "3840x2160", "1280x720 true"},
+		"interlaced":             {[]drmMode{interlaced(mode(1920, 1080, drmPreferred)), mode(1280, 720, 0)}, "", "1280x720 true"},
+		"only interlaced":        {[]drmMode{interlaced(mode(1920, 1080, drmPreferred))}, "", "0x0 false"},
+		"named interlaced":       {[]drmMode{mode(1280, 720, 0), interlaced(mode(1920, 1080, 0))}, "1920x1080", "1280x720 true"},
+		"first of equals":        {[]drmMode{mode(800, 600, 0), mode(600, 800, 0)}, "", "800x600 true"},
 	} {
-		m, ok := chooseMode(c.modes)
+		m, ok := chooseMode(c.modes, c.wanted)
 		if got := fmt.Sprintf("%dx%d %v", m.width, m.height, ok); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
 
+// TestOneScreenDoesNotHideAnother plugs screens into three connectors.
+func TestOneScreenDoesNotHideAnother(t *testing.T) {
+	good := drmOutput{connector: 3, connected: true, modes: []drmMode{{width: 1024, height: 600}}, crtcs: 1}
+	tiny := drmOutput{connector: 2, connected: true, modes: []drmMode{{width: 128, height: 64}}, crtcs: 1}
+	none := drmOutput{connector: 1}
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		plugged []drmOutput
+		fails   uint32
+		want    uint32
+		err     error
+	}{
+		"an undrawable one first": {[]drmOutput{none, tiny, good}, 0, 3, nil},
+		"one that fails first":    {[]drmOutput{tiny, good}, 2, 3, nil},
+		"only an undrawable one":  {[]drmOutput{none, tiny}, 0, 0, nil},
+		"only one that fails":     {[]drmOutput{good}, 3, 0, broken},
+		"none":                    {[]drmOutput{none}, 0, 0, ErrUnplugged},
+	} {
+		var ids []uint32
+		for _, o := range c.plugged {
+			ids = append(ids, o.connector)
+		}
+		chosen, err := chooseScreen(ids, func(id uint32) (drmOutput, error) {
+			if id == c.fails {
+				return drmOutput{}, broken
+			}
+			return c.plugged[slices.Index(ids, id)], nil
+		}, []uint32{40}, "")
+		if chosen.output.connector != c.want || (err == nil) != (c.want != 0) || c.err != nil && !errors.Is(err, c.err) {
+			t.Errorf("%s: connector %d, %v", name, chosen.output.connector, err)
+		}
+	}
+}
+
 func TestChooseCrtc(t *testing.T) {
 	crtcs := []uint32{40, 50, 60}
+	modes := []drmMode{{width: 1024, height: 600, refresh: 50}, {width: 1024, height: 600, refresh: 60}}
+	if m, ok := chooseMode(modes, "1024x600@60"); !ok || m.refresh != 60 {
+		t.Errorf("of two rates: %d, want the one that was named", m.refresh)
+	}
 	for name, c := range map[string]struct {
 		output drmOutput
 		want   uint32
@@ -87,7 +139,7 @@ func TestChoosePanel(t *testing.T) {
 	if p, err := OpenPanel(PanelConfig{Kind: Auto, Framebuffer: filepath.Join(t.TempDir(), "fb0")}); p != nil || !errors.Is(err, ErrNoCard) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a machine without any screen: %v, %v", p, err)
 	}
-	if _, err := OpenDRM([]string{"/dev/null"}, 0); !errors.Is(err, ErrNoCard) || !strings.Contains(err.Error(), "/dev/null") {
+	if _, err := OpenDRM([]string{"/dev/null"}, "", 0); !errors.Is(err, ErrNoCard) || !strings.Contains(err.Error(), "/dev/null") {
 		t.Errorf("a file that is no card: %v", err)
 	}
 }

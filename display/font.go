@@ -1,158 +1,172 @@
 package display
 
 import (
+	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
-	"image"
-	"image/draw"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
 
-	"golang.org/x/image/font"
-	"golang.org/x/image/font/opentype"
-	"golang.org/x/image/font/sfnt"
-	"golang.org/x/image/math/fixed"
+	"github.com/go-text/typesetting/font"
+	"github.com/go-text/typesetting/font/opentype"
 )
 
-//go:embed fonts/NotoSansSC-Medium-subset.ttf
-var embedded []byte
+//go:embed fonts/NotoSansSC-Medium-subset.otf
+var embeddedHan []byte
 
-// Fonts are the fonts that characters are looked for in, in this order.
-type Fonts struct{ all []*sfnt.Font }
+//go:embed fonts/NotoSerifTibetan-subset.ttf
+var embeddedTibetan []byte
 
-// LoadFonts returns the built-in font followed by those of the files, of which collections give their first font. Files
-// that do not exist are skipped; one that is no font is an error.
+// Fonts are the fonts that characters are looked for in: the built-in ones, then those of the machine in the configured
+// order. Each is read when a character is looked for in it, since a complete one takes some 20 MB. It is safe for concurrent use.
+type Fonts struct {
+	mu  sync.Mutex
+	all []lazyFont // guarded by mu
+}
+
+// lazyFont is a font that may not have been read yet.
+type lazyFont struct {
+	read func() (*font.Font, error) // nil once it was called
+	font *font.Font                 // nil before, and if it was replaced by something else since LoadFonts
+}
+
+// LoadFonts returns the built-in fonts followed by those of the files. Of a collection it takes the face for simplified
+// Chinese. Files that do not exist are skipped. The error joins one for each file that is no usable font; the Fonts
+// returned with it work without those.
 func LoadFonts(paths []string) (*Fonts, error) {
-	f, err := opentype.Parse(embedded)
-	if err != nil {
-		return nil, fmt.Errorf("read the built-in font: %w", err)
+	f := &Fonts{}
+	for _, b := range [][]byte{embeddedHan, embeddedTibetan} {
+		f.all = append(f.all, lazyFont{read: func() (*font.Font, error) { return readFont(bytes.NewReader(b)) }})
 	}
-	out := &Fonts{[]*sfnt.Font{f}}
+	var errs []error
 	for _, path := range paths {
-		b, err := os.ReadFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
+		_, err := openFont(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case err != nil:
+			errs = append(errs, fmt.Errorf("the font %s is not used: %w; install it anew or take it out of screen.fonts", path, err))
+		default:
+			f.all = append(f.all, lazyFont{read: func() (*font.Font, error) { return openFont(path) }})
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read the font: %w", err)
-		}
-		c, err := opentype.ParseCollection(b) // a single font is a collection of one
-		if err != nil {
-			return nil, fmt.Errorf("read the font %s: %w", path, err)
-		}
-		f, err := c.Font(0)
-		if err != nil {
-			return nil, fmt.Errorf("read the font %s: %w", path, err)
-		}
-		out.all = append(out.all, f)
 	}
-	return out, nil
+	return f, errors.Join(errs...)
 }
 
-// faces keeps what has been made of the fonts at one size.
-type faces struct {
-	all  []font.Face
-	have []*sfnt.Font
-	buf  sfnt.Buffer
-	kept map[glyphKey]glyph
-}
-
-// mostGlyphs bounds what is kept at one size: a screen has about a hundred, and names bring new ones.
-const mostGlyphs = 1000
-
-// glyphKey is a character and how far right of a whole pixel it stands.
-type glyphKey struct {
-	r        rune
-	fraction fixed.Int26_6
-}
-
-// glyph is a drawn character: where it lies from its dot, its coverage, and how far the next one is.
-type glyph struct {
-	box     image.Rectangle
-	mask    *image.Alpha
-	advance fixed.Int26_6
-}
-
-func newFaces(f *Fonts, size int) *faces {
-	out := &faces{have: f.all, kept: make(map[glyphKey]glyph)}
-	for _, ft := range f.all {
-		// NewFace fails for options only, and these are the defaults.
-		face, err := opentype.NewFace(ft, &opentype.FaceOptions{Size: float64(size), DPI: 72, Hinting: font.HintingNone})
-		if err != nil {
-			panic("display: " + err.Error())
+// each calls do with the fonts in their order until it returns true.
+func (f *Fonts) each(do func(*font.Font) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.all {
+		l := &f.all[i]
+		if l.read != nil {
+			l.font, _ = l.read() // that it could be read is what LoadFonts has seen
+			l.read = nil
 		}
-		out.all = append(out.all, face)
+		if l.font != nil && do(l.font) {
+			return
+		}
+	}
+}
+
+// drop forgets a font.
+func (f *Fonts) drop(bad *font.Font) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = slices.DeleteFunc(f.all, func(l lazyFont) bool { return l.font == bad })
+}
+
+// with returns the first font that has a character, nil if none has.
+func (f *Fonts) with(r rune) (found *font.Font) {
+	f.each(func(ft *font.Font) bool {
+		if _, ok := ft.NominalGlyph(r); ok {
+			found = ft
+		}
+		return found != nil
+	})
+	return found
+}
+
+// Missing returns the characters of a text that no font has, each once.
+func (f *Fonts) Missing(s string) []rune {
+	var out []rune
+	for _, r := range clean(s) {
+		if !unicode.IsSpace(r) && !ignorable(r) && !slices.Contains(out, r) && f.with(r) == nil {
+			out = append(out, r)
+		}
 	}
 	return out
 }
 
-// face returns the first face that has r, nil if none has.
-func (f *faces) face(r rune) font.Face {
-	for i, ft := range f.have {
-		if g, err := ft.GlyphIndex(&f.buf, r); err == nil && g != 0 {
-			return f.all[i]
+func openFont(path string) (*font.Font, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := readFont(file)
+	return f, errors.Join(err, file.Close())
+}
+
+// readFont reads a font, or the face of a collection that is made for simplified Chinese. Bytes that are no font, or part of one,
+// are an error.
+func readFont(file font.Resource) (f *font.Font, err error) {
+	defer func() {
+		// The library trusts some of a font's numbers.
+		if fault := recover(); fault != nil {
+			f, err = nil, fmt.Errorf("it is damaged: %v", fault)
+		}
+	}()
+	loaders, err := opentype.NewLoaders(file)
+	if err != nil {
+		return nil, fmt.Errorf("it is no font or is damaged: %w", err)
+	}
+	if len(loaders) == 0 {
+		return nil, errors.New("it is an empty collection")
+	}
+	face := simplified(loaders)
+	if err := checkSums(file, face); err != nil {
+		return nil, err
+	}
+	f, err = font.NewFont(loaders[face])
+	if err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if !draws(f) {
+		return nil, errors.New("it has no outlines that can be drawn")
+	}
+	return f, nil
+}
+
+// simplified returns which face of a collection is made for simplified Chinese, by its name, or else the first.
+func simplified(faces []*opentype.Loader) int {
+	for i, f := range faces {
+		d, _ := font.Describe(f, nil)
+		for _, word := range strings.Fields(d.Family) {
+			if word == "SC" || word == "CN" || word == "GB" || word == "Hans" {
+				return i
+			}
 		}
 	}
-	return nil
+	return 0
 }
 
-// advance returns the width of r at a size in pixels. A character that no font has is a square.
-func (f *faces) advance(r rune, size int) fixed.Int26_6 {
-	face := f.face(r)
-	if face == nil {
-		return fixed.I(size)
-	}
-	a, _ := face.GlyphAdvance(r)
-	return a
-}
-
-func (f *faces) width(s string, size int) int {
-	var w fixed.Int26_6
-	for _, r := range s {
-		w += f.advance(r, size)
-	}
-	return w.Ceil()
-}
-
-// lineHeight is the height of a line of text for its size.
-func lineHeight(size int) int { return size * 13 / 10 }
-
-// baseline is how far below the top of its line a text stands.
-func baseline(size int) int { return size * 105 / 100 }
-
-// draw draws one line of text with its top left corner at p.
-func (f *faces) draw(dst *image.RGBA, s string, p image.Point, size int, ink image.Image) {
-	dot := fixed.P(p.X, p.Y+baseline(size))
-	for _, r := range s {
-		face := f.face(r)
-		if face == nil {
-			drawMissing(dst, r, image.Rect(dot.X.Round(), p.Y, dot.X.Round()+size, p.Y+lineHeight(size)).Inset(max(1, size/12)), ink)
-			dot.X += fixed.I(size)
-			continue
+// draws reports whether at least one of a font's first characters can be seen.
+func draws(f *font.Font) bool {
+	face := font.NewFace(f)
+	characters := f.Cmap.Iter()
+	for range 100 {
+		if !characters.Next() {
+			break
 		}
-		g := f.glyph(face, r, dot.X&63)
-		at := g.box.Add(image.Pt(dot.X.Floor(), dot.Y.Floor()))
-		draw.DrawMask(dst, at, ink, image.Point{}, g.mask, image.Point{}, draw.Over)
-		dot.X += g.advance
+		_, glyph := characters.Char()
+		if outline, ok := face.GlyphDataOutline(glyph); ok && len(outline.Segments) > 0 && face.HorizontalAdvance(glyph) > 0 {
+			return true
+		}
 	}
-}
-
-// glyph draws a character, or finds it drawn: a press shows a screen most of whose words stood there a moment before.
-func (f *faces) glyph(face font.Face, r rune, fraction fixed.Int26_6) glyph {
-	key := glyphKey{r, fraction}
-	if g, ok := f.kept[key]; ok {
-		return g
-	}
-	if len(f.kept) >= mostGlyphs {
-		clear(f.kept)
-	}
-	box, mask, maskp, advance, ok := face.Glyph(fixed.Point26_6{X: fraction}, r)
-	g := glyph{advance: advance, mask: image.NewAlpha(image.Rectangle{Max: box.Size()}), box: box}
-	if ok {
-		// The face draws the next character into the same mask.
-		draw.Draw(g.mask, g.mask.Rect, mask, maskp, draw.Src)
-	}
-	f.kept[key] = g
-	return g
+	return false
 }

@@ -68,7 +68,7 @@ func (f *Framebuffer) start() (err error) {
 	if err := f.format.check(); err != nil {
 		return fmt.Errorf("framebuffer %s: %w", f.file.Name(), err)
 	}
-	f.memory, err = unix.Mmap(int(f.file.Fd()), 0, f.format.stride*f.format.height, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	f.memory, err = unix.Mmap(int(f.file.Fd()), 0, f.format.memory(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map the memory of %s: %w", f.file.Name(), err)
 	}
@@ -85,10 +85,17 @@ func (f *Framebuffer) ask() (pixelFormat, error) {
 	if err := ioctl(f.file, fbGetFixInfo, unsafe.Pointer(&x)); err != nil {
 		return pixelFormat{}, fmt.Errorf("ask %s for its memory: %w", f.file.Name(), err)
 	}
+	return fbFormat(v, x), nil
+}
+
+// fbFormat returns how a framebuffer keeps what is seen of it, which can begin in the middle of its memory.
+func fbFormat(v fbVarInfo, x fbFixInfo) pixelFormat {
+	bytes := int(v.bitsPerPixel) / 8
 	return pixelFormat{
-		width: int(v.xres), height: int(v.yres), stride: int(x.lineLength), bytes: int(v.bitsPerPixel) / 8,
-		red: channelBits{v.red.offset, v.red.length}, green: channelBits{v.green.offset, v.green.length}, blue: channelBits{v.blue.offset, v.blue.length},
-	}, nil
+		width: int(v.xres), height: int(v.yres), stride: int(x.lineLength), bytes: bytes,
+		origin: int(v.yoffset)*int(x.lineLength) + int(v.xoffset)*bytes,
+		red:    channelBits{v.red.offset, v.red.length}, green: channelBits{v.green.offset, v.green.length}, blue: channelBits{v.blue.offset, v.blue.length},
+	}
 }
 
 // ioctl asks a device's driver, again when a signal came between.
@@ -139,5 +146,11 @@ func (f *Framebuffer) Bounds() image.Rectangle { return f.bounds() }
 // Draw implements display.Drawer.
 func (f *Framebuffer) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
 	_, err := f.draw(r, src, sp)
+	return err
+}
+
+// DrawReady shows what Ready has kept, and over it parts of a frame.
+func (f *Framebuffer) DrawReady(over []image.Rectangle, frame *image.RGBA) error {
+	_, err := f.drawReady(over, frame)
 	return err
 }

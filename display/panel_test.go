@@ -136,6 +136,15 @@ func TestFilesHoldTheFrame(t *testing.T) {
 	}
 }
 
+func TestFramebufferThatWasScrolled(t *testing.T) {
+	v := fbVarInfo{xres: 800, yres: 480, xresVirtual: 1024, yresVirtual: 960, xoffset: 10, yoffset: 480, bitsPerPixel: 16,
+		red: fbBitfield{11, 5, 0}, green: fbBitfield{5, 6, 0}, blue: fbBitfield{0, 5, 0}}
+	f := fbFormat(v, fbFixInfo{lineLength: 2048})
+	if err := f.check(); err != nil || f.origin != 480*2048+20 || f.memory() != 959*2048+20+1600 {
+		t.Errorf("%+v with %d bytes, %v", f, f.memory(), err)
+	}
+}
+
 func TestFramebufferFormats(t *testing.T) {
 	rgb565 := pixelFormat{width: 3, height: 2, stride: 8, bytes: 2, red: channelBits{11, 5}, green: channelBits{5, 6}, blue: channelBits{0, 5}}
 	xrgb := pixelFormat{width: 3, height: 2, stride: 16, bytes: 4, red: channelBits{16, 8}, green: channelBits{8, 8}, blue: channelBits{0, 8}}

@@ -1,33 +1,10 @@
 package display
 
 import (
-	"bytes"
-	"fmt"
 	"image"
-	"image/jpeg"
 
 	"golang.org/x/image/draw"
 )
-
-// MaxPhotoSide is the greatest width and height in pixels of a photo. What is larger is not decoded: a few bytes can say
-// that they are a gigabyte of pixels.
-const MaxPhotoSide = 1200
-
-// DecodePhoto reads a JPEG of a person at the window. It is safe for bytes of any kind.
-func DecodePhoto(b []byte) (image.Image, error) {
-	c, err := jpeg.DecodeConfig(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("read a photo: %w", err)
-	}
-	if c.Width < 1 || c.Height < 1 || c.Width > MaxPhotoSide || c.Height > MaxPhotoSide {
-		return nil, fmt.Errorf("read a photo: %d x %d pixels, at most %d each are allowed", c.Width, c.Height, MaxPhotoSide)
-	}
-	m, err := jpeg.Decode(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("read a photo: %w", err)
-	}
-	return m, nil
-}
 
 // photo draws a photo so that it fills its box; what is too wide or too high is cut evenly.
 func (r *Renderer) photo(dst *image.RGBA, m image.Image, box image.Rectangle) {
@@ -44,15 +21,4 @@ func (r *Renderer) photo(dst *image.RGBA, m image.Image, box image.Rectangle) {
 		draw.CatmullRom.Scale(r.portrait, r.portrait.Rect, m, src, draw.Src, nil)
 	}
 	draw.Draw(dst, box, r.portrait, image.Point{}, draw.Src)
-}
-
-// takePhoto takes the photo's place from the left of a box, and returns what is left.
-func (l *layout) takePhoto(s Screen, box image.Rectangle, pad int) image.Rectangle {
-	if s.Photo == nil {
-		return box
-	}
-	h := min(box.Dy()*80/100, box.Dx()*28/100*5/4)
-	l.photo = image.Rect(box.Min.X, box.Min.Y+pad/2, box.Min.X+h*4/5, box.Min.Y+pad/2+h)
-	box.Min.X = l.photo.Max.X + pad
-	return box
 }

@@ -13,6 +13,7 @@ type pixelFormat struct {
 	stride           int // bytes of a row, which can be more than its pixels need
 	bytes            int // of a pixel: 2 or 4
 	red, green, blue channelBits
+	origin           int // bytes before the first pixel that is seen
 }
 
 // channelBits is the place of a colour in a pixel.
@@ -20,12 +21,15 @@ type channelBits struct{ offset, length uint32 }
 
 // xrgb8888 and rgb565 are the formats that nearly all panels have. They have fast conversions.
 func xrgb8888(width, height, stride int) pixelFormat {
-	return pixelFormat{width, height, stride, 4, channelBits{16, 8}, channelBits{8, 8}, channelBits{0, 8}}
+	return pixelFormat{width, height, stride, 4, channelBits{16, 8}, channelBits{8, 8}, channelBits{0, 8}, 0}
 }
 
 func rgb565(width, height, stride int) pixelFormat {
-	return pixelFormat{width, height, stride, 2, channelBits{11, 5}, channelBits{5, 6}, channelBits{0, 5}}
+	return pixelFormat{width, height, stride, 2, channelBits{11, 5}, channelBits{5, 6}, channelBits{0, 5}, 0}
 }
+
+// memory returns how many bytes the panel's memory has up to its last pixel.
+func (p pixelFormat) memory() int { return p.origin + (p.height-1)*p.stride + p.width*p.bytes }
 
 func (p pixelFormat) check() error {
 	if p.bytes != 2 && p.bytes != 4 {
@@ -51,6 +55,7 @@ func (p pixelFormat) pack(r, g, b uint8) uint32 {
 // rowConverter returns what turns a row of an image, four bytes a pixel, into a row of the panel. It writes the row from
 // left to right and never reads it: a panel's memory is often not cached, and then only writing in order is fast.
 func (p pixelFormat) rowConverter() func(to, from []byte) {
+	p.origin = 0
 	switch p {
 	case xrgb8888(p.width, p.height, p.stride):
 		return toXRGB8888

@@ -12,9 +12,8 @@ import (
 
 // Renderer draws screens. What it keeps between two calls is only there to save time. It is not safe for concurrent use.
 type Renderer struct {
-	fonts *Fonts
-	sizes map[int]*faces
-	tiles map[tileKey]*image.RGBA
+	typesetter *typesetter
+	tiles      map[tileKey]*image.RGBA
 
 	link string // whose code is kept
 	code qrcode.Code
@@ -25,17 +24,32 @@ type Renderer struct {
 
 // NewRenderer returns a Renderer that uses the fonts.
 func NewRenderer(f *Fonts) *Renderer {
-	return &Renderer{fonts: f, sizes: make(map[int]*faces), tiles: make(map[tileKey]*image.RGBA)}
+	return &Renderer{typesetter: newTypesetter(f), tiles: make(map[tileKey]*image.RGBA)}
 }
 
 // Render draws a screen. The error is that of a link that does not fit a QR code; the image is whole but for that.
 func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
+	l, err := r.arrange(s, size)
 	dst := image.NewRGBA(image.Rectangle{Max: size})
-	l := arrange(s, size)
+	r.draw(dst, s, l)
+	return dst, err
+}
+
+// arrange lays out a screen. One whose link fits no QR code has none.
+func (r *Renderer) arrange(s Screen, size image.Point) (layout, error) {
+	modules, err := r.modules(s.Link)
+	l := arrange(r.typesetter, s, size, modules)
+	if err == nil && !l.qr.Empty() && min(l.qr.Dx(), l.qr.Dy()) < modules {
+		err = fmt.Errorf("draw the QR code: %d modules do not fit %d pixels", modules, min(l.qr.Dx(), l.qr.Dy()))
+	}
+	return l, err
+}
+
+func (r *Renderer) draw(dst *image.RGBA, s Screen, l layout) {
 	fill(dst, dst.Bounds(), paper)
 	fill(dst, l.head, band)
 	if !l.mark.Empty() {
-		roundBox(dst, l.mark, float64(l.mark.Dy())/5, warning)
+		roundBox(dst, l.mark, float64(l.mark.Dy())/8, warning)
 	}
 	if !l.alert.Empty() {
 		roundBox(dst, l.alert, float64(l.alert.Dy())/8, warning)
@@ -48,40 +62,52 @@ func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
 	for _, t := range l.tiles {
 		r.tile(dst, t)
 	}
+	for _, c := range l.choices {
+		r.drawChoice(dst, c)
+	}
 	if !l.photo.Empty() {
 		r.photo(dst, s.Photo, l.photo)
 	}
 	for _, t := range l.texts {
 		r.text(dst, t)
 	}
-	if l.qr.Empty() {
-		return dst, nil
+	if !l.qr.Empty() {
+		r.qr(dst, l.qr)
 	}
-	return dst, r.qr(dst, s.Link, l.qr)
 }
 
-func (r *Renderer) faces(size int) *faces {
-	f, ok := r.sizes[size]
-	if !ok {
-		f = newFaces(r.fonts, size)
-		r.sizes[size] = f
+// choose draws the tiles anew in which two arrangements of one screen differ, which are those of the chosen levels. It returns
+// their places.
+func (r *Renderer) choose(dst *image.RGBA, before, after layout) (parts []image.Rectangle) {
+	for i, t := range after.tiles {
+		if t.chosen == before.tiles[i].chosen {
+			continue
+		}
+		r.tile(dst, t)
+		for _, words := range after.texts {
+			if words.box.In(t.box) {
+				r.text(dst, words)
+			}
+		}
+		parts = append(parts, t.box)
 	}
-	return f
+	return parts
 }
 
 // tileKey is what a tile's pixels depend on.
 type tileKey struct {
 	size   image.Point
+	face   image.Rectangle // from the tile's corner
 	level  rating.Level
 	chosen bool
 }
 
-// mostTiles bounds what is kept: five tiles, chosen and not, at two sizes.
-const mostTiles = 20
+// mostTiles bounds what is kept: five tiles, chosen and not, and some of another order.
+const mostTiles = 12
 
 // tile draws a level's tile. Their shapes are most of the work of drawing a screen, and they are the same each time.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {
-	key := tileKey{t.box.Size(), t.level, t.chosen}
+	key := tileKey{t.box.Size(), t.face.Sub(t.box.Min), t.level, t.chosen}
 	kept, ok := r.tiles[key]
 	if !ok {
 		if len(r.tiles) >= mostTiles {
@@ -90,7 +116,7 @@ func (r *Renderer) tile(dst *image.RGBA, t tile) {
 		kept = image.NewRGBA(image.Rectangle{Max: key.size})
 		fill(kept, kept.Rect, paper)
 		at := t
-		at.box = kept.Rect
+		at.box, at.face, at.digit.box = kept.Rect, key.face, t.digit.box.Sub(t.box.Min)
 		r.drawTile(kept, at)
 		r.tiles[key] = kept
 	}
@@ -100,60 +126,49 @@ func (r *Renderer) tile(dst *image.RGBA, t tile) {
 // drawTile draws a level's tile, its number and its face; the words are among the texts.
 func (r *Renderer) drawTile(dst *image.RGBA, t tile) {
 	radius := float64(t.box.Dx()) / 14
-	border, width := line, max(1, t.box.Dx()/80)
+	border, width := edge, max(1, t.box.Dx()/80)
 	if t.chosen {
 		border, width = inkDark, max(3, t.box.Dx()/28)
 	}
 	roundBox(dst, t.box, radius, border)
 	roundBox(dst, t.box.Inset(width), radius-float64(width)/2, card)
-	h := float64(t.box.Dy())
-	size := min(h*0.24, float64(t.box.Dx())*0.3)
-	face(dst, float64(t.box.Min.X+t.box.Max.X)/2, float64(t.box.Min.Y)+h*0.33, size, mood(t.level), skin(t.level), inkDark)
-	digits := max(11, t.box.Dy()*13/100)
-	r.faces(digits).draw(dst, number(t.level), t.box.Min.Add(image.Pt(t.box.Dx()*8/100, t.box.Dy()*4/100)), digits, image.NewUniform(inkDark))
+	x, y := float64(t.face.Min.X+t.face.Max.X)/2, float64(t.face.Min.Y+t.face.Max.Y)/2
+	face(dst, x, y, float64(t.face.Dx())/2, t.level, skin(t.level), inkDark)
+	r.text(dst, t.digit)
 }
 
-// fit returns a text's words and size so that they fit its box.
-func (r *Renderer) fit(t text) (string, int) {
-	size := min(t.size, t.box.Dy()*10/13)
-	for least := max(8, size/2); size > least && r.faces(size).width(t.s, size) > t.box.Dx(); size -= max(1, size/16) {
-		continue
-	}
-	f := r.faces(size)
-	if f.width(t.s, size) <= t.box.Dx() {
-		return t.s, size
-	}
-	words := []rune(t.s)
-	for len(words) > 0 && f.width(string(words)+"…", size) > t.box.Dx() {
-		words = words[:len(words)-1]
-	}
-	return string(words) + "…", size
-}
-
+// text draws a text's lines below one another.
 func (r *Renderer) text(dst *image.RGBA, t text) {
-	s, size := r.fit(t)
-	f := r.faces(size)
-	p := image.Pt(t.box.Min.X, t.box.Min.Y+(t.box.Dy()-lineHeight(size))/2)
-	if t.centre {
-		p.X += (t.box.Dx() - f.width(s, size)) / 2
+	p := image.Pt(t.box.Min.X, t.box.Min.Y+(t.box.Dy()-t.height())/2)
+	for _, line := range t.lines {
+		at := p
+		if t.centre {
+			at.X += (t.box.Dx() - line.width) / 2
+		}
+		r.typesetter.draw(dst, line, at, t.ink)
+		p.Y += line.height()
 	}
-	f.draw(dst, s, p, size, image.NewUniform(t.ink))
 }
 
-// qr draws a link's code with whole pixels a module, as large as fits the box.
-func (r *Renderer) qr(dst *image.RGBA, link string, box image.Rectangle) error {
+// modules returns how many modules a link's code has along a side with its quiet zone, 0 for no link.
+func (r *Renderer) modules(link string) (int, error) {
+	if link == "" {
+		return 0, nil
+	}
 	if r.link != link {
 		c, err := qrcode.Draw(link)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		r.link, r.code = link, c
 	}
+	return len(r.code.Modules) + 2*qrcode.QuietZone, nil
+}
+
+// qr draws the kept code with whole pixels a module, as large as fits the box.
+func (r *Renderer) qr(dst *image.RGBA, box image.Rectangle) {
 	n := len(r.code.Modules) + 2*qrcode.QuietZone
 	module := min(box.Dx(), box.Dy()) / n
-	if module < 1 {
-		return fmt.Errorf("draw the QR code: %d modules do not fit %d pixels", n, min(box.Dx(), box.Dy()))
-	}
 	side := n * module
 	at := box.Min.Add(image.Pt((box.Dx()-side)/2, (box.Dy()-side)/2))
 	fill(dst, image.Rectangle{at, at.Add(image.Pt(side, side))}, card)
@@ -166,7 +181,6 @@ func (r *Renderer) qr(dst *image.RGBA, link string, box image.Rectangle) error {
 			}
 		}
 	}
-	return nil
 }
 
 // number is the level as the tile shows it.

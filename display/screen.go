@@ -17,8 +17,9 @@ const (
 	Asking
 	Thanks // recorded; another key corrects the answer
 	Paused
-	Closed // nobody is signed in
-	Fault  // the keys are out of service; the QR code works
+	Closed     // nobody is signed in
+	Fault      // the keys are out of service; the QR code works
+	Explaining // the visit has ended; the keys stand for reasons
 )
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
@@ -38,6 +39,8 @@ type Screen struct {
 	Link        string // of the QR code; empty for none
 	AskAgain    bool   // two keys were down at once
 	Chosen      rating.Level
+	// Reasons are what the keys stand for from the left, before the one that skips. Without any, all has been said.
+	Reasons [rating.KeyReasons]string
 
 	Device, Fingerprint string // for enrolling
 	Problem             string // for a fault, in a citizen's words

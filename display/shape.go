@@ -64,37 +64,6 @@ func roundBox(dst *image.RGBA, r image.Rectangle, radius float64, c color.RGBA) 
 	path(dst, c, points...)
 }
 
-// face draws a face whose mouth is bent from a smile (1) to a frown (-1).
-func face(dst *image.RGBA, x, y, radius, mood float64, skin, ink color.RGBA) {
-	disc(dst, ink, x, y, radius)
-	disc(dst, skin, x, y, radius*0.93)
-	for _, side := range []float64{-1, 1} {
-		disc(dst, ink, x+side*radius*0.36, y-radius*0.26, radius*0.11)
-	}
-	// The mouth is a band along a parabola.
-	const n = 24
-	var upper, lower [][2]float64
-	for i := range n + 1 {
-		t := 2*float64(i)/n - 1
-		mx := x + t*radius*0.48
-		my := y + radius*0.36 - mood*radius*0.24*(t*t-0.5)
-		// Its breadth is measured across the band.
-		slope := -mood * 0.24 * 2 * t / 0.48
-		norm := math.Hypot(1, slope)
-		dx, dy := -slope/norm*radius*0.055, 1/norm*radius*0.055
-		upper = append(upper, [2]float64{mx - dx, my - dy})
-		lower = append(lower, [2]float64{mx + dx, my + dy})
-	}
-	for i := len(lower) - 1; i >= 0; i-- {
-		upper = append(upper, lower[i])
-	}
-	path(dst, ink, upper...)
-	// Round ends, between the first and last points of both edges.
-	for _, end := range [][2][2]float64{{upper[0], upper[len(upper)-1]}, {upper[n], upper[n+1]}} {
-		disc(dst, ink, (end[0][0]+end[1][0])/2, (end[0][1]+end[1][1])/2, radius*0.055)
-	}
-}
-
 // tick draws a check mark into a square of the given size.
 func tick(dst *image.RGBA, c color.RGBA, x, y, size float64) {
 	p := func(px, py float64) [2]float64 { return [2]float64{x + px*size, y + py*size} }

@@ -19,6 +19,9 @@ type surface struct {
 	format   pixelFormat
 	rotation Rotation
 	strip    []byte // some rows of the panel on their way, turned but not yet converted
+
+	ready *surface          // memory of the panel's kind that nobody sees, nil before it is needed
+	kept  []image.Rectangle // which parts of it are to be shown
 }
 
 // stripRows is how many rows are turned at once: as many as pixels fit a cache line of 64 bytes, so that each line of the
@@ -36,7 +39,7 @@ func (s *surface) bounds() image.Rectangle {
 }
 
 // draw lays part r of what the panel shows, which begins at sp of src, into the memory, and returns the part of the panel
-// that it wrote. Memory that has vanished with its hardware is ErrGone, not the end of the program.
+// that it wrote.
 func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (written image.Rectangle, err error) {
 	clipped := r.Intersect(s.bounds())
 	if clipped.Empty() {
@@ -49,6 +52,50 @@ func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (writ
 		draw.Draw(m, m.Rect, src, sp, draw.Src)
 		sp = image.Point{}
 	}
+	written = s.rotation.onPanel(clipped, s.panel())
+	return written, faultless(func() {
+		if s.rotation == 0 {
+			s.upright(written, m, sp)
+		} else {
+			s.turned(written, m, sp)
+		}
+	})
+}
+
+// Ready keeps parts of a frame as the panel's memory has them, for DrawReady. It replaces what it kept before.
+func (s *surface) Ready(parts []image.Rectangle, frame *image.RGBA) {
+	if s.ready == nil {
+		format := s.format
+		format.origin = 0
+		s.ready = &surface{memory: make([]byte, format.memory()), format: format, rotation: s.rotation}
+	}
+	s.kept = s.kept[:0]
+	for _, p := range parts {
+		if written, err := s.ready.draw(p, frame, p.Min); err == nil && !written.Empty() {
+			s.kept = append(s.kept, written)
+		}
+	}
+}
+
+// drawReady copies what Ready has kept into the memory, draws parts of a frame over it, and returns the parts of the panel that it wrote.
+func (s *surface) drawReady(over []image.Rectangle, frame *image.RGBA) (written []image.Rectangle, err error) {
+	err = faultless(func() {
+		for _, r := range s.kept {
+			for y := r.Min.Y; y < r.Max.Y; y++ {
+				copy(s.row(y, r), s.ready.row(y, r))
+			}
+		}
+	})
+	written = append(written, s.kept...)
+	for _, p := range over {
+		drawn, drawErr := s.draw(p, frame, p.Min)
+		written, err = append(written, drawn), errors.Join(err, drawErr)
+	}
+	return written, err
+}
+
+// faultless writes into a panel's memory. Memory that has vanished with its hardware is ErrGone, not the end of the program.
+func faultless(write func()) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch fault := recover().(type) {
@@ -62,18 +109,13 @@ func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (writ
 			panic(fault)
 		}
 	}()
-	written = s.rotation.onPanel(clipped, s.panel())
-	if s.rotation == 0 {
-		s.upright(written, m, sp)
-	} else {
-		s.turned(written, m, sp)
-	}
-	return written, nil
+	write()
+	return nil
 }
 
 // row returns the bytes of columns [r.Min.X, r.Max.X) in row y of the panel.
 func (s *surface) row(y int, r image.Rectangle) []byte {
-	at := y * s.format.stride
+	at := s.format.origin + y*s.format.stride
 	return s.memory[at+r.Min.X*s.format.bytes : at+r.Max.X*s.format.bytes]
 }
 

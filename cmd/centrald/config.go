@@ -14,7 +14,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"haochaping/internal/central/ratepage"
+	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
 
@@ -51,6 +51,7 @@ type rateConfig struct {
 	CertFile       string    `toml:"cert_file"`
 	KeyFile        string    `toml:"key_file"`
 	Reasons        reasonSet `toml:"reasons"`
+	Catalogue      string    `toml:"catalogue"`
 	FrameAncestors []origin  `toml:"frame_ancestors"`
 }
 
@@ -235,11 +236,11 @@ func (h *hostName) UnmarshalText(b []byte) error {
 }
 
 // reasonSet names a set of reasons.
-type reasonSet ratepage.ReasonSet
+type reasonSet rating.ReasonSet
 
 // UnmarshalText checks a set's name.
 func (r *reasonSet) UnmarshalText(b []byte) error {
-	allowed := []string{string(ratepage.CoreReasons), string(ratepage.ExtendedReasons)}
+	allowed := []string{string(rating.CoreReasons), string(rating.ExtendedReasons)}
 	if !slices.Contains(allowed, string(b)) {
 		return fmt.Errorf("%q is not allowed; allowed are %s", b, strings.Join(allowed, ", "))
 	}

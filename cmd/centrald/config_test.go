@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +48,30 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 	}
 }
 
+func TestCatalogueFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "reasons.json")
+	builtIn, err := catalogue("")
+	if err != nil || builtIn.Version != 1 {
+		t.Fatalf("version %d, %v", builtIn.Version, err)
+	}
+	if _, err := catalogue(file); err == nil {
+		t.Error("a file that is not there was accepted")
+	}
+	builtIn.Version = 2
+	b, err := json.Marshal(builtIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]uint32{string(b): 2, string(b[1:]): 0, "{}": 0} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := catalogue(file); c.Version != want || (err == nil) != (want > 0) {
+			t.Errorf("%.30s: version %d, %v; want %d", text, c.Version, err, want)
+		}
+	}
+}
+
 func FuzzConfig(f *testing.F) {
 	f.Add(defaultTOML)
 	f.Add("[rate]\nframe_ancestors = [\"https://a.example.com\"]")
@@ -70,7 +95,7 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range keys {
 		group.Go(func() {
-			k, err := centreKey(state, rand.Reader)
+			k, err := keptKey(filepath.Join(state, keyFile), rand.Reader)
 			if err != nil {
 				t.Error(err)
 				return
@@ -99,13 +124,13 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Replace(text, []byte("BEGIN"), []byte("BEGUN"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "damaged") {
+	if _, err := keptKey(filepath.Join(state, keyFile), rand.Reader); err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged key gives %v; a new one would lock out every box", err)
 	}
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := centreKey(state, rand.Reader); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := keptKey(filepath.Join(state, keyFile), rand.Reader); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a key that all can read gives %v", err)
 	}
 }

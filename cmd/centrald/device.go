@@ -35,9 +35,6 @@ func (c *command) printKey(args []string) error {
 	if *ofSeal {
 		name = sealFile
 	}
-	if err := os.MkdirAll(cfg.State, 0o700); err != nil {
-		return fmt.Errorf("create the state folder: %w", err)
-	}
 	path := filepath.Join(cfg.State, name)
 	_, missing := os.Stat(path)
 	key, err := keptKey(path, c.env.random)

@@ -71,6 +71,9 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 	for _, b := range r.Broken {
 		log.Warn("a signature in the old books does not verify; its records are in the journal without it", "which", b)
 	}
+	for _, d := range r.Keys {
+		log.Warn("a box had another key when it sent some of the old records; if its hardware was not replaced, find out why", "device", d)
+	}
 	kept := path + ".taken-over"
 	if err := os.Rename(path, kept); err != nil {
 		return fmt.Errorf("set the old books aside: %w", err)

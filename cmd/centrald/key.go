@@ -29,6 +29,9 @@ const (
 // keptKey returns the key in a file. At the first use it draws one from random and keeps it in that file, which only this account can
 // read. Two processes that start at once agree on one key.
 func keptKey(path string, random io.Reader) (ed25519.PrivateKey, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("create the key's folder: %w", err)
+	}
 	key, err := readKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err

@@ -48,5 +48,14 @@ func readRoster(path string) ([]rating.Member, error) {
 	if err := rating.CheckRoster(all); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	for _, m := range all {
+		if len(m.Photo) == 0 {
+			continue
+		}
+		// The box would leave it out, and nobody at the window could say why.
+		if _, err := rating.DecodePhoto(m.Photo); err != nil {
+			return nil, fmt.Errorf("%s: member %s: %w", path, m.ID, err)
+		}
+	}
 	return all, nil
 }

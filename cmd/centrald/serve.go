@@ -20,6 +20,7 @@ import (
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/witness"
+	"haochaping/internal/rating"
 	"haochaping/internal/stages"
 )
 
@@ -193,12 +194,13 @@ func clientTLS(cfg brokerConfig) (*tls.Config, error) {
 
 // pages returns the rating page and the centre's page on their listeners.
 func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
-	reasons, err := ratepage.LoadCatalogue(ratepage.ReasonSet(cfg.Rate.Reasons))
+	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
-		return rate, admin, err
+		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Notify: in.PhoneRated, Reasons: reasons, Logger: log, Now: c.env.now, Random: c.env.random,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Now: c.env.now, Random: c.env.random,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {
@@ -240,4 +242,16 @@ func texts[T ~string](all []T) []string {
 		out = append(out, string(s))
 	}
 	return out
+}
+
+// catalogue returns the catalogue of reasons of a file, the built-in one without a file.
+func catalogue(file string) (rating.Catalogue, error) {
+	if file == "" {
+		return rating.BuiltInCatalogue()
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return rating.Catalogue{}, err
+	}
+	return rating.ParseCatalogue(b)
 }

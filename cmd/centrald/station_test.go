@@ -19,7 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
@@ -188,13 +189,13 @@ func (p *process) page(path string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
-func (s *station) open() *ledger.Ledger {
+func (s *station) open() *inspect.Centre {
 	s.t.Helper()
-	l, err := ledger.Open(s.t.Context(), filepath.Join(s.state, ledgerFile))
+	c, err := inspect.Open(s.t.Context(), s.state)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return l
+	return c
 }
 
 // client is a box with its log in memory and the real uplink.
@@ -285,9 +286,9 @@ func (c *client) Acknowledge(e rating.Epoch, through uint64) error {
 }
 
 // enrol makes the box known to the centre.
-func (c *client) enrol(t *testing.T, l *ledger.Ledger) {
+func (c *client) enrol(t *testing.T, x *inspect.Centre) {
 	t.Helper()
-	err := l.PutDevice(t.Context(), ledger.Device{ID: c.device, Key: c.key.Public().(ed25519.PublicKey), EnrolledAt: time.Now(),
+	err := x.Fleet.Put(t.Context(), fleet.Device{ID: c.device, Key: c.key.Public().(ed25519.PublicKey), EnrolledAt: time.Now(),
 		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}})
 	if err != nil {
 		t.Fatal(err)
@@ -326,27 +327,30 @@ func (c *client) wantReleased(t *testing.T) {
 	}
 }
 
-// wantBooks compares the books with what the boxes have sent: each record once, signed, and nothing found.
+// wantBooks compares the journal and the books with what the boxes have sent: each record once, signed, and nothing found.
 func (s *station) wantBooks(boxes ...*client) {
 	t := s.t
 	t.Helper()
-	l := s.open()
-	defer func() { _ = l.Close() }()
+	x := s.open()
+	defer func() { _ = x.Close() }()
 	want, got := map[rating.DeviceID]uint64{}, map[rating.DeviceID]uint64{}
 	for _, b := range boxes {
 		want[b.device] = b.Last()
 	}
-	err := l.Audit(t.Context(), func(a ledger.Account) error {
-		got[a.Device] = a.Records
-		if a.First != 1 || a.Last != a.Records || a.Forks+a.Quarantined+a.Waiting > 0 || len(a.Problems) > 0 {
-			t.Errorf("%s: %+v", a.Device, a)
+	logs, err := x.Logs(t.Context())
+	for _, l := range logs {
+		got[l.Device] = l.Records
+		if l.First != 1 || l.Last != l.Records || l.Forks+l.Bad > 0 || l.Err != nil {
+			t.Errorf("%s: %+v", l.Device, l)
 		}
-		return nil
-	})
-	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("the books hold %v, the boxes have sent %v; %v", got, want, err)
 	}
-	if f, err := l.Findings(t.Context()); err != nil || len(f) > 0 {
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the journal holds %v, the boxes have sent %v; %v", got, want, err)
+	}
+	if problems, err := x.Verify(t.Context()); err != nil || len(problems) > 0 {
+		t.Errorf("the centre does not verify: %q, %v", problems, err)
+	}
+	if f, err := x.Findings(t.Context()); err != nil || len(f) > 0 {
 		t.Errorf("findings %+v, %v", f, err)
 	}
 }

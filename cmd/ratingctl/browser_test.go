@@ -115,6 +115,7 @@ func TestDemo(t *testing.T) {
 	// A key of the keyboard.
 	do(t, ctx, chromedp.Click(css(`#start`)))
 	until(t, ctx, "the question", state("asking"))
+	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
 	do(t, ctx, chromium.Screenshot("asking"), chromedp.KeyEvent("2"))
 	until(t, ctx, "the thanks", state("correcting"))
 	do(t, ctx, chromium.Screenshot("thanks"))
@@ -124,11 +125,20 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the PC was told %q", text)
 	}
 
+	// The reason, by the same keys.
+	until(t, ctx, "the reasons", state("explaining")+` && document.querySelector("#keys button:nth-child(4)").textContent.includes("服务态度较好")`)
+	do(t, ctx, chromium.Screenshot("reasons"))
+	time.Sleep(300 * time.Millisecond) // what comes sooner is no answer
+	do(t, ctx, chromedp.KeyEvent("4"))
+	until(t, ctx, "the thanks for it", state("explaining")+` && document.querySelector("#keys button:nth-child(4)").textContent.includes("不满意")`)
+	until(t, list, "the reason in the list", `document.querySelector("tbody tr").textContent.includes("服务态度较好")`)
+
 	// The network cut, and a click on a key. The citizen notices nothing.
 	do(t, ctx, chromedp.Click(css(`.switch i`)))
 	until(t, ctx, "the switch", `document.getElementById("network-word").textContent.includes("cut")`)
 	do(t, ctx, chromedp.Click(css(`#start`)))
 	until(t, ctx, "the question", state("asking"))
+	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
 	do(t, ctx, chromedp.Click(css(`#keys button:nth-child(5)`)))
 	until(t, ctx, "the thanks without network", state("correcting"))
 	do(t, ctx, chromium.Screenshot("offline"))

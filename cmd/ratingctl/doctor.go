@@ -91,7 +91,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"程序", "daemon", checkDaemon}, {"配置", "config", checkConfig}, {"登记", "window", checkWindow}, {"按键", "keys", checkKeys},
-		{"屏幕", "screen", checkScreen}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
+		{"屏幕", "screen", checkScreen}, {"文字", "text", checkText}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
 		{"密钥", "key", checkKey}, {"时钟", "clock", checkClock}, {"中心", "broker", checkBroker}, {"证书", "cert", checkCertificate},
 	}
 }
@@ -120,7 +120,7 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	p.log, p.logErr = store.Inspect(logPath(*c))
 	unwell := false
-	for _, k := range checks() {
+	for _, k := range append(checks(), optionalChecks(p)...) {
 		f := k.look(ctx, p)
 		unwell = unwell || f.mark == sick
 		if _, err := io.WriteString(stdout, f.text(k)); err != nil {
@@ -135,7 +135,7 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 
 // text returns the lines of a finding.
 func (f finding) text(k check) string {
-	label := wide(fmt.Sprintf("%s %s %s", f.mark, k.zh, k.name), 15)
+	label := wide(fmt.Sprintf("%s %s %s ", f.mark, k.zh, k.name), 15)
 	if f.mark == well {
 		return fmt.Sprintf("%s%s / %s\n", label, f.found.ZH, f.found.EN)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/opsapi"
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/rating"
 	"haochaping/store"
@@ -53,7 +55,8 @@ type clinic struct {
 	broker                 *mqtt.Server
 	address                string
 	centre                 ed25519.PrivateKey
-	keypad                 *os.File // the keypad's end of the serial line
+	keypad                 *os.File    // the keypad's end of the serial line
+	mute                   atomic.Bool // the centre acknowledges nothing
 	socket, port, password string
 }
 
@@ -76,6 +79,9 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.broker.Close() })
+	if err := c.broker.Subscribe("hcp/1/+/records", 1, c.acknowledge); err != nil {
+		t.Fatal(err)
+	}
 	master, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -96,6 +102,19 @@ func newClinic(t *testing.T) *clinic {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// acknowledge answers a batch as the centre does.
+func (c *clinic) acknowledge(_ *mqtt.Client, _ packets.Subscription, p packets.Packet) {
+	b, err := wire.DecodeBatch(p.Payload)
+	if err != nil || c.mute.Load() {
+		return
+	}
+	payload, err := wire.Seal(c.centre, wire.AckPurpose, &wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last(), Head: b.Head()})
+	if err != nil {
+		c.t.Error(err)
+	}
+	go func() { _ = c.broker.Publish(wire.Topic(b.Device, wire.AckChannel), payload, false, 1) }() // not from within the broker
 }
 
 func (c *clinic) write(path, text string) {
@@ -231,6 +250,10 @@ func TestDoctorFindsEachFault(t *testing.T) {
 	lines, _ = c.look()
 	c.want(lines, "broker", noted, "2 个地址中有 1 个不通：连不上中心", closed.Addr().String(), "其余地址可用")
 	c.configure("")
+	c.mute.Store(true)
+	lines, _ = c.look()
+	c.want(lines, "broker", sick, "没有收到中心的确认", "hcp/1/lz-0417/ack")
+	c.mute.Store(false)
 	if err := errors.Join(os.Truncate(filepath.Join(c.state, "log.db"), 5000), os.WriteFile(filepath.Join(c.state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -309,6 +332,21 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 	c.want(lines, "window", sick, "本机尚未在中心登记")
 	c.want(lines, "clock", noted, "未同步")
 	s = wellBox()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	c.configure(changed + fmt.Sprintf("window_api.listen = %q\n", taken.Addr()))
+	s.Parts = append(s.Parts,
+		opsapi.Part{Name: "window_api", What: opsapi.Text{ZH: "窗口电脑连不上评价器", EN: "address already in use"}, Do: opsapi.Text{ZH: "停止占用端口的程序", EN: "stop it"}},
+		opsapi.Part{Name: "fonts", OK: true}, opsapi.Part{Name: "sound", OK: true})
+	if lines, err = c.look(); !errors.Is(err, errSick) {
+		t.Errorf("a box whose port is taken: %v", err)
+	}
+	c.want(lines, "window_api", sick, "窗口电脑连不上评价器", "停止占用端口的程序", fmt.Sprintf("（进程 %d）", os.Getpid()))
+	c.want(lines, "others", well, "字体、声音")
+	s = wellBox()
 	lines, _ = c.look("-keys")
 	c.want(lines, "keys", noted, "systemctl stop ratingd")
 }
@@ -379,5 +417,22 @@ func TestDoctorAsksToPressEachKey(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), "五个键都收到了") {
 		t.Errorf("the keys are not well:\n%s", out)
+	}
+}
+
+// A record that is too large for the broker is told of, with what to change.
+func TestDoctorTellsOfARecordTooLarge(t *testing.T) {
+	c := newClinic(t)
+	c.enrol()
+	s := wellBox()
+	s.Centre.TooLarge = &opsapi.TooLarge{Seq: 4, Bytes: 30290, Limit: 20000, Count: 3}
+	answerAt(t, c.dir, &s)
+	lines, err := c.look()
+	if !errors.Is(err, errSick) {
+		t.Errorf("it ends with %v", err)
+	}
+	c.want(lines, "broker", sick, "3 条记录超过代理的消息上限（上限 20000 字节）：第 4 条有 30290 字节", "message_size_limit")
+	if got := centreText(s); !strings.Contains(got, "第 4 条有 30290 字节") {
+		t.Errorf("the status says %q", got)
 	}
 }

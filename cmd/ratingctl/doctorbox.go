@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"haochaping/device"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 )
 
@@ -39,7 +41,7 @@ func checkDaemon(_ context.Context, p *patient) finding {
 }
 
 // checkConfig reads the configuration as the daemon does, and the files that it names.
-func checkConfig(_ context.Context, p *patient) finding {
+func checkConfig(ctx context.Context, p *patient) finding {
 	_, err := boxconfig.Load(p.path)
 	if err == nil {
 		for _, f := range []struct{ key, path string }{{"uplink.password_file", p.config.Uplink.PasswordFile}, {"uplink.ca_file", p.config.Uplink.CAFile}} {
@@ -57,9 +59,21 @@ func checkConfig(_ context.Context, p *patient) finding {
 			err = errors.Join(err, e)
 		}
 	}
+	works := false // the window
+	if err == nil {
+		said, e := daemonsCheck(ctx, p.path)
+		var exit *exec.ExitError
+		if errors.As(e, &exit) {
+			err, works = errors.New(said), exit.ExitCode() == 1
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(err)
+	case works:
+		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
+		return trouble(sick, lines, "parts of the box do not work, as said above", "按键评价不受影响", "the keys do not need them",
+			"按上面各行处理，ratingd -check-config 再查一遍", "do what the lines say; ratingd -check-config looks again")
 	case err != nil:
 		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
 		return trouble(sick, "配置有错："+lines, "the configuration is wrong, as said above", "ratingd 不会启动；正在运行的在下次启动时停止",
@@ -122,8 +136,7 @@ func checkKeys(ctx context.Context, p *patient) finding {
 	if p.press != nil {
 		return p.press(ctx)
 	}
-	began := time.Now()
-	run, err := openKeys(p.config, func() time.Duration { return time.Since(began) })
+	run, err := openKeys(p.config, kernelclock.SinceBoot)
 	if err == nil {
 		err = watchKeys(ctx, run, keysLook)
 	}
@@ -167,15 +180,11 @@ const pressLimit = time.Minute
 
 // pressEach asks to press each key once and shows what arrives.
 func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) finding {
-	began := time.Now()
-	run, err := openKeys(c, func() time.Duration { return time.Since(began) })
+	run, err := openKeys(c, kernelclock.SinceBoot)
 	if err != nil {
 		return keysFailed(err.Error(), err.Error())
 	}
-	shown := &report{w: stdout, levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
-	for _, k := range c.Keys.Map {
-		shown.levels[device.Code(k.Key)] = k.Level
-	}
+	shown := newReport(c, stdout)
 	shown.printf("请从左到右各按一次五个键（一分钟内）/ press each of the five keys once, within a minute\n")
 	ctx, cancel := context.WithTimeout(ctx, pressLimit)
 	defer cancel()
@@ -214,7 +223,9 @@ func checkScreen(_ context.Context, p *patient) finding {
 	if c.Card != "" {
 		cards = []string{c.Card}
 	}
-	screen, err := display.OpenPanel(display.PanelConfig{Kind: display.Kind(c.Panel), Cards: cards, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation)})
+	screen, err := display.OpenPanel(display.PanelConfig{
+		Kind: display.Kind(c.Panel), Cards: cards, Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+	})
 	if err != nil {
 		return screenFailed(err.Error(), err.Error())
 	}

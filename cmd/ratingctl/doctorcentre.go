@@ -45,6 +45,9 @@ const probeLimit = 5 * time.Second
 
 // checkBroker goes the way to the centre by each address that the box knows. One that leads there is enough for the box.
 func checkBroker(ctx context.Context, p *patient) finding {
+	if p.status != nil && p.status.Centre.TooLarge != nil {
+		return tooLarge(*p.status.Centre.TooLarge)
+	}
 	all := p.config.Uplink.Broker
 	var good, bad []finding
 	for _, address := range all {
@@ -100,15 +103,28 @@ func checkAddress(ctx context.Context, p *patient, address string) finding {
 	}
 	var suffix [3]byte
 	_, _ = rand.Read(suffix[:]) // it never fails
+	sample, err := sampleOf(p)
+	if err != nil {
+		return brokerUntried(err)
+	}
 	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
+		Sample: sample, AckMode: uplink.AckMode(up.Ack),
 		Broker: address, Username: username, Password: password, TLS: config, Device: p.config.Device, Centre: []byte(up.CentreKey),
 		Suffix: hex.EncodeToString(suffix[:]), Now: time.Now, Synced: func() bool { yes, err := kernelclock.Synchronised(); return err == nil && yes }, Limit: probeLimit,
 	})
 	if err != nil {
 		return brokerFailed(p, username, got, err)
 	}
+	proofZH, proofEN := "，记录送到中心并得到确认", ", and has acknowledged a record"
+	switch {
+	case sample == nil:
+		proofZH, proofEN = "；还没有记录，上传没有试过", "; there is no record yet to try with"
+	case up.Ack == "broker":
+		proofZH, proofEN = "，记录有程序接收", ", and hands records on"
+	}
 	zh, en := fmt.Sprintf("%s 在 %s 内应答，登录成功，配置由中心签名", got.Address, got.Took.Round(100*time.Microsecond)),
 		fmt.Sprintf("%s answers within %s, takes the password, and has what the centre signed for this box", got.Address, got.Took.Round(100*time.Microsecond))
+	zh, en = zh+proofZH, en+proofEN
 	if c := got.Certificate; c != nil {
 		days := daysLeft(c.NotAfter, time.Now())
 		zh += fmt.Sprintf("，其证书还有 %d 天", days)
@@ -164,6 +180,9 @@ func brokerFailed(p *patient, username string, got uplink.Probed, err error) fin
 			return bad("uplink.centre_key 不是这个中心的公钥", "uplink.centre_key is not this centre's", "在中心运行 centrald key，改正配置后重启 ratingd；在此之前中心的确认无效，记录一直待上传",
 				"write what centrald key prints at the centre into the configuration and restart ratingd; until then no acknowledgement counts")
 		}
+	}
+	if got.At == uplink.StageAnswer {
+		return answerFailed(p, err)
 	}
 	return bad("中心的应答不对", "the centre's answer is not right", "请联系中心管理员", "tell the centre's administrator")
 }

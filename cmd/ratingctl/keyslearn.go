@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,60 +20,191 @@ import (
 
 // learning is what "keys -learn" was told.
 type learning struct {
-	out   string // the file that is written
-	times int    // that each key is to be heard
-	scan  bool   // the speed is unknown
+	out       string // the file that is written
+	times     int    // that each key is to be heard
+	scan      bool   // the speed is unknown
+	cards     bool   // it is a card reader
+	number    string // that is printed on the first card
+	untouched time.Duration
+	stdin     io.Reader // for the answers to what is doubted
 }
 
-// learn finds out a serial keypad: it shows what comes, asks for one key after the other from the best level down, and writes
-// the profile.
+// learn finds out a keypad or a card reader: it shows what comes, asks for one key or card after the other, and writes the profile.
 func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writer) error {
-	if c.Keys.Source != boxconfig.Serial {
-		return &hinted{fmt.Errorf("keys.source is %q: only serial keypads are learnt", c.Keys.Source),
-			"set it to serial and keys.serial.port to the keypad's port; for other keypads \"ratingctl keys\" shows what each key reads as"}
-	}
-	if _, err := os.Lstat(how.out); err == nil {
-		return &hinted{fmt.Errorf("%s is there already", how.out), "name another file with -out, or remove it"}
-	}
-	line := keypad.Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}
-	if p, err := keypad.Find(c.Keys.Serial.Profile); err == nil {
-		line = p.Line
-	}
-	if c.Keys.Serial.Baud != 0 {
-		line.Baud = c.Keys.Serial.Baud
-	}
 	out := &report{w: stdout}
+	switch {
+	case how.cards:
+		return learnCards(ctx, c, how, out)
+	case c.Keys.Source == boxconfig.USB:
+		return learnUSB(ctx, c, how, out)
+	case c.Keys.Source != boxconfig.Serial:
+		return &hinted{fmt.Errorf("keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source),
+			"set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is"}
+	}
+	if err := mustNotExist(how.out); err != nil {
+		return err
+	}
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
-	if how.scan {
-		var err error
-		if line.Baud, err = scan(ctx, c.Keys.Serial.Port, line, now, out); err != nil {
-			return err
+	line, err := learntLine(ctx, c.Keys.Serial.Port, c.Keys.Serial.Profile, c.Keys.Serial.Baud, scanning{how.scan, rating.Levels()[0].String()}, now, out)
+	if err != nil {
+		return err
+	}
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	l := how.lesson(out, done)
+	l.text = hexText
+	l.learn = func(o keypad.Observed) (foundKeys, error) {
+		learnt, err := keypad.Learn(profileName(how.out), line, o)
+		return foundKeys{learnt.Codes, learnt.Ordered, learnt}, err
+	}
+	l.read = func(k foundKeys, b []byte) (codes []string) {
+		for _, r := range k.profile.Profile.NewDecoder().Feed(b) {
+			if r.Kind == keypad.Key {
+				codes = append(codes, r.Code)
+			}
 		}
+		return codes
 	}
-	learner := keypad.NewLearner(how.times)
-	if err := listen(ctx, c.Keys.Serial.Port, line, now, learner, out); err != nil {
+	go eachLine(how.stdin, l.answer)
+	if err := listen(ctx, c.Keys.Serial.Port, line, now, listener{l.open, l.burst, l.pass}); err != nil {
 		return err
 	}
-	name := strings.TrimSuffix(filepath.Base(how.out), filepath.Ext(how.out))
-	learnt, err := keypad.Learn(name, line, learner.Sent())
+	learnt, err := l.result()
 	if err != nil {
 		return err
 	}
-	if err := writeProfile(how.out, learnt.Text); err != nil {
+	if err := writeProfile(how.out, learnt.profile.Text); err != nil {
 		return err
 	}
-	abs, err := filepath.Abs(how.out)
+	return printLearnt(out, c.Keys.Serial.Port, how.out, learnt.profile)
+}
+
+// lesson returns a lesson that has not begun.
+func (how learning) lesson(out *report, end func()) *lesson {
+	l := &lesson{wait: how.untouched, out: out, end: end, learner: keypad.NewLearner(how.times)}
+	if how.times == 1 {
+		l.wait = 0 // then nothing is told from a key
+	}
+	return l
+}
+
+// learnUSB finds out the five keys of a keypad that types.
+func learnUSB(ctx context.Context, c boxconfig.Config, how learning, out *report) error {
+	began := time.Now()
+	now := func() time.Duration { return time.Since(began) }
+	run, err := openKeys(c, now)
 	if err != nil {
 		return err
 	}
-	out.printf("\n%s\nThe profile is in %s. Write into the box's configuration, and put the keys in the order in which\nthey stand before the citizen, from left to right:\n\n", learnt.About, how.out)
-	out.printf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = %q\nkeys.map = [\n", c.Keys.Serial.Port, abs)
+	ctx, done := context.WithCancel(ctx)
+	defer done()
+	l := how.lesson(out, done)
+	l.wait = 0 // such a keypad sends nothing by itself
+	l.text = func(b []byte) string { return string(b) }
+	l.learn = func(o keypad.Observed) (foundKeys, error) {
+		k := foundKeys{ordered: true}
+		for i, b := range o.Sent {
+			k.codes[i] = string(b)
+		}
+		up := slices.IsSorted(k.codes[:])
+		k.ordered = up || slices.IsSortedFunc(k.codes[:], func(a, b string) int { return strings.Compare(b, a) })
+		return k, nil
+	}
+	l.read = func(_ foundKeys, b []byte) []string { return []string{string(b)} }
+	go eachLine(how.stdin, l.answer)
+	l.open(c.Keys.USB.Device, now())
+	var lost error
+	err = run(ctx, func(e device.Event) {
+		switch e.Action {
+		case device.Down:
+			l.burst([]byte(e.Code), e.At)
+		case device.ActionLost:
+			lost = e.Err
+			done()
+		}
+	})
+	if err = errors.Join(err, lost); err != nil {
+		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
+	}
+	learnt, err := l.result()
+	if err != nil {
+		return err
+	}
+	out.printf("\nWrite into the box's configuration, and put the keys in the order in which they stand before the citizen, from left\n"+
+		"to right:\n\nkeys.source = \"usb\"\nkeys.usb.device = %q\n", c.Keys.USB.Device)
+	printMap(out, learnt.codes)
+	return out.err
+}
+
+// printLearnt says what was learnt and what is to be pasted.
+func printLearnt(out *report, port, file string, l keypad.Learnt) error {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return err
+	}
+	out.printf("\n%s\n", l.About)
+	if l.Releases {
+		out.printf("It says when a key is let go, so that it is known how long one is held.\n")
+	}
+	if l.Repeat > 0 {
+		out.printf("A key that is held sends again every %s; that is one press.\n", l.Repeat.Round(10*time.Millisecond))
+	}
+	out.printf("The profile is in %s. Write into the box's configuration, and put the keys in the order in which\nthey stand before the citizen, from left to right:\n\n", file)
+	out.printf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = %q\n", port, abs)
+	printMap(out, l.Codes)
+	return out.err
+}
+
+// printMap prints the map of keys from the best level to the worst.
+func printMap(out *report, codes [5]string) {
+	out.printf("keys.map = [\n")
 	for i, l := range rating.Levels() {
-		out.printf("  { key = %q, level = %d }, # %s\n", learnt.Codes[i], l, l)
+		out.printf("  { key = %q, level = %d }, # %s\n", codes[i], l, l)
 	}
 	out.printf("]\n\nThen \"ratingctl keys\" shows whether each key is read as it should.\n")
-	return out.err
+}
+
+// profileName returns what a profile in that file is called.
+func profileName(file string) string {
+	return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+}
+
+// mustNotExist refuses a file that is there.
+func mustNotExist(file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return &hinted{fmt.Errorf("%s is there already", file), "name another file with -out, or remove it"}
+	}
+	return nil
+}
+
+// learntLine returns how the line is set that is to be listened to, at a speed that is tried out if it is unknown.
+func learntLine(ctx context.Context, port, profile string, baud int, unknown scanning, now func() time.Duration, out *report) (keypad.Line, error) {
+	line := keypad.Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}
+	if p, err := keypad.Find(profile); err == nil {
+		line = p.Line
+	}
+	if baud != 0 {
+		line.Baud = baud
+	}
+	if !unknown.wanted {
+		return line, nil
+	}
+	var err error
+	line.Baud, err = scan(ctx, port, line, unknown, now, out)
+	return line, err
+}
+
+// eachLine calls f with each line that is typed.
+func eachLine(r io.Reader, f func(string)) {
+	for typed := bufio.NewScanner(r); typed.Scan(); {
+		f(typed.Text())
+	}
+}
+
+// isYes reports whether an answer agrees.
+func isYes(s string) bool {
+	return slices.Contains([]string{"y", "yes", "是", "对", "是的"}, strings.ToLower(strings.TrimSpace(s)))
 }
 
 // writeProfile creates the file; one that is there is never replaced.
@@ -87,44 +220,31 @@ func writeProfile(path, text string) error {
 	return nil
 }
 
-// listen asks for the five keys until all are known.
-func listen(ctx context.Context, port string, line keypad.Line, now func() time.Duration, l *keypad.Learner, out *report) error {
-	ctx, done := context.WithCancel(ctx)
-	defer done()
-	var failed error
-	levels := rating.Levels()
-	ask := func() {
-		out.printf("Press %s, and again until it is taken.\n", levels[l.Key()])
-	}
-	err := device.Watch(ctx, port, line, now, func() {
-		out.printf("Listening on %s at %d bits per second. End with Ctrl-C.\n", port, line.Baud)
-		ask()
-	}, func(b []byte) {
-		if failed != nil || l.Key() == len(levels) {
-			return
+// listener is who hears what comes on a line.
+type listener struct {
+	opened func(port string, now time.Duration)
+	heard  func([]byte, time.Duration)
+	passed func(now time.Duration) // is called ten times a second
+}
+
+// listen listens until ctx ends.
+func listen(ctx context.Context, port string, line keypad.Line, now func() time.Duration, l listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				l.passed(now())
+			}
 		}
-		heard, err := l.Burst(b)
-		out.printf("%10s  %s  %s\n", now().Round(time.Millisecond), hexText(b), map[keypad.Heard]string{
-			keypad.Once: "heard; press the same key again", keypad.Taken: "taken", keypad.Earlier: "that is what an earlier key sends",
-		}[heard])
-		switch {
-		case err != nil:
-			failed = err
-			done()
-		case l.Key() == len(levels):
-			done()
-		case heard == keypad.Taken:
-			ask()
-		}
-	})
-	switch {
-	case err != nil:
-		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
-	case failed != nil:
-		return failed
-	case l.Key() < len(levels):
-		return &hinted{errors.New("ended before all five keys were known; nothing was written"),
-			"if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan"}
+	}()
+	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s at %d bits per second", port, line.Baud), now()) }, l.heard); err != nil {
+		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the port"}
 	}
 	return nil
 }
@@ -152,14 +272,14 @@ func hexText(b []byte) string {
 const scanWait = 8 * time.Second
 
 // scan listens at one speed after the other and returns the one at which the best key sends what looks like a keypad.
-func scan(ctx context.Context, port string, line keypad.Line, now func() time.Duration, out *report) (int, error) {
+func scan(ctx context.Context, port string, line keypad.Line, how scanning, now func() time.Duration, out *report) (int, error) {
 	var all []keypad.Trial
-	out.printf("The speed is unknown. Press %s once for each speed that is shown, when it is shown.\n", rating.Levels()[0])
+	out.printf("The speed is unknown. %s once for each speed that is shown, when it is shown.\n", how.ask())
 	for _, baud := range keypad.ScanOrder() {
 		line.Baud = baud
 		tried := keypad.Trial{Baud: baud}
 		one, cancel := context.WithTimeout(ctx, scanWait)
-		err := device.Watch(one, port, line, now, func() { out.printf("%6d  press now\n", baud) }, func(b []byte) {
+		err := device.Watch(one, port, line, now, func() { out.printf("%6d  press now\n", baud) }, func(b []byte, _ time.Duration) {
 			if tried.Sent == nil {
 				tried.Sent = b
 				out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())

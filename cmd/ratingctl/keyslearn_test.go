@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +39,9 @@ func startLearning(t *testing.T, args ...string) *learnt {
 	dir := t.TempDir()
 	l := &learnt{master: master, config: filepath.Join(dir, "ratingd.toml"), profile: filepath.Join(dir, "hall.toml"), out: new(screenText), done: make(chan error, 1)}
 	text := fmt.Sprintf("device = \"lz-0417\"\nkeys.source = \"serial\"\nkeys.serial.port = %q\n", tty.Name())
+	if slices.Contains(args, "-cards") {
+		text = fmt.Sprintf("device = \"lz-0417\"\ncards.port = %q\n", tty.Name())
+	}
 	if err := os.WriteFile(l.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -226,5 +231,155 @@ func TestKeypadsAreListed(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not listed:\n%s", want, out)
 		}
+	}
+}
+
+// TestReleasesAreLearnt learns a keypad that sends 'A' when a key goes down and 'a' when it is let go, 180 ms later, and which
+// sends "ok" by itself; then a press of one key with what was written is that key, once, and its release.
+func TestReleasesAreLearnt(t *testing.T) {
+	t.Parallel()
+	l := startLearning(t)
+	stop := make(chan struct{})
+	var line sync.Mutex
+	send := func(b ...byte) {
+		line.Lock()
+		defer line.Unlock()
+		_, _ = l.master.Write(b)
+	}
+	beats := make(chan struct{})
+	go func() {
+		defer close(beats)
+		for tick := time.NewTicker(1100 * time.Millisecond); ; {
+			select {
+			case <-tick.C:
+				send('o', 'k', '\r')
+			case <-stop:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	l.out.wait(t, "It sends by itself: 6f 6b 0d")
+	l.out.wait(t, "Press 5 非常满意")
+	for i := range byte(5) {
+		for range 3 {
+			send('A' + i)
+			time.Sleep(180 * time.Millisecond)
+			send('a' + i)
+			time.Sleep(400 * time.Millisecond)
+			if i == 4 && strings.Contains(l.out.String(), "keys.map") || i < 4 && strings.Contains(l.out.String(), fmt.Sprintf("Press %s, and", rating.Levels()[i+1])) {
+				break
+			}
+		}
+	}
+	l.out.wait(t, "keys.map")
+	close(stop)
+	<-beats
+	if err := <-l.done; err != nil {
+		t.Fatalf("%v\n%s", err, l.out)
+	}
+	text, err := os.ReadFile(l.profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kind = \"release\"", `keys = ["a", "b", "c", "d", "e"]`, `of = ["A", "B", "C", "D", "E"]`, "kind = \"heartbeat\"\nlayout = \"6f 6b 0d\"\nevery = \"2s\""} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	p, err := keypad.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(p.NewDecoder().Feed([]byte("Bbok\rDd")))
+	if want := "[{key B []} {release B []} {key D []} {release D []}]"; got != want {
+		t.Errorf("read %s, want %s", got, want)
+	}
+}
+
+// TestAnUnlikelyOrderIsAskedAbout learns keys whose codes go up and down: they are pressed once more, in the same order or not.
+func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
+	const order = "13254"
+	for name, c := range map[string]struct{ again, want string }{"the same": {order, ""}, "another": {"12", "was pressed where 3 was learnt"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := startLearning(t, "-untouched", "0s")
+			for i := range order {
+				l.out.wait(t, fmt.Sprintf("Press %s, and", rating.Levels()[i]))
+				l.press(t, []byte{order[i]})
+				time.Sleep(200 * time.Millisecond)
+				l.press(t, []byte{order[i]})
+			}
+			l.out.wait(t, "are in no order")
+			for _, key := range []byte(c.again) {
+				l.press(t, []byte{key})
+			}
+			err := <-l.done
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q\n%s", err, c.want, l.out)
+			}
+			if _, missing := os.Stat(l.profile); (missing == nil) != (c.want == "") {
+				t.Errorf("the profile: %v", missing)
+			}
+		})
+	}
+}
+
+// TestCardReadersAreLearnt learns readers over a pseudo-terminal, and then shows another card with what the tool has printed.
+func TestCardReadersAreLearnt(t *testing.T) {
+	for name, c := range map[string]struct {
+		args  []string
+		cards []string
+		want  string // of the last one
+	}{
+		"STX, CR LF, ETX": {nil, []string{"\x020012345678\r\n\x03", "\x020012349999\r\n\x03", "\x020000000017\r\n\x03", "\x020004711471\r\n\x03"}, "0004711471"},
+		"three numbers":   {[]string{"-number", "12345678"}, []string{"0012345678,190,24910\r\n", "0009334109,142,28\r\n", "0000000017,0,17\r\n", "0004711471,71,58223\r\n"}, "0004711471"},
+		"binary": {nil, []string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03", "\x02\x0a\x02\x06\x00\x00\x00\x01\x0f\x03",
+			"\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03"}, "0011982773"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := startLearning(t, append([]string{"-cards"}, c.args...)...)
+			l.out.wait(t, "Hold a card to the reader")
+			for i, card := range c.cards[:3] {
+				for range 2 {
+					l.press(t, []byte(card))
+					time.Sleep(100 * time.Millisecond)
+				}
+				if i < 2 {
+					for end := time.Now().Add(10 * time.Second); strings.Count(l.out.String(), "Hold another card") <= i && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+					}
+				}
+			}
+			if err := <-l.done; err != nil {
+				t.Fatalf("%v\n%s", err, l.out)
+			}
+			paste := l.out.String()[strings.Index(l.out.String(), "cards.port"):]
+			paste, _, _ = strings.Cut(paste, "\n\n")
+			if err := os.WriteFile(l.config, []byte("device = \"lz-0417\"\n"+paste+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out := new(screenText)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- run(ctx, []string{"keys", "-config", l.config, "-cards"}, out, io.Discard) }()
+			out.wait(t, "Hold one card")
+			for end := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("the card was not read:\n%s", out)
+				}
+				if _, err := l.master.WriteString(c.cards[3]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := l.master.WriteString("no card at all, and nothing that is like one"); err != nil {
+				t.Fatal(err)
+			}
+			out.wait(t, "not understood by the profile")
+			cancel()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }

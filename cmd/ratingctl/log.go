@@ -170,6 +170,8 @@ func summary(r rating.Record) string {
 			text += fmt.Sprintf(", in place of %d", e.Replaces)
 		}
 		return text
+	case rating.KindReason:
+		return fmt.Sprintf("visit %s: reason %s of catalogue %d for record %d", r.Reason.Visit, r.Reason.Code, r.Reason.Catalogue, r.Reason.Of)
 	case rating.KindOutcome:
 		return fmt.Sprintf("visit %s ended: %s", r.Outcome.Visit, r.Outcome.Outcome)
 	case rating.KindSalvaged:
@@ -223,6 +225,10 @@ func columns(r rating.Record) []string {
 		if e.Replaces > 0 {
 			line[10] = fmt.Sprintf("in place of %d", e.Replaces)
 		}
+	case rating.KindReason:
+		e := r.Reason
+		line[6], line[7] = e.Visit.String(), string(e.Subject)
+		line[10] = fmt.Sprintf("reason %s of catalogue %d for %d", e.Code, e.Catalogue, e.Of)
 	case rating.KindOutcome:
 		line[6], line[10] = r.Outcome.Visit.String(), string(r.Outcome.Outcome)
 	default:

@@ -1,7 +1,8 @@
 // Command ratingctl is the administrators' tool.
 //
 //	ratingctl keys -config FILE      prints what each press of the keypad reads as
-//	ratingctl keys -learn            finds out an unknown serial keypad and writes its profile
+//	ratingctl keys -learn            finds out an unknown keypad and writes its profile
+//	ratingctl keys -cards            prints what a card reader reads; with -learn finds out an unknown one
 //	ratingctl identity -config FILE  prints who the box is, for enrolling it
 //	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
 //	ratingctl status -config FILE    prints how the box is, as the daemon tells
@@ -58,13 +59,15 @@ const usage = `ratingctl is the administrators' tool.
 
   ratingctl keys -config FILE      print what each press of the keypad reads as
   ratingctl keys -list             list the input devices and serial profiles that there are
-  ratingctl keys -learn            find out an unknown serial keypad and write its profile
+  ratingctl keys -learn            find out an unknown keypad and write its profile
+  ratingctl keys -cards            print what a card reader reads; with -learn find out an unknown one
   ratingctl identity -config FILE  print who the box is, for enrolling it
   ratingctl log -config FILE       list, verify or export what the box has recorded
   ratingctl status -config FILE    print how the box is, on one screen (-json for programs)
   ratingctl doctor -config FILE    look at one part of the box after the other and say what to do
   ratingctl token add|list|revoke  say which PCs may start evaluations
   ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
+  ratingctl sound -test            play what citizens hear, and say what keeps it from being heard
   ratingctl console silent|text    keep text off the screen's console, or let it back
   ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
 `
@@ -77,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	switch args[0] {
 	case "keys":
-		return keys(ctx, args[1:], stdout, stderr)
+		return keys(ctx, args[1:], os.Stdin, stdout, stderr)
 	case "identity":
 		return identity(args[1:], stdout, stderr)
 	case "log":
@@ -90,6 +93,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return token(args[1:], stdout, stderr)
 	case "visit":
 		return visit(ctx, args[1:], os.Getenv, os.Stdin, stdout, stderr)
+	case "sound":
+		return soundCommand(ctx, args[1:], stdout, stderr)
 	case "console":
 		return console(args[1:], stderr)
 	case "clock":
@@ -97,5 +102,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "demo":
 		return demo(ctx, args[1:], stdout, stderr)
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, console and demo; ratingctl help says what they do"}
+	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, sound, console and demo; ratingctl help says what they do"}
 }

@@ -84,6 +84,7 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	s, err := opsapi.Ask(ctx, c.Operations.Socket)
 	switch {
 	case err == nil:
+		nameHolders(c, s.Parts)
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行，窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),
@@ -112,7 +113,11 @@ func illsOf(s opsapi.Status) (out []ill) {
 		"screen":   "检查屏幕的电源和视频线：ratingctl doctor",
 	}
 	for _, p := range s.Parts {
-		if advice, known := todo[p.Name]; !p.OK && (p.Vital || known) {
+		advice, known := todo[p.Name]
+		if advice == "" {
+			advice = p.Do.ZH
+		}
+		if !p.OK && (p.Vital || known || p.Do.ZH != "") {
 			out = append(out, ill{p.Name, advice})
 		}
 	}
@@ -195,8 +200,9 @@ func statusScreen(s opsapi.Status, ills []ill) string {
 	line("中心", "centre", centreText(s))
 	print("待上传", " ", queueText(s.Queue), "")
 	for _, p := range s.Parts {
-		if label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序"}[p.Name]; label != "" {
-			line(label, p.Name, partText(p, s.Clock.Now))
+		// Of the many that the window can do without, those that work are not worth a line.
+		if p.Name != "centre" && (!optional(p.Name) || !p.OK) {
+			line(partLabel(p.Name), p.Name, partText(p, s.Clock.Now))
 		}
 	}
 	if s.Disk.SizeBytes > 0 {

@@ -49,6 +49,9 @@ func sickBox() opsapi.Status {
 		s.Parts[i].OK, s.Parts[i].What.ZH, s.Parts[i].Since = false, "不工作", now.Add(-40*time.Minute)
 	}
 	s.Parts[0].What.ZH = "存储卡已变为只读"
+	s.Parts = append(s.Parts,
+		opsapi.Part{Name: "window_api", What: opsapi.Text{ZH: "窗口电脑连不上评价器：端口 8377 被 nginx（进程 812）占用"}, Do: opsapi.Text{ZH: "停止占用端口的程序"}, Since: now.Add(-40 * time.Minute)},
+		opsapi.Part{Name: "lamps", OK: true, What: opsapi.Text{ZH: "正常"}, Since: now})
 	s.LastFault = &opsapi.Fault{Part: "store", What: s.Parts[0].What, Since: s.Parts[0].Since}
 	s.Centre = opsapi.Centre{Broker: s.Centre.Broker, Since: now.Add(-50 * time.Hour)}
 	s.Queue = opsapi.Queue{Pending: 417, OldestSec: 180_061}

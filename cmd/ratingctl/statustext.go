@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +71,11 @@ func centreText(s opsapi.Status) string {
 	if s.Centre.Connected {
 		word = "已连接"
 	}
-	return fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	text := fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	if r := s.Centre.TooLarge; r != nil {
+		text += fmt.Sprintf("；%d 条记录超过代理的消息上限，第 %d 条有 %d 字节", r.Count, r.Seq, r.Bytes)
+	}
+	return text
 }
 
 func queueText(q opsapi.Queue) string {
@@ -101,14 +106,28 @@ func clockText(c opsapi.Clock) string {
 	return text
 }
 
+// optional reports whether a part is one of those that a window can do without.
+func optional(part string) bool {
+	return !slices.Contains([]string{"keys", "screen", "store", "terminal", "centre"}, part)
+}
+
+// partLabel names a part in Chinese, in four characters at most.
+func partLabel(part string) string {
+	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "centre": "中心",
+		"uplink": "上传", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
+		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
+		"operations": "状态接口", "operations_socket": "状态接口"}[part]
+	if label == "" {
+		return part
+	}
+	return label
+}
+
 func faultText(f *opsapi.Fault) string {
 	if f == nil {
 		return "启动以来没有"
 	}
-	part := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "centre": "中心"}[f.Part]
-	if part == "" {
-		part = f.Part
-	}
+	part := partLabel(f.Part)
 	if f.Until == nil {
 		return fmt.Sprintf("%s：%s，自 %s 起，尚未恢复", part, f.What.ZH, momentText(f.Since))
 	}

@@ -60,13 +60,10 @@ func (w window) VisitStatus(ctx context.Context, id rating.VisitID, wait time.Du
 	return windowapi.Status{Open: open, Outcome: c.Outcome, Rated: c.Rated}, err
 }
 
-// Window says what the window is doing. The thanks look like the question: when they come and go tells of a correction.
+// Window says what the window is doing. Of the thanks and the reasons it says nothing.
 func (w window) Window() windowapi.Window {
 	v := w.loop.View()
-	out := windowapi.Window{State: string(v.State), Offline: w.offline(), Staff: v.Staff}
-	if v.State == terminal.Correcting {
-		out.State = string(terminal.Asking)
-	}
+	out := windowapi.Window{State: string(v.State.Public()), Offline: w.offline(), Staff: v.Staff}
 	if v.Problem != "" {
 		out.State = "fault"
 	}

@@ -15,11 +15,12 @@ type boxState struct {
 	State   string          `json:"state"`
 	Offline bool            `json:"offline"`
 	Visit   string          `json:"visit,omitempty"`
-	Link    string          `json:"link,omitempty"`   // what the QR code says
-	Chosen  rating.Level    `json:"chosen,omitempty"` // what the thanks are for, as the frame shows it
-	Pending uint64          `json:"pending"`          // records that the centre has not acknowledged
-	Order   [5]rating.Level `json:"order"`            // left to right
-	Codes   [5]string       `json:"codes"`            // the keys' names, in the same order
+	Link    string          `json:"link,omitempty"`    // what the QR code says
+	Chosen  rating.Level    `json:"chosen,omitempty"`  // what the thanks or reasons are for, as the frame shows it
+	Reasons []string        `json:"reasons,omitempty"` // what the keys stand for instead, left to right
+	Pending uint64          `json:"pending"`           // records that the centre has not acknowledged
+	Order   [5]rating.Level `json:"order"`             // left to right
+	Codes   [5]string       `json:"codes"`             // the keys' names, in the same order
 }
 
 // browserPage serves the screen's very frames, and the keys where they are simulated.
@@ -35,6 +36,11 @@ func browserPage(frames http.Handler, keys *device.Simulated, loop *terminal.Loo
 		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending()}
 		if v.Problem != "" {
 			s.State = "fault"
+		}
+		for _, r := range v.Reasons {
+			if r.Code != "" {
+				s.Reasons = append(s.Reasons, r.Text)
+			}
 		}
 		if v.Visit != nil {
 			s.Visit = v.Visit.ID.String()

@@ -1,40 +1,184 @@
 package main
 
 import (
-	"bytes"
-	"errors"
-	"io"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-func TestCheckConfig(t *testing.T) {
-	dir := t.TempDir()
-	config, secret := filepath.Join(dir, "ratingd.toml"), filepath.Join(dir, "hook")
-	writeFile(t, config, `device = "lz-0417"
+const checkedConfig = `device = "lz-0417"
 keys.source = "simulated"
 keys.map = [{key="1",level=5},{key="2",level=4},{key="3",level=3},{key="4",level=2},{key="5",level=1}]
 uplink.centre_key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-window_api.webhook_url = "https://hall.example/hook"
-window_api.webhook_secret_file = "`+secret+`"
-`)
-	check := func() (string, error) {
-		var out bytes.Buffer
-		err := run(t.Context(), []string{"-check-config", "-config", config}, environment{stdout: &out, stderr: io.Discard})
-		return out.String(), err
+`
+
+// checkIn runs -check-config in a folder that holds the configuration, as this user, and with the unit of the folder.
+func checkIn(dir string) (status int, said string) {
+	cmd := exec.Command(os.Args[0], "-check-config", "-config", filepath.Join(dir, "ratingd.toml"))
+	cmd.Env = append(os.Environ(), pinsEnv+"=1", unitsEnv+"="+dir)
+	out, _ := cmd.CombinedOutput() // the status says it
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+func TestCheckConfig(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, step := range []struct{ secret, want string }{{"", "no such file"}, {"guess", "whsec_"}, {"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", ""}} {
-		if step.secret != "" {
-			writeFile(t, secret, step.secret)
-		}
-		out, err := check()
-		wrong := new(configurationError)
-		switch {
-		case step.want == "" && (err != nil || !strings.Contains(out, "无误 / is in order")):
-			t.Errorf("a configuration that is right: %q, %v", out, err)
-		case step.want != "" && (!errors.As(err, &wrong) || !strings.Contains(err.Error(), "webhook_secret_file") || !strings.Contains(err.Error(), step.want)):
-			t.Errorf("secret %q: %q, %v; want an error with %q", step.secret, out, err, step.want)
+	defer func() { _ = taken.Close() }()
+	font, err := os.ReadFile("../../display/fonts/NotoSansSC-Medium-subset.ttf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		config string
+		file   string // content of the file "f"
+		status int
+		want   string
+	}{
+		"in order":             {"", "", 0, "无误 / is in order"},
+		"no device":            {"device = \"\"\n", "", 78, "device"},
+		"no secret":            {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1, "window_api.webhook_secret_file: open DIR/none: no such file"},
+		"a guessed secret":     {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1, "whsec_"},
+		"a right secret":       {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0, ""},
+		"no password":          {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
+		"an empty password":    {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
+		"a password":           {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
+		"half a font":          {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: read the font DIR/f"},
+		"an empty font":        {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: read the font DIR/f"},
+		"a font":               {"screen.fonts = [\"DIR/f\", \"DIR/none\"]\n", string(font), 0, ""},
+		"a file as folder":     {"screen.files = \"DIR/f/screens\"\n", "x", 1, "screen.files: "},
+		"a folder to be made":  {"screen.files = \"DIR/screens/A12\"\n", "", 0, ""},
+		"a prompt":             {"sound.thanks = \"DIR/f\"\n", "MP3", 1, "sound.thanks: "},
+		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
+		"a reader's profile":   {"cards.port = \"/dev/ttyUSB9\"\ncards.profile = \"DIR/none.toml\"\n", "", 1, "cards.profile: "},
+		"no folder for socket": {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
+		"all of it at once":    {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1, "sound.asking: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, port, _ := net.SplitHostPort(taken.Addr().String())
+			here := strings.NewReplacer("DIR", dir, "TAKEN", taken.Addr().String(), "PORT", port)
+			config := checkedConfig
+			for _, line := range []string{"screen.fonts = []\n", "window_api.listen = \"127.0.0.1:0\"\n"} {
+				if key, _, _ := strings.Cut(line, " "); !strings.Contains(c.config, key) {
+					config += line
+				}
+			}
+			if strings.HasPrefix(c.config, "device") {
+				config = strings.Replace(config, "device = \"lz-0417\"\n", "", 1)
+			}
+			writeFile(t, filepath.Join(dir, "f"), c.file)
+			writeFile(t, filepath.Join(dir, "ratingd.toml"), here.Replace(config+c.config)+fmt.Sprintf("state = %q\n", dir))
+			if status, said := checkIn(dir); status != c.status || !strings.Contains(said, here.Replace(c.want)) {
+				t.Errorf("status %d, want %d; want %q in\n%s", status, c.status, here.Replace(c.want), said)
+			}
+		})
+	}
+}
+
+// Root may read everything: what counts is what the account of the unit may.
+func TestCheckConfigAsTheServicesUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	account, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip(err)
+	}
+	uid, err := strconv.Atoi(account.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		config string
+		own    string // what belongs to the account
+		closed string // what root alone may read
+		unit   string
+		status int
+		want   string
+	}{
+		"in order":                {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
+		"the configuration":       {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行：chown root:nobody DIR/ratingd.toml"},
+		"the password":            {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
+		"the state":               {"", "", "", "", 78, "state: access DIR/state: permission denied"},
+		"another account":         {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
+		"a folder of root's":      {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
+		"a folder of its own":     {"screen.files = \"DIR/state/screens\"\n", "state", "", "", 0, ""},
+		"a folder of the sandbox": {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\n", 78, "ReadWritePaths="},
+		"a folder that is let":    {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\nReadWritePaths=-DIR\n", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			here := strings.NewReplacer("DIR", dir)
+			if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			unit := c.unit
+			if unit == "" {
+				unit = "[Unit]\nUser=wrong\n[Service]\nUser=daemon\n"
+				writeDropIn(t, dir, "# of this hall\n[Service]\nUser=nobody\n")
+			}
+			writeFile(t, filepath.Join(dir, "ratingd.service"), here.Replace(unit))
+			writeFile(t, filepath.Join(dir, "password"), "secret\n")
+			writeFile(t, filepath.Join(dir, "ratingd.toml"), checkedConfig+"screen.fonts = []\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+				here.Replace(c.config+"state = \"DIR/state\"\n"))
+			for _, folder := range []string{"state", "others"} {
+				if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, file := range []string{"ratingd.toml", "password"} {
+				mode := os.FileMode(0o644)
+				if file == c.closed {
+					mode = 0o600
+				}
+				if err := os.Chmod(filepath.Join(dir, file), mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.own != "" {
+				if err := os.Chown(filepath.Join(dir, c.own), uid, -1); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if status, said := checkIn(dir); status != c.status || !strings.Contains(said, here.Replace(c.want)) {
+				t.Errorf("status %d, want %d; want %q in\n%s", status, c.status, here.Replace(c.want), said)
+			}
+		})
+	}
+}
+
+func writeDropIn(t *testing.T, dir, text string) {
+	t.Helper()
+	folder := filepath.Join(dir, "ratingd.service.d")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(folder, "override.conf"), text)
+}
+
+// The unit that is shipped hides what the sandbox hides.
+func TestSandboxOfTheShippedUnit(t *testing.T) {
+	u := readUnit([]string{t.TempDir(), "../../deploy/ratingd"})
+	if diff := cmp.Diff(unit{user: "ratingd", readOnly: true, hideHome: true, privateTmp: true,
+		writable: []string{"/var/lib/ratingd", "/run/ratingd", "/sys/devices"}}, u, cmp.AllowUnexported(unit{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for path, want := range map[string][2]bool{
+		"/var/lib/ratingd/screens": {true, true}, "/var/lib/ratingd": {true, true}, "/run/ratingd/x": {true, true}, "/etc/prompt.wav": {true, false},
+		"/var/lib/ratingd2": {true, false}, "/srv/../home/hall/prompt.wav": {false, false}, "/root/font.ttf": {false, false}, "/tmp/screens": {false, false},
+	} {
+		if r, w := u.mayRead(path) == nil, u.mayWrite(path) == nil; r != want[0] || w != want[1] {
+			t.Errorf("%s: read %v, written %v; want %v", path, r, w, want)
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/books"
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/proof/powercut"
 	"haochaping/internal/rating"
 	"haochaping/store"
@@ -79,7 +80,7 @@ func (b *box) outOfService() {
 	if p := b.untilHealth(http.StatusServiceUnavailable)["store"]; p.OK || !p.Vital {
 		b.t.Errorf("%s: out of service, the store is %+v", b.name, p)
 	}
-	time.Sleep(300 * time.Millisecond) // the press has been read by then, which nothing shows
+	time.Sleep(3 * time.Second) // the press has been read by then, also right after the start, which nothing shows
 }
 
 // events returns the audit events in the box's log, as somebody reads it from outside.
@@ -224,33 +225,33 @@ func logDamaged(t *testing.T, b *box) {
 	b.w.proxy.Set(faultnet.Pass)
 	b.settle()
 	b.stop()
-	books, err := ledger.Open(t.Context(), filepath.Join(b.w.dir, "centre", "ledger.db"))
+	centre, err := inspect.Open(t.Context(), filepath.Join(b.w.dir, "centre"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(t.Context(), 1000)
+	defer func() { _ = centre.Close() }()
+	entries, err := centre.Entries(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	counted := 0
 	for _, e := range entries {
-		if string(e.Device) == b.name && e.Status == ledger.Counted {
+		if string(e.Device) == b.name && e.Status == rating.Counted {
 			counted++
 		}
 	}
 	if counted != len(b.thanked) || counted != 4 {
 		t.Errorf("%d evaluations count, %d were thanked for", counted, len(b.thanked))
 	}
-	findings, err := books.Findings(t.Context())
+	findings, err := centre.Findings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	damage := 0
 	for _, f := range findings {
-		if string(f.Device) == b.name && f.Kind == ledger.Damage {
+		if string(f.Device) == b.name && f.Kind == books.Damage {
 			damage++
-		} else if string(f.Device) == b.name && f.ResolvedAt.IsZero() {
+		} else if string(f.Device) == b.name && f.Resolved.IsZero() {
 			t.Errorf("finding %+v", f)
 		}
 	}

@@ -25,6 +25,8 @@ type environment struct {
 	openOutputs    outputOpener
 	aplay          string // the program that plays sound
 	soundCards     string // the kernel's list of sound cards
+	unitFolders    []string
+	become         func(user string) error // gives the process that account for good
 }
 
 // machine returns the real machine.
@@ -34,6 +36,6 @@ func machine(stdout, stderr io.Writer) environment {
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
 		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
 		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
-		aplay: "aplay", soundCards: "/proc/asound/cards",
+		aplay: "aplay", soundCards: "/proc/asound/cards", unitFolders: unitFolders(), become: becomeUser,
 	}
 }

@@ -56,7 +56,7 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 		return trouble(rating.EventUnknownKey)
 	case device.Stuck:
 		counts.stuck.Add(1)
-		log.Warn("a key has been down for too long; it is ignored until it is let go", "key", s.Code)
+		log.Warn("a key has been down, or has repeated, for too long; it is ignored until it is let go", "key", s.Code)
 		return trouble(rating.EventStuckKey)
 	case device.Released:
 		return trouble(rating.EventReleasedKey)
@@ -77,11 +77,50 @@ func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() 
 	return nil, false
 }
 
+// keypadReader reads the configured keypad and says what the presses mean.
+type keypadReader struct {
+	levels      device.Map
+	source      keySource
+	interpreter *device.Interpreter
+	counts      keyCounts
+	handed      handing
+	clock       clock
+	log         *slog.Logger
+}
+
+// newKeypadReader returns a reader that opens nothing before run.
+func newKeypadReader(c boxconfig.Keys, clk clock, env environment, log *slog.Logger) (*keypadReader, error) {
+	levels, err := keyMap(c)
+	if err != nil {
+		return nil, err
+	}
+	source, err := newKeySource(c, env, log)
+	if err != nil {
+		return nil, err
+	}
+	return &keypadReader{levels: levels, source: source, interpreter: device.NewInterpreter(levels, device.Code(c.Staff)),
+		handed: newHanding(), clock: clk, log: log}, nil
+}
+
+// run tells the terminal what happens at the keypad until ctx ends.
+func (k *keypadReader) run(ctx context.Context, loop *terminal.Loop) error {
+	return k.source.run(ctx, func(e device.Event) {
+		k.handed.do(func() {
+			for _, s := range k.interpreter.Step(e) {
+				if event, ok := onSignal(s, k.clock.at(s.At), &k.counts, loop.Fresh, k.log); ok {
+					loop.Post(event)
+				}
+			}
+		})
+	})
+}
+
 // keySource is a configured keypad.
 type keySource struct {
 	run       func(ctx context.Context, emit func(device.Event)) error
 	simulated *device.Simulated   // nil unless the keys are simulated
-	prompt    func(terminal.View) // tells the keypad what the screen shows; nil if it cannot be told
+	prompt    func(terminal.View) // tells the keypad what the screen shows
+	watch     *keyWatch
 }
 
 // promptFor returns what the keypad is to show with a view of the screen.
@@ -91,14 +130,36 @@ func promptFor(v terminal.View) keypad.Prompt {
 		return keypad.Fault
 	case v.State == terminal.Asking:
 		return keypad.Asking
-	case v.State == terminal.Correcting:
+	case v.State == terminal.Correcting, v.State == terminal.Explaining: // nothing new is to be heard, and the keys go on
 		return keypad.Thanks
 	}
 	return keypad.Idle
 }
 
-// newKeySource returns the configured keypad.
+// newKeySource returns the configured keypad, which can be watched.
 func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
+	s, err := newKeypad(c, env, log)
+	if err != nil {
+		return s, err
+	}
+	run, prompt, watch := s.run, s.prompt, newKeyWatch(env.mono)
+	s.watch = watch
+	s.run = func(ctx context.Context, emit func(device.Event)) error {
+		return run(ctx, func(e device.Event) {
+			emit(e)
+			watch.event(e)
+		})
+	}
+	s.prompt = func(v terminal.View) {
+		watch.view(v)
+		if prompt != nil {
+			prompt(v)
+		}
+	}
+	return s, nil
+}
+
+func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, error) {
 	switch c.Source {
 	case boxconfig.Simulated:
 		s := device.NewSimulated(env.mono)
@@ -108,12 +169,23 @@ func newKeySource(c boxconfig.Keys, env environment, log *slog.Logger) (keySourc
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Now: env.mono, Logger: log})
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono, Logger: log})
 		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
 	case boxconfig.USB:
-		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Now: env.mono}).Run}, nil
+		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
 	}
 	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
+}
+
+// codes returns the keys that are configured, the staff's own included.
+func codes(c boxconfig.Keys) (all []device.Code) {
+	for _, k := range c.Map {
+		all = append(all, device.Code(k.Key))
+	}
+	if c.Staff != "" {
+		all = append(all, device.Code(c.Staff))
+	}
+	return all
 }
 
 // gpioRetry is how often lines that could not be opened are tried again: somebody may be at the wiring.

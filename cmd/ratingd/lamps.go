@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"time"
 
 	"haochaping/internal/boxconfig"
@@ -17,8 +16,6 @@ const (
 	blinkHalf = 500 * time.Millisecond
 	// buzzerTime is how long the buzzer sounds.
 	buzzerTime = 120 * time.Millisecond
-	// outputsRetry is how often outputs that could not be opened are tried again.
-	outputsRetry = 5 * time.Second
 )
 
 // lit is what the outputs are to show.
@@ -49,7 +46,7 @@ func lamps(v terminal.View, order [5]rating.Level, shown, backlightOff time.Dura
 			l.keys = all
 		}
 		return l, blinkHalf - shown%blinkHalf
-	case v.State == terminal.Asking:
+	case v.State == terminal.Asking, v.State == terminal.Explaining: // as long as reasons are asked for, whatever is pressed
 		return lit{keys: all, backlight: true}, 0
 	case v.State == terminal.Idle && shown >= backlightOff:
 		return lit{}, 0
@@ -75,7 +72,12 @@ type lampPanel struct {
 	order [5]rating.Level
 	open  outputOpener
 	now   func() time.Duration
-	log   *slog.Logger
+}
+
+// wanted reports whether any output is configured.
+func (p lampPanel) wanted() bool {
+	refs, _ := p.lines()
+	return len(refs) > 0
 }
 
 // lines returns the names of the outputs, and which of what is lit each shows.
@@ -98,49 +100,27 @@ func (p lampPanel) lines() ([]string, func(lit) []bool) {
 	}
 }
 
-// run shows the newest view until ctx ends, then switches everything off. Outputs that fail are reported once and tried
-// again; the keys work without them.
-func (p lampPanel) run(ctx context.Context, shown *latest[terminal.View]) error {
+// run shows the newest view until ctx ends, then switches everything off. It returns when the outputs fail.
+func (p lampPanel) run(ctx context.Context, shown *latest[terminal.View], report func(error)) (err error) {
 	refs, pick := p.lines()
-	if len(refs) == 0 {
-		return idle(ctx)
+	out, err := p.open(refs, p.cfg.ActiveLow)
+	if err != nil {
+		return err
 	}
-	var out outputs
-	reported := false
+	defer func() { err = errors.Join(err, out.Close()) }()
 	view, since := shown.get(), p.now()
 	for {
-		if out == nil {
-			var err error
-			if out, err = p.open(refs, p.cfg.ActiveLow); err != nil {
-				out = nil
-				if !reported {
-					p.log.Error("lamps and buzzer cannot be used; the keys work without them", "error", err)
-				}
-				reported = true
-			}
-		}
 		l, next := lamps(view, p.order, p.now()-since, time.Duration(p.cfg.BacklightOff))
-		if out != nil {
-			if err := out.Set(pick(l)); err != nil {
-				p.log.Error("lamps and buzzer cannot be switched; the keys work without them", "error", errors.Join(err, out.Close()))
-				out, reported = nil, true
-			} else if reported {
-				p.log.Info("lamps and buzzer can be used again")
-				reported = false
-			}
+		if err := out.Set(pick(l)); err != nil {
+			return err
 		}
-		if out == nil {
-			next = outputsRetry
-		}
+		report(nil)
 		var due <-chan time.Time
 		if next > 0 {
 			due = time.After(next)
 		}
 		select {
 		case <-ctx.Done():
-			if out != nil {
-				return out.Close()
-			}
 			return nil
 		case <-due:
 		case <-shown.wake:

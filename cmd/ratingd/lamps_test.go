@@ -29,6 +29,8 @@ func TestLamps(t *testing.T) {
 		"idle":              {terminal.View{State: terminal.Idle}, time.Minute, lit{backlight: true}, 9 * time.Minute},
 		"idle for long":     {terminal.View{State: terminal.Idle}, time.Hour, lit{}, 0},
 		"asking":            {terminal.View{State: terminal.Asking}, time.Minute, lit{keys: all, backlight: true}, 0},
+		"reasons":           {terminal.View{State: terminal.Explaining, Chosen: 2}, time.Minute, lit{keys: all, backlight: true}, 0},
+		"reasons, all said": {terminal.View{State: terminal.Explaining}, time.Second, lit{keys: all, backlight: true}, 0},
 		"thanks":            {terminal.View{State: terminal.Correcting, Chosen: 2}, 0, lit{keys: [5]bool{1: true}, buzzer: true, backlight: true}, buzzerTime},
 		"thanks, later":     {terminal.View{State: terminal.Correcting, Chosen: 2}, time.Second, lit{keys: [5]bool{1: true}, backlight: true}, 0},
 		"thanks by phone":   {terminal.View{State: terminal.Correcting}, 0, lit{backlight: true}, 0},
@@ -86,7 +88,7 @@ func TestLampPanel(t *testing.T) {
 		began := time.Now()
 		p := lampPanel{
 			cfg:   boxconfig.Lamps{Keys: []string{"a", "b", "c", "d", "e"}, Buzzer: "f", BacklightOff: boxconfig.Duration(time.Minute)},
-			order: [5]rating.Level{5, 4, 3, 2, 1}, now: func() time.Duration { return time.Since(began) }, log: slog.New(slog.DiscardHandler),
+			order: [5]rating.Level{5, 4, 3, 2, 1}, now: func() time.Duration { return time.Since(began) },
 			open: func(refs []string, low bool) (outputs, error) {
 				o.mu.Lock()
 				defer o.mu.Unlock()
@@ -102,11 +104,15 @@ func TestLampPanel(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		shown := newLatest(terminal.View{State: terminal.Asking})
-		go func() { done <- p.run(ctx, shown) }()
+		var told []bool
+		x := &extras{mono: p.now, noticed: func() {}, log: slog.New(slog.DiscardHandler), record: func(_ string, why error) { told = append(told, why == nil) }}
+		e := x.add("lamps", lampsWords(), func(ctx context.Context, report func(error)) error { return p.run(ctx, shown, report) })
+		go func() { done <- e.supervise(ctx) }()
 		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }
-		time.Sleep(outputsRetry + time.Second)
+		time.Sleep(extraFirstPause + time.Second)
 		show(terminal.View{State: terminal.Correcting, Chosen: 4})
-		want := [][]bool{{true, true, true, true, true, false}, {false, true, false, false, false, true}, {false, true, false, false, false, false}}
+		asking := []bool{true, true, true, true, true, false}
+		want := [][]bool{asking, asking, {false, true, false, false, false, true}, {false, true, false, false, false, false}}
 		o.after(time.Second, func() {
 			if diff := cmp.Diff(want, o.set); diff != "" {
 				t.Errorf("outputs (-want +got):\n%s", diff)
@@ -114,8 +120,8 @@ func TestLampPanel(t *testing.T) {
 			o.broken = true
 		})
 		show(terminal.View{State: terminal.Asking})
-		o.after(time.Second, func() { o.broken = false })
-		o.after(outputsRetry, func() {
+		o.after(500*time.Millisecond, func() { o.broken = false })
+		o.after(extraFirstPause, func() {
 			if n := len(o.set); o.opened != 3 || o.closed != 1 || !o.set[n-1][0] {
 				t.Errorf("after a failure: opened %d times, closed %d times, shows %v", o.opened, o.closed, o.set[n-1])
 			}
@@ -123,6 +129,10 @@ func TestLampPanel(t *testing.T) {
 		cancel()
 		if err := <-done; err != nil || o.closed != 2 {
 			t.Errorf("at the end: closed %d times, error %v", o.closed, err)
+		}
+		// The second failure came too soon for a record of its own.
+		if diff := cmp.Diff([]bool{false, true}, told); diff != "" {
+			t.Errorf("recorded that they work (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -159,7 +159,7 @@ func (b *apiBox) press() time.Duration {
 		b.tb.Fatal(err)
 	}
 	b.wait(terminal.Asking)
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(reading)
 	at := time.Now()
 	b.loop.Post(terminal.Press{At: clock{1, kernelclock.SinceBoot, time.Now, func() bool { return true }}.now(), Level: rating.Satisfied})
 	b.wait(terminal.Correcting)

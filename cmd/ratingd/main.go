@@ -7,7 +7,8 @@
 //
 // Status 78 says that the configuration is wrong, so that a service manager need not try again; each other failure is 1.
 //
-// It keeps running without network, without a clock and without a keypad. It refuses to start only when it cannot know
+// It keeps running without network, without a clock and without a keypad, and with any of its optional parts broken: these are
+// run in extras.go, which tells how they are and tries them again. It refuses to start only when it cannot know
 // what it would be doing: a configuration that is wrong, or a store that another daemon holds.
 package main
 

@@ -136,7 +136,7 @@ func forged() fault {
 		end: func(p *patient) {
 			close(over)
 			<-gone
-			if s, err := p.look(); err != nil || s.State != "idle" {
+			if s, err := p.look(); err != nil || !s.free() {
 				p.t.Errorf("the box is %+v, %v", s, err)
 			}
 		},

@@ -117,7 +117,7 @@ func (p *patient) rate() time.Duration {
 		p.remember(id, level)
 	}
 	took := time.Since(start)
-	p.wait("idle after a visit", func(s boxState) bool { return s.State == "idle" })
+	p.wait("free after a visit", boxState.free)
 	return took
 }
 
@@ -140,7 +140,7 @@ func (p *patient) drained(when string, within time.Duration) time.Duration {
 func (p *patient) discharge() {
 	p.drained("at the end", recovery)
 	p.stop()
-	p.compare(filepath.Join(p.w.dir, "centre", "ledger.db"))
+	p.compare(filepath.Join(p.w.dir, "centre"))
 }
 
 // resources is what the daemon uses.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -153,13 +152,12 @@ func (h handing) probe(ctx context.Context) error {
 // readers elsewhere. Like everything outside the centre it tells nothing of an answer.
 func statusText(p picture, who identity, pending uint64) string {
 	state := map[terminal.State][2]string{
-		terminal.Starting:   {"启动中", "starting"},
-		terminal.Idle:       {"等待办件", "idle"},
-		terminal.Asking:     {"正在评价", "asking"},
-		terminal.Correcting: {"正在评价", "asking"}, // the thanks would tell that somebody has just answered
-		terminal.Paused:     {"已暂停", "paused"},
-		terminal.Closed:     {"已关闭，无人签到", "closed: nobody is signed in"},
-	}[cmp.Or(p.view.State, terminal.Starting)] // before the terminal has said anything it is starting
+		terminal.Starting: {"启动中", "starting"},
+		terminal.Idle:     {"等待办件", "idle"},
+		terminal.Asking:   {"正在评价", "asking"},
+		terminal.Paused:   {"已暂停", "paused"},
+		terminal.Closed:   {"已关闭，无人签到", "closed: nobody is signed in"},
+	}[p.view.State.Public()] // before the terminal has said anything it is starting
 	if p.view.State == terminal.Enrolling {
 		state = [2]string{
 			fmt.Sprintf("未登记，请在中心登记 %s（指纹 %s）", who.device, who.fingerprint()),

@@ -5,16 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"log/slog"
-	"math"
-	"net"
-	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/boxconfig"
@@ -22,7 +16,6 @@ import (
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/store"
-	"haochaping/sync/uplink"
 )
 
 // leastRoom is below how many free bytes the next write may fail at any moment.
@@ -30,22 +23,19 @@ const leastRoom = 1 << 20
 
 // operations shows the whole box to those who run it. It is the one place that knows both.
 type operations struct {
-	cfg         boxconfig.Config
-	who         identity
-	clock       clock
-	started     rating.Stamp
-	db          *store.Store
-	recorder    *opsapi.Recorder
-	loop        *terminal.Loop
-	counts      *keyCounts
-	shown       *latest[picture]
-	screen      *panels
-	keys        func(context.Context) error // probe
-	up          *uplink.Uplink
-	line        *connectedSince
-	offset      *sampled
-	certificate *x509.Certificate // nil if the box has none
-	monitor     *opsapi.Monitor
+	cfg      boxconfig.Config
+	who      identity
+	clock    clock
+	started  rating.Stamp
+	db       *store.Store
+	recorder *opsapi.Recorder
+	loop     *terminal.Loop
+	keys     *keypadReader
+	shown    *latest[picture]
+	screen   *panels
+	line     *centreLine
+	offset   *sampled
+	monitor  *opsapi.Monitor
 }
 
 // parts returns what is looked at. Looks may hang with their parts, and are waited for by the Monitor alone.
@@ -59,11 +49,14 @@ func (o *operations) parts() []opsapi.Watched {
 			return fine("正常", "it works")
 		}},
 		{Name: "keys", Vital: true, Look: func(ctx context.Context) opsapi.Finding {
-			if err := o.keys(ctx); err != nil {
+			if err := o.keys.handed.probe(ctx); err != nil {
 				return failed("按键没有响应", "the keys hang", err)
 			}
-			if o.counts.lost.Load() {
-				return failed("读不到键盘，按键无效；二维码仍可评价", "the keypad cannot be read; the QR code works", o.counts.lostWhy())
+			if o.keys.counts.lost.Load() {
+				return failed("读不到键盘，按键无效；二维码仍可评价", "the keypad cannot be read; the QR code works", o.keys.counts.lostWhy())
+			}
+			if o.loop.View().StuckKey {
+				return failed("有按键卡住，不计入评价；其余按键有效", "a key is stuck and counts for nothing; the others work", nil)
 			}
 			return fine("正常", "they are read")
 		}},
@@ -80,7 +73,7 @@ func (o *operations) parts() []opsapi.Watched {
 			return fine("正常", "it is shown")
 		}},
 		{Name: "centre", Fickle: true, Look: func(context.Context) opsapi.Finding {
-			if !o.up.Connected() {
+			if !o.line.isConnected() {
 				return opsapi.Finding{What: opsapi.Text{ZH: "未连接；评价保存在本机，连接后自动上传", EN: "not connected; evaluations are kept here and sent later"}}
 			}
 			return fine("已连接", "connected")
@@ -140,18 +133,21 @@ func (o *operations) pending() opsapi.Queue {
 // status gathers everything. It looks at the parts, so that it may take two seconds when one hangs.
 func (o *operations) status(ctx context.Context) opsapi.Status {
 	h := o.monitor.Health(ctx)
-	now, v, stats := o.clock.now(), o.loop.View(), o.up.Stats()
+	now, v, stats := o.clock.now(), o.loop.View(), o.line.stats()
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
-		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: publicState(v.State),
+		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: string(v.State.Public()),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
-		Centre: opsapi.Centre{Broker: withoutUser(o.up.Broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
+		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
-		TemperatureC: temperature(), UnknownKeys: o.counts.unknown.Load(), StuckKeys: o.counts.stuck.Load(),
+		TemperatureC: temperature(), UnknownKeys: o.keys.counts.unknown.Load(), StuckKeys: o.keys.counts.stuck.Load(),
+	}
+	if stuck := o.line.stuck(); len(stuck) > 0 {
+		s.Centre.TooLarge = &opsapi.TooLarge{Seq: stuck[0].Seq, Bytes: stuck[0].Bytes, Limit: stuck[0].Limit, Count: len(stuck)}
 	}
 	var since time.Duration
-	s.Centre.Connected, since = o.line.get()
+	s.Centre.Connected, since = o.line.since.get()
 	s.Centre.Since = now.Time().Add(since - o.clock.mono()).Round(time.Millisecond)
 	if v.Window.ID != "" {
 		s.Window = &opsapi.Window{ID: v.Window.ID, Name: v.Window.Name, Hall: v.Window.Hall, Generation: v.Window.Generation}
@@ -164,21 +160,10 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	if err := unix.Statfs(o.cfg.State, &fs); err == nil { // else the store's part says so
 		s.Disk.FreeBytes, s.Disk.SizeBytes = opsapi.Room(fs.Bavail*uint64(fs.Bsize)), fs.Blocks*uint64(fs.Bsize)
 	}
-	if c := o.certificate; c != nil {
-		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: int(math.Floor(c.NotAfter.Sub(now.Time()).Hours() / 24))}
+	if c := o.line.cert.Load(); c != nil {
+		s.Certificate = &opsapi.Certificate{NotAfter: c.NotAfter, Days: *daysLeft(c, now.Time())}
 	}
 	return s
-}
-
-// publicState returns what others may see of the state: the thanks would tell that somebody has just answered.
-func publicState(s terminal.State) string {
-	switch s {
-	case "":
-		return string(terminal.Starting)
-	case terminal.Correcting:
-		return string(terminal.Asking)
-	}
-	return string(s)
 }
 
 // withoutUser returns an address without a user and a password that somebody may have written into it.
@@ -248,36 +233,4 @@ func (s *sampled) get() int64 {
 		s.ever, s.at, s.value = true, now, s.read()
 	}
 	return s.value
-}
-
-// operationsListeners are where the box says how it is. Either may be nil.
-type operationsListeners struct{ socket, loopback net.Listener }
-
-// listenOperations opens the listeners. A socket that cannot be made must not keep the window closed; a port that is taken is
-// a wrong configuration.
-func listenOperations(c boxconfig.Operations, log *slog.Logger) (out operationsListeners, err error) {
-	if out.loopback, err = listen(c.Listen); err != nil {
-		return out, fmt.Errorf("operations.listen: %w", err)
-	}
-	if c.Socket == "" {
-		return out, nil
-	}
-	if out.socket, err = opsapi.ListenUnix(c.Socket); err != nil {
-		log.Warn("the box cannot be asked how it is, by ratingctl status for one; the window is served", "error", err)
-		out.socket = nil
-	}
-	return out, nil
-}
-
-// run answers until ctx ends.
-func (l operationsListeners) run(ctx context.Context, api http.Handler) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return idle(ctx) })
-	if l.socket != nil {
-		g.Go(func() error { return serve(ctx, l.socket, api) })
-	}
-	if l.loopback != nil {
-		g.Go(func() error { return serve(ctx, l.loopback, opsapi.OnLoopback(api)) })
-	}
-	return g.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -26,9 +27,14 @@ type panels struct {
 	renderer *display.Renderer
 	log      *slog.Logger
 
+	fonts   <-chan *display.Renderer // other fonts, from now on
+	folders <-chan *filePanel        // where else each screen is written, from now on
+
+	size     image.Point // of the board
 	board    *display.Board
+	warm     *display.Board   // the board that has drawn a question ahead, nil if none has
 	browser  *display.Browser // nil if there is none
-	files    *display.Files   // nil if there is none
+	files    *filePanel       // nil if there is none
 	screen   display.Panel    // nil if there is none now
 	console  io.Closer        // nil if it was left alone
 	light    dimmer
@@ -38,21 +44,15 @@ type panels struct {
 
 // openPanels opens the configured panels. A screen that cannot be opened is reported, and tried again: the keys count
 // without one.
-func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) (*panels, error) {
+func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) *panels {
 	p := &panels{renderer: r, log: log}
 	size := image.Pt(c.Width, c.Height)
 	if c.Browser != "" {
 		p.browser = display.NewBrowser(size)
 	}
-	if c.Files != "" {
-		var err error
-		if p.files, err = display.NewFiles(c.Files, size); err != nil {
-			return p, err
-		}
-	}
 	p.assemble(size)
 	if c.Panel == "none" {
-		return p, nil
+		return p
 	}
 	p.light = newDimmer(c, log)
 	cards := func() []string {
@@ -63,7 +63,7 @@ func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) (*pan
 	}
 	p.open = func() (display.Panel, error) {
 		screen, err := display.OpenPanel(display.PanelConfig{
-			Kind: display.Kind(c.Panel), Cards: cards(), Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
+			Kind: display.Kind(c.Panel), Cards: cards(), Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
 		})
 		if _, shared := screen.(*display.Framebuffer); shared && p.console == nil && c.Console != "" {
 			if console, err := display.SilenceConsole(c.Console); err != nil {
@@ -76,11 +76,12 @@ func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) (*pan
 		return screen, err
 	}
 	p.look()
-	return p, nil
+	return p
 }
 
 // assemble joins the panels that there are at one size.
 func (p *panels) assemble(size image.Point) {
+	p.size = size
 	var all []periph.Drawer
 	if p.screen != nil {
 		all = append(all, p.screen)
@@ -124,12 +125,11 @@ func (p *panels) look() bool {
 
 // drop closes the screen, what it says to that being no news, and goes on with the other panels.
 func (p *panels) drop() {
-	size := p.screen.Bounds().Size()
 	if err := p.screen.Halt(); err != nil {
 		p.log.Debug("the lost screen was closed", "error", err)
 	}
 	p.screen = nil
-	p.assemble(size)
+	p.assemble(p.size)
 }
 
 // report logs a failure once, until it is another or is over.
@@ -198,6 +198,16 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 		// The light first: it is what the citizen sees first.
 		p.light.step(time.Now(), screen.State)
 		p.show(screen)
+		// What comes next is drawn ahead while nothing else waits to be shown.
+		switch thanks, asked := thanksFor(screen); {
+		case len(shown.wake) > 0:
+		case asked:
+			p.board.Prepare(thanks)
+			runtime.GC() // while nothing is to be drawn, so that it does not fall between a press and its thanks
+		case screen.State == display.Idle && p.warm != p.board:
+			p.warm = p.board
+			p.board.Warm(s.question(screen))
+		}
 	}
 	var checks <-chan time.Time
 	if p.open != nil {
@@ -221,6 +231,12 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 				draw()
 			}
 			p.light.step(at, p.light.state)
+		case p.renderer = <-p.fonts:
+			p.assemble(p.size)
+			draw()
+		case p.files = <-p.folders:
+			p.assemble(p.size)
+			draw()
 		}
 	}
 }

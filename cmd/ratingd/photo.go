@@ -2,17 +2,17 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"image"
-	"log/slog"
 
-	"haochaping/display"
+	"haochaping/internal/rating"
 )
 
 // photos decodes the photo of who serves, once. It belongs to the goroutine that draws the screen, so that a photo never
 // holds up a key.
 type photos struct {
-	staff *roster
-	log   *slog.Logger
+	staff  *roster
+	report func(error)
 
 	raw  []byte
 	last image.Image // nil if raw cannot be read
@@ -22,17 +22,22 @@ type photos struct {
 func (p *photos) of(id string) image.Image {
 	raw := p.staff.photo(id)
 	if raw == nil {
+		if p.raw != nil {
+			p.raw, p.last = nil, nil
+			p.report(nil)
+		}
 		return nil
 	}
 	if bytes.Equal(raw, p.raw) {
 		return p.last
 	}
 	p.raw, p.last = raw, nil
-	m, err := display.DecodePhoto(raw)
+	m, err := rating.DecodePhoto(raw)
 	if err != nil {
-		p.log.Warn("a photo cannot be shown; the window works without it", "staff", id, "error", err)
+		p.report(fmt.Errorf("the photo of the staff number %s: %w", id, err))
 		return nil
 	}
+	p.report(nil)
 	p.last = m
 	return m
 }

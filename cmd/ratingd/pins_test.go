@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,6 +30,9 @@ const (
 	clockSet = "set"
 )
 
+// unitsEnv names the folders in which it looks for its unit.
+const unitsEnv = "RATINGD_TEST_UNITS"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
 		os.Exit(m.Run())
@@ -37,6 +41,10 @@ func TestMain(m *testing.M) {
 	defer stop()
 	env := machine(os.Stdout, os.Stderr)
 	env.openGPIO = func(refs []string) ([]device.GPIOLine, io.Closer, error) { return openPins(refs, os.Stdin) }
+	env.unitFolders = filepath.SplitList(os.Getenv(unitsEnv))
+	if dir := os.Getenv(equipmentEnv); dir != "" {
+		equip(&env, dir)
+	}
 	if os.Getenv(clockEnv) == clockSet {
 		env.synced = func() bool { return true }
 	} else if at, err := time.Parse(time.RFC3339, os.Getenv(clockEnv)); err == nil {
@@ -46,7 +54,7 @@ func TestMain(m *testing.M) {
 	}
 	if err := run(ctx, os.Args[1:], env); err != nil {
 		fmt.Fprintln(os.Stderr, "ratingd:", err)
-		os.Exit(1)
+		os.Exit(exitStatus(err))
 	}
 	os.Exit(0)
 }

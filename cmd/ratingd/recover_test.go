@@ -95,7 +95,7 @@ func TestARestartForgetsNoRating(t *testing.T) {
 	one.ID, one.Grouping, one.Separate, one.Cases = 9, rating.Single, false, theme.Cases[:1]
 
 	started := terminal.Started{At: at, Version: "test", Window: &window}
-	m, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}), started)
+	m, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}, terminal.Reasons{}), started)
 	for _, e := range []terminal.Event{
 		terminal.OpenVisit{At: at, Visit: theme}, terminal.PhoneRated{At: at, Visit: 7, Subject: rating.MatterSubject},
 		terminal.Tick{At: at.Add(3e9)},
@@ -113,7 +113,7 @@ func TestARestartForgetsNoRating(t *testing.T) {
 	if started.Answered, err = answered(log); err != nil {
 		t.Fatal(err)
 	}
-	again, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}), started)
+	again, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}, terminal.Reasons{}), started)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,23 +1,16 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
-	"haochaping/device"
-	"haochaping/device/keypad"
-	"haochaping/internal/boxconfig"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
-	"haochaping/internal/terminal"
 )
 
 // rosterFile is where the box keeps those who may sign in. It is too large to lie beside the log, whose every page that
@@ -101,50 +94,4 @@ func (r *roster) complete(s rating.Staff) rating.Staff {
 func (r *roster) photo(id string) []byte {
 	m, _ := r.member(func(m rating.Member) bool { return m.ID == id && id != "" })
 	return m.Photo
-}
-
-// cardReader signs staff in and out by their cards.
-type cardReader struct {
-	cfg    boxconfig.Cards
-	roster *roster
-	loop   *terminal.Loop
-	clock  clock
-	log    *slog.Logger
-}
-
-// run reads cards until ctx ends.
-func (c cardReader) run(ctx context.Context, mono func() time.Duration) error {
-	if c.cfg.Port == "" {
-		return idle(ctx)
-	}
-	profile, err := keypad.Find(c.cfg.Profile)
-	if err != nil {
-		return fmt.Errorf("cards.profile: %w", err)
-	}
-	reader := device.NewCardReader(device.SerialConfig{Port: c.cfg.Port, Baud: c.cfg.Baud, Profile: profile, Now: mono, Logger: c.log})
-	return reader.Run(ctx, c.read)
-}
-
-// read takes a card: it signs its owner in, and out if it was the owner who was signed in.
-func (c cardReader) read(card device.Card) {
-	switch {
-	case card.Err != nil:
-		c.log.Error("the card reader cannot be read; staff can sign in at the PC", "error", card.Err)
-		return
-	case card.Number == "":
-		c.log.Info("the card reader can be read again")
-		return
-	}
-	s, ok := c.roster.byCard(card.Number)
-	at := c.clock.at(card.At)
-	switch {
-	case !ok:
-		// Not which: the number of a citizen's own card is nobody's business.
-		c.log.Warn("a card was read that belongs to nobody at this window; add it to the window's staff at the centre if it should")
-		c.loop.Post(terminal.UnknownCard{At: at})
-	case c.loop.View().Signed.ID == s.ID: // whatever a PC or an earlier list has called them
-		c.loop.Post(terminal.SignOut{At: at, Via: "card"})
-	default:
-		c.loop.Post(terminal.SignIn{At: at, Staff: s, Via: "card"})
-	}
 }

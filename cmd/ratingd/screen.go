@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"strings"
 	"sync"
 
 	"haochaping/display"
@@ -36,6 +37,9 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	if s.photos != nil {
 		out.Photo = s.photos.of(v.Staff.ID)
 	}
+	if v.Ended != nil {
+		explain(&out, v)
+	}
 	if v.Visit == nil {
 		return out, nil
 	}
@@ -45,6 +49,33 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	var err error
 	out.Link, err = s.links.link(v)
 	return out, err
+}
+
+// question returns a screen like the one that will ask at this window. Its link is as long as those that are signed, and leads nowhere.
+func (s scene) question(idle display.Screen) display.Screen {
+	const token = 138 // characters
+	idle.State, idle.Subject, idle.Step, idle.Steps = display.Asking, rating.StaffSubject, 1, 1
+	idle.Link = strings.ToUpper(s.links.base) + qrcode.Path + strings.Repeat("A", token)
+	return idle
+}
+
+// thanksFor returns the screen that a press will show in place of one that asks. Which level it names is all that a press
+// changes. ok is false for a screen that does not ask.
+func thanksFor(asking display.Screen) (thanks display.Screen, ok bool) {
+	thanks = asking
+	thanks.State, thanks.AskAgain, thanks.Chosen = display.Thanks, false, asking.Order[0]
+	return thanks, asking.State == display.Asking
+}
+
+// explain fills in what is shown while the reasons of a visit that has ended are asked for. At the top stands who it was about.
+func explain(out *display.Screen, v terminal.View) {
+	w, staff := v.Ended.Window, v.Ended.Staff
+	out.Hall, out.Window, out.StaffName, out.StaffID, out.Department = w.Hall, w.Name, staff.Name, staff.ID, staff.Department
+	out.Subject, out.Step, out.Steps, out.AskAgain = v.Subject, v.Step, v.Steps, v.AskAgain
+	out.Matter = matterName(*v.Ended, v.Case)
+	for i, r := range v.Reasons {
+		out.Reasons[i] = r.Text
+	}
 }
 
 // problemText says in a citizen's words what does not work.
@@ -87,6 +118,8 @@ func displayState(v terminal.View) display.State {
 		return display.Fault
 	case v.State == terminal.Asking:
 		return display.Asking
+	case v.State == terminal.Explaining:
+		return display.Explaining
 	}
 	return display.Idle
 }

@@ -38,14 +38,6 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// listen opens a listener, or returns nil for an empty address.
-func listen(address string) (net.Listener, error) {
-	if address == "" {
-		return nil, nil
-	}
-	return net.Listen("tcp", address)
-}
-
 // writeAddresses writes what was bound as JSON into path, whole or not at all.
 func writeAddresses(path string, addresses map[string]string) (err error) {
 	if path == "" {

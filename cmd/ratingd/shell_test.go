@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestShell starts, follows and cancels visits from a shell, with a token that ratingctl makes and revokes.
@@ -67,6 +68,7 @@ func TestShell(t *testing.T) {
 		t.Errorf("the first visit ended with %s", got)
 	}
 	b.wait("the question", func(s boxState) bool { return s.Visit == second && s.State == "asking" })
+	time.Sleep(reading)
 	b.press(3)
 	if got := must(token, "", "visit", "wait", "-address", box, second); got != "rated" {
 		t.Errorf("the second visit ended with %s", got)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"haochaping/device/sound"
@@ -75,21 +78,22 @@ func (p prompter) clip(c cue) sound.Clip {
 	return both
 }
 
-// newPrompter loads the spoken prompts. One that cannot be used is reported and replaced by silence: the keys count without
-// sound.
-func newPrompter(c boxconfig.Sound, log *slog.Logger) prompter {
-	load := func(key, path string) sound.Clip {
-		if path == "" {
-			return sound.Clip{}
-		}
-		clip, err := sound.Load(path)
+// loadPrompter loads the spoken prompts, or lets them be spoken. With an error, those that cannot be used are silent.
+func loadPrompter(ctx context.Context, c boxconfig.Sound) (prompter, error) {
+	p := prompter{tones: c.Tones}
+	var errs []error
+	for _, f := range []struct {
+		key, path, words string
+		to               *sound.Clip
+	}{{"sound.asking", c.Asking, sound.AskingWords, &p.asking}, {"sound.thanks", c.Thanks, sound.ThanksWords, &p.thanks}} {
+		clip, err := sound.Prompt(ctx, f.path, c.Speaker(), f.words)
 		if err != nil {
-			log.Error("a spoken prompt cannot be used; the box works without it", "field", key, "error", err)
-			return sound.Clip{}
+			errs = append(errs, fmt.Errorf("%s: %w", f.key, err))
+			continue
 		}
-		return clip
+		*f.to = clip
 	}
-	return prompter{tones: c.Tones, asking: load("sound.asking", c.Asking), thanks: load("sound.thanks", c.Thanks)}
+	return p, errors.Join(errs...)
 }
 
 // percent returns how loud it is now. A clock that is not set knows no evening.
@@ -110,28 +114,48 @@ func percent(c boxconfig.Sound, wall time.Time, synced bool) int {
 type speaker struct {
 	cfg    boxconfig.Sound
 	order  [5]rating.Level
-	prompt prompter
-	player *sound.Player
-	wall   func() time.Time
-	synced func() bool
+	env    environment
+	log    *slog.Logger
+	prompt atomic.Pointer[prompter]
 }
 
-func newSpeaker(c boxconfig.Sound, order [5]rating.Level, env environment, log *slog.Logger) speaker {
-	return speaker{c, order, newPrompter(c, log), sound.NewPlayer(sound.Config{
-		Command: env.aplay, Device: c.Device, Cards: env.soundCards, Logger: log,
-	}), env.wall, env.synced}
+func newSpeaker(c boxconfig.Sound, order [5]rating.Level, env environment, log *slog.Logger) *speaker {
+	s := &speaker{cfg: c, order: order, env: env, log: log}
+	s.prompt.Store(&prompter{tones: c.Tones})
+	return s
+}
+
+// wanted reports whether anything says that this box is to be heard: tones are on by default, also where there is no sound card.
+func (s *speaker) wanted() bool {
+	return s.cfg.Device != "" || s.cfg.Asking != "" || s.cfg.Thanks != "" || s.cfg.Speaker() != ""
+}
+
+// loadPrompts loads the spoken prompts, and returns what is wrong with them, or nil when ctx ends.
+func (s *speaker) loadPrompts(ctx context.Context, report func(error)) error {
+	p, err := loadPrompter(ctx, s.cfg)
+	s.prompt.Store(&p)
+	if err != nil {
+		return err
+	}
+	report(nil)
+	return idle(ctx)
 }
 
 // run plays what views are heard as until ctx ends.
-func (s speaker) run(ctx context.Context, shown *latest[terminal.View]) error {
+func (s *speaker) run(ctx context.Context, shown *latest[terminal.View], report func(error)) error {
+	if !s.wanted() {
+		report = func(error) {} // a box without a sound card is as it was meant
+	}
+	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards,
+		Report: report, Logger: s.log})
 	played := make(chan error, 1)
-	go func() { played <- s.player.Run(ctx) }()
+	go func() { played <- player.Run(ctx) }()
 	old := shown.get()
 	shown.each(ctx, func(v terminal.View) {
-		clip := s.prompt.clip(cueOf(old, v, s.order))
+		clip := s.prompt.Load().clip(cueOf(old, v, s.order))
 		old = v
-		if loud := percent(s.cfg, s.wall(), s.synced()); len(clip.Samples) > 0 && loud > 0 {
-			s.player.Play(clip.Gain(loud))
+		if loud := percent(s.cfg, s.env.wall(), s.env.synced()); len(clip.Samples) > 0 && loud > 0 {
+			player.Play(clip.Gain(loud))
 		}
 	})
 	return <-played

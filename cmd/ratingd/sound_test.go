@@ -1,8 +1,8 @@
 package main
 
 import (
-	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +24,9 @@ func TestCues(t *testing.T) {
 	thanks := terminal.View{State: terminal.Correcting, Visit: visit, Step: 1, Chosen: 2}
 	corrected := terminal.View{State: terminal.Correcting, Visit: visit, Step: 1, Chosen: 5}
 	phone := terminal.View{State: terminal.Correcting, Visit: visit, Step: 1}
+	reasons := terminal.View{State: terminal.Explaining, Ended: visit, Step: 1, Chosen: 2}
+	next := terminal.View{State: terminal.Explaining, Ended: visit, Step: 2, Chosen: 5, AskAgain: true}
+	said := terminal.View{State: terminal.Explaining, Ended: visit}
 	none := cue{position: -1}
 	for name, c := range map[string]struct {
 		from, to terminal.View
@@ -40,6 +43,10 @@ func TestCues(t *testing.T) {
 		"another key corrects": {thanks, corrected, cue{thanks: true, position: 0}},
 		"rated by phone":       {asked, phone, cue{thanks: true, position: -1}},
 		"nobody answers":       {asked, idle, none},
+		"reasons are asked":    {thanks, reasons, none},
+		"a reason":             {reasons, next, none},
+		"the last reason":      {next, said, none},
+		"all is over":          {said, idle, none},
 	} {
 		if got := cueOf(c.from, c.to, order); got != c.want {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -86,8 +93,8 @@ func TestVolumeByTimeOfDay(t *testing.T) {
 }
 
 func TestMissingPromptIsSilent(t *testing.T) {
-	p := newPrompter(boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")}, slog.New(slog.DiscardHandler))
-	if c := p.clip(cue{asking: true}); len(c.Samples) != 0 {
+	p, err := loadPrompter(t.Context(), boxconfig.Sound{Tones: "off", Asking: filepath.Join(t.TempDir(), "none.wav")})
+	if c := p.clip(cue{asking: true}); err == nil || !strings.Contains(err.Error(), "sound.asking") || len(c.Samples) != 0 {
 		t.Error("a file that is not there is heard")
 	}
 }

@@ -199,6 +199,7 @@ func TestWindowsWithoutIntegration(t *testing.T) {
 	press()
 	keyed.wait("the question", func(s boxState) bool { return s.State == "asking" })
 	press() // again: it takes nothing away
+	time.Sleep(reading)
 	keyed.press(2)
 	keyed.wait("the thanks", func(s boxState) bool { return s.State == "correcting" && s.Chosen == 2 })
 	keyed.wait("the end", func(s boxState) bool { return s.State == "idle" })
@@ -208,6 +209,7 @@ func TestWindowsWithoutIntegration(t *testing.T) {
 	walk.launch()
 	var link string
 	walk.wait("the question", func(s boxState) bool { link = s.Link; return s.State == "asking" })
+	time.Sleep(reading)
 	walk.press(4)
 	walk.wait("the thanks", func(s boxState) bool { return s.State == "correcting" && s.Chosen == 4 })
 	walk.wait("the next question, with another link", func(s boxState) bool { return s.State == "asking" && s.Link != link && s.Link != "" })

@@ -53,10 +53,10 @@ func TestEachStateIsTold(t *testing.T) {
 			t.Errorf("%s has no words: %s", state, got)
 		}
 		m := opsapi.NewMetrics()
-		m.Watch(func(context.Context) opsapi.Status { return opsapi.Status{State: publicState(state)} })
+		m.Watch(func(context.Context) opsapi.Status { return opsapi.Status{State: string(state.Public())} })
 		w := httptest.NewRecorder()
 		opsapi.New(opsapi.Config{Metrics: m, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-		if n := strings.Count(w.Body.String(), "\nratingd_window_state{state=\""+publicState(state)+"\"} 1\n"); n != 1 {
+		if n := strings.Count(w.Body.String(), "\nratingd_window_state{state=\""+string(state.Public())+"\"} 1\n"); n != 1 {
 			t.Errorf("%s is in the metrics %d times", state, n)
 		}
 	}

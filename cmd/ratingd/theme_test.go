@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/proof/inspect"
 )
 
 // open opens a visit and returns its URL.
@@ -79,6 +79,7 @@ func TestThemeByKeyAndPhone(t *testing.T) {
 	var link string
 	b.wait("the question", func(s boxState) bool { link = s.Link; return s.State == "asking" && s.Link != "" })
 	b.onPhone(link, "matter2", 2)
+	time.Sleep(reading)
 	b.press(4)
 	b.wait("the end", func(s boxState) bool { return s.State == "idle" })
 	resp, err := http.Get(visit)
@@ -108,12 +109,12 @@ func TestThemeByKeyAndPhone(t *testing.T) {
 	b.stop()
 	w.stopCentre()
 
-	books, err := ledger.Open(context.Background(), filepath.Join(w.dir, "centre", "ledger.db"))
+	books, err := inspect.Open(context.Background(), filepath.Join(w.dir, "centre"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(context.Background(), 10)
+	entries, err := books.Entries(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"log/slog"
 	mathrand "math/rand/v2"
-	"sync/atomic"
 	"time"
 
-	"haochaping/internal/rating"
 	"haochaping/store"
 )
 
@@ -63,19 +61,6 @@ func upkeep(ctx context.Context, db *store.Store, clk clock, log *slog.Logger, m
 			salvaged = false // what was salvaged may have reached the centre
 		}
 	}
-}
-
-// keepUnkept keeps the window that the centre has assigned, if that has not been done.
-func keepUnkept(db *store.Store, unkept *atomic.Pointer[rating.Window], log *slog.Logger) {
-	w := unkept.Load()
-	if w == nil {
-		return
-	}
-	if err := keepWindow(db, *w); err != nil {
-		log.Error("the window that the centre assigned cannot be kept; it is tried again", "error", err)
-		return
-	}
-	unkept.CompareAndSwap(w, nil)
 }
 
 // unknownBoot marks the number of a start that could not be counted.

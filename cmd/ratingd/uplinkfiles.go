@@ -4,10 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"math"
 	"os"
 	"strings"
-	"time"
 
 	"haochaping/internal/boxconfig"
 )
@@ -24,31 +22,26 @@ func readPassword(path string) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), nil
 }
 
-// tlsFiles returns the TLS configuration of the uplink, and how many days its certificate has left.
-func tlsFiles(c boxconfig.Uplink) (*tls.Config, func(time.Time) *int, error) {
+// tlsFiles returns the TLS configuration of the uplink.
+func tlsFiles(c boxconfig.Uplink) (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	none := func(time.Time) *int { return nil }
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
-			return nil, nil, fmt.Errorf("uplink.ca_file: %w", err)
+			return nil, fmt.Errorf("uplink.ca_file: %w", err)
 		}
 		out.RootCAs = x509.NewCertPool()
 		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, nil, fmt.Errorf("uplink.ca_file: %s holds no certificate", c.CAFile)
+			return nil, fmt.Errorf("uplink.ca_file: %s holds no certificate", c.CAFile)
 		}
 	}
 	if c.CertFile == "" {
-		return out, none, nil
+		return out, nil
 	}
 	pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
 	if err != nil {
-		return nil, nil, fmt.Errorf("uplink.cert_file: %w", err)
+		return nil, fmt.Errorf("uplink.cert_file: %w", err)
 	}
 	out.Certificates = []tls.Certificate{pair}
-	ends := pair.Leaf.NotAfter
-	return out, func(now time.Time) *int {
-		days := int(math.Floor(ends.Sub(now).Hours() / 24))
-		return &days
-	}, nil
+	return out, nil
 }

@@ -19,8 +19,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"haochaping/internal/central/ledger"
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 )
 
@@ -59,7 +59,7 @@ func TestWhole(t *testing.T) {
 			}
 			w.stopCentre()
 			for _, b := range boxes {
-				b.compare(filepath.Join(w.dir, "centre", "ledger.db"))
+				b.compare(filepath.Join(w.dir, "centre"))
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func (b *box) writeConfig() {
 	}
 	writeFile(b.t, b.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n", b.name, b.state, b.addresses)+b.keys+
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\n"+
+			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nreasons.time = \"3s\"\nlink.base = \"http://%s\"\n"+
 			"uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = %q\nwindow_api.loopback_without_token = true\n",
 			b.w.rate, b.w.proxy.Addr(), b.w.centreKey, b.socket()))
 }
@@ -257,7 +257,7 @@ func (b *box) visit() (killed bool) {
 		_ = b.process.Wait()
 		return true
 	}
-	b.wait("idle after a visit", func(s boxState) bool { return s.State == "idle" })
+	b.wait("free after a visit", boxState.free)
 	return false
 }
 
@@ -293,6 +293,9 @@ func (b *box) sawThanks(visit string, level rating.Level, kill <-chan struct{}) 
 	return false
 }
 
+// reading is how long a citizen looks at a question before a key is pressed, which is no answer sooner.
+const reading = 250 * time.Millisecond
+
 func (b *box) openVisit() string {
 	body := `{"staff":{"id":"0417"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB","task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
 	resp, err := http.Post("http://"+b.bound["window_api"]+"/v1/visits", "application/json", strings.NewReader(body))
@@ -305,6 +308,7 @@ func (b *box) openVisit() string {
 	if err := json.NewDecoder(resp.Body).Decode(&reply); err != nil || resp.StatusCode != http.StatusCreated {
 		b.t.Errorf("%s: open a visit: %s, %v", b.name, resp.Status, err)
 	}
+	time.Sleep(reading)
 	return reply.ID
 }
 
@@ -318,6 +322,9 @@ func (b *box) look() (boxState, error) {
 	defer func() { _ = resp.Body.Close() }()
 	return s, json.NewDecoder(resp.Body).Decode(&s)
 }
+
+// free reports whether the box waits for the next visit, perhaps while it asks for the reasons of the last one.
+func (s boxState) free() bool { return s.State == "idle" || s.State == "explaining" }
 
 func (b *box) wait(what string, done func(boxState) bool) {
 	b.t.Helper()
@@ -339,12 +346,12 @@ func (b *box) settle() {
 // compare holds what was thanked for against the centre's books.
 func (b *box) compare(path string) {
 	ctx := context.Background()
-	books, err := ledger.Open(ctx, path)
+	centre, err := inspect.Open(ctx, path)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(ctx, 10000)
+	defer func() { _ = centre.Close() }()
+	entries, err := centre.Entries(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -358,7 +365,7 @@ func (b *box) compare(path string) {
 		if !b.pressed[id][e.Level] {
 			b.t.Errorf("%s: the books hold %s for visit %s, which nobody pressed", b.name, e.Level, id)
 		}
-		if e.Status != ledger.Counted {
+		if e.Status != rating.Counted {
 			continue
 		}
 		if _, twice := counted[id]; twice {
@@ -381,32 +388,40 @@ func (b *box) compare(path string) {
 	}
 	b.t.Logf("%s: %d visits, %d thanked, %d in the books, %d SIGKILLs, %d cuts of the network",
 		b.name, len(b.pressed), len(b.thanked), len(counted), b.kills, b.w.cuts)
-	findings, err := books.Findings(ctx)
+	findings, err := centre.Findings(ctx)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, f := range findings {
-		if string(f.Device) == b.name && f.ResolvedAt.IsZero() {
+		if string(f.Device) == b.name && f.Resolved.IsZero() {
 			b.t.Errorf("%s: finding %+v", b.name, f)
 		}
 	}
-	b.verifyChain(books)
+	b.verifyChain(centre)
 }
 
 // killedWhileCorrecting reports whether a second press may have been recorded though the screen did not get to say so.
 func (b *box) killedWhileCorrecting(visit string) bool { return len(b.pressed[visit]) > 1 }
 
-func (b *box) verifyChain(books *ledger.Ledger) {
-	device := rating.DeviceID(b.name)
-	epochs, err := books.Epochs(context.Background(), device)
-	if err != nil || len(epochs) != 1 {
-		b.t.Fatalf("%s: epochs %v, %v; want one", b.name, epochs, err)
-	}
-	r, err := books.VerifyChain(context.Background(), device, epochs[0])
+func (b *box) verifyChain(centre *inspect.Centre) {
+	logs, err := centre.Logs(context.Background())
 	if err != nil {
-		b.t.Errorf("%s: the chain does not verify: %v", b.name, err)
+		b.t.Fatal(err)
 	}
-	if r.First != 1 || r.Records == 0 {
-		b.t.Errorf("%s: the chain is %+v", b.name, r)
+	n := 0
+	for _, l := range logs {
+		if string(l.Device) != b.name {
+			continue
+		}
+		n++
+		if l.Err != nil || l.First != 1 || l.Records == 0 || l.Forks > 0 || l.Bad > 0 {
+			b.t.Errorf("%s: the log is %+v", b.name, l)
+		}
+	}
+	if n != 1 {
+		b.t.Fatalf("%s: %d logs, want one", b.name, n)
+	}
+	if problems, err := centre.Verify(context.Background()); err != nil || len(problems) > 0 {
+		b.t.Errorf("%s: the centre does not verify: %q, %v", b.name, problems, err)
 	}
 }

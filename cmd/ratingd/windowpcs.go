@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -22,57 +21,111 @@ import (
 
 // windowPCs is the box as the PCs of its window reach it.
 type windowPCs struct {
-	loopback, lan net.Listener // nil for none
-	handler       http.Handler
-	certificate   *certificate // of lan
-	webhook       *windowapi.Webhook
-	journal       *windowapi.Journal
-	db            *store.Store
-	log           *slog.Logger
+	cfg     boxconfig.Config
+	handler http.Handler
+	tokens  *windowapi.Tokens
+	journal *windowapi.Journal
+	db      *store.Store
+	now     func() time.Time
+	log     *slog.Logger
+	parts   []*extra
 }
 
-// newWindowPCs binds the addresses, so that a wrong one ends the start and not the day.
-func newWindowPCs(ctx context.Context, cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time, log *slog.Logger) (*windowPCs, error) {
+// newWindowPCs adds what is configured to the optional parts. It opens nothing before run.
+func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi.Journal, db *store.Store, now func() time.Time,
+	x *extras, book *addressBook, log *slog.Logger) *windowPCs {
 	c := cfg.WindowAPI
-	p := &windowPCs{journal: journal, db: db, log: log}
+	p := &windowPCs{cfg: cfg, journal: journal, db: db, now: now, log: log,
+		tokens: windowapi.NewTokens(filepath.Join(cfg.State, windowapi.TokensFile), log)}
 	p.handler = windowapi.New(windowapi.Config{
-		Terminal: w, Journal: journal, Tokens: windowapi.NewTokens(filepath.Join(cfg.State, windowapi.TokensFile), log),
+		Terminal: w, Journal: journal, Tokens: p.tokens,
 		LoopbackWithoutToken: c.LoopbackWithoutToken, Hosts: c.Hosts, Origins: c.Origins, PrintQR: c.PrintQR, Now: time.Now, Logger: log,
 	})
-	var err error
-	if p.webhook, err = newWebhook(c, journal, db, now, log); err != nil {
-		return nil, &configurationError{err}
+	if c.Listen != "" {
+		p.parts = append(p.parts, x.add("window_api", windowAPIWords(), door{
+			name: "window_api", field: "window_api.listen", address: c.Listen, book: book.expect("window_api"),
+			open:  func(context.Context) (net.Listener, error) { return net.Listen("tcp", c.Listen) },
+			serve: func(ctx context.Context, l net.Listener) error { return windowapi.Serve(ctx, l, nil, p.handler, log) },
+		}.run))
 	}
 	if c.LANListen != "" {
-		if p.certificate, err = loadCertificate(cfg.Uplink.CertFile, cfg.Uplink.KeyFile); err != nil {
-			return nil, &configurationError{fmt.Errorf("window_api.lan_listen: %w", err)}
+		p.parts = append(p.parts, x.add("window_api_lan", windowAPIWords(), p.lan(book.expect("window_api_lan"))))
+	}
+	if c.Listen != "" || c.LANListen != "" {
+		p.parts = append(p.parts, x.add("window_tokens", tokensWords(), p.watchTokens))
+	}
+	if c.WebhookURL != "" {
+		p.parts = append(p.parts, x.add("webhook", webhookWords(), p.callWebhook))
+	}
+	return p
+}
+
+// lan returns what serves the hall's network, with the box's certificate.
+func (p *windowPCs) lan(book *addressBook) func(context.Context, func(error)) error {
+	c, up := p.cfg.WindowAPI, p.cfg.Uplink
+	var pair *certificate
+	return door{
+		name: "window_api_lan", field: "window_api.lan_listen", address: c.LANListen, book: book,
+		open: func(ctx context.Context) (net.Listener, error) {
+			var err error
+			if pair, err = loadCertificate(up.CertFile, up.KeyFile); err != nil {
+				return nil, err
+			}
+			return listenLAN(ctx, c.LANListen, p.log)
+		},
+		serve: func(ctx context.Context, l net.Listener) error {
+			config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+			return windowapi.Serve(ctx, l, config, p.handler, p.log)
+		},
+	}.run
+}
+
+// tokensPause is how often the list of tokens is looked at when no PC comes.
+const tokensPause = 10 * time.Second
+
+// watchTokens returns when the list of tokens cannot be read.
+func (p *windowPCs) watchTokens(ctx context.Context, report func(error)) error {
+	for {
+		if err := p.tokens.Trouble(); err != nil {
+			return err
+		}
+		report(nil)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tokensPause):
 		}
 	}
-	if p.loopback, err = listen(c.Listen); err != nil {
-		return nil, fmt.Errorf("window_api.listen: %w", err)
-	}
-	if p.lan, err = listenLAN(ctx, c.LANListen, log); err != nil {
-		return nil, fmt.Errorf("window_api.lan_listen: %w", err)
-	}
-	return p, nil
 }
 
 // webhookNote is the name under which the store keeps the last event that the webhook took.
 const webhookNote = "webhook"
 
-func newWebhook(c boxconfig.WindowAPI, journal *windowapi.Journal, n notes, now func() time.Time, log *slog.Logger) (*windowapi.Webhook, error) {
-	secret, err := webhookSecret(c)
-	if err != nil || c.WebhookURL == "" {
-		return nil, err
+// callWebhook posts what happens to the hall's server until ctx ends.
+func (p *windowPCs) callWebhook(ctx context.Context, report func(error)) error {
+	secret, err := webhookSecret(p.cfg.WindowAPI)
+	if err != nil {
+		return err
 	}
-	return &windowapi.Webhook{
-		URL: c.WebhookURL, Secret: secret, Journal: journal,
+	report(nil)
+	hook := windowapi.Webhook{
+		URL: p.cfg.WindowAPI.WebhookURL, Secret: secret, Journal: p.journal,
 		// Whoever answers a webhook with a redirection would have its body sent elsewhere.
 		Client:   &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		Position: func() string { return string(n.Note(webhookNote)) },
-		Keep:     func(id string) error { return n.SetNote(webhookNote, []byte(id)) },
-		Now:      now, Random: mathrand.Float64, Logger: log,
-	}, nil
+		Position: func() string { return string(p.db.Note(webhookNote)) },
+		Keep:     func(id string) error { return p.db.SetNote(webhookNote, []byte(id)) },
+		Now:      p.now, Random: mathrand.Float64, Report: report, Logger: p.log,
+	}
+	return hook.Run(ctx)
+}
+
+// run serves until ctx ends.
+func (p *windowPCs) run(ctx context.Context) error {
+	// A log that cannot be read must not keep the window closed.
+	if err := p.journal.Load(p.db); err != nil {
+		p.log.Error("the visits of the time before this start cannot be read; their PCs learn nothing more of them", "error", err)
+	}
+	return together(ctx, p.parts...)
 }
 
 // webhookSecret returns the secret that signs what is posted, nil where nothing is.
@@ -89,43 +142,6 @@ func webhookSecret(c boxconfig.WindowAPI) (windowapi.WebhookSecret, error) {
 		return nil, fmt.Errorf("window_api.webhook_secret_file: %w", err)
 	}
 	return secret, nil
-}
-
-// run serves until ctx ends.
-func (p *windowPCs) run(ctx context.Context) error {
-	// A log that cannot be read must not keep the window closed.
-	if err := p.journal.Load(p.db); err != nil {
-		p.log.Error("the visits of the time before this start cannot be read; their PCs learn nothing more of them", "error", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wait sync.WaitGroup
-	var mu sync.Mutex
-	var errs []error
-	start := func(f func() error) {
-		wait.Go(func() {
-			err := f()
-			if ctx.Err() == nil && err != nil {
-				cancel()
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
-		})
-	}
-	if p.loopback != nil {
-		start(func() error { return windowapi.Serve(ctx, p.loopback, nil, p.handler, p.log) })
-	}
-	if p.lan != nil {
-		config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate.get}
-		start(func() error { return windowapi.Serve(ctx, p.lan, config, p.handler, p.log) })
-	}
-	if p.webhook != nil {
-		start(func() error { return p.webhook.Run(ctx) })
-	}
-	start(func() error { return idle(ctx) })
-	wait.Wait()
-	return errors.Join(errs...)
 }
 
 // certificate is a certificate and its key, read again when the file has changed: it is renewed while the daemon runs. It is

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // builder makes packages.
@@ -44,8 +45,7 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 		}
 		modules = append(modules, more...)
 		bom := fmt.Sprintf("%s_%s_%s.cdx.json", program, b.src.version, t.debian)
-		if err := b.run(ctx, []string{"GOFLAGS="}, "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin", "-json", "-std", "-noserial",
-			"-notimestamp", "-version", b.src.version, "-output", filepath.Join(b.out, bom), binary); err != nil {
+		if err := b.bom(ctx, binary, filepath.Join(b.out, bom), name == "ratingd"); err != nil {
 			return nil, err
 		}
 		boms = append(boms, bom)
@@ -86,11 +86,27 @@ func (b *builder) texts(stage, name string) error {
 		if err != nil {
 			return err
 		}
+		if strings.HasSuffix(to, ".8") {
+			if text, err = dated(text, b.src.time); err != nil {
+				return fmt.Errorf("%s: %w", from, err)
+			}
+		}
 		if err := compress(filepath.Join(stage, to+".gz"), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dated returns a manual page with the date of the commit, which its first line leaves empty.
+func dated(page []byte, at time.Time) ([]byte, error) {
+	const title = ".TH "
+	first, rest, _ := strings.Cut(string(page), "\n")
+	if !strings.HasPrefix(first, title) || strings.Count(first, ` 8 "" `) != 1 {
+		return nil, fmt.Errorf("the first line leaves no room for a date: %s", first)
+	}
+	first = strings.Replace(first, ` 8 "" `, fmt.Sprintf(" 8 %q ", at.Format(time.DateOnly)), 1)
+	return []byte(first + "\n" + rest), nil
 }
 
 // compress writes what gzip -9n writes: no name and no time.

@@ -44,7 +44,7 @@ type licence struct {
 }
 
 // copyright returns the package's file of that name: our licence, then word for word that of everything linked into the
-// programs, as most of them demand. withFont adds that of the built-in font.
+// programs, as most of them demand. withFont adds that of the built-in fonts.
 func (b *builder) copyright(ctx context.Context, env []string, modules []module, withFont bool) ([]byte, error) {
 	slices.SortFunc(modules, func(a, b module) int { return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.version, b.version)) })
 	modules = slices.Compact(modules)
@@ -64,9 +64,9 @@ func (b *builder) copyright(ctx context.Context, env []string, modules []module,
 	if withFont {
 		font, err := licenceTexts(filepath.Join("display", "fonts"))
 		if err != nil {
-			return nil, fmt.Errorf("licence of the built-in font: %w", err)
+			return nil, fmt.Errorf("licence of the built-in fonts: %w", err)
 		}
-		all = append(all, licence{"the built-in font, a subset of Noto Sans SC", font})
+		all = append(all, licence{"the built-in fonts, subsets of Noto Sans SC and Noto Serif Tibetan", font})
 	}
 	for _, m := range modules {
 		folder, ok := folders[m]

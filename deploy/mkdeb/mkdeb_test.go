@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
@@ -26,6 +27,39 @@ func TestVersionsAreOrderedAsTheCommits(t *testing.T) {
 		if out, err := exec.Command(dpkg, "--compare-versions", inOrder[i], "lt", v).CombinedOutput(); err != nil {
 			t.Errorf("%s does not come before %s: %v %s", inOrder[i], v, err, out)
 		}
+	}
+}
+
+func TestManualPagesHaveTheCommitsDate(t *testing.T) {
+	at := time.Date(2026, 1, 2, 23, 4, 5, 0, time.UTC)
+	got, err := dated([]byte(".TH RATINGD 8 \"\" \"Haochaping\"\n.SH NAME\n"), at)
+	if want := ".TH RATINGD 8 \"2026-01-02\" \"Haochaping\"\n.SH NAME\n"; err != nil || string(got) != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	for _, page := range []string{"", ".TH RATINGD 8 \"2024-01-01\" \"Haochaping\"\n", ".SH NAME\n.TH RATINGD 8 \"\" \"\"\n"} {
+		if got, err := dated([]byte(page), at); err == nil {
+			t.Errorf("%q becomes %q", page, got)
+		}
+	}
+}
+
+func TestEachPartHasALicence(t *testing.T) {
+	list := `{"bomFormat":"CycloneDX","metadata":{"component":{"name":"haochaping"}},"components":[{"name":"std","type":"library"},%s]}`
+	known := `{"name":"example.com/a","type":"library","licenses":[{"license":{"id":"MIT"}}]}`
+	got, err := completeBOM([]byte(fmt.Sprintf(list, known)), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"bomFormat": "CycloneDX"`, ownLicence, stdLicence, fontLicence, "MIT"} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("%s is not in\n%s", want, got)
+		}
+	}
+	if got, err := completeBOM([]byte(fmt.Sprintf(list, known)), false); err != nil || strings.Contains(string(got), fontLicence) {
+		t.Errorf("without the font: %v\n%s", err, got)
+	}
+	if _, err := completeBOM([]byte(fmt.Sprintf(list, `{"name":"example.com/b","version":"v1"}`)), false); err == nil || !strings.Contains(err.Error(), "example.com/b v1") {
+		t.Errorf("a part without a licence: %v", err)
 	}
 }
 

@@ -36,6 +36,7 @@ full c 1 7
 random c 1 8
 urandom c 1 9
 tty c 5 0
+ttyS77 c 4 141
 ttyUSB77 c 188 77
 ttyACM77 c 166 77
 fb31 c 29 31

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -62,6 +63,10 @@ func openPath(path string) (*Device, error) {
 	}
 	name, _, _ := bytes.Cut(buf[:min(int(n), len(buf))], []byte{0})
 	d.name = string(name)
+	clock := int32(unix.CLOCK_BOOTTIME)
+	if _, err := d.ioctl(request(ioWrite, 0xa0, unsafe.Sizeof(clock)), unsafe.Pointer(&clock)); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s tells no times since the machine started: %w", path, err), f.Close())
+	}
 	return d, nil
 }
 
@@ -155,17 +160,42 @@ func (d *Device) keys(number uintptr, size int) ([]uint16, error) {
 	return keysIn(buf[:min(int(n), size)]), nil
 }
 
-// Read waits for events. After the device was unplugged it is an error; after Close it is os.ErrClosed.
-func (d *Device) Read() ([]Event, error) {
+// Read waits for events, for at most that long, and returns none after it. At 0 or less it returns what is there. After the device
+// was unplugged it is an error; after Close it is os.ErrClosed.
+func (d *Device) Read(wait time.Duration) ([]Event, error) {
 	buf := make([]byte, 64*(2*nativeLong()+8))
-	n, err := d.f.Read(buf)
-	if errors.Is(err, unix.ENODEV) {
-		return nil, fmt.Errorf("the keypad %s was unplugged: %w", d.name, err)
+	n, err := 0, os.ErrDeadlineExceeded
+	if wait > 0 {
+		if err := d.f.SetReadDeadline(time.Now().Add(wait)); err != nil {
+			return nil, fmt.Errorf("read the keypad %s: %w", d.name, err)
+		}
+		n, err = d.f.Read(buf)
 	}
-	if err != nil {
+	if errors.Is(err, os.ErrDeadlineExceeded) { // which tells nothing of what is there
+		n, err = d.readNow(buf)
+	}
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return nil, nil
+	case errors.Is(err, unix.ENODEV):
+		return nil, fmt.Errorf("the keypad %s was unplugged: %w", d.name, err)
+	case err != nil:
 		return nil, fmt.Errorf("read the keypad %s: %w", d.name, err)
 	}
 	return Decode(buf[:n], nativeLong(), binary.NativeEndian)
+}
+
+// readNow reads what is there. The descriptor does not block.
+func (d *Device) readNow(buf []byte) (n int, err error) {
+	conn, err := d.f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { n, failed = unix.Read(int(fd), buf) }); err != nil {
+		return 0, err
+	}
+	return max(n, 0), failed
 }
 
 // Close closes the device, which ends the grab and a Read in progress.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -16,14 +17,20 @@ import (
 func write(long int, events ...Event) []byte {
 	var b bytes.Buffer
 	for _, e := range events {
-		b.Write(bytes.Repeat([]byte{0xee}, 2*long)) // the time
-		_ = binary.Write(&b, binary.LittleEndian, e)
+		for _, part := range []time.Duration{e.At / time.Second, e.At % time.Second / time.Microsecond} {
+			b.Write(binary.LittleEndian.AppendUint64(nil, uint64(part))[:long])
+		}
+		_ = binary.Write(&b, binary.LittleEndian, struct {
+			Type, Code uint16
+			Value      int32
+		}{e.Type, e.Code, e.Value})
 	}
 	return b.Bytes()
 }
 
 func TestDecodeBothLayouts(t *testing.T) {
-	want := []Event{{TypeKey, 79, KeyDown}, {TypeSync, SyncReport, 0}, {TypeKey, 79, KeyUp}, {4, 4, -2}}
+	want := []Event{{TypeKey, 79, KeyDown, 0}, {TypeSync, SyncReport, 0, 1500 * time.Millisecond}, {TypeKey, 79, KeyUp, 100 * 24 * time.Hour}, {4, 4, -2, 1}}
+	want[3].At = 999999 * time.Microsecond
 	for long, size := range map[int]int{8: 24, 4: 16} {
 		b := write(long, want...)
 		if len(b) != size*len(want) {
@@ -70,6 +77,12 @@ func TestNamesAreTheKernels(t *testing.T) {
 			t.Errorf("KeyCode(%s) = %d, %v, want %d", name, got, err, code)
 		}
 	}
+	for name, code := range kernel {
+		modifier := regexp.MustCompile(`^KEY_((LEFT|RIGHT)(CTRL|SHIFT|ALT|META)|(CAPS|NUM|SCROLL)LOCK|FN)$`).MatchString(name)
+		if IsModifier(code) != modifier {
+			t.Errorf("%s is a modifier: %t, want %t", name, !modifier, modifier)
+		}
+	}
 	if named != 101 {
 		t.Errorf("%d keys have names, want 101", named)
 	}
@@ -99,6 +112,7 @@ func TestRequests(t *testing.T) {
 		{request(ioRead, 0x18, 96), 0x80604518},  // EVIOCGKEY
 		{request(ioRead, 0x21, 96), 0x80604521},  // EVIOCGBIT(EV_KEY)
 		{request(ioWrite, 0x90, 4), 0x40044590},  // EVIOCGRAB
+		{request(ioWrite, 0xa0, 4), 0x400445a0},  // EVIOCSCLOCKID
 	} {
 		if c.got != c.want {
 			t.Errorf("request %#x, want %#x", c.got, c.want)
@@ -116,8 +130,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	f.Add(write(8, Event{TypeKey, 2, 1}))
-	f.Add(write(4, Event{TypeKey, 2, 1}, Event{}))
+	f.Add(write(8, Event{TypeKey, 2, 1, 0}))
+	f.Add(write(4, Event{TypeKey, 2, 1, 0}, Event{}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, long := range []int{4, 8} {
 			events, err := Decode(b, long, binary.LittleEndian)

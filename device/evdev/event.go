@@ -3,7 +3,9 @@ package evdev
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
+	"time"
 )
 
 // Types, codes and values of events that matter to keys.
@@ -22,10 +24,17 @@ const (
 	KeyCount = 0x300
 )
 
-// Event is one input_event without its time, which is of another clock than ours.
+// Event is one input_event.
 type Event struct {
 	Type, Code uint16
 	Value      int32
+	At         time.Duration // of the kernel's clock that Open has chosen: since the machine started
+}
+
+// IsModifier reports whether a key changes what others type, as Shift and NumLock do. Keypads send some of them by themselves.
+func IsModifier(code uint16) bool {
+	// Ctrl, Shift, Alt, CapsLock, NumLock, ScrollLock, Meta, Fn
+	return slices.Contains([]uint16{29, 97, 42, 54, 56, 100, 58, 69, 70, 125, 126, 464}, code)
 }
 
 // nativeLong returns the size of this machine's longs in bytes, two of which begin each event.
@@ -40,8 +49,15 @@ func Decode(b []byte, long int, order binary.ByteOrder) ([]Event, error) {
 	}
 	var all []Event
 	for ; len(b) > 0; b = b[size:] {
-		e := b[2*long:]
-		all = append(all, Event{Type: order.Uint16(e), Code: order.Uint16(e[2:]), Value: int32(order.Uint32(e[4:]))})
+		at, e := b[:2*long], b[2*long:]
+		sec, micro := uint64(order.Uint32(at)), uint64(order.Uint32(at[long:]))
+		if long == 8 {
+			sec, micro = order.Uint64(at), order.Uint64(at[long:])
+		}
+		all = append(all, Event{
+			Type: order.Uint16(e), Code: order.Uint16(e[2:]), Value: int32(order.Uint32(e[4:])),
+			At: time.Duration(sec)*time.Second + time.Duration(micro)*time.Microsecond,
+		})
 	}
 	return all, nil
 }

@@ -40,13 +40,20 @@ func (c *checker) profile(f file) *Profile {
 		c.bad("line.stop_bits", "%d is not allowed; allowed are 1 and 2", f.Line.StopBits)
 	}
 	p.Gap = c.duration("gap", f.Gap, 20*time.Millisecond, 10*time.Second)
+	p.Away = c.duration("away", f.Away, 200*time.Millisecond, 30*time.Second)
 	if len(f.Frame) == 0 {
 		c.bad("frame", "there is none; describe what the keypad sends as [[frame]] with a layout")
 	}
 	for i, ff := range f.Frame {
 		p.frames = append(p.frames, c.frame(fmt.Sprintf("frame[%d]", i), ff))
+		if ff.Every != "" {
+			p.beat = c.duration(fmt.Sprintf("frame[%d].every", i), ff.Every, time.Second, 10*time.Minute)
+		}
 	}
-	c.lineUp(p)
+	if len(c.errs) == 0 {
+		c.releases(p)
+		c.lineUp(p)
+	}
 	if p.Settle = 20 * time.Millisecond; p.verified() {
 		p.Settle = 0
 	}
@@ -77,8 +84,11 @@ func (c *checker) frame(at string, ff fileFrame) frame {
 	if f.kind == "" {
 		f.kind = Key
 	}
-	if !slices.Contains([]Kind{Key, Card, Ignored}, f.kind) {
-		c.bad(at+".kind", "%q is not allowed; allowed are key, card and ignore", f.kind)
+	if !slices.Contains([]Kind{Key, Release, Card, Heartbeat, Ignored}, f.kind) {
+		c.bad(at+".kind", "%q is not allowed; allowed are key, release, card, heartbeat and ignore", f.kind)
+	}
+	if ff.Every != "" && f.kind != Heartbeat {
+		c.bad(at+".every", "only a heartbeat comes by itself; write kind = \"heartbeat\"")
 	}
 	l, err := parseLayout(ff.Layout)
 	if err == nil {
@@ -98,16 +108,23 @@ func (c *checker) frame(at string, ff fileFrame) frame {
 	field := l.keyPart()
 	switch f.code {
 	case codeHex:
-	case codeDecimal:
+	case codeDecimal, codeDecimalLow:
 		if field.max > 8 {
-			c.bad(at+".code", "decimal is for keys of 1 to 8 bytes; use hex or text")
+			c.bad(at+".code", "%s is for keys of 1 to 8 bytes; use hex or text", f.code)
+		}
+	case codeDecimalHex:
+		if field.max > 16 || f.kind != Card {
+			c.bad(at+".code", "decimal-hex is for cards of 1 to 16 hex digits; use text")
 		}
 	case codeText:
 		if field.set.overlaps(unprintable()) {
 			c.bad(at+".code", "text is for keys of printable bytes; limit them, as key=30-39, or use hex")
 		}
 	default:
-		c.bad(at+".code", "%q is not allowed; allowed are hex, decimal and text", f.code)
+		c.bad(at+".code", "%q is not allowed; allowed are hex, decimal, decimal-low, decimal-hex and text", f.code)
+	}
+	if f.digits = ff.Digits; f.digits != 0 && (f.kind != Card || f.digits < 0 || f.digits > 20 || f.code == codeHex || f.code == codeText) {
+		c.bad(at+".digits", "%d is not allowed; allowed are 1 to 20, for a card's decimal number", f.digits)
 	}
 	if ff.Answer != "" {
 		f.answer = c.output(at+".answer", ff.Answer, l)
@@ -117,14 +134,35 @@ func (c *checker) frame(at string, ff fileFrame) frame {
 			c.bad(at+".layout", "%q: no answer repeats it; write the bytes that it may be, as 80-ff, or key if it says which key it is", p.name)
 		}
 	}
-	if f.kind == Key && len(c.errs) == 0 {
+	if (f.kind == Key || f.kind == Release) && len(c.errs) == 0 {
 		for _, k := range ff.Keys {
 			if err := f.checkKey(k); err != nil {
 				c.bad(at+".keys", "%q: %v", k, err)
 			}
 		}
 	}
+	if f.of = ff.Of; f.of != nil && (f.kind != Release || len(f.of) != len(f.keys)) {
+		c.bad(at+".of", "write as many keys as there are in keys of a release: which key each is the release of")
+	}
 	return f
+}
+
+// releases checks that what is released are keys.
+func (c *checker) releases(p *Profile) {
+	for i, f := range p.frames {
+		if f.kind != Release || f.layout.keyPart().kind == fixed {
+			continue
+		}
+		at, of := fmt.Sprintf("frame[%d].of", i), f.of
+		if of == nil {
+			at, of = fmt.Sprintf("frame[%d].keys", i), f.keys
+		}
+		for _, k := range of {
+			if err := p.CheckKey(k); err != nil {
+				c.bad(at, "%v", err)
+			}
+		}
+	}
 }
 
 func unprintable() (s byteSet) {
@@ -151,14 +189,16 @@ func (l layout) checkInput(kind Kind) error {
 	seen := make(map[string]bool)
 	for i, p := range l {
 		switch p.kind {
-		case key, text:
-			fields++
-			if p.kind == text && lengths == 0 {
+		case key, text, skip:
+			if p.kind != skip {
+				fields++
+			}
+			if p.kind == skip || p.kind == text && lengths == 0 {
 				if i+1 == len(l) || l[i+1].kind != fixed || l[i+1].set.overlaps(p.set) {
 					return errors.New("the end of text is not known: write after it a byte that it cannot contain, as text 0d, or its length before it, as len text")
 				}
 			}
-			varying = varying || p.kind == text
+			varying = varying || p.kind != key
 		case length:
 			lengths++
 			if l.textAfter(i).kind != text {
@@ -191,7 +231,7 @@ func (l layout) checkInput(kind Kind) error {
 		return fmt.Errorf("the frame has up to %d bytes; allowed are %d", longest, maxFrame)
 	case lengths > 1:
 		return errors.New("len stands twice")
-	case fields > 1, fields == 0 && kind != Ignored:
+	case fields > 1, fields == 0 && (kind == Key || kind == Card):
 		return fmt.Errorf("%d parts say which key it is; write key or text exactly once", fields)
 	}
 	return nil
@@ -199,17 +239,18 @@ func (l layout) checkInput(kind Kind) error {
 
 // lineUp finds out whether garbage must be dropped up to the end of a line.
 func (c *checker) lineUp(p *Profile) {
+	begins := func(f frame) bool { return f.layout[0].kind == text || f.layout[0].kind == skip }
 	for i, f := range p.frames {
-		if len(f.layout) == 0 || f.layout[0].kind != text {
+		if !begins(f) {
 			continue
 		}
 		at := fmt.Sprintf("frame[%d].layout", i)
-		if len(p.frames) > 1 {
-			c.bad(at, "a frame that begins with text must be the only one: after garbage nobody could tell where it begins")
+		last := f.layout[len(f.layout)-1]
+		if slices.ContainsFunc(p.frames, func(o frame) bool { return !begins(o) || o.layout[len(o.layout)-1].set != last.set }) {
+			c.bad(at, "beside a frame that begins with text all must, and end with the same byte: after garbage nobody could else tell where one begins")
 			return
 		}
-		last := f.layout[len(f.layout)-1]
-		if last.kind != fixed || last.set.overlaps(f.layout[0].set) {
+		if last.kind != fixed || f.overlaps(last.set) {
 			c.bad(at, "a frame that begins with text must end with a byte that the text cannot contain, as text 0d")
 			return
 		}
@@ -251,12 +292,17 @@ func (c *checker) output(at, s string, in layout) layout {
 	return l
 }
 
+// overlaps reports whether the text of a line may hold one of these bytes.
+func (f frame) overlaps(ends byteSet) bool {
+	return slices.ContainsFunc(f.layout[:len(f.layout)-1], func(p part) bool { return p.kind != check && p.set.overlaps(ends) })
+}
+
 // checkKey reports whether the frame can carry a key, and if not, what to write instead.
 func (f *frame) checkKey(code string) error {
 	field := f.layout.keyPart()
 	var raw []byte
 	switch f.code {
-	case codeDecimal:
+	case codeDecimal, codeDecimalLow:
 		n, err := strconv.ParseUint(code, 10, 8*min(field.min, 8))
 		if err != nil || strconv.FormatUint(n, 10) != code {
 			return errors.New("write the key's value as a decimal number without leading zeros, as \"3\"")
@@ -264,6 +310,9 @@ func (f *frame) checkKey(code string) error {
 		raw = make([]byte, field.min)
 		for i := range raw {
 			raw[len(raw)-1-i] = byte(n >> (8 * i))
+		}
+		if f.code == codeDecimalLow {
+			slices.Reverse(raw)
 		}
 	case codeText:
 		raw = []byte(code)

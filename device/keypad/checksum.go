@@ -1,6 +1,10 @@
 package keypad
 
-import "slices"
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+)
 
 // checksum is an algorithm over some bytes of a frame.
 type checksum struct {
@@ -12,18 +16,21 @@ type checksum struct {
 // checksums are all that a layout can name. Learning tries them in this order.
 func checksums() []checksum {
 	return []checksum{
-		{"xor8", 1, func(b []byte) []byte {
-			var x byte
-			for _, c := range b {
-				x ^= c
-			}
-			return []byte{x}
-		}},
+		{"xor8", 1, func(b []byte) []byte { return []byte{xor(b)} }},
 		{"sum8", 1, func(b []byte) []byte { return []byte{sum(b)} }},
 		{"lrc", 1, func(b []byte) []byte { return []byte{-sum(b)} }},
 		{"comp8", 1, func(b []byte) []byte { return []byte{^sum(b)} }},
 		{"crc16le", 2, func(b []byte) []byte { c := crc16(b); return []byte{byte(c), byte(c >> 8)} }},
 		{"crc16be", 2, func(b []byte) []byte { c := crc16(b); return []byte{byte(c >> 8), byte(c)} }},
+		{"hexxor8", 2, func(b []byte) []byte { return []byte(fmt.Sprintf("%02X", xor(b))) }},
+		{"hexsum8", 2, func(b []byte) []byte { return []byte(fmt.Sprintf("%02X", sum(b))) }},
+		{"pairxor8", 2, func(b []byte) []byte {
+			raw, err := hex.DecodeString(string(b))
+			if err != nil || len(raw) == 0 {
+				return nil // equal to no two digits
+			}
+			return []byte(fmt.Sprintf("%02X", xor(raw)))
+		}},
 	}
 }
 
@@ -34,6 +41,13 @@ func checksumNamed(name string) (checksum, bool) {
 		return checksum{}, false
 	}
 	return all[i], true
+}
+
+func xor(b []byte) (x byte) {
+	for _, c := range b {
+		x ^= c
+	}
+	return x
 }
 
 func sum(b []byte) (s byte) {

@@ -3,13 +3,14 @@ package keypad
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 )
 
 // Read is what a frame said.
 type Read struct {
 	Kind   Kind
-	Code   string // the key, as keys.map names it, or the card's number
+	Code   string // the key, as keys.map names it, or the card's number; empty for the release of whatever key is down
 	Answer []byte // to be written back; nil if none
 }
 
@@ -24,6 +25,19 @@ type Decoder struct {
 
 // NewDecoder returns a decoder of a profile's frames.
 func (p *Profile) NewDecoder() *Decoder { return &Decoder{p: p} }
+
+// Shortest returns the number of bytes of the profile's shortest frame.
+func (p *Profile) Shortest() int {
+	shortest := maxFrame
+	for _, f := range p.frames {
+		n := 0
+		for _, part := range f.layout {
+			n += part.min
+		}
+		shortest = min(shortest, n)
+	}
+	return shortest
+}
 
 // Feed takes bytes in pieces of any size and returns the frames that they complete.
 func (d *Decoder) Feed(b []byte) []Read {
@@ -45,13 +59,24 @@ func (d *Decoder) Feed(b []byte) []Read {
 				d.drop(1, !d.p.endsLine(d.buf[0]))
 				continue
 			}
-			if r.Kind != Ignored && r.Code != "" {
+			if r.matters() {
 				all = append(all, r)
 			}
 			d.drop(n, false)
 		}
 	}
 	return all
+}
+
+// matters reports whether anybody must hear of what was read.
+func (r Read) matters() bool {
+	switch r.Kind {
+	case Key, Card:
+		return r.Code != ""
+	case Release:
+		return true
+	}
+	return r.Answer != nil
 }
 
 // Reset forgets the beginning of a frame, as after a silence.
@@ -76,8 +101,8 @@ func (d *Decoder) next() (r Read, n int, wait bool) {
 		if verdict == partial {
 			return Read{}, 0, true
 		}
-		if verdict == whole && f.allows(m.code(f.code)) {
-			r := Read{Kind: f.kind, Code: m.code(f.code)}
+		if verdict == whole && f.allows(m.code(f)) {
+			r := Read{Kind: f.kind, Code: f.keyOf(m.code(f))}
 			if f.answer != nil {
 				r.Answer = f.answer.compose(m.fields)
 			}
@@ -108,12 +133,18 @@ func (l layout) match(b []byte) (match, verdict) {
 	textLen := -1
 	for i, p := range l {
 		rest := b[m.n:]
-		if p.kind == text {
-			n, v := p.textLength(rest, textLen)
+		if p.kind == text || p.kind == skip {
+			known := textLen
+			if p.kind == skip {
+				known = -1
+			}
+			n, v := p.textLength(rest, known)
 			if v != whole {
 				return m, v
 			}
-			m.key = rest[:n]
+			if p.kind == text {
+				m.key = rest[:n]
+			}
 			m.n += n
 			continue
 		}
@@ -185,19 +216,39 @@ func (p part) textLength(b []byte, n int) (int, verdict) {
 	return i, whole
 }
 
-// code returns what keys.map calls the key.
-func (m match) code(form codeForm) string {
-	switch form {
-	case codeDecimal:
-		n := uint64(0)
-		for _, c := range m.key {
-			n = n<<8 | uint64(c)
-		}
-		return strconv.FormatUint(n, 10)
+// code returns what keys.map calls the key, or the number of the card; nothing if the frame has neither.
+func (m match) code(f *frame) string {
+	if m.key == nil {
+		return ""
+	}
+	switch f.code {
 	case codeText:
 		return string(bytes.TrimSpace(m.key))
+	case codeHex:
+		return "0x" + hex.EncodeToString(m.key)
 	}
-	return "0x" + hex.EncodeToString(m.key)
+	n, ok := f.code.number(m.key)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%0*d", f.digits, n)
+}
+
+// number returns the number that the bytes of a key stand for, false if they stand for none.
+func (c codeForm) number(b []byte) (uint64, bool) {
+	if c == codeDecimalHex {
+		n, err := strconv.ParseUint(string(b), 16, 64)
+		return n, err == nil
+	}
+	n := uint64(0)
+	for i := range b {
+		at := i
+		if c == codeDecimalLow {
+			at = len(b) - 1 - i
+		}
+		n = n<<8 | uint64(b[at])
+	}
+	return n, true
 }
 
 // compose returns the bytes of an answer or a prompt.

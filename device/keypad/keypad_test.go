@@ -60,6 +60,15 @@ func TestShippedProfiles(t *testing.T) {
 		"card":              {"card-line", []byte("0012345\r\n"), []string{"0012345"}},
 		"RDM6300":           {"card-stx", []byte("\x020A0065ABCD89\x03"), []string{"0A0065ABCD89"}},
 		"ID-12":             {"card-stx", []byte("\x020A0065ABCD89\r\n\x03"), []string{"0A0065ABCD89"}},
+		"ten digits in STX": {"card-stx", []byte("\x020012345678\r\n\x03"), []string{"0012345678"}},
+		"three numbers":     {"card-list", []byte("0012345678,190,24910\r\n0009334109,142,28\n"), []string{"0012345678", "0009334109"}},
+		"not three numbers": {"card-list", []byte("0012345678,190\r\n0009334109,142,28,1\n"), nil},
+		"packet":            {"card-packet", []byte{2, 10, 2, 6, 0, 0x8e, 0x6d, 0x5d, 0xb0, 3}, []string{"0009334109"}},
+		"packet, damaged":   {"card-packet", []byte{2, 10, 2, 6, 0, 0x8e, 0x6d, 0x5c, 0xb0, 3}, nil},
+		"packet, held": {"card-packet", []byte{2, 10, 2, 0x2e, 0, 0xb6, 0xd7, 0xb5, 0xf2, 3, 2, 10, 2, 0x2e, 0, 0xb6, 0xd7, 0xb5, 0xf2, 3},
+			[]string{"0011982773", "0011982773"}},
+		"printed":          {"card-rdm6300", []byte("\x024500C5D1E9B8\x03"), []string{"0012964329"}},
+		"printed, damaged": {"card-rdm6300", []byte("\x024500C5D1E8B8\x03"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, codes(shipped(t, c.profile).NewDecoder().Feed(c.in))); diff != "" {
@@ -90,6 +99,9 @@ func TestChecksums(t *testing.T) {
 		layout string
 		frame  []byte
 	}{
+		{"02 key*2 hexxor8(1:)", []byte("\x021203")},
+		{"02 key*2 hexsum8(1:)", []byte("\x021263")},
+		{"02 key*4 pairxor8(1:)", []byte("\x023A053F")},
 		{"02 key crc16le", []byte{0x02, 0x07, 0x41, 0x12}},
 		{"02 key crc16be", []byte{0x02, 0x07, 0x12, 0x41}},
 		{"aa key 03 xor8", []byte{0xaa, 0x31, 0x03, 0x98}},
@@ -126,7 +138,7 @@ func TestRefused(t *testing.T) {
 		head + "layout = \"key key\"":                     "line 5: frame[1].layout: 2 parts say which key it is",
 		head + "layout = \"01 text\"":                     "the end of text is not known",
 		head + "layout = \"01 text 31":                    "line 5",
-		head + "layout = \"text 0d\"":                     "must be the only one",
+		head + "layout = \"text 0d\"":                     "beside a frame that begins with text all must",
 		head + "layout = \"xor8 key\"":                    "xor8 is over no byte",
 		head + "layout = \"key xor8(0:3)\"":               "over bytes that stand after it",
 		head + "layout = \"key xor8(2)\"":                 "write the bytes that it is over",

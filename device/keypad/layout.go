@@ -46,6 +46,7 @@ const (
 	named                 // a byte of the set that answers repeat
 	key                   // bytes of the set that are the key
 	text                  // the same, of varying number
+	skip                  // bytes of the set that say nothing, of varying number
 	length
 	check
 )
@@ -129,6 +130,8 @@ func parseField(w string) (part, error) {
 		p.kind = key
 	case "text":
 		p.kind, p.max, all = text, 64, "20-7e"
+	case "skip":
+		p.kind, p.max, all = skip, 64, "20-7e"
 	default:
 		if !isName(name) {
 			return part{}, errors.New("not understood; a byte has two hex digits, and docs/keypads.md lists the parts that there are")
@@ -150,8 +153,8 @@ func parseField(w string) (part, error) {
 		high = low
 	}
 	p.min, err = strconv.Atoi(low)
-	if err != nil || p.kind == named || both && p.kind != text {
-		return part{}, errors.New("write a number after the star, as key*2, or for text a range, as text*1-16")
+	if err != nil || p.kind == named || both && p.kind == key {
+		return part{}, errors.New("write a number after the star, as key*2, or for text and skip a range, as text*1-16")
 	}
 	if p.max, err = strconv.Atoi(high); err != nil || p.min < 1 || p.max < p.min || p.max > 128 {
 		return part{}, errors.New("allowed are 1 to 128 bytes, the smaller number first")

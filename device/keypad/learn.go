@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxLearnt bounds the frames that are learnt, in bytes.
@@ -17,38 +19,123 @@ type Learnt struct {
 	Text    string    // the profile as it is to be written to a file
 	Codes   [5]string // what keys.map calls the five keys, in the order in which they were given
 	About   string    // what was recognised, for people
+	// Ordered reports whether the keys' codes go up or down from the first to the last, or have no order at all. Keys whose codes go
+	// up and down may have been pressed in a wrong order.
+	Ordered bool
+	// Releases reports whether the keypad says when a key is let go; Repeat is after which time a key that is held sends again, 0
+	// if none did; Beats is how many things come by themselves.
+	Releases bool
+	Repeat   time.Duration
+	Beats    int
 }
 
-// Learn finds out a profile from what each of five keys sends. It reads exactly these five frames: what the keypad may send
-// besides is nobody's level. What does not tell five keys apart for certain is refused, with what to do.
-func Learn(name string, line Line, sent [5][]byte) (Learnt, error) {
-	for i, b := range sent {
+// Learn finds out a profile from what a keypad was heard to send. It reads exactly the five keys: what the keypad may send besides
+// is nobody's level. What does not tell five keys apart for certain is refused, with what to do.
+func Learn(name string, line Line, o Observed) (Learnt, error) {
+	for i, b := range o.Sent {
 		if len(b) == 0 || len(b) > maxLearnt {
 			return Learnt{}, fmt.Errorf("key %d sent %d bytes; 1 to %d are understood. If it sends without pause, the speed is wrong", i+1, len(b), maxLearnt)
 		}
-		for j, other := range sent[:i] {
+		for j, other := range o.Sent[:i] {
 			if bytes.Equal(b, other) {
 				return Learnt{}, fmt.Errorf("keys %d and %d both send % x, so that nobody can tell them apart; "+
 					"was the same key pressed twice? If not, the keypad must be set up by its maker's program", j+1, i+1, b)
 			}
 		}
 	}
-	var g guess
-	var err error
-	if same := slices.IndexFunc(sent[:], func(b []byte) bool { return len(b) != len(sent[0]) }) < 0; same {
-		g = guessFixed(sent)
-	} else if g, err = guessText(sent); err != nil {
+	if err := o.turned(); err != nil {
 		return Learnt{}, err
 	}
-	out := Learnt{About: g.about}
-	for i, k := range g.keys {
-		out.Codes[i] = (match{key: k}).code(g.code())
+	// What a keypad sends besides may not go with its keys in one profile. The keys are read without it too: what is not
+	// understood is no key.
+	all := []Observed{o, {Sent: o.Sent, Released: o.Released, Repeat: o.Repeat}, {Sent: o.Sent, Beats: o.Beats, Repeat: o.Repeat}, {Sent: o.Sent, Repeat: o.Repeat}}
+	if slices.ContainsFunc(o.Released[:], func(b []byte) bool { return b == nil }) {
+		all = all[2:]
 	}
-	out.Text = g.toml(name, line, out.Codes)
+	var why error
+	for _, part := range all {
+		var l Learnt
+		if l, why = part.learn(name, line); why == nil {
+			why = l.proveNoKey(o)
+		}
+		if why == nil {
+			return l, nil
+		}
+	}
+	return Learnt{}, why
+}
+
+// turned reports keys of which one was taken for its own release: as if 'A' were a press and 'a' its release, but 'b' a press
+// and 'B' its release.
+func (o Observed) turned() error {
+	ups := 0
+	for i, sent := range o.Sent {
+		back := o.Released[i]
+		if back == nil || len(back) != len(sent) || len(back) != len(o.Sent[0]) {
+			return nil
+		}
+		for j := range sent {
+			if sent[j]^back[j] != o.Sent[0][j]^o.Released[0][j] {
+				return nil
+			}
+		}
+		if bytes.Compare(back, sent) > 0 {
+			ups++
+		}
+	}
+	if ups == 0 || ups == len(o.Sent) {
+		return nil
+	}
+	return errors.New("for some keys what they send when they are let go was taken for what they send when they are pressed; " +
+		"learn the keypad again, and press each key shortly and not before the line is silent")
+}
+
+// learn finds out the profile of what was heard.
+func (o Observed) learn(name string, line Line) (Learnt, error) {
+	g, err := guessAny(o.Sent)
+	if err != nil {
+		return Learnt{}, err
+	}
+	out := Learnt{About: g.about, Codes: g.codes(), Ordered: g.ordered(), Repeat: o.Repeat, Beats: len(o.Beats)}
+	t := draft{name: name, line: line, observed: o, keys: g, codes: out.Codes}
+	if o.Released[0] != nil {
+		if t.released, err = guessReleases(o.Released); err != nil {
+			return Learnt{}, err
+		}
+		out.Releases = true
+	}
+	out.Text = t.toml()
 	if out.Profile, err = Parse([]byte(out.Text)); err != nil {
 		return Learnt{}, fmt.Errorf("the profile that was found out is not understood; please report this with the bytes shown above: %w", err)
 	}
-	return out, out.prove(sent)
+	return out, errors.Join(out.prove(o.Sent), out.proveReleases(o))
+}
+
+// guessAny finds the layout of what five keys send.
+func guessAny(sent [5][]byte) (guess, error) {
+	if slices.ContainsFunc(sent[:], func(b []byte) bool { return len(b) != len(sent[0]) }) {
+		return guessText(sent)
+	}
+	return guessFixed(sent), nil
+}
+
+// guessReleases finds the layout of releases, which may be one for all keys.
+func guessReleases(released [5][]byte) (guess, error) {
+	equal := 0
+	for i, b := range released {
+		for _, other := range released[:i] {
+			if bytes.Equal(b, other) {
+				equal++
+			}
+		}
+	}
+	switch equal {
+	case 0:
+		return guessAny(released)
+	case len(released) * (len(released) - 1) / 2:
+		return guess{parts: strings.Fields(fmt.Sprintf("% x", released[0])), common: true}, nil
+	}
+	return guess{}, errors.New("what some keys send when they are let go is the same")
 }
 
 // ErrOverlap says that a byte that is lost would turn one key into another.
@@ -60,8 +147,8 @@ func (l Learnt) prove(sent [5][]byte) error {
 	for i, rest := range sent {
 		for cut := 1; cut < len(rest); cut++ {
 			for j, b := range sent {
-				got := l.Profile.NewDecoder().Feed(slices.Concat(rest[cut:], b, b))
-				if len(got) == 0 || slices.ContainsFunc(got, func(r Read) bool { return r.Code != l.Codes[j] }) {
+				got := keysOf(l.Profile.NewDecoder().Feed(slices.Concat(rest[cut:], b, b)))
+				if len(got) == 0 || slices.ContainsFunc(got, func(code string) bool { return code != l.Codes[j] }) {
 					return fmt.Errorf("%w: if %d bytes of key %d were lost on the cable, key %d (% x) would be read as another; "+
 						"set the keypad to frames with a fixed first byte, or use another one", ErrOverlap, cut, i+1, j+1, b)
 				}
@@ -71,7 +158,7 @@ func (l Learnt) prove(sent [5][]byte) error {
 	row := l.Profile.NewDecoder()
 	for i, b := range sent {
 		for _, d := range []*Decoder{l.Profile.NewDecoder(), row} {
-			if got := d.Feed(b); len(got) != 1 || got[0].Code != l.Codes[i] {
+			if got := d.Feed(b); len(got) != 1 || got[0].Kind != Key || got[0].Code != l.Codes[i] {
 				return fmt.Errorf("% x of key %d would be read as %v: the frames overlap. Press each key again, with a pause between; "+
 					"if it stays so, describe the frames by hand as in docs/keypads.md", b, i+1, got)
 			}
@@ -80,204 +167,51 @@ func (l Learnt) prove(sent [5][]byte) error {
 	return nil
 }
 
-// guess is a layout that was found out.
-type guess struct {
-	parts []string
-	keys  [5][]byte
-	text  bool // keys are of varying length
-	about string
+// keysOf returns the keys among what was read.
+func keysOf(all []Read) (codes []string) {
+	for _, r := range all {
+		if r.Kind == Key {
+			codes = append(codes, r.Code)
+		}
+	}
+	return codes
 }
 
-// code returns how the keys are named best: those of letters and digits as such.
-func (g guess) code() codeForm {
-	for _, k := range g.keys {
-		for _, c := range k {
-			if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !g.text {
-				return codeHex
+// proveReleases reads what keys send when they are let go, whole and without its beginning, which is then no other key.
+func (l Learnt) proveReleases(o Observed) error {
+	for i, b := range o.Released {
+		if b == nil {
+			return nil // the profile does not know any
+		}
+		want := Read{Kind: Release, Code: l.Codes[i]}
+		if bytes.Equal(b, o.Released[(i+1)%len(o.Released)]) {
+			want.Code = ""
+		}
+		if got := l.Profile.NewDecoder().Feed(b); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			return fmt.Errorf("% x, which key %d sends when it is let go, would be read as %v", b, i+1, got)
+		}
+		for cut := 1; cut < len(b); cut++ {
+			if slices.ContainsFunc(keysOf(l.Profile.NewDecoder().Feed(b[cut:])), func(code string) bool { return code != l.Codes[i] }) {
+				return fmt.Errorf("%w: what is left of a release that lost %d bytes would be another key", ErrOverlap, cut)
 			}
 		}
 	}
-	return codeText
+	return nil
 }
 
-func (g guess) toml(name string, line Line, codes [5]string) string {
-	var b strings.Builder
-	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	p("# Written by ratingctl keys -learn. docs/keypads.md describes what can be added: answers, lights, voice.\n")
-	p("name = %q\nabout = %q\n\n", name, g.about)
-	p("[line]\nbaud = %d\ndata_bits = %d\nparity = %q\nstop_bits = %d\n\n", line.Baud, line.DataBits, line.Parity, line.StopBits)
-	p("[[frame]]\nlayout = %q\ncode = %q\nkeys = [", strings.Join(g.parts, " "), g.code())
-	for i, c := range codes {
-		if i > 0 {
-			p(", ")
-		}
-		p("%s", tomlString(c))
-	}
-	p("] # from 非常满意 to 非常不满意; nothing else is a key\n")
-	return b.String()
-}
-
-// tomlString quotes printable ASCII.
-func tomlString(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
-
-// guessFixed finds the layout of frames of one length.
-func guessFixed(sent [5][]byte) guess {
-	var differ []int
-	for i := range sent[0] {
-		if slices.ContainsFunc(sent[1:], func(b []byte) bool { return b[i] != sent[0][i] }) {
-			differ = append(differ, i)
+// proveNoKey reads what the keypad was heard to send besides: it is no press of any key, whether the profile knows it or not.
+func (l Learnt) proveNoKey(o Observed) error {
+	for i, b := range o.Released {
+		if keys := keysOf(l.Profile.NewDecoder().Feed(b)); len(keys) > 0 {
+			return fmt.Errorf("%w: % x, which key %d sends when it is let go, would be read as %v", ErrOverlap, b, i+1, keys)
 		}
 	}
-	first, last := differ[0], differ[len(differ)-1]
-	sum, at := findChecksum(sent, differ)
-	if sum != nil {
-		rest := slices.DeleteFunc(slices.Clone(differ), func(i int) bool { return i >= at })
-		last = rest[len(rest)-1]
-	}
-	g := guess{about: fmt.Sprintf("Frames of %d bytes.", len(sent[0]))}
-	switch {
-	case sum != nil:
-		g.about = fmt.Sprintf("Frames of %d bytes with the checksum %s at byte %d, counted from 0.", len(sent[0]), sum.text, at)
-	case len(sent[0]) == 1:
-		g.about = "One byte a key."
-	case last > first:
-		g.about += fmt.Sprintf(" The bytes %d to %d, counted from 0, tell the key; none of them is a checksum that is known here, so that they are compared as they are.", first, last)
-	}
-	for i := range g.keys {
-		g.keys[i] = sent[i][first : last+1]
-	}
-	for i := 0; i < len(sent[0]); i++ {
-		switch {
-		case i == first:
-			word := "key"
-			if last > first {
-				word = fmt.Sprintf("key*%d", last-first+1)
-			}
-			if g.code() == codeText {
-				word += "=30-39|41-5a|61-7a"
-			}
-			g.parts = append(g.parts, word)
-			i = last
-		case sum != nil && i == at:
-			g.parts = append(g.parts, sum.text)
-			i += sum.size - 1
-		default:
-			g.parts = append(g.parts, fmt.Sprintf("%02x", sent[0][i]))
-		}
-	}
-	return g
-}
-
-// found is a checksum and over which bytes it is, as a layout writes it.
-type found struct {
-	checksum
-	text string
-}
-
-// findChecksum finds a checksum among the bytes that differ, over all those before it that differ. Several may fit the five
-// frames; since nothing but these is ever accepted, each of them serves as well as another. The widest range is tried first.
-func findChecksum(sent [5][]byte, differ []int) (*found, int) {
-	for _, c := range checksums() {
-		last := differ[len(differ)-1]
-		for at := last; at > last-c.size && at > differ[0]; at-- {
-			if at+c.size > len(sent[0]) {
-				continue
-			}
-			inner := 0 // the last byte that differs before the checksum
-			for _, i := range differ {
-				if i < at {
-					inner = i
-				}
-			}
-			for to := at; to > inner; to-- {
-				for from := 0; from <= differ[0]; from++ {
-					if slices.ContainsFunc(sent[:], func(b []byte) bool { return !bytes.Equal(c.of(b[from:to]), b[at:at+c.size]) }) {
-						continue
-					}
-					text := c.name
-					switch {
-					case to < at:
-						text = fmt.Sprintf("%s(%d:%d)", c.name, from, to)
-					case from > 0:
-						text = fmt.Sprintf("%s(%d:)", c.name, from)
-					}
-					return &found{c, text}, at
-				}
+	for _, h := range o.Beats {
+		for cut := range h.Sample {
+			if got := l.Profile.NewDecoder().Feed(h.Sample[cut:]); len(got) != 0 {
+				return fmt.Errorf("%w: % x, which comes by itself, would be read as %v", ErrOverlap, h.Sample[cut:], got)
 			}
 		}
 	}
-	return nil, 0
-}
-
-// guessText finds the layout of frames of different lengths: text between a common beginning and a common end.
-func guessText(sent [5][]byte) (guess, error) {
-	head, tail := len(sent[0]), len(sent[0])
-	shortest := len(sent[0])
-	for _, b := range sent[1:] {
-		shortest = min(shortest, len(b))
-		n := 0
-		for n < min(head, len(b)) && b[n] == sent[0][n] {
-			n++
-		}
-		head = n
-		n = 0
-		for n < min(tail, len(b)) && b[len(b)-1-n] == sent[0][len(sent[0])-1-n] {
-			n++
-		}
-		tail = n
-	}
-	advice := errors.New("the keys sent frames of different lengths, of which nobody can tell where they end. Press each key again, once and with a pause; " +
-		"if it stays so, another speed may be right (-scan), or describe the frames by hand as in docs/keypads.md")
-	// The end begins with a byte that no text contains; the beginning leaves at least one byte of text.
-	for ; tail > 0; tail-- {
-		end := sent[0][len(sent[0])-tail]
-		h := min(head, shortest-tail-1)
-		if h < 0 || slices.ContainsFunc(sent[:], func(b []byte) bool { return !isText(b[h:len(b)-tail], end) }) {
-			continue
-		}
-		return textGuess(sent, h, tail), nil
-	}
-	return guess{}, advice
-}
-
-func isText(b []byte, end byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c > '~' || c == end {
-			return false
-		}
-	}
-	return true
-}
-
-func textGuess(sent [5][]byte, head, tail int) guess {
-	g := guess{text: true, about: "Text of different lengths."}
-	low, high := len(sent[0]), 0
-	var used byteSet
-	for i, b := range sent {
-		g.keys[i] = b[head : len(b)-tail]
-		low, high = min(low, len(g.keys[i])), max(high, len(g.keys[i]))
-		for _, c := range g.keys[i] {
-			used.add(c)
-		}
-	}
-	var set []string
-	for c := range 256 {
-		if used.has(byte(c)) {
-			set = append(set, fmt.Sprintf("%02x", c))
-		}
-	}
-	end := sent[0][len(sent[0])-tail:]
-	if end[0] < ' ' {
-		set = []string{"21-7e"}
-	}
-	for _, c := range sent[0][:head] {
-		g.parts = append(g.parts, fmt.Sprintf("%02x", c))
-	}
-	g.parts = append(g.parts, fmt.Sprintf("text*%d-%d=%s", low, high, strings.Join(set, "|")))
-	for _, c := range end {
-		g.parts = append(g.parts, fmt.Sprintf("%02x", c))
-	}
-	return g
+	return nil
 }

@@ -36,7 +36,7 @@ func TestLearn(t *testing.T) {
 		"unknown sum": {func(i byte) []byte { return []byte{0xaa, i, 0x0d, 37*i + 11} }, "aa key*3", "0x000d0b"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, err := Learn("hall", line9600, each(c.frame))
+			l, err := Learn("hall", line9600, Observed{Sent: each(c.frame)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestLearnRefuses(t *testing.T) {
 		"without an end": {func(i byte) []byte { return bytes.Repeat([]byte("x"), int(i)+1) }, "different lengths"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if l, err := Learn("hall", line9600, each(c.frame)); err == nil || !strings.Contains(err.Error(), c.want) {
+			if l, err := Learn("hall", line9600, Observed{Sent: each(c.frame)}); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q\n%s", err, c.want, l.Text)
 			}
 		})
@@ -124,7 +124,7 @@ func anyWords(t *rapid.T) [5][]byte {
 func TestLearntKeypadReadsItsFiveKeysAndNoOther(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sent := rapid.OneOf(rapid.Custom(anyKeypad), rapid.Custom(anyWords)).Draw(t, "sent")
-		l, err := Learn("hall", line9600, sent)
+		l, err := Learn("hall", line9600, Observed{Sent: sent})
 		if errors.Is(err, ErrOverlap) && overlap(sent) {
 			t.Skip("refused, as it must be")
 		}
@@ -159,37 +159,4 @@ func TestLearntKeypadReadsItsFiveKeysAndNoOther(t *testing.T) {
 			t.Fatalf("after % x, % x twice reads as %q, want %q at the end\n%s", foreign, sent[i], got, l.Codes[i], l.Text)
 		}
 	})
-}
-
-func TestLearner(t *testing.T) {
-	l := NewLearner(2)
-	hear := func(b string, want Heard) {
-		t.Helper()
-		if got, err := l.Burst([]byte(b)); got != want || err != nil {
-			t.Fatalf("%q: %d, %v, want %d", b, got, err, want)
-		}
-	}
-	hear("a", Once)
-	hear("noise", Once)
-	hear("a", Taken)
-	hear("a", Earlier)
-	hear("b", Once)
-	hear("b", Taken)
-	if l.Key() != 2 || string(l.Sent()[1]) != "b" {
-		t.Errorf("key %d, %q", l.Key(), l.Sent())
-	}
-	var err error
-	for i := 0; err == nil && i < 100; i++ {
-		_, err = l.Burst([]byte{byte(i)})
-	}
-	if err == nil || !strings.Contains(err.Error(), "a wrong speed") {
-		t.Errorf("a key that never sends the same: %v", err)
-	}
-	err = nil
-	for i := 0; err == nil && i < 100; i++ {
-		_, err = l.Burst([]byte("b"))
-	}
-	if err == nil || !strings.Contains(err.Error(), "keys 2 and 3 both send 62") {
-		t.Errorf("a key that sends what another does: %v", err)
-	}
 }

@@ -20,9 +20,10 @@ const overtime = 2 * time.Second
 
 // Config names what a Player plays through.
 type Config struct {
-	Command string // "aplay"
-	Device  string // ALSA's name of the card; empty for its default
-	Cards   string // "/proc/asound/cards"
+	Command string      // "aplay"
+	Device  string      // ALSA's name of the card; empty for its default
+	Cards   string      // "/proc/asound/cards"
+	Report  func(error) // is told what became of each clip, nil for one that was played; may be nil
 	Logger  *slog.Logger
 }
 
@@ -82,6 +83,9 @@ func (p *Player) Run(ctx context.Context) error {
 				p.cfg.Logger.Warn("no sound; all else works", "error", err)
 			}
 			failed = err != nil
+			if p.cfg.Report != nil {
+				p.cfg.Report(err)
+			}
 		}
 	}
 }
@@ -104,6 +108,9 @@ func (p *Player) playUnlessNewer(ctx context.Context, c Clip) (superseded bool, 
 		}
 	}
 }
+
+// PlayNow plays one clip to its end, beside whatever Run does.
+func (p *Player) PlayNow(ctx context.Context, c Clip) error { return p.play(ctx, c) }
 
 // play plays one clip to its end.
 func (p *Player) play(ctx context.Context, c Clip) error {

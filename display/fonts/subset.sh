@@ -1,25 +1,37 @@
 #!/bin/sh
-# Makes NotoSansSC-Medium-subset.ttf from the npm package @expo-google-fonts/noto-sans-sc, version 0.4.3, with Debian's
-# fonttools. The subset holds ASCII, the punctuation and symbols that the screens use, and the 3,755 characters of
-# GB 2312 level 1; other characters come from a complete font on the machine.
+# Makes the two built-in fonts from packages of Debian 12: apt-get install fonttools unicode-data
+#   NotoSansSC-Medium-subset.otf   of fonts-noto-cjk-extra: Latin, punctuation, all of GB/T 2312 and all 8,105 characters of
+#                                  the table of general standard characters of 2013 (Unihan's kTGH), which hold those of personal names
+#   NotoSerifTibetan-subset.ttf    of fonts-noto-core: Tibetan with what shapes it
+# The same packages give the same bytes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-npm pack --silent @expo-google-fonts/noto-sans-sc@0.4.3 >/dev/null
-tar xzf expo-google-fonts-noto-sans-sc-0.4.3.tgz
-python3 - >unicodes.txt <<'PY'
-chars = {chr(c) for c in range(0x20, 0x7f)} | set("·—‘’“”…、。〈〉《》「」『』【】~¥×÷°→←↑↓✓✕□")
-chars |= {chr(c) for c in range(0xFF01, 0xFF5F)}
-for row in range(16, 56):
+apt-get download -qq fonts-noto-cjk-extra fonts-noto-core
+for package in *.deb; do dpkg-deb --extract "$package" .; done
+/usr/bin/python3 - >unicodes.txt <<'PY'
+import bz2
+chars = {chr(c) for first, last in ((0x20, 0x7e), (0xa0, 0x17f), (0x2010, 0x2027), (0x2030, 0x205e), (0xff01, 0xff5e)) for c in range(first, last + 1)}
+chars |= set("←→↑↓✓✕□€№￥")
+for row in range(1, 88):
     for cell in range(1, 95):
         try:
             chars.add(bytes([0xA0 + row, 0xA0 + cell]).decode("gb2312"))
         except UnicodeDecodeError:
             pass
+for part in ("DictionaryIndices", "DictionaryLikeData", "OtherMappings"):  # where the property stands depends on the version
+    for line in bz2.open(f"/usr/share/unicode/Unihan_{part}.txt.bz2", "rt", encoding="utf-8"):
+        if "\tkTGH\t" in line and line.startswith("U+"):
+            chars.add(chr(int(line.split("\t")[0][2:], 16)))
 print(",".join("U+%04X" % ord(c) for c in sorted(chars)))
 PY
-pyftsubset package/500Medium/NotoSansSC_500Medium.ttf --unicodes-file=unicodes.txt --layout-features='' --no-hinting \
-	--desubroutinize --name-IDs='*' --notdef-outline --output-file="$here/NotoSansSC-Medium-subset.ttf"
-cp package/LICENSE_FONT "$here/OFL.txt"
+cjk=usr/share/fonts/opentype/noto/NotoSansCJK-Medium.ttc
+face=$(/usr/bin/python3 -c "
+from fontTools.ttLib import TTCollection
+print([f['name'].getDebugName(4) for f in TTCollection('$cjk')].index('Noto Sans CJK SC Medium'))")
+SOURCE_DATE_EPOCH=0 pyftsubset "$cjk" --font-number="$face" --unicodes-file=unicodes.txt --layout-features='' --no-hinting \
+	--name-IDs='*' --notdef-outline --no-recalc-timestamp --output-file="$here/NotoSansSC-Medium-subset.otf"
+SOURCE_DATE_EPOCH=0 pyftsubset usr/share/fonts/truetype/noto/NotoSerifTibetan-Bold.ttf --unicodes='U+0F00-0FFF,U+200C,U+200D,U+25CC' --no-hinting \
+	--layout-features='*' --name-IDs='*' --no-recalc-timestamp --output-file="$here/NotoSerifTibetan-subset.ttf"

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,12 +75,16 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	c.checkOutputs(bad)
 	between("lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
 	oneOf("sound.tones", c.Sound.Tones, "off", "same", "per_key")
+	oneOf("sound.speak", c.Sound.Speak, "off", "espeak")
 	oneOf("screen.panel", c.Screen.Panel, "auto", "drm", "framebuffer", "none")
 	if !slices.Contains([]int{0, 90, 180, 270}, c.Screen.Rotation) {
 		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", c.Screen.Rotation)
 	}
 	if c.Screen.DimAfter != 0 {
 		between("screen.dim_after", c.Screen.DimAfter, 5*time.Second, 24*time.Hour)
+	}
+	if c.Screen.Mode != "" && !screenMode(c.Screen.Mode) {
+		bad("screen.mode", "%q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", c.Screen.Mode)
 	}
 	number("screen.dim_to", int64(c.Screen.DimTo), 0, 100)
 	number("screen.width", int64(c.Screen.Width), 320, 1920)
@@ -90,6 +95,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	loopback("screen.browser", c.Screen.Browser)
 	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
 	between("visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
+	between("reasons.time", c.Reasons.Time, 3*time.Second, 30*time.Second)
 	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
 	}
@@ -114,7 +120,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
 	loopback("window_api.listen", c.WindowAPI.Listen)
 	c.checkWindowAPI(bad)
-	c.checkStaff(bad, profile)
+	c.checkStaff(bad)
 	loopback("operations.listen", c.Operations.Listen)
 	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)
@@ -141,4 +147,18 @@ func (c Config) checkMap(bad func(key, format string, args ...any)) {
 			bad("keys.map", "level %d stands twice; each of the five levels has one key", k.Level)
 		}
 	}
+}
+
+// screenMode reports whether s reads as a screen's size, with or without a rate.
+func screenMode(s string) bool {
+	size, rate, rated := strings.Cut(s, "@")
+	width, height, ok := strings.Cut(size, "x")
+	numbers := []string{width, height}
+	if rated {
+		numbers = append(numbers, rate)
+	}
+	return ok && !slices.ContainsFunc(numbers, func(n string) bool {
+		v, err := strconv.ParseUint(n, 10, 16)
+		return err != nil || v == 0
+	})
 }

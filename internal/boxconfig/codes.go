@@ -34,7 +34,10 @@ func (c Config) checkCodes(bad func(key, format string, args ...any), lines toml
 		form = p.CheckKey
 	case USB:
 		form = func(key string) error {
-			_, err := evdev.KeyCode(key)
+			code, err := evdev.KeyCode(key)
+			if err == nil && evdev.IsModifier(code) {
+				err = fmt.Errorf("%q only changes what other keys type, and some keypads send it by themselves; name another key", key)
+			}
 			return err
 		}
 	case GPIO:

@@ -18,6 +18,7 @@ type Config struct {
 	Sound      Sound           `toml:"sound"`
 	Screen     Screen          `toml:"screen"`
 	Visit      Visit           `toml:"visit"`
+	Reasons    Reasons         `toml:"reasons"`
 	Link       Link            `toml:"link"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
@@ -75,6 +76,7 @@ type USBKeys struct {
 type Screen struct {
 	Panel       string   `toml:"panel"` // auto, drm, framebuffer or none
 	Card        string   `toml:"card"`  // empty for the first with a screen
+	Mode        string   `toml:"mode"`  // empty for the screen's own
 	Framebuffer string   `toml:"framebuffer"`
 	Console     string   `toml:"console"`
 	Rotation    int      `toml:"rotation"`  // degrees clockwise
@@ -91,6 +93,13 @@ type Screen struct {
 type Visit struct {
 	Wait   Duration `toml:"wait"`
 	Thanks Duration `toml:"thanks"`
+}
+
+// Reasons says whether and how the keys ask why a citizen has answered so.
+type Reasons struct {
+	Ask       bool     `toml:"ask"`
+	Time      Duration `toml:"time"`      // for each answer
+	Catalogue string   `toml:"catalogue"` // a file, empty for the built-in one
 }
 
 // Link says where phones find the centre.
@@ -123,12 +132,16 @@ type WindowAPI struct {
 	WebhookSecretFile    string   `toml:"webhook_secret_file"`
 }
 
-// Cards describes a reader of staff cards on a serial line of its own.
+// Cards describes a reader of staff cards, on a serial line of its own or as a USB keyboard.
 type Cards struct {
-	Port    string `toml:"port"` // empty for none
-	Baud    int    `toml:"baud"` // 0 for the profile's
+	Port    string `toml:"port"`   // empty for none
+	Device  string `toml:"device"` // a path, or "name:" and the device's name, of one that types; empty for none
+	Baud    int    `toml:"baud"`   // 0 for the profile's
 	Profile string `toml:"profile"`
 }
+
+// Configured reports whether there is a reader.
+func (c Cards) Configured() bool { return c.Port != "" || c.Device != "" }
 
 // Operations says where those who run the box ask how it is.
 type Operations struct {

@@ -29,17 +29,26 @@ func Identity(state string) (ed25519.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the box's key: %w", err)
 	}
-	block, _ := pem.Decode(b)
-	if block == nil {
-		return nil, fmt.Errorf("read the box's key: %s is not a PEM file; restore it, or remove it and enrol the box again", path)
-	}
-	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := ParseIdentity(b)
 	if err != nil {
 		return nil, fmt.Errorf("read the box's key %s: %w", path, err)
 	}
+	return key, nil
+}
+
+// ParseIdentity reads what is in the file of Identity.
+func ParseIdentity(b []byte) (ed25519.PrivateKey, error) {
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, errors.New("it is not a PEM file; restore it, or remove it and enrol the box again")
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
 	key, ok := k.(ed25519.PrivateKey)
 	if !ok {
-		return nil, fmt.Errorf("read the box's key: %s holds a %T, want an Ed25519 key", path, k)
+		return nil, fmt.Errorf("it holds a %T, want an Ed25519 key", k)
 	}
 	return key, nil
 }

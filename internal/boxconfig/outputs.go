@@ -20,8 +20,17 @@ type Sound struct {
 	Device  string   `toml:"device"` // ALSA's name, empty for its default
 	Asking  string   `toml:"asking"` // WAV file, empty for a tone
 	Thanks  string   `toml:"thanks"`
+	Speak   string   `toml:"speak"` // off or espeak, for prompts without a file
 	Percent int      `toml:"percent"`
 	Volume  []Volume `toml:"volume"`
+}
+
+// Speaker returns the program that speaks prompts, empty if none shall.
+func (s Sound) Speaker() string {
+	if s.Speak == "espeak" {
+		return "espeak-ng"
+	}
+	return ""
 }
 
 // Volume is how loud it is from a time of the day on.

@@ -37,11 +37,8 @@ func Ask(ctx context.Context, socket string) (s Status, err error) {
 		return s, err
 	}
 	answer, err := (&http.Client{Transport: transport}).Do(r)
-	if wrapped := new(url.Error); errors.As(err, &wrapped) {
-		err = wrapped.Err // without an address that nobody has typed
-	}
 	if err != nil {
-		return s, err
+		return s, unaddressed(err)
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
 	if answer.StatusCode != http.StatusOK {
@@ -54,4 +51,12 @@ func Ask(ctx context.Context, socket string) (s Status, err error) {
 		return s, fmt.Errorf("its answer has version %d, this program reads %d; take the ratingctl of the same package", s.V, StatusVersion)
 	}
 	return s, nil
+}
+
+// unaddressed returns an error without the address that nobody has typed.
+func unaddressed(err error) error {
+	if wrapped := new(url.Error); errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
 }

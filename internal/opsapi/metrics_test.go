@@ -121,8 +121,8 @@ func TestMetricsLeaveOutWhatIsNotKnown(t *testing.T) {
 	}
 }
 
-// TestMetricsDiscloseNothing: two days at a window that differ in the levels and in who corrected an answer, and in nothing
-// else, look the same to whoever scrapes after each record (articles 4 and 21).
+// TestMetricsDiscloseNothing: two days at a window that differ in the levels, in who corrected an answer and who gave a reason, and in
+// nothing else, look the same to whoever scrapes after each record (articles 4 and 21).
 func TestMetricsDiscloseNothing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		type day struct {
@@ -185,6 +185,16 @@ func TestMetricsDiscloseNothing(t *testing.T) {
 				}
 			}
 			same("an outcome or an acknowledgement")
+			ended := text(t, scrape(t, days[0].metrics))
+			for _, d := range days {
+				for range rapid.IntRange(0, 2).Draw(r, "reasons") {
+					append1(r, d.recorder, rating.ReasonBody(at, rating.Reason{Visit: id, Of: d.first, Code: "115", Catalogue: 1}))
+				}
+			}
+			same("a reason")
+			if now := text(t, scrape(t, days[0].metrics)); now != ended {
+				r.Fatalf("a reason shows:\n%s\nbefore it:\n%s", now, ended)
+			}
 			now += time.Minute
 		}
 	})

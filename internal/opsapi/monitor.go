@@ -10,6 +10,7 @@ import (
 type Finding struct {
 	OK   bool
 	What Text
+	Do   Text // what to do about it, empty if that goes without saying
 }
 
 // Watched is a part of the box that is looked at.
@@ -73,6 +74,12 @@ func NewMonitor(c Clocks, parts ...Watched) *Monitor {
 	return &Monitor{parts: parts, clock: c, wake: make(chan struct{}, 1), seen: make([]seen, len(parts))}
 }
 
+// Add adds parts. Call it before anybody looks.
+func (m *Monitor) Add(parts ...Watched) {
+	m.parts = append(m.parts, parts...)
+	m.seen = append(m.seen, make([]seen, len(parts))...)
+}
+
 // Run looks at the parts every few seconds, so that it is known since when one does not work, until ctx ends.
 func (m *Monitor) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookPause)
@@ -104,7 +111,7 @@ func (m *Monitor) Health(ctx context.Context) Health {
 	h := Health{OK: true}
 	for i, p := range m.parts {
 		s := m.seen[i]
-		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Since: m.wall(s.since)})
+		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Do: s.finding.Do, Since: m.wall(s.since)})
 		h.OK = h.OK && (s.finding.OK || !p.Vital)
 	}
 	return h

@@ -19,7 +19,7 @@ const maxHidden = 100_000
 // Recorder is a Log that counts what goes through it. It is safe for concurrent use if its Log is.
 //
 // When a key was pressed shows once the visit has ended, together with that end: the time from the press to the end is that of
-// the thanks, and longer where the citizen has corrected the answer. Corrections never show.
+// the thanks, and longer where the citizen has corrected the answer. Corrections and reasons never show.
 type Recorder struct {
 	log     Log
 	mono    func() time.Duration
@@ -70,7 +70,7 @@ func (r *Recorder) Append(bodies ...rating.Body) (first uint64, err error) {
 func (r *Recorder) appended(b rating.Body, now time.Duration) {
 	h := hidden{seq: r.last, kind: b.Kind}
 	switch {
-	case b.Kind == rating.KindEvaluation && b.Evaluation.Replaces != 0:
+	case b.Kind == rating.KindEvaluation && b.Evaluation.Replaces != 0, b.Kind == rating.KindReason:
 	case b.Kind == rating.KindEvaluation:
 		h.visit, h.latency = b.Evaluation.Visit, max(0, now-time.Duration(b.At.Mono)*time.Millisecond)
 	case b.Kind == rating.KindVisit && b.Visit.Opener == rating.OpenedByWalkUp: // recorded with its press

@@ -15,11 +15,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Config names the parts of the API. All are needed.
+// Config names the parts of the API. All but Keys are needed.
 type Config struct {
 	Monitor *Monitor
 	Metrics *Metrics
 	Status  func(context.Context) Status
+	Keys    Keys // nil for none
 	Logger  *slog.Logger
 }
 
@@ -28,6 +29,8 @@ const (
 	maxAnswers = 8
 	// answerLimit is how long an answer may take to be read.
 	answerLimit = 30 * time.Second
+	// keysPath is where keys are told, to those who may use the socket.
+	keysPath = "/v1/keys"
 	// maxProfile is the longest profile in seconds.
 	maxProfile = 60
 )
@@ -38,6 +41,9 @@ func New(c Config) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", a.health)
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) { a.write(w, http.StatusOK, c.Status(r.Context())) })
+	if c.Keys != nil {
+		mux.HandleFunc("GET "+keysPath, a.keys)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{
 		Registry: c.Metrics.registry, ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelError),
 	}))
@@ -49,10 +55,14 @@ func New(c Config) http.Handler {
 	return a.bound(mux)
 }
 
-// OnLoopback returns the API for a port of this machine: it refuses what a web page has caused, by Host, Origin and
-// Sec-Fetch-Site. A unix socket needs none of that, since no browser reaches it.
+// OnLoopback returns the API for a port of this machine, without the keys: it refuses what a web page has caused, by Host, Origin
+// and Sec-Fetch-Site. A unix socket needs none of that, since no browser reaches it.
 func OnLoopback(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == keysPath {
+			http.Error(w, "按键只能通过本机套接字查看。 Keys are told at the socket alone.", http.StatusForbidden)
+			return
+		}
 		site := r.Header.Get("Sec-Fetch-Site")
 		if !loopback(r.Host) || !sameOrigin(r) || site != "" && site != "none" && site != "same-origin" {
 			http.Error(w, "来源不允许，请在本机上用 127.0.0.1 访问。 Origin not allowed; ask from this machine, by 127.0.0.1.", http.StatusForbidden)

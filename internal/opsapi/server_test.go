@@ -209,3 +209,21 @@ func TestListenUnixReplacesOnlyWhatIsLeftBehind(t *testing.T) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
+
+// TestKeysAreToldAtTheSocketAlone asks for them at a port of the machine, which any user may reach.
+func TestKeysAreToldAtTheSocketAlone(t *testing.T) {
+	told := 0
+	api := New(Config{
+		Monitor: NewMonitor(Clocks{Mono: func() time.Duration { return 0 }, Wall: time.Now}), Metrics: NewMetrics(), Logger: slog.New(slog.DiscardHandler),
+		Keys: func(_ context.Context, _ bool, tell func(KeyEvent) error) error {
+			told++
+			return tell(KeyEvent{What: KeyDown, Code: "0x31"})
+		},
+	})
+	if w := get(OnLoopback(api), "/v1/keys", nil); w.Code != http.StatusForbidden || told != 0 {
+		t.Errorf("at a port: %d, told %d times", w.Code, told)
+	}
+	if w := get(newAPI(t, nil), "/v1/keys", nil); w.Code != http.StatusNotFound {
+		t.Errorf("without keys: %d", w.Code)
+	}
+}

@@ -17,7 +17,8 @@ type Part struct {
 	OK    bool      `json:"ok"`
 	Vital bool      `json:"vital"` // without it the box is not healthy
 	What  Text      `json:"what"`
-	Since time.Time `json:"since"` // by the box's clock; when that is set, the time is corrected
+	Do    Text      `json:"do,omitzero"` // the way out, of a part that is not vital
+	Since time.Time `json:"since"`       // by the box's clock; when that is set, the time is corrected
 }
 
 // Fault is when a part did not work.
@@ -77,6 +78,16 @@ type Centre struct {
 	Silences    uint64    `json:"silences"`    // times that no acknowledgement came, since the start
 	// Unsigned says that something came since the start which the configured centre has not signed.
 	Unsigned bool `json:"unsigned"`
+	// TooLarge names the oldest record that the broker does not take for its size, nil if there is none.
+	TooLarge *TooLarge `json:"too_large,omitempty"`
+}
+
+// TooLarge is a record that waits until somebody has raised the broker's limit. Those behind it are sent.
+type TooLarge struct {
+	Seq   uint64 `json:"seq"`
+	Bytes int    `json:"bytes"`
+	Limit int    `json:"limit,omitempty"` // the broker's, 0 if it does not say
+	Count int    `json:"count"`           // of such records
 }
 
 // Queue is what waits for the centre's acknowledgement.

@@ -4,9 +4,9 @@
 // Everything here is a value or a pure function. The package imports nothing of ours, so that the box, the centre and
 // the tools can share it without sharing anything else.
 //
-// A Record is what the box's log holds: a visit that was opened, an evaluation, the outcome of a visit, or an audit
-// event. Its identity is (device, epoch, seq) and its Prev is the hash of the record before it, so a log is a chain in
-// which nothing can be dropped, inserted or changed unnoticed. The bytes that Encode returns are the record: they are
+// A Record is what the box's log holds: a visit that was opened, an evaluation, the reason of one, the outcome of a visit, or
+// an audit event. Its identity is (device, epoch, seq) and its Prev is the hash of the record before it, so a log is a chain
+// in which nothing can be dropped, inserted or changed unnoticed. The bytes that Encode returns are the record: they are
 // stored, sent and hashed as they are, and never marshalled a second time.
 //
 // CheckVisit says which rule of the regulation a visit contradicts as it stands; Contest which of several evaluations counts,

@@ -17,9 +17,10 @@ const (
 // each case (article 14). What it says depends on what it holds and not on the order in which that came. The zero History is
 // empty. Its methods are not safe for concurrent use.
 type History struct {
-	visits map[visitKey]Visit
-	given  []Given
-	known  map[givenKey]bool
+	visits  map[visitKey]Visit
+	given   []Given
+	known   map[givenKey]bool
+	reasons map[givenKey][]GivenReason // by the evaluation that they name
 }
 
 type visitKey struct {
@@ -65,6 +66,17 @@ func (h *History) Give(g Given) {
 	h.given = append(h.given, g)
 }
 
+// Explain adds a reason. One that is known changes nothing.
+func (h *History) Explain(r GivenReason) {
+	if h.reasons == nil {
+		h.reasons = make(map[givenKey][]GivenReason)
+	}
+	of := givenKey{logName: logName{r.Device, r.Epoch}, seq: r.Reason.Of}
+	if !slices.ContainsFunc(h.reasons[of], func(k GivenReason) bool { return k.Seq == r.Seq }) {
+		h.reasons[of] = append(h.reasons[of], r)
+	}
+}
+
 // visit returns an evaluation's visit, nil if it is not known.
 func (h *History) visit(g Given) *Visit {
 	if v, ok := h.visits[visitKey{g.Device, g.Evaluation.Visit}]; ok {
@@ -100,6 +112,8 @@ type Decision struct {
 	Given    Given
 	Standing Standing
 	Items    []Item // that it counts for
+	// Reason is what was chosen on the keys for this very evaluation, nil if nothing was. A reason counts as its evaluation does.
+	Reason *Reason
 }
 
 // Decide returns what becomes of each evaluation, in the order in which they were added.
@@ -107,6 +121,11 @@ func (h *History) Decide() []Decision {
 	out := make([]Decision, len(h.given))
 	for i, g := range h.given {
 		out[i] = Decision{Given: g, Standing: Unasked}
+		if named := h.reasons[g.key()]; g.Seq != 0 {
+			if k := ReasonOf(g, named); k >= 0 {
+				out[i].Reason = &named[k].Reason
+			}
+		}
 	}
 	for item, indices := range h.contenders() {
 		winner, replaced := h.contest(indices)

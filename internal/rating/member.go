@@ -20,7 +20,7 @@ type Member struct {
 }
 
 // CheckRoster reports the first reason why a list of members could not be used: nobody could tell who signed in, or the
-// screen not show it. That a photo can be drawn is not checked.
+// screen not show it. Whether a photo can be drawn is what DecodePhoto says.
 func CheckRoster(all []Member) error {
 	if len(all) > MaxMembers {
 		return fmt.Errorf("%d members of staff, at most %d are allowed", len(all), MaxMembers)

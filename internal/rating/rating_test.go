@@ -165,6 +165,8 @@ func goldenRecords() []Record {
 		EvaluationBody(at.Add(8*time.Second), Evaluation{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Level: 5, Channel: Keypad, WaitedMS: 1000}),
 		OutcomeBody(at.Add(9*time.Second), Closing{Visit: 6, Outcome: Rated, Rated: []Subject{MatterSubject}, RatedCases: []string{"6201022026112300018"}}),
 		VisitBody(at.Add(10*time.Second), namedRequestOf()),
+		ReasonBody(at.Add(11*time.Second), Reason{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Of: 8, Code: "510", Catalogue: 1}),
+		EvaluationBody(at.Add(12*time.Second), Evaluation{Visit: 7, Subject: StaffSubject, Level: 1, Channel: Phone, Reasons: []string{"115"}, Catalogue: 1}),
 	} {
 		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
 		all = append(all, r)

@@ -60,8 +60,10 @@ type Evaluation struct {
 	Case    string   `json:"case,omitempty"` // project number, where the matter is asked case by case
 	Level   Level    `json:"level"`
 	Channel Channel  `json:"channel"`
-	Reasons []string `json:"reasons,omitempty"` // codes of the reason catalogue
-	Text    string   `json:"text,omitempty"`
+	Reasons []string `json:"reasons,omitempty"` // codes of the catalogue of reasons
+	// Catalogue is the version of that catalogue, 0 where none was offered.
+	Catalogue uint32 `json:"catalogue,omitempty"`
+	Text      string `json:"text,omitempty"`
 	// Replaces is the seq of the evaluation that this one corrects, 0 if none. Both stay in the log; the later holds.
 	Replaces uint64 `json:"replaces,omitempty"`
 	// WaitedMS is the time from the question on the screen to the press, in milliseconds. Answers that come too fast
@@ -100,10 +102,10 @@ const (
 	EventFault        = "fault"         // a part of the box failed
 	EventRecovered    = "recovered"     // that part works again
 	EventUnknownKey   = "unknown_key"   // a key without a level was pressed
-	EventStuckKey     = "stuck_key"     // a key was down for too long
-	EventReleasedKey  = "released_key"  // a stuck key was let go
+	EventStuckKey     = "stuck_key"     // a key was down, or repeated, for too long
+	EventReleasedKey  = "released_key"  // a stuck key was let go, or was silent
 	EventKeysTogether = "keys_together" // two keys were down at once, the citizen was asked again
-	EventEarlyPress   = "early_press"   // a press began before its question was on the screen
+	EventEarlyPress   = "early_press"   // a press came before anybody could have read the question
 	EventClock        = "clock"         // the wall clock was set; what it said before and after
 	EventSignedIn     = "signed_in"     // a staff member signed in; who, and by what
 	EventSignedOut    = "signed_out"    // the staff member signed out
@@ -123,7 +125,13 @@ const (
 	KindOutcome    Kind = "outcome"
 	KindEvent      Kind = "event"
 	KindSalvaged   Kind = "salvaged"
+	KindReason     Kind = "reason" // since 1.1; a box writes it for a centre that has said that it knows it
 )
+
+// Kinds returns every kind that this code knows.
+func Kinds() []Kind {
+	return []Kind{KindVisit, KindEvaluation, KindOutcome, KindEvent, KindSalvaged, KindReason}
+}
 
 // Body is a record before the log has given it a place: what happened, and when. Exactly one payload is set.
 type Body struct {
@@ -134,6 +142,7 @@ type Body struct {
 	Outcome    *Closing    `json:"outcome,omitempty"`
 	Event      *Event      `json:"event,omitempty"`
 	Salvaged   *Salvaged   `json:"salvaged,omitempty"`
+	Reason     *Reason     `json:"reason,omitempty"`
 }
 
 // VisitBody returns the body that records that v was opened.
@@ -231,7 +240,7 @@ func (b Body) Check() error {
 		return fmt.Errorf("at: boot %d, mono %d, wall %d: out of range", b.At.Boot, b.At.Mono, b.At.Wall)
 	}
 	payloads := 0
-	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil, b.Salvaged != nil} {
+	for _, set := range []bool{b.Visit != nil, b.Evaluation != nil, b.Outcome != nil, b.Event != nil, b.Salvaged != nil, b.Reason != nil} {
 		if set {
 			payloads++
 		}
@@ -253,6 +262,8 @@ func (b Body) Check() error {
 		return b.Event.Check()
 	case b.Kind == KindSalvaged && b.Salvaged != nil:
 		return b.Salvaged.Check()
+	case b.Kind == KindReason && b.Reason != nil:
+		return b.Reason.Check()
 	}
 	return fmt.Errorf("kind %q: unknown, or not that of the payload", b.Kind)
 }

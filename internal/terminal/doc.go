@@ -13,5 +13,8 @@
 // What is kept where: the open visit, its answers and a pause are in the log, from which cmd/ratingd makes the state after a
 // restart; who is signed in is a note beside it, and survives a restart too. A walk-up visit is not written before somebody answers it.
 //
+// When a visit has ended the keys may stand for the reasons of its answers (Explaining). How long does not depend on what is pressed,
+// so that nobody who sees the window learns an answer; the next visit ends it.
+//
 // Loop owns a Model, feeds it and carries out what it says. The package does not read keys, draw or open files.
 package terminal

@@ -16,9 +16,10 @@ type Started struct {
 	Rated  []rating.Question
 	// Answered is what the log says of cases that were rated already.
 	Answered rating.Answered
-	Staff    rating.Staff // who was signed in when the box went down
-	Paused   bool         // whether the window was paused then
-	Version  string       // of the program
+	Staff    rating.Staff  // who was signed in when the box went down
+	Kinds    []rating.Kind // of records, that the centre had said that it knows
+	Paused   bool          // whether the window was paused then
+	Version  string        // of the program
 }
 
 // Stopping is the last event: the program is told to end.
@@ -67,6 +68,14 @@ type KeypadLost struct {
 // KeypadBack ends what KeypadLost began.
 type KeypadBack struct{ At rating.Stamp }
 
+// PartTrouble says that an optional part of the box does not work, or works again (Err is empty). It is recorded and changes
+// nothing at the window.
+type PartTrouble struct {
+	At   rating.Stamp
+	Part string
+	Err  string
+}
+
 // StaffKey is the staff's own key going down. It opens a visit about the staff, under ID, if none is being asked about.
 type StaffKey struct {
 	At rating.Stamp
@@ -87,8 +96,11 @@ type SignOut struct {
 	Via string
 }
 
-// UnknownCard is a card that belongs to nobody.
-type UnknownCard struct{ At rating.Stamp }
+// UnknownCard is a card that belongs to nobody, or with Unread one whose number was not understood.
+type UnknownCard struct {
+	At     rating.Stamp
+	Unread bool
+}
 
 // Printed says that the PC had the QR code of a visit once more.
 type Printed struct {
@@ -102,6 +114,12 @@ type PhoneRated struct {
 	Visit   rating.VisitID
 	Subject rating.Subject
 	Case    string // where the matter is asked case by case
+}
+
+// KindsKnown says which kinds of records the centre has said that it knows.
+type KindsKnown struct {
+	At    rating.Stamp
+	Kinds []rating.Kind
 }
 
 // ClockSet says that the wall clock has been set: Before is what it would have said At that moment without.
@@ -130,12 +148,14 @@ func (e KeysTogether) at() rating.Stamp { return e.At }
 func (e KeyTrouble) at() rating.Stamp   { return e.At }
 func (e KeypadLost) at() rating.Stamp   { return e.At }
 func (e KeypadBack) at() rating.Stamp   { return e.At }
+func (e PartTrouble) at() rating.Stamp  { return e.At }
 func (e StaffKey) at() rating.Stamp     { return e.At }
 func (e SignIn) at() rating.Stamp       { return e.At }
 func (e SignOut) at() rating.Stamp      { return e.At }
 func (e UnknownCard) at() rating.Stamp  { return e.At }
 func (e Printed) at() rating.Stamp      { return e.At }
 func (e PhoneRated) at() rating.Stamp   { return e.At }
+func (e KindsKnown) at() rating.Stamp   { return e.At }
 func (e ClockSet) at() rating.Stamp     { return e.At }
 func (e Pause) at() rating.Stamp        { return e.At }
 func (e Resume) at() rating.Stamp       { return e.At }

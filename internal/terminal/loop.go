@@ -20,6 +20,7 @@ type Log interface {
 // LoopConfig names the parts of a Loop. All are needed.
 type LoopConfig struct {
 	Timings Timings
+	Reasons Reasons // the zero one never asks for reasons
 	Log     Log
 	Now     func() rating.Stamp
 	Random  io.Reader // for visits' IDs
@@ -86,7 +87,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 // Run carries out the behaviour until ctx ends, then records that the program stops. It returns nil. Call it once.
 func (l *Loop) Run(ctx context.Context, start Started) error {
 	defer close(l.stopped)
-	m := New(l.cfg.Timings)
+	m := New(l.cfg.Timings, l.cfg.Reasons)
 	m, _ = l.apply(m, start)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

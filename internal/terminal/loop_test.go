@@ -148,6 +148,7 @@ func TestLoopStopsAnOpenVisitInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(readingTime)
 		l.Post(Press{l.cfg.Now(), 2})
 		stop()
 		if c, open, err := l.Visit(t.Context(), id); open || err != nil || c.Outcome != rating.Rated {

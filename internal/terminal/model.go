@@ -19,8 +19,23 @@ const (
 	Asking     State = "asking"
 	Correcting State = "correcting" // the thanks, during which another key corrects the answer
 	Paused     State = "paused"
-	Closed     State = "closed" // nobody is signed in where somebody must be
+	Explaining State = "explaining" // the visit has ended, and its answers' reasons are asked for
+	Closed     State = "closed"     // nobody is signed in where somebody must be
 )
+
+// Public returns what others than the citizen may see of a state: neither the thanks, which would tell that somebody has just
+// answered, nor that reasons are asked for, while a new visit can begin.
+func (s State) Public() State {
+	switch s {
+	case "":
+		return Starting
+	case Correcting:
+		return Asking
+	case Explaining:
+		return Idle
+	}
+	return s
+}
 
 // Problem is a part of the box that does not work.
 type Problem string
@@ -47,6 +62,9 @@ type Timings struct {
 }
 
 const (
+	// readingTime is how long a question must have been shown for a press to answer it: within less nobody has read it, and the
+	// finger was on its way before.
+	readingTime = 200 * time.Millisecond
 	// maxCorrections bounds what a playing child can write.
 	maxCorrections = 10
 	// storeRetry is how often a failed store is tried again.
@@ -60,16 +78,21 @@ const (
 // Model is the state of a window. It is a value: no Step changes the Model that it is called on.
 type Model struct {
 	timings Timings
+	reasons Reasons
 	state   State
 	window  *rating.Window
 	signed  rating.Staff // who is signed in, empty if nobody is
 	visit   *asking
-	// walkUpAt is when a window in walk-up mode asks again. It holds in the state Idle.
+	// explaining is set in the state Explaining alone.
+	explaining *explaining
+	accepted   bool // the centre has said that it knows reasons
+	// walkUpAt is when a window in walk-up mode asks again. It holds in the states Idle and Explaining.
 	walkUpAt rating.Stamp
 	passed   []asking // walk-up visits that were shown and never recorded, newest last
 	answered rating.Answered
 
 	keypadLost  bool
+	stuck       []string // keys that are stuck
 	storeFailed bool
 	storeError  string
 	retryAt     rating.Stamp
@@ -91,11 +114,12 @@ type asking struct {
 	questions []rating.Question
 	step      int // index into questions
 	shown     rating.Stamp
-	since     rating.Stamp // from when on a press may answer: before shown where only the link has changed since
+	since     rating.Stamp // since when the question has been shown: before shown where only the link has changed since
 	deadline  rating.Stamp
 	again     bool // two keys were down at once
 	byKey     []rating.Question
 	byPhone   []rating.Question
+	given     []given // by key, the last of each question
 	answer    answer
 	// unwritten: the box opened the visit by itself and nobody has answered, so that there is nothing to tell of it.
 	unwritten bool
@@ -110,13 +134,16 @@ type answer struct {
 }
 
 // New returns the Model of a box that is starting.
-func New(t Timings) Model { return Model{timings: t, state: Starting} }
+func New(t Timings, r Reasons) Model { return Model{timings: t, reasons: r, state: Starting} }
 
 // Deadline returns the moment at which the Model wants a Tick, and whether it wants one at all.
 func (m Model) Deadline() (rating.Stamp, bool) {
 	var due []rating.Stamp
 	if m.visit != nil {
 		due = append(due, m.visit.deadline)
+	}
+	if m.explaining != nil {
+		due = append(due, m.explaining.deadline)
 	}
 	if m.storeFailed {
 		due = append(due, m.retryAt)
@@ -134,6 +161,7 @@ func (m Model) Deadline() (rating.Stamp, bool) {
 type View struct {
 	State    State
 	Problem  Problem // empty if none
+	StuckKey bool    // a key is stuck and ignored, which is not said; the others work
 	Window   rating.Window
 	Visit    *rating.Visit // nil if none is being asked about; not to be changed
 	Opened   rating.Stamp  // when the present question was first shown
@@ -143,13 +171,17 @@ type View struct {
 	Signed   rating.Staff // who is signed in, empty if nobody is
 	Step     int          // from 1
 	Steps    int
-	Chosen   rating.Level // the answer that the thanks are for; 0 if it was given by phone
+	Chosen   rating.Level // the answer that the thanks or the reasons are for; 0 if it was given by phone
 	AskAgain bool
+	// Ended is the visit whose reasons are asked for, nil if none are; not to be changed.
+	Ended *rating.Visit
+	// Reasons are what the keys stand for then, from the left, before the one that skips. They are empty once all is said.
+	Reasons [rating.KeyReasons]rating.CatalogueReason
 }
 
 // View returns what the screen shows.
 func (m Model) View() View {
-	v := View{State: m.state, Staff: m.serving(), Signed: m.signed}
+	v := View{State: m.state, Staff: m.serving(), Signed: m.signed, StuckKey: len(m.stuck) > 0}
 	if m.window != nil {
 		v.Window = *m.window
 	}
@@ -170,6 +202,9 @@ func (m Model) View() View {
 		if m.state == Correcting {
 			v.Chosen = a.answer.level
 		}
+	}
+	if m.explaining != nil {
+		m.explainView(&v)
 	}
 	return v
 }
@@ -232,6 +267,7 @@ func (a *asking) clone() *asking {
 	c := *a
 	c.byKey = slices.Clone(a.byKey)
 	c.byPhone = slices.Clone(a.byPhone)
+	c.given = slices.Clone(a.given)
 	return &c
 }
 

@@ -25,7 +25,7 @@ type bench struct {
 var window = rating.Window{ID: "w1", Name: "综合受理1号窗口", Hall: "市民中心", Generation: 1}
 
 func newBench(t *testing.T) *bench {
-	b := &bench{t: t, m: New(Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}),
+	b := &bench{t: t, m: New(Timings{Wait: 60 * time.Second, Thanks: 3 * time.Second}, Reasons{}),
 		now: rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_700_000_000_000}}
 	b.do(Started{At: b.now, Window: &window, Version: "test"})
 	return b
@@ -191,16 +191,50 @@ func TestMatterNotCompletedIsRefused(t *testing.T) {
 	}
 }
 
+// TestEarlyPressDoesNotCount presses before a question is there and before anybody can have read it: the citizen is asked on, and
+// the first press that can be an answer is one.
 func TestEarlyPressDoesNotCount(t *testing.T) {
 	b := newBench(t)
 	began := b.now
 	b.after(10 * time.Millisecond)
-	b.open(7, staff)
-	b.do(Press{began, 5})
-	b.wantState(Asking)
-	b.wantAnswers()
+	b.open(7, staff, matter)
+	opened := b.now
+	for _, at := range []rating.Stamp{began, opened, opened.Add(readingTime - time.Millisecond)} {
+		b.do(Press{at, 5})
+		b.wantState(Asking)
+		b.wantAnswers()
+	}
 	if got := b.log[len(b.log)-1].Event; got == nil || got.Name != rating.EventEarlyPress {
 		t.Errorf("last record %+v, want the audit event of an early press", b.log[len(b.log)-1])
+	}
+	b.do(Press{opened.Add(readingTime), 4})
+	b.wantAnswers("staff 满意")
+	b.after(3*time.Second + 10*time.Millisecond)
+	b.do(Tick{At: b.now})
+	b.after(readingTime - time.Millisecond)
+	b.do(Press{b.now, 5}) // the next question is as new
+	b.wantAnswers("staff 满意")
+	b.after(time.Millisecond)
+	b.do(Press{b.now, 3})
+	b.wantAnswers("staff 满意", "matter 基本满意")
+}
+
+// TestAStuckKeyShows holds that the screen says so while a key is stuck, and no longer.
+func TestAStuckKeyShows(t *testing.T) {
+	b := newBench(t)
+	for i, c := range []struct {
+		e    Event
+		want bool
+	}{
+		{KeyTrouble{b.now, rating.EventStuckKey, "0x41"}, true}, {KeyTrouble{b.now, rating.EventStuckKey, "0x42"}, true},
+		{KeyTrouble{b.now, rating.EventReleasedKey, "0x41"}, true}, {KeyTrouble{b.now, rating.EventReleasedKey, "0x42"}, false},
+		{KeyTrouble{b.now, rating.EventUnknownKey, "0x43"}, false}, {KeyTrouble{b.now, rating.EventStuckKey, "0x41"}, true},
+		{KeypadLost{b.now, "gone"}, false}, {KeypadBack{b.now}, false},
+	} {
+		b.do(c.e)
+		if got := b.m.View().StuckKey; got != c.want {
+			t.Errorf("after event %d a key is stuck: %t, want %t", i, got, c.want)
+		}
 	}
 }
 
@@ -259,7 +293,7 @@ func TestPhone(t *testing.T) {
 
 func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
 	b := newBench(t)
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now, Window: &window, Open: &rating.Visit{ID: 5}, Rated: []rating.Question{{Subject: staff}}})
 	b.wantEnded(rating.Closing{Visit: 5, Outcome: rating.Interrupted, Rated: []rating.Subject{staff}})
 	b.wantState(Idle)
@@ -267,7 +301,7 @@ func TestInterruptedVisitIsClosedAtTheNextStart(t *testing.T) {
 
 func TestEnrolment(t *testing.T) {
 	b := newBench(t)
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now})
 	b.wantState(Enrolling)
 	b.open(7, staff)

@@ -15,14 +15,21 @@ import (
 
 // TestLaws plays random days at a window with a store that fails now and then, and checks the laws after each event.
 func TestLaws(t *testing.T) {
+	explained := 0
+	defer func() {
+		if explained == 0 && !t.Failed() {
+			t.Error("no answer was ever explained; the test proves nothing of it")
+		}
+	}()
 	rapid.Check(t, func(t *rapid.T) {
-		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}), now: rating.Stamp{Boot: 1, Mono: 10_000}}
+		p := &play{t: t, m: New(Timings{Wait: 10 * time.Second, Thanks: 3 * time.Second}, testReasons()),
+			now: rating.Stamp{Boot: 1, Mono: 10_000}}
 		w := window
 		w.SignIn = rapid.Bool().Draw(t, "sign in")
 		if rapid.Bool().Draw(t, "walk up") {
 			w.WalkUp = &rating.WalkUp{PauseSec: 5, LinkSec: 60}
 		}
-		p.do(Started{At: p.now, Window: &w})
+		p.do(Started{At: p.now, Window: &w, Kinds: rating.Kinds()})
 		t.Repeat(map[string]func(*rapid.T){
 			"open": func(t *rapid.T) {
 				p.visits++
@@ -39,6 +46,18 @@ func TestLaws(t *testing.T) {
 				level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
 				p.presses = append(p.presses, level)
 				p.do(Press{at, level})
+			},
+			"explain": func(t *rapid.T) { // a visit whose citizen presses again when the thanks are over
+				p.visits++
+				p.do(StaffKey{p.now, rating.VisitID(p.visits)})
+				for range 2 {
+					p.now = p.now.Add(300 * time.Millisecond)
+					level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
+					p.presses = append(p.presses, level)
+					p.do(Press{p.now, level})
+					p.now = p.now.Add(3 * time.Second)
+					p.do(Tick{At: p.now})
+				}
 			},
 			"together": func(*rapid.T) { p.do(KeysTogether{p.now}) },
 			"phone": func(t *rapid.T) {
@@ -60,6 +79,9 @@ func TestLaws(t *testing.T) {
 			"sign in": func(t *rapid.T) {
 				p.do(SignIn{p.now, rating.Staff{ID: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "who")}, "api"})
 			},
+			"kinds": func(t *rapid.T) {
+				p.do(KindsKnown{p.now, rating.Kinds()[:rapid.SampledFrom([]int{0, 5, 6, 6}).Draw(t, "kinds")]})
+			},
 			"sign out": func(*rapid.T) { p.do(SignOut{p.now, "api"}) },
 			"cancel":   func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
 			"pause":    func(*rapid.T) { p.do(Pause{p.now}) },
@@ -78,7 +100,8 @@ func TestLaws(t *testing.T) {
 				}
 			},
 			"time": func(t *rapid.T) {
-				p.now = p.now.Add(time.Duration(rapid.IntRange(1, 12000).Draw(t, "ms")) * time.Millisecond)
+				ms := rapid.OneOf(rapid.IntRange(1, 12000), rapid.IntRange(1, 250)).Draw(t, "ms")
+				p.now = p.now.Add(time.Duration(ms) * time.Millisecond)
 				p.visits++
 				p.do(Tick{p.now, rating.VisitID(p.visits)})
 			},
@@ -88,7 +111,7 @@ func TestLaws(t *testing.T) {
 		p.err = nil
 		p.do(Stopping{p.now})
 		p.check()
-		p.checkEnd()
+		explained += p.checkEnd()
 	})
 }
 
@@ -113,6 +136,10 @@ func (p *play) do(e Event) {
 	if again := p.m.Step(e); !reflect.DeepEqual(s.Model.View(), again.Model.View()) || (s.Write == nil) != (again.Write == nil) ||
 		s.Write != nil && !reflect.DeepEqual(s.Write.Bodies, again.Write.Bodies) {
 		p.t.Fatalf("%T: the same event on the same Model gave two results", e)
+	}
+	if press, ok := e.(Press); ok && s.Write != nil && s.Write.press && p.m.visit != nil && p.m.visit.answer.seq == 0 &&
+		press.At.Sub(p.m.visit.since) < readingTime {
+		p.t.Fatalf("a press %v after the question is an answer", press.At.Sub(p.m.visit.since))
 	}
 	m, effects := s.Model, s.Effects
 	if s.Write != nil {
@@ -148,7 +175,11 @@ func (p *play) check() {
 	if v.State == Closed && p.m.serving() != (rating.Staff{}) {
 		p.t.Fatalf("the window is closed while %v serves", p.m.serving())
 	}
-	if (v.State == Idle || v.State == Closed || v.State == Paused) && v.Visit != nil || (v.State == Asking || v.State == Correcting) && v.Visit == nil {
+	if (v.State == Explaining) != (v.Ended != nil) || v.Ended != nil && p.ended[v.Ended.ID] != 1 {
+		p.t.Fatalf("state %s asks for the reasons of %v", v.State, v.Ended)
+	}
+	if (v.State == Idle || v.State == Closed || v.State == Paused || v.State == Explaining) && v.Visit != nil ||
+		(v.State == Asking || v.State == Correcting) && v.Visit == nil {
 		p.t.Fatalf("state %s with visit %v", v.State, v.Visit)
 	}
 	if len(p.m.owed) > maxOwed {
@@ -170,8 +201,9 @@ func (p *play) answer(id rating.VisitID, q rating.Question) *rating.Evaluation {
 	return last
 }
 
-// checkEnd holds what must be true of the whole log once the store works and the program has stopped.
-func (p *play) checkEnd() {
+// checkEnd holds what must be true of the whole log once the store works and the program has stopped. It returns how many
+// answers are explained.
+func (p *play) checkEnd() (explanations int) {
 	type question struct {
 		visit rating.VisitID
 		rating.Question
@@ -180,6 +212,7 @@ func (p *play) checkEnd() {
 	keyed := make(map[rating.VisitID]bool)
 	closed := make(map[rating.VisitID]bool)
 	holds := make(map[question]uint64)
+	explained := make(map[uint64]bool)
 	presses := slices.Clone(p.presses)
 	for i, b := range p.log {
 		seq := uint64(i) + 1
@@ -201,6 +234,17 @@ func (p *play) checkEnd() {
 			if b.Outcome.Outcome == rating.Rated && !keyed[b.Outcome.Visit] || b.Outcome.Outcome == rating.RatedByPhone && keyed[b.Outcome.Visit] {
 				p.t.Fatalf("visit %s ended as %s; a key was pressed: %t", b.Outcome.Visit, b.Outcome.Outcome, keyed[b.Outcome.Visit])
 			}
+		case rating.KindReason:
+			r := b.Reason
+			q := question{r.Visit, r.Question()}
+			if holds[q] != r.Of || !closed[r.Visit] || explained[r.Of] {
+				p.t.Fatalf("record %d explains %d of visit %s (closed %t, explained %t), yet %d holds",
+					seq, r.Of, r.Visit, closed[r.Visit], explained[r.Of], holds[q])
+			}
+			if c, ok := testReasons().Catalogue.Find(r.Code); !ok || c.Level != p.log[r.Of-1].Evaluation.Level || c.Key == 0 {
+				p.t.Fatalf("record %d explains level %d by %+v", seq, p.log[r.Of-1].Evaluation.Level, c)
+			}
+			explained[r.Of] = true
 		case rating.KindEvaluation:
 			q := question{b.Evaluation.Visit, b.Evaluation.Question()}
 			keyed[q.visit] = true
@@ -226,4 +270,5 @@ func (p *play) checkEnd() {
 			p.t.Fatalf("visit %s: in the log %t, told %d times", id, closed[id], p.ended[id])
 		}
 	}
+	return len(explained)
 }

@@ -119,7 +119,7 @@ func TestSignInSurvivesARestart(t *testing.T) {
 		}
 	}
 	w := *b.m.window
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now, Window: &w, Staff: kept})
 	b.wantState(Idle)
 	if got := b.m.View().Staff; got != wang {
@@ -132,7 +132,7 @@ func TestPauseOutlastsARestart(t *testing.T) {
 	w := window
 	walkUp(&w)
 	b := newBench(t)
-	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second})
+	b.m = New(Timings{Wait: time.Minute, Thanks: time.Second}, Reasons{})
 	b.do(Started{At: b.now, Window: &w, Paused: true})
 	b.wantState(Paused)
 	b.after(time.Hour)
@@ -302,8 +302,8 @@ func TestPrintIsRecorded(t *testing.T) {
 	b.log = nil
 	b.open(7, staff)
 	b.do(Printed{b.now, 7})
-	b.do(UnknownCard{b.now})
-	b.do(UnknownCard{b.now})
+	b.do(UnknownCard{At: b.now})
+	b.do(UnknownCard{At: b.now, Unread: true})
 	b.wantKinds("visit by pc", "printed", "unknown_card")
 	if b.log[1].Event.Detail["visit"] != "0000000000000007" {
 		t.Errorf("%v", b.log[1].Event)

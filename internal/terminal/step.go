@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"haochaping/internal/rating"
@@ -43,11 +42,17 @@ func (m Model) Step(e Event) Step {
 	case KeysTogether:
 		return m.together(e.At)
 	case KeyTrouble:
-		return m.audit(e.At, e.Name, "key", clip(e.Key))
+		return m.keyTrouble(e)
 	case KeypadLost:
 		return m.keypad(e.At, true, e.Err)
 	case KeypadBack:
 		return m.keypad(e.At, false, "")
+	case PartTrouble:
+		body := rating.EventBody(e.At, rating.EventRecovered, "part", e.Part)
+		if e.Err != "" {
+			body = rating.EventBody(e.At, rating.EventFault, "part", e.Part, "error", clip(e.Err))
+		}
+		return m.write(e.At, m, []rating.Body{body})
 	case PhoneRated:
 		return m.phone(e)
 	case StaffKey:
@@ -57,11 +62,17 @@ func (m Model) Step(e Event) Step {
 	case SignOut:
 		return m.signOut(e)
 	case UnknownCard:
+		if e.Unread {
+			return m.audit(e.At, rating.EventUnknownCard, "read", "no")
+		}
 		return m.audit(e.At, rating.EventUnknownCard)
 	case Printed:
 		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventPrinted, "visit", e.ID.String())})
 	case ClockSet:
 		return m.write(e.At, m, []rating.Body{rating.EventBody(e.At, rating.EventClock, "before", clockText(e.Before), "after", clockText(e.At))})
+	case KindsKnown:
+		m.accepted = slices.Contains(e.Kinds, rating.KindReason)
+		return Step{Model: m}
 	case Pause:
 		return m.pause(e.At)
 	case Resume:
@@ -81,27 +92,10 @@ func clockText(s rating.Stamp) string {
 	return text
 }
 
-// stepStarting refuses what cannot be done before the log is read.
-func (m Model) stepStarting(e Event) Step {
-	switch e := e.(type) {
-	case OpenVisit:
-		return Step{Model: m, Effects: []Effect{Refused{e.Visit.ID, ErrStarting}}}
-	case CancelVisit:
-		return Step{Model: m, Effects: []Effect{Refused{e.ID, ErrStarting}}}
-	case KeypadLost:
-		m.keypadLost = true
-	case KeypadBack:
-		m.keypadLost = false
-	case SignIn, SignOut, Pause, Resume, Printed:
-		return Step{Model: m, Effects: []Effect{Refused{Err: ErrStarting}}}
-	}
-	return Step{Model: m}
-}
-
 // resting returns the Model without a visit, in the state that it then rests in.
 func (m Model) resting(at rating.Stamp) Model {
 	m = m.withPassed()
-	m.visit = nil
+	m.visit, m.explaining = nil, nil
 	switch {
 	case m.window == nil:
 		m.state = Enrolling
@@ -121,54 +115,6 @@ func (m Model) closeVisit(at rating.Stamp, o rating.Outcome) ([]rating.Body, []E
 	}
 	c := m.visit.closing(o)
 	return []rating.Body{rating.OutcomeBody(at, c)}, []Effect{Ended{c}}
-}
-
-func (m Model) start(e Started) Step {
-	next := m
-	next.window, next.signed, next.answered = e.Window, e.Staff, e.Answered
-	next = next.resting(e.At)
-	if e.Paused && next.window != nil {
-		next.state = Paused
-	}
-	var bodies []rating.Body
-	var effects []Effect
-	if e.Open != nil {
-		c := closingOf(e.Open.ID, rating.Interrupted, e.Rated)
-		bodies = append(bodies, rating.OutcomeBody(e.At, c))
-		effects = append(effects, Ended{c})
-	}
-	bodies = append(bodies, rating.EventBody(e.At, rating.EventStarted, "version", clip(e.Version)))
-	return m.write(e.At, next, bodies, effects...)
-}
-
-func (m Model) stop(at rating.Stamp) Step {
-	bodies, effects := m.closeVisit(at, rating.Interrupted)
-	return m.write(at, m.resting(at), append(bodies, rating.EventBody(at, rating.EventStopped)), effects...)
-}
-
-func (m Model) configure(e Configured) Step {
-	if m.window != nil && e.Window.Generation <= m.window.Generation {
-		return Step{Model: m} // the broker keeps and repeats configurations
-	}
-	next := m
-	next.window = &e.Window
-	bodies := []rating.Body{rating.EventBody(e.At, rating.EventConfigured,
-		"window", e.Window.ID, "generation", strconv.FormatUint(uint64(e.Window.Generation), 10))}
-	var effects []Effect
-	if m.signed != (rating.Staff{}) && m.window != nil && otherStaff(*m.window, e.Window) {
-		next.signed = rating.Staff{}
-		bodies, effects = append(bodies, signedOut(e.At, m.signed, "assignment")), append(effects, StaffChanged{})
-	}
-	if m.visit == nil && m.state != Paused || m.visit != nil && m.visit.unwritten {
-		next = next.resting(e.At)
-	}
-	return m.write(e.At, next, bodies, effects...)
-}
-
-// otherStaff reports whether whoever is signed in at a window cannot be taken to serve after a new assignment of the box: it
-// stands elsewhere, or who serves there is said in another way.
-func otherStaff(before, after rating.Window) bool {
-	return before.ID != after.ID || before.Hall != after.Hall || before.SignIn != after.SignIn || before.Staff != after.Staff
 }
 
 // open begins to ask about a visit. An open one is superseded: both are recorded, in one transaction.
@@ -209,6 +155,7 @@ func (m Model) open(e OpenVisit) Step {
 	bodies = append(bodies, rating.VisitBody(e.At, v))
 	return m.writeThen(e.At, func(at rating.Stamp, _ uint64) Model {
 		next := m.withPassed()
+		next.explaining = nil // the next citizen waits for nobody
 		next.visit = &asking{visit: v, questions: v.Questions()}
 		return next.ask(at, 0)
 	}, bodies, append(effects, Opened{v})...)
@@ -229,6 +176,9 @@ func (m Model) ask(at rating.Stamp, step int) Model {
 // press takes an answer or the correction of one. The screen says thanks in the Model that comes out of the Write.
 func (m Model) press(e Press) Step {
 	a := m.visit
+	if m.explaining != nil {
+		return m.reason(e)
+	}
 	if a == nil || !e.Level.Valid() {
 		return Step{Model: m} // keys count only while a visit is being asked about (article 4)
 	}
@@ -236,7 +186,7 @@ func (m Model) press(e Press) Step {
 	switch {
 	case a.answer.phone || m.keypadLost:
 		return Step{Model: m}
-	case e.At.Boot == a.since.Boot && e.At.Mono < a.since.Mono:
+	case !reached(e.At, a.since.Add(readingTime)):
 		return m.audit(e.At, rating.EventEarlyPress)
 	case reached(e.At, a.deadline):
 		return Step{Model: m} // the Tick that ends the question is on its way
@@ -266,6 +216,7 @@ func (m Model) press(e Press) Step {
 			next.answered = m.answered.With(a.visit, q)
 		}
 		b.answer.seq, b.answer.level, b.again = seq, e.Level, false
+		b.given = append(slices.DeleteFunc(b.given, func(g given) bool { return g.question == q }), given{q, e.Level, seq})
 		b.deadline = at.Add(m.timings.Thanks)
 		next.visit, next.state = b, Correcting
 		return next
@@ -276,6 +227,12 @@ func (m Model) press(e Press) Step {
 
 // together asks again. An answer that was already thanked for stands unless the next key corrects it.
 func (m Model) together(at rating.Stamp) Step {
+	if x := m.explaining; x != nil && !x.done() {
+		next, asked := m, *x
+		asked.again = true
+		next.explaining = &asked
+		return next.audit(at, rating.EventKeysTogether)
+	}
 	if m.visit == nil || m.visit.answer.phone {
 		return Step{Model: m}
 	}
@@ -337,12 +294,23 @@ func (m Model) resume(at rating.Stamp) Step {
 	return m.write(at, m.resting(at), []rating.Body{rating.EventBody(at, rating.EventResumed)})
 }
 
+// keyTrouble records what a key did that is no press, and remembers which keys are stuck.
+func (m Model) keyTrouble(e KeyTrouble) Step {
+	switch {
+	case e.Name == rating.EventStuckKey && !slices.Contains(m.stuck, e.Key):
+		m.stuck = append(slices.Clone(m.stuck), e.Key)
+	case e.Name == rating.EventReleasedKey:
+		m.stuck = slices.DeleteFunc(slices.Clone(m.stuck), func(k string) bool { return k == e.Key })
+	}
+	return m.audit(e.At, e.Name, "key", clip(e.Key))
+}
+
 func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
 	if m.keypadLost == lost {
 		return Step{Model: m}
 	}
 	next := m
-	next.keypadLost = lost
+	next.keypadLost, next.stuck = lost, nil
 	body := rating.EventBody(at, rating.EventRecovered, "part", string(KeypadProblem))
 	if lost {
 		body = rating.EventBody(at, rating.EventFault, "part", string(KeypadProblem), "error", clip(why))
@@ -354,6 +322,8 @@ func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
 func (m Model) tick(e Tick) Step {
 	a, at := m.visit, e.At
 	switch {
+	case m.explaining != nil && reached(at, m.explaining.deadline):
+		return Step{Model: m.explainTick(at)}
 	case a != nil && reached(at, a.deadline) && (m.state == Correcting || a.answer.seq != 0):
 		for step := a.step + 1; step < len(a.questions); step++ {
 			if !a.ratedByPhone(a.questions[step]) {
@@ -380,7 +350,12 @@ func (m Model) end(at rating.Stamp, o rating.Outcome) Step {
 	if m.window.WalkUp != nil {
 		next.walkUpAt = at.Add(time.Duration(m.window.WalkUp.PauseSec) * time.Second)
 	}
-	return m.write(at, next, []rating.Body{rating.OutcomeBody(at, c)}, Ended{c})
+	return m.writeThen(at, func(at rating.Stamp, _ uint64) Model {
+		if o != rating.Rated {
+			return next // nobody stands there, or the PC has gone on
+		}
+		return next.explain(at, m.visit)
+	}, []rating.Body{rating.OutcomeBody(at, c)}, Ended{c})
 }
 
 // audit records an audit event, though not the same one over and over: a keypad gone mad must not fill the disk.

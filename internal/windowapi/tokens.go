@@ -133,9 +133,10 @@ type Tokens struct {
 	path   string
 	logger *slog.Logger
 
-	mu     sync.Mutex
-	info   fs.FileInfo
-	byHash map[string]Token
+	mu      sync.Mutex
+	info    fs.FileInfo
+	byHash  map[string]Token
+	trouble error // why the file cannot be read
 }
 
 // NewTokens returns the tokens of a file, which may not exist yet.
@@ -152,27 +153,36 @@ func (t *Tokens) Check(secret string) (Token, bool) {
 	return found, ok
 }
 
+// Trouble returns why the tokens cannot be read, so that nobody is let in by one; nil if they can.
+func (t *Tokens) Trouble() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refresh()
+	return t.trouble
+}
+
 // refresh needs mu.
 func (t *Tokens) refresh() {
 	info, err := os.Stat(t.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		t.info = nil
+		t.info, t.trouble = nil, nil
 		clear(t.byHash)
 		return
-	case err == nil && t.info != nil && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) && info.Size() == t.info.Size():
+	case err == nil && t.trouble == nil && t.info != nil && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) && info.Size() == t.info.Size():
 		return
 	}
 	clear(t.byHash)
 	t.info = info
+	var all []Token
 	if err == nil {
-		var all []Token
-		if all, err = ReadTokens(t.path); err == nil {
-			for _, k := range all {
-				t.byHash[k.Hash] = k
-			}
-			return
-		}
+		all, err = ReadTokens(t.path)
 	}
-	t.logger.Error("the tokens of the window's PCs cannot be read, so none is let in; run ratingctl token list", "error", err)
+	for _, k := range all {
+		t.byHash[k.Hash] = k
+	}
+	if err != nil && (t.trouble == nil || t.trouble.Error() != err.Error()) {
+		t.logger.Error("the tokens of the window's PCs cannot be read, so none is let in; run ratingctl token list", "error", err)
+	}
+	t.trouble = err
 }

@@ -47,7 +47,9 @@ type Webhook struct {
 	Keep     func(id string) error
 	Now      func() time.Time
 	Random   func() float64 // in [0,1)
-	Logger   *slog.Logger
+	// Report is told when the receiver takes events, by nil, and when it has not for a while.
+	Report func(error)
+	Logger *slog.Logger
 }
 
 const (
@@ -56,6 +58,7 @@ const (
 	webhookLife       = 24 * time.Hour   // of an event
 	webhookRefused    = 10 * time.Minute // of one that the receiver understands and does not want: others wait behind it
 	webhookTimeout    = 15 * time.Second
+	webhookPatience   = 10 * time.Second // before a receiver that takes nothing is a trouble
 )
 
 // errGone says that the receiver wants no more.
@@ -75,6 +78,7 @@ func (h *Webhook) Run(ctx context.Context) error {
 		for _, e := range events {
 			if err := h.deliver(ctx, e); err != nil {
 				if ctx.Err() == nil {
+					h.Report(err)
 					h.Logger.Error("the webhook wants no more events; it is not called until ratingd starts again")
 				}
 				<-ctx.Done()
@@ -131,6 +135,9 @@ func (h *Webhook) deliver(ctx context.Context, e Event) error {
 		}
 		// The age is that of our own trying: what the clock said at the event may have been a rumour.
 		tried := h.Now().Sub(first)
+		if err == nil || tried >= webhookPatience {
+			h.Report(err)
+		}
 		if err == nil || tried > webhookLife || errors.Is(err, errRefused) && tried > webhookRefused {
 			if err != nil {
 				h.Logger.Error("an event was not delivered to the webhook and is dropped", "event", e.ID, "after", tried, "error", err)

@@ -91,7 +91,7 @@ func hook(j *Journal, r http.RoundTripper, place *string) *Webhook {
 	return &Webhook{
 		URL: "http://hall.example/hook", Secret: secret, Client: &http.Client{Transport: r}, Journal: j,
 		Position: func() string { return *place }, Keep: func(id string) error { *place = id; return nil },
-		Now: time.Now, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
+		Now: time.Now, Random: func() float64 { return 0.5 }, Report: func(error) {}, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -26,6 +26,7 @@ type line struct {
 	ended    context.Context // done when the connection is
 	stop     context.CancelFunc
 	conn     net.Conn // what lies under the client; nil before it is made
+	prover   *prover  // nil where the centre's word releases
 }
 
 var errDisconnected = errors.New("the connection was closed")
@@ -74,6 +75,10 @@ func (u *Uplink) connect(ctx context.Context) (*connection, error) {
 	if err := l.begin(ctx); err != nil {
 		l.end(false)
 		return nil, err
+	}
+	if u.cfg.AckMode == AckBroker {
+		l.prover = newProver(l)
+		go l.prover.run()
 	}
 	go l.write()
 	return &connection{messages: l.messages, lost: l.lost, taken: l.taken, out: l.out, end: l.end}, nil
@@ -129,20 +134,29 @@ func (l *line) begin(ctx context.Context) error {
 
 // dial makes the connection under the client: bounded, and known to end.
 func (l *line) dial(ctx context.Context) (net.Conn, error) {
+	conn, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.conn = conn
+	return &boundedConn{Conn: conn, cause: l.fail}, nil
+}
+
+// open makes a connection to the broker.
+func (l *line) open(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
 	conn, err := dialer.DialContext(ctx, "tcp", l.broker.Host)
 	if err != nil {
 		return nil, err
 	}
-	if l.broker.Scheme == "ssl" {
-		secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.broker.Hostname()), l.u.cfg.Connect)
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		conn = secure
+	if l.broker.Scheme != "ssl" {
+		return conn, nil
 	}
-	l.conn = conn
-	return &boundedConn{Conn: conn, cause: l.fail}, nil
+	secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.broker.Hostname()), l.u.cfg.Connect)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secure, nil
 }
 
 // onMessage runs on paho's goroutine and must not wait: what does not fit is dropped, since the centre repeats it.
@@ -165,6 +179,14 @@ func (l *line) write() {
 		case <-l.ended.Done():
 			return
 		case o := <-l.out:
+			if l.prover != nil && o.last > 0 {
+				select {
+				case l.prover.queue <- o:
+				default:
+					l.fail(errCongested)
+				}
+				continue
+			}
 			t := l.client.Publish(wire.Topic(l.u.device, o.channel), 1, o.retained, o.payload)
 			select {
 			case <-t.Done():

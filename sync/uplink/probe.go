@@ -28,6 +28,7 @@ const (
 	StageLogin                      // the broker takes user and password
 	StageSubscribe                  // the broker lets the box read its topics
 	StageConfig                     // the centre's signed configuration is there
+	StageAnswer                     // the centre acknowledges a record that it is sent again
 	StageDone
 )
 
@@ -51,6 +52,8 @@ type ProbeConfig struct {
 	Now      func() time.Time
 	Synced   func() bool
 	Limit    time.Duration // bound of each step
+	Sample   *Sample       // nil: StageAnswer is left out
+	AckMode  AckMode
 }
 
 // Probed is what a Probe has seen. At is the stage that failed, StageDone if none did.
@@ -63,8 +66,8 @@ type Probed struct {
 }
 
 // Probe goes the uplink's way to the centre's last word, step by step, and tells at which it fails. It is for looking from
-// beside a box that may be connected: it has a client's name of its own, no will, and publishes nothing, so that neither the
-// box nor the centre notices.
+// beside a box that may be connected: it has a client's name of its own and no will, and publishes nothing but a record that the
+// box has sent already or is about to, so that neither the box nor the centre minds.
 func Probe(ctx context.Context, c ProbeConfig) (out Probed, err error) {
 	out.At = StageReach
 	broker, err := brokerURL(c.Broker)
@@ -72,34 +75,44 @@ func Probe(ctx context.Context, c ProbeConfig) (out Probed, err error) {
 		return out, err
 	}
 	out.Address = broker.Host
+	conn, err := c.reach(ctx, broker, &out)
+	if err != nil {
+		return out, err
+	}
+	defer func() { _ = conn.Close() }() // below a client that has been told to end
+	return c.ask(ctx, conn, broker, out)
+}
+
+// reach makes the connection.
+func (c ProbeConfig) reach(ctx context.Context, broker *url.URL, out *Probed) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: c.Limit}
 	began := time.Now()
 	conn, err := dialer.DialContext(ctx, "tcp", broker.Host)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	defer func() { _ = conn.Close() }() // below a client that has been told to end, or was never made
 	out.Took = time.Since(began)
-	line := conn
-	if broker.Scheme == "ssl" {
-		out.At = StageTLS
-		judge := &trust{now: c.Now, synced: c.Synced}
-		config := judge.config(c.TLS, broker.Hostname())
-		verify := config.VerifyConnection
-		config.VerifyConnection = func(s tls.ConnectionState) error {
-			if len(s.PeerCertificates) > 0 {
-				out.Certificate = s.PeerCertificates[0] // also of one that is refused
-			}
-			if verify == nil {
-				return nil
-			}
-			return verify(s)
-		}
-		if line, err = handshake(ctx, conn, config, c.Limit); err != nil {
-			return out, err
-		}
+	if broker.Scheme != "ssl" {
+		return conn, nil
 	}
-	return c.ask(ctx, line, broker, out)
+	out.At = StageTLS
+	judge := &trust{now: c.Now, synced: c.Synced}
+	config := judge.config(c.TLS, broker.Hostname())
+	verify := config.VerifyConnection
+	config.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) > 0 {
+			out.Certificate = s.PeerCertificates[0] // also of one that is refused
+		}
+		if verify == nil {
+			return nil
+		}
+		return verify(s)
+	}
+	secure, err := handshake(ctx, conn, config, c.Limit)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secure, nil
 }
 
 // ask logs in and waits for the configuration that the broker keeps.
@@ -149,6 +162,12 @@ func (c ProbeConfig) ask(ctx context.Context, conn net.Conn, broker *url.URL, ou
 		return out, ErrNoConfig
 	case <-ctx.Done():
 		return out, ctx.Err()
+	}
+	if c.Sample != nil {
+		out.At = StageAnswer
+		if err := c.answer(ctx, client, broker); err != nil {
+			return out, err
+		}
 	}
 	out.At = StageDone
 	return out, nil

@@ -59,7 +59,12 @@ func TestProbeBesideARunningBox(t *testing.T) {
 
 func publishKept(t *testing.T, address, topic string, payload []byte) {
 	t.Helper()
-	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("keeper").SetUsername("box-1"))
+	publishKeptAs(t, address, "box-1", topic, payload)
+}
+
+func publishKeptAs(t *testing.T, address, user, topic string, payload []byte) {
+	t.Helper()
+	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("keeper").SetUsername(user))
 	for _, step := range []func() mqtt.Token{c.Connect, func() mqtt.Token { return c.Publish(topic, 1, true, payload) }} {
 		if tok := step(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 			t.Fatal(tok.Error())

@@ -34,6 +34,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	}()
 	u.cfg.Logger.Info("connected to the broker")
 	u.window = u.window.onConnected()
+	u.tryStuck(ctx)
 	held := false // the broker has taken what was sent last
 
 	silence := time.NewTimer(u.jitter(u.cfg.Resend))
@@ -75,6 +76,9 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 				continue
 			}
 			u.count(func(s *Stats) { s.Silences++ })
+			if seq, yes := u.suspicious(held); yes {
+				return &suspectError{seq}
+			}
 			u.window = u.window.onSilence()
 			switch {
 			case !held && u.window.silences >= maxSilences:
@@ -84,11 +88,23 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 		case <-health.C:
 			health.Reset(u.jitter(time.Minute))
-			if err := c.sendState(wire.HealthChannel, u.cfg.Health()); err != nil {
+			if err := c.sendState(wire.HealthChannel, u.health()); err != nil {
 				return fmt.Errorf("send the health: %w", err)
+			}
+			if len(u.stuck.records) > 0 && time.Since(u.stuck.tried) > 360*u.cfg.Resend {
+				return errTryStuck
 			}
 		}
 	}
+}
+
+// health is what the box says of itself, with the record that holds on to its place.
+func (u *Uplink) health() wire.Health {
+	h := u.cfg.Health()
+	if len(u.stuck.records) > 0 {
+		h.Stuck = &u.stuck.records[0]
+	}
+	return h
 }
 
 // patience is how long the loop waits for an acknowledgement: longer after a silence of the centre alone, when a batch is a
@@ -126,6 +142,8 @@ var errNewLog = errors.New("the log was replaced; its successor is sent over a n
 func (u *Uplink) follow() {
 	if epoch := u.cfg.Log.Epoch(); epoch != u.epoch {
 		u.epoch = epoch
+		u.setStuck(nil)
+		u.stuck.asked = nil
 		u.window = newWindow(u.cfg.Log.Released(), u.cfg.Log.Last(), wire.MaxBatchBytes)
 	}
 }
@@ -136,7 +154,11 @@ func (u *Uplink) fill(c *connection) (sent bool, err error) {
 		return false, errNewLog
 	}
 	for u.window.room() {
-		first, records, err := u.cfg.Log.Pending(u.window.sent, wire.MaxBatchRecords, u.window.limit)
+		most := u.passStuck()
+		if len(u.stuck.records) > 0 && u.window.waiting() {
+			return sent, nil // one at a time, so that an answer that releases nothing is known to be its
+		}
+		first, records, err := u.cfg.Log.Pending(u.window.sent, most, u.window.limit)
 		if err != nil {
 			return sent, err
 		}
@@ -152,7 +174,7 @@ func (u *Uplink) fill(c *connection) (sent bool, err error) {
 		if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
 			return sent, fmt.Errorf("send a batch: %w", err)
 		}
-		u.window = u.window.onSent(flight{b.Last(), len(payload), time.Now()})
+		u.window = u.window.onSent(flight{b.Last(), len(records) == 1, len(payload), time.Now()})
 		u.count(func(s *Stats) { s.Batches++ })
 		sent = true
 	}
@@ -208,6 +230,9 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	fresh := mine && u.window.accepts(a.Through)
 	if u.cfg.AckMode == AckBroker || !fresh {
 		u.count(func(s *Stats) { s.Stale++ })
+		if mine && u.cfg.AckMode == AckCentre && u.behindStuck(a.Through) {
+			return true
+		}
 		if !mine || a.Through > u.window.highest {
 			u.cfg.Logger.Warn("dropped an acknowledgement that is not for what this box has sent", "device", a.Device,
 				"epoch", a.Epoch, "through", a.Through, "sent", u.window.highest)
@@ -226,6 +251,7 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	u.centre, u.centreAt = time.UnixMilli(a.Time), time.Now()
 	u.trust.learn(u.centre)
 	u.cfg.OnAck(u.centre)
+	u.cfg.OnKinds(a.Kinds)
 	for _, q := range a.Quarantined {
 		u.cfg.Logger.Error("the centre keeps a record but does not accept it; look at the centre's findings", "seq", q.Seq, "reason", q.Reason)
 	}
@@ -248,6 +274,7 @@ func (u *Uplink) release(through uint64) bool {
 		return false
 	}
 	u.window = u.window.onAck(through, time.Now())
+	u.freeStuck()
 	u.count(func(s *Stats) { s.Acks++ })
 	return true
 }

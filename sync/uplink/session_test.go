@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -249,10 +250,13 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 	u := bench(t, log, k, nil)
 	u.epoch, u.window = log.Epoch(), newWindow(0, log.Last(), wire.MaxBatchBytes)
 	var heard []int64
+	var kinds [][]rating.Kind
+	u.cfg.OnKinds = func(k []rating.Kind) { kinds = append(kinds, k) }
 	u.cfg.OnAck = func(c time.Time) { heard = append(heard, c.UnixMilli()) }
-	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Head: rating.HashOf(log.record(10)), Time: 5000}
+	good := wire.Ack{Device: "box-1", Epoch: 7, Through: 10, Head: rating.HashOf(log.record(10)), Time: 5000, Kinds: rating.Kinds()}
 	foreign, epoch, beyond, old, clone := good, good, good, good, good
 	foreign.Device, epoch.Epoch, beyond.Through, old.Time, clone.Head = "box-2", 8, 21, 1000, rating.HashOf([]byte("another"))
+	old.Kinds, clone.Kinds = nil, nil
 	for _, c := range []struct {
 		name string
 		ack  wire.Ack
@@ -261,6 +265,9 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 		if got := u.acknowledged(c.ack); got != c.want {
 			t.Errorf("%s: released %t, want %t", c.name, got, c.want)
 		}
+	}
+	if len(kinds) != 1 || !slices.Equal(kinds[0], rating.Kinds()) {
+		t.Errorf("heard that the centre knows %v; want what the one good acknowledgement says", kinds)
 	}
 	if log.Released() != 10 || len(heard) != 1 || heard[0] != 5000 {
 		t.Errorf("released through %d, heard the times %v; want 10 and 5000 alone", log.Released(), heard)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -92,6 +93,13 @@ func (m *memory) append(n int) {
 	case m.wake <- struct{}{}:
 	default:
 	}
+}
+
+// appendLarge appends one record of so many bytes.
+func (m *memory) appendLarge(size int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.records = append(m.records, fmt.Appendf(nil, `{"n":%d,"x":"%s"}`, len(m.records)+1, strings.Repeat("x", size)))
 }
 
 // centre answers batches as a test tells it to.

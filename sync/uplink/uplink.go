@@ -37,8 +37,8 @@ type AckMode string
 const (
 	// AckCentre waits for the centre's signed acknowledgement.
 	AckCentre AckMode = "centre"
-	// AckBroker takes the broker's. It is weaker, since a broker may lose what it has, and meant for a receiver that
-	// cannot answer.
+	// AckBroker takes the broker's, in MQTT 5, that it has handed a batch to somebody. It is weaker, since a broker may lose
+	// what it has, and meant for a receiver that cannot answer.
 	AckBroker AckMode = "broker"
 )
 
@@ -59,13 +59,15 @@ type Config struct {
 	Generation uint32
 
 	// Health is asked each minute. The others are told, and may be nil: of a newer window, of a command that is to be
-	// carried out, of the connection coming and going, and of the centre's clock. They are called from the goroutine of
-	// Run, one at a time, and must not block.
+	// carried out, of the connection coming and going, of the centre's clock, and of the kinds of records that the centre
+	// knows, at each acknowledgement that is believed. They are called from the goroutine of Run, one at a time, and must not
+	// block.
 	Health    func() wire.Health
 	OnConfig  func(wire.Config)
 	OnCommand func(wire.Command) error
 	OnState   func(connected bool)
 	OnAck     func(centre time.Time)
+	OnKinds   func([]rating.Kind)
 
 	Now func() time.Time // the box's clock, for the expiry of commands
 	// Synced says whether the network has set that clock; nil: it is always believed. While neither it nor the centre's
@@ -100,6 +102,7 @@ type Uplink struct {
 
 	// The rest belongs to Run.
 	window     window
+	stuck      stuck
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
@@ -171,6 +174,9 @@ func (c *Config) fillIn() {
 	if c.OnAck == nil {
 		c.OnAck = func(time.Time) {}
 	}
+	if c.OnKinds == nil {
+		c.OnKinds = func([]rating.Kind) {}
+	}
 	if c.Synced == nil {
 		c.Synced = func() bool { return true }
 	}
@@ -237,6 +243,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
+		u.judge(ctx, err)
 		u.next()
 		wait := u.backoff(attempt / len(u.brokers)) // the bound grows when all have failed
 		level := slog.LevelDebug

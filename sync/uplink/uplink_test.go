@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"crypto/ed25519"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -67,11 +68,63 @@ func TestOnlyTheCentresWordReleases(t *testing.T) {
 func TestBrokersWordReleasesInTheWeakerMode(t *testing.T) {
 	eachBroker(t, func(t *testing.T, b broker) {
 		k := newKeys(t)
+		startReceiver(t, b.address())
 		log := newMemory()
 		startLink(t, b.address(), k, log, AckBroker)
 		log.append(700)
 		until(t, "the release", func() bool { return log.Released() == 700 })
 	})
+}
+
+// startReceiver reads records and answers nothing.
+func startReceiver(t *testing.T, address string) {
+	t.Helper()
+	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("receiver"))
+	for _, step := range []func() mqtt.Token{c.Connect, func() mqtt.Token {
+		return c.Subscribe(wire.Shared("receivers", wire.RecordsChannel), 1, func(mqtt.Client, mqtt.Message) {})
+	}} {
+		if tok := step(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
+			t.Fatal(tok.Error())
+		}
+	}
+	t.Cleanup(func() { c.Disconnect(0) })
+}
+
+// The broker's word counts only where it has somebody to hand the records to, and lets the box publish them: in MQTT 3.1.1 it
+// confirms either, and the records would be nowhere.
+func TestBrokersWordNeedsSomebodyWhoReads(t *testing.T) {
+	b := newMosquitto(t)
+	rules := b.config + ".acl"
+	write := func(text string) {
+		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const own = "topic readwrite #\nuser box-1\ntopic readwrite hcp/1/box-1/presence\n"
+	write(own)
+	if err := appendFile(b.config, "user root\nacl_file "+rules+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	b.start(t)
+	defer func() { b.stop() }()
+	log := newMemory()
+	l, _ := startLink(t, b.address(), newKeys(t), log, AckBroker)
+	log.append(3)
+	refused := func(why string) {
+		t.Helper()
+		before := l.Stats().Connections
+		until(t, "further connections", func() bool { return l.Stats().Connections >= before+2 })
+		if log.Released() != 0 {
+			t.Fatalf("released through %d though %s", log.Released(), why)
+		}
+	}
+	refused("the box may not publish")
+	b.stop()
+	write(own + "topic write hcp/1/box-1/records\n")
+	b.start(t)
+	refused("nobody reads")
+	startReceiver(t, b.address())
+	until(t, "the release", func() bool { return log.Released() == 3 })
 }
 
 func TestConfigurationsAndCommands(t *testing.T) {

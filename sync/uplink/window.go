@@ -19,6 +19,7 @@ type window struct {
 	flights  []flight  // the batches on their way, by ascending seqs
 	limit    int       // bytes of the next batch
 	maximum  int       // greatest limit
+	beyond   uint64    // through which the centre has answered behind a record that cannot be sent; 0 if there is none
 	depth    int       // how many batches may be on their way
 	grown    time.Time // when limit or depth has grown; the batches that were sent before say nothing of that
 	silences int       // since the last acknowledgement that released something, or since the connection was made
@@ -27,6 +28,7 @@ type window struct {
 // flight is a batch on its way.
 type flight struct {
 	last  uint64 // seq of its last record
+	lone  bool   // it has no other
 	bytes int
 	at    time.Time // when it was sent
 }
@@ -88,6 +90,41 @@ func (w window) onAck(through uint64, now time.Time) window {
 	return w
 }
 
+// skip passes over a record that cannot be sent.
+func (w window) skip() window {
+	w.sent++
+	w.highest = max(w.highest, w.sent)
+	return w
+}
+
+// onBeyond notes that the centre has answered a batch behind a record that it cannot get. It releases nothing; the batch is
+// only not sent again until that record can be.
+func (w window) onBeyond(now time.Time) window {
+	if !w.waiting() {
+		return w
+	}
+	f := w.flights[0]
+	w = w.onLanded(f, now)
+	w.flights = w.flights[1:]
+	w.beyond = max(w.beyond, f.last)
+	w.silences = 0
+	return w
+}
+
+// again forgets what was answered behind a record that could not be sent, and begins after what is released.
+func (w window) again() window {
+	w.beyond = 0
+	return w.rewind()
+}
+
+// suspect returns the record that was sent alone and is not answered, 0 if there is none, and the bytes of its batch.
+func (w window) suspect() (seq uint64, bytes int) {
+	if !w.waiting() || !w.flights[0].lone {
+		return 0, 0
+	}
+	return w.flights[0].last, w.flights[0].bytes
+}
+
 // onLanded learns from a batch that has arrived. A small one says nothing of the line.
 func (w window) onLanded(f flight, now time.Time) window {
 	first := min(firstLimit, w.maximum)
@@ -133,6 +170,6 @@ func (w window) onConnected() window {
 
 // rewind forgets what is on its way.
 func (w window) rewind() window {
-	w.sent, w.flights = w.released, nil
+	w.sent, w.flights = max(w.released, w.beyond), nil
 	return w
 }

@@ -34,12 +34,19 @@ func TestWindowOverABadLine(t *testing.T) {
 			"forge":   func(t *rapid.T) { g.ack(t, rapid.Uint64().Draw(t, "through")) },
 			"wait":    func(t *rapid.T) { g.now = g.now.Add(time.Duration(rapid.IntRange(1, 10).Draw(t, "s")) * time.Second) },
 			"silence": func(*rapid.T) { g.w = g.w.onSilence() },
+			"too large": func(*rapid.T) {
+				if g.w.sent < g.log {
+					g.w = g.w.skip()
+				}
+			},
+			"answered behind it": func(*rapid.T) { g.w = g.w.onBeyond(g.now) },
 			"reconnect": func(*rapid.T) {
 				g.w = g.w.onConnected()
 			},
 			"restart": func(*rapid.T) { g.w = newWindow(g.w.released, g.log, 1<<12) },
 			"":        func(t *rapid.T) { g.check(t) },
 		})
+		g.w = g.w.again() // nothing is too large any more
 		for range 10_000 {
 			if g.w.released == g.log {
 				return
@@ -71,7 +78,7 @@ func (g *game) send(t *rapid.T, size uint64) {
 	}
 	b := batch{g.w.sent + 1, min(g.w.sent+size, g.log)}
 	g.batches = append(g.batches, b)
-	g.w = g.w.onSent(flight{b.last, int(b.last-b.first+1) * 100, g.now})
+	g.w = g.w.onSent(flight{b.last, b.first == b.last, int(b.last-b.first+1) * 100, g.now})
 	if len(g.w.flights) > maxFlights {
 		t.Fatalf("%d batches on their way", len(g.w.flights))
 	}
@@ -153,7 +160,7 @@ func TestWindowFollowsTheLine(t *testing.T) {
 				}
 				free = free.Add(time.Duration(n) * time.Second / time.Duration(line.rate))
 				busiest = max(busiest, free.Sub(now))
-				w = w.onSent(flight{w.sent + uint64(n), n, now})
+				w = w.onSent(flight{w.sent + uint64(n), n == 1, n, now})
 			}
 			most = max(most, len(w.flights))
 			// The acknowledgement of the first batch comes when the line has carried it, and there and back is over.

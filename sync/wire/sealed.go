@@ -83,7 +83,12 @@ type Ack struct {
 	Head        rating.Hash   `json:"head,omitzero"`
 	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	Time        int64         `json:"time"` // the centre's clock, milliseconds since 1970-01-01 UTC
+	// Kinds are the kinds of records that the centre knows. Without it they are those of version 1.0, which every centre does.
+	Kinds []rating.Kind `json:"kinds,omitempty"`
 }
+
+// maxKinds bounds the kinds that an Ack names.
+const maxKinds = 64
 
 // Quarantined names a record that the centre keeps but does not accept.
 type Quarantined struct {
@@ -99,6 +104,9 @@ func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
 	}
 	if a.Epoch == 0 || a.Through > maxSafeInt || a.Through > 0 && a.Head == (rating.Hash{}) || len(a.Quarantined) > MaxBatchRecords {
 		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range, or without its head", a.Epoch, a.Through, len(a.Quarantined))
+	}
+	if len(a.Kinds) > maxKinds {
+		return Ack{}, fmt.Errorf("ack: %d kinds of records, at most %d are allowed", len(a.Kinds), maxKinds)
 	}
 	return a, nil
 }

@@ -33,6 +33,17 @@ type Health struct {
 	TemperatureC *int   `json:"temperature_c"`  // of the processor; null where it cannot be read
 	CertDays     *int   `json:"cert_days_left"` // until the device's certificate expires; null where it has none
 	State        string `json:"state"`          // of the window: starting, enrolling, idle, asking, paused, closed, fault
+	// Troubles names the optional parts that do not work, as "sound" or "window_api"; none of them stops the keys.
+	Troubles []string `json:"troubles,omitempty"`
+	// Stuck names the oldest record that is too large for the broker, if there is one. Those behind it are sent.
+	Stuck *Stuck `json:"stuck,omitempty"`
+}
+
+// Stuck is a record that cannot be sent until somebody has raised the broker's limit.
+type Stuck struct {
+	Seq   uint64 `json:"seq"`
+	Bytes int    `json:"bytes"`           // of the packet that carries it
+	Limit int    `json:"limit,omitempty"` // the broker's, 0 if it does not say
 }
 
 // Reply is a box's answer to a Command.

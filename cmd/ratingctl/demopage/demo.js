@@ -24,16 +24,24 @@ async function state() {
   const s = await json("box/state.json");
   $("link").hidden = !s.link;
   if (s.link) $("link").href = s.link;
+  name(s);
   if (codes.length) return;
   codes = s.codes;
   s.codes.forEach((code, i) => {
     const b = document.createElement("button");
     b.type = "button";
     b.dataset.code = code;
-    b.append(words[s.order[i]], Object.assign(document.createElement("kbd"), { textContent: String(i + 1) }));
+    b.append(document.createElement("span"), Object.assign(document.createElement("kbd"), { textContent: String(i + 1) }));
     b.onclick = () => press(code);
     $("keys").append(b);
   });
+  name(s);
+}
+
+// The keys' captions: levels, and reasons while the box asks for them.
+function name(s) {
+  const reasons = s.reasons ? s.reasons.concat("其他 / 跳过") : [];
+  [...$("keys").children].forEach((b, i) => { b.firstChild.textContent = reasons[i] || words[s.order[i]]; });
 }
 
 function press(code) {

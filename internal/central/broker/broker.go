@@ -133,22 +133,23 @@ func (b *Broker) Secret() string { return b.secret }
 
 // Run answers until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
+	// The library counts a connection only when it reads from it, beside its own waiting for none; with one more it waits for all.
+	clients := &b.server.Listeners.ClientsWg
+	clients.Add(1)
 	if err := b.server.Serve(); err != nil {
+		clients.Done()
 		return fmt.Errorf("broker: %w", err)
 	}
 	<-ctx.Done()
+	b.connections.refuse()
 	done := make(chan error, 1)
 	go func() { done <- b.server.Close() }()
-	grace := time.NewTimer(goodbye)
-	defer grace.Stop()
-	var err error
-	select {
-	case err = <-done:
-	case <-grace.C:
-		b.connections.closeAll()
-		err = <-done
+	for end := time.Now().Add(goodbye); b.connections.count() > 0 && time.Now().Before(end); {
+		time.Sleep(goodbye / 100)
 	}
-	if err != nil {
+	b.connections.closeAll()
+	clients.Done()
+	if err := <-done; err != nil {
 		return fmt.Errorf("close the broker: %w", err)
 	}
 	return nil

@@ -133,10 +133,23 @@ func (l *connections) forget(c *connection) {
 	}
 }
 
-// closeAll closes what is open, and what comes from now on.
+// refuse closes what comes from now on.
+func (l *connections) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
+
+// count returns the number of connections.
+func (l *connections) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.open)
+}
+
+// closeAll closes what is open.
 func (l *connections) closeAll() {
 	l.mu.Lock()
-	l.closed = true
 	var open []*connection
 	for c := range l.open {
 		open = append(open, c)

@@ -93,8 +93,9 @@ func (d *DB) listen(ctx context.Context, channel string, heard func()) (err erro
 	}
 }
 
-// again reports whether PostgreSQL has undone a transaction that may succeed when it is tried again.
-func againPostgres(err error) bool {
+// again reports whether PostgreSQL has undone a transaction that may succeed when it is tried again. SQLite undoes none: who waits for its
+// lock has waited as long as it is set to.
+func again(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		return false

@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"modernc.org/sqlite"
 )
 
 // Tx is a transaction. It belongs to one goroutine.
@@ -87,16 +86,6 @@ func ignoreDone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// again reports whether a transaction was undone and may succeed when it is tried again.
-func again(err error) bool {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		const busy, locked = 5, 6
-		return e.Code()&0xff == busy || e.Code()&0xff == locked
-	}
-	return againPostgres(err)
 }
 
 // Insert writes rows into a table: by COPY on PostgreSQL, by one prepared statement on SQLite. The names are the program's own.

@@ -215,24 +215,26 @@ func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, erro
 	return all, nil
 }
 
-// askAgain is how long what is known of the devices is believed.
+// askAgain is how long what is known of a device is believed.
 const askAgain = time.Second
 
-// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second; a device that
-// is not known is looked for at once, though not more often.
+// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
+// it has enrolled at once.
 func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now := time.Now(); now.Sub(f.asked) >= askAgain {
+	d, ok := f.known[id]
+	if now := time.Now(); !ok || now.Sub(f.asked) >= askAgain {
 		if err := f.refresh(ctx); err != nil {
 			return Device{}, err
 		}
 		f.asked = now
+		d, ok = f.known[id]
 	}
-	if d, ok := f.known[id]; ok {
-		return d, nil
+	if !ok {
+		return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
 	}
-	return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
+	return d, nil
 }
 
 // refresh reads what has changed since the last time. The caller holds mu. Rosters are left out: they may be large.

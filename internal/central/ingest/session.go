@@ -134,7 +134,7 @@ func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 
 // receive runs on paho's goroutine, which also answers the broker's pings, so it waits only while there is much to take.
 func (l *line) receive(_ mqtt.Client, m mqtt.Message) {
-	device, channel, err := wire.ParseTopic(m.Topic())
+	device, channel, err := wire.ParseTopic(trimPartition(m.Topic()))
 	if err != nil || channel == wire.RecordsChannel && m.Qos() == 0 {
 		m.Ack() // whoever sends records in this way does not wait for an answer, so it is no box
 		return

@@ -65,7 +65,7 @@ func newForm(random io.Reader) (form, error) {
 
 // readForm reads a submitted form. On errNoLevel and errLongText the form can be shown again as it was filled in; errForm
 // returns nothing of use. Fields of other questions and unknown fields are ignored.
-func readForm(values url.Values, accepted []question, reasons Catalogue) (form, error) {
+func readForm(values url.Values, accepted []question, reasons rating.Catalogue) (form, error) {
 	f := form{Submission: values.Get(fieldSubmission), Answers: map[string]answer{}}
 	if b, err := hex.DecodeString(f.Submission); err != nil || len(b) != submissionSize || strings.ToLower(f.Submission) != f.Submission {
 		return form{}, fmt.Errorf("%w: the submission's number is damaged", errForm)
@@ -89,7 +89,7 @@ func readForm(values url.Values, accepted []question, reasons Catalogue) (form, 
 	return f, nil
 }
 
-func readAnswer(values url.Values, field string, reasons Catalogue) (answer, error) {
+func readAnswer(values url.Values, field string, reasons rating.Catalogue) (answer, error) {
 	var a answer
 	prefix := field + "."
 	switch level := values[prefix+fieldLevel]; {
@@ -123,7 +123,7 @@ func oneLine(s string) string {
 // evaluations returns what a form says about each question. Reasons of a level that was not chosen in the end stay behind:
 // the browser sends what was ticked before the citizen changed the level. A question without a level has no evaluation,
 // whatever else was filled in: silence is no answer (article 4).
-func (f form) evaluations(visit rating.VisitID, accepted []question, reasons Catalogue) []rating.Evaluation {
+func (f form) evaluations(visit rating.VisitID, accepted []question, reasons rating.Catalogue) []rating.Evaluation {
 	var out []rating.Evaluation
 	for _, q := range accepted {
 		a := f.Answers[q.Field]
@@ -133,7 +133,7 @@ func (f form) evaluations(visit rating.VisitID, accepted []question, reasons Cat
 		e := rating.Evaluation{Visit: visit, Subject: q.Subject, Case: q.Case, Level: a.Level, Channel: rating.Phone, Text: a.Text}
 		for _, code := range a.Reasons {
 			if r, ok := reasons.Find(code); ok && r.Level == a.Level {
-				e.Reasons = append(e.Reasons, code)
+				e.Reasons, e.Catalogue = append(e.Reasons, code), reasons.Version
 			}
 		}
 		out = append(out, e)

@@ -5,39 +5,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
-
-func TestCatalogue(t *testing.T) {
-	for set, each := range map[ReasonSet]int{CoreReasons: 3, ExtendedReasons: 8} {
-		c, err := LoadCatalogue(set)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.Version < 1 {
-			t.Errorf("version %d, want at least 1", c.Version)
-		}
-		for _, level := range rating.Levels() {
-			of := c.Of(level)
-			if len(of) != each || len(of) > rating.MaxReasons {
-				t.Errorf("%s: %d reasons for %s, want %d", set, len(of), level, each)
-			}
-			for _, r := range of {
-				if !strings.HasPrefix(r.Code, strconv.Itoa(int(level))) || len(r.Code) != 3 || r.Text == "" {
-					t.Errorf("reason %+v: the code does not begin with its level", r)
-				}
-			}
-		}
-	}
-	if _, err := LoadCatalogue("all"); err == nil {
-		t.Error("an unknown set was accepted")
-	}
-}
 
 // The colours that stand on one another keep a contrast of at least 7:1, as WCAG's level AAA wants.
 func TestContrast(t *testing.T) {
@@ -67,7 +40,7 @@ func FuzzForm(f *testing.F) {
 	f.Add("submission=zz&staff.level=5")
 	f.Add("staff.level=5;&%zz=1")
 	f.Add("submission=" + id + "&staff.level=%2F&staff.text=%ff%00%e2%80%ae")
-	reasons, err := LoadCatalogue(ExtendedReasons)
+	reasons, err := rating.BuiltInCatalogue()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -51,7 +51,7 @@ type Config struct {
 	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
 	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
-	Reasons Catalogue
+	Reasons rating.Catalogue
 	Logger  *slog.Logger
 	Now     func() time.Time // the centre's clock
 	Random  io.Reader        // usually crypto/rand.Reader

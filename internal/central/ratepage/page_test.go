@@ -137,7 +137,7 @@ func newHall(t testing.TB) *hall {
 	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
 	h.books = &memory{devices: map[rating.DeviceID]fleet.Device{boxID: {Key: pub, Window: window}},
 		visit: books.VisitView{Rated: map[rating.Question]rating.Channel{}}, rows: map[string]int64{}}
-	reasons, err := LoadCatalogue(ExtendedReasons)
+	reasons, err := rating.BuiltInCatalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +234,9 @@ func TestFormShowsWhatIsRated(t *testing.T) {
 	h := newHall(t)
 	path := "/R/" + h.sign(t, h.claim())
 	want(t, h.get(path), 200, "城关区政务服务中心", "综合窗口 7", "详情待窗口联网后显示", "staff.level", "matter.level", "! checked")
+	for _, level := range rating.Levels() { // the faces of the box
+		want(t, h.get(path), 200, `<path d="`+level.Face().Lines+`"/>`)
+	}
 	h.arrived()
 	w := h.get(strings.ToLower(path))
 	want(t, w, 200, "市场监管局", "工号", "6201", "个体工商户登记", "&lt;b&gt;测试员", "!<b>测试员", "!SECRET", "!食品经营许可", "!详情待窗口联网后显示")
@@ -273,7 +276,7 @@ func TestRating(t *testing.T) {
 		t.Errorf("Location = %q, want the thanks page under the canonical path", got)
 	}
 	wantStored := []rating.Evaluation{{Visit: visitID, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone,
-		Reasons: []string{"214"}, Text: "等了 两小时"}}
+		Reasons: []string{"214"}, Catalogue: 1, Text: "等了 两小时"}}
 	if diff := cmp.Diff(wantStored, h.books.stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}

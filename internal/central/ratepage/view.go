@@ -81,7 +81,7 @@ type levelView struct {
 }
 
 type reasonView struct {
-	Reason
+	rating.CatalogueReason
 	Checked bool
 }
 

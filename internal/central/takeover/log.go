@@ -52,6 +52,9 @@ func (t *taking) log(l log) ([]item, error) {
 	signed := make(map[rating.Hash]bool)
 	var all []item
 	for _, p := range proofs {
+		if len(p.key) == 0 { // nothing was kept
+			continue
+		}
 		for seq := p.first; seq <= p.last(); seq++ {
 			h, forked := p.forks[seq]
 			if !forked {

@@ -28,6 +28,7 @@ const schema = 4
 type Report struct {
 	Devices, Signed, Unsigned, Phone int
 	Broken                           []string // signatures that do not verify, whose records were entered without
+	Keys                             []string // boxes that had another key before; whoever knows of no replacement looks into it
 }
 
 // Run takes over the books in the file at path. The journal must run. Progress is told now and then.
@@ -113,10 +114,34 @@ func (t *taking) devices(f *fleet.Fleet) error {
 		return err
 	}
 	for _, d := range all {
-		if err := f.Put(t.ctx, d); err != nil {
+		if err := errors.Join(t.earlierKeys(d), f.Put(t.ctx, d)); err != nil {
 			return err
 		}
 		t.Devices++
+	}
+	return nil
+}
+
+// earlierKeys enters that a box was enrolled with the keys by which batches were signed that it no longer has: the old books knew the last
+// one only.
+func (t *taking) earlierKeys(d fleet.Device) error {
+	keys, err := db.Query(t.ctx, t.old, func(s db.Scanner) (k []byte, err error) { return k, s.Scan(&k) },
+		"SELECT key FROM proof WHERE device = $1 AND length(key) > 0 GROUP BY key ORDER BY min(received_at)", string(d.ID))
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if d.Key.Equal(ed25519.PublicKey(k)) {
+			continue
+		}
+		e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: k, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()}, d.EnrolledAt.UnixMilli(), fmt.Sprintf("earlier %x", k))
+		if err != nil {
+			return err
+		}
+		if _, err := t.j.Append(t.ctx, e, nil); err != nil {
+			return err
+		}
+		t.Keys = append(t.Keys, string(d.ID))
 	}
 	return nil
 }

@@ -68,6 +68,26 @@ func TestKeysReachTheCentre(t *testing.T) {
 	h.centrald("verify")
 }
 
+// TestStoppedDaemon taps a key while the daemon does not run: the kernel's times of the edges tell it later.
+func TestStoppedDaemon(t *testing.T) {
+	h := newHall(t, gpioKeys)
+	h.start(Options{})
+	h.startBox()
+	want := map[rating.VisitID]rating.Level{h.visit(): 2}
+	time.Sleep(2 * time.Second) // nobody presses before the question can be read
+	h.sh("kill -STOP $(cat /tmp/ratingd.pid)")
+	if err := h.board.Press("RATE2"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	if err := h.board.Release("RATE2"); err != nil {
+		t.Fatal(err)
+	}
+	h.sh("sleep 0.2; kill -CONT $(cat /tmp/ratingd.pid)")
+	h.recorded(1)
+	h.eventually("it at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
+}
+
 // readQR photographs the screen until it has a QR code, or none, and returns what it says.
 func (h *hall) readQR(name string, wanted bool) (text string) {
 	h.t.Helper()

@@ -16,6 +16,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/pgserver"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -154,12 +155,15 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 	p := &place{name: name, close: func() error { return os.RemoveAll(tmp) }}
 	url := "sqlite:" + filepath.Join(tmp, "journal.db")
 	if engine == db.Postgres {
-		var stop func() error
-		if url, stop, err = startPostgres(tmp); err != nil {
+		server, err := pgserver.New("shared_buffers=256MB", "max_wal_size=2GB") // and else as PostgreSQL comes, which keeps what it has committed
+		if err != nil {
 			return nil, errors.Join(err, p.close())
 		}
 		remove := p.close
-		p.close = func() error { return errors.Join(stop(), remove()) }
+		p.close = func() error { return errors.Join(server.Close(), remove()) }
+		if url, err = server.Database(); err != nil {
+			return nil, errors.Join(err, p.close())
+		}
 	}
 	if p.db, err = db.Open(ctx, url); err != nil {
 		return nil, errors.Join(err, p.close())

@@ -4,9 +4,16 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"time"
 
 	"haochaping/internal/rating"
 )
+
+func timed(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
 
 // backlog gives the journal batches of 200 records, as after weeks without a network, seals them, and compares with the yardstick.
 func (b *bench) backlog(ctx context.Context, p *place) error {

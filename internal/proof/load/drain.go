@@ -39,15 +39,22 @@ func (w *world) drain(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	var yardsticks, drains, ratios []float64
+	var taken [3]time.Duration
 	for i, b := range boxes {
-		yardstick, drained, err := w.round(ctx, o, b)
+		yardstick, drained, took, err := w.round(ctx, o, b)
 		if err != nil {
 			return err
+		}
+		for i := range taken {
+			taken[i] += took[i]
 		}
 		log.Printf("round %d: %.0f records/s, the plain client %.0f messages/s", i+1, drained, yardstick)
 		yardsticks, drains, ratios = append(yardsticks, yardstick), append(drains, drained), append(ratios, drained/yardstick)
 	}
-	_, err := fmt.Fprintf(out, "drain_yardstick_per_s %.0f\ndrain_records_per_s %.0f\ndrain %.2f\n", median(yardsticks), median(drains), median(ratios))
+	perRecord := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(o.drain*o.rounds) }
+	_, err := fmt.Fprintf(out, "drain_yardstick_per_s %.0f\ndrain_records_per_s %.0f\ndrain %.2f\n"+
+		"drain_centre_us_per_record %.1f\ndrain_broker_us_per_record %.1f\ndrain_box_us_per_record %.1f\n",
+		median(yardsticks), median(drains), median(ratios), perRecord(taken[0]), perRecord(taken[1]), perRecord(taken[2]))
 	return err
 }
 
@@ -56,30 +63,31 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-// round returns how many records a second the plain client and the box of one author bring through.
-func (w *world) round(ctx context.Context, o options, a *author) (yardstick, drained float64, err error) {
+// round returns how many records a second the plain client and the box of one author bring through, and the processor time
+// that the centre, the broker and this program took for the box's.
+func (w *world) round(ctx context.Context, o options, a *author) (yardstick, drained float64, took [3]time.Duration, err error) {
 	folder := filepath.Join(w.dir, string(a.device))
 	if err := os.Mkdir(folder, 0o700); err != nil {
-		return 0, 0, err
+		return 0, 0, took, err
 	}
 	log, err := store.Open(filepath.Join(folder, "log.db"), store.Options{Device: a.device, Random: rand.Reader, Logger: slog.Default()})
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, took, err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
 	if err := fill(log, a, o.drain); err != nil {
-		return 0, 0, err
+		return 0, 0, took, err
 	}
-	_, records, err := log.Pending(0, o.drain, 1<<40)
-	if err != nil {
-		return 0, 0, err
+	if yardstick, err = w.plain(log); err != nil {
+		return 0, 0, took, err
 	}
-	if yardstick, err = w.plain(records); err != nil {
-		return 0, 0, err
-	}
-	records = nil
+	m := &meter{w: w}
+	began := m.cpu()
 	drained, err = w.drainBox(ctx, log, a.key)
-	return yardstick, drained, err
+	for i, now := range m.cpu() {
+		took[i] = now - began[i]
+	}
+	return yardstick, drained, took, err
 }
 
 // fill writes a backlog.
@@ -97,8 +105,12 @@ func fill(log *store.Store, a *author, records int) error {
 	return nil
 }
 
-// plain publishes each record as a message, with a hundred on their way, and returns how many a second the broker takes.
-func (w *world) plain(records [][]byte) (float64, error) {
+// plain publishes each pending record as a message, with a hundred on their way, and returns how many a second the broker takes.
+func (w *world) plain(log *store.Store) (float64, error) {
+	_, records, err := log.Pending(0, int(log.Last()), 1<<40)
+	if err != nil {
+		return 0, err
+	}
 	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + w.address).SetClientID("plain"))
 	if t := client.Connect(); !t.WaitTimeout(patience) || t.Error() != nil {
 		return 0, fmt.Errorf("the plain client: %w", t.Error())

@@ -95,6 +95,7 @@ func (b *box) visit(ctx context.Context, random *rand.Rand) {
 	if id == "" {
 		return
 	}
+	time.Sleep(250 * time.Millisecond) // a press sooner is no answer
 	b.mu.Lock()
 	b.pressed[id] = make(map[rating.Level]bool)
 	b.mu.Unlock()

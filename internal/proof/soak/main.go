@@ -21,18 +21,23 @@ func main() {
 	d := flag.Duration("time", time.Minute, "how long faults happen")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the faults")
 	boxes := flag.Int("boxes", 4, "number of boxes")
+	books := flag.String("books", "sqlite", "where the books are: sqlite or postgres")
 	keep := flag.Bool("keep", false, "keep the folder with logs and books")
 	flag.Parse()
+	if *books != "sqlite" && *books != "postgres" {
+		log.Printf("-books %q: want sqlite or postgres", *books)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *d, *seed, *boxes, *keep); err != nil {
+	if err := run(ctx, *d, *seed, *boxes, *books == "postgres", *keep); err != nil {
 		log.Print(err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, d time.Duration, seed uint64, boxes int, keep bool) (err error) {
+func run(ctx context.Context, d time.Duration, seed uint64, boxes int, postgres, keep bool) (err error) {
 	dir, err := os.MkdirTemp("", "soak")
 	if err != nil {
 		return err
@@ -44,7 +49,7 @@ func run(ctx context.Context, d time.Duration, seed uint64, boxes int, keep bool
 			err = os.RemoveAll(dir)
 		}
 	}()
-	w, err := newWorld(ctx, dir, ".", boxes)
+	w, err := newWorld(ctx, dir, ".", boxes, postgres)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"haochaping/internal/central/ledger"
+	"haochaping/internal/central/books"
+	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
 )
 
@@ -26,12 +27,12 @@ func (w *world) report(ctx context.Context, out io.Writer, d time.Duration, seed
 		b.p.end(syscall.SIGTERM)
 	}
 	w.centre.end(syscall.SIGTERM)
-	books, err := ledger.Open(ctx, w.books)
+	centre, err := w.openBooks(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = books.Close() }()
-	entries, err := books.Latest(ctx, 10_000_000)
+	defer func() { _ = centre.Close() }()
+	entries, err := centre.Entries(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (w *world) report(ctx context.Context, out io.Writer, d time.Duration, seed
 	for _, detail := range sum.details {
 		say("%s", detail)
 	}
-	bad, err := w.findings(ctx, books, say)
+	bad, err := w.findings(ctx, centre, say)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (w *world) report(ctx context.Context, out io.Writer, d time.Duration, seed
 }
 
 // compare holds what was thanked for against the books.
-func (b *box) compare(entries []ledger.Entry) (v verdict) {
+func (b *box) compare(entries []books.Entry) (v verdict) {
 	v.visits, v.thanked = len(b.pressed), len(b.thanked)
 	note := func(format string, args ...any) {
 		v.details = append(v.details, b.name+": "+fmt.Sprintf(format, args...))
@@ -82,7 +83,7 @@ func (b *box) compare(entries []ledger.Entry) (v verdict) {
 			v.invented++
 			note("the books hold %s for visit %s, which nobody pressed", e.Level, id)
 		}
-		if e.Status != ledger.Counted {
+		if e.Status != rating.Counted {
 			continue
 		}
 		if _, again := counted[id]; again {
@@ -108,17 +109,17 @@ func (b *box) compare(entries []ledger.Entry) (v verdict) {
 }
 
 // findings prints what the centre has found, and returns how many of them should not be: all but the damage that was done.
-func (w *world) findings(ctx context.Context, books *ledger.Ledger, say func(string, ...any)) (bad int, err error) {
-	all, err := books.Findings(ctx)
+func (w *world) findings(ctx context.Context, centre *inspect.Centre, say func(string, ...any)) (bad int, err error) {
+	all, err := centre.Findings(ctx)
 	if err != nil {
 		return 0, err
 	}
 	kinds := make(map[string]int)
 	for _, f := range all {
 		name := string(f.Kind)
-		if !f.ResolvedAt.IsZero() {
+		if !f.Resolved.IsZero() {
 			name += ", resolved"
-		} else if f.Kind != ledger.Damage {
+		} else if f.Kind != books.Damage && f.Kind != books.Displaced {
 			bad++
 			say("%s: %s %d to %d of epoch %s: %s", f.Device, f.Kind, f.From, f.To, f.Epoch, f.Detail)
 		}
@@ -127,17 +128,20 @@ func (w *world) findings(ctx context.Context, books *ledger.Ledger, say func(str
 	for _, name := range slices.Sorted(maps.Keys(kinds)) {
 		say("finding %-22s %d", name, kinds[name])
 	}
-	for _, b := range w.boxes {
-		epochs, err := books.Epochs(ctx, rating.DeviceID(b.name))
-		if err != nil {
-			return 0, err
-		}
-		for _, epoch := range epochs {
-			if r, err := books.VerifyChain(ctx, rating.DeviceID(b.name), epoch); err != nil {
-				bad++
-				say("%s: %v after %d records", b.name, err, r.Records)
-			}
+	logs, err := centre.Logs(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range logs {
+		if l.Err != nil {
+			bad++
+			say("%s, epoch %s: %v after %d records", l.Device, l.Epoch, l.Err, l.Records)
 		}
 	}
-	return bad, nil
+	problems, err := centre.Verify(ctx)
+	for _, p := range problems {
+		bad++
+		say("the centre does not verify: %s", p)
+	}
+	return bad, err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -14,8 +13,9 @@ import (
 	"syscall"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite", to lock the books
-
+	"haochaping/internal/central/db"
+	"haochaping/internal/proof/inspect"
+	"haochaping/internal/proof/pgserver"
 	"haochaping/internal/proof/powercut"
 )
 
@@ -25,13 +25,14 @@ type world struct {
 	broker  *process
 	address string // the broker's
 	centre  *process
-	books   string
+	server  *pgserver.Server // of the journal and the books; nil: they are files
+	url     string           // of the journal
 	boxes   []*box
 	close   []func() error
 }
 
-// newWorld starts everything. Source is any folder of this module.
-func newWorld(ctx context.Context, dir, source string, boxes int) (w *world, err error) {
+// newWorld starts everything, with the books on a PostgreSQL server or in files. Source is any folder of this module.
+func newWorld(ctx context.Context, dir, source string, boxes int, postgres bool) (w *world, err error) {
 	w = &world{dir: dir}
 	defer func() {
 		if err != nil {
@@ -42,6 +43,11 @@ func newWorld(ctx context.Context, dir, source string, boxes int) (w *world, err
 	build.Dir, build.Env = source, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return w, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	if postgres {
+		if err := w.startServer(); err != nil {
+			return w, err
+		}
 	}
 	if err := w.startBroker(); err != nil {
 		return w, err
@@ -98,6 +104,16 @@ func (w *world) startBroker() error {
 	return w.broker.start()
 }
 
+// startServer starts PostgreSQL as it comes, which keeps what it has committed.
+func (w *world) startServer() (err error) {
+	if w.server, err = pgserver.New(); err != nil {
+		return err
+	}
+	w.close = append(w.close, w.server.Close)
+	w.url, err = w.server.Database()
+	return err
+}
+
 func (w *world) startCentre() error {
 	f, err := w.newLog("centre")
 	if err != nil {
@@ -105,10 +121,12 @@ func (w *world) startCentre() error {
 	}
 	state, addresses, config := filepath.Join(w.dir, "centre"), filepath.Join(w.dir, "centre.json"), filepath.Join(w.dir, "centrald.toml")
 	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.url = \"mqtt://%s\"\n", state, addresses, w.address)
+	if w.server != nil {
+		text = fmt.Sprintf("books = %q\n", w.url) + text
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return err
 	}
-	w.books = filepath.Join(state, "ledger.db")
 	w.centre = &process{program: filepath.Join(w.dir, "centrald"), args: []string{"-config", config}, addresses: addresses, log: f}
 	return w.centre.start()
 }
@@ -142,23 +160,41 @@ func (w *world) addBox(ctx context.Context, name string, i int, cuts bool) error
 	return b.p.start()
 }
 
+// openBooks opens the centre's databases.
+func (w *world) openBooks(ctx context.Context) (*inspect.Centre, error) {
+	state := filepath.Join(w.dir, "centre")
+	if w.server != nil {
+		return inspect.OpenServer(ctx, state, w.url)
+	}
+	return inspect.Open(ctx, state)
+}
+
+// errEnough ends a transaction that was only to hold the lock.
+var errEnough = errors.New("the lock was held for long enough")
+
 // lockBooks keeps the centre from writing for a while.
 func (w *world) lockBooks(ctx context.Context, d time.Duration) (err error) {
-	db, err := sql.Open("sqlite", "file:"+w.books+"?_pragma=busy_timeout(5000)")
+	url := w.url
+	if w.server == nil {
+		url = "sqlite:" + filepath.Join(w.dir, "centre", "journal.db")
+	}
+	x, err := db.Open(ctx, url)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	c, err := db.Conn(ctx)
-	if err != nil {
-		return err
+	defer func() { err = errors.Join(err, x.Close()) }()
+	err = x.Write(ctx, func(tx *db.Tx) error {
+		if tx.Engine() == db.Postgres { // on SQLite the transaction itself is the lock
+			if _, err := tx.ExecContext(ctx, "LOCK TABLE head IN ACCESS EXCLUSIVE MODE"); err != nil {
+				return err
+			}
+		}
+		time.Sleep(d)
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
 	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	if _, err := c.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	time.Sleep(d)
-	_, err = c.ExecContext(ctx, "ROLLBACK")
 	return err
 }
 

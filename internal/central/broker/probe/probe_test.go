@@ -138,14 +138,15 @@ func TestMosquitto(t *testing.T) {
 		want          string // in the one fault; empty: there is none
 		unproven      bool
 	}{
-		"as shipped":       {rules: rules},
-		"without rules":    {},
-		"no retained":      {config: "retain_available false", want: "不保存保留消息"},
-		"small messages":   {config: "message_size_limit 20000", want: "试过能通过的最大为 16384"},
-		"small packets":    {config: "max_packet_size 20000", want: "试过能通过的最大为 16384"},
-		"no ack":           {rules: without("topic write hcp/1/+/ack"), want: "不允许中心写入 hcp/1/+/ack"},
-		"no probe":         {rules: without("topic readwrite hcp/1/-/#"), unproven: true, want: ""},
-		"nothing but that": {rules: "user centre\ntopic readwrite hcp/1/-/#\n"}, // reading cannot be proven from here
+		"as shipped":     {rules: rules},
+		"without rules":  {},
+		"no retained":    {config: "retain_available false", want: "不保存保留消息"},
+		"small messages": {config: "message_size_limit 20000", want: "试过能通过的最大为 16384"},
+		"small packets":  {config: "max_packet_size 20000", want: "试过能通过的最大为 16384"},
+		"no ack":         {rules: without("topic write hcp/1/+/ack"), want: "不允许中心写入 hcp/1/+/ack"},
+		"no probe":       {rules: without("topic readwrite hcp/1/-/#"), unproven: true, want: ""},
+		"nothing but that": {rules: "user centre\ntopic readwrite hcp/1/-/#\n", // reading cannot be proven from here
+			want: "不允许中心写入 hcp/1/+/ack, hcp/1/+/command, hcp/1/+/config"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := probe(t, mosquitto(t, c.config, c.rules), broker.CentreName, "")

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
+	"haochaping/internal/porthold"
+)
+
+// optionalChecks returns what is to be said of the parts that the window can do without: one finding for each that does not work,
+// or one for all of them. Without the daemon nobody knows.
+func optionalChecks(p *patient) []check {
+	if p.status == nil {
+		return nil
+	}
+	var out []check
+	var fit []string
+	for _, part := range p.status.Parts {
+		switch {
+		case !optional(part.Name):
+		case part.OK:
+			fit = append(fit, partLabel(part.Name))
+		default:
+			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFailed(part) }})
+		}
+	}
+	if len(fit) > 0 {
+		list := strings.Join(fit, "、")
+		out = append(out, check{"其他", "others", func(context.Context, *patient) finding { return fine(list+" 正常", "the other parts work") }})
+	}
+	return out
+}
+
+// partFailed says what the daemon says of an optional part.
+func partFailed(part opsapi.Part) finding {
+	return finding{mark: sick, found: part.What, todo: part.Do, means: opsapi.Text{ZH: "按键评价不受影响", EN: "the keys do not need it"}}
+}
+
+// nameHolders adds to parts whose port is taken which program has it: this one may see processes that the daemon may not.
+func nameHolders(c boxconfig.Config, parts []opsapi.Part) {
+	for i := range parts {
+		part := &parts[i]
+		address := map[string]string{"window_api": c.WindowAPI.Listen, "window_api_lan": c.WindowAPI.LANListen,
+			"browser": c.Screen.Browser, "operations": c.Operations.Listen}[part.Name]
+		_, port, err := net.SplitHostPort(address)
+		if err != nil || part.OK || !strings.Contains(part.What.EN, "address already in use") {
+			continue
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil {
+			continue
+		}
+		if h := porthold.Find("/proc", uint16(n)); h.PID != 0 {
+			part.Do.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", n, h.ZH())
+			part.Do.EN += fmt.Sprintf("; port %d is taken by %s", n, h.EN())
+		}
+	}
+}
+
+// daemonsCheck lets the ratingd beside this program check a configuration, which it does as the service's user. Where there is
+// none it returns nil. An *exec.ExitError with the status 1 says that the window works all the same.
+func daemonsCheck(ctx context.Context, config string) (said string, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil
+	}
+	program := filepath.Join(filepath.Dir(self), "ratingd")
+	if info, err := os.Stat(program); err != nil || !info.Mode().IsRegular() {
+		return "", nil
+	}
+	out, err := exec.CommandContext(ctx, program, "-check-config", "-config", config).CombinedOutput()
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "ratingd: "), err
+}

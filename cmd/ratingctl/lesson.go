@@ -1,0 +1,203 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"haochaping/device/keypad"
+	"haochaping/internal/rating"
+)
+
+// stage is what a lesson is at.
+type stage uint8
+
+const (
+	untouched  stage = iota // nobody touches the keypad, so that what comes by itself is known
+	pressing                // one key after the other is asked for
+	releasing               // keys of which it is not known what they send when they are let go
+	confirming              // all keys once more, since their order is doubtful
+	ended
+)
+
+// releaseWait is how long a press is waited for that only makes the profile better.
+const releaseWait = 8 * time.Second
+
+// foundKeys is what a lesson ends with.
+type foundKeys struct {
+	codes   [5]string // what keys.map calls the keys
+	ordered bool      // the codes go up or down
+	profile keypad.Learnt
+}
+
+// lesson asks for the keys of a keypad until they are known. It is safe for concurrent use.
+type lesson struct {
+	learn func(keypad.Observed) (foundKeys, error)
+	read  func(foundKeys, []byte) []string // the codes of the keys in what was sent
+	text  func([]byte) string              // shows what was sent
+	wait  time.Duration                    // during which nobody touches the keypad
+	out   *report
+	end   func() // ends the lesson
+
+	mu      sync.Mutex
+	stage   stage // guarded by mu, as all below
+	began   time.Duration
+	asked   time.Duration
+	learner *keypad.Learner
+	again   *keypad.Recheck
+	known   foundKeys
+	failed  error
+}
+
+// open begins the lesson.
+func (l *lesson) open(where string, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began = now
+	l.out.printf("Listening on %s. End with Ctrl-C.\n", where)
+	if l.wait > 0 {
+		l.out.printf("Do not touch the keypad for %s.\n", l.wait)
+	}
+	l.tick(now)
+}
+
+// pass says that time has passed.
+func (l *lesson) pass(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.began != 0 {
+		l.tick(now)
+	}
+}
+
+// tick needs mu.
+func (l *lesson) tick(now time.Duration) {
+	since := now - l.began
+	switch {
+	case l.stage == untouched && since >= l.wait && l.learner.Settled(since):
+		l.stage = pressing
+		for _, b := range l.learner.ByItself() {
+			l.out.printf("It sends by itself: %s. That is no key.\n", l.text(b))
+		}
+		l.ask(now)
+	case l.stage == releasing && now-l.asked > releaseWait:
+		l.learner.Tried()
+		l.finishKeys(now)
+	}
+}
+
+// ask asks for the key that is wanted. It needs mu.
+func (l *lesson) ask(now time.Duration) {
+	l.asked = now
+	l.out.printf("Press %s, and again until it is taken.\n", rating.Levels()[l.learner.Key()])
+}
+
+// burst takes what the keypad sent without a pause.
+func (l *lesson) burst(b []byte, at time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at -= l.began
+	switch l.stage {
+	case untouched:
+		l.learner.Untouched(b, at)
+		l.show(at, b, "nobody should touch it yet")
+	case pressing, releasing:
+		l.press(b, at)
+	case confirming:
+		l.confirm(b, at)
+	}
+}
+
+// show needs mu.
+func (l *lesson) show(at time.Duration, b []byte, what string) {
+	l.out.printf("%10s  %s  %s\n", at.Round(time.Millisecond), l.text(b), what)
+}
+
+// press needs mu.
+func (l *lesson) press(b []byte, at time.Duration) {
+	heard, err := l.learner.Burst(b, at)
+	l.show(at, b, map[keypad.Heard]string{
+		keypad.Once: "heard; press the same key again", keypad.Taken: "taken", keypad.Earlier: "that is what an earlier key sends",
+		keypad.Held: "the same press goes on", keypad.LetGo: "heard; a key was let go, else press it again", keypad.ByItself: "it comes by itself",
+	}[heard])
+	switch {
+	case err != nil:
+		l.finish(err)
+	case l.learner.Key() == len(rating.Levels()):
+		l.finishKeys(l.began + at)
+	case heard == keypad.Taken:
+		l.ask(l.began + at)
+	}
+}
+
+// finishKeys goes on once all five keys are known. It needs mu.
+func (l *lesson) finishKeys(now time.Duration) {
+	if key, again := l.learner.Unreleased(); again {
+		if l.stage != releasing || now-l.asked > releaseWait {
+			l.stage, l.asked = releasing, now
+			l.out.printf("Press %s once more, and let it go: it is not known what it sends then.\n", rating.Levels()[key])
+		}
+		return
+	}
+	heard, err := l.learner.Observed()
+	if err == nil {
+		l.known, err = l.learn(heard)
+	}
+	if err != nil || l.known.ordered {
+		l.finish(err)
+		return
+	}
+	l.stage, l.again = confirming, keypad.NewRecheck(l.known.codes)
+	l.out.printf("The codes of the keys from %s to %s are in no order: %q.\nThat is so on some keypads, and wherever a wrong key was pressed. "+
+		"Press all five once more, from %s down; or type \"yes\" and Enter if you are certain.\n",
+		rating.Levels()[0], rating.Levels()[4], l.known.codes, rating.Levels()[0])
+}
+
+// confirm needs mu.
+func (l *lesson) confirm(b []byte, at time.Duration) {
+	before := l.again.Key()
+	var err error
+	for _, code := range l.read(l.known, b) {
+		err = errors.Join(err, l.again.Pressed(code))
+	}
+	switch {
+	case err != nil:
+		l.show(at, b, "that is another key")
+		l.finish(err)
+	case l.again.Key() == len(rating.Levels()):
+		l.show(at, b, "as before")
+		l.finish(nil)
+	case l.again.Key() > before:
+		l.show(at, b, fmt.Sprintf("as before; now %s", rating.Levels()[l.again.Key()]))
+	}
+}
+
+// answer takes a line that was typed.
+func (l *lesson) answer(s string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stage == confirming && isYes(s) {
+		l.finish(nil)
+	}
+}
+
+// finish needs mu.
+func (l *lesson) finish(err error) {
+	l.stage, l.failed = ended, err
+	l.end()
+}
+
+// result returns what was learnt.
+func (l *lesson) result() (foundKeys, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.failed != nil:
+		return foundKeys{}, l.failed
+	case l.stage != ended:
+		return foundKeys{}, &hinted{errors.New("ended before all five keys were known; nothing was written"),
+			"if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan"}
+	}
+	return l.known, nil
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"haochaping/device/sound"
+	"haochaping/internal/boxconfig"
+)
+
+// soundCommand plays what citizens hear, one after the other, and says what keeps it from being heard.
+func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ratingctl sound", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	test := flags.Bool("test", false, "play the tone and the prompts as they are configured")
+	c, err := parsedConfig(flags, args)
+	if err != nil || c == nil {
+		return err
+	}
+	if !*test {
+		return &hinted{errors.New("it is not said what to do with the sound"), "write \"ratingctl sound -test\""}
+	}
+	player := sound.NewPlayer(sound.Config{
+		Command: "aplay", Device: c.Sound.Device, Cards: "/proc/asound/cards", Logger: slog.New(slog.DiscardHandler),
+	})
+	return testSound(ctx, c.Sound, player.PlayNow, stdout)
+}
+
+// testSound plays the tone of the middle key and both prompts, as loud as it is without times of the day. Each failure says what to do.
+func testSound(ctx context.Context, c boxconfig.Sound, play func(context.Context, sound.Clip) error, stdout io.Writer) error {
+	tones := sound.Tones()
+	parts := []struct {
+		zh, en string
+		clip   func() (sound.Clip, error)
+	}{
+		{"按键音", "tone", func() (sound.Clip, error) {
+			if c.Tones == "off" {
+				return sound.Clip{}, nil
+			}
+			return sound.Tone(tones[len(tones)/2], 48000, 1), nil
+		}},
+		{"提示语 “" + sound.AskingWords + "”", "prompt while asking", func() (sound.Clip, error) {
+			return sound.Prompt(ctx, c.Asking, c.Speaker(), sound.AskingWords)
+		}},
+		{"提示语 “" + sound.ThanksWords + "”", "prompt of the thanks", func() (sound.Clip, error) {
+			return sound.Prompt(ctx, c.Thanks, c.Speaker(), sound.ThanksWords)
+		}},
+	}
+	var errs []error
+	for _, p := range parts {
+		clip, err := p.clip()
+		said := "未配置 / none is configured"
+		if err == nil && len(clip.Samples) > 0 {
+			said = "已播放 / played"
+			err = play(ctx, clip.Gain(c.Percent))
+		}
+		if err != nil {
+			said = "没有声音 / no sound: " + err.Error()
+			errs = append(errs, fmt.Errorf("%s: %w", p.en, err))
+		}
+		if _, err := fmt.Fprintf(stdout, "%s %s: %s\n", p.zh, p.en, said); err != nil {
+			return err
+		}
+	}
+	if len(errs) > 0 {
+		return &hinted{errors.Join(errs...), "aplay -l lists the cards, sound.device names one; a box without a card works as well"}
+	}
+	return nil
+}

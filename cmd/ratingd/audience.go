@@ -1,0 +1,38 @@
+package main
+
+import (
+	"haochaping/internal/terminal"
+)
+
+// audience is who gets to see the terminal's views: the screen, lamps and sound, and a keypad that shows them too. None can
+// hold up the terminal. It is safe for concurrent use.
+type audience struct {
+	shown        *latest[picture]
+	lamps, heard *latest[terminal.View]
+	prompt       func(terminal.View) // of the keypad, nil if it cannot be told
+	noticed      func()              // is called when something has begun or ended that is a trouble
+}
+
+func newAudience(prompt func(terminal.View), noticed func()) *audience {
+	starting := terminal.View{State: terminal.Starting}
+	return &audience{shown: newLatest(picture{}), lamps: newLatest(starting), heard: newLatest(starting), prompt: prompt, noticed: noticed}
+}
+
+// show takes a view of the terminal.
+func (a *audience) show(v terminal.View) {
+	if a.shown.get().view.Problem != v.Problem {
+		a.noticed()
+	}
+	a.shown.update(func(p *picture) { p.view = v })
+	a.lamps.update(func(p *terminal.View) { *p = v })
+	a.heard.update(func(p *terminal.View) { *p = v })
+	if a.prompt != nil {
+		a.prompt(v)
+	}
+}
+
+// connected takes whether there is a connection to the centre.
+func (a *audience) connected(yes bool) {
+	a.noticed()
+	a.shown.update(func(p *picture) { p.online = yes })
+}

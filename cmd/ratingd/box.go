@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"image"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"haochaping/display"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
+	"haochaping/internal/rating"
+	"haochaping/internal/stages"
+	"haochaping/internal/terminal"
+	"haochaping/internal/windowapi"
+)
+
+// daemon is the parts of a running box, in the order of the picture in ARCHITECTURE.md. Each is joined to those before it.
+type daemon struct {
+	cfg boxconfig.Config
+	who identity
+	env environment
+	log *slog.Logger
+
+	memory
+	keys     *keypadReader
+	views    *audience
+	journal  *windowapi.Journal
+	recorder *opsapi.Recorder
+	metrics  *opsapi.Metrics
+	loop     *terminal.Loop
+	links    *linkBook
+	screen   *panels
+	scene    scene
+	around   []*extra // what else is seen and heard of the window
+	line     *centreLine
+	uplink   *extra
+	pcs      *windowPCs
+	cards    []*extra
+	ops      []*extra
+	box      *operations
+	monitor  *opsapi.Monitor
+	extras   *extras
+	book     *addressBook
+}
+
+// runBox makes the parts, joins them, and runs them until ctx ends.
+func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service manager, log *slog.Logger) (err error) {
+	mem, err := openMemory(cfg, env, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, mem.db.Close()) }()
+	d := &daemon{cfg: cfg, who: who, env: env, log: log, memory: mem,
+		monitor: opsapi.NewMonitor(opsapi.Clocks{Mono: env.mono, Wall: env.wall}),
+		book: newAddressBook(cfg.Addresses, map[string]string{
+			"device": string(who.device), "public_key": base64.RawURLEncoding.EncodeToString(who.public()),
+		}, log),
+	}
+	if d.keys, err = newKeypadReader(cfg.Keys, mem.clock, env, log); err != nil {
+		return err
+	}
+	d.joinTerminal()
+	d.joinScreen()
+	defer func() { err = errors.Join(err, d.screen.Close()) }()
+	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log)
+	d.uplink = d.extras.add("uplink", uplinkWords(), d.line.run)
+	d.joinWindowPCs()
+	d.joinOperations()
+	d.book.begin()
+	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch(), "boot", mem.clock.boot,
+		"fingerprint", who.fingerprint(), "pending", mem.db.Backlog().Pending)
+	return stages.Run(ctx, d.stages(service)...)
+}
+
+// joinTerminal makes the behaviour between the log and those who see what it shows.
+func (d *daemon) joinTerminal() {
+	d.views = newAudience(d.keys.source.prompt, d.monitor.Wake)
+	d.journal = windowapi.NewJournal(d.who.key.Seed())
+	d.metrics = opsapi.NewMetrics()
+	d.recorder = opsapi.NewRecorder(d.db, d.env.mono, d.metrics)
+	d.loop = terminal.NewLoop(terminal.LoopConfig{
+		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
+		Reasons: loadReasons(d.cfg.Reasons, d.keys.levels.Order(), d.log),
+		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
+		KeepStaff: func(s rating.Staff) {
+			if err := keepStaff(d.db, s); err != nil {
+				d.log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
+			}
+		},
+		Show: d.views.show,
+	})
+	d.extras = &extras{mono: d.env.mono, noticed: d.monitor.Wake, log: d.log, record: func(part string, why error) {
+		e := terminal.PartTrouble{At: d.clock.now(), Part: part}
+		if why != nil {
+			e.Err = why.Error()
+		}
+		d.loop.Post(e)
+	}}
+}
+
+// joinScreen makes what citizens see and hear.
+func (d *daemon) joinScreen() {
+	c, order := d.cfg, d.keys.levels.Order()
+	fonts := &fontFiles{paths: c.Screen.Fonts, renderers: make(chan *display.Renderer)}
+	folder := screenFolder{path: c.Screen.Files, size: image.Pt(c.Screen.Width, c.Screen.Height), panels: make(chan *filePanel)}
+	d.screen = openPanels(c.Screen, display.NewRenderer(fonts.load()), d.log)
+	d.screen.fonts, d.screen.folders = fonts.renderers, folder.panels
+	d.links = &linkBook{who: d.who, base: c.Link.Base}
+	photo := d.extras.add("photos", photosWords(), func(ctx context.Context, _ func(error)) error { return idle(ctx) })
+	d.scene = scene{links: d.links, order: order, photos: &photos{staff: d.staff, report: photo.report}}
+	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
+	speaker := newSpeaker(c.Sound, order, d.env, d.log)
+	add := func(wanted bool, name string, words extraWords, run func(context.Context, func(error)) error) {
+		if wanted {
+			d.around = append(d.around, d.extras.add(name, words, run))
+		}
+	}
+	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
+	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
+	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)
+	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error {
+		return lamps.run(ctx, d.views.lamps, report)
+	})
+	add(c.Sound.Asking != "" || c.Sound.Thanks != "" || c.Sound.Speaker() != "", "prompts", promptsWords(), speaker.loadPrompts)
+	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error {
+		return speaker.run(ctx, d.views.heard, report)
+	})
+}
+
+// browser returns the door at which browsers on this machine see the screen. It shows what a citizen answers: no web page may
+// read it by a name that points here.
+func (d *daemon) browser() door {
+	pending := func() uint64 { return d.db.Backlog().Pending }
+	return d.door("browser", "screen.browser", d.cfg.Screen.Browser, func() http.Handler {
+		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending)
+		return opsapi.OnLoopback(page)
+	})
+}
+
+// door returns a door on this machine, at which what page returns answers. Without an address it is not waited for.
+func (d *daemon) door(name, field, address string, page func() http.Handler) door {
+	if address != "" {
+		d.book.expect(name)
+	}
+	return door{name: name, field: field, address: address, book: d.book,
+		open:  func(context.Context) (net.Listener, error) { return net.Listen("tcp", address) },
+		serve: func(ctx context.Context, l net.Listener) error { return serve(ctx, l, page()) },
+	}
+}
+
+// joinWindowPCs makes what the window's PCs and the staff's cards reach.
+func (d *daemon) joinWindowPCs() {
+	offline := func() bool { return !d.views.shown.get().online }
+	d.pcs = newWindowPCs(d.cfg, window{d.loop, offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
+	if d.cfg.Cards.Configured() {
+		reader := cardReader{d.cfg.Cards, d.staff, d.loop, d.clock, d.log}
+		d.cards = append(d.cards, d.extras.add("cards", cardsWords(), func(ctx context.Context, report func(error)) error {
+			return reader.run(ctx, d.env.mono, report)
+		}))
+	}
+}
+
+// joinOperations shows the whole box to those who run it.
+func (d *daemon) joinOperations() {
+	d.box = &operations{
+		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
+		shown: d.views.shown, screen: d.screen, line: d.line, monitor: d.monitor,
+		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
+	}
+	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
+	c := d.cfg.Operations
+	if c.Listen != "" {
+		at := d.door("operations", "operations.listen", c.Listen, func() http.Handler { return opsapi.OnLoopback(api) })
+		d.ops = append(d.ops, d.extras.add("operations", operationsWords(), at.run))
+	}
+	if c.Socket != "" {
+		at := d.door("operations_socket", "operations.socket", c.Socket, func() http.Handler { return api })
+		at.open = func(context.Context) (net.Listener, error) { return opsapi.ListenUnix(c.Socket) }
+		d.ops = append(d.ops, d.extras.add("operations_socket", operationsWords(), at.run))
+	}
+	d.monitor.Add(d.box.parts()...)
+	d.monitor.Add(d.extras.watched()...)
+	d.metrics.Watch(d.box.status)
+}
+
+// stages returns the parts in the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a
+// moment to reach the centre, and the screen stays to the end. The caller closes the store last of all.
+func (d *daemon) stages(service manager) []stages.Stage {
+	return []stages.Stage{
+		{Name: "supervision", Run: d.supervisor(service).run},
+		{Name: "keys", Run: func(ctx context.Context) error { return d.keys.run(ctx, d.loop) }},
+		{Name: "window API", Run: d.pcs.run},
+		{Name: "cards", Run: func(ctx context.Context) error { return together(ctx, d.cards...) }},
+		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},
+		{Name: "monitor", Run: d.watch},
+		{Name: "terminal", Run: func(ctx context.Context) error { return d.loop.Run(ctx, d.start) }},
+		{Name: "uplink", Run: d.uplink.supervise},
+		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, d.clock, d.loop.Post) }},
+		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, d.db, d.clock, d.log, d.line.keepUnkept) }},
+		{Name: "lamps, sound and files", Run: func(ctx context.Context) error { return together(ctx, d.around...) }},
+		{Name: "screen", Run: func(ctx context.Context) error { return d.screen.run(ctx, d.views.shown, d.scene) }},
+	}
+}
+
+// supervisor returns what feeds the service manager's watchdog.
+func (d *daemon) supervisor(service manager) supervisor {
+	return supervisor{
+		manager: service, ready: d.views.shown.first, logger: d.log,
+		parts: []part{
+			{"keys", d.keys.handed.probe}, {"terminal", d.loop.Probe},
+			{"store", func(context.Context) error { return d.db.Probe() }}, {"screen", d.views.shown.probe},
+		},
+		status: func() string { return statusText(d.views.shown.get(), d.who, d.box.pending().Pending) },
+	}
+}
+
+// watch lets the monitor look once the first screen is shown: what has not begun yet does not hang.
+func (d *daemon) watch(ctx context.Context) error {
+	select {
+	case <-d.views.shown.first:
+		return d.monitor.Run(ctx)
+	case <-ctx.Done():
+		return nil
+	}
+}

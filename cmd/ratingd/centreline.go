@@ -1,0 +1,150 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+	"haochaping/sync/uplink"
+	"haochaping/sync/wire"
+)
+
+// centreLine is the way to the centre: what the box tells it and what it tells the box. It is safe for concurrent use.
+type centreLine struct {
+	memory
+	cfg    boxconfig.Uplink
+	who    identity
+	env    environment
+	loop   *terminal.Loop
+	views  *audience
+	report health
+	log    *slog.Logger
+
+	up     atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
+	cert   atomic.Pointer[x509.Certificate] // the box's own at the broker, nil if it has none
+	since  *connectedSince
+	unkept atomic.Pointer[rating.Window] // a window that the disk did not take
+	offset atomic.Int64                  // box minus centre in milliseconds
+}
+
+// newCentreLine returns a line that reads and opens nothing before run.
+func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras,
+	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
+	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
+	l.report = health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, cert: l.cert.Load, failing: x.failing}
+	return l
+}
+
+// run hands the records over until ctx ends. It returns when a file that it needs cannot be used.
+func (l *centreLine) run(ctx context.Context, report func(error)) error {
+	c := l.cfg
+	tlsConfig, err := tlsFiles(c)
+	if err != nil {
+		return err
+	}
+	password, err := readPassword(c.PasswordFile)
+	if err != nil {
+		return err
+	}
+	up, err := uplink.New(uplink.Config{
+		Brokers: c.Broker, Username: cmp.Or(c.Username, string(l.who.device)), Password: password, TLS: tlsConfig,
+		Key: l.who.key, Centre: []byte(c.CentreKey), Log: l.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),
+		Presence:   wire.Presence{V: wire.Version, Version: version(), Boot: l.clock.boot},
+		Generation: generation(l.start.Window), Health: l.report.report,
+		OnConfig: l.configured, OnCommand: func(c wire.Command) error { return execute(c, l.loop, l.clock) },
+		OnState: l.connected, OnAck: l.acknowledged,
+		OnKinds: (&kinds{l.db, c.CentreKey, l.loop, l.clock, l.log, l.start.Kinds}).said,
+		Now:     l.env.wall, Synced: l.env.synced, Passed: l.passed, Random: mathrand.Float64, Logger: l.log,
+	})
+	if err != nil {
+		return err
+	}
+	l.cert.Store(leaf(tlsConfig))
+	l.up.Store(up)
+	report(nil)
+	return up.Run(ctx)
+}
+
+// isConnected reports whether there is a connection to the broker.
+func (l *centreLine) isConnected() bool {
+	up := l.up.Load()
+	return up != nil && up.Connected()
+}
+
+// broker returns the address of the broker that is connected to, or tried.
+func (l *centreLine) broker() string {
+	if up := l.up.Load(); up != nil {
+		return up.Broker()
+	}
+	return l.cfg.Broker[0]
+}
+
+// stuck returns the records that are too large for the broker.
+func (l *centreLine) stuck() []wire.Stuck {
+	if up := l.up.Load(); up != nil {
+		return up.Stuck()
+	}
+	return nil
+}
+
+// stats returns what the uplink has counted.
+func (l *centreLine) stats() uplink.Stats {
+	if up := l.up.Load(); up != nil {
+		return up.Stats()
+	}
+	return uplink.Stats{}
+}
+
+// configured takes what the centre has assigned. The staff first: once the window is kept, the same configuration is not
+// taken again.
+func (l *centreLine) configured(c wire.Config) {
+	listed := l.staff.lists(l.loop.View().Signed.ID)
+	if err := l.staff.replace(c.Roster); err != nil {
+		l.log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
+	}
+	l.unkept.Store(&c.Window)
+	l.keepUnkept()
+	l.loop.Post(terminal.Configured{At: l.clock.now(), Window: c.Window})
+	if listed && !l.staff.lists(l.loop.View().Signed.ID) {
+		l.loop.Post(terminal.SignOut{At: l.clock.now(), Via: "assignment"})
+	}
+}
+
+// connected takes whether there is a connection.
+func (l *centreLine) connected(yes bool) {
+	l.since.set(yes)
+	l.views.connected(yes)
+}
+
+// acknowledged takes the centre's time. The uplink calls it from one goroutine at a time.
+func (l *centreLine) acknowledged(centre time.Time) {
+	l.offset.Store(l.env.wall().Sub(centre).Milliseconds())
+	at := l.up.Load().Passed()
+	if at.Sub(l.passed) < passedStep {
+		return
+	}
+	l.passed = at
+	if err := keepPassed(l.db, at); err != nil {
+		l.log.Error("the time cannot be kept for the next start", "error", err)
+	}
+}
+
+// keepUnkept keeps the window that the centre has assigned, if that has not been done.
+func (l *centreLine) keepUnkept() {
+	w := l.unkept.Load()
+	if w == nil {
+		return
+	}
+	if err := keepWindow(l.db, *w); err != nil {
+		l.log.Error("the window that the centre assigned cannot be kept; it is tried again", "error", err)
+		return
+	}
+	l.unkept.CompareAndSwap(w, nil)
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"haochaping/device/keypad"
+	"haochaping/device/sound"
+	"haochaping/display"
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/porthold"
+	"haochaping/internal/windowapi"
+)
+
+// ailingError says that the daemon would run, and a part of it not.
+type ailingError struct{ err error }
+
+func (e *ailingError) Error() string {
+	return "窗口可以评价，但以下部分不能工作 / the window works, but for these parts:\n" + e.err.Error()
+}
+
+// Unwrap returns what does not work.
+func (e *ailingError) Unwrap() error { return e.err }
+
+// checker looks for what a daemon with a configuration would stumble over. It looks as the service's user, and changes nothing.
+type checker struct {
+	cfg  boxconfig.Config
+	unit unit
+	env  environment
+	errs []error
+}
+
+// checkConfig returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and
+// nil if nothing is wrong. Root becomes the service's user for that.
+func checkConfig(path string, env environment) error {
+	u := readUnit(env.unitFolders)
+	var taken []error
+	if cfg, err := boxconfig.Load(path); err == nil {
+		taken = takenPorts(cfg) // root sees who has them
+	}
+	if os.Geteuid() == 0 && u.user != "" && u.user != "root" {
+		if err := env.become(u.user); err != nil {
+			return err
+		}
+	}
+	cfg, err := boxconfig.Load(path)
+	if err != nil {
+		return &configurationError{forService(u, path, errors.Join(err, u.mayRead(path)))}
+	}
+	c := &checker{cfg: cfg, unit: u, env: env}
+	c.vital()
+	refused := errors.Join(c.errs...)
+	c.errs = taken
+	c.uplink()
+	c.screen()
+	c.sound()
+	c.window()
+	c.devices()
+	ailing := errors.Join(c.errs...)
+	switch {
+	case refused != nil && ailing != nil:
+		return &configurationError{errors.Join(refused, &ailingError{ailing})}
+	case refused != nil:
+		return &configurationError{refused}
+	case ailing != nil:
+		return &ailingError{ailing}
+	}
+	return nil
+}
+
+// forService adds to an error what the service's user lacks.
+func forService(u unit, path string, err error) error {
+	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
+		return err
+	}
+	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / "+
+		"the service runs as %[2]s, who may not", err, u.user, path)
+}
+
+// note adds what is wrong with the file of a field.
+func (c *checker) note(field, path string, err error) {
+	if path != "" && err == nil {
+		err = c.unit.mayRead(path)
+	}
+	if err == nil {
+		return
+	}
+	if !strings.HasPrefix(err.Error(), field) {
+		err = fmt.Errorf("%s: %w", field, err)
+	}
+	c.errs = append(c.errs, forService(c.unit, path, err))
+}
+
+// vital looks at that without which the daemon does not start.
+func (c *checker) vital() {
+	if _, err := os.Stat(c.cfg.State); errors.Is(err, fs.ErrNotExist) {
+		return // the unit makes it
+	}
+	err := c.unit.mayWrite(c.cfg.State)
+	if err == nil {
+		err = access(c.cfg.State, unix.W_OK|unix.X_OK)
+	}
+	c.note("state", c.cfg.State, err)
+	for _, name := range []string{boxconfig.IdentityFile, "log.db"} {
+		path := filepath.Join(c.cfg.State, name)
+		if err := access(path, unix.R_OK); !errors.Is(err, fs.ErrNotExist) {
+			c.note("state", path, err)
+		}
+	}
+}
+
+// access returns an error that names the path if this process may not use it in a way.
+func access(path string, mode uint32) error {
+	if err := unix.Access(path, mode); err != nil {
+		return &fs.PathError{Op: "access", Path: path, Err: err}
+	}
+	return nil
+}
+
+// uplink looks at the files without which records wait in the box.
+func (c *checker) uplink() {
+	up := c.cfg.Uplink
+	password, err := readPassword(up.PasswordFile)
+	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
+		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
+	}
+	c.note("uplink.password_file", up.PasswordFile, err)
+	_, err = tlsFiles(up)
+	c.note("uplink", up.CAFile, err)
+	for _, path := range []string{up.CertFile, up.KeyFile} {
+		c.note("uplink", path, nil)
+	}
+}
+
+// screen looks at what the screen is drawn with and where it is written.
+func (c *checker) screen() {
+	for _, path := range c.cfg.Screen.Fonts {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			continue // as documented
+		}
+		_, err := display.LoadFonts([]string{path})
+		c.note("screen.fonts", path, err)
+	}
+	if folder := c.cfg.Screen.Files; folder != "" {
+		err := c.unit.mayWrite(folder)
+		if err == nil {
+			err = writableFolder(folder)
+		}
+		c.note("screen.files", "", err)
+	}
+}
+
+// writableFolder returns why a folder cannot be written, or not be made where it is missing.
+func writableFolder(path string) error {
+	for {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path:
+			path = filepath.Dir(path)
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is no folder", path)
+		}
+		return access(path, unix.W_OK|unix.X_OK)
+	}
+}
+
+// sound looks at the prompts, and at what plays them where somebody has asked for sound.
+func (c *checker) sound() {
+	s := c.cfg.Sound
+	for _, f := range []struct{ field, path string }{{"sound.asking", s.Asking}, {"sound.thanks", s.Thanks}} {
+		if f.path != "" {
+			_, err := sound.Load(f.path)
+			c.note(f.field, f.path, err)
+		}
+	}
+	if s.Device == "" && s.Asking == "" && s.Thanks == "" {
+		return
+	}
+	if _, err := exec.LookPath(c.env.aplay); err != nil {
+		c.note("sound", "", fmt.Errorf("安装软件包 alsa-utils / install the Debian package alsa-utils: %w", err))
+	}
+}
+
+// window looks at what the window's PCs, its staff and those who run the box reach.
+func (c *checker) window() {
+	w := c.cfg.WindowAPI
+	if w.WebhookURL != "" {
+		_, err := webhookSecret(w)
+		c.note("window_api.webhook_secret_file", w.WebhookSecretFile, err)
+	}
+	_, err := boxconfig.Catalogue(c.cfg.Reasons.Catalogue)
+	c.note("reasons.catalogue", c.cfg.Reasons.Catalogue, err)
+	tokens := filepath.Join(c.cfg.State, windowapi.TokensFile)
+	_, err = windowapi.ReadTokens(tokens)
+	c.note("window_api", tokens, err)
+	if c.cfg.Cards.Configured() {
+		_, err := keypad.Find(c.cfg.Cards.Profile)
+		c.note("cards.profile", "", err)
+	}
+	if s := c.cfg.Operations.Socket; s != "" && !inside(s, "/run/ratingd") { // which the unit makes
+		err := c.unit.mayWrite(s)
+		if err == nil {
+			err = access(filepath.Dir(s), unix.W_OK|unix.X_OK)
+		}
+		c.note("operations.socket", "", err)
+	}
+}
+
+// devices looks at those that are there; what is plugged in later shows then.
+func (c *checker) devices() {
+	k := c.cfg.Keys
+	paths := map[string]string{"cards.port": c.cfg.Cards.Port, "cards.device": c.cfg.Cards.Device}
+	switch k.Source {
+	case boxconfig.Serial:
+		paths["keys.serial.port"] = k.Serial.Port
+	case boxconfig.USB:
+		paths["keys.usb.device"] = k.USB.Device
+	}
+	if c.cfg.Screen.Panel == "framebuffer" {
+		paths["screen.framebuffer"] = c.cfg.Screen.Framebuffer
+	}
+	for field, path := range paths {
+		if !filepath.IsAbs(path) {
+			continue
+		}
+		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
+			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / "+
+				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
+		}
+	}
+}
+
+// takenPorts returns which addresses another program has. A box that runs has its own.
+func takenPorts(cfg boxconfig.Config) []error {
+	var errs []error
+	for _, a := range []struct{ field, address string }{
+		{"screen.browser", cfg.Screen.Browser}, {"window_api.listen", cfg.WindowAPI.Listen},
+		{"window_api.lan_listen", cfg.WindowAPI.LANListen}, {"operations.listen", cfg.Operations.Listen},
+	} {
+		if a.address == "" {
+			continue
+		}
+		l, err := (&net.ListenConfig{Control: freeBind}).Listen(context.Background(), "tcp", a.address)
+		switch {
+		case err == nil:
+			err = l.Close()
+		case errors.Is(err, syscall.EADDRINUSE) && ownPort(a.address, cfg.State):
+			err = nil
+		default:
+			err = portTaken(a.address, err)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", a.field, err))
+		}
+	}
+	return errs
+}
+
+// ownPort reports whether a running ratingd has a port: by its name, or where that is hidden by the account that owns the
+// state folder.
+func ownPort(address, state string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return false
+	}
+	h := porthold.Find("/proc", uint16(n))
+	if h.PID != 0 {
+		return h.Program == "ratingd"
+	}
+	info, err := os.Stat(state)
+	if err != nil {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && h.UID == int(owner.Uid)
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"haochaping/internal/opsapi"
+)
+
+const (
+	// extraFirstPause is how long after its failure an optional part is tried again; each pause is twice the one before.
+	extraFirstPause = time.Second
+	// extraMaxPause bounds that, so that a part that was repaired is soon back.
+	extraMaxPause = 30 * time.Second
+	// extraRecordPause is how far apart the records of one part's troubles are at least: a memory card bears only so many writes.
+	extraRecordPause = 10 * time.Minute
+)
+
+// extraWords say what the trouble of an optional part means at the window, and the way out.
+type extraWords struct{ means, do opsapi.Text }
+
+// extra is an optional part: without it the box rates all the same. It is safe for concurrent use.
+type extra struct {
+	name  string // as status, metrics and the records have it
+	words extraWords
+	// run works until ctx ends. It reports nil whenever the part works, and an error when it does not and goes on by itself. What
+	// it returns is a failure after which it is to be run again.
+	run   func(ctx context.Context, report func(error)) error
+	board *extras
+
+	mu       sync.Mutex
+	told     bool          // guarded by mu; something was reported
+	worked   bool          // guarded by mu; since it was run last
+	why      error         // guarded by mu; nil while it works
+	recorded bool          // guarded by mu; the records say that it does not work
+	at       time.Duration // guarded by mu; of the last record of a trouble
+	ever     bool          // guarded by mu; there is such a record
+}
+
+// extras are the optional parts of a box. What befalls them is known here and shown from here: their failures never end the
+// daemon.
+type extras struct {
+	all     []*extra
+	mono    func() time.Duration
+	noticed func()                       // is called at each change
+	record  func(part string, why error) // tells the centre; why is nil when the part works again
+	log     *slog.Logger
+}
+
+// add adds a part that is run by the extra's supervise. Call it before anything runs.
+func (x *extras) add(name string, words extraWords, run func(ctx context.Context, report func(error)) error) *extra {
+	e := &extra{name: name, words: words, run: run, board: x}
+	x.all = append(x.all, e)
+	return e
+}
+
+// failing names the parts that do not work.
+func (x *extras) failing() []string {
+	var out []string
+	for _, e := range x.all {
+		if _, why := e.state(); why != nil {
+			out = append(out, e.name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// watched returns the parts for a Monitor.
+func (x *extras) watched() []opsapi.Watched {
+	var out []opsapi.Watched
+	for _, e := range x.all {
+		out = append(out, opsapi.Watched{Name: e.name, Look: func(context.Context) opsapi.Finding { return e.finding() }})
+	}
+	return out
+}
+
+// supervise runs the part until ctx ends, and again after each failure, at growing intervals. It returns nil.
+func (e *extra) supervise(ctx context.Context) error {
+	for pause := extraFirstPause; ; pause = min(2*pause, extraMaxPause) {
+		err := e.run(ctx, e.report)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				e.board.log.Warn("an optional part did not end in order", "part", e.name, "error", err)
+			}
+			return nil
+		}
+		if err == nil {
+			err = errors.New("it ended by itself")
+		}
+		if e.hasWorked() {
+			pause = extraFirstPause
+		}
+		e.report(err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// report notes how the part is, and tells of a change.
+func (e *extra) report(why error) {
+	e.mu.Lock()
+	before, first := e.why, !e.told
+	e.told, e.why, e.worked = true, why, e.worked || why == nil
+	now := e.board.mono()
+	record := why == nil && e.recorded || why != nil && !e.recorded && (!e.ever || now-e.at >= extraRecordPause)
+	if record {
+		e.recorded = why != nil
+		if why != nil {
+			e.at, e.ever = now, true
+		}
+	}
+	e.mu.Unlock()
+	switch {
+	case why != nil && (before == nil || before.Error() != why.Error()):
+		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
+			"means", e.words.means.EN, "error", why, "do", e.words.do.EN)
+	case why == nil && before != nil:
+		e.board.log.Info("an optional part of the box works again", "part", e.name)
+	}
+	if record {
+		e.board.record(e.name, why)
+	}
+	if first || (why == nil) != (before == nil) {
+		e.board.noticed()
+	}
+}
+
+// hasWorked reports whether the part has worked since it was asked last.
+func (e *extra) hasWorked() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	worked := e.worked
+	e.worked = false
+	return worked
+}
+
+func (e *extra) state() (told bool, why error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.told, e.why
+}
+
+// finding says how the part is.
+func (e *extra) finding() opsapi.Finding {
+	told, why := e.state()
+	switch {
+	case why != nil:
+		f := failed(e.words.means.ZH, e.words.means.EN, why)
+		f.Do = e.words.do
+		return f
+	case !told:
+		return fine("未使用", "not used yet")
+	}
+	return fine("正常", "it works")
+}
+
+// together runs parts of one stage until ctx ends.
+func together(ctx context.Context, parts ...*extra) error {
+	var all sync.WaitGroup
+	for _, e := range parts {
+		all.Go(func() { _ = e.supervise(ctx) }) // it returns nil
+	}
+	all.Wait()
+	<-ctx.Done()
+	return nil
+}

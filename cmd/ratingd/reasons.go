@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+// loadReasons returns how the box asks for reasons. A catalogue that cannot be used is reported, and no reasons are asked for:
+// the keys count without them.
+func loadReasons(c boxconfig.Reasons, order [5]rating.Level, log *slog.Logger) terminal.Reasons {
+	if !c.Ask {
+		return terminal.Reasons{}
+	}
+	catalogue, err := boxconfig.Catalogue(c.Catalogue)
+	if err != nil {
+		log.Error("the catalogue of reasons cannot be used; no reasons are asked for until it is mended and the box restarted",
+			"field", "reasons.catalogue", "error", err)
+		return terminal.Reasons{}
+	}
+	return terminal.Reasons{Catalogue: catalogue, Order: order, Time: time.Duration(c.Time)}
+}
+
+// kindsNote is the name under which the store keeps which kinds of records the centre has said that it knows.
+const kindsNote = "kinds"
+
+// knownKinds is what a centre has last said of the kinds of records that it knows.
+type knownKinds struct {
+	Centre []byte        `json:"centre"` // its key
+	Kinds  []rating.Kind `json:"kinds"`
+}
+
+// keptKinds returns what the centre with a key had said, nothing if it never has.
+func keptKinds(n notes, centre boxconfig.PublicKey) ([]rating.Kind, error) {
+	b := n.Note(kindsNote)
+	if b == nil {
+		return nil, nil
+	}
+	var known knownKinds
+	if err := json.Unmarshal(b, &known); err != nil {
+		return nil, fmt.Errorf("read which records the centre knows: %w", err)
+	}
+	if !bytes.Equal(known.Centre, centre) { // the box has moved to another centre since
+		return nil, nil
+	}
+	return known.Kinds, nil
+}
+
+// kinds takes what the centre says of the kinds of records that it knows.
+type kinds struct {
+	notes  notes
+	centre boxconfig.PublicKey
+	loop   *terminal.Loop
+	clock  clock
+	log    *slog.Logger
+	known  []rating.Kind
+}
+
+// said takes what the centre says with an acknowledgement, mostly the same. The uplink calls it from one goroutine at a time. A
+// centre that says nothing is older than the question.
+func (k *kinds) said(all []rating.Kind) {
+	if slices.Equal(all, k.known) {
+		return
+	}
+	k.known = all
+	b, err := json.Marshal(knownKinds{k.centre, all})
+	if err == nil {
+		err = k.notes.SetNote(kindsNote, b)
+	}
+	if err != nil {
+		k.log.Error("which records the centre knows cannot be kept; after a restart it says so anew", "error", err)
+	}
+	k.log.Info("the centre has said which records it knows", "kinds", all, "reasons", slices.Contains(all, rating.KindReason))
+	k.loop.Post(terminal.KindsKnown{At: k.clock.now(), Kinds: all})
+}

@@ -1,1 +1,0 @@
-// This file lets gpiolines.go declare a function whose body is in periph.

@@ -1,0 +1,107 @@
+package device
+
+import (
+	"slices"
+	"time"
+
+	"haochaping/device/keypad"
+)
+
+// holds decides what is a press on a line whose keypad says when a key is let go: a key is down until then, however often it is
+// sent meanwhile. It decides from the times at which codes came, and has no input, output or time of its own.
+type holds struct {
+	atOnce bool          // what comes right after the opening is believed
+	opened time.Duration // nobody knows what was down before
+	keys   map[Code]hold
+	held   together
+}
+
+// hold is a key that is down.
+type hold struct {
+	since   time.Duration
+	last    time.Duration // when it was sent last
+	doubted bool          // it may have been down since before the line was opened
+	stuck   bool          // and has been reported
+}
+
+// open says that the line is read from a moment on.
+func (h *holds) open(at time.Duration) { h.keys, h.opened = make(map[Code]hold), at }
+
+// lose says that the line cannot be read any more: what is not decided is no press.
+func (h *holds) lose() { h.keys, h.held = make(map[Code]hold), together{} }
+
+// read takes a frame. The times of successive calls never decrease.
+func (h *holds) read(r keypad.Read, at time.Duration) {
+	switch {
+	case r.Kind == keypad.Key:
+		h.down(Code(r.Code), at)
+	case r.Kind == keypad.Release && r.Code == "":
+		for _, c := range h.sorted() {
+			h.up(c, at)
+		}
+	case r.Kind == keypad.Release:
+		h.up(Code(r.Code), at)
+	}
+}
+
+func (h *holds) down(c Code, at time.Duration) {
+	k, known := h.keys[c]
+	switch {
+	case known && at-k.last <= regularWithin: // it is held
+		if k.doubted {
+			k.doubted = false
+			h.held.withdraw(c)
+		}
+		k.last = at
+		h.keys[c] = k
+		return
+	case known: // that it was let go is lost: a key that is held is silent, or repeats sooner
+		h.up(c, at)
+	}
+	k = hold{since: at, last: at, doubted: !h.atOnce && at-h.opened <= regularWithin}
+	h.keys[c] = k
+	until := at + togetherWithin
+	if k.doubted {
+		until = at + regularWithin
+	}
+	h.held.addUntil(Event{Source: sourceSerial, Action: Down, Code: c, At: at, Lasts: true}, until)
+}
+
+func (h *holds) up(c Code, at time.Duration) {
+	if _, known := h.keys[c]; known {
+		delete(h.keys, c)
+		h.held.add(Event{Source: sourceSerial, Action: Up, Code: c, At: at})
+	}
+}
+
+// pass returns what is decided once everything that came up to a moment has been told.
+func (h *holds) pass(upTo time.Duration) []Event {
+	for _, c := range h.sorted() {
+		if k := h.keys[c]; !k.stuck && upTo-k.since > stuckAfter {
+			k.stuck = true
+			h.keys[c] = k
+			h.held.add(Event{Source: sourceSerial, Action: HeldStuck, Code: c, At: k.since + stuckAfter})
+		}
+	}
+	return h.held.pass(upTo)
+}
+
+// due returns when pass is to be asked next, false if nothing is waited for.
+func (h *holds) due() (time.Duration, bool) {
+	next, waits := h.held.due()
+	for _, k := range h.keys {
+		if at := k.since + stuckAfter + 1; !k.stuck && (!waits || at < next) {
+			next, waits = at, true
+		}
+	}
+	return next, waits
+}
+
+func (h *holds) sorted() []Code {
+	var all []Code
+	for c := range h.keys {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,210 @@
+package device
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+)
+
+// judge compares what the log of a desk holds with what fingers did. It knows the rule as docs/keys.md words it, and nothing of the
+// code that carries it out.
+type judge struct {
+	*history
+	*desk
+	slack   time.Duration // how exact the history's times are
+	lag     time.Duration // how late the program may have decided
+	used    map[int]bool  // presses that are answers
+	reasons map[string]int
+}
+
+// verdict returns how many presses are answers, and why the others that came while a citizen was asked are none.
+func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reasons map[string]int, err error) {
+	j := &judge{h, d, slack, lag, make(map[int]bool), make(map[string]int)}
+	type question struct {
+		visit   rating.VisitID
+		subject rating.Subject
+	}
+	last := make(map[question]time.Duration)
+	for _, b := range d.log {
+		e := b.Evaluation
+		if e == nil {
+			continue
+		}
+		at, q := time.Duration(b.At.Mono-1)*ms, question{e.Visit, e.Subject}
+		p, ok := j.pressOf(int(e.Level), at)
+		switch v := j.view(at); {
+		case !ok:
+			return 0, nil, fmt.Errorf("invented or doubled: %s at %s", e.Level, at)
+		case v.Visit == nil || v.Visit.ID != e.Visit || v.Subject != e.Subject:
+			return 0, nil, fmt.Errorf("the answer %s of %s is to another question", e.Level, at)
+		case at < last[q]:
+			return 0, nil, fmt.Errorf("swapped: the answer of %s stands after one of %s", at, last[q])
+		case j.beside(p, togetherWithin-slack-lag-ms, true):
+			return 0, nil, fmt.Errorf("one of two keys that were pressed together counts: %s at %s", e.Level, at)
+		}
+		j.used[p], last[q] = true, at
+	}
+	for i, p := range h.presses {
+		v := j.view(p.at)
+		if j.used[i] || v.Visit == nil || v.State != terminal.Asking && v.State != terminal.Correcting {
+			continue
+		}
+		why := j.missed(i, p, v)
+		if why == "" {
+			return 0, nil, fmt.Errorf("the press of %d at %s (%s) is missed, and nothing explains it", p.key, p.at, p.what)
+		}
+		j.reasons[why]++
+	}
+	if j.longStuck() && d.stuck == 0 {
+		return 0, nil, errors.New("a key went on for more than 13 s and is not reported")
+	}
+	return len(j.used), j.reasons, nil
+}
+
+// pressOf finds the press that an answer is of: not used yet, and at the moment when its code came first. Where that was spoilt, the
+// first repetition that is not tells of it.
+func (j *judge) pressOf(key int, at time.Duration) (int, bool) {
+	for _, c := range j.comings {
+		if c.key != key || c.press < 0 || at < c.at-8*ms || at > max(c.at, c.until)+j.slack {
+			continue
+		}
+		earlier := slices.ContainsFunc(j.comings, func(o coming) bool { return o.press == c.press && o.at < c.at && !j.isSpoilt(o.at) })
+		return c.press, !earlier && !j.used[c.press]
+	}
+	return 0, false
+}
+
+// isSpoilt reports whether there were bytes around a moment that belong to no key.
+func (j *judge) isSpoilt(at time.Duration) bool {
+	return slices.ContainsFunc(j.spoilt, func(s time.Duration) bool { return s >= at-600*ms && s <= at+60*ms+j.slack })
+}
+
+// view returns what the screen showed at a moment.
+func (j *judge) view(at time.Duration) seen {
+	shown := j.views[0]
+	for _, v := range j.views {
+		if v.at <= at {
+			shown = v
+		}
+	}
+	return shown
+}
+
+// beside reports whether another code came close to a press; fresh leaves out what may be a stuck key's, which is in nobody's way.
+func (j *judge) beside(i int, within time.Duration, fresh bool) bool {
+	p := j.presses[i]
+	return slices.ContainsFunc(j.comings, func(c coming) bool {
+		if c.key == p.key || max(c.at-p.at, p.at-c.at) > within {
+			return false
+		}
+		return !fresh || c.press >= 0 && !j.isSpoilt(c.at) && c.at-j.presses[c.press].at < stuckAfter-3*time.Second && !j.goesOn(c.press)
+	})
+}
+
+// missed explains why a press is no answer, with nothing if it should be one.
+func (j *judge) missed(i int, p truth, v seen) string {
+	decided := p.at + togetherWithin + 25*ms + j.lag
+	after := j.view(decided)
+	shown := time.Duration(v.Opened.Mono-1) * ms
+	near := func(all []time.Duration, before, behind time.Duration) bool {
+		return slices.ContainsFunc(all, func(at time.Duration) bool { return at >= p.at-before && at <= p.at+behind })
+	}
+	switch {
+	case p.at < shown+200*ms+j.lag:
+		return "before anybody can have read the question"
+	case j.goesOn(i):
+		return "the same key within 2 s of its last"
+	case near(j.losses, unplugged+j.lag, decided-p.at) || v.Problem != "":
+		return "the keypad was unplugged"
+	case near(j.opened(), 2*regularWithin+j.lag, 0):
+		return "right after the keypad was opened"
+	case j.beside(i, togetherWithin+j.lag, false):
+		return "two keys together"
+	case j.isSpoilt(p.at):
+		return "bytes that belong to no key around it"
+	case v.State == terminal.Correcting && int(v.Chosen) == p.key, after.State == terminal.Correcting && int(after.Chosen) == p.key:
+		return "the same level again"
+	case after.Visit == nil || after.Visit.ID != v.Visit.ID || after.Subject != v.Subject:
+		return "the question ended before the press was decided"
+	}
+	return ""
+}
+
+// goesOn reports whether a press's code came within 2 s of its last, or within 2.5 s where that came so too. What cannot be read,
+// or came while the keypad was away, may have been that code.
+func (j *judge) goesOn(i int) bool {
+	p := j.presses[i]
+	var all []coming
+	for _, c := range j.comings {
+		if c.at < p.at && c.press != i {
+			all = append(all, c)
+			if j.isSpoilt(c.at) {
+				all = append(all, coming{at: c.at, press: -1, key: 0})
+			}
+		}
+	}
+	for _, at := range append(j.opened(), j.spoilt...) {
+		if at < p.at {
+			all = append(all, coming{at: at, press: -1, key: 0})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b coming) int { return cmp.Compare(a.at, b.at) })
+	var last time.Duration
+	times := 0
+	for _, c := range all {
+		goesOn := times > 0 && (c.at-last <= regularWithin+j.slack || slices.Contains(j.opened(), c.at))
+		switch {
+		case c.key == p.key && !goesOn:
+			last, times = c.at, 1
+		case c.key == p.key || c.key == 0 && goesOn:
+			last, times = c.at, times+1
+		}
+	}
+	return times > 0 && p.at-last <= sameWithin+j.slack || times > 1 && p.at-last <= regularWithin+j.slack
+}
+
+// opened lists when the keypad was opened.
+func (j *judge) opened() []time.Duration {
+	opened := []time.Duration{0}
+	for _, l := range j.losses {
+		opened = append(opened, l+unplugged)
+	}
+	return opened
+}
+
+// longStuck reports whether a key went on for long enough, the keypad being there.
+func (j *judge) longStuck() bool {
+	for i, p := range j.presses {
+		end := p.at
+		for _, c := range j.comings {
+			if c.press == i && c.at <= j.history.end {
+				end = c.at
+			}
+		}
+		lost := slices.ContainsFunc(j.losses, func(l time.Duration) bool { return l >= p.at-unplugged && l <= end })
+		if end-p.at > stuckAfter+3*time.Second && !lost {
+			return true
+		}
+	}
+	return false
+}
+
+// String tells a history so that one that fails can be understood.
+func (h *history) String() string {
+	s := fmt.Sprintf("%s: visits at %v, unplugged at %v, spoilt at %v\n", h.kind.name, h.opens, h.losses, h.spoilt)
+	for i, p := range h.presses {
+		s += fmt.Sprintf("  %d: key %d at %s, %s; comes at", i, p.key, p.at, p.what)
+		for _, c := range h.comings {
+			if c.press == i {
+				s += " " + c.at.String()
+			}
+		}
+		s += "\n"
+	}
+	return s
+}

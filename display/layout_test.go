@@ -1,0 +1,142 @@
+package display
+
+import (
+	"fmt"
+	"image"
+	"math"
+	"strings"
+	"testing"
+)
+
+// TestWordsStayInTheirPlace lays out every screen with every length of names at every size, and looks for words outside
+// their box or too small, boxes outside the screen, and boxes on top of each other.
+func TestWordsStayInTheirPlace(t *testing.T) {
+	r := renderer(t)
+	long := strings.Repeat("甘肃省市民中心政务服务综合受理", 8)
+	for name, s := range screens(t) {
+		for _, words := range []string{"", long, strings.Repeat("ཞབས་ཞུ་", 20), "Unterschriftsbeglaubigungsverfahren Notariatsangelegenheiten"} {
+			if words != "" && s.State != Starting && s.State != Enrolling {
+				s.Hall, s.Window, s.StaffName, s.Department = words, words, words, words
+				s.Matter, s.Problem = words, words
+				s.Offline = true
+			}
+			for _, size := range sizes {
+				t.Run(fmt.Sprintf("%s/%v/%d", name, size, len([]rune(words))), func(t *testing.T) {
+					l, err := r.arrange(s, size)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkLayout(t, l)
+				})
+			}
+		}
+	}
+}
+
+func checkLayout(t *testing.T, l layout) {
+	t.Helper()
+	screen := image.Rectangle{Max: l.size}
+	for i, x := range l.texts {
+		if !x.box.In(screen) || x.box.Empty() {
+			t.Errorf("%q stands at %v, outside the screen", x.s, x.box)
+		}
+		if x.width > x.box.Dx() || x.height() > x.box.Dy() || len(x.lines) == 0 {
+			t.Errorf("%q is %d x %d in a box of %v", x.s, x.width, x.height(), x.box.Size())
+		}
+		// The least size of the terminal: 3.5 mm on a panel of 7 inches, of which 1024x600 pixels are 24.
+		if least := max(14, int(math.Hypot(float64(l.size.X), float64(l.size.Y))*3.5/177.8)); x.size < least || l.size == image.Pt(1024, 600) && x.size < 24 {
+			t.Errorf("%q is %d pixels high, want at least %d", x.s, x.size, least)
+		}
+		for _, y := range l.texts[:i] {
+			if x.box.Overlaps(y.box) {
+				t.Errorf("%q %v lies on %q %v", x.s, x.box, y.s, y.box)
+			}
+		}
+		if x.box.Overlaps(l.qr) || x.box.Overlaps(l.photo) || x.box.Overlaps(l.icon) {
+			t.Errorf("%q lies on the QR code, the photo or the icon", x.s)
+		}
+	}
+	if !l.qr.Empty() && l.qr.Dx() < 2*l.modules {
+		t.Errorf("the QR code has %d modules in %d pixels, want at least two for each", l.modules, l.qr.Dx())
+	}
+	for i, x := range l.tiles {
+		if !x.box.In(screen) || x.box.Overlaps(l.qr) || x.box.Size() != l.tiles[0].box.Size() || i > 0 && x.box.Overlaps(l.tiles[i-1].box) {
+			t.Errorf("tile %d at %v: outside, on another or of another size", i, x.box)
+		}
+		if !x.face.In(x.box) || !x.digit.box.In(x.box) || x.face.Dx() < l.least*3/2 || x.face.Size() != l.tiles[0].face.Size() {
+			t.Errorf("tile %d at %v: face at %v, number at %v", i, x.box, x.face, x.digit.box)
+		}
+		for _, words := range l.texts {
+			if words.box.Overlaps(x.face) || words.box.Overlaps(x.digit.box) {
+				t.Errorf("%q lies on a face or a number", words.s)
+			}
+		}
+	}
+}
+
+// TestEveryScreenSaysWhatMatters looks for the words that must be on a screen whole, whatever its size.
+func TestEveryScreenSaysWhatMatters(t *testing.T) {
+	r := renderer(t)
+	for name, want := range map[string][]string{
+		"asking":       {"请您对本次服务进行评价", "工号 0417", "扫码用手机评价", "非常满意", "不满意", "Very satisfied", "Very dissatisfied"},
+		"asking-long":  {"请您对所办事项进行评价", "（跨省转入）", "王鑫琪  工号 0417"},
+		"asking-again": {"请只按一个键", "Please press one key only"},
+		"thanks":       {"已记录，感谢您的评价", "按错了？现在按其他键即可更正"},
+		"fault":        {"按键暂停使用", "请扫描二维码，用手机评价"},
+		"enrolling":    {"lz-0417", "3F2A 90C1 77DE 0B54"},
+	} {
+		for _, size := range sizes {
+			l, err := r.arrange(screens(t)[name], size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all strings.Builder
+			for _, x := range l.texts {
+				for _, line := range x.lines {
+					all.WriteString(line.shown())
+				}
+				all.WriteString("|")
+			}
+			said := strings.ReplaceAll(all.String(), " ", "")
+			for _, w := range want {
+				if !strings.Contains(said, strings.ReplaceAll(w, " ", "")) {
+					t.Errorf("%s at %v does not say %q but %s", name, size, w, said)
+				}
+			}
+		}
+	}
+}
+
+// shown returns the characters of a line.
+func (l setLine) shown() string {
+	var b strings.Builder
+	for _, r := range l.runs {
+		b.WriteString(string(l.text[r.Runes.Offset : r.Runes.Offset+r.Runes.Count]))
+	}
+	return b.String()
+}
+
+// TestTheMarkMovesNothing compares a screen with and without the connection.
+func TestTheMarkMovesNothing(t *testing.T) {
+	r := renderer(t)
+	for name, s := range screens(t) {
+		for _, size := range sizes {
+			s.Offline = false
+			on, err := r.arrange(s, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := render(t, r, s, size)
+			s.Offline = true
+			off, err := r.arrange(s, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := render(t, r, s, size)
+			fill(b, off.mark, band)
+			if n := different(a, b); n > 0 || !on.mark.Empty() || off.mark.Empty() {
+				t.Errorf("%s at %v: %d pixels beside the mark have changed", name, size, n)
+			}
+		}
+	}
+}

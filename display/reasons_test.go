@@ -1,0 +1,83 @@
+package display
+
+import (
+	"fmt"
+	"testing"
+
+	"haochaping/internal/rating"
+)
+
+// reasonsOf returns the words of what the keys stand for after a level.
+func reasonsOf(t testing.TB, l rating.Level) (all [rating.KeyReasons]string) {
+	t.Helper()
+	c, err := rating.BuiltInCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range c.OnKeys(l) {
+		all[i] = r.Text
+	}
+	return all
+}
+
+// TestReasonsStandAboveTheirKeys holds that each reason has the very place of its key's level on the question's screen, whole, and
+// that nothing on the screen names the level or differs by it but the reasons.
+func TestReasonsStandAboveTheirKeys(t *testing.T) {
+	r := renderer(t)
+	for _, size := range sizes {
+		for _, order := range [][5]rating.Level{{5, 4, 3, 2, 1}, {1, 2, 3, 4, 5}, {3, 5, 1, 4, 2}} {
+			asked := arrange(r.typesetter, Screen{State: Asking, Subject: rating.StaffSubject, Order: order}, size, 0)
+			var texts []string
+			for _, level := range rating.Levels() {
+				s := Screen{State: Explaining, Subject: rating.StaffSubject, Order: order, Step: 1, Steps: 1, Reasons: reasonsOf(t, level)}
+				l := arrange(r.typesetter, s, size, 0)
+				checkLayout(t, l)
+				var other string
+				words := make([]string, 5)
+				for _, x := range l.texts {
+					inside := false
+					for i, c := range l.choices {
+						if x.box.In(c.box) {
+							words[i] += x.s
+							inside = true
+							if x.cut || x.box.Overlaps(c.digit.box) {
+								t.Errorf("%v: %q is cut or lies on the number", size, x.s)
+							}
+						}
+					}
+					if !inside {
+						other += fmt.Sprint(x.s, x.box, x.size)
+					}
+				}
+				texts = append(texts, other)
+				for i, c := range l.choices {
+					if c.box != asked.tiles[i].box || c.digit.s != asked.tiles[i].digit.s {
+						t.Errorf("%v: key %d has its reason at %v, its level at %v", size, i, c.box, asked.tiles[i].box)
+					}
+					if want := append(s.Reasons[:], skipEnglish+skip); words[i] != want[i] {
+						t.Errorf("%v: key %d of level %d says %q, want %q", size, i, level, words[i], want[i])
+					}
+				}
+			}
+			for i := range texts {
+				if texts[i] != texts[0] {
+					t.Errorf("%v: beside the reasons the screen says %s, with another level %s", size, texts[i], texts[0])
+				}
+			}
+		}
+	}
+}
+
+// TestReasonsCanBeDrawn looks for characters of the built-in catalogue that the built-in font lacks.
+func TestReasonsCanBeDrawn(t *testing.T) {
+	c, err := rating.BuiltInCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fonts(t)
+	for _, r := range c.Reasons {
+		if missing := f.Missing(r.Text); len(missing) > 0 {
+			t.Errorf("%s: %q have no shape", r.Text, missing)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package rating
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+//go:embed reasons.json
+var builtInReasons []byte
+
+// Bounds of a catalogue of reasons.
+const (
+	// KeyReasons is how many reasons of each level a box offers on its keys. The fifth key skips.
+	KeyReasons = 4
+	// MaxReasonText is the greatest length of a reason in characters, MaxKeyText that of one that stands above a key.
+	MaxReasonText = 30
+	MaxKeyText    = 18
+)
+
+// ReasonSet says how much of a catalogue a phone offers.
+type ReasonSet string
+
+// The sets of reasons. A hall chooses one of them and may not add or remove single reasons.
+const (
+	CoreReasons     ReasonSet = "core"     // three reasons a level
+	ExtendedReasons ReasonSet = "extended" // eight reasons a level
+)
+
+// CatalogueReason is one answer to why somebody was satisfied or not (evalDetail).
+type CatalogueReason struct {
+	Code  string    `json:"code"`
+	Level Level     `json:"level"`         // that it explains; it is offered with no other
+	Set   ReasonSet `json:"set"`           // the smallest set that it is in
+	Key   int       `json:"key,omitempty"` // its place on the box's keys, 1 to KeyReasons from the left; 0 on phones only
+	Text  string    `json:"text"`
+}
+
+// Catalogue is the catalogue of reasons that box and phone share. It is not changed after ParseCatalogue.
+type Catalogue struct {
+	Version uint32            `json:"version"` // grows with each change of the catalogue
+	Reasons []CatalogueReason `json:"reasons"`
+}
+
+// BuiltInCatalogue returns the catalogue that holds where none is configured.
+func BuiltInCatalogue() (Catalogue, error) {
+	c, err := ParseCatalogue(builtInReasons)
+	if err != nil {
+		return Catalogue{}, fmt.Errorf("built-in %w", err)
+	}
+	return c, nil
+}
+
+// ParseCatalogue reads and checks a catalogue's file.
+func ParseCatalogue(b []byte) (Catalogue, error) {
+	var c Catalogue
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&c); err != nil {
+		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Catalogue{}, errors.New("catalogue of reasons: something follows its end")
+	}
+	if err := c.Check(); err != nil {
+		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)
+	}
+	return c, nil
+}
+
+// Check reports the first reason why a catalogue could not be offered for every level alike.
+func (c Catalogue) Check() error {
+	if c.Version == 0 {
+		return errors.New("version is 0, the first is 1")
+	}
+	codes, keys, offered := make(map[string]bool), make(map[Level][KeyReasons]bool), make(map[Level]int)
+	for _, r := range c.Reasons {
+		if err := r.check(); err != nil {
+			return fmt.Errorf("reason %q: %w", r.Code, err)
+		}
+		if codes[r.Code] {
+			return fmt.Errorf("reason %q: the code stands twice", r.Code)
+		}
+		codes[r.Code] = true
+		if offered[r.Level]++; offered[r.Level] > MaxReasons {
+			return fmt.Errorf("level %d has more than %d reasons", r.Level, MaxReasons)
+		}
+		if r.Key == 0 {
+			continue
+		}
+		taken := keys[r.Level]
+		if taken[r.Key-1] {
+			return fmt.Errorf("reason %q: another one of level %d has key %d", r.Code, r.Level, r.Key)
+		}
+		taken[r.Key-1] = true
+		keys[r.Level] = taken
+	}
+	for _, l := range Levels() {
+		if keys[l] != [KeyReasons]bool{true, true, true, true} {
+			return fmt.Errorf("level %d: the keys 1 to %d need a reason each", l, KeyReasons)
+		}
+	}
+	return nil
+}
+
+func (r CatalogueReason) check() error {
+	switch {
+	case r.Code == "":
+		return errors.New("the code is missing")
+	case !r.Level.Valid():
+		return fmt.Errorf("level %d is none of 1 to 5 (article 10)", r.Level)
+	case r.Set != CoreReasons && r.Set != ExtendedReasons:
+		return fmt.Errorf("set %q: want %s or %s", r.Set, CoreReasons, ExtendedReasons)
+	case r.Key < 0 || r.Key > KeyReasons:
+		return fmt.Errorf("key %d: want 1 to %d, or none", r.Key, KeyReasons)
+	case r.Text == "":
+		return errors.New("the text is missing")
+	}
+	longest := MaxReasonText
+	if r.Key > 0 {
+		longest = MaxKeyText
+	}
+	return firstError(checkCode("code", r.Code), checkText("text", r.Text, longest))
+}
+
+// Limit returns the catalogue with what a set offers.
+func (c Catalogue) Limit(set ReasonSet) Catalogue {
+	out := Catalogue{Version: c.Version}
+	for _, r := range c.Reasons {
+		if set == ExtendedReasons || r.Set == CoreReasons {
+			out.Reasons = append(out.Reasons, r)
+		}
+	}
+	return out
+}
+
+// Of returns the reasons that are offered with a level.
+func (c Catalogue) Of(l Level) []CatalogueReason {
+	var out []CatalogueReason
+	for _, r := range c.Reasons {
+		if r.Level == l {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// OnKeys returns the reasons that a box offers with a level, from the left key on.
+func (c Catalogue) OnKeys(l Level) (out [KeyReasons]CatalogueReason) {
+	for _, r := range c.Reasons {
+		if r.Level == l && r.Key > 0 {
+			out[r.Key-1] = r
+		}
+	}
+	return out
+}
+
+// Find returns the reason with a code.
+func (c Catalogue) Find(code string) (CatalogueReason, bool) {
+	for _, r := range c.Reasons {
+		if r.Code == code {
+			return r, true
+		}
+	}
+	return CatalogueReason{}, false
+}

@@ -1,0 +1,69 @@
+package uplink
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// The doctor proves that a record reaches the centre and its answer the box, and where it does not, what of the broker's
+// rules is wrong: mosquitto grants what it will not deliver, and takes what it will drop.
+func TestProbeProvesTheWay(t *testing.T) {
+	const all = "topic readwrite #\nuser box-1\ntopic read hcp/1/box-1/config\n"
+	const write, read = "topic write hcp/1/box-1/records\n", "topic read hcp/1/box-1/ack\n"
+	for name, c := range map[string]struct {
+		rules  string
+		mode   AckMode
+		centre bool
+		want   error
+	}{
+		"in order":                      {all + write + read, AckCentre, true, nil},
+		"no right to write":             {all + read, AckCentre, true, ErrMayNotWrite},
+		"no right to read":              {all + write, AckCentre, true, ErrNoAnswer},
+		"no centre":                     {all + write + read, AckCentre, false, ErrNobodyReads},
+		"broker's word":                 {all + write, AckBroker, true, nil},
+		"broker's word without a right": {all, AckBroker, true, ErrMayNotWrite},
+		"broker's word, nobody there":   {all + write, AckBroker, false, ErrNobodyReads},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newMosquitto(t)
+			rules := b.config + ".acl"
+			if err := errors.Join(os.WriteFile(rules, []byte(c.rules), 0o600), appendFile(b.config, "user root\nacl_file "+rules+"\n")); err != nil {
+				t.Fatal(err)
+			}
+			b.start(t)
+			defer b.stop()
+			k := newKeys(t)
+			if c.centre {
+				startCentre(t, b.address(), k.centre, public(k.box))
+			}
+			payload, err := wire.Seal(k.centre, wire.ConfigPurpose, &wire.Config{Device: "box-1", Window: rating.Window{ID: "w1", Name: "1", Hall: "h", Generation: 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			publishKeptAs(t, b.address(), "", wire.Topic("box-1", wire.ConfigChannel), payload)
+			log := newMemory()
+			log.append(1)
+			p := probeOf(b.address(), public(k.centre))
+			p.Limit, p.AckMode = time.Second, c.mode
+			p.Sample = &Sample{Key: k.box, Epoch: log.Epoch(), Seq: 1, Record: log.record(1)}
+			got, err := Probe(t.Context(), p)
+			if at := got.At; !errors.Is(err, c.want) || (c.want == nil) != (at == StageDone) || c.want != nil && at != StageAnswer {
+				t.Errorf("stage %d, %v; want %v", at, err, c.want)
+			}
+		})
+	}
+}
+
+func appendFile(path, text string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}

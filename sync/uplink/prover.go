@@ -1,0 +1,94 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"haochaping/sync/mqtt5"
+	"haochaping/sync/wire"
+)
+
+// prover publishes batches where the broker's word releases them (AckBroker). It does so in MQTT 5, one after the other over a
+// connection of its own, since a broker of 3.1.1 also confirms what nobody may write or nobody gets. It belongs to one goroutine.
+type prover struct {
+	l     *line
+	queue chan outgoing
+	conn  net.Conn // nil before it is needed
+	asker *mqtt5.Client
+	used  time.Time
+}
+
+// proverIdle is how long its connection is used again, which is before a broker ends it for its silence.
+const proverIdle = 30 * time.Second
+
+func newProver(l *line) *prover { return &prover{l: l, queue: make(chan outgoing, outQueue)} }
+
+// run publishes what is queued until the line ends. What was not proven ends the line.
+func (p *prover) run() {
+	defer p.close()
+	for {
+		select {
+		case <-p.l.ended.Done():
+			return
+		case o := <-p.queue:
+			if err := p.publish(o.payload); err != nil {
+				p.l.fail(fmt.Errorf("the broker's word does not release records: %w", err))
+				return
+			}
+			select {
+			case p.l.taken <- o.last:
+			case <-p.l.ended.Done():
+			}
+		}
+	}
+}
+
+// publish returns nil when the broker has handed a batch on to somebody, now or once he is back.
+func (p *prover) publish(payload []byte) error {
+	if p.conn != nil && time.Since(p.used) > proverIdle {
+		p.close()
+	}
+	if err := p.connect(); err != nil {
+		return err
+	}
+	reason, err := p.asker.Publish(wire.Topic(p.l.u.device, wire.RecordsChannel), payload)
+	p.used = time.Now()
+	switch {
+	case err != nil:
+		return err
+	case reason == mqtt5.NobodyReads:
+		return ErrNobodyReads
+	case reason.Refused():
+		return fmt.Errorf("%w: reason 0x%02x", ErrMayNotWrite, byte(reason))
+	}
+	return nil
+}
+
+func (p *prover) connect() error {
+	if p.conn != nil {
+		return nil
+	}
+	u := p.l.u
+	ctx, cancel := context.WithTimeout(p.l.ended, 6*u.cfg.Connect)
+	defer cancel()
+	conn, err := p.l.open(ctx)
+	if err != nil {
+		return fmt.Errorf("reach the broker: %w", err)
+	}
+	p.conn = conn
+	p.asker, _, err = mqtt5.Connect(conn, mqtt5.Login{ID: "chk-" + string(u.device) + "-ack", Username: u.cfg.Username, Password: u.cfg.Password}, u.cfg.Connect)
+	if err != nil {
+		return errors.Join(ErrUnproven, err)
+	}
+	return nil
+}
+
+func (p *prover) close() {
+	if p.conn != nil {
+		_ = p.conn.Close() // it is given up
+		p.conn = nil
+	}
+}

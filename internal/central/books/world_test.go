@@ -60,6 +60,7 @@ func TestBooks(t *testing.T) {
 		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
 		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
+		"TwoInstances":                           checkTwoInstances,
 		"Logs":                                   checkLogs,
 		"ACopyIsOneFinding":                      checkACopyIsOneFinding,
 		"AForkThatLacksItsPredecessor":           checkAForkThatLacksItsPredecessor,

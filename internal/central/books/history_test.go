@@ -23,7 +23,6 @@ type life struct {
 	visits  []rating.Visit
 	at      map[rating.VisitID]rating.DeviceID
 	boxes   map[rating.DeviceID]*chain
-	phones  []journal.Entry
 	answers []phoneAnswer
 }
 

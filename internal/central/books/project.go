@@ -15,9 +15,9 @@ const (
 	leaseName = "projector"
 	leaseTime = 7 * time.Second // with the time between two looks, another instance takes over within 10 s
 	// maxChunk is about how many records share a transaction.
-	maxChunk = 4000
+	maxChunk = 6000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
-	maxRead = 1024
+	maxRead = 2048
 )
 
 // errOvertaken says that somebody else has made the books meanwhile.

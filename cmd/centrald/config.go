@@ -39,6 +39,7 @@ type brokerConfig struct {
 	KeyFile        string    `toml:"key_file"`
 	PasswordsFile  string    `toml:"passwords_file"`
 	URL            brokerURL `toml:"url"`
+	Partitions     int       `toml:"partitions"`
 	Username       string    `toml:"username"`
 	PasswordFile   string    `toml:"password_file"`
 	CAFile         string    `toml:"ca_file"`
@@ -117,6 +118,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
+	if c.Broker.Partitions < 0 || c.Broker.Partitions > 256 || c.Broker.Partitions > 0 && c.Broker.URL == "" {
+		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", c.Broker.Partitions)
+	}
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
 	}

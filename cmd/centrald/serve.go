@@ -17,6 +17,7 @@ import (
 
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/ingest"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/witness"
@@ -50,6 +51,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return err
 	}
 	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = x.journal, x.fleet, x.key, c.env.now, log
+	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
 	held := x.held(ctx)
 	mqtt.Held = held
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
@@ -98,7 +100,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 // broker returns how to reach the broker, and the stage of the built-in one if that is used.
 func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stages.Stage, error) {
 	if cfg.URL != "" {
-		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username}
+		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username, Partitions: cfg.Partitions}
 		var err error
 		if out.Password, err = readPassword(cfg.PasswordFile); err != nil {
 			return out, nil, err

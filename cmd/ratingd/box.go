@@ -86,7 +86,7 @@ func (d *daemon) joinTerminal() {
 	d.recorder = opsapi.NewRecorder(d.db, d.env.mono, d.metrics)
 	d.loop = terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
-		Reasons: loadReasons(d.cfg.Reasons, d.keys.levels.Order(), d.log),
+		Reasons: terminal.Reasons{Order: d.keys.levels.Order(), Time: reasonsTime(d.cfg.Reasons)},
 		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(d.db, s); err != nil {
@@ -121,6 +121,9 @@ func (d *daemon) joinScreen() {
 			d.around = append(d.around, d.extras.add(name, words, run))
 		}
 	}
+	add(c.Reasons.Ask, "reasons", reasonsWords(), catalogueFile{c.Reasons.Catalogue, func(known rating.Catalogue) {
+		d.loop.Post(terminal.CatalogueRead{At: d.clock.now(), Catalogue: known})
+	}}.run)
 	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
 	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
 	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)

@@ -25,6 +25,12 @@ func photosWords() extraWords {
 		"在中心重新上传这张照片（JPEG）", "upload the photo at the centre again, as a JPEG")
 }
 
+func reasonsWords() extraWords {
+	return words("按键后不询问原因", "no reasons are asked for",
+		"检查 reasons.catalogue 的文件（ratingd -check-config），或留空使用内置目录",
+		"look at the file of reasons.catalogue (ratingd -check-config), or leave it empty for the built-in one")
+}
+
 func soundWords() extraWords {
 	return words("没有声音", "there is no sound",
 		"检查声卡、sound.device 和软件包 alsa-utils；aplay -l 列出声卡",

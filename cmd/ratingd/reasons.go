@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -13,19 +14,29 @@ import (
 	"haochaping/internal/terminal"
 )
 
-// loadReasons returns how the box asks for reasons. A catalogue that cannot be used is reported, and no reasons are asked for:
-// the keys count without them.
-func loadReasons(c boxconfig.Reasons, order [5]rating.Level, log *slog.Logger) terminal.Reasons {
+// reasonsTime returns for how long each answer's reasons are asked for, 0 for never.
+func reasonsTime(c boxconfig.Reasons) time.Duration {
 	if !c.Ask {
-		return terminal.Reasons{}
+		return 0
 	}
-	catalogue, err := boxconfig.Catalogue(c.Catalogue)
+	return time.Duration(c.Time)
+}
+
+// catalogueFile is where the catalogue of reasons is read. Without one no reasons are asked for, and the keys count.
+type catalogueFile struct {
+	path string // empty for the built-in catalogue
+	read func(rating.Catalogue)
+}
+
+// run reads the catalogue once, and fails until that succeeds.
+func (f catalogueFile) run(ctx context.Context, report func(error)) error {
+	c, err := boxconfig.Catalogue(f.path)
 	if err != nil {
-		log.Error("the catalogue of reasons cannot be used; no reasons are asked for until it is mended and the box restarted",
-			"field", "reasons.catalogue", "error", err)
-		return terminal.Reasons{}
+		return err
 	}
-	return terminal.Reasons{Catalogue: catalogue, Order: order, Time: time.Duration(c.Time)}
+	f.read(c)
+	report(nil)
+	return idle(ctx)
 }
 
 // kindsNote is the name under which the store keeps which kinds of records the centre has said that it knows.

@@ -123,25 +123,23 @@ func (b *box) seenByOthers() string {
 	return b.metrics()
 }
 
-// TestReasonsNeedACatalogue holds that a file which cannot be used takes the reasons away and nothing else.
+// TestReasonsNeedACatalogue holds that a file which cannot be used is a failure of its part, and that one which can is read.
 func TestReasonsNeedACatalogue(t *testing.T) {
-	order := [5]rating.Level{5, 4, 3, 2, 1}
-	log := slog.New(slog.DiscardHandler)
-	on := boxconfig.Reasons{Ask: true, Time: boxconfig.Duration(8 * time.Second)}
-	if r := loadReasons(on, order, log); r.Time != 8*time.Second || r.Catalogue.Version != 1 || r.Order != order {
-		t.Errorf("by default %+v", r)
+	if got := reasonsTime(boxconfig.Reasons{Ask: true, Time: boxconfig.Duration(8 * time.Second)}); got != 8*time.Second {
+		t.Errorf("reasons are asked for %s, want 8 s", got)
 	}
-	if r := loadReasons(boxconfig.Reasons{Time: on.Time}, order, log); r.Time != 0 {
-		t.Errorf("switched off %+v", r)
+	if got := reasonsTime(boxconfig.Reasons{Time: boxconfig.Duration(8 * time.Second)}); got != 0 {
+		t.Errorf("switched off, reasons are asked for %s", got)
 	}
 	file := filepath.Join(t.TempDir(), "reasons.json")
-	on.Catalogue = file
-	for text, want := range map[string]time.Duration{"": 0, `{"version": 2, "reasons": []}`: 0, catalogue2(t): 8 * time.Second} {
+	for text, want := range map[string]uint32{"": 0, `{"version": 2, "reasons": []}`: 0, catalogue2(t): 2} {
 		writeFile(t, file, text)
-		var said strings.Builder
-		r := loadReasons(on, order, slog.New(slog.NewTextHandler(&said, nil)))
-		if r.Time != want || (want == 0) != strings.Contains(said.String(), "reasons.catalogue") {
-			t.Errorf("with %.20q reasons are asked for %s, want %s; it says %q", text, r.Time, want, said.String())
+		ctx, cancel := context.WithCancel(t.Context())
+		var read rating.Catalogue
+		err := catalogueFile{file, func(c rating.Catalogue) { read = c }}.run(ctx, func(error) { cancel() })
+		cancel()
+		if read.Version != want || (err == nil) != (want > 0) {
+			t.Errorf("with %.20q version %d is read, %v; want %d", text, read.Version, err, want)
 		}
 	}
 }

@@ -122,6 +122,12 @@ type KindsKnown struct {
 	Kinds []rating.Kind
 }
 
+// CatalogueRead brings the catalogue of reasons, before which none are asked for. The first that comes holds.
+type CatalogueRead struct {
+	At        rating.Stamp
+	Catalogue rating.Catalogue
+}
+
 // ClockSet says that the wall clock has been set: Before is what it would have said At that moment without.
 type ClockSet struct{ At, Before rating.Stamp }
 
@@ -138,28 +144,29 @@ type Tick struct {
 	Fresh rating.VisitID
 }
 
-func (e Started) at() rating.Stamp      { return e.At }
-func (e Stopping) at() rating.Stamp     { return e.At }
-func (e Configured) at() rating.Stamp   { return e.At }
-func (e OpenVisit) at() rating.Stamp    { return e.At }
-func (e CancelVisit) at() rating.Stamp  { return e.At }
-func (e Press) at() rating.Stamp        { return e.At }
-func (e KeysTogether) at() rating.Stamp { return e.At }
-func (e KeyTrouble) at() rating.Stamp   { return e.At }
-func (e KeypadLost) at() rating.Stamp   { return e.At }
-func (e KeypadBack) at() rating.Stamp   { return e.At }
-func (e PartTrouble) at() rating.Stamp  { return e.At }
-func (e StaffKey) at() rating.Stamp     { return e.At }
-func (e SignIn) at() rating.Stamp       { return e.At }
-func (e SignOut) at() rating.Stamp      { return e.At }
-func (e UnknownCard) at() rating.Stamp  { return e.At }
-func (e Printed) at() rating.Stamp      { return e.At }
-func (e PhoneRated) at() rating.Stamp   { return e.At }
-func (e KindsKnown) at() rating.Stamp   { return e.At }
-func (e ClockSet) at() rating.Stamp     { return e.At }
-func (e Pause) at() rating.Stamp        { return e.At }
-func (e Resume) at() rating.Stamp       { return e.At }
-func (e Tick) at() rating.Stamp         { return e.At }
+func (e Started) at() rating.Stamp       { return e.At }
+func (e Stopping) at() rating.Stamp      { return e.At }
+func (e Configured) at() rating.Stamp    { return e.At }
+func (e OpenVisit) at() rating.Stamp     { return e.At }
+func (e CancelVisit) at() rating.Stamp   { return e.At }
+func (e Press) at() rating.Stamp         { return e.At }
+func (e KeysTogether) at() rating.Stamp  { return e.At }
+func (e KeyTrouble) at() rating.Stamp    { return e.At }
+func (e KeypadLost) at() rating.Stamp    { return e.At }
+func (e KeypadBack) at() rating.Stamp    { return e.At }
+func (e PartTrouble) at() rating.Stamp   { return e.At }
+func (e StaffKey) at() rating.Stamp      { return e.At }
+func (e SignIn) at() rating.Stamp        { return e.At }
+func (e SignOut) at() rating.Stamp       { return e.At }
+func (e UnknownCard) at() rating.Stamp   { return e.At }
+func (e Printed) at() rating.Stamp       { return e.At }
+func (e PhoneRated) at() rating.Stamp    { return e.At }
+func (e KindsKnown) at() rating.Stamp    { return e.At }
+func (e CatalogueRead) at() rating.Stamp { return e.At }
+func (e ClockSet) at() rating.Stamp      { return e.At }
+func (e Pause) at() rating.Stamp         { return e.At }
+func (e Resume) at() rating.Stamp        { return e.At }
+func (e Tick) at() rating.Stamp          { return e.At }
 
 // Effect is something that the Model wants done besides a Write.
 type Effect interface{ effect() }

@@ -38,10 +38,18 @@ type explaining struct {
 // citizen is not to read them.
 const maxSilent = 2
 
+// catalogueRead returns the Model with a catalogue, if it has none.
+func (m Model) catalogueRead(c rating.Catalogue) Model {
+	if m.reasons.Catalogue.Version == 0 {
+		m.reasons.Catalogue = c
+	}
+	return m
+}
+
 // explain begins to ask for the reasons of a visit's answers, if this window does and a key has given any. The visit has ended,
 // and the next one does not wait.
 func (m Model) explain(at rating.Stamp, a *asking) Model {
-	if m.state != Idle || !m.accepted || m.reasons.Time <= 0 || m.keypadLost || len(a.given) == 0 {
+	if m.state != Idle || !m.accepted || m.reasons.Time <= 0 || m.reasons.Catalogue.Version == 0 || m.keypadLost || len(a.given) == 0 {
 		return m
 	}
 	x := &explaining{visit: a.visit, answers: a.given, shown: at, deadline: at.Add(m.reasons.Time)}

@@ -173,6 +173,25 @@ func TestNobodyIsAskedWhoCannotAnswer(t *testing.T) {
 	}
 }
 
+// TestNothingIsAskedBeforeTheCatalogueIsRead holds that the first catalogue counts, whenever it comes.
+func TestNothingIsAskedBeforeTheCatalogueIsRead(t *testing.T) {
+	b := newExplainingBench(t, func(*rating.Window) {})
+	first := b.m.reasons.Catalogue
+	b.m.reasons.Catalogue = rating.Catalogue{}
+	for i, want := range []State{Idle, Explaining, Explaining} {
+		b.open(rating.VisitID(7+i), staff)
+		b.press(3)
+		b.tick(3 * time.Second)
+		b.wantState(want)
+		second := first
+		second.Version = uint32(i + 1)
+		b.do(CatalogueRead{b.now, second})
+	}
+	if got := b.m.reasons.Catalogue.Version; got != 1 {
+		t.Errorf("version %d holds, want the first that came", got)
+	}
+}
+
 // TestEachAnswerIsExplainedInItsTurn asks about staff and matter, whose answers a key has corrected.
 func TestEachAnswerIsExplainedInItsTurn(t *testing.T) {
 	b := newExplainingBench(t, func(*rating.Window) {})

@@ -73,6 +73,8 @@ func (m Model) Step(e Event) Step {
 	case KindsKnown:
 		m.accepted = slices.Contains(e.Kinds, rating.KindReason)
 		return Step{Model: m}
+	case CatalogueRead:
+		return Step{Model: m.catalogueRead(e.Catalogue)}
 	case Pause:
 		return m.pause(e.At)
 	case Resume:

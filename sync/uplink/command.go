@@ -26,7 +26,11 @@ func (u *Uplink) command(c *connection, payload []byte) {
 		reply = failed(cmd.ID, "it came after its expiry")
 	default:
 		reply = wire.Reply{V: wire.Version, ID: cmd.ID, OK: true}
-		if err := u.cfg.OnCommand(cmd); err != nil {
+		carryOut := u.cfg.OnCommand
+		if cmd.Name == wire.CommandResend { // which is the uplink's own
+			carryOut = u.askedAgain
+		}
+		if err := carryOut(cmd); err != nil {
 			reply = failed(cmd.ID, err.Error())
 		}
 		u.answered.put(reply)

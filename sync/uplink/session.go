@@ -41,6 +41,8 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	defer silence.Stop()
 	health := time.NewTimer(u.jitter(time.Second))
 	defer health.Stop()
+	again := time.NewTicker(resendPause)
+	defer again.Stop()
 	done, drain := ctx.Done(), (<-chan time.Time)(nil)
 	for {
 		sent, err := u.fill(c)
@@ -70,6 +72,10 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			held = held || last >= u.window.sent
 			if u.cfg.AckMode == AckBroker && u.release(last) {
 				silence.Reset(u.patience(held))
+			}
+		case <-again.C:
+			if err := u.sendAgain(c); err != nil {
+				return err
 			}
 		case <-silence.C:
 			if !u.window.waiting() {

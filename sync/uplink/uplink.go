@@ -102,6 +102,7 @@ type Uplink struct {
 
 	// The rest belongs to Run.
 	window     window
+	resend     resend // what the centre has asked for again
 	stuck      stuck
 	epoch      rating.Epoch
 	generation uint32

@@ -117,6 +117,9 @@ const (
 	// (the project number) where the matters are asked one by one. It does not say the level: nobody at the window learns it
 	// (article 4).
 	CommandPhoneRated = "phone_rated"
+	// CommandResend asks the box for records that the centre had acknowledged and no longer has, since it goes on from a backup: what
+	// the box still holds of them. Arguments: epoch, first, last (seqs, both included).
+	CommandResend = "resend"
 )
 
 // Command is an order of the centre, answered with a Reply. A box executes an ID once, and none after Expires.

@@ -150,6 +150,8 @@ func (s *state) materialise(l *log, r *record, place int64, believed bool) error
 		}
 		s.salvaged = append(s.salvaged, salvaged{inner.id, r.inner.Seq, place, r.inner.hash})
 		return s.resolveGaps(inner)
+	case rating.KindReason:
+		s.reasons = append(s.reasons, reason{place, l, r.Seq, *r.Reason})
 	case rating.KindEvaluation:
 		e := &evaluation{id: place, log: l, seq: r.Seq, at: r.At, believed: believed}
 		return s.evaluated(l.device, e, *r.Evaluation)

@@ -76,7 +76,9 @@ func columns(table string) []string {
 	case "evaluation":
 		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
 			"synced", "received_at",
-			"standing", "contested", "submission", "reasons", "texts"}
+			"standing", "contested", "submission", "reasons", "catalogue", "texts"}
+	case "reason":
+		return []string{"id", "log", "seq", "explains", "visit", "subject", "project", "code", "catalogue"}
 	case "claim":
 		return []string{"item", "evaluation", "project", "overall", "standing"}
 	case "finding":
@@ -119,6 +121,9 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 	}
 	for _, x := range s.salvaged {
 		w.inserts["salvaged"] = append(w.inserts["salvaged"], []any{x.log, int64(x.seq), x.place, x.hash[:]})
+	}
+	for _, r := range s.reasons {
+		w.reason(r)
 	}
 	for _, all := range s.forks {
 		for _, f := range all {
@@ -216,7 +221,7 @@ func (w *writer) evaluation(e *evaluation) {
 	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level),
 		number(channels(), e.channel),
 		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), flag(e.contested),
-		e.submission, e.reasons, flag(e.texts))
+		e.submission, e.reasons, int64(e.catalogue), flag(e.texts))
 }
 
 func (w *writer) cased(c *cased) {

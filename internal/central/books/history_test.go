@@ -70,6 +70,16 @@ func drawLife(t *rapid.T, run int) *life {
 		}
 		last[d] = l.boxes[d].append(t, rating.EvaluationBody(stamp, e))
 		l.given = append(l.given, rating.Given{Device: d, Epoch: l.boxes[d].epoch, Seq: last[d], Evaluation: e})
+		for range rapid.IntRange(0, 2).Draw(t, "reasons") { // of this answer, or of the record before it
+			r := rating.Reason{Visit: v.ID, Subject: q.Subject, Case: q.Case, Of: last[d], Code: fmt.Sprint(clock), Catalogue: 2}
+			if rapid.IntRange(0, 3).Draw(t, "stray") == 0 {
+				r.Of--
+			}
+			if r.Of > 0 {
+				seq := l.boxes[d].append(t, rating.ReasonBody(now(), r))
+				l.history.Explain(rating.GivenReason{Device: d, Epoch: l.boxes[d].epoch, Seq: seq, Reason: r})
+			}
+		}
 	}
 	for i := range rapid.IntRange(1, 5).Draw(t, "visits") {
 		v := rating.Visit{ID: rating.VisitID(run*100 + i + 1), Window: hallWindow(), Opener: rating.OpenedByPC, WaitSec: 60,
@@ -213,7 +223,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		other := w.beside(t, 100)
-		run := 0
+		run, explained := 0, 0
 		standings, qualities := make(map[rating.Standing]int), make(map[rating.Quality]int)
 		rapid.Check(t, func(t *rapid.T) {
 			run++
@@ -226,7 +236,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			got, times := make(map[string]string), make(map[string]int64)
 			for _, e := range entries {
 				key := fmt.Sprint(e.Device, e.Seq, e.Text)
-				got[key], times[key] = fmt.Sprint(e.Status, w.countsFor(t, e)), e.At.UnixMilli()
+				got[key], times[key] = fmt.Sprint(e.Status, w.countsFor(t, e), e.Reasons, e.Catalogue), e.At.UnixMilli()
 				qualities[e.Quality]++
 			}
 			want := make(map[string]string)
@@ -241,7 +251,13 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 						items = append(items, i.Case)
 					}
 				}
-				want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = fmt.Sprint(d.Standing, items)
+				var reasons []string
+				catalogue := uint32(0)
+				if d.Reason != nil {
+					reasons, catalogue = []string{d.Reason.Code}, d.Reason.Catalogue
+					explained++
+				}
+				want[fmt.Sprint(d.Given.Device, d.Given.Seq, d.Given.Submission)] = fmt.Sprint(d.Standing, items, reasons, catalogue)
 				standings[d.Standing]++
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -257,6 +273,9 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			t.Fatalf("tables (-at once +in parts):\n%s", diff)
 		}
 		w.feedAgrees(t)
+		if explained == 0 {
+			t.Error("nothing was explained; the test proves nothing of it")
+		}
 		for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked} {
 			if standings[s] == 0 {
 				t.Errorf("nothing was %s; the test proves nothing", s)

@@ -133,10 +133,23 @@ CREATE TABLE {evaluation} (
   contested {int} NOT NULL,             -- 1: its time decides between logs or phones
   submission TEXT NOT NULL,
   reasons TEXT NOT NULL,                -- codes, separated by spaces
+  catalogue {int} NOT NULL,             -- version of the catalogue of the reasons, 0: not said
   texts {int} NOT NULL                  -- 1: it has a free text, in the journal
 );
 CREATE INDEX {evaluation}_visit ON {evaluation} (visit);
 CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
+CREATE TABLE {reason} (
+  id {key},                             -- place of its record
+  log {int} NOT NULL,
+  seq {int} NOT NULL,
+  explains {int} NOT NULL,              -- seq of the evaluation
+  visit {int} NOT NULL,                 -- as the box names it
+  subject {int} NOT NULL,
+  project TEXT NOT NULL,
+  code TEXT NOT NULL,
+  catalogue {int} NOT NULL
+);
+CREATE INDEX {reason}_explains ON {reason} (log, explains);
 CREATE TABLE {claim} (
   item {int} NOT NULL,                  -- hash of the case
   evaluation {int} NOT NULL,
@@ -163,7 +176,7 @@ CREATE INDEX {finding}_open ON {finding} (id) WHERE resolved_at IS NULL`
 
 // tableNames returns the tables of a generation, in the order of their making.
 func tableNames() []string {
-	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "claim", "finding"}
+	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "finding"}
 }
 
 // tables names the tables of one generation.

@@ -81,7 +81,7 @@ func (s *state) evaluated(d *device, e *evaluation, said rating.Evaluation) erro
 		return err
 	}
 	e.visit, e.question, e.level, e.channel, e.replaces = v, said.Question(), said.Level, said.Channel, said.Replaces
-	e.reasons, e.received, e.standing, e.row = joinReasons(said.Reasons), s.received, rating.Unasked, fresh
+	e.reasons, e.catalogue, e.received, e.standing, e.row = joinReasons(said.Reasons), said.Catalogue, s.received, rating.Unasked, fresh
 	s.evaluations[e.id] = e
 	if e.own() {
 		s.touch(item{visit: v, subject: e.question.Subject})

@@ -108,6 +108,7 @@ type evaluation struct {
 	contested  bool // its time decides between logs or phones
 	submission string
 	reasons    string // separated by spaces
+	catalogue  uint32 // version of the catalogue that they are of
 	texts      bool   // it has a free text, in the journal
 	row        row
 }
@@ -222,6 +223,7 @@ type chunk struct {
 	findings    map[findingKey]*kindFindings
 	forks       map[int64][]fork // by log; this chunk's
 	salvaged    []salvaged
+	reasons     []reason
 	touchedLogs map[*log]bool
 	boxes       []*device // that are new or have changed
 	decisions   []Decision

@@ -30,6 +30,7 @@ type Entry struct {
 	Channel    rating.Channel  `json:"channel"`
 	Opener     rating.Opener   `json:"opener,omitempty"` // empty while the visit's record has not arrived
 	Reasons    []string        `json:"reasons,omitempty"`
+	Catalogue  uint32          `json:"catalogue,omitempty"` // version of the catalogue that the reasons are of; 0 where it was not said
 	Text       string          `json:"text,omitempty"`
 	At         time.Time       `json:"at"`      // as well as it is known
 	Quality    rating.Quality  `json:"quality"` // how well that is
@@ -47,20 +48,21 @@ func (e Entry) Pos() (pos int64, part int) {
 }
 
 const readEntries = `SELECT e.id, e.log, e.seq, e.subject, e.project, e.level, e.channel, e.boot, e.mono, e.wall, e.synced, e.received_at,
-	e.standing, e.reasons, e.texts,
+	e.standing, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.texts,
 	v.id, v.visit, d.name, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0)
 	FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device
-	LEFT JOIN {log} l ON l.id = e.log LEFT JOIN {span} s ON s.log = e.log AND s.boot = e.boot AND e.synced < 2 `
+	LEFT JOIN {log} l ON l.id = e.log LEFT JOIN {span} s ON s.log = e.log AND s.boot = e.boot AND e.synced < 2` + reasonOfEvaluation
 
 func scanEntry(s db.Scanner) (Entry, error) {
 	var out Entry
 	e := &evaluation{}
 	var logID, seq, subject, level, channel, boot, synced, standing, texts, visitID, epoch int64
-	var reasons, visit, serves string
+	var chosenOf uint32
+	var reasons, chosen, visit, serves string
 	var anchors []byte
 	var o rating.Origin
 	if err := s.Scan(&out.Cursor, &logID, &seq, &subject, &out.Case, &level, &channel, &boot, &e.at.Mono, &e.at.Wall, &synced,
-		&e.received, &standing, &reasons, &texts,
+		&e.received, &standing, &reasons, &out.Catalogue, &chosen, &chosenOf, &texts,
 		&visitID, &visit, &out.Device, &serves, &epoch, &anchors, &o.Earliest, &o.Latest); err != nil {
 		return out, err
 	}
@@ -68,6 +70,9 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	out.Subject, out.Level, out.Channel, out.Status = subjectOf(subject), rating.Level(level), value(channels(), channel),
 		value(standings(), standing)
 	out.Reasons, out.ReceivedAt = splitReasons(reasons), time.UnixMilli(e.received)
+	if chosen != "" {
+		out.Reasons, out.Catalogue = append(out.Reasons, chosen), chosenOf
+	}
 	e.at.Boot, e.at.Synced, e.believed = uint32(boot), synced > 0, synced == 2
 	if logID > 0 {
 		e.log = &log{}
@@ -227,8 +232,9 @@ func (s *state) entryOf(e *evaluation) (Entry, error) {
 	}
 	out := Entry{Cursor: e.id, Device: e.visit.device.name, Seq: e.seq, Visit: e.visit.id, Subject: e.question.Subject,
 		Case: e.question.Case, Level: e.level,
-		Channel: e.channel, Reasons: splitReasons(e.reasons), ReceivedAt: time.UnixMilli(e.received), Status: e.standing,
-		At: time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
+		Channel: e.channel, Reasons: splitReasons(e.reasons), Catalogue: e.catalogue, ReceivedAt: time.UnixMilli(e.received),
+		Status: e.standing,
+		At:     time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
 	if e.log != nil {
 		out.Epoch = e.log.epoch
 	}

@@ -69,6 +69,10 @@ type Config struct {
 	Key      ed25519.PrivateKey // the centre's
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// Partitions is among how many subjects the broker divides the boxes' records, for one without shared subscriptions; 0: it has them. Leases
+	// are needed then.
+	Partitions int
+	Leases     Leases
 	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written.
 	Held func() error
 }
@@ -104,6 +108,9 @@ func New(c Config) (*Ingest, error) {
 	u.Scheme = map[string]string{"mqtt": "tcp", "mqtts": "ssl"}[u.Scheme]
 	if len(c.Key) != ed25519.PrivateKeySize {
 		return nil, errors.New("ingest: the centre's key is missing")
+	}
+	if c.Partitions > 0 && c.Leases == nil {
+		return nil, errors.New("ingest: partitions need leases")
 	}
 	return &Ingest{cfg: c, broker: u, notes: newNotes()}, nil
 }

@@ -83,17 +83,33 @@ func (l holderLeases) Current(_ context.Context, prefix string) (names []string,
 // instance is one of those that share the partitions.
 type instance struct {
 	*Partitions
-	down  bool         // it does not reach the database
-	dead  bool         // it does nothing any more, and did not say so
-	reads map[int]bool // what it has subscribed
+	down bool // it does not reach the database
+	dead bool // it does nothing any more, and did not say so
+
+	mu    sync.Mutex
+	reads map[int]bool // what it has subscribed; guarded by mu
+}
+
+func (i *instance) set(n int, reads bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if delete(i.reads, n); reads {
+		i.reads[n] = true
+	}
+}
+
+func (i *instance) now() map[int]bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return maps.Clone(i.reads)
 }
 
 func newInstance(t *table, name string, count int) *instance {
 	i := &instance{reads: make(map[int]bool)}
 	i.Partitions = NewPartitions(PartitionsConfig{
 		Count: count, Instance: name, Leases: t.of(name, &i.down), Now: t.now, Logger: slog.New(slog.DiscardHandler),
-		Take:  func(n int) error { i.reads[n] = true; return nil },
-		Leave: func(n int) { delete(i.reads, n) },
+		Take:  func(n int) error { i.set(n, true); return nil },
+		Leave: func(n int) { i.set(n, false) },
 	})
 	return i
 }
@@ -103,7 +119,7 @@ func readers(all []*instance) map[int][]string {
 	out := make(map[int][]string)
 	for _, i := range all {
 		if !i.dead {
-			for n := range i.reads {
+			for n := range i.now() {
 				out[n] = append(out[n], i.cfg.Instance)
 			}
 		}
@@ -189,7 +205,7 @@ func TestPartitionsAreSharedWhateverHappens(t *testing.T) {
 		var numbers []int
 		for _, i := range all {
 			if !i.dead {
-				numbers = append(numbers, len(i.reads))
+				numbers = append(numbers, len(i.now()))
 			}
 		}
 		if slices.Max(numbers)-slices.Min(numbers) > 1 {
@@ -226,10 +242,10 @@ func TestPartitionsOfTheDeadAreTakenOver(t *testing.T) {
 				}
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
-				if who := readers(all); len(who) != count || len(all[0].reads) != 4 || len(all[1].reads) != 4 || len(all[2].reads) != 4 {
+				if who := readers(all); len(who) != count || len(all[0].now()) != 4 || len(all[1].now()) != 4 || len(all[2].now()) != 4 {
 					t.Fatalf("three share %v", who)
 				}
-				before := maps.Clone(all[0].reads)
+				before := all[0].now()
 				if c.dies {
 					leases.mu.Lock()
 					all[1].down, all[1].dead = true, true
@@ -249,7 +265,7 @@ func TestPartitionsOfTheDeadAreTakenOver(t *testing.T) {
 					t.Errorf("taken over after %s, want at most %s", took, c.within)
 				}
 				for n := range before {
-					if !all[0].reads[n] {
+					if !all[0].now()[n] {
 						t.Errorf("partition %d moved without need", n)
 					}
 				}
@@ -270,14 +286,14 @@ func TestAPartitionThatCannotBeReadIsGivenBack(t *testing.T) {
 		if n == 2 {
 			return refused
 		}
-		in.reads[n] = true
+		in.set(n, true)
 		return nil
 	}
 	if err := in.Run(t.Context()); !errors.Is(err, refused) {
 		t.Errorf("Run returned %v", err)
 	}
-	if len(in.reads) > 0 || len(leases.rows) > 0 {
-		t.Errorf("%v are read and %v held after the end", in.reads, leases.rows)
+	if len(in.now()) > 0 || len(leases.rows) > 0 {
+		t.Errorf("%v are read and %v held after the end", in.now(), leases.rows)
 	}
 }
 

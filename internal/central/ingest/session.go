@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,6 +45,13 @@ func (in *Ingest) session(ctx context.Context) error {
 	defer in.connected(nil)
 	in.recovered()
 	working.Go(func() { in.keepConfigs(line.ctx) })
+	if in.cfg.Partitions > 0 {
+		working.Go(func() {
+			if err := line.partitions().Run(line.ctx); err != nil {
+				line.fail(err)
+			}
+		})
+	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
 	for {
@@ -94,9 +102,16 @@ func (l *line) begin() error {
 	// What boxes say of themselves comes once only: a thousand retained presences at once must not fill the places that
 	// the broker has for messages which it must see answered.
 	topics := map[string]byte{
-		wire.Shared(group, wire.RecordsChannel): 1, wire.AllDevices(wire.PresenceChannel): 0,
-		wire.AllDevices(wire.HealthChannel): 0, wire.AllDevices(wire.ReplyChannel): 1,
+		wire.AllDevices(wire.PresenceChannel): 0, wire.AllDevices(wire.HealthChannel): 0, wire.AllDevices(wire.ReplyChannel): 1,
 	}
+	if c.Partitions == 0 {
+		topics[wire.Shared(group, wire.RecordsChannel)] = 1
+	}
+	return l.subscribe(topics)
+}
+
+// subscribe returns once the broker has agreed.
+func (l *line) subscribe(topics map[string]byte) error {
 	t := l.client.SubscribeMultiple(topics, nil)
 	if err := l.wait(t); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -104,11 +119,21 @@ func (l *line) begin() error {
 	if s, ok := t.(*mqtt.SubscribeToken); ok {
 		for topic, qos := range s.Result() {
 			if qos > 2 { // paho reports a refusal as success
-				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", c.Username, topic)
+				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", l.in.cfg.Username, topic)
 			}
 		}
 	}
 	return nil
+}
+
+// partitions returns what reads this instance's share of the boxes' records where the broker divides them by subject.
+func (l *line) partitions() *Partitions {
+	topic := func(n int) string { return wire.AllDevices(wire.RecordsChannel) + "/" + strconv.Itoa(n) }
+	return NewPartitions(PartitionsConfig{Count: l.in.cfg.Partitions, Instance: l.in.cfg.ClientID, Leases: l.in.cfg.Leases, Now: time.Now, Logger: l.in.cfg.Logger,
+		Take: func(n int) error { return l.subscribe(map[string]byte{topic(n): 1}) },
+		// What comes all the same is taken, and the journal knows what it has.
+		Leave: func(n int) { l.client.Unsubscribe(topic(n)) },
+	})
 }
 
 // open makes the connection under the client, bounded and known to end.

@@ -12,14 +12,16 @@ import (
 func checkBatchTwiceIsInTheBooksOnce(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
-		c.append(t, opened(1, 5), press(2, 5, 4, 0), press(3, 5, 2, 2), rating.OutcomeBody(at(4), rating.Closing{Visit: 5, Outcome: rating.Rated}))
+		c.append(t, opened(1, 5), press(2, 5, 4, 0), press(3, 5, 2, 2), rating.OutcomeBody(at(4), rating.Closing{Visit: 5,
+			Outcome: rating.Rated}))
 		w.enter(t, c.all())
 		w.enter(t, c.all())
 		if diff := cmp.Diff([]string{"满意 replaced", "不满意 counted"}, w.statuses(t)); diff != "" {
 			t.Errorf("evaluations (-want +got):\n%s", diff)
 		}
 		v, err := w.books.Visit(t.Context(), box, 5)
-		if err != nil || v.Visit == nil || v.Visit.Staff.ID != "0417" || v.Closed == nil || v.Counted[rating.Question{Subject: rating.StaffSubject}].Level != 2 {
+		if err != nil || v.Visit == nil || v.Visit.Staff.ID != "0417" || v.Closed == nil ||
+			v.Counted[rating.Question{Subject: rating.StaffSubject}].Level != 2 {
 			t.Errorf("visit %+v, %v", v, err)
 		}
 	})

@@ -1,11 +1,11 @@
 package books
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,9 +24,12 @@ func (c *chain) visited(b *testing.B, n int) {
 		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
 		Window:   rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
 		Staff:    rating.Staff{ID: "0417", Name: "王丽", Department: "市公安局"},
-		Cases:    []rating.Case{{ProjectNo: fmt.Sprintf("6201%s%09d", c.device, n), TaskCode: "11620100MB0153721", TaskName: "居民身份证换领", Completed: true}}}),
-		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 3200}),
-		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated, Rated: []rating.Subject{rating.MatterSubject}}))
+		Cases: []rating.Case{{ProjectNo: fmt.Sprintf("6201%s%09d", c.device, n), TaskCode: "11620100MB0153721", TaskName: "居民身份证换领",
+			Completed: true}}}),
+		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5,
+			Channel: rating.Keypad, WaitedMS: 3200}),
+		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated,
+			Rated: []rating.Subject{rating.MatterSubject}}))
 }
 
 // BenchmarkProject makes the books of b.N visits by 1,000 boxes, one a message or 66, and says how that compares with plain inserts of
@@ -43,7 +46,8 @@ func benchProject(b *testing.B, batch int) {
 		newWorld(b, "sqlite:"+dir+"/journal.db", "sqlite:"+dir+"/books.db").compare(b, batch)
 	})
 	b.Run("postgres", func(b *testing.B) {
-		url := dbtest.StartPostgres(b, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB", "max_wal_size=2GB").Database(b)
+		url := dbtest.StartPostgres(b, "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=256MB",
+			"max_wal_size=2GB").Database(b)
 		newWorld(b, url, url).compare(b, batch)
 	})
 }
@@ -54,23 +58,22 @@ func (w *world) compare(b *testing.B, batch int) {
 	for i := range boxes {
 		boxes[i] = chainOf(rating.DeviceID(fmt.Sprintf("bx-%06d", i)), epoch+rating.Epoch(i)*0x1_0000_0001)
 	}
-	yard := time.Duration(0)
+	yard, took := time.Duration(0), time.Duration(0)
+	yardCPU, tookCPU := time.Duration(0), time.Duration(0)
+	const rounds = 10 // in turns, so that both meet the same machine
 	for n, row := 0, 0; n < b.N; {
 		var some [][]byte
-		for range boxes { // some messages of some boxes, so that not all records are in memory
-			if n >= b.N {
-				break
-			}
+		for end := min(n+max(b.N/rounds, 1), b.N); n < end; row++ {
 			c := boxes[row%len(boxes)]
-			sent := len(c.records)
-			for range min(batch, b.N-n) {
+			for range min(batch, end-n) {
 				c.visited(b, n)
 				n++
 			}
-			e := journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: c.first + uint64(sent) + 1, Received: w.now.UnixMilli(), Parts: c.records[sent:]}
-			some = append(some, c.records[sent:]...)
+			e := journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: c.first + 1,
+				Received: w.now.UnixMilli(), Parts: c.records}
+			some = append(some, c.records...)
 			wait.Add(1)
-			if err := w.journal.Submit(context.Background(), e, func(_ journal.Receipt, err error) {
+			if err := w.journal.Submit(b.Context(), e, func(_ journal.Receipt, err error) {
 				if err != nil {
 					b.Error(err)
 				}
@@ -79,20 +82,31 @@ func (w *world) compare(b *testing.B, batch int) {
 				b.Fatal(err)
 			}
 			c.first, c.records = c.first+uint64(len(c.records)), nil
-			row++
 		}
 		wait.Wait()
+		before := burnt(b)
 		yard += w.plain(b, some)
+		between := burnt(b)
+		began := time.Now()
+		w.follow(b)
+		took += time.Since(began)
+		yardCPU, tookCPU = yardCPU+between-before, tookCPU+burnt(b)-between
+		b.Logf("%d visits: %.0f records/s", n, float64(len(some))/time.Since(began).Seconds())
 	}
-	b.ResetTimer()
-	began := time.Now()
-	w.follow(b)
-	took := time.Since(began)
-	b.StopTimer()
 	records := float64(3 * b.N)
 	b.ReportMetric(records/took.Seconds(), "records/s")
 	b.ReportMetric(records/yard.Seconds(), "plain/s")
 	b.ReportMetric(yard.Seconds()/took.Seconds(), "ratio")
+	b.ReportMetric(yardCPU.Seconds()/tookCPU.Seconds(), "cpu-ratio") // which a busy machine does not move
+}
+
+// burnt returns the time that all cores have spent on this process.
+func burnt(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // plain writes records into a table, 200 a transaction, and returns how long that took.
@@ -103,7 +117,8 @@ func (w *world) plain(b *testing.B, records [][]byte) time.Duration {
 	}
 	ctx := b.Context()
 	if err := w.journalDB.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
+		_, err := tx.ExecContext(ctx,
+			"CREATE TABLE IF NOT EXISTS yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
 		return err
 	}); err != nil {
 		b.Fatal(err)
@@ -122,4 +137,19 @@ func (w *world) plain(b *testing.B, records [][]byte) time.Duration {
 		}
 	}
 	return time.Since(began)
+}
+
+// BenchmarkStarts makes the books of one record a start of the box, b.N in one epoch, 200 a batch, all received at once.
+func BenchmarkStarts(b *testing.B) {
+	dir := b.TempDir()
+	w, c := newWorld(b, "sqlite:"+dir+"/journal.db", "sqlite:"+dir+"/books.db"), newChain()
+	for i := range b.N {
+		c.append(b, rating.EvaluationBody(rating.Stamp{Boot: uint32(i) + 1, Mono: 60_000, Wall: 7},
+			rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject, Level: 3, Channel: rating.Keypad}))
+	}
+	for first := 1; first <= b.N; first += 200 {
+		w.append(b, c.batch(first, min(first+199, b.N), 0))
+	}
+	b.ResetTimer()
+	w.follow(b)
 }

@@ -96,7 +96,8 @@ func (b *Books) begin(tx *db.Tx) error {
 	if err := newTables(b.cfg.DB.Engine(), 1).create(ctx, tx); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO books_state (id, generation, schema_version, rules, building, building_schema, building_rules, last)
+	_, err = tx.ExecContext(ctx, `INSERT INTO books_state (id, generation, schema_version, rules, building, building_schema,
+		building_rules, last)
 		VALUES (1, 1, $1, $2, 0, 0, 0, 1)`, SchemaVersion, rating.RulesVersion)
 	return err
 }

@@ -296,7 +296,8 @@ func (s *state) again(l *log, seq uint64, r *record, place int64) error {
 	}
 	s.forks[l.id] = append(s.forks[l.id], f)
 	if f.prev != nil && seq > 1 && !here(seq-1, *f.prev) {
-		if err := s.find(l.about(ForkGap), seq-1, seq-1, "a second log was forked, and its record with this number is not here"); err != nil {
+		if err := s.find(l.about(ForkGap), seq-1, seq-1,
+			"a second log was forked, and its record with this number is not here"); err != nil {
 			return err
 		}
 	}
@@ -309,7 +310,8 @@ func (s *state) again(l *log, seq uint64, r *record, place int64) error {
 	return s.closeForkGap(l, seq, hashes...)
 }
 
-// closeForkGap resolves the finding that a fork lacks what it follows on, if that has come. Hashes are those of the records with this number.
+// closeForkGap resolves the finding that a fork lacks what it follows on, if that has come. Hashes are those of the records with this
+// number.
 func (s *state) closeForkGap(l *log, seq uint64, hashes ...rating.Hash) error {
 	later, err := s.load.forks(s.ctx, l.id, seq+1, seq+1)
 	if err != nil {

@@ -24,14 +24,16 @@ func drawTrouble(t *rapid.T, run int) []journal.Entry {
 	body := func() rating.Body {
 		switch rapid.IntRange(0, 4).Draw(t, "kind") {
 		case 0:
-			return rating.VisitBody(stamp(), ofCases(visitID(), rating.Single, false, fmt.Sprintf("c%d-%d", run, rapid.IntRange(1, 2).Draw(t, "case"))))
+			project := fmt.Sprintf("c%d-%d", run, rapid.IntRange(1, 2).Draw(t, "case"))
+			return rating.VisitBody(stamp(), ofCases(visitID(), rating.Single, false, project))
 		case 1:
 			return rating.OutcomeBody(stamp(), rating.Closing{Visit: visitID(), Outcome: rating.TimedOut})
 		case 2:
 			return rating.EventBody(stamp(), rating.EventDamage, "file", "x", "reason", "y")
 		}
 		s := rapid.SampledFrom([]rating.Subject{rating.StaffSubject, rating.MatterSubject}).Draw(t, "subject")
-		return rating.EvaluationBody(stamp(), rating.Evaluation{Visit: visitID(), Subject: s, Level: 3, Channel: rating.Keypad, Replaces: uint64(rapid.IntRange(0, 5).Draw(t, "replaces"))})
+		return rating.EvaluationBody(stamp(), rating.Evaluation{Visit: visitID(), Subject: s, Level: 3, Channel: rating.Keypad,
+			Replaces: uint64(rapid.IntRange(0, 5).Draw(t, "replaces"))})
 	}
 	logs := []*chain{chainOf("bx-1", name(1)), chainOf("bx-2", name(2))}
 	for _, c := range logs {
@@ -49,7 +51,8 @@ func drawTrouble(t *rapid.T, run int) []journal.Entry {
 	for range rapid.IntRange(0, 5).Draw(t, "salvaged") {
 		next.append(t, rating.SalvagedBody(stamp(), rapid.SampledFrom(append(logs[0].records, copied.records...)).Draw(t, "record")))
 	}
-	next.append(t, rating.EventBody(stamp(), rating.EventSalvage, "epoch", name(1).String(), "first", "1", "last", strconv.Itoa(len(logs[0].records)+1)))
+	next.append(t, rating.EventBody(stamp(), rating.EventSalvage, "epoch", name(1).String(), "first", "1", "last",
+		strconv.Itoa(len(logs[0].records)+1)))
 	logs = append(logs, copied, next)
 	if i := rapid.IntRange(0, 2*len(logs[1].records)).Draw(t, "junk"); i < len(logs[1].records) {
 		logs[1].records[i] = fmt.Appendf(nil, "{\"v\":%d}", i)

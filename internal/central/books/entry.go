@@ -68,7 +68,8 @@ func (s *state) phone(d decoded) error {
 			continue // a form asks each question once
 		}
 		seen[q] = true
-		e := &evaluation{id: placeOf(d.Pos, i), at: rating.Stamp{Wall: d.Received, Synced: true}, believed: true, submission: d.Name, texts: len(a.Text) > 0}
+		e := &evaluation{id: placeOf(d.Pos, i), at: rating.Stamp{Wall: d.Received, Synced: true}, believed: true, submission: d.Name,
+			texts: len(a.Text) > 0}
 		if err := s.evaluated(box, e, a.Evaluation); err != nil {
 			return err
 		}
@@ -164,7 +165,8 @@ func (s *state) event(l *log, r *record) error {
 	detail := r.Event.Detail
 	switch r.Event.Name {
 	case rating.EventDamage:
-		return s.find(l.about(Damage), r.Seq, r.Seq, fmt.Sprintf("the box has set aside its store file %s: %s", detail["file"], detail["reason"]))
+		return s.find(l.about(Damage), r.Seq, r.Seq, fmt.Sprintf("the box has set aside its store file %s: %s", detail["file"],
+			detail["reason"]))
 	case rating.EventSalvage:
 		epoch, err := rating.ParseEpoch(detail["epoch"])
 		first, err1 := strconv.ParseUint(detail["first"], 10, 53)

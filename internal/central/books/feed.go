@@ -123,14 +123,16 @@ func appendDecisions(ctx context.Context, tx *db.Tx, all []Decision) error {
 	}
 	rows := make([][]any, len(all))
 	for i, d := range all {
-		rows[i] = []any{last + int64(i) + 1, d.Pos, d.Item.Case, string(d.Item.Device), int64(d.Item.Visit), subjectNumber(d.Item.Subject), d.Evaluation, d.Before}
+		rows[i] = []any{last + int64(i) + 1, d.Pos, d.Item.Case, string(d.Item.Device), int64(d.Item.Visit),
+			subjectNumber(d.Item.Subject), d.Evaluation, d.Before}
 	}
 	return tx.Insert(ctx, "books_decision", []string{"id", "pos", "project", "device", "visit", "subject", "evaluation", "instead"}, rows)
 }
 
 // Decisions returns up to n decisions that come after the one with the given ID, in their order.
 func (b *Books) Decisions(ctx context.Context, after int64, n int) ([]Decision, error) {
-	all, err := db.Query(ctx, b.cfg.DB, scanDecision, `SELECT id, pos, project, device, visit, subject, evaluation, instead FROM books_decision
+	all, err := db.Query(ctx, b.cfg.DB, scanDecision, `SELECT id, pos, project, device, visit, subject, evaluation,
+		instead FROM books_decision
 		WHERE id > $1 ORDER BY id LIMIT $2`, after, n)
 	if err != nil {
 		return nil, fmt.Errorf("read decisions: %w", err)

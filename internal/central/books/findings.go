@@ -140,7 +140,8 @@ func (k *kindFindings) drop(f *finding) {
 func (k *kindFindings) join(list *[]*finding, f *finding, neighbours bool) bool {
 	var to *finding
 	*list = slices.DeleteFunc(*list, func(o *finding) bool {
-		if o.more || o.detail != f.detail || (o.first != f.first || o.last != f.last) && (!neighbours || o.first > f.last+1 || f.first > o.last+1) {
+		if o.more || o.detail != f.detail || (o.first != f.first || o.last != f.last) && (!neighbours || o.first > f.last+1 ||
+			f.first > o.last+1) {
 			return false
 		}
 		if to == nil {
@@ -223,8 +224,10 @@ func (b *Books) Findings(ctx context.Context, f Filter) (all []Finding, err erro
 		where += " AND f.resolved_at IS NULL"
 	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
-		all, err = db.Query(ctx, tx, scanFinding, t.of(`SELECT f.id, d.name, coalesce(l.epoch, 0), f.kind, f.first, f.last, f.count, f.more, f.detail, f.found_at, f.resolved_at
-			FROM {finding} f JOIN {device} d ON d.id = f.device LEFT JOIN {log} l ON l.id = f.log `+where+" ORDER BY f.id DESC LIMIT $2"), f.After, f.Limit)
+		all, err = db.Query(ctx, tx, scanFinding, t.of(`SELECT f.id, d.name, coalesce(l.epoch, 0), f.kind, f.first, f.last, f.count,
+			f.more, f.detail, f.found_at, f.resolved_at
+			FROM {finding} f JOIN {device} d ON d.id = f.device LEFT JOIN {log} l ON l.id = f.log `+where+" ORDER BY f.id DESC LIMIT $2"),
+			f.After, f.Limit)
 		return err
 	})
 	if err != nil {

@@ -61,7 +61,8 @@ func columns(table string) []string {
 	case "device":
 		return []string{"id", "name", "enrolled_at", "generation", "serves"}
 	case "log":
-		return []string{"id", "device", "epoch", "records", "quarantined", "forks", "entries", "gaps", "through", "boot", "others", "first", "last", "prev", "hash"}
+		return []string{"id", "device", "epoch", "records", "quarantined", "forks", "entries", "gaps", "through", "boot", "others",
+			"first", "last", "prev", "hash"}
 	case "run":
 		return []string{"log", "first", "last", "prev", "hash"}
 	case "span":
@@ -73,7 +74,8 @@ func columns(table string) []string {
 	case "visit":
 		return []string{"n", "id", "device", "opened_at", "visit", "closing", "closed_at"}
 	case "evaluation":
-		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall", "synced", "received_at",
+		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
+			"synced", "received_at",
 			"standing", "contested", "submission", "reasons", "catalogue", "texts"}
 	case "reason":
 		return []string{"id", "log", "seq", "explains", "visit", "subject", "project", "code", "catalogue"}
@@ -166,7 +168,8 @@ func (w *writer) log(l *log) {
 	if l.row == kept {
 		l.row = changed // its last run has grown, or nothing of it differs
 	}
-	w.put(l.row, "log", l.id, l.device.id, int64(l.epoch), l.records, l.quarantined, l.forks, l.entries, l.gaps, int64(l.through), int64(l.boot), l.others, first, last, prev, hash)
+	w.put(l.row, "log", l.id, l.device.id, int64(l.epoch), l.records, l.quarantined, l.forks, l.entries, l.gaps, int64(l.through),
+		int64(l.boot), l.others, first, last, prev, hash)
 	for _, s := range l.spans.rows {
 		if s.row == kept {
 			continue
@@ -215,8 +218,10 @@ func (w *writer) evaluation(e *evaluation) {
 	if e.believed {
 		synced = 2
 	}
-	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level), number(channels(), e.channel),
-		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), flag(e.contested), e.submission, e.reasons, int64(e.catalogue), flag(e.texts))
+	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level),
+		number(channels(), e.channel),
+		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), flag(e.contested),
+		e.submission, e.reasons, int64(e.catalogue), flag(e.texts))
 }
 
 func (w *writer) cased(c *cased) {
@@ -240,7 +245,8 @@ func (w *writer) findings(k *kindFindings) {
 		if f.resolved != 0 {
 			resolved = f.resolved
 		}
-		w.put(f.row, "finding", f.id, k.about.device, k.about.log, number(kinds(), k.about.kind), int64(f.first), int64(f.last), f.count, flag(f.more), f.detail, f.found, resolved)
+		w.put(f.row, "finding", f.id, k.about.device, k.about.log, number(kinds(), k.about.kind), int64(f.first), int64(f.last), f.count,
+			flag(f.more), f.detail, f.found, resolved)
 	}
 }
 

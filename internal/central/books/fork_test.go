@@ -36,7 +36,8 @@ func checkACopyIsOneFinding(t *testing.T, on engine) {
 		w.enter(t, copied.batch(3, 4, 2))
 		w.enter(t, copied.batch(5, 7, 4))
 		got := w.findings(t)
-		want := []Finding{{ID: 1, Device: box, Epoch: epoch, From: 5, To: 7, Count: 3, Kind: Fork, Detail: "two different records have this number", Found: noon()}}
+		want := []Finding{{ID: 1, Device: box, Epoch: epoch, From: 5, To: 7, Count: 3, Kind: Fork,
+			Detail: "two different records have this number", Found: noon()}}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("findings (-want +got):\n%s", diff)
 		}

@@ -23,7 +23,6 @@ type life struct {
 	visits  []rating.Visit
 	at      map[rating.VisitID]rating.DeviceID
 	boxes   map[rating.DeviceID]*chain
-	phones  []journal.Entry
 	answers []phoneAnswer
 }
 
@@ -52,10 +51,12 @@ func drawLife(t *rapid.T, run int) *life {
 	last := make(map[rating.DeviceID]uint64)
 	answer := func(i int) {
 		v := rapid.SampledFrom(l.visits).Draw(t, "visit")
-		questions := append(v.Questions(), rating.Question{Subject: rating.MatterSubject}, rating.Question{Subject: rating.MatterSubject, Case: fmt.Sprint("r", run, "a")})
+		questions := append(v.Questions(), rating.Question{Subject: rating.MatterSubject}, rating.Question{Subject: rating.MatterSubject,
+			Case: fmt.Sprint("r", run, "a")})
 		q := rapid.SampledFrom(questions).Draw(t, "question")
 		d := l.at[v.ID]
-		e := rating.Evaluation{Visit: v.ID, Subject: q.Subject, Case: q.Case, Level: rating.Level(rapid.IntRange(1, 5).Draw(t, "level")), Channel: rating.Keypad}
+		e := rating.Evaluation{Visit: v.ID, Subject: q.Subject, Case: q.Case, Level: rating.Level(rapid.IntRange(1, 5).Draw(t, "level")),
+			Channel: rating.Keypad}
 		stamp := now()
 		if rapid.IntRange(0, 2).Draw(t, "phone") == 0 {
 			e.Channel, e.Text = rating.Phone, fmt.Sprint("s", run, "-", i)
@@ -90,7 +91,8 @@ func drawLife(t *rapid.T, run int) *life {
 			if v.Grouping != rating.Batch {
 				task += c
 			}
-			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("r", run, c), TaskCode: task, Completed: rapid.IntRange(0, 3).Draw(t, "completed") > 0})
+			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("r", run, c), TaskCode: task,
+				Completed: rapid.IntRange(0, 3).Draw(t, "completed") > 0})
 		}
 		if rating.CheckVisit(v) != nil {
 			continue
@@ -291,7 +293,8 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 func (w *world) countsFor(t fatal, e Entry) []string {
 	t.Helper()
 	all, err := db.Query(context.Background(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) },
-		newTables(w.booksDB.Engine(), 1).of("SELECT project FROM {claim} WHERE evaluation = $1 AND standing = $2 ORDER BY project"), e.Cursor, number(standings(), rating.Counted))
+		newTables(w.booksDB.Engine(), 1).of("SELECT project FROM {claim} WHERE evaluation = $1 AND standing = $2 ORDER BY project"),
+		e.Cursor, number(standings(), rating.Counted))
 	if err != nil {
 		t.Fatalf("claims: %v", err)
 	}

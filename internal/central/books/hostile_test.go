@@ -13,7 +13,8 @@ import (
 // enrol enters that a box was enrolled.
 func (w *world) enrol(t fatal, d rating.DeviceID, when time.Time) {
 	t.Helper()
-	e, err := journal.Enrol(journal.Enrolment{Device: d, Key: make([]byte, 32), Window: hallWindow(), EnrolledAt: when.UnixMilli()}, w.now.UnixMilli(), fmt.Sprint(d, when.UnixMilli()))
+	e, err := journal.Enrol(journal.Enrolment{Device: d, Key: make([]byte, 32), Window: hallWindow(), EnrolledAt: when.UnixMilli()},
+		w.now.UnixMilli(), fmt.Sprint(d, when.UnixMilli()))
 	if err != nil {
 		t.Fatalf("enrol: %v", err)
 	}
@@ -69,7 +70,8 @@ func checkALateEvaluationWithAnEarlyTime(t *testing.T, on engine) {
 			if len(found) != 1 || found[0].Kind != Displaced || found[0].Device != "ft-09" || found[0].From != uint64(len(liar.records)) {
 				t.Fatalf("%s: findings %+v", name, found)
 			}
-			for _, word := range []string{"case a", "ft-09", "ft-02", "record 2", noon().Add(-c.dated).UTC().Format(time.DateOnly), noon().UTC().Format(time.DateOnly)} {
+			for _, word := range []string{"case a", "ft-09", "ft-02", "record 2", noon().Add(-c.dated).UTC().Format(time.DateOnly),
+				noon().UTC().Format(time.DateOnly)} {
 				if !strings.Contains(found[0].Detail, word) {
 					t.Errorf("%s: the finding lacks %q: %s", name, word, found[0].Detail)
 				}
@@ -82,7 +84,8 @@ func checkALateEvaluationWithAnEarlyTime(t *testing.T, on engine) {
 func checkACorrectionDisplacesNothing(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, c := open(t), newChain()
-		c.append(t, rating.VisitBody(at(0), ofCases(1, rating.Theme, true, "a", "b")), press(1000, 1, 2, 0), press(2000, 1, 3, 2), press(3000, 1, 4, 3), keyed(4000, 1, ""), keyed(5000, 1, "a"))
+		c.append(t, rating.VisitBody(at(0), ofCases(1, rating.Theme, true, "a", "b")), press(1000, 1, 2, 0), press(2000, 1, 3, 2),
+			press(3000, 1, 4, 3), keyed(4000, 1, ""), keyed(5000, 1, "a"))
 		for i := range c.records {
 			w.enter(t, c.batch(i+1, i+1, 0))
 		}
@@ -101,7 +104,8 @@ func checkFindingsAreBounded(t *testing.T, on engine) {
 		for i := range 1500 {
 			junk.records = append(junk.records, fmt.Appendf(nil, `{"v":%d,"device":"box-1"}`, i+2))
 		}
-		junk.records[3] = fmt.Appendf(nil, `{"v":1,"at":{"boot":1},"device":"box-1","epoch":"0000000000000007","seq":4,"kind":"visit","visit":{"id":"0000000000000005","wait_sec":6,"opener":"%s"}}`, long)
+		junk.records[3] = fmt.Appendf(nil,
+			`{"v":1,"at":{"boot":1},"device":"box-1","epoch":"0000000000000007","seq":4,"kind":"visit","visit":{"id":"0000000000000005","wait_sec":6,"opener":"%s"}}`, long)
 		for first := 1; first < len(junk.records); first += 500 {
 			w.append(t, junk.batch(first, first+499, 0))
 		}
@@ -196,7 +200,8 @@ func checkManyStarts(t *testing.T, on engine) {
 		const n = 3000
 		for i := range n {
 			stamp := rating.Stamp{Boot: uint32(i) + 1, Mono: 60_000, Wall: 7}
-			c.append(t, rating.EvaluationBody(stamp, rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject, Level: 3, Channel: rating.Keypad}))
+			c.append(t, rating.EvaluationBody(stamp, rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject,
+				Level: 3, Channel: rating.Keypad}))
 		}
 		w.now = noon().Add(24 * time.Hour)
 		rows := 0

@@ -33,7 +33,8 @@ func TestLane(t *testing.T) {
 		}
 		var l lane[keyed64]
 		for range rapid.IntRange(1, 15).Draw(t, "steps") {
-			k, before, after := rapid.Uint64Range(0, 60).Draw(t, "key"), rapid.IntRange(0, 4).Draw(t, "before"), rapid.IntRange(0, 4).Draw(t, "after")
+			k, before, after := rapid.Uint64Range(0, 60).Draw(t, "key"), rapid.IntRange(0, 4).Draw(t, "before"), rapid.IntRange(0,
+				4).Draw(t, "after")
 			if err := l.ensure(t.Context(), k, before, after, read); err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,8 @@ type reader struct {
 }
 
 // some returns rows of which a column is one of many values: as few queries as go, since each costs as much as many rows.
-func some[T any, V int64 | string](ctx context.Context, r reader, scan func(db.Scanner) (T, error), text, column string, values []V) (all []T, err error) {
+func some[T any, V int64 | string](ctx context.Context, r reader, scan func(db.Scanner) (T, error), text, column string,
+	values []V) (all []T, err error) {
 	const most = 5000
 	for len(values) > 0 {
 		n := min(most, len(values))
@@ -68,7 +69,8 @@ func (r reader) devicesByID(ctx context.Context, ids []int64) ([]*device, error)
 	return some(ctx, r, scanDevice, readDevices, "id", ids)
 }
 
-const readLogs = `SELECT l.id, l.device, l.epoch, l.records, l.quarantined, l.forks, l.entries, l.gaps, l.through, l.boot, l.others, l.first, l.last, l.prev, l.hash,
+const readLogs = `SELECT l.id, l.device, l.epoch, l.records, l.quarantined, l.forks, l.entries, l.gaps, l.through, l.boot, l.others,
+	l.first, l.last, l.prev, l.hash,
 	s.boot, s.last_mono, s.ceiling, s.anchors, s.earliest, s.latest, s.contested
 	FROM {log} l LEFT JOIN {span} s ON s.log = l.id AND s.boot = l.boot`
 
@@ -77,7 +79,8 @@ func scanLog(s db.Scanner) (out loadedLog, err error) {
 	var epoch, through, first, last int64
 	var prev, hash, anchors []byte
 	var boot, mono, ceiling, earliest, latest, open *int64
-	if err := s.Scan(&l.id, &out.device, &epoch, &l.records, &l.quarantined, &l.forks, &l.entries, &l.gaps, &through, &l.boot, &l.others, &first, &last, &prev, &hash,
+	if err := s.Scan(&l.id, &out.device, &epoch, &l.records, &l.quarantined, &l.forks, &l.entries, &l.gaps, &through, &l.boot, &l.others,
+		&first, &last, &prev, &hash,
 		&boot, &mono, &ceiling, &anchors, &earliest, &latest, &open); err != nil {
 		return out, err
 	}
@@ -161,7 +164,8 @@ func (r reader) spans(ctx context.Context, log int64, from uint64, back bool, n 
 			return nil, err
 		}
 		return newSpan(boot, mono, ceiling, anchors, earliest, latest, open)
-	}, r.t.of("SELECT boot, last_mono, ceiling, anchors, earliest, latest, contested FROM {span} WHERE log = $1 AND ")+side("boot", back), log, clamp(from), n)
+	}, r.t.of("SELECT boot, last_mono, ceiling, anchors, earliest, latest, contested FROM {span} WHERE log = $1 AND ")+side("boot", back),
+		log, clamp(from), n)
 }
 
 const readVisits = "SELECT n, id, device, opened_at, visit, closing, closed_at FROM {visit}"
@@ -182,13 +186,15 @@ func (r reader) visitsByN(ctx context.Context, n []int64) ([]loadedVisit, error)
 	return some(ctx, r, scanVisit, readVisits, "n", n)
 }
 
-const readEvaluations = `SELECT id, visit, log, seq, subject, project, level, channel, replaces, boot, mono, wall, synced, received_at, standing, contested,
+const readEvaluations = `SELECT id, visit, log, seq, subject, project, level, channel, replaces, boot, mono, wall, synced, received_at,
+	standing, contested,
 	submission, reasons, catalogue, texts FROM {evaluation}`
 
 func scanEvaluation(s db.Scanner) (out loadedEvaluation, err error) {
 	e := new(evaluation)
 	var seq, subject, level, channel, replaces, boot, synced, standing, contested, texts int64
-	err = s.Scan(&e.id, &out.visit, &out.log, &seq, &subject, &e.question.Case, &level, &channel, &replaces, &boot, &e.at.Mono, &e.at.Wall, &synced, &e.received, &standing, &contested,
+	err = s.Scan(&e.id, &out.visit, &out.log, &seq, &subject, &e.question.Case, &level, &channel, &replaces, &boot, &e.at.Mono,
+		&e.at.Wall, &synced, &e.received, &standing, &contested,
 		&e.submission, &e.reasons, &e.catalogue, &texts)
 	e.seq, e.level, e.replaces, e.at.Boot = uint64(seq), rating.Level(level), uint64(replaces), uint32(boot)
 	e.question.Subject, e.channel, e.standing = subjectOf(subject), value(channels(), channel), value(standings(), standing)

@@ -15,7 +15,8 @@ import (
 
 // ofCases is a visit about the matters of completed cases and, where a number begins with a minus, of cases that are still open.
 func ofCases(id rating.VisitID, g rating.Grouping, separate bool, projects ...string) rating.Visit {
-	v := rating.Visit{ID: id, Window: hallWindow(), Grouping: g, Separate: separate, Subjects: []rating.Subject{rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60}
+	v := rating.Visit{ID: id, Window: hallWindow(), Grouping: g, Separate: separate, Subjects: []rating.Subject{rating.MatterSubject},
+		Opener: rating.OpenedByPC, WaitSec: 60}
 	for i, p := range projects {
 		task := "t"
 		if g != rating.Batch {
@@ -31,7 +32,8 @@ func ofCases(id rating.VisitID, g rating.Grouping, separate bool, projects ...st
 }
 
 func keyed(ms int64, v rating.VisitID, project string) rating.Body {
-	return rating.EvaluationBody(at(ms), rating.Evaluation{Visit: v, Subject: rating.MatterSubject, Case: project, Level: 2, Channel: rating.Keypad})
+	return rating.EvaluationBody(at(ms), rating.Evaluation{Visit: v, Subject: rating.MatterSubject, Case: project, Level: 2,
+		Channel: rating.Keypad})
 }
 
 // matterByPhone is answers about the matter of a visit, as a whole or case by case.

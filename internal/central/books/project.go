@@ -13,11 +13,11 @@ import (
 const (
 	channel   = "books" // under which other instances hear of commits
 	leaseName = "projector"
-	leaseTime = 10 * time.Second
+	leaseTime = 7 * time.Second // with the time between two looks, another instance takes over within 10 s
 	// maxChunk is about how many records share a transaction.
-	maxChunk = 4000
+	maxChunk = 6000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
-	maxRead = 1024
+	maxRead = 2048
 )
 
 // errOvertaken says that somebody else has made the books meanwhile.
@@ -39,24 +39,26 @@ func (b *Books) Run(ctx context.Context) error {
 	p := &projector{b: b}
 	failing := ""
 	for ctx.Err() == nil {
-		pause := leaseTime / 4
+		pause, wake := leaseTime/4, grown
 		switch err := p.follow(ctx); {
-		case err == nil || ctx.Err() != nil:
-			failing = ""
-		case err.Error() != failing:
-			failing = err.Error()
-			b.cfg.Logger.Error("the books cannot be made at present; it is tried again", "error", err)
-			fallthrough
+		case ctx.Err() != nil:
+		case errors.Is(err, errOvertaken): // a rebuild has put other books in the place of these
+			pause = time.Millisecond
+		case err != nil:
+			if err.Error() != failing {
+				failing = err.Error()
+				b.cfg.Logger.Error("the books cannot be made at present; it is tried again", "error", err)
+			}
+			pause, wake = time.Second, nil // not as fast as rows come
+		case p.leased.IsZero(): // another instance makes them
+			failing, wake = "", nil
 		default:
-			pause = time.Second
+			failing = ""
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
-		case <-grown:
-			if failing != "" { // not as fast as rows come
-				time.Sleep(100 * time.Millisecond)
-			}
+		case <-wake:
 		}
 	}
 	<-heard
@@ -260,7 +262,8 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 			return err
 		}
 	}
-	if err := s.flush(ctx, tx, p.t); err != nil {
+	// What is written is not interrupted, since watching for that costs the driver a goroutine a row.
+	if err := s.flush(context.WithoutCancel(ctx), tx, p.t); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4 WHERE id = 1"),

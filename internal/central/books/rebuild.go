@@ -104,7 +104,8 @@ func (b *Books) beginRebuild(ctx context.Context) (t tables, err error) {
 		if err := t.create(ctx, tx); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE books_state SET building = $1, building_schema = $2, building_rules = $3, last = $4 WHERE id = 1",
+		_, err = tx.ExecContext(ctx,
+			"UPDATE books_state SET building = $1, building_schema = $2, building_rules = $3, last = $4 WHERE id = 1",
 			t.generation, SchemaVersion, rating.RulesVersion, t.generation)
 		return err
 	})
@@ -183,7 +184,8 @@ func (b *Books) swap(ctx context.Context, tx *db.Tx, p *projector) (bool, error)
 	if err := appendDecisions(ctx, tx, all); err != nil {
 		return false, err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE books_state SET generation = $1, schema_version = $2, rules = $3, building = 0, building_schema = 0, building_rules = 0
+	if _, err := tx.ExecContext(ctx, `UPDATE books_state SET generation = $1, schema_version = $2, rules = $3, building = 0,
+		building_schema = 0, building_rules = 0
 		WHERE id = 1`, p.t.generation, SchemaVersion, rating.RulesVersion); err != nil {
 		return false, err
 	}
@@ -216,7 +218,8 @@ func differences(ctx context.Context, tx *db.Tx, before, after tables) ([]Decisi
 		changed[c.item] = d
 	}
 	return slices.SortedFunc(maps.Values(changed), func(a, b Decision) int {
-		return cmp.Or(cmp.Compare(a.Item.Case, b.Item.Case), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit, b.Item.Visit),
+		return cmp.Or(cmp.Compare(a.Item.Case, b.Item.Case), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
+			b.Item.Visit),
 			cmp.Compare(a.Item.Subject, b.Item.Subject))
 	}), nil
 }
@@ -231,8 +234,9 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 		err = s.Scan(&c.item.Device, &visit, &subject, &c.evaluation)
 		c.item.Visit, c.item.Subject = rating.VisitID(visit), subjectOf(subject)
 		return c, err
-	}, in.of("SELECT d.name, v.id, e.subject, e.id FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device WHERE "+own("e", "v"))+
-		not.of(" AND NOT EXISTS (SELECT 1 FROM {evaluation} x JOIN {visit} y ON y.n = x.visit WHERE x.id = e.id AND "+own("x", "y")+")"))
+	},
+		in.of("SELECT d.name, v.id, e.subject, e.id FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device WHERE "+own("e", "v"))+
+			not.of(" AND NOT EXISTS (SELECT 1 FROM {evaluation} x JOIN {visit} y ON y.n = x.visit WHERE x.id = e.id AND "+own("x", "y")+")"))
 	if err != nil {
 		return nil, err
 	}

@@ -227,3 +227,58 @@ func checkLogs(t *testing.T, on engine) {
 		}
 	})
 }
+
+// checkTwoInstances runs two projectors of one journal: one makes the books, and the other one goes on when the first has ended.
+func checkTwoInstances(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w, c := open(t), newChain()
+		for i := range 40 {
+			c.append(t, press(int64(i), rating.VisitID(i+1), 5, 0))
+		}
+		cfg := w.books.cfg
+		cfg.Holder = "there"
+		other, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() { first <- w.books.Run(ctx) }()
+		r := w.append(t, c.batch(1, 20, 0))
+		if err := w.books.Wait(t.Context(), r.Pos); err != nil {
+			t.Fatal(err)
+		}
+		running, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { second <- other.Run(running) }()
+		cancel()
+		if err := <-first; err != nil {
+			t.Fatal(err)
+		}
+		r = w.append(t, c.batch(21, 40, 0))
+		if err := other.Wait(t.Context(), r.Pos); err != nil {
+			t.Fatal(err)
+		}
+		// A third one that does not know of them changes nothing.
+		late := &projector{b: w.books, t: newTables(w.booksDB.Engine(), 1), live: true}
+		late.state, late.pos = newState(counters{}), 0
+		entries, err := w.journal.Read(t.Context(), 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := decode(entries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := late.write(t.Context(), rows); !errors.Is(err, errOvertaken) {
+			t.Errorf("a projector that is late: %v", err)
+		}
+		stop()
+		if err := <-second; err != nil {
+			t.Fatal(err)
+		}
+		if got := w.since(t); len(got) != 40 {
+			t.Errorf("%d evaluations", len(got))
+		}
+	})
+}

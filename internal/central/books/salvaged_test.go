@@ -27,7 +27,8 @@ func checkSalvaged(t *testing.T, on engine) {
 			count := len(old.records)
 			sent := rapid.IntRange(0, count).Draw(t, "sent")
 			next := chainOf(box, name+1)
-			next.append(t, rating.EventBody(at(1), rating.EventDamage, "file", "log.db.damaged-1", "reason", "a test", "epoch", name.String()))
+			next.append(t, rating.EventBody(at(1), rating.EventDamage, "file", "log.db.damaged-1", "reason", "a test", "epoch",
+				name.String()))
 			present := make(map[int]bool)
 			for i := range sent {
 				present[i] = true

@@ -106,7 +106,8 @@ func (s *state) claim(e *evaluation) error {
 	}
 	for _, i := range items {
 		s.touch(i)
-		i.cased.claims = append(i.cased.claims, &claim{evaluation: e, overall: v != nil && v.Overall(e.question), standing: rating.Later, row: fresh})
+		i.cased.claims = append(i.cased.claims, &claim{evaluation: e, overall: v != nil && v.Overall(e.question), standing: rating.Later,
+			row: fresh})
 	}
 	return nil
 }

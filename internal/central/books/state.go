@@ -253,7 +253,8 @@ func newState(c counters) *state {
 
 // begin forgets the chunk before.
 func (s *state) begin() {
-	s.chunk = chunk{absent: make(map[rating.DeviceID]bool), absentLogs: make(map[logKey]bool), visits: make(map[visitKey]*visit), visitsByN: make(map[int64]*visit), visitsRead: make(map[rating.VisitID]bool),
+	s.chunk = chunk{absent: make(map[rating.DeviceID]bool), absentLogs: make(map[logKey]bool), visits: make(map[visitKey]*visit),
+		visitsByN: make(map[int64]*visit), visitsRead: make(map[rating.VisitID]bool),
 		evaluations: make(map[int64]*evaluation), cases: make(map[string]*cased), itemsRead: make(map[int64]bool),
 		findings: make(map[findingKey]*kindFindings), forks: make(map[int64][]fork), touchedLogs: make(map[*log]bool)}
 }

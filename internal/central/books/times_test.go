@@ -68,13 +68,15 @@ func checkAPhoneAgainstACorrectedPress(t *testing.T, on engine) {
 		w.now = noon().Add(time.Hour)
 		w.enter(t, c.batch(1, 1, 0))
 		for _, e := range w.since(t) {
-			if want := map[rating.Channel]rating.Standing{rating.Phone: rating.Counted, rating.Keypad: rating.Later}[e.Channel]; e.Status != want {
+			if want := map[rating.Channel]rating.Standing{rating.Phone: rating.Counted,
+				rating.Keypad: rating.Later}[e.Channel]; e.Status != want {
 				t.Errorf("before the clock is set, by %s at %s: %s, want %s", e.Channel, e.At, e.Status, want)
 			}
 		}
 		w.enter(t, c.batch(2, 2, 0))
 		for _, e := range w.since(t) {
-			if want := map[rating.Channel]rating.Standing{rating.Keypad: rating.Counted, rating.Phone: rating.Later}[e.Channel]; e.Status != want {
+			if want := map[rating.Channel]rating.Standing{rating.Keypad: rating.Counted,
+				rating.Phone: rating.Later}[e.Channel]; e.Status != want {
 				t.Errorf("by %s at %s: %s, want %s", e.Channel, e.At, e.Status, want)
 			}
 		}

@@ -210,7 +210,8 @@ func (p *pages) next() ([]any, error) {
 				to[i] = &values[i]
 			}
 			return values, s.Scan(to...)
-		}, p.t.of(fmt.Sprintf("SELECT %s FROM {%s}%s ORDER BY %s LIMIT %d", strings.Join(cols, ", "), p.table, where, strings.Join(key, ", "), page)), args...)
+		}, p.t.of(fmt.Sprintf("SELECT %s FROM {%s}%s ORDER BY %s LIMIT %d", strings.Join(cols, ", "), p.table, where, strings.Join(key,
+			", "), page)), args...)
 		if err != nil {
 			return nil, err
 		}
@@ -305,7 +306,8 @@ func (b *Books) Logs(ctx context.Context, after int64, n int) (all []Log, err er
 			err = s.Scan(&l.ID, &l.Device, &epoch, &l.Records, &first, &last, &l.Entries, &l.Forks, &l.Quarantined, &l.Waiting, &l.Open)
 			l.Epoch, l.First, l.Last = rating.Epoch(epoch), uint64(first), uint64(last)
 			return l, err
-		}, t.of(`SELECT l.id, d.name, l.epoch, l.records, coalesce((SELECT min(r.first) FROM {run} r WHERE r.log = l.id), l.first), l.last, l.entries, l.forks, l.quarantined,
+		}, t.of(`SELECT l.id, d.name, l.epoch, l.records, coalesce((SELECT min(r.first) FROM {run} r WHERE r.log = l.id), l.first),
+			l.last, l.entries, l.forks, l.quarantined,
 			CASE WHEN l.last > l.through THEN l.last - l.through
 				- (l.last - CASE WHEN l.first > l.through THEN l.first - 1 ELSE l.through END)
 				- coalesce((SELECT sum(r.last - CASE WHEN r.first > l.through THEN r.first - 1 ELSE l.through END) FROM {run} r WHERE r.log = l.id AND r.last > l.through), 0)

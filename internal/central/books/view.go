@@ -47,7 +47,8 @@ func (e Entry) Pos() (pos int64, part int) {
 	return e.Cursor >> partBits, int(e.Cursor & (1<<partBits - 1))
 }
 
-const readEntries = `SELECT e.id, e.log, e.seq, e.subject, e.project, e.level, e.channel, e.boot, e.mono, e.wall, e.synced, e.received_at, e.standing, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.texts,
+const readEntries = `SELECT e.id, e.log, e.seq, e.subject, e.project, e.level, e.channel, e.boot, e.mono, e.wall, e.synced, e.received_at,
+	e.standing, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.texts,
 	v.id, v.visit, d.name, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0)
 	FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device
 	LEFT JOIN {log} l ON l.id = e.log LEFT JOIN {span} s ON s.log = e.log AND s.boot = e.boot AND e.synced < 2` + reasonOfEvaluation
@@ -60,12 +61,14 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	var reasons, chosen, visit, serves string
 	var anchors []byte
 	var o rating.Origin
-	if err := s.Scan(&out.Cursor, &logID, &seq, &subject, &out.Case, &level, &channel, &boot, &e.at.Mono, &e.at.Wall, &synced, &e.received, &standing, &reasons, &out.Catalogue, &chosen, &chosenOf, &texts,
+	if err := s.Scan(&out.Cursor, &logID, &seq, &subject, &out.Case, &level, &channel, &boot, &e.at.Mono, &e.at.Wall, &synced,
+		&e.received, &standing, &reasons, &out.Catalogue, &chosen, &chosenOf, &texts,
 		&visitID, &visit, &out.Device, &serves, &epoch, &anchors, &o.Earliest, &o.Latest); err != nil {
 		return out, err
 	}
 	out.Epoch, out.Seq, out.Visit, out.texts = rating.Epoch(epoch), uint64(seq), rating.VisitID(visitID), texts == 1
-	out.Subject, out.Level, out.Channel, out.Status = subjectOf(subject), rating.Level(level), value(channels(), channel), value(standings(), standing)
+	out.Subject, out.Level, out.Channel, out.Status = subjectOf(subject), rating.Level(level), value(channels(), channel),
+		value(standings(), standing)
 	out.Reasons, out.ReceivedAt = splitReasons(reasons), time.UnixMilli(e.received)
 	if chosen != "" {
 		out.Reasons, out.Catalogue = append(out.Reasons, chosen), chosenOf
@@ -152,7 +155,8 @@ func (b *Books) Answers(ctx context.Context, pos int64) (all []Answer, err error
 			err = s.Scan(&subject, &a.Question.Case, &standing)
 			a.Question.Subject, a.Standing = subjectOf(subject), value(standings(), standing)
 			return a, err
-		}, t.of("SELECT subject, project, standing FROM {evaluation} WHERE id BETWEEN $1 AND $2 ORDER BY id"), placeOf(pos, 0), placeOf(pos, 1<<partBits-1))
+		}, t.of("SELECT subject, project, standing FROM {evaluation} WHERE id BETWEEN $1 AND $2 ORDER BY id"), placeOf(pos, 0),
+			placeOf(pos, 1<<partBits-1))
 		return err
 	})
 	if err != nil {
@@ -226,9 +230,11 @@ func (s *state) entryOf(e *evaluation) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	out := Entry{Cursor: e.id, Device: e.visit.device.name, Seq: e.seq, Visit: e.visit.id, Subject: e.question.Subject, Case: e.question.Case, Level: e.level,
-		Channel: e.channel, Reasons: splitReasons(e.reasons), Catalogue: e.catalogue, ReceivedAt: time.UnixMilli(e.received), Status: e.standing,
-		At: time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
+	out := Entry{Cursor: e.id, Device: e.visit.device.name, Seq: e.seq, Visit: e.visit.id, Subject: e.question.Subject,
+		Case: e.question.Case, Level: e.level,
+		Channel: e.channel, Reasons: splitReasons(e.reasons), Catalogue: e.catalogue, ReceivedAt: time.UnixMilli(e.received),
+		Status: e.standing,
+		At:     time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
 	if e.log != nil {
 		out.Epoch = e.log.epoch
 	}

@@ -60,6 +60,7 @@ func TestBooks(t *testing.T) {
 		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
 		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
+		"TwoInstances":                           checkTwoInstances,
 		"Logs":                                   checkLogs,
 		"ACopyIsOneFinding":                      checkACopyIsOneFinding,
 		"AForkThatLacksItsPredecessor":           checkAForkThatLacksItsPredecessor,
@@ -130,7 +131,8 @@ func newWorld(t testing.TB, journalURL, booksURL string) *world {
 	}
 	var err error
 	now := func() time.Time { return w.now }
-	w.journal, err = journal.Open(ctx, journal.Config{DB: w.journalDB, Secret: make([]byte, 32), Random: rand.NewChaCha8([32]byte{}), Now: now,
+	w.journal, err = journal.Open(ctx, journal.Config{DB: w.journalDB, Secret: make([]byte, 32), Random: rand.NewChaCha8([32]byte{}),
+		Now:    now,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +227,8 @@ func (c *chain) append(t fatal, bodies ...rating.Body) (seq uint64) {
 
 // batch returns the records from first to last.
 func (c *chain) batch(first, last int, released uint64) journal.Entry {
-	return journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: uint64(first), Released: released, Parts: c.records[first-1 : last]}
+	return journal.Entry{Kind: journal.Batch, Source: string(c.device), Epoch: c.epoch, First: uint64(first), Released: released,
+		Parts: c.records[first-1 : last]}
 }
 
 func (c *chain) all() journal.Entry { return c.batch(1, len(c.records), 0) }
@@ -235,12 +238,14 @@ func at(ms int64) rating.Stamp {
 }
 
 func press(ms int64, v rating.VisitID, l rating.Level, replaces uint64) rating.Body {
-	return rating.EvaluationBody(at(ms), rating.Evaluation{Visit: v, Subject: rating.StaffSubject, Level: l, Channel: rating.Keypad, Replaces: replaces})
+	return rating.EvaluationBody(at(ms), rating.Evaluation{Visit: v, Subject: rating.StaffSubject, Level: l, Channel: rating.Keypad,
+		Replaces: replaces})
 }
 
 func opened(ms int64, id rating.VisitID) rating.Body {
-	return rating.VisitBody(at(ms), rating.Visit{ID: id, Window: hallWindow(), Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject},
-		Opener: rating.OpenedByPC, WaitSec: 60, Staff: rating.Staff{ID: "0417"}})
+	return rating.VisitBody(at(ms), rating.Visit{ID: id, Window: hallWindow(), Grouping: rating.Single,
+		Subjects: []rating.Subject{rating.StaffSubject},
+		Opener:   rating.OpenedByPC, WaitSec: 60, Staff: rating.Staff{ID: "0417"}})
 }
 
 func byPhone(v rating.VisitID, l rating.Level) rating.Evaluation {

@@ -14,7 +14,7 @@ import (
 // Bounds of rows.
 const (
 	maxBody = 16 << 20 // bytes of a row's parts, unpacked
-	small   = 1200     // bytes below which packing does not pay
+	small   = 4 << 10  // bytes below which packing costs more time than it saves
 )
 
 // Receipt says what an appended row has come to, after the commit.

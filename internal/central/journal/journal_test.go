@@ -312,7 +312,7 @@ func TestTwoInstancesAreGivenTheSameBatch(t *testing.T) {
 				})
 			}
 			both.Wait()
-			if <-entered == <-entered {
+			if first, second := <-entered, <-entered; first == second {
 				t.Fatal("the batch was entered twice or not at all")
 			}
 		}

@@ -63,11 +63,11 @@ func (t *tiles) add(level, place int64, h tlog.Hash) error {
 		return err
 	}
 	// A tile may hold hashes of a head that was never signed, since the signing failed.
-	if at := int(place%tileWidth) * tlog.HashSize; len(b) >= at {
-		b = append(b[:at:at], h[:]...)
-	} else {
+	at := int(place%tileWidth) * tlog.HashSize
+	if len(b) < at {
 		return fmt.Errorf("tile %d/%d: %w: it has %d hashes, want %d", id.level, id.n, ErrSeal, len(b)/tlog.HashSize, place%tileWidth)
 	}
+	b = append(b[:at:at], h[:]...)
 	t.known[id], t.changed[id] = b, true
 	if len(b) == tileWidth*tlog.HashSize {
 		return t.add(level+1, id.n, rootOf(b))

@@ -23,6 +23,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/opsapi"
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/rating"
 	"haochaping/store"

@@ -114,7 +114,7 @@ func optional(part string) bool {
 // partLabel names a part in Chinese, in four characters at most.
 func partLabel(part string) string {
 	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "centre": "中心",
-		"uplink": "上传", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
+		"uplink": "上传", "reasons": "理由", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
 		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
 		"operations": "状态接口", "operations_socket": "状态接口"}[part]
 	if label == "" {

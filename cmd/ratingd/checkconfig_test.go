@@ -34,7 +34,7 @@ func TestCheckConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	font, err := os.ReadFile("../../display/fonts/NotoSansSC-Medium-subset.ttf")
+	font, err := os.ReadFile("../../display/fonts/NotoSerifTibetan-subset.ttf")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +52,8 @@ func TestCheckConfig(t *testing.T) {
 		"no password":          {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
 		"an empty password":    {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
 		"a password":           {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
-		"half a font":          {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: read the font DIR/f"},
-		"an empty font":        {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: read the font DIR/f"},
+		"half a font":          {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: the font DIR/f is not used"},
+		"an empty font":        {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: the font DIR/f is not used"},
 		"a font":               {"screen.fonts = [\"DIR/f\", \"DIR/none\"]\n", string(font), 0, ""},
 		"a file as folder":     {"screen.files = \"DIR/f/screens\"\n", "x", 1, "screen.files: "},
 		"a folder to be made":  {"screen.files = \"DIR/screens/A12\"\n", "", 0, ""},

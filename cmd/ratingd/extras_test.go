@@ -59,7 +59,7 @@ type ailing struct {
 // ailments breaks every optional part of a box.
 func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing {
 	at := func(name string) string { return filepath.Join(dir, name) }
-	font, err := os.ReadFile("../../display/fonts/NotoSansSC-Medium-subset.ttf")
+	font, err := os.ReadFile("../../display/fonts/NotoSerifTibetan-subset.ttf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,26 +20,11 @@ type fontFiles struct {
 	err  error         // what was wrong with them
 }
 
-// load returns the fonts that can be used, at least the built-in one.
+// load returns the fonts that can be used, at least the built-in ones.
 func (f *fontFiles) load() *display.Fonts {
 	f.seen = f.look()
-	all, err := display.LoadFonts(f.paths)
-	if f.err = err; err == nil {
-		return all
-	}
-	var good []string
-	for _, path := range f.paths {
-		if _, err := display.LoadFonts([]string{path}); err == nil {
-			good = append(good, path)
-		}
-	}
-	fonts, err := display.LoadFonts(good)
-	if err != nil { // damaged since
-		fonts, err = display.LoadFonts(nil)
-	}
-	if err != nil {
-		panic("ratingd: the built-in font cannot be read: " + err.Error())
-	}
+	fonts, err := display.LoadFonts(f.paths)
+	f.err = err
 	return fonts
 }
 

@@ -47,7 +47,7 @@ func (c component) licensed(expression string) {
 	c["licenses"] = []any{map[string]any{"license": map[string]any{"id": expression}}}
 }
 
-// completeBOM adds the licences that the detector does not find, and the font. A part without a licence is an error: then nobody may
+// completeBOM adds the licences that the detector does not find, and the fonts. A part without a licence is an error: then nobody may
 // hand the program on.
 func completeBOM(text []byte, withFont bool) ([]byte, error) {
 	var bom struct {
@@ -73,10 +73,14 @@ func completeBOM(text []byte, withFont bool) ([]byte, error) {
 		}
 	}
 	if withFont {
-		font := component{"bom-ref": "font:noto-sans-sc-subset", "type": "file", "name": "NotoSansSC-Medium-subset.ttf",
-			"description": "the built-in font, a subset of Noto Sans SC"}
-		font.licensed(fontLicence)
-		bom.Components = append(bom.Components, font)
+		for name, about := range map[string]string{
+			"NotoSansSC-Medium-subset.otf": "a built-in font, a subset of Noto Sans SC",
+			"NotoSerifTibetan-subset.ttf":  "a built-in font, a subset of Noto Serif Tibetan",
+		} {
+			font := component{"bom-ref": "font:" + name, "type": "file", "name": name, "description": about}
+			font.licensed(fontLicence)
+			bom.Components = append(bom.Components, font)
+		}
 	}
 	slices.SortStableFunc(bom.Components, func(a, b component) int { return strings.Compare(fmt.Sprint(a["name"]), fmt.Sprint(b["name"])) })
 	whole["metadata"], whole["components"] = bom.Metadata, bom.Components

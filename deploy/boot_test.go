@@ -252,7 +252,7 @@ func takenPort(t *testing.T, m *machine, d *debian) {
 	m.until(20*time.Second, "ratingctl doctor 2>/dev/null | grep -c '现在占用端口 8377 的是 perl（进程'", "1")
 	m.until(20*time.Second, "ratingctl status 2>/dev/null | grep -c '✓ 正常'", "2") // keys and program
 	m.until(10*time.Second, "systemctl stop holder; echo stopped", "stopped")
-	m.until(40*time.Second, "ratingctl status 2>/dev/null | grep -c 8377", "0")
+	m.until(40*time.Second, "ratingctl status 2>/dev/null | grep -c '✗.*8377'", "0") // the last fault stays named
 }
 
 // namedPorts returns the unit's settings that let in serial ports by name.

@@ -55,7 +55,10 @@ func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *b
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	return &burst{decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt, gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2}
+	return &burst{
+		decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt,
+		gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2,
+	}
 }
 
 // feed takes what one read has returned.
@@ -126,7 +129,8 @@ func (b *burst) settled() {
 	}
 	different, most := b.count()
 	kind, first, last := b.frames[0].Kind, b.frames[0].at, b.frames[len(b.frames)-1].at
-	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys || different > 1 && last-first > togetherWithin
+	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys ||
+		different > 1 && last-first > togetherWithin
 	if noise || kind == keypad.Card && different > 1 {
 		b.spoil(last)
 		for _, r := range b.frames {

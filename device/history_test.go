@@ -30,8 +30,10 @@ type seen struct {
 }
 
 func newDesk(m Map) *desk {
-	d := &desk{in: NewInterpreter(m, ""), model: terminal.New(terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second})}
-	d.do(0, terminal.Started{At: stamp(0), Window: &rating.Window{ID: "w1", Name: "1号窗口", Hall: "市民中心", Generation: 1}, Version: "test"})
+	timings := terminal.Timings{Wait: 20 * time.Second, Thanks: 3 * time.Second}
+	d := &desk{in: NewInterpreter(m, ""), model: terminal.New(timings, terminal.Reasons{})}
+	w := rating.Window{ID: "w1", Name: "1号窗口", Hall: "市民中心", Generation: 1}
+	d.do(0, terminal.Started{At: stamp(0), Window: &w, Version: "test"})
 	return d
 }
 
@@ -57,8 +59,9 @@ func (d *desk) do(now time.Duration, e terminal.Event) {
 func (d *desk) open(now time.Duration) {
 	d.visits++
 	d.do(now, terminal.OpenVisit{At: stamp(now), Visit: rating.Visit{
-		ID: rating.VisitID(d.visits), Grouping: rating.Single, Opener: rating.OpenedByPC, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
-		Cases: []rating.Case{{ProjectNo: fmt.Sprint("p", d.visits), Completed: true}},
+		ID: rating.VisitID(d.visits), Grouping: rating.Single, Opener: rating.OpenedByPC,
+		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+		Cases:    []rating.Case{{ProjectNo: fmt.Sprint("p", d.visits), Completed: true}},
 	}})
 }
 
@@ -204,8 +207,8 @@ func TestKeypadHistories(t *testing.T) {
 	}
 	t.Logf("%d histories, %d answers; misses: %v", histories, answers, reasons)
 	for _, w := range []string{
-		"before anybody can have read the question", "the same key within 2 s of its last", "the keypad was unplugged", "right after the keypad was opened",
-		"two keys together", "bytes that belong to no key around it", "the same level again", "the question ended before the press was decided",
+		"before anybody can have read the question", "the same key within 2 s of its last", "the keypad was unplugged",
+		"right after the keypad was opened", "two keys together", "bytes that belong to no key around it", "the same level again", "the question ended before the press was decided",
 	} {
 		if reasons[w] == 0 {
 			t.Errorf("no press was missed because of %q: the histories are not what they should be", w)

@@ -182,7 +182,7 @@ func (j *judge) longStuck() bool {
 	for i, p := range j.presses {
 		end := p.at
 		for _, c := range j.comings {
-			if c.press == i && c.at <= j.history.end {
+			if c.press == i && c.at <= j.end {
 				end = c.at
 			}
 		}

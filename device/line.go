@@ -68,7 +68,8 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 	opened()
 	u.state(nil)
 	if who := holders(c.Port); len(who) > 0 {
-		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it", "port", c.Port, "program", who)
+		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it",
+			"port", c.Port, "program", who)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	in := newInbox(c.Now)

@@ -122,7 +122,9 @@ func TestSeveralKeysAtOnceAreNone(t *testing.T) {
 // TestABurstIsOneKeyOrNone holds what the bytes of one burst are.
 func TestABurstIsOneKeyOrNone(t *testing.T) {
 	_, master, events := keypadOn(t, shipped(t, "byte"))
-	for _, c := range []struct{ sent, want string }{{"444", "0x34"}, {"5555", "noise: 35 35 35 35"}, {"678:;<", "noise: 36 37 38 3a 3b 3c"}, {"9", "0x39"}} {
+	for _, c := range []struct{ sent, want string }{
+		{"444", "0x34"}, {"5555", "noise: 35 35 35 35"}, {"678:;<", "noise: 36 37 38 3a 3b 3c"}, {"9", "0x39"},
+	} {
 		if _, err := master.WriteString(c.sent); err != nil {
 			t.Fatal(err)
 		}

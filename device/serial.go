@@ -26,8 +26,8 @@ type SerialConfig struct {
 	Open func(name string, l keypad.Line, now func() time.Duration) (Port, error)
 }
 
-// Serial reads a keypad on a serial line. Such keypads tell no release: a code that comes again soon is the same press, and one
-// that goes on coming is a stuck key.
+// Serial reads a keypad on a serial line. Where its profile knows no release, a code that comes again soon is the same press, and
+// one that goes on coming is a stuck key.
 type Serial struct {
 	cfg     SerialConfig
 	current atomic.Pointer[keypad.Prompt]

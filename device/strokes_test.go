@@ -32,7 +32,9 @@ func downs(events []Event) (all []Event) {
 
 // gaps draws how far apart codes come, with the rule's own bounds among them.
 func gaps() *rapid.Generator[time.Duration] {
-	edge := rapid.SampledFrom([]time.Duration{0, 1, togetherWithin, togetherWithin + 1, sameWithin, sameWithin + 1, regularWithin, regularWithin + 1})
+	edge := rapid.SampledFrom([]time.Duration{
+		0, 1, togetherWithin, togetherWithin + 1, sameWithin, sameWithin + 1, regularWithin, regularWithin + 1,
+	})
 	any := rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * ms })
 	return rapid.OneOf(edge, any)
 }

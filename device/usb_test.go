@@ -135,7 +135,8 @@ func TestUSBKeys(t *testing.T) {
 			f.key(kp1, evdev.KeyDown)
 		}, []string{down("KP2"), down("KP1")}},
 		"two in one packet": {nil, func(f *fakeKeypad) {
-			f.packet(evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown}, evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown})
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown},
+				evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown})
 			time.Sleep(time.Second)
 			f.key(kp3, evdev.KeyDown)
 		}, []string{down("KP1") + " beside", down("KP2") + " beside", down("KP3")}},
@@ -153,8 +154,10 @@ func TestUSBKeys(t *testing.T) {
 				evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown, At: 200 * time.Millisecond})
 		}, []string{down("KP1"), up("KP1"), down("KP2")}},
 		"modifiers, and a keypad that types an Enter": {[]uint16{numLock}, func(f *fakeKeypad) {
-			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyDown}, evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown})
-			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyUp}, evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyUp})
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyDown},
+				evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyDown})
+			f.packet(evdev.Event{Type: evdev.TypeKey, Code: numLock, Value: evdev.KeyUp},
+				evdev.Event{Type: evdev.TypeKey, Code: kp1, Value: evdev.KeyUp})
 			f.key(enter, evdev.KeyDown)
 			f.key(enter, evdev.KeyUp)
 		}, []string{down("ENTER"), up("ENTER"), down("KP1"), up("KP1")}},

@@ -176,17 +176,16 @@ func (l *layout) place(c column, blocks []block, texts []text, height int) {
 	}
 }
 
-// header says where the citizen is and who serves. The mark of a box without connection has its place at all times, so that nothing moves
-// when it appears.
+// header says where the citizen is and who serves. The mark of a box without connection, or with a key that is stuck, has its place at
+// all times, so that nothing moves when it appears.
 func (l *layout) header(s Screen) {
 	unit, top := l.least, l.pad/2
 	free := image.Rect(l.pad, top, l.size.X-l.pad, top)
 	markWidth := l.typesetter.paragraph("Offline", unit, l.size.X, 1).width + unit/2
 	mark := image.Rect(free.Max.X-markWidth, top, free.Max.X, top+2*lineHeight(unit))
-	if s.Offline {
+	if zh, en := s.marked(); zh != "" {
 		l.mark = mark
-		l.write(column{box: mark, on: warning, centre: true},
-			block{s: "离线", size: unit, ink: inkDark}, block{s: "Offline", size: unit, ink: inkDark})
+		l.write(column{box: mark, on: warning, centre: true}, block{s: zh, size: unit, ink: inkDark}, block{s: en, size: unit, ink: inkDark})
 	}
 	staff := s.StaffName
 	if s.StaffID != "" {
@@ -207,6 +206,19 @@ func (l *layout) header(s Screen) {
 		bottom = max(l.lines(left, s.Window, s.Hall), l.lines(right, staff, s.Department))
 	}
 	l.head = image.Rect(0, 0, l.size.X, bottom+top)
+}
+
+// marked returns the two lines of the mark in the header, empty for none.
+func (s Screen) marked() (first, second string) {
+	switch {
+	case s.Offline && s.StuckKey:
+		return "离线", "键卡住"
+	case s.Offline:
+		return "离线", "Offline"
+	case s.StuckKey:
+		return "键卡住", "Stuck"
+	}
+	return "", ""
 }
 
 // lines writes a large line and a smaller one below it into the header, and returns where they end. An empty one keeps its place.

@@ -121,7 +121,7 @@ func TestTheMarkMovesNothing(t *testing.T) {
 	r := renderer(t)
 	for name, s := range screens(t) {
 		for _, size := range sizes {
-			s.Offline = false
+			s.Offline, s.StuckKey = false, false
 			on, err := r.arrange(s, size)
 			if err != nil {
 				t.Fatal(err)

@@ -128,7 +128,10 @@ func screens(t testing.TB) map[string]Screen {
 		"reasons-said": with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
 		"paused":       with(func(s *Screen) { s.State = Paused }),
 		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
-		"fault-idle":   with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
+		"stuck-key": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Link, s.StuckKey = Asking, rating.StaffSubject, 1, 2, l, true
+		}),
+		"fault-idle": with(func(s *Screen) { s.State, s.Problem, s.Offline = Fault, "评价器的按键暂时无法使用", true }),
 	}
 }
 

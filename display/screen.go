@@ -24,8 +24,9 @@ const (
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
 type Screen struct {
-	State   State
-	Offline bool
+	State    State
+	Offline  bool
+	StuckKey bool // a key is stuck; the others work
 
 	Hall, Window                   string
 	StaffName, StaffID, Department string

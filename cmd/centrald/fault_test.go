@@ -311,6 +311,10 @@ func booksReplaced(t *testing.T, program string) {
 		t.Fatalf("accept: %v\n%s", err, out)
 	}
 	b.wantReleased(t)
+	eventually(t, "what the box still held to come back", func() bool {
+		out, err := (&centre{t: t}).command("findings", "-config", s.config)
+		return err == nil && strings.Contains(out, "nothing is open")
+	})
 	p.stop()
 	x := s.open()
 	defer func() { _ = x.Close() }()
@@ -318,10 +322,17 @@ func booksReplaced(t *testing.T, program string) {
 	if err != nil || len(f) == 0 {
 		t.Errorf("findings of the copy: %+v, %v", f, err)
 	}
-	for _, f := range f { // a batch that was sent twice may have come to the copy
-		if f.Kind != books.Gap || f.To > 2000 {
+	for _, f := range f { // the box still had all of it
+		if f.Kind != books.Gap || f.To > 2000 || f.Resolved.IsZero() {
 			t.Errorf("finding of the copy: %+v", f)
 		}
+	}
+	logs, err := x.Logs(t.Context())
+	if err != nil || len(logs) != 1 || logs[0].Records != b.Last() || logs[0].Err != nil {
+		t.Errorf("the journal holds %+v, %v; the box has sent %d records", logs, err, b.Last())
+	}
+	if problems, err := x.Verify(t.Context()); err != nil || len(problems) > 0 {
+		t.Errorf("the centre does not verify: %q, %v", problems, err)
 	}
 }
 

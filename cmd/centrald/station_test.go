@@ -275,6 +275,21 @@ func (c *client) Pending(after uint64, maxRecords, maxBytes int) (uint64, [][]by
 	return after + 1, out, nil
 }
 
+// Kept implements uplink.History: this box forgets nothing.
+func (c *client) Kept(from uint64, maxRecords, maxBytes int) (uint64, [][]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out [][]byte
+	size := 0
+	for _, r := range c.records[min(from-1, uint64(len(c.records))):] {
+		if size += len(r); len(out) > 0 && size > maxBytes || len(out) == maxRecords {
+			break
+		}
+		out = append(out, r)
+	}
+	return from, out, nil
+}
+
 func (c *client) Acknowledge(e rating.Epoch, through uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

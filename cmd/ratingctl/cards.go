@@ -19,7 +19,8 @@ import (
 const stopFirst = "stop ratingd first (systemctl stop ratingd): only one program can read the card reader"
 
 // errNoReader says that no reader is configured.
-var errNoReader = &hinted{errors.New("no card reader is configured"), "set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does"}
+var errNoReader = &hinted{errors.New("no card reader is configured"),
+	"set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does"}
 
 // showCards prints what the card reader reads, until ctx ends. The numbers are for the list of the window's staff.
 func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error {
@@ -32,7 +33,10 @@ func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error 
 		return err
 	}
 	began := time.Now()
-	cfg := device.SerialConfig{Port: c.Cards.Port, Baud: c.Cards.Baud, Profile: profile, Now: func() time.Duration { return time.Since(began) }, Logger: slog.New(slog.DiscardHandler)}
+	cfg := device.SerialConfig{
+		Port: c.Cards.Port, Baud: c.Cards.Baud, Profile: profile,
+		Now: func() time.Duration { return time.Since(began) }, Logger: slog.New(slog.DiscardHandler),
+	}
 	if c.Cards.Device != "" {
 		cfg.Port, cfg.Open = c.Cards.Device, device.OpenTyped
 	}
@@ -101,7 +105,8 @@ func (l *cardLesson) burst(b []byte, at time.Duration) {
 	}
 	heard, err := l.learner.Burst(b, at)
 	l.out.printf("%10s  %s  %s\n", (at - l.began).Round(time.Millisecond), hexText(b), map[keypad.Heard]string{
-		keypad.Once: "heard; hold the same card to the reader again", keypad.Taken: "taken", keypad.Earlier: "that card is known", keypad.Held: "the same card",
+		keypad.Once: "heard; hold the same card to the reader again", keypad.Taken: "taken",
+		keypad.Earlier: "that card is known", keypad.Held: "the same card",
 	}[heard])
 	if (heard == keypad.Held || heard == keypad.Earlier) && at-l.last > heldAgain {
 		l.again++ // it was away, and there seems to be no other
@@ -139,7 +144,8 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *report) error {
 	switch {
 	case c.Cards.Device != "":
-		return &hinted{errors.New("a reader that types as a keyboard does sends lines of text"), "\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list"}
+		return &hinted{errors.New("a reader that types as a keyboard does sends lines of text"),
+			"\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list"}
 	case c.Cards.Port == "":
 		return errNoReader
 	}
@@ -185,11 +191,13 @@ func printCards(out *report, port, file string, l keypad.LearntCards) error {
 	} else {
 		out.printf("The profile is in %s.\n", file)
 	}
-	out.printf("Write into the box's configuration:\n\ncards.port = %q\ncards.profile = %q\n\nThe cards that were held to the reader are, in the list of the window's staff:\n\n", port, profile)
+	out.printf("Write into the box's configuration:\n\ncards.port = %q\ncards.profile = %q\n\n"+
+		"The cards that were held to the reader are, in the list of the window's staff:\n\n", port, profile)
 	for _, n := range l.Numbers {
 		out.printf("card = %q\n", n)
 	}
-	out.printf("\nIf another number is printed on the first card, learn again with -number and that number. \"ratingctl keys -cards\"\nshows what other cards are read as.\n")
+	out.printf("\nIf another number is printed on the first card, learn again with -number and that number. " +
+		"\"ratingctl keys -cards\"\nshows what other cards are read as.\n")
 	if len(l.Numbers) == 1 {
 		out.printf("Only one card was heard: try others before the reader is used.\n")
 	}

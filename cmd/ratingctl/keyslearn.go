@@ -150,7 +150,8 @@ func printLearnt(out *report, port, file string, l keypad.Learnt) error {
 	if l.Repeat > 0 {
 		out.printf("A key that is held sends again every %s; that is one press.\n", l.Repeat.Round(10*time.Millisecond))
 	}
-	out.printf("The profile is in %s. Write into the box's configuration, and put the keys in the order in which\nthey stand before the citizen, from left to right:\n\n", file)
+	out.printf("The profile is in %s. Write into the box's configuration, and "+
+		"put the keys in the order in which\nthey stand before the citizen, from left to right:\n\n", file)
 	out.printf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = %q\n", port, abs)
 	printMap(out, l.Codes)
 	return out.err

@@ -325,6 +325,16 @@ func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
 	}
 }
 
+// waitTimes waits until words were printed a number of times.
+func (s *screenText) waitTimes(t *testing.T, words string, n int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); strings.Count(s.String(), words) < n; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%q was not printed %d times:\n%s", words, n, s)
+		}
+	}
+}
+
 // TestCardReadersAreLearnt learns readers over a pseudo-terminal, and then shows another card with what the tool has printed.
 func TestCardReadersAreLearnt(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -347,8 +357,7 @@ func TestCardReadersAreLearnt(t *testing.T) {
 					time.Sleep(100 * time.Millisecond)
 				}
 				if i < 2 {
-					for end := time.Now().Add(10 * time.Second); strings.Count(l.out.String(), "Hold another card") <= i && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-					}
+					l.out.waitTimes(t, "Hold another card", i+1)
 				}
 			}
 			if err := <-l.done; err != nil {

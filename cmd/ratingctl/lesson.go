@@ -21,6 +21,9 @@ const (
 	ended
 )
 
+// allKeys is how many there are.
+const allKeys = 5
+
 // releaseWait is how long a press is waited for that only makes the profile better.
 const releaseWait = 8 * time.Second
 
@@ -124,7 +127,7 @@ func (l *lesson) press(b []byte, at time.Duration) {
 	switch {
 	case err != nil:
 		l.finish(err)
-	case l.learner.Key() == len(rating.Levels()):
+	case l.learner.Key() == allKeys:
 		l.finishKeys(l.began + at)
 	case heard == keypad.Taken:
 		l.ask(l.began + at)
@@ -165,7 +168,7 @@ func (l *lesson) confirm(b []byte, at time.Duration) {
 	case err != nil:
 		l.show(at, b, "that is another key")
 		l.finish(err)
-	case l.again.Key() == len(rating.Levels()):
+	case l.again.Key() == allKeys:
 		l.show(at, b, "as before")
 		l.finish(nil)
 	case l.again.Key() > before:

@@ -28,7 +28,7 @@ type scene struct {
 func (s scene) screen(p picture) (display.Screen, error) {
 	v := p.view
 	out := display.Screen{
-		State: displayState(v), Offline: !p.online, Order: s.order,
+		State: displayState(v), Offline: !p.online, StuckKey: v.StuckKey, Order: s.order,
 		Hall: v.Window.Hall, Window: v.Window.Name,
 		StaffName: v.Staff.Name, StaffID: v.Staff.ID, Department: v.Staff.Department,
 		Device: string(s.links.who.device), Fingerprint: s.links.who.fingerprint(),

@@ -288,7 +288,8 @@ func (m keypadModel) learn(t *rapid.T) (Learnt, error) {
 			return all
 		}
 	}
-	for h.spend(5 * time.Second); !h.l.Settled(h.now); h.spend(100 * ms) {
+	for h.spend(5 * time.Second); !h.l.Settled(h.now); {
+		h.spend(100 * ms)
 	}
 	h.asked = true
 	press := func(key int) {

@@ -19,9 +19,13 @@ type History interface {
 // resendPause is between two batches that a centre has asked for again: it has waited for days, and what citizens press now goes first.
 const resendPause = time.Second
 
+// maxResend bounds the bytes of a batch that is sent again: on a line of 30 KB/s it delays a press by two seconds.
+const maxResend = 64 << 10
+
 // resend is what the centre has asked for again; the zero value is nothing.
 type resend struct {
 	next, last uint64
+	limit      int // bytes of the next batch, which grow while the line takes them
 }
 
 // askedAgain notes that the centre asks for records that it had acknowledged, since its books were lost and restored from a backup.
@@ -41,7 +45,7 @@ func (u *Uplink) askedAgain(c wire.Command) error {
 	if u.resend.last > 0 { // several may be asked for, one after the other
 		first, last = min(first, u.resend.next), max(last, u.resend.last)
 	}
-	u.resend = resend{first, min(last, u.window.released)}
+	u.resend = resend{first, min(last, u.window.released), firstLimit}
 	u.cfg.Logger.Warn("the centre asks for records again that it had acknowledged; what is still here is sent", "first", first, "last", last)
 	return nil
 }
@@ -52,7 +56,7 @@ func (u *Uplink) sendAgain(c *connection) error {
 	if !ok || u.resend.next == 0 || u.window.waiting() {
 		return nil
 	}
-	first, records, err := h.Kept(u.resend.next, wire.MaxBatchRecords, u.window.limit)
+	first, records, err := h.Kept(u.resend.next, wire.MaxBatchRecords, u.resend.limit)
 	if err != nil {
 		return fmt.Errorf("read what the centre asks for again: %w", err)
 	}
@@ -73,7 +77,7 @@ func (u *Uplink) sendAgain(c *connection) error {
 	if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
 		return fmt.Errorf("send a batch again: %w", err)
 	}
-	u.resend.next = b.Last() + 1
+	u.resend.next, u.resend.limit = b.Last()+1, min(2*u.resend.limit, maxResend)
 	if u.resend.next > u.resend.last {
 		u.resend = resend{}
 	}

@@ -2,8 +2,10 @@ package ingest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"haochaping/internal/central/fleet"
@@ -91,6 +93,20 @@ func (in *Ingest) refuse(w work, why string, now time.Time) {
 	}
 }
 
+// askAgain asks a box for records that it has let go and that the journal does not have, as after it was restored from a backup.
+func (in *Ingest) askAgain(b believed) {
+	first, last := b.receipt.Missing[0], b.receipt.Missing[1]
+	in.cfg.Logger.Warn("a box says that it was acknowledged records that are not here, as after a backup was restored; it is asked for what it still holds",
+		"device", b.batch.Device, "epoch", b.batch.Epoch, "first", first, "last", last)
+	_, err := in.publish(b.batch.Device, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
+		Device: b.batch.Device, ID: rand.Text(), Name: wire.CommandResend, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
+		Args: map[string]string{"epoch": b.batch.Epoch.String(), "first": strconv.FormatUint(first, 10), "last": strconv.FormatUint(last, 10)},
+	})
+	if err != nil {
+		in.cfg.Logger.Error("the box could not be asked; what is missing stays a finding", "device", b.batch.Device, "error", err)
+	}
+}
+
 // answer acknowledges a batch that is committed, to the box and to the broker. It returns an error if the session has to end.
 func (in *Ingest) answer(b believed, acks *acks) error {
 	switch {
@@ -110,6 +126,9 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 	if b.receipt.Forks > 0 && b.receipt.Entered {
 		in.cfg.Logger.Error("a box has sent other records under numbers that are taken; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",
 			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "last", b.batch.Last(), "forks", b.receipt.Forks)
+	}
+	if b.receipt.Missing[0] > 0 {
+		in.askAgain(b)
 	}
 	// The last that could be named may never have been here; the box names it as released itself.
 	if r := b.receipt; r.Ack > 0 && r.AckHead != (rating.Hash{}) {

@@ -27,6 +27,9 @@ type Receipt struct {
 	AckHead     rating.Hash // of record Ack as its sender has it; zero where it was never here
 	Quarantined []wire.Quarantined
 	Forks       int // records whose number is taken by another one
+	// Missing is the first and the last record that the box says it has let go and that is not here; zero if nothing is missing. That is so after the
+	// journal was restored from a backup: the box may still hold them.
+	Missing [2]uint64
 	// Scattered says that the batch was neither entered nor acknowledged, since its log has too many gaps to bear one more.
 	Scattered bool
 }

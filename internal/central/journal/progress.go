@@ -47,6 +47,8 @@ type verdict struct {
 	ack     uint64
 	ackHead rating.Hash
 	forks   int // records that are here with other contents only
+	// missing is what the box says it has let go and what is not here: from and to, both included; zero if nothing is.
+	missing [2]uint64
 }
 
 // overlaps reports whether a record of the run may be here already.
@@ -80,12 +82,30 @@ func (p progress) take(r run, lookup known) (progress, verdict, error) {
 		if len(next.beyond) > maxBeyond {
 			return p, verdict{}, errScattered
 		}
+		if r.released > p.through {
+			v.missing = p.lacking(r.released)
+		}
 	}
 	v.through, v.ack, v.ackHead = next.through, min(next.through, r.last()), next.hash
 	if v.ack >= r.first {
 		v.ackHead = r.hashes[v.ack-r.first] // as its sender has it, which of a copied card may be another
 	}
 	return next, v, nil
+}
+
+// lacking returns the first and the last record up to one that is not here; zero if all are.
+func (p progress) lacking(through uint64) (missing [2]uint64) {
+	next := p.through + 1
+	for _, s := range append(slices.Clone(p.beyond), span{First: through + 1, Last: through + 1}) {
+		if last := min(s.First-1, through); next <= last {
+			if missing[0] == 0 {
+				missing[0] = next
+			}
+			missing[1] = last
+		}
+		next = s.Last + 1
+	}
+	return missing
 }
 
 // with returns p with the records of a run and what it says was released.

@@ -43,6 +43,15 @@ func TestProgressAgreesWithASet(t *testing.T) {
 			for i, h := range r.hashes {
 				news = news || !here[first+uint64(i)][h]
 			}
+			var missing [2]uint64
+			for s := p.through + 1; news && s <= r.released; s++ {
+				if len(here[s]) == 0 {
+					missing[1] = s
+					if missing[0] == 0 {
+						missing[0] = s
+					}
+				}
+			}
 			next, v, err := p.take(r, lookup)
 			if err != nil {
 				t.Fatal(err)
@@ -65,6 +74,9 @@ func TestProgressAgreesWithASet(t *testing.T) {
 			}
 			if v.through != through || v.ack != min(through, r.last()) {
 				t.Fatalf("through %d and acknowledged %d, want %d and %d", v.through, v.ack, through, min(through, r.last()))
+			}
+			if v.missing != missing {
+				t.Fatalf("missing %v, want %v", v.missing, missing)
 			}
 			if v.ack > 0 && v.ackHead == (rating.Hash{}) && len(here[v.ack]) > 0 {
 				t.Fatalf("record %d is here and acknowledged without its hash", v.ack)

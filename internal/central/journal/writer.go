@@ -208,7 +208,7 @@ func (g *grouping) take(ctx context.Context, d *draft) error {
 		return err
 	}
 	d.verdict = v
-	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: d.bad, Forks: v.forks}
+	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: d.bad, Forks: v.forks, Missing: v.missing}
 	if !v.enter {
 		d.log = l.id
 		return nil

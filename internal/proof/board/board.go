@@ -38,6 +38,7 @@ type Board struct {
 	qmp     *qmp
 	shell   *shell
 	serial  *socket
+	reader  *socket
 	arm     bool
 	gpio    string // the controller's path in QEMU
 	closing sync.Once
@@ -125,7 +126,7 @@ dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1 # through a pipe, for a terminal would 
 
 // prepare makes the first file system and the device tree.
 func (b *Board) prepare(ctx context.Context, o Options) error {
-	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic"}, modules...), initScript)
+	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "ftdi_sio"}, modules...), initScript)
 	if err != nil {
 		return fmt.Errorf("make the first file system: %w", err)
 	}
@@ -172,7 +173,7 @@ func (b *Board) ends(o Options) []string {
 		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci", "-chardev", listen("shell"), "-device", "virtconsole,chardev=shell",
-		"-chardev", listen("serial")}
+		"-chardev", listen("serial"), "-chardev", listen("reader")}
 	if o.Parts.arm() {
 		return append(args, "-serial", "file:"+b.log, "-device", "pci-serial,chardev=serial")
 	}
@@ -219,6 +220,9 @@ func (b *Board) connect(ctx context.Context) (err error) {
 	if b.serial, err = dial(ctx, b.at("serial"), b.ended); err != nil {
 		return err
 	}
+	if b.reader, err = dial(ctx, b.at("reader"), b.ended); err != nil {
+		return err
+	}
 	if b.shell, err = dialShell(ctx, b.at("shell"), b.ended); err != nil {
 		return err
 	}
@@ -260,6 +264,19 @@ func (b *Board) Sh(ctx context.Context, script string) (string, error) {
 // Serial is the other end of /dev/ttyS0.
 func (b *Board) Serial() *Line { return &Line{b.serial} }
 
+// PlugReader plugs a USB adapter in, which is then /dev/ttyUSB0, and Reader is its other end. UnplugReader pulls it out.
+func (b *Board) PlugReader(ctx context.Context) error {
+	return b.qmp.command(ctx, "device_add", map[string]any{"driver": "usb-serial", "id": "reader", "chardev": "reader"}, nil)
+}
+
+// UnplugReader pulls out what PlugReader plugged in.
+func (b *Board) UnplugReader(ctx context.Context) error {
+	return b.qmp.command(ctx, "device_del", map[string]any{"id": "reader"}, nil)
+}
+
+// Reader is the other end of the USB adapter.
+func (b *Board) Reader() *Line { return &Line{b.reader} }
+
 // Type presses and releases a key of the USB keyboard, by QEMU's name for it ("kp_1").
 func (b *Board) Type(ctx context.Context, key string) error {
 	return b.qmp.command(ctx, "send-key", map[string]any{"keys": []any{map[string]any{"type": "qcode", "data": key}}}, nil)
@@ -295,7 +312,7 @@ func (b *Board) Stop() (err error) {
 		if b.qemu != nil {
 			b.PowerOff()
 		}
-		for _, s := range []*socket{b.qtest.connection(), b.qmp.connection(), b.shell.connection(), b.serial} {
+		for _, s := range []*socket{b.qtest.connection(), b.qmp.connection(), b.shell.connection(), b.serial, b.reader} {
 			if s != nil {
 				_ = s.Close() // its other end is gone
 			}

@@ -13,6 +13,8 @@ TERMINALS ?= 1000
 RATE ?= 500
 RECORDS ?= 100000
 SEED ?=
+VISITS ?= 500000
+BOOKS ?= sqlite
 DEBARCH ?= amd64,arm64,armhf,loong64
 
 .PHONY: help
@@ -51,10 +53,15 @@ powercut: ## Cut the power under the store CUTS times (default 1000), catch two 
 	@exec $(BUILD)/powercut -cuts $(CUTS) $(if $(SEED),-seed $(SEED)) -evidence $(BUILD)/powercut-evidence
 
 .PHONY: soak
-soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIME (default 1h), then compare the books. Root, mosquitto.
+soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIME (default 1h), then compare the books (BOOKS=sqlite or postgres). Root.
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/soak ./internal/proof/soak
-	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME)
+	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME) -books $(BOOKS)
+
+.PHONY: bench-centre
+bench-centre: ## Print how fast journal and books are, each beside a yardstick of the same run (VISITS, default 500000). PostgreSQL; five minutes.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./internal/proof/centrebench
+	@exec $(BUILD)/centrebench -visits $(VISITS)
 
 .PHONY: load
 load: ## Let TERMINALS (default 1000) send RATE visits a second (default 500) for TIME to mosquitto and centrald, and print how they are taken.

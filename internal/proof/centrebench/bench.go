@@ -37,7 +37,7 @@ type part struct {
 
 func (b *bench) run(ctx context.Context, only string) error {
 	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
-		for _, p := range []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}} {
+		for _, p := range []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}, {"books", b.project}} {
 			name := p.name
 			if engine == db.Postgres {
 				name += "_pg"
@@ -142,6 +142,7 @@ func (b *box) message(visits int) (payload []byte, records [][]byte, err error) 
 // place is a database with a journal on it and a table for the yardstick.
 type place struct {
 	name    string
+	dir     string
 	db      *db.DB
 	journal *journal.Journal
 	close   func() error
@@ -152,7 +153,7 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &place{name: name, close: func() error { return os.RemoveAll(tmp) }}
+	p := &place{name: name, dir: tmp, close: func() error { return os.RemoveAll(tmp) }}
 	url := "sqlite:" + filepath.Join(tmp, "journal.db")
 	if engine == db.Postgres {
 		server, err := pgserver.New("shared_buffers=256MB", "max_wal_size=2GB") // and else as PostgreSQL comes, which keeps what it has committed
@@ -199,12 +200,17 @@ func (p *place) yardstickTable(ctx context.Context) error {
 
 // plain writes records so many a transaction, by prepared inserts on SQLite and COPY on PostgreSQL, and returns how many a second.
 func (p *place) plain(ctx context.Context, records [][]byte, group int) (float64, error) {
+	return p.plainFrom(ctx, records, group, 0)
+}
+
+// plainFrom is plain for a table that has some records already.
+func (p *place) plainFrom(ctx context.Context, records [][]byte, group, from int) (float64, error) {
 	began := time.Now()
 	for i := 0; i < len(records); i += group {
 		some := records[i:min(len(records), i+group)]
 		rows := make([][]any, len(some))
 		for k, r := range some {
-			rows[k] = []any{int64(i + k + 1), "bx-000001", int64(i + k + 1), r}
+			rows[k] = []any{int64(from + i + k + 1), "bx-000001", int64(from + i + k + 1), r}
 		}
 		if err := p.db.Write(ctx, func(tx *db.Tx) error {
 			return tx.Insert(ctx, "yardstick", []string{"id", "device", "seq", "raw"}, rows)

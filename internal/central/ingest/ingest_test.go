@@ -209,7 +209,7 @@ func (b *box) again(first uint64, k ed25519.PrivateKey) {
 // wantThrough waits until an acknowledgement reaches a seq; meanwhile it sends again, as a box does.
 func (b *box) wantThrough(through uint64) {
 	b.t.Helper()
-	end := time.After(20 * time.Second)
+	end := time.After(60 * time.Second)
 	for {
 		select {
 		case a := <-b.acks:

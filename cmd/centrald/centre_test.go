@@ -115,7 +115,13 @@ func startCentre(t *testing.T, dir string) *centre {
 // eventually waits for something that another goroutine or process brings about.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+	within(t, 20*time.Second, what, done)
+}
+
+// within is eventually with a bound of its own.
+func within(t *testing.T, bound time.Duration, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(bound); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,6 +45,7 @@ type station struct {
 	t                     *testing.T
 	program, dir          string
 	config, state, broker string
+	books                 string // URL of a server; empty: SQLite in the state folder
 	key                   ed25519.PublicKey
 	log                   *logBuffer
 }
@@ -70,8 +72,12 @@ func newStation(t *testing.T, program, mqtt string) *station {
 
 func (s *station) write(path, addresses, broker string) {
 	s.t.Helper()
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\n%s[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
-		s.state, filepath.Join(s.dir, addresses), broker)
+	books := s.books
+	if books == "" {
+		books = "sqlite:"
+	}
+	text := fmt.Sprintf("state = %q\nbooks = %q\naddresses_file = %q\n[broker]\n%s[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+		s.state, books, filepath.Join(s.dir, addresses), broker)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -191,7 +197,13 @@ func (p *process) page(path string) (int, string) {
 
 func (s *station) open() *inspect.Centre {
 	s.t.Helper()
-	c, err := inspect.Open(s.t.Context(), s.state)
+	var c *inspect.Centre
+	var err error
+	if s.books == "" {
+		c, err = inspect.Open(s.t.Context(), s.state)
+	} else {
+		c, err = inspect.OpenServer(s.t.Context(), s.state, s.books)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -227,10 +239,14 @@ func (c *client) copy() *client {
 
 func (c *client) append(t *testing.T, n int, detail string) {
 	t.Helper()
+	c.add(t, slices.Repeat([]rating.Body{rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted, "log", detail)}, n)...)
+}
+
+func (c *client) add(t *testing.T, bodies ...rating.Body) {
+	t.Helper()
 	c.mu.Lock()
-	for range n {
-		raw, err := rating.Record{V: rating.RecordVersion, Device: c.device, Epoch: clientEpoch, Seq: uint64(len(c.records)) + 1, Prev: c.head,
-			Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted, "log", detail)}.Encode()
+	for _, body := range bodies {
+		raw, err := rating.Record{V: rating.RecordVersion, Device: c.device, Epoch: clientEpoch, Seq: uint64(len(c.records)) + 1, Prev: c.head, Body: body}.Encode()
 		if err != nil {
 			t.Error(err)
 		}

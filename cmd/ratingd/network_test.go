@@ -34,6 +34,7 @@ type fault struct {
 type patient struct {
 	*box
 	proxy *faultnet.Proxy
+	last  rating.Level // that was pressed
 }
 
 // admit starts a box whose broker is at the address, or behind a proxy of its own if that is empty, and enrols it.
@@ -109,7 +110,9 @@ func (p *patient) rateFor(d time.Duration) (waits []time.Duration) {
 // rate is one visit with one press.
 func (p *patient) rate() time.Duration {
 	id := p.openVisit()
-	level := rating.Level(1 + p.random.IntN(5))
+	// Another key than before: one that comes again within two seconds is the same press.
+	level := rating.Level(1 + (int(p.last)+p.random.IntN(4))%5)
+	p.last = level
 	p.pressed[id] = map[rating.Level]bool{level: true}
 	start := time.Now()
 	p.press(int(level))

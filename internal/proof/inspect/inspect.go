@@ -167,8 +167,17 @@ func (c *Centre) Verify(ctx context.Context) ([]string, error) {
 	if err := c.CatchUp(ctx); err != nil {
 		return nil, err
 	}
-	v, err := c.Books.Verify(ctx, func(books.Progress) {})
-	return append(a.Problems, v.Differences...), err
+	for {
+		v, err := c.Books.Verify(ctx, func(books.Progress) {})
+		if !errors.Is(err, books.ErrBusy) {
+			return append(a.Problems, v.Differences...), err
+		}
+		select { // who looks at the same centre ends
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // Log is what is here of one log of a device.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"haochaping/internal/central/takeover"
 	"haochaping/internal/sdnotify"
@@ -39,8 +40,30 @@ func (x *rooms) keepSeal(ctx context.Context, held func() error, log *slog.Logge
 	return x.journal.RunSeal(ctx, x.seal, x.holder, x.logHead(log))
 }
 
-// keepBooks makes the books anew if this program makes them in another way than the one that made them, and then keeps them up to date.
+// booksPause is how long it takes until the books are tried again.
+const booksPause = 5 * time.Second
+
+// keepBooks keeps the books up to date until ctx ends. It waits for a database that goes away meanwhile, and for another instance that makes
+// the books anew.
 func (c *command) keepBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
+	said := ""
+	for {
+		err := c.makeBooks(ctx, x, log, m)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if said != err.Error() {
+			said = err.Error()
+			log.Error("the books cannot be made at present; it is tried again, and records are taken meanwhile", "error", err)
+		}
+		if !pause(ctx, booksPause) {
+			return nil
+		}
+	}
+}
+
+// makeBooks makes the books anew if this program makes them in another way than the one that made them, and then keeps them up to date.
+func (c *command) makeBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
 	stale, err := x.books.Stale(ctx)
 	if err != nil {
 		return err

@@ -24,7 +24,8 @@ func TestServerFaults(t *testing.T) {
 	for _, fault := range []struct {
 		name string
 		test func(*testing.T, string)
-	}{{"instances killed", instancesKilled}, {"server killed", serverKilled}, {"standby promoted", standbyPromoted}, {"projector killed", projectorKilled}} {
+	}{{"instances killed", instancesKilled}, {"server killed", serverKilled}, {"standby promoted", standbyPromoted}, {"projector killed", projectorKilled},
+		{"books made anew elsewhere", madeAnewElsewhere}} {
 		t.Run(fault.name, func(t *testing.T) { fault.test(t, program) })
 	}
 }
@@ -261,4 +262,29 @@ func projectorKilled(t *testing.T, program string) {
 	second.stop()
 	two.wantNoFault()
 	one.wantBooks(b)
+}
+
+// A new version is started beside another instance of it that makes the books anew already. It takes records and waits.
+func madeAnewElsewhere(t *testing.T, program string) {
+	server := dbtest.StartPostgres(t)
+	s := onServer(t, program, mosquitto(t), server.Database(t))
+	p := s.start(s.config, "addresses.json")
+	b := boxes(t, s, 1)[0]
+	b.run(t, s)
+	b.rate(t, 1)
+	within(t, time.Minute, "the page", func() bool { return p.rated() == 1 })
+	p.stop()
+	for _, text := range []string{"UPDATE books_state SET rules = 0",
+		fmt.Sprintf("INSERT INTO lease (name, holder, until) VALUES ('rebuild', 'another', %d)", time.Now().Add(4*time.Second).UnixMilli())} {
+		if _, err := server.Query("t1", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = s.start(s.config, "addresses.json")
+	b.rate(t, 2)
+	b.wantReleased(t)
+	within(t, time.Minute, "the page", func() bool { return p.rated() == 2 })
+	p.stop()
+	s.wantNoFault()
+	s.wantBooks(b)
 }

@@ -20,6 +20,9 @@ const (
 // ErrNewer says that a newer version of this program has written the database.
 var ErrNewer = errors.New("the database was written by a newer version of this program")
 
+// ErrLost says that a server could not be reached for a transaction, or was lost during one: whether that is committed is not known.
+var ErrLost = errors.New("there is no connection to the database server")
+
 // DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
 	engine Engine

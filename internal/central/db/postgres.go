@@ -5,11 +5,15 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sys/unix"
 )
 
 // openPostgres returns a pool on a server. With several hosts in the URL the one that takes writes is found.
@@ -37,10 +41,39 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
-	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "centrald"
+	for name, value := range sessionSettings() {
+		if cfg.RuntimeParams[name] == "" {
+			cfg.RuntimeParams[name] = value
+		}
 	}
+	cfg.DialFunc = dialer().DialContext
 	return cfg, nil
+}
+
+// sessionSettings are what a session asks of its server, unless the URL says otherwise: above all that the locks of an instance that hangs, or
+// whose machine has lost its power, do not stop the others.
+func sessionSettings() map[string]string {
+	return map[string]string{"application_name": "centrald", "idle_in_transaction_session_timeout": "60s",
+		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "20s"}
+}
+
+// unanswered is how long a server's machine may leave what was sent to it unanswered before the connection is given up.
+const unanswered = 20 * time.Second
+
+// dialer connects so that the end of a server's machine is noticed, also while nothing is sent and while an answer is waited for.
+func dialer() *net.Dialer {
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: unanswered / 2, Interval: unanswered / 4, Count: 3},
+		Control: func(network, _ string, c syscall.RawConn) (err error) {
+			if !strings.HasPrefix(network, "tcp") {
+				return nil
+			}
+			e := c.Control(func(fd uintptr) {
+				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unanswered.Milliseconds()))
+			})
+			return errors.Join(e, err)
+		},
+	}
 }
 
 // Notify tells those who Listen on a channel that the transaction has committed something. On SQLite it does nothing.
@@ -103,15 +136,21 @@ func again(err error) bool {
 	return e.Code == "40001" || e.Code == "40P01" // serialization_failure, deadlock_detected
 }
 
-// lostPostgres reports whether a connection is of no more use: its server has stopped or has become a standby.
-func lostPostgres(err error) bool {
+// lost reports whether a connection to PostgreSQL, on which something has failed, is of no more use: it has ended, or its server has stopped
+// or has become a standby.
+func lost(conn *sql.Conn, err error) bool {
 	var e *pgconn.PgError
-	if !errors.As(err, &e) {
-		return false
+	if errors.As(err, &e) {
+		switch e.Code {
+		case "25006", "57P01", "57P02", "57P03": // read_only_sql_transaction, admin_shutdown, crash_shutdown, cannot_connect_now
+			return true
+		}
 	}
-	switch e.Code {
-	case "25006", "57P01", "57P02", "57P03": // read_only_sql_transaction, admin_shutdown, crash_shutdown, cannot_connect_now
-		return true
-	}
-	return false
+	closed := false
+	err = conn.Raw(func(c any) error {
+		s, ok := c.(*stdlib.Conn)
+		closed = ok && s.Conn().IsClosed()
+		return nil
+	})
+	return closed || err != nil
 }

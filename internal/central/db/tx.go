@@ -56,12 +56,16 @@ func (d *DB) Read(ctx context.Context, f func(*Tx) error) error {
 // once runs one transaction on a connection that is given up if its server has gone.
 func (d *DB) once(ctx context.Context, opts *sql.TxOptions, f func(*Tx) error) (err error) {
 	conn, err := d.sql.Conn(ctx)
+	if err != nil && d.engine == Postgres && ctx.Err() == nil {
+		return fmt.Errorf("%w: %w", ErrLost, err)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if lostPostgres(err) {
+		if err != nil && d.engine == Postgres && ctx.Err() == nil && lost(conn, err) {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which says that the pool must not keep it
+			err = fmt.Errorf("%w: %w", ErrLost, err)
 		}
 		if e := conn.Close(); e != nil && !errors.Is(e, sql.ErrConnDone) {
 			err = errors.Join(err, e)

@@ -28,7 +28,7 @@ demo: ## Run a box and a centre on this machine; prints one address to open in a
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs gcc). With CI=1 a missing external program is a failure.
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
 .PHONY: check
 check: ## Look for faults without running anything: format, go vet, linter, shellcheck.

@@ -116,20 +116,25 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 		return err
 	}
 	// Asked before, so that what is wrong disturbs nobody else's rows, and again under the journal's lock.
-	err = f.db.Read(ctx, func(tx *db.Tx) error { return fresh(ctx, tx, d, text) })
+	var before int64
+	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
+		before, err = fresh(ctx, tx, d, text)
+		return err
+	})
 	if errors.Is(err, errSame) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%d %s", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key))
+	// Who comes back to a key that the box had before says something new.
+	name := fmt.Sprintf("%d %s after %d", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key), before)
 	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()}, f.journal.Now(), name)
 	if err != nil {
 		return err
 	}
 	_, err = f.journal.Append(ctx, e, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		if err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
+		if _, err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
 			return err
 		}
 		return write(ctx, tx, d, text, pos)
@@ -140,24 +145,25 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 // errSame says that the table has exactly this.
 var errSame = errors.New("nothing changes")
 
-// fresh reports why a device must not be written: nothing would change, or the box would ignore it.
-func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) error {
+// fresh reports why a device must not be written: nothing would change, or the box would ignore it. Else it returns the position of what
+// changed the device last, 0 if it is new.
+func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (changed int64, err error) {
 	old, err := db.Query(ctx, tx, scanDevice, readDevice+"WHERE id = $1", string(d.ID))
 	if err != nil || len(old) == 0 {
-		return err
+		return 0, err
 	}
 	before, err := json.Marshal(assignment{old[0].Window, old[0].Roster})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	generation := old[0].Window.Generation
 	switch {
 	case bytes.Equal(before, text) && old[0].Key.Equal(d.Key):
-		return errSame
+		return 0, errSame
 	case !bytes.Equal(before, text) && d.Window.Generation <= generation:
-		return fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
+		return 0, fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
 	}
-	return nil
+	return old[0].Changed, nil
 }
 
 func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {

@@ -139,9 +139,31 @@ func (j *Journal) Submit(ctx context.Context, e Entry, done func(Receipt, error)
 func (j *Journal) enqueue(ctx context.Context, d *draft) error {
 	select {
 	case j.queue <- d:
-		return nil
+	case <-j.ended:
+		return errEnded
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	select {
+	case <-j.ended: // perhaps after the writer had looked for the last time
+		j.refuseWaiting()
+	default:
+	}
+	return nil
+}
+
+// errEnded says that nobody writes any more.
+var errEnded = fmt.Errorf("%w: the journal is closed", ErrUnavailable)
+
+// refuseWaiting tells what waits that nobody will write it.
+func (j *Journal) refuseWaiting() {
+	for {
+		select {
+		case d := <-j.queue:
+			d.done(Receipt{}, errEnded)
+		default:
+			return
+		}
 	}
 }
 

@@ -41,6 +41,7 @@ type Journal struct {
 	wrap  cipher.AEAD // of the keys of free texts
 	pack  *zstd.Encoder
 	queue chan *draft
+	ended chan struct{} // closed when Run has ended
 
 	unpack sync.Pool // *zstd.Decoder
 
@@ -69,7 +70,7 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	j := &Journal{cfg: c, wrap: wrap, pack: pack, queue: make(chan *draft, maxGroup), subscribers: make(map[chan struct{}]bool), logs: newLogCache()}
+	j := &Journal{cfg: c, wrap: wrap, pack: pack, queue: make(chan *draft, maxGroup), ended: make(chan struct{}), subscribers: make(map[chan struct{}]bool), logs: newLogCache()}
 	j.unpack.New = func() any {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecoderLowmem(true))
 		if err != nil {
@@ -86,7 +87,8 @@ func (j *Journal) DB() *db.DB { return j.cfg.DB }
 // Now returns the centre's time in milliseconds since 1970-01-01 UTC.
 func (j *Journal) Now() int64 { return j.cfg.Now().UnixMilli() }
 
-// Run writes what is appended until ctx ends, and then what was appended before that.
+// Run writes what is appended until ctx ends, and then what was appended before that. It runs once; what is appended later is
+// ErrUnavailable.
 func (j *Journal) Run(ctx context.Context) error {
 	heard := make(chan struct{})
 	listening, stop := context.WithCancel(ctx)
@@ -95,6 +97,8 @@ func (j *Journal) Run(ctx context.Context) error {
 		j.cfg.DB.Listen(listening, channel, func() { j.grown(listening) })
 	}()
 	j.write(ctx)
+	close(j.ended)
+	j.refuseWaiting()
 	stop()
 	<-heard
 	return nil

@@ -419,3 +419,45 @@ func exec(t testing.TB, d *db.DB, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestNobodyWaitsForAJournalThatHasEnded appends while the journal ends and afterwards: each is told what became of it, and what was said to
+// be entered is there.
+func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
+	j, _, stop := open(t, url)
+	var appending sync.WaitGroup
+	var mu sync.Mutex
+	entered := int64(0)
+	under := make(chan struct{}, 1)
+	for i := range 8 {
+		b := newBox(fmt.Sprintf("lz-%d", i))
+		appending.Go(func() {
+			for {
+				r, err := j.Append(context.Background(), b.batch(t, 1), nil)
+				if err != nil {
+					if !errors.Is(err, journal.ErrUnavailable) {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				entered = max(entered, r.Pos)
+				mu.Unlock()
+				select {
+				case under <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	<-under
+	stop()
+	appending.Wait()
+	if _, err := j.Append(context.Background(), newBox("lz-9").batch(t, 1), nil); !errors.Is(err, journal.ErrUnavailable) {
+		t.Errorf("an append after the end: %v", err)
+	}
+	again, _, _ := open(t, url)
+	if n, err := again.Head(context.Background()); err != nil || n != entered {
+		t.Errorf("%d rows are there, %d were said to be: %v", n, entered, err)
+	}
+}

@@ -77,15 +77,15 @@ func (r *ranges) root() tlog.Hash {
 // to be its own with a key that was enrolled, and that the signed heads are those of the rows. Progress is told now and then.
 func (j *Journal) Verify(ctx context.Context, key ed25519.PublicKey, progress func(done, all int64)) (Account, error) {
 	v := verifier{j: j, key: key, keys: make(map[string][][]byte), tiles: newTiles(ctx, j.cfg.DB)}
-	size, err := j.Head(ctx)
-	if err != nil {
-		return v.Account, err
-	}
 	if err := v.readHeads(ctx); err != nil {
 		return v.Account, err
 	}
+	size, err := j.Head(ctx) // later than the heads, so that it has their rows, while the journal grows
+	if err != nil {
+		return v.Account, err
+	}
 	for after := int64(0); after < size; {
-		n, err := v.some(ctx, after)
+		n, err := v.some(ctx, after, size)
 		if err != nil {
 			return v.Account, err
 		}
@@ -135,9 +135,9 @@ func (v *verifier) open(signed []byte) (Checkpoint, error) {
 	return OpenCheckpoint(signed, known)
 }
 
-// some checks the next rows after a position and returns how many positions were passed.
-func (v *verifier) some(ctx context.Context, after int64) (int64, error) {
-	rows, err := db.Query(ctx, v.j.cfg.DB, v.j.scanVerified, "SELECT e.leaf, e.last, "+readColumns+readFrom+"WHERE e.pos > $1 ORDER BY e.pos LIMIT 200", after)
+// some checks the next rows after a position, up to a last one, and returns how many positions were passed.
+func (v *verifier) some(ctx context.Context, after, last int64) (int64, error) {
+	rows, err := db.Query(ctx, v.j.cfg.DB, v.j.scanVerified, "SELECT e.leaf, e.last, "+readColumns+readFrom+"WHERE e.pos > $1 AND e.pos <= $2 ORDER BY e.pos LIMIT 200", after, last)
 	if err != nil {
 		return 0, fmt.Errorf("read the journal after row %d: %w", after, err)
 	}

@@ -1,23 +1,31 @@
-// Command centrald is the receiving side: it takes the boxes' records from the MQTT broker into its books, serves the page
-// behind the QR codes, and shows what came in.
+// Command centrald is the receiving side: it takes the boxes' records from the MQTT broker into its journal, makes the books from
+// it, serves the page behind the QR codes, and shows what came in.
 //
 //	centrald [-config /etc/centrald.toml]
 //	centrald -print-config
 //	centrald -check-config
-//	centrald key
+//	centrald key [-seal]
 //	centrald device list
 //	centrald device add -id lz-0417 -key … -hall 市民中心政务服务大厅 -window A07 -name 综合窗口7号
 //	centrald device import -csv boxes.csv
-//	centrald findings [-all] [-json]
+//	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
+//	centrald rebuild
+//	centrald backup FILE
+//	centrald restore [-head FILE] FILE
+//	centrald accept
+//	centrald prove ID
+//	centrald check-proof -seal-key KEY FILE
+//	centrald erase -reason WHY ID
+//	centrald witness -seal-key KEY URL
 //
 // "-check-config" checks the configuration and tries whether the broker has what the centre needs.
-// "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window;
-// it may be used while centrald runs, which notices within seconds. "device import" does so for every line of a file, once all
-// of them are right. "findings" lists what is wrong with what the boxes have
-// sent, what that means and what to do. "verify" checks all books: that every record is what its box has signed and
-// follows from the one before it; if not, it ends with status 1. Both may be used while centrald runs. -config may stand
-// before or after a command's words.
+// "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window,
+// which a centrald that runs notices within seconds. "device import" does so for every line of a file, once all of them are
+// right. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
+// journal by its seal and the boxes' signatures, and the books by making them again; it ends with status 1 if something differs.
+// The other commands are described in deploy/man/centrald.8. All but "restore" may be used while centrald runs. -config may
+// stand before or after a command's words.
 package main
 
 import (

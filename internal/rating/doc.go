@@ -10,7 +10,7 @@
 // stored, sent and hashed as they are, and never marshalled a second time.
 //
 // CheckVisit says which rule of the regulation a visit contradicts as it stands; Contest which of several evaluations counts,
-// wherever they were given; and History both over any number of visits, cases and channels. The centre's ledger keeps to
+// wherever they were given; and History both over any number of visits, cases and channels. The centre's books keep to
 // History, evaluation by evaluation.
 package rating
 

@@ -45,8 +45,8 @@ func (g Given) key() givenKey {
 	return k
 }
 
-// Open adds a visit that a device has opened. A device opens each once: of two that differ only one may be added, as the ledger
-// chooses it.
+// Open adds a visit that a device has opened. A device opens each once: of two that differ only one may be added, as the
+// books choose it.
 func (h *History) Open(d DeviceID, v Visit) {
 	if h.visits == nil {
 		h.visits = make(map[visitKey]Visit)

@@ -13,6 +13,6 @@
 // Invariant: thanks are said only after Journal.Rate returned nil. Failure mode: when the books cannot be reached the page
 // answers 503, keeps what was typed and says that nothing was submitted. Tokens are never logged.
 //
-// The package does not decide which of several evaluations counts, nor does it know MQTT: that is the ledger's and the
+// The package does not decide which of several evaluations counts, nor does it know MQTT: that is the books' and the
 // caller's. It has no timeouts of its own; the HTTP server that it is mounted in has.
 package ratepage

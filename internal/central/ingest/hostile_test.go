@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
@@ -359,5 +361,24 @@ func TestReconnectingLeaksNothing(t *testing.T) {
 			}
 			until(t, "all goroutines have ended", func() bool { return runtime.NumGoroutine() <= before+3 })
 		})
+	}
+}
+
+// TestARefusalIsTextForAnyDatabase cuts reasons within a character and gives some that are no text, which PostgreSQL would not store: the notes
+// of all boxes would wait for that of one stranger.
+func TestARefusalIsTextForAnyDatabase(t *testing.T) {
+	in := &Ingest{cfg: Config{Logger: slog.New(slog.DiscardHandler)}, notes: newNotes()}
+	for i := range 4 {
+		d := rating.DeviceID(fmt.Sprint("box-", i))
+		in.refuse(work{device: d}, strings.Repeat("x", i)+strings.Repeat("窗", 400)+"\xff\x00", time.Now())
+		in.refuse(work{device: d}, strings.Repeat("x", i)+"窗\xff\x00口", time.Now())
+		if why := in.notes.waiting[d].RefusedWhy; why != strings.Repeat("x", i)+"窗口" {
+			t.Errorf("the reason is %q", why)
+		}
+	}
+	for i := range 4 {
+		if why := readable(strings.Repeat("x", i) + strings.Repeat("窗", 400)); !utf8.ValidString(why) || len(why) > 510 {
+			t.Errorf("%d bytes: %q", len(why), why)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"strconv"
 	"time"
 
@@ -84,13 +85,19 @@ func (in *Ingest) believe(ctx context.Context, w work) (b believed, d fleet.Devi
 }
 
 func (in *Ingest) refuse(w work, why string, now time.Time) {
-	const most = 500 // bytes; a payload may be in an error's words
-	if len(why) > most {
-		why = why[:most] + "…"
-	}
+	why = readable(why)
 	if in.notes.refuse(w.device, why, now) {
 		in.cfg.Logger.Warn("a batch is not believed; the box keeps it", "device", w.device, "reason", why)
 	}
+}
+
+// readable returns a reason, in which a payload may stand, as any database takes it: short, in whole characters, without zeros.
+func readable(why string) string {
+	const most = 500 // bytes
+	if len(why) > most {
+		why = why[:most] + "…"
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(why, ""), "\x00", "")
 }
 
 // askAgain asks a box for records that it has let go and that the journal does not have, as after it was restored from a backup.

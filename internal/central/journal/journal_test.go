@@ -461,3 +461,24 @@ func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 		t.Errorf("%d rows are there, %d were said to be: %v", n, entered, err)
 	}
 }
+
+// TestADeviceWithManyLogsCostsNoMore brings logs of one device one after another, on instances that remember nothing: each finds its own state.
+func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		one, _, _ := open(t, url)
+		two, _, _ := open(t, url)
+		for i := range 40 {
+			b := newBox("lz-1")
+			b.epoch = rating.Epoch(i + 1)
+			b.prev = rating.Genesis(b.id, b.epoch)
+			for n, j := range []*journal.Journal{one, two} {
+				if r := add(t, j, b.batch(t, 1)); r.Ack != uint64(n+1) || !r.Entered {
+					t.Fatalf("log %d: %+v", i, r)
+				}
+			}
+			if n := one.Remembered() + two.Remembered(); n > 2 {
+				t.Fatalf("%d logs are remembered after log %d", n, i)
+			}
+		}
+	})
+}

@@ -41,17 +41,18 @@ func (c *logCache) at(size int64) {
 	}
 }
 
-// loadLogs reads the rows of some devices' logs.
-func loadLogs(ctx context.Context, q db.Querier, devices []string) (map[logKey]keptLog, error) {
-	const step = 500
+// loadLogs reads the rows of some logs. A device may have any number of others.
+func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]keptLog, error) {
+	const step = 250
 	all := make(map[logKey]keptLog)
-	for len(devices) > 0 {
-		some := devices[:min(step, len(devices))]
-		devices = devices[len(some):]
-		args := make([]any, len(some))
+	for len(logs) > 0 {
+		some := logs[:min(step, len(logs))]
+		logs = logs[len(some):]
+		var args []any
 		marks := make([]string, len(some))
-		for i, d := range some {
-			args[i], marks[i] = d, fmt.Sprintf("$%d", i+1)
+		for i, k := range some {
+			args = append(args, k.device, k.epoch.String())
+			marks[i] = fmt.Sprintf("($%d, $%d)", 2*i+1, 2*i+2)
 		}
 		type row struct {
 			logKey
@@ -68,7 +69,7 @@ func loadLogs(ctx context.Context, q db.Querier, devices []string) (map[logKey]k
 				return r, err
 			}
 			return r, json.Unmarshal(beyond, &r.beyond)
-		}, "SELECT id, device, epoch, through, hash, released, beyond FROM log WHERE device IN ("+strings.Join(marks, ", ")+")", args...)
+		}, "SELECT id, device, epoch, through, hash, released, beyond FROM log WHERE (device, epoch) IN (VALUES "+strings.Join(marks, ", ")+")", args...)
 		if err != nil {
 			return nil, fmt.Errorf("read the state of logs: %w", err)
 		}

@@ -176,7 +176,7 @@ func (g *grouping) reenter(ctx context.Context, d *draft) error {
 		k := logKey{d.entry.Source, d.entry.Epoch}
 		l, ok := g.changed[k]
 		if !ok {
-			known, err := loadLogs(ctx, g.tx, []string{k.device})
+			known, err := loadLogs(ctx, g.tx, []logKey{k})
 			if err != nil {
 				return err
 			}

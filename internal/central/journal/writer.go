@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
@@ -141,20 +140,17 @@ func (g *grouping) write(ctx context.Context, group []*draft) error {
 
 // load reads the state of the group's logs that is not remembered.
 func (g *grouping) load(ctx context.Context, group []*draft) error {
-	var devices []string
+	var logs []logKey
 	for _, d := range group {
-		if d.entry.Kind != Batch {
-			continue
-		}
-		if _, ok := g.j.logs.rows[logKey{d.entry.Source, d.entry.Epoch}]; !ok {
-			devices = append(devices, d.entry.Source)
+		k := logKey{d.entry.Source, d.entry.Epoch}
+		if _, ok := g.j.logs.rows[k]; !ok && d.entry.Kind == Batch {
+			logs = append(logs, k)
 		}
 	}
-	if len(devices) == 0 {
+	if len(logs) == 0 {
 		return nil
 	}
-	slices.Sort(devices)
-	known, err := loadLogs(ctx, g.tx, slices.Compact(devices))
+	known, err := loadLogs(ctx, g.tx, logs)
 	for k, l := range known {
 		g.j.logs.rows[k] = l
 	}

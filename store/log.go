@@ -133,31 +133,6 @@ func (s *Store) Pending(after uint64, maxRecords, maxBytes int) (first uint64, r
 	return after + 1, records, nil
 }
 
-// Kept returns records from the given seq on that are still in the file, acknowledged or not, oldest first; at most maxRecords, and at most
-// maxBytes in all, but one if there is any.
-func (s *Store) Kept(from uint64, maxRecords, maxBytes int) (first uint64, records [][]byte, err error) {
-	k := s.now()
-	size := 0
-	err = s.view(func(l layout) error {
-		mark, err := l.trimmed(s.opt.Device, k.epoch)
-		if err != nil {
-			return err
-		}
-		first = max(from, mark.Seq+1)
-		return l.each(first, func(seq uint64, raw []byte) error {
-			if size += len(raw); seq > k.last || size > maxBytes && len(records) > 0 || len(records) == maxRecords {
-				return errEnough
-			}
-			records = append(records, append([]byte(nil), raw...))
-			return nil
-		})
-	})
-	if err != nil {
-		return 0, nil, fmt.Errorf("read kept records: %w", err)
-	}
-	return first, records, nil
-}
-
 // markStep is after how many released records the file is told without waiting for an append.
 const markStep = 1000
 

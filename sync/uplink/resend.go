@@ -22,10 +22,49 @@ const resendPause = time.Second
 // maxResend bounds the bytes of a batch that is sent again: on a line of 30 KB/s it delays a press by two seconds.
 const maxResend = 64 << 10
 
+// maxResendTries is how often a batch may go down with its connection: a broker drops what it does not take, with or without a word.
+const maxResendTries = 3
+
 // resend is what the centre has asked for again; the zero value is nothing.
 type resend struct {
 	next, last uint64
-	limit      int // bytes of the next batch, which grow while the line takes them
+	limit      int       // bytes of the next batch, which grow while the line takes them quickly
+	through    uint64    // last seq of the batch on its way, 0 if there is none
+	at         time.Time // when that was sent
+	tries      int       // connections that it went down with
+}
+
+// onTaken notes that the broker has a batch.
+func (r resend) onTaken(last uint64, now time.Time) resend {
+	if r.through == 0 || last != r.through {
+		return r
+	}
+	if r.next = last + 1; r.next > r.last {
+		return resend{}
+	}
+	if now.Sub(r.at) <= quick {
+		r.limit = min(2*r.limit, maxResend)
+	} else {
+		r.limit = max(r.limit/2, minLimit)
+	}
+	r.through, r.tries = 0, 0
+	return r
+}
+
+// onConnected begins small. What was on its way is sent again, but not for ever.
+func (r resend) onConnected() resend {
+	if r.through == 0 {
+		r.limit = min(r.limit, firstLimit)
+		return r
+	}
+	r.limit = minLimit
+	if r.tries++; r.tries >= maxResendTries {
+		r.next, r.tries = r.through+1, 0
+	}
+	if r.through = 0; r.next > r.last {
+		return resend{}
+	}
+	return r
 }
 
 // askedAgain notes that the centre asks for records that it had acknowledged, since its books were lost and restored from a backup.
@@ -45,25 +84,30 @@ func (u *Uplink) askedAgain(c wire.Command) error {
 	if u.resend.last > 0 { // several may be asked for, one after the other
 		first, last = min(first, u.resend.next), max(last, u.resend.last)
 	}
-	u.resend = resend{first, min(last, u.window.released), firstLimit}
+	u.resend = resend{next: first, last: min(last, u.window.released), limit: firstLimit}
 	u.cfg.Logger.Warn("the centre asks for records again that it had acknowledged; what is still here is sent", "first", first, "last", last)
 	return nil
 }
 
-// sendAgain sends the next batch of what the centre has asked for again, unless something new is on its way.
+// sendAgain sends the next batch of what the centre has asked for again, unless something new or the batch before it is on its way.
 func (u *Uplink) sendAgain(c *connection) error {
 	h, ok := u.cfg.Log.(History)
-	if !ok || u.resend.next == 0 || u.window.waiting() {
+	if !ok || u.resend.next == 0 || u.resend.through > 0 || u.window.waiting() || u.cfg.Log.Epoch() != u.epoch {
 		return nil
 	}
 	first, records, err := h.Kept(u.resend.next, wire.MaxBatchRecords, u.resend.limit)
-	if err != nil {
-		return fmt.Errorf("read what the centre asks for again: %w", err)
+	if u.cfg.Log.Epoch() != u.epoch { // the log was replaced meanwhile, and these may be its successor's
+		return nil
 	}
 	if n := int64(u.resend.last) - int64(first) + 1; n < int64(len(records)) {
 		records = records[:max(n, 0)]
 	}
-	if len(records) == 0 {
+	switch {
+	case err != nil: // which is no reason to lose the connection
+		u.cfg.Logger.Error("what the centre asks for again cannot be read", "first", u.resend.next, "last", u.resend.last, "error", err)
+		u.resend = resend{}
+		return nil
+	case len(records) == 0:
 		u.cfg.Logger.Info("what the centre has asked for again is sent, as far as it is still here", "last", u.resend.last)
 		u.resend = resend{}
 		return nil
@@ -77,10 +121,7 @@ func (u *Uplink) sendAgain(c *connection) error {
 	if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
 		return fmt.Errorf("send a batch again: %w", err)
 	}
-	u.resend.next, u.resend.limit = b.Last()+1, min(2*u.resend.limit, maxResend)
-	if u.resend.next > u.resend.last {
-		u.resend = resend{}
-	}
+	u.resend.through, u.resend.at = b.Last(), time.Now()
 	u.count(func(s *Stats) { s.Batches++ })
 	return nil
 }

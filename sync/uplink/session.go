@@ -33,7 +33,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		u.cfg.OnState(false)
 	}()
 	u.cfg.Logger.Info("connected to the broker")
-	u.window = u.window.onConnected()
+	u.window, u.resend = u.window.onConnected(), u.resend.onConnected()
 	u.tryStuck(ctx)
 	held := false // the broker has taken what was sent last
 
@@ -70,6 +70,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 		case last := <-c.taken:
 			held = held || last >= u.window.sent
+			u.resend = u.resend.onTaken(last, time.Now())
 			if u.cfg.AckMode == AckBroker && u.release(last) {
 				silence.Reset(u.patience(held))
 			}
@@ -147,7 +148,7 @@ var errNewLog = errors.New("the log was replaced; its successor is sent over a n
 // follow begins anew when the log has another epoch: its file was damaged and has been replaced.
 func (u *Uplink) follow() {
 	if epoch := u.cfg.Log.Epoch(); epoch != u.epoch {
-		u.epoch = epoch
+		u.epoch, u.resend = epoch, resend{}
 		u.setStuck(nil)
 		u.stuck.asked = nil
 		u.window = newWindow(u.cfg.Log.Released(), u.cfg.Log.Last(), wire.MaxBatchBytes)

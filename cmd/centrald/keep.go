@@ -43,8 +43,8 @@ func (x *rooms) keepSeal(ctx context.Context, held func() error, log *slog.Logge
 // booksPause is how long it takes until the books are tried again.
 const booksPause = 5 * time.Second
 
-// keepBooks keeps the books up to date until ctx ends. It waits for a database that goes away meanwhile, and for another instance that makes
-// the books anew.
+// keepBooks keeps the books up to date until ctx ends. It waits for a database that goes away meanwhile, and for another instance that
+// makes the books anew.
 func (c *command) keepBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
 	said := ""
 	for {

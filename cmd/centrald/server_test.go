@@ -15,7 +15,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestServerFaults starts instances of centrald on a PostgreSQL server and a broker, and does to them and to the server what may befall them.
+// TestServerFaults starts instances of centrald on a PostgreSQL server and a broker, and does to them and to the server what may befall
+// them.
 func TestServerFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts centrald and PostgreSQL many times")
@@ -24,7 +25,8 @@ func TestServerFaults(t *testing.T) {
 	for _, fault := range []struct {
 		name string
 		test func(*testing.T, string)
-	}{{"instances killed", instancesKilled}, {"server killed", serverKilled}, {"standby promoted", standbyPromoted}, {"projector killed", projectorKilled},
+	}{{"instances killed", instancesKilled}, {"server killed", serverKilled},
+		{"standby promoted", standbyPromoted}, {"projector killed", projectorKilled},
 		{"books made anew elsewhere", madeAnewElsewhere}} {
 		t.Run(fault.name, func(t *testing.T) { fault.test(t, program) })
 	}
@@ -96,7 +98,8 @@ func sending(t *testing.T, s *station, all []*client) func() uint64 {
 func (s *station) wantNoFault() {
 	s.t.Helper()
 	for _, line := range strings.Split(s.log.String(), "\n") {
-		if strings.Contains(line, "fault of the program") || strings.Contains(line, "a batch is not believed") || strings.Contains(line, "panic") {
+		if strings.Contains(line, "fault of the program") ||
+			strings.Contains(line, "a batch is not believed") || strings.Contains(line, "panic") {
 			s.t.Errorf("centrald says: %s", line)
 		}
 	}
@@ -233,10 +236,12 @@ func (p *process) rated() int {
 func (c *client) rate(t *testing.T, visit rating.VisitID) {
 	t.Helper()
 	at := rating.Stamp{Boot: 1, Mono: int64(visit) * 1000, Wall: time.Now().UnixMilli(), Synced: true}
-	c.add(t, rating.VisitBody(at, rating.Visit{ID: visit, Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}, Staff: rating.Staff{ID: "6201"},
+	c.add(t, rating.VisitBody(at, rating.Visit{ID: visit,
+		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}, Staff: rating.Staff{ID: "6201"},
 		Grouping: rating.Single, Cases: []rating.Case{{ProjectNo: fmt.Sprint("p-", c.device, visit), TaskName: "t", Completed: true}},
 		Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 60}),
-		rating.EvaluationBody(at.Add(100*time.Millisecond), rating.Evaluation{Visit: visit, Subject: rating.StaffSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 100}))
+		rating.EvaluationBody(at.Add(100*time.Millisecond), rating.Evaluation{
+			Visit: visit, Subject: rating.StaffSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 100}))
 }
 
 // The instance that makes the books is killed. Another one does so before long.

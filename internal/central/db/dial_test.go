@@ -31,7 +31,8 @@ func TestAConnectionIsGivenUpThatNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = raw.Control(func(fd uintptr) {
-		for _, o := range []struct{ level, name, want int }{{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1}, {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 20000},
+		for _, o := range []struct{ level, name, want int }{{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 20000},
 			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 10}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 5}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3}} {
 			if got, err := unix.GetsockoptInt(int(fd), o.level, o.name); err != nil || got != o.want {
 				t.Errorf("socket option %d is %d, want %d; %v", o.name, got, o.want, err)

@@ -50,8 +50,8 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 	return cfg, nil
 }
 
-// sessionSettings are what a session asks of its server, unless the URL says otherwise: above all that the locks of an instance that hangs, or
-// whose machine has lost its power, do not stop the others.
+// sessionSettings are what a session asks of its server, unless the URL says otherwise: above all that the locks of an instance that
+// hangs, or whose machine has lost its power, do not stop the others.
 func sessionSettings() map[string]string {
 	return map[string]string{"application_name": "centrald", "idle_in_transaction_session_timeout": "60s",
 		"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3", "tcp_user_timeout": "20s"}
@@ -136,8 +136,8 @@ func again(err error) bool {
 	return e.Code == "40001" || e.Code == "40P01" // serialization_failure, deadlock_detected
 }
 
-// lost reports whether a connection to PostgreSQL, on which something has failed, is of no more use: it has ended, or its server has stopped
-// or has become a standby.
+// lost reports whether a connection to PostgreSQL, on which something has failed, is of no more use: it has ended, or its server has
+// stopped or has become a standby.
 func lost(conn *sql.Conn, err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {

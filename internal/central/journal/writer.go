@@ -50,8 +50,8 @@ func (j *Journal) gather(first *draft) []*draft {
 	return group
 }
 
-// commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is written
-// by itself.
+// commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is
+// written by itself.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
 	err := j.commitTogether(ctx, group)
 	if err != nil && (errors.Is(err, db.ErrLost) || j.Check(ctx) != nil) {

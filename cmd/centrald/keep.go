@@ -7,37 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"haochaping/internal/central/takeover"
 	"haochaping/internal/sdnotify"
 )
 
-// held returns what says why nothing may be acknowledged at present. It looks until the journal has once been found to be the right one.
-func (x *rooms) held(ctx context.Context) func() error {
-	var mu sync.Mutex
-	right := false
-	return func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		if right {
-			return nil
-		}
-		err := x.checkHead(ctx)
-		right = err == nil
-		return err
-	}
-}
-
 // keepSeal signs the journal's head each minute, from when it is known to be the right journal.
-func (x *rooms) keepSeal(ctx context.Context, held func() error, log *slog.Logger) error {
-	for held() != nil { // the ingest says so
+func (x *rooms) keepSeal(ctx context.Context, log *slog.Logger) error {
+	for x.checkHead(ctx) != nil { // the ingest says so
 		if !pause(ctx, supervisePause) {
 			return nil
 		}
 	}
-	return x.journal.RunSeal(ctx, x.seal, x.holder, x.logHead(log))
+	return x.journal.RunSeal(ctx, x.seal, x.holder, x.checkHead, x.logHead(log))
 }
 
 // booksPause is how long it takes until the books are tried again.

@@ -52,8 +52,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = x.journal, x.fleet, x.key, c.env.now, log
 	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
-	held := x.held(ctx)
-	mqtt.Held = held
+	mqtt.Held = x.checkHead
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
 	in, err := ingest.New(mqtt)
 	if err != nil {
@@ -83,7 +82,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
-		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, held, log) }})
+		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	if cfg.Seal.Listen != "" {
 		seal := site{handler: witness.Handler(x.journal), logger: log}
 		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {

@@ -73,8 +73,9 @@ type Config struct {
 	// are needed then.
 	Partitions int
 	Leases     Leases
-	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written.
-	Held func() error
+	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written. It is asked before each session
+	// and each minute, since the database may be exchanged meanwhile.
+	Held func(context.Context) error
 }
 
 // Ingest is one instance. Its methods are safe for concurrent use.
@@ -170,7 +171,7 @@ func (in *Ingest) Run(ctx context.Context) error {
 // ready reports why nothing may be taken from the broker, if so.
 func (in *Ingest) ready(ctx context.Context) error {
 	if in.cfg.Held != nil {
-		if err := in.cfg.Held(); err != nil {
+		if err := in.cfg.Held(ctx); err != nil {
 			return err
 		}
 	}

@@ -54,6 +54,8 @@ func (in *Ingest) session(ctx context.Context) error {
 	}
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
+	minute := time.NewTicker(time.Minute)
+	defer minute.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -62,6 +64,10 @@ func (in *Ingest) session(ctx context.Context) error {
 			return err
 		case w := <-line.queue:
 			in.hear(w)
+		case <-minute.C:
+			if err := in.ready(ctx); err != nil {
+				return booksError{err}
+			}
 		case now := <-second.C:
 			if err := in.notes.flush(ctx, in.cfg.Fleet); err != nil {
 				return booksError{err}

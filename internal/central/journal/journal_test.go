@@ -482,3 +482,35 @@ func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
 		}
 	})
 }
+
+// TestNoHeadIsSignedOfAnotherJournal gives the seal a database that lacks rows under a head that was kept, as an older copy or an older server does:
+// it signs nothing, and goes on with the right one.
+func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
+	j, _, _ := open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	add(t, j, newBox("lz-1").batch(t, 1))
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	origin, err := j.Origin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := journal.Checkpoint{Origin: origin, Size: 2}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	seal := func() (signed int) {
+		right := func(ctx context.Context) error { return j.CheckHead(ctx, kept) }
+		if err := j.RunSeal(ended, key, "me", right, func(journal.Checkpoint) { signed++ }); err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	if n := seal(); n != 0 {
+		t.Error("a head of fewer rows than were signed before was signed")
+	}
+	if c, err := j.LastCheckpoint(t.Context()); !errors.Is(err, journal.ErrNoEntry) {
+		t.Errorf("a head was kept: %+v, %v", c, err)
+	}
+	kept.Size = 0
+	if n := seal(); n != 1 {
+		t.Errorf("of the right journal %d heads were signed", n)
+	}
+}

@@ -47,9 +47,10 @@ func (j *Journal) Origin(ctx context.Context) (string, error) {
 
 func scanText(s db.Scanner) (t string, err error) { return t, s.Scan(&t) }
 
-// RunSeal signs the journal's head each minute, on one of several instances, until ctx ends, and once more then. After is called with each
-// new head.
-func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder string, after func(Checkpoint)) error {
+// RunSeal signs the journal's head each minute, on one of several instances, until ctx ends, and once more then. Before each it asks right
+// whether the database is still the one whose heads were signed, since a head of another one would fork the seal. After is called with
+// each new head.
+func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error, after func(Checkpoint)) error {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
 	for {
@@ -60,7 +61,7 @@ func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder st
 		case <-tick.C:
 		}
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealEvery)
-		if err := j.sealOnce(work, key, holder, after); err != nil {
+		if err := j.sealOnce(work, key, holder, right, after); err != nil {
 			j.cfg.Logger.Error("the journal's head could not be signed; it is tried again in a minute", "error", err)
 		}
 		if last {
@@ -72,9 +73,12 @@ func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder st
 	}
 }
 
-func (j *Journal) sealOnce(ctx context.Context, key ed25519.PrivateKey, holder string, after func(Checkpoint)) error {
+func (j *Journal) sealOnce(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error, after func(Checkpoint)) error {
 	held, err := j.Lease(ctx, sealLease, holder, 2*sealEvery)
 	if err != nil || !held {
+		return err
+	}
+	if err := right(ctx); err != nil {
 		return err
 	}
 	c, err := j.Seal(ctx, key)

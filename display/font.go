@@ -104,6 +104,13 @@ func (f *Fonts) Missing(s string) []rune {
 }
 
 func openFont(path string) (*font.Font, error) {
+	// Opening a pipe waits for whoever writes into it, and the keys with it.
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is no file")
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

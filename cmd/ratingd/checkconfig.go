@@ -1,17 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +15,6 @@ import (
 	"haochaping/device/sound"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
-	"haochaping/internal/porthold"
 	"haochaping/internal/windowapi"
 )
 
@@ -62,6 +57,7 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	c.ports()
 	c.uplink()
 	c.screen()
 	c.sound()
@@ -187,8 +183,13 @@ func (c *checker) sound() {
 			c.note(f.field, f.path, err)
 		}
 	}
-	if s.Device == "" && s.Asking == "" && s.Thanks == "" {
+	if s.Device == "" && s.Asking == "" && s.Thanks == "" && s.Speaker() == "" {
 		return
+	}
+	if speaker := s.Speaker(); speaker != "" && (s.Asking == "" || s.Thanks == "") {
+		if _, err := exec.LookPath(speaker); err != nil {
+			c.note("sound.speak", "", fmt.Errorf("安装软件包 espeak-ng / install the Debian package espeak-ng: %w", err))
+		}
 	}
 	if _, err := exec.LookPath(c.env.aplay); err != nil {
 		c.note("sound", "", fmt.Errorf("安装软件包 alsa-utils / install the Debian package alsa-utils: %w", err))
@@ -242,53 +243,4 @@ func (c *checker) devices() {
 				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
 		}
 	}
-}
-
-// takenPorts returns which addresses another program has. A box that runs has its own.
-func takenPorts(cfg boxconfig.Config) []error {
-	var errs []error
-	for _, a := range []struct{ field, address string }{
-		{"screen.browser", cfg.Screen.Browser}, {"window_api.listen", cfg.WindowAPI.Listen},
-		{"window_api.lan_listen", cfg.WindowAPI.LANListen}, {"operations.listen", cfg.Operations.Listen},
-	} {
-		if a.address == "" {
-			continue
-		}
-		l, err := (&net.ListenConfig{Control: freeBind}).Listen(context.Background(), "tcp", a.address)
-		switch {
-		case err == nil:
-			err = l.Close()
-		case errors.Is(err, syscall.EADDRINUSE) && ownPort(a.address, cfg.State):
-			err = nil
-		default:
-			err = portTaken(a.address, err)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", a.field, err))
-		}
-	}
-	return errs
-}
-
-// ownPort reports whether a running ratingd has a port: by its name, or where that is hidden by the account that owns the
-// state folder.
-func ownPort(address, state string) bool {
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return false
-	}
-	h := porthold.Find("/proc", uint16(n))
-	if h.PID != 0 {
-		return h.Program == "ratingd"
-	}
-	info, err := os.Stat(state)
-	if err != nil {
-		return false
-	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
-	return ok && h.UID == int(owner.Uid)
 }

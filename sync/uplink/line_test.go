@@ -31,7 +31,9 @@ func watchPresence(c *centre) *presences {
 		if v, err := wire.DecodePresence(m.Payload()); err == nil {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.online = append(p.online, v.Online)
+			if n := len(p.online); n == 0 || p.online[n-1] != v.Online { // a broker may say it twice
+				p.online = append(p.online, v.Online)
+			}
 		}
 	}).Wait()
 	return p

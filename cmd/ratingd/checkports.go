@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"syscall"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/porthold"
+)
+
+// portField is an address that a box listens at, and what names it.
+type portField struct{ field, address string }
+
+// listens returns the addresses that a box with a configuration listens at.
+func listens(cfg boxconfig.Config) (all []portField) {
+	for _, p := range []portField{
+		{"screen.browser", cfg.Screen.Browser}, {"window_api.listen", cfg.WindowAPI.Listen},
+		{"window_api.lan_listen", cfg.WindowAPI.LANListen}, {"operations.listen", cfg.Operations.Listen},
+	} {
+		if p.address != "" {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// tryPort returns why an address cannot be listened at.
+func tryPort(address string) error {
+	l, err := (&net.ListenConfig{Control: freeBind}).Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// takenPorts returns which addresses another program has, or another part of this box. A box that runs has its own.
+func takenPorts(cfg boxconfig.Config) []error {
+	var errs []error
+	all := listens(cfg)
+	for i, p := range all {
+		for _, before := range all[:i] {
+			if sameDoor(before.address, p.address) {
+				errs = append(errs, fmt.Errorf("%s: 与 %s 端口相同，只有一个能用 / has the port of %[2]s, and one of them alone works",
+					p.field, before.field))
+			}
+		}
+		err := tryPort(p.address)
+		switch {
+		case err == nil, errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EADDRINUSE) && ownPort(p.address, cfg.State):
+		default:
+			errs = append(errs, fmt.Errorf("%s: %w", p.field, portTaken(p.address, err)))
+		}
+	}
+	return errs
+}
+
+// sameDoor reports whether two addresses cannot both be listened at.
+func sameDoor(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB || portA == "0" {
+		return false
+	}
+	return hostA == hostB || anyHost(hostA) || anyHost(hostB)
+}
+
+func anyHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
+}
+
+// ports looks for those that the service's user may not have.
+func (c *checker) ports() {
+	for _, p := range listens(c.cfg) {
+		if err := tryPort(p.address); errors.Is(err, fs.ErrPermission) {
+			c.note(p.field, "", fmt.Errorf("%w；服务的用户 %s 不能用 1024 以下的端口，换一个 / "+
+				"the service's user may not have a port below 1024; take another", err, c.unit.user))
+		}
+	}
+}
+
+// ownPort reports whether a running ratingd has a port: by its name, or where that is hidden by the account that owns the
+// state folder.
+func ownPort(address, state string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return false
+	}
+	h := porthold.Find("/proc", uint16(n))
+	if h.PID != 0 {
+		return h.Program == "ratingd"
+	}
+	info, err := os.Stat(state)
+	if err != nil {
+		return false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	return ok && h.UID == int(owner.Uid)
+}

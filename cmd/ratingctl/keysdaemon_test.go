@@ -48,7 +48,10 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 	server := &http.Server{Handler: api, ReadHeaderTimeout: time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
-	defer func() { _ = server.Close(); <-served }() // it ends with an error, as it must
+	defer func() {
+		_ = server.Close()
+		_ = <-served //nolint:staticcheck // it ends with an error, as it must
+	}()
 	config := filepath.Join(dir, "ratingd.toml")
 	text := fmt.Sprintf("device = \"lz-0417\"\noperations.socket = %q\nkeys.source = \"serial\"\nkeys.serial.port = \"/dev/nowhere\"\nkeys.map = [{key=\"0x31\", level=5}]\n", socket)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {

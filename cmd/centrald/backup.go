@@ -30,7 +30,7 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // 0600: it holds what citizens have written, under keys that it holds too
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing was backed up; the folder of %s must exist and take files of this account: %w", path, err)
 	}
 	head, err := x.journal.Export(ctx, f, x.fleet, c.progress("备份 · backup").tell)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
@@ -63,7 +63,7 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	}
 	f, err := os.Open(flags.Arg(0))
 	if err != nil {
-		return err
+		return fmt.Errorf("nothing was restored; name a file that \"centrald backup\" wrote: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was read
 	x, err := c.open(ctx, cfg)

@@ -106,7 +106,7 @@ func startCentre(t *testing.T, dir string) *centre {
 		t.Fatalf("addresses %q: %v", text, err)
 	}
 	var err error
-	if c.key, err = parseKey(c.at.PublicKey); err != nil {
+	if c.key, err = parseKey(c.at.PublicKey, boxKeyPrinted); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -62,7 +62,10 @@ func (c *command) device(ctx context.Context, args []string) error {
 	case "list":
 		return c.listDevices(ctx, flags.Args()[1:])
 	}
-	return fmt.Errorf("centrald device %q: want add, import or list", flags.Arg(0))
+	if flags.NArg() == 0 {
+		return errors.New("centrald device takes one of the words add, import and list")
+	}
+	return fmt.Errorf("centrald device %q is unknown; there are add, import and list", flags.Arg(0))
 }
 
 // addDevice enrols a device, or changes the window of one that is enrolled.
@@ -96,7 +99,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
 		return fmt.Errorf("-id: %w", err)
 	}
-	if d.Key, err = parseKey(*key); err != nil {
+	if d.Key, err = parseKey(*key, boxKeyPrinted); err != nil {
 		return fmt.Errorf("-key: %w", err)
 	}
 	if *generation > 1<<32-1 {

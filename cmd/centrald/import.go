@@ -136,7 +136,7 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	if d.ID, err = rating.ParseDeviceID(field("id")); err != nil {
 		return fmt.Errorf("id: %w", err)
 	}
-	if d.Key, err = parseKey(field("key")); err != nil {
+	if d.Key, err = parseKey(field("key"), boxKeyPrinted); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name")}

@@ -87,13 +87,20 @@ func createKey(path string, random io.Reader) (err error) {
 	return keptfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
+// Where a public key is printed, for a message.
+const (
+	boxKeyPrinted  = `"ratingctl identity" prints on the box`
+	sealKeyPrinted = `"centrald key -seal" prints at the centre`
+)
+
 // keyText is how a public key is written for people and configurations: 43 characters of unpadded base64url.
 func keyText(k ed25519.PublicKey) string { return base64.RawURLEncoding.EncodeToString(k) }
 
-func parseKey(s string) (ed25519.PublicKey, error) {
+// parseKey reads a public key; printed names the command that prints the key which is wanted.
+func parseKey(s, printed string) (ed25519.PublicKey, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%q is no public key; write the 43 characters that \"ratingctl identity\" prints on the box", s)
+		return nil, fmt.Errorf("%q is no public key; write the 43 characters that %s", s, printed)
 	}
 	return b, nil
 }

@@ -51,7 +51,7 @@ func (c *command) checkProof(args []string) error {
 	if flags.NArg() != 1 || *key == "" {
 		return errors.New("centrald check-proof takes -seal-key KEY and the name of a file that \"centrald prove\" wrote")
 	}
-	pub, err := parseKey(*key)
+	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {
 		return fmt.Errorf("-seal-key: %w", err)
 	}
@@ -83,7 +83,7 @@ func (c *command) checkProof(args []string) error {
 }
 
 func signedBy(p journal.Proof, box string) error {
-	key, err := parseKey(box)
+	key, err := parseKey(box, boxKeyPrinted)
 	if err != nil {
 		return fmt.Errorf("-box-key: %w", err)
 	}

@@ -69,7 +69,7 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 	at, _ := cfg.places()
 	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
 		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("%w: %w; is \"state\" in the configuration the centre's folder, and may this account read it?", errNoJournal, err)
+			return nil, fmt.Errorf("%w: %w; a new centre has one when centrald has run once; otherwise, is \"state\" in the configuration the centre's folder, and may this account read it?", errNoJournal, err)
 		}
 	}
 	return c.open(ctx, cfg)

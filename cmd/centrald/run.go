@@ -32,6 +32,10 @@ func run(ctx context.Context, args []string, env environment) error {
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
 	checkConfig := flags.Bool("check-config", false, "check the configuration, try the broker, say what is wrong, and end")
 	printVersion := flags.Bool("version", false, "print the version and end")
+	flags.Usage = func() {
+		_, _ = io.WriteString(flags.Output(), usage) // nobody is left to tell
+		flags.PrintDefaults()
+	}
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -47,12 +51,35 @@ func run(ctx context.Context, args []string, env environment) error {
 		return c.checkConfig(ctx)
 	case len(rest) == 0:
 		return c.serve(ctx)
+	case rest[0] == "help":
+		flags.SetOutput(env.stdout)
+		flags.Usage()
+		return nil
 	}
 	if do, ok := c.commands()[rest[0]]; ok {
 		return do(ctx, rest[1:])
 	}
-	return fmt.Errorf("command %q is unknown; there are key, device add, device import, device list, findings, verify, rebuild, backup, restore, accept, prove, check-proof, erase and witness, and none to run the centre", rest[0])
+	return fmt.Errorf("command %q is unknown; \"centrald help\" lists what there is, and the centre runs without one", rest[0])
 }
+
+const usage = `centrald is the receiving side. Without a command it runs.
+
+  centrald key [-seal]              print the centre's public key, or the one that signs the journal's heads
+  centrald device add|import|list   enrol a box or move it, enrol those of a file, list them
+  centrald findings                 list what is wrong with what the boxes have sent, and what to do
+  centrald verify                   check the journal and the books; status 1 if something was changed
+  centrald rebuild                  make the books anew from the journal
+  centrald backup FILE              write the journal to a new file, while centrald runs
+  centrald restore FILE             make a journal from it, in an empty place
+  centrald accept                   go on with a database that is older than the one this machine has kept
+  centrald prove ID                 print the proof that the journal holds an evaluation
+  centrald check-proof FILE         verify such a proof, without the books
+  centrald erase -reason WHY ID     destroy a citizen's text; its level stays
+  centrald witness URL              follow another centre's journal
+
+"centrald COMMAND -h" lists a command's flags. Without a command there are:
+
+`
 
 // commands are what the program does besides running the centre, by their names.
 func (c *command) commands() map[string]func(context.Context, []string) error {
@@ -75,7 +102,10 @@ type command struct {
 func (c *command) flags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(c.env.stderr)
-	f.StringVar(&c.path, "config", c.path, "the configuration `file` (default "+defaultConfig+" if it exists)")
+	f.Func("config", "the configuration `file` (default "+defaultConfig+" if it exists)", func(path string) error {
+		c.path = path
+		return nil
+	})
 	return f
 }
 

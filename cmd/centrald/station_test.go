@@ -162,7 +162,7 @@ func (s *station) start(config, addresses string) *process {
 		return err == nil && json.Unmarshal(text, &p.at) == nil
 	})
 	var err error
-	if s.key, err = parseKey(p.at.PublicKey); err != nil {
+	if s.key, err = parseKey(p.at.PublicKey, boxKeyPrinted); err != nil {
 		s.t.Fatal(err)
 	}
 	return p

@@ -29,7 +29,7 @@ func (c *command) witness(ctx context.Context, args []string) error {
 	if flags.NArg() != 1 || *key == "" || *every < time.Second {
 		return errors.New("centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
 	}
-	pub, err := parseKey(*key)
+	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {
 		return fmt.Errorf("-seal-key: %w", err)
 	}

@@ -39,6 +39,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 		}
 		return err
 	}
+	if flags.NArg() > 0 {
+		return &hinted{fmt.Errorf("argument %q is unexpected", flags.Arg(0)), "ratingctl demo takes -listen ADDRESS and nothing else"}
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -239,6 +242,8 @@ func forward(address, token string) http.Handler {
 		if token != "" {
 			r.Out.Header.Set("Authorization", "Bearer "+token)
 		}
+	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+		http.Error(w, err.Error(), http.StatusBadGateway) // the page that asked may have gone away, which is nothing to log
 	}}
 }
 

@@ -21,7 +21,7 @@ type Proof struct {
 	Content    []byte      `json:"content"` // the part: a box's record, an answer by phone, or an act
 }
 
-// Prove returns the proof of a part of a row that is sealed, or ErrNoEntry.
+// Prove returns the proof of a part of a row that is sealed, ErrNoEntry or ErrUnsealed.
 func (j *Journal) Prove(ctx context.Context, pos int64, part int) (Proof, error) {
 	e, err := j.Entry(ctx, pos)
 	if err != nil {
@@ -35,7 +35,7 @@ func (j *Journal) Prove(ctx context.Context, pos int64, part int) (Proof, error)
 		return Proof{}, err
 	}
 	if c.Size < pos {
-		return Proof{}, fmt.Errorf("row %d is not sealed yet, which takes up to a minute: %w", pos, ErrNoEntry)
+		return Proof{}, fmt.Errorf("row %d is under no signed head yet; centrald signs one each minute while it runs, so try again then: %w", pos, ErrUnsealed)
 	}
 	p := Proof{Checkpoint: string(c.Signed), Index: pos - 1, Header: e.Header(), Part: part, Content: e.Parts[part]}
 	if p.Inclusion, err = tlog.ProveRecord(c.Size, p.Index, newTiles(ctx, j.cfg.DB)); err != nil {

@@ -16,6 +16,9 @@ import (
 // ErrNoEntry says that the journal has no row at a position.
 var ErrNoEntry = errors.New("the journal has no such row")
 
+// ErrUnsealed says that a row is there and no signed head covers it yet.
+var ErrUnsealed = errors.New("not sealed")
+
 const (
 	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch"
 	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "

@@ -158,7 +158,7 @@ func (j *Journal) Erase(ctx context.Context, pos int64, part int, who, reason st
 		return fmt.Errorf("erase a text: %w", err)
 	}
 	if err == nil && text == "" {
-		return fmt.Errorf("erase a text: row %d, answer %d has none", pos, part)
+		return fmt.Errorf("erase a text: answer %d in row %d has none; only ratings by phone can hold one, and nothing was changed", part, pos)
 	}
 	parts, err := act(Erased{pos, part, reason})
 	if err != nil {

@@ -154,6 +154,10 @@ func (f *Follower) get(ctx context.Context, path string, most int64) (b []byte, 
 		return nil, fmt.Errorf("ask the centre for %s: %w", path, err)
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
+	if res.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("ask the centre for %s: nothing is at %s; the address must end in /seal, and a new centre signs its first head within a minute",
+			path, r.URL)
+	}
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask the centre for %s: it answers %s", path, res.Status)
 	}

@@ -27,17 +27,18 @@ const maxLogs = 100_000
 
 // logCache remembers rows of the table log while no other instance writes.
 type logCache struct {
-	size int64 // of the journal when the rows were as they are remembered
+	size int64  // of the journal when the rows were as they are remembered
+	last string // the leaf of its last row then: a server that failed over may have as many rows, and others
 	rows map[logKey]keptLog
 }
 
 func newLogCache() *logCache { return &logCache{rows: make(map[logKey]keptLog)} }
 
-// at forgets everything if the journal has grown by others.
-func (c *logCache) at(size int64) {
-	if c.size != size || len(c.rows) > maxLogs {
+// at forgets everything if the journal is not the one that is remembered, as when it has grown by others.
+func (c *logCache) at(size int64, last string) {
+	if c.size != size || c.last != last || len(c.rows) > maxLogs {
 		clear(c.rows)
-		c.size = size
+		c.size, c.last = size, last
 	}
 }
 

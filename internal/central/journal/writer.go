@@ -76,13 +76,13 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 		return g.write(ctx, group)
 	})
 	if err != nil {
-		j.logs.at(-1) // what was remembered may be another instance's by now
+		j.logs.at(-1, "") // what was remembered may be another instance's by now
 		for _, d := range group {
 			d.receipt = Receipt{}
 		}
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	j.logs.size = g.size
+	j.logs.size, j.logs.last = g.size, string(g.last)
 	for k, l := range g.changed {
 		j.logs.rows[k] = l
 	}
@@ -94,8 +94,9 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 type grouping struct {
 	j       *Journal
 	tx      *db.Tx
-	size    int64 // of the journal
-	logs    int64 // the greatest id of a log
+	size    int64  // of the journal
+	logs    int64  // the greatest id of a log
+	last    []byte // the leaf of the journal's last row
 	changed map[logKey]keptLog
 	isNew   map[logKey]bool
 	rows    [][]any
@@ -109,11 +110,12 @@ func (g *grouping) write(ctx context.Context, group []*draft) error {
 			return err
 		}
 	}
-	if err := g.tx.QueryRowContext(ctx, "SELECT size, logs FROM head WHERE id = 1").Scan(&g.size, &g.logs); err != nil {
+	if err := g.tx.QueryRowContext(ctx, "SELECT h.size, h.logs, e.leaf FROM head h LEFT JOIN entry e ON e.pos = h.size WHERE h.id = 1").
+		Scan(&g.size, &g.logs, &g.last); err != nil {
 		return err
 	}
 	before := g.size
-	g.j.logs.at(g.size)
+	g.j.logs.at(g.size, string(g.last))
 	if err := g.load(ctx, group); err != nil {
 		return err
 	}
@@ -176,6 +178,7 @@ func (g *grouping) enter(ctx context.Context, d *draft) error {
 		}
 	}
 	g.size++
+	g.last = d.leaf
 	d.receipt.Pos, d.receipt.Entered = g.size, true
 	g.rows = append(g.rows, d.row())
 	for part, key := range d.secrets {

@@ -1,0 +1,136 @@
+package journal_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+// TestNobodyWaitsForAJournalThatHasEnded appends while the journal ends and afterwards: each is told what became of it, and what was said to
+// be entered is there.
+func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
+	j, _, stop := open(t, url)
+	var appending sync.WaitGroup
+	var mu sync.Mutex
+	entered := int64(0)
+	under := make(chan struct{}, 1)
+	for i := range 8 {
+		b := newBox(fmt.Sprintf("lz-%d", i))
+		appending.Go(func() {
+			for {
+				r, err := j.Append(context.Background(), b.batch(t, 1), nil)
+				if err != nil {
+					if !errors.Is(err, journal.ErrUnavailable) {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				entered = max(entered, r.Pos)
+				mu.Unlock()
+				select {
+				case under <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	<-under
+	stop()
+	appending.Wait()
+	if _, err := j.Append(context.Background(), newBox("lz-9").batch(t, 1), nil); !errors.Is(err, journal.ErrUnavailable) {
+		t.Errorf("an append after the end: %v", err)
+	}
+	again, _, _ := open(t, url)
+	if n, err := again.Head(context.Background()); err != nil || n != entered {
+		t.Errorf("%d rows are there, %d were said to be: %v", n, entered, err)
+	}
+}
+
+// TestADeviceWithManyLogsCostsNoMore brings logs of one device one after another, on instances that remember nothing: each finds its own state.
+func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		one, _, _ := open(t, url)
+		two, _, _ := open(t, url)
+		for i := range 40 {
+			b := newBox("lz-1")
+			b.epoch = rating.Epoch(i + 1)
+			b.prev = rating.Genesis(b.id, b.epoch)
+			for n, j := range []*journal.Journal{one, two} {
+				if r := add(t, j, b.batch(t, 1)); r.Ack != uint64(n+1) || !r.Entered {
+					t.Fatalf("log %d: %+v", i, r)
+				}
+			}
+			if n := one.Remembered() + two.Remembered(); n > 2 {
+				t.Fatalf("%d logs are remembered after log %d", n, i)
+			}
+		}
+	})
+}
+
+// TestNoHeadIsSignedOfAnotherJournal gives the seal a database that lacks rows under a head that was kept, as an older copy or an older server does:
+// it signs nothing, and goes on with the right one.
+func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
+	j, _, _ := open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	add(t, j, newBox("lz-1").batch(t, 1))
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	origin, err := j.Origin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := journal.Checkpoint{Origin: origin, Size: 2}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	seal := func() (signed int) {
+		right := func(ctx context.Context) error { return j.CheckHead(ctx, kept) }
+		if err := j.RunSeal(ended, key, "me", right, func(journal.Checkpoint) { signed++ }); err != nil {
+			t.Fatal(err)
+		}
+		return signed
+	}
+	if n := seal(); n != 0 {
+		t.Error("a head of fewer rows than were signed before was signed")
+	}
+	if c, err := j.LastCheckpoint(t.Context()); !errors.Is(err, journal.ErrNoEntry) {
+		t.Errorf("a head was kept: %+v, %v", c, err)
+	}
+	kept.Size = 0
+	if n := seal(); n != 1 {
+		t.Errorf("of the right journal %d heads were signed", n)
+	}
+}
+
+// TestNothingIsRememberedOfRowsThatWereLost takes the last row away under an instance that remembers it, as a server does that fails over to a
+// standby which lacked it, and lets another instance enter another row: the first one must not acknowledge upon what is gone.
+func TestNothingIsRememberedOfRowsThatWereLost(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		one, d, _ := open(t, url)
+		a := newBox("lz-1")
+		add(t, one, a.batch(t, 1))
+		add(t, one, a.batch(t, 1))
+		if err := d.Write(t.Context(), func(tx *db.Tx) error {
+			for _, text := range []string{"DELETE FROM entry WHERE pos = 2", "UPDATE head SET size = 1", "UPDATE log SET through = 1"} {
+				if _, err := tx.ExecContext(t.Context(), text); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		two, _, _ := open(t, url)
+		add(t, two, newBox("lz-2").batch(t, 1))
+		if r := add(t, one, a.batch(t, 1)); r.Ack > 1 {
+			t.Errorf("record 2 was lost, and %d is acknowledged", r.Ack)
+		}
+	})
+}

@@ -412,7 +412,7 @@ func TestDeviceCommands(t *testing.T) {
 	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || strings.Count(out, "\n") != 2 {
 		t.Errorf("device list = %q, %v", out, err)
 	}
-	if _, err := c.command("devise"); err == nil || !strings.Contains(err.Error(), "device add") {
+	if _, err := c.command("devise"); err == nil || !strings.Contains(err.Error(), "centrald help") {
 		t.Errorf("an unknown command gives %v", err)
 	}
 	if out, err := c.command("-print-config"); err != nil || out != defaultTOML {

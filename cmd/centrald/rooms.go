@@ -166,6 +166,11 @@ func (x *rooms) keptHead() (journal.Checkpoint, error) {
 // checkHead compares the journal with the head that this machine has seen last: a database that was replaced by an older copy, or by
 // another one, is not written before somebody has said so.
 func (x *rooms) checkHead(ctx context.Context) error {
+	if _, err := x.journal.Origin(ctx); errors.Is(err, journal.ErrHalfRestored) {
+		return fmt.Errorf("%w. Nothing is acknowledged. Set the databases aside and run \"centrald restore\" again", err)
+	} else if err != nil {
+		return err
+	}
 	known, err := x.keptHead()
 	if err != nil || known.Size == 0 {
 		return err

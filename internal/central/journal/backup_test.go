@@ -125,6 +125,44 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	}
 }
 
+// roomThatFails is one whose part of a backup cannot be restored, as when the machine stops at it.
+type roomThatFails struct{ room }
+
+var errStopped = errors.New("stopped")
+
+func (r *roomThatFails) Import(context.Context, []byte) error { return errStopped }
+
+// TestHalfARestoreIsNoJournal ends a restore after its rows: the journal has no name, signs nothing and goes on from nothing.
+func TestHalfARestoreIsNoJournal(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, _, _ := open(t, "sqlite:"+t.TempDir()+"/a.db")
+		add(t, j, newBox("lz-1").batch(t, 3))
+		known, err := j.Seal(t.Context(), sealKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file bytes.Buffer
+		if _, err := j.Export(t.Context(), &file, &room{}, nothing); err != nil {
+			t.Fatal(err)
+		}
+		k, _, _ := open(t, url)
+		if _, err := k.Import(t.Context(), &file, &roomThatFails{}, nil, "admin", nothing); !errors.Is(err, errStopped) {
+			t.Fatalf("the restore that stops: %v", err)
+		}
+		if n, err := k.Head(t.Context()); err != nil || n == 0 {
+			t.Fatalf("%d rows were restored: %v", n, err)
+		}
+		_, named := k.Origin(t.Context())
+		_, sealed := k.Seal(t.Context(), sealKey())
+		_, accepted := k.GoOn(t.Context(), known, "admin")
+		for what, err := range map[string]error{"its name": named, "a head": sealed, "going on": accepted} {
+			if !errors.Is(err, journal.ErrHalfRestored) {
+				t.Errorf("%s gives %v", what, err)
+			}
+		}
+	})
+}
+
 func flip(b []byte, at int) []byte {
 	b = bytes.Clone(b)
 	b[at] ^= 0x10

@@ -17,6 +17,9 @@ import (
 // ErrNotEmpty says that a backup can only be restored into an empty journal.
 var ErrNotEmpty = errors.New("the journal is not empty")
 
+// ErrHalfRestored says that the journal holds a part of a backup, since restoring it did not come to its end.
+var ErrHalfRestored = errors.New("the journal holds a part of a backup, since \"centrald restore\" did not come to its end")
+
 // Restored is the act of a row of the kind Restore: under its name the journal goes on from a backup. Rows that were entered after the
 // backup was made may have the same positions under the name before.
 type Restored struct {
@@ -149,6 +152,11 @@ func (in *importer) flush() error {
 		g := grouping{j: in.j, tx: tx, size: in.done, changed: make(map[logKey]keptLog), isNew: make(map[logKey]bool)}
 		if err := tx.QueryRowContext(in.ctx, "SELECT logs FROM head WHERE id = 1").Scan(&g.logs); err != nil {
 			return err
+		}
+		if in.done == 0 { // no name until all is here, so that nobody takes a part for the whole
+			if _, err := tx.ExecContext(in.ctx, "INSERT INTO seal (id, origin) VALUES (1, '') ON CONFLICT (id) DO UPDATE SET origin = excluded.origin"); err != nil {
+				return err
+			}
 		}
 		t := newTiles(in.ctx, tx)
 		for _, d := range in.drafts {

@@ -42,6 +42,9 @@ func (j *Journal) Origin(ctx context.Context) (string, error) {
 	if len(all) != 1 {
 		return "", errors.New("read the journal's name: the row is missing")
 	}
+	if all[0] == "" {
+		return "", ErrHalfRestored
+	}
 	return all[0], nil
 }
 

@@ -164,18 +164,24 @@ func newBox(t *testing.T, c *centre) *box {
 func newBoxAt(t *testing.T, at string) *box {
 	t.Helper()
 	b := &box{t: t, head: rating.Genesis("box-1", 7), acks: make(chan wire.Ack, 1000)}
-	b.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-box-1").SetUsername("box-1"))
+	subscribed := make(chan struct{}, 100)
+	options := mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-box-1").SetUsername("box-1").SetMaxReconnectInterval(time.Second)
+	options.SetOnConnectHandler(func(c mqtt.Client) { // each time: a broker that dropped the session has forgotten what it asked for
+		c.Subscribe(wire.Topic("box-1", wire.AckChannel), 1, func(_ mqtt.Client, m mqtt.Message) {
+			if a, err := wire.OpenAck(public(key(9)), m.Payload()); err == nil {
+				b.acks <- a
+			} else {
+				t.Errorf("acknowledgement: %v", err)
+			}
+		}).Wait()
+		subscribed <- struct{}{}
+	})
+	b.client = mqtt.NewClient(options)
 	if tok := b.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
 	t.Cleanup(func() { b.client.Disconnect(50) })
-	b.client.Subscribe(wire.Topic("box-1", wire.AckChannel), 1, func(_ mqtt.Client, m mqtt.Message) {
-		if a, err := wire.OpenAck(public(key(9)), m.Payload()); err == nil {
-			b.acks <- a
-		} else {
-			t.Errorf("acknowledgement: %v", err)
-		}
-	}).Wait()
+	<-subscribed
 	return b
 }
 

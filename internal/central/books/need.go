@@ -22,14 +22,14 @@ func (s *state) needDevices(names []rating.DeviceID) error {
 			want = append(want, string(n))
 		}
 	}
-	return s.addDevices(unique(want), func(w []string) ([]*device, error) { return s.load.devices(s.ctx, w) })
+	return s.addDevices(s.load.devices(s.ctx, unique(want)))
 }
 
-func (s *state) addDevices(want []string, read func([]string) ([]*device, error)) error {
-	if len(want) == 0 {
-		return nil
-	}
-	found, err := read(want)
+func (s *state) needDevicesByID(ids []int64) error {
+	return s.addDevices(s.load.devicesByID(s.ctx, missing(ids, s.devicesByID)))
+}
+
+func (s *state) addDevices(found []*device, err error) error {
 	if err != nil {
 		return fmt.Errorf("read devices: %w", err)
 	}
@@ -41,14 +41,6 @@ func (s *state) addDevices(want []string, read func([]string) ([]*device, error)
 	return nil
 }
 
-func (s *state) needDevicesByID(ids []int64) error {
-	want := missing(ids, s.devicesByID)
-	if len(want) == 0 {
-		return nil
-	}
-	return s.addDevices([]string{""}, func([]string) ([]*device, error) { return s.load.devicesByID(s.ctx, want) })
-}
-
 func (s *state) needLogs(keys []logKey) error {
 	var epochs []int64
 	for _, k := range keys {
@@ -57,29 +49,17 @@ func (s *state) needLogs(keys []logKey) error {
 			epochs = append(epochs, int64(k.epoch))
 		}
 	}
-	if len(epochs) == 0 {
-		return nil
-	}
-	found, err := s.load.logs(s.ctx, unique(epochs))
-	if err != nil {
-		return fmt.Errorf("read logs: %w", err)
-	}
-	return s.addLogs(found)
+	return s.addLogs(s.load.logs(s.ctx, unique(epochs)))
 }
 
 func (s *state) needLogsByID(ids []int64) error {
-	want := missing(ids, s.logsByID)
-	if len(want) == 0 {
-		return nil
-	}
-	found, err := s.load.logsByID(s.ctx, want)
+	return s.addLogs(s.load.logsByID(s.ctx, missing(ids, s.logsByID)))
+}
+
+func (s *state) addLogs(found []loadedLog, err error) error {
 	if err != nil {
 		return fmt.Errorf("read logs: %w", err)
 	}
-	return s.addLogs(found)
-}
-
-func (s *state) addLogs(found []loadedLog) error {
 	var ids []int64
 	for _, f := range found {
 		ids = append(ids, f.device)
@@ -119,29 +99,17 @@ func (s *state) needVisits(ids []rating.VisitID) error {
 			want = append(want, int64(id))
 		}
 	}
-	if len(want) == 0 {
-		return nil
-	}
-	found, err := s.load.visits(s.ctx, want)
-	if err != nil {
-		return fmt.Errorf("read visits: %w", err)
-	}
-	return s.addVisits(found)
+	return s.addVisits(s.load.visits(s.ctx, want))
 }
 
 func (s *state) needVisitsByN(n []int64) error {
-	want := missing(n, s.visitsByN)
-	if len(want) == 0 {
-		return nil
-	}
-	found, err := s.load.visitsByN(s.ctx, want)
+	return s.addVisits(s.load.visitsByN(s.ctx, missing(n, s.visitsByN)))
+}
+
+func (s *state) addVisits(found []loadedVisit, err error) error {
 	if err != nil {
 		return fmt.Errorf("read visits: %w", err)
 	}
-	return s.addVisits(found)
-}
-
-func (s *state) addVisits(found []loadedVisit) error {
 	var ids []int64
 	for _, f := range found {
 		ids = append(ids, f.device)
@@ -167,14 +135,14 @@ func (s *state) needEvaluationsOf(visits []*visit) error {
 	var want []int64
 	var read []*visit
 	for _, v := range visits {
-		if !v.complete && !slices.Contains(read, v) {
+		if !v.complete {
 			want, read = append(want, v.n), append(read, v)
 		}
 	}
 	if len(want) == 0 {
 		return nil
 	}
-	found, err := s.load.evaluationsOf(s.ctx, want)
+	found, err := s.load.evaluationsOf(s.ctx, unique(want))
 	if err != nil {
 		return fmt.Errorf("read the evaluations of visits: %w", err)
 	}
@@ -294,7 +262,7 @@ func missing[T any](keys []int64, in map[int64]T) []int64 {
 	return unique(want)
 }
 
-// unique returns values in their order, each once.
+// unique sorts values and keeps each once.
 func unique[T interface{ ~int64 | ~string }](all []T) []T {
 	slices.Sort(all)
 	return slices.Compact(all)

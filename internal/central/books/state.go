@@ -134,7 +134,8 @@ type cased struct {
 	gone    []*claim // that the table still has
 }
 
-// loader reads rows that are not in memory yet. What it returns is linked by numbers, which state resolves.
+// loader reads rows that are not in memory yet. What it returns is linked by numbers, which state resolves. Asked for none,
+// it reads nothing.
 type loader interface {
 	devices(ctx context.Context, names []string) ([]*device, error)
 	devicesByID(ctx context.Context, ids []int64) ([]*device, error)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"haochaping/internal/proof/mosquitto"
 )
 
 // The shipped configuration, inside Debian's own in a real mosquitto, but for folders, port and account: a box reaches its own topics and no
@@ -120,27 +122,14 @@ func startBroker(t *testing.T) broker {
 	cmd := exec.Command("mosquitto", "-c", main)
 	var log strings.Builder
 	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	t.Cleanup(func() { // after it has ended
 		if t.Failed() {
 			said, _ := os.ReadFile(filepath.Join(dir, "mosquitto.log")) // it may have got as far
 			t.Logf("%s\n%s", log.String(), said)
 		}
 	})
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp", b.address)
-		if err == nil {
-			_ = c.Close()
-			return b
-		}
-		if time.Now().After(end) {
-			t.Fatalf("mosquitto does not answer: %v", err)
-		}
-	}
+	mosquitto.Run(t, cmd, b.address)
+	return b
 }
 
 // debianBroker lays out a folder as Debian's package mosquitto does its own, and returns the path of the main configuration.

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"haochaping/internal/proof/mosquitto"
 )
 
 // The configuration is checked with its broker, before boxes wait in vain.
@@ -25,11 +27,11 @@ func TestCheckConfig(t *testing.T) {
 	if out, err := with("127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "broker.url") {
 		t.Errorf("with nobody there: %q, %v", out, err)
 	}
-	good := startMosquitto(t, "")
+	good := startMosquitto(t)
 	if out, err := with(good); err != nil || !strings.Contains(out, "$share: yes") {
 		t.Errorf("with mosquitto: %q, %v", out, err)
 	}
-	bad := startMosquitto(t, "retain_available false\n")
+	bad := mosquitto.Start(t, mosquitto.Open+"retain_available false\n")
 	if out, err := with(bad); !errors.Is(err, errBrokerLacks) || !strings.Contains(out, "✗ 该代理不保存保留消息") || !strings.Contains(out, "retain_available true") {
 		t.Errorf("with one that retains nothing: %q, %v", out, err)
 	}

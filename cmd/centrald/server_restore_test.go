@@ -81,7 +81,7 @@ func (s *station) wantMissing(all []*client) (missing uint64) {
 // A backup is made while boxes send, and restored into files; another of those is restored into a server's database.
 func backupUnderLoad(t *testing.T, program string, server dbtest.Postgres) {
 	command := (&centre{t: t}).command
-	s := onServer(t, program, mosquitto(t), server.Database(t))
+	s := onServer(t, program, startMosquitto(t), server.Database(t))
 	p := s.start(s.config, "addresses.json")
 	all := boxes(t, s, 3)
 	stops := starting(t, s, all)
@@ -140,7 +140,7 @@ func goOn(t *testing.T, s *station, all []*client) uint64 {
 
 // An older copy of the database was put in the place of the newer one. Nothing is acknowledged before somebody has said that it is meant.
 func olderCopy(t *testing.T, program string, server dbtest.Postgres) {
-	s := onServer(t, program, mosquitto(t), server.Database(t))
+	s := onServer(t, program, startMosquitto(t), server.Database(t))
 	p := s.start(s.config, "addresses.json")
 	all := boxes(t, s, 2)
 	stopped(t, all, starting(t, s, all))

@@ -107,7 +107,7 @@ func (s *station) wantNoFault() {
 
 // Two instances share a server and a broker; one or the other is killed at random moments while boxes send.
 func instancesKilled(t *testing.T, program string) {
-	mqtt := mosquitto(t)
+	mqtt := startMosquitto(t)
 	server := durableServer(t)
 	one := onServer(t, program, mqtt, server.Database(t))
 	p := one.start(one.config, "addresses.json")
@@ -142,7 +142,7 @@ func instancesKilled(t *testing.T, program string) {
 
 // The server is killed and started again while boxes send. Centrald goes on by itself.
 func serverKilled(t *testing.T, program string) {
-	mqtt := mosquitto(t)
+	mqtt := startMosquitto(t)
 	server := durableServer(t)
 	s := onServer(t, program, mqtt, server.Database(t))
 	p := s.start(s.config, "addresses.json")
@@ -176,7 +176,7 @@ func serverKilled(t *testing.T, program string) {
 
 // The server waits for a standby before it has committed. It is killed while boxes send, and the standby takes its place.
 func standbyPromoted(t *testing.T, program string) {
-	mqtt := mosquitto(t)
+	mqtt := startMosquitto(t)
 	primary := durableServer(t)
 	primary.Database(t)
 	standby, err := primary.Standby()
@@ -246,7 +246,7 @@ func (c *client) rate(t *testing.T, visit rating.VisitID) {
 
 // The instance that makes the books is killed. Another one does so before long.
 func projectorKilled(t *testing.T, program string) {
-	mqtt := mosquitto(t)
+	mqtt := startMosquitto(t)
 	server := durableServer(t)
 	one := onServer(t, program, mqtt, server.Database(t))
 	first := one.start(one.config, "addresses.json")
@@ -272,7 +272,7 @@ func projectorKilled(t *testing.T, program string) {
 // A new version is started beside another instance of it that makes the books anew already. It takes records and waits.
 func madeAnewElsewhere(t *testing.T, program string) {
 	server := dbtest.StartPostgres(t)
-	s := onServer(t, program, mosquitto(t), server.Database(t))
+	s := onServer(t, program, startMosquitto(t), server.Database(t))
 	p := s.start(s.config, "addresses.json")
 	b := boxes(t, s, 1)[0]
 	b.run(t, s)

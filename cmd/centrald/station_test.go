@@ -22,6 +22,7 @@ import (
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/proof/inspect"
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/rating"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
@@ -93,42 +94,8 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// mosquitto starts Debian's broker and returns its address.
-func mosquitto(t *testing.T) string {
-	t.Helper()
-	return startMosquitto(t, "")
-}
-
-// startMosquitto starts it with further lines of configuration.
-func startMosquitto(t *testing.T, more string) string {
-	t.Helper()
-	const program = "/usr/sbin/mosquitto"
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("install the Debian package mosquitto")
-		}
-		t.Skip("install the Debian package mosquitto")
-	}
-	at := freePort(t)
-	_, port, _ := net.SplitHostPort(at)
-	config := filepath.Join(t.TempDir(), "m.conf")
-	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"+more), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(program, "-c", config)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	eventually(t, "mosquitto", func() bool {
-		c, err := net.Dial("tcp", at)
-		if err != nil {
-			return false
-		}
-		return c.Close() == nil
-	})
-	return at
-}
+// startMosquitto starts a broker that lets everybody in.
+func startMosquitto(t *testing.T) string { return mosquitto.Start(t, mosquitto.Open) }
 
 // process is one centrald.
 type process struct {

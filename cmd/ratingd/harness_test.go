@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/mosquitto"
 )
 
 // world is everything that is not a box.
@@ -99,40 +99,8 @@ func (w *world) enrol(b *box, i int, more ...string) {
 	}
 }
 
-// startMosquitto starts a mosquitto of its own on a loopback port and returns its address.
-func startMosquitto(t *testing.T) string {
-	program := mosquittoProgram(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	config := filepath.Join(t.TempDir(), "mosquitto.conf")
-	writeFile(t, config, "listener "+port+" 127.0.0.1\nallow_anonymous true\n")
-	runMosquitto(t, exec.Command(program, "-c", config), address)
-	return address
-}
-
-// runMosquitto starts a mosquitto that is to answer at the address.
-func runMosquitto(t *testing.T, p *exec.Cmd, address string) {
-	t.Helper()
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp", address)
-		if err == nil {
-			_ = c.Close()
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("mosquitto does not answer: %v", err)
-		}
-	}
-}
+// startMosquitto starts a broker that lets everybody in.
+func startMosquitto(t *testing.T) string { return mosquitto.Start(t, mosquitto.Open) }
 
 func waitAddresses(t *testing.T, path string) map[string]string {
 	t.Helper()

@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
+
+	"haochaping/internal/proof/mosquitto"
 )
 
 // outage is how long a broker or a centre is away.
@@ -32,15 +33,15 @@ func networkBroker(t *testing.T, program string) {
 	})
 	tests.run(t, "mosquitto", func(t *testing.T) {
 		m := newBroker(t)
-		w := &world{t: t, dir: t.TempDir(), centrald: program, command: exec.Command, mqtt: m.address}
-		m.start()
+		w := &world{t: t, dir: t.TempDir(), centrald: program, command: exec.Command, mqtt: m.Address}
+		m.Start(t)
 		w.launch(fmt.Sprintf("broker.url = \"mqtt://%s\"\n", w.mqtt))
-		p := admit(t, w, "elsewhere", "mqtt://"+m.address, "")
+		p := admit(t, w, "elsewhere", "mqtt://"+m.Address, "")
 		p.start()
-		start := func(*patient) { m.start() }
-		p.suffer(fault{"the broker is stopped", outage, true, func(*patient) { m.stop(syscall.SIGTERM) }, start})
-		p.suffer(fault{"the broker is killed", outage, true, func(*patient) { m.stop(syscall.SIGKILL) }, start})
-		p.suffer(fault{"the broker is killed and its memory lost", outage, true, func(*patient) { m.stop(syscall.SIGKILL); m.wipe() }, start})
+		start := func(*patient) { m.Start(t) }
+		p.suffer(fault{"the broker is stopped", outage, true, func(*patient) { m.End(syscall.SIGTERM) }, start})
+		p.suffer(fault{"the broker is killed", outage, true, func(*patient) { m.End(syscall.SIGKILL) }, start})
+		p.suffer(fault{"the broker is killed and its memory lost", outage, true, func(*patient) { m.End(syscall.SIGKILL); m.wipe() }, start})
 		p.discharge()
 	})
 	tests.run(t, "a centre that is silent", func(t *testing.T) {
@@ -64,35 +65,15 @@ func networkBroker(t *testing.T, program string) {
 
 // broker is a mosquitto that keeps its memory on the disk.
 type broker struct {
-	t                       *testing.T
-	program, config, folder string
-	address                 string
-	process                 *exec.Cmd
+	*mosquitto.Broker
+	t      *testing.T
+	folder string
 }
 
 func newBroker(t *testing.T) *broker {
 	t.Helper()
-	b := &broker{t: t, program: mosquittoProgram(t), folder: t.TempDir()}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.address = l.Addr().String()
-	_ = l.Close()
-	b.config = filepath.Join(t.TempDir(), "mosquitto.conf")
-	_, port, _ := net.SplitHostPort(b.address)
-	writeFile(t, b.config, fmt.Sprintf("user root\nlistener %s 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location %s/\nautosave_interval 1\n", port, b.folder))
-	return b
-}
-
-func (b *broker) start() {
-	b.process = exec.Command(b.program, "-c", b.config)
-	runMosquitto(b.t, b.process, b.address)
-}
-
-func (b *broker) stop(s syscall.Signal) {
-	_ = b.process.Process.Signal(s)
-	_ = b.process.Wait()
+	folder := t.TempDir()
+	return &broker{mosquitto.New(t, mosquitto.Open+"user root\npersistence true\npersistence_location "+folder+"/\nautosave_interval 1\n"), t, folder}
 }
 
 // wipe takes away what the broker has kept.

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
@@ -134,25 +134,9 @@ func (p *patient) backlog(visits int) (bytes int) {
 // farMosquitto starts a mosquitto on the far machine and returns its address.
 func farMosquitto(t *testing.T, l *faultnet.Line) string {
 	t.Helper()
-	program := mosquittoProgram(t)
+	program := mosquitto.Need(t)
 	config := filepath.Join(t.TempDir(), "mosquitto.conf")
 	writeFile(t, config, "listener 1883 "+l.Far+"\nallow_anonymous true\n")
-	runMosquitto(t, l.Command(program, "-c", config), l.Far+":1883")
+	mosquitto.Run(t, l.Command(program, "-c", config), l.Far+":1883")
 	return l.Far + ":1883"
-}
-
-// mosquittoProgram returns where mosquitto is.
-func mosquittoProgram(t *testing.T) string {
-	t.Helper()
-	program, err := exec.LookPath("mosquitto")
-	if err == nil {
-		return program
-	}
-	if _, err := os.Stat("/usr/sbin/mosquitto"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("mosquitto is not installed (Debian package mosquitto)")
-		}
-		t.Skip("mosquitto is not installed (Debian package mosquitto)")
-	}
-	return "/usr/sbin/mosquitto"
 }

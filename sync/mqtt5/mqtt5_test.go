@@ -4,52 +4,21 @@ import (
 	"encoding/binary"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"haochaping/internal/proof/mosquitto"
 )
 
-// mosquitto starts Debian's broker with lines of configuration.
-func mosquitto(t *testing.T, config string) string {
+// startBroker starts a mosquitto with rules and lines of configuration.
+func startBroker(t *testing.T, config string) string {
 	t.Helper()
-	const program = "/usr/sbin/mosquitto"
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("install the Debian package mosquitto")
-		}
-		t.Skip("install the Debian package mosquitto")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	rules := filepath.Join(t.TempDir(), "acl")
+	if err := os.WriteFile(rules, []byte("topic read closed\nuser box\ntopic readwrite open\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	at := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(at)
-	dir := t.TempDir()
-	acl := filepath.Join(dir, "acl")
-	if err := os.WriteFile(acl, []byte("topic read closed\nuser box\ntopic readwrite open\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "m.conf")
-	if err := os.WriteFile(path, []byte("listener "+port+" 127.0.0.1\nuser root\nacl_file "+acl+"\n"+config+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(program, "-c", path)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", at); err == nil {
-			_ = c.Close()
-			return at
-		}
-		if time.Now().After(end) {
-			t.Fatal("mosquitto does not answer")
-		}
-	}
+	return mosquitto.Start(t, "user root\nacl_file "+rules+"\n"+config+"\n")
 }
 
 func dial(t *testing.T, at string) net.Conn {
@@ -63,7 +32,7 @@ func dial(t *testing.T, at string) net.Conn {
 }
 
 func TestMosquittoSaysWhy(t *testing.T) {
-	at := mosquitto(t, "allow_anonymous true\nmessage_size_limit 20000\nmax_packet_size 50000")
+	at := startBroker(t, "allow_anonymous true\nmessage_size_limit 20000\nmax_packet_size 50000")
 	c, o, err := Connect(dial(t, at), Login{ID: "a", Username: "box"}, 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +52,7 @@ func TestMosquittoSaysWhy(t *testing.T) {
 	if got, err := c.Publish("open", make([]byte, 60000)); err == nil && !got.Refused() {
 		t.Errorf("more than the largest packet: 0x%02x", byte(got))
 	}
-	at = mosquitto(t, "allow_anonymous false")
+	at = startBroker(t, "allow_anonymous false")
 	if _, _, err := Connect(dial(t, at), Login{ID: "a", Username: "box"}, 5*time.Second); err == nil {
 		t.Error("a login without password is taken")
 	}

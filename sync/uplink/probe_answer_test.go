@@ -31,8 +31,8 @@ func TestProbeProvesTheWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newMosquitto(t)
-			rules := b.config + ".acl"
-			if err := errors.Join(os.WriteFile(rules, []byte(c.rules), 0o600), appendFile(b.config, "user root\nacl_file "+rules+"\n")); err != nil {
+			rules := b.Config + ".acl"
+			if err := errors.Join(os.WriteFile(rules, []byte(c.rules), 0o600), appendFile(b.Config, "user root\nacl_file "+rules+"\n")); err != nil {
 				t.Fatal(err)
 			}
 			b.start(t)

@@ -28,11 +28,11 @@ func TestARecordTooLargeForTheBroker(t *testing.T) {
 	for _, limit := range []string{"message_size_limit 20000", "max_packet_size 20000"} {
 		t.Run(strings.Fields(limit)[0], func(t *testing.T) {
 			b := newMosquitto(t)
-			plain, err := os.ReadFile(b.config)
+			plain, err := os.ReadFile(b.Config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := appendFile(b.config, limit+"\n"); err != nil {
+			if err := appendFile(b.Config, limit+"\n"); err != nil {
 				t.Fatal(err)
 			}
 			b.start(t)
@@ -72,7 +72,7 @@ func TestARecordTooLargeForTheBroker(t *testing.T) {
 				t.Errorf("released through %d, want 3", log.Released())
 			}
 			b.stop()
-			if err := os.WriteFile(b.config, plain, 0o600); err != nil {
+			if err := os.WriteFile(b.Config, plain, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			b.start(t)

@@ -8,11 +8,9 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -206,50 +205,20 @@ func (e *embedded) start(t *testing.T) {
 
 func (e *embedded) stop() { _ = e.s.Close() }
 
-// mosquitto is Debian's broker.
-type mosquitto struct {
-	program, at, config string
-	c                   *exec.Cmd
-}
+// debian is Debian's broker.
+type debian struct{ *mosquitto.Broker }
 
-// newMosquitto returns a mosquitto that is not started yet.
-func newMosquitto(t *testing.T) *mosquitto {
+// newMosquitto returns one that lets everybody in and is not started yet.
+func newMosquitto(t *testing.T) debian {
 	t.Helper()
-	program := "/usr/sbin/mosquitto"
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("install the Debian package mosquitto")
-		}
-		t.Skip("install the Debian package mosquitto")
-	}
-	m := &mosquitto{program: program, at: freePort(t), config: filepath.Join(t.TempDir(), "m.conf")}
-	_, port, _ := net.SplitHostPort(m.at)
-	if err := os.WriteFile(m.config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return debian{mosquitto.New(t, mosquitto.Open)}
 }
 
-func (m *mosquitto) address() string { return m.at }
+func (d debian) address() string { return d.Address }
 
-func (m *mosquitto) start(t *testing.T) {
-	t.Helper()
-	m.c = exec.Command(m.program, "-c", m.config)
-	if err := m.c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", m.at); err == nil {
-			_ = c.Close()
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("mosquitto does not answer")
-		}
-	}
-}
+func (d debian) start(t *testing.T) { d.Start(t) }
 
-func (m *mosquitto) stop() { _ = m.c.Process.Kill(); _ = m.c.Wait() }
+func (d debian) stop() { d.End(syscall.SIGKILL) }
 
 func freePort(t *testing.T) string {
 	t.Helper()

@@ -94,7 +94,7 @@ func startReceiver(t *testing.T, address string) {
 // confirms either, and the records would be nowhere.
 func TestBrokersWordNeedsSomebodyWhoReads(t *testing.T) {
 	b := newMosquitto(t)
-	rules := b.config + ".acl"
+	rules := b.Config + ".acl"
 	write := func(text string) {
 		if err := os.WriteFile(rules, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -102,7 +102,7 @@ func TestBrokersWordNeedsSomebodyWhoReads(t *testing.T) {
 	}
 	const own = "topic readwrite #\nuser box-1\ntopic readwrite hcp/1/box-1/presence\n"
 	write(own)
-	if err := appendFile(b.config, "user root\nacl_file "+rules+"\n"); err != nil {
+	if err := appendFile(b.Config, "user root\nacl_file "+rules+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	b.start(t)

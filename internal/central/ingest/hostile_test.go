@@ -8,9 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,46 +20,10 @@ import (
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
-
-// startMosquitto starts a broker that lets everybody in, as a careless hall may have one.
-func startMosquitto(t *testing.T) string {
-	t.Helper()
-	const program = "/usr/sbin/mosquitto"
-	if _, err := os.Stat(program); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("install the Debian package mosquitto")
-		}
-		t.Skip("install the Debian package mosquitto")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(at)
-	config := filepath.Join(t.TempDir(), "m.conf")
-	if err := os.WriteFile(config, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(program, "-c", config)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", at); err == nil {
-			_ = c.Close()
-			return at
-		}
-		if time.Now().After(end) {
-			t.Fatal("mosquitto does not answer")
-		}
-	}
-}
 
 // runAt starts an instance at any broker.
 func (c *centre) runAt(at, name string, j Journal, f Fleet) *Ingest {
@@ -100,7 +61,7 @@ func TestHostilePayloads(t *testing.T) {
 			enrol(t, l.Fleet)
 			at := c.broker.Addr().String()
 			if kind == "mosquitto" {
-				at = startMosquitto(t)
+				at = mosquitto.Start(t, mosquitto.Open)
 				c.runAt(at, "one", l.Journal, l.Fleet)
 			} else {
 				c.run("one", l.Journal, l.Fleet)

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"haochaping/internal/proof/mosquitto"
 )
 
 // world is a broker and a centre on loopback.
@@ -71,12 +73,9 @@ func freeAddress() (string, error) {
 }
 
 func startBroker(ctx context.Context, dir, address string) (*process, error) {
-	program, err := exec.LookPath("mosquitto")
+	program, err := mosquitto.Program()
 	if err != nil {
-		program = "/usr/sbin/mosquitto"
-		if _, err := os.Stat(program); err != nil {
-			return nil, errors.New("mosquitto is not installed (Debian package mosquitto)")
-		}
+		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(address)
 	config := filepath.Join(dir, "mosquitto.conf")

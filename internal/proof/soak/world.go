@@ -15,6 +15,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/proof/inspect"
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/proof/pgserver"
 	"haochaping/internal/proof/powercut"
 )
@@ -76,12 +77,9 @@ func (w *world) newLog(name string) (*os.File, error) {
 }
 
 func (w *world) startBroker() error {
-	program, err := exec.LookPath("mosquitto")
+	program, err := mosquitto.Program()
 	if err != nil {
-		program = "/usr/sbin/mosquitto"
-		if _, err := os.Stat(program); err != nil {
-			return errors.New("mosquitto is not installed (Debian package mosquitto)")
-		}
+		return err
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,61 +12,22 @@ import (
 	"time"
 
 	"haochaping/internal/central/broker"
+	"haochaping/internal/proof/mosquitto"
 	"haochaping/internal/proof/nats"
 )
 
-// need skips a test whose tool is missing, or fails it in CI.
-func need(t *testing.T, err error, what string) {
+// startBroker starts a mosquitto with lines of configuration and of rules; without rules everybody may do everything.
+func startBroker(t *testing.T, config, rules string) string {
 	t.Helper()
-	if err == nil {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s: %v", what, err)
-	}
-	t.Skipf("%s: %v", what, err)
-}
-
-// mosquitto starts Debian's broker with lines of configuration and of rules; without rules everybody may do everything.
-func mosquitto(t *testing.T, config, rules string) string {
-	t.Helper()
-	const program = "/usr/sbin/mosquitto"
-	_, err := os.Stat(program)
-	need(t, err, "install the Debian package mosquitto")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(at)
-	dir := t.TempDir()
-	text := "listener " + port + " 127.0.0.1\nallow_anonymous true\nuser root\n" + config + "\n"
+	text := mosquitto.Open + "user root\n" + config + "\n"
 	if rules != "" {
-		path := filepath.Join(dir, "acl")
+		path := filepath.Join(t.TempDir(), "acl")
 		if err := os.WriteFile(path, []byte(rules), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		text += "acl_file " + path + "\n"
 	}
-	path := filepath.Join(dir, "m.conf")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	c := exec.Command(program, "-c", path)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", at); err == nil {
-			_ = c.Close()
-			return at
-		}
-		if time.Now().After(end) {
-			t.Fatal("mosquitto does not answer")
-		}
-	}
+	return mosquitto.Start(t, text)
 }
 
 func probe(t *testing.T, at, user, password string) Result {
@@ -149,7 +108,7 @@ func TestMosquitto(t *testing.T) {
 			want: "不允许中心写入 hcp/1/+/ack, hcp/1/+/command, hcp/1/+/config"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := probe(t, mosquitto(t, c.config, c.rules), broker.CentreName, "")
+			r := probe(t, startBroker(t, c.config, c.rules), broker.CentreName, "")
 			got := faults(r)
 			if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0], c.want)) {
 				t.Errorf("faults %q, want %q", got, c.want)
@@ -163,7 +122,7 @@ func TestMosquitto(t *testing.T) {
 
 // A login that the broker refuses, and nobody there, are errors and no result.
 func TestNoBroker(t *testing.T) {
-	at := mosquitto(t, "allow_anonymous false", "")
+	at := startBroker(t, "allow_anonymous false", "")
 	if _, err := Run(t.Context(), Config{Broker: "mqtt://" + at, Username: "centre", Password: "x", Limit: time.Second}); err == nil {
 		t.Error("the login is refused, and no error")
 	}
@@ -184,7 +143,9 @@ func TestNATS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := nats.Start(t.TempDir(), o)
-			need(t, err, "nats-server")
+			if err != nil {
+				t.Fatal(err)
+			}
 			defer c.Close()
 			defer func() {
 				if t.Failed() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -40,14 +39,12 @@ type Config struct {
 type Books struct {
 	cfg Config
 
-	mu          sync.Mutex
-	subscribers map[chan struct{}]bool // guarded by mu
-	pos         int64                  // guarded by mu; of the books as this instance has last seen them
+	growth journal.Growth // by rows of the journal
 }
 
 // Open opens the books, and begins empty ones if there are none. Run must run for them to grow.
 func Open(ctx context.Context, c Config) (*Books, error) {
-	b := &Books{cfg: c, subscribers: make(map[chan struct{}]bool)}
+	b := &Books{cfg: c}
 	if err := c.DB.Write(ctx, b.begin); err != nil {
 		return nil, fmt.Errorf("open the books: %w", err)
 	}
@@ -144,17 +141,14 @@ func (b *Books) Wait(ctx context.Context, pos int64) error {
 	look := time.NewTicker(200 * time.Millisecond) // where nobody runs Run
 	defer look.Stop()
 	for {
-		b.mu.Lock()
-		here := b.pos >= pos
-		b.mu.Unlock()
-		if here {
+		if b.growth.Last() >= pos {
 			return nil
 		}
 		at, err := b.Position(ctx)
 		if err != nil {
 			return err
 		}
-		b.tell(at)
+		b.growth.Tell(at)
 		if at >= pos {
 			return nil
 		}
@@ -169,30 +163,4 @@ func (b *Books) Wait(ctx context.Context, pos int64) error {
 
 // Subscribe returns a channel that has a value when the books have changed since the last receive, here or by another
 // instance, and a function that ends the subscription.
-func (b *Books) Subscribe() (<-chan struct{}, func()) {
-	c := make(chan struct{}, 1)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.subscribers[c] = true
-	return c, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.subscribers, c)
-	}
-}
-
-// tell tells the subscribers how far the books are, if that is news.
-func (b *Books) tell(pos int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if pos <= b.pos {
-		return
-	}
-	b.pos = pos
-	for c := range b.subscribers {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
-}
+func (b *Books) Subscribe() (<-chan struct{}, func()) { return b.growth.Subscribe() }

@@ -30,7 +30,7 @@ func (b *Books) Run(ctx context.Context) error {
 		defer close(heard)
 		b.cfg.DB.Listen(ctx, channel, func() {
 			if pos, err := b.Position(ctx); err == nil { // whoever needs the database finds out by itself
-				b.tell(pos)
+				b.growth.Tell(pos)
 			}
 		})
 	}()
@@ -229,7 +229,7 @@ func (p *projector) done(rows []decoded) {
 	p.pos = rows[len(rows)-1].Pos
 	p.state.end()
 	if p.live {
-		p.b.tell(p.pos)
+		p.b.growth.Tell(p.pos)
 	}
 }
 

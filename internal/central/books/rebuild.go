@@ -47,7 +47,7 @@ func (b *Books) Rebuild(ctx context.Context, progress func(Progress)) error {
 				return fmt.Errorf("put the new books in the place of the old ones: %w", err)
 			}
 		}
-		b.tell(p.pos)
+		b.growth.Tell(p.pos)
 		return b.sweep(ctx)
 	})
 	if err != nil {

@@ -45,11 +45,9 @@ type Journal struct {
 
 	unpack sync.Pool // *zstd.Decoder
 
-	mu          sync.Mutex
-	subscribers map[chan struct{}]bool // guarded by mu
-	size        int64                  // guarded by mu; of the journal as this instance has last seen it
-
 	logs *logCache // belongs to the writer
+
+	growth Growth
 }
 
 // Open brings the journal's tables up to date. Run must run for Append to return.
@@ -70,7 +68,7 @@ func Open(ctx context.Context, c Config) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	j := &Journal{cfg: c, wrap: wrap, pack: pack, queue: make(chan *draft, maxGroup), ended: make(chan struct{}), subscribers: make(map[chan struct{}]bool), logs: newLogCache()}
+	j := &Journal{cfg: c, wrap: wrap, pack: pack, queue: make(chan *draft, maxGroup), ended: make(chan struct{}), logs: newLogCache()}
 	j.unpack.New = func() any {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody), zstd.WithDecoderLowmem(true))
 		if err != nil {
@@ -105,17 +103,7 @@ func (j *Journal) Run(ctx context.Context) error {
 }
 
 // Subscribe returns a channel that has a value after a commit, here or by another instance, and a function that ends this.
-func (j *Journal) Subscribe() (<-chan struct{}, func()) {
-	c := make(chan struct{}, 1)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.subscribers[c] = true
-	return c, func() {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		delete(j.subscribers, c)
-	}
-}
+func (j *Journal) Subscribe() (<-chan struct{}, func()) { return j.growth.Subscribe() }
 
 // grown tells the subscribers if the journal is larger than this instance knew.
 func (j *Journal) grown(ctx context.Context) {
@@ -123,22 +111,7 @@ func (j *Journal) grown(ctx context.Context) {
 	if err != nil {
 		return // whoever needs the database finds out by itself
 	}
-	j.tell(n)
-}
-
-func (j *Journal) tell(size int64) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if size <= j.size {
-		return
-	}
-	j.size = size
-	for c := range j.subscribers {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
-	}
+	j.growth.Tell(n)
 }
 
 // Head returns the position of the last row, 0 if there is none.

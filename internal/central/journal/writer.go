@@ -86,7 +86,7 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 	for k, l := range g.changed {
 		j.logs.rows[k] = l
 	}
-	j.tell(g.size)
+	j.growth.Tell(g.size)
 	return nil
 }
 

@@ -36,17 +36,7 @@ type chip struct {
 }
 
 // do calls f with the chip's descriptor, which nobody closes meanwhile.
-func (k *chip) do(f func(fd int) error) error {
-	conn, err := k.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	if err := conn.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
-		return err
-	}
-	return failed
-}
+func (k *chip) do(f func(fd int) error) error { return control(k.file, f) }
 
 // alive returns an error once the chip is gone.
 func (k *chip) alive() error {

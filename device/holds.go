@@ -48,7 +48,7 @@ func (h *holds) read(r keypad.Read, at time.Duration) {
 	case r.Kind == keypad.Key:
 		h.down(Code(r.Code), at)
 	case r.Kind == keypad.Release && r.Code == "":
-		for _, c := range h.sorted() {
+		for _, c := range slices.Sorted(maps.Keys(h.keys)) {
 			h.up(c, at)
 		}
 	case r.Kind == keypad.Release:
@@ -106,7 +106,7 @@ func (h *holds) up(c Code, at time.Duration) {
 
 // pass returns what is decided once everything that came up to a moment has been told.
 func (h *holds) pass(upTo time.Duration) []Event {
-	for _, c := range h.sorted() {
+	for _, c := range slices.Sorted(maps.Keys(h.keys)) {
 		if k := h.keys[c]; !k.stuck && upTo-k.since > stuckAfter {
 			k.stuck = true
 			h.keys[c] = k
@@ -140,13 +140,4 @@ func (h *holds) due() (time.Duration, bool) {
 		}
 	}
 	return next, waits
-}
-
-func (h *holds) sorted() []Code {
-	var all []Code
-	for c := range h.keys {
-		all = append(all, c)
-	}
-	slices.Sort(all)
-	return all
 }

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -175,7 +176,7 @@ func (s *strokes) pressedSince(c Code, at time.Duration) bool {
 
 // pass returns what is decided once everything that came up to a moment has been told.
 func (s *strokes) pass(upTo time.Duration) []Event {
-	for _, c := range s.sorted() {
+	for _, c := range slices.Sorted(maps.Keys(s.keys)) {
 		k := s.keys[c]
 		if upTo-k.last <= regularWithin {
 			continue
@@ -197,13 +198,4 @@ func (s *strokes) due() (time.Duration, bool) {
 		}
 	}
 	return next, waits
-}
-
-func (s *strokes) sorted() []Code {
-	var all []Code
-	for c := range s.keys {
-		all = append(all, c)
-	}
-	slices.Sort(all)
-	return all
 }

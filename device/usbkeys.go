@@ -1,6 +1,7 @@
 package device
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -76,7 +77,7 @@ func (k *usbKeys) release(code uint16, at time.Duration, emit func(Event)) {
 // resync compares what is known with what the kernel says is down, after it lost events. A key that went down meanwhile is
 // ignored until it is let go: nobody knows when, or in which order with others.
 func (k *usbKeys) resync(held []uint16, at time.Duration, emit func(Event)) {
-	for _, code := range k.sorted() {
+	for _, code := range slices.Sorted(maps.Keys(k.keys)) {
 		if k.keys[code].down && !slices.Contains(held, code) {
 			k.release(code, at, emit)
 		}
@@ -91,7 +92,7 @@ func (k *usbKeys) resync(held []uint16, at time.Duration, emit func(Event)) {
 // overdue reports keys that have been down for too long, and returns the moment at which to look again.
 func (k *usbKeys) overdue(now time.Duration, emit func(Event)) time.Duration {
 	next := now + time.Hour
-	for _, code := range k.sorted() {
+	for _, code := range slices.Sorted(maps.Keys(k.keys)) {
 		key := k.keys[code]
 		if !key.down || key.stuck {
 			continue
@@ -105,15 +106,6 @@ func (k *usbKeys) overdue(now time.Duration, emit func(Event)) time.Duration {
 		emit(usbEvent(HeldStuck, code, now))
 	}
 	return next
-}
-
-func (k *usbKeys) sorted() []uint16 {
-	var all []uint16
-	for code := range k.keys {
-		all = append(all, code)
-	}
-	slices.Sort(all)
-	return all
 }
 
 func usbEvent(a Action, code uint16, at time.Duration) Event {

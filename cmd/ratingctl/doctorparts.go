@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"haochaping/internal/boxconfig"
@@ -50,17 +48,12 @@ func nameHolders(c boxconfig.Config, parts []opsapi.Part) {
 		part := &parts[i]
 		address := map[string]string{"window_api": c.WindowAPI.Listen, "window_api_lan": c.WindowAPI.LANListen,
 			"browser": c.Screen.Browser, "operations": c.Operations.Listen}[part.Name]
-		_, port, err := net.SplitHostPort(address)
-		if err != nil || part.OK || !strings.Contains(part.What.EN, "address already in use") {
+		if part.OK || !strings.Contains(part.What.EN, "address already in use") {
 			continue
 		}
-		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil {
-			continue
-		}
-		if h := porthold.Find("/proc", uint16(n)); h.PID != 0 {
-			part.Do.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", n, h.ZH())
-			part.Do.EN += fmt.Sprintf("; port %d is taken by %s", n, h.EN())
+		if h, port, err := porthold.At("/proc", address); err == nil && h.PID != 0 {
+			part.Do.ZH += fmt.Sprintf("；现在占用端口 %d 的是%s", port, h.ZH())
+			part.Do.EN += fmt.Sprintf("; port %d is taken by %s", port, h.EN())
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 	"syscall"
 
 	"haochaping/internal/boxconfig"
@@ -89,15 +88,10 @@ func (c *checker) ports() {
 // ownPort reports whether a running ratingd has a port: by its name, or where that is hidden by the account that owns the
 // state folder.
 func ownPort(address, state string) bool {
-	_, port, err := net.SplitHostPort(address)
+	h, _, err := porthold.At("/proc", address)
 	if err != nil {
 		return false
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return false
-	}
-	h := porthold.Find("/proc", uint16(n))
 	if h.PID != 0 {
 		return h.Program == "ratingd"
 	}

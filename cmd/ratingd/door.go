@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"strconv"
 	"sync"
 	"syscall"
 
@@ -39,16 +38,11 @@ func portTaken(address string, err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
-	_, port, e := net.SplitHostPort(address)
+	h, port, e := porthold.At("/proc", address)
 	if e != nil {
 		return err
 	}
-	n, e := strconv.ParseUint(port, 10, 16)
-	if e != nil {
-		return err
-	}
-	h := porthold.Find("/proc", uint16(n))
-	return fmt.Errorf("端口 %d 被%s占用 / port %d is taken by %s: %w", n, h.ZH(), n, h.EN(), err)
+	return fmt.Errorf("端口 %d 被%s占用 / port %d is taken by %s: %w", port, h.ZH(), port, h.EN(), err)
 }
 
 // addressBook writes the addresses that were bound into a file, for a supervisor that let the system choose the ports. It is

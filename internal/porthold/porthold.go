@@ -5,6 +5,7 @@ package porthold
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -17,6 +18,19 @@ type Holder struct {
 	Program string // its name, empty if it cannot be seen
 	PID     int    // 0 if it cannot be seen
 	UID     int    // of its account, -1 if nobody has the port
+}
+
+// At returns the port of an address, "host:port", and who listens at it.
+func At(proc, address string) (Holder, uint16, error) {
+	_, text, err := net.SplitHostPort(address)
+	if err != nil {
+		return Holder{}, 0, err
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return Holder{}, 0, err
+	}
+	return Find(proc, uint16(port)), uint16(port), nil
 }
 
 // Find returns who listens at a TCP port. Proc is the folder of the processes, "/proc".

@@ -15,22 +15,30 @@ func timed(f func()) time.Duration {
 	return time.Since(began)
 }
 
-// backlog gives the journal batches of 200 records, as after weeks without a network, seals them, and compares with the yardstick.
-func (b *bench) backlog(ctx context.Context, p *place) error {
-	const boxes, visits = 50, 66 // 198 records, the most whole visits within 200
-	keys := make(map[rating.DeviceID]ed25519.PublicKey)
+// messages lets boxes write in turn, some visits a message, while more of them are wanted.
+func messages(boxes, visits int, wanted func(messages, records int) bool) (keys map[rating.DeviceID]ed25519.PublicKey, payloads, records [][]byte, err error) {
+	keys = make(map[rating.DeviceID]ed25519.PublicKey)
 	var all []*box
 	for n := range boxes {
 		x := newBox(n)
 		all, keys[x.id] = append(all, x), x.public()
 	}
-	var payloads, records [][]byte
-	for n := 0; len(records) < b.records; n++ {
+	for n := 0; wanted(n, len(records)); n++ {
 		payload, some, err := all[n%boxes].message(visits)
 		if err != nil {
-			return err
+			return nil, nil, nil, err
 		}
 		payloads, records = append(payloads, payload), append(records, some...)
+	}
+	return keys, payloads, records, nil
+}
+
+// backlog gives the journal batches of 200 records, as after weeks without a network, seals them, and compares with the yardstick.
+func (b *bench) backlog(ctx context.Context, p *place) error {
+	const boxes, visits = 50, 66 // 198 records, the most whole visits within 200
+	keys, payloads, records, err := messages(boxes, visits, func(_, records int) bool { return records < b.records })
+	if err != nil {
+		return err
 	}
 	yard, err := p.plain(ctx, records, 200)
 	if err != nil {
@@ -53,19 +61,9 @@ func (b *bench) backlog(ctx context.Context, p *place) error {
 // live gives the journal messages of one visit from many boxes and compares with a plain transaction a message.
 func (b *bench) live(ctx context.Context, p *place) error {
 	const boxes = 1000
-	keys := make(map[rating.DeviceID]ed25519.PublicKey)
-	var all []*box
-	for n := range boxes {
-		x := newBox(n)
-		all, keys[x.id] = append(all, x), x.public()
-	}
-	var payloads, records [][]byte
-	for n := range b.messages {
-		payload, some, err := all[n%boxes].message(1)
-		if err != nil {
-			return err
-		}
-		payloads, records = append(payloads, payload), append(records, some...)
+	keys, payloads, records, err := messages(boxes, 1, func(messages, _ int) bool { return messages < b.messages })
+	if err != nil {
+		return err
 	}
 	some := min(len(records), 3*3000)
 	yard, err := p.plain(ctx, records[:some], 3)

@@ -29,15 +29,11 @@ func (w *world) drain(ctx context.Context, o options, out io.Writer) error {
 	for i := range o.rounds {
 		boxes = append(boxes, newAuthor(i))
 	}
-	if o.receiver {
-		stop, err := w.receive(boxes)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	} else if err := w.begin(ctx, boxes); err != nil {
+	stop, err := w.begin(ctx, o, boxes)
+	if err != nil {
 		return err
 	}
+	defer stop()
 	var yardsticks, drains, ratios []float64
 	var taken [3]time.Duration
 	for i, b := range boxes {
@@ -52,7 +48,7 @@ func (w *world) drain(ctx context.Context, o options, out io.Writer) error {
 		yardsticks, drains, ratios = append(yardsticks, yardstick), append(drains, drained), append(ratios, drained/yardstick)
 	}
 	perRecord := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(o.drain*o.rounds) }
-	_, err := fmt.Fprintf(out, "drain_yardstick_per_s %.0f\ndrain_records_per_s %.0f\ndrain %.2f\n"+
+	_, err = fmt.Fprintf(out, "drain_yardstick_per_s %.0f\ndrain_records_per_s %.0f\ndrain %.2f\n"+
 		"drain_centre_us_per_record %.1f\ndrain_broker_us_per_record %.1f\ndrain_box_us_per_record %.1f\n",
 		median(yardsticks), median(drains), median(ratios), perRecord(taken[0]), perRecord(taken[1]), perRecord(taken[2]))
 	return err

@@ -27,15 +27,11 @@ func (w *world) load(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.receiver {
-		stop, err := w.receive(authors)
-		if err != nil {
-			return err
-		}
-		defer stop()
-	} else if err := w.begin(ctx, authors); err != nil {
+	stop, err := w.begin(ctx, o, authors)
+	if err != nil {
 		return err
 	}
+	defer stop()
 	defer func() {
 		for _, t := range all {
 			t.close()

@@ -111,14 +111,17 @@ func (w *world) startCentre(ctx context.Context) (err error) {
 	return err
 }
 
-// begin enrols boxes and starts the centre.
-func (w *world) begin(ctx context.Context, boxes []*author) error {
+// begin enrols boxes and starts the centre, or the bare receiver in its place, which stop ends.
+func (w *world) begin(ctx context.Context, o options, boxes []*author) (stop func(), err error) {
+	if o.receiver {
+		return w.receive(boxes)
+	}
 	began := time.Now()
 	if err := w.enrol(ctx, boxes); err != nil {
-		return err
+		return nil, err
 	}
 	log.Printf("%d boxes are enrolled after %s", len(boxes), time.Since(began).Round(time.Millisecond))
-	return w.startCentre(ctx)
+	return func() {}, w.startCentre(ctx)
 }
 
 // enrol enrols boxes while the centre does not run.
@@ -181,7 +184,7 @@ func (p *process) end() {
 	_ = p.log.Close()
 }
 
-// resident returns the memory in bytes that the program holds at present, its file pages excluded.
+// resident returns the memory in bytes that the program holds at present.
 func (p *process) resident() int64 {
 	if p == nil {
 		return 0

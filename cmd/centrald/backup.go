@@ -107,31 +107,21 @@ func (x *rooms) known(path string) (*journal.Checkpoint, error) {
 }
 
 // accept goes on with a database that is older than the head that this machine has kept.
-func (c *command) accept(ctx context.Context, args []string) (err error) {
-	flags := c.flags("centrald accept")
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald accept takes none", flags.Arg(0))
-	}
-	x, err := c.openWritten(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
-	known, err := x.known("")
-	if err != nil {
-		return err
-	}
-	if known == nil || x.checkHead(ctx) == nil {
-		return errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
-	}
-	act, err := x.journal.GoOn(ctx, *known, c.operator())
-	if err != nil {
-		return err
-	}
-	return c.wentOn(ctx, x, act)
+func (c *command) accept(ctx context.Context, args []string) error {
+	return c.onWritten(ctx, c.flags("centrald accept"), args, func(x *rooms) error {
+		known, err := x.known("")
+		if err != nil {
+			return err
+		}
+		if known == nil || x.checkHead(ctx) == nil {
+			return errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
+		}
+		act, err := x.journal.GoOn(ctx, *known, c.operator())
+		if err != nil {
+			return err
+		}
+		return c.wentOn(ctx, x, act)
+	})
 }
 
 // wentOn signs the journal under its new name, and says what happens now.

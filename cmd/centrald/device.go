@@ -183,29 +183,19 @@ func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 }
 
 // listDevices prints the enrolled devices.
-func (c *command) listDevices(ctx context.Context, args []string) (err error) {
-	flags := c.flags("centrald device list")
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald device list takes none", flags.Arg(0))
-	}
-	x, err := c.openWritten(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
-	devices, err := x.fleet.Devices(ctx)
-	if err != nil {
-		return err
-	}
-	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
-	// A tabwriter holds its text back; what goes wrong shows at Flush.
-	_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
-	for _, d := range devices {
-		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
-			d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
-	}
-	return tab.Flush()
+func (c *command) listDevices(ctx context.Context, args []string) error {
+	return c.onWritten(ctx, c.flags("centrald device list"), args, func(x *rooms) error {
+		devices, err := x.fleet.Devices(ctx)
+		if err != nil {
+			return err
+		}
+		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
+		// A tabwriter holds its text back; what goes wrong shows at Flush.
+		_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
+		for _, d := range devices {
+			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+				d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
+		}
+		return tab.Flush()
+	})
 }

@@ -31,26 +31,19 @@ type listedFinding struct {
 }
 
 // findings lists what is wrong with what the boxes have sent.
-func (c *command) findings(ctx context.Context, args []string) (err error) {
+func (c *command) findings(ctx context.Context, args []string) error {
 	flags := c.flags("centrald findings")
 	all := flags.Bool("all", false, "list the resolved ones too")
 	most := flags.Int("limit", 1000, "list at most this `many`, the newest first")
 	asJSON := flags.Bool("json", false, "print a JSON array")
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald findings takes flags only", flags.Arg(0))
-	}
-	x, err := c.openWritten(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
+	return c.onWritten(ctx, flags, args, func(x *rooms) error { return c.printFindings(ctx, x, *all, *most, *asJSON) })
+}
+
+func (c *command) printFindings(ctx context.Context, x *rooms, all bool, most int, asJSON bool) error {
 	if err := x.caughtUp(ctx); err != nil {
 		return err
 	}
-	listed, err := x.listFindings(ctx, !*all, *most)
+	listed, err := x.listFindings(ctx, !all, most)
 	if err != nil {
 		return err
 	}
@@ -58,7 +51,7 @@ func (c *command) findings(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		out := json.NewEncoder(c.env.stdout)
 		out.SetIndent("", " ")
 		return out.Encode(listed)
@@ -73,7 +66,7 @@ func (c *command) findings(ctx context.Context, args []string) (err error) {
 	if left := open - int64(len(listed)); left > 0 {
 		fmt.Fprintf(&b, "%d more are open; -limit lists them\n", left)
 	}
-	if resolved > 0 && !*all {
+	if resolved > 0 && !all {
 		fmt.Fprintf(&b, "%d resolved; -all lists them\n", resolved)
 	}
 	_, err = fmt.Fprint(c.env.stdout, b.String())

@@ -94,22 +94,12 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 }
 
 // rebuild makes the books anew from the journal.
-func (c *command) rebuild(ctx context.Context, args []string) (err error) {
-	flags := c.flags("centrald rebuild")
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald rebuild takes none", flags.Arg(0))
-	}
-	x, err := c.openWritten(ctx)
-	if err != nil {
+func (c *command) rebuild(ctx context.Context, args []string) error {
+	return c.onWritten(ctx, c.flags("centrald rebuild"), args, func(x *rooms) error {
+		if err := x.books.Rebuild(ctx, c.progress("重建账本 · books made anew").books); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(c.env.stdout, "the books were made anew from the journal")
 		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
-	if err := x.books.Rebuild(ctx, c.progress("重建账本 · books made anew").books); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(c.env.stdout, "the books were made anew from the journal")
-	return err
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -73,6 +74,22 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 		}
 	}
 	return c.open(ctx, cfg)
+}
+
+// onWritten reads the flags of a command that takes nothing else, and calls do with a centre that exists.
+func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms) error) (err error) {
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	return do(x)
 }
 
 func (x *rooms) open(ctx context.Context, c *command) (err error) {

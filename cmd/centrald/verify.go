@@ -3,25 +3,17 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"strings"
 )
 
 // verify checks the whole journal and that the books are what follows from it.
-func (c *command) verify(ctx context.Context, args []string) (err error) {
-	flags := c.flags("centrald verify")
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald verify takes none", flags.Arg(0))
-	}
-	x, err := c.openWritten(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
+func (c *command) verify(ctx context.Context, args []string) error {
+	return c.onWritten(ctx, c.flags("centrald verify"), args, func(x *rooms) error { return c.verifyRooms(ctx, x) })
+}
+
+// verifyRooms prints what is wrong, and returns an error if anything is.
+func (c *command) verifyRooms(ctx context.Context, x *rooms) error {
 	a, err := x.journal.Verify(ctx, x.seal.Public().(ed25519.PublicKey), c.progress("核对日志 · journal").tell)
 	if err != nil {
 		return err

@@ -113,8 +113,15 @@ func (c *command) accept(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		if known == nil || x.checkHead(ctx) == nil {
-			return errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
+		nothing := errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
+		if known == nil {
+			return nothing
+		}
+		switch err := x.checkHead(ctx); {
+		case err == nil:
+			return nothing
+		case !errors.Is(err, journal.ErrSeal): // it could not be compared
+			return err
 		}
 		act, err := x.journal.GoOn(ctx, *known, c.operator())
 		if err != nil {

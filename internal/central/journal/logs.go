@@ -81,10 +81,11 @@ func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]kept
 	return all, nil
 }
 
-// saveLogs writes rows that have changed.
-func saveLogs(ctx context.Context, tx *db.Tx, changed map[logKey]keptLog, isNew map[logKey]bool) error {
+// saveLogs writes some rows, of which it is said whether they are new.
+func saveLogs(ctx context.Context, tx *db.Tx, logs map[logKey]keptLog, unsaved map[logKey]bool) error {
 	var added, updated [][]any
-	for k, l := range changed {
+	for k, isNew := range unsaved {
+		l := logs[k]
 		var hash []byte
 		if l.hash != (rating.Hash{}) {
 			hash = append([]byte{}, l.hash[:]...)
@@ -96,7 +97,7 @@ func saveLogs(ctx context.Context, tx *db.Tx, changed map[logKey]keptLog, isNew 
 				return err
 			}
 		}
-		if isNew[k] {
+		if isNew {
 			added = append(added, []any{l.id, k.device, k.epoch.String(), int64(l.through), hash, int64(l.released), beyond})
 		} else {
 			updated = append(updated, []any{int64(l.through), hash, int64(l.released), beyond, l.id})

@@ -69,14 +69,14 @@ func (j *Journal) GoOn(ctx context.Context, known Checkpoint, who string) (Resto
 }
 
 // goOn enters the row by which another origin begins.
-func (j *Journal) goOn(ctx context.Context, act Restored, who string) error {
-	parts, err := json.Marshal(act)
+func (j *Journal) goOn(ctx context.Context, r Restored, who string) error {
+	parts, err := act(r)
 	if err != nil {
 		return err
 	}
-	_, err = j.Append(ctx, Entry{Kind: Restore, Source: who, Name: act.Origin, Received: j.Now(), Parts: [][]byte{parts}},
+	_, err = j.Append(ctx, Entry{Kind: Restore, Source: who, Name: r.Origin, Received: j.Now(), Parts: parts},
 		func(ctx context.Context, tx *db.Tx, _ int64) error {
-			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin", act.Origin)
+			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin", r.Origin)
 			return err
 		})
 	return err
@@ -149,7 +149,8 @@ func (in *importer) flush() error {
 		return nil
 	}
 	err := in.j.cfg.DB.Write(in.ctx, func(tx *db.Tx) error {
-		g := grouping{j: in.j, tx: tx, size: in.done, changed: make(map[logKey]keptLog), isNew: make(map[logKey]bool)}
+		g := newGrouping(in.j, tx)
+		g.size = in.done
 		if err := tx.QueryRowContext(in.ctx, "SELECT logs FROM head WHERE id = 1").Scan(&g.logs); err != nil {
 			return err
 		}
@@ -188,20 +189,10 @@ func (g *grouping) reenter(ctx context.Context, d *draft) error {
 			if err != nil {
 				return err
 			}
-			for k, l := range known {
-				if _, ok := g.changed[k]; !ok {
-					g.changed[k] = l
-				}
-			}
-			l = g.changed[k]
+			l = known[k]
 		}
 		l.progress = l.with(run{d.entry.First, d.header.Hashes, d.entry.Released})
-		if l.id == 0 {
-			g.logs++
-			l.id = g.logs
-			g.isNew[k] = true
-		}
-		g.changed[k], d.log, d.verdict = l, l.id, verdict{through: l.through}
+		d.log, d.verdict = g.keep(k, l), verdict{through: l.through}
 	}
 	g.size++
 	d.receipt.Pos = g.size

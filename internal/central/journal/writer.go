@@ -70,9 +70,9 @@ func (j *Journal) commit(ctx context.Context, group []*draft) {
 
 // commitTogether writes a group in one transaction.
 func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
-	var g grouping
+	var g *grouping
 	err := j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
-		g = grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), isNew: make(map[logKey]bool)}
+		g = newGrouping(j, tx)
 		return g.write(ctx, group)
 	})
 	if err != nil {
@@ -98,9 +98,20 @@ type grouping struct {
 	logs    int64  // the greatest id of a log
 	last    []byte // the leaf of the journal's last row
 	changed map[logKey]keptLog
-	isNew   map[logKey]bool
+	unsaved map[logKey]bool // what has changed since flush, and whether the log is new
+	names   map[rowName]int64
 	rows    [][]any
 	secrets [][]any
+}
+
+func newGrouping(j *Journal, tx *db.Tx) *grouping {
+	return &grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), unsaved: make(map[logKey]bool), names: make(map[rowName]int64)}
+}
+
+// rowName is what a message is known by.
+type rowName struct {
+	kind         Kind
+	source, name string
 }
 
 func (g *grouping) write(ctx context.Context, group []*draft) error {
@@ -180,6 +191,9 @@ func (g *grouping) enter(ctx context.Context, d *draft) error {
 	g.size++
 	g.last = d.leaf
 	d.receipt.Pos, d.receipt.Entered = g.size, true
+	if d.entry.Name != "" {
+		g.names[d.entry.rowName()] = g.size
+	}
 	g.rows = append(g.rows, d.row())
 	for part, key := range d.secrets {
 		if key != nil {
@@ -214,13 +228,19 @@ func (g *grouping) take(ctx context.Context, d *draft) error {
 		return nil
 	}
 	l.progress = next
-	if l.id == 0 {
+	d.log = g.keep(k, l)
+	return nil
+}
+
+// keep remembers a log's new state and returns its id.
+func (g *grouping) keep(k logKey, l keptLog) int64 {
+	isNew := l.id == 0
+	if isNew {
 		g.logs++
 		l.id = g.logs
-		g.isNew[k] = true
 	}
-	g.changed[k], d.log = l, l.id
-	return nil
+	g.changed[k], g.unsaved[k] = l, isNew || g.unsaved[k]
+	return l.id
 }
 
 // here returns the hashes of a log's records that are here, this group's among them.
@@ -245,10 +265,12 @@ func (g *grouping) here(ctx context.Context, k logKey, log int64, first, last ui
 	return all, nil
 }
 
-// named returns the position of the row with the entry's name, 0 if there is none.
+func (e Entry) rowName() rowName { return rowName{e.Kind, e.Source, e.Name} }
+
+// named returns the position of the row with the entry's name, this group's among them, 0 if there is none.
 func (g *grouping) named(ctx context.Context, e Entry) (int64, error) {
-	if err := g.flush(ctx); err != nil {
-		return 0, err
+	if pos, ok := g.names[e.rowName()]; ok {
+		return pos, nil
 	}
 	at, err := db.Query(ctx, g.tx, scanInt, "SELECT pos FROM entry WHERE kind = $1 AND source = $2 AND name = $3", string(e.Kind), e.Source, e.Name)
 	if err != nil || len(at) == 0 {
@@ -268,14 +290,14 @@ func (g *grouping) flush(ctx context.Context) error {
 	if err := g.tx.Insert(ctx, "secret", []string{"pos", "part", "key"}, g.secrets); err != nil {
 		return err
 	}
-	if err := saveLogs(ctx, g.tx, g.changed, g.isNew); err != nil {
+	if err := saveLogs(ctx, g.tx, g.changed, g.unsaved); err != nil {
 		return err
 	}
 	if _, err := g.tx.ExecContext(ctx, "UPDATE head SET size = $1, logs = $2 WHERE id = 1", g.size, g.logs); err != nil {
 		return err
 	}
 	g.rows, g.secrets = nil, nil
-	clear(g.isNew)
+	clear(g.unsaved)
 	return g.tx.Notify(ctx, channel)
 }
 

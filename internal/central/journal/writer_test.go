@@ -107,3 +107,52 @@ func TestARowThatFailsLeavesItsGroup(t *testing.T) {
 		_ = d
 	})
 }
+
+// TestAGroupKnowsItsOwnNames submits messages of three names again and again without waiting, so that most meet their like in their own group,
+// among batches that overlap: each name has one row, and each box's log its state.
+func TestAGroupKnowsItsOwnNames(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, _, _ := open(t, url)
+		b := newBox("lz-1")
+		var records [][]byte
+		for range 100 {
+			records = append(records, b.record(t))
+		}
+		var mu sync.Mutex
+		var waiting sync.WaitGroup
+		at, acked := make(map[string]int64), uint64(0)
+		submit := func(e journal.Entry) {
+			waiting.Add(1)
+			err := j.Submit(t.Context(), e, func(r journal.Receipt, err error) {
+				defer waiting.Done()
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				} else if e.Kind == journal.Batch {
+					acked = max(acked, r.Ack)
+				} else if first, ok := at[e.Name]; !ok {
+					at[e.Name] = r.Pos
+				} else if r.Pos != first || r.Entered {
+					t.Errorf("message %s stands at %d and at %d", e.Name, first, r.Pos)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 300 {
+			submit(journal.Entry{Kind: journal.Phone, Source: string(b.id), Name: fmt.Sprint("s", i%3), Received: 1, Parts: [][]byte{[]byte("{}")}})
+			first := uint64(i%99) + 1
+			submit(b.sign(first, 0, records[first-1:first+1]))
+		}
+		waiting.Wait()
+		if acked != 100 || len(at) != 3 {
+			t.Errorf("acknowledged through %d, messages at %v", acked, at)
+		}
+		again, _, _ := open(t, url)
+		if r := add(t, again, b.batch(t, 1)); r.Ack != 101 {
+			t.Errorf("another instance acknowledges the next record through %d", r.Ack)
+		}
+	})
+}

@@ -204,8 +204,8 @@ func act(v any) ([][]byte, error) {
 	return [][]byte{b}, nil
 }
 
-// Enrol returns the row that says that a box is enrolled or serves another window. Its name is the generation, which grows.
-func Enrol(e Enrolment, received int64, nonce string) (Entry, error) {
+// Enrol returns the row that says that a box is enrolled or serves another window. Its name tells it from the same act later.
+func Enrol(e Enrolment, received int64, name string) (Entry, error) {
 	parts, err := act(e)
-	return Entry{Kind: Device, Source: string(e.Device), Name: nonce, Received: received, Parts: parts}, err
+	return Entry{Kind: Device, Source: string(e.Device), Name: name, Received: received, Parts: parts}, err
 }

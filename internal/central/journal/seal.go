@@ -70,7 +70,7 @@ func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder st
 		if last {
 			err := j.Unlease(work, sealLease, holder)
 			cancel()
-			return errors.Join(err, nil)
+			return err
 		}
 		cancel()
 	}

@@ -1,40 +1,20 @@
 package fleet_test
 
 import (
-	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"errors"
-	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"haochaping/internal/central/db"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 )
 
 func open(t *testing.T) (*fleet.Fleet, *journal.Journal) {
 	t.Helper()
-	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- j.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	j, _, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	f, err := fleet.Open(t.Context(), j)
 	if err != nil {
 		t.Fatal(err)

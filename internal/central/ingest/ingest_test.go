@@ -3,8 +3,6 @@ package ingest
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
-	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -14,9 +12,9 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/central/broker"
-	"haochaping/internal/central/db"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -66,29 +64,12 @@ type station struct {
 // open opens the centre's journal once more, as another instance does.
 func (c *centre) open() *station {
 	c.t.Helper()
-	d, err := db.Open(c.t.Context(), "sqlite:"+c.path)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	j, err := journal.Open(c.t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: quiet})
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	j, _, stop := journaltest.Open(c.t, "sqlite:"+c.path)
 	f, err := fleet.Open(c.t.Context(), j)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- j.Run(ctx) }()
-	s := &station{j, f, sync.OnceFunc(func() {
-		cancel()
-		if err := errors.Join(<-done, d.Close()); err != nil {
-			c.t.Error(err)
-		}
-	})}
-	c.t.Cleanup(s.close)
-	return s
+	return &station{j, f, stop}
 }
 
 // wantRecords fails the test unless the journal has the box's first n records, each once and each following from the one before it.

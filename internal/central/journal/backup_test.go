@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 )
 
@@ -32,7 +33,7 @@ func nothing(int64, int64) {}
 // go on.
 func TestABackupUnderLoadIsRestored(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, _ := open(t, url)
+		j, _, _ := journaltest.Open(t, url)
 		b, key := newBox("lz-1"), sealKey()
 		enrol(t, j, b)
 		enrol(t, j, newBox("lz-2"))
@@ -64,7 +65,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 		onBoth(t, func(t *testing.T, url string) {
-			k, _, _ := open(t, url)
+			k, _, _ := journaltest.Open(t, url)
 			var r room
 			act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), &r, &lost, "admin", nothing)
 			if err != nil {
@@ -103,7 +104,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 // TestADamagedBackupIsRefused cuts and changes a backup anywhere.
 func TestADamagedBackupIsRefused(t *testing.T) {
 	url := "sqlite:" + t.TempDir()
-	j, _, _ := open(t, url+"/a.db")
+	j, _, _ := journaltest.Open(t, url+"/a.db")
 	b := newBox("lz-1")
 	for range 20 {
 		add(t, j, b.batch(t, 3))
@@ -117,7 +118,7 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 	}
 	whole := file.Bytes()
 	for i, bad := range [][]byte{nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
-		k, _, stop := open(t, url+"/b"+string(rune('0'+i))+".db")
+		k, _, stop := journaltest.Open(t, url+"/b"+string(rune('0'+i))+".db")
 		if _, err := k.Import(t.Context(), bytes.NewReader(bad), &room{}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
 			t.Errorf("damaged backup %d: %v", i, err)
 		}
@@ -135,7 +136,7 @@ func (r *roomThatFails) Import(context.Context, []byte) error { return errStoppe
 // TestHalfARestoreIsNoJournal ends a restore after its rows: the journal has no name, signs nothing and goes on from nothing.
 func TestHalfARestoreIsNoJournal(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, _ := open(t, "sqlite:"+t.TempDir()+"/a.db")
+		j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/a.db")
 		add(t, j, newBox("lz-1").batch(t, 3))
 		known, err := j.Seal(t.Context(), sealKey())
 		if err != nil {
@@ -145,7 +146,7 @@ func TestHalfARestoreIsNoJournal(t *testing.T) {
 		if _, err := j.Export(t.Context(), &file, &room{}, nothing); err != nil {
 			t.Fatal(err)
 		}
-		k, _, _ := open(t, url)
+		k, _, _ := journaltest.Open(t, url)
 		if _, err := k.Import(t.Context(), &file, &roomThatFails{}, nil, "admin", nothing); !errors.Is(err, errStopped) {
 			t.Fatalf("the restore that stops: %v", err)
 		}
@@ -191,7 +192,7 @@ func TestATamperedJournalIsFound(t *testing.T) {
 		"tile":               "UPDATE tile SET hashes = (SELECT body FROM entry WHERE pos = 1) WHERE level = 0",
 	} {
 		t.Run(name, func(t *testing.T) {
-			j, d, _ := open(t, "sqlite:"+t.TempDir()+"/j.db")
+			j, d, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/j.db")
 			b, key := newBox("lz-1"), sealKey()
 			enrol(t, j, b)
 			for range 100 {

@@ -11,6 +11,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 )
 
@@ -18,7 +19,7 @@ import (
 // be entered is there.
 func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
-	j, _, stop := open(t, url)
+	j, _, stop := journaltest.Open(t, url)
 	var appending sync.WaitGroup
 	var mu sync.Mutex
 	entered := int64(0)
@@ -50,7 +51,7 @@ func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 	if _, err := j.Append(context.Background(), newBox("lz-9").batch(t, 1), nil); !errors.Is(err, journal.ErrUnavailable) {
 		t.Errorf("an append after the end: %v", err)
 	}
-	again, _, _ := open(t, url)
+	again, _, _ := journaltest.Open(t, url)
 	if n, err := again.Head(context.Background()); err != nil || n != entered {
 		t.Errorf("%d rows are there, %d were said to be: %v", n, entered, err)
 	}
@@ -59,8 +60,8 @@ func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 // TestADeviceWithManyLogsCostsNoMore brings logs of one device one after another, on instances that remember nothing: each finds its own state.
 func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		one, _, _ := open(t, url)
-		two, _, _ := open(t, url)
+		one, _, _ := journaltest.Open(t, url)
+		two, _, _ := journaltest.Open(t, url)
 		for i := range 40 {
 			b := newBox("lz-1")
 			b.epoch = rating.Epoch(i + 1)
@@ -80,7 +81,7 @@ func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
 // TestNoHeadIsSignedOfAnotherJournal gives the seal a database that lacks rows under a head that was kept, as an older copy or an older server does:
 // it signs nothing, and goes on with the right one.
 func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
-	j, _, _ := open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	j, _, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	add(t, j, newBox("lz-1").batch(t, 1))
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	origin, err := j.Origin(t.Context())
@@ -113,7 +114,7 @@ func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
 // standby which lacked it, and lets another instance enter another row: the first one must not acknowledge upon what is gone.
 func TestNothingIsRememberedOfRowsThatWereLost(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		one, d, _ := open(t, url)
+		one, d, _ := journaltest.Open(t, url)
 		a := newBox("lz-1")
 		add(t, one, a.batch(t, 1))
 		add(t, one, a.batch(t, 1))
@@ -127,7 +128,7 @@ func TestNothingIsRememberedOfRowsThatWereLost(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		two, _, _ := open(t, url)
+		two, _, _ := journaltest.Open(t, url)
 		add(t, two, newBox("lz-2").batch(t, 1))
 		if r := add(t, one, a.batch(t, 1)); r.Ack > 1 {
 			t.Errorf("record 2 was lost, and %d is acknowledged", r.Ack)

@@ -4,24 +4,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -31,32 +27,6 @@ func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db")) })
 	t.Run("postgres", func(t *testing.T) { test(t, dbtest.StartPostgres(t).Database(t)) })
 }
-
-// open opens a journal and runs it until the test ends or stop is called.
-func open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) {
-	t.Helper()
-	d, err := db.Open(context.Background(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err = journal.Open(context.Background(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: quiet()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- j.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(stop)
-	return j, d, stop
-}
-
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
 // box makes signed batches of one log.
 type box struct {
@@ -127,7 +97,7 @@ func enrol(t testing.TB, j *journal.Journal, b *box) {
 
 func TestABatchIsEnteredOnceAndReadAsItCame(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, stop := open(t, url)
+		j, _, stop := journaltest.Open(t, url)
 		b := newBox("lz-1")
 		one, two := b.batch(t, 3), b.batch(t, 40)
 		if r := add(t, j, one); r.Pos != 1 || !r.Entered || r.Ack != 3 || r.AckHead != rating.HashOf(one.Parts[2]) {
@@ -140,7 +110,7 @@ func TestABatchIsEnteredOnceAndReadAsItCame(t *testing.T) {
 			t.Fatalf("the second batch: %+v", r)
 		}
 		stop()
-		j, _, _ = open(t, url) // what is remembered is gone
+		j, _, _ = journaltest.Open(t, url) // what is remembered is gone
 		if r := add(t, j, two); r.Entered || r.Ack != 43 {
 			t.Fatalf("the second batch after a restart: %+v", r)
 		}
@@ -161,7 +131,7 @@ func TestABatchIsEnteredOnceAndReadAsItCame(t *testing.T) {
 
 func TestAForkIsEnteredAndAcknowledgedToItsSender(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, _ := open(t, url)
+		j, _, _ := journaltest.Open(t, url)
 		b, c := newBox("lz-1"), newBox("lz-1")
 		common := b.batch(t, 2)
 		add(t, j, common)
@@ -183,7 +153,7 @@ func TestAForkIsEnteredAndAcknowledgedToItsSender(t *testing.T) {
 
 func TestWhatCannotBeAcceptedIsEnteredAndSaid(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, _ := open(t, url)
+		j, _, _ := journaltest.Open(t, url)
 		b := newBox("lz-1")
 		good := b.record(t)
 		twice := bytes.Replace(b.record(t), []byte(`"kind"`), []byte(`"kind":"event","kind"`), 1)
@@ -199,7 +169,7 @@ func TestWhatCannotBeAcceptedIsEnteredAndSaid(t *testing.T) {
 
 func TestPhoneTextsAreEncryptedAndErased(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, d, _ := open(t, url)
+		j, d, _ := journaltest.Open(t, url)
 		const text = "排队太久，请多开一个窗口"
 		answers := []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: text}, {Visit: 5, Subject: rating.MatterSubject, Level: 5, Channel: rating.Phone}}
 		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers})
@@ -250,7 +220,7 @@ func verified(t *testing.T, j *journal.Journal, key ed25519.PrivateKey) journal.
 
 func TestAProofNeedsNoJournal(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, stop := open(t, url)
+		j, _, stop := journaltest.Open(t, url)
 		b := newBox("lz-1")
 		enrol(t, j, b)
 		for range 300 {

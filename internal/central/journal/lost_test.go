@@ -9,11 +9,12 @@ import (
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 )
 
 // A connection that ends during a commit is not the row's fault, though the database can be written the next moment.
 func TestALostConnectionIsNoRowsFault(t *testing.T) {
-	j, d, _ := open(t, dbtest.StartPostgres(t).Database(t))
+	j, d, _ := journaltest.Open(t, dbtest.StartPostgres(t).Database(t))
 	for name, end := range map[string]func(backend int) error{
 		"ended by an administrator": func(backend int) error {
 			return d.Write(t.Context(), func(tx *db.Tx) error {
@@ -40,8 +41,8 @@ func TestALostConnectionIsNoRowsFault(t *testing.T) {
 // The lock of an instance that hangs in a commit does not stop the others for ever, and what it has not committed is not entered.
 func TestAnInstanceThatHangsLosesItsLock(t *testing.T) {
 	url := dbtest.StartPostgres(t).Database(t)
-	hanging, _, _ := open(t, url+"&idle_in_transaction_session_timeout=200ms")
-	other, _, _ := open(t, url)
+	hanging, _, _ := journaltest.Open(t, url+"&idle_in_transaction_session_timeout=200ms")
+	other, _, _ := journaltest.Open(t, url)
 	entered := make(chan error, 1)
 	_, err := hanging.Append(t.Context(), newBox("box-1").batch(t, 1), func(ctx context.Context, _ *db.Tx, _ int64) error {
 		_, err := other.Append(ctx, newBox("box-2").batch(t, 1), nil)

@@ -10,6 +10,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 )
 
 // TestPositionsAreDenseAndInTheOrderOfCommit lets several instances append to one database while a reader follows, which must never see a
@@ -19,7 +20,7 @@ func TestPositionsAreDenseAndInTheOrderOfCommit(t *testing.T) {
 		const instances, boxes, batches = 3, 4, 40
 		var journals []*journal.Journal
 		for range instances {
-			j, _, _ := open(t, url)
+			j, _, _ := journaltest.Open(t, url)
 			journals = append(journals, j)
 		}
 		var working sync.WaitGroup
@@ -59,8 +60,8 @@ func TestPositionsAreDenseAndInTheOrderOfCommit(t *testing.T) {
 // TestTwoInstancesAreGivenTheSameBatch enters it once.
 func TestTwoInstancesAreGivenTheSameBatch(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		one, _, _ := open(t, url)
-		two, _, _ := open(t, url)
+		one, _, _ := journaltest.Open(t, url)
+		two, _, _ := journaltest.Open(t, url)
 		b := newBox("lz-1")
 		for range 30 {
 			e := b.batch(t, 3)
@@ -85,7 +86,7 @@ func TestTwoInstancesAreGivenTheSameBatch(t *testing.T) {
 
 func TestARowThatFailsLeavesItsGroup(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, d, _ := open(t, url)
+		j, d, _ := journaltest.Open(t, url)
 		broken := errors.New("this row cannot be entered")
 		var all sync.WaitGroup
 		for i := range 20 {
@@ -112,7 +113,7 @@ func TestARowThatFailsLeavesItsGroup(t *testing.T) {
 // among batches that overlap: each name has one row, and each box's log its state.
 func TestAGroupKnowsItsOwnNames(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
-		j, _, _ := open(t, url)
+		j, _, _ := journaltest.Open(t, url)
 		b := newBox("lz-1")
 		var records [][]byte
 		for range 100 {
@@ -150,7 +151,7 @@ func TestAGroupKnowsItsOwnNames(t *testing.T) {
 		if acked != 100 || len(at) != 3 {
 			t.Errorf("acknowledged through %d, messages at %v", acked, at)
 		}
-		again, _, _ := open(t, url)
+		again, _, _ := journaltest.Open(t, url)
 		if r := add(t, again, b.batch(t, 1)); r.Ack != 101 {
 			t.Errorf("another instance acknowledges the next record through %d", r.Ack)
 		}

@@ -2,21 +2,18 @@ package witness_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
-	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/central/witness"
 )
 
@@ -32,25 +29,9 @@ type centre struct {
 
 func newCentre(t *testing.T) *centre {
 	t.Helper()
-	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- j.Run(ctx) }()
+	j, d, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	server := httptest.NewServer(witness.Handler(j))
-	t.Cleanup(func() {
-		server.Close()
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(server.Close)
 	return &centre{t: t, db: d, journal: j, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, 32)), url: server.URL}
 }
 

@@ -1,0 +1,40 @@
+// Package journaltest gives tests of other rooms a journal that is written.
+package journaltest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+)
+
+// Open opens the journal at an address such as "sqlite:journal.db" and runs it until the test ends or stop is called, which closes its database.
+func Open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) {
+	t.Helper()
+	d, err := db.Open(context.Background(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err = journal.Open(context.Background(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-ended, d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(stop)
+	return j, d, stop
+}

@@ -1,6 +1,9 @@
 package books
 
 import (
+	"maps"
+	"slices"
+
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 )
@@ -14,11 +17,7 @@ func (s *state) prefetch(rows []decoded) error {
 	if err := s.needDevices(w.devices); err != nil {
 		return err
 	}
-	logs := make([]logKey, 0, len(w.logs))
-	for k := range w.logs {
-		logs = append(logs, k)
-	}
-	if err := s.needLogs(logs); err != nil {
+	if err := s.needLogs(slices.Collect(maps.Keys(w.logs))); err != nil {
 		return err
 	}
 	if err := s.needVisits(w.visits); err != nil {

@@ -245,12 +245,20 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 	if err != nil {
 		return err
 	}
-	if n, err := moved.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errOvertaken)
+	n, err := moved.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n != 1 {
+		return errOvertaken
 	}
 	if p.live { // a rebuild may have taken its place before this one could go on
-		if n, err := one(ctx, tx, "SELECT generation FROM books_state WHERE id = 1"); err != nil || n != p.t.generation {
-			return errors.Join(err, errOvertaken)
+		g, err := one(ctx, tx, "SELECT generation FROM books_state WHERE id = 1")
+		if err != nil {
+			return err
+		}
+		if g != p.t.generation {
+			return errOvertaken
 		}
 	}
 	s.ctx, s.load = ctx, reader{tx, p.t, p.b.cfg.Journal}

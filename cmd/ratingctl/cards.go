@@ -133,7 +133,7 @@ func (l *cardLesson) finish(err error) {
 func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.over && l.failed == nil {
+	if !l.over {
 		return nil, 0, &hinted{errors.New("ended before the reader was known; nothing was written"),
 			"if a card shows nothing, check the cable and the port, or try other speeds with -scan"}
 	}

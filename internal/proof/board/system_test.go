@@ -105,7 +105,6 @@ keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",l
 		t.Errorf("the unit was restarted %s times", n)
 	}
 	want[h.visit()] = 5
-	time.Sleep(time.Second) // which a citizen needs to read; sooner a key is no answer
 	if _, err := h.board.Serial().Write([]byte("S1\r\n")); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("nothing was backed up; the folder of %s must exist and take files of this account: %w", path, err)
 	}
-	head, err := x.journal.Export(ctx, f, x.fleet, c.progress("备份 · backup").tell)
+	head, err := x.journal.Export(ctx, f, x.beside(), c.progress("备份 · backup").tell)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -75,7 +75,7 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	act, err := x.journal.Import(ctx, f, x.fleet, known, c.operator(), c.progress("恢复 · restore").tell)
+	act, err := x.journal.Import(ctx, f, x.beside(), known, c.operator(), c.progress("恢复 · restore").tell)
 	if errors.Is(err, journal.ErrNotEmpty) {
 		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables of the server)", err, journalFile, booksFile)
 	}

@@ -34,6 +34,9 @@ type rooms struct {
 	closers []func() error
 }
 
+// beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
+func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet} }
+
 // errNoJournal says that a command which reads found nothing to read.
 var errNoJournal = errors.New("there is no journal yet")
 

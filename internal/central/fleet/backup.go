@@ -15,6 +15,9 @@ type kept struct {
 	EnrolledAt int64 `json:"enrolled_at"` // milliseconds since 1970-01-01 UTC
 }
 
+// Room implements journal.Room.
+func (f *Fleet) Room() string { return "fleet" }
+
 // Export writes the devices, with who may sign in at their windows, into a backup of the journal. It implements journal.Room.
 func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
 	const step = 50

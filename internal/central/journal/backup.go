@@ -23,7 +23,7 @@ const (
 	sectionEntry  = 'E' // the row but its parts as JSON after its length, then the parts
 	sectionSigned = 'C' // a signed head
 	sectionSecret = 'S' // the wrapped key of a text
-	sectionOther  = 'O' // what another room keeps beside the journal
+	sectionOther  = 'O' // what another room keeps beside the journal, after the room's name and a line break
 	sectionEnd    = 'Z' // SHA-256
 	maxSection    = maxBody + 1<<20
 	backupFormat  = 1
@@ -42,13 +42,15 @@ type BackupHead struct {
 
 // Room is another room's part of a backup.
 type Room interface {
+	// Room returns its name, which has no line break.
+	Room() string
 	Export(ctx context.Context, put func([]byte) error) error
 	Import(ctx context.Context, section []byte) error
 }
 
-// Export writes the journal as it is at the beginning, while it grows, and what the room keeps. The keys of texts that are erased
+// Export writes the journal as it is at the beginning, while it grows, and what the rooms keep. The keys of texts that are erased
 // meanwhile are not in it. Progress is told now and then.
-func (j *Journal) Export(ctx context.Context, w io.Writer, room Room, progress func(done, all int64)) (BackupHead, error) {
+func (j *Journal) Export(ctx context.Context, w io.Writer, rooms []Room, progress func(done, all int64)) (BackupHead, error) {
 	h := BackupHead{Format: backupFormat, At: j.Now()}
 	var err error
 	if h.Origin, err = j.Origin(ctx); err != nil {
@@ -62,13 +64,13 @@ func (j *Journal) Export(ctx context.Context, w io.Writer, room Room, progress f
 		return h, err
 	}
 	out := &sections{w: z, sum: sha256.New()}
-	if err := errors.Join(j.export(ctx, out, h, room, progress), z.Close()); err != nil {
+	if err := errors.Join(j.export(ctx, out, h, rooms, progress), z.Close()); err != nil {
 		return h, fmt.Errorf("back up the journal: %w", err)
 	}
 	return h, nil
 }
 
-func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, room Room, progress func(done, all int64)) error {
+func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, rooms []Room, progress func(done, all int64)) error {
 	if err := out.putJSON(sectionHead, h); err != nil {
 		return err
 	}
@@ -100,8 +102,11 @@ func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, room 
 	if err := j.exportSecrets(ctx, out, h.Rows); err != nil {
 		return err
 	}
-	if err := room.Export(ctx, func(b []byte) error { return out.put(sectionOther, b) }); err != nil {
-		return err
+	for _, room := range rooms {
+		name := room.Room() + "\n"
+		if err := room.Export(ctx, func(b []byte) error { return out.put(sectionOther, append([]byte(name), b...)) }); err != nil {
+			return fmt.Errorf("%s: %w", room.Room(), err)
+		}
 	}
 	return out.put(sectionEnd, out.sum.Sum(nil))
 }

@@ -18,6 +18,8 @@ import (
 // room is another room's part of a backup.
 type room struct{ sections [][]byte }
 
+func (r *room) Room() string { return "other" }
+
 func (r *room) Export(_ context.Context, put func([]byte) error) error {
 	return errors.Join(put([]byte("one")), put([]byte("two")))
 }
@@ -55,7 +57,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 			}
 		})
 		var file bytes.Buffer
-		head, err := j.Export(t.Context(), &file, &room{}, nothing)
+		head, err := j.Export(t.Context(), &file, []journal.Room{&room{}}, nothing)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +69,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		onBoth(t, func(t *testing.T, url string) {
 			k, _, _ := journaltest.Open(t, url)
 			var r room
-			act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), &r, &lost, "admin", nothing)
+			act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), []journal.Room{&r}, &lost, "admin", nothing)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +96,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 				t.Fatalf("sealed as %s, %v", c.Origin, err)
 			}
 			verified(t, k, key)
-			if _, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), &r, nil, "admin", nothing); !errors.Is(err, journal.ErrNotEmpty) {
+			if _, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), []journal.Room{&r}, nil, "admin", nothing); !errors.Is(err, journal.ErrNotEmpty) {
 				t.Errorf("restored over a journal: %v", err)
 			}
 		})
@@ -113,13 +115,13 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	var file bytes.Buffer
-	if _, err := j.Export(t.Context(), &file, &room{}, nothing); err != nil {
+	if _, err := j.Export(t.Context(), &file, []journal.Room{&room{}}, nothing); err != nil {
 		t.Fatal(err)
 	}
 	whole := file.Bytes()
 	for i, bad := range [][]byte{nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
 		k, _, stop := journaltest.Open(t, url+"/b"+string(rune('0'+i))+".db")
-		if _, err := k.Import(t.Context(), bytes.NewReader(bad), &room{}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
+		if _, err := k.Import(t.Context(), bytes.NewReader(bad), []journal.Room{&room{}}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
 			t.Errorf("damaged backup %d: %v", i, err)
 		}
 		stop()
@@ -143,11 +145,11 @@ func TestHalfARestoreIsNoJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 		var file bytes.Buffer
-		if _, err := j.Export(t.Context(), &file, &room{}, nothing); err != nil {
+		if _, err := j.Export(t.Context(), &file, []journal.Room{&room{}}, nothing); err != nil {
 			t.Fatal(err)
 		}
 		k, _, _ := journaltest.Open(t, url)
-		if _, err := k.Import(t.Context(), &file, &roomThatFails{}, nil, "admin", nothing); !errors.Is(err, errStopped) {
+		if _, err := k.Import(t.Context(), &file, []journal.Room{&roomThatFails{}}, nil, "admin", nothing); !errors.Is(err, errStopped) {
 			t.Fatalf("the restore that stops: %v", err)
 		}
 		if n, err := k.Head(t.Context()); err != nil || n == 0 {

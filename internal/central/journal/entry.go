@@ -23,6 +23,7 @@ const (
 	Device  Kind = "device"  // a box was enrolled, or serves another window
 	Erasure Kind = "erasure" // a free text was made unreadable
 	Restore Kind = "restore" // the journal goes on from a backup
+	Acted   Kind = "act"     // a person did or looked at something
 )
 
 // Entry is a row: a message as it came.

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,7 +33,7 @@ type Restored struct {
 
 // Import restores a backup into an empty journal and begins a new origin. Known is the latest signed head that anybody kept, nil if
 // nobody did. The journal must run.
-func (j *Journal) Import(ctx context.Context, r io.Reader, room Room, known *Checkpoint, who string, progress func(done, all int64)) (Restored, error) {
+func (j *Journal) Import(ctx context.Context, r io.Reader, rooms []Room, known *Checkpoint, who string, progress func(done, all int64)) (Restored, error) {
 	size, err := j.Head(ctx)
 	if err == nil && size > 0 {
 		err = fmt.Errorf("%w: it has %d rows", ErrNotEmpty, size)
@@ -40,7 +41,7 @@ func (j *Journal) Import(ctx context.Context, r io.Reader, room Room, known *Che
 	if err != nil {
 		return Restored{}, err
 	}
-	in := importer{ctx: ctx, j: j, room: room, progress: progress}
+	in := importer{ctx: ctx, j: j, rooms: rooms, progress: progress}
 	if err := errors.Join(readSections(r, in.take), in.flush()); err != nil {
 		return Restored{}, fmt.Errorf("restore a backup: %w", err)
 	}
@@ -86,7 +87,7 @@ func (j *Journal) goOn(ctx context.Context, r Restored, who string) error {
 type importer struct {
 	ctx      context.Context
 	j        *Journal
-	room     Room
+	rooms    []Room
 	progress func(done, all int64)
 	head     BackupHead
 	drafts   []*draft
@@ -128,9 +129,20 @@ func (in *importer) take(kind byte, b []byte) error {
 		}
 		return in.exec("INSERT INTO secret (pos, part, key) VALUES ($1, $2, $3)", s.Pos, s.Part, s.Key)
 	case sectionOther:
-		return in.room.Import(in.ctx, b)
+		return in.other(b)
 	}
 	return nil
+}
+
+// other hands a section to the room that it names.
+func (in *importer) other(b []byte) error {
+	name, content, _ := bytes.Cut(b, []byte("\n"))
+	for _, room := range in.rooms {
+		if room.Room() == string(name) {
+			return room.Import(in.ctx, content)
+		}
+	}
+	return fmt.Errorf("%w: it holds a part of %q, which this program does not know", ErrBackup, name)
 }
 
 func (in *importer) exec(text string, args ...any) error {

@@ -30,7 +30,7 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 		return nil, err
 	}
 	clock := now()
-	opened, once, heard := make(chan struct{}), sync.Once{}, &heardPort{now: clock}
+	heard := &heardPort{now: clock, begun: make(chan struct{})}
 	events := make(chan Event, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -40,7 +40,6 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 	}
 	open := s.cfg.Open
 	s.cfg.Open = func(name string, l keypad.Line, now func() time.Duration) (Port, error) {
-		once.Do(func() { close(opened) })
 		p, err := open(name, l, now)
 		heard.Port = p
 		return heard, err
@@ -50,7 +49,7 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 		cancel()
 		err = errors.Join(err, <-done)
 	}()
-	<-opened
+	<-heard.begun // opening throws away what came before
 	d = newDesk(h.kind.codes())
 	start := clock()
 	h.shift(start)
@@ -102,6 +101,9 @@ type heardPort struct {
 	Port
 	now func() time.Duration
 
+	once  sync.Once
+	begun chan struct{} // closed when the first read begins
+
 	mu    sync.Mutex
 	total int          // guarded by mu
 	reads []heardSoFar // guarded by mu
@@ -113,6 +115,7 @@ type heardSoFar struct {
 }
 
 func (p *heardPort) Read(b []byte) (int, error) {
+	p.once.Do(func() { close(p.begun) })
 	p.mu.Lock()
 	if n := len(p.reads); n > 0 {
 		p.reads[n-1].until = p.now()

@@ -71,6 +71,15 @@ func (c *contacts) until(at time.Duration) []found {
 	return out
 }
 
+// told is up to when everything has been returned, once until was asked: what is found later began to rest after that.
+func (c *contacts) told() time.Duration {
+	told := c.known - 2*c.quiet
+	if len(c.held) > 0 {
+		told = min(told, c.held[0].at-1)
+	}
+	return told
+}
+
 // due is when there is something to be found or told if there is no edge until then.
 func (c *contacts) due() time.Duration {
 	due := never

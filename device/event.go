@@ -31,8 +31,10 @@ type Event struct {
 	Code   Code
 	At     time.Duration // since the machine started, of the moment when the contact moved
 	Err    error
-	Lasts  bool // with Down of a serial keypad: it says when the key is let go
-	Beside bool // with Down: another key went down so close to it, or is down as well, that nobody can say which was meant
+	Since  time.Duration // with Down, if the keypad says when a key is let go: the first of the presses that it goes on with, or its own
+	Times  int           // how many these are with it; 0 if nobody can know
+	Lasts  bool          // with Down of a serial keypad: it says when the key is let go
+	Beside bool          // with Down: another key went down so close to it, or is down as well, that nobody can say which was meant
 }
 
 // Binding says which level a key means.
@@ -105,6 +107,8 @@ type Signal struct {
 	Level rating.Level
 	Code  Code
 	At    time.Duration // since the machine started
+	Since time.Duration // with Press: as that of the event
+	Times int           // the same
 	Err   error
 }
 
@@ -130,7 +134,7 @@ func NewInterpreter(m Map, staff Code) *Interpreter {
 // means that nobody can say which one was meant, and the citizen is asked again; an answer that was given by the first stands
 // until another key corrects it. A stuck key does not get in the way of the others.
 func (i *Interpreter) Step(e Event) []Signal {
-	s := Signal{Code: e.Code, At: e.At, Err: e.Err}
+	s := Signal{Code: e.Code, At: e.At, Since: e.Since, Times: e.Times, Err: e.Err}
 	switch e.Action {
 	case Down:
 		if s.Kind, s.Level = i.pressed(e); s.Kind == 0 {

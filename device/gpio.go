@@ -80,6 +80,11 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	return r.run(ctx)
 }
 
+// event returns what was found of a line.
+func (c GPIOConfig) event(f found) Event {
+	return Event{Source: sourceGPIO, Action: f.action, Code: c.Lines[f.line].Code, At: f.at, Beside: f.beside}
+}
+
 // timed returns where the edges of the lines are read, nil if not all have times.
 func (g *GPIO) timed() (lines []edgeLine, err error) {
 	for _, l := range g.cfg.Lines {
@@ -105,6 +110,7 @@ type scanner struct {
 
 	mu       sync.Mutex
 	contacts *contacts // guarded by mu; nil before the first scan
+	presses  taps      // guarded by mu
 }
 
 func newScanner(cfg GPIOConfig, emit func(Event)) *scanner { return &scanner{cfg: cfg, emit: emit} }
@@ -151,9 +157,14 @@ func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 		s.contacts.sample(i, d, moved(i), now)
 	}
 	for _, f := range s.contacts.until(now) {
-		s.emit(Event{Source: sourceGPIO, Action: f.action, Code: s.cfg.Lines[f.line].Code, At: f.at, Beside: f.beside})
+		emitAll(s.presses.step(s.cfg.event(f)), s.emit)
 	}
-	return max(min(s.contacts.due()-now, gpioPoll), time.Millisecond), nil
+	emitAll(s.presses.pass(s.contacts.told()), s.emit)
+	next := s.contacts.due()
+	if due, ok := s.presses.due(); ok && len(s.contacts.held) == 0 {
+		next = min(next, due+2*s.cfg.Debounce)
+	}
+	return max(min(next-now, gpioPoll), time.Millisecond), nil
 }
 
 // watch waits for the edges of one line. Periph's waits do not know contexts, so each is short.

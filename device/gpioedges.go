@@ -43,6 +43,7 @@ type edgeReader struct {
 
 	lines    []edgeLine
 	contacts *contacts
+	presses  taps
 	waiting  []timedEdge   // read and not told to contacts yet
 	disputed bool          // levels of lines at rest contradict their edges
 	ahead    time.Duration // of cfg.Now before clock
@@ -130,9 +131,13 @@ func (r *edgeReader) round(idle bool) (next time.Duration, err error) {
 		return now + time.Millisecond, err
 	}
 	for _, f := range r.contacts.until(known) {
-		r.emit(Event{Source: sourceGPIO, Action: f.action, Code: r.cfg.Lines[f.line].Code, At: f.at + r.ahead, Beside: f.beside})
+		emitAll(r.presses.step(r.cfg.event(f)), r.emitAhead)
 	}
+	emitAll(r.presses.pass(r.contacts.told()), r.emitAhead)
 	next = r.contacts.due()
+	if due, ok := r.presses.due(); ok && len(r.contacts.held) == 0 {
+		next = min(next, due+2*r.cfg.Debounce)
+	}
 	if len(r.waiting) > 0 {
 		next = min(next, r.waiting[0].at+r.cfg.Debounce)
 	}
@@ -140,6 +145,15 @@ func (r *edgeReader) round(idle bool) (next time.Duration, err error) {
 		return never, nil
 	}
 	return next + edgeGrace + 50*time.Microsecond, nil
+}
+
+// emitAhead emits an event by the daemon's clock.
+func (r *edgeReader) emitAhead(e Event) {
+	e.At += r.ahead
+	if e.Times > 0 {
+		e.Since += r.ahead
+	}
+	r.emit(e)
 }
 
 // synchronise finds out how far the two clocks are apart, which changes while the machine sleeps.

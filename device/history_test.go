@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,7 +72,11 @@ func (d *desk) event(now time.Duration, e Event) {
 		at := stamp(s.At)
 		switch s.Kind {
 		case Press:
-			d.do(now, terminal.Press{At: at, Level: s.Level})
+			p := terminal.Press{At: at, Level: s.Level}
+			if s.Times > 1 {
+				p.Again = terminal.Again{Since: stamp(s.Since), Times: s.Times}
+			}
+			d.do(now, p)
 		case Together:
 			d.do(now, terminal.KeysTogether{At: at})
 		case Stuck:
@@ -85,6 +90,23 @@ func (d *desk) event(now time.Duration, e Event) {
 			d.do(now, terminal.KeypadBack{At: at})
 		}
 	}
+}
+
+func (d *desk) tick(now time.Duration) { d.do(now, terminal.Tick{At: stamp(now)}) }
+
+// shown returns when a question was shown first, an hour if it never was.
+func (d *desk) shown(v rating.VisitID, s rating.Subject) time.Duration {
+	for _, view := range d.views {
+		if view.Visit != nil && view.Visit.ID == v && view.Subject == s {
+			return view.at
+		}
+	}
+	return time.Hour
+}
+
+// answeredAt reports whether the press of a moment is an answer.
+func (d *desk) answeredAt(at time.Duration) bool {
+	return slices.ContainsFunc(d.log, func(b rating.Body) bool { return b.Evaluation != nil && b.At.Mono == stamp(at).Mono })
 }
 
 // due returns when the behaviour wants to be told of the time.
@@ -142,7 +164,7 @@ func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r
 		}
 		now = at
 		if due, ok := d.due(); ok && due <= now {
-			d.do(now, terminal.Tick{At: stamp(now)})
+			d.tick(now)
 		}
 		if len(opens) > 0 && opens[0] <= now {
 			opens = opens[1:]

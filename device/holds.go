@@ -14,14 +14,8 @@ type holds struct {
 	atOnce bool          // what comes right after the opening is believed
 	opened time.Duration // nobody knows what was down before
 	keys   map[Code]hold
-	taps   map[Code]tapping
 	held   together
-}
-
-// tapping is presses of one key that follow each other as no citizen's do: a stuck key may be let go at each repeat by its keypad's word.
-type tapping struct {
-	since, last time.Duration
-	stuck       bool // and has been reported
+	taps   taps // a stuck key may be let go at each repeat by its keypad's word
 }
 
 // hold is a key that is down.
@@ -34,12 +28,13 @@ type hold struct {
 
 // open says that the line is read from a moment on.
 func (h *holds) open(at time.Duration) {
-	h.keys, h.taps, h.opened = make(map[Code]hold), make(map[Code]tapping), at
+	h.keys, h.opened = make(map[Code]hold), at
 }
 
 // lose says that the line cannot be read any more: what is not decided is no press.
 func (h *holds) lose() {
-	h.keys, h.taps, h.held = make(map[Code]hold), make(map[Code]tapping), together{}
+	h.keys, h.held = make(map[Code]hold), together{}
+	h.taps.lose()
 }
 
 // read takes a frame. The times of successive calls never decrease.
@@ -70,9 +65,6 @@ func (h *holds) down(c Code, at time.Duration) {
 	case known: // that it was let go is lost: a key that is held is silent, or repeats sooner
 		h.up(c, at)
 	}
-	if h.tapped(c, at) {
-		return
-	}
 	k = hold{since: at, last: at, doubted: !h.atOnce && at-h.opened <= regularWithin}
 	h.keys[c] = k
 	until := at + togetherWithin
@@ -80,21 +72,6 @@ func (h *holds) down(c Code, at time.Duration) {
 		until = at + regularWithin
 	}
 	h.held.addUntil(Event{Source: sourceSerial, Action: Down, Code: c, At: at, Lasts: true}, until)
-}
-
-// tapped notes a press, and reports whether its key is stuck.
-func (h *holds) tapped(c Code, at time.Duration) bool {
-	t, known := h.taps[c]
-	if !known || at-t.last > regularWithin {
-		t = tapping{since: at}
-	}
-	t.last = at
-	if !t.stuck && at-t.since >= stuckAfter {
-		t.stuck = true
-		h.held.add(Event{Source: sourceSerial, Action: HeldStuck, Code: c, At: at})
-	}
-	h.taps[c] = t
-	return t.stuck
 }
 
 func (h *holds) up(c Code, at time.Duration) {
@@ -113,26 +90,18 @@ func (h *holds) pass(upTo time.Duration) []Event {
 			h.held.add(Event{Source: sourceSerial, Action: HeldStuck, Code: c, At: k.since + stuckAfter})
 		}
 	}
-	for _, c := range slices.Sorted(maps.Keys(h.taps)) {
-		t := h.taps[c]
-		if upTo-t.last <= regularWithin {
-			continue
-		}
-		if t.stuck {
-			h.held.add(Event{Source: sourceSerial, Action: Up, Code: c, At: t.last + regularWithin})
-		}
-		delete(h.taps, c)
+	var out []Event
+	for _, e := range h.held.pass(upTo) {
+		out = append(out, h.taps.step(e)...)
 	}
-	return h.held.pass(upTo)
+	return append(out, h.taps.pass(h.held.told(upTo))...)
 }
 
 // due returns when pass is to be asked next, false if nothing is waited for.
 func (h *holds) due() (time.Duration, bool) {
 	next, waits := h.held.due()
-	for _, t := range h.taps {
-		if at := t.last + regularWithin + 1; t.stuck && (!waits || at < next) {
-			next, waits = at, true
-		}
+	if !waits {
+		next, waits = h.taps.due()
 	}
 	for _, k := range h.keys {
 		if at := k.since + stuckAfter + 1; !k.stuck && (!waits || at < next) {

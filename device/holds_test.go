@@ -40,7 +40,7 @@ func TestAKeypadThatSaysWhenAKeyIsLetGo(t *testing.T) {
 		h := &holds{atOnce: true}
 		h.open(0)
 		var got, want []string
-		at := time.Duration(0)
+		at, same, last := time.Duration(0), 0, ""
 		look := func(to time.Duration) {
 			for _, e := range h.pass(to) {
 				for _, s := range in.Step(e) {
@@ -51,6 +51,12 @@ func TestAKeypadThatSaysWhenAKeyIsLetGo(t *testing.T) {
 		for range rapid.IntRange(1, 8).Draw(t, "presses") {
 			at += rapid.Custom(duration(41*ms, 3*time.Second)).Draw(t, "pause")
 			code := rapid.SampledFrom([]string{"A", "B", "C", "D", "E"}).Draw(t, "key")
+			if same++; code != last {
+				same, last = 1, code
+			}
+			if same > 2 { // sooner it would only go on
+				at += regularWithin
+			}
 			held := rapid.Custom(duration(0, 13*time.Second)).Draw(t, "held")
 			want = append(want, fmt.Sprint(Press, " ", code))
 			every := rapid.Custom(duration(20*ms, 2*time.Second)).Draw(t, "every")

@@ -62,6 +62,14 @@ func (t *together) pass(upTo time.Duration) []Event {
 	return out
 }
 
+// told returns up to when every event has been passed on, once pass was asked with a moment.
+func (t *together) told(upTo time.Duration) time.Duration {
+	if len(t.held) > 0 {
+		return min(upTo, t.held[0].At-1)
+	}
+	return upTo
+}
+
 // due returns when pass is to be asked next, false if nothing is held.
 func (t *together) due() (time.Duration, bool) {
 	if len(t.held) == 0 {

@@ -48,6 +48,7 @@ func NewUSB(c USBConfig) *USB {
 // it is back. Keys that are down when it is opened are ignored until they are let go.
 func (u *USB) Run(ctx context.Context, emit func(Event)) error {
 	lost := false
+	var presses taps
 	wait := minReopen
 	for ctx.Err() == nil {
 		err := u.session(ctx, func() {
@@ -56,7 +57,8 @@ func (u *USB) Run(ctx context.Context, emit func(Event)) error {
 				lost = false
 				emit(Event{Source: sourceUSB, Action: ActionBack, At: u.cfg.Now()})
 			}
-		}, emit)
+		}, &presses, emit)
+		presses.lose()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -74,7 +76,7 @@ func (u *USB) Run(ctx context.Context, emit func(Event)) error {
 }
 
 // session opens the keypad and reads it until it fails or ctx ends.
-func (u *USB) session(ctx context.Context, opened func(), emit func(Event)) (err error) {
+func (u *USB) session(ctx context.Context, opened func(), presses *taps, emit func(Event)) (err error) {
 	d, err := u.cfg.Open(u.cfg.Device)
 	if err != nil {
 		return fmt.Errorf("the USB keypad %s: %w", u.cfg.Device, err)
@@ -111,8 +113,9 @@ func (u *USB) session(ctx context.Context, opened func(), emit func(Event)) (err
 		if len(events) == 0 && next <= now { // all that happened up to now has been read
 			next = k.overdue(now, add)
 			for _, e := range held.pass(now) {
-				emit(e)
+				emitAll(presses.step(e), emit)
 			}
+			emitAll(presses.pass(held.told(now)), emit)
 		}
 		for _, e := range events {
 			at := min(e.At, u.cfg.Now())
@@ -129,6 +132,14 @@ func (u *USB) session(ctx context.Context, opened func(), emit func(Event)) (err
 		}
 		if due, ok := held.due(); ok {
 			next = min(next, due)
+		} else if due, ok := presses.due(); ok {
+			next = min(next, due)
 		}
+	}
+}
+
+func emitAll(events []Event, emit func(Event)) {
+	for _, e := range events {
+		emit(e)
 	}
 }

@@ -39,13 +39,18 @@ func keyMap(c boxconfig.Keys) (device.Map, error) {
 }
 
 // onSignal turns what the keypad says into what the terminal understands.
-func onSignal(s device.Signal, at rating.Stamp, counts *keyCounts, fresh func() rating.VisitID, log *slog.Logger) (terminal.Event, bool) {
+func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *keyCounts, fresh func() rating.VisitID, log *slog.Logger) (terminal.Event, bool) {
+	at := when(s.At)
 	trouble := func(name string) (terminal.Event, bool) {
 		return terminal.KeyTrouble{At: at, Name: name, Key: string(s.Code)}, true
 	}
 	switch s.Kind {
 	case device.Press:
-		return terminal.Press{At: at, Level: s.Level}, true
+		p := terminal.Press{At: at, Level: s.Level}
+		if s.Times > 1 {
+			p.Again = terminal.Again{Since: when(s.Since), Times: s.Times}
+		}
+		return p, true
 	case device.Together:
 		return terminal.KeysTogether{At: at}, true
 	case device.StaffKey:
@@ -107,7 +112,7 @@ func (k *keypadReader) run(ctx context.Context, loop *terminal.Loop) error {
 	return k.source.run(ctx, func(e device.Event) {
 		k.handed.do(func() {
 			for _, s := range k.interpreter.Step(e) {
-				if event, ok := onSignal(s, k.clock.at(s.At), &k.counts, loop.Fresh, k.log); ok {
+				if event, ok := onSignal(s, k.clock.at, &k.counts, loop.Fresh, k.log); ok {
 					loop.Post(event)
 				}
 			}

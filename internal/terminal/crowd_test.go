@@ -36,7 +36,7 @@ func TestPressGoesBeforeTheCrowd(t *testing.T) {
 		}
 		synctest.Wait()
 		pressed := l.cfg.Now()
-		l.Post(Press{pressed, 5})
+		l.Post(Press{At: pressed, Level: 5})
 		for l.View().State != Correcting {
 			time.Sleep(time.Millisecond)
 			if waited := l.cfg.Now().Sub(pressed); waited > 2*commit+5*time.Millisecond {

@@ -47,6 +47,13 @@ type CancelVisit struct {
 type Press struct {
 	At    rating.Stamp
 	Level rating.Level
+	Again Again
+}
+
+// Again says of which presses one is, if each came soon after the last and the key was let go between them. It is zero for one alone.
+type Again struct {
+	Since rating.Stamp // of the first
+	Times int          // with this one, 2 or more
 }
 
 // KeysTogether is two keys down at once: nobody can say which was meant.

@@ -81,7 +81,7 @@ func TestLoopRunsAVisitToItsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Second)
-		l.Post(Press{l.cfg.Now(), 4})
+		l.Post(Press{At: l.cfg.Now(), Level: 4})
 		synctest.Wait()
 		if v := l.View(); v.State != Correcting || v.Chosen != 4 {
 			t.Errorf("view %+v after the press", v)
@@ -149,7 +149,7 @@ func TestLoopStopsAnOpenVisitInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(readingTime)
-		l.Post(Press{l.cfg.Now(), 2})
+		l.Post(Press{At: l.cfg.Now(), Level: 2})
 		stop()
 		if c, open, err := l.Visit(t.Context(), id); open || err != nil || c.Outcome != rating.Rated {
 			t.Errorf("closing %+v, open %t, error %v", c, open, err)

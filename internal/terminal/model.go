@@ -91,6 +91,7 @@ type Model struct {
 	passed   []asking // walk-up visits that were shown and never recorded, newest last
 	answered rating.Answered
 
+	heard       rating.Stamp // when the press came that last was an answer
 	keypadLost  bool
 	stuck       []string // keys that are stuck
 	storeFailed bool

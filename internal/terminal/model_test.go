@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +67,7 @@ func (b *bench) open(id rating.VisitID, subjects ...rating.Subject) {
 func (b *bench) press(l rating.Level) {
 	b.t.Helper()
 	b.after(time.Second)
-	b.do(Press{b.now, l})
+	b.do(Press{At: b.now, Level: l})
 }
 
 // answers lists the evaluations of the log as subject, level and what they replace.
@@ -200,23 +202,68 @@ func TestEarlyPressDoesNotCount(t *testing.T) {
 	b.open(7, staff, matter)
 	opened := b.now
 	for _, at := range []rating.Stamp{began, opened, opened.Add(readingTime - time.Millisecond)} {
-		b.do(Press{at, 5})
+		b.do(Press{At: at, Level: 5})
 		b.wantState(Asking)
 		b.wantAnswers()
 	}
 	if got := b.log[len(b.log)-1].Event; got == nil || got.Name != rating.EventEarlyPress {
 		t.Errorf("last record %+v, want the audit event of an early press", b.log[len(b.log)-1])
 	}
-	b.do(Press{opened.Add(readingTime), 4})
+	b.do(Press{At: opened.Add(readingTime), Level: 4})
 	b.wantAnswers("staff 满意")
 	b.after(3*time.Second + 10*time.Millisecond)
 	b.do(Tick{At: b.now})
 	b.after(readingTime - time.Millisecond)
-	b.do(Press{b.now, 5}) // the next question is as new
+	b.do(Press{At: b.now, Level: 5}) // the next question is as new
 	b.wantAnswers("staff 满意")
 	b.after(time.Millisecond)
-	b.do(Press{b.now, 3})
+	b.do(Press{At: b.now, Level: 3})
 	b.wantAnswers("staff 满意", "matter 基本满意")
+}
+
+// TestAKeyThatGoesUpAndDownIsNoAnswer presses one key again and again: a second press is heard where the first was not, and from the
+// third on they belong to the question in which the first came.
+func TestAKeyThatGoesUpAndDownIsNoAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		before bool // the first press came before the question, and was the answer of another
+		times  int
+		want   []string
+	}{
+		"alone":                   {times: 0, want: []string{"staff 4 满意"}},
+		"twice, the first early":  {times: 2, want: []string{"staff 4 满意"}},
+		"twice, the first heard":  {before: true, times: 2},
+		"again, the first early":  {times: 3},
+		"again, the first heard":  {before: true, times: 3},
+		"for long, and not heard": {times: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			first := b.now
+			if c.before {
+				b.open(6, staff)
+				b.after(time.Second)
+				first = b.now
+				b.do(Press{At: first, Level: 4})
+			}
+			answers := len(b.log)
+			b.after(10 * time.Millisecond)
+			b.open(7, staff)
+			b.after(time.Second)
+			b.do(Press{At: b.now, Level: 4, Again: Again{Since: first, Times: c.times}})
+			var got []string
+			for _, body := range b.log[answers:] {
+				if e := body.Evaluation; e != nil {
+					got = append(got, fmt.Sprintf("%s %s", e.Subject, e.Level))
+				}
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("answers %v, want %v", got, c.want)
+			}
+			if b.do(Press{At: b.now, Level: 3, Again: Again{Since: b.now, Times: 3}}); b.log[len(b.log)-1].Evaluation == nil {
+				t.Error("what began in this question is no answer to it")
+			}
+		})
+	}
 }
 
 // TestAStuckKeyShows holds that the screen says so while a key is stuck, and no longer.

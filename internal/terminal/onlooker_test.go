@@ -51,7 +51,7 @@ func TestReasonsTellNobody(t *testing.T) {
 						level = (o.m.View().Chosen+turn)%5 + 1
 					}
 					if !explaining || k == 0 || rapid.Bool().Draw(t, "also") {
-						o.do(Press{o.now, level})
+						o.do(Press{At: o.now, Level: level})
 					}
 				}
 			}

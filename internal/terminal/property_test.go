@@ -45,7 +45,7 @@ func TestLaws(t *testing.T) {
 				at := p.now.Add(-time.Duration(rapid.IntRange(0, 200).Draw(t, "ms ago")) * time.Millisecond)
 				level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
 				p.presses = append(p.presses, level)
-				p.do(Press{at, level})
+				p.do(Press{At: at, Level: level})
 			},
 			"explain": func(t *rapid.T) { // a visit whose citizen presses again when the thanks are over
 				p.visits++
@@ -54,7 +54,7 @@ func TestLaws(t *testing.T) {
 					p.now = p.now.Add(300 * time.Millisecond)
 					level := rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}).Draw(t, "level")
 					p.presses = append(p.presses, level)
-					p.do(Press{p.now, level})
+					p.do(Press{At: p.now, Level: level})
 					p.now = p.now.Add(3 * time.Second)
 					p.do(Tick{At: p.now})
 				}

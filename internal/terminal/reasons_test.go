@@ -209,7 +209,7 @@ func TestEachAnswerIsExplainedInItsTurn(t *testing.T) {
 		t.Fatalf("%+v", v)
 	}
 	b.after(100 * time.Millisecond)
-	b.do(Press{b.now, 5}) // nobody can have read it
+	b.do(Press{At: b.now, Level: 5}) // nobody can have read it
 	b.do(KeysTogether{b.now})
 	if v := b.m.View(); !v.AskAgain || v.Step != 2 {
 		t.Fatalf("%+v", v)

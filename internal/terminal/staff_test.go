@@ -215,7 +215,7 @@ func TestPressAcrossTwoLinks(t *testing.T) {
 	b.after(60 * time.Second)
 	pressed := b.now.Add(-20 * time.Millisecond)
 	b.do(Tick{b.now, 101})
-	b.do(Press{pressed, 5})
+	b.do(Press{At: pressed, Level: 5})
 	b.wantState(Correcting)
 	if e := b.log[len(b.log)-1].Evaluation; e == nil || e.Visit != 101 || e.WaitedMS != 0 {
 		t.Errorf("%+v", e)

@@ -188,7 +188,7 @@ func (m Model) press(e Press) Step {
 	switch {
 	case a.answer.phone || m.keypadLost:
 		return Step{Model: m}
-	case !reached(e.At, a.since.Add(readingTime)):
+	case m.early(e, a.since):
 		return m.audit(e.At, rating.EventEarlyPress)
 	case reached(e.At, a.deadline):
 		return Step{Model: m} // the Tick that ends the question is on its way
@@ -209,6 +209,7 @@ func (m Model) press(e Press) Step {
 	s := m.writeThen(e.At, func(at rating.Stamp, first uint64) Model {
 		seq := first + uint64(len(bodies)) - 1
 		next := m
+		next.heard = e.At
 		b := a.clone()
 		b.unwritten = false
 		if correcting {
@@ -225,6 +226,15 @@ func (m Model) press(e Press) Step {
 	}, bodies, effects...)
 	s.Write.press = true
 	return s
+}
+
+// early reports whether a press is no answer to a question of a moment: nobody can have read it, or the key was going down and up
+// before. A finger that presses once more to be heard is believed, unless its first press was heard.
+func (m Model) early(e Press, shown rating.Stamp) bool {
+	readable := shown.Add(readingTime)
+	heard := m.heard.Boot == e.Again.Since.Boot && reached(m.heard, e.Again.Since)
+	goesOn := e.Again.Times > 2 || e.Again.Times == 2 && heard
+	return !reached(e.At, readable) || goesOn && !reached(e.Again.Since, readable)
 }
 
 // together asks again. An answer that was already thanked for stands unless the next key corrects it.

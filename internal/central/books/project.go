@@ -18,6 +18,10 @@ const (
 	maxChunk = 6000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
 	maxRead = 2048
+	// Between two looks it rests restFactor times as long as the last one took, and no longer than maxRest: while rows come fast, more of them
+	// share a transaction, and who acknowledges them has the processor.
+	restFactor = 4
+	maxRest    = 250 * time.Millisecond
 )
 
 // errOvertaken says that somebody else has made the books meanwhile.
@@ -40,6 +44,7 @@ func (b *Books) Run(ctx context.Context) error {
 	failing := ""
 	for ctx.Err() == nil {
 		pause, wake := leaseTime/4, grown
+		began := b.cfg.Now()
 		switch err := p.follow(ctx); {
 		case ctx.Err() != nil:
 		case errors.Is(err, errOvertaken): // a rebuild has put other books in the place of these
@@ -54,6 +59,10 @@ func (b *Books) Run(ctx context.Context) error {
 			failing, wake = "", nil
 		default:
 			failing = ""
+			select {
+			case <-ctx.Done():
+			case <-time.After(min(restFactor*b.cfg.Now().Sub(began), maxRest)):
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -95,7 +104,7 @@ func (p *projector) lease(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// follow takes what is new in the journal, if this instance has the lease.
+// follow takes what is in the journal by now and not in the books, if this instance has the lease.
 func (p *projector) follow(ctx context.Context) error {
 	held, err := p.lease(ctx)
 	if err != nil || !held {
@@ -115,7 +124,11 @@ func (p *projector) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.catchUp(ctx, 1<<62, func() (bool, error) { return p.lease(ctx) })
+	head, err := p.b.cfg.Journal.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return p.catchUp(ctx, head, func() (bool, error) { return p.lease(ctx) })
 }
 
 // start reads how far the generation is.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -62,7 +63,7 @@ func (f *file) Connect(context.Context) (driver.Conn, error) {
 	}
 	f.info = info
 	f.open++
-	return &conn{full, f, info}, nil
+	return &conn{sqliteConn: full, file: f, info: info, kept: make(map[string]*statement)}, nil
 }
 
 func (f *file) stat() (os.FileInfo, error) {
@@ -85,11 +86,13 @@ type sqliteConn interface {
 	driver.Validator
 }
 
-// conn is a connection that works only while its file is at its path.
+// conn is a connection that works only while its file is at its path. As any driver.Conn it is used by one goroutine at a time.
 type conn struct {
 	sqliteConn
-	file *file
-	info os.FileInfo // of the file that it has open
+	file   *file
+	info   os.FileInfo           // of the file that it has open
+	kept   map[string]*statement // by their texts
+	inside bool                  // a transaction is open
 }
 
 // check returns driver.ErrBadConn if another file is at the path, so that database/sql drops the connection.
@@ -103,11 +106,12 @@ func (c *conn) check() error {
 
 // Close implements driver.Conn.
 func (c *conn) Close() error {
-	var err error
+	err := c.forget()
 	if info, statErr := os.Stat(c.file.path); statErr != nil || !os.SameFile(info, c.info) {
 		// SQLite does not empty the write-ahead log of a file that was moved, and would play it into the file that is
 		// now in its place.
-		_, err = c.sqliteConn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)", nil)
+		_, also := c.sqliteConn.ExecContext(context.Background(), "PRAGMA wal_checkpoint(TRUNCATE)", nil)
+		err = errors.Join(err, also)
 	}
 	c.file.mu.Lock()
 	c.file.open--
@@ -132,6 +136,7 @@ func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, erro
 	if err != nil {
 		return nil, err
 	}
+	c.inside = true
 	return &transaction{tx, c}, nil
 }
 
@@ -140,15 +145,23 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return c.sqliteConn.PrepareContext(ctx, query)
+	return c.prepare(ctx, query)
 }
 
 // ExecContext implements driver.ExecerContext.
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return c.sqliteConn.ExecContext(ctx, query, args)
+	if len(args) == 0 { // it may be several statements
+		return c.sqliteConn.ExecContext(ctx, query, args)
+	}
+	s, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.ExecContext(ctx, args)
 }
 
 // QueryContext implements driver.QueryerContext.
@@ -156,7 +169,18 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return c.sqliteConn.QueryContext(ctx, query, args)
+	if !strings.HasPrefix(query, "SELECT ") {
+		return c.sqliteConn.QueryContext(ctx, query, args)
+	}
+	s, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.QueryContext(ctx, args)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return &rows{r, s}, nil
 }
 
 // transaction is a transaction whose commit counts only if the file is still at its path afterwards.
@@ -167,6 +191,7 @@ type transaction struct {
 
 // Commit implements driver.Tx.
 func (t *transaction) Commit() error {
+	t.conn.inside = false
 	if err := t.Tx.Commit(); err != nil {
 		return err
 	}
@@ -174,4 +199,10 @@ func (t *transaction) Commit() error {
 		return fmt.Errorf("the file was moved during the commit: %w", errors.Join(errReplaced, err))
 	}
 	return nil
+}
+
+// Rollback implements driver.Tx.
+func (t *transaction) Rollback() error {
+	t.conn.inside = false
+	return t.Tx.Rollback()
 }

@@ -14,8 +14,8 @@ import (
 
 // Bounds of a SQLite database.
 const (
-	sqliteCache = -32 << 10 // KiB of page cache a connection, negative as SQLite wants it
-	sqliteWAL   = 64 << 20  // bytes to which the write-ahead log is cut back after a checkpoint
+	sqliteCache = -8 << 10 // KiB of page cache a connection, negative as SQLite wants it
+	sqliteWAL   = 64 << 20 // bytes to which the write-ahead log is cut back after a checkpoint
 )
 
 // openSQLite opens a file. Writers queue for its lock for up to five seconds.

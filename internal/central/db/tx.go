@@ -119,30 +119,26 @@ func (t *Tx) Insert(ctx context.Context, table string, columns []string, rows []
 }
 
 // Each runs a statement once for each row of arguments: prepared on SQLite, all in one round trip on PostgreSQL.
-func (t *Tx) Each(ctx context.Context, text string, rows [][]any) (err error) {
+func (t *Tx) Each(ctx context.Context, text string, rows [][]any) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	if t.engine == Postgres {
-		return t.raw(func(c *pgx.Conn) error {
-			var batch pgx.Batch
-			for _, r := range rows {
-				batch.Queue(text, r...)
+	if t.engine == SQLite {
+		return t.conn.Raw(func(c any) error {
+			s, ok := c.(*conn)
+			if !ok {
+				return fmt.Errorf("the connection is a %T", c)
 			}
-			return c.SendBatch(ctx, &batch).Close()
+			return s.run(ctx, text, rows)
 		})
 	}
-	s, err := t.PrepareContext(ctx, text)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	for _, r := range rows {
-		if _, err := s.ExecContext(ctx, r...); err != nil {
-			return err
+	return t.raw(func(c *pgx.Conn) error {
+		var batch pgx.Batch
+		for _, r := range rows {
+			batch.Queue(text, r...)
 		}
-	}
-	return nil
+		return c.SendBatch(ctx, &batch).Close()
+	})
 }
 
 // raw runs f on the transaction's own connection to PostgreSQL.
@@ -151,6 +147,9 @@ func (t *Tx) raw(f func(*pgx.Conn) error) error {
 		s, ok := c.(*stdlib.Conn)
 		if !ok {
 			return fmt.Errorf("the connection is a %T", c)
+		}
+		if s.Conn().PgConn().TxStatus() == 'I' {
+			return sql.ErrTxDone // database/sql has rolled back, since a context has ended; what ran now would be committed by itself
 		}
 		return f(s.Conn())
 	})

@@ -58,7 +58,10 @@ func FuzzTake(f *testing.F) {
 
 // takeOne takes a batch as a lane does, and answers it.
 func takeOne(t *testing.T, in *Ingest, w work) {
-	k := &takers{in: in, room: make(chan struct{}, 1), answers: make(chan believed, 1)}
+	k := newTakers(in, new(line))
+	if !k.bytes.TryAcquire(size(w)) {
+		t.Error("there is no room for a single batch")
+	}
 	if err := k.one(context.Background(), w); err != nil {
 		t.Error(err)
 	}
@@ -67,7 +70,11 @@ func takeOne(t *testing.T, in *Ingest, w work) {
 		if err := in.answer(b, &k.acks); err != nil {
 			t.Error(err)
 		}
+		k.dismiss(b.work)
 	default: // it was not believed
+	}
+	if !k.bytes.TryAcquire(maxBytesUnderWay) {
+		t.Error("the bytes of an answered batch still count")
 	}
 }
 

@@ -4,14 +4,17 @@ import (
 	"context"
 	"hash/maphash"
 	"runtime"
-	"sync"
+
+	"golang.org/x/sync/semaphore"
 
 	"haochaping/internal/central/journal"
 )
 
 const (
-	// maxUnderWay bounds the batches that are being taken, of all devices.
-	maxUnderWay = 1024
+	// maxUnderWay and maxBytesUnderWay bound the batches that are being taken, of all devices, by number and by the bytes of their payloads. A
+	// batch takes up to three times as much while the journal writes it.
+	maxUnderWay      = 1024
+	maxBytesUnderWay = 8 << 20
 	// laneLength bounds those that wait for one lane.
 	laneLength = 64
 )
@@ -22,29 +25,46 @@ type takers struct {
 	line    *line
 	seed    maphash.Seed
 	lanes   []chan work
-	room    chan struct{} // a place for each batch under way
-	answers chan believed // has room for all of them, so that the journal never waits
+	room    chan struct{}       // a place for each batch that the journal has
+	bytes   *semaphore.Weighted // the bytes of batches that were not answered yet
+	answers chan believed       // has room for all of them, so that the journal never waits
 	acks    acks
 }
 
-// newTakers starts a lane for each core, and as many that answer. They end with the line.
-func newTakers(in *Ingest, l *line, working *sync.WaitGroup) *takers {
-	t := &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay), answers: make(chan believed, maxUnderWay)}
+// newTakers returns takers that do nothing before start.
+func newTakers(in *Ingest, l *line) *takers {
+	return &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay), bytes: semaphore.NewWeighted(maxBytesUnderWay),
+		answers: make(chan believed, maxUnderWay)}
+}
+
+// start starts a lane for each core, and as many that answer. They end with the line.
+func (t *takers) start() {
 	for range max(2, runtime.GOMAXPROCS(0)) {
 		lane := make(chan work, laneLength)
 		t.lanes = append(t.lanes, lane)
-		working.Go(func() { t.take(l.ctx, lane) })
-		working.Go(func() { t.answer(l.ctx) })
+		t.line.working.Go(func() { t.take(t.line.ctx, lane) })
+		t.line.working.Go(func() { t.answer(t.line.ctx) })
 	}
-	return t
 }
 
-// give hands a batch to the lane of its device.
+// give hands a batch to the lane of its device. It waits while too much is under way.
 func (t *takers) give(ctx context.Context, w work) {
+	if t.bytes.Acquire(ctx, size(w)) != nil {
+		return // the session has ended
+	}
 	select {
 	case t.lanes[maphash.String(t.seed, string(w.device))%uint64(len(t.lanes))] <- w:
 	case <-ctx.Done():
 	}
+}
+
+// size returns what a batch takes of the bytes that may be under way.
+func size(w work) int64 { return int64(len(w.message.Payload())) }
+
+// dismiss tells the broker that a batch need not come again, and makes room for others.
+func (t *takers) dismiss(w work) {
+	w.message.Ack()
+	t.bytes.Release(size(w))
 }
 
 // take is one lane.
@@ -69,7 +89,7 @@ func (t *takers) one(ctx context.Context, w work) error {
 	}
 	if why != "" {
 		t.in.refuse(w, why, taken.at)
-		w.message.Ack()
+		t.dismiss(w)
 		return nil
 	}
 	select {
@@ -77,19 +97,23 @@ func (t *takers) one(ctx context.Context, w work) error {
 	case <-ctx.Done():
 		return nil
 	}
+	// Until the journal has answered, the batch stays in memory, so no other session may begin to take more.
+	t.line.working.Add(1)
 	err = t.in.cfg.Journal.Submit(ctx, taken.entry(d), func(r journal.Receipt, err error) {
 		taken.receipt, taken.err = r, err
 		t.answers <- taken
+		t.line.working.Done()
 	})
 	if err == nil {
 		return nil
 	}
+	t.line.working.Done()
 	<-t.room
 	if ctx.Err() != nil {
 		return nil
 	}
 	t.in.refuse(w, err.Error(), taken.at) // no transaction has seen it, so the batch itself is what cannot be
-	w.message.Ack()
+	t.dismiss(w)
 	return nil
 }
 
@@ -103,7 +127,9 @@ func (t *takers) answer(ctx context.Context) {
 			<-t.room
 			if err := t.in.answer(b, &t.acks); err != nil {
 				t.line.fail(err)
+				continue
 			}
+			t.dismiss(b.work)
 		}
 	}
 }

@@ -32,21 +32,21 @@ const aside = 256
 
 // session is one connection. It returns why it ended.
 func (in *Ingest) session(ctx context.Context) error {
-	var working sync.WaitGroup
-	defer working.Wait() // after the line, whose end frees what waits for the network
 	line := &line{in: in, lost: make(chan error, 1), queue: make(chan work, aside)}
 	line.ctx, line.stop = context.WithCancel(ctx)
+	line.takers = newTakers(in, line)
+	line.takers.start()
+	defer line.working.Wait() // after the line, whose end frees what waits for the network
 	defer line.end()
-	line.takers = newTakers(in, line, &working)
 	if err := line.begin(); err != nil {
 		return err
 	}
 	in.connected(line.client)
 	defer in.connected(nil)
 	in.recovered()
-	working.Go(func() { in.keepConfigs(line.ctx) })
+	line.working.Go(func() { in.keepConfigs(line.ctx) })
 	if in.cfg.Partitions > 0 {
-		working.Go(func() {
+		line.working.Go(func() {
 			if err := line.partitions().Run(line.ctx); err != nil {
 				line.fail(err)
 			}
@@ -89,6 +89,8 @@ type line struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 
+	working sync.WaitGroup // all that the session has begun, batches that the journal has not answered among it
+
 	mu   sync.Mutex
 	conn net.Conn // guarded by mu
 }
@@ -97,7 +99,7 @@ func (l *line) begin() error {
 	c := l.in.cfg
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.in.broker.String()).SetClientID(c.ClientID).
 		SetUsername(c.Username).SetPassword(c.Password).SetProtocolVersion(4).SetCleanSession(true).
-		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetWriteTimeout(patience).
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).
 		SetKeepAlive(15 * time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
 		SetCustomOpenConnectionFn(l.open).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
@@ -159,8 +161,10 @@ func (l *line) open(broker *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
 	if l.ctx.Err() != nil {
 		return nil, errors.Join(l.ctx.Err(), c.Close())
 	}
-	l.conn = c
-	return newSlimConn(c, wire.MaxBatch+1024), nil
+	together := newGatherConn(c, patience)
+	l.working.Go(together.Run)
+	l.conn = together
+	return newSlimConn(together, wire.MaxBatch+1024), nil
 }
 
 // receive runs on paho's goroutine, which also answers the broker's pings, so it waits only while there is much to take.
@@ -168,6 +172,10 @@ func (l *line) receive(_ mqtt.Client, m mqtt.Message) {
 	device, channel, err := wire.ParseTopic(trimPartition(m.Topic()))
 	if err != nil || channel == wire.RecordsChannel && m.Qos() == 0 {
 		m.Ack() // whoever sends records in this way does not wait for an answer, so it is no box
+		return
+	}
+	if channel != wire.RecordsChannel && len(m.Payload()) > wire.MaxState {
+		m.Ack() // many of them would fill the memory, and none is understood
 		return
 	}
 	w := work{m, channel, device}

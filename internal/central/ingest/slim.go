@@ -9,6 +9,9 @@ import (
 	"net"
 )
 
+// readBuffer is how many bytes are read at once: paho itself reads a byte, and another, and then the rest.
+const readBuffer = 64 << 10
+
 // slimConn hands on what a broker sends, but empties every message that is larger than the contract allows: paho would
 // reserve what is announced, up to 256 MB, for whoever may publish. The message itself goes on, without its payload, so
 // that it can be answered; a broker would send it again else, or wait for ever. It is made for MQTT 3.1.1: one byte of
@@ -23,7 +26,7 @@ type slimConn struct {
 }
 
 func newSlimConn(c net.Conn, most int) *slimConn {
-	return &slimConn{Conn: c, in: bufio.NewReader(c), most: most}
+	return &slimConn{Conn: c, in: bufio.NewReaderSize(c, readBuffer), most: most}
 }
 
 // Read belongs to one goroutine.

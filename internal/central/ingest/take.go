@@ -114,7 +114,7 @@ func (in *Ingest) askAgain(b believed) {
 	}
 }
 
-// answer acknowledges a batch that is committed, to the box and to the broker. It returns an error if the session has to end.
+// answer acknowledges a batch that is committed to its box. It returns an error if the session has to end; else the broker may forget the batch.
 func (in *Ingest) answer(b believed, acks *acks) error {
 	switch {
 	case errors.Is(b.err, journal.ErrUnavailable):
@@ -125,7 +125,6 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 		in.cfg.Logger.Error("the journal cannot take a batch, though it can be written; the box keeps it; report this as a fault of the program",
 			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "error", b.err)
 		in.refuse(b.work, "the journal cannot take it: "+b.err.Error(), b.at)
-		b.work.message.Ack()
 		return nil
 	case b.receipt.Scattered:
 		in.refuse(b.work, "its log has too many gaps already; what is missing has to come first", b.at)
@@ -148,6 +147,5 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 			acks.add(sent, b.at)
 		}
 	}
-	b.work.message.Ack()
 	return nil
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -144,6 +146,7 @@ type place struct {
 	name    string
 	dir     string
 	db      *db.DB
+	file    *sql.DB // the same file, for the yardstick alone; nil on PostgreSQL
 	journal *journal.Journal
 	close   func() error
 }
@@ -169,6 +172,13 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 	if p.db, err = db.Open(ctx, url); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
+	if engine == db.SQLite {
+		if p.file, err = openPlain(strings.TrimPrefix(url, "sqlite:")); err != nil {
+			return nil, errors.Join(err, p.db.Close(), p.close())
+		}
+		remove := p.close
+		p.close = func() error { return errors.Join(p.file.Close(), remove()) }
+	}
 	if p.journal, err = openJournal(ctx, p.db); err != nil {
 		return nil, errors.Join(err, p.db.Close(), p.close())
 	}
@@ -185,40 +195,6 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 
 func openJournal(ctx context.Context, d *db.DB) (*journal.Journal, error) {
 	return journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-}
-
-func (p *place) yardstickTable(ctx context.Context) error {
-	blob, key := "BLOB", "INTEGER PRIMARY KEY"
-	if p.db.Engine() == db.Postgres {
-		blob, key = "BYTEA", "BIGINT PRIMARY KEY"
-	}
-	return p.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, "CREATE TABLE yardstick (id "+key+", device TEXT NOT NULL, seq BIGINT NOT NULL, raw "+blob+" NOT NULL)")
-		return err
-	})
-}
-
-// plain writes records so many a transaction, by prepared inserts on SQLite and COPY on PostgreSQL, and returns how many a second.
-func (p *place) plain(ctx context.Context, records [][]byte, group int) (float64, error) {
-	return p.plainFrom(ctx, records, group, 0)
-}
-
-// plainFrom is plain for a table that has some records already.
-func (p *place) plainFrom(ctx context.Context, records [][]byte, group, from int) (float64, error) {
-	began := time.Now()
-	for i := 0; i < len(records); i += group {
-		some := records[i:min(len(records), i+group)]
-		rows := make([][]any, len(some))
-		for k, r := range some {
-			rows[k] = []any{int64(from + i + k + 1), "bx-000001", int64(from + i + k + 1), r}
-		}
-		if err := p.db.Write(ctx, func(tx *db.Tx) error {
-			return tx.Insert(ctx, "yardstick", []string{"id", "device", "seq", "raw"}, rows)
-		}); err != nil {
-			return 0, err
-		}
-	}
-	return float64(len(records)) / time.Since(began).Seconds(), nil
 }
 
 // take reads, verifies and appends payloads as ingest does, on all cores, with so many under way, and returns how long it took.

@@ -35,7 +35,7 @@ func (b *bench) project(ctx context.Context, p *place) error {
 		y := newBox(n)
 		all, keys[y.id] = append(all, y), y.public()
 	}
-	var yard, took time.Duration
+	var yard, took, busy time.Duration
 	records, written := 0, 0
 	for round, sent := 0, 0; round < rounds; round++ {
 		var payloads, some [][]byte
@@ -50,20 +50,21 @@ func (b *bench) project(ctx context.Context, p *place) error {
 		if _, err := p.take(ctx, keys, payloads, 256); err != nil {
 			return err
 		}
-		rate, err := p.plainFrom(ctx, some, 200, written)
+		rate, err := p.plain(ctx, some, 200, written)
 		if err != nil {
 			return err
 		}
 		yard += time.Duration(float64(len(some)) / rate * float64(time.Second))
 		records, written = records+len(some), written+len(some)
+		before := processor()
 		d, err := follow(ctx, p, x)
 		if err != nil {
 			return err
 		}
-		took += d
+		took, busy = took+d, busy+processor()-before
 	}
-	say(p.name, yard.Seconds()/took.Seconds(), "%d records of %d boxes: %.0f/s projected; yardstick %.0f/s", records, boxes,
-		float64(records)/took.Seconds(), float64(records)/yard.Seconds())
+	say(p.name, yard.Seconds()/took.Seconds(), "%d records of %d boxes: %.0f/s projected, %.1f µs of this program's processor time each; yardstick %.0f/s",
+		records, boxes, float64(records)/took.Seconds(), float64(busy.Microseconds())/float64(records), float64(records)/yard.Seconds())
 	return nil
 }
 

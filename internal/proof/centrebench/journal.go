@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"syscall"
 	"time"
 
 	"haochaping/internal/rating"
@@ -40,7 +41,7 @@ func (b *bench) backlog(ctx context.Context, p *place) error {
 	if err != nil {
 		return err
 	}
-	yard, err := p.plain(ctx, records, 200)
+	yard, err := p.plain(ctx, records, 200, 0)
 	if err != nil {
 		return err
 	}
@@ -58,24 +59,42 @@ func (b *bench) backlog(ctx context.Context, p *place) error {
 	return nil
 }
 
-// live gives the journal messages of one visit from many boxes and compares with a plain transaction a message.
+// live gives the journal messages of one visit from many boxes and compares with a plain transaction a message, in rounds, so that both meet
+// the same machine.
 func (b *bench) live(ctx context.Context, p *place) error {
-	const boxes = 1000
+	const boxes, rounds, share = 1000, 10, 10 // of the messages the yardstick gets one in ten
 	keys, payloads, records, err := messages(boxes, 1, func(messages, _ int) bool { return messages < b.messages })
 	if err != nil {
 		return err
 	}
-	some := min(len(records), 3*3000)
-	yard, err := p.plain(ctx, records[:some], 3)
-	if err != nil {
-		return err
+	var yard, took, busy time.Duration
+	written := 0
+	for round := range rounds {
+		some := payloads[round*len(payloads)/rounds : (round+1)*len(payloads)/rounds]
+		plain := records[written : written+3*(len(some)/share)]
+		yard += timed(func() { _, err = p.plain(ctx, plain, 3, written) })
+		if err != nil {
+			return err
+		}
+		written += len(plain)
+		before := processor()
+		d, err := p.take(ctx, keys, some, 64)
+		if err != nil {
+			return err
+		}
+		took, busy = took+d, busy+processor()-before
 	}
-	yard /= 3
-	took, err := p.take(ctx, keys, payloads, 64)
-	if err != nil {
-		return err
-	}
-	rate := float64(len(payloads)) / took.Seconds()
-	say(p.name, rate/yard, "%d messages of three records from %d boxes, 64 under way: %.0f/s; yardstick %.0f/s", len(payloads), boxes, rate, yard)
+	rate, plain := float64(len(payloads))/took.Seconds(), float64(written/3)/yard.Seconds()
+	say(p.name, rate/plain, "%d messages of three records from %d boxes, 64 under way: %.0f/s, %.0f µs of this program's processor time each; yardstick %.0f/s",
+		len(payloads), boxes, rate, float64(busy.Microseconds())/float64(len(payloads)), plain)
 	return nil
+}
+
+// processor returns the processor time that this program has taken.
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -17,9 +17,10 @@ import (
 func owners() map[string]string {
 	all := make(map[string]string)
 	for room, tables := range map[string][]string{
-		"journal": {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
-		"fleet":   {"device", "device_state"},
-		"books":   {"books_state"},
+		"journal":   {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
+		"fleet":     {"device", "device_state"},
+		"books":     {"books_state"},
+		"directory": {"organisation", "organisation_state", "organisation_draft", "serving"},
 		// The first version's books, which are only read.
 		"takeover": {"record", "fork", "proof", "evaluation"},
 	} {
@@ -78,7 +79,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -1,0 +1,153 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// Atlas is the areas, units, halls and windows as they were on any day, and which window each box served: a copy in memory that never changes.
+type Atlas struct {
+	tree
+	Version int64 // of the organisation
+	served  map[assignment]string
+	latest  int64 // the last change of what boxes served
+}
+
+// assignment is a box and the generation of its configuration.
+type assignment struct {
+	device     rating.DeviceID
+	generation uint32
+}
+
+// Place is where something happened, as it was then. Unit is the window's own unit, or the hall's. Areas are the hall's area and those above it, in
+// that order.
+type Place struct {
+	Window, Hall, Unit Record
+	Areas              []Record
+}
+
+// Area returns the hall's area.
+func (p Place) Area() Record {
+	if len(p.Areas) == 0 {
+		return Record{}
+	}
+	return p.Areas[0]
+}
+
+// Place returns where a box stood with a generation of its configuration at a moment. The window is what the record says; false if the box
+// did not serve that window of the organisation then, as where a window was entered by hand.
+func (a *Atlas) Place(device rating.DeviceID, window string, generation uint32, at time.Time) (Place, bool) {
+	if served, ok := a.served[assignment{device, generation}]; !ok || served != window {
+		return Place{}, false
+	}
+	return a.Window(window, DayOf(at))
+}
+
+// Window returns a window's place on a day.
+func (a *Atlas) Window(id string, d Day) (p Place, ok bool) {
+	if p.Window, ok = a.at(Window, id, d); !ok {
+		return Place{}, false
+	}
+	if p.Hall, ok = a.at(Hall, p.Window.Hall, d); !ok {
+		return Place{}, false
+	}
+	unit := p.Window.Unit
+	if unit == "" {
+		unit = p.Hall.Unit
+	}
+	if p.Unit, ok = a.at(Unit, unit, d); !ok {
+		return Place{}, false
+	}
+	p.Areas = a.Areas(p.Hall.Area, d)
+	return p, len(p.Areas) > 0
+}
+
+// Areas returns an area and those above it on a day.
+func (a *Atlas) Areas(code string, d Day) (all []Record) {
+	for ; code != ""; code = ParentArea(code) {
+		if r, ok := a.at(Area, code, d); ok {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// Units returns a unit and those above it on a day.
+func (a *Atlas) Units(code string, d Day) (all []Record) {
+	for code != "" && len(all) <= maxUnits {
+		r, ok := a.at(Unit, code, d)
+		if !ok {
+			break
+		}
+		all, code = append(all, r), r.Unit
+	}
+	return all
+}
+
+// At returns how an area, unit, hall or window is on a day.
+func (a *Atlas) At(k Kind, id string, d Day) (Record, bool) { return a.at(k, id, d) }
+
+// believed is how long the copy is taken as what the tables hold.
+const believed = time.Second
+
+// Atlas returns the copy, read anew if something has changed. What another instance has changed is seen within a second.
+func (d *Directory) Atlas(ctx context.Context) (*Atlas, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	if d.atlas != nil && now.Sub(d.asked) < believed {
+		return d.atlas, nil
+	}
+	var next *Atlas
+	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
+		next, err = d.atlas.next(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the organisation: %w", err)
+	}
+	d.atlas, d.asked = next, now
+	return next, nil
+}
+
+// next returns the copy of what the tables hold now, which is a itself if nothing has changed. A may be nil.
+func (a *Atlas) next(ctx context.Context, tx *db.Tx) (*Atlas, error) {
+	v, err := version(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	n := &Atlas{Version: v, served: make(map[assignment]string)}
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(changed), 0) FROM serving").Scan(&n.latest); err != nil {
+		return nil, err
+	}
+	if a != nil && a.Version == n.Version && a.latest == n.latest {
+		return a, nil
+	}
+	if a != nil && a.Version == n.Version {
+		n.tree = a.tree
+	} else {
+		all, err := db.Query(ctx, tx, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind <> $1 ORDER BY kind, id, valid_from", string(Staff))
+		if err != nil {
+			return nil, err
+		}
+		n.tree = newTree(all)
+	}
+	type row struct {
+		assignment
+		window string
+	}
+	rows, err := db.Query(ctx, tx, func(s db.Scanner) (r row, err error) {
+		return r, s.Scan(&r.device, &r.generation, &r.window)
+	}, "SELECT device, generation, window_id FROM serving")
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		n.served[r.assignment] = r.window
+	}
+	return n, nil
+}

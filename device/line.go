@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/crash"
 )
 
 // errBabbles says that a line sends without pause.
@@ -75,8 +76,8 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 	in := newInbox(c.Now)
 	answers := make(chan []byte, 4)
 	reading, writing := make(chan struct{}), make(chan struct{})
-	go func() { defer close(reading); readPort(ctx, p, line.Baud, in) }()
-	go func() { defer close(writing); writePort(ctx, p, answers, u) }()
+	go func() { defer close(reading); in.fill(func() { readPort(ctx, p, line.Baud, in) }) }()
+	go func() { defer close(writing); in.fill(func() { writePort(ctx, p, answers, u) }) }()
 	defer func() {
 		cancel()
 		<-reading
@@ -131,6 +132,13 @@ func (q *inbox) put(k chunk) {
 	select {
 	case q.wake <- struct{}{}:
 	default:
+	}
+}
+
+// fill runs what puts chunks; a panic of it ends the line like an error of the port.
+func (q *inbox) fill(f func()) {
+	if err := crash.Contain(func() error { f(); return nil }); err != nil {
+		q.put(chunk{err: err})
 	}
 }
 

@@ -221,3 +221,27 @@ func TestAKeypadThatTakesNothingHoldsUpNoKey(t *testing.T) {
 		t.Errorf("%q was written besides", <-d.wrote)
 	}
 }
+
+// faultyPort panics as a driver of ours may.
+type faultyPort struct{ deafPort }
+
+func (*faultyPort) Read([]byte) (int, error) { panic("a fault") }
+
+// TestAPanicOfAPortIsALostLine ends the line alone, and opens it anew.
+func TestAPanicOfAPortIsALostLine(t *testing.T) {
+	good := &deafPort{in: make(chan []byte), freed: make(chan struct{}), wrote: make(chan string, 10)}
+	ports := []Port{&faultyPort{deafPort{freed: make(chan struct{}), wrote: make(chan string, 10)}}, good}
+	s := NewSerial(SerialConfig{Port: "faulty", Profile: profileOf(t, prompting), Now: now(), Logger: quiet, AtOnce: true,
+		Open: func(string, keypad.Line, func() time.Duration) (Port, error) {
+			p := ports[0]
+			ports = ports[len(ports)-1:]
+			return p, nil
+		}})
+	events := running(t, s.Run)
+	if e := wantEvent(t, events, ActionLost, ""); e.Err == nil || !strings.Contains(e.Err.Error(), "a fault") {
+		t.Errorf("lost because of %v", e.Err)
+	}
+	wantEvent(t, events, ActionBack, "")
+	good.in <- []byte("1")
+	wantEvent(t, events, Down, "0x31")
+}

@@ -24,7 +24,7 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	in, reading := newInbox(now), make(chan struct{})
-	go func() { defer close(reading); readPort(ctx, p, l.Baud, in) }()
+	go func() { defer close(reading); in.fill(func() { readPort(ctx, p, l.Baud, in) }) }()
 	defer func() {
 		cancel()
 		<-reading

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"haochaping/internal/crash"
 	"haochaping/internal/opsapi"
 )
 
@@ -79,10 +80,10 @@ func (x *extras) watched() []opsapi.Watched {
 	return out
 }
 
-// supervise runs the part until ctx ends, and again after each failure, at growing intervals. It returns nil.
+// supervise runs the part until ctx ends, and again after each failure, a panic among them, at growing intervals. It returns nil.
 func (e *extra) supervise(ctx context.Context) error {
 	for pause := extraFirstPause; ; pause = min(2*pause, extraMaxPause) {
-		err := e.run(ctx, e.report)
+		err := crash.Contain(func() error { return e.run(ctx, e.report) })
 		if ctx.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) {
 				e.board.log.Warn("an optional part did not end in order", "part", e.name, "error", err)
@@ -121,7 +122,7 @@ func (e *extra) report(why error) {
 	switch {
 	case why != nil && (before == nil || before.Error() != why.Error()):
 		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
-			"means", e.words.means.EN, "error", why, "do", e.words.do.EN)
+			"means", e.words.means.EN, "error", why, "do", e.words.do.EN, "stack", crash.StackOf(why))
 	case why == nil && before != nil:
 		e.board.log.Info("an optional part of the box works again", "part", e.name)
 	}

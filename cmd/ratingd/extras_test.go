@@ -43,11 +43,18 @@ func equip(env *environment, dir string) {
 	}
 }
 
-// filedOutputs are there as long as their file is.
+// filedOutputs are there as long as their file is, and panic as long as it says so.
 type filedOutputs string
 
-func (f filedOutputs) Set([]bool) error { _, err := os.Stat(string(f)); return err }
-func (f filedOutputs) Close() error     { return nil }
+func (f filedOutputs) Set([]bool) error {
+	b, err := os.ReadFile(string(f))
+	if string(b) == "panic" {
+		panic("the lamps' driver is wrong")
+	}
+	return err
+}
+
+func (f filedOutputs) Close() error { return nil }
 
 // ailing is an optional part, how it is broken, and how it is mended.
 type ailing struct {
@@ -65,6 +72,7 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 	}
 	writeFile(t, at("truncated.ttf"), string(font[:len(font)/2]))
 	writeFile(t, at("empty.ttc"), "")
+	writeFile(t, at("outputs"), "panic")
 	writeFile(t, at("blocked"), "a file where a folder should be")
 	writeFile(t, filepath.Join(b.state, "tokens.json"), `{"tokens":[`)
 	hall := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
@@ -103,7 +111,7 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 			}
 		}},
 		"uplink": {fmt.Sprintf("uplink.password_file = %q\n", at("password")), "uplink.password_file", func(t *testing.T) { writeFile(t, at("password"), "") }},
-		"lamps":  {"lamps.buzzer = \"L9\"\n", "outputs", func(t *testing.T) { writeFile(t, at("outputs"), "") }},
+		"lamps":  {"lamps.buzzer = \"L9\"\n", "a fault of the program: the lamps' driver", func(t *testing.T) { writeFile(t, at("outputs"), "") }},
 		"prompts": {fmt.Sprintf("sound.asking = %q\n", at("asking.wav")), "asking.wav",
 			func(t *testing.T) { writeFile(t, at("asking.wav"), string(tone.WAV())) }},
 		"sound": {"", "sound card", func(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/crash"
 )
 
 // screenCheck is how often the screen is asked whether it is still there, and one that is not is looked for.
@@ -41,6 +42,9 @@ type panels struct {
 	reported string                 // the failure that was last logged, empty if none
 	trouble  atomic.Pointer[string] // the same for others to read, nil if none
 }
+
+// undrawn is what is said of a screen that is there.
+const undrawn = "the screen cannot be drawn; the keys work without it"
 
 // openPanels opens the configured panels. A screen that cannot be opened is reported, and tried again: the keys count
 // without one.
@@ -75,7 +79,7 @@ func openPanels(c boxconfig.Screen, r *display.Renderer, log *slog.Logger) *pane
 		}
 		return screen, err
 	}
-	p.look()
+	p.try(func() { p.look() })
 	return p
 }
 
@@ -179,34 +183,53 @@ func (p *panels) show(s display.Screen) {
 		p.report("the screen is lost; the keys work without it, and it is shown again when it is back", err)
 		p.drop()
 		if err := p.board.Show(s); err != nil {
-			p.report("the screen cannot be drawn; the keys work without it", err)
+			p.report(undrawn, err)
 		}
 	default:
-		p.report("the screen cannot be drawn; the keys work without it", err)
+		p.report(undrawn, err)
 	}
+}
+
+// draw shows the newest picture, and draws ahead what comes next while nothing else waits to be shown.
+func (p *panels) draw(shown *latest[picture], s scene) {
+	screen, err := s.screen(shown.get())
+	if err != nil {
+		p.report(undrawn, err)
+		return
+	}
+	// The light first: it is what the citizen sees first.
+	p.light.step(time.Now(), screen.State)
+	p.show(screen)
+	switch thanks, asked := thanksFor(screen); {
+	case len(shown.wake) > 0:
+	case asked:
+		p.board.Prepare(thanks)
+		runtime.GC() // while nothing is to be drawn, so that it does not fall between a press and its thanks
+	case screen.State == display.Idle && p.warm != p.board:
+		p.warm = p.board
+		p.board.Warm(s.question(screen))
+	}
+}
+
+// try does what the screen is for, and reports whether it went well. A panic is the screen's trouble; what a font of the hall's has
+// broken is drawn with the built-in ones from then on.
+func (p *panels) try(f func()) bool {
+	err := crash.Contain(func() error { f(); return nil })
+	if err == nil {
+		return true
+	}
+	p.report(undrawn, err)
+	p.log.Error("a fault of the program", "stack", crash.StackOf(err))
+	p.renderer = display.NewRenderer(builtInFonts())
+	p.assemble(p.size)
+	return false
 }
 
 // run draws the newest picture until ctx ends.
 func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error {
 	draw := func() {
-		now := shown.get()
-		screen, err := s.screen(now)
-		if err != nil {
-			p.report("the screen cannot be drawn; the keys work without it", err)
-			return
-		}
-		// The light first: it is what the citizen sees first.
-		p.light.step(time.Now(), screen.State)
-		p.show(screen)
-		// What comes next is drawn ahead while nothing else waits to be shown.
-		switch thanks, asked := thanksFor(screen); {
-		case len(shown.wake) > 0:
-		case asked:
-			p.board.Prepare(thanks)
-			runtime.GC() // while nothing is to be drawn, so that it does not fall between a press and its thanks
-		case screen.State == display.Idle && p.warm != p.board:
-			p.warm = p.board
-			p.board.Warm(s.question(screen))
+		if now := func() { p.draw(shown, s) }; !p.try(now) {
+			p.try(now)
 		}
 	}
 	var checks <-chan time.Time
@@ -227,10 +250,10 @@ func (p *panels) run(ctx context.Context, shown *latest[picture], s scene) error
 				close(shown.first)
 			}
 		case at := <-checks:
-			if p.look() {
+			found := false
+			if p.try(func() { found = p.look(); p.light.step(at, p.light.state) }); found {
 				draw()
 			}
-			p.light.step(at, p.light.state)
 		case p.renderer = <-p.fonts:
 			p.assemble(p.size)
 			draw()

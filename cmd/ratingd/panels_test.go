@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"image"
@@ -121,5 +123,48 @@ func TestDimming(t *testing.T) {
 	}
 	if n := strings.Count(logged.String(), "keeps its brightness"); n != 1 {
 		t.Errorf("a light that cannot be set was reported %d times", n)
+	}
+}
+
+// broken panics when it is drawn, as long as it is broken.
+type broken struct {
+	pluggable
+	ill bool
+}
+
+func (b *broken) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
+	if b.ill {
+		panic("no such row")
+	}
+	return b.pluggable.Draw(r, src, sp)
+}
+
+// A panic while the screen is drawn is the screen's trouble; it is drawn again with the next picture.
+func TestAPanicIsTheScreensTrouble(t *testing.T) {
+	var logged bytes.Buffer
+	screen := &broken{pluggable{Drawer: displaytest.Drawer{Img: image.NewNRGBA(image.Rect(0, 0, 480, 320))}}, true}
+	p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.NewTextHandler(&logged, nil))}
+	p.open = func() (display.Panel, error) { return screen, nil }
+	p.look()
+	links := &linkBook{who: identity{"lz-1", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}}
+	shown := newLatest(picture{})
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { ended <- p.run(ctx, shown, scene{links: links}) }()
+	<-shown.first
+	if why := p.trouble.Load(); why == nil || !strings.Contains(*why, "no such row") {
+		t.Errorf("the trouble is %v, want the panic", why)
+	}
+	if err := shown.probe(ctx); err != nil { // it goes on
+		t.Fatal(err)
+	}
+	cancel()
+	if err := <-ended; err != nil || !strings.Contains(logged.String(), "panels_test.go") {
+		t.Errorf("it ended with %v and has logged\n%s", err, &logged)
+	}
+	screen.ill = false
+	p.draw(shown, scene{links: links})
+	if why := p.trouble.Load(); why != nil || screen.drawn == 0 {
+		t.Errorf("the trouble is %v, drawn %d times, want none and the whole screen", why, screen.drawn)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 
+	"haochaping/internal/crash"
 	"haochaping/internal/rating"
 )
 
@@ -32,7 +33,8 @@ func (p *photos) of(id string) image.Image {
 		return p.last
 	}
 	p.raw, p.last = raw, nil
-	m, err := rating.DecodePhoto(raw)
+	var m image.Image
+	err := crash.Contain(func() (err error) { m, err = rating.DecodePhoto(raw); return err })
 	if err != nil {
 		p.report(fmt.Errorf("the photo of the staff number %s: %w", id, err))
 		return nil

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"haochaping/display"
+	"haochaping/internal/crash"
 )
 
 // fontFiles are the configured fonts, of which those that are no fonts are left out until they are mended. One goroutine uses it
@@ -25,6 +26,12 @@ func (f *fontFiles) load() *display.Fonts {
 	f.seen = f.look()
 	fonts, err := display.LoadFonts(f.paths)
 	f.err = err
+	return fonts
+}
+
+// builtInFonts returns the fonts that are always there.
+func builtInFonts() *display.Fonts {
+	fonts, _ := display.LoadFonts(nil) // nothing is loaded that could fail
 	return fonts
 }
 
@@ -83,13 +90,13 @@ type outcome struct{ err error }
 
 // Draw implements display.Drawer.
 func (p *filePanel) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
-	p.tell(p.Files.Draw(r, src, sp))
+	p.tell(crash.Contain(func() error { return p.Files.Draw(r, src, sp) }))
 	return nil
 }
 
 // DrawParts draws parts of a frame and writes the file once.
 func (p *filePanel) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
-	p.tell(p.Files.DrawParts(parts, frame))
+	p.tell(crash.Contain(func() error { return p.Files.DrawParts(parts, frame) }))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"haochaping/device/sound"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/crash"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -149,7 +150,7 @@ func (s *speaker) run(ctx context.Context, shown *latest[terminal.View], report 
 	player := sound.NewPlayer(sound.Config{Command: s.env.aplay, Device: s.cfg.Device, Cards: s.env.soundCards,
 		Report: report, Logger: s.log})
 	played := make(chan error, 1)
-	go func() { played <- player.Run(ctx) }()
+	go func() { played <- crash.Contain(func() error { return player.Run(ctx) }) }()
 	old := shown.get()
 	shown.each(ctx, func(v terminal.View) {
 		clip := s.prompt.Load().clip(cueOf(old, v, s.order))

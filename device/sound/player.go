@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"haochaping/internal/crash"
 )
 
 // overtime is how much longer than its clip aplay may take.
@@ -95,7 +97,7 @@ func (p *Player) playUnlessNewer(ctx context.Context, c Clip) (superseded bool, 
 	playing, stop := context.WithCancel(ctx)
 	defer stop()
 	done := make(chan error, 1)
-	go func() { done <- p.play(playing, c) }()
+	go func() { done <- crash.Contain(func() error { return p.play(playing, c) }) }()
 	for {
 		select {
 		case err := <-done:

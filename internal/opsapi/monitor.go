@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"haochaping/internal/crash"
 )
 
 // Finding is what a look at a part has found.
@@ -183,7 +185,10 @@ func (m *Monitor) begin(ctx context.Context, i int) chan struct{} {
 	done := make(chan struct{})
 	m.seen[i].looking, m.seen[i].begun = done, m.clock.Mono()
 	go func() {
-		f := m.parts[i].Look(ctx)
+		var f Finding
+		if err := crash.Contain(func() error { f = m.parts[i].Look(ctx); return nil }); err != nil {
+			f = Finding{What: Text{"无法查看：" + err.Error(), "it cannot be looked at: " + err.Error()}}
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.note(i, f, m.clock.Mono())

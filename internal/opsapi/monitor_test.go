@@ -2,6 +2,7 @@ package opsapi
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -105,5 +106,14 @@ func TestMonitorFollowsTheClock(t *testing.T) {
 	mono, wall = time.Hour, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	if since := m.Health(t.Context()).Parts[0].Since; !since.Equal(wall) {
 		t.Errorf("since %s, want %s", since, wall)
+	}
+}
+
+// TestMonitorContainsAPanic has a part that cannot be looked at.
+func TestMonitorContainsAPanic(t *testing.T) {
+	m := NewMonitor(Clocks{Mono: func() time.Duration { return 0 }, Wall: time.Now})
+	m.Add(Watched{Name: "lamps", Look: func(context.Context) Finding { panic("no lamp") }})
+	if h := m.Health(t.Context()); len(h.Parts) != 1 || h.Parts[0].OK || !strings.Contains(h.Parts[0].What.EN, "no lamp") {
+		t.Errorf("the parts are %+v, want the panic", h.Parts)
 	}
 }

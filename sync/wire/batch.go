@@ -182,7 +182,8 @@ func DecodeBatch(payload []byte) (Batch, error) {
 // readBatch reads the batch's own fields by exact names, and of the records only where they begin and end.
 func readBatch(payload []byte) (j batchJSON, err error) {
 	fields := map[string]any{
-		"v": &j.V, "device": &j.Device, "epoch": &j.Epoch, "first": &j.First, "count": &j.Count, "released": &j.Released, "head": &j.Head, "sig": &j.Sig,
+		"v": &j.V, "device": &j.Device, "epoch": &j.Epoch, "first": &j.First, "count": &j.Count,
+		"released": &j.Released, "head": &j.Head, "sig": &j.Sig,
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if err := expect(dec, '{'); err != nil {

@@ -30,6 +30,10 @@ demo: ## Run a box and a centre on this machine; prints one address to open in a
 test: ## Run all tests with the race detector (needs gcc). With CI=1 a missing external program is a failure.
 	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
 
+.PHONY: descriptions
+descriptions: ## Install what lints and validates our descriptions of API, topics and records (npm, into .ci/npm).
+	cd .ci/npm && npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=5 --cache $(CURDIR)/$(BUILD)/npm
+
 .PHONY: check
 check: ## Look for faults without running anything: format, go vet, linter, shellcheck.
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }

@@ -1,10 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 
 	strict "github.com/go-json-experiment/json"
@@ -145,13 +147,14 @@ func (b Batch) check() error {
 
 const maxSafeInt = 1<<53 - 1
 
-// DecodeBatch reads a payload, whose names are exact and stand once. The records' bytes are those of the payload, which must not be changed afterwards.
+// DecodeBatch reads a payload, whose names are exact and stand once. The records' bytes are those of the payload, which must not
+// be changed afterwards. They are not read here, so that one that is damaged is quarantined alone.
 func DecodeBatch(payload []byte) (Batch, error) {
-	var j batchJSON
 	if len(payload) > MaxBatch {
 		return Batch{}, fmt.Errorf("batch: %d bytes, at most %d are allowed", len(payload), MaxBatch)
 	}
-	if err := strict.Unmarshal(payload, &j); err != nil {
+	j, err := readBatch(payload)
+	if err != nil {
 		return Batch{}, fmt.Errorf("batch: %w", err)
 	}
 	if j.V != Version {
@@ -174,6 +177,81 @@ func DecodeBatch(payload []byte) (Batch, error) {
 		return Batch{}, errors.New("batch: head is not the hash of the last record, the payload was changed on the way")
 	}
 	return b, nil
+}
+
+// readBatch reads the batch's own fields by exact names, and of the records only where they begin and end.
+func readBatch(payload []byte) (j batchJSON, err error) {
+	fields := map[string]any{
+		"v": &j.V, "device": &j.Device, "epoch": &j.Epoch, "first": &j.First, "count": &j.Count,
+		"released": &j.Released, "head": &j.Head, "sig": &j.Sig,
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if err := expect(dec, '{'); err != nil {
+		return j, err
+	}
+	seen := make(map[string]bool, len(fields)+1)
+	for dec.PeekKind() != '}' {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return j, err
+		}
+		name := token.String()
+		if seen[name] {
+			return j, fmt.Errorf("the name %q stands twice", name)
+		}
+		seen[name] = true
+		if name == "records" {
+			if j.Records, err = readValues(dec, payload); err != nil {
+				return j, fmt.Errorf("records: %w", err)
+			}
+			continue
+		}
+		value, err := dec.ReadValue()
+		if err != nil {
+			return j, err
+		}
+		if field, ok := fields[name]; ok {
+			if err := strict.Unmarshal(value, field); err != nil {
+				return j, fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return j, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return j, errors.New("something follows after its end")
+	}
+	return j, nil
+}
+
+// readValues reads an array, and returns the parts of payload that hold its elements.
+func readValues(dec *jsontext.Decoder, payload []byte) (all []jsontext.Value, err error) {
+	if err := expect(dec, '['); err != nil {
+		return nil, err
+	}
+	for dec.PeekKind() != ']' {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		if len(all) == MaxBatchRecords {
+			return nil, fmt.Errorf("more than %d", MaxBatchRecords)
+		}
+		end := int(dec.InputOffset())
+		all = append(all, jsontext.Value(payload[end-len(value):end:end]))
+	}
+	_, err = dec.ReadToken()
+	return all, err
+}
+
+// expect reads the token that begins an object or an array.
+func expect(dec *jsontext.Decoder, kind jsontext.Kind) error {
+	token, err := dec.ReadToken()
+	if err == nil && token.Kind() != kind {
+		return fmt.Errorf("%s where %s is expected", token.Kind(), kind)
+	}
+	return err
 }
 
 func errVersion(what string, v int) error {

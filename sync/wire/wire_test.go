@@ -83,6 +83,7 @@ func TestBatchesRefused(t *testing.T) {
 		"version": {`"v":1`, `"v":2`}, "count": {`"count":2`, `"count":3`}, "first": {`"first":3`, `"first":0`}, "released": {`"released":1`, `"released":3`},
 		"record changed": {`"seq":4`, `"seq":5`}, "device": {`lz-0417`, `LZ`}, "epoch": {`0000000000000007`, `0000000000000000`},
 		"sig": {`"sig":"`, `"sig":"AAAA`}, "cut": {`]}`, ``}, "big number": {`"first":3`, `"first":9007199254740992`},
+		"name twice": {`"first":3`, `"first":3,"first":3`}, "other capitals": {`"first":3`, `"First":3`}, "more": {`]}`, `]}{}`}, "no records": {`"records":[`, `"records":7,"x":[`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(string(payload), c[0], c[1], 1)
@@ -99,6 +100,23 @@ func TestBatchesRefused(t *testing.T) {
 	}
 	if _, err := (Batch{}).Encode(); err == nil {
 		t.Error("an empty batch was encoded")
+	}
+}
+
+// TestADamagedRecordDamagesNoOther holds that a batch is read whatever stands in one of its records, so that only that one is quarantined.
+func TestADamagedRecordDamagesNoOther(t *testing.T) {
+	for _, damaged := range []string{`{"seq":3,"seq":3}`, `{"seq":3,"text":"\ud800"}`, "{\"seq\":3,\"text\":\"\xff\"}", `7`, `null`, `[[]]`} {
+		b := goldenBatch()
+		b.Records[0] = []byte(damaged)
+		b.Sign(key(1))
+		payload, err := b.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := DecodeBatch(payload)
+		if diff := cmp.Diff(b, got); err != nil || diff != "" || !got.Verify(public(key(1))) {
+			t.Errorf("%q: %v (-want +got):\n%s", damaged, err, diff)
+		}
 	}
 }
 

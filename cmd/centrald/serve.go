@@ -19,7 +19,6 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
-	"haochaping/internal/central/web"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
@@ -207,19 +206,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logge
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := web.New(web.Config{
-		Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors),
-		Trouble: func() web.Trouble {
-			t := in.Trouble()
-			return web.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-		},
-		Reason: func(code string) string {
-			if r, ok := reasons.Find(code); ok {
-				return r.Text
-			}
-			return code
-		},
-	})
+	adminPage, err := c.site(cfg, x, in, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}
@@ -231,7 +218,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logge
 	pages.Handle("/", adminPage)
 	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
 	admin = site{handler: pages, logger: log, endless: true}
-	if admin.listener, err = listen(string(cfg.Admin.Listen), "", ""); err != nil {
+	if admin.listener, err = listen(string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}
 	return rate, admin, nil

@@ -20,7 +20,8 @@ func owners() map[string]string {
 		"journal":   {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
 		"fleet":     {"device", "device_state"},
 		"books":     {"books_state"},
-		"directory": {"organisation", "organisation_state", "organisation_draft", "serving"},
+		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
+			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
 		"takeover": {"record", "fork", "proof", "evaluation"},
 	} {

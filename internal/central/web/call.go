@@ -67,6 +67,9 @@ func (c *Call) Browser() account.Browser {
 // Secure reports whether the request came over HTTPS, or from this machine.
 func (c *Call) Secure() bool { return c.site.client(c.R).secure() }
 
+// Local reports whether the request came from this machine.
+func (c *Call) Local() bool { return c.site.client(c.R).ip.IsLoopback() }
+
 // Now returns the time.
 func (c *Call) Now() time.Time { return c.site.cfg.Now() }
 

@@ -352,7 +352,11 @@ func (p *Pages) health(c *web.Call) error {
 		return err
 	}
 	if t := p.cfg.Trouble(); !t.Since.IsZero() {
-		http.Error(c.W, "nothing is taken since "+t.Since.UTC().Format(time.RFC3339), http.StatusServiceUnavailable)
+		why := ""
+		if c.Local() {
+			why = fmt.Sprintf(": %v", t.Err) // which may name servers
+		}
+		http.Error(c.W, "nothing is taken since "+t.Since.UTC().Format(time.RFC3339)+why, http.StatusServiceUnavailable)
 		return nil
 	}
 	c.W.Header().Set("Content-Type", "text/plain; charset=utf-8")

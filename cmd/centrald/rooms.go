@@ -18,27 +18,29 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 )
 
-// rooms is the centre's rooms, opened: the journal with the fleet in one database, and the books in the same or, on SQLite, in a file of
-// their own.
+// rooms is the centre's rooms, opened: the journal with the organisation, the accounts and the fleet in one database, and the books in the
+// same or, on SQLite, in a file of their own.
 type rooms struct {
-	cfg     config
-	journal *journal.Journal
-	fleet   *fleet.Fleet
-	people  *account.Accounts
-	books   *books.Books
-	key     ed25519.PrivateKey // signs acknowledgements, commands and configurations
-	seal    ed25519.PrivateKey // signs the journal's heads
-	holder  string             // names this instance
-	closers []func() error
+	cfg       config
+	journal   *journal.Journal
+	directory *directory.Directory
+	fleet     *fleet.Fleet
+	people    *account.Accounts
+	books     *books.Books
+	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
+	seal      ed25519.PrivateKey // signs the journal's heads
+	holder    string             // names this instance
+	closers   []func() error
 }
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
-func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet, x.people} }
+func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet, x.directory, x.people} }
 
 // errNoJournal says that a command which reads found nothing to read.
 var errNoJournal = errors.New("there is no journal yet")
@@ -121,6 +123,9 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		return err
 	}
 	x.background(ctx, x.journal.Run)
+	if x.directory, err = directory.Open(ctx, x.journal); err != nil {
+		return err
+	}
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}

@@ -79,7 +79,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, status, log}.run},
-		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
+		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	if cfg.Seal.Listen != "" {

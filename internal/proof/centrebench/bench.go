@@ -18,6 +18,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/signature"
 	"haochaping/internal/proof/pgserver"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -29,6 +30,7 @@ type bench struct {
 	records  int
 	messages int
 	visits   int
+	history  int // visits of the books that have years behind them; 0: the ratios are measured
 }
 
 // part is something that is measured.
@@ -39,7 +41,11 @@ type part struct {
 
 func (b *bench) run(ctx context.Context, only string) error {
 	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
-		for _, p := range []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}, {"books", b.project}} {
+		parts := []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}, {"books", b.project}}
+		if b.history > 0 {
+			parts = []part{{"history", b.years}}
+		}
+		for _, p := range parts {
 			name := p.name
 			if engine == db.Postgres {
 				name += "_pg"
@@ -145,10 +151,13 @@ func (b *box) message(visits int) (payload []byte, records [][]byte, err error) 
 type place struct {
 	name    string
 	dir     string
+	url     string // of the database
 	db      *db.DB
 	file    *sql.DB // the same file, for the yardstick alone; nil on PostgreSQL
 	journal *journal.Journal
 	close   func() error
+
+	signatures *signature.Verifier
 }
 
 func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*place, error) {
@@ -156,7 +165,7 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &place{name: name, dir: tmp, close: func() error { return os.RemoveAll(tmp) }}
+	p := &place{name: name, dir: tmp, signatures: signature.New(), close: func() error { return os.RemoveAll(tmp) }}
 	url := "sqlite:" + filepath.Join(tmp, "journal.db")
 	if engine == db.Postgres {
 		server, err := pgserver.New("shared_buffers=256MB", "max_wal_size=2GB") // and else as PostgreSQL comes, which keeps what it has committed
@@ -169,6 +178,7 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 			return nil, errors.Join(err, p.close())
 		}
 	}
+	p.url = url
 	if p.db, err = db.Open(ctx, url); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -210,7 +220,7 @@ func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.Publi
 			for payload := range lanes[i] {
 				w, err := wire.DecodeBatch(payload)
 				hashes := w.Hashes()
-				if err == nil && !w.VerifyHashes(keys[w.Device], hashes) {
+				if err == nil && !p.signatures.Verify(keys[w.Device], wire.BatchText(w.Device, w.Epoch, w.First, w.Released, hashes), w.Signature) {
 					err = errors.New("the signature does not verify")
 				}
 				if err == nil {

@@ -31,7 +31,6 @@ import (
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
-	"haochaping/internal/central/signature"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -88,8 +87,7 @@ type Ingest struct {
 	client  mqtt.Client // guarded by mu; nil while there is no connection
 	trouble Trouble     // guarded by mu
 
-	notes      *notes
-	signatures *signature.Verifier
+	notes *notes
 }
 
 // Trouble is why nothing can be taken at present.
@@ -115,7 +113,7 @@ func New(c Config) (*Ingest, error) {
 	if c.Partitions > 0 && c.Leases == nil {
 		return nil, errors.New("ingest: partitions need leases")
 	}
-	return &Ingest{cfg: c, broker: u, notes: newNotes(), signatures: signature.New()}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes()}, nil
 }
 
 // booksError says that the books cannot be written.

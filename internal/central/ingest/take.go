@@ -78,7 +78,7 @@ func (in *Ingest) believe(ctx context.Context, w work) (b believed, d fleet.Devi
 		return b, d, "the device is not enrolled", nil
 	case err != nil:
 		return b, d, "", fmt.Errorf("the devices cannot be read: %w", err)
-	case !in.signatures.Verify(d.Key, wire.BatchText(b.batch.Device, b.batch.Epoch, b.batch.First, b.batch.Released, b.hashes), b.batch.Signature):
+	case !b.batch.VerifyHashes(d.Key, b.hashes):
 		return b, d, "the signature is not that of the device's key", nil
 	}
 	return b, d, "", nil

@@ -18,7 +18,6 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
-	"haochaping/internal/central/signature"
 	"haochaping/internal/proof/pgserver"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -156,8 +155,6 @@ type place struct {
 	file    *sql.DB // the same file, for the yardstick alone; nil on PostgreSQL
 	journal *journal.Journal
 	close   func() error
-
-	signatures *signature.Verifier
 }
 
 func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*place, error) {
@@ -165,7 +162,7 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	p := &place{name: name, dir: tmp, signatures: signature.New(), close: func() error { return os.RemoveAll(tmp) }}
+	p := &place{name: name, dir: tmp, close: func() error { return os.RemoveAll(tmp) }}
 	url := "sqlite:" + filepath.Join(tmp, "journal.db")
 	if engine == db.Postgres {
 		server, err := pgserver.New("shared_buffers=256MB", "max_wal_size=2GB") // and else as PostgreSQL comes, which keeps what it has committed
@@ -220,7 +217,7 @@ func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.Publi
 			for payload := range lanes[i] {
 				w, err := wire.DecodeBatch(payload)
 				hashes := w.Hashes()
-				if err == nil && !p.signatures.Verify(keys[w.Device], wire.BatchText(w.Device, w.Epoch, w.First, w.Released, hashes), w.Signature) {
+				if err == nil && !w.VerifyHashes(keys[w.Device], hashes) {
 					err = errors.New("the signature does not verify")
 				}
 				if err == nil {

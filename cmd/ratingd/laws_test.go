@@ -61,7 +61,7 @@ func TestLaws(t *testing.T) {
 		}
 	}
 	// What is rare comes sooner or later. That it never comes at all is a fault of this test.
-	for round := 0; round == 0 || round < 5 && len(missing()) > 0 && !t.Failed(); round++ {
+	for round := 0; round == 0 || round < 20 && len(missing()) > 0 && !t.Failed(); round++ {
 		simulation.Check(t, play)
 	}
 	t.Logf("%v", seen)

@@ -76,6 +76,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	replaceKey := flags.Bool("replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
 	var w rating.Window
 	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
+	flags.StringVar(&w.Area, "area", "", "the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only")
 	flags.StringVar(&w.ID, "window", "", "the window's `number`")
 	flags.StringVar(&w.Name, "name", "", "the window's `name`, as citizens read it")
 	flags.StringVar(&w.Staff.ID, "staff-id", "", "`number` of the person who serves there, where nobody signs in")
@@ -95,6 +96,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if *walkUp > 0 {
 		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
 	}
+	w.Area = rating.PadArea(w.Area)
 	d := fleet.Device{Window: w, EnrolledAt: c.env.now()}
 	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
 		return fmt.Errorf("-id: %w", err)

@@ -17,7 +17,7 @@ import (
 // importColumns are the columns of the file that importDevices reads, by the names in its first line. The others may be missing.
 func importColumns() (needed, known []string) {
 	needed = []string{"id", "key", "window"}
-	return needed, []string{"id", "key", "window", "hall", "name"}
+	return needed, []string{"id", "key", "window", "hall", "name", "area"}
 }
 
 // maxImportFaults is how many wrong lines are named at once.
@@ -26,7 +26,7 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, window, and if wanted hall and name")
+	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, window, and if wanted hall, name and area")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -139,7 +139,7 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	if d.Key, err = parseKey(field("key"), boxKeyPrinted); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name")}
+	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name"), Area: rating.PadArea(field("area"))}
 	if before, ok := in.seen[d.ID]; ok {
 		return fmt.Errorf("%s stands in line %d, too", d.ID, before)
 	}

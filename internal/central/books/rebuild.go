@@ -218,7 +218,7 @@ func differences(ctx context.Context, tx *db.Tx, before, after tables) ([]Decisi
 		changed[c.item] = d
 	}
 	return slices.SortedFunc(maps.Values(changed), func(a, b Decision) int {
-		return cmp.Or(cmp.Compare(a.Item.Case, b.Item.Case), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
+		return cmp.Or(cmp.Compare(a.Item.Case.String(), b.Item.Case.String()), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
 			b.Item.Visit),
 			cmp.Compare(a.Item.Subject, b.Item.Subject))
 	}), nil
@@ -240,7 +240,12 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 	if err != nil {
 		return nil, err
 	}
-	cases, err := db.Query(ctx, tx, func(s db.Scanner) (c counting, err error) { return c, s.Scan(&c.item.Case, &c.evaluation) },
+	cases, err := db.Query(ctx, tx, func(s db.Scanner) (c counting, err error) {
+		var project string
+		err = s.Scan(&project, &c.evaluation)
+		c.item.Case = rating.ParseCaseKey(project)
+		return c, err
+	},
 		in.of("SELECT c.project, c.evaluation FROM {claim} c WHERE c.standing = 1")+
 			not.of(" AND NOT EXISTS (SELECT 1 FROM {claim} x WHERE x.item = c.item AND x.evaluation = c.evaluation AND x.standing = 1)"))
 	return append(all, cases...), err

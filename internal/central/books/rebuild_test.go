@@ -168,7 +168,7 @@ func checkTheFeedSaysWhatARebuildChanges(t *testing.T, on engine) {
 		got, err := w.books.Decisions(t.Context(), int64(len(before)), 100)
 		want := []Decision{
 			{ID: 3, Pos: 1, Item: rating.Item{Device: box, Visit: 3, Subject: rating.StaffSubject}, Evaluation: entries[2].Cursor},
-			{ID: 4, Pos: 1, Item: rating.Item{Case: "a"}, Evaluation: entries[0].Cursor, Before: entries[1].Cursor},
+			{ID: 4, Pos: 1, Item: rating.Item{Case: rating.CaseKey{Project: "a"}}, Evaluation: entries[0].Cursor, Before: entries[1].Cursor},
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("feed (-want +got):\n%s, %v", diff, err)
@@ -188,7 +188,7 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 			"a finding":    "UPDATE {finding} SET resolved_at = 1 WHERE resolved_at IS NULL",
 			"a start":      "UPDATE {span} SET earliest = earliest + 1 WHERE boot = 1",
 			"a record":     "UPDATE {log} SET records = records + 1 WHERE id = 1",
-			"a claim":      "INSERT INTO {claim} (item, evaluation, project, overall, standing) VALUES (1, 2, 'p', 0, 1)",
+			"a claim":      "INSERT INTO {claim} (item, evaluation, project, overall, direct, standing) VALUES (1, 2, 'p', 0, 1, 1)",
 			"a fork":       "DELETE FROM {fork}",
 			"a device":     "UPDATE {device} SET enrolled_at = 5 WHERE id = 1",
 			"a hash":       "UPDATE {log} SET hash = prev WHERE id = 1",

@@ -24,6 +24,11 @@ const (
 	Erasure Kind = "erasure" // a free text was made unreadable
 	Restore Kind = "restore" // the journal goes on from a backup
 	Acted   Kind = "act"     // a person did or looked at something
+
+	Cases     Kind = "case"     // what a business system says of cases
+	Answered  Kind = "answer"   // answers by a channel that knows no visit
+	Deadlines Kind = "deadline" // article 14's five working days have passed for some cases
+	Reminded  Kind = "reminder" // a case was reminded of
 )
 
 // Entry is a row: a message as it came.

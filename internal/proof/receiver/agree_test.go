@@ -208,8 +208,8 @@ func TestWhatCountsAgrees(t *testing.T) {
 		for i, want := range l.history.Decide() {
 			var items []item
 			for _, w := range want.Items {
-				if w.Case != "" {
-					items = append(items, item{Case: w.Case})
+				if w.Case != (rating.CaseKey{}) {
+					items = append(items, item{Case: w.Case.String()})
 				} else {
 					items = append(items, item{Device: string(w.Device), Visit: w.Visit.String(), Subject: string(w.Subject)})
 				}

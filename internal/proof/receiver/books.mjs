@@ -202,7 +202,8 @@ export class Books {
       for (const evaluation of p.answers)
         all.push({ device: p.device, epoch: "", seq: 0, submission: p.submission, time: p.received, known: "set", evaluation });
     const reasons = [...this.of("reason")].map((e) => ({ device: e.log.device, epoch: e.log.epoch, seq: e.seq, reason: e.record.reason }));
-    const counts = decide(all, (device, id) => this.visit(device, id));
+    const visits = [...this.of("visit")].map((e) => e.record.visit);
+    const counts = decide(all, (device, id) => this.visit(device, id), visits);
     return all.map((g) => ({ ...g, counts: counts.get(g), reason: reasonOf(g, reasons)?.code }));
   }
 }

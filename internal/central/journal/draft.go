@@ -21,8 +21,9 @@ const (
 type Receipt struct {
 	Pos     int64 // of the row; of a message with a name that was here already, that one's; 0 for a batch that brought nothing new
 	Entered bool
-	// Ack is what may be acknowledged to the sender of a batch: not more than it holds, since another box with the same name and key, as a
-	// copied card makes one, may have sent what comes after, and the sender would let go what only it has.
+	// Ack is what may be acknowledged to the sender of a batch, 0 for nothing: not more than it holds, and only if what it holds of what came before
+	// is here. Another box with the same name and key, as a copied card makes one, may have sent the other records under these numbers, and the sender
+	// would let go what only it has.
 	Ack         uint64
 	AckHead     rating.Hash // of record Ack as its sender has it; zero where it was never here
 	Quarantined []wire.Quarantined
@@ -30,8 +31,9 @@ type Receipt struct {
 	// Missing is the first and the last record that the box says it has let go and that is not here; zero if nothing is missing. That is so after the
 	// journal was restored from a backup: the box may still hold them.
 	Missing [2]uint64
-	// Scattered says that the batch was neither entered nor acknowledged, since its log has too many gaps to bear one more.
-	Scattered bool
+	// Refused is why the batch was neither entered nor acknowledged: its log has too many gaps to bear one more, or too many different records
+	// under one number. Neither is an honest box's work. Empty: it was.
+	Refused string
 }
 
 // draft is a row on its way into the journal.
@@ -42,7 +44,8 @@ type draft struct {
 	body    []byte
 	packed  bool
 	bad     []wire.Quarantined
-	secrets [][]byte // wrapped keys of the parts' texts, nil where there is none
+	prev    rating.Hash // which a batch's first record names as the one before it
+	secrets [][]byte    // wrapped keys of the parts' texts, nil where there is none
 	also    func(ctx context.Context, tx *db.Tx, pos int64) error
 	done    func(Receipt, error)
 
@@ -66,20 +69,37 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 		}
 	}
 	if e.Kind == Batch {
-		d.bad = e.quarantined()
+		d.bad, d.prev = e.quarantined()
 	}
 	return d, nil
 }
 
-// quarantined returns which of a batch's records cannot be accepted, and why.
-func (e Entry) quarantined() []wire.Quarantined {
-	var bad []wire.Quarantined
+// quarantined returns which of a batch's records cannot be accepted, and why, and which one the first names as the one before it.
+func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 	for i := range e.Parts {
-		if _, reason := e.Record(i); reason != "" {
+		r, reason := e.Record(i)
+		if reason != "" {
 			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: reason})
 		}
+		if i == 0 {
+			prev = r.Prev
+		}
+		if i == 0 && reason != "" {
+			prev = e.prev()
+		}
 	}
-	return bad
+	return bad, prev
+}
+
+// prev returns which record a batch's first one names as the one before it, also where that one cannot be accepted, zero if it names none.
+func (e Entry) prev() rating.Hash {
+	var named struct {
+		Prev rating.Hash `json:"prev"`
+	}
+	if len(e.Parts) == 0 || json.Unmarshal(e.Parts[0], &named) != nil {
+		return rating.Hash{}
+	}
+	return named.Prev
 }
 
 // maxReason bounds the bytes of a reason, which may repeat what a box has sent.

@@ -203,7 +203,7 @@ func (g *grouping) reenter(ctx context.Context, d *draft) error {
 			}
 			l = known[k]
 		}
-		l.progress = l.with(run{d.entry.First, d.header.Hashes, d.entry.Released})
+		l.progress = l.with(d.run())
 		d.log, d.verdict = g.keep(k, l), verdict{through: l.through}
 	}
 	g.size++

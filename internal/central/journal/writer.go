@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"haochaping/internal/central/db"
-	"haochaping/internal/rating"
 )
 
 // Bounds of a group, which is committed together.
@@ -51,34 +51,47 @@ func (j *Journal) gather(first *draft) []*draft {
 }
 
 // commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is
-// written by itself.
+// written by itself, until the database is found not to be writable after all.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
+	defer j.since.Store(nil)
 	err := j.commitTogether(ctx, group)
-	if err != nil && (errors.Is(err, db.ErrLost) || j.Check(ctx) != nil) {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	if err == nil || len(group) == 1 || errors.Is(err, ErrUnavailable) {
 		for _, d := range group {
 			d.done(d.receipt, err)
 		}
 		return
 	}
+	var down error
 	for _, d := range group {
-		j.commit(ctx, []*draft{d})
+		err := down
+		if down == nil {
+			err = j.commitTogether(ctx, []*draft{d})
+		}
+		if errors.Is(err, ErrUnavailable) {
+			down = err
+		}
+		d.done(d.receipt, err)
 	}
 }
 
-// commitTogether writes a group in one transaction.
+// commitTogether writes a group in one transaction. ErrUnavailable says that no other would come further.
 func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
+	began := j.cfg.Now()
+	j.since.Store(&began)
 	var g *grouping
-	err := j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+	bounded, cancel := context.WithTimeout(ctx, j.cfg.Patience)
+	defer cancel()
+	err := j.cfg.DB.Write(bounded, func(tx *db.Tx) error {
 		g = newGrouping(j, tx)
-		return g.write(ctx, group)
+		return g.write(bounded, group)
 	})
 	if err != nil {
 		j.logs.at(-1, "") // what was remembered may be another instance's by now
 		for _, d := range group {
 			d.receipt = Receipt{}
+		}
+		if bounded.Err() != nil || errors.Is(err, db.ErrLost) || j.Check(ctx) != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return fmt.Errorf("write the journal: %w", err)
 	}
@@ -87,6 +100,17 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 		j.logs.rows[k] = l
 	}
 	j.growth.Tell(g.size)
+	return nil
+}
+
+// ErrStuck says that the writer neither comes to an end with a group nor gives it up, which only a new start can change.
+var ErrStuck = errors.New("the journal's writer hangs")
+
+// Alive returns ErrStuck if the writer has been at one transaction for much longer than it may take.
+func (j *Journal) Alive() error {
+	if began := j.since.Load(); began != nil && j.cfg.Now().Sub(*began) > 3*j.cfg.Patience {
+		return fmt.Errorf("%w, since %s", ErrStuck, began.Format(time.RFC3339))
+	}
 	return nil
 }
 
@@ -211,11 +235,9 @@ func (g *grouping) take(ctx context.Context, d *draft) error {
 	if !ok {
 		l = g.j.logs.rows[k]
 	}
-	next, v, err := l.take(run{e.First, d.header.Hashes, e.Released}, func(first, last uint64) (map[uint64][]rating.Hash, error) {
-		return g.here(ctx, k, l.id, first, last)
-	})
-	if errors.Is(err, errScattered) {
-		d.verdict, d.receipt = verdict{}, Receipt{Scattered: true} // the box sends it again when what is missing has come
+	next, v, err := l.take(d.run(), func(first, last uint64) ([]run, error) { return g.here(ctx, l.id, first, last) })
+	if errors.Is(err, errScattered) || errors.Is(err, errCrowded) {
+		d.verdict, d.receipt = verdict{}, Receipt{Refused: err.Error()} // the box keeps it, and sends it again
 		return nil
 	}
 	if err != nil {
@@ -243,26 +265,20 @@ func (g *grouping) keep(k logKey, l keptLog) int64 {
 	return l.id
 }
 
-// here returns the hashes of a log's records that are here, this group's among them.
-func (g *grouping) here(ctx context.Context, k logKey, log int64, first, last uint64) (map[uint64][]rating.Hash, error) {
-	all := make(map[uint64][]rating.Hash)
+// run returns what a batch brings.
+func (d *draft) run() run {
+	return run{first: d.entry.First, prev: d.prev, hashes: d.header.Hashes, released: d.entry.Released}
+}
+
+// here returns the batches of a log that hold a record from first to last, this group's among them.
+func (g *grouping) here(ctx context.Context, log int64, first, last uint64) ([]run, error) {
 	if log == 0 {
-		return all, nil
+		return nil, nil
 	}
 	if err := g.flush(ctx); err != nil { // rows of this group may be among them
 		return nil, err
 	}
-	entries, err := overlapping(ctx, g.j, g.tx, k, log, first, last)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		for i, p := range e.Parts {
-			seq := e.First + uint64(i)
-			all[seq] = append(all[seq], rating.HashOf(p))
-		}
-	}
-	return all, nil
+	return g.j.runs(ctx, g.tx, log, first, last)
 }
 
 func (e Entry) rowName() rowName { return rowName{e.Kind, e.Source, e.Name} }

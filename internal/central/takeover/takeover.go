@@ -227,8 +227,8 @@ func (t *taking) batch(b wire.Batch, key ed25519.PublicKey, received int64) erro
 		t.Unsigned++
 	}
 	r, err := t.j.Append(t.ctx, e, nil)
-	if err == nil && r.Scattered {
-		err = fmt.Errorf("the log of %s has too many gaps", b.Device)
+	if err == nil && r.Refused != "" {
+		err = fmt.Errorf("the log of %s, records %d to %d: %s", b.Device, b.First, b.Last(), r.Refused)
 	}
 	return err
 }

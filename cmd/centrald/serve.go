@@ -79,7 +79,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
 	}
 	parts := append([]stages.Stage{
-		{Name: "supervision", Run: supervisor{manager, x.journal.Check, status, log}.run},
+		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})

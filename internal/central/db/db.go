@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Engine is a kind of database.
@@ -57,8 +58,13 @@ func (d *DB) Engine() Engine { return d.engine }
 // Close closes all connections.
 func (d *DB) Close() error { return d.sql.Close() }
 
-// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock.
+// checkTime is how long a database that is well may take for next to nothing.
+const checkTime = 10 * time.Second
+
+// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock. It takes checkTime at most.
 func (d *DB) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	err := d.Write(ctx, func(t *Tx) error {
 		if d.engine == SQLite {
 			// The header's version field is written as it is, so that a full or read-only disk shows.

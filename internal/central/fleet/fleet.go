@@ -205,6 +205,8 @@ func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) 
 
 // Devices returns all enrolled devices by their IDs.
 func (f *Fleet) Devices(ctx context.Context) ([]Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
 	all, err := db.Query(ctx, f.db, scanDevice, readDevice+"ORDER BY id")
 	if err != nil {
 		return nil, fmt.Errorf("read the devices: %w", err)
@@ -221,8 +223,14 @@ func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, erro
 	return all, nil
 }
 
-// askAgain is how long what is known of a device is believed.
-const askAgain = time.Second
+const (
+	// askAgain is how long what is known of a device is believed.
+	askAgain = time.Second
+	// askTime is how long the database may take to tell.
+	askTime = 10 * time.Second
+	// listTime is how long it may take to list all devices.
+	listTime = time.Minute
+)
 
 // Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
 // it has enrolled at once.
@@ -246,6 +254,8 @@ func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 // refresh reads what has changed since the last time. The caller holds mu. Rosters are left out: they may be large.
 func (f *Fleet) refresh(ctx context.Context) error {
 	const step = 1000
+	ctx, cancel := context.WithTimeout(ctx, askTime) // others wait meanwhile
+	defer cancel()
 	for {
 		some, err := f.Changed(ctx, f.latest, step)
 		if err != nil {

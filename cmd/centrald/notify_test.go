@@ -24,7 +24,7 @@ func TestTheWatchdogIsNotFedWhileTheWriterHangs(t *testing.T) {
 	}
 	defer func() { _ = socket.Close() }()
 	env := map[string]string{"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "40000"}
-	manager, err := sdnotify.Connect(func(name string) string { return env[name] }, os.Getpid)
+	manager, err := sdnotify.Connect(func(name string) string { return env[name] }, os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}

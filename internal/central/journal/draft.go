@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"haochaping/internal/central/db"
@@ -43,7 +44,6 @@ type draft struct {
 	leaf    []byte
 	body    []byte
 	packed  bool
-	bad     []wire.Quarantined
 	prev    rating.Hash // which a batch's first record names as the one before it
 	secrets [][]byte    // wrapped keys of the parts' texts, nil where there is none
 	also    func(ctx context.Context, tx *db.Tx, pos int64) error
@@ -60,16 +60,19 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("append a row of %s: %d bytes, at most %d are allowed", e.Source, len(body), maxBody)
 	}
-	d := &draft{entry: e, header: e.Header(), body: body}
+	d := &draft{entry: e, body: body}
+	if e.Kind == Batch && e.Pos == 0 {
+		d.entry.Quarantined, d.prev = e.quarantined()
+	} else if e.Kind == Batch {
+		d.prev = e.prev() // it was judged when it was entered
+	}
+	d.header = d.entry.Header()
 	leaf := d.header.Leaf()
 	d.leaf = leaf[:]
 	if len(body) >= small {
 		if packed := j.pack.EncodeAll(body, make([]byte, 0, len(body)/3)); len(packed) < len(body) {
 			d.body, d.packed = packed, true
 		}
-	}
-	if e.Kind == Batch {
-		d.bad, d.prev = e.quarantined()
 	}
 	return d, nil
 }
@@ -79,7 +82,7 @@ func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 	for i := range e.Parts {
 		r, reason := e.Record(i)
 		if reason != "" {
-			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: reason})
+			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: strings.ToValidUTF8(reason, "?")})
 		}
 		if i == 0 {
 			prev = r.Prev

@@ -42,6 +42,35 @@ func (c *logCache) at(size int64, last string) {
 	}
 }
 
+const readLog = "SELECT id, device, epoch, through, hash, since, released, beyond FROM log "
+
+// namedLog is a row of the table log with its name.
+type namedLog struct {
+	logKey
+	keptLog
+}
+
+func scanLog(s db.Scanner) (r namedLog, err error) {
+	var epoch string
+	var hash, beyond []byte
+	if err := s.Scan(&r.id, &r.device, &epoch, &r.through, &hash, &r.since, &r.released, &beyond); err != nil {
+		return r, err
+	}
+	copy(r.hash[:], hash)
+	if r.epoch, err = rating.ParseEpoch(epoch); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(beyond, &r.beyond); err != nil {
+		return r, err
+	}
+	for i, s := range r.beyond {
+		if s.Since == 0 { // from before it was kept
+			r.beyond[i].Since = s.Last
+		}
+	}
+	return r, nil
+}
+
 // loadLogs reads the rows of some logs. A device may have any number of others.
 func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]keptLog, error) {
 	const step = 250
@@ -55,30 +84,7 @@ func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]kept
 			args = append(args, k.device, k.epoch.String())
 			marks[i] = fmt.Sprintf("($%d, $%d)", 2*i+1, 2*i+2)
 		}
-		type row struct {
-			logKey
-			keptLog
-		}
-		rows, err := db.Query(ctx, q, func(s db.Scanner) (r row, err error) {
-			var epoch string
-			var hash, beyond []byte
-			if err := s.Scan(&r.id, &r.device, &epoch, &r.through, &hash, &r.since, &r.released, &beyond); err != nil {
-				return r, err
-			}
-			copy(r.hash[:], hash)
-			if r.epoch, err = rating.ParseEpoch(epoch); err != nil {
-				return r, err
-			}
-			if err := json.Unmarshal(beyond, &r.beyond); err != nil {
-				return r, err
-			}
-			for i, s := range r.beyond {
-				if s.Since == 0 { // from before that was kept
-					r.beyond[i].Since = s.Last
-				}
-			}
-			return r, nil
-		}, "SELECT id, device, epoch, through, hash, since, released, beyond FROM log WHERE (device, epoch) IN (VALUES "+strings.Join(marks, ", ")+")", args...)
+		rows, err := db.Query(ctx, q, scanLog, readLog+"WHERE (device, epoch) IN (VALUES "+strings.Join(marks, ", ")+")", args...)
 		if err != nil {
 			return nil, fmt.Errorf("read the state of logs: %w", err)
 		}

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -20,7 +21,7 @@ var ErrNoEntry = errors.New("the journal has no such row")
 var ErrUnsealed = errors.New("not sealed")
 
 const (
-	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch"
+	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.quarantine, e.packed, e.body, l.epoch"
 	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "
 	readEntry   = "SELECT " + readColumns + readFrom
 )
@@ -59,8 +60,8 @@ func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
 	var name, epoch sql.NullString
 	var first, released sql.NullInt64
 	var packed int64
-	var body []byte
-	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &packed, &body, &epoch); err != nil {
+	var quarantine, body []byte
+	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &quarantine, &packed, &body, &epoch); err != nil {
 		return e, 0, err
 	}
 	e.Name, e.First, e.Released = name.String, uint64(first.Int64), uint64(released.Int64)
@@ -68,6 +69,14 @@ func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
 		if e.Epoch, err = rating.ParseEpoch(epoch.String); err != nil {
 			return e, 0, err
 		}
+	}
+	if quarantine != nil {
+		if err := json.Unmarshal(quarantine, &e.Quarantined); err != nil {
+			return e, 0, fmt.Errorf("row %d is damaged: its verdict: %w", e.Pos, err)
+		}
+	}
+	if packed != 0 && packed != 1 {
+		return e, 0, fmt.Errorf("row %d is damaged: it is packed in the unknown way %d", e.Pos, packed)
 	}
 	if packed == 1 {
 		if body, err = j.unzip(body); err != nil {

@@ -121,7 +121,7 @@ func (in *importer) take(kind byte, b []byte) error {
 			return err
 		}
 		in.last = c
-		return in.exec("INSERT INTO checkpoint (size, at, signed) VALUES ($1, $2, $3)", c.Size, in.j.Now(), string(b))
+		return in.exec("INSERT INTO checkpoint (size, signed) VALUES ($1, $2)", c.Size, string(b))
 	case sectionSecret:
 		var s secret
 		if err := json.Unmarshal(b, &s); err != nil {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -244,7 +243,7 @@ func (g *grouping) take(ctx context.Context, d *draft) error {
 		return err
 	}
 	d.verdict = v
-	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: d.bad, Forks: v.forks, Missing: v.missing}
+	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: e.Quarantined, Forks: v.forks, Missing: v.missing}
 	if !v.enter {
 		d.log = l.id
 		return nil
@@ -324,25 +323,24 @@ func entryColumns() []string {
 
 // row returns a draft as the table entry has it.
 func (d *draft) row() []any {
-	e := d.entry
-	var name, log, first, last, released, through, quarantine any
-	if e.Name != "" {
-		name = e.Name
-	}
-	if e.Kind == Batch {
-		log, first, last, released, through = d.log, int64(e.First), int64(e.Last()), int64(e.Released), int64(d.verdict.through)
-		if len(d.bad) > 0 {
-			if b, err := json.Marshal(d.bad); err == nil { // numbers and words always are
-				quarantine = b
-			}
-		}
-	}
 	packed := int64(0)
 	if d.packed {
 		packed = 1
 	}
-	return []any{d.receipt.Pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through, quarantine,
-		d.leaf, packed, d.body}
+	return append(d.entry.columns(d.receipt.Pos, d.log, d.verdict.through, d.leaf), packed, d.body)
+}
+
+// columns returns a row but for its contents.
+func (e Entry) columns(pos, logID int64, throughSeq uint64, leaf []byte) []any {
+	var name, log, first, last, released, through any
+	if e.Name != "" {
+		name = e.Name
+	}
+	if e.Kind == Batch {
+		log, first, last, released, through = logID, int64(e.First), int64(e.Last()), int64(e.Released), int64(throughSeq)
+	}
+	return []any{pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through,
+		bytesOrNil(quarantineText(e.Quarantined)), leaf}
 }
 
 // bytesOrNil makes no bytes NULL.

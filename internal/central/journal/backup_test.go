@@ -189,3 +189,64 @@ func flip(b []byte, at int) []byte {
 	b[at] ^= 0x10
 	return b
 }
+
+// TestAKeptHeadIsComparedWithWhatIsRestored restores a backup in the place of a journal whose head was kept: one with the same rows, one with
+// others of which the head was kept under the same numbers, and one again that was restored before.
+func TestAKeptHeadIsComparedWithWhatIsRestored(t *testing.T) {
+	url := "sqlite:" + t.TempDir()
+	j, _, _ := journaltest.Open(t, url+"/a.db")
+	b := newBox("lz-1")
+	enrol(t, j, b)
+	for range 5 {
+		add(t, j, b.batch(t, 1))
+	}
+	early, err := j.Seal(t.Context(), sealKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := j.Export(t.Context(), &file, nil, nothing); err != nil {
+		t.Fatal(err)
+	}
+	add(t, j, b.batch(t, 1))
+	late, err := j.Seal(t.Context(), sealKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := func(name string, known *journal.Checkpoint) (*journal.Journal, journal.Restored) {
+		k, _, _ := journaltest.Open(t, url+"/"+name+".db")
+		act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), nil, known, "admin", nothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Seal(t.Context(), sealKey()); err != nil {
+			t.Fatal(err)
+		}
+		return k, act
+	}
+	k, act := restore("b", &late)
+	changed := early
+	changed.Root[0] ^= 1
+	later := late
+	later.Size++
+	for name, x := range map[string]struct {
+		kept journal.Checkpoint
+		want bool
+	}{"a head of the backup": {early, true}, "the head that it names": {late, true}, "other rows": {changed, false}, "a later head": {later, false}} {
+		if got, err := k.GoesOnFrom(t.Context(), x.kept); err != nil || got != x.want {
+			t.Errorf("%s: %t, %v, want %t", name, got, err, x.want)
+		}
+	}
+	second, err := k.LastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, next := restore("c", &second)
+	if next.Origin == act.Origin {
+		t.Errorf("the name %s is used for other rows", next.Origin)
+	}
+	if got, err := again.GoesOnFrom(t.Context(), second); err != nil || !got {
+		t.Errorf("from the journal that was restored before: %t, %v", got, err)
+	}
+	verified(t, again, sealKey())
+}

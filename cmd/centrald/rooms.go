@@ -121,6 +121,7 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}
+	x.background(ctx, x.fleet.Run)
 	if booksAt != at {
 		if d, err = x.database(ctx, booksAt); err != nil {
 			return err

@@ -42,7 +42,7 @@ type Fleet struct {
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
 	latest int64                      // guarded by mu; the greatest changed among them
-	asked  time.Time                  // guarded by mu; when the table was last asked
+	asked  int64                      // guarded by mu; when the table was last asked, by the centre's clock in ms; 0: it has to be
 }
 
 // Open brings the fleet's tables up to date.
@@ -137,8 +137,12 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 		if _, err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
 			return err
 		}
-		return write(ctx, tx, d, text, pos)
+		if err := write(ctx, tx, d, text, pos); err != nil {
+			return err
+		}
+		return tx.Notify(ctx, channel)
 	})
+	f.outdated()
 	return err
 }
 
@@ -223,8 +227,24 @@ func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, erro
 	return all, nil
 }
 
+// channel is the name under which other instances hear of enrolments.
+const channel = "fleet"
+
+// Run hears of what other instances and commands enrol, until ctx ends. Without it that is known a second later.
+func (f *Fleet) Run(ctx context.Context) error {
+	f.db.Listen(ctx, channel, f.outdated)
+	return nil
+}
+
+// outdated says that the table may have something new.
+func (f *Fleet) outdated() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = 0
+}
+
 const (
-	// askAgain is how long what is known of a device is believed.
+	// askAgain is how long what is known of the devices is believed, also that a name is of none.
 	askAgain = time.Second
 	// askTime is how long the database may take to tell.
 	askTime = 10 * time.Second
@@ -232,19 +252,18 @@ const (
 	listTime = time.Minute
 )
 
-// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
-// it has enrolled at once.
+// Known returns an enrolled device, or ErrNoDevice. What was changed here is seen at once, what another instance or a command has changed as soon as
+// Run hears of it, and within a second. Names of no device, of which anybody can invent any number, cost no query each.
 func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	d, ok := f.known[id]
-	if now := time.Now(); !ok || now.Sub(f.asked) >= askAgain {
+	if now := f.journal.Now(); f.asked == 0 || now < f.asked || now-f.asked >= askAgain.Milliseconds() {
 		if err := f.refresh(ctx); err != nil {
 			return Device{}, err
 		}
 		f.asked = now
-		d, ok = f.known[id]
 	}
+	d, ok := f.known[id]
 	if !ok {
 		return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
 	}

@@ -4,7 +4,7 @@
 //	GET /            the page, complete without script; reload it to see what is new
 //	GET /live        server-sent events, each the page's changing part as HTML
 //	GET /api/latest  the same as JSON
-//	GET /healthz     200 while the books can be read
+//	GET /healthz     200 while records are taken, and the books can be read and follow
 //
 // The page shows levels, so it is for those who may see them (FIELD: the administrative office), has no sign-in of its own
 // and is meant for a loopback address or for a proxy that signs people in. It refuses requests for host names that it was not

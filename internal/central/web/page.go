@@ -73,6 +73,8 @@ type Config struct {
 	Reason func(code string) string
 	// Trouble returns why nothing is taken at present. Without it, nothing is said.
 	Trouble func() Trouble
+	// Late returns why what is shown is old, nil if it is not. Without it, nothing is said.
+	Late func() error
 	// Hosts are names by which the page may be asked for, besides localhost and IP addresses.
 	Hosts []string
 	// FrameAncestors are the origins that may show the page in a frame.
@@ -95,6 +97,9 @@ func New(cfg Config) (*Page, error) {
 	p := &Page{cfg: cfg, mux: http.NewServeMux(), zone: time.FixedZone("Asia/Shanghai", 8*60*60), live: make(chan struct{}, maxLive)}
 	if p.cfg.Reason == nil {
 		p.cfg.Reason = func(code string) string { return code }
+	}
+	if p.cfg.Late == nil {
+		p.cfg.Late = func() error { return nil }
 	}
 	if p.cfg.Trouble == nil {
 		p.cfg.Trouble = func() Trouble { return Trouble{} }
@@ -335,6 +340,10 @@ func (p *Page) health(w http.ResponseWriter, r *http.Request) {
 	}
 	if t := p.cfg.Trouble(); !t.Since.IsZero() {
 		http.Error(w, fmt.Sprintf("nothing is taken since %s: %v", t.Since.UTC().Format(time.RFC3339), t.Err), http.StatusServiceUnavailable)
+		return
+	}
+	if err := p.cfg.Late(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

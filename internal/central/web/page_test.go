@@ -257,12 +257,17 @@ func TestLive(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
-	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }})
+	var late error
+	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
+		Late: func() error { return late }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want(t, get(p, "/", "localhost"), 200, "!暂时收不进记录")
 	want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	late = errors.New("the books are 7 rows behind")
+	want(t, get(p, "/healthz", "localhost"), 503, "the books are 7 rows behind")
+	late = nil
 	trouble = Trouble{Since: time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC), Books: true, Err: errors.New("database or disk is full")}
 	want(t, get(p, "/", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
 	want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")

@@ -10,7 +10,7 @@ import (
 
 const (
 	// lagPause is how often it is looked how far the books are.
-	lagPause = 5 * time.Second
+	lagPause = 15 * time.Second
 	// maxLag is how long the books may take to hold what has come in until that is a trouble.
 	maxLag = 2 * time.Minute
 )

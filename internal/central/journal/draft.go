@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -169,7 +170,7 @@ func (j *Journal) enqueue(ctx context.Context, d *draft) error {
 	}
 	select {
 	case <-j.ended: // perhaps after the writer had looked for the last time
-		j.refuseWaiting()
+		j.refuseWaiting(errEnded)
 	default:
 	}
 	return nil
@@ -178,12 +179,12 @@ func (j *Journal) enqueue(ctx context.Context, d *draft) error {
 // errEnded says that nobody writes any more.
 var errEnded = fmt.Errorf("%w: the journal is closed", ErrUnavailable)
 
-// refuseWaiting tells what waits that nobody will write it.
-func (j *Journal) refuseWaiting() {
-	for {
+// refuseWaiting tells what waits that nobody will write it, if the error is ErrUnavailable.
+func (j *Journal) refuseWaiting(err error) {
+	for errors.Is(err, ErrUnavailable) {
 		select {
 		case d := <-j.queue:
-			d.done(Receipt{}, errEnded)
+			d.done(Receipt{}, err)
 		default:
 			return
 		}

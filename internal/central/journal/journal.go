@@ -103,7 +103,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	}()
 	j.write(ctx)
 	close(j.ended)
-	j.refuseWaiting()
+	j.refuseWaiting(errEnded)
 	stop()
 	<-heard
 	return nil

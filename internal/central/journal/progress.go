@@ -145,10 +145,12 @@ func (p progress) precedes(r run, lookup known) (bool, error) {
 	seq, hash := r.first-1, r.prev
 	for range maxBack {
 		switch {
-		case seq <= r.released, seq == p.through && hash == p.hash && p.since <= r.released+1:
+		case seq <= r.released:
 			return true, nil
-		case hash == (rating.Hash{}):
+		case hash == (rating.Hash{}): // it names none
 			return false, nil
+		case seq == p.through && hash == p.hash && p.since <= r.released+1:
+			return true, nil
 		}
 		here, err := lookup(seq, seq)
 		if errors.Is(err, errCrowded) {
@@ -159,7 +161,14 @@ func (p progress) precedes(r run, lookup known) (bool, error) {
 		}
 		from := seq + 1
 		for _, o := range here {
-			if h, ok := o.at(seq); ok && h == hash && o.first < from {
+			h, ok := o.at(seq)
+			if !ok || h != hash {
+				continue
+			}
+			if o.first-1 <= o.released { // its own sender had let go what came before
+				return true, nil
+			}
+			if o.first < from {
 				from, r.prev = o.first, o.prev
 			}
 		}

@@ -50,7 +50,7 @@ func (j *Journal) gather(first *draft) []*draft {
 }
 
 // commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is
-// written by itself, until the database is found not to be writable after all.
+// written by itself, until the database is found not to be writable after all: all that waits is told so then, since each would find it out anew.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
 	defer j.since.Store(nil)
 	err := j.commitTogether(ctx, group)
@@ -58,6 +58,7 @@ func (j *Journal) commit(ctx context.Context, group []*draft) {
 		for _, d := range group {
 			d.done(d.receipt, err)
 		}
+		j.refuseWaiting(err)
 		return
 	}
 	var down error
@@ -71,6 +72,7 @@ func (j *Journal) commit(ctx context.Context, group []*draft) {
 		}
 		d.done(d.receipt, err)
 	}
+	j.refuseWaiting(down)
 }
 
 // commitTogether writes a group in one transaction. ErrUnavailable says that no other would come further.

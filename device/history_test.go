@@ -118,7 +118,7 @@ func (d *desk) due() (time.Duration, bool) {
 // simulate plays a history through the code that reads lines, each read up to late after its bytes came.
 func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r *rand.Rand) *desk {
 	d := newDesk(h.kind.codes())
-	var keys strokes
+	keys := strokes{doubt: regularWithin}
 	for _, b := range h.kind.codes().keys {
 		keys.five = append(keys.five, b.Code)
 	}

@@ -11,7 +11,7 @@ import (
 // holds decides what is a press on a line whose keypad says when a key is let go: a key is down until then, however often it is
 // sent meanwhile. It decides from the times at which codes came, and has no input, output or time of its own.
 type holds struct {
-	atOnce bool          // what comes right after the opening is believed
+	doubt  time.Duration // for how long after the opening a code may be that of a key that is held; 0 if nobody asks
 	opened time.Duration // nobody knows what was down before
 	keys   map[Code]hold
 	held   together
@@ -65,11 +65,11 @@ func (h *holds) down(c Code, at time.Duration) {
 	case known: // that it was let go is lost: a key that is held is silent, or repeats sooner
 		h.up(c, at)
 	}
-	k = hold{since: at, last: at, doubted: !h.atOnce && at-h.opened <= regularWithin}
+	k = hold{since: at, last: at, doubted: h.doubt > 0 && at-h.opened <= h.doubt}
 	h.keys[c] = k
 	until := at + togetherWithin
 	if k.doubted {
-		until = at + regularWithin
+		until = at + max(h.doubt, togetherWithin)
 	}
 	h.held.addUntil(Event{Source: sourceSerial, Action: Down, Code: c, At: at, Lasts: true}, until)
 }

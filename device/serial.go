@@ -49,6 +49,18 @@ func (c SerialConfig) withDefaults() SerialConfig {
 	return c
 }
 
+// doubt returns for how long after the opening a key may be one that was down before, and after how long of silence it was not: a
+// keypad of which it is known how it repeats is waited for no longer than that takes, with its jitter.
+func (c SerialConfig) doubt() time.Duration {
+	switch repeat := c.Profile.Repeat; {
+	case c.AtOnce:
+		return 0
+	case repeat > 0:
+		return min(3*repeat/2, regularWithin)
+	}
+	return regularWithin
+}
+
 // Prompt lets the keypad light up or speak as its profile says, if it says so. It returns at once and is safe for concurrent
 // use; of several prompts that the keypad has not taken yet the newest is sent. It is sent again when the keypad is back.
 func (s *Serial) Prompt(p keypad.Prompt) {
@@ -85,10 +97,10 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	unsaid := &strokes{atOnce: s.cfg.AtOnce, five: s.cfg.Keys}
+	unsaid := &strokes{doubt: s.cfg.doubt(), five: s.cfg.Keys}
 	keys, noise, spoilt := presses(unsaid), unsaid.noise, unsaid.spoilt
 	if s.cfg.Profile.HasReleases() {
-		keys, noise, spoilt = &holds{atOnce: s.cfg.AtOnce}, nil, nil
+		keys, noise, spoilt = &holds{doubt: s.cfg.doubt()}, nil, nil
 	}
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,

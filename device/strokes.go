@@ -21,7 +21,7 @@ const (
 // strokes decides what is a press on a line that knows no release. It decides from the times at which codes came, and has no
 // input, output or time of its own.
 type strokes struct {
-	atOnce bool          // what comes right after the opening is believed
+	doubt  time.Duration // for how long after the opening a code may be that of a key that is held; 0 if nobody asks
 	five   []Code        // that mean something; all if empty
 	opened time.Duration // nobody knows what came before
 	keys   map[Code]stroke
@@ -120,11 +120,11 @@ func (s *strokes) came(c Code, at time.Duration) {
 	}
 	k.pressed, k.came, k.last, k.counts = at, at, at, true
 	k.times++
-	k.doubted = !s.atOnce && at-s.opened <= regularWithin
+	k.doubted = s.doubt > 0 && at-s.opened <= s.doubt
 	s.keys[c] = k
 	e := Event{Source: sourceSerial, Action: Down, Code: c, At: at, Beside: s.beside(c, at)}
 	if k.doubted {
-		s.held.addUntil(e, at+regularWithin)
+		s.held.addUntil(e, at+max(s.doubt, togetherWithin))
 	} else {
 		s.held.add(e)
 	}

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"haochaping/device/keypad"
 )
 
 // played is what strokes make of codes that come at moments.
 func played(comings []coming, opened, end time.Duration) []Event {
-	s := strokes{}
+	s := strokes{doubt: regularWithin}
 	s.open(opened)
 	var out []Event
 	for _, c := range comings {
@@ -196,6 +198,41 @@ func TestTogetherWhateverTheDelay(t *testing.T) {
 		late = append(late, s.pass(at+time.Hour)...)
 		if !slices.Equal(downs(punctual), downs(late)) {
 			t.Fatalf("punctual %+v, late %+v", downs(punctual), downs(late))
+		}
+	})
+}
+
+// TestAKnownRepetitionIsWaitedForNoLonger opens the port while a key repeats as its profile says, with jitter: it counts for nothing;
+// a press alone is told once it would have come again.
+func TestAKnownRepetitionIsWaitedForNoLonger(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		repeat := time.Duration(rapid.IntRange(20, 2000).Draw(t, "ms of repetition")) * ms
+		doubt := SerialConfig{Profile: &keypad.Profile{Repeat: repeat}}.doubt()
+		if doubt > regularWithin || doubt < repeat {
+			t.Fatalf("a key that repeats every %s is doubted for %s", repeat, doubt)
+		}
+		opened := time.Hour
+		first := opened + time.Duration(rapid.Int64Range(0, int64(repeat)).Draw(t, "ns until it comes"))
+		s := strokes{doubt: doubt}
+		s.open(opened)
+		s.came("1", first)
+		told := max(doubt, togetherWithin)
+		if early := s.pass(first + told); len(early) > 0 {
+			t.Fatalf("told before it can have come again: %+v", early)
+		}
+		if got := downs(s.pass(first + told + 1)); len(got) != 1 || got[0].At != first {
+			t.Fatalf("a press alone: %+v", got)
+		}
+		s = strokes{doubt: doubt}
+		s.open(opened)
+		var got []Event
+		for at, n := first, 0; n < 20; n++ {
+			s.came("1", at)
+			at += repeat * time.Duration(rapid.IntRange(80, 120).Draw(t, "% of it")) / 100
+			got = append(got, s.pass(at-1)...)
+		}
+		if got = append(got, s.pass(2*time.Hour)...); len(downs(got)) > 0 {
+			t.Fatalf("a key that was down before counts: %+v", got)
 		}
 	})
 }

@@ -91,7 +91,7 @@ var restlessSources = map[string]func(t *rapid.T, r restless) []Event{
 		return sampledEvents(t, waves, max(r.end, r.finger)+5*time.Second, 0)
 	},
 	"serial with releases": func(_ *rapid.T, r restless) (all []Event) {
-		h := &holds{atOnce: true}
+		h := &holds{}
 		h.open(0)
 		for _, m := range r.moments() {
 			all = append(all, h.pass(m.at-1)...)

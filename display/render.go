@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
 
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
@@ -13,7 +12,7 @@ import (
 // Renderer draws screens. What it keeps between two calls is only there to save time. It is not safe for concurrent use.
 type Renderer struct {
 	typesetter *typesetter
-	tiles      map[tileKey]*image.RGBA
+	tiles      map[tileKey]*packed
 
 	link string // whose code is kept
 	code qrcode.Code
@@ -24,7 +23,7 @@ type Renderer struct {
 
 // NewRenderer returns a Renderer that uses the fonts.
 func NewRenderer(f *Fonts) *Renderer {
-	return &Renderer{typesetter: newTypesetter(f), tiles: make(map[tileKey]*image.RGBA)}
+	return &Renderer{typesetter: newTypesetter(f), tiles: make(map[tileKey]*packed)}
 }
 
 // Render draws a screen. The error is that of a link that does not fit a QR code; the image is whole but for that.
@@ -107,12 +106,12 @@ const mostTiles = 12
 
 // tile puts a level's tile into its place.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {
-	draw.Draw(dst, t.box, r.drawnTile(t), image.Point{}, draw.Src)
+	r.drawnTile(t).unpack(func(y int, row []byte) { copy(dst.Pix[dst.PixOffset(t.box.Min.X, t.box.Min.Y+y):], row) })
 }
 
 // drawnTile draws a level's tile, or finds it drawn. Their shapes are most of the work of drawing a screen, and they are the same
 // each time.
-func (r *Renderer) drawnTile(t tile) *image.RGBA {
+func (r *Renderer) drawnTile(t tile) *packed {
 	key := tileKey{t.box.Size(), t.face.Sub(t.box.Min), t.level, t.chosen}
 	if kept, ok := r.tiles[key]; ok {
 		return kept
@@ -120,11 +119,15 @@ func (r *Renderer) drawnTile(t tile) *image.RGBA {
 	if len(r.tiles) >= mostTiles {
 		clear(r.tiles)
 	}
-	kept := image.NewRGBA(image.Rectangle{Max: key.size})
-	fill(kept, kept.Rect, paper)
+	drawn := image.NewRGBA(image.Rectangle{Max: key.size})
+	fill(drawn, drawn.Rect, paper)
 	at := t
-	at.box, at.face, at.digit.box = kept.Rect, key.face, t.digit.box.Sub(t.box.Min)
-	r.drawTile(kept, at)
+	at.box, at.face, at.digit.box = drawn.Rect, key.face, t.digit.box.Sub(t.box.Min)
+	r.drawTile(drawn, at)
+	kept := &packed{size: image.Pt(key.size.X, 0), bytes: 4}
+	for y := range key.size.Y {
+		kept.add(drawn.Pix[y*drawn.Stride:][:4*key.size.X])
+	}
 	r.tiles[key] = kept
 	return kept
 }

@@ -20,8 +20,14 @@ type surface struct {
 	rotation Rotation
 	strip    []byte // some rows of the panel on their way, turned but not yet converted
 
-	ready *surface          // memory of the panel's kind that nobody sees, nil before it is needed
-	kept  []image.Rectangle // which parts of it are to be shown
+	ready []readyPart
+	band  []byte // rows of the panel on their way into ready
+}
+
+// readyPart is a part of the panel as its memory is to have it.
+type readyPart struct {
+	at     image.Rectangle // on the panel
+	pixels packed
 }
 
 // stripRows is how many rows are turned at once: as many as pixels fit a cache line of 64 bytes, so that each line of the
@@ -64,29 +70,63 @@ func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (writ
 
 // Ready keeps parts of a frame as the panel's memory has them, for DrawReady. It replaces what it kept before.
 func (s *surface) Ready(parts []image.Rectangle, frame *image.RGBA) {
-	if s.ready == nil {
-		format := s.format
-		format.origin = 0
-		s.ready = &surface{memory: make([]byte, format.memory()), format: format, rotation: s.rotation}
-	}
-	s.kept = s.kept[:0]
+	s.ready = nil
 	for _, p := range parts {
-		if written, err := s.ready.draw(p, frame, p.Min); err == nil && !written.Empty() {
-			s.kept = append(s.kept, written)
+		for _, rows := range s.bands(p.Intersect(s.bounds())) {
+			s.keep(rows, frame)
 		}
 	}
 }
 
+// bandRows is how many rows of the panel are made ready at once.
+const bandRows = 64
+
+// bands cuts a part of what the panel shows so that each lies in few of the panel's rows.
+func (s *surface) bands(p image.Rectangle) (all []image.Rectangle) {
+	across := s.rotation == 90 || s.rotation == 270
+	for !p.Empty() {
+		band, rest := p, p
+		if across {
+			band.Max.X = min(p.Max.X, p.Min.X+bandRows)
+			rest.Min.X = band.Max.X
+		} else {
+			band.Max.Y = min(p.Max.Y, p.Min.Y+bandRows)
+			rest.Min.Y = band.Max.Y
+		}
+		all, p = append(all, band), rest
+	}
+	return all
+}
+
+// keep lays a band of a frame into memory of the panel's kind that holds its rows alone, and packs it.
+func (s *surface) keep(rows image.Rectangle, frame *image.RGBA) {
+	at := s.rotation.onPanel(rows, s.panel())
+	format := s.format
+	format.origin = -at.Min.Y * format.stride
+	if s.band == nil {
+		s.band = make([]byte, (bandRows+1)*format.stride)
+	}
+	own := surface{memory: s.band, format: format, rotation: s.rotation, strip: s.strip}
+	written, err := own.draw(rows, frame, rows.Min)
+	s.strip = own.strip
+	if err != nil || written.Empty() {
+		return
+	}
+	part := readyPart{written, packed{size: image.Pt(written.Dx(), 0), bytes: format.bytes}}
+	for y := written.Min.Y; y < written.Max.Y; y++ {
+		part.pixels.add(own.row(y, written))
+	}
+	s.ready = append(s.ready, part)
+}
+
 // drawReady copies what Ready has kept into the memory, draws parts of a frame over it, and returns the parts of the panel that it wrote.
 func (s *surface) drawReady(over []image.Rectangle, frame *image.RGBA) (written []image.Rectangle, err error) {
-	err = faultless(func() {
-		for _, r := range s.kept {
-			for y := r.Min.Y; y < r.Max.Y; y++ {
-				copy(s.row(y, r), s.ready.row(y, r))
-			}
-		}
-	})
-	written = append(written, s.kept...)
+	for _, part := range s.ready {
+		err = errors.Join(err, faultless(func() {
+			part.pixels.unpack(func(y int, row []byte) { copy(s.row(part.at.Min.Y+y, part.at), row) })
+		}))
+		written = append(written, part.at)
+	}
 	for _, p := range over {
 		drawn, drawErr := s.draw(p, frame, p.Min)
 		written, err = append(written, drawn), errors.Join(err, drawErr)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -57,8 +58,11 @@ type rateConfig struct {
 }
 
 type adminConfig struct {
-	Listen         loopback   `toml:"listen"`
+	Listen         address    `toml:"listen"`
+	CertFile       string     `toml:"cert_file"`
+	KeyFile        string     `toml:"key_file"`
 	Hosts          []hostName `toml:"hosts"`
+	Proxies        []network  `toml:"proxies"`
 	FrameAncestors []origin   `toml:"frame_ancestors"`
 }
 
@@ -118,6 +122,12 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
+	if c.Admin.CertFile == "" && len(c.Admin.Proxies) == 0 && !c.Admin.loopback() {
+		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", c.Admin.Listen)
+	}
+	for i := range c.Admin.Proxies {
+		value("admin.proxies", &c.Admin.Proxies[i], string(c.Admin.Proxies[i]))
+	}
 	if c.Broker.Partitions < 0 || c.Broker.Partitions > 256 || c.Broker.Partitions > 0 && c.Broker.URL == "" {
 		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", c.Broker.Partitions)
 	}
@@ -137,6 +147,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 		{"broker.cert_file", c.Broker.CertFile, c.Broker.KeyFile},
 		{"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
 		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile},
+		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 	} {
 		if (pair.cert == "") != (pair.key == "") {
 			bad(pair.name, "a certificate and its key go together; write both or neither")
@@ -181,9 +192,32 @@ func (l *loopback) UnmarshalText(b []byte) error {
 		return err
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%q is not allowed; the page shows scores and has no sign-in, so write a loopback address, as \"127.0.0.1:8081\", and put a proxy that signs people in before it", b)
+		return fmt.Errorf("%q is not allowed; write a loopback address, as \"127.0.0.1:8081\"", b)
 	}
 	*l = loopback(b)
+	return nil
+}
+
+// network is an IP address, or a network as 10.0.0.0/8.
+type network string
+
+func (n network) prefix() (netip.Prefix, error) {
+	if p, err := netip.ParsePrefix(string(n)); err == nil {
+		return p.Masked(), nil
+	}
+	ip, err := netip.ParseAddr(string(n))
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is not allowed; write an address or a network, as \"10.1.2.3\" or \"10.1.0.0/16\"", string(n))
+	}
+	return ip.Unmap().Prefix(ip.Unmap().BitLen())
+}
+
+// UnmarshalText checks a network.
+func (n *network) UnmarshalText(b []byte) error {
+	if _, err := network(b).prefix(); err != nil {
+		return err
+	}
+	*n = network(b)
 	return nil
 }
 

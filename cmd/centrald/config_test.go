@@ -25,7 +25,7 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"\nstat = \"x\"", "line 2: stat is unknown; centrald -print-config"},
 		{"[rate]\nlisten = \"8080\"", "line 2: rate.listen: \"8080\" is no address; write host:port"},
-		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" is not allowed; the page shows scores"},
+		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" can be reached from other machines in plain text"},
 		{"admin.listen = \"admin.example.com:8081\"", "line 1: admin.listen"},
 		{"log_level = \"loud\"", "allowed are debug, info, warn, error"},
 		{"[broker]\nurl = \"tcp://mqtt.example.com\"", "write mqtts://host:8883"},

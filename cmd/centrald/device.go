@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"text/tabwriter"
 	"time"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -85,6 +87,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	walkUp := flags.Duration("walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business system opens no visits: 1s to 10m")
 	linkEvery := flags.Duration("walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
 	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo (a JPEG's path)")
+	post := flags.String("window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory list window)")
 	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
@@ -118,6 +121,11 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
+	if *post != "" {
+		if d, err = c.atPost(ctx, x, d, *post); err != nil {
+			return fmt.Errorf("-window-id: %w", err)
+		}
+	}
 	before, err := x.fleet.Device(ctx, d.ID)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
@@ -143,6 +151,27 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\nits screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box\n",
 		d.ID, d.Window.ID, d.Window.Generation, wire.Fingerprint(d.Key))
 	return err
+}
+
+// atPost returns the device as it serves a window of the organisation today.
+func (c *command) atPost(ctx context.Context, x *rooms, d fleet.Device, window string) (fleet.Device, error) {
+	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" || d.Window.Staff != (rating.Staff{}) {
+		return d, errors.New("the organisation says hall, name and staff of its windows; leave out -hall, -window, -name and those of staff")
+	}
+	posts, err := x.directory.Posts(ctx, directory.DayOf(c.env.now()))
+	if err != nil {
+		return d, err
+	}
+	w, people, err := posts.Texts(window)
+	if err != nil {
+		return d, err
+	}
+	for _, m := range d.Roster {
+		if !slices.ContainsFunc(people, func(s rating.Staff) bool { return s.ID == m.ID }) {
+			return d, fmt.Errorf("-roster: %s does not serve at the window %s today; the roster adds cards and photos to those who do", m.ID, window)
+		}
+	}
+	return d.Serve(w, people), nil
 }
 
 // unused makes sure that no other box is enrolled with the key: two boxes with one key could each write the other's records.
@@ -171,7 +200,7 @@ func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 	same := d.Window
 	same.Generation = last
 	switch {
-	case reflect.DeepEqual(same, before.Window) && reflect.DeepEqual(d.Roster, before.Roster) && (d.Window.Generation == 0 || d.Window.Generation == last):
+	case reflect.DeepEqual(same, before.Window) && reflect.DeepEqual(d.Roster, before.Roster) && d.Follows == before.Follows && (d.Window.Generation == 0 || d.Window.Generation == last):
 		d.Window = before.Window
 	case d.Window.Generation == 0:
 		d.Window.Generation = last + 1

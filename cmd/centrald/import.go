@@ -10,14 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/rating"
 )
 
 // importColumns are the columns of the file that importDevices reads, by the names in its first line. The others may be missing.
 func importColumns() (needed, known []string) {
-	needed = []string{"id", "key", "window"}
-	return needed, []string{"id", "key", "window", "hall", "name"}
+	needed = []string{"id", "key"}
+	return needed, []string{"id", "key", "window", "hall", "name", "window_id"}
 }
 
 // maxImportFaults is how many wrong lines are named at once.
@@ -26,7 +27,7 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, window, and if wanted hall and name")
+	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, and window with if wanted hall and name, or window_id")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -52,6 +53,9 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 		return err
 	}
 	in := newImporter(all)
+	if in.posts, err = x.directory.Posts(ctx, directory.DayOf(c.env.now())); err != nil {
+		return err
+	}
 	if err := in.read(f); err != nil {
 		return fmt.Errorf("%s: %w; no device was enrolled", *path, err)
 	}
@@ -74,6 +78,7 @@ type importer struct {
 	enrolled map[rating.DeviceID]fleet.Device
 	owners   map[string]rating.DeviceID // by key: two boxes with one key could each write the other's records
 	seen     map[rating.DeviceID]int    // lines
+	posts    fleet.Posts
 	devices  []fleet.Device
 }
 
@@ -100,6 +105,10 @@ func (in *importer) read(r io.Reader) error {
 			return fmt.Errorf("the first line: column %q is unknown; known are %s", name, strings.Join(known, ", "))
 		}
 		column[name] = i
+	}
+	_, window := column["window"]
+	if _, ok := column["window_id"]; !ok && !window {
+		return errors.New(`the first line: the column "window" or "window_id" is missing`)
 	}
 	for _, name := range needed {
 		if _, ok := column[name]; !ok {
@@ -148,10 +157,16 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	}
 	if before, ok := in.enrolled[d.ID]; ok {
 		d.Roster, d.Window.SignIn, d.Window.WalkUp = before.Roster, before.Window.SignIn, before.Window.WalkUp // not in the file
+		if d, err = in.atPost(d, field); err != nil {
+			return err
+		}
 		if d, err = follow(before, d, false); err != nil {
 			return err
 		}
 	} else {
+		if d, err = in.atPost(d, field); err != nil {
+			return err
+		}
 		d.Window.Generation = 1
 	}
 	if err := d.Window.Check(); err != nil {
@@ -160,4 +175,20 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	in.seen[d.ID], in.owners[string(d.Key)] = line, d.ID
 	in.devices = append(in.devices, d)
 	return nil
+}
+
+// atPost returns a device as it serves the window of the organisation that its line names, if it names one.
+func (in *importer) atPost(d fleet.Device, field func(string) string) (fleet.Device, error) {
+	id := field("window_id")
+	if id == "" {
+		return d, nil
+	}
+	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" {
+		return d, fmt.Errorf("%s: the organisation says hall and name of the window %s; leave the other columns empty", d.ID, id)
+	}
+	w, people, err := in.posts.Texts(id)
+	if err != nil {
+		return d, fmt.Errorf("%s: window_id: %w", d.ID, err)
+	}
+	return d.Serve(w, people), nil
 }

@@ -47,7 +47,7 @@ func TestImport(t *testing.T) {
 		head + line("lz-1", 0, "A1") + line("lz-2", 1, ""):       "line 3: lz-2: window: id is empty",
 		head + line("lz-1", 0, "A1") + "lz-2," + keys[1] + "\n":  "record on line 3: wrong number of fields",
 		"id,key,window,where\n":                                  `column "where" is unknown`,
-		"id,key\n":                                               `"window" is missing`,
+		"id,key\n":                                               `"window" or "window_id" is missing`,
 		"":                                                       "the first line: EOF",
 		head + strings.Repeat("?,?,?,?,?\n", maxImportFaults+10): fmt.Sprintf("line %d:", maxImportFaults+1),
 	} {

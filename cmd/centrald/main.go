@@ -5,9 +5,15 @@
 //	centrald -print-config
 //	centrald -check-config
 //	centrald key [-seal]
+//	centrald account add -role province -area 620000000000 -login li.qiang -name 李强
+//	centrald account link|grant|disable|enable LOGIN
+//	centrald account list
 //	centrald device list
 //	centrald device add -id lz-0417 -key … -hall 市民中心政务服务大厅 -window A07 -name 综合窗口7号
 //	centrald device import -csv boxes.csv
+//	centrald directory import [-apply] FILE
+//	centrald directory export FILE
+//	centrald directory list area|unit|hall|window|staff
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild
@@ -20,9 +26,11 @@
 //	centrald witness -seal-key KEY [-accept-restore NAME] URL
 //
 // "-check-config" checks the configuration and tries whether the broker has what the centre needs.
-// "key" prints the centre's public key, which each box must know. "device add" enrols a box or moves it to another window,
+// "key" prints the centre's public key, which each box must know. "account add" opens an account and prints a link by which the person chooses a
+// password. "device add" enrols a box or moves it to another window,
 // which a centrald that runs notices within seconds. "device import" does so for every line of a file, once all of them are
-// right. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
+// right. "directory" knows
+// the organisation, whose windows' names boxes get. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
 // journal by its seal and the boxes' signatures, and the books by making them again; it ends with status 1 if something differs.
 // The other commands are described in deploy/man/centrald.8. All but "restore" may be used while centrald runs. -config may
 // stand before or after a command's words.

@@ -13,29 +13,34 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 )
 
-// rooms is the centre's rooms, opened: the journal with the fleet in one database, and the books in the same or, on SQLite, in a file of
-// their own.
+// rooms is the centre's rooms, opened: the journal with the organisation, the accounts and the fleet in one database, and the books in the
+// same or, on SQLite, in a file of their own.
 type rooms struct {
-	cfg     config
-	journal *journal.Journal
-	fleet   *fleet.Fleet
-	books   *books.Books
-	key     ed25519.PrivateKey // signs acknowledgements, commands and configurations
-	seal    ed25519.PrivateKey // signs the journal's heads
-	holder  string             // names this instance
-	closers []func() error
+	cfg       config
+	journal   *journal.Journal
+	directory *directory.Directory
+	fleet     *fleet.Fleet
+	people    *account.Accounts
+	books     *books.Books
+	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
+	seal      ed25519.PrivateKey // signs the journal's heads
+	holder    string             // names this instance
+	closers   []func() error
 }
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
-func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet} }
+func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet, x.directory, x.people} }
 
 // errNoJournal says that a command which reads found nothing to read.
 var errNoJournal = errors.New("there is no journal yet")
@@ -118,10 +123,16 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		return err
 	}
 	x.background(ctx, x.journal.Run)
+	if x.directory, err = directory.Open(ctx, x.journal); err != nil {
+		return err
+	}
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}
 	x.background(ctx, x.fleet.Run)
+	if x.people, err = c.accounts(ctx, x); err != nil {
+		return err
+	}
 	if booksAt != at {
 		if d, err = x.database(ctx, booksAt); err != nil {
 			return err
@@ -129,6 +140,17 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	}
 	x.books, err = books.Open(ctx, books.Config{DB: d, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
 	return err
+}
+
+// accounts opens the accounts. The seeds of second factors can be read by whoever has both the database and the centre's key.
+func (c *command) accounts(ctx context.Context, x *rooms) (*account.Accounts, error) {
+	secret, err := hkdf.Key(sha256.New, x.key.Seed(), nil, "haochaping second factors", 32)
+	if err != nil {
+		return nil, err
+	}
+	// One core of two, two of four: passwords never take the machine from the boxes.
+	hasher := account.NewHasher(runtime.GOMAXPROCS(0)/2, c.env.random)
+	return account.Open(ctx, account.Config{Journal: x.journal, Secret: secret, Hasher: hasher, Random: c.env.random, Now: c.env.now})
 }
 
 func (x *rooms) database(ctx context.Context, at string) (*db.DB, error) {

@@ -65,7 +65,9 @@ func run(ctx context.Context, args []string, env environment) error {
 const usage = `centrald is the receiving side. Without a command it runs.
 
   centrald key [-seal]              print the centre's public key, or the one that signs the journal's heads
+  centrald account add|link|list    open an account and print a one-time link for it; "centrald account" names the others
   centrald device add|import|list   enrol a box or move it, enrol those of a file, list them
+  centrald directory WORD           import, export or list areas, units, halls, windows and staff
   centrald findings                 list what is wrong with what the boxes have sent, and what to do
   centrald verify                   check the journal and the books; status 1 if something was changed
   centrald rebuild                  make the books anew from the journal
@@ -87,7 +89,8 @@ func (c *command) commands() map[string]func(context.Context, []string) error {
 		return func(_ context.Context, args []string) error { return f(args) }
 	}
 	return map[string]func(context.Context, []string) error{
-		"key": plain(c.printKey), "device": c.device, "findings": c.findings, "verify": c.verify, "rebuild": c.rebuild, "backup": c.backup,
+		"key": plain(c.printKey), "account": c.account, "device": c.device, "directory": c.directory, "findings": c.findings,
+		"verify": c.verify, "rebuild": c.rebuild, "backup": c.backup,
 		"restore": c.restore, "accept": c.accept, "prove": c.prove, "check-proof": plain(c.checkProof), "erase": c.erase, "witness": c.witness,
 	}
 }

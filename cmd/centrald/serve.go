@@ -19,7 +19,6 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
-	"haochaping/internal/central/web"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
@@ -81,7 +80,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
-		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run}}, brokers...)
+		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
+		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return late.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
@@ -209,19 +209,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, late *lag, log 
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := web.New(web.Config{
-		Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts), FrameAncestors: texts(cfg.Admin.FrameAncestors), Late: late.late,
-		Trouble: func() web.Trouble {
-			t := in.Trouble()
-			return web.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-		},
-		Reason: func(code string) string {
-			if r, ok := reasons.Find(code); ok {
-				return r.Text
-			}
-			return code
-		},
-	})
+	adminPage, err := c.site(cfg, x, in, late, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}
@@ -233,7 +221,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, late *lag, log 
 	pages.Handle("/", adminPage)
 	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
 	admin = site{handler: pages, logger: log, endless: true}
-	if admin.listener, err = listen(string(cfg.Admin.Listen), "", ""); err != nil {
+	if admin.listener, err = listen(string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}
 	return rate, admin, nil

@@ -25,6 +25,11 @@ import (
 	"haochaping/internal/windowapi"
 )
 
+// organisation is a city that does not exist: 3 halls, 12 windows, 30 staff.
+//
+//go:embed organisation.csv
+var organisation string
+
 //go:embed demopage
 var demoFiles embed.FS
 
@@ -134,10 +139,17 @@ func (s *stagehand) start(ctx context.Context) error {
 	if s.token, _, err = windowapi.AddToken(filepath.Join(state, windowapi.TokensFile), "demo page", rand.Reader, time.Now()); err != nil {
 		return err
 	}
-	enrol := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "device", "add", "-config", centreTOML.path, "-id", "demo-box",
-		"-key", keyText(key), "-hall", "市民中心政务服务大厅", "-window", "A12", "-name", "综合受理12号窗口")
-	if out, err := enrol.CombinedOutput(); err != nil {
-		return fmt.Errorf("enrol the box: %w\n%s", err, out)
+	city := s.file("organisation.csv", organisation)
+	if city.err != nil {
+		return city.err
+	}
+	for _, args := range [][]string{
+		{"directory", "import", "-config", centreTOML.path, "-apply", "-reason", "demo", city.path},
+		{"device", "add", "-config", centreTOML.path, "-id", "demo-box", "-key", keyText(key), "-window-id", "SL-H1-A12"},
+	} {
+		if out, err := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("centrald %s: %w\n%s", args[0], err, out)
+		}
 	}
 	s.box, err = s.run(ctx, "ratingd", boxTOML.path, "box.json")
 	return err

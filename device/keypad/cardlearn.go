@@ -204,6 +204,7 @@ func framed(cards [][]byte, head []byte, sum *checksum, from int, after bool) (f
 		return framing{}, false
 	}
 	digits := !after && size == 1 // a digit may be the sum of others by chance
+	same := sum != nil            // and what all cards end with is of the reader, though it be the sum of a number and its checksum
 	for _, b := range cards {
 		start := len(b) - size // of the checksum
 		if !after {
@@ -218,8 +219,9 @@ func framed(cards [][]byte, head []byte, sum *checksum, from int, after bool) (f
 		}
 		f.body = append(f.body, b[len(head):stop])
 		digits = digits && letters(b[start:start+size])
+		same = same && bytes.Equal(b[start:start+size], cards[0][len(cards[0])-(len(b)-start):][:size])
 	}
-	return f, !digits
+	return f, !digits && !same
 }
 
 // ending returns the control bytes that all cards' frames end with, but for some bytes behind them.

@@ -41,6 +41,9 @@ func (c *checker) profile(f file) *Profile {
 	}
 	p.Gap = c.duration("gap", f.Gap, 20*time.Millisecond, 10*time.Second)
 	p.Away = c.duration("away", f.Away, 200*time.Millisecond, 30*time.Second)
+	if f.Repeat != "" {
+		p.Repeat = c.duration("repeat", f.Repeat, 20*time.Millisecond, 2*time.Second)
+	}
 	if len(f.Frame) == 0 {
 		c.bad("frame", "there is none; describe what the keypad sends as [[frame]] with a layout")
 	}

@@ -35,7 +35,12 @@ func (d draft) toml() string {
 	if d.released.parts == nil {
 		p("# It was not heard to say when a key is let go: a key that comes again within two seconds is the same press.\n")
 	}
-	p("name = %q\nabout = %q\n\n", d.name, d.keys.about)
+	p("name = %q\nabout = %q\n", d.name, d.keys.about)
+	if most := d.observed.Longest; most > 0 && most <= 2*time.Second {
+		p("repeat = %q # the longest that was heard; a press right after the port was opened waits for half as much again\n",
+			max(most.Round(10*time.Millisecond), 20*time.Millisecond))
+	}
+	p("\n")
 	p("[line]\nbaud = %d\ndata_bits = %d\nparity = %q\nstop_bits = %d\n\n", d.line.Baud, d.line.DataBits, d.line.Parity, d.line.StopBits)
 	p("[[frame]]\nlayout = %q\ncode = %q\n", strings.Join(d.keys.parts, " "), d.keys.code())
 	p("keys = [%s] # from 非常满意 to 非常不满意; nothing else is a key\n", quoted(d.codes))

@@ -27,6 +27,7 @@ type Observed struct {
 	Released [5][]byte // when each is let go; nil of those of which nothing was heard
 	Beats    []Beat
 	Repeat   time.Duration // after which a key that is held sends again, 0 if it was not heard to
+	Longest  time.Duration // between two of a key, the first repetition among them, where Repeat is known
 }
 
 // Learner finds out what each of five keys sends. Noise is told from a key by hearing the key twice, a release from a key by its
@@ -305,6 +306,9 @@ func (l *Learner) Observed() (Observed, error) {
 		}
 	}
 	o := Observed{Sent: l.sent, Repeat: l.repeat()}
+	if o.Repeat > 0 {
+		o.Longest = slices.Max(l.repeats)
+	}
 	for i := range l.sent {
 		o.Released[i] = l.release(i)
 	}

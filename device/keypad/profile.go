@@ -68,6 +68,8 @@ type Profile struct {
 	Settle time.Duration
 	// Away is the silence after which a card was taken away, 200 ms to 30 s: until then it is one event. It is 2 s if not set.
 	Away time.Duration
+	// Repeat is after which time at most a key that is held is sent again, 20 ms to 2 s; 0 if nobody knows.
+	Repeat time.Duration
 
 	frames  []frame
 	beat    time.Duration // how often a heartbeat comes, 0 if none does
@@ -114,6 +116,7 @@ type file struct {
 	Gap      string      `toml:"gap"`
 	Settle   string      `toml:"settle"`
 	Away     string      `toml:"away"`
+	Repeat   string      `toml:"repeat"`
 	Line     Line        `toml:"line"`
 	Frame    []fileFrame `toml:"frame"`
 	Prompt   struct {

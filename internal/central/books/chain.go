@@ -49,7 +49,8 @@ func (l *log) holds(seq uint64) bool {
 func (s *state) link(l *log, seq uint64, r *record) error {
 	var prev *rating.Hash // as it says; unknown of one in quarantine
 	if r.reason == "" {
-		prev = &r.Prev
+		own := r.Prev // a run outlives the record, and those that were read with it
+		prev = &own
 	}
 	before, after := l.at(seq), l.after(seq)
 	want := rating.Hash{}
@@ -292,7 +293,8 @@ func (s *state) again(l *log, seq uint64, r *record, place int64) error {
 	l.forks++
 	f := fork{log: l.id, seq: seq, hash: r.hash, place: place, row: fresh}
 	if r.reason == "" {
-		f.prev = &r.Prev
+		own := r.Prev
+		f.prev = &own
 	}
 	s.forks[l.id] = append(s.forks[l.id], f)
 	if f.prev != nil && seq > 1 && !here(seq-1, *f.prev) {

@@ -17,7 +17,7 @@ const (
 	// writeTime is how long a chunk may take; a server may be gone without a word.
 	writeTime = 2 * time.Minute
 	// maxChunk is about how many records share a transaction.
-	maxChunk = 6000
+	maxChunk = 4000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
 	maxRead = 2048
 	// Between two looks it rests restFactor times as long as the last one took, and no longer than maxRest: while rows come fast, more of them

@@ -31,6 +31,9 @@ const (
 	Refuses Step = "refused"
 )
 
+// Steps returns all steps.
+func Steps() []Step { return []Step{Adds, Changes, Ends, Removes, Keeps, Refuses} }
+
 // Chinese returns the step's name.
 func (s Step) Chinese() string {
 	switch s {

@@ -64,6 +64,9 @@ func (d *Day) UnmarshalText(b []byte) (err error) {
 
 // ParseDay reads a day as people and spreadsheets write it: 2026-01-31, 2026/1/31, 2026.1.31, 2026年1月31日, 20260131.
 func ParseDay(s string) (Day, error) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil { // nearly all, and the pattern is slow
+		return bounded(s, Date(t.Year(), t.Month(), t.Day()))
+	}
 	m := regexp.MustCompile(`^(\d{4})(?:[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d\d)(\d\d))$`).FindStringSubmatch(s)
 	if m == nil {
 		return 0, faultf("日期 %q 看不懂，请写作 2026-01-31", "the date %q is not understood; write it as 2026-01-31", s)
@@ -77,7 +80,10 @@ func ParseDay(s string) (Day, error) {
 	if int(t.Month()) != month || t.Day() != day {
 		return 0, faultf("日期 %q 不存在", "there is no day %q", s)
 	}
-	d := DayOf(t)
+	return bounded(s, DayOf(t))
+}
+
+func bounded(s string, d Day) (Day, error) {
 	if d < firstDay || d > lastDay {
 		return 0, faultf("日期 %q 超出 1949-10-01 至 2099-12-31", "the date %q is not between 1949-10-01 and 2099-12-31", s)
 	}

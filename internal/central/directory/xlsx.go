@@ -22,7 +22,7 @@ const (
 
 // readWorkbook reads the rows of all sheets of a workbook.
 func readWorkbook(b []byte) (rows []sheetRow, err error) {
-	if err := inspect(b); err != nil {
+	if err := inspect(b, maxUnpacked, maxElements); err != nil {
 		return nil, err
 	}
 	book, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked, RawCellValue: true})
@@ -81,8 +81,8 @@ func readSheet(book *excelize.File, name string, most int) (rows []sheetRow, err
 	return rows, nil
 }
 
-// inspect refuses a workbook that would unpack to too much, and one with formulas, whose values are not what somebody has written.
-func inspect(b []byte) error {
+// inspect refuses a workbook that would unpack to more than some bytes or XML elements, and one with formulas, whose values are not what somebody has written.
+func inspect(b []byte, bytesLeft int64, elements int) error {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return unreadable(err)
@@ -90,7 +90,7 @@ func inspect(b []byte) error {
 	if len(z.File) > maxParts {
 		return faultf("工作簿有 %d 个部件，最多 %d 个", "the workbook has %d parts, at most %d are allowed", len(z.File), maxParts)
 	}
-	left, elements := int64(maxUnpacked), maxElements
+	left := bytesLeft
 	for _, f := range z.File {
 		in, err := f.Open()
 		if err != nil {
@@ -109,7 +109,7 @@ func inspect(b []byte) error {
 		}
 		err = errors.Join(err, in.Close())
 		if left = bounded.N - 1; left < 0 || elements < 0 {
-			return faultf("工作簿解压后超过 %d 字节，或内容过多", "the workbook unpacks to more than %d bytes, or has too many elements", maxUnpacked)
+			return faultf("工作簿解压后超过 %d 字节，或内容过多", "the workbook unpacks to more than %d bytes, or has too many elements", bytesLeft)
 		}
 		var wrong Fault
 		if errors.As(err, &wrong) {

@@ -53,7 +53,7 @@ func (f *Fleet) Import(ctx context.Context, section []byte) error {
 	if err := d.check(); err != nil {
 		return fmt.Errorf("device %s of the backup: %w", d.ID, err)
 	}
-	text, err := json.Marshal(assignment{d.Window, d.Roster})
+	text, err := d.text()
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 )
@@ -63,6 +64,7 @@ type Device struct {
 	Key        ed25519.PublicKey
 	Window     rating.Window
 	Roster     []rating.Member // who may sign in there; it changes with the window's generation
+	Follows    bool            // the window is one of the organisation, whose texts the device gets
 	EnrolledAt time.Time
 	Changed    int64 // position in the journal of what changed it last
 }
@@ -70,7 +72,13 @@ type Device struct {
 // assignment is what the table keeps of a device's window.
 type assignment struct {
 	rating.Window
-	Roster []rating.Member `json:"roster,omitempty"`
+	Roster  []rating.Member `json:"roster,omitempty"`
+	Follows bool            `json:"follows,omitempty"`
+}
+
+// text returns what the table keeps of the device's window.
+func (d Device) text() ([]byte, error) {
+	return json.Marshal(assignment{d.Window, d.Roster, d.Follows})
 }
 
 // check reports the first bound that d breaks.
@@ -111,7 +119,7 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 	if err := d.check(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(assignment{d.Window, d.Roster})
+	text, err := d.text()
 	if err != nil {
 		return err
 	}
@@ -137,6 +145,11 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 		if _, err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
 			return err
 		}
+		if d.Follows {
+			if err := directory.Served(ctx, tx, d.ID, d.Window, pos); err != nil {
+				return err
+			}
+		}
 		if err := write(ctx, tx, d, text, pos); err != nil {
 			return err
 		}
@@ -156,7 +169,7 @@ func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (changed int64
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
-	before, err := json.Marshal(assignment{old[0].Window, old[0].Roster})
+	before, err := old[0].text()
 	if err != nil {
 		return 0, err
 	}
@@ -191,7 +204,7 @@ func scanDevice(s db.Scanner) (d Device, err error) {
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return d, fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	d.Window, d.Roster = a.Window, a.Roster
+	d.Window, d.Roster, d.Follows = a.Window, a.Roster, a.Follows
 	return d, nil
 }
 

@@ -33,7 +33,7 @@ func (j *Journal) Read(ctx context.Context, after int64, rows int) ([]Entry, err
 }
 
 func (j *Journal) read(ctx context.Context, q db.Querier, after int64, rows int) (all []Entry, err error) {
-	const enough = 8 << 20 // bytes of bodies
+	const enough = 4 << 20 // bytes of bodies
 	ctx, cancel := context.WithTimeout(ctx, 2*j.cfg.Patience)
 	defer cancel()
 	found, err := q.QueryContext(ctx, readEntry+"WHERE e.pos > $1 ORDER BY e.pos LIMIT $2", after, rows)

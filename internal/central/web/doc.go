@@ -1,18 +1,13 @@
-// Package web is the centre's own page: the evaluations as they come in, the findings about the boxes' logs, and which boxes
-// are there.
+// Package web is the frame of the centre's pages: who asks, what they may, how a page looks. The pages themselves are sections, each a package
+// under this one that gives its routes, templates and files.
 //
-//	GET /            the page, complete without script; reload it to see what is new
-//	GET /live        server-sent events, each the page's changing part as HTML
-//	GET /api/latest  the same as JSON
-//	GET /healthz     200 while records are taken, and the books can be read and follow
+// A request passes one middleware: host, origin, session or token, and account.May with the object that the route names. A route without a rule of
+// docs/roles.md is refused when the site is made. What somebody may not see is answered as if it were not there (404), and whoever is not
+// signed in is sent to the sign-in page from every address, so that none says whether it exists.
 //
-// The page shows levels, so it is for those who may see them (FIELD: the administrative office), has no sign-in of its own
-// and is meant for a loopback address or for a proxy that signs people in. It refuses requests for host names that it was not
-// told, because a browser on the same machine could otherwise be led to read it for a foreign site (DNS rebinding).
+// Invariants: a session's secret is in a cookie that scripts cannot read and that only HTTPS carries, or loopback; nothing is changed by GET; no
+// page has an inline script or style. Until the first account is added, and only on a loopback address, the pages that a route marks as Before are
+// shown to everybody, as the centre's page was before there were accounts (docs/decisions/022).
 //
-// Invariant: an event always carries the whole changing part, rendered from the books at that moment. So a browser that
-// slept, lost its connection or missed events is right again with the next one. Failure mode: when the books cannot be read,
-// the page answers 503 and live connections stay open and try again.
-//
-// The package does not correct, export or delete anything.
+// Failure mode: when the database cannot be read, every page answers 503 and nobody is signed in or out by it.
 package web

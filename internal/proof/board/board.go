@@ -54,7 +54,7 @@ func Start(ctx context.Context, o Options) (*Board, error) {
 		if err := b.prepare(ctx, o); err != nil {
 			return nil, err
 		}
-		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb")}, processor()...)
+		args := append([]string{"qemu-system-aarch64", "-M", "virt", "-dtb", b.at("board.dtb")}, o.Parts.processor()...)
 		args = append(args, o.emulation()...)
 		args = append(args, "-append", "console=ttyAMA0 loglevel=5 panic=-1 vt.global_cursor_default=0",
 			"-qtest", "unix:"+b.at("qtest")+",server=on,wait=off", "-qtest-log", "/dev/null", "-device", "qemu-xhci", "-device", "usb-kbd")
@@ -126,7 +126,7 @@ dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1 # through a pipe, for a terminal would 
 
 // prepare makes the first file system and the device tree.
 func (b *Board) prepare(ctx context.Context, o Options) error {
-	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "ftdi_sio"}, modules...), initScript)
+	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "uhid", "ftdi_sio"}, modules...), initScript)
 	if err != nil {
 		return fmt.Errorf("make the first file system: %w", err)
 	}
@@ -134,7 +134,7 @@ func (b *Board) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	// QEMU describes its machine; only the names of the GPIO lines are missing.
-	if _, err := tool(ctx, "", nil, "qemu-system-aarch64", append([]string{"-M", "virt,dumpdtb=" + b.at("virt.dtb")}, processor()...)...); err != nil {
+	if _, err := tool(ctx, "", nil, "qemu-system-aarch64", append([]string{"-M", "virt,dumpdtb=" + b.at("virt.dtb")}, o.Parts.processor()...)...); err != nil {
 		return err
 	}
 	text, err := tool(ctx, "", nil, "dtc", "-q", "-I", "dtb", "-O", "dts", b.at("virt.dtb"))
@@ -152,10 +152,6 @@ func (b *Board) prepare(ctx context.Context, o Options) error {
 	}
 	_, err = tool(ctx, "", nil, "dtc", "-q", "-I", "dts", "-O", "dtb", "-o", b.at("board.dtb"), b.at("board.dts"))
 	return err
-}
-
-func processor() []string {
-	return []string{"-cpu", "cortex-a53", "-smp", "2", "-m", "512", "-nic", "none"}
 }
 
 func (b *Board) at(name string) string { return filepath.Join(b.dir, name) }

@@ -123,55 +123,23 @@ func TestWiring(t *testing.T) {
 	h.readQR("fault", true)
 }
 
-// TestLamps looks at an output from outside while the daemon asks: it is lit, and never was before.
+// TestLamps looks at an output from outside while the daemon asks: it is lit, and never was before. The screen is a large one, on
+// which the daemon needs the most memory.
 func TestLamps(t *testing.T) {
 	h := newHall(t, gpioKeys+"lamps.backlight = \"LAMP\"\n")
-	h.start(Options{})
+	h.start(Options{Width: 1920, Height: 1080})
 	h.startBox()
 	h.visit()
+	h.readQR("large-asking", true)
+	h.press("RATE4", 1)
+	h.readQR("large-thanks", false)
+	h.visit()
+	h.readQR("large-again", true)
+	h.memory(64)
 	h.eventually("the light", time.Minute, func() bool {
 		seen := h.board.Output("LAMP")
 		return len(seen) > 0 && seen[len(seen)-1]
 	})
-}
-
-// TestSerialKeypad sends keys over the machine's serial line.
-func TestSerialKeypad(t *testing.T) {
-	h := newHall(t, `keys.source = "serial"
-keys.serial.port = "/dev/ttyS0"
-keys.serial.profile = "line"
-keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",level=2},{key="S5",level=1}]
-`)
-	h.start(Options{})
-	h.startBox()
-	want := map[rating.VisitID]rating.Level{h.visit(): 2}
-	if _, err := h.board.Serial().Write([]byte("S4\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	h.recorded(1)
-	h.eventually("it at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
-}
-
-// TestUSBKeypad types on a USB keyboard.
-func TestUSBKeypad(t *testing.T) {
-	h := newHall(t, `keys.source = "usb"
-keys.usb.device = "name:QEMU QEMU USB Keyboard"
-keys.map = [{key="KEY_KP1",level=5},{key="KEY_KP2",level=4},{key="KEY_KP3",level=3},{key="KEY_KP4",level=2},{key="KEY_KP5",level=1}]
-`)
-	h.start(Options{})
-	h.startBox()
-	want := map[rating.VisitID]rating.Level{h.visit(): 3}
-	for _, key := range []string{"num_lock", "kp_3", "num_lock"} { // which some keypads send around each digit
-		if err := h.board.Type(t.Context(), key); err != nil {
-			t.Fatal(err)
-		}
-		h.sh("sleep 0.3")
-	}
-	h.recorded(1)
-	h.eventually("it at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })
-	if out := h.sh("ratingctl log -config /data/ratingd.toml -format jsonl -last 0"); strings.Contains(out, "unknown_key") {
-		t.Errorf("NumLock is in the log:\n%s", out)
-	}
 }
 
 // TestCardReader signs somebody in by a card that stays on the reader, pulls the reader out under it, plugs it in again, and
@@ -280,12 +248,27 @@ func TestWhatItCosts(t *testing.T) {
 	thanked, _ := spent()
 	t.Logf("to ask and to prepare: %.1f million instructions; from the press to the thanks: %.1f million",
 		float64(asked-before)/1e6, float64(thanked-asked)/1e6)
+	h.memory(64)
 	if thanked-asked > 20e6 {
 		t.Errorf("a press takes %.1f million instructions, at most 20 are allowed", float64(thanked-asked)/1e6)
 	}
 	// A Pi Zero 2 W does some 800 million in a second: half a percent of one of its cores.
 	if perSecond > 0.005*800e6 {
 		t.Errorf("an idle daemon takes %.2f million instructions in a second, at most 4 are allowed", perSecond/1e6)
+	}
+}
+
+// memory holds that the daemon never had more than so many megabytes resident.
+func (h *hall) memory(megabytes int) {
+	h.t.Helper()
+	out := h.sh("grep -E 'VmHWM|Rss' /proc/$(cat /tmp/ratingd.pid)/status")
+	kB, err := strconv.Atoi(strings.Fields(out)[1])
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Logf("resident at most %.1f MB: %s", float64(kB)/1024, strings.Join(strings.Fields(out), " "))
+	if kB > megabytes*1024 {
+		h.t.Errorf("the daemon had %.1f MB resident, at most %d are allowed", float64(kB)/1024, megabytes)
 	}
 }
 

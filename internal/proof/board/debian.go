@@ -20,13 +20,27 @@ type Parts struct {
 	busybox string
 }
 
-func (p Parts) arm() bool { return strings.HasSuffix(p.Release, "-arm64") }
+func (p Parts) arm() bool { return strings.Contains(p.Release, "-arm64") }
 
-// Fetch downloads and unpacks the kernel and busybox for an architecture of Debian (arm64, amd64) into dir, unless they are
+// LargePages is a kernel whose pages have 16 KB, as those of a Raspberry Pi 5.
+const LargePages = "arm64-16k"
+
+func (p Parts) largePages() bool { return strings.HasSuffix(p.Release, LargePages) }
+
+// processor are QEMU's arguments for a processor that runs the kernel: of a Pi Zero 2 W, or of a Pi 5.
+func (p Parts) processor() []string {
+	kind := "cortex-a53"
+	if p.largePages() {
+		kind = "cortex-a76" // which the other's four kilobytes are not enough for
+	}
+	return []string{"-cpu", kind, "-smp", "2", "-m", "512", "-nic", "none"}
+}
+
+// Fetch downloads and unpacks one of Debian's kernels (arm64, amd64, LargePages) and busybox into dir, unless they are
 // there. It needs apt, dpkg and kmod, and asks the archive that the machine itself is configured for; the machine's own
-// package lists stay as they are. It is to be called by one process at a time.
-func Fetch(ctx context.Context, dir, architecture string) (Parts, error) {
-	dir = filepath.Join(dir, architecture)
+// package lists stay as they are. LargePages comes from Debian 13. It is to be called by one process at a time.
+func Fetch(ctx context.Context, dir, kernel string) (Parts, error) {
+	dir = filepath.Join(dir, kernel)
 	if p, err := parts(dir); err == nil {
 		return p, nil
 	}
@@ -34,8 +48,8 @@ func Fetch(ctx context.Context, dir, architecture string) (Parts, error) {
 	if err := os.RemoveAll(fresh); err != nil {
 		return Parts{}, err
 	}
-	if err := fetch(ctx, fresh, architecture); err != nil {
-		return Parts{}, fmt.Errorf("fetch a kernel for %s: %w", architecture, err)
+	if err := fetch(ctx, fresh, kernel); err != nil {
+		return Parts{}, fmt.Errorf("fetch the kernel %s: %w", kernel, err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return Parts{}, err
@@ -46,15 +60,23 @@ func Fetch(ctx context.Context, dir, architecture string) (Parts, error) {
 	return parts(dir)
 }
 
-func fetch(ctx context.Context, dir, architecture string) error {
+// debian13 is where LargePages comes from: older releases have none.
+const debian13 = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n"
+
+func fetch(ctx context.Context, dir, flavour string) error {
+	architecture, sources := flavour, ""
+	if flavour == LargePages {
+		architecture = "arm64"
+		sources = fmt.Sprintf("Dir::Etc::sourcelist %q;\nDir::Etc::sourceparts \"/dev/null\";\n", dir+"/apt/sources.list")
+	}
 	for _, folder := range []string{"apt/lists/partial", "apt/cache/archives/partial", "packages", "root"} {
 		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
 			return err
 		}
 	}
-	config := fmt.Sprintf("APT::Architecture %q;\nAPT::Architectures { %q; };\nDir::State %q;\nDir::State::lists %q;\nDir::State::status %q;\nDir::Cache %q;\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n",
+	config := fmt.Sprintf("APT::Architecture %q;\nAPT::Architectures { %q; };\nDir::State %q;\nDir::State::lists %q;\nDir::State::status %q;\nDir::Cache %q;\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n"+sources,
 		architecture, architecture, dir+"/apt", dir+"/apt/lists", dir+"/apt/status", dir+"/apt/cache")
-	for name, text := range map[string]string{"apt/status": "", "apt/apt.conf": config} {
+	for name, text := range map[string]string{"apt/status": "", "apt/apt.conf": config, "apt/sources.list": debian13} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -63,13 +85,13 @@ func fetch(ctx context.Context, dir, architecture string) error {
 	if _, err := tool(ctx, "", apt, "apt-get", "update", "-qq"); err != nil {
 		return err
 	}
-	out, err := tool(ctx, "", apt, "apt-cache", "depends", "--no-recommends", "--no-suggests", "linux-image-"+architecture)
+	out, err := tool(ctx, "", apt, "apt-cache", "depends", "--no-recommends", "--no-suggests", "linux-image-"+flavour)
 	if err != nil {
 		return err
 	}
 	_, kernel, ok := strings.Cut(out, "Depends: ")
 	if !ok {
-		return fmt.Errorf("linux-image-%s depends on no kernel:\n%s", architecture, out)
+		return fmt.Errorf("linux-image-%s depends on no kernel:\n%s", flavour, out)
 	}
 	kernel, _, _ = strings.Cut(kernel, "\n")
 	if _, err := tool(ctx, filepath.Join(dir, "packages"), apt, "apt-get", "download", "-qq", kernel, "busybox-static"); err != nil {

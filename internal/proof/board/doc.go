@@ -6,9 +6,12 @@
 //   - a PL061 GPIO controller whose lines have names: the test moves the inputs and sees the outputs (qtest);
 //   - a virtio-gpu screen, which the test photographs from outside (QMP);
 //   - a PCI serial port, /dev/ttyS0, of which the test holds the other end;
+//   - USB: a keyboard, a serial adapter that is plugged in and out, and through /dev/uhid a keypad whose reports are the test's;
 //   - a disk with ext4, mounted at /data, which outlives the machine;
 //   - a network on which the host is 10.0.2.2;
 //   - a shell on a console of its own, for what an engineer would type.
+//
+// LargePages is a kernel whose pages have 16 KB, from Debian 13, on a processor of a Pi 5's kind.
 //
 // Nothing is installed in it but busybox and what the test puts on the disk. The kernel and busybox come from Debian's
 // archive by apt, once, into a folder that is given.

@@ -29,6 +29,7 @@ type bench struct {
 	records  int
 	messages int
 	visits   int
+	history  int // visits of the books that have years behind them; 0: the ratios are measured
 }
 
 // part is something that is measured.
@@ -39,7 +40,11 @@ type part struct {
 
 func (b *bench) run(ctx context.Context, only string) error {
 	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
-		for _, p := range []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}, {"books", b.project}} {
+		parts := []part{{"journal_backlog", b.backlog}, {"journal_live", b.live}, {"books", b.project}}
+		if b.history > 0 {
+			parts = []part{{"history", b.years}}
+		}
+		for _, p := range parts {
 			name := p.name
 			if engine == db.Postgres {
 				name += "_pg"
@@ -145,6 +150,7 @@ func (b *box) message(visits int) (payload []byte, records [][]byte, err error) 
 type place struct {
 	name    string
 	dir     string
+	url     string // of the database
 	db      *db.DB
 	file    *sql.DB // the same file, for the yardstick alone; nil on PostgreSQL
 	journal *journal.Journal
@@ -169,6 +175,7 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 			return nil, errors.Join(err, p.close())
 		}
 	}
+	p.url = url
 	if p.db, err = db.Open(ctx, url); err != nil {
 		return nil, errors.Join(err, p.close())
 	}

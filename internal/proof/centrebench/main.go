@@ -17,6 +17,7 @@ func main() {
 	flag.IntVar(&b.records, "records", 200_000, "records of the backlog")
 	flag.IntVar(&b.messages, "messages", 20_000, "live messages of three records")
 	flag.IntVar(&b.visits, "visits", 100_000, "visits of the projection")
+	flag.IntVar(&b.history, "history", 0, "instead, fill the books with so many `visits` and measure what then takes how long")
 	only := flag.String("only", "", "run the `part` with this name alone")
 	flag.StringVar(&b.dir, "dir", os.TempDir(), "the `folder` whose disk is measured")
 	flag.Parse()

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// grace is how long the last visits may wait for their acknowledgements.
+// grace is how long the last batches may wait for their acknowledgements.
 const grace = time.Minute
 
 // writers is how many goroutines send; the terminals are divided among them.
 const writers = 4
 
-// load lets terminals send visits for a time and prints how the centre takes them.
+// load lets terminals send batches for a time and prints how the centre takes them.
 func (w *world) load(ctx context.Context, o options, out io.Writer) error {
-	visits := int(o.rate * o.time.Seconds())
-	all, authors, err := w.prepare(ctx, o.terminals, visits)
+	batches := int(o.rate * o.time.Seconds())
+	all, authors, err := w.prepare(ctx, o, batches)
 	if err != nil {
 		return err
 	}
@@ -42,11 +42,12 @@ func (w *world) load(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	log.Printf("%d terminals are connected after %s", len(all), time.Since(began).Round(time.Millisecond))
-	return w.measure(ctx, o, all, visits, out)
+	return w.measure(ctx, o, all, batches, out)
 }
 
 // prepare makes terminals and signs what they will send. One more is there to find out when the centre takes something.
-func (w *world) prepare(ctx context.Context, terminals, visits int) ([]*terminal, []*author, error) {
+func (w *world) prepare(ctx context.Context, o options, batches int) ([]*terminal, []*author, error) {
+	terminals := o.terminals
 	all := make([]*terminal, terminals+1)
 	authors := make([]*author, len(all))
 	for i := range all {
@@ -54,17 +55,17 @@ func (w *world) prepare(ctx context.Context, terminals, visits int) ([]*terminal
 	}
 	began := time.Now()
 	err := eachOf(len(all), runtime.NumCPU(), func(i int) (err error) {
-		n := visits / terminals
-		if i < visits%terminals {
+		n := batches / terminals
+		if i < batches%terminals {
 			n++
 		}
 		if i == terminals {
 			n = 1
 		}
-		all[i], err = newTerminal(authors[i], n)
+		all[i], err = newTerminal(authors[i], n, o.batch)
 		return errors.Join(err, ctx.Err())
 	})
-	log.Printf("%d visits are signed after %s", visits, time.Since(began).Round(time.Millisecond))
+	log.Printf("%d batches are signed after %s", batches, time.Since(began).Round(time.Millisecond))
 	return all, authors, err
 }
 
@@ -87,19 +88,19 @@ func eachOf(n, atOnce int, f func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// measure sends the visits of terminals that are connected, each at its moment.
-func (w *world) measure(ctx context.Context, o options, all []*terminal, visits int, out io.Writer) error {
+// measure sends the batches of terminals that are connected, each at its moment.
+func (w *world) measure(ctx context.Context, o options, all []*terminal, batches int, out io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	took := make([]time.Duration, visits) // 0: not acknowledged
+	took := make([]time.Duration, batches) // 0: not acknowledged
 	index := make(map[*terminal]int, len(all))
 	for i, t := range all {
 		index[t] = i
 	}
 	a := &answers{key: w.key, failed: func(err error) { cancel(err) }}
-	a.note = func(visit int, t *terminal, d time.Duration) {
+	a.note = func(batch int, t *terminal, d time.Duration) {
 		if i := index[t]; i < o.terminals {
-			took[visit*o.terminals+i] = d
+			took[batch*o.terminals+i] = d
 		}
 	}
 	for _, t := range all {
@@ -111,17 +112,17 @@ func (w *world) measure(ctx context.Context, o options, all []*terminal, visits 
 	m := w.watch(ctx)
 	again := resendAll(ctx, all, cancel)
 	start := time.Now()
-	w.send(ctx, o, all, visits, start, cancel)
+	w.send(ctx, o, all, batches, start, cancel)
 	sent := time.Since(start)
 	first := a.acked.Load()
-	for end := time.Now().Add(grace); a.acked.Load() < int64(visits)+1 && time.Now().Before(end) && ctx.Err() == nil; {
+	for end := time.Now().Add(grace); a.acked.Load() < int64(batches)+1 && time.Now().Before(end) && ctx.Err() == nil; {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	m.stop()
-	r := result{o: o, visits: visits, sent: sent, whole: time.Since(start), backlog: visits - int(first) + 1, resent: int(again.Load()), took: took, m: m}
+	r := result{o: o, batches: batches, sent: sent, whole: time.Since(start), backlog: batches - int(first) + 1, resent: int(again.Load()), took: took, m: m}
 	return r.print(out)
 }
 
@@ -141,12 +142,12 @@ func (w *world) warm(ctx context.Context, t *terminal) error {
 	})
 }
 
-// send sends each visit when it is due.
-func (w *world) send(ctx context.Context, o options, all []*terminal, visits int, start time.Time, failed context.CancelCauseFunc) {
+// send sends each batch when it is due.
+func (w *world) send(ctx context.Context, o options, all []*terminal, batches int, start time.Time, failed context.CancelCauseFunc) {
 	var wait sync.WaitGroup
 	for k := range writers {
 		wait.Go(func() {
-			for i := range visits {
+			for i := range batches {
 				t := i % o.terminals
 				if t%writers != k {
 					continue
@@ -232,9 +233,9 @@ func (m *meter) stop() {
 // result is what load prints.
 type result struct {
 	o           options
-	visits      int
+	batches     int
 	sent, whole time.Duration // until all were sent; until all were acknowledged or given up
-	backlog     int           // visits that were not acknowledged when the last was sent
+	backlog     int           // batches that were not acknowledged when the last was sent
 	resent      int
 	took        []time.Duration
 	m           *meter
@@ -252,7 +253,7 @@ func (r result) print(out io.Writer) error {
 	}
 	slices.Sort(got)
 	quantile := func(q float64) float64 { return float64(got[int(q*float64(len(got)-1))].Microseconds()) / 1000 }
-	perVisit := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(len(got)) }
+	perVisit := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(len(got)*r.o.batch) }
 	for _, line := range []struct {
 		name   string
 		value  float64
@@ -260,10 +261,10 @@ func (r result) print(out io.Writer) error {
 	}{
 		{"load_terminals", float64(r.o.terminals), 0},
 		{"load_rate", r.o.rate, 0},
-		{"load_visits", float64(r.visits), 0},
-		{"load_sent_per_s", float64(r.visits) / r.sent.Seconds(), 0},
+		{"load_visits", float64(r.batches), 0},
+		{"load_sent_per_s", float64(r.batches) / r.sent.Seconds(), 0},
 		{"load_acknowledged_per_s", float64(len(got)) / r.whole.Seconds(), 0},
-		{"load_unacknowledged", float64(r.visits - len(got)), 0},
+		{"load_unacknowledged", float64(r.batches - len(got)), 0},
 		{"load_waiting_at_the_end", float64(r.backlog), 0},
 		{"load_resent", float64(r.resent), 0},
 		{"load_p50_ms", quantile(0.5), 1},

@@ -26,7 +26,8 @@ func main() {
 // options say what is measured.
 type options struct {
 	terminals int
-	rate      float64 // visits a second of all terminals together
+	rate      float64 // batches a second of all terminals together
+	batch     int     // visits in each
 	time      time.Duration
 	drain     int // records of a backlog; 0: load
 	rounds    int // of drain
@@ -40,7 +41,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	var o options
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	flags.IntVar(&o.terminals, "terminals", 1000, "`number` of terminals")
-	flags.Float64Var(&o.rate, "rate", 500, "visits a second of all terminals together")
+	flags.Float64Var(&o.rate, "rate", 500, "batches a second of all terminals together")
+	flags.IntVar(&o.batch, "batch", 1, "visits in a batch")
 	flags.DurationVar(&o.time, "time", 30*time.Second, "how long visits come")
 	flags.IntVar(&o.drain, "drain", 0, "measure how fast a box with so many pending `records` hands them over, instead")
 	flags.IntVar(&o.rounds, "rounds", 3, "of -drain; the median counts")
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		}
 		return err
 	}
-	if flags.NArg() > 0 || o.terminals < 1 || o.rate <= 0 || o.time <= 0 || o.drain < 0 || o.rounds < 1 {
+	if flags.NArg() > 0 || o.terminals < 1 || o.rate <= 0 || o.batch < 1 || o.time <= 0 || o.drain < 0 || o.rounds < 1 {
 		return errors.New("the arguments are out of range; -h lists them")
 	}
 	dir, err := os.MkdirTemp("", "load")

@@ -25,22 +25,23 @@ const resend = 10 * time.Second
 // terminal is one connection with the batches that it will send. Its reader is a goroutine of its own; whoever sends holds mu.
 type terminal struct {
 	device  rating.DeviceID
-	packets [][]byte // a PUBLISH for each visit
+	packets [][]byte // a PUBLISH for each batch
+	records uint64   // in each
 	client  *rawmqtt.Client
 
 	mu       sync.Mutex
-	due      []time.Time // when each visit that was sent was due
-	acked    int         // visits that the centre has acknowledged
+	due      []time.Time // when each batch that was sent was due
+	acked    int         // batches that the centre has acknowledged
 	progress time.Time   // when something was last sent or acknowledged
 	seen     int         // acknowledgements
 }
 
-// newTerminal returns a terminal with visits that are signed and encoded.
-func newTerminal(a *author, visits int) (*terminal, error) {
-	t := &terminal{device: a.device, packets: make([][]byte, visits), due: make([]time.Time, 0, visits)}
+// newTerminal returns a terminal with batches of some visits each that are signed and encoded.
+func newTerminal(a *author, batches, visits int) (*terminal, error) {
+	t := &terminal{device: a.device, packets: make([][]byte, batches), records: uint64(visits * recordsPerVisit), due: make([]time.Time, 0, batches)}
 	topic := wire.Topic(a.device, wire.RecordsChannel)
 	for i := range t.packets {
-		payload, err := a.next()
+		payload, err := a.next(visits)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +70,7 @@ func (t *terminal) connect(address string) (err error) {
 	return t.client.SetReadDeadline(time.Time{})
 }
 
-// send sends the next visit.
+// send sends the next batch.
 func (t *terminal) send(due time.Time) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,11 +98,8 @@ func (t *terminal) again(now time.Time) (n int, err error) {
 	return n, nil
 }
 
-// write needs mu.
+// write needs mu. It has no deadline, which would cost as much as the system call; what is not taken is not acknowledged, which shows.
 func (t *terminal) write(b []byte) error {
-	if err := t.client.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return err
-	}
 	_, err := t.client.Write(b)
 	return err
 }
@@ -109,8 +107,8 @@ func (t *terminal) write(b []byte) error {
 // answers is what all readers tell.
 type answers struct {
 	key    ed25519.PublicKey
-	acked  atomic.Int64 // visits
-	note   func(visit int, t *terminal, took time.Duration)
+	acked  atomic.Int64 // batches
+	note   func(batch int, t *terminal, took time.Duration)
 	failed func(error)
 }
 
@@ -144,12 +142,12 @@ func (t *terminal) take(p rawmqtt.Packet, a *answers) error {
 		return err
 	}
 	t.seen++
-	if visits := int(through / recordsPerVisit); visits > t.acked && visits <= len(t.due) {
-		for i := t.acked; i < visits; i++ {
+	if batches := int(through / t.records); batches > t.acked && batches <= len(t.due) {
+		for i := t.acked; i < batches; i++ {
 			a.note(i, t, now.Sub(t.due[i]))
 		}
-		a.acked.Add(int64(visits - t.acked))
-		t.acked, t.progress = visits, now
+		a.acked.Add(int64(batches - t.acked))
+		t.acked, t.progress = batches, now
 	}
 	if m.QoS == 0 {
 		return nil

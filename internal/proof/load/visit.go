@@ -55,19 +55,21 @@ func newAuthor(i int) *author {
 
 func (a *author) public() ed25519.PublicKey { return a.key.Public().(ed25519.PublicKey) }
 
-// next returns the payload of the next visit's batch.
-func (a *author) next() ([]byte, error) {
+// next returns the payload of a batch of the next visits.
+func (a *author) next(visits int) ([]byte, error) {
 	b := wire.Batch{Device: a.device, Epoch: a.epoch, First: a.seq + 1}
-	for _, body := range bodies(a.device, a.visits, rating.VisitID(a.random.Uint64()|1)) {
-		a.seq++
-		raw, err := rating.Record{V: rating.RecordVersion, Device: a.device, Epoch: a.epoch, Seq: a.seq, Prev: a.head, Body: body}.Encode()
-		if err != nil {
-			return nil, err
+	for range visits {
+		for _, body := range bodies(a.device, a.visits, rating.VisitID(a.random.Uint64()|1)) {
+			a.seq++
+			raw, err := rating.Record{V: rating.RecordVersion, Device: a.device, Epoch: a.epoch, Seq: a.seq, Prev: a.head, Body: body}.Encode()
+			if err != nil {
+				return nil, err
+			}
+			a.head = rating.HashOf(raw)
+			b.Records = append(b.Records, raw)
 		}
-		a.head = rating.HashOf(raw)
-		b.Records = append(b.Records, raw)
+		a.visits++
 	}
-	a.visits++
 	b.Sign(a.key)
 	return b.Encode()
 }

@@ -1,4 +1,4 @@
-package web
+package live
 
 import (
 	"bufio"
@@ -14,7 +14,10 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -98,43 +101,26 @@ func entry(cursor int64) books.Entry {
 		Reasons: []string{"214"}, Status: "counted"}
 }
 
-func newPage(t *testing.T, m *memory) *Page {
+// newPage returns a site with the pages, before there is an account.
+func newPage(t *testing.T, m *memory) *web.Site {
 	t.Helper()
-	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Reason: func(code string) string { return "原因" + code },
-		Hosts:  []string{"admin.example.com"}, FrameAncestors: []string{"http://127.0.0.1:8400"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return webtest.New(t).Site(section(m))
 }
 
-func get(p *Page, path, host string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest("GET", path, nil)
+func section(m *memory) web.Section {
+	return Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Reason: func(code string) string { return "原因" + code }})
+}
+
+func get(s *web.Site, path, host string) *httptest.ResponseRecorder {
+	r := webtest.Request("GET", path, "", nil)
 	r.Host = host
-	w := httptest.NewRecorder()
-	p.ServeHTTP(w, r)
-	return w
-}
-
-func want(t *testing.T, w *httptest.ResponseRecorder, status int, texts ...string) {
-	t.Helper()
-	if w.Code != status {
-		t.Errorf("status = %d, want %d\n%s", w.Code, status, w.Body)
-	}
-	for _, text := range texts {
-		if not, ok := strings.CutPrefix(text, "!"); ok && strings.Contains(w.Body.String(), not) {
-			t.Errorf("the page contains %q", not)
-		} else if !ok && !strings.Contains(w.Body.String(), text) {
-			t.Errorf("the page lacks %q:\n%s", text, w.Body)
-		}
-	}
+	return webtest.Do(s, r)
 }
 
 func TestPage(t *testing.T) {
 	m := newMemory()
 	p := newPage(t, m)
-	want(t, get(p, "/", "127.0.0.1:8081"), 200, "还没有收到评价")
+	webtest.Want(t, get(p, "/live", "127.0.0.1:8081"), 200, "还没有收到评价")
 	unsynced := entry(2)
 	unsynced.Quality, unsynced.Status, unsynced.Channel = rating.TimeEstimated, "later", rating.Phone
 	unsynced.Earliest, unsynced.Latest = unsynced.At.Add(-2*time.Hour), unsynced.At.Add(time.Hour)
@@ -144,30 +130,30 @@ func TestPage(t *testing.T) {
 	unsynced.Window.Name = `"><img src=x>`
 	m.entries = []books.Entry{unsynced, entry(1)}
 	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}}}
-	w := get(p, "/", "localhost")
-	want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
+	w := get(p, "/live", "localhost")
+	webtest.Want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
 		"窗口常开，未关联办件", "约 09:02:03", "2026-03-02 07:02 至 2026-03-02 10:02 之间", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
-		"&lt;script&gt;", "!<script>alert", "!<img", "!异常")
+		"!alert", "!<img", "!异常")
 	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)
 	}
 	m.findings = []books.Finding{
 		{Device: "lz-0417", Epoch: 0xaa, From: 3, To: 5, Kind: "gap", Detail: "missing", Found: time.Unix(0, 0)},
 		{Device: "lz-0418", Kind: "fork", Resolved: time.Unix(1, 0)}}
-	want(t, get(p, "/", "[::1]:8081"), 200, "异常 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
+	webtest.Want(t, get(p, "/live", "[::1]:8081"), 200, "异常 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
 }
 
 func TestForeignHostNamesAreRefused(t *testing.T) {
 	p := newPage(t, newMemory())
-	want(t, get(p, "/", "evil.example.net:8081"), http.StatusMisdirectedRequest)
-	want(t, get(p, "/api/latest", "127.0.0.1.evil.example.net"), http.StatusMisdirectedRequest)
-	want(t, get(p, "/", "admin.example.com"), 200)
+	webtest.Want(t, get(p, "/live", "evil.example.net:8081"), http.StatusMisdirectedRequest)
+	webtest.Want(t, get(p, "/api/latest", "127.0.0.1.evil.example.net"), http.StatusMisdirectedRequest)
+	webtest.Want(t, get(p, "/live", "admin.example.com"), 200)
 }
 
 func TestLatestAndHealth(t *testing.T) {
 	m := newMemory()
 	p := newPage(t, m)
-	want(t, get(p, "/api/latest", "localhost"), 200, `"entries": []`, `"findings": []`, `"devices": []`)
+	webtest.Want(t, get(p, "/api/latest", "localhost"), 200, `"entries": []`, `"findings": []`, `"devices": []`)
 	m.entries = []books.Entry{entry(1)}
 	var got struct{ Entries []books.Entry }
 	w := get(p, "/api/latest", "localhost")
@@ -177,18 +163,18 @@ func TestLatestAndHealth(t *testing.T) {
 	if len(got.Entries) != 1 || got.Entries[0].Level != 2 || got.Entries[0].Status != "counted" {
 		t.Errorf("entries = %+v", got.Entries)
 	}
-	want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 200, "ok")
 	m.err = errors.New("disk gone")
-	for _, path := range []string{"/", "/api/latest", "/healthz"} {
-		want(t, get(p, path, "localhost"), 503, "!disk gone")
+	for _, path := range []string{"/live", "/api/latest", "/healthz"} {
+		webtest.Want(t, get(p, path, "localhost"), 503, "!disk gone")
 	}
 }
 
 func TestAssets(t *testing.T) {
 	p := newPage(t, newMemory())
-	want(t, get(p, "/live.js", "localhost"), 200, "EventSource")
-	want(t, get(p, "/style.css", "localhost"), 200, "table")
-	want(t, get(p, "/page.html", "localhost"), 404)
+	webtest.Want(t, get(p, "/assets/live/live.js", "localhost"), 200, "EventSource")
+	webtest.Want(t, get(p, "/assets/live/live.css", "localhost"), 200, "pill")
+	webtest.Want(t, get(p, "/assets/live/live.html", "localhost"), 404)
 }
 
 // event reads one server-sent event.
@@ -220,7 +206,7 @@ func TestLive(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/live", nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+"/live/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,23 +244,20 @@ func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
 	var late error
-	p, err := New(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
-		Late: func() error { return late }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want(t, get(p, "/", "localhost"), 200, "!暂时收不进记录")
-	want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
+		Late: func() error { return late }}))
+	webtest.Want(t, get(p, "/live", "localhost"), 200, "!暂时收不进记录")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 200, "ok")
 	late = errors.New("the books are 7 rows behind")
-	want(t, get(p, "/healthz", "localhost"), 503, "the books are 7 rows behind")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "the books are 7 rows behind")
 	late = nil
 	trouble = Trouble{Since: time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC), Books: true, Err: errors.New("database or disk is full")}
-	want(t, get(p, "/", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
-	want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")
+	webtest.Want(t, get(p, "/live", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")
 	trouble.Books, trouble.Err = false, errors.New("connection refused")
-	want(t, get(p, "/", "localhost"), 200, "与消息代理的连接中断")
+	webtest.Want(t, get(p, "/live", "localhost"), 200, "与消息代理的连接中断")
 	m.err = errors.New("gone")
-	want(t, get(p, "/", "localhost"), 503, "账本暂时不可读")
+	webtest.Want(t, get(p, "/live", "localhost"), 503, "暂时不可用")
 }
 
 // A copied card makes thousands of findings; the page names some and says how many there are.
@@ -284,5 +267,55 @@ func TestManyFindings(t *testing.T) {
 	for i := range uint64(25) {
 		m.findings = append(m.findings, books.Finding{Device: "lz-0417", Epoch: 0xaa, From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
 	}
-	want(t, get(newPage(t, m), "/", "localhost"), 200, "异常 <b>25</b>", "另有 20 处", "综合窗口 7", "请停用复制品")
+	webtest.Want(t, get(newPage(t, m), "/live", "localhost"), 200, "异常 <b>25</b>", "另有 20 处", "综合窗口 7", "请停用复制品")
+}
+
+// Each row, box and finding is shown to whom it concerns, a text to nobody, and a live connection ends with the session.
+func TestEachSeesTheirOwn(t *testing.T) {
+	m := newMemory()
+	here, there := entry(1), entry(2)
+	here.Text = "一段文字"
+	there.Window.ID, there.Window.Name, there.Device = "B01", "别处的窗口", "lz-0418"
+	m.entries = []books.Entry{there, here}
+	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: here.Window}, {ID: "lz-0418", Enrolled: true, Window: there.Window}}
+	m.findings = []books.Finding{{Device: "lz-0418", Kind: "gap", Detail: "there", Found: time.Unix(0, 0)}}
+	cfg := Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Place: func(_ context.Context, _ rating.DeviceID, w rating.Window, _ time.Time) account.Object {
+			if w.ID == "B01" {
+				return account.Object{Area: "620200000000"}
+			}
+			return account.Object{Area: "620102000000"}
+		}}
+	w := webtest.New(t)
+	s := w.Site(Section(cfg))
+	city := w.SignIn(w.Add(webtest.Grant(account.City, "620100000000", "620100000000")))
+	for _, path := range []string{"/live", "/api/latest"} {
+		webtest.Want(t, webtest.Do(s, webtest.Request("GET", path, city, nil)), 200, "综合窗口 7", "lz-0417", "!别处的窗口", "!lz-0418", "!一段文字", "!there")
+	}
+	province := w.SignIn(w.Add(webtest.Grant(account.Province, "620000000000", "620000000000")))
+	webtest.Want(t, webtest.Do(s, webtest.Request("GET", "/live", province, nil)), 200, "综合窗口 7", "别处的窗口", "缺号", "!一段文字")
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "h1", "620102000000")))
+	webtest.Want(t, webtest.Do(s, webtest.Request("GET", "/live", hall, nil)), 404, "没有这个页面")
+	webtest.Want(t, webtest.Do(s, webtest.Request("GET", "/live", "", nil)), 303)
+
+	server := httptest.NewServer(s)
+	defer server.Close()
+	r := webtest.Request("GET", server.URL+"/live/events", city, nil)
+	r.RequestURI, r.Host = "", ""
+	resp, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	in := bufio.NewReader(resp.Body)
+	if got := event(t, in); !strings.Contains(got, `data-cursor="1"`) || strings.Contains(got, "别处的窗口") {
+		t.Errorf("the live connection sends %q", got)
+	}
+	if err := w.Accounts.SignOut(t.Context(), city); err != nil {
+		t.Fatal(err)
+	}
+	m.add(here)
+	if more, err := in.ReadString('\n'); err == nil {
+		t.Errorf("after signing out the live connection sends %q", more)
+	}
 }

@@ -4,9 +4,12 @@
   const part = document.getElementById("live");
   const mark = document.getElementById("mark");
   const newest = () => Math.max(0, ...[...part.querySelectorAll("tr[data-cursor]")].map((r) => Number(r.dataset.cursor)));
-  const source = new EventSource("live");
+  const source = new EventSource("/live/events");
   source.onopen = () => { mark.textContent = "实时"; mark.className = "on"; };
-  source.onerror = () => { mark.textContent = "连接中断，正在重连"; mark.className = "off"; };
+  source.onerror = () => {
+    mark.textContent = source.readyState === EventSource.CLOSED ? "已停止，请刷新页面" : "连接中断，正在重连";
+    mark.className = "off";
+  };
   source.onmessage = (event) => {
     const seen = newest();
     part.innerHTML = event.data;

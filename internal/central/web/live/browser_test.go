@@ -1,4 +1,4 @@
-package web
+package live
 
 import (
 	"net/http/httptest"
@@ -17,7 +17,7 @@ func TestLiveInABrowser(t *testing.T) {
 	server := httptest.NewServer(newPage(t, m))
 	t.Cleanup(server.Close) // after the tab, whose live connection would hold it up
 	ctx := chromium.Start(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL), chromedp.WaitVisible(chromedp.CSS(`#mark.on`))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/live"), chromedp.WaitVisible(chromedp.CSS(`#mark.on`))); err != nil {
 		t.Fatal(err)
 	}
 	second := entry(2)

@@ -1,4 +1,4 @@
-package web
+package live
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"haochaping/internal/central/web"
 )
 
 const (
@@ -23,15 +25,15 @@ const (
 )
 
 // stream sends the changing part whenever it has changed.
-func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
+func (p *Pages) stream(c *web.Call) error {
 	select {
 	case p.live <- struct{}{}:
 		defer func() { <-p.live }()
 	default:
-		w.Header().Set("Retry-After", "30")
-		http.Error(w, "Too many live pages are open; reload this one to see what is new.", http.StatusServiceUnavailable)
-		return
+		c.W.Header().Set("Retry-After", "30")
+		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "打开的实时页面太多，请刷新本页查看最新。Too many live pages are open; reload this one to see what is new."}
 	}
+	ctx, w := c.R.Context(), c.W
 	control := http.NewResponseController(w)
 	changed, end := p.cfg.Books.Subscribe()
 	defer end()
@@ -51,26 +53,29 @@ func (p *Page) stream(w http.ResponseWriter, r *http.Request) {
 	defer beat.Stop()
 	var last template.HTML
 	for {
+		if !c.Still(ctx) {
+			return nil // signed out meanwhile, or the grant is over: the script reloads the page
+		}
 		event := []byte(": still here\n\n")
-		part, err := p.render(r.Context())
+		part, err := p.render(c)
 		switch {
-		case r.Context().Err() != nil:
-			return
+		case ctx.Err() != nil:
+			return nil
 		case err != nil:
-			p.cfg.Logger.Error("centre's page", "path", r.URL.Path, "err", err)
+			p.cfg.Logger.Error("centre's page", "path", c.R.URL.Path, "err", err)
 		case part != last:
 			event, last = sse(string(part)), part
 		}
 		if err := send(event); err != nil {
-			return // the browser went away
+			return nil // the browser went away
 		}
 		select {
-		case <-r.Context().Done():
-			return
+		case <-ctx.Done():
+			return nil
 		case <-beat.C:
 		case <-changed:
-			if !wait(r.Context(), liveSettle) {
-				return
+			if !wait(ctx, liveSettle) {
+				return nil
 			}
 		}
 	}

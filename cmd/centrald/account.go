@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/web"
+)
+
+// account opens accounts and makes links for them, for whoever has the machine.
+func (c *command) account(ctx context.Context, args []string) error {
+	todo := "centrald account takes add, link, grant, disable, enable or list"
+	if len(args) == 0 {
+		return errors.New(todo)
+	}
+	switch args[0] {
+	case "add":
+		return c.addAccount(ctx, args[1:])
+	case "link":
+		return c.linkAccount(ctx, args[1:])
+	case "grant":
+		return c.grantAccount(ctx, args[1:])
+	case "disable", "enable":
+		return c.barAccount(ctx, args[0], args[1:])
+	case "list":
+		return c.listAccounts(ctx, args[1:])
+	}
+	return fmt.Errorf("%s, not %q", todo, args[0])
+}
+
+// appointment is the flags of a grant.
+type appointment struct {
+	role, scope, area *string
+	until             *string
+}
+
+func (c *command) appointment(flags *flag.FlagSet) appointment {
+	var names []string
+	for _, r := range account.Roles() {
+		names = append(names, string(r))
+	}
+	return appointment{
+		role:  flags.String("role", "", "the `role`: "+strings.Join(names, ", ")),
+		area:  flags.String("area", "", "`code` of 12 digits of the area where the person works, as 620100000000"),
+		scope: flags.String("scope", "", "`id` of the unit, hall or member of staff, for those roles"),
+		until: flags.String("until", "", "`day` after which the appointment is over, as 2027-01-31"),
+	}
+}
+
+func (a appointment) grant() (g account.Grant, err error) {
+	g = account.Grant{Role: account.Role(*a.role), Scope: *a.scope, Area: *a.area}
+	if g.Role.Chinese() == "" {
+		return g, fmt.Errorf("-role: there is no role %q", *a.role)
+	}
+	if g.Role.Scope() == account.InArea {
+		g.Scope = *a.area
+	}
+	if *a.until != "" {
+		day, err := time.ParseInLocation("2006-01-02", *a.until, web.Zone())
+		if err != nil {
+			return g, fmt.Errorf("-until: %w", err)
+		}
+		g.To = day.Add(24 * time.Hour).UnixMilli()
+	}
+	return g, nil
+}
+
+func (c *command) addAccount(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald account add")
+	what := c.appointment(flags)
+	login := flags.String("login", "", "the `name` by which the person signs in")
+	name := flags.String("name", "", "the person's `name`")
+	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	g, err := what.grant()
+	if err != nil {
+		return err
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	x, err := c.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	by := account.By{Account: c.operator()}
+	a, err := x.people.Add(ctx, by, *login, *name, *what.area, g)
+	if err != nil {
+		return fmt.Errorf("account add: %w", err)
+	}
+	return c.printLink(ctx, x, by, a, account.ChoosesPassword, *base)
+}
+
+// printLink makes a link and prints it. It is not written anywhere else.
+func (c *command) printLink(ctx context.Context, x *rooms, by account.By, a account.Account, opens account.Opens, base string) error {
+	secret, err := x.people.Link(ctx, by, a, opens)
+	if err != nil {
+		return fmt.Errorf("make a link for %s: %w", a.Login, err)
+	}
+	if base == "" {
+		base = x.cfg.Admin.url()
+	}
+	life := account.PasswordLinkLife
+	if opens == account.SignsIn {
+		life = account.SignInLinkLife
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\nit works once, within %s, for %s (%s); who reads it can use it\n", strings.TrimSuffix(base, "/"), secret, life, a.Login, a.Name)
+	return err
+}
+
+// url returns where a browser finds the centre's pages, as far as the configuration says.
+func (a adminConfig) url() string {
+	host, port, err := net.SplitHostPort(string(a.Listen))
+	if err != nil {
+		return ""
+	}
+	scheme := "http"
+	if a.CertFile != "" {
+		scheme = "https"
+	}
+	if len(a.Hosts) > 0 {
+		if len(a.Proxies) > 0 || port == "443" {
+			return "https://" + string(a.Hosts[0])
+		}
+		host = string(a.Hosts[0])
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// onAccount reads flags and one sign-in name, and calls do with that account.
+func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms, account.By, account.Account) error) (err error) {
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() != 1 {
+		return fmt.Errorf("%s takes its flags and one sign-in name", flags.Name())
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	a, err := x.people.ByLogin(ctx, flags.Arg(0))
+	if err != nil {
+		return fmt.Errorf("%s: %w", flags.Arg(0), err)
+	}
+	return do(x, account.By{Account: c.operator()}, a)
+}
+
+func (c *command) linkAccount(ctx context.Context, args []string) error {
+	flags := c.flags("centrald account link")
+	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
+	in := flags.Bool("sign-in", false, "the link signs in, also past a second factor that is lost, within ten minutes; without this its reader chooses a password")
+	clear := flags.Bool("clear-second", false, "take the second factor away, whose phone is lost; a new one is enrolled at the next sign-in")
+	return c.onAccount(ctx, flags, args, func(x *rooms, by account.By, a account.Account) error {
+		if *clear {
+			if err := x.people.ClearSecond(ctx, by, a); err != nil {
+				return err
+			}
+		}
+		opens := account.ChoosesPassword
+		if *in {
+			opens = account.SignsIn
+		}
+		return c.printLink(ctx, x, by, a, opens, *base)
+	})
+}
+
+func (c *command) grantAccount(ctx context.Context, args []string) error {
+	flags := c.flags("centrald account grant")
+	what := c.appointment(flags)
+	return c.onAccount(ctx, flags, args, func(x *rooms, by account.By, a account.Account) error {
+		g, err := what.grant()
+		if err != nil {
+			return err
+		}
+		if g, err = x.people.Grant(ctx, by, a, g); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.env.stdout, "%s is %s for %s\n", a.Login, g.Role, g.Scope)
+		return err
+	})
+}
+
+func (c *command) barAccount(ctx context.Context, word string, args []string) error {
+	return c.onAccount(ctx, c.flags("centrald account "+word), args, func(x *rooms, by account.By, a account.Account) error {
+		return x.people.Disable(ctx, by, a, word == "disable")
+	})
+}
+
+func (c *command) listAccounts(ctx context.Context, args []string) error {
+	return c.onWritten(ctx, c.flags("centrald account list"), args, func(x *rooms) error {
+		all, err := x.people.All(ctx)
+		if err != nil {
+			return err
+		}
+		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
+		_, _ = fmt.Fprintln(tab, "LOGIN\tNAME\tAREA\tSTATE\tSECOND FACTOR\tGRANTS")
+		for _, a := range all {
+			if err := c.listAccount(ctx, tab, x, a); err != nil {
+				return err
+			}
+		}
+		return tab.Flush()
+	})
+}
+
+// listAccount writes the line of an account. A tabwriter holds its text back; what goes wrong shows at Flush.
+func (c *command) listAccount(ctx context.Context, tab io.Writer, x *rooms, a account.Account) error {
+	grants, err := x.people.Grants(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	state, second := "open", "no"
+	if !a.Password {
+		state = "no password yet"
+	}
+	if a.Disabled {
+		state = "disabled"
+	}
+	if a.Second {
+		second = "yes"
+	}
+	var held []string
+	for _, g := range grants {
+		if g.Holds(c.env.now().UnixMilli()) {
+			held = append(held, string(g.Role)+":"+g.Scope)
+		}
+	}
+	_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Login, a.Name, a.Area, state, second, strings.Join(held, " "))
+	return nil
+}

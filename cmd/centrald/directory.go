@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
+)
+
+// directory runs the commands about the organisation.
+func (c *command) directory(ctx context.Context, args []string) error {
+	flags := c.flags("centrald directory")
+	if err := flags.Parse(args); err != nil {
+		return ignoreHelp(err)
+	}
+	switch flags.Arg(0) {
+	case "import":
+		return c.importOrganisation(ctx, flags.Args()[1:])
+	case "export":
+		return c.exportOrganisation(ctx, flags.Args()[1:])
+	case "list":
+		return c.listOrganisation(ctx, flags.Args()[1:])
+	}
+	return fmt.Errorf("centrald directory %q is unknown; there are import, export and list", flags.Arg(0))
+}
+
+// oneWord reads flags that may stand before and after one word.
+func oneWord(flags *flag.FlagSet, args []string, what string) (string, error) {
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	word := flags.Arg(0)
+	if word != "" {
+		if err := flags.Parse(flags.Args()[1:]); err != nil {
+			return "", err
+		}
+	}
+	if word == "" || flags.NArg() > 0 {
+		return "", fmt.Errorf("%s takes %s and flags", flags.Name(), what)
+	}
+	return word, nil
+}
+
+// importOrganisation tells what a file changes, and changes it if that is asked for.
+func (c *command) importOrganisation(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald directory import")
+	apply := flags.Bool("apply", false, "write what the preview says; without it nothing is written")
+	hash := flags.String("hash", "", "write only if the preview is the one with this `hash`")
+	reason := flags.String("reason", "", "`why`, for whoever looks later")
+	path, err := oneWord(flags, args, "a CSV or XLSX FILE")
+	if err != nil {
+		return ignoreHelp(err)
+	}
+	b, err := readBounded(path, directory.MaxFile)
+	if err != nil {
+		return err
+	}
+	lines, err := directory.Read(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	x, err := c.open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	p, err := x.directory.Preview(ctx, lines)
+	if err != nil {
+		return err
+	}
+	if err := tellPreview(c.env.stdout, p); err != nil {
+		return err
+	}
+	switch {
+	case p.Refused() > 0:
+		return fmt.Errorf("%s: %w", path, directory.ErrRefused)
+	case *hash != "" && *hash != p.Hash:
+		return directory.ErrMeanwhile
+	case !*apply:
+		_, err = fmt.Fprintf(c.env.stdout, "未写入。确认请加 -apply -hash %s · nothing was written; to write exactly this, add -apply -hash %[1]s\n", p.Hash)
+		return err
+	}
+	if err := x.directory.Apply(ctx, c.operator(), *reason, journal.Act{Object: filepath.Base(path)}, p); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	_, err = fmt.Fprintln(c.env.stdout, "已写入 · written")
+	return err
+}
+
+// readBounded reads a file of at most a number of bytes, and one more, so that what is too long shows.
+func readBounded(path string, most int64) (b []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// tellPreview prints what changes and what is refused, and counts the rest.
+func tellPreview(w io.Writer, p directory.Preview) error {
+	var b strings.Builder
+	counts := make(map[directory.Step]int)
+	for _, t := range p.Tell() {
+		counts[t.Step]++
+		if t.Step == directory.Keeps {
+			continue
+		}
+		fmt.Fprintf(&b, "%s · %s: %s %s  %s  %s\n", t.Chinese(), t.English(), t.Step.Chinese(), t.Step, t.Record, t.Record.Period)
+		for _, d := range t.Diffs {
+			fmt.Fprintf(&b, "    %s %s: %q → %q\n", d.Chinese, d.English, d.Before, d.After)
+		}
+		for _, f := range t.Refused {
+			fmt.Fprintf(&b, "    %s\n    %s\n", f.Chinese, f.English)
+		}
+	}
+	for _, s := range directory.Steps() {
+		if n := counts[s]; n > 0 {
+			fmt.Fprintf(&b, "%s %s: %d  ", s.Chinese(), s, n)
+		}
+	}
+	_, err := io.WriteString(w, strings.TrimRight(b.String(), " ")+"\n")
+	return err
+}
+
+// exportOrganisation writes all of the organisation with its history.
+func (c *command) exportOrganisation(ctx context.Context, args []string) error {
+	flags := c.flags("centrald directory export")
+	path, err := oneWord(flags, args, "a new FILE that ends in .csv or .xlsx")
+	if err != nil {
+		return ignoreHelp(err)
+	}
+	write := directory.WriteCSV
+	switch filepath.Ext(path) {
+	case ".csv":
+	case ".xlsx":
+		write = directory.WriteWorkbook
+	default:
+		return fmt.Errorf("%s: the name must end in .csv or .xlsx", path)
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = write(f, func(put func(directory.Record) error) error { return x.directory.Each(ctx, put) })
+	return errors.Join(err, f.Close())
+}
+
+// listOrganisation prints the records of a kind that hold on a day.
+func (c *command) listOrganisation(ctx context.Context, args []string) error {
+	flags := c.flags("centrald directory list")
+	var f directory.Filter
+	day := flags.String("day", "", "as it was on this `day`, 2026-01-31; without it, today")
+	flags.StringVar(&f.Text, "search", "", "`text` in the name, the ID or the person responsible")
+	flags.StringVar(&f.Area, "area", "", "in this area, `12 digits`")
+	flags.StringVar(&f.Unit, "unit", "", "of this unit, its credit `code`")
+	flags.StringVar(&f.Hall, "hall", "", "in the hall with this `ID`")
+	kind, err := oneWord(flags, args, "one of the words area, unit, hall, window and staff")
+	if err != nil {
+		return ignoreHelp(err)
+	}
+	if f.Kind = directory.Kind(kind); f.Kind.Chinese() == kind {
+		return fmt.Errorf("%q is none of area, unit, hall, window and staff", kind)
+	}
+	if f.Area != "" {
+		if f.Area, err = directory.ParseArea(f.Area); err != nil {
+			return err
+		}
+	}
+	f.Day = directory.DayOf(c.env.now())
+	if *day != "" {
+		if f.Day, err = directory.ParseDay(*day); err != nil {
+			return err
+		}
+	}
+	x, err := c.openWritten(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
+	// A tabwriter holds its text back; what goes wrong shows at Flush.
+	_, _ = fmt.Fprintln(tab, "ID\tNAME\tFROM\tTO\tAREA\tUNIT\tHALL\tWINDOW\tOFFICE\tPERSON")
+	for f.Limit = 1000; ; {
+		some, err := x.directory.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, r := range some {
+			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window, r.Office, r.Person)
+			f.After = r.ID
+		}
+		if len(some) < f.Limit {
+			return tab.Flush()
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"log/slog"
+	"net/netip"
+
+	"haochaping/internal/central/ingest"
+	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/live"
+	"haochaping/internal/central/web/me"
+	"haochaping/internal/rating"
+)
+
+// site joins the sections of the centre's pages, in the order of the navigation.
+func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+	proxies, err := cfg.Admin.proxies()
+	if err != nil {
+		return nil, err
+	}
+	return web.New(web.Config{
+		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
+		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
+	},
+		live.Section(live.Config{
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Late: late.late,
+			Trouble: func() live.Trouble {
+				t := in.Trouble()
+				return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
+			},
+			Reason: func(code string) string {
+				if r, ok := reasons.Find(code); ok {
+					return r.Text
+				}
+				return code
+			},
+		}),
+		me.Section(me.Config{Accounts: x.people}),
+	)
+}
+
+// loopback reports whether only this machine reaches the centre's pages.
+func (a adminConfig) loopback() bool { return new(loopback).UnmarshalText([]byte(a.Listen)) == nil }
+
+// proxies returns the networks of the proxies that are trusted.
+func (a adminConfig) proxies() (all []netip.Prefix, err error) {
+	for _, n := range a.Proxies {
+		p, err := n.prefix()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}

@@ -1,0 +1,174 @@
+package account
+
+import "slices"
+
+// Role is what a person was appointed to (article 4 and the second chapter of the regulation).
+type Role string
+
+// The roles.
+const (
+	Province   Role = "province"   // 省级管理机构
+	City       Role = "city"       // 市州管理机构
+	County     Role = "county"     // 县区管理机构
+	Unit       Role = "unit"       // 单位责任人
+	Hall       Role = "hall"       // 大厅管理员
+	Staff      Role = "staff"      // 窗口人员
+	Technician Role = "technician" // 设备运维
+	Auditor    Role = "auditor"    // 审计
+)
+
+// Roles returns all roles, in the order of docs/roles.md.
+func Roles() []Role {
+	return []Role{Province, City, County, Unit, Hall, Staff, Technician, Auditor}
+}
+
+// Chinese returns the role as people read it, empty for one that is unknown.
+func (r Role) Chinese() string {
+	switch r {
+	case Province:
+		return "省级管理机构"
+	case City:
+		return "市州管理机构"
+	case County:
+		return "县区管理机构"
+	case Unit:
+		return "单位责任人"
+	case Hall:
+		return "大厅管理员"
+	case Staff:
+		return "窗口人员"
+	case Technician:
+		return "设备运维"
+	case Auditor:
+		return "审计"
+	}
+	return ""
+}
+
+// Scope is what kind of object a role's grants name.
+func (r Role) Scope() Reach {
+	switch r {
+	case Unit:
+		return InUnit
+	case Hall:
+		return InHall
+	case Staff:
+		return OfStaff
+	}
+	return InArea
+}
+
+// Reach is how far a role's action goes. The zero one goes nowhere.
+type Reach string
+
+// The reaches.
+const (
+	Nowhere Reach = ""
+	InArea  Reach = "area"  // what lies in the grant's area, or in one under it
+	InUnit  Reach = "unit"  // what is the business of the grant's unit, or of one under it
+	InHall  Reach = "hall"  // what is in the grant's hall
+	OfStaff Reach = "staff" // counts of the grant's own person, of a closed month with at least LeastCounted evaluations
+	OfSelf  Reach = "self"  // what belongs to the account
+)
+
+// LeastCounted is how many evaluations a month needs before the person at the window sees counts of it, so that none can be told from them.
+const LeastCounted = 20
+
+// Action is what somebody does at the centre.
+type Action string
+
+// The actions.
+const (
+	Start           Action = "start"               // 首页
+	UseOwn          Action = "account.own"         // 自己的密码、动态口令、会话、令牌
+	SeeLive         Action = "live.read"           // 实时列表
+	SeeEvaluations  Action = "evaluation.read"     // 单条评价，不含文字与身份
+	TakeEvaluations Action = "evaluation.export"   // 导出评价
+	SeeText         Action = "evaluation.text"     // 查看评价文字，须说明理由
+	SeeIdentity     Action = "evaluation.identity" // 查看评价人身份与联系方式，须说明理由
+	SeeFigures      Action = "figures.read"        // 汇总数字
+	SeeOwnFigures   Action = "figures.own"         // 本人已结月份的汇总
+	SeeOrders       Action = "order.read"          // 差评工单
+	WorkOrders      Action = "order.work"          // 办理工单：联系、整改、反馈
+	ReviewOrders    Action = "order.review"        // 督办、复核、回访
+	SeeDirectory    Action = "directory.read"      // 区划、单位、大厅、窗口、人员
+	EditDirectory   Action = "directory.edit"      // 修改机构资料
+	SeeBoxes        Action = "box.read"            // 评价器状态
+	EditBoxes       Action = "box.edit"            // 登记、移动评价器
+	SeeFindings     Action = "finding.read"        // 数据异常
+	SeeAccounts     Action = "account.read"        // 账号与授权
+	EditAccounts    Action = "account.edit"        // 开通、停用、授权
+	SeeAudit        Action = "audit.read"          // 操作审计
+	TakeAudit       Action = "audit.export"        // 导出审计
+	VerifySeal      Action = "seal.verify"         // 验证封存
+)
+
+// Rule says who does an action, and how far.
+type Rule struct {
+	Action Action
+	Means  string // in Chinese, as docs/roles.md has it
+	Reach  map[Role]Reach
+	// Reason says that each use needs a reason, is an act in the journal, and asks for a second factor.
+	Reason bool
+}
+
+// offices returns what the offices of all three levels have in common.
+func offices(r Reach, more map[Role]Reach) map[Role]Reach {
+	all := map[Role]Reach{Province: r, City: r, County: r}
+	for role, reach := range more {
+		all[role] = reach
+	}
+	return all
+}
+
+// everybody returns a reach for all roles.
+func everybody(r Reach) map[Role]Reach {
+	all := make(map[Role]Reach)
+	for _, role := range Roles() {
+		all[role] = r
+	}
+	return all
+}
+
+// Rules returns the table of docs/roles.md, in its order.
+func Rules() []Rule {
+	return []Rule{
+		{Start, "首页", everybody(OfSelf), false},
+		{UseOwn, "自己的密码、动态口令、会话、令牌", everybody(OfSelf), false},
+		{SeeLive, "实时列表", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{SeeEvaluations, "单条评价，不含文字与身份", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
+		{TakeEvaluations, "导出评价", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
+		{SeeText, "评价文字", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), true},
+		{SeeIdentity, "评价人身份与联系方式", offices(InArea, map[Role]Reach{Unit: InUnit}), true},
+		{SeeFigures, "汇总数字", offices(InArea, map[Role]Reach{Unit: InUnit, Hall: InHall, Auditor: InArea}), false},
+		{SeeOwnFigures, "本人已结月份的汇总", map[Role]Reach{Staff: OfStaff}, false},
+		{SeeOrders, "差评工单", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
+		{WorkOrders, "办理工单：联系、整改、反馈", map[Role]Reach{Unit: InUnit}, false},
+		{ReviewOrders, "督办、复核、回访", offices(InArea, nil), false},
+		{SeeDirectory, "区划、单位、大厅、窗口、人员", offices(InArea, map[Role]Reach{Unit: InUnit, Hall: InHall, Technician: InArea, Auditor: InArea}), false},
+		{EditDirectory, "修改机构资料", offices(InArea, map[Role]Reach{Hall: InHall}), false},
+		{SeeBoxes, "评价器状态", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
+		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
+		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
+		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
+		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{TakeAudit, "导出审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{VerifySeal, "验证封存", map[Role]Reach{Province: InArea, Auditor: InArea}, false},
+	}
+}
+
+// RuleOf returns the rule of an action. One that is not in the table has no reach for anybody.
+func RuleOf(a Action) (Rule, bool) {
+	all := Rules()
+	i := slices.IndexFunc(all, func(r Rule) bool { return r.Action == a })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return all[i], true
+}
+
+// NeedsSecond reports whether a role must sign in with a second factor: it sees text or identity.
+func (r Role) NeedsSecond() bool {
+	return slices.ContainsFunc(Rules(), func(x Rule) bool { return x.Reason && x.Reach[r] != Nowhere })
+}

@@ -1,0 +1,121 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"haochaping/internal/central/db"
+)
+
+// TokenPrefix begins each token, so that one that leaks is known as one.
+const TokenPrefix = "hcp_"
+
+// TokenLife is how long a token works at most.
+const TokenLife = 366 * 24 * time.Hour
+
+// Token is what a program shows instead of signing in.
+type Token struct {
+	ID        string // a name that opens nothing
+	Account   string
+	Label     string
+	Actions   []Action
+	CreatedAt int64
+	EndsAt    int64
+	SeenAt    int64 // 0: never
+}
+
+// errToken says that a token cannot be made so.
+var errToken = errors.New("令牌须有名称、至少一项权限和一年以内的期限；须说明理由的操作不能授予令牌 (a token has a label, an action, and ends within a year; what needs a reason is not for tokens)")
+
+// AddToken makes a token of an account and returns its secret, which is shown once.
+func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions []Action, ends int64) (string, Token, error) {
+	at := a.now()
+	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends}
+	tooMuch := func(x Action) bool {
+		rule, ok := RuleOf(x)
+		return !ok || rule.Reason || x == UseOwn || !Ever(p, x)
+	}
+	if t.Label == "" || utf8.RuneCountInString(t.Label) > maxName || !printable(t.Label) || len(actions) == 0 || slices.ContainsFunc(actions, tooMuch) ||
+		ends <= at || ends > at+TokenLife.Milliseconds() {
+		return "", t, errToken
+	}
+	secret, hash, err := a.secret(TokenPrefix)
+	if err != nil {
+		return "", t, err
+	}
+	t.ID = nameOf(hash)
+	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.token", p.Account, "", t, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
+			hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt)
+		return err
+	})
+	return secret, t, err
+}
+
+func words(actions []Action) string {
+	var all []string
+	for _, x := range actions {
+		all = append(all, string(x))
+	}
+	return strings.Join(all, " ")
+}
+
+const readToken = "SELECT id, account, label, actions, created_at, ends_at, seen_at FROM account_token "
+
+func scanToken(s db.Scanner) (t Token, err error) {
+	var text string
+	err = s.Scan(&t.ID, &t.Account, &t.Label, &text, &t.CreatedAt, &t.EndsAt, &t.SeenAt)
+	for _, w := range strings.Fields(text) {
+		t.Actions = append(t.Actions, Action(w))
+	}
+	return t, err
+}
+
+// Tokens returns the tokens of an account, also those that are over.
+func (a *Accounts) Tokens(ctx context.Context, account string) ([]Token, error) {
+	all, err := db.Query(ctx, a.db, scanToken, readToken+"WHERE account = $1 ORDER BY created_at DESC", account)
+	if err != nil {
+		return nil, fmt.Errorf("read the tokens of %s: %w", account, err)
+	}
+	return all, nil
+}
+
+// DropToken makes a token of an account open nothing any more.
+func (a *Accounts) DropToken(ctx context.Context, by By, account, id string) error {
+	return a.do(ctx, by, "account.token.drop", account, "", struct {
+		Token string `json:"token"`
+	}{id}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM account_token WHERE account = $1 AND id = $2", account, id)
+		return err
+	})
+}
+
+// ByToken returns the person whose token this is, or ErrSignedOut. A token counts as a second factor: it was made by somebody who had shown one.
+func (a *Accounts) ByToken(ctx context.Context, secret string) (Person, error) {
+	at, hash := a.now(), hashOf(secret)
+	all, err := db.Query(ctx, a.db, scanToken, readToken+"WHERE hash = $1 AND ends_at > $2", hash, at)
+	if err != nil {
+		return Person{}, fmt.Errorf("read a token: %w", err)
+	}
+	if len(all) == 0 {
+		return Person{}, ErrSignedOut
+	}
+	t := all[0]
+	p, err := a.person(ctx, t.Account, at)
+	if err != nil {
+		return Person{}, err
+	}
+	p.By, p.Token, p.Only, p.Second = t.ID, true, t.Actions, true
+	if at >= t.SeenAt+seenEvery.Milliseconds() {
+		err = a.db.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE account_token SET seen_at = $1 WHERE hash = $2", at, hash)
+			return err
+		})
+	}
+	return p, err
+}

@@ -1,0 +1,147 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
+)
+
+// Call is one request, and who makes it.
+type Call struct {
+	W      http.ResponseWriter
+	R      *http.Request
+	Person account.Person // the zero one where nobody is signed in
+	// Everybody says that there is no account yet, so that what is shown is shown to everybody on this machine.
+	Everybody bool
+
+	site   *Site
+	route  Route
+	secret string // of the session, empty for a token
+}
+
+// May reports whether the person may do something. It is account.May, but for the time in which there is no account.
+func (c *Call) May(a account.Action, o account.Object) bool {
+	return c.Everybody || account.May(c.Person, a, o)
+}
+
+// Ever reports whether the person may do something to any object at all.
+func (c *Call) Ever(a account.Action) bool { return c.Everybody || account.Ever(c.Person, a) }
+
+// Still reports whether the person may go on, for answers that have no end. It is no use of the session.
+func (c *Call) Still(ctx context.Context) bool {
+	if c.Everybody {
+		any, err := c.site.anyAccount(ctx)
+		return err == nil && !any
+	}
+	if c.secret == "" {
+		return c.Person.Token
+	}
+	p, _, err := c.site.cfg.Accounts.Session(ctx, c.secret, true)
+	if err != nil {
+		return false
+	}
+	c.Person = p
+	return account.Ever(p, c.route.Action)
+}
+
+// Secret returns what the session's cookie holds.
+func (c *Call) Secret() string { return c.secret }
+
+// Browser returns from where the request comes.
+func (c *Call) Browser() account.Browser {
+	b := account.Browser{Address: c.site.client(c.R).address(), Agent: c.R.UserAgent()}
+	if k, err := c.R.Cookie(c.site.cookieName(c.R, browserCookie)); err == nil {
+		b.Known = k.Value
+	}
+	return b
+}
+
+// Secure reports whether the request came over HTTPS, or from this machine.
+func (c *Call) Secure() bool { return c.site.client(c.R).secure() }
+
+// Local reports whether the request came from this machine.
+func (c *Call) Local() bool { return c.site.client(c.R).ip.IsLoopback() }
+
+// Now returns the time.
+func (c *Call) Now() time.Time { return c.site.cfg.Now() }
+
+// Clock returns a time of the database as people in China read it.
+func Clock(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).In(Zone()).Format("2006-01-02 15:04")
+}
+
+// Zone is the time zone of all pages. China has one and no summer time, so no zone database is needed.
+func Zone() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
+
+// See sends the browser to another page of this site.
+func (c *Call) See(path string) error {
+	http.Redirect(c.W, c.R, path, http.StatusSeeOther)
+	return nil
+}
+
+// Show answers with a page: "section/template".
+func (c *Call) Show(page string, data any) error { return c.ShowStatus(http.StatusOK, page, data) }
+
+// ShowStatus answers with a page under another status.
+func (c *Call) ShowStatus(status int, page string, data any) error {
+	text, err := c.site.page(c, page, data)
+	if err != nil {
+		return err
+	}
+	c.W.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.W.WriteHeader(status)
+	_, _ = c.W.Write(text) // a failing write means that the reader is gone
+	return nil
+}
+
+// JSON answers with a value.
+func (c *Call) JSON(v any) error {
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return fmt.Errorf("answer %s: %w", c.R.URL.Path, err)
+	}
+	c.W.Header().Set("Content-Type", "application/json")
+	_, _ = c.W.Write(append(text, '\n'))
+	return nil
+}
+
+// By is who does something, for an act.
+func (c *Call) By(reason string) account.By {
+	return account.By{Account: c.Person.Account, Session: c.Person.By, Reason: reason}
+}
+
+// Act enters into the journal what the person does, and in the same transaction what also writes.
+func (c *Call) Act(a journal.Act, also func(context.Context, *db.Tx, int64) error) error {
+	a.By = c.Person.By
+	_, err := c.site.cfg.Journal.Do(c.R.Context(), c.Person.Account, "", a, also)
+	return err
+}
+
+// Bounds of a reason, in characters.
+const (
+	leastReason = 4
+	mostReason  = 500
+)
+
+// Look enters that the person looks at what needs a reason. Without one it is a Refusal, outside of what they may see ErrNotFound.
+func (c *Call) Look(a account.Action, o account.Object, object, reason string) error {
+	if !account.May(c.Person, a, o) {
+		return ErrNotFound
+	}
+	reason = strings.TrimSpace(reason)
+	if n := utf8.RuneCountInString(reason); n < leastReason || n > mostReason {
+		return &Refusal{http.StatusUnprocessableEntity, fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
+	}
+	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: o.Area}, nil)
+}

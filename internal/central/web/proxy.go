@@ -1,0 +1,72 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// client is who sent a request, seen through the proxies that are trusted.
+type client struct {
+	ip    netip.Addr // the zero one if it is not known
+	https bool
+}
+
+// client reads X-Forwarded-For and X-Forwarded-Proto where a trusted proxy wrote them. The nearest address that is no such proxy is the client's:
+// what stands before it anybody may have written.
+func (s *Site) client(r *http.Request) client {
+	c := client{https: r.TLS != nil}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return c
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return c
+	}
+	c.ip = ip.Unmap()
+	if !s.trusted(c.ip) {
+		return c
+	}
+	c.https = c.https || lastWord(r.Header.Values("X-Forwarded-Proto")) == "https"
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		ip, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break // nothing before it can be believed
+		}
+		c.ip = ip.Unmap()
+		if !s.trusted(c.ip) {
+			break
+		}
+	}
+	return c
+}
+
+// lastWord returns what the nearest proxy wrote.
+func lastWord(values []string) string {
+	all := strings.Split(strings.Join(values, ","), ",")
+	return strings.ToLower(strings.TrimSpace(all[len(all)-1]))
+}
+
+func (s *Site) trusted(ip netip.Addr) bool {
+	return slices.ContainsFunc(s.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// secure reports whether nobody on the way can read along.
+func (c client) secure() bool { return c.https || c.ip.IsLoopback() }
+
+// address is what failures are counted by: an IPv4 address, or the network of 64 bits that one IPv6 customer has.
+func (c client) address() string {
+	if c.ip.Is6() {
+		if p, err := c.ip.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	if !c.ip.IsValid() {
+		return ""
+	}
+	return c.ip.String()
+}

@@ -44,7 +44,8 @@ func (c *command) verifyRooms(ctx context.Context, x *rooms) error {
 			found, wrong)
 	}
 	if a.Rows == 0 {
-		return errors.New("the journal is empty, so that nothing was verified; if it should not be, a backup was not restored, or this is not the centre's database (\"state\" and \"books\" in the configuration)")
+		return errors.New("the journal is empty, so that nothing was verified; if it should not be, a backup was not restored, " +
+			"or this is not the centre's database (\"state\" and \"books\" in the configuration)")
 	}
 	_, err = fmt.Fprintln(c.env.stdout, "verified")
 	return err

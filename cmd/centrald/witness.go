@@ -65,7 +65,8 @@ func (c *command) sayAccepted(a witness.Accepted) error {
 	}
 	text := fmt.Sprintf("%s: %d rows, going on from %d\n", a.Origin, a.Size, a.Before.Size)
 	if a.Unaware {
-		text += "the centre did not know of the head that this witness knows, and names less than was lost: give its operator the head (the greatest of the old name in the folder)\n"
+		text += "the centre did not know of the head that this witness knows, and names less than was lost: " +
+			"give its operator the head (the greatest of the old name in the folder)\n"
 	}
 	switch {
 	case a.Lost == witness.SomeLost:

@@ -162,7 +162,9 @@ func TestAWriterThatHangsIsNoticed(t *testing.T) {
 		t.Error(err)
 	}
 	close(release)
-	<-done
+	if err := <-done; err == nil {
+		t.Log("it was entered all the same") // within the patience, on a machine that stood still
+	}
 	for end := time.Now().Add(time.Minute); j.Alive() != nil; time.Sleep(patience / 4) {
 		if time.Now().After(end) {
 			t.Fatal("it hangs still")

@@ -133,7 +133,8 @@ func (t *taking) proofs(l log) ([]proof, error) {
 		err = s.Scan(&p.first, &p.count, &p.signature, &p.unkept, &forks, &p.received)
 		p.forks = forksOf(p.first, forks)
 		return p, err
-	}, "SELECT first, count, signature, length(key) = 0, forks, received_at FROM proof WHERE device = $1 AND epoch = $2 ORDER BY first, received_at", string(l.device), l.epoch)
+	}, `SELECT first, count, signature, length(key) = 0, forks, received_at FROM proof WHERE device = $1 AND epoch = $2
+		ORDER BY first, received_at`, string(l.device), l.epoch)
 }
 
 // proof reads one signature whole.
@@ -143,7 +144,8 @@ func (t *taking) proof(l log, x item) (proof, error) {
 		err = s.Scan(&p.first, &p.count, &p.released, &p.signature, &p.key, &forks, &p.received)
 		p.forks = forksOf(p.first, forks)
 		return p, err
-	}, "SELECT first, count, released, signature, key, forks, received_at FROM proof WHERE device = $1 AND epoch = $2 AND first = $3 AND signature = $4",
+	}, `SELECT first, count, released, signature, key, forks, received_at FROM proof
+		WHERE device = $1 AND epoch = $2 AND first = $3 AND signature = $4`,
 		string(l.device), l.epoch, int64(x.first), x.name)
 	if err == nil && len(all) != 1 {
 		err = fmt.Errorf("the signature over the records from %d on is not there any more", x.first)

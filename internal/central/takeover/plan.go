@@ -102,7 +102,8 @@ func (p *plan) each(ctx context.Context, do func(item) error) error {
 	for {
 		some, err := db.Query(ctx, p.db, func(s db.Scanner) (x item, err error) {
 			return x, s.Scan(&x.n, &x.received, &x.kind, &x.device, &x.epoch, &x.first, &x.count, &x.fork, &x.name)
-		}, "SELECT n, received, kind, device, epoch, first, count, fork, name FROM item WHERE (received, kind, n) > ($1, $2, $3) ORDER BY received, kind, n LIMIT $4",
+		}, `SELECT n, received, kind, device, epoch, first, count, fork, name FROM item WHERE (received, kind, n) > ($1, $2, $3)
+			ORDER BY received, kind, n LIMIT $4`,
 			last.received, last.kind, last.n, step)
 		if err != nil {
 			return err
@@ -135,7 +136,8 @@ func (t *taking) planLog(l log) error {
 		for _, h := range p.forks {
 			forks[h] = true
 		}
-		if err := t.plan.add(t.ctx, item{received: p.received, kind: signedItem, device: l.device, epoch: l.epoch, first: p.first, count: p.count, name: p.signature}); err != nil {
+		x := item{received: p.received, kind: signedItem, device: l.device, epoch: l.epoch, first: p.first, count: p.count, name: p.signature}
+		if err := t.plan.add(t.ctx, x); err != nil {
 			return err
 		}
 	}
@@ -210,7 +212,8 @@ func (t *taking) unsigned(l log, text string, fork bool, signed func(mark) bool)
 		case goesOn:
 			x.count++
 		default:
-			x = item{received: m.received, kind: unsignedItem, device: l.device, epoch: l.epoch, first: m.seq, count: 1, fork: fork, name: append([]byte{}, m.hash[:]...)}
+			x = item{received: m.received, kind: unsignedItem, device: l.device, epoch: l.epoch, first: m.seq, count: 1, fork: fork,
+				name: append([]byte{}, m.hash[:]...)}
 		}
 	}
 	return errors.Join(rows.Err(), put())

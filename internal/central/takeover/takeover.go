@@ -195,7 +195,8 @@ func (t *taking) phone(x item) error {
 	}
 	rows, err := db.Query(t.ctx, t.old, func(s db.Scanner) (r row, err error) {
 		return r, s.Scan(&r.cursor, &r.at, &r.visit, &r.subject, &r.project, &r.level, &r.channel, &r.reasons, &r.text)
-	}, "SELECT cursor, at, visit, subject, project, level, channel, reasons, text FROM evaluation WHERE device = $1 AND epoch = '' AND seq = 0 AND submission = $2 ORDER BY cursor",
+	}, `SELECT cursor, at, visit, subject, project, level, channel, reasons, text FROM evaluation
+		WHERE device = $1 AND epoch = '' AND seq = 0 AND submission = $2 ORDER BY cursor`,
 		string(x.device), string(x.name))
 	if err != nil {
 		return fmt.Errorf("ratings by phone: %w", err)

@@ -144,14 +144,16 @@ func TestAServerThatSwallowsIsGivenUp(t *testing.T) {
 func TestAWriterThatHangsIsNoticed(t *testing.T) {
 	const patience = 200 * time.Millisecond
 	j, _, _ := journaltest.OpenPatient(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"), patience)
-	release := make(chan struct{})
-	done := make(chan error, 1)
+	release, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		_, err := j.Append(context.Background(), newBox("box").batch(t, 1), func(context.Context, *db.Tx, int64) error {
-			<-release
-			return nil
-		})
-		done <- err
+		defer close(done)
+		for hung, b := false, newBox("box"); !hung; { // on a slow machine the transaction may not even begin in time
+			_, _ = j.Append(context.Background(), b.batch(t, 1), func(context.Context, *db.Tx, int64) error {
+				hung = true
+				<-release
+				return nil
+			})
+		}
 	}()
 	for end := time.Now().Add(time.Minute); j.Alive() == nil; time.Sleep(patience / 4) {
 		if time.Now().After(end) {
@@ -162,9 +164,7 @@ func TestAWriterThatHangsIsNoticed(t *testing.T) {
 		t.Error(err)
 	}
 	close(release)
-	if err := <-done; err == nil {
-		t.Log("it was entered all the same") // within the patience, on a machine that stood still
-	}
+	<-done
 	for end := time.Now().Add(time.Minute); j.Alive() != nil; time.Sleep(patience / 4) {
 		if time.Now().After(end) {
 			t.Fatal("it hangs still")

@@ -8,6 +8,7 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
+	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/rating"
 )
 
@@ -34,6 +35,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, late *lag, reaso
 				return code
 			},
 		}),
+		organisation.Section(organisation.Config{Directory: x.directory}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
 }

@@ -297,7 +297,7 @@ func (p *Pages) row(e books.Entry) rowView {
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
 		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel), Opener: openerWords(e.Opener)}
 	if e.Quality == rating.TimeEstimated {
-		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(web.Zone()).Format("2006-01-02 15:04"), e.Latest.In(web.Zone()).Format("2006-01-02 15:04"))
+		row.Bounds = since(e.Earliest.In(web.Zone()), e.Latest.In(web.Zone()))
 	}
 	if received := e.ReceivedAt.In(web.Zone()); e.ReceivedAt.Sub(e.At) > time.Minute {
 		row.Late = received.Format("01-02 15:04:05")

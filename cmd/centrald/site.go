@@ -13,7 +13,7 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.C
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Late: late.late,
 			Trouble: func() live.Trouble {
 				t := in.Trouble()
 				return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}

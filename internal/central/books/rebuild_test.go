@@ -1,8 +1,10 @@
 package books
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -279,6 +281,41 @@ func checkTwoInstances(t *testing.T, on engine) {
 		}
 		if got := w.since(t); len(got) != 40 {
 			t.Errorf("%d evaluations", len(got))
+		}
+	})
+}
+
+// TestDroppedBooksAreInNoFile writes something into the books of which the journal knows nothing, makes them anew, and looks for it in the files.
+func TestDroppedBooksAreInNoFile(t *testing.T) {
+	onSQLite(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		busy(t, w)
+		w.follow(t)
+		const mark = "something that only the old books say"
+		w.exec(t, "UPDATE {visit} SET closing = '"+mark+"'")
+		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) }, "SELECT file FROM pragma_database_list")
+		if err != nil || len(paths) != 1 {
+			t.Fatal(paths, err)
+		}
+		has := func() bool {
+			var all []byte
+			for _, suffix := range []string{"", "-wal"} {
+				b, err := os.ReadFile(paths[0] + suffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, b...)
+			}
+			return bytes.Contains(all, []byte(mark))
+		}
+		if !has() {
+			t.Fatal("it is not in the files before: the test looks for the wrong thing")
+		}
+		if err := w.books.Rebuild(t.Context(), silent); err != nil {
+			t.Fatal(err)
+		}
+		if has() {
+			t.Error("the dropped books are still in the files")
 		}
 	})
 }

@@ -161,11 +161,21 @@ func (j *Journal) Erase(ctx context.Context, pos int64, part int, who, reason st
 	if err != nil {
 		return err
 	}
-	_, err = j.Append(ctx, Entry{Kind: Erasure, Source: who, Received: j.Now(), Parts: parts}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+	// The name makes an erasure one row, whoever asks for it again since the answer was lost.
+	name := fmt.Sprintf("%d/%d", pos, part)
+	before, err := db.Query(ctx, j.cfg.DB, scanText, "SELECT source FROM entry WHERE kind = $1 AND name = $2", string(Erasure), name)
+	if err != nil {
+		return fmt.Errorf("erase a text: %w", err)
+	}
+	if len(before) > 0 {
+		who = before[0]
+	}
+	destroy := func(ctx context.Context, tx *db.Tx, _ int64) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM secret WHERE pos = $1 AND part = $2", pos, part)
 		return err
-	})
-	if err != nil {
+	}
+	e := Entry{Kind: Erasure, Source: who, Name: name, Received: j.Now(), Parts: parts}
+	if _, err = j.Append(ctx, e, destroy); err != nil {
 		return fmt.Errorf("erase a text: %w", err)
 	}
 	return j.cfg.DB.Scrub(ctx, "secret")

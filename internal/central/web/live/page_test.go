@@ -243,9 +243,14 @@ func TestLive(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
-	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }}))
+	var late error
+	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
+		Late: func() error { return late }}))
 	webtest.Want(t, get(p, "/live", "localhost"), 200, "!暂时收不进记录")
 	webtest.Want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	late = errors.New("the books are 7 rows behind")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "the books are 7 rows behind")
+	late = nil
 	trouble = Trouble{Since: time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC), Books: true, Err: errors.New("database or disk is full")}
 	webtest.Want(t, get(p, "/live", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
 	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")

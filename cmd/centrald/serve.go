@@ -20,6 +20,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/witness"
+	"haochaping/internal/loginfiles"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
 )
@@ -101,10 +102,11 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 	if cfg.URL != "" {
 		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username, Partitions: cfg.Partitions}
 		var err error
-		if out.Password, err = readPassword(cfg.PasswordFile); err != nil {
+		if out.Password, err = loginfiles.Password(loginfiles.File{Field: "broker.password_file", Path: cfg.PasswordFile}); err != nil {
 			return out, nil, err
 		}
-		out.TLS, err = clientTLS(cfg)
+		out.TLS, err = loginfiles.TLS(loginfiles.File{Field: "broker.ca_file", Path: cfg.CAFile},
+			loginfiles.File{Field: "broker.client_cert_file", Path: cfg.ClientCertFile}, cfg.ClientKeyFile)
 		return out, nil, err
 	}
 	var server *tls.Config
@@ -158,39 +160,6 @@ func reachable(a net.Addr) string {
 		return net.JoinHostPort("127.0.0.1", port)
 	}
 	return a.String()
-}
-
-func readPassword(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("broker.password_file: %w", err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
-}
-
-func clientTLS(cfg brokerConfig) (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.ca_file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("broker.ca_file: %s holds no certificate", cfg.CAFile)
-		}
-	}
-	if cfg.ClientCertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.ClientCertFile, cfg.ClientKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.client_cert_file: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
 }
 
 // pages returns the rating page and the centre's page on their listeners.

@@ -11,12 +11,10 @@ import (
 	"strings"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/store"
 )
-
-// leastFree is how much room a state folder must have to be called well, in bytes: some 100,000 records.
-const leastFree = 64 << 20
 
 // errSick is returned when something needs a hand.
 var errSick = errors.New("有需要处理的问题，见 ✗ 各行 / something needs a hand; see the lines with ✗")
@@ -41,15 +39,32 @@ const (
 // finding is what was found out about a part: for all but a well one what it means and what to do.
 type finding struct {
 	mark
-	found, means, todo opsapi.Text
+	found, means, todo condition.Text
 }
 
-func fine(zh, en string) finding { return finding{mark: well, found: opsapi.Text{ZH: zh, EN: en}} }
+func fine(zh, en string) finding { return finding{mark: well, found: condition.Text{ZH: zh, EN: en}} }
 
 // trouble is a finding that is not well; the texts are Chinese, then English.
 func trouble(m mark, foundZH, foundEN, meansZH, meansEN, todoZH, todoEN string) finding {
-	return finding{m, opsapi.Text{ZH: foundZH, EN: foundEN}, opsapi.Text{ZH: meansZH, EN: meansEN}, opsapi.Text{ZH: todoZH, EN: todoEN}}
+	return finding{m, condition.Text{ZH: foundZH, EN: foundEN}, condition.Text{ZH: meansZH, EN: meansEN}, condition.Text{ZH: todoZH, EN: todoEN}}
 }
+
+// markOf returns the mark of a trouble.
+func markOf(l condition.Level) mark {
+	if l == condition.Note {
+		return noted
+	}
+	return sick
+}
+
+// of returns what is known of a trouble, with what was seen of it here. What the doctor has tried itself does not wait for better days.
+func of(c condition.Code, why error) finding {
+	f := condition.Because(c, why)
+	return finding{sick, f.What, f.Means, f.Do}
+}
+
+// partFinding returns what the daemon says of a part that is not well.
+func partFinding(p opsapi.Part) finding { return finding{markOf(p.Level), p.What, p.Means, p.Do} }
 
 // forbidden is the finding where the doctor may not look.
 func forbidden(err error) finding {

@@ -127,12 +127,12 @@ func access(path string, mode uint32) error {
 // uplink looks at the files without which records wait in the box.
 func (c *checker) uplink() {
 	up := c.cfg.Uplink
-	password, err := readPassword(up.PasswordFile)
+	password, err := up.ReadPassword()
 	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
 		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
 	}
 	c.note("uplink.password_file", up.PasswordFile, err)
-	_, err = tlsFiles(up)
+	_, err = up.ReadTLS()
 	c.note("uplink", up.CAFile, err)
 	for _, path := range []string{up.CertFile, up.KeyFile} {
 		c.note("uplink", path, nil)

@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
+	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/loginfiles"
 	"haochaping/internal/rating"
@@ -62,7 +63,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("broker.url: %w", err)
 	}
-	rate, admin, err := c.pages(cfg, x, in, log)
+	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
+	trouble := func() live.Trouble { return check.trouble(in.Trouble()) }
+	rate, admin, err := c.pages(cfg, x, in, trouble, log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +78,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when nobody uses it any
 	// more. The journal is closed last of all, by the deferred call above.
 	status := func() string {
-		t := in.Trouble()
+		t := trouble()
 		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
 	}
 	parts := append([]stages.Stage{
@@ -92,7 +95,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
 	}
 	if cfg.Broker.URL != "" {
-		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
+		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}
 	return stages.Run(ctx, parts...)
 }
@@ -163,7 +166,7 @@ func reachable(a net.Addr) string {
 }
 
 // pages returns the rating page and the centre's page on their listeners.
-func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
+func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, trouble func() live.Trouble, log *slog.Logger) (rate, admin site, err error) {
 	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
@@ -176,7 +179,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logge
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, in, reasons, log)
+	adminPage, err := c.site(cfg, x, trouble, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -13,7 +12,7 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -24,10 +23,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.C
 	},
 		live.Section(live.Config{
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now,
-			Trouble: func() live.Trouble {
-				t := in.Trouble()
-				return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-			},
+			Trouble: trouble,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text

@@ -142,7 +142,7 @@ func (d *daemon) joinScreen() {
 func (d *daemon) browser() door {
 	pending := func() uint64 { return d.db.Backlog().Pending }
 	return d.door("browser", "screen.browser", d.cfg.Screen.Browser, func() http.Handler {
-		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending)
+		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.views.shown, d.links, d.cfg.Keys, pending)
 		return opsapi.OnLoopback(page)
 	})
 }
@@ -219,7 +219,7 @@ func (d *daemon) supervisor(service manager) supervisor {
 		manager: service, ready: d.views.shown.first, logger: d.log,
 		watched: d.monitor, parts: []string{"keys", "terminal", "store", "screen"},
 		status: func() string {
-			return statusText(d.views.shown.get(), d.who, d.monitor.Last(), d.box.pending().Pending)
+			return statusText(d.loop.View(), d.who, d.monitor.Last(), d.box.pending().Pending)
 		},
 	}
 }

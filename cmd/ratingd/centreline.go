@@ -38,7 +38,7 @@ type centreLine struct {
 func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
 	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
 	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
-	l.report = health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
+	l.report = health{memory: mem, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
 	return l
 }
 

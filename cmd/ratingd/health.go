@@ -22,7 +22,7 @@ import (
 type health struct {
 	memory
 	counts *keyCounts
-	view   func() terminal.View
+	tells  func() terminal.Public
 	offset *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
 	parts  func() opsapi.Health     // at the last look
 	cert   func() *x509.Certificate // the box's own at the broker, nil if it has none
@@ -30,16 +30,13 @@ type health struct {
 
 func (h health) report() wire.Health {
 	now := h.clock.now()
-	v, parts := h.view(), h.parts()
+	v, parts := h.tells(), h.parts()
 	log := h.db.Backlog()
 	r := wire.Health{
 		V: wire.Version, Pending: log.Pending, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset.Load(),
 		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: parts.Part("keys").Code != "keys.lost",
 		StoreOK: parts.Part("store").OK, OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
-		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: string(v.State.Public()), Troubles: parts.Troubles(),
-	}
-	if v.Problem != "" {
-		r.State = "fault"
+		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.folder, &fs); err == nil {

@@ -50,7 +50,7 @@ func terminalStates(t *testing.T) (all []terminal.State) {
 func TestEachStateIsTold(t *testing.T) {
 	for _, state := range terminalStates(t) {
 		who := identity{"lz-0417", make(ed25519.PrivateKey, ed25519.PrivateKeySize)}
-		if got := statusText(picture{view: terminal.View{State: state}}, who, opsapi.Health{}, 0); strings.HasPrefix(got, "，") || strings.Contains(got, "/ ;") {
+		if got := statusText(terminal.View{State: state}.Public(), who, opsapi.Health{}, 0); strings.HasPrefix(got, "，") || strings.Contains(got, "/ ;") {
 			t.Errorf("%s has no words: %s", state, got)
 		}
 		m := opsapi.NewMetrics()

@@ -124,21 +124,21 @@ func (h handing) probe(ctx context.Context) error {
 
 // statusText says in a line what the box does, for "systemctl status": in Chinese for the hall, in English for the log's
 // readers elsewhere. Like everything outside the centre it tells nothing of an answer.
-func statusText(p picture, who identity, h opsapi.Health, pending uint64) string {
+func statusText(v terminal.Public, who identity, h opsapi.Health, pending uint64) string {
 	state := map[terminal.State][2]string{
 		terminal.Starting: {"启动中", "starting"},
 		terminal.Idle:     {"等待办件", "idle"},
 		terminal.Asking:   {"正在评价", "asking"},
 		terminal.Paused:   {"已暂停", "paused"},
 		terminal.Closed:   {"已关闭，无人签到", "closed: nobody is signed in"},
-	}[p.view.State.Public()] // before the terminal has said anything it is starting
-	if p.view.State == terminal.Enrolling {
+	}[v.State]
+	if v.State == terminal.Enrolling {
 		state = [2]string{
 			fmt.Sprintf("未登记，请在中心登记 %s（指纹 %s）", who.device, who.fingerprint()),
 			fmt.Sprintf("not enrolled: add %s at the centre, fingerprint %s", who.device, who.fingerprint()),
 		}
 	}
-	switch p.view.Problem {
+	switch v.Problem {
 	case terminal.StoreProblem:
 		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}
 	case terminal.KeypadProblem:
@@ -148,7 +148,7 @@ func statusText(p picture, who identity, h opsapi.Health, pending uint64) string
 	switch link := h.Part(linkPart); {
 	case link.Level == condition.Ill:
 		centre = [2]string{"中心：" + link.What.ZH, "centre: " + link.What.EN}
-	case !p.online:
+	case !link.OK:
 		centre = [2]string{"中心未连接", "centre not reached"}
 	}
 	wait := [2]string{fmt.Sprintf("待上传 %d 条", pending), fmt.Sprintf("%d records wait", pending)}

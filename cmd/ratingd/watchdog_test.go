@@ -67,6 +67,7 @@ func supervised(t *testing.T, ready, length time.Duration, log *strings.Builder,
 	if err := s.run(ctx); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(10 * time.Second) // looks that go on end
 	return h
 }
 
@@ -186,20 +187,21 @@ func TestProbesHangWithTheirParts(t *testing.T) {
 func TestStatusText(t *testing.T) {
 	who := identity{"lz-0417", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	for _, c := range []struct {
-		picture picture
+		view    terminal.View
+		reached bool
 		pending uint64
 		want    string
 	}{
-		{picture{}, 0, "启动中，中心未连接，待上传 0 条 / starting; centre not reached; 0 records wait"},
-		{picture{terminal.View{State: terminal.Asking}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
-		{picture{terminal.View{State: terminal.Correcting, Chosen: 1}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
-		{picture{terminal.View{State: terminal.Idle}, false}, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
-		{picture{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true}, 0,
+		{terminal.View{}, false, 0, "启动中，中心未连接，待上传 0 条 / starting; centre not reached; 0 records wait"},
+		{terminal.View{State: terminal.Asking}, true, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{terminal.View{State: terminal.Correcting, Chosen: 1}, true, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{terminal.View{State: terminal.Idle}, false, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
+		{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true, 0,
 			"按键停用：无法保存，中心已连接，待上传 0 条 / keys out of service: the disk cannot be written; centre connected; 0 records wait"},
-		{picture{terminal.View{State: terminal.Enrolling}, true}, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
+		{terminal.View{State: terminal.Enrolling}, true, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
 			"），中心已连接，待上传 0 条 / not enrolled: add lz-0417 at the centre, fingerprint " + who.fingerprint() + "; centre connected; 0 records wait"},
 	} {
-		if got := statusText(c.picture, who, opsapi.Health{}, c.pending); got != c.want {
+		if got := statusText(c.view.Public(), who, opsapi.Health{Parts: []opsapi.Part{{Name: linkPart, OK: c.reached}}}, c.pending); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

@@ -119,6 +119,7 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		_, _ = io.WriteString(stderr, doctorUsage)
 		flags.PrintDefaults()
 	}
+	asJSON := flags.Bool("json", false, "print what was found as a JSON array, at the end")
 	press := flags.Bool("keys", false, "ask to press each key once, and show what arrives; ratingd must not run")
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
@@ -134,11 +135,20 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		p.status = &s
 	}
 	p.log, p.logErr = store.Inspect(logPath(*c))
-	unwell := false
+	unwell, told := false, []diagnosis{}
 	for _, k := range append(checks(), optionalChecks(p)...) {
 		f := k.look(ctx, p)
 		unwell = unwell || f.mark == sick
+		told = append(told, diagnosis{k.name, f.mark, f.found, f.means, f.todo})
+		if *asJSON {
+			continue
+		}
 		if _, err := io.WriteString(stdout, f.text(k)); err != nil {
+			return err
+		}
+	}
+	if *asJSON {
+		if err := printJSON(stdout, told); err != nil {
 			return err
 		}
 	}
@@ -146,6 +156,15 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return errSick
 	}
 	return nil
+}
+
+// diagnosis is a finding for programs.
+type diagnosis struct {
+	Part  string         `json:"part"`
+	Mark  mark           `json:"mark"`
+	Found condition.Text `json:"found"`
+	Means condition.Text `json:"means,omitzero"`
+	Do    condition.Text `json:"do,omitzero"`
 }
 
 // text returns the lines of a finding.

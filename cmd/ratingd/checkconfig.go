@@ -57,6 +57,7 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	c.keys()
 	c.ports()
 	c.uplink()
 	c.screen()
@@ -96,6 +97,19 @@ func (c *checker) note(field, path string, err error) {
 		err = fmt.Errorf("%s: %w", field, err)
 	}
 	c.errs = append(c.errs, forService(c.unit, path, err))
+}
+
+// keys asks about levels in no order, which would turn bad evaluations into good ones if they were wrong.
+func (c *checker) keys() {
+	if k := c.cfg.Keys; !k.InOrder() && !k.OrderConfirmed {
+		var levels []string
+		for _, key := range k.Map {
+			levels = append(levels, fmt.Sprint(key.Level))
+		}
+		list := strings.Join(levels, " ")
+		c.errs = append(c.errs, fmt.Errorf("keys.map: 五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true / "+
+			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list, list))
+	}
 }
 
 // vital looks at that without which the daemon does not start.

@@ -22,6 +22,7 @@ import (
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 )
 
 // rooms is the centre's rooms, opened: the journal with the organisation, the accounts and the fleet in one database, and the books in the
@@ -86,11 +87,11 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 
 // onWritten reads the flags of a command that takes nothing else, and calls do with a centre that exists.
 func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms) error) (err error) {
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
+		return cli.Usagef("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {

@@ -19,7 +19,9 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
+	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
+	"haochaping/internal/loginfiles"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
 )
@@ -62,7 +64,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("broker.url: %w", err)
 	}
 	late := newLag(x.journal.Head, x.books.Position, c.env.now)
-	rate, admin, err := c.pages(cfg, x, in, late, log)
+	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
+	trouble := func() live.Trouble { return check.trouble(in.Trouble()) }
+	rate, admin, err := c.pages(cfg, x, in, trouble, late, log)
 	if err != nil {
 		return err
 	}
@@ -75,7 +79,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when nobody uses it any
 	// more. The journal is closed last of all, by the deferred call above.
 	status := func() string {
-		t := in.Trouble()
+		t := trouble()
 		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
 	}
 	parts := append([]stages.Stage{
@@ -93,7 +97,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
 	}
 	if cfg.Broker.URL != "" {
-		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
+		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}
 	return stages.Run(ctx, parts...)
 }
@@ -103,10 +107,11 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 	if cfg.URL != "" {
 		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username, Partitions: cfg.Partitions}
 		var err error
-		if out.Password, err = readPassword(cfg.PasswordFile); err != nil {
+		if out.Password, err = loginfiles.Password(loginfiles.File{Field: "broker.password_file", Path: cfg.PasswordFile}); err != nil {
 			return out, nil, err
 		}
-		out.TLS, err = clientTLS(cfg)
+		out.TLS, err = loginfiles.TLS(loginfiles.File{Field: "broker.ca_file", Path: cfg.CAFile},
+			loginfiles.File{Field: "broker.client_cert_file", Path: cfg.ClientCertFile}, cfg.ClientKeyFile)
 		return out, nil, err
 	}
 	var server *tls.Config
@@ -162,41 +167,8 @@ func reachable(a net.Addr) string {
 	return a.String()
 }
 
-func readPassword(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("broker.password_file: %w", err)
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
-}
-
-func clientTLS(cfg brokerConfig) (*tls.Config, error) {
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.ca_file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("broker.ca_file: %s holds no certificate", cfg.CAFile)
-		}
-	}
-	if cfg.ClientCertFile != "" {
-		pair, err := tls.LoadX509KeyPair(cfg.ClientCertFile, cfg.ClientKeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("broker.client_cert_file: %w", err)
-		}
-		out.Certificates = []tls.Certificate{pair}
-	}
-	return out, nil
-}
-
 // pages returns the rating page and the centre's page on their listeners.
-func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, late *lag, log *slog.Logger) (rate, admin site, err error) {
+func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, trouble func() live.Trouble, late *lag, log *slog.Logger) (rate, admin site, err error) {
 	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
@@ -209,7 +181,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, late *lag, log 
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, in, late, reasons, log)
+	adminPage, err := c.site(cfg, x, trouble, late, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

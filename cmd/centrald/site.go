@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -13,7 +12,7 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -23,11 +22,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, late *lag, reaso
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Late: late.late,
-			Trouble: func() live.Trouble {
-				t := in.Trouble()
-				return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-			},
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late.late,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text

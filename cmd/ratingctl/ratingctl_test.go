@@ -100,7 +100,7 @@ func TestIdentityStaysTheSame(t *testing.T) {
 }
 
 func TestErrorsHaveHints(t *testing.T) {
-	for _, args := range [][]string{{"colour"}, {"keys", "-config", "/nowhere.toml"}, {"demo", "-listen", "127.0.0.1:99999"}} {
+	for _, args := range [][]string{{"keys", "-config", "/nowhere.toml"}, {"demo", "-listen", "127.0.0.1:99999"}} {
 		err := run(t.Context(), args, io.Discard, io.Discard)
 		if h := new(hinted); !errors.As(err, &h) || h.hint == "" {
 			t.Errorf("%v: error %v, want one with a hint", args, err)

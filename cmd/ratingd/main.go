@@ -5,7 +5,8 @@
 //	ratingd -print-config
 //	ratingd -check-config
 //
-// Status 78 says that the configuration is wrong, so that a service manager need not try again; each other failure is 1.
+// Status 78 says that the configuration is wrong, so that a service manager need not try again; arguments that are not
+// understood are 2, each other failure is 1.
 //
 // It keeps running without network, without a clock and without a keypad, and with any of its optional parts broken: these are
 // run in extras.go, which tells how they are and tries them again. It refuses to start only when it cannot know
@@ -20,6 +21,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"haochaping/internal/cli"
 )
 
 // garbagePercent is how much of the heap may be garbage before it is collected, in percent of what is in use. Most of that are the
@@ -46,5 +49,5 @@ func exitStatus(err error) int {
 	if errors.As(err, &wrong) {
 		return exitConfiguration
 	}
-	return 1
+	return cli.Status(err)
 }

@@ -44,6 +44,10 @@ func (in *Ingest) session(ctx context.Context) error {
 	in.connected(line.client)
 	defer in.connected(nil)
 	in.recovered()
+	if err := line.sayReceiver(true); err != nil {
+		return err
+	}
+	defer func() { _ = line.sayReceiver(false) }() // without it the broker says so, as the will
 	line.working.Go(func() { in.keepConfigs(line.ctx) })
 	if in.cfg.Partitions > 0 {
 		line.working.Go(func() {
@@ -97,12 +101,17 @@ type line struct {
 
 func (l *line) begin() error {
 	c := l.in.cfg
+	gone, err := wire.EncodeState(receiver(false))
+	if err != nil {
+		return err
+	}
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.in.broker.String()).SetClientID(c.ClientID).
 		SetUsername(c.Username).SetPassword(c.Password).SetProtocolVersion(4).SetCleanSession(true).
 		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).
-		SetKeepAlive(15 * time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
+		SetKeepAlive(15*time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
 		SetCustomOpenConnectionFn(l.open).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
+		SetBinaryWill(wire.ReceiverTopic, gone, 1, true).
 		SetDefaultPublishHandler(l.receive))
 	if err := l.wait(l.client.Connect()); err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -115,7 +124,36 @@ func (l *line) begin() error {
 	if c.Partitions == 0 {
 		topics[wire.Shared(group, wire.RecordsChannel)] = 1
 	}
-	return l.subscribe(topics)
+	if err := l.subscribe(topics); err != nil {
+		return err
+	}
+	return l.wait(l.client.Subscribe(wire.ReceiverTopic, 1, l.heardReceiver)) // where it may not be read there is one instance fewer that says so
+}
+
+// receiver is what the centre says of itself at the broker.
+func receiver(online bool) wire.Presence {
+	return wire.Presence{V: wire.Version, Online: online}
+}
+
+// sayReceiver says at the broker, for boxes and for whoever connects later, whether records are taken. It does not wait for the broker.
+func (l *line) sayReceiver(online bool) error {
+	payload, err := wire.EncodeState(receiver(online))
+	if err != nil {
+		return err
+	}
+	l.client.Publish(wire.ReceiverTopic, 1, true, payload)
+	return nil
+}
+
+// heardReceiver contradicts another instance that has gone: this one takes records.
+func (l *line) heardReceiver(_ mqtt.Client, m mqtt.Message) {
+	m.Ack()
+	if p, err := wire.DecodePresence(m.Payload()); err != nil || p.Online || l.ctx.Err() != nil {
+		return
+	}
+	if err := l.sayReceiver(true); err != nil {
+		l.in.cfg.Logger.Error("it cannot be said that records are taken", "error", err)
+	}
 }
 
 // subscribe returns once the broker has agreed.

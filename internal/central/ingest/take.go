@@ -145,6 +145,7 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 			in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.batch.Device, "error", err)
 		} else {
 			acks.add(sent, b.at)
+			in.notes.acknowledged(b.batch.Device, b.at)
 		}
 	}
 	return nil

@@ -19,20 +19,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"haochaping/internal/cli"
 )
 
-// garbagePercent is how much of the heap may be garbage before it is collected, in percent of what is in use. Most of that are the
-// pixels of two frames, which cost a collection nothing: Go's 100 would let them be there a second time.
-const garbagePercent = 40
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], machine(os.Stdout, os.Stderr)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 
 	"haochaping/internal/boxconfig"
@@ -67,6 +68,9 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return &configurationError{err}
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit(cfg.Screen))
+	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		return err
@@ -85,6 +89,19 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		return err
 	}
 	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
+}
+
+// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1080, whose two
+// frames would else be there twice. Smaller screens never reach it. Where pixels are also kept and encoded for others, there is more.
+func memoryLimit(c boxconfig.Screen) int64 {
+	const most, more = 44 << 20, 24 << 20
+	limit := int64(most)
+	for _, other := range []string{c.Browser, c.Files} {
+		if other != "" {
+			limit += more
+		}
+	}
+	return limit
 }
 
 // generation returns that of the window that the box knows, 0 if none.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"haochaping/internal/central/broker/probe"
@@ -24,7 +26,7 @@ func (c *command) checkConfig(ctx context.Context) error {
 	}
 	if cfg.Broker.URL == "" {
 		_, err := fmt.Fprintln(c.env.stdout, "配置正确，使用内置代理 · the configuration is right; the built-in broker is used")
-		return err
+		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
 	}
 	in, _, err := c.broker(cfg.Broker, c.logger(cfg))
 	if err != nil {
@@ -134,4 +136,29 @@ func (b *brokerCheck) trouble(t ingest.Trouble) live.Trouble {
 		out = live.Trouble{Since: lack.since, What: lack.Found.ZH + "；" + lack.Todo.ZH, Err: errors.New(lack.Found.EN)}
 	}
 	return out
+}
+
+// besideBroker says what to do where another broker has the address of the built-in one.
+const besideBroker = "这里已有另一个消息代理（例如 mosquitto）。要用它，写 broker.url = \"mqtt://%[1]s\"；要用内置代理，给 broker.listen 换一个端口。 " +
+	"Another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%[1]s\"; to use the built-in one, give broker.listen another port"
+
+// hintTaken adds to an error what to do if it is that the built-in broker's address is taken.
+func hintTaken(address string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	return fmt.Errorf("%[2]w\n"+besideBroker, address, err)
+}
+
+// noteTaken says so before the start. A centrald that runs has the address itself, so that this is no error.
+func (c *command) noteTaken(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l.Close()
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("broker.listen: %w", err)
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "地址 %[1]s 已被占用；除非 centrald 正在运行，否则： · %[1]s is taken; unless centrald runs already:\n"+besideBroker+"\n", address)
+	return err
 }

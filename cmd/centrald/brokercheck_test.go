@@ -64,3 +64,20 @@ func TestABrokerThatLacksSomethingIsATrouble(t *testing.T) {
 		t.Errorf("once it has all: %+v", got)
 	}
 }
+
+// A broker that has the built-in one's address is named with both ways out, at the check and at the start.
+func TestBesideAnotherBroker(t *testing.T) {
+	dir, taken := t.TempDir(), mosquitto.Start(t, mosquitto.Open)
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	text := fmt.Sprintf("state = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.listen = %q\n", dir, taken)
+	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("broker.url = \"mqtt://%s\"", taken)
+	if out, err := c.command("-config", c.config, "-check-config"); err != nil || !strings.Contains(out, want) {
+		t.Errorf("the check: %q, %v", out, err)
+	}
+	if out, err := c.command("-config", c.config); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the start: %q, %v", out, err)
+	}
+}

@@ -133,7 +133,7 @@ func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []s
 	}
 	b, err := broker.Listen(access)
 	if err != nil {
-		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", err)
+		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", hintTaken(string(cfg.Listen), err))
 	}
 	out := ingest.Config{Broker: scheme + "://" + reachable(b.Addr()), Username: broker.CentreName, Password: b.Secret()}
 	if server != nil {

@@ -212,7 +212,7 @@ func (b *box) toldTheCentre(codes ...string) {
 	}
 	defer func() { _ = books.Close() }()
 	var states []fleet.State
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if states, err = books.Fleet.States(b.t.Context(), "", 100); err != nil {
 			b.t.Fatal(err)
 		}

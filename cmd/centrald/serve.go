@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ratepage"
+	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
@@ -207,7 +208,10 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logge
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, in, reasons, log)
+	adminPage, err := c.site(cfg, x, func() live.Trouble {
+		t := in.Trouble()
+		return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
+	}, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

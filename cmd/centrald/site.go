@@ -4,15 +4,15 @@ import (
 	"log/slog"
 	"net/netip"
 
-	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
+	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -23,10 +23,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.C
 	},
 		live.Section(live.Config{
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now,
-			Trouble: func() live.Trouble {
-				t := in.Trouble()
-				return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-			},
+			Trouble: trouble,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text
@@ -34,6 +31,7 @@ func (c *command) site(cfg config, x *rooms, in *ingest.Ingest, reasons rating.C
 				return code
 			},
 		}),
+		people.Section(people.Config{Accounts: x.people, Journal: x.journal}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -122,6 +123,18 @@ func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log in
 		log, from, int64(last), int64(first))
 	if err != nil {
 		return nil, fmt.Errorf("read the batches of %s, epoch %s, that hold %d to %d: %w", k.device, k.epoch, first, last, err)
+	}
+	return all, nil
+}
+
+// Acts returns up to n rows of the kind Acted before a position, the last first. A position of 0 is the end.
+func (j *Journal) Acts(ctx context.Context, before int64, n int) ([]Entry, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	all, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = 'act' AND e.pos < $1 ORDER BY e.pos DESC LIMIT $2", before, n)
+	if err != nil {
+		return nil, fmt.Errorf("read what people did: %w", err)
 	}
 	return all, nil
 }

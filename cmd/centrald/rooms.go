@@ -150,7 +150,7 @@ func (c *command) accounts(ctx context.Context, x *rooms) (*account.Accounts, er
 		return nil, err
 	}
 	// One core of two, two of four: passwords never take the machine from the boxes.
-	hasher := account.NewHasher(runtime.GOMAXPROCS(0)/2, c.env.random)
+	hasher := account.NewHasher(runtime.GOMAXPROCS(0)/2, account.FullCost(), c.env.random)
 	return account.Open(ctx, account.Config{Journal: x.journal, Secret: secret, Hasher: hasher, Random: c.env.random, Now: c.env.now})
 }
 

@@ -8,6 +8,7 @@ import (
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/organisation"
+	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
 )
 
@@ -31,6 +32,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *
 			},
 		}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
+		people.Section(people.Config{Accounts: x.people, Journal: x.journal}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
 }

@@ -145,3 +145,11 @@ func (c *Call) Look(a account.Action, o account.Object, object, reason string) e
 	}
 	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: o.Area}, nil)
 }
+
+// Base returns the origin by which the browser asked.
+func (c *Call) Base() string {
+	if c.site.client(c.R).https {
+		return "https://" + c.R.Host
+	}
+	return "http://" + c.R.Host
+}

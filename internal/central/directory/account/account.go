@@ -179,6 +179,13 @@ func (a *Accounts) do(ctx context.Context, by By, do, object, area string, data 
 	if len(by.Reason) > 4*maxReason {
 		return fmt.Errorf("理由太长 (the reason is too long): %d", len(by.Reason))
 	}
+	if area == "" { // of one's own account
+		x, err := a.Account(ctx, object)
+		if err != nil {
+			return err
+		}
+		area = x.Area
+	}
 	var text []byte
 	if data != nil {
 		var err error

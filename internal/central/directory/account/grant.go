@@ -71,6 +71,19 @@ func (a *Accounts) Grants(ctx context.Context, account string) ([]Grant, error) 
 	return all, nil
 }
 
+// AllGrants returns the grants of all accounts by their ids.
+func (a *Accounts) AllGrants(ctx context.Context) (map[string][]Grant, error) {
+	all, err := db.Query(ctx, a.db, scanGrant, readGrant+"ORDER BY valid_from, id")
+	if err != nil {
+		return nil, fmt.Errorf("read the grants: %w", err)
+	}
+	by := make(map[string][]Grant)
+	for _, g := range all {
+		by[g.Account] = append(by[g.Account], g)
+	}
+	return by, nil
+}
+
 // Grant appoints an account. What the person sees changes with their next request.
 func (a *Accounts) Grant(ctx context.Context, by By, x Account, g Grant) (Grant, error) {
 	g.Account = x.ID

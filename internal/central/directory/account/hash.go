@@ -35,19 +35,19 @@ type Hasher struct {
 	places chan struct{} // a place for each hash that is being made
 	line   chan struct{} // a place for each that is made or waits
 	made   atomic.Int64
-	cost   cost
+	cost   Cost
 }
 
-// cost is what a hash costs.
-type cost struct {
-	memory, passes uint32 // KiB, times
-	threads        uint8
-}
+// Cost is what a hash costs: KiB of memory, passed over so many times.
+type Cost struct{ Memory, Passes uint32 }
 
-// NewHasher returns a Hasher that uses at most so many cores, each with 64 MiB, and lets ten times as many wait.
-func NewHasher(cores int, random io.Reader) *Hasher {
+// FullCost is what a password's hash costs outside of tests.
+func FullCost() Cost { return Cost{hashMemory, hashPasses} }
+
+// NewHasher returns a Hasher that uses at most so many cores, each with the memory of the cost, and lets ten times as many wait.
+func NewHasher(cores int, c Cost, random io.Reader) *Hasher {
 	cores = max(1, cores)
-	return &Hasher{random: random, places: make(chan struct{}, cores), line: make(chan struct{}, 11*cores), cost: cost{hashMemory, hashPasses, hashThreads}}
+	return &Hasher{random: random, places: make(chan struct{}, cores), line: make(chan struct{}, 11*cores), cost: c}
 }
 
 // Made returns how many hashes were made, which tests count instead of time.
@@ -83,7 +83,7 @@ func (h *Hasher) Matches(ctx context.Context, password, hash string) (bool, erro
 }
 
 // key waits for its turn and makes a key. It is ErrBusy if too many wait.
-func (h *Hasher) key(ctx context.Context, password string, salt []byte, c cost, length int) ([]byte, error) {
+func (h *Hasher) key(ctx context.Context, password string, salt []byte, c Cost, length int) ([]byte, error) {
 	select {
 	case h.line <- struct{}{}:
 		defer func() { <-h.line }()
@@ -97,24 +97,24 @@ func (h *Hasher) key(ctx context.Context, password string, salt []byte, c cost, 
 		return nil, fmt.Errorf("check a password: %w", ctx.Err())
 	}
 	h.made.Add(1)
-	return argon2.IDKey([]byte(password), salt, c.passes, c.memory, c.threads, uint32(length)), nil
+	return argon2.IDKey([]byte(password), salt, c.Passes, c.Memory, hashThreads, uint32(length)), nil
 }
 
-func format(c cost, salt, key []byte) string {
+func format(c Cost, salt, key []byte) string {
 	e := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.passes, c.threads, e.EncodeToString(salt), e.EncodeToString(key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, hashThreads, e.EncodeToString(salt), e.EncodeToString(key))
 }
 
 // parse is the inverse of format.
-func parse(hash string) (c cost, salt, key []byte, err error) {
+func parse(hash string) (c Cost, salt, key []byte, err error) {
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
 		return c, nil, nil, errors.New("the hash is none of argon2id")
 	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &c.memory, &c.passes, &c.threads); err != nil {
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=1", &c.Memory, &c.Passes); err != nil {
 		return c, nil, nil, fmt.Errorf("the hash's cost: %w", err)
 	}
-	if c.memory == 0 || c.memory > maxMemory || c.passes == 0 || c.passes > maxPasses || c.threads == 0 || c.threads > 8 {
+	if c.Memory == 0 || c.Memory > maxMemory || c.Passes == 0 || c.Passes > maxPasses {
 		return c, nil, nil, errors.New("the hash's cost is out of range")
 	}
 	if salt, err = base64.RawStdEncoding.Strict().DecodeString(parts[4]); err != nil {

@@ -45,7 +45,7 @@ func New(t testing.TB) *World {
 func At(t testing.TB, database string) *World {
 	t.Helper()
 	j, _, _ := journaltest.Open(t, database)
-	w := &World{Journal: j, Hasher: account.NewHasher(2, rand.Reader), t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, web.Zone())}
+	w := &World{Journal: j, Hasher: account.NewHasher(2, account.Cost{Memory: 64, Passes: 1}, rand.Reader), t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, web.Zone())}
 	var err error
 	w.Accounts, err = account.Open(context.Background(), account.Config{Journal: j, Secret: make([]byte, 32), Hasher: w.Hasher, Random: rand.Reader, Now: w.Now})
 	if err != nil {

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/live"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/rating"
+)
+
+// pagesOf opens a centre and the pages that it would serve.
+func pagesOf(t *testing.T) (*rooms, *web.Site) {
+	t.Helper()
+	c := &command{env: environment{io.Discard, io.Discard, time.Now, rand.Reader, manager}}
+	cfg, err := parseConfig("state = '" + t.TempDir() + "'\nadmin.hosts = ['admin.example.com']")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := c.open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	reasons, err := rating.BuiltInCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, newLag(x.journal.Head, x.books.Position, time.Now), reasons, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x, s
+}
+
+// crowd makes accounts and signs them in by links.
+type crowd struct {
+	t       *testing.T
+	x       *rooms
+	n       int
+	secrets map[account.Grant]string
+	ids     map[account.Grant]string
+}
+
+func operator() account.By { return account.By{Account: "operator test"} }
+
+// signedIn returns the session of somebody with a grant, and their account.
+func (p *crowd) signedIn(g account.Grant) (secret, id string) {
+	p.t.Helper()
+	if s, ok := p.secrets[g]; ok {
+		return s, p.ids[g]
+	}
+	p.n++
+	a, err := p.x.people.Add(p.t.Context(), operator(), "person"+strings.Repeat("x", p.n%40)+string(rune('a'+p.n/40)), "测试", "620000000000", g)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	link, err := p.x.people.Link(p.t.Context(), operator(), a, account.SignsIn)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	e, err := p.x.people.EnterByLink(p.t.Context(), link, account.Browser{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.secrets[g], p.ids[g] = e.Secret, a.ID
+	return e.Secret, a.ID
+}
+
+// object is something that a route's address names, and where it lies.
+type object struct {
+	id string
+	at account.Object
+}
+
+// TestEveryRoute asks each page and API that is registered, as people of all roles and scopes: what account.May does not allow is answered
+// exactly as what does not exist. A route with a new kind of object in its address must be added here.
+func TestEveryRoute(t *testing.T) {
+	x, site := pagesOf(t)
+	p := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
+	objects := map[string][]object{}
+	for i, area := range []string{"620102000000", "620200000000", "620000000000"} {
+		a, err := x.people.Add(t.Context(), operator(), "target"+string(rune('a'+i)), "对象", area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects["account"] = append(objects["account"], object{a.ID, account.Object{Area: area}})
+	}
+	// These name parts of what the route is about, which are not there.
+	for _, part := range []string{"session", "token", "grant", "link"} {
+		objects[part] = []object{{"none", account.Object{}}}
+	}
+	wild := regexp.MustCompile(`\{([a-z]+)\}`)
+	missing := func(r web.Route, secret string) string {
+		return body(site, r.Method, wild.ReplaceAllString(strings.TrimSuffix(r.Path, "{$}"), "a-none"), secret)
+	}
+	routes := site.Routes()
+	if len(routes) < 25 {
+		t.Fatalf("only %d routes", len(routes))
+	}
+	ask := func(t interface {
+		Fatalf(string, ...any)
+		Helper()
+	}, r web.Route, g account.Grant, n int) {
+		t.Helper()
+		secret, id := p.signedIn(g)
+		at := account.Object{Account: id}
+		path := wild.ReplaceAllStringFunc(strings.TrimSuffix(r.Path, "{$}"), func(w string) string {
+			all, ok := objects[strings.Trim(w, "{}")]
+			if !ok {
+				t.Fatalf("%s %s: the test knows no object for %s", r.Method, r.Path, w)
+			}
+			o := all[n%len(all)]
+			if o.at.Area != "" {
+				at = o.at
+			}
+			return o.id
+		})
+		person := account.Person{Account: id, Grants: []account.Grant{g}, At: time.Now().UnixMilli(), Second: true}
+		may := account.May(person, r.Action, at)
+		if r.Object == nil {
+			may = account.Ever(person, r.Action)
+		}
+		w := webtest.Do(site, request(r.Method, path, secret))
+		switch {
+		case w.Code >= 500:
+			t.Fatalf("%s %s as %s: %d %s", r.Method, path, g.Role, w.Code, w.Body)
+		case !may && (w.Code != http.StatusNotFound || r.Object != nil && w.Body.String() != missing(r, secret)):
+			t.Fatalf("%s %s as %s of %s: %d, want the 404 of what does not exist", r.Method, path, g.Role, g.Scope, w.Code)
+		case may && r.Method == "GET" && w.Code != http.StatusOK && (r.Path != "/live/events"):
+			t.Fatalf("%s %s as %s of %s: %d, want 200", r.Method, path, g.Role, g.Scope, w.Code)
+		}
+	}
+	var guarded []web.Route
+	for _, r := range routes {
+		if !r.Public && r.Path != "/live/events" { // the events never end; TestEachSeesTheirOwn of package live asks for them
+			guarded = append(guarded, r)
+		}
+	}
+	for _, r := range guarded {
+		for _, role := range account.Roles() {
+			for n := range 3 {
+				if n == 0 || strings.Contains(r.Path, "{account}") {
+					ask(t, r, grantOf(role, 0), n)
+				}
+			}
+		}
+		// Whoever is not signed in learns nothing from any address, there or not.
+		for _, path := range []string{wild.ReplaceAllString(r.Path, objects["account"][0].id), "/nothing/here"} {
+			w := webtest.Do(site, request(r.Method, strings.TrimSuffix(path, "{$}"), ""))
+			if r.Method == "GET" && !strings.HasPrefix(path, "/api/") && w.Code != http.StatusSeeOther || (r.Method != "GET" || strings.HasPrefix(path, "/api/")) && w.Code != http.StatusUnauthorized {
+				t.Errorf("%s %s of nobody: %d", r.Method, path, w.Code)
+			}
+		}
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		r := rapid.SampledFrom(guarded).Draw(rt, "route")
+		g := grantOf(rapid.SampledFrom(account.Roles()).Draw(rt, "role"), rapid.IntRange(0, 2).Draw(rt, "scope"))
+		ask(rt, r, g, rapid.IntRange(0, 2).Draw(rt, "object"))
+	})
+}
+
+// grantOf returns one of three grants of a role, each somewhere else.
+func grantOf(r account.Role, n int) account.Grant {
+	area := map[account.Role][]string{
+		account.Province: {"620000000000", "610000000000", "620000000000"}, account.City: {"620100000000", "620200000000", "620300000000"},
+		account.County: {"620102000000", "620103000000", "620202000000"},
+	}[r]
+	if area == nil {
+		area = []string{"620102000000", "620100000000", "620200000000"}
+	}
+	g := account.Grant{Role: r, Area: area[n], Scope: area[n], From: 1}
+	if r.Scope() != account.InArea {
+		g.Scope = "scope" + string(rune('a'+n))
+	}
+	return g
+}
+
+func request(method, path, secret string) *http.Request {
+	if method == "GET" {
+		return webtest.Request(method, path, secret, nil)
+	}
+	return webtest.Request(method, path, secret, url.Values{"x": {"y"}})
+}
+
+func body(h http.Handler, method, path, secret string) string {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, request(method, path, secret))
+	return w.Body.String()
+}

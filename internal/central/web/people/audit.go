@@ -1,0 +1,222 @@
+package people
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/web"
+)
+
+const (
+	auditPage = 100    // acts on one page
+	auditStep = 1000   // acts read at once
+	auditLook = 20_000 // acts looked through for one page; the next page goes on from there
+	auditMost = 200_000
+)
+
+// search is what of the audit somebody asks for.
+type search struct {
+	Words    string // in who, what, to what or why
+	From, To string // days
+	Do       string // beginning of what was done
+	before   int64  // position
+}
+
+func searchOf(c *web.Call) search {
+	before, err := strconv.ParseInt(c.R.FormValue("before"), 10, 64)
+	if err != nil || before < 0 {
+		before = 0
+	}
+	return search{strings.ToLower(strings.TrimSpace(c.R.FormValue("q"))), c.R.FormValue("from"), c.R.FormValue("to"), c.R.FormValue("do"), before}
+}
+
+// days returns the bounds in milliseconds; 0 and the far future where none was said.
+func (s search) days() (from, to int64, err error) {
+	to = 1 << 62
+	if s.From != "" {
+		day, err := time.ParseInLocation("2006-01-02", s.From, web.Zone())
+		if err != nil {
+			return 0, 0, errDay
+		}
+		from = day.UnixMilli()
+	}
+	if s.To != "" {
+		day, err := time.ParseInLocation("2006-01-02", s.To, web.Zone())
+		if err != nil {
+			return 0, 0, errDay
+		}
+		to = day.AddDate(0, 0, 1).UnixMilli()
+	}
+	return from, to, nil
+}
+
+var errDay = &web.Refusal{Words: "日期请写成 2027-01-31 的样子。Write the day as 2027-01-31."}
+
+// act is a row of the audit.
+type act struct {
+	Pos    int64
+	At     int64
+	Who    string
+	Did    string // in Chinese
+	Do     string
+	Object string
+	Reason string
+	By     string
+	Area   string
+	Data   string
+}
+
+// auditShown is what the page shows.
+type auditShown struct {
+	Search search
+	Acts   []act
+	Next   int64 // position to go on before, 0: the end
+	Take   bool  // it may be exported
+	Words  []word
+	Query  string
+}
+
+func (p *pages) audit(c *web.Call) error {
+	v := auditShown{Search: searchOf(c), Take: c.Ever(account.TakeAudit), Words: words()}
+	q := c.R.URL.Query()
+	q.Del("before")
+	v.Query = q.Encode()
+	var err error
+	v.Next, err = p.acts(c, v.Search, account.SeeAudit, auditLook, func(a act) bool {
+		v.Acts = append(v.Acts, a)
+		return len(v.Acts) < auditPage
+	})
+	if err != nil {
+		return err
+	}
+	return c.Show("people/audit", v)
+}
+
+// acts calls take with the acts that the person may see and the search asks for, the last first, until take says false or so many were
+// looked at. It returns before which position to go on, 0 at the end.
+func (p *pages) acts(c *web.Call, s search, as account.Action, look int, take func(act) bool) (int64, error) {
+	from, to, err := s.days()
+	if err != nil {
+		return 0, err
+	}
+	names, err := p.names(c)
+	if err != nil {
+		return 0, err
+	}
+	before := s.before
+	for looked := 0; looked < look; {
+		some, err := p.Journal.Acts(c.R.Context(), before, auditStep)
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range some {
+			before = e.Pos
+			if e.Received < from {
+				return 0, nil
+			}
+			a, ok, err := p.act(c, e, as, names)
+			if err != nil {
+				return 0, err
+			}
+			if ok && e.Received < to && s.fits(a) && !take(a) {
+				return before, nil
+			}
+		}
+		if looked += len(some); len(some) < auditStep {
+			return 0, nil
+		}
+	}
+	return before, nil
+}
+
+// names returns the sign-in names of accounts by their ids.
+func (p *pages) names(c *web.Call) (map[string]string, error) {
+	all, err := p.Accounts.All(c.R.Context())
+	names := make(map[string]string)
+	for _, x := range all {
+		names[x.ID] = x.Name + " (" + x.Login + ")"
+	}
+	return names, err
+}
+
+// act returns a row as people read it, false if it is none of theirs.
+func (p *pages) act(c *web.Call, e journal.Entry, as account.Action, names map[string]string) (act, bool, error) {
+	a, err := e.Act()
+	if err != nil {
+		return act{}, false, err
+	}
+	if !c.May(as, account.Object{Area: a.Domain}) {
+		return act{}, false, nil
+	}
+	named := func(id string) string {
+		if n, ok := names[id]; ok {
+			return n
+		}
+		return id
+	}
+	did := a.Do
+	for _, w := range words() {
+		if w.Do == a.Do {
+			did = w.Chinese
+		}
+	}
+	data := ""
+	if len(a.Data) > 0 && json.Valid(a.Data) {
+		data = string(a.Data)
+	}
+	return act{e.Pos, e.Received, named(e.Source), did, a.Do, named(a.Object), a.Reason, a.By, a.Domain, data}, true, nil
+}
+
+func (s search) fits(a act) bool {
+	if !strings.HasPrefix(a.Do, s.Do) {
+		return false
+	}
+	return s.Words == "" || strings.Contains(strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area}, "\n")), s.Words)
+}
+
+// export writes what the search finds as CSV. That it was taken is an act too.
+func (p *pages) export(c *web.Call) error {
+	s := searchOf(c)
+	if _, _, err := s.days(); err != nil {
+		return err
+	}
+	a := journal.Act{Do: "audit.export", Object: c.R.URL.RawQuery, Domain: firstGrant(c)}
+	if err := c.Act(a, nil); err != nil {
+		return err
+	}
+	sheet, err := c.Sheet("审计.csv")
+	if err != nil {
+		return err
+	}
+	wrong := sheet.Row("序号", "时间", "操作人", "操作", "代码", "对象", "理由", "会话", "区划", "内容")
+	_, err = p.acts(c, s, account.TakeAudit, auditMost, func(a act) bool {
+		wrong = errors.Join(wrong, sheet.Row(strconv.FormatInt(a.Pos, 10), web.Clock(a.At), a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area, a.Data))
+		return wrong == nil
+	})
+	return errors.Join(wrong, err, sheet.End())
+}
+
+func firstGrant(c *web.Call) string {
+	for _, g := range account.Grants(c.Person, account.TakeAudit) {
+		return g.Area
+	}
+	return ""
+}
+
+// word is an act in Chinese.
+type word struct{ Do, Chinese string }
+
+func words() []word {
+	return []word{
+		{"account.signin", "登录"}, {"account.signout", "退出登录"}, {"account.refused", "连续登录失败"}, {"account.add", "开通账号"}, {"account.change", "修改账号"},
+		{"account.disable", "停用账号"}, {"account.enable", "启用账号"}, {"account.grant", "授权"}, {"account.revoke", "收回授权"}, {"account.link", "生成一次性链接"},
+		{"account.password", "设置密码"}, {"account.second", "绑定动态口令"}, {"account.second.clear", "解除动态口令"}, {"account.recovery", "重新生成恢复码"},
+		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
+		{"audit.export", "导出审计"}, {"directory.change", "修改机构资料"},
+	}
+}

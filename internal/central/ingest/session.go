@@ -40,8 +40,11 @@ func (in *Ingest) session(ctx context.Context) error {
 	line.ctx, line.stop = context.WithCancel(ctx)
 	line.takers = newTakers(in, line)
 	line.takers.start()
-	defer line.working.Wait() // after the line, whose end frees what waits for the network
-	defer line.end()
+	defer func() {
+		line.end() // which frees what waits for the network
+		line.working.Wait()
+		line.takers.clear(line.ctx)
+	}()
 	if err := line.begin(); err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ type line struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 
-	working sync.WaitGroup // all that the session has begun, batches that the journal has not answered among it
+	working sync.WaitGroup // all that the session has begun
 
 	mu   sync.Mutex
 	conn net.Conn // guarded by mu

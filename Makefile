@@ -11,6 +11,7 @@ CUTS ?= 1000
 TIME ?= 1h
 TERMINALS ?= 1000
 RATE ?= 500
+BATCH ?= 1
 RECORDS ?= 100000
 SEED ?=
 VISITS ?= 500000
@@ -79,9 +80,9 @@ bench-centre: ## Print how fast journal and books are, each beside a yardstick o
 	@exec $(BUILD)/centrebench -visits $(VISITS)
 
 .PHONY: load
-load: ## Let TERMINALS (default 1000) send RATE visits a second (default 500) for TIME to mosquitto and centrald, and print how they are taken.
+load: ## Let TERMINALS (default 1000) send RATE batches a second (default 500) of BATCH visits (default 1) for TIME to mosquitto and centrald.
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
-	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -batch $(BATCH) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
 
 .PHONY: drain
 drain: ## Print how fast a box with RECORDS pending (default 100000) hands them over, beside a plain MQTT client of the same run.

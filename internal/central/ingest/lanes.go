@@ -30,7 +30,8 @@ type takers struct {
 
 // newTakers returns takers that do nothing before start.
 func newTakers(in *Ingest, l *line) *takers {
-	return &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay), answers: make(chan believed, maxUnderWay)}
+	return &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay),
+		answers: make(chan believed, maxUnderWay)}
 }
 
 // start starts a lane for each core, and as many that answer. They end with the line.

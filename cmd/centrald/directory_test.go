@@ -100,7 +100,7 @@ func TestOrganisation(t *testing.T) {
 	}
 	for generation, at := range map[uint32]directory.Day{1: today - 2, 2: today} {
 		p, ok := a.Place(box, "SL-H1-A07", generation, at.Start())
-		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit.Name != "示例市公安局" || p.Area().Name != "示例市" {
+		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit().Name != "示例市公安局" || p.Area().Name != "示例市" {
 			t.Errorf("generation %d was at %+v, %t; want %s", generation, p, ok, want)
 		}
 	}

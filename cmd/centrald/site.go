@@ -23,7 +23,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late.late,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late.late, Place: x.where,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text

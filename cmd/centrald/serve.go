@@ -92,6 +92,13 @@ func (c *command) serve(ctx context.Context) (err error) {
 		}
 		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
 	}
+	if cfg.Cases.Listen != "" {
+		door, err := c.cases(cfg.Cases, x, log)
+		if err != nil {
+			return err
+		}
+		parts = append([]stages.Stage{{Name: "business systems", Run: door.run}}, parts...)
+	}
 	if cfg.Broker.URL != "" {
 		parts = append([]stages.Stage{{Name: "broker check", Run: func(ctx context.Context) error { return watchBroker(ctx, probeOf(mqtt), log) }}}, parts...)
 	}

@@ -165,6 +165,15 @@ func (c *config) check(lines tomlfile.Lines) error {
 			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
 		}
 	}
+	if c.Deadline.SMS.URL != "" && c.Deadline.SMS.File != "" {
+		bad("deadline.sms.url", "there is a file too; write one of them")
+	}
+	if _, err := c.Deadline.SMS.gateway(); err != nil {
+		bad("deadline.sms.url", "%v", err)
+	}
+	if _, err := workingDays(c.Deadline.Calendars); err != nil {
+		bad("deadline.calendars", "%v", err)
+	}
 	for i := range c.Rate.FrameAncestors {
 		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
 	}

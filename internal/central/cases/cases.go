@@ -22,6 +22,8 @@ type Config struct {
 	Door
 	Journal *journal.Journal
 	Books   *books.Books
+	// Awaited returns the boxes that may still hold an answer in time for a case; its default is provisional while there are any.
+	Awaited func(ctx context.Context, c books.Case) ([]rating.DeviceID, error)
 }
 
 type desk struct{ Config }
@@ -192,22 +194,24 @@ func (d desk) same(ctx context.Context, pos int64, all []fact) (bool, error) {
 
 // shown is what a business system learns of a case. It learns no level.
 type shown struct {
-	Area        string           `json:"area"`
-	ProjectNo   string           `json:"project_no"`
-	TaskCode    string           `json:"task_code,omitempty"`
-	TaskName    string           `json:"task_name,omitempty"`
-	Unit        string           `json:"unit,omitempty"`
-	Applicant   rating.Applicant `json:"applicant,omitempty"`
-	Batch       string           `json:"batch,omitempty"`
-	Theme       string           `json:"theme,omitempty"`
-	Handling    rating.Handling  `json:"handling,omitempty"`
-	AcceptedAt  string           `json:"accepted_at,omitempty"`
-	CompletedAt string           `json:"completed_at,omitempty"`
-	Surety      rating.Surety    `json:"completed_surety,omitempty"`
-	Rateable    []rating.Subject `json:"rateable"` // what article 14 lets be rated
-	State       books.CaseState  `json:"state"`
-	Reachable   bool             `json:"reachable"` // a contact is known; it is not shown
-	Deadline    string           `json:"deadline,omitempty"`
+	Area        string            `json:"area"`
+	ProjectNo   string            `json:"project_no"`
+	TaskCode    string            `json:"task_code,omitempty"`
+	TaskName    string            `json:"task_name,omitempty"`
+	Unit        string            `json:"unit,omitempty"`
+	Applicant   rating.Applicant  `json:"applicant,omitempty"`
+	Batch       string            `json:"batch,omitempty"`
+	Theme       string            `json:"theme,omitempty"`
+	Handling    rating.Handling   `json:"handling,omitempty"`
+	AcceptedAt  string            `json:"accepted_at,omitempty"`
+	CompletedAt string            `json:"completed_at,omitempty"`
+	Surety      rating.Surety     `json:"completed_surety,omitempty"`
+	Rateable    []rating.Subject  `json:"rateable"` // what article 14 lets be rated
+	State       books.CaseState   `json:"state"`
+	Reachable   bool              `json:"reachable"` // a contact is known; it is not shown
+	Deadline    string            `json:"deadline,omitempty"`
+	Provisional bool              `json:"provisional,omitempty"` // the default is, while some boxes may hold an answer in time
+	WaitingFor  []rating.DeviceID `json:"waiting_for,omitempty"`
 }
 
 func text(ms int64) string {
@@ -229,10 +233,16 @@ func (d desk) show(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		d.Answer(w, http.StatusNotFound, Problem{"unknown", "没有这个办件。 No such case is known."})
 	default:
+		awaited, err := d.Awaited(r.Context(), c)
+		if err != nil {
+			d.Fail(w, r, err)
+			return
+		}
 		at, surety := c.Completed()
 		d.Answer(w, http.StatusOK, shown{Area: k.Area, ProjectNo: k.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit, Applicant: c.Applicant,
 			Batch: c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
-			Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(c.Deadline)})
+			Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(c.Deadline),
+			Provisional: len(awaited) > 0, WaitingFor: awaited})
 	}
 }
 

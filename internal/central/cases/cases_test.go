@@ -56,7 +56,8 @@ func newOffice(t testing.TB) *office {
 			t.Error(err)
 		}
 	})
-	o.server = httptest.NewServer(Handler(Config{Door: Door{oneToken{}, slog.New(slog.DiscardHandler)}, Journal: o.journal, Books: o.books}))
+	o.server = httptest.NewServer(Handler(Config{Door: Door{oneToken{}, slog.New(slog.DiscardHandler)}, Journal: o.journal, Books: o.books,
+		Awaited: func(context.Context, books.Case) ([]rating.DeviceID, error) { return nil, nil }}))
 	t.Cleanup(o.server.Close)
 	return o
 }

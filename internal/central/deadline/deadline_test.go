@@ -330,3 +330,53 @@ func TestAwaited(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkMillion looks for what is due among a million open cases when nothing is, and when all are: their deadlines are noted, and the books
+// have decided about each.
+func BenchmarkMillion(b *testing.B) {
+	const cases = 1_000_000
+	o := newBureau(b)
+	done := time.Now()
+	for n := 0; n < cases; n += journal.MaxParts {
+		facts := make([]journal.Fact, journal.MaxParts)
+		for i := range facts {
+			facts[i].Fact = rating.CaseFact{Area: area, ProjectNo: fmt.Sprint(n + i), TaskCode: "t", AsOf: done.UnixMilli(), CompletedAt: done.UnixMilli()}
+		}
+		if _, err := o.journal.Tell(b.Context(), "test", fmt.Sprint(n), facts); err != nil {
+			b.Fatal(err)
+		}
+	}
+	head, err := o.journal.Head(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := o.books.Wait(b.Context(), head); err != nil {
+		b.Fatal(err)
+	}
+	d := o.open(b)
+	d.cfg.Gateway = nil
+	end := calendar(b).Default(done).At
+	started := time.Now()
+	o.now = end.Add(-48 * time.Hour)
+	if err := d.Once(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(time.Since(started).Seconds()*1000, "ms/look")
+	started = time.Now()
+	o.now = end.Add(48 * time.Hour)
+	if err := d.Once(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(time.Since(started).Seconds(), "s/noted")
+	if head, err = o.journal.Head(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	if err := o.books.Wait(b.Context(), head); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(time.Since(started).Seconds(), "s/decided")
+	f, err := o.books.CaseFigures(b.Context())
+	if err != nil || f.Default != cases {
+		b.Errorf("%+v, %v", f, err)
+	}
+}

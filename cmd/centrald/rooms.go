@@ -18,6 +18,7 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
@@ -34,6 +35,7 @@ type rooms struct {
 	fleet     *fleet.Fleet
 	people    *account.Accounts
 	books     *books.Books
+	deadlines *deadline.Deadlines
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
 	holder    string             // names this instance
@@ -41,7 +43,9 @@ type rooms struct {
 }
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
-func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet, x.directory, x.people} }
+func (x *rooms) beside() []journal.Room {
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines}
+}
 
 // errNoJournal says that a command which reads found nothing to read.
 var errNoJournal = errors.New("there is no journal yet")
@@ -140,6 +144,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		}
 	}
 	x.books, err = books.Open(ctx, books.Config{DB: d, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
+	if err != nil {
+		return err
+	}
+	x.deadlines, err = c.openDeadlines(ctx, x, log)
 	return err
 }
 

@@ -78,6 +78,14 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var doors []stages.Stage
+	if cfg.Cases.Listen != "" {
+		door, err := c.cases(cfg.Cases, x, log)
+		if err != nil {
+			return err
+		}
+		doors = []stages.Stage{{Name: "business systems", Run: door.run}}
+	}
 	addresses := bound{MQTT: broker.Host, Rate: rate.listener.Addr().String(), Admin: admin.listener.Addr().String(),
 		PublicKey: keyText(x.key.Public().(ed25519.PublicKey))}
 	if err := addresses.write(cfg.Addresses); err != nil {
@@ -94,7 +102,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return late.run(ctx, log) }},
+	parts = append(parts, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return late.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	if cfg.Seal.Listen != "" {
@@ -104,6 +112,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		}
 		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
 	}
+	parts = append(doors, parts...)
 	if cfg.Broker.URL != "" {
 		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}

@@ -64,9 +64,9 @@ var (
 		Status:  http.StatusGone,
 		TitleZh: "评价时间已过", TitleEn: "The time for rating is over.",
 		What:    "二维码显示后十分钟内可以评价，这个二维码已经超过时间。",
-		Means:   "这次没有收到您的评价。没有评价不会被当作满意。",
+		Means:   "这次没有收到您的评价。没有评价，不会算作对工作人员的满意评价；已办结的事项5个工作日内未评价的，按规定默认为基本满意，单独标注、单独统计。",
 		Do:      "您仍可通过政务服务网或" + hotline + " 评价，也可以在下次办事时评价。",
-		English: "The code can be used for ten minutes. No rating was recorded, and silence is not counted as praise. You can still rate through the government service website or by calling 12345.",
+		English: "The code can be used for ten minutes. No rating was recorded. Silence says nothing of the staff; a completed matter that nobody rates within five working days is rated fairly satisfied by default, marked and counted apart. You can still rate through the government service website or by calling 12345.",
 	}
 	damaged = notice{
 		Status:  http.StatusBadRequest,

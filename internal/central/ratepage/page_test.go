@@ -222,7 +222,7 @@ func TestExpiry(t *testing.T) {
 	path := "/R/" + h.sign(t, h.claim())
 	form := h.fill(t, path, "staff.level", "1")
 	h.now = h.now.Add(Life + issuedCut)
-	want(t, h.get(path), 410, "评价时间已过", "没有评价不会被当作满意")
+	want(t, h.get(path), 410, "评价时间已过", "不会算作对工作人员的满意评价", "按规定默认为基本满意")
 	want(t, h.post(path, form), 410)
 	if len(h.books.stored) > 0 {
 		t.Errorf("stored %+v", h.books.stored)

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -22,7 +26,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reason
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Place: x.place,
 			Trouble: trouble,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
@@ -31,9 +35,40 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reason
 				return code
 			},
 		}),
-		people.Section(people.Config{Accounts: x.people, Journal: x.journal}),
+		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
+}
+
+// place returns where a box stood with its window, for the rule of who sees what. What the organisation does not have lies nowhere.
+func (x *rooms) place(ctx context.Context, d rating.DeviceID, w rating.Window, at time.Time) account.Object {
+	atlas, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return account.Object{}
+	}
+	p, ok := atlas.Place(d, w.ID, w.Generation, at)
+	if !ok {
+		return account.Object{}
+	}
+	o := account.Object{Area: p.Area().ID, Hall: p.Hall.ID}
+	for _, u := range atlas.Units(p.Unit.ID, directory.DayOf(at)) {
+		o.Units = append(o.Units, u.ID)
+	}
+	return o
+}
+
+// areaOf returns where a unit or hall is today, false if the organisation has none of that id. A member of staff's area is written by hand.
+func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error) {
+	kind := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall}[r]
+	if kind == "" {
+		return "", true, nil
+	}
+	atlas, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	record, ok := atlas.At(kind, id, directory.DayOf(time.UnixMilli(x.journal.Now())))
+	return record.Area, ok, nil
 }
 
 // loopback reports whether only this machine reaches the centre's pages.

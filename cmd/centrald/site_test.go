@@ -24,8 +24,14 @@ import (
 // pagesOf opens a centre and the pages that it would serve.
 func pagesOf(t *testing.T) (*rooms, *web.Site) {
 	t.Helper()
+	return pagesWith(t, "admin.hosts = ['admin.example.com']")
+}
+
+// pagesWith opens a centre with lines of configuration.
+func pagesWith(t *testing.T, lines string) (*rooms, *web.Site) {
+	t.Helper()
 	c := &command{env: environment{io.Discard, io.Discard, time.Now, rand.Reader, manager}}
-	cfg, err := parseConfig("state = '" + t.TempDir() + "'\nadmin.hosts = ['admin.example.com']")
+	cfg, err := parseConfig("state = '" + t.TempDir() + "'\n" + lines)
 	if err != nil {
 		t.Fatal(err)
 	}

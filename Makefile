@@ -22,13 +22,24 @@ help: ## List the commands.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: demo
-demo: ## Run a box and a centre on this machine; prints one address to open in a browser.
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/...
+demo: ## Run two boxes and a centre on this machine; prints one address to open in a browser.
+	@echo '编译三个程序，首次需要一到三分钟 / building three programs, which takes one to three minutes the first time' >&2
+	@CGO_ENABLED=0 $(GO) build -v -trimpath -o $(BUILD)/ ./cmd/... 2>&1 | awk '/downloading|error|cannot|\.go:/ {print; next} ++n % 25 == 0 {print "  " n " packages: " $$0} {fflush()}' >&2
 	@exec $(BUILD)/ratingctl demo
 
 .PHONY: test
-test: ## Run all tests with the race detector (needs gcc). With CI=1 a missing external program is a failure.
-	CGO_ENABLED=1 $(GO) test -race -timeout 25m ./...
+test: ## Run all tests with the race detector (needs gcc); ends with what was skipped and why. With CI=1 a missing external program is a failure.
+	@mkdir -p $(BUILD)
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
+	@# Most tests wait for programs, so that more run at once than there are cores. What only draws is run without the race detector.
+	@{ failed=0; \
+	  CGO_ENABLED=1 $(GO) test -race -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out ./... || failed=1; \
+	  CGO_ENABLED=0 $(GO) test -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed=1; \
+	  exit $$failed; } | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out
+
+.PHONY: simulate
+simulate: ## Play the histories that make test plays in a short form, in their long one. Some ten minutes.
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestLaws' -v ./store ./device ./cmd/ratingd
 
 .PHONY: descriptions
 descriptions: ## Install what lints and validates our descriptions of API, topics and records (npm, into .ci/npm).

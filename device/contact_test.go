@@ -10,6 +10,8 @@ import (
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpiotest"
 	"pgregory.net/rapid"
+
+	"haochaping/internal/proof/simulation"
 )
 
 // wave is what one contact does: its edges in the order of time.
@@ -272,7 +274,7 @@ func TestHumThatIsToldLate(t *testing.T) {
 
 // TestBurstIsNeverAPress sends bursts of 5 kHz to five lines at once, each closing 0.1 to 0.4 ms long, on a machine that is late.
 func TestBurstIsNeverAPress(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	simulation.Check(t, func(t *rapid.T) {
 		random := randomOf(t)
 		waves := make([]wave, 5)
 		for i := range waves {

@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -206,4 +207,53 @@ func TestSimulated(t *testing.T) {
 	}
 	wantEvent(t, events, Down, "3")
 	wantEvent(t, events, Up, "3")
+}
+
+// TestUnpluggedInTheMiddleOfAFrame pulls a keypad out after each byte of a frame, and lets the rest come when it is back: it is no press of
+// that key, and the next key is read.
+func TestUnpluggedInTheMiddleOfAFrame(t *testing.T) {
+	for _, kind := range append(keypadKinds(), keypadKind{name: "releases", profile: "releases", frame: func(key int) []byte { return fmt.Appendf(nil, "<%d>", key) }}) {
+		frame, other := kind.frame(2), kind.frame(4)
+		for cut := 1; cut < len(frame); cut++ {
+			t.Run(fmt.Sprint(kind.name, " after ", cut), func(t *testing.T) {
+				t.Parallel()
+				path := filepath.Join(t.TempDir(), "keypad")
+				master := openTTY(t, path)
+				p := profileOf(t, "name='x'\n[[frame]]\nlayout='3c key=31-35 3e'\ncode='text'\n[[frame]]\nkind='release'\nlayout='3c key=41-45 3e'\ncode='text'\n")
+				if kind.profile != "releases" {
+					p = shipped(t, kind.profile)
+				}
+				is := func(frame []byte) Code { return Code(p.NewDecoder().Feed(frame)[0].Code) }
+				if rest := p.NewDecoder().Feed(frame[cut:]); len(rest) > 0 && Code(rest[0].Code) == is(frame) {
+					t.Skip("what is left is a whole frame")
+				}
+				s := NewSerial(SerialConfig{Port: path, Profile: p, Now: now(), Logger: quiet, AtOnce: true})
+				events := running(t, s.Run)
+				time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
+				writeTo(t, master, string(frame[:cut]))
+				if err := master.Close(); err != nil {
+					t.Fatal(err)
+				}
+				wantEvent(t, events, ActionLost, "")
+				master = openTTY(t, path)
+				wantEvent(t, events, ActionBack, "")
+				writeTo(t, master, string(frame[cut:]))
+				time.Sleep(p.Gap + 50*time.Millisecond)
+				writeTo(t, master, string(other))
+				for {
+					select {
+					case e := <-events:
+						switch {
+						case e.Action == Down && e.Code == is(other):
+							return
+						case e.Action == Down && e.Code == is(frame):
+							t.Fatalf("the frame that was cut is a press: %+v", e)
+						}
+					case <-time.After(time.Minute):
+						t.Fatal("the next key was not read")
+					}
+				}
+			})
+		}
+	}
 }

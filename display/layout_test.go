@@ -1,9 +1,9 @@
+//go:build !race
+
 package display
 
 import (
 	"fmt"
-	"image"
-	"math"
 	"strings"
 	"testing"
 )
@@ -28,47 +28,6 @@ func TestWordsStayInTheirPlace(t *testing.T) {
 					}
 					checkLayout(t, l)
 				})
-			}
-		}
-	}
-}
-
-func checkLayout(t *testing.T, l layout) {
-	t.Helper()
-	screen := image.Rectangle{Max: l.size}
-	for i, x := range l.texts {
-		if !x.box.In(screen) || x.box.Empty() {
-			t.Errorf("%q stands at %v, outside the screen", x.s, x.box)
-		}
-		if x.width > x.box.Dx() || x.height() > x.box.Dy() || len(x.lines) == 0 {
-			t.Errorf("%q is %d x %d in a box of %v", x.s, x.width, x.height(), x.box.Size())
-		}
-		// The least size of the terminal: 3.5 mm on a panel of 7 inches, of which 1024x600 pixels are 24.
-		if least := max(14, int(math.Hypot(float64(l.size.X), float64(l.size.Y))*3.5/177.8)); x.size < least || l.size == image.Pt(1024, 600) && x.size < 24 {
-			t.Errorf("%q is %d pixels high, want at least %d", x.s, x.size, least)
-		}
-		for _, y := range l.texts[:i] {
-			if x.box.Overlaps(y.box) {
-				t.Errorf("%q %v lies on %q %v", x.s, x.box, y.s, y.box)
-			}
-		}
-		if x.box.Overlaps(l.qr) || x.box.Overlaps(l.photo) || x.box.Overlaps(l.icon) {
-			t.Errorf("%q lies on the QR code, the photo or the icon", x.s)
-		}
-	}
-	if !l.qr.Empty() && l.qr.Dx() < 2*l.modules {
-		t.Errorf("the QR code has %d modules in %d pixels, want at least two for each", l.modules, l.qr.Dx())
-	}
-	for i, x := range l.tiles {
-		if !x.box.In(screen) || x.box.Overlaps(l.qr) || x.box.Size() != l.tiles[0].box.Size() || i > 0 && x.box.Overlaps(l.tiles[i-1].box) {
-			t.Errorf("tile %d at %v: outside, on another or of another size", i, x.box)
-		}
-		if !x.face.In(x.box) || !x.digit.box.In(x.box) || x.face.Dx() < l.least*3/2 || x.face.Size() != l.tiles[0].face.Size() {
-			t.Errorf("tile %d at %v: face at %v, number at %v", i, x.box, x.face, x.digit.box)
-		}
-		for _, words := range l.texts {
-			if words.box.Overlaps(x.face) || words.box.Overlaps(x.digit.box) {
-				t.Errorf("%q lies on a face or a number", words.s)
 			}
 		}
 	}

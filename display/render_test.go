@@ -144,15 +144,6 @@ func render(t testing.TB, r *Renderer, s Screen, size image.Point) *image.RGBA {
 	return m
 }
 
-func TestGolden(t *testing.T) {
-	r := renderer(t)
-	for name, s := range screens(t) {
-		for _, size := range sizesOf(name) {
-			golden(t, goldenFile(name, size), render(t, r, s, size))
-		}
-	}
-}
-
 // sizesOf returns the sizes at which a screen's pixels are kept.
 func sizesOf(name string) []image.Point {
 	if slices.Contains(more, name) {

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestRandomHistories(t *testing.T) {
 	dir := t.TempDir()
 	n := 0
-	rapid.Check(t, func(t *rapid.T) {
+	simulation.Check(t, func(t *rapid.T) {
 		n++
 		path := filepath.Join(dir, strconv.Itoa(n)+".db")
 		o := options()

@@ -144,8 +144,8 @@ func (c *command) wentOn(ctx context.Context, x *rooms, act journal.Restored) er
 	if known, err := journal.ParseCheckpoint([]byte(act.LastKnown)); err == nil && known.Size > act.Rows {
 		lost = fmt.Sprintf("%d rows came after it, as a head that was signed says", known.Size-act.Rows)
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "the journal goes on from row %d as %s; %s\nstart centrald: it asks each box for what it still holds; what nobody holds any more is a finding (centrald findings)\ntell the witnesses: they accept the new name only when told (centrald witness -accept-restore)\n",
-		act.Rows, act.Origin, lost)
+	_, err = fmt.Fprintf(c.env.stdout, "the journal goes on from row %d as %s; %s\nstart centrald: it asks each box for what it still holds; what nobody holds any more is a finding (centrald findings)\ntell the witnesses: they accept the new name only when told (centrald witness -accept-restore %s)\n",
+		act.Rows, act.Origin, lost, act.Origin)
 	return err
 }
 

@@ -78,6 +78,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	replaceKey := flags.Bool("replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
 	var w rating.Window
 	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
+	flags.StringVar(&w.Area, "area", "", "the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only")
 	flags.StringVar(&w.ID, "window", "", "the window's `number`")
 	flags.StringVar(&w.Name, "name", "", "the window's `name`, as citizens read it")
 	flags.StringVar(&w.Staff.ID, "staff-id", "", "`number` of the person who serves there, where nobody signs in")
@@ -98,6 +99,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if *walkUp > 0 {
 		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
 	}
+	w.Area = rating.PadArea(w.Area)
 	d := fleet.Device{Window: w, EnrolledAt: c.env.now()}
 	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
 		return fmt.Errorf("-id: %w", err)
@@ -155,7 +157,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 
 // atPost returns the device as it serves a window of the organisation today.
 func (c *command) atPost(ctx context.Context, x *rooms, d fleet.Device, window string) (fleet.Device, error) {
-	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" || d.Window.Staff != (rating.Staff{}) {
+	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" || d.Window.Area != "" || d.Window.Staff != (rating.Staff{}) {
 		return d, errors.New("the organisation says hall, name and staff of its windows; leave out -hall, -window, -name and those of staff")
 	}
 	posts, err := x.directory.Posts(ctx, directory.DayOf(c.env.now()))

@@ -76,7 +76,7 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	p, err := x.directory.Preview(ctx, lines)
+	p, err := x.directory.Preview(ctx, lines, nil)
 	if err != nil {
 		return err
 	}

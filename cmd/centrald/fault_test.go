@@ -194,10 +194,10 @@ func outages() []outage {
 					t.Fatal(err)
 				}
 			}},
-		{name: "moved away", logged: "the database file is gone", condition: "账本暂时不可读",
+		{name: "moved away", logged: "the database file is gone", condition: "数据库暂时读不到",
 			begin: func(t *testing.T, s *station) { rename(t, s.book(), s.book()+".away") },
 			end:   func(t *testing.T, s *station) { rename(t, s.book()+".away", s.book()) }},
-		{name: "garbage in its place", logged: "file is not a database", condition: "账本暂时不可读",
+		{name: "garbage in its place", logged: "file is not a database", condition: "数据库暂时读不到",
 			begin: func(t *testing.T, s *station) {
 				rename(t, s.book(), s.book()+".away")
 				if err := os.WriteFile(s.book(), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {

@@ -23,15 +23,27 @@ type site struct {
 	endless bool
 }
 
+// answerTime is how long a request may take, a little less than its answer may.
+const answerTime = 25 * time.Second
+
+// timed ends the context of a request after a time, so that none waits for ever for a database that is gone without a word.
+func timed(h http.Handler, d time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), d)
+		defer cancel()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
 // run serves until ctx ends, then lets the requests under way finish: what was submitted is answered.
 func (s site) run(ctx context.Context) error {
 	// Requests of a site that ends by itself outlive ctx, so that a commit under way is not torn from its answer.
-	requests := context.WithoutCancel(ctx)
+	requests, handler := context.WithoutCancel(ctx), timed(s.handler, answerTime)
 	if s.endless {
-		requests = ctx
+		requests, handler = ctx, s.handler
 	}
 	server := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return requests },
 		// The server reports handshakes that scanners began; that is noise at any other level.
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),

@@ -18,7 +18,7 @@ import (
 // importColumns are the columns of the file that importDevices reads, by the names in its first line. The others may be missing.
 func importColumns() (needed, known []string) {
 	needed = []string{"id", "key"}
-	return needed, []string{"id", "key", "window", "hall", "name", "window_id"}
+	return needed, []string{"id", "key", "window", "hall", "name", "area", "window_id"}
 }
 
 // maxImportFaults is how many wrong lines are named at once.
@@ -27,7 +27,7 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, and window with if wanted hall and name, or window_id")
+	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -148,7 +148,7 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	if d.Key, err = parseKey(field("key"), boxKeyPrinted); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
-	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name")}
+	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name"), Area: rating.PadArea(field("area"))}
 	if before, ok := in.seen[d.ID]; ok {
 		return fmt.Errorf("%s stands in line %d, too", d.ID, before)
 	}
@@ -183,8 +183,8 @@ func (in *importer) atPost(d fleet.Device, field func(string) string) (fleet.Dev
 	if id == "" {
 		return d, nil
 	}
-	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" {
-		return d, fmt.Errorf("%s: the organisation says hall and name of the window %s; leave the other columns empty", d.ID, id)
+	if d.Window.ID != "" || d.Window.Hall != "" || d.Window.Name != "" || d.Window.Area != "" {
+		return d, fmt.Errorf("%s: the organisation says hall, name and area of the window %s; leave the other columns empty", d.ID, id)
 	}
 	w, people, err := in.posts.Texts(id)
 	if err != nil {

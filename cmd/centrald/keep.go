@@ -69,6 +69,9 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
+	if err := x.checkHead(ctx); err != nil { // nothing is entered into another journal than the one whose head was signed
+		return fmt.Errorf("the old books %s wait: %w", path, err)
+	}
 	log.Info("the books of the first version are taken over into the journal, once", "file", path)
 	r, err := takeover.Run(ctx, path, x.journal, x.fleet, c.daemonProgress("接收旧账本 · old books taken over", log, m).tell)
 	if err != nil {

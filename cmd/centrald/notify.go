@@ -12,12 +12,14 @@ import (
 // supervisePause is how often at least the books are looked at and the status is told.
 const supervisePause = 30 * time.Second
 
-// supervisor tells the service manager how the centre is, and feeds its watchdog whenever the books have answered.
+// supervisor tells the service manager how the centre is, and feeds its watchdog whenever the books have answered and nothing hangs.
 type supervisor struct {
 	manager *sdnotify.Manager
 	// look asks the books for something small. An error is an answer: books that are gone for a while are waited for,
 	// and starting anew would not bring them back.
-	look   func(ctx context.Context) error
+	look func(ctx context.Context) error
+	// hangs returns why only a new start can help, if so; the watchdog is not fed then.
+	hangs  func() error
 	status func() string
 	logger *slog.Logger
 }
@@ -40,6 +42,10 @@ func (s supervisor) run(ctx context.Context) error {
 		}
 		if err := s.look(ctx); err != nil && ctx.Err() == nil {
 			s.logger.Debug("the books do not answer", "error", err)
+		}
+		if err := s.hangs(); err != nil {
+			s.logger.Error("the watchdog is not fed any more, so that the service manager starts the centre anew", "error", err)
+			continue
 		}
 		s.tell(s.manager.Alive())
 		s.tell(s.manager.Status(s.status()))

@@ -129,6 +129,7 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}
+	x.background(ctx, x.fleet.Run)
 	if x.people, err = c.accounts(ctx, x); err != nil {
 		return err
 	}

@@ -62,7 +62,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("broker.url: %w", err)
 	}
-	rate, admin, err := c.pages(cfg, x, in, log)
+	late := newLag(x.journal.Head, x.books.Position, c.env.now)
+	rate, admin, err := c.pages(cfg, x, in, late, log)
 	if err != nil {
 		return err
 	}
@@ -79,10 +80,11 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
 	}
 	parts := append([]stages.Stage{
-		{Name: "supervision", Run: supervisor{manager, x.journal.Check, status, log}.run},
+		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
+	parts = append(parts, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return late.run(ctx, log) }},
+		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	if cfg.Seal.Listen != "" {
 		seal := site{handler: witness.Handler(x.journal), logger: log}
@@ -195,7 +197,7 @@ func clientTLS(cfg brokerConfig) (*tls.Config, error) {
 }
 
 // pages returns the rating page and the centre's page on their listeners.
-func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logger) (rate, admin site, err error) {
+func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, late *lag, log *slog.Logger) (rate, admin site, err error) {
 	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
@@ -211,7 +213,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, log *slog.Logge
 	adminPage, err := c.site(cfg, x, func() live.Trouble {
 		t := in.Trouble()
 		return live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
-	}, reasons, log)
+	}, late.late, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

@@ -11,12 +11,13 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
+	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -26,7 +27,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reason
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Place: x.place,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Place: x.place, Late: late,
 			Trouble: trouble,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
@@ -35,6 +36,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, reason
 				return code
 			},
 		}),
+		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
 	)

@@ -64,6 +64,7 @@ func TestPagesInABrowser(t *testing.T) {
 	for _, some := range []map[string]string{
 		{"/": "home", "/live": "live", "/audit": "audit", "/audit?q=zzz": "audit-empty"},
 		{"/accounts": "accounts", "/accounts/{other}": "account", "/accounts/{hall}": "account-of-a-hall", "/accounts?q=nobody": "accounts-empty"},
+		{"/organisation": "organisation", "/organisation/import": "organisation-import", "/organisation/new/hall": "organisation-new"},
 		{"/me": "me", "/me/second": "second", "/nothing/here": "not-there"},
 	} {
 		t.Run("", func(t *testing.T) { pagesInABrowser(t, some) })
@@ -76,6 +77,7 @@ func pagesInABrowser(t *testing.T, some map[string]string) {
 	server := httptest.NewServer(site)
 	t.Cleanup(server.Close)
 	ctx := chromium.Start(t)
+	organise(t, x)
 	p := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
 	_, hall := p.signedIn(grantOf(account.Hall, 0))
 	other, err := x.people.Add(t.Context(), operator(), "wang.min", "王敏", "620102000000", grantOf(account.County, 0))
@@ -115,9 +117,9 @@ func TestRolesInABrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx := chromium.Start(t)
 	for role, want := range map[account.Role]string{
-		account.Province: "首页 实时列表 账号 审计 我的账号", account.City: "首页 实时列表 账号 审计 我的账号", account.County: "首页 实时列表 账号 审计 我的账号",
-		account.Unit: "首页 我的账号", account.Hall: "首页 我的账号", account.Staff: "首页 我的账号", account.Technician: "首页 我的账号",
-		account.Auditor: "首页 实时列表 账号 审计 我的账号",
+		account.Province: "首页 实时列表 机构 账号 审计 我的账号", account.City: "首页 实时列表 机构 账号 审计 我的账号", account.County: "首页 实时列表 机构 账号 审计 我的账号",
+		account.Unit: "首页 机构 我的账号", account.Hall: "首页 机构 我的账号", account.Staff: "首页 我的账号", account.Technician: "首页 机构 我的账号",
+		account.Auditor: "首页 实时列表 机构 账号 审计 我的账号",
 	} {
 		a, err := x.people.Add(t.Context(), operator(), "who."+string(role), "测试", "620000000000", grantOf(role, 0))
 		if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -22,14 +23,14 @@ func (c *command) verifyRooms(ctx context.Context, x *rooms) error {
 	fmt.Fprintf(&b, "journal: %d rows, %d of them under %d signed heads; %d batches signed by their boxes, %d of the first version without a signature\n",
 		a.Rows, a.Sealed, a.Heads, a.Signed, a.Unsigned)
 	problems := a.Problems
-	if a.More > 0 {
-		problems = append(problems, fmt.Sprintf("and %d more", a.More))
-	}
 	if err := x.checkHead(ctx); err != nil {
 		problems = append(problems, err.Error())
 	}
 	for _, p := range problems {
 		fmt.Fprintf(&b, "journal: %s\n", p)
+	}
+	if a.More > 0 {
+		fmt.Fprintf(&b, "journal: and %d more\n", a.More)
 	}
 	if _, err := fmt.Fprint(c.env.stdout, b.String()); err != nil {
 		return err
@@ -38,9 +39,13 @@ func (c *command) verifyRooms(ctx context.Context, x *rooms) error {
 	if err != nil {
 		return err
 	}
-	if len(problems)+wrong > 0 {
+	if found := len(problems) + a.More; found+wrong > 0 {
 		return fmt.Errorf("%d problems of the journal, %d of the books: what is named was changed in the database after it was received; compare with a backup and with the heads that witnesses keep; the books alone are made right by \"centrald rebuild\"",
-			len(problems), wrong)
+			found, wrong)
+	}
+	if a.Rows == 0 {
+		return errors.New("the journal is empty, so that nothing was verified; if it should not be, a backup was not restored, " +
+			"or this is not the centre's database (\"state\" and \"books\" in the configuration)")
 	}
 	_, err = fmt.Fprintln(c.env.stdout, "verified")
 	return err
@@ -64,5 +69,5 @@ func (c *command) verifyBooks(ctx context.Context, x *rooms) (int, error) {
 		fmt.Fprintf(&b, "books: and %d more\n", r.More)
 	}
 	_, err = fmt.Fprint(c.env.stdout, b.String())
-	return len(r.Differences), err
+	return len(r.Differences) + int(r.More), err
 }

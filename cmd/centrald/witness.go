@@ -22,7 +22,7 @@ func (c *command) witness(ctx context.Context, args []string) error {
 	name := flags.String("name", "witness", "the `name` under which heads are countersigned")
 	once := flags.Bool("once", false, "look once and end")
 	every := flags.Duration("every", time.Minute, "how `often` to look")
-	accept := flags.Bool("accept-restore", false, "let the journal go on under another name, after its operator has said why")
+	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why; a later restore has another name")
 	if err := flags.Parse(args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -64,6 +64,10 @@ func (c *command) sayAccepted(a witness.Accepted) error {
 		return nil
 	}
 	text := fmt.Sprintf("%s: %d rows, going on from %d\n", a.Origin, a.Size, a.Before.Size)
+	if a.Unaware {
+		text += "the centre did not know of the head that this witness knows, and names less than was lost: " +
+			"give its operator the head (the greatest of the old name in the folder)\n"
+	}
 	switch {
 	case a.Lost == witness.SomeLost:
 		text += "some of the rows that were known are not there any more\n"

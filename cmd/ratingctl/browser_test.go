@@ -20,8 +20,16 @@ import (
 
 type css = chromedp.CSS
 
-// startDemo builds all programs, starts the demonstration and returns its page's address.
-func startDemo(t *testing.T) string {
+// runningDemo is a demonstration in a folder for what it writes.
+type runningDemo struct {
+	address string
+	command *exec.Cmd
+	temp    string
+	ended   bool
+}
+
+// startDemo builds all programs and starts the demonstration.
+func startDemo(t *testing.T) *runningDemo {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.Command("go", "build", "-o", dir+"/", "haochaping/cmd/...")
@@ -29,37 +37,50 @@ func startDemo(t *testing.T) string {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	c := exec.Command(filepath.Join(dir, "ratingctl"), "demo", "-listen", "127.0.0.1:0")
-	temp := t.TempDir()
-	c.Env = append(os.Environ(), "TMPDIR="+temp)
-	c.Stderr = os.Stderr
-	out, err := c.StdoutPipe()
+	d := &runningDemo{temp: t.TempDir(), command: exec.Command(filepath.Join(dir, "ratingctl"), "demo", "-listen", "127.0.0.1:0")}
+	d.command.Env = append(os.Environ(), "TMPDIR="+d.temp)
+	d.command.Stderr = os.Stderr
+	out, err := d.command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Start(); err != nil {
+	if err := d.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := c.Process.Signal(syscall.SIGINT); err != nil {
-			t.Error(err)
-		}
-		if err := c.Wait(); err != nil {
-			t.Errorf("the demonstration did not end in order: %v", err)
-		}
-		if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-			t.Errorf("it left %v behind, %v", left, err)
-		}
-	})
+	t.Cleanup(func() { d.stop(t) })
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
 		t.Fatalf("the demonstration printed no address: %v", lines.Err())
 	}
-	address := lines.Text()
-	if u, err := url.Parse(address); err != nil || u.Host == "" {
-		t.Fatalf("the demonstration printed %q", address)
+	d.address = lines.Text()
+	if u, err := url.Parse(d.address); err != nil || u.Host == "" {
+		t.Fatalf("the demonstration printed %q", d.address)
 	}
-	return address
+	return d
+}
+
+// stop ends the demonstration as Ctrl-C does; it must leave nothing behind.
+func (d *runningDemo) stop(t *testing.T) {
+	if d.ended {
+		return
+	}
+	d.ended = true
+	if err := d.command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	if err := d.command.Wait(); err != nil {
+		t.Errorf("the demonstration did not end in order: %v", err)
+	}
+	if left, err := os.ReadDir(d.temp); err != nil || len(left) > 0 {
+		t.Errorf("it left %v behind, %v", left, err)
+	}
+}
+
+// end stops the demonstration under its open page, which says so and offers nothing any more.
+func (d *runningDemo) end(t *testing.T, ctx context.Context) {
+	d.stop(t)
+	until(t, ctx, "the end", `!document.getElementById("ended").hidden && document.querySelector("#demo-a12 .start").disabled`)
+	do(t, ctx, chromium.Screenshot("ended"))
 }
 
 // evaluate returns what a script on the page says.
@@ -75,7 +96,7 @@ func evaluate[T any](t *testing.T, ctx context.Context, script string) T {
 // until waits until a script on the page says true.
 func until(t *testing.T, ctx context.Context, what, script string) {
 	t.Helper()
-	for end := time.Now().Add(40 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if evaluate[bool](t, ctx, script) {
 			return
 		}
@@ -91,9 +112,10 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	}
 }
 
-// state is a script that says whether the box is in a state.
-func state(s string) string {
-	return fmt.Sprintf(`(() => { const r = new XMLHttpRequest(); r.open("GET", "box/state.json", false); r.send(); return JSON.parse(r.responseText).state === %q })()`, s)
+// state is a script that says whether a box is in a state.
+func state(box, s string) string {
+	return fmt.Sprintf(`(() => { const r = new XMLHttpRequest(); r.open("GET", "box/%s/state.json", false); r.send();
+		return JSON.parse(r.responseText).state === %q })()`, box, s)
 }
 
 // rows is a script that says whether the centre's list has n rows.
@@ -101,64 +123,116 @@ func rows(n int) string {
 	return fmt.Sprintf(`document.querySelectorAll("tbody tr").length === %d`, n)
 }
 
+// travelled is a script that says whether something has been seen on its way through the picture.
+func travelled(kind string) string { return fmt.Sprintf(`window.travelled.has(%q)`, kind) }
+
+// fits says whether the page is seen without scrolling.
+const fits = `document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth`
+
+// watch notes what travels through the picture from now on.
+const watch = `window.travelled = new Set();
+	new MutationObserver((all) => all.forEach((m) => m.addedNodes.forEach((n) => window.travelled.add(n.classList[1]))))
+		.observe(document.getElementById("travellers"), { childList: true }); true`
+
 // TestDemo clicks through the demonstration as somebody would who sees it for the first time.
 func TestDemo(t *testing.T) {
 	ctx := chromium.Start(t)
-	address := startDemo(t)
-	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(address))
-	until(t, ctx, "the window is open", state("idle"))
-	until(t, ctx, "the five keys", `document.querySelectorAll("#keys button").length === 5`)
+	d := startDemo(t)
+	do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.address))
+	for _, box := range []string{"demo-a12", "demo-a11"} {
+		until(t, ctx, "the window is open", state(box, "idle"))
+		until(t, ctx, "the five keys", `document.querySelectorAll("#`+box+` .keys button").length === 5`)
+	}
+	if !evaluate[bool](t, ctx, fits) {
+		t.Error("the page does not fit 1280 × 800")
+	}
 	list := chromium.Tab(t, ctx)
+	until(t, ctx, "the centre's address", `document.getElementById("centre").src !== ""`)
 	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(evaluate[string](t, ctx, `document.getElementById("centre").src`)))
 	until(t, list, "an empty list", rows(0))
+	evaluate[bool](t, ctx, watch)
+	demoKeys(t, ctx, list)
+	demoOffline(t, ctx, list)
+	demoPhone(t, ctx, list)
+	d.end(t, ctx)
+}
 
-	// A key of the keyboard.
-	do(t, ctx, chromedp.Click(css(`#start`)))
-	until(t, ctx, "the question", state("asking"))
-	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
-	do(t, ctx, chromium.Screenshot("asking"), chromedp.KeyEvent("2"))
-	until(t, ctx, "the thanks", state("correcting"))
+// press presses a key of the keyboard until the box is in a state: one that comes too soon is no answer.
+func press(t *testing.T, ctx context.Context, key, box, what, becomes string) {
+	t.Helper()
+	time.Sleep(300 * time.Millisecond)
+	do(t, ctx, chromedp.KeyEvent(key))
+	until(t, ctx, what, state(box, becomes))
+}
+
+// demoKeys rates by the keyboard, whose digits are the levels, and gives a reason.
+func demoKeys(t *testing.T, ctx, list context.Context) {
+	do(t, ctx, chromedp.Click(css(`#demo-a12 input[name=completed]`)), chromedp.Click(css(`#demo-a12 .start`)))
+	until(t, ctx, "the question", state("demo-a12", "asking"))
+	press(t, ctx, "4", "demo-a12", "the thanks", "correcting")
 	do(t, ctx, chromium.Screenshot("thanks"))
-	until(t, list, "the evaluation in the list", rows(1)+` && document.querySelector("tbody tr").textContent.includes("满意")`)
-	until(t, ctx, "the outcome at the PC", `document.getElementById("outcome").textContent.includes("rated")`)
-	if text := evaluate[string](t, ctx, `document.getElementById("outcome").textContent`); strings.Contains(text, "满意") {
+	until(t, list, "the evaluation in the list", rows(1)+` && document.querySelector("tbody .level").textContent.trim().startsWith("4 满意")`)
+	if evaluate[bool](t, list, `document.querySelector("tbody .rumour") !== null`) {
+		t.Error("the time of an evaluation is a rumour, though the host's clock is trusted")
+	}
+	for _, kind := range []string{"press", "records", "ack"} {
+		until(t, ctx, kind+" on its way", travelled(kind))
+	}
+	until(t, ctx, "the outcome at the PC", `document.querySelector("#demo-a12 output").textContent.includes("rated")`)
+	if text := evaluate[string](t, ctx, `document.querySelector("#demo-a12 output").textContent`); strings.Contains(text, "满意") {
 		t.Errorf("the PC was told %q", text)
 	}
-
-	// The reason, by the same keys.
-	until(t, ctx, "the reasons", state("explaining")+` && document.querySelector("#keys button:nth-child(4)").textContent.includes("服务态度较好")`)
-	do(t, ctx, chromium.Screenshot("reasons"))
+	const second = `document.querySelector("#demo-a12 .keys button:nth-child(2)").textContent`
+	until(t, ctx, "the reasons", state("demo-a12", "explaining")+` && !`+second+`.includes("满意")`)
+	if !evaluate[bool](t, ctx, fits) {
+		t.Error("the page does not fit 1280 × 800 while reasons are asked for")
+	}
+	reason := evaluate[string](t, ctx, `document.querySelector("#demo-a12 .keys button:nth-child(2) span").textContent`)
 	time.Sleep(300 * time.Millisecond) // what comes sooner is no answer
 	do(t, ctx, chromedp.KeyEvent("4"))
-	until(t, ctx, "the thanks for it", state("explaining")+` && document.querySelector("#keys button:nth-child(4)").textContent.includes("不满意")`)
-	until(t, list, "the reason in the list", `document.querySelector("tbody tr").textContent.includes("服务态度较好")`)
+	until(t, list, "the reason in the list", fmt.Sprintf(`document.querySelector("tbody tr").textContent.includes(%q)`, reason))
+}
 
-	// The network cut, and a click on a key. The citizen notices nothing.
-	do(t, ctx, chromedp.Click(css(`.switch i`)))
-	until(t, ctx, "the switch", `document.getElementById("network-word").textContent.includes("cut")`)
-	do(t, ctx, chromedp.Click(css(`#start`)))
-	until(t, ctx, "the question", state("asking"))
+// demoOffline cuts the network, reloads the page, and clicks on a key of the other box. The citizen notices nothing.
+func demoOffline(t *testing.T, ctx, list context.Context) {
+	const cut = `document.getElementById("network-word").textContent.includes("cut") && !document.getElementById("network").checked`
+	do(t, ctx, chromedp.Click(css(`.switch b`)))
+	until(t, ctx, "the switch", cut)
+	do(t, ctx, chromedp.Reload())
+	until(t, ctx, "the switch, after the page was loaded again", cut+` && document.querySelectorAll("#demo-a11 .keys button").length === 5`)
+	evaluate[bool](t, ctx, watch)
+	do(t, ctx, chromedp.Click(css(`#demo-a11 input[name=completed]`)), chromedp.Click(css(`#demo-a11 .start`)))
+	until(t, ctx, "the question", state("demo-a11", "asking"))
 	time.Sleep(300 * time.Millisecond) // a press sooner is no answer
-	do(t, ctx, chromedp.Click(css(`#keys button:nth-child(5)`)))
-	until(t, ctx, "the thanks without network", state("correcting"))
+	do(t, ctx, chromedp.Click(css(`#demo-a11 .keys button:nth-child(5)`)))
+	until(t, ctx, "the thanks without network", state("demo-a11", "correcting"))
+	until(t, ctx, "what waits in the log", `!document.querySelector("#node-log-demo-a11 .note").textContent.includes(" 0 ")`)
 	do(t, ctx, chromium.Screenshot("offline"))
-	until(t, ctx, "the end of the visit", state("idle"))
 	if !evaluate[bool](t, list, rows(1)) {
 		t.Error("the evaluation reached the centre through a cut network")
 	}
-	do(t, ctx, chromedp.Click(css(`.switch i`)))
+	do(t, ctx, chromedp.Click(css(`.switch b`)))
 	until(t, list, "the evaluation after the network is back", rows(2))
+}
 
-	// The link of the QR code, on a phone.
-	do(t, ctx, chromedp.Click(css(`input[name=completed]`)), chromedp.Click(css(`#start`)))
-	until(t, ctx, "the link", `!document.getElementById("link").hidden`)
-	link := evaluate[string](t, ctx, `document.getElementById("link").href`)
+// demoPhone clicks on the QR code, and rates on the phone beside it.
+func demoPhone(t *testing.T, ctx, list context.Context) {
+	do(t, ctx, chromedp.Click(css(`#demo-a12 .start`)))
+	until(t, ctx, "the QR code", `document.getElementById("demo-a12").classList.contains("scannable")`)
+	do(t, ctx, chromedp.Click(css(`#demo-a12 .scan`)))
+	until(t, ctx, "the page on the phone", `!document.getElementById("phone").hidden && document.getElementById("phone").src !== ""`)
+	do(t, ctx, chromium.Screenshot("scanned"))
 	phone := chromium.Tab(t, ctx)
-	do(t, phone, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2)), chromedp.Navigate(link), chromium.Screenshot("phone"),
-		chromedp.Click(css(`label[for=staff-5]`)), chromedp.Click(css(`label[for=matter-3]`)), chromium.Screenshot("phone-filled"),
+	do(t, phone, chromedp.EmulateViewport(360, 740, chromedp.EmulateScale(2)),
+		chromedp.Navigate(evaluate[string](t, ctx, `document.getElementById("phone").src`)),
+		chromedp.Click(css(`label[for=staff-5]`)), chromedp.Click(css(`label[for=matter-3]`)),
 		chromedp.Click(css(`button[type=submit]`)), chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("phone-thanks"))
 	until(t, list, "both evaluations in the list", rows(4))
-	until(t, ctx, "the box knows", `document.getElementById("outcome").textContent.includes("phone")`)
-	do(t, list, chromium.Screenshot("centre"))
-	do(t, ctx, chromium.Screenshot("end"))
+	until(t, ctx, "the box knows", `document.querySelector("#demo-a12 output").textContent.includes("phone")`)
+	until(t, ctx, "the phone's word on its way", travelled("phone"))
+	do(t, list, chromium.Screenshot("centre"), chromedp.EmulateViewport(360, 740))
+	if !evaluate[bool](t, list, `document.documentElement.scrollWidth <= innerWidth`) {
+		t.Error("the centre's page is wider than a phone")
+	}
+	do(t, list, chromium.Screenshot("centre-phone"))
 }

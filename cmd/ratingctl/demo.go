@@ -33,7 +33,7 @@ var organisation string
 //go:embed demopage
 var demoFiles embed.FS
 
-// demo runs a box and a centre on loopback, in a temporary folder, and shows both on one page until ctx ends.
+// demo runs two boxes and a centre on loopback, in a temporary folder, and shows them on one page until ctx ends.
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -63,7 +63,8 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer func() { _ = l.Close() }() // the server may have closed it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, failed: cancel}
+	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, failed: cancel,
+		parts: newParts()}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -72,7 +73,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	// Requests end with ctx, so that an open page holds nothing up.
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	if _, err := fmt.Fprintln(stdout, s.page+"/"); err != nil {
@@ -94,10 +97,31 @@ type stagehand struct {
 	stderr         io.Writer
 	failed         context.CancelCauseFunc
 
-	network     *network
-	centre, box map[string]string // addresses
-	token       string            // of the window's PC, which the page plays
-	children    []*child          // in the order of their start
+	network  *network
+	parts    *parts
+	centre   map[string]string // addresses
+	boxes    []demoBox
+	children []*child // in the order of their start
+}
+
+// demoBox is one window of the demonstration.
+type demoBox struct {
+	device, window, name string
+	addresses            map[string]string
+	token                string // of the window's PC, which the page plays
+}
+
+// demoBoxes returns the windows that are shown.
+func demoBoxes() []demoBox {
+	return []demoBox{
+		{device: "demo-a12", window: "SL-H1-A12", name: "A12 · 综合受理12号窗口"},
+		{device: "demo-a11", window: "SL-H1-A11", name: "A11 · 综合受理11号窗口"},
+	}
+}
+
+// say tells whoever waits what is being done.
+func (s *stagehand) say(chinese, english string) {
+	_, _ = fmt.Fprintf(s.stderr, "%s / %s\n", chinese, english)
 }
 
 // child is a running program.
@@ -108,50 +132,69 @@ type child struct {
 }
 
 func (s *stagehand) start(ctx context.Context) error {
-	centreTOML := s.file("centrald.toml", fmt.Sprintf(
+	s.say("启动中心 centrald", "starting the centre")
+	config := s.file("centrald.toml", fmt.Sprintf(
 		"state = %q\nlog_level = \"warn\"\naddresses_file = %q\nbroker.listen = \"127.0.0.1:0\"\nrate.listen = \"127.0.0.1:0\"\n"+
-			"admin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%q]\n",
-		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centre.json"), s.page))
-	if err := centreTOML.err; err != nil {
-		return err
+			"rate.frame_ancestors = [%[3]q]\nadmin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%[3]q]\n",
+		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centrald.json"), s.page))
+	if config.err != nil {
+		return config.err
 	}
 	var err error
-	if s.centre, err = s.run(ctx, "centrald", centreTOML.path, "centre.json"); err != nil {
+	if s.centre, err = s.run(ctx, "centrald", config.path, "centrald.json"); err != nil {
 		return err
 	}
-	if s.network, err = newNetwork(s.centre["mqtt"]); err != nil {
+	if s.network, err = newNetwork(s.centre["mqtt"], s.parts.heard); err != nil {
 		return err
 	}
-	state := filepath.Join(s.dir, "box")
-	boxTOML := s.file("ratingd.toml", fmt.Sprintf(
-		"device = \"demo-box\"\nstate = %q\nlog_level = \"error\"\naddresses_file = %q\n"+
-			"keys.source = \"simulated\"\nkeys.map = [{key=\"1\",level=5},{key=\"2\",level=4},{key=\"3\",level=3},{key=\"4\",level=2},{key=\"5\",level=1}]\n"+
-			"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\nuplink.broker = \"mqtt://%s\"\n"+
+	s.say("登记单位、大厅与窗口", "entering units, halls and windows")
+	city := s.file("organisation.csv", organisation)
+	if city.err != nil {
+		return city.err
+	}
+	directory := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path)
+	if out, err := directory.CombinedOutput(); err != nil {
+		return fmt.Errorf("enter the organisation: %w\n%s", err, out)
+	}
+	for _, b := range demoBoxes() {
+		s.say("登记并启动评价器 "+b.device, "enrolling and starting box "+b.device)
+		if err := s.startBox(ctx, config.path, &b); err != nil {
+			return err
+		}
+		s.boxes = append(s.boxes, b)
+		go s.parts.follow(ctx, b)
+	}
+	return nil
+}
+
+// startBox enrols a box at the centre and starts it.
+func (s *stagehand) startBox(ctx context.Context, centreConfig string, b *demoBox) error {
+	state := filepath.Join(s.dir, b.device)
+	// Each key is called by its level, so that one number says the same on keyboard, key and screen. The time is the host's.
+	config := s.file(b.device+".toml", fmt.Sprintf(
+		"device = %q\nstate = %q\nlog_level = \"error\"\naddresses_file = %q\nclock_set = true\n"+
+			"keys.source = \"simulated\"\n"+
+			"keys.map = [{key=\"5\",level=5},{key=\"4\",level=4},{key=\"3\",level=3},{key=\"2\",level=2},{key=\"1\",level=1}]\n"+
+			"visit.wait = \"3m\"\nscreen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\nuplink.broker = \"mqtt://%s\"\n"+
 			"uplink.centre_key = %q\nuplink.resend = \"2s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n",
-		state, filepath.Join(s.dir, "box.json"), s.centre["rate"], s.network.addr(), s.centre["public_key"]))
-	if err := boxTOML.err; err != nil {
-		return err
+		b.device, state, filepath.Join(s.dir, b.device+".json"), s.centre["rate"], s.network.addr(), s.centre["public_key"]))
+	if config.err != nil {
+		return config.err
 	}
 	key, err := boxconfig.Identity(state)
 	if err != nil {
 		return err
 	}
-	if s.token, _, err = windowapi.AddToken(filepath.Join(state, windowapi.TokensFile), "demo page", rand.Reader, time.Now()); err != nil {
+	b.token, _, err = windowapi.AddToken(filepath.Join(state, windowapi.TokensFile), "demo page", rand.Reader, time.Now())
+	if err != nil {
 		return err
 	}
-	city := s.file("organisation.csv", organisation)
-	if city.err != nil {
-		return city.err
+	enrol := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "device", "add", "-config", centreConfig, "-id", b.device,
+		"-key", keyText(key), "-window-id", b.window)
+	if out, err := enrol.CombinedOutput(); err != nil {
+		return fmt.Errorf("enrol the box: %w\n%s", err, out)
 	}
-	for _, args := range [][]string{
-		{"directory", "import", "-config", centreTOML.path, "-apply", "-reason", "demo", city.path},
-		{"device", "add", "-config", centreTOML.path, "-id", "demo-box", "-key", keyText(key), "-window-id", "SL-H1-A12"},
-	} {
-		if out, err := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("centrald %s: %w\n%s", args[0], err, out)
-		}
-	}
-	s.box, err = s.run(ctx, "ratingd", boxTOML.path, "box.json")
+	b.addresses, err = s.run(ctx, "ratingd", config.path, b.device+".json")
 	return err
 }
 
@@ -219,7 +262,7 @@ func (s *stagehand) stop() error {
 	return errors.Join(errs...)
 }
 
-// handler is the page: the box under /box/, the window's PC under /pc/, and the network's switch.
+// handler is the page: the boxes under /box/, their windows' PCs under /pc/, the network's switch, and what travels.
 func (s *stagehand) handler() (http.Handler, error) {
 	files, err := fs.Sub(demoFiles, "demopage")
 	if err != nil {
@@ -227,12 +270,21 @@ func (s *stagehand) handler() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
-	mux.Handle("/box/", http.StripPrefix("/box", forward(s.box["browser"], "")))
-	mux.Handle("/pc/", http.StripPrefix("/pc", forward(s.box["window_api"], s.token)))
-	mux.HandleFunc("GET /centre", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]string{"url": "http://" + s.centre["admin"] + "/"})
+	var about []map[string]string
+	for _, b := range s.boxes {
+		about = append(about, map[string]string{"device": b.device, "name": b.name})
+		page := forward(b.addresses["browser"], "")
+		mux.Handle("/box/"+b.device+"/", http.StripPrefix("/box/"+b.device, page))
+		mux.HandleFunc("POST /box/"+b.device+"/keys/{code}", func(w http.ResponseWriter, r *http.Request) {
+			s.parts.tell(moment{What: "key", Box: b.device})
+			http.StripPrefix("/box/"+b.device, page).ServeHTTP(w, r)
+		})
+		mux.Handle("/pc/"+b.device+"/", http.StripPrefix("/pc/"+b.device, forward(b.addresses["window_api"], b.token)))
+	}
+	mux.Handle("GET /parts", s.parts)
+	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, map[string]any{"centre": "http://" + s.centre["admin"] + "/live", "boxes": about, "up": s.network.isUp()})
 	})
-	mux.HandleFunc("GET /network", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]bool{"up": s.network.isUp()}) })
 	mux.HandleFunc("PUT /network", func(w http.ResponseWriter, r *http.Request) {
 		var state struct{ Up bool }
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1024)).Decode(&state); err != nil {
@@ -240,6 +292,7 @@ func (s *stagehand) handler() (http.Handler, error) {
 			return
 		}
 		s.network.set(state.Up)
+		s.parts.tell(moment{What: "network", Up: state.Up})
 		writeJSON(w, map[string]bool{"up": state.Up})
 	})
 	return sameOrigin(mux), nil

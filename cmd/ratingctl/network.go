@@ -7,23 +7,24 @@ import (
 	"sync"
 )
 
-// network is the line between the demonstration's box and its broker, which can be cut.
+// network is the line between the demonstration's boxes and their broker, which can be cut, and which tells what passes.
 type network struct {
 	listener net.Listener
 	target   string
+	heard    func(topic string, payload []byte) // called from many goroutines
 
 	mu    sync.Mutex
 	up    bool              // guarded by mu
 	conns map[net.Conn]bool // guarded by mu
 }
 
-// newNetwork listens on loopback and passes connections on to target.
-func newNetwork(target string) (*network, error) {
+// newNetwork listens on loopback, passes connections on to target, and calls heard with each message on its way.
+func newNetwork(target string, heard func(topic string, payload []byte)) (*network, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	n := &network{listener: l, target: target, up: true, conns: make(map[net.Conn]bool)}
+	n := &network{listener: l, target: target, heard: heard, up: true, conns: make(map[net.Conn]bool)}
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -104,7 +105,7 @@ func (n *network) pass(client net.Conn) {
 	done := make(chan struct{}, 2)
 	for _, ends := range [][2]net.Conn{{client, server}, {server, client}} {
 		go func() {
-			_, _ = io.Copy(ends[0], ends[1])
+			_, _ = io.Copy(io.MultiWriter(ends[0], &messages{heard: n.heard}), ends[1])
 			done <- struct{}{}
 		}()
 	}
@@ -112,4 +113,64 @@ func (n *network) pass(client net.Conn) {
 	_ = client.Close()
 	_ = server.Close()
 	<-done
+}
+
+// maxPacket bounds what messages keeps of a stream. A batch is smaller.
+const maxPacket = 512 << 10
+
+// messages finds the messages in one direction of an MQTT connection. It never fails: what it does not understand it passes over.
+type messages struct {
+	heard func(topic string, payload []byte)
+	begun []byte // of the packet that is not complete
+	lost  bool   // nothing that follows is understood
+}
+
+// Write reads the next part of the stream.
+func (m *messages) Write(p []byte) (int, error) {
+	if m.lost {
+		return len(p), nil
+	}
+	m.begun = append(m.begun, p...)
+	for {
+		head, size := 1, 0
+		for shift := 0; ; shift += 7 {
+			if head >= len(m.begun) {
+				return len(p), nil
+			}
+			b := m.begun[head]
+			head++
+			size |= int(b&127) << shift
+			if b < 128 {
+				break
+			}
+			if shift == 21 {
+				m.lost = true
+				return len(p), nil
+			}
+		}
+		if size > maxPacket {
+			m.lost, m.begun = true, nil
+			return len(p), nil
+		}
+		if len(m.begun) < head+size {
+			return len(p), nil
+		}
+		m.packet(m.begun[0], m.begun[head:head+size])
+		m.begun = m.begun[head+size:]
+	}
+}
+
+// packet tells of a message, if it is one.
+func (m *messages) packet(kind byte, body []byte) {
+	if kind>>4 != 3 || len(body) < 2 {
+		return
+	}
+	n := 2 + int(body[0])<<8 + int(body[1])
+	payload := n
+	if kind&6 != 0 {
+		payload += 2 // its number
+	}
+	if payload <= len(body) {
+		m.heard(string(body[2:n]), body[payload:])
+	}
 }

@@ -35,6 +35,7 @@ func plugReader(t *testing.T, path string) *os.File {
 // TestACardThatIsHeldSignsInOnce holds a card to the reader, which sends it again and again, shows it others that it cannot
 // read, and unplugs it under the card.
 func TestACardThatIsHeldSignsInOnce(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "held", 1)
 	port := filepath.Join(t.TempDir(), "reader")

@@ -23,6 +23,7 @@ import (
 // TestDisk takes the disk from a running box in every way. The screen says that the keys are out of service and that the QR
 // code works, the daemon goes on, and comes back by itself.
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to mount a small disk")
 	}

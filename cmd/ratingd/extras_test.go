@@ -126,6 +126,7 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 // TestNothingOptionalStopsTheKeys starts a box all of whose optional parts are broken, and rates on it. Then each is mended, and
 // its trouble ends while the daemon runs on.
 func TestNothingOptionalStopsTheKeys(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newBox(t, w, "ailing", 1)
 	keypad, tty, err := pty.Open()
@@ -286,6 +287,7 @@ func (b *box) untilPart(name string, done func(opsapi.Part) bool) {
 
 // A box whose socket cannot be made rates, and the socket is there once its folder is.
 func TestOperationsSocketComesLater(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newSerialBox(t, w, "socket", 1)
 	w.enrol(b, 0)

@@ -33,7 +33,7 @@ type world struct {
 }
 
 func startCentre(t *testing.T, broker func(*testing.T) string) *world {
-	w := &world{t: t, dir: t.TempDir(), centrald: buildCentre(t), command: exec.Command}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
 	if broker == nil {
 		w.launch("broker.listen = \"127.0.0.1:0\"\n")
 	} else {
@@ -46,16 +46,6 @@ func startCentre(t *testing.T, broker func(*testing.T) string) *world {
 	}
 	t.Cleanup(func() { _ = w.proxy.Close() })
 	return w
-}
-
-func buildCentre(t *testing.T) string {
-	program := filepath.Join(t.TempDir(), "centrald")
-	build := exec.Command("go", "build", "-o", program, "haochaping/cmd/centrald")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build centrald: %v\n%s", err, out)
-	}
-	return program
 }
 
 // launch starts the centre with what the configuration says of the broker.

@@ -93,6 +93,7 @@ func TestNoAnswerIsTold(t *testing.T) {
 // TestAStuckKeyVotesOnNothing repeats a key every 500 ms while three visits are opened, presses two keys at once at a fourth, and one at a
 // fifth; an administrator watches the keys meanwhile.
 func TestAStuckKeyVotesOnNothing(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newBox(t, w, "stuck", 1)
 	keypad, tty, err := pty.Open()

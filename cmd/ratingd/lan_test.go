@@ -70,6 +70,7 @@ func waitFor(t *testing.T, events <-chan windowapi.Event) windowapi.Event {
 
 // TestPCOnTheLAN runs a box with its certificate on the network, as its PC and a webhook's server see it, through a power cut.
 func TestPCOnTheLAN(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "lan", 1)
 	dir := t.TempDir()

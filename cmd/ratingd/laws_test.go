@@ -15,6 +15,7 @@ import (
 
 	"haochaping/internal/central/journal"
 	"haochaping/internal/proof/inspect"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/store"
@@ -60,8 +61,8 @@ func TestLaws(t *testing.T) {
 		}
 	}
 	// What is rare comes sooner or later. That it never comes at all is a fault of this test.
-	for round := 0; round == 0 || round < 5 && len(missing()) > 0 && !t.Failed(); round++ {
-		rapid.Check(t, play)
+	for round := 0; round == 0 || round < 20 && len(missing()) > 0 && !t.Failed(); round++ {
+		simulation.Check(t, play)
 	}
 	t.Logf("%v", seen)
 	if kinds := missing(); len(kinds) > 0 {

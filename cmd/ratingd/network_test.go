@@ -188,7 +188,7 @@ func TestNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the whole product many times")
 	}
-	program := buildCentre(t)
+	program := programs.path(t, "centrald")
 	var tests parallel
 	for name, test := range map[string]func(*testing.T, string){
 		"peer": networkPeers, "broker": networkBroker, "certificate": networkCertificates, "names": networkNames, "line": networkLine,

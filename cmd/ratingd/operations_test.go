@@ -81,6 +81,7 @@ func (b *box) metrics() string {
 // TestOperations asks a running box how it is, while its citizen answers and corrects, its network is away and its disk is
 // full.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newSerialBox(t, w, "ops", 1)
 	keypad, tty, err := pty.Open() // one that can be unplugged
@@ -214,12 +215,7 @@ func (b *box) onLoopback() {
 // centre's key.
 func (b *box) askedByTheTool() {
 	b.t.Helper()
-	tool := filepath.Join(b.t.TempDir(), "ratingctl")
-	build := exec.Command("go", "build", "-o", tool, "haochaping/cmd/ratingctl")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.t.Fatalf("build ratingctl: %v\n%s", err, out)
-	}
+	tool := programs.path(b.t, "ratingctl")
 	// The disk of the test may have two megabytes, which is then the one ill of the box.
 	out, _ := exec.Command(tool, "status", "-config", b.config).CombinedOutput()
 	for _, want := range []string{"综合窗口1号", "✓ 等待办件", "✓ 已连接", "✓ 可以写入", "没有，全部已由中心确认"} {

@@ -8,6 +8,7 @@ import (
 // TestScreenIsNoWebPages holds that a page which lets its own name point to the box, or embeds what is there, sees nothing of the
 // screen: the answer that a citizen is thanked for stands on it.
 func TestScreenIsNoWebPages(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "screen", 1)
 	w.enrol(b, 0)

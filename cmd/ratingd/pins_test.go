@@ -35,7 +35,12 @@ const unitsEnv = "RATINGD_TEST_UNITS"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
-		os.Exit(m.Run())
+		code := m.Run()
+		if err := programs.remove(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

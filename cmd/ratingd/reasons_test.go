@@ -23,6 +23,7 @@ import (
 // TestReasons asks why a citizen has answered so, at a box and a centre that run: the books hold the reason beside the evaluation,
 // and neither the window's PC nor whoever scrapes the metrics sees that there is one.
 func TestReasons(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "reasons", 1)
 	w.enrol(b, 0)

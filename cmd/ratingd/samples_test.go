@@ -40,6 +40,7 @@ func TestSamplesAreShort(t *testing.T) {
 
 // TestSamples runs the documentation's samples against a box with tokens, whose citizen presses a key.
 func TestSamples(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "samples", 1)
 	w.enrol(b, 0)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 // TestShell starts, follows and cancels visits from a shell, with a token that ratingctl makes and revokes.
 func TestShell(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "shell", 1)
 	w.enrol(b, 0)
@@ -21,10 +21,7 @@ func TestShell(t *testing.T) {
 	}
 	writeFile(t, b.config, strings.Replace(string(config), "loopback_without_token = true", "loopback_without_token = false", 1))
 	b.start()
-	program := filepath.Join(t.TempDir(), "ratingctl")
-	if out, err := exec.Command("go", "build", "-o", program, "haochaping/cmd/ratingctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := programs.path(t, "ratingctl")
 	ctl := func(token, stdin string, args ...string) (stdout, all string) {
 		p := exec.Command(program, args...)
 		p.Env = append(os.Environ(), "HCP_TOKEN="+token)

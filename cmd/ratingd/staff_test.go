@@ -60,6 +60,7 @@ func (b *box) records() (all []rating.Record) {
 
 // TestStaffSignInByCard pushes a window's staff from the centre and lets them come and go by their cards, over a serial line.
 func TestStaffSignInByCard(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "cards", 1)
 	master, tty, err := pty.Open()
@@ -186,6 +187,7 @@ func (b *box) waitPixels(what string, looks func(image.Image) bool) {
 
 // TestWindowsWithoutIntegration runs a box with a staff key and one in walk-up mode, as they come from the centre.
 func TestWindowsWithoutIntegration(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	keyed := newGPIOBox(t, w, "staffkey", 1)
 	keyed.keys += "keys.staff = \"L6\"\n"
@@ -233,6 +235,7 @@ func TestWindowsWithoutIntegration(t *testing.T) {
 
 // TestWhoLeavesTheRosterIsSignedOut: the centre takes somebody off the list who is signed in, and leaves somebody on it.
 func TestWhoLeavesTheRosterIsSignedOut(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "roster", 1)
 	path := filepath.Join(t.TempDir(), "roster.toml")

@@ -69,6 +69,7 @@ func (b *box) onPhone(link, field string, level int) {
 
 // TestThemeByKeyAndPhone rates a theme matter by matter, one of them by key and the other by phone, and then one again.
 func TestThemeByKeyAndPhone(t *testing.T) {
+	t.Parallel()
 	w := startCentre(t, nil)
 	b := newGPIOBox(t, w, "theme", 1)
 	w.enrol(b, 0)

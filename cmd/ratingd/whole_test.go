@@ -26,6 +26,7 @@ import (
 // centre. It rates, cuts the network, kills the boxes with SIGKILL at random moments, and then compares the centre's
 // books with what the citizens were thanked for.
 func TestWhole(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts the whole product several times")
 	}
@@ -152,7 +153,7 @@ func newSerialBox(t *testing.T, w *world, name string, seed uint64) *box {
 // publicKey draws the box's key and returns its public part.
 func (b *box) publicKey() string {
 	b.writeConfig()
-	out, err := exec.Command("go", "run", "haochaping/cmd/ratingctl", "identity", "-config", b.config).CombinedOutput()
+	out, err := exec.Command(programs.path(b.t, "ratingctl"), "identity", "-config", b.config).CombinedOutput()
 	if err != nil {
 		b.t.Fatalf("ratingctl identity: %v\n%s", err, out)
 	}

@@ -48,7 +48,11 @@ func Learn(name string, line Line, o Observed) (Learnt, error) {
 	}
 	// What a keypad sends besides may not go with its keys in one profile. The keys are read without it too: what is not
 	// understood is no key.
-	all := []Observed{o, {Sent: o.Sent, Released: o.Released, Repeat: o.Repeat}, {Sent: o.Sent, Beats: o.Beats, Repeat: o.Repeat}, {Sent: o.Sent, Repeat: o.Repeat}}
+	only := o
+	only.Released, only.Beats = [5][]byte{}, nil
+	withReleases, withBeats := only, only
+	withReleases.Released, withBeats.Beats = o.Released, o.Beats
+	all := []Observed{o, withReleases, withBeats, only}
 	if slices.ContainsFunc(o.Released[:], func(b []byte) bool { return b == nil }) {
 		all = all[2:]
 	}

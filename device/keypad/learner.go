@@ -45,6 +45,8 @@ type Learner struct {
 	follows map[string]map[string]int  // what came next after something
 	ended   map[string]int             // how often something else came next
 	repeats []time.Duration            // between the same and the same again
+	run     []time.Duration            // of these the last in a row, of a key that is known already: nobody presses that
+	held    time.Duration              // after which time a key that is held sends again, 0 while none did regularly
 
 	prev    string // what was heard last, but for what comes by itself
 	prevAt  time.Duration
@@ -198,10 +200,17 @@ func (l *Learner) begins(u string) (key, rest string) {
 
 // note keeps what followed what.
 func (l *Learner) note(before, u string, gap time.Duration) {
+	if before != u {
+		l.run = nil
+	}
 	switch {
 	case before == "":
 	case before == u && gap <= heldWithin:
 		l.repeats = append(l.repeats, gap)
+		if l.index(u) >= 0 {
+			l.run = append(l.run, gap)
+			l.held = cmp.Or(l.held, regular(l.run))
+		}
 	case before == u:
 		l.ended[u]++
 	default:
@@ -305,7 +314,7 @@ func (l *Learner) Observed() (Observed, error) {
 				"learn the keypad again, and press only the key that is asked for", key, i+1, before)
 		}
 	}
-	o := Observed{Sent: l.sent, Repeat: l.repeat()}
+	o := Observed{Sent: l.sent, Repeat: l.held}
 	if o.Repeat > 0 {
 		o.Longest = slices.Max(l.repeats)
 	}
@@ -339,9 +348,6 @@ func (l *Learner) doubts(key string) (string, bool) {
 	}
 	return "", false
 }
-
-// repeat returns after which time a key that is held sends again, 0 if none did regularly.
-func (l *Learner) repeat() time.Duration { return regular(l.repeats) }
 
 // Sent returns what the keys send that are known.
 func (l *Learner) Sent() [5][]byte { return l.sent }

@@ -13,6 +13,7 @@ type Config struct {
 	State      string          `toml:"state"`
 	LogLevel   string          `toml:"log_level"`
 	Addresses  string          `toml:"addresses_file"`
+	ClockSet   bool            `toml:"clock_set"`
 	Keys       Keys            `toml:"keys"`
 	Lamps      Lamps           `toml:"lamps"`
 	Sound      Sound           `toml:"sound"`

@@ -9,29 +9,33 @@ import (
 // its whole life (一事一评), at whatever window and by whatever channel. A matter whose case nobody knows, since the visit's record
 // is on its way, is an item of its visit.
 type Item struct {
-	Case    string // project number; the other fields are empty then
+	Case    CaseKey // the other fields are empty then
 	Device  DeviceID
 	Visit   VisitID
 	Subject Subject
 }
 
-// Items returns what an evaluation from a device may count for. V is its visit, nil while its record has not arrived. It
-// returns nothing for an evaluation of a matter that the visit did not complete (事项办结后).
-func Items(d DeviceID, e Evaluation, v *Visit) []Item {
-	own := []Item{{Device: d, Visit: e.Visit, Subject: e.Subject}}
+// Claims returns the cases that an answer may count for. V is its visit, nil while its record has not arrived.
+func (g Given) Claims(v *Visit) []CaseKey {
+	q := g.Evaluation.Question()
 	switch {
-	case e.Subject != MatterSubject:
-		return own
-	case v == nil && e.Case != "":
-		return []Item{{Case: e.Case}}
-	case v == nil:
-		return own
+	case q.Subject != MatterSubject || g.Theme != "":
+		return nil
+	case g.About != CaseKey{}:
+		return []CaseKey{g.About}
+	case v != nil:
+		return v.Claims(q)
+	case q.Case != "":
+		return []CaseKey{{g.Area, q.Case}}
 	}
-	var all []Item
-	for _, c := range v.Covers(e.Question()) {
-		all = append(all, Item{Case: c})
-	}
-	return all
+	return nil
+}
+
+// Own returns the item of an answer's own visit, if that is what it may count for.
+func (g Given) Own(v *Visit) (Item, bool) {
+	e := g.Evaluation
+	own := e.Subject != MatterSubject || v == nil && e.Case == "" && g.Theme == "" && g.About == CaseKey{}
+	return Item{Device: g.Device, Visit: e.Visit, Subject: e.Subject}, own
 }
 
 // Given is an evaluation with what says when it was given.
@@ -41,13 +45,44 @@ type Given struct {
 	Seq        uint64 // in the box's log; 0 by phone
 	Submission string // names the sending by phone; empty by key
 	Time       int64  // as well as it is known, milliseconds since 1970-01-01 UTC
+	Earliest   int64  // bound of Time
 	Evaluation Evaluation
+	Area       string  // of the box's hall, for a case whose visit has not arrived
+	About      CaseKey // of an answer by a channel that knows no visit, as Theme
+	Theme      string  // of an overall answer about a theme
 }
 
 // Contender is an evaluation that may count for an item.
 type Contender struct {
 	Given
 	Overall bool // as Visit.Overall has it
+}
+
+// Matter is what of a case decides which answers may count.
+type Matter struct {
+	Completed bool
+	// Deadline is when silence became a default, milliseconds since 1970-01-01 UTC; 0: it did not. An answer that was given before
+	// counts, however late it arrives (5个工作日内未作出评价的,评价结果默认为基本满意, article 14).
+	Deadline  int64
+	LateHolds bool // the province lets an answer after the deadline replace the default
+}
+
+// Admits returns Counted if an answer may count for the matter, else why it does not. Earliest is the earliest moment at which it can have
+// been given: doubt is the citizen's. Attested says that the box asked about the case by itself, which it does of completed ones only, while the
+// record of its visit has not come.
+func (m Matter) Admits(earliest int64, attested bool) Standing {
+	switch {
+	case !m.Completed && !attested:
+		return Unasked
+	case m.Deadline != 0 && earliest >= m.Deadline && !m.LateHolds:
+		return Late
+	}
+	return Counted
+}
+
+// Attested reports whether an answer itself says that its case is completed. V is its visit, nil while its record has not arrived.
+func (g Given) Attested(v *Visit) bool {
+	return v == nil && g.About == CaseKey{} && g.Evaluation.Case != ""
 }
 
 // Contest returns the index of the evaluation that counts for an item among all that may, -1 if there are none, and which

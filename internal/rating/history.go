@@ -1,6 +1,9 @@
 package rating
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Standing says whether an evaluation counts. Each is kept, whatever it says.
 type Standing string
@@ -10,7 +13,8 @@ const (
 	Counted  Standing = "counted"  // for the person, or for one case at least
 	Replaced Standing = "replaced" // the citizen corrected it at the window
 	Later    Standing = "later"    // for all that it could count for, another one counts
-	Unasked  Standing = "unasked"  // it is about a matter that its visit did not complete
+	Unasked  Standing = "unasked"  // it is about a matter that is not known to be completed; it counts when it is
+	Late     Standing = "late"     // it was given when silence had become the default
 )
 
 // History is visits and evaluations of all windows and channels, and decides which evaluations count over the whole life of
@@ -21,6 +25,8 @@ type History struct {
 	given   []Given
 	known   map[givenKey]bool
 	reasons map[givenKey][]GivenReason // by the evaluation that they name
+	files   map[CaseKey]CaseFile
+	passed  map[CaseKey]Matter // whose deadline has passed
 }
 
 type visitKey struct {
@@ -85,26 +91,105 @@ func (h *History) visit(g Given) *Visit {
 	return nil
 }
 
-// contenders returns, by their indices, the evaluations that may count for each item.
-func (h *History) contenders() map[Item][]int {
-	all := make(map[Item][]int)
+// Tell adds what a business system says of a case.
+func (h *History) Tell(f CaseFact) {
+	if h.files == nil {
+		h.files = make(map[CaseKey]CaseFile)
+	}
+	h.files[f.Key()], _ = h.files[f.Key()].Merge(f, 0)
+}
+
+// Pass notes that a case's deadline has passed.
+func (h *History) Pass(k CaseKey, deadline int64, lateHolds bool) {
+	if h.passed == nil {
+		h.passed = make(map[CaseKey]Matter)
+	}
+	if _, known := h.passed[k]; !known {
+		h.passed[k] = Matter{Deadline: deadline, LateHolds: lateHolds}
+	}
+}
+
+// matter returns what decides about a case.
+func (h *History) matter(k CaseKey) Matter {
+	m := h.passed[k]
+	m.Completed = h.files[k].CompletedAt != 0
+	for _, v := range h.visits {
+		for _, c := range v.Cases {
+			m.Completed = m.Completed || c.Completed && v.Key(c) == k
+		}
+	}
+	return m
+}
+
+// candidate is an evaluation, by its index, that may count for an item.
+type candidate struct {
+	index   int
+	overall bool
+}
+
+// contenders returns the evaluations that may count for each item, were all cases completed: those about the case itself, those about a case
+// filed in the same batch, and overall ones about a case of the same theme.
+func (h *History) contenders() map[Item][]candidate {
+	keys := make(map[CaseKey]bool)
+	for k := range h.files {
+		keys[k] = true
+	}
+	claims := make([][]CaseKey, len(h.given))
+	all := make(map[Item][]candidate)
 	for i, g := range h.given {
-		for _, item := range Items(g.Device, g.Evaluation, h.visit(g)) {
-			all[item] = append(all[item], i)
+		v := h.visit(g)
+		if item, own := g.Own(v); own {
+			all[item] = append(all[item], candidate{i, false})
+		}
+		claims[i] = g.Claims(v)
+		for _, k := range claims[i] {
+			keys[k] = true
+		}
+	}
+	for k := range keys {
+		file := h.files[k]
+		for i, g := range h.given {
+			v := h.visit(g)
+			overall := g.Theme != "" || v != nil && v.Overall(g.Evaluation.Question())
+			reaches := g.Theme != "" && g.Theme == file.Theme
+			for _, c := range claims[i] {
+				other := h.files[c]
+				reaches = reaches || c == k || file.Batch != "" && file.BatchKey() == other.BatchKey() ||
+					overall && file.Theme != "" && file.Theme == other.Theme
+			}
+			if reaches {
+				all[Item{Case: k}] = append(all[Item{Case: k}], candidate{i, overall})
+			}
 		}
 	}
 	return all
 }
 
-// contest decides one item among the evaluations of the given indices.
-func (h *History) contest(indices []int) (winner int, replaced []bool) {
-	all := make([]Contender, len(indices))
-	for i, n := range indices {
-		g := h.given[n]
-		v := h.visit(g)
-		all[i] = Contender{g, v != nil && v.Overall(g.Evaluation.Question())}
+// contest decides one item among some candidates.
+func (h *History) contest(some []candidate) (winner int, replaced []bool) {
+	all := make([]Contender, len(some))
+	for i, c := range some {
+		all[i] = Contender{h.given[c.index], c.overall}
 	}
 	return Contest(all)
+}
+
+// admit returns which of the candidates for an item may count, and why others do not.
+func (h *History) admit(item Item, all []candidate) (admitted []candidate, not map[int]Standing) {
+	if (item.Case == CaseKey{}) {
+		return all, nil
+	}
+	m := h.matter(item.Case)
+	not = make(map[int]Standing)
+	for _, c := range all {
+		g := h.given[c.index]
+		if s := m.Admits(g.Earliest, g.Attested(h.visit(g))); s != Counted {
+			not[c.index] = s
+		} else {
+			admitted = append(admitted, c)
+		}
+	}
+	return admitted, not
 }
 
 // Decision is what a History says of one evaluation.
@@ -120,77 +205,82 @@ type Decision struct {
 func (h *History) Decide() []Decision {
 	out := make([]Decision, len(h.given))
 	for i, g := range h.given {
-		out[i] = Decision{Given: g, Standing: Unasked}
+		out[i] = Decision{Given: g}
 		if named := h.reasons[g.key()]; g.Seq != 0 {
 			if k := ReasonOf(g, named); k >= 0 {
 				out[i].Reason = &named[k].Reason
 			}
 		}
 	}
-	for item, indices := range h.contenders() {
-		winner, replaced := h.contest(indices)
-		for i, n := range indices {
-			d := &out[n]
+	for item, all := range h.contenders() {
+		admitted, not := h.admit(item, all)
+		winner, replaced := h.contest(admitted)
+		for n, s := range not {
+			out[n].Standing = out[n].Standing.Better(s)
+		}
+		for i, c := range admitted {
+			d := &out[c.index]
 			switch {
 			case i == winner:
 				d.Standing, d.Items = Counted, append(d.Items, item)
 			case replaced[i]:
-				d.Standing = Replaced
-			case d.Standing != Counted:
-				d.Standing = Later
+				d.Standing = d.Standing.Better(Replaced)
+			default:
+				d.Standing = d.Standing.Better(Later)
 			}
 		}
 	}
-	for _, d := range out {
-		slices.SortFunc(d.Items, compareItems)
+	for i := range out {
+		out[i].Standing = cmp.Or(out[i].Standing, Unasked)
+		slices.SortFunc(out[i].Items, compareItems)
 	}
 	return out
 }
 
-func compareItems(a, b Item) int {
-	switch {
-	case a.Case < b.Case:
-		return -1
-	case a.Case > b.Case:
-		return 1
+// Better returns which of two standings an evaluation has that has both, for different items. An empty one is none.
+func (s Standing) Better(o Standing) Standing {
+	rank := []Standing{"", Late, Later, Unasked, Replaced, Counted}
+	if slices.Index(rank, o) > slices.Index(rank, s) {
+		return o
 	}
-	return 0
+	return s
 }
+
+func compareItems(a, b Item) int { return cmp.Compare(a.Case.String(), b.Case.String()) }
 
 // CheckOpen returns the *RuleError of CheckVisit, or of a question that v asks and whose answer could count for nothing,
 // since every case that it is about has been rated already.
 func (h *History) CheckOpen(v Visit) error {
 	all := h.contenders()
-	return checkOnce(v, func(project string) (rated, overall bool) {
-		indices := all[Item{Case: project}]
-		winner, _ := h.contest(indices)
+	return checkOnce(v, func(k CaseKey) (rated, overall bool) {
+		some := all[Item{Case: k}]
+		winner, _ := h.contest(some)
 		if winner < 0 {
 			return false, false
 		}
-		g := h.given[indices[winner]]
-		visit := h.visit(g)
-		return true, visit != nil && visit.Overall(g.Evaluation.Question())
+		return true, some[winner].overall
 	})
 }
 
 // checkOnce holds: 事项办结后可对服务事项进行一次评价 (article 14), over the life of each case. Standing says whether a case has been
 // rated, and whether only by an answer about all matters of a theme.
-func checkOnce(v Visit, standing func(project string) (rated, overall bool)) error {
+func checkOnce(v Visit, standing func(CaseKey) (rated, overall bool)) error {
 	if err := CheckVisit(v); err != nil {
 		return err
 	}
 	for _, q := range v.Questions() {
-		cases := v.Covers(q)
+		cases := v.Claims(q)
 		if len(cases) == 0 {
 			continue
 		}
-		idle := func(project string) bool {
-			rated, overall := standing(project)
+		idle := func(k CaseKey) bool {
+			rated, overall := standing(k)
 			return rated && (!overall || v.Overall(q))
 		}
-		if i := slices.IndexFunc(cases, func(project string) bool { return !idle(project) }); i < 0 {
-			return article14(RuleMatterOnce, cases[0], "办件 "+cases[0]+" 的事项已经评价过，一个办件只评价一次。",
-				"The matter of case "+cases[0]+" has been rated already, and a case is rated once",
+		if i := slices.IndexFunc(cases, func(k CaseKey) bool { return !idle(k) }); i < 0 {
+			project := cases[0].Project
+			return article14(RuleMatterOnce, project, "办件 "+project+" 的事项已经评价过，一个办件只评价一次。",
+				"The matter of case "+project+" has been rated already, and a case is rated once",
 				"请只评价 staff，或去掉该办件。", "Ask about staff only, or leave the case out.")
 		}
 	}
@@ -206,7 +296,7 @@ const MaxAnswered = 2000
 type Answered struct{ cases []answeredCase }
 
 type answeredCase struct {
-	project string
+	key     CaseKey
 	overall bool
 }
 
@@ -214,10 +304,10 @@ type answeredCase struct {
 func (a Answered) With(v Visit, q Question) Answered {
 	overall := v.Overall(q)
 	next := slices.Clone(a.cases)
-	for _, project := range v.Covers(q) {
-		i := slices.IndexFunc(next, func(c answeredCase) bool { return c.project == project })
+	for _, k := range v.Claims(q) {
+		i := slices.IndexFunc(next, func(c answeredCase) bool { return c.key == k })
 		if i < 0 {
-			next = append(next, answeredCase{project, overall})
+			next = append(next, answeredCase{k, overall})
 			continue
 		}
 		next[i].overall = next[i].overall && overall
@@ -227,8 +317,8 @@ func (a Answered) With(v Visit, q Question) Answered {
 
 // CheckOpen returns what History.CheckOpen of the same answers does.
 func (a Answered) CheckOpen(v Visit) error {
-	return checkOnce(v, func(project string) (rated, overall bool) {
-		i := slices.IndexFunc(a.cases, func(c answeredCase) bool { return c.project == project })
+	return checkOnce(v, func(k CaseKey) (rated, overall bool) {
+		i := slices.IndexFunc(a.cases, func(c answeredCase) bool { return c.key == k })
 		if i < 0 {
 			return false, false
 		}

@@ -63,6 +63,31 @@ func (v Visit) Covers(q Question) []string {
 	return nil
 }
 
+// Key names one of the visit's cases across the province.
+func (v Visit) Key(c Case) CaseKey {
+	if c.Area != "" {
+		return CaseKey{c.Area, c.ProjectNo}
+	}
+	return CaseKey{v.Window.Area, c.ProjectNo}
+}
+
+// Claims returns the cases that an answer to q may count for, each from its completion on: of a case by itself that case; of a batch all that
+// were filed with it (一次评价的结果适用于本次批量办理的所有业务); of a theme all that are linked (适用于主题业务关联的所有事项); else those that the visit
+// completed, or its only case, whose completion may not be known yet (article 14). It is empty for the staff.
+func (v Visit) Claims(q Question) []CaseKey {
+	var all []CaseKey
+	if q.Subject != MatterSubject {
+		return nil
+	}
+	whole := q.Case == "" && (v.Grouping != Single || len(v.Cases) == 1)
+	for _, c := range v.Cases {
+		if k := v.Key(c); (whole || c.ProjectNo == q.Case || q.Case == "" && c.Completed) && c.ProjectNo != "" && !slices.Contains(all, k) {
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
 // Case returns the visit's case with a project number.
 func (v Visit) Case(project string) (Case, bool) {
 	i := slices.IndexFunc(v.Cases, func(c Case) bool { return c.ProjectNo == project })

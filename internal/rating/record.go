@@ -53,6 +53,20 @@ const (
 	Phone  Channel = "phone"  // the page behind the QR code
 )
 
+// The channels besides the box (articles 12 and 13). An evaluation by one of them comes from the centre's own doors and never from a box.
+const (
+	Portal      Channel = "portal"       // 甘肃省政务服务网 and other sites
+	App         Channel = "app"          // 甘快办APP
+	MiniProgram Channel = "mini_program" // 政务服务小程序
+	Kiosk       Channel = "kiosk"        // 自助服务终端
+	Voice       Channel = "voice"        // 12345, by the call's keys
+	SMS         Channel = "sms"          // 12345, by a short message
+	Paper       Channel = "paper"        // 书面评价表格, entered later
+)
+
+// Channels returns the channels besides the box.
+func Channels() []Channel { return []Channel{Portal, App, MiniProgram, Kiosk, Voice, SMS, Paper} }
+
 // Evaluation is one answer: of one visit, about one subject.
 type Evaluation struct {
 	Visit   VisitID  `json:"visit"`

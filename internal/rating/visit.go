@@ -77,6 +77,7 @@ type Staff struct {
 // Case is a case in the business system (办件).
 type Case struct {
 	ProjectNo string `json:"project_no"`          // 办件统一编号, carried and never edited
+	Area      string `json:"area,omitempty"`      // 行政区划代码, 12 digits; empty: that of the window's hall
 	TaskCode  string `json:"task_code,omitempty"` // 事项编码
 	TaskName  string `json:"task_name,omitempty"`
 	Completed bool   `json:"completed"` // whether this visit completed it (办结)
@@ -87,7 +88,8 @@ type Case struct {
 type Window struct {
 	ID         string `json:"id"`
 	Name       string `json:"name"`
-	Hall       string `json:"hall"` // the hall's name as citizens read it
+	Hall       string `json:"hall"`           // the hall's name as citizens read it
+	Area       string `json:"area,omitempty"` // the hall's 行政区划代码, 12 digits; empty where nobody has said it
 	Generation uint32 `json:"generation"`
 	Staff      Staff  `json:"staff,omitzero"` // who serves where nobody signs in
 	// SignIn: without anybody signed in or assigned the window is closed.
@@ -158,7 +160,7 @@ func (w Window) Check() error {
 		return fmt.Errorf("window %s: walk-up pauses %d s and changes its link every %d s; allowed are 1 to 600 and 60 to 600", w.ID, w.WalkUp.PauseSec, w.WalkUp.LinkSec)
 	}
 	return firstError(
-		checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),
+		CheckArea(w.Area), checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),
 		w.Staff.check("window.staff"))
 }
 
@@ -192,7 +194,7 @@ func (v Visit) Check() error {
 		if c.ProjectNo == "" {
 			return fmt.Errorf("visit %s: cases[%d].project_no is empty", v.ID, i)
 		}
-		if err := firstError(checkCode("project_no", c.ProjectNo), checkCode("task_code", c.TaskCode),
+		if err := firstError(CheckArea(c.Area), checkCode("project_no", c.ProjectNo), checkCode("task_code", c.TaskCode),
 			checkName("task_name", c.TaskName)); err != nil {
 			return fmt.Errorf("visit %s: cases[%d]: %w", v.ID, i, err)
 		}
@@ -227,7 +229,7 @@ func (v Visit) most() int {
 	n := len(v.Window.ID) + len(v.Window.Name) + len(v.Window.Hall) + len(v.Window.Staff.ID) + len(v.Window.Staff.Name) + len(v.Window.Staff.Department) +
 		len(v.Staff.ID) + len(v.Staff.Name) + len(v.Staff.Department)
 	for _, c := range v.Cases {
-		n += 20 + len(c.ProjectNo) + len(c.TaskCode) + len(c.TaskName) // 20: the names of its fields
+		n += 40 + len(c.ProjectNo) + len(c.TaskCode) + len(c.TaskName) // 20: the names of its fields
 	}
 	return 2048 + 6*n
 }

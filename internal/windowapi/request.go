@@ -31,6 +31,7 @@ type staffJSON struct {
 
 type caseJSON struct {
 	ProjectNo string `json:"project_no"`
+	Area      string `json:"area"`
 	TaskCode  string `json:"task_code"`
 	TaskName  string `json:"task_name"`
 	Completed bool   `json:"completed"`
@@ -53,6 +54,7 @@ func (j visitJSON) visit() rating.Visit {
 		Opener: rating.OpenedByPC,
 	}
 	for _, c := range j.Cases {
+		c.Area = rating.PadArea(c.Area)
 		v.Cases = append(v.Cases, rating.Case(c))
 	}
 	if len(v.Subjects) == 0 {
@@ -132,6 +134,9 @@ func (j visitJSON) check() *problem {
 			c.bad(at+"/project_no", "缺少办件编号。", "The project number is missing.")
 		}
 		c.code(at+"/project_no", k.ProjectNo)
+		if rating.CheckArea(rating.PadArea(k.Area)) != nil {
+			c.bad(at+"/area", "行政区划代码应为 12 位或 6 位数字。", "An area's code has 12 or 6 digits.")
+		}
 		c.code(at+"/task_code", k.TaskCode)
 		c.name(at+"/task_name", k.TaskName)
 	}

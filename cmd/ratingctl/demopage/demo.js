@@ -5,99 +5,162 @@ const outcomes = {
   rated: "已评价 · rated", rated_by_phone: "已用手机评价 · rated by phone", timed_out: "未评价 · timed out",
   cancelled: "已取消 · cancelled", superseded: "被新的服务取代 · superseded", interrupted: "中断 · interrupted",
 };
-
-// The screen: each new frame of the panel is announced and fetched.
-new EventSource("box/events").onmessage = (e) => {
-  $("screen").src = "box/frame.png?" + e.data;
-  state();
-};
+const boxes = new Map(); // by device
+let active; // the box that the keyboard presses
 
 async function json(url, options) {
   const r = await fetch(url, options);
   const body = r.status === 204 ? null : await r.json();
-  if (!r.ok) throw new Error(body && body.detail || r.statusText);
+  if (!r.ok) throw new Error((body && body.detail) || r.statusText);
   return body;
 }
 
-let codes = [];
-async function state() {
-  const s = await json("box/state.json");
-  $("link").hidden = !s.link;
-  if (s.link) $("link").href = s.link;
-  name(s);
-  if (codes.length) return;
-  codes = s.codes;
-  s.codes.forEach((code, i) => {
-    const b = document.createElement("button");
-    b.type = "button";
-    b.dataset.code = code;
-    b.append(document.createElement("span"), Object.assign(document.createElement("kbd"), { textContent: String(i + 1) }));
-    b.onclick = () => press(code);
-    $("keys").append(b);
-  });
-  name(s);
+// The demonstration has ended, or this page has lost it: nothing here is alive any more.
+function end() {
+  $("ended").hidden = false;
+  document.body.classList.add("ended");
+  for (const e of document.querySelectorAll("button, input")) e.disabled = true;
 }
 
-// The keys' captions: levels, and reasons while the box asks for them.
-function name(s) {
-  const reasons = s.reasons ? s.reasons.concat("其他 / 跳过") : [];
-  [...$("keys").children].forEach((b, i) => { b.firstChild.textContent = reasons[i] || words[s.order[i]]; });
-}
-
-function press(code) {
-  return fetch("box/keys/" + encodeURIComponent(code), { method: "POST" });
-}
-
-document.addEventListener("keydown", (e) => {
-  const i = "12345".indexOf(e.key);
-  if (i < 0 || e.repeat || e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input:not([type=checkbox])") || !codes[i]) return;
-  const b = $("keys").children[i];
-  b.classList.add("down");
-  setTimeout(() => b.classList.remove("down"), 150);
-  press(codes[i]);
-});
-
-// The window's PC opens a visit and follows it, by the box's own API.
-$("visit").onsubmit = async (e) => {
-  e.preventDefault();
-  const f = new FormData(e.target);
-  try {
-    const { id } = await json("pc/v1/visits", {
-      method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
-      body: JSON.stringify({
-        staff: { id: f.get("staff") },
-        cases: [{ project_no: f.get("project"), task_code: f.get("code"), task_name: f.get("task"), completed: f.get("completed") !== null }],
-      }),
-    });
-    $("start").blur();
-    // A case is rated once over its whole life, so the next visit is about another one.
-    e.target.project.value = e.target.project.value.replace(/\d+$/, (n) => String(BigInt(n) + 1n).padStart(n.length, "0"));
-    $("outcome").textContent = "正在评价 · being asked …";
-    follow(id);
-  } catch (err) {
-    $("outcome").textContent = err.message;
+class Box {
+  constructor({ device, name }) {
+    this.device = device;
+    this.root = $("box").content.cloneNode(true).firstElementChild;
+    this.root.id = device;
+    this.find("h2").textContent = name;
+    this.find(".start").onclick = (e) => { e.preventDefault(); this.visit(); };
+    this.find("form").onsubmit = (e) => e.preventDefault();
+    this.find(".scan").onclick = (e) => { e.preventDefault(); scan(this); };
+    this.root.onpointerdown = this.root.onfocusin = () => activate(this);
+    $("boxes").append(this.root);
+    this.codes = [];
+    this.pending = 0;
+    this.find("img").src = `box/${device}/frame.png`;
+    this.state();
+    setInterval(() => this.state(), 1000);
   }
-};
 
-let following = "";
-async function follow(id) {
-  following = id;
-  for (;;) {
-    const v = await json("pc/v1/visits/" + id + "?wait=25s");
-    if (following !== id) return;
-    if (!v.open) {
-      $("outcome").textContent = outcomes[v.outcome] || v.outcome;
-      return;
+  find(selector) { return this.root.querySelector(selector); }
+
+  async state() {
+    let s;
+    try {
+      s = await json(`box/${this.device}/state.json`);
+    } catch {
+      return; // the stream of the parts says whether all has ended
+    }
+    this.link = s.link;
+    this.root.classList.toggle("scannable", !!s.link);
+    if (s.pending > this.pending) picture.flash(`log-${this.device}`);
+    this.pending = s.pending;
+    picture.note(`log-${this.device}`, `待发 ${s.pending} pending`);
+    if (!this.codes.length) this.keys(s.codes);
+    // The keys' captions: levels, and reasons while the box asks for them.
+    const reasons = s.reasons ? s.reasons.concat("其他 / 跳过") : [];
+    [...this.find(".keys").children].forEach((b, i) => { b.lastChild.textContent = reasons[i] || words[s.order[i]]; });
+  }
+
+  keys(codes) {
+    this.codes = codes;
+    for (const code of codes) {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.append(Object.assign(document.createElement("kbd"), { textContent: code }), document.createElement("span"));
+      b.onclick = () => this.press(code);
+      this.find(".keys").append(b);
+    }
+  }
+
+  press(code) {
+    const b = this.find(".keys").children[this.codes.indexOf(code)];
+    if (!b || document.body.classList.contains("ended")) return;
+    b.classList.add("down");
+    setTimeout(() => b.classList.remove("down"), 150);
+    fetch(`box/${this.device}/keys/${encodeURIComponent(code)}`, { method: "POST" }).catch(() => {});
+  }
+
+  // The window's PC opens a visit and follows it, by the box's own API. A case is rated once over its whole life, so that each visit is
+  // about another one.
+  async visit() {
+    const f = new FormData(this.find("form"));
+    const said = this.find("output");
+    try {
+      const { id } = await json(`pc/${this.device}/v1/visits`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() },
+        body: JSON.stringify({
+          staff: { id: "0417" },
+          cases: [{ project_no: `620102${Date.now()}`, task_code: "11620102MB0A12345X2620109001000", task_name: f.get("task"), completed: f.get("completed") !== null }],
+        }),
+      });
+      this.find(".start").blur();
+      said.textContent = "正在评价 · being asked …";
+      this.following = id;
+      for (;;) {
+        const v = await json(`pc/${this.device}/v1/visits/${id}?wait=25s`);
+        if (this.following !== id) return;
+        if (!v.open) {
+          said.textContent = outcomes[v.outcome] || v.outcome;
+          return;
+        }
+      }
+    } catch (err) {
+      if (!document.body.classList.contains("ended")) said.textContent = err instanceof TypeError ? "联系不上演示 · the demo cannot be reached" : err.message;
     }
   }
 }
 
-// The network between the box and the centre.
-$("network").onchange = async (e) => {
-  const { up } = await json("network", { method: "PUT", body: JSON.stringify({ up: e.target.checked }) });
-  $("network-word").textContent = up ? "网络已连接 · Network up" : "网络已断开 · Network cut";
+function activate(box) {
+  active = box;
+  for (const b of boxes.values()) b.root.classList.toggle("active", b === box);
+}
+
+// The phone reads the QR code that the screen shows.
+function scan(box) {
+  if (!box.link) return;
+  $("phone").hidden = false;
+  $("phone-word").hidden = true;
+  $("phone").src = box.link;
+}
+
+document.addEventListener("keydown", (e) => {
+  if (!/^[1-5]$/.test(e.key) || e.repeat || e.ctrlKey || e.metaKey || e.altKey || e.target.matches("input:not([type=checkbox])")) return;
+  active.press(e.key); // a key is called by its level
+});
+
+// What passes between the parts, as the demonstration sees it on the wire.
+let received = 0;
+const travels = {
+  key: (m) => picture.travel([`key-${m.box}`, `log-${m.box}`], "press", "按键 press"),
+  records: (m) => picture.travel([`log-${m.box}`, "broker", "books"], "records", `${m.count} 条 records`).then(() => picture.note("books", `已收 ${(received += 1)} 批 batches`)),
+  ack: (m) => picture.travel(["books", "broker", `log-${m.box}`], "ack", `签收至 #${m.count} signed for`),
+  frame: (m) => { boxes.get(m.box).find("img").src = `box/${m.box}/frame.png?${m.frame}`; },
+  command: (m) => picture.travel(["phone", "books", "broker", `log-${m.box}`], "phone", "手机已评 rated by phone"),
+  network: (m) => network(m.up),
 };
 
-json("network").then(({ up }) => { $("network").checked = up; });
-json("centre").then(({ url }) => { $("centre").src = url; });
-state();
+function network(up) {
+  $("network").checked = up;
+  $("network-word").textContent = up ? "网络已连接 · Network up" : "网络已断开 · Network cut";
+  picture.network(up);
+}
+
+$("network").onchange = (e) => {
+  json("network", { method: "PUT", body: JSON.stringify({ up: e.target.checked }) }).catch(end);
+};
+
+(async () => {
+  const about = await json("demo");
+  picture.begin(about.boxes);
+  for (const b of about.boxes) boxes.set(b.device, new Box(b));
+  activate(boxes.values().next().value);
+  network(about.up);
+  $("centre").src = about.centre;
+  const parts = new EventSource("parts");
+  parts.onmessage = (e) => {
+    const m = JSON.parse(e.data);
+    if (travels[m.what]) travels[m.what](m);
+    if (boxes.has(m.box)) boxes.get(m.box).state();
+  };
+  parts.onerror = () => { parts.close(); end(); };
+})().catch(end);

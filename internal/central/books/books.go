@@ -108,8 +108,13 @@ func (b *Books) Stale(ctx context.Context) (bool, error) {
 	return !current(g.schema, g.rules), nil
 }
 
+// readTime is how long a page may wait for what it shows.
+const readTime = 30 * time.Second
+
 // read runs f on the books as they are at one moment.
 func (b *Books) read(ctx context.Context, f func(*db.Tx, tables) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTime)
+	defer cancel()
 	return b.cfg.DB.Read(ctx, func(tx *db.Tx) error {
 		g, err := readGeneration(ctx, tx)
 		if err != nil {

@@ -21,8 +21,13 @@ type decoded struct {
 	journal.Entry
 	records []record              // of a batch
 	answers []journal.PhoneAnswer // of a rating by phone
-	failed  []string              // why answers could not be read, empty for those that could
+	failed  []string              // why parts could not be read, empty for those that could
 	device  journal.Enrolment
+
+	told       []journal.Told
+	channelled []journal.Answer
+	deadlines  []journal.Passed
+	reminders  []journal.Reminder
 }
 
 // record is a record as it came, read.
@@ -76,6 +81,14 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 				d.failed[i] = err.Error()
 			}
 		}
+	case journal.Cases:
+		d.told, d.failed = decodeParts[journal.Told](e)
+	case journal.Answered:
+		d.channelled, d.failed = decodeParts[journal.Answer](e)
+	case journal.Deadlines:
+		d.deadlines, d.failed = decodeParts[journal.Passed](e)
+	case journal.Reminded:
+		d.reminders, d.failed = decodeParts[journal.Reminder](e)
 	case journal.Device:
 		if len(e.Parts) != 1 {
 			return d, fmt.Errorf("row %d of the journal: an enrolment of %d parts", e.Pos, len(e.Parts))
@@ -122,6 +135,12 @@ func decodeVisit(text string) (*rating.Visit, error) {
 func itemHash(project string) int64 {
 	h := sha256.Sum256([]byte("case\n" + project))
 	return int64(binary.BigEndian.Uint64(h[:8]))
+}
+
+// restHash returns more of the hash by which a case is found.
+func restHash(project string) int64 {
+	h := sha256.Sum256([]byte("case\n" + project))
+	return int64(binary.BigEndian.Uint64(h[8:16]))
 }
 
 func joinReasons(all []string) string { return strings.Join(all, " ") }

@@ -25,6 +25,14 @@ func (s *state) project(d decoded) error {
 		err = s.phone(d)
 	case journal.Device:
 		err = s.enrol(d.device)
+	case journal.Cases:
+		err = s.tell(d)
+	case journal.Answered:
+		err = s.answered(d)
+	case journal.Deadlines:
+		err = s.passed(d)
+	case journal.Reminded:
+		err = s.reminded(d)
 	}
 	if err != nil {
 		return fmt.Errorf("row %d of the journal: %w", d.Pos, err)
@@ -135,7 +143,7 @@ func (s *state) add(l *log, seq uint64, r *record, place int64) error {
 func (s *state) materialise(l *log, r *record, place int64, believed bool) error {
 	switch r.Kind {
 	case rating.KindVisit:
-		return s.opened(l, r)
+		return s.opened(l, r, believed)
 	case rating.KindOutcome:
 		return s.closed(l, r)
 	case rating.KindEvent:

@@ -107,7 +107,7 @@ func day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 
 func (i item) rating() rating.Item {
 	if i.cased != nil {
-		return rating.Item{Case: i.cased.project}
+		return rating.Item{Case: rating.ParseCaseKey(i.cased.project)}
 	}
 	return rating.Item{Device: i.visit.device.name, Visit: i.visit.id, Subject: i.subject}
 }
@@ -123,7 +123,7 @@ func appendDecisions(ctx context.Context, tx *db.Tx, all []Decision) error {
 	}
 	rows := make([][]any, len(all))
 	for i, d := range all {
-		rows[i] = []any{last + int64(i) + 1, d.Pos, d.Item.Case, string(d.Item.Device), int64(d.Item.Visit),
+		rows[i] = []any{last + int64(i) + 1, d.Pos, d.Item.Case.String(), string(d.Item.Device), int64(d.Item.Visit),
 			subjectNumber(d.Item.Subject), d.Evaluation, d.Before}
 	}
 	return tx.Insert(ctx, "books_decision", []string{"id", "pos", "project", "device", "visit", "subject", "evaluation", "instead"}, rows)
@@ -142,7 +142,9 @@ func (b *Books) Decisions(ctx context.Context, after int64, n int) ([]Decision, 
 
 func scanDecision(s db.Scanner) (d Decision, err error) {
 	var visit, subject int64
-	err = s.Scan(&d.ID, &d.Pos, &d.Item.Case, &d.Item.Device, &visit, &subject, &d.Evaluation, &d.Before)
+	var project string
+	err = s.Scan(&d.ID, &d.Pos, &project, &d.Item.Device, &visit, &subject, &d.Evaluation, &d.Before)
+	d.Item.Case = rating.ParseCaseKey(project)
 	d.Item.Visit, d.Item.Subject = rating.VisitID(visit), subjectOf(subject)
 	return d, err
 }

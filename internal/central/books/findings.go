@@ -25,6 +25,8 @@ const (
 	Reopened    FindingKind = "reopened"     // a second record of a visit that says otherwise
 	ForkGap     FindingKind = "fork_gap"     // a record that a fork follows on and that is not here
 	Displaced   FindingKind = "displaced"    // an evaluation that counts in place of one that did
+	// Contradiction is that a business system says otherwise of a case than was said before, and not as a correction.
+	Contradiction FindingKind = "contradiction"
 )
 
 // Bounds of findings, since it is boxes that make them.

@@ -72,7 +72,7 @@ func columns(table string) []string {
 	case "salvaged":
 		return []string{"log", "seq", "place", "hash"}
 	case "visit":
-		return []string{"n", "id", "device", "opened_at", "visit", "closing", "closed_at"}
+		return []string{"n", "id", "device", "opened_at", "visit", "closing", "closed_at", "area"}
 	case "evaluation":
 		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
 			"synced", "received_at",
@@ -80,7 +80,9 @@ func columns(table string) []string {
 	case "reason":
 		return []string{"id", "log", "seq", "explains", "visit", "subject", "project", "code", "catalogue"}
 	case "claim":
-		return []string{"item", "evaluation", "project", "overall", "standing"}
+		return []string{"item", "evaluation", "project", "overall", "direct", "standing"}
+	case "case":
+		return []string{"item", "rest", "project", "file", "begins", "batch", "theme", "contact", "deadline", "late_holds", "reminded", "counts", "waits"}
 	case "finding":
 		return []string{"id", "device", "log", "kind", "first", "last", "count", "more", "detail", "found_at", "resolved_at"}
 	}
@@ -134,7 +136,7 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 		if v.row == kept {
 			continue
 		}
-		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed)
+		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed, v.area)
 	}
 	for _, e := range sorted(s.evaluations, func(e *evaluation) int64 { return e.id }) {
 		w.evaluation(e)
@@ -232,7 +234,11 @@ func (w *writer) cased(c *cased) {
 		if x.row == kept {
 			continue
 		}
-		w.put(x.row, "claim", c.item, x.evaluation.id, c.project, flag(x.overall), number(standings(), x.standing))
+		w.put(x.row, "claim", c.item, x.evaluation.id, c.project, flag(x.overall), flag(x.direct), number(standings(), x.standing))
+	}
+	if f := c.file; f != nil && f.row != kept {
+		w.put(f.row, "case", c.item, restHash(c.project), c.project, encodeFile(f.CaseFile), f.Begins(), groupHash(f.BatchKey()), groupHash(f.ThemeKey()), f.contact,
+			f.deadline, flag(f.lateHolds), flag(f.reminded), f.counts, flag(f.waits))
 	}
 }
 
@@ -263,6 +269,14 @@ func (w *writer) write(ctx context.Context, tx *db.Tx) error {
 		}
 	}
 	return nil
+}
+
+// groupHash returns the hash of a batch or theme, 0 for none.
+func groupHash(key string) int64 {
+	if key == "" {
+		return 0
+	}
+	return itemHash(key)
 }
 
 func flag(b bool) int64 {

@@ -24,6 +24,7 @@ type life struct {
 	at      map[rating.VisitID]rating.DeviceID
 	boxes   map[rating.DeviceID]*chain
 	answers []phoneAnswer
+	rows    []func(fatal, *world) // of other sources
 }
 
 type phoneAnswer struct {
@@ -91,7 +92,8 @@ func drawLife(t *rapid.T, run int) *life {
 			if v.Grouping != rating.Batch {
 				task += c
 			}
-			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("r", run, c), TaskCode: task,
+			area := rapid.SampledFrom([]string{"", cityA, cityA, cityB}).Draw(t, "area")
+			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("r", run, c), Area: area, TaskCode: task,
 				Completed: rapid.IntRange(0, 3).Draw(t, "completed") > 0})
 		}
 		if rating.CheckVisit(v) != nil {
@@ -108,11 +110,13 @@ func drawLife(t *rapid.T, run int) *life {
 			answer(i*10 + k)
 		}
 	}
+	l.drawFacts(t, run, clock)
 	return l
 }
 
 // deliver appends what the life has made in any order, and some twice.
 func (l *life) deliver(t *rapid.T, w *world) {
+	w.now = noon().Add(time.Hour)
 	var steps []func()
 	for _, d := range []rating.DeviceID{"box-1", "box-2"} {
 		b := l.boxes[d]
@@ -131,6 +135,9 @@ func (l *life) deliver(t *rapid.T, w *world) {
 				t.Fatalf("rate: %v", err)
 			}
 		})
+	}
+	for _, row := range l.rows {
+		steps = append(steps, func() { row(t, w) })
 	}
 	if len(steps) == 0 {
 		return
@@ -233,22 +240,24 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			w.follow(t)
 			w.inChunks(t, other)
 			entries := w.since(t)
-			got, times := make(map[string]string), make(map[string]int64)
+			got, times, earliest := make(map[string]string), make(map[string]int64), make(map[string]int64)
 			for _, e := range entries {
 				key := fmt.Sprint(e.Device, e.Seq, e.Text)
+				earliest[key] = e.Earliest.UnixMilli()
 				got[key], times[key] = fmt.Sprint(e.Status, w.countsFor(t, e), e.Reasons, e.Catalogue), e.At.UnixMilli()
 				qualities[e.Quality]++
 			}
 			want := make(map[string]string)
 			for _, g := range l.given {
-				g.Time = times[fmt.Sprint(g.Device, g.Seq, g.Submission)]
+				key := fmt.Sprint(g.Device, g.Seq, g.Submission)
+				g.Time, g.Earliest = times[key], earliest[key]
 				l.history.Give(g)
 			}
 			for _, d := range l.history.Decide() {
 				items := []string{}
 				for _, i := range d.Items {
-					if i.Case != "" {
-						items = append(items, i.Case)
+					if i.Case != (rating.CaseKey{}) {
+						items = append(items, i.Case.String())
 					}
 				}
 				var reasons []string
@@ -276,7 +285,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 		if explained == 0 {
 			t.Error("nothing was explained; the test proves nothing of it")
 		}
-		for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked} {
+		for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late} {
 			if standings[s] == 0 {
 				t.Errorf("nothing was %s; the test proves nothing", s)
 			}

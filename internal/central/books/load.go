@@ -168,12 +168,12 @@ func (r reader) spans(ctx context.Context, log int64, from uint64, back bool, n 
 		log, clamp(from), n)
 }
 
-const readVisits = "SELECT n, id, device, opened_at, visit, closing, closed_at FROM {visit}"
+const readVisits = "SELECT n, id, device, opened_at, visit, closing, closed_at, area FROM {visit}"
 
 func scanVisit(s db.Scanner) (out loadedVisit, err error) {
 	v := new(visit)
 	var id int64
-	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.text, &v.closing, &v.closed)
+	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.text, &v.closing, &v.closed, &v.area)
 	v.id, out.visit = rating.VisitID(id), v
 	return out, err
 }
@@ -218,11 +218,39 @@ func (r reader) contested(ctx context.Context, log int64, boot uint32) ([]int64,
 
 func (r reader) claims(ctx context.Context, items []int64) ([]loadedClaim, error) {
 	return some(ctx, r, func(s db.Scanner) (out loadedClaim, err error) {
-		var overall, standing int64
-		err = s.Scan(&out.item, &out.evaluation, &out.project, &overall, &standing)
-		out.claim = &claim{overall: overall == 1, standing: value(standings(), standing)}
+		var overall, direct, standing int64
+		err = s.Scan(&out.item, &out.evaluation, &out.project, &overall, &direct, &standing)
+		out.claim = &claim{overall: overall == 1, direct: direct == 1, standing: value(standings(), standing)}
 		return out, err
-	}, "SELECT item, evaluation, project, overall, standing FROM {claim}", "item", items)
+	}, "SELECT item, evaluation, project, overall, direct, standing FROM {claim}", "item", items)
+}
+
+func (r reader) files(ctx context.Context, items []int64) ([]loadedFile, error) {
+	return some(ctx, r, scanFile, readFiles, "item", items)
+}
+
+const readFiles = "SELECT item, project, file, contact, deadline, late_holds, reminded, counts, waits FROM {case}"
+
+func scanFile(s db.Scanner) (out loadedFile, err error) {
+	f := new(file)
+	var text string
+	var late, reminded, waits int64
+	if err := s.Scan(&out.item, &out.project, &text, &f.contact, &f.deadline, &late, &reminded, &f.counts, &waits); err != nil {
+		return out, err
+	}
+	f.lateHolds, f.reminded, f.waits = late == 1, reminded == 1, waits == 1
+	out.file = f
+	return out, json.Unmarshal([]byte(text), &f.CaseFile)
+}
+
+// members returns the keys of the cases of a batch or theme.
+func (r reader) members(ctx context.Context, group int64, batch bool) ([]string, error) {
+	column := "theme"
+	if batch {
+		column = "batch"
+	}
+	return db.Query(ctx, r.tx, func(s db.Scanner) (k string, err error) { return k, s.Scan(&k) },
+		r.t.of("SELECT project FROM {case} WHERE "+column+" = $1"), group)
 }
 
 func (r reader) findings(ctx context.Context, device, log int64, kind FindingKind) ([]*finding, error) {

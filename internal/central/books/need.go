@@ -1,6 +1,7 @@
 package books
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -216,6 +217,9 @@ func (s *state) needCases(projects []string) error {
 	if len(want) == 0 {
 		return nil
 	}
+	if err := s.needFiles(want); err != nil {
+		return err
+	}
 	found, err := s.load.claims(s.ctx, want)
 	if err != nil {
 		return fmt.Errorf("read claims: %w", err)
@@ -227,6 +231,7 @@ func (s *state) needCases(projects []string) error {
 	if err := s.needEvaluations(ids); err != nil {
 		return err
 	}
+	slices.SortFunc(found, func(a, b loadedClaim) int { return cmp.Compare(a.evaluation, b.evaluation) })
 	for _, f := range found {
 		c := s.cases[f.project]
 		if c == nil { // another case with this hash
@@ -239,12 +244,32 @@ func (s *state) needCases(projects []string) error {
 	return nil
 }
 
+// needFiles reads the files of cases.
+func (s *state) needFiles(items []int64) error {
+	files, err := s.load.files(s.ctx, slices.Clone(items))
+	if err != nil {
+		return fmt.Errorf("read cases: %w", err)
+	}
+	for _, f := range files {
+		c := s.cases[f.project]
+		if c == nil { // another case with this hash
+			c = &cased{project: f.project, item: f.item}
+			s.cases[f.project] = c
+		}
+		c.file = f.file
+	}
+	return nil
+}
+
 // read returns a visit's record, nil while it has not come.
 func (v *visit) read() (*rating.Visit, error) {
 	if v.record == nil && v.text != "" {
 		r, err := decodeVisit(v.text)
 		if err != nil {
 			return nil, fmt.Errorf("visit %s in the books: %w", v.id, err)
+		}
+		if r.Window.Area == "" {
+			r.Window.Area = v.area
 		}
 		v.record = r
 	}

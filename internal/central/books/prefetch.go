@@ -56,16 +56,40 @@ func (s *state) prefetchCases(w *wants) error {
 				return err
 			}
 			for _, x := range q {
-				projects = append(projects, known.Covers(x)...)
+				projects = append(projects, keysOf(known.Claims(x))...)
 			}
 		}
 		if record != nil {
 			for _, x := range q {
-				projects = append(projects, record.Covers(x)...)
+				projects = append(projects, keysOf(s.placed(k, record).Claims(x))...)
 			}
 		}
 	}
+	for k, record := range w.opened {
+		v := s.placed(k, record)
+		for _, c := range v.Cases {
+			projects = append(projects, v.Key(c).String())
+		}
+	}
 	return s.needCases(unique(projects))
+}
+
+// placed returns a visit that comes with the area of its hall, as far as that is known.
+func (s *state) placed(k visitKey, record *rating.Visit) rating.Visit {
+	v := *record
+	if d := s.devices[k.device]; d != nil && v.Window.Area == "" {
+		if area, err := d.area(); err == nil { // else it is read when it is needed
+			v.Window.Area = area
+		}
+	}
+	return v
+}
+
+func keysOf(all []rating.CaseKey) (keys []string) {
+	for _, k := range all {
+		keys = append(keys, k.String())
+	}
+	return keys
 }
 
 // wants is what some rows name.
@@ -97,6 +121,23 @@ func (w *wants) entry(d decoded) {
 		}
 	case journal.Device:
 		w.devices = append(w.devices, d.device.Device)
+	case journal.Cases:
+		for _, t := range d.told {
+			w.projects = append(w.projects, t.Fact.Key().String())
+		}
+	case journal.Answered:
+		for _, a := range d.channelled {
+			w.projects = append(w.projects, a.Case.String())
+			w.devices = append(w.devices, rating.DeviceID("@"+a.Channel))
+		}
+	case journal.Deadlines:
+		for _, p := range d.deadlines {
+			w.projects = append(w.projects, p.Case.String())
+		}
+	case journal.Reminded:
+		for _, r := range d.reminders {
+			w.projects = append(w.projects, r.Case.String())
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ const (
 	channel   = "books" // under which other instances hear of commits
 	leaseName = "projector"
 	leaseTime = 7 * time.Second // with the time between two looks, another instance takes over within 10 s
+	// writeTime is how long a chunk may take; a server may be gone without a word.
+	writeTime = 2 * time.Minute
 	// maxChunk is about how many records share a transaction.
 	maxChunk = 4000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
@@ -221,6 +223,8 @@ func chunkOf(entries []journal.Entry) int {
 // write takes some rows in one transaction.
 func (p *projector) write(ctx context.Context, rows []decoded) error {
 	attempt := 0
+	ctx, cancel := context.WithTimeout(ctx, writeTime)
+	defer cancel()
 	err := p.b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
 		if attempt++; attempt > 1 { // what was remembered has seen these rows
 			c, _, err := readPosition(ctx, tx, p.t)

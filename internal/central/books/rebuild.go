@@ -112,22 +112,55 @@ func (b *Books) beginRebuild(ctx context.Context) (t tables, err error) {
 	return t, err
 }
 
-// sweep drops generations that are neither read nor being made: an interruption has left them.
+// sweep drops generations that are neither read nor being made: the ones before, and what an interruption has left. Each table is dropped by itself, since
+// SQLite overwrites what it drops, by way of its write-ahead log.
 func (b *Books) sweep(ctx context.Context) error {
 	const back = 8 // an interruption leaves one
 	g, err := readGeneration(ctx, b.cfg.DB)
 	if err != nil {
 		return err
 	}
+	dropped := false
 	for n := max(1, g.last-back); n <= g.last; n++ {
+		t := newTables(b.cfg.DB.Engine(), n)
 		if n == g.number || n == g.building {
 			continue
 		}
-		if err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error { return newTables(b.cfg.DB.Engine(), n).drop(ctx, tx) }); err != nil {
+		some, err := b.sweepOne(ctx, t)
+		if err != nil {
 			return fmt.Errorf("drop the books of generation %d: %w", n, err)
+		}
+		dropped = dropped || some
+	}
+	if dropped && b.cfg.DB.Engine() == db.SQLite {
+		if err := b.cfg.DB.Scrub(ctx, ""); err != nil { // which the next one makes good
+			b.cfg.Logger.Warn("books that were dropped are still in the database's files", "error", err)
 		}
 	}
 	return nil
+}
+
+// sweepOne drops what there is of a generation.
+func (b *Books) sweepOne(ctx context.Context, t tables) (dropped bool, err error) {
+	is := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if t.engine == db.Postgres {
+		is = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+	}
+	for _, name := range slices.Backward(tableNames()) {
+		err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+			n, err := one(ctx, tx, is, t.name(name))
+			if err != nil || n == 0 {
+				return err
+			}
+			dropped = true
+			_, err = tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+t.name(name))
+			return err
+		})
+		if err != nil {
+			return dropped, err
+		}
+	}
+	return dropped, nil
 }
 
 // fill makes a generation that is not read, up to a row of the journal or its end.
@@ -218,7 +251,7 @@ func differences(ctx context.Context, tx *db.Tx, before, after tables) ([]Decisi
 		changed[c.item] = d
 	}
 	return slices.SortedFunc(maps.Values(changed), func(a, b Decision) int {
-		return cmp.Or(cmp.Compare(a.Item.Case, b.Item.Case), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
+		return cmp.Or(cmp.Compare(a.Item.Case.String(), b.Item.Case.String()), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
 			b.Item.Visit),
 			cmp.Compare(a.Item.Subject, b.Item.Subject))
 	}), nil
@@ -240,7 +273,12 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 	if err != nil {
 		return nil, err
 	}
-	cases, err := db.Query(ctx, tx, func(s db.Scanner) (c counting, err error) { return c, s.Scan(&c.item.Case, &c.evaluation) },
+	cases, err := db.Query(ctx, tx, func(s db.Scanner) (c counting, err error) {
+		var project string
+		err = s.Scan(&project, &c.evaluation)
+		c.item.Case = rating.ParseCaseKey(project)
+		return c, err
+	},
 		in.of("SELECT c.project, c.evaluation FROM {claim} c WHERE c.standing = 1")+
 			not.of(" AND NOT EXISTS (SELECT 1 FROM {claim} x WHERE x.item = c.item AND x.evaluation = c.evaluation AND x.standing = 1)"))
 	return append(all, cases...), err

@@ -1,8 +1,10 @@
 package books
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -168,7 +170,7 @@ func checkTheFeedSaysWhatARebuildChanges(t *testing.T, on engine) {
 		got, err := w.books.Decisions(t.Context(), int64(len(before)), 100)
 		want := []Decision{
 			{ID: 3, Pos: 1, Item: rating.Item{Device: box, Visit: 3, Subject: rating.StaffSubject}, Evaluation: entries[2].Cursor},
-			{ID: 4, Pos: 1, Item: rating.Item{Case: "a"}, Evaluation: entries[0].Cursor, Before: entries[1].Cursor},
+			{ID: 4, Pos: 1, Item: rating.Item{Case: rating.CaseKey{Project: "a"}}, Evaluation: entries[0].Cursor, Before: entries[1].Cursor},
 		}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("feed (-want +got):\n%s, %v", diff, err)
@@ -188,7 +190,7 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 			"a finding":    "UPDATE {finding} SET resolved_at = 1 WHERE resolved_at IS NULL",
 			"a start":      "UPDATE {span} SET earliest = earliest + 1 WHERE boot = 1",
 			"a record":     "UPDATE {log} SET records = records + 1 WHERE id = 1",
-			"a claim":      "INSERT INTO {claim} (item, evaluation, project, overall, standing) VALUES (1, 2, 'p', 0, 1)",
+			"a claim":      "INSERT INTO {claim} (item, evaluation, project, overall, direct, standing) VALUES (1, 2, 'p', 0, 1, 1)",
 			"a fork":       "DELETE FROM {fork}",
 			"a device":     "UPDATE {device} SET enrolled_at = 5 WHERE id = 1",
 			"a hash":       "UPDATE {log} SET hash = prev WHERE id = 1",
@@ -279,6 +281,41 @@ func checkTwoInstances(t *testing.T, on engine) {
 		}
 		if got := w.since(t); len(got) != 40 {
 			t.Errorf("%d evaluations", len(got))
+		}
+	})
+}
+
+// TestDroppedBooksAreInNoFile writes something into the books of which the journal knows nothing, makes them anew, and looks for it in the files.
+func TestDroppedBooksAreInNoFile(t *testing.T) {
+	onSQLite(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		busy(t, w)
+		w.follow(t)
+		const mark = "something that only the old books say"
+		w.exec(t, "UPDATE {visit} SET closing = '"+mark+"'")
+		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) }, "SELECT file FROM pragma_database_list")
+		if err != nil || len(paths) != 1 {
+			t.Fatal(paths, err)
+		}
+		has := func() bool {
+			var all []byte
+			for _, suffix := range []string{"", "-wal"} {
+				b, err := os.ReadFile(paths[0] + suffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, b...)
+			}
+			return bytes.Contains(all, []byte(mark))
+		}
+		if !has() {
+			t.Fatal("it is not in the files before: the test looks for the wrong thing")
+		}
+		if err := w.books.Rebuild(t.Context(), silent); err != nil {
+			t.Fatal(err)
+		}
+		if has() {
+			t.Error("the dropped books are still in the files")
 		}
 	})
 }

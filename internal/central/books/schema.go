@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -111,7 +111,8 @@ CREATE TABLE {visit} (
   opened_at {int} NOT NULL,             -- by the box's clock
   visit TEXT NOT NULL,                  -- JSON of rating.Visit, '' while its record has not come
   closing TEXT NOT NULL,                -- JSON of rating.Closing, '' while it has not come
-  closed_at {int} NOT NULL              -- when that came
+  closed_at {int} NOT NULL,             -- when that came
+  area TEXT NOT NULL                    -- of the hall, for a box that does not say it
 );
 CREATE INDEX {visit}_id ON {visit} (id);
 CREATE TABLE {evaluation} (
@@ -155,9 +156,30 @@ CREATE TABLE {claim} (
   evaluation {int} NOT NULL,
   project TEXT NOT NULL,
   overall {int} NOT NULL,
+  direct {int} NOT NULL,                -- 0: through a batch or theme
   standing {int} NOT NULL,
   PRIMARY KEY (item, evaluation)
 ) {clustered};
+CREATE TABLE {case} (
+  item {int} NOT NULL,                  -- hash of the case
+  rest {int} NOT NULL,                  -- more of that hash, so that no two cases have both
+  project TEXT NOT NULL,                -- its key
+  file TEXT NOT NULL,                   -- JSON of rating.CaseFile
+  begins {int} NOT NULL,                -- when its periods began, 0: it is not completed
+  batch {int} NOT NULL,                 -- hash of what it belongs to, 0: nothing
+  theme {int} NOT NULL,
+  contact {int} NOT NULL,               -- place of what says it, 0: nothing does
+  deadline {int} NOT NULL,              -- that has passed, 0: none yet
+  late_holds {int} NOT NULL,
+  reminded {int} NOT NULL,
+  counts {int} NOT NULL,                -- evaluation that counts, 0: none
+  waits {int} NOT NULL,                 -- 1: its deadline is still to pass
+  PRIMARY KEY (item, rest)
+) {clustered};
+CREATE INDEX {case}_batch ON {case} (batch) WHERE batch <> 0;
+CREATE INDEX {case}_theme ON {case} (theme) WHERE theme <> 0;
+CREATE INDEX {case}_waits ON {case} (begins, item) WHERE waits = 1;
+CREATE INDEX {case}_unasked ON {case} (begins, item) WHERE waits = 1 AND reminded = 0 AND counts = 0;
 CREATE TABLE {finding} (
   id {key},
   device {int} NOT NULL,
@@ -176,7 +198,7 @@ CREATE INDEX {finding}_open ON {finding} (id) WHERE resolved_at IS NULL`
 
 // tableNames returns the tables of a generation, in the order of their making.
 func tableNames() []string {
-	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "finding"}
+	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "case", "finding"}
 }
 
 // tables names the tables of one generation.
@@ -240,13 +262,15 @@ func subjects() []rating.Subject {
 }
 
 func standings() []rating.Standing {
-	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked}
+	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late}
 }
 
-func channels() []rating.Channel { return []rating.Channel{"", rating.Keypad, rating.Phone} }
+func channels() []rating.Channel {
+	return append([]rating.Channel{"", rating.Keypad, rating.Phone}, rating.Channels()...)
+}
 
 func kinds() []FindingKind {
-	return []FindingKind{"", Gap, Fork, BrokenChain, Quarantine, Damage, Reopened, ForkGap, Displaced}
+	return []FindingKind{"", Gap, Fork, BrokenChain, Quarantine, Damage, Reopened, ForkGap, Displaced, Contradiction}
 }
 
 // number returns a value's place in its enumeration, 0 if it is none of it.

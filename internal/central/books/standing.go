@@ -49,26 +49,54 @@ func (s *state) itemsOf(e *evaluation) ([]item, error) {
 	if err != nil {
 		return nil, err
 	}
-	projects := casesOf(e, v)
-	if err := s.needCases(projects); err != nil {
+	cases, err := s.claimed(e, v)
+	if err != nil {
 		return nil, err
 	}
-	items := make([]item, len(projects))
-	for i, p := range projects {
-		items[i] = item{cased: s.cases[p]}
+	groups, err := s.reach(e, cases)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		for _, m := range g.members {
+			if !slices.Contains(cases, m) {
+				cases = append(cases, m)
+			}
+		}
+	}
+	items := make([]item, len(cases))
+	for i, c := range cases {
+		items[i] = item{cased: c}
 	}
 	return items, nil
 }
 
-// casesOf returns the cases that an evaluation of a matter may count for.
-func casesOf(e *evaluation, v *rating.Visit) []string {
-	var projects []string
-	for _, i := range rating.Items("", rating.Evaluation{Subject: e.question.Subject, Case: e.question.Case}, v) {
-		if i.Case != "" {
-			projects = append(projects, i.Case)
-		}
+// claimed returns the cases that an evaluation of a matter is about itself.
+func (s *state) claimed(e *evaluation, v *rating.Visit) ([]*cased, error) {
+	keys := casesOf(e, v)
+	if err := s.needCases(keys); err != nil {
+		return nil, err
 	}
-	return projects
+	all := make([]*cased, len(keys))
+	for i, k := range keys {
+		all[i] = s.cases[k]
+	}
+	return all, nil
+}
+
+// casesOf returns the keys of the cases that an evaluation of a matter is about itself.
+func casesOf(e *evaluation, v *rating.Visit) (keys []string) {
+	if e.channelled() {
+		if e.theme() != "" {
+			return nil
+		}
+		return []string{e.question.Case}
+	}
+	g := rating.Given{Area: e.visit.area, Evaluation: rating.Evaluation{Subject: e.question.Subject, Case: e.question.Case}}
+	for _, k := range g.Claims(v) {
+		keys = append(keys, k.String())
+	}
+	return keys
 }
 
 // evaluated enters an evaluation: e with its place, its stamp and where it comes from.
@@ -96,20 +124,26 @@ func (s *state) claim(e *evaluation) error {
 	if e.own() {
 		return nil
 	}
-	items, err := s.itemsOf(e)
-	if err != nil {
-		return err
-	}
 	v, err := e.visit.read()
 	if err != nil {
 		return err
 	}
-	for _, i := range items {
-		s.touch(i)
-		i.cased.claims = append(i.cased.claims, &claim{evaluation: e, overall: v != nil && v.Overall(e.question), standing: rating.Later,
-			row: fresh})
+	cases, err := s.claimed(e, v)
+	if err != nil {
+		return err
 	}
-	return nil
+	overall, err := e.overall()
+	if err != nil {
+		return err
+	}
+	for _, c := range cases {
+		s.addClaim(c, e, overall, true)
+	}
+	groups, err := s.reach(e, cases)
+	for _, g := range groups {
+		s.spread(g, e, overall)
+	}
+	return err
 }
 
 // unclaim takes back what an evaluation may count for.
@@ -118,19 +152,20 @@ func (s *state) unclaim(e *evaluation) error {
 	if err != nil {
 		return err
 	}
+	var cases []*cased
 	for _, i := range items {
-		s.touch(i)
 		if i.cased == nil {
+			s.touch(i)
 			continue
 		}
-		i.cased.claims = slices.DeleteFunc(i.cased.claims, func(c *claim) bool {
-			if c.evaluation == e && c.row != fresh {
-				i.cased.gone = append(i.cased.gone, c)
-			}
-			return c.evaluation == e
-		})
+		s.dropClaim(i.cased, e)
+		cases = append(cases, i.cased)
 	}
-	return nil
+	groups, err := s.reach(e, cases)
+	for _, g := range groups {
+		s.dropClaim(g, e)
+	}
+	return err
 }
 
 // contender is an evaluation that may count for an item, with where its standing there is kept.
@@ -183,35 +218,15 @@ func (s *state) decide() error {
 // contest decides one item.
 func (s *state) contest(i item) error {
 	all := i.contenders()
-	winner, replaced := -1, make([]bool, len(all))
-	switch len(all) {
-	case 0:
-	case 1:
-		winner = 0
-	default:
-		rated := make([]rating.Contender, len(all))
-		apart, err := s.mark(all)
-		if err != nil {
-			return err
-		}
-		for n, c := range all {
-			g := rating.Given{Device: c.visit.device.name, Seq: c.seq, Submission: c.submission, Evaluation: rating.Evaluation{
-				Visit: c.visit.id, Subject: c.question.Subject, Case: c.question.Case, Replaces: c.replaces}}
-			if c.log != nil {
-				g.Epoch = c.log.epoch
-			}
-			if apart {
-				f, err := s.fix(c.evaluation)
-				if err != nil {
-					return err
-				}
-				g.Time = f.Time
-			}
-			rated[n] = rating.Contender{Given: g, Overall: c.overall}
-		}
-		winner, replaced = rating.Contest(rated)
+	admitted, err := s.admit(i, all)
+	if err != nil {
+		return err
 	}
-	for n, c := range all {
+	winner, replaced, err := s.winner(admitted)
+	if err != nil {
+		return err
+	}
+	for n, c := range admitted {
 		next := rating.Later
 		switch {
 		case n == winner:
@@ -219,17 +234,111 @@ func (s *state) contest(i item) error {
 		case replaced[n]:
 			next = rating.Replaced
 		}
-		if next != *c.standing {
-			*c.standing = next
-			c.row.touch()
-			s.restand[c.evaluation] = true
-		}
+		s.stands(c, next)
 	}
 	var counts *contender
 	if winner >= 0 {
-		counts = &all[winner]
+		counts = &admitted[winner]
+	}
+	if err := s.keepCase(i, counts); err != nil {
+		return err
 	}
 	return s.decided(i, all, counts)
+}
+
+// stands notes how an evaluation stands for an item.
+func (s *state) stands(c contender, next rating.Standing) {
+	if next != *c.standing {
+		*c.standing = next
+		c.row.touch()
+		s.restand[c.evaluation] = true
+	}
+}
+
+// admit returns those that may count for an item, and notes of the others why they do not.
+func (s *state) admit(i item, all []contender) ([]contender, error) {
+	if i.cased == nil || len(all) == 0 {
+		return all, nil
+	}
+	var m rating.Matter
+	if f := i.cased.file; f != nil {
+		m = rating.Matter{Completed: f.Begins() != 0, Deadline: f.deadline, LateHolds: f.lateHolds}
+	}
+	if m.Deadline != 0 {
+		if err := s.contested(all); err != nil {
+			return nil, err
+		}
+	}
+	var admitted []contender
+	for _, c := range all {
+		var earliest int64
+		if m.Deadline != 0 {
+			f, err := s.fix(c.evaluation)
+			if err != nil {
+				return nil, err
+			}
+			earliest = f.Earliest
+		}
+		attested := c.visit.text == "" && !c.channelled() && c.question.Case != ""
+		if next := m.Admits(earliest, attested); next != rating.Counted {
+			s.stands(c, next)
+		} else {
+			admitted = append(admitted, c)
+		}
+	}
+	return admitted, nil
+}
+
+// winner returns which of some contenders counts, -1 if there are none, and which were replaced.
+func (s *state) winner(all []contender) (int, []bool, error) {
+	if len(all) <= 1 {
+		return len(all) - 1, make([]bool, len(all)), nil
+	}
+	rated := make([]rating.Contender, len(all))
+	apart, err := s.mark(all)
+	if err != nil {
+		return -1, nil, err
+	}
+	for n, c := range all {
+		g := rating.Given{Device: c.visit.device.name, Seq: c.seq, Submission: c.submission, Evaluation: rating.Evaluation{
+			Visit: c.visit.id, Subject: c.question.Subject, Case: c.question.Case, Replaces: c.replaces}}
+		if c.log != nil {
+			g.Epoch = c.log.epoch
+		}
+		if apart {
+			f, err := s.fix(c.evaluation)
+			if err != nil {
+				return -1, nil, err
+			}
+			g.Time = f.Time
+		}
+		rated[n] = rating.Contender{Given: g, Overall: c.overall}
+	}
+	winner, replaced := rating.Contest(rated)
+	return winner, replaced, nil
+}
+
+// keepCase notes with a case what counts for it, and whether its deadline is still to pass: not where it was answered so soon after its
+// completion that five working days cannot have passed.
+func (s *state) keepCase(i item, counts *contender) error {
+	if i.cased == nil || i.cased.file == nil {
+		return nil
+	}
+	const soon = rating.DefaultDays * 24 * 60 * 60_000
+	f := i.cased.file
+	id, waits := int64(0), f.Begins() != 0 && f.deadline == 0
+	if counts != nil {
+		at, err := s.fix(counts.evaluation)
+		if err != nil {
+			return err
+		}
+		id, waits = counts.id, waits && at.Earliest >= f.Begins()+soon
+	}
+	if f.counts != id || f.waits != waits {
+		f.counts, f.waits = id, waits
+		f.row.touch()
+	}
+	return nil
 }
 
 // mark reports whether the contenders come by several logs or by phone, so that their times decide, and counts those whose
@@ -241,13 +350,18 @@ func (s *state) mark(all []contender) (apart bool, err error) {
 	if !apart && all[0].log != nil {
 		return false, nil
 	}
+	return true, s.contested(all)
+}
+
+// contested counts evaluations whose time decides and is not set with their starts.
+func (s *state) contested(all []contender) error {
 	for _, c := range all {
 		if c.contested || c.believed {
 			continue
 		}
 		sp, err := s.start(c.log, c.at.Boot)
 		if err != nil {
-			return false, err
+			return err
 		}
 		c.contested = true
 		c.evaluation.row.touch()
@@ -255,7 +369,7 @@ func (s *state) mark(all []contender) (apart bool, err error) {
 		sp.row.touch()
 		s.touchedLogs[c.log] = true
 	}
-	return true, nil
+	return nil
 }
 
 // stand works out the standing of an evaluation from what it may count for.
@@ -267,15 +381,15 @@ func (s *state) stand(e *evaluation) error {
 	if err != nil {
 		return err
 	}
-	next := rating.Unasked
-	rank := map[rating.Standing]int{rating.Unasked: 0, rating.Later: 1, rating.Replaced: 2, rating.Counted: 3}
+	next := rating.Standing("")
 	for _, i := range items {
 		for _, c := range i.cased.claims {
-			if c.evaluation == e && rank[c.standing] > rank[next] {
-				next = c.standing
+			if c.evaluation == e {
+				next = next.Better(c.standing)
 			}
 		}
 	}
+	next = cmp.Or(next, rating.Unasked)
 	if next != e.standing {
 		e.standing = next
 		e.row.touch()

@@ -2,6 +2,8 @@ package books
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 
@@ -86,6 +88,7 @@ type visit struct {
 	record      *rating.Visit // that read
 	closing     string        // JSON; empty while it has not come
 	closed      int64         // when it came, ms since 1970
+	area        string        // of the window's hall when it was first heard of, for a box that does not say it
 	evaluations []*evaluation
 	complete    bool // evaluations holds all
 	row         row
@@ -115,23 +118,27 @@ type evaluation struct {
 
 // own reports whether e stands for its own visit's item and not for cases.
 func (e *evaluation) own() bool {
-	return e.question.Subject != rating.MatterSubject || e.visit.text == "" && e.question.Case == ""
+	return e.question.Subject != rating.MatterSubject || e.visit.text == "" && e.question.Case == "" && !e.channelled()
 }
 
 // claim is that an evaluation may count for a case.
 type claim struct {
 	evaluation *evaluation
 	overall    bool
+	direct     bool // it is about the case itself; else about another one of its batch or theme
 	standing   rating.Standing
 	row        row
 }
 
-// cased is a case with all claims to it.
+// cased is a case with all claims to it, or a batch or theme with those that all its cases have.
 type cased struct {
-	project string
-	item    int64 // the hash by which the table finds it
-	claims  []*claim
-	gone    []*claim // that the table still has
+	project     string // its key
+	item        int64  // the hash by which the table finds it
+	claims      []*claim
+	gone        []*claim // that the table still has
+	file        *file    // nil while only claims are known
+	members     []*cased // of a group
+	membersRead bool
 }
 
 // loader reads rows that are not in memory yet. What it returns is linked by numbers, which state resolves. Asked for none,
@@ -149,6 +156,8 @@ type loader interface {
 	evaluationsOf(ctx context.Context, visits []int64) ([]loadedEvaluation, error)
 	contested(ctx context.Context, log int64, boot uint32) ([]int64, error)
 	claims(ctx context.Context, items []int64) ([]loadedClaim, error)
+	files(ctx context.Context, items []int64) ([]loadedFile, error)
+	members(ctx context.Context, group int64, batch bool) ([]string, error)
 	findings(ctx context.Context, device, log int64, kind FindingKind) ([]*finding, error)
 	forks(ctx context.Context, log int64, first, last uint64) ([]fork, error)
 	held(ctx context.Context, l *log, first, last uint64) ([]held, error)
@@ -177,6 +186,12 @@ type loadedClaim struct {
 	item       int64
 	project    string
 	evaluation int64
+}
+
+type loadedFile struct {
+	file    *file
+	item    int64
+	project string
 }
 
 // counters number rows from 1 in the order in which they are made.
@@ -307,6 +322,18 @@ func (s *state) touchDevice(d *device) {
 	}
 }
 
+// area returns that of the hall in which the device stands, empty if nobody has said it.
+func (d *device) area() (string, error) {
+	if d.window == "" {
+		return "", nil
+	}
+	var w rating.Window
+	if err := json.Unmarshal([]byte(d.window), &w); err != nil {
+		return "", fmt.Errorf("the window of %s: %w", d.name, err)
+	}
+	return w.Area, nil
+}
+
 // log returns a log, a new one if it is not known.
 func (s *state) log(name rating.DeviceID, e rating.Epoch) (*log, error) {
 	k := logKey{name, e}
@@ -344,7 +371,11 @@ func (s *state) visit(d *device, id rating.VisitID) (*visit, error) {
 	v := s.visits[k]
 	if v == nil {
 		s.counters.visits++
-		v = &visit{n: s.counters.visits, device: d, id: id, complete: true, row: fresh}
+		area, err := d.area()
+		if err != nil {
+			return nil, err
+		}
+		v = &visit{n: s.counters.visits, device: d, id: id, area: area, complete: true, row: fresh}
 		s.visits[k], s.visitsByN[v.n] = v, v
 	}
 	return v, nil

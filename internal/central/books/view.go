@@ -267,7 +267,8 @@ func (view *VisitView) rate(s *state, v *visit) error {
 		for _, i := range items {
 			counted := false
 			for _, c := range i.contenders() {
-				if *c.standing == rating.Counted && (!c.overall || overall) {
+				// What waits for a completion counts when that comes.
+				if (*c.standing == rating.Counted || *c.standing == rating.Unasked) && (!c.overall || overall) {
 					channel, counted = c.channel, true
 				}
 			}

@@ -10,9 +10,13 @@ import (
 // opened enters a visit that a box has opened. Each is opened once, so that a second record which says otherwise is a finding;
 // it must not change for what, and for whom, an evaluation counts. The one that the box says it opened first holds, whichever
 // comes first.
-func (s *state) opened(l *log, r *record) error {
+func (s *state) opened(l *log, r *record, believed bool) error {
 	v, err := s.visit(l.device, r.Visit.ID)
 	if err != nil {
+		return err
+	}
+	// Also of one that does not hold: it was a box that said so.
+	if err := s.visited(r.Visit, v.area, r.At, believed); err != nil {
 		return err
 	}
 	if v.text != "" && v.text != r.text {
@@ -35,7 +39,11 @@ func (s *state) opened(l *log, r *record) error {
 			}
 		}
 	}
-	v.text, v.record, v.opened = r.text, r.Visit, r.At.Wall
+	record := *r.Visit
+	if record.Window.Area == "" {
+		record.Window.Area = v.area
+	}
+	v.text, v.record, v.opened = r.text, &record, r.At.Wall
 	v.row.touch()
 	for _, e := range matters {
 		s.restand[e] = true

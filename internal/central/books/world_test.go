@@ -82,6 +82,10 @@ func TestBooks(t *testing.T) {
 		"SalvagedOfOthersIsQuarantined":          checkSalvagedOfOthersIsQuarantined,
 		"TimesAreCorrectedLater":                 checkTimesAreCorrectedLater,
 		"APhoneAgainstACorrectedPress":           checkAPhoneAgainstACorrectedPress,
+		"EqualNumbersOfTwoCities":                checkEqualNumbersOfTwoCities,
+		"AnAnswerWaitsForTheCompletion":          checkAnAnswerWaitsForTheCompletion,
+		"SilenceAndLateAnswers":                  checkSilenceAndLateAnswers,
+		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Engine is a kind of database.
@@ -57,8 +58,13 @@ func (d *DB) Engine() Engine { return d.engine }
 // Close closes all connections.
 func (d *DB) Close() error { return d.sql.Close() }
 
-// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock.
+// checkTime is how long a database that is well may take for next to nothing.
+const checkTime = 10 * time.Second
+
+// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock. It takes checkTime at most.
 func (d *DB) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	err := d.Write(ctx, func(t *Tx) error {
 		if d.engine == SQLite {
 			// The header's version field is written as it is, so that a full or read-only disk shows.
@@ -112,14 +118,33 @@ func Query[T any](ctx context.Context, q Querier, scan func(Scanner) (T, error),
 	return all, rows.Err()
 }
 
-// Scrub removes what was deleted from a table from the database's files too. The name is the program's own.
+// scrubTime is how long Scrub waits for those who read.
+const scrubTime = 30 * time.Second
+
+// Scrub removes what was deleted from a table from the database's files too. The name is the program's own. It waits for transactions that still read
+// what was there before.
 func (d *DB) Scrub(ctx context.Context, table string) error {
-	text := "PRAGMA wal_checkpoint(TRUNCATE)" // the pages were overwritten by secure_delete; the log still has them
+	ctx, cancel := context.WithTimeout(ctx, scrubTime)
+	defer cancel()
 	if d.engine == Postgres {
-		text = "VACUUM " + table
+		if _, err := d.sql.ExecContext(ctx, "VACUUM "+table); err != nil {
+			return fmt.Errorf("remove what was deleted for good: %w", err)
+		}
+		return nil
 	}
-	if _, err := d.sql.ExecContext(ctx, text); err != nil {
-		return fmt.Errorf("remove what was deleted for good: %w", err)
+	for {
+		var busy, pages, moved int // the pages were overwritten by secure_delete; the write-ahead log still has them as they were
+		err := d.sql.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+		if err == nil && busy == 0 {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("somebody reads the database without an end")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("what was deleted cannot be read any more, and the write-ahead log still has it; do it again: %w", err)
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
-	return nil
 }

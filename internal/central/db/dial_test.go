@@ -26,7 +26,7 @@ func TestAConnectionIsGivenUpThatNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	raw, err := c.(*net.TCPConn).SyscallConn()
+	raw, err := c.(*patient).Conn.(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

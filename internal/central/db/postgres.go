@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -46,7 +48,13 @@ func parsePostgres(url string) (*pgx.ConnConfig, error) {
 			cfg.RuntimeParams[name] = value
 		}
 	}
-	cfg.DialFunc = dialer().DialContext
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer().DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &patient{Conn: c}, nil
+	}
 	return cfg, nil
 }
 
@@ -74,6 +82,57 @@ func dialer() *net.Dialer {
 			return errors.Join(e, err)
 		},
 	}
+}
+
+// silence is how long a statement may take until the server's next byte, the longest one of large books included. It is for a server that is no more
+// behind something which still answers for it, as a proxy does. Whoever cannot wait as long sets a deadline.
+const silence = 15 * time.Minute
+
+var errSilent = fmt.Errorf("the server has said nothing for %s", silence)
+
+// patient is a connection whose reads end after the silence, unless a deadline was set.
+type patient struct {
+	net.Conn
+	mu    sync.Mutex
+	bound bool // guarded by mu; by a deadline
+}
+
+// SetDeadline implements net.Conn.
+func (p *patient) SetDeadline(t time.Time) error { return p.bind(t, p.Conn.SetDeadline) }
+
+// SetReadDeadline implements net.Conn.
+func (p *patient) SetReadDeadline(t time.Time) error { return p.bind(t, p.Conn.SetReadDeadline) }
+
+func (p *patient) bind(t time.Time, set func(time.Time) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bound = !t.IsZero()
+	return set(t)
+}
+
+// await sets the deadline of the next read, unless one was set, and reports whether it did.
+func (p *patient) await() (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bound {
+		return false, nil
+	}
+	return true, p.Conn.SetReadDeadline(time.Now().Add(silence))
+}
+
+// Read implements net.Conn.
+func (p *patient) Read(b []byte) (int, error) {
+	own, err := p.await()
+	if err != nil {
+		return 0, err
+	}
+	n, err := p.Conn.Read(b)
+	if own && errors.Is(err, os.ErrDeadlineExceeded) {
+		if own, _ = p.await(); own { // none was set meanwhile
+			err = errSilent // which is the connection's end
+		}
+	}
+	return n, err
 }
 
 // Notify tells those who Listen on a channel that the transaction has committed something. On SQLite it does nothing.
@@ -120,7 +179,29 @@ func (d *DB) listen(ctx context.Context, channel string, heard func()) (err erro
 	}
 	for {
 		heard()
-		if _, err := conn.WaitForNotification(ctx); err != nil {
+		if err := d.notified(ctx, conn); err != nil {
+			return err
+		}
+	}
+}
+
+// listenPause is how long nothing is heard until the server is asked whether it is still there.
+const listenPause = 20 * time.Second
+
+// notified waits for a notification, and asks now and then whether the server is still there: a connection that is dead behind a proxy would be
+// listened to for ever.
+func (d *DB) notified(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		wait, cancel := context.WithTimeout(ctx, listenPause)
+		_, err := conn.WaitForNotification(wait)
+		cancel()
+		if err == nil || ctx.Err() != nil || wait.Err() == nil || conn.IsClosed() {
+			return err
+		}
+		ask, cancel := context.WithTimeout(ctx, checkTime)
+		err = conn.Ping(ask)
+		cancel()
+		if err != nil {
 			return err
 		}
 	}

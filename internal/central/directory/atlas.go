@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -90,6 +91,17 @@ func (a *Atlas) Units(code string, d Day) (all []Record) {
 
 // At returns how an area, unit, hall or window is on a day.
 func (a *Atlas) At(k Kind, id string, d Day) (Record, bool) { return a.at(k, id, d) }
+
+// Each returns the areas, units, halls or windows of a day, in no order.
+func (a *Atlas) Each(k Kind, d Day) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		for _, records := range a.tree[k] {
+			if r, ok := on(records, d); ok && !yield(r) {
+				return
+			}
+		}
+	}
+}
 
 // believed is how long the copy is taken as what the tables hold.
 const believed = time.Second

@@ -78,17 +78,24 @@ func (p Preview) Refused() int {
 	return n
 }
 
-// preview works out what lines change in an organisation, which it changes. It is a pure function of both.
-func preview(t tree, version int64, lines []Line) Preview {
-	p := planner{tree: t, Preview: Preview{Version: version, Lines: lines}, lines: make(map[key]int)}
+// May reports whether somebody may change a record, as it stands in an organisation. What another record is, it must not tell.
+type May func(*Atlas, Record) bool
+
+// preview works out what lines change in an organisation, which it changes. It is a pure function of both. Without may, everything may be changed.
+func preview(t tree, version int64, lines []Line, may May) Preview {
+	p := planner{tree: t, Preview: Preview{Version: version, Lines: lines}, lines: make(map[key]int), may: may, beyond: make(map[int]bool)}
 	for i := range lines {
 		p.read(i)
 	}
-	for _, i := range p.order() {
+	order := p.order()
+	for _, i := range order {
 		p.take(i)
 	}
 	slices.SortStableFunc(p.Changes, func(a, b Change) int { return cmp.Compare(a.Line, b.Line) })
 	p.check()
+	if may != nil {
+		p.limit(order)
+	}
 	p.Hash = hashOf(version, p.Changes)
 	return p.Preview
 }
@@ -97,7 +104,9 @@ func preview(t tree, version int64, lines []Line) Preview {
 type planner struct {
 	tree
 	Preview
-	lines map[key]int // the line of each record
+	lines  map[key]int // the line of each record
+	may    May
+	beyond map[int]bool // lines about what somebody may not change
 }
 
 // read checks a line by itself, and that no other says the same.
@@ -158,8 +167,16 @@ func (l Line) English() string {
 func (p *planner) take(i int) {
 	r := p.Lines[i].Record
 	before, known := p.get(r.key())
+	for _, x := range p.tree[r.Kind][r.ID] {
+		// What somebody may not see must not show by what it refuses.
+		if _, meets := x.Meet(r.Period); p.may != nil && (meets || x.From == r.From) && !p.may(&Atlas{tree: p.tree}, x) {
+			p.beyond[i] = true
+			return
+		}
+	}
 	switch {
 	case p.Lines[i].Remove && !known:
+		p.beyond[i] = true
 		p.Lines[i].Refused = []Fault{faultf("没有这条记录可删", "there is no such record to remove")}
 	case p.Lines[i].Remove:
 		p.remove(r.key())
@@ -172,6 +189,16 @@ func (p *planner) take(i int) {
 		p.end(i, r)
 		p.put(r)
 		p.Changes = append(p.Changes, Change{i, Adds, nil, &r})
+	}
+}
+
+// limit refuses the lines about what somebody may not change, for no other reason: whether it exists is not theirs to know.
+func (p *planner) limit(taken []int) {
+	for _, i := range taken {
+		l := &p.Lines[i]
+		if p.beyond[i] || !l.Remove && !p.may(&Atlas{tree: p.tree}, l.Record) {
+			l.Refused = []Fault{faultf("所指的对象不存在，或不在您的角色范围内", "what this names does not exist, or is not within your role")}
+		}
 	}
 }
 

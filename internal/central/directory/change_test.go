@@ -41,7 +41,7 @@ func TestPreview(t *testing.T) {
 		"too many cells":          {"窗口,H1-02,二,2020-01-01,,,,H1,,,,x", "第 12 列没有列名"},
 		"quotes":                  {"窗口,H1-02,\"二\"x,2020-01-01,,,,H1,\n窗口,H1-03,三,2020-01-01,,,,H1,", "引号有误|new"},
 	} {
-		p := preview(newTree(records(t, small)), 7, read(t, []byte(head+c.file+"\n")))
+		p := preview(newTree(records(t, small)), 7, read(t, []byte(head+c.file+"\n")), nil)
 		want := strings.Split(c.want, "|")
 		if len(p.Lines) != len(want) {
 			t.Errorf("%s: %d lines, want %d", name, len(p.Lines), len(want))
@@ -71,11 +71,11 @@ func TestPreview(t *testing.T) {
 // A removal says which record by its first day.
 func TestRemove(t *testing.T) {
 	all := records(t, small)
-	p := preview(newTree(all), 0, read(t, []byte("操作,"+head+"删除,人员,0001,赵示例,2020-01-01,,,91350100M000100Y43,,\ndelete,窗口,H1-01,1号窗口,2020-01-01,,,,H1,\n删除,大厅,H7,七,2020-01-01,,620100,91350100M000100Y43,,\n")))
+	p := preview(newTree(all), 0, read(t, []byte("操作,"+head+"删除,人员,0001,赵示例,2020-01-01,,,91350100M000100Y43,,\ndelete,窗口,H1-01,1号窗口,2020-01-01,,,,H1,\n删除,大厅,H7,七,2020-01-01,,620100,91350100M000100Y43,,\n")), nil)
 	if len(p.Changes) != 2 || p.Changes[0].Step != Removes || p.Refused() != 1 || !strings.Contains(p.Lines[2].Refused[0].Chinese, "没有这条记录") {
 		t.Errorf("the removals come to %+v", p)
 	}
-	p = preview(newTree(all), 0, read(t, []byte("操作,"+head+"删除,窗口,H1-01,1号窗口,2020-01-01,,,,H1,\n")))
+	p = preview(newTree(all), 0, read(t, []byte("操作,"+head+"删除,窗口,H1-01,1号窗口,2020-01-01,,,,H1,\n")), nil)
 	if p.Refused() != 1 || !strings.Contains(p.Lines[0].Refused[0].Chinese, "窗口 H1-01 不存在") {
 		t.Errorf("a window at which somebody serves is removed: %+v", p)
 	}
@@ -86,11 +86,36 @@ func TestHash(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, v := range []int64{1, 2} {
 		for _, name := range []string{"二", "三"} {
-			p := preview(newTree(records(t, small)), v, read(t, []byte(head+"窗口,H1-02,"+name+",2020-01-01,,,,H1,\n")))
+			p := preview(newTree(records(t, small)), v, read(t, []byte(head+"窗口,H1-02,"+name+",2020-01-01,,,,H1,\n")), nil)
 			if seen[p.Hash] || p.Hash == "" {
 				t.Errorf("the hash %q stands for two previews", p.Hash)
 			}
 			seen[p.Hash] = true
+		}
+	}
+}
+
+// Who may change one hall learns nothing of another by what is refused: whether it is there or not, the answer is the same.
+func TestBeyond(t *testing.T) {
+	all := records(t, small+"大厅,H2,二,2020-01-01,,620100,"+unit1+",,\n窗口,H2-01,一,2020-01-01,,,,H2,\n")
+	may := func(a *Atlas, r Record) bool {
+		return r.Kind == Window && r.Hall == "H1" || r.Kind == Hall && r.ID == "H1"
+	}
+	const beyond = "所指的对象不存在，或不在您的角色范围内"
+	for line, want := range map[string]string{
+		",窗口,H1-02,二,2020-01-01,,,,H1,": "", ",窗口,H1-01,一,2020-01-01,,,,H1,": "", ",大厅,H1,新,2026-01-01,,620100," + unit1 + ",,": "",
+		",窗口,H2-01,一,2020-01-01,,,,H2,": beyond, ",窗口,H2-01,改,2020-01-01,,,,H2,": beyond, ",窗口,H2-02,二,2020-01-01,,,,H2,": beyond,
+		",窗口,H9-01,一,2020-01-01,,,,H9,": beyond, ",窗口,H2-01,一,2021-01-01,,,,H1,": beyond, ",窗口,H1-01,一,2020-01-01,,,,H2,": beyond,
+		"删除,窗口,H2-01,一,2020-01-01,,,,H2,": beyond, "删除,窗口,H9-01,一,2020-01-01,,,,H1,": beyond, "删除,窗口,H2-01,一,2020-01-01,,,,H1,": beyond,
+		",大厅,H2,二,2020-01-01,,620100," + unit1 + ",,": beyond, ",人员,0009,某,2020-01-01,,," + unit1 + ",,": beyond,
+	} {
+		p := preview(newTree(all), 1, read(t, []byte("操作,"+head+line+"\n")), may)
+		got := ""
+		if len(p.Lines[0].Refused) > 0 {
+			got = p.Lines[0].Refused[0].Chinese
+		}
+		if got != want || len(p.Lines[0].Refused) > 1 {
+			t.Errorf("%s: %v, want %q", line, p.Lines[0].Refused, want)
 		}
 	}
 }

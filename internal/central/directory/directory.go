@@ -27,8 +27,9 @@ var (
 
 // Directory is the organisation. Its methods are safe for concurrent use.
 type Directory struct {
-	db      *db.DB
-	journal *journal.Journal
+	db       *db.DB
+	journal  *journal.Journal
+	planning chan struct{} // a place for one preview
 
 	mu    sync.Mutex
 	atlas *Atlas    // guarded by mu; as it was when last read
@@ -44,7 +45,7 @@ func Open(ctx context.Context, j *journal.Journal) (*Directory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the directory: %w", err)
 	}
-	return &Directory{db: j.DB(), journal: j}, nil
+	return &Directory{db: j.DB(), journal: j, planning: make(chan struct{}, 1)}, nil
 }
 
 const columns = "kind, id, valid_from, valid_to, name, area, unit, hall, window_id, office, person, phone"
@@ -94,13 +95,20 @@ func (d *Directory) read(ctx context.Context) (all []Record, v int64, err error)
 	return all, v, nil
 }
 
-// Preview works out what lines would change, and writes nothing.
-func (d *Directory) Preview(ctx context.Context, lines []Line) (Preview, error) {
+// Preview works out what lines would change, and writes nothing. Without may, everything may be changed. One at a time is worked out, since each reads
+// all of the organisation.
+func (d *Directory) Preview(ctx context.Context, lines []Line, may May) (Preview, error) {
+	select {
+	case d.planning <- struct{}{}:
+		defer func() { <-d.planning }()
+	case <-ctx.Done():
+		return Preview{}, ctx.Err()
+	}
 	all, v, err := d.read(ctx)
 	if err != nil {
 		return Preview{}, err
 	}
-	return preview(newTree(all), v, lines), nil
+	return preview(newTree(all), v, lines, may), nil
 }
 
 // Apply enters a preview in the journal as an act of an account, and changes the organisation in the same transaction. What was changed since

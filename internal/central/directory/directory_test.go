@@ -45,7 +45,7 @@ func TestDirectory(t *testing.T) {
 // change previews and applies a file.
 func change(t *testing.T, d *Directory, text string) Preview {
 	t.Helper()
-	p, err := d.Preview(t.Context(), read(t, []byte(text)))
+	p, err := d.Preview(t.Context(), read(t, []byte(text)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func testApply(t *testing.T, d *Directory, j *journal.Journal) {
 	}
 
 	lines := read(t, []byte(head+"大厅,H1,政务大厅,2026-01-01,,620100,"+unit1+",,\n"))
-	first, err := d.Preview(t.Context(), lines)
+	first, err := d.Preview(t.Context(), lines, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func testApply(t *testing.T, d *Directory, j *journal.Journal) {
 	if err := d.Apply(t.Context(), "li", "", journal.Act{}, first); !errors.Is(err, ErrMeanwhile) {
 		t.Errorf("a preview of another version: %v", err)
 	}
-	forged, err := d.Preview(t.Context(), lines)
+	forged, err := d.Preview(t.Context(), lines, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func testApply(t *testing.T, d *Directory, j *journal.Journal) {
 	if err := d.Apply(t.Context(), "li", "", journal.Act{}, forged); !errors.Is(err, ErrMeanwhile) {
 		t.Errorf("a preview that was changed: %v", err)
 	}
-	refused, err := d.Preview(t.Context(), read(t, []byte(head+"窗口,H1-03,3号窗口,2020-01-01,,,,H1,\n窗口,H1-04,4号窗口,2020-01-01,,,,H9,\n")))
+	refused, err := d.Preview(t.Context(), read(t, []byte(head+"窗口,H1-03,3号窗口,2020-01-01,,,,H1,\n窗口,H1-04,4号窗口,2020-01-01,,,,H9,\n")), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func testDrafts(t *testing.T, d *Directory, _ *journal.Journal) {
 	change(t, d, small)
 	var all []Preview
 	for _, id := range []string{"H1-02", "H1-03"} {
-		p, err := d.Preview(t.Context(), read(t, []byte(head+"窗口,"+id+",窗口,2020-01-01,,,,H1,\n")))
+		p, err := d.Preview(t.Context(), read(t, []byte(head+"窗口,"+id+",窗口,2020-01-01,,,,H1,\n")), nil)
 		if err == nil {
 			err = d.Keep(t.Context(), "li", p)
 		}
@@ -132,13 +132,13 @@ func testDrafts(t *testing.T, d *Directory, _ *journal.Journal) {
 		}
 		all = append(all, p)
 	}
-	if _, err := d.Kept(t.Context(), "wang", all[1].Hash); !errors.Is(err, ErrMeanwhile) {
+	if _, err := d.Kept(t.Context(), "wang", all[1].Hash, nil); !errors.Is(err, ErrMeanwhile) {
 		t.Errorf("another account's preview: %v", err)
 	}
-	if _, err := d.Kept(t.Context(), "li", all[0].Hash); !errors.Is(err, ErrMeanwhile) {
+	if _, err := d.Kept(t.Context(), "li", all[0].Hash, nil); !errors.Is(err, ErrMeanwhile) {
 		t.Errorf("a preview that was replaced: %v", err)
 	}
-	p, err := d.Kept(t.Context(), "li", all[1].Hash)
+	p, err := d.Kept(t.Context(), "li", all[1].Hash, nil)
 	if err == nil {
 		err = d.Apply(t.Context(), "li", "", journal.Act{}, p)
 	}

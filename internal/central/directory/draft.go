@@ -16,11 +16,11 @@ import (
 // draftLife is how long a preview may be confirmed.
 const draftLife = time.Hour
 
-// Keep keeps a preview until its account confirms it, previews something else, or an hour is over.
+// Keep keeps the lines of a preview until its account confirms it, previews something else, or an hour is over.
 func (d *Directory) Keep(ctx context.Context, account string, p Preview) error {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	if err := errors.Join(json.NewEncoder(z).Encode(p), z.Close()); err != nil {
+	if err := errors.Join(json.NewEncoder(z).Encode(p.Lines), z.Close()); err != nil {
 		return fmt.Errorf("keep a preview: %w", err)
 	}
 	now := d.journal.Now()
@@ -37,8 +37,8 @@ func (d *Directory) Keep(ctx context.Context, account string, p Preview) error {
 	return nil
 }
 
-// Kept returns the preview of an account that has a hash. One that was replaced or is too old is ErrMeanwhile.
-func (d *Directory) Kept(ctx context.Context, account, hash string) (Preview, error) {
+// Kept works out once more the preview of an account that has a hash. One that was replaced, is too old, or has become another one is ErrMeanwhile.
+func (d *Directory) Kept(ctx context.Context, account, hash string, may May) (Preview, error) {
 	all, err := db.Query(ctx, d.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
 		"SELECT body FROM organisation_draft WHERE account = $1 AND hash = $2 AND made >= $3", account, hash, d.journal.Now()-draftLife.Milliseconds())
 	if err != nil {
@@ -47,13 +47,17 @@ func (d *Directory) Kept(ctx context.Context, account, hash string) (Preview, er
 	if len(all) == 0 {
 		return Preview{}, ErrMeanwhile
 	}
-	var p Preview
+	var lines []Line
 	z, err := gzip.NewReader(bytes.NewReader(all[0]))
+	if err == nil {
+		err = json.NewDecoder(io.LimitReader(z, 64<<20)).Decode(&lines)
+	}
 	if err != nil {
 		return Preview{}, fmt.Errorf("read a preview: %w", err)
 	}
-	if err := json.NewDecoder(io.LimitReader(z, 64<<20)).Decode(&p); err != nil {
-		return Preview{}, fmt.Errorf("read a preview: %w", err)
+	p, err := d.Preview(ctx, lines, may)
+	if err == nil && p.Hash != hash {
+		err = ErrMeanwhile
 	}
-	return p, nil
+	return p, err
 }

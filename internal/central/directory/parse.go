@@ -159,15 +159,28 @@ func (c columnsOf) line(r sheetRow) Line {
 			return l
 		}
 	}
-	get := func(name string) string {
+	l.read(c.kind, func(name string) string {
 		i, ok := c.place[name]
 		if !ok || i >= len(r.cells) {
 			return ""
 		}
 		return plain(strings.TrimSpace(r.cells[i]))
-	}
-	rec := Record{Kind: c.kind, ID: get("id"), Period: Period{To: Forever}}
-	if c.kind == "" {
+	})
+	return l
+}
+
+// LineOf returns the line that values say, by the names of columns.
+func LineOf(values map[string]string) Line {
+	l := Line{Number: 1}
+	l.read("", func(name string) string { return strings.TrimSpace(values[name]) })
+	return l
+}
+
+// read reads the record of a line. Kind is that of all lines, if no column says it.
+func (l *Line) read(kind Kind, get func(column string) string) {
+	refuse := func(err error) { l.Refused = append(l.Refused, asFault(err)) }
+	rec := Record{Kind: kind, ID: get("id"), Period: Period{To: Forever}}
+	if kind == "" {
 		rec.Kind, _ = kindNamed(get("kind")) // an unknown one is refused with all that is wrong
 	}
 	var err error
@@ -192,7 +205,6 @@ func (c columnsOf) line(r sheetRow) Line {
 		*f.at(&rec) = get(f.name)
 	}
 	l.Record = rec
-	return l
 }
 
 // readDay reads a day, also as the number by which workbooks keep days.

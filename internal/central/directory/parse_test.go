@@ -37,7 +37,7 @@ func read(t *testing.T, b []byte) []Line {
 // records returns the records of a file that is in order.
 func records(t *testing.T, text string) []Record {
 	t.Helper()
-	p := preview(newTree(nil), 0, read(t, []byte(text)))
+	p := preview(newTree(nil), 0, read(t, []byte(text)), nil)
 	var all []Record
 	for _, l := range p.Lines {
 		if len(l.Refused) > 0 {
@@ -301,7 +301,7 @@ func fuzzRead(t *testing.T, b []byte) {
 		return
 	}
 	tree := newTree(nil)
-	if p := preview(tree, 1, lines); p.Refused() == 0 {
+	if p := preview(tree, 1, lines, nil); p.Refused() == 0 {
 		if wrong := tree.check(); len(wrong) > 0 {
 			t.Fatalf("nothing is refused, and %v", wrong)
 		}

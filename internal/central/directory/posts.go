@@ -48,5 +48,5 @@ func (p *Posts) Texts(window string) (rating.Window, []rating.Staff, error) {
 		}
 		people = append(people, s)
 	}
-	return rating.Window{ID: window, Name: place.Window.Name, Hall: place.Hall.Name}, people, nil
+	return rating.Window{ID: window, Name: place.Window.Name, Hall: place.Hall.Name, Area: rating.PadArea(place.Hall.Area)}, people, nil
 }

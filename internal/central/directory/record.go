@@ -109,6 +109,40 @@ func fields() []field {
 	}
 }
 
+// Column is a field as files and forms name it.
+type Column struct {
+	Name, Chinese string
+	Needed        bool
+}
+
+// FieldsOf returns the fields that a kind may have, besides ID and days.
+func FieldsOf(k Kind) (all []Column) {
+	for _, f := range fields() {
+		if needed := slices.Contains(f.needed, k); needed || slices.Contains(f.may, k) {
+			all = append(all, Column{f.name, f.header, needed})
+		}
+	}
+	return all
+}
+
+// Columns returns the columns of files, in their order.
+func Columns() (all []Column) {
+	for _, h := range heads() {
+		all = append(all, Column{Name: h[0], Chinese: h[1]})
+	}
+	return all
+}
+
+// Value returns a field of a record by its column's name.
+func Value(r Record, column string) string {
+	for _, f := range fields() {
+		if f.name == column {
+			return *f.at(&r)
+		}
+	}
+	return ""
+}
+
 // clean writes codes as they are kept and returns why a record cannot be, by itself. What it names is checked with all others.
 func (r *Record) clean() []Fault {
 	var all []Fault

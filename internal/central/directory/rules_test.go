@@ -118,7 +118,7 @@ func TestPeriodsAsAModel(t *testing.T) {
 			remove := rapid.Bool().Draw(t, "remove")
 			want, allowed := days.apply(records, r, remove, start)
 			tree := newTree(records)
-			p := preview(tree, 0, []Line{{Record: r, Remove: remove}})
+			p := preview(tree, 0, []Line{{Record: r, Remove: remove}}, nil)
 			if allowed != (p.Refused() == 0) {
 				t.Fatalf("%v, removed: %t: allowed %t, refused for %v", r, remove, allowed, p.Lines[0].Refused)
 			}

@@ -43,7 +43,7 @@ type Fleet struct {
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
 	latest int64                      // guarded by mu; the greatest changed among them
-	asked  time.Time                  // guarded by mu; when the table was last asked
+	asked  int64                      // guarded by mu; when the table was last asked, by the centre's clock in ms; 0: it has to be
 }
 
 // Open brings the fleet's tables up to date.
@@ -150,8 +150,12 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 				return err
 			}
 		}
-		return write(ctx, tx, d, text, pos)
+		if err := write(ctx, tx, d, text, pos); err != nil {
+			return err
+		}
+		return tx.Notify(ctx, channel)
 	})
+	f.outdated()
 	return err
 }
 
@@ -218,6 +222,8 @@ func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) 
 
 // Devices returns all enrolled devices by their IDs.
 func (f *Fleet) Devices(ctx context.Context) ([]Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
 	all, err := db.Query(ctx, f.db, scanDevice, readDevice+"ORDER BY id")
 	if err != nil {
 		return nil, fmt.Errorf("read the devices: %w", err)
@@ -234,22 +240,43 @@ func (f *Fleet) Changed(ctx context.Context, after int64, n int) ([]Device, erro
 	return all, nil
 }
 
-// askAgain is how long what is known of a device is believed.
-const askAgain = time.Second
+// channel is the name under which other instances hear of enrolments.
+const channel = "fleet"
 
-// Known returns an enrolled device, or ErrNoDevice. What another instance or a command has changed is seen within a second, a device that
-// it has enrolled at once.
+// Run hears of what other instances and commands enrol, until ctx ends. Without it that is known a second later.
+func (f *Fleet) Run(ctx context.Context) error {
+	f.db.Listen(ctx, channel, f.outdated)
+	return nil
+}
+
+// outdated says that the table may have something new.
+func (f *Fleet) outdated() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = 0
+}
+
+const (
+	// askAgain is how long what is known of the devices is believed, also that a name is of none.
+	askAgain = time.Second
+	// askTime is how long the database may take to tell.
+	askTime = 10 * time.Second
+	// listTime is how long it may take to list all devices.
+	listTime = time.Minute
+)
+
+// Known returns an enrolled device, or ErrNoDevice. What was changed here is seen at once, what another instance or a command has changed as soon as
+// Run hears of it, and within a second. Names of no device, of which anybody can invent any number, cost no query each.
 func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	d, ok := f.known[id]
-	if now := time.Now(); !ok || now.Sub(f.asked) >= askAgain {
+	if now := f.journal.Now(); f.asked == 0 || now < f.asked || now-f.asked >= askAgain.Milliseconds() {
 		if err := f.refresh(ctx); err != nil {
 			return Device{}, err
 		}
 		f.asked = now
-		d, ok = f.known[id]
 	}
+	d, ok := f.known[id]
 	if !ok {
 		return Device{}, fmt.Errorf("device %s: %w", id, ErrNoDevice)
 	}
@@ -259,6 +286,8 @@ func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 // refresh reads what has changed since the last time. The caller holds mu. Rosters are left out: they may be large.
 func (f *Fleet) refresh(ctx context.Context) error {
 	const step = 1000
+	ctx, cancel := context.WithTimeout(ctx, askTime) // others wait meanwhile
+	defer cancel()
 	for {
 		some, err := f.Changed(ctx, f.latest, step)
 		if err != nil {

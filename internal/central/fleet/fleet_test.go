@@ -1,11 +1,18 @@
 package fleet_test
 
 import (
+	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
@@ -40,5 +47,99 @@ func TestABoxGetsItsOldKeyBack(t *testing.T) {
 	}
 	if n, err := j.Head(t.Context()); err != nil || n != 4 {
 		t.Errorf("the journal has %d rows of 4 changes: %v", n, err)
+	}
+}
+
+// stopped opens the fleet at a journal whose clock stands still, so that nothing is asked again for being old.
+func stopped(t *testing.T, url string) (f *fleet.Fleet, end func()) {
+	t.Helper()
+	d, err := db.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Now: func() time.Time { return time.UnixMilli(1_790_000_000_000) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err = fleet.Open(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	end = sync.OnceFunc(func() {
+		cancel()
+		if err := errors.Join(<-ended, d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(end)
+	return f, end
+}
+
+// running is stopped with a fleet that hears of the others.
+func running(t *testing.T, url string) *fleet.Fleet {
+	t.Helper()
+	f, _ := stopped(t, url)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// TestNamesOfNoDeviceCostNoQueryEach asks for names once the database is closed: what is known already needs none.
+func TestNamesOfNoDeviceCostNoQueryEach(t *testing.T) {
+	f, end := stopped(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	if _, err := f.Known(t.Context(), "lz-1"); !errors.Is(err, fleet.ErrNoDevice) {
+		t.Fatal(err)
+	}
+	end()
+	for _, id := range []rating.DeviceID{"lz-1", "lz-2", "lz-3"} {
+		if _, err := f.Known(t.Context(), id); !errors.Is(err, fleet.ErrNoDevice) {
+			t.Errorf("%s was asked for: %v", id, err)
+		}
+	}
+}
+
+// TestANewDeviceIsKnownAtOnce enrols a device whose name was asked for before, here and by another instance.
+func TestANewDeviceIsKnownAtOnce(t *testing.T) {
+	for engine, url := range map[string]func() string{"sqlite": func() string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") },
+		"postgres": func() string { return dbtest.StartPostgres(t).Database(t) }} {
+		t.Run(engine, func(t *testing.T) {
+			at := url()
+			one := running(t, at)
+			two := running(t, at)
+			known := func(f *fleet.Fleet, id rating.DeviceID) error {
+				_, err := f.Known(t.Context(), id)
+				return err
+			}
+			put := func(f *fleet.Fleet, id rating.DeviceID) {
+				t.Helper()
+				if err := f.Put(t.Context(), fleet.Device{ID: id, Key: make(ed25519.PublicKey, ed25519.PublicKeySize), EnrolledAt: time.UnixMilli(1),
+					Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := known(one, "lz-1"); !errors.Is(err, fleet.ErrNoDevice) {
+				t.Fatal(err)
+			}
+			put(one, "lz-1")
+			if err := known(one, "lz-1"); err != nil {
+				t.Errorf("a device that was enrolled here: %v", err)
+			}
+			put(two, "lz-2")
+			for patience := time.Now().Add(time.Minute); known(one, "lz-2") != nil; time.Sleep(10 * time.Millisecond) {
+				if time.Now().After(patience) {
+					t.Fatal("a device that another instance has enrolled is not known")
+				}
+			}
+		})
 	}
 }

@@ -19,7 +19,7 @@ type Posts interface {
 func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	before := d.Roster
 	d.Follows, d.Roster = true, nil
-	d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Staff = w.ID, w.Name, w.Hall, rating.Staff{}
+	d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Area, d.Window.Staff = w.ID, w.Name, w.Hall, w.Area, rating.Staff{}
 	known := false // somebody has a card or a photo
 	for _, s := range people {
 		m := rating.Member{Staff: s}

@@ -126,8 +126,8 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "error", b.err)
 		in.refuse(b.work, "the journal cannot take it: "+b.err.Error(), b.at)
 		return nil
-	case b.receipt.Scattered:
-		in.refuse(b.work, "its log has too many gaps already; what is missing has to come first", b.at)
+	case b.receipt.Refused != "":
+		in.refuse(b.work, b.receipt.Refused, b.at)
 	}
 	if b.receipt.Forks > 0 && b.receipt.Entered {
 		in.cfg.Logger.Error("a box has sent other records under numbers that are taken; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",

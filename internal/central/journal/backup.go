@@ -177,22 +177,34 @@ func (s *sections) putEntry(e Entry) error {
 	return s.put(sectionEntry, append(append(b, meta...), parts...))
 }
 
-// readSections calls take with each section of a backup, and returns ErrBackup unless the backup is whole.
+// readSections calls take with each section of a backup, and returns ErrBackup unless the backup is whole and all of the file. Where the file
+// cannot be read it returns that error.
 func readSections(r io.Reader, take func(kind byte, b []byte) error) error {
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
-	if err != nil {
+	from := &source{r: r}
+	// bad says that the file is no backup, unless it could not be read.
+	bad := func(err error) error {
+		if from.err != nil {
+			return fmt.Errorf("read the backup: %w", from.err)
+		}
 		return fmt.Errorf("%w: %w", ErrBackup, err)
+	}
+	z, err := zstd.NewReader(from, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return bad(err)
 	}
 	defer z.Close()
 	in, sum := bufio.NewReader(z), sha256.New()
 	for {
 		kind, b, err := readSection(in)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrBackup, err)
+			return bad(err)
 		}
 		if kind == sectionEnd {
 			if string(b) != string(sum.Sum(nil)) {
-				return fmt.Errorf("%w: it was changed", ErrBackup)
+				return bad(errors.New("it was changed"))
+			}
+			if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+				return bad(errors.New("something follows after its end"))
 			}
 			return nil
 		}
@@ -203,6 +215,21 @@ func readSections(r io.Reader, take func(kind byte, b []byte) error) error {
 			return err
 		}
 	}
+}
+
+// source remembers why it could not be read.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (s *source) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
 }
 
 func readSection(in *bufio.Reader) (kind byte, b []byte, err error) {

@@ -3,10 +3,11 @@ package journal_test
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"errors"
+	"io"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,12 +120,29 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := file.Bytes()
-	for i, bad := range [][]byte{nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
+	for i, bad := range [][]byte{append(bytes.Clone(whole), 0), append(bytes.Clone(whole), whole...), append(bytes.Clone(whole), "more"...), nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
 		k, _, stop := journaltest.Open(t, url+"/b"+string(rune('0'+i))+".db")
 		if _, err := k.Import(t.Context(), bytes.NewReader(bad), []journal.Room{&room{}}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
 			t.Errorf("damaged backup %d: %v", i, err)
 		}
 		stop()
+	}
+}
+
+// TestADiskThatCannotBeReadIsNoBadBackup says what is wrong with the disk, and not that the file is no backup.
+func TestADiskThatCannotBeReadIsNoBadBackup(t *testing.T) {
+	url := "sqlite:" + t.TempDir()
+	j, _, _ := journaltest.Open(t, url+"/a.db")
+	add(t, j, newBox("lz-1").batch(t, 3))
+	var file bytes.Buffer
+	if _, err := j.Export(t.Context(), &file, []journal.Room{&room{}}, nothing); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("input/output error")
+	k, _, _ := journaltest.Open(t, url+"/b.db")
+	_, err := k.Import(t.Context(), io.MultiReader(bytes.NewReader(file.Bytes()[:file.Len()/2]), iotest.ErrReader(broken)), []journal.Room{&room{}}, nil, "admin", nothing)
+	if !errors.Is(err, broken) || errors.Is(err, journal.ErrBackup) {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -172,46 +190,63 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// TestATamperedJournalIsFound changes, takes away, inserts and exchanges rows behind the journal's back.
-func TestATamperedJournalIsFound(t *testing.T) {
-	for name, text := range map[string]string{
-		"received":           "UPDATE entry SET received = received + 1 WHERE pos = 50",
-		"contents":           "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 51) WHERE pos = 50",
-		"contents and leaf":  "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 51), leaf = (SELECT leaf FROM entry e WHERE e.pos = 51) WHERE pos = 50",
-		"signature":          "UPDATE entry SET signature = (SELECT signature FROM entry e WHERE e.pos = 51) WHERE pos = 50",
-		"device":             "UPDATE entry SET source = 'lz-2' WHERE pos = 50",
-		"released":           "UPDATE entry SET released = 1 WHERE pos = 50",
-		"first":              "UPDATE entry SET first = first + 1, last = last + 1 WHERE pos = 50",
-		"last":               "UPDATE entry SET last = last + 1 WHERE pos = 50",
-		"removed":            "DELETE FROM entry WHERE pos = 50",
-		"the last removed":   "DELETE FROM entry WHERE pos = 101",
-		"the last forgotten": "DELETE FROM entry WHERE pos > 95; UPDATE head SET size = 95",
-		"closed up":          "DELETE FROM entry WHERE pos = 50; UPDATE entry SET pos = -pos WHERE pos > 50; UPDATE entry SET pos = -pos - 1 WHERE pos < 0; UPDATE head SET size = 100",
-		"exchanged":          "UPDATE entry SET pos = -1 WHERE pos = 50; UPDATE entry SET pos = 50 WHERE pos = 51; UPDATE entry SET pos = 51 WHERE pos = -1",
-		"inserted":           "UPDATE entry SET pos = -pos WHERE pos >= 50; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry SELECT 50, kind, source, name, received, log, first, last, released, signer, signature, through, quarantine, leaf, packed, body FROM entry WHERE pos = 60; UPDATE head SET size = 102",
-		"key":                "UPDATE entry SET signer = leaf WHERE pos = 50",
-		"head":               "UPDATE checkpoint SET signed = replace(signed, '101', '100')",
-		"tile":               "UPDATE tile SET hashes = (SELECT body FROM entry WHERE pos = 1) WHERE level = 0",
-	} {
-		t.Run(name, func(t *testing.T) {
-			j, d, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/j.db")
-			b, key := newBox("lz-1"), sealKey()
-			enrol(t, j, b)
-			for range 100 {
-				add(t, j, b.batch(t, 2))
-			}
-			if _, err := j.Seal(t.Context(), key); err != nil {
-				t.Fatal(err)
-			}
-			verified(t, j, key)
-			exec(t, d, text)
-			a, err := j.Verify(t.Context(), key.Public().(ed25519.PublicKey), nothing)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(a.Problems) == 0 {
-				t.Error("nothing was found")
-			}
-		})
+// TestAKeptHeadIsComparedWithWhatIsRestored restores a backup in the place of a journal whose head was kept: one with the same rows, one with
+// others of which the head was kept under the same numbers, and one again that was restored before.
+func TestAKeptHeadIsComparedWithWhatIsRestored(t *testing.T) {
+	url := "sqlite:" + t.TempDir()
+	j, _, _ := journaltest.Open(t, url+"/a.db")
+	b := newBox("lz-1")
+	enrol(t, j, b)
+	for range 5 {
+		add(t, j, b.batch(t, 1))
 	}
+	early, err := j.Seal(t.Context(), sealKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if _, err := j.Export(t.Context(), &file, nil, nothing); err != nil {
+		t.Fatal(err)
+	}
+	add(t, j, b.batch(t, 1))
+	late, err := j.Seal(t.Context(), sealKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := func(name string, known *journal.Checkpoint) (*journal.Journal, journal.Restored) {
+		k, _, _ := journaltest.Open(t, url+"/"+name+".db")
+		act, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), nil, known, "admin", nothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Seal(t.Context(), sealKey()); err != nil {
+			t.Fatal(err)
+		}
+		return k, act
+	}
+	k, act := restore("b", &late)
+	changed := early
+	changed.Root[0] ^= 1
+	later := late
+	later.Size++
+	for name, x := range map[string]struct {
+		kept journal.Checkpoint
+		want bool
+	}{"a head of the backup": {early, true}, "the head that it names": {late, true}, "other rows": {changed, false}, "a later head": {later, false}} {
+		if got, err := k.GoesOnFrom(t.Context(), x.kept); err != nil || got != x.want {
+			t.Errorf("%s: %t, %v, want %t", name, got, err, x.want)
+		}
+	}
+	second, err := k.LastCheckpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, next := restore("c", &second)
+	if next.Origin == act.Origin {
+		t.Errorf("the name %s is used for other rows", next.Origin)
+	}
+	if got, err := again.GoesOnFrom(t.Context(), second); err != nil || !got {
+		t.Errorf("from the journal that was restored before: %t, %v", got, err)
+	}
+	verified(t, again, sealKey())
 }

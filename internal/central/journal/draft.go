@@ -3,7 +3,9 @@ package journal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"haochaping/internal/central/db"
@@ -21,8 +23,9 @@ const (
 type Receipt struct {
 	Pos     int64 // of the row; of a message with a name that was here already, that one's; 0 for a batch that brought nothing new
 	Entered bool
-	// Ack is what may be acknowledged to the sender of a batch: not more than it holds, since another box with the same name and key, as a
-	// copied card makes one, may have sent what comes after, and the sender would let go what only it has.
+	// Ack is what may be acknowledged to the sender of a batch, 0 for nothing: not more than it holds, and only if what it holds of what came before
+	// is here. Another box with the same name and key, as a copied card makes one, may have sent the other records under these numbers, and the sender
+	// would let go what only it has.
 	Ack         uint64
 	AckHead     rating.Hash // of record Ack as its sender has it; zero where it was never here
 	Quarantined []wire.Quarantined
@@ -30,8 +33,9 @@ type Receipt struct {
 	// Missing is the first and the last record that the box says it has let go and that is not here; zero if nothing is missing. That is so after the
 	// journal was restored from a backup: the box may still hold them.
 	Missing [2]uint64
-	// Scattered says that the batch was neither entered nor acknowledged, since its log has too many gaps to bear one more.
-	Scattered bool
+	// Refused is why the batch was neither entered nor acknowledged: its log has too many gaps to bear one more, or too many different records
+	// under one number. Neither is an honest box's work. Empty: it was.
+	Refused string
 }
 
 // draft is a row on its way into the journal.
@@ -41,8 +45,8 @@ type draft struct {
 	leaf    []byte
 	body    []byte
 	packed  bool
-	bad     []wire.Quarantined
-	secrets [][]byte // wrapped keys of the parts' texts, nil where there is none
+	prev    rating.Hash // which a batch's first record names as the one before it
+	secrets [][]byte    // wrapped keys of the parts' texts, nil where there is none
 	also    func(ctx context.Context, tx *db.Tx, pos int64) error
 	done    func(Receipt, error)
 
@@ -57,7 +61,13 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 	if len(body) > maxBody {
 		return nil, fmt.Errorf("append a row of %s: %d bytes, at most %d are allowed", e.Source, len(body), maxBody)
 	}
-	d := &draft{entry: e, header: e.Header(), body: body}
+	d := &draft{entry: e, body: body}
+	if e.Kind == Batch && e.Pos == 0 {
+		d.entry.Quarantined, d.prev = e.quarantined()
+	} else if e.Kind == Batch {
+		d.prev = e.prev() // it was judged when it was entered
+	}
+	d.header = d.entry.Header()
 	leaf := d.header.Leaf()
 	d.leaf = leaf[:]
 	if len(body) >= small {
@@ -65,21 +75,35 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 			d.body, d.packed = packed, true
 		}
 	}
-	if e.Kind == Batch {
-		d.bad = e.quarantined()
-	}
 	return d, nil
 }
 
-// quarantined returns which of a batch's records cannot be accepted, and why.
-func (e Entry) quarantined() []wire.Quarantined {
-	var bad []wire.Quarantined
+// quarantined returns which of a batch's records cannot be accepted, and why, and which one the first names as the one before it.
+func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 	for i := range e.Parts {
-		if _, reason := e.Record(i); reason != "" {
-			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: reason})
+		r, reason := e.Record(i)
+		if reason != "" {
+			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: strings.ToValidUTF8(reason, "?")})
+		}
+		if i == 0 {
+			prev = r.Prev
+		}
+		if i == 0 && reason != "" {
+			prev = e.prev()
 		}
 	}
-	return bad
+	return bad, prev
+}
+
+// prev returns which record a batch's first one names as the one before it, also where that one cannot be accepted, zero if it names none.
+func (e Entry) prev() rating.Hash {
+	var named struct {
+		Prev rating.Hash `json:"prev"`
+	}
+	if len(e.Parts) == 0 || json.Unmarshal(e.Parts[0], &named) != nil {
+		return rating.Hash{}
+	}
+	return named.Prev
 }
 
 // maxReason bounds the bytes of a reason, which may repeat what a box has sent.
@@ -146,7 +170,7 @@ func (j *Journal) enqueue(ctx context.Context, d *draft) error {
 	}
 	select {
 	case <-j.ended: // perhaps after the writer had looked for the last time
-		j.refuseWaiting()
+		j.refuseWaiting(errEnded)
 	default:
 	}
 	return nil
@@ -155,12 +179,12 @@ func (j *Journal) enqueue(ctx context.Context, d *draft) error {
 // errEnded says that nobody writes any more.
 var errEnded = fmt.Errorf("%w: the journal is closed", ErrUnavailable)
 
-// refuseWaiting tells what waits that nobody will write it.
-func (j *Journal) refuseWaiting() {
-	for {
+// refuseWaiting tells what waits that nobody will write it, if the error is ErrUnavailable.
+func (j *Journal) refuseWaiting(err error) {
+	for errors.Is(err, ErrUnavailable) {
 		select {
 		case d := <-j.queue:
-			d.done(Receipt{}, errEnded)
+			d.done(Receipt{}, err)
 		default:
 			return
 		}

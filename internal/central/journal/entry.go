@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -24,6 +25,11 @@ const (
 	Erasure Kind = "erasure" // a free text was made unreadable
 	Restore Kind = "restore" // the journal goes on from a backup
 	Acted   Kind = "act"     // a person did or looked at something
+
+	Cases     Kind = "case"     // what a business system says of cases
+	Answered  Kind = "answer"   // answers by a channel that knows no visit
+	Deadlines Kind = "deadline" // article 14's five working days have passed for some cases
+	Reminded  Kind = "reminder" // a case was reminded of
 )
 
 // Entry is a row: a message as it came.
@@ -39,6 +45,8 @@ type Entry struct {
 	Epoch     rating.Epoch `json:"epoch,omitzero"` // of a batch, as First and Released
 	First     uint64       `json:"first,omitempty"`
 	Released  uint64       `json:"released,omitempty"` // the box held nothing up to here
+	// Quarantined is which of a batch's records were not accepted when it was entered, by the rules of then. Whoever appends leaves it out.
+	Quarantined []wire.Quarantined `json:"quarantined,omitempty"`
 	// Parts are the bytes of a batch's records, of a phone's PhoneAnswers, or of the one act.
 	Parts [][]byte `json:"-"`
 	// Hashes are those of the parts, if whoever appends has them; nil: they are made.
@@ -79,12 +87,14 @@ type Header struct {
 	First     uint64        `json:"first,omitempty"`
 	Released  uint64        `json:"released,omitempty"`
 	Hashes    []rating.Hash `json:"hashes"` // of the parts
+	// Quarantined is the verdict that was acknowledged.
+	Quarantined []wire.Quarantined `json:"quarantined,omitempty"`
 }
 
 // Header returns the row's header.
 func (e Entry) Header() Header {
 	h := Header{Kind: e.Kind, Source: e.Source, Name: e.Name, Received: e.Received, Key: e.Key, Signature: e.Signature, Epoch: e.Epoch,
-		First: e.First, Released: e.Released, Hashes: e.Hashes}
+		First: e.First, Released: e.Released, Hashes: e.Hashes, Quarantined: e.Quarantined}
 	if h.Hashes != nil {
 		return h
 	}
@@ -96,14 +106,26 @@ func (e Entry) Header() Header {
 }
 
 // Text returns the bytes that the leaf hashes. Each field ends with a line break, which none can hold but a name or a source, and those are
-// written with their length.
+// written with their length. What was quarantined comes last, as JSON.
 func (h Header) Text() []byte {
 	t := fmt.Appendf(make([]byte, 0, 256+32*len(h.Hashes)), "hcp/1 entry\n%s\n%d %s\n%d %s\n%d\n%d\n%d\n%d\n%d\n%s\n%s\n",
 		h.Kind, len(h.Source), h.Source, len(h.Name), h.Name, h.Received, uint64(h.Epoch), h.First, h.Released, len(h.Hashes), base64.StdEncoding.EncodeToString(h.Key), base64.StdEncoding.EncodeToString(h.Signature))
 	for _, x := range h.Hashes {
 		t = append(t, x[:]...)
 	}
-	return t
+	return append(t, quarantineText(h.Quarantined)...)
+}
+
+// quarantineText returns a verdict as a row has it, nil if nothing was quarantined.
+func quarantineText(all []wire.Quarantined) []byte {
+	if len(all) == 0 {
+		return nil
+	}
+	b, err := json.Marshal(all)
+	if err != nil { // numbers and words always can be
+		return nil
+	}
+	return b
 }
 
 // Leaf returns the row's hash in the tree.

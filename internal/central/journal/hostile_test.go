@@ -135,3 +135,31 @@ func TestNothingIsRememberedOfRowsThatWereLost(t *testing.T) {
 		}
 	})
 }
+
+// TestForksOfOneNumberAreBounded sends record after record under one number: what is more than anybody looks through is neither entered nor
+// acknowledged, and the box's later records are taken all the same.
+func TestForksOfOneNumberAreBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, _, _ := journaltest.Open(t, url)
+		b := newBox("lz-1")
+		entered := 0
+		for i := range 100 {
+			fork := *b
+			fork.prev = rating.HashOf([]byte{byte(i)})
+			r := add(t, j, fork.batch(t, 1))
+			if r.Entered == (r.Refused != "") || r.Entered != (r.Ack == 1) {
+				t.Fatalf("fork %d: %+v", i, r)
+			}
+			if r.Entered {
+				entered++
+			}
+		}
+		if entered < 60 || entered > 70 {
+			t.Errorf("%d forks were entered", entered)
+		}
+		b.seq = 1
+		if r := add(t, j, b.sign(2, 1, [][]byte{b.record(t)})); !r.Entered || r.Ack != 2 {
+			t.Errorf("the next record: %+v", r)
+		}
+	})
+}

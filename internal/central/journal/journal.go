@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -33,6 +34,8 @@ type Config struct {
 	Random io.Reader
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Patience is how long a transaction may take, after which the database counts as not writable: a server may be gone without a word. 0: 30 s.
+	Patience time.Duration
 }
 
 // Journal is the open journal. Its methods are safe for concurrent use.
@@ -45,13 +48,17 @@ type Journal struct {
 
 	unpack sync.Pool // *zstd.Decoder
 
-	logs *logCache // belongs to the writer
+	logs  *logCache                 // belongs to the writer
+	since atomic.Pointer[time.Time] // when the writer began what it is at; nil: it waits
 
 	growth Growth
 }
 
 // Open brings the journal's tables up to date. Run must run for Append to return.
 func Open(ctx context.Context, c Config) (*Journal, error) {
+	if c.Patience == 0 {
+		c.Patience = 30 * time.Second
+	}
 	wrap, err := newWrap(c.Secret)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
@@ -96,7 +103,7 @@ func (j *Journal) Run(ctx context.Context) error {
 	}()
 	j.write(ctx)
 	close(j.ended)
-	j.refuseWaiting()
+	j.refuseWaiting(errEnded)
 	stop()
 	<-heard
 	return nil

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -292,4 +294,80 @@ func exec(t testing.TB, d *db.DB, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAnErasedKeyIsInNoFile destroys the keys of some of many texts, while somebody reads, and looks for them in the database's files.
+func TestAnErasedKeyIsInNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, d, _ := journaltest.Open(t, "sqlite:"+path)
+	const texts = 400
+	at := make([]int64, texts)
+	for i := range texts {
+		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: fmt.Sprint("s", i), Received: 5, Answers: []rating.Evaluation{{Visit: 5,
+			Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: strings.Repeat("慢", 1+i%50)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[i] = r.Pos
+	}
+	keys := make(map[int64][]byte)
+	type key struct {
+		pos int64
+		key []byte
+	}
+	all, err := db.Query(t.Context(), d, func(s db.Scanner) (k key, err error) { return k, s.Scan(&k.pos, &k.key) }, "SELECT pos, key FROM secret")
+	if err != nil || len(all) != texts {
+		t.Fatal(len(all), err)
+	}
+	for _, k := range all {
+		keys[k.pos] = k.key
+	}
+	reading, read := make(chan struct{}), make(chan error, 1)
+	go func() {
+		read <- d.Read(context.Background(), func(tx *db.Tx) error {
+			_, err := db.Query(context.Background(), tx, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }, "SELECT count(*) FROM secret")
+			close(reading)
+			time.Sleep(300 * time.Millisecond) // while the first key is erased
+			return err
+		})
+	}()
+	<-reading
+	for i, pos := range at {
+		if i%7 == 0 {
+			if err := j.Erase(t.Context(), pos, 0, "admin", "it was asked for"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := <-read; err != nil {
+		t.Fatal(err)
+	}
+	var files []byte
+	for _, suffix := range []string{"", "-wal"} {
+		b, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, b...)
+	}
+	found := 0
+	for i, pos := range at {
+		if has := bytes.Contains(files, keys[pos]); has && i%7 == 0 {
+			t.Errorf("the erased key of row %d is still in the files", pos)
+		} else if has {
+			found++
+		}
+	}
+	if found != texts-(texts+6)/7 {
+		t.Errorf("%d of the other keys are in the files: the test looks for the wrong thing", found)
+	}
+	for _, who := range []string{"admin", "another"} { // again, since the answer was lost
+		if err := j.Erase(t.Context(), at[0], 0, who, "again"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := j.Head(t.Context()); err != nil || n != texts+(texts+6)/7 {
+		t.Errorf("%d rows, %v: an erasure that is asked for again is another row", n, err)
+	}
+	verified(t, j, sealKey())
 }

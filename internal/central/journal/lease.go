@@ -15,6 +15,8 @@ const forgotten = time.Hour
 // Lease takes a lease for a holder, or keeps it, for ttl by the centre's clock, and reports whether the holder has it then. What may be
 // done by one instance only must not rest on it alone, since a holder that is late does not know that another has taken over.
 func (j *Journal) Lease(ctx context.Context, name, holder string, ttl time.Duration) (held bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, j.cfg.Patience)
+	defer cancel()
 	err = j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
 		now := j.Now()
 		var owner string

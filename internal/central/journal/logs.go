@@ -42,6 +42,35 @@ func (c *logCache) at(size int64, last string) {
 	}
 }
 
+const readLog = "SELECT id, device, epoch, through, hash, since, released, beyond FROM log "
+
+// namedLog is a row of the table log with its name.
+type namedLog struct {
+	logKey
+	keptLog
+}
+
+func scanLog(s db.Scanner) (r namedLog, err error) {
+	var epoch string
+	var hash, beyond []byte
+	if err := s.Scan(&r.id, &r.device, &epoch, &r.through, &hash, &r.since, &r.released, &beyond); err != nil {
+		return r, err
+	}
+	copy(r.hash[:], hash)
+	if r.epoch, err = rating.ParseEpoch(epoch); err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(beyond, &r.beyond); err != nil {
+		return r, err
+	}
+	for i, s := range r.beyond {
+		if s.Since == 0 { // from before it was kept
+			r.beyond[i].Since = s.Last
+		}
+	}
+	return r, nil
+}
+
 // loadLogs reads the rows of some logs. A device may have any number of others.
 func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]keptLog, error) {
 	const step = 250
@@ -55,22 +84,7 @@ func loadLogs(ctx context.Context, q db.Querier, logs []logKey) (map[logKey]kept
 			args = append(args, k.device, k.epoch.String())
 			marks[i] = fmt.Sprintf("($%d, $%d)", 2*i+1, 2*i+2)
 		}
-		type row struct {
-			logKey
-			keptLog
-		}
-		rows, err := db.Query(ctx, q, func(s db.Scanner) (r row, err error) {
-			var epoch string
-			var hash, beyond []byte
-			if err := s.Scan(&r.id, &r.device, &epoch, &r.through, &hash, &r.released, &beyond); err != nil {
-				return r, err
-			}
-			copy(r.hash[:], hash)
-			if r.epoch, err = rating.ParseEpoch(epoch); err != nil {
-				return r, err
-			}
-			return r, json.Unmarshal(beyond, &r.beyond)
-		}, "SELECT id, device, epoch, through, hash, released, beyond FROM log WHERE (device, epoch) IN (VALUES "+strings.Join(marks, ", ")+")", args...)
+		rows, err := db.Query(ctx, q, scanLog, readLog+"WHERE (device, epoch) IN (VALUES "+strings.Join(marks, ", ")+")", args...)
 		if err != nil {
 			return nil, fmt.Errorf("read the state of logs: %w", err)
 		}
@@ -98,15 +112,15 @@ func saveLogs(ctx context.Context, tx *db.Tx, logs map[logKey]keptLog, unsaved m
 			}
 		}
 		if isNew {
-			added = append(added, []any{l.id, k.device, k.epoch.String(), int64(l.through), hash, int64(l.released), beyond})
+			added = append(added, []any{l.id, k.device, k.epoch.String(), int64(l.through), hash, int64(l.since), int64(l.released), beyond})
 		} else {
-			updated = append(updated, []any{int64(l.through), hash, int64(l.released), beyond, l.id})
+			updated = append(updated, []any{int64(l.through), hash, int64(l.since), int64(l.released), beyond, l.id})
 		}
 	}
-	if err := tx.Insert(ctx, "log", []string{"id", "device", "epoch", "through", "hash", "released", "beyond"}, added); err != nil {
+	if err := tx.Insert(ctx, "log", []string{"id", "device", "epoch", "through", "hash", "since", "released", "beyond"}, added); err != nil {
 		return fmt.Errorf("write the state of logs: %w", err)
 	}
-	if err := tx.Each(ctx, "UPDATE log SET through = $1, hash = $2, released = $3, beyond = $4 WHERE id = $5", updated); err != nil {
+	if err := tx.Each(ctx, "UPDATE log SET through = $1, hash = $2, since = $3, released = $4, beyond = $5 WHERE id = $6", updated); err != nil {
 		return fmt.Errorf("write the state of logs: %w", err)
 	}
 	return nil

@@ -34,10 +34,40 @@ func (j *Journal) Prove(ctx context.Context, pos int64, part int) (Proof, error)
 	if err != nil {
 		return Proof{}, err
 	}
+	return j.prove(ctx, c, e, part)
+}
+
+// Restores returns the proofs of the rows by which the journal goes on under another name, all under the last signed head, in their order.
+func (j *Journal) Restores(ctx context.Context) ([]Proof, error) {
+	c, err := j.LastCheckpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := j.restores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []Proof{}
+	for _, e := range rows {
+		if e.Pos > c.Size || len(e.Parts) != 1 {
+			continue
+		}
+		p, err := j.prove(ctx, c, e, 0)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// prove returns the proof of a part of a row under a head.
+func (j *Journal) prove(ctx context.Context, c Checkpoint, e Entry, part int) (p Proof, err error) {
+	pos := e.Pos
 	if c.Size < pos {
 		return Proof{}, fmt.Errorf("row %d is under no signed head yet; centrald signs one each minute while it runs, so try again then: %w", pos, ErrUnsealed)
 	}
-	p := Proof{Checkpoint: string(c.Signed), Index: pos - 1, Header: e.Header(), Part: part, Content: e.Parts[part]}
+	p = Proof{Checkpoint: string(c.Signed), Index: pos - 1, Header: e.Header(), Part: part, Content: e.Parts[part]}
 	if p.Inclusion, err = tlog.ProveRecord(c.Size, p.Index, newTiles(ctx, j.cfg.DB)); err != nil {
 		return Proof{}, fmt.Errorf("prove row %d: %w", pos, err)
 	}

@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -21,7 +22,7 @@ var ErrNoEntry = errors.New("the journal has no such row")
 var ErrUnsealed = errors.New("not sealed")
 
 const (
-	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.packed, e.body, l.epoch"
+	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.quarantine, e.packed, e.body, l.epoch"
 	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "
 	readEntry   = "SELECT " + readColumns + readFrom
 )
@@ -34,6 +35,8 @@ func (j *Journal) Read(ctx context.Context, after int64, rows int) ([]Entry, err
 
 func (j *Journal) read(ctx context.Context, q db.Querier, after int64, rows int) (all []Entry, err error) {
 	const enough = 4 << 20 // bytes of bodies
+	ctx, cancel := context.WithTimeout(ctx, 2*j.cfg.Patience)
+	defer cancel()
 	found, err := q.QueryContext(ctx, readEntry+"WHERE e.pos > $1 ORDER BY e.pos LIMIT $2", after, rows)
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
@@ -58,8 +61,8 @@ func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
 	var name, epoch sql.NullString
 	var first, released sql.NullInt64
 	var packed int64
-	var body []byte
-	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &packed, &body, &epoch); err != nil {
+	var quarantine, body []byte
+	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &quarantine, &packed, &body, &epoch); err != nil {
 		return e, 0, err
 	}
 	e.Name, e.First, e.Released = name.String, uint64(first.Int64), uint64(released.Int64)
@@ -67,6 +70,14 @@ func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
 		if e.Epoch, err = rating.ParseEpoch(epoch.String); err != nil {
 			return e, 0, err
 		}
+	}
+	if quarantine != nil {
+		if err := json.Unmarshal(quarantine, &e.Quarantined); err != nil {
+			return e, 0, fmt.Errorf("row %d is damaged: its verdict: %w", e.Pos, err)
+		}
+	}
+	if packed != 0 && packed != 1 {
+		return e, 0, fmt.Errorf("row %d is damaged: it is packed in the unknown way %d", e.Pos, packed)
 	}
 	if packed == 1 {
 		if body, err = j.unzip(body); err != nil {
@@ -137,4 +148,43 @@ func (j *Journal) Acts(ctx context.Context, before int64, n int) ([]Entry, error
 		return nil, fmt.Errorf("read what people did: %w", err)
 	}
 	return all, nil
+}
+
+// Bounds of what is looked through to compare a batch with what is here. Honest boxes stay far below: two copies of a card make two records a number.
+const (
+	maxHere      = 2000     // rows
+	maxHereBytes = 16 << 20 // of their bodies, unpacked
+	maxSame      = 64       // different records under one number
+)
+
+// runs returns the batches of a log that hold a record from first to last, or errCrowded if they are too many.
+func (j *Journal) runs(ctx context.Context, q db.Querier, log int64, first, last uint64) (all []run, err error) {
+	from := int64(first) - wire.MaxBatchRecords + 1
+	rows, err := q.QueryContext(ctx, readEntry+"WHERE e.log = $1 AND e.first BETWEEN $2 AND $3 AND e.last >= $4 LIMIT $5",
+		log, from, int64(last), int64(first), maxHere+1) // in no order: sorting would read them all
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	size, different := 0, make(map[uint64]map[rating.Hash]struct{})
+	for rows.Next() {
+		e, n, err := j.scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		r := run{first: e.First, prev: e.prev(), hashes: e.Header().Hashes, released: e.Released}
+		if all, size = append(all, r), size+n; len(all) > maxHere || size > maxHereBytes {
+			return nil, errCrowded
+		}
+		for i, h := range r.hashes {
+			seq := r.first + uint64(i)
+			if different[seq] == nil {
+				different[seq] = make(map[rating.Hash]struct{})
+			}
+			if different[seq][h] = struct{}{}; len(different[seq]) > maxSame {
+				return nil, errCrowded
+			}
+		}
+	}
+	return all, rows.Err()
 }

@@ -121,7 +121,7 @@ func (in *importer) take(kind byte, b []byte) error {
 			return err
 		}
 		in.last = c
-		return in.exec("INSERT INTO checkpoint (size, at, signed) VALUES ($1, $2, $3)", c.Size, in.j.Now(), string(b))
+		return in.exec("INSERT INTO checkpoint (size, signed) VALUES ($1, $2)", c.Size, string(b))
 	case sectionSecret:
 		var s secret
 		if err := json.Unmarshal(b, &s); err != nil {
@@ -203,7 +203,7 @@ func (g *grouping) reenter(ctx context.Context, d *draft) error {
 			}
 			l = known[k]
 		}
-		l.progress = l.with(run{d.entry.First, d.header.Hashes, d.entry.Released})
+		l.progress = l.with(d.run())
 		d.log, d.verdict = g.keep(k, l), verdict{through: l.through}
 	}
 	g.size++
@@ -236,15 +236,21 @@ func (in *importer) finish(known *Checkpoint) (Restored, error) {
 		}
 		act.LastKnown = string(known.Signed)
 	}
+	last := in.head.Origin
 	var err error
-	act.Origin, err = nextOrigin(in.head.Origin)
+	if known != nil { // a name that was used once must not be used for other rows
+		if last, err = later(last, known.Origin); err != nil {
+			return act, err
+		}
+	}
+	act.Origin, err = nextOrigin(last)
 	return act, err
 }
 
 // compare reports why a head that was kept elsewhere contradicts the backup. One of rows that came after it does not.
 func (in *importer) compare(known Checkpoint) error {
-	if known.Origin != in.head.Origin {
-		return fmt.Errorf("the head that was kept is of the journal %s, the backup of %s", known.Origin, in.head.Origin)
+	if known.Origin != in.head.Origin { // the backup is of before a restore, or of after one that the head does not know
+		return nil
 	}
 	if known.Size > in.done || known.Size == 0 {
 		return nil
@@ -261,28 +267,64 @@ func (in *importer) compare(known Checkpoint) error {
 
 // nextOrigin returns the name of a journal that goes on from another: the number at its end grows.
 func nextOrigin(origin string) (string, error) {
-	i := strings.LastIndexByte(origin, '/')
-	n, err := strconv.Atoi(origin[i+1:])
-	if i < 0 || err != nil {
-		return "", fmt.Errorf("the journal's name %q has no number at its end", origin)
+	id, n, err := splitOrigin(origin)
+	if err != nil {
+		return "", err
 	}
-	return fmt.Sprintf("%s/%d", origin[:i], n+1), nil
+	return fmt.Sprintf("%s/%d", id, n+1), nil
 }
 
-// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so that names this head or a
-// later one.
-func (j *Journal) GoesOnFrom(ctx context.Context, kept Checkpoint) (bool, error) {
+// splitOrigin returns what stays of a journal's name, and its number.
+func splitOrigin(origin string) (id string, n int, err error) {
+	i := strings.LastIndexByte(origin, '/')
+	if n, err = strconv.Atoi(origin[i+1:]); i < 0 || err != nil {
+		return "", 0, fmt.Errorf("the journal's name %q has no number at its end", origin)
+	}
+	return origin[:i], n, nil
+}
+
+// later returns the later one of two names of the same journal, or an error if they are of two.
+func later(a, b string) (string, error) {
+	idA, nA, errA := splitOrigin(a)
+	idB, nB, errB := splitOrigin(b)
+	switch {
+	case errA != nil || errB != nil:
+		return "", errors.Join(errA, errB)
+	case idA != idB:
+		return "", fmt.Errorf("the head that was kept is of the journal %s, the backup of %s", b, a)
+	case nA < nB:
+		return b, nil
+	}
+	return a, nil
+}
+
+// restores returns the rows by which the journal goes on under another name.
+func (j *Journal) restores(ctx context.Context) ([]Entry, error) {
 	rows, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = $1 AND e.name IS NOT NULL ORDER BY e.pos", string(Restore))
 	if err != nil {
-		return false, fmt.Errorf("read from what the journal goes on: %w", err)
+		return nil, fmt.Errorf("read from what the journal goes on: %w", err)
+	}
+	return rows, nil
+}
+
+// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so, and either has what is under
+// that head or names it, or a later one, as lost.
+func (j *Journal) GoesOnFrom(ctx context.Context, kept Checkpoint) (bool, error) {
+	rows, err := j.restores(ctx)
+	if err != nil {
+		return false, err
 	}
 	for _, e := range rows {
 		var act Restored
-		if len(e.Parts) != 1 || json.Unmarshal(e.Parts[0], &act) != nil || act.Before != kept.Origin {
+		if len(e.Parts) != 1 || json.Unmarshal(e.Parts[0], &act) != nil {
 			continue
 		}
+		if act.Before == kept.Origin && kept.Size <= act.Rows {
+			root, err := tlog.TreeHash(kept.Size, newTiles(ctx, j.cfg.DB))
+			return err == nil && root == kept.Root, err
+		}
 		known, err := ParseCheckpoint([]byte(act.LastKnown))
-		if err == nil && known.Size >= kept.Size || kept.Size <= act.Rows {
+		if err == nil && known.Origin == kept.Origin && (known.Size > kept.Size || known.Size == kept.Size && known.Root == kept.Root) {
 			return true, nil
 		}
 	}

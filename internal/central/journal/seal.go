@@ -154,7 +154,7 @@ func (j *Journal) sealChunk(ctx context.Context, signer Signer, last Checkpoint)
 		if err := t.save(tx); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, at, signed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", next.Size, j.Now(), string(next.Signed))
+		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2) ON CONFLICT DO NOTHING", next.Size, string(next.Signed))
 		return err
 	})
 	return next, err

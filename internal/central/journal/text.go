@@ -97,20 +97,17 @@ func (j *Journal) encrypt(text []byte) (sealed, wrapped []byte, err error) {
 	return a.Seal(nil, make([]byte, a.NonceSize()), text, nil), j.wrap.Seal(nonce, nonce, key, nil), nil
 }
 
-// Text returns the free text of an answer by phone, empty if it has none, or ErrErased.
+// Text returns the free text of an answer, or the contact of a fact of a case, empty if it has none, or ErrErased.
 func (j *Journal) Text(ctx context.Context, pos int64, part int) (string, error) {
 	e, err := j.Entry(ctx, pos)
 	if err != nil {
 		return "", err
 	}
-	if e.Kind != Phone || part < 0 || part >= len(e.Parts) {
-		return "", nil
+	sealed, err := e.sealedText(part)
+	if err != nil {
+		return "", fmt.Errorf("row %d, part %d: %w", pos, part, err)
 	}
-	var a PhoneAnswer
-	if err := json.Unmarshal(e.Parts[part], &a); err != nil {
-		return "", fmt.Errorf("row %d, answer %d: %w", pos, part, err)
-	}
-	if len(a.Text) == 0 {
+	if len(sealed) == 0 {
 		return "", nil
 	}
 	keys, err := db.Query(ctx, j.cfg.DB, func(s db.Scanner) (k []byte, err error) { return k, s.Scan(&k) },
@@ -121,7 +118,7 @@ func (j *Journal) Text(ctx context.Context, pos int64, part int) (string, error)
 	if len(keys) == 0 {
 		return "", ErrErased
 	}
-	text, err := j.decrypt(a.Text, keys[0])
+	text, err := j.decrypt(sealed, keys[0])
 	if err != nil {
 		return "", fmt.Errorf("row %d, answer %d: decrypt the text: %w", pos, part, err)
 	}
@@ -158,17 +155,27 @@ func (j *Journal) Erase(ctx context.Context, pos int64, part int, who, reason st
 		return fmt.Errorf("erase a text: %w", err)
 	}
 	if err == nil && text == "" {
-		return fmt.Errorf("erase a text: answer %d in row %d has none; only ratings by phone can hold one, and nothing was changed", part, pos)
+		return fmt.Errorf("erase a text: answer %d in row %d has none; only answers and contacts can be erased, and nothing was changed", part, pos)
 	}
 	parts, err := act(Erased{pos, part, reason})
 	if err != nil {
 		return err
 	}
-	_, err = j.Append(ctx, Entry{Kind: Erasure, Source: who, Received: j.Now(), Parts: parts}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+	// The name makes an erasure one row, whoever asks for it again since the answer was lost.
+	name := fmt.Sprintf("%d/%d", pos, part)
+	before, err := db.Query(ctx, j.cfg.DB, scanText, "SELECT source FROM entry WHERE kind = $1 AND name = $2", string(Erasure), name)
+	if err != nil {
+		return fmt.Errorf("erase a text: %w", err)
+	}
+	if len(before) > 0 {
+		who = before[0]
+	}
+	destroy := func(ctx context.Context, tx *db.Tx, _ int64) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM secret WHERE pos = $1 AND part = $2", pos, part)
 		return err
-	})
-	if err != nil {
+	}
+	e := Entry{Kind: Erasure, Source: who, Name: name, Received: j.Now(), Parts: parts}
+	if _, err = j.Append(ctx, e, destroy); err != nil {
 		return fmt.Errorf("erase a text: %w", err)
 	}
 	return j.cfg.DB.Scrub(ctx, "secret")

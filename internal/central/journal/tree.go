@@ -39,20 +39,28 @@ func (t *tiles) tile(id tileID) ([]byte, error) {
 	if b, ok := t.known[id]; ok {
 		return b, nil
 	}
-	all, err := db.Query(t.ctx, t.q, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
-		"SELECT hashes FROM tile WHERE level = $1 AND n = $2", id.level, id.n)
+	b, err := t.read(id)
 	if err != nil {
-		return nil, fmt.Errorf("read tile %d/%d: %w", id.level, id.n, err)
-	}
-	var b []byte
-	if len(all) > 0 {
-		b = all[0]
+		return nil, err
 	}
 	if len(b)%tlog.HashSize != 0 || len(b) > tileWidth*tlog.HashSize {
 		return nil, fmt.Errorf("tile %d/%d: %w: it has %d bytes", id.level, id.n, ErrSeal, len(b))
 	}
 	t.known[id] = b
 	return b, nil
+}
+
+// read returns a tile as it is stored, nothing for one that does not exist.
+func (t *tiles) read(id tileID) ([]byte, error) {
+	all, err := db.Query(t.ctx, t.q, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
+		"SELECT hashes FROM tile WHERE level = $1 AND n = $2", id.level, id.n)
+	if err != nil {
+		return nil, fmt.Errorf("read tile %d/%d: %w", id.level, id.n, err)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return all[0], nil
 }
 
 // add puts a hash at a place of a level, and what follows from a full tile on the level above.

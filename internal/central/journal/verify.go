@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -36,137 +37,126 @@ func (a *Account) problem(format string, args ...any) {
 	a.Problems = append(a.Problems, fmt.Sprintf(format, args...))
 }
 
-// verifier reads the journal once, from the first row to the last.
+// verifier reads the journal once, from the first row to the last, and makes anew what follows from it.
 type verifier struct {
 	Account
-	j     *Journal
-	key   ed25519.PublicKey // by which heads are signed
-	tree  ranges
-	heads []Checkpoint // that are still to come, by size
-	keys  map[string][][]byte
-	tiles *tiles
+	j    *Journal
+	key  ed25519.PublicKey // by which heads are signed
+	keys map[string][][]byte
+	sealVerifier
+	logVerifier
+	textVerifier
 }
 
-// ranges is a Merkle tree that grows: the roots of its whole subtrees, the largest first.
-type ranges struct {
-	size  int64
-	roots []tlog.Hash
-}
-
-func (r *ranges) add(h tlog.Hash) {
-	r.roots = append(r.roots, h)
-	r.size++
-	for n := r.size; n&1 == 0; n >>= 1 {
-		k := len(r.roots)
-		r.roots = append(r.roots[:k-2], tlog.NodeHash(r.roots[k-2], r.roots[k-1]))
-	}
-}
-
-func (r *ranges) root() tlog.Hash {
-	if len(r.roots) == 0 {
-		return tlog.Hash{}
-	}
-	h := r.roots[len(r.roots)-1]
-	for i := len(r.roots) - 2; i >= 0; i-- {
-		h = tlog.NodeHash(r.roots[i], h)
-	}
-	return h
-}
-
-// Verify reads the whole journal and checks that no row is missing, that each is what its leaf says, that each box has signed what is said
-// to be its own with a key that was enrolled, and that the signed heads are those of the rows. Progress is told now and then.
+// Verify reads the whole journal and checks that no row is missing or too many, that each is what its leaf says, that each box has signed what is said
+// to be its own with a key that was enrolled, that the signed heads and the tree are those of the rows, that each log's state follows from them, and that
+// each text can be read or was erased. Progress is told now and then.
 func (j *Journal) Verify(ctx context.Context, key ed25519.PublicKey, progress func(done, all int64)) (Account, error) {
-	v := verifier{j: j, key: key, keys: make(map[string][][]byte), tiles: newTiles(ctx, j.cfg.DB)}
-	if err := v.readHeads(ctx); err != nil {
-		return v.Account, err
-	}
-	size, err := j.Head(ctx) // later than the heads, so that it has their rows, while the journal grows
-	if err != nil {
-		return v.Account, err
-	}
-	for after := int64(0); after < size; {
-		n, err := v.some(ctx, after, size)
+	v := verifier{j: j, key: key, keys: make(map[string][][]byte), sealVerifier: newSealVerifier(), logVerifier: newLogVerifier(), textVerifier: newTextVerifier()}
+	for {
+		if err := v.readHeads(ctx, j.cfg.DB); err != nil {
+			return v.Account, err
+		}
+		size, err := j.Head(ctx) // later than the heads, so that it has their rows, while the journal grows
 		if err != nil {
 			return v.Account, err
 		}
-		if n == 0 {
-			v.problem("the journal says that it has %d rows, and row %d is the last; the others were taken away", size, after)
+		if size <= v.tree.size {
 			break
 		}
-		after += n
-		progress(after, size)
+		for before := v.tree.size; v.tree.size < size; before = v.tree.size {
+			if err := v.some(ctx, j.cfg.DB, size); err != nil {
+				return v.Account, err
+			}
+			if v.tree.size == before {
+				v.problem("the journal says that it has %d rows, and row %d is the last; the others were taken away", size, before)
+				return v.Account, v.end(ctx)
+			}
+			progress(v.tree.size, size)
+		}
 	}
-	for _, h := range v.heads {
-		v.problem("a head of %d rows was signed, and there are %d", h.Size, v.tree.size)
-	}
-	return v.Account, nil
+	return v.Account, v.end(ctx)
 }
 
-func (v *verifier) readHeads(ctx context.Context) error {
-	texts, err := db.Query(ctx, v.j.cfg.DB, scanText, "SELECT signed FROM checkpoint ORDER BY size")
-	if err != nil {
-		return fmt.Errorf("read the signed heads: %w", err)
-	}
-	for i, t := range texts {
-		c, err := v.open([]byte(t))
+// end checks, at one moment, what is beside the rows.
+func (v *verifier) end(ctx context.Context) error {
+	return v.j.cfg.DB.Read(ctx, func(tx *db.Tx) error {
+		type head struct{ size, logs int64 }
+		heads, err := db.Query(ctx, tx, func(s db.Scanner) (h head, err error) { return h, s.Scan(&h.size, &h.logs) }, "SELECT size, logs FROM head")
 		if err != nil {
-			v.problem("the signed head number %d: %v", i+1, err)
-			continue
+			return err
 		}
-		v.heads = append(v.heads, c)
+		if len(heads) != 1 {
+			v.problem("the table of the journal's size has %d rows, want one", len(heads))
+			return nil
+		}
+		if err := v.readHeads(ctx, tx); err != nil {
+			return err
+		}
+		for before := int64(-1); before < v.tree.size && v.tree.size < heads[0].size; {
+			before = v.tree.size
+			if err := v.some(ctx, tx, heads[0].size); err != nil {
+				return err
+			}
+		}
+		outside, err := db.Query(ctx, tx, scanInt, "SELECT pos FROM entry WHERE pos < 1 OR pos > $1 ORDER BY pos LIMIT $2", heads[0].size, maxProblems)
+		if err != nil {
+			return err
+		}
+		for _, pos := range outside {
+			v.problem("row %d is outside of the journal, which has the rows 1 to %d", pos, heads[0].size)
+		}
+		return errors.Join(v.endSeal(ctx, tx), v.endLogs(ctx, tx, heads[0].logs), v.endTexts(ctx, tx))
+	})
+}
+
+// some checks the next rows, up to a last one.
+func (v *verifier) some(ctx context.Context, q db.Querier, last int64) error {
+	after := v.tree.size
+	rows, err := db.Query(ctx, q, v.j.scanVerified, "SELECT "+verifiedColumns+", l.device, "+readColumns+readFrom+
+		"WHERE e.pos > $1 AND e.pos <= $2 ORDER BY e.pos LIMIT 200", after, last)
+	if err != nil {
+		return fmt.Errorf("read the journal after row %d: %w", after, err)
 	}
-	if len(v.heads) > 0 {
-		v.LastSigned = v.heads[len(v.heads)-1]
-		v.Sealed = v.LastSigned.Size
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := v.readKeys(ctx, q, after, rows[len(rows)-1].Pos); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		for v.tree.size+1 < r.Pos {
+			v.problem("row %d was taken away", v.tree.size+1)
+			if err := v.leaf(ctx, q, tlog.Hash{}); err != nil {
+				return err
+			}
+		}
+		leaf := v.row(r)
+		if err := v.leaf(ctx, q, leaf); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// open reads a signed head of this journal, or of one that it goes on from.
-func (v *verifier) open(signed []byte) (Checkpoint, error) {
-	c, err := ParseCheckpoint(signed)
-	if err != nil {
-		return c, err
-	}
-	known, err := Verifier(c.Origin, v.key)
-	if err != nil {
-		return c, err
-	}
-	return OpenCheckpoint(signed, known)
-}
-
-// some checks the next rows after a position, up to a last one, and returns how many positions were passed.
-func (v *verifier) some(ctx context.Context, after, last int64) (int64, error) {
-	rows, err := db.Query(ctx, v.j.cfg.DB, v.j.scanVerified, "SELECT e.leaf, e.last, "+readColumns+readFrom+"WHERE e.pos > $1 AND e.pos <= $2 ORDER BY e.pos LIMIT 200", after, last)
-	if err != nil {
-		return 0, fmt.Errorf("read the journal after row %d: %w", after, err)
-	}
-	next := after
-	for _, r := range rows {
-		for next+1 < r.Pos {
-			next++
-			v.problem("row %d was taken away", next)
-			v.leaf(tlog.Hash{})
-		}
-		next = r.Pos
-		v.row(r)
-	}
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	return next - after, nil
-}
-
-// verified is a row with what else stands in it.
+// verified is a row with its columns as the database has them.
 type verified struct {
 	Entry
-	leaf   []byte
-	last   *int64
-	damage error
+	columns []any
+	device  *string // of the row's log
+	damage  error
 }
 
+// verifiedColumns are those that Entry.columns gives.
+var verifiedColumns = "e." + strings.Join(entryColumns()[:len(entryColumns())-2], ", e.")
+
 func (j *Journal) scanVerified(s db.Scanner) (r verified, err error) {
-	r.Entry, _, err = j.scan(scanAfter{s, []any{&r.leaf, &r.last}})
+	r.columns = make([]any, len(entryColumns())-2)
+	to := make([]any, len(r.columns), len(r.columns)+1)
+	for i := range r.columns {
+		to[i] = &r.columns[i]
+	}
+	r.Entry, _, err = j.scan(scanAfter{s, append(to, &r.device)})
 	if r.Pos != 0 && err != nil { // its contents are damaged; the others are still looked at
 		r.damage, err = err, nil
 	}
@@ -182,36 +172,59 @@ type scanAfter struct {
 // Scan implements db.Scanner.
 func (s scanAfter) Scan(to ...any) error { return s.Scanner.Scan(append(s.before, to...)...) }
 
-// row checks one row.
-func (v *verifier) row(r verified) {
+// row checks one row and returns its leaf.
+func (v *verifier) row(r verified) tlog.Hash {
 	v.Rows++
 	if r.damage != nil {
 		v.problem("%v", r.damage)
-		v.leaf(tlog.Hash{})
-		return
+		return tlog.Hash{}
 	}
 	h := r.Header()
 	leaf := h.Leaf()
-	if !bytes.Equal(leaf[:], r.leaf) {
-		v.problem("row %d (%s of %s) is not what was entered", r.Pos, r.Kind, r.Source)
+	log, through := v.follow(r.Entry)
+	if r.Kind == Batch && (r.device == nil || *r.device != r.Source) {
+		v.problem("row %d of %s is said to be of another device's log", r.Pos, r.Source)
 	}
-	v.leaf(leaf)
+	want := r.Entry.columns(r.Pos, log, through, leaf[:])
+	for i, name := range entryColumns()[:len(want)] {
+		if !same(want[i], r.columns[i]) {
+			v.problem("row %d (%s of %s) is not what was entered: its column %s", r.Pos, r.Kind, r.Source, name)
+		}
+	}
 	switch r.Kind {
 	case Device:
 		var e Enrolment
 		if len(r.Parts) != 1 || json.Unmarshal(r.Parts[0], &e) != nil {
 			v.problem("row %d is said to enrol %s and cannot be read", r.Pos, r.Source)
-			return
+			break
 		}
 		v.keys[r.Source] = append(v.keys[r.Source], e.Key)
 	case Batch:
-		v.batch(r, h)
+		v.batch(r.Entry, h)
+	case Phone:
+		v.phone(r.Entry)
+	case Erasure:
+		v.erased(r.Entry)
+	case Restore:
+		v.restored(r.Entry)
 	}
+	return leaf
 }
 
-func (v *verifier) batch(r verified, h Header) {
-	if r.last == nil || *r.last != int64(r.Last()) {
-		v.problem("row %d of %s does not end where its records do", r.Pos, r.Source)
+// same reports whether a column has the value that it should.
+func same(want, got any) bool {
+	w, ok := want.([]byte)
+	if !ok {
+		return want == got
+	}
+	g, ok := got.([]byte)
+	return ok && bytes.Equal(w, g)
+}
+
+func (v *verifier) batch(r Entry, h Header) {
+	if len(r.Parts) == 0 {
+		v.problem("row %d of %s holds no record", r.Pos, r.Source)
+		return
 	}
 	if len(r.Signature) == 0 {
 		v.Unsigned++
@@ -229,32 +242,6 @@ func (v *verifier) batch(r verified, h Header) {
 		return
 	}
 	v.Signed++
-}
-
-// leaf puts a row's leaf into the tree, and compares the tiles and the head that end there.
-func (v *verifier) leaf(h tlog.Hash) {
-	place := v.tree.size
-	v.tree.add(h)
-	if place < v.Sealed {
-		id := tileID{0, place / tileWidth}
-		b, err := v.tiles.tile(id)
-		at := int(place%tileWidth) * tlog.HashSize
-		if err != nil || len(b) < at+tlog.HashSize || tlog.Hash(b[at:at+tlog.HashSize]) != h {
-			v.problem("row %d is not the one that was sealed", place+1)
-		}
-		if place%tileWidth == tileWidth-1 {
-			delete(v.tiles.known, id)
-		}
-	}
-	for len(v.heads) > 0 && v.heads[0].Size <= v.tree.size {
-		c := v.heads[0]
-		v.heads = v.heads[1:]
-		if c.Root != v.tree.root() {
-			v.problem("the head that was signed over %d rows is not that of these rows", c.Size)
-			continue
-		}
-		v.Heads++
-	}
 }
 
 // CheckHead compares the journal with a head that was signed earlier and kept elsewhere: it must have its rows, unchanged as far as the

@@ -2,12 +2,11 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"haochaping/internal/central/db"
-	"haochaping/internal/rating"
 )
 
 // Bounds of a group, which is committed together.
@@ -51,34 +50,49 @@ func (j *Journal) gather(first *draft) []*draft {
 }
 
 // commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is
-// written by itself.
+// written by itself, until the database is found not to be writable after all: all that waits is told so then, since each would find it out anew.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
+	defer j.since.Store(nil)
 	err := j.commitTogether(ctx, group)
-	if err != nil && (errors.Is(err, db.ErrLost) || j.Check(ctx) != nil) {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
 	if err == nil || len(group) == 1 || errors.Is(err, ErrUnavailable) {
 		for _, d := range group {
 			d.done(d.receipt, err)
 		}
+		j.refuseWaiting(err)
 		return
 	}
+	var down error
 	for _, d := range group {
-		j.commit(ctx, []*draft{d})
+		err := down
+		if down == nil {
+			err = j.commitTogether(ctx, []*draft{d})
+		}
+		if errors.Is(err, ErrUnavailable) {
+			down = err
+		}
+		d.done(d.receipt, err)
 	}
+	j.refuseWaiting(down)
 }
 
-// commitTogether writes a group in one transaction.
+// commitTogether writes a group in one transaction. ErrUnavailable says that no other would come further.
 func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
+	began := j.cfg.Now()
+	j.since.Store(&began)
 	var g *grouping
-	err := j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+	bounded, cancel := context.WithTimeout(ctx, j.cfg.Patience)
+	defer cancel()
+	err := j.cfg.DB.Write(bounded, func(tx *db.Tx) error {
 		g = newGrouping(j, tx)
-		return g.write(ctx, group)
+		return g.write(bounded, group)
 	})
 	if err != nil {
 		j.logs.at(-1, "") // what was remembered may be another instance's by now
 		for _, d := range group {
 			d.receipt = Receipt{}
+		}
+		if bounded.Err() != nil || errors.Is(err, db.ErrLost) || j.Check(ctx) != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		return fmt.Errorf("write the journal: %w", err)
 	}
@@ -87,6 +101,17 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 		j.logs.rows[k] = l
 	}
 	j.growth.Tell(g.size)
+	return nil
+}
+
+// ErrStuck says that the writer neither comes to an end with a group nor gives it up, which only a new start can change.
+var ErrStuck = errors.New("the journal's writer hangs")
+
+// Alive returns ErrStuck if the writer has been at one transaction for much longer than it may take.
+func (j *Journal) Alive() error {
+	if began := j.since.Load(); began != nil && j.cfg.Now().Sub(*began) > 3*j.cfg.Patience {
+		return fmt.Errorf("%w, since %s", ErrStuck, began.Format(time.RFC3339))
+	}
 	return nil
 }
 
@@ -211,18 +236,16 @@ func (g *grouping) take(ctx context.Context, d *draft) error {
 	if !ok {
 		l = g.j.logs.rows[k]
 	}
-	next, v, err := l.take(run{e.First, d.header.Hashes, e.Released}, func(first, last uint64) (map[uint64][]rating.Hash, error) {
-		return g.here(ctx, k, l.id, first, last)
-	})
-	if errors.Is(err, errScattered) {
-		d.verdict, d.receipt = verdict{}, Receipt{Scattered: true} // the box sends it again when what is missing has come
+	next, v, err := l.take(d.run(), func(first, last uint64) ([]run, error) { return g.here(ctx, l.id, first, last) })
+	if errors.Is(err, errScattered) || errors.Is(err, errCrowded) {
+		d.verdict, d.receipt = verdict{}, Receipt{Refused: err.Error()} // the box keeps it, and sends it again
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	d.verdict = v
-	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: d.bad, Forks: v.forks, Missing: v.missing}
+	d.receipt = Receipt{Ack: v.ack, AckHead: v.ackHead, Quarantined: e.Quarantined, Forks: v.forks, Missing: v.missing}
 	if !v.enter {
 		d.log = l.id
 		return nil
@@ -243,26 +266,20 @@ func (g *grouping) keep(k logKey, l keptLog) int64 {
 	return l.id
 }
 
-// here returns the hashes of a log's records that are here, this group's among them.
-func (g *grouping) here(ctx context.Context, k logKey, log int64, first, last uint64) (map[uint64][]rating.Hash, error) {
-	all := make(map[uint64][]rating.Hash)
+// run returns what a batch brings.
+func (d *draft) run() run {
+	return run{first: d.entry.First, prev: d.prev, hashes: d.header.Hashes, released: d.entry.Released}
+}
+
+// here returns the batches of a log that hold a record from first to last, this group's among them.
+func (g *grouping) here(ctx context.Context, log int64, first, last uint64) ([]run, error) {
 	if log == 0 {
-		return all, nil
+		return nil, nil
 	}
 	if err := g.flush(ctx); err != nil { // rows of this group may be among them
 		return nil, err
 	}
-	entries, err := overlapping(ctx, g.j, g.tx, k, log, first, last)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		for i, p := range e.Parts {
-			seq := e.First + uint64(i)
-			all[seq] = append(all[seq], rating.HashOf(p))
-		}
-	}
-	return all, nil
+	return g.j.runs(ctx, g.tx, log, first, last)
 }
 
 func (e Entry) rowName() rowName { return rowName{e.Kind, e.Source, e.Name} }
@@ -308,25 +325,24 @@ func entryColumns() []string {
 
 // row returns a draft as the table entry has it.
 func (d *draft) row() []any {
-	e := d.entry
-	var name, log, first, last, released, through, quarantine any
-	if e.Name != "" {
-		name = e.Name
-	}
-	if e.Kind == Batch {
-		log, first, last, released, through = d.log, int64(e.First), int64(e.Last()), int64(e.Released), int64(d.verdict.through)
-		if len(d.bad) > 0 {
-			if b, err := json.Marshal(d.bad); err == nil { // numbers and words always are
-				quarantine = b
-			}
-		}
-	}
 	packed := int64(0)
 	if d.packed {
 		packed = 1
 	}
-	return []any{d.receipt.Pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through, quarantine,
-		d.leaf, packed, d.body}
+	return append(d.entry.columns(d.receipt.Pos, d.log, d.verdict.through, d.leaf), packed, d.body)
+}
+
+// columns returns a row but for its contents.
+func (e Entry) columns(pos, logID int64, throughSeq uint64, leaf []byte) []any {
+	var name, log, first, last, released, through any
+	if e.Name != "" {
+		name = e.Name
+	}
+	if e.Kind == Batch {
+		log, first, last, released, through = logID, int64(e.First), int64(e.Last()), int64(e.Released), int64(throughSeq)
+	}
+	return []any{pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through,
+		bytesOrNil(quarantineText(e.Quarantined)), leaf}
 }
 
 // bytesOrNil makes no bytes NULL.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -339,7 +340,24 @@ func sameSite(r *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	return err == nil && u.Host == r.Host
+	if err != nil || u.Host == "" {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	// A phone asks for no loopback address: a proxy has put its own target there, and what the phone asked for is not known.
+	if ip := net.ParseIP(strings.Trim(host, "[]")); ip != nil && ip.IsLoopback() || host == "localhost" {
+		return true
+	}
+	return sameHost(u, r.Host) || sameHost(u, r.Header.Get("X-Forwarded-Host"))
+}
+
+// sameHost reports whether an origin is at a host, whose port may be left out or not where it is the scheme's own.
+func sameHost(origin *url.URL, host string) bool {
+	usual := map[string]string{"https": ":443", "http": ":80"}[origin.Scheme]
+	return usual != "" && strings.EqualFold(strings.TrimSuffix(origin.Host, usual), strings.TrimSuffix(host, usual))
 }
 
 // log reports a failure. The token is left out: whoever reads the log could rate with it.

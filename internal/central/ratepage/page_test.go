@@ -282,6 +282,41 @@ func TestForeignForms(t *testing.T) {
 	want(t, h.post(path, good, "Origin", "http://example.com"), 303) // httptest's own host
 }
 
+// TestBehindAProxy submits as a phone without Sec-Fetch headers does, through proxies that pass the host on, or do not.
+func TestBehindAProxy(t *testing.T) {
+	for name, c := range map[string]struct {
+		host, origin, forwarded string
+		status                  int
+	}{
+		"nginx as it comes":           {"127.0.0.1:8080", "https://rate.example.com", "", 303},
+		"by the loopback's name":      {"localhost:8080", "https://rate.example.com", "", 303},
+		"IPv6":                        {"[::1]:8080", "https://rate.example.com", "", 303},
+		"the host is passed":          {"rate.example.com", "https://rate.example.com", "", 303},
+		"with the usual port":         {"rate.example.com:443", "https://rate.example.com", "", 303},
+		"in capitals":                 {"RATE.example.com", "https://rate.example.com", "", 303},
+		"with a port of its own":      {"rate.example.com:8443", "https://rate.example.com:8443", "", 303},
+		"forwarded host":              {"10.0.0.5:8080", "https://rate.example.com", "rate.example.com", 303},
+		"another site":                {"rate.example.com", "https://evil.example.com", "", 403},
+		"another port":                {"rate.example.com:8443", "https://rate.example.com", "", 403},
+		"plain in place of encrypted": {"rate.example.com:443", "http://rate.example.com", "", 403},
+		"another site, forwarded":     {"10.0.0.5:8080", "https://evil.example.com", "rate.example.com", 403},
+		"no site":                     {"rate.example.com", "data:", "", 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(t)
+			path := "/R/" + h.sign(t, h.claim())
+			r := httptest.NewRequest("POST", path, strings.NewReader(h.fill(t, path, "staff.level", "5").Encode()))
+			r.Host = c.host
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Origin", c.origin)
+			if c.forwarded != "" {
+				r.Header.Set("X-Forwarded-Host", c.forwarded)
+			}
+			want(t, h.do(r), c.status)
+		})
+	}
+}
+
 func TestSubmissionsAreLimited(t *testing.T) {
 	h := newHall(t)
 	path := "/R/" + h.sign(t, h.claim())

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -37,7 +36,7 @@ func Run(ctx context.Context, path string, j *journal.Journal, f *fleet.Fleet, p
 	if err != nil {
 		return Report{}, err
 	}
-	t := taking{ctx: ctx, old: old, j: j, progress: progress}
+	t := taking{ctx: ctx, path: path, old: old, j: j, progress: progress}
 	if err := errors.Join(t.run(f), old.Close()); err != nil {
 		return t.Report, fmt.Errorf("take over the books %s: %w", path, err)
 	}
@@ -48,19 +47,16 @@ func Run(ctx context.Context, path string, j *journal.Journal, f *fleet.Fleet, p
 type taking struct {
 	Report
 	ctx      context.Context
+	path     string
 	old      *db.DB
 	j        *journal.Journal
+	plan     *plan
+	done     int64 // records that were looked at, and items that were entered
+	all      int64 // about as many as there are
 	progress func(done, all int64)
 }
 
-// item is something to be entered.
-type item struct {
-	received int64
-	order    int // of those received at the same millisecond
-	enter    func() error
-}
-
-func (t *taking) run(f *fleet.Fleet) error {
+func (t *taking) run(f *fleet.Fleet) (err error) {
 	versions, err := db.Query(t.ctx, t.old, func(s db.Scanner) (v int, err error) { return v, s.Scan(&v) }, "PRAGMA user_version")
 	if err != nil {
 		return err
@@ -68,29 +64,72 @@ func (t *taking) run(f *fleet.Fleet) error {
 	if len(versions) != 1 || versions[0] != schema {
 		return fmt.Errorf("their schema is %v, this program reads %d; start the last version of centrald that wrote them once, which brings them to it", versions, schema)
 	}
-	if err := t.devices(f); err != nil {
-		return fmt.Errorf("devices: %w", err)
-	}
-	items, err := t.items()
+	counted, err := db.Query(t.ctx, t.old, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT (SELECT count(*) FROM record) + (SELECT count(*) FROM fork)")
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(items, func(a, b item) int {
-		if a.received != b.received {
-			return int(min(max(a.received-b.received, -1), 1))
-		}
-		return a.order - b.order
-	})
-	for i, x := range items {
-		if err := x.enter(); err != nil {
-			return err
-		}
-		if i%1000 == 0 {
-			t.progress(int64(i), int64(len(items)))
+	t.all = counted[0]
+	t.progress(0, t.all)
+	if err := t.devices(f); err != nil {
+		return fmt.Errorf("devices: %w", err)
+	}
+	if t.plan, err = newPlan(t.ctx, t.path); err != nil {
+		return fmt.Errorf("plan: %w", err)
+	}
+	defer func() { err = errors.Join(err, t.plan.close()) }()
+	if err := t.makePlan(); err != nil {
+		return err
+	}
+	t.all = t.done + t.plan.n
+	if err := t.plan.each(t.ctx, t.enter); err != nil {
+		return err
+	}
+	t.progress(t.all, t.all)
+	return nil
+}
+
+// seen tells the progress now and then.
+func (t *taking) seen() {
+	if t.done++; t.done%1000 == 0 {
+		t.progress(t.done, max(t.all, t.done))
+	}
+}
+
+// enter enters an item.
+func (t *taking) enter(x item) error {
+	defer t.seen()
+	l := log{device: x.device, epoch: x.epoch}
+	if x.kind == phoneItem {
+		return t.phone(x)
+	}
+	var err error
+	if l.parsed, err = rating.ParseEpoch(x.epoch); err != nil {
+		return fmt.Errorf("log %s of %s: %w", x.epoch, x.device, err)
+	}
+	if x.kind == unsignedItem {
+		return t.unproven(l, x)
+	}
+	p, err := t.proof(l, x)
+	if err != nil {
+		return fmt.Errorf("log %s of %s: %w", x.epoch, x.device, err)
+	}
+	return t.proven(l, p)
+}
+
+// makePlan plans what is to be entered besides the devices.
+func (t *taking) makePlan() error {
+	logs, err := db.Query(t.ctx, t.old, func(s db.Scanner) (l log, err error) { return l, s.Scan(&l.device, &l.epoch) },
+		"SELECT device, epoch FROM record UNION SELECT device, epoch FROM fork UNION SELECT device, epoch FROM proof ORDER BY device, epoch")
+	if err != nil {
+		return err
+	}
+	for _, l := range logs {
+		if err := t.planLog(l); err != nil {
+			return fmt.Errorf("log %s of %s: %w", l.epoch, l.device, err)
 		}
 	}
-	t.progress(int64(len(items)), int64(len(items)))
-	return nil
+	return errors.Join(t.planPhones(), t.plan.flush(t.ctx))
 }
 
 // devices enrols the boxes.
@@ -146,68 +185,36 @@ func (t *taking) earlierKeys(d fleet.Device) error {
 	return nil
 }
 
-// items returns what is to be entered besides the devices.
-func (t *taking) items() ([]item, error) {
-	var all []item
-	logs, err := db.Query(t.ctx, t.old, func(s db.Scanner) (l log, err error) { return l, s.Scan(&l.device, &l.epoch) },
-		"SELECT device, epoch FROM record UNION SELECT device, epoch FROM fork UNION SELECT device, epoch FROM proof ORDER BY device, epoch")
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range logs {
-		some, err := t.log(l)
-		if err != nil {
-			return nil, fmt.Errorf("log %s of %s: %w", l.epoch, l.device, err)
-		}
-		all = append(all, some...)
-	}
-	phones, err := t.phones()
-	return append(all, phones...), err
-}
-
-// phones returns the ratings by phone, each sending as one.
-func (t *taking) phones() ([]item, error) {
+// phone enters a rating by phone.
+func (t *taking) phone(x item) error {
 	type row struct {
 		cursor, at              int64
-		device                  rating.DeviceID
-		submission              string
 		visit, subject, project string
 		level                   int
 		channel, reasons, text  string
 	}
 	rows, err := db.Query(t.ctx, t.old, func(s db.Scanner) (r row, err error) {
-		return r, s.Scan(&r.cursor, &r.at, &r.device, &r.submission, &r.visit, &r.subject, &r.project, &r.level, &r.channel, &r.reasons, &r.text)
-	}, "SELECT cursor, at, device, submission, visit, subject, project, level, channel, reasons, text FROM evaluation WHERE seq = 0 ORDER BY cursor")
+		return r, s.Scan(&r.cursor, &r.at, &r.visit, &r.subject, &r.project, &r.level, &r.channel, &r.reasons, &r.text)
+	}, `SELECT cursor, at, visit, subject, project, level, channel, reasons, text FROM evaluation
+		WHERE device = $1 AND epoch = '' AND seq = 0 AND submission = $2 ORDER BY cursor`,
+		string(x.device), string(x.name))
 	if err != nil {
-		return nil, fmt.Errorf("ratings by phone: %w", err)
+		return fmt.Errorf("ratings by phone: %w", err)
 	}
-	var order []string
-	sendings := make(map[string]*journal.Rating)
+	sending := journal.Rating{Device: x.device, Name: string(x.name), Received: x.received}
 	for _, r := range rows {
 		e := rating.Evaluation{Subject: rating.Subject(r.subject), Case: r.project, Level: rating.Level(r.level), Channel: rating.Channel(r.channel), Text: r.text}
 		if e.Visit, err = rating.ParseVisitID(r.visit); err == nil {
 			err = json.Unmarshal([]byte(r.reasons), &e.Reasons)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("rating %d by phone: %w", r.cursor, err)
+			return fmt.Errorf("rating %d by phone: %w", r.cursor, err)
 		}
-		name := string(r.device) + " " + r.submission
-		if sendings[name] == nil {
-			sendings[name] = &journal.Rating{Device: r.device, Name: r.submission, Received: r.at}
-			order = append(order, name)
-		}
-		sendings[name].Answers = append(sendings[name].Answers, e)
+		sending.Answers = append(sending.Answers, e)
 	}
-	var all []item
-	for i, name := range order {
-		s := *sendings[name]
-		all = append(all, item{s.Received, i, func() error {
-			t.Phone++
-			_, err := t.j.Rate(t.ctx, s)
-			return err
-		}})
-	}
-	return all, nil
+	t.Phone++
+	_, err = t.j.Rate(t.ctx, sending)
+	return err
 }
 
 // log names a log of a device.
@@ -227,8 +234,8 @@ func (t *taking) batch(b wire.Batch, key ed25519.PublicKey, received int64) erro
 		t.Unsigned++
 	}
 	r, err := t.j.Append(t.ctx, e, nil)
-	if err == nil && r.Scattered {
-		err = fmt.Errorf("the log of %s has too many gaps", b.Device)
+	if err == nil && r.Refused != "" {
+		err = fmt.Errorf("the log of %s, records %d to %d: %s", b.Device, b.First, b.Last(), r.Refused)
 	}
 	return err
 }

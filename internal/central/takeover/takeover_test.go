@@ -40,6 +40,7 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 				}
 			}()
 			want := standings(t, old)
+			interrupted(t, old, c)
 			for range 2 {
 				r, err := takeover.Run(t.Context(), old, c.Journal, c.Fleet, func(int64, int64) {})
 				if err != nil || len(r.Broken) > 0 {
@@ -66,6 +67,31 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 				t.Errorf("it does not verify: %q, %v", problems, err)
 			}
 		})
+	}
+}
+
+// interrupted ends a run when it first tells of its progress, which is before it reads the books, and another at the last: what it has left does not
+// disturb the next.
+func interrupted(t *testing.T, old string, c *inspect.Centre) {
+	t.Helper()
+	for _, last := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		told := 0
+		_, err := takeover.Run(ctx, old, c.Journal, c.Fleet, func(done, all int64) {
+			if told++; !last || done == all && told > 1 {
+				cancel()
+			}
+		})
+		cancel()
+		if !last && !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted: %v", err)
+		}
+		if head, err := c.Journal.Head(t.Context()); err != nil || !last && head > 0 {
+			t.Fatalf("%d rows were entered before progress was told of: %v", head, err)
+		}
+		if left, err := filepath.Glob(old + ".plan*"); err != nil || len(left) > 0 {
+			t.Fatalf("the plan was left: %q, %v", left, err)
+		}
 	}
 }
 

@@ -36,8 +36,9 @@ type Follower struct {
 	// Folder holds the heads: the latest, and each that was accepted.
 	Folder string
 	Client *http.Client
-	// AcceptOrigin lets the journal go on under another name. What was lost with the old one is Accepted.Lost.
-	AcceptOrigin bool
+	// AcceptOrigin is the name under which the journal may go on after a restore, as somebody has asked its operator; empty: none. A later
+	// restore has another name. What was lost is Accepted.Lost.
+	AcceptOrigin string
 }
 
 // Accepted is a head that was accepted.
@@ -45,6 +46,8 @@ type Accepted struct {
 	journal.Checkpoint
 	Before journal.Checkpoint // zero for the first
 	Lost   int64              // rows under the head before that the journal no longer has, after a restore; or SomeLost
+	// Unaware says that the centre did not know of the head before when it was restored, so that it does not name all that was lost.
+	Unaware bool
 }
 
 // SomeLost says that rows were lost with a restore, and not how many.
@@ -76,40 +79,36 @@ func (f *Follower) Step(ctx context.Context) (Accepted, error) {
 		return Accepted{}, err
 	}
 	a := Accepted{Checkpoint: now, Before: before}
-	if before.Size > 0 {
-		if a.Lost, err = f.compare(ctx, before, now); err != nil {
-			return a, err
-		}
+	switch {
+	case before.Size == 0:
+	case before.Origin != now.Origin:
+		a, err = f.restored(ctx, before, now)
+	default:
+		err = f.consistent(ctx, before, now)
 	}
-	if before.Origin == now.Origin && before.Size == now.Size {
+	if err != nil {
+		return a, err
+	}
+	if before.Origin == a.Origin && before.Size == a.Size {
 		return a, nil
 	}
-	return a, f.keep(now, v)
+	return a, f.keep(a.Checkpoint, v)
 }
 
-// compare reports why a head does not go on from the one before, and how many rows were lost where that was accepted.
-func (f *Follower) compare(ctx context.Context, before, now journal.Checkpoint) (lost int64, err error) {
-	if before.Origin != now.Origin && !f.AcceptOrigin {
-		return 0, fmt.Errorf("%w: %s, it was %s; ask the centre why, and accept it by name if the answer is a good one", ErrOtherOrigin, now.Origin, before.Origin)
-	}
+// consistent reports why a head does not go on from one that was accepted before.
+func (f *Follower) consistent(ctx context.Context, before, now journal.Checkpoint) error {
 	if now.Size < before.Size {
-		if before.Origin != now.Origin {
-			return before.Size - now.Size, nil
-		}
-		return 0, fmt.Errorf("%w: it has %d rows, and had %d", ErrInconsistent, now.Size, before.Size)
+		return fmt.Errorf("%w: it has %d rows, and had %d", ErrInconsistent, now.Size, before.Size)
 	}
 	reader := tlog.TileHashReader(tlog.Tree{N: now.Size, Hash: now.Root}, &tileReader{f: f, ctx: ctx})
 	root, err := tlog.TreeHash(before.Size, reader)
 	if err != nil {
-		return 0, fmt.Errorf("read the centre's tree: %w", err)
+		return fmt.Errorf("read the centre's tree: %w", err)
 	}
-	switch {
-	case root == before.Root:
-		return 0, nil
-	case before.Origin != now.Origin: // rows after the backup have the same positions as those that came in instead
-		return SomeLost, nil
+	if root != before.Root {
+		return fmt.Errorf("%w: its first %d rows are not those of %d rows that it signed earlier", ErrInconsistent, before.Size, before.Size)
 	}
-	return 0, fmt.Errorf("%w: its first %d rows are not those of %d rows that it signed earlier", ErrInconsistent, before.Size, before.Size)
+	return nil
 }
 
 // Known returns the latest head that was accepted, the zero one if none was.
@@ -133,7 +132,7 @@ func (f *Follower) keep(c journal.Checkpoint, v note.Verifier) error {
 	if err := os.MkdirAll(f.Folder, 0o700); err != nil {
 		return fmt.Errorf("keep a head: %w", err)
 	}
-	name := fmt.Sprintf("%s-%012d", strings.NewReplacer("/", "_", ".", "_").Replace(c.Origin), c.Size)
+	name := fmt.Sprintf("%s%012d", prefix(c.Origin), c.Size)
 	for _, path := range []string{name, latest} {
 		if err := keptfile.Replace(filepath.Join(f.Folder, path), signed.Signed); err != nil {
 			return fmt.Errorf("keep a head: %w", err)
@@ -188,3 +187,8 @@ func (t *tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 
 // SaveTiles implements tlog.TileReader. Nothing is saved: the latest tiles are few, and change.
 func (t *tileReader) SaveTiles([]tlog.Tile, [][]byte) {}
+
+// prefix begins the names of the files of a journal's heads.
+func prefix(origin string) string {
+	return strings.NewReplacer("/", "_", ".", "_").Replace(origin) + "-"
+}

@@ -2,6 +2,7 @@ package witness
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -19,9 +20,10 @@ const height = 8
 type Seal interface {
 	LastCheckpoint(context.Context) (journal.Checkpoint, error)
 	Tile(ctx context.Context, level int, n int64, w int) ([]byte, error)
+	Restores(context.Context) ([]journal.Proof, error)
 }
 
-// Handler serves /checkpoint and /tile/8/L/N and is safe for concurrent use.
+// Handler serves /checkpoint, /tile/8/L/N, and /restores, the proofs of the rows by which the journal goes on under another name. It is safe for concurrent use.
 func Handler(s Seal) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, r *http.Request) {
@@ -29,6 +31,16 @@ func Handler(s Seal) http.Handler {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
 		answer(w, c.Signed, err)
+	})
+	m.HandleFunc("GET /restores", func(w http.ResponseWriter, r *http.Request) {
+		all, err := s.Restores(r.Context())
+		var b []byte
+		if err == nil {
+			b, err = json.Marshal(all)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		answer(w, b, err)
 	})
 	m.HandleFunc("GET /tile/", func(w http.ResponseWriter, r *http.Request) {
 		t, err := tlog.ParseTilePath(strings.TrimPrefix(r.URL.Path, "/"))

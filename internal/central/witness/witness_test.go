@@ -137,27 +137,126 @@ func TestAWitnessFindsWhatAnOperatorWithAllKeysHasChanged(t *testing.T) {
 	}
 }
 
-func TestAWitnessAcceptsAnotherNameOnlyWhenTold(t *testing.T) {
-	c := newCentre(t)
-	dir := t.TempDir()
-	c.grow(10)
-	if _, err := c.follower(dir).Step(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	head, err := c.journal.LastCheckpoint(t.Context())
+// goOn begins another origin, from a head that is known, and signs.
+func (c *centre) goOn(known journal.Checkpoint) journal.Restored {
+	c.t.Helper()
+	act, err := c.journal.GoOn(c.t.Context(), known, "admin")
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.journal.GoOn(t.Context(), head, "admin"); err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	c.seal()
-	f := c.follower(dir)
-	if _, err := f.Step(t.Context()); !errors.Is(err, witness.ErrOtherOrigin) {
-		t.Fatalf("another name: %v", err)
+	return act
+}
+
+// head returns the last signed head.
+func (c *centre) head() journal.Checkpoint {
+	c.t.Helper()
+	h, err := c.journal.LastCheckpoint(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
 	}
-	f.AcceptOrigin = true
-	if a, err := f.Step(t.Context()); err != nil || a.Lost != 0 || a.Size != 11 {
-		t.Fatalf("another name, accepted: %+v, %v", a, err)
+	return h
+}
+
+// step lets a follower look once and holds what it says.
+func (c *centre) step(f *witness.Follower, want error) witness.Accepted {
+	c.t.Helper()
+	a, err := f.Step(c.t.Context())
+	if !errors.Is(err, want) || err != nil && want == nil {
+		c.t.Errorf("%v, want %v", err, want)
+	}
+	return a
+}
+
+func TestAWitnessAcceptsAnotherNameOnlyWhenTold(t *testing.T) {
+	c := newCentre(t)
+	f := c.follower(t.TempDir())
+	c.grow(10)
+	c.step(f, nil)
+	act := c.goOn(c.head())
+	c.step(f, witness.ErrOtherOrigin)
+	f.AcceptOrigin = act.Origin
+	if a := c.step(f, nil); a.Lost != 0 || a.Size != 11 || a.Unaware {
+		t.Errorf("another name, accepted: %+v", a)
+	}
+	// Its word holds once: the next restore has another name.
+	c.goOn(c.head())
+	c.step(f, witness.ErrOtherOrigin)
+	if known, err := f.Known(); err != nil || known.Size != 11 {
+		t.Errorf("the witness now knows %d rows, %v", known.Size, err)
+	}
+}
+
+// TestAWitnessIsToldOfTwoRestores accepts the last of two names, between which it did not look.
+func TestAWitnessIsToldOfTwoRestores(t *testing.T) {
+	c := newCentre(t)
+	f := c.follower(t.TempDir())
+	c.grow(10)
+	c.step(f, nil)
+	c.goOn(c.head())
+	c.grow(3)
+	f.AcceptOrigin = c.goOn(c.head()).Origin
+	if a := c.step(f, nil); a.Lost != 0 || a.Size != 15 {
+		t.Errorf("accepted: %+v", a)
+	}
+}
+
+// TestAWitnessIsToldWhatARestoreLost takes rows away and lets the journal go on as a restored one does.
+func TestAWitnessIsToldWhatARestoreLost(t *testing.T) {
+	for name, unaware := range map[string]bool{"the head is known": false, "an older head is known": true} {
+		t.Run(name, func(t *testing.T) {
+			c := newCentre(t)
+			f := c.follower(t.TempDir())
+			c.grow(300)
+			old := c.head()
+			c.step(f, nil)
+			c.grow(100)
+			known := c.head()
+			c.step(f, nil)
+			if unaware {
+				known = old
+			}
+			c.exec("DELETE FROM entry WHERE pos > 350; UPDATE head SET size = 350; DELETE FROM tile; DELETE FROM checkpoint")
+			f.AcceptOrigin = c.goOn(known).Origin
+			if a := c.step(f, nil); a.Lost != 50 || a.Unaware != unaware || a.Size != 351 {
+				t.Errorf("accepted: %+v", a)
+			}
+		})
+	}
+}
+
+// TestAWitnessAcceptsNoNameWithoutItsRow gives the journal another name as one does who wants to be rid of the old heads.
+func TestAWitnessAcceptsNoNameWithoutItsRow(t *testing.T) {
+	const afresh = "; DELETE FROM tile; DELETE FROM checkpoint"
+	const shorter = "DELETE FROM entry WHERE pos > 290; UPDATE head SET size = 290"
+	const other = "(SELECT leaf FROM entry e WHERE e.pos = 9)"
+	for name, change := range map[string]func(*centre) string{
+		"no row": func(c *centre) string {
+			c.exec("UPDATE seal SET origin = 'elsewhere/2'; " + shorter + afresh)
+			c.seal()
+			return "elsewhere/2"
+		},
+		"rows changed that are said to be there": func(c *centre) string {
+			act := c.goOn(c.head())
+			c.exec("UPDATE entry SET leaf = " + other + " WHERE pos = 250" + afresh)
+			c.seal()
+			return act.Origin
+		},
+		"rows changed before those that are said to be lost": func(c *centre) string {
+			known := c.head()
+			c.exec("UPDATE entry SET leaf = " + other + " WHERE pos = 50; " + shorter + afresh)
+			return c.goOn(known).Origin
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCentre(t)
+			f := c.follower(t.TempDir())
+			c.grow(200)
+			c.step(f, nil)
+			c.grow(100)
+			c.step(f, nil)
+			f.AcceptOrigin = change(c)
+			c.step(f, witness.ErrInconsistent)
+		})
 	}
 }

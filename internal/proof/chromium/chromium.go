@@ -13,7 +13,7 @@ import (
 )
 
 // life is how long a browser stays at most, so that a page that hangs ends its test and not the run.
-const life = 2 * time.Minute
+const life = 5 * time.Minute
 
 // Start starts a browser with a profile of its own and returns the context of a tab. It ends with the test. Without the
 // program the test is skipped, and fails where CI is set.

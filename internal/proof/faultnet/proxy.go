@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -25,7 +26,7 @@ type Proxy struct {
 	closed    bool
 }
 
-// Listen returns a Proxy that passes connections on to the target until it is told otherwise.
+// Listen returns a Proxy that passes connections on to the target, host:port or a socket's path, until it is told otherwise.
 func Listen(target string) (*Proxy, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -112,7 +113,11 @@ func (p *Proxy) serve(client net.Conn, behave Behaviour, target string) {
 		}
 	}()
 	behave(client, func() (net.Conn, error) {
-		c, err := net.DialTimeout("tcp", target, 5*time.Second)
+		network := "tcp"
+		if filepath.IsAbs(target) {
+			network = "unix"
+		}
+		c, err := net.DialTimeout(network, target, 5*time.Second)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,15 @@ import { decide, reasonOf } from "./rules.mjs";
 export const kinds = ["visit", "evaluation", "outcome", "event", "salvaged", "reason"];
 const hash = (bytes) => sha256(bytes).toString("base64url");
 
+/** The hash by which a record names the one before it, also of a record that cannot be accepted; undefined if it names none. */
+function prev(bytes) {
+  try {
+    return JSON.parse(bytes.toString("utf8"))?.prev;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Thrown for a batch that is not to be believed. */
 export class Unbelievable extends Error {}
 
@@ -20,7 +29,7 @@ export class Books {
 
   log(device, epoch) {
     const name = `${device}/${epoch}`;
-    if (!this.logs.has(name)) this.logs.set(name, { device, epoch, records: new Map(), forks: [], released: 0 });
+    if (!this.logs.has(name)) this.logs.set(name, { device, epoch, records: new Map(), forks: [], released: 0, whole: new Set(), open: [] });
     return this.logs.get(name);
   }
 
@@ -66,8 +75,27 @@ export class Books {
     const last = batch.first + batch.count - 1;
     const through = Math.min(this.through(log), last);
     const head = through >= batch.first ? hash(batch.records[through - batch.first]) : log.records.get(through)?.hash;
-    const ack = head && { device: log.device, epoch: log.epoch, through, head, quarantined, time: now, kinds };
-    return { ack: ack ?? null, missing, epoch: log.epoch };
+    this.settle(log, batch);
+    const ack = head && log.whole.has(`${through} ${head}`) && { device: log.device, epoch: log.epoch, through, head, quarantined, time: now, kinds };
+    return { ack: ack || null, missing, epoch: log.epoch };
+  }
+
+  /** Notes which records are here with all that their sender still holds of what came before them. */
+  settle(log, batch) {
+    log.open.push({ first: batch.first, released: batch.released, prev: prev(batch.records[0]), hashes: batch.records.map(hash) });
+    const holds = (b, seq, h) => h && b.hashes[seq - b.first] === h;
+    const settled = (b, seq, h) =>
+      seq <= b.released || log.whole.has(`${seq} ${h}`) || log.open.some((o) => holds(o, seq, h) && settled(b, o.first - 1, o.prev));
+    for (let found = true; found; ) {
+      found = false;
+      log.open = log.open.filter((b) => {
+        const names = b.hashes.map((h, i) => `${b.first + i} ${h}`);
+        const whole = settled(b, b.first - 1, b.prev) || names.some((n) => log.whole.has(n));
+        if (whole) names.forEach((n) => log.whole.add(n));
+        found ||= whole;
+        return !whole;
+      });
+    }
   }
 
   /** The first and the last seq between two that are not here, null if all are. */
@@ -202,7 +230,8 @@ export class Books {
       for (const evaluation of p.answers)
         all.push({ device: p.device, epoch: "", seq: 0, submission: p.submission, time: p.received, known: "set", evaluation });
     const reasons = [...this.of("reason")].map((e) => ({ device: e.log.device, epoch: e.log.epoch, seq: e.seq, reason: e.record.reason }));
-    const counts = decide(all, (device, id) => this.visit(device, id));
+    const visits = [...this.of("visit")].map((e) => e.record.visit);
+    const counts = decide(all, (device, id) => this.visit(device, id), visits);
     return all.map((g) => ({ ...g, counts: counts.get(g), reason: reasonOf(g, reasons)?.code }));
   }
 }

@@ -126,7 +126,8 @@ const orders = {
   },
   /** Says what counts of a history that a test has made up. */
   async decide({ visits, given, reasons }) {
-    const counts = decide(given, (device, id) => visits.find((v) => v.device === device && v.visit.id === id)?.visit);
+    const all = visits.map((v) => v.visit);
+    const counts = decide(given, (device, id) => visits.find((v) => v.device === device && v.visit.id === id)?.visit, all);
     return { decisions: given.map((g) => ({ counts: counts.get(g), reason: reasonOf(g, reasons)?.code ?? "" })) };
   },
   async take({ device, payload }) {

@@ -9,18 +9,23 @@ const groups = (all, name) => {
 };
 const logOf = (g) => `${g.device}/${g.epoch}`;
 const question = (g) => JSON.stringify([g.device, g.evaluation.visit, g.evaluation.subject, g.evaluation.case ?? ""]);
-const completed = (visit) => [...new Set((visit.cases ?? []).filter((c) => c.completed).map((c) => c.project_no))];
+const area = (visit, c) => c.area || visit.window?.area || "";
+const name = (visit, c) => (area(visit, c) ? `${area(visit, c)} ${c.project_no}` : c.project_no);
+const casesOf = (visit) => visit.cases ?? [];
+
+/** The cases that some visits have completed. */
+const completedBy = (visits) => new Set(visits.flatMap((v) => casesOf(v).filter((c) => c.completed).map((c) => name(v, c))));
 
 /** What an evaluation could count for; visit is undefined while it is not here. */
-function items(g, visit) {
+function items(g, visit, completed) {
   const e = g.evaluation;
   const own = JSON.stringify({ device: g.device, visit: e.visit, subject: e.subject });
   const ofCase = (c) => JSON.stringify({ case: c });
   if (e.subject === "staff") return [own];
   if (!visit) return [e.case ? ofCase(e.case) : own];
-  return completed(visit)
-    .filter((c) => !e.case || c === e.case)
-    .map(ofCase);
+  const whole = !e.case && (visit.grouping !== "single" || casesOf(visit).length === 1);
+  const claimed = casesOf(visit).filter((c) => whole || c.project_no === e.case || (!e.case && c.completed));
+  return [...new Set(claimed.map((c) => name(visit, c)))].filter((c) => completed.has(c)).map(ofCase);
 }
 
 /** Whether an evaluation stands for all matters of a visit that could be rated one by one. */
@@ -66,8 +71,9 @@ function earliest(all) {
   return first([...ofLogs, ...all.filter((g) => !g.seq)], between);
 }
 
-/** Returns for each evaluation what it counts for. VisitOf(device, id) returns a visit or undefined. */
-export function decide(all, visitOf) {
+/** Returns for each evaluation what it counts for. VisitOf(device, id) returns a visit or undefined; visits are all that are here. */
+export function decide(all, visitOf, visits) {
+  const completed = completedBy(visits);
   const replaced = corrections(all);
   const left = groups(
     all.filter((g) => !replaced.has(g)),
@@ -76,7 +82,7 @@ export function decide(all, visitOf) {
   const contests = new Map();
   for (const g of left) {
     const visit = visitOf(g.device, g.evaluation.visit);
-    for (const item of items(g, visit)) contests.set(item, [...(contests.get(item) ?? []), { g, whole: overall(g, visit) }]);
+    for (const item of items(g, visit, completed)) contests.set(item, [...(contests.get(item) ?? []), { g, whole: overall(g, visit) }]);
   }
   const counts = new Map(all.map((g) => [g, []]));
   for (const [item, those] of contests) {

@@ -17,12 +17,18 @@ import (
 // Open opens the journal at an address such as "sqlite:journal.db" and runs it until the test ends or stop is called, which closes its database.
 func Open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) {
 	t.Helper()
+	return OpenPatient(t, url, 0)
+}
+
+// OpenPatient is Open with a bound of its own for transactions.
+func OpenPatient(t testing.TB, url string, patience time.Duration) (j *journal.Journal, d *db.DB, stop func()) {
+	t.Helper()
 	d, err := db.Open(context.Background(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	j, err = journal.Open(context.Background(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler)})
+		Logger: slog.New(slog.DiscardHandler), Patience: patience})
 	if err != nil {
 		t.Fatal(err)
 	}

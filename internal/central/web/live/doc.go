@@ -3,7 +3,7 @@
 //	GET /live         the page, complete without script; reload it to see what is new
 //	GET /live/events  server-sent events, each the page's changing part as HTML
 //	GET /api/latest   the same as JSON
-//	GET /healthz      200 while the books can be read
+//	GET /healthz      200 while records are taken, and the books can be read and follow
 //
 // Each row, box and finding is shown to whom account.May lets see it; a live connection ends with the session.
 //

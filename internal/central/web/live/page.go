@@ -68,6 +68,8 @@ type Config struct {
 	Reason func(code string) string
 	// Trouble returns why nothing is taken at present. Without it, nothing is said.
 	Trouble func() Trouble
+	// Late returns why what is shown is old, nil if it is not. Without it, nothing is said.
+	Late func() error
 	// Place returns where a box stood with its window at a moment. Without it, what comes in lies nowhere but in the province.
 	Place func(context.Context, rating.DeviceID, rating.Window, time.Time) account.Object
 }
@@ -83,6 +85,9 @@ func Section(cfg Config) web.Section {
 	p := &Pages{cfg: cfg, live: make(chan struct{}, maxLive)}
 	if p.cfg.Reason == nil {
 		p.cfg.Reason = func(code string) string { return code }
+	}
+	if p.cfg.Late == nil {
+		p.cfg.Late = func() error { return nil }
 	}
 	if p.cfg.Trouble == nil {
 		p.cfg.Trouble = func() Trouble { return Trouble{} }
@@ -292,7 +297,7 @@ func (p *Pages) row(e books.Entry) rowView {
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
 		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel), Opener: openerWords(e.Opener)}
 	if e.Quality == rating.TimeEstimated {
-		row.Bounds = fmt.Sprintf("%s 至 %s 之间", e.Earliest.In(web.Zone()).Format("2006-01-02 15:04"), e.Latest.In(web.Zone()).Format("2006-01-02 15:04"))
+		row.Bounds = since(e.Earliest.In(web.Zone()), e.Latest.In(web.Zone()))
 	}
 	if received := e.ReceivedAt.In(web.Zone()); e.ReceivedAt.Sub(e.At) > time.Minute {
 		row.Late = received.Format("01-02 15:04:05")
@@ -357,6 +362,14 @@ func (p *Pages) health(c *web.Call) error {
 			why = fmt.Sprintf(": %v", t.Err) // which may name servers
 		}
 		http.Error(c.W, "nothing is taken since "+t.Since.UTC().Format(time.RFC3339)+why, http.StatusServiceUnavailable)
+		return nil
+	}
+	if err := p.cfg.Late(); err != nil {
+		why := ": what the pages show is old"
+		if c.Local() {
+			why = ": " + err.Error() // which may name servers
+		}
+		http.Error(c.W, "the books are behind"+why, http.StatusServiceUnavailable)
 		return nil
 	}
 	c.W.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -132,7 +132,7 @@ func TestPage(t *testing.T) {
 	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}}}
 	w := get(p, "/live", "localhost")
 	webtest.Want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
-		"窗口常开，未关联办件", "约 09:02:03", "2026-03-02 07:02 至 2026-03-02 10:02 之间", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
+		"窗口常开，未关联办件", "约 09:02:03", "最早 07:02", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
 		"!alert", "!<img", "!异常")
 	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)
@@ -243,9 +243,14 @@ func TestLive(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
-	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble }}))
+	var late error
+	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
+		Late: func() error { return late }}))
 	webtest.Want(t, get(p, "/live", "localhost"), 200, "!暂时收不进记录")
 	webtest.Want(t, get(p, "/healthz", "localhost"), 200, "ok")
+	late = errors.New("the books are 7 rows behind")
+	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "the books are 7 rows behind")
+	late = nil
 	trouble = Trouble{Since: time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC), Books: true, Err: errors.New("database or disk is full")}
 	webtest.Want(t, get(p, "/live", "localhost"), 200, "暂时收不进记录", "自 03-02 09:02:03", "账本写不进去", "database or disk is full")
 	webtest.Want(t, get(p, "/healthz", "localhost"), 503, "nothing is taken since 2026-03-02T01:02:03Z")

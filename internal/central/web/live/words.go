@@ -1,6 +1,10 @@
 package live
 
-import "haochaping/internal/rating"
+import (
+	"time"
+
+	"haochaping/internal/rating"
+)
 
 func channelWords(c rating.Channel) string {
 	switch c {
@@ -60,4 +64,15 @@ func kindWords(kind string) (name, advice string) {
 		return "损坏", "盒子有一个文件损坏，已另存并尽量找回。请稍后查看同一设备是否缺号；再次发生时更换存储卡。"
 	}
 	return kind, ""
+}
+
+// since says shortly how much earlier than its latest moment something may have been.
+func since(earliest, latest time.Time) string {
+	switch {
+	case earliest.Format(time.DateOnly) == latest.Format(time.DateOnly):
+		return "最早 " + earliest.Format("15:04")
+	case earliest.Year() == latest.Year():
+		return "最早 " + earliest.Format("01-02 15:04")
+	}
+	return "最早 " + earliest.Format(time.DateOnly)
 }

@@ -1,0 +1,136 @@
+package books
+
+import (
+	"context"
+	"fmt"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// CaseState says what has become of a case's matter. It says no level.
+type CaseState string
+
+// The states.
+const (
+	CaseOpen      CaseState = "open"      // not known to be completed
+	CaseCompleted CaseState = "completed" // and not rated yet
+	CaseRated     CaseState = "rated"
+	CaseDefault   CaseState = "default" // silence has become 基本满意 (article 14); nobody has said so
+)
+
+// Case is what the books know of a case.
+type Case struct {
+	Key rating.CaseKey
+	rating.CaseFile
+	Contact  int64 // place in the journal of what says how the applicant is reached, 0: nothing does
+	Deadline int64 // that has passed, milliseconds since 1970-01-01 UTC; 0: none yet
+	Counts   int64 // cursor of the evaluation that counts, 0: none
+	Reminded bool
+}
+
+// State returns what has become of the matter.
+func (c Case) State() CaseState {
+	switch {
+	case c.Counts != 0:
+		return CaseRated
+	case c.Deadline != 0 && c.Begins() != 0:
+		return CaseDefault
+	case c.Begins() != 0:
+		return CaseCompleted
+	}
+	return CaseOpen
+}
+
+// Case returns what the books know of a case, and whether that is anything.
+func (b *Books) Case(ctx context.Context, k rating.CaseKey) (Case, bool, error) {
+	all, err := b.Cases(ctx, []rating.CaseKey{k})
+	c, ok := all[k]
+	return c, ok, err
+}
+
+// Cases returns what the books know of some cases; of those that are not in it, nothing.
+func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.CaseKey]Case, error) {
+	var items []int64
+	want := make(map[rating.CaseKey]bool)
+	for _, k := range keys {
+		items = append(items, itemHash(k.String()))
+		want[k] = true
+	}
+	out := make(map[rating.CaseKey]Case)
+	err := b.read(ctx, func(tx *db.Tx, t tables) error {
+		found, err := reader{tx, t, b.cfg.Journal}.files(ctx, unique(items))
+		for _, f := range found {
+			if c := f.view(); want[c.Key] {
+				out[c.Key] = c
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read cases: %w", err)
+	}
+	return out, nil
+}
+
+func (f loadedFile) view() Case {
+	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.deadline, Counts: f.file.counts,
+		Reminded: f.file.reminded}
+}
+
+// Due is where a list of cases goes on that wait for something. The zero Due is its beginning.
+type Due struct {
+	Begins int64
+	Item   int64
+}
+
+// Silent returns up to n completed cases after a place in the list, whose periods began before a moment and whose deadline has not been noted,
+// in the order of those beginnings, and the place of the last. With unasked only those that nobody has rated or reminded of.
+func (b *Books) Silent(ctx context.Context, after Due, before int64, unasked bool, n int) (all []Case, last Due, err error) {
+	where := "waits = 1"
+	if unasked {
+		where += " AND reminded = 0 AND counts = 0"
+	}
+	last = after
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		found, err := db.Query(ctx, tx, scanFile, t.of(readFiles+" WHERE "+where+
+			" AND begins < $1 AND (begins > $2 OR begins = $2 AND item > $3) ORDER BY begins, item LIMIT $4"), before, after.Begins, after.Item, n)
+		for _, f := range found {
+			all, last = append(all, f.view()), Due{f.file.Begins(), f.item}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, after, fmt.Errorf("read the cases that wait: %w", err)
+	}
+	return all, last, nil
+}
+
+// CaseFigures counts cases. Defaults are by themselves everywhere: they are nobody's answer.
+type CaseFigures struct {
+	Cases     int64 `json:"cases"`
+	Completed int64 `json:"completed"`
+	Rated     int64 `json:"rated"`   // completed, and somebody has rated the matter
+	Default   int64 `json:"default"` // completed, and silence counts as 基本满意 (article 14)
+	Unrated   int64 `json:"unrated"` // completed, and the deadline is still to come
+}
+
+// CaseFigures counts all cases.
+func (b *Books) CaseFigures(ctx context.Context) (f CaseFigures, err error) {
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		all, err := db.Query(ctx, tx, func(s db.Scanner) (f CaseFigures, err error) {
+			return f, s.Scan(&f.Cases, &f.Completed, &f.Rated, &f.Default)
+		}, t.of(`SELECT count(*), coalesce(sum(CASE WHEN begins > 0 THEN 1 ELSE 0 END), 0),
+			coalesce(sum(CASE WHEN begins > 0 AND counts > 0 THEN 1 ELSE 0 END), 0),
+			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 THEN 1 ELSE 0 END), 0) FROM {case}`))
+		if err == nil && len(all) == 1 {
+			f = all[0]
+			f.Unrated = f.Completed - f.Rated - f.Default
+		}
+		return err
+	})
+	if err != nil {
+		return f, fmt.Errorf("count the cases: %w", err)
+	}
+	return f, nil
+}

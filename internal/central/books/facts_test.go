@@ -1,0 +1,227 @@
+package books
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+const (
+	cityA = "620100000000"
+	cityB = "620200000000"
+)
+
+// drawFacts adds what business systems say of cases, in parts, answers by other channels, and deadlines that have passed.
+func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
+	start := noon().UnixMilli()
+	keyOf := func(p string) rating.CaseKey {
+		return rating.CaseKey{Area: rapid.SampledFrom([]string{cityA, cityA, cityB}).Draw(t, "area"), Project: fmt.Sprint("r", run, p)}
+	}
+	told := make(map[rating.CaseKey]bool)
+	for _, p := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 5).Draw(t, "facts") {
+		k := keyOf(p)
+		if told[k] {
+			continue
+		}
+		told[k] = true
+		filed := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, TaskCode: "t", AsOf: start,
+			Batch: rapid.SampledFrom([]string{"", fmt.Sprint("B", run)}).Draw(t, "batch"),
+			Theme: rapid.SampledFrom([]string{"", fmt.Sprint("T", run)}).Draw(t, "theme")}
+		parts := []rating.CaseFact{filed}
+		if rapid.IntRange(0, 3).Draw(t, "done") > 0 {
+			done := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: start, CompletedAt: start}
+			parts = append(parts, done)
+		}
+		for i, f := range parts {
+			l.history.Tell(f)
+			l.rows = append(l.rows, func(t fatal, w *world) { w.tell(t, fmt.Sprint(k, i), f) })
+		}
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "channels") {
+		a := journal.Answer{Level: 4, Channel: rapid.SampledFrom(rating.Channels()).Draw(t, "channel"),
+			At: start + rapid.Int64Range(0, clock+5000).Draw(t, "at")}
+		name := fmt.Sprint("x", run, "-", i)
+		g := rating.Given{Device: rating.DeviceID("@" + a.Channel), Submission: name,
+			Evaluation: rating.Evaluation{Visit: rating.VisitID(1e6*run + i), Subject: rating.MatterSubject}}
+		if rapid.IntRange(0, 3).Draw(t, "theme") == 0 {
+			a.Theme = fmt.Sprint("T", run)
+			g.Theme = a.Theme
+		} else {
+			a.Case = keyOf(rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "case"))
+			g.About = a.Case
+		}
+		l.given = append(l.given, g)
+		l.rows = append(l.rows, func(t fatal, w *world) { w.say(t, name, a) })
+	}
+	for _, p := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "deadlines") {
+		x := journal.Passed{Case: rating.CaseKey{Area: cityA, Project: fmt.Sprint("r", run, p)},
+			Deadline: start + rapid.Int64Range(-2000, clock+2000).Draw(t, "deadline"), LateHolds: rapid.IntRange(0, 3).Draw(t, "holds") == 0}
+		if !told[x.Case] {
+			continue
+		}
+		l.history.Pass(x.Case, x.Deadline, x.LateHolds)
+		pass := func(t fatal, w *world) { // a deadline passes of a case that is known
+			w.tell(t, fmt.Sprint(x.Case, "known"), rating.CaseFact{Area: x.Case.Area, ProjectNo: x.Case.Project, AsOf: start})
+			if _, err := w.journal.Pass(context.Background(), "deadline", x.Case.String(), []journal.Passed{x}); err != nil {
+				t.Fatalf("pass: %v", err)
+			}
+		}
+		l.rows = append(l.rows, pass)
+	}
+}
+
+// tell enters what a business system says of a case.
+func (w *world) tell(t fatal, name string, f rating.CaseFact) {
+	t.Helper()
+	w.tellContact(t, name, f, "")
+}
+
+func (w *world) tellContact(t fatal, name string, f rating.CaseFact, contact string) journal.Receipt {
+	t.Helper()
+	r, err := w.journal.Tell(context.Background(), "system", name, []journal.Fact{{Fact: f, Contact: contact}})
+	if err != nil {
+		t.Fatalf("tell: %v", err)
+	}
+	return r
+}
+
+// say enters an answer by a channel.
+func (w *world) say(t fatal, name string, a journal.Answer) {
+	t.Helper()
+	if _, err := w.journal.Answer(context.Background(), "system", name, []journal.Answer{a}, []string{name}); err != nil {
+		t.Fatalf("answer: %v", err)
+	}
+}
+
+func factOf(project string, completed int64) rating.CaseFact {
+	return rating.CaseFact{Area: cityA, ProjectNo: project, TaskCode: "t", AsOf: noon().UnixMilli(), CompletedAt: completed}
+}
+
+func smsAnswer(project string, level rating.Level, at time.Time) journal.Answer {
+	return journal.Answer{Case: rating.CaseKey{Area: cityA, Project: project}, Level: level, Channel: rating.SMS, At: at.UnixMilli()}
+}
+
+// checkEqualNumbersOfTwoCities: an answer in one city says nothing of the case with the same number in another one, at boxes that know their
+// hall's area and at boxes of which only the centre does.
+func checkEqualNumbersOfTwoCities(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		for i, area := range []string{cityA, cityB, cityB} {
+			box := rating.DeviceID(fmt.Sprint("box-", i+1))
+			window := hallWindow()
+			window.Area = area
+			e, err := journal.Enrol(journal.Enrolment{Device: box, Window: window, EnrolledAt: 1}, noon().UnixMilli(), "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.enter(t, e)
+			v := ofCases(rating.VisitID(i+1), rating.Single, false, "P-1")
+			if i == 0 {
+				v.Window.Area = area
+			}
+			c := chainOf(box, epoch)
+			c.append(t, rating.VisitBody(at(0), v), keyed(int64(1000*i+1000), v.ID, ""))
+			w.enter(t, c.all())
+		}
+		want := []string{"不满意 counted", "不满意 counted", "不满意 later"}
+		if diff := cmp.Diff(want, w.statuses(t)); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// checkAnAnswerWaitsForTheCompletion: 事项办结后可对服务事项进行一次评价; what came before the completion is known counts when it is.
+func checkAnAnswerWaitsForTheCompletion(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		w.say(t, "1", smsAnswer("P", 5, noon()))
+		w.tell(t, "filed", factOf("P", 0))
+		w.follow(t)
+		if diff := cmp.Diff([]string{"非常满意 unasked"}, w.statuses(t)); diff != "" {
+			t.Error("before", diff)
+		}
+		w.tell(t, "done", factOf("P", noon().UnixMilli()))
+		w.say(t, "2", smsAnswer("P", 1, noon().Add(time.Second)))
+		w.follow(t)
+		if diff := cmp.Diff([]string{"非常满意 counted", "非常不满意 later"}, w.statuses(t)); diff != "" {
+			t.Error("after", diff)
+		}
+	})
+}
+
+// checkSilenceAndLateAnswers: 5个工作日内未作出评价的,评价结果默认为基本满意. An answer in time wins whenever it arrives; one that is late is marked.
+func checkSilenceAndLateAnswers(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		k := rating.CaseKey{Area: cityA, Project: "P"}
+		w.tell(t, "done", factOf("P", noon().UnixMilli()))
+		pass := func(k rating.CaseKey, holds bool) {
+			if _, err := w.journal.Pass(t.Context(), "deadline", k.String(), []journal.Passed{{Case: k, Deadline: noon().Add(time.Hour).UnixMilli(), LateHolds: holds}}); err != nil {
+				t.Fatal(err)
+			}
+			w.follow(t)
+		}
+		pass(k, false)
+		state := func() CaseState {
+			c, ok, err := w.books.Case(t.Context(), k)
+			if err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			return c.State()
+		}
+		if state() != CaseDefault {
+			t.Errorf("after five days of silence it is %s", state())
+		}
+		w.now = noon().Add(3 * time.Hour)
+		w.say(t, "late", smsAnswer("P", 1, noon().Add(2*time.Hour)))
+		w.follow(t)
+		if got := w.statuses(t); got[0] != "非常不满意 late" || state() != CaseDefault {
+			t.Errorf("late: %v, %s", got, state())
+		}
+		w.say(t, "in time", smsAnswer("P", 2, noon().Add(time.Minute)))
+		w.follow(t)
+		if diff := cmp.Diff([]string{"非常不满意 late", "不满意 counted"}, w.statuses(t)); diff != "" || state() != CaseRated {
+			t.Error(diff, state())
+		}
+		other := rating.CaseKey{Area: cityA, Project: "Q"}
+		w.tell(t, "done 2", factOf("Q", noon().UnixMilli()))
+		w.say(t, "late 2", smsAnswer("Q", 4, noon().Add(2*time.Hour)))
+		pass(other, true)
+		if got := w.statuses(t); got[2] != "满意 counted" {
+			t.Errorf("where late answers hold: %v", got)
+		}
+		f, err := w.books.CaseFigures(t.Context())
+		if err != nil || f != (CaseFigures{Cases: 2, Completed: 2, Rated: 2}) {
+			t.Errorf("figures %+v, %v", f, err)
+		}
+	})
+}
+
+// checkWhatContradictsIsAFinding: facts out of order make the same case, and what contradicts changes nothing and is named.
+func checkWhatContradictsIsAFinding(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		w.tell(t, "1", factOf("P", noon().UnixMilli()))
+		w.tell(t, "2", factOf("P", noon().UnixMilli()-1000))
+		put := factOf("P", noon().UnixMilli()-2000)
+		put.Corrects, put.AsOf = true, put.AsOf+1
+		w.follow(t)
+		k := rating.CaseKey{Area: cityA, Project: "P"}
+		c, _, err := w.books.Case(t.Context(), k)
+		if err != nil || c.CompletedAt != noon().UnixMilli() || len(w.kinds(t)) != 1 || w.kinds(t)[0] != string(Contradiction) {
+			t.Errorf("%+v, %v, %v", c, w.kinds(t), err)
+		}
+		w.tell(t, "3", put)
+		w.follow(t)
+		if c, _, err = w.books.Case(t.Context(), k); err != nil || c.CompletedAt != put.CompletedAt || len(w.kinds(t)) != 1 {
+			t.Errorf("after a correction %+v, %v, %v", c, w.kinds(t), err)
+		}
+	})
+}

@@ -1,0 +1,59 @@
+package organisation
+
+import (
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/web"
+)
+
+// object returns what a record is about, for account.May: where it lies and whose business it is on a day.
+func object(a *directory.Atlas, r directory.Record, d directory.Day) account.Object {
+	switch r.Kind {
+	case directory.Area:
+		return account.Object{Area: r.ID}
+	case directory.Unit:
+		// A new unit stands in no atlas yet.
+		return account.Object{Area: r.Area, Units: append([]string{r.ID}, units(a, r.Unit, d)...)}
+	case directory.Hall:
+		return account.Object{Area: r.Area, Units: units(a, r.Unit, d), Hall: r.ID}
+	case directory.Window:
+		hall, ok := a.At(directory.Hall, r.Hall, d)
+		if !ok {
+			return nowhere()
+		}
+		o := object(a, hall, d)
+		if r.Unit != "" {
+			o.Units = units(a, r.Unit, d)
+		}
+		return o
+	case directory.Staff:
+		if window, ok := a.At(directory.Window, r.Window, d); ok {
+			o := object(a, window, d)
+			o.Units = units(a, r.Unit, d) // whose person it is
+			return o
+		}
+		if unit, ok := a.At(directory.Unit, r.Unit, d); ok && r.Window == "" {
+			return object(a, unit, d)
+		}
+	}
+	return nowhere()
+}
+
+// nowhere is the object of what names something that does not exist. No area has its code, so that it lies in none.
+func nowhere() account.Object { return account.Object{Area: "-"} }
+
+// units returns a unit and those above it.
+func units(a *directory.Atlas, code string, d directory.Day) (all []string) {
+	for _, u := range a.Units(code, d) {
+		all = append(all, u.ID)
+	}
+	return all
+}
+
+// may reports whether the person may do something to a record, on a day on which it holds.
+func may(c *web.Call, action account.Action) directory.May {
+	today := directory.DayOf(c.Now())
+	return func(a *directory.Atlas, r directory.Record) bool {
+		return c.May(action, object(a, r, max(r.From, min(today, r.To-1))))
+	}
+}

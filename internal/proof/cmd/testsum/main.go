@@ -1,0 +1,188 @@
+// Command testsum reads what "go test -json" prints and says it for people: each package as it ends, the words of what has failed, and at
+// the end how long the slowest packages took, what was skipped and why, and how much of the code was run, by cover profiles.
+//
+//	go test -json -coverprofile=cover.out ./... | testsum cover.out
+//
+// Its status is 1 if anything has failed.
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	failed, err := run(os.Stdin, os.Stdout, os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "testsum:", err)
+	}
+	if failed || err != nil {
+		os.Exit(1)
+	}
+}
+
+// event is one line of go test -json.
+type event struct {
+	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64 // seconds
+}
+
+// test names one test; the name is empty for what a package itself says.
+type test struct{ pkg, name string }
+
+// summary is what was seen so far.
+type summary struct {
+	out     io.Writer
+	said    map[test][]string
+	took    map[string]float64 // by package
+	skipped map[string][]string
+	passed  int
+	failed  int
+}
+
+func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error) {
+	s := &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), skipped: make(map[string][]string)}
+	began := time.Now()
+	lines := bufio.NewReader(in)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			s.line(line)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return true, fmt.Errorf("read what go test prints: %w", err)
+		}
+	}
+	s.print("\n%d tests passed, %d failed, in %s\n", s.passed, s.failed, time.Since(began).Round(time.Second))
+	s.slowest()
+	s.skips()
+	share, err := covered(profiles)
+	if err != nil {
+		return true, err
+	}
+	if len(profiles) > 0 {
+		s.print("coverage: %.1f %% of the statements, without what runs in processes of their own\n", 100*share)
+	}
+	return s.failed > 0, nil
+}
+
+func (s *summary) print(format string, values ...any) { _, _ = fmt.Fprintf(s.out, format, values...) }
+
+// line takes one line. What is no event is of the go command itself.
+func (s *summary) line(line []byte) {
+	var e event
+	if err := json.Unmarshal(line, &e); err != nil {
+		s.print("%s", line)
+		return
+	}
+	at := test{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		s.print("%s", e.Output)
+	case "build-fail":
+		s.failed++
+	case "output":
+		s.said[at] = append(s.said[at], e.Output)
+	case "pass", "fail", "skip":
+		s.end(at, e)
+		delete(s.said, at)
+	}
+}
+
+// end takes the end of a test or a package.
+func (s *summary) end(at test, e event) {
+	switch {
+	case at.name == "":
+		s.took[at.pkg] = e.Elapsed
+		s.print("%-4s %6.1fs %s\n", map[string]string{"pass": "ok", "fail": "FAIL", "skip": "none"}[e.Action], e.Elapsed, at.pkg)
+		if e.Action == "fail" {
+			s.print("%s", strings.Join(s.said[at], ""))
+			s.failed++
+		}
+	case e.Action == "fail":
+		s.failed++
+		s.print("%s", strings.Join(s.said[at], ""))
+	case e.Action == "skip":
+		why := reason(s.said[at])
+		s.skipped[why] = append(s.skipped[why], at.pkg+"."+at.name)
+	default:
+		s.passed++
+	}
+}
+
+// reason returns why a test was skipped: the last thing that it said.
+func reason(said []string) string {
+	for _, line := range slices.Backward(said) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "---") || strings.HasPrefix(line, "===") {
+			continue
+		}
+		if _, words, ok := strings.Cut(line, ".go:"); ok {
+			if _, words, ok = strings.Cut(words, ": "); ok {
+				return words
+			}
+		}
+		return line
+	}
+	return "without a word"
+}
+
+func (s *summary) slowest() {
+	all := slices.SortedFunc(maps.Keys(s.took), func(a, b string) int { return cmp.Compare(s.took[b], s.took[a]) })
+	for _, pkg := range all[:min(5, len(all))] {
+		s.print("%7.0f s %s\n", s.took[pkg], pkg)
+	}
+}
+
+func (s *summary) skips() {
+	if len(s.skipped) == 0 {
+		s.print("nothing was skipped\n")
+	}
+	for _, why := range slices.Sorted(maps.Keys(s.skipped)) {
+		tests := s.skipped[why]
+		s.print("skipped %d: %s (%s%s)\n", len(tests), why, strings.Join(tests[:min(3, len(tests))], ", "), map[bool]string{true: ", …"}[len(tests) > 3])
+	}
+}
+
+// covered returns the share of statements that were run, by the profiles of several runs.
+func covered(profiles []string) (float64, error) {
+	statements := make(map[string]int) // by their place
+	ran := make(map[string]bool)
+	for _, name := range profiles {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return 0, fmt.Errorf("read a cover profile: %w", err)
+		}
+		for line := range strings.Lines(string(b)) {
+			var place string
+			var n, count int
+			if _, err := fmt.Sscan(line, &place, &n, &count); err != nil {
+				continue // the first line names the mode
+			}
+			statements[place] = n
+			ran[place] = ran[place] || count > 0
+		}
+	}
+	all, hit := 0, 0
+	for place, n := range statements {
+		all += n
+		if ran[place] {
+			hit += n
+		}
+	}
+	if all == 0 {
+		return 0, nil
+	}
+	return float64(hit) / float64(all), nil
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestSummary(t *testing.T) {
+	profile := filepath.Join(t.TempDir(), "cover.out")
+	if err := os.WriteFile(profile, []byte("mode: atomic\na.go:1.2,3.4 3 0\na.go:5.6,7.8 1 9\na.go:1.2,3.4 3 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := strings.Join([]string{
+		`{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:12: chromium is missing: install it\n"}`,
+		`{"Action":"output","Package":"p","Test":"TestA","Output":"--- SKIP: TestA (0.00s)\n"}`,
+		`{"Action":"skip","Package":"p","Test":"TestA"}`,
+		`{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:1: it is wrong\n"}`,
+		`{"Action":"fail","Package":"p","Test":"TestB"}`,
+		`{"Action":"output","Package":"p","Test":"TestC","Output":"    c_test.go:1: noise\n"}`,
+		`{"Action":"pass","Package":"p","Test":"TestC"}`,
+		`{"Action":"fail","Package":"p","Elapsed":2.5}`,
+		`go: a word of its own`,
+	}, "\n")
+	var out strings.Builder
+	failed, err := run(strings.NewReader(in), &out, []string{profile})
+	if err != nil || !failed {
+		t.Errorf("failed %t, %v", failed, err)
+	}
+	for _, want := range []string{"it is wrong", "FAIL    2.5s p", "1 tests passed, 2 failed", "skipped 1: chromium is missing: install it (p.TestA)", "coverage: 25.0 %",
+		"go: a word of its own"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "noise") {
+		t.Errorf("what a good test says stands in\n%s", out.String())
+	}
+}
+
+func TestWhatDoesNotBuildFails(t *testing.T) {
+	var out strings.Builder
+	failed, err := run(strings.NewReader(`{"ImportPath":"p","Action":"build-output","Output":"a.go:1: nonsense\n"}
+{"ImportPath":"p","Action":"build-fail"}
+`), &out, nil)
+	if err != nil || !failed || !strings.Contains(out.String(), "nonsense") {
+		t.Errorf("failed %t, %v: %s", failed, err, out.String())
+	}
+}

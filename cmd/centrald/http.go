@@ -73,11 +73,11 @@ func listen(where, certFile, keyFile string) (net.Listener, error) {
 	if certFile == "" {
 		return net.Listen("tcp", where)
 	}
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
+	r := &renewed{certFile: certFile, keyFile: keyFile, now: time.Now}
+	if _, err := r.certificate(nil); err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
-	return tls.Listen("tcp", where, serverTLS(cert))
+	return tls.Listen("tcp", where, &tls.Config{GetCertificate: r.certificate, MinVersion: tls.VersionTLS12})
 }
 
 func serverTLS(cert tls.Certificate) *tls.Config {

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -13,7 +17,7 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -23,7 +27,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late.late, Place: x.where,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text
@@ -32,9 +36,23 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *
 			},
 		}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
-		people.Section(people.Config{Accounts: x.people, Journal: x.journal}),
+		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
+}
+
+// areaOf returns where a unit or hall is today, false if the organisation has none of that id. A member of staff's area is written by hand.
+func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error) {
+	kind := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall}[r]
+	if kind == "" {
+		return "", true, nil
+	}
+	atlas, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return "", false, err
+	}
+	record, ok := atlas.At(kind, id, directory.DayOf(time.UnixMilli(x.journal.Now())))
+	return record.Area, ok, nil
 }
 
 // loopback reports whether only this machine reaches the centre's pages.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,7 +15,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/webtest"
@@ -24,8 +27,14 @@ import (
 // pagesOf opens a centre and the pages that it would serve.
 func pagesOf(t *testing.T) (*rooms, *web.Site) {
 	t.Helper()
+	return pagesWith(t, "admin.hosts = ['admin.example.com']")
+}
+
+// pagesWith opens a centre with lines of configuration.
+func pagesWith(t *testing.T, lines string) (*rooms, *web.Site) {
+	t.Helper()
 	c := &command{env: environment{io.Discard, io.Discard, time.Now, rand.Reader, manager}}
-	cfg, err := parseConfig("state = '" + t.TempDir() + "'\nadmin.hosts = ['admin.example.com']")
+	cfg, err := parseConfig("state = '" + t.TempDir() + "'\n" + lines)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +51,7 @@ func pagesOf(t *testing.T) (*rooms, *web.Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, newLag(x.journal.Head, x.books.Position, time.Now), reasons, slog.New(slog.DiscardHandler))
+	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, reasons, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +111,11 @@ func TestEveryRoute(t *testing.T) {
 		}
 		objects["account"] = append(objects["account"], object{a.ID, account.Object{Area: area}})
 	}
+	organise(t, x)
+	for _, area := range []string{"629900000000", "629901000000", "629902000000"} {
+		objects["kind"] = append(objects["kind"], object{"area", account.Object{}})
+		objects["id"] = append(objects["id"], object{area, account.Object{Area: area}})
+	}
 	// These name parts of what the route is about, which are not there.
 	for _, part := range []string{"session", "token", "grant", "link"} {
 		objects[part] = []object{{"none", account.Object{}}}
@@ -156,7 +170,7 @@ func TestEveryRoute(t *testing.T) {
 	for _, r := range guarded {
 		for _, role := range account.Roles() {
 			for n := range 3 {
-				if n == 0 || strings.Contains(r.Path, "{account}") {
+				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{id}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}
@@ -174,6 +188,26 @@ func TestEveryRoute(t *testing.T) {
 		g := grantOf(rapid.SampledFrom(account.Roles()).Draw(rt, "role"), rapid.IntRange(0, 2).Draw(rt, "scope"))
 		ask(rt, r, g, rapid.IntRange(0, 2).Draw(rt, "object"))
 	})
+}
+
+// organise enters the organisation of the demo.
+func organise(t *testing.T, x *rooms) {
+	t.Helper()
+	b, err := os.ReadFile("../ratingctl/organisation.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := directory.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := x.directory.Preview(t.Context(), lines, nil)
+	if err == nil {
+		err = x.directory.Apply(t.Context(), "operator test", "test", journal.Act{}, p)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

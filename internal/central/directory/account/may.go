@@ -7,13 +7,13 @@ import (
 
 // Grant is an appointment: a role, for what, and when.
 type Grant struct {
-	ID      string
-	Account string
-	Role    Role
-	Scope   string // id of an area, unit, hall or staff member, by the role
-	Area    string // 12 digits: where the scope lies
-	From    int64  // milliseconds since 1970-01-01 UTC
-	To      int64  // when it ends, 0: not yet known
+	ID      string `json:"id"`
+	Account string `json:"account"`
+	Role    Role   `json:"role"`
+	Scope   string `json:"scope"` // id of an area, unit, hall or staff member, by the role
+	Area    string `json:"area"`  // 12 digits: where the scope lies
+	From    int64  `json:"from"`  // milliseconds since 1970-01-01 UTC
+	To      int64  `json:"to"`    // when it ends, 0: not yet known
 }
 
 // Holds reports whether the grant is valid at a time.

@@ -23,7 +23,7 @@ const (
 	codePeriod    = 30 // seconds
 	codeSkew      = 1  // periods that a phone's clock may be off
 	recoveryCodes = 10
-	recoveryBytes = 10 // 80 bits each, 16 characters
+	recoveryBytes = 15 // 120 bits each, 24 characters: enough to be kept under a plain hash
 )
 
 func newWrap(secret []byte) (cipher.AEAD, error) {
@@ -217,7 +217,7 @@ func (a *Accounts) drawRecovery() (codes []string, hashes [][]byte, err error) {
 			return nil, nil, fmt.Errorf("draw recovery codes: %w", err)
 		}
 		c := base32Plain.EncodeToString(b)
-		codes = append(codes, c[:4]+"-"+c[4:8]+"-"+c[8:12]+"-"+c[12:])
+		codes = append(codes, strings.Join([]string{c[:6], c[6:12], c[12:18], c[18:]}, "-"))
 		hashes = append(hashes, hashOf(recoveryText(c)))
 	}
 	return codes, hashes, nil

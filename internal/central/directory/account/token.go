@@ -20,13 +20,13 @@ const TokenLife = 366 * 24 * time.Hour
 
 // Token is what a program shows instead of signing in.
 type Token struct {
-	ID        string // a name that opens nothing
-	Account   string
-	Label     string
-	Actions   []Action
-	CreatedAt int64
-	EndsAt    int64
-	SeenAt    int64 // 0: never
+	ID        string   `json:"id"` // a name that opens nothing
+	Account   string   `json:"account"`
+	Label     string   `json:"label"`
+	Actions   []Action `json:"actions"`
+	CreatedAt int64    `json:"created_at"`
+	EndsAt    int64    `json:"ends_at"`
+	SeenAt    int64    `json:"seen_at,omitempty"` // 0: never
 }
 
 // errToken says that a token cannot be made so.

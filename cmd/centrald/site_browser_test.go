@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/proof/axe"
+	"haochaping/internal/proof/chromium"
+)
+
+// widths are those of a phone, a tablet and a desk.
+func widths() []int64 { return []int64{360, 768, 1280} }
+
+// look opens a page at each width, asks axe, and keeps a picture where HCP_SCREENSHOTS says.
+func look(t *testing.T, ctx context.Context, script, url, name string) {
+	t.Helper()
+	if err := chromedp.Do(ctx, chromedp.Navigate(url)); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, w := range widths() {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(w, 800), chromium.Screenshot(fmt.Sprintf("%s-%d", name, w))); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		axe.Check(t, ctx, script, fmt.Sprintf("%s at %d", name, w))
+	}
+}
+
+// TestPagesBeforeSignIn looks with axe, at three widths, at what people see who are not signed in.
+func TestPagesBeforeSignIn(t *testing.T) {
+	script := axe.Script(t)
+	x, site := pagesOf(t)
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	ctx := chromium.Start(t)
+	look(t, ctx, script, server.URL+"/live", "before-accounts")
+	a, err := x.people.Add(t.Context(), operator(), "wang.min", "王敏", "620102000000", grantOf(account.County, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(t, ctx, script, server.URL+"/signin", "signin")
+	look(t, ctx, script, server.URL+linkOf(t, x, a, account.ChoosesPassword), "choose")
+	look(t, ctx, script, server.URL+"/enter/none", "link-is-over")
+	look(t, ctx, script, server.URL+linkOf(t, x, a, account.SignsIn), "enter")
+}
+
+// linkOf returns the path of a new link.
+func linkOf(t *testing.T, x *rooms, a account.Account, opens account.Opens) string {
+	t.Helper()
+	secret, err := x.people.Link(t.Context(), operator(), a, opens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "/enter/" + secret
+}
+
+// TestPagesInABrowser looks at each page with axe, at three widths.
+func TestPagesInABrowser(t *testing.T) {
+	for _, some := range []map[string]string{
+		{"/": "home", "/live": "live", "/audit": "audit", "/audit?q=zzz": "audit-empty"},
+		{"/accounts": "accounts", "/accounts/{other}": "account", "/accounts/{hall}": "account-of-a-hall", "/accounts?q=nobody": "accounts-empty"},
+		{"/organisation": "organisation", "/organisation/import": "organisation-import", "/organisation/new/hall": "organisation-new"},
+		{"/me": "me", "/me/second": "second", "/nothing/here": "not-there"},
+	} {
+		t.Run("", func(t *testing.T) { pagesInABrowser(t, some) })
+	}
+}
+
+func pagesInABrowser(t *testing.T, some map[string]string) {
+	script := axe.Script(t)
+	x, site := pagesOf(t)
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	ctx := chromium.Start(t)
+	organise(t, x)
+	p := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
+	_, hall := p.signedIn(grantOf(account.Hall, 0))
+	other, err := x.people.Add(t.Context(), operator(), "wang.min", "王敏", "620102000000", grantOf(account.County, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	me, err := x.people.Add(t.Context(), operator(), "li.qiang", "李强", "620000000000", grantOf(account.Province, 0), grantOf(account.Technician, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = chromedp.Do(ctx, chromedp.Navigate(server.URL+linkOf(t, x, me, account.SignsIn)), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS(".needs")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, name := range some {
+		look(t, ctx, script, server.URL+strings.NewReplacer("{other}", other.ID, "{hall}", hall).Replace(path), name)
+		if name != "second" {
+			continue
+		}
+		// The QR code of a second factor that is being enrolled.
+		begin := chromedp.Click(chromedp.CSS(`form[action="/me/second"] button`))
+		if err := chromedp.Do(ctx, begin, chromedp.WaitVisible(chromedp.CSS(".qr")), chromium.Screenshot("qr")); err != nil {
+			t.Fatal(err)
+		}
+		axe.Check(t, ctx, script, "the QR code")
+		first, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("a,button,input,select").className`))
+		if err != nil || first != "skip" {
+			t.Errorf("the keyboard's first stop is %q, %v; want the way past the navigation", first, err)
+		}
+	}
+}
+
+// TestRolesInABrowser signs each role in, and reads its navigation.
+func TestRolesInABrowser(t *testing.T) {
+	x, site := pagesOf(t)
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	ctx := chromium.Start(t)
+	for role, want := range map[account.Role]string{
+		account.Province: "首页 实时列表 机构 账号 审计 我的账号", account.City: "首页 实时列表 机构 账号 审计 我的账号", account.County: "首页 实时列表 机构 账号 审计 我的账号",
+		account.Unit: "首页 机构 我的账号", account.Hall: "首页 机构 我的账号", account.Staff: "首页 我的账号", account.Technician: "首页 机构 我的账号",
+		account.Auditor: "首页 实时列表 机构 账号 审计 我的账号",
+	} {
+		a, err := x.people.Add(t.Context(), operator(), "who."+string(role), "测试", "620000000000", grantOf(role, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := x.people.Link(t.Context(), operator(), a, account.SignsIn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = chromedp.Do(ctx, chromedp.Navigate(server.URL+"/enter/"+secret), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("nav.menu")))
+		if err != nil {
+			t.Fatalf("%s: %v", role, err)
+		}
+		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("nav.menu a")].map(a => a.textContent).join(" ")`))
+		if err != nil || got != want {
+			t.Errorf("%s has %q, want %q, %v", role, got, want, err)
+		}
+		page, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".who").textContent`))
+		if err != nil || !strings.Contains(page, role.Chinese()) {
+			t.Errorf("%s: the page says %q, %v", role, page, err)
+		}
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(".who button")), chromedp.WaitVisible(chromedp.CSS("#login"))); err != nil {
+			t.Fatalf("%s signs out: %v", role, err)
+		}
+	}
+}

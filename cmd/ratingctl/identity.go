@@ -48,14 +48,7 @@ func keyText(k ed25519.PrivateKey) string {
 	return base64.RawURLEncoding.EncodeToString(k.Public().(ed25519.PublicKey))
 }
 
-// boxConfig reads the configuration that the arguments name. It returns nil for a call for help.
-func boxConfig(name string, args []string, stderr io.Writer) (*boxconfig.Config, error) {
-	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	return parsedConfig(flags, args)
-}
-
-// parsedConfig is boxConfig with flags of the command's own.
+// parsedConfig reads the configuration that the arguments name, with flags of the command's own. It returns nil for a call for help.
 func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error) {
 	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
 	if err := cli.Parse(flags, args); err != nil {

@@ -86,11 +86,11 @@ func TestAnIdleBoxAsks(t *testing.T) {
 	defer func() { b.stop() }()
 	c := startCentre(t, b.address(), k.centre, public(k.box))
 	enrol(t, b.address(), k)
-	l, stop := startLinkOf(t, []string{"mqtt://" + b.address()}, k, log, AckCentre)
+	_, stop := startLinkOf(t, []string{"mqtt://" + b.address()}, k, log, AckCentre)
 	log.append(2)
 	until(t, "the release", func() bool { return log.Released() == 2 })
 	stop()
-	l, _ = startLinkOf(t, []string{"mqtt://" + b.address()}, k, log, AckCentre)
+	l, _ := startLinkOf(t, []string{"mqtt://" + b.address()}, k, log, AckCentre)
 	until(t, "an answer without a record to send", func() bool { return !l.Link().Acked.IsZero() && l.Link().Fault == "" })
 	c.set(func(*centre, wire.Batch) {})
 	b.stop()
@@ -165,7 +165,7 @@ func TestTheLinkSaysWhyThereIsNone(t *testing.T) {
 	forbidden := &embedded{at: freePort(t), hook: new(forbidding)}
 	for _, b := range []*embedded{refused, forbidden} {
 		b.start(t)
-		defer b.stop()
+		t.Cleanup(b.stop)
 	}
 	password := newMosquitto(t)
 	if err := os.WriteFile(password.Config, []byte("listener "+port(t, password.Address)+" 127.0.0.1\nallow_anonymous false\n"), 0o600); err != nil {

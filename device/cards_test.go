@@ -158,7 +158,7 @@ func TestACardIsOneEventUntilItWasAway(t *testing.T) {
 					s.regain(at)
 				}
 			}
-			at += away + rapid.Custom(duration(0, time.Hour)).Draw(t, "away")
+			at += away + rapid.Custom(duration(time.Millisecond, time.Hour)).Draw(t, "away") // longer than away, not as long
 			tell(s.pass(at))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -11,6 +11,7 @@ CUTS ?= 1000
 TIME ?= 1h
 TERMINALS ?= 1000
 RATE ?= 500
+BATCH ?= 1
 RECORDS ?= 100000
 SEED ?=
 VISITS ?= 500000
@@ -24,7 +25,7 @@ help: ## List the commands.
 .PHONY: demo
 demo: ## Run two boxes and a centre on this machine; prints one address to open in a browser.
 	@echo '编译三个程序，首次需要一到三分钟 / building three programs, which takes one to three minutes the first time' >&2
-	@CGO_ENABLED=0 $(GO) build -v -trimpath -o $(BUILD)/ ./cmd/... 2>&1 | awk '/downloading|error|cannot|\.go:/ {print; next} ++n % 25 == 0 {print "  " n " packages: " $$0} {fflush()}' >&2
+	@CGO_ENABLED=0 $(GO) build -v -trimpath -o $(BUILD)/ ./cmd/... 2>&1 | awk '/downloading|error|cannot|\.go:/ {print; next} ++n % 10 == 0 {print "  " n " packages: " $$0} {fflush()}' >&2
 	@exec $(BUILD)/ratingctl demo
 
 .PHONY: test
@@ -79,9 +80,9 @@ bench-centre: ## Print how fast journal and books are, each beside a yardstick o
 	@exec $(BUILD)/centrebench -visits $(VISITS)
 
 .PHONY: load
-load: ## Let TERMINALS (default 1000) send RATE visits a second (default 500) for TIME to mosquitto and centrald, and print how they are taken.
+load: ## Let TERMINALS (default 1000) send RATE batches a second (default 500) of BATCH visits (default 1) for TIME to mosquitto and centrald.
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/load
-	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
+	@exec $(BUILD)/load -centre $(BUILD)/centrald -terminals $(TERMINALS) -rate $(RATE) -batch $(BATCH) -time $(if $(filter file,$(origin TIME)),30s,$(TIME))
 
 .PHONY: drain
 drain: ## Print how fast a box with RECORDS pending (default 100000) hands them over, beside a plain MQTT client of the same run.

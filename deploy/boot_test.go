@@ -75,7 +75,7 @@ func boot(t *testing.T, d *debian) *machine {
 		}
 		<-ended
 	})
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		select {
 		case <-ended:
 			var exit *exec.ExitError

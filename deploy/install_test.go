@@ -265,7 +265,7 @@ func daemonAndManager(t *testing.T, d *debian) {
 		return string(b[:n]), err == nil
 	}
 	ready, fed, status := false, 0, ""
-	for end := time.Now().Add(30 * time.Second); fed < 3 && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); fed < 3 && time.Now().Before(end); {
 		switch said, ok := hear(); {
 		case !ok:
 		case said == "READY=1":

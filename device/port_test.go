@@ -142,7 +142,7 @@ func TestAnotherProgramIsFound(t *testing.T) {
 	}
 	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
 	want := "sleep (process " + strconv.Itoa(c.Process.Pid) + ")"
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) { // until it is sleep
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) { // until it is sleep
 		who := holders(tty.Name())
 		if len(who) == 1 && who[0] == want {
 			return

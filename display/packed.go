@@ -5,54 +5,50 @@ import (
 	"image"
 )
 
-// packed is a rectangle of pixels, each row as runs of one colour. What is drawn is mostly flat, so that it takes a tenth of its
+// packed is an image whose rows are kept as runs of one colour. What is drawn is mostly flat, so that it takes a tenth of its
 // pixels or less.
 type packed struct {
-	size  image.Point
-	bytes int    // of a pixel: 2 or 4
-	data  []byte // of each run its length in two bytes, and its pixel
+	size image.Point
+	data []byte // of each run its length in two bytes, and its pixel in four
 }
 
-// longestRun is what two bytes can count; a longer one is several.
-const longestRun = 1<<16 - 1
+const (
+	runBytes   = 6
+	longestRun = 1<<16 - 1
+	// shortRun is up to how many pixels are written one by one.
+	shortRun = 16
+)
 
-// add adds a row of size.X pixels.
-func (p *packed) add(row []byte) {
-	for len(row) > 0 {
-		n := p.run(row)
-		p.data = append(binary.NativeEndian.AppendUint16(p.data, uint16(n)), row[:p.bytes]...)
-		row = row[n*p.bytes:]
-	}
-	p.size.Y++
-}
-
-// run returns how many pixels at the beginning of a row are the same.
-func (p *packed) run(row []byte) int {
-	n := 1
-	if p.bytes == 2 {
-		for first := binary.NativeEndian.Uint16(row); n < longestRun && 2*n < len(row) && binary.NativeEndian.Uint16(row[2*n:]) == first; {
-			n++
-		}
-		return n
-	}
-	for first := binary.NativeEndian.Uint32(row); n < longestRun && 4*n < len(row) && binary.NativeEndian.Uint32(row[4*n:]) == first; {
-		n++
-	}
-	return n
-}
-
-// unpack calls each with the number and the pixels of each row.
-func (p *packed) unpack(each func(y int, row []byte)) {
-	data, row := p.data, make([]byte, p.size.X*p.bytes)
+// pack keeps an image.
+func pack(m *image.RGBA) *packed {
+	p := &packed{size: m.Rect.Size()}
 	for y := range p.size.Y {
-		for rest := row; len(rest) > 0; {
-			n := p.bytes * int(binary.NativeEndian.Uint16(data))
-			run := rest[:n]
-			for done := copy(run, data[2:2+p.bytes]); done < n; done *= 2 {
+		for row := m.Pix[y*m.Stride:][:4*p.size.X]; len(row) > 0; {
+			n, first := 1, binary.NativeEndian.Uint32(row)
+			for n < longestRun && 4*n < len(row) && binary.NativeEndian.Uint32(row[4*n:]) == first {
+				n++
+			}
+			p.data = append(binary.NativeEndian.AppendUint16(p.data, uint16(n)), row[:4]...)
+			row = row[4*n:]
+		}
+	}
+	return p
+}
+
+// draw draws the image with its corner at a point of dst, in which it lies as a whole.
+func (p *packed) draw(dst *image.RGBA, at image.Point) {
+	data := p.data
+	for y := range p.size.Y {
+		for row := dst.Pix[dst.PixOffset(at.X, at.Y+y):][:4*p.size.X]; len(row) > 0; data = data[runBytes:] {
+			n, pixel := int(binary.NativeEndian.Uint16(data)), binary.NativeEndian.Uint32(data[2:])
+			run := row[:4*n]
+			for i := range min(n, shortRun) {
+				binary.NativeEndian.PutUint32(run[4*i:], pixel)
+			}
+			for done := 4 * shortRun; done < len(run); done *= 2 {
 				copy(run[done:], run[:done])
 			}
-			rest, data = rest[n:], data[2+p.bytes:]
+			row = row[4*n:]
 		}
-		each(y, row)
 	}
 }

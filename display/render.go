@@ -106,7 +106,7 @@ const mostTiles = 12
 
 // tile puts a level's tile into its place.
 func (r *Renderer) tile(dst *image.RGBA, t tile) {
-	r.drawnTile(t).unpack(func(y int, row []byte) { copy(dst.Pix[dst.PixOffset(t.box.Min.X, t.box.Min.Y+y):], row) })
+	r.drawnTile(t).draw(dst, t.box.Min)
 }
 
 // drawnTile draws a level's tile, or finds it drawn. Their shapes are most of the work of drawing a screen, and they are the same
@@ -124,10 +124,7 @@ func (r *Renderer) drawnTile(t tile) *packed {
 	at := t
 	at.box, at.face, at.digit.box = drawn.Rect, key.face, t.digit.box.Sub(t.box.Min)
 	r.drawTile(drawn, at)
-	kept := &packed{size: image.Pt(key.size.X, 0), bytes: 4}
-	for y := range key.size.Y {
-		kept.add(drawn.Pix[y*drawn.Stride:][:4*key.size.X])
-	}
+	kept := pack(drawn)
 	r.tiles[key] = kept
 	return kept
 }

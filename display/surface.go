@@ -20,14 +20,9 @@ type surface struct {
 	rotation Rotation
 	strip    []byte // some rows of the panel on their way, turned but not yet converted
 
-	ready []readyPart
-	band  []byte // rows of the panel on their way into ready
-}
-
-// readyPart is a part of the panel as its memory is to have it.
-type readyPart struct {
-	at     image.Rectangle // on the panel
-	pixels packed
+	kept  []image.Rectangle // parts of the panel that are made ready
+	ready []byte            // their pixels, as the memory is to have them, one row after the other
+	band  []byte            // rows of the panel on their way there
 }
 
 // stripRows is how many rows are turned at once: as many as pixels fit a cache line of 64 bytes, so that each line of the
@@ -70,7 +65,7 @@ func (s *surface) draw(r image.Rectangle, src image.Image, sp image.Point) (writ
 
 // Ready keeps parts of a frame as the panel's memory has them, for DrawReady. It replaces what it kept before.
 func (s *surface) Ready(parts []image.Rectangle, frame *image.RGBA) {
-	s.ready = nil
+	s.kept, s.ready = s.kept[:0], s.ready[:0]
 	for _, p := range parts {
 		for _, rows := range s.bands(p.Intersect(s.bounds())) {
 			s.keep(rows, frame)
@@ -98,7 +93,7 @@ func (s *surface) bands(p image.Rectangle) (all []image.Rectangle) {
 	return all
 }
 
-// keep lays a band of a frame into memory of the panel's kind that holds its rows alone, and packs it.
+// keep lays a band of a frame into memory of the panel's kind that holds its rows alone, and keeps it.
 func (s *surface) keep(rows image.Rectangle, frame *image.RGBA) {
 	at := s.rotation.onPanel(rows, s.panel())
 	format := s.format
@@ -112,21 +107,23 @@ func (s *surface) keep(rows image.Rectangle, frame *image.RGBA) {
 	if err != nil || written.Empty() {
 		return
 	}
-	part := readyPart{written, packed{size: image.Pt(written.Dx(), 0), bytes: format.bytes}}
+	s.kept = append(s.kept, written)
 	for y := written.Min.Y; y < written.Max.Y; y++ {
-		part.pixels.add(own.row(y, written))
+		s.ready = append(s.ready, own.row(y, written)...)
 	}
-	s.ready = append(s.ready, part)
 }
 
 // drawReady copies what Ready has kept into the memory, draws parts of a frame over it, and returns the parts of the panel that it wrote.
 func (s *surface) drawReady(over []image.Rectangle, frame *image.RGBA) (written []image.Rectangle, err error) {
-	for _, part := range s.ready {
-		err = errors.Join(err, faultless(func() {
-			part.pixels.unpack(func(y int, row []byte) { copy(s.row(part.at.Min.Y+y, part.at), row) })
-		}))
-		written = append(written, part.at)
-	}
+	err = faultless(func() {
+		pixels := s.ready
+		for _, p := range s.kept {
+			for y := p.Min.Y; y < p.Max.Y; y++ {
+				pixels = pixels[copy(s.row(y, p), pixels):]
+			}
+		}
+	})
+	written = append(written, s.kept...)
 	for _, p := range over {
 		drawn, drawErr := s.draw(p, frame, p.Min)
 		written, err = append(written, drawn), errors.Join(err, drawErr)

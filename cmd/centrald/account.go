@@ -13,6 +13,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
+	"haochaping/internal/cli"
 )
 
 // account opens accounts and makes links for them, for whoever has the machine.
@@ -22,6 +23,9 @@ func (c *command) account(ctx context.Context, args []string) error {
 		return errors.New(todo)
 	}
 	switch args[0] {
+	case "-h":
+		_, err := fmt.Fprintln(c.env.stderr, todo)
+		return err
 	case "add":
 		return c.addAccount(ctx, args[1:])
 	case "link":
@@ -33,7 +37,7 @@ func (c *command) account(ctx context.Context, args []string) error {
 	case "list":
 		return c.listAccounts(ctx, args[1:])
 	}
-	return fmt.Errorf("%s, not %q", todo, args[0])
+	return cli.Usagef("%s, not %q", todo, args[0])
 }
 
 // appointment is the flags of a grant.
@@ -79,7 +83,7 @@ func (c *command) addAccount(ctx context.Context, args []string) (err error) {
 	login := flags.String("login", "", "the `name` by which the person signs in")
 	name := flags.String("name", "", "the person's `name`")
 	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	g, err := what.grant()
@@ -144,7 +148,7 @@ func (a adminConfig) url() string {
 
 // onAccount reads flags and one sign-in name, and calls do with that account.
 func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms, account.By, account.Account) error) (err error) {
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {

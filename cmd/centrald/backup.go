@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 )
 
 // backup writes the journal, while it grows, to a file.
 func (c *command) backup(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald backup FILE")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {
@@ -48,7 +49,7 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 func (c *command) restore(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald restore FILE")
 	headPath := flags.String("head", "", "the latest signed head that a witness kept, a `file`; without it the one that this machine kept, if it did")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {

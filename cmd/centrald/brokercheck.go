@@ -5,10 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"haochaping/internal/central/broker/probe"
 	"haochaping/internal/central/ingest"
+	"haochaping/internal/central/web/live"
 )
 
 // errBrokerLacks ends -check-config where evaluations would not arrive.
@@ -22,7 +26,7 @@ func (c *command) checkConfig(ctx context.Context) error {
 	}
 	if cfg.Broker.URL == "" {
 		_, err := fmt.Fprintln(c.env.stdout, "配置正确，使用内置代理 · the configuration is right; the built-in broker is used")
-		return err
+		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
 	}
 	in, _, err := c.broker(cfg.Broker, c.logger(cfg))
 	if err != nil {
@@ -61,32 +65,100 @@ func probeOf(in ingest.Config) probe.Config {
 	return probe.Config{Broker: in.Broker, Username: in.Username, Password: in.Password, TLS: in.TLS}
 }
 
-// brokerCheckPause is between two tries to reach a broker that is to be tried.
+// brokerCheckPause is between two tries of a broker that could not be reached, or lacks something.
 const brokerCheckPause = 30 * time.Second
 
-// watchBroker tries the broker once it can be reached, says what it lacks, and waits for the end.
-func watchBroker(ctx context.Context, c probe.Config, log *slog.Logger) error {
+// brokerCheck tries the broker and remembers what it lacks. It is safe for concurrent use.
+type brokerCheck struct {
+	probe probe.Config
+	now   func() time.Time
+	log   *slog.Logger
+	lacks atomic.Pointer[brokerLack] // nil: nothing, as far as is known
+}
+
+// brokerLack is a fault of the broker, and since when it is known.
+type brokerLack struct {
+	since time.Time
+	probe.Finding
+}
+
+// run tries the broker once it can be reached, says what it lacks, and again until it lacks nothing. Then it waits for the end.
+func (b *brokerCheck) run(ctx context.Context) error {
+	said := ""
 	for ctx.Err() == nil {
-		r, err := probe.Run(ctx, c)
-		if err != nil { // the ingest says so
-			select {
-			case <-ctx.Done():
-			case <-time.After(brokerCheckPause):
+		r, err := probe.Run(ctx, b.probe)
+		if err == nil { // else the ingest says so
+			said = b.tell(r, said)
+			if b.lacks.Load() == nil {
+				break
 			}
-			continue
 		}
-		for _, f := range r.Findings() {
-			level := slog.LevelWarn
-			if f.Fault {
-				level = slog.LevelError
-			}
-			log.Log(ctx, level, f.Found.ZH+"："+f.Todo.ZH, "broker", r.Address, "found", f.Found.EN, "do", f.Todo.EN)
+		select {
+		case <-ctx.Done():
+		case <-time.After(brokerCheckPause):
 		}
-		if len(r.Findings()) == 0 {
-			log.Info("the broker has what the centre needs", "broker", r.Address, "records by", divides(r))
-		}
-		break
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// tell notes what was found and logs it, unless that was said before, and returns it.
+func (b *brokerCheck) tell(r probe.Result, said string) string {
+	all := r.Findings()
+	switch found := fmt.Sprint(all); {
+	case len(all) == 0 || !all[0].Fault:
+		b.lacks.Store(nil)
+	case b.lacks.Load() == nil:
+		b.lacks.Store(&brokerLack{b.now(), all[0]})
+	default:
+		b.lacks.Store(&brokerLack{b.lacks.Load().since, all[0]})
+		if found == said {
+			return said
+		}
+	}
+	for _, f := range all {
+		level := slog.LevelWarn
+		if f.Fault {
+			level = slog.LevelError
+		}
+		b.log.Log(context.Background(), level, f.Found.ZH+"："+f.Todo.ZH, "broker", r.Address, "found", f.Found.EN, "do", f.Todo.EN)
+	}
+	if len(all) == 0 {
+		b.log.Info("the broker has what the centre needs", "broker", r.Address, "records by", divides(r))
+	}
+	return fmt.Sprint(all)
+}
+
+// trouble returns why nothing is taken at present, from the line to the broker or from what the broker lacks.
+func (b *brokerCheck) trouble(t ingest.Trouble) live.Trouble {
+	out := live.Trouble{Since: t.Since, Books: t.Books, Err: t.Err}
+	if lack := b.lacks.Load(); lack != nil && t.Since.IsZero() {
+		out = live.Trouble{Since: lack.since, What: lack.Found.ZH + "；" + lack.Todo.ZH, Err: errors.New(lack.Found.EN)}
+	}
+	return out
+}
+
+// besideBroker says what to do where another broker has the address of the built-in one.
+const besideBroker = "这里已有另一个消息代理（例如 mosquitto）。要用它，写 broker.url = \"mqtt://%[1]s\"；要用内置代理，给 broker.listen 换一个端口。 " +
+	"Another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%[1]s\"; to use the built-in one, give broker.listen another port"
+
+// hintTaken adds to an error what to do if it is that the built-in broker's address is taken.
+func hintTaken(address string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	return fmt.Errorf("%[2]w\n"+besideBroker, address, err)
+}
+
+// noteTaken says so before the start. A centrald that runs has the address itself, so that this is no error.
+func (c *command) noteTaken(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l.Close()
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("broker.listen: %w", err)
+	}
+	_, err = fmt.Fprintf(c.env.stdout, "地址 %[1]s 已被占用；除非 centrald 正在运行，否则： · %[1]s is taken; unless centrald runs already:\n"+besideBroker+"\n", address)
+	return err
 }

@@ -3,10 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"haochaping/internal/central/broker/probe"
+	"haochaping/internal/central/ingest"
 	"haochaping/internal/proof/mosquitto"
 )
 
@@ -34,5 +38,46 @@ func TestCheckConfig(t *testing.T) {
 	bad := mosquitto.Start(t, mosquitto.Open+"retain_available false\n")
 	if out, err := with(bad); !errors.Is(err, errBrokerLacks) || !strings.Contains(out, "✗ 该代理不保存保留消息") || !strings.Contains(out, "retain_available true") {
 		t.Errorf("with one that retains nothing: %q, %v", out, err)
+	}
+}
+
+// A broker that lacks something is no silence: page, /healthz and systemd say so until it has it.
+func TestABrokerThatLacksSomethingIsATrouble(t *testing.T) {
+	now := time.Unix(1000, 0)
+	b := &brokerCheck{now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler)}
+	if got := b.trouble(ingest.Trouble{}); !got.Since.IsZero() {
+		t.Errorf("before the broker was tried: %+v", got)
+	}
+	lacking := probe.Result{Shared: probe.No, Delivers: probe.Yes}
+	said := b.tell(lacking, "")
+	now = now.Add(time.Hour)
+	b.tell(lacking, said)
+	if got := b.trouble(ingest.Trouble{}); got.Since.Unix() != 1000 || !strings.Contains(got.What, "$share") || !strings.Contains(got.Err.Error(), "$share") {
+		t.Errorf("without shared subscriptions: %+v", got)
+	}
+	away := errors.New("the broker is away")
+	if got := b.trouble(ingest.Trouble{Since: now, Err: away}); !errors.Is(got.Err, away) || got.What != "" {
+		t.Errorf("a broker that is away: %+v", got)
+	}
+	b.tell(probe.Result{Shared: probe.Yes, Retained: probe.Yes, Large: probe.Yes, Delivers: probe.Yes}, said)
+	if got := b.trouble(ingest.Trouble{}); !got.Since.IsZero() {
+		t.Errorf("once it has all: %+v", got)
+	}
+}
+
+// A broker that has the built-in one's address is named with both ways out, at the check and at the start.
+func TestBesideAnotherBroker(t *testing.T) {
+	dir, taken := t.TempDir(), mosquitto.Start(t, mosquitto.Open)
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	text := fmt.Sprintf("state = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.listen = %q\n", dir, taken)
+	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("broker.url = \"mqtt://%s\"", taken)
+	if out, err := c.command("-config", c.config, "-check-config"); err != nil || !strings.Contains(out, want) {
+		t.Errorf("the check: %q, %v", out, err)
+	}
+	if out, err := c.command("-config", c.config); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the start: %q, %v", out, err)
 	}
 }

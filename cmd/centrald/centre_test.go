@@ -149,7 +149,7 @@ func (c *centre) enrol(key ed25519.PublicKey) {
 func (c *centre) wantLatest(want string) {
 	c.t.Helper()
 	var got string
-	for end := time.Now().Add(20 * time.Second); got != want && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); got != want && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		got = fmt.Sprint(c.latest())
 	}
 	if got != want {

@@ -24,14 +24,16 @@ var defaultTOML string
 
 // config is the configuration of the centre. default.toml describes each field. The types of its values say what is allowed.
 type config struct {
-	State     string       `toml:"state"`
-	Books     booksURL     `toml:"books"`
-	LogLevel  logLevel     `toml:"log_level"`
-	Addresses string       `toml:"addresses_file"`
-	Broker    brokerConfig `toml:"broker"`
-	Rate      rateConfig   `toml:"rate"`
-	Admin     adminConfig  `toml:"admin"`
-	Seal      sealConfig   `toml:"seal"`
+	State     string         `toml:"state"`
+	Books     booksURL       `toml:"books"`
+	LogLevel  logLevel       `toml:"log_level"`
+	Addresses string         `toml:"addresses_file"`
+	Broker    brokerConfig   `toml:"broker"`
+	Rate      rateConfig     `toml:"rate"`
+	Admin     adminConfig    `toml:"admin"`
+	Seal      sealConfig     `toml:"seal"`
+	Cases     casesConfig    `toml:"cases"`
+	Deadline  deadlineConfig `toml:"deadline"`
 }
 
 type brokerConfig struct {
@@ -68,6 +70,29 @@ type adminConfig struct {
 
 type sealConfig struct {
 	Listen address `toml:"listen"` // empty: on the centre's page only
+}
+
+type casesConfig struct {
+	Listen     address `toml:"listen"` // empty: business systems have no door
+	CertFile   string  `toml:"cert_file"`
+	KeyFile    string  `toml:"key_file"`
+	TokensFile string  `toml:"tokens_file"`
+}
+
+type deadlineConfig struct {
+	Defaults  bool      `toml:"defaults"`
+	LateHolds bool      `toml:"late_answers_replace"`
+	Calendars string    `toml:"calendars"`
+	SMS       smsConfig `toml:"sms"`
+}
+
+type smsConfig struct {
+	File    string            `toml:"file"`
+	URL     string            `toml:"url"`
+	Headers map[string]string `toml:"headers"`
+	Body    string            `toml:"body"`
+	Accept  string            `toml:"accept"`
+	Text    string            `toml:"text"`
 }
 
 // loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
@@ -134,6 +159,21 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
 	}
+	if c.Cases.Listen != "" {
+		value("cases.listen", &c.Cases.Listen, string(c.Cases.Listen))
+		if c.Cases.TokensFile == "" {
+			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
+		}
+	}
+	if c.Deadline.SMS.URL != "" && c.Deadline.SMS.File != "" {
+		bad("deadline.sms.url", "there is a file too; write one of them")
+	}
+	if _, err := c.Deadline.SMS.gateway(); err != nil {
+		bad("deadline.sms.url", "%v", err)
+	}
+	if _, err := workingDays(c.Deadline.Calendars); err != nil {
+		bad("deadline.calendars", "%v", err)
+	}
 	for i := range c.Rate.FrameAncestors {
 		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
 	}
@@ -148,6 +188,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 		{"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
 		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile},
 		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
+		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile},
 	} {
 		if (pair.cert == "") != (pair.key == "") {
 			bad(pair.name, "a certificate and its key go together; write both or neither")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -23,11 +25,11 @@ import (
 func (c *command) printKey(args []string) error {
 	flags := c.flags("centrald key")
 	ofSeal := flags.Bool("seal", false, "the key that signs the journal's heads, which witnesses must know")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald key takes none", flags.Arg(0))
+		return cli.Usagef("argument %q is unexpected; centrald key takes none", flags.Arg(0))
 	}
 	cfg, err := c.config()
 	if err != nil {
@@ -53,7 +55,7 @@ func (c *command) printKey(args []string) error {
 // device runs the commands about devices.
 func (c *command) device(ctx context.Context, args []string) error {
 	flags := c.flags("centrald device")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	switch flags.Arg(0) {
@@ -65,9 +67,9 @@ func (c *command) device(ctx context.Context, args []string) error {
 		return c.listDevices(ctx, flags.Args()[1:])
 	}
 	if flags.NArg() == 0 {
-		return errors.New("centrald device takes one of the words add, import and list")
+		return cli.Usagef("centrald device takes one of the words add, import and list")
 	}
-	return fmt.Errorf("centrald device %q is unknown; there are add, import and list", flags.Arg(0))
+	return cli.Usagef("centrald device %q is unknown; there are add, import and list", flags.Arg(0))
 }
 
 // addDevice enrols a device, or changes the window of one that is enrolled.
@@ -90,11 +92,11 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo (a JPEG's path)")
 	post := flags.String("window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory list window)")
 	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; centrald device add takes flags only", flags.Arg(0))
+		return cli.Usagef("argument %q is unexpected; centrald device add takes flags only", flags.Arg(0))
 	}
 	if *walkUp > 0 {
 		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
@@ -215,10 +217,15 @@ func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 
 // listDevices prints the enrolled devices.
 func (c *command) listDevices(ctx context.Context, args []string) error {
-	return c.onWritten(ctx, c.flags("centrald device list"), args, func(x *rooms) error {
+	flags := c.flags("centrald device list")
+	asJSON := flags.Bool("json", false, "print a JSON array")
+	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		devices, err := x.fleet.Devices(ctx)
 		if err != nil {
 			return err
+		}
+		if *asJSON {
+			return c.devicesAsJSON(devices)
 		}
 		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 		// A tabwriter holds its text back; what goes wrong shows at Flush.
@@ -229,4 +236,23 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 		}
 		return tab.Flush()
 	})
+}
+
+// listed is a device as "device list -json" has it.
+type listed struct {
+	Device      rating.DeviceID `json:"device"`
+	Window      rating.Window   `json:"window"`
+	Enrolled    time.Time       `json:"enrolled"`
+	Fingerprint string          `json:"fingerprint"`
+	Key         string          `json:"key"`
+}
+
+func (c *command) devicesAsJSON(all []fleet.Device) error {
+	out := []listed{}
+	for _, d := range all {
+		out = append(out, listed{d.ID, d.Window, d.EnrolledAt.UTC(), wire.Fingerprint(d.Key), keyText(d.Key)})
+	}
+	e := json.NewEncoder(c.env.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(out)
 }

@@ -13,12 +13,13 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 )
 
 // directory runs the commands about the organisation.
 func (c *command) directory(ctx context.Context, args []string) error {
 	flags := c.flags("centrald directory")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	switch flags.Arg(0) {
@@ -29,22 +30,22 @@ func (c *command) directory(ctx context.Context, args []string) error {
 	case "list":
 		return c.listOrganisation(ctx, flags.Args()[1:])
 	}
-	return fmt.Errorf("centrald directory %q is unknown; there are import, export and list", flags.Arg(0))
+	return cli.Usagef("centrald directory %q is unknown; there are import, export and list", flags.Arg(0))
 }
 
 // oneWord reads flags that may stand before and after one word.
 func oneWord(flags *flag.FlagSet, args []string, what string) (string, error) {
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return "", err
 	}
 	word := flags.Arg(0)
 	if word != "" {
-		if err := flags.Parse(flags.Args()[1:]); err != nil {
+		if err := cli.Parse(flags, flags.Args()[1:]); err != nil {
 			return "", err
 		}
 	}
 	if word == "" || flags.NArg() > 0 {
-		return "", fmt.Errorf("%s takes %s and flags", flags.Name(), what)
+		return "", cli.Usagef("%s takes %s and flags", flags.Name(), what)
 	}
 	return word, nil
 }

@@ -4,12 +4,15 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/rating"
 )
 
 // city is the demonstration's organisation.
@@ -100,9 +103,16 @@ func TestOrganisation(t *testing.T) {
 	}
 	for generation, at := range map[uint32]directory.Day{1: today - 2, 2: today} {
 		p, ok := a.Place(box, "SL-H1-A07", generation, at.Start())
-		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit.Name != "示例市公安局" || p.Area().Name != "示例市" {
+		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit().Name != "示例市公安局" || p.Area().Name != "示例市" {
 			t.Errorf("generation %d was at %+v, %t; want %s", generation, p, ok, want)
 		}
+	}
+	w := rating.Window{ID: "SL-H1-A07", Generation: 2}
+	if o := x.where(t.Context(), box, w, today.Start()); o.Area != "629900000000" || o.Hall != "SL-H1" || len(o.Units) != 2 || o.Units[0] != "116299003MB003333Y" {
+		t.Errorf("the box stands at %+v", o)
+	}
+	if o := x.where(t.Context(), box, rating.Window{ID: "SL-H1-A08", Generation: 2}, today.Start()); !reflect.DeepEqual(o, account.Object{}) {
+		t.Errorf("a window that the box does not serve lies at %+v", o)
 	}
 }
 

@@ -10,15 +10,15 @@ import (
 
 // TestHelpNamesEachCommand runs the program as somebody does who does not know it yet.
 func TestHelpNamesEachCommand(t *testing.T) {
-	for _, ask := range []string{"help", "-h"} {
+	for _, ask := range []string{"help", "-h", "--help"} {
 		var out bytes.Buffer
 		env := environment{&out, &out, time.Now, rand.Reader, manager}
 		if err := run(t.Context(), []string{ask}, env); err != nil {
 			t.Fatalf("%s: %v", ask, err)
 		}
-		for name := range (&command{}).commands() {
-			if !strings.Contains(out.String(), "\n  centrald "+name+" ") {
-				t.Errorf("%s does not name %s", ask, name)
+		for _, does := range (&command{}).commands() {
+			if !strings.Contains(out.String(), "\n  centrald "+does.Name) {
+				t.Errorf("%s does not name %s", ask, does.Name)
 			}
 		}
 	}

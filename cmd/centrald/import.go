@@ -12,6 +12,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -28,7 +29,7 @@ const maxImportFaults = 20
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
 	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || *path == "" {

@@ -46,6 +46,7 @@ import (
 	"syscall"
 	"time"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/sdnotify"
 )
 
@@ -77,5 +78,5 @@ func exitStatus(err error) int {
 	if errors.As(err, &wrong) {
 		return exitConfiguration
 	}
-	return 1
+	return cli.Status(err)
 }

@@ -13,12 +13,13 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 )
 
 // prove prints the proof that the journal holds an evaluation.
 func (c *command) prove(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald prove ID")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	id, err := strconv.ParseInt(flags.Arg(0), 10, 64)
@@ -45,7 +46,7 @@ func (c *command) checkProof(args []string) error {
 	flags := c.flags("centrald check-proof FILE")
 	key := flags.String("seal-key", "", "the centre's public `key` for heads, 43 characters, as \"centrald key -seal\" prints it")
 	box := flags.String("box-key", "", "the box's public `key`, if the signature of a certain box is to be checked")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 || *key == "" {
@@ -114,7 +115,7 @@ func describeProof(p journal.Proof, head journal.Checkpoint) string {
 func (c *command) erase(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald erase ID")
 	reason := flags.String("reason", "", "`why`, for whoever looks later; mandatory")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	id, err := strconv.ParseInt(flags.Arg(0), 10, 64)

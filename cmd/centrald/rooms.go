@@ -18,10 +18,12 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 )
 
 // rooms is the centre's rooms, opened: the journal with the organisation, the accounts and the fleet in one database, and the books in the
@@ -33,6 +35,7 @@ type rooms struct {
 	fleet     *fleet.Fleet
 	people    *account.Accounts
 	books     *books.Books
+	deadlines *deadline.Deadlines
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
 	holder    string             // names this instance
@@ -40,7 +43,9 @@ type rooms struct {
 }
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
-func (x *rooms) beside() []journal.Room { return []journal.Room{x.fleet, x.directory, x.people} }
+func (x *rooms) beside() []journal.Room {
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines}
+}
 
 // errNoJournal says that a command which reads found nothing to read.
 var errNoJournal = errors.New("there is no journal yet")
@@ -86,11 +91,11 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 
 // onWritten reads the flags of a command that takes nothing else, and calls do with a centre that exists.
 func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms) error) (err error) {
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
+		return cli.Usagef("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -139,6 +144,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		}
 	}
 	x.books, err = books.Open(ctx, books.Config{DB: d, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
+	if err != nil {
+		return err
+	}
+	x.deadlines, err = c.openDeadlines(ctx, x, log)
 	return err
 }
 

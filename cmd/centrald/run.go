@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"runtime/debug"
 	"time"
 
+	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/sdnotify"
 )
 
@@ -28,70 +29,71 @@ const defaultConfig = "/etc/centrald.toml"
 // run is the program: it finds out what is asked for and does it until it is done or ctx ends.
 func run(ctx context.Context, args []string, env environment) error {
 	c := command{env: env}
+	return c.program().Run(ctx, args)
+}
+
+// program returns what centrald can do.
+func (c *command) program() cli.Program {
+	return cli.Program{
+		Name: "centrald", Version: version(), Stdout: c.env.stdout, Stderr: c.env.stderr, Commands: c.commands(), Main: c.begin,
+		About:    condition.Text{ZH: "接收评价的中心。", EN: "The receiving side."},
+		Examples: []string{"centrald -print-config > /etc/centrald.toml", "centrald -check-config", "centrald findings", "centrald device list -json"},
+	}
+}
+
+// begin runs the centre, or what its flags say, or the command behind them.
+func (c *command) begin(ctx context.Context, args []string, _, stderr io.Writer) error {
+	c.env.stderr = stderr
 	flags := c.flags("centrald")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
 	checkConfig := flags.Bool("check-config", false, "check the configuration, try the broker, say what is wrong, and end")
-	printVersion := flags.Bool("version", false, "print the version and end")
-	flags.Usage = func() {
-		_, _ = io.WriteString(flags.Output(), usage) // nobody is left to tell
-		flags.PrintDefaults()
+	if err := cli.Parse(flags, args); err != nil {
+		return err
 	}
-	if err := flags.Parse(args); err != nil {
-		return ignoreHelp(err)
-	}
-	rest := flags.Args()
 	switch {
 	case *printConfig:
-		_, err := io.WriteString(env.stdout, defaultTOML)
-		return err
-	case *printVersion:
-		_, err := fmt.Fprintln(env.stdout, "centrald", version())
+		_, err := io.WriteString(c.env.stdout, defaultTOML)
 		return err
 	case *checkConfig:
 		return c.checkConfig(ctx)
-	case len(rest) == 0:
-		return c.serve(ctx)
-	case rest[0] == "help":
-		flags.SetOutput(env.stdout)
-		flags.Usage()
-		return nil
+	case flags.NArg() > 0:
+		return c.program().Run(ctx, flags.Args())
 	}
-	if do, ok := c.commands()[rest[0]]; ok {
-		return do(ctx, rest[1:])
-	}
-	return fmt.Errorf("command %q is unknown; \"centrald help\" lists what there is, and the centre runs without one", rest[0])
+	return c.serve(ctx)
 }
 
-const usage = `centrald is the receiving side. Without a command it runs.
-
-  centrald key [-seal]              print the centre's public key, or the one that signs the journal's heads
-  centrald account add|link|list    open an account and print a one-time link for it; "centrald account" names the others
-  centrald device add|import|list   enrol a box or move it, enrol those of a file, list them
-  centrald directory WORD           import, export or list areas, units, halls, windows and staff
-  centrald findings                 list what is wrong with what the boxes have sent, and what to do
-  centrald verify                   check the journal and the books; status 1 if something was changed
-  centrald rebuild                  make the books anew from the journal
-  centrald backup FILE              write the journal to a new file, while centrald runs
-  centrald restore FILE             make a journal from it, in an empty place
-  centrald accept                   go on with a database that is older than the one this machine has kept
-  centrald prove ID                 print the proof that the journal holds an evaluation
-  centrald check-proof FILE         verify such a proof, without the books
-  centrald erase -reason WHY ID     destroy a citizen's text; its level stays
-  centrald witness URL              follow another centre's journal
-
-"centrald COMMAND -h" lists a command's flags. Without a command there are:
-
-`
-
-// commands are what the program does besides running the centre, by their names.
-func (c *command) commands() map[string]func(context.Context, []string) error {
+// commands are what the program does besides running the centre.
+func (c *command) commands() []cli.Command {
+	does := func(name, zh, en string, do func(context.Context, []string) error, examples ...string) cli.Command {
+		return cli.Command{Name: name, Summary: condition.Text{ZH: zh, EN: en}, Examples: examples,
+			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+				c.env.stdout, c.env.stderr = stdout, stderr
+				return do(ctx, args)
+			}}
+	}
 	plain := func(f func([]string) error) func(context.Context, []string) error {
 		return func(_ context.Context, args []string) error { return f(args) }
 	}
-	return map[string]func(context.Context, []string) error{
-		"key": plain(c.printKey), "account": c.account, "device": c.device, "directory": c.directory, "findings": c.findings,
-		"verify": c.verify, "rebuild": c.rebuild, "backup": c.backup,
-		"restore": c.restore, "accept": c.accept, "prove": c.prove, "check-proof": plain(c.checkProof), "erase": c.erase, "witness": c.witness,
+	device := does("device", "登记、移动或列出评价器", "enrol a box or move it, enrol those of a file, list them", c.device,
+		"centrald device add -id lz-0417 -key … -hall 市民中心 -window A12 -name 综合受理12号窗口", "centrald device import boxes.csv", "centrald device list -json")
+	device.Verbs = []string{"add", "import", "list"}
+	account := does("account", "开设帐户并打印一次性链接；管理帐户", "open an account and print a one-time link for it; look after accounts", c.account, "centrald account list")
+	account.Verbs = []string{"add", "link", "grant", "disable", "enable", "list"}
+	directory := does("directory", "导入、导出或列出行政区划、单位、大厅、窗口和人员", "import, export or list areas, units, halls, windows and staff", c.directory)
+	directory.Verbs = []string{"import", "export", "list"}
+	return []cli.Command{
+		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
+		account, device, directory,
+		does("findings", "列出评价器发来的数据有何异常及处理办法", "list what is wrong with what the boxes have sent, and what to do", c.findings, "centrald findings", "centrald findings -all -json"),
+		does("verify", "核对日志和账本；有改动时状态为 1", "check the journal and the books; status 1 if something was changed", c.verify, "centrald verify"),
+		does("rebuild", "由日志重做账本", "make the books anew from the journal", c.rebuild, "centrald rebuild"),
+		does("backup", "运行中把日志写入新文件", "write the journal to a new file, while centrald runs", c.backup, "centrald backup /backup/journal-2026-11-26"),
+		does("restore", "在空的位置由备份恢复日志", "make a journal from a backup, in an empty place", c.restore, "centrald restore /backup/journal-2026-11-26"),
+		does("accept", "承认数据库比本机所记的旧，继续运行", "go on with a database that is older than the one this machine has kept", c.accept),
+		does("prove", "打印日志中有某份评价的证明", "print the proof that the journal holds an evaluation", c.prove),
+		does("check-proof", "不用账本核对这样的证明", "verify such a proof, without the books", plain(c.checkProof)),
+		does("erase", "销毁市民所写的文字，评分保留", "destroy a citizen's text; its level stays", c.erase),
+		does("witness", "跟踪另一个中心的日志", "follow another centre's journal", c.witness),
 	}
 }
 

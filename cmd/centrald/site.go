@@ -17,7 +17,7 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late *lag, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -27,8 +27,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Place: x.place, Late: late,
-			Trouble: trouble,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late.late, Place: x.where,
 			Reason: func(code string) string {
 				if r, ok := reasons.Find(code); ok {
 					return r.Text
@@ -40,23 +39,6 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
-}
-
-// place returns where a box stood with its window, for the rule of who sees what. What the organisation does not have lies nowhere.
-func (x *rooms) place(ctx context.Context, d rating.DeviceID, w rating.Window, at time.Time) account.Object {
-	atlas, err := x.directory.Atlas(ctx)
-	if err != nil {
-		return account.Object{}
-	}
-	p, ok := atlas.Place(d, w.ID, w.Generation, at)
-	if !ok {
-		return account.Object{}
-	}
-	o := account.Object{Area: p.Area().ID, Hall: p.Hall.ID}
-	for _, u := range atlas.Units(p.Unit.ID, directory.DayOf(at)) {
-		o.Units = append(o.Units, u.ID)
-	}
-	return o
 }
 
 // areaOf returns where a unit or hall is today, false if the organisation has none of that id. A member of staff's area is written by hand.

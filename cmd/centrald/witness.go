@@ -12,6 +12,7 @@ import (
 
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/witness"
+	"haochaping/internal/cli"
 )
 
 // witness follows another centre's journal.
@@ -23,7 +24,7 @@ func (c *command) witness(ctx context.Context, args []string) error {
 	once := flags.Bool("once", false, "look once and end")
 	every := flags.Duration("every", time.Minute, "how `often` to look")
 	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why; a later restore has another name")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 || *key == "" || *every < time.Second {

@@ -2,16 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
+	"flag"
+	"io"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/kernelclock"
 )
 
 // clockMark keeps the file by which the daemon knows whether the clock is right. The daemon's sandbox protects the clock, and
 // with that forbids even to ask; this is a service of its own that may do nothing else.
-func clockMark(ctx context.Context, args []string) error {
-	if len(args) != 1 {
-		return &hinted{errors.New("the file is missing"), "this is the work of ratingd-clock.service; by hand: ratingctl clock FILE"}
+func clockMark(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ratingctl clock", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	if err := cli.Parse(flags, args); err != nil {
+		return err
 	}
-	return kernelclock.Mark{Path: args[0], SinceBoot: kernelclock.SinceBoot}.Keep(ctx, kernelclock.Synchronised)
+	if flags.NArg() != 1 {
+		return &hinted{cli.Usagef("缺少文件名 / the file is missing"), "this is the work of ratingd-clock.service; by hand: ratingctl clock FILE"}
+	}
+	return kernelclock.Mark{Path: flags.Arg(0), SinceBoot: kernelclock.SinceBoot}.Keep(ctx, kernelclock.Synchronised)
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 )
 
 // The kernel's request and modes, from linux/kd.h.
@@ -25,7 +26,7 @@ func console(args []string, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl console", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}

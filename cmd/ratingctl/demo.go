@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/windowapi"
 )
 
@@ -38,14 +39,14 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	listen := flags.String("listen", "127.0.0.1:8100", "the loopback `address` of the page; port 0 lets the system choose")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
 		return err
 	}
 	if flags.NArg() > 0 {
-		return &hinted{fmt.Errorf("argument %q is unexpected", flags.Arg(0)), "ratingctl demo takes -listen ADDRESS and nothing else"}
+		return &hinted{cli.Usagef("argument %q is unexpected", flags.Arg(0)), "ratingctl demo takes -listen ADDRESS and nothing else"}
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -11,12 +11,10 @@ import (
 	"strings"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/store"
 )
-
-// leastFree is how much room a state folder must have to be called well, in bytes: some 100,000 records.
-const leastFree = 64 << 20
 
 // errSick is returned when something needs a hand.
 var errSick = errors.New("有需要处理的问题，见 ✗ 各行 / something needs a hand; see the lines with ✗")
@@ -41,15 +39,32 @@ const (
 // finding is what was found out about a part: for all but a well one what it means and what to do.
 type finding struct {
 	mark
-	found, means, todo opsapi.Text
+	found, means, todo condition.Text
 }
 
-func fine(zh, en string) finding { return finding{mark: well, found: opsapi.Text{ZH: zh, EN: en}} }
+func fine(zh, en string) finding { return finding{mark: well, found: condition.Text{ZH: zh, EN: en}} }
 
 // trouble is a finding that is not well; the texts are Chinese, then English.
 func trouble(m mark, foundZH, foundEN, meansZH, meansEN, todoZH, todoEN string) finding {
-	return finding{m, opsapi.Text{ZH: foundZH, EN: foundEN}, opsapi.Text{ZH: meansZH, EN: meansEN}, opsapi.Text{ZH: todoZH, EN: todoEN}}
+	return finding{m, condition.Text{ZH: foundZH, EN: foundEN}, condition.Text{ZH: meansZH, EN: meansEN}, condition.Text{ZH: todoZH, EN: todoEN}}
 }
+
+// markOf returns the mark of a trouble.
+func markOf(l condition.Level) mark {
+	if l == condition.Note {
+		return noted
+	}
+	return sick
+}
+
+// of returns what is known of a trouble, with what was seen of it here. What the doctor has tried itself does not wait for better days.
+func of(c condition.Code, why error) finding {
+	f := condition.Because(c, why)
+	return finding{sick, f.What, f.Means, f.Do}
+}
+
+// partFinding returns what the daemon says of a part that is not well.
+func partFinding(p opsapi.Part) finding { return finding{markOf(p.Level), p.What, p.Means, p.Do} }
 
 // forbidden is the finding where the doctor may not look.
 func forbidden(err error) finding {
@@ -104,6 +119,7 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		_, _ = io.WriteString(stderr, doctorUsage)
 		flags.PrintDefaults()
 	}
+	asJSON := flags.Bool("json", false, "print what was found as a JSON array, at the end")
 	press := flags.Bool("keys", false, "ask to press each key once, and show what arrives; ratingd must not run")
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
@@ -119,11 +135,20 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		p.status = &s
 	}
 	p.log, p.logErr = store.Inspect(logPath(*c))
-	unwell := false
+	unwell, told := false, []diagnosis{}
 	for _, k := range append(checks(), optionalChecks(p)...) {
 		f := k.look(ctx, p)
 		unwell = unwell || f.mark == sick
+		told = append(told, diagnosis{k.name, f.mark, f.found, f.means, f.todo})
+		if *asJSON {
+			continue
+		}
 		if _, err := io.WriteString(stdout, f.text(k)); err != nil {
+			return err
+		}
+	}
+	if *asJSON {
+		if err := printJSON(stdout, told); err != nil {
 			return err
 		}
 	}
@@ -131,6 +156,15 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return errSick
 	}
 	return nil
+}
+
+// diagnosis is a finding for programs.
+type diagnosis struct {
+	Part  string         `json:"part"`
+	Mark  mark           `json:"mark"`
+	Found condition.Text `json:"found"`
+	Means condition.Text `json:"means,omitzero"`
+	Do    condition.Text `json:"do,omitzero"`
 }
 
 // text returns the lines of a finding.

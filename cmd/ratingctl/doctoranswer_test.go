@@ -8,6 +8,7 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/sync/wire"
 )
@@ -30,14 +31,15 @@ func TestDoctorTellsOfARecordTooLarge(t *testing.T) {
 	c := newClinic(t)
 	c.enrol()
 	s := wellBox()
+	s.Parts[4] = troubled(s.Parts[4], condition.Of("link.too_large", "第 4 条有 30290 字节"), s.Clock.Now)
 	s.Centre.TooLarge = &opsapi.TooLarge{Seq: 4, Bytes: 30290, Limit: 20000, Count: 3}
 	answerAt(t, c.dir, &s)
 	lines, err := c.look()
 	if !errors.Is(err, errSick) {
 		t.Errorf("it ends with %v", err)
 	}
-	c.want(lines, "broker", sick, "3 条记录超过代理的消息上限（上限 20000 字节）：第 4 条有 30290 字节", "message_size_limit")
-	if got := centreText(s); !strings.Contains(got, "第 4 条有 30290 字节") {
+	c.want(lines, "broker", sick, "有记录超过代理的消息上限：第 4 条有 30290 字节", "message_size_limit")
+	if got := centreText(s); !strings.Contains(got, "第 4 条有 30290 字节") || !strings.Contains(got, "共 3 条") {
 		t.Errorf("the status says %q", got)
 	}
 }

@@ -123,7 +123,7 @@ func checkKeys(ctx context.Context, p *patient) finding {
 			return trouble(noted, "没有逐键测试：ratingd 占用键盘", "the keys were not pressed: ratingd holds them", "同一时间只有一个程序能读键盘", "only one program can read them",
 				"systemctl stop ratingd，测试后再 start", "systemctl stop ratingd, and start it afterwards")
 		case !part.OK:
-			return keysFailed(part.What.ZH, part.What.EN)
+			return partFinding(part)
 		case p.status.UnknownKeys > 0:
 			return trouble(noted, fmt.Sprintf("有 %d 次按下了未配置的键", p.status.UnknownKeys), fmt.Sprintf("keys without a level were pressed %d times", p.status.UnknownKeys),
 				"这些按键不计入评价", "such presses count for nothing", "如五个键中有这样的键，用 ratingctl keys 查看其代码并写入 keys.map", "if it is one of the five, ratingctl keys prints its code for keys.map")
@@ -141,15 +141,9 @@ func checkKeys(ctx context.Context, p *patient) finding {
 		err = watchKeys(ctx, run, keysLook)
 	}
 	if err != nil {
-		return keysFailed(err.Error(), err.Error())
+		return of("keys.lost", err)
 	}
 	return fine(fmt.Sprintf("可以打开（%s）；逐键测试用 ratingctl doctor -keys", p.config.Keys.Source), fmt.Sprintf("they can be opened (%s); ratingctl doctor -keys tests each", p.config.Keys.Source))
-}
-
-func keysFailed(zh, en string) finding {
-	return trouble(sick, "读不到按键："+zh, "the keys cannot be read: "+en, "市民按键无效；扫二维码仍可评价", "presses count for nothing; the QR code works",
-		"检查键盘的接线和 USB 插头；核对配置的 [keys]；ratingctl keys -list 列出可用设备；串口和 GPIO 需要 root 或 ratingd 用户",
-		"look at the keypad's cable and plug, and at [keys] in the configuration; ratingctl keys -list lists what there is; root or the daemon's user may open it")
 }
 
 // watchKeys returns why the keys are lost, nil if they are not within the time given.
@@ -182,7 +176,7 @@ const pressLimit = time.Minute
 func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) finding {
 	run, err := openKeys(c, kernelclock.SinceBoot)
 	if err != nil {
-		return keysFailed(err.Error(), err.Error())
+		return of("keys.lost", err)
 	}
 	shown := newReport(c, stdout)
 	shown.printf("请从左到右各按一次五个键（一分钟内）/ press each of the five keys once, within a minute\n")
@@ -197,7 +191,7 @@ func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) findin
 			}
 		})
 	}, pressLimit); err != nil {
-		return keysFailed(err.Error(), err.Error())
+		return of("keys.lost", err)
 	}
 	if missing := shown.missing(); len(missing) > 0 {
 		list := strings.Join(missing, "、")
@@ -211,7 +205,7 @@ func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) findin
 func checkScreen(_ context.Context, p *patient) finding {
 	if part, ok := p.part("screen"); ok {
 		if !part.OK {
-			return screenFailed(part.What.ZH, part.What.EN)
+			return partFinding(part)
 		}
 		return fine(part.What.ZH, part.What.EN)
 	}
@@ -227,16 +221,11 @@ func checkScreen(_ context.Context, p *patient) finding {
 		Kind: display.Kind(c.Panel), Cards: cards, Mode: c.Mode, Framebuffer: c.Framebuffer, Rotation: display.Rotation(c.Rotation),
 	})
 	if err != nil {
-		return screenFailed(err.Error(), err.Error())
+		return of("screen.lost", err)
 	}
 	name, size := screen.String(), screen.Bounds().Size()
 	if err := errors.Join(screen.Check(), screen.Halt()); err != nil {
-		return screenFailed(err.Error(), err.Error())
+		return of("screen.lost", err)
 	}
 	return fine(fmt.Sprintf("%s，%d×%d", name, size.X, size.Y), "it can be opened")
-}
-
-func screenFailed(zh, en string) finding {
-	return trouble(sick, "屏幕无法显示："+zh, "the screen is not shown: "+en, "市民看不到提示和二维码；按键仍可评价", "citizens see neither question nor QR code; the keys work",
-		"检查屏幕的电源和视频线；核对配置的 [screen]；没有屏幕的评价器写 screen.panel = \"none\"", "look at the screen's power and cable, and at [screen] in the configuration; a box without one says screen.panel = \"none\"")
 }

@@ -4,19 +4,17 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
-	"net"
-	"os"
-	"strings"
 	"time"
 
+	"haochaping/internal/condition"
 	"haochaping/internal/kernelclock"
 	"haochaping/sync/uplink"
+	"haochaping/sync/wire"
 )
 
 // checkClock asks the daemon, or the kernel, whether something keeps the clock right.
@@ -46,7 +44,7 @@ const probeLimit = 5 * time.Second
 // checkBroker goes the way to the centre by each address that the box knows. One that leads there is enough for the box.
 func checkBroker(ctx context.Context, p *patient) finding {
 	if p.status != nil && p.status.Centre.TooLarge != nil {
-		return tooLarge(*p.status.Centre.TooLarge)
+		return partFinding(p.status.Part("link"))
 	}
 	all := p.config.Uplink.Broker
 	var good, bad []finding
@@ -71,35 +69,9 @@ func checkBroker(ctx context.Context, p *patient) finding {
 // checkAddress goes the way to the centre step by step, with a name of its own, so that the daemon stays connected.
 func checkAddress(ctx context.Context, p *patient, address string) finding {
 	up := p.config.Uplink
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if up.CAFile != "" {
-		pem, err := os.ReadFile(up.CAFile)
-		if err != nil {
-			return brokerUntried(fmt.Errorf("uplink.ca_file: %w", err))
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return brokerUntried(fmt.Errorf("uplink.ca_file: %s holds no certificate", up.CAFile))
-		}
-	}
-	if up.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(up.CertFile, up.KeyFile)
-		if err != nil {
-			return brokerUntried(fmt.Errorf("uplink.cert_file: %w", err))
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	password := ""
-	if up.PasswordFile != "" {
-		b, err := os.ReadFile(up.PasswordFile)
-		if err != nil {
-			return brokerUntried(fmt.Errorf("uplink.password_file: %w", err))
-		}
-		password = strings.TrimRight(string(b), "\r\n")
-	}
-	username := up.Username
-	if username == "" {
-		username = string(p.config.Device)
+	login, err := up.Login(p.config.Device)
+	if err != nil {
+		return brokerUntried(err)
 	}
 	var suffix [3]byte
 	_, _ = rand.Read(suffix[:]) // it never fails
@@ -109,11 +81,11 @@ func checkAddress(ctx context.Context, p *patient, address string) finding {
 	}
 	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
 		Sample: sample, AckMode: uplink.AckMode(up.Ack),
-		Broker: address, Username: username, Password: password, TLS: config, Device: p.config.Device, Centre: []byte(up.CentreKey),
+		Broker: address, Username: login.Username, Password: login.Password, TLS: login.TLS, Device: p.config.Device, Centre: []byte(up.CentreKey),
 		Suffix: hex.EncodeToString(suffix[:]), Now: time.Now, Synced: func() bool { yes, err := kernelclock.Synchronised(); return err == nil && yes }, Limit: probeLimit,
 	})
 	if err != nil {
-		return brokerFailed(p, username, got, err)
+		return brokerFailed(p, login.Username, got, err)
 	}
 	proofZH, proofEN := "，记录送到中心并得到确认", ", and has acknowledged a record"
 	switch {
@@ -144,47 +116,23 @@ func brokerUntried(err error) finding {
 	return trouble(sick, "没有测试："+err.Error(), "not tried: "+err.Error(), "ratingd 不会启动", "ratingd does not start", "放好该文件，或修改配置", "put the file there, or change the configuration")
 }
 
-// brokerFailed says what a failure on the way to the centre means, by how far it went.
+// brokerFailed says what a failure on the way to the centre means, by the fault that the daemon would find.
 func brokerFailed(p *patient, username string, got uplink.Probed, err error) finding {
-	const keptZH, keptEN = "评价保存在本机，连接后自动上传", "evaluations are kept here and sent later"
-	said := err.Error()
-	bad := func(foundZH, foundEN, todoZH, todoEN string) finding {
-		return trouble(sick, foundZH+"："+said, foundEN+": "+said, keptZH, keptEN, todoZH, todoEN)
+	fault := uplink.FaultOf(err)
+	switch {
+	case got.At == uplink.StageConfig && !known(p.config.Uplink.CentreKey):
+		return trouble(sick, "缺少 uplink.centre_key", "uplink.centre_key is missing", "中心的确认无效，记录一直待上传", "no acknowledgement counts",
+			"在中心运行 centrald key，写入配置", "write what centrald key prints at the centre into the configuration")
+	case fault == uplink.FaultUnreached:
+		err = fmt.Errorf("%s: %w", got.Address, err)
+	case fault == uplink.FaultLogin:
+		err = fmt.Errorf("%q: %w", username, err)
+	case fault == uplink.FaultWrite:
+		err = fmt.Errorf("%s: %w", wire.Topic(p.config.Device, wire.RecordsChannel), err)
+	case fault == uplink.FaultSilent:
+		err = fmt.Errorf("%s: %w", wire.Topic(p.config.Device, wire.AckChannel), err)
 	}
-	switch got.At {
-	case uplink.StageReach:
-		if dns := new(net.DNSError); errors.As(err, &dns) {
-			return bad("找不到中心的地址", "the centre's name is not known", "检查网络和 DNS；核对 uplink.broker 的拼写", "the hall's DNS does not know it: look at the network, then at the spelling of uplink.broker")
-		}
-		return bad("连不上中心", "the centre is not reached", "检查网线和交换机；再向中心核对 "+got.Address+" 是否正确、防火墙是否放行",
-			"look at the network cable, then ask the centre whether "+got.Address+" is right and the firewall lets it pass")
-	case uplink.StageTLS:
-		return bad("中心的证书未通过验证", "the broker's certificate is not taken", "核对 uplink.ca_file 和 uplink.broker 的主机名；证书过期则由中心更换；端口不是 TLS 时写 mqtt://",
-			"look at uplink.ca_file and at the name in uplink.broker; one that has ended is for the centre to renew; a port without TLS is mqtt://")
-	case uplink.StageLogin:
-		if uplink.IsRefused(err) {
-			return bad(fmt.Sprintf("中心拒绝用户 %q 或其密码", username), fmt.Sprintf("the broker refuses %q or its password", username), "与中心核对密码，写入 uplink.password_file 指定的文件后重启 ratingd",
-				"ask the centre for the password, write it into uplink.password_file, and restart ratingd")
-		}
-		return bad("端口已打开，但没有 MQTT 应答", "the port is open and no MQTT broker answers", "核对 uplink.broker 的端口：TLS 一般是 mqtts 8883，否则 mqtt 1883", "look at the port in uplink.broker: mqtts is usually 8883, mqtt 1883")
-	case uplink.StageSubscribe:
-		return bad("中心不允许读取本机的主题", "the broker does not let the box read its topics", "请中心管理员检查 broker 的访问规则（deploy/broker/mosquitto.acl）", "tell the centre's administrator to look at the broker's access rules (deploy/broker/mosquitto.acl)")
-	case uplink.StageConfig:
-		switch {
-		case !known(p.config.Uplink.CentreKey):
-			return bad("缺少 uplink.centre_key", "uplink.centre_key is missing", "在中心运行 centrald key，写入配置", "write what centrald key prints at the centre into the configuration")
-		case errors.Is(err, uplink.ErrNoConfig):
-			return bad("中心没有本机的配置", "the centre has nothing for this box", "在中心登记本机（ratingctl identity 显示所需内容）；已登记则检查 centrald 是否运行",
-				"enrol the box at the centre (ratingctl identity prints what is needed); if it is, look whether centrald runs")
-		case errors.Is(err, uplink.ErrOtherCentre):
-			return bad("uplink.centre_key 不是这个中心的公钥", "uplink.centre_key is not this centre's", "在中心运行 centrald key，改正配置后重启 ratingd；在此之前中心的确认无效，记录一直待上传",
-				"write what centrald key prints at the centre into the configuration and restart ratingd; until then no acknowledgement counts")
-		}
-	}
-	if got.At == uplink.StageAnswer {
-		return answerFailed(p, err)
-	}
-	return bad("中心的应答不对", "the centre's answer is not right", "请联系中心管理员", "tell the centre's administrator")
+	return of(condition.Code(fault), err)
 }
 
 // daysLeft returns whole days, negative once ends is past.
@@ -211,7 +159,7 @@ func checkCertificate(_ context.Context, p *patient) finding {
 	switch {
 	case days < 0:
 		return trouble(sick, "已于 "+ends+" 过期", "it ended on "+ends, "连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept", "更换证书后重启 ratingd", "replace it and restart ratingd")
-	case days < lateCertificate:
+	case days < condition.LateCertificate:
 		return trouble(noted, zh, en, lostZH, lostEN, "请在到期前更换证书并重启 ratingd", "replace it before that, and restart ratingd")
 	}
 	return fine(zh, en)

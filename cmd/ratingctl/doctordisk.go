@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
@@ -40,8 +41,7 @@ func checkLog(_ context.Context, p *patient) finding {
 		return logDamaged(err)
 	}
 	if part, ok := p.part("store"); ok && !part.OK {
-		return trouble(sick, part.What.ZH, part.What.EN, "按键停用，不会丢失已感谢的评价；扫二维码仍可评价", "the keys are out of service, nothing that was thanked for is lost; the QR code works",
-			"清理磁盘；只读或写入失败时重启，再次发生则更换存储卡（dmesg 显示原因）", "make room; if it is read-only or fails, restart the box, and replace the card when it happens again (dmesg says why)")
+		return partFinding(part)
 	}
 	waiting := n.Last - min(n.Last, n.Released)
 	zh, en := fmt.Sprintf("%d 条记录全部完好，最多 %d 条待上传", count, waiting), fmt.Sprintf("%s, all sound; at most %d wait for the centre", recordsText(count), waiting)
@@ -107,8 +107,8 @@ func checkDisk(_ context.Context, p *patient) finding {
 	case s.Flags&unix.ST_RDONLY != 0:
 		return trouble(sick, zh+"，但已变为只读", en+", which is read-only", "按键停用", "the keys are out of service",
 			"系统会把出错的磁盘变为只读：看 dmesg，重启，更换存储卡", "the system makes a failing disk read-only: look at dmesg, restart the box, replace the card")
-	case free < leastFree:
-		return trouble(sick, zh, en, "写满后按键停用", "without room the keys go out of service", "清理不属于评价器的文件", "remove what does not belong there")
+	case free < condition.LeastFree:
+		return of("disk.low", errors.New(bytesText(free)))
 	}
 	if p.status != nil {
 		return fine(zh, en)

@@ -27,7 +27,7 @@ func optionalChecks(p *patient) []check {
 		case part.OK:
 			fit = append(fit, partLabel(part.Name))
 		default:
-			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFailed(part) }})
+			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFinding(part) }})
 		}
 	}
 	if len(fit) > 0 {
@@ -35,11 +35,6 @@ func optionalChecks(p *patient) []check {
 		out = append(out, check{"其他", "others", func(context.Context, *patient) finding { return fine(list+" 正常", "the other parts work") }})
 	}
 	return out
-}
-
-// partFailed says what the daemon says of an optional part.
-func partFailed(part opsapi.Part) finding {
-	return finding{mark: sick, found: part.What, todo: part.Do, means: opsapi.Text{ZH: "按键评价不受影响", EN: "the keys do not need it"}}
 }
 
 // nameHolders adds to parts whose port is taken which program has it: this one may see processes that the daemon may not.

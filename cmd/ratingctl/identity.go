@@ -3,18 +3,23 @@ package main
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/sync/wire"
 )
 
 // identity prints who the box is. The box's key is drawn if it has none yet.
 func identity(args []string, stdout, stderr io.Writer) error {
-	c, err := boxConfig("ratingctl identity", args, stderr)
+	flags := flag.NewFlagSet("ratingctl identity", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	asJSON := flags.Bool("json", false, "print it as JSON")
+	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
 	}
@@ -23,9 +28,19 @@ func identity(args []string, stdout, stderr io.Writer) error {
 		return &hinted{err, "the key is in the state folder; run this as the user that runs ratingd"}
 	}
 	public := key.Public().(ed25519.PublicKey)
+	if *asJSON {
+		return printJSON(stdout, map[string]string{"device": string(c.Device), "public_key": keyText(key), "fingerprint": wire.Fingerprint(public)})
+	}
 	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\n",
 		c.Device, keyText(key), wire.Fingerprint(public))
 	return err
+}
+
+// printJSON prints a value for programs.
+func printJSON(stdout io.Writer, v any) error {
+	e := json.NewEncoder(stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // keyText returns the public part of a key as configurations and commands write it.
@@ -43,14 +58,14 @@ func boxConfig(name string, args []string, stderr io.Writer) (*boxconfig.Config,
 // parsedConfig is boxConfig with flags of the command's own.
 func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error) {
 	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, nil
 		}
 		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return nil, fmt.Errorf("argument %q is unexpected", flags.Arg(0))
+		return nil, cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected", flags.Arg(0))
 	}
 	c, err := boxconfig.LoadPartial(*path)
 	if err != nil {

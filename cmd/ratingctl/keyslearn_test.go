@@ -61,7 +61,7 @@ func (l *learnt) press(t *testing.T, b []byte) {
 	if _, err := l.master.Write(b); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); strings.Count(l.out.String(), "\n") == before; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Count(l.out.String(), "\n") == before; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("% x was not shown:\n%s", b, l.out)
 		}
@@ -143,7 +143,7 @@ func readAll(t *testing.T, l *learnt, frame func(i byte) []byte) {
 	go func() { done <- run(ctx, []string{"keys", "-config", l.config}, out, io.Discard) }()
 	out.wait(t, "Press each key once")
 	for i, level := range rating.Levels() {
-		for end := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), level.String()+"\n"); time.Sleep(400 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), level.String()+"\n"); time.Sleep(400 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s was not read:\n%s", level, out)
 			}
@@ -328,7 +328,7 @@ func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
 // waitTimes waits until words were printed a number of times.
 func (s *screenText) waitTimes(t *testing.T, words string, n int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); strings.Count(s.String(), words) < n; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Count(s.String(), words) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%q was not printed %d times:\n%s", words, n, s)
 		}
@@ -373,7 +373,7 @@ func TestCardReadersAreLearnt(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- run(ctx, []string{"keys", "-config", l.config, "-cards"}, out, io.Discard) }()
 			out.wait(t, "Hold one card")
-			for end := time.Now().Add(10 * time.Second); !strings.Contains(out.String(), fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
+			for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatalf("the card was not read:\n%s", out)
 				}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
@@ -47,17 +48,21 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 	flags.Uint64Var(&o.from, "from", 0, "begin at the record with this `number`; 0 prints the last ones")
 	flags.IntVar(&o.last, "last", 20, "how many of the last records are printed; 0 is all")
 	flags.StringVar(&o.format, "format", "text", "text for people, jsonl for the records as they are signed, csv for a table")
+	asJSON := flags.Bool("json", false, "the same as -format jsonl")
 	flags.BoolVar(&o.verify, "verify", false, "print no records, only whether all of them are sound")
-	if err := flags.Parse(args); err != nil {
+	if err := cli.Parse(flags, args); err != nil {
 		return o, errors.Is(err, flag.ErrHelp), err
+	}
+	if *asJSON {
+		o.format = "jsonl"
 	}
 	switch {
 	case flags.NArg() > 0:
-		return o, false, fmt.Errorf("argument %q is unexpected", flags.Arg(0))
+		return o, false, cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected", flags.Arg(0))
 	case o.last < 0:
-		return o, false, &hinted{fmt.Errorf("-last %d: there is no such number of records", o.last), "write how many of the last records are wanted, or 0 for all"}
+		return o, false, &hinted{cli.Usagef("-last %d: there is no such number of records", o.last), "write how many of the last records are wanted, or 0 for all"}
 	case o.format != "text" && o.format != "jsonl" && o.format != "csv":
-		return o, false, &hinted{fmt.Errorf("format %q is unknown", o.format), "there are text, jsonl and csv"}
+		return o, false, &hinted{cli.Usagef("format %q is unknown", o.format), "there are text, jsonl and csv"}
 	case o.file == "":
 		c, err := boxconfig.LoadPartial(*config)
 		if err != nil {

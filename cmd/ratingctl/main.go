@@ -1,16 +1,4 @@
-// Command ratingctl is the administrators' tool.
-//
-//	ratingctl keys -config FILE      prints what each press of the keypad reads as
-//	ratingctl keys -learn            finds out an unknown keypad and writes its profile
-//	ratingctl keys -cards            prints what a card reader reads; with -learn finds out an unknown one
-//	ratingctl identity -config FILE  prints who the box is, for enrolling it
-//	ratingctl log -config FILE       lists, verifies and exports what the box has recorded
-//	ratingctl status -config FILE    prints how the box is, as the daemon tells
-//	ratingctl doctor -config FILE    looks at one part of the box after the other and says what to do
-//	ratingctl token add|list|revoke  says which PCs may start evaluations
-//	ratingctl visit start|wait|cancel does what the window's PC does
-//	ratingctl console silent|text    keeps text off the screen's console; the service does it by itself
-//	ratingctl demo                   runs a box and a centre on this machine, in a browser
+// Command ratingctl is the administrators' tool of a box. "ratingctl help" lists what it does.
 package main
 
 import (
@@ -20,7 +8,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 func main() {
@@ -40,10 +32,7 @@ func exitStatus(err error) int {
 	if e := new(exitError); errors.As(err, &e) {
 		return e.status
 	}
-	if err != nil {
-		return 1
-	}
-	return 0
+	return cli.Status(err)
 }
 
 // hinted is an error with what to do about it.
@@ -55,52 +44,67 @@ type hinted struct {
 func (h *hinted) Error() string { return h.err.Error() }
 func (h *hinted) Unwrap() error { return h.err }
 
-const usage = `ratingctl is the administrators' tool.
-
-  ratingctl keys -config FILE      print what each press of the keypad reads as
-  ratingctl keys -list             list the input devices and serial profiles that there are
-  ratingctl keys -learn            find out an unknown keypad and write its profile
-  ratingctl keys -cards            print what a card reader reads; with -learn find out an unknown one
-  ratingctl identity -config FILE  print who the box is, for enrolling it
-  ratingctl log -config FILE       list, verify or export what the box has recorded
-  ratingctl status -config FILE    print how the box is, on one screen (-json for programs)
-  ratingctl doctor -config FILE    look at one part of the box after the other and say what to do
-  ratingctl token add|list|revoke  say which PCs may start evaluations
-  ratingctl visit start|wait|cancel  start an evaluation as the window's PC does
-  ratingctl sound -test            play what citizens hear, and say what keeps it from being heard
-  ratingctl console silent|text    keep text off the screen's console, or let it back
-  ratingctl demo [-listen ADDR]    run a box and a centre on this machine, in a browser
-`
-
 // run does what the arguments say.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "-help" || args[0] == "--help" {
-		_, err := io.WriteString(stdout, usage)
-		return err
+	return program(stdout, stderr).Run(ctx, args)
+}
+
+// program returns what ratingctl can do.
+func program(stdout, stderr io.Writer) cli.Program {
+	return cli.Program{
+		Name: "ratingctl", Version: version(), Stdout: stdout, Stderr: stderr, Commands: commands(),
+		About:    condition.Text{ZH: "评价器管理员的工具。", EN: "The administrators' tool of a box."},
+		Examples: []string{"ratingctl status", "ratingctl doctor", "ratingctl log -last 5", "ratingctl completion bash > /etc/bash_completion.d/ratingctl"},
 	}
-	switch args[0] {
-	case "keys":
-		return keys(ctx, args[1:], os.Stdin, stdout, stderr)
-	case "identity":
-		return identity(args[1:], stdout, stderr)
-	case "log":
-		return logCommand(args[1:], stdout, stderr)
-	case "status":
-		return statusCommand(ctx, args[1:], stdout, stderr)
-	case "doctor":
-		return doctor(ctx, args[1:], stdout, stderr)
-	case "token":
-		return token(args[1:], stdout, stderr)
-	case "visit":
-		return visit(ctx, args[1:], os.Getenv, os.Stdin, stdout, stderr)
-	case "sound":
-		return soundCommand(ctx, args[1:], stdout, stderr)
-	case "console":
-		return console(args[1:], stderr)
-	case "clock":
-		return clockMark(ctx, args[1:])
-	case "demo":
-		return demo(ctx, args[1:], stdout, stderr)
+}
+
+// version returns the version that the build was stamped with.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	return &hinted{fmt.Errorf("command %q is unknown", args[0]), "there are keys, identity, log, status, doctor, token, visit, sound, console and demo; ratingctl help says what they do"}
+	return "unknown"
+}
+
+// quiet is a command that waits for nothing.
+func quiet(f func(args []string, stdout, stderr io.Writer) error) cli.Run {
+	return func(_ context.Context, args []string, stdout, stderr io.Writer) error { return f(args, stdout, stderr) }
+}
+
+func commands() []cli.Command {
+	text := func(zh, en string) condition.Text { return condition.Text{ZH: zh, EN: en} }
+	return []cli.Command{
+		{Name: "status", Summary: text("一屏显示评价器的状况", "print how the box is, on one screen"), Run: statusCommand,
+			Examples: []string{"ratingctl status", "ratingctl status -json | jq .parts"}},
+		{Name: "doctor", Summary: text("逐项检查并给出处理办法", "look at one part of the box after the other and say what to do"), Run: doctor,
+			Examples: []string{"ratingctl doctor", "ratingctl doctor -keys"}},
+		{Name: "bundle", Summary: text("收集技术支持所需的资料，不含市民信息和密钥", "collect what support needs, without anything about citizens and without secrets"), Run: bundle,
+			Examples: []string{"ratingctl bundle -out box.tar.gz"}},
+		{Name: "keys", Summary: text("显示每次按键读到的代码；-learn 识别未知键盘", "print what each press reads as; -learn finds out an unknown keypad"),
+			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+				return keys(ctx, args, os.Stdin, stdout, stderr)
+			},
+			Examples: []string{"ratingctl keys -list", "ratingctl keys -learn", "ratingctl keys -cards"}},
+		{Name: "identity", Summary: text("显示本机的名称和公钥，供登记", "print who the box is, for enrolling it"), Run: quiet(identity),
+			Examples: []string{"ratingctl identity"}},
+		{Name: "log", Summary: text("列出、校验或导出记录", "list, verify or export what the box has recorded"), Run: quiet(logCommand),
+			Examples: []string{"ratingctl log", "ratingctl log -verify", "ratingctl log -last 0 -format csv > records.csv"}},
+		{Name: "token", Verbs: []string{"add", "list", "revoke"}, Summary: text("管理窗口电脑的令牌", "say which PCs may start evaluations"), Run: quiet(token),
+			Examples: []string{`ratingctl token add -name "A12 PC"`, "ratingctl token list"}},
+		{Name: "visit", Verbs: []string{"start", "wait", "cancel"}, Summary: text("像窗口电脑那样发起评价", "start an evaluation as the window's PC does"),
+			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+				return visit(ctx, args, os.Getenv, os.Stdin, stdout, stderr)
+			},
+			Examples: []string{"HCP_TOKEN=… ratingctl visit start -case 620100-2 -task 11620100MB01 -task-name 身份证换领 -completed"}},
+		{Name: "sound", Summary: text("播放市民听到的声音，说明为何听不到", "play what citizens hear, and say what keeps it from being heard"), Run: soundCommand,
+			Examples: []string{"ratingctl sound -test"}},
+		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or let it back; the service does it"),
+			Run: func(_ context.Context, args []string, _, stderr io.Writer) error { return console(args, stderr) }},
+		{Name: "clock", Summary: text("记录时钟是否同步（服务自动执行）", "keep a file that says whether the clock is right; the service does it"),
+			Run: func(ctx context.Context, args []string, _, stderr io.Writer) error {
+				return clockMark(ctx, args, stderr)
+			}},
+		{Name: "demo", Summary: text("在本机演示一台评价器和一个中心", "run a box and a centre on this machine, in a browser"), Run: demo,
+			Examples: []string{"ratingctl demo -listen 127.0.0.1:8400"}},
+	}
 }

@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 )
 
@@ -58,18 +59,15 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	ills := append(illsOf(s), warningsOf(s)...)
 	if *asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		err = e.Encode(s)
+		err = printJSON(stdout, s)
 	} else {
-		_, err = io.WriteString(stdout, statusScreen(s, ills))
+		_, err = io.WriteString(stdout, statusScreen(s))
 	}
 	if err != nil {
 		return err
 	}
-	if len(illsOf(s)) > 0 {
+	if ill, _ := sickest(s); len(ill) > 0 {
 		return &exitError{exitSick, &hinted{errors.New("评价器需要处理，见 ✗ 各行 / the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法 / ratingctl doctor looks closer and says what to do"}}
 	}
 	return nil
@@ -98,71 +96,21 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	return s, &exitError{exitUnknown, err}
 }
 
-// An ill is something about a box that needs a hand, or an eye: the line of the screen at which it shows, and what to do.
-type ill struct {
-	line string
-	do   string
-}
-
-// illsOf returns what needs a hand.
-func illsOf(s opsapi.Status) (out []ill) {
-	todo := map[string]string{
-		"store":    "检查存储卡：ratingctl doctor",
-		"terminal": "等待自动重启；半分钟后仍如此，重启评价器",
-		"keys":     "检查键盘接线和 USB 插头：ratingctl doctor",
-		"screen":   "检查屏幕的电源和视频线：ratingctl doctor",
-	}
+// sickest returns the parts that need a hand, or an eye, those that need a hand first.
+func sickest(s opsapi.Status) (ill, noted []opsapi.Part) {
 	for _, p := range s.Parts {
-		advice, known := todo[p.Name]
-		if advice == "" {
-			advice = p.Do.ZH
+		switch p.Level {
+		case condition.Ill:
+			ill = append(ill, p)
+		case condition.Note:
+			noted = append(noted, p)
 		}
-		if !p.OK && (p.Vital || known || p.Do.ZH != "") {
-			out = append(out, ill{p.Name, advice})
-		}
 	}
-	if s.State == "enrolling" {
-		out = append(out, ill{"state", "请在中心登记本机：ratingctl identity 显示登记所需内容"})
-	}
-	if s.Disk.SizeBytes > 0 && s.Disk.FreeBytes < leastFree {
-		out = append(out, ill{"disk", "清理不属于评价器的文件，写满后按键停用"})
-	}
-	if s.Centre.Unsigned {
-		out = append(out, ill{"centre", "收到不是由 uplink.centre_key 签名的消息：在中心运行 centrald key 并核对"})
-	}
-	if c := s.Certificate; c != nil && c.Days < 0 {
-		out = append(out, ill{"certificate", "立即更换证书，否则连不上中心"})
-	}
-	return out
+	return ill, noted
 }
 
-// lateCertificate is how many days before its end a certificate should be replaced.
-const lateCertificate = 30
-
-// lateCentre is how long a box may be offline before somebody should look.
-const lateCentre = 24 * time.Hour
-
-// warningsOf returns what needs an eye and keeps nobody from rating.
-func warningsOf(s opsapi.Status) (out []ill) {
-	if !s.Clock.Synced {
-		out = append(out, ill{"clock", "评价不受影响，时间以后修正；请为本机配置可用的时间服务器"})
-	} else if o := s.Clock.OffsetMS; o != nil && max(*o, -*o) > 5000 {
-		out = append(out, ill{"clock", "与中心时间不一致：检查本机和中心的时间服务器"})
-	}
-	if !s.Centre.Connected && s.Clock.Now.Sub(s.Centre.Since) > lateCentre {
-		out = append(out, ill{"centre", "评价保存在本机；断线已超过一天，请检查网络：ratingctl doctor"})
-	}
-	if c := s.Certificate; c != nil && c.Days >= 0 && c.Days < lateCertificate {
-		out = append(out, ill{"certificate", "请在到期前更换证书"})
-	}
-	if t := s.TemperatureC; t != nil && *t >= 80 {
-		out = append(out, ill{"temperature", "温度过高，处理器会降速：检查散热"})
-	}
-	return out
-}
-
-// statusScreen returns the screen. Serious ills come before others of the same line.
-func statusScreen(s opsapi.Status, ills []ill) string {
+// statusScreen returns the screen.
+func statusScreen(s opsapi.Status) string {
 	var b strings.Builder
 	print := func(label, mark, text, advice string) {
 		_, _ = fmt.Fprintf(&b, "%s%s %s\n", wide(label, 10), mark, text)
@@ -170,24 +118,19 @@ func statusScreen(s opsapi.Status, ills []ill) string {
 			_, _ = fmt.Fprintf(&b, "%s  → %s\n", wide("", 10), advice)
 		}
 	}
-	serious := len(illsOf(s))
 	line := func(label, name, text string) {
-		for i, l := range ills {
-			if l.line == name {
-				mark := "✗"
-				if i >= serious {
-					mark = "!"
-				}
-				print(label, mark, text, l.do)
+		for _, p := range s.Parts {
+			if p.Name == name && p.Code != "" {
+				print(label, string(markOf(p.Level)), text, p.Do.ZH)
 				return
 			}
 		}
 		print(label, "✓", text, "")
 	}
 	head := "正常"
-	if serious > 0 {
+	if ill, noted := sickest(s); len(ill) > 0 {
 		head = "需要处理"
-	} else if len(ills) > 0 {
+	} else if len(noted) > 0 {
 		head = "正常，有提示"
 	}
 	_, _ = fmt.Fprintf(&b, "评价器 %s  %s\n\n", s.Device, head)
@@ -196,12 +139,12 @@ func statusScreen(s opsapi.Status, ills []ill) string {
 		window = fmt.Sprintf("%s（%s），%s", w.Name, w.ID, w.Hall)
 	}
 	print("窗口", " ", window, "")
-	line("状态", "state", stateText(s))
-	line("中心", "centre", centreText(s))
+	line("状态", "window", stateText(s))
+	line("中心", "link", centreText(s))
 	print("待上传", " ", queueText(s.Queue), "")
 	for _, p := range s.Parts {
 		// Of the many that the window can do without, those that work are not worth a line.
-		if p.Name != "centre" && (!optional(p.Name) || !p.OK) {
+		if !slices.Contains(ownLines(), p.Name) && (!optional(p.Name) || !p.OK) {
 			line(partLabel(p.Name), p.Name, partText(p, s.Clock.Now))
 		}
 	}

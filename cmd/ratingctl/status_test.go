@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 )
 
@@ -25,14 +26,15 @@ func wellBox() opsapi.Status {
 	now := time.Date(2026, 11, 23, 1, 30, 0, 0, time.UTC)
 	celsius, offset := 48, int64(23)
 	part := func(name string, vital bool, zh string) opsapi.Part {
-		return opsapi.Part{Name: name, OK: true, Vital: vital, What: opsapi.Text{ZH: zh}, Since: now.Add(-time.Hour)}
+		return opsapi.Part{Name: name, OK: true, Vital: vital, What: condition.Text{ZH: zh}, Since: now.Add(-time.Hour)}
 	}
 	recovered := now.Add(-26*time.Hour + 90*time.Second)
 	return opsapi.Status{
 		V: opsapi.StatusVersion, Device: "lz-0417", Version: "v1.2.0", Fingerprint: "78ED 1458 E629 20CF", Started: now.Add(-75 * time.Hour), UptimeSec: 75 * 3600,
 		State: "idle", Window: &opsapi.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Healthy: true,
-		Parts:     []opsapi.Part{part("store", true, "可以写入"), part("terminal", true, "正常"), part("keys", true, "正常"), part("screen", false, "正常"), part("centre", false, "已连接")},
-		LastFault: &opsapi.Fault{Part: "keys", What: opsapi.Text{ZH: "读不到键盘，按键无效；二维码仍可评价"}, Since: now.Add(-26 * time.Hour), Until: &recovered},
+		Parts: []opsapi.Part{part("store", true, "可以写入"), part("terminal", true, "正常"), part("keys", true, "正常"), part("screen", false, "正常"), part("link", false, "已连接"),
+			part("window", false, ""), part("disk", false, ""), part("clock", false, ""), part("certificate", false, ""), part("temperature", false, "")},
+		LastFault: &opsapi.Fault{Part: "keys", What: condition.Text{ZH: "读不到键盘，按键无效；二维码仍可评价"}, Since: now.Add(-26 * time.Hour), Until: &recovered},
 		Centre:    opsapi.Centre{Broker: "mqtts://mqtt.example.com:8883", Connected: true, Since: now.Add(-3*time.Hour - 5*time.Minute), Connections: 2},
 		Disk:      opsapi.Disk{Folder: "/var/lib/ratingd", FreeBytes: 25 << 30, SizeBytes: 29 << 30}, Clock: opsapi.Clock{Now: now, Synced: true, OffsetMS: &offset},
 		Certificate: &opsapi.Certificate{NotAfter: now.AddDate(0, 7, 0), Days: 212}, TemperatureC: &celsius,
@@ -45,18 +47,24 @@ func sickBox() opsapi.Status {
 	now := s.Clock.Now
 	hot := 85
 	s.State, s.Window, s.Healthy, s.Certificate.Days, s.Certificate.NotAfter = "enrolling", nil, false, -3, now.AddDate(0, 0, -2)
-	for i := range s.Parts {
-		s.Parts[i].OK, s.Parts[i].What.ZH, s.Parts[i].Since = false, "不工作", now.Add(-40*time.Minute)
+	for i, code := range []condition.Code{"store.read_only", "terminal.stopped", "keys.lost", "screen.lost", "link.login", "window.unenrolled", "disk.low",
+		"clock.unsynced", "certificate.ended", "temperature.hot"} {
+		s.Parts[i] = troubled(s.Parts[i], condition.Of(code, ""), now.Add(-40*time.Minute))
 	}
-	s.Parts[0].What.ZH = "存储卡已变为只读"
 	s.Parts = append(s.Parts,
-		opsapi.Part{Name: "window_api", What: opsapi.Text{ZH: "窗口电脑连不上评价器：端口 8377 被 nginx（进程 812）占用"}, Do: opsapi.Text{ZH: "停止占用端口的程序"}, Since: now.Add(-40 * time.Minute)},
-		opsapi.Part{Name: "lamps", OK: true, What: opsapi.Text{ZH: "正常"}, Since: now})
+		troubled(opsapi.Part{Name: "window_api"}, condition.Of("window_api.address", "端口 8377 被 nginx（进程 812）占用"), now.Add(-40*time.Minute)),
+		opsapi.Part{Name: "lamps", OK: true, What: condition.Text{ZH: "正常"}, Since: now})
 	s.LastFault = &opsapi.Fault{Part: "store", What: s.Parts[0].What, Since: s.Parts[0].Since}
 	s.Centre = opsapi.Centre{Broker: s.Centre.Broker, Since: now.Add(-50 * time.Hour)}
 	s.Queue = opsapi.Queue{Pending: 417, OldestSec: 180_061}
 	s.Disk.FreeBytes, s.Clock.Synced, s.Clock.OffsetMS, s.TemperatureC, s.UnknownKeys, s.StuckKeys = 5<<20, false, nil, &hot, 2, 1
 	return s
+}
+
+// troubled returns a part with a finding.
+func troubled(p opsapi.Part, f condition.Finding, since time.Time) opsapi.Part {
+	p.OK, p.Code, p.Level, p.What, p.Means, p.Do, p.Since = f.OK(), f.Code, f.Level, f.What, f.Means, f.Do, since
+	return p
 }
 
 // answering returns the configuration of a box whose daemon answers with s.
@@ -99,6 +107,7 @@ func statusConfig(t *testing.T, dir, socket string) string {
 
 func TestStatusScreens(t *testing.T) {
 	hinted := wellBox()
+	hinted.Parts[7] = troubled(hinted.Parts[7], condition.Of("clock.unsynced", ""), hinted.Clock.Now)
 	hinted.Clock.Synced, hinted.Queue, hinted.Certificate, hinted.LastFault = false, opsapi.Queue{Pending: 1, OldestSec: -1}, nil, nil
 	for name, c := range map[string]struct {
 		status opsapi.Status

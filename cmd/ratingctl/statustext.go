@@ -72,10 +72,18 @@ func centreText(s opsapi.Status) string {
 		word = "已连接"
 	}
 	text := fmt.Sprintf("%s，自 %s 起（%s），%s", word, momentText(s.Centre.Since), spanText(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	if p := s.Part("link"); p.Code != "" {
+		text += "；" + p.What.ZH
+	}
 	if r := s.Centre.TooLarge; r != nil {
-		text += fmt.Sprintf("；%d 条记录超过代理的消息上限，第 %d 条有 %d 字节", r.Count, r.Seq, r.Bytes)
+		text += fmt.Sprintf("（共 %d 条）", r.Count)
 	}
 	return text
+}
+
+// ownLines names the parts of which the screen says more than their finding.
+func ownLines() []string {
+	return []string{"window", "link", "disk", "clock", "certificate", "temperature"}
 }
 
 func queueText(q opsapi.Queue) string {
@@ -108,13 +116,13 @@ func clockText(c opsapi.Clock) string {
 
 // optional reports whether a part is one of those that a window can do without.
 func optional(part string) bool {
-	return !slices.Contains([]string{"keys", "screen", "store", "terminal", "centre"}, part)
+	return !slices.Contains(append(ownLines(), "keys", "screen", "store", "terminal"), part)
 }
 
 // partLabel names a part in Chinese, in four characters at most.
 func partLabel(part string) string {
-	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "centre": "中心",
-		"uplink": "上传", "reasons": "理由", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
+	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "link": "中心", "window": "登记", "disk": "磁盘", "clock": "时钟", "certificate": "证书", "temperature": "温度",
+		"reasons": "理由", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
 		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
 		"operations": "状态接口", "operations_socket": "状态接口"}[part]
 	if label == "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/windowapi"
 )
 
@@ -32,6 +33,7 @@ func token(args []string, stdout, stderr io.Writer) error {
 		flags.PrintDefaults()
 	}
 	config := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
+	asJSON := flags.Bool("json", false, "list prints a JSON array")
 	name := flags.String("name", "", "what people call the PC, for add")
 	what, rest, err := subcommand(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -45,7 +47,7 @@ func token(args []string, stdout, stderr io.Writer) error {
 		return &hinted{err, "name the box's configuration with -config"}
 	}
 	path := filepath.Join(c.State, windowapi.TokensFile)
-	err = changeToken(path, what, *name, rest, stdout)
+	err = changeToken(path, what, *name, rest, *asJSON, stdout)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return &hinted{err, "run it as root: sudo ratingctl token " + what}
@@ -55,7 +57,7 @@ func token(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-func changeToken(path, what, name string, rest []string, stdout io.Writer) error {
+func changeToken(path, what, name string, rest []string, asJSON bool, stdout io.Writer) error {
 	switch {
 	case what == "add" && len(rest) == 0:
 		if name == "" {
@@ -69,7 +71,7 @@ func changeToken(path, what, name string, rest []string, stdout io.Writer) error
 			"这是 %s 的令牌，只显示这一次，请填入该电脑的业务系统。撤销：ratingctl token revoke %s\n", secret, t.Name, t.ID, t.Name, t.ID)
 		return err
 	case what == "list" && len(rest) == 0:
-		return listTokens(path, stdout)
+		return listTokens(path, asJSON, stdout)
 	case what == "revoke" && len(rest) == 1:
 		err := windowapi.RevokeToken(path, rest[0])
 		if errors.Is(err, windowapi.ErrNoToken) {
@@ -84,10 +86,22 @@ func changeToken(path, what, name string, rest []string, stdout io.Writer) error
 	return &hinted{errors.New("the command is not understood"), "there are add -name NAME, list and revoke ID; ratingctl token -h says more"}
 }
 
-func listTokens(path string, stdout io.Writer) error {
+func listTokens(path string, asJSON bool, stdout io.Writer) error {
 	all, err := windowapi.ReadTokens(path)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		type listed struct { // without the hash, which nobody needs
+			ID      string    `json:"id"`
+			Name    string    `json:"name"`
+			Created time.Time `json:"created"`
+		}
+		out := []listed{}
+		for _, t := range all {
+			out = append(out, listed{t.ID, t.Name, t.Created})
+		}
+		return printJSON(stdout, out)
 	}
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(stdout, "There is no token yet; ratingctl token add -name \"A12 PC\" makes one.")
@@ -108,7 +122,7 @@ func listTokens(path string, stdout io.Writer) error {
 // subcommand parses "WHAT -flags REST" and "-flags WHAT REST", which people write both.
 func subcommand(flags *flag.FlagSet, args []string) (what string, rest []string, err error) {
 	for len(args) > 0 {
-		if err := flags.Parse(args); err != nil {
+		if err := cli.Parse(flags, args); err != nil {
 			return "", nil, err
 		}
 		if args = flags.Args(); len(args) == 0 {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 )
 
 const visitUsage = `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
@@ -77,7 +78,7 @@ func visit(ctx context.Context, args []string, getenv func(string) string, stdin
 		return err
 	}
 	if n, known := map[string]int{"start": 0, "wait": 1, "cancel": 1}[what]; !known || len(rest) != n {
-		return &hinted{errors.New("the command is not understood"), "there are start, wait ID and cancel ID; ratingctl visit -h says more"}
+		return &hinted{cli.Usagef("the command is not understood"), "there are start, wait ID and cancel ID; ratingctl visit -h says more"}
 	}
 	c, err := newVisitCall(f, getenv)
 	if err != nil {

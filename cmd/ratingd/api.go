@@ -63,14 +63,7 @@ func (w window) VisitStatus(ctx context.Context, id rating.VisitID, wait time.Du
 // Window says what the window is doing. Of the thanks and the reasons it says nothing.
 func (w window) Window() windowapi.Window {
 	v := w.loop.View()
-	out := windowapi.Window{State: string(v.State.Public()), Offline: w.offline(), Staff: v.Staff}
-	if v.Problem != "" {
-		out.State = "fault"
-	}
-	if v.Visit != nil && v.Visit.Opener != rating.OpenedByWalkUp { // which nobody can follow
-		out.Visit = v.Visit.ID
-	}
-	return out
+	return windowapi.Window{State: v.Word(), Offline: w.offline(), Staff: v.Staff, Visit: v.Visit}
 }
 
 // SignIn returns when it is recorded, or owed to a log that cannot be written; so do SignOut, Pause and Resume.

@@ -31,8 +31,17 @@ func (a *audience) show(v terminal.View) {
 	}
 }
 
-// connected takes whether there is a connection to the centre.
+// connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.
 func (a *audience) connected(yes bool) {
 	a.noticed()
-	a.shown.update(func(p *picture) { p.online = yes })
+	if !yes {
+		a.reaches(false)
+	}
+}
+
+// reaches takes whether records get to the centre, as far as is known.
+func (a *audience) reaches(yes bool) {
+	if a.shown.get().online != yes {
+		a.shown.update(func(p *picture) { p.online = yes })
+	}
 }

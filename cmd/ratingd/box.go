@@ -13,6 +13,7 @@ import (
 
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
@@ -68,8 +69,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinTerminal()
 	d.joinScreen()
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
-	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.extras, &d.keys.counts, env, log)
-	d.uplink = d.extras.add("uplink", uplinkWords(), d.line.run)
+	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, env, log)
+	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
@@ -112,26 +113,26 @@ func (d *daemon) joinScreen() {
 	d.screen = openPanels(c.Screen, display.NewRenderer(fonts.load()), d.log)
 	d.screen.fonts, d.screen.folders = fonts.renderers, folder.panels
 	d.links = &linkBook{who: d.who, base: c.Link.Base}
-	photo := d.extras.add("photos", photosWords(), func(ctx context.Context, _ func(error)) error { return idle(ctx) })
+	photo := d.extras.add("photos", "photos.file", func(ctx context.Context, _ func(error)) error { return idle(ctx) })
 	d.scene = scene{links: d.links, order: order, photos: &photos{staff: d.staff, report: photo.report}}
 	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
 	speaker := newSpeaker(c.Sound, order, d.env, d.log)
-	add := func(wanted bool, name string, words extraWords, run func(context.Context, func(error)) error) {
+	add := func(wanted bool, name string, code condition.Code, run func(context.Context, func(error)) error) {
 		if wanted {
-			d.around = append(d.around, d.extras.add(name, words, run))
+			d.around = append(d.around, d.extras.add(name, code, run))
 		}
 	}
-	add(c.Reasons.Ask, "reasons", reasonsWords(), catalogueFile{c.Reasons.Catalogue, func(known rating.Catalogue) {
+	add(c.Reasons.Ask, "reasons", "reasons.catalogue", catalogueFile{c.Reasons.Catalogue, func(known rating.Catalogue) {
 		d.loop.Post(terminal.CatalogueRead{At: d.clock.now(), Catalogue: known})
 	}}.run)
-	add(len(c.Screen.Fonts) > 0, "fonts", fontsWords(), fonts.run)
-	add(c.Screen.Files != "", "screen_files", filesWords(), folder.run)
-	add(c.Screen.Browser != "", "browser", browserWords(), d.browser().run)
-	add(lamps.wanted(), "lamps", lampsWords(), func(ctx context.Context, report func(error)) error {
+	add(len(c.Screen.Fonts) > 0, "fonts", "fonts.file", fonts.run)
+	add(c.Screen.Files != "", "screen_files", "screen_files.folder", folder.run)
+	add(c.Screen.Browser != "", "browser", "browser.address", d.browser().run)
+	add(lamps.wanted(), "lamps", "lamps.failed", func(ctx context.Context, report func(error)) error {
 		return lamps.run(ctx, d.views.lamps, report)
 	})
-	add(c.Sound.Asking != "" || c.Sound.Thanks != "" || c.Sound.Speaker() != "", "prompts", promptsWords(), speaker.loadPrompts)
-	add(true, "sound", soundWords(), func(ctx context.Context, report func(error)) error {
+	add(c.Sound.Asking != "" || c.Sound.Thanks != "" || c.Sound.Speaker() != "", "prompts", "prompts.file", speaker.loadPrompts)
+	add(true, "sound", "sound.failed", func(ctx context.Context, report func(error)) error {
 		return speaker.run(ctx, d.views.heard, report)
 	})
 }
@@ -141,7 +142,7 @@ func (d *daemon) joinScreen() {
 func (d *daemon) browser() door {
 	pending := func() uint64 { return d.db.Backlog().Pending }
 	return d.door("browser", "screen.browser", d.cfg.Screen.Browser, func() http.Handler {
-		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.loop, d.views.shown, d.links, d.cfg.Keys, pending)
+		page := browserPage(d.screen.frames(), d.keys.source.simulated, d.views.shown, d.links, d.cfg.Keys, pending)
 		return opsapi.OnLoopback(page)
 	})
 }
@@ -163,7 +164,7 @@ func (d *daemon) joinWindowPCs() {
 	d.pcs = newWindowPCs(d.cfg, window{d.loop, offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
 	if d.cfg.Cards.Configured() {
 		reader := cardReader{d.cfg.Cards, d.staff, d.loop, d.clock, d.log}
-		d.cards = append(d.cards, d.extras.add("cards", cardsWords(), func(ctx context.Context, report func(error)) error {
+		d.cards = append(d.cards, d.extras.add("cards", "cards.reader", func(ctx context.Context, report func(error)) error {
 			return reader.run(ctx, d.env.mono, report)
 		}))
 	}
@@ -173,22 +174,23 @@ func (d *daemon) joinWindowPCs() {
 func (d *daemon) joinOperations() {
 	d.box = &operations{
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
-		shown: d.views.shown, screen: d.screen, line: d.line, monitor: d.monitor,
+		shown: d.views.shown, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
 		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
 	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
 	c := d.cfg.Operations
 	if c.Listen != "" {
 		at := d.door("operations", "operations.listen", c.Listen, func() http.Handler { return opsapi.OnLoopback(api) })
-		d.ops = append(d.ops, d.extras.add("operations", operationsWords(), at.run))
+		d.ops = append(d.ops, d.extras.add("operations", "operations.address", at.run))
 	}
 	if c.Socket != "" {
 		at := d.door("operations_socket", "operations.socket", c.Socket, func() http.Handler { return api })
 		at.open = func(context.Context) (net.Listener, error) { return opsapi.ListenUnix(c.Socket) }
-		d.ops = append(d.ops, d.extras.add("operations_socket", operationsWords(), at.run))
+		d.ops = append(d.ops, d.extras.add("operations_socket", "operations_socket.address", at.run))
 	}
 	d.monitor.Add(d.box.parts()...)
 	d.monitor.Add(d.extras.watched()...)
+	d.monitor.Tell(func(h opsapi.Health) { d.views.reaches(h.Part(linkPart).OK) })
 	d.metrics.Watch(d.box.status)
 }
 
@@ -215,11 +217,10 @@ func (d *daemon) stages(service manager) []stages.Stage {
 func (d *daemon) supervisor(service manager) supervisor {
 	return supervisor{
 		manager: service, ready: d.views.shown.first, logger: d.log,
-		parts: []part{
-			{"keys", d.keys.handed.probe}, {"terminal", d.loop.Probe},
-			{"store", func(context.Context) error { return d.db.Probe() }}, {"screen", d.views.shown.probe},
+		watched: d.monitor, parts: []string{"keys", "terminal", "store", "screen"},
+		status: func() string {
+			return statusText(d.loop.View(), d.who, d.monitor.Last(), d.box.pending().Pending)
 		},
-		status: func() string { return statusText(d.views.shown.get(), d.who, d.box.pending().Pending) },
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"haochaping/device"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
-	"haochaping/internal/terminal"
 )
 
 // boxState is what a page beside the screen needs to know besides its pixels.
@@ -24,7 +23,7 @@ type boxState struct {
 }
 
 // browserPage serves the screen's very frames, and the keys where they are simulated.
-func browserPage(frames http.Handler, keys *device.Simulated, loop *terminal.Loop, shown *latest[picture], links *linkBook, c boxconfig.Keys, pending func() uint64) http.Handler {
+func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[picture], links *linkBook, c boxconfig.Keys, pending func() uint64) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /frame.png", frames)
 	mux.Handle("GET /events", frames)
@@ -32,7 +31,7 @@ func browserPage(frames http.Handler, keys *device.Simulated, loop *terminal.Loo
 		mux.Handle("POST /keys/{code}", keys.Handler())
 	}
 	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) {
-		v := loop.View()
+		v := shown.get().view // the citizen's screen
 		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending()}
 		if v.Problem != "" {
 			s.State = "fault"

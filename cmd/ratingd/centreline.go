@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/sync/uplink"
@@ -35,26 +35,22 @@ type centreLine struct {
 }
 
 // newCentreLine returns a line that reads and opens nothing before run.
-func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, x *extras,
+func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
 	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
 	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
-	l.report = health{memory: mem, counts: counts, view: loop.View, offset: &l.offset, cert: l.cert.Load, failing: x.failing}
+	l.report = health{memory: mem, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
 	return l
 }
 
 // run hands the records over until ctx ends. It returns when a file that it needs cannot be used.
 func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	c := l.cfg
-	tlsConfig, err := tlsFiles(c)
-	if err != nil {
-		return err
-	}
-	password, err := readPassword(c.PasswordFile)
+	login, err := c.Login(l.who.device)
 	if err != nil {
 		return err
 	}
 	up, err := uplink.New(uplink.Config{
-		Brokers: c.Broker, Username: cmp.Or(c.Username, string(l.who.device)), Password: password, TLS: tlsConfig,
+		Brokers: c.Broker, Username: login.Username, Password: login.Password, TLS: login.TLS,
 		Key: l.who.key, Centre: []byte(c.CentreKey), Log: l.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),
 		Presence:   wire.Presence{V: wire.Version, Version: version(), Boot: l.clock.boot},
 		Generation: generation(l.start.Window), Health: l.report.report,
@@ -66,16 +62,10 @@ func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	if err != nil {
 		return err
 	}
-	l.cert.Store(leaf(tlsConfig))
+	l.cert.Store(leaf(login.TLS))
 	l.up.Store(up)
 	report(nil)
 	return up.Run(ctx)
-}
-
-// isConnected reports whether there is a connection to the broker.
-func (l *centreLine) isConnected() bool {
-	up := l.up.Load()
-	return up != nil && up.Connected()
 }
 
 // broker returns the address of the broker that is connected to, or tried.
@@ -86,12 +76,12 @@ func (l *centreLine) broker() string {
 	return l.cfg.Broker[0]
 }
 
-// stuck returns the records that are too large for the broker.
-func (l *centreLine) stuck() []wire.Stuck {
+// link returns how the way to the centre is.
+func (l *centreLine) link() uplink.Link {
 	if up := l.up.Load(); up != nil {
-		return up.Stuck()
+		return up.Link()
 	}
-	return nil
+	return uplink.Link{Fault: uplink.FaultUnreached}
 }
 
 // stats returns what the uplink has counted.

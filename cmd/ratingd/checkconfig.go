@@ -57,6 +57,7 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	c.keys()
 	c.ports()
 	c.uplink()
 	c.screen()
@@ -98,6 +99,19 @@ func (c *checker) note(field, path string, err error) {
 	c.errs = append(c.errs, forService(c.unit, path, err))
 }
 
+// keys asks about levels in no order, which would turn bad evaluations into good ones if they were wrong.
+func (c *checker) keys() {
+	if k := c.cfg.Keys; !k.InOrder() && !k.OrderConfirmed {
+		var levels []string
+		for _, key := range k.Map {
+			levels = append(levels, fmt.Sprint(key.Level))
+		}
+		list := strings.Join(levels, " ")
+		c.errs = append(c.errs, fmt.Errorf("keys.map: 五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true / "+
+			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list, list))
+	}
+}
+
 // vital looks at that without which the daemon does not start.
 func (c *checker) vital() {
 	if _, err := os.Stat(c.cfg.State); errors.Is(err, fs.ErrNotExist) {
@@ -127,12 +141,12 @@ func access(path string, mode uint32) error {
 // uplink looks at the files without which records wait in the box.
 func (c *checker) uplink() {
 	up := c.cfg.Uplink
-	password, err := readPassword(up.PasswordFile)
+	password, err := up.ReadPassword()
 	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
 		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
 	}
 	c.note("uplink.password_file", up.PasswordFile, err)
-	_, err = tlsFiles(up)
+	_, err = up.ReadTLS()
 	c.note("uplink", up.CAFile, err)
 	for _, path := range []string{up.CertFile, up.KeyFile} {
 		c.note("uplink", path, nil)

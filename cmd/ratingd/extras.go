@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
+	"haochaping/internal/condition"
 	"haochaping/internal/crash"
 	"haochaping/internal/opsapi"
 )
@@ -21,13 +21,10 @@ const (
 	extraRecordPause = 10 * time.Minute
 )
 
-// extraWords say what the trouble of an optional part means at the window, and the way out.
-type extraWords struct{ means, do opsapi.Text }
-
 // extra is an optional part: without it the box rates all the same. It is safe for concurrent use.
 type extra struct {
-	name  string // as status, metrics and the records have it
-	words extraWords
+	name string         // as status, metrics and the records have it
+	code condition.Code // of its trouble
 	// run works until ctx ends. It reports nil whenever the part works, and an error when it does not and goes on by itself. What
 	// it returns is a failure after which it is to be run again.
 	run   func(ctx context.Context, report func(error)) error
@@ -53,29 +50,20 @@ type extras struct {
 }
 
 // add adds a part that is run by the extra's supervise. Call it before anything runs.
-func (x *extras) add(name string, words extraWords, run func(ctx context.Context, report func(error)) error) *extra {
-	e := &extra{name: name, words: words, run: run, board: x}
+func (x *extras) add(name string, code condition.Code, run func(ctx context.Context, report func(error)) error) *extra {
+	e := &extra{name: name, code: code, run: run, board: x}
 	x.all = append(x.all, e)
 	return e
-}
-
-// failing names the parts that do not work.
-func (x *extras) failing() []string {
-	var out []string
-	for _, e := range x.all {
-		if _, why := e.state(); why != nil {
-			out = append(out, e.name)
-		}
-	}
-	slices.Sort(out)
-	return out
 }
 
 // watched returns the parts for a Monitor.
 func (x *extras) watched() []opsapi.Watched {
 	var out []opsapi.Watched
 	for _, e := range x.all {
-		out = append(out, opsapi.Watched{Name: e.name, Look: func(context.Context) opsapi.Finding { return e.finding() }})
+		if e.name == linkPart { // of which there is more to say
+			continue
+		}
+		out = append(out, opsapi.Watched{Name: e.name, Look: func(context.Context) condition.Finding { return e.finding() }})
 	}
 	return out
 }
@@ -119,10 +107,10 @@ func (e *extra) report(why error) {
 		}
 	}
 	e.mu.Unlock()
-	switch {
+	switch words := condition.Of(e.code, ""); {
 	case why != nil && (before == nil || before.Error() != why.Error()):
 		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
-			"means", e.words.means.EN, "error", why, "do", e.words.do.EN, "stack", crash.StackOf(why))
+			"means", words.What.EN, "error", why, "do", words.Do.EN, "code", e.code, "stack", crash.StackOf(why))
 	case why == nil && before != nil:
 		e.board.log.Info("an optional part of the box works again", "part", e.name)
 	}
@@ -150,17 +138,15 @@ func (e *extra) state() (told bool, why error) {
 }
 
 // finding says how the part is.
-func (e *extra) finding() opsapi.Finding {
+func (e *extra) finding() condition.Finding {
 	told, why := e.state()
 	switch {
 	case why != nil:
-		f := failed(e.words.means.ZH, e.words.means.EN, why)
-		f.Do = e.words.do
-		return f
+		return condition.Because(e.code, why)
 	case !told:
-		return fine("未使用", "not used yet")
+		return condition.Well("未使用", "not used yet")
 	}
-	return fine("正常", "it works")
+	return condition.Well("正常", "it works")
 }
 
 // together runs parts of one stage until ctx ends.

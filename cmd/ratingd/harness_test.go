@@ -94,7 +94,7 @@ func startMosquitto(t *testing.T) string { return mosquitto.Start(t, mosquitto.O
 
 func waitAddresses(t *testing.T, path string) map[string]string {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			continue
@@ -105,7 +105,7 @@ func waitAddresses(t *testing.T, path string) map[string]string {
 		}
 		return m
 	}
-	t.Fatalf("%s was not written within 30 s", path)
+	t.Fatalf("%s was not written within a minute", path)
 	return nil
 }
 

@@ -11,44 +11,52 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"haochaping/internal/opsapi"
+	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
+	"haochaping/store"
 	"haochaping/sync/wire"
 )
 
 // health gathers what the box reports each minute.
 type health struct {
 	memory
-	counts  *keyCounts
-	view    func() terminal.View
-	offset  *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
-	failing func() []string          // optional parts that do not work
-	cert    func() *x509.Certificate // the box's own at the broker, nil if it has none
+	counts *keyCounts
+	tells  func() terminal.Public
+	offset *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
+	parts  func() opsapi.Health     // at the last look
+	cert   func() *x509.Certificate // the box's own at the broker, nil if it has none
 }
 
 func (h health) report() wire.Health {
 	now := h.clock.now()
-	v := h.view()
+	v, parts := h.tells(), h.parts()
 	log := h.db.Backlog()
 	r := wire.Health{
 		V: wire.Version, Pending: log.Pending, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset.Load(),
-		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: !h.counts.lost.Load(),
-		StoreOK: v.Problem != terminal.StoreProblem, UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
-		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: string(v.State.Public()), Troubles: h.failing(),
-	}
-	if v.Problem != "" {
-		r.State = "fault"
-	}
-	if log.Pending > 0 {
-		r.OldestSec = -1
-		if log.Oldest.Boot == now.Boot {
-			r.OldestSec = int64(now.Sub(log.Oldest) / time.Second)
-		}
+		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: parts.Part("keys").Code != "keys.lost",
+		StoreOK: parts.Part("store").OK, OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
+		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.folder, &fs); err == nil {
 		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)
 	}
 	return r
+}
+
+// age returns how old the oldest record is that the centre has not acknowledged, in seconds: 0 if there is none, -1 if an earlier start
+// wrote it and no clock tells.
+func age(b store.Backlog, now rating.Stamp) int64 {
+	switch {
+	case b.Pending == 0:
+		return 0
+	case b.Oldest.Boot == now.Boot:
+		return int64(now.Sub(b.Oldest) / time.Second)
+	case b.Oldest.Synced && now.Synced:
+		return max(0, (now.Wall-b.Oldest.Wall)/1000)
+	}
+	return -1
 }
 
 // daysLeft returns how many whole days a certificate has left, nil for none.

@@ -20,6 +20,8 @@ type keyWatch struct {
 
 	mu       sync.Mutex
 	asking   bool                          // guarded by mu; a visit is on the screen
+	walkUp   bool                          // guarded by mu; the visit is one that the window asks about by itself, and nobody has answered
+	served   bool                          // guarded by mu; the window serves somebody, or could
 	free     time.Duration                 // guarded by mu; since when none is
 	told     map[device.Code]bool          // guarded by mu; keys whose press was told
 	watchers map[chan opsapi.KeyEvent]bool // guarded by mu
@@ -34,6 +36,8 @@ func (k *keyWatch) view(v terminal.View) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	asking := v.Visit != nil || !restful(v.State)
+	k.walkUp = v.State == terminal.Asking && v.Visit != nil && v.Visit.Opener == rating.OpenedByWalkUp
+	k.served = v.State == terminal.Idle || k.walkUp
 	if asking == k.asking {
 		return
 	}
@@ -132,13 +136,14 @@ var errAsked = errors.New("正在请市民评价，请稍后再试 / a citizen i
 
 // paused is watch while the window is paused, which its screen says. It goes on as before afterwards.
 func (k *keyWatch) paused(ctx context.Context, loop *terminal.Loop, tell func(opsapi.KeyEvent) error) error {
-	v := loop.View()
-	walkUp := v.State == terminal.Asking && v.Visit != nil && v.Visit.Opener == rating.OpenedByWalkUp
+	k.mu.Lock()
+	served, asked := k.served, k.asking && !k.walkUp
+	k.mu.Unlock()
 	switch {
-	case v.State != terminal.Idle && restful(v.State):
-		return k.watch(ctx, tell) // nobody is served anyway
-	case v.State != terminal.Idle && !walkUp:
+	case asked:
 		return errAsked
+	case !served:
+		return k.watch(ctx, tell) // nobody is served anyway
 	}
 	if err := loop.Pause(ctx); err != nil {
 		return fmt.Errorf("pause the window: %w", err)

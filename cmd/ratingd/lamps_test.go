@@ -106,7 +106,7 @@ func TestLampPanel(t *testing.T) {
 		shown := newLatest(terminal.View{State: terminal.Asking})
 		var told []bool
 		x := &extras{mono: p.now, noticed: func() {}, log: slog.New(slog.DiscardHandler), record: func(_ string, why error) { told = append(told, why == nil) }}
-		e := x.add("lamps", lampsWords(), func(ctx context.Context, report func(error)) error { return p.run(ctx, shown, report) })
+		e := x.add("lamps", "lamps.failed", func(ctx context.Context, report func(error)) error { return p.run(ctx, shown, report) })
 		go func() { done <- e.supervise(ctx) }()
 		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }
 		time.Sleep(extraFirstPause + time.Second)

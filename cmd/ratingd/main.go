@@ -5,7 +5,8 @@
 //	ratingd -print-config
 //	ratingd -check-config
 //
-// Status 78 says that the configuration is wrong, so that a service manager need not try again; each other failure is 1.
+// Status 78 says that the configuration is wrong, so that a service manager need not try again; arguments that are not
+// understood are 2, each other failure is 1.
 //
 // It keeps running without network, without a clock and without a keypad, and with any of its optional parts broken: these are
 // run in extras.go, which tells how they are and tries them again. It refuses to start only when it cannot know
@@ -18,18 +19,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
+
+	"haochaping/internal/cli"
 )
 
-// garbagePercent is how much of the heap may be garbage before it is collected, in percent of what is in use. Most of that are the
-// pixels of two frames, which cost a collection nothing: Go's 100 would let them be there a second time.
-const garbagePercent = 40
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], machine(os.Stdout, os.Stderr)); err != nil {
@@ -46,5 +41,5 @@ func exitStatus(err error) int {
 	if errors.As(err, &wrong) {
 		return exitConfiguration
 	}
-	return 1
+	return cli.Status(err)
 }

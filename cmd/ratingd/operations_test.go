@@ -48,7 +48,7 @@ func (b *box) untilHealth(status int) map[string]opsapi.Part {
 	b.t.Helper()
 	var got int
 	var body string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if got, body = b.ops("/healthz"); got == status {
 			var h opsapi.Health
 			if err := json.Unmarshal([]byte(body), &h); err != nil {
@@ -105,7 +105,7 @@ func TestOperations(t *testing.T) {
 	b.start()
 	b.rated()
 	var s opsapi.Status
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var err error
 		if s, err = opsapi.Ask(t.Context(), b.socket()); err != nil {
 			t.Fatal(err)
@@ -123,13 +123,13 @@ func TestOperations(t *testing.T) {
 
 	// Without network the box is healthy. What an answer changes is not changed by its correction.
 	w.proxy.Set(faultnet.Hangup)
-	for end := time.Now().Add(20 * time.Second); strings.Contains(b.metrics(), `part_ok{part="centre"} 1`); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); strings.Contains(b.metrics(), `part_ok{part="link"} 1`); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the cut network is not noticed")
 		}
 	}
-	if p := b.untilHealth(http.StatusOK)["centre"]; p.OK || p.Vital {
-		t.Errorf("offline, the centre is %+v", p)
+	if p := b.untilHealth(http.StatusOK)["link"]; p.OK || p.Vital {
+		t.Errorf("offline, the link is %+v", p)
 	}
 	id := b.openVisit()
 	before := b.metrics()

@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/sync/wire"
@@ -23,30 +25,36 @@ func (e *configurationError) Error() string { return e.err.Error() }
 // Unwrap returns what is wrong.
 func (e *configurationError) Unwrap() error { return e.err }
 
-// run is the daemon: it reads the configuration, joins the parts in the order in which a press passes through them, and
-// runs them until ctx ends.
+// run is the program: the daemon, or what it tells of itself.
 func run(ctx context.Context, args []string, env environment) error {
+	return cli.Program{
+		Name: "ratingd", Version: version(), Stdout: env.stdout, Stderr: env.stderr,
+		About: condition.Text{ZH: "服务窗口评价器的守护程序。", EN: "The daemon of one service window."},
+		Main: func(ctx context.Context, args []string, _, stderr io.Writer) error {
+			env.stderr = stderr
+			return daemonOrCheck(ctx, args, env)
+		},
+		Examples: []string{"ratingd -print-config > /etc/ratingd.toml", "ratingd -check-config", "ratingd -config /etc/ratingd.toml"},
+	}.Run(ctx, args)
+}
+
+// daemonOrCheck is the daemon: it reads the configuration, joins the parts in the order in which a press passes through them, and
+// runs them until ctx ends.
+func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("ratingd", flag.ContinueOnError)
 	flags.SetOutput(env.stderr)
 	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
-	printVersion := flags.Bool("version", false, "print the version and end")
 	check := flags.Bool("check-config", false, "check the configuration and what it names, as the service's user, and end: "+
 		"with status 78 if the daemon would refuse to start, 1 if a part of it would not work")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
+	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
 	switch {
 	case flags.NArg() > 0:
-		return fmt.Errorf("argument %q is unexpected; ratingd -help lists what there is", flags.Arg(0))
+		return cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected; ratingd -help lists what there is", flags.Arg(0))
 	case *printConfig:
 		_, err := io.WriteString(env.stdout, boxconfig.DefaultTOML())
-		return err
-	case *printVersion:
-		_, err := fmt.Fprintln(env.stdout, "ratingd", version())
 		return err
 	}
 	if *check {
@@ -59,6 +67,9 @@ func run(ctx context.Context, args []string, env environment) error {
 	cfg, err := boxconfig.Load(*path)
 	if err != nil {
 		return &configurationError{err}
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit(cfg.Screen))
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
@@ -78,6 +89,19 @@ func run(ctx context.Context, args []string, env environment) error {
 		return err
 	}
 	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
+}
+
+// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1080, whose two
+// frames would else be there twice. Smaller screens never reach it. Where pixels are also kept and encoded for others, there is more.
+func memoryLimit(c boxconfig.Screen) int64 {
+	const most, more = 44 << 20, 24 << 20
+	limit := int64(most)
+	for _, other := range []string{c.Browser, c.Files} {
+		if other != "" {
+			limit += more
+		}
+	}
+	return limit
 }
 
 // generation returns that of the window that the box knows, 0 if none.

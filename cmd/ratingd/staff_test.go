@@ -171,7 +171,7 @@ func (c *cropped) Bounds() image.Rectangle { return c.bounds }
 // waitPixels waits until the screen looks as it should.
 func (b *box) waitPixels(what string, looks func(image.Image) bool) {
 	b.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get("http://" + b.bound["browser"] + "/frame.png")
 		if err != nil {
 			continue

@@ -49,7 +49,8 @@ func terminalStates(t *testing.T) (all []terminal.State) {
 // Whatever the window does has words in "systemctl status", and is one of the states in the metrics.
 func TestEachStateIsTold(t *testing.T) {
 	for _, state := range terminalStates(t) {
-		if got := statusText(picture{view: terminal.View{State: state}}, identity{"lz-0417", make(ed25519.PrivateKey, ed25519.PrivateKeySize)}, 0); strings.HasPrefix(got, "，") || strings.Contains(got, "/ ;") {
+		who := identity{"lz-0417", make(ed25519.PrivateKey, ed25519.PrivateKeySize)}
+		if got := statusText(terminal.View{State: state}.Public(), who, opsapi.Health{}, 0); strings.HasPrefix(got, "，") || strings.Contains(got, "/ ;") {
 			t.Errorf("%s has no words: %s", state, got)
 		}
 		m := opsapi.NewMetrics()

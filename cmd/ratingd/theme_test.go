@@ -38,7 +38,7 @@ func (b *box) open(body string) string {
 func (b *box) onPhone(link, field string, level int) {
 	b.t.Helper()
 	submission := regexp.MustCompile(`name="submission" value="([0-9a-f]{32})"`)
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		resp, err := http.Get(link)
 		if err != nil {
 			b.t.Fatal(err)

@@ -42,20 +42,20 @@ func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi
 		LoopbackWithoutToken: c.LoopbackWithoutToken, Hosts: c.Hosts, Origins: c.Origins, PrintQR: c.PrintQR, Now: time.Now, Logger: log,
 	})
 	if c.Listen != "" {
-		p.parts = append(p.parts, x.add("window_api", windowAPIWords(), door{
+		p.parts = append(p.parts, x.add("window_api", "window_api.address", door{
 			name: "window_api", field: "window_api.listen", address: c.Listen, book: book.expect("window_api"),
 			open:  func(context.Context) (net.Listener, error) { return net.Listen("tcp", c.Listen) },
 			serve: func(ctx context.Context, l net.Listener) error { return windowapi.Serve(ctx, l, nil, p.handler, log) },
 		}.run))
 	}
 	if c.LANListen != "" {
-		p.parts = append(p.parts, x.add("window_api_lan", windowAPIWords(), p.lan(book.expect("window_api_lan"))))
+		p.parts = append(p.parts, x.add("window_api_lan", "window_api_lan.address", p.lan(book.expect("window_api_lan"))))
 	}
 	if c.Listen != "" || c.LANListen != "" {
-		p.parts = append(p.parts, x.add("window_tokens", tokensWords(), p.watchTokens))
+		p.parts = append(p.parts, x.add("window_tokens", "window_tokens.file", p.watchTokens))
 	}
 	if c.WebhookURL != "" {
-		p.parts = append(p.parts, x.add("webhook", webhookWords(), p.callWebhook))
+		p.parts = append(p.parts, x.add("webhook", "webhook.undelivered", p.callWebhook))
 	}
 	return p
 }

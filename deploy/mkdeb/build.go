@@ -44,6 +44,9 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 			return nil, err
 		}
 		modules = append(modules, more...)
+		if err := b.completions(ctx, stage, program); err != nil {
+			return nil, err
+		}
 		bom := fmt.Sprintf("%s_%s_%s.cdx.json", program, b.src.version, t.debian)
 		if err := b.bom(ctx, binary, filepath.Join(b.out, bom), name == "ratingd"); err != nil {
 			return nil, err
@@ -68,6 +71,20 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 		return nil, err
 	}
 	return append([]string{base + ".deb"}, boms...), nil
+}
+
+// completions writes what shells complete the program's commands by, which the program prints itself on this machine.
+func (b *builder) completions(ctx context.Context, stage, program string) error {
+	for _, shell := range []string{"bash", "zsh"} {
+		script, err := exec.CommandContext(ctx, "go", "run", "./cmd/"+program, "completion", shell).Output()
+		if err != nil {
+			return fmt.Errorf("completion of %s for %s: %w", program, shell, err)
+		}
+		if err := os.WriteFile(filepath.Join(stage, program+"."+shell), script, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // texts writes the changelogs and the manual pages into the stage.

@@ -122,7 +122,7 @@ func running(t *testing.T, c Config) *Player {
 func appears(t *testing.T, path string, want []byte) {
 	t.Helper()
 	var got []byte
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if got, _ = os.ReadFile(path); bytes.Equal(got, want) {
 			return
 		}

@@ -149,6 +149,19 @@ func (c Config) checkMap(bad func(key, format string, args ...any)) {
 	}
 }
 
+// InOrder reports whether the levels of five keys rise or fall from left to right.
+func (k Keys) InOrder() bool {
+	if len(k.Map) != 5 {
+		return true
+	}
+	rise, fall := true, true
+	for i := range 4 {
+		rise = rise && k.Map[i].Level < k.Map[i+1].Level
+		fall = fall && k.Map[i].Level > k.Map[i+1].Level
+	}
+	return rise || fall
+}
+
 // screenMode reports whether s reads as a screen's size, with or without a rate.
 func screenMode(s string) bool {
 	size, rate, rated := strings.Cut(s, "@")

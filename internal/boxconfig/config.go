@@ -42,11 +42,13 @@ const (
 // Keys describes the keypad.
 type Keys struct {
 	Source KeySource  `toml:"source"`
-	Map    []KeyLevel `toml:"map"`   // left to right as the keys are; mandatory
-	Staff  string     `toml:"staff"` // the staff's own key, empty for none
-	GPIO   GPIOKeys   `toml:"gpio"`
-	Serial SerialKeys `toml:"serial"`
-	USB    USBKeys    `toml:"usb"`
+	Map    []KeyLevel `toml:"map"` // left to right as the keys are; mandatory
+	// OrderConfirmed says that somebody has seen that the levels do stand in no order from left to right.
+	OrderConfirmed bool       `toml:"order_confirmed"`
+	Staff          string     `toml:"staff"` // the staff's own key, empty for none
+	GPIO           GPIOKeys   `toml:"gpio"`
+	Serial         SerialKeys `toml:"serial"`
+	USB            USBKeys    `toml:"usb"`
 }
 
 // KeyLevel says which level a key means.

@@ -91,8 +91,8 @@ func (m *Metrics) pressed(latency time.Duration) {
 type statusCollector struct {
 	status func(context.Context) Status
 
-	build, partOK, state, pending, oldest, connected, connections, silences, unsigned *prometheus.Desc
-	free, size, synced, offset, certificate, temperature, unknown, stuck              *prometheus.Desc
+	build, partOK, trouble, state, pending, oldest, connected, connections, silences, unsigned *prometheus.Desc
+	free, size, synced, offset, certificate, temperature, unknown, stuck                       *prometheus.Desc
 }
 
 func newStatusCollector(status func(context.Context) Status) *statusCollector {
@@ -103,6 +103,7 @@ func newStatusCollector(status func(context.Context) Status) *statusCollector {
 		status:      status,
 		build:       desc("build_info", "Always 1; the daemon's version is in the label.", "version"),
 		partOK:      desc("part_ok", "1 if a part of the box works, else 0.", "part"),
+		trouble:     desc("trouble", "1 for each trouble of a part; its code is in docs/operations.md.", "part", "code", "level"),
 		state:       desc("window_state", "1 for what the window is doing, 0 for the others.", "state"),
 		pending:     desc("records_pending", "Records that the centre has not acknowledged, corrections left out."),
 		oldest:      desc("records_pending_oldest_age_seconds", "Age of the oldest of them, 0 if there is none; absent if no clock tells."),
@@ -126,7 +127,7 @@ var states = [...]string{"starting", "enrolling", "idle", "asking", "paused", "c
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.partOK, c.state, c.pending, c.oldest, c.connected, c.connections, c.silences, c.unsigned,
+	for _, d := range []*prometheus.Desc{c.build, c.partOK, c.trouble, c.state, c.pending, c.oldest, c.connected, c.connections, c.silences, c.unsigned,
 		c.free, c.size, c.synced, c.offset, c.certificate, c.temperature, c.unknown, c.stuck} {
 		out <- d
 	}
@@ -144,6 +145,9 @@ func (c *statusCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(c.build, 1, s.Version)
 	for _, p := range s.Parts {
 		gauge(c.partOK, truth(p.OK), p.Name)
+		if p.Code != "" {
+			gauge(c.trouble, 1, p.Name, string(p.Code), string(p.Level))
+		}
 	}
 	for _, state := range states {
 		gauge(c.state, truth(s.State == state), state)

@@ -5,24 +5,16 @@ import (
 	"sync"
 	"time"
 
+	"haochaping/internal/condition"
 	"haochaping/internal/crash"
 )
-
-// Finding is what a look at a part has found.
-type Finding struct {
-	OK   bool
-	What Text
-	Do   Text // what to do about it, empty if that goes without saying
-}
 
 // Watched is a part of the box that is looked at.
 type Watched struct {
 	Name  string
 	Vital bool
-	// Fickle: the part comes and goes by nature, and its being away is no fault.
-	Fickle bool
 	// Look says how the part is. It may hang with the part, whatever ctx says; there is never more than one at a time.
-	Look func(ctx context.Context) Finding
+	Look func(ctx context.Context) condition.Finding
 }
 
 // Clocks are the machine's.
@@ -45,6 +37,7 @@ type Monitor struct {
 	parts []Watched
 	clock Clocks
 	wake  chan struct{}
+	told  func(Health) // what Run tells; nil if nobody listens
 
 	round sync.Mutex    // held by whoever looks at the parts
 	asked time.Duration // guarded by round; when the last round ended
@@ -58,15 +51,16 @@ type Monitor struct {
 // seen is what is known of a part. Times are since the machine started.
 type seen struct {
 	known   bool
-	finding Finding
+	finding condition.Finding
 	since   time.Duration
+	answers uint64
 	looking chan struct{} // closed when the look that goes on has ended; nil if none does
 	begun   time.Duration // of that look
 }
 
 type fault struct {
 	part  int
-	what  Text
+	why   condition.Finding
 	since time.Duration
 	until time.Duration // 0: it goes on
 }
@@ -88,6 +82,9 @@ func (m *Monitor) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		m.look(ctx, 0)
+		if m.told != nil {
+			m.told(m.Last())
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -108,13 +105,20 @@ func (m *Monitor) Wake() {
 // Health looks at the parts and says how they are. It answers within a little more than two seconds.
 func (m *Monitor) Health(ctx context.Context) Health {
 	m.look(ctx, lookAgain)
+	return m.Last()
+}
+
+// Last says how the parts were at the last look, at once.
+func (m *Monitor) Last() Health {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h := Health{OK: true}
 	for i, p := range m.parts {
 		s := m.seen[i]
-		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.finding.OK, Vital: p.Vital, What: s.finding.What, Do: s.finding.Do, Since: m.wall(s.since)})
-		h.OK = h.OK && (s.finding.OK || !p.Vital)
+		f := s.finding
+		h.Parts = append(h.Parts, Part{Name: p.Name, OK: s.known && f.OK(), Vital: p.Vital, Code: f.Code, Level: f.Level,
+			What: f.What, Means: f.Means, Do: f.Do, Since: m.wall(s.since)})
+		h.OK = h.OK && (s.known && f.Level != condition.Ill || !p.Vital)
 	}
 	return h
 }
@@ -127,13 +131,31 @@ func (m *Monitor) LastFault() *Fault {
 	if m.fault == nil {
 		return nil
 	}
-	out := &Fault{Part: m.parts[m.fault.part].Name, What: m.fault.what, Since: m.wall(m.fault.since)}
+	out := &Fault{Part: m.parts[m.fault.part].Name, Code: m.fault.why.Code, What: m.fault.why.What, Since: m.wall(m.fault.since)}
 	if m.fault.until != 0 {
 		until := m.wall(m.fault.until)
 		out.Until = &until
 	}
 	return out
 }
+
+// Answers returns how often each of some parts has answered a look. It is for a watchdog.
+func (m *Monitor) Answers(parts ...string) []uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]uint64, len(parts))
+	for at, name := range parts {
+		for i, p := range m.parts {
+			if p.Name == name {
+				out[at] = m.seen[i].answers
+			}
+		}
+	}
+	return out
+}
+
+// Tell lets Run call told with how the parts are, after each of its looks. Call it before Run.
+func (m *Monitor) Tell(told func(Health)) { m.told = told }
 
 // wall returns the wall time of a moment, by the clock as it is now: one that was set meanwhile is believed.
 func (m *Monitor) wall(at time.Duration) time.Time {
@@ -185,14 +207,15 @@ func (m *Monitor) begin(ctx context.Context, i int) chan struct{} {
 	done := make(chan struct{})
 	m.seen[i].looking, m.seen[i].begun = done, m.clock.Mono()
 	go func() {
-		var f Finding
+		var f condition.Finding
 		if err := crash.Contain(func() error { f = m.parts[i].Look(ctx); return nil }); err != nil {
-			f = Finding{What: Text{"无法查看：" + err.Error(), "it cannot be looked at: " + err.Error()}}
+			f = condition.Unseen(m.parts[i].Name, err)
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.note(i, f, m.clock.Mono())
 		m.seen[i].looking = nil
+		m.seen[i].answers++
 		close(done)
 	}()
 	return done
@@ -205,24 +228,25 @@ func (m *Monitor) hangs(i int, look chan struct{}) {
 	if m.seen[i].looking != look {
 		return
 	}
-	m.note(i, Finding{What: Text{"没有响应，服务将自动重启", "it hangs; the service manager will start the box anew"}}, m.seen[i].begun)
+	m.note(i, condition.Hangs(m.parts[i].Name), m.seen[i].begun)
 }
 
 // note keeps a finding. It needs mu.
-func (m *Monitor) note(i int, f Finding, at time.Duration) {
+func (m *Monitor) note(i int, f condition.Finding, at time.Duration) {
 	s := &m.seen[i]
 	first := !s.known
-	if first || s.finding.OK != f.OK {
+	if first || s.finding.OK() != f.OK() {
 		s.since = at
 	}
-	failed := !f.OK && (first || s.finding.OK) && !m.parts[i].Fickle
+	ill := f.Level == condition.Ill
+	failed := ill && (first || s.finding.Level != condition.Ill)
 	s.known, s.finding = true, f
 	switch {
 	case failed:
-		m.fault = &fault{part: i, what: f.What, since: at}
-	case m.fault != nil && m.fault.part == i && m.fault.until == 0 && f.OK:
+		m.fault = &fault{part: i, why: f, since: at}
+	case m.fault != nil && m.fault.part == i && m.fault.until == 0 && !ill:
 		m.fault.until = max(at, 1)
 	case m.fault != nil && m.fault.part == i && m.fault.until == 0:
-		m.fault.what = f.What
+		m.fault.why = f
 	}
 }

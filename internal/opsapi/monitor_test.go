@@ -7,22 +7,24 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"haochaping/internal/condition"
 )
 
 // bench is a Monitor of one part, in the time of a synctest bubble, where the machine started at its begin.
-func bench(look func(context.Context) Finding) (*Monitor, func() time.Time) {
+func bench(look func(context.Context) condition.Finding) (*Monitor, func() time.Time) {
 	begin := time.Now()
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now},
-		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "centre", Fickle: true, Look: func(context.Context) Finding { return Finding{} }})
+		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "link", Look: func(context.Context) condition.Finding { return condition.Of("link.unreached", "") }})
 	return m, time.Now
 }
 
-var well, ill = Finding{OK: true, What: Text{"好", "well"}}, Finding{What: Text{"坏", "ill"}}
+var well, ill = condition.Well("好", "well"), condition.Finding{Code: "store.broken", Level: condition.Ill, What: condition.Text{ZH: "坏", EN: "ill"}}
 
 func TestMonitorRemembersSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sick atomic.Bool
-		m, now := bench(func(context.Context) Finding {
+		m, now := bench(func(context.Context) condition.Finding {
 			if sick.Load() {
 				return ill
 			}
@@ -69,7 +71,7 @@ func TestMonitorDoesNotHangWithItsParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks atomic.Int32
 		release := make(chan struct{})
-		m, now := bench(func(context.Context) Finding {
+		m, now := bench(func(context.Context) condition.Finding {
 			looks.Add(1)
 			<-release
 			return well
@@ -101,7 +103,7 @@ func TestMonitorDoesNotHangWithItsParts(t *testing.T) {
 func TestMonitorFollowsTheClock(t *testing.T) {
 	mono, wall := time.Duration(0), time.Unix(0, 0)
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return mono }, Wall: func() time.Time { return wall.Add(mono) }},
-		Watched{Name: "keys", Look: func(context.Context) Finding { return ill }})
+		Watched{Name: "keys", Look: func(context.Context) condition.Finding { return ill }})
 	m.Health(t.Context())
 	mono, wall = time.Hour, time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	if since := m.Health(t.Context()).Parts[0].Since; !since.Equal(wall) {
@@ -112,7 +114,7 @@ func TestMonitorFollowsTheClock(t *testing.T) {
 // TestMonitorContainsAPanic has a part that cannot be looked at.
 func TestMonitorContainsAPanic(t *testing.T) {
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return 0 }, Wall: time.Now})
-	m.Add(Watched{Name: "lamps", Look: func(context.Context) Finding { panic("no lamp") }})
+	m.Add(Watched{Name: "lamps", Look: func(context.Context) condition.Finding { panic("no lamp") }})
 	if h := m.Health(t.Context()); len(h.Parts) != 1 || h.Parts[0].OK || !strings.Contains(h.Parts[0].What.EN, "no lamp") {
 		t.Errorf("the parts are %+v, want the panic", h.Parts)
 	}

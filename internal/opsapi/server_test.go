@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/condition"
 )
 
-func newAPI(t *testing.T, look func(context.Context) Finding) http.Handler {
+func newAPI(t *testing.T, look func(context.Context) condition.Finding) http.Handler {
 	t.Helper()
 	begin := time.Now()
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now}, Watched{Name: "store", Vital: true, Look: look})
@@ -40,15 +42,15 @@ func get(h http.Handler, target string, change func(*http.Request)) *httptest.Re
 
 func TestHealthz(t *testing.T) {
 	for _, c := range []struct {
-		finding Finding
+		finding condition.Finding
 		status  int
 	}{{well, http.StatusOK}, {ill, http.StatusServiceUnavailable}} {
-		w := get(newAPI(t, func(context.Context) Finding { return c.finding }), "/healthz", nil)
+		w := get(newAPI(t, func(context.Context) condition.Finding { return c.finding }), "/healthz", nil)
 		var h Health
 		if err := json.Unmarshal(w.Body.Bytes(), &h); err != nil {
 			t.Fatal(err)
 		}
-		if w.Code != c.status || h.OK != c.finding.OK || len(h.Parts) != 1 || h.Parts[0].What != c.finding.What || h.Parts[0].Since.IsZero() {
+		if w.Code != c.status || h.OK != c.finding.OK() || len(h.Parts) != 1 || h.Parts[0].What != c.finding.What || h.Parts[0].Since.IsZero() {
 			t.Errorf("%+v: status %d, %s", c.finding, w.Code, w.Body)
 		}
 	}
@@ -65,7 +67,7 @@ func TestProfilesAreServedAndBounded(t *testing.T) {
 }
 
 func TestOnLoopbackRefusesWebPages(t *testing.T) {
-	api := OnLoopback(newAPI(t, func(context.Context) Finding { return well }))
+	api := OnLoopback(newAPI(t, func(context.Context) condition.Finding { return well }))
 	for name, c := range map[string]struct {
 		change func(*http.Request)
 		want   int

@@ -1,38 +1,61 @@
 package opsapi
 
-import "time"
+import (
+	"time"
+
+	"haochaping/internal/condition"
+)
 
 // StatusVersion is the version of Status. Fields are added within it, and never change their meaning.
 const StatusVersion = 1
 
-// Text is a sentence for people, in Chinese and in English.
-type Text struct {
-	ZH string `json:"zh"`
-	EN string `json:"en"`
-}
-
 // Part is how a part of the box is.
 type Part struct {
-	Name  string    `json:"name"`
-	OK    bool      `json:"ok"`
-	Vital bool      `json:"vital"` // without it the box is not healthy
-	What  Text      `json:"what"`
-	Do    Text      `json:"do,omitzero"` // the way out, of a part that is not vital
-	Since time.Time `json:"since"`       // by the box's clock; when that is set, the time is corrected
+	Name  string          `json:"name"`
+	OK    bool            `json:"ok"`
+	Vital bool            `json:"vital"`           // without it the box is not healthy
+	Code  condition.Code  `json:"code,omitempty"`  // of its trouble, as docs/operations.md lists them
+	Level condition.Level `json:"level,omitempty"` // how much the trouble asks for
+	What  condition.Text  `json:"what"`
+	Means condition.Text  `json:"means,omitzero"`
+	Do    condition.Text  `json:"do,omitzero"` // the way out
+	Since time.Time       `json:"since"`       // by the box's clock; when that is set, the time is corrected
 }
 
 // Fault is when a part did not work.
 type Fault struct {
-	Part  string     `json:"part"`
-	What  Text       `json:"what"`
-	Since time.Time  `json:"since"`
-	Until *time.Time `json:"until,omitempty"` // nil: it goes on
+	Part  string         `json:"part"`
+	Code  condition.Code `json:"code"`
+	What  condition.Text `json:"what"`
+	Since time.Time      `json:"since"`
+	Until *time.Time     `json:"until,omitempty"` // nil: it goes on
 }
 
 // Health is the answer of /healthz.
 type Health struct {
 	OK    bool   `json:"ok"`
 	Parts []Part `json:"parts"`
+}
+
+// Part returns how a part is. One that is not there is well.
+func (h Health) Part(name string) Part {
+	for _, p := range h.Parts {
+		if p.Name == name {
+			return p
+		}
+	}
+	return Part{Name: name, OK: true}
+}
+
+// Troubles returns the codes of what is not well, in the order of the parts.
+func (h Health) Troubles() []string {
+	var out []string
+	for _, p := range h.Parts {
+		if p.Code != "" {
+			out = append(out, string(p.Code))
+		}
+	}
+	return out
 }
 
 // Status is the answer of /v1/status. What the window is doing has no more states than its PC may see: the thanks are part of
@@ -60,6 +83,9 @@ type Status struct {
 	UnknownKeys  uint64       `json:"unknown_keys"`            // presses of keys without a level, since the start
 	StuckKeys    uint64       `json:"stuck_keys"`              // keys found stuck, since the start
 }
+
+// Part returns how a part is, as of Health.
+func (s Status) Part(name string) Part { return Health{Parts: s.Parts}.Part(name) }
 
 // Window is the window that the centre has assigned to the box.
 type Window struct {

@@ -37,7 +37,7 @@ func TestPressGoesBeforeTheCrowd(t *testing.T) {
 		synctest.Wait()
 		pressed := l.cfg.Now()
 		l.Post(Press{At: pressed, Level: 5})
-		for l.View().State != Correcting {
+		for l.shown().State != Correcting {
 			time.Sleep(time.Millisecond)
 			if waited := l.cfg.Now().Sub(pressed); waited > 2*commit+5*time.Millisecond {
 				t.Errorf("the thanks have not come after %s", waited)

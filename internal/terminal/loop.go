@@ -306,11 +306,11 @@ func (l *Loop) Probe(ctx context.Context) error {
 	}
 }
 
-// View returns what the screen shows.
-func (l *Loop) View() View {
+// View returns what may be told of the window.
+func (l *Loop) View() Public {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.view
+	return l.view.Public()
 }
 
 // OpenVisit opens v under a fresh ID and returns once the visit is recorded and being asked about.

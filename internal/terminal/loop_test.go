@@ -83,7 +83,7 @@ func TestLoopRunsAVisitToItsEnd(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		l.Post(Press{At: l.cfg.Now(), Level: 4})
 		synctest.Wait()
-		if v := l.View(); v.State != Correcting || v.Chosen != 4 {
+		if v := l.shown(); v.State != Correcting || v.Chosen != 4 {
 			t.Errorf("view %+v after the press", v)
 		}
 		c, open, err := l.Visit(t.Context(), id) // waits for the three seconds
@@ -159,4 +159,11 @@ func TestLoopStopsAnOpenVisitInOrder(t *testing.T) {
 			t.Errorf("last record %+v, want that of the stop", last)
 		}
 	})
+}
+
+// shown returns what the citizen sees.
+func (l *Loop) shown() View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.view
 }

@@ -17,16 +17,17 @@ import (
 // completing tokens across reconnects are all switched off, so that one connection is one client.
 type line struct {
 	u        *Uplink
-	broker   *url.URL
-	client   mqtt.Client
+	way      way
+	client   mqtt.Client // nil before it is made
 	lost     chan error
 	messages chan message
 	taken    chan uint64
 	out      chan outgoing
 	ended    context.Context // done when the connection is
 	stop     context.CancelFunc
-	conn     net.Conn // what lies under the client; nil before it is made
-	prover   *prover  // nil where the centre's word releases
+	conn     net.Conn      // what lies under the client; nil before it is made
+	prover   *prover       // nil where the centre's word releases
+	receiver chan struct{} // gets a value when the receiver's presence has come
 }
 
 var errDisconnected = errors.New("the connection was closed")
@@ -68,10 +69,17 @@ func brokerURLs(all []string) ([]*url.URL, error) {
 	return out, nil
 }
 
+// way returns how the broker in use is reached.
+func (u *Uplink) way() way {
+	return way{u.broker(), u.device, u.cfg.Username, u.cfg.Password, u.cfg.TLS, &u.trust, u.cfg.Connect}
+}
+
 // connect connects, subscribes and says that the box is online.
 func (u *Uplink) connect(ctx context.Context) (*connection, error) {
-	l := &line{u: u, broker: u.broker(), lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64), out: make(chan outgoing, outQueue)}
+	l := &line{u: u, way: u.way(), lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64),
+		out: make(chan outgoing, outQueue), receiver: make(chan struct{}, 1)}
 	l.ended, l.stop = context.WithCancel(context.Background())
+	u.setReceiver(receiver{})
 	if err := l.begin(ctx); err != nil {
 		l.end(false)
 		return nil, err
@@ -94,73 +102,64 @@ func (l *line) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := l.dial(ctx)
-	if err != nil {
-		return fmt.Errorf("reach the broker: %w", err)
+	if l.conn, _, err = l.way.open(ctx); err != nil {
+		return err
 	}
 	presence := wire.Topic(u.device, wire.PresenceChannel)
-	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.broker.String()).
-		SetClientID("hcp-"+string(u.device)).SetUsername(u.cfg.Username).SetPassword(u.cfg.Password).
-		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetKeepAlive(u.cfg.KeepAlive).SetPingTimeout(u.cfg.Connect).SetConnectTimeout(u.cfg.Connect).SetWriteTimeout(u.cfg.Connect).
-		SetOrderMatters(true). // each message in its turn; onMessage does not wait
-		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil }).
-		SetBinaryWill(presence, will, 1, true).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
-		SetDefaultPublishHandler(l.onMessage))
-	if err := l.wait(ctx, l.client.Connect()); err != nil {
-		return fmt.Errorf("connect: %w", err)
+	bounded := &boundedConn{Conn: l.conn, cause: l.fail}
+	l.client, err = l.way.client(ctx, bounded, "hcp-"+string(u.device), l.lost, func(o *mqtt.ClientOptions) {
+		o.SetKeepAlive(u.cfg.KeepAlive).SetOrderMatters(true). // each message in its turn; onMessage does not wait
+									SetBinaryWill(presence, will, 1, true).
+									SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
+									SetDefaultPublishHandler(l.onMessage)
+	})
+	if err != nil {
+		return err
 	}
-	topics := make(map[string]byte)
-	for _, ch := range []wire.Channel{wire.AckChannel, wire.CommandChannel, wire.ConfigChannel} {
-		topics[wire.Topic(u.device, ch)] = 1
+	receiver, err := l.way.subscribe(ctx, l.client, l.lost, wire.AckChannel, wire.CommandChannel, wire.ConfigChannel)
+	if err != nil {
+		return err
 	}
-	t := l.client.SubscribeMultiple(topics, nil)
-	if err := l.wait(ctx, t); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	if s, ok := t.(*mqtt.SubscribeToken); ok {
-		for topic, qos := range s.Result() {
-			if qos > 2 { // paho reports a refusal as success
-				return fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", u.cfg.Username, topic)
-			}
-		}
-	}
-	if err := l.wait(ctx, l.client.Publish(presence, 1, true, online)); err != nil {
+	if err := l.way.wait(ctx, l.client.Publish(presence, 1, true, online), l.lost); err != nil {
 		return fmt.Errorf("publish the presence: %w", err)
+	}
+	if u.cfg.AckMode == AckBroker {
+		return l.awaitReceiver(ctx, receiver)
 	}
 	return nil
 }
 
-// dial makes the connection under the client: bounded, and known to end.
-func (l *line) dial(ctx context.Context) (net.Conn, error) {
-	conn, err := l.open(ctx)
-	if err != nil {
-		return nil, err
+// awaitReceiver returns nil once somebody says at the broker that he takes records, which must be kept there. Where the broker's word
+// releases them there is no other proof that they are not meant for nobody.
+func (l *line) awaitReceiver(ctx context.Context, readable bool) error {
+	if !readable {
+		return fmt.Errorf("%w: the broker does not let %q read %s", ErrNoReceiver, l.way.username, wire.ReceiverTopic)
 	}
-	l.conn = conn
-	return &boundedConn{Conn: conn, cause: l.fail}, nil
+	late := time.NewTimer(min(l.way.limit, receiverPatience))
+	defer late.Stop()
+	for !l.u.receives() {
+		select {
+		case <-l.receiver:
+		case err := <-l.lost:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
+			return fmt.Errorf("%w: %s", ErrNoReceiver, wire.ReceiverTopic)
+		}
+	}
+	return nil
 }
 
-// open makes a connection to the broker.
-func (l *line) open(ctx context.Context) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: l.u.cfg.Connect}
-	conn, err := dialer.DialContext(ctx, "tcp", l.broker.Host)
-	if err != nil {
-		return nil, err
-	}
-	if l.broker.Scheme != "ssl" {
-		return conn, nil
-	}
-	secure, err := handshake(ctx, conn, l.u.trust.config(l.u.cfg.TLS, l.broker.Hostname()), l.u.cfg.Connect)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return secure, nil
-}
+// receiverPatience is how long a retained message is waited for.
+const receiverPatience = 5 * time.Second
 
 // onMessage runs on paho's goroutine and must not wait: what does not fit is dropped, since the centre repeats it.
 func (l *line) onMessage(_ mqtt.Client, m mqtt.Message) {
+	if m.Topic() == wire.ReceiverTopic {
+		l.heardReceiver(m.Payload())
+		return
+	}
 	device, channel, err := wire.ParseTopic(m.Topic())
 	if err == nil && device == l.u.device {
 		select {
@@ -170,6 +169,16 @@ func (l *line) onMessage(_ mqtt.Client, m mqtt.Message) {
 		}
 	}
 	l.u.count(func(s *Stats) { s.Dropped++ })
+}
+
+// heardReceiver notes what the centre says of itself. What cannot be read is as if it had said nothing.
+func (l *line) heardReceiver(payload []byte) {
+	p, err := wire.DecodePresence(payload)
+	l.u.setReceiver(receiver{known: err == nil, online: p.Online, since: time.Now()})
+	select {
+	case l.receiver <- struct{}{}:
+	default:
+	}
 }
 
 // write hands to paho what the loop sends. Paho's Publish waits for a line that is stuck, up to the connect timeout.
@@ -231,30 +240,6 @@ func (l *line) fail(err error) {
 	case l.lost <- err:
 	default:
 	}
-}
-
-// wait waits for a token, at most for the connect timeout.
-func (l *line) wait(ctx context.Context, t mqtt.Token) error {
-	timeout := time.NewTimer(l.u.cfg.Connect)
-	defer timeout.Stop()
-	var err error
-	select {
-	case <-t.Done():
-		err = t.Error()
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timeout.C:
-		err = fmt.Errorf("no answer within %s", l.u.cfg.Connect)
-	case err = <-l.lost:
-		return err
-	}
-	if err != nil {
-		select {
-		case err = <-l.lost: // says more
-		default:
-		}
-	}
-	return err
 }
 
 // end closes the connection. A broker that is told of the end does not publish the will, so only an orderly end tells it.

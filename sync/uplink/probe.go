@@ -7,37 +7,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
-	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
-)
-
-// Stage is how far a Probe has come.
-type Stage int
-
-// The stages, in their order. A Probe that failed at one has passed those before it.
-const (
-	StageReach     Stage = iota + 1 // the name is known and the port answers
-	StageTLS                        // the broker's certificate is trusted
-	StageLogin                      // the broker takes user and password
-	StageSubscribe                  // the broker lets the box read its topics
-	StageConfig                     // the centre's signed configuration is there
-	StageAnswer                     // the centre acknowledges a record that it is sent again
-	StageDone
-)
-
-// Errors of a Probe at StageConfig.
-var (
-	// ErrNoConfig says that the broker keeps no configuration for the box: the centre has not enrolled it.
-	ErrNoConfig = errors.New("the broker has no configuration for this box")
-	// ErrOtherCentre says that the configuration is not signed by the centre that the box knows.
-	ErrOtherCentre = errors.New("the configuration for this box is not signed by the centre's key")
 )
 
 // ProbeConfig says what a Probe tries. All but TLS are needed.
@@ -56,6 +31,15 @@ type ProbeConfig struct {
 	AckMode  AckMode
 }
 
+// Sample is a record of the box's log with what it takes to send it: the last one that was released, or the first if none was.
+// The centre knows it, or is to have it next, and acknowledges it in either case.
+type Sample struct {
+	Key    ed25519.PrivateKey // the box's
+	Epoch  rating.Epoch
+	Seq    uint64
+	Record []byte
+}
+
 // Probed is what a Probe has seen. At is the stage that failed, StageDone if none did.
 type Probed struct {
 	At          Stage
@@ -63,6 +47,15 @@ type Probed struct {
 	Took        time.Duration     // until the port answered
 	Certificate *x509.Certificate // the broker's; nil without TLS
 	Window      rating.Window     // of the configuration
+}
+
+// probe goes the way for whoever looks from beside.
+type probe struct {
+	ProbeConfig
+	way      way
+	kept     chan []byte // the configuration
+	acks     chan []byte
+	receiver chan []byte
 }
 
 // Probe goes the uplink's way to the centre's last word, step by step, and tells at which it fails. It is for looking from
@@ -74,120 +67,139 @@ func Probe(ctx context.Context, c ProbeConfig) (out Probed, err error) {
 	if err != nil {
 		return out, err
 	}
+	p := &probe{ProbeConfig: c, kept: make(chan []byte, 1), acks: make(chan []byte, 16), receiver: make(chan []byte, 1),
+		way: way{broker, c.Device, c.Username, c.Password, c.TLS, &trust{now: c.Now, synced: c.Synced}, c.Limit}}
 	out.Address = broker.Host
-	conn, err := c.reach(ctx, broker, &out)
-	if err != nil {
-		return out, err
-	}
-	defer func() { _ = conn.Close() }() // below a client that has been told to end
-	return c.ask(ctx, conn, broker, out)
-}
-
-// reach makes the connection.
-func (c ProbeConfig) reach(ctx context.Context, broker *url.URL, out *Probed) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: c.Limit}
-	began := time.Now()
-	conn, err := dialer.DialContext(ctx, "tcp", broker.Host)
-	if err != nil {
-		return nil, err
-	}
-	out.Took = time.Since(began)
-	if broker.Scheme != "ssl" {
-		return conn, nil
-	}
-	out.At = StageTLS
-	judge := &trust{now: c.Now, synced: c.Synced}
-	config := judge.config(c.TLS, broker.Hostname())
-	verify := config.VerifyConnection
-	config.VerifyConnection = func(s tls.ConnectionState) error {
-		if len(s.PeerCertificates) > 0 {
-			out.Certificate = s.PeerCertificates[0] // also of one that is refused
-		}
-		if verify == nil {
-			return nil
-		}
-		return verify(s)
-	}
-	secure, err := handshake(ctx, conn, config, c.Limit)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return secure, nil
-}
-
-// ask logs in and waits for the configuration that the broker keeps.
-func (c ProbeConfig) ask(ctx context.Context, conn net.Conn, broker *url.URL, out Probed) (Probed, error) {
-	out.At = StageLogin
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker.String()).
-		SetClientID("chk-" + string(c.Device) + "-" + c.Suffix).SetUsername(c.Username).SetPassword(c.Password).
-		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(c.Limit).SetWriteTimeout(c.Limit).SetPingTimeout(c.Limit).
-		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return conn, nil }))
-	if err := c.wait(ctx, client.Connect()); err != nil {
-		return out, err
-	}
-	defer client.Disconnect(100)
-	out.At = StageSubscribe
-	topic := wire.Topic(c.Device, wire.ConfigChannel)
-	kept := make(chan []byte, 1)
-	t := client.Subscribe(topic, 1, func(_ mqtt.Client, m mqtt.Message) {
-		select {
-		case kept <- m.Payload():
-		default:
-		}
-	})
-	if err := c.wait(ctx, t); err != nil {
-		return out, err
-	}
-	if s, ok := t.(*mqtt.SubscribeToken); ok && s.Result()[topic] > 2 { // paho reports a refusal as success
-		return out, fmt.Errorf("the broker does not let %q read %s", c.Username, topic)
-	}
-	out.At = StageConfig
-	late := time.NewTimer(c.Limit)
-	defer late.Stop()
-	select {
-	case payload := <-kept:
-		if len(c.Centre) != ed25519.PublicKeySize {
-			return out, errors.New("the centre's key is missing")
-		}
-		config, err := wire.OpenConfig(c.Centre, payload)
-		if err != nil {
-			return out, fmt.Errorf("%w: %w", ErrOtherCentre, err)
-		}
-		if config.Device != c.Device {
-			return out, fmt.Errorf("the configuration is for the box %s", config.Device)
-		}
-		out.Window = config.Window
-	case <-late.C:
-		return out, ErrNoConfig
-	case <-ctx.Done():
-		return out, ctx.Err()
-	}
-	if c.Sample != nil {
-		out.At = StageAnswer
-		if err := c.answer(ctx, client, broker); err != nil {
-			return out, err
+	conn, seen, err := p.way.open(ctx)
+	out.Took, out.Certificate = seen.took, seen.certificate
+	if err == nil {
+		defer func() { _ = conn.Close() }() // below a client that has been told to end
+		var client mqtt.Client
+		client, err = p.way.client(ctx, conn, "chk-"+string(c.Device)+"-"+c.Suffix, nil,
+			func(o *mqtt.ClientOptions) { o.SetDefaultPublishHandler(p.heard) })
+		if err == nil {
+			defer client.Disconnect(100)
+			out.Window, err = p.ask(ctx, client)
 		}
 	}
 	out.At = StageDone
-	return out, nil
+	if at := new(StageError); errors.As(err, &at) {
+		out.At = at.At
+	}
+	return out, err
 }
 
-// wait waits for a token, at most for the limit.
-func (c ProbeConfig) wait(ctx context.Context, t mqtt.Token) error {
-	late := time.NewTimer(c.Limit)
-	defer late.Stop()
+// heard takes a message. What does not fit is more of the same.
+func (p *probe) heard(_ mqtt.Client, m mqtt.Message) {
+	to := map[string]chan []byte{
+		wire.Topic(p.Device, wire.ConfigChannel): p.kept, wire.Topic(p.Device, wire.AckChannel): p.acks, wire.ReceiverTopic: p.receiver,
+	}[m.Topic()]
 	select {
-	case <-t.Done():
-		return t.Error()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-late.C:
-		return fmt.Errorf("no answer within %s", c.Limit)
+	case to <- m.Payload():
+	default:
 	}
 }
 
-// IsRefused reports whether the broker has refused the user or the password, rather than being out of order.
-func IsRefused(err error) bool {
-	return errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword) || errors.Is(err, packets.ErrorRefusedNotAuthorised)
+// ask waits for the configuration that the broker keeps, and for the answer to the sample.
+func (p *probe) ask(ctx context.Context, client mqtt.Client) (window rating.Window, err error) {
+	if _, err := p.way.subscribe(ctx, client, nil, wire.ConfigChannel, wire.AckChannel); err != nil {
+		return window, err
+	}
+	payload, err := p.next(ctx, p.kept, ErrNoConfig)
+	if err != nil {
+		return window, &StageError{StageConfig, err}
+	}
+	config, err := p.configuration(payload)
+	if err == nil && p.Sample != nil {
+		if err = p.answer(ctx, client); err != nil {
+			err = &StageError{StageAnswer, err}
+		}
+	}
+	return config.Window, err
+}
+
+// next waits for a payload, and returns late if none comes within the limit.
+func (p *probe) next(ctx context.Context, from <-chan []byte, late error) ([]byte, error) {
+	timer := time.NewTimer(p.Limit)
+	defer timer.Stop()
+	select {
+	case payload := <-from:
+		return payload, nil
+	case <-timer.C:
+		return nil, late
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *probe) configuration(payload []byte) (wire.Config, error) {
+	if len(p.Centre) != ed25519.PublicKeySize {
+		return wire.Config{}, &StageError{StageConfig, errors.New("the centre's key is missing")}
+	}
+	config, err := wire.OpenConfig(p.Centre, payload)
+	if err != nil {
+		return config, &StageError{StageConfig, fmt.Errorf("%w: %w", ErrOtherCentre, err)}
+	}
+	if config.Device != p.Device {
+		return config, &StageError{StageConfig, fmt.Errorf("the configuration is for the box %s", config.Device)}
+	}
+	return config, nil
+}
+
+// answer sends the sample and waits for the centre's acknowledgement. If none comes it asks the broker why.
+func (p *probe) answer(ctx context.Context, client mqtt.Client) error {
+	b := wire.Batch{Device: p.Device, Epoch: p.Sample.Epoch, First: p.Sample.Seq, Records: [][]byte{p.Sample.Record}}
+	b.Sign(p.Sample.Key)
+	payload, err := b.Encode()
+	if err != nil {
+		return err
+	}
+	if p.AckMode == AckBroker {
+		return p.proof(ctx, payload)
+	}
+	client.Publish(wire.Topic(p.Device, wire.RecordsChannel), 1, false, payload) // whether it came shows in the answer
+	ctx, cancel := context.WithTimeout(ctx, p.Limit)
+	defer cancel()
+	for {
+		select {
+		case answer := <-p.acks:
+			a, err := wire.OpenAck(p.Centre, answer)
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrOtherCentre, err)
+			}
+			if a.Device == p.Device && a.Epoch == p.Sample.Epoch && a.Through >= p.Sample.Seq {
+				return nil
+			} // else it is an answer to the box itself
+		case <-ctx.Done():
+			return p.why(context.WithoutCancel(ctx), payload)
+		}
+	}
+}
+
+// why says why there is no answer, as the daemon finds it out. A broker that cannot be asked leaves that open.
+func (p *probe) why(ctx context.Context, payload []byte) error {
+	err := p.way.why(ctx, p.Suffix, payload)
+	if FaultOf(err) == FaultUnreached || onWay(err) {
+		return errors.Join(ErrNoAnswer, err)
+	}
+	return err
+}
+
+// proof tries whether the broker's word releases records.
+func (p *probe) proof(ctx context.Context, payload []byte) error {
+	said, err := p.next(ctx, p.receiver, ErrNoReceiver)
+	if err != nil {
+		return err
+	}
+	if r, err := wire.DecodePresence(said); err != nil || !r.Online {
+		return errors.Join(ErrNoReceiver, err)
+	}
+	switch err := p.way.why(ctx, p.Suffix, payload); {
+	case errors.Is(err, ErrNoAnswer): // which the broker's word is
+		return nil
+	case FaultOf(err) == FaultUnreached || onWay(err):
+		return errors.Join(ErrUnproven, err)
+	default:
+		return err
+	}
 }

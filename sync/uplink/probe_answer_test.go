@@ -13,21 +13,23 @@ import (
 // The doctor proves that a record reaches the centre and its answer the box, and where it does not, what of the broker's
 // rules is wrong: mosquitto grants what it will not deliver, and takes what it will drop.
 func TestProbeProvesTheWay(t *testing.T) {
-	const all = "topic readwrite #\nuser box-1\ntopic read hcp/1/box-1/config\n"
+	const all = "topic readwrite #\nuser box-1\ntopic read hcp/1/box-1/config\ntopic read hcp/1/receiver\n"
 	const write, read = "topic write hcp/1/box-1/records\n", "topic read hcp/1/box-1/ack\n"
 	for name, c := range map[string]struct {
 		rules  string
 		mode   AckMode
-		centre bool
+		centre bool // one reads
+		said   bool // the broker keeps that one does
 		want   error
 	}{
-		"in order":                      {all + write + read, AckCentre, true, nil},
-		"no right to write":             {all + read, AckCentre, true, ErrMayNotWrite},
-		"no right to read":              {all + write, AckCentre, true, ErrNoAnswer},
-		"no centre":                     {all + write + read, AckCentre, false, ErrNobodyReads},
-		"broker's word":                 {all + write, AckBroker, true, nil},
-		"broker's word without a right": {all, AckBroker, true, ErrMayNotWrite},
-		"broker's word, nobody there":   {all + write, AckBroker, false, ErrNobodyReads},
+		"in order":                      {all + write + read, AckCentre, true, false, nil},
+		"no right to write":             {all + read, AckCentre, true, false, ErrMayNotWrite},
+		"no right to read":              {all + write, AckCentre, true, false, ErrNoAnswer},
+		"no centre":                     {all + write + read, AckCentre, false, false, ErrNobodyReads},
+		"broker's word":                 {all + write, AckBroker, true, true, nil},
+		"broker's word without a right": {all, AckBroker, true, true, ErrMayNotWrite},
+		"broker's word, nobody there":   {all + write, AckBroker, false, true, ErrNobodyReads},
+		"broker's word, nobody says so": {all + write, AckBroker, true, false, ErrNoReceiver},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newMosquitto(t)
@@ -38,6 +40,9 @@ func TestProbeProvesTheWay(t *testing.T) {
 			b.start(t)
 			defer b.stop()
 			k := newKeys(t)
+			if c.said {
+				sayReceiver(t, b.address(), true)
+			}
 			if c.centre {
 				startCentre(t, b.address(), k.centre, public(k.box))
 			}

@@ -54,36 +54,28 @@ func (p *prover) publish(payload []byte) error {
 	if err := p.connect(); err != nil {
 		return err
 	}
+	if !p.l.u.receives() {
+		return ErrNoReceiver
+	}
 	reason, err := p.asker.Publish(wire.Topic(p.l.u.device, wire.RecordsChannel), payload)
 	p.used = time.Now()
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case reason == mqtt5.NobodyReads:
-		return ErrNobodyReads
-	case reason.Refused():
-		return fmt.Errorf("%w: reason 0x%02x", ErrMayNotWrite, byte(reason))
 	}
-	return nil
+	return judged(reason)
 }
 
-func (p *prover) connect() error {
+func (p *prover) connect() (err error) {
 	if p.conn != nil {
 		return nil
 	}
-	u := p.l.u
-	ctx, cancel := context.WithTimeout(p.l.ended, 6*u.cfg.Connect)
+	ctx, cancel := context.WithTimeout(p.l.ended, 6*p.l.way.limit)
 	defer cancel()
-	conn, err := p.l.open(ctx)
-	if err != nil {
-		return fmt.Errorf("reach the broker: %w", err)
-	}
-	p.conn = conn
-	p.asker, _, err = mqtt5.Connect(conn, mqtt5.Login{ID: "chk-" + string(u.device) + "-ack", Username: u.cfg.Username, Password: u.cfg.Password}, u.cfg.Connect)
-	if err != nil {
+	p.asker, _, p.conn, err = p.l.way.asker(ctx, "ack")
+	if errors.Is(err, mqtt5.ErrVersion) {
 		return errors.Join(ErrUnproven, err)
 	}
-	return nil
+	return err
 }
 
 func (p *prover) close() {

@@ -72,6 +72,18 @@ func newRestored(t *testing.T, log *archive) *restored {
 	return r
 }
 
+// connected takes the next connection. Where nothing is to be sent it begins with the question whether records get through.
+func (r *restored) connected() {
+	r.t.Helper()
+	r.w = <-r.lines
+	if r.log.Last() > r.log.Released() {
+		return
+	}
+	if b, ok := r.batch(time.Second); !ok || b.First != r.log.Released() || len(b.Records) != 1 {
+		r.t.Fatalf("a connection begins with %d to %d, want %d", b.First, b.Last(), r.log.Released())
+	}
+}
+
 // ask asks for a range and returns the reply.
 func (r *restored) ask(first, last uint64) wire.Reply {
 	r.t.Helper()
@@ -112,7 +124,7 @@ func TestResendGivesWhatIsStillHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRestored(t, newArchive(1000, 400))
 		stop := background(t, r.Uplink)
-		r.w = <-r.lines
+		r.connected()
 		if reply := r.ask(1, 5000); !reply.OK {
 			t.Fatalf("refused: %s", reply.Error)
 		}
@@ -139,7 +151,7 @@ func TestResendOnAThinLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRestored(t, newArchive(5000, 0))
 		stop := background(t, r.Uplink)
-		r.w = <-r.lines
+		r.connected()
 		r.ask(1, 5000)
 		first, ok := r.batch(10 * time.Second)
 		if !ok {
@@ -176,7 +188,7 @@ func TestResendSurvivesTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRestored(t, newArchive(2000, 0))
 		stop := background(t, r.Uplink)
-		r.w = <-r.lines
+		r.connected()
 		r.ask(1, 2000)
 		for try := range maxResendTries {
 			b, ok := r.batch(10 * time.Second)
@@ -184,7 +196,7 @@ func TestResendSurvivesTheConnection(t *testing.T) {
 				t.Fatalf("connection %d: %d to %d, want from 1", try, b.First, b.Last())
 			}
 			r.w.lost <- errors.New("lost")
-			r.w = <-r.lines
+			r.connected()
 		}
 		if b, ok := r.batch(10 * time.Second); !ok || b.First == 1 {
 			t.Errorf("%d to %d was sent, want what is behind a batch that %d connections broke under", b.First, b.Last(), maxResendTries)
@@ -197,7 +209,7 @@ func TestResendOfAnotherLogOrADamagedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRestored(t, newArchive(1000, 0))
 		stop := background(t, r.Uplink)
-		r.w = <-r.lines
+		r.connected()
 		r.log.broken.Store(true)
 		r.ask(1, 1000)
 		if b, ok := r.batch(time.Minute); ok || len(r.lines) > 0 {
@@ -206,11 +218,11 @@ func TestResendOfAnotherLogOrADamagedOne(t *testing.T) {
 		r.log.broken.Store(false)
 		r.ask(1, 1000)
 		r.log.epoch.Store(8) // the file was replaced
+		r.log.append(1)
 		if b, ok := r.batch(10 * time.Second); ok {
 			t.Errorf("records of the new log were signed as those of epoch %s", b.Epoch)
 		}
-		r.log.append(1)
-		r.w = <-r.lines
+		r.connected()
 		for {
 			b, ok := r.batch(10 * time.Second)
 			if !ok {

@@ -33,6 +33,10 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		u.cfg.OnState(false)
 	}()
 	u.cfg.Logger.Info("connected to the broker")
+	u.begun()
+	u.doubt.question, u.doubt.configured = 0, false
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
 	u.window, u.resend = u.window.onConnected(), u.resend.onConnected()
 	u.tryStuck(ctx)
 	held := false // the broker has taken what was sent last
@@ -44,12 +48,16 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	again := time.NewTicker(resendPause)
 	defer again.Stop()
 	done, drain := ctx.Done(), (<-chan time.Time)(nil)
-	for {
+	for first := true; ; first = false {
 		sent, err := u.fill(c)
+		if err == nil && first && !sent {
+			sent, err = u.ask(c)
+		}
 		if err != nil {
 			return err
 		}
 		if sent {
+			u.waits()
 			silence.Reset(u.patience(held))
 			held = false
 		}
@@ -78,8 +86,16 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			if err := u.sendAgain(c); err != nil {
 				return err
 			}
+		case err := <-u.doubt.found:
+			if u.doubt.question > 0 || u.window.waiting() { // else the answer has come meanwhile
+				u.setFault(err)
+			}
 		case <-silence.C:
+			u.look(looking)
 			if !u.window.waiting() {
+				if u.doubt.question > 0 {
+					silence.Reset(u.patience(held))
+				}
 				continue
 			}
 			u.count(func(s *Stats) { s.Silences++ })
@@ -194,19 +210,25 @@ func (u *Uplink) receive(c *connection, m message) bool {
 	case wire.AckChannel:
 		a, err := wire.OpenAck(u.cfg.Centre, m.payload)
 		if err != nil {
+			u.setFault(fmt.Errorf("%w: %w", ErrOtherCentre, err))
 			u.refuse("acknowledgement", err)
 			return false
 		}
+		u.isAnswer(a)
 		return u.acknowledged(a)
 	case wire.ConfigChannel:
 		if len(m.payload) == 0 {
 			return false // a retained message that was taken away
 		}
 		cfg, err := wire.OpenConfig(u.cfg.Centre, m.payload)
+		if err != nil {
+			u.setFault(fmt.Errorf("%w: %w", ErrOtherCentre, err))
+		}
 		if err = u.addressed(cfg.Device, err); err != nil {
 			u.refuse("configuration", err)
 			return false
 		}
+		u.signed()
 		if cfg.Window.Generation > u.generation {
 			u.generation = cfg.Window.Generation
 			u.cfg.OnConfig(cfg)
@@ -238,6 +260,7 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	if u.cfg.AckMode == AckBroker || !fresh {
 		u.count(func(s *Stats) { s.Stale++ })
 		if mine && u.cfg.AckMode == AckCentre && u.behindStuck(a.Through) {
+			u.centreAnswered()
 			return true
 		}
 		if !mine || a.Through > u.window.highest {
@@ -281,6 +304,7 @@ func (u *Uplink) release(through uint64) bool {
 		return false
 	}
 	u.window = u.window.onAck(through, time.Now())
+	u.centreAnswered()
 	u.freeStuck()
 	u.count(func(s *Stats) { s.Acks++ })
 	return true

@@ -46,6 +46,7 @@ func bench(t *testing.T, log *memory, k keys, dial func() (*connection, error)) 
 		t.Fatal(err)
 	}
 	u.dial = func(context.Context) (*connection, error) { return dial() }
+	u.why = func(context.Context, string, []byte) error { return ErrNoAnswer }
 	return u
 }
 

@@ -146,43 +146,30 @@ func (u *Uplink) tryStuck(ctx context.Context) {
 }
 
 // tooLarge reports whether the broker refuses a batch of one record for its size. A broker without MQTT 5 is believed to if four
-// connections have broken under it, and one that ends even that connection if two have.
-// An error says that the broker could not be asked.
+// connections have broken under it, and one that ends even that connection if two have. What else the broker says of the record is
+// noted as the fault. An error says that the broker could not be asked.
 func (u *Uplink) tooLarge(ctx context.Context, seq uint64, losses int) (s wire.Stuck, yes bool, err error) {
 	_, records, err := u.cfg.Log.Pending(seq-1, 1, 1)
 	if err != nil || len(records) == 0 {
 		return s, false, err
 	}
-	b := wire.Batch{Device: u.device, Epoch: u.epoch, First: seq, Released: min(u.window.released, seq-1), Records: records}
-	b.Sign(u.cfg.Key)
-	payload, err := b.Encode()
+	payload, err := u.alone(seq, records[0])
 	if err != nil {
 		return s, false, err
 	}
-	topic := wire.Topic(u.device, wire.RecordsChannel)
-	s = wire.Stuck{Seq: seq, Bytes: len(payload) + len(topic) + 10} // with the packet's header
-	l := &line{u: u, broker: u.broker()}
-	conn, err := l.open(ctx)
-	if err != nil {
-		return s, false, err
-	}
-	defer func() { _ = conn.Close() }() // nothing more is wanted of it
-	asker, offer, err := mqtt5.Connect(conn, mqtt5.Login{ID: "chk-" + string(u.device) + "-size", Username: u.cfg.Username, Password: u.cfg.Password}, u.cfg.Connect)
+	s = wire.Stuck{Seq: seq, Bytes: packetSize(wire.Topic(u.device, wire.RecordsChannel), payload)}
+	why, large := u.why(ctx, "size", payload), new(TooLargeError)
 	switch {
-	case errors.Is(err, mqtt5.ErrVersion):
-		return s, losses >= 4, nil
-	case err != nil:
-		return s, false, err
-	case offer.MaxPacket > 0 && s.Bytes > int(offer.MaxPacket):
-		s.Limit = int(offer.MaxPacket)
+	case errors.As(why, &large):
+		s.Limit = large.Limit
 		return s, true, nil
+	case errors.Is(why, ErrMayNotWrite), errors.Is(why, ErrNobodyReads), errors.Is(why, ErrNoAnswer):
+		u.setFault(why)
+		return s, false, nil
+	case errors.Is(why, mqtt5.ErrVersion):
+		return s, losses >= 4, nil
+	case errors.Is(why, os.ErrDeadlineExceeded), errors.As(why, new(*StageError)): // a thin line, or none
+		return s, false, why
 	}
-	reason, err := asker.Publish(topic, payload)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded): // a thin line
-		return s, false, err
-	case err != nil:
-		return s, losses >= 2, nil
-	}
-	return s, reason == mqtt5.PacketTooLong, nil
+	return s, losses >= 2, nil
 }

@@ -147,6 +147,7 @@ func TestAThinLineIsNoLimit(t *testing.T) {
 			u := bench(t, log, newKeys(t), nil)
 			u.cfg.Connect = 300 * time.Millisecond
 			u.brokers[0].Host = l.Addr().String()
+			u.why = u.way().why
 			u.follow()
 			_, yes, err := u.tooLarge(t.Context(), 1, c.losses)
 			if yes != c.want || (err != nil) != c.err {

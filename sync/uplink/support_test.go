@@ -249,7 +249,6 @@ func eachBroker(t *testing.T, test func(t *testing.T, b broker)) {
 // link is a running uplink with what it reports.
 type link struct {
 	*Uplink
-	log *memory
 
 	mu       sync.Mutex
 	configs  []wire.Config
@@ -281,7 +280,12 @@ func startLink(t *testing.T, address string, k keys, log *memory, mode AckMode) 
 // startLinkTo starts an uplink that knows several addresses, and tries the first of them first.
 func startLinkTo(t *testing.T, brokers []string, k keys, log *memory, mode AckMode) (*link, func()) {
 	t.Helper()
-	l := &link{log: log}
+	return startLinkOf(t, brokers, k, log, mode)
+}
+
+func startLinkOf(t *testing.T, brokers []string, k keys, log Log, mode AckMode) (*link, func()) {
+	t.Helper()
+	l := new(link)
 	u, err := New(Config{
 		Brokers: brokers, Username: "box-1", Key: k.box, Centre: public(k.centre), Log: log, AckMode: mode,
 		Presence: wire.Presence{V: 1, Version: "test"}, Health: func() wire.Health { return wire.Health{V: 1} },
@@ -314,10 +318,10 @@ func startLinkTo(t *testing.T, brokers []string, k keys, log *memory, mode AckMo
 
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Fatalf("not within 20 s: %s", what)
+	t.Fatalf("not within a minute: %s", what)
 }

@@ -49,7 +49,12 @@ func (t *trust) config(base *tls.Config, host string) *tls.Config {
 	}
 	name, roots := c.ServerName, c.RootCAs
 	c.InsecureSkipVerify = true // VerifyConnection does it
-	c.VerifyConnection = func(s tls.ConnectionState) error { return t.verify(s.PeerCertificates, name, roots) }
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if err := t.verify(s.PeerCertificates, name, roots); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
+	}
 	return c
 }
 

@@ -93,17 +93,20 @@ type Uplink struct {
 	device    rating.DeviceID
 	brokers   []*url.URL
 	dial      func(context.Context) (*connection, error)
+	why       func(ctx context.Context, suffix string, payload []byte) error // as way's
 	connected atomic.Bool
 	trust     trust
 
 	mu    sync.Mutex
-	stats Stats // guarded by mu
-	at    int   // index of the broker in use, or tried next; guarded by mu
+	stats Stats     // guarded by mu
+	link  linkState // guarded by mu
+	at    int       // index of the broker in use, or tried next; guarded by mu
 
 	// The rest belongs to Run.
 	window     window
 	resend     resend // what the centre has asked for again
 	stuck      stuck
+	doubt      doubt
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
@@ -140,12 +143,16 @@ func New(c Config) (*Uplink, error) {
 		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")
 	}
 	c.fillIn()
-	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256)}
+	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256),
+		doubt: doubt{found: make(chan error, 1)}}
 	u.trust.now, u.trust.synced = c.Now, c.Synced
 	if !c.Passed.IsZero() {
 		u.trust.passed.Store(c.Passed.UnixMilli())
 	}
 	u.dial = u.connect
+	u.why = func(ctx context.Context, suffix string, payload []byte) error {
+		return u.way().why(ctx, suffix, payload)
+	}
 	if n := len(brokers); n > 1 {
 		u.at = min(int(c.Random()*float64(n)), n-1)
 	}
@@ -244,6 +251,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
+		u.ended(err)
 		u.judge(ctx, err)
 		u.next()
 		wait := u.backoff(attempt / len(u.brokers)) // the bound grows when all have failed

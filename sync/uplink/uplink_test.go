@@ -76,7 +76,7 @@ func TestBrokersWordReleasesInTheWeakerMode(t *testing.T) {
 	})
 }
 
-// startReceiver reads records and answers nothing.
+// startReceiver reads records, says so, and answers nothing.
 func startReceiver(t *testing.T, address string) {
 	t.Helper()
 	c := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("receiver"))
@@ -88,6 +88,17 @@ func startReceiver(t *testing.T, address string) {
 		}
 	}
 	t.Cleanup(func() { c.Disconnect(0) })
+	sayReceiver(t, address, true)
+}
+
+// sayReceiver keeps at the broker that there is a receiver, or none.
+func sayReceiver(t *testing.T, address string, online bool) {
+	t.Helper()
+	payload, err := wire.EncodeState(wire.Presence{V: wire.Version, Online: online})
+	if err != nil {
+		t.Fatal(err)
+	}
+	publishKeptAs(t, address, "", wire.ReceiverTopic, payload)
 }
 
 // The broker's word counts only where it has somebody to hand the records to, and lets the box publish them: in MQTT 3.1.1 it
@@ -100,7 +111,7 @@ func TestBrokersWordNeedsSomebodyWhoReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const own = "topic readwrite #\nuser box-1\ntopic readwrite hcp/1/box-1/presence\n"
+	const own = "topic readwrite #\nuser box-1\ntopic readwrite hcp/1/box-1/presence\ntopic read hcp/1/receiver\n"
 	write(own)
 	if err := appendFile(b.Config, "user root\nacl_file "+rules+"\n"); err != nil {
 		t.Fatal(err)
@@ -110,19 +121,23 @@ func TestBrokersWordNeedsSomebodyWhoReads(t *testing.T) {
 	log := newMemory()
 	l, _ := startLink(t, b.address(), newKeys(t), log, AckBroker)
 	log.append(3)
-	refused := func(why string) {
+	refused := func(want Fault, why string) {
 		t.Helper()
-		before := l.Stats().Connections
-		until(t, "further connections", func() bool { return l.Stats().Connections >= before+2 })
+		until(t, why+" is the fault", func() bool { return l.Link().Fault == want })
 		if log.Released() != 0 {
 			t.Fatalf("released through %d though %s", log.Released(), why)
 		}
 	}
-	refused("the box may not publish")
+	refused(FaultNoReceiver, "no receiver says that it is there")
+	sayReceiver(t, b.address(), false)
+	refused(FaultNoReceiver, "the receiver says that it is not there")
+	sayReceiver(t, b.address(), true)
+	refused(FaultWrite, "the box may not publish")
 	b.stop()
 	write(own + "topic write hcp/1/box-1/records\n")
 	b.start(t)
-	refused("nobody reads")
+	sayReceiver(t, b.address(), true)
+	refused(FaultNobody, "nobody reads")
 	startReceiver(t, b.address())
 	until(t, "the release", func() bool { return log.Released() == 3 })
 }

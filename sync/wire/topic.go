@@ -24,6 +24,9 @@ const (
 	ConfigChannel   Channel = "config"   // centre, retained: a sealed Config
 )
 
+// ReceiverTopic is where the centre says, retained and with a will, that it takes records: a Presence.
+const ReceiverTopic = Prefix + "receiver"
+
 // Topic returns the topic of a device's channel.
 func Topic(d rating.DeviceID, c Channel) string { return Prefix + string(d) + "/" + string(c) }
 

@@ -18,6 +18,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// postgresIdle is how many connections are kept that nobody uses.
+const postgresIdle = 6
+
+// distrust closes the connections that nobody uses, after one of them has not answered in time: the others may be dead in the same way, and each
+// would cost the next one its patience.
+func (d *DB) distrust() {
+	d.sql.SetMaxIdleConns(0)
+	d.sql.SetMaxIdleConns(postgresIdle)
+}
+
 // openPostgres returns a pool on a server. With several hosts in the URL the one that takes writes is found.
 func openPostgres(url string) (*sql.DB, error) {
 	cfg, err := parsePostgres(url)
@@ -26,7 +36,7 @@ func openPostgres(url string) (*sql.DB, error) {
 	}
 	pool := stdlib.OpenDB(*cfg)
 	pool.SetMaxOpenConns(12)
-	pool.SetMaxIdleConns(6)
+	pool.SetMaxIdleConns(postgresIdle)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	return pool, nil
 }

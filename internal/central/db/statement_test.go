@@ -71,7 +71,9 @@ func TestKeptStatements(t *testing.T) {
 		t.Errorf("after the table has one more column: %q, %v", got, err)
 	}
 	for i := range 3 * maxKept { // more texts than are kept
-		if got, err := Query(ctx, d, func(s Scanner) (n int, err error) { return n, s.Scan(&n) }, fmt.Sprintf("SELECT n + %d FROM kept WHERE n = $1", i), 1); err != nil || got[0] != i+1 {
+		text := fmt.Sprintf("SELECT n + %d FROM kept WHERE n = $1", i)
+		got, err := Query(ctx, d, func(s Scanner) (n int, err error) { return n, s.Scan(&n) }, text, 1)
+		if err != nil || got[0] != i+1 {
 			t.Fatalf("text %d: %v, %v", i, got, err)
 		}
 	}

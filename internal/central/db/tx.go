@@ -63,6 +63,9 @@ func (d *DB) once(ctx context.Context, opts *sql.TxOptions, f func(*Tx) error) (
 		return err
 	}
 	defer func() {
+		if err != nil && d.engine == Postgres && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			defer d.distrust()
+		}
 		if err != nil && d.engine == Postgres && ctx.Err() == nil && lost(conn, err) {
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // which says that the pool must not keep it
 			err = fmt.Errorf("%w: %w", ErrLost, err)

@@ -24,20 +24,18 @@ type assignment struct {
 	generation uint32
 }
 
-// Place is where something happened, as it was then. Unit is the window's own unit, or the hall's. Areas are the hall's area and those above it, in
-// that order.
+// Place is where something happened, as it was then. Units are the window's own unit, or the hall's, and those above it; Areas are the hall's and those
+// above it. None is empty.
 type Place struct {
-	Window, Hall, Unit Record
-	Areas              []Record
+	Window, Hall Record
+	Units, Areas []Record
 }
 
+// Unit returns the unit whose business the window is.
+func (p Place) Unit() Record { return p.Units[0] }
+
 // Area returns the hall's area.
-func (p Place) Area() Record {
-	if len(p.Areas) == 0 {
-		return Record{}
-	}
-	return p.Areas[0]
-}
+func (p Place) Area() Record { return p.Areas[0] }
 
 // Place returns where a box stood with a generation of its configuration at a moment. The window is what the record says; false if the box
 // did not serve that window of the organisation then, as where a window was entered by hand.
@@ -60,11 +58,11 @@ func (a *Atlas) Window(id string, d Day) (p Place, ok bool) {
 	if unit == "" {
 		unit = p.Hall.Unit
 	}
-	if p.Unit, ok = a.at(Unit, unit, d); !ok {
+	p.Units, p.Areas = a.Units(unit, d), a.Areas(p.Hall.Area, d)
+	if len(p.Units) == 0 || len(p.Areas) == 0 {
 		return Place{}, false
 	}
-	p.Areas = a.Areas(p.Hall.Area, d)
-	return p, len(p.Areas) > 0
+	return p, true
 }
 
 // Areas returns an area and those above it on a day.

@@ -250,8 +250,8 @@ func (p *planner) blame(w wrong, touched map[ref][]int) int {
 // hashOf returns the hash by which a preview is confirmed.
 func hashOf(version int64, all []Change) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "organisation %d\n", version)
 	e := json.NewEncoder(h)
+	_ = e.Encode(version)
 	for _, c := range all {
 		_ = e.Encode(c) // records have nothing that JSON lacks, and a hash takes everything
 	}

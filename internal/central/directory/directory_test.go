@@ -210,7 +210,7 @@ func testPlace(t *testing.T, d *Directory, j *journal.Journal) {
 		p, ok := a.Place(c.device, c.window, c.generation, c.at)
 		got := ""
 		if ok {
-			got = fmt.Sprint(p.Window.Name, " ", p.Hall.Name, " ", p.Unit.Name)
+			got = fmt.Sprint(p.Window.Name, " ", p.Hall.Name, " ", p.Unit().Name)
 			for _, x := range p.Areas {
 				got += " " + x.Name
 			}
@@ -261,11 +261,11 @@ func testBackup(t *testing.T, d *Directory, j *journal.Journal) {
 	if err != nil || v != w || len(got) != len(have) {
 		t.Fatalf("%d records of version %d were restored as %d of %d: %v", len(have), v, len(got), w, err)
 	}
+	back := newTree(got)
 	for _, r := range have {
-		if again, ok := newTree(got).get(r.key()); !ok || again != r {
-			t.Fatalf("%+v was restored as %+v", r, again)
+		if again, ok := back.get(r.key()); !ok || again != r {
+			t.Fatalf("%#v was restored as %#v", r, again)
 		}
-		break
 	}
 	a, err := restored.Atlas(t.Context())
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 func open(t *testing.T) (*fleet.Fleet, *journal.Journal) {
@@ -27,6 +28,30 @@ func open(t *testing.T) (*fleet.Fleet, *journal.Journal) {
 		t.Fatal(err)
 	}
 	return f, j
+}
+
+// TestTheLastAcknowledgementStays keeps the latest of what several instances say, and whether the box is online.
+func TestTheLastAcknowledgementStays(t *testing.T) {
+	f, _ := open(t)
+	for _, at := range []int64{0, 2000, 1000, 0} {
+		n := fleet.Note{Device: "lz-1", Presence: &wire.Presence{V: 1, Online: at > 0}, PresenceAt: time.UnixMilli(1)}
+		if at > 0 {
+			n.AckedAt = time.UnixMilli(at)
+		}
+		if online, err := f.Online(t.Context(), "lz-2"); err != nil || online {
+			t.Errorf("a box that was never heard is online: %v, %v", online, err)
+		}
+		if err := f.Note(t.Context(), []fleet.Note{n}); err != nil {
+			t.Fatal(err)
+		}
+		if online, err := f.Online(t.Context(), "lz-1"); err != nil || online != (at > 0) {
+			t.Errorf("at %d it is online: %v, %v", at, online, err)
+		}
+	}
+	all, err := f.States(t.Context(), "", 10)
+	if err != nil || len(all) != 1 || all[0].AckedAt.UnixMilli() != 2000 {
+		t.Errorf("acknowledged at %+v: %v", all, err)
+	}
 }
 
 // TestABoxGetsItsOldKeyBack replaces a box's key by another one and puts the old one back, as when repaired hardware returns: each is what

@@ -24,7 +24,8 @@ type Note struct {
 	PresenceAt time.Time
 	Health     *wire.Health
 	HealthAt   time.Time
-	Refused    int // batches that were not believed
+	AckedAt    time.Time // of the last batch that was acknowledged
+	Refused    int       // batches that were not believed
 	RefusedAt  time.Time
 	RefusedWhy string
 }
@@ -48,11 +49,12 @@ func (f *Fleet) Note(ctx context.Context, notes []Note) error {
 			}
 			rows = append(rows, row)
 		}
-		return tx.Each(ctx, `INSERT INTO device_state (id, presence, presence_at, health, health_at, refused, refused_at, refused_why)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		return tx.Each(ctx, `INSERT INTO device_state (id, presence, presence_at, health, health_at, acked_at, refused, refused_at, refused_why)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (id) DO UPDATE SET
 			presence = coalesce(excluded.presence, device_state.presence), presence_at = coalesce(excluded.presence_at, device_state.presence_at),
 			health = coalesce(excluded.health, device_state.health), health_at = coalesce(excluded.health_at, device_state.health_at),
+			acked_at = CASE WHEN excluded.acked_at > coalesce(device_state.acked_at, 0) THEN excluded.acked_at ELSE device_state.acked_at END,
 			refused = device_state.refused + excluded.refused, refused_at = coalesce(excluded.refused_at, device_state.refused_at),
 			refused_why = coalesce(excluded.refused_why, device_state.refused_why)`, rows)
 	})
@@ -84,7 +86,7 @@ func remembered(ctx context.Context, tx *db.Tx, d rating.DeviceID, strangers *in
 
 // row returns the note as the table has it.
 func (n Note) row() ([]any, error) {
-	var presence, health, presenceAt, healthAt, refusedAt, why any
+	var presence, health, presenceAt, healthAt, ackedAt, refusedAt, why any
 	if n.Presence != nil {
 		b, err := wire.EncodeState(n.Presence)
 		if err != nil {
@@ -99,10 +101,13 @@ func (n Note) row() ([]any, error) {
 		}
 		health, healthAt = string(b), n.HealthAt.UnixMilli()
 	}
+	if !n.AckedAt.IsZero() {
+		ackedAt = n.AckedAt.UnixMilli()
+	}
 	if n.Refused > 0 {
 		refusedAt, why = n.RefusedAt.UnixMilli(), n.RefusedWhy
 	}
-	return []any{string(n.Device), presence, presenceAt, health, healthAt, int64(n.Refused), refusedAt, why}, nil
+	return []any{string(n.Device), presence, presenceAt, health, healthAt, ackedAt, int64(n.Refused), refusedAt, why}, nil
 }
 
 // State is what is known of a device besides its records. It may be one that nobody has enrolled.
@@ -114,7 +119,8 @@ type State struct {
 	PresenceAt time.Time
 	Health     *wire.Health // nil if it never said
 	HealthAt   time.Time
-	Refused    int // batches that were not believed
+	AckedAt    time.Time // of the last batch that was acknowledged, as of the last health
+	Refused    int       // batches that were not believed
 	RefusedAt  time.Time
 	RefusedWhy string
 }
@@ -136,7 +142,7 @@ func (s State) Says() string {
 
 // States returns the states of devices, enrolled or not, by their names: up to n that come after one.
 func (f *Fleet) States(ctx context.Context, after rating.DeviceID, n int) ([]State, error) {
-	all, err := db.Query(ctx, f.db, scanState, `SELECT i.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.refused, s.refused_at, s.refused_why
+	all, err := db.Query(ctx, f.db, scanState, `SELECT i.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.acked_at, s.refused, s.refused_at, s.refused_why
 		FROM (SELECT id FROM device WHERE id > $1 UNION SELECT id FROM device_state WHERE id > $1 ORDER BY id LIMIT $2) i
 		LEFT JOIN device d ON d.id = i.id LEFT JOIN device_state s ON s.id = i.id ORDER BY i.id`, string(after), n)
 	if err != nil {
@@ -145,17 +151,32 @@ func (f *Fleet) States(ctx context.Context, after rating.DeviceID, n int) ([]Sta
 	return all, nil
 }
 
+// Online reports whether a device is connected, as far as was heard. One that was never heard is not.
+func (f *Fleet) Online(ctx context.Context, id rating.DeviceID) (bool, error) {
+	all, err := db.Query(ctx, f.db, func(s db.Scanner) (p *wire.Presence, err error) {
+		var text sql.NullString
+		if err := s.Scan(&text); err != nil {
+			return nil, err
+		}
+		return p, unmarshal(text, &p)
+	}, "SELECT presence FROM device_state WHERE id = $1", string(id))
+	if err != nil {
+		return false, fmt.Errorf("read whether %s is online: %w", id, err)
+	}
+	return len(all) > 0 && all[0] != nil && all[0].Online, nil
+}
+
 func scanState(s db.Scanner) (d State, err error) {
 	var window, presence, health, why sql.NullString
-	var presenceAt, healthAt, refused, refusedAt sql.NullInt64
-	if err := s.Scan(&d.ID, &window, &presence, &presenceAt, &health, &healthAt, &refused, &refusedAt, &why); err != nil {
+	var presenceAt, healthAt, ackedAt, refused, refusedAt sql.NullInt64
+	if err := s.Scan(&d.ID, &window, &presence, &presenceAt, &health, &healthAt, &ackedAt, &refused, &refusedAt, &why); err != nil {
 		return d, err
 	}
 	d.Enrolled, d.Refused, d.RefusedWhy = window.Valid, int(refused.Int64), why.String
 	for _, t := range []struct {
 		to   *time.Time
 		from sql.NullInt64
-	}{{&d.PresenceAt, presenceAt}, {&d.HealthAt, healthAt}, {&d.RefusedAt, refusedAt}} {
+	}{{&d.PresenceAt, presenceAt}, {&d.HealthAt, healthAt}, {&d.AckedAt, ackedAt}, {&d.RefusedAt, refusedAt}} {
 		if t.from.Valid {
 			*t.to = time.UnixMilli(t.from.Int64)
 		}

@@ -59,7 +59,7 @@ func FuzzTake(f *testing.F) {
 // takeOne takes a batch as a lane does, and answers it.
 func takeOne(t *testing.T, in *Ingest, w work) {
 	k := newTakers(in, new(line))
-	if !k.bytes.TryAcquire(size(w)) {
+	if !in.underWay.TryAcquire(size(w)) {
 		t.Error("there is no room for a single batch")
 	}
 	if err := k.one(context.Background(), w); err != nil {
@@ -73,9 +73,10 @@ func takeOne(t *testing.T, in *Ingest, w work) {
 		k.dismiss(b.work)
 	default: // it was not believed
 	}
-	if !k.bytes.TryAcquire(maxBytesUnderWay) {
-		t.Error("the bytes of an answered batch still count")
+	if !in.underWay.TryAcquire(maxBytesUnderWay) {
+		t.Fatal("the bytes of an answered batch still count")
 	}
+	in.underWay.Release(maxBytesUnderWay)
 }
 
 // taker is a journal and a fleet that look at what they are given.

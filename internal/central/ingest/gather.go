@@ -1,20 +1,28 @@
 package ingest
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"time"
 )
 
+// errFull says that a broker takes much less than it is sent.
+var errFull = errors.New("the broker does not take what it is sent")
+
 const (
-	// maxGathered is how many bytes may wait to be written before a writer has to.
-	maxGathered = 256 << 10
+	// maxGathered is how many bytes may wait to be written: the greatest configurations that may be published at once, and more
+	// acknowledgements than batches may be under way.
+	maxGathered = 8 << 20
 	// gathering is how long it waits for more to come, if it has just written. A box waits a second and more for an answer.
 	gathering = time.Millisecond
+	// keptBuffer is how many bytes of room are kept for the next ones.
+	keptBuffer = 64 << 10
 )
 
 // gatherConn writes together what comes while it writes: paho writes every acknowledgement by itself, each in a system call here and at
-// least one at the broker. A write that fails closes the connection and fails every later one.
+// least one at the broker. A write that fails closes the connection and fails every later one. Write never waits for the network: a
+// publication would wait in paho then, and, when the session has ended meanwhile, go on waiting.
 type gatherConn struct {
 	net.Conn
 	patience time.Duration // bounds each write
@@ -34,18 +42,17 @@ func newGatherConn(c net.Conn, patience time.Duration) *gatherConn {
 	return g
 }
 
-// Write takes p to be written. It waits only while much is to be written already.
+// Write takes p to be written.
 func (g *gatherConn) Write(p []byte) (int, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for g.err == nil && !g.closed && len(g.waiting) > maxGathered {
-		g.changed.Wait()
-	}
 	switch {
 	case g.err != nil:
 		return 0, g.err
 	case g.closed:
 		return 0, net.ErrClosed
+	case len(g.waiting)+len(p) > maxGathered:
+		return 0, errFull
 	}
 	if len(g.waiting) == 0 {
 		g.changed.Broadcast()
@@ -53,6 +60,9 @@ func (g *gatherConn) Write(p []byte) (int, error) {
 	g.waiting = append(g.waiting, p...)
 	return len(p), nil
 }
+
+// SetWriteDeadline does nothing: each write has one of its own.
+func (g *gatherConn) SetWriteDeadline(time.Time) error { return nil }
 
 // Run writes until the connection is closed or a write has failed.
 func (g *gatherConn) Run() {
@@ -65,7 +75,7 @@ func (g *gatherConn) Run() {
 			time.Sleep(gathering)
 		}
 		b := g.next()
-		err := g.SetWriteDeadline(time.Now().Add(g.patience))
+		err := g.Conn.SetWriteDeadline(time.Now().Add(g.patience))
 		if err == nil {
 			_, err = g.Conn.Write(b)
 		}
@@ -92,7 +102,6 @@ func (g *gatherConn) next() []byte {
 	defer g.mu.Unlock()
 	b := g.waiting
 	g.waiting, g.writing = nil, true
-	g.changed.Broadcast()
 	return b
 }
 
@@ -104,7 +113,7 @@ func (g *gatherConn) wrote(b []byte, err error) {
 		g.err = err
 		_ = g.Conn.Close() // so that whoever reads learns of it too
 	}
-	if g.waiting == nil {
+	if g.waiting == nil && cap(b) <= keptBuffer {
 		g.waiting = b[:0]
 	}
 	g.changed.Broadcast()

@@ -74,12 +74,15 @@ func TestGatherConn(t *testing.T) {
 	}
 }
 
-// Whoever writes to a peer that takes nothing waits at last, gets an error once patience is over, and the connection is closed.
+// A peer that takes nothing is given up once patience is over, and the connection is closed.
 func TestGatherConnGivesUp(t *testing.T) {
 	g, far := pipeTo(t, 50*time.Millisecond)
+	if _, err := g.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
 	var err error
-	for err == nil {
-		_, err = g.Write(make([]byte, 64<<10))
+	for end := time.Now().Add(time.Minute); err == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		_, err = g.Write([]byte("x"))
 	}
 	var slow net.Error
 	if !errors.As(err, &slow) || !slow.Timeout() {
@@ -87,5 +90,24 @@ func TestGatherConnGivesUp(t *testing.T) {
 	}
 	if _, err := far.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is still open")
+	}
+}
+
+// What waits for a slow peer is bounded, and nobody waits with it.
+func TestGatherConnIsBounded(t *testing.T) {
+	g, _ := pipeTo(t, time.Minute)
+	taken := 0
+	for {
+		n, err := g.Write(make([]byte, 1<<20))
+		taken += n
+		if err != nil {
+			if !errors.Is(err, errFull) {
+				t.Errorf("got %v, want %v", err, errFull)
+			}
+			break
+		}
+	}
+	if taken < maxGathered || taken > 2*maxGathered { // one part of it is being written
+		t.Errorf("%d bytes were taken, at most %d may wait", taken, maxGathered)
 	}
 }

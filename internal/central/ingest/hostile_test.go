@@ -44,12 +44,12 @@ func attacker(t *testing.T, at, user string) mqtt.Client {
 
 func until(t *testing.T, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Fatalf("not within 20 s: %s", what)
+	t.Fatalf("not within a minute: %s", what)
 }
 
 // Whatever anybody publishes, an honest box is served meanwhile and after, and nothing of it stays in memory or the books.
@@ -126,7 +126,7 @@ func attack(t *testing.T, at, name string, anyName bool) {
 	}
 }
 
-// A broker that does not let the centre read says so in a way that paho takes for success.
+// A login that may not do what the centre does, its will before all, is refused with words.
 func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	c := newCentre(t)
 	s := c.open()
@@ -134,7 +134,7 @@ func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := in.session(t.Context()); err == nil || !strings.Contains(err.Error(), "access rules") {
+	if err := in.session(t.Context()); err == nil || !strings.Contains(err.Error(), "not Authorized") { // its will, already
 		t.Errorf("the centre logged in as a box: %v", err)
 	}
 }

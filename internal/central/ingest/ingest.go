@@ -28,6 +28,7 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"golang.org/x/sync/semaphore"
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
@@ -88,6 +89,8 @@ type Ingest struct {
 	trouble Trouble     // guarded by mu
 
 	notes *notes
+	// underWay has the bytes of batches that were not answered, those of sessions that have ended among them: the journal may have them yet.
+	underWay *semaphore.Weighted
 }
 
 // Trouble is why nothing can be taken at present.
@@ -113,7 +116,7 @@ func New(c Config) (*Ingest, error) {
 	if c.Partitions > 0 && c.Leases == nil {
 		return nil, errors.New("ingest: partitions need leases")
 	}
-	return &Ingest{cfg: c, broker: u, notes: newNotes()}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
 }
 
 // booksError says that the books cannot be written.

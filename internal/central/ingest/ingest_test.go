@@ -244,7 +244,7 @@ func TestStrangersAreRefusedAndLoseNothing(t *testing.T) {
 	b := newBox(t, c)
 	refused := func(n int) {
 		t.Helper()
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if s, err := s.States(t.Context(), "", 10); err == nil && len(s) == 1 && s[0].Refused >= n {
 				return
 			}

@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"runtime"
 
-	"golang.org/x/sync/semaphore"
-
 	"haochaping/internal/central/journal"
 )
 
@@ -25,15 +23,14 @@ type takers struct {
 	line    *line
 	seed    maphash.Seed
 	lanes   []chan work
-	room    chan struct{}       // a place for each batch that the journal has
-	bytes   *semaphore.Weighted // the bytes of batches that were not answered yet
-	answers chan believed       // has room for all of them, so that the journal never waits
+	room    chan struct{} // a place for each batch that the journal has
+	answers chan believed // has room for all of them, so that the journal never waits
 	acks    acks
 }
 
 // newTakers returns takers that do nothing before start.
 func newTakers(in *Ingest, l *line) *takers {
-	return &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay), bytes: semaphore.NewWeighted(maxBytesUnderWay),
+	return &takers{in: in, line: l, seed: maphash.MakeSeed(), room: make(chan struct{}, maxUnderWay),
 		answers: make(chan believed, maxUnderWay)}
 }
 
@@ -49,22 +46,52 @@ func (t *takers) start() {
 
 // give hands a batch to the lane of its device. It waits while too much is under way.
 func (t *takers) give(ctx context.Context, w work) {
-	if t.bytes.Acquire(ctx, size(w)) != nil {
+	if t.in.underWay.Acquire(ctx, size(w)) != nil {
 		return // the session has ended
 	}
 	select {
 	case t.lanes[maphash.String(t.seed, string(w.device))%uint64(len(t.lanes))] <- w:
 	case <-ctx.Done():
+		t.drop(w)
 	}
+	t.clear(ctx)
 }
 
 // size returns what a batch takes of the bytes that may be under way.
 func size(w work) int64 { return int64(len(w.message.Payload())) }
 
-// dismiss tells the broker that a batch need not come again, and makes room for others.
+// drop makes room for others in the place of a batch.
+func (t *takers) drop(w work) { t.in.underWay.Release(size(w)) }
+
+// dismiss drops a batch of which the broker is told that it need not come again.
 func (t *takers) dismiss(w work) {
 	w.message.Ack()
-	t.bytes.Release(size(w))
+	t.drop(w)
+}
+
+// clear drops what is left when the session has ended. Whoever adds something calls it afterwards, since nobody may be there any more.
+func (t *takers) clear(ctx context.Context) {
+	if ctx.Err() == nil {
+		return
+	}
+	for _, lane := range t.lanes {
+		for more := true; more; {
+			select {
+			case w := <-lane:
+				t.drop(w)
+			default:
+				more = false
+			}
+		}
+	}
+	for {
+		select {
+		case b := <-t.answers:
+			t.drop(b.work)
+		default:
+			return
+		}
+	}
 }
 
 // take is one lane.
@@ -85,6 +112,7 @@ func (t *takers) take(ctx context.Context, lane <-chan work) {
 func (t *takers) one(ctx context.Context, w work) error {
 	taken, d, why, err := t.in.believe(ctx, w)
 	if err != nil {
+		t.drop(w)
 		return err
 	}
 	if why != "" {
@@ -95,21 +123,20 @@ func (t *takers) one(ctx context.Context, w work) error {
 	select {
 	case t.room <- struct{}{}:
 	case <-ctx.Done():
+		t.drop(w)
 		return nil
 	}
-	// Until the journal has answered, the batch stays in memory, so no other session may begin to take more.
-	t.line.working.Add(1)
 	err = t.in.cfg.Journal.Submit(ctx, taken.entry(d), func(r journal.Receipt, err error) {
 		taken.receipt, taken.err = r, err
 		t.answers <- taken
-		t.line.working.Done()
+		t.clear(ctx)
 	})
 	if err == nil {
 		return nil
 	}
-	t.line.working.Done()
 	<-t.room
 	if ctx.Err() != nil {
+		t.drop(w)
 		return nil
 	}
 	t.in.refuse(w, err.Error(), taken.at) // no transaction has seen it, so the batch itself is what cannot be
@@ -126,6 +153,7 @@ func (t *takers) answer(ctx context.Context) {
 		case b := <-t.answers:
 			<-t.room
 			if err := t.in.answer(b, &t.acks); err != nil {
+				t.drop(b.work)
 				t.line.fail(err)
 				continue
 			}

@@ -19,10 +19,11 @@ type notes struct {
 	mu      sync.Mutex
 	waiting map[rating.DeviceID]*fleet.Note // guarded by mu
 	replies map[rating.DeviceID]bool        // guarded by mu; whose failed commands were logged; bounded as waiting is
+	acked   map[rating.DeviceID]time.Time   // guarded by mu; enrolled boxes alone
 }
 
 func newNotes() *notes {
-	return &notes{waiting: make(map[rating.DeviceID]*fleet.Note), replies: make(map[rating.DeviceID]bool)}
+	return &notes{waiting: make(map[rating.DeviceID]*fleet.Note), replies: make(map[rating.DeviceID]bool), acked: make(map[rating.DeviceID]time.Time)}
 }
 
 // failed reports whether it is the first failed command of the device since the last flush.
@@ -56,8 +57,15 @@ func (n *notes) health(d rating.DeviceID, h wire.Health, at time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if note := n.of(d); note != nil {
-		note.Health, note.HealthAt = &h, at
+		note.Health, note.HealthAt, note.AckedAt = &h, at, n.acked[d]
 	}
+}
+
+// acknowledged notes that a batch was, which is written with the box's next health: a busy box must not keep the tables busy.
+func (n *notes) acknowledged(d rating.DeviceID, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.acked[d] = at
 }
 
 // refuse reports whether it is the first refusal of the device since the last flush.
@@ -107,7 +115,7 @@ func (n *notes) restore(old map[rating.DeviceID]*fleet.Note) {
 			is.Presence, is.PresenceAt = was.Presence, was.PresenceAt
 		}
 		if is.Health == nil {
-			is.Health, is.HealthAt = was.Health, was.HealthAt
+			is.Health, is.HealthAt, is.AckedAt = was.Health, was.HealthAt, was.AckedAt
 		}
 		if is.Refused == 0 {
 			is.RefusedAt, is.RefusedWhy = was.RefusedAt, was.RefusedWhy

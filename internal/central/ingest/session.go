@@ -20,6 +20,10 @@ import (
 // patience bounds each step of connecting, and how long the broker may take to confirm what was published.
 const patience = 10 * time.Second
 
+// publishing bounds how long paho may take to hand a publication to the connection, which never waits. When a session has ended, paho's
+// Publish waits that long for nobody.
+const publishing = time.Second
+
 // work is a message to be taken.
 type work struct {
 	message mqtt.Message
@@ -36,14 +40,21 @@ func (in *Ingest) session(ctx context.Context) error {
 	line.ctx, line.stop = context.WithCancel(ctx)
 	line.takers = newTakers(in, line)
 	line.takers.start()
-	defer line.working.Wait() // after the line, whose end frees what waits for the network
-	defer line.end()
+	defer func() {
+		line.end() // which frees what waits for the network
+		line.working.Wait()
+		line.takers.clear(line.ctx)
+	}()
 	if err := line.begin(); err != nil {
 		return err
 	}
 	in.connected(line.client)
 	defer in.connected(nil)
 	in.recovered()
+	if err := line.sayReceiver(true); err != nil {
+		return err
+	}
+	defer func() { _ = line.sayReceiver(false) }() // without it the broker says so, as the will
 	line.working.Go(func() { in.keepConfigs(line.ctx) })
 	if in.cfg.Partitions > 0 {
 		line.working.Go(func() {
@@ -89,7 +100,7 @@ type line struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 
-	working sync.WaitGroup // all that the session has begun, batches that the journal has not answered among it
+	working sync.WaitGroup // all that the session has begun
 
 	mu   sync.Mutex
 	conn net.Conn // guarded by mu
@@ -97,12 +108,17 @@ type line struct {
 
 func (l *line) begin() error {
 	c := l.in.cfg
+	gone, err := wire.EncodeState(receiver(false))
+	if err != nil {
+		return err
+	}
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker(l.in.broker.String()).SetClientID(c.ClientID).
 		SetUsername(c.Username).SetPassword(c.Password).SetProtocolVersion(4).SetCleanSession(true).
-		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).
-		SetKeepAlive(15 * time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
+		SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(patience).SetWriteTimeout(publishing).
+		SetKeepAlive(15*time.Second).SetOrderMatters(true).SetAutoAckDisabled(true).
 		SetCustomOpenConnectionFn(l.open).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
+		SetBinaryWill(wire.ReceiverTopic, gone, 1, true).
 		SetDefaultPublishHandler(l.receive))
 	if err := l.wait(l.client.Connect()); err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -115,7 +131,36 @@ func (l *line) begin() error {
 	if c.Partitions == 0 {
 		topics[wire.Shared(group, wire.RecordsChannel)] = 1
 	}
-	return l.subscribe(topics)
+	if err := l.subscribe(topics); err != nil {
+		return err
+	}
+	return l.wait(l.client.Subscribe(wire.ReceiverTopic, 1, l.heardReceiver)) // where it may not be read there is one instance fewer that says so
+}
+
+// receiver is what the centre says of itself at the broker.
+func receiver(online bool) wire.Presence {
+	return wire.Presence{V: wire.Version, Online: online}
+}
+
+// sayReceiver says at the broker, for boxes and for whoever connects later, whether records are taken. It does not wait for the broker.
+func (l *line) sayReceiver(online bool) error {
+	payload, err := wire.EncodeState(receiver(online))
+	if err != nil {
+		return err
+	}
+	l.client.Publish(wire.ReceiverTopic, 1, true, payload)
+	return nil
+}
+
+// heardReceiver contradicts another instance that has gone: this one takes records.
+func (l *line) heardReceiver(_ mqtt.Client, m mqtt.Message) {
+	m.Ack()
+	if p, err := wire.DecodePresence(m.Payload()); err != nil || p.Online || l.ctx.Err() != nil {
+		return
+	}
+	if err := l.sayReceiver(true); err != nil {
+		l.in.cfg.Logger.Error("it cannot be said that records are taken", "error", err)
+	}
 }
 
 // subscribe returns once the broker has agreed.
@@ -233,8 +278,9 @@ const maxAcks = 4096
 
 // acks are acknowledgements that the broker has not confirmed yet, oldest first. Its methods are safe for concurrent use.
 type acks struct {
-	mu  sync.Mutex
-	all []ack // guarded by mu
+	mu        sync.Mutex
+	all       []ack     // guarded by mu
+	confirmed time.Time // guarded by mu; when check has last found one confirmed
 }
 
 type ack struct {
@@ -250,7 +296,8 @@ func (a *acks) add(t mqtt.Token, now time.Time) {
 	}
 }
 
-// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements.
+// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements. Confirmations come behind the batches
+// that the broker has sent before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
 func (a *acks) check(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -260,11 +307,11 @@ func (a *acks) check(now time.Time) error {
 			if err := a.all[0].token.Error(); err != nil {
 				return fmt.Errorf("an acknowledgement was not sent: %w", err)
 			}
-			a.all = a.all[1:]
+			a.all, a.confirmed = a.all[1:], now
 			continue
 		default:
 		}
-		if now.Sub(a.all[0].since) > patience {
+		if now.Sub(a.all[0].since) > patience && now.Sub(a.confirmed) > patience {
 			return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
 		}
 		return nil

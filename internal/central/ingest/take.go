@@ -144,7 +144,8 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 		if err != nil {
 			in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.batch.Device, "error", err)
 		} else {
-			acks.add(sent, b.at)
+			acks.add(sent, in.cfg.Now())
+			in.notes.acknowledged(b.batch.Device, b.at)
 		}
 	}
 	return nil

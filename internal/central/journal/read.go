@@ -138,18 +138,6 @@ func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log in
 	return all, nil
 }
 
-// Acts returns up to n rows of the kind Acted before a position, the last first. A position of 0 is the end.
-func (j *Journal) Acts(ctx context.Context, before int64, n int) ([]Entry, error) {
-	if before <= 0 {
-		before = math.MaxInt64
-	}
-	all, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = 'act' AND e.pos < $1 ORDER BY e.pos DESC LIMIT $2", before, n)
-	if err != nil {
-		return nil, fmt.Errorf("read what people did: %w", err)
-	}
-	return all, nil
-}
-
 // Bounds of what is looked through to compare a batch with what is here. Honest boxes stay far below: two copies of a card make two records a number.
 const (
 	maxHere      = 2000     // rows
@@ -187,4 +175,16 @@ func (j *Journal) runs(ctx context.Context, q db.Querier, log int64, first, last
 		}
 	}
 	return all, rows.Err()
+}
+
+// Acts returns up to n rows of the kind Acted before a position, the last first. A position of 0 is the end.
+func (j *Journal) Acts(ctx context.Context, before int64, n int) ([]Entry, error) {
+	if before <= 0 {
+		before = math.MaxInt64
+	}
+	all, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = 'act' AND e.pos < $1 ORDER BY e.pos DESC LIMIT $2", before, n)
+	if err != nil {
+		return nil, fmt.Errorf("read what people did: %w", err)
+	}
+	return all, nil
 }

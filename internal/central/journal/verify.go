@@ -201,8 +201,8 @@ func (v *verifier) row(r verified) tlog.Hash {
 		v.keys[r.Source] = append(v.keys[r.Source], e.Key)
 	case Batch:
 		v.batch(r.Entry, h)
-	case Phone:
-		v.phone(r.Entry)
+	case Phone, Answered, Cases:
+		v.sealed(r.Entry)
 	case Erasure:
 		v.erased(r.Entry)
 	case Restore:

@@ -110,15 +110,15 @@ func (v *verifier) leftKeys() {
 	}
 }
 
-// phone checks the texts of a rating.
-func (v *verifier) phone(r Entry) {
-	for part, raw := range r.Parts {
-		var a PhoneAnswer
-		if err := json.Unmarshal(raw, &a); err != nil {
+// sealed checks the ciphertexts of a row: texts of answers and contacts of cases.
+func (v *verifier) sealed(r Entry) {
+	for part := range r.Parts {
+		text, err := r.sealedText(part)
+		if err != nil {
 			v.problem("row %d, answer %d: %v", r.Pos, part, err)
 			continue
 		}
-		if len(a.Text) == 0 {
+		if len(text) == 0 {
 			continue
 		}
 		at := place{r.Pos, part}
@@ -128,7 +128,7 @@ func (v *verifier) phone(r Entry) {
 			v.missing[at] = true
 			continue
 		}
-		if _, err := v.j.decrypt(a.Text, wrapped); err != nil {
+		if _, err := v.j.decrypt(text, wrapped); err != nil {
 			v.problem("the text of answer %d in row %d cannot be read: %v", part, r.Pos, err)
 		}
 	}

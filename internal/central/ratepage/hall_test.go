@@ -23,6 +23,7 @@ import (
 
 // memory is a journal and its books in memory: the first answer to a question counts, a submission is stored once.
 type memory struct {
+	offline bool // the box
 	mu      sync.Mutex
 	devices map[rating.DeviceID]fleet.Device
 	visit   books.VisitView
@@ -32,6 +33,8 @@ type memory struct {
 	err     error
 	behind  bool // the books do not follow
 }
+
+func (m *memory) Online(context.Context, rating.DeviceID) (bool, error) { return !m.offline, nil }
 
 func (m *memory) Known(_ context.Context, id rating.DeviceID) (fleet.Device, error) {
 	m.mu.Lock()

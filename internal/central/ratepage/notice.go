@@ -28,6 +28,14 @@ var (
 		Do:      "可以关闭此页。刷新此页不会重复提交。",
 		English: "Your rating is stored and counts. The staff at the window learn that you rated, not how. You may close this page.",
 	}
+	storedAhead = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
+		What:    "您的评价已经保存。窗口的评价器现在没有联网。",
+		Means:   "如果您刚才已经在评价器上按过键，以先按的为准；没有按过，就计入这一份。窗口工作人员看不到您选择了什么。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your rating is stored. The terminal at the window is offline: if you have pressed a key there before, that goes first; if not, this one counts. You may close this page.",
+	}
 	storedOnly = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
@@ -56,9 +64,9 @@ var (
 		Status:  http.StatusGone,
 		TitleZh: "评价时间已过", TitleEn: "The time for rating is over.",
 		What:    "二维码显示后十分钟内可以评价，这个二维码已经超过时间。",
-		Means:   "这次没有收到您的评价。没有评价不会被当作满意。",
+		Means:   "这次没有收到您的评价。没有评价，不会算作对工作人员的满意评价；已办结的事项5个工作日内未评价的，按规定默认为基本满意，单独标注、单独统计。",
 		Do:      "您仍可通过政务服务网或" + hotline + " 评价，也可以在下次办事时评价。",
-		English: "The code can be used for ten minutes. No rating was recorded, and silence is not counted as praise. You can still rate through the government service website or by calling 12345.",
+		English: "The code can be used for ten minutes. No rating was recorded. Silence says nothing of the staff; a completed matter that nobody rates within five working days is rated fairly satisfied by default, marked and counted apart. You can still rate through the government service website or by calling 12345.",
 	}
 	damaged = notice{
 		Status:  http.StatusBadRequest,

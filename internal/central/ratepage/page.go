@@ -25,6 +25,8 @@ import (
 type Fleet interface {
 	// Known returns fleet.ErrNoDevice for a device that is not enrolled.
 	Known(context.Context, rating.DeviceID) (fleet.Device, error)
+	// Online reports whether a device is connected, as far as was heard.
+	Online(context.Context, rating.DeviceID) (bool, error)
 }
 
 // Journal is where the page writes.
@@ -300,6 +302,11 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 	n := stored
 	if kept {
 		n = keptBeside
+	} else if online, err := p.cfg.Fleet.Online(r.Context(), l.claim.Device); err != nil {
+		p.fail(w, r, "look up whether the box is online", l.claim, err)
+		return
+	} else if !online {
+		n = storedAhead // of what the box has not sent yet
 	}
 	if state, todo := stand(l.claim, l.visit, p.cfg.Now()); state == asking {
 		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].titleZh(), "Rate "+todo[0].titleEn()+" too"

@@ -73,7 +73,10 @@ func TestRating(t *testing.T) {
 	// What remains can still be rated, and what was answered is not shown.
 	want(t, h.get(path), 200, "matter.level", "!staff.level", "!等了")
 	want(t, h.post(path, h.fill(t, path, "matter.level", "5")), 303)
-	want(t, h.get(path+"/thanks"), 200, "谢谢", "!继续评价")
+	want(t, h.get(path+"/thanks"), 200, "谢谢", "保存并计入", "!继续评价")
+	h.books.offline = true // a key that was pressed there before goes first
+	want(t, h.get(path+"/thanks"), 200, "谢谢", "没有联网", "以先按的为准", "goes first", "!保存并计入", "!counts. The staff")
+	h.books.offline = false
 	want(t, h.get(path), 409, "已经评价过了", "!不满意")
 }
 
@@ -219,7 +222,7 @@ func TestExpiry(t *testing.T) {
 	path := "/R/" + h.sign(t, h.claim())
 	form := h.fill(t, path, "staff.level", "1")
 	h.now = h.now.Add(Life + issuedCut)
-	want(t, h.get(path), 410, "评价时间已过", "没有评价不会被当作满意")
+	want(t, h.get(path), 410, "评价时间已过", "不会算作对工作人员的满意评价", "按规定默认为基本满意")
 	want(t, h.post(path, form), 410)
 	if len(h.books.stored) > 0 {
 		t.Errorf("stored %+v", h.books.stored)

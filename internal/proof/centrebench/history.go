@@ -54,7 +54,8 @@ func (b *bench) years(ctx context.Context, p *place) (err error) {
 }
 
 func (h *history) open(ctx context.Context) (err error) {
-	h.books, err = books.Open(ctx, books.Config{DB: h.at, Journal: h.p.journal, Holder: "bench", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	h.books, err = books.Open(ctx, books.Config{DB: h.at, Journal: h.p.journal, Holder: "bench", Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler)})
 	return err
 }
 
@@ -92,7 +93,8 @@ func (h *history) spent(what string, f func() error) error {
 	if err := f(); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
-	say(h.p.name+"_"+what+"_s", time.Since(began).Seconds(), "%.1f s of this program's processor time; resident at most %d MB", (processor() - before).Seconds(), peak()>>20)
+	say(h.p.name+"_"+what+"_s", time.Since(began).Seconds(), "%.1f s of this program's processor time; resident at most %d MB",
+		(processor() - before).Seconds(), peak()>>20)
 	return nil
 }
 
@@ -140,7 +142,8 @@ func (h *history) fill(ctx context.Context, visits int) error {
 		fmt.Fprintf(os.Stderr, "%d visits after %s: %s for the journal, %s for the books, the last %d of them %s\n", done+part*perMessage,
 			time.Since(began).Round(time.Second), journalled.Round(time.Second), projected.Round(time.Second), part*perMessage, d.Round(time.Millisecond))
 	}
-	say(h.p.name+"_fill_s", (journalled + projected).Seconds(), "%d visits: %.0f s into the journal, %.0f s into the books", visits, journalled.Seconds(), projected.Seconds())
+	say(h.p.name+"_fill_s", (journalled + projected).Seconds(), "%d visits: %.0f s into the journal, %.0f s into the books",
+		visits, journalled.Seconds(), projected.Seconds())
 	return nil
 }
 

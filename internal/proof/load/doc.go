@@ -3,7 +3,7 @@
 // standard output.
 //
 //	load -terminals 10000 -rate 5000 -time 60s    press to acknowledgement, memory and CPU of the centre
-//	load -terminals 1000 -rate 2000 -time 1s -batch 150   a flood: 400 MB at once, for the centre's memory
+//	load -terminals 1000 -rate 1000 -time 1s -batch 150   a flood: 200 MB at once, for the centre's memory
 //	load -drain 100000                            a box's backlog, beside one plain client of the same run
 //
 // Every terminal is a connection with an identity of its own. A visit is one signed batch of three records (visit,

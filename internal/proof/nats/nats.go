@@ -131,7 +131,7 @@ func (c *Cluster) StartNode(i int) (err error) {
 		n.cmd = nil
 		return errors.Join(err, n.log.Close())
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", n.mqtt)
 		if err == nil {
 			return conn.Close()

@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 //go:embed live.html live.css live.js
@@ -33,7 +34,20 @@ type Device struct {
 	Window rating.Window   `json:"window"`
 	// Presence is what was heard of it last, as fleet.State.Says has it.
 	Presence string `json:"presence,omitempty"`
+	// What the box said of itself in its last health report, nil if it sent none, and when a batch of it was acknowledged last.
+	HealthAt  *time.Time  `json:"health_at,omitempty"`
+	AckedAt   *time.Time  `json:"acked_at,omitempty"`
+	Pending   uint64      `json:"pending,omitempty"`    // records that wait for an acknowledgement
+	OldestSec int64       `json:"oldest_sec,omitempty"` // age of the oldest of them, -1 if no clock tells
+	Troubles  []string    `json:"troubles,omitempty"`   // codes, as docs/operations.md lists them
+	TooLarge  *wire.Stuck `json:"too_large,omitempty"`  // the oldest record that the broker does not take
 }
+
+// Late reports whether records have waited for so long that somebody should look.
+func (d Device) Late() bool { return d.Pending > 0 && (d.OldestSec > lateSec || d.OldestSec < 0) }
+
+// lateSec is how long a record may wait on a box that is online, in seconds.
+const lateSec = 300
 
 // Books is what the page needs of the books. Its methods are called from many goroutines at once.
 type Books interface {
@@ -55,6 +69,7 @@ type Fleet interface {
 type Trouble struct {
 	Since time.Time // zero: it takes them
 	Books bool      // the books cannot be written; else the broker cannot be reached
+	What  string    // in Chinese, of a broker that lacks something; empty for the two
 	Err   error
 }
 
@@ -191,10 +206,22 @@ func (p *Pages) devices(c *web.Call) ([]Device, error) {
 	all := []Device{}
 	for _, s := range states {
 		if c.May(account.SeeBoxes, p.cfg.Place(c.R.Context(), s.ID, s.Window, p.cfg.Now())) {
-			all = append(all, Device{s.ID, s.Window, s.Says()})
+			all = append(all, device(s))
 		}
 	}
 	return all, nil
+}
+
+// device returns what is shown of a box.
+func device(s fleet.State) Device {
+	d := Device{ID: s.ID, Window: s.Window, Presence: s.Says()}
+	if !s.AckedAt.IsZero() {
+		d.AckedAt = &s.AckedAt
+	}
+	if h := s.Health; h != nil {
+		d.HealthAt, d.Pending, d.OldestSec, d.Troubles, d.TooLarge = &s.HealthAt, h.Pending, h.OldestSec, h.Troubles, h.Stuck
+	}
+	return d
 }
 
 // open returns findings that whoever asks may see.
@@ -283,6 +310,9 @@ func (p *Pages) trouble() *troubleView {
 		return nil
 	}
 	v := &troubleView{What: "与消息代理的连接中断，正在重试。", When: t.Since.In(web.Zone()).Format("01-02 15:04:05")}
+	if t.What != "" {
+		v.What = t.What + "。"
+	}
 	if t.Books {
 		v.What = "账本写不进去，正在重试。请检查磁盘空间、账本文件和是否有别的程序占用它。"
 	}

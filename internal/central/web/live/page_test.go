@@ -143,6 +143,21 @@ func TestPage(t *testing.T) {
 	webtest.Want(t, get(p, "/live", "[::1]:8081"), 200, "异常 <b>1</b>", "缺号", "3–5", "!账目完整", "!lz-0418")
 }
 
+// A box that is online and whose records wait is no good news: the page says how many, since when, and what the box says is wrong.
+func TestTheBoxesTroublesAreShown(t *testing.T) {
+	m := newMemory()
+	p := newPage(t, m)
+	acked := time.Date(2026, 3, 2, 1, 2, 0, 0, time.UTC)
+	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}, AckedAt: acked,
+		HealthAt: acked, Health: &wire.Health{V: 1, Pending: 417, OldestSec: 7200, Troubles: []string{"link.write", "clock.unsynced", "no.such"},
+			Stuck: &wire.Stuck{Seq: 4, Bytes: 30290, Limit: 20000}}}}
+	webtest.Want(t, get(p, "/live", "localhost"), 200, `<span class="late">待上传 417 条，最早 2 小时前，上次确认 03-02 09:02</span>`, "第 4 条有 30290 字节，上限 20000",
+		"不允许本机写入", `<span class="soft" title="评价不受影响`, "no.such")
+	webtest.Want(t, get(p, "/api/latest", "localhost"), 200, `"pending": 417`, `"acked_at": "2026-03-02`, `"link.write"`)
+	m.states[0].Health = &wire.Health{V: 1, Pending: 2, OldestSec: 3}
+	webtest.Want(t, get(p, "/live", "localhost"), 200, `<span class="soft">待上传 2 条，最早 3 秒前`, "!late")
+}
+
 func TestForeignHostNamesAreRefused(t *testing.T) {
 	p := newPage(t, newMemory())
 	webtest.Want(t, get(p, "/live", "evil.example.net:8081"), http.StatusMisdirectedRequest)

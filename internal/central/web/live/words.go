@@ -1,10 +1,50 @@
 package live
 
 import (
+	"fmt"
 	"time"
 
+	"haochaping/internal/central/web"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 )
+
+// Waits says what waits on the box, empty if nothing does.
+func (d Device) Waits() string {
+	if d.Pending == 0 {
+		return ""
+	}
+	words := fmt.Sprintf("待上传 %d 条，最早 %s", d.Pending, span(d.OldestSec))
+	if d.AckedAt != nil {
+		words += "，上次确认 " + d.AckedAt.In(web.Zone()).Format("01-02 15:04")
+	}
+	return words
+}
+
+// Ails returns what the box says is not well with it, in words.
+func (d Device) Ails() []condition.Kind {
+	var out []condition.Kind
+	for _, code := range d.Troubles {
+		k, _ := condition.Find(condition.Code(code))
+		out = append(out, k)
+	}
+	return out
+}
+
+// span returns seconds in words, -1 for a time that no clock tells.
+func span(seconds int64) string {
+	switch {
+	case seconds < 0:
+		return "时间未知"
+	case seconds < 60:
+		return fmt.Sprintf("%d 秒前", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%d 分钟前", seconds/60)
+	case seconds < 2*24*3600:
+		return fmt.Sprintf("%d 小时前", seconds/3600)
+	}
+	return fmt.Sprintf("%d 天前", seconds/(24*3600))
+}
 
 func channelWords(c rating.Channel) string {
 	switch c {

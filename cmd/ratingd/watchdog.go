@@ -6,9 +6,10 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"haochaping/internal/condition"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/terminal"
 )
 
@@ -21,12 +22,10 @@ type manager interface {
 	Watchdog() time.Duration
 }
 
-// part is something without which the box serves nobody, and which must never hang.
-type part struct {
-	name string
-	// probe returns once the part has got round to it. It may hang with the part, whatever ctx says. An error is an
-	// answer too: a disk that refuses is the screen's business, and starting anew would mend nothing.
-	probe func(ctx context.Context) error
+// watched says how often parts have answered a look, and looks again when it is woken.
+type watched interface {
+	Answers(parts ...string) []uint64
+	Wake()
 }
 
 // supervisor tells the service manager how the box is, and lets its watchdog kill a box that hangs. The kill is a SIGABRT, on
@@ -34,7 +33,8 @@ type part struct {
 type supervisor struct {
 	manager manager
 	ready   <-chan struct{} // closed when the window can be served
-	parts   []part
+	watched watched
+	parts   []string // without which the box serves nobody, and which must never hang
 	status  func() string
 	logger  *slog.Logger
 }
@@ -52,24 +52,6 @@ func (s supervisor) run(ctx context.Context) error {
 		s.tell(s.manager.Stopping())
 		return nil
 	}
-	ask := make([]chan struct{}, len(s.parts))
-	answers := make([]atomic.Uint64, len(s.parts))
-	for i, p := range s.parts {
-		ask[i] = make(chan struct{}, 1)
-		go func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-ask[i]:
-				}
-				_ = p.probe(ctx)
-				if ctx.Err() == nil {
-					answers[i].Add(1)
-				}
-			}
-		}()
-	}
 	// Four looks in the time that the manager bears silence: one may come late, and one may find an answer just missing.
 	pause := supervisePause
 	if w := s.manager.Watchdog(); w > 0 {
@@ -77,25 +59,17 @@ func (s supervisor) run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
-	fed := make([]uint64, len(s.parts)) // the answers when the watchdog was last fed
+	fed := s.watched.Answers(s.parts...) // when the watchdog was last fed
 	var waiting []string
 	for {
-		for _, a := range ask {
-			select {
-			case a <- struct{}{}:
-			default: // asked already
-			}
-		}
+		s.watched.Wake()
 		select {
 		case <-ctx.Done():
 			s.tell(s.manager.Stopping())
 			return nil
 		case <-tick.C:
 		}
-		now := make([]uint64, len(answers))
-		for i := range answers {
-			now[i] = answers[i].Load()
-		}
+		now := s.watched.Answers(s.parts...)
 		late := s.late(fed, now)
 		if len(late) == 0 {
 			fed = now
@@ -111,9 +85,9 @@ func (s supervisor) run(ctx context.Context) error {
 // late names the parts that have not answered since the watchdog was last fed, by the numbers of their answers.
 func (s supervisor) late(fed, now []uint64) []string {
 	var out []string
-	for i, p := range s.parts {
+	for i, name := range s.parts {
 		if now[i] == fed[i] {
-			out = append(out, p.name)
+			out = append(out, name)
 		}
 	}
 	return out
@@ -150,29 +124,32 @@ func (h handing) probe(ctx context.Context) error {
 
 // statusText says in a line what the box does, for "systemctl status": in Chinese for the hall, in English for the log's
 // readers elsewhere. Like everything outside the centre it tells nothing of an answer.
-func statusText(p picture, who identity, pending uint64) string {
+func statusText(v terminal.Public, who identity, h opsapi.Health, pending uint64) string {
 	state := map[terminal.State][2]string{
 		terminal.Starting: {"启动中", "starting"},
 		terminal.Idle:     {"等待办件", "idle"},
 		terminal.Asking:   {"正在评价", "asking"},
 		terminal.Paused:   {"已暂停", "paused"},
 		terminal.Closed:   {"已关闭，无人签到", "closed: nobody is signed in"},
-	}[p.view.State.Public()] // before the terminal has said anything it is starting
-	if p.view.State == terminal.Enrolling {
+	}[v.State]
+	if v.State == terminal.Enrolling {
 		state = [2]string{
 			fmt.Sprintf("未登记，请在中心登记 %s（指纹 %s）", who.device, who.fingerprint()),
 			fmt.Sprintf("not enrolled: add %s at the centre, fingerprint %s", who.device, who.fingerprint()),
 		}
 	}
-	switch p.view.Problem {
+	switch v.Problem {
 	case terminal.StoreProblem:
 		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}
 	case terminal.KeypadProblem:
 		state = [2]string{"按键停用：读不到键盘", "keys out of service: the keypad cannot be read"}
 	}
-	centre := [2]string{"中心未连接", "centre not reached"}
-	if p.online {
-		centre = [2]string{"中心已连接", "centre connected"}
+	centre := [2]string{"中心已连接", "centre connected"}
+	switch link := h.Part(linkPart); {
+	case link.Level == condition.Ill:
+		centre = [2]string{"中心：" + link.What.ZH, "centre: " + link.What.EN}
+	case !link.OK:
+		centre = [2]string{"中心未连接", "centre not reached"}
 	}
 	wait := [2]string{fmt.Sprintf("待上传 %d 条", pending), fmt.Sprintf("%d records wait", pending)}
 	if pending == 1 {

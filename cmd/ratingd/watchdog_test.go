@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"haochaping/internal/condition"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/terminal"
 )
 
@@ -49,29 +50,33 @@ func (h *heard) feedings() int {
 }
 
 // supervised runs a supervisor over parts for some time, of a box that is ready after ready.
-func supervised(t *testing.T, ready, length time.Duration, log *strings.Builder, parts ...part) *heard {
+func supervised(t *testing.T, ready, length time.Duration, log *strings.Builder, parts ...opsapi.Watched) *heard {
 	h := &heard{begun: time.Now()}
 	opened := make(chan struct{})
 	time.AfterFunc(ready, func() { close(opened) })
-	s := supervisor{manager: h, ready: opened, parts: parts, status: func() string { return "" },
+	m := opsapi.NewMonitor(opsapi.Clocks{Mono: func() time.Duration { return time.Since(h.begun) }, Wall: time.Now}, parts...)
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.Name)
+	}
+	s := supervisor{manager: h, ready: opened, watched: m, parts: names, status: func() string { return "" },
 		logger: slog.New(slog.NewTextHandler(log, nil))}
 	ctx, cancel := context.WithTimeout(t.Context(), length)
 	defer cancel()
+	go func() { _ = m.Run(ctx) }() // it returns nil
 	if err := s.run(ctx); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(10 * time.Second) // looks that go on end
 	return h
 }
 
 func TestWatchdogIsFedWhileAllPartsAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		full := part{"store", func(context.Context) error { return errors.New("the disk is full") }}
-		slow := part{"screen", func(ctx context.Context) error {
-			select {
-			case <-time.After(7 * time.Second):
-			case <-ctx.Done():
-			}
-			return nil
+		full := opsapi.Watched{Name: "store", Look: func(context.Context) condition.Finding { return condition.Of("store.full", "") }}
+		slow := opsapi.Watched{Name: "screen", Look: func(context.Context) condition.Finding {
+			time.Sleep(7 * time.Second)
+			return condition.Well("", "")
 		}}
 		var log strings.Builder
 		h := supervised(t, 3*time.Second, time.Minute, &log, full, slow)
@@ -93,13 +98,13 @@ func TestPartThatHangsStarvesTheWatchdog(t *testing.T) {
 	for hanging := range 4 {
 		synctest.Test(t, func(t *testing.T) {
 			begun, free := time.Now(), make(chan struct{})
-			var parts []part
+			var parts []opsapi.Watched
 			for i, name := range []string{"keys", "terminal", "store", "screen"} {
-				parts = append(parts, part{name, func(context.Context) error {
+				parts = append(parts, opsapi.Watched{Name: name, Look: func(context.Context) condition.Finding {
 					if i == hanging && time.Since(begun) > 30*time.Second {
 						<-free // without regard to the context, as a system call
 					}
-					return nil
+					return condition.Well("", "")
 				}})
 			}
 			time.AfterFunc(100*time.Second, func() { close(free) })
@@ -110,9 +115,9 @@ func TestPartThatHangsStarvesTheWatchdog(t *testing.T) {
 				longest, last = max(longest, at-last), at
 			}
 			if longest < 65*time.Second || last < 170*time.Second {
-				t.Errorf("%s hung for 70 s; the longest hunger was %v, the last feeding at %v", parts[hanging].name, longest, last)
+				t.Errorf("%s hung for 70 s; the longest hunger was %v, the last feeding at %v", parts[hanging].Name, longest, last)
 			}
-			if n := strings.Count(log.String(), "part="+parts[hanging].name); n != 1 {
+			if n := strings.Count(log.String(), "part="+parts[hanging].Name); n != 1 {
 				t.Errorf("the log names the part %d times, want once:\n%s", n, log.String())
 			}
 		})
@@ -182,20 +187,21 @@ func TestProbesHangWithTheirParts(t *testing.T) {
 func TestStatusText(t *testing.T) {
 	who := identity{"lz-0417", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
 	for _, c := range []struct {
-		picture picture
+		view    terminal.View
+		reached bool
 		pending uint64
 		want    string
 	}{
-		{picture{}, 0, "启动中，中心未连接，待上传 0 条 / starting; centre not reached; 0 records wait"},
-		{picture{terminal.View{State: terminal.Asking}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
-		{picture{terminal.View{State: terminal.Correcting, Chosen: 1}, true}, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
-		{picture{terminal.View{State: terminal.Idle}, false}, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
-		{picture{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true}, 0,
+		{terminal.View{}, false, 0, "启动中，中心未连接，待上传 0 条 / starting; centre not reached; 0 records wait"},
+		{terminal.View{State: terminal.Asking}, true, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{terminal.View{State: terminal.Correcting, Chosen: 1}, true, 12, "正在评价，中心已连接，待上传 12 条 / asking; centre connected; 12 records wait"},
+		{terminal.View{State: terminal.Idle}, false, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
+		{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true, 0,
 			"按键停用：无法保存，中心已连接，待上传 0 条 / keys out of service: the disk cannot be written; centre connected; 0 records wait"},
-		{picture{terminal.View{State: terminal.Enrolling}, true}, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
+		{terminal.View{State: terminal.Enrolling}, true, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
 			"），中心已连接，待上传 0 条 / not enrolled: add lz-0417 at the centre, fingerprint " + who.fingerprint() + "; centre connected; 0 records wait"},
 	} {
-		if got := statusText(c.picture, who, c.pending); got != c.want {
+		if got := statusText(c.view.Public(), who, opsapi.Health{Parts: []opsapi.Part{{Name: linkPart, OK: c.reached}}}, c.pending); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/cases"
+	"haochaping/internal/central/deadline"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/intake"
+	"haochaping/internal/rating"
+)
+
+// cases returns the door of business systems and other channels on its listener.
+func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, error) {
+	tokens := passwords{cfg.TokensFile, log}
+	if _, err := tokens.read(); err != nil {
+		return site{}, fmt.Errorf("cases.tokens_file: %w", err)
+	}
+	door := cases.Door{Tokens: tokens, Logger: log}
+	awaited := func(ctx context.Context, k books.Case) ([]rating.DeviceID, error) {
+		if k.State() != books.CaseDefault {
+			return nil, nil
+		}
+		boxes, err := x.states(ctx)
+		return deadline.Awaited(k, boxes, c.env.now()), err
+	}
+	pages := http.NewServeMux()
+	pages.Handle("/", cases.Handler(cases.Config{Door: door, Journal: x.journal, Books: x.books, Awaited: awaited}))
+	pages.Handle("POST /v1/answers", intake.Handler(intake.Config{Door: door, Journal: x.journal}))
+	pages.Handle("POST /v1/messages/stop", deadline.StopHandler(door, x.deadlines))
+	s := site{handler: pages, logger: log}
+	var err error
+	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
+		return site{}, fmt.Errorf("cases.listen: %w", err)
+	}
+	return s, nil
+}
+
+// states returns what is known of all boxes.
+func (x *rooms) states(ctx context.Context) ([]fleet.State, error) {
+	const step = 500
+	var all []fleet.State
+	for after := rating.DeviceID(""); ; {
+		some, err := x.fleet.States(ctx, after, step)
+		all = append(all, some...)
+		if err != nil || len(some) < step {
+			return all, err
+		}
+		after = some[step-1].ID
+	}
+}
+
+// openDeadlines opens the room of deadlines and reminders.
+func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger) (*deadline.Deadlines, error) {
+	days, err := workingDays(x.cfg.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
+	gateway, err := x.cfg.Deadline.SMS.gateway()
+	if err != nil {
+		return nil, fmt.Errorf("deadline.sms: %w", err)
+	}
+	secret, err := hkdf.Key(sha256.New, x.key.Seed(), nil, "haochaping numbers", 32)
+	if err != nil {
+		return nil, err
+	}
+	return deadline.Open(ctx, deadline.Config{Journal: x.journal, Books: x.books, Calendar: days, Defaults: x.cfg.Deadline.Defaults,
+		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Secret: secret, Holder: x.holder, Now: c.env.now, Logger: log})
+}
+
+// gateway returns where short messages go, nil if nowhere.
+func (c smsConfig) gateway() (deadline.Gateway, error) {
+	switch {
+	case c.URL != "":
+		return deadline.NewHTTP(c.URL, c.Headers, c.Body, c.Accept)
+	case c.File != "":
+		return &deadline.File{Path: c.File}, nil
+	}
+	return nil, nil
+}
+
+// workingDays returns the calendar of the notices that the program brings and of those in a folder, which go before.
+func workingDays(folder string) (rating.Calendar, error) {
+	notices, err := rating.BuiltInNotices()
+	if err != nil {
+		return rating.Calendar{}, err
+	}
+	years := make(map[int]rating.Notice)
+	for _, n := range notices {
+		years[n.Year] = n
+	}
+	if folder != "" {
+		if _, err := os.Stat(folder); err != nil {
+			return rating.Calendar{}, err
+		}
+		files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+		if err != nil {
+			return rating.Calendar{}, err
+		}
+		for _, path := range files {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return rating.Calendar{}, err
+			}
+			n, err := rating.ParseNotice(b)
+			if err != nil {
+				return rating.Calendar{}, fmt.Errorf("%s: %w", path, err)
+			}
+			years[n.Year] = n
+		}
+	}
+	notices = notices[:0]
+	for _, n := range years {
+		notices = append(notices, n)
+	}
+	return rating.NewCalendar(notices...)
+}

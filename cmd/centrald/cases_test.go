@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// door is a business system that speaks to a centrald of a process of its own.
+type door struct {
+	t    *testing.T
+	addr string
+}
+
+func (d door) ask(method, path, key, body string) (int, map[string]any) {
+	d.t.Helper()
+	r, err := http.NewRequest(method, "http://"+d.addr+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer business")
+	r.Header.Set("Idempotency-Key", key)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	said := make(map[string]any)
+	if err := json.Unmarshal(b, &said); err != nil {
+		d.t.Fatalf("%s: %v", b, err)
+	}
+	return resp.StatusCode, said
+}
+
+// state returns what has become of a case, empty while the books do not know it.
+func (d door) state(project string) string {
+	_, said := d.ask("GET", "/v1/cases/620100/"+project, "x", "")
+	state, _ := said["state"].(string)
+	return state
+}
+
+// TestACaseAtTheCentre tells a centre of a case, kills it, tells it again, answers by a channel, backs up, restores elsewhere, rebuilds, and verifies.
+func TestACaseAtTheCentre(t *testing.T) {
+	s := newStation(t, buildProgram(t), "")
+	d := door{t, freePort(t)}
+	tokens, messages := filepath.Join(s.dir, "tokens"), filepath.Join(s.dir, "messages")
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x\n", sha256.Sum256([]byte("business"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\n[deadline]\ndefaults = true\n[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
+	if err := os.WriteFile(s.config, config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := s.start(s.config, "addresses.json")
+	now := time.Now().Format(time.RFC3339)
+	told := fmt.Sprintf(`{"cases":[{"area":"620100","project_no":"P-1","contact":"13800000001","completed_at":%q,"as_of":%q},{"area":"620100","project_no":"P-2","as_of":%q}]}`, now, now, now)
+	if status, said := d.ask("POST", "/v1/cases", "1", told); status != 200 || said["accepted"] != 2.0 {
+		t.Fatal(status, said)
+	}
+	p.kill()
+	p = s.start(s.config, "addresses.json")
+	if status, said := d.ask("POST", "/v1/cases", "1", told); status != 200 || said["replayed"] != true {
+		t.Errorf("again after the power was cut: %d %v", status, said)
+	}
+	answers := fmt.Sprintf(`{"answers":[{"area":"620100","project_no":"P-1","level":2,"channel":"portal","given_at":%q,"text":"排队太久"}]}`, now)
+	if status, said := d.ask("POST", "/v1/answers", "a1", answers); status != 200 || said["accepted"] != 1.0 {
+		t.Fatal(status, said)
+	}
+	if status, said := d.ask("POST", "/v1/answers", "a1", answers); status != 200 || said["replayed"] != true {
+		t.Errorf("an answer that came twice: %d %v", status, said)
+	}
+	if status, said := d.ask("POST", "/v1/messages/stop", "s1", `{"number":"13800000009"}`); status != 200 {
+		t.Errorf("stop: %d %v", status, said)
+	}
+	within(t, time.Minute, "what counts", func() bool { return d.state("P-1") == "rated" && d.state("P-2") == "open" })
+	p.stop()
+	s.command(t, "verify")
+	s.command(t, "rebuild")
+	backup := filepath.Join(s.dir, "backup")
+	s.command(t, "backup", backup)
+	for _, name := range []string{journalFile, booksFile} {
+		for _, end := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(filepath.Join(s.state, name+end)); err != nil && !os.IsNotExist(err) {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.command(t, "restore", backup)
+	s.start(s.config, "addresses.json")
+	within(t, time.Minute, "what counts after it was restored", func() bool { return d.state("P-1") == "rated" && d.state("P-2") == "open" })
+}
+
+// command runs a command of centrald to its end.
+func (s *station) command(t *testing.T, args ...string) {
+	t.Helper()
+	var said bytes.Buffer
+	c := exec.Command(s.program, append([]string{"-config", s.config}, args...)...)
+	c.Stdout, c.Stderr = &said, &said
+	if err := c.Run(); err != nil {
+		t.Fatalf("centrald %s: %v\n%s", args, err, &said)
+	}
+}

@@ -1,0 +1,259 @@
+package cases
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+//go:embed openapi.yaml
+var description []byte
+
+// Config names what the door needs.
+type Config struct {
+	Door
+	Journal *journal.Journal
+	Books   *books.Books
+	// Awaited returns the boxes that may still hold an answer in time for a case; its default is provisional while there are any.
+	Awaited func(ctx context.Context, c books.Case) ([]rating.DeviceID, error)
+}
+
+type desk struct{ Config }
+
+// Handler serves /v1/cases and the description of it.
+func Handler(c Config) http.Handler {
+	d := desk{c}
+	m := http.NewServeMux()
+	m.HandleFunc("POST /v1/cases", d.tell)
+	m.HandleFunc("GET /v1/cases/{area}/{project}", d.show)
+	m.HandleFunc("GET /v1/figures", d.figures)
+	m.HandleFunc("GET /v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(description) // whoever asked has gone
+	})
+	return m
+}
+
+// fact is a case as a business system writes it. Times are RFC 3339.
+type fact struct {
+	Area        string           `json:"area"`
+	ProjectNo   string           `json:"project_no"`
+	TaskCode    string           `json:"task_code"`
+	TaskName    string           `json:"task_name"`
+	Unit        string           `json:"unit"`
+	Applicant   rating.Applicant `json:"applicant"`
+	Contact     string           `json:"contact"`
+	Batch       string           `json:"batch"`
+	Theme       string           `json:"theme"`
+	Handling    rating.Handling  `json:"handling"`
+	AcceptedAt  *time.Time       `json:"accepted_at"`
+	CompletedAt *time.Time       `json:"completed_at"`
+	AsOf        *time.Time       `json:"as_of"`
+	Corrects    bool             `json:"corrects"`
+}
+
+func ms(t *time.Time) int64 {
+	if t == nil {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func (f fact) fact() rating.CaseFact {
+	return rating.CaseFact{Area: rating.PadArea(f.Area), ProjectNo: f.ProjectNo, TaskCode: f.TaskCode, TaskName: f.TaskName, Unit: f.Unit, Applicant: f.Applicant,
+		Batch: f.Batch, Theme: f.Theme, Handling: f.Handling, AcceptedAt: ms(f.AcceptedAt), CompletedAt: ms(f.CompletedAt), AsOf: ms(f.AsOf),
+		Corrects: f.Corrects}
+}
+
+// told is the answer to facts.
+type told struct {
+	Accepted int       `json:"accepted"`
+	Replayed bool      `json:"replayed,omitempty"` // the request was here before
+	Refused  []refused `json:"refused,omitempty"`
+}
+
+type refused struct {
+	Index     int    `json:"index"` // in the request
+	ProjectNo string `json:"project_no"`
+	Code      string `json:"code"` // invalid, contradiction
+	Message   string `json:"message"`
+}
+
+// phoneDigits is what a number by which an applicant is reached may consist of.
+const phoneDigits = "0123456789+-"
+
+func (d desk) tell(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Cases []fact `json:"cases"`
+	}
+	who, key, ok := d.Read(w, r, &in)
+	if !ok {
+		return
+	}
+	if len(in.Cases) == 0 || len(in.Cases) > journal.MaxParts {
+		d.Answer(w, http.StatusBadRequest, Problem{"cases", "一次请求 1 至 500 个办件。 A request holds 1 to 500 cases."})
+		return
+	}
+	facts, out, err := d.judge(r.Context(), in.Cases)
+	if err != nil {
+		d.Fail(w, r, err)
+		return
+	}
+	if out.Accepted == 0 {
+		d.Answer(w, http.StatusUnprocessableEntity, out)
+		return
+	}
+	receipt, err := d.Journal.Tell(r.Context(), who, key, facts)
+	if err != nil {
+		d.Fail(w, r, err)
+		return
+	}
+	if !receipt.Entered {
+		if same, err := d.same(r.Context(), receipt.Pos, in.Cases); err != nil {
+			d.Fail(w, r, err)
+			return
+		} else if !same {
+			d.Answer(w, http.StatusConflict, Problem{"idempotency_key", "同一 Idempotency-Key 已用于另一请求，请换用新的。 This Idempotency-Key was used for another request; take a new one."})
+			return
+		}
+		out.Replayed = true
+	}
+	d.Answer(w, http.StatusOK, out)
+}
+
+// judge returns the facts that may be entered, and says of the others why not. Facts of one request about one case follow each other.
+func (d desk) judge(ctx context.Context, all []fact) ([]journal.Fact, told, error) {
+	var out told
+	var keys []rating.CaseKey
+	for _, f := range all {
+		keys = append(keys, f.fact().Key())
+	}
+	known, err := d.Books.Cases(ctx, keys)
+	if err != nil {
+		return nil, out, err
+	}
+	files := make(map[rating.CaseKey]rating.CaseFile)
+	for k, c := range known {
+		files[k] = c.CaseFile
+	}
+	now := d.Journal.Now()
+	var facts []journal.Fact
+	for i, x := range all {
+		f := x.fact()
+		err := f.Check(now)
+		if bad := len(x.Contact) > 20 || strings.Trim(x.Contact, phoneDigits) != ""; err != nil || bad {
+			message := "contact: 20 digits at most" // never the number itself
+			if err != nil {
+				message = err.Error()
+			}
+			out.Refused = append(out.Refused, refused{i, x.ProjectNo, "invalid", message})
+			continue
+		}
+		next, against := files[f.Key()].Merge(f, now)
+		if len(against) > 0 {
+			var lines []string
+			for _, a := range against {
+				lines = append(lines, a.String())
+			}
+			out.Refused = append(out.Refused, refused{i, x.ProjectNo, "contradiction",
+				"与已知信息不一致；确需更正请设 corrects 和较新的 as_of。 It contradicts what is known; to correct it set corrects and a later as_of: " + strings.Join(lines, "; ")})
+			continue
+		}
+		files[f.Key()] = next
+		facts = append(facts, journal.Fact{Fact: f, Contact: x.Contact})
+	}
+	out.Accepted = len(facts)
+	return facts, out, nil
+}
+
+// same reports whether a row holds nothing but facts of a request.
+func (d desk) same(ctx context.Context, pos int64, all []fact) (bool, error) {
+	e, err := d.Journal.Entry(ctx, pos)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range e.Parts {
+		var t journal.Told
+		if err := json.Unmarshal(p, &t); err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(all, func(f fact) bool { return f.fact() == t.Fact && (f.Contact != "") == (len(t.Contact) > 0) }) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// shown is what a business system learns of a case. It learns no level.
+type shown struct {
+	Area        string            `json:"area"`
+	ProjectNo   string            `json:"project_no"`
+	TaskCode    string            `json:"task_code,omitempty"`
+	TaskName    string            `json:"task_name,omitempty"`
+	Unit        string            `json:"unit,omitempty"`
+	Applicant   rating.Applicant  `json:"applicant,omitempty"`
+	Batch       string            `json:"batch,omitempty"`
+	Theme       string            `json:"theme,omitempty"`
+	Handling    rating.Handling   `json:"handling,omitempty"`
+	AcceptedAt  string            `json:"accepted_at,omitempty"`
+	CompletedAt string            `json:"completed_at,omitempty"`
+	Surety      rating.Surety     `json:"completed_surety,omitempty"`
+	Rateable    []rating.Subject  `json:"rateable"` // what article 14 lets be rated
+	State       books.CaseState   `json:"state"`
+	Reachable   bool              `json:"reachable"` // a contact is known; it is not shown
+	Deadline    string            `json:"deadline,omitempty"`
+	Provisional bool              `json:"provisional,omitempty"` // the default is, while some boxes may hold an answer in time
+	WaitingFor  []rating.DeviceID `json:"waiting_for,omitempty"`
+}
+
+func text(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).In(rating.Shanghai()).Format(time.RFC3339)
+}
+
+func (d desk) show(w http.ResponseWriter, r *http.Request) {
+	if _, ok := d.Who(w, r); !ok {
+		return
+	}
+	k := rating.CaseKey{Area: rating.PadArea(r.PathValue("area")), Project: r.PathValue("project")}
+	c, ok, err := d.Books.Case(r.Context(), k)
+	switch {
+	case err != nil:
+		d.Fail(w, r, err)
+	case !ok:
+		d.Answer(w, http.StatusNotFound, Problem{"unknown", "没有这个办件。 No such case is known."})
+	default:
+		awaited, err := d.Awaited(r.Context(), c)
+		if err != nil {
+			d.Fail(w, r, err)
+			return
+		}
+		at, surety := c.Completed()
+		d.Answer(w, http.StatusOK, shown{Area: k.Area, ProjectNo: k.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit, Applicant: c.Applicant,
+			Batch: c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
+			Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(c.Deadline),
+			Provisional: len(awaited) > 0, WaitingFor: awaited})
+	}
+}
+
+func (d desk) figures(w http.ResponseWriter, r *http.Request) {
+	if _, ok := d.Who(w, r); !ok {
+		return
+	}
+	f, err := d.Books.CaseFigures(r.Context())
+	if err != nil {
+		d.Fail(w, r, err)
+		return
+	}
+	d.Answer(w, http.StatusOK, f)
+}

@@ -1,0 +1,291 @@
+package deadline
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+const (
+	source    = "deadline"
+	leaseName = "deadline"
+	leaseTime = 2 * time.Minute
+	every     = time.Minute
+	patience  = time.Minute // for the books
+)
+
+// Message is a short message to one number.
+type Message struct {
+	ID     string // the same if it were sent again
+	Number string
+	Text   string
+}
+
+// Gateway sends short messages.
+type Gateway interface {
+	Send(ctx context.Context, m Message) error
+}
+
+// Config names what the deadlines need.
+type Config struct {
+	Journal   *journal.Journal
+	Books     *books.Books
+	Calendar  rating.Calendar
+	Defaults  bool    // silence becomes 基本满意
+	LateHolds bool    // an answer after the deadline replaces that
+	Gateway   Gateway // nil: nobody is reminded
+	Text      string  // of a reminder; {matter} is the matter's name
+	Secret    []byte  // hashes numbers
+	Holder    string  // names this instance
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Deadlines notes what silence has become.
+type Deadlines struct {
+	cfg Config
+	db  *db.DB
+}
+
+// Open brings the room's table up to date.
+func Open(ctx context.Context, c Config) (*Deadlines, error) {
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = c.Journal.DB().Migrate(ctx, "deadline", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the deadlines: %w", err)
+	}
+	return &Deadlines{c, c.Journal.DB()}, nil
+}
+
+// Run works each minute until ctx ends, in one instance at a time.
+func (d *Deadlines) Run(ctx context.Context) error {
+	said := ""
+	for {
+		err := d.Once(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			d.cfg.Logger.Error("deadlines and reminders have to wait; it is tried again each minute", "error", err)
+		} else if err == nil {
+			said = ""
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+			continue
+		}
+		break
+	}
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return d.cfg.Journal.Unlease(given, leaseName, d.cfg.Holder)
+}
+
+// errElsewhere says that another instance has taken over.
+var errElsewhere = errors.New("another instance does it")
+
+// Once does what is due now, if this instance has the lease.
+func (d *Deadlines) Once(ctx context.Context) error {
+	if err := d.keep(ctx); err != nil {
+		if errors.Is(err, errElsewhere) {
+			return nil
+		}
+		return err
+	}
+	head, err := d.cfg.Journal.Head(ctx)
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := d.cfg.Books.Wait(waiting, head); err != nil {
+		return err
+	}
+	if d.cfg.Defaults {
+		if err := d.pass(ctx); err != nil {
+			return err
+		}
+	}
+	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
+		return d.remind(ctx)
+	}
+	return nil
+}
+
+func (d *Deadlines) keep(ctx context.Context) error {
+	held, err := d.cfg.Journal.Lease(ctx, leaseName, d.cfg.Holder, leaseTime)
+	if err == nil && !held {
+		err = errElsewhere
+	}
+	return err
+}
+
+// awake reports whether people may be written to: 08:30 to 20:00 in Asia/Shanghai.
+func awake(now time.Time) bool {
+	t := now.In(rating.Shanghai())
+	minute := t.Hour()*60 + t.Minute()
+	return minute >= 8*60+30 && minute < 20*60
+}
+
+// pass notes the deadlines that have passed, some at a time.
+func (d *Deadlines) pass(ctx context.Context) error {
+	before := d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()
+	var after books.Due
+	for {
+		some, last, err := d.cfg.Books.Silent(ctx, after, before, false, journal.MaxParts)
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		if err := d.keep(ctx); err != nil {
+			return err
+		}
+		all := make([]journal.Passed, len(some))
+		for i, c := range some {
+			all[i] = journal.Passed{Case: c.Key, Deadline: d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.UnixMilli(), LateHolds: d.cfg.LateHolds}
+		}
+		if _, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), all); err != nil {
+			return err
+		}
+		after = last
+	}
+}
+
+// remind writes to those whose cases were completed 24 hours ago and that nobody has rated, once each. A case whose deadline is near or past, since the
+// centre stood still, is not reminded of any more.
+func (d *Deadlines) remind(ctx context.Context) error {
+	now := d.cfg.Now()
+	var after books.Due
+	failed := 0
+	var why error
+	for {
+		some, last, err := d.cfg.Books.Silent(ctx, after, now.Add(-rating.RemindAfter).UnixMilli()+1, true, 100)
+		if err != nil || len(some) == 0 {
+			if failed > 0 {
+				d.cfg.Logger.Warn("the gateway did not take reminders; they are not sent again", "how many", failed, "error", why)
+			}
+			return err
+		}
+		if err := d.keep(ctx); err != nil {
+			return err
+		}
+		for _, c := range some {
+			if !awake(d.cfg.Now()) {
+				return nil
+			}
+			refused, err := d.remindOf(ctx, c, now)
+			if err != nil {
+				return err
+			}
+			if refused != nil {
+				failed, why = failed+1, refused
+			}
+		}
+		after = last
+	}
+}
+
+// remindOf notes what becomes of one reminder, and then sends it. Refused is what the gateway said.
+func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (refused, err error) {
+	number, outcome, err := d.reach(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if !d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.After(now) {
+		outcome = "missed"
+	}
+	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome}, nil)
+	if err != nil || !r.Entered || outcome != "sending" {
+		return nil, err
+	}
+	matter := c.TaskName
+	if matter == "" {
+		matter = "事项"
+	}
+	id := sha256.Sum256([]byte("reminder " + c.Key.String()))
+	return d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)}), nil
+}
+
+// reach returns the number of a case's applicant, and what becomes of the reminder.
+func (d *Deadlines) reach(ctx context.Context, c books.Case) (number, outcome string, err error) {
+	if c.Contact == 0 {
+		return "", "no_contact", nil
+	}
+	pos, part := books.Entry{Cursor: c.Contact}.Pos()
+	number, err = d.cfg.Journal.Text(ctx, pos, part)
+	switch {
+	case errors.Is(err, journal.ErrErased) || err == nil && number == "":
+		return "", "no_contact", nil
+	case err != nil:
+		return "", "", err
+	}
+	stopped, err := d.Stopped(ctx, number)
+	if err != nil {
+		return "", "", err
+	}
+	if stopped {
+		return "", "stopped", nil
+	}
+	return number, "sending", nil
+}
+
+// hash returns a number as the table has it.
+func (d *Deadlines) hash(number string) []byte {
+	h := hmac.New(sha256.New, d.cfg.Secret)
+	_, _ = h.Write([]byte(strings.TrimPrefix(strings.ReplaceAll(number, "-", ""), "+86"))) // a hash never fails
+	return h.Sum(nil)
+}
+
+// Stop has no more messages sent to a number. Who says so is noted, and not the number.
+func (d *Deadlines) Stop(ctx context.Context, who, name, number string) error {
+	hash := d.hash(number)
+	_, err := d.cfg.Journal.Do(ctx, who, name, journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash, d.cfg.Journal.Now())
+		return err
+	})
+	return err
+}
+
+// Stopped reports whether a number wants no messages.
+func (d *Deadlines) Stopped(ctx context.Context, number string) (bool, error) {
+	all, err := db.Query(ctx, d.db, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT since FROM message_stop WHERE number = $1", d.hash(number))
+	if err != nil {
+		return false, fmt.Errorf("look whether a number has stopped messages: %w", err)
+	}
+	return len(all) > 0, nil
+}
+
+func tables() []string { return []string{"message_stop"} }
+
+// Room implements journal.Room.
+func (d *Deadlines) Room() string { return "deadline" }
+
+// Export writes who has stopped into a backup. It implements journal.Room.
+func (d *Deadlines) Export(ctx context.Context, put func([]byte) error) error {
+	return d.db.Dump(ctx, tables(), put)
+}
+
+// Import writes a row of a backup. It implements journal.Room.
+func (d *Deadlines) Import(ctx context.Context, section []byte) error {
+	return d.db.Fill(ctx, tables(), section)
+}

@@ -1,0 +1,81 @@
+package intake
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"haochaping/internal/central/cases"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+// Config names what the door of the channels needs.
+type Config struct {
+	cases.Door
+	Journal *journal.Journal
+}
+
+// answer is an answer as a channel writes it.
+type answer struct {
+	Area      string         `json:"area"`
+	ProjectNo string         `json:"project_no"`
+	Theme     string         `json:"theme"`
+	Level     rating.Level   `json:"level"`
+	Channel   rating.Channel `json:"channel"`
+	GivenAt   time.Time      `json:"given_at"`
+	Reasons   []string       `json:"reasons"`
+	Text      string         `json:"text"`
+}
+
+// Handler serves POST /v1/answers.
+func Handler(c Config) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct {
+			Answers []answer `json:"answers"`
+		}
+		who, key, ok := c.Read(w, r, &in)
+		if !ok {
+			return
+		}
+		answers, texts, err := checked(in.Answers, c.Journal.Now())
+		if err != nil {
+			c.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "评价有误，整批未保存。 Nothing of the request is saved: " + err.Error()})
+			return
+		}
+		receipt, err := c.Journal.Answer(r.Context(), who, key, answers, texts)
+		if err != nil {
+			c.Fail(w, r, err)
+			return
+		}
+		c.Answer(w, http.StatusOK, map[string]any{"accepted": len(answers), "replayed": !receipt.Entered})
+	})
+}
+
+// checked returns answers as the journal takes them, or why one of them cannot be taken.
+func checked(all []answer, now int64) (out []journal.Answer, texts []string, err error) {
+	const ahead = 10 * 60_000 // of another machine's clock, ms
+	if len(all) == 0 || len(all) > journal.MaxParts {
+		return nil, nil, fmt.Errorf("a request holds 1 to %d answers", journal.MaxParts)
+	}
+	for i, a := range all {
+		x := journal.Answer{Theme: a.Theme, Level: a.Level, Channel: a.Channel, At: a.GivenAt.UnixMilli(), Reasons: a.Reasons}
+		if a.Theme == "" || a.Area != "" || a.ProjectNo != "" {
+			x.Case = rating.CaseKey{Area: rating.PadArea(a.Area), Project: a.ProjectNo}
+		}
+		err := x.Check()
+		switch {
+		case err != nil:
+		case a.GivenAt.IsZero() || x.At > now+ahead || x.At <= 0:
+			err = fmt.Errorf("given_at is missing or lies in the future")
+		case utf8.RuneCountInString(a.Text) > rating.MaxText || !utf8.ValidString(a.Text):
+			err = fmt.Errorf("text: at most %d characters of UTF-8", rating.MaxText)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("answers[%d]: %w", i, err)
+		}
+		out, texts = append(out, x), append(texts, a.Text)
+	}
+	return out, texts, nil
+}

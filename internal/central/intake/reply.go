@@ -1,0 +1,105 @@
+package intake
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"haochaping/internal/rating"
+)
+
+// Reply is what a short message says in answer to a request for a rating.
+type Reply struct {
+	Level rating.Level // 0: it says none
+	Text  string       // what is said besides the level
+	Stop  bool         // no more messages are wanted
+	// Ask says that the message is ambiguous: it is answered once with a question, and never guessed.
+	Ask bool
+}
+
+// levelWords returns the words of the levels, the longer before those that they contain.
+func levelWords() []rating.Level {
+	return []rating.Level{rating.VeryDissatisfied, rating.VerySatisfied, rating.FairlySatisfied, rating.Dissatisfied, rating.Satisfied}
+}
+
+// ParseReply reads a reply (评价人可通过电话按键或回复短信进行评价, article 13). A level stands at the beginning: a digit or the words of article 10, alone or
+// before a sign or a space and what else the citizen says. A message that begins with none, or that names another level too, is ambiguous.
+func ParseReply(message string) Reply {
+	text := strings.TrimSpace(narrow(message))
+	if slices.Contains([]string{"TD", "T", "STOP", "退订", "取消"}, strings.ToUpper(strings.TrimFunc(text, mark))) {
+		return Reply{Stop: true}
+	}
+	level, rest, ok := leading(text)
+	if !ok {
+		return Reply{Ask: true}
+	}
+	rest = strings.TrimFunc(rest, mark)
+	for again, more, ok := leading(rest); ok && again == level; again, more, ok = leading(rest) { // "5 非常满意", "非常满意 5分"
+		rest = strings.TrimFunc(more, mark)
+	}
+	if contradicts(level, rest) || utf8.RuneCountInString(rest) > rating.MaxText {
+		return Reply{Ask: true}
+	}
+	return Reply{Level: level, Text: rest}
+}
+
+// leading returns the level with which a text begins, and what follows it.
+func leading(text string) (rating.Level, string, bool) {
+	if text != "" && text[0] >= '1' && text[0] <= '5' {
+		rest := strings.TrimPrefix(text[1:], "分")
+		r, _ := utf8.DecodeRuneInString(rest)
+		if rest == "" || mark(r) || strings.HasPrefix(rest, rating.Level(text[0]-'0').Chinese()) {
+			return rating.Level(text[0] - '0'), rest, true
+		}
+		return 0, "", false // "5点", "12"
+	}
+	for _, l := range levelWords() {
+		if rest, ok := strings.CutPrefix(text, l.Chinese()); ok {
+			r, _ := utf8.DecodeRuneInString(rest)
+			if rest == "" || mark(r) || r >= '1' && r <= '5' {
+				return l, rest, true
+			}
+			return 0, "", false // "满意度", "不满意吗"
+		}
+	}
+	return 0, "", false
+}
+
+// contradicts reports whether a text names another level than the one before it: by its words, or by a digit alone.
+func contradicts(level rating.Level, rest string) bool {
+	for _, l := range levelWords() {
+		if strings.Contains(rest, l.Chinese()) {
+			if l != level {
+				return true
+			}
+			rest = strings.ReplaceAll(rest, l.Chinese(), " ")
+		}
+	}
+	for _, word := range strings.FieldsFunc(rest, mark) {
+		if len(word) == 1 && word[0] >= '0' && word[0] <= '9' && rating.Level(word[0]-'0') != level {
+			return true
+		}
+	}
+	return false
+}
+
+// mark reports whether r parts words: a space, a sign, or what carries no meaning.
+func mark(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
+}
+
+// narrow writes full-width letters and digits, as phones type them in Chinese, as ASCII, and leaves out what cannot be read.
+func narrow(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= '！' && r <= '～':
+			return r - '！' + '!'
+		case r == '　':
+			return ' '
+		case r == utf8.RuneError || unicode.Is(unicode.Cf, r) || unicode.IsControl(r) && !unicode.IsSpace(r):
+			return -1
+		}
+		return r
+	}, s)
+}

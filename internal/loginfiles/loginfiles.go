@@ -1,0 +1,49 @@
+// Package loginfiles reads the files by which a program logs in at a broker: the password, the authority, and a certificate of its own.
+package loginfiles
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// File is a file that a field of the configuration names.
+type File struct{ Field, Path string }
+
+// Password returns the line in a file, empty if no file is named.
+func Password(f File) (string, error) {
+	if f.Path == "" {
+		return "", nil
+	}
+	b, err := os.ReadFile(f.Path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w; write the password into it, for the daemon's user to read", f.Field, err)
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// TLS returns how a client judges the broker, by the system's authorities if no other is named, and shows itself, if it has a certificate.
+func TLS(authority, certificate File, key string) (*tls.Config, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if authority.Path != "" {
+		pem, err := os.ReadFile(authority.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", authority.Field, err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: %s holds no certificate", authority.Field, authority.Path)
+		}
+	}
+	if certificate.Path == "" {
+		return out, nil
+	}
+	pair, err := tls.LoadX509KeyPair(certificate.Path, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+	}
+	out.Certificates = []tls.Certificate{pair}
+	return out, nil
+}

@@ -198,7 +198,7 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, trouble func() 
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, trouble, late, reasons, log)
+	adminPage, err := c.site(cfg, x, trouble, late.late, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

@@ -51,7 +51,7 @@ func pagesWith(t *testing.T, lines string) (*rooms, *web.Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, newLag(x.journal.Head, x.books.Position, time.Now), reasons, slog.New(slog.DiscardHandler))
+	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, reasons, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

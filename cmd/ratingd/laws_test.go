@@ -327,11 +327,15 @@ func (l *laws) press(t *rapid.T) {
 	}
 }
 
-// explain waits until the thanks are over and presses a key again: for the next question, or for the reason.
+// explain answers what is asked, waits until the thanks are over and presses a key again: for the next question, or for the reason.
 func (l *laws) explain(t *rapid.T) {
-	if l.model.View().State == terminal.Correcting {
-		l.wait(t, 3000)
-		l.press(t)
+	for range 4 {
+		switch l.model.View().State {
+		case terminal.Asking, terminal.Explaining:
+			l.press(t)
+		case terminal.Correcting:
+			l.wait(t, 3000)
+		}
 	}
 }
 

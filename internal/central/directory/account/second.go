@@ -49,11 +49,6 @@ func (a *Accounts) unseal(account string, kept []byte) ([]byte, error) {
 
 var base32Plain = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// codeAt returns the code of a seed in a period.
-func codeAt(seed []byte, step int64) (string, error) {
-	return hotp.GenerateCodeCustom(base32Plain.EncodeToString(seed), uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
-}
-
 // stepOf returns the period in which a seed has a code, near the present, or ErrWrong. One at or before last was used already.
 func (a *Accounts) stepOf(seed []byte, code string, last int64) (int64, error) {
 	code = strings.ReplaceAll(strings.TrimSpace(code), " ", "")

@@ -164,7 +164,7 @@ func (p *pages) list(c *web.Call) error {
 		return err
 	}
 	for _, e := range all {
-		if v.Search == "" || strings.Contains(e.Login+" "+e.Name+" "+e.Account.Area, strings.ToLower(v.Search)) {
+		if v.Search == "" || strings.Contains(e.Login+" "+e.Name+" "+e.Area, strings.ToLower(v.Search)) {
 			v.Accounts = append(v.Accounts, e)
 		}
 	}

@@ -1,5 +1,6 @@
-// Command testsum reads what "go test -json" prints and says it for people: each package as it ends, the words of what has failed, and at
-// the end how long the slowest packages took, what was skipped and why, and how much of the code was run, by cover profiles.
+// Command testsum reads what "go test -json" prints and says it for people: each package as it ends, the words of what has failed, then how
+// long the slowest packages took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the lines that
+// go test itself ends with, which who reads CI looks for.
 //
 //	go test -json -coverprofile=cover.out ./... | testsum cover.out
 //
@@ -44,6 +45,7 @@ type summary struct {
 	said    map[test][]string
 	took    map[string]float64 // by package
 	skipped map[string][]string
+	closing []string // go test's own lines of the packages
 	passed  int
 	failed  int
 }
@@ -73,6 +75,10 @@ func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error
 	}
 	if len(profiles) > 0 {
 		s.print("coverage: %.1f %% of the statements, without what runs in processes of their own\n", 100*share)
+	}
+	s.print("\n%s", strings.Join(s.closing, ""))
+	if s.failed > 0 {
+		s.print("FAIL\n")
 	}
 	return s.failed > 0, nil
 }
@@ -105,6 +111,7 @@ func (s *summary) end(at test, e event) {
 	switch {
 	case at.name == "":
 		s.took[at.pkg] = e.Elapsed
+		s.closing = append(s.closing, own(s.said[at])...)
 		s.print("%-4s %6.1fs %s\n", map[string]string{"pass": "ok", "fail": "FAIL", "skip": "none"}[e.Action], e.Elapsed, at.pkg)
 		if e.Action == "fail" {
 			s.print("%s", strings.Join(s.said[at], ""))
@@ -119,6 +126,16 @@ func (s *summary) end(at test, e event) {
 	default:
 		s.passed++
 	}
+}
+
+// own returns the lines that go test prints of a package that has ended.
+func own(said []string) (all []string) {
+	for _, line := range said {
+		if word, _, ok := strings.Cut(line, "\t"); ok && slices.Contains([]string{"ok  ", "?   ", "FAIL", ""}, word) {
+			all = append(all, line)
+		}
+	}
+	return all
 }
 
 // reason returns why a test was skipped: the last thing that it said.

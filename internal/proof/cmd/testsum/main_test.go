@@ -20,7 +20,11 @@ func TestSummary(t *testing.T) {
 		`{"Action":"fail","Package":"p","Test":"TestB"}`,
 		`{"Action":"output","Package":"p","Test":"TestC","Output":"    c_test.go:1: noise\n"}`,
 		`{"Action":"pass","Package":"p","Test":"TestC"}`,
+		`{"Action":"output","Package":"p","Output":"FAIL\n"}`,
+		`{"Action":"output","Package":"p","Output":"FAIL\tp\t2.5s\n"}`,
 		`{"Action":"fail","Package":"p","Elapsed":2.5}`,
+		`{"Action":"output","Package":"q","Output":"ok  \tq\t0.5s\tcoverage: 1.0% of statements\n"}`,
+		`{"Action":"pass","Package":"q","Elapsed":0.5}`,
 		`go: a word of its own`,
 	}, "\n")
 	var out strings.Builder
@@ -33,6 +37,9 @@ func TestSummary(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
+	}
+	if !strings.HasSuffix(out.String(), "\n\nFAIL\tp\t2.5s\nok  \tq\t0.5s\tcoverage: 1.0% of statements\nFAIL\n") {
+		t.Errorf("it does not end with go test's own lines:\n%s", out.String())
 	}
 	if strings.Contains(out.String(), "noise") {
 		t.Errorf("what a good test says stands in\n%s", out.String())

@@ -7,7 +7,7 @@
 //
 // Invariants: a session's secret is in a cookie that scripts cannot read and that only HTTPS carries, or loopback; nothing is changed by GET; no
 // page has an inline script or style. Until the first account is added, and only on a loopback address, the pages that a route marks as Before are
-// shown to everybody, as the centre's page was before there were accounts (docs/decisions/022).
+// shown to everybody, as the centre's page was before there were accounts (docs/decisions/023).
 //
 // Failure mode: when the database cannot be read, every page answers 503 and nobody is signed in or out by it.
 package web

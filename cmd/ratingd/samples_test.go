@@ -101,7 +101,7 @@ func TestSamples(t *testing.T) {
 					if got := strings.TrimSpace(out.String()); err != nil || got != s.want {
 						t.Errorf("%v: %s", err, out.String())
 					}
-				case <-time.After(1500 * time.Millisecond): // the thanks, then the matter
+				case <-time.After(3500 * time.Millisecond): // the thanks, then the matter; sooner it is the same press going on
 				}
 				if answered {
 					return

@@ -21,7 +21,7 @@ import (
 
 // TestOldBooksStandAsTheyStood takes over books that the last version of the first kind wrote: logs that were forked, salvaged and
 // quarantined, with gaps and clocks that were not set, a part of the batches without a signature, and ratings by phone. Each evaluation
-// stands as it stood, and all of it verifies. The second time nothing changes.
+// stands as it stood, but for those that newer rules have decided otherwise, and all of it verifies. The second time nothing changes.
 func TestOldBooksStandAsTheyStood(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.db.gz")
 	if err != nil || len(files) == 0 {
@@ -39,7 +39,7 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			want := standings(t, old)
+			want := decidedAnew(t, filepath.Base(file), standings(t, old))
 			interrupted(t, old, c)
 			for range 2 {
 				r, err := takeover.Run(t.Context(), old, c.Journal, c.Fleet, func(int64, int64) {})
@@ -68,6 +68,29 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 			}
 		})
 	}
+}
+
+// decidedAnew returns how evaluations stand by today's rules. The old ones looked at the cases that a visit's own record called completed; by
+// article 14 a matter is completed or rated over its whole life, and the answer to a batch holds for all that was filed with it.
+func decidedAnew(t *testing.T, file string, old []string) []string {
+	t.Helper()
+	if file != "books-decide-as-the-history-does.db.gz" {
+		return old
+	}
+	for from, to := range map[string]string{
+		"box-1 00000000000003e9 4 0000000000000067 matter  1 keypad counted": "later",   // an earlier answer holds for its cases, whatever was known of them then
+		"box-2  0 000000000000025a matter  2 phone counted":                  "later",   // the same
+		"box-1 00000000000003f0 2 0000000000000325 matter  3 keypad later":   "unasked", // it counts if the rest of its cases are completed
+		"box-2 00000000000003ea 5 00000000000000ca matter  3 keypad later":   "unasked", // the same
+	} {
+		i := slices.Index(old, from)
+		if i < 0 {
+			t.Fatalf("%q is not in the old books", from)
+		}
+		old[i] = from[:strings.LastIndex(from, " ")+1] + to
+	}
+	slices.Sort(old)
+	return old
 }
 
 // interrupted ends a run when it first tells of its progress, which is before it reads the books, and another at the last: what it has left does not

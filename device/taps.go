@@ -56,8 +56,8 @@ func (t *taps) step(e Event) []Event {
 		k.down = true
 	case Up:
 		k.down, k.stuck = false, k.stuck && k.repeats()
-	case HeldStuck:
-		k.stuck = true
+	case HeldStuck: // also one that was down before anybody looked
+		k.stuck, k.down = true, true
 	}
 	k.source, k.last = e.Source, max(k.last, e.At)
 	t.keys[e.Code] = k

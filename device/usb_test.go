@@ -176,6 +176,12 @@ func TestUSBKeys(t *testing.T) {
 			time.Sleep(stuckAfter + time.Second)
 			f.key(kp1, evdev.KeyUp)
 		}, []string{down("KP1"), fmt.Sprintf("%d KEY_KP1", HeldStuck), up("KP1")}},
+		"stuck since before the start": {[]uint16{kp1}, func(f *fakeKeypad) {
+			time.Sleep(stuckAfter + 2*regularWithin)
+			f.key(kp2, evdev.KeyDown)
+			time.Sleep(time.Second)
+			f.key(kp1, evdev.KeyUp)
+		}, []string{fmt.Sprintf("%d KEY_KP1", HeldStuck), down("KP2"), up("KP1")}},
 		"events lost": {nil, func(f *fakeKeypad) {
 			f.key(kp1, evdev.KeyDown)
 			f.mu.Lock()

@@ -133,11 +133,14 @@ func faultAt(err error) Fault {
 	}
 	switch at.At {
 	case StageTLS:
-		if errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, new(tls.AlertError)) {
+		if errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || alerted(err) {
 			return FaultCertificate
 		}
 		return FaultProtocol
 	case StageLogin:
+		if alerted(err) { // TLS 1.3 tells a client that its certificate is refused when it first reads
+			return FaultCertificate
+		}
 		if IsRefused(err) {
 			return FaultLogin
 		}
@@ -153,6 +156,12 @@ func faultAt(err error) Fault {
 		return FaultName
 	}
 	return FaultUnreached
+}
+
+// alerted reports whether the other side has ended TLS with an alert, as it does where it refuses a certificate.
+func alerted(err error) bool {
+	op := new(net.OpError)
+	return errors.As(err, &op) && op.Op == "remote error" || errors.As(err, new(tls.AlertError))
 }
 
 // IsRefused reports whether the broker has refused the user or the password, rather than being out of order.

@@ -41,8 +41,8 @@ func (u *Uplink) Link() Link {
 	r := u.link.receiver
 	switch {
 	case l.Err != nil:
-	// One that leaves may be replaced by another at once.
-	case l.Connected && r.known && !r.online && time.Since(r.since) >= u.cfg.Resend:
+	// One that leaves may be replaced by another at once, and an older centre acknowledges and does not say that it is there.
+	case l.Connected && r.known && !r.online && !u.link.acked.After(r.since) && time.Since(r.since) >= u.cfg.Resend:
 		l.Err = ErrAway
 	case len(l.TooLarge) > 0:
 		l.Err = &TooLargeError{Bytes: l.TooLarge[0].Bytes, Limit: l.TooLarge[0].Limit}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	server "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -129,6 +130,15 @@ func TestTheCentreSaysThatItIsAway(t *testing.T) {
 	until(t, "that it is away", func() bool { return l.Link().Fault == FaultAway })
 	sayReceiver(t, b.address(), true)
 	until(t, "that it is back", func() bool { return l.Link().Fault == "" })
+	// An older centre takes its place, which acknowledges and says nothing of itself.
+	sayReceiver(t, b.address(), false)
+	until(t, "that it is away again", func() bool { return l.Link().Fault == FaultAway })
+	l.mu.Lock()
+	l.link.acked = time.Now()
+	l.mu.Unlock()
+	if got := l.Link().Fault; got != "" {
+		t.Errorf("acknowledged after it was away, and the fault is %s", got)
+	}
 }
 
 // forbidding is a broker's hook that lets everybody in and nobody read.

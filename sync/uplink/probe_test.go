@@ -122,6 +122,40 @@ func TestProbeIsRefused(t *testing.T) {
 	}
 }
 
+// A broker that refuses the box's certificate is a matter of certificates, in both versions of TLS.
+func TestProbeOfARefusedCertificate(t *testing.T) {
+	now := time.Now()
+	authority := newAuthority(t, now.Add(-time.Hour), now.Add(time.Hour))
+	certificate, err := authority.Issue("127.0.0.1", now.Add(-time.Hour), now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority.PEM())
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MaxVersion: version,
+			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			conn, err := l.Accept()
+			if err == nil {
+				_ = conn.(*tls.Conn).Handshake()
+				_, _ = io.Copy(io.Discard, conn.(*tls.Conn).NetConn()) // unread bytes would end the connection before the alert is seen
+				_ = conn.Close()
+			}
+		}()
+		p := probeOf(l.Addr().String(), nil)
+		p.Broker, p.TLS = "mqtts://"+l.Addr().String(), &tls.Config{RootCAs: roots}
+		_, err = Probe(t.Context(), p)
+		_ = l.Close()
+		if got := FaultOf(err); got != FaultCertificate {
+			t.Errorf("%s: %s, %v", tls.VersionName(version), got, err)
+		}
+	}
+}
+
 func TestProbeJudgesTheCertificate(t *testing.T) {
 	now := time.Now()
 	authority := newAuthority(t, now.Add(-time.Hour), now.Add(time.Hour))

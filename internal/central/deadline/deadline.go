@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 	leaseTime = 2 * time.Minute
 	every     = time.Minute
 	patience  = time.Minute // for the books
+	away      = 3           // reminders in a row that a gateway does not take: it has gone, and one a look finds out whether it is back
 )
 
 // Message is a short message to one number.
@@ -59,8 +61,9 @@ type Config struct {
 
 // Deadlines notes what silence has become.
 type Deadlines struct {
-	cfg Config
-	db  *db.DB
+	cfg     Config
+	db      *db.DB
+	refused int // reminders in a row that the gateway has not taken; of Once alone
 }
 
 // Open brings the room's table up to date.
@@ -72,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Deadlines, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the deadlines: %w", err)
 	}
-	return &Deadlines{c, c.Journal.DB()}, nil
+	return &Deadlines{cfg: c, db: c.Journal.DB()}, nil
 }
 
 // Run works each minute until ctx ends, in one instance at a time.
@@ -147,10 +150,30 @@ func awake(now time.Time) bool {
 	return minute >= 8*60+30 && minute < 20*60
 }
 
-// pass notes the deadlines that have passed, some at a time.
+// since returns when defaults were first seen on, and notes it if that is now.
+func (d *Deadlines) since(ctx context.Context) (since int64, err error) {
+	err = d.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO silence_since (id, since) VALUES (1, $1) ON CONFLICT (id) DO NOTHING", d.cfg.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT since FROM silence_since WHERE id = 1").Scan(&since)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look since when silence has a meaning: %w", err)
+	}
+	return since, nil
+}
+
+// pass notes the deadlines that have passed, some at a time, of the cases that have begun since defaults were switched on: those before have
+// answers that counted.
 func (d *Deadlines) pass(ctx context.Context) error {
 	before := d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()
-	var after books.Due
+	since, err := d.since(ctx)
+	if err != nil {
+		return err
+	}
+	after := books.Due{Begins: since - 1, Item: math.MaxInt64}
 	for {
 		some, last, err := d.cfg.Books.Silent(ctx, after, before, false, journal.MaxParts)
 		if err != nil || len(some) == 0 {
@@ -161,7 +184,8 @@ func (d *Deadlines) pass(ctx context.Context) error {
 		}
 		all := make([]journal.Passed, len(some))
 		for i, c := range some {
-			all[i] = journal.Passed{Case: c.Key, Deadline: d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.UnixMilli(), LateHolds: d.cfg.LateHolds}
+			end := d.cfg.Calendar.Default(time.UnixMilli(c.Begins()))
+			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins(), Deadline: end.At.UnixMilli(), LateHolds: d.cfg.LateHolds}
 		}
 		if _, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), all); err != nil {
 			return err
@@ -177,12 +201,14 @@ func (d *Deadlines) remind(ctx context.Context) error {
 	var after books.Due
 	failed := 0
 	var why error
+	defer func() {
+		if failed > 0 {
+			d.cfg.Logger.Warn("the gateway did not take reminders; they are not sent again", "how many", failed, "error", why)
+		}
+	}()
 	for {
 		some, last, err := d.cfg.Books.Silent(ctx, after, now.Add(-rating.RemindAfter).UnixMilli()+1, true, 100)
 		if err != nil || len(some) == 0 {
-			if failed > 0 {
-				d.cfg.Logger.Warn("the gateway did not take reminders; they are not sent again", "how many", failed, "error", why)
-			}
 			return err
 		}
 		if err := d.keep(ctx); err != nil {
@@ -198,6 +224,9 @@ func (d *Deadlines) remind(ctx context.Context) error {
 			}
 			if refused != nil {
 				failed, why = failed+1, refused
+			}
+			if d.refused >= away {
+				return nil // the others are sent when the gateway is back
 			}
 		}
 		after = last
@@ -222,7 +251,11 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 		matter = "事项"
 	}
 	id := sha256.Sum256([]byte("reminder " + c.Key.String()))
-	return d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)}), nil
+	refused = d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)})
+	if d.refused++; refused == nil {
+		d.refused = 0
+	}
+	return refused, nil
 }
 
 // reach returns the number of a case's applicant, and what becomes of the reminder.
@@ -251,13 +284,31 @@ func (d *Deadlines) reach(ctx context.Context, c books.Case) (number, outcome st
 // hash returns a number as the table has it.
 func (d *Deadlines) hash(number string) []byte {
 	h := hmac.New(sha256.New, d.cfg.Secret)
-	_, _ = h.Write([]byte(strings.TrimPrefix(strings.ReplaceAll(number, "-", ""), "+86"))) // a hash never fails
+	_, _ = h.Write([]byte(plain(number))) // a hash never fails
 	return h.Sum(nil)
+}
+
+// plain returns a number's digits, those of a mobile number of the mainland without its country's.
+func plain(number string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+	for _, country := range []string{"0086", "86"} {
+		if rest, ok := strings.CutPrefix(digits, country); ok && len(rest) == 11 && rest[0] == '1' {
+			return rest
+		}
+	}
+	return digits
 }
 
 // Stop has no more messages sent to a number. Who says so is noted, and not the number.
 func (d *Deadlines) Stop(ctx context.Context, who, name, number string) error {
 	hash := d.hash(number)
+	// The name has the hash, so that a name that was used for another number keeps nobody from stopping.
+	name = fmt.Sprintf("%s %x", name, hash[:16])
 	_, err := d.cfg.Journal.Do(ctx, who, name, journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash, d.cfg.Journal.Now())
 		return err
@@ -275,7 +326,7 @@ func (d *Deadlines) Stopped(ctx context.Context, number string) (bool, error) {
 	return len(all) > 0, nil
 }
 
-func tables() []string { return []string{"message_stop"} }
+func tables() []string { return []string{"message_stop", "silence_since"} }
 
 // Room implements journal.Room.
 func (d *Deadlines) Room() string { return "deadline" }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -48,7 +49,7 @@ type Room interface {
 	Import(ctx context.Context, section []byte) error
 }
 
-// Export writes the journal as it is at the beginning, while it grows, and what the rooms keep. The keys of texts that are erased
+// Export writes what the rooms keep, and the journal as it is once that was read, while it grows. The keys of texts that are erased
 // meanwhile are not in it. Progress is told now and then.
 func (j *Journal) Export(ctx context.Context, w io.Writer, rooms []Room, progress func(done, all int64)) (BackupHead, error) {
 	h := BackupHead{Format: backupFormat, At: j.Now()}
@@ -56,21 +57,71 @@ func (j *Journal) Export(ctx context.Context, w io.Writer, rooms []Room, progres
 	if h.Origin, err = j.Origin(ctx); err != nil {
 		return h, err
 	}
-	if h.Rows, err = j.Head(ctx); err != nil {
-		return h, err
+	beside, rows, err := j.beside(ctx, rooms)
+	if err != nil {
+		return h, fmt.Errorf("back up what is kept beside the journal: %w", err)
 	}
+	h.Rows = rows
 	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return h, err
 	}
 	out := &sections{w: z, sum: sha256.New()}
-	if err := errors.Join(j.export(ctx, out, h, rooms, progress), z.Close()); err != nil {
+	if err := errors.Join(j.export(ctx, out, h, beside, progress), z.Close()); err != nil {
 		return h, fmt.Errorf("back up the journal: %w", err)
 	}
 	return h, nil
 }
 
-func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, rooms []Room, progress func(done, all int64)) error {
+// beside returns the rooms' parts as sections, compressed, and the journal's head after they were read: what a room keeps of a row must not
+// be in a backup without the row. Rooms that were changed while they were read are read anew a few times, so that they lack no row either.
+func (j *Journal) beside(ctx context.Context, rooms []Room) (parts []byte, rows int64, err error) {
+	const most = 10
+	before, err := j.Head(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for range most {
+		if parts, err = readRooms(ctx, rooms); err != nil {
+			return nil, 0, err
+		}
+		if rows, err = j.Head(ctx); err != nil {
+			return nil, 0, err
+		}
+		changes, err := db.Query(ctx, j.cfg.DB, scanInt, "SELECT count(*) FROM entry WHERE pos > $1 AND pos <= $2 AND kind IN ('device', 'act')",
+			before, rows) // no other kind changes what a room keeps
+		if err != nil {
+			return nil, 0, err
+		}
+		if changes[0] == 0 {
+			break
+		}
+		before = rows
+	}
+	return parts, rows, nil
+}
+
+// readRooms returns the rooms' parts as sections, compressed.
+func readRooms(ctx context.Context, rooms []Room) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	out := &sections{w: z, sum: sha256.New()}
+	for _, room := range rooms {
+		name := room.Room() + "\n"
+		if err := room.Export(ctx, func(b []byte) error { return out.put(sectionOther, append([]byte(name), b...)) }); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", room.Room(), err), z.Close())
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, beside []byte, progress func(done, all int64)) error {
 	if err := out.putJSON(sectionHead, h); err != nil {
 		return err
 	}
@@ -102,11 +153,13 @@ func (j *Journal) export(ctx context.Context, out *sections, h BackupHead, rooms
 	if err := j.exportSecrets(ctx, out, h.Rows); err != nil {
 		return err
 	}
-	for _, room := range rooms {
-		name := room.Room() + "\n"
-		if err := room.Export(ctx, func(b []byte) error { return out.put(sectionOther, append([]byte(name), b...)) }); err != nil {
-			return fmt.Errorf("%s: %w", room.Room(), err)
-		}
+	z, err := zstd.NewReader(bytes.NewReader(beside), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	if _, err := z.WriteTo(io.MultiWriter(out.w, out.sum)); err != nil {
+		return err
 	}
 	return out.put(sectionEnd, out.sum.Sum(nil))
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -31,6 +33,77 @@ func (r *room) Import(_ context.Context, b []byte) error {
 }
 
 func nothing(int64, int64) {}
+
+// growingRoom keeps what the last row was when it was read. Each time some boxes are enrolled before and after that.
+type growingRoom struct {
+	room
+	j             *journal.Journal
+	before, after func(read int)
+	read          int
+}
+
+func (r *growingRoom) Export(ctx context.Context, put func([]byte) error) error {
+	r.read++
+	r.before(r.read)
+	n, err := r.j.Head(ctx)
+	r.after(r.read)
+	return errors.Join(err, put([]byte(strconv.FormatInt(n, 10))))
+}
+
+// TestABackupHoldsTheRowsThatItsRoomsKnow enrols boxes while the rooms are read: each row of which a room keeps something is in the backup, and
+// once it is calm the rooms lack no row.
+func TestABackupHoldsTheRowsThatItsRoomsKnow(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after int // times that a box is enrolled
+		read          int
+		behind        bool
+	}{
+		"calm":           {0, 0, 1, false},
+		"once before":    {1, 0, 2, false},
+		"once after":     {0, 1, 2, false},
+		"some of each":   {3, 4, 5, false},
+		"without an end": {100, 100, 10, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/a.db")
+			add(t, j, newBox("lz-0").batch(t, 1))
+			upTo := func(most int, side string) func(int) {
+				return func(read int) {
+					add(t, j, newBox("lz-"+side+strconv.Itoa(read)).batch(t, 1)) // changes no room
+					if read <= most {
+						enrol(t, j, newBox("lz-"+side+strconv.Itoa(read)))
+					}
+				}
+			}
+			r := &growingRoom{j: j, before: upTo(c.before, "b"), after: upTo(c.after, "a")}
+			var file bytes.Buffer
+			head, err := j.Export(t.Context(), &file, []journal.Room{r}, nothing)
+			if err != nil {
+				t.Fatal(err)
+			}
+			k, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/b.db")
+			var got room
+			if _, err := k.Import(t.Context(), &file, []journal.Room{&got}, nil, "admin", nothing); err != nil {
+				t.Fatal(err)
+			}
+			if len(got.sections) != 1 || r.read != c.read {
+				t.Fatalf("the rooms were read %d times, want %d: %q", r.read, c.read, got.sections)
+			}
+			n, err := strconv.ParseInt(string(got.sections[0]), 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			later, err := k.Read(t.Context(), n, 100)
+			if err != nil || n > head.Rows {
+				t.Fatalf("a room knows row %d, and %d are in the backup: %v", n, head.Rows, err)
+			}
+			behind := slices.ContainsFunc(later, func(e journal.Entry) bool { return e.Kind == journal.Device })
+			if behind != c.behind {
+				t.Errorf("an enrolment is lacking in the rooms: %t, want %t", behind, c.behind)
+			}
+		})
+	}
+}
 
 // TestABackupUnderLoadIsRestored backs a journal up while boxes send, restores it into the other kind of database too, and lets the boxes
 // go on.

@@ -163,3 +163,73 @@ func TestForksOfOneNumberAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// crowd enters copies of a log's only row in the journal under the neighbouring numbers 1 to 400, as forks of theirs.
+func crowd(t *testing.T, d *db.DB, copies int) {
+	t.Helper()
+	if err := d.Write(t.Context(), func(tx *db.Tx) error {
+		const columns = "kind, source, received, log, released, signer, signature, through, leaf, packed, body"
+		if _, err := tx.ExecContext(t.Context(), "INSERT INTO entry (pos, first, last, "+columns+") "+
+			"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) "+
+			"SELECT 1 + i, 1 + i % 400, 1 + i % 400, "+columns+" FROM n, entry WHERE pos = 1", copies); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(t.Context(), "UPDATE head SET size = $1", copies+1); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(t.Context(), "UPDATE log SET through = 2000")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNeighboursOfANumberAreBounded asks for a number that nothing is under, beside numbers with a great many records: whoever looked would
+// visit them all, since a batch may be long. It is refused, and numbers far from there are taken.
+func TestNeighboursOfANumberAreBounded(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, d, _ := journaltest.Open(t, url)
+		b := newBox("lz-1")
+		add(t, j, b.batch(t, 1))
+		crowd(t, d, 3999)
+		at := func(seq uint64) journal.Receipt {
+			b.seq = seq - 1
+			return add(t, j, b.batch(t, 1))
+		}
+		if r := at(480); !r.Entered || r.Refused != "" {
+			t.Fatalf("beside 4000 rows: %+v", r)
+		}
+		if r := at(481); r.Entered || r.Refused == "" || r.Ack != 0 {
+			t.Errorf("beside 4001 rows: %+v", r)
+		}
+		if r := at(1500); !r.Entered || r.Refused != "" {
+			t.Errorf("far from them: %+v", r)
+		}
+	})
+}
+
+// TestACrowdedLogIsNotLookedThroughForEver looks a crowded log up again and again in one group: it is left alone for the rest of the group.
+func TestACrowdedLogIsNotLookedThroughForEver(t *testing.T) {
+	j, d, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	b := newBox("lz-1")
+	add(t, j, b.batch(t, 1))
+	crowd(t, d, 4200)
+	for crowded, want := range map[int]bool{0: false, 1: false, 3: false, 4: true, 5: true} {
+		numbers := make([]uint64, crowded, crowded+1)
+		for i := range numbers {
+			numbers[i] = 400 + uint64(i)
+		}
+		all, err := j.LookUp(t.Context(), 1, append(numbers, 1500))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range all[:crowded] {
+			if !got {
+				t.Errorf("number %d is not crowded", numbers[i])
+			}
+		}
+		if got := all[crowded]; got != want {
+			t.Errorf("a free number is refused after %d crowded ones: %t, want %t", crowded, got, want)
+		}
+	}
+}

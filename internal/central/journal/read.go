@@ -127,7 +127,8 @@ func (j *Journal) Batches(ctx context.Context, d rating.DeviceID, epoch rating.E
 	return overlapping(ctx, j, j.cfg.DB, logKey{string(d), epoch}, ids[0], first, last)
 }
 
-// overlapping reads the batches of a log that hold a record from first to last.
+// overlapping reads the batches of a log that hold a record from first to last. It has no bound of its own, since the books need each of
+// them to tell a fork from a repetition: how many can lie there is bounded where they are entered, by maxVisited.
 func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log int64, first, last uint64) ([]Entry, error) {
 	from := int64(first) - wire.MaxBatchRecords + 1 // no batch is longer, so that the index finds them
 	all, err := db.Query(ctx, q, j.scanEntry, readEntry+"WHERE e.log = $1 AND e.first BETWEEN $2 AND $3 AND e.last >= $4 ORDER BY e.pos",
@@ -140,14 +141,24 @@ func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log in
 
 // Bounds of what is looked through to compare a batch with what is here. Honest boxes stay far below: two copies of a card make two records a number.
 const (
+	maxVisited   = 4000     // rows of which the index says that they may be such a batch
 	maxHere      = 2000     // rows
 	maxHereBytes = 16 << 20 // of their bodies, unpacked
 	maxSame      = 64       // different records under one number
 )
 
-// runs returns the batches of a log that hold a record from first to last, or errCrowded if they are too many.
+// runs returns the batches of a log that hold a record from first to last, or errCrowded if they are too many. The index knows where a
+// batch begins and not where it ends, so that those which may reach into the range are counted in it before any is read.
 func (j *Journal) runs(ctx context.Context, q db.Querier, log int64, first, last uint64) (all []run, err error) {
 	from := int64(first) - wire.MaxBatchRecords + 1
+	visited, err := db.Query(ctx, q, scanInt,
+		"SELECT count(*) FROM (SELECT 1 FROM entry WHERE log = $1 AND first BETWEEN $2 AND $3 LIMIT $4) x", log, from, int64(last), maxVisited+1)
+	if err != nil {
+		return nil, err
+	}
+	if visited[0] > maxVisited {
+		return nil, errCrowded
+	}
 	rows, err := q.QueryContext(ctx, readEntry+"WHERE e.log = $1 AND e.first BETWEEN $2 AND $3 AND e.last >= $4 LIMIT $5",
 		log, from, int64(last), int64(first), maxHere+1) // in no order: sorting would read them all
 	if err != nil {

@@ -125,12 +125,14 @@ type grouping struct {
 	changed map[logKey]keptLog
 	unsaved map[logKey]bool // what has changed since flush, and whether the log is new
 	names   map[rowName]int64
+	crowded map[int64]int // how often a log was found crowded
 	rows    [][]any
 	secrets [][]any
 }
 
 func newGrouping(j *Journal, tx *db.Tx) *grouping {
-	return &grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), unsaved: make(map[logKey]bool), names: make(map[rowName]int64)}
+	return &grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), unsaved: make(map[logKey]bool), names: make(map[rowName]int64),
+		crowded: make(map[int64]int)}
 }
 
 // rowName is what a message is known by.
@@ -271,15 +273,25 @@ func (d *draft) run() run {
 	return run{first: d.entry.First, prev: d.prev, hashes: d.header.Hashes, released: d.entry.Released}
 }
 
-// here returns the batches of a log that hold a record from first to last, this group's among them.
+// maxCrowded bounds how often a log is looked through in one group though it is crowded. What is refused then, its box sends again.
+const maxCrowded = 4
+
+// here returns the batches of a log that hold a record from first to last, this group's among them, or errCrowded.
 func (g *grouping) here(ctx context.Context, log int64, first, last uint64) ([]run, error) {
 	if log == 0 {
 		return nil, nil
 	}
+	if g.crowded[log] >= maxCrowded {
+		return nil, errCrowded
+	}
 	if err := g.flush(ctx); err != nil { // rows of this group may be among them
 		return nil, err
 	}
-	return g.j.runs(ctx, g.tx, log, first, last)
+	all, err := g.j.runs(ctx, g.tx, log, first, last)
+	if errors.Is(err, errCrowded) {
+		g.crowded[log]++
+	}
+	return all, err
 }
 
 func (e Entry) rowName() rowName { return rowName{e.Kind, e.Source, e.Name} }

@@ -109,7 +109,7 @@ func (c *Call) ShowStatus(status int, page string, data any) error {
 func (c *Call) JSON(v any) error {
 	text, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
-		return fmt.Errorf("answer %s: %w", c.R.URL.Path, err)
+		return fmt.Errorf("answer %s: %w", c.R.Pattern, err)
 	}
 	c.W.Header().Set("Content-Type", "application/json")
 	_, _ = c.W.Write(append(text, '\n'))

@@ -103,7 +103,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.origin.Check(r); err != nil {
-		s.cfg.Logger.Warn("a request of another site's page is refused", "path", r.URL.Path, "address", s.client(r).address(), "err", err)
+		_, route := s.mux.Handler(r) // a path may be a link that opens an account
+		s.cfg.Logger.Warn("a request of another site's page is refused", "route", route, "address", s.client(r).address(), "err", err)
 		http.Error(w, "请从本站页面操作。This request was caused by another site's page.", http.StatusForbidden)
 		return
 	}

@@ -25,6 +25,7 @@ type Call struct {
 	site   *Site
 	route  Route
 	secret string // of the session, empty for a token
+	token  string // empty for a session
 }
 
 // May reports whether the person may do something. It is account.May, but for the time in which there is no account.
@@ -41,10 +42,16 @@ func (c *Call) Still(ctx context.Context) bool {
 		any, err := c.site.anyAccount(ctx)
 		return err == nil && !any
 	}
-	if c.secret == "" {
-		return c.Person.Token
+	var p account.Person
+	var err error
+	switch {
+	case c.token != "":
+		p, err = c.site.cfg.Accounts.ByToken(ctx, c.token)
+	case c.secret != "":
+		p, _, err = c.site.cfg.Accounts.Session(ctx, c.secret, true)
+	default:
+		return false
 	}
-	p, _, err := c.site.cfg.Accounts.Session(ctx, c.secret, true)
 	if err != nil {
 		return false
 	}

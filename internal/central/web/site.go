@@ -222,7 +222,8 @@ func (s *Site) identify(c *Call) (err error) {
 		return account.ErrSignedOut // what travels in plain text opens nothing
 	}
 	if text, ok := strings.CutPrefix(c.R.Header.Get("Authorization"), "Bearer "); ok {
-		c.Person, err = s.cfg.Accounts.ByToken(ctx, strings.TrimSpace(text))
+		c.token = strings.TrimSpace(text)
+		c.Person, err = s.cfg.Accounts.ByToken(ctx, c.token)
 		return err
 	}
 	cookie, err := c.R.Cookie(s.cookieName(c.R, sessionCookie))

@@ -138,7 +138,7 @@ func (a *Accounts) Again(ctx context.Context, p Person, password string, b Brows
 	return a.db.Write(ctx, func(tx *db.Tx) error { return forgive(ctx, tx, counters) })
 }
 
-// setPassword keeps a new password's hash and ends the account's sessions but one.
+// setPassword keeps a new password's hash and ends the account's sessions but one, and its tokens.
 func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password string, but []byte, also func(context.Context, *db.Tx) error) error {
 	if err := CheckPassword(password, x.Login, x.Name); err != nil {
 		return err
@@ -154,6 +154,6 @@ func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password s
 			}
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE account SET password = $1, password_at = $2, changed = $3 WHERE id = $4", hash, a.now(), pos, x.ID)
-		return errors.Join(err, endAll(ctx, tx, x.ID, but))
+		return errors.Join(err, endAll(ctx, tx, x.ID, but), dropTokens(ctx, tx, x.ID))
 	})
 }

@@ -251,11 +251,11 @@ func (a *Accounts) NewRecovery(ctx context.Context, p Person) ([]string, error) 
 	return codes, err
 }
 
-// ClearSecond takes an account's second factor away, since the phone is lost. Its sessions end.
+// ClearSecond takes an account's second factor away, since the phone is lost. Its sessions and tokens end.
 func (a *Accounts) ClearSecond(ctx context.Context, by By, x Account) error {
 	return a.do(ctx, by, "account.second.clear", x.ID, x.Area, nil, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		_, err := tx.ExecContext(ctx, "UPDATE account SET seed = NULL, trial = NULL, changed = $1 WHERE id = $2", pos, x.ID)
-		return errors.Join(err, writeRecovery(ctx, tx, x.ID, nil), endAll(ctx, tx, x.ID, nil))
+		return errors.Join(err, writeRecovery(ctx, tx, x.ID, nil), endAll(ctx, tx, x.ID, nil), dropTokens(ctx, tx, x.ID))
 	})
 }
 

@@ -229,6 +229,50 @@ func TestLinksAreNotLogged(t *testing.T) {
 	}
 }
 
+// An answer without an end ends when its token does.
+func TestTokenOfAStreamEnds(t *testing.T) {
+	w := webtest.New(t)
+	by := account.By{Account: webtest.Operator}
+	var x account.Account
+	var token account.Token
+	for what, end := range map[string]func() error{
+		"dropped": func() error { return w.Accounts.DropToken(t.Context(), by, x.ID, token.ID) },
+		"over":    func() error { w.Pass(2 * time.Hour); return nil },
+		"barred":  func() error { return w.Accounts.Disable(t.Context(), by, x, true) },
+	} {
+		x = w.Add(webtest.Grant(account.Province, "620000000000", "620000000000"))
+		p, _, err := w.Accounts.Session(t.Context(), w.SignIn(x), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, made, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeLive}, w.Now().Add(time.Hour).UnixMilli())
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = made
+		asked := false
+		stream := web.Route{Method: "GET", Path: "/stream", Action: account.SeeLive, Do: func(c *web.Call) error {
+			asked = true
+			if !c.Still(t.Context()) {
+				t.Errorf("%s: it ends before", what)
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+			if c.Still(t.Context()) {
+				t.Errorf("the stream goes on after its token is %s", what)
+			}
+			return nil
+		}}
+		r := webtest.Request("GET", "/stream", "", nil)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		webtest.Want(t, webtest.Do(w.Site(web.Section{Name: "x", Files: fstest.MapFS{}, Routes: []web.Route{stream}}), r), 200)
+		if !asked {
+			t.Errorf("%s: the stream was not asked", what)
+		}
+	}
+}
+
 // Only paths of this site are gone to after signing in.
 func TestOpenRedirects(t *testing.T) {
 	w, s := world(t)

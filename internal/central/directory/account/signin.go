@@ -52,7 +52,7 @@ func (a *Accounts) SignIn(ctx context.Context, login, password string, b Browser
 			if err := uncount(ctx, tx, "address "+b.Address); err != nil {
 				return err
 			}
-			return a.begin(ctx, tx, x.ID, AwaitsCode, false, b, e.Secret)
+			return a.begin(ctx, tx, x, AwaitsCode, false, b, e.Secret)
 		})
 		return e, err
 	}
@@ -112,7 +112,7 @@ func (a *Accounts) enter(ctx context.Context, x Account, how string, second bool
 		if err := forgive(ctx, tx, counters); err != nil {
 			return err
 		}
-		return a.begin(ctx, tx, x.ID, IsOpen, second, b, secret)
+		return a.begin(ctx, tx, x, IsOpen, second, b, secret)
 	})
 	return e, err
 }
@@ -148,7 +148,7 @@ func (a *Accounts) Code(ctx context.Context, secret, code string, b Browser) (En
 		return Entered{}, fmt.Errorf("check a second factor: %w", err)
 	}
 	return a.enter(ctx, x, how, true, b, counters, func(tx *db.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM account_session WHERE hash = $1", hashOf(secret)); err != nil {
+		if err := useSession(ctx, tx, secret); err != nil {
 			return err
 		}
 		return use(ctx, tx)

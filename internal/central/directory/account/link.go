@@ -94,8 +94,9 @@ func (a *Accounts) EnterByLink(ctx context.Context, secret string, b Browser) (E
 	return a.enter(ctx, x, "link", true, b, a.counters(x.Login, b), func(tx *db.Tx) error { return useLink(secret)(ctx, tx) })
 }
 
-// ChooseByLink sets the password by a link, and ends all sessions. Whoever has a second factor then signs in with it as always.
-func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string) error {
+// ChooseByLink sets the password by a link, forgets what failed with the old one, and ends all sessions. Whoever has a second factor then signs in
+// with it as always, and its failures stay counted.
+func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string, b Browser) error {
 	x, opens, err := a.LinkOf(ctx, secret)
 	if err != nil {
 		return err
@@ -103,7 +104,10 @@ func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string) er
 	if opens != ChoosesPassword {
 		return ErrLink
 	}
-	return a.setPassword(ctx, By{Account: x.ID}, x, password, nil, useLink(secret))
+	return a.setPassword(ctx, By{Account: x.ID}, x, password, nil, func(ctx context.Context, tx *db.Tx) error {
+		forgotten := map[string]int64{a.who(x.Login, Browser{}): freeAccount, a.who(x.Login, b): freeAccount}
+		return errors.Join(useLink(secret)(ctx, tx), forgive(ctx, tx, forgotten))
+	})
 }
 
 // ChangePassword sets the password of somebody who is signed in and knows the old one. All their other sessions end.

@@ -64,7 +64,7 @@ func TestTokensEndWithTheirAccount(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return a.ChooseByLink(ctx, link, better)
+				return a.ChooseByLink(ctx, link, better, here())
 			},
 			"a second factor that is taken away": func(x account.Account) error { return a.ClearSecond(ctx, by, x) },
 			"an account that was barred": func(x account.Account) error {

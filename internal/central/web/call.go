@@ -75,7 +75,7 @@ func (c *Call) Browser() account.Browser {
 func (c *Call) Secure() bool { return c.site.client(c.R).secure() }
 
 // Local reports whether the request came from this machine.
-func (c *Call) Local() bool { return c.site.client(c.R).ip.IsLoopback() }
+func (c *Call) Local() bool { return c.site.client(c.R).local }
 
 // Now returns the time.
 func (c *Call) Now() time.Time { return c.site.cfg.Now() }

@@ -175,7 +175,7 @@ func (s *Site) admit(c *Call) error {
 			return e
 		case any:
 			return errSignIn
-		case !s.cfg.Loopback || !s.client(c.R).ip.IsLoopback():
+		case !s.cfg.Loopback || !s.client(c.R).local:
 			return errNobody
 		case c.route.Before:
 			c.Everybody = true

@@ -98,12 +98,39 @@ func (d *Directory) read(ctx context.Context) (all []Record, v int64, err error)
 // Preview works out what lines would change, and writes nothing. Without may, everything may be changed. One at a time is worked out, since each reads
 // all of the organisation.
 func (d *Directory) Preview(ctx context.Context, lines []Line, may May) (Preview, error) {
+	end, err := d.plan(ctx)
+	if err != nil {
+		return Preview{}, err
+	}
+	defer end()
+	return d.preview(ctx, lines, may)
+}
+
+// PreviewFile is Preview of what a file says. The file is read in the same turn, so that many at once do not fill the memory.
+func (d *Directory) PreviewFile(ctx context.Context, b []byte, may May) (Preview, error) {
+	end, err := d.plan(ctx)
+	if err != nil {
+		return Preview{}, err
+	}
+	defer end()
+	lines, err := Read(b)
+	if err != nil {
+		return Preview{}, err
+	}
+	return d.preview(ctx, lines, may)
+}
+
+// plan waits for the one turn at planning, and returns what ends it.
+func (d *Directory) plan(ctx context.Context) (end func(), err error) {
 	select {
 	case d.planning <- struct{}{}:
-		defer func() { <-d.planning }()
+		return func() { <-d.planning }, nil
 	case <-ctx.Done():
-		return Preview{}, ctx.Err()
+		return nil, ctx.Err()
 	}
+}
+
+func (d *Directory) preview(ctx context.Context, lines []Line, may May) (Preview, error) {
 	all, v, err := d.read(ctx)
 	if err != nil {
 		return Preview{}, err

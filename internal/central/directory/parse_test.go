@@ -3,6 +3,7 @@ package directory
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -233,6 +234,45 @@ func wantRead(t interface{ Fatalf(string, ...any) }, b []byte, r Record) {
 	if err != nil || len(lines) != 1 || len(lines[0].Refused) > 0 || lines[0].Record != r {
 		t.Fatalf("%#v reads as %#v, %v", r, lines, err)
 	}
+}
+
+// A cell far to the right is refused before it is padded, under whatever name the sheet is packed; so are too many cells without a reference.
+func TestWideRows(t *testing.T) {
+	for _, c := range []struct{ part, text string }{
+		{"xl/worksheets/sheet1.xml", `<worksheet><sheetData><row r="1"><c r="XFD1"><v>1</v></c></row></sheetData></worksheet>`},
+		{"xl/worksheets/sheet1.xml", `<worksheet><sheetData><row r="1"><c r="A1" x:r="BM1"/></row></sheetData></worksheet>`},
+		{"xl/worksheets/sheet1.xml", `<worksheet><sheetData><row>` + strings.Repeat("<c/>", maxCells+1) + `</row></sheetData></worksheet>`},
+		{"xl/other.bin", " <worksheet><sheetData><row><c r=\"XFD1\"/></row></sheetData></worksheet>"},
+	} {
+		err := inspect(zipped(t, c.part, c.text), maxUnpacked, maxElements)
+		if err == nil || !strings.Contains(err.Error(), "太靠右") {
+			t.Errorf("%s %.80s: %v", c.part, c.text, err)
+		}
+	}
+	row := `<row>` + strings.Repeat("<c/>", maxCells) + `</row>`
+	if err := inspect(zipped(t, "xl/worksheets/a.xml", `<worksheet>`+row+row+`</worksheet>`), maxUnpacked, 10); err != nil {
+		t.Errorf("rows of %d cells: %v", maxCells, err)
+	}
+	for _, part := range []string{"_rels/.rels", "xl/worksheets/strings.xml", "a.png"} {
+		if err := inspect(zipped(t, part, "<sst>"+strings.Repeat("<a/>", 20)+"</sst>"), maxUnpacked, 10); err == nil {
+			t.Errorf("the elements of %s are not counted", part)
+		}
+	}
+}
+
+// zipped returns a file with one part.
+func zipped(t *testing.T, part, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(part)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // FuzzReadCSV reads anything as a file, and works out what it would change.

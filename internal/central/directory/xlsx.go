@@ -2,6 +2,7 @@ package directory
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"encoding/xml"
 	"errors"
@@ -16,6 +17,8 @@ import (
 const (
 	maxUnpacked = 64 << 20 // bytes
 	maxElements = 500_000  // of XML besides the sheets, which are read row by row
+	maxOfSheets = 3_000_000
+	maxCells    = 64 // of a row: a cell further to the right would be padded with as many empty ones as lie before it
 	maxParts    = 200
 	maxSheets   = 20
 )
@@ -90,7 +93,7 @@ func inspect(b []byte, bytesLeft int64, elements int) error {
 	if len(z.File) > maxParts {
 		return faultf("工作簿有 %d 个部件，最多 %d 个", "the workbook has %d parts, at most %d are allowed", len(z.File), maxParts)
 	}
-	left := bytesLeft
+	left, ofSheets := bytesLeft, maxOfSheets
 	for _, f := range z.File {
 		in, err := f.Open()
 		if err != nil {
@@ -98,9 +101,12 @@ func inspect(b []byte, bytesLeft int64, elements int) error {
 		}
 		// What is read counts, not what the file says of itself.
 		bounded := &io.LimitedReader{R: in, N: left + 1}
-		if strings.HasSuffix(strings.ToLower(f.Name), ".xml") {
-			n := 0
-			if n, err = scan(bounded, f.Name); !strings.HasPrefix(f.Name, "xl/worksheets/") {
+		if text := bufio.NewReader(bounded); isXML(text, f.Name) {
+			var n int
+			var sheet bool
+			if n, sheet, err = scan(text, f.Name); sheet {
+				ofSheets -= n
+			} else {
 				elements -= n
 			}
 		}
@@ -108,7 +114,7 @@ func inspect(b []byte, bytesLeft int64, elements int) error {
 			_, err = io.Copy(io.Discard, bounded)
 		}
 		err = errors.Join(err, in.Close())
-		if left = bounded.N - 1; left < 0 || elements < 0 {
+		if left = bounded.N - 1; left < 0 || elements < 0 || ofSheets < 0 {
 			return faultf("工作簿解压后超过 %d 字节，或内容过多", "the workbook unpacks to more than %d bytes, or has too many elements", bytesLeft)
 		}
 		var wrong Fault
@@ -122,17 +128,29 @@ func inspect(b []byte, bytesLeft int64, elements int) error {
 	return nil
 }
 
-// scan counts the elements of a part, and refuses one that has a formula in a cell. A chart's formulas are its own.
-func scan(r io.Reader, part string) (n int, err error) {
+// isXML reports whether a part is XML by its name or its beginning: a workbook may name its sheets as it likes.
+func isXML(r *bufio.Reader, part string) bool {
+	part = strings.ToLower(part)
+	if strings.HasSuffix(part, ".xml") || strings.HasSuffix(part, ".rels") {
+		return true
+	}
+	head, _ := r.Peek(512) // what cannot be read is met again by whoever reads on
+	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))), []byte("<"))
+}
+
+// scan counts the elements of a part and reports whether it is a sheet. It refuses a part that has a formula in a cell, or a row with too many
+// cells. A chart's formulas are its own.
+func scan(r io.Reader, part string) (n int, sheet bool, err error) {
 	in := xml.NewDecoder(r)
-	cell, within := "", false
+	in.Strict = !strings.HasSuffix(strings.ToLower(part), ".vml") // drawings are often written as loosely as HTML
+	cell, within, cells := "", false, 0
 	for {
 		t, err := in.RawToken()
 		if errors.Is(err, io.EOF) {
-			return n, nil
+			return n, sheet, nil
 		}
 		if err != nil {
-			return n, fmt.Errorf("read %s: %w", part, err)
+			return n, sheet, fmt.Errorf("read %s: %w", part, err)
 		}
 		if e, ok := t.(xml.EndElement); ok && e.Name.Local == "c" {
 			within = false
@@ -141,14 +159,31 @@ func scan(r io.Reader, part string) (n int, err error) {
 		if !ok {
 			continue
 		}
-		n++
+		if n++; n == 1 {
+			sheet = e.Name.Local == "worksheet"
+		}
 		switch {
+		case e.Name.Local == "row":
+			cells = 0
 		case e.Name.Local == "c":
 			within, cell = true, attribute(e, "r")
+			if cells++; sheet && cells > maxCells || column(e) > maxCells {
+				return n, sheet, faultf("单元格 %.10s（%.40s）太靠右：一行最多 %d 格", "the cell %.10s of %.40s lies too far right: a row has at most %d cells", cell, part, maxCells)
+			}
 		case e.Name.Local == "f" && within && !strings.Contains(part, "/charts/"):
-			return n, faultf("单元格 %.10s（%.40s）是公式，请改为数值（选择性粘贴→数值）", "the cell %.10s of %.40s has a formula; replace it by its value", cell, part)
+			return n, sheet, faultf("单元格 %.10s（%.40s）是公式，请改为数值（选择性粘贴→数值）", "the cell %.10s of %.40s has a formula; replace it by its value", cell, part)
 		}
 	}
+}
+
+// column returns the column of a cell by the reference that lies furthest right, 0 if there is none.
+func column(e xml.StartElement) (most int) {
+	for _, a := range e.Attr {
+		if c, _, err := excelize.CellNameToCoordinates(a.Value); err == nil && a.Name.Local == "r" {
+			most = max(most, c)
+		}
+	}
+	return most
 }
 
 func attribute(e xml.StartElement, name string) string {

@@ -33,8 +33,10 @@ func (j *Journal) Read(ctx context.Context, after int64, rows int) ([]Entry, err
 	return j.read(ctx, j.cfg.DB, after, rows)
 }
 
+// enough is how many bytes of bodies are read at once.
+const enough = 4 << 20
+
 func (j *Journal) read(ctx context.Context, q db.Querier, after int64, rows int) (all []Entry, err error) {
-	const enough = 4 << 20 // bytes of bodies
 	ctx, cancel := context.WithTimeout(ctx, 2*j.cfg.Patience)
 	defer cancel()
 	found, err := q.QueryContext(ctx, readEntry+"WHERE e.pos > $1 ORDER BY e.pos LIMIT $2", after, rows)
@@ -188,14 +190,23 @@ func (j *Journal) runs(ctx context.Context, q db.Querier, log int64, first, last
 	return all, rows.Err()
 }
 
-// Acts returns up to n rows of the kind Acted before a position, the last first. A position of 0 is the end.
-func (j *Journal) Acts(ctx context.Context, before int64, n int) ([]Entry, error) {
+// Acts returns up to n rows of the kind Acted before a position, the last first. A position of 0 is the end. Fewer than n
+// may come before the first, since it stops after some megabytes; none is the first.
+func (j *Journal) Acts(ctx context.Context, before int64, n int) (all []Entry, err error) {
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	all, err := db.Query(ctx, j.cfg.DB, j.scanEntry, readEntry+"WHERE e.kind = 'act' AND e.pos < $1 ORDER BY e.pos DESC LIMIT $2", before, n)
+	rows, err := j.cfg.DB.QueryContext(ctx, readEntry+"WHERE e.kind = 'act' AND e.pos < $1 ORDER BY e.pos DESC LIMIT $2", before, n)
 	if err != nil {
 		return nil, fmt.Errorf("read what people did: %w", err)
 	}
-	return all, nil
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for size := 0; size < enough && rows.Next(); {
+		e, more, err := j.scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read what people did: %w", err)
+		}
+		all, size = append(all, e), size+more
+	}
+	return all, rows.Err()
 }

@@ -25,6 +25,7 @@ type Call struct {
 	site   *Site
 	route  Route
 	secret string // of the session, empty for a token
+	token  string // empty for a session
 }
 
 // May reports whether the person may do something. It is account.May, but for the time in which there is no account.
@@ -41,10 +42,16 @@ func (c *Call) Still(ctx context.Context) bool {
 		any, err := c.site.anyAccount(ctx)
 		return err == nil && !any
 	}
-	if c.secret == "" {
-		return c.Person.Token
+	var p account.Person
+	var err error
+	switch {
+	case c.token != "":
+		p, err = c.site.cfg.Accounts.ByToken(ctx, c.token)
+	case c.secret != "":
+		p, _, err = c.site.cfg.Accounts.Session(ctx, c.secret, true)
+	default:
+		return false
 	}
-	p, _, err := c.site.cfg.Accounts.Session(ctx, c.secret, true)
 	if err != nil {
 		return false
 	}
@@ -68,7 +75,7 @@ func (c *Call) Browser() account.Browser {
 func (c *Call) Secure() bool { return c.site.client(c.R).secure() }
 
 // Local reports whether the request came from this machine.
-func (c *Call) Local() bool { return c.site.client(c.R).ip.IsLoopback() }
+func (c *Call) Local() bool { return c.site.client(c.R).local }
 
 // Now returns the time.
 func (c *Call) Now() time.Time { return c.site.cfg.Now() }
@@ -109,7 +116,7 @@ func (c *Call) ShowStatus(status int, page string, data any) error {
 func (c *Call) JSON(v any) error {
 	text, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
-		return fmt.Errorf("answer %s: %w", c.R.URL.Path, err)
+		return fmt.Errorf("answer %s: %w", c.R.Pattern, err)
 	}
 	c.W.Header().Set("Content-Type", "application/json")
 	_, _ = c.W.Write(append(text, '\n'))

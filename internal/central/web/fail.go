@@ -20,7 +20,7 @@ type state struct {
 	Link   string
 }
 
-// fail answers a request that came to nothing.
+// fail answers a request that came to nothing. The log gets the route and no path, which may be a link that opens an account.
 func (s *Site) fail(c *Call, err error) {
 	r := c.R
 	switch {
@@ -39,14 +39,14 @@ func (s *Site) fail(c *Call, err error) {
 	}
 	st := s.stateOf(c, err)
 	if st.Status >= 500 && r.Context().Err() == nil {
-		s.cfg.Logger.Error("centre's page", "path", r.URL.Path, "err", err)
+		s.cfg.Logger.Error("centre's page", "route", r.Pattern, "err", err)
 	}
 	if !wantsPage(r) {
 		http.Error(c.W, st.Words, st.Status)
 		return
 	}
 	if e := c.ShowStatus(st.Status, "frame/state", st); e != nil {
-		s.cfg.Logger.Error("centre's page", "path", r.URL.Path, "err", e)
+		s.cfg.Logger.Error("centre's page", "route", r.Pattern, "err", e)
 		http.Error(c.W, st.Words, st.Status)
 	}
 }

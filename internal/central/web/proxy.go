@@ -12,6 +12,7 @@ import (
 type client struct {
 	ip    netip.Addr // the zero one if it is not known
 	https bool
+	local bool // it is this machine, and nothing says that somebody else asks through it
 }
 
 // client reads X-Forwarded-For and X-Forwarded-Proto where a trusted proxy wrote them. The nearest address that is no such proxy is the client's:
@@ -28,6 +29,7 @@ func (s *Site) client(r *http.Request) client {
 	}
 	c.ip = ip.Unmap()
 	if !s.trusted(c.ip) {
+		c.local = c.ip.IsLoopback() && !forwarded(r.Header)
 		return c
 	}
 	c.https = c.https || lastWord(r.Header.Values("X-Forwarded-Proto")) == "https"
@@ -45,6 +47,16 @@ func (s *Site) client(r *http.Request) client {
 	return c
 }
 
+// forwarded reports whether somebody says that they pass a request on, also one whom the configuration does not know.
+func forwarded(h http.Header) bool {
+	for name := range h {
+		if name == "Forwarded" || strings.HasPrefix(name, "X-Forwarded-") {
+			return true
+		}
+	}
+	return false
+}
+
 // lastWord returns what the nearest proxy wrote.
 func lastWord(values []string) string {
 	all := strings.Split(strings.Join(values, ","), ",")
@@ -56,7 +68,7 @@ func (s *Site) trusted(ip netip.Addr) bool {
 }
 
 // secure reports whether nobody on the way can read along.
-func (c client) secure() bool { return c.https || c.ip.IsLoopback() }
+func (c client) secure() bool { return c.https || c.local }
 
 // address is what failures are counted by: an IPv4 address, or the network of 64 bits that one IPv6 customer has.
 func (c client) address() string {

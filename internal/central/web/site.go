@@ -103,7 +103,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.origin.Check(r); err != nil {
-		s.cfg.Logger.Warn("a request of another site's page is refused", "path", r.URL.Path, "address", s.client(r).address(), "err", err)
+		_, route := s.mux.Handler(r) // a path may be a link that opens an account
+		s.cfg.Logger.Warn("a request of another site's page is refused", "route", route, "address", s.client(r).address(), "err", err)
 		http.Error(w, "请从本站页面操作。This request was caused by another site's page.", http.StatusForbidden)
 		return
 	}
@@ -174,7 +175,7 @@ func (s *Site) admit(c *Call) error {
 			return e
 		case any:
 			return errSignIn
-		case !s.cfg.Loopback || !s.client(c.R).ip.IsLoopback():
+		case !s.cfg.Loopback || !s.client(c.R).local:
 			return errNobody
 		case c.route.Before:
 			c.Everybody = true
@@ -221,7 +222,8 @@ func (s *Site) identify(c *Call) (err error) {
 		return account.ErrSignedOut // what travels in plain text opens nothing
 	}
 	if text, ok := strings.CutPrefix(c.R.Header.Get("Authorization"), "Bearer "); ok {
-		c.Person, err = s.cfg.Accounts.ByToken(ctx, strings.TrimSpace(text))
+		c.token = strings.TrimSpace(text)
+		c.Person, err = s.cfg.Accounts.ByToken(ctx, c.token)
 		return err
 	}
 	cookie, err := c.R.Cookie(s.cookieName(c.R, sessionCookie))

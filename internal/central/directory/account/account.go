@@ -242,7 +242,7 @@ func errArea(s string) error {
 	return fmt.Errorf("区划代码 %q 不对：请写 12 位数字 (an area's code has 12 digits)", s)
 }
 
-// Disable bars an account, or lets it in again. Its sessions end.
+// Disable bars an account, or lets it in again. Its sessions and tokens end.
 func (a *Accounts) Disable(ctx context.Context, by By, x Account, disabled bool) error {
 	do, flag := "account.enable", 0
 	if disabled {
@@ -250,7 +250,7 @@ func (a *Accounts) Disable(ctx context.Context, by By, x Account, disabled bool)
 	}
 	return a.do(ctx, by, do, x.ID, x.Area, nil, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		_, err := tx.ExecContext(ctx, "UPDATE account SET disabled = $1, changed = $2 WHERE id = $3", flag, pos, x.ID)
-		return errors.Join(err, endAll(ctx, tx, x.ID, nil))
+		return errors.Join(err, endAll(ctx, tx, x.ID, nil), dropTokens(ctx, tx, x.ID))
 	})
 }
 

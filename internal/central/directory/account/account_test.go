@@ -30,7 +30,7 @@ func chosen(t *testing.T, w *webtest.World, grants ...account.Grant) account.Acc
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Accounts.ChooseByLink(t.Context(), link, good); err != nil {
+	if err := w.Accounts.ChooseByLink(t.Context(), link, good, here()); err != nil {
 		t.Fatal(err)
 	}
 	if x, err = w.Accounts.Account(t.Context(), x.ID); err != nil {
@@ -93,13 +93,13 @@ func TestSignIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.ChooseByLink(ctx, link, "password1234"); !errors.Is(err, account.ErrPassword) {
+		if err := a.ChooseByLink(ctx, link, "password1234", here()); !errors.Is(err, account.ErrPassword) {
 			t.Errorf("a common password: %v", err)
 		}
-		if err := a.ChooseByLink(ctx, link, good); err != nil {
+		if err := a.ChooseByLink(ctx, link, good, here()); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.ChooseByLink(ctx, link, better); !errors.Is(err, account.ErrLink) {
+		if err := a.ChooseByLink(ctx, link, better, here()); !errors.Is(err, account.ErrLink) {
 			t.Errorf("the link a second time: %v", err)
 		}
 		first, err := a.SignIn(ctx, strings.ToUpper(x.Login)+" ", good, here())
@@ -255,6 +255,92 @@ func TestBruteForce(t *testing.T) {
 	w.Pass(soon.Wait)
 	if _, err := a.SignIn(ctx, x.Login, good, account.Browser{Address: "203.0.113.2"}); err != nil {
 		t.Errorf("after the pause: %v", err)
+	}
+}
+
+// refusals returns how often the audit says of an account that it was tried too often.
+func refusals(t *testing.T, w *webtest.World, x account.Account) (n int) {
+	t.Helper()
+	all, err := w.Journal.Acts(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		a, err := e.Act()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Do == "account.refused" && a.Object == x.ID {
+			n++
+		}
+	}
+	return n
+}
+
+// A right password is no failure, however often its code does not come; wrong codes keep nobody from trying the password; a link for a new
+// password forgives the wrong ones; and the audit looks at the account's count, not at its address's.
+func TestWhatCountsAsFailure(t *testing.T) {
+	w := webtest.New(t)
+	ctx, a := t.Context(), w.Accounts
+	x := chosen(t, w)
+	e, err := a.SignIn(ctx, x.Login, good, here())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, _, _ := enrolled(t, w, x, e.Secret)
+	for range 20 {
+		if e, err = a.SignIn(ctx, x.Login, good, here()); err != nil {
+			t.Fatalf("a right password counts as a failure: %v", err)
+		}
+	}
+	var soon *account.TooSoon
+	for soon == nil {
+		if _, err := a.Code(ctx, e.Secret, "000000", here()); !errors.Is(err, account.ErrWrong) && !errors.As(err, &soon) {
+			t.Fatal(err)
+		}
+	}
+	if n := refusals(t, w, x); n != 1 {
+		t.Errorf("%d refusals for codes, want 1", n)
+	}
+	if e, err = a.SignIn(ctx, x.Login, good, here()); err != nil {
+		t.Errorf("the password after wrong codes: %v", err)
+	}
+	w.Pass(time.Minute)
+	if _, err := a.Code(ctx, e.Secret, code(t, w, seed), here()); err != nil {
+		t.Errorf("the code after its pause: %v", err)
+	}
+
+	for soon = nil; soon == nil; {
+		if _, err := a.SignIn(ctx, x.Login, "a wrong guess 47", here()); !errors.Is(err, account.ErrWrong) && !errors.As(err, &soon) {
+			t.Fatal(err)
+		}
+	}
+	if n := refusals(t, w, x); n != 2 {
+		t.Errorf("%d refusals after passwords too, want 2", n)
+	}
+	link, err := a.Link(ctx, account.By{Account: webtest.Operator}, x, account.ChoosesPassword)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.ChooseByLink(ctx, link, better, here()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.SignIn(ctx, x.Login, better, here()); err != nil {
+		t.Errorf("the new password right after the link: %v", err)
+	}
+
+	// Many accounts behind one address: none of them has failed more than once.
+	y := chosen(t, w)
+	for i := range 5 {
+		if _, err := a.SignIn(ctx, "nobody"+string(rune('a'+i)), good, account.Browser{Address: "192.0.2.200"}); !errors.Is(err, account.ErrWrong) {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.SignIn(ctx, y.Login, "a wrong guess 47", account.Browser{Address: "192.0.2.200"}); !errors.Is(err, account.ErrWrong) {
+		t.Fatal(err)
+	}
+	if n := refusals(t, w, y); n != 0 {
+		t.Errorf("%d refusals of an account that failed once", n)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // with before has a count of its own, and a link from whoever looks after the account signs in at any time.
 const (
 	freeAccount  = 5   // failures of an account or a known browser that cost nothing
+	freeCode     = 2   // codes after a right password that cost nothing; they count apart from the password's failures
 	freeAddress  = 30  // failures from an address, behind which a whole office may sit
 	firstPause   = 1   // seconds; it doubles with each failure
 	longestPause = 900 // seconds
@@ -45,11 +46,24 @@ func pause(many, free int64) time.Duration {
 
 // counters are the counts that a try at signing in touches.
 func (a *Accounts) counters(login string, b Browser) map[string]int64 {
-	who := "account " + base64.RawURLEncoding.EncodeToString(hashOf(login)) // a login may be anything at all here
+	return counted(a.who(login, b), freeAccount, b)
+}
+
+// codeCounters are the counts that a try at a code touches.
+func (a *Accounts) codeCounters(login string, b Browser) map[string]int64 {
+	return counted("code of "+a.who(login, b), freeCode, b)
+}
+
+// who is under what name the failures of a login count.
+func (a *Accounts) who(login string, b Browser) string {
 	if device := a.knownDevice(login, b.Known); device != "" {
-		who = "browser " + device
+		return "browser " + device
 	}
-	all := map[string]int64{who: freeAccount}
+	return "account " + base64.RawURLEncoding.EncodeToString(hashOf(login)) // a login may be anything at all here
+}
+
+func counted(who string, free int64, b Browser) map[string]int64 {
+	all := map[string]int64{who: free}
 	if b.Address != "" {
 		all["address "+b.Address] = freeAddress
 	}
@@ -80,11 +94,12 @@ func (a *Accounts) knownDevice(login, cookie string) string {
 	return name
 }
 
-// try counts a try as a failure before it is made, so that many at once are not free, or returns TooSoon. Many is the largest count.
-func (a *Accounts) try(ctx context.Context, counters map[string]int64) (many int64, err error) {
+// try counts a try as a failure before it is made, so that many at once are not free, or returns TooSoon. Costly says that it is the first
+// of its account that costs time; how many an address has failed says nothing of the account.
+func (a *Accounts) try(ctx context.Context, counters map[string]int64) (costly bool, err error) {
 	at := a.now()
 	err = a.db.Write(ctx, func(tx *db.Tx) error {
-		many = 0
+		costly = false
 		if _, err := tx.ExecContext(ctx, "DELETE FROM account_failure WHERE last < $1", at-forgetAfter.Milliseconds()); err != nil {
 			return err
 		}
@@ -93,11 +108,11 @@ func (a *Accounts) try(ctx context.Context, counters map[string]int64) (many int
 			if err != nil {
 				return err
 			}
-			many = max(many, n)
+			costly = costly || !strings.HasPrefix(who, "address ") && n == counters[who]+1
 		}
 		return nil
 	})
-	return many, err
+	return costly, err
 }
 
 // count adds a failure, unless it comes too soon.
@@ -143,14 +158,17 @@ func uncount(ctx context.Context, tx *db.Tx, who string) error {
 	return err
 }
 
+// takeBack takes a try back in a transaction.
+func takeBack(ctx context.Context, tx *db.Tx, counters map[string]int64) error {
+	for _, who := range sorted(counters) {
+		if err := uncount(ctx, tx, who); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // untried takes a try back that was not looked at.
 func (a *Accounts) untried(ctx context.Context, counters map[string]int64) error {
-	return a.db.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error {
-		for _, who := range sorted(counters) {
-			if err := uncount(ctx, tx, who); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return a.db.Write(context.WithoutCancel(ctx), func(tx *db.Tx) error { return takeBack(ctx, tx, counters) })
 }

@@ -94,8 +94,9 @@ func (a *Accounts) EnterByLink(ctx context.Context, secret string, b Browser) (E
 	return a.enter(ctx, x, "link", true, b, a.counters(x.Login, b), func(tx *db.Tx) error { return useLink(secret)(ctx, tx) })
 }
 
-// ChooseByLink sets the password by a link, and ends all sessions. Whoever has a second factor then signs in with it as always.
-func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string) error {
+// ChooseByLink sets the password by a link, forgets what failed with the old one, and ends all sessions. Whoever has a second factor then signs in
+// with it as always, and its failures stay counted.
+func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string, b Browser) error {
 	x, opens, err := a.LinkOf(ctx, secret)
 	if err != nil {
 		return err
@@ -103,7 +104,10 @@ func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string) er
 	if opens != ChoosesPassword {
 		return ErrLink
 	}
-	return a.setPassword(ctx, By{Account: x.ID}, x, password, nil, useLink(secret))
+	return a.setPassword(ctx, By{Account: x.ID}, x, password, nil, func(ctx context.Context, tx *db.Tx) error {
+		forgotten := map[string]int64{a.who(x.Login, Browser{}): freeAccount, a.who(x.Login, b): freeAccount}
+		return errors.Join(useLink(secret)(ctx, tx), forgive(ctx, tx, forgotten))
+	})
 }
 
 // ChangePassword sets the password of somebody who is signed in and knows the old one. All their other sessions end.
@@ -138,7 +142,7 @@ func (a *Accounts) Again(ctx context.Context, p Person, password string, b Brows
 	return a.db.Write(ctx, func(tx *db.Tx) error { return forgive(ctx, tx, counters) })
 }
 
-// setPassword keeps a new password's hash and ends the account's sessions but one.
+// setPassword keeps a new password's hash and ends the account's sessions but one, and its tokens.
 func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password string, but []byte, also func(context.Context, *db.Tx) error) error {
 	if err := CheckPassword(password, x.Login, x.Name); err != nil {
 		return err
@@ -154,6 +158,6 @@ func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password s
 			}
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE account SET password = $1, password_at = $2, changed = $3 WHERE id = $4", hash, a.now(), pos, x.ID)
-		return errors.Join(err, endAll(ctx, tx, x.ID, but))
+		return errors.Join(err, endAll(ctx, tx, x.ID, but), dropTokens(ctx, tx, x.ID))
 	})
 }

@@ -28,7 +28,7 @@ type Person struct {
 	At      int64  // milliseconds since 1970-01-01 UTC
 	By      string // the session or token, as a name that opens nothing
 	Second  bool   // a second factor was shown
-	// Token says that a program asks; it may do what Only names, and never what needs a reason.
+	// Token says that a program asks; it may do what Only names, and never what is not for tokens.
 	Token bool
 	Only  []Action
 }
@@ -61,7 +61,7 @@ type Object struct {
 // May reports whether a person may do something to an object. It is the only rule of access: pages, lists, exports and the API ask it.
 func May(p Person, a Action, o Object) bool {
 	rule, ok := RuleOf(a)
-	if !ok || p.Account == "" || p.Token && (rule.Reason || !slices.Contains(p.Only, a)) {
+	if !ok || p.Account == "" || p.Token && (!rule.ForTokens() || !slices.Contains(p.Only, a)) {
 		return false
 	}
 	if p.NeedsSecond() && !p.Second && a != UseOwn {

@@ -112,6 +112,9 @@ type Rule struct {
 	Reason bool
 }
 
+// ForTokens reports whether programs may do it. The care of accounts is not for them: a token that leaks could open others.
+func (r Rule) ForTokens() bool { return !r.Reason && r.Action != UseOwn && r.Action != EditAccounts }
+
 // offices returns what the offices of all three levels have in common.
 func offices(r Reach, more map[Role]Reach) map[Role]Reach {
 	all := map[Role]Reach{Province: r, City: r, County: r}

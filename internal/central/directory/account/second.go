@@ -194,13 +194,18 @@ func (a *Accounts) Confirm(ctx context.Context, p Person, secret, code string, b
 		return nil, e, err
 	}
 	err = a.do(ctx, By{Account: x.ID, Session: p.By}, "account.second", x.ID, x.Area, nil, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE account SET seed = $1, trial = NULL, step = $2, changed = $3 WHERE id = $4", a.seal(x.ID, seed), step, pos, x.ID); err != nil {
+		if err := errors.Join(useSession(ctx, tx, secret), unchanged(ctx, tx, x)); err != nil {
+			return err
+		}
+		now := x
+		now.seed = a.seal(x.ID, seed)
+		if _, err := tx.ExecContext(ctx, "UPDATE account SET seed = $1, trial = NULL, step = $2, changed = $3 WHERE id = $4", now.seed, step, pos, x.ID); err != nil {
 			return err
 		}
 		if err := errors.Join(writeRecovery(ctx, tx, x.ID, hashes), endAll(ctx, tx, x.ID, nil), forgive(ctx, tx, counters)); err != nil {
 			return err
 		}
-		return a.begin(ctx, tx, x.ID, IsOpen, true, b, e.Secret)
+		return a.begin(ctx, tx, now, IsOpen, true, b, e.Secret)
 	})
 	return codes, e, err
 }
@@ -251,11 +256,11 @@ func (a *Accounts) NewRecovery(ctx context.Context, p Person) ([]string, error) 
 	return codes, err
 }
 
-// ClearSecond takes an account's second factor away, since the phone is lost. Its sessions end.
+// ClearSecond takes an account's second factor away, since the phone is lost. Its sessions and tokens end.
 func (a *Accounts) ClearSecond(ctx context.Context, by By, x Account) error {
 	return a.do(ctx, by, "account.second.clear", x.ID, x.Area, nil, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		_, err := tx.ExecContext(ctx, "UPDATE account SET seed = NULL, trial = NULL, changed = $1 WHERE id = $2", pos, x.ID)
-		return errors.Join(err, writeRecovery(ctx, tx, x.ID, nil), endAll(ctx, tx, x.ID, nil))
+		return errors.Join(err, writeRecovery(ctx, tx, x.ID, nil), endAll(ctx, tx, x.ID, nil), dropTokens(ctx, tx, x.ID))
 	})
 }
 

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -87,9 +88,29 @@ func (s Session) lives(at int64) bool {
 	return at < s.EndsAt && (s.Stage != IsOpen || at < s.SeenAt+SessionIdle.Milliseconds())
 }
 
-// begin writes a new session and returns its secret. A browser never keeps the secret of an earlier stage.
-func (a *Accounts) begin(ctx context.Context, tx *db.Tx, account string, stage Stage, second bool, b Browser, secret string) error {
-	at, life := a.now(), SessionLife
+// unchanged is ErrWrong if an account was barred, or its password or second factor changed, since it was read to be checked. It locks the row, so
+// that whoever does so later meets the session and ends it.
+func unchanged(ctx context.Context, tx *db.Tx, x Account) error {
+	err := changed(tx.ExecContext(ctx, "UPDATE account SET step = step WHERE id = $1 AND disabled = 0 AND password = $2", x.ID, x.hash))
+	if errors.Is(err, ErrChanged) {
+		return ErrWrong
+	}
+	if err != nil {
+		return err
+	}
+	now, err := one(ctx, tx, "WHERE id = $1", x.ID)
+	if err == nil && !bytes.Equal(now.seed, x.seed) {
+		err = ErrWrong
+	}
+	return err
+}
+
+// begin writes a new session for an account that is as it was checked. A browser never keeps the secret of an earlier stage.
+func (a *Accounts) begin(ctx context.Context, tx *db.Tx, x Account, stage Stage, second bool, b Browser, secret string) error {
+	if err := unchanged(ctx, tx, x); err != nil {
+		return err
+	}
+	account, at, life := x.ID, a.now(), SessionLife
 	if stage == AwaitsCode {
 		life = codeLife
 	}
@@ -179,6 +200,15 @@ func (a *Accounts) Sessions(ctx context.Context, account string) (open []Session
 		}
 	}
 	return open, nil
+}
+
+// useSession deletes the session that goes on under another secret. Of two requests with one session the second is ErrSignedOut.
+func useSession(ctx context.Context, tx *db.Tx, secret string) error {
+	err := changed(tx.ExecContext(ctx, "DELETE FROM account_session WHERE hash = $1", hashOf(secret)))
+	if errors.Is(err, ErrChanged) {
+		return ErrSignedOut
+	}
+	return err
 }
 
 // End ends a session of an account by its name.

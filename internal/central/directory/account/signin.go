@@ -27,7 +27,7 @@ func sorted(m map[string]int64) []string { return slices.Sorted(maps.Keys(m)) }
 func (a *Accounts) SignIn(ctx context.Context, login, password string, b Browser) (Entered, error) {
 	login = strings.ToLower(strings.TrimSpace(login))
 	counters := a.counters(login, b)
-	many, err := a.try(ctx, counters)
+	costly, err := a.try(ctx, counters)
 	if err != nil {
 		return Entered{}, err
 	}
@@ -40,19 +40,19 @@ func (a *Accounts) SignIn(ctx context.Context, login, password string, b Browser
 		return Entered{}, errors.Join(err, a.untried(ctx, counters))
 	}
 	if !ok || x.Disabled {
-		return Entered{}, errors.Join(ErrWrong, a.noteRefused(ctx, x, many, b))
+		return Entered{}, errors.Join(ErrWrong, a.noteRefused(ctx, x, costly, b))
 	}
 	if x.Second {
 		e := Entered{Stage: AwaitsCode}
 		if e.Secret, _, err = a.secret(""); err != nil {
 			return e, err
 		}
-		// The account's failure stays counted until the code has come, else who knows the password could try codes for ever.
+		// The password was right, so that this was no failure of it; codes have a count of their own.
 		err = a.db.Write(ctx, func(tx *db.Tx) error {
-			if err := uncount(ctx, tx, "address "+b.Address); err != nil {
+			if err := takeBack(ctx, tx, counters); err != nil {
 				return err
 			}
-			return a.begin(ctx, tx, x.ID, AwaitsCode, false, b, e.Secret)
+			return a.begin(ctx, tx, x, AwaitsCode, false, b, e.Secret)
 		})
 		return e, err
 	}
@@ -76,8 +76,8 @@ func (a *Accounts) rehash(ctx context.Context, x Account, password string) error
 }
 
 // noteRefused enters that an account was tried too often, once a row of failures begins to cost time.
-func (a *Accounts) noteRefused(ctx context.Context, x Account, many int64, b Browser) error {
-	if x.ID == "" || many != freeAccount+1 {
+func (a *Accounts) noteRefused(ctx context.Context, x Account, costly bool, b Browser) error {
+	if x.ID == "" || !costly {
 		return nil
 	}
 	return a.do(ctx, By{Account: x.ID}, "account.refused", x.ID, x.Area, from{"", clip(b.Address, 64)}, nil)
@@ -112,7 +112,7 @@ func (a *Accounts) enter(ctx context.Context, x Account, how string, second bool
 		if err := forgive(ctx, tx, counters); err != nil {
 			return err
 		}
-		return a.begin(ctx, tx, x.ID, IsOpen, second, b, secret)
+		return a.begin(ctx, tx, x, IsOpen, second, b, secret)
 	})
 	return e, err
 }
@@ -130,11 +130,12 @@ func (a *Accounts) Code(ctx context.Context, secret, code string, b Browser) (En
 	if err != nil {
 		return Entered{}, err
 	}
-	counters := a.counters(x.Login, b)
-	many, err := a.try(ctx, counters)
+	counters := a.codeCounters(x.Login, b)
+	costly, err := a.try(ctx, counters)
 	if err != nil {
 		return Entered{}, err
 	}
+	counters[a.who(x.Login, b)] = freeAccount // forgotten with the code's failures
 	how := "password and code"
 	use, err := a.second(x, code)
 	if errors.Is(err, ErrWrong) {
@@ -142,13 +143,13 @@ func (a *Accounts) Code(ctx context.Context, secret, code string, b Browser) (En
 		use, err = a.recovery(ctx, x, code)
 	}
 	if errors.Is(err, ErrWrong) {
-		return Entered{}, errors.Join(err, a.noteRefused(ctx, x, many, b))
+		return Entered{}, errors.Join(err, a.noteRefused(ctx, x, costly, b))
 	}
 	if err != nil {
 		return Entered{}, fmt.Errorf("check a second factor: %w", err)
 	}
 	return a.enter(ctx, x, how, true, b, counters, func(tx *db.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM account_session WHERE hash = $1", hashOf(secret)); err != nil {
+		if err := useSession(ctx, tx, secret); err != nil {
 			return err
 		}
 		return use(ctx, tx)

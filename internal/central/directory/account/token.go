@@ -27,18 +27,20 @@ type Token struct {
 	CreatedAt int64    `json:"created_at"`
 	EndsAt    int64    `json:"ends_at"`
 	SeenAt    int64    `json:"seen_at,omitempty"` // 0: never
+	Second    bool     `json:"second"`            // whoever made it had shown a second factor
 }
 
 // errToken says that a token cannot be made so.
-var errToken = errors.New("令牌须有名称、至少一项权限和一年以内的期限；须说明理由的操作不能授予令牌 (a token has a label, an action, and ends within a year; what needs a reason is not for tokens)")
+var errToken = errors.New("令牌须有名称、至少一项权限和一年以内的期限；须说明理由的操作和账号管理不能授予令牌 " +
+	"(a token has a label, an action, and ends within a year; what needs a reason and the care of accounts are not for tokens)")
 
 // AddToken makes a token of an account and returns its secret, which is shown once.
 func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions []Action, ends int64) (string, Token, error) {
 	at := a.now()
-	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends}
+	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends, Second: p.Second}
 	tooMuch := func(x Action) bool {
 		rule, ok := RuleOf(x)
-		return !ok || rule.Reason || x == UseOwn || !Ever(p, x)
+		return !ok || !rule.ForTokens() || !Ever(p, x)
 	}
 	if t.Label == "" || utf8.RuneCountInString(t.Label) > maxName || !printable(t.Label) || len(actions) == 0 || slices.ContainsFunc(actions, tooMuch) ||
 		ends <= at || ends > at+TokenLife.Milliseconds() {
@@ -50,8 +52,8 @@ func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions
 	}
 	t.ID = nameOf(hash)
 	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.token", p.Account, "", t, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0)",
-			hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt)
+		_, err := tx.ExecContext(ctx, `INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at, second)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)`, hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt, flag(t.Second))
 		return err
 	})
 	return secret, t, err
@@ -65,11 +67,13 @@ func words(actions []Action) string {
 	return strings.Join(all, " ")
 }
 
-const readToken = "SELECT id, account, label, actions, created_at, ends_at, seen_at FROM account_token "
+const readToken = "SELECT id, account, label, actions, created_at, ends_at, seen_at, second FROM account_token "
 
 func scanToken(s db.Scanner) (t Token, err error) {
 	var text string
-	err = s.Scan(&t.ID, &t.Account, &t.Label, &text, &t.CreatedAt, &t.EndsAt, &t.SeenAt)
+	var second int64
+	err = s.Scan(&t.ID, &t.Account, &t.Label, &text, &t.CreatedAt, &t.EndsAt, &t.SeenAt, &second)
+	t.Second = second == 1
 	for _, w := range strings.Fields(text) {
 		t.Actions = append(t.Actions, Action(w))
 	}
@@ -95,7 +99,14 @@ func (a *Accounts) DropToken(ctx context.Context, by By, account, id string) err
 	})
 }
 
-// ByToken returns the person whose token this is, or ErrSignedOut. A token counts as a second factor: it was made by somebody who had shown one.
+// dropTokens deletes all tokens of an account.
+func dropTokens(ctx context.Context, tx *db.Tx, account string) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM account_token WHERE account = $1", account)
+	return err
+}
+
+// ByToken returns the person whose token this is, or ErrSignedOut. A token counts as a second factor if whoever made it
+// had shown one.
 func (a *Accounts) ByToken(ctx context.Context, secret string) (Person, error) {
 	at, hash := a.now(), hashOf(secret)
 	all, err := db.Query(ctx, a.db, scanToken, readToken+"WHERE hash = $1 AND ends_at > $2", hash, at)
@@ -110,7 +121,7 @@ func (a *Accounts) ByToken(ctx context.Context, secret string) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	p.By, p.Token, p.Only, p.Second = t.ID, true, t.Actions, true
+	p.By, p.Token, p.Only, p.Second = t.ID, true, t.Actions, t.Second
 	if at >= t.SeenAt+seenEvery.Milliseconds() {
 		err = a.db.Write(ctx, func(tx *db.Tx) error {
 			_, err := tx.ExecContext(ctx, "UPDATE account_token SET seen_at = $1 WHERE hash = $2", at, hash)

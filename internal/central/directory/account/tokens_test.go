@@ -19,7 +19,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := w.Now().Add(24 * time.Hour).UnixMilli()
-	for _, bad := range [][]account.Action{nil, {account.SeeText}, {account.SeeIdentity}, {account.UseOwn}, {account.EditBoxes}, {"nothing"}} {
+	for _, bad := range [][]account.Action{nil, {account.SeeText}, {account.SeeIdentity}, {account.UseOwn}, {account.EditBoxes}, {account.EditAccounts}, {"nothing"}} {
 		if _, _, err := a.AddToken(ctx, p, "x", bad, day); err == nil {
 			t.Errorf("a token for %v", bad)
 		}
@@ -52,6 +52,56 @@ func TestTokens(t *testing.T) {
 	if err := a.DropToken(ctx, account.By{Account: x.ID}, x.ID, token.ID); err != nil {
 		t.Error(err)
 	}
+}
+
+// A token is worth as much as its maker's session, and ends with what that stood on.
+func TestTokensEndWithTheirAccount(t *testing.T) {
+	onBoth(t, func(t *testing.T, w *webtest.World) {
+		ctx, a, by := t.Context(), w.Accounts, account.By{Account: webtest.Operator}
+		for what, end := range map[string]func(account.Account) error{
+			"a new password": func(x account.Account) error {
+				link, err := a.Link(ctx, by, x, account.ChoosesPassword)
+				if err != nil {
+					return err
+				}
+				return a.ChooseByLink(ctx, link, better, here())
+			},
+			"a second factor that is taken away": func(x account.Account) error { return a.ClearSecond(ctx, by, x) },
+			"an account that was barred": func(x account.Account) error {
+				return errors.Join(a.Disable(ctx, by, x, true), a.Disable(ctx, by, x, false))
+			},
+		} {
+			x := chosen(t, w, webtest.Grant(account.Technician, "620100000000", "620100000000"))
+			e, err := a.SignIn(ctx, x.Login, good, here())
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, _, err := a.Session(ctx, e.Secret, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			secret, _, err := a.AddToken(ctx, p, "monitor", []account.Action{account.SeeBoxes}, w.Now().Add(time.Hour).UnixMilli())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q, err := a.ByToken(ctx, secret); err != nil || q.Second {
+				t.Errorf("a token made without a second factor: %+v, %v", q, err)
+			}
+			grant := webtest.Grant(account.City, "620100000000", "620100000000")
+			if _, err := a.Grant(ctx, by, x, grant); err != nil {
+				t.Fatal(err)
+			}
+			if q, err := a.ByToken(ctx, secret); err != nil || account.Ever(q, account.SeeBoxes) {
+				t.Errorf("a token stands in for a second factor that nobody has shown: %v", err)
+			}
+			if err := end(x); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.ByToken(ctx, secret); !errors.Is(err, account.ErrSignedOut) {
+				t.Errorf("a token after %s: %v", what, err)
+			}
+		}
+	})
 }
 
 // A backup has the accounts and opens nothing by itself.

@@ -62,7 +62,7 @@ func (p *Pages) stream(c *web.Call) error {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			p.cfg.Logger.Error("centre's page", "path", c.R.URL.Path, "err", err)
+			p.cfg.Logger.Error("centre's page", "route", c.R.Pattern, "err", err)
 		case part != last:
 			event, last = sse(string(part)), part
 		}

@@ -44,7 +44,7 @@ func (p *pages) mine(c *web.Call) (v mine, err error) {
 		return v, err
 	}
 	for _, r := range account.Rules() {
-		if !r.Reason && r.Action != account.UseOwn && r.Action != account.Start && account.Ever(c.Person, r.Action) {
+		if r.ForTokens() && r.Action != account.Start && account.Ever(c.Person, r.Action) {
 			v.Actions = append(v.Actions, r)
 		}
 	}

@@ -1,6 +1,9 @@
 package me_test
 
 import (
+	"bytes"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -8,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -195,6 +199,77 @@ func TestForgedRequests(t *testing.T) {
 	}
 	if after, err := w.Journal.Head(t.Context()); err != nil || after != head {
 		t.Errorf("GET has entered %d acts, %v", after-head, err)
+	}
+}
+
+// A link that is unused opens an account, so that no log holds it, whatever becomes of the request.
+func TestLinksAreNotLogged(t *testing.T) {
+	w := webtest.New(t)
+	var log bytes.Buffer
+	c := w.Config()
+	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	fails := web.Route{Method: "GET", Path: "/broken/{link}", Public: true, Do: func(*web.Call) error { return errors.New("disk full") }}
+	s, err := web.New(c, me.Section(me.Config{Accounts: w.Accounts}), web.Section{Name: "broken", Files: fstest.MapFS{}, Routes: []web.Route{fails}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := link(t, w, w.Add(), account.SignsIn)
+	r := webtest.Request("POST", to, "", url.Values{})
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	webtest.Want(t, webtest.Do(s, r), 403)
+	secret := strings.TrimPrefix(to, "/enter/")
+	webtest.Want(t, webtest.Do(s, webtest.Request("GET", "/broken/"+secret, "", nil)), 503)
+	if strings.Contains(log.String(), secret) {
+		t.Errorf("the link is in the log:\n%s", &log)
+	}
+	for _, want := range []string{`"POST /enter/{link}"`, `"GET /broken/{link}"`} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks the route %s:\n%s", want, &log)
+		}
+	}
+}
+
+// An answer without an end ends when its token does.
+func TestTokenOfAStreamEnds(t *testing.T) {
+	w := webtest.New(t)
+	by := account.By{Account: webtest.Operator}
+	var x account.Account
+	var token account.Token
+	for what, end := range map[string]func() error{
+		"dropped": func() error { return w.Accounts.DropToken(t.Context(), by, x.ID, token.ID) },
+		"over":    func() error { w.Pass(2 * time.Hour); return nil },
+		"barred":  func() error { return w.Accounts.Disable(t.Context(), by, x, true) },
+	} {
+		x = w.Add(webtest.Grant(account.Province, "620000000000", "620000000000"))
+		p, _, err := w.Accounts.Session(t.Context(), w.SignIn(x), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, made, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeLive}, w.Now().Add(time.Hour).UnixMilli())
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = made
+		asked := false
+		stream := web.Route{Method: "GET", Path: "/stream", Action: account.SeeLive, Do: func(c *web.Call) error {
+			asked = true
+			if !c.Still(t.Context()) {
+				t.Errorf("%s: it ends before", what)
+			}
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+			if c.Still(t.Context()) {
+				t.Errorf("the stream goes on after its token is %s", what)
+			}
+			return nil
+		}}
+		r := webtest.Request("GET", "/stream", "", nil)
+		r.Header.Set("Authorization", "Bearer "+secret)
+		webtest.Want(t, webtest.Do(w.Site(web.Section{Name: "x", Files: fstest.MapFS{}, Routes: []web.Route{stream}}), r), 200)
+		if !asked {
+			t.Errorf("%s: the stream was not asked", what)
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ func (p *pages) linkNow(c *web.Call) error {
 		f.Problem = "两次输入的密码不一样 (the two passwords differ)"
 		return c.ShowStatus(http.StatusUnprocessableEntity, "me/choose", f)
 	}
-	err = p.accounts.ChooseByLink(c.R.Context(), f.Link, password)
+	err = p.accounts.ChooseByLink(c.R.Context(), f.Link, password, c.Browser())
 	if errors.Is(err, account.ErrPassword) {
 		f.Problem = err.Error()
 		return c.ShowStatus(http.StatusUnprocessableEntity, "me/choose", f)

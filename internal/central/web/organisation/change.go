@@ -128,7 +128,11 @@ func (p *pages) put(c *web.Call) error {
 	for _, f := range directory.FieldsOf(k) {
 		values[f.Name] = c.R.PostFormValue(f.Name)
 	}
-	return p.preview(c, []directory.Line{directory.LineOf(values)}, "")
+	x, err := p.directory.Preview(c.R.Context(), []directory.Line{directory.LineOf(values)}, may(c, account.EditDirectory))
+	if err != nil {
+		return err
+	}
+	return p.show(c, x, "")
 }
 
 // file shows the form for a file.
@@ -162,11 +166,11 @@ func (p *pages) fileNow(c *web.Call) error {
 	if err = errors.Join(err, in.Close(), c.R.MultipartForm.RemoveAll()); err != nil {
 		return tooLarge(err)
 	}
-	lines, err := directory.Read(b)
+	x, err := p.directory.PreviewFile(c.R.Context(), b, may(c, account.EditDirectory))
 	if err != nil {
 		return p.askFile(c, err)
 	}
-	return p.preview(c, lines, head.Filename)
+	return p.show(c, x, head.Filename)
 }
 
 // tooLarge makes what a browser has sent wrongly its own fault.
@@ -197,11 +201,8 @@ type count struct {
 // listedRows bounds the rows of a preview's page: the refused ones first.
 const listedRows = 500
 
-func (p *pages) preview(c *web.Call, lines []directory.Line, file string) error {
-	x, err := p.directory.Preview(c.R.Context(), lines, may(c, account.EditDirectory))
-	if err != nil {
-		return err
-	}
+// show keeps a preview and shows it.
+func (p *pages) show(c *web.Call, x directory.Preview, file string) error {
 	v := previewed{Hash: x.Hash, File: file, Refused: x.Refused(), Nothing: len(x.Changes) == 0}
 	n := make(map[directory.Step]int)
 	for _, wanted := range []bool{true, false} {

@@ -96,6 +96,29 @@ func hashOf(t *testing.T, w *httptest.ResponseRecorder) string {
 	return m[1]
 }
 
+// Whoever looks after a hall changes its windows and not the hall itself: neither its area nor its unit.
+func TestHallIsNotItsOwn(t *testing.T) {
+	w := newWorld(t)
+	all, err := w.directory.History(t.Context(), directory.Hall, "SL-H2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := all[len(all)-1]
+	form := url.Values{"valid_from": {"2026-03-02"}, "name": {r.Name + "（新）"}}
+	for _, f := range directory.FieldsOf(directory.Hall) {
+		if f.Name != "name" {
+			form.Set(f.Name, directory.Value(r, f.Name))
+		}
+	}
+	webtest.Want(t, w.post("/organisation/of/hall/SL-H2", w.hall, form), 422, "不在您的角色范围内")
+	form.Set("op", "delete")
+	form.Set("valid_from", r.From.String())
+	webtest.Want(t, w.post("/organisation/of/hall/SL-H2", w.hall, form), 422, "不在您的角色范围内")
+	form.Set("op", "")
+	form.Set("valid_from", "2026-03-02")
+	webtest.Want(t, w.post("/organisation/of/hall/SL-H2", w.city, form), 200, "（新）")
+}
+
 // A list has what lies within the role, and an address of anything else is that of nothing.
 func TestScope(t *testing.T) {
 	w := newWorld(t)
@@ -108,7 +131,7 @@ func TestScope(t *testing.T) {
 	webtest.Want(t, w.get("/organisation?kind=unit", w.city), 200, "示例市公安局", "户政科")
 	webtest.Want(t, w.get("/organisation?kind=unit&day=2025-06-01", w.city), 200, "示例市政务服务中心", "!示例市政务服务管理局")
 	webtest.Want(t, w.get("/organisation?kind=hall&day=x", w.city), 422, "看不懂")
-	webtest.Want(t, w.get("/organisation/of/hall/SL-H2", w.hall), 200, "甲区政务服务大厅", "预览改动")
+	webtest.Want(t, w.get("/organisation/of/hall/SL-H2", w.hall), 200, "甲区政务服务大厅", "!预览改动")
 	webtest.Want(t, w.get("/organisation/of/unit/116299002MB002222J", w.city), 200, "示例市政务服务管理局", "示例市政务服务中心")
 	there, missing := w.get("/organisation/of/hall/SL-H1", w.hall), w.get("/organisation/of/hall/SL-H9", w.hall)
 	webtest.Want(t, there, 404)
@@ -166,9 +189,9 @@ func TestImport(t *testing.T) {
 func TestForms(t *testing.T) {
 	w := newWorld(t)
 	form := url.Values{"valid_from": {"2026-03-02"}, "name": {"甲区市民大厅"}, "area": {"629901000000"}, "unit": {"116299006MB0066664"}}
-	page := w.post("/organisation/of/hall/SL-H2", w.hall, form)
+	page := w.post("/organisation/of/hall/SL-H2", w.city, form)
 	webtest.Want(t, page, 200, "甲区市民大厅", "终止")
-	confirmed := w.post("/organisation/confirm", w.hall, url.Values{"hash": {hashOf(t, page)}, "reason": {"大厅更名"}})
+	confirmed := w.post("/organisation/confirm", w.city, url.Values{"hash": {hashOf(t, page)}, "reason": {"大厅更名"}})
 	if to := confirmed.Header().Get("Location"); confirmed.Code != 303 || to != "/organisation/of/hall/SL-H2" {
 		t.Fatalf("the confirmation leads to %q with %d", to, confirmed.Code)
 	}

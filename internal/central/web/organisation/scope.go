@@ -54,6 +54,10 @@ func units(a *directory.Atlas, code string, d directory.Day) (all []string) {
 func may(c *web.Call, action account.Action) directory.May {
 	today := directory.DayOf(c.Now())
 	return func(a *directory.Atlas, r directory.Record) bool {
-		return c.May(action, object(a, r, max(r.From, min(today, r.To-1))))
+		o := object(a, r, max(r.From, min(today, r.To-1)))
+		if action == account.EditDirectory && r.Kind == directory.Hall {
+			o.Hall = "" // where a hall lies and whose it is, is for the area's office to say, not for the hall itself
+		}
+		return c.May(action, o)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	auditStep = 1000   // acts read at once
 	auditLook = 20_000 // acts looked through for one page; the next page goes on from there
 	auditMost = 200_000
+	auditData = 1 << 20 // bytes of one page after which it ends
 )
 
 // search is what of the audit somebody asks for.
@@ -86,10 +87,11 @@ func (p *pages) audit(c *web.Call) error {
 	q := c.R.URL.Query()
 	q.Del("before")
 	v.Query = q.Encode()
+	size := 0
 	var err error
 	v.Next, err = p.acts(c, v.Search, account.SeeAudit, auditLook, func(a act) bool {
-		v.Acts = append(v.Acts, a)
-		return len(v.Acts) < auditPage
+		v.Acts, size = append(v.Acts, a), size+len(a.Data)
+		return len(v.Acts) < auditPage && size < auditData
 	})
 	if err != nil {
 		return err
@@ -127,7 +129,7 @@ func (p *pages) acts(c *web.Call, s search, as account.Action, look int, take fu
 				return before, nil
 			}
 		}
-		if looked += len(some); len(some) < auditStep {
+		if looked += len(some); len(some) == 0 {
 			return 0, nil
 		}
 	}

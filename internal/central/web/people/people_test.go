@@ -2,9 +2,11 @@ package people_test
 
 import (
 	"encoding/csv"
+	"html"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,6 +83,39 @@ func TestWhoAppointsWhom(t *testing.T) {
 	webtest.Want(t, get(s, theirs, "/accounts"), 404)
 	webtest.Want(t, post(s, me, "/accounts/"+county.ID+"/bar", "bar", "1"), 303)
 	webtest.Want(t, get(s, theirs, "/"), 303)
+}
+
+// Acts with much in them make more pages, none of which is large.
+func TestAuditOfLargeActs(t *testing.T) {
+	w, s := world(t)
+	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, "620000000000", "620000000000")))
+	data := []byte(`"` + strings.Repeat("x", 700<<10) + `"`)
+	for i := range 8 {
+		a := journal.Act{Do: "large", Object: "thing " + strconv.Itoa(i), Domain: "620100000000", Data: data}
+		if _, err := w.Journal.Do(t.Context(), webtest.Operator, "", a, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if some, err := w.Journal.Acts(t.Context(), 0, 100); err != nil || len(some) != 6 {
+		t.Errorf("%d acts at once, %v; want 6 of 700 KiB", len(some), err)
+	}
+	next, seen := "/audit?do=large", 0
+	more := regexp.MustCompile(`href="(/audit\?[^"]*before=[0-9]+[^"]*)"`)
+	for next != "" && seen < 20 {
+		page := get(s, auditor, next)
+		webtest.Want(t, page, 200)
+		seen += strings.Count(page.Body.String(), "thing ")
+		if page.Body.Len() > 2<<20 {
+			t.Errorf("a page of %d bytes", page.Body.Len())
+		}
+		m := more.FindStringSubmatch(page.Body.String())
+		if next = ""; m != nil {
+			next = html.UnescapeString(m[1])
+		}
+	}
+	if seen != 8 {
+		t.Errorf("%d acts on all pages, want 8", seen)
+	}
 }
 
 // The audit shows each what was done in their area, can be searched and taken, and no cell of it computes anything.

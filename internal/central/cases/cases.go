@@ -117,11 +117,11 @@ func (d desk) tell(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !receipt.Entered {
-		if same, err := d.same(r.Context(), receipt.Pos, in.Cases); err != nil {
+		if same, err := d.same(r.Context(), receipt.Pos, in.Cases, facts); err != nil {
 			d.Fail(w, r, err)
 			return
 		} else if !same {
-			d.Answer(w, http.StatusConflict, Problem{"idempotency_key", "同一 Idempotency-Key 已用于另一请求，请换用新的。 This Idempotency-Key was used for another request; take a new one."})
+			d.Reused(w)
 			return
 		}
 		out.Replayed = true
@@ -174,22 +174,45 @@ func (d desk) judge(ctx context.Context, all []fact) ([]journal.Fact, told, erro
 	return facts, out, nil
 }
 
-// same reports whether a row holds nothing but facts of a request.
-func (d desk) same(ctx context.Context, pos int64, all []fact) (bool, error) {
+// same reports whether a row holds nothing but facts of a request, and all that may be entered of it.
+func (d desk) same(ctx context.Context, pos int64, all []fact, taken []journal.Fact) (bool, error) {
 	e, err := d.Journal.Entry(ctx, pos)
-	if err != nil {
+	if err != nil || e.Kind != journal.Cases {
 		return false, err
 	}
-	for _, p := range e.Parts {
+	var left []journal.Fact
+	for _, f := range all {
+		left = append(left, journal.Fact{Fact: f.fact(), Contact: f.Contact})
+	}
+	for i, p := range e.Parts {
 		var t journal.Told
 		if err := json.Unmarshal(p, &t); err != nil {
 			return false, err
 		}
-		if !slices.ContainsFunc(all, func(f fact) bool { return f.fact() == t.Fact && (f.Contact != "") == (len(t.Contact) > 0) }) {
-			return false, nil
+		k, err := d.find(ctx, left, t, pos, i)
+		if err != nil || k < 0 {
+			return false, err
+		}
+		left = slices.Delete(left, k, k+1)
+	}
+	return !slices.ContainsFunc(taken, func(f journal.Fact) bool { return slices.Contains(left, f) }), nil
+}
+
+// find returns which of some facts stands in a part of a row, -1 if none does.
+func (d desk) find(ctx context.Context, some []journal.Fact, t journal.Told, pos int64, part int) (int, error) {
+	for k, f := range some {
+		if f.Fact != t.Fact || (f.Contact != "") != (len(t.Contact) > 0) {
+			continue
+		}
+		same, err := f.Contact == "", error(nil)
+		if !same {
+			same, err = d.Journal.Said(ctx, pos, part, f.Contact)
+		}
+		if err != nil || same {
+			return k, err
 		}
 	}
-	return true, nil
+	return -1, nil
 }
 
 // shown is what a business system learns of a case. It learns no level.

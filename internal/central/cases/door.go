@@ -94,6 +94,12 @@ func (d Door) Answer(w http.ResponseWriter, status int, v any) {
 	}
 }
 
+// Reused answers that a request's Idempotency-Key belongs to another request.
+func (d Door) Reused(w http.ResponseWriter) {
+	d.Answer(w, http.StatusConflict, Problem{"idempotency_key", "同一 Idempotency-Key 已用于另一请求，本次未保存，请换用新的。 " +
+		"This Idempotency-Key was used for another request, and nothing of this one is saved; take a new one."})
+}
+
 // Fail answers that something of the centre does not work at present.
 func (d Door) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	d.Logger.Error("a request of a business system could not be carried out; it sends it again", "path", r.URL.Path, "error", err)

@@ -1,8 +1,11 @@
 package intake
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -49,8 +52,43 @@ func Handler(c Config) http.Handler {
 			c.Fail(w, r, err)
 			return
 		}
+		if !receipt.Entered {
+			if same, err := c.same(r.Context(), receipt.Pos, answers, texts); err != nil {
+				c.Fail(w, r, err)
+				return
+			} else if !same {
+				c.Reused(w)
+				return
+			}
+		}
 		c.Answer(w, http.StatusOK, map[string]any{"accepted": len(answers), "replayed": !receipt.Entered})
 	})
+}
+
+// same reports whether a row holds these answers.
+func (c Config) same(ctx context.Context, pos int64, answers []journal.Answer, texts []string) (bool, error) {
+	e, err := c.Journal.Entry(ctx, pos)
+	if err != nil || e.Kind != journal.Answered || len(e.Parts) != len(answers) {
+		return false, err
+	}
+	for i, p := range e.Parts {
+		var a journal.Answer
+		if err := json.Unmarshal(p, &a); err != nil {
+			return false, err
+		}
+		b := answers[i]
+		if a.Case != b.Case || a.Theme != b.Theme || a.Level != b.Level || a.Channel != b.Channel || a.At != b.At ||
+			!slices.Equal(a.Reasons, b.Reasons) || (len(a.Text) > 0) != (texts[i] != "") {
+			return false, nil
+		}
+		if texts[i] == "" {
+			continue
+		}
+		if said, err := c.Journal.Said(ctx, pos, i, texts[i]); err != nil || !said {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // checked returns answers as the journal takes them, or why one of them cannot be taken.

@@ -125,6 +125,15 @@ func (j *Journal) Text(ctx context.Context, pos int64, part int) (string, error)
 	return string(text), nil
 }
 
+// Said reports whether the free text or contact of a part is text. Of an erased one it is known only that there was one.
+func (j *Journal) Said(ctx context.Context, pos int64, part int, text string) (bool, error) {
+	got, err := j.Text(ctx, pos, part)
+	if errors.Is(err, ErrErased) {
+		return text != "", nil
+	}
+	return got == text, err
+}
+
 func (j *Journal) decrypt(sealed, wrapped []byte) ([]byte, error) {
 	n := j.wrap.NonceSize()
 	if len(wrapped) < n {

@@ -251,14 +251,31 @@ func (d *Deadlines) reach(ctx context.Context, c books.Case) (number, outcome st
 // hash returns a number as the table has it.
 func (d *Deadlines) hash(number string) []byte {
 	h := hmac.New(sha256.New, d.cfg.Secret)
-	_, _ = h.Write([]byte(strings.TrimPrefix(strings.ReplaceAll(number, "-", ""), "+86"))) // a hash never fails
+	_, _ = h.Write([]byte(plain(number))) // a hash never fails
 	return h.Sum(nil)
+}
+
+// plain returns a number's digits, those of a mobile number of the mainland without its country's.
+func plain(number string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, number)
+	for _, country := range []string{"0086", "86"} {
+		if rest, ok := strings.CutPrefix(digits, country); ok && len(rest) == 11 && rest[0] == '1' {
+			return rest
+		}
+	}
+	return digits
 }
 
 // Stop has no more messages sent to a number. Who says so is noted, and not the number.
 func (d *Deadlines) Stop(ctx context.Context, who, name, number string) error {
 	hash := d.hash(number)
-	_, err := d.cfg.Journal.Do(ctx, who, name, journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+	// The name has the hash, so that a name that was used for another number keeps nobody from stopping.
+	_, err := d.cfg.Journal.Do(ctx, who, fmt.Sprintf("%s %x", name, hash[:16]), journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash, d.cfg.Journal.Now())
 		return err
 	})

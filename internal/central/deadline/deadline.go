@@ -28,6 +28,7 @@ const (
 	leaseTime = 2 * time.Minute
 	every     = time.Minute
 	patience  = time.Minute // for the books
+	away      = 3           // reminders in a row that a gateway does not take: it has gone, and one a look finds out whether it is back
 )
 
 // Message is a short message to one number.
@@ -59,8 +60,9 @@ type Config struct {
 
 // Deadlines notes what silence has become.
 type Deadlines struct {
-	cfg Config
-	db  *db.DB
+	cfg     Config
+	db      *db.DB
+	refused int // reminders in a row that the gateway has not taken; of Once alone
 }
 
 // Open brings the room's table up to date.
@@ -72,7 +74,7 @@ func Open(ctx context.Context, c Config) (*Deadlines, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the deadlines: %w", err)
 	}
-	return &Deadlines{c, c.Journal.DB()}, nil
+	return &Deadlines{cfg: c, db: c.Journal.DB()}, nil
 }
 
 // Run works each minute until ctx ends, in one instance at a time.
@@ -177,12 +179,14 @@ func (d *Deadlines) remind(ctx context.Context) error {
 	var after books.Due
 	failed := 0
 	var why error
+	defer func() {
+		if failed > 0 {
+			d.cfg.Logger.Warn("the gateway did not take reminders; they are not sent again", "how many", failed, "error", why)
+		}
+	}()
 	for {
 		some, last, err := d.cfg.Books.Silent(ctx, after, now.Add(-rating.RemindAfter).UnixMilli()+1, true, 100)
 		if err != nil || len(some) == 0 {
-			if failed > 0 {
-				d.cfg.Logger.Warn("the gateway did not take reminders; they are not sent again", "how many", failed, "error", why)
-			}
 			return err
 		}
 		if err := d.keep(ctx); err != nil {
@@ -198,6 +202,9 @@ func (d *Deadlines) remind(ctx context.Context) error {
 			}
 			if refused != nil {
 				failed, why = failed+1, refused
+			}
+			if d.refused >= away {
+				return nil // the others are sent when the gateway is back
 			}
 		}
 		after = last
@@ -222,7 +229,11 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 		matter = "事项"
 	}
 	id := sha256.Sum256([]byte("reminder " + c.Key.String()))
-	return d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)}), nil
+	refused = d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)})
+	if d.refused++; refused == nil {
+		d.refused = 0
+	}
+	return refused, nil
 }
 
 // reach returns the number of a case's applicant, and what becomes of the reminder.

@@ -197,42 +197,6 @@ func TestOneReminder(t *testing.T) {
 	}
 }
 
-// TestStopped has numbers stopped in one writing and asked for in another, and two under one name.
-func TestStopped(t *testing.T) {
-	d := newBureau(t).open(t)
-	forms := []string{"13800000003", "+86138-0000-0003", "8613800000003", "008613800000003", "+86-138-00000003", "0086-13800000003"}
-	for _, stop := range forms {
-		for _, contact := range forms {
-			if plain(stop) != plain(contact) {
-				t.Errorf("%s and %s are two numbers", stop, contact)
-			}
-		}
-	}
-	for _, other := range []string{"0931-8600000", "8613800", "+85213800000003", "13800000004", "8693118600000"} {
-		if plain(other) == plain(forms[0]) || plain(other) == "" {
-			t.Errorf("%s is %s", other, plain(other))
-		}
-	}
-	if plain("8693118600000") != "8693118600000" {
-		t.Error("a number that is no mobile one was shortened")
-	}
-	for range 2 {
-		for _, number := range []string{"0086138-00000003", "13800000004"} {
-			if err := d.Stop(t.Context(), "test", "1", number); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for number, want := range map[string]bool{"13800000003": true, "+8613800000003": true, "8613800000004": true, "13800000005": false} {
-		if got, err := d.Stopped(t.Context(), number); err != nil || got != want {
-			t.Errorf("%s stopped: %t, %v", number, got, err)
-		}
-	}
-	if head, err := d.cfg.Journal.Head(t.Context()); err != nil || head != 2 {
-		t.Errorf("two numbers were stopped twice, and %d rows were entered, %v", head, err)
-	}
-}
-
 // TestTheDefault holds: 5个工作日内未作出评价的,评价结果默认为基本满意 (article 14).
 func TestTheDefault(t *testing.T) {
 	b := newBureau(t)

@@ -78,7 +78,7 @@ func TestSentencesOfArticle14(t *testing.T) {
 				h.Give(g)
 			}
 			for k, at := range s.passed {
-				h.Pass(k, at, false)
+				h.Pass(k, 0, at, false)
 			}
 			for _, f := range s.facts {
 				h.Tell(f)
@@ -102,11 +102,33 @@ func TestALateAnswer(t *testing.T) {
 		var h History
 		h.Tell(caseFact("a", "", "", 5))
 		h.Give(about("a", 1, 200))
-		h.Pass(CaseKey{cityA, "a"}, 100, holds)
+		h.Pass(CaseKey{cityA, "a"}, 0, 100, holds)
 		want := map[bool]Standing{false: Late, true: Counted}[holds]
 		if got := h.Decide()[0].Standing; got != want {
 			t.Errorf("late answers hold %t: %s, want %s", holds, got, want)
 		}
+	}
+}
+
+// TestADefaultFallsWithALaterCompletion: silence is counted from the completion, so that one that was put later takes back what it had become.
+func TestADefaultFallsWithALaterCompletion(t *testing.T) {
+	var h History
+	k := CaseKey{cityA, "a"}
+	h.Tell(caseFact("a", "", "", 5))
+	h.Pass(k, 5, 100, false)
+	h.Give(about("a", 1, 200))
+	if got := h.Decide()[0].Standing; got != Late {
+		t.Errorf("before the correction: %s", got)
+	}
+	put := caseFact("a", "", "", 150)
+	put.Corrects, put.AsOf = true, put.AsOf+1
+	h.Tell(put)
+	if got := h.Decide()[0].Standing; got != Counted {
+		t.Errorf("after the correction: %s", got)
+	}
+	h.Pass(k, 150, 190, false)
+	if got := h.Decide()[0].Standing; got != Late {
+		t.Errorf("after the new deadline: %s", got)
 	}
 }
 

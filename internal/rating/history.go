@@ -26,7 +26,13 @@ type History struct {
 	known   map[givenKey]bool
 	reasons map[givenKey][]GivenReason // by the evaluation that they name
 	files   map[CaseKey]CaseFile
-	passed  map[CaseKey]Matter // whose deadline has passed
+	passed  map[CaseKey][]silence // whose deadline has passed
+}
+
+// silence is that a period without an answer has ended, of a case that was thought to begin then.
+type silence struct {
+	begins, deadline int64
+	lateHolds        bool
 }
 
 type visitKey struct {
@@ -99,19 +105,24 @@ func (h *History) Tell(f CaseFact) {
 	h.files[f.Key()], _ = h.files[f.Key()].Merge(f, 0)
 }
 
-// Pass notes that a case's deadline has passed.
-func (h *History) Pass(k CaseKey, deadline int64, lateHolds bool) {
+// Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds, and
+// of those that begin together the first; none of which the case has turned out to be completed later holds.
+func (h *History) Pass(k CaseKey, begins, deadline int64, lateHolds bool) {
 	if h.passed == nil {
-		h.passed = make(map[CaseKey]Matter)
+		h.passed = make(map[CaseKey][]silence)
 	}
-	if _, known := h.passed[k]; !known {
-		h.passed[k] = Matter{Deadline: deadline, LateHolds: lateHolds}
-	}
+	h.passed[k] = append(h.passed[k], silence{begins, deadline, lateHolds})
 }
 
 // matter returns what decides about a case.
 func (h *History) matter(k CaseKey) Matter {
-	m := h.passed[k]
+	var m Matter
+	latest := int64(-1)
+	for _, s := range h.passed[k] {
+		if (s.begins == 0 || h.files[k].CompletedAt <= s.begins) && s.begins > latest {
+			m.Deadline, m.LateHolds, latest = s.deadline, s.lateHolds, s.begins
+		}
+	}
 	m.Completed = h.files[k].CompletedAt != 0
 	for _, v := range h.visits {
 		for _, c := range v.Cases {

@@ -137,6 +137,9 @@ func (s *state) file(c *cased, next rating.CaseFile) error {
 	before := c.file.CaseFile
 	s.touch(item{cased: c})
 	c.file.CaseFile = next
+	if before.Begins() != 0 && next.Begins() > before.Begins() {
+		c.file.deadline, c.file.lateHolds = 0, false // its five working days run anew
+	}
 	c.file.row.touch()
 	if before.BatchKey() != next.BatchKey() {
 		if err := s.join(c, next.BatchKey(), false); err != nil {
@@ -294,14 +297,14 @@ func (s *state) answered(d decoded) error {
 	return s.decide()
 }
 
-// passed enters that deadlines have passed. The first that is heard of a case holds.
+// passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than it was thought.
 func (s *state) passed(d decoded) error {
 	for i, p := range d.deadlines {
 		c, err := s.one(p.Case.String())
 		if err != nil {
 			return err
 		}
-		if d.failed[i] != "" || c.file == nil || c.file.deadline != 0 {
+		if d.failed[i] != "" || c.file == nil || c.file.deadline != 0 || p.Begins != 0 && c.file.Begins() > p.Begins {
 			continue
 		}
 		s.touch(item{cased: c})

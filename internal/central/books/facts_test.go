@@ -66,7 +66,7 @@ func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
 		if !told[x.Case] {
 			continue
 		}
-		l.history.Pass(x.Case, x.Deadline, x.LateHolds)
+		l.history.Pass(x.Case, x.Begins, x.Deadline, x.LateHolds)
 		pass := func(t fatal, w *world) { // a deadline passes of a case that is known
 			w.tell(t, fmt.Sprint(x.Case, "known"), rating.CaseFact{Area: x.Case.Area, ProjectNo: x.Case.Project, AsOf: start})
 			if _, err := w.journal.Pass(context.Background(), "deadline", x.Case.String(), []journal.Passed{x}); err != nil {
@@ -201,6 +201,44 @@ func checkSilenceAndLateAnswers(t *testing.T, on engine) {
 		if err != nil || f != (CaseFigures{Cases: 2, Completed: 2, Rated: 2}) {
 			t.Errorf("figures %+v, %v", f, err)
 		}
+	})
+}
+
+// checkADefaultFallsWithALaterCompletion: an answer in time stays one when the completion is put later, and the case waits anew.
+func checkADefaultFallsWithALaterCompletion(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		k := rating.CaseKey{Area: cityA, Project: "P"}
+		pass := func(name string, begins, deadline time.Time) {
+			p := journal.Passed{Case: k, Begins: begins.UnixMilli(), Deadline: deadline.UnixMilli()}
+			if _, err := w.journal.Pass(t.Context(), "deadline", name, []journal.Passed{p}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		later := noon().Add(48 * time.Hour)
+		see := func(when, standing string, state CaseState, waits int) {
+			t.Helper()
+			w.follow(t)
+			c, _, err := w.books.Case(t.Context(), k)
+			if got := w.statuses(t); err != nil || got[0] != "非常不满意 "+standing || c.State() != state {
+				t.Errorf("%s: %v, %s, %v; want %s, %s", when, got, c.State(), err, standing, state)
+			}
+			some, _, err := w.books.Silent(t.Context(), Due{}, later.Add(time.Hour).UnixMilli(), false, 10)
+			if err != nil || len(some) != waits {
+				t.Errorf("%s: %d cases wait, %v, want %d", when, len(some), err, waits)
+			}
+		}
+		w.tell(t, "done", factOf("P", noon().UnixMilli()))
+		pass("1", noon().Add(time.Hour), noon().Add(2*time.Hour))
+		w.now = later
+		w.say(t, "answer", smsAnswer("P", 1, noon().Add(3*time.Hour)))
+		see("before the correction", "late", CaseDefault, 0)
+		put := factOf("P", later.UnixMilli())
+		put.Corrects, put.AsOf = true, put.AsOf+1
+		w.tell(t, "later", put)
+		see("after it", "counted", CaseRated, 0)
+		pass("2", noon().Add(time.Hour), noon().Add(2*time.Hour)) // was on its way
+		see("after a deadline of before", "counted", CaseRated, 0)
 	})
 }
 

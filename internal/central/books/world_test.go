@@ -85,6 +85,7 @@ func TestBooks(t *testing.T) {
 		"EqualNumbersOfTwoCities":                checkEqualNumbersOfTwoCities,
 		"AnAnswerWaitsForTheCompletion":          checkAnAnswerWaitsForTheCompletion,
 		"SilenceAndLateAnswers":                  checkSilenceAndLateAnswers,
+		"ADefaultFallsWithALaterCompletion":      checkADefaultFallsWithALaterCompletion,
 		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
 	}
 	run := func(t *testing.T, on engine) {

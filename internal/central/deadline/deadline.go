@@ -163,7 +163,8 @@ func (d *Deadlines) pass(ctx context.Context) error {
 		}
 		all := make([]journal.Passed, len(some))
 		for i, c := range some {
-			all[i] = journal.Passed{Case: c.Key, Deadline: d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.UnixMilli(), LateHolds: d.cfg.LateHolds}
+			end := d.cfg.Calendar.Default(time.UnixMilli(c.Begins()))
+			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins(), Deadline: end.At.UnixMilli(), LateHolds: d.cfg.LateHolds}
 		}
 		if _, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), all); err != nil {
 			return err

@@ -110,7 +110,7 @@ func TestALateAnswer(t *testing.T) {
 	}
 }
 
-// TestADefaultFallsWithALaterCompletion: silence is counted from the completion, so that one that was put later takes back what it had become.
+// TestADefaultFallsWithALaterCompletion: silence is counted from the completion, and one that was put later takes the default back.
 func TestADefaultFallsWithALaterCompletion(t *testing.T) {
 	var h History
 	k := CaseKey{cityA, "a"}

@@ -105,8 +105,8 @@ func (h *History) Tell(f CaseFact) {
 	h.files[f.Key()], _ = h.files[f.Key()].Merge(f, 0)
 }
 
-// Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds, and
-// of those that begin together the first; none of which the case has turned out to be completed later holds.
+// Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds,
+// and of those that begin together the first; none of which the case has turned out to be completed later holds.
 func (h *History) Pass(k CaseKey, begins, deadline int64, lateHolds bool) {
 	if h.passed == nil {
 		h.passed = make(map[CaseKey][]silence)

@@ -297,7 +297,7 @@ func (s *state) answered(d decoded) error {
 	return s.decide()
 }
 
-// passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than it was thought.
+// passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than was thought.
 func (s *state) passed(d decoded) error {
 	for i, p := range d.deadlines {
 		c, err := s.one(p.Case.String())

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -149,10 +150,30 @@ func awake(now time.Time) bool {
 	return minute >= 8*60+30 && minute < 20*60
 }
 
-// pass notes the deadlines that have passed, some at a time.
+// since returns when defaults were first seen on, and notes it if that is now.
+func (d *Deadlines) since(ctx context.Context) (since int64, err error) {
+	err = d.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO silence_since (id, since) VALUES (1, $1) ON CONFLICT (id) DO NOTHING", d.cfg.Now().UnixMilli())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT since FROM silence_since WHERE id = 1").Scan(&since)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look since when silence has a meaning: %w", err)
+	}
+	return since, nil
+}
+
+// pass notes the deadlines that have passed, some at a time, of the cases that have begun since defaults were switched on: those before have
+// answers that counted.
 func (d *Deadlines) pass(ctx context.Context) error {
 	before := d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()
-	var after books.Due
+	since, err := d.since(ctx)
+	if err != nil {
+		return err
+	}
+	after := books.Due{Begins: since - 1, Item: math.MaxInt64}
 	for {
 		some, last, err := d.cfg.Books.Silent(ctx, after, before, false, journal.MaxParts)
 		if err != nil || len(some) == 0 {
@@ -287,7 +308,8 @@ func plain(number string) string {
 func (d *Deadlines) Stop(ctx context.Context, who, name, number string) error {
 	hash := d.hash(number)
 	// The name has the hash, so that a name that was used for another number keeps nobody from stopping.
-	_, err := d.cfg.Journal.Do(ctx, who, fmt.Sprintf("%s %x", name, hash[:16]), journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+	name = fmt.Sprintf("%s %x", name, hash[:16])
+	_, err := d.cfg.Journal.Do(ctx, who, name, journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash, d.cfg.Journal.Now())
 		return err
 	})
@@ -304,7 +326,7 @@ func (d *Deadlines) Stopped(ctx context.Context, number string) (bool, error) {
 	return len(all) > 0, nil
 }
 
-func tables() []string { return []string{"message_stop"} }
+func tables() []string { return []string{"message_stop", "silence_since"} }
 
 // Room implements journal.Room.
 func (d *Deadlines) Room() string { return "deadline" }

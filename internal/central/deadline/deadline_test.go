@@ -52,7 +52,7 @@ type bureau struct {
 
 func newBureau(t testing.TB) *bureau {
 	t.Helper()
-	b := &bureau{phones: new(phones)}
+	b := &bureau{phones: new(phones), now: time.Now().Add(-time.Minute)}
 	dir := t.TempDir()
 	b.journal, _, _ = journaltest.Open(t, "sqlite:"+filepath.Join(dir, "journal.db"))
 	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(dir, "books.db"))
@@ -71,6 +71,9 @@ func newBureau(t testing.TB) *bureau {
 			t.Error(err)
 		}
 	})
+	if _, err := b.open(t).since(t.Context()); err != nil { // defaults are on before the first case
+		t.Fatal(err)
+	}
 	return b
 }
 

@@ -31,7 +31,8 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 	}
 	given := time.Now().Add(-time.Minute)
 	answer := func(project, rest string, level int) string {
-		return fmt.Sprintf(`{"area":"620100","project_no":%q,"level":%d,"channel":"portal","given_at":%q%s}`, project, level, given.Format(time.RFC3339), rest)
+		return fmt.Sprintf(`{"area":"620100","project_no":%q,"level":%d,"channel":"portal","given_at":%q%s}`,
+			project, level, given.Format(time.RFC3339), rest)
 	}
 	first := answer("P", `,"text":"快"`, 5)
 	if status, says := ask(first); status != 200 || !strings.Contains(says, `"replayed":false`) {

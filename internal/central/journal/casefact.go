@@ -41,7 +41,7 @@ type Answer struct {
 type Passed struct {
 	Case     rating.CaseKey `json:"case"`
 	Deadline int64          `json:"deadline"`
-	// Begins is when the period began as it was known then; if the matter turns out to begin later, its silence has not lasted. 0: it is not said.
+	// Begins is when the period began as it was known then, 0 if that is not said. The silence has not lasted if it turns out to be later.
 	Begins int64 `json:"begins,omitempty"`
 	// LateHolds is the province's setting at that time: an answer after the deadline takes the default's place.
 	LateHolds bool `json:"late_holds,omitempty"`

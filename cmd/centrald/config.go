@@ -161,6 +161,10 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if c.Cases.Listen != "" {
 		value("cases.listen", &c.Cases.Listen, string(c.Cases.Listen))
+		if c.Cases.CertFile == "" && (new(loopback)).UnmarshalText([]byte(c.Cases.Listen)) != nil {
+			bad("cases.listen", "%q can be reached from other machines in plain text, and tokens and telephone numbers with it; "+
+				"write a loopback address, or a certificate (cases.cert_file, cases.key_file)", c.Cases.Listen)
+		}
 		if c.Cases.TokensFile == "" {
 			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
 		}

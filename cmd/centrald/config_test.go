@@ -27,6 +27,7 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[rate]\nlisten = \"8080\"", "line 2: rate.listen: \"8080\" is no address; write host:port"},
 		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" can be reached from other machines in plain text"},
 		{"admin.listen = \"admin.example.com:8081\"", "line 1: admin.listen"},
+		{"[cases]\ntokens_file = \"x\"\nlisten = \":8090\"", "line 3: cases.listen: \":8090\" can be reached from other machines in plain text"},
 		{"log_level = \"loud\"", "allowed are debug, info, warn, error"},
 		{"[broker]\nurl = \"tcp://mqtt.example.com\"", "write mqtts://host:8883"},
 		{"[rate]\nreasons = \"all\"", "allowed are core, extended"},
@@ -43,7 +44,8 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 			t.Errorf("%q: error %v, want one with %q", c.text, err, c.want)
 		}
 	}
-	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\nadmin.hosts=[\"Admin.example.com\"]"); err != nil {
+	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\nadmin.hosts=[\"Admin.example.com\"]\n" +
+		"cases = {listen = \":8090\", tokens_file = \"t\", cert_file = \"c\", key_file = \"k\"}"); err != nil {
 		t.Error(err)
 	}
 }

@@ -86,7 +86,8 @@ func parseTokens(text string) ([]token, error) {
 func tokenBounds(name string, words []string) (cases.Holder, error) {
 	h := cases.Holder{Name: name}
 	for _, w := range words {
-		if area, ok := strings.CutPrefix(w, "area="); ok && area != "" && len(area) <= 12 && strings.Trim(area, "0123456789") == "" && h.Area == "" {
+		area, ok := strings.CutPrefix(w, "area=")
+		if ok && area != "" && len(area) <= 12 && strings.Trim(area, "0123456789") == "" && h.Area == "" {
 			h.Area = area
 			continue
 		}

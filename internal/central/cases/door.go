@@ -53,7 +53,8 @@ func (d Door) Who(w http.ResponseWriter, r *http.Request, door string) (Holder, 
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if ok {
 		if h, known := d.Tokens.Holder(token); known && len(h.Doors) > 0 && !slices.Contains(h.Doors, door) {
-			d.Answer(w, http.StatusForbidden, Problem{"forbidden", "此令牌不能用于该接口，请联系中心管理员。 This token is not for this door; ask the centre's administrator."})
+			d.Answer(w, http.StatusForbidden, Problem{"forbidden",
+				"此令牌不能用于该接口，请联系中心管理员。 This token is not for this door; ask the centre's administrator."})
 			return Holder{}, false
 		} else if known {
 			return h, true

@@ -20,7 +20,7 @@ import (
 
 // cases returns the door of business systems and other channels on its listener.
 func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, error) {
-	tokens := passwords{cfg.TokensFile, log}
+	tokens := tokens{cfg.TokensFile, log}
 	if _, err := tokens.read(); err != nil {
 		return site{}, fmt.Errorf("cases.tokens_file: %w", err)
 	}

@@ -32,23 +32,6 @@ func (p passwords) allow(d rating.DeviceID, password string) bool {
 	return ok && subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// Holder implements cases.Tokens: the name beside which a token's hash stands.
-func (p passwords) Holder(token string) (string, bool) {
-	known, err := p.read()
-	if err != nil {
-		p.log.Error("no business system is let in", "error", err)
-		return "", false
-	}
-	got := sha256.Sum256([]byte(token))
-	holder, ok := "", false
-	for name, want := range known {
-		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
-			holder, ok = string(name), true
-		}
-	}
-	return holder, ok
-}
-
 func (p passwords) read() (map[rating.DeviceID][sha256.Size]byte, error) {
 	text, err := os.ReadFile(p.path)
 	if err != nil {

@@ -83,9 +83,12 @@ type told struct {
 type refused struct {
 	Index     int    `json:"index"` // in the request
 	ProjectNo string `json:"project_no"`
-	Code      string `json:"code"` // invalid, contradiction
+	Code      string `json:"code"` // invalid, contradiction, unknown
 	Message   string `json:"message"`
 }
+
+// unknownCase is said of a case that is not known, and of one outside of the asking system's area.
+const unknownCase = "没有这个办件。 No such case is known."
 
 // phoneDigits is what a number by which an applicant is reached may consist of.
 const phoneDigits = "0123456789+-"
@@ -94,7 +97,7 @@ func (d desk) tell(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Cases []fact `json:"cases"`
 	}
-	who, key, ok := d.Read(w, r, &in)
+	who, key, ok := d.Read(w, r, "cases", &in)
 	if !ok {
 		return
 	}
@@ -102,7 +105,7 @@ func (d desk) tell(w http.ResponseWriter, r *http.Request) {
 		d.Answer(w, http.StatusBadRequest, Problem{"cases", "一次请求 1 至 500 个办件。 A request holds 1 to 500 cases."})
 		return
 	}
-	facts, out, err := d.judge(r.Context(), in.Cases)
+	facts, out, err := d.judge(r.Context(), who, in.Cases)
 	if err != nil {
 		d.Fail(w, r, err)
 		return
@@ -111,7 +114,7 @@ func (d desk) tell(w http.ResponseWriter, r *http.Request) {
 		d.Answer(w, http.StatusUnprocessableEntity, out)
 		return
 	}
-	receipt, err := d.Journal.Tell(r.Context(), who, key, facts)
+	receipt, err := d.Journal.Tell(r.Context(), who.Name, key, facts)
 	if err != nil {
 		d.Fail(w, r, err)
 		return
@@ -130,7 +133,7 @@ func (d desk) tell(w http.ResponseWriter, r *http.Request) {
 }
 
 // judge returns the facts that may be entered, and says of the others why not. Facts of one request about one case follow each other.
-func (d desk) judge(ctx context.Context, all []fact) ([]journal.Fact, told, error) {
+func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact, told, error) {
 	var out told
 	var keys []rating.CaseKey
 	for _, f := range all {
@@ -148,6 +151,10 @@ func (d desk) judge(ctx context.Context, all []fact) ([]journal.Fact, told, erro
 	var facts []journal.Fact
 	for i, x := range all {
 		f := x.fact()
+		if !who.Has(f.Area) {
+			out.Refused = append(out.Refused, refused{i, x.ProjectNo, "unknown", unknownCase})
+			continue
+		}
 		err := f.Check(now)
 		if bad := len(x.Contact) > 20 || strings.Trim(x.Contact, phoneDigits) != ""; err != nil || bad {
 			message := "contact: 20 digits at most" // never the number itself
@@ -245,7 +252,8 @@ func text(ms int64) string {
 }
 
 func (d desk) show(w http.ResponseWriter, r *http.Request) {
-	if _, ok := d.Who(w, r); !ok {
+	who, ok := d.Who(w, r, "cases")
+	if !ok {
 		return
 	}
 	k := rating.CaseKey{Area: rating.PadArea(r.PathValue("area")), Project: r.PathValue("project")}
@@ -253,8 +261,8 @@ func (d desk) show(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		d.Fail(w, r, err)
-	case !ok:
-		d.Answer(w, http.StatusNotFound, Problem{"unknown", "没有这个办件。 No such case is known."})
+	case !ok || !who.Has(k.Area):
+		d.Answer(w, http.StatusNotFound, Problem{"unknown", unknownCase})
 	default:
 		awaited, err := d.Awaited(r.Context(), c)
 		if err != nil {
@@ -270,7 +278,12 @@ func (d desk) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d desk) figures(w http.ResponseWriter, r *http.Request) {
-	if _, ok := d.Who(w, r); !ok {
+	who, ok := d.Who(w, r, "figures")
+	if !ok {
+		return
+	}
+	if who.Area != "" { // the figures are of all areas
+		d.Answer(w, http.StatusNotFound, Problem{"unknown", "没有这些数据。 No such figures are known."})
 		return
 	}
 	f, err := d.Books.CaseFigures(r.Context())

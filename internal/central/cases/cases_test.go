@@ -26,7 +26,15 @@ import (
 
 type oneToken struct{}
 
-func (oneToken) Holder(token string) (string, bool) { return "bsys", token == "secret" }
+func (oneToken) Holder(token string) (Holder, bool) {
+	switch token {
+	case "city":
+		return Holder{Name: "city", Area: "6201", Doors: []string{"cases", "figures"}}, true
+	case "phone":
+		return Holder{Name: "phone", Doors: []string{"stop"}}, true
+	}
+	return Holder{Name: "bsys"}, token == "secret"
+}
 
 // office is a journal, books that follow it, and the door.
 type office struct {
@@ -178,6 +186,37 @@ func TestAContactIsEncryptedAndErasable(t *testing.T) {
 	}
 	if _, err := o.journal.Text(t.Context(), pos, part); !errors.Is(err, journal.ErrErased) {
 		t.Errorf("after it was erased: %v", err)
+	}
+}
+
+// TestATokenHasItsArea: what lies outside of a token's area is unknown to it, and other doors are closed.
+func TestATokenHasItsArea(t *testing.T) {
+	o := newOffice(t)
+	elsewhere := strings.Replace(filed, "620100", "620200", 1)
+	if status, says := o.ask(t, "POST", "/v1/cases", "1", body(filed, elsewhere)); status != 200 {
+		t.Fatal(status, says)
+	}
+	o.follow(t)
+	for i, step := range []struct {
+		token, method, path, body string
+		status                    int
+	}{
+		{"city", "GET", "/v1/cases/620100/P-1", "", 200},
+		{"city", "GET", "/v1/cases/620200/P-1", "", 404},
+		{"city", "GET", "/v1/figures", "", 404},
+		{"city", "POST", "/v1/cases", body(elsewhere), 422},
+		{"city", "POST", "/v1/cases", body(filed), 200},
+		{"phone", "GET", "/v1/cases/620100/P-1", "", 403},
+		{"phone", "POST", "/v1/cases", body(filed), 403},
+	} {
+		r := httptest.NewRequest(step.method, step.path, strings.NewReader(step.body))
+		r.Header.Set("Authorization", "Bearer "+step.token)
+		r.Header.Set("Idempotency-Key", fmt.Sprint(i))
+		w := httptest.NewRecorder()
+		o.server.Config.Handler.ServeHTTP(w, r)
+		if w.Code != step.status {
+			t.Errorf("step %d: %d %s, want %d", i, w.Code, w.Body, step.status)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 
 	strict "github.com/go-json-experiment/json"
@@ -15,9 +16,22 @@ import (
 
 // Tokens knows who may speak at a door.
 type Tokens interface {
-	// Holder returns the name of the system to which a token belongs.
-	Holder(token string) (name string, ok bool)
+	// Holder returns the system to which a token belongs.
+	Holder(token string) (h Holder, ok bool)
 }
+
+// Holder is a system that may speak at some doors.
+type Holder struct {
+	Name  string
+	Area  string   // with which the areas of its cases begin; empty: all
+	Doors []string // of Doors; none: all
+}
+
+// Doors returns what a token may be for.
+func Doors() []string { return []string{"cases", "answers", "stop", "figures"} }
+
+// Has reports whether an area is the holder's.
+func (h Holder) Has(area string) bool { return strings.HasPrefix(area, h.Area) }
 
 // Door reads requests of business systems and answers them.
 type Door struct {
@@ -34,43 +48,47 @@ type Problem struct {
 	Message string `json:"message"` // Chinese, then English
 }
 
-// Who returns the name of the system that asks. It answers by itself if there is none.
-func (d Door) Who(w http.ResponseWriter, r *http.Request) (string, bool) {
+// Who returns the system that asks at a door. It answers by itself if there is none, or none that may.
+func (d Door) Who(w http.ResponseWriter, r *http.Request, door string) (Holder, bool) {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if ok {
-		if name, known := d.Tokens.Holder(token); known {
-			return name, true
+		if h, known := d.Tokens.Holder(token); known && len(h.Doors) > 0 && !slices.Contains(h.Doors, door) {
+			d.Answer(w, http.StatusForbidden, Problem{"forbidden",
+				"此令牌不能用于该接口，请联系中心管理员。 This token is not for this door; ask the centre's administrator."})
+			return Holder{}, false
+		} else if known {
+			return h, true
 		}
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	d.Answer(w, http.StatusUnauthorized, Problem{"unauthorized", "令牌缺失或无效，请检查 Authorization 请求头。 The token is missing or unknown; check the header Authorization."})
-	return "", false
+	return Holder{}, false
 }
 
-// Read returns the name of the system that asks, its request's Idempotency-Key, and the body in v. It answers by itself if one of them is wrong.
-func (d Door) Read(w http.ResponseWriter, r *http.Request, v any) (who, key string, ok bool) {
-	if who, ok = d.Who(w, r); !ok {
-		return "", "", false
+// Read returns the system that asks, its request's Idempotency-Key, and the body in v. It answers by itself if one of them is wrong.
+func (d Door) Read(w http.ResponseWriter, r *http.Request, door string, v any) (who Holder, key string, ok bool) {
+	if who, ok = d.Who(w, r, door); !ok {
+		return Holder{}, "", false
 	}
 	key = r.Header.Get("Idempotency-Key")
 	if len(key) < 1 || len(key) > 128 || strings.Trim(key, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:") != "" {
 		d.Answer(w, http.StatusBadRequest, Problem{"idempotency_key", "请求头 Idempotency-Key 缺失或格式不对：1 至 128 个字母、数字或 - _ . :，同一请求重发时保持不变。 " +
 			"The header Idempotency-Key has 1 to 128 letters, digits or - _ . : and stays the same when the request is sent again."})
-		return "", "", false
+		return Holder{}, "", false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		d.Answer(w, http.StatusRequestEntityTooLarge, Problem{"too_large", "请求体超过 1 MB，请分批发送。 The body has more than 1 MB; send it in parts."})
-		return "", "", false
+		return Holder{}, "", false
 	case errors.Is(err, os.ErrDeadlineExceeded), err != nil:
 		d.Answer(w, http.StatusBadRequest, Problem{"incomplete", "请求体没有收全，请重发。 The body did not arrive whole; send it again."})
-		return "", "", false
+		return Holder{}, "", false
 	}
 	if err := strict.Unmarshal(body, v, strict.RejectUnknownMembers(true)); err != nil {
 		d.Answer(w, http.StatusBadRequest, Problem{"invalid", fmt.Sprintf("请求体不符合接口说明（/v1/openapi.yaml）。 The body is not as the description has it: %v", shape(err))})
-		return "", "", false
+		return Holder{}, "", false
 	}
 	return who, key, true
 }

@@ -13,7 +13,7 @@ func StopHandler(door cases.Door, d *Deadlines) http.Handler {
 		var in struct {
 			Number string `json:"number"`
 		}
-		who, key, ok := door.Read(w, r, &in)
+		who, key, ok := door.Read(w, r, "stop", &in)
 		if !ok {
 			return
 		}
@@ -21,7 +21,7 @@ func StopHandler(door cases.Door, d *Deadlines) http.Handler {
 			door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "号码应为 20 位以内的数字。 A number has at most 20 digits."})
 			return
 		}
-		if err := d.Stop(r.Context(), who, key, in.Number); err != nil {
+		if err := d.Stop(r.Context(), who.Name, key, in.Number); err != nil {
 			door.Fail(w, r, err)
 			return
 		}

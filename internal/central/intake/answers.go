@@ -38,16 +38,16 @@ func Handler(c Config) http.Handler {
 		var in struct {
 			Answers []answer `json:"answers"`
 		}
-		who, key, ok := c.Read(w, r, &in)
+		who, key, ok := c.Read(w, r, "answers", &in)
 		if !ok {
 			return
 		}
-		answers, texts, err := checked(in.Answers, c.Journal.Now())
+		answers, texts, err := checked(who, in.Answers, c.Journal.Now())
 		if err != nil {
 			c.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "评价有误，整批未保存。 Nothing of the request is saved: " + err.Error()})
 			return
 		}
-		receipt, err := c.Journal.Answer(r.Context(), who, key, answers, texts)
+		receipt, err := c.Journal.Answer(r.Context(), who.Name, key, answers, texts)
 		if err != nil {
 			c.Fail(w, r, err)
 			return
@@ -92,8 +92,9 @@ func (c Config) same(ctx context.Context, pos int64, answers []journal.Answer, t
 }
 
 // checked returns answers as the journal takes them, or why one of them cannot be taken.
-func checked(all []answer, now int64) (out []journal.Answer, texts []string, err error) {
-	const ahead = 10 * 60_000 // of another machine's clock, ms
+func checked(who cases.Holder, all []answer, now int64) (out []journal.Answer, texts []string, err error) {
+	const ahead = 10 * 60_000            // of another machine's clock, ms
+	const oldest = 30 * 24 * 60 * 60_000 // ms
 	if len(all) == 0 || len(all) > journal.MaxParts {
 		return nil, nil, fmt.Errorf("a request holds 1 to %d answers", journal.MaxParts)
 	}
@@ -107,6 +108,10 @@ func checked(all []answer, now int64) (out []journal.Answer, texts []string, err
 		case err != nil:
 		case a.GivenAt.IsZero() || x.At > now+ahead || x.At <= 0:
 			err = fmt.Errorf("given_at is missing or lies in the future")
+		case x.At < now-oldest:
+			err = fmt.Errorf("given_at is more than 30 days ago")
+		case !who.Has(x.Case.Area):
+			err = fmt.Errorf("no such case is known")
 		case utf8.RuneCountInString(a.Text) > rating.MaxText || !utf8.ValidString(a.Text):
 			err = fmt.Errorf("text: at most %d characters of UTF-8", rating.MaxText)
 		}

@@ -15,7 +15,9 @@ import (
 
 type oneToken struct{}
 
-func (oneToken) Holder(token string) (string, bool) { return "portal", token == "secret" }
+func (oneToken) Holder(token string) (cases.Holder, bool) {
+	return cases.Holder{Name: "portal", Area: "6201"}, token == "secret"
+}
 
 // TestAKeyIsForOneRequest sends a request again, which is answered as at first, and others under its key, which are not taken.
 func TestAKeyIsForOneRequest(t *testing.T) {
@@ -45,6 +47,13 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 		"text": {answer("P", `,"text":"慢"`, 5)}, "no text": {answer("P", "", 5)}, "one more": {first, first}} {
 		if status, says := ask(other...); status != 409 || !strings.Contains(says, "未保存") {
 			t.Errorf("another %s: %d %s", name, status, says)
+		}
+	}
+	old := strings.Replace(first, given.Format(time.RFC3339), given.AddDate(0, 0, -31).Format(time.RFC3339), 1)
+	for says, other := range map[string]string{"30 days": old, "no such case": strings.Replace(first, "620100", "620200", 1),
+		"no such case is": strings.Replace(first, `"area":"620100","project_no":"P"`, `"theme":"T"`, 1)} {
+		if status, said := ask(other); status != 422 || !strings.Contains(said, says) {
+			t.Errorf("%s: %d %s", says, status, said)
 		}
 	}
 	if err := j.Erase(t.Context(), 1, 0, "a person", "asked for"); err != nil {

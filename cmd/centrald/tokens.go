@@ -1,0 +1,104 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"haochaping/internal/central/cases"
+)
+
+// tokens is a file with a line for each business system: its name, the SHA-256 of its token as passwords has it, and if they are bounded
+// area=PREFIX and doors=DOOR,DOOR.
+type tokens struct {
+	path string
+	log  *slog.Logger
+}
+
+type token struct {
+	cases.Holder
+	sum [sha256.Size]byte
+}
+
+// Holder implements cases.Tokens. It reads the file at each request; one that cannot be read lets nobody in.
+func (p tokens) Holder(said string) (h cases.Holder, ok bool) {
+	known, err := p.read()
+	if err != nil {
+		p.log.Error("no business system is let in", "error", err)
+		return h, false
+	}
+	got := sha256.Sum256([]byte(said))
+	for _, k := range known {
+		if subtle.ConstantTimeCompare(got[:], k.sum[:]) == 1 {
+			h, ok = k.Holder, true
+		}
+	}
+	return h, ok
+}
+
+func (p tokens) read() ([]token, error) {
+	text, err := os.ReadFile(p.path)
+	if err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	all, err := parseTokens(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("tokens in %s: %w", p.path, err)
+	}
+	return all, nil
+}
+
+func parseTokens(text string) ([]token, error) {
+	var plain strings.Builder
+	bounds := make(map[string]cases.Holder)
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		words := strings.Fields(line)
+		if len(words) > 2 && !strings.HasPrefix(words[0], "#") {
+			h, err := tokenBounds(words[0], words[2:])
+			if err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			bounds[h.Name] = h
+			words = words[:2]
+		}
+		plain.WriteString(strings.Join(words, " ") + "\n")
+	}
+	sums, err := parsePasswords(plain.String())
+	if err != nil {
+		return nil, err
+	}
+	var all []token
+	for name, sum := range sums {
+		h := bounds[string(name)]
+		h.Name = string(name)
+		all = append(all, token{h, sum})
+	}
+	return all, nil
+}
+
+// tokenBounds reads what bounds a token. Its errors repeat no word, which may be the token.
+func tokenBounds(name string, words []string) (cases.Holder, error) {
+	h := cases.Holder{Name: name}
+	for _, w := range words {
+		area, ok := strings.CutPrefix(w, "area=")
+		if ok && area != "" && len(area) <= 12 && strings.Trim(area, "0123456789") == "" && h.Area == "" {
+			h.Area = area
+			continue
+		}
+		doors, ok := strings.CutPrefix(w, "doors=")
+		if !ok || h.Doors != nil {
+			return h, fmt.Errorf("behind the hash stand area=, the first digits of an area, and doors=, once each")
+		}
+		h.Doors = strings.Split(doors, ",")
+		if slices.ContainsFunc(h.Doors, func(d string) bool { return !slices.Contains(cases.Doors(), d) }) {
+			return h, fmt.Errorf("doors are %s", strings.Join(cases.Doors(), ", "))
+		}
+	}
+	return h, nil
+}

@@ -244,7 +244,12 @@ func (p *pages) confirm(c *web.Call) error {
 	x, err := p.directory.Kept(c.R.Context(), c.Person.Account, c.R.PostFormValue("hash"), allowed)
 	if err == nil {
 		act := journal.Act{Object: "organisation", By: c.Person.By}
-		if grants := account.Grants(c.Person, account.EditDirectory); len(grants) > 0 {
+		var a *directory.Atlas
+		if a, err = p.directory.Atlas(c.R.Context()); err != nil {
+			return err
+		}
+		act.Domain = domain(a, x.Changes)
+		if grants := account.Grants(c.Person, account.EditDirectory); act.Domain == "" && len(grants) > 0 {
 			act.Domain = grants[0].Area
 		}
 		if len(x.Lines) == 1 {

@@ -61,3 +61,58 @@ func may(c *web.Call, action account.Action) directory.May {
 		return c.May(action, o)
 	}
 }
+
+// domain returns the smallest area that holds all records of changes, as they were and as they become; empty if none is known. What is new may name
+// what the same changes make.
+func domain(a *directory.Atlas, all []directory.Change) (area string) {
+	type thing struct {
+		kind directory.Kind
+		id   string
+	}
+	made := make(map[thing]directory.Record)
+	for _, c := range all {
+		if c.After != nil {
+			made[thing{c.After.Kind, c.After.ID}] = *c.After
+		}
+	}
+	lies := func(r directory.Record) string {
+		for range 3 { // staff, window, hall
+			o := object(a, r, r.From)
+			if account.IsArea(o.Area) {
+				return o.Area
+			}
+			next, ok := made[thing{directory.Hall, r.Hall}]
+			if r.Kind == directory.Staff {
+				if next, ok = made[thing{directory.Window, r.Window}]; !ok {
+					next, ok = made[thing{directory.Unit, r.Unit}]
+				}
+			}
+			if !ok {
+				break
+			}
+			r = next
+		}
+		return ""
+	}
+	for _, c := range all {
+		for _, r := range []*directory.Record{c.Before, c.After} {
+			if r == nil {
+				continue
+			}
+			one := lies(*r)
+			if one == "" {
+				continue
+			}
+			if area == "" {
+				area = one
+			}
+			for area != "" && !account.Within(area, one) {
+				area = directory.ParentArea(area)
+			}
+			if area == "" {
+				return "000000000000" // more than one province
+			}
+		}
+	}
+	return area
+}

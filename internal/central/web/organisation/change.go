@@ -203,6 +203,7 @@ const listedRows = 500
 
 // show keeps a preview and shows it.
 func (p *pages) show(c *web.Call, x directory.Preview, file string) error {
+	refusePast(c, x)
 	v := previewed{Hash: x.Hash, File: file, Refused: x.Refused(), Nothing: len(x.Changes) == 0}
 	n := make(map[directory.Step]int)
 	for _, wanted := range []bool{true, false} {

@@ -1,6 +1,8 @@
 package organisation
 
 import (
+	"slices"
+
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
@@ -115,4 +117,33 @@ func domain(a *directory.Atlas, all []directory.Change) (area string) {
 		}
 	}
 	return area
+}
+
+// refusePast refuses the lines that change days already past, for whoever looks after halls alone: what was counted then stays as it was.
+func refusePast(c *web.Call, x directory.Preview) {
+	byArea := func(g account.Grant) bool { return g.Role != account.Hall }
+	if slices.ContainsFunc(account.Grants(c.Person, account.EditDirectory), byArea) {
+		return
+	}
+	today := directory.DayOf(c.Now())
+	for _, ch := range x.Changes {
+		first := directory.Forever // the first day that changes
+		switch b, a := ch.Before, ch.After; {
+		case b != nil && a != nil && ends(*b, a.To) == *a:
+			first = min(b.To, a.To)
+		case a != nil:
+			first = a.From
+		case b != nil:
+			first = b.From
+		}
+		if l := &x.Lines[ch.Line]; first < today {
+			l.Refused = append(l.Refused, directory.Fault{Chinese: "改动了今天以前的记录；大厅管理员请把生效日期写成今天或以后", English: "it changes days that are past; write today or a later day"})
+		}
+	}
+}
+
+// ends returns a record with another end.
+func ends(r directory.Record, to directory.Day) directory.Record {
+	r.To = to
+	return r
 }

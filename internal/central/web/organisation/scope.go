@@ -137,7 +137,8 @@ func refusePast(c *web.Call, x directory.Preview) {
 			first = b.From
 		}
 		if l := &x.Lines[ch.Line]; first < today {
-			l.Refused = append(l.Refused, directory.Fault{Chinese: "改动了今天以前的记录；大厅管理员请把生效日期写成今天或以后", English: "it changes days that are past; write today or a later day"})
+			l.Refused = append(l.Refused, directory.Fault{Chinese: "改动了今天以前的记录；大厅管理员请把生效日期写成今天或以后",
+				English: "it changes days that are past; write today or a later day"})
 		}
 	}
 }

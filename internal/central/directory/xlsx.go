@@ -168,7 +168,8 @@ func scan(r io.Reader, part string) (n int, sheet bool, err error) {
 		case e.Name.Local == "c":
 			within, cell = true, attribute(e, "r")
 			if cells++; sheet && cells > maxCells || column(e) > maxCells {
-				return n, sheet, faultf("单元格 %.10s（%.40s）太靠右：一行最多 %d 格", "the cell %.10s of %.40s lies too far right: a row has at most %d cells", cell, part, maxCells)
+				return n, sheet, faultf("单元格 %.10s（%.40s）太靠右：一行最多 %d 格",
+					"the cell %.10s of %.40s lies too far right: a row has at most %d cells", cell, part, maxCells)
 			}
 		case e.Name.Local == "f" && within && !strings.Contains(part, "/charts/"):
 			return n, sheet, faultf("单元格 %.10s（%.40s）是公式，请改为数值（选择性粘贴→数值）", "the cell %.10s of %.40s has a formula; replace it by its value", cell, part)

@@ -203,6 +203,7 @@ const listedRows = 500
 
 // show keeps a preview and shows it.
 func (p *pages) show(c *web.Call, x directory.Preview, file string) error {
+	refusePast(c, x)
 	v := previewed{Hash: x.Hash, File: file, Refused: x.Refused(), Nothing: len(x.Changes) == 0}
 	n := make(map[directory.Step]int)
 	for _, wanted := range []bool{true, false} {
@@ -244,7 +245,12 @@ func (p *pages) confirm(c *web.Call) error {
 	x, err := p.directory.Kept(c.R.Context(), c.Person.Account, c.R.PostFormValue("hash"), allowed)
 	if err == nil {
 		act := journal.Act{Object: "organisation", By: c.Person.By}
-		if grants := account.Grants(c.Person, account.EditDirectory); len(grants) > 0 {
+		var a *directory.Atlas
+		if a, err = p.directory.Atlas(c.R.Context()); err != nil {
+			return err
+		}
+		act.Domain = domain(a, x.Changes)
+		if grants := account.Grants(c.Person, account.EditDirectory); act.Domain == "" && len(grants) > 0 {
 			act.Domain = grants[0].Area
 		}
 		if len(x.Lines) == 1 {

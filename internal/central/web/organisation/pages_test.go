@@ -162,9 +162,12 @@ func TestScope(t *testing.T) {
 func TestImport(t *testing.T) {
 	w := newWorld(t)
 	const head = "类别,编号,名称,生效日期,所属单位,大厅\n"
-	file := []byte(head + "窗口,SL-H2-B01,综合办理1号窗口,2026-02-01,,SL-H2\n窗口,SL-H2-B05,<b>5号窗口</b>,2026-02-01,,SL-H2\n")
+	past := []byte(head + "窗口,SL-H2-B01,综合办理1号窗口,2026-03-01,,SL-H2\n窗口,SL-H2-B05,5号窗口,2026-03-02,,SL-H2\n")
+	webtest.Want(t, w.upload(t, w.hall, "x.csv", past), 422, "有 1 行不予接受", "今天以前的记录", "!确认写入")
+	webtest.Want(t, w.upload(t, w.city, "x.csv", past), 200, "确认写入")
+	file := []byte(head + "窗口,SL-H2-B01,综合办理1号窗口,2026-03-02,,SL-H2\n窗口,SL-H2-B05,<b>5号窗口</b>,2026-03-02,,SL-H2\n")
 	page := w.upload(t, w.hall, "x.csv", file)
-	webtest.Want(t, page, 200, "还没有写入", "第 2 行", "终止", "新增", "&lt;b&gt;5号窗口", "2026-02-01")
+	webtest.Want(t, page, 200, "还没有写入", "第 2 行", "终止", "新增", "&lt;b&gt;5号窗口", "2026-03-02")
 	hash := hashOf(t, page)
 	webtest.Want(t, w.get("/organisation?kind=window", w.hall), 200, "!SL-H2-B05")
 	webtest.Want(t, w.post("/organisation/confirm", w.hall, url.Values{"hash": {hash}}), 422, "改动理由")

@@ -45,11 +45,10 @@ func (in *Ingest) session(ctx context.Context) error {
 		line.working.Wait()
 		line.takers.clear(line.ctx)
 	}()
+	defer in.connected(nil)
 	if err := line.begin(); err != nil {
 		return err
 	}
-	in.connected(line.client)
-	defer in.connected(nil)
 	in.recovered()
 	if err := line.sayReceiver(true); err != nil {
 		return err
@@ -123,6 +122,7 @@ func (l *line) begin() error {
 	if err := l.wait(l.client.Connect()); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
+	l.in.connected(l.client) // what comes at once after the subscription is answered too
 	// What boxes say of themselves comes once only: a thousand retained presences at once must not fill the places that
 	// the broker has for messages which it must see answered.
 	topics := map[string]byte{

@@ -18,26 +18,11 @@ import (
 
 // account opens accounts and makes links for them, for whoever has the machine.
 func (c *command) account(ctx context.Context, args []string) error {
-	todo := "centrald account takes add, link, grant, disable, enable or list"
-	if len(args) == 0 {
-		return errors.New(todo)
+	bar := func(word string) func(context.Context, []string) error {
+		return func(ctx context.Context, args []string) error { return c.barAccount(ctx, word, args) }
 	}
-	switch args[0] {
-	case "-h":
-		_, err := fmt.Fprintln(c.env.stderr, todo)
-		return err
-	case "add":
-		return c.addAccount(ctx, args[1:])
-	case "link":
-		return c.linkAccount(ctx, args[1:])
-	case "grant":
-		return c.grantAccount(ctx, args[1:])
-	case "disable", "enable":
-		return c.barAccount(ctx, args[0], args[1:])
-	case "list":
-		return c.listAccounts(ctx, args[1:])
-	}
-	return cli.Usagef("%s, not %q", todo, args[0])
+	return c.oneOf(ctx, "centrald account", args, []word{{"add", c.addAccount}, {"link", c.linkAccount}, {"grant", c.grantAccount},
+		{"disable", bar("disable")}, {"enable", bar("enable")}, {"list", c.listAccounts}})
 }
 
 // appointment is the flags of a grant.
@@ -90,11 +75,7 @@ func (c *command) addAccount(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	x, err := c.open(ctx, cfg)
+	x, err := c.openConfigured(ctx)
 	if err != nil {
 		return err
 	}

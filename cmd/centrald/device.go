@@ -54,22 +54,7 @@ func (c *command) printKey(args []string) error {
 
 // device runs the commands about devices.
 func (c *command) device(ctx context.Context, args []string) error {
-	flags := c.flags("centrald device")
-	if err := cli.Parse(flags, args); err != nil {
-		return ignoreHelp(err)
-	}
-	switch flags.Arg(0) {
-	case "add":
-		return c.addDevice(ctx, flags.Args()[1:])
-	case "import":
-		return c.importDevices(ctx, flags.Args()[1:])
-	case "list":
-		return c.listDevices(ctx, flags.Args()[1:])
-	}
-	if flags.NArg() == 0 {
-		return cli.Usagef("centrald device takes one of the words add, import and list")
-	}
-	return cli.Usagef("centrald device %q is unknown; there are add, import and list", flags.Arg(0))
+	return c.oneOf(ctx, "centrald device", args, []word{{"add", c.addDevice}, {"import", c.importDevices}, {"list", c.listDevices}})
 }
 
 // addDevice enrols a device, or changes the window of one that is enrolled.
@@ -116,11 +101,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if d.Roster, err = readRoster(*staff); err != nil {
 		return fmt.Errorf("-roster: %w", err)
 	}
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	x, err := c.open(ctx, cfg)
+	x, err := c.openConfigured(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,19 +18,8 @@ import (
 
 // directory runs the commands about the organisation.
 func (c *command) directory(ctx context.Context, args []string) error {
-	flags := c.flags("centrald directory")
-	if err := cli.Parse(flags, args); err != nil {
-		return ignoreHelp(err)
-	}
-	switch flags.Arg(0) {
-	case "import":
-		return c.importOrganisation(ctx, flags.Args()[1:])
-	case "export":
-		return c.exportOrganisation(ctx, flags.Args()[1:])
-	case "list":
-		return c.listOrganisation(ctx, flags.Args()[1:])
-	}
-	return cli.Usagef("centrald directory %q is unknown; there are import, export and list", flags.Arg(0))
+	return c.oneOf(ctx, "centrald directory", args,
+		[]word{{"import", c.importOrganisation}, {"export", c.exportOrganisation}, {"list", c.listOrganisation}})
 }
 
 // oneWord reads flags that may stand before and after one word.
@@ -68,11 +57,7 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	x, err := c.open(ctx, cfg)
+	x, err := c.openConfigured(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,7 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 		return fmt.Errorf("-csv: %w", err)
 	}
 	defer func() { _ = f.Close() }() // it was read
-	cfg, err := c.config()
-	if err != nil {
-		return err
-	}
-	x, err := c.open(ctx, cfg)
+	x, err := c.openConfigured(ctx)
 	if err != nil {
 		return err
 	}

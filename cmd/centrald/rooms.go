@@ -74,6 +74,15 @@ func (c *command) open(ctx context.Context, cfg config) (*rooms, error) {
 	return x, nil
 }
 
+// openConfigured opens the centre that the configuration names, and creates what is missing.
+func (c *command) openConfigured(ctx context.Context) (*rooms, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	return c.open(ctx, cfg)
+}
+
 // openWritten opens a centre that exists. A command that reads must not find an empty file in order.
 func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 	cfg, err := c.config()

@@ -119,18 +119,23 @@ func (p *pages) signOut(c *web.Call) error {
 	return c.See("/signin")
 }
 
+// linked reads the link of the address, with the account that it is for and what it opens.
+func (p *pages) linked(c *web.Call) (f form, opens account.Opens, err error) {
+	if !c.Secure() {
+		return f, opens, web.ErrPlain
+	}
+	f = p.form(c)
+	f.Link = c.R.PathValue("link")
+	f.Account, opens, err = p.accounts.LinkOf(c.R.Context(), f.Link)
+	return f, opens, err
+}
+
 // link shows what a link does. Programs that look at addresses before people do use nothing up.
 func (p *pages) link(c *web.Call) error {
-	if !c.Secure() {
-		return web.ErrPlain
-	}
-	f := p.form(c)
-	f.Link = c.R.PathValue("link")
-	x, opens, err := p.accounts.LinkOf(c.R.Context(), f.Link)
+	f, opens, err := p.linked(c)
 	if err != nil {
 		return err
 	}
-	f.Account = x
 	if opens == account.SignsIn {
 		return c.Show("me/enter", f)
 	}
@@ -139,12 +144,7 @@ func (p *pages) link(c *web.Call) error {
 
 // linkNow uses a link.
 func (p *pages) linkNow(c *web.Call) error {
-	if !c.Secure() {
-		return web.ErrPlain
-	}
-	f := p.form(c)
-	f.Link = c.R.PathValue("link")
-	x, opens, err := p.accounts.LinkOf(c.R.Context(), f.Link)
+	f, opens, err := p.linked(c)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,6 @@ func (p *pages) linkNow(c *web.Call) error {
 		}
 		return p.goOn(c, e, f.To)
 	}
-	f.Account = x
 	password := c.R.PostFormValue("password")
 	if password != c.R.PostFormValue("again") {
 		f.Problem = "两次输入的密码不一样 (the two passwords differ)"
@@ -170,7 +169,7 @@ func (p *pages) linkNow(c *web.Call) error {
 		return err
 	}
 	// Whoever has just chosen it signs in with it, and with the second factor if there is one.
-	e, err := p.accounts.SignIn(c.R.Context(), x.Login, password, c.Browser())
+	e, err := p.accounts.SignIn(c.R.Context(), f.Account.Login, password, c.Browser())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/proof/axe"
 	"haochaping/internal/proof/chromium"
 )
@@ -77,7 +78,7 @@ func pagesInABrowser(t *testing.T, some map[string]string) {
 	server := httptest.NewServer(site)
 	t.Cleanup(server.Close)
 	ctx := chromium.Start(t)
-	organise(t, x)
+	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	p := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
 	_, hall := p.signedIn(grantOf(account.Hall, 0))
 	other, err := x.people.Add(t.Context(), operator(), "wang.min", "王敏", "620102000000", grantOf(account.County, 0))

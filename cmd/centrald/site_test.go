@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,9 +14,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
-	"haochaping/internal/central/journal"
+	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/webtest"
@@ -111,7 +109,7 @@ func TestEveryRoute(t *testing.T) {
 		}
 		objects["account"] = append(objects["account"], object{a.ID, account.Object{Area: area}})
 	}
-	organise(t, x)
+	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	for _, area := range []string{"629900000000", "629901000000", "629902000000"} {
 		objects["kind"] = append(objects["kind"], object{"area", account.Object{}})
 		objects["id"] = append(objects["id"], object{area, account.Object{Area: area}})
@@ -188,26 +186,6 @@ func TestEveryRoute(t *testing.T) {
 		g := grantOf(rapid.SampledFrom(account.Roles()).Draw(rt, "role"), rapid.IntRange(0, 2).Draw(rt, "scope"))
 		ask(rt, r, g, rapid.IntRange(0, 2).Draw(rt, "object"))
 	})
-}
-
-// organise enters the organisation of the demo.
-func organise(t *testing.T, x *rooms) {
-	t.Helper()
-	b, err := os.ReadFile("../ratingctl/organisation.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := directory.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := x.directory.Preview(t.Context(), lines, nil)
-	if err == nil {
-		err = x.directory.Apply(t.Context(), "operator test", "test", journal.Act{}, p)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

@@ -6,14 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
-	"haochaping/internal/central/journal"
+	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/webtest"
@@ -35,21 +34,7 @@ func newWorld(t *testing.T) *world {
 	if w.directory, err = directory.Open(t.Context(), w.Journal); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile("../../../../cmd/ratingctl/organisation.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := directory.Read(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := w.directory.Preview(t.Context(), lines, nil)
-	if err == nil {
-		err = w.directory.Apply(t.Context(), "test", "test", journal.Act{}, p)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	directorytest.Enter(t, w.directory, "../../../../cmd/ratingctl/organisation.csv")
 	w.site = w.Site(organisation.Section(organisation.Config{Directory: w.directory}))
 	w.city = w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
 	w.hall = w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))

@@ -56,6 +56,18 @@ func enrolled(t *testing.T, w *webtest.World, x account.Account, secret string) 
 	return trial.Seed, codes, e
 }
 
+// withSecond returns an account with a password and a second factor, and that factor's seed.
+func withSecond(t *testing.T, w *webtest.World) (x account.Account, seed string) {
+	t.Helper()
+	x = chosen(t, w)
+	e, err := w.Accounts.SignIn(t.Context(), x.Login, good, here())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, _, _ = enrolled(t, w, x, e.Secret)
+	return x, seed
+}
+
 // code returns what an authenticator shows now, by another implementation than the one that checks it.
 func code(t *testing.T, w *webtest.World, seed string) string {
 	t.Helper()
@@ -282,12 +294,9 @@ func refusals(t *testing.T, w *webtest.World, x account.Account) (n int) {
 func TestWhatCountsAsFailure(t *testing.T) {
 	w := webtest.New(t)
 	ctx, a := t.Context(), w.Accounts
-	x := chosen(t, w)
-	e, err := a.SignIn(ctx, x.Login, good, here())
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed, _, _ := enrolled(t, w, x, e.Secret)
+	x, seed := withSecond(t, w)
+	var e account.Entered
+	var err error
 	for range 20 {
 		if e, err = a.SignIn(ctx, x.Login, good, here()); err != nil {
 			t.Fatalf("a right password counts as a failure: %v", err)
@@ -348,12 +357,9 @@ func TestWhatCountsAsFailure(t *testing.T) {
 func TestCodesCannotBeGuessed(t *testing.T) {
 	w := webtest.New(t)
 	ctx, a := t.Context(), w.Accounts
-	x := chosen(t, w)
-	e, err := a.SignIn(ctx, x.Login, good, here())
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed, _, _ := enrolled(t, w, x, e.Secret)
+	x, seed := withSecond(t, w)
+	var e account.Entered
+	var err error
 	wrong := 0
 	for range 30 {
 		e, err := a.SignIn(ctx, x.Login, good, here())
@@ -384,48 +390,4 @@ func TestCodesCannotBeGuessed(t *testing.T) {
 	if _, err := a.Code(ctx, e.Secret, code(t, w, seed), here()); !errors.Is(err, account.ErrSignedOut) {
 		t.Errorf("a code after five minutes: %v", err)
 	}
-}
-
-func TestSessionsEnd(t *testing.T) {
-	w := webtest.New(t)
-	ctx, a := t.Context(), w.Accounts
-	x := w.Add()
-	idle, used := w.SignIn(x), w.SignIn(x)
-	for range 24 {
-		w.Pass(account.SessionIdle - time.Minute)
-		if _, _, err := a.Session(ctx, used, false); err != nil {
-			t.Fatal(err)
-		}
-	}
-	signedOut(t, w, "a session that nobody used", idle)
-	w.Pass(account.SessionIdle - time.Minute)
-	signedOut(t, w, "a session after twelve hours", used)
-
-	one, two := w.SignIn(x), w.SignIn(x)
-	all, err := a.Sessions(ctx, x.ID)
-	if err != nil || len(all) != 2 {
-		t.Fatalf("sessions %+v, %v", all, err)
-	}
-	p, s, err := a.Session(ctx, two, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := all[0].ID
-	if other == s.ID {
-		other = all[1].ID
-	}
-	if err := a.End(ctx, account.By{Account: p.Account}, "a-another", other); err == nil {
-		t.Error("a session was ended in the name of an account that is not there")
-	}
-	if _, _, err := a.Session(ctx, one, false); err != nil {
-		t.Errorf("a session that another account wanted to end: %v", err)
-	}
-	if err := a.End(ctx, account.By{Account: p.Account}, x.ID, other); err != nil {
-		t.Fatal(err)
-	}
-	signedOut(t, w, "a session that was ended", one)
-	if err := a.Disable(ctx, account.By{Account: webtest.Operator}, x, true); err != nil {
-		t.Fatal(err)
-	}
-	signedOut(t, w, "a session of a barred account", two)
 }

@@ -197,7 +197,7 @@ func (u *Uplink) fill(c *connection) (sent bool, err error) {
 		if err := c.send(outgoing{channel: wire.RecordsChannel, payload: payload, last: b.Last()}); err != nil {
 			return sent, fmt.Errorf("send a batch: %w", err)
 		}
-		u.window = u.window.onSent(flight{b.Last(), len(records) == 1, len(payload), time.Now()})
+		u.window = u.window.onSent(flight{first, b.Last(), len(records) == 1, len(payload), time.Now()})
 		u.count(func(s *Stats) { s.Batches++ })
 		sent = true
 	}
@@ -259,7 +259,7 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	fresh := mine && u.window.accepts(a.Through)
 	if u.cfg.AckMode == AckBroker || !fresh {
 		u.count(func(s *Stats) { s.Stale++ })
-		if mine && u.cfg.AckMode == AckCentre && u.behindStuck(a.Through) {
+		if mine && u.cfg.AckMode == AckCentre && u.behindStuck(a) {
 			u.centreAnswered()
 			return true
 		}

@@ -67,9 +67,13 @@ func (u *Uplink) passStuck() (room int) {
 	return wire.MaxBatchRecords
 }
 
-// behindStuck takes an acknowledgement that releases nothing for the answer to a batch behind a record that cannot be sent.
-func (u *Uplink) behindStuck(through uint64) bool {
-	if through != u.window.released || len(u.stuck.records) == 0 || u.stuck.records[0].Seq != through+1 {
+// behindStuck takes an acknowledgement that releases nothing for the answer to a batch behind a record that cannot be sent, if it
+// names that batch: brokers and their clients repeat old ones. A centre that names none is believed.
+func (u *Uplink) behindStuck(a wire.Ack) bool {
+	if a.Through != u.window.released || len(u.stuck.records) == 0 || u.stuck.records[0].Seq != a.Through+1 {
+		return false
+	}
+	if a.Last > 0 && !u.window.sentAs(a.First, a.Last) {
 		return false
 	}
 	u.window = u.window.onBeyond(time.Now())

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"haochaping/sync/wire"
 )
 
 // has reports whether the centre has all records of a range.
@@ -154,5 +156,27 @@ func TestAThinLineIsNoLimit(t *testing.T) {
 				t.Errorf("too large: %v, %v; want %v, an error %v", yes, err, c.want, c.err)
 			}
 		})
+	}
+}
+
+// A repeated answer to a batch behind a record that is passed over is none to the batch that is on its way.
+func TestARepeatedAnswerBehindAStuckRecord(t *testing.T) {
+	u := bench(t, newMemory(), newKeys(t), nil)
+	u.setStuck([]wire.Stuck{{Seq: 1}})
+	u.window = newWindow(0, 9, wire.MaxBatchBytes).skip().onSent(flight{first: 2, last: 5, at: time.Now()})
+	for _, a := range []struct {
+		wire.Ack
+		want bool
+	}{
+		{wire.Ack{First: 2, Last: 4}, false}, {wire.Ack{First: 3, Last: 5}, false}, {wire.Ack{First: 6, Last: 9}, false},
+		{wire.Ack{First: 2, Last: 5}, true}, {wire.Ack{First: 2, Last: 5}, false},
+	} {
+		if got := u.behindStuck(a.Ack); got != a.want {
+			t.Errorf("an answer to %d to %d is taken: %v, want %v", a.First, a.Last, got, a.want)
+		}
+	}
+	u.window = u.window.onSent(flight{first: 6, last: 9, at: time.Now()})
+	if !u.behindStuck(wire.Ack{}) {
+		t.Error("a centre that names no batch is not believed")
 	}
 }

@@ -145,7 +145,7 @@ func (c *centre) receive(_ mqtt.Client, m mqtt.Message) {
 
 // ack answers as it should be. It needs mu.
 func (c *centre) ack(b wire.Batch) {
-	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through, Head: rating.HashOf(c.got[c.through])})
+	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through, Head: rating.HashOf(c.got[c.through]), First: b.First, Last: b.Last()})
 }
 
 func (c *centre) send(key ed25519.PrivateKey, a wire.Ack) {

@@ -27,7 +27,8 @@ type window struct {
 
 // flight is a batch on its way.
 type flight struct {
-	last  uint64 // seq of its last record
+	first uint64 // seq of its first record
+	last  uint64 // of its last
 	lone  bool   // it has no other
 	bytes int
 	at    time.Time // when it was sent
@@ -59,6 +60,11 @@ func (w window) room() bool {
 		return len(w.flights) == 0
 	}
 	return len(w.flights) < w.depth
+}
+
+// sentAs reports whether the batch that is answered next has these seqs.
+func (w window) sentAs(first, last uint64) bool {
+	return w.waiting() && w.flights[0].first == first && w.flights[0].last == last
 }
 
 // waiting reports whether an acknowledgement is due.

@@ -78,7 +78,7 @@ func (g *game) send(t *rapid.T, size uint64) {
 	}
 	b := batch{g.w.sent + 1, min(g.w.sent+size, g.log)}
 	g.batches = append(g.batches, b)
-	g.w = g.w.onSent(flight{b.last, b.first == b.last, int(b.last-b.first+1) * 100, g.now})
+	g.w = g.w.onSent(flight{b.first, b.last, b.first == b.last, int(b.last-b.first+1) * 100, g.now})
 	if len(g.w.flights) > maxFlights {
 		t.Fatalf("%d batches on their way", len(g.w.flights))
 	}
@@ -160,7 +160,7 @@ func TestWindowFollowsTheLine(t *testing.T) {
 				}
 				free = free.Add(time.Duration(n) * time.Second / time.Duration(line.rate))
 				busiest = max(busiest, free.Sub(now))
-				w = w.onSent(flight{w.sent + uint64(n), n == 1, n, now})
+				w = w.onSent(flight{w.sent + 1, w.sent + uint64(n), n == 1, n, now})
 			}
 			most = max(most, len(w.flights))
 			// The acknowledgement of the first batch comes when the line has carried it, and there and back is over.

@@ -83,6 +83,10 @@ type Ack struct {
 	Head        rating.Hash   `json:"head,omitzero"`
 	Quarantined []Quarantined `json:"quarantined,omitempty"`
 	Time        int64         `json:"time"` // the centre's clock, milliseconds since 1970-01-01 UTC
+	// First and Last are the seqs of the batch that this answers, 0 if the centre does not say. An answer that releases nothing
+	// may be a repeated one to an earlier batch, and the box has to know.
+	First uint64 `json:"first,omitempty"`
+	Last  uint64 `json:"last,omitempty"`
 	// Kinds are the kinds of records that the centre knows. Without it they are those of version 1.0, which every centre does.
 	Kinds []rating.Kind `json:"kinds,omitempty"`
 }

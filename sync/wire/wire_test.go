@@ -143,7 +143,7 @@ func TestEveryFullBatchFits(t *testing.T) {
 func TestSealed(t *testing.T) {
 	centre := key(3)
 	ack := Ack{Device: "lz-0417", Epoch: 7, Through: 12, Head: rating.HashOf([]byte("record 12")), Quarantined: []Quarantined{{Seq: 9, Reason: "level 9"}}, Time: 1_790_000_000_000,
-		Kinds: rating.Kinds()}
+		First: 8, Last: 12, Kinds: rating.Kinds()}
 	cmd := Command{Device: "lz-0417", ID: "c1", Name: CommandPhoneRated, Args: map[string]string{"visit": "0000000000000005", "subject": "staff"}, Expires: 1_790_000_900_000}
 	cfg := Config{Device: "lz-0417", Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}}
 	seal := func(p Purpose, v any) []byte {

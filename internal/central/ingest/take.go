@@ -140,6 +140,7 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 	if r := b.receipt; r.Ack > 0 && r.AckHead != (rating.Hash{}) {
 		sent, err := in.publish(b.batch.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
 			Device: b.batch.Device, Epoch: b.batch.Epoch, Through: r.Ack, Head: r.AckHead, Quarantined: r.Quarantined, Time: b.at.UnixMilli(), Kinds: rating.Kinds(),
+			First: b.batch.First, Last: b.batch.Last(),
 		})
 		if err != nil {
 			in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.batch.Device, "error", err)

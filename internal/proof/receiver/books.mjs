@@ -76,7 +76,7 @@ export class Books {
     const through = Math.min(this.through(log), last);
     const head = through >= batch.first ? hash(batch.records[through - batch.first]) : log.records.get(through)?.hash;
     this.settle(log, batch);
-    const ack = head && log.whole.has(`${through} ${head}`) && { device: log.device, epoch: log.epoch, through, head, quarantined, time: now, kinds };
+    const ack = head && log.whole.has(`${through} ${head}`) && { device: log.device, epoch: log.epoch, through, head, quarantined, first: batch.first, last, time: now, kinds };
     return { ack: ack || null, missing, epoch: log.epoch };
   }
 

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -97,7 +98,7 @@ func (u *Uplink) waits() {
 
 // centreAnswered notes that the centre has answered what was sent.
 func (u *Uplink) centreAnswered() {
-	u.doubt.question, u.doubt.looked = 0, time.Time{}
+	u.doubt.question, u.doubt.looked, u.doubt.foreign = 0, time.Time{}, nil
 	u.mu.Lock()
 	u.link.acked, u.link.waiting = time.Now(), time.Time{}
 	u.mu.Unlock()
@@ -113,6 +114,23 @@ func (u *Uplink) signed() {
 	if fault == FaultOtherCentre || fault == FaultNotEnrolled {
 		u.setFault(nil)
 	}
+}
+
+// foreign notes that something is not signed by the centre. Where the centre's own word has come on this connection too, a stranger
+// may have written the other beside it, which keeps no record from the centre.
+func (u *Uplink) foreign(err error) {
+	u.doubt.foreign = fmt.Errorf("%w: %w", ErrOtherCentre, err)
+	if !u.doubt.configured {
+		u.setFault(u.doubt.foreign)
+	}
+}
+
+// blame returns why nothing is answered: something else was, if err knows nothing better.
+func (d *doubt) blame(err error) error {
+	if FaultOf(err) == FaultSilent && d.foreign != nil {
+		return d.foreign
+	}
+	return err
 }
 
 // isAnswer takes an acknowledgement that releases nothing for the answer to what was asked on this connection.
@@ -144,6 +162,7 @@ const lookAgain = 30
 type doubt struct {
 	question   uint64     // seq of the released record that was sent to hear the centre's word; 0 if none is open
 	configured bool       // the centre's configuration came on this connection
+	foreign    error      // of what came on it since the centre's last answer and is not signed by the centre; nil if nothing did
 	looked     time.Time  // when the broker was asked last
 	found      chan error // what it said
 }

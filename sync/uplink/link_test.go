@@ -80,6 +80,34 @@ func TestTheLinkSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// What a stranger writes beside the centre is no fault of the way to it. Where nothing but that is answered, the centre is another one.
+func TestAStrangerBesideTheCentre(t *testing.T) {
+	b, k, log := newMosquitto(t), newKeys(t), newMemory()
+	b.start(t)
+	defer func() { b.stop() }()
+	stranger := newKeys(t).centre
+	c := startCentre(t, b.address(), k.centre, public(k.box))
+	enrol(t, b.address(), k)
+	l, _ := startLink(t, b.address(), k, log, AckCentre)
+	log.append(1)
+	until(t, "the release and the configuration", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return log.Released() == 1 && len(l.configs) == 1
+	})
+	ack := wire.Ack{Device: "box-1", Epoch: log.Epoch(), Through: 1, Head: rating.HashOf([]byte("x"))}
+	c.send(stranger, ack)
+	until(t, "that it is refused", func() bool { return l.Stats().Refused == 1 })
+	if got := l.Link(); got.Fault != "" {
+		t.Errorf("the fault is %s: %v", got.Fault, got.Err)
+	}
+	c.set(func(c *centre, _ wire.Batch) { c.send(stranger, ack) })
+	log.append(1)
+	until(t, "the fault", func() bool { return l.Link().Fault == FaultOtherCentre })
+	c.set((*centre).ack)
+	until(t, "that it is over", func() bool { return l.Link().Fault == "" && log.Released() == 2 })
+}
+
 // A box that has nothing to send asks on each connection whether its records would arrive.
 func TestAnIdleBoxAsks(t *testing.T) {
 	b, k, log := newMosquitto(t), newKeys(t), &keeping{memory: newMemory()}

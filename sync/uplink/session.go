@@ -34,7 +34,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	}()
 	u.cfg.Logger.Info("connected to the broker")
 	u.begun()
-	u.doubt.question, u.doubt.configured = 0, false
+	u.doubt.question, u.doubt.configured, u.doubt.foreign = 0, false, nil
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	u.window, u.resend = u.window.onConnected(), u.resend.onConnected()
@@ -88,7 +88,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 		case err := <-u.doubt.found:
 			if u.doubt.question > 0 || u.window.waiting() { // else the answer has come meanwhile
-				u.setFault(err)
+				u.setFault(u.doubt.blame(err))
 			}
 		case <-silence.C:
 			u.look(looking)
@@ -210,7 +210,7 @@ func (u *Uplink) receive(c *connection, m message) bool {
 	case wire.AckChannel:
 		a, err := wire.OpenAck(u.cfg.Centre, m.payload)
 		if err != nil {
-			u.setFault(fmt.Errorf("%w: %w", ErrOtherCentre, err))
+			u.foreign(err)
 			u.refuse("acknowledgement", err)
 			return false
 		}
@@ -222,7 +222,7 @@ func (u *Uplink) receive(c *connection, m message) bool {
 		}
 		cfg, err := wire.OpenConfig(u.cfg.Centre, m.payload)
 		if err != nil {
-			u.setFault(fmt.Errorf("%w: %w", ErrOtherCentre, err))
+			u.foreign(err)
 		}
 		if err = u.addressed(cfg.Device, err); err != nil {
 			u.refuse("configuration", err)

@@ -78,6 +78,7 @@ func (p *patient) enrol(key string) {
 // suffer measures the box without the fault, with it, and how soon after it everything is at the centre.
 func (p *patient) suffer(f fault) {
 	p.t.Helper()
+	p.rate() // the first press after the port was opened waits
 	healthy := p.rateFor(3 * time.Second)
 	p.drained("before the fault", recovery)
 	before := p.resources()

@@ -1,5 +1,5 @@
 // Command testsum reads what "go test -json" prints and says it for people: each package as it ends, the words of what has failed, then how
-// long the slowest packages took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the lines that
+// long the slowest packages and tests took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the lines that
 // go test itself ends with, which who reads CI looks for.
 //
 //	go test -json -coverprofile=cover.out ./... | testsum cover.out
@@ -44,6 +44,7 @@ type summary struct {
 	out     io.Writer
 	said    map[test][]string
 	took    map[string]float64 // by package
+	tests   map[string]float64 // by test, without those within others
 	skipped map[string][]string
 	closing []string // go test's own lines of the packages
 	passed  int
@@ -51,7 +52,7 @@ type summary struct {
 }
 
 func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error) {
-	s := &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), skipped: make(map[string][]string)}
+	s := &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
 	began := time.Now()
 	lines := bufio.NewReader(in)
 	for {
@@ -67,7 +68,8 @@ func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error
 		}
 	}
 	s.print("\n%d tests passed, %d failed, in %s\n", s.passed, s.failed, time.Since(began).Round(time.Second))
-	s.slowest()
+	s.slowest(s.took, 5)
+	s.slowest(s.tests, 15)
 	s.skips()
 	share, err := covered(profiles)
 	if err != nil {
@@ -108,6 +110,9 @@ func (s *summary) line(line []byte) {
 
 // end takes the end of a test or a package.
 func (s *summary) end(at test, e event) {
+	if at.name != "" && !strings.Contains(at.name, "/") {
+		s.tests[at.pkg+"."+at.name] = e.Elapsed
+	}
 	switch {
 	case at.name == "":
 		s.took[at.pkg] = e.Elapsed
@@ -155,10 +160,11 @@ func reason(said []string) string {
 	return "without a word"
 }
 
-func (s *summary) slowest() {
-	all := slices.SortedFunc(maps.Keys(s.took), func(a, b string) int { return cmp.Compare(s.took[b], s.took[a]) })
-	for _, pkg := range all[:min(5, len(all))] {
-		s.print("%7.0f s %s\n", s.took[pkg], pkg)
+// slowest names the most of what took longest, in seconds.
+func (s *summary) slowest(took map[string]float64, most int) {
+	all := slices.SortedFunc(maps.Keys(took), func(a, b string) int { return cmp.Compare(took[b], took[a]) })
+	for _, name := range all[:min(most, len(all))] {
+		s.print("%7.0f s %s\n", took[name], name)
 	}
 }
 

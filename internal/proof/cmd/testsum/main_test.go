@@ -19,7 +19,7 @@ func TestSummary(t *testing.T) {
 		`{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:1: it is wrong\n"}`,
 		`{"Action":"fail","Package":"p","Test":"TestB"}`,
 		`{"Action":"output","Package":"p","Test":"TestC","Output":"    c_test.go:1: noise\n"}`,
-		`{"Action":"pass","Package":"p","Test":"TestC"}`,
+		`{"Action":"pass","Package":"p","Test":"TestC","Elapsed":1.5}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\n"}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\tp\t2.5s\n"}`,
 		`{"Action":"fail","Package":"p","Elapsed":2.5}`,
@@ -33,7 +33,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("failed %t, %v", failed, err)
 	}
 	for _, want := range []string{"it is wrong", "FAIL    2.5s p", "1 tests passed, 2 failed", "skipped 1: chromium is missing: install it (p.TestA)", "coverage: 25.0 %",
-		"go: a word of its own"} {
+		"go: a word of its own", "\n      2 s p.TestC\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}

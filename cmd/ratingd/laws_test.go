@@ -191,10 +191,7 @@ func (l *laws) start(t *rapid.T, change func(path string)) {
 	if started.Window, err = keptWindow(l.db); err != nil {
 		t.Fatal(err)
 	}
-	if started.Open, started.Rated, err = openVisit(l.db); err != nil {
-		t.Fatal(err)
-	}
-	if started.Answered, err = answered(l.db); err != nil {
+	if started, err = started.Recall(l.db); err != nil {
 		t.Fatal(err)
 	}
 	started.Kinds = rating.Kinds()

@@ -260,7 +260,11 @@ func TestFiftyPCs(t *testing.T) {
 		t.Errorf("%d visits were answered, want %d", len(opened), each*manyPCs)
 	}
 	visits, ends := make(map[rating.VisitID]int), make(map[rating.Outcome]int)
-	err := backwards(b.db, 1<<20, func(r rating.Record) bool {
+	err := b.db.Tail(func(seq uint64, raw []byte) bool {
+		r, err := rating.DecodeRecord(raw)
+		if err != nil {
+			t.Errorf("record %d: %v", seq, err)
+		}
 		switch r.Kind {
 		case rating.KindVisit:
 			visits[r.Visit.ID]++

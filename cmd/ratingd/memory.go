@@ -50,14 +50,9 @@ func (m *memory) recall(centre boxconfig.PublicKey, log *slog.Logger) {
 		log.Error("the window that the centre assigned cannot be read; the box waits for it to be sent again", "error", err)
 		m.start.Window = nil
 	}
-	if m.start.Open, m.start.Rated, err = openVisit(m.db); err != nil {
-		log.Error("the log's end cannot be read; a visit that was open stays without an outcome", "error", err)
-	}
-	if m.start.Answered, err = answered(m.db); err != nil {
-		log.Error("the log's end cannot be read; a case that was rated may be asked about again, which the centre does not count", "error", err)
-	}
-	if m.start.Paused, err = wasPaused(m.db); err != nil {
-		log.Error("the log's end cannot be read; a window that was paused is open", "error", err)
+	if m.start, err = m.start.Recall(m.db); err != nil {
+		log.Error("a visit that was open stays without an outcome, a case that was rated may be asked about again, which the centre does not count, and a window that was paused is open",
+			"error", err)
 	}
 	if m.start.Staff, err = keptStaff(m.db); err != nil {
 		log.Error("who was signed in cannot be read; they have to sign in again", "error", err)

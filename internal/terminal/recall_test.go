@@ -1,11 +1,10 @@
-package main
+package terminal
 
 import (
 	"slices"
 	"testing"
 
 	"haochaping/internal/rating"
-	"haochaping/internal/terminal"
 )
 
 // bodies is a log in memory that is read backwards.
@@ -24,9 +23,9 @@ func (all bodies) Tail(yield func(seq uint64, raw []byte) bool) error {
 	return nil
 }
 
-// TestOpenVisitBehindManyRecords finds the visit that was open at a power cut though its PC has printed the code all the time,
+// TestRecallAVisitBehindManyRecords finds the visit that was open at a power cut though its PC has printed the code all the time,
 // and does not read the whole log of a box where no PC opens visits.
-func TestOpenVisitBehindManyRecords(t *testing.T) {
+func TestRecallAVisitBehindManyRecords(t *testing.T) {
 	at := rating.Stamp{Boot: 1, Mono: 1, Wall: 1_790_000_000_000}
 	visit := func(id rating.VisitID, by rating.Opener) rating.Body {
 		return rating.VisitBody(at, rating.Visit{ID: id, Window: rating.Window{ID: "w1", Generation: 1}, Grouping: rating.Single,
@@ -40,8 +39,8 @@ func TestOpenVisitBehindManyRecords(t *testing.T) {
 	for i := range rating.VisitID(16) {
 		log = append(log, visit(100+i, rating.OpenedByWalkUp), rating.OutcomeBody(at, rating.Closing{Visit: 100 + i, Outcome: rating.RatedByPhone}))
 	}
-	open, rated, err := openVisit(log)
-	if err != nil || open == nil || open.ID != 1 || !slices.Equal(rated, []rating.Question{q}) {
+	got, err := Started{}.Recall(log)
+	if open, rated := got.Open, got.Rated; err != nil || open == nil || open.ID != 1 || !slices.Equal(rated, []rating.Question{q}) {
 		t.Errorf("open %+v, rated %v, error %v", open, rated, err)
 	}
 	for i := range rating.VisitID(1000) {
@@ -49,19 +48,19 @@ func TestOpenVisitBehindManyRecords(t *testing.T) {
 	}
 	read := 0
 	counted := counting{log, &read}
-	if open, _, err := openVisit(counted); err != nil || open != nil || read > 3*openVisits {
-		t.Errorf("open %+v, error %v, %d records read", open, err, read)
+	if got, err := (Started{}).Recall(counted); err != nil || got.Open != nil || read > answeredLimit {
+		t.Errorf("open %+v, error %v, %d records read", got.Open, err, read)
 	}
 }
 
 // counting counts what is read of a log.
 type counting struct {
-	tail
+	log  Tail
 	read *int
 }
 
 func (c counting) Tail(yield func(seq uint64, raw []byte) bool) error {
-	return c.tail.Tail(func(seq uint64, raw []byte) bool {
+	return c.log.Tail(func(seq uint64, raw []byte) bool {
 		*c.read++
 		return yield(seq, raw)
 	})
@@ -73,10 +72,10 @@ func TestARestartForgetsNoRating(t *testing.T) {
 	window := rating.Window{ID: "A12", Name: "综合窗口", Hall: "大厅", Generation: 1}
 	at := rating.Stamp{Boot: 1, Mono: 1000, Wall: 1_790_000_000_000, Synced: true}
 	var log bodies
-	step := func(m terminal.Model, e terminal.Event) (terminal.Model, error) {
+	step := func(m Model, e Event) (Model, error) {
 		s := m.Step(e)
 		for _, effect := range s.Effects {
-			if r, ok := effect.(terminal.Refused); ok {
+			if r, ok := effect.(Refused); ok {
 				return s.Model, r.Err
 			}
 		}
@@ -94,11 +93,11 @@ func TestARestartForgetsNoRating(t *testing.T) {
 	whole.ID, whole.Separate = 8, false
 	one.ID, one.Grouping, one.Separate, one.Cases = 9, rating.Single, false, theme.Cases[:1]
 
-	started := terminal.Started{At: at, Version: "test", Window: &window}
-	m, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}, terminal.Reasons{}), started)
-	for _, e := range []terminal.Event{
-		terminal.OpenVisit{At: at, Visit: theme}, terminal.PhoneRated{At: at, Visit: 7, Subject: rating.MatterSubject},
-		terminal.Tick{At: at.Add(3e9)},
+	started := Started{At: at, Version: "test", Window: &window}
+	m, err := step(New(Timings{Wait: 60e9, Thanks: 3e9}, Reasons{}), started)
+	for _, e := range []Event{
+		OpenVisit{At: at, Visit: theme}, PhoneRated{At: at, Visit: 7, Subject: rating.MatterSubject},
+		Tick{At: at.Add(3e9)},
 	} {
 		if err == nil {
 			m, err = step(m, e)
@@ -107,27 +106,27 @@ func TestARestartForgetsNoRating(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.View().State != terminal.Idle {
+	if m.View().State != Idle {
 		t.Fatalf("the window is %v", m.View().State)
 	}
-	if started.Answered, err = answered(log); err != nil {
+	if started, err = started.Recall(log); err != nil {
 		t.Fatal(err)
 	}
-	again, err := step(terminal.New(terminal.Timings{Wait: 60e9, Thanks: 3e9}, terminal.Reasons{}), started)
+	again, err := step(New(Timings{Wait: 60e9, Thanks: 3e9}, Reasons{}), started)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, m := range map[string]terminal.Model{"before": m, "after": again} {
-		if _, err := step(m, terminal.OpenVisit{At: at.Add(9e9), Visit: whole}); err == nil {
+	for name, m := range map[string]Model{"before": m, "after": again} {
+		if _, err := step(m, OpenVisit{At: at.Add(9e9), Visit: whole}); err == nil {
 			t.Errorf("%s: the whole is asked about again", name)
 		}
-		if _, err := step(m, terminal.OpenVisit{At: at.Add(9e9), Visit: one}); err != nil {
+		if _, err := step(m, OpenVisit{At: at.Add(9e9), Visit: one}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestWasPaused(t *testing.T) {
+func TestRecallAPause(t *testing.T) {
 	at := rating.Stamp{Boot: 1, Mono: 1, Wall: 1_790_000_000_000}
 	event := func(name string) rating.Body { return rating.EventBody(at, name) }
 	visit := func(by rating.Opener) rating.Body {
@@ -145,39 +144,8 @@ func TestWasPaused(t *testing.T) {
 		"a phone during a pause":  {bodies{event(rating.EventPaused), visit(rating.OpenedByWalkUp)}, true},
 		"an older box's restart":  {bodies{event(rating.EventPaused), event(rating.EventStarted), visit(rating.OpenedByPC)}, false},
 	} {
-		if got, err := wasPaused(test.log); err != nil || got != test.want {
-			t.Errorf("%s: paused %t, error %v", name, got, err)
-		}
-	}
-}
-
-// notebook is notes in memory that counts how often they are written.
-type notebook struct {
-	all    map[string][]byte
-	writes int
-}
-
-func (n *notebook) Note(key string) []byte { return n.all[key] }
-
-func (n *notebook) SetNote(key string, value []byte) error {
-	n.writes++
-	n.all[key] = value
-	return nil
-}
-
-// TestStaffIsKeptOnce holds that a PC which signs in whoever is signed in has nothing written, for which a press would wait.
-func TestStaffIsKeptOnce(t *testing.T) {
-	n := &notebook{all: make(map[string][]byte)}
-	wang := rating.Staff{ID: "0417", Name: "王丽"}
-	for _, step := range []struct {
-		staff  rating.Staff
-		writes int
-	}{{rating.Staff{}, 0}, {wang, 1}, {wang, 1}, {rating.Staff{ID: "0417"}, 2}, {rating.Staff{}, 3}, {rating.Staff{}, 3}} {
-		if err := keepStaff(n, step.staff); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := keptStaff(n); err != nil || got != step.staff || n.writes != step.writes {
-			t.Errorf("kept %+v, %v after %d writes, want %+v after %d", got, err, n.writes, step.staff, step.writes)
+		if got, err := (Started{}).Recall(test.log); err != nil || got.Paused != test.want {
+			t.Errorf("%s: paused %t, error %v", name, got.Paused, err)
 		}
 	}
 }

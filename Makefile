@@ -32,10 +32,12 @@ demo: ## Run two boxes and a centre on this machine; prints one address to open 
 test: ## Run all tests with the race detector (needs gcc); ends with what was skipped and why. With CI=1 a missing external program is a failure.
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
-	@# Most tests wait for programs, so that more run at once than there are cores. What only draws is run without the race detector.
+	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. What only draws is run
+	@# without the race detector.
 	@{ failed=0; \
-	  CGO_ENABLED=1 $(GO) test -race -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out ./... || failed=1; \
 	  CGO_ENABLED=0 $(GO) test -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed=1; \
+	  CGO_ENABLED=1 $(GO) test -race -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
+	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed=1; \
 	  exit $$failed; } | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out
 
 .PHONY: simulate

@@ -58,7 +58,7 @@ func (l *logBuffer) String() string {
 func writeConfig(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "centrald.toml")
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "addresses.json"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -141,6 +141,53 @@ func (c *centre) enrol(key ed25519.PublicKey) {
 		"-hall", "市民中心政务服务大厅", "-window", "A07", "-name", "综合窗口7号", "-generation", "1")
 	if err != nil || !strings.Contains(out, "lz-0417 serves A07, generation 1") {
 		c.t.Fatalf("device add: %q, %v", out, err)
+	}
+}
+
+// wantTold waits until those who run the centre are told what TestCentre has done, and checks that nobody and no box is named.
+func (c *centre) wantTold() {
+	c.t.Helper()
+	ask := func(path string) (int, string) {
+		resp, err := http.Get("http://" + c.at.Ops + path)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	var all string
+	want := []string{`centrald_batches_total{result="entered"} 1`, `centrald_batches_total{result="repeated"} 1`, "centrald_records_total 2", `centrald_part_ok{part="broker"} 1`,
+		`centrald_part_ok{part="books"} 1`, "centrald_books_behind_rows 0", `centrald_hall_boxes{hall=""} 1`, `centrald_http_requests_total{code="200",site="admin"}`,
+		`centrald_http_requests_total{code="303",site="rate"} 1`, "centrald_sessions_open 0"}
+	within(c.t, time.Minute, "metrics", func() bool {
+		_, all = ask("/metrics")
+		for _, w := range want {
+			if !strings.Contains(all, "\n"+w) {
+				return false
+			}
+		}
+		return !strings.Contains(all, `centrald_batches_total{result="unbelieved"} 0`)
+	})
+	for _, not := range []string{string(box), "A07", "6201", "620102-1"} {
+		if strings.Contains(all, not) {
+			c.t.Errorf("the metrics name %s", not)
+		}
+	}
+	if status, text := ask("/healthz"); status != 200 || !strings.Contains(text, `{"name":"seal","ok":true}`) {
+		c.t.Errorf("/healthz: %d %s", status, text)
+	}
+	for _, address := range []string{c.at.Ops, c.at.Admin, c.at.Rate} {
+		resp, err := http.Get("http://" + address + "/readyz")
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != 200 {
+			c.t.Errorf("/readyz: %s", resp.Status)
+		}
 	}
 }
 
@@ -339,6 +386,7 @@ func TestCentre(t *testing.T) {
 
 	want := "[staff 1 phone counted matter 4 keypad counted]"
 	c.wantLatest(want)
+	c.wantTold()
 	client.Disconnect(100)
 	c.stop()
 	again := startCentre(t, dir)

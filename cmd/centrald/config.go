@@ -33,6 +33,7 @@ type config struct {
 	Admin     adminConfig    `toml:"admin"`
 	Seal      sealConfig     `toml:"seal"`
 	Cases     casesConfig    `toml:"cases"`
+	Ops       opsConfig      `toml:"ops"`
 	Deadline  deadlineConfig `toml:"deadline"`
 }
 
@@ -74,6 +75,13 @@ type sealConfig struct {
 
 type casesConfig struct {
 	Listen     address `toml:"listen"` // empty: business systems have no door
+	CertFile   string  `toml:"cert_file"`
+	KeyFile    string  `toml:"key_file"`
+	TokensFile string  `toml:"tokens_file"`
+}
+
+type opsConfig struct {
+	Listen     address `toml:"listen"` // empty: nobody is told how the centre is
 	CertFile   string  `toml:"cert_file"`
 	KeyFile    string  `toml:"key_file"`
 	TokensFile string  `toml:"tokens_file"`
@@ -169,6 +177,13 @@ func (c *config) check(lines tomlfile.Lines) error {
 			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
 		}
 	}
+	if c.Ops.Listen != "" {
+		value("ops.listen", &c.Ops.Listen, string(c.Ops.Listen))
+		if (c.Ops.CertFile == "" || c.Ops.TokensFile == "") && (new(loopback)).UnmarshalText([]byte(c.Ops.Listen)) != nil {
+			bad("ops.listen", "%q can be reached from other machines; write a loopback address, or a certificate and who may ask "+
+				"(ops.cert_file, ops.key_file, ops.tokens_file)", c.Ops.Listen)
+		}
+	}
 	if c.Deadline.SMS.URL != "" && c.Deadline.SMS.File != "" {
 		bad("deadline.sms.url", "there is a file too; write one of them")
 	}
@@ -193,6 +208,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile},
 		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile},
+		{"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
 	} {
 		if (pair.cert == "") != (pair.key == "") {
 			bad(pair.name, "a certificate and its key go together; write both or neither")

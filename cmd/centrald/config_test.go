@@ -27,6 +27,7 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[rate]\nlisten = \"8080\"", "line 2: rate.listen: \"8080\" is no address; write host:port"},
 		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" can be reached from other machines in plain text"},
 		{"admin.listen = \"admin.example.com:8081\"", "line 1: admin.listen"},
+		{"[ops]\nlisten = \":9480\"\ncert_file = \"c\"\nkey_file = \"k\"", "line 2: ops.listen: \":9480\" can be reached from other machines"},
 		{"[cases]\ntokens_file = \"x\"\nlisten = \":8090\"", "line 3: cases.listen: \":8090\" can be reached from other machines in plain text"},
 		{"log_level = \"loud\"", "allowed are debug, info, warn, error"},
 		{"[broker]\nurl = \"tcp://mqtt.example.com\"", "write mqtts://host:8883"},

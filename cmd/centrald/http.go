@@ -89,6 +89,7 @@ type bound struct {
 	MQTT      string `json:"mqtt"` // host:port of the broker, also of one elsewhere
 	Rate      string `json:"rate"`
 	Admin     string `json:"admin"`
+	Ops       string `json:"ops,omitempty"`
 	PublicKey string `json:"public_key"`
 }
 

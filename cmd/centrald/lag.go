@@ -50,19 +50,27 @@ func (l *lag) look(ctx context.Context) {
 	}
 }
 
-// late returns why the books are too old to be called well, nil if they are not.
-func (l *lag) late() error {
+// far returns how many rows are missing, for how long what the journal had is not reached, and why that could not be asked at the last look.
+func (l *lag) far() (behind int64, age time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	age := l.now().Sub(l.since)
+	if age = l.now().Sub(l.since); l.behind == 0 && l.err == nil {
+		age = 0
+	}
+	return l.behind, age, l.err
+}
+
+// late returns why the books are too old to be called well, nil if they are not.
+func (l *lag) late() error {
+	behind, age, err := l.far()
 	switch {
 	case age < maxLag:
 		return nil
-	case l.err != nil:
-		return fmt.Errorf("the books could not be read for %s; records are taken all the same: %w", age.Round(time.Second), l.err)
+	case err != nil:
+		return fmt.Errorf("the books could not be read for %s; records are taken all the same: %w", age.Round(time.Second), err)
 	}
 	return fmt.Errorf("the books are %d rows and %s behind the journal; records are taken all the same, and the log says why the books wait",
-		l.behind, age.Round(time.Second))
+		behind, age.Round(time.Second))
 }
 
 // run looks until ctx ends.

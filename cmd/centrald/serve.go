@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/ops"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
@@ -59,7 +60,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = x.journal, x.fleet, x.key, c.env.now, log
+	counted := ops.NewMetrics()
+	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = counted.Journal(x.journal), counting{x.fleet, counted}, x.key, c.env.now, log
 	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
 	mqtt.Held = x.checkHead
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
@@ -71,23 +73,19 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("broker.url: %w", err)
 	}
-	late := newLag(x.journal.Head, x.books.Position, c.env.now)
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
 	trouble := func() live.Trouble { return check.trouble(in.Trouble()) }
-	rate, admin, err := c.pages(cfg, x, in, trouble, late, log)
+	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now)}
+	rate, admin, err := c.pages(cfg, w, in, counted, log)
 	if err != nil {
 		return err
 	}
-	var doors []stages.Stage
-	if cfg.Cases.Listen != "" {
-		door, err := c.cases(cfg.Cases, x, log)
-		if err != nil {
-			return err
-		}
-		doors = []stages.Stage{{Name: "business systems", Run: door.run}}
-	}
 	addresses := bound{MQTT: broker.Host, Rate: rate.listener.Addr().String(), Admin: admin.listener.Addr().String(),
 		PublicKey: keyText(x.key.Public().(ed25519.PublicKey))}
+	doors, err := c.doors(cfg, w, counted, &addresses, log)
+	if err != nil {
+		return err
+	}
 	if err := addresses.write(cfg.Addresses); err != nil {
 		return err
 	}
@@ -102,21 +100,42 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return late.run(ctx, log) }},
+	parts = append(parts, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
-	if cfg.Seal.Listen != "" {
-		seal := site{handler: witness.Handler(x.journal), logger: log}
-		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {
-			return fmt.Errorf("seal.listen: %w", err)
-		}
-		parts = append([]stages.Stage{{Name: "seal's page", Run: seal.run}}, parts...)
-	}
 	parts = append(doors, parts...)
 	if cfg.Broker.URL != "" {
 		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}
 	return stages.Run(ctx, parts...)
+}
+
+// doors returns the listeners that are only there where they are configured, and notes their addresses.
+func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *slog.Logger) (all []stages.Stage, err error) {
+	if cfg.Cases.Listen != "" {
+		door, err := c.cases(cfg.Cases, w.rooms, log)
+		if err != nil {
+			return nil, err
+		}
+		door.handler = m.Site("cases", door.handler)
+		all = append(all, stages.Stage{Name: "business systems", Run: door.run})
+	}
+	if cfg.Seal.Listen != "" {
+		seal := site{handler: witness.Handler(w.rooms.journal), logger: log}
+		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {
+			return nil, fmt.Errorf("seal.listen: %w", err)
+		}
+		all = append(all, stages.Stage{Name: "seal's page", Run: seal.run})
+	}
+	if cfg.Ops.Listen != "" {
+		own, err := c.opsSite(cfg.Ops, w, m, log)
+		if err != nil {
+			return nil, err
+		}
+		at.Ops = own.listener.Addr().String()
+		all = append(all, stages.Stage{Name: "operations", Run: own.run})
+	}
+	return all, nil
 }
 
 // broker returns how to reach the broker, and the stage of the built-in one if that is used.
@@ -185,7 +204,8 @@ func reachable(a net.Addr) string {
 }
 
 // pages returns the rating page and the centre's page on their listeners.
-func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, trouble func() live.Trouble, late *lag, log *slog.Logger) (rate, admin site, err error) {
+func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics, log *slog.Logger) (rate, admin site, err error) {
+	x := w.rooms
 	reasons, err := catalogue(cfg.Rate.Catalogue)
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
@@ -198,18 +218,23 @@ func (c *command) pages(cfg config, x *rooms, in *ingest.Ingest, trouble func() 
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, trouble, late.late, reasons, log)
+	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}
-	rate = site{handler: ratePage, logger: log}
+	ready := ops.Ready(x.ready, c.env.now)
+	phones := http.NewServeMux()
+	phones.Handle("/", ratePage)
+	phones.Handle("GET /readyz", ready)
+	rate = site{handler: m.Site("rate", phones), logger: log}
 	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("rate.listen: %w", err)
 	}
 	pages := http.NewServeMux()
 	pages.Handle("/", adminPage)
+	pages.Handle("GET /readyz", ready)
 	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
-	admin = site{handler: pages, logger: log, endless: true}
+	admin = site{handler: m.Site("admin", pages), logger: log, endless: true}
 	if admin.listener, err = listen(string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}

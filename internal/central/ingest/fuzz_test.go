@@ -62,7 +62,7 @@ func takeOne(t *testing.T, in *Ingest, w work) {
 	if !in.underWay.TryAcquire(size(w)) {
 		t.Error("there is no room for a single batch")
 	}
-	if err := k.one(context.Background(), w); err != nil {
+	if err := k.some(context.Background(), []work{w}); err != nil {
 		t.Error(err)
 	}
 	select {
@@ -91,7 +91,7 @@ func (k *taker) Known(_ context.Context, d rating.DeviceID) (fleet.Device, error
 }
 
 func (k *taker) Submit(_ context.Context, e journal.Entry, done func(journal.Receipt, error)) error {
-	if b := e.Batch(); b.Device != "box-1" || !b.Verify(e.Key) || len(b.Records) == 0 {
+	if b := e.Batch(); b.Device != "box-1" || e.Header().CheckSignature() != nil || len(b.Records) == 0 {
 		k.t.Errorf("the journal is given %+v", e)
 	}
 	done(journal.Receipt{Pos: 1, Entered: true, Ack: e.Last()}, nil)
@@ -118,7 +118,7 @@ func TestWhateverIsSignedIsTaken(t *testing.T) {
 			Records: rapid.SliceOfN(rapid.SliceOf(rapid.Byte()), 1, 20).Draw(r, "records")}
 		b.Released = b.First - 1
 		b.Sign(key(1))
-		res, err := s.Append(context.Background(), believed{batch: b}.entry(fleet.Device{Key: public(key(1))}), nil)
+		res, err := s.Append(context.Background(), believed{batch: b, key: public(key(1))}.entry(), nil)
 		if err != nil || res.Ack != b.Last() || len(res.Quarantined) != len(b.Records) {
 			r.Fatalf("acknowledged %+v, %v; want all through %d, in quarantine", res, err, b.Last())
 		}

@@ -15,6 +15,8 @@ const (
 	maxBytesUnderWay = 8 << 20
 	// laneLength bounds those that wait for one lane.
 	laneLength = 64
+	// together is how many of them are checked together at most.
+	together = 32
 )
 
 // takers read and verify batches and hand them to the journal, and answer them once they are committed.
@@ -94,54 +96,91 @@ func (t *takers) clear(ctx context.Context) {
 	}
 }
 
-// take is one lane.
+// take is one lane. What waits in it is checked together.
 func (t *takers) take(ctx context.Context, lane <-chan work) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case w := <-lane:
-			if err := t.one(ctx, w); err != nil && ctx.Err() == nil {
+			if err := t.some(ctx, waiting(w, lane)); err != nil && ctx.Err() == nil {
 				t.line.fail(booksError{err})
 			}
 		}
 	}
 }
 
-// one hands a batch to the journal, if it is believed. An error is the database's.
-func (t *takers) one(ctx context.Context, w work) error {
-	taken, d, why, err := t.in.believe(ctx, w)
-	if err != nil {
-		t.drop(w)
-		return err
+// waiting returns a batch and those that wait behind it, at most together.
+func waiting(first work, lane <-chan work) []work {
+	all := []work{first}
+	for len(all) < together {
+		select {
+		case w := <-lane:
+			all = append(all, w)
+		default:
+			return all
+		}
 	}
+	return all
+}
+
+// some hands batches to the journal in their order, as far as they are believed. An error is the database's.
+func (t *takers) some(ctx context.Context, all []work) error {
+	read, signed := make([]believed, len(all)), make([]journal.Signed, 0, len(all))
+	reasons := make([]string, len(all))
+	for i, w := range all {
+		var err error
+		if read[i], reasons[i], err = t.in.read(ctx, w); err != nil {
+			for _, w := range all {
+				t.drop(w)
+			}
+			return err
+		}
+		if reasons[i] == "" {
+			signed = append(signed, read[i].signed())
+		}
+	}
+	good := journal.CheckSignatures(signed)
+	for i, b := range read {
+		if reasons[i] == "" {
+			if !good[0] {
+				reasons[i] = "the signature is not that of the device's key"
+			}
+			good = good[1:]
+		}
+		t.one(ctx, b, reasons[i])
+	}
+	return nil
+}
+
+// one hands a batch to the journal, unless there is a reason not to believe it.
+func (t *takers) one(ctx context.Context, b believed, why string) {
 	if why != "" {
-		t.in.refuse(w, why, taken.at)
-		t.dismiss(w)
-		return nil
+		t.in.refuse(b.work, why, b.at)
+		t.dismiss(b.work)
+		return
 	}
 	select {
 	case t.room <- struct{}{}:
 	case <-ctx.Done():
-		t.drop(w)
-		return nil
+		t.drop(b.work)
+		return
 	}
-	err = t.in.cfg.Journal.Submit(ctx, taken.entry(d), func(r journal.Receipt, err error) {
-		taken.receipt, taken.err = r, err
-		t.answers <- taken
+	err := t.in.cfg.Journal.Submit(ctx, b.entry(), func(r journal.Receipt, err error) {
+		b.receipt, b.err = r, err
+		t.answers <- b
 		t.clear(ctx)
 	})
 	if err == nil {
-		return nil
+		return
 	}
 	<-t.room
 	if ctx.Err() != nil {
-		t.drop(w)
-		return nil
+		t.drop(b.work)
+		return
 	}
-	t.in.refuse(w, err.Error(), taken.at) // no transaction has seen it, so the batch itself is what cannot be
-	t.dismiss(w)
-	return nil
+	t.in.refuse(b.work, err.Error(), b.at) // no transaction has seen it, so the batch itself is what cannot be
+	t.dismiss(b.work)
 }
 
 // answer answers what is committed.

@@ -50,38 +50,44 @@ type believed struct {
 	work    work
 	batch   wire.Batch
 	hashes  []rating.Hash // of the batch's records
+	key     []byte        // of its device
 	at      time.Time     // when it was received
 	receipt journal.Receipt
 	err     error
 }
 
 // entry returns the batch as the journal enters it.
-func (b believed) entry(d fleet.Device) journal.Entry {
-	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: d.Key, Signature: b.batch.Signature,
+func (b believed) entry() journal.Entry {
+	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: b.key, Signature: b.batch.Signature,
 		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes}
 }
 
-// believe reads a batch and returns why it is not believed, if so. An error is the database's.
-func (in *Ingest) believe(ctx context.Context, w work) (b believed, d fleet.Device, why string, err error) {
+// read reads a batch and returns why it is not believed, if so. Its signature is still to be checked. An error is the database's.
+func (in *Ingest) read(ctx context.Context, w work) (b believed, why string, err error) {
 	b = believed{work: w, at: in.cfg.Now()}
 	b.batch, err = wire.DecodeBatch(w.message.Payload())
 	if err != nil {
-		return b, d, err.Error(), nil
+		return b, err.Error(), nil
 	}
 	if b.batch.Device != w.device {
-		return b, d, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.batch.Device), nil
+		return b, fmt.Sprintf("it came on the topic of %s and says that it is of %s", w.device, b.batch.Device), nil
 	}
 	b.hashes = b.batch.Hashes()
-	d, err = in.cfg.Fleet.Known(ctx, b.batch.Device)
+	d, err := in.cfg.Fleet.Known(ctx, b.batch.Device)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
-		return b, d, "the device is not enrolled", nil
+		return b, "the device is not enrolled", nil
 	case err != nil:
-		return b, d, "", fmt.Errorf("the devices cannot be read: %w", err)
-	case !b.batch.VerifyHashes(d.Key, b.hashes):
-		return b, d, "the signature is not that of the device's key", nil
+		return b, "", fmt.Errorf("the devices cannot be read: %w", err)
 	}
-	return b, d, "", nil
+	b.key = d.Key
+	return b, "", nil
+}
+
+// signed returns what the batch's box has signed.
+func (b believed) signed() journal.Signed {
+	return journal.Signed{Key: b.key, Signature: b.batch.Signature,
+		Text: wire.BatchText(b.batch.Device, b.batch.Epoch, b.batch.First, b.batch.Released, b.hashes)}
 }
 
 func (in *Ingest) refuse(w work, why string, now time.Time) {

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -136,11 +135,17 @@ func (h Header) CheckSignature() error {
 	if h.Kind != Batch {
 		return errors.New("only a batch is signed by a box")
 	}
-	text := wire.BatchText(rating.DeviceID(h.Source), h.Epoch, h.First, h.Released, h.Hashes)
-	if len(h.Key) != ed25519.PublicKeySize || !ed25519.Verify(h.Key, text, h.Signature) {
-		return errors.New("the box's signature does not cover these records")
+	if !CheckSignatures([]Signed{h.signed()})[0] {
+		return errBoxSignature
 	}
 	return nil
+}
+
+var errBoxSignature = errors.New("the box's signature does not cover these records")
+
+// signed returns what a batch's box has signed.
+func (h Header) signed() Signed {
+	return Signed{h.Key, wire.BatchText(rating.DeviceID(h.Source), h.Epoch, h.First, h.Released, h.Hashes), h.Signature}
 }
 
 // frame returns parts as a body: each after its length.

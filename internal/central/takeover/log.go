@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -61,7 +62,8 @@ func (t *taking) proven(l log, p proof) error {
 	for seq := p.first; seq <= p.last() && len(records[seq]) > 0; seq++ {
 		b.Records = append(b.Records, records[seq][0])
 	}
-	if len(b.Records) == p.count && b.Verify(p.key) {
+	signed := journal.Signed{Key: p.key, Text: b.SignedText(), Signature: b.Signature}
+	if len(b.Records) == p.count && journal.CheckSignatures([]journal.Signed{signed})[0] {
 		return t.batch(b, p.key, p.received)
 	}
 	t.Broken = append(t.Broken, fmt.Sprintf("%s, epoch %s: the signature over %d to %d", l.device, l.epoch, p.first, p.last()))

@@ -208,42 +208,13 @@ func openJournal(ctx context.Context, d *db.DB) (*journal.Journal, error) {
 func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.PublicKey, payloads [][]byte, underWay int) (time.Duration, error) {
 	began := time.Now()
 	lanes := make([]chan []byte, runtime.GOMAXPROCS(0))
-	room := make(chan struct{}, underWay)
-	var working, answered sync.WaitGroup
-	failed := make(chan error, len(lanes)+1)
+	t := taking{p: p, keys: keys, room: make(chan struct{}, underWay), failed: make(chan error, 1)}
+	var working sync.WaitGroup
 	for i := range lanes {
 		lanes[i] = make(chan []byte, 64)
 		working.Go(func() {
 			for payload := range lanes[i] {
-				w, err := wire.DecodeBatch(payload)
-				hashes := w.Hashes()
-				if err == nil && !w.VerifyHashes(keys[w.Device], hashes) {
-					err = errors.New("the signature does not verify")
-				}
-				if err == nil {
-					room <- struct{}{}
-					answered.Add(1)
-					err = p.journal.Submit(ctx, journal.Entry{Kind: journal.Batch, Source: string(w.Device), Received: 1_790_000_000_000, Key: keys[w.Device],
-						Signature: w.Signature, Epoch: w.Epoch, First: w.First, Released: w.Released, Parts: w.Records, Hashes: hashes}, func(r journal.Receipt, err error) {
-						if err == nil && (!r.Entered || r.Ack != w.Last() || len(r.Quarantined) > 0) {
-							err = fmt.Errorf("%s: got %+v, want %d acknowledged", w.Device, r, w.Last())
-						}
-						if err != nil {
-							select {
-							case failed <- err:
-							default:
-							}
-						}
-						<-room
-						answered.Done()
-					})
-				}
-				if err != nil {
-					select {
-					case failed <- err:
-					default:
-					}
-				}
+				t.fail(t.some(ctx, waiting(payload, lanes[i])))
 			}
 		})
 	}
@@ -259,11 +230,81 @@ func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.Publi
 		close(l)
 	}
 	working.Wait()
-	answered.Wait()
+	t.answered.Wait()
 	select {
-	case err := <-failed:
+	case err := <-t.failed:
 		return 0, err
 	default:
 		return time.Since(began), nil
 	}
+}
+
+// waiting returns a payload and those that wait behind it in the lane, as many as ingest takes together.
+func waiting(first []byte, lane <-chan []byte) [][]byte {
+	all := [][]byte{first}
+	for len(all) < 32 {
+		select {
+		case payload, ok := <-lane:
+			if !ok {
+				return all
+			}
+			all = append(all, payload)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// taking is one run of take.
+type taking struct {
+	p        *place
+	keys     map[rating.DeviceID]ed25519.PublicKey
+	room     chan struct{}
+	answered sync.WaitGroup
+	failed   chan error // the first
+}
+
+func (t *taking) fail(err error) {
+	if err != nil {
+		select {
+		case t.failed <- err:
+		default:
+		}
+	}
+}
+
+// some takes payloads that are checked together.
+func (t *taking) some(ctx context.Context, payloads [][]byte) error {
+	entries, signed := make([]journal.Entry, len(payloads)), make([]journal.Signed, len(payloads))
+	for i, payload := range payloads {
+		w, err := wire.DecodeBatch(payload)
+		if err != nil {
+			return err
+		}
+		hashes := w.Hashes()
+		signed[i] = journal.Signed{Key: t.keys[w.Device], Text: wire.BatchText(w.Device, w.Epoch, w.First, w.Released, hashes), Signature: w.Signature}
+		entries[i] = journal.Entry{Kind: journal.Batch, Source: string(w.Device), Received: 1_790_000_000_000, Key: t.keys[w.Device],
+			Signature: w.Signature, Epoch: w.Epoch, First: w.First, Released: w.Released, Parts: w.Records, Hashes: hashes}
+	}
+	good := journal.CheckSignatures(signed)
+	for i, e := range entries {
+		if !good[i] {
+			return errors.New("the signature does not verify")
+		}
+		t.room <- struct{}{}
+		t.answered.Add(1)
+		if err := t.p.journal.Submit(ctx, e, func(r journal.Receipt, err error) {
+			if err == nil && (!r.Entered || r.Ack != e.Last() || len(r.Quarantined) > 0) {
+				err = fmt.Errorf("%s: got %+v, want %d acknowledged", e.Source, r, e.Last())
+			}
+			t.fail(err)
+			<-t.room
+			t.answered.Done()
+		}); err != nil {
+			t.answered.Done()
+			return err
+		}
+	}
+	return nil
 }

@@ -9,12 +9,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/cases"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/intake"
+	"haochaping/internal/central/link"
 	"haochaping/internal/rating"
 )
 
@@ -35,13 +37,27 @@ func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, erro
 	pages := http.NewServeMux()
 	pages.Handle("/", cases.Handler(cases.Config{Door: door, Journal: x.journal, Books: x.books, Awaited: awaited}))
 	pages.Handle("POST /v1/answers", intake.Handler(intake.Config{Door: door, Journal: x.journal}))
+	links, err := c.links(x)
+	if err != nil {
+		return site{}, err
+	}
+	pages.Handle("POST /v1/links", intake.LinksHandler(door, links))
 	pages.Handle("POST /v1/messages/stop", deadline.StopHandler(door, x.deadlines))
 	s := site{handler: pages, logger: log}
-	var err error
 	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
 		return site{}, fmt.Errorf("cases.listen: %w", err)
 	}
 	return s, nil
+}
+
+// links returns what writes links for cases, and reads them.
+func (c *command) links(x *rooms) (intake.Links, error) {
+	secret, err := hkdf.Key(sha256.New, x.key.Seed(), nil, "haochaping links", 32)
+	if err != nil {
+		return intake.Links{}, err
+	}
+	keeper, err := link.New(secret)
+	return intake.Links{Keeper: keeper, Base: x.cfg.Rate.Base, Now: c.env.now}, err
 }
 
 // states returns what is known of all boxes.
@@ -72,8 +88,19 @@ func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
+	links, err := c.links(x)
+	if err != nil {
+		return nil, err
+	}
+	var address func(rating.CaseKey) (string, error)
+	if strings.Contains(x.cfg.Deadline.SMS.Text, "{link}") {
+		address = func(k rating.CaseKey) (string, error) {
+			url, _, err := links.Write(link.Claim{Case: k, Channel: rating.SMS, Source: "reminder"})
+			return url, err
+		}
+	}
 	return deadline.Open(ctx, deadline.Config{Journal: x.journal, Books: x.books, Calendar: days, Defaults: x.cfg.Deadline.Defaults,
-		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Secret: secret, Holder: x.holder, Now: c.env.now, Logger: log})
+		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Link: address, Secret: secret, Holder: x.holder, Now: c.env.now, Logger: log})
 }
 
 // gateway returns where short messages go, nil if nowhere.

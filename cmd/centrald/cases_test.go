@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,6 +65,7 @@ func TestACaseAtTheCentre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config = bytes.Replace(config, []byte("[rate]\n"), []byte("[rate]\nbase = \"https://rate.example.com\"\n"), 1)
 	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\n[deadline]\ndefaults = true\n[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
 	if err := os.WriteFile(s.config, config, 0o600); err != nil {
 		t.Fatal(err)
@@ -86,6 +88,7 @@ func TestACaseAtTheCentre(t *testing.T) {
 	if status, said := d.ask("POST", "/v1/answers", "a1", answers); status != 200 || said["replayed"] != true {
 		t.Errorf("an answer that came twice: %d %v", status, said)
 	}
+	d.rateByLink(p.at.Rate, "P-3", now)
 	if status, said := d.ask("POST", "/v1/messages/stop", "s1", `{"number":"13800000009"}`); status != 200 {
 		t.Errorf("stop: %d %v", status, said)
 	}
@@ -116,4 +119,43 @@ func (s *station) command(t *testing.T, args ...string) {
 	if err := c.Run(); err != nil {
 		t.Fatalf("centrald %s: %v\n%s", args, err, &said)
 	}
+}
+
+// rateByLink has a portal ask for a link for a case, and a phone rate by it.
+func (d door) rateByLink(rate, project, now string) {
+	d.t.Helper()
+	told := fmt.Sprintf(`{"cases":[{"area":"620100","project_no":%q,"handling":"online","completed_at":%q,"as_of":%q}]}`, project, now, now)
+	if status, said := d.ask("POST", "/v1/cases", "link-"+project, told); status != 200 {
+		d.t.Fatal(status, said)
+	}
+	status, said := d.ask("POST", "/v1/links", "", fmt.Sprintf(`{"area":"620100","project_no":%q,"channel":"portal"}`, project))
+	address, _ := said["url"].(string)
+	path, ok := strings.CutPrefix(address, "https://rate.example.com")
+	if status != 200 || !ok {
+		d.t.Fatal(status, said)
+	}
+	page := "http://" + rate + path
+	got, err := http.Get(page)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	form, err := io.ReadAll(got.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(form), `name="submission" value="`)
+	submission, _, ok := strings.Cut(rest, `"`)
+	if !ok || bytes.Contains(form, []byte("staff.level")) {
+		d.t.Fatalf("the page is\n%s", form)
+	}
+	resp, err := http.PostForm(page, url.Values{"submission": {submission}, "matter.level": {"1"}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || !strings.Contains(string(body), "已经保存") {
+		d.t.Fatalf("%v %s\n%s", err, resp.Status, body)
+	}
+	within(d.t, time.Minute, "the link's answer counts", func() bool { return d.state(project) == "rated" })
 }

@@ -58,6 +58,7 @@ type rateConfig struct {
 	Reasons        reasonSet `toml:"reasons"`
 	Catalogue      string    `toml:"catalogue"`
 	FrameAncestors []origin  `toml:"frame_ancestors"`
+	Base           string    `toml:"base"`
 }
 
 type adminConfig struct {
@@ -167,6 +168,11 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
 	}
+	if c.Rate.Base != "" {
+		if err := new(origin).UnmarshalText([]byte(c.Rate.Base)); err != nil {
+			bad("rate.base", "%v", err)
+		}
+	}
 	if c.Cases.Listen != "" {
 		value("cases.listen", &c.Cases.Listen, string(c.Cases.Listen))
 		if c.Cases.CertFile == "" && (new(loopback)).UnmarshalText([]byte(c.Cases.Listen)) != nil {
@@ -186,6 +192,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if c.Deadline.SMS.URL != "" && c.Deadline.SMS.File != "" {
 		bad("deadline.sms.url", "there is a file too; write one of them")
+	}
+	if strings.Contains(c.Deadline.SMS.Text, "{link}") && c.Rate.Base == "" {
+		bad("deadline.sms.text", "{link} needs rate.base, the address at which citizens find the rating page")
 	}
 	if _, err := c.Deadline.SMS.gateway(); err != nil {
 		bad("deadline.sms.url", "%v", err)

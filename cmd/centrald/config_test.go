@@ -34,6 +34,8 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[rate]\nreasons = \"all\"", "allowed are core, extended"},
 		{"[rate]\nframe_ancestors = [\"https://a.example.com/x\"]", "write an origin without a path"},
 		{"[rate]\nframe_ancestors = [\"https://a.example.com; script-src *\"]", "write an origin without a path"},
+		{"[rate]\nbase = \"rate.example.com\"", "rate.base"},
+		{"[deadline.sms]\ntext = \"{link}\"", "needs rate.base"},
 		{"[rate]\ncert_file = \"x\"", "a certificate and its key go together"},
 		{"[broker]\nusername = \"x\"", "go together"},
 		{"state = 5", "line 1: state"},

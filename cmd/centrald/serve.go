@@ -210,8 +210,12 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
 	}
+	links, err := c.links(x)
+	if err != nil {
+		return rate, admin, err
+	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
 		Now: c.env.now, Random: c.env.random,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})

@@ -270,7 +270,8 @@ func (s *state) visited(v *rating.Visit, area string, at rating.Stamp, believed 
 	return nil
 }
 
-// answered enters answers by a channel that knows no visit. Each has a visit of its own, at no box.
+// answered enters answers by a channel besides the box. One about a matter has a visit of its own, at no box; one about a person has that of a window
+// without a box, as the answer says it.
 func (s *state) answered(d decoded) error {
 	for i, a := range d.channelled {
 		if d.failed[i] != "" {
@@ -283,18 +284,40 @@ func (s *state) answered(d decoded) error {
 		if err != nil {
 			return err
 		}
-		about := a.Case.String()
+		said := rating.Evaluation{Subject: a.Subject(), Case: a.Case.String(), Level: a.Level, Channel: a.Channel, Reasons: a.Reasons,
+			Catalogue: a.Catalogue}
 		if a.Theme != "" {
-			about = rating.ThemeKey(a.Theme)
+			said.Case = rating.ThemeKey(a.Theme)
 		}
 		e := &evaluation{id: placeOf(d.Pos, i), at: rating.Stamp{Wall: min(a.At, d.Received), Synced: true}, believed: true,
 			submission: d.Source + " " + d.Name, texts: len(a.Text) > 0}
-		if err := s.evaluated(by, e, rating.Evaluation{Visit: rating.VisitID(e.id), Subject: rating.MatterSubject, Case: about, Level: a.Level,
-			Channel: a.Channel, Reasons: a.Reasons}); err != nil {
+		said.Visit = rating.VisitID(e.id)
+		if a.Visit != nil {
+			said.Visit = a.Visit.ID
+			if err := s.boxless(by, *a.Visit); err != nil {
+				return err
+			}
+		}
+		if err := s.evaluated(by, e, said); err != nil {
 			return err
 		}
 	}
 	return s.decide()
+}
+
+// boxless enters a visit to a window that has no box. What is heard of it first holds; it decides nothing but whose window shows.
+func (s *state) boxless(by *device, record rating.Visit) error {
+	v, err := s.visit(by, record.ID)
+	if err != nil || v.text != "" {
+		return err
+	}
+	b, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	v.text, v.record = string(b), &record
+	v.row.touch()
+	return nil
 }
 
 // passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than was thought.

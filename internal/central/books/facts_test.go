@@ -263,3 +263,37 @@ func checkWhatContradictsIsAFinding(t *testing.T, on engine) {
 		}
 	})
 }
+
+// checkAWindowWithoutABox: 评价人每次到窗口办理后均可对服务人员进行一次评价, also where no box is: once a visit, and each visit by itself.
+func checkAWindowWithoutABox(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		visit := func(id rating.VisitID) *rating.Visit {
+			return &rating.Visit{ID: id, Window: rating.Window{ID: "B2", Name: "社保窗口", Area: cityA, Generation: 1}, Staff: rating.Staff{ID: "77"},
+				Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 1}
+		}
+		for i, a := range []journal.Answer{{Visit: visit(7), Level: 2}, {Visit: visit(7), Level: 5}, {Visit: visit(8), Level: 4}} {
+			a.Channel, a.At = rating.Phone, noon().Add(time.Duration(i)*time.Second).UnixMilli()
+			w.say(t, fmt.Sprint(i), a)
+		}
+		w.tell(t, "done", factOf("P", noon().UnixMilli()))
+		matter := smsAnswer("P", 3, noon().Add(time.Minute))
+		matter.Channel = rating.Phone
+		w.say(t, "matter", matter)
+		w.follow(t)
+		if diff := cmp.Diff([]string{"不满意 counted", "非常满意 later", "满意 counted", "基本满意 counted"}, w.statuses(t)); diff != "" {
+			t.Error(diff)
+		}
+		all, err := w.books.Since(t.Context(), 0, 10)
+		if err != nil || len(all) != 4 || all[0].Window.Name != "社保窗口" || all[0].Staff.ID != "77" || all[3].Subject != rating.MatterSubject {
+			t.Errorf("%+v, %v", all, err)
+		}
+		v, err := w.books.Visit(t.Context(), "@phone", 7)
+		if _, rated := v.Rated[rating.Question{Subject: rating.StaffSubject}]; err != nil || !rated {
+			t.Errorf("the person at the visit is not rated: %+v, %v", v, err)
+		}
+		if v, err := w.books.Verify(t.Context(), silent); err != nil || len(v.Differences) > 0 {
+			t.Errorf("verify: %+v, %v", v, err)
+		}
+	})
+}

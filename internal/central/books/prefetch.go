@@ -127,8 +127,14 @@ func (w *wants) entry(d decoded) {
 		}
 	case journal.Answered:
 		for _, a := range d.channelled {
+			by := rating.DeviceID("@" + a.Channel)
+			w.devices = append(w.devices, by)
+			if a.Visit != nil {
+				w.visits = append(w.visits, a.Visit.ID)
+				w.evaluated[visitKey{by, a.Visit.ID}] = true
+				continue
+			}
 			w.projects = append(w.projects, a.Case.String())
-			w.devices = append(w.devices, rating.DeviceID("@"+a.Channel))
 		}
 	case journal.Deadlines:
 		for _, p := range d.deadlines {

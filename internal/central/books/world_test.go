@@ -87,6 +87,7 @@ func TestBooks(t *testing.T) {
 		"SilenceAndLateAnswers":                  checkSilenceAndLateAnswers,
 		"ADefaultFallsWithALaterCompletion":      checkADefaultFallsWithALaterCompletion,
 		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
+		"AWindowWithoutABox":                     checkAWindowWithoutABox,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

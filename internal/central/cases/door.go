@@ -28,7 +28,9 @@ type Holder struct {
 }
 
 // Doors returns what a token may be for.
-func Doors() []string { return []string{"cases", "answers", "stop", "figures"} }
+func Doors() []string {
+	return []string{"cases", "answers", "stop", "figures", "links", "voice", "sms", "kiosk"}
+}
 
 // Has reports whether an area is the holder's.
 func (h Holder) Has(area string) bool { return strings.HasPrefix(area, h.Area) }
@@ -76,21 +78,33 @@ func (d Door) Read(w http.ResponseWriter, r *http.Request, door string, v any) (
 			"The header Idempotency-Key has 1 to 128 letters, digits or - _ . : and stays the same when the request is sent again."})
 		return Holder{}, "", false
 	}
+	return who, key, d.body(w, r, v)
+}
+
+// ReadBody is Read of a request that may be carried out twice, and has no Idempotency-Key.
+func (d Door) ReadBody(w http.ResponseWriter, r *http.Request, door string, v any) (who Holder, ok bool) {
+	if who, ok = d.Who(w, r, door); !ok {
+		return Holder{}, false
+	}
+	return who, d.body(w, r, v)
+}
+
+func (d Door) body(w http.ResponseWriter, r *http.Request, v any) bool {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		d.Answer(w, http.StatusRequestEntityTooLarge, Problem{"too_large", "请求体超过 1 MB，请分批发送。 The body has more than 1 MB; send it in parts."})
-		return Holder{}, "", false
+		return false
 	case errors.Is(err, os.ErrDeadlineExceeded), err != nil:
 		d.Answer(w, http.StatusBadRequest, Problem{"incomplete", "请求体没有收全，请重发。 The body did not arrive whole; send it again."})
-		return Holder{}, "", false
+		return false
 	}
 	if err := strict.Unmarshal(body, v, strict.RejectUnknownMembers(true)); err != nil {
 		d.Answer(w, http.StatusBadRequest, Problem{"invalid", fmt.Sprintf("请求体不符合接口说明（/v1/openapi.yaml）。 The body is not as the description has it: %v", shape(err))})
-		return Holder{}, "", false
+		return false
 	}
-	return who, key, true
+	return true
 }
 
 // shape says where a body is wrong, and repeats nothing of it: it may hold a telephone number.

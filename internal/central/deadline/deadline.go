@@ -49,12 +49,13 @@ type Config struct {
 	Journal   *journal.Journal
 	Books     *books.Books
 	Calendar  rating.Calendar
-	Defaults  bool    // silence becomes 基本满意
-	LateHolds bool    // an answer after the deadline replaces that
-	Gateway   Gateway // nil: nobody is reminded
-	Text      string  // of a reminder; {matter} is the matter's name
-	Secret    []byte  // hashes numbers
-	Holder    string  // names this instance
+	Defaults  bool                                 // silence becomes 基本满意
+	LateHolds bool                                 // an answer after the deadline replaces that
+	Gateway   Gateway                              // nil: nobody is reminded
+	Text      string                               // of a reminder; {matter} is the matter's name, {link} the address at which it is rated
+	Link      func(rating.CaseKey) (string, error) // nil where Text has no {link}
+	Secret    []byte                               // hashes numbers
+	Holder    string                               // names this instance
 	Now       func() time.Time
 	Logger    *slog.Logger
 }
@@ -242,20 +243,37 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 	if !d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.After(now) {
 		outcome = "missed"
 	}
+	text, err := d.text(c)
+	if err != nil {
+		return nil, err
+	}
 	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome}, nil)
 	if err != nil || !r.Entered || outcome != "sending" {
 		return nil, err
 	}
-	matter := c.TaskName
-	if matter == "" {
-		matter = "事项"
-	}
 	id := sha256.Sum256([]byte("reminder " + c.Key.String()))
-	refused = d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, strings.ReplaceAll(d.cfg.Text, "{matter}", matter)})
+	refused = d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, text})
 	if d.refused++; refused == nil {
 		d.refused = 0
 	}
 	return refused, nil
+}
+
+// text returns what a reminder says.
+func (d *Deadlines) text(c books.Case) (string, error) {
+	matter := c.TaskName
+	if matter == "" {
+		matter = "事项"
+	}
+	words := []string{"{matter}", matter}
+	if d.cfg.Link != nil {
+		address, err := d.cfg.Link(c.Key)
+		if err != nil {
+			return "", err
+		}
+		words = append(words, "{link}", address)
+	}
+	return strings.NewReplacer(words...).Replace(d.cfg.Text), nil
 }
 
 // reach returns the number of a case's applicant, and what becomes of the reminder.

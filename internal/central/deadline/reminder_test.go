@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"haochaping/internal/rating"
 )
 
 // TestAGatewayThatIsAway costs few reminders: the others are sent when it is back, and what was lost is said.
@@ -71,5 +73,24 @@ func TestStopped(t *testing.T) {
 	}
 	if head, err := d.cfg.Journal.Head(t.Context()); err != nil || head != 2 {
 		t.Errorf("two numbers were stopped twice, and %d rows were entered, %v", head, err)
+	}
+}
+
+// TestAReminderLeadsToTheCase: the message has the matter's name and a link for this case, and without one nothing is noted as sent.
+func TestAReminderLeadsToTheCase(t *testing.T) {
+	b := newBureau(t)
+	done := b.complete(t, "1", "13800000001")
+	d := b.open(t)
+	d.cfg.Text, d.cfg.Link = "{matter}: {link}", func(rating.CaseKey) (string, error) { return "", errors.New("no key") }
+	b.now = at(done, 2, 10, 0)
+	if err := d.Once(t.Context()); err == nil || len(b.phones.sent) > 0 {
+		t.Errorf("without a link: %v, %v", err, b.phones.sent)
+	}
+	d.cfg.Link = func(k rating.CaseKey) (string, error) { return "https://rate.example.com/C/" + k.Project, nil }
+	if err := d.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.phones.sent) != 1 || b.phones.sent[0].Text != "身份证补领: https://rate.example.com/C/1" {
+		t.Errorf("sent %+v", b.phones.sent)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
@@ -25,15 +26,29 @@ type Fact struct {
 	Contact string
 }
 
-// Answer is a part of a row of the kind Answered: what somebody said by a channel that knows no visit, about a case or about a theme as a whole.
+// Answer is a part of a row of the kind Answered: what somebody said by a channel besides the box, about a case, about a theme as a whole, or about
+// the person at a window that has no box.
 type Answer struct {
 	Case    rating.CaseKey `json:"case,omitzero"`
 	Theme   string         `json:"theme,omitempty"`
+	Visit   *rating.Visit  `json:"visit,omitempty"` // whose person the answer is about
 	Level   rating.Level   `json:"level"`
 	Channel rating.Channel `json:"channel"`
 	At      int64          `json:"at"` // when it was given, milliseconds since 1970-01-01 UTC
 	Reasons []string       `json:"reasons,omitempty"`
 	Text    []byte         `json:"text,omitempty"` // ciphertext
+	// Catalogue is the version of the catalogue that the reasons are of, 0 where it was not said.
+	Catalogue uint32 `json:"catalogue,omitempty"`
+	// By is who entered it later from paper, in order: the one and who has checked it. Row and receipt say when.
+	By []string `json:"by,omitempty"`
+}
+
+// Subject returns what an answer is about.
+func (a Answer) Subject() rating.Subject {
+	if a.Visit != nil {
+		return rating.StaffSubject
+	}
+	return rating.MatterSubject
 }
 
 // Passed is a part of a row of the kind Deadlines: silence about a completed matter has lasted until the deadline of article 14. It is no answer,
@@ -122,21 +137,24 @@ func (j *Journal) Answer(ctx context.Context, source, name string, answers []Ans
 
 // Check reports the first bound that a breaks.
 func (a Answer) Check() error {
-	if (a.Theme == "") == (a.Case == rating.CaseKey{}) {
-		return errors.New("an answer is about a case or about a theme")
+	var err error
+	aboutCase, aboutTheme := a.Case != (rating.CaseKey{}), a.Theme != ""
+	switch {
+	case a.Visit != nil && (aboutCase || aboutTheme), a.Visit == nil && aboutCase == aboutTheme:
+		return errors.New("an answer is about a case, about a theme, or about the person at a window")
+	case a.Visit != nil:
+		err = a.Visit.Check()
+	case aboutCase:
+		err = a.Case.Check()
 	}
-	if a.Theme == "" {
-		if err := a.Case.Check(); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
-	for _, c := range rating.Channels() {
-		if c == a.Channel {
-			// The bounds of level, reasons and codes are those of every evaluation.
-			return rating.Evaluation{Visit: 1, Subject: rating.MatterSubject, Case: a.Case.Project + a.Theme, Level: a.Level, Channel: rating.Phone, Reasons: a.Reasons}.Check()
-		}
+	if a.Channel != rating.Phone && !slices.Contains(rating.Channels(), a.Channel) {
+		return fmt.Errorf("channel %q is unknown", a.Channel)
 	}
-	return fmt.Errorf("channel %q is unknown", a.Channel)
+	// The bounds of level, reasons and codes are those of every evaluation.
+	return rating.Evaluation{Visit: 1, Subject: a.Subject(), Case: a.Case.Project + a.Theme, Level: a.Level, Channel: rating.Phone, Reasons: a.Reasons}.Check()
 }
 
 func (j *Journal) sealed(ctx context.Context, e Entry, secrets [][]byte) (Receipt, error) {

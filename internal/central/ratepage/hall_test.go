@@ -17,6 +17,7 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/link"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
@@ -30,8 +31,12 @@ type memory struct {
 	stored  []rating.Evaluation
 	rows    map[string]int64
 	answers [][]books.Answer // by row
-	err     error
-	behind  bool // the books do not follow
+	// What came by links for cases.
+	cases      map[rating.CaseKey]books.Case
+	channelled []journal.Answer
+	entries    map[int64]journal.Entry // by row
+	err        error
+	behind     bool // the books do not follow
 }
 
 func (m *memory) Online(context.Context, rating.DeviceID) (bool, error) { return !m.offline, nil }
@@ -92,6 +97,9 @@ func (m *memory) Entry(_ context.Context, pos int64) (journal.Entry, error) {
 	if pos < 1 || pos > int64(len(m.answers)) {
 		return journal.Entry{}, journal.ErrNoEntry
 	}
+	if e, ok := m.entries[pos]; ok {
+		return e, nil
+	}
 	return journal.Entry{Pos: pos, Kind: journal.Phone, Source: string(boxID)}, nil
 }
 
@@ -135,12 +143,17 @@ func newHall(t testing.TB) *hall {
 	h := &hall{key: key, now: time.Date(2026, 3, 2, 10, 0, 30, 0, time.UTC)}
 	window := rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1}
 	h.books = &memory{devices: map[rating.DeviceID]fleet.Device{boxID: {Key: pub, Window: window}},
-		visit: books.VisitView{Rated: map[rating.Question]rating.Channel{}}, rows: map[string]int64{}}
+		visit: books.VisitView{Rated: map[rating.Question]rating.Channel{}}, rows: map[string]int64{},
+		cases: map[rating.CaseKey]books.Case{}, entries: map[int64]journal.Entry{}}
 	reasons, err := rating.BuiltInCatalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Reasons: reasons, Random: rand.Reader,
+	links, err := link.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Links: links, Reasons: reasons, Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
 		Now:    func() time.Time { return h.now },
 		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {

@@ -14,6 +14,7 @@ type notice struct {
 	English string // the three in English
 	// Next leads on, if it is not empty.
 	Next, NextZh, NextEn string
+	Away                 bool // Next leads to another site, also out of a frame
 }
 
 // hotline is where citizens turn to when the window cannot help them.
@@ -131,5 +132,57 @@ var (
 		Means:   "还没有提交任何评价。",
 		Do:      "请过一两分钟刷新此页，或直接使用窗口的按键评价。",
 		English: "The centre's system has a fault, which was logged. Nothing was submitted. Please reload this page in a minute, or use the keys at the window.",
+	}
+)
+
+// Notices of the page of a case.
+var (
+	storedOfCase = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已提交", TitleEn: "Thank you. Your rating is recorded.",
+		What:    "您的评价已经保存并计入。",
+		Means:   "承办工作人员看不到您选择了什么。一个办件只评价一次，不论通过哪个渠道。",
+		Do:      "可以关闭此页。刷新此页不会重复提交。",
+		English: "Your rating is stored and counts. Those who handled the case do not see what you chose. You may close this page.",
+	}
+	keptWaiting = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
+		What:    "您的评价已经保存。这个办件在本中心还没有办结的记录。",
+		Means:   "事项办结后可以评价一次：收到办结记录后，您的评价自动计入。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your rating is stored. The centre does not know yet that the case is completed; as soon as it does, your rating counts. You may close this page.",
+	}
+	keptLate = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已收到", TitleEn: "Thank you. Your rating has arrived.",
+		What:    "您的评价已经保存。这个办件办结已超过5个工作日。",
+		Means:   "按规定，5个工作日内未评价的事项默认为基本满意；您的评价保存在旁，标注为逾期。",
+		Do:      "可以关闭此页。需要反映问题请拨打" + hotline + "。",
+		English: "Your rating is stored and marked late: after five working days a matter that nobody rated is rated fairly satisfied by default. To report a problem please call 12345.",
+	}
+	ratedCase = notice{
+		Status:  http.StatusConflict,
+		TitleZh: "这个办件已经评价过了", TitleEn: "This case has already been rated.",
+		What:    "这个办件已经收到评价，可能来自窗口，也可能来自网站、电话或短信。",
+		Means:   "一个办件只评价一次（一事一评），所以不再重复评价。",
+		Do:      "如果您刚刚提交过，不必再操作。如果不是您本人评价的，请拨打" + hotline + " 反映。",
+		English: "A rating of this case has already arrived, at the window, online, by telephone or by message, and a case is rated once. If it was not yours, please call 12345.",
+	}
+	expiredLink = notice{
+		Status:  http.StatusGone,
+		TitleZh: "评价链接已过期", TitleEn: "This rating link has expired.",
+		What:    "这个链接超过了有效期。",
+		Means:   "还没有通过它提交任何评价。",
+		Do:      "请回到政务服务网或 APP 的“我的办件”重新进入评价，或拨打" + hotline + "。",
+		English: "The link can no longer be used. Nothing was submitted. Please open the rating again from the website or app, or call 12345.",
+	}
+	damagedLink = notice{
+		Status:  http.StatusBadRequest,
+		TitleZh: "评价链接不完整", TitleEn: "This rating link is damaged.",
+		What:    "链接里有一部分缺失或被改动了，或者它不是本中心发出的。",
+		Means:   "还没有提交任何评价。",
+		Do:      "请从原来的页面、短信或二维码重新打开链接。请不要在来历不明的评价页面填写个人信息。",
+		English: "A part of the link is missing or was changed, or it is not of this centre. Nothing was submitted. Please open it again where you found it.",
 	}
 )

@@ -17,6 +17,7 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/link"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 )
@@ -33,6 +34,8 @@ type Fleet interface {
 type Journal interface {
 	// Rate commits the evaluations. One with the same name again adds nothing.
 	Rate(context.Context, journal.Rating) (journal.Receipt, error)
+	// Answer does the same for answers about a case, and about the person at a window without a box.
+	Answer(ctx context.Context, source, name string, answers []journal.Answer, texts []string) (journal.Receipt, error)
 	Entry(ctx context.Context, pos int64) (journal.Entry, error)
 }
 
@@ -42,7 +45,8 @@ type Books interface {
 	Visit(context.Context, rating.DeviceID, rating.VisitID) (books.VisitView, error)
 	// Wait returns when the books hold a row of the journal.
 	Wait(ctx context.Context, pos int64) error
-	// Answers returns what the answers of a rating by phone have come to.
+	Case(context.Context, rating.CaseKey) (books.Case, bool, error)
+	// Answers returns what the answers of a row have come to.
 	Answers(ctx context.Context, pos int64) ([]books.Answer, error)
 }
 
@@ -51,6 +55,7 @@ type Config struct {
 	Fleet   Fleet
 	Journal Journal
 	Books   Books
+	Links   *link.Keeper // of cases
 	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
 	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
@@ -87,6 +92,11 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}/kept", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/saved", p.saved)
 	}
+	for _, root := range []string{link.Path, strings.ToLower(link.Path)} {
+		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
+		p.mux.HandleFunc("POST "+root+"{token}", p.submitCase)
+		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thankForCase)
+	}
 	p.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { p.say(w, noLink) })
 	return p, nil
 }
@@ -104,8 +114,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mux.ServeHTTP(w, r)
 }
 
-// link is a link whose signature is good, with what the books know about it.
-type link struct {
+// opened is a link whose signature is good, with what the books know about it.
+type opened struct {
 	token  string // in capitals
 	claim  qrcode.Claim
 	device fleet.Device
@@ -113,39 +123,39 @@ type link struct {
 }
 
 // path returns the canonical path of the link's pages.
-func (l link) path(rest string) string { return qrcode.Path + l.token + rest }
+func (l opened) path(rest string) string { return qrcode.Path + l.token + rest }
 
 // find reads the request's link. If it returns false it has answered.
-func (p *Page) find(w http.ResponseWriter, r *http.Request) (link, bool) {
+func (p *Page) find(w http.ResponseWriter, r *http.Request) (opened, bool) {
 	raw := r.PathValue("token")
 	token, err := qrcode.ParseToken(raw)
 	if err != nil {
 		p.say(w, damaged)
-		return link{}, false
+		return opened{}, false
 	}
-	l := link{token: strings.ToUpper(raw)}
+	l := opened{token: strings.ToUpper(raw)}
 	l.device, err = p.cfg.Fleet.Known(r.Context(), token.Claim.Device)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
 		p.say(w, unknownDevice)
-		return link{}, false
+		return opened{}, false
 	case err != nil:
 		p.fail(w, r, "look up the device", token.Claim, err)
-		return link{}, false
+		return opened{}, false
 	}
 	if l.claim, err = token.Verify(l.device.Key); err != nil {
 		p.say(w, forged)
-		return link{}, false
+		return opened{}, false
 	}
 	if l.visit, err = p.cfg.Books.Visit(r.Context(), l.claim.Device, l.claim.Visit); err != nil {
 		p.fail(w, r, "look up the visit", l.claim, err)
-		return link{}, false
+		return opened{}, false
 	}
 	return l, true
 }
 
 // todo returns the questions that the link can still be used for. If it returns false it has answered.
-func (p *Page) todo(w http.ResponseWriter, l link) ([]question, bool) {
+func (p *Page) todo(w http.ResponseWriter, l opened) ([]question, bool) {
 	state, todo := stand(l.claim, l.visit, p.cfg.Now())
 	switch state {
 	case used:
@@ -175,19 +185,27 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 	p.ask(w, http.StatusOK, l, todo, f, nil)
 }
 
-func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
+// posted reads a form that was sent from a page of ours. If it returns false it has answered.
+func (p *Page) posted(w http.ResponseWriter, r *http.Request) bool {
 	if !sameSite(r) {
 		p.say(w, elsewhere)
-		return
+		return false
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" {
-		p.say(w, notOurForm)
-		return
+	if err == nil && kind == "application/x-www-form-urlencoded" {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		err = r.ParseForm()
+	} else {
+		err = errForm
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseForm(); err != nil {
+	if err != nil {
 		p.say(w, notOurForm)
+	}
+	return err == nil
+}
+
+func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
+	if !p.posted(w, r) {
 		return
 	}
 	l, ok := p.find(w, r)
@@ -240,7 +258,7 @@ const (
 )
 
 // outcome tells the box of what counts, and returns the page that says what a committed rating has come to.
-func (p *Page) outcome(r *http.Request, l link, pos int64) string {
+func (p *Page) outcome(r *http.Request, l opened, pos int64) string {
 	ctx, cancel := context.WithTimeout(r.Context(), waitShort)
 	defer cancel()
 	counts, err := p.tell(ctx, l, pos)
@@ -266,7 +284,7 @@ func (p *Page) outcome(r *http.Request, l link, pos int64) string {
 }
 
 // tell waits until the books hold a rating, tells the box of each question whose answer counts, and reports whether all do.
-func (p *Page) tell(ctx context.Context, l link, pos int64) (counts bool, err error) {
+func (p *Page) tell(ctx context.Context, l opened, pos int64) (counts bool, err error) {
 	if err := p.cfg.Books.Wait(ctx, pos); err != nil {
 		return false, err
 	}

@@ -86,11 +86,8 @@ type reasonView struct {
 }
 
 // ask answers with the form.
-func (p *Page) ask(w http.ResponseWriter, status int, l link, todo []question, f form, why error) {
-	v := askView{
-		TitleZh: "服务评价", TitleEn: "Rate this service",
-		Path: l.path(""), Window: l.device.Window, Submission: f.Submission,
-	}
+func (p *Page) ask(w http.ResponseWriter, status int, l opened, todo []question, f form, why error) {
+	v := askView{Path: l.path(""), Window: l.device.Window}
 	if visit := l.visit.Visit; visit != nil {
 		v.Known, v.Window, v.Staff = true, visit.Window, visit.Staff
 		if v.Staff == (rating.Staff{}) {
@@ -98,6 +95,12 @@ func (p *Page) ask(w http.ResponseWriter, status int, l link, todo []question, f
 		}
 		v.Matters, v.MattersNote = describe(visit)
 	}
+	p.askWith(w, status, v, todo, f, why)
+}
+
+// askWith answers with the form about what v shows.
+func (p *Page) askWith(w http.ResponseWriter, status int, v askView, todo []question, f form, why error) {
+	v.TitleZh, v.TitleEn, v.Submission = "服务评价", "Rate this service", f.Submission
 	switch {
 	case errors.Is(why, errNoLevel):
 		v.Problem = &problem{"还没有选择。请先点选一个满意程度，再提交。", "Nothing is chosen yet. Please choose a level, then submit."}

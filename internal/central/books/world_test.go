@@ -87,6 +87,8 @@ func TestBooks(t *testing.T) {
 		"SilenceAndLateAnswers":                  checkSilenceAndLateAnswers,
 		"ADefaultFallsWithALaterCompletion":      checkADefaultFallsWithALaterCompletion,
 		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
+		"ASearchFindsWhatFits":                   checkASearchFindsWhatFits,
+		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

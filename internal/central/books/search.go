@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,15 +102,9 @@ func (b *Books) Search(ctx context.Context, q Search, after Cursor, limit int) (
 }
 
 func (b *Books) search(ctx context.Context, q Search, after Cursor, limit int, bounds reading) (page Page, err error) {
-	if after == (Cursor{}) {
-		after = Cursor{1 << 62, 1 << 62}
-	}
-	if !q.To.IsZero() {
-		after = slices.MinFunc([]Cursor{after, {q.To.UnixMilli(), 0}}, Cursor.compare)
-	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		f := &finder{ctx: ctx, tx: tx, t: t, q: q, limit: min(max(limit, 1), MaxPage), bounds: bounds}
-		if err := f.begin(after); err != nil {
+		if err := f.begin(q.first(after)); err != nil {
 			return err
 		}
 		page, err = f.page()
@@ -136,6 +131,36 @@ func (f *finder) read(hits []Cursor) ([]Entry, error) {
 	}
 	slices.SortFunc(all, func(a, b Entry) int { return b.cursor().compare(a.cursor()) })
 	return slices.DeleteFunc(all, func(e Entry) bool { return !f.fits(e) }), nil
+}
+
+// Beyond reports whether a search finds more than n evaluations, before Fits has a word. It may read the whole index.
+func (b *Books) Beyond(ctx context.Context, q Search, n int) (more bool, err error) {
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		unbounded := bounds()
+		unbounded.looked = math.MaxInt
+		f := &finder{ctx: ctx, tx: tx, t: t, q: q, bounds: unbounded}
+		if err := f.begin(q.first(Cursor{})); err != nil {
+			return err
+		}
+		hits, _, err := f.take(n + 1)
+		more = len(hits) > n
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("count evaluations: %w", err)
+	}
+	return more, nil
+}
+
+// first returns where a search begins that goes on after a place.
+func (q Search) first(after Cursor) Cursor {
+	if after == (Cursor{}) {
+		after = Cursor{1 << 62, 1 << 62}
+	}
+	if !q.To.IsZero() {
+		after = slices.MinFunc([]Cursor{after, {q.To.UnixMilli(), 0}}, Cursor.compare)
+	}
+	return after
 }
 
 // fits compares in words what the index has as hashes.

@@ -140,6 +140,18 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 					want = append(want, e.Cursor)
 				}
 			}
+			if n := rapid.IntRange(0, len(all)).Draw(t, "beyond"); q.Fits == nil && q.Task == "" && q.Staff == "" {
+				if more, err := w.books.Beyond(context.Background(), q, n); err != nil || more != (len(want) > n) {
+					t.Fatalf("beyond %d of %d: %v, %v", n, len(want), more, err)
+				}
+			}
+			if from, to := noon().Add(5*time.Minute), noon().Add(20*time.Minute); !slices.ContainsFunc(q.Within.Stays, func(s Stay) bool { return !s.From.IsZero() || !s.To.IsZero() }) {
+				n, err := w.books.Tally(context.Background(), from, to, q.Within)
+				day := Search{From: from, To: to, Within: q.Within}
+				if counted := len(slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return !day.wants(e) })); err != nil || n.All != int64(counted) {
+					t.Fatalf("counted %+v, want %d, %v", n, counted, err)
+				}
+			}
 			first := rapid.IntRange(1, 30).Draw(t, "first")
 			bounds := reading{stays: rapid.IntRange(0, 4).Draw(t, "each by itself"), first: first, most: first * rapid.IntRange(1, 4).Draw(t, "most"),
 				looked: rapid.IntRange(20, 300).Draw(t, "looked")}

@@ -89,6 +89,7 @@ func TestBooks(t *testing.T) {
 		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
 		"ASearchFindsWhatFits":                   checkASearchFindsWhatFits,
 		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
+		"AnEvaluationWithItsRivals":              checkAnEvaluationWithItsRivals,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
 )
 
@@ -15,13 +16,5 @@ func (x *rooms) where(ctx context.Context, device rating.DeviceID, w rating.Wind
 	if err != nil {
 		return account.Object{}
 	}
-	p, ok := a.Place(device, w.ID, w.Generation, at)
-	if !ok {
-		return account.Object{}
-	}
-	o := account.Object{Area: p.Area().ID, Hall: p.Hall.ID}
-	for _, u := range p.Units {
-		o.Units = append(o.Units, u.ID)
-	}
-	return o
+	return scope.At(a, device, w, at)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 2
+const SchemaVersion = 3
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -135,10 +135,18 @@ CREATE TABLE {evaluation} (
   submission TEXT NOT NULL,
   reasons TEXT NOT NULL,                -- codes, separated by spaces
   catalogue {int} NOT NULL,             -- version of the catalogue of the reasons, 0: not said
-  texts {int} NOT NULL                  -- 1: it has a free text, in the journal
+  texts {int} NOT NULL,                 -- 1: it has a free text, in the journal
+  moment {int} NOT NULL,                -- by which lists are in order: its time where the box's clock is believed, else when it came
+  post {int} NOT NULL,                  -- hash of where it was given, 0: not known; an area below zero: no box, a case in that area
+  staff {int} NOT NULL,                 -- hash of who served, 0: not known
+  tasks {int} NOT NULL                  -- bits of the matters that were handled
 );
 CREATE INDEX {evaluation}_visit ON {evaluation} (visit);
 CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
+CREATE INDEX {evaluation}_moment ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts);
+CREATE INDEX {evaluation}_post ON {evaluation} (post, moment, id, staff, level, channel, standing, subject, tasks, texts);
+CREATE INDEX {evaluation}_poor ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts) WHERE level <= 2;
+CREATE INDEX {evaluation}_texts ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts) WHERE texts = 1;
 CREATE TABLE {reason} (
   id {key},                             -- place of its record
   log {int} NOT NULL,

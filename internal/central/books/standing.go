@@ -110,6 +110,9 @@ func (s *state) evaluated(d *device, e *evaluation, said rating.Evaluation) erro
 	}
 	e.visit, e.question, e.level, e.channel, e.replaces = v, said.Question(), said.Level, said.Channel, said.Replaces
 	e.reasons, e.catalogue, e.received, e.standing, e.row = joinReasons(said.Reasons), said.Catalogue, s.received, rating.Unasked, fresh
+	if err := e.locate(); err != nil {
+		return err
+	}
 	s.evaluations[e.id] = e
 	if e.own() {
 		s.touch(item{visit: v, subject: e.question.Subject})

@@ -113,6 +113,7 @@ type evaluation struct {
 	reasons    string // separated by spaces
 	catalogue  uint32 // version of the catalogue that they are of
 	texts      bool   // it has a free text, in the journal
+	found      found
 	row        row
 }
 

@@ -39,7 +39,36 @@ type Entry struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Status     rating.Standing `json:"status"`
 
-	texts bool // Text is in the journal
+	HasText bool `json:"has_text,omitempty"` // the citizen has written something, which is in the journal
+
+	moment int64
+	visit  *rating.Visit // nil while its record has not arrived
+}
+
+// Moment returns by what the evaluation stands in lists, and by which it is decided whose it was: its time where the box's clock is believed, else when
+// it came.
+func (e Entry) Moment() time.Time { return time.UnixMilli(e.moment) }
+
+// Post returns where the evaluation was given, false where nobody has said it yet.
+func (e Entry) Post() (Post, bool) {
+	if strings.HasPrefix(string(e.Device), "@") {
+		area := rating.ParseCaseKey(e.Case).Area
+		return Post{Area: area}, area != ""
+	}
+	if e.visit == nil {
+		return Post{}, false
+	}
+	return Post{Device: e.Device, Generation: e.visit.Window.Generation, Window: e.visit.Window.ID}, true
+}
+
+// handled reports whether a matter was handled, by its code or name.
+func (e Entry) handled(task string) bool {
+	if e.visit == nil {
+		return false
+	}
+	return slices.ContainsFunc(e.visit.Cases, func(c rating.Case) bool {
+		return (e.Case == "" || c.ProjectNo == e.Case) && (c.TaskCode == task || c.TaskName == task)
+	})
 }
 
 // Pos returns the row of the journal by which the evaluation came, and its part.
@@ -49,7 +78,7 @@ func (e Entry) Pos() (pos int64, part int) {
 
 const readEntries = `SELECT e.id, e.log, e.seq, e.subject, e.project, e.level, e.channel, e.boot, e.mono, e.wall, e.synced, e.received_at,
 	e.standing, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.texts,
-	v.id, v.visit, d.name, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0)
+	v.id, v.visit, d.name, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0), e.moment
 	FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device
 	LEFT JOIN {log} l ON l.id = e.log LEFT JOIN {span} s ON s.log = e.log AND s.boot = e.boot AND e.synced < 2` + reasonOfEvaluation
 
@@ -63,10 +92,10 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	var o rating.Origin
 	if err := s.Scan(&out.Cursor, &logID, &seq, &subject, &out.Case, &level, &channel, &boot, &e.at.Mono, &e.at.Wall, &synced,
 		&e.received, &standing, &reasons, &out.Catalogue, &chosen, &chosenOf, &texts,
-		&visitID, &visit, &out.Device, &serves, &epoch, &anchors, &o.Earliest, &o.Latest); err != nil {
+		&visitID, &visit, &out.Device, &serves, &epoch, &anchors, &o.Earliest, &o.Latest, &out.moment); err != nil {
 		return out, err
 	}
-	out.Epoch, out.Seq, out.Visit, out.texts = rating.Epoch(epoch), uint64(seq), rating.VisitID(visitID), texts == 1
+	out.Epoch, out.Seq, out.Visit, out.HasText = rating.Epoch(epoch), uint64(seq), rating.VisitID(visitID), texts == 1
 	out.Subject, out.Level, out.Channel, out.Status = subjectOf(subject), rating.Level(level), value(channels(), channel),
 		value(standings(), standing)
 	out.Reasons, out.ReceivedAt = splitReasons(reasons), time.UnixMilli(e.received)
@@ -90,7 +119,7 @@ func scanEntry(s db.Scanner) (Entry, error) {
 		if err != nil {
 			return out, fmt.Errorf("visit %s: %w", out.Visit, err)
 		}
-		out.Window, out.Staff, out.Opener, out.Matter = v.Window, v.Staff, v.Opener, matters(v, out.Case)
+		out.visit, out.Window, out.Staff, out.Opener, out.Matter = v, v.Window, v.Staff, v.Opener, matters(v, out.Case)
 	case serves != "":
 		err = json.Unmarshal([]byte(serves), &out.Window)
 	}
@@ -118,7 +147,7 @@ func (b *Books) entries(ctx context.Context, where string, args ...any) (all []E
 		return nil, fmt.Errorf("read evaluations: %w", err)
 	}
 	for i := range all {
-		if !all[i].texts {
+		if !all[i].HasText {
 			continue
 		}
 		pos, part := all[i].Pos()
@@ -233,8 +262,8 @@ func (s *state) entryOf(e *evaluation) (Entry, error) {
 	out := Entry{Cursor: e.id, Device: e.visit.device.name, Seq: e.seq, Visit: e.visit.id, Subject: e.question.Subject,
 		Case: e.question.Case, Level: e.level,
 		Channel: e.channel, Reasons: splitReasons(e.reasons), Catalogue: e.catalogue, ReceivedAt: time.UnixMilli(e.received),
-		Status: e.standing,
-		At:     time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
+		Status: e.standing, HasText: e.texts, moment: e.moment(), visit: e.visit.record,
+		At: time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
 	if e.log != nil {
 		out.Epoch = e.log.epoch
 	}

@@ -45,6 +45,12 @@ func (s *state) opened(l *log, r *record, believed bool) error {
 	}
 	v.text, v.record, v.opened = r.text, &record, r.At.Wall
 	v.row.touch()
+	for _, e := range v.evaluations {
+		if err := e.locate(); err != nil {
+			return err
+		}
+		e.row.touch()
+	}
 	for _, e := range matters {
 		s.restand[e] = true
 		if err := s.claim(e); err != nil {

@@ -88,6 +88,9 @@ func TestBooks(t *testing.T) {
 		"ADefaultFallsWithALaterCompletion":      checkADefaultFallsWithALaterCompletion,
 		"WhatContradictsIsAFinding":              checkWhatContradictsIsAFinding,
 		"AWindowWithoutABox":                     checkAWindowWithoutABox,
+		"ASearchFindsWhatFits":                   checkASearchFindsWhatFits,
+		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
+		"AnEvaluationWithItsRivals":              checkAnEvaluationWithItsRivals,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

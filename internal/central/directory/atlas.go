@@ -4,18 +4,21 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
 )
 
-// Atlas is the areas, units, halls and windows as they were on any day, and which window each box served: a copy in memory that never changes.
+// Atlas is the areas, units, halls and windows as they were on any day, and which window each box served: a copy in memory that never changes, but for what is worked out once.
 type Atlas struct {
 	tree
 	Version int64 // of the organisation
 	served  map[assignment]string
 	latest  int64 // the last change of what boxes served
+	staying sync.Once
+	stays   []Stay // after staying
 }
 
 // assignment is a box and the generation of its configuration.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,27 @@ func testPlace(t *testing.T, d *Directory, j *journal.Journal) {
 		t.Error(err)
 	} else if _, ok := b.Place("box", "H1-01", 2, after); !ok {
 		t.Error("a new generation is not known")
+	} else {
+		staysAgree(t, b)
+	}
+}
+
+// staysAgree compares the stays with Place on each day of some years.
+func staysAgree(t *testing.T, a *Atlas) {
+	t.Helper()
+	for d := Date(2018, 1, 1); d < Date(2028, 1, 1); d++ {
+		for generation := uint32(1); generation <= 3; generation++ {
+			want, ok := a.Place("box", "H1-01", generation, d.Start())
+			var got []Place
+			for _, s := range a.Stays() {
+				if s.Device == "box" && s.Generation == generation && s.Place.Window.ID == "H1-01" && s.Holds(d) {
+					got = append(got, s.Place)
+				}
+			}
+			if ok != (len(got) == 1) || ok && !reflect.DeepEqual(got[0], want) {
+				t.Fatalf("on %s the box with generation %d stays at %+v, and its place is %+v, %v", d, generation, got, want, ok)
+			}
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ func (c *Call) May(a account.Action, o account.Object) bool {
 // Ever reports whether the person may do something to any object at all.
 func (c *Call) Ever(a account.Action) bool { return c.Everybody || account.Ever(c.Person, a) }
 
+// Grants returns the grants by which the person may do something.
+func (c *Call) Grants(a account.Action) []account.Grant { return account.Grants(c.Person, a) }
+
 // Still reports whether the person may go on, for answers that have no end. It is no use of the session.
 func (c *Call) Still(ctx context.Context) bool {
 	if c.Everybody {

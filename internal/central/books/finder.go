@@ -1,0 +1,325 @@
+package books
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+// begin chooses how the index is read: by the case, by what is rare, by each window, or all in the order of lists.
+func (f *finder) begin(after Cursor) (err error) {
+	oldest := int64(0)
+	if !f.q.From.IsZero() {
+		oldest = f.q.From.UnixMilli()
+	}
+	one := func(where func(*statementText)) {
+		f.streams = []*stream{{where: where, oldest: oldest, at: after, look: f.bounds.first}}
+	}
+	rare := true
+	switch {
+	case f.q.Case != (rating.CaseKey{}):
+		var ids []int64
+		if ids, err = f.claims(f.q.Case.String()); err != nil {
+			return err
+		}
+		one(func(x *statementText) { x.numbers(f.t.engine, "id", ids) })
+	case len(f.q.Levels) > 0 && slices.Max(f.q.Levels) <= rating.Level(2):
+		one(func(x *statementText) { x.add("level <= 2") })
+	case f.q.Text:
+		one(func(x *statementText) { x.add("texts = 1") })
+	default:
+		rare = false
+		one(func(x *statementText) { x.add("1 = 1") })
+	}
+	if !f.q.Within.Some {
+		return nil
+	}
+	if f.posts, err = f.areas(); err != nil {
+		return err
+	}
+	if f.among = rare || len(f.posts)+len(f.q.Within.Stays) > f.bounds.stays; f.among {
+		for _, s := range f.q.Within.Stays {
+			f.posts = append(f.posts, s.hash())
+		}
+		return nil
+	}
+	f.apart(oldest, after)
+	return nil
+}
+
+// apart has each window and area read by itself.
+func (f *finder) apart(oldest int64, after Cursor) {
+	stays := f.q.Within.Stays
+	f.streams = nil
+	look := max(1, min(f.bounds.first, f.bounds.looked/4/max(1, len(stays)+len(f.posts))))
+	add := func(post, oldest int64, after Cursor) {
+		f.streams = append(f.streams, &stream{where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest, at: after, look: look})
+	}
+	for _, p := range f.posts {
+		add(p, oldest, after)
+	}
+	for _, s := range stays {
+		from, until := oldest, after
+		if !s.From.IsZero() {
+			from = max(from, s.From.UnixMilli())
+		}
+		if !s.To.IsZero() {
+			until = slices.MinFunc([]Cursor{until, {s.To.UnixMilli(), 0}}, Cursor.compare)
+		}
+		if from <= until.Moment {
+			add(s.hash(), from, until)
+		}
+	}
+}
+
+// claims returns the evaluations that may count for a case.
+func (f *finder) claims(project string) ([]int64, error) {
+	return db.Query(f.ctx, f.tx, func(s db.Scanner) (id int64, err error) { return id, s.Scan(&id) },
+		f.t.of("SELECT evaluation FROM {claim} WHERE item = $1 AND project = $2"), itemHash(project), project)
+}
+
+// areas returns the posts of the areas that are asked for and have answers. Each is found by a step in the index.
+func (f *finder) areas() (posts []int64, err error) {
+	for _, a := range f.q.Within.Areas {
+		low, high := areaBounds(a)
+		for next := -high; next <= -low; {
+			found, err := db.Query(f.ctx, f.tx, func(s db.Scanner) (p int64, err error) { return p, s.Scan(&p) },
+				f.t.of("SELECT post FROM {evaluation} WHERE post >= $1 AND post <= $2 ORDER BY post LIMIT 1"), next, -low)
+			if err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				break
+			}
+			posts, next = append(posts, found[0]), found[0]+1
+		}
+	}
+	return unique(posts), nil
+}
+
+// finder finds one page.
+type finder struct {
+	ctx     context.Context
+	tx      *db.Tx
+	t       tables
+	q       Search
+	limit   int
+	streams []*stream
+	posts   []int64 // of what is asked for, as the index has them
+	among   bool    // the streams pass over what is at none of posts
+	bounds  reading
+	last    Cursor // that was taken
+	looked  int
+}
+
+// stream is evaluations in the order of lists, by one way of reading an index.
+type stream struct {
+	where  func(*statementText) // what the index is read by
+	oldest int64                // moment
+	at     Cursor               // everything before it in the list is read
+	look   int
+	rows   []Cursor // that are found and not taken yet
+	begun  bool
+	ended  bool
+}
+
+// head is where the stream's next evaluation is, or will be looked for.
+func (s *stream) head() Cursor {
+	if len(s.rows) > 0 {
+		return s.rows[0]
+	}
+	return s.at
+}
+
+// page takes from the streams what fits, in order.
+func (f *finder) page() (p Page, err error) {
+	for {
+		hits, next, err := f.take(f.limit + 1 - len(p.Entries))
+		if err != nil {
+			return p, err
+		}
+		some, err := f.read(hits)
+		if err != nil {
+			return p, err
+		}
+		for _, e := range some {
+			if len(p.Entries) == f.limit {
+				p.Next = p.Entries[f.limit-1].cursor()
+				return p, nil
+			}
+			p.Entries = append(p.Entries, e)
+		}
+		if next == nil {
+			return p, nil
+		}
+		if f.looked >= f.bounds.looked {
+			p.Next = *next
+			return p, nil
+		}
+	}
+}
+
+// take returns up to n hits and, unless there are no more, up to where the streams are read.
+func (f *finder) take(n int) (hits []Cursor, next *Cursor, err error) {
+	for {
+		var s *stream
+		for _, o := range f.streams {
+			if (len(o.rows) > 0 || !o.ended) && (s == nil || o.head().compare(s.head()) > 0) {
+				s = o
+			}
+		}
+		if s == nil {
+			return hits, nil, nil
+		}
+		if len(s.rows) > 0 && len(hits) < n {
+			if s.rows[0] != f.last { // two windows may have one hash
+				f.last = s.rows[0]
+				hits = append(hits, f.last)
+			}
+			s.rows = s.rows[1:]
+			continue
+		}
+		if head := s.head(); len(hits) == n || s.begun && f.looked >= f.bounds.looked {
+			if len(s.rows) > 0 {
+				head = f.last
+			}
+			return hits, &head, nil
+		}
+		if err := f.pull(s, n); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// pull reads on in a stream: the index is read until enough is found, or for so many rows.
+func (f *finder) pull(s *stream, n int) error {
+	n = max(4, 2*n/len(f.streams)+1)
+	s.begun = true // each is read at least once, so that each page gets further
+	var x statementText
+	x.add("SELECT moment, id FROM (")
+	s.inner(&x, "moment, id, staff, level, channel, standing, subject, tasks, texts, post")
+	x.add(") x WHERE 1 = 1")
+	f.residual(&x)
+	if f.t.engine == db.Postgres { // SQLite keeps the inner order, and reads no further than it must
+		x.add(" ORDER BY moment DESC, id DESC")
+	}
+	x.add(" LIMIT ", x.arg(n))
+	found, err := db.Query(f.ctx, f.tx, scanCursor, f.t.of(x.text.String()), x.args...)
+	if err != nil {
+		return err
+	}
+	s.rows = found
+	if len(found) == n {
+		s.at = found[n-1]
+		f.looked += n // at least
+		return nil
+	}
+	return f.passed(s)
+}
+
+// passed moves a stream to the end of what was looked at, and has it look at more the next time.
+func (f *finder) passed(s *stream) error {
+	var x statementText
+	x.add("SELECT moment, id, count(*) OVER () FROM (")
+	s.inner(&x, "moment, id")
+	x.add(") x ORDER BY moment, id LIMIT 1")
+	looked := 0
+	last, err := db.Query(f.ctx, f.tx, func(r db.Scanner) (c Cursor, err error) { return c, r.Scan(&c.Moment, &c.ID, &looked) },
+		f.t.of(x.text.String()), x.args...)
+	if err != nil {
+		return err
+	}
+	if looked < s.look {
+		s.ended = true
+	}
+	if len(last) == 1 {
+		s.at = last[0]
+	}
+	f.looked += looked
+	s.look = min(2*s.look, f.bounds.most)
+	return nil
+}
+
+// inner writes the part of a statement that reads the index.
+func (s *stream) inner(x *statementText, columns string) {
+	x.add("SELECT ", columns, " FROM {evaluation} WHERE ")
+	s.where(x)
+	x.add(" AND moment >= ", x.arg(s.oldest), " AND (moment, id) < (", x.arg(s.at.Moment), ", ", x.arg(s.at.ID), ") ORDER BY moment DESC, id DESC LIMIT ", x.arg(s.look))
+}
+
+// residual writes what of the search the index is not read by.
+func (f *finder) residual(x *statementText) {
+	q := f.q
+	if f.among {
+		x.add(" AND ")
+		x.numbers(f.t.engine, "post", f.posts)
+	}
+	if q.Staff != "" {
+		x.add(" AND staff = ", x.arg(shortHash(q.Staff)))
+	}
+	if q.Task != "" {
+		mask := taskBits(q.Task)
+		x.add(" AND (tasks & ", x.arg(mask), ") = ", x.arg(mask))
+	}
+	if q.Subject != "" {
+		x.add(" AND subject = ", x.arg(subjectNumber(q.Subject)))
+	}
+	if q.Text {
+		x.add(" AND texts = 1")
+	}
+	among(x, "level", q.Levels, func(l rating.Level) int64 { return int64(l) })
+	among(x, "channel", q.Channels, func(c rating.Channel) int64 { return number(channels(), c) })
+	among(x, "standing", q.Standings, func(s rating.Standing) int64 { return number(standings(), s) })
+}
+
+// among writes that a column is one of some values, which come from an enumeration.
+func among[T any](x *statementText, column string, values []T, number func(T) int64) {
+	if len(values) == 0 {
+		return
+	}
+	x.add(" AND ", column, " IN (")
+	for i, v := range values {
+		if i > 0 {
+			x.add(", ")
+		}
+		x.add(x.arg(number(v)))
+	}
+	x.add(")")
+}
+
+// statementText is a statement while it is written, with its arguments in the order in which they appear.
+type statementText struct {
+	text strings.Builder
+	args []any
+}
+
+func (x *statementText) add(parts ...string) {
+	for _, p := range parts {
+		x.text.WriteString(p)
+	}
+}
+
+// arg returns the mark of an argument, which must be written next.
+func (x *statementText) arg(v any) string {
+	x.args = append(x.args, v)
+	return "$" + strconv.Itoa(len(x.args))
+}
+
+func scanCursor(s db.Scanner) (c Cursor, err error) { return c, s.Scan(&c.Moment, &c.ID) }
+
+// numbers returns an argument that stands for many numbers, and the words by which a column is one of them.
+func (x *statementText) numbers(engine db.Engine, column string, values []int64) {
+	if engine == db.Postgres {
+		x.add(column, " = ANY(", x.arg(values), ")")
+		return
+	}
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = strconv.FormatInt(v, 10)
+	}
+	x.add(column, " IN (SELECT value FROM json_each(", x.arg("["+strings.Join(list, ",")+"]"), "))")
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +16,8 @@ import (
 )
 
 // importColumns are the columns of the file that importDevices reads, by the names in its first line. The others may be missing.
-func importColumns() (needed, known []string) {
-	needed = []string{"id", "key"}
-	return needed, []string{"id", "key", "window", "hall", "name", "area", "window_id"}
+func importColumns() [][2]string {
+	return [][2]string{{"id", "编号"}, {"key", "公钥"}, {"window", "窗口"}, {"hall", "大厅"}, {"name", "名称"}, {"area", "区划代码"}, {"window_id", "窗口编号"}}
 }
 
 // maxImportFaults is how many wrong lines are named at once.
@@ -28,18 +26,17 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a CSV `file`; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id")
+	path := flags.String("csv", "", "a `file`, CSV or XLSX; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || *path == "" {
 		return errors.New("centrald device import takes -csv FILE and nothing else")
 	}
-	f, err := os.Open(*path)
+	rows, err := readRows(*path)
 	if err != nil {
 		return fmt.Errorf("-csv: %w", err)
 	}
-	defer func() { _ = f.Close() }() // it was read
 	x, err := c.openConfigured(ctx)
 	if err != nil {
 		return err
@@ -53,7 +50,7 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 	if in.posts, err = x.directory.Posts(ctx, directory.DayOf(c.env.now())); err != nil {
 		return err
 	}
-	if err := in.read(f); err != nil {
+	if err := in.read(rows); err != nil {
 		return fmt.Errorf("%s: %w; no device was enrolled", *path, err)
 	}
 	for i := range in.devices {
@@ -87,53 +84,89 @@ func newImporter(all []fleet.Device) *importer {
 	return in
 }
 
-// read reads a file and reports every wrong line, up to a number.
-func (in *importer) read(r io.Reader) error {
-	lines := csv.NewReader(r)
-	head, err := lines.Read()
+// readRows reads the lines of a file in which anything stands.
+func readRows(path string) ([]directory.Row, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was read
+	b, err := io.ReadAll(io.LimitReader(f, directory.MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := directory.Rows(b)
+	return slices.DeleteFunc(rows, directory.Row.Empty), err
+}
+
+// read reads the lines of a file and reports every wrong one, up to a number.
+func (in *importer) read(rows []directory.Row) error {
+	if len(rows) == 0 {
+		return errors.New("the file is empty")
+	}
+	column, err := importHead(rows[0])
 	if err != nil {
 		return fmt.Errorf("the first line: %w", err)
 	}
-	head[0] = strings.TrimPrefix(head[0], "\ufeff") // as spreadsheets write it
-	needed, known := importColumns()
-	column := make(map[string]int)
-	for i, name := range head {
-		if !slices.Contains(known, name) {
-			return fmt.Errorf("the first line: column %q is unknown; known are %s", name, strings.Join(known, ", "))
-		}
-		column[name] = i
-	}
-	_, window := column["window"]
-	if _, ok := column["window_id"]; !ok && !window {
-		return errors.New(`the first line: the column "window" or "window_id" is missing`)
-	}
-	for _, name := range needed {
-		if _, ok := column[name]; !ok {
-			return fmt.Errorf("the first line: the column %q is missing", name)
-		}
-	}
 	var faults []error
-	for len(faults) < maxImportFaults {
-		fields, err := lines.Read()
-		if errors.Is(err, io.EOF) {
+	for _, r := range rows[1:] {
+		if len(faults) == maxImportFaults {
 			break
 		}
-		if err != nil {
-			faults = append(faults, err) // it names the line
-			continue
-		}
-		line, _ := lines.FieldPos(0)
 		value := func(name string) string {
-			if i, ok := column[name]; ok {
-				return fields[i]
+			if i, ok := column[name]; ok && i < len(r.Cells) {
+				return strings.TrimSpace(r.Cells[i])
 			}
 			return ""
 		}
-		if err := in.take(line, value); err != nil {
-			faults = append(faults, fmt.Errorf("line %d: %w", line, err))
+		if r.Fault != nil {
+			err = r.Fault
+		} else if len(r.Cells) > len(rows[0].Cells) {
+			err = errors.New("more fields than the first line names")
+		} else {
+			err = in.take(r.Number, value)
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", r.Number, err))
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// importHead returns where the columns stand that the first line names.
+func importHead(head directory.Row) (map[string]int, error) {
+	if head.Fault != nil {
+		return nil, head.Fault
+	}
+	column := make(map[string]int)
+	for i, cell := range head.Cells {
+		name := strings.ToLower(strings.TrimSpace(cell))
+		if name == "" {
+			continue // a column to which nobody has given a name
+		}
+		j := slices.IndexFunc(importColumns(), func(known [2]string) bool { return name == known[0] || name == known[1] })
+		if j < 0 {
+			var known []string
+			for _, c := range importColumns() {
+				known = append(known, c[0]+" "+c[1])
+			}
+			return nil, fmt.Errorf("column %q is unknown; known are %s", cell, strings.Join(known, ", "))
+		}
+		if _, ok := column[importColumns()[j][0]]; ok {
+			return nil, fmt.Errorf("the column %q stands there twice", cell)
+		}
+		column[importColumns()[j][0]] = i
+	}
+	for _, name := range []string{"id", "key"} {
+		if _, ok := column[name]; !ok {
+			return nil, fmt.Errorf("the column %q is missing", name)
+		}
+	}
+	_, window := column["window"]
+	if _, ok := column["window_id"]; !ok && !window {
+		return nil, errors.New(`the column "window" or "window_id" is missing`)
+	}
+	return column, nil
 }
 
 // take takes one line.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // A file of boxes is taken whole or not at all, and again without harm.
@@ -40,15 +42,18 @@ func TestImport(t *testing.T) {
 		return fmt.Sprintf("%s,%s,%s,市民中心,\"综合,窗口\"\n", id, keys[key], window)
 	}
 	for text, want := range map[string]string{
-		head + line("lz-1", 0, "A1") + line("Lz", 1, "A2"):       "line 3: id:",
-		head + line("lz-1", 0, "A1") + line("lz-1", 1, "A2"):     "stands in line 2, too",
-		head + line("lz-1", 0, "A1") + line("lz-2", 0, "A2"):     "is that of lz-1",
-		head + line("lz-1", 0, "A1") + "lz-2,short,A2,,\n":       "line 3: key:",
-		head + line("lz-1", 0, "A1") + line("lz-2", 1, ""):       "line 3: lz-2: window: id is empty",
-		head + line("lz-1", 0, "A1") + "lz-2," + keys[1] + "\n":  "record on line 3: wrong number of fields",
-		"id,key,window,where\n":                                  `column "where" is unknown`,
-		"id,key\n":                                               `"window" or "window_id" is missing`,
-		"":                                                       "the first line: EOF",
+		head + line("lz-1", 0, "A1") + line("Lz", 1, "A2"):             "line 3: id:",
+		head + line("lz-1", 0, "A1") + line("lz-1", 1, "A2"):           "stands in line 2, too",
+		head + line("lz-1", 0, "A1") + line("lz-2", 0, "A2"):           "is that of lz-1",
+		head + line("lz-1", 0, "A1") + "lz-2,short,A2,,\n":             "line 3: key:",
+		head + line("lz-1", 0, "A1") + line("lz-2", 1, ""):             "line 3: lz-2: window: id is empty",
+		head + line("lz-1", 0, "A1") + "lz-2," + keys[1] + "\n":        "line 3: lz-2: window: id is empty",
+		head + line("lz-1", 0, "A1") + "lz-2," + keys[1] + ",A2,,,?\n": "line 3: more fields",
+		head + line("lz-1", 0, "A1") + "\"lz-2\"x,,,,\n":               "line 3:",
+		"id,key,window,ID\n":    "stands there twice",
+		"id,key,window,where\n": `column "where" is unknown`,
+		"id,key\n":              `"window" or "window_id" is missing`,
+		"":                      "the file is empty",
 		head + strings.Repeat("?,?,?,?,?\n", maxImportFaults+10): fmt.Sprintf("line %d:", maxImportFaults+1),
 	} {
 		if out, err := load(text); err == nil || !strings.Contains(err.Error(), want) || strings.Count(err.Error(), "\n") > maxImportFaults {
@@ -59,8 +64,14 @@ func TestImport(t *testing.T) {
 		t.Errorf("a file with faults enrolled something:\n%s", got)
 	}
 	good := head + line("lz-1", 0, "A1") + line("lz-2", 1, "A2") + line("lz-3", 2, "A3")
-	for range 2 {
-		if out, err := load("\ufeff" + good); err != nil || !strings.Contains(out, "3 devices") {
+	// As spreadsheets write it: with a mark, in GB18030, with their own names of columns, with columns and lines that are empty.
+	chinese := strings.Replace(strings.ReplaceAll(good, "\n", ",\n"), "id,key,window,hall,name", "编号, 公钥,窗口 ,大厅,名称", 1) + ",,,,,\n"
+	gb, err := simplifiedchinese.GB18030.NewEncoder().String(chinese)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, good := range []string{good, "\ufeff" + good, chinese, gb} {
+		if out, err := load(good); err != nil || !strings.Contains(out, "3 devices") {
 			t.Errorf("the good file: %q, %v", out, err)
 		}
 	}

@@ -25,11 +25,11 @@ func decode(b []byte) (string, error) {
 	if err != nil || bytes.ContainsRune(out, utf8.RuneError) {
 		return "", faultf("文件既不是 UTF-8 也不是 GB18030 编码", "the file is neither UTF-8 nor GB18030")
 	}
-	return string(out), nil
+	return strings.TrimPrefix(string(out), bom), nil
 }
 
 // readCSV reads the rows of a CSV file.
-func readCSV(b []byte) ([]sheetRow, error) {
+func readCSV(b []byte) ([]Row, error) {
 	text, err := decode(b)
 	if err != nil {
 		return nil, err
@@ -39,21 +39,21 @@ func readCSV(b []byte) ([]sheetRow, error) {
 	}
 	in := csv.NewReader(strings.NewReader(text))
 	in.FieldsPerRecord = -1
-	var rows []sheetRow
+	var rows []Row
 	for {
 		cells, err := in.Read()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
-		row := sheetRow{cells: cells}
+		row := Row{Cells: cells}
 		var wrong *csv.ParseError
 		if errors.As(err, &wrong) {
 			f := faultf("引号有误：%v", "the quotes are wrong: %v", wrong.Err)
-			row.number, row.fault = wrong.StartLine, &f
+			row.Number, row.Fault = wrong.StartLine, &f
 		} else if err != nil {
 			return nil, err
 		} else {
-			row.number, _ = in.FieldPos(0)
+			row.Number, _ = in.FieldPos(0)
 		}
 		if rows = append(rows, row); len(rows) > 2*maxLines {
 			return nil, faultf("文件超过 %d 行，请分成几个文件", "the file has more than %d lines; split it", maxLines)

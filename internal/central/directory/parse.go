@@ -14,22 +14,31 @@ const (
 	maxCell  = 1000 // bytes of a cell
 )
 
-// sheetRow is a line of a file before it is understood.
-type sheetRow struct {
-	sheet  string
-	number int
-	cells  []string
-	fault  *Fault // why it could not be read
+// Row is a line of a file before it is understood.
+type Row struct {
+	Sheet  string // of a workbook
+	Number int    // of the line, from 1
+	Cells  []string
+	Fault  *Fault // why it could not be read
 }
 
-// Read reads a file that changes the organisation: CSV in UTF-8 or GB18030, or XLSX. What is wrong with one line is in that line; what is wrong with
-// the file as a whole is a Fault.
+// Empty reports whether nothing stands in a line, as spreadsheets leave many.
+func (r Row) Empty() bool { return r.Fault == nil && strings.TrimSpace(strings.Join(r.Cells, "")) == "" }
+
+// Read reads a file that changes the organisation. What is wrong with one line is in that line; what is wrong with the file as a whole is a Fault.
 func Read(b []byte) ([]Line, error) {
+	rows, err := Rows(b)
+	if err != nil {
+		return nil, err
+	}
+	return understand(rows)
+}
+
+// Rows reads the lines of a file as spreadsheets write it: CSV in UTF-8 or GB18030, or XLSX. What is wrong with the file as a whole is a Fault.
+func Rows(b []byte) (rows []Row, err error) {
 	if len(b) > MaxFile {
 		return nil, faultf("文件有 %d 字节，最多 %d，请分成几个文件", "the file has %d bytes, at most %d are allowed; split it", len(b), MaxFile)
 	}
-	var rows []sheetRow
-	var err error
 	switch {
 	case bytes.HasPrefix(b, []byte("PK\x03\x04")):
 		rows, err = readWorkbook(b)
@@ -38,30 +47,27 @@ func Read(b []byte) ([]Line, error) {
 	default:
 		rows, err = readCSV(b)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return understand(rows)
+	return rows, err
 }
 
 // understand reads the records of rows. The first row of each sheet names the columns.
-func understand(rows []sheetRow) ([]Line, error) {
+func understand(rows []Row) ([]Line, error) {
 	var lines []Line
 	var head columnsOf
 	sheet, begun := "", false
 	for _, r := range rows {
-		if r.fault == nil && strings.TrimSpace(strings.Join(r.cells, "")) == "" {
+		if r.Empty() {
 			continue
 		}
-		if !begun || r.sheet != sheet {
-			if r.fault != nil {
-				return nil, *r.fault
+		if !begun || r.Sheet != sheet {
+			if r.Fault != nil {
+				return nil, *r.Fault
 			}
 			var err error
 			if head, err = readHead(r); err != nil {
 				return nil, err
 			}
-			sheet, begun = r.sheet, true
+			sheet, begun = r.Sheet, true
 			continue
 		}
 		if len(lines) == maxLines {
@@ -103,9 +109,9 @@ func kindNamed(s string) (Kind, bool) {
 }
 
 // readHead reads the names of columns.
-func readHead(r sheetRow) (columnsOf, error) {
-	c := columnsOf{place: make(map[string]int), count: len(r.cells)}
-	for i, cell := range r.cells {
+func readHead(r Row) (columnsOf, error) {
+	c := columnsOf{place: make(map[string]int), count: len(r.Cells)}
+	for i, cell := range r.Cells {
 		cell = strings.ToLower(strings.TrimSpace(cell))
 		if cell == "" {
 			continue
@@ -121,7 +127,7 @@ func readHead(r sheetRow) (columnsOf, error) {
 		c.place[name] = i
 	}
 	if _, ok := c.place["kind"]; !ok {
-		if c.kind, ok = kindNamed(r.sheet); !ok {
+		if c.kind, ok = kindNamed(r.Sheet); !ok {
 			return c, faultf("第一行缺少“类别”一列", "the first line has no column kind")
 		}
 	}
@@ -142,14 +148,14 @@ func headNames(which int) string {
 }
 
 // line reads one record.
-func (c columnsOf) line(r sheetRow) Line {
-	l := Line{Sheet: r.sheet, Number: r.number}
+func (c columnsOf) line(r Row) Line {
+	l := Line{Sheet: r.Sheet, Number: r.Number}
 	refuse := func(err error) { l.Refused = append(l.Refused, asFault(err)) }
-	if r.fault != nil {
-		refuse(*r.fault)
+	if r.Fault != nil {
+		refuse(*r.Fault)
 		return l
 	}
-	for i, cell := range r.cells {
+	for i, cell := range r.Cells {
 		if len(cell) > maxCell {
 			refuse(faultf("第 %d 列有 %d 字节，最多 %d", "column %d has %d bytes, at most %d are allowed", i+1, len(cell), maxCell))
 			return l
@@ -161,10 +167,10 @@ func (c columnsOf) line(r sheetRow) Line {
 	}
 	l.read(c.kind, func(name string) string {
 		i, ok := c.place[name]
-		if !ok || i >= len(r.cells) {
+		if !ok || i >= len(r.Cells) {
 			return ""
 		}
-		return plain(strings.TrimSpace(r.cells[i]))
+		return plain(strings.TrimSpace(r.Cells[i]))
 	})
 	return l
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // readWorkbook reads the rows of all sheets of a workbook.
-func readWorkbook(b []byte) (rows []sheetRow, err error) {
+func readWorkbook(b []byte) (rows []Row, err error) {
 	if err := inspect(b, maxUnpacked, maxElements); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func unreadable(err error) Fault {
 }
 
 // readSheet reads up to a number of rows that are not empty.
-func readSheet(book *excelize.File, name string, most int) (rows []sheetRow, err error) {
+func readSheet(book *excelize.File, name string, most int) (rows []Row, err error) {
 	in, err := book.Rows(name)
 	if err != nil {
 		return nil, unreadable(err)
@@ -76,7 +76,7 @@ func readSheet(book *excelize.File, name string, most int) (rows []sheetRow, err
 		if len(rows) == most {
 			return nil, faultf("文件超过 %d 行，请分成几个文件", "the file has more than %d lines; split it", maxLines)
 		}
-		rows = append(rows, sheetRow{sheet: name, number: n, cells: cells})
+		rows = append(rows, Row{Sheet: name, Number: n, Cells: cells})
 	}
 	if err := in.Error(); err != nil {
 		return nil, unreadable(err)

@@ -153,6 +153,12 @@ func explain(k books.FindingKind) (means, do string) {
 	case books.Displaced:
 		return "An evaluation that came later was given earlier, by the time that the books know, and now counts in place of one that did. Both are kept. A box that was offline does that.",
 			"If the box was online all the time, find out who had it, its key or its clock."
+	case books.Contradiction:
+		return "A business system says otherwise of a case than was said before, and not as a correction. What came first holds.",
+			"Look at both messages; if the later one is right, have it sent again as a correction (corrects)."
+	case books.Crowd:
+		return "One device has sent more answers about one case or visit than are looked at, or a business system has named more cases of one batch or theme. What came first is looked at; the others are kept, and count for nothing there.",
+			"No box does that by itself: find out who had it or its key. A batch of so many cases is to be told as several."
 	case books.Damage:
 		return "A file of the box was damaged, as by a power cut or a worn card. The box has set it aside and brings what it can read.",
 			"Wait until the box has brought it, then look for gaps of the same box. Replace a card that does this twice."

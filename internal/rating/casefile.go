@@ -201,6 +201,19 @@ func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) 
 	return c, m.against
 }
 
+// Join returns what c has become, and of which batch or theme by its key the case has not become one: those of which members says that they have
+// MaxTogether cases before.
+func (c CaseFile) Join(next CaseFile, members func(key string) int) (CaseFile, []string) {
+	var full []string
+	if k := next.BatchKey(); k != c.BatchKey() && members(k) >= MaxTogether {
+		full, next.Batch = append(full, k), c.Batch
+	}
+	if k := next.ThemeKey(); k != c.ThemeKey() && members(k) >= MaxTogether {
+		full, next.Theme = append(full, k), c.Theme
+	}
+	return next, full
+}
+
 // merger takes the fields of a fact into a file.
 type merger struct {
 	file    *CaseFile

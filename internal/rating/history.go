@@ -15,6 +15,14 @@ const (
 	Later    Standing = "later"    // for all that it could count for, another one counts
 	Unasked  Standing = "unasked"  // it is about a matter that is not known to be completed; it counts when it is
 	Late     Standing = "late"     // it was given when silence had become the default
+	Crowded  Standing = "crowded"  // its visit had more answers than anybody looks at
+)
+
+// Bounds of what is decided together: boxes say what it is, and one could else make the books decide without end. What comes beyond them is kept.
+const (
+	MaxContenders   = 200  // answers of one device that contend for a case: those that came first
+	MaxVisitAnswers = 500  // answers of one visit: the same. All of its cases may be asked about, and each answer corrected
+	MaxTogether     = 1000 // cases of a batch or theme: those of which that was said first
 )
 
 // History is visits and evaluations of all windows and channels, and decides which evaluations count over the whole life of
@@ -23,6 +31,8 @@ const (
 type History struct {
 	visits  map[visitKey]Visit
 	given   []Given
+	crowded []bool // of each that was given: its visit had too many answers before
+	answers map[visitKey]int
 	known   map[givenKey]bool
 	reasons map[givenKey][]GivenReason // by the evaluation that they name
 	files   map[CaseKey]CaseFile
@@ -76,6 +86,12 @@ func (h *History) Give(g Given) {
 	}
 	h.known[g.key()] = true
 	h.given = append(h.given, g)
+	if h.answers == nil {
+		h.answers = make(map[visitKey]int)
+	}
+	of := visitKey{g.Device, g.Evaluation.Visit}
+	h.answers[of]++
+	h.crowded = append(h.crowded, h.answers[of] > MaxVisitAnswers)
 }
 
 // Explain adds a reason. One that is known changes nothing.
@@ -102,7 +118,16 @@ func (h *History) Tell(f CaseFact) {
 	if h.files == nil {
 		h.files = make(map[CaseKey]CaseFile)
 	}
-	h.files[f.Key()], _ = h.files[f.Key()].Merge(f, 0)
+	next, _ := h.files[f.Key()].Merge(f, 0)
+	h.files[f.Key()], _ = h.files[f.Key()].Join(next, func(key string) int {
+		n := 0
+		for _, other := range h.files {
+			if other.BatchKey() == key || other.ThemeKey() == key {
+				n++
+			}
+		}
+		return n
+	})
 }
 
 // Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds,
@@ -148,6 +173,9 @@ func (h *History) contenders() map[Item][]candidate {
 	claims := make([][]CaseKey, len(h.given))
 	all := make(map[Item][]candidate)
 	for i, g := range h.given {
+		if h.crowded[i] {
+			continue
+		}
 		v := h.visit(g)
 		if item, own := g.Own(v); own {
 			all[item] = append(all[item], candidate{i, false})
@@ -160,6 +188,9 @@ func (h *History) contenders() map[Item][]candidate {
 	for k := range keys {
 		file := h.files[k]
 		for i, g := range h.given {
+			if h.crowded[i] {
+				continue
+			}
 			v := h.visit(g)
 			overall := g.Theme != "" || v != nil && v.Overall(g.Evaluation.Question())
 			reaches := g.Theme != "" && g.Theme == file.Theme
@@ -192,8 +223,13 @@ func (h *History) admit(item Item, all []candidate) (admitted []candidate, not m
 	}
 	m := h.matter(item.Case)
 	not = make(map[int]Standing)
+	of := make(map[DeviceID]int)
 	for _, c := range all {
 		g := h.given[c.index]
+		if of[g.Device]++; of[g.Device] > MaxContenders {
+			not[c.index] = Later
+			continue
+		}
 		if s := m.Admits(g.Earliest, g.Attested(h.visit(g))); s != Counted {
 			not[c.index] = s
 		} else {
@@ -217,6 +253,9 @@ func (h *History) Decide() []Decision {
 	out := make([]Decision, len(h.given))
 	for i, g := range h.given {
 		out[i] = Decision{Given: g}
+		if h.crowded[i] {
+			out[i].Standing = Crowded
+		}
 		if named := h.reasons[g.key()]; g.Seq != 0 {
 			if k := ReasonOf(g, named); k >= 0 {
 				out[i].Reason = &named[k].Reason

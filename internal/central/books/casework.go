@@ -115,6 +115,9 @@ func (s *state) tell(d decoded) error {
 			}
 			next.Corrected["contact"] = t.Fact.AsOf
 		}
+		if next, err = s.joined(d, i, c, next); err != nil {
+			return err
+		}
 		if err := s.file(c, next); err != nil {
 			return err
 		}
@@ -187,6 +190,10 @@ func (s *state) addClaim(c *cased, e *evaluation, overall, direct bool) bool {
 			c.claims[i].direct = true
 			c.claims[i].row.touch()
 		}
+		return false
+	}
+	if c.full(e.visit.device) {
+		s.crowd(e, "case "+c.project)
 		return false
 	}
 	standing := rating.Later

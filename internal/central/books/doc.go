@@ -35,6 +35,9 @@
 // The tables carry a generation's number. Rebuild fills the next one beside and swaps in one transaction, in which the feed gets
 // what counts otherwise than before; it goes on where it was interrupted. Readers see the generation of their snapshot. Verify fills
 // one for the comparison only, brings both to one position, and compares all tables row by row, in one snapshot while the books go on.
+// What is decided together is bounded (crowd.go): of one device's answers those that came first contend. There alone the order of arrival shows,
+// which is the journal's.
+//
 // A change of what this package writes for the same rows raises SchemaVersion; one of the rules raises rating.RulesVersion.
 //
 // # Failure

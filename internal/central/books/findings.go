@@ -27,6 +27,7 @@ const (
 	Displaced   FindingKind = "displaced"    // an evaluation that counts in place of one that did
 	// Contradiction is that a business system says otherwise of a case than was said before, and not as a correction.
 	Contradiction FindingKind = "contradiction"
+	Crowd         FindingKind = "crowded" // more answers of one device about the same, or cases of one batch, than are looked at
 )
 
 // Bounds of findings, since it is boxes that make them.

@@ -208,7 +208,7 @@ func (r reader) evaluations(ctx context.Context, ids []int64) ([]loadedEvaluatio
 }
 
 func (r reader) evaluationsOf(ctx context.Context, visits []int64) ([]loadedEvaluation, error) {
-	return some(ctx, r, scanEvaluation, readEvaluations, "visit", visits)
+	return some(ctx, r, scanEvaluation, readEvaluations, "standing <> 6 AND visit", visits) // as the index has it
 }
 
 func (r reader) contested(ctx context.Context, log int64, boot uint32) ([]int64, error) {

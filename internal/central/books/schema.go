@@ -141,7 +141,7 @@ CREATE TABLE {evaluation} (
   staff {int} NOT NULL,                 -- hash of who served, 0: not known
   tasks {int} NOT NULL                  -- bits of the matters that were handled
 );
-CREATE INDEX {evaluation}_visit ON {evaluation} (visit);
+CREATE INDEX {evaluation}_visit ON {evaluation} (visit) WHERE standing <> 6; -- but for those that are crowded
 CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
 CREATE INDEX {evaluation}_moment ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts);
 CREATE INDEX {evaluation}_post ON {evaluation} (post, moment, id, staff, level, channel, standing, subject, tasks, texts);
@@ -270,7 +270,7 @@ func subjects() []rating.Subject {
 }
 
 func standings() []rating.Standing {
-	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late}
+	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.Crowded}
 }
 
 func channels() []rating.Channel {
@@ -278,7 +278,7 @@ func channels() []rating.Channel {
 }
 
 func kinds() []FindingKind {
-	return []FindingKind{"", Gap, Fork, BrokenChain, Quarantine, Damage, Reopened, ForkGap, Displaced, Contradiction}
+	return []FindingKind{"", Gap, Fork, BrokenChain, Quarantine, Damage, Reopened, ForkGap, Displaced, Contradiction, Crowd}
 }
 
 // number returns a value's place in its enumeration, 0 if it is none of it.

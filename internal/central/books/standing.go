@@ -114,6 +114,11 @@ func (s *state) evaluated(d *device, e *evaluation, said rating.Evaluation) erro
 		return err
 	}
 	s.evaluations[e.id] = e
+	if len(v.evaluations) >= rating.MaxVisitAnswers {
+		e.standing = rating.Crowded
+		s.crowd(e, "visit "+v.id.String())
+		return nil
+	}
 	if e.own() {
 		s.touch(item{visit: v, subject: e.question.Subject})
 	}
@@ -209,13 +214,13 @@ func (s *state) decide() error {
 	for e := range s.restand {
 		all = append(all, e)
 	}
-	slices.SortFunc(all, func(a, b *evaluation) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(all, byEvaluation)
 	for _, e := range all {
 		if err := s.stand(e); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.tellCrowds()
 }
 
 // contest decides one item.
@@ -344,37 +349,6 @@ func (s *state) keepCase(i item, counts *contender) error {
 	return nil
 }
 
-// mark reports whether the contenders come by several logs or by phone, so that their times decide, and counts those whose
-// time is not set with their starts.
-func (s *state) mark(all []contender) (apart bool, err error) {
-	for _, c := range all[1:] {
-		apart = apart || c.log == nil || c.log != all[0].log
-	}
-	if !apart && all[0].log != nil {
-		return false, nil
-	}
-	return true, s.contested(all)
-}
-
-// contested counts evaluations whose time decides and is not set with their starts.
-func (s *state) contested(all []contender) error {
-	for _, c := range all {
-		if c.contested || c.believed {
-			continue
-		}
-		sp, err := s.start(c.log, c.at.Boot)
-		if err != nil {
-			return err
-		}
-		c.contested = true
-		c.evaluation.row.touch()
-		sp.open++
-		sp.row.touch()
-		s.touchedLogs[c.log] = true
-	}
-	return nil
-}
-
 // stand works out the standing of an evaluation from what it may count for.
 func (s *state) stand(e *evaluation) error {
 	if e.own() {
@@ -386,11 +360,13 @@ func (s *state) stand(e *evaluation) error {
 	}
 	next := rating.Standing("")
 	for _, i := range items {
+		here := rating.Later // where there was no room for it
 		for _, c := range i.cased.claims {
 			if c.evaluation == e {
-				next = next.Better(c.standing)
+				here = c.standing
 			}
 		}
+		next = next.Better(here)
 	}
 	next = cmp.Or(next, rating.Unasked)
 	if next != e.standing {

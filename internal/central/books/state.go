@@ -258,7 +258,8 @@ type entry struct {
 	unsettled []*log // with starts of which more is known
 	items     []item // whose contenders have changed, in the order in which they did
 	before    map[item]*evaluation
-	restand   map[*evaluation]bool // whose standing is to be worked out anew
+	restand   map[*evaluation]bool   // whose standing is to be worked out anew
+	crowds    map[*evaluation]string // what has no room for an evaluation
 }
 
 func newState(c counters) *state {

@@ -138,6 +138,40 @@ func (s *state) settleStarts(l *log, boots []uint32) error {
 	return nil
 }
 
+// mark reports whether the contenders come by several logs or by phone, so that their times decide, and counts those whose
+// time is not set with their starts.
+func (s *state) mark(all []contender) (apart bool, err error) {
+	for _, c := range all[1:] {
+		apart = apart || c.log == nil || c.log != all[0].log
+	}
+	if !apart && all[0].log != nil {
+		return false, nil
+	}
+	return true, s.contested(all)
+}
+
+// contested counts evaluations whose time decides and is not set with their starts.
+func (s *state) contested(all []contender) error {
+	for _, c := range all {
+		if c.contested || c.believed {
+			continue
+		}
+		sp, err := s.start(c.log, c.at.Boot)
+		if err != nil {
+			return err
+		}
+		if sp.open >= maxContested {
+			continue // what is known of its time by now decides
+		}
+		c.contested = true
+		c.evaluation.row.touch()
+		sp.open++
+		sp.row.touch()
+		s.touchedLogs[c.log] = true
+	}
+	return nil
+}
+
 // recontest has everything decided anew that depends on the times of a start.
 func (s *state) recontest(l *log, boot uint32) error {
 	ids, err := s.load.contested(s.ctx, l.id, boot)

@@ -56,6 +56,8 @@ func TestBooks(t *testing.T) {
 		"FindingsAreBounded":                     checkFindingsAreBounded,
 		"GapsBeyondTheList":                      checkGapsBeyondTheList,
 		"ManyStarts":                             checkManyStarts,
+		"WhatIsDecidedTogetherIsBounded":         checkWhatIsDecidedTogetherIsBounded,
+		"ABatchHasAnEnd":                         checkABatchHasAnEnd,
 		"ARebuildMakesTheSameBooks":              checkARebuildMakesTheSameBooks,
 		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,

@@ -79,6 +79,10 @@ func statusWords(status string) (words, kind string) {
 		return "已有在先", "later"
 	case "unasked":
 		return "未办结，不计", "later"
+	case "late":
+		return "逾期，不计", "later"
+	case "crowded":
+		return "过多，不计", "later"
 	}
 	return status, "other"
 }
@@ -100,6 +104,10 @@ func kindWords(kind string) (name, advice string) {
 		return "隔离", "这条记录读不懂，不计入；原文已保存。请核对 ratingd 与 centrald 的版本。"
 	case "displaced":
 		return "后到改计", "一份后到的评价时间更早，取代了先前计入的一份；两份都保存着。盒子断网后补报时属正常；若其时间不可信，请查明谁动过盒子或其时钟。"
+	case "contradiction":
+		return "说法不一", "业务系统前后两次报送不一致，以先到者为准。请核对业务系统；确需改正的，按更正报送（corrects）。"
+	case "crowded":
+		return "评价过多", "同一设备对同一办件或同一次服务的评价过多，超出部分另存，不计入。正常的盒子不会这样，请查明谁动过盒子或其密钥。"
 	case "damage":
 		return "损坏", "盒子有一个文件损坏，已另存并尽量找回。请稍后查看同一设备是否缺号；再次发生时更换存储卡。"
 	}

@@ -15,7 +15,8 @@ import (
 
 // listedFinding is a finding as "centrald findings -json" prints it.
 type listedFinding struct {
-	Device   rating.DeviceID `json:"device"`
+	Device   rating.DeviceID `json:"device,omitzero"`  // empty where it is about no box
+	Source   string          `json:"source,omitempty"` // the business system or channel that it is about, if it is no box
 	Hall     string          `json:"hall,omitempty"`
 	Window   string          `json:"window,omitempty"` // empty for a device that is not enrolled
 	Epoch    rating.Epoch    `json:"epoch,omitzero"`   // empty by phone
@@ -107,7 +108,7 @@ func (x *rooms) listed(ctx context.Context, f books.Finding) (listedFinding, err
 		name = d.Window.ID
 	}
 	means, do := explain(f.Kind)
-	return listedFinding{Device: f.Device, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
+	return listedFinding{Device: f.Device, Source: f.Source, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
 		Kind: string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
 }
 
@@ -116,11 +117,14 @@ func (f listedFinding) write(b *strings.Builder) {
 	if at == "" {
 		at = "not enrolled"
 	}
+	if f.Source != "" {
+		at = "no box"
+	}
 	numbers := fmt.Sprintf("record %d", f.From)
 	if f.To != f.From {
 		numbers = fmt.Sprintf("records %d to %d", f.From, f.To)
 	}
-	fmt.Fprintf(b, "%s  %s (%s), epoch %s, %s\n", f.Kind, f.Device, at, f.Epoch, numbers)
+	fmt.Fprintf(b, "%s  %s (%s), epoch %s, %s\n", f.Kind, string(f.Device)+f.Source, at, f.Epoch, numbers)
 	fmt.Fprintf(b, "  found   %s: %s\n", f.Found.UTC().Format(time.RFC3339), f.Detail)
 	if !f.Resolved.IsZero() {
 		fmt.Fprintf(b, "  resolved %s\n\n", f.Resolved.UTC().Format(time.RFC3339))

@@ -9,6 +9,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/organisation"
@@ -28,17 +29,23 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 	},
 		live.Section(live.Config{
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where,
-			Reason: func(code string) string {
-				if r, ok := reasons.Find(code); ok {
-					return r.Text
-				}
-				return code
-			},
+			Reason: reasonWords(reasons),
 		}),
+		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
 	)
+}
+
+// reasonWords returns the words of reasons by their codes, and codes that are unknown as they are.
+func reasonWords(reasons rating.Catalogue) func(string) string {
+	return func(code string) string {
+		if r, ok := reasons.Find(code); ok {
+			return r.Text
+		}
+		return code
+	}
 }
 
 // areaOf returns where a unit or hall is today, false if the organisation has none of that id. A member of staff's area is written by hand.

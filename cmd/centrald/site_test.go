@@ -1,13 +1,17 @@
 package main
 
 import (
+	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +20,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/webtest"
@@ -114,6 +119,13 @@ func TestEveryRoute(t *testing.T) {
 		objects["kind"] = append(objects["kind"], object{"area", account.Object{}})
 		objects["id"] = append(objects["id"], object{area, account.Object{Area: area}})
 	}
+	for _, area := range []string{"620102000000", "620200000000", "620000000000"} {
+		objects["evaluation"] = append(objects["evaluation"], object{answer(t, x, area), account.Object{Area: area}})
+	}
+	seal := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	if _, err := x.journal.Seal(t.Context(), seal); err != nil {
+		t.Fatal(err)
+	}
 	// These name parts of what the route is about, which are not there.
 	for _, part := range []string{"session", "token", "grant", "link"} {
 		objects[part] = []object{{"none", account.Object{}}}
@@ -168,7 +180,7 @@ func TestEveryRoute(t *testing.T) {
 	for _, r := range guarded {
 		for _, role := range account.Roles() {
 			for n := range 3 {
-				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{id}") {
+				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{id}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}
@@ -186,6 +198,26 @@ func TestEveryRoute(t *testing.T) {
 		g := grantOf(rapid.SampledFrom(account.Roles()).Draw(rt, "role"), rapid.IntRange(0, 2).Draw(rt, "scope"))
 		ask(rt, r, g, rapid.IntRange(0, 2).Draw(rt, "object"))
 	})
+}
+
+// answer enters an evaluation about a case in an area, by a channel without a box, and returns its number.
+func answer(t *testing.T, x *rooms, area string) string {
+	t.Helper()
+	r, err := x.journal.Answer(t.Context(), "hotline", area, []journal.Answer{{Case: rating.CaseKey{Area: area, Project: "7"}, Level: 2, Channel: rating.Voice, At: time.Now().UnixMilli()}}, []string{"等得太久了"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	running, end := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- x.books.Run(running) }()
+	err = x.books.Wait(ctx, r.Pos)
+	end()
+	if err := errors.Join(err, <-ended); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(r.Pos<<9, 10)
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

@@ -33,23 +33,22 @@ type Tally struct {
 // mostTallied bounds what a tally counts.
 const mostTallied = 100_000
 
-// Tally counts evaluations by Entry.Moment, To excluded. The bounds must be days' ends where Within has stays for a time.
-func (b *Books) Tally(ctx context.Context, from, to time.Time, within Within) (n Tally, err error) {
+// Tally counts evaluations by Entry.Moment, To excluded, and leaves out those within but. The bounds must be ends of the stays' times.
+func (b *Books) Tally(ctx context.Context, from, to time.Time, within, but Within) (n Tally, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
-		f := &finder{ctx: ctx, tx: tx, t: t, q: Search{From: from, To: to, Within: within}}
-		if f.posts, err = f.areas(); err != nil {
-			return err
-		}
-		for _, s := range within.Stays {
-			if (s.From.IsZero() || s.From.Before(to)) && (s.To.IsZero() || s.To.After(from)) {
-				f.posts = append(f.posts, s.hash())
-			}
-		}
-		f.among = within.Some
 		var x statementText
 		x.add("SELECT count(*), coalesce(sum(CASE WHEN level <= 2 THEN 1 ELSE 0 END), 0) FROM (SELECT level FROM {evaluation} WHERE moment >= ", x.arg(from.UnixMilli()),
 			" AND moment < ", x.arg(to.UnixMilli()))
-		f.residual(&x)
+		if within.Some {
+			x.add(" AND (")
+			within.of(&x, t.engine, from, to)
+			x.add(")")
+		}
+		if but.Some {
+			x.add(" AND NOT (")
+			but.of(&x, t.engine, from, to)
+			x.add(")")
+		}
 		x.add(" LIMIT ", x.arg(mostTallied+1), ") x")
 		all, err := db.Query(ctx, tx, func(s db.Scanner) (n Tally, err error) { return n, s.Scan(&n.All, &n.Poor) }, t.of(x.text.String()), x.args...)
 		if err == nil && len(all) == 1 {
@@ -62,4 +61,19 @@ func (b *Books) Tally(ctx context.Context, from, to time.Time, within Within) (n
 		return n, fmt.Errorf("count evaluations: %w", err)
 	}
 	return n, nil
+}
+
+// of writes that an evaluation was given within, for a time that no stay begins or ends in.
+func (w Within) of(x *statementText, engine db.Engine, from, to time.Time) {
+	var posts []int64
+	for _, s := range w.Stays {
+		if (s.From.IsZero() || s.From.Before(to)) && (s.To.IsZero() || s.To.After(from)) {
+			posts = append(posts, s.hash())
+		}
+	}
+	x.numbers(engine, "post", posts)
+	for _, a := range w.Areas {
+		low, high := areaBounds(a)
+		x.add(" OR post BETWEEN ", x.arg(-high), " AND ", x.arg(-low))
+	}
 }

@@ -23,7 +23,7 @@ func (f *finder) begin(after Cursor) (err error) {
 	switch {
 	case f.q.Case != (rating.CaseKey{}):
 		var ids []int64
-		if ids, err = f.claims(f.q.Case.String()); err != nil {
+		if ids, err = f.claims(); err != nil {
 			return err
 		}
 		one(func(x *statementText) { x.numbers(f.t.engine, "id", ids) })
@@ -76,10 +76,24 @@ func (f *finder) apart(oldest int64, after Cursor) {
 	}
 }
 
-// claims returns the evaluations that may count for a case.
-func (f *finder) claims(project string) ([]int64, error) {
-	return db.Query(f.ctx, f.tx, func(s db.Scanner) (id int64, err error) { return id, s.Scan(&id) },
-		f.t.of("SELECT evaluation FROM {claim} WHERE item = $1 AND project = $2"), itemHash(project), project)
+// claims returns the evaluations that may count for the case that is asked for.
+func (f *finder) claims() ([]int64, error) {
+	keys := []string{f.q.Case.String()}
+	for _, a := range f.q.CaseAreas {
+		keys = append(keys, rating.CaseKey{Area: a, Project: f.q.Case.Project}.String())
+	}
+	items := make([]int64, len(keys))
+	for i, k := range keys {
+		items[i] = itemHash(k)
+	}
+	found, err := reader{tx: f.tx, t: f.t}.claims(f.ctx, unique(items))
+	var ids []int64
+	for _, c := range found {
+		if slices.Contains(keys, c.project) {
+			ids = append(ids, c.evaluation)
+		}
+	}
+	return unique(ids), err
 }
 
 // areas returns the posts of the areas that are asked for and have answers. Each is found by a step in the index.

@@ -39,9 +39,10 @@ const (
 // Finding is something wrong with what a device has sent. Those that differ in nothing but neighbouring numbers are one.
 type Finding struct {
 	ID     int64           `json:"id"`
-	Device rating.DeviceID `json:"device"`
-	Epoch  rating.Epoch    `json:"epoch,omitzero"` // zero by phone
-	From   uint64          `json:"from"`           // seqs, both included
+	Device rating.DeviceID `json:"device,omitzero"`  // empty where it is about no box
+	Source string          `json:"source,omitempty"` // the business system or channel that it is about, if it is no box
+	Epoch  rating.Epoch    `json:"epoch,omitzero"`   // zero by phone
+	From   uint64          `json:"from"`             // seqs, both included
 	To     uint64          `json:"to"`
 	Kind   FindingKind     `json:"kind"`
 	// Count is how many records it is about; of one that stands for More, how many findings it stands for.
@@ -247,6 +248,7 @@ func scanFinding(s db.Scanner) (f Finding, err error) {
 		return f, err
 	}
 	f.Epoch, f.Kind, f.From, f.To, f.More = rating.Epoch(epoch), kindOf(kind), uint64(from), uint64(to), more == 1
+	f.Device, f.Source = senderOf(f.Device)
 	f.Found = time.UnixMilli(found)
 	if resolved != nil {
 		f.Resolved = time.UnixMilli(*resolved)

@@ -243,6 +243,9 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			got, times, earliest := make(map[string]string), make(map[string]int64), make(map[string]int64)
 			for _, e := range entries {
 				key := fmt.Sprint(e.Device, e.Seq, e.Text)
+				if e.Source != "" {
+					key = fmt.Sprint("@"+e.Source, e.Seq, e.Text)
+				}
 				earliest[key] = e.Earliest.UnixMilli()
 				got[key], times[key] = fmt.Sprint(e.Status, w.countsFor(t, e), e.Reasons, e.Catalogue), e.At.UnixMilli()
 				qualities[e.Quality]++

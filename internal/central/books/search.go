@@ -26,6 +26,7 @@ type Search struct {
 	Standings []rating.Standing
 	Text      bool           // only those with a text
 	Case      rating.CaseKey // that they may count for
+	CaseAreas []string       // in which Case's number is looked for besides
 	// Fits, if not nil, says the last word about an evaluation. Those of which it says no are left out and cost as if they were not there.
 	Fits func(Entry) bool
 }

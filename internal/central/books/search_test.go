@@ -146,10 +146,16 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 				}
 			}
 			if from, to := noon().Add(5*time.Minute), noon().Add(20*time.Minute); !slices.ContainsFunc(q.Within.Stays, func(s Stay) bool { return !s.From.IsZero() || !s.To.IsZero() }) {
-				n, err := w.books.Tally(context.Background(), from, to, q.Within)
+				n, err := w.books.Tally(context.Background(), from, to, q.Within, Within{})
 				day := Search{From: from, To: to, Within: q.Within}
 				if counted := len(slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return !day.wants(e) })); err != nil || n.All != int64(counted) {
 					t.Fatalf("counted %+v, want %d, %v", n, counted, err)
+				}
+				if but, err := w.books.Tally(context.Background(), from, to, Within{}, q.Within); err == nil && q.Within.Some {
+					everything, err := w.books.Tally(context.Background(), from, to, Within{}, Within{})
+					if err != nil || but.All != everything.All-n.All || but.Poor != everything.Poor-n.Poor {
+						t.Fatalf("all %+v, but %+v: %+v, %v", everything, n, but, err)
+					}
 				}
 			}
 			first := rapid.IntRange(1, 30).Draw(t, "first")
@@ -179,10 +185,17 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 				t.Fatalf("%+v (-want +got)\n%s", q, diff)
 			}
 		})
-		for _, q := range []Search{{Case: rating.CaseKey{Area: cityA, Project: "q2"}}, {Case: rating.CaseKey{Area: cityA, Project: "nothing"}}} {
-			p, err := w.books.Search(context.Background(), q, Cursor{}, 10)
-			if err != nil || len(p.Entries) != len(strings.TrimPrefix(q.Case.Project, "nothing"))/2 {
-				t.Errorf("case %s: %d evaluations, %v", q.Case, len(p.Entries), err)
+		for _, c := range []struct {
+			q    Search
+			want int
+		}{
+			{Search{Case: rating.CaseKey{Area: cityA, Project: "q2"}}, 1}, {Search{Case: rating.CaseKey{Area: cityA, Project: "nothing"}}, 0},
+			{Search{Case: rating.CaseKey{Project: "q2"}}, 0}, {Search{Case: rating.CaseKey{Project: "q2"}, CaseAreas: []string{cityA, "620200000000", "620300000000"}}, 2},
+			{Search{Case: rating.CaseKey{Area: cityA, Project: "q2"}, Levels: []rating.Level{1}}, 0},
+		} {
+			p, err := w.books.Search(context.Background(), c.q, Cursor{}, 10)
+			if err != nil || len(p.Entries) != c.want {
+				t.Errorf("case %s: %d evaluations, want %d, %v", c.q.Case, len(p.Entries), c.want, err)
 			}
 		}
 	})

@@ -16,10 +16,11 @@ import (
 
 // Entry is an evaluation in the books.
 type Entry struct {
-	Cursor     int64           `json:"cursor"` // order of arrival: its place in the journal
-	Device     rating.DeviceID `json:"device"`
-	Epoch      rating.Epoch    `json:"epoch,omitzero"` // 0 for the phone
-	Seq        uint64          `json:"seq,omitempty"`  // 0 for the phone
+	Cursor     int64           `json:"cursor"`           // order of arrival: its place in the journal
+	Device     rating.DeviceID `json:"device,omitzero"`  // empty where no box sent it
+	Source     string          `json:"source,omitempty"` // the channel of one that no box sent
+	Epoch      rating.Epoch    `json:"epoch,omitzero"`   // 0 for the phone
+	Seq        uint64          `json:"seq,omitempty"`    // 0 for the phone
 	Visit      rating.VisitID  `json:"visit"`
 	Window     rating.Window   `json:"window"`
 	Staff      rating.Staff    `json:"staff,omitzero"`
@@ -51,7 +52,7 @@ func (e Entry) Moment() time.Time { return time.UnixMilli(e.moment) }
 
 // Post returns where the evaluation was given, false where nobody has said it yet.
 func (e Entry) Post() (Post, bool) {
-	if strings.HasPrefix(string(e.Device), "@") {
+	if e.Source != "" {
 		area := rating.ParseCaseKey(e.Case).Area
 		return Post{Area: area}, area != ""
 	}
@@ -59,6 +60,14 @@ func (e Entry) Post() (Post, bool) {
 		return Post{}, false
 	}
 	return Post{Device: e.Device, Generation: e.visit.Window.Generation, Window: e.visit.Window.ID}, true
+}
+
+// senderOf tells boxes from the others that the table of devices names: those are no device's name in JSON.
+func senderOf(d rating.DeviceID) (rating.DeviceID, string) {
+	if source, ok := strings.CutPrefix(string(d), "@"); ok {
+		return "", source
+	}
+	return d, ""
 }
 
 // handled reports whether a matter was handled, by its code or name.
@@ -98,6 +107,7 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	out.Epoch, out.Seq, out.Visit, out.HasText = rating.Epoch(epoch), uint64(seq), rating.VisitID(visitID), texts == 1
 	out.Subject, out.Level, out.Channel, out.Status = subjectOf(subject), rating.Level(level), value(channels(), channel),
 		value(standings(), standing)
+	out.Device, out.Source = senderOf(out.Device)
 	out.Reasons, out.ReceivedAt = splitReasons(reasons), time.UnixMilli(e.received)
 	if chosen != "" {
 		out.Reasons, out.Catalogue = append(out.Reasons, chosen), chosenOf
@@ -264,6 +274,7 @@ func (s *state) entryOf(e *evaluation) (Entry, error) {
 		Channel: e.channel, Reasons: splitReasons(e.reasons), Catalogue: e.catalogue, ReceivedAt: time.UnixMilli(e.received),
 		Status: e.standing, HasText: e.texts, moment: e.moment(), visit: e.visit.record,
 		At: time.UnixMilli(f.Time), Quality: f.Quality, Earliest: time.UnixMilli(f.Earliest), Latest: time.UnixMilli(f.Latest)}
+	out.Device, out.Source = senderOf(out.Device)
 	if e.log != nil {
 		out.Epoch = e.log.epoch
 	}

@@ -149,11 +149,24 @@ func (c *Call) Look(a account.Action, o account.Object, object, reason string) e
 	if !account.May(c.Person, a, o) {
 		return ErrNotFound
 	}
+	return c.look(a, o.Area, object, reason)
+}
+
+// LookThrough enters that the person looks for something in all of what they may see that needs a reason.
+func (c *Call) LookThrough(a account.Action, object, reason string) error {
+	grants := account.Grants(c.Person, a)
+	if len(grants) == 0 {
+		return ErrNotFound
+	}
+	return c.look(a, grants[0].Area, object, reason)
+}
+
+func (c *Call) look(a account.Action, domain, object, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < leastReason || n > mostReason {
 		return &Refusal{http.StatusUnprocessableEntity, fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
 	}
-	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: o.Area}, nil)
+	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: domain}, nil)
 }
 
 // Base returns the origin by which the browser asked.

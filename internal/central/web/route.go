@@ -22,8 +22,9 @@ type Section struct {
 // Need is a line of the home page.
 type Need struct {
 	Words string
-	Path  string // where something can be done about it
+	Path  string // where something can be done about it, empty: nowhere
 	Grave bool
+	Says  bool // it is only said, and nothing is to be done
 }
 
 // Route is one page, or one thing that a form or program does. Exactly one of Public and Action says who may ask.

@@ -39,10 +39,11 @@ func At(a *directory.Atlas, device rating.DeviceID, w rating.Window, at time.Tim
 	if !ok {
 		return account.Object{}
 	}
-	return object(p)
+	return ObjectOf(p)
 }
 
-func object(p directory.Place) account.Object {
+// ObjectOf returns what happens at a place is about, for account.May.
+func ObjectOf(p directory.Place) account.Object {
 	o := account.Object{Area: p.Area().ID, Hall: p.Hall.ID}
 	for _, u := range p.Units {
 		o.Units = append(o.Units, u.ID)
@@ -71,7 +72,7 @@ type Asker interface {
 func Narrow(q books.Search, a *directory.Atlas, by Asker, do account.Action, f Filter) books.Search {
 	all := by.May(do, account.Object{}) // also what lies nowhere
 	if !all || f != (Filter{}) {
-		q.Within = books.Within{Some: true, Stays: stays(a, by, do, f), Areas: areas(by, do, f)}
+		q.Within = books.Within{Some: true, Stays: stays(a, func(o account.Object, w string) bool { return by.May(do, o) && f.holds(o, w) }), Areas: areas(by, do, f)}
 	}
 	further := q.Fits
 	q.Fits = func(e books.Entry) bool {
@@ -82,10 +83,26 @@ func Narrow(q books.Search, a *directory.Atlas, by Asker, do account.Action, f F
 	return q
 }
 
-// stays returns the boxes' stays that somebody may see, neighbouring ones as one.
-func stays(a *directory.Atlas, by Asker, do account.Action, f Filter) (all []books.Stay) {
+// Counted returns within what something is counted that somebody may see, and what within that is left out: a count has no last word about each. What
+// lies nowhere is counted for those who see it.
+func Counted(a *directory.Atlas, by Asker, do account.Action, today directory.Day) (within, but books.Within) {
+	if !by.May(do, account.Object{}) {
+		return books.Within{Some: true, Stays: stays(a, func(o account.Object, _ string) bool { return by.May(do, o) }), Areas: areas(by, do, Filter{})}, but
+	}
+	but.Stays = stays(a, func(o account.Object, _ string) bool { return !by.May(do, o) })
+	for r := range a.Each(directory.Area, today) {
+		if !by.May(do, account.Object{Area: r.ID}) {
+			but.Areas = append(but.Areas, r.ID)
+		}
+	}
+	but.Some = len(but.Stays)+len(but.Areas) > 0
+	return within, but
+}
+
+// stays returns the boxes' stays at objects and windows that fit, neighbouring ones as one.
+func stays(a *directory.Atlas, fits func(o account.Object, window string) bool) (all []books.Stay) {
 	for _, s := range a.Stays() {
-		if o := object(s.Place); !by.May(do, o) || !f.holds(o, s.Place.Window.ID) {
+		if !fits(ObjectOf(s.Place), s.Place.Window.ID) {
 			continue
 		}
 		next := books.Stay{Post: books.Post{Device: s.Device, Generation: s.Generation, Window: s.Place.Window.ID}, From: s.From.Start()}

@@ -1,0 +1,136 @@
+package evaluations
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"strconv"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/scope"
+)
+
+//go:embed *.html *.css *.js
+var files embed.FS
+
+// Books is what the pages need of the books.
+type Books interface {
+	Search(ctx context.Context, q books.Search, after books.Cursor, limit int) (books.Page, error)
+	Beyond(ctx context.Context, q books.Search, n int) (bool, error)
+	Tally(ctx context.Context, from, to time.Time, within, but books.Within) (books.Tally, error)
+	Entry(ctx context.Context, id int64) (books.Entry, bool, error)
+	Evaluation(ctx context.Context, id int64) (books.Detail, bool, error)
+}
+
+// Journal is what the pages need of the journal.
+type Journal interface {
+	Entry(ctx context.Context, pos int64) (journal.Entry, error)
+	Text(ctx context.Context, pos int64, part int) (string, error)
+	Prove(ctx context.Context, pos int64, part int) (journal.Proof, error)
+}
+
+// Config holds what the pages need. All fields are mandatory but Reason.
+type Config struct {
+	Books     Books
+	Journal   Journal
+	Directory scope.Directory
+	// Reason returns the words of a reason's code. Without it, codes are shown.
+	Reason func(code string) string
+}
+
+// pages are the pages.
+type pages struct {
+	Config
+	exports chan struct{} // a place for each export under way
+}
+
+// mostExports bounds the exports under way, each of which reads the books for a while.
+const mostExports = 2
+
+// Section returns the pages' routes.
+func Section(cfg Config) web.Section {
+	p := &pages{cfg, make(chan struct{}, mostExports)}
+	if p.Reason == nil {
+		p.Reason = func(code string) string { return code }
+	}
+	see, take := account.SeeEvaluations, account.TakeEvaluations
+	return web.Section{Name: "evaluations", Files: files, Needs: p.needs, Routes: []web.Route{
+		{Method: "GET", Path: "/evaluations", Action: see, Nav: "评价", Do: p.list},
+		{Method: "GET", Path: "/evaluations/export.csv", Action: take, Do: p.export},
+		{Method: "GET", Path: "/evaluations/export.xlsx", Action: take, Do: p.export},
+		{Method: "GET", Path: "/evaluations/export.jsonl", Action: take, Do: p.export},
+		{Method: "GET", Path: "/evaluations/texts", Action: account.SeeText, Do: p.askTexts},
+		{Method: "POST", Path: "/evaluations/texts", Action: account.SeeText, Do: p.texts},
+		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Do: p.one},
+		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Do: p.proof},
+		{Method: "POST", Path: "/evaluations/of/{evaluation}/text", Action: account.SeeText, Object: p.object, Do: p.text},
+		{Method: "POST", Path: "/evaluations/of/{evaluation}/identity", Action: account.SeeIdentity, Object: p.object, Do: p.identity},
+	}}
+}
+
+// id returns the evaluation that an address names.
+func id(c *web.Call) (int64, error) {
+	n, err := strconv.ParseInt(c.R.PathValue("evaluation"), 10, 64)
+	if err != nil || n <= 0 {
+		return 0, web.ErrNotFound
+	}
+	return n, nil
+}
+
+// object returns what the evaluation is about that an address names.
+func (p *pages) object(c *web.Call) (account.Object, error) {
+	n, err := id(c)
+	if err != nil {
+		return account.Object{}, err
+	}
+	a, err := p.Directory.Atlas(c.R.Context())
+	if err != nil {
+		return account.Object{}, err
+	}
+	e, found, err := p.Books.Entry(c.R.Context(), n)
+	if err == nil && !found {
+		err = web.ErrNotFound
+	}
+	return scope.Object(a, e), err
+}
+
+// needs returns what came in today, for those who may know it.
+func (p *pages) needs(c *web.Call) ([]web.Need, error) {
+	do := account.SeeEvaluations
+	if !c.Ever(do) {
+		do = account.SeeFigures
+	}
+	if !c.Ever(do) {
+		return nil, nil
+	}
+	a, err := p.Directory.Atlas(c.R.Context())
+	if err != nil {
+		return nil, err
+	}
+	today := directory.DayOf(c.Now())
+	within, but := scope.Counted(a, c, do, today)
+	n, err := p.Books.Tally(c.R.Context(), today.Start(), (today + 1).Start(), within, but)
+	if err != nil {
+		return nil, err
+	}
+	more := ""
+	if n.More {
+		more = " 多"
+	}
+	need := web.Need{Words: fmt.Sprintf("今天收到 %d%s 份评价", n.All, more), Says: true}
+	if do != account.SeeEvaluations {
+		return []web.Need{need}, nil // who runs a hall must not be able to tell who rated how
+	}
+	day := "?from=" + today.String() + "&to=" + today.String()
+	need.Path = "/evaluations" + day
+	all := []web.Need{need}
+	if n.Poor > 0 {
+		all = append(all, web.Need{Words: fmt.Sprintf("其中 %d 份不满意或非常不满意", n.Poor), Path: "/evaluations" + day + "&level=1&level=2"})
+	}
+	return all, nil
+}

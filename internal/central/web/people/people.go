@@ -22,7 +22,7 @@ var files embed.FS
 type Config struct {
 	Accounts *account.Accounts
 	Journal  *journal.Journal
-	// AreaOf returns where a unit, hall or member of staff is, false if there is none. Without it, or where it is empty, the area is written by hand.
+	// AreaOf returns where a unit, hall or member of staff is, false if there is none. Without it, the area is written by hand.
 	AreaOf func(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error)
 }
 
@@ -193,9 +193,7 @@ func (p *pages) appointment(c *web.Call) (account.Grant, error) {
 		if !ok {
 			return g, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("机构资料中没有 %q。The organisation has no such scope.", g.Scope)}
 		}
-		if area != "" {
-			g.Area = area
-		}
+		g.Area = area
 	}
 	if until := c.R.PostFormValue("until"); until != "" {
 		day, err := time.ParseInLocation("2006-01-02", until, web.Zone())

@@ -10,6 +10,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/api"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/organisation"
@@ -39,6 +40,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
+		api.Section(),
 	)
 }
 

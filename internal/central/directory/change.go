@@ -194,12 +194,17 @@ func (p *planner) take(i int) {
 	}
 }
 
+// Beyond says that something does not exist, or is not within somebody's role: which of the two is not theirs to know.
+func Beyond() Fault {
+	return faultf("所指的对象不存在，或不在您的角色范围内", "what this names does not exist, or is not within your role")
+}
+
 // limit refuses the lines about what somebody may not change, for no other reason: whether it exists is not theirs to know.
 func (p *planner) limit(taken []int) {
 	for _, i := range taken {
 		l := &p.Lines[i]
 		if p.beyond[i] || !l.Remove && !p.may(&Atlas{tree: p.tree}, l.Record) {
-			l.Refused = []Fault{faultf("所指的对象不存在，或不在您的角色范围内", "what this names does not exist, or is not within your role")}
+			l.Refused = []Fault{Beyond()}
 		} else if !l.Remove && !p.names(l.Record) {
 			l.Refused = []Fault{faultf("单位 %s 不存在，或不在您的角色范围内；需要时请上级管理机构先关联一次",
 				"unit %s does not exist, or is not within your role; the office above you can name it first", l.Record.Unit)}

@@ -99,13 +99,13 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	if !s.hostAllowed(r.Host) {
-		http.Error(w, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.", http.StatusMisdirectedRequest)
+		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.")
 		return
 	}
 	if err := s.origin.Check(r); err != nil {
 		_, route := s.mux.Handler(r) // a path may be a link that opens an account
 		s.cfg.Logger.Warn("a request of another site's page is refused", "route", route, "address", s.client(r).address(), "err", err)
-		http.Error(w, "请从本站页面操作。This request was caused by another site's page.", http.StatusForbidden)
+		refuse(w, r, http.StatusForbidden, "请从本站页面操作。This request was caused by another site's page.")
 		return
 	}
 	s.mux.ServeHTTP(w, r)

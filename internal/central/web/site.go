@@ -96,7 +96,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	if s.client(r).https {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 	if !s.hostAllowed(r.Host) {
 		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.")
@@ -142,6 +142,10 @@ func (s *Site) guard(route Route) http.Handler {
 		c := &Call{W: w, R: r, site: s, route: route}
 		if err := s.admit(c); err != nil {
 			s.fail(c, err)
+			return
+		}
+		if r.ContentLength > limit { // also where the route reads no body
+			s.fail(c, &http.MaxBytesError{Limit: limit})
 			return
 		}
 		if err := route.Do(c); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/api"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -35,6 +37,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people}),
+		api.Section(),
 	)
 }
 
@@ -48,18 +51,30 @@ func reasonWords(reasons rating.Catalogue) func(string) string {
 	}
 }
 
-// areaOf returns where a unit or hall is today, false if the organisation has none of that id. A member of staff's area is written by hand.
+// areaOf returns where a unit, hall or member of staff is today, false if the organisation has none of that id. Staff are where their window is, or
+// without one their unit.
 func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error) {
-	kind := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall}[r]
-	if kind == "" {
-		return "", true, nil
+	kind, ok := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall, account.OfStaff: directory.Staff}[r]
+	if !ok {
+		return "", false, nil
+	}
+	today := directory.DayOf(time.UnixMilli(x.journal.Now()))
+	record, err := x.directory.At(ctx, kind, id, today)
+	if errors.Is(err, directory.ErrUnknown) {
+		return "", false, nil
+	}
+	if err != nil || kind != directory.Staff {
+		return record.Area, err == nil, err
 	}
 	atlas, err := x.directory.Atlas(ctx)
 	if err != nil {
 		return "", false, err
 	}
-	record, ok := atlas.At(kind, id, directory.DayOf(time.UnixMilli(x.journal.Now())))
-	return record.Area, ok, nil
+	if place, ok := atlas.Window(record.Window, today); ok {
+		return place.Hall.Area, true, nil
+	}
+	unit, ok := atlas.At(directory.Unit, record.Unit, today)
+	return unit.Area, ok, nil
 }
 
 // loopback reports whether only this machine reaches the centre's pages.

@@ -248,3 +248,21 @@ func body(h http.Handler, method, path, secret string) string {
 	h.ServeHTTP(w, request(method, path, secret))
 	return w.Body.String()
 }
+
+// Where a grant lies follows from the organisation.
+func TestAreaOfAGrant(t *testing.T) {
+	x, _ := pagesOf(t)
+	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
+	for _, c := range []struct {
+		reach account.Reach
+		id    string
+		area  string
+	}{{account.InHall, "SL-H2", "629901000000"}, {account.InUnit, "116299003MB003333Y", "629900000000"}, {account.OfStaff, "SL-0016", "629901000000"},
+		{account.OfStaff, "SL-0028", "629902000000"},
+		{account.OfStaff, "nobody", ""}, {account.InHall, "nowhere", ""}, {account.InArea, "629900000000", ""}} {
+		area, ok, err := x.areaOf(t.Context(), c.reach, c.id)
+		if err != nil || ok != (c.area != "") || area != c.area {
+			t.Errorf("%s %s is in %q, %v, %v; want %q", c.reach, c.id, area, ok, err, c.area)
+		}
+	}
+}

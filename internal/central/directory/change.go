@@ -88,6 +88,7 @@ func preview(t tree, version int64, lines []Line, may May) Preview {
 		p.read(i)
 	}
 	order := p.order()
+	p.named()
 	for _, i := range order {
 		p.take(i)
 	}
@@ -106,7 +107,8 @@ type planner struct {
 	Preview
 	lines  map[key]int // the line of each record
 	may    May
-	beyond map[int]bool // lines about what somebody may not change
+	beyond map[int]bool    // lines about what somebody may not change
+	linked map[string]bool // units named before the changes by what somebody may change
 }
 
 // read checks a line by itself, and that no other says the same.
@@ -192,14 +194,61 @@ func (p *planner) take(i int) {
 	}
 }
 
+// Beyond says that something does not exist, or is not within somebody's role: which of the two is not theirs to know.
+func Beyond() Fault {
+	return faultf("所指的对象不存在，或不在您的角色范围内", "what this names does not exist, or is not within your role")
+}
+
 // limit refuses the lines about what somebody may not change, for no other reason: whether it exists is not theirs to know.
 func (p *planner) limit(taken []int) {
 	for _, i := range taken {
 		l := &p.Lines[i]
 		if p.beyond[i] || !l.Remove && !p.may(&Atlas{tree: p.tree}, l.Record) {
-			l.Refused = []Fault{faultf("所指的对象不存在，或不在您的角色范围内", "what this names does not exist, or is not within your role")}
+			l.Refused = []Fault{Beyond()}
+		} else if !l.Remove && !p.names(l.Record) {
+			l.Refused = []Fault{faultf("单位 %s 不存在，或不在您的角色范围内；需要时请上级管理机构先关联一次",
+				"unit %s does not exist, or is not within your role; the office above you can name it first", l.Record.Unit)}
 		}
 	}
+}
+
+// named notes which of the units that lines name were named before by what somebody may change: these they may go on naming.
+func (p *planner) named() {
+	if p.may == nil {
+		return
+	}
+	wanted := make(map[string]bool)
+	for _, l := range p.Lines {
+		wanted[l.Record.Unit] = l.Record.Unit != ""
+	}
+	p.linked = make(map[string]bool)
+	for _, things := range p.tree {
+		for _, records := range things {
+			for _, r := range records {
+				if wanted[r.Unit] && !p.linked[r.Unit] && p.may(&Atlas{tree: p.tree}, r) {
+					p.linked[r.Unit] = true
+				}
+			}
+		}
+	}
+}
+
+// names reports whether somebody may let a record name its unit: one that is theirs to change, that of the record's hall, or one that was named before.
+func (p *planner) names(r Record) bool {
+	if r.Unit == "" || p.linked[r.Unit] {
+		return true
+	}
+	hall := r.Hall
+	if w, ok := p.at(Window, r.Window, r.From); ok {
+		hall = w.Hall
+	}
+	if h, ok := p.at(Hall, hall, r.From); ok && r.Kind != Hall && h.Unit == r.Unit {
+		return true
+	}
+	return slices.ContainsFunc(p.tree[Unit][r.Unit], func(u Record) bool {
+		_, meets := u.Meet(r.Period)
+		return meets && p.may(&Atlas{tree: p.tree}, u)
+	})
 }
 
 // end ends what goes on without an end on the day on which r begins, unless a line says something about it.

@@ -159,6 +159,9 @@ func (d *Directory) Apply(ctx context.Context, account, reason string, a journal
 	_, err = d.journal.Do(ctx, account, "directory "+p.Hash, a, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		return p.write(ctx, tx, pos)
 	})
+	d.mu.Lock()
+	d.asked = time.Time{} // whoever has changed something finds it changed
+	d.mu.Unlock()
 	return err
 }
 

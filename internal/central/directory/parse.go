@@ -23,7 +23,9 @@ type Row struct {
 }
 
 // Empty reports whether nothing stands in a line, as spreadsheets leave many.
-func (r Row) Empty() bool { return r.Fault == nil && strings.TrimSpace(strings.Join(r.Cells, "")) == "" }
+func (r Row) Empty() bool {
+	return r.Fault == nil && strings.TrimSpace(strings.Join(r.Cells, "")) == ""
+}
 
 // Read reads a file that changes the organisation. What is wrong with one line is in that line; what is wrong with the file as a whole is a Fault.
 func Read(b []byte) ([]Line, error) {

@@ -116,12 +116,16 @@ func (c *Call) ShowStatus(status int, page string, data any) error {
 }
 
 // JSON answers with a value.
-func (c *Call) JSON(v any) error {
+func (c *Call) JSON(v any) error { return c.JSONStatus(http.StatusOK, v) }
+
+// JSONStatus answers with a value under another status.
+func (c *Call) JSONStatus(status int, v any) error {
 	text, err := json.MarshalIndent(v, "", " ")
 	if err != nil {
 		return fmt.Errorf("answer %s: %w", c.R.Pattern, err)
 	}
 	c.W.Header().Set("Content-Type", "application/json")
+	c.W.WriteHeader(status)
 	_, _ = c.W.Write(append(text, '\n'))
 	return nil
 }
@@ -164,7 +168,7 @@ func (c *Call) LookThrough(a account.Action, object, reason string) error {
 func (c *Call) look(a account.Action, domain, object, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < leastReason || n > mostReason {
-		return &Refusal{http.StatusUnprocessableEntity, fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
+		return &Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
 	}
 	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: domain}, nil)
 }

@@ -41,6 +41,14 @@ func (s *Site) fail(c *Call, err error) {
 	if st.Status >= 500 && r.Context().Err() == nil {
 		s.cfg.Logger.Error("centre's page", "route", r.Pattern, "err", err)
 	}
+	if strings.HasPrefix(r.URL.Path, forPrograms) {
+		p := Problem{Status: st.Status, Detail: st.Words}
+		if refusal := new(Refusal); errors.As(err, &refusal) {
+			p.Code, p.Errors = refusal.Code, refusal.Errors
+		}
+		problem(c.W, p)
+		return
+	}
 	if !wantsPage(r) {
 		http.Error(c.W, st.Words, st.Status)
 		return
@@ -54,7 +62,7 @@ func (s *Site) fail(c *Call, err error) {
 // wantsPage reports whether whoever asks reads pages. Programs say otherwise, or show a token.
 func wantsPage(r *http.Request) bool {
 	accept := r.Header.Get("Accept")
-	return r.Header.Get("Authorization") == "" && (strings.Contains(accept, "text/html") || accept == "" || accept == "*/*") && !strings.HasPrefix(r.URL.Path, "/api/")
+	return r.Header.Get("Authorization") == "" && (strings.Contains(accept, "text/html") || accept == "" || accept == "*/*") && !strings.HasPrefix(r.URL.Path, forPrograms)
 }
 
 // stateOf returns what people read about an error.

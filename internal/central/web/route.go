@@ -61,6 +61,8 @@ var ErrNotFound = errors.New("not found")
 type Refusal struct {
 	Status int    // 400 if 0
 	Words  string // for people
+	Code   string // for programs; empty: that of the status
+	Errors any    // for programs, what is wrong with the parts of the request; nil: nothing besides Words
 }
 
 func (r *Refusal) Error() string { return r.Words }

@@ -96,16 +96,16 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	if s.client(r).https {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 	if !s.hostAllowed(r.Host) {
-		http.Error(w, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.", http.StatusMisdirectedRequest)
+		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.")
 		return
 	}
 	if err := s.origin.Check(r); err != nil {
 		_, route := s.mux.Handler(r) // a path may be a link that opens an account
 		s.cfg.Logger.Warn("a request of another site's page is refused", "route", route, "address", s.client(r).address(), "err", err)
-		http.Error(w, "请从本站页面操作。This request was caused by another site's page.", http.StatusForbidden)
+		refuse(w, r, http.StatusForbidden, "请从本站页面操作。This request was caused by another site's page.")
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -142,6 +142,10 @@ func (s *Site) guard(route Route) http.Handler {
 		c := &Call{W: w, R: r, site: s, route: route}
 		if err := s.admit(c); err != nil {
 			s.fail(c, err)
+			return
+		}
+		if r.ContentLength > limit { // also where the route reads no body
+			s.fail(c, &http.MaxBytesError{Limit: limit})
 			return
 		}
 		if err := route.Do(c); err != nil {

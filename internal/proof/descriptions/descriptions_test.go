@@ -52,30 +52,42 @@ func output(t *testing.T, c *exec.Cmd) string {
 // TestSpectral lints the descriptions with the rules of OpenAPI and AsyncAPI; a warning is a fault.
 func TestSpectral(t *testing.T) {
 	needNode(t)
-	output(t, exec.Command(filepath.Join(modules, ".bin/spectral"), "lint", "--fail-severity", "warn",
-		"--ruleset", root+"/.ci/npm/spectral.yaml",
-		root+"/docs/asyncapi.yaml", root+"/internal/windowapi/openapi.yaml"))
+	lint := exec.Command(filepath.Join(modules, ".bin/spectral"), "lint", "--fail-severity", "warn", "--ruleset", root+"/.ci/npm/spectral.yaml", root+"/docs/asyncapi.yaml")
+	for _, path := range apis() {
+		lint.Args = append(lint.Args, root+path)
+	}
+	output(t, lint)
 }
 
-// TestOAPICodegen generates a client of the window API and compiles it, in the place of a package of this module that does not exist.
+// apis returns the descriptions of all HTTP APIs, by names for packages.
+func apis() map[string]string {
+	return map[string]string{"windowclient": "/internal/windowapi/openapi.yaml", "centreclient": "/internal/central/web/api/openapi.yaml",
+		"casesclient": "/internal/central/cases/openapi.yaml"}
+}
+
+// TestOAPICodegen generates a client of each API and compiles it, in the place of a package of this module that does not exist.
 func TestOAPICodegen(t *testing.T) {
-	client := filepath.Join(t.TempDir(), "client.go")
 	tools := "-modfile=" + root + "/.ci/tools.mod"
-	output(t, exec.Command("go", "tool", tools, "oapi-codegen", "-generate", "types,client", "-package", "windowclient",
-		"-o", client, root+"/internal/windowapi/openapi.yaml"))
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(here, "windowclient", "client.go"): client}})
+	replace := make(map[string]string)
+	build := exec.Command("go", "build", tools, "-overlay", filepath.Join(t.TempDir(), "overlay.json"))
+	for name, path := range apis() {
+		client := filepath.Join(t.TempDir(), name+".go")
+		output(t, exec.Command("go", "tool", tools, "oapi-codegen", "-generate", "types,client", "-package", name, "-o", client, root+path))
+		replace[filepath.Join(here, name, "client.go")] = client
+		build.Args = append(build.Args, "./"+name)
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "overlay.json")
-	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+	if err := os.WriteFile(build.Args[4], overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output(t, exec.Command("go", "build", tools, "-overlay", file, "./windowclient"))
+	output(t, build)
 }
 
 // sample is a value and the schema that it must satisfy, or must not.

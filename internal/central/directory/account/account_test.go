@@ -186,7 +186,7 @@ func TestSecretsAreNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := w.Accounts.AddToken(t.Context(), p, "monitor", []account.Action{account.SeeBoxes}, w.Now().Add(time.Hour).UnixMilli())
+	token, _, err := w.Accounts.AddToken(t.Context(), p, "monitor", []account.Action{account.SeeBoxes}, "", w.Now().Add(time.Hour).UnixMilli())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,6 +31,8 @@ type Person struct {
 	// Token says that a program asks; it may do what Only names, and never what is not for tokens.
 	Token bool
 	Only  []Action
+	// Bound is the area outside of which a token does nothing, empty for none.
+	Bound string
 }
 
 // Roles returns the roles that the person has at present, each once.
@@ -69,6 +71,9 @@ func May(p Person, a Action, o Object) bool {
 	}
 	if a == Start || a == UseOwn {
 		return o.Account == p.Account
+	}
+	if p.Bound != "" && !Within(p.Bound, o.Area) {
+		return false
 	}
 	return slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.Holds(p.At) && reaches(rule.Reach[g.Role], g, o) })
 }
@@ -110,22 +115,25 @@ func Grants(p Person, a Action) []Grant {
 		if p.NeedsSecond() && !p.Second || rule.Reach[g.Role] == Nowhere {
 			continue
 		}
-		if May(one, a, typical(g)) {
+		if May(one, a, typical(g, p.Bound)) {
 			all = append(all, g)
 		}
 	}
 	return all
 }
 
-// typical returns an object that lies within a grant.
-func typical(g Grant) Object {
+// typical returns an object that lies within a grant, and within an area if that is not empty and both have something in common.
+func typical(g Grant, area string) Object {
 	switch g.Role.Scope() {
 	case InUnit:
-		return Object{Units: []string{g.Scope}}
+		return Object{Units: []string{g.Scope}, Area: area}
 	case InHall:
-		return Object{Hall: g.Scope}
+		return Object{Hall: g.Scope, Area: area}
 	case OfStaff:
-		return Object{Staff: g.Scope, Closed: true, Counted: LeastCounted}
+		return Object{Staff: g.Scope, Closed: true, Counted: LeastCounted, Area: area}
+	}
+	if area != "" && Within(g.Scope, area) {
+		return Object{Area: area}
 	}
 	return Object{Area: g.Scope}
 }

@@ -65,7 +65,8 @@ func drawObject(t *rapid.T) Object {
 
 func drawPerson(t *rapid.T) Person {
 	return Person{Account: rapid.SampledFrom([]string{"me", ""}).Draw(t, "who"), Grants: rapid.SliceOfN(rapid.Custom(drawGrant), 0, 4).Draw(t, "grants"), At: 150,
-		Second: rapid.Bool().Draw(t, "second"), Token: rapid.IntRange(0, 3).Draw(t, "token") == 0, Only: rapid.SliceOf(rapid.SampledFrom(actions())).Draw(t, "only")}
+		Second: rapid.Bool().Draw(t, "second"), Token: rapid.IntRange(0, 3).Draw(t, "token") == 0, Only: rapid.SliceOf(rapid.SampledFrom(actions())).Draw(t, "only"),
+		Bound: rapid.SampledFrom(append(areas(), "", "")).Draw(t, "bound")}
 }
 
 func actions() (all []Action) {
@@ -115,13 +116,16 @@ func TestMay(t *testing.T) {
 		if p.Token && (rule.Reason || a == EditAccounts || a == UseOwn || !slices.Contains(p.Only, a)) {
 			want = false
 		}
+		within := p.Bound == "" || a == Start || a == UseOwn || lies(Grant{Role: Province, Scope: p.Bound}, o) && (o.Area != "" || stem(p.Bound) == p.Bound[:2] || stem(p.Bound) == "")
+		free := want
+		want = want && within
 		if got := May(p, a, o); got != want {
 			t.Fatalf("May(%+v, %s, %+v) = %v", p, a, o, got)
 		}
 		if want && !Ever(p, a) {
 			t.Fatalf("May allows %s and Ever does not", a)
 		}
-		if granted := Grants(p, a); a != Start && a != UseOwn && want != slices.ContainsFunc(granted, func(g Grant) bool { return lies(g, o) }) {
+		if granted := Grants(p, a); a != Start && a != UseOwn && within && free != slices.ContainsFunc(granted, func(g Grant) bool { return lies(g, o) }) {
 			t.Fatalf("the grants %+v are not those by which May says %v", granted, want)
 		}
 	})

@@ -28,23 +28,28 @@ type Token struct {
 	EndsAt    int64    `json:"ends_at"`
 	SeenAt    int64    `json:"seen_at,omitempty"` // 0: never
 	Second    bool     `json:"second"`            // whoever made it had shown a second factor
+	Area      string   `json:"area,omitempty"`    // outside of which it does nothing; empty: no bound of its own
 }
 
-// errToken says that a token cannot be made so.
-var errToken = errors.New("令牌须有名称、至少一项权限和一年以内的期限；须说明理由的操作和账号管理不能授予令牌 " +
+// ErrToken says that a token cannot be made so.
+var ErrToken = errors.New("令牌须有名称、至少一项权限和一年以内的期限；须说明理由的操作和账号管理不能授予令牌 " +
 	"(a token has a label, an action, and ends within a year; what needs a reason and the care of accounts are not for tokens)")
 
-// AddToken makes a token of an account and returns its secret, which is shown once.
-func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions []Action, ends int64) (string, Token, error) {
+// AddToken makes a token of an account and returns its secret, which is shown once. An area bounds it further than the account's grants do.
+func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions []Action, area string, ends int64) (string, Token, error) {
 	at := a.now()
-	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends, Second: p.Second}
+	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends, Second: p.Second, Area: area}
+	if area != "" && !IsArea(area) {
+		return "", t, fmt.Errorf("%w: %w", ErrToken, errArea(area))
+	}
+	p.Bound = area
 	tooMuch := func(x Action) bool {
 		rule, ok := RuleOf(x)
 		return !ok || !rule.ForTokens() || !Ever(p, x)
 	}
 	if t.Label == "" || utf8.RuneCountInString(t.Label) > maxName || !printable(t.Label) || len(actions) == 0 || slices.ContainsFunc(actions, tooMuch) ||
 		ends <= at || ends > at+TokenLife.Milliseconds() {
-		return "", t, errToken
+		return "", t, ErrToken
 	}
 	secret, hash, err := a.secret(TokenPrefix)
 	if err != nil {
@@ -52,8 +57,8 @@ func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions
 	}
 	t.ID = nameOf(hash)
 	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.token", p.Account, "", t, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at, second)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8)`, hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt, flag(t.Second))
+		_, err := tx.ExecContext(ctx, `INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at, second, area)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)`, hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt, flag(t.Second), t.Area)
 		return err
 	})
 	return secret, t, err
@@ -67,12 +72,12 @@ func words(actions []Action) string {
 	return strings.Join(all, " ")
 }
 
-const readToken = "SELECT id, account, label, actions, created_at, ends_at, seen_at, second FROM account_token "
+const readToken = "SELECT id, account, label, actions, created_at, ends_at, seen_at, second, area FROM account_token "
 
 func scanToken(s db.Scanner) (t Token, err error) {
 	var text string
 	var second int64
-	err = s.Scan(&t.ID, &t.Account, &t.Label, &text, &t.CreatedAt, &t.EndsAt, &t.SeenAt, &second)
+	err = s.Scan(&t.ID, &t.Account, &t.Label, &text, &t.CreatedAt, &t.EndsAt, &t.SeenAt, &second, &t.Area)
 	t.Second = second == 1
 	for _, w := range strings.Fields(text) {
 		t.Actions = append(t.Actions, Action(w))
@@ -121,7 +126,7 @@ func (a *Accounts) ByToken(ctx context.Context, secret string) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	p.By, p.Token, p.Only, p.Second = t.ID, true, t.Actions, t.Second
+	p.By, p.Token, p.Only, p.Second, p.Bound = t.ID, true, t.Actions, t.Second, t.Area
 	if at >= t.SeenAt+seenEvery.Milliseconds() {
 		err = a.db.Write(ctx, func(tx *db.Tx) error {
 			_, err := tx.ExecContext(ctx, "UPDATE account_token SET seen_at = $1 WHERE hash = $2", at, hash)

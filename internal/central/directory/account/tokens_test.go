@@ -20,20 +20,33 @@ func TestTokens(t *testing.T) {
 	}
 	day := w.Now().Add(24 * time.Hour).UnixMilli()
 	for _, bad := range [][]account.Action{nil, {account.SeeText}, {account.SeeIdentity}, {account.UseOwn}, {account.EditBoxes}, {account.EditAccounts}, {"nothing"}} {
-		if _, _, err := a.AddToken(ctx, p, "x", bad, day); err == nil {
+		if _, _, err := a.AddToken(ctx, p, "x", bad, "", day); err == nil {
 			t.Errorf("a token for %v", bad)
 		}
 	}
-	if _, _, err := a.AddToken(ctx, p, "x", []account.Action{account.SeeBoxes}, w.Now().AddDate(2, 0, 0).UnixMilli()); err == nil {
+	if _, _, err := a.AddToken(ctx, p, "x", []account.Action{account.SeeBoxes}, "", w.Now().AddDate(2, 0, 0).UnixMilli()); err == nil {
 		t.Error("a token for two years")
 	}
-	secret, token, err := a.AddToken(ctx, p, "monitor", []account.Action{account.SeeBoxes}, day)
+	secret, token, err := a.AddToken(ctx, p, "monitor", []account.Action{account.SeeBoxes}, "", day)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q, err := a.ByToken(ctx, secret)
 	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102000000"}) || account.May(q, account.SeeEvaluations, account.Object{Area: "620102000000"}) {
 		t.Errorf("the token's person %+v, %v", q, err)
+	}
+	for _, area := range []string{"620200000000", "62010", "610000000000"} {
+		if _, _, err := a.AddToken(ctx, p, "x", []account.Action{account.SeeBoxes}, area, day); !errors.Is(err, account.ErrToken) {
+			t.Errorf("a token for %s: %v", area, err)
+		}
+	}
+	bounded, _, err := a.AddToken(ctx, p, "county", []account.Action{account.SeeBoxes}, "620102000000", day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err = a.ByToken(ctx, bounded)
+	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102001000"}) || account.May(q, account.SeeBoxes, account.Object{Area: "620103000000"}) {
+		t.Errorf("the token of a county: %+v, %v", q, err)
 	}
 	grants, err := a.Grants(ctx, x.ID)
 	if err != nil {
@@ -80,7 +93,7 @@ func TestTokensEndWithTheirAccount(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			secret, _, err := a.AddToken(ctx, p, "monitor", []account.Action{account.SeeBoxes}, w.Now().Add(time.Hour).UnixMilli())
+			secret, _, err := a.AddToken(ctx, p, "monitor", []account.Action{account.SeeBoxes}, "", w.Now().Add(time.Hour).UnixMilli())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -245,7 +245,7 @@ func TestTokenOfAStreamEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		secret, made, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeLive}, w.Now().Add(time.Hour).UnixMilli())
+		secret, made, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeLive}, "", w.Now().Add(time.Hour).UnixMilli())
 		if err != nil {
 			t.Fatal(err)
 		}

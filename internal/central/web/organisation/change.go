@@ -235,28 +235,41 @@ func (p *pages) show(c *web.Call, x directory.Preview, file string) error {
 	return c.ShowStatus(status, "organisation/preview", v)
 }
 
+// apply writes a preview as an act of the person.
+func (p *pages) apply(c *web.Call, reason string, x directory.Preview) error {
+	a, err := p.directory.Atlas(c.R.Context())
+	if err != nil {
+		return err
+	}
+	act := journal.Act{Object: "organisation", By: c.Person.By, Domain: domain(a, x.Changes)}
+	if grants := account.Grants(c.Person, account.EditDirectory); act.Domain == "" && len(grants) > 0 {
+		act.Domain = grants[0].Area
+	}
+	if len(x.Lines) == 1 {
+		act.Object = string(x.Lines[0].Record.Kind) + " " + x.Lines[0].Record.ID
+	}
+	return p.directory.Apply(c.R.Context(), c.Person.Account, reason, act, x)
+}
+
+// reasonOf returns why somebody changes something, or a Refusal.
+func reasonOf(text string) (string, error) {
+	reason := strings.TrimSpace(text)
+	if n := utf8.RuneCountInString(reason); n < 2 || n > 200 {
+		return "", &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "请写明改动理由（2 至 200 字）。Say why."}
+	}
+	return reason, nil
+}
+
 // confirm writes the preview that the person was shown last.
 func (p *pages) confirm(c *web.Call) error {
-	reason := strings.TrimSpace(c.R.PostFormValue("reason"))
-	if n := utf8.RuneCountInString(reason); n < 2 || n > 200 {
-		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "请写明改动理由（2 至 200 字）。Say why."}
+	reason, err := reasonOf(c.R.PostFormValue("reason"))
+	if err != nil {
+		return err
 	}
 	allowed := may(c, account.EditDirectory)
 	x, err := p.directory.Kept(c.R.Context(), c.Person.Account, c.R.PostFormValue("hash"), allowed)
 	if err == nil {
-		act := journal.Act{Object: "organisation", By: c.Person.By}
-		var a *directory.Atlas
-		if a, err = p.directory.Atlas(c.R.Context()); err != nil {
-			return err
-		}
-		act.Domain = domain(a, x.Changes)
-		if grants := account.Grants(c.Person, account.EditDirectory); act.Domain == "" && len(grants) > 0 {
-			act.Domain = grants[0].Area
-		}
-		if len(x.Lines) == 1 {
-			act.Object = string(x.Lines[0].Record.Kind) + " " + x.Lines[0].Record.ID
-		}
-		err = p.directory.Apply(c.R.Context(), c.Person.Account, reason, act, x)
+		err = p.apply(c, reason, x)
 	}
 	var f directory.Fault
 	switch {

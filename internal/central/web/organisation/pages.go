@@ -31,7 +31,7 @@ func Section(cfg Config) web.Section {
 	p := &pages{cfg.Directory}
 	see, edit := account.SeeDirectory, account.EditDirectory
 	const body = directory.MaxFile + 64<<10
-	return web.Section{Name: "organisation", Files: files, Needs: p.needs, Routes: []web.Route{
+	return web.Section{Name: "organisation", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/organisation", Action: see, Nav: "机构", Do: p.list},
 		{Method: "GET", Path: "/organisation/export.csv", Action: see, Do: p.export},
 		{Method: "GET", Path: "/organisation/export.xlsx", Action: see, Do: p.export},
@@ -42,7 +42,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/organisation/confirm", Action: edit, Do: p.confirm},
 		{Method: "GET", Path: "/organisation/of/{kind}/{id}", Action: see, Object: p.object, Do: p.thing},
 		{Method: "POST", Path: "/organisation/of/{kind}/{id}", Action: edit, Object: p.object, Do: p.put},
-	}}
+	}...)}
 }
 
 // needs returns how many units of the person's have nobody responsible (article 7).
@@ -164,36 +164,49 @@ func (p *pages) fill(c *web.Call, v *listed, f directory.Filter, q url.Values) e
 	if err != nil {
 		return err
 	}
+	rows, next, err := p.rows(c, a, f, shown)
+	if err != nil {
+		return err
+	}
+	if next != "" {
+		q.Set("after", next)
+		q.Set("kind", string(f.Kind))
+		v.More = "/organisation?" + q.Encode()
+	}
+	v.Rows = rows
+	for _, r := range rows {
+		for _, x := range []struct {
+			kind directory.Kind
+			id   string
+		}{{directory.Area, r.Area}, {directory.Unit, r.Unit}, {directory.Hall, r.Hall}, {directory.Window, r.Window}} {
+			if named, ok := a.At(x.kind, x.id, f.Day); ok {
+				v.Names[x.id] = named.Name
+			}
+		}
+	}
+	return nil
+}
+
+// rows returns up to most records that a filter asks for and the person may see, and after which id to go on, empty at the end.
+func (p *pages) rows(c *web.Call, a *directory.Atlas, f directory.Filter, most int) (rows []directory.Record, next string, err error) {
 	narrow(c, &f)
 	for seen := 0; ; {
 		some, err := p.directory.List(c.R.Context(), f)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
 		for _, r := range some {
-			if len(v.Rows) == shown || seen == scanned {
-				q.Set("after", f.After)
-				q.Set("kind", string(f.Kind))
-				v.More = "/organisation?" + q.Encode()
-				return nil
+			if len(rows) == most || seen == scanned {
+				return rows, f.After, nil
 			}
 			seen++
 			f.After = r.ID
-			if !c.May(account.SeeDirectory, object(a, r, f.Day)) {
-				continue
-			}
-			v.Rows = append(v.Rows, r)
-			for _, x := range []struct {
-				kind directory.Kind
-				id   string
-			}{{directory.Area, r.Area}, {directory.Unit, r.Unit}, {directory.Hall, r.Hall}, {directory.Window, r.Window}} {
-				if named, ok := a.At(x.kind, x.id, f.Day); ok {
-					v.Names[x.id] = named.Name
-				}
+			if c.May(account.SeeDirectory, object(a, r, f.Day)) {
+				rows = append(rows, r)
 			}
 		}
 		if len(some) < f.Limit {
-			return nil
+			return rows, "", nil
 		}
 	}
 }

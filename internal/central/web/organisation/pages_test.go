@@ -194,3 +194,28 @@ func TestForms(t *testing.T) {
 	// Rights that were taken away between preview and confirmation count.
 	webtest.Want(t, w.get("/", w.city), 200, "!还没有写明")
 }
+
+// A hall points its windows and staff to the units that serve there already, and to no other that exists, in the words for one that does not.
+func TestUnitsOfTheHallAlone(t *testing.T) {
+	w := newWorld(t)
+	put := func(session, hall, unit string) *httptest.ResponseRecorder {
+		return w.post("/organisation/new/window", session, url.Values{"id": {hall + "-Z1"}, "valid_from": {"2026-03-02"}, "name": {"一号"}, "hall": {hall}, "unit": {unit}})
+	}
+	const own, tax, none = "116299006MB0066664", "116299005MB005555P", "91350100M000100Y43"
+	webtest.Want(t, put(w.hall, "SL-H2", own), 200, "新增")
+	other, missing := put(w.hall, "SL-H2", tax), put(w.hall, "SL-H2", none)
+	webtest.Want(t, other, 422, "单位 "+tax+" 不存在，或不在您的角色范围内")
+	if strings.ReplaceAll(other.Body.String(), tax, none) != missing.Body.String() {
+		t.Errorf("a unit elsewhere is answered with\n%s\nno unit with\n%s", other.Body, missing.Body)
+	}
+	webtest.Want(t, put(w.city, "SL-H2", tax), 200, "新增")
+	// Once the area's office has named it, the hall may go on naming it.
+	page := put(w.city, "SL-H2", tax)
+	if out := w.post("/organisation/confirm", w.city, url.Values{"hash": {hashOf(t, page)}, "reason": {"进驻"}}); out.Code != 303 {
+		t.Fatal(out.Code, out.Body)
+	}
+	next := url.Values{"id": {"SL-H2-Z2"}, "valid_from": {"2026-03-02"}, "name": {"二号"}, "hall": {"SL-H2"}, "unit": {tax}}
+	webtest.Want(t, w.post("/organisation/new/window", w.hall, next), 200, "新增")
+	staff := url.Values{"id": {"0999"}, "valid_from": {"2026-03-02"}, "name": {"例示例"}, "unit": {"116299003MB003333Y"}, "window": {"SL-H2-B01"}}
+	webtest.Want(t, w.post("/organisation/new/staff", w.hall, staff), 422, "不在您的角色范围内")
+}

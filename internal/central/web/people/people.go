@@ -22,7 +22,7 @@ var files embed.FS
 type Config struct {
 	Accounts *account.Accounts
 	Journal  *journal.Journal
-	// AreaOf returns where a unit, hall or member of staff is, false if there is none. Without it, or where it is empty, the area is written by hand.
+	// AreaOf returns where a unit, hall or member of staff is, false if there is none. Without it, the area is written by hand.
 	AreaOf func(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error)
 }
 
@@ -34,7 +34,7 @@ func Section(cfg Config) web.Section {
 	edit := func(path string, do func(*web.Call) error) web.Route {
 		return web.Route{Method: "POST", Path: path, Action: account.EditAccounts, Object: p.area, Do: do}
 	}
-	return web.Section{Name: "people", Files: files, Needs: p.needs, Routes: []web.Route{
+	return web.Section{Name: "people", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/accounts", Action: account.SeeAccounts, Nav: "账号", Do: p.list},
 		{Method: "POST", Path: "/accounts", Action: account.EditAccounts, Do: p.add},
 		{Method: "GET", Path: "/accounts/{account}", Action: account.SeeAccounts, Object: p.area, Do: p.show},
@@ -42,7 +42,7 @@ func Section(cfg Config) web.Section {
 		edit("/accounts/{account}/second", p.second), edit("/accounts/{account}/grants", p.grant), edit("/accounts/{account}/grants/{grant}/revoke", p.revoke),
 		{Method: "GET", Path: "/audit", Action: account.SeeAudit, Nav: "审计", Do: p.audit},
 		{Method: "GET", Path: "/audit.csv", Action: account.TakeAudit, Do: p.export},
-	}}
+	}...)}
 }
 
 // area is the object of the pages of one account: the area of its office.
@@ -164,7 +164,7 @@ func (p *pages) list(c *web.Call) error {
 		return err
 	}
 	for _, e := range all {
-		if v.Search == "" || strings.Contains(e.Login+" "+e.Name+" "+e.Area, strings.ToLower(v.Search)) {
+		if e.fits(v.Search) {
 			v.Accounts = append(v.Accounts, e)
 		}
 	}
@@ -193,9 +193,7 @@ func (p *pages) appointment(c *web.Call) (account.Grant, error) {
 		if !ok {
 			return g, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("机构资料中没有 %q。The organisation has no such scope.", g.Scope)}
 		}
-		if area != "" {
-			g.Area = area
-		}
+		g.Area = area
 	}
 	if until := c.R.PostFormValue("until"); until != "" {
 		day, err := time.ParseInLocation("2006-01-02", until, web.Zone())

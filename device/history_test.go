@@ -78,6 +78,8 @@ func (d *desk) event(now time.Duration, e Event) {
 				p.Again = terminal.Again{Since: stamp(s.Since), Times: s.Times}
 			}
 			d.do(now, p)
+		case NoPress:
+			d.do(now, terminal.NoPress{At: at})
 		case Together:
 			d.do(now, terminal.KeysTogether{At: at})
 		case Stuck:

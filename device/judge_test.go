@@ -22,9 +22,26 @@ type judge struct {
 	reasons map[string]int
 }
 
+// goesOn is why a press is none that comes too soon after the key's last.
+const goesOn = "the same key within 2 s of its last"
+
+// decided is when it is known at the latest what becomes of a press.
+func (j *judge) decided(p truth) time.Duration { return p.at + togetherWithin + 25*ms + j.lag }
+
+// justOpened reports whether a key that goes on may be one that was down when the keypad was opened.
+func (j *judge) justOpened(at time.Duration) bool {
+	return slices.ContainsFunc(j.opened(), func(opened time.Duration) bool { return at >= opened && at <= opened+2*regularWithin+j.lag })
+}
+
+// sees reports whether a view's question is still asked at a moment.
+func (j *judge) sees(v seen, at time.Duration) bool {
+	after := j.view(at)
+	return after.State == terminal.Asking && after.Visit != nil && after.Visit.ID == v.Visit.ID && after.Subject == v.Subject
+}
+
 // verdict returns how many presses are answers, and why the others that came while a citizen was asked are none.
 func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reasons map[string]int, err error) {
-	j := &judge{h, d, slack, lag, make(map[int]bool), make(map[string]int)}
+	j := &judge{history: h, desk: d, slack: slack, lag: lag, used: make(map[int]bool), reasons: make(map[string]int)}
 	type question struct {
 		visit   rating.VisitID
 		subject rating.Subject
@@ -59,6 +76,12 @@ func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reason
 			return 0, nil, fmt.Errorf("the press of %d at %s (%s) is missed, and nothing explains it", p.key, p.at, p.what)
 		}
 		j.reasons[why]++
+		if told := j.decided(p); why == goesOn && v.State == terminal.Asking && j.sees(v, told) && !j.isSpoilt(p.at) && !j.justOpened(p.at) {
+			if v := j.view(told); !v.LetGo && !v.StuckKey && !v.AskAgain {
+				return 0, nil, fmt.Errorf("the press of %d at %s (%s) counts for nothing, and nobody is told", p.key, p.at, p.what)
+			}
+			j.reasons["of these, told on the screen"]++
+		}
 	}
 	if j.longStuck() && d.stuck == 0 {
 		return 0, nil, errors.New("a key went on for more than 13 s and is not reported")
@@ -108,7 +131,7 @@ func (j *judge) beside(i int, within time.Duration, fresh bool) bool {
 
 // missed explains why a press is no answer, with nothing if it should be one.
 func (j *judge) missed(i int, p truth, v seen) string {
-	decided := p.at + togetherWithin + 25*ms + j.lag
+	decided := j.decided(p)
 	after := j.view(decided)
 	shown := time.Duration(v.Opened.Mono-1) * ms
 	near := func(all []time.Duration, before, behind time.Duration) bool {
@@ -118,10 +141,10 @@ func (j *judge) missed(i int, p truth, v seen) string {
 	case p.at < shown+200*ms+j.lag:
 		return "before anybody can have read the question"
 	case j.goesOn(i):
-		return "the same key within 2 s of its last"
+		return goesOn
 	case near(j.losses, unplugged+j.lag, decided-p.at) || v.Problem != "":
 		return "the keypad was unplugged"
-	case near(j.opened(), 2*regularWithin+j.lag, 0):
+	case j.justOpened(p.at):
 		return "right after the keypad was opened"
 	case j.beside(i, togetherWithin+j.lag, false):
 		return "two keys together"

@@ -55,6 +55,8 @@ func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *ke
 		return terminal.KeysTogether{At: at}, true
 	case device.StaffKey:
 		return terminal.StaffKey{At: at, ID: fresh()}, true
+	case device.NoPress:
+		return terminal.NoPress{At: at}, true
 	case device.Unknown:
 		counts.unknown.Add(1)
 		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)

@@ -26,9 +26,10 @@ type hold struct {
 	stuck   bool          // and has been reported
 }
 
-// open says that the line is read from a moment on.
+// open says that the line is read from a moment on. A key that went up and down may have gone on meanwhile.
 func (h *holds) open(at time.Duration) {
 	h.keys, h.opened = make(map[Code]hold), at
+	h.taps.open(at)
 }
 
 // lose says that the line cannot be read any more: what is not decided is no press.

@@ -182,9 +182,11 @@ func TestAKeyThatRepeatsIsOnePress(t *testing.T) {
 			}
 		}
 		want = append(want, Event{Action: Down, Code: "2", At: other}, Event{Action: Up, Code: "1", At: end + regularWithin})
-		got := slices.Clone(events)
-		for i := range got {
-			got[i].Source = ""
+		var got []Event
+		for _, e := range events {
+			if e.Source = ""; e.Action != GoesOn {
+				got = append(got, e)
+			}
 		}
 		if len(want) != 4 || !slices.Equal(got, want) {
 			t.Fatalf("%+v, want %+v", got, want)

@@ -207,6 +207,7 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 	if c.Staff != "" {
 		refs = append(refs, c.Staff)
 	}
+	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
 	lost := false
 	for {
 		lines, closer, err := env.openGPIO(refs)
@@ -214,8 +215,8 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 			if lost {
 				emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
 			}
-			s := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
-			err = s.Run(ctx, emit)
+			source.Use(lines)
+			err = source.Run(ctx, emit)
 			err = errors.Join(err, closer.Close())
 		}
 		if ctx.Err() != nil {

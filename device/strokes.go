@@ -83,7 +83,7 @@ func (s *strokes) noise(r keypad.Read, at time.Duration) {
 // more than that.
 func (s *strokes) spoilt(at time.Duration) {
 	for c, k := range s.keys {
-		if at-k.last <= regularWithin && at-k.came <= 2*regularWithin {
+		if at-k.last <= regularWithin && at-k.came <= stuckAfter {
 			s.keys[c] = k.maybe(at)
 		}
 	}

@@ -20,6 +20,7 @@ type burst struct {
 	gap     time.Duration
 	settle  time.Duration // 0 if frames count at once
 	breaks  bool          // a byte 00 is no BREAK
+	lets    bool          // the keypad says when a key is let go
 	lastAt  time.Duration // of the last bytes
 
 	began   time.Duration // when the first bytes came
@@ -57,7 +58,7 @@ func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *b
 	}
 	return &burst{
 		decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt,
-		gap: p.Gap, settle: settle, least: uint64(p.Shortest()+1) / 2,
+		gap: p.Gap, settle: settle, lets: p.HasReleases(), least: uint64(p.Shortest()+1) / 2,
 	}
 }
 
@@ -127,10 +128,11 @@ func (b *burst) settled() {
 	if len(b.frames) == 0 {
 		return
 	}
-	different, most := b.count()
-	kind, first, last := b.frames[0].Kind, b.frames[0].at, b.frames[len(b.frames)-1].at
-	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats || different > maxKeys ||
-		different > 1 && last-first > togetherWithin
+	different, most, within := b.count()
+	kind, last := b.frames[0].Kind, b.frames[len(b.frames)-1].at
+	// A contact that bounces is told as often where each release is told too.
+	noise := b.more || b.decoder.Garbage-b.garbage > maxGarbage || most > maxRepeats && !b.lets || different > maxKeys ||
+		different > 1 && within > togetherWithin
 	if noise || kind == keypad.Card && different > 1 {
 		b.spoil(last)
 		for _, r := range b.frames {
@@ -144,7 +146,7 @@ func (b *burst) settled() {
 		return
 	}
 	for i, r := range b.frames {
-		if slices.ContainsFunc(b.frames[:i], r.same) {
+		if !b.lets && slices.ContainsFunc(b.frames[:i], r.same) {
 			continue
 		}
 		if b.isBreak() {
@@ -159,9 +161,16 @@ func (b *burst) isBreak() bool {
 	return !b.breaks && !slices.ContainsFunc(b.head, func(c byte) bool { return c != 0 })
 }
 
-// count returns how many different keys the burst held, and how often the most frequent came.
-func (b *burst) count() (different, most int) {
+// count returns how many different keys the burst held, how often the most frequent came, and within what time all of them. Releases
+// are no keys.
+func (b *burst) count() (different, most int, within time.Duration) {
+	first := never
 	for i, r := range b.frames {
+		if r.Kind == keypad.Release {
+			continue
+		}
+		first = min(first, r.at)
+		within = r.at - first
 		n := 0
 		for _, o := range b.frames {
 			if r.same(o) {
@@ -173,7 +182,7 @@ func (b *burst) count() (different, most int) {
 			different++
 		}
 	}
-	return different, most
+	return different, most, within
 }
 
 // drop forgets the burst: the line babbles.

@@ -89,9 +89,14 @@ func signals(t *rapid.T, waves []wave, end, late time.Duration) map[string][]Sig
 
 // sampledEvents reads contacts by looking at them.
 func sampledEvents(t *rapid.T, waves []wave, end, late time.Duration) []Event {
-	var now time.Duration
+	return sampledFrom(t, new(taps), 0, waves, end, late, randomOf(t))
+}
+
+// sampledFrom looks at contacts from a moment on, after what was pressed before.
+func sampledFrom(t rapid.TB, presses *taps, from time.Duration, waves []wave, end, late time.Duration, random *rand.Rand) []Event {
+	now := from
 	var found []Event
-	s := newScanner(NewGPIO(GPIOConfig{Now: func() time.Duration { return now }}).cfg, func(e Event) { found = append(found, e) })
+	s := newScanner(NewGPIO(GPIOConfig{Now: func() time.Duration { return now }}).cfg, presses, func(e Event) { found = append(found, e) })
 	var moments []time.Duration
 	for i, w := range waves {
 		s.cfg.Lines = append(s.cfg.Lines, GPIOLine{Code: codes[i], Pin: &wavePin{wave: w, now: &now}})
@@ -100,7 +105,6 @@ func sampledEvents(t *rapid.T, waves []wave, end, late time.Duration) []Event {
 		}
 	}
 	slices.SortFunc(moments, cmp.Compare)
-	random := randomOf(t)
 	for last := time.Duration(-1); now < end; {
 		wait, err := s.scan(func(i int) bool {
 			return slices.ContainsFunc(waves[i], func(e edge) bool { return e.at > last && e.at <= now })

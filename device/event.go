@@ -22,6 +22,7 @@ const (
 	ActionLost        // the keypad cannot be read; Err says why
 	ActionBack        // it can be read again
 	Rebound           // the contact has closed again too soon for a finger: the last press goes on
+	GoesOn            // the code has come again too soon to be a press of its own; told now and then while it does
 )
 
 // Event is what a source has noticed.
@@ -99,6 +100,7 @@ const (
 	Lost                           // the keypad cannot be read, Err
 	Back                           // it can be read again
 	StaffKey                       // the staff's own key went down
+	NoPress                        // one of the five came again too soon to be another press
 )
 
 // Signal is what the keypad says.
@@ -163,6 +165,11 @@ func (i *Interpreter) Step(e Event) []Signal {
 		clear(i.down)
 		clear(i.stuck)
 		s.Kind = Lost
+	case GoesOn:
+		if _, ok := i.keys.Level(e.Code); !ok {
+			return nil
+		}
+		s.Kind = NoPress
 	case ActionBack:
 		s.Kind = Back
 	default:

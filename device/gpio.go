@@ -29,16 +29,22 @@ type GPIOConfig struct {
 	Logger     *slog.Logger
 }
 
-// GPIO reads keys on GPIO lines.
-type GPIO struct{ cfg GPIOConfig }
+// GPIO reads keys on GPIO lines. It remembers keys that go up and down from one Run to the next.
+type GPIO struct {
+	cfg     GPIOConfig
+	presses taps
+}
 
 // NewGPIO returns a source that does nothing before Run.
 func NewGPIO(c GPIOConfig) *GPIO {
 	if c.Debounce == 0 {
 		c.Debounce = 20 * time.Millisecond
 	}
-	return &GPIO{c}
+	return &GPIO{cfg: c}
 }
+
+// Use gives the source its lines, which were lost and found anew. It must not be called during Run.
+func (g *GPIO) Use(lines []GPIOLine) { g.cfg.Lines = lines }
 
 const (
 	// gpioPoll is how often lines are looked at though no edge was reported: for edges that were lost, for a chip that is gone,
@@ -57,6 +63,7 @@ var ErrLineGone = errors.New("the GPIO line can no longer be read; is its chip s
 // latest two seconds after ctx. Emit is called by one goroutine at a time, with the events in the order in which the
 // contacts moved.
 func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
+	defer g.presses.lose()
 	pull := gpio.PullUp
 	if g.cfg.ActiveHigh {
 		pull = gpio.PullDown
@@ -71,9 +78,9 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	case err != nil:
 		return err
 	case lines == nil:
-		return newScanner(g.cfg, emit).run(ctx)
+		return newScanner(g.cfg, &g.presses, emit).run(ctx)
 	}
-	r, err := newEdgeReader(g.cfg, lines, monotonic, emit)
+	r, err := newEdgeReader(g.cfg, lines, &g.presses, monotonic, emit)
 	if err != nil {
 		return err
 	}
@@ -110,10 +117,12 @@ type scanner struct {
 
 	mu       sync.Mutex
 	contacts *contacts // guarded by mu; nil before the first scan
-	presses  taps      // guarded by mu
+	presses  *taps     // guarded by mu
 }
 
-func newScanner(cfg GPIOConfig, emit func(Event)) *scanner { return &scanner{cfg: cfg, emit: emit} }
+func newScanner(cfg GPIOConfig, presses *taps, emit func(Event)) *scanner {
+	return &scanner{cfg: cfg, emit: emit, presses: presses}
+}
 
 // run watches all lines until ctx ends or one fails.
 func (s *scanner) run(ctx context.Context) error {
@@ -152,6 +161,7 @@ func (s *scanner) scan(moved func(line int) bool) (time.Duration, error) {
 	}
 	if s.contacts == nil {
 		s.contacts = newContacts(s.cfg.Debounce, down, now)
+		s.presses.open(now)
 	}
 	for i, d := range down {
 		s.contacts.sample(i, d, moved(i), now)

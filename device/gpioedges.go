@@ -43,7 +43,7 @@ type edgeReader struct {
 
 	lines    []edgeLine
 	contacts *contacts
-	presses  taps
+	presses  *taps
 	waiting  []timedEdge   // read and not told to contacts yet
 	disputed bool          // levels of lines at rest contradict their edges
 	ahead    time.Duration // of cfg.Now before clock
@@ -59,8 +59,8 @@ type timedEdge struct {
 }
 
 // newEdgeReader reads what level each line has now. Edges from before count for nothing.
-func newEdgeReader(cfg GPIOConfig, lines []edgeLine, clock func() time.Duration, emit func(Event)) (*edgeReader, error) {
-	r := &edgeReader{cfg: cfg, emit: emit, clock: clock, lines: lines, buf: make([]byte, 64*uapiEventSize)}
+func newEdgeReader(cfg GPIOConfig, lines []edgeLine, presses *taps, clock func() time.Duration, emit func(Event)) (*edgeReader, error) {
+	r := &edgeReader{cfg: cfg, emit: emit, clock: clock, lines: lines, presses: presses, buf: make([]byte, 64*uapiEventSize)}
 	r.ahead = cfg.Now() - clock()
 	now := clock()
 	var down []bool
@@ -74,6 +74,7 @@ func newEdgeReader(cfg GPIOConfig, lines []edgeLine, clock func() time.Duration,
 		down = append(down, r.down(high))
 	}
 	r.contacts = newContacts(cfg.Debounce, down, now)
+	r.presses.open(now)
 	return r, nil
 }
 

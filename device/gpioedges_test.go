@@ -56,7 +56,7 @@ func FuzzEdges(f *testing.F) {
 		var now, last time.Duration
 		down := false
 		r, err := newEdgeReader(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Debounce: 20 * ms, Now: func() time.Duration { return now }},
-			[]edgeLine{{high: func() (bool, error) { return true, nil }}}, func() time.Duration { return now }, func(Event) {})
+			[]edgeLine{{high: func() (bool, error) { return true, nil }}}, new(taps), func() time.Duration { return now }, func(Event) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,16 +77,22 @@ var codes = []Code{"a", "b", "c", "d", "e"}
 
 // timedEvents reads contacts until the end. The reader comes late by what late returns, each time.
 func timedEvents(t *rapid.T, waves []wave, end time.Duration, late func() time.Duration, delay ...time.Duration) []Event {
+	return timedFrom(t, new(taps), 0, waves, end, late, delay...)
+}
+
+// timedFrom reads contacts from a moment on, after what was pressed before.
+func timedFrom(t rapid.TB, presses *taps, from time.Duration, waves []wave, end time.Duration, late func() time.Duration, delay ...time.Duration) []Event {
 	const ahead = 1000 * time.Second // of the daemon's clock
 	k := newFakeChip(t, waves)
 	defer k.close()
 	copy(k.delay, delay)
+	k.now = from
 	cfg := GPIOConfig{Debounce: 20 * ms, Now: func() time.Duration { return k.now + ahead }}
 	for i := range waves {
 		cfg.Lines = append(cfg.Lines, GPIOLine{Code: codes[i]})
 	}
 	var found []Event
-	r, err := newEdgeReader(cfg, k.lines, func() time.Duration { return k.now }, func(e Event) {
+	r, err := newEdgeReader(cfg, k.lines, presses, func() time.Duration { return k.now }, func(e Event) {
 		e.At -= ahead
 		if e.Times > 0 {
 			e.Since -= ahead
@@ -243,7 +249,7 @@ func TestLostInterrupt(t *testing.T) {
 	k.lines[0].high = func() (bool, error) { return !k.waves[0].at(k.now) && !pressed, nil }
 	var got []change
 	r, err := newEdgeReader(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Debounce: 20 * ms, Now: func() time.Duration { return k.now }},
-		k.lines, func() time.Duration { return k.now }, func(e Event) { got = append(got, change{e.Action, e.At.Truncate(100 * ms)}) })
+		k.lines, new(taps), func() time.Duration { return k.now }, func(e Event) { got = append(got, change{e.Action, e.At.Truncate(100 * ms)}) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +273,7 @@ func TestEdgesOfAnotherClock(t *testing.T) {
 		var got []change
 		emit := func(e Event) { got = append(got, change{e.Action, (e.At - 2*time.Hour).Round(10 * ms)}) }
 		r, err := newEdgeReader(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Debounce: 20 * ms, Now: func() time.Duration { return k.now }},
-			k.lines, func() time.Duration { return k.now }, emit)
+			k.lines, new(taps), func() time.Duration { return k.now }, emit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +318,7 @@ func TestEdgeReaderRuns(t *testing.T) {
 		}
 		return at
 	}
-	r, err := newEdgeReader(cfg, lines, monotonic, func(e Event) { events <- e })
+	r, err := newEdgeReader(cfg, lines, new(taps), monotonic, func(e Event) { events <- e })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -340,7 +346,7 @@ func TestEdgeReaderEnds(t *testing.T) {
 	defer func() { _, _ = unix.Close(p[0]), unix.Close(p[1]) }()
 	cfg := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "a"}}, Now: monotonic}).cfg
 	lines := []edgeLine{{fd: p[0], high: func() (bool, error) { return true, nil }}}
-	r, err := newEdgeReader(cfg, lines, monotonic, func(e Event) { t.Errorf("nothing moved: %+v", e) })
+	r, err := newEdgeReader(cfg, lines, new(taps), monotonic, func(e Event) { t.Errorf("nothing moved: %+v", e) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,6 +78,8 @@ func (d *desk) event(now time.Duration, e Event) {
 				p.Again = terminal.Again{Since: stamp(s.Since), Times: s.Times}
 			}
 			d.do(now, p)
+		case NoPress:
+			d.do(now, terminal.NoPress{At: at})
 		case Together:
 			d.do(now, terminal.KeysTogether{At: at})
 		case Stuck:
@@ -119,10 +121,11 @@ func (d *desk) due() (time.Duration, bool) {
 // simulate plays a history through the code that reads lines, each read up to late after its bytes came.
 func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r *rand.Rand) *desk {
 	d := newDesk(h.kind.codes())
-	keys := strokes{doubt: regularWithin}
+	c := SerialConfig{Profile: p}
 	for _, b := range h.kind.codes().keys {
-		keys.five = append(keys.five, b.Code)
+		c.Keys = append(c.Keys, b.Code)
 	}
+	keys := c.presses()
 	var reading *reader
 	var now time.Duration
 	user := lineUser{
@@ -209,14 +212,14 @@ func TestKeypadHistories(t *testing.T) {
 	histories := simulation.Of(10_000)
 	kinds, profiles := keypadKinds(), make(map[string]*keypad.Profile)
 	for _, k := range kinds {
-		profiles[k.profile] = shipped(t, k.profile)
+		profiles[k.name] = k.parsed(t)
 	}
 	answers, reasons := 0, make(map[string]int)
 	for seed := range uint64(histories) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		h := newHistory(r, kinds[seed%uint64(len(kinds))], time.Duration(8+r.IntN(22))*time.Second, sameWithin)
 		late := time.Duration(r.IntN(5)) * ms
-		d := simulate(t, h, profiles[h.kind.profile], late, r)
+		d := simulate(t, h, profiles[h.kind.name], late, r)
 		n, why, err := verdict(h, d, late+2*ms, late+2*ms)
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%v%v", seed, err, h, d)
@@ -229,7 +232,7 @@ func TestKeypadHistories(t *testing.T) {
 	t.Logf("%d histories, %d answers; misses: %v", histories, answers, reasons)
 	for _, w := range []string{
 		"before anybody can have read the question", "the same key within 2 s of its last", "the keypad was unplugged",
-		"right after the keypad was opened", "two keys together", "bytes that belong to no key around it", "the same level again", "the question ended before the press was decided",
+		"right after the keypad was opened", "two keys together", "bytes that belong to no key around it", "the same level again", "the question ended before the press was decided", "another key was down", restlessKey,
 	} {
 		if reasons[w] == 0 {
 			t.Errorf("no press was missed because of %q: the histories are not what they should be", w)

@@ -34,7 +34,7 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 	events := make(chan Event, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, h.kind.profile), Now: clock, Logger: quiet})
+	s := NewSerial(SerialConfig{Port: path, Profile: h.kind.parsed(t), Now: clock, Logger: quiet})
 	for _, b := range h.kind.codes().keys {
 		s.cfg.Keys = append(s.cfg.Keys, b.Code)
 	}

@@ -14,26 +14,37 @@ type holds struct {
 	doubt  time.Duration // for how long after the opening a code may be that of a key that is held; 0 if nobody asks
 	opened time.Duration // nobody knows what was down before
 	keys   map[Code]hold
+	ended  map[Code]hold // keys that were let go, each as it was when that came
 	held   together
 	taps   taps // a stuck key may be let go at each repeat by its keypad's word
 }
 
+// bounce is how soon after it was let go a key that comes again is the same press: its contact is not at rest yet.
+const bounce = 30 * time.Millisecond
+
 // hold is a key that is down.
 type hold struct {
 	since   time.Duration
-	last    time.Duration // when it was sent last
+	came    time.Duration // when it was sent last
+	last    time.Duration // the same, or when it may have been sent among what could not be read
 	doubted bool          // it may have been down since before the line was opened
+	silent  bool          // it may be down, since it was when the line was lost or came among noise, and nothing has come of it since
 	stuck   bool          // and has been reported
 }
 
-// open says that the line is read from a moment on.
+// open says that the line is read from a moment on. A key that went up and down may have gone on meanwhile.
 func (h *holds) open(at time.Duration) {
-	h.keys, h.opened = make(map[Code]hold), at
+	keys := make(map[Code]hold)
+	for c := range h.keys {
+		keys[c] = hold{since: at, came: at, last: at, silent: true}
+	}
+	h.keys, h.ended, h.opened = keys, make(map[Code]hold), at
+	h.taps.open(at)
 }
 
 // lose says that the line cannot be read any more: what is not decided is no press.
 func (h *holds) lose() {
-	h.keys, h.held = make(map[Code]hold), together{}
+	h.held = together{}
 	h.taps.lose()
 }
 
@@ -59,13 +70,20 @@ func (h *holds) down(c Code, at time.Duration) {
 			k.doubted = false
 			h.held.withdraw(c)
 		}
-		k.last = at
+		k.came, k.last, k.silent = at, at, false
 		h.keys[c] = k
 		return
 	case known: // that it was let go is lost: a key that is held is silent, or repeats sooner
 		h.up(c, at)
+		delete(h.ended, c)
 	}
-	k = hold{since: at, last: at, doubted: h.doubt > 0 && at-h.opened <= h.doubt}
+	if k, known = h.ended[c]; known && at-k.last <= bounce {
+		k.came, k.last = at, at
+		h.keys[c] = k
+		h.held.add(Event{Source: sourceSerial, Action: Rebound, Code: c, At: at})
+		return
+	}
+	k = hold{since: at, came: at, last: at, doubted: h.doubt > 0 && at-h.opened <= h.doubt}
 	h.keys[c] = k
 	until := at + togetherWithin
 	if k.doubted {
@@ -75,16 +93,40 @@ func (h *holds) down(c Code, at time.Duration) {
 }
 
 func (h *holds) up(c Code, at time.Duration) {
-	if _, known := h.keys[c]; known {
+	if k, known := h.keys[c]; known {
 		delete(h.keys, c)
+		k.last = at
+		h.ended[c] = k
 		h.held.add(Event{Source: sourceSerial, Action: Up, Code: c, At: at})
+	}
+}
+
+// noise takes a frame that came among noise: it is no press, and what goes on with it is none.
+func (h *holds) noise(r keypad.Read, at time.Duration) {
+	c := Code(r.Code)
+	if _, known := h.keys[c]; !known && r.Kind == keypad.Key {
+		h.keys[c] = hold{since: at, came: at, last: at, silent: true}
+	}
+}
+
+// spoilt says that something came that cannot be read: it may have been any key that is down. A line that is never clean ends no more
+// than that.
+func (h *holds) spoilt(at time.Duration) {
+	for c, k := range h.keys {
+		if at-k.last <= regularWithin && at-k.came <= stuckAfter {
+			k.last = at
+			h.keys[c] = k
+		}
 	}
 }
 
 // pass returns what is decided once everything that came up to a moment has been told.
 func (h *holds) pass(upTo time.Duration) []Event {
 	for _, c := range slices.Sorted(maps.Keys(h.keys)) {
-		if k := h.keys[c]; !k.stuck && upTo-k.since > stuckAfter {
+		switch k := h.keys[c]; {
+		case k.silent && upTo-k.last > regularWithin: // it was let go meanwhile
+			delete(h.keys, c)
+		case !k.silent && !k.stuck && upTo-k.since > stuckAfter:
 			k.stuck = true
 			h.keys[c] = k
 			h.held.add(Event{Source: sourceSerial, Action: HeldStuck, Code: c, At: k.since + stuckAfter})
@@ -104,7 +146,7 @@ func (h *holds) due() (time.Duration, bool) {
 		next, waits = h.taps.due()
 	}
 	for _, k := range h.keys {
-		if at := k.since + stuckAfter + 1; !k.stuck && (!waits || at < next) {
+		if at := k.since + stuckAfter + 1; !k.stuck && !k.silent && (!waits || at < next) {
 			next, waits = at, true
 		}
 	}

@@ -104,6 +104,9 @@ func TestTwoKeysOfAKeypadThatSaysWhen(t *testing.T) {
 		"held since before":        {[]string{"open 0", "A 100", "A 1600", "a 1700", "B 2000", "b 2100"}, []SignalKind{Press}},
 		"pressed after a start":    {[]string{"open 0", "A 100", "a 300"}, []SignalKind{Press}},
 		"a lost line lets all go":  {[]string{"A 0", "lose 100", "open 3000", "B 6000", "b 6100"}, []SignalKind{Press, Press}},
+		"a contact that bounces":   {[]string{"A 0", "a 5", "A 12", "a 16", "A 40", "a 300", "A 310", "a 315"}, []SignalKind{Press}},
+		"held over a lost line":    {[]string{"A 0", "lose 500", "open 3000", "A 4000", "A 5500", "a 5600", "B 8000", "b 8100"}, []SignalKind{Press, Press}},
+		"let go over a lost line":  {[]string{"A 0", "lose 500", "open 3000", "A 6000", "a 6100"}, []SignalKind{Press, Press}},
 		"the same again, let go":   {[]string{"A 0", "a 100", "A 600", "a 700"}, []SignalKind{Press, Press}},
 		"the same again, and held": {[]string{"A 0", "A 500", "A 1000", "a 1100"}, []SignalKind{Press}},
 	} {

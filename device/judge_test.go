@@ -22,9 +22,37 @@ type judge struct {
 	reasons map[string]int
 }
 
+// goesOn is why a press is none that comes too soon after the key's last.
+const goesOn = "the same key within 2 s of its last"
+
+// restlessKey is why a press is none of a key that was let go before.
+const restlessKey = "the same key again and again, or right after an answer"
+
+// decided is when it is known at the latest what becomes of a press: what is sent again at once belongs to the same burst.
+func (j *judge) decided(p truth) time.Duration {
+	burst := p.at
+	for _, c := range j.comings {
+		if c.at > burst && c.at <= burst+50*ms && c.at <= p.at+200*ms {
+			burst = c.at
+		}
+	}
+	return burst + togetherWithin + 25*ms + j.lag
+}
+
+// justOpened reports whether a key that goes on may be one that was down when the keypad was opened.
+func (j *judge) justOpened(at time.Duration) bool {
+	return slices.ContainsFunc(j.opened(), func(opened time.Duration) bool { return at >= opened && at <= opened+2*regularWithin+j.lag })
+}
+
+// sees reports whether a view's question is still asked at a moment.
+func (j *judge) sees(v seen, at time.Duration) bool {
+	after := j.view(at)
+	return after.State == terminal.Asking && after.Visit != nil && after.Visit.ID == v.Visit.ID && after.Subject == v.Subject
+}
+
 // verdict returns how many presses are answers, and why the others that came while a citizen was asked are none.
 func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reasons map[string]int, err error) {
-	j := &judge{h, d, slack, lag, make(map[int]bool), make(map[string]int)}
+	j := &judge{history: h, desk: d, slack: slack, lag: lag, used: make(map[int]bool), reasons: make(map[string]int)}
 	type question struct {
 		visit   rating.VisitID
 		subject rating.Subject
@@ -46,6 +74,8 @@ func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reason
 			return 0, nil, fmt.Errorf("swapped: the answer of %s stands after one of %s", at, last[q])
 		case j.beside(p, togetherWithin-slack-lag-ms, true):
 			return 0, nil, fmt.Errorf("one of two keys that were pressed together counts: %s at %s", e.Level, at)
+		case j.otherDown(p, true):
+			return 0, nil, fmt.Errorf("a key counts that was pressed while another was down: %s at %s", e.Level, at)
 		}
 		j.used[p], last[q] = true, at
 	}
@@ -59,6 +89,13 @@ func verdict(h *history, d *desk, slack, lag time.Duration) (answers int, reason
 			return 0, nil, fmt.Errorf("the press of %d at %s (%s) is missed, and nothing explains it", p.key, p.at, p.what)
 		}
 		j.reasons[why]++
+		plain := p.what != "bounces" && !j.isSpoilt(p.at) && !j.justOpened(p.at) // nobody takes it for noise, or for a key that was down before
+		if told := j.decided(p); why == goesOn && plain && v.State == terminal.Asking && j.sees(v, told) {
+			if v := j.view(told); !v.LetGo && !v.StuckKey && !v.AskAgain {
+				return 0, nil, fmt.Errorf("the press of %d at %s (%s) counts for nothing, and nobody is told", p.key, p.at, p.what)
+			}
+			j.reasons["of these, told on the screen"]++
+		}
 	}
 	if j.longStuck() && d.stuck == 0 {
 		return 0, nil, errors.New("a key went on for more than 13 s and is not reported")
@@ -99,16 +136,17 @@ func (j *judge) view(at time.Duration) seen {
 func (j *judge) beside(i int, within time.Duration, fresh bool) bool {
 	p := j.presses[i]
 	return slices.ContainsFunc(j.comings, func(c coming) bool {
-		if c.key == p.key || max(c.at-p.at, p.at-c.at) > within {
+		if c.key == p.key || max(c.at-p.at, p.at-c.at) > within || j.kind.lets && c.press < 0 {
 			return false
 		}
-		return !fresh || c.press >= 0 && !j.isSpoilt(c.at) && c.at-j.presses[c.press].at < stuckAfter-3*time.Second && !j.goesOn(c.press)
+		return !fresh || c.press >= 0 && !j.isSpoilt(c.at) && c.at-j.presses[c.press].at < stuckAfter-3*time.Second &&
+			(j.kind.lets && c.at == j.presses[c.press].at && !j.justOpened(c.at) || !j.kind.lets && !j.goesOn(c.press))
 	})
 }
 
 // missed explains why a press is no answer, with nothing if it should be one.
 func (j *judge) missed(i int, p truth, v seen) string {
-	decided := p.at + togetherWithin + 25*ms + j.lag
+	decided := j.decided(p)
 	after := j.view(decided)
 	shown := time.Duration(v.Opened.Mono-1) * ms
 	near := func(all []time.Duration, before, behind time.Duration) bool {
@@ -117,14 +155,18 @@ func (j *judge) missed(i int, p truth, v seen) string {
 	switch {
 	case p.at < shown+200*ms+j.lag:
 		return "before anybody can have read the question"
-	case j.goesOn(i):
-		return "the same key within 2 s of its last"
+	case j.kind.lets && j.restless(i):
+		return restlessKey
+	case !j.kind.lets && j.goesOn(i):
+		return goesOn
 	case near(j.losses, unplugged+j.lag, decided-p.at) || v.Problem != "":
 		return "the keypad was unplugged"
-	case near(j.opened(), 2*regularWithin+j.lag, 0):
+	case j.justOpened(p.at):
 		return "right after the keypad was opened"
 	case j.beside(i, togetherWithin+j.lag, false):
 		return "two keys together"
+	case j.otherDown(i, false):
+		return "another key was down"
 	case j.isSpoilt(p.at):
 		return "bytes that belong to no key around it"
 	case v.State == terminal.Correcting && int(v.Chosen) == p.key, after.State == terminal.Correcting && int(after.Chosen) == p.key:
@@ -166,6 +208,80 @@ func (j *judge) goesOn(i int) bool {
 		}
 	}
 	return times > 0 && p.at-last <= sameWithin+j.slack || times > 1 && p.at-last <= regularWithin+j.slack
+}
+
+// restless reports whether a press of a keypad that says when a key is let go belongs to those before: the key was pressed twice or more,
+// or once and that was an answer, each within 2.5 s of when it moved last. What cannot be read may have been that key.
+func (j *judge) restless(i int) bool {
+	p := j.presses[i]
+	last, chain, answered, doubt := time.Duration(0), 0, false, false
+	for _, c := range j.comings {
+		if c.at >= p.at || c.key != p.key && c.up != p.key {
+			continue
+		}
+		if chain > 0 && c.at-last > regularWithin+j.slack && !j.unsure(last, c.at) {
+			chain, answered, doubt = 0, false, false
+		}
+		if c.press >= 0 && c.at == j.presses[c.press].at || chain == 0 {
+			chain++
+		}
+		answered = answered || c.press >= 0 && j.used[c.press]
+		doubt = doubt || j.isSpoilt(c.at)
+		last = c.at
+	}
+	if chain == 0 || p.at-last > regularWithin+j.slack && !j.unsure(last, p.at) {
+		return false
+	}
+	return chain > 1 || answered || doubt || j.unsure(last, p.at)
+}
+
+// unsure reports whether nobody can know what the keypad sent between two moments, up to 2.5 s before the second.
+func (j *judge) unsure(from, to time.Duration) bool {
+	return slices.ContainsFunc(append(j.opened(), j.spoilt...), func(at time.Duration) bool {
+		return at >= from-60*ms && at <= to+60*ms && to-at <= regularWithin+j.slack
+	})
+}
+
+// otherDown reports whether another key was down when a key of a keypad that says when it is let go was pressed: for certain, or perhaps.
+func (j *judge) otherDown(i int, certain bool) bool {
+	p := j.presses[i]
+	for key := range 6 {
+		since, sure := j.downSince(key, p.at+togetherWithin+j.lag)
+		if since == 0 {
+			since, sure = j.downSince(key, p.at) // and let go right after
+		}
+		switch held := p.at - since; {
+		case !j.kind.lets || key == p.key || since == 0:
+		case certain && sure && held > 2*togetherWithin+j.lag && held < stuckAfter-time.Second:
+			return true
+		case !certain && held < stuckAfter+3*time.Second:
+			return true
+		}
+	}
+	return false
+}
+
+// downSince returns since when a key may be down at a moment, 0 if it is not, and whether that is certain.
+func (j *judge) downSince(key int, at time.Duration) (since time.Duration, sure bool) {
+	var lost time.Duration // when the keypad was unplugged last
+	for _, l := range j.losses {
+		if l <= at {
+			lost = max(lost, l-j.lag)
+		}
+	}
+	let := false // perhaps
+	for _, c := range j.comings {
+		switch {
+		case c.at > at || c.at < lost || c.key != key && c.up != key:
+		case c.up == key && !j.isSpoilt(c.at):
+			since, sure = 0, false
+		case c.up == key:
+			let = true
+		case since == 0 || let:
+			since, sure, let = c.at, !let && !j.isSpoilt(c.at) && !j.justOpened(c.at) && !j.restless(c.press), false
+		}
+	}
+	return since, sure && !let && !j.unsure(since, at)
 }
 
 // opened lists when the keypad was opened.

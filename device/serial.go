@@ -78,8 +78,18 @@ type presses interface {
 	open(at time.Duration)
 	lose()
 	read(r keypad.Read, at time.Duration)
+	noise(r keypad.Read, at time.Duration) // a frame came among noise
+	spoilt(at time.Duration)               // something came that cannot be read
 	pass(upTo time.Duration) []Event
 	due() (time.Duration, bool)
+}
+
+// presses returns what decides for the profile.
+func (c SerialConfig) presses() presses {
+	if c.Profile.HasReleases() {
+		return &holds{doubt: c.doubt()}
+	}
+	return &strokes{doubt: c.doubt(), five: c.Keys}
 }
 
 // Bounds of the wait before the port is opened again.
@@ -97,14 +107,10 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 		return nil
 	}
 	lost := false
-	unsaid := &strokes{doubt: s.cfg.doubt(), five: s.cfg.Keys}
-	keys, noise, spoilt := presses(unsaid), unsaid.noise, unsaid.spoilt
-	if s.cfg.Profile.HasReleases() {
-		keys, noise, spoilt = &holds{doubt: s.cfg.doubt()}, nil, nil
-	}
+	keys := s.cfg.presses()
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
-		read: keys.read, noise: noise, spoilt: spoilt,
+		read: keys.read, noise: keys.noise, spoilt: keys.spoilt,
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

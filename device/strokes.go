@@ -16,6 +16,8 @@ const (
 	// regularWithin is the same from the third coming on: a keypad that repeats every two seconds does so with jitter. It is
 	// also the silence after which a stuck key has been let go.
 	regularWithin = 2500 * time.Millisecond
+	// tellEvery is how often it is told at most that a code goes on: sooner than a question that came between can be read.
+	tellEvery = 100 * time.Millisecond
 )
 
 // strokes decides what is a press on a line that knows no release. It decides from the times at which codes came, and has no
@@ -38,6 +40,7 @@ type stroke struct {
 	counts  bool          // its press was, or is held to be, told
 	doubted bool          // it may have been down since before the line was opened
 	stuck   bool          // and has been reported
+	told    time.Duration // when it was told last that it goes on, 0 if it was not
 }
 
 // open says that the line is read from a moment on. A key that was down may have gone on meanwhile.
@@ -80,7 +83,7 @@ func (s *strokes) noise(r keypad.Read, at time.Duration) {
 // more than that.
 func (s *strokes) spoilt(at time.Duration) {
 	for c, k := range s.keys {
-		if at-k.last <= regularWithin && at-k.came <= 2*regularWithin {
+		if at-k.last <= regularWithin && at-k.came <= stuckAfter {
 			s.keys[c] = k.maybe(at)
 		}
 	}
@@ -150,6 +153,10 @@ func (s *strokes) again(c Code, k stroke, at time.Duration) stroke {
 	s.held.near(c, at)
 	if between { // both are down: nobody can say which is meant
 		s.held.add(Event{Source: sourceSerial, Action: Down, Code: c, At: at, Beside: true})
+	}
+	if k.told == 0 || at-k.told >= tellEvery {
+		k.told = at
+		s.held.add(Event{Source: sourceSerial, Action: GoesOn, Code: c, At: at})
 	}
 	return k
 }

@@ -41,6 +41,14 @@ func (t *taps) lose() {
 	}
 }
 
+// open says that the keypad is read from a moment on. A key that went up and down may have gone on meanwhile.
+func (t *taps) open(at time.Duration) {
+	for c, k := range t.keys {
+		k.last = max(k.last, at)
+		t.keys[c] = k
+	}
+}
+
 // step returns what is to be told in place of an event.
 func (t *taps) step(e Event) []Event {
 	out := t.pass(e.At - 1)

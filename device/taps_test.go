@@ -2,6 +2,7 @@ package device
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -90,19 +91,24 @@ var restlessSources = map[string]func(t *rapid.T, r restless) []Event{
 		}
 		return sampledEvents(t, waves, max(r.end, r.finger)+5*time.Second, 0)
 	},
-	"serial with releases": func(_ *rapid.T, r restless) (all []Event) {
+	"serial with releases": func(_ *rapid.T, r restless) []Event {
 		h := &holds{}
-		h.open(0)
-		for _, m := range r.moments() {
-			all = append(all, h.pass(m.at-1)...)
-			kind := keypad.Release
-			if m.down {
-				kind = keypad.Key
-			}
-			h.read(keypad.Read{Kind: kind, Code: string(codes[m.key])}, m.at)
-		}
-		return append(all, h.pass(time.Hour)...)
+		return append(playHolds(h, 0, r.moments()), h.pass(time.Hour)...)
 	},
+}
+
+// playHolds opens a keypad that says when a key is let go, and plays what its contacts do.
+func playHolds(h *holds, opened time.Duration, moments []moment) (all []Event) {
+	h.open(opened)
+	for _, m := range moments {
+		all = append(all, h.pass(m.at-1)...)
+		kind := keypad.Release
+		if m.down {
+			kind = keypad.Key
+		}
+		h.read(keypad.Read{Kind: kind, Code: string(codes[m.key])}, m.at)
+	}
+	return append(all, h.pass(moments[len(moments)-1].at+time.Second)...)
 }
 
 // restlessUSB is a fake keypad whose keys are a to e.
@@ -224,4 +230,96 @@ func judgeRestless(t *rapid.T, r restless, events []Event) {
 			t.Fatalf("answer %d at %s replaces the finger's of %s", i, at, r.finger)
 		}
 	}
+}
+
+// TestALostKeypadIsRemembered loses the keypad, for four seconds, in the middle of a key that goes up and down: its first press afterwards
+// goes on with those before, whatever the source.
+func TestALostKeypadIsRemembered(t *testing.T) {
+	const lost, back, end = 4 * time.Second, 8 * time.Second, 15 * time.Second
+	var before, after []contact
+	for i := range 3 {
+		at := time.Duration(i+1) * time.Second
+		before, after = append(before, contact{worn, at, at + 100*ms}), append(after, contact{worn, back + at/2, back + at/2 + 100*ms})
+	}
+	waves := func(contacts []contact) []wave {
+		all := make([]wave, 5)
+		for _, m := range (restless{contacts: contacts}).moments() {
+			all[m.key] = append(all[m.key], edge{m.at, m.down})
+		}
+		return all
+	}
+	punctual := func() time.Duration { return 0 }
+	for name, events := range map[string]func(presses *taps) []Event{
+		"gpio": func(presses *taps) []Event {
+			first := timedFrom(t, presses, 0, waves(before), lost, punctual)
+			presses.lose()
+			return append(first, timedFrom(t, presses, back, waves(after), end, punctual)...)
+		},
+		"gpio without times": func(presses *taps) []Event {
+			first := sampledFrom(t, presses, 0, waves(before), lost, 0, nil)
+			presses.lose()
+			return append(first, sampledFrom(t, presses, back, waves(after), end, 0, nil)...)
+		},
+		"usb": func(*taps) []Event { return usbLost(t, before, lost, back, after) },
+		"serial with releases": func(*taps) (all []Event) {
+			h := &holds{}
+			all = playHolds(h, 0, restless{contacts: before}.moments())
+			h.lose()
+			return append(all, playHolds(h, back, restless{contacts: after}.moments())...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var pressed []Event
+			for _, e := range events(new(taps)) {
+				if e.Action == Down {
+					pressed = append(pressed, e)
+				}
+			}
+			if len(pressed) != 6 {
+				t.Fatalf("presses %+v, want 6", pressed)
+			}
+			for i, e := range pressed {
+				if e.Times != i+1 || (e.Since-time.Second).Abs() > 5*ms {
+					t.Errorf("press %d is %+v, want it to go on since 1 s", i+1, e)
+				}
+			}
+		})
+	}
+}
+
+// usbLost plays contacts of a USB keypad that is unplugged and plugged in again.
+func usbLost(t *testing.T, before []contact, lost, back time.Duration, after []contact) (all []Event) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		now := func() time.Duration { return time.Since(began) }
+		first, second := newFakeKeypad(), newFakeKeypad()
+		u := NewUSB(USBConfig{Now: now, Open: func(string) (InputDevice, error) {
+			switch at := now(); {
+			case at < lost:
+				return first, nil
+			case at < back:
+				return nil, errors.New("not there")
+			}
+			return second, nil
+		}})
+		events := running(t, u.Run)
+		play := func(f *fakeKeypad, contacts []contact) {
+			for _, m := range (restless{contacts: contacts}).moments() {
+				time.Sleep(time.Until(began.Add(m.at)))
+				value := int32(evdev.KeyUp)
+				if m.down {
+					value = evdev.KeyDown
+				}
+				f.packet(evdev.Event{Type: evdev.TypeKey, Code: kp2, Value: value, At: m.at})
+			}
+		}
+		play(first, before)
+		time.Sleep(time.Until(began.Add(lost)))
+		close(first.events)
+		play(second, after)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		all = waiting(events)
+	})
+	return all
 }

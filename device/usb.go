@@ -53,6 +53,7 @@ func (u *USB) Run(ctx context.Context, emit func(Event)) error {
 	for ctx.Err() == nil {
 		err := u.session(ctx, func() {
 			wait = minReopen
+			presses.open(u.cfg.Now())
 			if lost {
 				lost = false
 				emit(Event{Source: sourceUSB, Action: ActionBack, At: u.cfg.Now()})

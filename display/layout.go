@@ -38,6 +38,7 @@ type layout struct {
 
 	head    image.Rectangle
 	mark    image.Rectangle // the offline mark
+	letGo   image.Rectangle // the field of the word that a key must be let go
 	texts   []text
 	tiles   []tile
 	choices []choice
@@ -119,7 +120,7 @@ func (l *layout) write(c column, blocks ...block) {
 		for scale := max(c.most, 100); scale >= smallest; scale -= step {
 			texts, height, whole := l.stack(c, kept, scale)
 			if height <= c.box.Dy() && (whole || scale-step < smallest) || len(kept) == 1 && scale-step < smallest {
-				l.place(c, kept, texts, height)
+				l.settle(c, kept, texts, height)
 				return
 			}
 		}
@@ -160,8 +161,8 @@ func (l *layout) stack(c column, blocks []block, scale int) (texts []text, heigh
 	return texts, height, whole
 }
 
-// place puts stacked blocks where they belong in their column.
-func (l *layout) place(c column, blocks []block, texts []text, height int) {
+// settle puts stacked blocks where they belong in their column.
+func (l *layout) settle(c column, blocks []block, texts []text, height int) {
 	down := c.box.Min.Y
 	if !c.top {
 		down += (c.box.Dy() - height) / 2
@@ -195,17 +196,31 @@ func (l *layout) header(s Screen) {
 	var bottom int
 	switch {
 	case l.upright():
-		bottom = l.lines(left, s.Window, s.Hall)
+		bottom = l.place(left, s)
 		bottom = l.line(image.Rect(free.Min.X, bottom, free.Max.X, bottom), unit, staff+"  "+s.Department)
 	case clean(staff+s.Department) == "":
-		bottom = l.lines(left, s.Window, s.Hall)
+		bottom = l.place(left, s)
 	default:
 		right := left
 		right.Min.X += left.Dx() * 56 / 100
 		left.Max.X = right.Min.X - l.pad
-		bottom = max(l.lines(left, s.Window, s.Hall), l.lines(right, staff, s.Department))
+		bottom = max(l.place(left, s), l.lines(right, staff, s.Department))
 	}
 	l.head = image.Rect(0, 0, l.size.X, bottom+top)
+}
+
+// place says where the citizen is, and returns where that ends. What to do about a key that counts for nothing stands there for a while,
+// so that the question keeps its place.
+func (l *layout) place(at image.Rectangle, s Screen) (bottom int) {
+	before := len(l.texts)
+	bottom = l.lines(at, s.Window, s.Hall)
+	if s.LetGo && s.State == Asking {
+		l.texts = l.texts[:before]
+		l.letGo = image.Rect(at.Min.X, at.Min.Y, at.Max.X, bottom)
+		l.write(column{box: l.letGo, on: warning, centre: true}, block{s: "请松开按键，稍等两秒再按", size: l.least * 4 / 3, ink: inkDark},
+			block{s: "Let go, wait 2 s, press again", size: l.least, ink: inkDark})
+	}
+	return bottom
 }
 
 // marked returns the two lines of the mark in the header, empty for none.

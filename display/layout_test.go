@@ -39,6 +39,7 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 	for name, want := range map[string][]string{
 		"asking":       {"请您对本次服务进行评价", "工号 0417", "扫码用手机评价", "非常满意", "不满意", "Very satisfied", "Very dissatisfied"},
 		"asking-long":  {"请您对所办事项进行评价", "（跨省转入）", "王鑫琪  工号 0417"},
+		"let-go":       {"请松开按键，稍等两秒再按", "Let go, wait 2 s, press again", "请您对本次服务进行评价", "工号 0417"},
 		"asking-again": {"请只按一个键", "Please press one key only"},
 		"thanks":       {"已记录，感谢您的评价", "按错了？现在按其他键即可更正"},
 		"fault":        {"按键暂停使用", "请扫描二维码，用手机评价"},
@@ -95,6 +96,29 @@ func TestTheMarkMovesNothing(t *testing.T) {
 			fill(b, off.mark, band)
 			if n := different(a, b); n > 0 || !on.mark.Empty() || off.mark.Empty() {
 				t.Errorf("%s at %v: %d pixels beside the mark have changed", name, size, n)
+			}
+		}
+	}
+}
+
+// TestTheWordAboutAKeyMovesNothing compares each screen that asks with and without it, and looks for anything beside its field that has
+// moved, and for a screen that does not ask and says it.
+func TestTheWordAboutAKeyMovesNothing(t *testing.T) {
+	r := renderer(t)
+	for name, s := range screens(t) {
+		for _, size := range sizesOf(name) {
+			s.LetGo = false
+			a := render(t, r, s, size)
+			s.LetGo = true
+			said, err := r.arrange(s, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := render(t, r, s, size)
+			fill(a, said.letGo, band)
+			fill(b, said.letGo, band)
+			if n := different(a, b); n > 0 || said.letGo.Empty() != (s.State != Asking) {
+				t.Errorf("%s at %v: %d pixels beside the word have changed; it stands at %v", name, size, n, said.letGo)
 			}
 		}
 	}

@@ -47,8 +47,10 @@ func (r *Renderer) arrange(s Screen, size image.Point) (layout, error) {
 func (r *Renderer) draw(dst *image.RGBA, s Screen, l layout) {
 	fill(dst, dst.Bounds(), paper)
 	fill(dst, l.head, band)
-	if !l.mark.Empty() {
-		roundBox(dst, l.mark, float64(l.mark.Dy())/8, warning)
+	for _, field := range []image.Rectangle{l.mark, l.letGo} {
+		if !field.Empty() {
+			roundBox(dst, field, float64(field.Dy())/8, warning)
+		}
 	}
 	if !l.alert.Empty() {
 		roundBox(dst, l.alert, float64(l.alert.Dy())/8, warning)

@@ -30,7 +30,7 @@ var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {192
 var (
 	goldenSizes = []image.Point{{1024, 600}, {600, 1024}}
 	moreSizes   = []image.Point{{480, 320}, {800, 480}, {1920, 1080}, {320, 480}, {1080, 1920}}
-	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault"}
+	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go"}
 )
 
 func renderer(t testing.TB) *Renderer {
@@ -128,6 +128,9 @@ func screens(t testing.TB) map[string]Screen {
 		"reasons-said": with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
 		"paused":       with(func(s *Screen) { s.State = Paused }),
 		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"let-go": with(func(s *Screen) {
+			s.State, s.Subject, s.Step, s.Steps, s.Link, s.LetGo, s.Offline = Asking, rating.StaffSubject, 1, 2, l, true, true
+		}),
 		"stuck-key": with(func(s *Screen) {
 			s.State, s.Subject, s.Step, s.Steps, s.Link, s.StuckKey = Asking, rating.StaffSubject, 1, 2, l, true
 		}),

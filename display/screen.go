@@ -39,6 +39,7 @@ type Screen struct {
 	Order       [5]rating.Level
 	Link        string // of the QR code; empty for none
 	AskAgain    bool   // two keys were down at once
+	LetGo       bool   // a key came too soon to count, and counts again when it was let go for two seconds
 	Chosen      rating.Level
 	// Reasons are what the keys stand for from the left, before the one that skips. Without any, all has been said.
 	Reasons [rating.KeyReasons]string

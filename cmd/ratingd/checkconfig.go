@@ -121,6 +121,9 @@ func (c *checker) vital() {
 	if err == nil {
 		err = access(c.cfg.State, unix.W_OK|unix.X_OK)
 	}
+	if err == nil {
+		err = ordinary(c.cfg.State)
+	}
 	c.note("state", c.cfg.State, err)
 	for _, name := range []string{boxconfig.IdentityFile, "log.db"} {
 		path := filepath.Join(c.cfg.State, name)
@@ -165,26 +168,9 @@ func (c *checker) screen() {
 	if folder := c.cfg.Screen.Files; folder != "" {
 		err := c.unit.mayWrite(folder)
 		if err == nil {
-			err = writableFolder(folder)
+			err = holdsFile(folder, "screen.png")
 		}
 		c.note("screen.files", "", err)
-	}
-}
-
-// writableFolder returns why a folder cannot be written, or not be made where it is missing.
-func writableFolder(path string) error {
-	for {
-		info, err := os.Stat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(path) != path:
-			path = filepath.Dir(path)
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", path)
-		}
-		return access(path, unix.W_OK|unix.X_OK)
 	}
 }
 
@@ -229,7 +215,9 @@ func (c *checker) window() {
 	if s := c.cfg.Operations.Socket; s != "" && !inside(s, "/run/ratingd") { // which the unit makes
 		err := c.unit.mayWrite(s)
 		if err == nil {
-			err = access(filepath.Dir(s), unix.W_OK|unix.X_OK)
+			if err = access(filepath.Dir(s), unix.W_OK|unix.X_OK); err == nil {
+				err = ordinary(filepath.Dir(s))
+			}
 		}
 		c.note("operations.socket", "", err)
 	}

@@ -57,6 +57,10 @@ func TestCheckConfig(t *testing.T) {
 		"a font":               {"screen.fonts = [\"DIR/f\", \"DIR/none\"]\n", string(font), 0, ""},
 		"a file as folder":     {"screen.files = \"DIR/f/screens\"\n", "x", 1, "screen.files: "},
 		"a folder to be made":  {"screen.files = \"DIR/screens/A12\"\n", "", 0, ""},
+		"below /proc":          {"screen.files = \"/proc/self/screens\"\n", "", 1, "screen.files: "},
+		"below /sys":           {"screen.files = \"/sys/screens/A12\"\n", "", 1, "screen.files: "},
+		"no file to replace":   {"screen.files = \"DIR\"\n", "", 1, "screen.files: DIR/screen.png is no file"},
+		"socket below /proc":   {"operations.socket = \"/proc/ops.sock\"\n", "", 1, "operations.socket: "},
 		"a prompt":             {"sound.thanks = \"DIR/f\"\n", "MP3", 1, "sound.thanks: "},
 		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
 		"a port twice":         {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1, "operations.listen: 与 window_api.listen 端口相同"},
@@ -78,11 +82,36 @@ func TestCheckConfig(t *testing.T) {
 				config = strings.Replace(config, "device = \"lz-0417\"\n", "", 1)
 			}
 			writeFile(t, filepath.Join(dir, "f"), c.file)
+			if name == "no file to replace" {
+				if err := os.Mkdir(filepath.Join(dir, "screen.png"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
 			writeFile(t, filepath.Join(dir, "ratingd.toml"), here.Replace(config+c.config)+fmt.Sprintf("state = %q\n", dir))
 			if status, said := checkIn(dir); status != c.status || !strings.Contains(said, here.Replace(c.want)) {
 				t.Errorf("status %d, want %d; want %q in\n%s", status, c.status, here.Replace(c.want), said)
 			}
 		})
+	}
+}
+
+// What the kernel shows of itself keeps no files, whoever asks.
+func TestWhatKeepsNoFiles(t *testing.T) {
+	if err := holdsFile(t.TempDir(), "screen.png"); err != nil {
+		t.Errorf("a folder: %v", err)
+	}
+	for _, folder := range []string{"/proc", "/proc/self/fdinfo", "/sys", "/dev/pts", "/sys/kernel/none"} {
+		if err := holdsFile(folder, "screen.png"); err == nil {
+			t.Errorf("%s would hold a file", folder)
+		}
+	}
+	for magic, want := range map[uint32]bool{0x9fa0: true, 0x62656572: true, 0x63677270: true, 0x01021994: false, 0xef53: false, 0x4d44: false} {
+		if got := ofKernel(magic); got != want {
+			t.Errorf("file system %#x is the kernel's: %t, want %t", magic, got, want)
+		}
+	}
+	if err := ordinary("/proc"); err == nil || !strings.Contains(err.Error(), "内核") {
+		t.Errorf("/proc: %v", err)
 	}
 }
 

@@ -55,6 +55,8 @@ func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *ke
 		return terminal.KeysTogether{At: at}, true
 	case device.StaffKey:
 		return terminal.StaffKey{At: at, ID: fresh()}, true
+	case device.NoPress:
+		return terminal.NoPress{At: at}, true
 	case device.Unknown:
 		counts.unknown.Add(1)
 		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)
@@ -205,6 +207,7 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 	if c.Staff != "" {
 		refs = append(refs, c.Staff)
 	}
+	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
 	lost := false
 	for {
 		lines, closer, err := env.openGPIO(refs)
@@ -212,8 +215,8 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 			if lost {
 				emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
 			}
-			s := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
-			err = s.Run(ctx, emit)
+			source.Use(lines)
+			err = source.Run(ctx, emit)
 			err = errors.Join(err, closer.Close())
 		}
 		if ctx.Err() != nil {

@@ -44,7 +44,7 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		return out, nil
 	}
 	out.Subject, out.Step, out.Steps = v.Subject, v.Step, v.Steps
-	out.Chosen, out.AskAgain = v.Chosen, v.AskAgain
+	out.Chosen, out.AskAgain, out.LetGo = v.Chosen, v.AskAgain, v.LetGo
 	out.Matter = matterName(*v.Visit, v.Case)
 	var err error
 	out.Link, err = s.links.link(v)
@@ -63,7 +63,7 @@ func (s scene) question(idle display.Screen) display.Screen {
 // changes. ok is false for a screen that does not ask.
 func thanksFor(asking display.Screen) (thanks display.Screen, ok bool) {
 	thanks = asking
-	thanks.State, thanks.AskAgain, thanks.Chosen = display.Thanks, false, asking.Order[0]
+	thanks.State, thanks.AskAgain, thanks.LetGo, thanks.Chosen = display.Thanks, false, false, asking.Order[0]
 	return thanks, asking.State == display.Asking
 }
 

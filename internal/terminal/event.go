@@ -56,6 +56,9 @@ type Again struct {
 	Times int          // with this one, 2 or more
 }
 
+// NoPress is one of the five keys that comes again too soon to be another press. It says no level.
+type NoPress struct{ At rating.Stamp }
+
 // KeysTogether is two keys down at once: nobody can say which was meant.
 type KeysTogether struct{ At rating.Stamp }
 
@@ -157,6 +160,7 @@ func (e Configured) at() rating.Stamp    { return e.At }
 func (e OpenVisit) at() rating.Stamp     { return e.At }
 func (e CancelVisit) at() rating.Stamp   { return e.At }
 func (e Press) at() rating.Stamp         { return e.At }
+func (e NoPress) at() rating.Stamp       { return e.At }
 func (e KeysTogether) at() rating.Stamp  { return e.At }
 func (e KeyTrouble) at() rating.Stamp    { return e.At }
 func (e KeypadLost) at() rating.Stamp    { return e.At }

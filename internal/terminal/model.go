@@ -65,6 +65,8 @@ const (
 	// readingTime is how long a question must have been shown for a press to answer it: within less nobody has read it, and the
 	// finger was on its way before.
 	readingTime = 200 * time.Millisecond
+	// letGoTime is how long the citizen is told that a key counts for nothing since it came too soon: a little longer than it must be silent.
+	letGoTime = 3 * time.Second
 	// maxCorrections bounds what a playing child can write.
 	maxCorrections = 10
 	// storeRetry is how often a failed store is tried again.
@@ -117,7 +119,8 @@ type asking struct {
 	shown     rating.Stamp
 	since     rating.Stamp // since when the question has been shown: before shown where only the link has changed since
 	deadline  rating.Stamp
-	again     bool // two keys were down at once
+	again     bool         // two keys were down at once
+	letGo     rating.Stamp // until when it is said that a key must be let go for a while, zero if it is not
 	byKey     []rating.Question
 	byPhone   []rating.Question
 	given     []given // by key, the last of each question
@@ -142,6 +145,9 @@ func (m Model) Deadline() (rating.Stamp, bool) {
 	var due []rating.Stamp
 	if m.visit != nil {
 		due = append(due, m.visit.deadline)
+		if m.visit.letGo != (rating.Stamp{}) {
+			due = append(due, m.visit.letGo)
+		}
 	}
 	if m.explaining != nil {
 		due = append(due, m.explaining.deadline)
@@ -174,6 +180,7 @@ type View struct {
 	Steps    int
 	Chosen   rating.Level // the answer that the thanks or the reasons are for; 0 if it was given by phone
 	AskAgain bool
+	LetGo    bool // a key came too soon to answer this question, and counts again when it was let go for a while
 	// Ended is the visit whose reasons are asked for, nil if none are; not to be changed.
 	Ended *rating.Visit
 	// Reasons are what the keys stand for then, from the left, before the one that skips. They are empty once all is said.
@@ -199,7 +206,7 @@ func (m Model) View() View {
 		v.Opened = a.shown
 		v.Subject, v.Case = a.questions[a.step].Subject, a.questions[a.step].Case
 		v.Step, v.Steps = a.step+1, len(a.questions)
-		v.AskAgain = a.again
+		v.AskAgain, v.LetGo = a.again, a.letGo != (rating.Stamp{})
 		if m.state == Correcting {
 			v.Chosen = a.answer.level
 		}

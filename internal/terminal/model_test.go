@@ -266,6 +266,62 @@ func TestAKeyThatGoesUpAndDownIsNoAnswer(t *testing.T) {
 	}
 }
 
+// TestAKeyThatCountsForNothingIsTold refuses keys that come too soon, with and without the word of a release: the screen says so while a
+// question is open, the same for each level, until the key counts again or another one does.
+func TestAKeyThatCountsForNothingIsTold(t *testing.T) {
+	tapped := func(b *bench, level rating.Level) {
+		b.do(Press{At: b.now, Level: level, Again: Again{Since: b.now.Add(-2 * time.Second), Times: 3}})
+	}
+	repeats := func(b *bench, _ rating.Level) { b.do(NoPress{b.now}) }
+	for name, refuse := range map[string]func(*bench, rating.Level){"with releases": tapped, "without": repeats} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			told := func(want bool, when string) {
+				t.Helper()
+				if got := b.m.View().LetGo; got != want {
+					t.Errorf("%s the screen says to let go: %t, want %t", when, got, want)
+				}
+			}
+			refuse(b, 5)
+			told(false, "before a question")
+			var views []View
+			for _, level := range rating.Levels() {
+				b.open(7, staff, matter)
+				b.after(time.Second)
+				refuse(b, level)
+				told(true, "while it asks")
+				v := b.m.View()
+				v.Visit, v.Opened = nil, rating.Stamp{}
+				views = append(views, v)
+			}
+			if i := slices.IndexFunc(views, func(v View) bool { return v != views[0] }); i > 0 {
+				t.Errorf("level %d is told otherwise than the first: %+v and %+v", i, views[i], views[0])
+			}
+			b.after(letGoTime - time.Millisecond)
+			b.do(Tick{At: b.now})
+			told(true, "just before a press counts again")
+			b.after(time.Millisecond)
+			if due, ok := b.m.Deadline(); !ok || due != b.now {
+				t.Errorf("the next tick is wanted at %v, want %v", due, b.now)
+			}
+			b.do(Tick{At: b.now})
+			told(false, "when a press counts again")
+			b.open(7, staff, matter)
+			b.after(time.Second)
+			refuse(b, 2)
+			b.after(time.Second)
+			b.do(Press{At: b.now, Level: 4})
+			b.wantAnswers("staff 满意")
+			told(false, "at the thanks")
+			b.after(500 * time.Millisecond)
+			refuse(b, 4)
+			told(false, "during the thanks, of which it is part")
+			b.do(PhoneRated{At: b.now, Visit: 7, Subject: matter})
+			told(false, "after an answer by phone")
+		})
+	}
+}
+
 // TestAStuckKeyShows holds that the screen says so while a key is stuck, and no longer.
 func TestAStuckKeyShows(t *testing.T) {
 	b := newBench(t)

@@ -102,7 +102,7 @@ func (m Model) reason(e Press) Step {
 	switch {
 	case x.done() || place < 0 || m.keypadLost || reached(e.At, x.deadline):
 		return Step{Model: m}
-	case m.early(e, x.shown):
+	case m.tooSoon(e, x.shown) || m.goesOn(e, x.shown):
 		return m.audit(e.At, rating.EventEarlyPress)
 	case place == rating.KeyReasons:
 		return Step{Model: m.said(e.At)}

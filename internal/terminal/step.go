@@ -41,6 +41,8 @@ func (m Model) Step(e Event) Step {
 		return m.press(e)
 	case KeysTogether:
 		return m.together(e.At)
+	case NoPress:
+		return Step{Model: m.askToLetGo(e.At)}
 	case KeyTrouble:
 		return m.keyTrouble(e)
 	case KeypadLost:
@@ -168,7 +170,7 @@ var askOrder = [...]rating.Subject{rating.StaffSubject, rating.MatterSubject}
 // ask shows the question of a step. Presses that began before count for nothing.
 func (m Model) ask(at rating.Stamp, step int) Model {
 	a := m.visit.clone()
-	a.step, a.answer, a.again = step, answer{}, false
+	a.step, a.answer, a.again, a.letGo = step, answer{}, false, rating.Stamp{}
 	a.shown, a.since = at, at
 	a.deadline = at.Add(time.Duration(a.visit.WaitSec) * time.Second)
 	m.visit, m.state = a, Asking
@@ -188,8 +190,10 @@ func (m Model) press(e Press) Step {
 	switch {
 	case a.answer.phone || m.keypadLost:
 		return Step{Model: m}
-	case m.early(e, a.since):
+	case m.tooSoon(e, a.since):
 		return m.audit(e.At, rating.EventEarlyPress)
+	case m.goesOn(e, a.since):
+		return m.askToLetGo(e.At).audit(e.At, rating.EventEarlyPress)
 	case reached(e.At, a.deadline):
 		return Step{Model: m} // the Tick that ends the question is on its way
 	case correcting && a.answer.level == e.Level && m.state == Correcting:
@@ -218,7 +222,7 @@ func (m Model) press(e Press) Step {
 			b.byKey = append(b.byKey, q)
 			next.answered = m.answered.With(a.visit, q)
 		}
-		b.answer.seq, b.answer.level, b.again = seq, e.Level, false
+		b.answer.seq, b.answer.level, b.again, b.letGo = seq, e.Level, false, rating.Stamp{}
 		b.given = append(slices.DeleteFunc(b.given, func(g given) bool { return g.question == q }), given{q, e.Level, seq})
 		b.deadline = at.Add(m.timings.Thanks)
 		next.visit, next.state = b, Correcting
@@ -228,13 +232,29 @@ func (m Model) press(e Press) Step {
 	return s
 }
 
-// early reports whether a press is no answer to a question of a moment: nobody can have read it, or the key was going down and up
-// before. A finger that presses once more to be heard is believed, unless its first press was heard.
-func (m Model) early(e Press, shown rating.Stamp) bool {
-	readable := shown.Add(readingTime)
+// tooSoon reports whether nobody can have read a question of a moment when a key was pressed.
+func (m Model) tooSoon(e Press, shown rating.Stamp) bool {
+	return !reached(e.At, shown.Add(readingTime))
+}
+
+// goesOn reports whether a press is no answer to a question of a moment since the key was going down and up before. A finger that
+// presses once more to be heard is believed, unless its first press was heard.
+func (m Model) goesOn(e Press, shown rating.Stamp) bool {
 	heard := m.heard.Boot == e.Again.Since.Boot && reached(m.heard, e.Again.Since)
-	goesOn := e.Again.Times > 2 || e.Again.Times == 2 && heard
-	return !reached(e.At, readable) || goesOn && !reached(e.Again.Since, readable)
+	again := e.Again.Times > 2 || e.Again.Times == 2 && heard
+	return again && m.tooSoon(Press{At: e.Again.Since}, shown)
+}
+
+// askToLetGo says for a while that a key must be let go to count. The thanks are no place for that: there a key that goes on has
+// been heard. It is the same for each level.
+func (m Model) askToLetGo(at rating.Stamp) Model {
+	if m.visit == nil || m.state != Asking {
+		return m
+	}
+	a := m.visit.clone()
+	a.letGo = at.Add(letGoTime)
+	m.visit = a
+	return m
 }
 
 // together asks again. An answer that was already thanked for stands unless the next key corrects it.
@@ -276,7 +296,7 @@ func (m Model) phone(e PhoneRated) Step {
 	if b.ratedByPhone(b.questions[b.step]) && b.answer.seq == 0 {
 		b.answer = answer{phone: true}
 		b.deadline = e.At.Add(m.timings.Thanks)
-		b.again = false
+		b.again, b.letGo = false, rating.Stamp{}
 		next.state = Correcting
 	}
 	next.visit = b
@@ -334,6 +354,10 @@ func (m Model) keypad(at rating.Stamp, lost bool, why string) Step {
 func (m Model) tick(e Tick) Step {
 	a, at := m.visit, e.At
 	switch {
+	case a != nil && a.letGo != (rating.Stamp{}) && reached(at, a.letGo):
+		b := a.clone()
+		b.letGo, m.visit = rating.Stamp{}, b
+		return Step{Model: m}
 	case m.explaining != nil && reached(at, m.explaining.deadline):
 		return Step{Model: m.explainTick(at)}
 	case a != nil && reached(at, a.deadline) && (m.state == Correcting || a.answer.seq != 0):

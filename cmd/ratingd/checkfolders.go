@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// holdsFile returns why a folder cannot hold a file of that name, or not be made where it is missing.
+func holdsFile(folder, name string) error {
+	if info, err := os.Stat(filepath.Join(folder, name)); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file that could be replaced", filepath.Join(folder, name))
+	}
+	for {
+		info, err := os.Stat(folder)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
+			folder = filepath.Dir(folder)
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is no folder", folder)
+		}
+		break
+	}
+	if err := access(folder, unix.W_OK|unix.X_OK); err != nil {
+		return err
+	}
+	if err := ordinary(folder); err != nil {
+		return err
+	}
+	var s unix.Statfs_t
+	if err := unix.Statfs(folder, &s); err == nil && s.Bavail*uint64(s.Bsize) < leastRoom {
+		return &fs.PathError{Op: "write", Path: folder, Err: unix.ENOSPC}
+	}
+	return nil
+}
+
+// ordinary returns why what a folder lies on keeps no files, whoever writes them.
+func ordinary(folder string) error {
+	var s unix.Statfs_t
+	switch err := unix.Statfs(folder, &s); {
+	case err != nil:
+		return &fs.PathError{Op: "statfs", Path: folder, Err: err}
+	case ofKernel(uint32(s.Type)):
+		return fmt.Errorf("%s 由内核提供，不能存放文件；请用 /var/lib/ratingd 或 /run/ratingd 下的目录 / "+
+			"is the kernel's and keeps no files: take a folder under /var/lib/ratingd or /run/ratingd", folder)
+	}
+	return nil
+}
+
+// ofKernel reports whether a file system, by its magic number, is one in which the kernel shows itself (statfs(2)).
+func ofKernel(magic uint32) bool {
+	const configfs, mqueue = 0x62656570, 0x19800202
+	switch magic {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEVPTS_SUPER_MAGIC,
+		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.SELINUX_MAGIC, unix.BPF_FS_MAGIC, unix.PSTOREFS_MAGIC,
+		unix.EFIVARFS_MAGIC, unix.BINFMTFS_MAGIC, unix.HUGETLBFS_MAGIC, unix.NSFS_MAGIC, configfs, mqueue:
+		return true
+	}
+	return false
+}

@@ -112,57 +112,6 @@ func (b *Books) beginRebuild(ctx context.Context) (t tables, err error) {
 	return t, err
 }
 
-// sweep drops generations that are neither read nor being made: the ones before, and what an interruption has left. Each table is dropped by itself, since
-// SQLite overwrites what it drops, by way of its write-ahead log.
-func (b *Books) sweep(ctx context.Context) error {
-	const back = 8 // an interruption leaves one
-	g, err := readGeneration(ctx, b.cfg.DB)
-	if err != nil {
-		return err
-	}
-	dropped := false
-	for n := max(1, g.last-back); n <= g.last; n++ {
-		t := newTables(b.cfg.DB.Engine(), n)
-		if n == g.number || n == g.building {
-			continue
-		}
-		some, err := b.sweepOne(ctx, t)
-		if err != nil {
-			return fmt.Errorf("drop the books of generation %d: %w", n, err)
-		}
-		dropped = dropped || some
-	}
-	if dropped && b.cfg.DB.Engine() == db.SQLite {
-		if err := b.cfg.DB.Scrub(ctx, ""); err != nil { // which the next one makes good
-			b.cfg.Logger.Warn("books that were dropped are still in the database's files", "error", err)
-		}
-	}
-	return nil
-}
-
-// sweepOne drops what there is of a generation.
-func (b *Books) sweepOne(ctx context.Context, t tables) (dropped bool, err error) {
-	is := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
-	if t.engine == db.Postgres {
-		is = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
-	}
-	for _, name := range slices.Backward(tableNames()) {
-		err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
-			n, err := one(ctx, tx, is, t.name(name))
-			if err != nil || n == 0 {
-				return err
-			}
-			dropped = true
-			_, err = tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+t.name(name))
-			return err
-		})
-		if err != nil {
-			return dropped, err
-		}
-	}
-	return dropped, nil
-}
-
 // fill makes a generation that is not read, up to a row of the journal or its end.
 func (p *projector) fill(ctx context.Context, last int64, keep func() error, progress func(Progress)) error {
 	if p.state == nil {

@@ -89,6 +89,7 @@ type Ingest struct {
 	trouble Trouble     // guarded by mu
 
 	notes *notes
+	asks  *asks
 	// underWay has the bytes of batches that were not answered, those of sessions that have ended among them: the journal may have them yet.
 	underWay *semaphore.Weighted
 }
@@ -116,7 +117,7 @@ func New(c Config) (*Ingest, error) {
 	if c.Partitions > 0 && c.Leases == nil {
 		return nil, errors.New("ingest: partitions need leases")
 	}
-	return &Ingest{cfg: c, broker: u, notes: newNotes(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes(), asks: newAsks(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
 }
 
 // booksError says that the books cannot be written.

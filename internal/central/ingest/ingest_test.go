@@ -288,3 +288,60 @@ func TestBooksGoneForAWhile(t *testing.T) {
 	b.wantThrough(51)
 	s.wantRecords(t, 51)
 }
+
+// A box says once that it has let records go which are not here. It is asked for them though the broker was away at that moment.
+func TestABoxIsAskedAgainOnceTheBrokerIsBack(t *testing.T) {
+	c := newCentre(t)
+	s := c.open()
+	enrol(t, s.Fleet)
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "one", Username: broker.CentreName, Password: c.broker.Secret(),
+		Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, missing := range [][2]uint64{{5, 9}, {3, 6}} { // by two batches
+		b := believed{batch: wire.Batch{Device: "box-1", Epoch: 7}, receipt: journal.Receipt{Missing: missing}}
+		if err := in.answer(b, new(acks)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	box, asked := newBox(t, c), make(chan wire.Command, 100)
+	if tok := box.client.Subscribe(wire.Topic("box-1", wire.CommandChannel), 1, func(_ mqtt.Client, m mqtt.Message) {
+		cmd, err := wire.OpenCommand(public(key(9)), m.Payload())
+		if err != nil {
+			t.Error(err)
+		}
+		asked <- cmd
+	}); !tok.WaitTimeout(time.Minute) || tok.Error() != nil {
+		t.Fatal(tok.Error())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- in.Run(ctx) }()
+	select {
+	case cmd := <-asked:
+		if cmd.Name != wire.CommandResend || cmd.Args["first"] != "3" || cmd.Args["last"] != "9" || cmd.Args["epoch"] != rating.Epoch(7).String() {
+			t.Errorf("asked for %+v, want records 3 to 9", cmd)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the box was not asked")
+	}
+	for end := time.Now().Add(time.Minute); len(in.asks.waiting()) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what the broker has confirmed is still to be asked for")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func (a *asks) waiting() (all []logName) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for l := range a.all {
+		all = append(all, l)
+	}
+	return all
+}

@@ -50,6 +50,7 @@ func (in *Ingest) session(ctx context.Context) error {
 		return err
 	}
 	in.recovered()
+	in.asks.anew()
 	if err := line.sayReceiver(true); err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (in *Ingest) session(ctx context.Context) error {
 			if err := in.notes.flush(ctx, in.cfg.Fleet); err != nil {
 				return booksError{err}
 			}
-			if err := line.takers.acks.check(now); err != nil {
+			if err := errors.Join(line.takers.acks.check(now), in.asks.send(in.ask)); err != nil {
 				return err
 			}
 		}

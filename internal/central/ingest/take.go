@@ -2,10 +2,8 @@ package ingest
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -104,20 +102,6 @@ func readable(why string) string {
 		why = why[:most] + "…"
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(why, ""), "\x00", "")
-}
-
-// askAgain asks a box for records that it has let go and that the journal does not have, as after it was restored from a backup.
-func (in *Ingest) askAgain(b believed) {
-	first, last := b.receipt.Missing[0], b.receipt.Missing[1]
-	in.cfg.Logger.Warn("a box says that it was acknowledged records that are not here, as after a backup was restored; it is asked for what it still holds",
-		"device", b.batch.Device, "epoch", b.batch.Epoch, "first", first, "last", last)
-	_, err := in.publish(b.batch.Device, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
-		Device: b.batch.Device, ID: rand.Text(), Name: wire.CommandResend, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
-		Args: map[string]string{"epoch": b.batch.Epoch.String(), "first": strconv.FormatUint(first, 10), "last": strconv.FormatUint(last, 10)},
-	})
-	if err != nil {
-		in.cfg.Logger.Error("the box could not be asked; what is missing stays a finding", "device", b.batch.Device, "error", err)
-	}
 }
 
 // answer acknowledges a batch that is committed to its box. It returns an error if the session has to end; else the broker may forget the batch.

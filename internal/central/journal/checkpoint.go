@@ -20,11 +20,22 @@ type Checkpoint struct {
 	Origin string // names the journal; another one after each restore
 	Size   int64
 	Root   tlog.Hash
-	Signed []byte // the note, with its signatures
+	// Chained says that the head names the size of the one before it, so that none of those that are kept can be taken away. Heads of earlier versions
+	// do not.
+	Chained  bool
+	Previous int64  // that size, 0 of the first head
+	Signed   []byte // the note, with its signatures
 }
 
+// previous begins the line that names the head before, an extension line of the format.
+const previous = "previous "
+
 func (c Checkpoint) text() string {
-	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+	t := fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+	if c.Chained {
+		t += fmt.Sprintf("%s%d\n", previous, c.Previous)
+	}
+	return t
 }
 
 // algEd25519 is the note format's number of Ed25519.
@@ -115,13 +126,30 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 	if len(lines) < 4 || lines[0] == "" {
 		return Checkpoint{}, errors.New("head: want origin, size and root, a line each")
 	}
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	if err != nil || size < 0 || strconv.FormatInt(size, 10) != lines[1] {
-		return Checkpoint{}, fmt.Errorf("head: the size %q is no number", lines[1])
+	size, err := parseSize(lines[1])
+	if err != nil {
+		return Checkpoint{}, err
 	}
 	root, err := base64.StdEncoding.DecodeString(lines[2])
 	if err != nil || len(root) != tlog.HashSize {
 		return Checkpoint{}, fmt.Errorf("head: the root %q is no hash", lines[2])
 	}
-	return Checkpoint{Origin: lines[0], Size: size, Root: tlog.Hash(root)}, nil
+	c := Checkpoint{Origin: lines[0], Size: size, Root: tlog.Hash(root)}
+	for _, l := range lines[3:] {
+		if s, ok := strings.CutPrefix(l, previous); ok {
+			c.Chained = true
+			if c.Previous, err = parseSize(s); err != nil {
+				return Checkpoint{}, err
+			}
+		}
+	}
+	return c, nil
+}
+
+func parseSize(s string) (int64, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || strconv.FormatInt(n, 10) != s {
+		return 0, fmt.Errorf("head: the size %q is no number", s)
+	}
+	return n, nil
 }

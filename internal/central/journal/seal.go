@@ -144,7 +144,7 @@ func (j *Journal) sealChunk(ctx context.Context, signer Signer, last Checkpoint)
 				return err
 			}
 		}
-		next = Checkpoint{Origin: signer.Name(), Size: last.Size + int64(len(leaves))}
+		next = Checkpoint{Origin: signer.Name(), Size: last.Size + int64(len(leaves)), Chained: true, Previous: last.Size}
 		if next.Root, err = tlog.TreeHash(next.Size, t); err != nil {
 			return err
 		}

@@ -60,10 +60,14 @@ func (v *verifier) readHeads(ctx context.Context, q db.Querier) error {
 		return fmt.Errorf("read the signed heads: %w", err)
 	}
 	for _, r := range rows {
+		before := v.read
 		v.read = r.size
 		c, err := v.openHead([]byte(r.signed))
 		if err == nil && c.Size != r.size {
 			err = fmt.Errorf("it is of %d rows", c.Size)
+		}
+		if err == nil && c.Chained && c.Previous != before {
+			v.problem("the signed head of %d rows follows on one of %d, and before it is one of %d: heads were taken away", c.Size, c.Previous, before)
 		}
 		if err != nil {
 			v.problem("the signed head of %d rows: %v", r.size, err)

@@ -42,6 +42,9 @@ func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, erro
 		return site{}, err
 	}
 	pages.Handle("POST /v1/links", intake.LinksHandler(door, links))
+	hotline := x.hotline(door, cfg.VoiceKeys)
+	pages.Handle("POST /v1/sms/replies", hotline.SMSHandler())
+	pages.Handle("POST /v1/voice/keys", hotline.VoiceHandler())
 	pages.Handle("POST /v1/messages/stop", deadline.StopHandler(door, x.deadlines))
 	s := site{handler: pages, logger: log}
 	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
@@ -58,6 +61,11 @@ func (c *command) links(x *rooms) (intake.Links, error) {
 	}
 	keeper, err := link.New(secret)
 	return intake.Links{Keeper: keeper, Base: x.cfg.Rate.Base, Now: c.env.now}, err
+}
+
+// hotline returns what takes the answers of 12345.
+func (x *rooms) hotline(door cases.Door, keys map[string]rating.Level) intake.Hotline {
+	return intake.Hotline{Door: door, Journal: x.journal, Requests: x.deadlines, Cases: x.books, Keys: keys}
 }
 
 // states returns what is known of all boxes.

@@ -66,7 +66,7 @@ func TestACaseAtTheCentre(t *testing.T) {
 		t.Fatal(err)
 	}
 	config = bytes.Replace(config, []byte("[rate]\n"), []byte("[rate]\nbase = \"https://rate.example.com\"\n"), 1)
-	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\n[deadline]\ndefaults = true\n[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
+	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\nvoice_keys = { \"1\" = 5 }\n[deadline]\ndefaults = true\n[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
 	if err := os.WriteFile(s.config, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +89,14 @@ func TestACaseAtTheCentre(t *testing.T) {
 		t.Errorf("an answer that came twice: %d %v", status, said)
 	}
 	d.rateByLink(p.at.Rate, "P-3", now)
+	key := fmt.Sprintf(`{"id":"call-1","key":"1","pressed_at":%q,"area":"620100","project_no":"P-4"}`, now)
+	if status, said := d.ask("POST", "/v1/voice/keys", "", key); status != 200 {
+		t.Errorf("a key of a telephone: %d %v", status, said)
+	}
+	reply := fmt.Sprintf(`{"id":"mo-1","number":"13800000009","text":"5","received_at":%q}`, now)
+	if status, said := d.ask("POST", "/v1/sms/replies", "", reply); status != 200 || said["outcome"] != "unclear" {
+		t.Errorf("a reply to nothing: %d %v", status, said)
+	}
 	if status, said := d.ask("POST", "/v1/messages/stop", "s1", `{"number":"13800000009"}`); status != 200 {
 		t.Errorf("stop: %d %v", status, said)
 	}

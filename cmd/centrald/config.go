@@ -79,6 +79,8 @@ type casesConfig struct {
 	CertFile   string  `toml:"cert_file"`
 	KeyFile    string  `toml:"key_file"`
 	TokensFile string  `toml:"tokens_file"`
+	// VoiceKeys says which level a key of a telephone means. Empty: no key does.
+	VoiceKeys map[string]rating.Level `toml:"voice_keys"`
 }
 
 type opsConfig struct {
@@ -102,6 +104,7 @@ type smsConfig struct {
 	Body    string            `toml:"body"`
 	Accept  string            `toml:"accept"`
 	Text    string            `toml:"text"`
+	Replies string            `toml:"replies_file"`
 }
 
 // loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
@@ -167,6 +170,11 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
+	}
+	for key, level := range c.Cases.VoiceKeys {
+		if len(key) != 1 || !strings.Contains("0123456789*#", key) || !level.Valid() {
+			bad("cases.voice_keys", "%q = %d: a key is one of 0 to 9, * and #, and a level 1 to 5, of which 5 is 非常满意", key, level)
+		}
 	}
 	if c.Rate.Base != "" {
 		if err := new(origin).UnmarshalText([]byte(c.Rate.Base)); err != nil {

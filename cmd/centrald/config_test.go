@@ -36,6 +36,7 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[rate]\nframe_ancestors = [\"https://a.example.com; script-src *\"]", "write an origin without a path"},
 		{"[rate]\nbase = \"rate.example.com\"", "rate.base"},
 		{"[deadline.sms]\ntext = \"{link}\"", "needs rate.base"},
+		{"[cases]\nvoice_keys = { \"1\" = 6 }", "of which 5 is"},
 		{"[rate]\ncert_file = \"x\"", "a certificate and its key go together"},
 		{"[broker]\nusername = \"x\"", "go together"},
 		{"state = 5", "line 1: state"},

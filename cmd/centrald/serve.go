@@ -15,9 +15,12 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"haochaping/internal/central/broker"
+	"haochaping/internal/central/cases"
 	"haochaping/internal/central/ingest"
+	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/ratepage"
@@ -119,6 +122,10 @@ func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *s
 		}
 		door.handler = m.Site("cases", door.handler)
 		all = append(all, stages.Stage{Name: "business systems", Run: door.run})
+	}
+	if path := cfg.Deadline.SMS.Replies; path != "" {
+		pull := &intake.Pull{Path: path, Hotline: w.rooms.hotline(cases.Door{}, nil), Every: 10 * time.Second, Logger: log}
+		all = append(all, stages.Stage{Name: "replies", Run: pull.Run})
 	}
 	if cfg.Seal.Listen != "" {
 		seal := site{handler: witness.Handler(w.rooms.journal), logger: log}

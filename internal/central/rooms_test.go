@@ -20,7 +20,7 @@ func owners() map[string]string {
 		"journal":  {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
 		"fleet":    {"device", "device_state"},
 		"books":    {"books_state"},
-		"deadline": {"message_stop", "silence_since"},
+		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.

@@ -52,7 +52,7 @@ type Config struct {
 	Defaults  bool                                 // silence becomes 基本满意
 	LateHolds bool                                 // an answer after the deadline replaces that
 	Gateway   Gateway                              // nil: nobody is reminded
-	Text      string                               // of a reminder; {matter} is the matter's name, {link} the address at which it is rated
+	Text      string                               // of a reminder; {matter} is the matter's name, {link} the address at which it is rated, {letter} what a reply names it by
 	Link      func(rating.CaseKey) (string, error) // nil where Text has no {link}
 	Secret    []byte                               // hashes numbers
 	Holder    string                               // names this instance
@@ -129,6 +129,9 @@ func (d *Deadlines) Once(ctx context.Context) error {
 		if err := d.pass(ctx); err != nil {
 			return err
 		}
+	}
+	if err := d.forgetRequests(ctx); err != nil {
+		return err
 	}
 	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
 		return d.remind(ctx)
@@ -247,12 +250,18 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome}, nil)
+	letter := ""
+	note := func(ctx context.Context, tx *db.Tx, _ int64) (err error) {
+		if outcome == "sending" {
+			letter, err = d.ask(ctx, tx, c.Key, number)
+		}
+		return err
+	}
+	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome}, note)
 	if err != nil || !r.Entered || outcome != "sending" {
 		return nil, err
 	}
-	id := sha256.Sum256([]byte("reminder " + c.Key.String()))
-	refused = d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), number, text})
+	refused = d.cfg.Gateway.Send(ctx, Message{requestID(c.Key), number, strings.ReplaceAll(text, "{letter}", letter)})
 	if d.refused++; refused == nil {
 		d.refused = 0
 	}
@@ -344,7 +353,9 @@ func (d *Deadlines) Stopped(ctx context.Context, number string) (bool, error) {
 	return len(all) > 0, nil
 }
 
-func tables() []string { return []string{"message_stop", "silence_since"} }
+func tables() []string {
+	return []string{"message_stop", "silence_since", "message_request", "message_reply"}
+}
 
 // Room implements journal.Room.
 func (d *Deadlines) Room() string { return "deadline" }

@@ -23,11 +23,22 @@ func Open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) 
 // OpenPatient is Open with a bound of its own for transactions.
 func OpenPatient(t testing.TB, url string, patience time.Duration) (j *journal.Journal, d *db.DB, stop func()) {
 	t.Helper()
+	return open(t, url, patience, time.Now)
+}
+
+// OpenAt is Open with a clock of its own.
+func OpenAt(t testing.TB, url string, now func() time.Time) (j *journal.Journal, d *db.DB, stop func()) {
+	t.Helper()
+	return open(t, url, 0, now)
+}
+
+func open(t testing.TB, url string, patience time.Duration, now func() time.Time) (j *journal.Journal, d *db.DB, stop func()) {
+	t.Helper()
 	d, err := db.Open(context.Background(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err = journal.Open(context.Background(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now,
+	j, err = journal.Open(context.Background(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: now,
 		Logger: slog.New(slog.DiscardHandler), Patience: patience})
 	if err != nil {
 		t.Fatal(err)

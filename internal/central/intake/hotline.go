@@ -1,0 +1,273 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/cases"
+	"haochaping/internal/central/deadline"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
+)
+
+// Requests binds replies to the requests that were sent.
+type Requests interface {
+	Bind(context.Context, deadline.Reply) (deadline.Bound, error)
+	// Question sends a message to a number that has written.
+	Question(ctx context.Context, r deadline.Reply, text string) error
+	// Stop has no more messages sent to a number.
+	Stop(ctx context.Context, who, name, number string) error
+}
+
+// Cases knows what is known of cases.
+type Cases interface {
+	Cases(context.Context, []rating.CaseKey) (map[rating.CaseKey]books.Case, error)
+}
+
+// Hotline takes what people answer to 12345, by short message and by the keys of a telephone (article 13).
+type Hotline struct {
+	Door     cases.Door
+	Journal  *journal.Journal
+	Requests Requests
+	Cases    Cases
+	// Keys says which level each key of a telephone means, as the call centre's announcement has them. None is guessed.
+	Keys map[string]rating.Level
+}
+
+// message is a short message as a gateway hands it on.
+type message struct {
+	ID         string    `json:"id"` // the gateway's; the same if it comes again
+	Number     string    `json:"number"`
+	Text       string    `json:"text"`
+	ReceivedAt time.Time `json:"received_at"`
+	ReplyTo    string    `json:"reply_to"` // id of the message that it answers, where the gateway knows it
+}
+
+// pressed is the key that somebody pressed in a call, about a case, or about what the number was asked.
+type pressed struct {
+	ID        string    `json:"id"` // the call's; the same if it comes again
+	Key       string    `json:"key"`
+	PressedAt time.Time `json:"pressed_at"`
+	Area      string    `json:"area"`
+	ProjectNo string    `json:"project_no"`
+	Number    string    `json:"number"`
+	ReplyTo   string    `json:"reply_to"`
+	Letter    string    `json:"letter"` // of the request that was meant, where several wait
+}
+
+// Outcome says what has become of a message.
+type Outcome string
+
+// The outcomes.
+const (
+	OutcomeSaved   Outcome = "saved"
+	OutcomeStopped Outcome = "stopped" // no more messages are sent to the number
+	OutcomeAsked   Outcome = "asked"   // it was not clear, and the number was asked once
+	OutcomeUnclear Outcome = "unclear" // it was not clear, and was asked about before, or answers nothing that was sent
+)
+
+// errInvalid says what of a message cannot be taken. It repeats neither number nor text.
+var errInvalid = errors.New("invalid")
+
+// checkSent reports why a message or call with this id and number, given at a time, could not be taken.
+func checkSent(id, number string, at time.Time, now int64) error {
+	const ahead, oldest = 10 * 60_000, 30 * 24 * 60 * 60_000 // ms, as for every answer
+	switch {
+	case id == "" || len(id) > 100 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%w: id has 1 to 100 printable characters of ASCII", errInvalid)
+	case len(number) > 20 || strings.Trim(number, "0123456789+-") != "":
+		return fmt.Errorf("%w: number has at most 20 digits", errInvalid)
+	case at.UnixMilli() > now+ahead || at.UnixMilli() < now-oldest:
+		return fmt.Errorf("%w: the time is missing, lies in the future, or is more than 30 days ago", errInvalid)
+	}
+	return nil
+}
+
+// Take takes a short message. One with an id that the source has used already changes nothing.
+func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome, error) {
+	if err := checkSent(m.ID, m.Number, m.ReceivedAt, h.Journal.Now()); err != nil {
+		return "", err
+	}
+	if m.Number == "" {
+		return "", fmt.Errorf("%w: number is missing", errInvalid)
+	}
+	source := "sms:" + who.Name
+	letter, rest := cutLetter(m.Text)
+	said := ParseReply(rest)
+	if stop := ParseReply(m.Text); stop.Stop {
+		return OutcomeStopped, h.Requests.Stop(ctx, source, m.ID, m.Number)
+	}
+	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter, Unclear: said.Ask || said.Stop}
+	bound, err := h.Requests.Bind(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	if bound.Request.ID == "" || !who.Has(bound.Request.Case.Area) {
+		return h.ask(ctx, r, bound)
+	}
+	a := journal.Answer{Case: bound.Request.Case, Level: said.Level, Channel: rating.SMS, At: r.At}
+	_, err = h.Journal.Answer(ctx, source, m.ID, []journal.Answer{a}, []string{said.Text})
+	return OutcomeSaved, err
+}
+
+// ask asks once what a message meant, by what waits.
+func (h Hotline) ask(ctx context.Context, r deadline.Reply, b deadline.Bound) (Outcome, error) {
+	if !b.Ask {
+		return OutcomeUnclear, nil
+	}
+	names, err := h.names(ctx, b.Waiting)
+	if err != nil {
+		return "", err
+	}
+	return OutcomeAsked, h.Requests.Question(ctx, r, question(b.Waiting, names))
+}
+
+// names returns the names of the matters that requests are about.
+func (h Hotline) names(ctx context.Context, all []deadline.Request) ([]string, error) {
+	var keys []rating.CaseKey
+	for _, q := range all {
+		keys = append(keys, q.Case)
+	}
+	known, err := h.Cases.Cases(ctx, keys)
+	names := make([]string, len(all))
+	for i, k := range keys {
+		if names[i] = known[k].TaskName; names[i] == "" {
+			names[i] = "事项"
+		}
+	}
+	return names, err
+}
+
+// question returns the words that ask what a message meant. It offers the five levels in the order of article 10 and suggests none.
+func question(waiting []deadline.Request, names []string) string {
+	const levels = "5非常满意 4满意 3基本满意 2不满意 1非常不满意"
+	if len(waiting) == 1 {
+		return "【政务服务】没有看懂您的回复，尚未记录评价。请只回复一个数字：" + levels + "。不再接收请回复TD。"
+	}
+	var list []string
+	for i, q := range waiting {
+		if q.Letter != "" {
+			list = append(list, q.Letter+" "+names[i])
+		}
+	}
+	return "【政务服务】您有几个事项可以评价，尚未记录评价。请回复字母和数字，如" + waiting[0].Letter + "加数字：" + strings.Join(list, "；") + "。" + levels + "。不再接收请回复TD。"
+}
+
+// cutLetter returns the letter by which a message names a request, and the rest. A letter stands by itself, at the beginning or at the end: "B5", "5 b".
+func cutLetter(message string) (letter, rest string) {
+	text := strings.TrimFunc(narrow(message), mark)
+	all := []rune(text)
+	latin := func(r rune) bool { return r < unicode.MaxASCII && unicode.IsLetter(r) }
+	n := len(all)
+	switch {
+	case n < 2:
+	case latin(all[0]) && !latin(all[1]) && (!latin(all[n-1]) || latin(all[n-2])):
+		return strings.ToUpper(string(all[0])), strings.TrimFunc(string(all[1:]), mark)
+	case latin(all[n-1]) && !latin(all[n-2]) && (!latin(all[0]) || latin(all[1])):
+		return strings.ToUpper(string(all[n-1])), strings.TrimFunc(string(all[:n-1]), mark)
+	}
+	return "", message
+}
+
+// SMSHandler serves POST /v1/sms/replies, to which a gateway hands on what people reply.
+func (h Hotline) SMSHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in message
+		who, ok := h.Door.ReadBody(w, r, "sms", &in)
+		if !ok {
+			return
+		}
+		outcome, err := h.Take(r.Context(), who, in)
+		switch {
+		case errors.Is(err, errInvalid):
+			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "短信未保存，请按接口说明更正。 The message is not saved: " + err.Error()})
+		case err != nil:
+			h.Door.Fail(w, r, err)
+		default:
+			h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": outcome})
+		}
+	})
+}
+
+// waits is a request as a call centre hears of it.
+type waits struct {
+	Letter string `json:"letter"`
+	Matter string `json:"matter"`
+}
+
+// VoiceHandler serves POST /v1/voice/keys, to which the call centre hands on a pressed key (评价人可通过电话按键…进行评价, article 13).
+func (h Hotline) VoiceHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in pressed
+		who, ok := h.Door.ReadBody(w, r, "voice", &in)
+		if !ok {
+			return
+		}
+		if len(h.Keys) == 0 {
+			h.Door.Answer(w, http.StatusNotImplemented, cases.Problem{Code: "no_keys", Message: "中心未配置电话按键对应的等级（cases.voice_keys），请联系中心管理员。 " +
+				"cases.voice_keys is not set, and which level a key means is not guessed; ask the centre's administrator."})
+			return
+		}
+		level, known := h.Keys[in.Key]
+		if !known {
+			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "unknown_key", Message: "该按键没有对应的等级，未记录评价，请重播提示。 The key has no level; play the announcement again."})
+			return
+		}
+		k, waiting, err := h.called(r.Context(), who, in)
+		switch {
+		case errors.Is(err, errInvalid):
+			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "按键未保存，请按接口说明更正。 The key is not saved: " + err.Error()})
+			return
+		case err == nil && k == rating.CaseKey{}:
+			h.Door.Answer(w, http.StatusConflict, map[string]any{"code": "ambiguous", "waiting": waiting,
+				"message": "不能确定评价的是哪个办件，未记录；请播报 waiting 中的事项，再以 letter 发送。 It is not sure which case is meant, and nothing is saved; ask, and send letter."})
+			return
+		case err == nil:
+			a := journal.Answer{Case: k, Level: level, Channel: rating.Voice, At: in.PressedAt.UnixMilli()}
+			_, err = h.Journal.Answer(r.Context(), "voice:"+who.Name, in.ID, []journal.Answer{a}, nil)
+		}
+		if err != nil {
+			h.Door.Fail(w, r, err)
+			return
+		}
+		h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": OutcomeSaved})
+	})
+}
+
+// called returns the case that a key was pressed about, empty if that is not sure, and then what waits.
+func (h Hotline) called(ctx context.Context, who cases.Holder, in pressed) (k rating.CaseKey, waiting []waits, err error) {
+	if err := checkSent(in.ID, in.Number, in.PressedAt, h.Journal.Now()); err != nil {
+		return k, nil, err
+	}
+	if in.Area != "" || in.ProjectNo != "" {
+		k = rating.CaseKey{Area: rating.PadArea(in.Area), Project: in.ProjectNo}
+		if err := k.Check(); err != nil {
+			return k, nil, fmt.Errorf("%w: %w", errInvalid, err)
+		}
+		if !who.Has(k.Area) {
+			return k, nil, fmt.Errorf("%w: no such case is known", errInvalid)
+		}
+		return k, nil, nil
+	}
+	if in.Number == "" {
+		return k, nil, fmt.Errorf("%w: area and project_no, or number", errInvalid)
+	}
+	// What the call centre asks on in the same call is another reply.
+	r := deadline.Reply{Source: "voice:" + who.Name, Name: in.ID + " " + in.Letter, Number: in.Number, At: in.PressedAt.UnixMilli(), To: in.ReplyTo, Letter: strings.ToUpper(in.Letter),
+		Asked: true}
+	bound, err := h.Requests.Bind(ctx, r)
+	if err != nil || bound.Request.ID != "" && who.Has(bound.Request.Case.Area) {
+		return bound.Request.Case, nil, err
+	}
+	names, err := h.names(ctx, bound.Waiting)
+	for i, q := range bound.Waiting {
+		waiting = append(waiting, waits{q.Letter, names[i]})
+	}
+	return rating.CaseKey{}, waiting, err
+}

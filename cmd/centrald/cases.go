@@ -45,6 +45,10 @@ func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, erro
 	hotline := x.hotline(door, cfg.VoiceKeys)
 	pages.Handle("POST /v1/sms/replies", hotline.SMSHandler())
 	pages.Handle("POST /v1/voice/keys", hotline.VoiceHandler())
+	terminals := intake.Terminals{Door: door, Room: x.intake, Links: links, Books: x.books}.Handler()
+	pages.Handle("/v1/visits", terminals)
+	pages.Handle("/v1/visits/", terminals)
+	pages.Handle("/v1/posted-code", terminals)
 	pages.Handle("POST /v1/messages/stop", deadline.StopHandler(door, x.deadlines))
 	s := site{handler: pages, logger: log}
 	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {

@@ -22,6 +22,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/cli"
 )
@@ -36,6 +37,7 @@ type rooms struct {
 	people    *account.Accounts
 	books     *books.Books
 	deadlines *deadline.Deadlines
+	intake    *intake.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
 	holder    string             // names this instance
@@ -44,7 +46,7 @@ type rooms struct {
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -154,6 +156,9 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	}
 	x.books, err = books.Open(ctx, books.Config{DB: d, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
 	if err != nil {
+		return err
+	}
+	if x.intake, err = intake.Open(ctx, x.journal); err != nil {
 		return err
 	}
 	x.deadlines, err = c.openDeadlines(ctx, x, log)

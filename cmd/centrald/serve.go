@@ -222,7 +222,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, err
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
 		Now: c.env.now, Random: c.env.random,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})

@@ -21,6 +21,7 @@ func owners() map[string]string {
 		"fleet":    {"device", "device_state"},
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
+		"intake":   {"terminal_visit"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.

@@ -294,6 +294,14 @@ func (c CaseFile) Begins() int64 {
 	return max(at, c.Learnt)
 }
 
+// From returns when the matter can be rated from, as Matter has it.
+func (c CaseFile) From() int64 {
+	if c.Visited != 0 || c.Batch != "" {
+		return 0
+	}
+	return c.CompletedAt
+}
+
 // BatchKey names the batch of the case, empty if it has none. No case's key is the same.
 func (c CaseFile) BatchKey() string {
 	if c.Batch == "" {

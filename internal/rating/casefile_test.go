@@ -110,6 +110,57 @@ func TestALateAnswer(t *testing.T) {
 	}
 }
 
+// TestAnAnswerBeforeTheCompletion: 事项办结后可对服务事项进行一次评价. One that was given before it by a channel waits, within what clocks may differ it counts, and
+// one that came before the completion was known counts too, as do those that a visit or a batch stand for.
+func TestAnAnswerBeforeTheCompletion(t *testing.T) {
+	const done = 100 * Clocks
+	k := CaseKey{cityA, "a"}
+	visit := Visit{ID: 1, Cases: []Case{{ProjectNo: "a", Area: cityA, Completed: true}}}
+	for name, c := range map[string]struct {
+		batch string
+		given int64
+		visit bool
+		want  Standing
+	}{
+		"before":                  {given: done - Clocks - 1, want: Unasked},
+		"within what clocks may":  {given: done - Clocks, want: Counted},
+		"after":                   {given: done + 1, want: Counted},
+		"a visit completed it":    {given: done - Clocks - 1, visit: true, want: Counted},
+		"one of a batch":          {batch: "B", given: done - Clocks - 1, want: Counted},
+		"long before, of a batch": {batch: "B", given: 1, want: Counted},
+	} {
+		for _, told := range []bool{true, false} { // before or after the answer
+			var h History
+			if told {
+				h.Tell(caseFact("a", c.batch, "", done))
+			}
+			h.Give(about("a", 5, c.given))
+			h.Tell(caseFact("a", c.batch, "", done))
+			if c.visit {
+				h.Open("box", visit)
+			}
+			if got := h.Decide()[0].Standing; got != c.want {
+				t.Errorf("%s, told before %t: %s, want %s", name, told, got, c.want)
+			}
+		}
+	}
+	var h History
+	h.Give(aboutTheme("T", 3, 1))
+	h.Tell(caseFact("a", "", "T", done))
+	if got := h.Decide()[0]; got.Standing != Counted || got.Items[0].Case != k {
+		t.Errorf("an overall answer holds for what is completed later: %+v", got)
+	}
+	h = History{}
+	h.Give(about("a", 5, 1))
+	h.Tell(caseFact("a", "", "", done))
+	put := caseFact("a", "", "", 1)
+	put.Corrects, put.AsOf = true, put.AsOf+1
+	h.Tell(put)
+	if got := h.Decide()[0].Standing; got != Counted {
+		t.Errorf("after the completion was put right: %s", got)
+	}
+}
+
 // TestADefaultFallsWithALaterCompletion: silence is counted from the completion, and one that was put later takes the default back.
 func TestADefaultFallsWithALaterCompletion(t *testing.T) {
 	var h History

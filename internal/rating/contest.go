@@ -58,9 +58,15 @@ type Contender struct {
 	Overall bool // as Visit.Overall has it
 }
 
+// Clocks is how far the clocks of two systems may differ, in milliseconds.
+const Clocks = 10 * 60_000
+
 // Matter is what of a case decides which answers may count.
 type Matter struct {
 	Completed bool
+	// From is when a business system says that the case was completed, milliseconds since 1970-01-01 UTC. 0: none has, or a visit has completed it, whose
+	// citizen was asked, or it is one of a batch, which one answer is for.
+	From int64
 	// Deadline is when silence became a default, milliseconds since 1970-01-01 UTC; 0: it did not. An answer that was given before
 	// counts, however late it arrives (5个工作日内未作出评价的,评价结果默认为基本满意, article 14).
 	Deadline  int64
@@ -79,6 +85,10 @@ func (m Matter) Admits(earliest int64, attested bool) Standing {
 	}
 	return Counted
 }
+
+// Premature reports whether an answer by a channel besides the box, about the very case, was given before its completion: 事项办结后可对服务事项进行一次评价
+// (article 14). It waits, and counts if the completion turns out to have been before it. An answer that came before the completion was known is none.
+func (m Matter) Premature(given int64) bool { return m.From != 0 && given+Clocks < m.From }
 
 // Attested reports whether an answer itself says that its case is completed. V is its visit, nil while its record has not arrived.
 func (g Given) Attested(v *Visit) bool {

@@ -13,7 +13,7 @@ const (
 	Counted  Standing = "counted"  // for the person, or for one case at least
 	Replaced Standing = "replaced" // the citizen corrected it at the window
 	Later    Standing = "later"    // for all that it could count for, another one counts
-	Unasked  Standing = "unasked"  // it is about a matter that is not known to be completed; it counts when it is
+	Unasked  Standing = "unasked"  // it is about a matter that is not known to be completed, or was not yet; it counts when it is
 	Late     Standing = "late"     // it was given when silence had become the default
 	Crowded  Standing = "crowded"  // its visit had more answers than anybody looks at
 )
@@ -148,10 +148,12 @@ func (h *History) matter(k CaseKey) Matter {
 			m.Deadline, m.LateHolds, latest = s.deadline, s.lateHolds, s.begins
 		}
 	}
-	m.Completed = h.files[k].CompletedAt != 0
+	m.Completed, m.From = h.files[k].CompletedAt != 0, h.files[k].From()
 	for _, v := range h.visits {
 		for _, c := range v.Cases {
-			m.Completed = m.Completed || c.Completed && v.Key(c) == k
+			if c.Completed && v.Key(c) == k {
+				m.Completed, m.From = true, 0
+			}
 		}
 	}
 	return m
@@ -226,11 +228,11 @@ func (h *History) admit(item Item, all []candidate) (admitted []candidate, not m
 	of := make(map[DeviceID]int)
 	for _, c := range all {
 		g := h.given[c.index]
-		if of[g.Device]++; of[g.Device] > MaxContenders {
-			not[c.index] = Later
-			continue
+		s := m.Admits(g.Earliest, g.Attested(h.visit(g)))
+		if g.About == item.Case && m.Premature(g.Time) {
+			s = Unasked
 		}
-		if s := m.Admits(g.Earliest, g.Attested(h.visit(g))); s != Counted {
+		if s != Counted {
 			not[c.index] = s
 		} else {
 			admitted = append(admitted, c)

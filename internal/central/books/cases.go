@@ -75,7 +75,7 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 
 func (f loadedFile) view() Case {
 	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.deadline, Counts: f.file.counts,
-		Reminded: f.file.reminded}
+		Reminded: f.file.reminded != notReminded}
 }
 
 // Due is where a list of cases goes on that wait for something. The zero Due is its beginning.

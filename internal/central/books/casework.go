@@ -17,11 +17,20 @@ type file struct {
 	contact   int64 // place of what says how the applicant is reached, 0: nothing does
 	deadline  int64 // that has passed, ms since 1970; 0: none yet
 	lateHolds bool
-	reminded  bool
+	reminded  reminding
 	counts    int64 // evaluation that counts, 0: none
 	waits     bool  // its deadline is still to pass
 	row       row
 }
+
+// reminding is what has become of the reminder of a case.
+type reminding int64
+
+const (
+	notReminded reminding = iota
+	reminded
+	unreachable // nobody knew how the applicant is reached; when somebody does, the case is reminded of
+)
 
 // group reports whether c stands for the cases of a batch or of a theme, whose claims are those that all of them have.
 func (c *cased) group() bool {
@@ -110,6 +119,9 @@ func (s *state) tell(d decoded) error {
 		}
 		if len(t.Contact) > 0 && (c.file.contact == 0 || t.Fact.AsOf >= c.file.Corrected["contact"]) {
 			c.file.contact = placeOf(d.Pos, i)
+			if c.file.reminded == unreachable {
+				c.file.reminded = notReminded
+			}
 			if next.Corrected == nil {
 				next.Corrected = make(map[string]int64)
 			}
@@ -305,11 +317,29 @@ func (s *state) answered(d decoded) error {
 				return err
 			}
 		}
+		if a.Completed && a.Visit == nil && a.Theme == "" {
+			if err := s.attested(a.Case, e.at.Wall); err != nil {
+				return err
+			}
+		}
 		if err := s.evaluated(by, e, said); err != nil {
 			return err
 		}
 	}
 	return s.decide()
+}
+
+// attested enters that a case was completed where it was rated, as a visit does.
+func (s *state) attested(k rating.CaseKey, at int64) error {
+	c, err := s.known(k.String())
+	if err != nil {
+		return err
+	}
+	next := c.file.Visit(k, rating.Case{Completed: true}, at, rating.ByVisit, s.received)
+	if reflect.DeepEqual(c.file.CaseFile, next) {
+		return nil
+	}
+	return s.file(c, next)
 }
 
 // boxless enters a visit to a window that has no box. What is heard of it first holds; it decides nothing but whose window shows.
@@ -352,7 +382,13 @@ func (s *state) reminded(d decoded) error {
 			return err
 		}
 		if d.failed[i] == "" && c.file != nil {
-			c.file.reminded = true
+			c.file.reminded = reminded
+			switch {
+			case r.Outcome == journal.NoContact && c.file.contact == r.Contact:
+				c.file.reminded = unreachable
+			case r.Outcome == journal.NoContact: // one was told meanwhile
+				c.file.reminded = notReminded
+			}
 			c.file.row.touch()
 		}
 	}

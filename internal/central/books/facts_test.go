@@ -37,6 +37,9 @@ func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
 		parts := []rating.CaseFact{filed}
 		if rapid.IntRange(0, 3).Draw(t, "done") > 0 {
 			done := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: start, CompletedAt: start}
+			if rapid.IntRange(0, 3).Draw(t, "later") == 0 { // than some answers were given
+				done.CompletedAt += rating.Clocks + rapid.Int64Range(0, clock).Draw(t, "completed")
+			}
 			parts = append(parts, done)
 		}
 		for i, f := range parts {
@@ -204,7 +207,7 @@ func checkSilenceAndLateAnswers(t *testing.T, on engine) {
 	})
 }
 
-// checkADefaultFallsWithALaterCompletion: an answer in time stays one when the completion is put later, and the case waits anew.
+// checkADefaultFallsWithALaterCompletion: the case waits anew when the completion is put later, and so does an answer that was given before it.
 func checkADefaultFallsWithALaterCompletion(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
@@ -236,9 +239,13 @@ func checkADefaultFallsWithALaterCompletion(t *testing.T, on engine) {
 		put := factOf("P", later.UnixMilli())
 		put.Corrects, put.AsOf = true, put.AsOf+1
 		w.tell(t, "later", put)
-		see("after it", "counted", CaseRated, 0)
+		see("after it", "unasked", CaseCompleted, 1)
 		pass("2", noon().Add(time.Hour), noon().Add(2*time.Hour)) // was on its way
-		see("after a deadline of before", "counted", CaseRated, 0)
+		see("after a deadline of before", "unasked", CaseCompleted, 1)
+		back := factOf("P", noon().Add(3*time.Hour).UnixMilli())
+		back.Corrects, back.AsOf = true, put.AsOf+1
+		w.tell(t, "back", back)
+		see("after it was put right again", "counted", CaseRated, 0)
 	})
 }
 

@@ -238,7 +238,7 @@ func (w *writer) cased(c *cased) {
 	}
 	if f := c.file; f != nil && f.row != kept {
 		w.put(f.row, "case", c.item, restHash(c.project), c.project, encodeFile(f.CaseFile), f.Begins(), groupHash(f.BatchKey()), groupHash(f.ThemeKey()), f.contact,
-			f.deadline, flag(f.lateHolds), flag(f.reminded), f.counts, flag(f.waits))
+			f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
 	}
 }
 

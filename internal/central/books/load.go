@@ -234,11 +234,11 @@ const readFiles = "SELECT item, project, file, contact, deadline, late_holds, re
 func scanFile(s db.Scanner) (out loadedFile, err error) {
 	f := new(file)
 	var text string
-	var late, reminded, waits int64
-	if err := s.Scan(&out.item, &out.project, &text, &f.contact, &f.deadline, &late, &reminded, &f.counts, &waits); err != nil {
+	var late, waits int64
+	if err := s.Scan(&out.item, &out.project, &text, &f.contact, &f.deadline, &late, &f.reminded, &f.counts, &waits); err != nil {
 		return out, err
 	}
-	f.lateHolds, f.reminded, f.waits = late == 1, reminded == 1, waits == 1
+	f.lateHolds, f.waits = late == 1, waits == 1
 	out.file = f
 	return out, json.Unmarshal([]byte(text), &f.CaseFile)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 3
+const SchemaVersion = 4
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -179,7 +179,7 @@ CREATE TABLE {case} (
   contact {int} NOT NULL,               -- place of what says it, 0: nothing does
   deadline {int} NOT NULL,              -- that has passed, 0: none yet
   late_holds {int} NOT NULL,
-  reminded {int} NOT NULL,
+  reminded {int} NOT NULL,              -- 0: not yet, 1: yes, 2: nobody knew how
   counts {int} NOT NULL,                -- evaluation that counts, 0: none
   waits {int} NOT NULL,                 -- 1: its deadline is still to pass
   PRIMARY KEY (item, rest)

@@ -270,7 +270,7 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 	}
 	var m rating.Matter
 	if f := i.cased.file; f != nil {
-		m = rating.Matter{Completed: f.Begins() != 0, Deadline: f.deadline, LateHolds: f.lateHolds}
+		m = rating.Matter{Completed: f.Begins() != 0, From: f.From(), Deadline: f.deadline, LateHolds: f.lateHolds}
 	}
 	if m.Deadline != 0 {
 		if err := s.contested(all); err != nil {
@@ -288,7 +288,11 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 			earliest = f.Earliest
 		}
 		attested := c.visit.text == "" && !c.channelled() && c.question.Case != ""
-		if next := m.Admits(earliest, attested); next != rating.Counted {
+		next := m.Admits(earliest, attested)
+		if c.channelled() && c.question.Case == i.cased.project && m.Premature(c.at.Wall) {
+			next = rating.Unasked
+		}
+		if next != rating.Counted {
 			s.stands(c, next)
 		} else {
 			admitted = append(admitted, c)

@@ -244,7 +244,7 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 		return nil, err
 	}
 	if !d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.After(now) {
-		outcome = "missed"
+		outcome = journal.Missed
 	}
 	text, err := d.text(c)
 	if err != nil {
@@ -252,13 +252,13 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 	}
 	letter := ""
 	note := func(ctx context.Context, tx *db.Tx, _ int64) (err error) {
-		if outcome == "sending" {
+		if outcome == journal.Sending {
 			letter, err = d.ask(ctx, tx, c.Key, number)
 		}
 		return err
 	}
-	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome}, note)
-	if err != nil || !r.Entered || outcome != "sending" {
+	r, err := d.cfg.Journal.Remind(ctx, source, journal.Reminder{Case: c.Key, Outcome: outcome, Contact: c.Contact}, note)
+	if err != nil || !r.Entered || outcome != journal.Sending {
 		return nil, err
 	}
 	refused = d.cfg.Gateway.Send(ctx, Message{requestID(c.Key), number, strings.ReplaceAll(text, "{letter}", letter)})
@@ -288,13 +288,13 @@ func (d *Deadlines) text(c books.Case) (string, error) {
 // reach returns the number of a case's applicant, and what becomes of the reminder.
 func (d *Deadlines) reach(ctx context.Context, c books.Case) (number, outcome string, err error) {
 	if c.Contact == 0 {
-		return "", "no_contact", nil
+		return "", journal.NoContact, nil
 	}
 	pos, part := books.Entry{Cursor: c.Contact}.Pos()
 	number, err = d.cfg.Journal.Text(ctx, pos, part)
 	switch {
 	case errors.Is(err, journal.ErrErased) || err == nil && number == "":
-		return "", "no_contact", nil
+		return "", journal.NoContact, nil
 	case err != nil:
 		return "", "", err
 	}
@@ -303,9 +303,9 @@ func (d *Deadlines) reach(ctx context.Context, c books.Case) (number, outcome st
 		return "", "", err
 	}
 	if stopped {
-		return "", "stopped", nil
+		return "", journal.Stopped, nil
 	}
-	return number, "sending", nil
+	return number, journal.Sending, nil
 }
 
 // hash returns a number as the table has it.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 )
 
@@ -92,5 +93,43 @@ func TestAReminderLeadsToTheCase(t *testing.T) {
 	}
 	if len(b.phones.sent) != 1 || b.phones.sent[0].Text != "身份证补领: https://rate.example.com/C/1" {
 		t.Errorf("sent %+v", b.phones.sent)
+	}
+}
+
+// TestAContactThatIsToldLate: a case is reminded of when it is known how the applicant is reached, also after the 24 hours, once.
+func TestAContactThatIsToldLate(t *testing.T) {
+	b := newBureau(t)
+	done := b.complete(t, "1", "")
+	b.complete(t, "erased", "13800000002")
+	e, err := b.journal.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.journal.Erase(t.Context(), e, 0, "somebody", "asked for"); err != nil {
+		t.Fatal(err)
+	}
+	b.once(t, at(done, 2, 10, 0))
+	b.once(t, at(done, 2, 10, 1))
+	if len(b.phones.sent) != 0 {
+		t.Fatalf("sent %+v", b.phones.sent)
+	}
+	head, err := b.journal.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, project := range []string{"1", "erased"} {
+		f := rating.CaseFact{Area: area, ProjectNo: project, AsOf: time.Now().UnixMilli()}
+		if _, err := b.journal.Tell(t.Context(), "test", "contact "+project, []journal.Fact{{Fact: f, Contact: "13800000001"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for minute := range 3 {
+		b.once(t, at(done, 2, 11, minute))
+	}
+	if len(b.phones.sent) != 2 {
+		t.Errorf("sent %+v", b.phones.sent)
+	}
+	if now, err := b.journal.Head(t.Context()); err != nil || now != head+4 {
+		t.Errorf("%d rows were entered, want two contacts and two reminders, %v", now-head, err)
 	}
 }

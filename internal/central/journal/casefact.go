@@ -39,6 +39,8 @@ type Answer struct {
 	Text    []byte         `json:"text,omitempty"` // ciphertext
 	// Catalogue is the version of the catalogue that the reasons are of, 0 where it was not said.
 	Catalogue uint32 `json:"catalogue,omitempty"`
+	// Completed says that the case was completed where the answer was given: at a self-service terminal, which completes by itself.
+	Completed bool `json:"completed,omitempty"`
 	// By is who entered it later from paper, in order: the one and who has checked it. Row and receipt say when.
 	By []string `json:"by,omitempty"`
 }
@@ -65,8 +67,18 @@ type Passed struct {
 // Reminder is the part of a row of the kind Reminded: a case is reminded of, or is not, once.
 type Reminder struct {
 	Case    rating.CaseKey `json:"case"`
-	Outcome string         `json:"outcome"` // "sending" before the gateway is asked, "no_contact", "stopped", "missed"
+	Outcome string         `json:"outcome"` // Sending before the gateway is asked, or why it is not
+	// Contact is the place of what said how the applicant is reached, as the books have it, 0 if nothing did.
+	Contact int64 `json:"contact,omitempty"`
 }
+
+// The outcomes of a Reminder.
+const (
+	Sending   = "sending"
+	NoContact = "no_contact" // nobody has said how the applicant is reached, or it was erased; when it is said anew, the case is reminded of
+	Stopped   = "stopped"    // the number wants no messages
+	Missed    = "missed"     // the deadline is near or past
+)
 
 // sealedParts returns parts with texts encrypted, each with a key of its own, and those keys wrapped.
 func sealedParts[T any](j *Journal, all []T, seal func(T) (v any, text string, put func([]byte))) (parts, secrets [][]byte, err error) {
@@ -178,13 +190,17 @@ func (j *Journal) Pass(ctx context.Context, source, name string, all []Passed) (
 	return j.sealed(ctx, Entry{Kind: Deadlines, Source: source, Name: name, Received: j.Now(), Parts: parts}, nil)
 }
 
-// Remind appends that a case is reminded of, or why not. Entered is false in the receipt if it was before.
+// Remind appends that a case is reminded of, or why not. Entered is false in the receipt if it was before; one that could not be reached may be reminded of later.
 func (j *Journal) Remind(ctx context.Context, source string, r Reminder, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
 	parts, err := act(r)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return j.Append(ctx, Entry{Kind: Reminded, Source: source, Name: r.Case.String(), Received: j.Now(), Parts: parts}, also)
+	name := r.Case.String()
+	if r.Outcome == NoContact { // which is not the end of it
+		name = fmt.Sprint(name, " ", NoContact, " ", r.Contact)
+	}
+	return j.Append(ctx, Entry{Kind: Reminded, Source: source, Name: name, Received: j.Now(), Parts: parts}, also)
 }
 
 // sealedText returns the ciphertext of a part, nil if it has none.

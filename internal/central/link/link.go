@@ -43,6 +43,10 @@ type Claim struct {
 	Source  string         `json:"s"`           // who asked for it
 	Expires int64          `json:"x"`           // minutes since 1970-01-01 UTC
 	Return  string         `json:"r,omitempty"` // where the thanks page leads back to
+	// Completed says that the terminal which asked for it has completed the case by itself.
+	Completed bool `json:"d,omitempty"`
+	// Terminal makes it the code posted at the self-service terminal Source: for what that has finished last.
+	Terminal bool `json:"t,omitempty"`
 	// Visit is a service at a window that has no box: its person can be rated too. Nil elsewhere.
 	Visit *Visit `json:"v,omitempty"`
 }
@@ -63,7 +67,7 @@ func (v Visit) Record() rating.Visit {
 // Check reports the first reason why no link could be written for a claim.
 func (c Claim) Check() error {
 	switch {
-	case c.Visit == nil && c.Case == (rating.CaseKey{}):
+	case c.Visit == nil && (c.Case == rating.CaseKey{}) != c.Terminal:
 		return errors.New("a link is for a case, or for a service at a window")
 	case utf8.RuneCountInString(c.Return) != len(c.Return) || len(c.Return) > MaxReturn:
 		return fmt.Errorf("return: at most %d characters of ASCII, others percent-encoded", MaxReturn)

@@ -70,6 +70,10 @@ func (p *Page) findCase(w http.ResponseWriter, r *http.Request) (caseLink, bool)
 		p.say(w, damagedLink)
 		return l, false
 	}
+	if l.claim.Terminal {
+		p.lead(w, r, l.claim)
+		return l, false
+	}
 	if l.file, _, err = p.cfg.Books.Case(r.Context(), l.claim.Case); err == nil && l.claim.Visit != nil {
 		var v books.VisitView
 		v, err = p.cfg.Books.Visit(r.Context(), rating.DeviceID("@"+l.claim.Channel), l.claim.Visit.ID)
@@ -80,6 +84,26 @@ func (p *Page) findCase(w http.ResponseWriter, r *http.Request) (caseLink, bool)
 		return l, false
 	}
 	return l, true
+}
+
+// lead answers the code that is posted at a terminal: with what was finished there last, if that was just now.
+func (p *Page) lead(w http.ResponseWriter, r *http.Request, c link.Claim) {
+	now := p.cfg.Now()
+	k, ok, err := p.cfg.Terminals.Last(r.Context(), c.Source, now)
+	switch {
+	case err != nil:
+		p.failCase(w, r, "look what a terminal has finished", err)
+		return
+	case !ok:
+		p.say(w, nothingFinished)
+		return
+	}
+	token, err := p.cfg.Links.Write(link.Claim{Case: k, Channel: rating.Kiosk, Source: c.Source, Completed: true, Expires: now.Add(Life).Unix() / 60})
+	if err != nil {
+		p.failCase(w, r, "write a link", err)
+		return
+	}
+	http.Redirect(w, r, link.Path+token, http.StatusSeeOther)
 }
 
 // failCase reports a failure. It names neither link nor case.
@@ -170,7 +194,7 @@ func (p *Page) enterCase(r *http.Request, l caseLink, f form, asked []question) 
 			record := l.claim.Visit.Record()
 			a.Visit = &record
 		} else {
-			a.Case = l.claim.Case
+			a.Case, a.Completed = l.claim.Case, l.claim.Completed
 		}
 		answers, texts = append(answers, a), append(texts, e.Text)
 	}

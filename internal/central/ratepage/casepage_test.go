@@ -74,6 +74,13 @@ func (m *memory) Answer(_ context.Context, source, name string, answers []journa
 	return journal.Receipt{Pos: pos, Entered: true}, nil
 }
 
+// Last is what the terminal "zz-1" has finished.
+func (m *memory) Last(_ context.Context, terminal string, _ time.Time) (rating.CaseKey, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return theCase(), m.finished && terminal == "zz-1", m.err
+}
+
 const city = "620100000000"
 
 func theCase() rating.CaseKey { return rating.CaseKey{Area: city, Project: "620102-SECRET"} }
@@ -170,6 +177,27 @@ func TestAWindowWithoutABox(t *testing.T) {
 	want(t, h.get(path), 409)
 	h.completed(rating.Online)
 	want(t, h.get(path), 200, "!staff.level")
+}
+
+// TestThePostedCodeOfATerminal: 自助服务终端要…张贴二维码. It leads to what was just finished there, and to nothing else.
+func TestThePostedCodeOfATerminal(t *testing.T) {
+	h := newHall(t)
+	h.completed(rating.Online)
+	path := h.caseLink(t, func(c *link.Claim) {
+		*c = link.Claim{Terminal: true, Channel: rating.Kiosk, Source: "zz-1", Expires: c.Expires}
+	})
+	want(t, h.get(path), 404, "没有可评价的办件", "!submission")
+	want(t, h.post(path, url.Values{"submission": {strings.Repeat("0", 32)}, "matter.level": {"5"}}), 404)
+	h.books.finished = true
+	w := h.get(path)
+	want(t, w, 303)
+	at := w.Header().Get("Location")
+	want(t, h.get(at), 200, "居民身份证", "matter.level", "!staff.level")
+	want(t, h.post(at, h.fill(t, at, "matter.level", "3")), 303)
+	if got := h.books.channelled; len(got) != 1 || got[0].Channel != rating.Kiosk || !got[0].Completed || got[0].Case != theCase() {
+		t.Errorf("entered %+v", got)
+	}
+	want(t, h.get(h.get(path).Header().Get("Location")), 409, "已经评价过了")
 }
 
 func TestUnusableCaseLinks(t *testing.T) {

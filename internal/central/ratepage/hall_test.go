@@ -24,13 +24,14 @@ import (
 
 // memory is a journal and its books in memory: the first answer to a question counts, a submission is stored once.
 type memory struct {
-	offline bool // the box
-	mu      sync.Mutex
-	devices map[rating.DeviceID]fleet.Device
-	visit   books.VisitView
-	stored  []rating.Evaluation
-	rows    map[string]int64
-	answers [][]books.Answer // by row
+	offline  bool // the box
+	mu       sync.Mutex
+	devices  map[rating.DeviceID]fleet.Device
+	visit    books.VisitView
+	stored   []rating.Evaluation
+	rows     map[string]int64
+	answers  [][]books.Answer // by row
+	finished bool             // something at a terminal
 	// What came by links for cases.
 	cases      map[rating.CaseKey]books.Case
 	channelled []journal.Answer
@@ -153,7 +154,7 @@ func newHall(t testing.TB) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Links: links, Reasons: reasons, Random: rand.Reader,
+	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Links: links, Terminals: h.books, Reasons: reasons, Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
 		Now:    func() time.Time { return h.now },
 		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {

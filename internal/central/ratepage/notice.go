@@ -177,6 +177,14 @@ var (
 		Do:      "请回到政务服务网或 APP 的“我的办件”重新进入评价，或拨打" + hotline + "。",
 		English: "The link can no longer be used. Nothing was submitted. Please open the rating again from the website or app, or call 12345.",
 	}
+	nothingFinished = notice{
+		Status:  http.StatusNotFound,
+		TitleZh: "现在没有可评价的办件", TitleEn: "There is nothing to rate at the moment.",
+		What:    "这台自助终端在最近五分钟内没有办结的事项。",
+		Means:   "张贴的二维码只能评价刚刚在这台终端上办结的事项，不需要也不应输入办件编号。",
+		Do:      "请在办结后五分钟内扫描。已经离开的，可通过政务服务网或" + hotline + " 评价。",
+		English: "Nothing was completed at this terminal in the last five minutes. The posted code is for what was just completed here; otherwise please rate through the government website or call 12345.",
+	}
 	damagedLink = notice{
 		Status:  http.StatusBadRequest,
 		TitleZh: "评价链接不完整", TitleEn: "This rating link is damaged.",

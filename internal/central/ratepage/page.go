@@ -50,12 +50,19 @@ type Books interface {
 	Answers(ctx context.Context, pos int64) ([]books.Answer, error)
 }
 
+// Terminals knows what self-service terminals have just finished.
+type Terminals interface {
+	Last(ctx context.Context, terminal string, now time.Time) (rating.CaseKey, bool, error)
+}
+
 // Config holds what a Page needs. Every field but FrameAncestors is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
 	Books   Books
 	Links   *link.Keeper // of cases
+	// Terminals knows what self-service terminals have just finished.
+	Terminals Terminals
 	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
 	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error

@@ -68,6 +68,7 @@ type adminConfig struct {
 	Hosts          []hostName `toml:"hosts"`
 	Proxies        []network  `toml:"proxies"`
 	FrameAncestors []origin   `toml:"frame_ancestors"`
+	OIDC           oidcConfig `toml:"oidc"`
 }
 
 type sealConfig struct {
@@ -190,6 +191,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 		if c.Cases.TokensFile == "" {
 			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
 		}
+	}
+	if err := c.Admin.OIDC.check(); err != nil {
+		bad("admin.oidc.issuer", "%v", err)
 	}
 	if c.Ops.Listen != "" {
 		value("ops.listen", &c.Ops.Listen, string(c.Ops.Listen))

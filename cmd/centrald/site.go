@@ -25,6 +25,10 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 	if err != nil {
 		return nil, err
 	}
+	provider, err := c.provider(cfg.Admin.OIDC, x)
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
@@ -36,7 +40,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
-		me.Section(me.Config{Accounts: x.people}),
+		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),
 	)
 }

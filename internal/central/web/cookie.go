@@ -7,10 +7,11 @@ import (
 	"haochaping/internal/central/directory/account"
 )
 
-// The cookies: of the session, and of a browser that has signed in before.
+// The cookies: of the session, of a browser that has signed in before, and of one that is away at a provider to sign in.
 const (
 	sessionCookie = "hcp"
 	browserCookie = "hcp-browser"
+	ticketCookie  = "hcp-ticket"
 )
 
 // browserLife is how long a browser is known.
@@ -39,6 +40,19 @@ func (c *Call) Enter(e account.Entered) {
 	if e.Device != "" {
 		c.setCookie(browserCookie, e.Device, browserLife)
 	}
+}
+
+// Keep lets the browser keep something while it is away at a provider.
+func (c *Call) Keep(ticket string, life time.Duration) { c.setCookie(ticketCookie, ticket, life) }
+
+// Kept takes from the browser what it has kept, empty for nothing.
+func (c *Call) Kept() string {
+	k, err := c.R.Cookie(c.site.cookieName(c.R, ticketCookie))
+	if err != nil {
+		return ""
+	}
+	c.setCookie(ticketCookie, "", 0)
+	return k.Value
 }
 
 // Leave takes the session's secret from the browser, and what it has stored of this site's pages.

@@ -91,7 +91,9 @@ func (s *Site) stateOf(c *Call, err error) state {
 	case errors.Is(err, account.ErrBusy):
 		c.W.Header().Set("Retry-After", "10")
 		return state{http.StatusServiceUnavailable, "登录的人太多", "请过几秒再试。Too many sign-ins at once.", "", "", ""}
-	case errors.Is(err, account.ErrGrant), errors.Is(err, account.ErrPassword), errors.Is(err, account.ErrLogin), errors.Is(err, account.ErrChanged), errors.Is(err, account.ErrWrong), errors.Is(err, account.ErrLink):
+	case errors.Is(err, account.ErrNoRole), errors.Is(err, account.ErrBarred):
+		return state{http.StatusForbidden, "不能登录", err.Error(), "", "/signin", "回到登录页"}
+	case errors.Is(err, account.ErrProvided), errors.Is(err, account.ErrGrant), errors.Is(err, account.ErrPassword), errors.Is(err, account.ErrLogin), errors.Is(err, account.ErrChanged), errors.Is(err, account.ErrWrong), errors.Is(err, account.ErrLink):
 		return state{http.StatusUnprocessableEntity, "没有完成", err.Error(), "请返回上一页修改后再试。", "", ""}
 	case errors.As(err, &big):
 		return state{http.StatusRequestEntityTooLarge, "内容太大", "提交的内容超出了限制。The request is too large.", "", "", ""}

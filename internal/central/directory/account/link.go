@@ -29,6 +29,9 @@ var ErrLink = errors.New("链接已使用或已过期 (the link was used or is o
 
 // Link makes a link for an account, in place of earlier ones, and returns its secret.
 func (a *Accounts) Link(ctx context.Context, by By, x Account, opens Opens) (secret string, err error) {
+	if x.Subject != "" && opens == ChoosesPassword {
+		return "", ErrProvided
+	}
 	life := PasswordLinkLife
 	if opens == SignsIn {
 		life = SignInLinkLife
@@ -144,6 +147,9 @@ func (a *Accounts) Again(ctx context.Context, p Person, password string, b Brows
 
 // setPassword keeps a new password's hash and ends the account's sessions but one, and its tokens.
 func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password string, but []byte, also func(context.Context, *db.Tx) error) error {
+	if x.Subject != "" {
+		return ErrProvided
+	}
 	if err := CheckPassword(password, x.Login, x.Name); err != nil {
 		return err
 	}

@@ -13,16 +13,18 @@ var files embed.FS
 // Config holds what the pages need.
 type Config struct {
 	Accounts *account.Accounts
+	Provider *Provider // of OpenID Connect; nil: people sign in here alone
 }
 
 // pages are the pages.
 type pages struct {
 	accounts *account.Accounts
+	provider *Provider
 }
 
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
-	p := &pages{cfg.Accounts}
+	p := &pages{cfg.Accounts, cfg.Provider}
 	public := func(method, path string, do func(*web.Call) error) web.Route {
 		return web.Route{Method: method, Path: path, Public: true, Do: do}
 	}
@@ -39,6 +41,9 @@ func Section(cfg Config) web.Section {
 		own("POST", "/me/recovery", "", p.recovery), own("POST", "/me/sessions/{session}/end", "", p.endSession),
 		own("POST", "/me/tokens", "", p.addToken), own("POST", "/me/tokens/{token}/drop", "", p.dropToken),
 	}
+	if p.provider != nil {
+		routes = append(routes, public("GET", providerPath, p.leaveForProvider), public("GET", providerPath+"/back", p.backFromProvider))
+	}
 	return web.Section{Name: "me", Files: files, Routes: routes, Needs: p.needs}
 }
 
@@ -47,6 +52,9 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 	x, err := p.accounts.Account(c.R.Context(), c.Person.Account)
 	if err != nil {
 		return nil, err
+	}
+	if x.Subject != "" {
+		return nil, nil // the second factor is the provider's duty
 	}
 	if !x.Second {
 		return []web.Need{{Words: "还没有绑定动态口令，建议绑定", Path: "/me/second"}}, nil

@@ -18,10 +18,16 @@ type form struct {
 	Account account.Account
 	Link    string
 	Least   int // characters of a password
+	// Provider is what the provider is called, Away where one signs in there; empty: there is none.
+	Provider, Away string
 }
 
 func (p *pages) form(c *web.Call) form {
-	return form{To: destination(c.R.FormValue("to")), Least: account.LeastPassword}
+	f := form{To: destination(c.R.FormValue("to")), Least: account.LeastPassword}
+	if p.provider != nil {
+		f.Provider, f.Away = p.provider.cfg.Name, providerPath+"?to="+url.QueryEscape(f.To)
+	}
+	return f
 }
 
 // destination returns a path of this site, "/" for anything else.

@@ -228,6 +228,10 @@ func (h *History) admit(item Item, all []candidate) (admitted []candidate, not m
 	of := make(map[DeviceID]int)
 	for _, c := range all {
 		g := h.given[c.index]
+		if of[g.Device]++; of[g.Device] > MaxContenders {
+			not[c.index] = Later
+			continue
+		}
 		s := m.Admits(g.Earliest, g.Attested(h.visit(g)))
 		if g.About == item.Case && m.Premature(g.Time) {
 			s = Unasked

@@ -63,9 +63,9 @@ func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
 		l.given = append(l.given, g)
 		l.rows = append(l.rows, func(t fatal, w *world) { w.say(t, name, a) })
 	}
-	for _, p := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "deadlines") {
+	for _, p := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID).Draw(t, "deadlines") {
 		x := journal.Passed{Case: rating.CaseKey{Area: cityA, Project: fmt.Sprint("r", run, p)},
-			Deadline: start + rapid.Int64Range(-2000, clock+2000).Draw(t, "deadline"), LateHolds: rapid.IntRange(0, 3).Draw(t, "holds") == 0}
+			Deadline: start + rapid.Int64Range(-2000, clock).Draw(t, "deadline"), LateHolds: rapid.IntRange(0, 7).Draw(t, "holds") == 0}
 		if !told[x.Case] {
 			continue
 		}

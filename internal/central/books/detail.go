@@ -110,7 +110,10 @@ func (d *Detail) fill(s *state, id int64) (err error) {
 
 // contestOf returns what of an item people read, and notes where that is not all.
 func (s *state) contestOf(i item, e *evaluation, more *bool) (Contest, error) {
-	out := Contest{Item: i.rating(), Standing: rating.Unasked}
+	out := Contest{Item: i.rating(), Standing: rating.Later} // where there was no room for it
+	if e.standing == rating.Crowded {
+		out.Standing = e.standing
+	}
 	if i.cased != nil && i.cased.file != nil {
 		view := loadedFile{file: i.cased.file, item: i.cased.item, project: i.cased.project}.view()
 		out.File = &view

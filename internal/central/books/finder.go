@@ -328,7 +328,7 @@ func scanCursor(s db.Scanner) (c Cursor, err error) { return c, s.Scan(&c.Moment
 // numbers returns an argument that stands for many numbers, and the words by which a column is one of them.
 func (x *statementText) numbers(engine db.Engine, column string, values []int64) {
 	if engine == db.Postgres {
-		x.add(column, " = ANY(", x.arg(values), ")")
+		x.add(column, " = ANY(", x.arg(append([]int64{}, values...)), ")") // none is no NULL, of which NOT would be neither
 		return
 	}
 	list := make([]string, len(values))

@@ -19,7 +19,7 @@ func channelWords() []word {
 
 func statusWords() []word {
 	return []word{{string(rating.Counted), "计入"}, {string(rating.Replaced), "被更正"}, {string(rating.Later), "已有在先"}, {string(rating.Unasked), "未办结，不计"},
-		{string(rating.Late), "逾期，不计"}}
+		{string(rating.Late), "逾期，不计"}, {string(rating.Crowded), "过多，不计"}}
 }
 
 func openerWords() []word {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"haochaping/internal/crash"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -244,7 +245,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
 		u.follow()
-		err := u.session(ctx)
+		err := crash.Contain(func() error { return u.session(ctx) })
 		if ctx.Err() != nil {
 			break
 		}
@@ -261,7 +262,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 		}
 		attempt++
 		u.cfg.Logger.Log(ctx, level, "no connection to the centre; evaluations are kept and sent later", "error", err,
-			"next try in", wait.Round(time.Millisecond), "tries", attempt)
+			"next try in", wait.Round(time.Millisecond), "tries", attempt, "stack", crash.StackOf(err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

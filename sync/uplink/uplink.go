@@ -262,7 +262,10 @@ func (u *Uplink) Run(ctx context.Context) error {
 		}
 		attempt++
 		u.cfg.Logger.Log(ctx, level, "no connection to the centre; evaluations are kept and sent later", "error", err,
-			"next try in", wait.Round(time.Millisecond), "tries", attempt, "stack", crash.StackOf(err))
+			"next try in", wait.Round(time.Millisecond), "tries", attempt)
+		if stack := crash.StackOf(err); stack != "" {
+			u.cfg.Logger.Error("a fault of the program", "stack", stack)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/condition"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
@@ -100,7 +102,7 @@ func bundleFiles(c boxconfig.Config) []bundled {
 	}
 	return []bundled{
 		{"version.txt", func(context.Context) ([]byte, error) { return []byte("ratingctl " + version() + "\n"), nil }},
-		{"status.json", func(ctx context.Context) ([]byte, error) { return indented(askBox(ctx, c)) }},
+		{"status.json", func(ctx context.Context) ([]byte, error) { return indented(bundledStatus(ctx, c)) }},
 		{"doctor.txt", func(ctx context.Context) ([]byte, error) { return bundledDoctor(ctx, c), nil }},
 		{"config.json", func(context.Context) ([]byte, error) { return indented(safeConfig(c)) }},
 		{"records.json", func(context.Context) ([]byte, error) { return indented(countRecords(logPath(c))) }},
@@ -113,12 +115,29 @@ func bundleFiles(c boxconfig.Config) []bundled {
 	}
 }
 
+// named are the parts whose troubles name a person by the number of the staff.
+func named() []string { return []string{"photos"} }
+
+// bundledStatus returns what the daemon says of itself, and of what could name a person no more than which trouble it is.
+func bundledStatus(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
+	s, err := askBox(ctx, c)
+	for i, part := range s.Parts {
+		if slices.Contains(named(), part.Name) && !part.OK {
+			s.Parts[i].What = condition.Of(part.Code, "").What
+		}
+	}
+	if f := s.LastFault; f != nil && slices.Contains(named(), f.Part) {
+		f.What = condition.Of(f.Code, "").What
+	}
+	return s, err
+}
+
 // unbundled are the checks whose words could hold a name or a line of the configuration; of these only the mark is told.
 func unbundled() []string { return []string{"text", "config", "window"} }
 
 func bundledDoctor(ctx context.Context, c boxconfig.Config) []byte {
 	p := &patient{config: c}
-	if s, err := askBox(ctx, c); err != nil {
+	if s, err := bundledStatus(ctx, c); err != nil {
 		p.silent = err
 	} else {
 		p.status = &s

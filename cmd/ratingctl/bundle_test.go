@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"haochaping/internal/condition"
+	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/windowapi"
 	"haochaping/store"
@@ -84,13 +86,16 @@ func TestTheBundleDisclosesNothing(t *testing.T) {
 	t.Setenv("PATH", c.dir+":"+os.Getenv("PATH"))
 	s := wellBox()
 	s.Parts[0].What.EN = `Post "https://u:` + plant + `@hall.example.com/hook/` + plant + `?key=` + plant + `": refused`
+	photo := condition.Of("photos.file", "the photo of the staff number "+plant+": invalid JPEG format")
+	s.Parts = append(s.Parts, opsapi.Part{Name: "photos", Code: photo.Code, Level: photo.Level, What: photo.What, Means: photo.Means, Do: photo.Do})
+	s.LastFault = &opsapi.Fault{Part: "photos", Code: photo.Code, What: photo.What}
 	answerAt(t, c.dir, &s)
 	out := filepath.Join(c.dir, "box.tar.gz")
 	if got, err := ratingctl(t, "bundle", "-config", c.config, "-out", out); err != nil || !strings.Contains(got, out) {
 		t.Fatalf("%s: %v", got, err)
 	}
 	files := unpacked(t, out)
-	for name, want := range map[string]string{"version.txt": "ratingctl", "status.json": `"device": "lz-0417"`, "doctor.txt": "keys", "config.json": "lz-0417",
+	for name, want := range map[string]string{"version.txt": "ratingctl", "status.json": `"code": "photos.file"`, "doctor.txt": "keys", "config.json": "lz-0417",
 		"records.json": `"visit": 1`, "log.txt": `level=WARN msg="a part" part=sound`, "system.txt": "Linux"} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s lacks %q:\n%s", name, want, files[name])

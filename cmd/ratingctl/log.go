@@ -137,27 +137,76 @@ func printLog(n *store.Inspection, o logOptions, out io.Writer) error {
 		table.Flush()
 		return errors.Join(err, table.Error())
 	}
-	waits := false
-	err := n.Records(from, func(r rating.Record, _ []byte) error {
+	return list(n, from, out)
+}
+
+// list prints records for people, with what the signs among them mean.
+func list(n *store.Inspection, from uint64, out io.Writer) error {
+	clocks, err := clocksOf(n)
+	if err != nil {
+		return err
+	}
+	waits, shown := false, make(map[string]bool)
+	err = n.Records(from, func(r rating.Record, _ []byte) error {
 		mark := " "
 		if r.Seq > n.Released {
 			mark, waits = "*", true
 		}
-		_, err := fmt.Fprintf(out, "%8d%s %s  %s\n", r.Seq, mark, when(r.At), summary(r))
+		at, quality := clocks.when(r.At)
+		shown[quality] = true
+		if quality == unset {
+			at += fmt.Sprintf(" boot %d +%.3fs", r.At.Boot, time.Duration(r.At.Mono*int64(time.Millisecond)).Seconds())
+		}
+		_, err := fmt.Fprintf(out, "%8d%s %s%s  %s\n", r.Seq, mark, quality, at, summary(r))
 		return err
 	})
-	if err == nil && waits {
-		_, err = fmt.Fprintf(out, "* 中心尚未确认 / the centre has not acknowledged it, as far as the file says\n")
+	for _, sign := range []struct {
+		shown bool
+		means string
+	}{
+		{waits, "* 中心尚未确认 / the centre has not acknowledged it, as far as the file says"},
+		{shown[estimated], "≈ 当时时钟未同步，按同次启动中校准后的时钟推算 / the clock was not set then; worked out from the clock as it was once set in that run"},
+		{shown[unset], "? 时钟未同步，时间可能不对；boot 为第几次启动及其后的秒数 / the clock was not set, the time may be wrong; boot says which start of the box it was, and how long after"},
+	} {
+		if err == nil && sign.shown {
+			_, err = fmt.Fprintln(out, sign.means)
+		}
 	}
 	return err
 }
 
-// when returns a stamp for people: the wall time if it was right, else how long the box had been on.
-func when(s rating.Stamp) string {
-	if s.Synced {
-		return s.Time().Format("2006-01-02 15:04:05.000")
+// The qualities of a time that is printed: the clock was right, it is worked out, or nobody knows.
+const (
+	right     = " "
+	estimated = "≈"
+	unset     = "?"
+)
+
+// clocks are what the wall clock said, when it was right, at the start of each boot, in milliseconds.
+type clocks map[uint32]int64
+
+func clocksOf(n *store.Inspection) (clocks, error) {
+	out := make(clocks)
+	err := n.Records(0, func(r rating.Record, _ []byte) error {
+		if r.At.Synced {
+			out[r.At.Boot] = r.At.Wall - r.At.Mono
+		}
+		return nil
+	})
+	return out, err
+}
+
+// when returns a stamp's time for people, and how much it is worth.
+func (c clocks) when(s rating.Stamp) (at, quality string) {
+	const layout = "2006-01-02 15:04:05.000"
+	began, known := c[s.Boot]
+	switch {
+	case s.Synced:
+		return s.Time().Format(layout), right
+	case known:
+		return time.UnixMilli(began + s.Mono).Format(layout), estimated
 	}
-	return fmt.Sprintf("boot %-6d +%11.3fs", s.Boot, time.Duration(s.Mono*int64(time.Millisecond)).Seconds())
+	return s.Time().Format(layout), unset
 }
 
 // summary returns one line about a record.

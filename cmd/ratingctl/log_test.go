@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"haochaping/internal/rating"
 	"haochaping/store"
@@ -63,13 +64,16 @@ func TestLogOfARunningBox(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1  boot 3      +      1.500s  started, version: v1", "3* 20", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated",
+	at := func(seconds int64) string {
+		return time.Unix(1_790_000_000+seconds, 0).Format("2006-01-02 15:04:05.000")
+	}
+	for _, want := range []string{"1  ≈" + at(-60) + "  started, version: v1", "3*  " + at(0) + "  visit", "\n≈ 当时时钟未同步", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated",
 		"opened by pc, case 620100-1, staff", "* 中心尚未确认"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 3 || !strings.HasSuffix(text, last) {
+	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 3 || !strings.Contains(text, last) {
 		t.Errorf("the last two are\n%s%v", last, err)
 	}
 	lines, err := ratingctl(t, "log", "-config", config, "-format", "jsonl", "-from", "2")
@@ -93,6 +97,20 @@ func TestLogOfARunningBox(t *testing.T) {
 	}
 	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") || !strings.Contains(text, "at most 4 wait") {
 		t.Errorf("%s%v", text, err)
+	}
+}
+
+// A time that nobody can know says so, with what is certain of it.
+func TestLogWithoutAClock(t *testing.T) {
+	db, config, _ := runningBox(t, "mqtt://127.0.0.1:1")
+	stamp := rating.Stamp{Boot: 4, Mono: 1500, Wall: 1_600_000_000_000}
+	if _, err := db.Append(rating.EventBody(stamp, rating.EventStopped)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := ratingctl(t, "log", "-config", config, "-last", "1")
+	want := "7* ?" + stamp.Time().Format("2006-01-02 15:04:05.000") + " boot 4 +1.500s  stopped\n"
+	if err != nil || !strings.Contains(text, want) || !strings.Contains(text, "\n? 时钟未同步，时间可能不对") || strings.Contains(text, "≈") {
+		t.Errorf("%q is not in\n%s%v", want, text, err)
 	}
 }
 

@@ -71,6 +71,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
 	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, env, log)
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
+	d.uplink.crashed = "link.crashed"
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()

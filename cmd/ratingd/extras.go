@@ -23,8 +23,9 @@ const (
 
 // extra is an optional part: without it the box rates all the same. It is safe for concurrent use.
 type extra struct {
-	name string         // as status, metrics and the records have it
-	code condition.Code // of its trouble
+	name    string         // as status, metrics and the records have it
+	code    condition.Code // of its trouble
+	crashed condition.Code // where the program itself is at fault; empty for the same
 	// run works until ctx ends. It reports nil whenever the part works, and an error when it does not and goes on by itself. What
 	// it returns is a failure after which it is to be run again.
 	run   func(ctx context.Context, report func(error)) error
@@ -71,6 +72,7 @@ func (x *extras) watched() []opsapi.Watched {
 // supervise runs the part until ctx ends, and again after each failure, a panic among them, at growing intervals. It returns nil.
 func (e *extra) supervise(ctx context.Context) error {
 	for pause := extraFirstPause; ; pause = min(2*pause, extraMaxPause) {
+		began := e.board.mono()
 		err := crash.Contain(func() error { return e.run(ctx, e.report) })
 		if ctx.Err() != nil {
 			if err != nil && !errors.Is(err, context.Canceled) {
@@ -81,7 +83,8 @@ func (e *extra) supervise(ctx context.Context) error {
 		if err == nil {
 			err = errors.New("it ended by itself")
 		}
-		if e.hasWorked() {
+		// What panics says that it works before it does so again.
+		if lasted := e.board.mono()-began >= extraMaxPause; e.hasWorked() && (lasted || crash.StackOf(err) == "") {
 			pause = extraFirstPause
 		}
 		e.report(err)
@@ -107,10 +110,11 @@ func (e *extra) report(why error) {
 		}
 	}
 	e.mu.Unlock()
-	switch words := condition.Of(e.code, ""); {
+	code := e.codeOf(why)
+	switch words := condition.Of(code, ""); {
 	case why != nil && (before == nil || before.Error() != why.Error()):
 		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
-			"means", words.What.EN, "error", why, "do", words.Do.EN, "code", e.code, "stack", crash.StackOf(why))
+			"means", words.What.EN, "error", why, "do", words.Do.EN, "code", code, "stack", crash.StackOf(why))
 	case why == nil && before != nil:
 		e.board.log.Info("an optional part of the box works again", "part", e.name)
 	}
@@ -137,12 +141,20 @@ func (e *extra) state() (told bool, why error) {
 	return e.told, e.why
 }
 
+// codeOf returns the code of the part's trouble.
+func (e *extra) codeOf(why error) condition.Code {
+	if e.crashed != "" && crash.StackOf(why) != "" {
+		return e.crashed
+	}
+	return e.code
+}
+
 // finding says how the part is.
 func (e *extra) finding() condition.Finding {
 	told, why := e.state()
 	switch {
 	case why != nil:
-		return condition.Because(e.code, why)
+		return condition.Because(e.codeOf(why), why)
 	case !told:
 		return condition.Well("未使用", "not used yet")
 	}

@@ -369,3 +369,33 @@ func TestExtraIsTriedAgain(t *testing.T) {
 		}
 	})
 }
+
+// What says that it works and panics then is tried again at growing intervals too, and its trouble is the program's and no file's.
+func TestAPanicIsNoFaultOfAFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var tries []string
+		x := &extras{mono: func() time.Duration { return time.Since(began) }, noticed: func() {}, record: func(string, error) {}, log: slog.New(slog.DiscardHandler)}
+		e := x.add(linkPart, "link.files", func(_ context.Context, report func(error)) error {
+			tries = append(tries, time.Since(began).String())
+			report(nil)
+			panic("no such record")
+		})
+		e.crashed = "link.crashed"
+		ctx, cancel := context.WithTimeout(t.Context(), 80*time.Second)
+		defer cancel()
+		if err := e.supervise(ctx); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"0s", "1s", "3s", "7s", "15s", "31s", "1m1s"}, tries); diff != "" {
+			t.Errorf("tries (-want +got):\n%s", diff)
+		}
+		if got := e.finding(); got.Code != "link.crashed" || !strings.Contains(got.What.EN, "no such record") {
+			t.Errorf("its trouble is %+v", got)
+		}
+		e.report(errors.New("no password"))
+		if got := e.finding().Code; got != "link.files" {
+			t.Errorf("a file's trouble is %q", got)
+		}
+	})
+}

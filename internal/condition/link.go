@@ -49,5 +49,8 @@ func link() []Kind {
 		{"link.no_receiver", Ill, Text{"没有接收程序在代理上声明在线（hcp/1/receiver）", "no receiver says at the broker that it takes records (hcp/1/receiver)"}, word,
 			Text{`请接收方在 hcp/1/receiver 保留一条在线消息并允许本机读取，或改用 uplink.ack = "centre"`,
 				`let the receiver retain that it is online at hcp/1/receiver, which the box may read, or use uplink.ack = "centre"`}},
+		{"link.crashed", Ill, Text{"上传程序出错，正在自动重试", "a fault of the program keeps records from the centre; it is tried again"}, sent,
+			Text{"运行 ratingctl bundle 并把文件发给维护方；重启 ratingd 可能有用",
+				"run ratingctl bundle and send its file to whoever maintains the program; restarting ratingd may help"}},
 	}
 }

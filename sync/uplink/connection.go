@@ -12,6 +12,7 @@ type connection struct {
 	messages <-chan message
 	lost     <-chan error    // has a value when the connection has ended by itself
 	taken    <-chan uint64   // last seqs of batches that the broker has
+	receiver <-chan struct{} // has a value when the receiver has said whether it is there
 	out      chan<- outgoing // never waited for
 	// end closes the connection, in order or so that the broker publishes the will. It is called once.
 	end func(orderly bool)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"haochaping/internal/crash"
 	"haochaping/sync/mqtt5"
 )
 
@@ -59,6 +60,8 @@ var (
 	ErrAway = errors.New("the centre has left the broker")
 	// ErrUnproven says that the broker's word releases records, and that it cannot say whether anybody has them.
 	ErrUnproven = errors.New("the broker cannot say whether anybody gets the records that its word releases")
+	// ErrBusy says that the broker refuses records for a reason that may be over soon, as a quota.
+	ErrBusy = errors.New("the broker does not take the record for now")
 	// ErrNoReceiver says that the broker's word releases records, and that no receiver says at the broker that it is there.
 	ErrNoReceiver = errors.New("no receiver says at the broker that it takes records")
 )
@@ -97,12 +100,13 @@ const (
 	FaultTooLarge    Fault = "link.too_large"    // records are larger than the broker takes
 	FaultUnproven    Fault = "link.unproven"     // the broker's word is no proof
 	FaultNoReceiver  Fault = "link.no_receiver"  // the broker's word releases, and nobody says that he receives
+	FaultCrashed     Fault = "link.crashed"      // a fault of the program
 )
 
 // Faults returns all, in the order of the way.
 func Faults() []Fault {
 	return []Fault{FaultName, FaultUnreached, FaultCertificate, FaultProtocol, FaultLogin, FaultRead, FaultNotEnrolled, FaultOtherCentre,
-		FaultWrite, FaultNobody, FaultAway, FaultSilent, FaultTooLarge, FaultUnproven, FaultNoReceiver}
+		FaultWrite, FaultNobody, FaultAway, FaultSilent, FaultTooLarge, FaultUnproven, FaultNoReceiver, FaultCrashed}
 }
 
 // FaultOf returns the fault that an error of the way to the centre means, empty for nil.
@@ -110,11 +114,14 @@ func FaultOf(err error) Fault {
 	if err == nil {
 		return ""
 	}
+	if errors.As(err, new(*crash.Error)) {
+		return FaultCrashed
+	}
 	for _, known := range []struct {
 		err   error
 		fault Fault
 	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrNobodyReads, FaultNobody}, {ErrUnproven, FaultUnproven}, {ErrAway, FaultAway},
-		{ErrOtherCentre, FaultOtherCentre}, {ErrNoConfig, FaultNotEnrolled}, {ErrNoAnswer, FaultSilent}} {
+		{ErrOtherCentre, FaultOtherCentre}, {ErrNoConfig, FaultNotEnrolled}, {ErrNoAnswer, FaultSilent}, {ErrBusy, FaultSilent}} {
 		if errors.Is(err, known.err) {
 			return known.fault
 		}

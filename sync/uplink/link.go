@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"haochaping/internal/crash"
 	"haochaping/sync/wire"
 )
 
@@ -31,7 +32,8 @@ type linkState struct {
 type receiver struct {
 	known  bool
 	online bool
-	since  time.Time
+	since  time.Time // when it said so, or when it was asked
+	why    error     // why it cannot be known, nil if it can
 }
 
 // Link returns how the way to the centre is. It is safe for concurrent use.
@@ -41,6 +43,8 @@ func (u *Uplink) Link() Link {
 	l := Link{Connected: u.connected.Load(), Err: u.link.err, Acked: u.link.acked, Waiting: u.link.waiting, TooLarge: slices.Clone(u.stuck.records)}
 	r := u.link.receiver
 	switch {
+	case u.cfg.AckMode == AckBroker && l.Connected && !r.online && (r.known || r.why != nil || time.Since(r.since) >= receiverPatience):
+		l.Err = errors.Join(ErrNoReceiver, r.why)
 	case l.Err != nil:
 	// One that leaves may be replaced by another at once, and an older centre acknowledges and does not say that it is there.
 	case l.Connected && r.known && !r.online && !u.link.acked.After(r.since) && time.Since(r.since) >= u.cfg.Resend:
@@ -67,7 +71,11 @@ func (u *Uplink) setFault(err error) {
 
 // onWay reports whether a fault is of the way to the broker, so that a connection disproves it.
 func onWay(err error) bool {
-	return errors.As(err, new(*StageError)) || errors.Is(err, ErrNoReceiver) || FaultOf(err) == FaultUnreached
+	switch FaultOf(err) {
+	case FaultName, FaultUnreached, FaultCertificate, FaultProtocol, FaultLogin, FaultRead:
+		return true
+	}
+	return false
 }
 
 // begun notes a connection.
@@ -82,7 +90,10 @@ func (u *Uplink) begun() {
 // ended notes why a connection has ended or could not be made. What was found out about the centre meanwhile says more than a
 // connection that was given up for it.
 func (u *Uplink) ended(err error) {
-	if onWay(err) && errors.As(err, new(*StageError)) || FaultOf(err) != FaultUnreached {
+	seq, _ := u.window.suspect()
+	switch fault := FaultOf(err); {
+	case fault == FaultTooLarge && seq == 0: // the next batch is smaller
+	case errors.As(err, new(*StageError)), fault != FaultUnreached:
 		u.setFault(err)
 	}
 }
@@ -154,6 +165,10 @@ func (u *Uplink) receives() bool {
 	return u.link.receiver.known && u.link.receiver.online
 }
 
+// held reports whether records are held back since the broker's word would release them and nobody says that he gets them. The
+// connection is good for all else.
+func (u *Uplink) held() bool { return u.cfg.AckMode == AckBroker && !u.receives() }
+
 // lookAgain is how many times Resend pass before the broker is asked again why nothing is answered: thousands of boxes wait for the same
 // centre.
 const lookAgain = 30
@@ -217,11 +232,11 @@ func (u *Uplink) look(ctx context.Context) {
 	u.doubt.looked = time.Now()
 	why, configured, found := u.why, u.doubt.configured, u.doubt.found
 	go func() {
-		err := why(ctx, "look", payload)
+		err := crash.Contain(func() error { return why(ctx, "look", payload) })
 		switch fault := FaultOf(err); {
 		case ctx.Err() != nil:
 			return
-		case fault == FaultUnreached || onWay(err): // the broker could not be asked, or not in MQTT 5
+		case onWay(err): // the broker could not be asked, or not in MQTT 5
 			err = errors.Join(ErrNoAnswer, err)
 		case fault == FaultTooLarge:
 			return // which is found out with the record alone on its way

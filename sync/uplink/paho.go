@@ -10,6 +10,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"haochaping/internal/crash"
 	"haochaping/sync/wire"
 )
 
@@ -79,17 +80,17 @@ func (u *Uplink) connect(ctx context.Context) (*connection, error) {
 	l := &line{u: u, way: u.way(), lost: make(chan error, 1), messages: make(chan message, 64), taken: make(chan uint64, 64),
 		out: make(chan outgoing, outQueue), receiver: make(chan struct{}, 1)}
 	l.ended, l.stop = context.WithCancel(context.Background())
-	u.setReceiver(receiver{})
+	u.setReceiver(receiver{since: time.Now()})
 	if err := l.begin(ctx); err != nil {
 		l.end(false)
 		return nil, err
 	}
 	if u.cfg.AckMode == AckBroker {
 		l.prover = newProver(l)
-		go l.prover.run()
+		go l.contain(l.prover.run)
 	}
-	go l.write()
-	return &connection{messages: l.messages, lost: l.lost, taken: l.taken, out: l.out, end: l.end}, nil
+	go l.contain(l.write)
+	return &connection{messages: l.messages, lost: l.lost, taken: l.taken, receiver: l.receiver, out: l.out, end: l.end}, nil
 }
 
 func (l *line) begin(ctx context.Context) error {
@@ -111,42 +112,20 @@ func (l *line) begin(ctx context.Context) error {
 		o.SetKeepAlive(u.cfg.KeepAlive).SetOrderMatters(true). // each message in its turn; onMessage does not wait
 									SetBinaryWill(presence, will, 1, true).
 									SetConnectionLostHandler(func(_ mqtt.Client, err error) { l.fail(err) }).
-									SetDefaultPublishHandler(l.onMessage)
+									SetDefaultPublishHandler(func(c mqtt.Client, m mqtt.Message) { l.contain(func() { l.onMessage(c, m) }) })
 	})
 	if err != nil {
 		return err
 	}
-	receiver, err := l.way.subscribe(ctx, l.client, l.lost, wire.AckChannel, wire.CommandChannel, wire.ConfigChannel)
+	readable, err := l.way.subscribe(ctx, l.client, l.lost, wire.AckChannel, wire.CommandChannel, wire.ConfigChannel)
 	if err != nil {
 		return err
 	}
+	if !readable {
+		u.setReceiver(receiver{since: time.Now(), why: fmt.Errorf("the broker does not let %q read %s", l.way.username, wire.ReceiverTopic)})
+	}
 	if err := l.way.wait(ctx, l.client.Publish(presence, 1, true, online), l.lost); err != nil {
 		return fmt.Errorf("publish the presence: %w", err)
-	}
-	if u.cfg.AckMode == AckBroker {
-		return l.awaitReceiver(ctx, receiver)
-	}
-	return nil
-}
-
-// awaitReceiver returns nil once somebody says at the broker that he takes records, which must be kept there. Where the broker's word
-// releases them there is no other proof that they are not meant for nobody.
-func (l *line) awaitReceiver(ctx context.Context, readable bool) error {
-	if !readable {
-		return fmt.Errorf("%w: the broker does not let %q read %s", ErrNoReceiver, l.way.username, wire.ReceiverTopic)
-	}
-	late := time.NewTimer(min(l.way.limit, receiverPatience))
-	defer late.Stop()
-	for !l.u.receives() {
-		select {
-		case <-l.receiver:
-		case err := <-l.lost:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-late.C:
-			return fmt.Errorf("%w: %s", ErrNoReceiver, wire.ReceiverTopic)
-		}
 	}
 	return nil
 }
@@ -205,9 +184,16 @@ func (l *line) write() {
 			default:
 			}
 			if o.taken != nil || o.last > 0 {
-				go l.watch(t, o) // ends with the connection at the latest
+				go l.contain(func() { l.watch(t, o) }) // ends with the connection at the latest
 			}
 		}
+	}
+}
+
+// contain ends the connection if f panics, and nothing else: the keys need no uplink.
+func (l *line) contain(f func()) {
+	if err := crash.Contain(func() error { f(); return nil }); err != nil {
+		l.fail(err)
 	}
 }
 

@@ -179,7 +179,7 @@ func (p *probe) answer(ctx context.Context, client mqtt.Client) error {
 // why says why there is no answer, as the daemon finds it out. A broker that cannot be asked leaves that open.
 func (p *probe) why(ctx context.Context, payload []byte) error {
 	err := p.way.why(ctx, p.Suffix, payload)
-	if FaultOf(err) == FaultUnreached || onWay(err) {
+	if onWay(err) {
 		return errors.Join(ErrNoAnswer, err)
 	}
 	return err
@@ -197,7 +197,7 @@ func (p *probe) proof(ctx context.Context, payload []byte) error {
 	switch err := p.way.why(ctx, p.Suffix, payload); {
 	case errors.Is(err, ErrNoAnswer): // which the broker's word is
 		return nil
-	case FaultOf(err) == FaultUnreached || onWay(err):
+	case onWay(err):
 		return errors.Join(ErrUnproven, err)
 	default:
 		return err

@@ -18,6 +18,7 @@ type prover struct {
 	queue chan outgoing
 	conn  net.Conn // nil before it is needed
 	asker *mqtt5.Client
+	offer mqtt5.Offer
 	used  time.Time
 }
 
@@ -34,7 +35,10 @@ func (p *prover) run() {
 		case <-p.l.ended.Done():
 			return
 		case o := <-p.queue:
-			if err := p.publish(o.payload); err != nil {
+			switch err := p.publish(o.payload); {
+			case errors.Is(err, ErrNoReceiver):
+				continue // it is sent again once there is one
+			case err != nil:
 				p.l.fail(fmt.Errorf("the broker's word does not release records: %w", err))
 				return
 			}
@@ -54,15 +58,20 @@ func (p *prover) publish(payload []byte) error {
 	if err := p.connect(); err != nil {
 		return err
 	}
-	if !p.l.u.receives() {
+	if p.l.u.held() {
 		return ErrNoReceiver
 	}
-	reason, err := p.asker.Publish(wire.Topic(p.l.u.device, wire.RecordsChannel), payload)
+	topic := wire.Topic(p.l.u.device, wire.RecordsChannel)
+	size := packetSize(topic, payload)
+	if limit := int(p.offer.MaxPacket); limit > 0 && size > limit {
+		return &TooLargeError{Bytes: size, Limit: limit}
+	}
+	reason, err := p.asker.Publish(topic, payload)
 	p.used = time.Now()
 	if err != nil {
 		return err
 	}
-	return judged(reason)
+	return judged(reason, size)
 }
 
 func (p *prover) connect() (err error) {
@@ -71,7 +80,7 @@ func (p *prover) connect() (err error) {
 	}
 	ctx, cancel := context.WithTimeout(p.l.ended, 6*p.l.way.limit)
 	defer cancel()
-	p.asker, _, p.conn, err = p.l.way.asker(ctx, "ack")
+	p.asker, p.offer, p.conn, err = p.l.way.asker(ctx, "ack")
 	if errors.Is(err, mqtt5.ErrVersion) {
 		return errors.Join(ErrUnproven, err)
 	}

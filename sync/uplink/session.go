@@ -24,6 +24,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	err = errDisconnected // what a panic leaves, so that the broker publishes the will
 	defer func() { c.end(err == nil) }()
 	u.count(func(s *Stats) { s.Connections++ })
 	u.connected.Store(true)
@@ -72,6 +73,10 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		case err := <-c.lost:
 			return err
 		case <-u.cfg.Log.Appended():
+		case <-c.receiver:
+			if u.cfg.AckMode == AckBroker { // the prover has dropped what nobody would get
+				u.window = u.window.rewind()
+			}
 		case m := <-c.messages:
 			if u.receive(c, m) {
 				silence.Reset(u.patience(held))
@@ -176,7 +181,7 @@ func (u *Uplink) fill(c *connection) (sent bool, err error) {
 	if u.cfg.Log.Epoch() != u.epoch { // a damaged log was replaced; what this connection still says is about the old one
 		return false, errNewLog
 	}
-	for u.window.room() {
+	for u.window.room() && !u.held() {
 		most := u.passStuck()
 		if len(u.stuck.records) > 0 && u.window.waiting() {
 			return sent, nil // one at a time, so that an answer that releases nothing is known to be its

@@ -167,7 +167,7 @@ func (u *Uplink) tooLarge(ctx context.Context, seq uint64, losses int) (s wire.S
 	case errors.As(why, &large):
 		s.Limit = large.Limit
 		return s, true, nil
-	case errors.Is(why, ErrMayNotWrite), errors.Is(why, ErrNobodyReads), errors.Is(why, ErrNoAnswer):
+	case errors.Is(why, ErrMayNotWrite), errors.Is(why, ErrNobodyReads), errors.Is(why, ErrNoAnswer), errors.Is(why, ErrBusy):
 		u.setFault(why)
 		return s, false, nil
 	case errors.Is(why, mqtt5.ErrVersion):

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"haochaping/internal/crash"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -244,7 +245,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	for attempt := 0; ctx.Err() == nil; {
 		began := time.Now()
 		u.follow()
-		err := u.session(ctx)
+		err := crash.Contain(func() error { return u.session(ctx) })
 		if ctx.Err() != nil {
 			break
 		}
@@ -262,6 +263,9 @@ func (u *Uplink) Run(ctx context.Context) error {
 		attempt++
 		u.cfg.Logger.Log(ctx, level, "no connection to the centre; evaluations are kept and sent later", "error", err,
 			"next try in", wait.Round(time.Millisecond), "tries", attempt)
+		if stack := crash.StackOf(err); stack != "" {
+			u.cfg.Logger.Error("a fault of the program", "stack", stack)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

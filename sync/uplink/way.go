@@ -163,25 +163,27 @@ func (w way) why(ctx context.Context, suffix string, payload []byte) error {
 		return &TooLargeError{Bytes: size, Limit: int(offer.MaxPacket)}
 	}
 	reason, err := asker.Publish(topic, payload)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("ask the broker: %w", err)
-	case reason == mqtt5.PacketTooLong:
-		return &TooLargeError{Bytes: size}
 	}
-	if err := judged(reason); err != nil {
+	if err := judged(reason, size); err != nil {
 		return err
 	}
 	return ErrNoAnswer
 }
 
-// judged returns what a broker's reason means for a batch, nil if somebody gets it.
-func judged(r mqtt5.Reason) error {
+// judged returns what a broker's reason means for a batch whose packet has so many bytes, nil if somebody gets it.
+func judged(r mqtt5.Reason, size int) error {
+	const unspecified, itsOwn = 0x80, 0x83
 	switch {
 	case r == mqtt5.NotAuthorised:
 		return ErrMayNotWrite
 	case r == mqtt5.NobodyReads:
 		return ErrNobodyReads
+	case r == mqtt5.PacketTooLong:
+		return &TooLargeError{Bytes: size}
+	case r == mqtt5.QuotaExceeded, r == unspecified, r == itsOwn:
+		return fmt.Errorf("%w: reason 0x%02x", ErrBusy, byte(r))
 	case r.Refused():
 		return fmt.Errorf("%w: reason 0x%02x", ErrMayNotWrite, byte(r))
 	}

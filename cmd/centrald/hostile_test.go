@@ -374,6 +374,9 @@ func TestHostileDoors(t *testing.T) {
 			}
 			continue
 		}
+		if !d.TakesBody(o) {
+			continue
+		}
 		for body, want := range map[string][]int{strings.Repeat("[", 1<<20+1): {413, 400}, "{": {400}, `{"colour":"red"}`: {400}, "[]": {400}, strings.Repeat("[", 100_000): {400},
 			`{"cases":null,"answers":null}`: {400, 422}} {
 			if got := ask(method, path, "all", body); !slices.Contains(want, got.Code) {

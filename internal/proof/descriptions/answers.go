@@ -47,6 +47,14 @@ func (d Document) Operations() (all []string) {
 	return all
 }
 
+// TakesBody reports whether an operation, as "POST /v1/x", has a body in its request.
+func (d Document) TakesBody(operation string) bool {
+	method, path, _ := strings.Cut(operation, " ")
+	escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(path)
+	body, _ := d.resolve("/paths/" + escaped + "/" + strings.ToLower(method) + "/requestBody")
+	return body != nil
+}
+
 // Answer is what an operation has answered.
 type Answer struct {
 	Method, Path string // as the document has it

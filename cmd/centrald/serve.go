@@ -229,7 +229,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, reasons, log)
+	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, in.Command, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -333,7 +334,7 @@ func TestCommandsAreCarriedOutOnceAndInTime(t *testing.T) {
 	}
 	u.centre = time.Time{}
 	first, second := send("twice", "bad", 9000), send("twice", "bad", 9000)
-	if first != second || first.OK || len(first.Error) > maxReplyError || done["twice"] != 1 {
+	if !reflect.DeepEqual(first, second) || first.OK || len(first.Error) > maxReplyError || done["twice"] != 1 {
 		t.Errorf("twice: %+v and %+v, carried out %d times", first, second, done["twice"])
 	}
 	for i := range 600 {

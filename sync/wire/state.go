@@ -65,7 +65,7 @@ type Part struct {
 
 // Bounds of an answer's parts.
 const (
-	MaxParts = 64
+	MaxParts = 40
 	MaxWhat  = 200 // bytes
 )
 

@@ -225,6 +225,7 @@ func (h *History) admit(item Item, all []candidate) (admitted []candidate, not m
 	}
 	m := h.matter(item.Case)
 	not = make(map[int]Standing)
+	of := make(map[DeviceID]int)
 	for _, c := range all {
 		g := h.given[c.index]
 		if of[g.Device]++; of[g.Device] > MaxContenders {

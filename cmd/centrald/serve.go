@@ -79,6 +79,10 @@ func (c *command) serve(ctx context.Context) (err error) {
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
 	trouble := func() live.Trouble { return check.trouble(in.Trouble()) }
 	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now)}
+	boxes, err := c.watch(x, in, log)
+	if err != nil {
+		return err
+	}
 	rate, admin, err := c.pages(cfg, w, in, counted, log)
 	if err != nil {
 		return err
@@ -102,6 +106,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
+		{Name: "boxes", Run: boxes.Run},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
@@ -229,7 +234,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, reasons, log)
+	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, in.Command, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

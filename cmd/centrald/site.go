@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -12,15 +13,18 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
 	"haochaping/internal/central/web/evaluations"
+	"haochaping/internal/central/web/fleet"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, send func(context.Context, wire.Command) error,
+	reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -38,6 +42,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
+		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),

@@ -18,13 +18,16 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // pagesOf opens a centre and the pages that it would serve.
@@ -54,12 +57,15 @@ func pagesWith(t *testing.T, lines string) (*rooms, *web.Site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, reasons, slog.New(slog.DiscardHandler))
+	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, sendNothing, reasons, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return x, s
 }
+
+// sendNothing is a broker that takes each command.
+func sendNothing(context.Context, wire.Command) error { return nil }
 
 // crowd makes accounts and signs them in by links.
 type crowd struct {
@@ -126,8 +132,15 @@ func TestEveryRoute(t *testing.T) {
 	if _, err := x.journal.Seal(t.Context(), seal); err != nil {
 		t.Fatal(err)
 	}
+	for i, hall := range []string{"SL-H1", "SL-H2", "SL-H3"} {
+		area := []string{"629900000000", "629901000000", "629902100000"}[i]
+		objects["hall"] = append(objects["hall"], object{hall, account.Object{Area: area, Hall: hall}})
+		id := rating.DeviceID("box-" + string(rune('a'+i)))
+		enrolAt(t, x, id, []string{"SL-H1-A07", "SL-H2-B01", "SL-H3-C01"}[i])
+		objects["device"] = append(objects["device"], object{string(id), account.Object{Area: area, Hall: hall}})
+	}
 	// These name parts of what the route is about, which are not there.
-	for _, part := range []string{"session", "token", "grant", "link"} {
+	for _, part := range []string{"session", "token", "grant", "link", "alert"} {
 		objects[part] = []object{{"none", account.Object{}}}
 	}
 	wild := regexp.MustCompile(`\{([a-z]+)\}`)
@@ -218,6 +231,40 @@ func answer(t *testing.T, x *rooms, area string) string {
 		t.Fatal(err)
 	}
 	return strconv.FormatInt(r.Pos<<9, 10)
+}
+
+// enrolAt enrols a box at a window of the organisation.
+func enrolAt(t *testing.T, x *rooms, id rating.DeviceID, window string) {
+	t.Helper()
+	posts, err := x.directory.Posts(t.Context(), directory.DayOf(time.Now()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, people, err := posts.Texts(window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := fleet.Device{ID: id, Key: key, EnrolledAt: time.Now(), Window: rating.Window{Generation: 1}}.Serve(w, people)
+	if err := x.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	// The copy of the organisation is believed for a second.
+	for patience := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		a, err := x.directory.Atlas(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := a.Place(id, window, 1, time.Now()); ok {
+			return
+		}
+		if time.Now().After(patience) {
+			t.Fatalf("%s stands nowhere", id)
+		}
+	}
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

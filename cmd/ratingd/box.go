@@ -69,7 +69,13 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinTerminal()
 	d.joinScreen()
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
-	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, env, log)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var restart func()
+	if env.supervised {
+		restart = stop
+	}
+	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.uplink.crashed = "link.crashed"
 	d.joinWindowPCs()

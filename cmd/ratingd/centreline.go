@@ -25,6 +25,7 @@ type centreLine struct {
 	loop   *terminal.Loop
 	views  *audience
 	report health
+	orders orders
 	log    *slog.Logger
 
 	up     atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
@@ -36,9 +37,10 @@ type centreLine struct {
 
 // newCentreLine returns a line that reads and opens nothing before run.
 func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
-	counts *keyCounts, env environment, log *slog.Logger) *centreLine {
+	counts *keyCounts, restart func(), env environment, log *slog.Logger) *centreLine {
 	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
 	l.report = health{memory: mem, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
+	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, log: log}
 	return l
 }
 
@@ -54,7 +56,7 @@ func (l *centreLine) run(ctx context.Context, report func(error)) error {
 		Key: l.who.key, Centre: []byte(c.CentreKey), Log: l.db, AckMode: uplink.AckMode(c.Ack), Resend: time.Duration(c.Resend),
 		Presence:   wire.Presence{V: wire.Version, Version: version(), Boot: l.clock.boot},
 		Generation: generation(l.start.Window), Health: l.report.report,
-		OnConfig: l.configured, OnCommand: func(c wire.Command) error { return execute(c, l.loop, l.clock) },
+		OnConfig: l.configured, OnCommand: l.orders.carryOut,
 		OnState: l.connected, OnAck: l.acknowledged,
 		OnKinds: (&kinds{l.db, c.CentreKey, l.loop, l.clock, l.log, l.start.Kinds}).said,
 		Now:     l.env.wall, Synced: l.env.synced, Passed: l.passed, Random: mathrand.Float64, Logger: l.log,

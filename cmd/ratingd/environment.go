@@ -22,6 +22,7 @@ type environment struct {
 	synced         func() bool
 	openGPIO       gpioOpener
 	manager        func() (*sdnotify.Manager, error)
+	supervised     bool // a service manager starts the daemon again when it ends
 	openOutputs    outputOpener
 	aplay          string // the program that plays sound
 	soundCards     string // the kernel's list of sound cards

@@ -99,7 +99,7 @@ func TestNoOutsideTypeCarriesAnAnswer(t *testing.T) {
 			}
 		}
 	}
-	for _, x := range []any{terminal.Public{}, windowapi.Window{}, windowapi.Status{}, windowapi.Event{}, opsapi.Status{}, opsapi.Health{}, opsapi.KeyEvent{}, wire.Health{}, wire.Presence{}} {
+	for _, x := range []any{terminal.Public{}, windowapi.Window{}, windowapi.Status{}, windowapi.Event{}, opsapi.Status{}, opsapi.Health{}, opsapi.KeyEvent{}, wire.Health{}, wire.Presence{}, wire.Reply{}} {
 		look(reflect.TypeOf(x).String(), reflect.TypeOf(x), make(map[reflect.Type]bool))
 	}
 }

@@ -13,8 +13,6 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/rating"
-	"haochaping/internal/terminal"
-	"haochaping/sync/wire"
 )
 
 // configurationError says that the configuration or a file that it names is wrong: starting again helps only when somebody has changed it.
@@ -84,6 +82,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		log.Error("the service manager cannot be told how the box is", "error", err)
 	}
+	env.supervised = supervised != nil
 	key, err := boxconfig.Identity(cfg.State)
 	if err != nil {
 		return err
@@ -110,20 +109,6 @@ func generation(w *rating.Window) uint32 {
 		return 0
 	}
 	return w.Generation
-}
-
-// execute carries out a command of the centre.
-func execute(c wire.Command, loop *terminal.Loop, clk clock) error {
-	if c.Name != wire.CommandPhoneRated {
-		return fmt.Errorf("command %q is unknown to this version", c.Name)
-	}
-	id, err := rating.ParseVisitID(c.Args["visit"])
-	subject := rating.Subject(c.Args["subject"])
-	if err != nil || !subject.Valid() {
-		return fmt.Errorf("command %s: visit %q, subject %q: not understood", c.Name, c.Args["visit"], c.Args["subject"])
-	}
-	loop.Post(terminal.PhoneRated{At: clk.now(), Visit: id, Subject: subject, Case: c.Args["case"]})
-	return nil
 }
 
 func idle(ctx context.Context) error {

@@ -18,7 +18,7 @@ func owners() map[string]string {
 	all := make(map[string]string)
 	for room, tables := range map[string][]string{
 		"journal":  {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
-		"fleet":    {"device", "device_state"},
+		"fleet":    {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours"},
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
 		"intake":   {"terminal_visit"},

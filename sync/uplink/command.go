@@ -28,9 +28,10 @@ func (u *Uplink) command(c *connection, payload []byte) {
 		reply = wire.Reply{V: wire.Version, ID: cmd.ID, OK: true}
 		carryOut := u.cfg.OnCommand
 		if cmd.Name == wire.CommandResend { // which is the uplink's own
-			carryOut = u.askedAgain
+			carryOut = func(c wire.Command) ([]wire.Part, error) { return nil, u.askedAgain(c) }
 		}
-		if err := carryOut(cmd); err != nil {
+		parts, err := carryOut(cmd)
+		if reply.Parts = parts; err != nil {
 			reply = failed(cmd.ID, err.Error())
 		}
 		u.answered.put(reply)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -298,12 +299,12 @@ func TestCommandsAreCarriedOutOnceAndInTime(t *testing.T) {
 	w := newWireless(1000)
 	u := bench(t, newMemory(), k, nil)
 	done := make(map[string]int)
-	u.cfg.OnCommand = func(c wire.Command) error {
+	u.cfg.OnCommand = func(c wire.Command) ([]wire.Part, error) {
 		done[c.ID]++
 		if c.Name == "bad" {
-			return errors.New(strings.Repeat("坏", 1000))
+			return nil, errors.New(strings.Repeat("坏", 1000))
 		}
-		return nil
+		return []wire.Part{{Name: "store"}}, nil
 	}
 	synced := false
 	u.cfg.Now, u.cfg.Synced = func() time.Time { return time.UnixMilli(5000) }, func() bool { return synced }
@@ -324,7 +325,7 @@ func TestCommandsAreCarriedOutOnceAndInTime(t *testing.T) {
 	if r := send("late", "x", 4999); r.OK || done["late"] != 0 || u.Stats().Late != 1 {
 		t.Errorf("an expired command: %+v, carried out %d times", r, done["late"])
 	}
-	if r := send("in time", "x", 5000); !r.OK {
+	if r := send("in time", "x", 5000); !r.OK || len(r.Parts) != 1 {
 		t.Errorf("a command in time: %+v", r)
 	}
 	u.centre, u.centreAt = time.UnixMilli(9_000_000), time.Now()
@@ -333,7 +334,7 @@ func TestCommandsAreCarriedOutOnceAndInTime(t *testing.T) {
 	}
 	u.centre = time.Time{}
 	first, second := send("twice", "bad", 9000), send("twice", "bad", 9000)
-	if first != second || first.OK || len(first.Error) > maxReplyError || done["twice"] != 1 {
+	if !reflect.DeepEqual(first, second) || first.OK || len(first.Error) > maxReplyError || done["twice"] != 1 {
 		t.Errorf("twice: %+v and %+v, carried out %d times", first, second, done["twice"])
 	}
 	for i := range 600 {

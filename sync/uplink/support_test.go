@@ -290,11 +290,11 @@ func startLinkOf(t *testing.T, brokers []string, k keys, log Log, mode AckMode) 
 		Brokers: brokers, Username: "box-1", Key: k.box, Centre: public(k.centre), Log: log, AckMode: mode,
 		Presence: wire.Presence{V: 1, Version: "test"}, Health: func() wire.Health { return wire.Health{V: 1} },
 		OnConfig: func(c wire.Config) { l.mu.Lock(); defer l.mu.Unlock(); l.configs = append(l.configs, c) },
-		OnCommand: func(c wire.Command) error {
+		OnCommand: func(c wire.Command) ([]wire.Part, error) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.commands = append(l.commands, c)
-			return nil
+			return []wire.Part{{Name: "store"}}, nil
 		},
 		OnState: func(bool) {}, OnAck: func(time.Time) {}, Now: time.Now, Random: rand.Float64, Logger: slog.New(slog.DiscardHandler),
 		Resend: 300 * time.Millisecond, MinBackoff: 20 * time.Millisecond, MaxBackoff: 200 * time.Millisecond, Drain: time.Second,

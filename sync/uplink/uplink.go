@@ -62,10 +62,10 @@ type Config struct {
 	// Health is asked each minute. The others are told, and may be nil: of a newer window, of a command that is to be
 	// carried out, of the connection coming and going, of the centre's clock, and of the kinds of records that the centre
 	// knows, at each acknowledgement that is believed. They are called from the goroutine of Run, one at a time, and must not
-	// block.
+	// block; a command may take two seconds, and its parts are answered.
 	Health    func() wire.Health
 	OnConfig  func(wire.Config)
-	OnCommand func(wire.Command) error
+	OnCommand func(wire.Command) ([]wire.Part, error)
 	OnState   func(connected bool)
 	OnAck     func(centre time.Time)
 	OnKinds   func([]rating.Kind)
@@ -175,7 +175,9 @@ func (c *Config) fillIn() {
 		c.OnConfig = func(wire.Config) {}
 	}
 	if c.OnCommand == nil {
-		c.OnCommand = func(c wire.Command) error { return fmt.Errorf("command %q is unknown to this box", c.Name) }
+		c.OnCommand = func(c wire.Command) ([]wire.Part, error) {
+			return nil, fmt.Errorf("command %q is unknown to this box", c.Name)
+		}
 	}
 	if c.OnState == nil {
 		c.OnState = func(bool) {}

@@ -124,6 +124,13 @@ const (
 	// CommandResend asks the box for records that the centre had acknowledged and no longer has, since it goes on from a backup: what
 	// the box still holds of them. Arguments: epoch, first, last (seqs, both included).
 	CommandResend = "resend"
+	// CommandSelfTest asks the box to look at its parts, and to answer how they are.
+	CommandSelfTest = "self_test"
+	// CommandPause closes the window for a while, as its PC may; CommandResume opens it again.
+	CommandPause  = "pause"
+	CommandResume = "resume"
+	// CommandRestart starts the daemon anew. A box without a service manager, which would stay down, refuses it.
+	CommandRestart = "restart"
 )
 
 // Command is an order of the centre, answered with a Reply. A box executes an ID once, and none after Expires.

@@ -52,7 +52,22 @@ type Reply struct {
 	ID    string `json:"id"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"` // why it was not executed
+	// Parts says how the box's parts are, in the answer to CommandSelfTest.
+	Parts []Part `json:"parts,omitempty"`
 }
+
+// Part is how a part of a box is.
+type Part struct {
+	Name string `json:"name"`
+	Code string `json:"code,omitempty"` // of its trouble, empty: it is well
+	What string `json:"what,omitempty"` // what was seen, in Chinese, at most MaxWhat bytes
+}
+
+// Bounds of an answer's parts.
+const (
+	MaxParts = 40
+	MaxWhat  = 200 // bytes
+)
 
 // EncodeState returns the payload of a Presence, Health or Reply, whose V it expects to be Version.
 func EncodeState(v any) ([]byte, error) {
@@ -80,8 +95,18 @@ func DecodeHealth(payload []byte) (Health, error) {
 // DecodeReply reads a Reply.
 func DecodeReply(payload []byte) (Reply, error) {
 	var r Reply
-	err := decodeState("reply", payload, &r, func() int { return r.V })
-	return r, err
+	if err := decodeState("reply", payload, &r, func() int { return r.V }); err != nil {
+		return r, err
+	}
+	if r.ID == "" || len(r.ID) > 64 || len(r.Parts) > MaxParts {
+		return r, fmt.Errorf("reply %q with %d parts: out of range", r.ID[:min(len(r.ID), 64)], len(r.Parts))
+	}
+	for _, p := range r.Parts {
+		if p.Name == "" || len(p.Name) > 64 || len(p.Code) > 64 || len(p.What) > MaxWhat {
+			return r, fmt.Errorf("reply %q: a part is out of range", r.ID)
+		}
+	}
+	return r, nil
 }
 
 func decodeState(what string, payload []byte, v any, version func() int) error {

@@ -1,6 +1,6 @@
 // Package fleet is the boxes: which are enrolled, with what key and for which window, and what each says of itself.
 //
-// It owns the tables device and device_state, in the journal's database. An enrolment is a row of the journal, in whose transaction
+// It owns the tables device, device_* and fleet_*, in the journal's database. An enrolment is a row of the journal, in whose transaction
 // the table device changes, so that the books and whoever verifies know by which keys the boxes' records are signed. Who may sign in at a
 // window, with photographs, stays out of the journal, which forgets nothing.
 package fleet
@@ -55,7 +55,11 @@ func Open(ctx context.Context, j *journal.Journal) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the fleet: %w", err)
 	}
-	return &Fleet{db: j.DB(), journal: j, known: make(map[rating.DeviceID]Device)}, nil
+	f := &Fleet{db: j.DB(), journal: j, known: make(map[rating.DeviceID]Device)}
+	if err := f.findWindows(ctx); err != nil {
+		return nil, fmt.Errorf("open the fleet: %w", err)
+	}
+	return f, nil
 }
 
 // Device is an enrolled box and the window that it serves.
@@ -184,9 +188,10 @@ func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (changed int64
 }
 
 func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation, changed = excluded.changed`,
-		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos)
+	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed, serves) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation, changed = excluded.changed,
+		serves = excluded.serves`,
+		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
 	return err
 }
 

@@ -28,6 +28,8 @@ type Note struct {
 	Refused    int       // batches that were not believed
 	RefusedAt  time.Time
 	RefusedWhy string
+	Replies    []wire.Reply // to commands of the pages
+	RepliedAt  time.Time
 }
 
 // Note writes what was heard of some devices, in one transaction.
@@ -42,6 +44,9 @@ func (f *Fleet) Note(ctx context.Context, notes []Note) error {
 			}
 			if !ok {
 				continue
+			}
+			if err := answered(ctx, tx, n); err != nil {
+				return fmt.Errorf("%s: %w", n.Device, err)
 			}
 			row, err := n.row()
 			if err != nil {

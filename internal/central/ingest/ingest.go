@@ -253,3 +253,15 @@ func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.Visi
 	})
 	return err
 }
+
+// Command sends a command to a box, once the broker has taken it. It is not retained: a box that is offline never hears of it.
+func (in *Ingest) Command(ctx context.Context, c wire.Command) error {
+	t, err := in.publish(c.Device, wire.CommandChannel, false, wire.CommandPurpose, &c)
+	if err == nil {
+		err = confirmed(ctx, t)
+	}
+	if err != nil {
+		return fmt.Errorf("send %s to %s: %w", c.Name, c.Device, err)
+	}
+	return nil
+}

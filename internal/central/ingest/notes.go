@@ -61,6 +61,18 @@ func (n *notes) health(d rating.DeviceID, h wire.Health, at time.Time) {
 	}
 }
 
+// maxReplies bounds the answers of a box that wait to be written.
+const maxReplies = 8
+
+// replied notes a box's answer to a command of the pages.
+func (n *notes) replied(d rating.DeviceID, r wire.Reply, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if note := n.of(d); note != nil && len(note.Replies) < maxReplies {
+		note.Replies, note.RepliedAt = append(note.Replies, r), at
+	}
+}
+
 // acknowledged notes that a batch was, which is written with the box's next health: a busy box must not keep the tables busy.
 func (n *notes) acknowledged(d rating.DeviceID, at time.Time) {
 	n.mu.Lock()
@@ -121,5 +133,9 @@ func (n *notes) restore(old map[rating.DeviceID]*fleet.Note) {
 			is.RefusedAt, is.RefusedWhy = was.RefusedAt, was.RefusedWhy
 		}
 		is.Refused += was.Refused
+		if len(was.Replies) > 0 {
+			is.Replies = append(was.Replies, is.Replies...)
+			is.Replies, is.RepliedAt = is.Replies[:min(len(is.Replies), maxReplies)], was.RepliedAt
+		}
 	}
 }

@@ -33,7 +33,13 @@ func (in *Ingest) hear(w work) {
 		}
 	case wire.ReplyChannel:
 		var r wire.Reply
-		if r, wrong = wire.DecodeReply(w.message.Payload()); wrong == nil && !r.OK && in.notes.failed(w.device) {
+		if r, wrong = wire.DecodeReply(w.message.Payload()); wrong != nil {
+			break
+		}
+		if fleet.Answers(r) {
+			in.notes.replied(w.device, r, now)
+		}
+		if !r.OK && in.notes.failed(w.device) {
 			in.cfg.Logger.Warn("a box did not carry out a command", "device", w.device, "command", r.ID, "error", r.Error)
 		}
 	}

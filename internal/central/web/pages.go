@@ -9,10 +9,14 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"haochaping/internal/central/directory/account"
 )
+
+// parts is the file of a section with what several of its pages have in common.
+const parts = "parts.html"
 
 // pages are the templates by "section/name", each with the layout.
 type pages map[string]*template.Template
@@ -29,10 +33,13 @@ func parsePages(sections []Section) (pages, error) {
 			return nil, err
 		}
 		for _, name := range names {
-			if s.Name == "frame" && name == "layout.html" {
+			if s.Name == "frame" && name == "layout.html" || name == parts {
 				continue
 			}
 			t, err := layout.Clone()
+			if err == nil && slices.Contains(names, parts) {
+				t, err = t.ParseFS(s.Files, parts)
+			}
 			if err == nil {
 				t, err = t.ParseFS(s.Files, name)
 			}

@@ -12,7 +12,8 @@ import (
 // Section is a group of pages.
 type Section struct {
 	Name string
-	// Files has templates (*.html), which define "title" and "main", and scripts, styles and pictures, served as /assets/NAME/FILE.
+	// Files has templates (*.html), which define "title" and "main", and scripts, styles and pictures, served as /assets/NAME/FILE. What
+	// parts.html defines is for all of the section's pages.
 	Files  fs.FS
 	Routes []Route
 	// Needs returns what the person should look at today; nil: nothing ever. It is asked with the home page's Call.

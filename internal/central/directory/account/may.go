@@ -161,5 +161,12 @@ func stem(area string) string {
 	return area
 }
 
+// Codes returns the least and the greatest code of an area and of those under it.
+func Codes(area string) (first, last string) {
+	significant := stem(area)
+	fill := AreaDigits - len(significant)
+	return significant + strings.Repeat("0", fill), significant + strings.Repeat("9", fill)
+}
+
 // IsArea reports whether a text is an area's code of 12 digits.
 func IsArea(s string) bool { return len(s) == AreaDigits && strings.Trim(s, "0123456789") == "" }

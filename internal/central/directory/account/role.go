@@ -95,6 +95,7 @@ const (
 	EditDirectory   Action = "directory.edit"      // 修改机构资料
 	SeeBoxes        Action = "box.read"            // 评价器状态
 	EditBoxes       Action = "box.edit"            // 登记、移动评价器
+	CommandBoxes    Action = "box.command"         // 评价器命令、告警确认、开放时间
 	SeeFindings     Action = "finding.read"        // 数据异常
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
@@ -152,6 +153,7 @@ func Rules() []Rule {
 		{EditDirectory, "修改机构资料", offices(InArea, map[Role]Reach{Hall: InHall}), false},
 		{SeeBoxes, "评价器状态", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
+		{CommandBoxes, "评价器命令、告警确认、开放时间", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},

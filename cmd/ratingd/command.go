@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"haochaping/internal/opsapi"
+	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
+	"haochaping/sync/wire"
+)
+
+const (
+	// commandsNote is the name under which the store keeps which commands were carried out, for those that must not be again after a restart.
+	commandsNote = "commands"
+	// keptCommands is how many are kept. Each expires within minutes.
+	keptCommands = 16
+	// commandTime is how long the terminal may take for a command.
+	commandTime = 2 * time.Second
+)
+
+// orders carries out the centre's commands, for the uplink, which calls it from one goroutine at a time. Nothing that it answers depends on what a
+// citizen answers.
+type orders struct {
+	loop  *terminal.Loop
+	clock clock
+	notes notes
+	parts func() opsapi.Health
+	// restart ends the daemon, which its service manager then starts anew; nil without one.
+	restart func()
+	log     *slog.Logger
+}
+
+// carryOut carries out a command, and returns how the parts are where it asks for that.
+func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
+	switch c.Name {
+	case wire.CommandPhoneRated:
+		return nil, o.phoneRated(c)
+	case wire.CommandSelfTest:
+		return tested(o.parts()), nil
+	case wire.CommandPause:
+		return nil, o.once(c, o.loop.Pause)
+	case wire.CommandResume:
+		return nil, o.once(c, o.loop.Resume)
+	case wire.CommandRestart:
+		if o.restart == nil {
+			return nil, errors.New("没有服务管理器，重启后不会再启动 / no service manager would start the daemon again")
+		}
+		return nil, o.once(c, func(context.Context) error {
+			o.log.Info("the centre starts the daemon anew", "command", c.ID)
+			o.restart()
+			return nil
+		})
+	}
+	return nil, fmt.Errorf("command %q is unknown to this version", c.Name)
+}
+
+// phoneRated tells the terminal that a phone has rated.
+func (o orders) phoneRated(c wire.Command) error {
+	id, err := rating.ParseVisitID(c.Args["visit"])
+	subject := rating.Subject(c.Args["subject"])
+	if err != nil || !subject.Valid() {
+		return fmt.Errorf("command %s: visit %q, subject %q: not understood", c.Name, c.Args["visit"], c.Args["subject"])
+	}
+	o.loop.Post(terminal.PhoneRated{At: o.clock.now(), Visit: id, Subject: subject, Case: c.Args["case"]})
+	return nil
+}
+
+// once does what a command asks for, unless it was done before the last restart. Where the disk takes no note it is done all the same: it may be what
+// helps, and expires soon.
+func (o orders) once(c wire.Command, do func(context.Context) error) error {
+	var done []string
+	if b := o.notes.Note(commandsNote); b != nil {
+		if err := json.Unmarshal(b, &done); err != nil {
+			o.log.Error("which commands were carried out cannot be read; it is begun anew", "error", err)
+			done = nil
+		}
+	}
+	if slices.Contains(done, c.ID) {
+		return nil
+	}
+	done = append(done, c.ID)
+	b, err := json.Marshal(done[max(0, len(done)-keptCommands):])
+	if err == nil {
+		err = o.notes.SetNote(commandsNote, b)
+	}
+	if err != nil {
+		o.log.Error("it cannot be noted that a command was carried out", "command", c.Name, "error", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	defer cancel()
+	if err := do(ctx); err != nil {
+		return fmt.Errorf("command %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// tested returns how the parts were at the last look, a few seconds ago, as an answer has them. Where the words would not fit into it, the codes must do.
+func tested(h opsapi.Health) (all []wire.Part) {
+	for _, p := range h.Parts[:min(len(h.Parts), wire.MaxParts)] {
+		what := strings.ToValidUTF8(p.What.ZH[:min(len(p.What.ZH), wire.MaxWhat)], "")
+		all = append(all, wire.Part{Name: p.Name, Code: string(p.Code), What: what})
+	}
+	const rest = 1 << 10 // of the answer
+	if b, err := json.Marshal(all); err != nil || len(b) > wire.MaxState-rest {
+		for i := range all {
+			all[i].What = ""
+		}
+	}
+	return all
+}

@@ -23,15 +23,6 @@ type file struct {
 	row       row
 }
 
-// reminding is what has become of the reminder of a case.
-type reminding int64
-
-const (
-	notReminded reminding = iota
-	reminded
-	unreachable // nobody knew how the applicant is reached; when somebody does, the case is reminded of
-)
-
 // group reports whether c stands for the cases of a batch or of a theme, whose claims are those that all of them have.
 func (c *cased) group() bool {
 	return strings.HasPrefix(c.project, "b ") || strings.HasPrefix(c.project, "t ")
@@ -354,44 +345,6 @@ func (s *state) boxless(by *device, record rating.Visit) error {
 	}
 	v.text, v.record = string(b), &record
 	v.row.touch()
-	return nil
-}
-
-// passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than was thought.
-func (s *state) passed(d decoded) error {
-	for i, p := range d.deadlines {
-		c, err := s.one(p.Case.String())
-		if err != nil {
-			return err
-		}
-		if d.failed[i] != "" || c.file == nil || c.file.deadline != 0 || p.Begins != 0 && c.file.Begins() > p.Begins {
-			continue
-		}
-		s.touch(item{cased: c})
-		c.file.deadline, c.file.lateHolds = p.Deadline, p.LateHolds
-		c.file.row.touch()
-	}
-	return s.decide()
-}
-
-// reminded enters that a case was reminded of.
-func (s *state) reminded(d decoded) error {
-	for i, r := range d.reminders {
-		c, err := s.one(r.Case.String())
-		if err != nil {
-			return err
-		}
-		if d.failed[i] == "" && c.file != nil {
-			c.file.reminded = reminded
-			switch {
-			case r.Outcome == journal.NoContact && c.file.contact == r.Contact:
-				c.file.reminded = unreachable
-			case r.Outcome == journal.NoContact: // one was told meanwhile
-				c.file.reminded = notReminded
-			}
-			c.file.row.touch()
-		}
-	}
 	return nil
 }
 

@@ -36,6 +36,8 @@ func (s *state) crowd(e *evaluation, where string) {
 	}
 }
 
+const crowdedWords = " has more answers of this device than are looked at; this one is kept and counts for nothing there"
+
 // tellCrowds makes findings of what this row of the journal has brought too much of.
 func (s *state) tellCrowds() error {
 	all := make([]*evaluation, 0, len(s.crowds))
@@ -48,7 +50,7 @@ func (s *state) tellCrowds() error {
 		if e.log != nil {
 			about, seq = e.log.about(Crowd), e.seq
 		}
-		if err := s.find(about, seq, seq, s.crowds[e]+" has more answers of this device than are looked at; this one is kept and counts for nothing there"); err != nil {
+		if err := s.find(about, seq, seq, s.crowds[e]+crowdedWords); err != nil {
 			return err
 		}
 	}

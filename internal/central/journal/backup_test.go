@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -147,7 +148,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if act.Rows != head.Rows || act.LastKnown != string(lost.Signed) || act.Origin != act.Before[:len(act.Before)-1]+"2" || len(r.sections) != 2 {
+			if act.Rows != head.Rows || act.LastKnown != string(lost.Signed) || !strings.HasPrefix(act.Origin, act.Before[:len(act.Before)-1]+"2-") || len(r.sections) != 2 {
 				t.Errorf("restored %+v and %q", act, r.sections)
 			}
 			for after := int64(0); after < head.Rows; after += 100 {
@@ -322,4 +323,11 @@ func TestAKeptHeadIsComparedWithWhatIsRestored(t *testing.T) {
 		t.Errorf("from the journal that was restored before: %t, %v", got, err)
 	}
 	verified(t, again, sealKey())
+	if _, elsewhere := restore("d", &late); elsewhere.Origin == act.Origin {
+		t.Errorf("two that go on from one backup are both %s", act.Origin)
+	}
+	older, err := j.GoOn(t.Context(), second, "admin") // the file of before the restore is in its place
+	if err != nil || !strings.Contains(older.Origin, "/3-") {
+		t.Errorf("after %s the journal is %s, %v", second.Origin, older.Origin, err)
+	}
 }

@@ -14,6 +14,7 @@ import (
 // FuzzCheckpoint reads heads that others send: what is read is written back as it was.
 func FuzzCheckpoint(f *testing.F) {
 	f.Add([]byte("haochaping-journal/0011223344556677/1\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— x y\n"))
+	f.Add([]byte("haochaping-journal/0011223344556677/2-01020304\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\nprevious 3\n\n— x y\n"))
 	f.Add([]byte("a\n-1\n\n\n"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		c, err := ParseCheckpoint(in)
@@ -24,7 +25,7 @@ func FuzzCheckpoint(f *testing.F) {
 			t.Fatalf("read %+v", c)
 		}
 		again, err := parseCheckpoint(c.text())
-		if err != nil || again.Size != c.Size || again.Root != c.Root || again.Origin != c.Origin {
+		if err != nil || again.Size != c.Size || again.Root != c.Root || again.Origin != c.Origin || again.Chained != c.Chained || again.Previous != c.Previous {
 			t.Fatalf("%q is read as %+v and then as %+v, %v", in, c, again, err)
 		}
 	})

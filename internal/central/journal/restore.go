@@ -63,7 +63,13 @@ func (j *Journal) GoOn(ctx context.Context, known Checkpoint, who string) (Resto
 	if act.Rows, err = j.Head(ctx); err != nil {
 		return act, err
 	}
-	if act.Origin, err = nextOrigin(origin); err != nil {
+	last := origin
+	if known.Origin != "" { // a copy of before a restore may be in the place of what came after it
+		if last, err = later(origin, known.Origin); err != nil {
+			return act, err
+		}
+	}
+	if act.Origin, err = j.nextOrigin(last); err != nil {
 		return act, err
 	}
 	return act, j.goOn(ctx, act, who)
@@ -243,7 +249,7 @@ func (in *importer) finish(known *Checkpoint) (Restored, error) {
 			return act, err
 		}
 	}
-	act.Origin, err = nextOrigin(last)
+	act.Origin, err = in.j.nextOrigin(last)
 	return act, err
 }
 
@@ -265,19 +271,25 @@ func (in *importer) compare(known Checkpoint) error {
 	return nil
 }
 
-// nextOrigin returns the name of a journal that goes on from another: the number at its end grows.
-func nextOrigin(origin string) (string, error) {
+// nextOrigin returns the name of a journal that goes on from another: the number at its end grows, and what is drawn behind it keeps two
+// apart that go on from one backup in two places.
+func (j *Journal) nextOrigin(origin string) (string, error) {
 	id, n, err := splitOrigin(origin)
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s/%d", id, n+1), nil
+	var drawn [4]byte
+	if _, err := io.ReadFull(j.cfg.Random, drawn[:]); err != nil {
+		return "", fmt.Errorf("name the journal: %w", err)
+	}
+	return fmt.Sprintf("%s/%d-%x", id, n+1, drawn), nil
 }
 
 // splitOrigin returns what stays of a journal's name, and its number.
 func splitOrigin(origin string) (id string, n int, err error) {
 	i := strings.LastIndexByte(origin, '/')
-	if n, err = strconv.Atoi(origin[i+1:]); i < 0 || err != nil {
+	number, _, _ := strings.Cut(origin[i+1:], "-")
+	if n, err = strconv.Atoi(number); i < 0 || err != nil {
 		return "", 0, fmt.Errorf("the journal's name %q has no number at its end", origin)
 	}
 	return origin[:i], n, nil

@@ -146,7 +146,11 @@ func (p *pages) row(e books.Entry) row {
 		r.Rumour = "最早 " + clock(e.Earliest)
 	}
 	if e.ReceivedAt.Sub(e.At) > time.Minute {
-		r.Arrived = e.ReceivedAt.In(web.Zone()).Format("01-02 15:04")
+		received, layout := e.ReceivedAt.In(web.Zone()), "01-02 15:04"
+		if received.Year() != at.Year() {
+			layout = "2006-" + layout
+		}
+		r.Arrived = received.Format(layout)
 	}
 	for _, code := range e.Reasons {
 		r.Reasons = append(r.Reasons, p.Reason(code))

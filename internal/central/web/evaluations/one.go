@@ -112,7 +112,10 @@ func (p *pages) single(c *web.Call) (single, error) {
 	v := single{row: p.row(d.Entry), Detail: d, SeeText: d.HasText && account.May(c.Person, account.SeeText, o), SeeWho: account.May(c.Person, account.SeeIdentity, o),
 		Time: times{At: clock(d.At), Earliest: clock(d.Earliest), Latest: clock(d.Latest), Received: clock(d.ReceivedAt), Exact: d.Quality == rating.TimeSet,
 			Quality: qualityWords(d.Quality), Boot: d.Stamp.Boot, Synced: d.Stamp.Synced}}
-	if d.Seq > 0 && d.Stamp.Wall > 0 {
+	switch {
+	case d.Seq == 0:
+		v.Time.Quality = "中心的时钟"
+	case d.Stamp.Wall > 0:
 		v.Time.Box = clock(d.Stamp.Time())
 	}
 	if d.Closed != nil {

@@ -50,6 +50,11 @@ func windows() []string {
 	return []string{"SL-H1-A07", "SL-H1-A08", "SL-H1-A09", "SL-H1-A10", "SL-H1-A11", "SL-H1-A12", "SL-H2-B01", "SL-H2-B02", "SL-H2-B03", "SL-H2-B04", "SL-H3-C01", "SL-H3-C02"}
 }
 
+// areaOf returns the area of a window's hall as its box has it.
+func areaOf(window string) string {
+	return map[string]string{"SL-H1": "629900000000", "SL-H2": "629901000000", "SL-H3": "629902100000"}[window[:5]]
+}
+
 // moved is when the window SL-H2-B02 came to the third hall.
 func moved() directory.Day { return directory.Date(2026, 2, 20) }
 
@@ -167,7 +172,7 @@ func (w *world) fill() {
 	n := 0
 	for i, window := range append(windows(), "hand-made") {
 		b := newBox(rating.DeviceID(fmt.Sprintf("sl-%02d", i)))
-		place := rating.Window{ID: window, Name: "窗口 " + window, Hall: "大厅", Generation: 1}
+		place := rating.Window{ID: window, Name: "窗口 " + window, Hall: "大厅", Area: areaOf(window), Generation: 1}
 		if window != "hand-made" {
 			w.serve(b, place)
 		}

@@ -27,10 +27,16 @@ func (f *finder) begin(after Cursor) (err error) {
 			return err
 		}
 		one(func(x *statementText) { x.numbers(f.t.engine, "id", ids) })
-	case len(f.q.Levels) > 0 && slices.Max(f.q.Levels) <= rating.Level(2):
-		one(func(x *statementText) { x.add("level <= 2") })
+	case f.q.Staff != "":
+		one(func(x *statementText) { x.add("staff > 0 AND staff = ", x.arg(shortHash(f.q.Staff))) })
 	case f.q.Text:
 		one(func(x *statementText) { x.add("texts = 1") })
+	case only(f.q.Channels, func(c rating.Channel) bool { return number(channels(), c) > 2 }):
+		one(func(x *statementText) { x.add("channel > 2") })
+	case only(f.q.Levels, rating.Level.Bad):
+		one(func(x *statementText) { x.add("level <= 2") })
+	case only(f.q.Standings, func(s rating.Standing) bool { return number(standings(), s) > 1 }):
+		one(func(x *statementText) { x.add("standing > 1") })
 	default:
 		rare = false
 		one(func(x *statementText) { x.add("1 = 1") })
@@ -49,6 +55,11 @@ func (f *finder) begin(after Cursor) (err error) {
 	}
 	f.apart(oldest, after)
 	return nil
+}
+
+// only reports whether something is asked for, and nothing that is not rare.
+func only[T any](asked []T, rare func(T) bool) bool {
+	return len(asked) > 0 && !slices.ContainsFunc(asked, func(v T) bool { return !rare(v) })
 }
 
 // apart has each window and area read by itself.
@@ -238,22 +249,16 @@ func (f *finder) pull(s *stream, n int) error {
 // passed moves a stream to the end of what was looked at, and has it look at more the next time.
 func (f *finder) passed(s *stream) error {
 	var x statementText
-	x.add("SELECT moment, id, count(*) OVER () FROM (")
 	s.inner(&x, "moment, id")
-	x.add(") x ORDER BY moment, id LIMIT 1")
-	looked := 0
-	last, err := db.Query(f.ctx, f.tx, func(r db.Scanner) (c Cursor, err error) { return c, r.Scan(&c.Moment, &c.ID, &looked) },
-		f.t.of(x.text.String()), x.args...)
+	x.add(" OFFSET ", x.arg(s.look-1)) // bounded, as the look is
+	last, err := db.Query(f.ctx, f.tx, scanCursor, f.t.of(x.text.String()), x.args...)
 	if err != nil {
 		return err
 	}
-	if looked < s.look {
-		s.ended = true
-	}
-	if len(last) == 1 {
+	if s.ended = len(last) == 0; !s.ended {
 		s.at = last[0]
+		f.looked += s.look
 	}
-	f.looked += looked
 	s.look = min(2*s.look, f.bounds.most)
 	return nil
 }
@@ -328,7 +333,7 @@ func scanCursor(s db.Scanner) (c Cursor, err error) { return c, s.Scan(&c.Moment
 // numbers returns an argument that stands for many numbers, and the words by which a column is one of them.
 func (x *statementText) numbers(engine db.Engine, column string, values []int64) {
 	if engine == db.Postgres {
-		x.add(column, " = ANY(", x.arg(append([]int64{}, values...)), ")") // none is no NULL, of which NOT would be neither
+		x.add(column, " = ANY(", x.arg(append([]int64{}, values...)), ")") // none is NULL, which is neither in nor out
 		return
 	}
 	list := make([]string, len(values))

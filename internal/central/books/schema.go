@@ -145,8 +145,11 @@ CREATE INDEX {evaluation}_visit ON {evaluation} (visit) WHERE standing <> 6; -- 
 CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
 CREATE INDEX {evaluation}_moment ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts);
 CREATE INDEX {evaluation}_post ON {evaluation} (post, moment, id, staff, level, channel, standing, subject, tasks, texts);
-CREATE INDEX {evaluation}_poor ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts) WHERE level <= 2;
-CREATE INDEX {evaluation}_texts ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts) WHERE texts = 1;
+CREATE INDEX {evaluation}_staff ON {evaluation} (staff, moment, id, post) WHERE staff > 0;
+CREATE INDEX {evaluation}_poor ON {evaluation} (moment, id, post, standing) WHERE level <= 2;
+CREATE INDEX {evaluation}_apart ON {evaluation} (moment, id, post, standing) WHERE standing > 1;
+CREATE INDEX {evaluation}_afar ON {evaluation} (moment, id, post, channel) WHERE channel > 2;
+CREATE INDEX {evaluation}_texts ON {evaluation} (moment, id, post) WHERE texts = 1;
 CREATE TABLE {reason} (
   id {key},                             -- place of its record
   log {int} NOT NULL,

@@ -95,7 +95,7 @@ type reading struct {
 	looked int // rows of one page
 }
 
-func bounds() reading { return reading{stays: 200, first: 2_000, most: 50_000, looked: 400_000} }
+func bounds() reading { return reading{stays: 200, first: 2_000, most: 20_000, looked: 100_000} }
 
 // Search returns up to limit evaluations after a place in the order of lists.
 func (b *Books) Search(ctx context.Context, q Search, after Cursor, limit int) (Page, error) {
@@ -134,7 +134,8 @@ func (f *finder) read(hits []Cursor) ([]Entry, error) {
 	return slices.DeleteFunc(all, func(e Entry) bool { return !f.fits(e) }), nil
 }
 
-// Beyond reports whether a search finds more than n evaluations, before Fits has a word. It may read the whole index.
+// Beyond reports whether a search finds more than n evaluations, before Fits has a word; of a window that is asked for some of its time it may count
+// all. It may read the whole index.
 func (b *Books) Beyond(ctx context.Context, q Search, n int) (more bool, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		unbounded := bounds()

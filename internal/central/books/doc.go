@@ -28,6 +28,12 @@
 //     one that counted is one, unless it corrects it or answers about one matter of a theme: a box that lies about its clock shows.
 //   - The feed (feed.go): each change of what counts, once, in order. Whatever follows the books follows that.
 //
+// # What is searched for
+//
+// An evaluation has a moment that never moves, short hashes of its post and staff, and bits of its matters (found.go). A search (search.go,
+// finder.go) reads the indexes with these in the order of moments: by window, by what is rare, or all; and compares the words of what it finds. What one
+// page reads is bounded; it ends at a cursor from which the next one goes on.
+//
 // No cost grows with a device's history: rows of a log are read as far as a record touches them (lane.go).
 //
 // # Generations

@@ -219,6 +219,6 @@ func words() []word {
 		{"account.disable", "停用账号"}, {"account.enable", "启用账号"}, {"account.grant", "授权"}, {"account.revoke", "收回授权"}, {"account.link", "生成一次性链接"},
 		{"account.password", "设置密码"}, {"account.second", "绑定动态口令"}, {"account.second.clear", "解除动态口令"}, {"account.recovery", "重新生成恢复码"},
 		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
-		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"directory.change", "修改机构资料"},
+		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
 	}
 }

@@ -37,6 +37,7 @@ type config struct {
 	Ops       opsConfig      `toml:"ops"`
 	Deadline  deadlineConfig `toml:"deadline"`
 	Orders    ordersConfig   `toml:"orders"`
+	Alerts    alertsConfig   `toml:"alerts"`
 }
 
 type brokerConfig struct {
@@ -217,6 +218,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if _, err := c.Deadline.SMS.gateway(); err != nil {
 		bad("deadline.sms.url", "%v", err)
+	}
+	if err := c.Alerts.check(); err != nil {
+		bad("alerts.webhook_url", "%v", err)
 	}
 	if _, err := workingDays(c.Deadline.Calendars); err != nil {
 		bad("deadline.calendars", "%v", err)

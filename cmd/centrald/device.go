@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -205,14 +206,24 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		states, err := x.states(ctx)
+		if err != nil {
+			return err
+		}
+		how := make(map[rating.DeviceID]fleet.State, len(states))
+		for _, s := range states {
+			how[s.ID] = s
+		}
+		now := c.env.now()
 		if *asJSON {
-			return c.devicesAsJSON(devices)
+			return c.devicesAsJSON(devices, how, now)
 		}
 		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 		// A tabwriter holds its text back; what goes wrong shows at Flush.
-		_, _ = fmt.Fprintln(tab, "DEVICE\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
+		_, _ = fmt.Fprintln(tab, "DEVICE\tSTANDING\tTROUBLES\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
 		for _, d := range devices {
-			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+			s := how[d.ID]
+			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
 				d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
 		}
 		return tab.Flush()
@@ -226,12 +237,29 @@ type listed struct {
 	Enrolled    time.Time       `json:"enrolled"`
 	Fingerprint string          `json:"fingerprint"`
 	Key         string          `json:"key"`
+	Standing    fleet.Standing  `json:"standing"`        // as on the page
+	Heard       *time.Time      `json:"heard,omitempty"` // when it said something last
+	Troubles    []string        `json:"troubles"`        // codes
 }
 
-func (c *command) devicesAsJSON(all []fleet.Device) error {
+// codes returns the codes of what is not well with a box, the gravest first.
+func codes(s fleet.State, now time.Time) []string {
+	all := []string{}
+	for _, k := range s.Troubles(now) {
+		all = append(all, string(k.Code))
+	}
+	return all
+}
+
+func (c *command) devicesAsJSON(all []fleet.Device, how map[rating.DeviceID]fleet.State, now time.Time) error {
 	out := []listed{}
 	for _, d := range all {
-		out = append(out, listed{d.ID, d.Window, d.EnrolledAt.UTC(), wire.Fingerprint(d.Key), keyText(d.Key)})
+		s := how[d.ID]
+		x := listed{d.ID, d.Window, d.EnrolledAt.UTC(), wire.Fingerprint(d.Key), keyText(d.Key), s.Standing(now), nil, codes(s, now)}
+		if at := s.Heard().UTC(); !s.Heard().IsZero() {
+			x.Heard = &at
+		}
+		out = append(out, x)
 	}
 	e := json.NewEncoder(c.env.stdout)
 	e.SetIndent("", "  ")

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/ingest"
@@ -19,4 +23,49 @@ func (c *command) watch(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.W
 		Fleet: x.fleet, Organisation: x.directory, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, Days: days,
 		Hears: func() bool { return in.Trouble().Since.IsZero() }, Now: c.env.now, Random: c.env.random, Logger: log,
 	}), nil
+}
+
+// alertsConfig says where alerts are posted.
+type alertsConfig struct {
+	URL        string `toml:"webhook_url"` // empty: nowhere
+	SecretFile string `toml:"webhook_secret_file"`
+}
+
+// check reports what is wrong with the address. What lies in files is read when the centre starts.
+func (a alertsConfig) check() error {
+	if a.URL == "" {
+		return nil
+	}
+	u, err := url.Parse(a.URL)
+	switch {
+	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
+		return errors.New("want an address as https://alerts.example.com/boxes, without user and password")
+	case u.Scheme != "https" && (u.Scheme != "http" || new(loopback).UnmarshalText([]byte(u.Hostname()+":1")) != nil):
+		return fmt.Errorf("%q goes over the network in plain text; write https, or a loopback address", a.URL)
+	case a.SecretFile == "":
+		return errors.New("webhook_secret_file is missing: what is not signed could be anybody's")
+	}
+	return nil
+}
+
+// alertHook returns what posts alerts until its context ends.
+func (c *command) alertHook(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
+	if x.cfg.Alerts.URL == "" {
+		return idle, nil
+	}
+	text, err := os.ReadFile(x.cfg.Alerts.SecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
+	}
+	secret, err := fleet.ParseHookSecret(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
+	}
+	h := fleet.Hook{Fleet: x.fleet, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, URL: x.cfg.Alerts.URL, Secret: secret, Now: c.env.now, Logger: log}
+	return h.Run, nil
+}
+
+func idle(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
 }

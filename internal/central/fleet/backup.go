@@ -18,8 +18,22 @@ type kept struct {
 // Room implements journal.Room.
 func (f *Fleet) Room() string { return "fleet" }
 
-// Export writes the devices, with who may sign in at their windows, into a backup of the journal. It implements journal.Room.
+// Export writes the devices, with who may sign in at their windows, and the halls' hours into a backup of the journal. What boxes said, alerts and
+// commands are of the moment and are left out. It implements journal.Room.
 func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
+	hours, err := db.Query(ctx, f.db, scanHours, "SELECT hall, opens, closes, daily FROM fleet_hours ORDER BY hall")
+	if err != nil {
+		return err
+	}
+	for _, h := range hours {
+		b, err := json.Marshal(h)
+		if err == nil {
+			err = put(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	const step = 50
 	for after := int64(0); ; {
 		some, err := f.Changed(ctx, after, step)
@@ -42,8 +56,12 @@ func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
 	}
 }
 
-// Import writes a device of a backup. It implements journal.Room.
+// Import writes a device, or a hall's hours, of a backup. It implements journal.Room.
 func (f *Fleet) Import(ctx context.Context, section []byte) error {
+	var h hallHours
+	if err := json.Unmarshal(section, &h); err == nil && h.Hall != "" {
+		return f.db.Write(ctx, func(tx *db.Tx) error { return SetHours(ctx, tx, h.Hall, h.Hours) })
+	}
 	var k kept
 	if err := json.Unmarshal(section, &k); err != nil {
 		return fmt.Errorf("a device of the backup: %w", err)

@@ -1,0 +1,174 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+)
+
+const (
+	// hookPause is how often it is looked for alerts that were not told.
+	hookPause = 10 * time.Second
+	// hookLease is how long another instance waits for one that was telling.
+	hookLease = 5 * time.Minute
+	// hookLife is how long an alert is worth telling.
+	hookLife = 24 * time.Hour
+	// hookAtOnce is how many are told in one round, each in at most hookPatience, so that a round ends within the lease.
+	hookAtOnce   = 20
+	hookPatience = 10 * time.Second
+)
+
+// ParseHookSecret reads "whsec_" and 24 to 64 bytes in base64, as https://www.standardwebhooks.com writes a secret.
+func ParseHookSecret(s string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
+	b, err := base64.StdEncoding.DecodeString(encoded)
+	if !ok || err != nil || len(b) < 24 || len(b) > 64 {
+		return nil, errors.New("the webhook's secret is whsec_ and 24 to 64 random bytes in base64; for example: echo whsec_$(head -c 32 /dev/urandom | base64)")
+	}
+	return b, nil
+}
+
+// Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is posted again
+// for a day, under the same webhook-id, by which the server knows it. One instance posts at a time.
+type Hook struct {
+	Fleet  *Fleet
+	Leases Leases
+	URL    string
+	Secret []byte
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Run posts until ctx ends. It returns nil.
+func (h Hook) Run(ctx context.Context) error {
+	tick := time.NewTicker(hookPause)
+	defer tick.Stop()
+	for failing := ""; ; {
+		err := h.Tell(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			failing = ""
+		case err.Error() != failing:
+			failing = err.Error()
+			h.Logger.Error("alerts do not reach alerts.webhook_url; they are on the page, and are posted again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// untold is an alert of which the server has not heard something.
+type untold struct {
+	Alert
+	opened bool // it has not heard that it opened
+}
+
+// Tell posts what was not told, if no other instance does.
+func (h Hook) Tell(ctx context.Context) error {
+	held, err := h.Leases.Acquire(ctx, "fleet webhook", hookLease)
+	if err != nil || !held {
+		return err
+	}
+	since := h.Now().Add(-hookLife).UnixMilli()
+	all, err := db.Query(ctx, h.Fleet.db, func(s db.Scanner) (u untold, err error) {
+		var since, opened, ended, told int64
+		err = s.Scan(&u.ID, &u.Kind, &u.Device, &u.Hall, &u.Area, &u.Name, &u.Detail, &since, &opened, &ended, &told)
+		u.Since, u.Opened, u.Ended, u.opened = moment(since), moment(opened), moment(ended), told == 0
+		return u, err
+	}, `SELECT id, kind, device, hall, area, name, detail, since, opened, coalesce(ended, 0), coalesce(told_opened, 0) FROM fleet_alert
+		WHERE told_opened IS NULL AND opened > $1 OR told_ended IS NULL AND ended > $1 ORDER BY opened, id LIMIT $2`, since, hookAtOnce)
+	if err != nil {
+		return fmt.Errorf("read the alerts that were not told: %w", err)
+	}
+	for _, u := range all {
+		what, column := "opened", "told_opened"
+		if !u.opened {
+			what, column = "ended", "told_ended"
+		}
+		if err := h.post(ctx, u.Alert, what); err != nil {
+			return err
+		}
+		err := h.Fleet.db.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE fleet_alert SET "+column+" = $1 WHERE id = $2", h.Now().UnixMilli(), u.ID)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("note that an alert was told: %w", err)
+		}
+	}
+	return nil
+}
+
+// message is the body of a post.
+type message struct {
+	Type      string `json:"type"` // fleet.alert.opened, fleet.alert.ended
+	Timestamp string `json:"timestamp"`
+	Data      struct {
+		ID     string          `json:"id"`
+		Kind   AlertKind       `json:"kind"`
+		Device rating.DeviceID `json:"device,omitempty"`
+		Hall   string          `json:"hall,omitempty"`
+		Area   string          `json:"area,omitempty"`
+		Name   string          `json:"name"`
+		Detail string          `json:"detail"`
+		Since  string          `json:"since"`
+	} `json:"data"`
+}
+
+// post posts that an alert has opened or ended.
+func (h Hook) post(ctx context.Context, a Alert, what string) error {
+	at := a.Opened
+	if what == "ended" {
+		at = a.Ended
+	}
+	text := func(t time.Time) string { return t.In(rating.Shanghai()).Format(time.RFC3339) }
+	m := message{Type: "fleet.alert." + what, Timestamp: text(at)}
+	m.Data.ID, m.Data.Kind, m.Data.Device, m.Data.Hall, m.Data.Area, m.Data.Name, m.Data.Detail, m.Data.Since = a.ID, a.Kind, a.Device, a.Hall, a.Area, a.Name, a.Detail, text(a.Since)
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookPatience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the address is wrong")
+	}
+	id, stamp := a.ID+"-"+what, strconv.FormatInt(h.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, h.Secret)
+	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body) // a hash takes everything
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("webhook-id", id)
+	r.Header.Set("webhook-timestamp", stamp)
+	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return errors.New("the server was not reached")
+	}
+	defer func() { _ = answer.Body.Close() }() // nothing of it matters
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return fmt.Errorf("the server answers with %d", answer.StatusCode)
+	}
+	return nil
+}

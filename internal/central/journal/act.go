@@ -17,6 +17,7 @@ type Act struct {
 	By     string          `json:"by,omitempty"`     // the session or token by which they were known, as a name that opens nothing
 	Data   json.RawMessage `json:"data,omitempty"`   // what the room needs to do it again
 	Domain string          `json:"within,omitempty"` // the area, unit or hall in which it was done
+	Text   []byte          `json:"text,omitempty"`   // words that can be erased: a ciphertext, which Say makes
 }
 
 // errNobody says that an act has no account or says nothing.
@@ -25,14 +26,24 @@ var errNobody = errors.New("an act names who did what")
 // Do enters what an account did, and in the same transaction what also writes. A name that was here already enters nothing; an empty one
 // tells no repetition.
 func (j *Journal) Do(ctx context.Context, account, name string, a Act, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
+	return j.Say(ctx, account, name, a, "", also)
+}
+
+// Say is Do with words of its own, which can be erased and stand outside of the act for that.
+func (j *Journal) Say(ctx context.Context, account, name string, a Act, words string, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
 	if account == "" || a.Do == "" {
 		return Receipt{}, errNobody
 	}
-	parts, err := act(a)
+	parts, secrets, err := sealedParts(j, []Act{a}, func(a Act) (any, string, func([]byte)) { return &a, words, func(b []byte) { a.Text = b } })
 	if err != nil {
 		return Receipt{}, fmt.Errorf("enter %s: %w", a.Do, err)
 	}
-	r, err := j.Append(ctx, Entry{Kind: Acted, Source: account, Name: name, Received: j.Now(), Parts: parts}, also)
+	d, err := j.prepare(Entry{Kind: Acted, Source: account, Name: name, Received: j.Now(), Parts: parts})
+	if err != nil {
+		return Receipt{}, fmt.Errorf("enter %s: %w", a.Do, err)
+	}
+	d.secrets, d.also = secrets, also
+	r, err := j.await(ctx, d)
 	if err != nil {
 		return r, fmt.Errorf("enter %s: %w", a.Do, err)
 	}

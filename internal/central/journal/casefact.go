@@ -221,6 +221,10 @@ func (e Entry) sealedText(part int) ([]byte, error) {
 		var t Told
 		err := json.Unmarshal(e.Parts[part], &t)
 		return t.Contact, err
+	case Acted:
+		var a Act
+		err := json.Unmarshal(e.Parts[part], &a)
+		return a.Text, err
 	}
 	return nil, nil
 }

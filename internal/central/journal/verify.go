@@ -223,7 +223,7 @@ func (v *verifier) row(r verified) tlog.Hash {
 		v.keys[r.Source] = append(v.keys[r.Source], e.Key)
 	case Batch:
 		v.batch(r)
-	case Phone, Answered, Cases:
+	case Phone, Answered, Cases, Acted:
 		v.sealed(r.Entry)
 	case Erasure:
 		v.erased(r.Entry)

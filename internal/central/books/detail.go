@@ -138,3 +138,23 @@ func (s *state) contestOf(i item, e *evaluation, more *bool) (Contest, error) {
 	}
 	return out, nil
 }
+
+// Bad returns which of some evaluations are bad ones (article 10) that have come since a moment, milliseconds since 1970-01-01 UTC.
+func (b *Books) Bad(ctx context.Context, ids []int64, since int64) (bad []int64, err error) {
+	type told struct{ id, level, received int64 }
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		bad = nil
+		all, err := some(ctx, reader{tx, t, b.cfg.Journal}, func(s db.Scanner) (x told, err error) { return x, s.Scan(&x.id, &x.level, &x.received) },
+			"SELECT id, level, received_at FROM {evaluation}", "id", ids)
+		for _, x := range all {
+			if rating.Level(x.level).Bad() && x.received >= since {
+				bad = append(bad, x.id)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which evaluations are bad: %w", err)
+	}
+	return bad, nil
+}

@@ -1,0 +1,110 @@
+package rectify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
+)
+
+// Bounds of what is said of a deed, in characters.
+const (
+	leastWords = 2
+	MostWords  = 1000
+)
+
+// By is who does something.
+type By struct {
+	Account string
+	Session string // by which they are known, as a name that opens nothing
+}
+
+// Do does something about a part of an order as somebody saw it, enters it into the journal, and returns the part. Who may do it is for the caller to say;
+// what the machine does not allow is a Refusal, and ErrMeanwhile if somebody else was faster. Of an event, days and unit are the caller's.
+func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string) (Kept, error) {
+	about, ok := e.Do.About()
+	if !ok || about.By == Books {
+		return seen, refuse("没有这一操作。", "There is no such deed.")
+	}
+	words = strings.TrimSpace(words)
+	n := utf8.RuneCountInString(words)
+	if n > MostWords || !utf8.ValidString(words) || about.Words && n < leastWords {
+		return seen, refuse(fmt.Sprintf("请写明情况（%d 至 %d 字）。", leastWords, MostWords),
+			fmt.Sprintf("Say why, what or how, in %d to %d characters.", leastWords, MostWords))
+	}
+	e.At = o.now()
+	if err := o.check(ctx, seen.Body, &e); err != nil {
+		return seen, err
+	}
+	if _, err := Apply(seen.Body, e); err != nil {
+		return seen, err
+	}
+	return o.do(ctx, by, "", seen, e, words)
+}
+
+// check completes an event, and returns why it cannot be, by what lies outside of the machine.
+func (o *Orders) check(ctx context.Context, p Part, e *Event) error {
+	switch e.Do {
+	case Extend:
+		if end := o.cfg.Terms.End(p).At; !time.UnixMilli(e.At).Before(end) {
+			return refuse("整改期限已过，不能再申请延期。", "The time is over; it cannot be extended any more.")
+		}
+	case Move:
+		a, err := o.cfg.Directory.Atlas(ctx)
+		if err != nil {
+			return err
+		}
+		unit, ok := a.At(directory.Unit, e.Unit, directory.DayOf(time.UnixMilli(e.At)))
+		if !ok {
+			return refuse("机构信息中没有这个单位，请填写统一社会信用代码。", "The organisation has no such unit; write its credit code.")
+		}
+		e.Area = unit.Area
+	case Dissatisfied, Grant:
+		e.Days = Days
+	}
+	return nil
+}
+
+// do enters a deed.
+func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event, words string) (Kept, error) {
+	data, err := json.Marshal(Done{seen.Changed, e})
+	if err != nil {
+		return seen, err
+	}
+	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area}
+	if _, err := o.say(ctx, by.Account, name, a, words); err != nil {
+		return seen, err
+	}
+	x, err := o.Order(ctx, seen.Order)
+	if err != nil {
+		return seen, err
+	}
+	i := slices.IndexFunc(x.Parts, func(k Kept) bool { return k.Part == seen.Part })
+	if i < 0 {
+		return seen, ErrNoOrder
+	}
+	return x.Parts[i], nil
+}
+
+// say enters an act and does what it says, in one transaction. What people were told before is not told again with what the journal says around it.
+func (o *Orders) say(ctx context.Context, account, name string, a journal.Act, words string) (journal.Receipt, error) {
+	r, err := o.cfg.Journal.Say(ctx, account, name, a, words, func(ctx context.Context, tx *db.Tx, pos int64) error {
+		return o.enter(ctx, tx, pos, a)
+	})
+	var refusal *Refusal
+	switch {
+	case errors.Is(err, ErrMeanwhile):
+		err = ErrMeanwhile
+	case errors.As(err, &refusal):
+		err = refusal
+	}
+	return r, err
+}

@@ -1,0 +1,260 @@
+package rectify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// MostMoves is how often an order goes to another unit before the office has to settle whose it is.
+const MostMoves = 2
+
+// Part is what one unit has to do about an order.
+type Part struct {
+	State  State
+	Unit   string // that works on it, empty while nobody is known to have handled the case
+	Area   string // where that is, 12 digits
+	Origin string // unit for which the part was opened
+	Had    []string
+	Named  bool // it is known how the citizen is reached
+
+	From    int64 // since when the clock counts, milliseconds since 1970-01-01 UTC, as all times
+	Days    int   // working days that it has
+	Reached int64 // when it was known what had happened, 0: not yet
+	Since   int64 // when the state was entered
+
+	Counts   bool // the rating counts at present
+	Claimed  bool // a review was asked for once
+	Reopened bool // the citizen was dissatisfied once
+	Appealed bool
+	Clue     bool  // something of it was referred (article 23)
+	Back     State // of an appeal that is dismissed
+}
+
+// Event is a deed with what it says. Words of people stand apart, since they can be erased.
+type Event struct {
+	Do   Deed   `json:"-"`
+	At   int64  `json:"at"`             // milliseconds since 1970-01-01 UTC
+	Days int    `json:"days,omitempty"` // of a clock that begins anew or is extended, in all
+	Unit string `json:"unit,omitempty"` // of a move
+	Area string `json:"area,omitempty"`
+}
+
+// Transition is an edge of the machine. Two of one state and deed differ by When.
+type Transition struct {
+	From State
+	Do   Deed
+	To   State
+	When string // in Chinese, empty: always
+}
+
+// The conditions by which edges of one state and deed differ.
+const (
+	first       = "首次"
+	again       = "再次"
+	wasClosed   = "原已办结"
+	wasRefused  = "原不予采纳"
+	counting    = "评价计入"
+	notCounting = "评价已不计入"
+)
+
+// Transitions returns the machine: every edge that there is.
+func Transitions() []Transition {
+	var all []Transition
+	edge := func(do Deed, to State, from ...State) {
+		for _, s := range from {
+			all = append(all, Transition{s, do, to, ""})
+		}
+	}
+	loop := func(do Deed, at ...State) {
+		for _, s := range at {
+			all = append(all, Transition{s, do, s, ""})
+		}
+	}
+	loop(Miss, Waiting, Contacted, AtOnce, Limited)
+	edge(Contact, Contacted, Waiting)
+	loop(Contact, Contacted, AtOnce, Limited)
+	edge(Verify, Contacted, Waiting)
+	edge(BeginAtOnce, AtOnce, Contacted)
+	edge(Plan, Limited, Contacted, AtOnce)
+	loop(Extend, Limited)
+	edge(Move, Waiting, Waiting, Contacted, AtOnce, Limited)
+	edge(Reply, Replied, AtOnce, Limited)
+	edge(Claim, Reviewing, Contacted, AtOnce, Limited)
+	edge(Uphold, NotAdopted, Reviewing)
+	edge(Reject, Limited, Reviewing)
+	edge(Pass, FollowingUp, Replied)
+	edge(Return, Limited, Replied)
+	edge(Satisfied, Closed, FollowingUp)
+	all = append(all, Transition{FollowingUp, Dissatisfied, Limited, first}, Transition{FollowingUp, Dissatisfied, Closed, again})
+	loop(Unreached, FollowingUp)
+	edge(Skip, Closed, FollowingUp)
+	edge(Appeal, Appealing, Closed, NotAdopted)
+	all = append(all, Transition{Appealing, Grant, Limited, counting}, Transition{Appealing, Grant, Lapsed, notCounting},
+		Transition{Appealing, Dismiss, Closed, wasClosed}, Transition{Appealing, Dismiss, NotAdopted, wasRefused})
+	loop(Refer, Waiting, Contacted, AtOnce, Limited, Reviewing, Replied, FollowingUp, Closed, Appealing)
+	loop(Urge, Waiting, Contacted, AtOnce, Limited)
+	edge(Lapse, Lapsed, Waiting, Contacted, AtOnce, Limited, Reviewing, Replied, FollowingUp)
+	loop(Lapse, Closed, NotAdopted, Appealing) // what was answered stays answered
+	edge(Count, Waiting, Lapsed)
+	loop(Count, Closed, NotAdopted, Appealing)
+	return all
+}
+
+// Refusal says why something cannot be done, for people.
+type Refusal struct{ Chinese, English string }
+
+// Error returns both sentences.
+func (r *Refusal) Error() string { return r.Chinese + " " + r.English }
+
+func refuse(chinese, english string) error { return &Refusal{chinese, english} }
+
+// Apply returns a part after an event, or a Refusal. It is a pure function.
+func Apply(p Part, e Event) (Part, error) {
+	to, err := p.leads(e.Do)
+	if err == nil {
+		err = p.allows(e)
+	}
+	if err != nil {
+		return p, err
+	}
+	next := p
+	next.effect(p, e)
+	if to != p.State {
+		next.State, next.Since = to, e.At
+	}
+	return next, nil
+}
+
+// leads returns the state to which a deed leads.
+func (p Part) leads(do Deed) (State, error) {
+	for _, t := range Transitions() {
+		if t.From == p.State && t.Do == do && p.holds(t.When) {
+			return t.To, nil
+		}
+	}
+	a, ok := do.About()
+	if !ok {
+		return "", refuse(fmt.Sprintf("没有“%s”这一操作。", do), fmt.Sprintf("There is no deed %q.", do))
+	}
+	may, can := "现在没有可办的事项", "nothing can be done now"
+	if all := p.Next(); len(all) > 0 {
+		var zh, en []string
+		for _, d := range all {
+			zh, en = append(zh, d.Chinese), append(en, string(d.Do))
+		}
+		may, can = "现在可以："+strings.Join(zh, "、"), "possible now: "+strings.Join(en, ", ")
+	}
+	return "", refuse(fmt.Sprintf("工单处于“%s”，不能“%s”。%s。", p.State.Chinese(), a.Chinese, may),
+		fmt.Sprintf("An order that is %s takes no %s; %s.", p.State, do, can))
+}
+
+// holds reports whether a condition of an edge is met.
+func (p Part) holds(when string) bool {
+	switch when {
+	case first:
+		return !p.Reopened
+	case again:
+		return p.Reopened
+	case wasClosed:
+		return p.Back == Closed
+	case wasRefused:
+		return p.Back == NotAdopted
+	case counting:
+		return p.Counts
+	case notCounting:
+		return !p.Counts
+	}
+	return true
+}
+
+// Next returns what people may do about a part now.
+func (p Part) Next() (all []About) {
+	for _, d := range Deeds() {
+		leads := slices.ContainsFunc(Transitions(), func(t Transition) bool { return t.From == p.State && t.Do == d.Do })
+		if leads && d.By != Books && p.bounded(d.Do) == nil {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// bounded returns why a deed that its state has is used up, or is not for this part.
+func (p Part) bounded(do Deed) error {
+	switch {
+	case do == Verify && p.Named:
+		return refuse("评价人留有联系方式，请先联系。", "The citizen can be reached; contact them first.")
+	case do == Skip && p.Named:
+		return refuse("实名差评须回访（办法第十八条）。", "A bad rating with a name is followed up (article 18).")
+	case do == Extend && p.Days >= MostDays:
+		return refuse(fmt.Sprintf("已延至 %d 个工作日，不能再延。", p.Days), "It has been extended as far as article 16 allows.")
+	case do == Claim && p.Claimed:
+		return refuse("已申请过不采纳，复核未通过，请整改。", "A review was asked for once and has not adopted the claim; rectify it.")
+	case do == Move && len(p.Had) >= MostMoves:
+		return refuse(fmt.Sprintf("已转办 %d 次，请由同级管理机构督办，不再转办。", len(p.Had)), "It was moved as often as is allowed.")
+	case do == Appeal && p.Appealed:
+		return refuse("已申诉过一次，结论不再变更。", "There was an appeal already.")
+	case do == Lapse && !p.Counts:
+		return refuse("评价早已不计入。", "The rating does not count already.")
+	case do == Count && p.Counts:
+		return refuse("评价本来就计入。", "The rating counts already.")
+	}
+	return nil
+}
+
+// allows returns why an event cannot be as it says.
+func (p Part) allows(e Event) error {
+	if err := p.bounded(e.Do); err != nil {
+		return err
+	}
+	clock := slices.Contains([]Deed{Dissatisfied, Grant, Count}, e.Do)
+	switch {
+	case e.At < p.Since:
+		return refuse("时间早于上一步。", "It would be before what was done last.")
+	case e.Do == Extend && (e.Days <= p.Days || e.Days > MostDays):
+		return refuse(fmt.Sprintf("延期后合计须多于 %d、不超过 %d 个工作日（办法第十六条）。", p.Days, MostDays),
+			fmt.Sprintf("With the extension it is more than %d and at most %d working days (article 16).", p.Days, MostDays))
+	case clock && (e.Days < 1 || e.Days > MostDays):
+		return refuse("整改期限不对。", fmt.Sprintf("A clock has 1 to %d working days.", MostDays))
+	case e.Do == Move && (e.Unit == "" || e.Unit == p.Unit || slices.Contains(p.Had, e.Unit)):
+		return refuse("请写明另一个单位；办过本工单的单位不能再转回。", "Name another unit, and none that has had it.")
+	}
+	return nil
+}
+
+// effect changes what an event changes besides the state.
+func (p *Part) effect(was Part, e Event) {
+	switch e.Do {
+	case Contact, Verify:
+		if p.Reached == 0 {
+			p.Reached = e.At
+		}
+	case Extend:
+		p.Days = e.Days
+	case Move:
+		if was.Unit != "" {
+			p.Had = append(slices.Clone(was.Had), was.Unit)
+		}
+		p.Unit, p.Area = e.Unit, e.Area
+	case Claim:
+		p.Claimed = true
+	case Dissatisfied:
+		p.Reopened = true
+		if !was.Reopened {
+			p.From, p.Days = e.At, e.Days
+		}
+	case Appeal:
+		p.Appealed, p.Back = true, was.State
+	case Grant:
+		p.From, p.Days = e.At, e.Days
+	case Refer:
+		p.Clue = true
+	case Lapse:
+		p.Counts = false
+	case Count:
+		p.Counts = true
+		if was.State == Lapsed {
+			p.From, p.Days, p.Reached = e.At, e.Days, 0
+		}
+	}
+}

@@ -1,0 +1,262 @@
+package rectify
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// spec says where each deed leads, by state, as the regulation and docs/rectification.md have it; every other deed is refused. Two ends are those of
+// a first and a second time, of a rating that counts and one that does not, or of an order that was closed and one that was not adopted.
+func spec() map[State]string {
+	return map[State]string{
+		Waiting: "miss>waiting contact>contacted verify>contacted move>waiting refer>waiting urge>waiting lapse>lapsed",
+		Contacted: "miss>contacted contact>contacted at_once>at_once plan>limited move>waiting claim>reviewing refer>contacted urge>contacted " +
+			"lapse>lapsed",
+		AtOnce: "miss>at_once contact>at_once plan>limited move>waiting reply>replied claim>reviewing refer>at_once urge>at_once lapse>lapsed",
+		Limited: "miss>limited contact>limited extend>limited move>waiting reply>replied claim>reviewing refer>limited urge>limited " +
+			"lapse>lapsed",
+		Reviewing:   "uphold>not_adopted reject>limited refer>reviewing lapse>lapsed",
+		Replied:     "pass>following_up return>limited refer>replied lapse>lapsed",
+		FollowingUp: "satisfied>closed dissatisfied>limited|closed unreached>following_up skip>closed refer>following_up lapse>lapsed",
+		Closed:      "appeal>appealing refer>closed lapse>closed count>closed",
+		NotAdopted:  "appeal>appealing lapse>not_adopted count>not_adopted",
+		Appealing:   "grant>limited|lapsed dismiss>closed|not_adopted refer>appealing lapse>appealing count>appealing",
+		Lapsed:      "count>waiting",
+	}
+}
+
+// at returns a part in a state, of an anonymous rating, with nothing used up. Second is how it is the other time.
+func at(s State, do Deed, second bool) Part {
+	p := Part{State: s, Unit: "U1", Area: "620100000000", From: 1, Since: 1, Days: 5, Counts: do != Count, Back: Closed}
+	if second {
+		p.Reopened, p.Back, p.Counts = true, NotAdopted, do == Lapse
+	}
+	return p
+}
+
+func event(do Deed) Event {
+	e := Event{Do: do, At: 2, Days: 5}
+	switch do {
+	case Extend:
+		e.Days = 10
+	case Move:
+		e.Unit, e.Area = "U2", "620100000000"
+	}
+	return e
+}
+
+// TestEachStateAndDeed tries all of them against spec.
+func TestEachStateAndDeed(t *testing.T) {
+	for _, s := range States() {
+		want := make(map[Deed][]string)
+		for _, w := range strings.Fields(spec()[s]) {
+			do, to, _ := strings.Cut(w, ">")
+			want[Deed(do)] = strings.Split(to, "|")
+		}
+		for _, d := range Deeds() {
+			name := fmt.Sprintf("%s while %s", d.Do, s)
+			next, err := Apply(at(s, d.Do, false), event(d.Do))
+			ends, may := want[d.Do]
+			var r *Refusal
+			switch {
+			case !may && !errors.As(err, &r):
+				t.Errorf("%s: got %s, %v; want a refusal", name, next.State, err)
+			case !may && (!strings.Contains(r.Chinese, s.Chinese()) || !strings.Contains(r.Chinese, d.Chinese) || r.English == "" ||
+				!strings.Contains(r.Chinese, "现在")):
+				t.Errorf("%s: the refusal does not say what is possible: %s", name, r)
+			case !may && !cmp.Equal(next, at(s, d.Do, false)):
+				t.Errorf("%s: it was refused, and changed: %+v", name, next)
+			case may && (err != nil || string(next.State) != ends[0]):
+				t.Errorf("%s: got %s, %v; want %s", name, next.State, err, ends[0])
+			case may && (next.Since == 2) != (ends[0] != string(s)):
+				t.Errorf("%s: the state is there since %d", name, next.Since)
+			}
+			if len(ends) == 2 {
+				if next, err = Apply(at(s, d.Do, true), event(d.Do)); err != nil || string(next.State) != ends[1] {
+					t.Errorf("%s again: got %s, %v; want %s", name, next.State, err, ends[1])
+				}
+			}
+		}
+	}
+}
+
+// TestBounds: what is done once is refused the second time, and what is for some only is refused to the others, each with words.
+func TestBounds(t *testing.T) {
+	for name, x := range map[string]struct {
+		p Part
+		e Event
+	}{
+		"a second claim":                  {Part{State: Limited, Claimed: true, Days: 5}, Event{Do: Claim}},
+		"an extension beyond ten days":    {Part{State: Limited, Days: 5}, Event{Do: Extend, Days: 11}},
+		"an extension that is none":       {Part{State: Limited, Days: 7}, Event{Do: Extend, Days: 7}},
+		"an extension of ten":             {Part{State: Limited, Days: 10}, Event{Do: Extend, Days: 10}},
+		"a third move":                    {Part{State: Waiting, Unit: "3", Had: []string{"1", "2"}}, Event{Do: Move, Unit: "4"}},
+		"a move back":                     {Part{State: Waiting, Unit: "2", Had: []string{"1"}}, Event{Do: Move, Unit: "1"}},
+		"a move to itself":                {Part{State: Waiting, Unit: "2"}, Event{Do: Move, Unit: "2"}},
+		"a move to nobody":                {Part{State: Waiting, Unit: "2"}, Event{Do: Move}},
+		"no follow-up of who has a name":  {Part{State: FollowingUp, Named: true}, Event{Do: Skip}},
+		"no contact with who has a name":  {Part{State: Waiting, Named: true}, Event{Do: Verify}},
+		"a second appeal":                 {Part{State: Closed, Appealed: true}, Event{Do: Appeal}},
+		"a lapse of what does not count":  {Part{State: Closed}, Event{Do: Lapse}},
+		"a count of what counts":          {Part{State: Closed, Counts: true}, Event{Do: Count}},
+		"a clock of no days":              {Part{State: Lapsed}, Event{Do: Count}},
+		"a clock of eleven days":          {Part{State: Lapsed}, Event{Do: Count, Days: 11}},
+		"what was before the step before": {Part{State: Waiting, Since: 2}, Event{Do: Contact, At: 1}},
+		"a deed that there is not":        {Part{State: Waiting}, Event{Do: "x"}},
+	} {
+		got, err := Apply(x.p, x.e)
+		var r *Refusal
+		if !errors.As(err, &r) || r.Chinese == "" || r.English == "" || !cmp.Equal(got, x.p) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+// TestAReviewNeverStopsTheClock: neither it nor a move, a return or an appeal that is dismissed touches when the unit's time is over.
+func TestAReviewNeverStopsTheClock(t *testing.T) {
+	p := Part{State: Waiting, Unit: "U1", From: 1000, Days: 5, Since: 1000, Counts: true}
+	for i, do := range []Deed{Contact, Plan, Claim, Reject, Move, Contact, BeginAtOnce, Reply, Return, Reply, Pass, Satisfied, Appeal, Dismiss} {
+		next, err := Apply(p, Event{Do: do, At: int64(2000 + i), Unit: "U2"})
+		if err != nil {
+			t.Fatalf("%s: %v", do, err)
+		}
+		if next.From != p.From || next.Days != p.Days {
+			t.Errorf("%s moved the clock from %d, %d days to %d, %d days", do, p.From, p.Days, next.From, next.Days)
+		}
+		p = next
+	}
+	if p.State != Closed {
+		t.Errorf("the way ends with %s", p.State)
+	}
+}
+
+// TestNoWayWithoutAnEnd walks at random: an open part always has something that somebody can do, and moves, claims, reopenings and appeals end.
+func TestNoWayWithoutAnEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Part{State: Waiting, Unit: "U0", Days: 5, Counts: true, Named: rapid.Bool().Draw(t, "named")}
+		moves, claims := 0, 0
+		for i := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			next := p.Next()
+			if p.State.Open() && len(next) == 0 {
+				t.Fatalf("an order that is %s hangs", p.State)
+			}
+			var may []Deed
+			for _, d := range next {
+				may = append(may, d.Do)
+			}
+			may = append(may, Lapse, Count)
+			e := event(rapid.SampledFrom(may).Draw(t, "deed"))
+			e.At = int64(i)
+			if e.Do == Move {
+				e.Unit = fmt.Sprintf("U%d", i+1)
+			}
+			after, err := Apply(p, e)
+			if err != nil {
+				if e.Do != Lapse && e.Do != Count {
+					t.Fatalf("%s is said to be possible while %s: %v", e.Do, p.State, err)
+				}
+				continue
+			}
+			switch e.Do {
+			case Move:
+				moves++
+			case Claim:
+				claims++
+			}
+			p = after
+		}
+		if moves > MostMoves || claims > 1 {
+			t.Fatalf("%d moves, %d claims", moves, claims)
+		}
+	})
+}
+
+// update makes the generated part of the document anew.
+var update = flag.Bool("update", false, "write docs/rectification.md anew")
+
+const (
+	document = "../../../docs/rectification.md"
+	begins   = "<!-- generated by internal/central/rectify: go test -run TestDocument -update -->\n"
+	ends     = "<!-- end of what is generated -->\n"
+)
+
+// TestDocument holds the diagram and tables of the document to the code.
+func TestDocument(t *testing.T) {
+	b, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(b), begins)
+	_, after, ok2 := strings.Cut(rest, ends)
+	if !ok || !ok2 {
+		t.Fatalf("%s lacks its marks", document)
+	}
+	want := before + begins + generated() + ends + after
+	if *update {
+		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, string(b)); diff != "" {
+		t.Errorf("%s is not what the code does; go test -run TestDocument -update\n%s", document, diff)
+	}
+}
+
+// generated draws the machine.
+func generated() string {
+	var b strings.Builder
+	b.WriteString("\n```mermaid\nstateDiagram-v2\n")
+	for _, s := range States() {
+		fmt.Fprintf(&b, "    state \"%s\" as %s\n", s.Chinese(), s)
+	}
+	fmt.Fprintf(&b, "    [*] --> %s\n", Waiting)
+	for _, x := range Transitions() {
+		if x.From == x.To {
+			continue
+		}
+		a, _ := x.Do.About()
+		label := a.Chinese
+		if x.When != "" {
+			label += "（" + x.When + "）"
+		}
+		fmt.Fprintf(&b, "    %s --> %s: %s\n", x.From, x.To, label)
+	}
+	b.WriteString("```\n\n| deed | 操作 | by | article | words | in | leads to |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, d := range Deeds() {
+		var from, to []string
+		for _, x := range Transitions() {
+			if x.Do != d.Do {
+				continue
+			}
+			if f := x.From.Chinese(); !slices.Contains(from, f) {
+				from = append(from, f)
+			}
+			end := x.To.Chinese()
+			if x.From == x.To {
+				end = "–"
+			}
+			if x.When != "" {
+				end += "（" + x.When + "）"
+			}
+			if !slices.Contains(to, end) {
+				to = append(to, end)
+			}
+		}
+		words := "–"
+		if d.Words {
+			words = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s | %s |\n", d.Do, d.Chinese, d.By, d.Article, words, strings.Join(from, "、"), strings.Join(to, "、"))
+	}
+	b.WriteString("\n")
+	return b.String()
+}

@@ -1,0 +1,126 @@
+package rectify
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+const (
+	source    = "rectify" // who opens orders, in the journal
+	leaseName = "rectify"
+	leaseTime = time.Minute
+	every     = 5 * time.Second
+	settled   = time.Minute
+)
+
+// Errors of orders.
+var (
+	ErrNoOrder   = errors.New("没有这份工单 · there is no such order")
+	ErrMeanwhile = errors.New("这份工单刚被别人办理过，请看过最新情况后再办 · somebody else has worked on this order meanwhile; look at it again")
+)
+
+// Config names what Orders need.
+type Config struct {
+	Journal   *journal.Journal
+	Books     *books.Books
+	Directory *directory.Directory
+	Terms     Terms
+	Holder    string // names this instance
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Orders is the work on bad evaluations. Its methods are safe for concurrent use.
+type Orders struct {
+	cfg Config
+	db  *db.DB
+}
+
+// Open brings the room's tables up to date.
+func Open(ctx context.Context, c Config) (*Orders, error) {
+	o := &Orders{cfg: c, db: c.Journal.DB()}
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = o.db.Migrate(ctx, "rectify", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the orders: %w", err)
+	}
+	return o, nil
+}
+
+// Run follows the feed of decisions until ctx ends, in one instance at a time.
+func (o *Orders) Run(ctx context.Context) error {
+	changed, stop := o.cfg.Books.Subscribe()
+	defer stop()
+	said, known := "", false
+	for ctx.Err() == nil {
+		err := o.Once(ctx)
+		if err == nil && !known { // a calendar may have become known since the last start
+			err = o.Redue(ctx)
+			known = err == nil
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			o.cfg.Logger.Error("orders on bad evaluations have to wait; it is tried again", "error", err)
+		} else if err == nil {
+			said = ""
+		}
+		wake := changed
+		if err != nil {
+			wake = nil // not as fast as evaluations come
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		case <-wake:
+			pause(ctx, time.Second) // others come with it
+		}
+	}
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return o.cfg.Journal.Unlease(given, leaseName, o.cfg.Holder)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// Terms returns the clocks' settings.
+func (o *Orders) Terms() Terms { return o.cfg.Terms }
+
+func (o *Orders) now() int64 { return o.cfg.Now().UnixMilli() }
+
+// tables are those of a backup.
+func tables() []string {
+	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_since"}
+}
+
+// Room implements journal.Room.
+func (o *Orders) Room() string { return "rectify" }
+
+// Export writes the orders into a backup. It implements journal.Room.
+func (o *Orders) Export(ctx context.Context, put func([]byte) error) error {
+	return o.db.Dump(ctx, tables(), put)
+}
+
+// Import writes a row of a backup. It implements journal.Room.
+func (o *Orders) Import(ctx context.Context, section []byte) error {
+	return o.db.Fill(ctx, tables(), section)
+}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/internal/central/rectify"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
@@ -35,6 +36,7 @@ type config struct {
 	Cases     casesConfig    `toml:"cases"`
 	Ops       opsConfig      `toml:"ops"`
 	Deadline  deadlineConfig `toml:"deadline"`
+	Orders    ordersConfig   `toml:"orders"`
 }
 
 type brokerConfig struct {
@@ -96,6 +98,11 @@ type deadlineConfig struct {
 	LateHolds bool      `toml:"late_answers_replace"`
 	Calendars string    `toml:"calendars"`
 	SMS       smsConfig `toml:"sms"`
+}
+
+type ordersConfig struct {
+	ContactDays int `toml:"contact_days"`
+	OfficeDays  int `toml:"office_days"`
 }
 
 type smsConfig struct {
@@ -213,6 +220,11 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if _, err := workingDays(c.Deadline.Calendars); err != nil {
 		bad("deadline.calendars", "%v", err)
+	}
+	for key, days := range map[string]int{"orders.contact_days": c.Orders.ContactDays, "orders.office_days": c.Orders.OfficeDays} {
+		if days < 1 || days > rectify.Days {
+			bad(key, "%d is not allowed; write 1 to %d working days", days, rectify.Days)
+		}
 	}
 	for i := range c.Rate.FrameAncestors {
 		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))

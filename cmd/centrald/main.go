@@ -14,6 +14,8 @@
 //	centrald directory import [-apply] FILE
 //	centrald directory export FILE
 //	centrald directory list area|unit|hall|window|staff
+//	centrald orders list [-unit CODE] [-limit MANY] [-json]
+//	centrald orders rebuild -reason WHY
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild
@@ -30,7 +32,7 @@
 // password. "device add" enrols a box or moves it to another window,
 // which a centrald that runs notices within seconds. "device import" does so for every line of a file, once all of them are
 // right. "directory" knows
-// the organisation, whose windows' names boxes get. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
+// the organisation, whose windows' names boxes get. "orders" lists the work on bad evaluations by what is due first. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
 // journal by its seal and the boxes' signatures, and the books by making them again; it ends with status 1 if something differs.
 // The other commands are described in deploy/man/centrald.8. All but "restore" may be used while centrald runs. -config may
 // stand before or after a command's words.

@@ -24,6 +24,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/rectify"
 	"haochaping/internal/cli"
 )
 
@@ -38,6 +39,7 @@ type rooms struct {
 	books     *books.Books
 	deadlines *deadline.Deadlines
 	intake    *intake.Room
+	orders    *rectify.Orders
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
 	holder    string             // names this instance
@@ -46,7 +48,7 @@ type rooms struct {
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -161,7 +163,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.intake, err = intake.Open(ctx, x.journal); err != nil {
 		return err
 	}
-	x.deadlines, err = c.openDeadlines(ctx, x, log)
+	if x.deadlines, err = c.openDeadlines(ctx, x, log); err != nil {
+		return err
+	}
+	x.orders, err = c.openOrders(ctx, x, log)
 	return err
 }
 

@@ -81,9 +81,11 @@ func (c *command) commands() []cli.Command {
 	account.Verbs = []string{"add", "link", "grant", "disable", "enable", "list"}
 	directory := does("directory", "导入、导出或列出行政区划、单位、大厅、窗口和人员", "import, export or list areas, units, halls, windows and staff", c.directory)
 	directory.Verbs = []string{"import", "export", "list"}
+	orders := does("orders", "列出待办的差评工单；由日志重做工单", "list the orders on bad evaluations that are open; make them anew from the journal", c.orders, "centrald orders list")
+	orders.Verbs = []string{"list", "rebuild"}
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
-		account, device, directory,
+		account, device, directory, orders,
 		does("findings", "列出评价器发来的数据有何异常及处理办法", "list what is wrong with what the boxes have sent, and what to do", c.findings, "centrald findings", "centrald findings -all -json"),
 		does("verify", "核对日志和账本；有改动时状态为 1", "check the journal and the books; status 1 if something was changed", c.verify, "centrald verify"),
 		does("rebuild", "由日志重做账本", "make the books anew from the journal", c.rebuild, "centrald rebuild"),

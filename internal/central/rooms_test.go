@@ -22,6 +22,7 @@ func owners() map[string]string {
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
 		"intake":   {"terminal_visit"},
+		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_feed", "rectify_since"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
@@ -82,7 +83,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "rectify", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/rectify"
+	"haochaping/internal/cli"
+	"haochaping/internal/rating"
+)
+
+// openOrders opens the room of the work on bad evaluations.
+func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*rectify.Orders, error) {
+	days, err := workingDays(x.cfg.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
+	return rectify.Open(ctx, rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log,
+		Terms: rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
+}
+
+// orders lists orders, or makes them anew.
+func (c *command) orders(ctx context.Context, args []string) error {
+	return c.oneOf(ctx, "centrald orders", args, []word{{"list", c.listOrders}, {"rebuild", c.rebuildOrders}})
+}
+
+// listedOrder is a part of an order as "centrald orders list -json" prints it.
+type listedOrder struct {
+	Order    int64           `json:"order"`
+	Part     int64           `json:"part"`
+	State    rectify.State   `json:"state"`
+	Due      time.Time       `json:"due"`       // the first moment that is too late
+	Left     int             `json:"days_left"` // working days; below zero: it is overdue
+	Urgency  rectify.Urgency `json:"urgency"`
+	Unit     string          `json:"unit,omitempty"`
+	UnitName string          `json:"unit_name,omitempty"`
+	Area     string          `json:"area,omitempty"`
+	Level    rating.Level    `json:"level"`
+	Matter   string          `json:"matter,omitempty"`
+	Place    string          `json:"place,omitempty"`
+	RatedAt  time.Time       `json:"rated_at"`
+}
+
+func (c *command) listOrders(ctx context.Context, args []string) error {
+	flags := c.flags("centrald orders list")
+	unit := flags.String("unit", "", "list those of one unit, by its credit `code`")
+	most := flags.Int("limit", 1000, "list at most this `many`")
+	asJSON := flags.Bool("json", false, "print a JSON array")
+	return c.onWritten(ctx, flags, args, func(x *rooms) error {
+		all, err := x.orders.Due(ctx, rectify.Filter{Unit: *unit, Limit: *most})
+		if err != nil {
+			return err
+		}
+		listed, err := c.listed(ctx, x, all)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			out := json.NewEncoder(c.env.stdout)
+			out.SetIndent("", " ")
+			return out.Encode(listed)
+		}
+		return c.printOrders(listed)
+	})
+}
+
+// listed returns parts with the names of their units and the time that is left.
+func (c *command) listed(ctx context.Context, x *rooms, all []rectify.Listed) ([]listedOrder, error) {
+	names, err := x.unitNames(ctx, c.env.now())
+	if err != nil {
+		return nil, err
+	}
+	out := []listedOrder{}
+	for _, l := range all {
+		due, now := time.UnixMilli(l.Due), c.env.now()
+		left, late := x.orders.Terms().Left(due, now)
+		if late {
+			left = -left
+		}
+		out = append(out, listedOrder{Order: l.Order, Part: l.Part, State: l.Body.State, Due: due, Left: left, Urgency: x.orders.Terms().Urgency(due, now),
+			Unit: l.Body.Unit, UnitName: names(l.Body.Unit), Area: l.Body.Area, Level: l.About.Level, Matter: l.About.Matter, Place: l.About.Place,
+			RatedAt: time.UnixMilli(l.About.RatedAt)})
+	}
+	return out, nil
+}
+
+func (c *command) printOrders(listed []listedOrder) error {
+	if len(listed) == 0 {
+		_, err := fmt.Fprintln(c.env.stdout, "nothing is open")
+		return err
+	}
+	w := tabwriter.NewWriter(c.env.stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "ORDER\tSTATE\tDUE\tLEFT\tLEVEL\tUNIT\tABOUT")
+	for _, l := range listed {
+		left := fmt.Sprintf("%d days", l.Left)
+		if l.Urgency == rectify.Overdue || l.Urgency == rectify.Escalated {
+			left = fmt.Sprintf("overdue %d", -l.Left)
+		}
+		unit := l.UnitName
+		if unit == "" {
+			unit = strings.TrimSpace(l.Unit + " " + l.Area)
+		}
+		// The last moment that is in time reads better than the first that is not.
+		due := l.Due.Add(-time.Second).In(rating.Shanghai()).Format("2006-01-02 15:04")
+		_, _ = fmt.Fprintf(w, "%d/%d\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Order, l.Part, l.State.Chinese(), due, left, l.Level.Chinese(), unit,
+			strings.TrimSpace(l.Place+" "+l.Matter))
+	}
+	return w.Flush()
+}
+
+func (c *command) rebuildOrders(ctx context.Context, args []string) error {
+	flags := c.flags("centrald orders rebuild")
+	reason := flags.String("reason", "", "`why`, for the journal")
+	return c.onWritten(ctx, flags, args, func(x *rooms) error {
+		if *reason == "" {
+			return cli.Usagef("say why: centrald orders rebuild -reason …")
+		}
+		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, c.progress("重做工单 · orders made anew").tell)
+	})
+}
+
+// unitNames returns what units are called today.
+func (x *rooms) unitNames(ctx context.Context, now time.Time) (func(string) string, error) {
+	a, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(code string) string {
+		r, _ := a.At(directory.Unit, code, directory.DayOf(now))
+		return r.Name
+	}, nil
+}

@@ -53,7 +53,11 @@ func (c *command) listOrders(ctx context.Context, args []string) error {
 	most := flags.Int("limit", 1000, "list at most this `many`")
 	asJSON := flags.Bool("json", false, "print a JSON array")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
-		all, err := x.orders.Due(ctx, rectify.Filter{Unit: *unit, Limit: *most})
+		f := rectify.Filter{Limit: *most}
+		if *unit != "" {
+			f.Units = []string{*unit}
+		}
+		all, err := x.orders.Due(ctx, f)
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	"haochaping/internal/central/web/fleet"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
+	"haochaping/internal/central/web/orders"
 	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
@@ -43,6 +44,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
+		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
@@ -99,4 +101,13 @@ func (a adminConfig) proxies() (all []netip.Prefix, err error) {
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// accountName returns the name of an account, or its id where there is none, as of the program itself.
+func (x *rooms) accountName(ctx context.Context, id string) string {
+	a, err := x.people.Account(ctx, id)
+	if err != nil {
+		return id
+	}
+	return a.Name
 }

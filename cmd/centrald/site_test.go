@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/webtest"
@@ -126,7 +128,9 @@ func TestEveryRoute(t *testing.T) {
 		objects["id"] = append(objects["id"], object{area, account.Object{Area: area}})
 	}
 	for _, area := range []string{"620102000000", "620200000000", "620000000000"} {
-		objects["evaluation"] = append(objects["evaluation"], object{answer(t, x, area), account.Object{Area: area}})
+		order, evaluation := orderOf(t, x, area)
+		objects["order"] = append(objects["order"], object{order, account.Object{Area: area}})
+		objects["evaluation"] = append(objects["evaluation"], object{evaluation, account.Object{Area: area}})
 	}
 	seal := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	if _, err := x.journal.Seal(t.Context(), seal); err != nil {
@@ -193,7 +197,7 @@ func TestEveryRoute(t *testing.T) {
 	for _, r := range guarded {
 		for _, role := range account.Roles() {
 			for n := range 3 {
-				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{id}") {
+				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") || strings.Contains(r.Path, "{id}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}
@@ -265,6 +269,37 @@ func enrolAt(t *testing.T, x *rooms, id rating.DeviceID, window string) {
 			t.Fatalf("%s stands nowhere", id)
 		}
 	}
+}
+
+// orderOf completes the case, has it answered, and follows the decisions as an instance two minutes later does. It returns the order and the evaluation.
+func orderOf(t *testing.T, x *rooms, area string) (order, evaluation string) {
+	t.Helper()
+	if err := x.orders.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UnixMilli()
+	fact := rating.CaseFact{Area: area, ProjectNo: "7", TaskCode: "T1", AsOf: now, CompletedAt: now - 60_000}
+	if _, err := x.journal.Tell(t.Context(), "business", area, []journal.Fact{{Fact: fact}}); err != nil {
+		t.Fatal(err)
+	}
+	evaluation = answer(t, x, area)
+	later, err := rectify.Open(t.Context(), rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Terms: x.orders.Terms(), Holder: x.holder,
+		Now: func() time.Time { return time.Now().Add(2 * time.Minute) }, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		err = later.Once(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := strconv.ParseInt(evaluation, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := later.Of(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d-1", found.ID), evaluation
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

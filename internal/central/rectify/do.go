@@ -57,7 +57,7 @@ func (o *Orders) check(ctx context.Context, p Part, e *Event) error {
 		if end := o.cfg.Terms.End(p).At; !time.UnixMilli(e.At).Before(end) {
 			return refuse("整改期限已过，不能再申请延期。", "The time is over; it cannot be extended any more.")
 		}
-	case Move:
+	case Move, Assign:
 		a, err := o.cfg.Directory.Atlas(ctx)
 		if err != nil {
 			return err

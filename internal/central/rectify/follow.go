@@ -172,7 +172,7 @@ func (o *Orders) open(ctx context.Context, d books.Detail, handlers []Handler) e
 	if err != nil {
 		return err
 	}
-	_, err = o.say(ctx, source, fmt.Sprintf("open %d", x.Evaluation), journal.Act{Do: opens, Data: data, Domain: handlers[0].Area}, "")
+	_, err = o.say(ctx, Source, fmt.Sprintf("open %d", x.Evaluation), journal.Act{Do: opens, Data: data, Domain: handlers[0].Area}, "")
 	return err
 }
 
@@ -189,7 +189,7 @@ func (o *Orders) align(ctx context.Context, x Order, handlers []Handler) error {
 		if counts {
 			e.Do, e.Days = Count, Days
 		}
-		if _, err := o.do(ctx, By{Account: source}, fmt.Sprintf("%s %s after %d", e.Do, objectOf(k.Order, k.Part), k.Changed), k, e, ""); err != nil {
+		if _, err := o.do(ctx, By{Account: Source}, fmt.Sprintf("%s %s after %d", e.Do, objectOf(k.Order, k.Part), k.Changed), k, e, ""); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func (o *Orders) align(ctx context.Context, x Order, handlers []Handler) error {
 			return err
 		}
 		a := journal.Act{Do: adds, Object: objectOf(x.ID, next), Data: data, Domain: h.Area}
-		if _, err := o.say(ctx, source, fmt.Sprintf("part %d/%d", x.ID, next), a, ""); err != nil {
+		if _, err := o.say(ctx, Source, fmt.Sprintf("part %d/%d", x.ID, next), a, ""); err != nil {
 			return err
 		}
 	}

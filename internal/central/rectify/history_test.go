@@ -170,7 +170,7 @@ func checkWhatIsDueFirst(t *testing.T, on engine) {
 	if len(got) != 3 || got[0] != ids[1] {
 		t.Errorf("due are %v of %v", got, ids)
 	}
-	if own, err := b.orders.Due(t.Context(), Filter{Unit: police, Limit: 10}); err != nil || len(own) != 2 {
+	if own, err := b.orders.Due(t.Context(), Filter{Units: []string{police}, Limit: 10}); err != nil || len(own) != 2 {
 		t.Errorf("of the one unit: %+v, %v", own, err)
 	}
 }
@@ -258,6 +258,21 @@ func checkMovedToAUnitThatThereIs(t *testing.T, on engine) {
 	}
 	if _, err := b.orders.Do(t.Context(), By{"a-2", ""}, moved, Event{Do: Move, Unit: police}, "退回"); !errors.As(err, &r) {
 		t.Errorf("moved back: %v", err)
+	}
+	settled, err := b.orders.Do(t.Context(), By{"a-3", ""}, moved, Event{Do: Assign, Unit: police}, "属公安业务")
+	if err != nil || settled.Body.Unit != police || settled.Due != k.Due {
+		t.Errorf("assigned by the office: %+v, %v", settled, err)
+	}
+	// Of a unit that nobody knew it is no settlement.
+	b.complete(t, "Q", "", "", "")
+	of := b.answer(t, "Q", 1, 1)
+	b.once(t)
+	given, err := b.orders.Do(t.Context(), By{"a-3", ""}, b.order(t, of).Parts[0], Event{Do: Assign, Unit: office}, "窗口无评价器")
+	if err == nil {
+		given, err = b.orders.Do(t.Context(), By{"a-2", ""}, given, Event{Do: Move, Unit: police}, "不属本单位")
+	}
+	if err != nil || given.Body.Unit != police {
+		t.Errorf("given to a unit, and moved on: %+v, %v", given, err)
 	}
 }
 

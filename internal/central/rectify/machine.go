@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// MostMoves is how often an order goes to another unit before the office has to settle whose it is.
+// MostMoves is how often units move an order on before the office has to settle whose it is, once.
 const MostMoves = 2
 
 // Part is what one unit has to do about an order.
@@ -27,6 +27,7 @@ type Part struct {
 	Claimed  bool // a review was asked for once
 	Reopened bool // the citizen was dissatisfied once
 	Appealed bool
+	Assigned bool  // the office has settled whose it is
 	Clue     bool  // something of it was referred (article 23)
 	Back     State // of an appeal that is dismissed
 }
@@ -79,6 +80,7 @@ func Transitions() []Transition {
 	edge(Plan, Limited, Contacted, AtOnce)
 	loop(Extend, Limited)
 	edge(Move, Waiting, Waiting, Contacted, AtOnce, Limited)
+	edge(Assign, Waiting, Waiting, Contacted, AtOnce, Limited)
 	edge(Reply, Replied, AtOnce, Limited)
 	edge(Claim, Reviewing, Contacted, AtOnce, Limited)
 	edge(Uphold, NotAdopted, Reviewing)
@@ -192,6 +194,10 @@ func (p Part) bounded(do Deed) error {
 		return refuse("已申请过不采纳，复核未通过，请整改。", "A review was asked for once and has not adopted the claim; rectify it.")
 	case do == Move && len(p.Had) >= MostMoves:
 		return refuse(fmt.Sprintf("已转办 %d 次，请由同级管理机构督办，不再转办。", len(p.Had)), "It was moved as often as is allowed.")
+	case do == Move && p.Assigned:
+		return refuse("承办单位由同级管理机构指派，不再转办。", "The office has settled whose it is; it is moved no more.")
+	case do == Assign && p.Assigned:
+		return refuse("已指派过承办单位。", "It was assigned already.")
 	case do == Appeal && p.Appealed:
 		return refuse("已申诉过一次，结论不再变更。", "There was an appeal already.")
 	case do == Lapse && !p.Counts:
@@ -216,6 +222,8 @@ func (p Part) allows(e Event) error {
 			fmt.Sprintf("With the extension it is more than %d and at most %d working days (article 16).", p.Days, MostDays))
 	case clock && (e.Days < 1 || e.Days > MostDays):
 		return refuse("整改期限不对。", fmt.Sprintf("A clock has 1 to %d working days.", MostDays))
+	case e.Do == Assign && (e.Unit == "" || e.Unit == p.Unit):
+		return refuse("请写明另一个单位。", "Name another unit.")
 	case e.Do == Move && (e.Unit == "" || e.Unit == p.Unit || slices.Contains(p.Had, e.Unit)):
 		return refuse("请写明另一个单位；办过本工单的单位不能再转回。", "Name another unit, and none that has had it.")
 	}
@@ -231,11 +239,12 @@ func (p *Part) effect(was Part, e Event) {
 		}
 	case Extend:
 		p.Days = e.Days
-	case Move:
+	case Move, Assign:
 		if was.Unit != "" {
 			p.Had = append(slices.Clone(was.Had), was.Unit)
 		}
 		p.Unit, p.Area = e.Unit, e.Area
+		p.Assigned = was.Assigned || e.Do == Assign && was.Unit != ""
 	case Claim:
 		p.Claimed = true
 	case Dissatisfied:

@@ -18,8 +18,10 @@ import (
 //go:embed schema/*.sql
 var schemas embed.FS
 
+// Source is who opens orders, in the journal: nobody.
+const Source = "rectify"
+
 const (
-	source    = "rectify" // who opens orders, in the journal
 	leaseName = "rectify"
 	leaseTime = time.Minute
 	every     = 5 * time.Second

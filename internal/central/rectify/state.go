@@ -88,6 +88,7 @@ const (
 	Plan         Deed = "plan"
 	Extend       Deed = "extend"
 	Move         Deed = "move"
+	Assign       Deed = "assign"
 	Reply        Deed = "reply"
 	Claim        Deed = "claim"
 	Uphold       Deed = "uphold"
@@ -126,6 +127,7 @@ func Deeds() []About {
 		{Plan, "列入台账，限期整改", Unit, 16, false},
 		{Extend, "延期，并已向评价人说明理由", Unit, 16, true},
 		{Move, "转办", Unit, 16, true},
+		{Assign, "指派承办单位", Office, 8, true},
 		{Reply, "反馈整改结果", Unit, 16, true},
 		{Claim, "申请不采纳（误评、恶意）", Unit, 17, true},
 		{Uphold, "复核通过，不予采纳", Office, 17, true},

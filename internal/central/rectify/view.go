@@ -77,7 +77,7 @@ type Place struct{ Due, Order, Part int64 }
 
 // Filter says which parts a list has.
 type Filter struct {
-	Unit  string // that works on it; empty: any
+	Units []string // that work on it; none: any
 	After Place
 	Limit int
 }
@@ -94,8 +94,13 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 // Due lists what is still to be done, by what is due first.
 func (o *Orders) Due(ctx context.Context, f Filter) ([]Listed, error) {
 	where, args := "", []any{f.After.Due, f.After.Order, f.After.Part}
-	if f.Unit != "" {
-		where, args = " AND p.unit = $4", append(args, f.Unit)
+	if len(f.Units) > 0 {
+		var marks []string
+		for _, u := range f.Units {
+			args = append(args, u)
+			marks = append(marks, fmt.Sprintf("$%d", len(args)))
+		}
+		where = " AND p.unit IN (" + strings.Join(marks, ", ") + ")"
 	}
 	text := `SELECT p.order_id, p.part, p.changed, p.due, p.body, r.about FROM rectify_part p JOIN rectify_order r ON r.id = p.order_id
 		WHERE p.due > 0 AND (p.due > $1 OR p.due = $1 AND (p.order_id > $2 OR p.order_id = $2 AND p.part > $3))` + where +

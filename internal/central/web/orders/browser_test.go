@@ -1,0 +1,73 @@
+package orders_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/rectify"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/proof/axe"
+	"haochaping/internal/proof/chromium"
+	"haochaping/internal/rating"
+)
+
+// TestInABrowser works on an order in a browser, which enforces the pages' Content-Security-Policy, and looks at each page with axe at three widths.
+func TestInABrowser(t *testing.T) {
+	script := axe.Script(t)
+	ctx := chromium.Start(t)
+	w := newWorld(t)
+	w.rate(t, rating.CaseFact{Unit: labour, TaskName: "社会保障卡申领、启用、补领、换领"})
+	w.Pass(48 * time.Hour)
+	page := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"}, rating.CaseFact{TaskName: "户口迁移"})[0]
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, police, city)))
+	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	session := unit
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "hcp", Value: session}) // as a browser that is signed in
+		w.site.ServeHTTP(out, r)
+	}))
+	t.Cleanup(server.Close)
+	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	look := func(name string) {
+		t.Helper()
+		for _, width := range []int64{360, 768, 1280} {
+			do(name, chromedp.EmulateViewport(width, 800), chromium.Screenshot(fmt.Sprintf("orders-%s-%d", name, width)))
+			axe.Check(t, ctx, script, fmt.Sprintf("%s at %d", name, width))
+		}
+	}
+	// form opens the form of a deed and sends it.
+	form := func(deed rectify.Deed, words string) {
+		t.Helper()
+		id := "#words-" + string(deed)
+		do(string(deed), chromedp.Navigate(server.URL+page),
+			chromedp.Click(chromedp.CSS(`details:has(`+id+`) summary`)), chromedp.WaitVisible(chromedp.CSS(id)), chromedp.SendKeys(chromedp.CSS(id), words))
+		if deed == rectify.Reply {
+			look("form")
+		}
+		do(string(deed), chromedp.Click(chromedp.CSS(`details:has(`+id+`) button`)), chromedp.WaitVisible(chromedp.CSS(".steps")))
+	}
+	form(rectify.Verify, "调取取号记录：当日等候 110 分钟，窗口只开一个。")
+	form(rectify.Plan, "列入台账")
+	form(rectify.Reply, "自 12 月起上午增开一个身份证窗口，取号屏显示预计等候时间。")
+	do("one", chromedp.Navigate(server.URL+page))
+	look("one")
+	session = office
+	for name, path := range map[string]string{"office": page, "list": "/orders"} {
+		do(name, chromedp.Navigate(server.URL+path))
+		look(name)
+	}
+	session = w.SignIn(w.Add(webtest.Grant(account.County, county, county)))
+	do("empty", chromedp.Navigate(server.URL+"/orders"))
+	look("empty")
+}

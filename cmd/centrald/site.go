@@ -17,6 +17,7 @@ import (
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/organisation"
+	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -44,6 +45,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
+		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),

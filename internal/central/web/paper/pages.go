@@ -229,11 +229,11 @@ func (p *pages) file(c *web.Call) error {
 		return fail(intake.Fault{Chinese: "请选择一个文件", English: "choose a file"})
 	}
 	if err != nil {
-		return err
+		return broken(err)
 	}
 	b, err := io.ReadAll(io.LimitReader(in, intake.MaxPaperFile+1))
 	if err = errors.Join(err, in.Close(), c.R.MultipartForm.RemoveAll()); err != nil {
-		return err
+		return broken(err)
 	}
 	if len(b) > intake.MaxPaperFile {
 		return fail(intake.Fault{Chinese: "文件超过 1 MB，请分成几个", English: "the file is larger than 1 MB"})
@@ -259,6 +259,15 @@ func (p *pages) file(c *web.Call) error {
 		}
 	}
 	return p.show(c, http.StatusOK, v)
+}
+
+// broken makes what a browser has sent wrongly its own fault.
+func broken(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	return &web.Refusal{Words: "上传没有完成，请重试。The upload did not arrive whole; try again."}
 }
 
 func (p *pages) take(c *web.Call, l intake.PaperLine) (told, error) {

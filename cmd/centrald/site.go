@@ -18,6 +18,7 @@ import (
 	"haochaping/internal/central/web/me"
 	"haochaping/internal/central/web/orders"
 	"haochaping/internal/central/web/organisation"
+	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -46,6 +47,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
+		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),

@@ -132,6 +132,21 @@ func TestEveryRoute(t *testing.T) {
 		objects["order"] = append(objects["order"], object{order, account.Object{Area: area}})
 		objects["evaluation"] = append(objects["evaluation"], object{evaluation, account.Object{Area: area}})
 	}
+	for _, w := range []string{"SL-H2-B01", "SL-H1-A12"} {
+		atlas, err := x.directory.Atlas(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, ok := atlas.Window(w, directory.DayOf(time.Now()))
+		if !ok {
+			t.Fatalf("the organisation has no window %s", w)
+		}
+		o := account.Object{Area: at.Area().ID, Hall: at.Hall.ID}
+		for _, u := range at.Units {
+			o.Units = append(o.Units, u.ID)
+		}
+		objects["window"] = append(objects["window"], object{w, o})
+	}
 	seal := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
 	if _, err := x.journal.Seal(t.Context(), seal); err != nil {
 		t.Fatal(err)

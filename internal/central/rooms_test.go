@@ -21,7 +21,7 @@ func owners() map[string]string {
 		"fleet":    {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours"},
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
-		"intake":   {"terminal_visit"},
+		"intake":   {"terminal_visit", "paper_form"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_feed", "rectify_since"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},

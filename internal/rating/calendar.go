@@ -29,6 +29,16 @@ const (
 // Shanghai returns the time zone of all days of the regulation. It has had no summer time since 1991.
 func Shanghai() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
+// ShanghaiDay returns the number of a moment's day in Asia/Shanghai, of milliseconds since 1970-01-01 UTC. Deadlines of one day's moments are the same.
+func ShanghaiDay(ms int64) int64 {
+	const day = 24 * 60 * 60_000
+	ms += 8 * 60 * 60_000
+	if ms < 0 {
+		return (ms - day + 1) / day
+	}
+	return ms / day
+}
+
 // Notice is what the State Council's yearly notice says of days that are not as the week has them.
 type Notice struct {
 	Year   int      `json:"year"`

@@ -141,3 +141,15 @@ func TestCalendarsThatAreNone(t *testing.T) {
 		t.Error("a year has two notices")
 	}
 }
+
+// TestDaysOfShanghai: the number of a day changes at midnight in Shanghai and nowhere else, and says the deadline.
+func TestDaysOfShanghai(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ms := rapid.Int64Range(-1e12, 4e12).Draw(t, "moment")
+		day := time.UnixMilli(ms).In(Shanghai())
+		midnight := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, Shanghai()).UnixMilli()
+		if n := ShanghaiDay(ms); ShanghaiDay(midnight) != n || ShanghaiDay(midnight-1) != n-1 {
+			t.Fatalf("%d is of day %d, its midnight of %d, the moment before of %d", ms, n, ShanghaiDay(midnight), ShanghaiDay(midnight-1))
+		}
+	})
+}

@@ -295,6 +295,10 @@ func checkAWindowWithoutABox(t *testing.T, on engine) {
 		if err != nil || len(all) != 4 || all[0].Window.Name != "社保窗口" || all[0].Staff.ID != "77" || all[3].Subject != rating.MatterSubject {
 			t.Errorf("%+v, %v", all, err)
 		}
+		found, err := w.books.Search(t.Context(), Search{Within: Within{Some: true, Areas: []string{cityA}}, Staff: "77"}, Cursor{}, 10)
+		if err != nil || len(found.Entries) != 3 {
+			t.Errorf("the area finds %d of its person, %v", len(found.Entries), err)
+		}
 		v, err := w.books.Visit(t.Context(), "@phone", 7)
 		if _, rated := v.Rated[rating.Question{Subject: rating.StaffSubject}]; err != nil || !rated {
 			t.Errorf("the person at the visit is not rated: %+v, %v", v, err)

@@ -18,15 +18,21 @@ type found struct {
 // locate works out by what an evaluation is found: by what the record of its visit says, or by its case where it came by a channel without one.
 func (e *evaluation) locate() error {
 	e.found = found{}
+	v, err := e.visit.read()
+	if err != nil {
+		return err
+	}
 	if e.channelled() {
-		if area, err := strconv.ParseInt(rating.ParseCaseKey(e.question.Case).Area, 10, 64); err == nil {
+		if area, err := strconv.ParseInt(areaOf(e.question.Case, v), 10, 64); err == nil {
 			e.found.post = -area
+		}
+		if v != nil && v.Staff.ID != "" {
+			e.found.staff = shortHash(v.Staff.ID)
 		}
 		return nil
 	}
-	v, err := e.visit.read()
-	if v == nil || err != nil {
-		return err
+	if v == nil {
+		return nil
 	}
 	e.found.post = Post{Device: e.visit.device.name, Generation: v.Window.Generation, Window: v.Window.ID}.hash()
 	if v.Staff.ID != "" {
@@ -40,6 +46,14 @@ func (e *evaluation) locate() error {
 	return nil
 }
 
+// areaOf returns where an answer by a channel belongs: the area of its case, else that of its window without a box, whose person it is about.
+func areaOf(about string, v *rating.Visit) string {
+	if area := rating.ParseCaseKey(about).Area; area != "" || v == nil {
+		return area
+	}
+	return v.Window.Area
+}
+
 // moment returns by what an evaluation stands in lists. It never moves, where the time of one whose clock is not believed does.
 func (e *evaluation) moment() int64 {
 	if e.believed {
@@ -49,7 +63,7 @@ func (e *evaluation) moment() int64 {
 }
 
 // Post is where an evaluation was given: a box with a generation of its configuration, and the window that the visit's record names. Of an answer by a
-// channel without a box it is the area of its case alone.
+// channel without a box it is the area of its case, or of its window without a box, alone.
 type Post struct {
 	Device     rating.DeviceID
 	Generation uint32

@@ -53,7 +53,7 @@ func (e Entry) Moment() time.Time { return time.UnixMilli(e.moment) }
 // Post returns where the evaluation was given, false where nobody has said it yet.
 func (e Entry) Post() (Post, bool) {
 	if e.Source != "" {
-		area := rating.ParseCaseKey(e.Case).Area
+		area := areaOf(e.Case, e.visit)
 		return Post{Area: area}, area != ""
 	}
 	if e.visit == nil {

@@ -187,9 +187,13 @@ func (d *Deadlines) pass(ctx context.Context) error {
 			return err
 		}
 		all := make([]journal.Passed, len(some))
+		ends := make(map[int64]int64) // by day: many cases are completed on one
 		for i, c := range some {
-			end := d.cfg.Calendar.Default(time.UnixMilli(c.Begins()))
-			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins(), Deadline: end.At.UnixMilli(), LateHolds: d.cfg.LateHolds}
+			day := rating.ShanghaiDay(c.Begins())
+			if ends[day] == 0 {
+				ends[day] = d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.UnixMilli()
+			}
+			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins(), Deadline: ends[day], LateHolds: d.cfg.LateHolds}
 		}
 		if _, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), all); err != nil {
 			return err

@@ -31,7 +31,7 @@ func Open(ctx context.Context, j *journal.Journal) (*Room, error) {
 	return &Room{j, j.DB()}, nil
 }
 
-func tables() []string { return []string{"terminal_visit"} }
+func tables() []string { return []string{"terminal_visit", "paper_form"} }
 
 // Room implements journal.Room.
 func (r *Room) Room() string { return "intake" }

@@ -91,6 +91,7 @@ const (
 	SeeOrders       Action = "order.read"          // 差评工单
 	WorkOrders      Action = "order.work"          // 办理工单：联系、整改、反馈
 	ReviewOrders    Action = "order.review"        // 督办、复核、回访
+	EnterPaper      Action = "paper.enter"         // 录入书面评价
 	SeeDirectory    Action = "directory.read"      // 区划、单位、大厅、窗口、人员
 	EditDirectory   Action = "directory.edit"      // 修改机构资料
 	SeeBoxes        Action = "box.read"            // 评价器状态
@@ -149,6 +150,7 @@ func Rules() []Rule {
 		{SeeOrders, "差评工单", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
 		{WorkOrders, "办理工单：联系、整改、反馈", map[Role]Reach{Unit: InUnit}, false},
 		{ReviewOrders, "督办、复核、回访", offices(InArea, nil), false},
+		{EnterPaper, "录入书面评价", offices(InArea, map[Role]Reach{Hall: InHall}), false},
 		{SeeDirectory, "区划、单位、大厅、窗口、人员", offices(InArea, map[Role]Reach{Unit: InUnit, Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{EditDirectory, "修改机构资料", offices(InArea, map[Role]Reach{Hall: InHall}), false},
 		{SeeBoxes, "评价器状态", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},

@@ -18,18 +18,21 @@ import (
 // alertRow is an alert in words.
 type alertRow struct {
 	ID, Words, Detail, Do string
+	Hall                  string
 	Path                  string // where something can be done about it, empty: here
 	Opened, Acked, Back   string
 	May                   bool // acknowledge it
 }
 
-// rows returns alerts in words.
-func (p *pages) rows(c *web.Call, all []fleet.Alert) (rows []alertRow) {
+// rows returns alerts in words. Named gives the halls their names, where alerts of several stand together.
+func (p *pages) rows(c *web.Call, all []fleet.Alert, named map[string]string) (rows []alertRow) {
 	for _, x := range all {
 		r := alertRow{ID: x.ID, Words: alertWords(x), Detail: x.Detail, Opened: at(x.Since), Acked: at(x.Acked), Back: c.R.URL.Path,
 			May: x.Acked.IsZero() && c.May(account.CommandBoxes, alertAt(x))}
-		if x.Device == "" { // a box's own advice is with the box
+		if x.Device == "" {
 			r.Do = "多半是大厅的网络或供电：检查交换机和路由器，联系网络管理员。评价保存在各台评价器，不会丢失。"
+		} else { // a box's own advice is with the box
+			r.Hall = named[x.Hall]
 		}
 		if to := alertPath(x); to != r.Back {
 			r.Path = to

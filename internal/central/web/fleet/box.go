@@ -108,7 +108,7 @@ func (p *pages) box(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v.Alerts = p.rows(c, all)
+	v.Alerts = p.rows(c, all, nil)
 	commands, err := p.Fleet.Commands(ctx, s.ID, shownCommands)
 	if err != nil {
 		return err

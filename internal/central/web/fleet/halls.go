@@ -166,6 +166,10 @@ func (p *pages) overview(c *web.Call) error {
 		return p.showHall(c, a, halls[0])
 	}
 	slices.SortFunc(halls, func(x, y directory.Record) int { return cmp.Compare(x.ID, y.ID) })
+	names := make(map[string]string)
+	for _, h := range halls {
+		names[h.ID] = h.Name
+	}
 	v := overviewed{Sick: c.R.URL.Query().Get("state") == "sick"}
 	after := c.R.URL.Query().Get("after")
 	halls = slices.DeleteFunc(halls, func(h directory.Record) bool { return h.ID <= after })
@@ -184,7 +188,7 @@ func (p *pages) overview(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v.Alerts = p.rows(c, all)
+	v.Alerts = p.rows(c, all, names)
 	return c.Show("fleet/overview", v)
 }
 
@@ -254,7 +258,7 @@ func (p *pages) showHall(c *web.Call, a *directory.Atlas, hall directory.Record)
 	if err != nil {
 		return err
 	}
-	v.Alerts = p.rows(c, all)
+	v.Alerts = p.rows(c, all, nil)
 	hours, err := p.Fleet.Hours(c.R.Context())
 	if err != nil {
 		return err

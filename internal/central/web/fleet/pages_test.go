@@ -337,6 +337,8 @@ func TestAlerts(t *testing.T) {
 	webtest.Want(t, w.get("/fleet", hall), 200, "已有人处理")
 	webtest.Want(t, w.get("/", hall), 200, "评价器告警：")
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "上线")
+	both := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
+	webtest.Want(t, w.get("/fleet", both), 200, "<bdi>甲区政务服务大厅</bdi>，自", "<bdi>市民中心政务服务大厅</bdi>，自")
 }
 
 // A hall says when it is open.

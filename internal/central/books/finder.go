@@ -16,38 +16,40 @@ func (f *finder) begin(after Cursor) (err error) {
 	if !f.q.From.IsZero() {
 		oldest = f.q.From.UnixMilli()
 	}
-	one := func(where func(*statementText)) {
-		f.streams = []*stream{{where: where, oldest: oldest, at: after, look: f.bounds.first}}
+	one := func(index string, where func(*statementText)) {
+		f.streams = []*stream{{index: index, where: where, oldest: oldest, at: after, look: f.bounds.first}}
 	}
-	rare := true
+	rare := func(index, condition string) { one(index, func(x *statementText) { x.add(condition) }) }
+	f.among = true
 	switch {
 	case f.q.Case != (rating.CaseKey{}):
-		var ids []int64
-		if ids, err = f.claims(); err != nil {
+		ids, err := f.claims()
+		if err != nil {
 			return err
 		}
-		one(func(x *statementText) { x.numbers(f.t.engine, "id", ids) })
+		one("", func(x *statementText) { x.numbers(f.t.engine, "id", ids) })
 	case f.q.Staff != "":
-		one(func(x *statementText) { x.add("staff > 0 AND staff = ", x.arg(shortHash(f.q.Staff))) })
+		one("staff", func(x *statementText) { x.add("staff > 0 AND staff = ", x.arg(shortHash(f.q.Staff))) })
 	case f.q.Text:
-		one(func(x *statementText) { x.add("texts = 1") })
+		rare("texts", "texts = 1")
 	case only(f.q.Channels, func(c rating.Channel) bool { return number(channels(), c) > 2 }):
-		one(func(x *statementText) { x.add("channel > 2") })
+		rare("afar", "channel > 2")
 	case only(f.q.Levels, rating.Level.Bad):
-		one(func(x *statementText) { x.add("level <= 2") })
+		rare("poor", "level <= 2")
 	case only(f.q.Standings, func(s rating.Standing) bool { return number(standings(), s) > 1 }):
-		one(func(x *statementText) { x.add("standing > 1") })
+		rare("apart", "standing > 1")
 	default:
-		rare = false
-		one(func(x *statementText) { x.add("1 = 1") })
+		f.among = false
+		rare("moment", "1 = 1")
 	}
 	if !f.q.Within.Some {
+		f.among = false
 		return nil
 	}
 	if f.posts, err = f.areas(); err != nil {
 		return err
 	}
-	if f.among = rare || len(f.posts)+len(f.q.Within.Stays) > f.bounds.stays; f.among {
+	if f.among = f.among || len(f.posts)+len(f.q.Within.Stays) > f.bounds.stays; f.among {
 		for _, s := range f.q.Within.Stays {
 			f.posts = append(f.posts, s.hash())
 		}
@@ -68,7 +70,7 @@ func (f *finder) apart(oldest int64, after Cursor) {
 	f.streams = nil
 	look := max(1, min(f.bounds.first, f.bounds.looked/4/max(1, len(stays)+len(f.posts))))
 	add := func(post, oldest int64, after Cursor) {
-		f.streams = append(f.streams, &stream{where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest, at: after, look: look})
+		f.streams = append(f.streams, &stream{index: "post", where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest, at: after, look: look})
 	}
 	for _, p := range f.posts {
 		add(p, oldest, after)
@@ -143,7 +145,8 @@ type finder struct {
 
 // stream is evaluations in the order of lists, by one way of reading an index.
 type stream struct {
-	where  func(*statementText) // what the index is read by
+	index  string               // that is read, by the end of its name; empty: the primary key
+	where  func(*statementText) // what it is read by
 	oldest int64                // moment
 	at     Cursor               // everything before it in the list is read
 	look   int
@@ -226,7 +229,7 @@ func (f *finder) pull(s *stream, n int) error {
 	s.begun = true // each is read at least once, so that each page gets further
 	var x statementText
 	x.add("SELECT moment, id FROM (")
-	s.inner(&x, "moment, id, staff, level, channel, standing, subject, tasks, texts, post")
+	f.inner(s, &x, "moment, id, staff, level, channel, standing, subject, tasks, texts, post")
 	x.add(") x WHERE 1 = 1")
 	f.residual(&x)
 	if f.t.engine == db.Postgres { // SQLite keeps the inner order, and reads no further than it must
@@ -249,7 +252,7 @@ func (f *finder) pull(s *stream, n int) error {
 // passed moves a stream to the end of what was looked at, and has it look at more the next time.
 func (f *finder) passed(s *stream) error {
 	var x statementText
-	s.inner(&x, "moment, id")
+	f.inner(s, &x, "moment, id")
 	x.add(" OFFSET ", x.arg(s.look-1)) // bounded, as the look is
 	last, err := db.Query(f.ctx, f.tx, scanCursor, f.t.of(x.text.String()), x.args...)
 	if err != nil {
@@ -264,8 +267,12 @@ func (f *finder) passed(s *stream) error {
 }
 
 // inner writes the part of a statement that reads the index.
-func (s *stream) inner(x *statementText, columns string) {
-	x.add("SELECT ", columns, " FROM {evaluation} WHERE ")
+func (f *finder) inner(s *stream, x *statementText, columns string) {
+	x.add("SELECT ", columns, " FROM {evaluation} ")
+	if s.index != "" && f.t.engine == db.SQLite { // which keeps no statistics that would tell it
+		x.add("INDEXED BY {evaluation}_", s.index, " ")
+	}
+	x.add("WHERE ")
 	s.where(x)
 	x.add(" AND moment >= ", x.arg(s.oldest), " AND (moment, id) < (", x.arg(s.at.Moment), ", ", x.arg(s.at.ID), ") ORDER BY moment DESC, id DESC LIMIT ", x.arg(s.look))
 }

@@ -112,7 +112,9 @@ func BenchmarkSearch(b *testing.B) {
 	searches := benchSearches(noon().AddDate(1, 0, 0))
 	var mu sync.Mutex
 	took := make(map[string][]time.Duration)
+	before, searched := processor(b), 0
 	for b.Loop() {
+		searched += 10 * 2 * len(searches)
 		var people sync.WaitGroup
 		for n := range 10 {
 			people.Go(func() {
@@ -132,6 +134,7 @@ func BenchmarkSearch(b *testing.B) {
 		}
 		people.Wait()
 	}
+	fmt.Printf("%d evaluations, ten people at once: %s of processor time a search\n", evaluations, ((processor(b) - before) / time.Duration(searched)).Round(100*time.Microsecond))
 	for _, s := range searches {
 		all := took[s.name]
 		slices.Sort(all)

@@ -60,14 +60,14 @@ func Section(cfg Config) web.Section {
 	}
 	see, take := account.SeeEvaluations, account.TakeEvaluations
 	return web.Section{Name: "evaluations", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
-		{Method: "GET", Path: "/evaluations", Action: see, Nav: "评价", Do: p.list},
+		{Method: "GET", Path: "/evaluations", Action: see, Before: true, Nav: "评价", Do: p.list},
 		{Method: "GET", Path: "/evaluations/export.csv", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/export.xlsx", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/export.jsonl", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/texts", Action: account.SeeText, Do: p.askTexts},
 		{Method: "POST", Path: "/evaluations/texts", Action: account.SeeText, Do: p.texts},
-		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Do: p.one},
-		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Do: p.proof},
+		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Before: true, Do: p.one},
+		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Before: true, Do: p.proof},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/text", Action: account.SeeText, Object: p.object, Do: p.text},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/identity", Action: account.SeeIdentity, Object: p.object, Do: p.identity},
 	}...)}

@@ -57,7 +57,7 @@ type row struct {
 }
 
 func (p *pages) list(c *web.Call) error {
-	v := listed{Filter: filterOf(c.R.URL.Query()), Take: c.Ever(account.TakeEvaluations), Texts: c.Ever(account.SeeText), Channels: channelWords(), Statuses: statusWords(),
+	v := listed{Filter: filterOf(c.R.URL.Query()), Take: account.Ever(c.Person, account.TakeEvaluations), Texts: account.Ever(c.Person, account.SeeText), Channels: channelWords(), Statuses: statusWords(),
 		Subjects: []word{{string(rating.StaffSubject), rating.StaffSubject.Chinese()}, {string(rating.MatterSubject), rating.MatterSubject.Chinese()}}}
 	for l := rating.VerySatisfied; l.Valid(); l-- {
 		v.Levels = append(v.Levels, level{int(l), l.Chinese()})

@@ -146,6 +146,21 @@ func TestTheProof(t *testing.T) {
 	}
 }
 
+// Before there is an account, this machine sees evaluations, and neither texts nor exports.
+func TestBeforeThereIsAnAccount(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	for _, x := range w.given[:3] {
+		webtest.Want(t, w.get(fmt.Sprintf("/evaluations/of/%d", x.id), ""), http.StatusOK, x.project, "!why-text")
+		webtest.Want(t, w.post(fmt.Sprintf("/evaluations/of/%d/text", x.id), "", url.Values{"reason": {"核对投诉 031"}}), http.StatusNotFound)
+	}
+	webtest.Want(t, w.get("/evaluations", ""), http.StatusOK, "详情", "!export", "!/evaluations/texts")
+	webtest.Want(t, w.get("/evaluations/of/1", ""), http.StatusNotFound)
+	webtest.Want(t, w.get("/evaluations/export.csv", ""), http.StatusNotFound)
+	w.Add()
+	webtest.Want(t, w.get("/evaluations", ""), http.StatusSeeOther)
+}
+
 // A page says where it stopped, and what is wrong with what was asked.
 func TestWhatIsAskedWrongly(t *testing.T) {
 	w := newWorld(t)

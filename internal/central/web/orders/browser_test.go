@@ -55,7 +55,8 @@ func TestInABrowser(t *testing.T) {
 		if deed == rectify.Reply {
 			look("form")
 		}
-		do(string(deed), chromedp.Click(chromedp.CSS(`details:has(`+id+`) button`)), chromedp.WaitVisible(chromedp.CSS(".steps")))
+		do(string(deed), chromedp.Click(chromedp.CSS(`details:has(`+id+`) button`)),
+			chromedp.WaitNotPresent(chromedp.CSS(id)), chromedp.WaitVisible(chromedp.CSS(".steps"))) // what was done is not offered again
 	}
 	form(rectify.Verify, "调取取号记录：当日等候 110 分钟，窗口只开一个。")
 	form(rectify.Plan, "列入台账")

@@ -9,6 +9,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/web"
 )
 
@@ -214,11 +215,16 @@ func firstGrant(c *web.Call) string {
 type word struct{ Do, Chinese string }
 
 func words() []word {
-	return []word{
+	all := []word{
 		{"account.signin", "登录"}, {"account.signout", "退出登录"}, {"account.refused", "连续登录失败"}, {"account.add", "开通账号"}, {"account.change", "修改账号"},
 		{"account.disable", "停用账号"}, {"account.enable", "启用账号"}, {"account.grant", "授权"}, {"account.revoke", "收回授权"}, {"account.link", "生成一次性链接"},
 		{"account.password", "设置密码"}, {"account.second", "绑定动态口令"}, {"account.second.clear", "解除动态口令"}, {"account.recovery", "重新生成恢复码"},
 		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
+		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"orders.rebuild", "重做工单"},
 	}
+	for _, d := range rectify.Deeds() {
+		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})
+	}
+	return all
 }

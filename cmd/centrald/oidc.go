@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"time"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/me"
@@ -45,9 +44,8 @@ func (o oidcConfig) check() error {
 	if o.Issuer == "" {
 		return nil
 	}
-	u, err := url.Parse(o.Issuer)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && new(loopback).UnmarshalText([]byte(u.Host)) == nil):
+	case !private(o.Issuer):
 		return fmt.Errorf("%q is not allowed; write the issuer as https://id.example.com", o.Issuer)
 	case o.ClientID == "" || o.ClientSecretFile == "" || o.Name == "":
 		return errors.New("client_id, client_secret_file and name go with it")
@@ -64,6 +62,15 @@ func (o oidcConfig) check() error {
 		}
 	}
 	return nil
+}
+
+// private reports whether nobody on the way reads along: an address is of HTTPS, or of this machine.
+func private(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && new(loopback).UnmarshalText([]byte(u.Host)) == nil
 }
 
 // provider returns the provider of the configuration, nil if there is none.
@@ -92,7 +99,7 @@ func (c *command) provider(o oidcConfig, x *rooms) (*me.Provider, error) {
 		}
 	}
 	return me.NewProvider(me.ProviderConfig{Issuer: o.Issuer, ClientID: o.ClientID, Secret: secret, Name: o.Name, Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
-		AMR: o.AMR, Key: key, Client: &http.Client{Transport: transport, Timeout: 10 * time.Second}, Now: c.env.now,
+		AMR: o.AMR, Key: key, Client: &http.Client{Transport: transport, Timeout: answerTime}, Now: c.env.now,
 		Grants: func(ctx context.Context, groups []string) ([]account.Following, error) {
 			return x.following(ctx, o.Groups, groups)
 		}})

@@ -37,7 +37,7 @@ func newAway(t *testing.T, change func(*me.ProviderConfig)) *away {
 	w.Pass(time.Since(w.Now())) // the provider has no other clock than the machine's
 	roles := map[string]account.Grant{"office-lz": webtest.Grant(account.City, "620100000000", "620100000000"), "hall-h1": webtest.Grant(account.Hall, "h1", "620102000000")}
 	cfg := me.ProviderConfig{Issuer: p.Issuer, ClientID: provider.ClientID, Secret: provider.Secret, Name: "统一身份认证登录", Key: make([]byte, 32),
-		Client: &http.Client{Timeout: 20 * time.Second}, Now: w.Now,
+		Client: &http.Client{Timeout: 2 * time.Minute}, Now: w.Now,
 		Grants: func(_ context.Context, groups []string) (all []account.Following, err error) {
 			for _, g := range groups {
 				if grant, ok := roles[g]; ok {

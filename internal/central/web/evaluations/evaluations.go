@@ -59,7 +59,7 @@ func Section(cfg Config) web.Section {
 		p.Reason = func(code string) string { return code }
 	}
 	see, take := account.SeeEvaluations, account.TakeEvaluations
-	return web.Section{Name: "evaluations", Files: files, Needs: p.needs, Routes: []web.Route{
+	return web.Section{Name: "evaluations", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/evaluations", Action: see, Before: true, Nav: "评价", Do: p.list},
 		{Method: "GET", Path: "/evaluations/export.csv", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/export.xlsx", Action: take, Do: p.export},

@@ -37,7 +37,7 @@ func (a *Atlas) Stays() []Stay {
 // places returns where a window was, period by period.
 func (a *Atlas) places(window string) (all []Stay) {
 	days := make(map[Day]bool)
-	a.tree.turns(days, ref{Window, window}, make(map[ref]bool))
+	a.turns(days, ref{Window, window}, make(map[ref]bool))
 	turns := slices.Sorted(maps.Keys(days))
 	for i, d := range turns {
 		if i+1 == len(turns) {

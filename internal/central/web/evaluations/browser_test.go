@@ -40,7 +40,7 @@ func TestInABrowser(t *testing.T) {
 		if x.text != "" && x.window == "SL-H1-A12" {
 			written = x
 		}
-		if x.project == "P000031" {
+		if x.project == "P000020" {
 			told = x
 		}
 	}

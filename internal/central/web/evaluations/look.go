@@ -22,7 +22,7 @@ func (p *pages) text(c *web.Call) error {
 	if err != nil || v.Problem != "" {
 		return p.answer(c, v, err)
 	}
-	pos, part := v.Entry.Pos()
+	pos, part := v.Pos()
 	v.Shown = true
 	v.Said, v.Erased, err = p.read(c.R.Context(), pos, part)
 	return p.answer(c, v, err)

@@ -73,7 +73,7 @@ func grants() []account.Grant {
 		webtest.Grant(account.Hall, "SL-H1", "629900000000"), webtest.Grant(account.Staff, "SL-0001", "629900000000"), webtest.Grant(account.Technician, "629900000000", "629900000000"),
 		webtest.Grant(account.Auditor, "629900000000", "629900000000"), webtest.Grant(account.Auditor, "629902100000", "629902100000"),
 	}
-	for _, unit := range []string{"116299001MB0011116", "116299002MB002222J", "116299003MB003333Y", "116299006MB0066664", "116299007MB007777G", "no-such-unit"} {
+	for _, unit := range []string{"116299002MB002222J", "116299003MB003333Y", "116299007MB007777G", "no-such-unit"} {
 		all = append(all, webtest.Grant(account.Unit, unit, "629900000000"))
 	}
 	return all
@@ -192,7 +192,7 @@ func (a asking) lists(t *testing.T) {
 		}
 	}
 	for _, x := range a.given {
-		if x.id%5 > 0 {
+		if x.id%9 > 0 {
 			continue
 		}
 		if want, got := a.some(func(y given) bool { return y.project == x.project }), a.listed(t, "case="+x.project); !slices.Equal(want, got) {
@@ -242,7 +242,7 @@ func (a asking) singles(t *testing.T, identity bool) {
 	webtest.Want(t, none, http.StatusNotFound)
 	reason := url.Values{"reason": {"核对投诉 123"}}
 	for i, x := range a.mine {
-		if i%3 > 0 && x.text == "" {
+		if i%4 > 0 {
 			continue
 		}
 		path := fmt.Sprintf("/evaluations/of/%d", x.id)
@@ -252,16 +252,19 @@ func (a asking) singles(t *testing.T, identity bool) {
 		if x.text != "" {
 			webtest.Want(t, a.post(path+"/text", a.session, reason), http.StatusOK, x.text)
 		}
-		if x.id%7 == 0 {
+		if i%8 == 0 {
 			webtest.Want(t, a.post(path+"/identity", a.session, reason), map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[identity])
 		}
 	}
-	for _, x := range a.others {
+	for i, x := range a.others {
+		if i%3 > 0 {
+			continue
+		}
 		path := fmt.Sprintf("/evaluations/of/%d", x.id)
 		if r := a.get(path, a.session); r.Code != none.Code || r.Body.String() != none.Body.String() {
 			t.Errorf("%s is answered otherwise than what does not exist, with %d", path, r.Code)
 		}
-		if x.id%4 > 0 {
+		if i%4 > 0 {
 			continue
 		}
 		for _, more := range []string{"/text", "/identity"} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -80,8 +81,9 @@ func newWorld(t testing.TB) *world {
 	go func() { ended <- w.books.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		<-ended
-		_ = at.Close()
+		if err := errors.Join(<-ended, at.Close()); err != nil {
+			t.Error(err)
+		}
 	})
 	w.site = w.Site(evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
@@ -176,7 +178,7 @@ func (w *world) fill() {
 		if window != "hand-made" {
 			w.serve(b, place)
 		}
-		for day := directory.Date(2026, 2, 10); day <= directory.Date(2026, 3, 2); day += 5 {
+		for day := directory.Date(2026, 2, 10); day <= directory.Date(2026, 3, 2); day += 10 {
 			n++
 			level := rating.Level(n%5 + 1)
 			start := day.Start().Add(8 * time.Hour)
@@ -211,7 +213,7 @@ func (w *world) fill() {
 		}
 		w.given = append(w.given, given{id: r.Pos << 9, area: area, day: directory.Date(2026, 3, 1), project: project, level: 1, text: "热线转来 " + project})
 	}
-	f := rating.CaseFact{Area: "629901000000", ProjectNo: "P000031", TaskCode: "T1", CompletedAt: directory.Date(2026, 2, 10).Start().UnixMilli(), AsOf: directory.Date(2026, 2, 11).Start().UnixMilli()}
+	f := rating.CaseFact{Area: "629901000000", ProjectNo: "P000020", TaskCode: "T1", CompletedAt: directory.Date(2026, 2, 10).Start().UnixMilli(), AsOf: directory.Date(2026, 2, 11).Start().UnixMilli()}
 	if _, err := w.Journal.Tell(w.t.Context(), "test", "fact", []journal.Fact{{Fact: f, Contact: "13900000031"}}); err != nil {
 		w.t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func Section(cfg Config) web.Section {
 		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Before: true, Do: p.proof},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/text", Action: account.SeeText, Object: p.object, Do: p.text},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/identity", Action: account.SeeIdentity, Object: p.object, Do: p.identity},
-	}}
+	}...)}
 }
 
 // id returns the evaluation that an address names.

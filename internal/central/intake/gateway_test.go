@@ -445,7 +445,7 @@ func TestKeysOfATelephone(t *testing.T) {
 	if status, said := press("c6", "2"); status != 422 {
 		t.Errorf("nobody's: %d %v", status, said)
 	}
-	if got := fmt.Sprint(o.levels()["P3"], len(o.levels()["P1"]), len(o.levels()["P2"])); got != "[2 不满意] 1 1" {
+	if got := fmt.Sprintf("%v %d %d", o.levels()["P3"], len(o.levels()["P1"]), len(o.levels()["P2"])); got != "[2 不满意] 1 1" {
 		t.Errorf("levels %s", got)
 	}
 	o.hotline.Keys = nil

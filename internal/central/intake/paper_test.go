@@ -70,7 +70,7 @@ func TestAForm(t *testing.T) {
 		t.Errorf("text %q, %v", text, err)
 	}
 	o.complete("P-1", "")
-	if got := o.levels(); fmt.Sprint(got["P-1"], got[""]) != "[2 不满意] [4 满意]" {
+	if got := o.levels(); fmt.Sprintf("%v %v", got["P-1"], got[""]) != "[2 不满意] [4 满意]" {
 		t.Errorf("levels %v", got)
 	}
 	if head, err := o.journal.Head(t.Context()); err != nil || head != 2 {

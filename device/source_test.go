@@ -216,17 +216,15 @@ func TestSimulated(t *testing.T) {
 // TestUnpluggedInTheMiddleOfAFrame pulls a keypad out after each byte of a frame, and lets the rest come when it is back: it is no press of
 // that key, and the next key is read.
 func TestUnpluggedInTheMiddleOfAFrame(t *testing.T) {
-	for _, kind := range append(keypadKinds(), keypadKind{name: "releases", profile: "releases", frame: func(key int) []byte { return fmt.Appendf(nil, "<%d>", key) }}) {
+	releases := "name='x'\n[[frame]]\nlayout='3c key=31-35 3e'\ncode='text'\n[[frame]]\nkind='release'\nlayout='3c key=41-45 3e'\ncode='text'\n"
+	for _, kind := range append(keypadKinds(), keypadKind{name: "releases", profile: releases, frame: func(key int) []byte { return fmt.Appendf(nil, "<%d>", key) }}) {
 		frame, other := kind.frame(2), kind.frame(4)
 		for cut := 1; cut < len(frame); cut++ {
 			t.Run(fmt.Sprint(kind.name, " after ", cut), func(t *testing.T) {
 				t.Parallel()
 				path := filepath.Join(t.TempDir(), "keypad")
 				master := openTTY(t, path)
-				p := profileOf(t, "name='x'\n[[frame]]\nlayout='3c key=31-35 3e'\ncode='text'\n[[frame]]\nkind='release'\nlayout='3c key=41-45 3e'\ncode='text'\n")
-				if kind.profile != "releases" {
-					p = shipped(t, kind.profile)
-				}
+				p := kind.parsed(t)
 				is := func(frame []byte) Code { return Code(p.NewDecoder().Feed(frame)[0].Code) }
 				if rest := p.NewDecoder().Feed(frame[cut:]); len(rest) > 0 && Code(rest[0].Code) == is(frame) {
 					t.Skip("what is left is a whole frame")

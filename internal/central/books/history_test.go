@@ -232,7 +232,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 		other := w.beside(t, 100)
 		run, explained := 0, 0
 		standings, qualities := make(map[rating.Standing]int), make(map[rating.Quality]int)
-		rapid.Check(t, func(t *rapid.T) {
+		play := func(t *rapid.T) {
 			run++
 			w.forget(t)
 			l := drawLife(t, run)
@@ -280,23 +280,33 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 					t.Fatalf("tables (-at once +in parts):\n%s", diff)
 				}
 			}
-		})
+		}
+		missing := func() (all []string) {
+			for _, x := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late} {
+				if standings[x] == 0 {
+					all = append(all, string(x))
+				}
+			}
+			for _, q := range []rating.Quality{rating.TimeSet, rating.TimeCorrected, rating.TimeEstimated} {
+				if qualities[q] == 0 {
+					all = append(all, string(q))
+				}
+			}
+			if explained == 0 {
+				all = append(all, "explained")
+			}
+			return all
+		}
+		// What is rare comes sooner or later. That it never comes at all is a fault of this test.
+		for round := 0; round == 0 || round < 10 && len(missing()) > 0 && !t.Failed(); round++ {
+			rapid.Check(t, play)
+		}
 		if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 100)); diff != "" {
 			t.Fatalf("tables (-at once +in parts):\n%s", diff)
 		}
 		w.feedAgrees(t)
-		if explained == 0 {
-			t.Error("nothing was explained; the test proves nothing of it")
-		}
-		for _, s := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late} {
-			if standings[s] == 0 {
-				t.Errorf("nothing was %s; the test proves nothing", s)
-			}
-		}
-		for _, q := range []rating.Quality{rating.TimeSet, rating.TimeCorrected, rating.TimeEstimated} {
-			if qualities[q] == 0 {
-				t.Errorf("no time was %s; the test proves nothing", q)
-			}
+		if rare := missing(); len(rare) > 0 {
+			t.Errorf("nothing was ever %q; the test proves nothing of it", rare)
 		}
 	})
 }

@@ -11,6 +11,9 @@ import (
 	"haochaping/sync/wire"
 )
 
+// asksAtOnce bounds what is asked at one time: messages that the broker has not confirmed have numbers, of which a connection has some 65,000.
+const asksAtOnce = 500
+
 // maxAsks bounds the logs of which something is still to be asked for. More of them wait after no restore.
 const maxAsks = 100_000
 
@@ -60,12 +63,16 @@ func (a *asks) anew() {
 	}
 }
 
-// send sends what was not sent in this session, and drops what the broker has.
+// send sends some of what was not sent in this session, and drops what the broker has.
 func (a *asks) send(publish func(logName, ask) (mqtt.Token, error)) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	room := asksAtOnce
 	for l, x := range a.all {
 		if x.sent == nil {
+			if room--; room < 0 {
+				continue
+			}
 			sent, err := publish(l, *x)
 			if err != nil {
 				return err

@@ -51,6 +51,12 @@ func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions
 		ends <= at || ends > at+TokenLife.Milliseconds() {
 		return "", t, ErrToken
 	}
+	// What the provider says of people is heard when they sign in, and a token never does.
+	if x, err := a.Account(ctx, p.Account); err != nil {
+		return "", t, err
+	} else if x.Subject != "" {
+		return "", t, fmt.Errorf("%w; 也不能有令牌，请为程序另开账号 (nor tokens: open an account of its own for the program)", ErrProvided)
+	}
 	secret, hash, err := a.secret(TokenPrefix)
 	if err != nil {
 		return "", t, err

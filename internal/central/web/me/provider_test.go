@@ -2,6 +2,7 @@ package me_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -258,6 +259,9 @@ func TestProviderTakesNoAccountOver(t *testing.T) {
 	x, err := w.Accounts.Account(t.Context(), p.Account)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeBoxes}, "", w.Now().Add(time.Hour).UnixMilli()); !errors.Is(err, account.ErrProvided) {
+		t.Errorf("a token of such an account: %v", err)
 	}
 	if _, err := w.Accounts.Link(t.Context(), account.By{Account: webtest.Operator}, x, account.ChoosesPassword); err != account.ErrProvided {
 		t.Errorf("a link for a password: %v", err)

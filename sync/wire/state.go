@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // MaxState is the greatest size in bytes of a Presence, Health or Reply.
@@ -82,6 +83,7 @@ func EncodeState(v any) ([]byte, error) {
 func DecodePresence(payload []byte) (Presence, error) {
 	var p Presence
 	err := decodeState("presence", payload, &p, func() int { return p.V })
+	p.Version = plain(p.Version)
 	return p, err
 }
 
@@ -89,6 +91,10 @@ func DecodePresence(payload []byte) (Presence, error) {
 func DecodeHealth(payload []byte) (Health, error) {
 	var h Health
 	err := decodeState("health", payload, &h, func() int { return h.V })
+	h.State = plain(h.State)
+	for i, t := range h.Troubles {
+		h.Troubles[i] = plain(t)
+	}
 	return h, err
 }
 
@@ -98,16 +104,22 @@ func DecodeReply(payload []byte) (Reply, error) {
 	if err := decodeState("reply", payload, &r, func() int { return r.V }); err != nil {
 		return r, err
 	}
-	if r.ID == "" || len(r.ID) > 64 || len(r.Parts) > MaxParts {
+	if r.ID == "" || len(r.ID) > 64 || strings.ContainsFunc(r.ID, func(c rune) bool { return c < '!' || c > '~' }) || len(r.Parts) > MaxParts {
 		return r, fmt.Errorf("reply %q with %d parts: out of range", r.ID[:min(len(r.ID), 64)], len(r.Parts))
 	}
-	for _, p := range r.Parts {
+	r.Error = plain(r.Error)
+	for i, p := range r.Parts {
+		p = Part{plain(p.Name), plain(p.Code), plain(p.What)}
+		r.Parts[i] = p
 		if p.Name == "" || len(p.Name) > 64 || len(p.Code) > 64 || len(p.What) > MaxWhat {
 			return r, fmt.Errorf("reply %q: a part is out of range", r.ID)
 		}
 	}
 	return r, nil
 }
+
+// plain returns a foreign box's words without zeros, which PostgreSQL keeps in no text.
+func plain(s string) string { return strings.ReplaceAll(s, "\x00", "") }
 
 func decodeState(what string, payload []byte, v any, version func() int) error {
 	if len(payload) > MaxState {

@@ -216,6 +216,31 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestWordsOfForeignBoxes: what a box says of itself reaches tables whose text holds no zeros. An ID that no centre makes is refused, and words lose them.
+func TestWordsOfForeignBoxes(t *testing.T) {
+	for id, ok := range map[string]bool{`f-1`: true, `~!`: true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, ``: false, `f-\u0000`: false,
+		`f-\n`: false, `f 1`: false, `f-\u007f`: false, `f-窗`: false, `f-\ud800`: false, "f-\xff": false} {
+		if r, err := DecodeReply([]byte(`{"v":1,"id":"` + id + `"}`)); (err == nil) != ok {
+			t.Errorf("%q: %+v, %v", id, r, err)
+		}
+	}
+	const said = `a\u0000b\\u0000\"窗`
+	const want = `ab\u0000"窗`
+	r, err := DecodeReply([]byte(`{"v":1,"id":"f-1","error":"` + said + `","parts":[{"name":"` + said + `","code":"` + said + `","what":"` + said + `"}]}`))
+	if err != nil || r.Error != want || len(r.Parts) != 1 || r.Parts[0] != (Part{want, want, want}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := DecodeReply([]byte(`{"v":1,"id":"f-1","parts":[{"name":"\u0000"}]}`)); err == nil {
+		t.Error("a part without a name was accepted")
+	}
+	if p, err := DecodePresence([]byte(`{"v":1,"version":"` + said + `"}`)); err != nil || p.Version != want {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if h, err := DecodeHealth([]byte(`{"v":1,"state":"` + said + `","troubles":["` + said + `"]}`)); err != nil || h.State != want || h.Troubles[0] != want {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
 func FuzzDecoders(f *testing.F) {
 	files, err := os.ReadDir("testdata")
 	if err != nil {

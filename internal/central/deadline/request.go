@@ -41,6 +41,7 @@ type Reply struct {
 	Letter       string // of the request that it names, empty if it names none
 	Unclear      bool   // it says no level, so that it answers nothing
 	Asked        bool   // whoever hands it on asks by itself what was meant
+	Area         string // with which the areas of the cases begin that whoever hands it on may hear of; empty: all
 }
 
 // requestID returns the id of the message that reminds of a case.
@@ -125,6 +126,7 @@ func (d *Deadlines) Bind(ctx context.Context, r Reply) (b Bound, err error) {
 		if err != nil {
 			return err
 		}
+		all = slices.DeleteFunc(all, func(q Request) bool { return !strings.HasPrefix(q.Case.Area, r.Area) })
 		before, err := db.Query(ctx, tx, func(s db.Scanner) (id string, err error) { return id, s.Scan(&id) },
 			"SELECT request FROM message_reply WHERE source = $1 AND name = $2", r.Source, r.Name)
 		if err != nil {

@@ -99,7 +99,7 @@ func answered(ctx context.Context, tx *db.Tx, n Note) error {
 			if err != nil {
 				return err
 			}
-			parts = strings.ReplaceAll(string(b), `\u0000`, "")
+			parts = string(b)
 		}
 		if !r.OK {
 			failed = cut(r.Error)

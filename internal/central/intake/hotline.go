@@ -75,6 +75,9 @@ const (
 // errInvalid says what of a message cannot be taken. It repeats neither number nor text.
 var errInvalid = errors.New("invalid")
 
+// errUsed says that a message has the id of another one.
+var errUsed = fmt.Errorf("%w: the id was used for another message, and nothing of this one is saved", errInvalid)
+
 // checkSent reports why a message or call with this id and number, given at a time, could not be taken.
 func checkSent(id, number string, at time.Time, now int64) error {
 	const ahead, oldest = 10 * 60_000, 30 * 24 * 60 * 60_000 // ms, as for every answer
@@ -103,17 +106,30 @@ func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome
 	if stop := ParseReply(m.Text); stop.Stop {
 		return OutcomeStopped, h.Requests.Stop(ctx, source, m.ID, m.Number)
 	}
-	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter, Unclear: said.Ask || said.Stop}
+	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter, Unclear: said.Ask || said.Stop, Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	if bound.Request.ID == "" || !who.Has(bound.Request.Case.Area) {
+	if bound.Request.ID == "" || r.Unclear { // an unclear one is bound if its id was used for a clear one
 		return h.ask(ctx, r, bound)
 	}
 	a := journal.Answer{Case: bound.Request.Case, Level: said.Level, Channel: rating.SMS, At: r.At}
-	_, err = h.Journal.Answer(ctx, source, m.ID, []journal.Answer{a}, []string{said.Text})
-	return OutcomeSaved, err
+	return OutcomeSaved, h.save(ctx, source, m.ID, a, said.Text)
+}
+
+// save enters an answer, once. Another one under its name is errUsed.
+func (h Hotline) save(ctx context.Context, source, name string, a journal.Answer, text string) error {
+	answers, texts := []journal.Answer{a}, []string{text}
+	receipt, err := h.Journal.Answer(ctx, source, name, answers, texts)
+	if err != nil || receipt.Entered {
+		return err
+	}
+	same, err := Config{h.Door, h.Journal}.same(ctx, receipt.Pos, answers, texts)
+	if err == nil && !same {
+		return errUsed
+	}
+	return err
 }
 
 // ask asks once what a message meant, by what waits.
@@ -185,6 +201,8 @@ func (h Hotline) SMSHandler() http.Handler {
 		}
 		outcome, err := h.Take(r.Context(), who, in)
 		switch {
+		case errors.Is(err, errUsed):
+			h.used(w)
 		case errors.Is(err, errInvalid):
 			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "短信未保存，请按接口说明更正。 The message is not saved: " + err.Error()})
 		case err != nil:
@@ -193,6 +211,11 @@ func (h Hotline) SMSHandler() http.Handler {
 			h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": outcome})
 		}
 	})
+}
+
+// used answers that a message or key has the id of another one.
+func (h Hotline) used(w http.ResponseWriter) {
+	h.Door.Answer(w, http.StatusConflict, cases.Problem{Code: "id_used", Message: "该 id 已用于另一评价，本次未保存。 This id was used for another rating, and nothing of this one is saved."})
 }
 
 // waits is a request as a call centre hears of it.
@@ -220,23 +243,23 @@ func (h Hotline) VoiceHandler() http.Handler {
 			return
 		}
 		k, waiting, err := h.called(r.Context(), who, in)
+		if err == nil && k != (rating.CaseKey{}) {
+			a := journal.Answer{Case: k, Level: level, Channel: rating.Voice, At: in.PressedAt.UnixMilli()}
+			err = h.save(r.Context(), "voice:"+who.Name, in.ID+" "+k.String(), a, "") // a call may be about several cases
+		}
 		switch {
+		case errors.Is(err, errUsed):
+			h.used(w)
 		case errors.Is(err, errInvalid):
 			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "按键未保存，请按接口说明更正。 The key is not saved: " + err.Error()})
-			return
-		case err == nil && k == rating.CaseKey{}:
+		case err != nil:
+			h.Door.Fail(w, r, err)
+		case k == rating.CaseKey{}:
 			h.Door.Answer(w, http.StatusConflict, map[string]any{"code": "ambiguous", "waiting": waiting,
 				"message": "不能确定评价的是哪个办件，未记录；请播报 waiting 中的事项，再以 letter 发送。 It is not sure which case is meant, and nothing is saved; ask, and send letter."})
-			return
-		case err == nil:
-			a := journal.Answer{Case: k, Level: level, Channel: rating.Voice, At: in.PressedAt.UnixMilli()}
-			_, err = h.Journal.Answer(r.Context(), "voice:"+who.Name, in.ID, []journal.Answer{a}, nil)
+		default:
+			h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": OutcomeSaved})
 		}
-		if err != nil {
-			h.Door.Fail(w, r, err)
-			return
-		}
-		h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": OutcomeSaved})
 	})
 }
 
@@ -258,11 +281,14 @@ func (h Hotline) called(ctx context.Context, who cases.Holder, in pressed) (k ra
 	if in.Number == "" {
 		return k, nil, fmt.Errorf("%w: area and project_no, or number", errInvalid)
 	}
+	if len(in.Letter) > 1 || strings.ContainsFunc(in.Letter, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return k, nil, fmt.Errorf("%w: letter is one letter", errInvalid)
+	}
 	// What the call centre asks on in the same call is another reply.
 	r := deadline.Reply{Source: "voice:" + who.Name, Name: in.ID + " " + in.Letter, Number: in.Number, At: in.PressedAt.UnixMilli(), To: in.ReplyTo, Letter: strings.ToUpper(in.Letter),
-		Asked: true}
+		Asked: true, Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
-	if err != nil || bound.Request.ID != "" && who.Has(bound.Request.Case.Area) {
+	if err != nil || bound.Request.ID != "" {
 		return bound.Request.Case, nil, err
 	}
 	names, err := h.names(ctx, bound.Waiting)

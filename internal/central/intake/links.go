@@ -96,11 +96,7 @@ func LinksHandler(door cases.Door, links Links) http.Handler {
 			return
 		}
 		c, err := in.claim(who)
-		area := c.Case.Area
-		if c.Visit != nil && area == "" {
-			area = c.Visit.Window.Area
-		}
-		if err == nil && !who.Has(area) {
+		if err == nil && (c.Case != rating.CaseKey{} && !who.Has(c.Case.Area) || c.Visit != nil && !who.Has(c.Visit.Window.Area)) {
 			err = errors.New("no such case is known")
 		}
 		if err != nil {

@@ -66,6 +66,9 @@ func TestALinkIsAskedFor(t *testing.T) {
 	for body, says := range map[string]string{
 		`{"area":"620200","project_no":"P-1","channel":"app"}`:                        "no such case",
 		`{"window":{"id":"B2","area":"620200"}}`:                                      "no such case",
+		`{"window":{"id":"B2"}}`:                                                      "no such case",
+		`{"area":"620100","project_no":"P-1","window":{"id":"B2","area":"620200"}}`:   "no such case",
+		`{"area":"620200","project_no":"P-1","window":{"id":"B2","area":"620100"}}`:   "no such case",
 		`{"area":"620100","project_no":"P-1","channel":"keypad"}`:                     "portal, app",
 		`{"area":"620100","project_no":"P-1"}`:                                        "portal, app",
 		`{"area":"620100","channel":"app"}`:                                           "project_no",

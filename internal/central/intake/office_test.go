@@ -131,7 +131,12 @@ func (o *hotlineOffice) set(t time.Time) { o.clock.Store(t.UnixMilli()) }
 
 func (o *hotlineOffice) complete(project, number string) {
 	o.t.Helper()
-	f := rating.CaseFact{Area: "620100000000", ProjectNo: project, TaskName: "M" + project, AsOf: o.now().UnixMilli(), CompletedAt: o.now().UnixMilli()}
+	o.completeIn("620100000000", project, number)
+}
+
+func (o *hotlineOffice) completeIn(area, project, number string) {
+	o.t.Helper()
+	f := rating.CaseFact{Area: area, ProjectNo: project, TaskName: "M" + project, AsOf: o.now().UnixMilli(), CompletedAt: o.now().UnixMilli()}
 	if _, err := o.journal.Tell(o.t.Context(), "system", project, []journal.Fact{{Fact: f, Contact: number}}); err != nil {
 		o.t.Fatal(err)
 	}

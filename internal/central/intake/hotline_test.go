@@ -1,0 +1,141 @@
+package intake
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOneIDTwice: a call may rate several cases, the same again changes nothing, and what has the ID of another one is not called saved.
+func TestOneIDTwice(t *testing.T) {
+	x := newExchange(t, 1)
+	x.kind = true
+	o := newOffice(t, x.server.URL)
+	o.complete("P1", "13800000001")
+	o.complete("P2", "")
+	o.complete("P3", "")
+	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
+	o.once()
+	at := o.now().Format(time.RFC3339)
+	key := func(id, key, project, letter string) map[string]string {
+		m := map[string]string{"id": id, "key": key, "pressed_at": at, "area": "620100", "project_no": project}
+		if project == "" {
+			m = map[string]string{"id": id, "key": key, "pressed_at": at, "number": "13800000001", "letter": letter}
+		}
+		return m
+	}
+	for _, c := range []struct {
+		path, name string
+		body       map[string]string
+		status     int
+		says       string
+	}{
+		{"/voice", "a case", key("c1", "4", "P2", ""), 200, "saved"},
+		{"/voice", "another case in the same call", key("c1", "2", "P3", ""), 200, "saved"},
+		{"/voice", "handed on again", key("c1", "4", "P2", ""), 200, "saved"},
+		{"/voice", "another key about the same case", key("c1", "1", "P2", ""), 409, "id_used"},
+		{"/voice", "two letters", key("c2", "1", "", "AB"), 422, "invalid"},
+		{"/voice", "a letter of no keyboard", key("c2", "1", "", "\x00"), 422, "invalid"},
+		{"/voice", "very many letters", key("c2", "1", "", strings.Repeat("A", 100_000)), 422, "invalid"},
+		{"/sms", "an unclear message", o.sms("m0", "13800000001", "好的", o.now()), 200, "asked"},
+		{"/sms", "a clear one with its ID", o.sms("m0", "13800000001", "5", o.now()), 200, "unclear"},
+		{"/sms", "a clear one", o.sms("m1", "13800000001", "5 快", o.now()), 200, "saved"},
+		{"/sms", "handed on again", o.sms("m1", "13800000001", "5 快", o.now()), 200, "saved"},
+		{"/sms", "an unclear one with its ID", o.sms("m1", "13800000001", "好的", o.now()), 200, "unclear"},
+		{"/sms", "another level with its ID", o.sms("m1", "13800000001", "1 快", o.now()), 409, "id_used"},
+		{"/sms", "another text with its ID", o.sms("m1", "13800000001", "5 慢", o.now()), 409, "id_used"},
+	} {
+		if status, said := o.post(c.path, c.body); status != c.status || !strings.Contains(fmt.Sprint(said), c.says) {
+			t.Errorf("%s: %d %v, want %d %s", c.name, status, said, c.status, c.says)
+		}
+	}
+	if got := fmt.Sprint(o.levels()); got != "map[P1:[5 非常满意] P2:[2 不满意] P3:[4 满意]]" {
+		t.Errorf("levels %s", got)
+	}
+}
+
+// TestAPulledIDTwice: a line that has the ID of another one stops no line behind it.
+func TestAPulledIDTwice(t *testing.T) {
+	x := newExchange(t, 1)
+	x.kind = true
+	o := newOffice(t, x.server.URL)
+	o.complete("P1", "13800000001")
+	o.complete("P2", "13800000002")
+	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
+	o.once()
+	var lines []byte
+	for _, m := range []map[string]string{o.sms("1", "13800000001", "5", o.now()), o.sms("1", "13800000001", "好的", o.now()),
+		o.sms("1", "13800000001", "2", o.now()), o.sms("2", "13800000002", "4", o.now())} {
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(append(lines, b...), '\n')
+	}
+	path := filepath.Join(t.TempDir(), "replies")
+	if err := os.WriteFile(path, lines, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &Pull{Path: path, Hotline: o.hotline, Every: time.Second, Logger: slog.New(slog.DiscardHandler)}
+	if err := p.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(o.levels()); got != "map[P1:[5 非常满意] P2:[4 满意]]" {
+		t.Errorf("levels %s", got)
+	}
+}
+
+// TestAReplyOfAnotherArea: what a token hands on answers, and tells of, cases of its area alone, and the others wait as before.
+func TestAReplyOfAnotherArea(t *testing.T) {
+	x := newExchange(t, 1)
+	x.kind = true
+	o := newOffice(t, x.server.URL)
+	o.completeIn("620200000000", "F1", "13800000001")
+	o.completeIn("620200000000", "F2", "13800000002")
+	o.complete("P2", "13800000002")
+	o.completeIn("620200000000", "F3", "13800000003")
+	o.complete("P3", "13800000003")
+	o.complete("P4", "13800000003")
+	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
+	o.once()
+	letters := make(map[string]string)
+	for _, m := range x.take() {
+		matter, letter, _ := strings.Cut(m["text"], " ")
+		letters[matter] = letter
+	}
+	press := func(id, number, letter string) map[string]string {
+		return map[string]string{"id": id, "key": "1", "number": number, "letter": letter, "pressed_at": o.now().Format(time.RFC3339)}
+	}
+	for _, c := range []struct {
+		path, name string
+		body       map[string]string
+		status     int
+		says       string
+	}{
+		{"/sms", "of another area alone", o.sms("1", "13800000001", "5", o.now()), 200, "unclear"},
+		{"/sms", "of another area, by its letter", o.sms("2", "13800000002", letters["MF2"]+"5", o.now()), 200, "asked"},
+		{"/sms", "of both, plain", o.sms("3", "13800000002", "5", o.now()), 200, "saved"},
+		{"/voice", "of another area alone", press("4", "13800000001", ""), 409, "waiting:<nil>"},
+		{"/voice", "of another area, by its letter", press("5", "13800000003", letters["MF3"]), 409, "MP3"},
+		{"/voice", "of several", press("6", "13800000003", ""), 409, "MP4"},
+		{"/voice", "by its letter", press("7", "13800000003", letters["MP3"]), 200, "saved"},
+	} {
+		status, said := o.post(c.path, c.body)
+		if text := fmt.Sprint(said); status != c.status || !strings.Contains(text, c.says) || strings.Contains(text, "MF") {
+			t.Errorf("%s: %d %v, want %d %s", c.name, status, said, c.status, c.says)
+		}
+	}
+	for _, m := range x.take() {
+		if strings.Contains(m["text"], "MF") {
+			t.Errorf("asked %v", m)
+		}
+	}
+	if got := fmt.Sprint(o.levels()); got != "map[P2:[5 非常满意] P3:[5 非常满意]]" {
+		t.Errorf("levels %s", got)
+	}
+}

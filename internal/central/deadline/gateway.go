@@ -26,7 +26,7 @@ type HTTP struct {
 }
 
 // NewHTTP returns a gateway. Body is a template with {{.ID}}, {{.Number}} and {{.Text}}, each with the function json, which writes a JSON string;
-// accept is what the answer of a message that was taken matches, empty for any answer with a status of 200 to 299.
+// accept is what the answer of a message that was taken matches, empty for any answer with a status of 200 to 299. A message may take 10 seconds.
 func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP, error) {
 	g := &HTTP{url: url, headers: headers, client: &http.Client{Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
@@ -46,6 +46,9 @@ func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP,
 	}
 	return g, nil
 }
+
+// Within sets how long a message may take. It is called before the first.
+func (g *HTTP) Within(limit time.Duration) { g.client.Timeout = limit }
 
 // Send implements Gateway. Its errors repeat neither the number nor what the gateway said, which may.
 func (g *HTTP) Send(ctx context.Context, m Message) error {

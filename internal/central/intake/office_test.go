@@ -103,6 +103,7 @@ func newOffice(t *testing.T, gateway string) *hotlineOffice {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sender.Within(2 * time.Minute) // a message that took too long on a slow machine would change all that is drawn after it
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
 		t.Fatal(err)

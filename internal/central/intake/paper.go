@@ -221,6 +221,10 @@ func (r *Room) enterFirst(ctx context.Context, window string, e PaperEntry, who 
 		return err
 	}
 	return r.db.Write(ctx, func(tx *db.Tx) error {
+		// A form that old can be finished no more, and would hide others for ever.
+		if _, err := tx.ExecContext(ctx, "DELETE FROM paper_form WHERE done = 0 AND entered < $1", now.Add(-paperLife).UnixMilli()); err != nil {
+			return err
+		}
 		text := `INSERT INTO paper_form (place, number, entry, account, name, entered, done) VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT (place, number) DO NOTHING`
 		args := []any{window, e.Number, string(b), who.Account, who.Name, now.UnixMilli()}
 		if instead != "" {

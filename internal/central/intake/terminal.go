@@ -26,7 +26,7 @@ const (
 	Finished    = 5 * time.Minute
 	visitLife   = 24 * time.Hour         // at the terminal's API
 	postedYears = 10                     // that a posted code is good for
-	maxVisitAsk = 60 * time.Second       // that GET waits for the end of a visit
+	maxVisitAsk = 20 * time.Second       // that GET waits for the end of a visit: the server ends an answer after 25 s
 	lookEvery   = 500 * time.Millisecond // while it waits
 )
 
@@ -183,21 +183,35 @@ func (t Terminals) view(ctx context.Context, v TerminalVisit, now time.Time) (sh
 	return out, nil
 }
 
+// waitFor returns how long GET waits for the end of a visit: no longer than maxVisitAsk, though the window API allows a minute.
+func waitFor(asked string) (time.Duration, error) {
+	wait, err := time.ParseDuration(cmp.Or(asked, "0s"))
+	if err == nil && (wait < 0 || wait > time.Minute) {
+		err = errors.New("out of range")
+	}
+	return min(wait, maxVisitAsk), err
+}
+
 func (t Terminals) show(w http.ResponseWriter, r *http.Request) {
 	v, ok := t.find(w, r)
 	if !ok {
 		return
 	}
-	wait, err := time.ParseDuration(cmp.Or(r.URL.Query().Get("wait"), "0s"))
-	if err != nil || wait < 0 || wait > maxVisitAsk {
+	wait, err := waitFor(r.URL.Query().Get("wait"))
+	if err != nil {
 		t.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "wait 应为 0s 至 60s。 wait is 0s to 60s."})
 		return
 	}
+	var out shownVisit
 	for end := time.Now().Add(wait); ; {
-		out, err := t.view(r.Context(), v, t.Links.Now())
-		if err != nil {
+		now, err := t.view(r.Context(), v, t.Links.Now())
+		switch {
+		case err != nil && out.Open && r.Context().Err() != nil: // open a moment ago, and there is no time to look again
+		case err != nil:
 			t.Door.Fail(w, r, err)
 			return
+		default:
+			out = now
 		}
 		if !out.Open || !time.Now().Before(end) {
 			t.Door.Answer(w, http.StatusOK, out)
@@ -205,6 +219,7 @@ func (t Terminals) show(w http.ResponseWriter, r *http.Request) {
 		}
 		select {
 		case <-r.Context().Done():
+			t.Door.Answer(w, http.StatusOK, out)
 			return
 		case <-time.After(min(lookEvery, time.Until(end))):
 		}

@@ -1,11 +1,13 @@
 package intake
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -135,4 +137,45 @@ func TestATerminal(t *testing.T) {
 		t.Errorf("the posted code: %d %+v %v", status, c, err)
 	}
 	scans(t, code["qr_png"].(string), url)
+}
+
+// TestHowLongATerminalWaits: never as long as the server lets an answer take.
+func TestHowLongATerminalWaits(t *testing.T) {
+	for asked, want := range map[string]string{"": "0s", "0s": "0s", "1500ms": "1.5s", "20s": "20s", "21s": "20s", "60s": "20s", "61s": "", "-1s": "", "1": "", "soon": ""} {
+		got, err := waitFor(asked)
+		if want == "" && err == nil || want != "" && (err != nil || got.String() != want) {
+			t.Errorf("%q: %v, %v, want %q", asked, got, err, want)
+		}
+	}
+}
+
+// TestAWaitThatIsCutOff: when a request's time is over while it waits, the answer is the visit as it stands.
+func TestAWaitThatIsCutOff(t *testing.T) {
+	o := newOffice(t, "http://127.0.0.1:1")
+	room, err := Open(t.Context(), o.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := links(t, "https://rate.example.com")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var looked atomic.Int32
+	l.Now = func() time.Time {
+		if looked.Add(1) == 2 {
+			cancel()
+		}
+		return o.now()
+	}
+	v := TerminalVisit{ID: "v", Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: "P-1"}, Opened: o.now().UnixMilli(), digest: []byte{1}}
+	if _, err := room.opened(t.Context(), v, ""); err != nil {
+		t.Fatal(err)
+	}
+	h := Terminals{Door: cases.Door{Tokens: twoTerminals{}, Logger: slog.New(slog.DiscardHandler)}, Room: room, Links: l, Books: o.books}.Handler()
+	r := httptest.NewRequest("GET", "/v1/visits/v?wait=60s", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer zz-1")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), `"open":true`) || looked.Load() != 2 {
+		t.Errorf("%d %q after %d looks", w.Code, w.Body, looked.Load())
+	}
 }

@@ -31,6 +31,15 @@ func (l caseLink) path(rest string) string { return link.Path + l.token + rest }
 // sum names the link.
 func (l caseLink) sum() [sha256.Size]byte { return sha256.Sum256([]byte(l.token)) }
 
+// limited returns under what submissions are counted: the link, or the case where a posted code gives whoever asks a new link for it.
+func (l caseLink) limited() visitKey {
+	sum := l.sum()
+	if l.claim.Channel == rating.Kiosk {
+		sum = sha256.Sum256([]byte("kiosk " + l.claim.Case.String())) // no token has a space
+	}
+	return visitKey{device: rating.DeviceID(hex.EncodeToString(sum[:]))}
+}
+
 // source and name say in the journal where an answer comes from. No business system's name has a colon.
 func (l caseLink) source() string { return "page:" + l.claim.Source }
 
@@ -157,7 +166,6 @@ func (p *Page) submitCase(w http.ResponseWriter, r *http.Request) {
 	}
 	all := asks(l.claim, l.file.Handling)
 	f, err := readForm(r.PostForm, all, p.cfg.Reasons)
-	sum := l.sum()
 	switch {
 	case errors.Is(err, errForm):
 		p.say(w, notOurForm)
@@ -171,7 +179,7 @@ func (p *Page) submitCase(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		p.askCase(w, http.StatusUnprocessableEntity, l, l.todo(), f, err)
 		return
-	case !p.lim.allow(visitKey{device: rating.DeviceID(hex.EncodeToString(sum[:]))}, p.cfg.Now()):
+	case !p.lim.allow(l.limited(), p.cfg.Now()):
 		p.say(w, tooMany)
 		return
 	}

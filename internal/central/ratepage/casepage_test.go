@@ -200,6 +200,36 @@ func TestThePostedCodeOfATerminal(t *testing.T) {
 	want(t, h.get(h.get(path).Header().Get("Location")), 409, "已经评价过了")
 }
 
+// TestLinksOfAPostedCodeAreBounded: each look at the code makes a link, and all links for one case share what one may send; those of portals do not.
+func TestLinksOfAPostedCodeAreBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*link.Claim)
+		want   int // what the last of maxSubmissions+1 links for one case is answered
+	}{
+		"kiosk":  {func(c *link.Claim) { c.Channel, c.Source, c.Return = rating.Kiosk, "zz-1", "" }, 429},
+		"portal": {nil, 303},
+	} {
+		h := newHall(t)
+		h.completed(rating.Online)
+		var paths []string
+		var forms []url.Values
+		for range maxSubmissions + 1 {
+			path := h.caseLink(t, c.change)
+			paths, forms = append(paths, path), append(forms, h.fill(t, path, "matter.level", "1"))
+		}
+		last := 0
+		for i, path := range paths {
+			last = h.post(path, forms[i]).Code
+			if i < maxSubmissions && last != 303 {
+				t.Errorf("%s: link %d is answered %d", name, i, last)
+			}
+		}
+		if last != c.want {
+			t.Errorf("%s: the last link is answered %d, want %d", name, last, c.want)
+		}
+	}
+}
+
 func TestUnusableCaseLinks(t *testing.T) {
 	h := newHall(t)
 	h.completed(rating.Online)

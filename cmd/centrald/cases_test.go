@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"haochaping/internal/central/cases"
 )
 
 // door is a business system that speaks to a centrald of a process of its own.
@@ -58,7 +60,7 @@ func TestACaseAtTheCentre(t *testing.T) {
 	s := newStation(t, buildProgram(t), "")
 	d := door{t, freePort(t)}
 	tokens, messages := filepath.Join(s.dir, "tokens"), filepath.Join(s.dir, "messages")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x\n", sha256.Sum256([]byte("business"))), 0o600); err != nil {
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")), strings.Join(cases.Doors(), ",")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	config, err := os.ReadFile(s.config)

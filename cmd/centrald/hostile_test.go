@@ -18,6 +18,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/central/cases"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/central/web"
@@ -327,7 +328,8 @@ func TestHostileDoors(t *testing.T) {
 	line := func(name, more string) string {
 		return fmt.Sprintf("%s %x %s\n", name, sha256.Sum256([]byte(name)), more)
 	}
-	if err := os.WriteFile(file, []byte(line("all", "")+line("elsewhere", "area=99")+line("figures", "doors=figures")), 0o600); err != nil {
+	doors := "doors=" + strings.Join(cases.Doors(), ",")
+	if err := os.WriteFile(file, []byte(line("all", doors)+line("elsewhere", "area=99 "+doors)+line("figures", "doors=figures")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	x, _ := pagesOf(t)

@@ -28,4 +28,10 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%q lets a wrong token in", rest)
 		}
 	}
+	if err := os.WriteFile(p.path, []byte("file "+hash+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h, ok := p.Holder("right"); ok {
+		t.Errorf("a system has the name of the file of replies: %+v", h)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"haochaping/internal/central/cases"
 	"haochaping/internal/central/journal/journaltest"
+	"haochaping/internal/rating"
 )
 
 type oneToken struct{}
@@ -21,7 +22,8 @@ func (oneToken) Holder(token string) (cases.Holder, bool) {
 
 // TestAKeyIsForOneRequest sends a request again, which is answered as at first, and others under its key, which are not taken.
 func TestAKeyIsForOneRequest(t *testing.T) {
-	j, _, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, rating.Shanghai())
+	j, _, _ := journaltest.OpenAt(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"), func() time.Time { return now })
 	h := Handler(Config{Door: cases.Door{Tokens: oneToken{}, Logger: slog.New(slog.DiscardHandler)}, Journal: j})
 	ask := func(answers ...string) (int, string) {
 		r := httptest.NewRequest("POST", "/v1/answers", strings.NewReader(`{"answers":[`+strings.Join(answers, ",")+`]}`))
@@ -31,7 +33,7 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w.Code, w.Body.String()
 	}
-	given := time.Now().Add(-time.Minute)
+	given := now.Add(-time.Minute)
 	answer := func(project, rest string, level int) string {
 		return fmt.Sprintf(`{"area":"620100","project_no":%q,"level":%d,"channel":"portal","given_at":%q%s}`,
 			project, level, given.Format(time.RFC3339), rest)

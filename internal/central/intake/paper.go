@@ -249,14 +249,31 @@ type Waiting struct {
 	Mine                 bool  // the person who asks has entered it
 }
 
-// WaitingForms returns up to n forms that wait, those that have waited longest first.
-func (r *Room) WaitingForms(ctx context.Context, account string, n int) ([]Waiting, error) {
+// WaitingPlaces returns the windows of which forms wait.
+func (r *Room) WaitingPlaces(ctx context.Context) ([]string, error) {
+	all, err := db.Query(ctx, r.db, func(s db.Scanner) (id string, err error) { return id, s.Scan(&id) },
+		"SELECT DISTINCT place FROM paper_form WHERE done = 0 ORDER BY place")
+	if err != nil {
+		return nil, fmt.Errorf("read the windows whose forms wait: %w", err)
+	}
+	return all, nil
+}
+
+// WaitingForms returns up to n forms of up to 30000 windows that wait, those that have waited longest first.
+func (r *Room) WaitingForms(ctx context.Context, account string, windows []string, n int) ([]Waiting, error) {
+	if len(windows) == 0 {
+		return nil, nil
+	}
+	args, marks := []any{n}, []string{}
+	for i, w := range windows {
+		args, marks = append(args, w), append(marks, fmt.Sprintf("$%d", i+2))
+	}
 	all, err := db.Query(ctx, r.db, func(s db.Scanner) (w Waiting, err error) {
 		var by string
 		err = s.Scan(&w.Window, &w.Number, &w.Name, &w.Entered, &by)
 		w.Mine = by == account
 		return w, err
-	}, "SELECT place, number, name, entered, account FROM paper_form WHERE done = 0 ORDER BY entered, place, number LIMIT $1", n)
+	}, "SELECT place, number, name, entered, account FROM paper_form WHERE done = 0 AND place IN ("+strings.Join(marks, ", ")+") ORDER BY entered, place, number LIMIT $1", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the forms that wait: %w", err)
 	}

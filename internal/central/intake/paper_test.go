@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
@@ -47,7 +48,7 @@ func TestAForm(t *testing.T) {
 	enter("first", wrong, ma, true) // says that the first was wrong
 	enter("differs 工号 事项评价", e, li, false)
 	enter("first", e, ma, false) // and corrects it
-	all, err := room.WaitingForms(t.Context(), "2", 10)
+	all, err := room.WaitingForms(t.Context(), "2", []string{"SL-B01"}, 10)
 	if err != nil || len(all) != 1 || !all[0].Mine || all[0].Number != "B-17" || strings.Contains(fmt.Sprint(all), "太久") {
 		t.Errorf("waiting %+v, %v", all, err)
 	}
@@ -76,8 +77,60 @@ func TestAForm(t *testing.T) {
 	if head, err := o.journal.Head(t.Context()); err != nil || head != 2 {
 		t.Errorf("%d rows, %v", head, err)
 	}
-	if all, err := room.WaitingForms(t.Context(), "2", 10); err != nil || len(all) != 0 {
+	if all, err := room.WaitingForms(t.Context(), "2", []string{"SL-B01"}, 10); err != nil || len(all) != 0 {
 		t.Errorf("waiting %+v, %v", all, err)
+	}
+}
+
+// TestFormsThatWait: other windows' forms hide none, and one that nobody can finish any more goes when the next is entered.
+func TestFormsThatWait(t *testing.T) {
+	o := newOffice(t, "http://127.0.0.1:1")
+	room, err := Open(t.Context(), o.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := o.now()
+	enter := func(window, number string) {
+		t.Helper()
+		w := paperWindow()
+		w.ID = window
+		e := PaperEntry{Number: number, Day: o.now().In(rating.Shanghai()).Format("2006-01-02"), Staff: 5}
+		if out, _, err := room.Enter(t.Context(), w, e, Enterer{"1", "li"}, false); err != nil || out != EnteredFirst {
+			t.Fatalf("%s %s: %s, %v", window, number, out, err)
+		}
+	}
+	for i := range 5 {
+		enter("SL-B02", fmt.Sprint(i))
+	}
+	enter("SL-B01", "1")
+	for _, c := range []struct {
+		name    string
+		after   time.Duration
+		enter   string
+		windows []string
+		want    string
+	}{
+		{"of one window", 0, "", []string{"SL-B01"}, "[SL-B01 1]"},
+		{"of none", 0, "", nil, "[]"},
+		{"those that wait longest", 0, "", []string{"SL-B01", "SL-B02"}, "[SL-B01 1 SL-B02 0]"},
+		{"60 days old", paperLife, "2", []string{"SL-B01"}, "[SL-B01 1 SL-B01 2]"},
+		{"older", paperLife + time.Millisecond, "3", []string{"SL-B01", "SL-B02"}, "[SL-B01 2 SL-B01 3]"},
+	} {
+		o.set(first.Add(c.after))
+		if c.enter != "" {
+			enter("SL-B01", c.enter)
+		}
+		all, err := room.WaitingForms(t.Context(), "2", c.windows, 2)
+		got := []string{}
+		for _, f := range all {
+			got = append(got, f.Window+" "+f.Number)
+		}
+		if fmt.Sprint(got) != c.want || err != nil {
+			t.Errorf("%s: %v, %v, want %s", c.name, got, err, c.want)
+		}
+	}
+	if got, err := room.WaitingPlaces(t.Context()); fmt.Sprint(got) != "[SL-B01]" || err != nil {
+		t.Errorf("windows %v, %v", got, err)
 	}
 }
 

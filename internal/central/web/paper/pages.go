@@ -28,7 +28,8 @@ type Config struct {
 // Room takes what is read on forms.
 type Room interface {
 	Enter(ctx context.Context, w rating.Window, e intake.PaperEntry, who intake.Enterer, replace bool) (intake.Entered, []string, error)
-	WaitingForms(ctx context.Context, account string, n int) ([]intake.Waiting, error)
+	WaitingPlaces(ctx context.Context) ([]string, error)
+	WaitingForms(ctx context.Context, account string, windows []string, n int) ([]intake.Waiting, error)
 }
 
 type pages struct{ Config }
@@ -88,17 +89,21 @@ func who(c *web.Call) intake.Enterer {
 
 // waiting returns the forms that wait for a second person, of the windows whose forms the person enters.
 func (p *pages) waiting(c *web.Call) (all []intake.Waiting, err error) {
-	some, err := p.Room.WaitingForms(c.R.Context(), c.Person.Account, listed)
-	for _, f := range some {
-		_, ok, err := p.place(c, f.Window)
+	windows, err := p.Room.WaitingPlaces(c.R.Context())
+	if err != nil {
+		return nil, err
+	}
+	var mine []string
+	for _, id := range windows {
+		_, ok, err := p.place(c, id)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			all = append(all, f)
+			mine = append(mine, id)
 		}
 	}
-	return all, err
+	return p.Room.WaitingForms(c.R.Context(), c.Person.Account, mine, listed)
 }
 
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {

@@ -72,8 +72,8 @@ func (o orders) phoneRated(c wire.Command) error {
 	return nil
 }
 
-// once does what a command asks for, unless it was done before the last restart. Where the disk takes no note it is done all the same: it may be what
-// helps, and expires soon.
+// once does what a command asks for, unless it was done before the last restart. It is noted before, since a restart leaves no time after it, and the
+// note is taken back where it fails. Where the disk takes no note it is done all the same: it may be what helps, and expires soon.
 func (o orders) once(c wire.Command, do func(context.Context) error) error {
 	var done []string
 	if b := o.notes.Note(commandsNote); b != nil {
@@ -85,20 +85,24 @@ func (o orders) once(c wire.Command, do func(context.Context) error) error {
 	if slices.Contains(done, c.ID) {
 		return nil
 	}
-	done = append(done, c.ID)
-	b, err := json.Marshal(done[max(0, len(done)-keptCommands):])
-	if err == nil {
-		err = o.notes.SetNote(commandsNote, b)
-	}
-	if err != nil {
+	if err := o.note(append(slices.Clone(done), c.ID)); err != nil {
 		o.log.Error("it cannot be noted that a command was carried out", "command", c.Name, "error", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
 	defer cancel()
 	if err := do(ctx); err != nil {
-		return fmt.Errorf("command %s: %w", c.Name, err)
+		return fmt.Errorf("command %s: %w", c.Name, errors.Join(err, o.note(done)))
 	}
 	return nil
+}
+
+// note keeps the last of the commands that were carried out.
+func (o orders) note(done []string) error {
+	b, err := json.Marshal(done[max(0, len(done)-keptCommands):])
+	if err != nil {
+		return err
+	}
+	return o.notes.SetNote(commandsNote, b)
 }
 
 // tested returns how the parts were at the last look, a few seconds ago, as an answer has them. Where the words would not fit into it, the codes must do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -42,7 +43,16 @@ type Rival struct {
 const mostRivals = 50
 
 // Evaluation returns what the books know of an evaluation at one moment, and whether there is one.
-func (b *Books) Evaluation(ctx context.Context, id int64) (d Detail, found bool, err error) {
+func (b *Books) Evaluation(ctx context.Context, id int64) (Detail, bool, error) {
+	return b.detail(ctx, id, mostRivals, mostRivals)
+}
+
+// Counted returns an evaluation like Evaluation, with all that it may count for, however much that is, and without rivals.
+func (b *Books) Counted(ctx context.Context, id int64) (Detail, bool, error) {
+	return b.detail(ctx, id, math.MaxInt, 0)
+}
+
+func (b *Books) detail(ctx context.Context, id int64, contests, rivals int) (d Detail, found bool, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		all, err := db.Query(ctx, tx, scanEntry, t.of(readEntries+"WHERE e.id = $1"), id)
 		if err != nil || len(all) != 1 {
@@ -51,7 +61,7 @@ func (b *Books) Evaluation(ctx context.Context, id int64) (d Detail, found bool,
 		found, d = true, Detail{Entry: all[0]}
 		s := newState(counters{})
 		s.ctx, s.load = ctx, reader{tx, t, b.cfg.Journal}
-		return d.fill(s, id)
+		return d.fill(s, id, contests, rivals)
 	})
 	if err != nil {
 		return Detail{}, false, fmt.Errorf("read evaluation %d: %w", id, err)
@@ -74,8 +84,8 @@ func (b *Books) Entry(ctx context.Context, id int64) (e Entry, found bool, err e
 	return e, found, nil
 }
 
-// fill reads an evaluation with the same eyes as the projector, which changes nothing here.
-func (d *Detail) fill(s *state, id int64) (err error) {
+// fill reads an evaluation with so many contests, and rivals in each, with the same eyes as the projector, which changes nothing here.
+func (d *Detail) fill(s *state, id int64, contests, rivals int) (err error) {
 	if err := s.needEvaluations([]int64{id}); err != nil {
 		return err
 	}
@@ -95,11 +105,11 @@ func (d *Detail) fill(s *state, id int64) (err error) {
 		return err
 	}
 	for _, i := range items {
-		if len(d.Contests) == mostRivals {
+		if len(d.Contests) == contests {
 			d.MoreToShow = true
 			break
 		}
-		c, err := s.contestOf(i, e, &d.MoreToShow)
+		c, err := s.contestOf(i, e, rivals, &d.MoreToShow)
 		if err != nil {
 			return err
 		}
@@ -109,7 +119,7 @@ func (d *Detail) fill(s *state, id int64) (err error) {
 }
 
 // contestOf returns what of an item people read, and notes where that is not all.
-func (s *state) contestOf(i item, e *evaluation, more *bool) (Contest, error) {
+func (s *state) contestOf(i item, e *evaluation, rivals int, more *bool) (Contest, error) {
 	out := Contest{Item: i.rating(), Standing: rating.Later} // where there was no room for it
 	if e.standing == rating.Crowded {
 		out.Standing = e.standing
@@ -123,9 +133,9 @@ func (s *state) contestOf(i item, e *evaluation, more *bool) (Contest, error) {
 			out.Standing = *c.standing
 			continue
 		}
-		if len(out.Others) == mostRivals {
+		if len(out.Others) == rivals {
 			*more = true
-			break
+			continue // its own standing may be behind
 		}
 		if _, err := c.visit.read(); err != nil {
 			return out, err

@@ -67,6 +67,7 @@ func TestOrders(t *testing.T) {
 		"ACorrectionOpensNone":          checkACorrectionOpensNone,
 		"AnEarlierOneThatArrivesLate":   checkAnEarlierOneThatArrivesLate,
 		"AThemeHasAPartForEachUnit":     checkAThemeHasAPartForEachUnit,
+		"AThemeOfManyUnits":             checkAThemeOfManyUnits,
 		"TwoOfficersAtOneOrder":         checkTwoOfficersAtOneOrder,
 		"TwoInstances":                  checkTwoInstances,
 		"TheTablesAreMadeAnew":          checkTheTablesAreMadeAnew,

@@ -133,7 +133,7 @@ func (o *Orders) take(ctx context.Context, some []books.Decision, since int64) (
 func (o *Orders) consider(ctx context.Context, id int64) (ripe bool, err error) {
 	const attempts = 5
 	for range attempts {
-		d, found, err := o.cfg.Books.Evaluation(ctx, id)
+		d, found, err := o.cfg.Books.Counted(ctx, id)
 		if err != nil || !found {
 			return true, err
 		}
@@ -253,9 +253,15 @@ func (o *Orders) handlers(ctx context.Context, d books.Detail) (all []Handler, e
 	return all, nil
 }
 
-// Redue works out anew until when everything is due that is open, as where the calendar of a year has become known.
-func (o *Orders) Redue(ctx context.Context) error {
-	err := o.db.Write(ctx, func(tx *db.Tx) error {
+// Redue works out anew until when everything is due that is open, as where the calendar of a year has become known. It reports whether it did: another
+// instance may have the lease.
+func (o *Orders) Redue(ctx context.Context) (done bool, err error) {
+	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	err = o.db.Write(ctx, func(tx *db.Tx) error {
 		all, err := db.Query(ctx, tx, scanKept, readKept+"WHERE due > 0")
 		if err != nil {
 			return err
@@ -263,13 +269,14 @@ func (o *Orders) Redue(ctx context.Context) error {
 		var rows [][]any
 		for _, k := range all {
 			if d, ok := o.cfg.Terms.Due(k.Body); ok && !d.At.Equal(time.UnixMilli(k.Due)) {
-				rows = append(rows, []any{d.At.UnixMilli(), k.Order, k.Part})
+				rows = append(rows, []any{d.At.UnixMilli(), k.Order, k.Part, k.Changed})
 			}
 		}
-		return tx.Each(ctx, "UPDATE rectify_part SET due = $1 WHERE order_id = $2 AND part = $3", rows)
+		// What has moved on since it was read has its time by the new calendar already.
+		return tx.Each(ctx, "UPDATE rectify_part SET due = $1 WHERE order_id = $2 AND part = $3 AND changed = $4", rows)
 	})
 	if err != nil {
-		return fmt.Errorf("work out anew what is due: %w", err)
+		return false, fmt.Errorf("work out anew what is due: %w", err)
 	}
-	return nil
+	return true, nil
 }

@@ -130,6 +130,27 @@ func checkAThemeHasAPartForEachUnit(t *testing.T, on engine) {
 	}
 }
 
+func checkAThemeOfManyUnits(t *testing.T, on engine) {
+	b := on(t)
+	const units = 60 // more than a page shows
+	for i := range units {
+		b.complete(t, fmt.Sprint("M", i), fmt.Sprint("UNIT", i), "birth", "")
+	}
+	whole := b.say(t, journal.Answer{Theme: "birth", Level: 1, Channel: rating.Voice})
+	b.once(t)
+	if x := b.order(t, whole); len(x.Parts) != units {
+		t.Fatalf("%d units have %d parts", units, len(x.Parts))
+	}
+	// One unit's case is rated by itself; the parts of the others go on.
+	b.answer(t, fmt.Sprint("M", units-1), 5, 2)
+	b.once(t)
+	for _, k := range b.order(t, whole).Parts {
+		if want := k.Body.Unit != fmt.Sprint("UNIT", units-1); k.Body.Counts != want {
+			t.Errorf("the part of %s counts: %v", k.Body.Unit, k.Body.Counts)
+		}
+	}
+}
+
 func checkTwoOfficersAtOneOrder(t *testing.T, on engine) {
 	b := on(t)
 	b.complete(t, "P", police, "", "")

@@ -72,8 +72,7 @@ func (o *Orders) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := o.Once(ctx)
 		if err == nil && !known { // a calendar may have become known since the last start
-			err = o.Redue(ctx)
-			known = err == nil
+			known, err = o.Redue(ctx)
 		}
 		if err != nil && ctx.Err() == nil && err.Error() != said {
 			said = err.Error()

@@ -140,10 +140,10 @@ func scanCommand(s db.Scanner) (c Command, err error) {
 		return c, err
 	}
 	c.Asked, c.Expires, c.Answered = time.UnixMilli(asked), time.UnixMilli(expires), moment(answered)
-	if parts != "" {
-		err = json.Unmarshal([]byte(parts), &c.Parts)
+	if json.Unmarshal([]byte(parts), &c.Parts) != nil { // none, or one that cannot be read, which must not cost the page
+		c.Parts = nil
 	}
-	return c, err
+	return c, nil
 }
 
 // moment returns a time of the tables, zero for 0.

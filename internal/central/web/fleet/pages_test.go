@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -269,7 +270,8 @@ func TestCommands(t *testing.T) {
 		t.Fatalf("sent %+v", sent)
 	}
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "等待回答", "data-waiting")
-	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true, Parts: []wire.Part{{Name: "store"}, {Name: "keys", Code: "keys.stuck", What: "有按键卡住：<5>"}}}
+	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true, Parts: []wire.Part{{Name: "store"}, {Name: "keys", Code: "keys.stuck", What: "有按键卡住：<5>"},
+		{Name: "screen", What: "a\x00b\\u0000c"}}}
 	answer := func(id rating.DeviceID) {
 		t.Helper()
 		if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: id, Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
@@ -279,7 +281,14 @@ func TestCommands(t *testing.T) {
 	answer("jia-b02")
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "等待回答")
 	answer("jia-b01")
-	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "已执行", "有按键卡住：&lt;5&gt;", "!data-waiting")
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "已执行", "有按键卡住：&lt;5&gt;", `b\u0000c`, "!data-waiting")
+	if err := w.Journal.DB().Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE device_command SET parts = '[{' WHERE id = $1", sent[0].ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "已执行", `!b\u0000c`)
 	webtest.Want(t, ask("jia-b01", wire.CommandRestart), 303)
 	w.Pass(fleet.CommandLife)
 	w.says(t, "jia-b01", true, nil)

@@ -27,8 +27,9 @@ const (
 	hookLease = 5 * time.Minute
 	// hookLife is how long an alert is worth telling.
 	hookLife = 24 * time.Hour
-	// hookAtOnce is how many are told in one round, each in at most hookPatience, so that a round ends within the lease.
-	hookAtOnce   = 20
+	// hookAtOnce is how many are told in one round, which may take hookRound, so that it ends within the lease, and each hookPatience.
+	hookAtOnce   = 500
+	hookRound    = 4 * time.Minute
 	hookPatience = 10 * time.Second
 )
 
@@ -53,7 +54,10 @@ type Hook struct {
 	Logger *slog.Logger
 }
 
-// Run posts until ctx ends. It returns nil.
+// hookLeaseName is the lease of the instance that posts.
+const hookLeaseName = "fleet webhook"
+
+// Run posts until ctx ends, and gives back the lease.
 func (h Hook) Run(ctx context.Context) error {
 	tick := time.NewTicker(hookPause)
 	defer tick.Stop()
@@ -61,7 +65,7 @@ func (h Hook) Run(ctx context.Context) error {
 		err := h.Tell(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return giveBack(ctx, h.Leases, hookLeaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -70,7 +74,7 @@ func (h Hook) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return giveBack(ctx, h.Leases, hookLeaseName)
 		case <-tick.C:
 		}
 	}
@@ -82,41 +86,66 @@ type untold struct {
 	opened bool // it has not heard that it opened
 }
 
-// Tell posts what was not told, if no other instance does.
+// Tell posts what was not told, if no other instance does. What the server refuses does not keep it from hearing of the rest.
 func (h Hook) Tell(ctx context.Context) error {
-	held, err := h.Leases.Acquire(ctx, "fleet webhook", hookLease)
+	held, err := h.Leases.Acquire(ctx, hookLeaseName, hookLease)
 	if err != nil || !held {
 		return err
 	}
+	all, err := h.untold(ctx)
+	if err != nil {
+		return fmt.Errorf("read the alerts that were not told: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookRound)
+	defer cancel()
+	var refused error
+	for _, u := range all {
+		err := h.tell(ctx, u)
+		var status statusError
+		if errors.As(err, &status) {
+			refused = err
+		} else if err != nil {
+			return errors.Join(refused, err)
+		}
+	}
+	return refused
+}
+
+// untold returns the alerts that are worth telling, the oldest first.
+func (h Hook) untold(ctx context.Context) ([]untold, error) {
 	since := h.Now().Add(-hookLife).UnixMilli()
-	all, err := db.Query(ctx, h.Fleet.db, func(s db.Scanner) (u untold, err error) {
+	return db.Query(ctx, h.Fleet.db, func(s db.Scanner) (u untold, err error) {
 		var since, opened, ended, told int64
 		err = s.Scan(&u.ID, &u.Kind, &u.Device, &u.Hall, &u.Area, &u.Name, &u.Detail, &since, &opened, &ended, &told)
 		u.Since, u.Opened, u.Ended, u.opened = moment(since), moment(opened), moment(ended), told == 0
 		return u, err
 	}, `SELECT id, kind, device, hall, area, name, detail, since, opened, coalesce(ended, 0), coalesce(told_opened, 0) FROM fleet_alert
 		WHERE told_opened IS NULL AND opened > $1 OR told_ended IS NULL AND ended > $1 ORDER BY opened, id LIMIT $2`, since, hookAtOnce)
-	if err != nil {
-		return fmt.Errorf("read the alerts that were not told: %w", err)
+}
+
+// tell posts an alert, and notes it.
+func (h Hook) tell(ctx context.Context, u untold) error {
+	what, column := "opened", "told_opened"
+	if !u.opened {
+		what, column = "ended", "told_ended"
 	}
-	for _, u := range all {
-		what, column := "opened", "told_opened"
-		if !u.opened {
-			what, column = "ended", "told_ended"
-		}
-		if err := h.post(ctx, u.Alert, what); err != nil {
-			return err
-		}
-		err := h.Fleet.db.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, "UPDATE fleet_alert SET "+column+" = $1 WHERE id = $2", h.Now().UnixMilli(), u.ID)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("note that an alert was told: %w", err)
-		}
+	if err := h.post(ctx, u.Alert, what); err != nil {
+		return err
+	}
+	err := h.Fleet.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE fleet_alert SET "+column+" = $1 WHERE id = $2", h.Now().UnixMilli(), u.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note that an alert was told: %w", err)
 	}
 	return nil
 }
+
+// statusError is an answer of the server that is no 2xx.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("the server answers with %d", int(s)) }
 
 // message is the body of a post.
 type message struct {
@@ -168,7 +197,7 @@ func (h Hook) post(ctx context.Context, a Alert, what string) error {
 	defer func() { _ = answer.Body.Close() }() // nothing of it matters
 	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("the server answers with %d", answer.StatusCode)
+		return statusError(answer.StatusCode)
 	}
 	return nil
 }

@@ -56,7 +56,17 @@ type Watch struct {
 // NewWatch returns a watch that does nothing before Run.
 func NewWatch(c WatchConfig) *Watch { return &Watch{cfg: c} }
 
-// Run looks until ctx ends. It returns nil.
+// watchLeaseName is the lease of the instance that looks.
+const watchLeaseName = "fleet watch"
+
+// giveBack gives back a lease when ctx has ended, so that another instance need not wait until it ends.
+func giveBack(ctx context.Context, l Leases, name string) error {
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return l.Release(given, name)
+}
+
+// Run looks until ctx ends, and gives back the lease.
 func (w *Watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
@@ -64,7 +74,7 @@ func (w *Watch) Run(ctx context.Context) error {
 		err := w.Look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return giveBack(ctx, w.cfg.Leases, watchLeaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -73,7 +83,7 @@ func (w *Watch) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return giveBack(ctx, w.cfg.Leases, watchLeaseName)
 		case <-tick.C:
 		}
 	}
@@ -87,7 +97,7 @@ func (w *Watch) Look(ctx context.Context) error {
 	if !w.cfg.Hears() {
 		return nil // what was heard is old
 	}
-	held, err := w.cfg.Leases.Acquire(ctx, "fleet watch", watchLease)
+	held, err := w.cfg.Leases.Acquire(ctx, watchLeaseName, watchLease)
 	if err != nil || !held {
 		return err
 	}

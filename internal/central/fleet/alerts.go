@@ -40,8 +40,10 @@ func null(t time.Time) any {
 type AlertsIn struct {
 	Halls  []string
 	Areas  []Codes
+	Hall   string
 	Device rating.DeviceID
 	Ended  bool // those that have ended; else those that are open
+	Alone  bool // those alone that nobody looks after
 	Limit  int
 }
 
@@ -70,6 +72,12 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 		text += "NOT "
 	}
 	text += "NULL"
+	if in.Alone {
+		text += " AND acknowledged IS NULL"
+	}
+	if in.Hall != "" {
+		text += " AND hall = " + mark(in.Hall)
+	}
 	if in.Device != "" {
 		text += " AND device = " + mark(string(in.Device))
 	}

@@ -104,7 +104,7 @@ func (p *pages) box(c *web.Call) error {
 	}
 	v.May = c.May(account.CommandBoxes, where)
 	v.Buttons, v.Reached = buttons(), reached(v.Standing)
-	all, err := p.alerts(c, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts}, nil)
+	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts})
 	if err != nil {
 		return err
 	}

@@ -105,9 +105,9 @@ func (p *pages) alertObject(c *web.Call) (account.Object, error) {
 
 func alertAt(x fleet.Alert) account.Object { return account.Object{Area: x.Area, Hall: x.Hall} }
 
-// alerts returns the open alerts that the person may see, of one hall or box if one is named. Nothing outside of their grants is read.
-func (p *pages) alerts(c *web.Call, in fleet.AlertsIn, only func(fleet.Alert) bool) (some []fleet.Alert, err error) {
-	for _, g := range c.Grants(account.SeeBoxes) {
+// alerts returns the open alerts about which the person may do something, of one hall or box if one is named. Nothing outside of their grants is read.
+func (p *pages) alerts(c *web.Call, do account.Action, in fleet.AlertsIn) (some []fleet.Alert, err error) {
+	for _, g := range c.Grants(do) {
 		if g.Role.Scope() == account.InHall {
 			in.Halls = append(in.Halls, g.Scope)
 			continue
@@ -115,12 +115,12 @@ func (p *pages) alerts(c *web.Call, in fleet.AlertsIn, only func(fleet.Alert) bo
 		first, last := account.Codes(g.Scope)
 		in.Areas = append(in.Areas, fleet.Codes{First: first, Last: last})
 	}
-	if c.May(account.SeeBoxes, account.Object{}) { // also boxes that stand nowhere
+	if c.May(do, account.Object{}) { // also boxes that stand nowhere
 		in.Areas = append(in.Areas, fleet.Codes{})
 	}
 	all, err := p.Fleet.Alerts(c.R.Context(), in)
 	for _, x := range all {
-		if c.May(account.SeeBoxes, alertAt(x)) && (only == nil || only(x)) {
+		if c.May(do, alertAt(x)) {
 			some = append(some, x)
 		}
 	}
@@ -135,7 +135,7 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if !c.Ever(account.CommandBoxes) {
 		return nil, nil
 	}
-	all, err := p.alerts(c, fleet.AlertsIn{Limit: mostAlerts}, func(x fleet.Alert) bool { return x.Acked.IsZero() && c.May(account.CommandBoxes, alertAt(x)) })
+	all, err := p.alerts(c, account.CommandBoxes, fleet.AlertsIn{Alone: true, Limit: mostAlerts})
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func (p *pages) overview(c *web.Call) error {
 		}
 	}
 	inGravity(v.Tiles)
-	all, err := p.alerts(c, fleet.AlertsIn{Limit: mostAlerts}, nil)
+	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Limit: mostAlerts})
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (p *pages) showHall(c *web.Call, a *directory.Atlas, hall directory.Record)
 	for i := range v.Tiles {
 		v.Tiles[i].Hall = ""
 	}
-	all, err := p.alerts(c, fleet.AlertsIn{Limit: mostAlerts}, func(x fleet.Alert) bool { return x.Hall == hall.ID })
+	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Hall: hall.ID, Limit: mostAlerts})
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,16 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 	return o.do(ctx, by, "", seen, e, words)
 }
 
-// check completes an event, and returns why it cannot be, by what lies outside of the machine.
+// check completes an event, and returns why it cannot be, by what lies outside of the machine. What the deed does not ask for is dropped: it would be
+// kept in the journal for good.
 func (o *Orders) check(ctx context.Context, p Part, e *Event) error {
+	e.Area = ""
+	if e.Do != Extend {
+		e.Days = 0
+	}
+	if e.Do != Move && e.Do != Assign {
+		e.Unit = ""
+	}
 	switch e.Do {
 	case Extend:
 		if end := o.cfg.Terms.End(p).At; !time.UnixMilli(e.At).Before(end) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -265,6 +266,19 @@ func checkMovedToAUnitThatThereIs(t *testing.T, on engine) {
 	settled, err := b.orders.Do(t.Context(), By{"a-3", ""}, moved, Event{Do: Assign, Unit: police}, "属公安业务")
 	if err != nil || settled.Body.Unit != police || settled.Due != k.Due {
 		t.Errorf("assigned by the office: %+v, %v", settled, err)
+	}
+	// What a deed does not ask for is not kept.
+	if _, err := b.orders.Do(t.Context(), By{"a-3", ""}, settled, Event{Do: Verify, Days: 9, Unit: strings.Repeat("x", 1<<16), Area: "x"}, "已核实"); err != nil {
+		t.Fatal(err)
+	}
+	history, err := b.orders.History(t.Context(), settled.Order, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range history {
+		if s.Do == Verify && (s.Event.Days != 0 || s.Event.Unit != "" || s.Event.Area != "") {
+			t.Errorf("kept with the verification: %d days, a unit of %d bytes, area %q", s.Event.Days, len(s.Event.Unit), s.Event.Area)
+		}
 	}
 	// Of a unit that nobody knew it is no settlement.
 	b.complete(t, "Q", "", "", "")

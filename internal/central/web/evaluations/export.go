@@ -94,15 +94,23 @@ func (p *pages) cells(e books.Entry) []string {
 
 // each calls f with all that a search finds, and lets the browser take its time with each part.
 func (p *pages) each(c *web.Call, q books.Search, f func(books.Entry) error) error {
-	control := http.NewResponseController(c.W)
+	control, end := http.NewResponseController(c.W), time.Now().Add(exportWhole)
 	var after books.Cursor
 	for left := mostExported; left > 0; {
 		found, err := p.Books.Search(c.R.Context(), q, after, min(exportStep, left))
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		if now.After(end) {
+			return errSlow
+		}
 		// The server's own write timeout is meant for pages that end soon.
-		if err := control.SetWriteDeadline(time.Now().Add(exportWrite)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		part := now.Add(exportWrite)
+		if part.After(end) {
+			part = end
+		}
+		if err := control.SetWriteDeadline(part); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 		for _, e := range found.Entries {
@@ -117,8 +125,15 @@ func (p *pages) each(c *web.Call, q books.Search, f func(books.Entry) error) err
 	return nil
 }
 
-// exportWrite is how long a browser may take for a part.
-const exportWrite = time.Minute
+const (
+	// exportWrite is how long a browser may take for a part.
+	exportWrite = time.Minute
+	// exportWhole is how long an export may take: there is room for few at a time.
+	exportWhole = 10 * time.Minute
+)
+
+// errSlow says that a browser reads too slowly.
+var errSlow = errors.New("the export was not taken within ten minutes")
 
 func (p *pages) exportSheet(c *web.Call, q books.Search) error {
 	sheet, err := c.Sheet("评价.csv")

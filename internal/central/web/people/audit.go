@@ -222,6 +222,8 @@ func words() []word {
 		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
 		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"orders.rebuild", "重做工单"},
+		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
+		{"fleet.hours", "设置开放时间"}, {"deadline.stop", "停发短信"},
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

@@ -88,7 +88,7 @@ func tokenOf(t *testing.T, p *crowd, g account.Grant, area string, actions ...ac
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := p.x.people.AddToken(t.Context(), person, "program", actions, area, time.Now().Add(time.Hour).UnixMilli())
+	token, _, err := p.x.people.AddToken(t.Context(), person, "program", actions, area, p.x.journal.Now()+time.Hour.Milliseconds())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func wantValid(t *testing.T, answers []descriptions.Answer) {
 
 // TestAPI does by programs what the pages do. Each answer is as the description has it.
 func TestAPI(t *testing.T) {
-	x, site := pagesOf(t)
+	x, site := pagesAt(t, "admin.hosts = ['admin.example.com']", noon())
 	crowd := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
 	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	clerk, err := x.people.Add(t.Context(), operator(), "clerk.one", "测试", "629901000000", account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1})
@@ -131,7 +131,7 @@ func TestAPI(t *testing.T) {
 	hall.token = tokenOf(t, crowd, account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1}, "", account.SeeDirectory, account.EditDirectory)
 
 	t.Run("lists", func(t *testing.T) { lists(t, p, hall) })
-	t.Run("changes", func(t *testing.T) { changes(t, p, hall) })
+	t.Run("changes", func(t *testing.T) { changes(t, p, hall, time.UnixMilli(x.journal.Now())) })
 	t.Run("refusals", func(t *testing.T) { refusals(t, p, hall) })
 	t.Run("accounts and audit", func(t *testing.T) { accountsAndAudit(t, p, hall, clerk.ID) })
 	nobody := p
@@ -186,8 +186,8 @@ func lists(t *testing.T, p, hall program) {
 	}
 }
 
-func changes(t *testing.T, p, hall program) {
-	today := directory.DayOf(time.Now()).String()
+func changes(t *testing.T, p, hall program, now time.Time) {
+	today := directory.DayOf(now).String()
 	made := hall.ask("POST", things, []string{"window"}, "", `{"id":"SL-H2-B05","name":"综合受理5号窗口","hall":"SL-H2","reason":"增设窗口"}`)
 	webtest.Want(t, made, 201, `"综合受理5号窗口"`, today)
 	if at := made.Header().Get("Location"); at != "/api/v1/organisation/window/SL-H2-B05" {
@@ -207,7 +207,7 @@ func changes(t *testing.T, p, hall program) {
 	webtest.Want(t, hall.ask("PUT", oneThing, at, "", rename, "If-Match", tag), 412, `"code": "changed"`)
 	tag = hall.ask("GET", oneThing, at, "", "").Header().Get("ETag")
 	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+today+`","reason":"撤销"}`, "If-Match", tag), 422, "不晚于")
-	tomorrow := directory.DayOf(time.Now().Add(24 * time.Hour)).String()
+	tomorrow := directory.DayOf(now.Add(24 * time.Hour)).String()
 	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+tomorrow+`","reason":"撤销"}`), 428)
 	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+tomorrow+`","reason":"撤销"}`, "If-Match", tag), 200, `"to": "`+tomorrow+`"`)
 	// Of two who have read the same, one changes it.

@@ -41,7 +41,20 @@ func pagesOf(t *testing.T) (*rooms, *web.Site) {
 // pagesWith opens a centre with lines of configuration.
 func pagesWith(t *testing.T, lines string) (*rooms, *web.Site) {
 	t.Helper()
-	c := &command{env: environment{io.Discard, io.Discard, time.Now, rand.Reader, manager}}
+	return pagesAt(t, lines, time.Now)
+}
+
+// noon returns a clock that begins at today's noon, so that no day ends during a test.
+func noon() func() time.Time {
+	began := time.Now()
+	y, m, d := began.In(rating.Shanghai()).Date()
+	return func() time.Time { return time.Date(y, m, d, 12, 0, 0, 0, rating.Shanghai()).Add(time.Since(began)) }
+}
+
+// pagesAt is pagesWith by a clock.
+func pagesAt(t *testing.T, lines string, now func() time.Time) (*rooms, *web.Site) {
+	t.Helper()
+	c := &command{env: environment{io.Discard, io.Discard, now, rand.Reader, manager}}
 	cfg, err := parseConfig("state = '" + t.TempDir() + "'\n" + lines)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/books"
@@ -42,11 +43,18 @@ func OpenServer(ctx context.Context, state, url string) (*Centre, error) {
 }
 
 func open(ctx context.Context, state, journal, books string) (*Centre, error) {
-	c := &Centre{}
-	if err := c.open(ctx, state, journal, books); err != nil {
-		return nil, errors.Join(err, c.Close())
+	for tries := 1; ; tries++ {
+		c := &Centre{}
+		err := c.open(ctx, state, journal, books)
+		if err == nil {
+			return c, nil
+		}
+		err = errors.Join(err, c.Close())
+		// Beside a centre, and many others that look, on a busy machine the writer's lock may not be had in SQLite's five seconds.
+		if tries == 10 || !strings.Contains(err.Error(), "SQLITE_BUSY") {
+			return nil, err
+		}
 	}
-	return c, nil
 }
 
 func (c *Centre) open(ctx context.Context, state, journalAt, booksAt string) error {

@@ -161,7 +161,7 @@ func TestReleasesOverALine(t *testing.T) {
 	master := openTTY(t, path)
 	s := NewSerial(SerialConfig{Port: path, Profile: profileOf(t, releasing), Now: now(), Logger: quiet, AtOnce: true})
 	events := running(t, s.Run)
-	time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
+	untilRaw(t, master)
 	for _, press := range []string{"A", "A", "B"} {
 		for range 3 { // it repeats
 			send(t, master, press)

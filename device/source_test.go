@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/gpio/gpiotest"
 
@@ -167,21 +168,21 @@ func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 	master := openTTY(t, path)
 	s := NewSerial(SerialConfig{Port: path, Profile: shipped(t, "slz"), Now: now(), Logger: quiet})
 	events := running(t, s.Run)
-	time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
-	for range 2 {
-		if _, err := master.Write(slz(1)); err != nil {
+	untilRaw(t, master)
+	send := func(grade byte) {
+		if _, err := master.Write(slz(grade)); err != nil {
 			t.Fatal(err)
 		}
-		answer := make([]byte, 8)
+		answer := make([]byte, 8) // once it is read: what is read together is another matter
 		if _, err := io.ReadFull(master, answer); err != nil || answer[7] != 0x16 {
 			t.Fatalf("answer % x, %v", answer, err)
 		}
 	}
+	send(1)
+	send(1)
 	time.Sleep(3 * time.Second) // what comes again right after the opening was down before
 	for _, grade := range []byte{1, 1, 2, 1} {
-		if _, err := master.Write(slz(grade)); err != nil {
-			t.Fatal(err)
-		}
+		send(grade)
 		time.Sleep(100 * time.Millisecond)
 	}
 	wantEvent(t, events, Down, "1")
@@ -189,6 +190,26 @@ func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 	if e := wantEvent(t, events, Down, "1"); !e.Beside { // with 2 in between both are down
 		t.Errorf("%+v is a press of its own", e)
 	}
+}
+
+// untilRaw returns once the port is open, which throws away what came before and ends the terminal's echo.
+func untilRaw(t *testing.T, master *os.File) {
+	t.Helper()
+	raw, err := master.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		var set *unix.Termios
+		if e := raw.Control(func(fd uintptr) { set, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) }); e != nil || err != nil {
+			t.Fatal(e, err)
+		}
+		if set.Lflag&unix.ECHO == 0 {
+			time.Sleep(100 * time.Millisecond) // what came before is thrown away right after
+			return
+		}
+	}
+	t.Fatal("the port was not opened within a minute")
 }
 
 func TestSimulated(t *testing.T) {
@@ -231,7 +252,7 @@ func TestUnpluggedInTheMiddleOfAFrame(t *testing.T) {
 				}
 				s := NewSerial(SerialConfig{Port: path, Profile: p, Now: now(), Logger: quiet, AtOnce: true})
 				events := running(t, s.Run)
-				time.Sleep(50 * time.Millisecond) // the port is being opened, which throws away what came before
+				untilRaw(t, master)
 				writeTo(t, master, string(frame[:cut]))
 				if err := master.Close(); err != nil {
 					t.Fatal(err)

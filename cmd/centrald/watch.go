@@ -11,6 +11,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/webhook"
 )
 
 // watch returns what looks at the boxes, writes what changes of them, and opens and ends alerts.
@@ -57,7 +58,7 @@ func (c *command) alertHook(x *rooms, log *slog.Logger) (func(context.Context) e
 	if err != nil {
 		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
 	}
-	secret, err := fleet.ParseHookSecret(string(text))
+	secret, err := webhook.ParseSecret(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/webhook"
 	"haochaping/internal/windowapi"
 	"haochaping/store"
 )
@@ -129,7 +130,7 @@ func (p *windowPCs) run(ctx context.Context) error {
 }
 
 // webhookSecret returns the secret that signs what is posted, nil where nothing is.
-func webhookSecret(c boxconfig.WindowAPI) (windowapi.WebhookSecret, error) {
+func webhookSecret(c boxconfig.WindowAPI) (webhook.Secret, error) {
 	if c.WebhookURL == "" {
 		return nil, nil
 	}
@@ -137,7 +138,7 @@ func webhookSecret(c boxconfig.WindowAPI) (windowapi.WebhookSecret, error) {
 	if err != nil {
 		return nil, fmt.Errorf("window_api.webhook_secret_file: %w", err)
 	}
-	secret, err := windowapi.ParseWebhookSecret(string(b))
+	secret, err := webhook.ParseSecret(string(b))
 	if err != nil {
 		return nil, fmt.Errorf("window_api.webhook_secret_file: %w", err)
 	}

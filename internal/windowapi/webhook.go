@@ -3,9 +3,6 @@ package windowapi
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,23 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"haochaping/internal/webhook"
 )
-
-// WebhookSecret is the key with which a webhook's bodies are signed.
-type WebhookSecret []byte
-
-// ParseWebhookSecret reads "whsec_" and 24 to 64 bytes in base64, which is how https://www.standardwebhooks.com writes it.
-func ParseWebhookSecret(s string) (WebhookSecret, error) {
-	encoded, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
-	b, err := base64.StdEncoding.DecodeString(encoded)
-	if !ok || err != nil || len(b) < 24 || len(b) > 64 {
-		return nil, errors.New("the webhook's secret is whsec_ and 24 to 64 random bytes in base64; for example: echo whsec_$(head -c 32 /dev/urandom | base64)")
-	}
-	return b, nil
-}
 
 // Webhook posts each event of a Journal to a server of the hall, in their order, signed as Standard Webhooks 1.0 has it: the
 // header webhook-signature is "v1," and the HMAC-SHA256 of webhook-id, webhook-timestamp and the body, joined by dots.
@@ -39,7 +23,7 @@ func ParseWebhookSecret(s string) (WebhookSecret, error) {
 // (400, 413, 415, 422); from the same event after a restart. A server that answers 410 is not called until the next start.
 type Webhook struct {
 	URL     string
-	Secret  WebhookSecret
+	Secret  webhook.Secret
 	Client  *http.Client
 	Journal *Journal
 	// Position returns the name of the last event that was taken, empty if there is none; Keep keeps it.
@@ -167,12 +151,8 @@ func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	at := strconv.FormatInt(h.Now().Unix(), 10)
-	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "haochaping")
-	r.Header.Set("Webhook-Id", id)
-	r.Header.Set("Webhook-Timestamp", at)
-	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(h.Secret.sign(id, at, body)))
+	h.Secret.Sign(r.Header, id, h.Now(), body)
 	resp, err := h.Client.Do(r)
 	var address *url.Error
 	if errors.As(err, &address) {
@@ -193,10 +173,4 @@ func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
 		return fmt.Errorf("the receiver answers %s", resp.Status)
 	}
 	return nil
-}
-
-func (s WebhookSecret) sign(id, at string, body []byte) []byte {
-	mac := hmac.New(sha256.New, s)
-	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, at, body)
-	return mac.Sum(nil)
 }

@@ -3,21 +3,17 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
+	"haochaping/internal/webhook"
 )
 
 const (
@@ -33,23 +29,13 @@ const (
 	hookPatience = 10 * time.Second
 )
 
-// ParseHookSecret reads "whsec_" and 24 to 64 bytes in base64, as https://www.standardwebhooks.com writes a secret.
-func ParseHookSecret(s string) ([]byte, error) {
-	encoded, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
-	b, err := base64.StdEncoding.DecodeString(encoded)
-	if !ok || err != nil || len(b) < 24 || len(b) > 64 {
-		return nil, errors.New("the webhook's secret is whsec_ and 24 to 64 random bytes in base64; for example: echo whsec_$(head -c 32 /dev/urandom | base64)")
-	}
-	return b, nil
-}
-
 // Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is posted again
 // for a day, under the same webhook-id, by which the server knows it. One instance posts at a time.
 type Hook struct {
 	Fleet  *Fleet
 	Leases Leases
 	URL    string
-	Secret []byte
+	Secret webhook.Secret
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -182,13 +168,7 @@ func (h Hook) post(ctx context.Context, a Alert, what string) error {
 	if err != nil {
 		return errors.New("the address is wrong")
 	}
-	id, stamp := a.ID+"-"+what, strconv.FormatInt(h.Now().Unix(), 10)
-	mac := hmac.New(sha256.New, h.Secret)
-	_, _ = fmt.Fprintf(mac, "%s.%s.%s", id, stamp, body) // a hash takes everything
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("webhook-id", id)
-	r.Header.Set("webhook-timestamp", stamp)
-	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	h.Secret.Sign(r.Header, a.ID+"-"+what, h.Now(), body)
 	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
 	if err != nil {

@@ -2,7 +2,6 @@ package cases
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haochaping/internal/central/books"
-	"haochaping/internal/central/db"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
@@ -48,22 +47,7 @@ func newOffice(t testing.TB) *office {
 	dir := t.TempDir()
 	o := new(office)
 	o.journal, _, _ = journaltest.Open(t, "sqlite:"+filepath.Join(dir, "journal.db"))
-	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(dir, "books.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o.books, err = books.Open(t.Context(), books.Config{DB: d, Journal: o.journal, Holder: rand.Text(), Now: time.Now, Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- o.books.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	o.books, _ = bookstest.Follow(t, o.journal, "sqlite:"+filepath.Join(dir, "books.db"))
 	o.server = httptest.NewServer(Handler(Config{Door: Door{oneToken{}, slog.New(slog.DiscardHandler)}, Journal: o.journal, Books: o.books,
 		Awaited: func(context.Context, books.Case) ([]rating.DeviceID, error) { return nil, nil }}))
 	t.Cleanup(o.server.Close)

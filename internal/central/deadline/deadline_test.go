@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
-	"haochaping/internal/central/db"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
@@ -56,22 +56,7 @@ func newBureau(t testing.TB) *bureau {
 	b := &bureau{phones: new(phones), now: time.Now().Add(-time.Minute)}
 	dir := t.TempDir()
 	b.journal, _, _ = journaltest.Open(t, "sqlite:"+filepath.Join(dir, "journal.db"))
-	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(dir, "books.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if b.books, err = books.Open(t.Context(), books.Config{DB: d, Journal: b.journal, Holder: rand.Text(), Now: time.Now, Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- b.books.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	b.books, _ = bookstest.Follow(t, b.journal, "sqlite:"+filepath.Join(dir, "books.db"))
 	if _, err := b.open(t).since(t.Context()); err != nil { // defaults are on before the first case
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/cases"
-	"haochaping/internal/central/db"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
@@ -82,23 +82,8 @@ func newOffice(t *testing.T, gateway string) *hotlineOffice {
 	o.set(time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai()))
 	dir := t.TempDir()
 	o.journal, _, _ = journaltest.OpenAt(t, "sqlite:"+filepath.Join(dir, "journal.db"), o.now)
-	d, err := db.Open(t.Context(), "sqlite:"+filepath.Join(dir, "books.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	o.books, _ = bookstest.Follow(t, o.journal, "sqlite:"+filepath.Join(dir, "books.db"))
 	quiet := slog.New(slog.DiscardHandler)
-	if o.books, err = books.Open(t.Context(), books.Config{DB: d, Journal: o.journal, Holder: "here", Now: time.Now, Logger: quiet}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- o.books.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
 	sender, err := deadline.NewHTTP(gateway, nil, `{"id":{{json .ID}},"to":{{json .Number}},"text":{{json .Text}}}`, "")
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package rectify
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory"
@@ -143,26 +143,7 @@ func everyYear(t testing.TB) rating.Calendar {
 // follow opens books at an address, which follow the journal until the test ends, and orders that follow them.
 func (b *bureau) follow(t testing.TB, booksAt string) {
 	t.Helper()
-	d, err := db.Open(t.Context(), booksAt)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.books, err = books.Open(t.Context(), books.Config{DB: d, Journal: b.journal, Holder: rand.Text(), Now: time.Now,
-		Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	following := b.books
-	go func() { ended <- following.Run(ctx) }()
-	b.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := errors.Join(<-ended, d.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(b.stop)
+	b.books, b.stop = bookstest.Follow(t, b.journal, booksAt)
 	b.orders = b.open(t, "here")
 }
 

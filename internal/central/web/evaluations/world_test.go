@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/directorytest"
@@ -68,23 +67,7 @@ func newWorld(t testing.TB) *world {
 	}
 	directorytest.Enter(t, w.directory, "../../../../cmd/ratingctl/organisation.csv")
 	w.change("类别,编号,名称,生效日期,所属单位,大厅\n窗口,SL-H2-B02,便民服务3号窗口," + moved().String() + ",,SL-H3\n")
-	at, err := db.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "books.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.books, err = books.Open(t.Context(), books.Config{DB: at, Journal: w.Journal, Holder: "test", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.books.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, at.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	w.books, _ = bookstest.Follow(t, w.Journal, "sqlite:"+filepath.Join(t.TempDir(), "books.db"))
 	w.site = w.Site(evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
 }

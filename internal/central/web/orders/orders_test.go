@@ -2,7 +2,6 @@ package orders_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -14,7 +13,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/books"
-	"haochaping/internal/central/db"
+	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -51,23 +50,7 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	directorytest.Enter(t, d, "../../../../cmd/ratingctl/organisation.csv")
-	at, err := db.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "books.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.books, err = books.Open(t.Context(), books.Config{DB: at, Journal: w.Journal, Holder: "test", Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- w.books.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, at.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	w.books, _ = bookstest.Follow(t, w.Journal, "sqlite:"+filepath.Join(t.TempDir(), "books.db"))
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
 		t.Fatal(err)

@@ -117,8 +117,11 @@ func TestWiring(t *testing.T) {
 	if to := h.sh("readlink /proc/$(cat /tmp/ratingd.pid)/fd/0"); to != "/data/ratingd.toml" {
 		t.Errorf("file descriptor 0 is %s", to)
 	}
-	// The box asks by its QR code meanwhile.
+	// The box asks by its QR code meanwhile, once it was told its window.
 	h.eventually("the box that says so", time.Minute, func() bool { return strings.Contains(h.status(), `"fault"`) })
+	h.eventually("its window", time.Minute, func() bool {
+		return strings.Contains(h.sh("ratingctl log -config /data/ratingd.toml -format jsonl -last 0"), `"configured"`)
+	})
 	h.visit()
 	h.readQR("fault", true)
 }
@@ -303,6 +306,7 @@ func TestHardwareGoesAndReturns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	h.sh("sleep 1")     // no finger lets go and presses again within a debounce time
 	h.press("RATE1", 2) // and not one more: that the lines read as pressed while they were gone counts for nothing
 	want[visit] = 1
 	h.eventually("both at the centre", time.Minute, func() bool { return maps.Equal(h.counted(), want) })

@@ -43,6 +43,10 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed=1; \
 	  exit $$failed; } | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out
 
+.PHONY: norace
+norace: # The flags for a run of single tests under the race detector: go test -race $(make -s norace) ./…
+	@echo '$(NORACE)'
+
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one. Some ten minutes.
 	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestLaws' -v ./store ./device ./cmd/ratingd

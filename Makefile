@@ -101,7 +101,10 @@ drain: ## Print how fast a box with RECORDS pending (default 100000) hands them 
 
 .PHONY: board
 board: ## Run the box on real kernels in QEMU: keys pressed, screen photographed, plug pulled from outside. Root; some minutes.
-	BOARD=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 30m -v ./internal/proof/board
+	@mkdir -p $(BUILD)
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
+	@{ BOARD=1 CGO_ENABLED=0 $(GO) test -json -count=1 -timeout 30m ./internal/proof/board || echo '{"Action":"go-failed"}'; } | \
+	  $(BUILD)/testsum -v -- env BOARD=1 CGO_ENABLED=0 $(GO) test -count=2
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (default 10s).

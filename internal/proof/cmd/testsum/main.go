@@ -12,6 +12,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -22,11 +23,16 @@ import (
 )
 
 func main() {
-	profiles, command := os.Args[1:], []string(nil)
-	if i := slices.Index(profiles, "--"); i >= 0 {
-		profiles, command = profiles[:i], profiles[i+1:]
+	args, command := os.Args[1:], []string(nil)
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, command = args[:i], args[i+1:]
 	}
-	failed, err := run(os.Stdin, os.Stdout, profiles, commandAgain(command))
+	flags := flag.NewFlagSet("testsum", flag.ExitOnError)
+	verbose := flags.Bool("v", false, "print what tests say that pass, too")
+	_ = flags.Parse(args) // it exits
+	s := newSummary(os.Stdout)
+	s.verbose = *verbose
+	failed, err := s.run(os.Stdin, flags.Args(), commandAgain(command))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
 	}
@@ -47,6 +53,7 @@ type test struct{ pkg, name string }
 // summary is what was seen so far.
 type summary struct {
 	out     io.Writer
+	verbose bool
 	said    map[test][]string
 	took    map[string]float64 // by package
 	tests   map[string]float64 // by test, without those within others
@@ -58,8 +65,12 @@ type summary struct {
 	broken  bool     // something failed that is no test by itself
 }
 
-func run(in io.Reader, out io.Writer, profiles []string, again rerun) (failed bool, err error) {
-	s := &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
+func newSummary(out io.Writer) *summary {
+	return &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
+}
+
+// run reads until the end of in, prints the summary, and returns whether anything has failed for good.
+func (s *summary) run(in io.Reader, profiles []string, again rerun) (failed bool, err error) {
 	began := time.Now()
 	lines := bufio.NewReader(in)
 	for {
@@ -145,6 +156,9 @@ func (s *summary) end(at test, e event) {
 		s.skipped[why] = append(s.skipped[why], at.pkg+"."+at.name)
 	default:
 		s.passed++
+		if s.verbose {
+			s.print("%s", strings.Join(s.said[at], ""))
+		}
 	}
 }
 

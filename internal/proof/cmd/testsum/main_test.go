@@ -28,7 +28,7 @@ func TestSummary(t *testing.T) {
 		`go: a word of its own`,
 	}, "\n")
 	var out strings.Builder
-	failed, err := run(strings.NewReader(in), &out, []string{profile}, nil)
+	failed, err := newSummary(&out).run(strings.NewReader(in), []string{profile}, nil)
 	if err != nil || !failed {
 		t.Errorf("failed %t, %v", failed, err)
 	}
@@ -48,9 +48,9 @@ func TestSummary(t *testing.T) {
 
 func TestWhatDoesNotBuildFails(t *testing.T) {
 	var out strings.Builder
-	failed, err := run(strings.NewReader(`{"ImportPath":"p","Action":"build-output","Output":"a.go:1: nonsense\n"}
+	failed, err := newSummary(&out).run(strings.NewReader(`{"ImportPath":"p","Action":"build-output","Output":"a.go:1: nonsense\n"}
 {"ImportPath":"p","Action":"build-fail"}
-`), &out, nil, nil)
+`), nil, nil)
 	if err != nil || !failed || !strings.Contains(out.String(), "nonsense") {
 		t.Errorf("failed %t, %v: %s", failed, err, out.String())
 	}
@@ -84,7 +84,7 @@ func TestWhatFailsIsRunAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
 			again := 0
-			failed, err := run(strings.NewReader(tt.in), &out, nil, func(at test) (string, bool) {
+			failed, err := newSummary(&out).run(strings.NewReader(tt.in), nil, func(at test) (string, bool) {
 				again++
 				return "ok  \tp\t1s\n", tt.passes && at == test{"p", "TestB"}
 			})

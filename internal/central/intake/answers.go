@@ -65,7 +65,7 @@ func Handler(c Config) http.Handler {
 	})
 }
 
-// same reports whether a row holds these answers.
+// same reports whether a row holds these answers. One without a time is the same at any.
 func (c Config) same(ctx context.Context, pos int64, answers []journal.Answer, texts []string) (bool, error) {
 	e, err := c.Journal.Entry(ctx, pos)
 	if err != nil || e.Kind != journal.Answered || len(e.Parts) != len(answers) {
@@ -77,7 +77,7 @@ func (c Config) same(ctx context.Context, pos int64, answers []journal.Answer, t
 			return false, err
 		}
 		b := answers[i]
-		if a.Case != b.Case || a.Theme != b.Theme || a.Level != b.Level || a.Channel != b.Channel || a.At != b.At ||
+		if a.Case != b.Case || a.Theme != b.Theme || a.Level != b.Level || a.Channel != b.Channel || b.At != 0 && a.At != b.At ||
 			!slices.Equal(a.Reasons, b.Reasons) || (len(a.Text) > 0) != (texts[i] != "") {
 			return false, nil
 		}

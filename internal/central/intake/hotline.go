@@ -118,13 +118,14 @@ func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome
 	return OutcomeSaved, h.save(ctx, source, m.ID, a, said.Text)
 }
 
-// save enters an answer, once. Another one under its name is errUsed.
+// save enters an answer, once. Another one under its name is errUsed; the same with another time is not another one.
 func (h Hotline) save(ctx context.Context, source, name string, a journal.Answer, text string) error {
 	answers, texts := []journal.Answer{a}, []string{text}
 	receipt, err := h.Journal.Answer(ctx, source, name, answers, texts)
 	if err != nil || receipt.Entered {
 		return err
 	}
+	answers[0].At = 0 // whoever hands it on again may have received it at another time, and the first holds
 	same, err := Config{h.Door, h.Journal}.same(ctx, receipt.Pos, answers, texts)
 	if err == nil && !same {
 		return errUsed

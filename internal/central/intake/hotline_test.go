@@ -21,11 +21,15 @@ func TestOneIDTwice(t *testing.T) {
 	o.complete("P3", "")
 	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
 	o.once()
-	at := o.now().Format(time.RFC3339)
+	now := o.now().Format(time.RFC3339)
+	at := func(m map[string]string, field string) map[string]string {
+		m[field] = o.now().Add(-3 * time.Minute).Format(time.RFC3339)
+		return m
+	}
 	key := func(id, key, project, letter string) map[string]string {
-		m := map[string]string{"id": id, "key": key, "pressed_at": at, "area": "620100", "project_no": project}
+		m := map[string]string{"id": id, "key": key, "pressed_at": now, "area": "620100", "project_no": project}
 		if project == "" {
-			m = map[string]string{"id": id, "key": key, "pressed_at": at, "number": "13800000001", "letter": letter}
+			m = map[string]string{"id": id, "key": key, "pressed_at": now, "number": "13800000001", "letter": letter}
 		}
 		return m
 	}
@@ -38,6 +42,7 @@ func TestOneIDTwice(t *testing.T) {
 		{"/voice", "a case", key("c1", "4", "P2", ""), 200, "saved"},
 		{"/voice", "another case in the same call", key("c1", "2", "P3", ""), 200, "saved"},
 		{"/voice", "handed on again", key("c1", "4", "P2", ""), 200, "saved"},
+		{"/voice", "handed on again with another time", at(key("c1", "4", "P2", ""), "pressed_at"), 200, "saved"},
 		{"/voice", "another key about the same case", key("c1", "1", "P2", ""), 409, "id_used"},
 		{"/voice", "two letters", key("c2", "1", "", "AB"), 422, "invalid"},
 		{"/voice", "a letter of no keyboard", key("c2", "1", "", "\x00"), 422, "invalid"},
@@ -46,6 +51,7 @@ func TestOneIDTwice(t *testing.T) {
 		{"/sms", "a clear one with its ID", o.sms("m0", "13800000001", "5", o.now()), 200, "unclear"},
 		{"/sms", "a clear one", o.sms("m1", "13800000001", "5 快", o.now()), 200, "saved"},
 		{"/sms", "handed on again", o.sms("m1", "13800000001", "5 快", o.now()), 200, "saved"},
+		{"/sms", "handed on again with another time", at(o.sms("m1", "13800000001", "5 快", o.now()), "received_at"), 200, "saved"},
 		{"/sms", "an unclear one with its ID", o.sms("m1", "13800000001", "好的", o.now()), 200, "unclear"},
 		{"/sms", "another level with its ID", o.sms("m1", "13800000001", "1 快", o.now()), 409, "id_used"},
 		{"/sms", "another text with its ID", o.sms("m1", "13800000001", "5 慢", o.now()), 409, "id_used"},

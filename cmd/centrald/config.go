@@ -95,10 +95,12 @@ type opsConfig struct {
 }
 
 type deadlineConfig struct {
-	Defaults  bool      `toml:"defaults"`
-	LateHolds bool      `toml:"late_answers_replace"`
-	Calendars string    `toml:"calendars"`
-	SMS       smsConfig `toml:"sms"`
+	Defaults  bool   `toml:"defaults"`
+	LateHolds bool   `toml:"late_answers_replace"`
+	Calendars string `toml:"calendars"`
+	// SilentDays is in working days, 0: no channel is ever silent.
+	SilentDays int       `toml:"silent_days"`
+	SMS        smsConfig `toml:"sms"`
 }
 
 type ordersConfig struct {
@@ -224,6 +226,9 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if _, err := workingDays(c.Deadline.Calendars); err != nil {
 		bad("deadline.calendars", "%v", err)
+	}
+	if c.Deadline.SilentDays < 0 || c.Deadline.SilentDays > 200 {
+		bad("deadline.silent_days", "%d is not allowed; write 1 to 200 working days, or 0 for never", c.Deadline.SilentDays)
 	}
 	for key, days := range map[string]int{"orders.contact_days": c.Orders.ContactDays, "orders.office_days": c.Orders.OfficeDays} {
 		if days < 1 || days > rectify.Days {

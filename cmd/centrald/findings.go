@@ -18,6 +18,7 @@ type listedFinding struct {
 	Device   rating.DeviceID `json:"device,omitzero"`  // empty where it is about no box
 	Source   string          `json:"source,omitempty"` // the business system or channel that it is about, if it is no box
 	Hall     string          `json:"hall,omitempty"`
+	Unit     string          `json:"unit,omitempty"`   // of a silent channel, which Source then names
 	Window   string          `json:"window,omitempty"` // empty for a device that is not enrolled
 	Epoch    rating.Epoch    `json:"epoch,omitzero"`   // empty by phone
 	From     uint64          `json:"from"`
@@ -52,6 +53,13 @@ func (c *command) printFindings(ctx context.Context, x *rooms, all bool, most in
 	if err != nil {
 		return err
 	}
+	silent, err := x.silences(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range silent {
+		listed = append(listed, listedSilence(s))
+	}
 	if asJSON {
 		out := json.NewEncoder(c.env.stdout)
 		out.SetIndent("", " ")
@@ -61,10 +69,10 @@ func (c *command) printFindings(ctx context.Context, x *rooms, all bool, most in
 	for _, f := range listed {
 		f.write(&b)
 	}
-	if open == 0 {
+	if open == 0 && len(silent) == 0 {
 		fmt.Fprintln(&b, "nothing is open")
 	}
-	if left := open - int64(len(listed)); left > 0 {
+	if left := open - int64(len(listed)-len(silent)); left > 0 {
 		fmt.Fprintf(&b, "%d more are open; -limit lists them\n", left)
 	}
 	if resolved > 0 && !all {
@@ -113,6 +121,10 @@ func (x *rooms) listed(ctx context.Context, f books.Finding) (listedFinding, err
 }
 
 func (f listedFinding) write(b *strings.Builder) {
+	if f.Unit != "" {
+		fmt.Fprintf(b, "%s  %s of unit %s\n  found   %s: %s\n  means   %s\n  do      %s\n\n", f.Kind, f.Source, f.Unit, f.Found.UTC().Format(time.RFC3339), f.Detail, f.Means, f.Do)
+		return
+	}
 	at := strings.TrimSpace(f.Hall + " " + f.Window)
 	if at == "" {
 		at = "not enrolled"

@@ -40,7 +40,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where, Silences: x.silences,
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),

@@ -20,7 +20,7 @@ func owners() map[string]string {
 		"journal":  {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
 		"fleet":    {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours"},
 		"books":    {"books_state"},
-		"deadline": {"message_stop", "silence_since", "message_request", "message_reply"},
+		"deadline": {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
 		"intake":   {"terminal_visit", "paper_form"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_feed", "rectify_since"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",

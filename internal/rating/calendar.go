@@ -177,6 +177,13 @@ func (c Calendar) After(start time.Time, n int) Deadline {
 // Default returns when a matter completed at a moment is rated by default, unless it was rated (article 14).
 func (c Calendar) Default(completed time.Time) Deadline { return c.After(completed, DefaultDays) }
 
+// Silent reports whether a channel that was used last at a moment has been silent for more than some working days, and since when that is too long
+// (保障本单位…渠道畅通, article 7). It is no deadline of anybody: where a year's notice is missing the week decides.
+func (c Calendar) Silent(last, now time.Time, days int) (since time.Time, silent bool) {
+	since = c.After(last, days).At
+	return since, !now.Before(since)
+}
+
 // Overdue returns the moment before which a matter must have been completed for its default to be due now and sure. It is a
 // midnight, so that one comparison finds the due ones among any number of cases.
 func (c Calendar) Overdue(now time.Time) time.Time {

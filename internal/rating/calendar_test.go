@@ -153,3 +153,25 @@ func TestDaysOfShanghai(t *testing.T) {
 		}
 	})
 }
+
+// TestASilentChannel holds: 保障本单位…渠道畅通 (article 7), by working days.
+func TestASilentChannel(t *testing.T) {
+	c := builtInCalendar(t)
+	for _, x := range []struct {
+		what, last, now string
+		days            int
+		since           string
+		silent          bool
+	}{
+		{"the third day", "2026-03-02 10:00", "2026-03-05 23:59", 3, "2026-03-06 00:00", false},
+		{"its end", "2026-03-02 10:00", "2026-03-06 00:00", 3, "2026-03-06 00:00", true},
+		{"over a weekend", "2026-03-06 10:00", "2026-03-09 12:00", 1, "2026-03-10 00:00", false},
+		{"over the National Day nobody comes", "2025-09-30 17:00", "2025-10-09 09:00", 1, "2025-10-10 00:00", false},
+		{"where no notice is known the week decides", "2031-03-03 10:00", "2031-03-05 00:00", 1, "2031-03-05 00:00", true},
+	} {
+		since, silent := c.Silent(shanghai(t, x.last), shanghai(t, x.now), x.days)
+		if got := since.Format("2006-01-02 15:04"); got != x.since || silent != x.silent {
+			t.Errorf("%s: since %s, %t; want %s, %t", x.what, got, silent, x.since, x.silent)
+		}
+	}
+}

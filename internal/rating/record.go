@@ -67,6 +67,31 @@ const (
 // Channels returns the channels besides the box.
 func Channels() []Channel { return []Channel{Portal, App, MiniProgram, Kiosk, Voice, SMS, Paper} }
 
+// Chinese returns the channel's name, the code of one that is not known.
+func (c Channel) Chinese() string {
+	switch c {
+	case Keypad:
+		return "窗口按键"
+	case Phone:
+		return "手机扫码"
+	case Portal:
+		return "政务网站"
+	case App:
+		return "手机应用"
+	case MiniProgram:
+		return "小程序"
+	case Kiosk:
+		return "自助终端"
+	case Voice:
+		return "热线语音"
+	case SMS:
+		return "短信"
+	case Paper:
+		return "书面表格"
+	}
+	return string(c)
+}
+
 // Evaluation is one answer: of one visit, about one subject.
 type Evaluation struct {
 	Visit   VisitID  `json:"visit"`

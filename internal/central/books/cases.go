@@ -80,21 +80,50 @@ func (f loadedFile) view() Case {
 
 // Due is where a list of cases goes on that wait for something. The zero Due is its beginning.
 type Due struct {
-	Begins int64
+	Begins int64 // when the periods of the last one began: a moment, or the number of its day
 	Item   int64
 }
 
-// Silent returns up to n completed cases after a place in the list, whose periods began before a moment and whose deadline has not been noted,
-// in the order of those beginnings, and the place of the last. With unasked only those that nobody has rated or reminded of.
-func (b *Books) Silent(ctx context.Context, after Due, before int64, unasked bool, n int) (all []Case, last Due, err error) {
-	where := "waits = 1"
-	if unasked {
-		where += " AND reminded = 0 AND counts = 0"
+// Waiting is a completed case whose deadline is to be noted.
+type Waiting struct {
+	Key    rating.CaseKey
+	Begins int64
+}
+
+// Overdue returns up to n completed cases after a place in the list, whose periods began in days from since on and before a day (rating.ShanghaiDay), and whose
+// deadline has not been noted, and the place of the last. They are in the order of days, and those of a day in the order in which the books keep them.
+func (b *Books) Overdue(ctx context.Context, after Due, since, before int64, n int) (all []Waiting, last Due, err error) {
+	type found struct {
+		Waiting
+		Due
 	}
 	last = after
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
-		found, err := db.Query(ctx, tx, scanFile, t.of(readFiles+" WHERE "+where+
-			" AND begins < $1 AND (begins > $2 OR begins = $2 AND item > $3) ORDER BY begins, item LIMIT $4"), before, after.Begins, after.Item, n)
+		some, err := db.Query(ctx, tx, func(s db.Scanner) (f found, err error) {
+			var project string
+			err = s.Scan(&project, &f.Waiting.Begins, &f.Due.Begins, &f.Item)
+			f.Key = rating.ParseCaseKey(project)
+			return f, err
+		}, t.of(`SELECT project, begins, day, item FROM {case} WHERE waits = 1 AND day < $1 AND (day, item) > ($2, $3) AND begins >= $4
+			ORDER BY day, item LIMIT $5`), before, after.Begins, after.Item, since, n)
+		for _, f := range some {
+			all, last = append(all, f.Waiting), f.Due
+		}
+		return err
+	})
+	if err != nil {
+		return nil, after, fmt.Errorf("read the cases whose deadline has passed: %w", err)
+	}
+	return all, last, nil
+}
+
+// Silent returns up to n completed cases after a place in the list, whose periods began before a moment and that nobody has rated or reminded of, in the
+// order of those beginnings, and the place of the last.
+func (b *Books) Silent(ctx context.Context, after Due, before int64, n int) (all []Case, last Due, err error) {
+	last = after
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		found, err := db.Query(ctx, tx, scanFile, t.of(readFiles+` WHERE waits = 1 AND reminded = 0 AND counts = 0
+			AND begins < $1 AND (begins, item) > ($2, $3) ORDER BY begins, item LIMIT $4`), before, after.Begins, after.Item, n)
 		for _, f := range found {
 			all, last = append(all, f.view()), Due{f.file.Begins(), f.item}
 		}

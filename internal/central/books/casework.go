@@ -14,8 +14,9 @@ import (
 // file is what the table keeps of a case besides its claims.
 type file struct {
 	rating.CaseFile
-	contact   int64 // place of what says how the applicant is reached, 0: nothing does
-	deadline  int64 // that has passed, ms since 1970; 0: none yet
+	text      string // JSON of that as the table has it, empty where that differs
+	contact   int64  // place of what says how the applicant is reached, 0: nothing does
+	deadline  int64  // that has passed, ms since 1970; 0: none yet
 	lateHolds bool
 	reminded  reminding
 	counts    int64 // evaluation that counts, 0: none
@@ -142,7 +143,7 @@ func (s *state) findOf(d decoded, kind FindingKind, part int, detail string) err
 func (s *state) file(c *cased, next rating.CaseFile) error {
 	before := c.file.CaseFile
 	s.touch(item{cased: c})
-	c.file.CaseFile = next
+	c.file.CaseFile, c.file.text = next, ""
 	if before.Begins() != 0 && next.Begins() > before.Begins() {
 		c.file.deadline, c.file.lateHolds = 0, false // its five working days run anew
 	}

@@ -226,7 +226,7 @@ func checkADefaultFallsWithALaterCompletion(t *testing.T, on engine) {
 			if got := w.statuses(t); err != nil || got[0] != "非常不满意 "+standing || c.State() != state {
 				t.Errorf("%s: %v, %s, %v; want %s, %s", when, got, c.State(), err, standing, state)
 			}
-			some, _, err := w.books.Silent(t.Context(), Due{}, later.Add(time.Hour).UnixMilli(), false, 10)
+			some, _, err := w.books.Overdue(t.Context(), Due{}, 0, rating.ShanghaiDay(later.UnixMilli())+1, 10)
 			if err != nil || len(some) != waits {
 				t.Errorf("%s: %d cases wait, %v, want %d", when, len(some), err, waits)
 			}

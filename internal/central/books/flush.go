@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"haochaping/internal/central/db"
@@ -82,7 +83,7 @@ func columns(table string) []string {
 	case "claim":
 		return []string{"item", "evaluation", "project", "overall", "direct", "standing"}
 	case "case":
-		return []string{"item", "rest", "project", "file", "begins", "batch", "theme", "contact", "deadline", "late_holds", "reminded", "counts", "waits"}
+		return []string{"item", "rest", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "late_holds", "reminded", "counts", "waits"}
 	case "finding":
 		return []string{"id", "device", "log", "kind", "first", "last", "count", "more", "detail", "found_at", "resolved_at"}
 	}
@@ -141,7 +142,7 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 	for _, e := range sorted(s.evaluations, func(e *evaluation) int64 { return e.id }) {
 		w.evaluation(e)
 	}
-	for _, c := range s.cases {
+	for _, c := range slices.SortedFunc(maps.Values(s.cases), func(a, b *cased) int { return cmp.Compare(a.item, b.item) }) {
 		w.cased(c)
 	}
 	for _, k := range s.findings {
@@ -236,9 +237,15 @@ func (w *writer) cased(c *cased) {
 		}
 		w.put(x.row, "claim", c.item, x.evaluation.id, c.project, flag(x.overall), flag(x.direct), number(standings(), x.standing))
 	}
-	if f := c.file; f != nil && f.row != kept {
-		w.put(f.row, "case", c.item, restHash(c.project), c.project, encodeFile(f.CaseFile), f.Begins(), groupHash(f.BatchKey()), groupHash(f.ThemeKey()), f.contact,
-			f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
+	switch f := c.file; {
+	case f == nil || f.row == kept:
+	case f.row == changed && f.text != "": // no index of what was filed is touched
+		w.do("UPDATE {case} SET contact = $1, deadline = $2, late_holds = $3, reminded = $4, counts = $5, waits = $6 WHERE item = $7 AND rest = $8",
+			f.contact, f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits), c.item, restHash(c.project))
+	default:
+		f.text = encodeFile(f.CaseFile)
+		w.put(f.row, "case", c.item, restHash(c.project), c.project, f.text, f.Begins(), rating.ShanghaiDay(f.Begins()), groupHash(f.BatchKey()),
+			groupHash(f.ThemeKey()), f.contact, f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
 	}
 }
 

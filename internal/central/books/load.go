@@ -233,14 +233,13 @@ const readFiles = "SELECT item, project, file, contact, deadline, late_holds, re
 
 func scanFile(s db.Scanner) (out loadedFile, err error) {
 	f := new(file)
-	var text string
 	var late, waits int64
-	if err := s.Scan(&out.item, &out.project, &text, &f.contact, &f.deadline, &late, &f.reminded, &f.counts, &waits); err != nil {
+	if err := s.Scan(&out.item, &out.project, &f.text, &f.contact, &f.deadline, &late, &f.reminded, &f.counts, &waits); err != nil {
 		return out, err
 	}
 	f.lateHolds, f.waits = late == 1, waits == 1
 	out.file = f
-	return out, json.Unmarshal([]byte(text), &f.CaseFile)
+	return out, json.Unmarshal([]byte(f.text), &f.CaseFile)
 }
 
 // members returns the keys of the cases of a batch or theme.

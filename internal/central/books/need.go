@@ -217,6 +217,7 @@ func (s *state) needCases(projects []string) error {
 	if len(want) == 0 {
 		return nil
 	}
+	slices.Sort(want) // as the tables have them
 	if err := s.needFiles(want); err != nil {
 		return err
 	}

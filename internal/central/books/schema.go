@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 4
+const SchemaVersion = 5
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -177,6 +177,7 @@ CREATE TABLE {case} (
   project TEXT NOT NULL,                -- its key
   file TEXT NOT NULL,                   -- JSON of rating.CaseFile
   begins {int} NOT NULL,                -- when its periods began, 0: it is not completed
+  day {int} NOT NULL,                   -- number of that day in Asia/Shanghai
   batch {int} NOT NULL,                 -- hash of what it belongs to, 0: nothing
   theme {int} NOT NULL,
   contact {int} NOT NULL,               -- place of what says it, 0: nothing does
@@ -189,7 +190,7 @@ CREATE TABLE {case} (
 ) {clustered};
 CREATE INDEX {case}_batch ON {case} (batch) WHERE batch <> 0;
 CREATE INDEX {case}_theme ON {case} (theme) WHERE theme <> 0;
-CREATE INDEX {case}_waits ON {case} (begins, item) WHERE waits = 1;
+CREATE INDEX {case}_waits ON {case} (day, item) WHERE waits = 1; -- in the table's own order, so that those of one day share its pages
 CREATE INDEX {case}_unasked ON {case} (begins, item) WHERE waits = 1 AND reminded = 0 AND counts = 0;
 CREATE TABLE {finding} (
   id {key},

@@ -11,8 +11,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
@@ -29,6 +32,7 @@ const (
 	leaseTime = 2 * time.Minute
 	every     = time.Minute
 	patience  = time.Minute // for the books
+	atOnce    = 8           // rows of deadlines that share a transaction
 	away      = 3           // reminders in a row that a gateway does not take: it has gone, and one a look finds out whether it is back
 )
 
@@ -54,10 +58,13 @@ type Config struct {
 	Gateway   Gateway                              // nil: nobody is reminded
 	Text      string                               // of a reminder; {matter} is the matter's name, {link} the address at which it is rated, {letter} what a reply names it by
 	Link      func(rating.CaseKey) (string, error) // nil where Text has no {link}
-	Secret    []byte                               // hashes numbers
-	Holder    string                               // names this instance
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// SilentDays is after how many working days without an answer a unit's channel is silent, 0: never. Unit is mandatory unless it is 0.
+	SilentDays int
+	Unit       Unit
+	Secret     []byte // hashes numbers
+	Holder     string // names this instance
+	Now        func() time.Time
+	Logger     *slog.Logger
 }
 
 // Deadlines notes what silence has become.
@@ -133,6 +140,11 @@ func (d *Deadlines) Once(ctx context.Context) error {
 	if err := d.forgetRequests(ctx); err != nil {
 		return err
 	}
+	if d.cfg.SilentDays > 0 {
+		if err := d.listen(ctx); err != nil {
+			return err
+		}
+	}
 	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
 		return d.remind(ctx)
 	}
@@ -172,14 +184,14 @@ func (d *Deadlines) since(ctx context.Context) (since int64, err error) {
 // pass notes the deadlines that have passed, some at a time, of the cases that have begun since defaults were switched on: those before have
 // answers that counted.
 func (d *Deadlines) pass(ctx context.Context) error {
-	before := d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()
+	before := rating.ShanghaiDay(d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()) // a midnight
 	since, err := d.since(ctx)
 	if err != nil {
 		return err
 	}
-	after := books.Due{Begins: since - 1, Item: math.MaxInt64}
+	after := books.Due{Begins: rating.ShanghaiDay(since) - 1, Item: math.MaxInt64}
 	for {
-		some, last, err := d.cfg.Books.Silent(ctx, after, before, false, journal.MaxParts)
+		some, last, err := d.cfg.Books.Overdue(ctx, after, since, before, atOnce*journal.MaxParts)
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -189,17 +201,29 @@ func (d *Deadlines) pass(ctx context.Context) error {
 		all := make([]journal.Passed, len(some))
 		ends := make(map[int64]int64) // by day: many cases are completed on one
 		for i, c := range some {
-			day := rating.ShanghaiDay(c.Begins())
+			day := rating.ShanghaiDay(c.Begins)
 			if ends[day] == 0 {
-				ends[day] = d.cfg.Calendar.Default(time.UnixMilli(c.Begins())).At.UnixMilli()
+				ends[day] = d.cfg.Calendar.Default(time.UnixMilli(c.Begins)).At.UnixMilli()
 			}
-			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins(), Deadline: ends[day], LateHolds: d.cfg.LateHolds}
+			all[i] = journal.Passed{Case: c.Key, Begins: c.Begins, Deadline: ends[day], LateHolds: d.cfg.LateHolds}
 		}
-		if _, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), all); err != nil {
+		if err := d.note(ctx, all); err != nil {
 			return err
 		}
 		after = last
 	}
+}
+
+// note enters deadlines in rows that the journal commits together.
+func (d *Deadlines) note(ctx context.Context, all []journal.Passed) error {
+	var rows errgroup.Group
+	for some := range slices.Chunk(all, journal.MaxParts) {
+		rows.Go(func() error {
+			_, err := d.cfg.Journal.Pass(ctx, source, rand.Text(), some)
+			return err
+		})
+	}
+	return rows.Wait()
 }
 
 // remind writes to those whose cases were completed 24 hours ago and that nobody has rated, once each. A case whose deadline is near or past, since the
@@ -215,7 +239,7 @@ func (d *Deadlines) remind(ctx context.Context) error {
 		}
 	}()
 	for {
-		some, last, err := d.cfg.Books.Silent(ctx, after, now.Add(-rating.RemindAfter).UnixMilli()+1, true, 100)
+		some, last, err := d.cfg.Books.Silent(ctx, after, now.Add(-rating.RemindAfter).UnixMilli()+1, 100)
 		if err != nil || len(some) == 0 {
 			return err
 		}
@@ -357,6 +381,7 @@ func (d *Deadlines) Stopped(ctx context.Context, number string) (bool, error) {
 	return len(all) > 0, nil
 }
 
+// tables returns those of a backup. When a unit was rated last is worked out anew from the books.
 func tables() []string {
 	return []string{"message_stop", "silence_since", "message_request", "message_reply"}
 }

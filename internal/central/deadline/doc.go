@@ -9,6 +9,6 @@
 // A reminder is noted before the gateway is asked, so that it is sent once at most, whatever fails. Numbers are ciphertexts of the journal, are read
 // for the sending alone, and stand in no log. Who has stopped is known by a keyed hash.
 //
-// One instance works at a time (a lease). It waits for the books first. The room owns the tables of who has stopped, of the requests that were sent
-// and of the replies to them: a reply is bound to the request that was sent, and never by a guess.
+// One instance works at a time (a lease). It waits for the books first. The room owns the tables of who has stopped, of the requests that were sent,
+// of the replies to them, and of when each unit was rated by which channel. A reply is bound to the request that was sent, and never by a guess.
 package deadline

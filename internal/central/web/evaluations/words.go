@@ -12,9 +12,11 @@ import (
 // word is a code in Chinese.
 type word struct{ Code, Chinese string }
 
-func channelWords() []word {
-	return []word{{string(rating.Keypad), "窗口按键"}, {string(rating.Phone), "手机扫码"}, {string(rating.Portal), "政务网站"}, {string(rating.App), "手机应用"},
-		{string(rating.MiniProgram), "小程序"}, {string(rating.Kiosk), "自助终端"}, {string(rating.Voice), "热线语音"}, {string(rating.SMS), "短信"}, {string(rating.Paper), "书面表格"}}
+func channelWords() (all []word) {
+	for _, c := range append([]rating.Channel{rating.Keypad, rating.Phone}, rating.Channels()...) {
+		all = append(all, word{string(c), c.Chinese()})
+	}
+	return all
 }
 
 func statusWords() []word {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"slices"
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
@@ -72,6 +74,13 @@ type Trouble struct {
 	Err   error
 }
 
+// Silence is a silent channel with whose it is.
+type Silence struct {
+	deadline.Silence
+	Name  string // of the unit
+	Whose account.Object
+}
+
 // Config holds what the pages need. Books, Fleet, Logger and Now are mandatory.
 type Config struct {
 	Books  Books
@@ -84,6 +93,8 @@ type Config struct {
 	Trouble func() Trouble
 	// Late returns why what is shown is old, nil if it is not. Without it, nothing is said.
 	Late func() error
+	// Silences returns the channels of units by which nobody has rated for long. Without it, none are shown.
+	Silences func(context.Context) ([]Silence, error)
 	// Place returns where a box stood with its window at a moment. Without it, what comes in lies nowhere but in the province.
 	Place func(context.Context, rating.DeviceID, rating.Window, time.Time) account.Object
 }
@@ -106,6 +117,9 @@ func Section(cfg Config) web.Section {
 	if p.cfg.Trouble == nil {
 		p.cfg.Trouble = func() Trouble { return Trouble{} }
 	}
+	if p.cfg.Silences == nil {
+		p.cfg.Silences = func(context.Context) ([]Silence, error) { return nil, nil }
+	}
 	if p.cfg.Place == nil {
 		p.cfg.Place = func(context.Context, rating.DeviceID, rating.Window, time.Time) account.Object {
 			return account.Object{}
@@ -126,6 +140,8 @@ type body struct {
 	Open     []findingView
 	More     int64 // open ones that are not listed
 	Resolved int64
+	Silent   []silentView
+	Quiet    int // silent channels that are not listed
 	Devices  []Device
 	Rows     []rowView
 }
@@ -140,6 +156,11 @@ type findingView struct {
 	Kind   string
 	Advice string
 	When   string
+}
+
+type silentView struct {
+	Silence
+	Day string // of the last rating
 }
 
 // rowView is an Entry in words.
@@ -170,6 +191,14 @@ func (p *Pages) render(c *web.Call) (template.HTML, error) {
 	if err := p.findings(c, &v); err != nil {
 		return "", err
 	}
+	silent, err := p.silent(c)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range silent[:min(listed, len(silent))] {
+		v.Silent = append(v.Silent, silentView{s, s.Last.In(web.Zone()).Format(time.DateOnly)})
+	}
+	v.Quiet = len(silent) - len(v.Silent)
 	for _, e := range entries {
 		v.Rows = append(v.Rows, p.row(e))
 	}
@@ -271,6 +300,15 @@ func (p *Pages) findings(c *web.Call, v *body) error {
 	return nil
 }
 
+// silent returns the silent channels that whoever asks may see (保障本单位…渠道畅通, article 7).
+func (p *Pages) silent(c *web.Call) ([]Silence, error) {
+	all, err := p.cfg.Silences(c.R.Context())
+	if err != nil {
+		return nil, fmt.Errorf("look which channels are silent: %w", err)
+	}
+	return slices.DeleteFunc(all, func(s Silence) bool { return !c.May(account.SeeFindings, s.Whose) }), nil
+}
+
 // needs returns what of this page somebody should look at today.
 func (p *Pages) needs(c *web.Call) (all []web.Need, err error) {
 	if !c.Ever(account.SeeLive) {
@@ -285,6 +323,13 @@ func (p *Pages) needs(c *web.Call) (all []web.Need, err error) {
 	}
 	if v.Count > 0 {
 		all = append(all, web.Need{Words: fmt.Sprintf("%d 处数据异常未处理", v.Count), Path: "/live", Grave: true})
+	}
+	channels, err := p.silent(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(channels) > 0 {
+		all = append(all, web.Need{Words: fmt.Sprintf("%d 个单位的评价渠道长期没有评价", len(channels)), Path: "/live"})
 	}
 	devices, err := p.devices(c)
 	if err != nil {
@@ -324,7 +369,7 @@ func (p *Pages) trouble() *troubleView {
 func (p *Pages) row(e books.Entry) rowView {
 	at := e.At.In(web.Zone())
 	row := rowView{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"),
-		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: channelWords(e.Channel), Opener: openerWords(e.Opener)}
+		Subject: e.Subject.Chinese(), Level: e.Level.Chinese(), Channel: e.Channel.Chinese(), Opener: openerWords(e.Opener)}
 	if e.Quality == rating.TimeEstimated {
 		row.Bounds = since(e.Earliest.In(web.Zone()), e.Latest.In(web.Zone()))
 	}

@@ -46,16 +46,6 @@ func span(seconds int64) string {
 	return fmt.Sprintf("%d 天前", seconds/(24*3600))
 }
 
-func channelWords(c rating.Channel) string {
-	switch c {
-	case rating.Keypad:
-		return "按键"
-	case rating.Phone:
-		return "手机扫码"
-	}
-	return string(c)
-}
-
 // openerWords says who asked where it was not a business system, so that an answer without a case can be weighed. It is
 // empty else.
 func openerWords(o rating.Opener) string {

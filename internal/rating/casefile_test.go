@@ -81,7 +81,7 @@ func TestSentencesOfArticle14(t *testing.T) {
 				h.Pass(k, 0, at, false)
 			}
 			for _, f := range s.facts {
-				h.Tell(f)
+				h.Tell(f, 0)
 			}
 			got := make(map[string]Level)
 			for _, d := range h.Decide() {
@@ -100,7 +100,7 @@ func TestSentencesOfArticle14(t *testing.T) {
 func TestALateAnswer(t *testing.T) {
 	for _, holds := range []bool{false, true} {
 		var h History
-		h.Tell(caseFact("a", "", "", 5))
+		h.Tell(caseFact("a", "", "", 5), 0)
 		h.Give(about("a", 1, 200))
 		h.Pass(CaseKey{cityA, "a"}, 0, 100, holds)
 		want := map[bool]Standing{false: Late, true: Counted}[holds]
@@ -132,10 +132,10 @@ func TestAnAnswerBeforeTheCompletion(t *testing.T) {
 		for _, told := range []bool{true, false} { // before or after the answer
 			var h History
 			if told {
-				h.Tell(caseFact("a", c.batch, "", done))
+				h.Tell(caseFact("a", c.batch, "", done), 0)
 			}
 			h.Give(about("a", 5, c.given))
-			h.Tell(caseFact("a", c.batch, "", done))
+			h.Tell(caseFact("a", c.batch, "", done), 0)
 			if c.visit {
 				h.Open("box", visit)
 			}
@@ -146,16 +146,16 @@ func TestAnAnswerBeforeTheCompletion(t *testing.T) {
 	}
 	var h History
 	h.Give(aboutTheme("T", 3, 1))
-	h.Tell(caseFact("a", "", "T", done))
+	h.Tell(caseFact("a", "", "T", done), 0)
 	if got := h.Decide()[0]; got.Standing != Counted || got.Items[0].Case != k {
 		t.Errorf("an overall answer holds for what is completed later: %+v", got)
 	}
 	h = History{}
 	h.Give(about("a", 5, 1))
-	h.Tell(caseFact("a", "", "", done))
+	h.Tell(caseFact("a", "", "", done), 0)
 	put := caseFact("a", "", "", 1)
 	put.Corrects, put.AsOf = true, put.AsOf+1
-	h.Tell(put)
+	h.Tell(put, 0)
 	if got := h.Decide()[0].Standing; got != Counted {
 		t.Errorf("after the completion was put right: %s", got)
 	}
@@ -165,7 +165,7 @@ func TestAnAnswerBeforeTheCompletion(t *testing.T) {
 func TestADefaultFallsWithALaterCompletion(t *testing.T) {
 	var h History
 	k := CaseKey{cityA, "a"}
-	h.Tell(caseFact("a", "", "", 5))
+	h.Tell(caseFact("a", "", "", 5), 0)
 	h.Pass(k, 5, 100, false)
 	h.Give(about("a", 1, 200))
 	if got := h.Decide()[0].Standing; got != Late {
@@ -173,7 +173,7 @@ func TestADefaultFallsWithALaterCompletion(t *testing.T) {
 	}
 	put := caseFact("a", "", "", 150)
 	put.Corrects, put.AsOf = true, put.AsOf+1
-	h.Tell(put)
+	h.Tell(put, 0)
 	if got := h.Decide()[0].Standing; got != Counted {
 		t.Errorf("after the correction: %s", got)
 	}

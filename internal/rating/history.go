@@ -113,12 +113,12 @@ func (h *History) visit(g Given) *Visit {
 	return nil
 }
 
-// Tell adds what a business system says of a case.
-func (h *History) Tell(f CaseFact) {
+// Tell adds what a business system says of a case, and when the centre heard of it.
+func (h *History) Tell(f CaseFact, received int64) {
 	if h.files == nil {
 		h.files = make(map[CaseKey]CaseFile)
 	}
-	next, _ := h.files[f.Key()].Merge(f, 0)
+	next, _ := h.files[f.Key()].Merge(f, received)
 	h.files[f.Key()], _ = h.files[f.Key()].Join(next, func(key string) int {
 		n := 0
 		for _, other := range h.files {
@@ -131,7 +131,7 @@ func (h *History) Tell(f CaseFact) {
 }
 
 // Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds,
-// and of those that begin together the first; none of which the case has turned out to be completed later holds.
+// and of those that begin together the first; none of which the case has turned out to begin later holds.
 func (h *History) Pass(k CaseKey, begins, deadline int64, lateHolds bool) {
 	if h.passed == nil {
 		h.passed = make(map[CaseKey][]silence)
@@ -144,7 +144,7 @@ func (h *History) matter(k CaseKey) Matter {
 	var m Matter
 	latest := int64(-1)
 	for _, s := range h.passed[k] {
-		if (s.begins == 0 || h.files[k].CompletedAt <= s.begins) && s.begins > latest {
+		if (s.begins == 0 || h.files[k].Begins() <= s.begins) && s.begins > latest {
 			m.Deadline, m.LateHolds, latest = s.deadline, s.lateHolds, s.begins
 		}
 	}

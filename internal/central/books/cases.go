@@ -74,7 +74,7 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 }
 
 func (f loadedFile) view() Case {
-	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.deadline, Counts: f.file.counts,
+	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.passed(), Counts: f.file.counts,
 		Reminded: f.file.reminded != notReminded}
 }
 
@@ -151,7 +151,7 @@ func (b *Books) CaseFigures(ctx context.Context) (f CaseFigures, err error) {
 			return f, s.Scan(&f.Cases, &f.Completed, &f.Rated, &f.Default)
 		}, t.of(`SELECT count(*), coalesce(sum(CASE WHEN begins > 0 THEN 1 ELSE 0 END), 0),
 			coalesce(sum(CASE WHEN begins > 0 AND counts > 0 THEN 1 ELSE 0 END), 0),
-			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 THEN 1 ELSE 0 END), 0) FROM {case}`))
+			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 AND (presumed = 0 OR begins <= presumed) THEN 1 ELSE 0 END), 0) FROM {case}`))
 		if err == nil && len(all) == 1 {
 			f = all[0]
 			f.Unrated = f.Completed - f.Rated - f.Default

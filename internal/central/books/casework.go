@@ -16,12 +16,21 @@ type file struct {
 	rating.CaseFile
 	text      string // JSON of that as the table has it, empty where that differs
 	contact   int64  // place of what says how the applicant is reached, 0: nothing does
-	deadline  int64  // that has passed, ms since 1970; 0: none yet
+	deadline  int64  // that has passed, ms since 1970, of a period that was presumed to begin then; 0: none yet
+	presumed  int64  // 0: nobody has said
 	lateHolds bool
 	reminded  reminding
 	counts    int64 // evaluation that counts, 0: none
 	waits     bool  // its deadline is still to pass
 	row       row
+}
+
+// passed returns the deadline that has passed, 0 if none has: the five working days run anew where the period is known to begin later than was presumed.
+func (f *file) passed() int64 {
+	if f.presumed != 0 && f.Begins() > f.presumed {
+		return 0
+	}
+	return f.deadline
 }
 
 // group reports whether c stands for the cases of a batch or of a theme, whose claims are those that all of them have.
@@ -144,9 +153,6 @@ func (s *state) file(c *cased, next rating.CaseFile) error {
 	before := c.file.CaseFile
 	s.touch(item{cased: c})
 	c.file.CaseFile, c.file.text = next, ""
-	if before.Begins() != 0 && next.Begins() > before.Begins() {
-		c.file.deadline, c.file.lateHolds = 0, false // its five working days run anew
-	}
 	c.file.row.touch()
 	if before.BatchKey() != next.BatchKey() {
 		if err := s.join(c, next.BatchKey(), false); err != nil {

@@ -110,7 +110,7 @@ func checkABatchHasAnEnd(t *testing.T, on engine) {
 		for i := range rating.MaxTogether + 2 {
 			f := rating.CaseFact{Area: cityA, ProjectNo: fmt.Sprint("p", i), TaskCode: "t", Batch: "B", CompletedAt: 1, AsOf: 1}
 			facts = append(facts, journal.Fact{Fact: f})
-			h.Tell(f)
+			h.Tell(f, 0)
 		}
 		for some := range slices.Chunk(facts, 400) {
 			if _, err := w.journal.Tell(t.Context(), "system", some[0].Fact.ProjectNo, some); err != nil {

@@ -20,11 +20,11 @@ const (
 
 // drawFacts adds what business systems say of cases, in parts, answers by other channels, and deadlines that have passed.
 func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
-	start := noon().UnixMilli()
+	start, received := noon().UnixMilli(), noon().Add(time.Hour).UnixMilli()
 	keyOf := func(p string) rating.CaseKey {
 		return rating.CaseKey{Area: rapid.SampledFrom([]string{cityA, cityA, cityB}).Draw(t, "area"), Project: fmt.Sprint("r", run, p)}
 	}
-	told := make(map[rating.CaseKey]bool)
+	told, done := make(map[rating.CaseKey]bool), make(map[rating.CaseKey]bool)
 	for _, p := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 0, 5).Draw(t, "facts") {
 		k := keyOf(p)
 		if told[k] {
@@ -36,14 +36,15 @@ func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
 			Theme: rapid.SampledFrom([]string{"", fmt.Sprint("T", run)}).Draw(t, "theme")}
 		parts := []rating.CaseFact{filed}
 		if rapid.IntRange(0, 3).Draw(t, "done") > 0 {
-			done := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: start, CompletedAt: start}
+			done[k] = true
+			completed := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: start, CompletedAt: start}
 			if rapid.IntRange(0, 3).Draw(t, "later") == 0 { // than some answers were given
-				done.CompletedAt += rating.Clocks + rapid.Int64Range(0, clock).Draw(t, "completed")
+				completed.CompletedAt += rating.Clocks + rapid.Int64Range(0, clock).Draw(t, "completed")
 			}
-			parts = append(parts, done)
+			parts = append(parts, completed)
 		}
 		for i, f := range parts {
-			l.history.Tell(f)
+			l.history.Tell(f, received)
 			l.rows = append(l.rows, func(t fatal, w *world) { w.tell(t, fmt.Sprint(k, i), f) })
 		}
 	}
@@ -63,16 +64,26 @@ func (l *life) drawFacts(t *rapid.T, run int, clock int64) {
 		l.given = append(l.given, g)
 		l.rows = append(l.rows, func(t fatal, w *world) { w.say(t, name, a) })
 	}
-	for _, p := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID).Draw(t, "deadlines") {
+	passed, begun := make(map[rating.CaseKey]bool), make(map[string]bool)
+	for i, p := range rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 4).Draw(t, "deadlines") {
 		x := journal.Passed{Case: rating.CaseKey{Area: cityA, Project: fmt.Sprint("r", run, p)},
 			Deadline: start + rapid.Int64Range(-2000, clock).Draw(t, "deadline"), LateHolds: rapid.IntRange(0, 7).Draw(t, "holds") == 0}
 		if !told[x.Case] {
 			continue
 		}
+		if done[x.Case] { // its period begins when the centre has heard of it, and was thought to begin then, earlier, or later
+			x.Begins = received + rapid.SampledFrom([]int64{0, 0, -1, -60_000, 1, 60_000}).Draw(t, "begins")
+		} else if passed[x.Case] {
+			continue // of one that says nothing of that the first holds
+		}
+		for passed[x.Case] && begun[fmt.Sprint(x.Case, x.Begins)] {
+			x.Begins += 2 // of two of one period the first that arrives holds
+		}
+		passed[x.Case], begun[fmt.Sprint(x.Case, x.Begins)] = true, true
 		l.history.Pass(x.Case, x.Begins, x.Deadline, x.LateHolds)
 		pass := func(t fatal, w *world) { // a deadline passes of a case that is known
 			w.tell(t, fmt.Sprint(x.Case, "known"), rating.CaseFact{Area: x.Case.Area, ProjectNo: x.Case.Project, AsOf: start})
-			if _, err := w.journal.Pass(context.Background(), "deadline", x.Case.String(), []journal.Passed{x}); err != nil {
+			if _, err := w.journal.Pass(context.Background(), "deadline", fmt.Sprint(x.Case, i), []journal.Passed{x}); err != nil {
 				t.Fatalf("pass: %v", err)
 			}
 		}

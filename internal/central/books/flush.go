@@ -83,7 +83,7 @@ func columns(table string) []string {
 	case "claim":
 		return []string{"item", "evaluation", "project", "overall", "direct", "standing"}
 	case "case":
-		return []string{"item", "rest", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "late_holds", "reminded", "counts", "waits"}
+		return []string{"item", "rest", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "presumed", "late_holds", "reminded", "counts", "waits"}
 	case "finding":
 		return []string{"id", "device", "log", "kind", "first", "last", "count", "more", "detail", "found_at", "resolved_at"}
 	}
@@ -240,12 +240,12 @@ func (w *writer) cased(c *cased) {
 	switch f := c.file; {
 	case f == nil || f.row == kept:
 	case f.row == changed && f.text != "": // no index of what was filed is touched
-		w.do("UPDATE {case} SET contact = $1, deadline = $2, late_holds = $3, reminded = $4, counts = $5, waits = $6 WHERE item = $7 AND rest = $8",
-			f.contact, f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits), c.item, restHash(c.project))
+		w.do("UPDATE {case} SET contact = $1, deadline = $2, presumed = $3, late_holds = $4, reminded = $5, counts = $6, waits = $7 WHERE item = $8 AND rest = $9",
+			f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits), c.item, restHash(c.project))
 	default:
 		f.text = encodeFile(f.CaseFile)
 		w.put(f.row, "case", c.item, restHash(c.project), c.project, f.text, f.Begins(), rating.ShanghaiDay(f.Begins()), groupHash(f.BatchKey()),
-			groupHash(f.ThemeKey()), f.contact, f.deadline, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
+			groupHash(f.ThemeKey()), f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
 	}
 }
 

@@ -229,12 +229,12 @@ func (r reader) files(ctx context.Context, items []int64) ([]loadedFile, error) 
 	return some(ctx, r, scanFile, readFiles, "item", items)
 }
 
-const readFiles = "SELECT item, project, file, contact, deadline, late_holds, reminded, counts, waits FROM {case}"
+const readFiles = "SELECT item, project, file, contact, deadline, presumed, late_holds, reminded, counts, waits FROM {case}"
 
 func scanFile(s db.Scanner) (out loadedFile, err error) {
 	f := new(file)
 	var late, waits int64
-	if err := s.Scan(&out.item, &out.project, &f.text, &f.contact, &f.deadline, &late, &f.reminded, &f.counts, &waits); err != nil {
+	if err := s.Scan(&out.item, &out.project, &f.text, &f.contact, &f.deadline, &f.presumed, &late, &f.reminded, &f.counts, &waits); err != nil {
 		return out, err
 	}
 	f.lateHolds, f.waits = late == 1, waits == 1

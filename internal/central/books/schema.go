@@ -181,7 +181,8 @@ CREATE TABLE {case} (
   batch {int} NOT NULL,                 -- hash of what it belongs to, 0: nothing
   theme {int} NOT NULL,
   contact {int} NOT NULL,               -- place of what says it, 0: nothing does
-  deadline {int} NOT NULL,              -- that has passed, 0: none yet
+  deadline {int} NOT NULL,              -- that has passed, if begins is no later than was presumed then; 0: none yet
+  presumed {int} NOT NULL,              -- 0: any
   late_holds {int} NOT NULL,
   reminded {int} NOT NULL,              -- 0: not yet, 1: yes, 2: nobody knew how
   counts {int} NOT NULL,                -- evaluation that counts, 0: none

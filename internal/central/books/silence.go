@@ -11,18 +11,18 @@ const (
 	unreachable // nobody knew how the applicant is reached; when somebody does, the case is reminded of
 )
 
-// passed enters that deadlines have passed. The first that is heard of a case holds, unless the case is known to begin later than was thought.
+// passed enters that deadlines have passed. Of a case that of the latest period holds, and of one period the first that is heard of.
 func (s *state) passed(d decoded) error {
 	for i, p := range d.deadlines {
 		c, err := s.one(p.Case.String())
 		if err != nil {
 			return err
 		}
-		if d.failed[i] != "" || c.file == nil || c.file.deadline != 0 || p.Begins != 0 && c.file.Begins() > p.Begins {
+		if d.failed[i] != "" || c.file == nil || c.file.deadline != 0 && p.Begins <= c.file.presumed {
 			continue
 		}
 		s.touch(item{cased: c})
-		c.file.deadline, c.file.lateHolds = p.Deadline, p.LateHolds
+		c.file.deadline, c.file.presumed, c.file.lateHolds = p.Deadline, p.Begins, p.LateHolds
 		c.file.row.touch()
 	}
 	return s.decide()

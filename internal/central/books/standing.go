@@ -270,7 +270,7 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 	}
 	var m rating.Matter
 	if f := i.cased.file; f != nil {
-		m = rating.Matter{Completed: f.Begins() != 0, From: f.From(), Deadline: f.deadline, LateHolds: f.lateHolds}
+		m = rating.Matter{Completed: f.Begins() != 0, From: f.From(), Deadline: f.passed(), LateHolds: f.lateHolds}
 	}
 	if m.Deadline != 0 {
 		if err := s.contested(all); err != nil {
@@ -338,7 +338,7 @@ func (s *state) keepCase(i item, counts *contender) error {
 	}
 	const soon = rating.DefaultDays * 24 * 60 * 60_000
 	f := i.cased.file
-	id, waits := int64(0), f.Begins() != 0 && f.deadline == 0
+	id, waits := int64(0), f.Begins() != 0 && f.passed() == 0
 	if counts != nil {
 		at, err := s.fix(counts.evaluation)
 		if err != nil {

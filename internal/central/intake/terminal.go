@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,7 +24,9 @@ import (
 
 const (
 	// Finished is how long the code that is posted at a terminal leads to what it has finished. Then somebody else may stand there.
-	Finished    = 5 * time.Minute
+	Finished = 5 * time.Minute
+	// Claimed is how long that is the phone's alone which opened it.
+	Claimed     = time.Minute
 	visitLife   = 24 * time.Hour         // at the terminal's API
 	postedYears = 10                     // that a posted code is good for
 	maxVisitAsk = 20 * time.Second       // that GET waits for the end of a visit: the server ends an answer after 25 s
@@ -47,6 +50,9 @@ type TerminalVisit struct {
 	Opened    int64 // milliseconds since 1970-01-01 UTC, as below
 	Cancelled int64 // 0: it is not
 	digest    []byte
+	// opener is the hash of who has opened it by the posted code, and openerSince when.
+	opener      string
+	openerSince int64
 }
 
 // newVisit is a visit as the window API has it.
@@ -291,10 +297,10 @@ func (l Links) Posted(terminal string) (string, error) {
 	return l.Base + link.Path + token, err
 }
 
-const readVisit = "SELECT id, terminal, area, project, matter, opened, cancelled, digest FROM terminal_visit "
+const readVisit = "SELECT id, terminal, area, project, matter, opened, cancelled, digest, opener, opener_since FROM terminal_visit "
 
 func scanVisit(s db.Scanner) (v TerminalVisit, err error) {
-	return v, s.Scan(&v.ID, &v.Terminal, &v.Case.Area, &v.Case.Project, &v.Matter, &v.Opened, &v.Cancelled, &v.digest)
+	return v, s.Scan(&v.ID, &v.Terminal, &v.Case.Area, &v.Case.Project, &v.Matter, &v.Opened, &v.Cancelled, &v.digest, &v.opener, &v.openerSince)
 }
 
 // opened keeps a visit, and returns it, or the one that the same name opened before. What is a day old is forgotten.
@@ -340,14 +346,40 @@ func (r *Room) cancel(ctx context.Context, id string, now int64) error {
 	})
 }
 
-// Last returns what a terminal has finished last, if that was just before now and nobody has cancelled it.
-func (r *Room) Last(ctx context.Context, terminal string, now time.Time) (k rating.CaseKey, ok bool, err error) {
+// Last returns what a terminal has finished last, if that was just before now and nobody has cancelled it, and for how long it is another opener's: the first
+// one's alone for Claimed, and then the next one's, so that somebody who only looked keeps nobody from rating.
+func (r *Room) Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error) {
 	all, err := db.Query(ctx, r.db, scanVisit, readVisit+"WHERE terminal = $1 ORDER BY opened DESC, id LIMIT 1", terminal)
 	if err != nil {
-		return k, false, fmt.Errorf("look what a terminal has finished: %w", err)
+		return k, 0, fmt.Errorf("look what a terminal has finished: %w", err)
 	}
 	if len(all) == 0 || all[0].Cancelled != 0 || now.Sub(time.UnixMilli(all[0].Opened)) >= Finished {
-		return k, false, nil
+		return k, 0, nil
 	}
-	return all[0].Case, true, nil
+	v := all[0]
+	sum := sha256.Sum256([]byte(v.ID + "\n" + opener))
+	hash := hex.EncodeToString(sum[:])
+	left := time.UnixMilli(v.openerSince).Add(Claimed).Sub(now)
+	switch {
+	case v.opener == hash:
+		return v.Case, 0, nil
+	case v.opener != "" && left > 0:
+		return v.Case, left, nil
+	}
+	claimed := int64(0)
+	err = r.db.Write(ctx, func(tx *db.Tx) error {
+		done, err := tx.ExecContext(ctx, "UPDATE terminal_visit SET opener = $1, opener_since = $2 WHERE id = $3 AND opener = $4 AND opener_since = $5",
+			hash, now.UnixMilli(), v.ID, v.opener, v.openerSince)
+		if err == nil {
+			claimed, err = done.RowsAffected()
+		}
+		return err
+	})
+	if err != nil {
+		return k, 0, fmt.Errorf("note who has opened what a terminal has finished: %w", err)
+	}
+	if claimed == 0 { // another one did at this moment
+		wait = Claimed
+	}
+	return v.Case, wait, nil
 }

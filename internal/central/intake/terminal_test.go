@@ -67,11 +67,11 @@ func TestATerminal(t *testing.T) {
 	}
 	last := func(terminal string) string {
 		t.Helper()
-		k, ok, err := room.Last(t.Context(), terminal, o.now())
+		k, _, err := room.Last(t.Context(), terminal, "phone", o.now())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprint(k.Project, ok)
+		return fmt.Sprint(k.Project, k.Project != "")
 	}
 	if last("zz-1") != "P-1true" || last("zz-2") != "false" {
 		t.Errorf("posted codes lead to %s and %s", last("zz-1"), last("zz-2"))
@@ -137,6 +137,40 @@ func TestATerminal(t *testing.T) {
 		t.Errorf("the posted code: %d %+v %v", status, c, err)
 	}
 	scans(t, code["qr_png"].(string), url)
+}
+
+// TestOneOpenerAtATime: what a terminal has finished is the first phone's that opens it by the posted code, and the next one's a minute later.
+func TestOneOpenerAtATime(t *testing.T) {
+	o := newOffice(t, "http://127.0.0.1:1")
+	room, err := Open(t.Context(), o.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	finish := func(id string) {
+		t.Helper()
+		v := TerminalVisit{ID: id, Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: id}, Opened: o.now().UnixMilli(), digest: []byte{1}}
+		if _, err := room.opened(t.Context(), v, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := o.now()
+	open := func(after time.Duration, phone, project string, want time.Duration) {
+		t.Helper()
+		o.set(begin.Add(after))
+		if k, wait, err := room.Last(t.Context(), "zz-1", phone, o.now()); err != nil || k.Project != project || wait != want {
+			t.Errorf("%s after %s: %s, %s, %v; want %s, %s", phone, after, k.Project, wait, err, project, want)
+		}
+	}
+	finish("P-1")
+	open(2*time.Second, "citizen", "P-1", 0)
+	open(3*time.Second, "photograph", "P-1", Claimed-time.Second)
+	open(40*time.Second, "citizen", "P-1", 0)
+	open(2*time.Second+Claimed, "photograph", "P-1", 0)
+	open(3*time.Second+Claimed, "citizen", "P-1", Claimed-time.Second)
+	o.set(begin.Add(2 * Claimed))
+	finish("P-2")
+	open(2*Claimed, "citizen", "P-2", 0)
+	open(2*Claimed+Finished, "photograph", "", 0)
 }
 
 // TestHowLongATerminalWaits: never as long as the server lets an answer take.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -95,16 +96,32 @@ func (p *Page) findCase(w http.ResponseWriter, r *http.Request) (caseLink, bool)
 	return l, true
 }
 
+// opener tells phones apart as far as they show themselves without cookies: by address and browser. It is kept as a hash for a day.
+func opener(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return strings.Join([]string{host, r.Header.Get("X-Forwarded-For"), r.UserAgent(), r.Header.Get("Accept-Language")}, "\n")
+}
+
 // lead answers the code that is posted at a terminal: with what was finished there last, if that was just now.
 func (p *Page) lead(w http.ResponseWriter, r *http.Request, c link.Claim) {
 	now := p.cfg.Now()
-	k, ok, err := p.cfg.Terminals.Last(r.Context(), c.Source, now)
+	k, wait, err := p.cfg.Terminals.Last(r.Context(), c.Source, opener(r), now)
+	var known books.Case
+	if err == nil && wait > 0 {
+		known, _, err = p.cfg.Books.Case(r.Context(), k)
+	}
 	switch {
 	case err != nil:
 		p.failCase(w, r, "look what a terminal has finished", err)
 		return
-	case !ok:
+	case k == rating.CaseKey{}:
 		p.say(w, nothingFinished)
+		return
+	case wait > 0 && known.State() != books.CaseRated: // of one that was rated the page says so
+		p.say(w, openedElsewhere)
 		return
 	}
 	token, err := p.cfg.Links.Write(link.Claim{Case: k, Channel: rating.Kiosk, Source: c.Source, Completed: true, Expires: now.Add(Life).Unix() / 60})

@@ -75,10 +75,19 @@ func (m *memory) Answer(_ context.Context, source, name string, answers []journa
 }
 
 // Last is what the terminal "zz-1" has finished.
-func (m *memory) Last(_ context.Context, terminal string, _ time.Time) (rating.CaseKey, bool, error) {
+func (m *memory) Last(_ context.Context, terminal, opener string, _ time.Time) (k rating.CaseKey, wait time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return theCase(), m.finished && terminal == "zz-1", m.err
+	if m.finished && terminal == "zz-1" {
+		k = theCase()
+	}
+	if m.opener == "" {
+		m.opener = opener
+	}
+	if m.opener != opener {
+		wait = time.Second
+	}
+	return k, wait, m.err
 }
 
 const city = "620100000000"
@@ -192,11 +201,17 @@ func TestThePostedCodeOfATerminal(t *testing.T) {
 	w := h.get(path)
 	want(t, w, 303)
 	at := w.Header().Get("Location")
+	h.agent = "another phone"
+	want(t, h.get(path), 409, "已在另一部手机上打开", "!居民身份证", "!submission")
+	h.agent = ""
+	want(t, h.get(path), 303)
 	want(t, h.get(at), 200, "居民身份证", "matter.level", "!staff.level")
 	want(t, h.post(at, h.fill(t, at, "matter.level", "3")), 303)
 	if got := h.books.channelled; len(got) != 1 || got[0].Channel != rating.Kiosk || !got[0].Completed || got[0].Case != theCase() {
 		t.Errorf("entered %+v", got)
 	}
+	want(t, h.get(h.get(path).Header().Get("Location")), 409, "已经评价过了")
+	h.agent = "another phone"
 	want(t, h.get(h.get(path).Header().Get("Location")), 409, "已经评价过了")
 }
 

@@ -32,6 +32,7 @@ type memory struct {
 	rows     map[string]int64
 	answers  [][]books.Answer // by row
 	finished bool             // something at a terminal
+	opener   string           // of that
 	// What came by links for cases.
 	cases      map[rating.CaseKey]books.Case
 	channelled []journal.Answer
@@ -127,6 +128,7 @@ type hall struct {
 	now      time.Time
 	notified []rating.Question
 	logged   strings.Builder
+	agent    string // the browser's
 	page     *Page
 }
 
@@ -197,7 +199,9 @@ func (h *hall) do(r *http.Request) *httptest.ResponseRecorder {
 }
 
 func (h *hall) get(path string) *httptest.ResponseRecorder {
-	return h.do(httptest.NewRequest("GET", path, nil))
+	r := httptest.NewRequest("GET", path, nil)
+	r.Header.Set("User-Agent", h.agent)
+	return h.do(r)
 }
 
 func (h *hall) post(path string, form url.Values, header ...string) *httptest.ResponseRecorder {

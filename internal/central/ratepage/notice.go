@@ -185,6 +185,14 @@ var (
 		Do:      "请在办结后五分钟内扫描。已经离开的，可通过政务服务网或" + hotline + " 评价。",
 		English: "Nothing was completed at this terminal in the last five minutes. The posted code is for what was just completed here; otherwise please rate through the government website or call 12345.",
 	}
+	openedElsewhere = notice{
+		Status:  http.StatusConflict,
+		TitleZh: "已在另一部手机上打开", TitleEn: "It is open on another phone.",
+		What:    "这台自助终端刚刚办结的事项，已由另一部手机打开。",
+		Means:   "每次只能由一部手机评价，以免他人代为评价。",
+		Do:      "如果刚办完事的是您，请一分钟后再扫一次，或在终端屏幕上评价；仍不能评价的，请告诉工作人员或致电" + hotline + "。",
+		English: "What was just completed here is open on another phone. If it was yours, please scan the code again in a minute, or rate on the terminal's screen; else tell the staff or call 12345.",
+	}
 	damagedLink = notice{
 		Status:  http.StatusBadRequest,
 		TitleZh: "评价链接不完整", TitleEn: "This rating link is damaged.",

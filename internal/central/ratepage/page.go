@@ -50,7 +50,8 @@ type Books interface {
 
 // Terminals knows what self-service terminals have just finished.
 type Terminals interface {
-	Last(ctx context.Context, terminal string, now time.Time) (rating.CaseKey, bool, error)
+	// Last returns the case that was finished last, empty if none was just now, and for how long another opener has it to themselves.
+	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
 // Config holds what a Page needs. Every field but FrameAncestors is mandatory.

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
-	"haochaping/internal/central/web/live"
 	"haochaping/internal/rating"
 )
 
@@ -29,34 +28,18 @@ func (x *rooms) unitOf(ctx context.Context, h books.Heard) (string, error) {
 	return p.Unit().ID, nil
 }
 
-// silences returns the channels of units that are silent, with whose they are today.
-func (x *rooms) silences(ctx context.Context) (all []live.Silence, err error) {
-	found, err := x.deadlines.Silences(ctx)
-	if err != nil || len(found) == 0 {
-		return nil, err
-	}
+// listedSilence returns a silent channel as a finding is listed.
+func (x *rooms) listedSilence(ctx context.Context, s deadline.Silence) (listedFinding, error) {
 	a, err := x.directory.Atlas(ctx)
 	if err != nil {
-		return nil, err
+		return listedFinding{}, err
 	}
-	today := directory.DayOf(time.UnixMilli(x.journal.Now()))
-	for _, f := range found {
-		s := live.Silence{Silence: f, Name: f.Unit}
-		for i, u := range a.Units(f.Unit, today) {
-			if i == 0 {
-				s.Name, s.Whose.Area = u.Name, u.Area
-			}
-			s.Whose.Units = append(s.Whose.Units, u.ID)
-		}
-		all = append(all, s)
+	name := s.Unit
+	if u, ok := a.At(directory.Unit, s.Unit, directory.DayOf(time.UnixMilli(x.journal.Now()))); ok {
+		name = u.Name
 	}
-	return all, nil
-}
-
-// listedSilence returns a silent channel as a finding is listed.
-func listedSilence(s live.Silence) listedFinding {
 	return listedFinding{Kind: "silent_channel", Unit: s.Unit, Source: string(s.Channel), Found: s.Since,
-		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", cmp.Or(s.Name, s.Unit), s.Channel, s.Channel.Chinese(), s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
+		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", name, s.Channel, s.Channel.Chinese(), s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
 		Means:  "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The channel may be broken.",
-		Do:     "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a year in which none does."}
+		Do:     "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a year in which none does."}, nil
 }

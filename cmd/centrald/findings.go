@@ -53,12 +53,16 @@ func (c *command) printFindings(ctx context.Context, x *rooms, all bool, most in
 	if err != nil {
 		return err
 	}
-	silent, err := x.silences(ctx)
+	silent, err := x.deadlines.Silences(ctx)
 	if err != nil {
 		return err
 	}
 	for _, s := range silent {
-		listed = append(listed, listedSilence(s))
+		l, err := x.listedSilence(ctx, s)
+		if err != nil {
+			return err
+		}
+		listed = append(listed, l)
 	}
 	if asJSON {
 		out := json.NewEncoder(c.env.stdout)

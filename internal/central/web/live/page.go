@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
-	"slices"
 	"time"
 
 	"haochaping/internal/central/books"
-	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
@@ -74,13 +72,6 @@ type Trouble struct {
 	Err   error
 }
 
-// Silence is a silent channel with whose it is.
-type Silence struct {
-	deadline.Silence
-	Name  string // of the unit
-	Whose account.Object
-}
-
 // Config holds what the pages need. Books, Fleet, Logger and Now are mandatory.
 type Config struct {
 	Books  Books
@@ -93,8 +84,6 @@ type Config struct {
 	Trouble func() Trouble
 	// Late returns why what is shown is old, nil if it is not. Without it, nothing is said.
 	Late func() error
-	// Silences returns the channels of units by which nobody has rated for long. Without it, none are shown.
-	Silences func(context.Context) ([]Silence, error)
 	// Place returns where a box stood with its window at a moment. Without it, what comes in lies nowhere but in the province.
 	Place func(context.Context, rating.DeviceID, rating.Window, time.Time) account.Object
 }
@@ -117,9 +106,6 @@ func Section(cfg Config) web.Section {
 	if p.cfg.Trouble == nil {
 		p.cfg.Trouble = func() Trouble { return Trouble{} }
 	}
-	if p.cfg.Silences == nil {
-		p.cfg.Silences = func(context.Context) ([]Silence, error) { return nil, nil }
-	}
 	if p.cfg.Place == nil {
 		p.cfg.Place = func(context.Context, rating.DeviceID, rating.Window, time.Time) account.Object {
 			return account.Object{}
@@ -139,9 +125,8 @@ type body struct {
 	Count    int64 // of open findings
 	Open     []findingView
 	More     int64 // open ones that are not listed
+	Page     bool  // that lists all of them, for whoever is signed in
 	Resolved int64
-	Silent   []silentView
-	Quiet    int // silent channels that are not listed
 	Devices  []Device
 	Rows     []rowView
 }
@@ -156,11 +141,6 @@ type findingView struct {
 	Kind   string
 	Advice string
 	When   string
-}
-
-type silentView struct {
-	Silence
-	Day string // of the last rating
 }
 
 // rowView is an Entry in words.
@@ -191,14 +171,6 @@ func (p *Pages) render(c *web.Call) (template.HTML, error) {
 	if err := p.findings(c, &v); err != nil {
 		return "", err
 	}
-	silent, err := p.silent(c)
-	if err != nil {
-		return "", err
-	}
-	for _, s := range silent[:min(listed, len(silent))] {
-		v.Silent = append(v.Silent, silentView{s, s.Last.In(web.Zone()).Format(time.DateOnly)})
-	}
-	v.Quiet = len(silent) - len(v.Silent)
 	for _, e := range entries {
 		v.Rows = append(v.Rows, p.row(e))
 	}
@@ -217,12 +189,20 @@ func (p *Pages) entries(c *web.Call) ([]books.Entry, error) {
 	}
 	some := []books.Entry{}
 	for _, e := range all {
-		if len(some) < shown && c.May(account.SeeLive, p.cfg.Place(c.R.Context(), e.Device, e.Window, e.At)) {
+		if len(some) < shown && c.May(account.SeeLive, p.lies(c, e)) {
 			e.Text = ""
 			some = append(some, e)
 		}
 	}
 	return some, nil
+}
+
+// lies returns where an evaluation was given, as scope.Object does.
+func (p *Pages) lies(c *web.Call, e books.Entry) account.Object {
+	if post, ok := e.Post(); ok && post.Area != "" {
+		return account.Object{Area: post.Area}
+	}
+	return p.cfg.Place(c.R.Context(), e.Device, e.Window, e.Moment())
 }
 
 // devices returns the first of the boxes.
@@ -288,9 +268,9 @@ func (p *Pages) findings(c *web.Call, v *body) error {
 		}
 	}
 	some = some[:min(listed, len(some))]
-	v.More = max(0, v.Count-int64(len(some)))
+	v.More, v.Page = max(0, v.Count-int64(len(some))), !c.Everybody
 	for _, f := range some {
-		kind, advice := kindWords(string(f.Kind))
+		kind, advice := f.Kind.Chinese()
 		view := findingView{Finding: f, Kind: kind, Advice: advice, When: f.Found.In(web.Zone()).Format("01-02 15:04")}
 		if d, err := p.cfg.Fleet.Known(c.R.Context(), f.Device); err == nil { // else the box is no longer enrolled
 			view.Window = d.Window
@@ -300,49 +280,13 @@ func (p *Pages) findings(c *web.Call, v *body) error {
 	return nil
 }
 
-// silent returns the silent channels that whoever asks may see (保障本单位…渠道畅通, article 7).
-func (p *Pages) silent(c *web.Call) ([]Silence, error) {
-	all, err := p.cfg.Silences(c.R.Context())
-	if err != nil {
-		return nil, fmt.Errorf("look which channels are silent: %w", err)
-	}
-	return slices.DeleteFunc(all, func(s Silence) bool { return !c.May(account.SeeFindings, s.Whose) }), nil
-}
-
-// needs returns what of this page somebody should look at today.
+// needs returns why nothing is taken at present. Boxes and findings have pages of their own.
 func (p *Pages) needs(c *web.Call) (all []web.Need, err error) {
 	if !c.Ever(account.SeeLive) {
 		return nil, nil
 	}
 	if t := p.trouble(); t != nil {
 		all = append(all, web.Need{Words: "中心暂时收不进记录：" + t.What, Path: "/live", Grave: true})
-	}
-	var v body
-	if err := p.findings(c, &v); err != nil {
-		return nil, err
-	}
-	if v.Count > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 处数据异常未处理", v.Count), Path: "/live", Grave: true})
-	}
-	channels, err := p.silent(c)
-	if err != nil {
-		return nil, err
-	}
-	if len(channels) > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 个单位的评价渠道长期没有评价", len(channels)), Path: "/live"})
-	}
-	devices, err := p.devices(c)
-	if err != nil {
-		return nil, err
-	}
-	silent := 0
-	for _, d := range devices {
-		if d.Presence == "offline" || d.Presence == "refused" {
-			silent++
-		}
-	}
-	if silent > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 台评价器离线或签名不符", silent), Path: "/live"})
 	}
 	return all, nil
 }

@@ -8,14 +8,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"haochaping/internal/central/books"
-	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
@@ -335,29 +333,4 @@ func TestEachSeesTheirOwn(t *testing.T) {
 	if more, err := in.ReadString('\n'); err == nil {
 		t.Errorf("after signing out the live connection sends %q", more)
 	}
-}
-
-// TestSilentChannels: each sees those of their own units, on the page and at the beginning of the day.
-func TestSilentChannels(t *testing.T) {
-	m, w := newMemory(), webtest.New(t)
-	last := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
-	silence := func(name, area string) Silence {
-		return Silence{deadline.Silence{Unit: name, Channel: rating.SMS, Last: last}, name, account.Object{Area: area, Units: []string{name}}}
-	}
-	all := []Silence{silence("城关公安", "620102000000"), silence("<b>省厅</b>", "620000000000")}
-	p := w.Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Silences: func(context.Context) ([]Silence, error) { return slices.Clone(all), nil }}))
-	province := w.SignIn(w.Add(webtest.Grant(account.Province, "620000000000", "620000000000")))
-	see := func(path, session string, texts ...string) {
-		t.Helper()
-		webtest.Want(t, webtest.Do(p, webtest.Request("GET", path, session, nil)), 200, texts...)
-	}
-	see("/live", province, "长期没有评价的渠道", "短信", "城关公安", "上一次评价 2026-03-02", "&lt;b&gt;省厅", "!<b>省厅")
-	city := w.SignIn(w.Add(webtest.Grant(account.City, "620100000000", "620100000000")))
-	see("/live", city, "城关公安", "!省厅")
-	see("/", city, "1 个单位的评价渠道长期没有评价")
-	for range listed {
-		all = append(all, all[0])
-	}
-	see("/live", province, "另有 2 个")
 }

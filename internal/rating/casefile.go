@@ -3,6 +3,7 @@ package rating
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -182,9 +183,6 @@ func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) 
 		c.Corrected[k] = v
 	}
 	c.Area, c.ProjectNo, c.AsOf = f.Area, f.ProjectNo, max(c.AsOf, f.AsOf)
-	if f.CompletedAt != 0 && c.Learnt == 0 {
-		c.Learnt = received
-	}
 	m := merger{file: &c, fact: f}
 	m.text("task_code", &c.TaskCode, f.TaskCode, false)
 	m.text("task_name", &c.TaskName, f.TaskName, false)
@@ -193,8 +191,16 @@ func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) 
 	m.text("handling", (*string)(&c.Handling), string(f.Handling), false)
 	m.text("batch", &c.Batch, f.Batch, true)
 	m.text("theme", &c.Theme, f.Theme, true)
+	accepted, completed, corrected := c.AcceptedAt, c.CompletedAt, maps.Clone(c.Corrected)
 	m.time("accepted_at", &c.AcceptedAt, f.AcceptedAt)
 	m.time("completed_at", &c.CompletedAt, f.CompletedAt)
+	if c.CompletedAt != 0 && c.CompletedAt < c.AcceptedAt { // which each fact by itself cannot show
+		m.against = append(m.against, Contradiction{"completed_at", fmt.Sprintf("%d, accepted %d", completed, accepted), fmt.Sprintf("%d, accepted %d", c.CompletedAt, c.AcceptedAt)})
+		c.AcceptedAt, c.CompletedAt, c.Corrected = accepted, completed, corrected
+	}
+	if c.CompletedAt != 0 && c.Learnt == 0 {
+		c.Learnt = received
+	}
 	if len(c.Corrected) == 0 {
 		c.Corrected = nil
 	}

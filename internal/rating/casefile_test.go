@@ -227,6 +227,27 @@ func TestWhatContradictsChangesNothing(t *testing.T) {
 	}
 }
 
+// TestNothingIsCompletedBeforeItIsAccepted: what two facts say together contradicts, whichever came first, also as a correction; one that puts both right does not.
+func TestNothingIsCompletedBeforeItIsAccepted(t *testing.T) {
+	accepted := CaseFact{Area: cityA, ProjectNo: "a", AcceptedAt: 50, AsOf: 1}
+	completed := CaseFact{Area: cityA, ProjectNo: "a", CompletedAt: 40, AsOf: 1}
+	for _, order := range [][]CaseFact{{accepted, completed}, {completed, accepted}} {
+		file, _ := CaseFile{}.Merge(order[0], 60)
+		for _, corrects := range []bool{false, true} {
+			f := order[1]
+			f.Corrects, f.AsOf = corrects, 2
+			next, against := file.Merge(f, 61)
+			if len(against) != 1 || next.AcceptedAt != file.AcceptedAt || next.CompletedAt != file.CompletedAt || next.Corrected != nil || next.Learnt != file.Learnt {
+				t.Errorf("%+v after %+v: %+v, %v", f, order[0], next, against)
+			}
+		}
+		both := CaseFact{Area: cityA, ProjectNo: "a", AcceptedAt: 30, CompletedAt: 45, AsOf: 3, Corrects: true}
+		if next, against := file.Merge(both, 62); len(against) > 0 || next.AcceptedAt != 30 || next.CompletedAt != 45 {
+			t.Errorf("both put right: %+v, %v", next, against)
+		}
+	}
+}
+
 // TestPeriodsRunFromWhenItWasLearnt: both periods run from the completion, or from when it was learnt if that is later.
 func TestPeriodsRunFromWhenItWasLearnt(t *testing.T) {
 	late, _ := CaseFile{}.Merge(caseFact("a", "", "", 5), 900)

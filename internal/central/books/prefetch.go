@@ -126,7 +126,7 @@ func (w *wants) entry(d decoded) {
 			w.projects = append(w.projects, t.Fact.Key().String())
 		}
 	case journal.Answered:
-		for _, a := range d.channelled {
+		for i, a := range d.channelled {
 			by := rating.DeviceID("@" + a.Channel)
 			w.devices = append(w.devices, by)
 			if a.Visit != nil {
@@ -134,6 +134,7 @@ func (w *wants) entry(d decoded) {
 				w.evaluated[visitKey{by, a.Visit.ID}] = true
 				continue
 			}
+			w.visits = append(w.visits, rating.VisitID(placeOf(d.Pos, i))) // of its own
 			w.projects = append(w.projects, a.Case.String())
 		}
 	case journal.Deadlines:

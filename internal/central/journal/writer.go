@@ -123,9 +123,9 @@ type grouping struct {
 	logs    int64  // the greatest id of a log
 	last    []byte // the leaf of the journal's last row
 	changed map[logKey]keptLog
-	unsaved map[logKey]bool // what has changed since flush, and whether the log is new
-	names   map[rowName]int64
-	crowded map[int64]int // how often a log was found crowded
+	unsaved map[logKey]bool   // what has changed since flush, and whether the log is new
+	names   map[rowName]int64 // positions of rows, 0: there is none with this name
+	crowded map[int64]int     // how often a log was found crowded
 	rows    [][]any
 	secrets [][]any
 }
@@ -133,12 +133,6 @@ type grouping struct {
 func newGrouping(j *Journal, tx *db.Tx) *grouping {
 	return &grouping{j: j, tx: tx, changed: make(map[logKey]keptLog), unsaved: make(map[logKey]bool), names: make(map[rowName]int64),
 		crowded: make(map[int64]int)}
-}
-
-// rowName is what a message is known by.
-type rowName struct {
-	kind         Kind
-	source, name string
 }
 
 func (g *grouping) write(ctx context.Context, group []*draft) error {
@@ -155,6 +149,9 @@ func (g *grouping) write(ctx context.Context, group []*draft) error {
 	before := g.size
 	g.j.logs.at(g.size, string(g.last))
 	if err := g.load(ctx, group); err != nil {
+		return err
+	}
+	if err := g.loadNames(ctx, group); err != nil {
 		return err
 	}
 	for _, d := range group {
@@ -292,20 +289,6 @@ func (g *grouping) here(ctx context.Context, log int64, first, last uint64) ([]r
 		g.crowded[log]++
 	}
 	return all, err
-}
-
-func (e Entry) rowName() rowName { return rowName{e.Kind, e.Source, e.Name} }
-
-// named returns the position of the row with the entry's name, this group's among them, 0 if there is none.
-func (g *grouping) named(ctx context.Context, e Entry) (int64, error) {
-	if pos, ok := g.names[e.rowName()]; ok {
-		return pos, nil
-	}
-	at, err := db.Query(ctx, g.tx, scanInt, "SELECT pos FROM entry WHERE kind = $1 AND source = $2 AND name = $3", string(e.Kind), e.Source, e.Name)
-	if err != nil || len(at) == 0 {
-		return 0, err
-	}
-	return at[0], nil
 }
 
 // flush writes what was entered so far.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/journal"
@@ -270,12 +271,22 @@ func TestUnusableCaseLinks(t *testing.T) {
 	want(t, h.post(path, form), 410)
 }
 
+// withoutCookies fails the test if a page sets a cookie, or a browser sends one.
+func withoutCookies(t *testing.T, page http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page.ServeHTTP(w, r)
+		if sent, set := r.Cookies(), w.Header().Values("Set-Cookie"); len(sent) > 0 || len(set) > 0 {
+			t.Errorf("%s has cookies: sent %v, set %v", r.URL.Path, sent, set)
+		}
+	})
+}
+
 // TestACaseInABrowser rates by a link on a phone without script, in a frame of an allowed site, and looks at each page.
 func TestACaseInABrowser(t *testing.T) {
 	h := newHall(t)
 	h.completed(rating.Online)
 	path := h.caseLink(t, nil)
-	server := httptest.NewServer(h.page)
+	server := httptest.NewServer(withoutCookies(t, h.page))
 	defer server.Close()
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `<!doctype html><title>portal</title><iframe style="width:340px;height:700px" src="`+server.URL+path+`"></iframe>`) // the browser has gone
@@ -303,11 +314,28 @@ func TestACaseInABrowser(t *testing.T) {
 			t.Errorf("policy %s", csp)
 		}
 	}
-	// In an allowed frame.
+	// In an allowed frame, by keyboard: to the levels, the next one, send.
 	h.completed(rating.Online)
 	h.page.csp = h.page.tmpl.policy([]string{portal.URL})
-	if err := chromedp.Do(ctx, chromedp.Navigate(portal.URL), chromium.Screenshot("case-frame")); err != nil {
+	answers := func() int {
+		h.books.mu.Lock()
+		defer h.books.mu.Unlock()
+		return len(h.books.channelled)
+	}
+	if err := chromedp.Do(ctx, chromedp.Navigate(portal.URL), chromium.Screenshot("case-frame"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown),
+		chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); answers() < 2; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what was rated in the frame did not arrive within a minute")
+		}
+	}
+	if err := chromedp.Do(ctx, chromium.Screenshot("case-frame-thanks")); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.books.channelled[1]; got.Level != rating.Satisfied || got.Channel != rating.Portal {
+		t.Errorf("in the frame entered %+v", got)
 	}
 }
 

@@ -179,3 +179,44 @@ func TestPaperInABrowser(t *testing.T) {
 	}
 	axe.Look(t, ctx, script, "paper-saved")
 }
+
+// TestTwoPeopleInABrowser has one person enter a form, and another one the same without seeing what the first has entered.
+func TestTwoPeopleInABrowser(t *testing.T) {
+	w := newWorld(t)
+	server := webtest.Serve(t, w.site, w.first)
+	ctx := chromium.Start(t)
+	enter := func(session, shot, says string) {
+		t.Helper()
+		server.As(session)
+		fill := func(id, text string) chromedp.Action[chromedp.Void] {
+			return chromedp.SendKeys(chromedp.CSS(`#`+id), text)
+		}
+		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/paper"), chromedp.WaitVisible(chromedp.CSS(`#window`))); err != nil {
+			t.Fatal(err)
+		}
+		shown, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.documentElement.outerHTML`))
+		if err != nil || strings.Contains(shown, "太慢") || strings.Contains(shown, " selected") {
+			t.Fatalf("%v, before it is entered the page shows\n%s", err, shown)
+		}
+		if err := chromedp.Do(ctx, fill("window", w.window), fill("number", "31"), fill("day", w.day), fill("area", "629901"), fill("project_no", "P-7"), fill("text", "太慢"),
+			chromedp.SetValue(chromedp.CSS(`#matter`), "2"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)),
+			chromedp.WaitVisible(chromedp.CSS(`.notice`)), chromium.Screenshot(shot)); err != nil {
+			t.Fatal(err)
+		}
+		if shown, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".notice").textContent`)); err != nil || !strings.Contains(shown, says) {
+			t.Errorf("the page says %q, %v, want %q", shown, err, says)
+		}
+	}
+	before, err := w.Journal.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	enter(w.first, "paper-first", "等待另一人录入核对")
+	if now, err := w.Journal.Head(t.Context()); err != nil || now != before {
+		t.Errorf("one person's entry made %d rows, %v", now-before, err)
+	}
+	enter(w.second, "paper-second", "两人录入一致，已计入")
+	if now, err := w.Journal.Head(t.Context()); err != nil || now != before+1 {
+		t.Errorf("two people's entries made %d rows, %v", now-before, err)
+	}
+}

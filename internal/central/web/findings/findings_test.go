@@ -44,6 +44,8 @@ type world struct {
 	*webtest.World
 	site *web.Site
 	all  list
+
+	silent []deadline.Silence
 }
 
 func newWorld(t *testing.T, each int) *world {
@@ -110,7 +112,7 @@ func newWorld(t *testing.T, each int) *world {
 		}
 		w.all = append(list{x}, w.all...)
 	}
-	w.site = w.Site(findings.Section(findings.Config{Books: w.all, Fleet: f, Directory: d}))
+	w.site = w.Site(findings.Section(findings.Config{Books: w.all, Fleet: f, Directory: d, Silences: func(context.Context) ([]deadline.Silence, error) { return w.silent, nil }}))
 	return w
 }
 
@@ -184,6 +186,7 @@ func TestInABrowser(t *testing.T) {
 	script := axe.Script(t)
 	ctx := chromium.Start(t)
 	w := newWorld(t, 80)
+	w.silent = silences()
 	server := webtest.Serve(t, w.site, w.SignIn(w.Add(webtest.Grant(account.Province, "620000000000", "620000000000"))))
 	open := func(name, path string) {
 		t.Helper()
@@ -202,26 +205,25 @@ func TestInABrowser(t *testing.T) {
 	open("findings-empty", "/findings")
 }
 
+// silences are two silent channels, one of a unit that nobody knows.
+func silences() []deadline.Silence {
+	last := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
+	return []deadline.Silence{{Unit: "116299006MB0066664", Channel: rating.SMS, Last: last}, {Unit: "<b>unknown</b>", Channel: rating.Portal, Last: last}}
+}
+
 // TestSilentChannels: each sees those of their own units, on the page and at the beginning of the day.
 func TestSilentChannels(t *testing.T) {
 	w := newWorld(t, 0)
-	d, err := directory.Open(t.Context(), w.Journal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	last := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
-	s := w.Site(findings.Section(findings.Config{Books: list{}, Directory: d, Silences: func(context.Context) ([]deadline.Silence, error) {
-		return []deadline.Silence{{Unit: "116299006MB0066664", Channel: rating.SMS, Last: last}, {Unit: "<b>unknown</b>", Channel: rating.Portal, Last: last}}, nil
-	}}))
+	w.silent = silences()
 	see := func(path string, by account.Account, texts ...string) {
 		t.Helper()
-		webtest.Want(t, webtest.Do(s, webtest.Request("GET", path, w.SignIn(by), nil)), 200, texts...)
+		webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", path, w.SignIn(by), nil)), 200, texts...)
 	}
 	province := w.Add(webtest.Grant(account.Province, "620000000000", "620000000000"))
 	see("/findings", province, "甲区政务服务中心", "短信", "2026-03-02", "政务网站", "&lt;b&gt;unknown", "!<b>unknown")
 	see("/", province, "2 个单位的评价渠道长期没有评价")
 	county := w.Add(webtest.Grant(account.County, "629901000000", "629901000000"))
-	see("/findings", county, "甲区政务服务中心", "!unknown")
+	see("/findings", county, "甲区政务服务中心", "!unknown", "!没有未处理的")
 	see("/", county, "1 个单位的评价渠道长期没有评价")
-	see("/findings", w.Add(webtest.Grant(account.County, "629902000000", "629902000000")), "!甲区", "!长期没有评价")
+	see("/findings", w.Add(webtest.Grant(account.County, "629902000000", "629902000000")), "!甲区", "!长期没有评价", "没有未处理的")
 }

@@ -135,7 +135,8 @@ func (f CaseFact) Key() CaseKey { return CaseKey{f.Area, f.ProjectNo} }
 
 // Check reports the first bound that f breaks. Now is the centre's time, 0 to leave times in the future alone.
 func (f CaseFact) Check(now int64) error {
-	const ahead = 10 * 60_000 // of another machine's clock, ms
+	const ahead = 10 * 60_000       // of another machine's clock, ms
+	const century = 946_684_800_000 // 2000-01-01 UTC
 	applicants := []Applicant{"", NaturalPerson, Enterprise, Institution, Association, Unincorporated, Authority, OtherApplicant}
 	switch {
 	case !slices.Contains(applicants, f.Applicant):
@@ -150,6 +151,8 @@ func (f CaseFact) Check(now int64) error {
 		return errors.New("completed_at is before accepted_at")
 	case now != 0 && max(f.AsOf, f.AcceptedAt, f.CompletedAt) > now+ahead:
 		return errors.New("a time lies in the future")
+	case now != 0 && (f.AsOf < century || f.AcceptedAt != 0 && f.AcceptedAt < century || f.CompletedAt != 0 && f.CompletedAt < century):
+		return errors.New("a time lies before 2000; is the clock set")
 	}
 	return firstError(f.Key().Check(), checkCode("task_code", f.TaskCode), checkName("task_name", f.TaskName), checkCode("unit", f.Unit),
 		checkCode("batch", f.Batch), checkCode("theme", f.Theme))

@@ -73,6 +73,21 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 	return out, nil
 }
 
+// BatchTask returns of which task a batch is, empty if nobody has said it (rating.CaseFile.BatchKey).
+func (b *Books) BatchTask(ctx context.Context, key string) (task string, err error) {
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		some, err := db.Query(ctx, tx, scanFile, t.of(readFiles+" WHERE batch = $1 AND batch <> 0 LIMIT 1"), groupHash(key))
+		for _, f := range some {
+			task = f.file.TaskCode
+		}
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the task of a batch: %w", err)
+	}
+	return task, nil
+}
+
 func (f loadedFile) view() Case {
 	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.passed(), Counts: f.file.counts,
 		Reminded: f.file.reminded != notReminded}

@@ -108,7 +108,7 @@ func checkABatchHasAnEnd(t *testing.T, on engine) {
 		var h rating.History
 		var facts []journal.Fact
 		for i := range rating.MaxTogether + 2 {
-			f := rating.CaseFact{Area: cityA, ProjectNo: fmt.Sprint("p", i), TaskCode: "t", Batch: "B", CompletedAt: 1, AsOf: 1}
+			f := rating.CaseFact{Area: cityA, ProjectNo: fmt.Sprint("p", i), TaskCode: "t", Batch: "B", CompletedAt: noon().UnixMilli(), AsOf: noon().UnixMilli()}
 			facts = append(facts, journal.Fact{Fact: f})
 			h.Tell(f, 0)
 		}

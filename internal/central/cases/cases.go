@@ -64,7 +64,10 @@ func ms(t *time.Time) int64 {
 	if t == nil {
 		return 0
 	}
-	return t.UnixMilli()
+	if ms := t.UnixMilli(); ms != 0 {
+		return ms
+	}
+	return 1 // a clock that is not set says something all the same
 }
 
 func (f fact) fact() rating.CaseFact {
@@ -148,6 +151,7 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 		files[k] = c.CaseFile
 	}
 	now := d.Journal.Now()
+	tasks := make(map[string]string)
 	var facts []journal.Fact
 	for i, x := range all {
 		f := x.fact()
@@ -165,6 +169,11 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 			continue
 		}
 		next, against := files[f.Key()].Merge(f, now)
+		if other, err := d.otherTask(ctx, next, tasks); err != nil {
+			return nil, out, err
+		} else if other != "" {
+			against = append(against, rating.Contradiction{Field: "task_code of the batch", Known: other, Said: next.TaskCode})
+		}
 		if len(against) > 0 {
 			var lines []string
 			for _, a := range against {
@@ -175,10 +184,33 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 			continue
 		}
 		files[f.Key()] = next
+		if k := next.BatchKey(); k != "" {
+			tasks[k] = next.TaskCode
+		}
 		facts = append(facts, journal.Fact{Fact: f, Contact: x.Contact})
 	}
 	out.Accepted = len(facts)
 	return facts, out, nil
+}
+
+// otherTask returns the task of a case's batch if it is another one than the case's, else nothing: 在窗口单次申报同一事项2笔及以上的业务视为批量业务 (article 14). Tasks are those of
+// the batches that were looked at.
+func (d desk) otherTask(ctx context.Context, c rating.CaseFile, tasks map[string]string) (task string, err error) {
+	k := c.BatchKey()
+	if k == "" {
+		return "", nil
+	}
+	task, looked := tasks[k]
+	if !looked {
+		if task, err = d.Books.BatchTask(ctx, k); err != nil {
+			return "", err
+		}
+		tasks[k] = task
+	}
+	if task == c.TaskCode {
+		return "", nil
+	}
+	return task, nil
 }
 
 // same reports whether a row holds nothing but facts of a request, and all that may be entered of it.

@@ -285,6 +285,50 @@ func (o *office) followRapid(t *rapid.T) {
 	}
 }
 
+// TestWhatAProvinceSends: what contradicts, or cannot be, is refused by itself and with its reason, and nothing is overwritten or invented.
+func TestWhatAProvinceSends(t *testing.T) {
+	o := newOffice(t)
+	fact := func(project string, more ...string) string {
+		f := `{"area":"620100","project_no":"` + project + `","as_of":"2026-03-02T10:00:00+08:00"`
+		for i := 0; i < len(more); i += 2 {
+			f += `,"` + more[i] + `":"` + more[i+1] + `"`
+		}
+		return f + "}"
+	}
+	for i, step := range []struct {
+		what, body string
+		status     int
+		says       string
+	}{
+		{"a batch", body(fact("B1", "batch", "b", "task_code", "t1"), fact("B2", "batch", "b", "task_code", "t1")), 200, `"accepted":2`},
+		{"filed twice", body(fact("B1", "batch", "b", "task_code", "t1"), fact("B2", "batch", "b", "task_code", "t1")), 200, `"accepted":2`},
+		{"under another name", body(fact("B1", "batch", "c", "task_code", "t1")), 422, "batch is"},
+		{"another task in it", body(fact("B3", "batch", "b", "task_code", "t2")), 422, "task_code of the batch"},
+		{"two tasks in one request", body(fact("C1", "batch", "d", "task_code", "t1"), fact("C2", "batch", "d", "task_code", "t2")), 200, `"accepted":1,"refused":[{"index":1`},
+		{"a batch of no task", body(fact("D1", "batch", "e")), 422, "task_code"},
+		{"the same name in another city is another batch", strings.ReplaceAll(body(fact("B1", "batch", "b", "task_code", "t9")), "620100", "620200"), 200, `"accepted":1`},
+		{"a theme over units", body(fact("T1", "theme", "x", "unit", "U1"), fact("T2", "theme", "x", "unit", "U2")), 200, `"accepted":2`},
+		{"another theme", body(fact("T1", "theme", "y")), 422, "theme is"},
+		{"completed first", body(fact("A1", "completed_at", "2026-03-02T09:00:00+08:00")), 200, `"accepted":1`},
+		{"and accepted after it", body(fact("A1", "accepted_at", "2026-03-02T09:30:00+08:00")), 422, "accepted"},
+		{"and accepted before it", body(fact("A1", "accepted_at", "2026-03-01T09:30:00+08:00")), 200, `"accepted":1`},
+		{"a clock at its beginning", body(fact("K1", "completed_at", "1970-01-01T08:00:00+08:00")), 422, "before 2000"},
+		{"a clock long ago", body(fact("K2", "completed_at", "1999-12-31T00:00:00+08:00")), 422, "before 2000"},
+		{"a clock ahead", body(fact("K3", "completed_at", "2099-01-01T00:00:00+08:00")), 422, "future"},
+		{"a time without a zone", body(fact("K4", "completed_at", "2026-03-02 09:00:00")), 400, "completed_at"},
+		{"an area of nine digits", strings.ReplaceAll(body(fact("K5")), "620100", "620100000"), 422, "12 digits"},
+	} {
+		if status, says := o.ask(t, "POST", "/v1/cases", fmt.Sprint(i), step.body); status != step.status || !strings.Contains(says, step.says) {
+			t.Errorf("%s: %d %s, want %d %s", step.what, status, says, step.status, step.says)
+		}
+		o.follow(t)
+	}
+	f, err := o.books.CaseFigures(t.Context())
+	if err != nil || f.Cases != 7 || f.Completed != 1 { // two of the batch, C1, the other city's B1, two of the theme, A1
+		t.Errorf("figures %+v, %v", f, err)
+	}
+}
+
 // BenchmarkTell has eight systems tell cases, a hundred a request, and waits until the books have them.
 func BenchmarkTell(b *testing.B) {
 	for _, n := range []int{1, 100} {

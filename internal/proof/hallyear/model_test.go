@@ -31,10 +31,11 @@ type said struct {
 
 func (m matter) key() string { return m.area + " " + m.project }
 
-// outcome is what has become of a case: open, completed, default, or rated with a level.
+// outcome is what has become of a case: open, completed, default, or rated. Levels are those of the earliest answers: two forms on paper of one day are of
+// one time, and which of them counts is nobody's to say.
 type outcome struct {
-	state string
-	level int
+	state  string
+	levels []int
 }
 
 // notice is the yearly list of days, by itself.
@@ -110,9 +111,17 @@ func (m matter) becomes(all []said, days notice, end int64) outcome {
 		}
 	}
 	for _, some := range [][]said{own, whole} {
-		if len(some) > 0 {
-			return outcome{"rated", slices.MinFunc(some, func(a, b said) int { return cmp.Compare(a.at, b.at) }).level}
+		if len(some) == 0 {
+			continue
 		}
+		first := slices.MinFunc(some, func(a, b said) int { return cmp.Compare(a.at, b.at) }).at
+		o := outcome{state: "rated"}
+		for _, s := range some {
+			if s.at == first {
+				o.levels = append(o.levels, s.level)
+			}
+		}
+		return o
 	}
 	if deadline <= end {
 		return outcome{state: "default"}

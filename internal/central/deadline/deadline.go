@@ -140,13 +140,13 @@ func (d *Deadlines) Once(ctx context.Context) error {
 	if err := d.forgetRequests(ctx); err != nil {
 		return err
 	}
-	if d.cfg.SilentDays > 0 {
-		if err := d.listen(ctx); err != nil {
+	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
+		if err := d.remind(ctx); err != nil {
 			return err
 		}
 	}
-	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
-		return d.remind(ctx)
+	if d.cfg.SilentDays > 0 {
+		return d.listen(ctx)
 	}
 	return nil
 }

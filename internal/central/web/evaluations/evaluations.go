@@ -70,6 +70,7 @@ func Section(cfg Config) web.Section {
 		{Method: "GET", Path: "/evaluations/export.jsonl", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/texts", Action: account.SeeText, Do: p.askTexts},
 		{Method: "POST", Path: "/evaluations/texts", Action: account.SeeText, Do: p.texts},
+		{Method: "GET", Path: "/figures/own", Action: account.SeeOwnFigures, Nav: "我的汇总", Do: p.own},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Before: true, Do: p.one},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Before: true, Do: p.proof},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/text", Action: account.SeeText, Object: p.object, Do: p.text},
@@ -103,8 +104,14 @@ func (p *pages) object(c *web.Call) (account.Object, error) {
 	return scope.Object(a, e), err
 }
 
-// needs returns what came in today, for those who may know it.
+// needs returns what came in today, for those who may know it, and to window staff that their figures are there.
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {
+	today, err := p.today(c)
+	return append(today, p.closedMonth(c)...), err
+}
+
+// today returns what came in today.
+func (p *pages) today(c *web.Call) ([]web.Need, error) {
 	do := account.SeeEvaluations
 	if !c.Ever(do) {
 		do = account.SeeFigures

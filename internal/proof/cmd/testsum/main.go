@@ -2,15 +2,17 @@
 // long the slowest packages and tests took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the lines that
 // go test itself ends with, which who reads CI looks for.
 //
-//	go test -json -coverprofile=cover.out ./... | testsum cover.out
+//	{ go test -json -coverprofile=cover.out ./... || echo '{"Action":"go-failed"}'; } | testsum cover.out -- go test -count=2
 //
-// Its status is 1 if anything has failed.
+// With a command behind "--", one to three tests that have failed are run by it again, alone, and are named as unsteady if they pass then:
+// docs/decisions/025. Its status is 1 if anything has failed otherwise.
 package main
 
 import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -21,7 +23,16 @@ import (
 )
 
 func main() {
-	failed, err := run(os.Stdin, os.Stdout, os.Args[1:])
+	args, command := os.Args[1:], []string(nil)
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, command = args[:i], args[i+1:]
+	}
+	flags := flag.NewFlagSet("testsum", flag.ExitOnError)
+	verbose := flags.Bool("v", false, "print what tests say that pass, too")
+	_ = flags.Parse(args) // it exits
+	s := newSummary(os.Stdout)
+	s.verbose = *verbose
+	failed, err := s.run(os.Stdin, flags.Args(), commandAgain(command))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "testsum:", err)
 	}
@@ -42,17 +53,24 @@ type test struct{ pkg, name string }
 // summary is what was seen so far.
 type summary struct {
 	out     io.Writer
+	verbose bool
 	said    map[test][]string
 	took    map[string]float64 // by package
 	tests   map[string]float64 // by test, without those within others
 	skipped map[string][]string
 	closing []string // go test's own lines of the packages
 	passed  int
-	failed  int
+	failed  []test
+	words   []string // of what has failed
+	broken  bool     // something failed that is no test by itself
 }
 
-func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error) {
-	s := &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
+func newSummary(out io.Writer) *summary {
+	return &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
+}
+
+// run reads until the end of in, prints the summary, and returns whether anything has failed for good.
+func (s *summary) run(in io.Reader, profiles []string, again rerun) (failed bool, err error) {
 	began := time.Now()
 	lines := bufio.NewReader(in)
 	for {
@@ -67,7 +85,12 @@ func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error
 			return true, fmt.Errorf("read what go test prints: %w", err)
 		}
 	}
-	s.print("\n%d tests passed, %d failed, in %s\n", s.passed, s.failed, time.Since(began).Round(time.Second))
+	unsteady := s.unsteady(again)
+	s.print("%s", strings.Join(s.words, ""))
+	s.print("\n%d tests passed, %d failed, in %s\n", s.passed, len(s.failed), time.Since(began).Round(time.Second))
+	for _, t := range unsteady {
+		s.print("unsteady: %s.%s failed, and passed when it was run again, alone: mend it; its words are above\n", t.pkg, t.name)
+	}
 	s.slowest(s.took, 5)
 	s.slowest(s.tests, 15)
 	s.skips()
@@ -79,10 +102,11 @@ func run(in io.Reader, out io.Writer, profiles []string) (failed bool, err error
 		s.print("coverage: %.1f %% of the statements, without what runs in processes of their own\n", 100*share)
 	}
 	s.print("\n%s", strings.Join(s.closing, ""))
-	if s.failed > 0 {
+	failed = s.broken || len(s.failed) > 0
+	if failed {
 		s.print("FAIL\n")
 	}
-	return s.failed > 0, nil
+	return failed, nil
 }
 
 func (s *summary) print(format string, values ...any) { _, _ = fmt.Fprintf(s.out, format, values...) }
@@ -99,7 +123,9 @@ func (s *summary) line(line []byte) {
 	case "build-output":
 		s.print("%s", e.Output)
 	case "build-fail":
-		s.failed++
+		s.broken = true
+	case "go-failed":
+		s.broken = s.broken || len(s.failed) == 0
 	case "output":
 		s.said[at] = append(s.said[at], e.Output)
 	case "pass", "fail", "skip":
@@ -119,18 +145,28 @@ func (s *summary) end(at test, e event) {
 		s.closing = append(s.closing, own(s.said[at])...)
 		s.print("%-4s %6.1fs %s\n", map[string]string{"pass": "ok", "fail": "FAIL", "skip": "none"}[e.Action], e.Elapsed, at.pkg)
 		if e.Action == "fail" {
-			s.print("%s", strings.Join(s.said[at], ""))
-			s.failed++
+			s.fail(at)
+			s.broken = s.broken || !slices.ContainsFunc(s.failed, func(t test) bool { return t.pkg == at.pkg })
 		}
 	case e.Action == "fail":
-		s.failed++
-		s.print("%s", strings.Join(s.said[at], ""))
+		s.fail(at)
+		s.failed = append(s.failed, at)
 	case e.Action == "skip":
 		why := reason(s.said[at])
 		s.skipped[why] = append(s.skipped[why], at.pkg+"."+at.name)
 	default:
 		s.passed++
+		if s.verbose {
+			s.print("%s", strings.Join(s.said[at], ""))
+		}
 	}
+}
+
+// fail keeps what was said of what has failed. A race and a panic are no matter of luck.
+func (s *summary) fail(at test) {
+	words := strings.Join(s.said[at], "")
+	s.words = append(s.words, words)
+	s.broken = s.broken || strings.Contains(words, "DATA RACE") || strings.Contains(words, "panic: ")
 }
 
 // own returns the lines that go test prints of a package that has ended.

@@ -51,6 +51,7 @@ type Config struct {
 type pages struct {
 	Config
 	exports chan struct{} // a place for each export under way
+	turns   *web.Turns    // of exports
 }
 
 // mostExports bounds the exports under way, each of which reads the books for a while.
@@ -58,7 +59,7 @@ const mostExports = 2
 
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
-	p := &pages{cfg, make(chan struct{}, mostExports)}
+	p := &pages{cfg, make(chan struct{}, mostExports), new(web.Turns)}
 	if p.Reason == nil {
 		p.Reason = func(code string) string { return code }
 	}

@@ -15,6 +15,7 @@ BATCH ?= 1
 RECORDS ?= 100000
 SEED ?=
 VISITS ?= 500000
+EVALUATIONS ?= 5000000
 BOOKS ?= sqlite
 # What only computes costs most under the race detector and has nothing to show it: SQLite, which is C in Go, hashes and rasters. A package
 # that keeps a sync.Map or another generic type with atomics cannot be left out: the linker shares such code with the packages that are watched.
@@ -86,9 +87,10 @@ soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIM
 	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME) -books $(BOOKS)
 
 .PHONY: bench-centre
-bench-centre: ## Print how fast journal and books are, each beside a yardstick of the same run (VISITS, default 500000). PostgreSQL; five minutes.
+bench-centre: ## Print how fast journal and books are, beside yardsticks of the same run (VISITS, default 500000), and searches among EVALUATIONS (default 5000000). PostgreSQL; half an hour.
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./internal/proof/centrebench
-	@exec $(BUILD)/centrebench -visits $(VISITS)
+	@$(BUILD)/centrebench -visits $(VISITS)
+	@HCP_EVALUATIONS=$(EVALUATIONS) $(GO) test -run '^$$' -bench Search -benchtime 1x -timeout 60m ./internal/central/books
 
 .PHONY: load
 load: ## Let TERMINALS (default 1000) send RATE batches a second (default 500) of BATCH visits (default 1) for TIME to mosquitto and centrald.

@@ -154,6 +154,7 @@ func TestDemo(t *testing.T) {
 	demoKeys(t, ctx, list)
 	demoOffline(t, ctx, list)
 	demoPhone(t, ctx, list)
+	demoRoles(t, ctx, list)
 	d.end(t, ctx)
 }
 
@@ -238,4 +239,19 @@ func demoPhone(t *testing.T, ctx, list context.Context) {
 		t.Error("the centre's page is wider than a phone")
 	}
 	do(t, list, chromium.Screenshot("centre-phone"))
+}
+
+// demoRoles looks at the centre as somebody of each role, whom a choice of the page signs in, and as nobody.
+func demoRoles(t *testing.T, ctx, list context.Context) {
+	for _, p := range demoPeople() {
+		evaluate[bool](t, ctx, fmt.Sprintf(`document.getElementById("centre").removeAttribute("src"); document.getElementById("as").value = %q; document.getElementById("as").onchange(); true`, p.role))
+		until(t, ctx, "the centre's page for "+p.role, `document.getElementById("centre").src.endsWith(`+fmt.Sprintf("%q", p.page)+`)`)
+		do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(evaluate[string](t, ctx, `document.getElementById("tab").href`)))
+		if who := evaluate[string](t, list, `document.querySelector(".who .name").textContent`); !strings.Contains(who, p.chinese) || !strings.Contains(who, p.name) {
+			t.Errorf("as %s the centre's page is that of %q", p.role, who)
+		}
+		do(t, list, chromium.Screenshot("demo-"+p.role))
+	}
+	do(t, ctx, chromium.Screenshot("demo-roles"))
+	do(t, list, chromedp.Click(css(`.who button`)), chromedp.WaitVisible(css("#login")))
 }

@@ -101,6 +101,7 @@ type stagehand struct {
 	network  *network
 	parts    *parts
 	centre   map[string]string // addresses
+	config   string            // the centre's configuration file
 	boxes    []demoBox
 	children []*child // in the order of their start
 }
@@ -141,6 +142,7 @@ func (s *stagehand) start(ctx context.Context) error {
 	if config.err != nil {
 		return config.err
 	}
+	s.config = config.path
 	var err error
 	if s.centre, err = s.run(ctx, "centrald", config.path, "centrald.json"); err != nil {
 		return err
@@ -153,13 +155,16 @@ func (s *stagehand) start(ctx context.Context) error {
 	if city.err != nil {
 		return city.err
 	}
-	directory := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path)
-	if out, err := directory.CombinedOutput(); err != nil {
-		return fmt.Errorf("enter the organisation: %w\n%s", err, out)
+	if _, err := s.centrald(ctx, "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path); err != nil {
+		return err
+	}
+	s.say("开通各角色的账号", "opening an account for each role")
+	if err := s.openAccounts(ctx); err != nil {
+		return err
 	}
 	for _, b := range demoBoxes() {
 		s.say("登记并启动评价器 "+b.device, "enrolling and starting box "+b.device)
-		if err := s.startBox(ctx, config.path, &b); err != nil {
+		if err := s.startBox(ctx, &b); err != nil {
 			return err
 		}
 		s.boxes = append(s.boxes, b)
@@ -169,7 +174,7 @@ func (s *stagehand) start(ctx context.Context) error {
 }
 
 // startBox enrols a box at the centre and starts it.
-func (s *stagehand) startBox(ctx context.Context, centreConfig string, b *demoBox) error {
+func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	state := filepath.Join(s.dir, b.device)
 	// Each key is called by its level, so that one number says the same on keyboard, key and screen. The time is the host's.
 	config := s.file(b.device+".toml", fmt.Sprintf(
@@ -190,10 +195,8 @@ func (s *stagehand) startBox(ctx context.Context, centreConfig string, b *demoBo
 	if err != nil {
 		return err
 	}
-	enrol := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), "device", "add", "-config", centreConfig, "-id", b.device,
-		"-key", keyText(key), "-window-id", b.window)
-	if out, err := enrol.CombinedOutput(); err != nil {
-		return fmt.Errorf("enrol the box: %w\n%s", err, out)
+	if _, err := s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id", b.window); err != nil {
+		return err
 	}
 	b.addresses, err = s.run(ctx, "ratingd", config.path, b.device+".json")
 	return err
@@ -283,8 +286,19 @@ func (s *stagehand) handler() (http.Handler, error) {
 		mux.Handle("/pc/"+b.device+"/", http.StripPrefix("/pc/"+b.device, forward(b.addresses["window_api"], b.token)))
 	}
 	mux.Handle("GET /parts", s.parts)
-	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, map[string]any{"centre": "http://" + s.centre["admin"] + "/live", "boxes": about, "up": s.network.isUp()})
+	mux.HandleFunc("POST /as/{role}", s.as)
+	var people []map[string]string
+	for _, p := range demoPeople() {
+		people = append(people, map[string]string{"role": p.role, "words": p.chinese + " " + p.name})
+	}
+	mux.HandleFunc("GET /demo", func(w http.ResponseWriter, r *http.Request) {
+		centre := "http://" + s.centre["admin"]
+		host, _, err := net.SplitHostPort(r.Host)
+		_, port, err1 := net.SplitHostPort(s.centre["admin"])
+		if err == nil && err1 == nil { // the cookie is for the name by which the browser asks
+			centre = "http://" + net.JoinHostPort(host, port)
+		}
+		writeJSON(w, map[string]any{"centre": centre, "boxes": about, "people": people, "up": s.network.isUp()})
 	})
 	mux.HandleFunc("PUT /network", func(w http.ResponseWriter, r *http.Request) {
 		var state struct{ Up bool }

@@ -19,7 +19,7 @@ async function json(url, options) {
 function end() {
   $("ended").hidden = false;
   document.body.classList.add("ended");
-  for (const e of document.querySelectorAll("button, input")) e.disabled = true;
+  for (const e of document.querySelectorAll("button, input, select")) e.disabled = true;
 }
 
 class Box {
@@ -149,13 +149,22 @@ $("network").onchange = (e) => {
   json("network", { method: "PUT", body: JSON.stringify({ up: e.target.checked }) }).catch(end);
 };
 
+// Signs this browser in at the centre, and shows where somebody of the role begins.
+async function enter(centre, role) {
+  const { page } = await json(`as/${role}`, { method: "POST" });
+  $("centre").src = centre + page;
+  $("tab").href = centre + page;
+}
+
 (async () => {
   const about = await json("demo");
   picture.begin(about.boxes);
   for (const b of about.boxes) boxes.set(b.device, new Box(b));
   activate(boxes.values().next().value);
   network(about.up);
-  $("centre").src = about.centre;
+  for (const p of about.people) $("as").add(new Option(p.words, p.role));
+  $("as").onchange = () => enter(about.centre, $("as").value).catch(() => { $("as").selectedIndex = -1; });
+  $("as").onchange();
   const parts = new EventSource("parts");
   parts.onmessage = (e) => {
     const m = JSON.parse(e.data);

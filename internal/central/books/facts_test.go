@@ -319,3 +319,29 @@ func checkAWindowWithoutABox(t *testing.T, on engine) {
 		}
 	})
 }
+
+// checkUnratedCases counts the completed cases of areas that nobody has rated, by when they began.
+func checkUnratedCases(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		w.now = noon()
+		start := noon().UnixMilli()
+		for i, area := range []string{cityA, cityA, "620102000000", cityB} {
+			w.tell(t, fmt.Sprint("u", i), rating.CaseFact{Area: area, ProjectNo: fmt.Sprint("u", i), TaskCode: "t", AsOf: start, CompletedAt: start})
+		}
+		w.tell(t, "open", rating.CaseFact{Area: cityA, ProjectNo: "open", TaskCode: "t", AsOf: start})
+		w.say(t, "rated", journal.Answer{Case: rating.CaseKey{Area: cityA, Project: "u0"}, Level: 4, Channel: rating.Voice, At: start})
+		w.follow(t)
+		from, to := noon().Add(-time.Hour), noon().Add(time.Hour)
+		for _, x := range []struct {
+			from, to time.Time
+			areas    []string
+			want     int64
+		}{{from, to, []string{"620000000000"}, 3}, {from, to, []string{cityA}, 2}, {from, to, []string{"620102000000"}, 1}, {from, to, []string{cityA, cityB}, 3}, {from, to, nil, 0},
+			{from, from, []string{cityA}, 0}, {to, to.Add(time.Hour), []string{cityA}, 0}} {
+			if n, more, err := w.books.Unrated(w.context(), x.from, x.to, x.areas); err != nil || n != x.want || more {
+				t.Errorf("of %q from %s to %s: %d, %v, %v; want %d", x.areas, x.from, x.to, n, more, err, x.want)
+			}
+		}
+	})
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/rating"
 )
 
@@ -79,8 +80,9 @@ func (w *world) seed(b *testing.B, evaluations int) {
 
 // asked is a search that people make.
 type asked struct {
-	name string
-	q    Search
+	name  string
+	q     Search
+	tally bool // the search's time and place are counted, as the home page does
 }
 
 func benchSearches(from time.Time) []asked {
@@ -92,57 +94,85 @@ func benchSearches(from time.Time) []asked {
 		return w
 	}
 	return []asked{
-		{"everything", Search{}}, {"one hall", Search{Within: within(40, 10)}}, {"a county", Search{Within: within(0, 150)}}, {"a city", Search{Within: within(0, 400)}},
-		{"poor ones of a county", Search{Within: within(0, 150), Levels: []rating.Level{1, 2}}}, {"with a text in a hall", Search{Within: within(40, 10), Text: true}},
-		{"one of the staff in a city", Search{Within: within(0, 400), Staff: "s-0300"}}, {"a matter in a hall", Search{Within: within(40, 10), Task: "t-007"}},
-		{"a matter in a month", Search{Task: "t-007", From: from, To: from.AddDate(0, 1, 0)}}, {"by phone in a county", Search{Within: within(0, 150), Channels: []rating.Channel{rating.Phone}}},
-		{"what nothing is", Search{Standings: []rating.Standing{rating.Late}}}, {"what nothing is in a hall", Search{Within: within(40, 10), Staff: "nobody"}},
+		{"everything", Search{}, false}, {"one hall", Search{Within: within(40, 10)}, false}, {"a county", Search{Within: within(0, 150)}, false}, {"a city", Search{Within: within(0, 400)}, false},
+		{"poor ones of a county", Search{Within: within(0, 150), Levels: []rating.Level{1, 2}}, false}, {"with a text in a hall", Search{Within: within(40, 10), Text: true}, false},
+		{"one of the staff in a city", Search{Within: within(0, 400), Staff: "s-0300"}, false}, {"a matter in a hall", Search{Within: within(40, 10), Task: "t-007"}, false},
+		{"a matter in a month", Search{Task: "t-007", From: from, To: from.AddDate(0, 1, 0)}, false}, {"by phone in a county", Search{Within: within(0, 150), Channels: []rating.Channel{rating.Phone}}, false},
+		{"what nothing is", Search{Standings: []rating.Standing{rating.Late}}, false}, {"what nothing is in a hall", Search{Within: within(40, 10), Staff: "nobody"}, false},
+		{"a day of a county, counted", Search{Within: within(0, 150), From: from, To: from.AddDate(0, 0, 1)}, true},
+		{"a day of all, counted", Search{From: from, To: from.AddDate(0, 0, 1)}, true},
 	}
 }
 
-// BenchmarkSearch lets ten people search at once in as many evaluations as HCP_EVALUATIONS says, and prints the times of each kind of search.
+// BenchmarkSearch lets ten people at once search, and count a day for the home page, in as many evaluations as HCP_EVALUATIONS says, on both engines, and
+// prints the times of each kind.
 func BenchmarkSearch(b *testing.B) {
 	evaluations := 100_000
 	if n, err := strconv.Atoi(os.Getenv("HCP_EVALUATIONS")); err == nil {
 		evaluations = n
 	}
-	dir := b.TempDir()
-	w := newWorld(b, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db"))
+	b.Run("sqlite", func(b *testing.B) {
+		dir := b.TempDir()
+		searchAtOnce(b, newWorld(b, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db")), evaluations)
+	})
+	b.Run("postgres", func(b *testing.B) {
+		url := dbtest.StartPostgres(b).Database(b)
+		searchAtOnce(b, newWorld(b, url, url), evaluations)
+	})
+}
+
+// searchAtOnce fills the books and lets ten people ask them.
+func searchAtOnce(b *testing.B, w *world, evaluations int) {
 	w.seed(b, evaluations)
-	searches := benchSearches(noon().AddDate(1, 0, 0))
+	if err := w.booksDB.Write(context.Background(), func(tx *db.Tx) error { // as the server does by itself within minutes
+		_, err := tx.ExecContext(context.Background(), "ANALYZE")
+		return err
+	}); err != nil {
+		b.Fatal(err)
+	}
+	from := noon().AddDate(1, 0, 0)
+	kinds := benchSearches(from)
+	ask := func(k asked) {
+		var err error
+		if k.tally {
+			_, err = w.books.Tally(context.Background(), k.q.From, k.q.To, k.q.Within, Within{})
+		} else {
+			_, err = w.books.Search(context.Background(), k.q, Cursor{}, 50)
+		}
+		if err != nil {
+			b.Error(err)
+		}
+	}
 	var mu sync.Mutex
 	took := make(map[string][]time.Duration)
 	before, searched := processor(b), 0
 	for b.Loop() {
-		searched += 10 * 2 * len(searches)
+		searched += 10 * 2 * len(kinds)
 		var people sync.WaitGroup
 		for n := range 10 {
 			people.Go(func() {
-				for i := range 2 * len(searches) {
-					s := searches[(i+n)%len(searches)]
+				for i := range 2 * len(kinds) {
+					k := kinds[(i+n)%len(kinds)]
 					began := time.Now()
-					_, err := w.books.Search(context.Background(), s.q, Cursor{}, 50)
+					ask(k)
 					d := time.Since(began)
-					if err != nil {
-						b.Error(err)
-					}
 					mu.Lock()
-					took[s.name] = append(took[s.name], d)
+					took[k.name] = append(took[k.name], d)
 					mu.Unlock()
 				}
 			})
 		}
 		people.Wait()
 	}
-	fmt.Printf("%d evaluations, ten people at once: %s of processor time a search\n", evaluations, ((processor(b) - before) / time.Duration(searched)).Round(100*time.Microsecond))
-	for _, s := range searches {
-		all := took[s.name]
+	fmt.Printf("%s, %d evaluations, ten people at once: %s of this program's processor time each\n", w.booksDB.Engine(), evaluations,
+		((processor(b) - before) / time.Duration(searched)).Round(100*time.Microsecond))
+	fmt.Printf("%-28s %10s %10s %10s %10s\n", "", "processor", "alone", "median", "p95")
+	for _, k := range kinds {
+		all := took[k.name]
 		slices.Sort(all)
-		before := processor(b)
-		if _, err := w.books.Search(context.Background(), s.q, Cursor{}, 50); err != nil {
-			b.Fatal(err)
-		}
-		fmt.Printf("%-28s %8s of processor time alone, at once median %8s p95 %8s\n", s.name, (processor(b) - before).Round(100*time.Microsecond),
+		before, began := processor(b), time.Now()
+		ask(k)
+		fmt.Printf("%-28s %10s %10s %10s %10s\n", k.name, (processor(b) - before).Round(100*time.Microsecond), time.Since(began).Round(100*time.Microsecond),
 			all[len(all)/2].Round(100*time.Microsecond), all[len(all)*95/100].Round(100*time.Microsecond))
 	}
 }

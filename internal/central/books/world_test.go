@@ -58,6 +58,7 @@ func TestBooks(t *testing.T) {
 		"ManyStarts":                             checkManyStarts,
 		"WhatIsDecidedTogetherIsBounded":         checkWhatIsDecidedTogetherIsBounded,
 		"ABatchHasAnEnd":                         checkABatchHasAnEnd,
+		"UnratedCases":                           checkUnratedCases,
 		"ARebuildMakesTheSameBooks":              checkARebuildMakesTheSameBooks,
 		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,

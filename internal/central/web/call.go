@@ -138,6 +138,10 @@ func (c *Call) By(reason string) account.By {
 
 // Act enters into the journal what the person does, and in the same transaction what also writes.
 func (c *Call) Act(a journal.Act, also func(context.Context, *db.Tx, int64) error) error {
+	// What changes something was asked already; an export is a GET, to which another site can lead a browser.
+	if site := c.R.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return &Refusal{Status: http.StatusForbidden, Words: "请从本站页面操作。This request was caused by another site's page."}
+	}
 	a.By = c.Person.By
 	_, err := c.site.cfg.Journal.Do(c.R.Context(), c.Person.Account, "", a, also)
 	return err

@@ -65,3 +65,30 @@ func (l *limits) enter(token string, now time.Time) (leave func(), err error) {
 		a.underWay--
 	}, nil
 }
+
+// Turns bounds how much of something each person does at a time. Its methods are safe for concurrent use.
+type Turns struct {
+	mu sync.Mutex
+	of map[string]int // guarded by mu; by account
+}
+
+// Take lets a person begin, unless they are at it so many times already. What it returns ends that.
+func (t *Turns) Take(c *Call, most int) (leave func(), ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	who := c.Person.Account
+	if t.of[who] >= most {
+		return nil, false
+	}
+	if t.of == nil {
+		t.of = make(map[string]int)
+	}
+	t.of[who]++
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.of[who]--; t.of[who] == 0 {
+			delete(t.of, who)
+		}
+	}, true
+}

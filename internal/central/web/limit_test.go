@@ -86,3 +86,31 @@ func TestLimits(t *testing.T) {
 		t.Error("a token was forgotten with its requests under way")
 	}
 }
+
+// Each person has so many turns at a time, and one that ends is another's.
+func TestTurns(t *testing.T) {
+	var turns Turns
+	one, other := &Call{Person: account.Person{Account: "one"}}, &Call{Person: account.Person{Account: "other"}}
+	first, ok := turns.Take(one, 2)
+	if !ok {
+		t.Fatal("the first turn is refused")
+	}
+	if _, ok := turns.Take(one, 2); !ok {
+		t.Error("the second turn is refused")
+	}
+	if _, ok := turns.Take(one, 2); ok {
+		t.Error("a third turn of two")
+	}
+	if leave, ok := turns.Take(other, 2); !ok {
+		t.Error("another person has no turn")
+	} else {
+		leave()
+	}
+	first()
+	if _, ok := turns.Take(one, 2); !ok {
+		t.Error("the turn that has ended is not given again")
+	}
+	if len(turns.of) != 1 {
+		t.Errorf("%d people are remembered", len(turns.of))
+	}
+}

@@ -61,7 +61,7 @@ func Check(t *testing.T, ctx context.Context, script, page string) {
 // Widths are those of a phone, a tablet and a desk.
 func Widths() []int64 { return []int64{360, 768, 1280} }
 
-// Look asks axe about the page that the tab shows at each width, and keeps pictures where HCP_SCREENSHOTS says.
+// Look asks axe about the page that the tab shows at each width, and looks at how it prints. It keeps pictures where HCP_SCREENSHOTS says.
 func Look(t *testing.T, ctx context.Context, script, page string) {
 	t.Helper()
 	for _, w := range Widths() {
@@ -70,4 +70,5 @@ func Look(t *testing.T, ctx context.Context, script, page string) {
 		}
 		Check(t, ctx, script, fmt.Sprintf("%s at %d", page, w))
 	}
+	chromium.CheckPrint(t, ctx, page)
 }

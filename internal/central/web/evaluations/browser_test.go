@@ -3,13 +3,16 @@ package evaluations_test
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/axe"
 	"haochaping/internal/proof/chromium"
+	"haochaping/internal/rating"
 )
 
 // TestInABrowser looks at each page with axe at three widths, searches, and looks at a text and at a contact as people do.
@@ -63,4 +66,13 @@ func TestInABrowser(t *testing.T) {
 	look("texts")
 	do("home", chromedp.Navigate(server.URL+"/"), chromedp.WaitVisible(chromedp.CSS(".needs")))
 	look("home")
+	at := rating.Window{ID: "SL-H1-A07", Name: "户政7号窗口", Hall: "大厅", Area: "629900000000", Generation: 1}
+	desk := newBox("sl-desk")
+	w.serve(desk, at)
+	day := directory.Date(2026, 1, 12).Start().Add(10 * time.Hour)
+	w.served(desk, at, "SL-0001", 25, day, day)
+	w.follow()
+	server.As(w.SignIn(w.Add(webtest.Grant(account.Staff, "SL-0001", "629900000000"))))
+	do("own", chromedp.Navigate(server.URL+"/figures/own"), chromedp.WaitVisible(chromedp.CSS("table")))
+	look("own")
 }

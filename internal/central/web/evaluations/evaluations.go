@@ -51,6 +51,7 @@ type Config struct {
 type pages struct {
 	Config
 	exports chan struct{} // a place for each export under way
+	turns   *web.Turns    // of exports
 }
 
 // mostExports bounds the exports under way, each of which reads the books for a while.
@@ -58,7 +59,7 @@ const mostExports = 2
 
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
-	p := &pages{cfg, make(chan struct{}, mostExports)}
+	p := &pages{cfg, make(chan struct{}, mostExports), new(web.Turns)}
 	if p.Reason == nil {
 		p.Reason = func(code string) string { return code }
 	}
@@ -70,6 +71,7 @@ func Section(cfg Config) web.Section {
 		{Method: "GET", Path: "/evaluations/export.jsonl", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/texts", Action: account.SeeText, Do: p.askTexts},
 		{Method: "POST", Path: "/evaluations/texts", Action: account.SeeText, Do: p.texts},
+		{Method: "GET", Path: "/figures/own", Action: account.SeeOwnFigures, Nav: "我的汇总", Do: p.own},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Before: true, Do: p.one},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Before: true, Do: p.proof},
 		{Method: "POST", Path: "/evaluations/of/{evaluation}/text", Action: account.SeeText, Object: p.object, Do: p.text},
@@ -103,8 +105,14 @@ func (p *pages) object(c *web.Call) (account.Object, error) {
 	return scope.Object(a, e), err
 }
 
-// needs returns what came in today, for those who may know it.
+// needs returns what came in today, for those who may know it, and to window staff that their figures are there.
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {
+	today, err := p.today(c)
+	return append(today, p.closedMonth(c)...), err
+}
+
+// today returns what came in today.
+func (p *pages) today(c *web.Call) ([]web.Need, error) {
 	do := account.SeeEvaluations
 	if !c.Ever(do) {
 		do = account.SeeFigures

@@ -29,6 +29,12 @@ func (p *pages) export(c *web.Call) error {
 	if err != nil {
 		return err
 	}
+	leave, ok := p.turns.Take(c, 1) // who reads slowly holds up nobody else
+	if !ok {
+		c.W.Header().Set("Retry-After", "30")
+		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "您的上一次导出还没有完成，请等它完成后再试。Your last export is still under way."}
+	}
+	defer leave()
 	select {
 	case p.exports <- struct{}{}:
 		defer func() { <-p.exports }()

@@ -14,6 +14,8 @@ import (
 const (
 	// maxLive bounds the live connections, each of which is rendered for on every change.
 	maxLive = 32
+	// maxOwn bounds those of one person.
+	maxOwn = 6
 	// liveSettle is how long changes are collected before they are shown, so that a box that delivers a thousand records
 	// after a night offline does not make a thousand pages.
 	liveSettle = 200 * time.Millisecond
@@ -26,12 +28,22 @@ const (
 
 // stream sends the changing part whenever it has changed.
 func (p *Pages) stream(c *web.Call) error {
+	full := func() error {
+		c.W.Header().Set("Retry-After", "30")
+		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "打开的实时页面太多，请刷新本页查看最新。Too many live pages are open; reload this one to see what is new."}
+	}
+	if !c.Everybody {
+		leave, ok := p.turns.Take(c, maxOwn)
+		if !ok {
+			return full()
+		}
+		defer leave()
+	}
 	select {
 	case p.live <- struct{}{}:
 		defer func() { <-p.live }()
 	default:
-		c.W.Header().Set("Retry-After", "30")
-		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "打开的实时页面太多，请刷新本页查看最新。Too many live pages are open; reload this one to see what is new."}
+		return full()
 	}
 	ctx, w := c.R.Context(), c.W
 	control := http.NewResponseController(w)

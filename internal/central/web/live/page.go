@@ -90,8 +90,9 @@ type Config struct {
 
 // Pages are the pages. Their methods are safe for concurrent use.
 type Pages struct {
-	cfg  Config
-	live chan struct{} // a place for each live connection
+	cfg   Config
+	live  chan struct{} // a place for each live connection
+	turns web.Turns
 }
 
 // Section returns the pages' routes.

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// demoPerson is somebody of the demonstration's city who has an account at the centre, and no password.
+type demoPerson struct {
+	role, name, chinese string
+	flags               []string // for whom
+	page                string   // of the centre, where they begin
+}
+
+// demoPeople returns one person of each role. The first is signed in when the page opens.
+func demoPeople() []demoPerson {
+	area := func(code string) []string { return []string{"-area", code} }
+	of := func(code, scope string) []string { return []string{"-area", code, "-scope", scope} }
+	return []demoPerson{
+		{"province", "章示例", "省级管理机构", area("620000000000"), "/live"},
+		{"city", "云示例", "市州管理机构", area("629900000000"), "/"},
+		{"county", "苏示例", "县区管理机构", area("629901000000"), "/"},
+		{"unit", "邹示例", "单位责任人", of("629900000000", "116299003MB003333Y"), "/"},
+		{"hall", "潘示例", "大厅管理员", of("629900000000", "SL-H1"), "/"},
+		{"staff", "蒋示例", "窗口人员", of("629900000000", "SL-0013"), "/"},
+		{"technician", "葛示例", "设备运维", area("629900000000"), "/"},
+		{"auditor", "范示例", "审计", area("620000000000"), "/"},
+	}
+}
+
+func (p demoPerson) login() string { return "demo." + p.role }
+
+// centrald runs a command of the centre and returns what it prints.
+func (s *stagehand) centrald(ctx context.Context, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(s.bin, "centrald"), args...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("centrald %s: %w\n%s", strings.Join(args[:2], " "), err, out)
+	}
+	return string(out), nil
+}
+
+// openAccounts opens an account for each person.
+func (s *stagehand) openAccounts(ctx context.Context) error {
+	for _, p := range demoPeople() {
+		args := append([]string{"account", "add", "-config", s.config, "-role", p.role, "-login", p.login(), "-name", p.name}, p.flags...)
+		if _, err := s.centrald(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signIn signs a browser in as a person, as whoever has the centre's machine may: by a one-time link. A cookie is for a host and all its ports, so that
+// the one of the centre may be handed on from here.
+func (s *stagehand) signIn(ctx context.Context, p demoPerson) (*http.Cookie, error) {
+	out, err := s.centrald(ctx, "account", "link", "-config", s.config, "-sign-in", p.login())
+	if err != nil {
+		return nil, err
+	}
+	path := regexp.MustCompile(`/enter/\S+`).FindString(out)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.centre["admin"]+path, nil)
+	if err != nil {
+		return nil, errors.New("the centre has made no link") // the address is a secret
+	}
+	client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, errors.New("the centre does not answer")
+	}
+	if err := resp.Body.Close(); err != nil {
+		return nil, err
+	}
+	for _, c := range resp.Cookies() {
+		if c.Name == "hcp" {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("the centre has signed nobody in: %s", resp.Status)
+}
+
+// as signs the browser in as somebody, and says where they begin.
+func (s *stagehand) as(w http.ResponseWriter, r *http.Request) {
+	for _, p := range demoPeople() {
+		if p.role != r.PathValue("role") {
+			continue
+		}
+		c, err := s.signIn(r.Context(), p)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		http.SetCookie(w, c)
+		writeJSON(w, map[string]string{"page": p.page})
+		return
+	}
+	http.NotFound(w, r)
+}

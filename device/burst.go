@@ -140,19 +140,28 @@ func (b *burst) settled() {
 				b.noise(r.Read, last)
 			}
 		}
-		if kind == keypad.Key {
-			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, last) // which keys.map cannot name
+		if kind != keypad.Card {
+			b.none(fmt.Sprintf("noise: % x", b.head), last)
 		}
+		return
+	}
+	if b.isBreak() {
+		b.none(b.frames[0].Code+" (BREAK?)", b.frames[0].at)
 		return
 	}
 	for i, r := range b.frames {
 		if !b.lets && slices.ContainsFunc(b.frames[:i], r.same) {
 			continue
 		}
-		if b.isBreak() {
-			r.Code += " (BREAK?)" // which keys.map cannot name
-		}
 		b.read(r.Read, r.at)
+	}
+}
+
+// none tells what is no key, under a name that keys.map cannot have. It is over with its burst: nobody lets it go.
+func (b *burst) none(code string, at time.Duration) {
+	b.read(keypad.Read{Kind: keypad.Key, Code: code}, at)
+	if b.lets {
+		b.read(keypad.Read{Kind: keypad.Release, Code: code}, at)
 	}
 }
 

@@ -245,3 +245,25 @@ func TestAPanicOfAPortIsALostLine(t *testing.T) {
 	good.in <- []byte("1")
 	wantEvent(t, events, Down, "0x31")
 }
+
+// TestNoiseIsNeverHeld sends noise on a line whose keypad says when a key is let go: what is none of its keys is told once, and is no key
+// that stays down and sticks.
+func TestNoiseIsNeverHeld(t *testing.T) {
+	p, err := keypad.Parse([]byte("name = \"x\"\n[[frame]]\nlayout = \"key\"\nkeys = [\"0x41\", \"0x42\", \"0x00\"]\n" +
+		"[[frame]]\nkind = \"release\"\nlayout = \"key\"\nkeys = [\"0x61\", \"0x62\", \"0x10\"]\nof = [\"0x41\", \"0x42\", \"0x00\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent, code := range map[string]Code{"AaBbAaBbAaBbAaBb": "noise: 41 61 42 62 41 61 42 62", "\x00\x00": "0x00 (BREAK?)"} {
+		keys := &holds{}
+		keys.open(0)
+
+		b := newBurst(p, 9600, nil, lineUser{read: keys.read, noise: keys.noise, spoilt: keys.spoilt})
+		b.feed([]byte(sent), time.Second)
+		b.settled()
+		got := keys.pass(time.Minute)
+		if len(got) != 2 || got[0].Action != Down || got[1].Action != Up || got[0].Code != code || got[1].Code != code {
+			t.Errorf("%q: %+v", sent, got)
+		}
+	}
+}

@@ -25,6 +25,9 @@ type lineUser struct {
 	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
 	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
 	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
+	// unread is told of what came between two silences and could not be read, of its first bytes only, and how often in a row that was.
+	// It may be nil.
+	unread func(head []byte, at time.Duration, times int)
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
 	passed func(upTo time.Duration) (time.Duration, bool)
 	state  func(err error) // why it cannot be read, nil when it can; may be told twice

@@ -160,7 +160,7 @@ func TestCataloguesRefused(t *testing.T) {
 		"set": {`"core"`, `"hall"`}, "key twice": {`"key": 2`, `"key": 1`}, "key 5": {`"key": 2`, `"key": 5`}, "key missing": {`"key": 2, `, ``},
 		"no text": {"服务态度较好", ""}, "long on a key": {`"服务态度较好", "words": "服务 态度 较好"`, `"` + strings.Repeat("好", MaxKeyText+1) + `"`},
 		"other words": {"服务 态度 较好", "服务 态度 好"},
-		"long text": {"可以使用自助机办理", strings.Repeat("好", MaxReasonText+1)}, "tab": {"服务态度较好", `\t`},
+		"long text":   {"可以使用自助机办理", strings.Repeat("好", MaxReasonText+1)}, "tab": {"服务态度较好", `\t`},
 	} {
 		changed := strings.Replace(good, c[0], c[1], 1)
 		if changed == good {

@@ -28,6 +28,7 @@ type burst struct {
 	least   uint64        // bytes that may have been a frame
 	head    []byte        // the first bytes, to be shown
 	garbage uint64        // of the decoder, when the burst began
+	unread  unread
 	frames  []timedRead
 	more    bool // there were more frames than are kept
 }
@@ -58,7 +59,7 @@ func newBurst(p *keypad.Profile, baud int, answers chan<- []byte, u lineUser) *b
 	}
 	return &burst{
 		decoder: p.NewDecoder(), answers: answers, read: u.read, noise: u.noise, spoilt: u.spoilt,
-		gap: p.Gap, settle: settle, lets: p.HasReleases(), least: uint64(p.Shortest()+1) / 2,
+		unread: unread{tell: u.unread}, gap: p.Gap, settle: settle, lets: p.HasReleases(), least: uint64(p.Shortest()+1) / 2,
 	}
 }
 
@@ -67,8 +68,10 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 	if at-b.lastAt > b.gap {
 		b.decoder.Reset()
 		b.whole = b.decoder.Garbage
+		b.unread.begin(b.decoder.Garbage, at)
 	}
 	b.lastAt = at
+	b.unread.add(bytes)
 	if len(b.head) == 0 {
 		b.garbage, b.began = b.decoder.Garbage, at
 	}
@@ -83,6 +86,7 @@ func (b *burst) feed(bytes []byte, at time.Duration) {
 	}
 	if len(reads) > 0 {
 		b.whole = b.decoder.Garbage
+		b.unread.understood()
 	}
 	for _, r := range reads {
 		if r.Answer != nil {
@@ -140,19 +144,28 @@ func (b *burst) settled() {
 				b.noise(r.Read, last)
 			}
 		}
-		if kind == keypad.Key {
-			b.read(keypad.Read{Kind: keypad.Key, Code: fmt.Sprintf("noise: % x", b.head)}, last) // which keys.map cannot name
+		if kind != keypad.Card {
+			b.none(fmt.Sprintf("%s% x", noiseName, b.head), last)
 		}
+		return
+	}
+	if b.isBreak() {
+		b.none(b.frames[0].Code+breakName, b.frames[0].at)
 		return
 	}
 	for i, r := range b.frames {
 		if !b.lets && slices.ContainsFunc(b.frames[:i], r.same) {
 			continue
 		}
-		if b.isBreak() {
-			r.Code += " (BREAK?)" // which keys.map cannot name
-		}
 		b.read(r.Read, r.at)
+	}
+}
+
+// none tells what is no key, under a name that keys.map cannot have. It is over with its burst: nobody lets it go.
+func (b *burst) none(code string, at time.Duration) {
+	b.read(keypad.Read{Kind: keypad.Key, Code: code}, at)
+	if b.lets {
+		b.read(keypad.Read{Kind: keypad.Release, Code: code}, at)
 	}
 }
 
@@ -184,6 +197,33 @@ func (b *burst) count() (different, most int, within time.Duration) {
 	}
 	return different, most, within
 }
+
+// unread follows what comes between two silences and is nothing that the profile describes: a keypad at another speed, or of another
+// kind, is never read.
+type unread struct {
+	tell    func(head []byte, at time.Duration, times int) // nil if nobody asks
+	head    []byte                                         // the first bytes since the last silence
+	garbage uint64                                         // of the decoder, when they came
+	times   int                                            // in a row that nothing was understood
+	read    bool                                           // something was, since the last silence
+}
+
+// begin ends what came before a silence, of which the decoder has found so much garbage in all.
+func (u *unread) begin(garbage uint64, at time.Duration) {
+	if garbage > u.garbage && !u.read && u.tell != nil {
+		u.times++
+		u.tell(u.head, at, u.times)
+	}
+	u.head, u.garbage, u.read = nil, garbage, false
+}
+
+func (u *unread) add(bytes []byte) {
+	if room := maxHead - len(u.head); room > 0 {
+		u.head = append(u.head, bytes[:min(room, len(bytes))]...)
+	}
+}
+
+func (u *unread) understood() { u.times, u.read = 0, true }
 
 // drop forgets the burst: the line babbles.
 func (b *burst) drop() {

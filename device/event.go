@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"haochaping/internal/rating"
@@ -10,6 +11,18 @@ import (
 // Code names a key as its source reads it: a GPIO line ("GPIO17", "pinctrl-bcm2711:17"), a key of a USB keypad ("KEY_KP1"),
 // or what a serial keypad's profile makes of its frame: a byte ("0x31"), a line of text, a grade ("0" to "4").
 type Code string
+
+// What is no key is told under names that keys.map cannot have.
+const (
+	noiseName  = "noise: "   // bytes that may have been keys, among others
+	unreadName = "unread: "  // bytes that the profile does not describe
+	breakName  = " (BREAK?)" // a byte that a BREAK reads as
+)
+
+// IsNoKey reports whether this is the name of something that is no key at all, whatever keys.map says.
+func (c Code) IsNoKey() bool {
+	return strings.HasPrefix(string(c), noiseName) || strings.HasPrefix(string(c), unreadName) || strings.HasSuffix(string(c), breakName)
+}
 
 // Action says what happened to a key, or to the keypad as a whole.
 type Action uint8

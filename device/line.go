@@ -25,6 +25,9 @@ type lineUser struct {
 	noise   func(keypad.Read, time.Duration) // a frame came among noise; nil if nobody asks
 	spoilt  func(at time.Duration)           // something came that cannot be read; nil if nobody asks
 	heard   func(b []byte, at time.Duration) // what came, as it came; nil if nobody asks
+	// unread is told of what came between two silences and could not be read, of its first bytes only, and how often in a row that was.
+	// It may be nil.
+	unread func(head []byte, at time.Duration, times int)
 	// passed is told up to when everything has been read, and returns when it wants to be told again, false for never. It may be nil.
 	passed func(upTo time.Duration) (time.Duration, bool)
 	state  func(err error) // why it cannot be read, nil when it can; may be told twice
@@ -230,6 +233,10 @@ const babbleWindow = 100 * time.Millisecond
 // long as it is there.
 const babblePause = 25 * time.Millisecond
 
+// calmReads is how many reads in a row of a line that babbled must have waited for a byte longer than that pause, for the line to be
+// believed again without a silence: a program that was late has found at once what a card that is held had sent meanwhile.
+const calmReads = 5
+
 // readPort reads until the port fails or ctx ends. A line that sends for a second without a pause, or more than its speed
 // allows, is read ten times a second and thrown away, so that it costs little, until it is silent.
 func readPort(ctx context.Context, p Port, baud int, in *inbox) {
@@ -237,12 +244,17 @@ func readPort(ctx context.Context, p Port, baud int, in *inbox) {
 	allowed := max(2*baud/10/10, 64) // bytes a window
 	count, since, lastByte := 0, in.now(), in.now()
 	began := in.now() // of bytes without a pause
-	babbles := false
+	babbles, calm := false, 0
+	pause := max(babblePause, 30*time.Second/time.Duration(baud))
 	for ctx.Err() == nil {
+		asked := in.now()
 		n, err := p.Read(buf)
 		at := in.now()
-		if at-lastByte > max(babblePause, 30*time.Second/time.Duration(baud)) {
+		if at-lastByte > pause {
 			began = at
+		}
+		if calm++; !babbles || at-asked <= pause {
+			calm = 0
 		}
 		if n > 0 {
 			lastByte = at
@@ -251,7 +263,11 @@ func readPort(ctx context.Context, p Port, baud int, in *inbox) {
 			count, since = 0, at
 		}
 		count += n
-		babbles = n > 0 && (babbles || count > allowed || at-began > time.Second)
+		before := babbles
+		babbles = n > 0 && (babbles && calm < calmReads || count > allowed || at-began > time.Second)
+		if before && !babbles {
+			n = 0 // what was left of a frame
+		}
 		in.put(chunk{b: append([]byte(nil), buf[:n]...), babbles: babbles, err: err})
 		if err != nil {
 			return

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -244,4 +245,62 @@ func TestAPanicOfAPortIsALostLine(t *testing.T) {
 	wantEvent(t, events, ActionBack, "")
 	good.in <- []byte("1")
 	wantEvent(t, events, Down, "0x31")
+}
+
+// TestNoiseIsNeverHeld sends noise on a line whose keypad says when a key is let go: what is none of its keys is told once, and is no key
+// that stays down and sticks.
+func TestNoiseIsNeverHeld(t *testing.T) {
+	p, err := keypad.Parse([]byte("name = \"x\"\n[[frame]]\nlayout = \"key\"\nkeys = [\"0x41\", \"0x42\", \"0x00\"]\n" +
+		"[[frame]]\nkind = \"release\"\nlayout = \"key\"\nkeys = [\"0x61\", \"0x62\", \"0x10\"]\nof = [\"0x41\", \"0x42\", \"0x00\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent, code := range map[string]Code{"AaBbAaBbAaBbAaBb": "noise: 41 61 42 62 41 61 42 62", "\x00\x00": "0x00 (BREAK?)"} {
+		keys := &holds{}
+		keys.open(0)
+
+		b := newBurst(p, 9600, nil, lineUser{read: keys.read, noise: keys.noise, spoilt: keys.spoilt})
+		b.feed([]byte(sent), time.Second)
+		b.settled()
+		got := keys.pass(time.Minute)
+		if len(got) != 2 || got[0].Action != Down || got[1].Action != Up || got[0].Code != code || got[1].Code != code {
+			t.Errorf("%q: %+v", sent, got)
+		}
+	}
+}
+
+// TestAKeypadThatIsNeverReadIsTold has a keypad send frames at another speed: after the third the bytes are told, once, until a key is read.
+func TestAKeypadThatIsNeverReadIsTold(t *testing.T) {
+	for name, frames := range map[string]struct{ wrong, right string }{"slz": {"\x98\x80\xf8\x00", string(slz(3))}, "line": {"\xb1\x8d", "3\r\n"}} {
+		var told []string
+		b := newBurst(shipped(t, name), 9600, make(chan []byte, 9), lineUser{
+			read: func(r keypad.Read, _ time.Duration) { told = append(told, r.Code) },
+			unread: func(head []byte, _ time.Duration, times int) {
+				if times == unreadTimes {
+					told = append(told, fmt.Sprintf("%x", head))
+				}
+			},
+		})
+		at := time.Second
+		send := func(frame string) {
+			b.feed([]byte(frame), at)
+			at += 2 * time.Second
+			if end, open := b.over(); open && end < at {
+				b.settled()
+			}
+		}
+		for range 6 {
+			send(frames.wrong)
+		}
+		send(frames.right)
+		for range 3 { // noise now and then
+			send(frames.wrong)
+			send(frames.wrong)
+			send(frames.right)
+		}
+		want := []string{fmt.Sprintf("%x", frames.wrong), "3", "3", "3", "3"}
+		if !slices.Equal(told, want) {
+			t.Errorf("%s: told %q, want %q", name, told, want)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -67,6 +68,9 @@ func reserve(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, unix.EBUSY) {
 		return nil, fmt.Errorf("%w: %s", ErrPortTaken, takenBy(name))
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("no permission for the serial port: add the user to the group of that file, usually dialout: %w", err)
 	}
 	if err != nil {
 		return nil, err

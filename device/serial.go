@@ -2,6 +2,7 @@ package device
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -92,6 +93,9 @@ func (c SerialConfig) presses() presses {
 	return &strokes{doubt: c.doubt(), five: c.Keys}
 }
 
+// unreadTimes is after how many times in a row that nothing was understood it is the keypad or its profile, and not noise.
+const unreadTimes = 3
+
 // Bounds of the wait before the port is opened again.
 const (
 	minReopen = 100 * time.Millisecond
@@ -111,6 +115,11 @@ func (s *Serial) Run(ctx context.Context, emit func(Event)) error {
 	return runLine(ctx, s.cfg, lineUser{
 		prompt: prompt, changed: s.changed,
 		read: keys.read, noise: keys.noise, spoilt: keys.spoilt,
+		unread: func(head []byte, at time.Duration, times int) {
+			if s.cfg.AtOnce || times == unreadTimes { // once of a keypad that is never understood, also if it is a noisy line at night
+				emit(Event{Source: sourceSerial, Action: Down, Code: Code(fmt.Sprintf("%s% x", unreadName, head)), At: at})
+			}
+		},
 		passed: func(upTo time.Duration) (time.Duration, bool) {
 			for _, e := range keys.pass(upTo) {
 				emit(e)

@@ -85,7 +85,7 @@ func openCard(path, mode string, rotation Rotation) (*DRM, error) {
 	return d, nil
 }
 
-// start shows a picture on the first screen that is plugged in and can be drawn.
+// start shows a picture on the first screen that is plugged in and that the card can drive.
 func (d *DRM) start(wanted string) error {
 	dumb := drmCap{capability: drmCapDumbBuffer}
 	if err := d.card.ask(drmGetCap, unsafe.Pointer(&dumb)); err != nil || dumb.value == 0 {
@@ -95,12 +95,20 @@ func (d *DRM) start(wanted string) error {
 	if err != nil || len(crtcs) == 0 || len(connectors) == 0 {
 		return fmt.Errorf("%w: it has no outputs", ErrNoCard)
 	}
-	chosen, err := chooseScreen(connectors, d.card.connector, crtcs, wanted)
+	screens, err := chooseScreens(connectors, d.card.connector, crtcs, wanted)
 	if err != nil {
 		return err
 	}
-	d.output = chosen.output
-	return d.show(chosen.mode, chosen.crtc)
+	var errs []error
+	for _, s := range screens {
+		d.output = s.output
+		err := d.show(s.mode, s.crtc)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("the screen at connector %d: %w", s.output.connector, err), d.free())
+	}
+	return errors.Join(errs...)
 }
 
 // show makes a buffer for a mode and lets a controller show it. A few small screens know 16 bits a pixel only.

@@ -10,6 +10,7 @@ import (
 type drmOutput struct {
 	connector uint32
 	connected bool
+	unknown   bool      // the driver cannot tell whether a screen is connected
 	modes     []drmMode // the best first, as the kernel sorts them
 	now       uint32    // the controller that drives it now, 0 if none
 	crtcs     uint32    // which controllers can drive it: bit n is the nth of the card
@@ -56,34 +57,42 @@ type screenChoice struct {
 	crtc   uint32
 }
 
-// chooseScreen looks at connectors in their order for the first that has a screen that can be drawn. The error is ErrUnplugged if
-// none has a screen at all.
-func chooseScreen(connectors []uint32, look func(uint32) (drmOutput, error), crtcs []uint32, wanted string) (screenChoice, error) {
+// chooseScreens looks at connectors in their order for the screens that can be drawn. Of what may be no screen, since its driver cannot
+// tell, it takes notice where there is nothing else, as the kernel's console does. The error says why there is none, and is
+// ErrUnplugged if there is none at all.
+func chooseScreens(connectors []uint32, look func(uint32) (drmOutput, error), crtcs []uint32, wanted string) ([]screenChoice, error) {
 	var errs []error
+	var sure, unsure []screenChoice
 	for _, id := range connectors {
 		o, err := look(id)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("look at connector %d: %w", id, err))
 			continue
 		}
-		if !o.connected {
+		if !o.connected && !o.unknown {
 			continue
 		}
 		mode, drawn := chooseMode(o.modes, wanted)
 		crtc, free := chooseCrtc(o, crtcs)
 		switch {
+		case o.unknown && len(o.modes) == 0:
 		case !drawn:
 			errs = append(errs, fmt.Errorf("the screen at connector %d has no size from 480x320 to 1920x1080", id))
 		case !free:
 			errs = append(errs, fmt.Errorf("the card has no free controller for the screen at connector %d", id))
+		case o.unknown:
+			unsure = append(unsure, screenChoice{o, mode, crtc})
 		default:
-			return screenChoice{o, mode, crtc}, nil
+			sure = append(sure, screenChoice{o, mode, crtc})
 		}
+	}
+	if all := append(sure, unsure...); len(all) > 0 {
+		return all, nil
 	}
 	if len(errs) == 0 {
 		errs = append(errs, ErrUnplugged)
 	}
-	return screenChoice{}, errors.Join(errs...)
+	return nil, errors.Join(errs...)
 }
 
 // chooseCrtc returns the controller that drives an output, the one that does so already if any. ok is false if none can.

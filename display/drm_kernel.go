@@ -24,6 +24,7 @@ const (
 
 	drmCapDumbBuffer = 1
 	drmConnected     = 1      // a connector's connection
+	drmUnknown       = 3      // the same: its driver cannot tell
 	drmPreferred     = 1 << 3 // in a mode's kind
 	drmUserDefined   = 1 << 5 // in a mode's kind: forced by the boot line
 	drmInterlaced    = 1 << 4 // in a mode's flags
@@ -122,7 +123,7 @@ func (c drmCard) connector(id uint32) (out drmOutput, err error) {
 	if err := c.ask(drmGetConnector, unsafe.Pointer(&n)); err != nil {
 		return drmOutput{}, err
 	}
-	if n.connection != drmConnected {
+	if n.connection != drmConnected && n.connection != drmUnknown {
 		return drmOutput{connector: id}, nil
 	}
 	modes, encoders := make([]drmMode, n.countModes), make([]uint32, n.countEncoders)
@@ -138,7 +139,7 @@ func (c drmCard) connector(id uint32) (out drmOutput, err error) {
 	if err := c.ask(drmGetConnector, unsafe.Pointer(&m)); err != nil {
 		return drmOutput{}, err
 	}
-	out = drmOutput{connector: id, connected: m.connection == drmConnected, modes: modes[:min(n.countModes, m.countModes)]}
+	out = drmOutput{connector: id, connected: m.connection == drmConnected, unknown: m.connection == drmUnknown, modes: modes[:min(n.countModes, m.countModes)]}
 	for _, id := range encoders[:min(n.countEncoders, m.countEncoders)] {
 		e := drmEncoder{id: id}
 		if err := c.ask(drmGetEncoder, unsafe.Pointer(&e)); err != nil {
@@ -159,7 +160,7 @@ func (c drmCard) plugged(id uint32) (bool, error) {
 	defer pin.Unpin()
 	n := drmConnector{id: id, modes: address(&pin, mode), countModes: 1}
 	err := c.ask(drmGetConnector, unsafe.Pointer(&n))
-	return n.connection == drmConnected, err
+	return n.connection == drmConnected || n.connection == drmUnknown, err
 }
 
 // dirty tells the driver what was drawn. At most 256 rectangles are accepted.

@@ -63,6 +63,9 @@ func TestOneScreenDoesNotHideAnother(t *testing.T) {
 	good := drmOutput{connector: 3, connected: true, modes: []drmMode{{width: 1024, height: 600}}, crtcs: 1}
 	tiny := drmOutput{connector: 2, connected: true, modes: []drmMode{{width: 128, height: 64}}, crtcs: 1}
 	none := drmOutput{connector: 1}
+	unsure := drmOutput{connector: 4, unknown: true, modes: good.modes, crtcs: 1}
+	empty := drmOutput{connector: 5, unknown: true, crtcs: 1}
+	bare := drmOutput{connector: 6, connected: true, crtcs: 1}
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		plugged []drmOutput
@@ -70,22 +73,31 @@ func TestOneScreenDoesNotHideAnother(t *testing.T) {
 		want    uint32
 		err     error
 	}{
-		"an undrawable one first": {[]drmOutput{none, tiny, good}, 0, 3, nil},
-		"one that fails first":    {[]drmOutput{tiny, good}, 2, 3, nil},
-		"only an undrawable one":  {[]drmOutput{none, tiny}, 0, 0, nil},
-		"only one that fails":     {[]drmOutput{good}, 3, 0, broken},
-		"none":                    {[]drmOutput{none}, 0, 0, ErrUnplugged},
+		"an undrawable one first":          {[]drmOutput{none, tiny, good}, 0, 3, nil},
+		"one that fails first":             {[]drmOutput{tiny, good}, 2, 3, nil},
+		"only an undrawable one":           {[]drmOutput{none, tiny}, 0, 0, nil},
+		"only one that fails":              {[]drmOutput{good}, 3, 0, broken},
+		"none":                             {[]drmOutput{none}, 0, 0, ErrUnplugged},
+		"nobody can tell":                  {[]drmOutput{none, unsure}, 0, 4, nil},
+		"a sure one after it":              {[]drmOutput{unsure, good}, 0, 3, nil},
+		"nobody can tell, nothing to show": {[]drmOutput{empty}, 0, 0, ErrUnplugged},
+		"without modes first":              {[]drmOutput{bare, unsure}, 0, 4, nil},
+		"only one without modes":           {[]drmOutput{bare}, 0, 0, nil},
 	} {
 		var ids []uint32
 		for _, o := range c.plugged {
 			ids = append(ids, o.connector)
 		}
-		chosen, err := chooseScreen(ids, func(id uint32) (drmOutput, error) {
+		all, err := chooseScreens(ids, func(id uint32) (drmOutput, error) {
 			if id == c.fails {
 				return drmOutput{}, broken
 			}
 			return c.plugged[slices.Index(ids, id)], nil
 		}, []uint32{40}, "")
+		chosen := screenChoice{}
+		if len(all) > 0 {
+			chosen = all[0]
+		}
 		if chosen.output.connector != c.want || (err == nil) != (c.want != 0) || c.err != nil && !errors.Is(err, c.err) {
 			t.Errorf("%s: connector %d, %v", name, chosen.output.connector, err)
 		}

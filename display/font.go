@@ -110,6 +110,8 @@ func openFont(path string) (*font.Font, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is no file")
+	case info.Size() == 0:
+		return nil, errors.New("it is empty")
 	}
 	file, err := os.Open(path)
 	if err != nil {

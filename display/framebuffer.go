@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Framebuffer is a Linux framebuffer of 16 or 32 bits a pixel. It is not safe for concurrent use.
+// Framebuffer is a Linux framebuffer of 16, 24 or 32 bits a pixel. It is not safe for concurrent use.
 type Framebuffer struct {
 	file *os.File
 	surface

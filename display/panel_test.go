@@ -171,7 +171,7 @@ func TestFramebufferFormats(t *testing.T) {
 			t.Errorf("%d bytes a pixel: % x, want % x", c.format.bytes, f.memory, c.want)
 		}
 	}
-	for _, bad := range []pixelFormat{{width: 1, height: 1, stride: 3, bytes: 3}, {width: 4, height: 1, stride: 2, bytes: 2}} {
+	for _, bad := range []pixelFormat{{width: 1, height: 1, stride: 3, bytes: 1}, {width: 4, height: 1, stride: 2, bytes: 2}} {
 		if err := bad.check(); err == nil {
 			t.Errorf("format %+v was accepted", bad)
 		}

@@ -11,7 +11,7 @@ import (
 type pixelFormat struct {
 	width, height    int
 	stride           int // bytes of a row, which can be more than its pixels need
-	bytes            int // of a pixel: 2 or 4
+	bytes            int // of a pixel: 2, 3 or 4
 	red, green, blue channelBits
 	origin           int // bytes before the first pixel that is seen
 }
@@ -32,8 +32,8 @@ func rgb565(width, height, stride int) pixelFormat {
 func (p pixelFormat) memory() int { return p.origin + (p.height-1)*p.stride + p.width*p.bytes }
 
 func (p pixelFormat) check() error {
-	if p.bytes != 2 && p.bytes != 4 {
-		return fmt.Errorf("%d bits a pixel are not supported, 16 and 32 are", 8*p.bytes)
+	if p.bytes < 2 || p.bytes > 4 {
+		return fmt.Errorf("%d bits a pixel are not supported, 16, 24 and 32 are", 8*p.bytes)
 	}
 	if p.width <= 0 || p.height <= 0 || p.stride < p.width*p.bytes {
 		return fmt.Errorf("%dx%d pixels in rows of %d bytes make no sense", p.width, p.height, p.stride)
@@ -97,9 +97,12 @@ func toRGB565(to, from []byte) {
 func (p pixelFormat) toAny(to, from []byte) {
 	for len(from) >= 4 && len(to) >= p.bytes {
 		v := p.pack(from[0], from[1], from[2])
-		if p.bytes == 2 {
+		switch p.bytes {
+		case 2:
 			binary.LittleEndian.PutUint16(to, uint16(v))
-		} else {
+		case 3:
+			to[0], to[1], to[2] = byte(v), byte(v>>8), byte(v>>16)
+		default:
 			binary.LittleEndian.PutUint32(to, v)
 		}
 		from, to = from[4:], to[p.bytes:]

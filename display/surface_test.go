@@ -15,12 +15,18 @@ func (s *surface) pixel(x, y int) uint32 {
 	if s.format.bytes == 2 {
 		return uint32(binary.LittleEndian.Uint16(at))
 	}
+	if s.format.bytes == 3 {
+		return uint32(at[0]) | uint32(at[1])<<8 | uint32(at[2])<<16
+	}
 	return binary.LittleEndian.Uint32(at)
 }
 
 var formats = map[string]func(w, h, stride int) pixelFormat{
 	"XRGB8888": xrgb8888,
 	"RGB565":   rgb565,
+	"RGB888": func(w, h, stride int) pixelFormat {
+		return pixelFormat{w, h, stride, 3, channelBits{16, 8}, channelBits{8, 8}, channelBits{0, 8}, 0}
+	},
 	"BGRX8888": func(w, h, stride int) pixelFormat {
 		return pixelFormat{w, h, stride, 4, channelBits{0, 8}, channelBits{8, 8}, channelBits{16, 8}, 0}
 	},
@@ -48,7 +54,7 @@ func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		panel := image.Pt(rapid.IntRange(1, 90).Draw(t, "width"), rapid.IntRange(1, 70).Draw(t, "height"))
 		r := Rotation(rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rotation"))
-		s := newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "BGRX8888"}).Draw(t, "format"), panel, 4*rapid.IntRange(0, 3).Draw(t, "gap"), r)
+		s := newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "RGB888", "BGRX8888"}).Draw(t, "format"), panel, rapid.IntRange(0, 12).Draw(t, "gap"), r)
 		size := r.size(panel)
 		m := image.NewRGBA(image.Rectangle{Max: size})
 		if s.bounds() != m.Rect {
@@ -125,7 +131,7 @@ func TestChangedPartsAreFew(t *testing.T) {
 }
 
 func BenchmarkConvert(b *testing.B) {
-	for _, format := range []string{"XRGB8888", "RGB565", "BGRX8888"} {
+	for _, format := range []string{"XRGB8888", "RGB565", "RGB888", "BGRX8888"} {
 		for _, r := range []Rotation{0, 90, 180, 270} {
 			b.Run(fmt.Sprintf("%s/%d", format, r), func(b *testing.B) {
 				s := newSurface(format, image.Pt(1024, 600), 0, r)

@@ -149,7 +149,7 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	case c.Cards.Port == "":
 		return errNoReader
 	}
-	if err := mustNotExist(how.out); err != nil {
+	if err := makeRoom(how.out); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -172,7 +172,7 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	if err != nil {
 		return err
 	}
-	if err := writeProfile(how.out, learnt.Text); err != nil {
+	if err := writeProfile(out, how.out, learnt.Text); err != nil {
 		return err
 	}
 	return printCards(out, c.Cards.Port, how.out, learnt)

@@ -198,6 +198,10 @@ func (r *report) event(e device.Event) {
 	switch e.Action {
 	case device.Down:
 		level, ok := r.levels[e.Code]
+		if e.Code.IsNoKey() {
+			r.printf("%10s  %-20s no key: noise, or another speed or profile than the keypad's; ratingctl keys -learn finds it out\n", at, e.Code)
+			return
+		}
 		if !ok {
 			r.printf("%10s  %-20s no level: add it to keys.map\n", at, e.Code)
 			return

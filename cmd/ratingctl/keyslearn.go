@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"haochaping/device"
 	"haochaping/device/keypad"
@@ -41,7 +44,7 @@ func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writ
 		return &hinted{fmt.Errorf("keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source),
 			"set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is"}
 	}
-	if err := mustNotExist(how.out); err != nil {
+	if err := makeRoom(how.out); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -74,7 +77,7 @@ func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	if err := writeProfile(how.out, learnt.profile.Text); err != nil {
+	if err := writeProfile(out, how.out, learnt.profile.Text); err != nil {
 		return err
 	}
 	return printLearnt(out, c.Keys.Serial.Port, how.out, learnt.profile)
@@ -171,10 +174,23 @@ func profileName(file string) string {
 	return strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 }
 
-// mustNotExist refuses a file that is there.
-func mustNotExist(file string) error {
+// makeRoom makes the folder of a profile that is to be written, so that nobody presses keys in vain. It refuses a file that is there.
+func makeRoom(file string) error {
 	if _, err := os.Lstat(file); err == nil {
 		return &hinted{fmt.Errorf("%s is there already", file), "name another file with -out, or remove it"}
+	}
+	dir := filepath.Dir(file)
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(dir, 0o755); err == nil {
+			err = os.Chmod(dir, 0o755) // whatever the umask is: the service's user must read what is in it
+		}
+	}
+	if err == nil {
+		err = unix.Access(dir, unix.W_OK)
+	}
+	if err != nil {
+		return &hinted{fmt.Errorf("the profile cannot be written to %s: %w", dir, err), "name another file with -out, or become root"}
 	}
 	return nil
 }
@@ -208,15 +224,17 @@ func isYes(s string) bool {
 	return slices.Contains([]string{"y", "yes", "是", "对", "是的"}, strings.ToLower(strings.TrimSpace(s)))
 }
 
-// writeProfile creates the file; one that is there is never replaced.
-func writeProfile(path, text string) error {
+// writeProfile creates the file, which the service's user can read; one that is there is never replaced. What cannot be written is
+// printed, so that what was learnt is not lost.
+func writeProfile(out *report, path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return fmt.Errorf("write the profile: %w", err)
+	if err == nil {
+		_, err = f.WriteString(text)
+		err = errors.Join(err, f.Chmod(0o644), f.Close())
 	}
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write the profile: %w", err)
+	if err != nil {
+		out.printf("\nThis is the profile:\n\n%s\n", text)
+		return &hinted{fmt.Errorf("write the profile: %w", err), "put what is printed above into a file by hand"}
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func TestKeypadsAreLearnt(t *testing.T) {
 	}{
 		"byte":   {func(i byte) []byte { return []byte{0x81 + i} }, `layout = "key"`},
 		"line":   {func(i byte) []byte { return []byte(fmt.Sprintf("KEY%d\r\n", i+1)) }, `layout = "4b 45 59 key=30-39|41-5a|61-7a 0d 0a"`},
-		"words":  {func(i byte) []byte { return []byte([]string{"best", "good", "fair", "bad", "worst"}[i] + "\r") }, "text*3-5=21-7e 0d"},
+		"words":  {func(i byte) []byte { return []byte([]string{"best", "good", "fair", "bad", "worst"}[i] + "\r") }, "text*3-5=20-7e 0d"},
 		"xor":    {xorFrame, `layout = "aa 05 key xor8 55"`},
 		"modbus": {modbusFrame, `layout = "01 06 00 10 00 key crc16le"`},
 	} {

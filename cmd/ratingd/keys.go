@@ -59,6 +59,10 @@ func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *ke
 		return terminal.NoPress{At: at}, true
 	case device.Unknown:
 		counts.unknown.Add(1)
+		if s.Code.IsNoKey() {
+			log.Warn("what the keypad sends is no key; it counts for nothing. If no key is read, its speed or its profile is another", "bytes", s.Code)
+			return trouble(rating.EventUnknownKey)
+		}
 		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)
 		return trouble(rating.EventUnknownKey)
 	case device.Stuck:

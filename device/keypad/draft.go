@@ -71,8 +71,8 @@ func (d draft) beat(p func(string, ...any), h Beat) {
 	layout, keys := h.layout(), ""
 	if end := d.keys.end; d.keys.text && d.keys.head == 0 && len(h.Sample) > len(end) && strings.HasSuffix(string(h.Sample), end) {
 		word := string(h.Sample[:len(h.Sample)-len(end)])
-		if isText([]byte(word), end[0]) {
-			layout = fmt.Sprintf("text*%d=21-7e %s", len(word), fmt.Sprintf("% x", end))
+		if isText([]byte(word), end[0]) && printable([]byte(word)) {
+			layout = fmt.Sprintf("text*%d=20-7e %s", len(word), fmt.Sprintf("% x", end))
 			keys = fmt.Sprintf("keys = [%s]\n", tomlString(word))
 		}
 	}

@@ -29,7 +29,7 @@ func (g guess) codes() (codes [5]string) {
 
 // code returns how the keys are named best: those of letters and digits as such.
 func (g guess) code() codeForm {
-	if !g.text && slices.ContainsFunc(g.keys[:], func(k []byte) bool { return !letters(k) }) {
+	if slices.ContainsFunc(g.keys[:], func(k []byte) bool { return !g.text && !letters(k) || g.text && !printable(k) }) {
 		return codeHex
 	}
 	return codeText
@@ -173,9 +173,10 @@ func guessText(sent [5][]byte) (guess, error) {
 	return guess{}, advice
 }
 
+// isText reports whether these may be the words of a key, also Chinese ones in whatever encoding, before a byte that ends them.
 func isText(b []byte, end byte) bool {
 	for _, c := range b {
-		if c <= ' ' || c > '~' || c == end {
+		if c < ' ' || c == 0x7f || c == end {
 			return false
 		}
 	}
@@ -201,7 +202,10 @@ func textGuess(sent [5][]byte, head, tail int) guess {
 	}
 	end := sent[0][len(sent[0])-tail:]
 	if end[0] < ' ' {
-		set = []string{"21-7e"}
+		set = []string{"20-7e"}
+		if g.code() == codeHex {
+			set = append(set, "80-ff")
+		}
 	}
 	for _, c := range sent[0][:head] {
 		g.parts = append(g.parts, fmt.Sprintf("%02x", c))

@@ -48,7 +48,10 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 			bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
 		}
 	}
-	if c.Device == "" {
+	c.checkEnrol(bad)
+	if c.Device == "" && c.Enrols() {
+		// It is drawn at birth.
+	} else if c.Device == "" {
 		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
 	} else if _, err := rating.ParseDeviceID(string(c.Device)); err != nil {
 		bad("device", "%q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)

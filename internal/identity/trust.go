@@ -3,8 +3,10 @@ package identity
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -74,4 +76,27 @@ func Pool(all ...*x509.Certificate) *x509.CertPool {
 		p.AddCert(c)
 	}
 	return p
+}
+
+// ReadCertificate returns the certificate of a key in a file, with what stands between it and the root. Without a file the error is fs.ErrNotExist.
+func ReadCertificate(path string, key Key) (tls.Certificate, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("read the box's certificate: %w", err)
+	}
+	var out tls.Certificate
+	for block, rest := pem.Decode(b); block != nil; block, rest = pem.Decode(rest) {
+		out.Certificate = append(out.Certificate, block.Bytes)
+	}
+	if len(out.Certificate) == 0 {
+		return out, fmt.Errorf("the box's certificate %s is damaged: it is no PEM file", path)
+	}
+	if out.Leaf, err = x509.ParseCertificate(out.Certificate[0]); err != nil {
+		return out, fmt.Errorf("the box's certificate %s is damaged: %w", path, err)
+	}
+	if !Is(out.Leaf, key) {
+		return out, fmt.Errorf("the box's certificate %s is of another key", path)
+	}
+	out.PrivateKey = key
+	return out, nil
 }

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
@@ -184,7 +184,13 @@ func (w *world) enrolled(b box) *x509.Certificate {
 }
 
 func TestABoxIsLetInByItsCode(t *testing.T) {
-	w := newWorld(t)
+	t.Run("sqlite", func(t *testing.T) { letIn(t, newWorld(t)) })
+	t.Run("postgres", func(t *testing.T) {
+		letIn(t, worldAt(t, dbtest.StartPostgres(t).Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
+	})
+}
+
+func letIn(t *testing.T, w *world) {
 	b := newBox(t, "bcdf23456789")
 	plain := w.client(nil, nil)
 	status, h, _ := w.post(plain, "simpleenroll", b.request(t))
@@ -222,6 +228,12 @@ func TestABoxIsLetInByItsCode(t *testing.T) {
 	}
 	if _, _, again := w.post(plain, "simpleenroll", b.request(t)); !w.bag(again)[0].Equal(all[0]) {
 		t.Error("a box that has lost the answer gets another certificate")
+	}
+	if all, err := w.room.Certificates(t.Context(), b.device, 5); err != nil || len(all) != 1 || !all[0].Revoked.IsZero() {
+		t.Errorf("its certificates are %+v, %v", all, err)
+	}
+	if hall, window, err := w.room.Last(t.Context(), "li"); hall != "H1" || window != "A01" || err != nil {
+		t.Errorf("the last was accepted for %s %s, %v", hall, window, err)
 	}
 	acts := 0
 	entries, err := w.room.journal.Read(t.Context(), 0, 100)
@@ -386,54 +398,5 @@ func TestTheWaitingAreBounded(t *testing.T) {
 	q.Hash[2]++
 	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrWaiting) {
 		t.Errorf("one more when the others have gone: %v", err)
-	}
-}
-
-// TestTheAuthorityIsKept opens it again, without the root's key too, and with files that do not belong together.
-func TestTheAuthorityIsKept(t *testing.T) {
-	folder, c := t.TempDir(), &clock{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	a, err := OpenAuthority(folder, c.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Remove(filepath.Join(folder, RootKeyFile)); err != nil {
-		t.Fatal(err)
-	}
-	again, err := OpenAuthority(folder, c.now)
-	if err != nil || !again.Root().Equal(a.Root()) || !again.Issuing().Equal(a.Issuing()) {
-		t.Fatalf("the authority is another one, %v", err)
-	}
-	c.pass(issuingLife - issuingLeft/2)
-	if _, err := OpenAuthority(folder, c.now); err != nil {
-		t.Errorf("without the root's key it does not wait for a renewal: %v", err)
-	}
-	c.pass(issuingLeft)
-	if _, err := OpenAuthority(folder, c.now); err == nil || !strings.Contains(err.Error(), RootKeyFile) {
-		t.Errorf("an issuing certificate that has ended: %v", err)
-	}
-}
-
-func TestTheIssuingCertificateIsRenewed(t *testing.T) {
-	folder, c := t.TempDir(), &clock{at: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
-	a, err := OpenAuthority(folder, c.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := newBox(t, "bcdf23456789")
-	q, err := identity.ParseRequest(b.request(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.pass(issuingLife - issuingLeft/2)
-	old, err := a.Box(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := OpenAuthority(folder, c.now)
-	if err != nil || !again.Root().Equal(a.Root()) || !again.Issuing().NotAfter.After(a.Issuing().NotAfter) {
-		t.Fatalf("the issuing certificate ends on %v, %v", again.Issuing().NotAfter, err)
-	}
-	if err := again.Verify(old, c.now()); err != nil {
-		t.Errorf("a certificate from before the renewal: %v", err)
 	}
 }

@@ -81,7 +81,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.uplink.crashed = "link.crashed"
 	if cfg.Enrols() {
-		d.enrolment = append(d.enrolment, d.extras.add("enrolment", "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, log}).run))
+		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, log}).run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()

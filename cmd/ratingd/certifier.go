@@ -17,6 +17,9 @@ import (
 	"haochaping/sync/uplink"
 )
 
+// enrolmentPart is the name of the part that gets the box its certificate.
+const enrolmentPart = "enrolment"
+
 // certifier gets the box its certificate, shows its code while it waits, and tells the way to the centre.
 type certifier struct {
 	cfg   boxconfig.Config

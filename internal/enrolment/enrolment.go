@@ -115,7 +115,7 @@ func RenewAt(c *x509.Certificate) time.Time {
 }
 
 // ErrWaits says that an administrator has to accept the box.
-var ErrWaits = errors.New("an administrator has to accept the box on the centre's page")
+var ErrWaits = errors.New("等待管理员在中心页面接受 / an administrator has to accept the box on the centre's page")
 
 // ask asks for the first certificate.
 func (e *Enrolment) ask(ctx context.Context) (time.Duration, error) {
@@ -126,7 +126,7 @@ func (e *Enrolment) ask(ctx context.Context) (time.Duration, error) {
 		return hurry, err
 	case a.wait > 0:
 		e.show(a.code)
-		return a.wait, fmt.Errorf("%w: code %s, check digits %s", ErrWaits, a.code.Text, a.code.Digits)
+		return a.wait, fmt.Errorf("%w: 配对码 code %s, 核对码 check digits %s", ErrWaits, a.code.Text, a.code.Digits)
 	}
 	if err := e.keep(ctx, a.leaf, nil); err != nil {
 		return hurry, err

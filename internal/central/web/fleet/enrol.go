@@ -18,6 +18,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
+	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
 )
 
@@ -117,7 +118,9 @@ func (p *pages) enrolling(c *web.Call) error {
 		switch {
 		case err == nil:
 			b.Again = true
-			b.Windows = append(b.Windows, windowChoice{d.Window.ID, d.Window.Name, true})
+			if place, ok := a.Window(d.Window.ID, directory.DayOf(c.Now())); ok && place.Hall.ID == v.Hall {
+				b.Windows = append(b.Windows, windowChoice{d.Window.ID, d.Window.Name, true})
+			}
 		case !errors.Is(err, fleet.ErrNoDevice):
 			return err
 		}
@@ -293,6 +296,8 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	d := fleet.Device{ID: x.Device, Key: x.Record, EnrolledAt: c.Now()}
 	before, err := p.Fleet.Device(ctx, x.Device)
 	switch {
+	case err == nil && before.Follows && !c.May(account.EditBoxes, scope.At(a, before.ID, before.Window, c.Now())):
+		return "", conflict("这台评价器登记在您管理范围以外的窗口，请联系设备运维。The box serves a window that is not within your role.")
 	case err == nil:
 		d = before
 	case !errors.Is(err, fleet.ErrNoDevice):

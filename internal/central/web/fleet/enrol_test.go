@@ -43,7 +43,13 @@ func asks(t *testing.T, room *enrol.Room, device rating.DeviceID) (enrol.Pending
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := identity.NewRequest(device, key, identity.Record(private))
+	return asksAs(t, room, device, key, identity.Record(private))
+}
+
+// asksAs is asks with keys.
+func asksAs(t *testing.T, room *enrol.Room, device rating.DeviceID, key, record identity.Key) (enrol.Pending, identity.Request) {
+	t.Helper()
+	der, err := identity.NewRequest(device, key, record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +146,39 @@ func TestTheBoxOfAnotherIsNotTaken(t *testing.T) {
 	}
 	r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {one.Code}, "window": {"SL-H2-B02"}}))
 	webtest.Want(t, r, 409, "jia-b01")
+}
+
+// TestABoxOfAnotherHallIsNotTaken shows the code of a box that serves elsewhere to the administrator of another hall.
+func TestABoxOfAnotherHallIsNotTaken(t *testing.T) {
+	w := newWorldOf(t, box{"bcdf23456789", "SL-H1-A07"})
+	room := w.lets(t)
+	d, err := w.fleet.Device(t.Context(), "bcdf23456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = public
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := asksAs(t, room, d.ID, key, identity.Record(private))
+	form := url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}}
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	webtest.Want(t, webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", hall, form)), 409, "管理范围以外")
+	wide := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", wide, form)); r.Code != 303 {
+		t.Errorf("a technician of both halls: %d", r.Code)
+	}
+	if d, err = w.fleet.Device(t.Context(), d.ID); err != nil || d.Window.ID != "SL-H2-B02" || d.Window.Generation != 2 {
+		t.Errorf("the box serves %s with generation %d, %v", d.Window.ID, d.Window.Generation, err)
+	}
 }
 
 func TestWithoutADoorThePageSaysSo(t *testing.T) {

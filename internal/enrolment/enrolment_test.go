@@ -163,13 +163,13 @@ func TestACertificateThatHasEnded(t *testing.T) {
 	b := newBox(t, c, nil)
 	b.letIn(t, c)
 	first := b.own(t).Leaf
-	c.ahead.Store(int64(first.NotAfter.Sub(time.Now()) + 100*24*time.Hour))
+	c.ahead.Store(int64(time.Until(first.NotAfter) + 100*24*time.Hour))
 	b.fails = errors.New("there is no broker") // there is nothing to lose
 	if _, err := b.step(t.Context()); err != nil || b.kept != 2 || b.own(t).Leaf.Equal(first) {
 		t.Errorf("100 days after its end: %v, kept %d", err, b.kept)
 	}
 	second := b.own(t).Leaf
-	c.ahead.Store(int64(second.NotAfter.Sub(time.Now()) + enrol.Grace + time.Hour))
+	c.ahead.Store(int64(time.Until(second.NotAfter) + enrol.Grace + time.Hour))
 	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || b.code.Text == "" || !b.own(t).Leaf.Equal(second) {
 		t.Errorf("too long after its end: %v, code %+v", err, b.code)
 	}
@@ -192,7 +192,7 @@ func TestAClockThatNobodyHasSet(t *testing.T) {
 	}
 	b.cfg.Trust.Passed = func() time.Time { return b.own(t).Leaf.NotAfter.Add(time.Hour) }
 	b.door.cfg = b.cfg
-	c.ahead.Store(int64(b.own(t).Leaf.NotAfter.Sub(time.Now()) + time.Hour))
+	c.ahead.Store(int64(time.Until(b.own(t).Leaf.NotAfter) + time.Hour))
 	if _, err := b.step(t.Context()); err != nil || b.kept != 2 {
 		t.Errorf("a certificate that is known to have ended: %v, %d", err, b.kept)
 	}

@@ -23,9 +23,11 @@ const (
 	Again = 3 * time.Second
 	// Later is when one is to ask again for which there is no room.
 	Later = time.Minute
-	// CodeHeader, UntilHeader and DigitsHeader say under which code a box waits, until when in seconds since 1970, and its check digits.
-	CodeHeader   = "Hcp-Code"
-	UntilHeader  = "Hcp-Code-Until"
+	// CodeHeader says under which code a box waits.
+	CodeHeader = "Hcp-Code"
+	// UntilHeader says until when, in seconds since 1970-01-01 UTC.
+	UntilHeader = "Hcp-Code-Until"
+	// DigitsHeader says which check digits its keys have.
 	DigitsHeader = "Hcp-Check-Digits"
 )
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,12 +27,12 @@ func TestABoxFromItsBirth(t *testing.T) {
 		t.Skip("starts the whole product")
 	}
 	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
-	door := freeAddress(t)
-	w.launch(fmt.Sprintf("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = %q\nenrol.names = [\"127.0.0.1\"]\n", door))
+	w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
 	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
 	admin := w.signedIn("SL-H2", "629901000000")
 	shared := filepath.Join(w.dir, "haochaping.toml")
-	w.centre("image-config", "-broker", "mqtts://"+w.mqtt, "-out", shared)
+	door := waitAddresses(t, filepath.Join(w.dir, "centre.json"))["enrol"]
+	w.centre("image-config", "-url", "https://"+door, "-broker", "mqtts://"+w.mqtt, "-out", shared)
 
 	b := newGPIOBox(t, w, "born", 1)
 	if err := os.MkdirAll(b.state, 0o700); err != nil {
@@ -41,7 +40,7 @@ func TestABoxFromItsBirth(t *testing.T) {
 	}
 	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\n", b.state, b.addresses, shared)+b.keys+
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-		"visit.thanks = \"1s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\n"+
+		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\n"+
 		fmt.Sprintf("operations.socket = %q\n", b.socket()))
 	b.launch()
 	b.wait("enrolling", func(s boxState) bool { return s.State == "enrolling" && s.Code != "" })
@@ -71,8 +70,11 @@ func TestABoxFromItsBirth(t *testing.T) {
 	b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
 	t.Logf("the box served its window %v after it was accepted", time.Since(began).Round(100*time.Millisecond))
 
-	b.openVisit()
+	visit := b.openVisit()
 	b.press(5)
+	if !b.sawThanks(visit, 5, make(chan struct{})) {
+		t.Fatal("nobody was thanked")
+	}
 	b.settle()
 
 	// It starts again, and needs nobody.
@@ -93,16 +95,6 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if c, err := keys.ReadCertificate(filepath.Join(b.state, boxconfig.CertificateFile), key); err != nil || c.Leaf.Subject.CommonName != device {
 		t.Errorf("its certificate: %v", err)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // get returns a page's text.

@@ -44,6 +44,7 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 		"thanks":       {"已记录，感谢您的评价", "按错了？现在按其他键即可更正"},
 		"fault":        {"按键暂停使用", "请扫描二维码，用手机评价"},
 		"enrolling":    {"lz-0417", "3F2A 90C1 77DE 0B54"},
+		"waiting":      {"BKTN WXRD", "0417", "管理员扫码登记"},
 	} {
 		for _, size := range sizes {
 			l, err := r.arrange(screens(t)[name], size)

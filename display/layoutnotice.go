@@ -28,3 +28,20 @@ func (l *layout) notice(body image.Rectangle, title, english, advice string, mor
 	}
 	l.write(column{box: body, on: paper, centre: true, most: l.growth()}, blocks...)
 }
+
+// waiting shows under which code a box waits to be accepted. It is read aloud and typed, so it stands in two groups.
+func (l *layout) waiting(s Screen, body image.Rectangle) {
+	u, half := l.least, (len(s.Code)+1)/2
+	code := block{s: s.Code[:half] + " " + s.Code[half:], size: u * 3, ink: inkDark, gap: 25}
+	advice := block{s: "请核对管理页面显示的四位数字与此相同", size: u, lines: 2, ink: inkDark, gap: 20, spare: 1}
+	blocks := []block{
+		{s: "等待登记", size: u * 3 / 2, ink: inkDark}, {s: "Waiting to be accepted", size: u, ink: inkSoft, gap: 40},
+		{s: "配对码 Code", size: u, ink: inkSoft, gap: 5}, code,
+		{s: "核对码 Check digits", size: u, ink: inkSoft, gap: 5}, {s: s.Digits, size: u * 5 / 2, ink: inkDark, gap: 30},
+		advice, {s: s.Device, size: u, ink: inkSoft},
+	}
+	if l.upright() { // the code stays large above its picture
+		blocks = []block{{s: "等待登记", size: u * 3 / 2, ink: inkDark, gap: 10}, code, {s: "核对码 " + s.Digits, size: u * 2, ink: inkDark, gap: 10}, advice}
+	}
+	l.write(column{box: l.code(s, body, "管理员扫码登记", "Scan to accept"), on: paper, centre: true, most: l.growth()}, blocks...)
+}

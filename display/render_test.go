@@ -30,7 +30,7 @@ var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {192
 var (
 	goldenSizes = []image.Point{{1024, 600}, {600, 1024}}
 	moreSizes   = []image.Point{{480, 320}, {800, 480}, {1920, 1080}, {320, 480}, {1080, 1920}}
-	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go"}
+	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting"}
 )
 
 func renderer(t testing.TB) *Renderer {
@@ -91,8 +91,10 @@ func screens(t testing.TB) map[string]Screen {
 	return map[string]Screen{
 		"starting":  {Order: rating.Levels()},
 		"enrolling": {State: Enrolling, Order: rating.Levels(), Device: at.Device, Fingerprint: at.Fingerprint, Offline: true},
-		"idle":      with(func(s *Screen) { s.State = Idle }),
-		"asking":    with(func(s *Screen) { s.State, s.Subject, s.Step, s.Steps, s.Link = Asking, rating.StaffSubject, 1, 1, l }),
+		"waiting": {State: Enrolling, Order: rating.Levels(), Device: "k3mq9xtr27hw", Fingerprint: at.Fingerprint, Code: "BKTNWXRD", Digits: "0417",
+			Link: "https://admin.example.com/fleet/enrol?code=BKTNWXRD", Offline: true},
+		"idle":   with(func(s *Screen) { s.State = Idle }),
+		"asking": with(func(s *Screen) { s.State, s.Subject, s.Step, s.Steps, s.Link = Asking, rating.StaffSubject, 1, 1, l }),
 		"asking-matter": with(func(s *Screen) {
 			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Link, s.Offline = Asking, rating.MatterSubject, "居住证办理", 2, 2, l, true
 		}),

@@ -45,5 +45,6 @@ type Screen struct {
 	Reasons [rating.KeyReasons]string
 
 	Device, Fingerprint string // for enrolling
+	Code, Digits        string // under which a box waits to be accepted, and what the centre's page shows too; empty for none
 	Problem             string // for a fault, in a citizen's words
 }

@@ -28,7 +28,7 @@ func (c *command) checkConfig(ctx context.Context) error {
 		_, err := fmt.Fprintln(c.env.stdout, "配置正确，使用内置代理 · the configuration is right; the built-in broker is used")
 		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
 	}
-	in, _, err := c.broker(cfg.Broker, c.logger(cfg))
+	in, err := elsewhere(cfg.Broker)
 	if err != nil {
 		return &configurationError{err}
 	}

@@ -30,6 +30,7 @@ type config struct {
 	LogLevel  logLevel       `toml:"log_level"`
 	Addresses string         `toml:"addresses_file"`
 	Broker    brokerConfig   `toml:"broker"`
+	Enrol     enrolConfig    `toml:"enrol"`
 	Rate      rateConfig     `toml:"rate"`
 	Admin     adminConfig    `toml:"admin"`
 	Seal      sealConfig     `toml:"seal"`
@@ -45,6 +46,7 @@ type brokerConfig struct {
 	CertFile       string    `toml:"cert_file"`
 	KeyFile        string    `toml:"key_file"`
 	PasswordsFile  string    `toml:"passwords_file"`
+	Certificates   bool      `toml:"certificates"`
 	URL            brokerURL `toml:"url"`
 	Partitions     int       `toml:"partitions"`
 	Username       string    `toml:"username"`
@@ -161,9 +163,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	value("books", &c.Books, string(c.Books))
 	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
-	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
-		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, or name a passwords_file", c.Broker.Listen)
-	}
+	c.checkEnrol(bad, value)
 	if c.Broker.URL != "" {
 		value("broker.url", &c.Broker.URL, string(c.Broker.URL))
 	}

@@ -90,6 +90,7 @@ type bound struct {
 	Rate      string `json:"rate"`
 	Admin     string `json:"admin"`
 	Ops       string `json:"ops,omitempty"`
+	Enrol     string `json:"enrol,omitempty"`
 	PublicKey string `json:"public_key"`
 }
 

@@ -21,6 +21,7 @@ import (
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
@@ -40,6 +41,7 @@ type rooms struct {
 	deadlines *deadline.Deadlines
 	intake    *intake.Room
 	orders    *rectify.Orders
+	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
 	holder    string             // names this instance
@@ -48,7 +50,7 @@ type rooms struct {
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -148,6 +150,9 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		return err
 	}
 	x.background(ctx, x.fleet.Run)
+	if x.enrol, err = c.openEnrol(ctx, x); err != nil {
+		return err
+	}
 	if x.people, err = c.accounts(ctx, x); err != nil {
 		return err
 	}

@@ -86,6 +86,10 @@ func (c *command) commands() []cli.Command {
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
 		account, device, directory, orders,
+		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
+			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
+		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and the list of revoked certificates",
+			c.certificate, "centrald certificate -server mqtt.example.com -key mqtt.key -out mqtt.pem -root root.pem -revoked revoked.pem"),
 		does("findings", "列出评价器发来的数据有何异常及处理办法", "list what is wrong with what the boxes have sent, and what to do", c.findings, "centrald findings", "centrald findings -all -json"),
 		does("verify", "核对日志和账本；有改动时状态为 1", "check the journal and the books; status 1 if something was changed", c.verify, "centrald verify"),
 		does("rebuild", "由日志重做账本", "make the books anew from the journal", c.rebuild, "centrald rebuild"),

@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -17,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"haochaping/internal/central/broker"
 	"haochaping/internal/central/cases"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/intake"
@@ -26,7 +22,6 @@ import (
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
-	"haochaping/internal/loginfiles"
 	"haochaping/internal/rating"
 	"haochaping/internal/stages"
 )
@@ -59,7 +54,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return err
 	}
 
-	mqtt, brokers, err := c.broker(cfg.Broker, log)
+	mqtt, brokers, err := c.broker(x, log)
 	if err != nil {
 		return err
 	}
@@ -124,6 +119,14 @@ func (c *command) serve(ctx context.Context) (err error) {
 
 // doors returns the listeners that are only there where they are configured, and notes their addresses.
 func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *slog.Logger) (all []stages.Stage, err error) {
+	if cfg.Enrol.Listen != "" {
+		door, err := c.enrolDoor(w.rooms, m, log)
+		if err != nil {
+			return nil, err
+		}
+		at.Enrol = door.listener.Addr().String()
+		all = append(all, stages.Stage{Name: "new boxes", Run: door.run})
+	}
 	if cfg.Cases.Listen != "" {
 		door, err := c.cases(cfg.Cases, w.rooms, log)
 		if err != nil {
@@ -152,71 +155,6 @@ func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *s
 		all = append(all, stages.Stage{Name: "operations", Run: own.run})
 	}
 	return all, nil
-}
-
-// broker returns how to reach the broker, and the stage of the built-in one if that is used.
-func (c *command) broker(cfg brokerConfig, log *slog.Logger) (ingest.Config, []stages.Stage, error) {
-	if cfg.URL != "" {
-		out := ingest.Config{Broker: string(cfg.URL), Username: cfg.Username, Partitions: cfg.Partitions}
-		var err error
-		if out.Password, err = loginfiles.Password(loginfiles.File{Field: "broker.password_file", Path: cfg.PasswordFile}); err != nil {
-			return out, nil, err
-		}
-		out.TLS, err = loginfiles.TLS(loginfiles.File{Field: "broker.ca_file", Path: cfg.CAFile},
-			loginfiles.File{Field: "broker.client_cert_file", Path: cfg.ClientCertFile}, cfg.ClientKeyFile)
-		return out, nil, err
-	}
-	var server *tls.Config
-	scheme := "mqtt"
-	if cfg.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
-			return ingest.Config{}, nil, fmt.Errorf("broker.cert_file: %w", err)
-		}
-		server, scheme = serverTLS(cert), "mqtts"
-	}
-	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: log}
-	if cfg.PasswordsFile != "" {
-		known := passwords{cfg.PasswordsFile, log}
-		if _, err := known.read(); err != nil {
-			return ingest.Config{}, nil, err
-		}
-		access.Password = known.allow
-	}
-	b, err := broker.Listen(access)
-	if err != nil {
-		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", hintTaken(string(cfg.Listen), err))
-	}
-	out := ingest.Config{Broker: scheme + "://" + reachable(b.Addr()), Username: broker.CentreName, Password: b.Secret()}
-	if server != nil {
-		// The centre speaks to itself, by an address that the certificate need not name, and knows the certificate.
-		out.TLS = selfTLS(server)
-	}
-	return out, []stages.Stage{{Name: "broker", Run: b.Run}}, nil
-}
-
-// selfTLS accepts exactly the certificate that the server itself shows.
-func selfTLS(server *tls.Config) *tls.Config {
-	own := server.Certificates[0].Certificate[0]
-	return &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		InsecureSkipVerify: true, // replaced by the comparison below
-		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if len(raw) == 0 || string(raw[0]) != string(own) {
-				return errors.New("the broker is not the one of this program")
-			}
-			return nil
-		},
-	}
-}
-
-// reachable returns an address that a client can use for a listener, which may listen on all addresses.
-func reachable(a net.Addr) string {
-	host, port, err := net.SplitHostPort(a.String())
-	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", port)
-	}
-	return a.String()
 }
 
 // pages returns the rating page and the centre's page on their listeners.

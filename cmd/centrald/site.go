@@ -50,7 +50,7 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons), Silence: silence}),
-		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
+		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),
 		organisation.Section(organisation.Config{Directory: x.directory}),

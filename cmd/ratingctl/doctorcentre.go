@@ -69,7 +69,7 @@ func checkBroker(ctx context.Context, p *patient) finding {
 // checkAddress goes the way to the centre step by step, with a name of its own, so that the daemon stays connected.
 func checkAddress(ctx context.Context, p *patient, address string) finding {
 	up := p.config.Uplink
-	login, err := up.Login(p.config.Device)
+	login, err := p.config.Login()
 	if err != nil {
 		return brokerUntried(err)
 	}

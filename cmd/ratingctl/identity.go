@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,11 @@ func identity(args []string, stdout, stderr io.Writer) error {
 	if err != nil || c == nil {
 		return err
 	}
-	key, err := boxconfig.Identity(c.State)
+	err = c.Birth(rand.Reader)
+	var key ed25519.PrivateKey
+	if err == nil {
+		key, err = boxconfig.Identity(c.State)
+	}
 	if err != nil {
 		return &hinted{err, "the key is in the state folder; run this as the user that runs ratingd"}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"haochaping/internal/enrolment"
 	"haochaping/internal/terminal"
 )
 
@@ -29,6 +30,11 @@ func (a *audience) show(v terminal.View) {
 	if a.prompt != nil {
 		a.prompt(v)
 	}
+}
+
+// waits takes under which code the box waits to be accepted.
+func (a *audience) waits(c enrolment.Code) {
+	a.shown.update(func(p *picture) { p.code = c })
 }
 
 // connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.

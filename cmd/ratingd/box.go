@@ -41,13 +41,15 @@ type daemon struct {
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
 	uplink   *extra
-	pcs      *windowPCs
-	cards    []*extra
-	ops      []*extra
-	box      *operations
-	monitor  *opsapi.Monitor
-	extras   *extras
-	book     *addressBook
+	// enrolment gets the box its certificate; empty where it has one from elsewhere.
+	enrolment []*extra
+	pcs       *windowPCs
+	cards     []*extra
+	ops       []*extra
+	box       *operations
+	monitor   *opsapi.Monitor
+	extras    *extras
+	book      *addressBook
 }
 
 // runBox makes the parts, joins them, and runs them until ctx ends.
@@ -75,9 +77,12 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if env.supervised {
 		restart = stop
 	}
-	d.line = newCentreLine(cfg.Uplink, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
+	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.uplink.crashed = "link.crashed"
+	if cfg.Enrols() {
+		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, log}).run))
+	}
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
@@ -121,7 +126,7 @@ func (d *daemon) joinScreen() {
 	d.screen.fonts, d.screen.folders = fonts.renderers, folder.panels
 	d.links = &linkBook{who: d.who, base: c.Link.Base}
 	photo := d.extras.add("photos", "photos.file", func(ctx context.Context, _ func(error)) error { return idle(ctx) })
-	d.scene = scene{links: d.links, order: order, photos: &photos{staff: d.staff, report: photo.report}}
+	d.scene = scene{links: d.links, order: order, page: c.Enrol.Page, photos: &photos{staff: d.staff, report: photo.report}}
 	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
 	speaker := newSpeaker(c.Sound, order, d.env, d.log)
 	add := func(wanted bool, name string, code condition.Code, run func(context.Context, func(error)) error) {
@@ -212,6 +217,7 @@ func (d *daemon) stages(service manager) []stages.Stage {
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},
 		{Name: "monitor", Run: d.watch},
 		{Name: "terminal", Run: func(ctx context.Context) error { return d.loop.Run(ctx, d.start) }},
+		{Name: "enrolment", Run: func(ctx context.Context) error { return together(ctx, d.enrolment...) }},
 		{Name: "uplink", Run: d.uplink.supervise},
 		{Name: "clock", Run: func(ctx context.Context) error { return watchClock(ctx, d.clock, d.loop.Post) }},
 		{Name: "upkeep", Run: func(ctx context.Context) error { return upkeep(ctx, d.db, d.clock, d.log, d.line.keepUnkept) }},

@@ -15,6 +15,8 @@ type boxState struct {
 	Offline bool            `json:"offline"`
 	Visit   string          `json:"visit,omitempty"`
 	Link    string          `json:"link,omitempty"`    // what the QR code says
+	Code    string          `json:"code,omitempty"`    // under which the box waits to be accepted
+	Digits  string          `json:"digits,omitempty"`  // that go with it
 	Chosen  rating.Level    `json:"chosen,omitempty"`  // what the thanks or reasons are for, as the frame shows it
 	Reasons []string        `json:"reasons,omitempty"` // what the keys stand for instead, left to right
 	Pending uint64          `json:"pending"`           // records that the centre has not acknowledged
@@ -31,8 +33,8 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		mux.Handle("POST /keys/{code}", keys.Handler())
 	}
 	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) {
-		v := shown.get().view // the citizen's screen
-		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending()}
+		v, wait := shown.get().view, shown.get().code // the citizen's screen
+		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits}
 		if v.Problem != "" {
 			s.State = "fault"
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"errors"
+	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync/atomic"
@@ -19,7 +21,8 @@ import (
 // centreLine is the way to the centre: what the box tells it and what it tells the box. It is safe for concurrent use.
 type centreLine struct {
 	memory
-	cfg    boxconfig.Uplink
+	box    boxconfig.Config
+	cfg    boxconfig.Uplink // of box
 	who    identity
 	env    environment
 	loop   *terminal.Loop
@@ -28,17 +31,19 @@ type centreLine struct {
 	orders orders
 	log    *slog.Logger
 
-	up     atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
-	cert   atomic.Pointer[x509.Certificate] // the box's own at the broker, nil if it has none
-	since  *connectedSince
-	unkept atomic.Pointer[rating.Window] // a window that the disk did not take
-	offset atomic.Int64                  // box minus centre in milliseconds
+	up    atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
+	cert  atomic.Pointer[x509.Certificate] // the box's own at the broker, nil if it has none
+	since *connectedSince
+	// certified has a value when the box has got a certificate.
+	certified chan struct{}
+	unkept    atomic.Pointer[rating.Window] // a window that the disk did not take
+	offset    atomic.Int64                  // box minus centre in milliseconds
 }
 
 // newCentreLine returns a line that reads and opens nothing before run.
-func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
+func newCentreLine(box boxconfig.Config, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
 	counts *keyCounts, restart func(), env environment, log *slog.Logger) *centreLine {
-	l := &centreLine{memory: mem, cfg: c, who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
+	l := &centreLine{memory: mem, box: box, cfg: box.Uplink, certified: make(chan struct{}, 1), who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
 	l.report = health{memory: mem, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
 	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, log: log}
 	return l
@@ -47,7 +52,16 @@ func newCentreLine(c boxconfig.Uplink, who identity, mem memory, loop *terminal.
 // run hands the records over until ctx ends. It returns when a file that it needs cannot be used.
 func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	c := l.cfg
-	login, err := c.Login(l.who.device)
+	login, err := l.box.Login()
+	for l.box.Enrols() && errors.Is(err, fs.ErrNotExist) {
+		report(errUncertified)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.certified:
+		}
+		login, err = l.box.Login()
+	}
 	if err != nil {
 		return err
 	}
@@ -64,10 +78,32 @@ func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	if err != nil {
 		return err
 	}
-	l.cert.Store(leaf(login.TLS))
+	l.cert.Store(login.Certificate)
 	l.up.Store(up)
 	report(nil)
 	return up.Run(ctx)
+}
+
+// errUncertified says why there is no way to the centre yet.
+var errUncertified = errors.New("本机还没有证书，等待管理员接受 / the box has no certificate yet and waits to be accepted")
+
+// recertified takes that the box has got a certificate, the first or the next one.
+func (l *centreLine) recertified() {
+	if login, err := l.box.Login(); err == nil {
+		l.cert.Store(login.Certificate)
+	}
+	select {
+	case l.certified <- struct{}{}:
+	default:
+	}
+}
+
+// lastPassed returns a time that has surely passed.
+func (l *centreLine) lastPassed() time.Time {
+	if up := l.up.Load(); up != nil {
+		return up.Passed()
+	}
+	return l.passed
 }
 
 // broker returns the address of the broker that is connected to, or tried.

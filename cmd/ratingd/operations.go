@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"net/url"
 	"sync"
 	"time"
@@ -89,14 +87,6 @@ func withoutUser(address string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// leaf returns the box's own certificate, nil if it has none.
-func leaf(c *tls.Config) *x509.Certificate {
-	if len(c.Certificates) == 0 {
-		return nil
-	}
-	return c.Certificates[0].Leaf
 }
 
 // connectedSince remembers since when there is or is no connection. It is safe for concurrent use.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"flag"
 	"fmt"
 	"io"
@@ -83,6 +84,12 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		log.Error("the service manager cannot be told how the box is", "error", err)
 	}
 	env.supervised = supervised != nil
+	if cfg.SharedFault != nil {
+		log.Error("the file that all boxes share is not taken; the box goes on with what it had", "error", cfg.SharedFault)
+	}
+	if err := cfg.Birth(rand.Reader); err != nil {
+		return err
+	}
 	key, err := boxconfig.Identity(cfg.State)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"haochaping/display"
+	"haochaping/internal/enrolment"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 	"haochaping/qrcode"
@@ -16,6 +17,7 @@ import (
 type picture struct {
 	view   terminal.View
 	online bool
+	code   enrolment.Code // under which the box waits to be accepted
 }
 
 // scene turns what the terminal shows into what the display draws. It is the one place that knows both.
@@ -23,6 +25,7 @@ type scene struct {
 	links  *linkBook
 	order  [5]rating.Level
 	photos *photos // nil for none
+	page   string  // of the centre, empty for none
 }
 
 func (s scene) screen(p picture) (display.Screen, error) {
@@ -36,6 +39,12 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	}
 	if s.photos != nil {
 		out.Photo = s.photos.of(v.Staff.ID)
+	}
+	if v.State == terminal.Enrolling && p.code.Text != "" {
+		out.Code, out.Digits, out.Link = p.code.Text, p.code.Digits, p.code.Text
+		if s.page != "" {
+			out.Link = s.page + "/fleet/enrol?code=" + p.code.Text
+		}
 	}
 	if v.Ended != nil {
 		explain(&out, v)

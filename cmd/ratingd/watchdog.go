@@ -138,6 +138,9 @@ func statusText(v terminal.Public, who identity, h opsapi.Health, pending uint64
 			fmt.Sprintf("not enrolled: add %s at the centre, fingerprint %s", who.device, who.fingerprint()),
 		}
 	}
+	if part := h.Part(enrolmentPart); v.State == terminal.Enrolling && part.Level == condition.Ill { // it says under which code the box waits
+		state = [2]string{part.What.ZH, part.What.EN}
+	}
 	switch v.Problem {
 	case terminal.StoreProblem:
 		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}

@@ -48,9 +48,10 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 			bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
 		}
 	}
-	if c.Device == "" {
+	c.checkEnrol(bad)
+	if c.Device == "" && !c.Enrols() { // of a box that enrols it is drawn at birth
 		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
-	} else if _, err := rating.ParseDeviceID(string(c.Device)); err != nil {
+	} else if _, err := rating.ParseDeviceID(string(c.Device)); c.Device != "" && err != nil {
 		bad("device", "%q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)
 	}
 	if c.State == "" {

@@ -21,11 +21,15 @@ type Config struct {
 	Visit      Visit           `toml:"visit"`
 	Reasons    Reasons         `toml:"reasons"`
 	Link       Link            `toml:"link"`
+	Enrol      Enrol           `toml:"enrol"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
 	Cards      Cards           `toml:"cards"`
 	Retention  Retention       `toml:"retention"`
 	Operations Operations      `toml:"operations"`
+
+	Shared      []byte `toml:"-"` // the file that is the same for all boxes, nil for none
+	SharedFault error  `toml:"-"` // why one is not taken that is there
 }
 
 // KeySource says where the keys are read.
@@ -108,6 +112,14 @@ type Reasons struct {
 // Link says where phones find the centre.
 type Link struct {
 	Base string `toml:"base"`
+}
+
+// Enrol says how a box gets into the centre by itself.
+type Enrol struct {
+	File string `toml:"file"` // that is the same for all boxes; empty for none
+	URL  string `toml:"url"`  // of the centre's door, empty: the box is enrolled by hand
+	Root string `toml:"root"` // the certificate by which the centre's servers are known, PEM
+	Page string `toml:"page"` // of the centre, as phones in the hall reach it; empty: none
 }
 
 // Uplink says where the centre is and how it is recognised.

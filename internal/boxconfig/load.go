@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -40,16 +41,21 @@ func load(path string, whole bool) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	c, err := parse(b, whole, keypad.Find)
+	shared, fault := sharedFile(b)
+	c, err := parse(shared, b, whole, keypad.Find)
 	if err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", path, err)
+		return Config{}, fmt.Errorf("configuration %s: %w", path, errors.Join(err, fault))
 	}
-	return c, nil
+	c.Shared, c.SharedFault = shared, fault
+	if c.Device == "" && c.Enrols() {
+		c.Device, err = bornAs(c.State)
+	}
+	return c, err
 }
 
 // Parse reads and checks a configuration. Errors begin with the line that they are about. A keypad's profile that is a file
 // is not read, and the form of its keys not checked.
-func Parse(b []byte) (Config, error) { return parse(b, true, builtIn) }
+func Parse(b []byte) (Config, error) { return parse(nil, b, true, builtIn) }
 
 // builtIn finds profiles that are built in. For a file it returns nil.
 func builtIn(name string) (*keypad.Profile, error) {
@@ -59,8 +65,12 @@ func builtIn(name string) (*keypad.Profile, error) {
 	return keypad.Find(name)
 }
 
-func parse(b []byte, whole bool, profile profileFinder) (Config, error) {
+// parse reads a configuration over what all boxes share, which may be nil.
+func parse(shared, b []byte, whole bool, profile profileFinder) (Config, error) {
 	c := Default()
+	if _, err := tomlfile.Decode(shared, &c, "ratingd"); err != nil {
+		return Config{}, fmt.Errorf("the file that all boxes share: %w", err)
+	}
 	lines, err := tomlfile.Decode(b, &c, "ratingd")
 	if err != nil {
 		return Config{}, err

@@ -3,9 +3,9 @@ package boxconfig
 import (
 	"cmp"
 	"crypto/tls"
+	"crypto/x509"
 
 	"haochaping/internal/loginfiles"
-	"haochaping/internal/rating"
 )
 
 // Login is how a box logs in at its brokers. Daemon and doctor read it here.
@@ -13,13 +13,22 @@ type Login struct {
 	Username string
 	Password string
 	TLS      *tls.Config
+	// Certificate is the box's own, nil if it has none.
+	Certificate *x509.Certificate
 }
 
-// Login reads the files that the uplink names.
-func (u Uplink) Login(device rating.DeviceID) (l Login, err error) {
-	l.Username = cmp.Or(u.Username, string(device))
+// Login reads the files that the uplink names, or those of a box that enrols.
+func (c Config) Login() (l Login, err error) {
+	if c.Enrols() {
+		return c.enrolled()
+	}
+	u := c.Uplink
+	l.Username = cmp.Or(u.Username, string(c.Device))
 	if l.TLS, err = u.ReadTLS(); err != nil {
 		return l, err
+	}
+	if len(l.TLS.Certificates) > 0 {
+		l.Certificate = l.TLS.Certificates[0].Leaf
 	}
 	l.Password, err = u.ReadPassword()
 	return l, err

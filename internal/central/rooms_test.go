@@ -22,6 +22,7 @@ func owners() map[string]string {
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
 		"intake":   {"terminal_visit", "paper_form"},
+		"enrol":    {"enrol_request", "enrol_certificate"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_feed", "rectify_since"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
@@ -83,7 +84,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "rectify", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -80,6 +80,8 @@ func extras() []Kind {
 			Text{"检查 window_api.webhook_url 的服务器和 window_api.webhook_secret_file", "look at the server of window_api.webhook_url and at window_api.webhook_secret_file"}},
 		{"operations.address", Ill, Text{"本机无法查询评价器状态", "the box cannot be asked how it is at this address"}, safe, asked},
 		{"operations_socket.address", Ill, Text{"本机无法查询评价器状态", "the box cannot be asked how it is at this address"}, safe, asked},
+		{"enrolment.waits", Ill, Text{"本机没有有效的证书", "the box has no certificate that holds"}, Text{"连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept"},
+			Text{"新评价器：管理员在中心页面“登记新评价器”中输入屏幕上的配对码；否则检查到 enrol.url 的网络", "a new box: type the code on its screen on the centre's page for new boxes; else look at the network to enrol.url"}},
 		{"cards.reader", Ill, Text{"读卡器无法使用，请在电脑上签到", "the card reader cannot be used; staff can sign in at the PC"}, safe,
 			Text{"检查读卡器的接线和 [cards] 的配置", "look at the reader's cable and at [cards] in the configuration"}},
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"crypto/subtle"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,11 +19,12 @@ import (
 // access decides who may log in and what they may read and write.
 type access struct {
 	mqtt.HookBase
-	secret      string
-	password    func(rating.DeviceID, string) bool
-	connections *connections
-	retained    *retained
-	complaints  complaints
+	secret       string
+	password     func(rating.DeviceID, string) bool
+	certificates Certificates
+	connections  *connections
+	retained     *retained
+	complaints   complaints
 }
 
 // ID names the hook.
@@ -73,17 +75,41 @@ func (a *access) refuse(c *mqtt.Client, name string, code, code3 packets.Code, w
 func (a *access) OnConnectAuthenticate(c *mqtt.Client, p packets.Packet) bool {
 	name, password := string(p.Connect.Username), p.Connect.Password
 	if name == CentreName {
-		return subtle.ConstantTimeCompare(password, []byte(a.secret)) == 1 && a.connections.admit(c.Net.Conn, "") == nil
+		return subtle.ConstantTimeCompare(password, []byte(a.secret)) == 1 && a.connections.admit(c.Net.Conn, "", nil) == nil
 	}
 	d, err := rating.ParseDeviceID(name)
-	if err != nil || a.password != nil && !a.password(d, string(password)) {
+	if err != nil {
 		return false
 	}
-	if err := a.connections.admit(c.Net.Conn, d); err != nil {
+	cert := shown(c.Net.Conn)
+	if err := a.identify(d, string(password), cert); err != nil {
+		if cert != nil {
+			a.complaints.add(name, c.Net.Remote, err)
+		}
+		return false
+	}
+	if err := a.connections.admit(c.Net.Conn, d, cert); err != nil {
 		_ = a.refuse(c, name, packets.ErrServerBusy, packets.Err3ServerUnavailable, err) // the client is gone then, too
 		return false
 	}
 	return true
+}
+
+var errPassword = errors.New("the password is not the box's")
+
+// identify says why a client is not a box: its certificate decides if it shows one, and else its password.
+func (a *access) identify(d rating.DeviceID, password string, cert *x509.Certificate) error {
+	switch {
+	case a.certificates != nil && cert != nil:
+		whose, err := a.certificates.Admit(cert)
+		if err == nil && whose != d {
+			err = fmt.Errorf("its certificate is that of %s", whose)
+		}
+		return err
+	case a.password != nil && a.password(d, password), a.password == nil && a.certificates == nil:
+		return nil
+	}
+	return errPassword
 }
 
 // Prefixes of the client ids of a box's uplink and of "ratingctl doctor" beside it.

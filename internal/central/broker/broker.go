@@ -2,7 +2,8 @@
 // disk: what it loses, the boxes send again.
 //
 // A client that logs in with a device's name may use that device's topics only, under client ids of that device only. A will
-// is refused at the login where the same message would be. The centre logs in with a password that it draws at its start.
+// is refused at the login where the same message would be. The centre logs in with a password that it draws at its start. A box that shows a
+// certificate needs no password, and may be that box only; when its certificate is revoked, its connections are closed.
 //
 // Whatever clients do, the broker's memory is bounded: connections that have not logged in by time and number, logins by
 // number, sessions by ending with their connection, retained messages and queues by size.
@@ -12,6 +13,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net"
@@ -70,7 +72,17 @@ type Config struct {
 	// Password reports whether a device may log in with a password. Nil lets every device in, for a broker that only
 	// loopback reaches: a device is believed by its signatures, not by its login.
 	Password func(d rating.DeviceID, password string) bool
-	Logger   *slog.Logger
+	// Certificates judges the certificates that boxes show by TLS. Nil: none is asked for. Else a box that shows none needs a Password.
+	Certificates Certificates
+	Logger       *slog.Logger
+}
+
+// Certificates judges certificates of boxes.
+type Certificates interface {
+	// Admit returns the box of a certificate that may log in by it.
+	Admit(*x509.Certificate) (rating.DeviceID, error)
+	// Revoked reports whether one that was admitted is to be put out.
+	Revoked(*x509.Certificate) bool
 }
 
 // Broker is a broker that listens.
@@ -78,6 +90,7 @@ type Broker struct {
 	server      *mqtt.Server
 	listener    net.Listener
 	connections *connections
+	judge       Certificates // nil: no certificates
 	secret      string
 }
 
@@ -97,11 +110,11 @@ func listen(c Config, most limits) (*Broker, error) {
 	l = gates{l}
 	b := &Broker{
 		server:   mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(errorsOnly{c.Logger.Handler()}), SysTopicResendInterval: 3600}),
-		listener: l, connections: open,
+		listener: l, connections: open, judge: c.Certificates,
 		secret: rand.Text(),
 	}
 	hook := &access{
-		secret: b.secret, password: c.Password, connections: open, retained: newRetained(most),
+		secret: b.secret, password: c.Password, certificates: c.Certificates, connections: open, retained: newRetained(most),
 		complaints: complaints{logger: c.Logger, interval: most.complaintInterval},
 	}
 	if err := b.server.AddHook(hook, nil); err != nil {
@@ -131,6 +144,25 @@ func (b *Broker) Addr() net.Addr { return b.listener.Addr() }
 // Secret returns the password of CentreName.
 func (b *Broker) Secret() string { return b.secret }
 
+// sweepPause is how often connections are looked through for certificates that were revoked.
+const sweepPause = 5 * time.Second
+
+// watch waits until ctx ends, and closes the connections of boxes whose certificates are revoked meanwhile.
+func (b *Broker) watch(ctx context.Context) {
+	tick := time.NewTicker(sweepPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if b.judge != nil {
+				b.connections.sweep(b.judge.Revoked)
+			}
+		}
+	}
+}
+
 // Run answers until ctx ends.
 func (b *Broker) Run(ctx context.Context) error {
 	// The library counts a connection only when it reads from it, beside its own waiting for none; with one more it waits for all.
@@ -140,7 +172,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		clients.Done()
 		return fmt.Errorf("broker: %w", err)
 	}
-	<-ctx.Done()
+	b.watch(ctx)
 	b.connections.refuse()
 	done := make(chan error, 1)
 	go func() { done <- b.server.Close() }()

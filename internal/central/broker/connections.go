@@ -2,6 +2,7 @@ package broker
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -97,9 +98,9 @@ func host(a net.Addr) netip.Addr {
 
 var errNoConnection = errors.New("the connection has ended")
 
-// admit notes that a device has logged in over a connection, or the centre where the device is empty. It returns an error if
-// there are too many.
-func (l *connections) admit(conn net.Conn, d rating.DeviceID) error {
+// admit notes that a device has logged in over a connection, by a certificate if that is not nil, or the centre where the device is empty. It returns
+// an error if there are too many.
+func (l *connections) admit(conn net.Conn, d rating.DeviceID, by *x509.Certificate) error {
 	c := raw(conn)
 	if c == nil {
 		return errNoConnection
@@ -120,8 +121,23 @@ func (l *connections) admit(conn net.Conn, d rating.DeviceID) error {
 		l.boxes++
 	}
 	l.forget(c)
-	c.device = d
+	c.device, c.certificate = d, by
 	return nil
+}
+
+// sweep closes the connections that were opened by certificates which are revoked.
+func (l *connections) sweep(revoked func(*x509.Certificate) bool) {
+	l.mu.Lock()
+	var out []*connection
+	for c := range l.open {
+		if c.certificate != nil && revoked(c.certificate) {
+			out = append(out, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range out {
+		_ = c.Conn.Close() // whoever reads from it learns of it
+	}
 }
 
 // forget says that a connection is no stranger any more. It needs mu.
@@ -167,8 +183,9 @@ type connection struct {
 	host         netip.Addr
 	silent, late *time.Timer // that close a stranger
 
-	device rating.DeviceID // guarded by l.mu; empty before the login, and of the centre
-	said   bool            // belongs to the goroutine that reads
+	device      rating.DeviceID   // guarded by l.mu; empty before the login, and of the centre
+	certificate *x509.Certificate // guarded by l.mu; by which it has logged in, nil for none
+	said        bool              // belongs to the goroutine that reads
 }
 
 // Read reads. The first byte is a sign of life.
@@ -219,4 +236,19 @@ func raw(c net.Conn) *connection {
 	}
 	out, _ := c.(*connection)
 	return out
+}
+
+// shown returns the certificate that the other end of a connection has shown, nil if there is none. TLS has proven that it has the key.
+func shown(c net.Conn) *x509.Certificate {
+	if g, ok := c.(*gate); ok {
+		c = g.Conn
+	}
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	if all := t.ConnectionState().PeerCertificates; len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }

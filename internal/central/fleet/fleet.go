@@ -225,6 +225,18 @@ func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) 
 	return all[0], nil
 }
 
+// Holder returns the device that is enrolled with a key, empty if none is.
+func (f *Fleet) Holder(ctx context.Context, key ed25519.PublicKey) (rating.DeviceID, error) {
+	all, err := db.Query(ctx, f.db, func(s db.Scanner) (id rating.DeviceID, err error) { return id, s.Scan(&id) }, "SELECT id FROM device WHERE key = $1 ORDER BY id LIMIT 1", []byte(key))
+	if err != nil {
+		return "", fmt.Errorf("find the device of a key: %w", err)
+	}
+	if len(all) == 0 {
+		return "", nil
+	}
+	return all[0], nil
+}
+
 // Devices returns all enrolled devices by their IDs.
 func (f *Fleet) Devices(ctx context.Context) ([]Device, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)

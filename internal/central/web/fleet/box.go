@@ -41,6 +41,9 @@ type boxView struct {
 	Reached  bool // commands get there
 	Changes  []changeRow
 	Stays    []stayRow
+
+	Certificates []certificateRow
+	MayRevoke    bool
 }
 
 // Words returns the state in a word.
@@ -126,6 +129,11 @@ func (p *pages) box(c *web.Call) error {
 		v.Changes = append(v.Changes, changeRow{at(x.At), words, bad})
 	}
 	v.Stays = stays(c, a, s.ID)
+	var live bool
+	if v.Certificates, live, err = p.certificates(ctx, s.ID); err != nil {
+		return err
+	}
+	v.MayRevoke = live && c.May(account.EditBoxes, where)
 	return c.Show("fleet/box", v)
 }
 

@@ -54,3 +54,37 @@ func TestInABrowser(t *testing.T) {
 	open("overview", "/fleet")
 	open("overview-sick", "/fleet?state=sick")
 }
+
+// TestBoxesAreAcceptedInABrowser types a code on a phone, looks, and accepts the box; the next one is proposed the next window.
+func TestBoxesAreAcceptedInABrowser(t *testing.T) {
+	script := axe.Script(t)
+	ctx := chromium.Start(t)
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	server := webtest.Serve(t, w.site, w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000"))))
+	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "fleet-"+name) }
+	one, _ := asks(t, room, "bcdf23456789")
+	two, _ := asks(t, room, "ghjk23456789")
+	do("open", chromedp.Navigate(server.URL+"/fleet/enrol"))
+	look("enrol")
+	do("type", chromedp.SendKeys(chromedp.CSS("#code"), one.Code[:4]+"-"+one.Code[4:]), chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".digits")))
+	digits, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".digits").textContent`))
+	if err != nil || digits != one.Digits {
+		t.Errorf("the page shows the digits %q, the box %q, %v", digits, one.Digits, err)
+	}
+	look("enrol-one")
+	do("accept", chromedp.Click(chromedp.CSS(".accept button")), chromedp.WaitVisible(chromedp.CSS(".done")))
+	look("enrol-done")
+	do("scan the next", chromedp.Navigate(server.URL+"/fleet/enrol?code="+two.Code+",XXXXXXXX"), chromedp.WaitVisible(chromedp.CSS(".digits")))
+	window, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[name=window]").value`))
+	if err != nil || window != "SL-H2-B03" {
+		t.Errorf("the next box is proposed the window %q, %v", window, err)
+	}
+	look("enrol-next")
+}

@@ -12,6 +12,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
@@ -26,6 +27,7 @@ var files embed.FS
 type Config struct {
 	Fleet     *fleet.Fleet
 	Directory *directory.Directory
+	Enrol     *enrol.Room
 	// Send hands a command to the broker.
 	Send func(context.Context, wire.Command) error
 	// Random returns a text that nobody can guess.
@@ -38,13 +40,16 @@ type pages struct{ Config }
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
-	see, do := account.SeeBoxes, account.CommandBoxes
+	see, do, edit := account.SeeBoxes, account.CommandBoxes, account.EditBoxes
 	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/fleet", Action: see, Nav: "评价器", Do: p.overview},
 		{Method: "GET", Path: "/fleet/halls/{hall}", Action: see, Object: p.hallObject, Do: p.hall},
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
 		{Method: "GET", Path: "/fleet/boxes/{device}", Action: see, Object: p.boxObject, Do: p.box},
 		{Method: "POST", Path: "/fleet/boxes/{device}/commands", Action: do, Object: p.boxObject, Do: p.command},
+		{Method: "GET", Path: "/fleet/enrol", Action: edit, Do: p.enrolling},
+		{Method: "POST", Path: "/fleet/halls/{hall}/enrol", Action: edit, Object: p.hallObject, Do: p.accept},
+		{Method: "POST", Path: "/fleet/boxes/{device}/revoke", Action: edit, Object: p.boxObject, Do: p.revoke},
 		{Method: "POST", Path: "/fleet/alerts/{alert}/acknowledge", Action: do, Object: p.alertObject, Do: p.acknowledge},
 	}...)}
 }

@@ -147,6 +147,7 @@ type overviewed struct {
 	Alerts []alertRow
 	More   string
 	Cut    bool // there are more sick boxes
+	Enrol  bool
 }
 
 // overview shows the halls that the person may see; a person of one hall sees that hall.
@@ -170,7 +171,7 @@ func (p *pages) overview(c *web.Call) error {
 	for _, h := range halls {
 		names[h.ID] = h.Name
 	}
-	v := overviewed{Sick: c.R.URL.Query().Get("state") == "sick"}
+	v := overviewed{Sick: c.R.URL.Query().Get("state") == "sick", Enrol: c.Ever(account.EditBoxes)}
 	after := c.R.URL.Query().Get("after")
 	halls = slices.DeleteFunc(halls, func(h directory.Record) bool { return h.ID <= after })
 	for len(halls) > 0 && !v.Cut && (v.Sick || len(v.Halls) == 0) {
@@ -227,6 +228,7 @@ type hallView struct {
 	Hours  hoursForm
 	Edit   bool
 	Many   bool // there is an overview above
+	Enrol  bool
 }
 
 func (p *pages) hall(c *web.Call) error {
@@ -265,5 +267,6 @@ func (p *pages) showHall(c *web.Call, a *directory.Atlas, hall directory.Record)
 	}
 	v.Hours = newHoursForm(hours, hall.ID)
 	v.Edit = c.May(account.CommandBoxes, hallAt(a, hall, directory.DayOf(c.Now())))
+	v.Enrol = c.May(account.EditBoxes, hallAt(a, hall, directory.DayOf(c.Now())))
 	return c.Show("fleet/hall", v)
 }

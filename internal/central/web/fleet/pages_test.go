@@ -54,6 +54,12 @@ func boxes() []box {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, boxes()...)
+}
+
+// newWorldOf is newWorld with some boxes only.
+func newWorldOf(t *testing.T, all ...box) *world {
+	t.Helper()
 	w := &world{World: webtest.New(t)}
 	var err error
 	if w.directory, err = directory.Open(t.Context(), w.Journal); err != nil {
@@ -63,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	if w.fleet, err = fleet.Open(t.Context(), w.Journal); err != nil {
 		t.Fatal(err)
 	}
-	w.enrol(t, boxes()...)
+	w.enrol(t, all...)
 	w.site = w.Site(pages.Section(pages.Config{Fleet: w.fleet, Directory: w.directory, Send: w.send, Random: rand.Text}))
 	return w
 }
@@ -108,17 +114,22 @@ func (w *world) enrol(t *testing.T, all ...box) {
 			last = b
 		}
 	}
-	// The copy of the organisation is believed for a second.
+	w.stands(t, last.id, last.window)
+}
+
+// stands waits until a box stands at a window: the copy of the organisation is believed for a second.
+func (w *world) stands(t *testing.T, id rating.DeviceID, window string) {
+	t.Helper()
 	for patience := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		a, err := w.directory.Atlas(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := a.Place(last.id, last.window, 1, w.Now()); ok {
+		if _, ok := a.Place(id, window, 1, w.Now()); ok {
 			return
 		}
 		if time.Now().After(patience) {
-			t.Fatalf("%s stands nowhere", last.id)
+			t.Fatalf("%s stands nowhere", id)
 		}
 	}
 }

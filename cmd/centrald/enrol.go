@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"haochaping/internal/central/broker"
+	"haochaping/internal/central/enrol"
+	"haochaping/internal/central/ops"
+	"haochaping/internal/cli"
+	"haochaping/internal/identity"
+	"haochaping/internal/keptfile"
+	"haochaping/internal/provision"
+)
+
+// openEnrol opens the room of the boxes' certificates, with the authority where the configuration wants one.
+func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) {
+	var a *enrol.Authority
+	if x.cfg.Enrol.Listen != "" || x.cfg.Broker.Certificates {
+		var err error
+		if a, err = enrol.OpenAuthority(x.cfg.State, c.env.now); err != nil {
+			return nil, err
+		}
+	}
+	return enrol.Open(ctx, x.journal, a, x.fleet, c.env.random, c.env.now)
+}
+
+// enrolDoor returns the server at which boxes ask for certificates.
+func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, error) {
+	l, err := net.Listen("tcp", string(x.cfg.Enrol.Listen))
+	if err != nil {
+		return site{}, fmt.Errorf("enrol.listen: %w", hintTaken(string(x.cfg.Enrol.Listen), err))
+	}
+	secure := tls.NewListener(l, x.enrol.Authority().ServerTLS(x.cfg.Enrol.Names))
+	return site{listener: secure, handler: m.Site("enrol", x.enrol.Handler(log)), logger: log}, nil
+}
+
+// errNoDoor says that the centre does not let boxes in by itself.
+var errNoDoor = errors.New("enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
+
+// imageConfig writes the file that lies on the boot partition of all boxes.
+func (c *command) imageConfig(_ context.Context, args []string) error {
+	flags := c.flags("centrald image-config")
+	out := flags.String("out", "", "the `file` to write; empty: standard output")
+	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the port of enrol.listen")
+	mqtt := flags.String("broker", "", "the broker's `addresses`, with commas between them, as mqtts://mqtt.example.com:8883")
+	page := flags.String("page", "", "the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned")
+	more := flags.String("defaults", "", "a `file` with fields of ratingd.toml that all boxes share, as the keypad's")
+	if err := cli.Parse(flags, args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 {
+		return cli.Usagef("argument %q is unexpected; centrald image-config takes flags only", flags.Arg(0))
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	if cfg.Enrol.Listen == "" {
+		return errNoDoor
+	}
+	if *mqtt == "" {
+		return cli.Usagef("-broker is missing; write the address at which boxes find the MQTT broker")
+	}
+	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)
+	if err != nil {
+		return err
+	}
+	authority, err := enrol.OpenAuthority(cfg.State, c.env.now)
+	if err != nil {
+		return err
+	}
+	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority)
+	if err != nil {
+		return err
+	}
+	file, err := provision.Sign([]byte(text), key)
+	if err != nil {
+		return err
+	}
+	if *out == "" {
+		_, err = c.env.stdout.Write(file)
+		return err
+	}
+	if err := os.WriteFile(*out, file, 0o644); err != nil {
+		return fmt.Errorf("write the boxes' file: %w", err)
+	}
+	return nil
+}
+
+// imageText returns the boxes' file without its signature.
+func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority) (string, error) {
+	if at == "" {
+		_, port, err := net.SplitHostPort(string(cfg.Enrol.Listen))
+		if err != nil {
+			return "", fmt.Errorf("enrol.listen: %w", err)
+		}
+		at = "https://" + net.JoinHostPort(cfg.Enrol.Names[0], port)
+	}
+	for _, address := range append([]string{at}, page) {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
+			return "", cli.Usagef("%q is not allowed; write https://host without a path", address)
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# The same for all boxes of this centre: /boot/firmware/haochaping.toml, or where enrol.file of ratingd.toml says. It holds no secret. Whoever\n"+
+		"# changes a line breaks the signature at its end, and a box does not take it: write it anew by \"centrald image-config\".\n"+
+		"enrol.url = %q\nenrol.page = %q\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), a.RootPEM())
+	for i, x := range brokers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", x)
+	}
+	fmt.Fprintf(&b, "]\nuplink.centre_key = %q\n", keyText(key))
+	if cfg.Rate.Base != "" {
+		fmt.Fprintf(&b, "link.base = %q\n", cfg.Rate.Base)
+	}
+	if more != "" {
+		text, err := os.ReadFile(more)
+		if err != nil {
+			return "", fmt.Errorf("-defaults: %w", err)
+		}
+		b.WriteString(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n") + "\n")
+	}
+	if err := toml.Unmarshal([]byte(b.String()), &map[string]any{}); err != nil {
+		return "", fmt.Errorf("-defaults: together with what the centre writes it is no TOML (of enrol, uplink and link it must not open tables; write \"uplink.ack = …\"): %w", err)
+	}
+	return b.String(), nil
+}
+
+// certificate writes a certificate for a broker elsewhere, or for the centre there.
+func (c *command) certificate(ctx context.Context, args []string) (err error) {
+	const life = 365 * 24 * time.Hour
+	flags := c.flags("centrald certificate")
+	server := flags.String("server", "", "the broker's `names` and addresses, with commas between them")
+	client := flags.Bool("centre", false, "the centre's own, by which it logs in as "+broker.CentreName)
+	keyOut := flags.String("key", "", "the `file` of the private key, which is drawn if it is not there")
+	out := flags.String("out", "", "the `file` of the certificate")
+	rootOut := flags.String("root", "", "a `file` for the root, by which the broker knows boxes; empty: none")
+	listOut := flags.String("revoked", "", "a `file` for the list of revoked certificates, in PEM; empty: none")
+	if err := cli.Parse(flags, args); err != nil {
+		return ignoreHelp(err)
+	}
+	if flags.NArg() > 0 || (*server != "" || *client) != (*keyOut != "" && *out != "") || *server != "" && *client {
+		return cli.Usagef("write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
+	}
+	x, err := c.openConfigured(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	a := x.enrol.Authority()
+	if a == nil {
+		return errNoDoor
+	}
+	if *out != "" {
+		if err := issueTo(a, *server, *keyOut, *out, life); err != nil {
+			return err
+		}
+	}
+	if *rootOut != "" {
+		if err := os.WriteFile(*rootOut, append(a.RootPEM(), enrol.PEM(a.Issuing())...), 0o644); err != nil {
+			return fmt.Errorf("write the root: %w", err)
+		}
+	}
+	if *listOut == "" {
+		return nil
+	}
+	list, err := x.enrol.List(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(*listOut, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list}), 0o644); err != nil {
+		return fmt.Errorf("write the list of revoked certificates: %w", err)
+	}
+	return nil
+}
+
+// issueTo issues a certificate for the key in a file: a server's, or without names the centre's.
+func issueTo(a *enrol.Authority, names, keyPath, out string, life time.Duration) error {
+	key, err := identity.Keep(keyPath, rand.Reader)
+	if err != nil {
+		return err
+	}
+	var leaf *x509.Certificate
+	if names == "" {
+		leaf, err = a.Client(broker.CentreName, key.Public(), life)
+	} else {
+		leaf, err = a.Server(strings.Split(names, ","), key.Public(), life)
+	}
+	if err != nil {
+		return err
+	}
+	return keptfile.Replace(out, append(enrol.PEM(leaf), enrol.PEM(a.Issuing())...))
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"encoding"
+	"net"
+)
+
+// enrolConfig is the door of new boxes.
+type enrolConfig struct {
+	Listen address  `toml:"listen"` // empty: boxes are enrolled by hand
+	Names  []string `toml:"names"`
+}
+
+// checkEnrol reports what is wrong with who is let in.
+func (c *config) checkEnrol(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
+	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && !c.Broker.Certificates && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
+		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, name a passwords_file, or let boxes in by certificates", c.Broker.Listen)
+	}
+	if c.Enrol.Listen != "" {
+		value("enrol.listen", &c.Enrol.Listen, string(c.Enrol.Listen))
+	}
+	if (c.Enrol.Listen != "" || c.Broker.Certificates) && len(c.Enrol.Names) == 0 {
+		bad("enrol.names", "missing; write the names or addresses by which boxes reach the centre")
+	}
+	for _, n := range c.Enrol.Names {
+		if name := hostName(n); net.ParseIP(n) == nil && (name.UnmarshalText([]byte(n)) != nil || string(name) != n) {
+			bad("enrol.names", "%q is not allowed; write a host's name in small letters or an address, without port", n)
+		}
+	}
+	if c.Broker.Certificates && (c.Broker.URL != "" || c.Broker.CertFile != "") {
+		bad("broker.certificates", "it is for the built-in broker, and takes the place of broker.cert_file; leave out broker.url and broker.cert_file")
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	"haochaping/internal/enrolment"
+	keys "haochaping/internal/identity"
+	"haochaping/sync/uplink"
+)
+
+// enrolmentPart is the name of the part that gets the box its certificate.
+const enrolmentPart = "enrolment"
+
+// certifier gets the box its certificate, shows its code while it waits, and tells the way to the centre.
+type certifier struct {
+	cfg   boxconfig.Config
+	who   identity
+	env   environment
+	views *audience
+	line  *centreLine
+	log   *slog.Logger
+}
+
+// run works until ctx ends.
+func (c certifier) run(ctx context.Context, report func(error)) error {
+	key, err := c.cfg.TLSKey()
+	if err != nil {
+		return err
+	}
+	e, err := enrolment.New(enrolment.Config{
+		URL: c.cfg.Enrol.URL, Device: c.who.device, Key: key, Record: keys.Record(c.who.key),
+		File:  filepath.Join(c.cfg.State, boxconfig.CertificateFile),
+		Trust: keys.Trust{Roots: c.cfg.Roots(), Now: c.env.wall, Synced: c.env.synced, Passed: c.line.lastPassed},
+		Show:  c.views.waits, Try: c.try, Kept: c.line.recertified, Random: mathrand.Float64, Logger: c.log,
+	})
+	if err != nil {
+		return err
+	}
+	return e.Run(ctx, report)
+}
+
+// try goes the way to the broker with a certificate, as far as it matters: whoever may read the box's topics is taken for the box.
+func (c certifier) try(ctx context.Context, next tls.Certificate) error {
+	const limit = 10 * time.Second
+	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
+		Broker: c.line.broker(), Username: string(c.who.device), Device: c.who.device, Centre: []byte(c.cfg.Uplink.CentreKey),
+		TLS:    &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.cfg.Roots(), Certificates: []tls.Certificate{next}},
+		Suffix: strings.ToLower(rand.Text()[:6]), Now: c.env.wall, Synced: c.env.synced, Limit: limit,
+	})
+	if at := new(uplink.StageError); errors.As(err, &at) && got.At > uplink.StageSubscribe {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"haochaping/internal/boxconfig"
+	keys "haochaping/internal/identity"
+	"haochaping/internal/proof/inspect"
+	"haochaping/internal/rating"
+)
+
+// TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS and the built-in broker: it is born with nothing but the file
+// that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is revoked.
+func TestABoxFromItsBirth(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("starts the whole product")
+	}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
+	w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
+	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
+	admin := w.signedIn("SL-H2", "629901000000")
+	shared := filepath.Join(w.dir, "haochaping.toml")
+	door := waitAddresses(t, filepath.Join(w.dir, "centre.json"))["enrol"]
+	w.centre("image-config", "-url", "https://"+door, "-broker", "mqtts://"+w.mqtt, "-out", shared)
+
+	b := newGPIOBox(t, w, "born", 1)
+	if err := os.MkdirAll(b.state, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\n", b.state, b.addresses, shared)+b.keys+
+		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
+		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\n"+
+		fmt.Sprintf("operations.socket = %q\n", b.socket()))
+	b.launch()
+	b.wait("enrolling", func(s boxState) bool { return s.State == "enrolling" && s.Code != "" })
+	seen, err := b.look()
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := b.bound["device"]
+	for _, name := range []string{boxconfig.TLSKeyFile, boxconfig.IdentityFile} {
+		if info, err := os.Stat(filepath.Join(b.state, name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("the key %s: %v, %v", name, info, err)
+		}
+	}
+
+	// The centre believes its copy of the organisation for a second.
+	var text string
+	var window []string
+	for end := time.Now().Add(time.Minute); window == nil && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		text = admin.get("/fleet/enrol?hall=SL-H2&code=" + seen.Code)
+		window = regexp.MustCompile(`<option value="(SL-H2-[^"]+)" selected>`).FindStringSubmatch(text)
+	}
+	if window == nil || !strings.Contains(text, seen.Digits) || !strings.Contains(text, device) {
+		t.Fatalf("the page does not show the box %s with %s and a window:\n%s", device, seen.Digits, text)
+	}
+	began := time.Now()
+	admin.post("/fleet/halls/SL-H2/enrol", url.Values{"code": {seen.Code}, "window": {window[1]}})
+	b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	t.Logf("the box served its window %v after it was accepted", time.Since(began).Round(100*time.Millisecond))
+
+	visit := b.openVisit()
+	b.press(5)
+	if !b.sawThanks(visit, 5, make(chan struct{})) {
+		t.Fatal("nobody was thanked")
+	}
+	b.settle()
+
+	// It starts again, and needs nobody.
+	b.stop()
+	b.launch()
+	b.wait("there again", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	admin.post("/fleet/boxes/"+device+"/revoke", url.Values{"reason": {"被盗"}})
+	b.wait("put out", func(s boxState) bool { return s.Offline })
+	b.stop()
+	w.stopCentre()
+	if n := w.counted(device); n != 1 {
+		t.Errorf("%d evaluations count, want 1", n)
+	}
+	key, err := keys.Read(filepath.Join(b.state, boxconfig.TLSKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err := keys.ReadCertificate(filepath.Join(b.state, boxconfig.CertificateFile), key); err != nil || c.Leaf.Subject.CommonName != device {
+		t.Errorf("its certificate: %v", err)
+	}
+}
+
+// get returns a page's text.
+func (p page) get(path string) string {
+	p.t.Helper()
+	resp, err := p.client.Get(p.base + path)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("GET %s: %s, %v\n%s", path, resp.Status, err, b)
+	}
+	return string(b)
+}
+
+// counted returns how many evaluations of a box count. The centre has ended.
+func (w *world) counted(device string) (n int) {
+	w.t.Helper()
+	x, err := inspect.Open(w.t.Context(), filepath.Join(w.dir, "centre"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = x.Close() }()
+	all, err := x.Entries(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range all {
+		if string(e.Device) == device && e.Status == rating.Counted {
+			n++
+		}
+	}
+	return n
+}

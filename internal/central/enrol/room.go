@@ -1,0 +1,252 @@
+package enrol
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/identity"
+	"haochaping/internal/rating"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+// Account is in whose name certificates are issued where nobody is asked.
+const Account = "centre"
+
+// Boxes knows which boxes are enrolled.
+type Boxes interface {
+	Device(ctx context.Context, id rating.DeviceID) (fleet.Device, error)
+}
+
+// Room is who asks to be let in, and who was. Its methods are safe for concurrent use.
+type Room struct {
+	authority *Authority
+	journal   *journal.Journal
+	db        *db.DB
+	boxes     Boxes
+	random    io.Reader
+	now       func() time.Time
+}
+
+// Open brings the room's tables up to date.
+func Open(ctx context.Context, j *journal.Journal, a *Authority, boxes Boxes, random io.Reader, now func() time.Time) (*Room, error) {
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = j.DB().Migrate(ctx, "enrol", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the enrolment: %w", err)
+	}
+	return &Room{a, j, j.DB(), boxes, random, now}, nil
+}
+
+// Authority returns the certificate authority.
+func (r *Room) Authority() *Authority { return r.authority }
+
+const (
+	// CodeLife is how long a code is good for. A box that still asks gets another one.
+	CodeLife = 30 * time.Minute
+	// codeLetters has no vowels, so that no code is a word.
+	codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
+	codeLength  = 8
+	// acceptedLife is how long an accepted box may take to fetch its certificate.
+	acceptedLife = 24 * time.Hour
+	// forgotten is after what silence a request is forgotten.
+	forgotten = 24 * time.Hour
+	// waitingMost and waitingOfAddress bound the boxes that wait; a hall is behind one address.
+	waitingMost      = 20000
+	waitingOfAddress = 500
+	// seenStep is how much later a sign of life must be to be worth a write.
+	seenStep = 10 * time.Second
+)
+
+// Errors of the door. Their texts go to the box.
+var (
+	ErrWaiting  = errors.New("an administrator has to accept the box")
+	ErrFull     = errors.New("too many boxes ask at once; try again later")
+	ErrRefused  = errors.New("the box is not let in")
+	ErrNoCode   = errors.New("no box shows this code now")
+	errNameless = errors.New("the name is not one that a box draws")
+)
+
+// Pending is a box that asks.
+type Pending struct {
+	Hash     []byte // of its TLS key
+	Code     string
+	Until    time.Time // of the code
+	Device   rating.DeviceID
+	Record   ed25519.PublicKey
+	Digits   string
+	Address  string
+	Asked    time.Time
+	Seen     time.Time
+	Accepted time.Time // zero: not yet
+}
+
+const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, asked, seen, accepted FROM enrol_request "
+
+func scanPending(s db.Scanner) (p Pending, err error) {
+	var until, asked, seen, accepted int64
+	var record []byte
+	err = s.Scan(&p.Hash, &p.Code, &until, &p.Device, &record, &p.Digits, &p.Address, &asked, &seen, &accepted)
+	p.Record, p.Until, p.Asked, p.Seen = record, time.UnixMilli(until), time.UnixMilli(asked), time.UnixMilli(seen)
+	if accepted > 0 {
+		p.Accepted = time.UnixMilli(accepted)
+	}
+	return p, err
+}
+
+// CleanCode returns a code as it is kept, of one that was typed: in groups, in small letters.
+func CleanCode(s string) string {
+	return strings.Map(func(c rune) rune {
+		if c == ' ' || c == '-' {
+			return -1
+		}
+		return c
+	}, strings.ToUpper(s))
+}
+
+// Find returns the box that shows a code, or ErrNoCode.
+func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
+	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE code = $1 AND code_until > $2 AND accepted = 0", CleanCode(code), r.now().UnixMilli())
+	if err != nil {
+		return Pending{}, fmt.Errorf("find the box of a code: %w", err)
+	}
+	if len(all) == 0 {
+		return Pending{}, ErrNoCode
+	}
+	return all[0], nil
+}
+
+// Accept writes, in the transaction of the act by which it is done, that a box is accepted. It is ErrNoCode if it has stopped waiting.
+func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account string, now time.Time) error {
+	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4 WHERE key_hash = $5 AND code = $6 AND accepted = 0",
+		now.UnixMilli(), hall, window, account, p.Hash, p.Code)
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		return ErrNoCode
+	}
+	return err
+}
+
+// Last returns the hall and window for which an account has accepted a box last, within a day.
+func (r *Room) Last(ctx context.Context, account string) (hall, window string, err error) {
+	type place struct{ hall, window string }
+	all, err := db.Query(ctx, r.db, func(s db.Scanner) (p place, err error) { return p, s.Scan(&p.hall, &p.window) },
+		"SELECT hall, window_id FROM enrol_request WHERE account = $1 AND accepted > $2 ORDER BY accepted DESC, window_id DESC LIMIT 1",
+		account, r.now().Add(-acceptedLife).UnixMilli())
+	if err != nil || len(all) == 0 {
+		return "", "", err
+	}
+	return all[0].hall, all[0].window, nil
+}
+
+// Ask answers a box that asks for its first certificate: with one, or with the code under which it waits and ErrWaiting.
+func (r *Room) Ask(ctx context.Context, q identity.Request, address string) (*x509.Certificate, Pending, error) {
+	if err := r.known(ctx, q); err != nil {
+		return nil, Pending{}, err
+	}
+	if c, err := r.issued(ctx, q); err != nil || c != nil {
+		return c, Pending{}, err
+	}
+	now := r.now()
+	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE key_hash = $1", q.Hash[:])
+	if err != nil {
+		return nil, Pending{}, fmt.Errorf("read a box's request: %w", err)
+	}
+	if len(all) == 1 {
+		p := all[0]
+		same := p.Device == q.Device && p.Record.Equal(q.Record)
+		switch {
+		case same && !p.Accepted.IsZero() && now.Sub(p.Accepted) < acceptedLife:
+			c, err := r.issue(ctx, q, "first")
+			return c, p, err
+		case same && p.Accepted.IsZero() && now.Before(p.Until) && now.Sub(p.Seen) < seenStep:
+			return nil, p, ErrWaiting
+		}
+	}
+	p, err := r.wait(ctx, q, address, now)
+	if err != nil {
+		return nil, p, err
+	}
+	return nil, p, ErrWaiting
+}
+
+// known reports why no box of that name and key can be let in. A name is drawn at birth, or that of a box that is enrolled already.
+func (r *Room) known(ctx context.Context, q identity.Request) error {
+	d, err := r.boxes.Device(ctx, q.Device)
+	switch {
+	case errors.Is(err, fleet.ErrNoDevice) && len(q.Device) != rating.MaxDeviceID:
+		return fmt.Errorf("%w: %w", ErrRefused, errNameless)
+	case errors.Is(err, fleet.ErrNoDevice):
+		return nil
+	case err != nil:
+		return err
+	case !d.Key.Equal(q.Record):
+		return fmt.Errorf("%w: another box is enrolled as %s", ErrRefused, q.Device)
+	}
+	return nil
+}
+
+// wait notes that a box asks, and gives it a code if it has none that holds.
+func (r *Room) wait(ctx context.Context, q identity.Request, address string, now time.Time) (p Pending, err error) {
+	fresh, err := identity.Draw(r.random, codeLetters, codeLength)
+	if err != nil {
+		return p, err
+	}
+	err = r.db.Write(ctx, func(tx *db.Tx) error {
+		all, err := db.Query(ctx, tx, scanPending, readPending+"WHERE key_hash = $1", q.Hash[:])
+		if err != nil {
+			return err
+		}
+		p = Pending{Hash: q.Hash[:], Code: fresh, Until: now.Add(CodeLife), Device: q.Device, Record: q.Record, Digits: q.Digits, Address: address, Asked: now, Seen: now}
+		if len(all) == 1 {
+			old := all[0]
+			if old.Device == q.Device && old.Record.Equal(q.Record) && old.Accepted.IsZero() && now.Before(old.Until) {
+				p.Code, p.Until, p.Asked = old.Code, old.Until, old.Asked
+			}
+			_, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5, address = $6, seen = $7, accepted = 0
+				WHERE key_hash = $8`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, address, now.UnixMilli(), p.Hash)
+			return err
+		}
+		if err := room(ctx, tx, address, now); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO enrol_request (key_hash, code, code_until, device, record_key, digits, address, asked, seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			p.Hash, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, address, now.UnixMilli(), now.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("note a box's request: %w", err)
+	}
+	return p, nil
+}
+
+// room forgets those who ask no more, and is ErrFull if one more cannot wait.
+func room(ctx context.Context, tx *db.Tx, address string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1", now.Add(-forgotten).UnixMilli())
+	if err != nil {
+		return err
+	}
+	var all, here int
+	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN address = $1 THEN 1 END) FROM enrol_request WHERE accepted = 0", address).Scan(&all, &here)
+	if err == nil && (all >= waitingMost || here >= waitingOfAddress) {
+		return ErrFull
+	}
+	return err
+}

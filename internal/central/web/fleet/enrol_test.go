@@ -1,0 +1,191 @@
+package fleet_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
+	pages "haochaping/internal/central/web/fleet"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/identity"
+	"haochaping/internal/rating"
+)
+
+// lets makes the world's centre let boxes in by codes.
+func (w *world) lets(t *testing.T) *enrol.Room {
+	t.Helper()
+	a, err := enrol.OpenAuthority(t.TempDir(), w.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := enrol.Open(t.Context(), w.Journal, a, w.fleet, rand.Reader, w.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.site = w.Site(pages.Section(pages.Config{Fleet: w.fleet, Directory: w.directory, Enrol: room, Send: w.send, Random: rand.Text}))
+	return room
+}
+
+// asks lets a new box ask, and returns what it shows.
+func asks(t *testing.T, room *enrol.Room, device rating.DeviceID) (enrol.Pending, identity.Request) {
+	t.Helper()
+	key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asksAs(t, room, device, key, identity.Record(private))
+}
+
+// asksAs is asks with keys.
+func asksAs(t *testing.T, room *enrol.Room, device rating.DeviceID, key, record identity.Key) (enrol.Pending, identity.Request) {
+	t.Helper()
+	der, err := identity.NewRequest(device, key, record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := identity.ParseRequest(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, err := room.Ask(t.Context(), q, "192.0.2.7")
+	if !errors.Is(err, enrol.ErrWaiting) {
+		t.Fatal(err)
+	}
+	return p, q
+}
+
+func TestBoxesAreAcceptedTogether(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	who := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	one, q := asks(t, room, "bcdf23456789")
+	two, _ := asks(t, room, "ghjk23456789")
+	page := webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code="+strings.ToLower(one.Code)+",+"+two.Code+"+XXXXXXXX", who, nil))
+	webtest.Want(t, page, 200, one.Digits, two.Digits, "bcdf23456789", "全部接受（2 台）", "没有评价器正在显示 <code>XXXXXXXX</code>")
+	accept := func(hall string, pairs ...string) int {
+		t.Helper()
+		form := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Add("code", pairs[i])
+			form.Add("window", pairs[i+1])
+		}
+		return webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/"+hall+"/enrol", who, form)).Code
+	}
+	free := []string{"SL-H2-B02", "SL-H2-B03", "SL-H2-B04"}
+	for name, status := range map[string]int{
+		"the same window twice":       accept("SL-H2", one.Code, free[0], two.Code, free[0]),
+		"no window":                   accept("SL-H2", one.Code, ""),
+		"a window that has a box":     accept("SL-H2", one.Code, "SL-H2-B01"),
+		"a window of another hall":    accept("SL-H2", one.Code, "SL-H1-A12"),
+		"no code that anybody shows":  accept("SL-H2", "XXXXXXXX", free[0]),
+		"a hall of somebody else":     accept("SL-H1", one.Code, "SL-H1-A12"),
+		"nothing":                     accept("SL-H2"),
+		"a code without its window":   webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {one.Code}})).Code,
+		"somebody who is not allowed": webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", w.SignIn(w.Add(webtest.Grant(account.Auditor, "629901000000", "629901000000"))), url.Values{"code": {one.Code}, "window": {free[0]}})).Code,
+	} {
+		if status < 400 || status >= 500 {
+			t.Errorf("%s: %d", name, status)
+		}
+	}
+	if _, err := w.fleet.Device(t.Context(), one.Device); err == nil {
+		t.Fatal("a refused box is enrolled")
+	}
+	if status := accept("SL-H2", one.Code, free[0], two.Code, free[1]); status != 303 {
+		t.Fatalf("accepted: %d", status)
+	}
+	d, err := w.fleet.Device(t.Context(), one.Device)
+	if err != nil || d.Window.ID != free[0] || d.Window.Generation != 1 || !d.Follows || !d.Key.Equal(one.Record) {
+		t.Errorf("it is enrolled as %+v, %v", d, err)
+	}
+	if c, _, err := room.Ask(t.Context(), q, "192.0.2.7"); err != nil || c == nil {
+		t.Errorf("it gets no certificate: %v", err)
+	}
+	if status := accept("SL-H2", one.Code, free[0]); status != 409 {
+		t.Errorf("accepted twice: %d", status)
+	}
+	three, _ := asks(t, room, "mnpq23456789")
+	next := webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code="+three.Code, who, nil))
+	want := `<option value="` + free[2] + `" selected>`
+	webtest.Want(t, next, 200, want) // the window counts up, and the hall is known
+	w.stands(t, one.Device, free[0])
+	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/fleet/boxes/"+string(one.Device), who, nil)), 200, "证书", "吊销")
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who, url.Values{"reason": {" "}})); r.Code != 422 {
+		t.Errorf("revoked without a reason: %d", r.Code)
+	}
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who, url.Values{"reason": {"被盗"}})); r.Code != 303 {
+		t.Errorf("revoked: %d", r.Code)
+	}
+	if all, err := room.Revoked(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("revoked are %v, %v", all, err)
+	}
+}
+
+// TestTheBoxOfAnotherIsNotTaken accepts a card that is a copy.
+func TestTheBoxOfAnotherIsNotTaken(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	who := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
+	one, _ := asks(t, room, "bcdf23456789")
+	d, err := w.fleet.Device(t.Context(), "jia-b01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = one.Record // as if its card had been copied, and the copy had got another name
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {one.Code}, "window": {"SL-H2-B02"}}))
+	webtest.Want(t, r, 409, "jia-b01")
+}
+
+// TestABoxOfAnotherHallIsNotTaken shows the code of a box that serves elsewhere to the administrator of another hall.
+func TestABoxOfAnotherHallIsNotTaken(t *testing.T) {
+	w := newWorldOf(t, box{"bcdf23456789", "SL-H1-A07"})
+	room := w.lets(t)
+	d, err := w.fleet.Device(t.Context(), "bcdf23456789")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = public
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := asksAs(t, room, d.ID, key, identity.Record(private))
+	form := url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}}
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	webtest.Want(t, webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", hall, form)), 409, "管理范围以外")
+	wide := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", wide, form)); r.Code != 303 {
+		t.Errorf("a technician of both halls: %d", r.Code)
+	}
+	if d, err = w.fleet.Device(t.Context(), d.ID); err != nil || d.Window.ID != "SL-H2-B02" || d.Window.Generation != 2 {
+		t.Errorf("the box serves %s with generation %d, %v", d.Window.ID, d.Window.Generation, err)
+	}
+}
+
+func TestWithoutADoorThePageSaysSo(t *testing.T) {
+	w := newWorld(t)
+	who := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
+	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code=BCDFGHJK", who, nil)), 200, "没有启用配对登记")
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {"BCDFGHJK"}, "window": {"SL-H2-B04"}})); r.Code != 404 {
+		t.Errorf("accepted: %d", r.Code)
+	}
+}

@@ -1,0 +1,170 @@
+package enrolment
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"haochaping/internal/identity"
+)
+
+// The door's paths (RFC 7030, section 3.2.2) and the headers by which the centre says under which code a box waits.
+const (
+	authorityPath = "/.well-known/est/cacerts"
+	firstPath     = "/.well-known/est/simpleenroll"
+	nextPath      = "/.well-known/est/simplereenroll"
+	codeHeader    = "Hcp-Code"
+	digitsHeader  = "Hcp-Check-Digits"
+)
+
+const (
+	patience  = time.Minute // for one answer, also over a thin line
+	leastWait = time.Second
+	mostWait  = 10 * time.Minute
+	maxWords  = 300 // bytes of what the door says in words
+)
+
+// errRefused says that the centre does not let the box in.
+var errRefused = errors.New("the centre refuses")
+
+// door is the centre's, as the box reaches it.
+type door struct {
+	cfg  Config
+	name string // of the host
+	base string
+}
+
+func newDoor(c Config) (door, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		return door{}, fmt.Errorf("%q is not allowed; write https://host:port", c.URL)
+	}
+	return door{c, u.Hostname(), "https://" + u.Host}, nil
+}
+
+// answer is what the door says: a certificate, or under which code and for how long to wait.
+type answer struct {
+	leaf *x509.Certificate
+	wait time.Duration
+	code Code
+}
+
+// do sends a request, with a certificate if there is one, and reads an answer of 200 or 202.
+func (d door) do(ctx context.Context, method, path string, body []byte, own *tls.Certificate) (*http.Response, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/pkcs10")
+		r.Header.Set("Content-Transfer-Encoding", "base64")
+	}
+	var show func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
+	if own != nil {
+		show = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	}
+	transport := &http.Transport{TLSClientConfig: d.cfg.Trust.Config(d.name, show), DisableKeepAlives: true, Proxy: nil}
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reach the centre's door %s: %w", d.base, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read, or is given up
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 2*identity.MaxBag))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the centre's answer: %w", err)
+	}
+	words := strings.TrimSpace(strings.ToValidUTF8(string(text[:min(len(text), maxWords)]), "?"))
+	switch resp.StatusCode {
+	case http.StatusOK, http.StatusAccepted:
+		return resp, text, nil
+	case http.StatusForbidden, http.StatusUnauthorized:
+		return nil, nil, fmt.Errorf("%w: %q", errRefused, words)
+	}
+	return nil, nil, fmt.Errorf("the centre's door answers %s: %q", resp.Status, words)
+}
+
+// post asks for a certificate.
+func (d door) post(ctx context.Context, path string, own *tls.Certificate) (a answer, err error) {
+	der, err := identity.NewRequest(d.cfg.Device, d.cfg.Key, d.cfg.Record)
+	if err != nil {
+		return a, err
+	}
+	resp, text, err := d.do(ctx, http.MethodPost, path, []byte(base64.StdEncoding.EncodeToString(der)), own)
+	if err != nil {
+		return a, err
+	}
+	if resp.StatusCode == http.StatusAccepted {
+		a.code = Code{letters(resp.Header.Get(codeHeader)), numbers(resp.Header.Get(digitsHeader))}
+		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if err != nil || a.code.Text == "" {
+			return a, errors.New("the centre's door says neither yes nor under which code to wait")
+		}
+		a.wait = min(max(time.Duration(seconds)*time.Second, leastWait), mostWait)
+		return a, nil
+	}
+	all, err := parseBag(text)
+	if err != nil {
+		return a, err
+	}
+	for _, c := range all {
+		if identity.Is(c, d.cfg.Key) {
+			a.leaf = c
+			return a, nil
+		}
+	}
+	return a, errors.New("the centre's answer has no certificate of this box's key")
+}
+
+// between returns the authorities below the root.
+func (d door) between(ctx context.Context) (out []*x509.Certificate, err error) {
+	_, text, err := d.do(ctx, http.MethodGet, authorityPath, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	all, err := parseBag(text)
+	for _, c := range all {
+		if !bytes.Equal(c.RawIssuer, c.RawSubject) {
+			out = append(out, c)
+		}
+	}
+	return out, err
+}
+
+// parseBag reads certificates as EST sends them.
+func parseBag(text []byte) ([]*x509.Certificate, error) {
+	der, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(text), nil)))
+	if err != nil {
+		return nil, fmt.Errorf("the centre's answer: %w", err)
+	}
+	return identity.ParseBag(der)
+}
+
+// letters returns a code that may be shown, else nothing.
+func letters(s string) string {
+	const most = 12
+	if len(s) > most || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
+		return ""
+	}
+	return s
+}
+
+func numbers(s string) string {
+	const want = 4
+	if len(s) != want || strings.Trim(s, "0123456789") != "" {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,229 @@
+package enrolment
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/enrol"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal/journaltest"
+	"haochaping/internal/identity"
+	"haochaping/internal/rating"
+)
+
+// centre is a real centre's door. Its clock and the box's are moved together.
+type centre struct {
+	room  *enrol.Room
+	fleet *fleet.Fleet
+	db    *db.DB
+	url   string
+	ahead atomic.Int64 // of the real clock, in nanoseconds
+}
+
+func (c *centre) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func newCentre(t *testing.T, name string) *centre {
+	t.Helper()
+	c := new(centre)
+	j, d, _ := journaltest.OpenAt(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"), c.now)
+	c.db = d
+	var err error
+	if c.fleet, err = fleet.Open(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	a, err := enrol.OpenAuthority(t.TempDir(), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.room, err = enrol.Open(t.Context(), j, a, c.fleet, rand.Reader, c.now); err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(c.room.Handler(slog.New(slog.DiscardHandler)))
+	s.Listener = tls.NewListener(s.Listener, a.ServerTLS([]string{name}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.Start()
+	t.Cleanup(s.Close)
+	c.url = "https" + strings.TrimPrefix(s.URL, "http")
+	return c
+}
+
+// accept accepts the box that shows a code.
+func (c *centre) accept(t *testing.T, code string) {
+	t.Helper()
+	p, err := c.room.Find(t.Context(), code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: c.now(), Window: rating.Window{ID: "A01", Name: "1号窗口", Hall: "大厅", Generation: 1}}
+	if err := c.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	err = c.db.Write(t.Context(), func(tx *db.Tx) error { return enrol.Accept(t.Context(), tx, p, "H1", "A01", "li", c.now()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// box is a box's side, step by step.
+type box struct {
+	*Enrolment
+	code  Code
+	tries int
+	kept  int
+	fails error // of the next tries
+}
+
+func newBox(t *testing.T, c *centre, change func(*Config)) *box {
+	t.Helper()
+	folder := t.TempDir()
+	key, err := identity.Keep(filepath.Join(folder, "tls.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, record, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := new(box)
+	cfg := Config{URL: c.url, Device: "bcdf23456789", Key: key, Record: identity.Record(record), File: filepath.Join(folder, "tls.pem"),
+		Trust: identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true }, Passed: func() time.Time { return time.Time{} }},
+		Show:  func(s Code) { b.code = s }, Kept: func() { b.kept++ }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler),
+		Try: func(context.Context, tls.Certificate) error { b.tries++; return b.fails }}
+	if change != nil {
+		change(&cfg)
+	}
+	if b.Enrolment, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// own returns the certificate in the box's file.
+func (b *box) own(t *testing.T) tls.Certificate {
+	t.Helper()
+	c, err := identity.ReadCertificate(b.cfg.File, b.cfg.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// letIn lets a box in.
+func (b *box) letIn(t *testing.T, c *centre) {
+	t.Helper()
+	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || b.code.Text == "" {
+		t.Fatalf("a new box: %v, code %+v", err, b.code)
+	}
+	c.accept(t, b.code.Text)
+	if _, err := b.step(t.Context()); err != nil || b.kept != 1 || b.code != (Code{}) {
+		t.Fatalf("an accepted box: %v, %d certificates, code %+v", err, b.kept, b.code)
+	}
+}
+
+func TestACertificateIsRenewed(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	first := b.own(t)
+	if len(first.Certificate) != 2 || b.tries != 0 {
+		t.Errorf("the chain has %d certificates, the broker was asked %d times", len(first.Certificate), b.tries)
+	}
+	if _, err := b.step(t.Context()); err != nil || b.kept != 1 {
+		t.Errorf("a fresh certificate: %v, %d", err, b.kept)
+	}
+	life := first.Leaf.NotAfter.Sub(first.Leaf.NotBefore)
+	if part := float64(RenewAt(first.Leaf).Sub(first.Leaf.NotBefore)) / float64(life); part < 0.56 || part > 0.77 {
+		t.Errorf("it is renewed after %.2f of its life", part)
+	}
+	c.ahead.Store(int64(life * 8 / 10))
+	b.fails = errors.New("the broker refuses")
+	if _, err := b.step(t.Context()); err != nil || b.tries != 1 || b.kept != 1 || !b.own(t).Leaf.Equal(first.Leaf) {
+		t.Errorf("a certificate that the broker refuses: %v, tried %d times, kept %d", err, b.tries, b.kept)
+	}
+	b.fails = nil
+	if _, err := b.step(t.Context()); err != nil || b.tries != 2 || b.kept != 2 || !b.own(t).Leaf.NotAfter.After(first.Leaf.NotAfter) {
+		t.Errorf("a renewal: %v, tried %d times, kept %d", err, b.tries, b.kept)
+	}
+}
+
+func TestACertificateThatHasEnded(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	first := b.own(t).Leaf
+	c.ahead.Store(int64(time.Until(first.NotAfter) + 100*24*time.Hour))
+	b.fails = errors.New("there is no broker") // there is nothing to lose
+	if _, err := b.step(t.Context()); err != nil || b.kept != 2 || b.own(t).Leaf.Equal(first) {
+		t.Errorf("100 days after its end: %v, kept %d", err, b.kept)
+	}
+	second := b.own(t).Leaf
+	c.ahead.Store(int64(time.Until(second.NotAfter) + enrol.Grace + time.Hour))
+	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || b.code.Text == "" || !b.own(t).Leaf.Equal(second) {
+		t.Errorf("too long after its end: %v, code %+v", err, b.code)
+	}
+	c.accept(t, b.code.Text)
+	if _, err := b.step(t.Context()); err != nil || b.kept != 3 || b.code != (Code{}) {
+		t.Errorf("accepted again: %v, kept %d, code %+v", err, b.kept, b.code)
+	}
+}
+
+// TestAClockThatNobodyHasSet lets a box in 1970 in and out of a drawer.
+func TestAClockThatNobodyHasSet(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, func(cfg *Config) {
+		cfg.Trust.Now = func() time.Time { return time.Unix(0, 0) }
+		cfg.Trust.Synced = func() bool { return false }
+	})
+	b.letIn(t, c)
+	if _, err := b.step(t.Context()); err != nil || b.kept != 1 {
+		t.Errorf("a fresh certificate in 1970: %v, %d", err, b.kept)
+	}
+	b.cfg.Trust.Passed = func() time.Time { return b.own(t).Leaf.NotAfter.Add(time.Hour) }
+	b.door.cfg = b.cfg
+	c.ahead.Store(int64(time.Until(b.own(t).Leaf.NotAfter) + time.Hour))
+	if _, err := b.step(t.Context()); err != nil || b.kept != 2 {
+		t.Errorf("a certificate that is known to have ended: %v, %d", err, b.kept)
+	}
+}
+
+// TestWhoIsNotTheCentre asks servers that are not the centre of the box's root, or not under its name.
+func TestWhoIsNotTheCentre(t *testing.T) {
+	right, other := newCentre(t, "127.0.0.1"), newCentre(t, "127.0.0.1")
+	for name, b := range map[string]*box{
+		"another root": newBox(t, right, func(cfg *Config) { cfg.URL = other.url }),
+		"another name": newBox(t, newCentre(t, "enrol.example.com"), nil),
+	} {
+		if _, err := b.step(t.Context()); err == nil || errors.Is(err, ErrWaits) || b.code != (Code{}) {
+			t.Errorf("%s: %v, code %+v", name, err, b.code)
+		}
+		if _, err := identity.ReadCertificate(b.cfg.File, b.cfg.Key); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: it has given a certificate: %v", name, err)
+		}
+	}
+	for _, address := range []string{"http://enrol.example.com", "enrol.example.com:8443", "https://enrol.example.com/est"} {
+		if _, err := New(Config{URL: address}); err == nil {
+			t.Errorf("%s is taken for a door", address)
+		}
+	}
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	f.Add([]byte("MIIB"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if all, err := parseBag(b); err == nil && len(all) == 0 {
+			t.Error("an empty answer is taken")
+		}
+	})
+}

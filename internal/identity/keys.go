@@ -1,0 +1,137 @@
+// Package identity is who a box is to the centre: a name of twelve characters, a key for TLS and a key for records, both drawn on the box.
+//
+// A Key is behind an interface with its algorithm's name, so that one may lie in a secure element or be of another algorithm. In files a
+// key is PKCS #8, which names its algorithm; so does a Request, by which the box asks for a certificate and proves that it has both keys.
+// Private keys never leave the package but as Keys.
+package identity
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/binary"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"haochaping/internal/keptfile"
+	"haochaping/internal/rating"
+)
+
+// Algorithm names how a key signs.
+type Algorithm string
+
+// The algorithms.
+const (
+	P256    Algorithm = "p256"    // ECDSA on NIST P-256, for TLS
+	Ed25519 Algorithm = "ed25519" // for records and links
+)
+
+// Key is a private key.
+type Key interface {
+	crypto.Signer
+	Algorithm() Algorithm
+}
+
+// fileKey is a key that was read from a file.
+type fileKey struct {
+	crypto.Signer
+	algorithm Algorithm
+}
+
+// Algorithm implements Key.
+func (k fileKey) Algorithm() Algorithm { return k.algorithm }
+
+// Record returns a box's key for records as a Key.
+func Record(k ed25519.PrivateKey) Key { return fileKey{k, Ed25519} }
+
+// Keep returns the P-256 key in a file, which it draws from random at the first call. A file that holds no such key is an error and is never
+// replaced. Several processes that call it at once agree on one key.
+func Keep(path string, random io.Reader) (Key, error) {
+	k, err := read(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	drawn, err := ecdsa.GenerateKey(elliptic.P256(), random)
+	if err != nil {
+		return nil, fmt.Errorf("draw the key %s: %w", path, err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(drawn)
+	if err != nil {
+		return nil, fmt.Errorf("encode the key %s: %w", path, err)
+	}
+	err = keptfile.Create(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("keep the key: %w", err)
+	}
+	return read(path)
+}
+
+// Read returns the P-256 key in a file.
+func Read(path string) (Key, error) { return read(path) }
+
+func read(path string) (Key, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the key: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return nil, fmt.Errorf("the key %s has mode %04o, so that others can read or replace it; find out who did, then chmod 600 it", path, mode)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the key: %w", err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil {
+		return nil, fmt.Errorf("the key %s is damaged: it is no PEM file; restore it from a backup", path)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("the key %s is damaged: %w; restore it from a backup", path, err)
+	}
+	p, ok := k.(*ecdsa.PrivateKey)
+	if !ok || p.Curve != elliptic.P256() {
+		return nil, fmt.Errorf("the key %s is a %T, want one on P-256", path, k)
+	}
+	return fileKey{p, P256}, nil
+}
+
+// nameAlphabet has no vowels, so that no name is a word, and nothing that is mistaken for another when it is read aloud or from a label.
+const nameAlphabet = "23456789bcdfghjkmnpqrstvwxz"
+
+// NewName draws the name of a box.
+func NewName(random io.Reader) (rating.DeviceID, error) {
+	text, err := Draw(random, nameAlphabet, rating.MaxDeviceID)
+	return rating.DeviceID(text), err
+}
+
+// Draw returns a text of n characters, each as likely as any other of an alphabet of at most 256.
+func Draw(random io.Reader, alphabet string, n int) (string, error) {
+	out := make([]byte, 0, n)
+	limit := 256 / len(alphabet) * len(alphabet)
+	for b := make([]byte, 1); len(out) < n; {
+		if _, err := io.ReadFull(random, b); err != nil {
+			return "", fmt.Errorf("draw a text: %w", err)
+		}
+		if int(b[0]) < limit {
+			out = append(out, alphabet[int(b[0])%len(alphabet)])
+		}
+	}
+	return string(out), nil
+}
+
+// checkDigits returns four digits of the hash of a box's keys, which its screen and the centre's page show.
+func checkDigits(tlsKey []byte, record ed25519.PublicKey) string {
+	h := sha256.New()
+	h.Write([]byte("hcp/1 check digits\n"))
+	h.Write(tlsKey)
+	h.Write(record)
+	return fmt.Sprintf("%04d", binary.BigEndian.Uint64(h.Sum(nil))%10000)
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 4
+const SchemaVersion = 5
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -131,6 +131,7 @@ CREATE TABLE {evaluation} (
   synced {int} NOT NULL,                -- 0: no, 1: yes, 2: and believed
   received_at {int} NOT NULL,
   standing {int} NOT NULL,
+  refused TEXT NOT NULL,                -- JSON of rating.Refusal, '': it is adopted
   contested {int} NOT NULL,             -- 1: its time decides between logs or phones
   submission TEXT NOT NULL,
   reasons TEXT NOT NULL,                -- codes, separated by spaces
@@ -183,7 +184,7 @@ CREATE TABLE {case} (
   deadline {int} NOT NULL,              -- that has passed, 0: none yet
   late_holds {int} NOT NULL,
   reminded {int} NOT NULL,              -- 0: not yet, 1: yes, 2: nobody knew how
-  counts {int} NOT NULL,                -- evaluation that counts, 0: none
+  counts {int} NOT NULL,                -- evaluation that counts, 0: none, -1: none since a review has refused it
   waits {int} NOT NULL,                 -- 1: its deadline is still to pass
   PRIMARY KEY (item, rest)
 ) {clustered};
@@ -273,7 +274,7 @@ func subjects() []rating.Subject {
 }
 
 func standings() []rating.Standing {
-	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.Crowded}
+	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.Crowded, rating.NotAdopted}
 }
 
 func channels() []rating.Channel {

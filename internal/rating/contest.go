@@ -56,6 +56,18 @@ type Given struct {
 type Contender struct {
 	Given
 	Overall bool // as Visit.Overall has it
+	Refused bool // a Refusal is about it
+}
+
+// Refusal is that a review has found an answer mistaken or malicious: it does not count, what it corrected does not either, and no default follows
+// in its place (不予采纳, article 17).
+type Refusal struct {
+	Cases []string // keys of those for which it does not count, none: all, and the person
+}
+
+// About reports whether the answer does not count for a case, or for its visit's item, which has the zero key.
+func (r Refusal) About(k CaseKey) bool {
+	return len(r.Cases) == 0 || k != CaseKey{} && slices.Contains(r.Cases, k.String())
 }
 
 // Clocks is how far the clocks of two systems may differ, in milliseconds.
@@ -102,11 +114,14 @@ func (g Given) Attested(v *Visit) bool {
 // only the earliest stands against those of other visits, so that it is the same one for each case that the question is about.
 // An answer about one matter of a theme goes before one about all of them. Then the earliest counts: in one log by its numbers,
 // whatever the box's clock said, so that of each log only its first stands against those of other logs and phones, and there by
-// time. If the times are the same, the phone's goes first, and then names decide, never the order of arrival.
+// time. If the times are the same, the phone's goes first, and then names decide, never the order of arrival. What was refused corrects and does not count.
 func Contest(all []Contender) (winner int, replaced []bool) {
 	replaced = make([]bool, len(all))
 	answers := make(map[asked][]entrant)
 	for _, e := range chains(all, replaced) {
+		if all[e.index].Refused {
+			continue
+		}
 		answers[e.asked] = append(answers[e.asked], e)
 	}
 	var whole, single []entrant

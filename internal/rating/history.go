@@ -16,6 +16,8 @@ const (
 	Unasked  Standing = "unasked"  // it is about a matter that is not known to be completed, or was not yet; it counts when it is
 	Late     Standing = "late"     // it was given when silence had become the default
 	Crowded  Standing = "crowded"  // its visit had more answers than anybody looks at
+	// NotAdopted is an answer that a review found mistaken or malicious (不予采纳, article 17).
+	NotAdopted Standing = "not_adopted"
 )
 
 // Bounds of what is decided together: boxes say what it is, and one could else make the books decide without end. What comes beyond them is kept.
@@ -35,6 +37,7 @@ type History struct {
 	answers map[visitKey]int
 	known   map[givenKey]bool
 	reasons map[givenKey][]GivenReason // by the evaluation that they name
+	refused map[givenKey]Refusal
 	files   map[CaseKey]CaseFile
 	passed  map[CaseKey][]silence // whose deadline has passed
 }
@@ -103,6 +106,24 @@ func (h *History) Explain(r GivenReason) {
 	if !slices.ContainsFunc(h.reasons[of], func(k GivenReason) bool { return k.Seq == r.Seq }) {
 		h.reasons[of] = append(h.reasons[of], r)
 	}
+}
+
+// Judge notes what a review has found about an evaluation, nil that it is adopted after all. The last word holds.
+func (h *History) Judge(g Given, r *Refusal) {
+	if h.refused == nil {
+		h.refused = make(map[givenKey]Refusal)
+	}
+	if r == nil {
+		delete(h.refused, g.key())
+		return
+	}
+	h.refused[g.key()] = *r
+}
+
+// refuses reports whether a review has taken an evaluation out of a contest.
+func (h *History) refuses(index int, item Item) bool {
+	r, ok := h.refused[h.given[index].key()]
+	return ok && r.About(item.Case)
 }
 
 // visit returns an evaluation's visit, nil if it is not known.
@@ -210,10 +231,10 @@ func (h *History) contenders() map[Item][]candidate {
 }
 
 // contest decides one item among some candidates.
-func (h *History) contest(some []candidate) (winner int, replaced []bool) {
+func (h *History) contest(item Item, some []candidate) (winner int, replaced []bool) {
 	all := make([]Contender, len(some))
 	for i, c := range some {
-		all[i] = Contender{h.given[c.index], c.overall}
+		all[i] = Contender{Given: h.given[c.index], Overall: c.overall, Refused: h.refuses(c.index, item)}
 	}
 	return Contest(all)
 }
@@ -224,6 +245,9 @@ func (h *History) admit(item Item, all []candidate) (admitted []candidate, not m
 		return all, nil
 	}
 	m := h.matter(item.Case)
+	if slices.ContainsFunc(all, func(c candidate) bool { return h.refuses(c.index, item) }) {
+		m.Deadline = 0 // no default follows
+	}
 	not = make(map[int]Standing)
 	of := make(map[DeviceID]int)
 	for _, c := range all {
@@ -270,7 +294,7 @@ func (h *History) Decide() []Decision {
 	}
 	for item, all := range h.contenders() {
 		admitted, not := h.admit(item, all)
-		winner, replaced := h.contest(admitted)
+		winner, replaced := h.contest(item, admitted)
 		for n, s := range not {
 			out[n].Standing = out[n].Standing.Better(s)
 		}
@@ -279,6 +303,8 @@ func (h *History) Decide() []Decision {
 			switch {
 			case i == winner:
 				d.Standing, d.Items = Counted, append(d.Items, item)
+			case h.refuses(c.index, item):
+				d.Standing = d.Standing.Better(NotAdopted)
 			case replaced[i]:
 				d.Standing = d.Standing.Better(Replaced)
 			default:
@@ -295,7 +321,7 @@ func (h *History) Decide() []Decision {
 
 // Better returns which of two standings an evaluation has that has both, for different items. An empty one is none.
 func (s Standing) Better(o Standing) Standing {
-	rank := []Standing{"", Late, Later, Unasked, Replaced, Counted}
+	rank := []Standing{"", Late, Later, NotAdopted, Unasked, Replaced, Counted}
 	if slices.Index(rank, o) > slices.Index(rank, s) {
 		return o
 	}
@@ -310,7 +336,7 @@ func (h *History) CheckOpen(v Visit) error {
 	all := h.contenders()
 	return checkOnce(v, func(k CaseKey) (rated, overall bool) {
 		some := all[Item{Case: k}]
-		winner, _ := h.contest(some)
+		winner, _ := h.contest(Item{Case: k}, some)
 		if winner < 0 {
 			return false, false
 		}

@@ -17,6 +17,7 @@ const (
 	CaseCompleted CaseState = "completed" // and not rated yet
 	CaseRated     CaseState = "rated"
 	CaseDefault   CaseState = "default" // silence has become 基本满意 (article 14); nobody has said so
+	CaseRefused   CaseState = "refused" // it was rated, and a review has not adopted that (article 17): the next answer counts, and silence says nothing
 )
 
 // Case is what the books know of a case.
@@ -25,15 +26,17 @@ type Case struct {
 	rating.CaseFile
 	Contact  int64 // place in the journal of what says how the applicant is reached, 0: nothing does
 	Deadline int64 // that has passed, milliseconds since 1970-01-01 UTC; 0: none yet
-	Counts   int64 // cursor of the evaluation that counts, 0: none
+	Counts   int64 // cursor of the evaluation that counts, 0: none, negative: none since a review has refused it
 	Reminded bool
 }
 
 // State returns what has become of the matter.
 func (c Case) State() CaseState {
 	switch {
-	case c.Counts != 0:
+	case c.Counts > 0:
 		return CaseRated
+	case c.Counts < 0:
+		return CaseRefused
 	case c.Deadline != 0 && c.Begins() != 0:
 		return CaseDefault
 	case c.Begins() != 0:
@@ -156,7 +159,7 @@ type CaseFigures struct {
 	Completed int64 `json:"completed"`
 	Rated     int64 `json:"rated"`   // completed, and somebody has rated the matter
 	Default   int64 `json:"default"` // completed, and silence counts as 基本满意 (article 14)
-	Unrated   int64 `json:"unrated"` // completed, and the deadline is still to come
+	Unrated   int64 `json:"unrated"` // completed, and nobody's answer counts yet
 }
 
 // CaseFigures counts all cases.

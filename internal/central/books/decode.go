@@ -28,6 +28,7 @@ type decoded struct {
 	channelled []journal.Answer
 	deadlines  []journal.Passed
 	reminders  []journal.Reminder
+	adoption   *journal.Adoption
 }
 
 // record is a record as it came, read.
@@ -89,6 +90,12 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 		d.deadlines, d.failed = decodeParts[journal.Passed](e)
 	case journal.Reminded:
 		d.reminders, d.failed = decodeParts[journal.Reminder](e)
+	case journal.Acted:
+		a, err := e.Act()
+		if err != nil {
+			return d, err
+		}
+		d.adoption = a.Adoption
 	case journal.Device:
 		if len(e.Parts) != 1 {
 			return d, fmt.Errorf("row %d of the journal: an enrolment of %d parts", e.Pos, len(e.Parts))

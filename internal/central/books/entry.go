@@ -33,6 +33,10 @@ func (s *state) project(d decoded) error {
 		err = s.passed(d)
 	case journal.Reminded:
 		err = s.reminded(d)
+	case journal.Acted:
+		if d.adoption != nil {
+			err = s.adopt(*d.adoption)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("row %d of the journal: %w", d.Pos, err)

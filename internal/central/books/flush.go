@@ -77,7 +77,7 @@ func columns(table string) []string {
 	case "evaluation":
 		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
 			"synced", "received_at",
-			"standing", "contested", "submission", "reasons", "catalogue", "texts", "moment", "post", "staff", "tasks"}
+			"standing", "refused", "contested", "submission", "reasons", "catalogue", "texts", "moment", "post", "staff", "tasks"}
 	case "reason":
 		return []string{"id", "log", "seq", "explains", "visit", "subject", "project", "code", "catalogue"}
 	case "claim":
@@ -223,7 +223,7 @@ func (w *writer) evaluation(e *evaluation) {
 	}
 	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level),
 		number(channels(), e.channel),
-		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), flag(e.contested),
+		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), e.refusedText(), flag(e.contested),
 		e.submission, e.reasons, int64(e.catalogue), flag(e.texts), e.moment(), e.found.post, e.found.staff, e.found.tasks)
 }
 

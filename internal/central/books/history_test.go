@@ -148,6 +148,36 @@ func (l *life) deliver(t *rapid.T, w *world) {
 	}
 }
 
+func keyOf(e Entry) string {
+	if e.Source != "" {
+		return fmt.Sprint("@"+e.Source, e.Seq, e.Text)
+	}
+	return fmt.Sprint(e.Device, e.Seq, e.Text)
+}
+
+// judge has a review refuse some of what was answered, for all or some cases, and adopt some of that after all. It returns what holds in the end.
+func (l *life) judge(t *rapid.T, w *world, entries []Entry) map[string]*rating.Refusal {
+	out := make(map[string]*rating.Refusal)
+	for range rapid.IntRange(0, 3).Draw(t, "judged") {
+		if len(entries) == 0 {
+			break
+		}
+		e := rapid.SampledFrom(entries).Draw(t, "refused")
+		a := journal.Adoption{Evaluation: e.Cursor, Adopted: rapid.IntRange(0, 3).Draw(t, "adopted") == 0}
+		if _, again := out[keyOf(e)]; !again && !a.Adopted && e.Case != "" && rapid.Bool().Draw(t, "some") {
+			a.Cases = []string{rating.CaseKey{Area: rapid.SampledFrom([]string{cityA, cityB}).Draw(t, "area"), Project: e.Case}.String()}
+		}
+		act := journal.Act{Do: "rectify.uphold", Adoption: &a}
+		if _, err := w.journal.Do(context.Background(), "office", "", act, func(context.Context, *db.Tx, int64) error { return nil }); err != nil {
+			t.Fatalf("judge: %v", err)
+		}
+		if out[keyOf(e)] = nil; !a.Adopted {
+			out[keyOf(e)] = &rating.Refusal{Cases: a.Cases}
+		}
+	}
+	return out
+}
+
 // inChunks makes the books of all rows that are new, some at a time, with restarts in between.
 func (w *world) inChunks(t *rapid.T, g *generationOf) {
 	for {
@@ -239,13 +269,13 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			l.deliver(t, w)
 			w.follow(t)
 			w.inChunks(t, other)
+			judged := l.judge(t, w, w.since(t))
+			w.follow(t)
+			w.inChunks(t, other)
 			entries := w.since(t)
 			got, times, earliest := make(map[string]string), make(map[string]int64), make(map[string]int64)
 			for _, e := range entries {
-				key := fmt.Sprint(e.Device, e.Seq, e.Text)
-				if e.Source != "" {
-					key = fmt.Sprint("@"+e.Source, e.Seq, e.Text)
-				}
+				key := keyOf(e)
 				earliest[key] = e.Earliest.UnixMilli()
 				got[key], times[key] = fmt.Sprint(e.Status, w.countsFor(t, e), e.Reasons, e.Catalogue), e.At.UnixMilli()
 				qualities[e.Quality]++
@@ -255,6 +285,9 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 				key := fmt.Sprint(g.Device, g.Seq, g.Submission)
 				g.Time, g.Earliest = times[key], earliest[key]
 				l.history.Give(g)
+				if r, ok := judged[key]; ok {
+					l.history.Judge(g, r)
+				}
 			}
 			for _, d := range l.history.Decide() {
 				items := []string{}
@@ -282,7 +315,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			}
 		}
 		missing := func() (all []string) {
-			for _, x := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late} {
+			for _, x := range []rating.Standing{rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.NotAdopted} {
 				if standings[x] == 0 {
 					all = append(all, string(x))
 				}

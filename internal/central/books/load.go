@@ -187,18 +187,23 @@ func (r reader) visitsByN(ctx context.Context, n []int64) ([]loadedVisit, error)
 }
 
 const readEvaluations = `SELECT id, visit, log, seq, subject, project, level, channel, replaces, boot, mono, wall, synced, received_at,
-	standing, contested,
+	standing, refused, contested,
 	submission, reasons, catalogue, texts, post, staff, tasks FROM {evaluation}`
 
 func scanEvaluation(s db.Scanner) (out loadedEvaluation, err error) {
 	e := new(evaluation)
 	var seq, subject, level, channel, replaces, boot, synced, standing, contested, texts int64
+	var refused string
 	err = s.Scan(&e.id, &out.visit, &out.log, &seq, &subject, &e.question.Case, &level, &channel, &replaces, &boot, &e.at.Mono,
-		&e.at.Wall, &synced, &e.received, &standing, &contested,
+		&e.at.Wall, &synced, &e.received, &standing, &refused, &contested,
 		&e.submission, &e.reasons, &e.catalogue, &texts, &e.found.post, &e.found.staff, &e.found.tasks)
 	e.seq, e.level, e.replaces, e.at.Boot = uint64(seq), rating.Level(level), uint64(replaces), uint32(boot)
 	e.question.Subject, e.channel, e.standing = subjectOf(subject), value(channels(), channel), value(standings(), standing)
 	e.at.Synced, e.believed, e.contested, e.texts = synced > 0, synced == 2, contested == 1, texts == 1
+	if err == nil && refused != "" {
+		e.refused = new(rating.Refusal)
+		err = json.Unmarshal([]byte(refused), e.refused)
+	}
 	out.evaluation = e
 	return out, err
 }

@@ -131,6 +131,7 @@ CREATE TABLE {evaluation} (
   synced {int} NOT NULL,                -- 0: no, 1: yes, 2: and believed
   received_at {int} NOT NULL,
   standing {int} NOT NULL,
+  refused TEXT NOT NULL,                -- JSON of rating.Refusal, '': it is adopted
   contested {int} NOT NULL,             -- 1: its time decides between logs or phones
   submission TEXT NOT NULL,
   reasons TEXT NOT NULL,                -- codes, separated by spaces
@@ -185,7 +186,7 @@ CREATE TABLE {case} (
   presumed {int} NOT NULL,              -- 0: any
   late_holds {int} NOT NULL,
   reminded {int} NOT NULL,              -- 0: not yet, 1: yes, 2: nobody knew how
-  counts {int} NOT NULL,                -- evaluation that counts, 0: none
+  counts {int} NOT NULL,                -- evaluation that counts, 0: none, -1: none since a review has refused it
   waits {int} NOT NULL,                 -- 1: its deadline is still to pass
   PRIMARY KEY (item, rest)
 ) {clustered};
@@ -275,7 +276,7 @@ func subjects() []rating.Subject {
 }
 
 func standings() []rating.Standing {
-	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.Crowded}
+	return []rating.Standing{"", rating.Counted, rating.Replaced, rating.Later, rating.Unasked, rating.Late, rating.Crowded, rating.NotAdopted}
 }
 
 func channels() []rating.Channel {

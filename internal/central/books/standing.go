@@ -230,7 +230,7 @@ func (s *state) contest(i item) error {
 	if err != nil {
 		return err
 	}
-	winner, replaced, err := s.winner(admitted)
+	winner, replaced, err := s.winner(i, admitted)
 	if err != nil {
 		return err
 	}
@@ -239,6 +239,8 @@ func (s *state) contest(i item) error {
 		switch {
 		case n == winner:
 			next = rating.Counted
+		case c.refusedFor(i):
+			next = rating.NotAdopted
 		case replaced[n]:
 			next = rating.Replaced
 		}
@@ -248,7 +250,8 @@ func (s *state) contest(i item) error {
 	if winner >= 0 {
 		counts = &admitted[winner]
 	}
-	if err := s.keepCase(i, counts); err != nil {
+	refused := slices.ContainsFunc(admitted, func(c contender) bool { return c.refusedFor(i) })
+	if err := s.keepCase(i, counts, refused); err != nil {
 		return err
 	}
 	return s.decided(i, all, counts)
@@ -271,6 +274,9 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 	var m rating.Matter
 	if f := i.cased.file; f != nil {
 		m = rating.Matter{Completed: f.Begins() != 0, From: f.From(), Deadline: f.passed(), LateHolds: f.lateHolds}
+	}
+	if slices.ContainsFunc(all, func(c contender) bool { return c.refusedFor(i) }) {
+		m.Deadline = 0 // no default follows
 	}
 	if m.Deadline != 0 {
 		if err := s.contested(all); err != nil {
@@ -302,8 +308,8 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 }
 
 // winner returns which of some contenders counts, -1 if there are none, and which were replaced.
-func (s *state) winner(all []contender) (int, []bool, error) {
-	if len(all) <= 1 {
+func (s *state) winner(i item, all []contender) (int, []bool, error) {
+	if len(all) == 0 || len(all) == 1 && !all[0].refusedFor(i) {
 		return len(all) - 1, make([]bool, len(all)), nil
 	}
 	rated := make([]rating.Contender, len(all))
@@ -324,15 +330,15 @@ func (s *state) winner(all []contender) (int, []bool, error) {
 			}
 			g.Time = f.Time
 		}
-		rated[n] = rating.Contender{Given: g, Overall: c.overall}
+		rated[n] = rating.Contender{Given: g, Overall: c.overall, Refused: c.refusedFor(i)}
 	}
 	winner, replaced := rating.Contest(rated)
 	return winner, replaced, nil
 }
 
 // keepCase notes with a case what counts for it, and whether its deadline is still to pass: not where it was answered so soon after its
-// completion that five working days cannot have passed.
-func (s *state) keepCase(i item, counts *contender) error {
+// completion that five working days cannot have passed, nor where a review has refused what would count.
+func (s *state) keepCase(i item, counts *contender, refused bool) error {
 	if i.cased == nil || i.cased.file == nil {
 		return nil
 	}
@@ -345,6 +351,8 @@ func (s *state) keepCase(i item, counts *contender) error {
 			return err
 		}
 		id, waits = counts.id, waits && at.Earliest >= f.Begins()+soon
+	} else if refused {
+		id, waits = refusedOnly, false
 	}
 	if f.counts != id || f.waits != waits {
 		f.counts, f.waits = id, waits

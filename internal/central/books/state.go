@@ -108,7 +108,8 @@ type evaluation struct {
 	believed   bool // at.Wall is the time
 	received   int64
 	standing   rating.Standing
-	contested  bool // its time decides between logs or phones
+	refused    *rating.Refusal // nil: it is adopted
+	contested  bool            // its time decides between logs or phones
 	submission string
 	reasons    string // separated by spaces
 	catalogue  uint32 // version of the catalogue that they are of

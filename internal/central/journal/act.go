@@ -18,6 +18,15 @@ type Act struct {
 	Data   json.RawMessage `json:"data,omitempty"`   // what the room needs to do it again
 	Domain string          `json:"within,omitempty"` // the area, unit or hall in which it was done
 	Text   []byte          `json:"text,omitempty"`   // words that can be erased: a ciphertext, which Say makes
+
+	Adoption *Adoption `json:"adoption,omitempty"`
+}
+
+// Adoption is the part of an act that the books follow: whether an evaluation is adopted (采纳, article 17).
+type Adoption struct {
+	Evaluation int64    `json:"evaluation"` // its place in the journal, as the books have it
+	Adopted    bool     `json:"adopted"`
+	Cases      []string `json:"cases,omitempty"` // keys of those of which it is not, none: all
 }
 
 // errNobody says that an act has no account or says nothing.

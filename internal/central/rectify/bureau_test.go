@@ -64,6 +64,8 @@ type engine func(testing.TB) *bureau
 func TestOrders(t *testing.T) {
 	contract := map[string]func(*testing.T, engine){
 		"ABadRatingOpensOneOrder":       checkABadRatingOpensOneOrder,
+		"WhatAReviewRefuses":            checkWhatAReviewRefuses,
+		"AReviewRefusesForOneUnit":      checkAReviewRefusesForOneUnit,
 		"ACorrectionOpensNone":          checkACorrectionOpensNone,
 		"AnEarlierOneThatArrivesLate":   checkAnEarlierOneThatArrivesLate,
 		"AThemeHasAPartForEachUnit":     checkAThemeHasAPartForEachUnit,

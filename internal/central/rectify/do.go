@@ -88,6 +88,9 @@ func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event,
 		return seen, err
 	}
 	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area}
+	if a.Adoption, err = o.adoption(ctx, seen, e); err != nil {
+		return seen, err
+	}
 	if _, err := o.say(ctx, by.Account, name, a, words); err != nil {
 		return seen, err
 	}

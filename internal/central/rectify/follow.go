@@ -214,9 +214,29 @@ func (o *Orders) align(ctx context.Context, x Order, handlers []Handler) error {
 	return nil
 }
 
-// handlers returns the units that handled what an evaluation counts for (谁办理、谁负责), none if it counts for nothing. Of a matter that is what the
-// business system says, else the window's unit, as of a person.
+// handlers returns the units that handled what an evaluation counts for, or would if no review had refused it; none if that is nothing.
 func (o *Orders) handlers(ctx context.Context, d books.Detail) (all []Handler, err error) {
+	handled, err := o.handled(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range d.Contests {
+		if c.Standing != rating.Counted && c.Standing != rating.NotAdopted {
+			continue
+		}
+		h := handled(c)
+		if i := slices.IndexFunc(all, func(x Handler) bool { return x.Unit == h.Unit }); i >= 0 {
+			all[i].Named = all[i].Named || h.Named
+			continue
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// handled returns what tells who handled what an evaluation is about (谁办理、谁负责). Of a matter that is what the business system says, else the window's
+// unit, as of a person.
+func (o *Orders) handled(ctx context.Context, d books.Detail) (func(books.Contest) Handler, error) {
 	a, err := o.cfg.Directory.Atlas(ctx)
 	if err != nil {
 		return nil, err
@@ -227,10 +247,7 @@ func (o *Orders) handlers(ctx context.Context, d books.Detail) (all []Handler, e
 			window.Unit, window.Area = place.Unit().ID, place.Area().ID
 		}
 	}
-	for _, c := range d.Contests {
-		if c.Standing != rating.Counted {
-			continue
-		}
+	return func(c books.Contest) Handler {
 		h := window
 		if c.Item.Case.Area != "" && h.Area == "" {
 			h.Area = c.Item.Case.Area
@@ -244,13 +261,8 @@ func (o *Orders) handlers(ctx context.Context, d books.Detail) (all []Handler, e
 		if unit, ok := a.At(directory.Unit, h.Unit, directory.DayOf(o.cfg.Now())); ok {
 			h.Area = unit.Area
 		}
-		if i := slices.IndexFunc(all, func(x Handler) bool { return x.Unit == h.Unit }); i >= 0 {
-			all[i].Named = all[i].Named || h.Named
-			continue
-		}
-		all = append(all, h)
-	}
-	return all, nil
+		return h
+	}, nil
 }
 
 // Redue works out anew until when everything is due that is open, as where the calendar of a year has become known. It reports whether it did: another

@@ -21,7 +21,7 @@ func channelWords() (all []word) {
 
 func statusWords() []word {
 	return []word{{string(rating.Counted), "计入"}, {string(rating.Replaced), "被更正"}, {string(rating.Later), "已有在先"}, {string(rating.Unasked), "未办结，不计"},
-		{string(rating.Late), "逾期，不计"}, {string(rating.Crowded), "过多，不计"}}
+		{string(rating.Late), "逾期，不计"}, {string(rating.Crowded), "过多，不计"}, {string(rating.NotAdopted), "复核不予采纳，不计"}}
 }
 
 func openerWords() []word {
@@ -39,7 +39,7 @@ func applicantWords() []word {
 }
 
 func caseWords() []word {
-	return []word{{string(books.CaseOpen), "尚未办结"}, {string(books.CaseCompleted), "已办结，待评价"}, {string(books.CaseRated), "已评价"}, {string(books.CaseDefault), "逾期未评，默认基本满意"}}
+	return []word{{string(books.CaseOpen), "尚未办结"}, {string(books.CaseCompleted), "已办结，待评价"}, {string(books.CaseRated), "已评价"}, {string(books.CaseDefault), "逾期未评，默认基本满意"}, {string(books.CaseRefused), "评价未予采纳，可再评价"}}
 }
 
 // in returns a code's word, the code itself if there is none.

@@ -89,6 +89,9 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 	if shown.Subject.CommonName != string(q.Device) {
 		return nil, fmt.Errorf("%w: the certificate is that of %s", ErrRefused, shown.Subject.CommonName)
 	}
+	if identity.KeyHash(shown) != q.Hash {
+		return nil, fmt.Errorf("%w: it asks for a certificate of another key than that of the one it shows; ask with the same key, or have an administrator accept the box again", ErrRefused)
+	}
 	if now.Sub(shown.NotAfter) > Grace {
 		return nil, fmt.Errorf("%w: its certificate ended on %s, more than %d days ago; an administrator has to accept the box again", ErrRefused,
 			shown.NotAfter.UTC().Format(time.DateOnly), Grace/day)

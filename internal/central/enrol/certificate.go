@@ -49,8 +49,36 @@ type issuedAct struct {
 	Why    string `json:"why"` // first, renewal, or late: the last one had ended
 }
 
+// still asks, in the transaction that enters a certificate, whether it may still be issued. Acts stand one after the other, so no revocation comes between.
+type still func(context.Context, *db.Tx) error
+
+// accepted is still for a first certificate.
+func accepted(q identity.Request) still {
+	return func(ctx context.Context, tx *db.Tx) error {
+		var yes bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND device = $2 AND accepted > 0)", q.Hash[:], string(q.Device)).Scan(&yes)
+		if err == nil && !yes {
+			err = fmt.Errorf("%w: it is not accepted any more; an administrator has to accept it again", ErrRefused)
+		}
+		return err
+	}
+}
+
+// good is still for a certificate that follows another one.
+func good(shown *x509.Certificate) still {
+	return func(ctx context.Context, tx *db.Tx) error {
+		yes, err := wasRevoked(ctx, tx, shown)
+		if err == nil && yes {
+			err = errRevoked
+		}
+		return err
+	}
+}
+
+var errRevoked = fmt.Errorf("%w: its certificate was revoked; an administrator has to accept the box again", ErrRefused)
+
 // issue issues a certificate and enters it.
-func (r *Room) issue(ctx context.Context, q identity.Request, why string) (*x509.Certificate, error) {
+func (r *Room) issue(ctx context.Context, q identity.Request, why string, may still) (*x509.Certificate, error) {
 	d, err := r.boxes.Device(ctx, q.Device)
 	if err != nil {
 		return nil, err
@@ -65,6 +93,9 @@ func (r *Room) issue(ctx context.Context, q identity.Request, why string) (*x509
 	}
 	act := journal.Act{Do: "enrol.issue", Object: string(q.Device), Data: data, Domain: d.Window.Area}
 	_, err = r.journal.Do(ctx, Account, "", act, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		if err := may(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO enrol_certificate (serial, device, key_hash, issued, ends, body) VALUES ($1, $2, $3, $4, $5, $6)",
 			serialOf(c), string(q.Device), q.Hash[:], r.now().UnixMilli(), c.NotAfter.UnixMilli(), c.Raw)
 		return err
@@ -101,7 +132,7 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 		return nil, err
 	}
 	if revoked {
-		return nil, fmt.Errorf("%w: its certificate was revoked", ErrRefused)
+		return nil, errRevoked
 	}
 	d, err := r.boxes.Device(ctx, q.Device)
 	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !d.Key.Equal(q.Record) {
@@ -115,21 +146,26 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 		return c, err
 	}
 	if late {
-		return r.issue(ctx, q, "late")
+		return r.issue(ctx, q, "late", good(shown))
 	}
-	return r.issue(ctx, q, "renewal")
+	return r.issue(ctx, q, "renewal", good(shown))
 }
 
 // revoked reports whether a certificate was revoked.
-func (r *Room) revoked(ctx context.Context, c *x509.Certificate) (bool, error) {
-	var yes bool
-	err := r.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_certificate WHERE serial = $1 AND revoked > 0)", serialOf(c)).Scan(&yes)
+func (r *Room) revoked(ctx context.Context, c *x509.Certificate) (yes bool, err error) {
+	err = r.db.Read(ctx, func(tx *db.Tx) error {
+		yes, err = wasRevoked(ctx, tx, c)
+		return err
 	})
 	if err != nil {
 		return false, fmt.Errorf("ask whether a certificate was revoked: %w", err)
 	}
 	return yes, nil
+}
+
+func wasRevoked(ctx context.Context, tx *db.Tx, c *x509.Certificate) (yes bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_certificate WHERE serial = $1 AND revoked > 0)", serialOf(c)).Scan(&yes)
+	return yes, err
 }
 
 // Revocation is a certificate that opens nothing any more.

@@ -174,7 +174,7 @@ func (r *Room) Ask(ctx context.Context, q identity.Request, address string) (*x5
 		same := p.Device == q.Device && p.Record.Equal(q.Record)
 		switch {
 		case same && !p.Accepted.IsZero() && now.Sub(p.Accepted) < acceptedLife:
-			c, err := r.issue(ctx, q, "first")
+			c, err := r.issue(ctx, q, "first", accepted(q))
 			return c, p, err
 		case same && p.Accepted.IsZero() && now.Before(p.Until) && now.Sub(p.Seen) < seenStep:
 			return nil, p, ErrWaiting

@@ -10,9 +10,10 @@ import (
 	"io"
 	"log/slog"
 	"mime"
-	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"sync"
 	"time"
 
 	"haochaping/internal/identity"
@@ -29,17 +30,23 @@ const (
 	UntilHeader = "Hcp-Code-Until"
 	// DigitsHeader says which check digits its keys have.
 	DigitsHeader = "Hcp-Check-Digits"
+	// listPause is how long the door gives the same list of revoked certificates.
+	listPause = time.Minute
 )
 
 // door answers boxes.
 type door struct {
 	room   *Room
 	logger *slog.Logger
+
+	mu     sync.Mutex
+	list   []byte    // guarded by mu; of revoked certificates, signed; nil before somebody asks
+	listed time.Time // guarded by mu; when it was signed
 }
 
 // Handler serves EST (RFC 7030) and the list of revoked certificates. Clients show their certificates by TLS, which ends here: no proxy may stand before.
 func (r *Room) Handler(log *slog.Logger) http.Handler {
-	d := &door{r, log}
+	d := &door{room: r, logger: log}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /.well-known/est/cacerts", d.authorities)
 	m.HandleFunc("POST /.well-known/est/simpleenroll", d.enrol)
@@ -150,13 +157,28 @@ func (d *door) answer(w http.ResponseWriter, q identity.Request, c *x509.Certifi
 
 // revoked answers with the list of revoked certificates, for brokers elsewhere.
 func (d *door) revoked(w http.ResponseWriter, r *http.Request) {
-	der, err := d.room.List(r.Context())
+	der, err := d.signed(r.Context())
 	if err != nil {
 		d.fail(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/pkix-crl")
 	_, _ = w.Write(der)
+}
+
+// signed returns the list of revoked certificates. Anybody may ask for it, so it is not read and signed for each.
+func (d *door) signed(ctx context.Context) ([]byte, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if age := d.room.now().Sub(d.listed); d.list != nil && age >= 0 && age < listPause {
+		return d.list, nil
+	}
+	der, err := d.room.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.list, d.listed = der, d.room.now()
+	return der, nil
 }
 
 // List returns the list of revoked certificates, in DER.
@@ -176,11 +198,15 @@ func (d *door) fail(w http.ResponseWriter, err error) {
 
 func seconds(t time.Duration) string { return fmt.Sprint(int(t / time.Second)) }
 
-// addressOf returns from where a request comes.
+// addressOf returns from where a request comes: of IPv6 the network, since a machine has as many addresses as it likes of it.
 func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	addr := at.Addr().Unmap().WithZone("")
+	if network, err := addr.Prefix(64); err == nil && addr.Is6() {
+		return network.String()
+	}
+	return addr.String()
 }

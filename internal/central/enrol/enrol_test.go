@@ -372,31 +372,3 @@ func TestRevocation(t *testing.T) {
 		t.Error("a certificate that has ended lets in")
 	}
 }
-
-// TestTheWaitingAreBounded lets one address ask without end.
-func TestTheWaitingAreBounded(t *testing.T) {
-	w := newWorld(t)
-	b := newBox(t, "bcdf23456789")
-	q, err := identity.ParseRequest(b.request(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range waitingOfAddress {
-		q.Hash[0], q.Hash[1] = byte(i), byte(i>>8)
-		if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrWaiting) {
-			t.Fatal(err)
-		}
-	}
-	q.Hash[2]++
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrFull) {
-		t.Errorf("one more of the same address: %v", err)
-	}
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.2"); !errors.Is(err, ErrWaiting) {
-		t.Errorf("one of another address: %v", err)
-	}
-	w.pass(forgotten + time.Hour)
-	q.Hash[2]++
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrWaiting) {
-		t.Errorf("one more when the others have gone: %v", err)
-	}
-}

@@ -65,6 +65,8 @@ const (
 	acceptedLife = 24 * time.Hour
 	// forgotten is after what silence a request is forgotten.
 	forgotten = 24 * time.Hour
+	// silent is after what silence one is forgotten that was not accepted: a box that waits asks every few seconds.
+	silent = 10 * time.Minute
 	// waitingMost and waitingOfAddress bound the boxes that wait; a hall is behind one address.
 	waitingMost      = 20000
 	waitingOfAddress = 500
@@ -239,7 +241,7 @@ func (r *Room) wait(ctx context.Context, q identity.Request, address string, now
 
 // room forgets those who ask no more, and is ErrFull if one more cannot wait.
 func room(ctx context.Context, tx *db.Tx, address string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1", now.Add(-forgotten).UnixMilli())
+	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1 OR accepted = 0 AND seen < $2", now.Add(-forgotten).UnixMilli(), now.Add(-silent).UnixMilli())
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/ops"
+	"haochaping/internal/central/web/live"
 	"haochaping/internal/cli"
 	"haochaping/internal/identity"
 	"haochaping/internal/keptfile"
@@ -38,6 +39,17 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 		}
 	}
 	return enrol.Open(ctx, x.journal, a, x.fleet, c.env.random, c.env.now)
+}
+
+// authorityTrouble says in place of a broken line to the built-in broker that its authority has ended, where that is why.
+func authorityTrouble(t live.Trouble, cfg config, a *enrol.Authority) live.Trouble {
+	if t.Since.IsZero() || t.Books || !cfg.Broker.Certificates || a == nil {
+		return t
+	}
+	if err := a.Trouble(); errors.Is(err, enrol.ErrEnded) {
+		t.What, t.Err = "签发证书已到期，评价器无法连接。请把 "+enrol.RootKeyFile+" 放回状态目录并重启 centrald，见 docs/enrolment.md", err
+	}
+	return t
 }
 
 // enrolDoor returns the server at which boxes ask for certificates.

@@ -72,7 +72,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return fmt.Errorf("broker.url: %w", err)
 	}
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
-	trouble := func() live.Trouble { return check.trouble(in.Trouble()) }
+	trouble := func() live.Trouble { return authorityTrouble(check.trouble(in.Trouble()), cfg, x.enrol.Authority()) }
 	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now)}
 	boxes, err := c.watch(x, in, log)
 	if err != nil {
@@ -94,6 +94,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	if err := addresses.write(cfg.Addresses); err != nil {
 		return err
+	}
+	if a := x.enrol.Authority(); a != nil && a.Trouble() != nil {
+		log.Warn("the certificate authority needs its root", "error", a.Trouble())
 	}
 	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
 	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when nobody uses it any

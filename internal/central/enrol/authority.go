@@ -73,18 +73,37 @@ func OpenAuthority(folder string, now func() time.Time) (*Authority, error) {
 	if !identity.Is(a.issuing, a.key) || a.issuing.CheckSignatureFrom(a.root) != nil {
 		return nil, fmt.Errorf("open the certificate authority: %s, %s and %s do not belong together; restore them from one backup", RootFile, IssuingFile, IssuingKeyFile)
 	}
-	if left := a.issuing.NotAfter.Sub(now()); left < issuingLeft {
-		if err := a.renew(at(IssuingFile), issue, left); err != nil {
+	if a.issuing.NotAfter.Sub(now()) < issuingLeft && a.issuing.NotAfter.Before(a.root.NotAfter) {
+		if err := a.renew(at(IssuingFile), issue); err != nil {
 			return nil, fmt.Errorf("open the certificate authority: %w", err)
 		}
 	}
 	return a, nil
 }
 
-// renew makes a new issuing certificate of the same key. Without the root's key that can wait until it has ended.
-func (a *Authority) renew(path string, issue func() ([]byte, error), left time.Duration) error {
+// Trouble says what is to be done before, or since, no certificate can be issued any more, nil if that is more than a year ahead.
+func (a *Authority) Trouble() error {
+	end := a.issuing.NotAfter.UTC().Format(time.DateOnly)
+	todo := fmt.Sprintf("put %s back into the state folder and restart the centre", RootKeyFile)
+	if !a.issuing.NotAfter.Before(a.root.NotAfter) {
+		todo = "the root ends with it: make a new one, as docs/enrolment.md says"
+	}
+	switch left := a.issuing.NotAfter.Sub(a.now()); {
+	case left <= 0:
+		return fmt.Errorf("%w on %s, so that boxes get no certificate and are not let in; %s", ErrEnded, end, todo)
+	case left < issuingLeft:
+		return fmt.Errorf("the issuing certificate ends on %s; before that, %s", end, todo)
+	}
+	return nil
+}
+
+// ErrEnded says that the authority can issue nothing.
+var ErrEnded = errors.New("the issuing certificate ended")
+
+// renew makes a new issuing certificate of the same key. Without the root's key it stays as it is, which Trouble says.
+func (a *Authority) renew(path string, issue func() ([]byte, error)) error {
 	der, err := issue()
-	if errors.Is(err, fs.ErrNotExist) && left > 0 {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err == nil {
@@ -194,6 +213,9 @@ func (a *Authority) Server(names []string, key any, life time.Duration) (*x509.C
 }
 
 func (a *Authority) issue(c *x509.Certificate, key any) (*x509.Certificate, error) {
+	if !a.now().Before(a.issuing.NotAfter) {
+		return nil, fmt.Errorf("issue a certificate for %s: %w", c.Subject.CommonName, a.Trouble())
+	}
 	c.NotBefore, c.KeyUsage, c.BasicConstraintsValid = a.now().Add(-ahead), x509.KeyUsageDigitalSignature, true
 	der, err := x509.CreateCertificate(rand.Reader, c, a.issuing, key, a.key)
 	if err != nil {

@@ -28,6 +28,8 @@ const (
 	RootFile       = "root.pem"
 	IssuingKeyFile = "issuing.key"
 	IssuingFile    = "issuing.pem"
+	// FormerFiles are issuing certificates whose key is lost. What they have signed holds on.
+	FormerFiles = "issuing-*.pem"
 )
 
 const (
@@ -48,6 +50,7 @@ const (
 // Authority issues certificates. It is safe for concurrent use.
 type Authority struct {
 	root, issuing *x509.Certificate
+	former        []*x509.Certificate
 	key           identity.Key
 	now           func() time.Time
 
@@ -73,12 +76,34 @@ func OpenAuthority(folder string, now func() time.Time) (*Authority, error) {
 	if !identity.Is(a.issuing, a.key) || a.issuing.CheckSignatureFrom(a.root) != nil {
 		return nil, fmt.Errorf("open the certificate authority: %s, %s and %s do not belong together; restore them from one backup", RootFile, IssuingFile, IssuingKeyFile)
 	}
+	if a.former, err = readFormer(folder, a.root); err != nil {
+		return nil, fmt.Errorf("open the certificate authority: %w", err)
+	}
 	if a.issuing.NotAfter.Sub(now()) < issuingLeft && a.issuing.NotAfter.Before(a.root.NotAfter) {
 		if err := a.renew(at(IssuingFile), issue); err != nil {
 			return nil, fmt.Errorf("open the certificate authority: %w", err)
 		}
 	}
 	return a, nil
+}
+
+// readFormer reads the issuing certificates of before.
+func readFormer(folder string, root *x509.Certificate) (all []*x509.Certificate, err error) {
+	names, err := filepath.Glob(filepath.Join(folder, FormerFiles))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		c, err := kept(name, func() ([]byte, error) { return nil, fs.ErrNotExist })
+		if err == nil {
+			err = c.CheckSignatureFrom(root)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s is no issuing certificate of %s; move it elsewhere: %w", name, RootFile, err)
+		}
+		all = append(all, c)
+	}
+	return all, nil
 }
 
 // Trouble says what is to be done before, or since, no certificate can be issued any more, nil if that is more than a year ahead.
@@ -226,7 +251,7 @@ func (a *Authority) issue(c *x509.Certificate, key any) (*x509.Certificate, erro
 
 // Verify reports why a certificate is not of a box, as of a time.
 func (a *Authority) Verify(c *x509.Certificate, at time.Time) error {
-	_, err := c.Verify(x509.VerifyOptions{Roots: identity.Pool(a.root), Intermediates: identity.Pool(a.issuing), CurrentTime: at,
+	_, err := c.Verify(x509.VerifyOptions{Roots: identity.Pool(a.root), Intermediates: identity.Pool(append([]*x509.Certificate{a.issuing}, a.former...)...), CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return err
 }

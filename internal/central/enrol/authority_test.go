@@ -89,3 +89,62 @@ func TestTheIssuingCertificateIsRenewed(t *testing.T) {
 		t.Errorf("a certificate from before the renewal: %v", err)
 	}
 }
+
+// TestAnotherIssuingKey draws one, with the certificate of the lost one kept and without.
+func TestAnotherIssuingKey(t *testing.T) {
+	folder, w := t.TempDir(), newWorld(t)
+	open := func() {
+		t.Helper()
+		a, err := OpenAuthority(folder, w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.room.authority = a
+	}
+	open()
+	b := newBox(t, "bcdf23456789")
+	q, err := identity.ParseRequest(b.request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, _ := w.room.Ask(t.Context(), q, "192.0.2.1")
+	w.accept(p.Code)
+	old, _, err := w.room.Ask(t.Context(), q, "192.0.2.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	former := filepath.Join(folder, "issuing-2026.pem")
+	if err := errors.Join(os.Rename(filepath.Join(folder, IssuingFile), former), os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
+		t.Fatal(err)
+	}
+	open()
+	if err := w.room.authority.Verify(old, w.now()); err != nil {
+		t.Errorf("a certificate of the lost key: %v", err)
+	}
+	w.pass(2 * day)
+	if c, err := w.room.Renew(t.Context(), q, old); err != nil || c.CheckSignatureFrom(w.room.authority.Issuing()) != nil {
+		t.Errorf("its renewal: %v", err)
+	}
+	if err := os.WriteFile(former, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenAuthority(folder, w.now); err == nil || !strings.Contains(err.Error(), former) {
+		t.Errorf("a former certificate that is none: %v", err)
+	}
+	// A stolen key: nothing of it is believed, and its box waits for an administrator, who lets it in again.
+	if err := errors.Join(os.Remove(former), os.Remove(filepath.Join(folder, IssuingFile)), os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
+		t.Fatal(err)
+	}
+	open()
+	if _, err := w.room.Renew(t.Context(), q, old); !errors.Is(err, ErrRefused) {
+		t.Errorf("the renewal of a certificate of a stolen key: %v", err)
+	}
+	_, p, err = w.room.Ask(t.Context(), q, "192.0.2.1")
+	if !errors.Is(err, ErrWaiting) {
+		t.Fatalf("its box asks anew: %v", err)
+	}
+	w.accept(p.Code)
+	if c, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); err != nil || w.room.authority.Verify(c, w.now()) != nil {
+		t.Errorf("accepted again it gets %v", err)
+	}
+}

@@ -179,6 +179,19 @@ func TestACertificateThatHasEnded(t *testing.T) {
 	}
 }
 
+// TestAClockFarAhead renews a certificate on a box whose clock says that the next one is due, too.
+func TestAClockFarAhead(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	ahead := enrol.BoxLife * 8 / 10
+	c.ahead.Store(int64(2 * 24 * time.Hour))
+	b.cfg.Trust.Now = func() time.Time { return c.now().Add(ahead) }
+	if pause, err := b.step(t.Context()); err != nil || b.kept != 2 || pause != look {
+		t.Errorf("it looks again after %v, %v, kept %d", pause, err, b.kept)
+	}
+}
+
 // TestAClockThatNobodyHasSet lets a box in 1970 in and out of a drawer.
 func TestAClockThatNobodyHasSet(t *testing.T) {
 	c := newCentre(t, "127.0.0.1")

@@ -144,10 +144,10 @@ func (b *Broker) Addr() net.Addr { return b.listener.Addr() }
 // Secret returns the password of CentreName.
 func (b *Broker) Secret() string { return b.secret }
 
-// sweepPause is how often connections are looked through for certificates that were revoked.
+// sweepPause is how often connections are looked through for certificates that were revoked or have ended.
 const sweepPause = 5 * time.Second
 
-// watch waits until ctx ends, and closes the connections of boxes whose certificates are revoked meanwhile.
+// watch waits until ctx ends, and closes the connections of boxes whose certificates are revoked or end meanwhile.
 func (b *Broker) watch(ctx context.Context) {
 	tick := time.NewTicker(sweepPause)
 	defer tick.Stop()
@@ -157,7 +157,7 @@ func (b *Broker) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 			if b.judge != nil {
-				b.connections.sweep(b.judge.Revoked)
+				b.connections.sweep(b.judge.Revoked, time.Now())
 			}
 		}
 	}

@@ -205,3 +205,27 @@ func TestARevokedBoxIsPutOut(t *testing.T) {
 	}
 	client.Disconnect(0)
 }
+
+// TestAnEndedCertificateIsPutOut lets the certificate of a box that is connected end.
+func TestAnEndedCertificateIsPutOut(t *testing.T) {
+	b, j := startSecure(t)
+	lost := make(chan struct{})
+	cert := certificateOf(t, j.Authority, "box-1")
+	if _, err := secure(t, b, j.Authority, "box-1", "", cert, func(o *mqtt.ClientOptions) {
+		o.SetConnectionLostHandler(func(mqtt.Client, error) { close(lost) })
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.connections.sweep(j.Revoked, time.Now().Add(enrol.BoxLife-time.Hour))
+	select {
+	case <-lost:
+		t.Fatal("a box is put out before its certificate ends")
+	case <-time.After(time.Second / 2):
+	}
+	b.connections.sweep(j.Revoked, time.Now().Add(enrol.BoxLife+time.Hour))
+	select {
+	case <-lost:
+	case <-time.After(time.Minute):
+		t.Fatal("a box is still connected after its certificate has ended")
+	}
+}

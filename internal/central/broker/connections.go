@@ -125,12 +125,12 @@ func (l *connections) admit(conn net.Conn, d rating.DeviceID, by *x509.Certifica
 	return nil
 }
 
-// sweep closes the connections that were opened by certificates which are revoked.
-func (l *connections) sweep(revoked func(*x509.Certificate) bool) {
+// sweep closes the connections that were opened by certificates which are revoked or have ended: no login would be taken with them.
+func (l *connections) sweep(revoked func(*x509.Certificate) bool, now time.Time) {
 	l.mu.Lock()
 	var out []*connection
 	for c := range l.open {
-		if c.certificate != nil && revoked(c.certificate) {
+		if c.certificate != nil && (now.After(c.certificate.NotAfter) || revoked(c.certificate)) {
 			out = append(out, c)
 		}
 	}

@@ -76,10 +76,16 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 	return out, nil
 }
 
-// BatchTask returns of which task a batch is, empty if nobody has said it (rating.CaseFile.BatchKey).
-func (b *Books) BatchTask(ctx context.Context, key string) (task string, err error) {
+// BatchTask returns of which task a batch is by its cases but for some, empty if nobody has said it (rating.CaseFile.BatchKey). Where old cases are of
+// several tasks it is always the same one of them.
+func (b *Books) BatchTask(ctx context.Context, key string, but []rating.CaseKey) (task string, err error) {
+	text, args := readFiles+" WHERE batch = $1 AND batch <> 0", []any{groupHash(key)}
+	for _, k := range but {
+		args = append(args, k.String())
+		text += fmt.Sprintf(" AND project <> $%d", len(args))
+	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
-		some, err := db.Query(ctx, tx, scanFile, t.of(readFiles+" WHERE batch = $1 AND batch <> 0 LIMIT 1"), groupHash(key))
+		some, err := db.Query(ctx, tx, scanFile, t.of(text+" ORDER BY item LIMIT 1"), args...)
 		for _, f := range some {
 			task = f.file.TaskCode
 		}

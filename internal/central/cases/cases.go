@@ -151,7 +151,7 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 		files[k] = c.CaseFile
 	}
 	now := d.Journal.Now()
-	tasks := make(map[string]string)
+	groups := batches{d.Books, keys, known, files, make(map[string]string)}
 	var facts []journal.Fact
 	for i, x := range all {
 		f := x.fact()
@@ -169,7 +169,7 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 			continue
 		}
 		next, against := files[f.Key()].Merge(f, now)
-		if other, err := d.otherTask(ctx, next, tasks); err != nil {
+		if other, err := groups.otherTask(ctx, next); err != nil {
 			return nil, out, err
 		} else if other != "" {
 			against = append(against, rating.Contradiction{Field: "task_code of the batch", Known: other, Said: next.TaskCode})
@@ -184,30 +184,45 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 			continue
 		}
 		files[f.Key()] = next
-		if k := next.BatchKey(); k != "" {
-			tasks[k] = next.TaskCode
-		}
 		facts = append(facts, journal.Fact{Fact: f, Contact: x.Contact})
 	}
 	out.Accepted = len(facts)
 	return facts, out, nil
 }
 
-// otherTask returns the task of a case's batch if it is another one than the case's, else nothing: 在窗口单次申报同一事项2笔及以上的业务视为批量业务 (article 14). Tasks are those of
-// the batches that were looked at.
-func (d desk) otherTask(ctx context.Context, c rating.CaseFile, tasks map[string]string) (task string, err error) {
-	k := c.BatchKey()
-	if k == "" {
+// batches finds the tasks of the batches that a request names.
+type batches struct {
+	books *books.Books
+	keys  []rating.CaseKey                   // of the request's cases
+	known map[rating.CaseKey]books.Case      // the request's cases, as the books have them
+	files map[rating.CaseKey]rating.CaseFile // the request's cases, as the facts so far have them
+	tasks map[string]string                  // of the batches that were looked at, by their cases that the request does not name
+}
+
+// otherTask returns the task of the other cases of a case's batch if it is another one than the case's, else nothing: 在窗口单次申报同一事项2笔及以上的业务视为批量业务
+// (article 14). Only what a fact newly says is held against it.
+func (b batches) otherTask(ctx context.Context, next rating.CaseFile) (task string, err error) {
+	k, before := next.BatchKey(), b.files[next.Key()]
+	if k == "" || k == before.BatchKey() && next.TaskCode == before.TaskCode {
 		return "", nil
 	}
-	task, looked := tasks[k]
+	var there []rating.CaseKey
+	for _, x := range b.keys {
+		if f := b.files[x]; x != next.Key() && f.BatchKey() == k && f.TaskCode != next.TaskCode {
+			return f.TaskCode, nil
+		}
+		if c := b.known[x]; c.BatchKey() == k && !slices.Contains(there, x) {
+			there = append(there, x)
+		}
+	}
+	task, looked := b.tasks[k]
 	if !looked {
-		if task, err = d.Books.BatchTask(ctx, k); err != nil {
+		if task, err = b.books.BatchTask(ctx, k, there); err != nil {
 			return "", err
 		}
-		tasks[k] = task
+		b.tasks[k] = task
 	}
-	if task == c.TaskCode {
+	if task == next.TaskCode {
 		return "", nil
 	}
 	return task, nil

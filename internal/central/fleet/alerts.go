@@ -40,6 +40,7 @@ func null(t time.Time) any {
 type AlertsIn struct {
 	Halls  []string
 	Areas  []Codes
+	Within []Codes // those alone that lie in one of these
 	Hall   string
 	Device rating.DeviceID
 	Ended  bool   // those that have ended; else those that are open
@@ -58,12 +59,15 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 		args = append(args, x)
 		return "$" + strconv.Itoa(len(args))
 	}
-	var where []string
+	areas := func(all []Codes) (where []string) {
+		for _, c := range all {
+			where = append(where, "area BETWEEN "+mark(c.First)+" AND "+mark(c.Last))
+		}
+		return where
+	}
+	where := areas(in.Areas)
 	for _, h := range in.Halls {
 		where = append(where, "hall = "+mark(h))
-	}
-	for _, c := range in.Areas {
-		where = append(where, "area BETWEEN "+mark(c.First)+" AND "+mark(c.Last))
 	}
 	if len(where) == 0 {
 		return nil, nil
@@ -73,6 +77,9 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 		text += "NOT "
 	}
 	text += "NULL"
+	if len(in.Within) > 0 {
+		text += " AND (" + strings.Join(areas(in.Within), " OR ") + ")"
+	}
 	if in.Alone {
 		text += " AND acknowledged IS NULL"
 	}

@@ -172,8 +172,8 @@ func (s *Site) admit(c *Call) error {
 	ctx := c.R.Context()
 	err := s.identify(c)
 	if c.route.Public {
-		if errors.Is(err, account.ErrSignedOut) {
-			return nil
+		if err == nil || errors.Is(err, account.ErrSignedOut) {
+			return c.text()
 		}
 		return err
 	}
@@ -188,7 +188,7 @@ func (s *Site) admit(c *Call) error {
 			return errNobody
 		case c.route.Before:
 			c.Everybody = true
-			return nil
+			return c.text()
 		case safe(c.R.Method) && c.R.URL.Path == "/":
 			return errNobody
 		}
@@ -202,6 +202,9 @@ func (s *Site) admit(c *Call) error {
 	}
 	if c.route.Method == "" {
 		return ErrNotFound // whoever is signed in may know that there is no such page
+	}
+	if err := c.text(); err != nil {
+		return err
 	}
 	return s.permit(c)
 }

@@ -1,6 +1,7 @@
 package evaluations
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -88,26 +89,42 @@ func (p *pages) own(c *web.Call) error {
 	return c.Show("evaluations/own", v)
 }
 
-// month counts how a member of staff was rated in a month. Their number is theirs within their city.
+// asked is what is rated once: a member of staff at a visit, or where there is no visit the evaluation itself.
+type asked struct {
+	device rating.DeviceID
+	visit  rating.VisitID
+	cursor int64
+}
+
+// month counts how a member of staff was rated in a month. Their number is theirs within their city. What a review has not adopted is counted all the same,
+// and what counts instead of it is not: else whoever knows of the review would read a level from what changes.
 func (p *pages) month(c *web.Call, a *directory.Atlas, g account.Grant, m month) (counts, error) {
 	out := counts{Month: m.Name()}
-	q := books.Search{From: m.From, To: m.To, Staff: g.Scope, Subject: rating.StaffSubject, Standings: []rating.Standing{rating.Counted}, Fits: func(e books.Entry) bool {
+	q := books.Search{From: m.From, To: m.To, Staff: g.Scope, Subject: rating.StaffSubject, Standings: []rating.Standing{rating.Counted, rating.NotAdopted}, Fits: func(e books.Entry) bool {
 		return e.ReceivedAt.Before(m.closes()) && account.Within(cityOf(g.Area), scope.Object(a, e).Area)
 	}}
-	n := make(map[rating.Level]int)
-	all := 0
-	for after := (books.Cursor{}); all < mostCounted; {
+	first := make(map[asked]books.Entry)
+	for after := (books.Cursor{}); len(first) < mostCounted; {
 		found, err := p.Books.Search(c.R.Context(), q, after, books.MaxPage)
 		if err != nil {
 			return out, err
 		}
 		for _, e := range found.Entries {
-			n[e.Level]++
-			all++
+			k := asked{e.Device, e.Visit, 0}
+			if e.Visit == 0 {
+				k.cursor = e.Cursor
+			}
+			if other, ok := first[k]; !ok || cmp.Or(e.At.Compare(other.At), cmp.Compare(e.Seq, other.Seq), cmp.Compare(e.Cursor, other.Cursor)) < 0 {
+				first[k] = e
+			}
 		}
 		if after = found.Next; after == (books.Cursor{}) {
 			break
 		}
+	}
+	n, all := make(map[rating.Level]int), len(first)
+	for _, e := range first {
+		n[e.Level]++
 	}
 	if !c.May(account.SeeOwnFigures, account.Object{Area: g.Area, Staff: g.Scope, Closed: !c.Now().Before(m.closes()), Counted: all}) {
 		return out, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web/evaluations"
@@ -87,6 +88,54 @@ func TestOwnFigures(t *testing.T) {
 	}
 	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H1", "629900000000"), webtest.Grant(account.Province, "620000000000", "620000000000"), webtest.Grant(account.Auditor, "620000000000", "620000000000")} {
 		webtest.Want(t, w.get("/figures/own", w.SignIn(w.Add(g))), 404)
+	}
+}
+
+// TestAReviewMovesNoOwnFigures: what a review has not adopted stays in a closed month, and what counts instead of it is not added.
+func TestAReviewMovesNoOwnFigures(t *testing.T) {
+	w := newWorld(t)
+	here := newBox("sl-one")
+	at := rating.Window{ID: "SL-H1-A07", Name: "户政7号窗口", Hall: "大厅", Area: "629900000000", Generation: 1}
+	w.serve(here, at)
+	served := time.Date(2026, 1, 12, 10, 0, 0, 0, w.Now().Location())
+	w.served(here, at, "SL-0001", 20, served, served)
+	w.follow()
+	some := func(s rating.Standing) []books.Entry {
+		t.Helper()
+		w.follow()
+		found, err := w.books.Search(t.Context(), books.Search{Staff: "SL-0001", Subject: rating.StaffSubject, Standings: []rating.Standing{s}}, books.Cursor{}, books.MaxPage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.Entries
+	}
+	one := some(rating.Counted)[0]
+	if _, err := w.Journal.Rate(t.Context(), journal.Rating{Device: one.Device, Name: "again", Received: served.Add(time.Hour).UnixMilli(),
+		Answers: []rating.Evaluation{{Visit: one.Visit, Subject: rating.StaffSubject, Level: rating.VeryDissatisfied, Channel: rating.Phone}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.follow()
+	mine := w.SignIn(w.Add(webtest.Grant(account.Staff, "SL-0001", "629900000000")))
+	page := func() string {
+		_, table, _ := strings.Cut(w.get("/figures/own", mine).Body.String(), "<tbody>")
+		return table
+	}
+	before := page()
+	if !strings.Contains(before, "20 份") {
+		t.Fatalf("the page of January says:\n%s", before)
+	}
+	for _, adopted := range []bool{false, true, false} { // an appeal brings it back
+		act := journal.Act{Do: "rectify.uphold", Adoption: &journal.Adoption{Evaluation: one.Cursor, Adopted: adopted}}
+		if _, err := w.Journal.Do(t.Context(), "reviewer", "", act, nil); err != nil {
+			t.Fatal(err)
+		}
+		refused := some(rating.NotAdopted)
+		if (len(refused) == 0) != adopted || len(some(rating.Counted)) != 20 {
+			t.Fatalf("adopted %t: refused are %v", adopted, refused)
+		}
+		if after := page(); after != before {
+			t.Errorf("adopted %t, the page says:\n%s\nand said:\n%s", adopted, after, before)
+		}
 	}
 }
 

@@ -1,12 +1,15 @@
 package fleet_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/descriptions"
@@ -117,6 +120,41 @@ func TestAPI(t *testing.T) {
 	webtest.Want(t, none.Get("/api/v1/boxes", "/api/v1/boxes"), 404)
 	webtest.Want(t, none.Get("/api/v1/alerts", "/api/v1/alerts"), 404)
 	descriptions.Want(t, "../api/openapi.yaml", append(answers, none.Answers...))
+}
+
+// TestAlertsOfABoundToken: alerts outside of a token's area take no place from those within.
+func TestAlertsOfABoundToken(t *testing.T) {
+	w := newWorld(t)
+	w.alarm(t)
+	w.Pass(10 * time.Minute)
+	all, err := w.fleet.Alerts(t.Context(), fleet.AlertsIn{Areas: []fleet.Codes{{First: "0", Last: "9"}}, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, area := range []string{"629901000000", "629900000000", "620000000000", "629902000000"} {
+		var want, got []string
+		for _, x := range all {
+			if account.Within(area, x.Area) {
+				want = append(want, x.ID)
+			}
+		}
+		p := w.Program(w.site, webtest.Grant(account.Province, "620000000000", "620000000000"), area, account.SeeBoxes)
+		for cursor, first := "", true; first || cursor != ""; first = false {
+			answer := p.Get("/api/v1/alerts", "/api/v1/alerts?limit=1&cursor="+cursor)
+			webtest.Want(t, answer, 200)
+			var part web.Listed[struct{ ID string }]
+			if err := json.Unmarshal(answer.Body.Bytes(), &part); err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range part.Items {
+				got = append(got, x.ID)
+			}
+			cursor = part.Next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("bound to %s it has %q of %d alerts, want %q", area, got, len(all), want)
+		}
+	}
 }
 
 // The home page says which boxes need somebody to each who sees them, and counts no others.

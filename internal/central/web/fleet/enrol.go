@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
@@ -296,7 +297,7 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	d := fleet.Device{ID: x.Device, Key: x.Record, EnrolledAt: c.Now()}
 	before, err := p.Fleet.Device(ctx, x.Device)
 	switch {
-	case err == nil && before.Follows && !c.May(account.EditBoxes, scope.At(a, before.ID, before.Window, c.Now())):
+	case err == nil && !c.May(account.EditBoxes, standsAt(a, before, c.Now())):
 		return "", conflict("这台评价器登记在您管理范围以外的窗口，请联系设备运维。The box serves a window that is not within your role.")
 	case err == nil:
 		d = before
@@ -327,6 +328,17 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 		return "", conflict("这台评价器刚刚已被接受。The box was accepted a moment ago.")
 	}
 	return x.Device, err
+}
+
+// standsAt returns where an enrolled box stands. One that was entered by hand stands at the organisation's window of that id, else in the area that was said.
+func standsAt(a *directory.Atlas, d fleet.Device, now time.Time) account.Object {
+	if d.Follows {
+		return scope.At(a, d.ID, d.Window, now)
+	}
+	if p, ok := a.Window(d.Window.ID, directory.DayOf(now)); ok {
+		return scope.ObjectOf(p)
+	}
+	return account.Object{Area: d.Window.Area}
 }
 
 // vacant reports why a box cannot be enrolled for a window.

@@ -11,6 +11,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/enrol"
+	"haochaping/internal/central/fleet"
 	pages "haochaping/internal/central/web/fleet"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/identity"
@@ -81,7 +82,7 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 		}
 		return webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/"+hall+"/enrol", who, form)).Code
 	}
-	free := []string{"SL-H2-B02", "SL-H2-B03", "SL-H2-B04"}
+	free := []string{"SL-H2-B02", "SL-H2-B04", "SL-H2-B03"}
 	for name, status := range map[string]int{
 		"the same window twice":       accept("SL-H2", one.Code, free[0], two.Code, free[0]),
 		"no window":                   accept("SL-H2", one.Code, ""),
@@ -178,6 +179,46 @@ func TestABoxOfAnotherHallIsNotTaken(t *testing.T) {
 	}
 	if d, err = w.fleet.Device(t.Context(), d.ID); err != nil || d.Window.ID != "SL-H2-B02" || d.Window.Generation != 2 {
 		t.Errorf("the box serves %s with generation %d, %v", d.Window.ID, d.Window.Generation, err)
+	}
+}
+
+// TestABoxEnteredByHandIsNotTaken shows the code of a box that was entered by hand, for a window that the organisation does not have or for one of a hall.
+func TestABoxEnteredByHandIsNotTaken(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	wide := w.SignIn(w.Add(webtest.Grant(account.Technician, "620000000000", "620000000000")))
+	for i, x := range []struct {
+		id     rating.DeviceID
+		window rating.Window
+		hall   int
+	}{
+		{"bcdf23456789", rating.Window{ID: "9", Name: "手工登记窗口", Generation: 1}, 409},
+		{"ghjk23456789", rating.Window{ID: "SL-H1-A07", Name: "户政7号窗口", Generation: 1}, 409},
+		{"mnpq23456789", rating.Window{ID: "SL-H2-B03", Name: "综合受理3号窗口", Generation: 1}, 303}, // their own
+	} {
+		key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.fleet.Put(t.Context(), fleet.Device{ID: x.id, Key: public, EnrolledAt: w.Now(), Window: x.window}); err != nil {
+			t.Fatal(err)
+		}
+		p, _ := asksAs(t, room, x.id, key, identity.Record(private))
+		form := url.Values{"code": {p.Code}, "window": {[]string{"SL-H2-B02", "SL-H2-B03", "SL-H2-B04"}[i]}}
+		if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", hall, form)); r.Code != x.hall {
+			t.Errorf("%s at %q: the administrator of SL-H2 is answered %d, want %d", x.id, x.window.ID, r.Code, x.hall)
+		}
+		if x.hall == 303 {
+			continue
+		}
+		if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", wide, form)); r.Code != 303 {
+			t.Errorf("%s at %q: a technician of all is answered %d", x.id, x.window.ID, r.Code)
+		}
 	}
 }
 

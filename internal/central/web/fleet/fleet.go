@@ -123,6 +123,13 @@ func (p *pages) alerts(c *web.Call, do account.Action, in fleet.AlertsIn) (some 
 	if c.May(do, account.Object{}) { // also boxes that stand nowhere
 		in.Areas = append(in.Areas, fleet.Codes{})
 	}
+	if bound := c.Person.Bound; bound != "" { // here already, since what is left out afterwards leaves a part short
+		first, last := account.Codes(bound)
+		in.Within = append(in.Within, fleet.Codes{First: first, Last: last})
+		if account.Within(bound, "") {
+			in.Within = append(in.Within, fleet.Codes{})
+		}
+	}
 	all, err := p.Fleet.Alerts(c.R.Context(), in)
 	for _, x := range all {
 		if c.May(do, alertAt(x)) {

@@ -7,34 +7,45 @@ import (
 )
 
 // adoption returns what a deed says to the books, nil for most: that a review has refused an evaluation, or that it is adopted after an appeal. While a claim
-// is under review the evaluation counts. Of an order with several parts it is about the cases that the part's unit handled.
+// is under review the evaluation counts.
 func (o *Orders) adoption(ctx context.Context, seen Kept, e Event) (*journal.Adoption, error) {
-	if e.Do != Uphold && (e.Do != Grant || seen.Body.Back != NotAdopted) {
+	cases := e.Cases
+	switch {
+	case e.Do == Grant && seen.Body.Back == NotAdopted:
+		cases = seen.Body.Refused
+	case e.Do != Uphold:
 		return nil, nil
 	}
 	x, err := o.Order(ctx, seen.Order)
 	if err != nil {
 		return nil, err
 	}
-	a := &journal.Adoption{Evaluation: x.About.Evaluation, Adopted: e.Do == Grant}
-	if len(x.Parts) == 1 {
-		return a, nil
+	return &journal.Adoption{Evaluation: x.About.Evaluation, Adopted: e.Do == Grant, Cases: cases}, nil
+}
+
+// refuses says of a review that upholds a claim what it is about: of an order with several parts the cases that the part's unit handled.
+func (o *Orders) refuses(ctx context.Context, seen Kept, e *Event) error {
+	x, err := o.Order(ctx, seen.Order)
+	if err != nil || len(x.Parts) == 1 {
+		return err
 	}
-	d, found, err := o.cfg.Books.Counted(ctx, a.Evaluation)
-	if err != nil || !found {
-		return nil, err
-	}
-	handled, err := o.handled(ctx, d)
+	d, found, err := o.cfg.Books.Counted(ctx, x.About.Evaluation)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, c := range d.Contests {
-		if handled(c).Unit == seen.Body.Origin {
-			a.Cases = append(a.Cases, c.Item.Case.String())
+	if found {
+		handled, err := o.handled(ctx, d)
+		if err != nil {
+			return err
+		}
+		for _, c := range d.Contests {
+			if handled(c).Unit == seen.Body.Origin {
+				e.Cases = append(e.Cases, c.Item.Case.String())
+			}
 		}
 	}
-	if len(a.Cases) == 0 { // which would say all
-		return nil, nil
+	if len(e.Cases) == 0 { // which would say all
+		return refuse("该单位现在没有本评价涉及的办件，无从不予采纳；请退回或等待账目更新。", "No case of this rating is the unit's any more; there is nothing to refuse.")
 	}
-	return a, nil
+	return nil
 }

@@ -41,7 +41,7 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 			fmt.Sprintf("Say why, what or how, in %d to %d characters.", leastWords, MostWords))
 	}
 	e.At = o.now()
-	if err := o.check(ctx, seen.Body, &e); err != nil {
+	if err := o.check(ctx, seen, &e); err != nil {
 		return seen, err
 	}
 	if _, err := Apply(seen.Body, e); err != nil {
@@ -52,7 +52,8 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 
 // check completes an event, and returns why it cannot be, by what lies outside of the machine. What the deed does not ask for is dropped: it would be
 // kept in the journal for good.
-func (o *Orders) check(ctx context.Context, p Part, e *Event) error {
+func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
+	p := seen.Body
 	e.Area = ""
 	if e.Do != Extend {
 		e.Days = 0
@@ -78,6 +79,9 @@ func (o *Orders) check(ctx context.Context, p Part, e *Event) error {
 	case Dissatisfied, Grant:
 		e.Days = Days
 	}
+	if e.Cases = nil; e.Do == Uphold {
+		return o.refuses(ctx, seen, e)
+	}
 	return nil
 }
 
@@ -88,7 +92,7 @@ func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event,
 		return seen, err
 	}
 	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area}
-	if a.Adoption, err = o.adoption(ctx, seen, e); err != nil {
+	if a.Adoption, err = o.adoption(ctx, seen, e); err != nil { // the books follow it
 		return seen, err
 	}
 	if _, err := o.say(ctx, by.Account, name, a, words); err != nil {

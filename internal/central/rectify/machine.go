@@ -27,9 +27,10 @@ type Part struct {
 	Claimed  bool // a review was asked for once
 	Reopened bool // the citizen was dissatisfied once
 	Appealed bool
-	Assigned bool  // the office has settled whose it is
-	Clue     bool  // something of it was referred (article 23)
-	Back     State // of an appeal that is dismissed
+	Assigned bool     // the office has settled whose it is
+	Clue     bool     // something of it was referred (article 23)
+	Back     State    // of an appeal that is dismissed
+	Refused  []string `json:",omitempty"` // cases for which a review has not adopted the rating, none: all
 }
 
 // Event is a deed with what it says. Words of people stand apart, since they can be erased.
@@ -39,6 +40,8 @@ type Event struct {
 	Days int    `json:"days,omitempty"` // of a clock that begins anew or is extended, in all
 	Unit string `json:"unit,omitempty"` // of a move
 	Area string `json:"area,omitempty"`
+	// Cases are those for which a review does not adopt the rating, none: all that it could count for. An appeal gives back the same.
+	Cases []string `json:"cases,omitempty"`
 }
 
 // Transition is an edge of the machine. Two of one state and deed differ by When.
@@ -256,6 +259,8 @@ func (p *Part) effect(was Part, e Event) {
 		p.Appealed, p.Back = true, was.State
 	case Grant:
 		p.From, p.Days = e.At, e.Days
+	case Uphold:
+		p.Refused = e.Cases
 	case Refer:
 		p.Clue = true
 	case Lapse:

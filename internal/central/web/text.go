@@ -23,7 +23,7 @@ func areText(all url.Values) bool {
 }
 
 // text reports that something in a request is no text, of which a database would say that it cannot be read. A form is read here where the route has
-// the small bound of all; what is uploaded is left to the route.
+// the small bound of all; what is uploaded, and what programs send, is left to the route.
 func (c *Call) text() error {
 	if !isText(c.R.URL.Path) {
 		return ErrNotFound
@@ -32,7 +32,8 @@ func (c *Call) text() error {
 		return notText()
 	}
 	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
-	if safe(c.R.Method) || c.route.MaxBody != 0 || err != nil || kind != "application/x-www-form-urlencoded" {
+	program := strings.HasPrefix(c.R.URL.Path, "/api/")
+	if program || safe(c.R.Method) || c.route.MaxBody != 0 || err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil
 	}
 	var large *http.MaxBytesError

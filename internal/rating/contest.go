@@ -59,17 +59,6 @@ type Contender struct {
 	Refused bool // a Refusal is about it
 }
 
-// Refusal is that a review has found an answer mistaken or malicious: it does not count, what it corrected does not either, and no default follows
-// in its place (不予采纳, article 17).
-type Refusal struct {
-	Cases []string // keys of those for which it does not count, none: all, and the person
-}
-
-// About reports whether the answer does not count for a case, or for its visit's item, which has the zero key.
-func (r Refusal) About(k CaseKey) bool {
-	return len(r.Cases) == 0 || k != CaseKey{} && slices.Contains(r.Cases, k.String())
-}
-
 // Clocks is how far the clocks of two systems may differ, in milliseconds.
 const Clocks = 10 * 60_000
 

@@ -108,24 +108,6 @@ func (h *History) Explain(r GivenReason) {
 	}
 }
 
-// Judge notes what a review has found about an evaluation, nil that it is adopted after all. The last word holds.
-func (h *History) Judge(g Given, r *Refusal) {
-	if h.refused == nil {
-		h.refused = make(map[givenKey]Refusal)
-	}
-	if r == nil {
-		delete(h.refused, g.key())
-		return
-	}
-	h.refused[g.key()] = *r
-}
-
-// refuses reports whether a review has taken an evaluation out of a contest.
-func (h *History) refuses(index int, item Item) bool {
-	r, ok := h.refused[h.given[index].key()]
-	return ok && r.About(item.Case)
-}
-
 // visit returns an evaluation's visit, nil if it is not known.
 func (h *History) visit(g Given) *Visit {
 	if v, ok := h.visits[visitKey{g.Device, g.Evaluation.Visit}]; ok {

@@ -13,10 +13,14 @@ const refusedOnly int64 = -1
 
 // refusedFor reports whether a review has refused an evaluation for an item.
 func (e *evaluation) refusedFor(i item) bool {
-	if e.refused == nil || len(e.refused.Cases) == 0 {
-		return e.refused != nil
+	if e.refused == nil {
+		return false
 	}
-	return i.cased != nil && slices.Contains(e.refused.Cases, i.cased.project)
+	key := ""
+	if i.cased != nil {
+		key = i.cased.project
+	}
+	return e.refused.About(key)
 }
 
 // refusedText returns the refusal as the table keeps it.

@@ -180,21 +180,24 @@ func (s *state) unclaim(e *evaluation) error {
 type contender struct {
 	*evaluation
 	overall  bool
+	refused  bool // by a review, for this item
 	standing *rating.Standing
 	row      *row
 }
+
+func (c contender) isRefused() bool { return c.refused }
 
 func (i item) contenders() []contender {
 	var all []contender
 	if i.cased != nil {
 		for _, c := range i.cased.claims {
-			all = append(all, contender{c.evaluation, c.overall, &c.standing, &c.row})
+			all = append(all, contender{c.evaluation, c.overall, c.evaluation.refusedFor(i), &c.standing, &c.row})
 		}
 		return all
 	}
 	for _, e := range i.visit.evaluations {
 		if e.question.Subject == i.subject && e.own() {
-			all = append(all, contender{e, false, &e.standing, &e.row})
+			all = append(all, contender{e, false, e.refusedFor(i), &e.standing, &e.row})
 		}
 	}
 	return all
@@ -230,7 +233,7 @@ func (s *state) contest(i item) error {
 	if err != nil {
 		return err
 	}
-	winner, replaced, err := s.winner(i, admitted)
+	winner, replaced, err := s.winner(admitted)
 	if err != nil {
 		return err
 	}
@@ -239,7 +242,7 @@ func (s *state) contest(i item) error {
 		switch {
 		case n == winner:
 			next = rating.Counted
-		case c.refusedFor(i):
+		case c.refused:
 			next = rating.NotAdopted
 		case replaced[n]:
 			next = rating.Replaced
@@ -250,8 +253,7 @@ func (s *state) contest(i item) error {
 	if winner >= 0 {
 		counts = &admitted[winner]
 	}
-	refused := slices.ContainsFunc(admitted, func(c contender) bool { return c.refusedFor(i) })
-	if err := s.keepCase(i, counts, refused); err != nil {
+	if err := s.keepCase(i, counts, slices.ContainsFunc(admitted, contender.isRefused)); err != nil {
 		return err
 	}
 	return s.decided(i, all, counts)
@@ -275,7 +277,7 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 	if f := i.cased.file; f != nil {
 		m = rating.Matter{Completed: f.Begins() != 0, From: f.From(), Deadline: f.passed(), LateHolds: f.lateHolds}
 	}
-	if slices.ContainsFunc(all, func(c contender) bool { return c.refusedFor(i) }) {
+	if slices.ContainsFunc(all, contender.isRefused) {
 		m.Deadline = 0 // no default follows
 	}
 	if m.Deadline != 0 {
@@ -308,8 +310,8 @@ func (s *state) admit(i item, all []contender) ([]contender, error) {
 }
 
 // winner returns which of some contenders counts, -1 if there are none, and which were replaced.
-func (s *state) winner(i item, all []contender) (int, []bool, error) {
-	if len(all) == 0 || len(all) == 1 && !all[0].refusedFor(i) {
+func (s *state) winner(all []contender) (int, []bool, error) {
+	if len(all) == 0 || len(all) == 1 && !all[0].refused {
 		return len(all) - 1, make([]bool, len(all)), nil
 	}
 	rated := make([]rating.Contender, len(all))
@@ -330,7 +332,7 @@ func (s *state) winner(i item, all []contender) (int, []bool, error) {
 			}
 			g.Time = f.Time
 		}
-		rated[n] = rating.Contender{Given: g, Overall: c.overall, Refused: c.refusedFor(i)}
+		rated[n] = rating.Contender{Given: g, Overall: c.overall, Refused: c.refused}
 	}
 	winner, replaced := rating.Contest(rated)
 	return winner, replaced, nil

@@ -20,12 +20,8 @@ import (
 func TestASilentChannelIsListed(t *testing.T) {
 	var ahead atomic.Int64
 	var out, log bytes.Buffer
-	env := environment{&out, &log, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, rand.Reader, manager}
-	c := command{env: env, path: writeConfig(t, t.TempDir())}
-	x, err := c.openConfigured(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, x := openAhead(t, &ahead, &out, &log)
+	env := c.env
 	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	const unit = "116299003MB003333Y"
 	now := env.now().UnixMilli()

@@ -13,16 +13,24 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestOrdersAreListed has a case rated 非常不满意, lets a minute pass, and asks for what is due, before and after the orders were made anew.
-func TestOrdersAreListed(t *testing.T) {
-	var ahead atomic.Int64
-	var out, log bytes.Buffer
-	env := environment{&out, &log, func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, rand.Reader, manager}
-	c := command{env: env, path: writeConfig(t, t.TempDir())}
+// openAhead opens a new centre whose clock is so many nanoseconds ahead.
+func openAhead(t *testing.T, ahead *atomic.Int64, out, log *bytes.Buffer) (command, *rooms) {
+	t.Helper()
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	c := command{env: environment{out, log, now, rand.Reader, manager}, path: writeConfig(t, t.TempDir())}
 	x, err := c.openConfigured(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, x
+}
+
+// TestOrdersAreListed has a case rated 非常不满意, lets a minute pass, and asks for what is due, before and after the orders were made anew.
+func TestOrdersAreListed(t *testing.T) {
+	var ahead atomic.Int64
+	var out, log bytes.Buffer
+	c, x := openAhead(t, &ahead, &out, &log)
+	env := c.env
 	now := env.now().UnixMilli()
 	if err := x.orders.Once(t.Context()); err != nil { // what came before opens none
 		t.Fatal(err)

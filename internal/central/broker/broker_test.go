@@ -24,6 +24,13 @@ func start(t *testing.T) *Broker {
 	if err != nil {
 		t.Fatal(err)
 	}
+	untilEnd(t, b)
+	return b
+}
+
+// untilEnd runs a broker until the test ends.
+func untilEnd(t *testing.T, b *Broker) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
@@ -33,7 +40,6 @@ func start(t *testing.T) *Broker {
 			t.Error(err)
 		}
 	})
-	return b
 }
 
 func login(t *testing.T, b *Broker, name, password string, more func(*mqtt.ClientOptions)) (mqtt.Client, error) {

@@ -48,16 +48,9 @@ func writeHead(state string, c journal.Checkpoint) error {
 }
 
 func readKey(path string) (ed25519.PrivateKey, error) {
-	info, err := os.Stat(path)
+	text, err := keptfile.ReadPrivate("the centre's key", path)
 	if err != nil {
-		return nil, fmt.Errorf("read the centre's key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("the centre's key %s has mode %04o, so that others can read or replace it; check who did, then chmod 600 it", path, mode)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the centre's key: %w", err)
+		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
@@ -77,16 +76,9 @@ func Keep(path string, random io.Reader) (Key, error) {
 func Read(path string) (Key, error) { return read(path) }
 
 func read(path string) (Key, error) {
-	info, err := os.Stat(path)
+	b, err := keptfile.ReadPrivate("the key", path)
 	if err != nil {
-		return nil, fmt.Errorf("read the key: %w", err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return nil, fmt.Errorf("the key %s has mode %04o, so that others can read or replace it; find out who did, then chmod 600 it", path, mode)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the key: %w", err)
+		return nil, err
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -26,19 +25,12 @@ import (
 	"haochaping/internal/stages"
 )
 
-// heapGrowth is by how many percent the heap grows until garbage is collected. Go's 100 would take half as much memory again, and at 5,000
-// visits a second no more than a thirtieth of the processor less.
-const heapGrowth = 60
-
 // serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
 // ends.
 func (c *command) serve(ctx context.Context) (err error) {
 	cfg, err := c.config()
 	if err != nil {
 		return &configurationError{err}
-	}
-	if os.Getenv("GOGC") == "" { // else it is the administrator's
-		debug.SetGCPercent(heapGrowth)
 	}
 	log := c.logger(cfg)
 	manager, err := c.env.manager()
@@ -114,6 +106,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	parts = append(doors, parts...)
+	if os.Getenv("GOGC") == "" { // else it is the administrator's
+		parts = append(parts, stages.Stage{Name: "heap", Run: ops.KeepHeap})
+	}
 	if cfg.Broker.URL != "" {
 		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}

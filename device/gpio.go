@@ -27,6 +27,7 @@ type GPIOConfig struct {
 	ActiveHigh bool          // a pressed key drives its line high; else it pulls it low, against a pull-up
 	Now        func() time.Duration
 	Logger     *slog.Logger
+	Opened     func() // is called by Run once the lines can be read; nil if nobody asks
 }
 
 // GPIO reads keys on GPIO lines. It remembers keys that go up and down from one Run to the next.
@@ -39,6 +40,9 @@ type GPIO struct {
 func NewGPIO(c GPIOConfig) *GPIO {
 	if c.Debounce == 0 {
 		c.Debounce = 20 * time.Millisecond
+	}
+	if c.Opened == nil {
+		c.Opened = func() {}
 	}
 	return &GPIO{cfg: c}
 }
@@ -78,12 +82,14 @@ func (g *GPIO) Run(ctx context.Context, emit func(Event)) error {
 	case err != nil:
 		return err
 	case lines == nil:
+		g.cfg.Opened()
 		return newScanner(g.cfg, &g.presses, emit).run(ctx)
 	}
 	r, err := newEdgeReader(g.cfg, lines, &g.presses, monotonic, emit)
 	if err != nil {
 		return err
 	}
+	g.cfg.Opened()
 	return r.run(ctx)
 }
 

@@ -40,18 +40,19 @@ func (l *layout) reasons(s Screen, body image.Rectangle) {
 			l.write(column{box: foot, on: card, centre: true}, block{s: skipEnglish, size: l.least, ink: inkSoft})
 			room.Max.Y = foot.Min.Y
 		}
-		p := l.typesetter.paragraph(w, size, room.Dx(), max(1, room.Dy()/lineHeight(size)))
+		p, _ := l.typesetter.label(w, size, room.Dx(), max(1, room.Dy()/lineHeight(size)))
 		l.texts = append(l.texts, text{paragraph: p, s: w, size: size, box: room, ink: inkDark, on: card, centre: true})
 	}
 	l.reasonsQuestion(s, top)
 }
 
-// evenSize returns the largest size at which each of some texts fits a room whole, so that none stands out.
+// evenSize returns the largest size at which each of some labels fits a room whole, without breaking a word, so that none stands out.
 func (l *layout) evenSize(words []string, room image.Point) int {
 	size := max(l.least, room.X/4)
 	for _, w := range words {
 		for size > l.least {
-			if p := l.typesetter.whole(w, size, room.X); p.height() <= room.Y && p.width <= room.X {
+			p, split := l.typesetter.label(w, size, room.X, max(1, room.Y/lineHeight(size)))
+			if split == 0 && !p.cut && p.height() <= room.Y && p.width <= room.X {
 				break
 			}
 			size = max(l.least, size*93/100)

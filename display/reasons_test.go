@@ -17,7 +17,7 @@ func reasonsOf(t testing.TB, l rating.Level) (all [rating.KeyReasons]string) {
 		t.Fatal(err)
 	}
 	for i, r := range c.OnKeys(l) {
-		all[i] = r.Text
+		all[i] = r.Label()
 	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
 	"haochaping/internal/central/web/evaluations"
+	"haochaping/internal/central/web/findings"
 	"haochaping/internal/central/web/fleet"
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/web/me"
@@ -35,6 +37,10 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 	if err != nil {
 		return nil, err
 	}
+	silence, err := cfg.silence()
+	if err != nil {
+		return nil, err
+	}
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
@@ -43,8 +49,9 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where,
 			Reason: reasonWords(reasons),
 		}),
-		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons)}),
+		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons), Silence: silence}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Send: send, Random: rand.Text}),
+		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
@@ -52,6 +59,18 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),
 	)
+}
+
+// silence returns by which days silence becomes an answer, nil where it never does.
+func (c config) silence() (*rating.Calendar, error) {
+	if !c.Deadline.Defaults {
+		return nil, nil
+	}
+	days, err := workingDays(c.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
+	return &days, nil
 }
 
 // reasonWords returns the words of reasons by their codes, and codes that are unknown as they are.

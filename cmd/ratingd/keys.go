@@ -207,14 +207,16 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 	if c.Staff != "" {
 		refs = append(refs, c.Staff)
 	}
-	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log})
 	lost := false
+	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log, Opened: func() {
+		if lost {
+			lost = false
+			emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
+		}
+	}})
 	for {
 		lines, closer, err := env.openGPIO(refs)
 		if err == nil {
-			if lost {
-				emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
-			}
 			source.Use(lines)
 			err = source.Run(ctx, emit)
 			err = errors.Join(err, closer.Close())

@@ -71,10 +71,22 @@ func (r *roster) lists(id string) bool {
 	return ok
 }
 
-// byCard returns whose card it is.
+// byCard returns whose card it is: who has it in the list as the reader reads it, or the only one who has it written in another way.
 func (r *roster) byCard(number string) (rating.Staff, bool) {
-	m, ok := r.member(func(m rating.Member) bool { return m.Card == number && number != "" })
-	return m.Staff, ok
+	if m, ok := r.member(func(m rating.Member) bool { return m.Card == number && number != "" }); ok {
+		return m.Staff, true
+	}
+	digits := rating.CardDigits(number)
+	var found []rating.Staff
+	for _, m := range *r.all.Load() {
+		if digits != "" && rating.CardDigits(m.Card) == digits {
+			found = append(found, m.Staff)
+		}
+	}
+	if len(found) != 1 {
+		return rating.Staff{}, false
+	}
+	return found[0], true
 }
 
 // complete returns s with the name and department that the roster has for its number, where s has none.

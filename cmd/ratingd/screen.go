@@ -74,7 +74,7 @@ func explain(out *display.Screen, v terminal.View) {
 	out.Subject, out.Step, out.Steps, out.AskAgain = v.Subject, v.Step, v.Steps, v.AskAgain
 	out.Matter = matterName(*v.Ended, v.Case)
 	for i, r := range v.Reasons {
-		out.Reasons[i] = r.Text
+		out.Reasons[i] = r.Label()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"haochaping/internal/rating"
 	"slices"
 	"strings"
 	"time"
@@ -52,10 +53,8 @@ func LearnCards(name string, line Line, cards [][]byte, printed string, repeat t
 	return LearntCards{}, errCards
 }
 
-// sameNumber reports whether two are the same but for zeros before them.
-func sameNumber(a, b string) bool {
-	return strings.EqualFold(strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0"))
-}
+// sameNumber reports whether two are the same card's as people write it.
+func sameNumber(a, b string) bool { return rating.CardDigits(a) == rating.CardDigits(b) }
 
 // shippedReads returns the built-in profile that reads all cards and would notice one that is damaged.
 func shippedReads(cards [][]byte, printed string) (LearntCards, bool) {
@@ -140,8 +139,12 @@ func (d cardDraft) learn() (LearntCards, error) {
 
 // cardDrafts returns what the frames may be, the most certain first.
 func cardDrafts(cards [][]byte, printed string) (all []cardDraft) {
-	for _, f := range framings(cards) {
+	ways := framings(cards)
+	for _, f := range ways {
 		all = append(all, f.textDrafts(printed)...)
+	}
+	if len(ways) > 0 {
+		return all // of text the characters that two cards share are no frame
 	}
 	return append(all, binaryDrafts(cards, printed)...)
 }
@@ -178,10 +181,10 @@ func framings(cards [][]byte) (all []framing) {
 	return all
 }
 
-// controls returns the control bytes that something begins with.
+// controls returns what something begins with that is no character of ASCII.
 func controls(b []byte) []byte {
 	n := 0
-	for n < len(b) && b[n] < ' ' {
+	for n < len(b) && (b[n] < ' ' || b[n] > '~') {
 		n++
 	}
 	return b[:n]
@@ -214,7 +217,7 @@ func framed(cards [][]byte, head []byte, sum *checksum, from int, after bool) (f
 		if stop < len(head)+4 || !printable(b[len(head):stop]) {
 			return framing{}, false
 		}
-		if sum != nil && !bytes.Equal(sum.of(b[from:start]), b[start:start+size]) {
+		if sum != nil && !sum.fits(b[from:start], b[start:start+size]) {
 			return framing{}, false
 		}
 		f.body = append(f.body, b[len(head):stop])

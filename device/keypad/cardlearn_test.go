@@ -31,6 +31,18 @@ func TestLearnCards(t *testing.T) {
 		"binary":               {[]string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03"}, "", "A copy of the built-in profile card-packet", []string{"0009334109", "0011982773"}},
 		"binary, low first":    {[]string{"\xaa\x5d\x6d\x8e\x00\x55", "\xaa\x5d\x6e\x8f\x00\x55"}, "0009334109", "key*3 00 55\"\ncode = \"decimal-low\"\ndigits = 10", []string{"0009334109", "0009399901"}},
 		"binary, of one batch": {[]string{"\xaa\x01\x00\x8e\x6d\x5d\x55", "\xaa\x01\x00\x8e\x6d\x5e\x55"}, "", `layout = "aa 01 key*4 55"`, []string{"0009334109", "0009334110"}},
+		"a magnetic stripe":    {[]string{";1234567890=99121010000?\r\n", ";1234567891=99121010000?\r\n"}, "", `"3b text*10=30-39 3d skip*1-20=30-39 3f 0d 0a"`, []string{"1234567890", "1234567891"}},
+		"one in brackets":      {[]string{"[0012345678]\r\n"}, "", `"5b text*10=30-39 5d 0d 0a"`, []string{"0012345678"}},
+		"stars, no line":       {[]string{"*0012345678#", "*0009334109#"}, "", `"2a text*10=30-39 23"`, []string{"0012345678", "0009334109"}},
+		"pairs of digits":      {[]string{"04:a3:22:b1\r\n", "04:a3:23:b1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|3a 0d 0a"`, []string{"04:a3:22:b1", "04:a3:23:b1"}},
+		"pairs of one card":    {[]string{"04 A3 22 B1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|20 0d 0a"`, []string{"04A322B1"}},
+		"words before it":      {[]string{"Card No.:0012345678\r\n", "Card No.:0009334109\r\n"}, "", `3a text*10=30-39 0d 0a`, []string{"0012345678", "0009334109"}},
+		"words, one card":      {[]string{"UID: 04A322B1\r\n"}, "", `3a 20 text*8=30-39|41-46 0d 0a`, []string{"04A322B1"}},
+		"Chinese before it":    {[]string{"卡号0012345678\r\n", "卡号0009334109\r\n"}, "", `"e5 8d a1 e5 8f b7 key*10=30-39 0d 0a"`, []string{"0012345678", "0009334109"}},
+		"the time before it":   {[]string{"2026-11-26 08:01 0012345678\r\n", "2026-11-26 08:02 0009334109\r\n"}, "", `"skip*1-20=30-39 2d skip*1-20=30-39 2d`, []string{"0012345678", "0009334109"}},
+		"letters around it":    {[]string{"ID0012345678E\r\n", "ID0009334109E\r\n"}, "12345678", `"49 44 text*10=30-39 45 0d 0a"`, []string{"0012345678", "0009334109"}},
+		"two parts, printed":   {[]string{"142,28061\r\n", "142,28062\r\n"}, "14228061", `"text*4-32=30-39|41-5a|61-7a|2c 0d 0a"`, []string{"142,28061", "142,28062"}},
+		"small xor in digits":  {[]string{"\x020a0065abcd09\r\n\x03", "\x020a0065abce0a\r\n\x03"}, "0006663117", `pairxor8(1:) 0d 0a 03`, []string{"0006663117", "0006663118"}},
 		"hex, printed decimal": {[]string{"0A008E6D5D\r\n", "0A008E6D5E\r\n"}, "0009334109", "decimal-hex", []string{"0009334109", "0009334110"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package keypad
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -13,17 +12,18 @@ import (
 type field struct {
 	text  []string
 	comma byte // that follows it; 0 after the last
+	fixed bool // it is the same on every card, though only one was heard
 }
 
-// commas are what numbers in a line are separated by.
-const commas = ",;:|/ -="
+// isComma reports whether a character separates what stands in a line, or frames it, as in ;0012345678? and [0012345678].
+func isComma(c byte) bool { return !letters([]byte{c}) }
 
 // fields takes the text apart, nil if the cards' texts differ in their kind.
 func (f framing) fields() (all []field) {
 	for i, b := range f.body {
 		n := 0
 		for {
-			at := bytes.IndexAny(b, commas)
+			at := slices.IndexFunc(b, isComma)
 			text, comma := b, byte(0)
 			if at >= 0 {
 				text, comma, b = b[:at], b[at], b[at+1:]
@@ -70,14 +70,52 @@ func (f field) width() (low, high int) {
 	return low, high
 }
 
+// constant reports whether the field says nothing of the card. One of digits alone may do so on other cards, or on another day.
 func (f field) constant() bool {
-	return len(f.text) > 1 && !slices.ContainsFunc(f.text, func(s string) bool { return s != f.text[0] })
+	if f.fixed || f.text[0] == "" {
+		return f.same()
+	}
+	return len(f.text) > 1 && f.same() && strings.Trim(f.text[0], "0123456789") != ""
+}
+
+// same reports whether all cards have the same there.
+func (f field) same() bool {
+	return !slices.ContainsFunc(f.text, func(s string) bool { return s != f.text[0] })
+}
+
+// without returns a field's parts where its middle is the number that is printed on the first card: what stands before and behind it
+// on every card, as of a reader that writes ID0012345678. It returns nil if it has no such parts.
+func (f field) without(printed string) (parts []field) {
+	digits := strings.TrimLeft(printed, "0")
+	at := strings.Index(f.text[0], digits)
+	if digits == "" || at < 0 {
+		return nil
+	}
+	end := at + len(digits)
+	for at > 0 && f.text[0][at-1] == '0' {
+		at--
+	}
+	behind := len(f.text[0]) - end
+	all := []field{{fixed: true}, {}, {fixed: true, comma: f.comma}}
+	for _, s := range f.text {
+		if len(s) < at+leastNumber+behind {
+			return nil
+		}
+		all[0].text = append(all[0].text, s[:at])
+		all[1].text = append(all[1].text, s[at:len(s)-behind])
+		all[2].text = append(all[2].text, s[len(s)-behind:])
+	}
+	if !all[0].same() || !all[2].same() || slices.ContainsFunc(all[1].text, func(s string) bool { return len(s) != len(all[1].text[0]) }) {
+		return nil
+	}
+	return all
 }
 
 // Bounds of the numbers in a line, in characters.
 const (
 	leastNumber = 4
 	mostNumber  = 20
+	mostWhole   = 32 // with what stands between its parts
 )
 
 // textDrafts returns the profiles for text in which one field is the number: the one that is printed on the card, else the
@@ -89,7 +127,7 @@ func (f framing) textDrafts(printed string) (all []cardDraft) {
 		set, _ := g.set()
 		low, high := g.width()
 		switch {
-		case set == "" || low < leastNumber || high > mostNumber || g.constant():
+		case set == "" || low < leastNumber || high > mostNumber || len(g.text) > 1 && g.same():
 		case printed != "" && !sameNumber(g.text[0], printed):
 		case best < 0 || low > len(fields[best].text[0]):
 			best = i
@@ -98,10 +136,61 @@ func (f framing) textDrafts(printed string) (all []cardDraft) {
 	if best >= 0 {
 		all = append(all, f.textDraft(fields, best))
 	}
-	if printed != "" && len(fields) == 1 {
+	if d, ok := f.wholeDraft(fields, printed); ok {
+		all = append(all, d)
+	}
+	if printed == "" {
+		return all
+	}
+	for i, g := range fields {
+		if parts := g.without(printed); parts != nil && best < 0 {
+			all = append(all, f.textDraft(slices.Concat(fields[:i], parts, fields[i+1:]), i+1))
+		}
+	}
+	if len(fields) == 1 {
 		all = append(all, f.hexDrafts(fields[0], printed)...)
 	}
 	return all
+}
+
+// wholeDraft returns the profile for text that is the number as a whole, with what stands between its parts: pairs of hex digits, as
+// 04:A3:22:B1, or the number that is printed on the card.
+func (f framing) wholeDraft(fields []field, printed string) (d cardDraft, ok bool) {
+	if len(fields) < 2 || f.sum != nil {
+		return d, false
+	}
+	used := []string{"30-39", "41-5a", "61-7a"}
+	pairs := len(fields) >= 4
+	for i, g := range fields {
+		set, _ := g.set()
+		low, high := g.width()
+		pairs = pairs && low == 2 && high == 2 && set != "" && !strings.Contains(set, "5a") && (g.comma == fields[0].comma || i == len(fields)-1)
+		if c := fmt.Sprintf("%02x", g.comma); g.comma != 0 && !slices.Contains(used, c) {
+			used = append(used, c)
+		}
+	}
+	low, high := field{text: texts(f.body)}.width()
+	if low < leastNumber || high > mostWhole || low != high && len(f.tail) == 0 {
+		return d, false
+	}
+	if printed == "" && !pairs || printed != "" && !sameNumber(string(f.body[0]), printed) {
+		return d, false
+	}
+	word, size := "text", fmt.Sprintf("%d-%d", leastNumber, mostWhole)
+	if len(f.tail) == 0 {
+		word, size = "key", strconv.Itoa(high)
+	}
+	d = cardDraft{code: codeText, open: len(f.tail) == 0, about: "Cards' numbers with what stands between their parts."}
+	d.parts = append(hexBytes(f.head), fmt.Sprintf("%s*%s=%s", word, size, strings.Join(used, "|")))
+	d.parts = append(d.parts, f.ending()...)
+	return d, true
+}
+
+func texts(all [][]byte) (out []string) {
+	for _, b := range all {
+		out = append(out, string(b))
+	}
+	return out
 }
 
 // textDraft returns the profile for text in which a field is the number.
@@ -128,7 +217,7 @@ func (f framing) textDraft(fields []field, number int) cardDraft {
 			d.about = fmt.Sprintf("Cards' numbers of up to %d %s.", mostNumber, name)
 		case g.constant():
 			d.parts = append(d.parts, hexBytes([]byte(g.text[0]))...)
-		case ends:
+		case ends && len(f.tail) > 0:
 			d.parts = append(d.parts, "skip*1-20="+set)
 		default:
 			d.parts = append(d.parts, slices.Repeat([]string{set}, high)...)

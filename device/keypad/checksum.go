@@ -1,9 +1,11 @@
 package keypad
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // checksum is an algorithm over some bytes of a frame.
@@ -32,6 +34,14 @@ func checksums() []checksum {
 			return []byte(fmt.Sprintf("%02X", xor(raw)))
 		}},
 	}
+}
+
+// fits reports whether these are the checksum of something. Hex digits may be large or small.
+func (c checksum) fits(b, is []byte) bool {
+	if strings.HasPrefix(c.name, "hex") || strings.HasPrefix(c.name, "pair") {
+		return bytes.EqualFold(c.of(b), is)
+	}
+	return bytes.Equal(c.of(b), is)
 }
 
 func checksumNamed(name string) (checksum, bool) {

@@ -164,7 +164,7 @@ func (l layout) match(b []byte) (match, verdict) {
 			if to == 0 {
 				to = m.n
 			}
-			if !bytes.Equal(rest[:p.min], p.sum.of(b[p.from:to])) {
+			if !p.sum.fits(b[p.from:to], rest[:p.min]) {
 				return m, contradicted
 			}
 		case key:
@@ -223,6 +223,9 @@ func (m match) code(f *frame) string {
 	}
 	switch f.code {
 	case codeText:
+		if f.kind == Card { // lists of cards have no blanks in a number
+			return string(bytes.ReplaceAll(m.key, []byte(" "), nil))
+		}
 		return string(bytes.TrimSpace(m.key))
 	case codeHex:
 		return "0x" + hex.EncodeToString(m.key)

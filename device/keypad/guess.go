@@ -124,7 +124,7 @@ func findChecksum(sent [][]byte, differ []int) (*found, int) {
 			}
 			for to := at; to > inner; to-- {
 				for from := 0; from <= differ[0]; from++ {
-					if slices.ContainsFunc(sent, func(b []byte) bool { return !bytes.Equal(c.of(b[from:to]), b[at:at+c.size]) }) {
+					if slices.ContainsFunc(sent, func(b []byte) bool { return !c.fits(b[from:to], b[at:at+c.size]) }) {
 						continue
 					}
 					text := c.name

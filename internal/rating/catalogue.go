@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 //go:embed reasons.json
@@ -37,6 +38,16 @@ type CatalogueReason struct {
 	Set   ReasonSet `json:"set"`           // the smallest set that it is in
 	Key   int       `json:"key,omitempty"` // its place on the box's keys, 1 to KeyReasons from the left; 0 on phones only
 	Text  string    `json:"text"`
+	// Words are those of the text, apart by spaces: where a line above a key may end. It may end anywhere if empty.
+	Words string `json:"words,omitempty"`
+}
+
+// Label returns the text with zero-width spaces between its words.
+func (r CatalogueReason) Label() string {
+	if r.Words == "" {
+		return r.Text
+	}
+	return strings.ReplaceAll(r.Words, " ", "\u200b")
 }
 
 // Catalogue is the catalogue of reasons that box and phone share. It is not changed after ParseCatalogue.
@@ -118,6 +129,8 @@ func (r CatalogueReason) check() error {
 		return fmt.Errorf("key %d: want 1 to %d, or none", r.Key, KeyReasons)
 	case r.Text == "":
 		return errors.New("the text is missing")
+	case r.Words != "" && strings.ReplaceAll(r.Words, " ", "") != r.Text:
+		return fmt.Errorf("words %q: they are another text; write the same with spaces between the words", r.Words)
 	}
 	longest := MaxReasonText
 	if r.Key > 0 {

@@ -3,6 +3,7 @@ package rating
 import (
 	"bytes"
 	"fmt"
+	"strings"
 )
 
 // Bounds of what a window knows of its staff. They keep a configuration small enough for a line of 1 KB/s.
@@ -17,6 +18,20 @@ type Member struct {
 	Staff
 	Card  string `json:"card,omitempty"`  // what a card reader reads from their card
 	Photo []byte `json:"photo,omitempty"` // a JPEG
+}
+
+// CardDigits returns what two ways to write one card's number have in common: its digits and letters, the latter large, without zeros
+// before them. A list that went through a spreadsheet has lost zeros, and readers write 04:a3:22:b1 as 04A322B1.
+func CardDigits(number string) string {
+	return strings.TrimLeft(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z':
+			return r
+		}
+		return -1
+	}, number), "0")
 }
 
 // CheckRoster reports the first reason why a list of members could not be used: nobody could tell who signed in, or the

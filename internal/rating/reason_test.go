@@ -158,7 +158,8 @@ func TestCataloguesRefused(t *testing.T) {
 		"no version": {`"version": 1`, `"version": 0`}, "unknown field": {`"version": 1`, `"version": 1, "hall": "x"`}, "cut": {"\n}\n", "\n"},
 		"more": {"\n}\n", "\n}{}"}, "level": {`"level": 5`, `"level": 6`}, "code twice": {`"511"`, `"510"`}, "no code": {`"511"`, `""`},
 		"set": {`"core"`, `"hall"`}, "key twice": {`"key": 2`, `"key": 1`}, "key 5": {`"key": 2`, `"key": 5`}, "key missing": {`"key": 2, `, ``},
-		"no text": {"服务态度较好", ""}, "long on a key": {"服务态度较好", strings.Repeat("好", MaxKeyText+1)},
+		"no text": {"服务态度较好", ""}, "long on a key": {`"服务态度较好", "words": "服务 态度 较好"`, `"` + strings.Repeat("好", MaxKeyText+1) + `"`},
+		"other words": {"服务 态度 较好", "服务 态度 好"},
 		"long text": {"可以使用自助机办理", strings.Repeat("好", MaxReasonText+1)}, "tab": {"服务态度较好", `\t`},
 	} {
 		changed := strings.Replace(good, c[0], c[1], 1)
@@ -168,6 +169,29 @@ func TestCataloguesRefused(t *testing.T) {
 		if got, err := ParseCatalogue([]byte(changed)); err == nil {
 			t.Errorf("%s: accepted as version %d", name, got.Version)
 		}
+	}
+}
+
+// A text's words are the text; what is shown of them leaves nothing behind.
+func TestWordsOfReasons(t *testing.T) {
+	c, err := BuiltInCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range Levels() {
+		for _, r := range c.OnKeys(l) {
+			if got := strings.ReplaceAll(r.Label(), "\u200b", ""); got != r.Text || r.Label() == r.Text {
+				t.Errorf("%s is shown as %q of the words %q", r.Text, r.Label(), r.Words)
+			}
+		}
+	}
+	plain := CatalogueReason{Code: "9", Level: 1, Set: CoreReasons, Text: "多头跑"}
+	if plain.Label() != "多头跑" || plain.check() != nil {
+		t.Errorf("without words: %q, %v", plain.Label(), plain.check())
+	}
+	plain.Words = "多头 路"
+	if plain.check() == nil {
+		t.Error("the words of another text are taken")
 	}
 }
 

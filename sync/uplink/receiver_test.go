@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -64,26 +66,88 @@ func TestTheReceiverComesAndGoes(t *testing.T) {
 	}
 }
 
-// A record that is larger than the broker takes is no lack of rights where the broker's word releases, either.
+// A record that is larger than the broker takes stays where it is and is told of, where the broker's word releases records, too; those
+// before and behind it arrive, also over another connection; and everything is released once the limit is raised.
 func TestTooLargeByTheBrokersWord(t *testing.T) {
 	for _, limit := range []string{"message_size_limit 20000", "max_packet_size 20000"} {
-		t.Run(limit, func(t *testing.T) {
+		t.Run(strings.Fields(limit)[0], func(t *testing.T) {
 			b, log := newMosquitto(t), newMemory()
+			plain, err := os.ReadFile(b.Config)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := appendFile(b.Config, limit+"\n"); err != nil {
 				t.Fatal(err)
 			}
 			b.start(t)
 			defer func() { b.stop() }()
-			startReceiver(t, b.address())
+			k := newKeys(t)
+			c := startCentre(t, b.address(), k.centre, public(k.box))
+			c.set(func(*centre, wire.Batch) {}) // it cannot answer
+			sayReceiver(t, b.address(), true)
 			log.append(3)
 			log.appendLarge(30_000)
-			l, _ := startLink(t, b.address(), newKeys(t), log, AckBroker)
-			until(t, "the fault", func() bool { return l.Link().Fault == FaultTooLarge })
+			log.append(20)
+			log.appendLarge(40_000)
+			log.append(5)
+			l, _ := startLink(t, b.address(), k, log, AckBroker)
+			until(t, "what is before and behind", func() bool { return c.hasAll(1, 3) && c.hasAll(5, 24) && c.hasAll(26, 30) })
+			until(t, "both are told of", func() bool { return len(l.Stuck()) == 2 && l.Link().Fault == FaultTooLarge })
 			large := new(TooLargeError)
-			if err := l.Link().Err; !errors.As(err, &large) || large.Bytes < 30_000 || large.Bytes > 32_000 || log.Released() != 3 {
-				t.Errorf("%v, released through %d", err, log.Released())
+			if err := l.Link().Err; !errors.As(err, &large) || large.Bytes < 30_000 || large.Bytes > 32_000 {
+				t.Errorf("%v", err)
 			}
+			if got := l.Stuck(); got[0].Seq != 4 || got[1].Seq != 25 || log.Released() != 3 {
+				t.Errorf("told of %+v, released through %d", got, log.Released())
+			}
+			until(t, "that nothing waits for an answer", func() bool { return l.Link().Waiting.IsZero() })
+			b.stop()
+			b.start(t)
+			sayReceiver(t, b.address(), true)
+			log.append(1)
+			until(t, "what came after a restart of the broker", func() bool { return c.hasAll(31, 31) })
+			if log.Released() != 3 {
+				t.Errorf("released through %d, want 3", log.Released())
+			}
+			b.stop()
+			if err := os.WriteFile(b.Config, plain, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b.start(t)
+			sayReceiver(t, b.address(), true)
+			for tries := 0; len(l.Stuck()) > 0 && tries < 60; tries++ { // a connection that comes after some time asks again
+				before := l.Stats().Connections
+				b.stop()
+				b.start(t)
+				sayReceiver(t, b.address(), true)
+				until(t, "another connection", func() bool { return l.Stats().Connections > before })
+			}
+			until(t, "everything, once the limit is raised", func() bool { return log.Released() == 31 && c.hasAll(1, 31) && len(l.Stuck()) == 0 })
 		})
+	}
+}
+
+// What the broker has taken behind a record that cannot be sent releases nothing, and is not sent again on this connection; its word for
+// what was sent twice is no answer to what is on its way.
+func TestTheBrokersWordBehindAStuckRecord(t *testing.T) {
+	log := newMemory()
+	log.append(9)
+	u := bench(t, log, newKeys(t), nil)
+	u.cfg.AckMode = AckBroker
+	u.follow()
+	u.setStuck([]wire.Stuck{{Seq: 3}})
+	u.window = u.window.onSent(flight{first: 1, last: 2, at: time.Now()}).skip().onSent(flight{first: 4, last: 6, at: time.Now()})
+	for _, step := range []struct {
+		last             uint64
+		want             bool
+		released, beyond uint64
+	}{{2, true, 2, 0}, {2, false, 2, 0}, {7, false, 2, 0}, {6, true, 2, 6}, {6, false, 2, 6}} {
+		if got := u.took(step.last); got != step.want || log.Released() != step.released || u.window.beyond != step.beyond {
+			t.Errorf("through %d: taken %v, released %d, beyond %d; want %+v", step.last, got, log.Released(), u.window.beyond, step)
+		}
+	}
+	if u.window.waiting() {
+		t.Errorf("%+v", u.window)
 	}
 }
 

@@ -71,6 +71,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		case <-drain:
 			return u.leave(c)
 		case err := <-c.lost:
+			u.tookBefore(c)
 			return err
 		case <-u.cfg.Log.Appended():
 		case <-c.receiver:
@@ -84,7 +85,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 		case last := <-c.taken:
 			held = held || last >= u.window.sent
 			u.resend = u.resend.onTaken(last, time.Now())
-			if u.cfg.AckMode == AckBroker && u.release(last) {
+			if u.took(last) {
 				silence.Reset(u.patience(held))
 			}
 		case <-again.C:

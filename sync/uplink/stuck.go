@@ -80,6 +80,35 @@ func (u *Uplink) behindStuck(a wire.Ack) bool {
 	return true
 }
 
+// took acts on the broker's word that it has handed on a batch, where that releases records, and reports whether it was the answer to
+// one. Behind a record that cannot be sent it releases nothing, as the centre's answer does.
+func (u *Uplink) took(last uint64) bool {
+	if u.cfg.AckMode != AckBroker {
+		return false
+	}
+	if len(u.stuck.records) == 0 || last < u.stuck.records[0].Seq {
+		return u.release(last)
+	}
+	if !u.window.waiting() || u.window.flights[0].last != last {
+		return false // a batch that was sent twice, since the receiver had left
+	}
+	u.window = u.window.onBeyond(time.Now())
+	u.centreAnswered()
+	return true
+}
+
+// tookBefore acts on what the broker had taken when the connection was lost, so that what was on its way under it is known.
+func (u *Uplink) tookBefore(c *connection) {
+	for {
+		select {
+		case last := <-c.taken:
+			u.took(last)
+		default:
+			return
+		}
+	}
+}
+
 // freeStuck forgets records that were released after all.
 func (u *Uplink) freeStuck() {
 	if len(u.stuck.records) == 0 {
@@ -100,14 +129,13 @@ func (u *Uplink) suspicious(held bool) (seq uint64, yes bool) {
 
 // judge looks at why a session has ended, and finds records that are too large for the broker.
 func (u *Uplink) judge(ctx context.Context, err error) {
-	if u.cfg.AckMode != AckCentre {
-		return // what is released there is what the broker has taken, one after the other
-	}
 	seq, bytes := u.window.suspect()
 	suspect := new(suspectError)
 	switch {
 	case errors.As(err, &suspect):
 		u.examine(ctx, suspect.seq, 0)
+	case seq > 0 && errors.As(err, new(*TooLargeError)): // the broker has said so
+		u.examine(ctx, seq, 2)
 	case seq > 0 && bytes >= suspectBytes:
 		if u.stuck.seq != seq {
 			u.stuck.seq, u.stuck.losses = seq, 0

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -76,4 +77,29 @@ func (w Within) of(x *statementText, engine db.Engine, from, to time.Time) {
 		low, high := areaBounds(a)
 		x.add(" OR post BETWEEN ", x.arg(-high), " AND ", x.arg(-low))
 	}
+}
+
+// Unrated counts the completed cases of some areas that nobody has rated and whose periods began in a time, To excluded. More says that there are more.
+func (b *Books) Unrated(ctx context.Context, from, to time.Time, areas []string) (n int64, more bool, err error) {
+	if len(areas) == 0 {
+		return 0, false, nil
+	}
+	err = b.read(ctx, func(tx *db.Tx, t tables) error {
+		var x statementText
+		x.add("SELECT count(*) FROM (SELECT begins FROM {case} WHERE waits = 1 AND counts = 0 AND begins >= ", x.arg(from.UnixMilli()), " AND begins < ", x.arg(to.UnixMilli()), " AND (")
+		for i, a := range areas {
+			if i > 0 {
+				x.add(" OR ")
+			}
+			s := areaStem(a)
+			x.add("substr(project, 1, ", strconv.Itoa(len(s)), ") = ", x.arg(s)) // a key begins with its area
+		}
+		x.add(") LIMIT ", x.arg(mostTallied+1), ") x")
+		n, err = one(ctx, tx, t.of(x.text.String()), x.args...)
+		return err
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("count cases that nobody has rated: %w", err)
+	}
+	return min(n, mostTallied), n > mostTallied, nil
 }

@@ -98,16 +98,20 @@ func taskBits(s string) int64 {
 
 // areaBounds returns the least and the greatest code of the areas in an area, as numbers. The zeros at the end of a code stand for all below it.
 func areaBounds(code string) (low, high int64) {
-	stem := code
-	for _, n := range []int{0, 2, 4, 6, 9} {
-		if len(code) >= n && strings.Trim(code[n:], "0") == "" {
-			stem = code[:n]
-			break
-		}
-	}
+	stem := areaStem(code)
 	low, _ = strconv.ParseInt(code, 10, 64) // what is no code has nothing in it
 	high, _ = strconv.ParseInt(stem+strings.Repeat("9", max(0, 12-len(stem))), 10, 64)
 	return low, high
+}
+
+// areaStem returns the digits of an area's code that are not filled up with zeros.
+func areaStem(code string) string {
+	for _, n := range []int{0, 2, 4, 6, 9} {
+		if len(code) >= n && strings.Trim(code[n:], "0") == "" {
+			return code[:n]
+		}
+	}
+	return code
 }
 
 // inArea reports whether an area is another one or in it.

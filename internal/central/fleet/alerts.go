@@ -42,8 +42,9 @@ type AlertsIn struct {
 	Areas  []Codes
 	Hall   string
 	Device rating.DeviceID
-	Ended  bool // those that have ended; else those that are open
-	Alone  bool // those alone that nobody looks after
+	Ended  bool   // those that have ended; else those that are open
+	Alone  bool   // those alone that nobody looks after
+	After  string // ID of the last of the page before
 	Limit  int
 }
 
@@ -74,6 +75,10 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 	text += "NULL"
 	if in.Alone {
 		text += " AND acknowledged IS NULL"
+	}
+	if in.After != "" {
+		last := mark(in.After)
+		text += " AND (opened < (SELECT opened FROM fleet_alert WHERE id = " + last + ") OR opened = (SELECT opened FROM fleet_alert WHERE id = " + last + ") AND id > " + last + ")"
 	}
 	if in.Hall != "" {
 		text += " AND hall = " + mark(in.Hall)

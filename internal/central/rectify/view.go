@@ -75,11 +75,37 @@ func (o *Orders) one(ctx context.Context, column string, value int64) (x Order, 
 // Place is where a list of what is due goes on. The zero one is its beginning.
 type Place struct{ Due, Order, Part int64 }
 
-// Filter says which parts a list has.
+// Filter says which parts a list has. Without units and areas it has all, else those that are of one of them.
 type Filter struct {
-	Units []string // that work on it; none: any
+	Units []string // that work on it
+	Areas []Codes  // in which it is
 	After Place
 	Limit int
+}
+
+// Codes are the areas from one code to another, both included.
+type Codes struct{ First, Last string }
+
+// of returns the filter's units and areas as SQL, whose arguments it adds.
+func (f Filter) of(args []any) (string, []any) {
+	mark := func(s string) string {
+		args = append(args, s)
+		return fmt.Sprintf("$%d", len(args))
+	}
+	var ways, units []string
+	for _, u := range f.Units {
+		units = append(units, mark(u))
+	}
+	if len(units) > 0 {
+		ways = append(ways, "p.unit IN ("+strings.Join(units, ", ")+")")
+	}
+	for _, c := range f.Areas {
+		ways = append(ways, "p.area BETWEEN "+mark(c.First)+" AND "+mark(c.Last))
+	}
+	if len(ways) == 0 {
+		return "", args
+	}
+	return " AND (" + strings.Join(ways, " OR ") + ")", args
 }
 
 // Listed is a part with what it is about.
@@ -93,15 +119,7 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 
 // Due lists what is still to be done, by what is due first.
 func (o *Orders) Due(ctx context.Context, f Filter) ([]Listed, error) {
-	where, args := "", []any{f.After.Due, f.After.Order, f.After.Part}
-	if len(f.Units) > 0 {
-		var marks []string
-		for _, u := range f.Units {
-			args = append(args, u)
-			marks = append(marks, fmt.Sprintf("$%d", len(args)))
-		}
-		where = " AND p.unit IN (" + strings.Join(marks, ", ") + ")"
-	}
+	where, args := f.of([]any{f.After.Due, f.After.Order, f.After.Part})
 	text := `SELECT p.order_id, p.part, p.changed, p.due, p.body, r.about FROM rectify_part p JOIN rectify_order r ON r.id = p.order_id
 		WHERE p.due > 0 AND (p.due > $1 OR p.due = $1 AND (p.order_id > $2 OR p.order_id = $2 AND p.part > $3))` + where +
 		fmt.Sprintf(" ORDER BY p.due, p.order_id, p.part LIMIT %d", f.Limit)

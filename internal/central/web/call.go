@@ -26,6 +26,7 @@ type Call struct {
 	route  Route
 	secret string // of the session, empty for a token
 	token  string // empty for a session
+	leave  func() // ends what counts as a request of the token, nil for a session
 }
 
 // May reports whether the person may do something. It is account.May, but for the time in which there is no account.

@@ -40,7 +40,7 @@ const (
 	CodeNeedsTag    = "needs_tag"   // If-Match is missing
 	CodeKind        = "kind"        // the body is no JSON
 	CodeTooLarge    = "too_large"   // the body is
-	CodeTooSoon     = "too_soon"    // come back after Retry-After
+	CodeTooSoon     = "too_soon"    // come back after Retry-After: the token asks too much
 	CodeForeign     = "foreign"     // caused by another site's page
 	CodeHost        = "host"        // not served under this name
 	CodeUnavailable = "unavailable" // the database cannot be read at present

@@ -48,6 +48,7 @@ type Site struct {
 	csp      string
 	origin   *http.CrossOriginProtection
 	accounts atomic.Bool // there is one
+	limits   limits
 }
 
 // New returns the site of some sections.
@@ -140,7 +141,11 @@ func (s *Site) guard(route Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		c := &Call{W: w, R: r, site: s, route: route}
-		if err := s.admit(c); err != nil {
+		err := s.admit(c)
+		if c.leave != nil {
+			defer c.leave()
+		}
+		if err != nil {
 			s.fail(c, err)
 			return
 		}
@@ -227,7 +232,9 @@ func (s *Site) identify(c *Call) (err error) {
 	}
 	if text, ok := strings.CutPrefix(c.R.Header.Get("Authorization"), "Bearer "); ok {
 		c.token = strings.TrimSpace(text)
-		c.Person, err = s.cfg.Accounts.ByToken(ctx, c.token)
+		if c.Person, err = s.cfg.Accounts.ByToken(ctx, c.token); err == nil {
+			c.leave, err = s.limits.enter(c.Person.By, s.cfg.Now())
+		}
 		return err
 	}
 	cookie, err := c.R.Cookie(s.cookieName(c.R, sessionCookie))

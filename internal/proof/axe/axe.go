@@ -3,6 +3,7 @@ package axe
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"haochaping/internal/proof/chromium"
 )
 
 // Script returns axe-core, which "make descriptions" installs. Without it the test is skipped, and fails where CI is set.
@@ -52,5 +55,19 @@ func Check(t *testing.T, ctx context.Context, script, page string) {
 	over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - document.documentElement.clientWidth`))
 	if err != nil || over > 0 {
 		t.Errorf("%s: the page is %d pixels wider than its window, %v", page, over, err)
+	}
+}
+
+// Widths are those of a phone, a tablet and a desk.
+func Widths() []int64 { return []int64{360, 768, 1280} }
+
+// Look asks axe about the page that the tab shows at each width, and keeps pictures where HCP_SCREENSHOTS says.
+func Look(t *testing.T, ctx context.Context, script, page string) {
+	t.Helper()
+	for _, w := range Widths() {
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(w, 800), chromium.Screenshot(fmt.Sprintf("%s-%d", page, w))); err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		Check(t, ctx, script, fmt.Sprintf("%s at %d", page, w))
 	}
 }

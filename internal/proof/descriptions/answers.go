@@ -10,8 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
 
 	"gopkg.in/yaml.v3"
 )
@@ -153,4 +155,23 @@ func (d Document) Wrong(answers []Answer) (wrong []string, err error) {
 		}
 	}
 	return wrong, nil
+}
+
+// Want reports each answer that is not as the document has it. Without what reads it the test is skipped, and fails where CI is set.
+func Want(t testing.TB, path string, answers []Answer) {
+	t.Helper()
+	d, err := ReadDocument(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, err := d.Wrong(answers)
+	if errors.Is(err, ErrTools) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range slices.Compact(wrong) {
+		t.Error(w)
+	}
 }

@@ -23,11 +23,11 @@ const (
 	forgetAfter  = 24 * time.Hour
 )
 
-// TooSoon says that somebody failed too often and when they may try again.
+// TooSoon says that somebody failed, or a program asked, too often, and when they may try again.
 type TooSoon struct{ Wait time.Duration }
 
 func (e *TooSoon) Error() string {
-	return fmt.Sprintf("尝试过多，请 %d 秒后再试 (too many failures; try again in %d seconds)", e.seconds(), e.seconds())
+	return fmt.Sprintf("次数过多，请 %d 秒后再试 (too often; try again in %d seconds)", e.seconds(), e.seconds())
 }
 
 func (e *TooSoon) seconds() int64 { return max(1, int64((e.Wait+time.Second-1)/time.Second)) }

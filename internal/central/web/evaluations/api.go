@@ -1,7 +1,6 @@
 package evaluations
 
 import (
-	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,9 +8,7 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/directory/account"
-	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
-	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
 )
 
@@ -66,7 +63,7 @@ type told struct {
 	Cases    []toldCase   `json:"cases"`             // that the visit handled
 	Contests []toldFor    `json:"contests"`          // what it may count for
 	More     bool         `json:"more"`              // there is more than contests and their others have
-	Place    toldSource   `json:"entry"`
+	Place    source       `json:"entry"`
 	Replaces uint64       `json:"replaces,omitempty"` // seq of what it corrects
 	Clock    *toldBoxTime `json:"clock,omitempty"`    // of the box
 }
@@ -96,16 +93,6 @@ type toldRival struct {
 	Overall bool            `json:"overall"` // it is about all matters of a theme at once
 }
 
-// toldSource is where the sealed journal has it.
-type toldSource struct {
-	Pos    int64  `json:"pos"`
-	Part   int    `json:"part"`
-	Kind   string `json:"kind"`
-	Hash   string `json:"hash,omitempty"` // of the record
-	Key    string `json:"key,omitempty"`  // the box's, public, by which the batch was signed
-	Signed bool   `json:"signed"`
-}
-
 type toldBoxTime struct {
 	Boot   uint32 `json:"boot"`
 	Mono   int64  `json:"mono"` // milliseconds since that start
@@ -115,23 +102,11 @@ type toldBoxTime struct {
 
 // tell answers with the evaluation of the address.
 func (p *pages) tell(c *web.Call) error {
-	n, err := id(c)
+	d, err := p.known(c)
 	if err != nil {
 		return err
 	}
-	a, err := p.Directory.Atlas(c.R.Context())
-	if err != nil {
-		return err
-	}
-	d, found, err := p.Books.Evaluation(c.R.Context(), n)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return web.ErrNotFound
-	}
-	v := told{Entry: d.Entry, Cases: []toldCase{}, Contests: []toldFor{}, More: d.MoreToShow, Replaces: d.Replaces}
-	v.Text = ""
+	v := told{Entry: d.Entry, Cases: []toldCase{}, Contests: []toldFor{}, More: d.MoreToShow, Replaces: d.Replaces, Place: d.source}
 	if d.Seq > 0 {
 		v.Clock = &toldBoxTime{d.Stamp.Boot, d.Stamp.Mono, d.Stamp.Wall, d.Stamp.Synced}
 	}
@@ -144,34 +119,11 @@ func (p *pages) tell(c *web.Call) error {
 		}
 	}
 	for _, x := range d.Contests {
-		v.Contests = append(v.Contests, toldContest(x, func(e books.Entry) bool { return c.May(account.SeeEvaluations, scope.Object(a, e)) }))
-	}
-	if v.Place, err = p.toldSource(c, d.Entry); err != nil {
-		return err
-	}
-	return c.JSON(v)
-}
-
-// toldContest leaves out rivals that the person may not see.
-func toldContest(x books.Contest, may func(books.Entry) bool) toldFor {
-	f := toldFor{Subject: x.Item.Subject, Area: x.Item.Case.Area, ProjectNo: x.Item.Case.Project, Status: x.Standing, Others: []toldRival{}}
-	for _, o := range x.Others {
-		if may(o.Entry) {
+		f := toldFor{Subject: x.Item.Subject, Area: x.Item.Case.Area, ProjectNo: x.Item.Case.Project, Status: x.Standing, Others: []toldRival{}}
+		for _, o := range x.Others {
 			f.Others = append(f.Others, toldRival{o.Cursor, o.Level, o.Channel, o.At, o.Standing, o.Overall})
 		}
+		v.Contests = append(v.Contests, f)
 	}
-	return f
-}
-
-func (p *pages) toldSource(c *web.Call, e books.Entry) (toldSource, error) {
-	pos, part := e.Pos()
-	j, err := p.Journal.Entry(c.R.Context(), pos)
-	if err != nil {
-		return toldSource{}, err
-	}
-	s := toldSource{Pos: pos, Part: part, Kind: string(j.Kind), Signed: len(j.Signature) > 0}
-	if j.Kind == journal.Batch && part < len(j.Parts) {
-		s.Hash, s.Key = rating.HashOf(j.Parts[part]).String(), base64.RawURLEncoding.EncodeToString(j.Key)
-	}
-	return s, nil
+	return c.JSON(v)
 }

@@ -1,14 +1,10 @@
 package evaluations_test
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"testing"
-	"time"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/webtest"
@@ -18,53 +14,28 @@ import (
 // program asks by a token, and remembers the answers.
 type program struct {
 	*world
-	token   string
-	answers []descriptions.Answer
+	*webtest.Program
 }
 
 // program returns a program of somebody with a grant, bounded to an area if that is not empty.
 func (w *world) program(g account.Grant, area string) *program {
 	w.t.Helper()
-	p, _, err := w.Accounts.Session(w.t.Context(), w.SignIn(w.Add(g)), true)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	token, _, err := w.Accounts.AddToken(w.t.Context(), p, "program", []account.Action{account.SeeEvaluations}, area, w.Now().Add(time.Hour).UnixMilli())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &program{world: w, token: token}
+	return &program{w, w.Program(w.site, g, area, account.SeeEvaluations)}
 }
 
 func (p *program) ask(path, rest string) *httptest.ResponseRecorder {
 	const root = "/api/v1/evaluations"
-	r := webtest.Request("GET", root+rest, "", nil)
-	r.Header.Set("Authorization", "Bearer "+p.token)
-	w := webtest.Do(p.site, r)
-	p.answers = append(p.answers, descriptions.Answer{Method: "GET", Path: root + path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
-	return w
+	return p.Get(root+path, root+rest)
 }
 
 // all returns the numbers of what a list has, read by parts.
 func (p *program) all(query string) (ids []int64) {
 	p.t.Helper()
-	for cursor := ""; ; {
-		w := p.ask("", "?limit=7&cursor="+cursor+query)
-		var part struct {
-			Items []struct{ Cursor int64 }
-			Next  string
-		}
-		if err := json.Unmarshal(w.Body.Bytes(), &part); err != nil || w.Code != 200 {
-			p.t.Fatalf("%d %v %s", w.Code, err, w.Body)
-		}
-		for _, x := range part.Items {
-			ids = append(ids, x.Cursor)
-		}
-		if cursor = part.Next; cursor == "" {
-			slices.Sort(ids)
-			return ids
-		}
+	for _, x := range webtest.All[struct{ Cursor int64 }](p.t, p.Program, "/api/v1/evaluations", query) {
+		ids = append(ids, x.Cursor)
 	}
+	slices.Sort(ids)
+	return ids
 }
 
 // TestAPI reads by tokens what the pages show: each has what its owner sees, within its area, and no text. Each answer is as the description has it.
@@ -116,20 +87,7 @@ func TestAPI(t *testing.T) {
 			"?from=2026-03-02&to=2026-03-01", "?limit=0"} {
 			webtest.Want(t, p.ask("", query), 400, `"code": "invalid"`)
 		}
-		answers = append(answers, p.answers...)
+		answers = append(answers, p.Answers...)
 	}
-	d, err := descriptions.ReadDocument("../api/openapi.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wrong, err := d.Wrong(answers)
-	if errors.Is(err, descriptions.ErrTools) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, x := range slices.Compact(wrong) {
-		t.Error(x)
-	}
+	descriptions.Want(t, "../api/openapi.yaml", answers)
 }

@@ -1,10 +1,6 @@
 package evaluations_test
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"testing"
 
@@ -22,13 +18,8 @@ func TestInABrowser(t *testing.T) {
 	ctx := chromium.Start(t)
 	w := newWorld(t)
 	w.fill()
-	session := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		r.AddCookie(&http.Cookie{Name: "hcp", Value: session}) // as a browser that is signed in
-		w.site.ServeHTTP(out, r)
-	}))
-	t.Cleanup(server.Close)
-	look := func(name string) { t.Helper(); lookAt(t, ctx, script, name) }
+	server := webtest.Serve(t, w.site, w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000"))))
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "evaluations-"+name) }
 	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(ctx, actions...); err != nil {
@@ -72,15 +63,4 @@ func TestInABrowser(t *testing.T) {
 	look("texts")
 	do("home", chromedp.Navigate(server.URL+"/"), chromedp.WaitVisible(chromedp.CSS(".needs")))
 	look("home")
-}
-
-// lookAt asks axe about a page at three widths, and keeps a picture of each where HCP_SCREENSHOTS says.
-func lookAt(t *testing.T, ctx context.Context, script, name string) {
-	t.Helper()
-	for _, width := range []int64{360, 768, 1280} {
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 800), chromium.Screenshot(fmt.Sprintf("evaluations-%s-%d", name, width))); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		axe.Check(t, ctx, script, fmt.Sprintf("%s at %d", name, width))
-	}
 }

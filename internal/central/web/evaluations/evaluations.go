@@ -13,6 +13,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
+	"haochaping/internal/rating"
 )
 
 //go:embed *.html *.css *.js
@@ -23,6 +24,7 @@ type Books interface {
 	Search(ctx context.Context, q books.Search, after books.Cursor, limit int) (books.Page, error)
 	Beyond(ctx context.Context, q books.Search, n int) (bool, error)
 	Tally(ctx context.Context, from, to time.Time, within, but books.Within) (books.Tally, error)
+	Unrated(ctx context.Context, from, to time.Time, areas []string) (n int64, more bool, err error)
 	Entry(ctx context.Context, id int64) (books.Entry, bool, error)
 	Evaluation(ctx context.Context, id int64) (books.Detail, bool, error)
 }
@@ -34,13 +36,15 @@ type Journal interface {
 	Prove(ctx context.Context, pos int64, part int) (journal.Proof, error)
 }
 
-// Config holds what the pages need. All fields are mandatory but Reason.
+// Config holds what the pages need. All fields are mandatory but Reason and Silence.
 type Config struct {
 	Books     Books
 	Journal   Journal
 	Directory scope.Directory
 	// Reason returns the words of a reason's code. Without it, codes are shown.
 	Reason func(code string) string
+	// Silence says when a period without an answer is over. Without it, silence means nothing.
+	Silence *rating.Calendar
 }
 
 // pages are the pages.
@@ -132,5 +136,28 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if n.Poor > 0 {
 		all = append(all, web.Need{Words: fmt.Sprintf("其中 %d 份不满意或非常不满意", n.Poor), Path: "/evaluations" + day + "&level=1&level=2"})
 	}
-	return all, nil
+	silent, err := p.silent(c, today)
+	return append(all, silent...), err
+}
+
+// silent returns how many cases will be rated by silence when today is over (article 14), for those who see the figures of an area.
+func (p *pages) silent(c *web.Call, today directory.Day) ([]web.Need, error) {
+	if p.Silence == nil {
+		return nil, nil
+	}
+	var areas []string
+	for _, g := range c.Grants(account.SeeFigures) {
+		if g.Role.Scope() == account.InArea {
+			areas = append(areas, g.Scope)
+		}
+	}
+	n, more, err := p.Books.Unrated(c.R.Context(), p.Silence.Overdue(c.Now()), p.Silence.Overdue((today + 1).Start()), areas)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	words := fmt.Sprintf("%d 件办件今天评价期满，仍无人评价的将默认为基本满意（第十四条）", n)
+	if more {
+		words = fmt.Sprintf("%d 件以上办件今天评价期满，仍无人评价的将默认为基本满意（第十四条）", n)
+	}
+	return []web.Need{{Words: words, Says: true}}, nil
 }

@@ -1,7 +1,6 @@
 package evaluations
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
-	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
 )
 
@@ -21,6 +19,8 @@ type single struct {
 	Detail    books.Detail
 	Time      times
 	Source    source
+	Kind      string // of row of the journal
+	Record    string // JSON, of a box's
 	Outcome   string // how the visit ended
 	ClosedAt  string
 	Cases     []rating.Case
@@ -44,18 +44,6 @@ type times struct {
 	Quality                             string
 	Boot                                uint32
 	Synced                              bool
-}
-
-// source is where it came from.
-type source struct {
-	Pos       int64
-	Kind      string
-	Signed    bool
-	Key       string // the box's, public
-	Hash      string // of the record
-	Record    string // JSON, of a box's
-	BatchFrom uint64
-	BatchTo   uint64
 }
 
 // contest is what it may count for, in words.
@@ -91,27 +79,18 @@ func (p *pages) one(c *web.Call) error {
 	return c.Show("evaluations/one", v)
 }
 
-// single reads the evaluation that the address names.
+// single reads the evaluation that the address names, in words.
 func (p *pages) single(c *web.Call) (single, error) {
-	n, err := id(c)
+	d, err := p.known(c)
 	if err != nil {
 		return single{}, err
 	}
-	a, err := p.Directory.Atlas(c.R.Context())
-	if err != nil {
-		return single{}, err
-	}
-	d, found, err := p.Books.Evaluation(c.R.Context(), n)
-	if err == nil && !found {
-		err = web.ErrNotFound
-	}
-	if err != nil {
-		return single{}, err
-	}
-	o := scope.Object(a, d.Entry)
-	v := single{row: p.row(d.Entry), Detail: d, SeeText: d.HasText && account.May(c.Person, account.SeeText, o), SeeWho: account.May(c.Person, account.SeeIdentity, o),
+	v := single{row: p.row(d.Entry), Detail: d.Detail, Source: d.source, SeeText: d.HasText && account.May(c.Person, account.SeeText, d.at),
+		SeeWho: account.May(c.Person, account.SeeIdentity, d.at),
 		Time: times{At: clock(d.At), Earliest: clock(d.Earliest), Latest: clock(d.Latest), Received: clock(d.ReceivedAt), Exact: d.Quality == rating.TimeSet,
 			Quality: qualityWords(d.Quality), Boot: d.Stamp.Boot, Synced: d.Stamp.Synced}}
+	kinds := []word{{string(journal.Batch), "评价器上传的批次"}, {string(journal.Phone), "手机页面"}, {string(journal.Answered), "其他渠道"}}
+	v.Kind, v.Record = in(kinds, string(d.source.Kind)), indented(d.source.record)
 	switch {
 	case d.Seq == 0:
 		v.Time.Quality = "中心的时钟"
@@ -126,14 +105,13 @@ func (p *pages) single(c *web.Call) (single, error) {
 	}
 	for _, x := range d.Contests {
 		v.HasWho = v.HasWho || x.File != nil && x.File.Contact != 0
-		v.Contests = append(v.Contests, p.contest(x, func(e books.Entry) bool { return c.May(account.SeeEvaluations, scope.Object(a, e)) }))
+		v.Contests = append(v.Contests, p.contest(x))
 	}
-	v.Source, err = p.source(c, d.Entry)
-	return v, err
+	return v, nil
 }
 
-// contest returns a contest in words, without rivals that the person may not see.
-func (p *pages) contest(x books.Contest, may func(books.Entry) bool) contest {
+// contest returns a contest in words.
+func (p *pages) contest(x books.Contest) contest {
 	out := contest{Status: in(statusWords(), string(x.Standing)), What: "办件 " + x.Item.Case.Project}
 	if x.Item.Case.Project == "" {
 		out.What = "本次服务的" + x.Item.Subject.Chinese()
@@ -143,30 +121,9 @@ func (p *pages) contest(x books.Contest, may func(books.Entry) bool) contest {
 		out.Done, out.Deadline = web.Clock(f.Begins()), web.Clock(f.Deadline)
 	}
 	for _, o := range x.Others {
-		if may(o.Entry) {
-			out.Others = append(out.Others, rival{p.row(o.Entry), in(statusWords(), string(o.Standing)), o.Overall})
-		}
+		out.Others = append(out.Others, rival{p.row(o.Entry), in(statusWords(), string(o.Standing)), o.Overall})
 	}
 	return out
-}
-
-// source reads what the journal has of an evaluation.
-func (p *pages) source(c *web.Call, e books.Entry) (source, error) {
-	pos, part := e.Pos()
-	j, err := p.Journal.Entry(c.R.Context(), pos)
-	if err != nil {
-		return source{}, err
-	}
-	kinds := []word{{string(journal.Batch), "评价器上传的批次"}, {string(journal.Phone), "手机页面"}, {string(journal.Answered), "其他渠道"}}
-	s := source{Pos: pos, Kind: in(kinds, string(j.Kind)), Signed: len(j.Signature) > 0}
-	if part < len(j.Parts) {
-		s.Hash = rating.HashOf(j.Parts[part]).String()
-	}
-	if j.Kind == journal.Batch && part < len(j.Parts) {
-		s.BatchFrom, s.BatchTo, s.Key = j.First, j.Last(), base64.RawURLEncoding.EncodeToString(j.Key)
-		s.Record = indented(j.Parts[part])
-	}
-	return s, nil
 }
 
 // indented returns JSON as people read it.

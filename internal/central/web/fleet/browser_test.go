@@ -1,9 +1,6 @@
 package fleet_test
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -22,46 +19,26 @@ func TestInABrowser(t *testing.T) {
 	ctx := chromium.Start(t)
 	w := newWorld(t)
 	w.alarm(t)
-	session := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
 	wide := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
-	who := session
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		r.AddCookie(&http.Cookie{Name: "hcp", Value: who}) // as a browser that is signed in
-		w.site.ServeHTTP(out, r)
-	}))
-	t.Cleanup(server.Close)
+	server := webtest.Serve(t, w.site, w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000"))))
 	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(ctx, actions...); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	look := func(name string, widths ...int64) {
-		t.Helper()
-		for _, width := range widths {
-			do(name, chromedp.EmulateViewport(width, 800))
-			over, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if over {
-				t.Errorf("%s is wider than a screen of %d", name, width)
-			}
-			do(name, chromium.Screenshot(fmt.Sprintf("fleet-%s-%d", name, width)))
-			axe.Check(t, ctx, script, fmt.Sprintf("%s at %d", name, width))
-		}
-	}
-	open := func(name, path string, widths ...int64) {
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "fleet-"+name) }
+	open := func(name, path string) {
 		t.Helper()
 		do(name, chromedp.Navigate(server.URL+path))
-		look(name, widths...)
+		look(name)
 	}
-	open("hall", "/fleet", 360, 768, 1280)
-	open("hall-sick", "/fleet/halls/SL-H2?state=sick", 360)
-	open("offline", "/fleet/boxes/jia-b02", 768)
-	open("never", "/fleet/boxes/jia-b03", 1280)
+	open("hall", "/fleet")
+	open("hall-sick", "/fleet/halls/SL-H2?state=sick")
+	open("offline", "/fleet/boxes/jia-b02")
+	open("never", "/fleet/boxes/jia-b03")
 	do("ask", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.Click(chromedp.CSS(".commands form button.second")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
-	look("asked", 360)
+	look("asked")
 	sent := w.sentTo("jia-b01")
 	if len(sent) != 1 || sent[0].Name != wire.CommandSelfTest {
 		t.Fatalf("the box was asked %+v", sent)
@@ -72,8 +49,8 @@ func TestInABrowser(t *testing.T) {
 	}
 	// The page looks again by itself.
 	do("answered", chromedp.WaitVisible(chromedp.CSS("#commands .state-word.done")), chromedp.Click(chromedp.CSS(".result summary")))
-	look("answered", 360, 768, 1280)
-	who = wide
-	open("overview", "/fleet", 360, 1280)
-	open("overview-sick", "/fleet?state=sick", 360, 768)
+	look("answered")
+	server.As(wide)
+	open("overview", "/fleet")
+	open("overview-sick", "/fleet?state=sick")
 }

@@ -39,14 +39,14 @@ type pages struct{ Config }
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
 	see, do := account.SeeBoxes, account.CommandBoxes
-	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: []web.Route{
+	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/fleet", Action: see, Nav: "评价器", Do: p.overview},
 		{Method: "GET", Path: "/fleet/halls/{hall}", Action: see, Object: p.hallObject, Do: p.hall},
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
 		{Method: "GET", Path: "/fleet/boxes/{device}", Action: see, Object: p.boxObject, Do: p.box},
 		{Method: "POST", Path: "/fleet/boxes/{device}/commands", Action: do, Object: p.boxObject, Do: p.command},
 		{Method: "POST", Path: "/fleet/alerts/{alert}/acknowledge", Action: do, Object: p.alertObject, Do: p.acknowledge},
-	}}
+	}...)}
 }
 
 func (p *pages) atlas(c *web.Call) (*directory.Atlas, error) { return p.Directory.Atlas(c.R.Context()) }
@@ -130,8 +130,8 @@ func (p *pages) alerts(c *web.Call, do account.Action, in fleet.AlertsIn) (some 
 // mostAlerts bounds the alerts of a page.
 const mostAlerts = 200
 
-// needs returns the alerts that nobody looks after yet.
-func (p *pages) needs(c *web.Call) ([]web.Need, error) {
+// alone returns the alerts that nobody looks after yet.
+func (p *pages) alone(c *web.Call) ([]web.Need, error) {
 	if !c.Ever(account.CommandBoxes) {
 		return nil, nil
 	}

@@ -237,7 +237,7 @@ func TestNothingOutside(t *testing.T) {
 		if after := len(w.sentTo(b.id)); !asks && (code != 404 || after != before) || asks && code != 303 && code != 409 {
 			t.Fatalf("%s of %s asks %s for something: %d, may %v", g.Role, g.Scope, b.id, code, asks)
 		}
-		for _, path := range []string{"/fleet", "/fleet?state=sick", "/"} {
+		for _, path := range []string{"/fleet", "/fleet?state=sick", "/", "/api/v1/boxes", "/api/v1/boxes?limit=1", "/api/v1/alerts"} {
 			text := w.get(path, who).Body.String()
 			if !sees && (strings.Contains(text, string(b.id)) || b.window != "" && strings.Contains(text, b.window)) {
 				t.Fatalf("%s of %s sees %s on %s", g.Role, g.Scope, b.id, path)

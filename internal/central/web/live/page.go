@@ -125,6 +125,7 @@ type body struct {
 	Count    int64 // of open findings
 	Open     []findingView
 	More     int64 // open ones that are not listed
+	Page     bool  // that lists all of them, for whoever is signed in
 	Resolved int64
 	Devices  []Device
 	Rows     []rowView
@@ -188,12 +189,20 @@ func (p *Pages) entries(c *web.Call) ([]books.Entry, error) {
 	}
 	some := []books.Entry{}
 	for _, e := range all {
-		if len(some) < shown && c.May(account.SeeLive, p.cfg.Place(c.R.Context(), e.Device, e.Window, e.At)) {
+		if len(some) < shown && c.May(account.SeeLive, p.lies(c, e)) {
 			e.Text = ""
 			some = append(some, e)
 		}
 	}
 	return some, nil
+}
+
+// lies returns where an evaluation was given, as scope.Object does.
+func (p *Pages) lies(c *web.Call, e books.Entry) account.Object {
+	if post, ok := e.Post(); ok && post.Area != "" {
+		return account.Object{Area: post.Area}
+	}
+	return p.cfg.Place(c.R.Context(), e.Device, e.Window, e.Moment())
 }
 
 // devices returns the first of the boxes.
@@ -259,9 +268,9 @@ func (p *Pages) findings(c *web.Call, v *body) error {
 		}
 	}
 	some = some[:min(listed, len(some))]
-	v.More = max(0, v.Count-int64(len(some)))
+	v.More, v.Page = max(0, v.Count-int64(len(some))), !c.Everybody
 	for _, f := range some {
-		kind, advice := kindWords(string(f.Kind))
+		kind, advice := f.Kind.Chinese()
 		view := findingView{Finding: f, Kind: kind, Advice: advice, When: f.Found.In(web.Zone()).Format("01-02 15:04")}
 		if d, err := p.cfg.Fleet.Known(c.R.Context(), f.Device); err == nil { // else the box is no longer enrolled
 			view.Window = d.Window
@@ -271,33 +280,13 @@ func (p *Pages) findings(c *web.Call, v *body) error {
 	return nil
 }
 
-// needs returns what of this page somebody should look at today.
+// needs returns why nothing is taken at present. Boxes and findings have pages of their own.
 func (p *Pages) needs(c *web.Call) (all []web.Need, err error) {
 	if !c.Ever(account.SeeLive) {
 		return nil, nil
 	}
 	if t := p.trouble(); t != nil {
 		all = append(all, web.Need{Words: "中心暂时收不进记录：" + t.What, Path: "/live", Grave: true})
-	}
-	var v body
-	if err := p.findings(c, &v); err != nil {
-		return nil, err
-	}
-	if v.Count > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 处数据异常未处理", v.Count), Path: "/live", Grave: true})
-	}
-	devices, err := p.devices(c)
-	if err != nil {
-		return nil, err
-	}
-	silent := 0
-	for _, d := range devices {
-		if d.Presence == "offline" || d.Presence == "refused" {
-			silent++
-		}
-	}
-	if silent > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 台评价器离线或签名不符", silent), Path: "/live"})
 	}
 	return all, nil
 }

@@ -1,9 +1,6 @@
 package orders_test
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -27,25 +24,14 @@ func TestInABrowser(t *testing.T) {
 	page := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"}, rating.CaseFact{TaskName: "户口迁移"})[0]
 	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, police, city)))
 	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
-	session := unit
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		r.AddCookie(&http.Cookie{Name: "hcp", Value: session}) // as a browser that is signed in
-		w.site.ServeHTTP(out, r)
-	}))
-	t.Cleanup(server.Close)
+	server := webtest.Serve(t, w.site, unit)
 	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
 		t.Helper()
 		if err := chromedp.Do(ctx, actions...); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	look := func(name string) {
-		t.Helper()
-		for _, width := range []int64{360, 768, 1280} {
-			do(name, chromedp.EmulateViewport(width, 800), chromium.Screenshot(fmt.Sprintf("orders-%s-%d", name, width)))
-			axe.Check(t, ctx, script, fmt.Sprintf("%s at %d", name, width))
-		}
-	}
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "orders-"+name) }
 	// form opens the form of a deed and sends it.
 	form := func(deed rectify.Deed, words string) {
 		t.Helper()
@@ -63,12 +49,12 @@ func TestInABrowser(t *testing.T) {
 	form(rectify.Reply, "自 12 月起上午增开一个身份证窗口，取号屏显示预计等候时间。")
 	do("one", chromedp.Navigate(server.URL+page))
 	look("one")
-	session = office
+	server.As(office)
 	for name, path := range map[string]string{"office": page, "list": "/orders"} {
 		do(name, chromedp.Navigate(server.URL+path))
 		look(name)
 	}
-	session = w.SignIn(w.Add(webtest.Grant(account.County, county, county)))
+	server.As(w.SignIn(w.Add(webtest.Grant(account.County, county, county))))
 	do("empty", chromedp.Navigate(server.URL+"/orders"))
 	look("empty")
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -109,29 +110,40 @@ func (p *pages) steps(c *web.Call, a *directory.Atlas, k rectify.Kept, clues boo
 	if err != nil {
 		return nil, err
 	}
-	for i := len(history) - 1; i >= 0; i-- {
-		h := history[i]
-		if h.Part != 0 && h.Part != k.Part {
-			continue
-		}
-		s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased}
-		if h.Source != rectify.Source {
-			s.Who = p.Name(c.R.Context(), h.Source)
-		}
-		if about, ok := h.Do.About(); ok {
-			s.What = about.Chinese
-		} else if h.Part != 0 {
-			s.What = "增列承办单位"
-		}
-		switch h.Do {
-		case rectify.Extend:
-			s.What += fmt.Sprintf("，合计 %d 个工作日", h.Event.Days)
-		case rectify.Move, rectify.Assign:
-			s.What += "：" + nameOf(a, h.Event.Unit, directory.DayOf(h.At))
-		}
-		all = append(all, s)
+	for _, h := range ofPart(history, k.Part) {
+		all = append(all, p.step(c, a, h))
 	}
 	return all, nil
+}
+
+// ofPart returns what of an order's history is about one part, the last first.
+func ofPart(history []rectify.Step, part int64) (all []rectify.Step) {
+	for _, h := range slices.Backward(history) {
+		if h.Part == 0 || h.Part == part {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// step returns an act in words.
+func (p *pages) step(c *web.Call, a *directory.Atlas, h rectify.Step) step {
+	s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased}
+	if h.Source != rectify.Source {
+		s.Who = p.Name(c.R.Context(), h.Source)
+	}
+	if about, ok := h.Do.About(); ok {
+		s.What = about.Chinese
+	} else if h.Part != 0 {
+		s.What = "增列承办单位"
+	}
+	switch h.Do {
+	case rectify.Extend:
+		s.What += fmt.Sprintf("，合计 %d 个工作日", h.Event.Days)
+	case rectify.Move, rectify.Assign:
+		s.What += "：" + nameOf(a, h.Event.Unit, directory.DayOf(h.At))
+	}
+	return s
 }
 
 // does does what a form says, which must be for one hand.

@@ -36,12 +36,12 @@ type pages struct{ Config }
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
 	see := account.SeeOrders
-	return web.Section{Name: "orders", Files: files, Needs: p.needs, Routes: []web.Route{
+	return web.Section{Name: "orders", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
 		{Method: "GET", Path: "/orders", Action: see, Nav: "工单", Do: p.list},
 		{Method: "GET", Path: "/orders/of/{order}", Action: see, Object: p.object, Do: p.one},
 		{Method: "POST", Path: "/orders/of/{order}/work", Action: account.WorkOrders, Object: p.object, Do: p.does(rectify.Unit)},
 		{Method: "POST", Path: "/orders/of/{order}/review", Action: account.ReviewOrders, Object: p.object, Do: p.does(rectify.Office)},
-	}}
+	}...)}
 }
 
 // part returns the part of an order that an address names.
@@ -141,70 +141,81 @@ func (p *pages) list(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v, _, err := p.due(c, after, shown)
+	a, err := p.Directory.Atlas(c.R.Context())
 	if err != nil {
 		return err
+	}
+	some, next, err := p.due(c, a, after, shown)
+	if err != nil {
+		return err
+	}
+	var v listed
+	for _, l := range some {
+		r := p.row(a, l, c.Now())
+		if r.Urgency == rectify.Overdue || r.Urgency == rectify.Escalated {
+			v.Late++
+		}
+		v.Rows = append(v.Rows, r)
+	}
+	if next != (rectify.Place{}) {
+		v.More = "/orders?after=" + placeText(next)
 	}
 	return c.Show("orders/list", v)
 }
 
-// due returns the parts that the person may see by what is due first, and whether that are all.
-func (p *pages) due(c *web.Call, after rectify.Place, most int) (v listed, all bool, err error) {
-	a, err := p.Directory.Atlas(c.R.Context())
-	if err != nil {
-		return v, false, err
-	}
+// due returns up to most parts after a place that the person may see, by what is due first, and where the following ones begin: zero at the end.
+func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most int) (all []rectify.Listed, next rectify.Place, err error) {
 	today := directory.DayOf(c.Now())
-	f := rectify.Filter{Units: units(c, a, today), After: after, Limit: 200}
+	f := within(c, a, today)
+	f.After, f.Limit = after, 200
 	for seen := 0; ; {
 		some, err := p.Orders.Due(c.R.Context(), f)
 		if err != nil {
-			return v, false, err
+			return nil, next, err
 		}
 		for _, l := range some {
-			if len(v.Rows) == most || seen == scanned {
-				v.More = fmt.Sprintf("/orders?after=%d.%d.%d", f.After.Due, f.After.Order, f.After.Part)
-				return v, false, nil
+			if len(all) == most || seen == scanned {
+				return all, f.After, nil
 			}
 			seen++
 			f.After = l.Place()
-			if !c.May(account.SeeOrders, object(a, l.Body, today)) {
-				continue
+			if c.May(account.SeeOrders, object(a, l.Body, today)) {
+				all = append(all, l)
 			}
-			r := p.row(a, l, c.Now())
-			if r.Urgency == rectify.Overdue || r.Urgency == rectify.Escalated {
-				v.Late++
-			}
-			v.Rows = append(v.Rows, r)
 		}
 		if len(some) < f.Limit {
-			return v, true, nil
+			return all, next, nil
 		}
 	}
 }
 
-// units returns the units whose orders somebody sees who sees no area's, so that the table is asked for no others; nil for everybody else.
-func units(c *web.Call, a *directory.Atlas, today directory.Day) []string {
+// within returns the filter of what somebody sees, so that the table is asked for nothing else. Whoever sees what lies nowhere sees all.
+func within(c *web.Call, a *directory.Atlas, today directory.Day) (f rectify.Filter) {
+	if c.May(account.SeeOrders, account.Object{}) {
+		return f
+	}
 	var of []string
 	for _, g := range c.Grants(account.SeeOrders) {
-		if g.Role.Scope() != account.InUnit {
-			return nil
+		if g.Role.Scope() == account.InUnit {
+			of = append(of, g.Scope)
+			continue
 		}
-		of = append(of, g.Scope)
+		first, last := account.Codes(g.Scope)
+		f.Areas = append(f.Areas, rectify.Codes{First: first, Last: last})
 	}
-	if len(of) == 0 || c.Everybody {
-		return nil
-	}
-	all := slices.Clone(of)
+	f.Units = slices.Clone(of)
 	for u := range a.Each(directory.Unit, today) {
 		for _, above := range a.Units(u.ID, today) {
-			if slices.Contains(of, above.ID) && !slices.Contains(all, u.ID) {
-				all = append(all, u.ID)
+			if slices.Contains(of, above.ID) && !slices.Contains(f.Units, u.ID) {
+				f.Units = append(f.Units, u.ID)
 			}
 		}
 	}
-	return all
+	return f
 }
+
+// placeText is the inverse of placeOf.
+func placeText(p rectify.Place) string { return fmt.Sprintf("%d.%d.%d", p.Due, p.Order, p.Part) }
 
 func placeOf(s string) (p rectify.Place, err error) {
 	if s == "" {
@@ -216,32 +227,47 @@ func placeOf(s string) (p rectify.Place, err error) {
 	return p, nil
 }
 
-// needs returns what is due today or overdue.
+// needs returns what is overdue, what is due today, and else what is due next.
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if !c.Ever(account.SeeOrders) {
 		return nil, nil
 	}
 	const most = 100
-	v, _, err := p.due(c, rectify.Place{}, most)
+	a, err := p.Directory.Atlas(c.R.Context())
 	if err != nil {
 		return nil, err
 	}
-	soon := 0
-	for _, r := range v.Rows {
-		if r.Urgency == rectify.Soon {
-			soon++
-		}
+	some, next, err := p.due(c, a, rectify.Place{}, most)
+	if err != nil || len(some) == 0 {
+		return nil, err
+	}
+	n := make(map[rectify.Urgency]int)
+	for _, l := range some {
+		n[p.Orders.Terms().Urgency(time.UnixMilli(l.Due), c.Now())]++
+	}
+	late, soon := n[rectify.Overdue]+n[rectify.Escalated], n[rectify.Soon]
+	more := ""
+	if next != (rectify.Place{}) {
+		more = "以上" // they come by what is due first, so that it is the last of these that may be more
 	}
 	var all []web.Need
-	if v.Late > 0 {
-		words := fmt.Sprintf("%d 份差评工单逾期", v.Late)
-		if v.Late == most {
-			words = fmt.Sprintf("%d 份以上差评工单逾期", most)
+	if late > 0 {
+		words := fmt.Sprintf("%d 份差评工单逾期，最早的 %s 到期", late, dueDay(some[0]))
+		if late == len(some) && more != "" {
+			words = fmt.Sprintf("%d 份%s差评工单逾期，最早的 %s 到期", late, more, dueDay(some[0]))
 		}
 		all = append(all, web.Need{Words: words, Path: "/orders", Grave: true})
 	}
 	if soon > 0 {
 		all = append(all, web.Need{Words: fmt.Sprintf("%d 份差评工单今天到期", soon), Path: "/orders"})
 	}
+	if calm := n[rectify.Calm]; calm > 0 {
+		all = append(all, web.Need{Words: fmt.Sprintf("%d 份%s差评工单在办，下一份 %s 到期", calm, more, dueDay(some[late+soon])), Path: "/orders", Says: true})
+	}
 	return all, nil
+}
+
+// dueDay returns the last day on which a part's next step is in time.
+func dueDay(l rectify.Listed) string {
+	return time.UnixMilli(l.Due).Add(-time.Second).In(rating.Shanghai()).Format("01-02")
 }

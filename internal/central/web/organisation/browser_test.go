@@ -1,8 +1,6 @@
 package organisation_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,18 +8,17 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/proof/axe"
 	"haochaping/internal/proof/chromium"
 )
 
-// Somebody imports a file in a browser, which enforces the pages' Content-Security-Policy, and looks at each page on a phone and on a desk.
+// Somebody imports a file in a browser, which enforces the pages' Content-Security-Policy, and looks at each page with axe at three widths.
 func TestInABrowser(t *testing.T) {
 	ctx := chromium.Start(t)
 	w := newWorld(t)
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		r.AddCookie(&http.Cookie{Name: "hcp", Value: w.city}) // as a browser that is signed in
-		w.site.ServeHTTP(out, r)
-	}))
-	t.Cleanup(server.Close)
+	script := axe.Script(t)
+	server := webtest.Serve(t, w.site, w.city)
 	file := filepath.Join(t.TempDir(), "x.csv")
 	text := "类别,编号,名称,生效日期,所属单位,大厅\n窗口,SL-H2-B01,综合办理1号窗口,2026-02-01,,SL-H2\n窗口,SL-H2-B05,5号窗口,2026-02-01,,SL-H2\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -33,23 +30,7 @@ func TestInABrowser(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	look := func(name string) {
-		t.Helper()
-		for _, size := range []struct {
-			name  string
-			width int64
-		}{{"phone", 360}, {"desk", 1280}} {
-			do(name, chromedp.EmulateViewport(size.width, 800))
-			wide, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if wide {
-				t.Errorf("%s is wider than a screen of %d", name, size.width)
-			}
-			do(name, chromium.Screenshot("organisation-"+name+"-"+size.name))
-		}
-	}
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "organisation-"+name) }
 	for name, path := range map[string]string{"halls": "?kind=hall", "units": "?kind=unit", "staff": "?kind=staff", "hall": "/of/hall/SL-H2", "new": "/new/unit", "empty": "?kind=hall&q=x"} {
 		do(name, chromedp.Navigate(server.URL+"/organisation"+path))
 		look(name)

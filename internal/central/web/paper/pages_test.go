@@ -3,7 +3,6 @@ package paper_test
 import (
 	"bytes"
 	"mime/multipart"
-	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -155,41 +154,28 @@ func TestAFile(t *testing.T) {
 	want(t, w.upload(t, w.second, "x"), 422, "列名")
 }
 
-// TestPaperInABrowser looks at the page on a phone and on a desk, and has axe do so.
+// TestPaperInABrowser looks at the page with axe at three widths.
 func TestPaperInABrowser(t *testing.T) {
 	script := axe.Script(t)
 	w := newWorld(t)
 	w.upload(t, w.first, "窗口编号,表号,评价日期,服务评价\n"+w.window+",21,"+w.day+",5\n")
-	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		r.AddCookie(&http.Cookie{Name: "hcp", Value: w.second})
-		w.site.ServeHTTP(noPolicy{out}, r)
-	}))
-	t.Cleanup(server.Close)
+	server := webtest.Serve(t, w.site, w.second)
 	ctx := chromium.Start(t)
 	fill := func(id, text string) chromedp.Action[chromedp.Void] {
 		return chromedp.SendKeys(chromedp.CSS(`#`+id), text)
 	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), chromedp.Navigate(server.URL+"/paper"), chromium.Screenshot("paper-phone")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/paper")); err != nil {
 		t.Fatal(err)
 	}
-	axe.Check(t, ctx, script, "paper")
+	axe.Look(t, ctx, script, "paper")
 	if err := chromedp.Do(ctx, fill("window", w.window), fill("number", "21"), fill("day", w.day),
 		chromedp.SetValue(chromedp.CSS(`#staff`), "4"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)),
-		chromedp.WaitVisible(chromedp.CSS(`.problem`)), chromium.Screenshot("paper-differs-phone")); err != nil {
+		chromedp.WaitVisible(chromedp.CSS(`.problem`))); err != nil {
 		t.Fatal(err)
 	}
-	axe.Check(t, ctx, script, "differs")
-	if err := chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(`#staff`), "5"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)), chromedp.WaitVisible(chromedp.CSS(`.notice`)),
-		chromedp.EmulateViewport(1280, 800), chromium.Screenshot("paper-saved-desk")); err != nil {
+	axe.Look(t, ctx, script, "paper-differs")
+	if err := chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(`#staff`), "5"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)), chromedp.WaitVisible(chromedp.CSS(`.notice`))); err != nil {
 		t.Fatal(err)
 	}
-	axe.Check(t, ctx, script, "saved")
-}
-
-// noPolicy lets axe, which is a script of the test's, run on a page.
-type noPolicy struct{ http.ResponseWriter }
-
-func (n noPolicy) WriteHeader(status int) {
-	n.Header().Del("Content-Security-Policy")
-	n.ResponseWriter.WriteHeader(status)
+	axe.Look(t, ctx, script, "paper-saved")
 }

@@ -80,7 +80,8 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 	case !*apply:
 		return c.say("未写入。确认请加 -apply -hash %s", "nothing was written; to write exactly this, add -apply -hash %s", p.Hash)
 	}
-	defer cli.Waiting(ctx, c.env.stderr, "正在写入", "writing")()
+	end = cli.Waiting(ctx, c.env.stderr, "正在写入", "writing")
+	defer end()
 	if err := x.directory.Apply(ctx, c.operator(), *reason, journal.Act{Object: filepath.Base(path)}, p); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -60,7 +60,8 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 			d.EnrolledAt = before.EnrolledAt
 		}
 	}
-	defer cli.Waiting(ctx, c.env.stderr, "正在登记", "enrolling")()
+	end := cli.Waiting(ctx, c.env.stderr, "正在登记", "enrolling")
+	defer end()
 	if err := x.fleet.PutAll(ctx, in.devices); err != nil {
 		return fmt.Errorf("%s: %w; devices before and after it may be enrolled, run it again for the others", *path, err)
 	}

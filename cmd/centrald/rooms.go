@@ -215,7 +215,8 @@ func (x *rooms) Close() error {
 
 // caughtUp makes the books follow the journal to its end, unless a centrald that runs does.
 func (x *rooms) caughtUp(ctx context.Context, stderr io.Writer) error {
-	defer cli.Waiting(ctx, stderr, "等待账本跟上日志", "waiting until the books have followed the journal")()
+	end := cli.Waiting(ctx, stderr, "等待账本跟上日志", "waiting until the books have followed the journal")
+	defer end()
 	size, err := x.journal.Head(ctx)
 	if err != nil {
 		return err

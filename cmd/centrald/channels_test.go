@@ -66,11 +66,11 @@ func TestASilentChannelIsListed(t *testing.T) {
 		}
 		return out.String()
 	}
-	if text := findings(); text != "nothing is open\n" {
+	if text := findings(); text != "没有未处理的异常 / nothing is open\n" {
 		t.Errorf("at once: %s", text)
 	}
 	ahead.Store(int64(60 * 24 * time.Hour))
-	if text := findings(); !strings.Contains(text, "silent_channel  portal of unit "+unit) || strings.Contains(text, "more are open") {
+	if text := findings(); !strings.Contains(text, "silent_channel  portal (单位 "+unit+" / unit "+unit+")") || strings.Contains(text, "more are open") {
 		t.Errorf("two months later: %s", text)
 	}
 	var listed []listedFinding

@@ -71,7 +71,7 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 	if err := <-done; err != nil || <-asked {
 		t.Errorf("error %v, or the window was paused", err)
 	}
-	out.wait(t, "5 非常满意  seen")
+	out.wait(t, "5 非常满意  已收到 / seen")
 	if err := run(t.Context(), []string{"keys", "-config", config, "-pause"}, new(bytes.Buffer), io.Discard); err == nil || !<-asked || !strings.Contains(err.Error(), "a citizen is being asked") {
 		t.Errorf("while a citizen is asked: %v", err)
 	}

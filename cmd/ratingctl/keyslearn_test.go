@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/creack/pty"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -175,7 +175,7 @@ func TestLearningRefuses(t *testing.T) {
 	t.Run("a profile that is there", func(t *testing.T) {
 		l := startLearning(t, "-out", "/etc/passwd")
 		err := <-l.done
-		if h := new(hinted); !errors.As(err, &h) || !strings.Contains(err.Error(), "is there already") {
+		if cli.HintOf(err).ZH == "" || !strings.Contains(err.Error(), "is there already") {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"haochaping/internal/cli"
 
 	"github.com/creack/pty"
 )
@@ -63,7 +64,7 @@ func TestKeys(t *testing.T) {
 	go func() { done <- run(ctx, []string{"keys", "-config", config}, out, io.Discard) }()
 	out.wait(t, "Press each key once")
 	// The port is being opened, which throws away what came before; a person presses again.
-	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 no level: add it to keys.map"}} {
+	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 没有等级：请写入 keys.map / no level: add it to keys.map"}} {
 		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), key.want); time.Sleep(400 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%q was not printed:\n%s", key.want, out)
@@ -77,7 +78,7 @@ func TestKeys(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"5 非常满意  seen", "1 非常不满意  not pressed"} {
+	for _, want := range []string{"5 非常满意  已收到 / seen", "1 非常不满意  未按下 / not pressed"} {
 		out.wait(t, want)
 	}
 }
@@ -102,7 +103,7 @@ func TestIdentityStaysTheSame(t *testing.T) {
 func TestErrorsHaveHints(t *testing.T) {
 	for _, args := range [][]string{{"keys", "-config", "/nowhere.toml"}, {"demo", "-listen", "127.0.0.1:99999"}} {
 		err := run(t.Context(), args, io.Discard, io.Discard)
-		if h := new(hinted); !errors.As(err, &h) || h.hint == "" {
+		if h := cli.HintOf(err); h.ZH == "" || h.EN == "" {
 			t.Errorf("%v: error %v, want one with a hint", args, err)
 		}
 	}

@@ -309,7 +309,7 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 		line.Baud = baud
 		tried := keypad.Trial{Baud: baud}
 		one, cancel := context.WithTimeout(ctx, scanWait)
-		err := device.Watch(one, port, line, now, func() { out.say("%6d  现在", "%6d  now", baud) }, func(b []byte, _ time.Duration) {
+		err := device.Watch(one, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) }, func(b []byte, _ time.Duration) {
 			if tried.Sent == nil {
 				tried.Sent = b
 				out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())
@@ -324,7 +324,7 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 			return 0, cli.Error("识别速率之前已结束，没有写入任何内容", "ended before the speed was known; nothing was written")
 		}
 		if tried.Sent == nil {
-			out.say("%6d  没有收到", "%6d  nothing came", baud)
+			out.printf("%6d  %s\n", baud, out.lang.Say("没有收到", "nothing came"))
 		}
 		all = append(all, tried)
 	}

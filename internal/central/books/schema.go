@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 5
+const SchemaVersion = 6
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -115,6 +115,7 @@ CREATE TABLE {visit} (
   area TEXT NOT NULL                    -- of the hall, for a box that does not say it
 );
 CREATE INDEX {visit}_id ON {visit} (id);
+CREATE INDEX {visit}_open ON {visit} (device, n) WHERE closing = '';
 CREATE TABLE {evaluation} (
   id {key},                             -- place of its record: row of the journal << 9 | part
   visit {int} NOT NULL,

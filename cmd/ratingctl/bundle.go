@@ -26,8 +26,8 @@ import (
 	"haochaping/store"
 )
 
-const bundleUsage = `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor finds, the
-configuration as it was understood, the daemon's log, and how many records of each kind there are.
+const bundleUsage = `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor
+finds, the configuration as it was understood, the daemon's log, and how many records of each kind there are.
 
 It holds no record, no name of a case, matter or person, no password, token or key. Look at it before you send it: tar -tzf FILE
 

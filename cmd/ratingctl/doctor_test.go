@@ -22,6 +22,7 @@ import (
 
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/proof/tty"
 	"haochaping/internal/rating"
 	"haochaping/store"
@@ -340,18 +341,18 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 func TestDoctorAsksToPressEachKey(t *testing.T) {
 	c := newClinic(t)
 	c.enrol()
-	out := new(screenText)
+	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() {
 		done <- run(t.Context(), []string{"doctor", "-keys", "-config", c.config}, out, new(bytes.Buffer))
 	}()
-	out.wait(t, "请从左到右各按一次五个键")
+	out.Wait(t, "请从左到右各按一次五个键", 1)
 	tty.UntilRaw(t, c.keypad)
 	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"2", "4 满意"}, {"3", "3 基本满意"}, {"4", "2 不满意"}, {"5", "1 非常不满意"}} {
 		if _, err := c.keypad.WriteString(key.byte); err != nil {
 			t.Fatal(err)
 		}
-		out.wait(t, key.want)
+		out.Wait(t, key.want, 1)
 	}
 	if err := <-done; !errors.Is(err, errSick) { // the daemon does not run
 		t.Error(err)

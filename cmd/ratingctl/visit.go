@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -18,6 +17,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/loginfiles"
 )
 
 const visitUsage = `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
@@ -111,13 +111,9 @@ func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
 		c.base = "http://" + box.WindowAPI.Listen
 	}
 	if f.caFile != "" {
-		b, err := os.ReadFile(f.caFile)
+		pool, err := loginfiles.Authorities(loginfiles.File{Field: "-ca-file", Path: f.caFile})
 		if err != nil {
-			return c, err
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(b) {
-			return c, cli.Hint(cli.Errorf("%s 中没有证书", "%s holds no certificate", f.caFile), "写评价器上 uplink.ca_file 所指的 PEM 文件", "name the file that uplink.ca_file names on the box, in PEM")
+			return c, cli.Hint(err, "写窗口接口证书的签发者的 PEM 文件", "name the file of whoever signed the window API's certificate, in PEM")
 		}
 		c.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}
 	}

@@ -32,6 +32,9 @@ func (a *audience) show(v terminal.View) {
 	}
 }
 
+// offline reports whether records do not get to the centre, as far as is known.
+func (a *audience) offline() bool { return !a.shown.get().online }
+
 // waits takes under which code the box waits to be accepted.
 func (a *audience) waits(c enrolment.Code) {
 	a.shown.update(func(p *picture) { p.code = c })

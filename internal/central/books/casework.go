@@ -94,9 +94,18 @@ func (c *cased) add(m *cased) {
 func (s *state) known(key string) (*cased, error) {
 	c, err := s.one(key)
 	if err == nil && c.file == nil {
+		s.enlist(c)
 		c.file = &file{row: fresh}
 	}
 	return c, err
+}
+
+// enlist gives a case, batch or theme its place in the table, unless it has one.
+func (s *state) enlist(c *cased) {
+	if c.n == 0 {
+		s.counters.cases++
+		c.n, c.isNew = s.counters.cases, true
+	}
 }
 
 // tell enters what a business system says of cases. What contradicts is a finding and changes nothing.
@@ -206,6 +215,7 @@ func (s *state) addClaim(c *cased, e *evaluation, overall, direct bool) bool {
 		s.crowd(e, "case "+c.project)
 		return false
 	}
+	s.enlist(c)
 	standing := rating.Later
 	if c.group() {
 		standing = "" // a group decides nothing

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,7 @@ func TestASilentChannelIsListed(t *testing.T) {
 	if _, err := x.journal.Answer(t.Context(), "portal", "1", []journal.Answer{{Case: f.Key(), Level: 1, Channel: rating.Portal, At: now}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.caughtUp(t.Context()); err != nil {
+	if err := x.caughtUp(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.deadlines.Once(t.Context()); err != nil {

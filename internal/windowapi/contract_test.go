@@ -30,6 +30,7 @@ type fakeTerminal struct {
 	journal *Journal
 
 	mu     sync.Mutex
+	log    memoryLog
 	seq    uint64
 	opened []rating.Visit
 	open   rating.VisitID
@@ -47,7 +48,8 @@ func newFakeTerminal(j *Journal) *fakeTerminal {
 
 // record needs mu.
 func (f *fakeTerminal) record(bodies ...rating.Body) {
-	f.journal.Record(1, f.seq+1, bodies)
+	f.log.epoch = 1
+	f.log.append(f.journal, bodies...)
 	f.seq += uint64(len(bodies))
 }
 
@@ -78,7 +80,8 @@ func (f *fakeTerminal) OpenVisit(_ context.Context, v rating.Visit) (rating.Visi
 	v.ID = rating.VisitID(len(f.opened) + 1)
 	f.opened = append(f.opened, v)
 	f.open, f.state = v.ID, "asking"
-	f.record(rating.VisitBody(f.at(), v))
+	recorded.ID = v.ID
+	f.record(rating.VisitBody(f.at(), recorded))
 	return v.ID, nil
 }
 

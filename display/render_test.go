@@ -33,7 +33,7 @@ var (
 	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting"}
 )
 
-// Render draws a screen at once, which a Canvas does piece by piece.
+// Render draws a screen of its own each time, which a Board does into one that it has.
 func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
 	l, err := r.arrange(s, size)
 	dst := image.NewRGBA(image.Rectangle{Max: size})

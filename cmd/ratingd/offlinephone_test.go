@@ -20,6 +20,7 @@ func TestAPhoneRatesWhileTheBoxIsOffline(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(*testing.T) string{"embedded broker": nil, "mosquitto": startMosquitto} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := startCentre(t, broker)
 			b := newGPIOBox(t, w, "away", 1)
 			w.enrol(b, 0, "-walk-up", "1s")

@@ -33,6 +33,8 @@ type device struct {
 	enrolled   int64 // when it first was, ms since 1970; 0: never
 	generation uint32
 	window     string // JSON; empty before it was enrolled
+	areaRead   string // of the hall
+	areaOf     string // the window in which that was read
 	row        row
 }
 
@@ -329,13 +331,14 @@ func (s *state) touchDevice(d *device) {
 
 // area returns that of the hall in which the device stands, empty if nobody has said it.
 func (d *device) area() (string, error) {
-	if d.window == "" {
-		return "", nil
+	if d.areaOf == d.window {
+		return d.areaRead, nil
 	}
 	var w rating.Window
 	if err := json.Unmarshal([]byte(d.window), &w); err != nil {
 		return "", fmt.Errorf("the window of %s: %w", d.name, err)
 	}
+	d.areaRead, d.areaOf = w.Area, d.window
 	return w.Area, nil
 }
 

@@ -61,7 +61,9 @@ func TestTheWayInByACode(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
-	fill := func(id, text string) chromedp.Action[chromedp.Void] { return chromedp.SendKeys(chromedp.CSS("#"+id), text) }
+	fill := func(id, text string) chromedp.Action[chromedp.Void] {
+		return chromedp.SendKeys(chromedp.CSS("#"+id), text)
+	}
 	press := func(form string) chromedp.Action[chromedp.Void] {
 		return chromedp.Click(chromedp.CSS(`form[action^="` + form + `"] button`))
 	}

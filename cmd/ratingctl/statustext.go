@@ -66,6 +66,8 @@ func (l sayer) state(s opsapi.Status) string {
 		return l.Say("已关闭，无人签到", "closed: nobody is signed in")
 	case "starting":
 		return l.Say("启动中", "starting")
+	case "fault":
+		return l.Say("按键停用", "keys out of service")
 	}
 	return s.State
 }

@@ -76,8 +76,7 @@ func (h Hook) Once(ctx context.Context) error {
 		return err
 	}
 	all, err := db.Query(ctx, o.db, func(s db.Scanner) (u untold, err error) { return u, s.Scan(&u.pos, &u.order, &u.part) },
-		fmt.Sprintf(`SELECT pos, order_id, part FROM rectify_act a WHERE pos > $1 AND NOT EXISTS (SELECT 1 FROM rectify_file f WHERE f.pos = a.pos)
-			ORDER BY pos LIMIT %d`, hookAtOnce), after)
+		fmt.Sprintf("SELECT pos, order_id, part FROM rectify_act a WHERE pos > $1 AND "+noFile+" ORDER BY pos LIMIT %d", hookAtOnce), after)
 	if err != nil {
 		return fmt.Errorf("read what was not posted: %w", err)
 	}

@@ -24,6 +24,9 @@ func (c *command) checkConfig(ctx context.Context) error {
 	if err != nil {
 		return &configurationError{err}
 	}
+	if err := c.checkNamed(ctx, cfg); err != nil {
+		return err
+	}
 	if cfg.Broker.URL == "" {
 		_, err := fmt.Fprintln(c.env.stdout, "配置正确，使用内置代理 · the configuration is right; the built-in broker is used")
 		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))

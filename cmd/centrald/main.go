@@ -16,6 +16,7 @@
 //	centrald directory list area|unit|hall|window|staff
 //	centrald orders list [-unit CODE] [-limit MANY] [-json]
 //	centrald orders rebuild -reason WHY
+//	centrald figures rebuild
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild
@@ -42,7 +43,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -56,7 +56,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], environment{os.Stdout, os.Stderr, time.Now, rand.Reader, manager}); err != nil {
-		fmt.Fprintln(os.Stderr, "centrald:", err)
+		cli.Report(os.Stderr, "centrald", err)
 		os.Exit(exitStatus(err))
 	}
 }

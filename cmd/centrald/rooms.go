@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -26,6 +27,7 @@ import (
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
+	"haochaping/internal/central/report"
 	"haochaping/internal/cli"
 )
 
@@ -41,6 +43,7 @@ type rooms struct {
 	deadlines *deadline.Deadlines
 	intake    *intake.Room
 	orders    *rectify.Orders
+	reports   *report.Reports
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -110,7 +113,7 @@ func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []str
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
+		return cli.Unexpected(flags.Arg(0))
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -171,7 +174,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.deadlines, err = c.openDeadlines(ctx, x, log); err != nil {
 		return err
 	}
-	x.orders, err = c.openOrders(ctx, x, log)
+	if x.orders, err = c.openOrders(ctx, x, log); err != nil {
+		return err
+	}
+	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log})
 	return err
 }
 
@@ -218,7 +224,9 @@ func (x *rooms) Close() error {
 }
 
 // caughtUp makes the books follow the journal to its end, unless a centrald that runs does.
-func (x *rooms) caughtUp(ctx context.Context) error {
+func (x *rooms) caughtUp(ctx context.Context, stderr io.Writer) error {
+	end := cli.Waiting(ctx, stderr, "等待账本跟上日志", "waiting until the books have followed the journal")
+	defer end()
 	size, err := x.journal.Head(ctx)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 6
+const SchemaVersion = 7
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -110,12 +110,14 @@ CREATE TABLE {visit} (
   id {int} NOT NULL,
   device {int} NOT NULL,
   opened_at {int} NOT NULL,             -- by the box's clock
+  moment {int} NOT NULL,                -- the same where that clock is believed, else when its record came; 0: it has not
   visit TEXT NOT NULL,                  -- JSON of rating.Visit, '' while its record has not come
   closing TEXT NOT NULL,                -- JSON of rating.Closing, '' while it has not come
   closed_at {int} NOT NULL,             -- when that came
   area TEXT NOT NULL                    -- of the hall, for a box that does not say it
 );
 CREATE INDEX {visit}_id ON {visit} (id);
+CREATE INDEX {visit}_open ON {visit} (device, n) WHERE closing = '';
 CREATE TABLE {evaluation} (
   id {key},                             -- place of its record: row of the journal << 9 | part
   visit {int} NOT NULL,

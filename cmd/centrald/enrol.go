@@ -54,9 +54,9 @@ func authorityTrouble(t live.Trouble, cfg config, a *enrol.Authority) live.Troub
 
 // enrolDoor returns the server at which boxes ask for certificates.
 func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, error) {
-	l, err := net.Listen("tcp", string(x.cfg.Enrol.Listen))
+	l, err := bind(string(x.cfg.Enrol.Listen))
 	if err != nil {
-		return site{}, fmt.Errorf("enrol.listen: %w", hintTaken(string(x.cfg.Enrol.Listen), err))
+		return site{}, fmt.Errorf("enrol.listen: %w", err)
 	}
 	secure := tls.NewListener(l, x.enrol.Authority().ServerTLS(x.cfg.Enrol.Names))
 	return site{listener: secure, handler: m.Site("enrol", x.enrol.Handler(log)), logger: log}, nil

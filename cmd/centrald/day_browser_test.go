@@ -204,6 +204,7 @@ func TestDayOfEachRole(t *testing.T) {
 		b.open(page, "下载封存证明", "!申请人的联系方式")
 		b.open(work, "当日等候", "!督促催办")
 		b.open("/accounts", "new.clerk", "!开通并生成")
+		b.open("/journal", "验证整本日志")
 	})
 	b.day(at(account.Province, "620000000000", "620000000000"), func() {
 		b.sees("home", "差评工单")

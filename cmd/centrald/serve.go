@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -26,19 +25,12 @@ import (
 	"haochaping/internal/stages"
 )
 
-// heapGrowth is by how many percent the heap grows until garbage is collected. Go's 100 would take half as much memory again, and at 5,000
-// visits a second no more than a thirtieth of the processor less.
-const heapGrowth = 60
-
 // serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
 // ends.
 func (c *command) serve(ctx context.Context) (err error) {
 	cfg, err := c.config()
 	if err != nil {
 		return &configurationError{err}
-	}
-	if os.Getenv("GOGC") == "" { // else it is the administrator's
-		debug.SetGCPercent(heapGrowth)
 	}
 	log := c.logger(cfg)
 	manager, err := c.env.manager()
@@ -73,7 +65,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
 	trouble := func() live.Trouble { return authorityTrouble(check.trouble(in.Trouble()), cfg, x.enrol.Authority()) }
-	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now)}
+	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now), c.sealChecks(x, log)}
 	boxes, err := c.watch(x, in, log)
 	if err != nil {
 		return err
@@ -110,10 +102,13 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "orders", Run: x.orders.Run}, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
+	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run}, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	parts = append(doors, parts...)
+	if os.Getenv("GOGC") == "" { // else it is the administrator's
+		parts = append(parts, stages.Stage{Name: "heap", Run: ops.KeepHeap})
+	}
 	if cfg.Broker.URL != "" {
 		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
 	}
@@ -179,7 +174,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, in.Command, reasons, log)
+	adminPage, err := c.site(cfg, w, in.Command, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}

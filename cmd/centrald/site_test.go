@@ -72,7 +72,9 @@ func pagesAt(t *testing.T, lines string, now func() time.Time) (*rooms, *web.Sit
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, sendNothing, reasons, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	w := watched{rooms: x, trouble: func() live.Trouble { return live.Trouble{} }, books: newLag(x.journal.Head, x.books.Position, c.env.now), checks: c.sealChecks(x, log)}
+	s, err := c.site(cfg, w, sendNothing, reasons, log)
 	if err != nil {
 		t.Fatal(err)
 	}

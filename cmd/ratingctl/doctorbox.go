@@ -101,9 +101,12 @@ func checkWindow(_ context.Context, p *patient) finding {
 			return nil
 		})
 	}
+	part, _ := p.part("window")
 	switch {
 	case window != "":
 		return fine("窗口 "+window, "the window "+window)
+	case part.Code == "window.waits":
+		return partFinding(part)
 	case p.status == nil && p.log == nil:
 		return trouble(noted, "不知道是否已登记", "it is not known whether the box is enrolled", "没有可读的记录", "there are no records that can be read",
 			"启动 ratingd 后再查", "start ratingd and look again")

@@ -62,6 +62,8 @@ func stateText(s opsapi.Status) string {
 		return "已关闭，无人签到"
 	case "starting":
 		return "启动中"
+	case "fault":
+		return "按键停用"
 	}
 	return s.State
 }

@@ -5,8 +5,10 @@ import (
 	"net/http"
 
 	"haochaping/device"
+	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
 )
 
 // boxState is what a page beside the screen needs to know besides its pixels.
@@ -39,8 +41,8 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		v, wait := now.view, now.code
 		s := boxState{State: string(v.State), Offline: !now.online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits,
 			Press: now.lesson.level, Round: now.lesson.round}
-		if v.Problem != "" {
-			s.State = "fault"
+		if displayState(v) == display.Fault {
+			s.State = terminal.Fault
 		}
 		for _, r := range v.Reasons {
 			if r.Code != "" {

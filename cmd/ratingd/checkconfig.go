@@ -37,7 +37,7 @@ type checker struct {
 }
 
 // checkConfig returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and
-// nil if nothing is wrong. Root becomes the service's user for that.
+// nil if nothing is wrong. Root becomes the service's user for that; others than these two are told that they cannot know.
 func checkConfig(path string, env environment) error {
 	u := readUnit(env.unitFolders)
 	var taken []error
@@ -51,7 +51,11 @@ func checkConfig(path string, env environment) error {
 	}
 	cfg, err := boxconfig.Load(path)
 	if err != nil {
-		return &configurationError{forService(u, path, errors.Join(err, u.mayRead(path)))}
+		return &configurationError{forService(u, toRead, path, errors.Join(err, u.mayRead(path)))}
+	}
+	if u.stranger(os.Geteuid()) {
+		return fmt.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行 / the configuration reads well, but this user cannot "+
+			"find out what the service's user %[1]s may use; run it as root", u.user)
 	}
 	c := &checker{cfg: cfg, unit: u, env: env}
 	c.vital()
@@ -76,13 +80,22 @@ func checkConfig(path string, env environment) error {
 	return nil
 }
 
-// forService adds to an error what the service's user lacks.
-func forService(u unit, path string, err error) error {
+// How a path is given to the service's user.
+const (
+	toRead  = "chown root:%[1]s %[2]s && chmod 640 %[2]s"
+	toWrite = "chown -R %[1]s: %[2]s"
+)
+
+// forService adds to an error what the service's user lacks, and how it gets that for a path, which may be empty.
+func forService(u unit, remedy, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / "+
-		"the service runs as %[2]s, who may not", err, u.user, path)
+	do := ""
+	if path != "" {
+		do = "：" + fmt.Sprintf(remedy, u.user, path)
+	}
+	return fmt.Errorf("%w；服务以用户 %s 运行%s / the service runs as %[2]s, who may not", err, u.user, do)
 }
 
 // note adds what is wrong with the file of a field.
@@ -96,7 +109,11 @@ func (c *checker) note(field, path string, err error) {
 	if !strings.HasPrefix(err.Error(), field) {
 		err = fmt.Errorf("%s: %w", field, err)
 	}
-	c.errs = append(c.errs, forService(c.unit, path, err))
+	remedy := toRead
+	if field == "state" {
+		remedy = toWrite
+	}
+	c.errs = append(c.errs, forService(c.unit, remedy, path, err))
 }
 
 // keys asks about levels in no order, which would turn bad evaluations into good ones if they were wrong.
@@ -125,11 +142,17 @@ func (c *checker) vital() {
 		err = ordinary(c.cfg.State)
 	}
 	c.note("state", c.cfg.State, err)
-	for _, name := range []string{boxconfig.IdentityFile, "log.db"} {
-		path := filepath.Join(c.cfg.State, name)
-		if err := access(path, unix.R_OK); !errors.Is(err, fs.ErrNotExist) {
+	for _, f := range []struct {
+		name string
+		mode uint32
+	}{{boxconfig.IdentityFile, unix.R_OK}, {"log.db", unix.R_OK | unix.W_OK}} {
+		path := filepath.Join(c.cfg.State, f.name)
+		if err := access(path, f.mode); !errors.Is(err, fs.ErrNotExist) {
 			c.note("state", path, err)
 		}
+	}
+	if s := c.cfg.Keys.Serial; c.cfg.Keys.Source == boxconfig.Serial && keypad.IsFile(s.Profile) { // which has been read already
+		c.note("keys.serial.profile", s.Profile, nil)
 	}
 }
 
@@ -209,8 +232,12 @@ func (c *checker) window() {
 	_, err = windowapi.ReadTokens(tokens)
 	c.note("window_api", tokens, err)
 	if c.cfg.Cards.Configured() {
+		file := ""
+		if keypad.IsFile(c.cfg.Cards.Profile) {
+			file = c.cfg.Cards.Profile
+		}
 		_, err := keypad.Find(c.cfg.Cards.Profile)
-		c.note("cards.profile", "", err)
+		c.note("cards.profile", file, err)
 	}
 	if s := c.cfg.Operations.Socket; s != "" && !inside(s, "/run/ratingd") { // which the unit makes
 		err := c.unit.mayWrite(s)

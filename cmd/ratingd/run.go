@@ -117,7 +117,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 // errReborn says that the box is to begin anew, having forgotten all.
 var errReborn = errors.New("the box is to forget all")
 
-// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1080, whose two
+// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1200, whose two
 // frames would else be there twice. Smaller screens never reach it. Where pixels are also kept and encoded for others, there is more.
 func memoryLimit(c boxconfig.Screen) int64 {
 	const most, more = 44 << 20, 24 << 20

@@ -127,6 +127,15 @@ func (u unit) mayWrite(path string) error {
 	return nil
 }
 
+// stranger reports whether an account is neither root nor the one that the daemon runs as.
+func (u unit) stranger(uid int) bool {
+	if uid == 0 || u.user == "" {
+		return false
+	}
+	account, err := user.Lookup(u.user)
+	return err != nil || account.Uid != strconv.Itoa(uid)
+}
+
 // becomeUser gives this process the account and the groups of a user for good. Only root may.
 func becomeUser(name string) error {
 	u, err := user.Lookup(name)

@@ -141,11 +141,14 @@ func statusText(v terminal.Public, who identity, h opsapi.Health, pending uint64
 	if part := h.Part(enrolmentPart); v.State == terminal.Enrolling && part.Level == condition.Ill { // it says under which code the box waits
 		state = [2]string{part.What.ZH, part.What.EN}
 	}
-	switch v.Problem {
-	case terminal.StoreProblem:
-		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}
-	case terminal.KeypadProblem:
-		state = [2]string{"按键停用：读不到键盘", "keys out of service: the keypad cannot be read"}
+	if why, ill := map[terminal.Problem][2]string{
+		terminal.StoreProblem:  {"无法保存", "the disk cannot be written"},
+		terminal.KeypadProblem: {"读不到键盘", "the keypad cannot be read"},
+	}[v.Problem]; ill {
+		if v.Word() == terminal.Fault {
+			state = [2]string{"按键停用", "keys out of service"}
+		}
+		state = [2]string{state[0] + "：" + why[0], state[1] + ": " + why[1]}
 	}
 	centre := [2]string{"中心已连接", "centre connected"}
 	switch link := h.Part(linkPart); {

@@ -76,7 +76,11 @@ func sharedTexts(own []byte) (texts [][]byte, fault error) {
 		Enrol struct{ File string }
 	}{State: Default().State}
 	at.Enrol.File = Default().Enrol.File
-	if err := toml.Unmarshal(own, &at); err != nil || at.Enrol.File == "" {
+	own, err := tomlfile.Text(own)
+	if err == nil {
+		err = toml.Unmarshal(own, &at)
+	}
+	if err != nil || at.Enrol.File == "" {
 		return [][]byte{nil}, nil // what is wrong is found out where it is read for good
 	}
 	for _, name := range []string{SharedFile, SharedCopy} {

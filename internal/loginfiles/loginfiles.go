@@ -5,30 +5,31 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"strings"
+
+	"haochaping/internal/keptfile"
 )
 
 // File is a file that a field of the configuration names.
 type File struct{ Field, Path string }
 
-// Password returns the line in a file, empty if no file is named.
+// Password returns the line in a file, without the mark that some editors put before it; empty if no file is named.
 func Password(f File) (string, error) {
 	if f.Path == "" {
 		return "", nil
 	}
-	b, err := os.ReadFile(f.Path)
+	b, err := keptfile.ReadSmall(f.Path)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w; write the password into it, for the daemon's user to read", f.Field, err)
 	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	return strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n"), nil
 }
 
 // TLS returns how a client judges the broker, by the system's authorities if no other is named, and shows itself, if it has a certificate.
 func TLS(authority, certificate File, key string) (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12}
 	if authority.Path != "" {
-		pem, err := os.ReadFile(authority.Path)
+		pem, err := keptfile.ReadSmall(authority.Path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", authority.Field, err)
 		}
@@ -40,7 +41,15 @@ func TLS(authority, certificate File, key string) (*tls.Config, error) {
 	if certificate.Path == "" {
 		return out, nil
 	}
-	pair, err := tls.LoadX509KeyPair(certificate.Path, key)
+	own, err := keptfile.ReadSmall(certificate.Path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+	}
+	private, err := keptfile.ReadSmall(key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+	}
+	pair, err := tls.X509KeyPair(own, private)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -28,9 +29,25 @@ func (l Lines) Errorf(key, format string, args ...any) error {
 	return errors.New(what)
 }
 
+// Text returns a file's text without the mark that some editors put before it. What is not UTF-8 is an error with its line: such editors
+// write Chinese in other ways if they are not asked.
+func Text(b []byte) ([]byte, error) {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	for n, line := range bytes.Split(b, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return nil, fmt.Errorf("line %d: 不是 UTF-8 编码，请在编辑器中另存为 UTF-8 / it is not UTF-8; save the file as UTF-8", n+1)
+		}
+	}
+	return b, nil
+}
+
 // Decode reads a file over what v holds already. A field that v does not have is an error that refers to the program's
 // -print-config.
 func Decode(b []byte, v any, program string) (Lines, error) {
+	b, err := Text(b)
+	if err != nil {
+		return nil, err
+	}
 	dec := toml.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {

@@ -64,6 +64,9 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 	err := b.read(ctx, func(tx *db.Tx, t tables) error {
 		found, err := reader{tx, t, b.cfg.Journal}.files(ctx, unique(items))
 		for _, f := range found {
+			if f.file == nil {
+				continue
+			}
 			if c := f.view(); want[c.Key] {
 				out[c.Key] = c
 			}
@@ -85,7 +88,7 @@ func (b *Books) BatchTask(ctx context.Context, key string, but []rating.CaseKey)
 		text += fmt.Sprintf(" AND project <> $%d", len(args))
 	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
-		some, err := db.Query(ctx, tx, scanFile, t.of(text+" ORDER BY item LIMIT 1"), args...)
+		some, err := db.Query(ctx, tx, scanFile, t.of(text+" ORDER BY n LIMIT 1"), args...)
 		for _, f := range some {
 			task = f.file.TaskCode
 		}
@@ -105,7 +108,7 @@ func (f loadedFile) view() Case {
 // Due is where a list of cases goes on that wait for something. The zero Due is its beginning.
 type Due struct {
 	Begins int64 // when the periods of the last one began: a moment, or the number of its day
-	Item   int64
+	Number int64 // of the last one, in the order in which the books met them
 }
 
 // Waiting is a completed case whose deadline is to be noted.
@@ -125,11 +128,11 @@ func (b *Books) Overdue(ctx context.Context, after Due, since, before int64, n i
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		some, err := db.Query(ctx, tx, func(s db.Scanner) (f found, err error) {
 			var project string
-			err = s.Scan(&project, &f.Waiting.Begins, &f.Due.Begins, &f.Item)
+			err = s.Scan(&project, &f.Waiting.Begins, &f.Due.Begins, &f.Number)
 			f.Key = rating.ParseCaseKey(project)
 			return f, err
-		}, t.of(`SELECT project, begins, day, item FROM {case} WHERE waits = 1 AND day < $1 AND (day, item) > ($2, $3) AND begins >= $4
-			ORDER BY day, item LIMIT $5`), before, after.Begins, after.Item, since, n)
+		}, t.of(`SELECT project, begins, day, n FROM {case} WHERE waits = 1 AND day < $1 AND (day, n) > ($2, $3) AND begins >= $4
+			ORDER BY day, n LIMIT $5`), before, after.Begins, after.Number, since, n)
 		for _, f := range some {
 			all, last = append(all, f.Waiting), f.Due
 		}
@@ -147,9 +150,9 @@ func (b *Books) Silent(ctx context.Context, after Due, before int64, n int) (all
 	last = after
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		found, err := db.Query(ctx, tx, scanFile, t.of(readFiles+` WHERE waits = 1 AND reminded = 0 AND counts = 0
-			AND begins < $1 AND (begins, item) > ($2, $3) ORDER BY begins, item LIMIT $4`), before, after.Begins, after.Item, n)
+			AND begins < $1 AND (begins, n) > ($2, $3) ORDER BY begins, n LIMIT $4`), before, after.Begins, after.Number, n)
 		for _, f := range found {
-			all, last = append(all, f.view()), Due{f.file.Begins(), f.item}
+			all, last = append(all, f.view()), Due{f.file.Begins(), f.n}
 		}
 		return err
 	})
@@ -175,7 +178,7 @@ func (b *Books) CaseFigures(ctx context.Context) (f CaseFigures, err error) {
 			return f, s.Scan(&f.Cases, &f.Completed, &f.Rated, &f.Default)
 		}, t.of(`SELECT count(*), coalesce(sum(CASE WHEN begins > 0 THEN 1 ELSE 0 END), 0),
 			coalesce(sum(CASE WHEN begins > 0 AND counts > 0 THEN 1 ELSE 0 END), 0),
-			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 AND (presumed = 0 OR begins <= presumed) THEN 1 ELSE 0 END), 0) FROM {case}`))
+			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 AND (presumed = 0 OR begins <= presumed) THEN 1 ELSE 0 END), 0) FROM {case} WHERE file <> ''`))
 		if err == nil && len(all) == 1 {
 			f = all[0]
 			f.Unrated = f.Completed - f.Rated - f.Default

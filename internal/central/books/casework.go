@@ -94,9 +94,18 @@ func (c *cased) add(m *cased) {
 func (s *state) known(key string) (*cased, error) {
 	c, err := s.one(key)
 	if err == nil && c.file == nil {
+		s.enlist(c)
 		c.file = &file{row: fresh}
 	}
 	return c, err
+}
+
+// enlist gives a case, batch or theme its place in the table, unless it has one.
+func (s *state) enlist(c *cased) {
+	if c.n == 0 {
+		s.counters.cases++
+		c.n, c.isNew = s.counters.cases, true
+	}
 }
 
 // tell enters what a business system says of cases. What contradicts is a finding and changes nothing.
@@ -206,6 +215,7 @@ func (s *state) addClaim(c *cased, e *evaluation, overall, direct bool) bool {
 		s.crowd(e, "case "+c.project)
 		return false
 	}
+	s.enlist(c)
 	standing := rating.Later
 	if c.group() {
 		standing = "" // a group decides nothing
@@ -311,7 +321,7 @@ func (s *state) answered(d decoded) error {
 		said.Visit = rating.VisitID(e.id)
 		if a.Visit != nil {
 			said.Visit = a.Visit.ID
-			if err := s.boxless(by, *a.Visit); err != nil {
+			if err := s.boxless(by, *a.Visit, e.at.Wall); err != nil {
 				return err
 			}
 		}
@@ -341,7 +351,7 @@ func (s *state) attested(k rating.CaseKey, at int64) error {
 }
 
 // boxless enters a visit to a window that has no box. What is heard of it first holds; it decides nothing but whose window shows.
-func (s *state) boxless(by *device, record rating.Visit) error {
+func (s *state) boxless(by *device, record rating.Visit, at int64) error {
 	v, err := s.visit(by, record.ID)
 	if err != nil || v.text != "" {
 		return err
@@ -350,7 +360,7 @@ func (s *state) boxless(by *device, record rating.Visit) error {
 	if err != nil {
 		return err
 	}
-	v.text, v.record = string(b), &record
+	v.text, v.record, v.moment = string(b), &record, at
 	v.row.touch()
 	return nil
 }

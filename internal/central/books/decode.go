@@ -147,10 +147,4 @@ func itemHash(project string) int64 {
 	return int64(binary.BigEndian.Uint64(h[:8]))
 }
 
-// restHash returns more of the hash by which a case is found.
-func restHash(project string) int64 {
-	h := sha256.Sum256([]byte("case\n" + project))
-	return int64(binary.BigEndian.Uint64(h[8:16]))
-}
-
 func joinReasons(all []string) string { return strings.Join(all, " ") }

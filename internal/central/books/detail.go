@@ -125,7 +125,7 @@ func (s *state) contestOf(i item, e *evaluation, rivals int, more *bool) (Contes
 		out.Standing = e.standing
 	}
 	if i.cased != nil && i.cased.file != nil {
-		view := loadedFile{file: i.cased.file, item: i.cased.item, project: i.cased.project}.view()
+		view := loadedFile{file: i.cased.file, project: i.cased.project}.view()
 		out.File = &view
 	}
 	for _, c := range i.contenders() {

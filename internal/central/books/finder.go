@@ -99,12 +99,21 @@ func (f *finder) claims() ([]int64, error) {
 	for i, k := range keys {
 		items[i] = itemHash(k)
 	}
-	found, err := reader{tx: f.tx, t: f.t}.claims(f.ctx, unique(items))
+	r := reader{tx: f.tx, t: f.t}
+	cases, err := r.files(f.ctx, unique(items))
+	if err != nil {
+		return nil, err
+	}
+	var named []int64
+	for _, c := range cases {
+		if slices.Contains(keys, c.project) {
+			named = append(named, c.n)
+		}
+	}
+	found, err := r.claims(f.ctx, named)
 	var ids []int64
 	for _, c := range found {
-		if slices.Contains(keys, c.project) {
-			ids = append(ids, c.evaluation)
-		}
+		ids = append(ids, c.evaluation)
 	}
 	return unique(ids), err
 }

@@ -73,7 +73,7 @@ func columns(table string) []string {
 	case "salvaged":
 		return []string{"log", "seq", "place", "hash"}
 	case "visit":
-		return []string{"n", "id", "device", "opened_at", "visit", "closing", "closed_at", "area"}
+		return []string{"n", "id", "device", "opened_at", "moment", "visit", "closing", "closed_at", "area"}
 	case "evaluation":
 		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
 			"synced", "received_at",
@@ -81,9 +81,9 @@ func columns(table string) []string {
 	case "reason":
 		return []string{"id", "log", "seq", "explains", "visit", "subject", "project", "code", "catalogue"}
 	case "claim":
-		return []string{"item", "evaluation", "project", "overall", "direct", "standing"}
+		return []string{"cased", "evaluation", "overall", "direct", "standing"}
 	case "case":
-		return []string{"item", "rest", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "presumed", "late_holds", "reminded", "counts", "waits"}
+		return []string{"n", "item", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "presumed", "late_holds", "reminded", "counts", "waits"}
 	case "finding":
 		return []string{"id", "device", "log", "kind", "first", "last", "count", "more", "detail", "found_at", "resolved_at"}
 	}
@@ -137,12 +137,12 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 		if v.row == kept {
 			continue
 		}
-		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed, v.area)
+		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.moment, v.text, v.closing, v.closed, v.area)
 	}
 	for _, e := range sorted(s.evaluations, func(e *evaluation) int64 { return e.id }) {
 		w.evaluation(e)
 	}
-	for _, c := range slices.SortedFunc(maps.Values(s.cases), func(a, b *cased) int { return cmp.Compare(a.item, b.item) }) {
+	for _, c := range slices.SortedFunc(maps.Values(s.cases), func(a, b *cased) int { return cmp.Compare(a.n, b.n) }) {
 		w.cased(c)
 	}
 	for _, k := range s.findings {
@@ -229,24 +229,36 @@ func (w *writer) evaluation(e *evaluation) {
 
 func (w *writer) cased(c *cased) {
 	for _, x := range c.gone {
-		w.do("DELETE FROM {claim} WHERE item = $1 AND evaluation = $2", c.item, x.evaluation.id)
+		w.do("DELETE FROM {claim} WHERE cased = $1 AND evaluation = $2", c.n, x.evaluation.id)
 	}
 	for _, x := range c.claims {
 		if x.row == kept {
 			continue
 		}
-		w.put(x.row, "claim", c.item, x.evaluation.id, c.project, flag(x.overall), flag(x.direct), number(standings(), x.standing))
+		w.put(x.row, "claim", c.n, x.evaluation.id, flag(x.overall), flag(x.direct), number(standings(), x.standing))
 	}
 	switch f := c.file; {
+	case c.isNew:
+		w.put(fresh, "case", c.columns()...)
 	case f == nil || f.row == kept:
 	case f.row == changed && f.text != "": // no index of what was filed is touched
-		w.do("UPDATE {case} SET contact = $1, deadline = $2, presumed = $3, late_holds = $4, reminded = $5, counts = $6, waits = $7 WHERE item = $8 AND rest = $9",
-			f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits), c.item, restHash(c.project))
+		w.do("UPDATE {case} SET contact = $1, deadline = $2, presumed = $3, late_holds = $4, reminded = $5, counts = $6, waits = $7 WHERE n = $8",
+			f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits), c.n)
 	default:
-		f.text = encodeFile(f.CaseFile)
-		w.put(f.row, "case", c.item, restHash(c.project), c.project, f.text, f.Begins(), rating.ShanghaiDay(f.Begins()), groupHash(f.BatchKey()),
-			groupHash(f.ThemeKey()), f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits))
+		w.put(changed, "case", c.columns()...)
 	}
+}
+
+// columns returns a case's row.
+func (c *cased) columns() []any {
+	f := c.file
+	if f == nil {
+		f = new(file)
+	} else {
+		f.text = encodeFile(f.CaseFile)
+	}
+	return []any{c.n, c.item, c.project, f.text, f.Begins(), rating.ShanghaiDay(f.Begins()), groupHash(f.BatchKey()), groupHash(f.ThemeKey()),
+		f.contact, f.deadline, f.presumed, flag(f.lateHolds), int64(f.reminded), f.counts, flag(f.waits)}
 }
 
 func (w *writer) findings(k *kindFindings) {

@@ -40,7 +40,9 @@ func (b *Books) Heard(ctx context.Context, cursor int64, n int) (all []Heard, er
 		found, err := reader{tx, t, b.cfg.Journal}.files(ctx, unique(items))
 		units := make(map[string]string)
 		for _, f := range found {
-			units[f.project] = f.file.Unit
+			if f.file != nil {
+				units[f.project] = f.file.Unit
+			}
 		}
 		for i, about := range cases {
 			all[i].Unit = units[about]

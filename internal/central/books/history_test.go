@@ -348,7 +348,7 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 func (w *world) countsFor(t fatal, e Entry) []string {
 	t.Helper()
 	all, err := db.Query(context.Background(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) },
-		newTables(w.booksDB.Engine(), 1).of("SELECT project FROM {claim} WHERE evaluation = $1 AND standing = $2 ORDER BY project"),
+		newTables(w.booksDB.Engine(), 1).of("SELECT k.project FROM {claim} c JOIN {case} k ON k.n = c.cased WHERE c.evaluation = $1 AND c.standing = $2 ORDER BY k.project"),
 		e.Cursor, number(standings(), rating.Counted))
 	if err != nil {
 		t.Fatalf("claims: %v", err)

@@ -168,12 +168,12 @@ func (r reader) spans(ctx context.Context, log int64, from uint64, back bool, n 
 		log, clamp(from), n)
 }
 
-const readVisits = "SELECT n, id, device, opened_at, visit, closing, closed_at, area FROM {visit}"
+const readVisits = "SELECT n, id, device, opened_at, moment, visit, closing, closed_at, area FROM {visit}"
 
 func scanVisit(s db.Scanner) (out loadedVisit, err error) {
 	v := new(visit)
 	var id int64
-	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.text, &v.closing, &v.closed, &v.area)
+	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.moment, &v.text, &v.closing, &v.closed, &v.area)
 	v.id, out.visit = rating.VisitID(id), v
 	return out, err
 }
@@ -221,26 +221,29 @@ func (r reader) contested(ctx context.Context, log int64, boot uint32) ([]int64,
 		r.t.of("SELECT id FROM {evaluation} WHERE log = $1 AND boot = $2 AND contested = 1"), log, int64(boot))
 }
 
-func (r reader) claims(ctx context.Context, items []int64) ([]loadedClaim, error) {
+func (r reader) claims(ctx context.Context, cased []int64) ([]loadedClaim, error) {
 	return some(ctx, r, func(s db.Scanner) (out loadedClaim, err error) {
 		var overall, direct, standing int64
-		err = s.Scan(&out.item, &out.evaluation, &out.project, &overall, &direct, &standing)
+		err = s.Scan(&out.cased, &out.evaluation, &overall, &direct, &standing)
 		out.claim = &claim{overall: overall == 1, direct: direct == 1, standing: value(standings(), standing)}
 		return out, err
-	}, "SELECT item, evaluation, project, overall, direct, standing FROM {claim}", "item", items)
+	}, "SELECT cased, evaluation, overall, direct, standing FROM {claim}", "cased", cased)
 }
 
 func (r reader) files(ctx context.Context, items []int64) ([]loadedFile, error) {
 	return some(ctx, r, scanFile, readFiles, "item", items)
 }
 
-const readFiles = "SELECT item, project, file, contact, deadline, presumed, late_holds, reminded, counts, waits FROM {case}"
+const readFiles = "SELECT n, item, project, file, contact, deadline, presumed, late_holds, reminded, counts, waits FROM {case}"
 
 func scanFile(s db.Scanner) (out loadedFile, err error) {
 	f := new(file)
 	var late, waits int64
-	if err := s.Scan(&out.item, &out.project, &f.text, &f.contact, &f.deadline, &f.presumed, &late, &f.reminded, &f.counts, &waits); err != nil {
+	if err := s.Scan(&out.n, &out.item, &out.project, &f.text, &f.contact, &f.deadline, &f.presumed, &late, &f.reminded, &f.counts, &waits); err != nil {
 		return out, err
+	}
+	if f.text == "" {
+		return out, nil
 	}
 	f.lateHolds, f.waits = late == 1, waits == 1
 	out.file = f

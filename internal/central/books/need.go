@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -217,11 +218,12 @@ func (s *state) needCases(projects []string) error {
 	if len(want) == 0 {
 		return nil
 	}
-	slices.Sort(want) // as the tables have them
-	if err := s.needFiles(want); err != nil {
+	slices.Sort(want) // as the index has them
+	known, err := s.needFiles(want)
+	if err != nil {
 		return err
 	}
-	found, err := s.load.claims(s.ctx, want)
+	found, err := s.load.claims(s.ctx, slices.Sorted(maps.Keys(known)))
 	if err != nil {
 		return fmt.Errorf("read claims: %w", err)
 	}
@@ -234,32 +236,30 @@ func (s *state) needCases(projects []string) error {
 	}
 	slices.SortFunc(found, func(a, b loadedClaim) int { return cmp.Compare(a.evaluation, b.evaluation) })
 	for _, f := range found {
-		c := s.cases[f.project]
-		if c == nil { // another case with this hash
-			c = &cased{project: f.project, item: f.item}
-			s.cases[f.project] = c
-		}
+		c := known[f.cased]
 		f.claim.evaluation = s.evaluations[f.evaluation]
 		c.claims = append(c.claims, f.claim)
 	}
 	return nil
 }
 
-// needFiles reads the files of cases.
-func (s *state) needFiles(items []int64) error {
-	files, err := s.load.files(s.ctx, slices.Clone(items))
+// needFiles reads which cases the table has, and their files, and returns them by their numbers.
+func (s *state) needFiles(items []int64) (map[int64]*cased, error) {
+	files, err := s.load.files(s.ctx, items)
 	if err != nil {
-		return fmt.Errorf("read cases: %w", err)
+		return nil, fmt.Errorf("read cases: %w", err)
 	}
+	known := make(map[int64]*cased, len(files))
 	for _, f := range files {
 		c := s.cases[f.project]
 		if c == nil { // another case with this hash
 			c = &cased{project: f.project, item: f.item}
 			s.cases[f.project] = c
 		}
-		c.file = f.file
+		c.n, c.file = f.n, f.file
+		known[c.n] = c
 	}
-	return nil
+	return known, nil
 }
 
 // read returns a visit's record, nil while it has not come.

@@ -17,7 +17,7 @@ const (
 	// writeTime is how long a chunk may take; a server may be gone without a word.
 	writeTime = 2 * time.Minute
 	// maxChunk is about how many records share a transaction.
-	maxChunk = 4000
+	maxChunk = 10_000
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
 	maxRead = 2048
 	// Between two looks it rests restFactor times as long as the last one took, and no longer than maxRest: while rows come fast, more of them
@@ -149,8 +149,8 @@ func readPosition(ctx context.Context, q db.Querier, t tables) (counters, int64,
 		pos int64
 	}
 	all, err := db.Query(ctx, q, func(s db.Scanner) (a at, err error) {
-		return a, s.Scan(&a.pos, &a.devices, &a.logs, &a.visits, &a.findings)
-	}, t.of("SELECT pos, devices, logs, visits, findings FROM {position} WHERE id = 1"))
+		return a, s.Scan(&a.pos, &a.devices, &a.logs, &a.visits, &a.findings, &a.cases)
+	}, t.of("SELECT pos, devices, logs, visits, findings, cases FROM {position} WHERE id = 1"))
 	if err != nil || len(all) != 1 {
 		return counters{}, 0, errors.Join(err, fmt.Errorf("%d positions, want one", len(all)))
 	}
@@ -291,8 +291,8 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 	if err := s.flush(context.WithoutCancel(ctx), tx, p.t); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4 WHERE id = 1"),
-		s.counters.devices, s.counters.logs, s.counters.visits, s.counters.findings); err != nil {
+	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4, cases = $5 WHERE id = 1"),
+		s.counters.devices, s.counters.logs, s.counters.visits, s.counters.findings, s.counters.cases); err != nil {
 		return err
 	}
 	if !p.live {

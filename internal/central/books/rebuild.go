@@ -228,7 +228,8 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 		c.item.Case = rating.ParseCaseKey(project)
 		return c, err
 	},
-		in.of("SELECT c.project, c.evaluation FROM {claim} c WHERE c.standing = 1")+
-			not.of(" AND NOT EXISTS (SELECT 1 FROM {claim} x WHERE x.item = c.item AND x.evaluation = c.evaluation AND x.standing = 1)"))
+		in.of("SELECT k.project, c.evaluation FROM {claim} c JOIN {case} k ON k.n = c.cased WHERE c.standing = 1")+
+			not.of(` AND NOT EXISTS (SELECT 1 FROM {case} l JOIN {claim} x ON x.cased = l.n
+			WHERE l.item = k.item AND l.project = k.project AND x.evaluation = c.evaluation AND x.standing = 1)`))
 	return append(all, cases...), err
 }

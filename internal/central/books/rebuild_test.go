@@ -190,7 +190,7 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 			"a finding":    "UPDATE {finding} SET resolved_at = 1 WHERE resolved_at IS NULL",
 			"a start":      "UPDATE {span} SET earliest = earliest + 1 WHERE boot = 1",
 			"a record":     "UPDATE {log} SET records = records + 1 WHERE id = 1",
-			"a claim":      "INSERT INTO {claim} (item, evaluation, project, overall, direct, standing) VALUES (1, 2, 'p', 0, 1, 1)",
+			"a claim":      "INSERT INTO {claim} (cased, evaluation, overall, direct, standing) VALUES (1, 2, 0, 1, 1)",
 			"a fork":       "DELETE FROM {fork}",
 			"a device":     "UPDATE {device} SET enrolled_at = 5 WHERE id = 1",
 			"a hash":       "UPDATE {log} SET hash = prev WHERE id = 1",

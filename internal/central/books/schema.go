@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 5
+const SchemaVersion = 7
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -42,7 +42,8 @@ const generational = `CREATE TABLE {position} (
   devices {int} NOT NULL,               -- the greatest numbers given so far
   logs {int} NOT NULL,
   visits {int} NOT NULL,
-  findings {int} NOT NULL
+  findings {int} NOT NULL,
+  cases {int} NOT NULL
 );
 CREATE TABLE {device} (
   id {key},
@@ -109,6 +110,7 @@ CREATE TABLE {visit} (
   id {int} NOT NULL,
   device {int} NOT NULL,
   opened_at {int} NOT NULL,             -- by the box's clock
+  moment {int} NOT NULL,                -- the same where that clock is believed, else when its record came; 0: it has not
   visit TEXT NOT NULL,                  -- JSON of rating.Visit, '' while its record has not come
   closing TEXT NOT NULL,                -- JSON of rating.Closing, '' while it has not come
   closed_at {int} NOT NULL,             -- when that came
@@ -164,19 +166,18 @@ CREATE TABLE {reason} (
 );
 CREATE INDEX {reason}_explains ON {reason} (log, explains);
 CREATE TABLE {claim} (
-  item {int} NOT NULL,                  -- hash of the case
+  cased {int} NOT NULL,                 -- number of the case, batch or theme
   evaluation {int} NOT NULL,
-  project TEXT NOT NULL,
   overall {int} NOT NULL,
   direct {int} NOT NULL,                -- 0: through a batch or theme
   standing {int} NOT NULL,
-  PRIMARY KEY (item, evaluation)
+  PRIMARY KEY (cased, evaluation)
 ) {clustered};
-CREATE TABLE {case} (
+CREATE TABLE {case} (                   -- and batches and themes, which have claims and no file
+  n {key},                              -- in the order in which they came, so that those of one time share their pages
   item {int} NOT NULL,                  -- hash of the case
-  rest {int} NOT NULL,                  -- more of that hash, so that no two cases have both
   project TEXT NOT NULL,                -- its key
-  file TEXT NOT NULL,                   -- JSON of rating.CaseFile
+  file TEXT NOT NULL,                   -- JSON of rating.CaseFile, '': nothing but claims is known
   begins {int} NOT NULL,                -- when its periods began, 0: it is not completed
   day {int} NOT NULL,                   -- number of that day in Asia/Shanghai
   batch {int} NOT NULL,                 -- hash of what it belongs to, 0: nothing
@@ -187,13 +188,13 @@ CREATE TABLE {case} (
   late_holds {int} NOT NULL,
   reminded {int} NOT NULL,              -- 0: not yet, 1: yes, 2: nobody knew how
   counts {int} NOT NULL,                -- evaluation that counts, 0: none, -1: none since a review has refused it
-  waits {int} NOT NULL,                 -- 1: its deadline is still to pass
-  PRIMARY KEY (item, rest)
-) {clustered};
+  waits {int} NOT NULL                  -- 1: its deadline is still to pass
+);
+CREATE INDEX {case}_item ON {case} (item);
 CREATE INDEX {case}_batch ON {case} (batch) WHERE batch <> 0;
 CREATE INDEX {case}_theme ON {case} (theme) WHERE theme <> 0;
-CREATE INDEX {case}_waits ON {case} (day, item) WHERE waits = 1; -- in the table's own order, so that those of one day share its pages
-CREATE INDEX {case}_unasked ON {case} (begins, item) WHERE waits = 1 AND reminded = 0 AND counts = 0;
+CREATE INDEX {case}_waits ON {case} (day, n) WHERE waits = 1;
+CREATE INDEX {case}_unasked ON {case} (begins, n) WHERE waits = 1 AND reminded = 0 AND counts = 0;
 CREATE TABLE {finding} (
   id {key},
   device {int} NOT NULL,
@@ -244,7 +245,7 @@ func (t tables) create(ctx context.Context, tx *db.Tx) error {
 	if err := execAll(ctx, tx, t.of(generational)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, t.of("INSERT INTO {position} (id, pos, devices, logs, visits, findings) VALUES (1, 0, 0, 0, 0, 0)"))
+	_, err := tx.ExecContext(ctx, t.of("INSERT INTO {position} (id, pos, devices, logs, visits, findings, cases) VALUES (1, 0, 0, 0, 0, 0, 0)"))
 	return err
 }
 

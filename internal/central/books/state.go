@@ -33,6 +33,8 @@ type device struct {
 	enrolled   int64 // when it first was, ms since 1970; 0: never
 	generation uint32
 	window     string // JSON; empty before it was enrolled
+	areaRead   string // of the hall
+	areaOf     string // the window in which that was read
 	row        row
 }
 
@@ -84,6 +86,7 @@ type visit struct {
 	device      *device
 	id          rating.VisitID
 	opened      int64         // ms since 1970 by the box's clock
+	moment      int64         // the same where that is believed, else when its record came
 	text        string        // JSON of the visit, empty while its record has not come
 	record      *rating.Visit // that read
 	closing     string        // JSON; empty while it has not come
@@ -134,8 +137,10 @@ type claim struct {
 
 // cased is a case with all claims to it, or a batch or theme with those that all its cases have.
 type cased struct {
+	n           int64  // 0: the table does not have it
 	project     string // its key
 	item        int64  // the hash by which the table finds it
+	isNew       bool   // the table has it from this chunk on
 	claims      []*claim
 	gone        []*claim // that the table still has
 	file        *file    // nil while only claims are known
@@ -157,7 +162,7 @@ type loader interface {
 	evaluations(ctx context.Context, ids []int64) ([]loadedEvaluation, error)
 	evaluationsOf(ctx context.Context, visits []int64) ([]loadedEvaluation, error)
 	contested(ctx context.Context, log int64, boot uint32) ([]int64, error)
-	claims(ctx context.Context, items []int64) ([]loadedClaim, error)
+	claims(ctx context.Context, cased []int64) ([]loadedClaim, error)
 	files(ctx context.Context, items []int64) ([]loadedFile, error)
 	members(ctx context.Context, group int64, batch bool) ([]string, error)
 	findings(ctx context.Context, device, log int64, kind FindingKind) ([]*finding, error)
@@ -185,19 +190,19 @@ type loadedEvaluation struct {
 
 type loadedClaim struct {
 	claim      *claim
-	item       int64
-	project    string
+	cased      int64
 	evaluation int64
 }
 
 type loadedFile struct {
-	file    *file
+	file    *file // nil: nothing but claims is known
+	n       int64
 	item    int64
 	project string
 }
 
 // counters number rows from 1 in the order in which they are made.
-type counters struct{ devices, logs, visits, findings int64 }
+type counters struct{ devices, logs, visits, findings, cases int64 }
 
 type logKey struct {
 	device rating.DeviceID
@@ -327,13 +332,14 @@ func (s *state) touchDevice(d *device) {
 
 // area returns that of the hall in which the device stands, empty if nobody has said it.
 func (d *device) area() (string, error) {
-	if d.window == "" {
-		return "", nil
+	if d.areaOf == d.window {
+		return d.areaRead, nil
 	}
 	var w rating.Window
 	if err := json.Unmarshal([]byte(d.window), &w); err != nil {
 		return "", fmt.Errorf("the window of %s: %w", d.name, err)
 	}
+	d.areaRead, d.areaOf = w.Area, d.window
 	return w.Area, nil
 }
 

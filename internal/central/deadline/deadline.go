@@ -189,7 +189,7 @@ func (d *Deadlines) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after := books.Due{Begins: rating.ShanghaiDay(since) - 1, Item: math.MaxInt64}
+	after := books.Due{Begins: rating.ShanghaiDay(since) - 1, Number: math.MaxInt64}
 	for {
 		some, last, err := d.cfg.Books.Overdue(ctx, after, since, before, atOnce*journal.MaxParts)
 		if err != nil || len(some) == 0 {

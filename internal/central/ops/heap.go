@@ -1,0 +1,41 @@
+package ops
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// heapGrowth is by how many percent a large heap grows until garbage is collected. Go's 100 would take half as much memory again.
+	heapGrowth = 60
+	// heapFloor is up to how many bytes a small one grows: at 5,000 visits a second one of 24 MB would be looked through a hundred times a second else.
+	heapFloor = 48 << 20
+	// heapLook is how often it is looked how large it is.
+	heapLook = time.Second
+)
+
+// growth returns by how many percent a heap may grow of which so many bytes are in use.
+func growth(live uint64) int {
+	if live >= heapFloor*100/(100+heapGrowth) {
+		return heapGrowth
+	}
+	return int(heapFloor*100/max(live, 1<<20)) - 100
+}
+
+// KeepHeap fits the collection of garbage to the heap, until ctx ends. It returns nil. One of them may run in a process.
+func KeepHeap(ctx context.Context) error {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	tick := time.NewTicker(heapLook)
+	defer tick.Stop()
+	for {
+		metrics.Read(live)
+		debug.SetGCPercent(growth(live[0].Value.Uint64()))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

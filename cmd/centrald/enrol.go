@@ -19,6 +19,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/ops"
@@ -54,16 +55,17 @@ func authorityTrouble(t live.Trouble, cfg config, a *enrol.Authority) live.Troub
 
 // enrolDoor returns the server at which boxes ask for certificates.
 func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, error) {
-	l, err := net.Listen("tcp", string(x.cfg.Enrol.Listen))
+	l, err := bind(string(x.cfg.Enrol.Listen))
 	if err != nil {
-		return site{}, fmt.Errorf("enrol.listen: %w", hintTaken(string(x.cfg.Enrol.Listen), err))
+		return site{}, fmt.Errorf("enrol.listen: %w", err)
 	}
 	secure := tls.NewListener(l, x.enrol.Authority().ServerTLS(x.cfg.Enrol.Names))
 	return site{listener: secure, handler: m.Site("enrol", x.enrol.Handler(log)), logger: log}, nil
 }
 
 // errNoDoor says that the centre does not let boxes in by itself.
-var errNoDoor = errors.New("enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
+var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；请先在配置中写 enrol.listen 和 enrol.names：docs/enrolment.md",
+	"enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
 
 // imageConfig writes the file that lies on the boot partition of all boxes.
 func (c *command) imageConfig(_ context.Context, args []string) error {
@@ -77,7 +79,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; centrald image-config takes flags only", flags.Arg(0))
+		return cli.Unexpected(flags.Arg(0))
 	}
 	cfg, err := c.config()
 	if err != nil {
@@ -87,7 +89,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 		return errNoDoor
 	}
 	if *mqtt == "" {
-		return cli.Usagef("-broker is missing; write the address at which boxes find the MQTT broker")
+		return cli.Usage("缺少 -broker：写评价器连接的 MQTT 消息服务器的地址", "-broker is missing; write the address at which boxes find the MQTT broker")
 	}
 	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)
 	if err != nil {
@@ -97,7 +99,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority)
+	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority, c.env.now().Unix())
 	if err != nil {
 		return err
 	}
@@ -115,8 +117,8 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	return nil
 }
 
-// imageText returns the boxes' file without its signature.
-func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority) (string, error) {
+// imageText returns the boxes' file without its signature. Of two, boxes take the one with the greater revision.
+func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority, revision int64) (string, error) {
 	if at == "" {
 		_, port, err := net.SplitHostPort(string(cfg.Enrol.Listen))
 		if err != nil {
@@ -126,13 +128,13 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	}
 	for _, address := range append([]string{at}, page) {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return "", cli.Usagef("%q is not allowed; write https://host without a path", address)
+			return "", cli.Usage(fmt.Sprintf("不能写 %q；写 https://主机，不带路径", address), fmt.Sprintf("%q is not allowed; write https://host without a path", address))
 		}
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The same for all boxes of this centre: /boot/firmware/haochaping.toml, or where enrol.file of ratingd.toml says. It holds no secret. Whoever\n"+
 		"# changes a line breaks the signature at its end, and a box does not take it: write it anew by \"centrald image-config\".\n"+
-		"enrol.url = %q\nenrol.page = %q\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), a.RootPEM())
+		"enrol.url = %q\nenrol.page = %q\nenrol.revision = %d\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), revision, a.RootPEM())
 	for i, x := range brokers {
 		if i > 0 {
 			b.WriteString(", ")
@@ -148,7 +150,11 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 		if err != nil {
 			return "", fmt.Errorf("-defaults: %w", err)
 		}
-		b.WriteString(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n") + "\n")
+		defaults := strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n") + "\n"
+		if err := boxconfig.CheckShared([]byte(b.String()), []byte(defaults)); err != nil {
+			return "", fmt.Errorf("-defaults: boxes would not take %s, nothing was written: %w", more, err)
+		}
+		b.WriteString(defaults)
 	}
 	if err := toml.Unmarshal([]byte(b.String()), &map[string]any{}); err != nil {
 		return "", fmt.Errorf("-defaults: together with what the centre writes it is no TOML (of enrol, uplink and link it must not open tables; write \"uplink.ack = …\"): %w", err)
@@ -170,7 +176,8 @@ func (c *command) certificate(ctx context.Context, args []string) (err error) {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || (*server != "" || *client) != (*keyOut != "" && *out != "") || *server != "" && *client {
-		return cli.Usagef("write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
+		return cli.Usage("写 -server 名称 或 -centre，并写 -key 和 -out；或者只写 -root 或 -revoked",
+			"write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {

@@ -32,9 +32,20 @@ func (a *audience) show(v terminal.View) {
 	}
 }
 
+// offline reports whether records do not get to the centre, as far as is known.
+func (a *audience) offline() bool { return !a.shown.get().online }
+
+// code returns under which code the box waits to be accepted, the empty one if it does not.
+func (a *audience) code() enrolment.Code { return a.shown.get().code }
+
 // waits takes under which code the box waits to be accepted.
 func (a *audience) waits(c enrolment.Code) {
 	a.shown.update(func(p *picture) { p.code = c })
+}
+
+// teaches takes what is to be shown of a lesson of the keys.
+func (a *audience) teaches(v lessonView) {
+	a.shown.update(func(p *picture) { p.lesson = v })
 }
 
 // connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.

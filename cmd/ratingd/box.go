@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"haochaping/display"
@@ -16,6 +17,7 @@ import (
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
+	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
@@ -40,6 +42,8 @@ type daemon struct {
 	scene    scene
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
+	teacher  *teacher
+	eraser   eraser
 	uplink   *extra
 	// enrolment gets the box its certificate; empty where it has one from elsewhere.
 	enrolment []*extra
@@ -53,7 +57,7 @@ type daemon struct {
 }
 
 // runBox makes the parts, joins them, and runs them until ctx ends.
-func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service manager, log *slog.Logger) (err error) {
+func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service sdnotify.Told, log *slog.Logger) (err error) {
 	mem, err := openMemory(cfg, env, log)
 	if err != nil {
 		return err
@@ -78,17 +82,31 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		restart = stop
 	}
 	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
+	d.teacher = newTeacher(cfg, d.keys.source.watch, d.loop, d.views, restart, log)
+	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
+	var reborn atomic.Bool
+	d.eraser = eraser{cfg, func() uint64 { return mem.db.Backlog().Pending }, restart, func() { reborn.Store(!env.supervised); stop() }, log}
+	d.line.orders.erase = d.eraser.erase
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.uplink.crashed = "link.crashed"
 	if cfg.Enrols() {
-		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, log}).run))
+		place, err := stands(mem.db, boardName(cfg.Enrol.Board))
+		if err != nil {
+			log.Error("how the box stands with the centre cannot be kept", "error", err)
+		}
+		d.start.Barred = place.out()
+		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, place, log}).run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
 	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch(), "boot", mem.clock.boot,
 		"fingerprint", who.fingerprint(), "pending", mem.db.Backlog().Pending)
-	return stages.Run(ctx, d.stages(service)...)
+	err = stages.Run(ctx, d.stages(service)...)
+	if reborn.Load() {
+		err = errors.Join(err, errReborn)
+	}
+	return err
 }
 
 // joinTerminal makes the behaviour between the log and those who see what it shows.
@@ -100,7 +118,7 @@ func (d *daemon) joinTerminal() {
 	d.loop = terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
 		Reasons: terminal.Reasons{Order: d.keys.levels.Order(), Time: reasonsTime(d.cfg.Reasons)},
-		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
+		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Visits: d.journal, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(d.db, s); err != nil {
 				d.log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
@@ -125,6 +143,12 @@ func (d *daemon) joinScreen() {
 	d.screen = openPanels(c.Screen, display.NewRenderer(fonts.load()), d.log)
 	d.screen.fonts, d.screen.folders = fonts.renderers, folder.panels
 	d.links = &linkBook{who: d.who, base: c.Link.Base}
+	if fault := c.SharedFault; fault != nil {
+		d.around = append(d.around, d.extras.add("shared", "shared.file", func(ctx context.Context, report func(error)) error {
+			report(fault) // until somebody has written another and started the box
+			return idle(ctx)
+		}))
+	}
 	photo := d.extras.add("photos", "photos.file", func(ctx context.Context, _ func(error)) error { return idle(ctx) })
 	d.scene = scene{links: d.links, order: order, page: c.Enrol.Page, photos: &photos{staff: d.staff, report: photo.report}}
 	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
@@ -172,8 +196,7 @@ func (d *daemon) door(name, field, address string, page func() http.Handler) doo
 
 // joinWindowPCs makes what the window's PCs and the staff's cards reach.
 func (d *daemon) joinWindowPCs() {
-	offline := func() bool { return !d.views.shown.get().online }
-	d.pcs = newWindowPCs(d.cfg, window{d.loop, offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
+	d.pcs = newWindowPCs(d.cfg, window{d.loop, d.views.offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
 	if d.cfg.Cards.Configured() {
 		reader := cardReader{d.cfg.Cards, d.staff, d.loop, d.clock, d.log}
 		d.cards = append(d.cards, d.extras.add("cards", "cards.reader", func(ctx context.Context, report func(error)) error {
@@ -186,7 +209,7 @@ func (d *daemon) joinWindowPCs() {
 func (d *daemon) joinOperations() {
 	d.box = &operations{
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
-		shown: d.views.shown, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
+		views: d.views, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
 		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
 	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
@@ -208,10 +231,12 @@ func (d *daemon) joinOperations() {
 
 // stages returns the parts in the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a
 // moment to reach the centre, and the screen stays to the end. The caller closes the store last of all.
-func (d *daemon) stages(service manager) []stages.Stage {
+func (d *daemon) stages(service sdnotify.Told) []stages.Stage {
 	return []stages.Stage{
 		{Name: "supervision", Run: d.supervisor(service).run},
 		{Name: "keys", Run: func(ctx context.Context) error { return d.keys.run(ctx, d.loop) }},
+		{Name: "lessons", Run: d.teacher.run},
+		{Name: "eraser", Run: d.eraser.run},
 		{Name: "window API", Run: d.pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error { return together(ctx, d.cards...) }},
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},
@@ -227,7 +252,7 @@ func (d *daemon) stages(service manager) []stages.Stage {
 }
 
 // supervisor returns what feeds the service manager's watchdog.
-func (d *daemon) supervisor(service manager) supervisor {
+func (d *daemon) supervisor(service sdnotify.Told) supervisor {
 	return supervisor{
 		manager: service, ready: d.views.shown.first, logger: d.log,
 		watched: d.monitor, parts: []string{"keys", "terminal", "store", "screen"},

@@ -44,7 +44,7 @@ func TestCheckConfig(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":             {"", "", 0, "无误 / is in order"},
+		"in order":             {"", "", 0, "is in order"},
 		"no device":            {"device = \"\"\n", "", 78, "device"},
 		"no secret":            {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1, "window_api.webhook_secret_file: open DIR/none: no such file"},
 		"a guessed secret":     {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1, "whsec_"},
@@ -149,9 +149,9 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		want   string
 	}{
 		"in order":           {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
-		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行：chown root:nobody DIR/ratingd.toml"},
+		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
 		"the password":       {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
-		"the state":          {"", "", "", "", 78, "state: access DIR/state: permission denied；服务以用户 nobody 运行：chown -R nobody: DIR/state"},
+		"the state":          {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
 		"another account":    {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
 		"a folder of root's": {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
 		"a port of root's":   {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},

@@ -94,6 +94,8 @@ func TestBooks(t *testing.T) {
 		"ASearchFindsWhatFits":                   checkASearchFindsWhatFits,
 		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
 		"AnEvaluationWithItsRivals":              checkAnEvaluationWithItsRivals,
+		"OpenVisitsRatedByPhone":                 checkOpenVisitsRatedByPhone,
+		"ABoxThatWasReplaced":                    checkABoxThatWasReplaced,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

@@ -16,6 +16,7 @@
 //	centrald directory list area|unit|hall|window|staff
 //	centrald orders list [-unit CODE] [-limit MANY] [-json]
 //	centrald orders rebuild -reason WHY
+//	centrald figures rebuild
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild

@@ -27,6 +27,7 @@ import (
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
+	"haochaping/internal/central/report"
 	"haochaping/internal/cli"
 )
 
@@ -42,6 +43,7 @@ type rooms struct {
 	deadlines *deadline.Deadlines
 	intake    *intake.Room
 	orders    *rectify.Orders
+	reports   *report.Reports
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -172,7 +174,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.deadlines, err = c.openDeadlines(ctx, x, log); err != nil {
 		return err
 	}
-	x.orders, err = c.openOrders(ctx, x, log)
+	if x.orders, err = c.openOrders(ctx, x, log); err != nil {
+		return err
+	}
+	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log})
 	return err
 }
 

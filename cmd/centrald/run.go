@@ -86,9 +86,11 @@ func (c *command) commands() []cli.Command {
 	directory.Examples = []string{"centrald directory import halls.csv", "centrald directory list window -hall SL-H1 -json"}
 	orders := does("orders", "列出待办的差评工单；由日志重做工单", "list the orders on bad evaluations that are open; make them anew from the journal", c.orders, "centrald orders list")
 	orders.Verbs = []string{"list", "rebuild"}
+	figures := does("figures", "由账本重做统计", "make the figures anew from the books", c.figures, "centrald figures rebuild")
+	figures.Verbs = []string{"rebuild"}
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
-		account, device, directory, orders,
+		account, device, directory, orders, figures,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
 			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
 		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and the list of revoked certificates",

@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
 	"haochaping/internal/central/web/evaluations"
+	"haochaping/internal/central/web/figures"
 	"haochaping/internal/central/web/findings"
 	"haochaping/internal/central/web/fleet"
 	"haochaping/internal/central/web/live"
@@ -52,6 +53,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons), Silence: silence}),
+		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),

@@ -24,6 +24,7 @@ func owners() map[string]string {
 		"intake":   {"terminal_visit", "paper_form"},
 		"enrol":    {"enrol_request", "enrol_certificate"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_feed", "rectify_since"},
+		"report":   {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
@@ -84,7 +85,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -321,7 +321,7 @@ func (s *state) answered(d decoded) error {
 		said.Visit = rating.VisitID(e.id)
 		if a.Visit != nil {
 			said.Visit = a.Visit.ID
-			if err := s.boxless(by, *a.Visit); err != nil {
+			if err := s.boxless(by, *a.Visit, e.at.Wall); err != nil {
 				return err
 			}
 		}
@@ -351,7 +351,7 @@ func (s *state) attested(k rating.CaseKey, at int64) error {
 }
 
 // boxless enters a visit to a window that has no box. What is heard of it first holds; it decides nothing but whose window shows.
-func (s *state) boxless(by *device, record rating.Visit) error {
+func (s *state) boxless(by *device, record rating.Visit, at int64) error {
 	v, err := s.visit(by, record.ID)
 	if err != nil || v.text != "" {
 		return err
@@ -360,7 +360,7 @@ func (s *state) boxless(by *device, record rating.Visit) error {
 	if err != nil {
 		return err
 	}
-	v.text, v.record = string(b), &record
+	v.text, v.record, v.moment = string(b), &record, at
 	v.row.touch()
 	return nil
 }

@@ -73,7 +73,7 @@ func columns(table string) []string {
 	case "salvaged":
 		return []string{"log", "seq", "place", "hash"}
 	case "visit":
-		return []string{"n", "id", "device", "opened_at", "visit", "closing", "closed_at", "area"}
+		return []string{"n", "id", "device", "opened_at", "moment", "visit", "closing", "closed_at", "area"}
 	case "evaluation":
 		return []string{"id", "visit", "log", "seq", "subject", "project", "level", "channel", "replaces", "boot", "mono", "wall",
 			"synced", "received_at",
@@ -137,7 +137,7 @@ func (s *state) flush(ctx context.Context, tx *db.Tx, t tables) error {
 		if v.row == kept {
 			continue
 		}
-		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.text, v.closing, v.closed, v.area)
+		w.put(v.row, "visit", v.n, int64(v.id), v.device.id, v.opened, v.moment, v.text, v.closing, v.closed, v.area)
 	}
 	for _, e := range sorted(s.evaluations, func(e *evaluation) int64 { return e.id }) {
 		w.evaluation(e)

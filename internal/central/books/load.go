@@ -168,12 +168,12 @@ func (r reader) spans(ctx context.Context, log int64, from uint64, back bool, n 
 		log, clamp(from), n)
 }
 
-const readVisits = "SELECT n, id, device, opened_at, visit, closing, closed_at, area FROM {visit}"
+const readVisits = "SELECT n, id, device, opened_at, moment, visit, closing, closed_at, area FROM {visit}"
 
 func scanVisit(s db.Scanner) (out loadedVisit, err error) {
 	v := new(visit)
 	var id int64
-	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.text, &v.closing, &v.closed, &v.area)
+	err = s.Scan(&v.n, &id, &out.device, &v.opened, &v.moment, &v.text, &v.closing, &v.closed, &v.area)
 	v.id, out.visit = rating.VisitID(id), v
 	return out, err
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // SchemaVersion is that of the tables. Books of another one are made anew, not converted.
-const SchemaVersion = 6
+const SchemaVersion = 7
 
 // base is the tables that outlive generations. Times are milliseconds since 1970-01-01 UTC.
 const base = `CREATE TABLE IF NOT EXISTS books_state (
@@ -110,6 +110,7 @@ CREATE TABLE {visit} (
   id {int} NOT NULL,
   device {int} NOT NULL,
   opened_at {int} NOT NULL,             -- by the box's clock
+  moment {int} NOT NULL,                -- the same where that clock is believed, else when its record came; 0: it has not
   visit TEXT NOT NULL,                  -- JSON of rating.Visit, '' while its record has not come
   closing TEXT NOT NULL,                -- JSON of rating.Closing, '' while it has not come
   closed_at {int} NOT NULL,             -- when that came

@@ -86,6 +86,7 @@ type visit struct {
 	device      *device
 	id          rating.VisitID
 	opened      int64         // ms since 1970 by the box's clock
+	moment      int64         // the same where that is believed, else when its record came
 	text        string        // JSON of the visit, empty while its record has not come
 	record      *rating.Visit // that read
 	closing     string        // JSON; empty while it has not come

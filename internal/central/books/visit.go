@@ -43,7 +43,10 @@ func (s *state) opened(l *log, r *record, believed bool) error {
 	if record.Window.Area == "" {
 		record.Window.Area = v.area
 	}
-	v.text, v.record, v.opened = r.text, &record, r.At.Wall
+	v.text, v.record, v.opened, v.moment = r.text, &record, r.At.Wall, s.received
+	if believed {
+		v.moment = r.At.Wall
+	}
 	v.row.touch()
 	for _, e := range v.evaluations {
 		if err := e.locate(); err != nil {

@@ -18,10 +18,10 @@ import (
 // Program asks a site's API by a token, and remembers the answers.
 type Program struct {
 	Answers []descriptions.Answer
+	Token   string
 
-	t     testing.TB
-	site  http.Handler
-	token string
+	t    testing.TB
+	site http.Handler
 }
 
 // Program returns a program of somebody with a grant, whose token does some actions, bounded to an area if that is not empty.
@@ -35,7 +35,7 @@ func (w *World) Program(site http.Handler, g account.Grant, area string, actions
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &Program{t: w.t, site: site, token: token}
+	return &Program{Token: token, t: w.t, site: site}
 }
 
 // Get asks for an address, which has a path of the description.
@@ -52,7 +52,7 @@ func (p *Program) Post(path, address, body string) *httptest.ResponseRecorder {
 }
 
 func (p *Program) ask(path string, r *http.Request) *httptest.ResponseRecorder {
-	r.Header.Set("Authorization", "Bearer "+p.token)
+	r.Header.Set("Authorization", "Bearer "+p.Token)
 	w := Do(p.site, r)
 	p.Answers = append(p.Answers, descriptions.Answer{Method: r.Method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
 	return w

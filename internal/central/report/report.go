@@ -1,0 +1,114 @@
+package report
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/rectify"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+const (
+	leaseName = "report"
+	leaseTime = time.Minute
+	every     = 5 * time.Second
+)
+
+// errElsewhere says that another instance has taken over.
+var errElsewhere = errors.New("another instance makes the aggregates")
+
+// Journal is what is needed of the journal.
+type Journal interface {
+	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
+	Unlease(ctx context.Context, name, holder string) error
+}
+
+// Config names what Reports need. All fields are mandatory.
+type Config struct {
+	DB        *db.DB // the books': what follows from them lies beside them, and the journal's writer is left alone
+	Journal   Journal
+	Books     *books.Books
+	Orders    *rectify.Orders
+	Directory *directory.Directory
+	Holder    string // names this instance
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Reports is the aggregates. Its methods are safe for concurrent use.
+type Reports struct {
+	cfg Config
+	db  *db.DB
+
+	mu    sync.Mutex
+	posts []kept // guarded by mu; by their numbers, which stay
+	stood *stood // guarded by mu; where boxes stood, as the organisation last had it
+}
+
+// Open brings the room's tables up to date.
+func Open(ctx context.Context, c Config) (*Reports, error) {
+	r := &Reports{cfg: c, db: c.DB}
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = r.db.Migrate(ctx, "report", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the aggregates: %w", err)
+	}
+	return r, nil
+}
+
+// Run has the aggregates follow until ctx ends, in one instance at a time.
+func (r *Reports) Run(ctx context.Context) error {
+	changed, stop := r.cfg.Books.Subscribe()
+	defer stop()
+	said, looked := "", false
+	for ctx.Err() == nil {
+		err := r.Once(ctx)
+		if err == nil && !looked {
+			err = r.redue(ctx)
+			looked = err == nil
+		}
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err)
+		} else if err == nil {
+			said = ""
+		}
+		wake := changed
+		if err != nil {
+			wake = nil // not as fast as evaluations come
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		case <-wake:
+			pause(ctx, time.Second) // others come with it
+		}
+	}
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return r.cfg.Journal.Unlease(given, leaseName, r.cfg.Holder)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func timeOf(ms int64) time.Time { return time.UnixMilli(ms) }

@@ -50,6 +50,12 @@ func writeConfig(t *testing.T, dir string) string {
 
 func startCentre(t *testing.T, dir string) *centre {
 	t.Helper()
+	return startCentreAt(t, dir, time.Now)
+}
+
+// startCentreAt is startCentre by a clock.
+func startCentreAt(t *testing.T, dir string, now func() time.Time) *centre {
+	t.Helper()
 	c := &centre{t: t, config: writeConfig(t, dir), log: new(testkit.Said)}
 	addresses := filepath.Join(dir, "addresses.json")
 	if err := os.RemoveAll(addresses); err != nil {
@@ -58,7 +64,7 @@ func startCentre(t *testing.T, dir string) *centre {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, time.Now, rand.Reader, manager})
+		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, now, rand.Reader, manager})
 	}()
 	stopped := false
 	c.stop = func() {

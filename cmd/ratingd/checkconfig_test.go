@@ -66,6 +66,7 @@ func TestCheckConfig(t *testing.T) {
 		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
 		"a port twice":         {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1, "operations.listen: 与 window_api.listen 端口相同"},
 		"a reader's profile":   {"cards.port = \"/dev/ttyUSB9\"\ncards.profile = \"DIR/none.toml\"\n", "", 1, "cards.profile: "},
+		"no socket":            {"operations.socket = \"DIR/f\"\n", "x", 1, "operations.socket: DIR/f 已存在且不是套接字"},
 		"no folder for socket": {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
 		"all of it at once":    {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1, "sound.asking: "},
 	} {

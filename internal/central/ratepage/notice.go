@@ -133,6 +133,22 @@ var (
 		Do:      "不必再次提交。如果您还没有评价过，请向大厅咨询台或" + hotline + " 反映。",
 		English: "This code was used too many times within a short time. What arrived first is kept; this submission was not accepted.",
 	}
+	complained = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "投诉已收到", TitleEn: "Your complaint has arrived.",
+		What:    "您的投诉已经保存，并开立了整改工单。",
+		Means:   "办理单位会在规定期限内核实、整改并反馈；留有联系方式的会与您联系。窗口工作人员看不到投诉内容。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your complaint is stored, and those who handled your case will look into it; if you left a contact you will hear from them. You may close this page.",
+	}
+	tooLateToComplain = notice{
+		Status:  http.StatusGone,
+		TitleZh: "请通过其他渠道投诉", TitleEn: "Please complain another way.",
+		What:    "这个二维码显示后 24 小时内可以投诉，现在已经超过时间。",
+		Means:   "还没有提交任何内容。",
+		Do:      "请拨打" + hotline + "，或到大厅咨询台、政务服务管理机构投诉。",
+		English: "The code takes complaints for a day. Nothing was submitted. Please call 12345, or go to the information desk.",
+	}
 	outOfOrder = notice{
 		Status:  http.StatusServiceUnavailable,
 		TitleZh: "评价服务暂时不可用", TitleEn: "Rating is not available at the moment.",

@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but FrameAncestors is mandatory.
+// Config holds what a Page needs. Every field but FrameAncestors and Complain is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -68,9 +68,11 @@ type Config struct {
 	// Heard waits until the box has answered that it knows of these, at most until the context is done, and says whether it has.
 	Heard   func(context.Context, rating.DeviceID, rating.VisitID, []rating.Question) bool
 	Reasons rating.Catalogue
-	Logger  *slog.Logger
-	Now     func() time.Time // the centre's clock
-	Random  io.Reader        // usually crypto/rand.Reader
+	// Complain takes what a citizen complains of; nil: the page has no form for it.
+	Complain func(context.Context, Complaint) error
+	Logger   *slog.Logger
+	Now      func() time.Time // the centre's clock
+	Random   io.Reader        // usually crypto/rand.Reader
 	// FrameAncestors are the origins that may show the page in a frame, as "http://127.0.0.1:8400". Usually none.
 	FrameAncestors []string
 }
@@ -99,6 +101,8 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/kept", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/saved", p.saved)
+		p.mux.HandleFunc("GET "+root+"{token}/complaint", p.showComplaint)
+		p.mux.HandleFunc("POST "+root+"{token}/complaint", p.complain)
 	}
 	for _, root := range []string{link.Path, strings.ToLower(link.Path)} {
 		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
@@ -167,7 +171,9 @@ func (p *Page) todo(w http.ResponseWriter, l opened) ([]question, bool) {
 	state, todo := stateOf(l.claim, l.visit, p.cfg.Now())
 	switch state {
 	case used:
-		p.say(w, alreadyRated)
+		n := alreadyRated
+		n.Next, n.NextZh, n.NextEn = p.complainAt(l), "我要投诉", "Complain"
+		p.say(w, n)
 		return nil, false
 	case expired:
 		p.say(w, tooLate)

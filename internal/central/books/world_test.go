@@ -101,14 +101,8 @@ func TestBooks(t *testing.T) {
 			t.Run(name, func(t *testing.T) { contract[name](t, on) })
 		}
 	}
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel() // beside the other, which waits for its server most of the time
-		run(t, onSQLite)
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		run(t, onPostgres(t))
-	})
+	t.Run("sqlite", func(t *testing.T) { run(t, onSQLite) })
+	t.Run("postgres", func(t *testing.T) { run(t, onPostgres(t)) })
 }
 
 func onSQLite(t *testing.T, test func(t *testing.T, open func(testing.TB) *world)) {

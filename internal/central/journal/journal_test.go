@@ -24,22 +24,10 @@ import (
 	"haochaping/sync/wire"
 )
 
-// postgres is the server of the package's tests.
-var postgres dbtest.Shared
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := postgres.Close(); err != nil {
-		fmt.Fprintln(os.Stderr, "end PostgreSQL:", err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
 // onBoth runs a test on SQLite and on PostgreSQL. It is given the address of an empty database.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, postgres.Database(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, dbtest.StartPostgres(t).Database(t)) })
 }
 
 // box makes signed batches of one log.

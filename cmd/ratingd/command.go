@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -40,7 +41,7 @@ type orders struct {
 }
 
 // errNoManager says that a daemon that ends would not be started again.
-var errNoManager = errors.New("没有服务管理器，重启后不会再启动 / no service manager would start the daemon again")
+var errNoManager = cli.Error("没有服务管理器，重启后不会再启动", "no service manager would start the daemon again")
 
 // carryOut carries out a command, and returns how the parts are where it asks for that.
 func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {

@@ -13,7 +13,8 @@ import (
 	"haochaping/sync/wire"
 )
 
-// lessonOf returns the command by which a box has learnt its keys, if they wait to be confirmed: it is answered and nothing has followed. Commands are the latest first.
+// lessonOf returns the command by which a box has learnt its keys, if they wait to be confirmed: it is answered and nothing has followed.
+// Commands are the latest first.
 func lessonOf(all []fleet.Command, now time.Time) (c fleet.Command, ok bool) {
 	for _, x := range all {
 		switch x.Name {

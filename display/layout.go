@@ -274,7 +274,7 @@ func (l *layout) takePhoto(s Screen, box image.Rectangle) image.Rectangle {
 		box.Min.Y = l.photo.Max.Y + l.pad
 		return box
 	}
-	share := 30 // percent of the breadth
+	share := 30                               // percent of the breadth
 	if l.upright() && clean(s.Matter) != "" { // which needs the breadth
 		share = 22
 	}

@@ -34,6 +34,14 @@ var (
 	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting"}
 )
 
+// Render draws a screen of its own each time, which a Board does into one that it has.
+func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
+	l, err := r.arrange(s, size)
+	dst := image.NewRGBA(image.Rectangle{Max: size})
+	r.draw(dst, s, l)
+	return dst, err
+}
+
 func renderer(t testing.TB) *Renderer {
 	t.Helper()
 	f, err := LoadFonts(nil)

@@ -124,8 +124,7 @@ func (c *command) listed(ctx context.Context, x *rooms, all []rectify.Listed) ([
 
 func (c *command) printOrders(listed []listedOrder) error {
 	if len(listed) == 0 {
-		_, err := fmt.Fprintln(c.env.stdout, "nothing is open")
-		return err
+		return c.say("没有待办", "nothing is open")
 	}
 	w := tabwriter.NewWriter(c.env.stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ORDER\tSTATE\tDUE\tLEFT\tLEVEL\tUNIT\tABOUT")
@@ -151,9 +150,11 @@ func (c *command) rebuildOrders(ctx context.Context, args []string) error {
 	reason := flags.String("reason", "", "`why`, for the journal")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *reason == "" {
-			return cli.Usagef("say why: centrald orders rebuild -reason …")
+			return cli.Usage("请写原因：centrald orders rebuild -reason …", "say why: centrald orders rebuild -reason …")
 		}
-		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, c.progress("重做工单 · orders made anew").tell)
+		p := c.progress("重做工单", "making the orders anew")
+		defer p.End()
+		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, p.tell)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	counted := ops.NewMetrics()
 	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = counted.Journal(x.journal), counting{x.fleet, counted}, x.key, c.env.now, log
 	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
-	mqtt.Held = x.checkHead
+	mqtt.Held, mqtt.Missed = x.checkHead, x.missed
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
 	in, err := ingest.New(mqtt)
 	if err != nil {
@@ -171,7 +172,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, err
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
 		Now: c.env.now, Random: c.env.random, Complain: x.complain,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
@@ -199,6 +200,26 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}
 	return rate, admin, nil
+}
+
+// A box that comes back is told of so many answers by phone at most, which are no older.
+const (
+	missedMost = 100
+	missedLife = 24 * time.Hour
+)
+
+// missed tells a box of what phones have rated, as far as it may still ask it. The oldest come first.
+func (x *rooms) missed(ctx context.Context, d rating.DeviceID, tell func(rating.VisitID, rating.Question) error) error {
+	all, err := x.books.OpenByPhone(ctx, d, time.UnixMilli(x.journal.Now()).Add(-missedLife), missedMost)
+	if err != nil {
+		return err
+	}
+	for _, p := range slices.Backward(all) {
+		if err := tell(p.Visit, p.Question); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func texts[T ~string](all []T) []string {

@@ -15,6 +15,7 @@ import (
 	"haochaping/device/sound"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/windowapi"
 )
 
@@ -22,11 +23,13 @@ import (
 type ailingError struct{ err error }
 
 func (e *ailingError) Error() string {
-	return "窗口可以评价，但以下部分不能工作 / the window works, but for these parts:\n" + e.err.Error()
+	return e.Unwrap().Error()
 }
 
 // Unwrap returns what does not work.
-func (e *ailingError) Unwrap() error { return e.err }
+func (e *ailingError) Unwrap() error {
+	return errors.Join(cli.Error("窗口可以评价，但以下部分不能工作", "the window works, but for these parts"), e.err)
+}
 
 // checker looks for what a daemon with a configuration would stumble over. It looks as the service's user, and changes nothing.
 type checker struct {
@@ -54,8 +57,8 @@ func checkConfig(path string, env environment) error {
 		return &configurationError{forService(u, toRead, path, errors.Join(err, u.mayRead(path)))}
 	}
 	if u.stranger(os.Geteuid()) {
-		return fmt.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行 / the configuration reads well, but this user cannot "+
-			"find out what the service's user %[1]s may use; run it as root", u.user)
+		return cli.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行",
+			"the configuration reads well, but this user cannot find out what the service's user %s may use; run it as root", u.user)
 	}
 	c := &checker{cfg: cfg, unit: u, env: env}
 	c.vital()
@@ -91,11 +94,12 @@ func forService(u unit, remedy, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	do := ""
+	zh, en := "服务以用户 "+u.user+" 运行，无权访问", "the service runs as "+u.user+", who may not"
 	if path != "" {
-		do = "：" + fmt.Sprintf(remedy, u.user, path)
+		do := fmt.Sprintf(remedy, u.user, path)
+		zh, en = zh+"："+do, en+": "+do
 	}
-	return fmt.Errorf("%w；服务以用户 %s 运行%s / the service runs as %[2]s, who may not", err, u.user, do)
+	return cli.Because(err, zh, en)
 }
 
 // note adds what is wrong with the file of a field.
@@ -124,8 +128,9 @@ func (c *checker) keys() {
 			levels = append(levels, fmt.Sprint(key.Level))
 		}
 		list := strings.Join(levels, " ")
-		c.errs = append(c.errs, fmt.Errorf("keys.map: 五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true / "+
-			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list, list))
+		c.errs = append(c.errs, fmt.Errorf("keys.map: %w", cli.Errorf(
+			"五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true",
+			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list)))
 	}
 }
 
@@ -169,7 +174,7 @@ func (c *checker) uplink() {
 	up := c.cfg.Uplink
 	password, err := up.ReadPassword()
 	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
-		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
+		err = cli.Errorf("%s 是空的，连不上中心；请写入密码", "%s is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
 	}
 	c.note("uplink.password_file", up.PasswordFile, err)
 	_, err = up.ReadTLS()
@@ -211,11 +216,11 @@ func (c *checker) sound() {
 	}
 	if speaker := s.Speaker(); speaker != "" && (s.Asking == "" || s.Thanks == "") {
 		if _, err := exec.LookPath(speaker); err != nil {
-			c.note("sound.speak", "", fmt.Errorf("安装软件包 espeak-ng / install the Debian package espeak-ng: %w", err))
+			c.note("sound.speak", "", cli.Because(err, "安装软件包 espeak-ng", "install the Debian package espeak-ng"))
 		}
 	}
 	if _, err := exec.LookPath(c.env.aplay); err != nil {
-		c.note("sound", "", fmt.Errorf("安装软件包 alsa-utils / install the Debian package alsa-utils: %w", err))
+		c.note("sound", "", cli.Because(err, "安装软件包 alsa-utils", "install the Debian package alsa-utils"))
 	}
 }
 
@@ -245,6 +250,9 @@ func (c *checker) window() {
 			if err = access(filepath.Dir(s), unix.W_OK|unix.X_OK); err == nil {
 				err = ordinary(filepath.Dir(s))
 			}
+			if info, e := os.Lstat(s); e == nil && info.Mode()&fs.ModeSocket == 0 {
+				err = fmt.Errorf("%s 已存在且不是套接字，请移走或换一个路径 / is there and no socket: move it away, or name another path", s)
+			}
 		}
 		c.note("operations.socket", "", err)
 	}
@@ -268,8 +276,8 @@ func (c *checker) devices() {
 			continue
 		}
 		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
-			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / "+
-				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
+			c.errs = append(c.errs, fmt.Errorf("%s: %w", field, cli.Because(err, "把用户 "+c.unit.user+" 加入该设备的组：ls -l "+path,
+				"add the service's user "+c.unit.user+" to the device's group: ls -l "+path)))
 		}
 	}
 }

@@ -44,7 +44,7 @@ func TestCheckConfig(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":             {"", "", 0, "无误 / is in order"},
+		"in order":             {"", "", 0, "is in order"},
 		"no device":            {"device = \"\"\n", "", 78, "device"},
 		"no secret":            {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1, "window_api.webhook_secret_file: open DIR/none: no such file"},
 		"a guessed secret":     {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1, "whsec_"},
@@ -66,6 +66,7 @@ func TestCheckConfig(t *testing.T) {
 		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
 		"a port twice":         {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1, "operations.listen: 与 window_api.listen 端口相同"},
 		"a reader's profile":   {"cards.port = \"/dev/ttyUSB9\"\ncards.profile = \"DIR/none.toml\"\n", "", 1, "cards.profile: "},
+		"no socket":            {"operations.socket = \"DIR/f\"\n", "x", 1, "operations.socket: DIR/f 已存在且不是套接字"},
 		"no folder for socket": {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
 		"all of it at once":    {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1, "sound.asking: "},
 	} {
@@ -148,9 +149,9 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		want   string
 	}{
 		"in order":           {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
-		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行：chown root:nobody DIR/ratingd.toml"},
+		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
 		"the password":       {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
-		"the state":          {"", "", "", "", 78, "state: access DIR/state: permission denied；服务以用户 nobody 运行：chown -R nobody: DIR/state"},
+		"the state":          {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
 		"another account":    {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
 		"a folder of root's": {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
 		"a port of root's":   {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},

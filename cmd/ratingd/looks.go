@@ -46,7 +46,7 @@ func (o *operations) parts() []opsapi.Watched {
 func (o *operations) lookAtWindow() condition.Finding {
 	v := o.loop.View()
 	if v.State == terminal.Enrolling {
-		if wait := o.shown.get().code; wait.Text != "" {
+		if wait := o.views.code(); wait.Text != "" {
 			return condition.Of("window.waits", wait.Text+", "+wait.Digits)
 		}
 		return condition.Of("window.unenrolled", fmt.Sprintf("%s, %s", o.who.device, o.who.fingerprint()))
@@ -95,7 +95,7 @@ func (o *operations) lookAtKeys(ctx context.Context) condition.Finding {
 }
 
 func (o *operations) lookAtScreen(ctx context.Context) condition.Finding {
-	if err := o.shown.probe(ctx); err != nil {
+	if err := o.views.shown.probe(ctx); err != nil {
 		return condition.Hangs("screen")
 	}
 	if why := o.screen.trouble.Load(); why != nil {

@@ -25,7 +25,7 @@ type operations struct {
 	recorder *opsapi.Recorder
 	loop     *terminal.Loop
 	keys     *keypadReader
-	shown    *latest[picture]
+	views    *audience
 	screen   *panels
 	line     *centreLine
 	uplink   *extra

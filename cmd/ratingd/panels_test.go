@@ -204,8 +204,8 @@ func TestAModeThatTheScreenLacksIsTold(t *testing.T) {
 	var next display.Panel = first
 	p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.DiscardHandler)}
 	p.open = func() (display.Panel, error) { return next, nil }
-	o := operations{screen: p, shown: newLatest(picture{})}
-	go o.shown.each(t.Context(), func(picture) {})
+	o := operations{screen: p, views: newAudience(nil, func() {})}
+	go o.views.shown.each(t.Context(), func(picture) {})
 	p.look()
 	if f := o.lookAtScreen(t.Context()); f.Code != "screen.mode" || f.Level != condition.Note || !strings.Contains(f.What.ZH, "1280x720 → 480x320") {
 		t.Errorf("of the mode is told %+v", f)

@@ -84,6 +84,9 @@ func TestATextFromWindows(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ add, want string }{
+		"Chinese quotes":     {"keys.staff = “0x36”", "line 10: unexpected character"},
+		"a wide sign":        {"keys.staff ＝ \"0x36\"", "全角标点或空格"},
+		"a wide space":       {"keys.staff =　\"0x36\"", "全角标点或空格"},
 		"another encoding":   {"# \xc6\xc0\xbc\xdb\xc6\xf7", "line 10: 不是 UTF-8 编码"},
 		"unknown field":      {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
 		"unknown table":      {"[colour]\nred = 1", "line 10: colour is unknown"},

@@ -25,17 +25,26 @@ func Password(f File) (string, error) {
 	return strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n"), nil
 }
 
+// Authorities returns the certificates in a file, by which servers are judged.
+func Authorities(f File) (*x509.CertPool, error) {
+	pem, err := keptfile.ReadSmall(f.Path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Field, err)
+	}
+	all := x509.NewCertPool()
+	if !all.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s: %s holds no certificate", f.Field, f.Path)
+	}
+	return all, nil
+}
+
 // TLS returns how a client judges the broker, by the system's authorities if no other is named, and shows itself, if it has a certificate.
 func TLS(authority, certificate File, key string) (*tls.Config, error) {
 	out := &tls.Config{MinVersion: tls.VersionTLS12}
 	if authority.Path != "" {
-		pem, err := keptfile.ReadSmall(authority.Path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", authority.Field, err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: %s holds no certificate", authority.Field, authority.Path)
+		var err error
+		if out.RootCAs, err = Authorities(authority); err != nil {
+			return nil, err
 		}
 	}
 	if certificate.Path == "" {

@@ -51,13 +51,29 @@ func Decode(b []byte, v any, program string) (Lines, error) {
 	dec := toml.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return nil, explain(err, program)
+		return nil, explain(err, b, program)
 	}
 	return index(b), nil
 }
 
+// wide are the signs that an input method for Chinese writes in place of those of a configuration.
+const wide = "“”‘’，、：；＝＃［］｛｝（）【】\u3000"
+
+// misspelt says that a line has such signs, which an editor shows much like the others; empty if it has none.
+func misspelt(b []byte, line int) string {
+	lines := bytes.Split(b, []byte("\n"))
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	text, _, _ := bytes.Cut(lines[line-1], []byte("#"))
+	if !bytes.ContainsAny(text, wide) {
+		return ""
+	}
+	return "；这一行有全角标点或空格，请改为半角 / the line has Chinese punctuation or a wide space; write \" , = and spaces as in English"
+}
+
 // explain turns the decoder's errors into lines that an administrator can act on.
-func explain(err error, program string) error {
+func explain(err error, b []byte, program string) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {
 		var all []error
@@ -71,7 +87,7 @@ func explain(err error, program string) error {
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		line, _ := bad.Position()
-		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		what := strings.TrimPrefix(bad.Error(), "toml: ") + misspelt(b, line)
 		if key := strings.Join(bad.Key(), "."); key != "" {
 			return fmt.Errorf("line %d: %s: %s", line, key, what)
 		}

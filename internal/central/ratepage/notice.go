@@ -37,6 +37,14 @@ var (
 		Do:      "可以关闭此页，不必再次提交。",
 		English: "Your rating is stored. The terminal at the window is offline: if you have pressed a key there before, that goes first; if not, this one counts. You may close this page.",
 	}
+	storedUnheard = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
+		What:    "您的评价已经保存。窗口的评价器还没有回应。",
+		Means:   "如果您刚才已经在评价器上按过键，以先按的为准；没有按过，就计入这一份。窗口工作人员看不到您选择了什么。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your rating is stored. The terminal at the window has not answered yet: if you have pressed a key there before, that goes first; if not, this one counts. You may close this page.",
+	}
 	storedOnly = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",

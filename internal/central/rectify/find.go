@@ -87,7 +87,7 @@ func (f Filter) of(args []any) (string, []any) {
 		all = append(all, fmt.Sprintf("p.owed = %d", stillOwed))
 	}
 	if f.Words != "" {
-		all = append(all, `r.label LIKE `+mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\'`)
+		all = append(all, `p.order_id IN (SELECT id FROM rectify_order WHERE label LIKE `+mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\')`)
 	}
 	return " AND " + strings.Join(all, " AND "), args
 }

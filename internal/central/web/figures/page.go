@@ -24,6 +24,7 @@ type shown struct {
 	Channels []channelLine
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
+	Signs    []signLine
 	More     int // parts that are not shown
 	Query    string
 	Guarded  bool
@@ -77,6 +78,12 @@ type partLine struct {
 	Place    int
 	Deeper   string // address of its parts
 	See      string // address of its evaluations
+}
+
+// signLine is something about a window that people should look at.
+type signLine struct {
+	report.Sign
+	Name, See string
 }
 
 func (p *pages) page(c *web.Call) error {
@@ -139,6 +146,9 @@ func (a *answer) shown(c *web.Call) shown {
 			}
 		}
 		v.Parts = append(v.Parts, l)
+		for _, s := range x.Signs {
+			v.Signs = append(v.Signs, signLine{s, x.Name, l.See})
+		}
 	}
 	return v
 }

@@ -181,7 +181,7 @@ func (a *answer) guard() {
 	for i, x := range a.Parts {
 		now[i], was[i] = x.Of("").Answered(), x.Before.Of("").Answered()
 	}
-	hidden, before := withhold(now, account.LeastCounted), withhold(was, account.LeastCounted)
+	hidden, before := report.Withhold(now, account.LeastCounted), report.Withhold(was, account.LeastCounted)
 	for i := range a.Parts {
 		x := &a.Parts[i]
 		x.Hidden, x.Was = hidden[i] || a.Whole.Hidden, before[i] || a.Whole.Was

@@ -243,7 +243,7 @@ func (a *answer) channels() (all []channelLine) {
 	}
 	hidden := make([]bool, len(some))
 	if a.q.viewer.guarded {
-		hidden = withhold(answers, account.LeastCounted)
+		hidden = report.Withhold(answers, account.LeastCounted)
 	}
 	whole := a.Whole.Of("")
 	for i, ch := range some {

@@ -111,7 +111,8 @@ func (d *debian) inGroups() {
 const boxConfiguration = `# of this hall
 device = "lz-0417"
 keys.source = "simulated"
-keys.map = [{ key = "a", level = 5 }, { key = "b", level = 4 }, { key = "c", level = 3 }, { key = "d", level = 2 }, { key = "e", level = 1 }]
+keys.map = [{ key = "a", level = 5 }, { key = "b", level = 4 }, { key = "c", level = 3 }, { key = "d", level = 2 },
+            { key = "e", level = 1 }]
 screen.panel = "none"
 window_api.listen = ""
 uplink.broker = "mqtt://127.0.0.1:1"

@@ -1,7 +1,7 @@
 // Package display draws the box's screen and shows it.
 //
 // A Screen is a value that says what is to be seen. A Renderer turns it into pixels and nothing else: the same Screen at
-// the same size is the same image, at any size from 480×320 to 1920×1080, upright or across. Texts are Chinese with
+// the same size is the same image, at any size from 480×320 to 1920×1200, upright or across. Texts are Chinese with
 // English below. The five levels are five tiles of equal size, in the order of the keys, each with number, face and word,
 // so that no answer is suggested and none needs colour to be understood. Text has a contrast of at least 7:1.
 //

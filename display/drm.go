@@ -29,6 +29,7 @@ type DRM struct {
 	fb     uint32  // 0 if none
 	handle uint32  // of the dumb buffer, 0 if none
 	quiet  bool    // the driver shows what is in memory without being told
+	unmet  error   // why the named mode is not the one that is shown, nil if it is
 	surface
 }
 
@@ -104,6 +105,7 @@ func (d *DRM) start(wanted string) error {
 		d.output = s.output
 		err := d.show(s.mode, s.crtc)
 		if err == nil {
+			d.unmet = lacking(s.output.modes, s.mode, wanted)
 			return nil
 		}
 		errs = append(errs, fmt.Errorf("the screen at connector %d: %w", s.output.connector, err), d.free())
@@ -143,7 +145,7 @@ func (d *DRM) allocate(mode drmMode, bits uint32) error {
 	if bits == 16 {
 		fb.depth, format = 16, rgb565
 	}
-	d.format = format(int(mode.width), int(mode.height), int(dumb.pitch))
+	d.format, d.scale = format(int(mode.width), int(mode.height), int(dumb.pitch)), mode.scale()
 	if err := d.format.check(); err != nil {
 		return err
 	}
@@ -195,6 +197,9 @@ func (d *DRM) Check() error {
 	return nil
 }
 
+// Unmet returns which mode was named, which is shown in its place, and which there are; nil if it is the named one or none was named.
+func (d *DRM) Unmet() error { return d.unmet }
+
 // String implements conn.Resource.
 func (d *DRM) String() string { return "screen at " + d.card.file.Name() }
 
@@ -228,7 +233,7 @@ func (d *DRM) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
 	if err != nil || written.Empty() {
 		return err
 	}
-	return d.tell([]drmClip{clip(written)})
+	return d.tell([]drmClip{d.clip(written)})
 }
 
 // DrawParts draws parts of a frame and tells the driver once.
@@ -240,7 +245,7 @@ func (d *DRM) DrawParts(parts []image.Rectangle, frame *image.RGBA) error {
 			return err
 		}
 		if !written.Empty() {
-			clips = append(clips, clip(written))
+			clips = append(clips, d.clip(written))
 		}
 	}
 	return d.tell(clips)
@@ -255,13 +260,14 @@ func (d *DRM) DrawReady(over []image.Rectangle, frame *image.RGBA) error {
 	clips := make([]drmClip, 0, len(written))
 	for _, w := range written {
 		if !w.Empty() {
-			clips = append(clips, clip(w))
+			clips = append(clips, d.clip(w))
 		}
 	}
 	return d.tell(clips)
 }
 
-func clip(r image.Rectangle) drmClip {
+func (d *DRM) clip(r image.Rectangle) drmClip {
+	r = d.inMemory(r)
 	return drmClip{uint16(r.Min.X), uint16(r.Min.Y), uint16(r.Max.X), uint16(r.Max.Y)}
 }
 

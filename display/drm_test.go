@@ -3,6 +3,7 @@ package display
 import (
 	"errors"
 	"fmt"
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,16 +37,22 @@ func TestChooseMode(t *testing.T) {
 	}{
 		"preferred":              {[]drmMode{mode(1920, 1080, 0), mode(1024, 600, drmPreferred), mode(800, 600, 0)}, "", "1024x600 true"},
 		"preferred too large":    {[]drmMode{mode(3840, 2160, drmPreferred), mode(1280, 720, 0), mode(1920, 1080, 0)}, "", "1920x1080 true"},
-		"preferred not drawable": {[]drmMode{mode(1920, 1200, drmPreferred), mode(800, 600, 0)}, "", "800x600 true"},
+		"preferred not drawable": {[]drmMode{mode(2560, 1600, drmPreferred), mode(800, 600, 0)}, "", "800x600 true"},
+		"native of 16:10":        {[]drmMode{mode(1920, 1200, drmPreferred), mode(1920, 1080, 0), mode(1600, 1200, 0)}, "", "1920x1200 true"},
+		"upright of 16:10":       {[]drmMode{mode(1200, 1920, drmPreferred)}, "", "1200x1920 true"},
 		"upright":                {[]drmMode{mode(720, 1280, drmPreferred)}, "", "720x1280 true"},
 		"too small":              {[]drmMode{mode(128, 64, drmPreferred)}, "", "0x0 false"},
 		"none":                   {nil, "", "0x0 false"},
 		"forced":                 {forced, "", "1024x600 true"},
 		"forced and preferred":   {append(forced, mode(1280, 720, drmPreferred)), "", "1024x600 true"},
-		"forced not drawable":    {[]drmMode{mode(2560, 1440, drmUserDefined), mode(1280, 720, drmPreferred)}, "", "1280x720 true"},
+		"forced and large":       {[]drmMode{mode(2560, 1440, drmUserDefined), mode(1280, 720, drmPreferred)}, "", "2560x1440 true"},
+		"forced not drawable":    {[]drmMode{mode(160, 120, drmUserDefined), mode(1280, 720, drmPreferred)}, "", "1280x720 true"},
 		"named":                  {append(forced, mode(1280, 720, drmPreferred)), "800x600", "800x600 true"},
 		"named and absent":       {[]drmMode{mode(1280, 720, drmPreferred), mode(800, 600, 0)}, "640x480", "1280x720 true"},
-		"named and not drawable": {[]drmMode{mode(1280, 720, drmPreferred), mode(3840, 2160, 0)}, "3840x2160", "1280x720 true"},
+		"named and large":        {[]drmMode{mode(1280, 720, drmPreferred), mode(3840, 2160, 0)}, "3840x2160", "3840x2160 true"},
+		"named and not drawable": {[]drmMode{mode(1280, 720, drmPreferred), mode(320, 200, 0)}, "320x200", "1280x720 true"},
+		"only large":             {[]drmMode{mode(3840, 2400, 0), mode(2560, 1600, drmPreferred), mode(2048, 1536, 0)}, "", "2560x1600 true"},
+		"only large, no wish":    {[]drmMode{mode(3840, 2400, 0), mode(2560, 1600, 0)}, "", "2560x1600 true"},
 		"interlaced":             {[]drmMode{interlaced(mode(1920, 1080, drmPreferred)), mode(1280, 720, 0)}, "", "1280x720 true"},
 		"only interlaced":        {[]drmMode{interlaced(mode(1920, 1080, drmPreferred))}, "", "0x0 false"},
 		"named interlaced":       {[]drmMode{mode(1280, 720, 0), interlaced(mode(1920, 1080, 0))}, "1920x1080", "1280x720 true"},
@@ -54,6 +61,36 @@ func TestChooseMode(t *testing.T) {
 		m, ok := chooseMode(c.modes, c.wanted)
 		if got := fmt.Sprintf("%dx%d %v", m.width, m.height, ok); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A panel that is larger than what is drawn shows each pixel as several, so that a panel with its own mode alone shows it.
+func TestScaleOfAPanel(t *testing.T) {
+	for size, want := range map[image.Point]int{
+		{480, 320}: 1, {1024, 600}: 1, {1920, 1200}: 1, {1200, 1920}: 1, {1600, 1200}: 1, {2560, 1440}: 2, {2560, 1080}: 2, {3840, 2160}: 2,
+		{5120, 2880}: 3, {7680, 4320}: 4, {320, 240}: 0, {1920, 200}: 0, {9600, 5400}: 0, {1300, 1300}: 2,
+	} {
+		if got := scaleOf(size.X, size.Y); got != want {
+			t.Errorf("%v: %d pixels for one, want %d", size, got, want)
+		}
+	}
+}
+
+// A mode that was named and is not there is told of, with those that are.
+func TestAModeThatIsNotThere(t *testing.T) {
+	modes := []drmMode{{width: 1024, height: 600, refresh: 60}, {width: 800, height: 600, refresh: 75},
+		{width: 1920, height: 1080, refresh: 60, flags: drmInterlaced}}
+	for wanted, want := range map[string]string{
+		"": "", "1024x600": "", "1024x600@60": "",
+		"1024x600@50": "1024x600@50 → 1024x600; 1024x600@60 800x600@75", "1920x1080": "1920x1080 → 1024x600; 1024x600@60 800x600@75",
+	} {
+		got := ""
+		if err := lacking(modes, modes[0], wanted); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", wanted, got, want)
 		}
 	}
 }

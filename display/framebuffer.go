@@ -68,6 +68,9 @@ func (f *Framebuffer) start() (err error) {
 	if err := f.format.check(); err != nil {
 		return fmt.Errorf("framebuffer %s: %w", f.file.Name(), err)
 	}
+	if f.scale = scaleOf(f.format.width, f.format.height); f.scale == 0 {
+		return fmt.Errorf("framebuffer %s: its size of %dx%d cannot be drawn, as %s can", f.file.Name(), f.format.width, f.format.height, sizesDrawn)
+	}
 	f.memory, err = unix.Mmap(int(f.file.Fd()), 0, f.format.memory(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map the memory of %s: %w", f.file.Name(), err)

@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"haochaping/internal/rating"
 )
@@ -49,10 +50,11 @@ type layout struct {
 }
 
 // leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600. On the
-// smallest panels it is what still shows a character's strokes.
+// smallest panels it is what still shows a character's strokes, and on one that is a bar it is by its shorter side.
 func leastText(size image.Point) int {
-	const perDiagonal = 3.5 / (7 * 25.4)
-	return max(14, int(math.Ceil(math.Hypot(float64(size.X), float64(size.Y))*perDiagonal)))
+	const perDiagonal, perSide = 3.5 / (7 * 25.4), 0.052
+	least := math.Hypot(float64(size.X), float64(size.Y)) * perDiagonal
+	return max(14, int(math.Ceil(min(least, float64(min(size.X, size.Y))*perSide))))
 }
 
 // arrange lays out a screen. The same screen, size and fonts give the same layout. modules is how many the QR code has with its quiet
@@ -96,6 +98,7 @@ type block struct {
 	s     string
 	size  int
 	lines int // at most; 0 is one
+	floor int // below which what is spare is left out rather than it gets smaller, unless its place is narrow; 0 for the smallest
 	ink   color.RGBA
 	gap   int  // below it, in percent of its size
 	spare int  // the higher is left out first where there is no room; 0 never is
@@ -134,6 +137,10 @@ func (l *layout) write(c column, blocks ...block) {
 				out = i
 			}
 		}
+		if floors := slices.IndexFunc(kept, func(b block) bool { return b.floor > 0 }); kept[out].spare == 0 && floors >= 0 {
+			kept[floors].floor = 0 // rather than that what matters is left out
+			continue
+		}
 		kept = append(kept[:out:out], kept[out+1:]...)
 	}
 }
@@ -147,7 +154,7 @@ func (l *layout) stack(c column, blocks []block, scale int) (texts []text, heigh
 		if b.alert {
 			width -= b.size * scale / 100
 		}
-		p, size := l.typesetter.fit(b.s, max(l.least, b.size*scale/100), l.least, width, max(1, b.lines))
+		p, size := l.typesetter.fit(b.s, max(l.least, b.floor, b.size*scale/100), l.least, width, max(1, b.lines))
 		whole = whole && !p.cut
 		if b.alert && (i == 0 || !blocks[i-1].alert) {
 			height += size / 4
@@ -267,7 +274,11 @@ func (l *layout) takePhoto(s Screen, box image.Rectangle) image.Rectangle {
 		box.Min.Y = l.photo.Max.Y + l.pad
 		return box
 	}
-	h := min(box.Dy()*90/100, box.Dx()*30/100*5/4)
+	share := 30                               // percent of the breadth
+	if l.upright() && clean(s.Matter) != "" { // which needs the breadth
+		share = 22
+	}
+	h := min(box.Dy()*90/100, box.Dx()*share/100*5/4)
 	top := box.Min.Y + (box.Dy()-h)/2
 	l.photo = image.Rect(box.Min.X, top, box.Min.X+h*4/5, top+h)
 	box.Min.X = l.photo.Max.X + l.pad

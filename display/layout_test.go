@@ -38,7 +38,7 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 	r := renderer(t)
 	for name, want := range map[string][]string{
 		"asking":       {"请您对本次服务进行评价", "工号 0417", "扫码用手机评价", "非常满意", "不满意", "Very satisfied", "Very dissatisfied"},
-		"asking-long":  {"请您对所办事项进行评价", "（跨省转入）", "王鑫琪  工号 0417"},
+		"asking-long":  {"请您对所办事项进行评价", longMatter, "王鑫琪  工号 0417"},
 		"let-go":       {"请松开按键，稍等两秒再按", "Let go, wait 2 s, press again", "请您对本次服务进行评价", "工号 0417"},
 		"asking-again": {"请只按一个键", "Please press one key only"},
 		"thanks":       {"已记录，感谢您的评价", "按错了？现在按其他键即可更正"},
@@ -62,6 +62,30 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 			for _, w := range want {
 				if !strings.Contains(said, strings.ReplaceAll(w, " ", "")) {
 					t.Errorf("%s at %v does not say %q but %s", name, size, w, said)
+				}
+			}
+		}
+	}
+}
+
+// TestTheQuestionStandsOut compares the question with the other words beside the code and the keys.
+func TestTheQuestionStandsOut(t *testing.T) {
+	r := renderer(t)
+	for name, s := range screens(t) {
+		for _, size := range sizes {
+			l, err := r.arrange(s, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			question := 0
+			for _, x := range l.texts {
+				if strings.HasPrefix(x.s, "请您对") {
+					question = x.size
+				}
+			}
+			for _, x := range l.texts {
+				if s.State == Asking && x.on == paper && x.size > question && !strings.HasPrefix(x.s, "请您对") {
+					t.Errorf("%s at %v: %q has %d pixels, the question %d", name, size, x.s, x.size, question)
 				}
 			}
 		}

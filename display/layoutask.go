@@ -49,12 +49,13 @@ func (l *layout) row(s Screen, box image.Rectangle, chosen rating.Level) {
 	}
 	width := places[0].Dx()
 	chinese, lines := l.chineseSize(width-2*inset(width), box.Dy())
+	feet := l.englishLines(width - 2*inset(width))
 	for i, level := range s.Order {
 		t := tile{box: places[i], level: level, chosen: level == chosen && chosen != 0}
 		in := t.box.Inset(inset(width))
 		if legend.Empty() {
-			foot := image.Rect(in.Min.X, in.Max.Y-2*lineHeight(l.least), in.Max.X, in.Max.Y)
-			l.write(column{box: foot, on: card, centre: true, top: true}, block{s: level.English(), size: l.least, lines: 2, ink: inkSoft})
+			foot := image.Rect(in.Min.X, in.Max.Y-feet*lineHeight(l.least), in.Max.X, in.Max.Y)
+			l.write(column{box: foot, on: card, centre: true, top: true}, block{s: level.English(), size: l.least, lines: feet, ink: inkSoft})
 			in.Max.Y = foot.Min.Y
 		}
 		words := image.Rect(in.Min.X, in.Max.Y-lines*lineHeight(chinese), in.Max.X, in.Max.Y)
@@ -85,6 +86,14 @@ func (l *layout) chineseSize(width, height int) (size, lines int) {
 		return min(one, max(l.least, height*19/100)), 1
 	}
 	return max(l.least, min(width/3, height*17/100)), 2
+}
+
+// englishLines returns how many lines the English words need in a tile, where each of them fits it.
+func (l *layout) englishLines(width int) (lines int) {
+	for _, level := range rating.Levels() {
+		lines = max(lines, len(l.typesetter.whole(level.English(), l.least, width).lines))
+	}
+	return lines
 }
 
 // wordsFit reports whether each English word fits a tile.
@@ -132,14 +141,10 @@ func (l *layout) asking(s Screen, body image.Rectangle) {
 		step := "第 " + digit(s.Step) + " 项，共 " + digit(s.Steps) + " 项    " + digit(s.Step) + " of " + digit(s.Steps)
 		blocks = append(blocks, block{s: step, size: u * 11 / 10, ink: inkSoft, spare: 1})
 	}
-	blocks = append(blocks, block{s: question, size: u * 2, ink: inkDark},
+	blocks = append(blocks, block{s: question, size: u * 2, floor: u * 4 / 3, ink: inkDark},
 		block{s: english, size: u * 11 / 10, lines: 2, ink: inkSoft, gap: 30, spare: 2})
 	if s.Subject == rating.MatterSubject {
-		lines := 3
-		if l.upright() {
-			lines = 4
-		}
-		blocks = append(blocks, block{s: s.Matter, size: u * 3 / 2, lines: lines, ink: inkDark, gap: 30})
+		blocks = append(blocks, block{s: s.Matter, size: u * 3 / 2, lines: l.matterLines(s.Matter, words.Dx()), ink: inkDark, gap: 30})
 	}
 	if s.AskAgain {
 		blocks = append(blocks, block{s: "请只按一个键", size: u * 3 / 2, ink: inkDark, alert: true},
@@ -148,7 +153,24 @@ func (l *layout) asking(s Screen, body image.Rectangle) {
 		blocks = append(blocks, block{s: "请按下方对应的按键，自愿评价", size: u * 12 / 10, lines: 2, ink: inkSoft, spare: 3},
 			block{s: "Press the key below your answer; rating is voluntary", size: u, lines: 2, ink: inkSoft, spare: 4})
 	}
-	l.write(column{box: words, on: paper, centre: l.upright() && s.Photo == nil, most: l.growth()}, blocks...)
+	next := u * 12 / 10 // the largest beside the question, which its breadth keeps from growing
+	if s.Subject == rating.MatterSubject {
+		next = u * 3 / 2
+	}
+	most := min(l.growth(), max(100, words.Dx()/len([]rune(question))*100/next))
+	l.write(column{box: words, on: paper, centre: l.upright() && s.Photo == nil, most: most}, blocks...)
+}
+
+// matterLines returns in how many lines a matter may be written: three, or as many more as a long one needs where there is room for them.
+func (l *layout) matterLines(matter string, width int) int {
+	lines, most := 3, 4
+	if 4*l.size.Y > 3*l.size.X {
+		most = 6
+	}
+	for lines < most && l.typesetter.paragraph(matter, l.least, width, lines).cut {
+		lines++
+	}
+	return lines
 }
 
 // growth is how much larger than usual words may be, in percent: upright screens have room.
@@ -161,6 +183,9 @@ func (l *layout) growth() int {
 
 func digit(n int) string { return string(rune('0' + n%10)) }
 
+// leastModule is how many pixels a side a module of the QR code has at least where words could do with its place.
+const leastModule = 3
+
 // code lays out the QR code at the right of a box, or at its foot on an upright screen, and returns what is left for words.
 func (l *layout) code(s Screen, box image.Rectangle, caption, english string) image.Rectangle {
 	if s.Link == "" || l.modules == 0 {
@@ -170,6 +195,10 @@ func (l *layout) code(s Screen, box image.Rectangle, caption, english string) im
 	room, breadth := box.Dy(), box.Dx()*45/100
 	if l.upright() {
 		room, breadth = box.Dy()*58/100, box.Dx()*80/100
+		// A matter needs the height more than the code does, at each question of its visit.
+		if less := box.Dy() * 47 / 100; s.State == Asking && clean(s.Matter) != "" && less-line >= leastModule*l.modules {
+			room = less
+		}
 	}
 	// The English line must not make the modules smaller than they can be.
 	foot := 2 * line

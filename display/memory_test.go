@@ -19,7 +19,7 @@ const memoryEnv = "DISPLAY_TEST_MEMORY"
 // BenchmarkMemory reports what a process has resident at most that shows visit after visit on a panel. The panel's own memory is
 // the kernel's, and is counted.
 func BenchmarkMemory(b *testing.B) {
-	for _, size := range []image.Point{{1024, 600}, {1920, 1080}} {
+	for _, size := range []image.Point{{1024, 600}, {1920, 1080}, {1920, 1200}} {
 		b.Run(fmt.Sprintf("%dx%d", size.X, size.Y), func(b *testing.B) {
 			for b.Loop() {
 				c := exec.Command(os.Args[0], "-test.run=^TestMemoryOfAPanel$", "-test.v")

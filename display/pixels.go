@@ -39,7 +39,7 @@ func (p pixelFormat) check() error {
 		return fmt.Errorf("%dx%d pixels in rows of %d bytes make no sense", p.width, p.height, p.stride)
 	}
 	for _, c := range []channelBits{p.red, p.green, p.blue} {
-		if c.length < 1 || c.length > 8 || int(c.offset+c.length) > 8*p.bytes {
+		if c.length < 1 || c.length > 16 || int(c.offset+c.length) > 8*p.bytes {
 			return fmt.Errorf("a colour of %d bits at %d is not supported", c.length, c.offset)
 		}
 	}
@@ -48,7 +48,7 @@ func (p pixelFormat) check() error {
 
 // pack returns the pixel of a colour.
 func (p pixelFormat) pack(r, g, b uint8) uint32 {
-	put := func(v uint8, c channelBits) uint32 { return uint32(v>>(8-c.length)) << c.offset }
+	put := func(v uint8, c channelBits) uint32 { return (uint32(v) * 0x101 >> (16 - c.length)) << c.offset }
 	return put(r, p.red) | put(g, p.green) | put(b, p.blue)
 }
 

@@ -94,8 +94,9 @@ func checkLayout(t *testing.T, l layout) {
 		if x.width > x.box.Dx() || x.height() > x.box.Dy() || len(x.lines) == 0 {
 			t.Errorf("%q is %d x %d in a box of %v", x.s, x.width, x.height(), x.box.Size())
 		}
-		// The least size of the terminal: 3.5 mm on a panel of 7 inches, of which 1024x600 pixels are 24.
-		if least := max(14, int(math.Hypot(float64(l.size.X), float64(l.size.Y))*3.5/177.8)); x.size < least || l.size == image.Pt(1024, 600) && x.size < 24 {
+		// The least size of the terminal: 3.5 mm on a panel of 7 inches, of which 1024x600 pixels are 24; a twentieth of a bar's height.
+		least := min(int(math.Hypot(float64(l.size.X), float64(l.size.Y))*3.5/177.8), min(l.size.X, l.size.Y)/20)
+		if least = max(14, least); x.size < least || l.size == image.Pt(1024, 600) && x.size < 24 {
 			t.Errorf("%q is %d pixels high, want at least %d", x.s, x.size, least)
 		}
 		for _, y := range l.texts[:i] {

@@ -26,14 +26,6 @@ func NewRenderer(f *Fonts) *Renderer {
 	return &Renderer{typesetter: newTypesetter(f), tiles: make(map[tileKey]*packed)}
 }
 
-// Render draws a screen. The error is that of a link that does not fit a QR code; the image is whole but for that.
-func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
-	l, err := r.arrange(s, size)
-	dst := image.NewRGBA(image.Rectangle{Max: size})
-	r.draw(dst, s, l)
-	return dst, err
-}
-
 // arrange lays out a screen. One whose link fits no QR code has none.
 func (r *Renderer) arrange(s Screen, size image.Point) (layout, error) {
 	modules, err := r.modules(s.Link)

@@ -24,7 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {1920, 1080}, {320, 480}, {480, 800}, {600, 1024}, {1080, 1920}}
+var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {1920, 1080}, {1920, 1200},
+	{320, 480}, {480, 800}, {600, 1024}, {1080, 1920}, {1200, 1920}, {1280, 400}, {1024, 1024}}
 
 // goldenSizes are those whose pixels are kept of every screen, and moreSizes of those that are looked at the longest.
 var (
@@ -32,6 +33,14 @@ var (
 	moreSizes   = []image.Point{{480, 320}, {800, 480}, {1920, 1080}, {320, 480}, {1080, 1920}}
 	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting"}
 )
+
+// Render draws a screen of its own each time, which a Board does into one that it has.
+func (r *Renderer) Render(s Screen, size image.Point) (*image.RGBA, error) {
+	l, err := r.arrange(s, size)
+	dst := image.NewRGBA(image.Rectangle{Max: size})
+	r.draw(dst, s, l)
+	return dst, err
+}
 
 func renderer(t testing.TB) *Renderer {
 	t.Helper()

@@ -18,7 +18,10 @@ type surface struct {
 	memory   []byte
 	format   pixelFormat
 	rotation Rotation
+	scale    int    // how many of the panel's pixels along a side show one of the image's; 0 for 1
 	strip    []byte // some rows of the panel on their way, turned but not yet converted
+	narrow   []byte // a row of the image as the panel wants it, where each has several of the panel's
+	line     []byte // the same as wide as on the panel
 
 	kept  []image.Rectangle // parts of the panel that are made ready
 	ready []byte            // their pixels, as the memory is to have them, one row after the other
@@ -32,7 +35,15 @@ const (
 	stripGap  = 64
 )
 
-func (s *surface) panel() image.Point { return image.Pt(s.format.width, s.format.height) }
+// panel is the panel's size in pixels of the image.
+func (s *surface) panel() image.Point {
+	return image.Pt(s.format.width, s.format.height).Div(max(s.scale, 1))
+}
+
+// inMemory returns which of the panel's own pixels show a part of it.
+func (s *surface) inMemory(r image.Rectangle) image.Rectangle {
+	return image.Rectangle{r.Min.Mul(max(s.scale, 1)), r.Max.Mul(max(s.scale, 1))}
+}
 
 // bounds are those of the image that the panel shows.
 func (s *surface) bounds() image.Rectangle {
@@ -98,6 +109,7 @@ func (s *surface) keep(rows image.Rectangle, frame *image.RGBA) {
 	at := s.rotation.onPanel(rows, s.panel())
 	format := s.format
 	format.origin = -at.Min.Y * format.stride
+	format.width, format.height = s.panel().X, s.panel().Y
 	if s.band == nil {
 		s.band = make([]byte, (bandRows+1)*format.stride)
 	}
@@ -119,7 +131,9 @@ func (s *surface) drawReady(over []image.Rectangle, frame *image.RGBA) (written 
 		pixels := s.ready
 		for _, p := range s.kept {
 			for y := p.Min.Y; y < p.Max.Y; y++ {
-				pixels = pixels[copy(s.row(y, p), pixels):]
+				n := p.Dx() * s.format.bytes
+				s.put(y, p, pixels[:n])
+				pixels = pixels[n:]
 			}
 		}
 	})
@@ -156,11 +170,46 @@ func (s *surface) row(y int, r image.Rectangle) []byte {
 	return s.memory[at+r.Min.X*s.format.bytes : at+r.Max.X*s.format.bytes]
 }
 
+// put writes a row of part r, which is as the panel wants it.
+func (s *surface) put(y int, r image.Rectangle, pixels []byte) {
+	if s.scale <= 1 {
+		copy(s.row(y, r), pixels)
+		return
+	}
+	all, n := s.inMemory(r), s.format.bytes
+	if need := all.Dx() * n; len(s.line) < need {
+		s.line = make([]byte, need)
+	}
+	wide := s.line[:0]
+	for ; len(pixels) >= n; pixels = pixels[n:] {
+		for range s.scale {
+			wide = append(wide, pixels[:n]...)
+		}
+	}
+	for i := range s.scale {
+		copy(s.row(y*s.scale+i, all), wide)
+	}
+}
+
+// convert writes a row of part r, given four bytes a pixel.
+func (s *surface) convert(convert func(to, from []byte), y int, r image.Rectangle, from []byte) {
+	if s.scale <= 1 {
+		convert(s.row(y, r), from)
+		return
+	}
+	if need := r.Dx() * s.format.bytes; len(s.narrow) < need {
+		s.narrow = make([]byte, need)
+	}
+	row := s.narrow[:r.Dx()*s.format.bytes]
+	convert(row, from)
+	s.put(y, r, row)
+}
+
 func (s *surface) upright(r image.Rectangle, src *image.RGBA, sp image.Point) {
 	convert := s.format.rowConverter()
 	for y := range r.Dy() {
 		from := src.PixOffset(sp.X, sp.Y+y)
-		convert(s.row(r.Min.Y+y, r), src.Pix[from:from+4*r.Dx()])
+		s.convert(convert, r.Min.Y+y, r, src.Pix[from:from+4*r.Dx()])
 	}
 }
 
@@ -175,7 +224,7 @@ func (s *surface) turned(r image.Rectangle, src *image.RGBA, sp image.Point) {
 		rows := min(stripRows, r.Dy()-top)
 		s.turnStrip(stride, top, rows, r.Size(), src, sp)
 		for y := range rows {
-			convert(s.row(r.Min.Y+top+y, r), s.strip[y*stride:y*stride+4*r.Dx()])
+			s.convert(convert, r.Min.Y+top+y, r, s.strip[y*stride:y*stride+4*r.Dx()])
 		}
 	}
 }

@@ -48,14 +48,17 @@ func onto(x, y int, image image.Point, r Rotation) (px, py int) {
 	return x, y
 }
 
-// Whatever parts are drawn one after the other, in any rotation and format, each pixel of the panel is that of the image, and the memory
-// between its rows stays untouched.
+// Whatever parts are drawn one after the other, at once or made ready before, in any rotation, format and scale, each pixel of the panel is
+// that of the image, and the memory between its rows stays untouched.
 func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		panel := image.Pt(rapid.IntRange(1, 90).Draw(t, "width"), rapid.IntRange(1, 70).Draw(t, "height"))
+		drawn := image.Pt(rapid.IntRange(1, 90).Draw(t, "width"), rapid.IntRange(1, 70).Draw(t, "height"))
+		scale := rapid.IntRange(1, 3).Draw(t, "scale")
+		panel := drawn.Mul(scale).Add(image.Pt(rapid.IntRange(0, scale-1).Draw(t, "right"), rapid.IntRange(0, scale-1).Draw(t, "below")))
 		r := Rotation(rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rotation"))
 		s := newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "RGB888", "BGRX8888"}).Draw(t, "format"), panel, rapid.IntRange(0, 12).Draw(t, "gap"), r)
-		size := r.size(panel)
+		s.scale = scale
+		size := r.size(drawn)
 		m := image.NewRGBA(image.Rectangle{Max: size})
 		if s.bounds() != m.Rect {
 			t.Fatalf("bounds %v, want %v", s.bounds(), m.Rect)
@@ -70,6 +73,13 @@ func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 			if n > 0 {
 				parts = changed(m, next)
 			}
+			if rapid.Bool().Draw(t, "made ready") {
+				s.Ready(parts, next)
+				parts = nil
+				if _, err := s.drawReady(nil, next); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for _, p := range parts {
 				if _, err := s.draw(p, next, p.Min); err != nil {
 					t.Fatal(err)
@@ -80,8 +90,11 @@ func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 				for x := range size.X {
 					c := m.RGBAAt(x, y)
 					px, py := onto(x, y, size, r)
-					if got, want := s.pixel(px, py), s.format.pack(c.R, c.G, c.B); got != want {
-						t.Fatalf("frame %d: pixel %d,%d of the image is %08x at %d,%d of the panel, want %08x", n, x, y, got, px, py, want)
+					for i := range scale * scale {
+						at := image.Pt(px*scale+i%scale, py*scale+i/scale)
+						if got, want := s.pixel(at.X, at.Y), s.format.pack(c.R, c.G, c.B); got != want {
+							t.Fatalf("frame %d: pixel %d,%d of the image is %08x at %v of the panel, want %08x", n, x, y, got, at, want)
+						}
 					}
 				}
 			}
@@ -92,7 +105,7 @@ func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 			}
 			for y := range panel.Y {
 				row := s.memory[s.format.origin+y*s.format.stride:]
-				for i, b := range row[panel.X*s.format.bytes : s.format.stride] {
+				for i, b := range row[scale*drawn.X*s.format.bytes : s.format.stride] {
 					if b != 0 {
 						t.Fatalf("byte %d behind row %d was written", i, y)
 					}

@@ -101,8 +101,8 @@ func (c *command) printLink(ctx context.Context, x *rooms, by account.By, a acco
 	if opens == account.SignsIn {
 		life = account.SignInLinkLife
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\nit works once, within %s, for %s (%s); who reads it can use it\n", strings.TrimSuffix(base, "/"), secret, life, a.Login, a.Name)
-	return err
+	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\n", strings.TrimSuffix(base, "/"), secret)
+	return errors.Join(err, c.say("%[2]s（%[3]s）在 %[1]s 内可用一次；看到它的人都能使用", "it works once, within %s, for %s (%s); who reads it can use it", life, a.Login, a.Name))
 }
 
 // url returns where a browser finds the centre's pages, as far as the configuration says.
@@ -133,7 +133,7 @@ func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []str
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {
-		return fmt.Errorf("%s takes its flags and one sign-in name", flags.Name())
+		return cli.Usage(flags.Name()+" 需要一个登录名", flags.Name()+" takes its flags and one sign-in name")
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -177,8 +177,7 @@ func (c *command) grantAccount(ctx context.Context, args []string) error {
 		if g, err = x.people.Grant(ctx, by, a, g); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(c.env.stdout, "%s is %s for %s\n", a.Login, g.Role, g.Scope)
-		return err
+		return c.say("%s 已任 %s，范围 %s", "%s is %s for %s", a.Login, g.Role, g.Scope)
 	})
 }
 
@@ -189,10 +188,15 @@ func (c *command) barAccount(ctx context.Context, word string, args []string) er
 }
 
 func (c *command) listAccounts(ctx context.Context, args []string) error {
-	return c.onWritten(ctx, c.flags("centrald account list"), args, func(x *rooms) error {
+	flags := c.flags("centrald account list")
+	asJSON := flags.Bool("json", false, "print a JSON array")
+	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		all, err := x.people.All(ctx)
 		if err != nil {
 			return err
+		}
+		if *asJSON {
+			return c.accountsAsJSON(ctx, x, all)
 		}
 		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 		_, _ = fmt.Fprintln(tab, "LOGIN\tNAME\tAREA\tSTATE\tSECOND FACTOR\tGRANTS")
@@ -205,28 +209,53 @@ func (c *command) listAccounts(ctx context.Context, args []string) error {
 	})
 }
 
+// listedAccount is an account as "centrald account list -json" prints it.
+type listedAccount struct {
+	Login  string   `json:"login"`
+	Name   string   `json:"name"`
+	Area   string   `json:"area"`
+	State  string   `json:"state"` // open, no password yet, or disabled
+	Second bool     `json:"second_factor"`
+	Grants []string `json:"grants"` // that hold now, ROLE:SCOPE
+}
+
+// listedAccount returns what is listed of an account.
+func (c *command) listedAccount(ctx context.Context, x *rooms, a account.Account) (listedAccount, error) {
+	out := listedAccount{Login: a.Login, Name: a.Name, Area: a.Area, State: "open", Second: a.Second, Grants: []string{}}
+	if !a.Password {
+		out.State = "no password yet"
+	}
+	if a.Disabled {
+		out.State = "disabled"
+	}
+	grants, err := x.people.Grants(ctx, a.ID)
+	for _, g := range grants {
+		if g.Holds(c.env.now().UnixMilli()) {
+			out.Grants = append(out.Grants, string(g.Role)+":"+g.Scope)
+		}
+	}
+	return out, err
+}
+
+func (c *command) accountsAsJSON(ctx context.Context, x *rooms, all []account.Account) error {
+	out := []listedAccount{}
+	for _, a := range all {
+		l, err := c.listedAccount(ctx, x, a)
+		if err != nil {
+			return err
+		}
+		out = append(out, l)
+	}
+	return c.printJSON(out)
+}
+
 // listAccount writes the line of an account. A tabwriter holds its text back; what goes wrong shows at Flush.
 func (c *command) listAccount(ctx context.Context, tab io.Writer, x *rooms, a account.Account) error {
-	grants, err := x.people.Grants(ctx, a.ID)
+	l, err := c.listedAccount(ctx, x, a)
 	if err != nil {
 		return err
 	}
-	state, second := "open", "no"
-	if !a.Password {
-		state = "no password yet"
-	}
-	if a.Disabled {
-		state = "disabled"
-	}
-	if a.Second {
-		second = "yes"
-	}
-	var held []string
-	for _, g := range grants {
-		if g.Holds(c.env.now().UnixMilli()) {
-			held = append(held, string(g.Role)+":"+g.Scope)
-		}
-	}
-	_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", a.Login, a.Name, a.Area, state, second, strings.Join(held, " "))
+	second := map[bool]string{false: "no", true: "yes"}[l.Second]
+	_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Login, l.Name, l.Area, l.State, second, strings.Join(l.Grants, " "))
 	return nil
 }

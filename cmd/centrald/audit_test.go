@@ -65,11 +65,11 @@ func TestFindingsAndVerify(t *testing.T) {
 	if err != nil || !strings.Contains(out, "1 batches signed by their boxes") || !strings.HasSuffix(out, "verified\n") {
 		t.Errorf("verify = %v\n%s", err, out)
 	}
-	if out, err := c.command("findings", "-config", c.config); err != nil || out != "nothing is open\n" {
+	if out, err := c.command("findings", "-config", c.config, "-lang", "en"); err != nil || out != "nothing is open\n" {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
 	add(1, 0, two)
-	out, err = c.command("findings", "-config", c.config)
+	out, err = c.command("findings", "-config", c.config, "-lang", "en")
 	if err != nil || !strings.Contains(out, "fork  lz-0417 (市民中心政务服务大厅 综合窗口7号), epoch 0000000000000007, records 1 to 3") || !strings.Contains(out, "Stop the copy") {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
@@ -90,10 +90,12 @@ func TestFindingsAndVerify(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &listed); err != nil {
 		t.Fatal(err)
 	}
-	if err != nil || len(listed) != 2 || listed[0].Kind != "gap" || listed[0].Resolved.IsZero() || listed[1].Kind != "fork" || listed[1].To != 3 || listed[1].Means == "" {
+	if err != nil || len(listed) != 2 || listed[0].Kind != "gap" || listed[0].Resolved.IsZero() || listed[1].Kind != "fork" || listed[1].To != 3 || listed[1].Means.ZH == "" {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
-	if out, err := c.command("verify", "-config", c.config); err != nil {
-		t.Errorf("verify = %v\n%s", err, out)
+	out, err = c.command("verify", "-config", c.config, "-json")
+	var all verified
+	if e := json.Unmarshal([]byte(out), &all); e != nil || err != nil || !all.Sound || all.Journal.Signed != 4 || all.Books.Rows == 0 {
+		t.Errorf("verify = %v, %v\n%s", err, e, out)
 	}
 }

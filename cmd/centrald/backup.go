@@ -9,6 +9,7 @@ import (
 
 	"haochaping/internal/central/journal"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // backup writes the journal, while it grows, to a file.
@@ -18,7 +19,7 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {
-		return errors.New("centrald backup takes the name of a file that does not exist yet")
+		return cli.Usage("centrald backup 需要一个尚不存在的文件名", "centrald backup takes the name of a file that does not exist yet")
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -27,22 +28,25 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, x.Close()) }()
 	path := flags.Arg(0)
 	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s exists; name another file", path)
+		return cli.Errorf("%s 已存在，请写另一个文件名", "%s exists; name another file", path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // 0600: it holds what citizens have written, under keys that it holds too
 	if err != nil {
 		return fmt.Errorf("nothing was backed up; the folder of %s must exist and take files of this account: %w", path, err)
 	}
-	head, err := x.journal.Export(ctx, f, x.beside(), c.progress("备份 · backup").tell)
+	p := c.progress("备份", "backing up")
+	head, err := x.journal.Export(ctx, f, x.beside(), p.tell)
+	p.End()
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "%d rows are in %s\nnot in it: %s and %s of %s; keep copies of the two keys elsewhere, since boxes know no others\n",
-		head.Rows, path, keyFile, sealFile, x.cfg.State)
-	return err
+	return errors.Join(
+		c.say("已写入 %d 行：%s", "%d rows are in %s", head.Rows, path),
+		c.say("不包括 %s 和 %s（在 %s 中）；请另行保存这两个密钥，评价器只认它们",
+			"not in it: %s and %s of %s; keep copies of the two keys elsewhere, since boxes know no others", keyFile, sealFile, x.cfg.State))
 }
 
 // restore makes a journal from a backup, in an empty place.
@@ -53,7 +57,7 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 {
-		return errors.New("centrald restore takes the name of a file that \"centrald backup\" wrote")
+		return cli.Usage("centrald restore 需要 centrald backup 写出的文件", "centrald restore takes the name of a file that \"centrald backup\" wrote")
 	}
 	cfg, err := c.config()
 	if err != nil {
@@ -76,7 +80,9 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	act, err := x.journal.Import(ctx, f, x.beside(), known, c.operator(), c.progress("恢复 · restore").tell)
+	p := c.progress("恢复", "restoring")
+	act, err := x.journal.Import(ctx, f, x.beside(), known, c.operator(), p.tell)
+	p.End()
 	if errors.Is(err, journal.ErrNotEmpty) {
 		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables of the server)", err, journalFile, booksFile)
 	}
@@ -141,13 +147,18 @@ func (c *command) wentOn(ctx context.Context, x *rooms, act journal.Restored) er
 	if err := writeHead(x.cfg.State, head); err != nil {
 		return err
 	}
-	lost := "no head of a later state is known"
+	lost := condition.Text{ZH: "不知道之后的日志头", EN: "no head of a later state is known"}
 	if known, err := journal.ParseCheckpoint([]byte(act.LastKnown)); err == nil && known.Size > act.Rows {
-		lost = fmt.Sprintf("%d rows came after it, as a head that was signed says", known.Size-act.Rows)
+		lost = condition.Text{ZH: fmt.Sprintf("签名的日志头表明之后还有 %d 行", known.Size-act.Rows),
+			EN: fmt.Sprintf("%d rows came after it, as a head that was signed says", known.Size-act.Rows)}
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "the journal goes on from row %d as %s; %s\nstart centrald: it asks each box for what it still holds; what nobody holds any more is a finding (centrald findings)\ntell the witnesses: they accept the new name only when told (centrald witness -accept-restore %s)\n",
-		act.Rows, act.Origin, lost, act.Origin)
-	return err
+	return errors.Join(
+		c.say("日志从第 %d 行起以 %s 之名继续", "the journal goes on from row %d as %s", act.Rows, act.Origin),
+		c.say("%s", "%s", c.lang.Text(lost)),
+		c.say("请启动 centrald：它向每台评价器索取仍保存的记录；谁也没有的记录列为异常（centrald findings）",
+			"start centrald: it asks each box for what it still holds; what nobody holds any more is a finding (centrald findings)"),
+		c.say("请告知见证方：新名称要经其确认（centrald witness -accept-restore %s）",
+			"tell the witnesses: they accept the new name only when told (centrald witness -accept-restore %s)", act.Origin))
 }
 
 // operator names who runs a command, for the journal.

@@ -13,10 +13,12 @@ import (
 	"haochaping/internal/central/broker/probe"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/web/live"
+	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // errBrokerLacks ends -check-config where evaluations would not arrive.
-var errBrokerLacks = errors.New("the broker lacks what the centre needs")
+var errBrokerLacks = cli.Error("代理缺少中心所需的功能", "the broker lacks what the centre needs")
 
 // checkConfig checks the configuration, and tries the broker if that is not the built-in one.
 func (c *command) checkConfig(ctx context.Context) error {
@@ -25,14 +27,16 @@ func (c *command) checkConfig(ctx context.Context) error {
 		return &configurationError{err}
 	}
 	if cfg.Broker.URL == "" {
-		_, err := fmt.Fprintln(c.env.stdout, "配置正确，使用内置代理 · the configuration is right; the built-in broker is used")
+		err := c.say("配置正确，使用内置代理", "the configuration is right; the built-in broker is used")
 		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
 	}
 	in, err := elsewhere(cfg.Broker)
 	if err != nil {
 		return &configurationError{err}
 	}
+	end := cli.Waiting(ctx, c.env.stderr, "正在试用代理", "trying the broker")
 	r, err := probe.Run(ctx, probeOf(in))
+	end()
 	if err != nil {
 		return fmt.Errorf("broker.url: %w", err)
 	}
@@ -42,15 +46,18 @@ func (c *command) checkConfig(ctx context.Context) error {
 		if f.Fault {
 			mark, faulty = "✗", true
 		}
-		if _, err := fmt.Fprintf(c.env.stdout, "%s %s\n  → %s\n  %s\n  → %s\n", mark, f.Found.ZH, f.Todo.ZH, f.Found.EN, f.Todo.EN); err != nil {
+		zh, en := f.Found.ZH+"\n  → "+f.Todo.ZH, f.Found.EN+"\n  → "+f.Todo.EN
+		if c.lang == cli.Both {
+			zh, en = zh+"\n  "+en, ""
+		}
+		if _, err := fmt.Fprintf(c.env.stdout, "%s %s\n", mark, map[bool]string{false: zh, true: en}[c.lang == cli.English]); err != nil {
 			return err
 		}
 	}
 	if faulty {
 		return errBrokerLacks
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "配置正确，代理 %s 可用（%s） · the configuration is right, and the broker serves\n", r.Address, divides(r))
-	return err
+	return c.say("配置正确，代理 %s 可用（%s）", "the configuration is right, and the broker %s serves (%s)", r.Address, divides(r))
 }
 
 // divides says how the broker divides the boxes' records among the instances of the centre.
@@ -139,15 +146,18 @@ func (b *brokerCheck) trouble(t ingest.Trouble) live.Trouble {
 }
 
 // besideBroker says what to do where another broker has the address of the built-in one.
-const besideBroker = "这里已有另一个消息代理（例如 mosquitto）。要用它，写 broker.url = \"mqtt://%[1]s\"；要用内置代理，给 broker.listen 换一个端口。 " +
-	"Another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%[1]s\"; to use the built-in one, give broker.listen another port"
+func besideBroker(address string) condition.Text {
+	return condition.Text{
+		ZH: fmt.Sprintf("这里已有另一个消息代理（例如 mosquitto）。要用它，写 broker.url = \"mqtt://%s\"；要用内置代理，给 broker.listen 换一个端口", address),
+		EN: fmt.Sprintf("another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%s\"; to use the built-in one, give broker.listen another port", address)}
+}
 
 // hintTaken adds to an error what to do if it is that the built-in broker's address is taken.
 func hintTaken(address string, err error) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return err
 	}
-	return fmt.Errorf("%[2]w\n"+besideBroker, address, err)
+	return cli.Hint(err, besideBroker(address).ZH, besideBroker(address).EN)
 }
 
 // noteTaken says so before the start. A centrald that runs has the address itself, so that this is no error.
@@ -159,6 +169,6 @@ func (c *command) noteTaken(address string) error {
 	if !errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("broker.listen: %w", err)
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "地址 %[1]s 已被占用；除非 centrald 正在运行，否则： · %[1]s is taken; unless centrald runs already:\n"+besideBroker+"\n", address)
-	return err
+	do := besideBroker(address)
+	return c.say("地址 %[1]s 已被占用；除非 centrald 正在运行：%[2]s", "%[1]s is taken; unless centrald runs already: %[3]s", address, do.ZH, do.EN)
 }

@@ -11,6 +11,7 @@ import (
 
 	"haochaping/internal/central/broker/probe"
 	"haochaping/internal/central/ingest"
+	"haochaping/internal/cli"
 	"haochaping/internal/proof/mosquitto"
 )
 
@@ -77,7 +78,7 @@ func TestBesideAnotherBroker(t *testing.T) {
 	if out, err := c.command("-config", c.config, "-check-config"); err != nil || !strings.Contains(out, want) {
 		t.Errorf("the check: %q, %v", out, err)
 	}
-	if out, err := c.command("-config", c.config); err == nil || !strings.Contains(err.Error(), want) {
+	if out, err := c.command("-config", c.config); err == nil || !strings.Contains(cli.HintOf(err).ZH, want) {
 		t.Errorf("the start: %q, %v", out, err)
 	}
 }

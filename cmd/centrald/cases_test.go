@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/cases"
+	"haochaping/internal/proof/testkit"
 )
 
 // door is a business system that speaks to a centrald of a process of its own.
@@ -58,7 +59,7 @@ func (d door) state(project string) string {
 // TestACaseAtTheCentre tells a centre of a case, kills it, tells it again, answers by a channel, backs up, restores elsewhere, rebuilds, and verifies.
 func TestACaseAtTheCentre(t *testing.T) {
 	s := newStation(t, buildProgram(t), "")
-	d := door{t, freePort(t)}
+	d := door{t, testkit.Address(t)}
 	tokens, messages := filepath.Join(s.dir, "tokens"), filepath.Join(s.dir, "messages")
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")), strings.Join(cases.Doors(), ",")), 0o600); err != nil {
 		t.Fatal(err)

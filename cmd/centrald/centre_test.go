@@ -14,12 +14,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/qrcode"
 	"haochaping/sync/wire"
@@ -33,26 +33,8 @@ type centre struct {
 	config string
 	at     bound
 	key    ed25519.PublicKey
-	log    *logBuffer
+	log    *testkit.Said
 	stop   func()
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder // guarded by mu
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 func writeConfig(t *testing.T, dir string) string {
@@ -68,7 +50,13 @@ func writeConfig(t *testing.T, dir string) string {
 
 func startCentre(t *testing.T, dir string) *centre {
 	t.Helper()
-	c := &centre{t: t, config: writeConfig(t, dir), log: new(logBuffer)}
+	return startCentreAt(t, dir, time.Now)
+}
+
+// startCentreAt is startCentre by a clock.
+func startCentreAt(t *testing.T, dir string, now func() time.Time) *centre {
+	t.Helper()
+	c := &centre{t: t, config: writeConfig(t, dir), log: new(testkit.Said)}
 	addresses := filepath.Join(dir, "addresses.json")
 	if err := os.RemoveAll(addresses); err != nil {
 		t.Fatal(err)
@@ -76,7 +64,7 @@ func startCentre(t *testing.T, dir string) *centre {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, time.Now, rand.Reader, manager})
+		ended <- run(ctx, []string{"-config", c.config}, environment{io.Discard, c.log, now, rand.Reader, manager})
 	}()
 	stopped := false
 	c.stop = func() {
@@ -397,4 +385,15 @@ func TestCentre(t *testing.T) {
 		t.Error("the centre has another key after a restart; every box would refuse it")
 	}
 	again.wantLatest(want)
+	// What a phone has rated of a visit whose end is not known is said again to a box that comes back, also by a centre that was started anew.
+	client, told = again.connect()
+	hello, err := wire.EncodeState(wire.Presence{V: wire.Version, Online: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.done(client.Publish(wire.Topic(box, wire.PresenceChannel), 1, true, hello))
+	order, err = wire.OpenCommand(c.key, again.receive(told[wire.CommandChannel], "command after it came back"))
+	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" || len(order.Args) != 2 {
+		t.Errorf("command = %+v, %v; want that the staff was rated, and not how", order, err)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 )
 
@@ -40,6 +41,8 @@ func (x *rooms) listedSilence(ctx context.Context, s deadline.Silence) (listedFi
 	}
 	return listedFinding{Kind: "silent_channel", Unit: s.Unit, Source: string(s.Channel), Found: s.Since,
 		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", name, s.Channel, s.Channel.Chinese(), s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
-		Means:  "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The channel may be broken.",
-		Do:     "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a year in which none does."}, nil
+		Means: condition.Text{ZH: "以前有人用这个渠道评价该单位，此后超过 deadline.silent_days 个工作日没有，渠道可能已中断。",
+			EN: "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The channel may be broken."},
+		Do: condition.Text{ZH: "试一试这个渠道：按键、打开二维码、发短信。再有评价时，或一年没有评价之后，不再列出。",
+			EN: "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a year in which none does."}}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,7 @@ func TestASilentChannelIsListed(t *testing.T) {
 	if _, err := x.journal.Answer(t.Context(), "portal", "1", []journal.Answer{{Case: f.Key(), Level: 1, Channel: rating.Portal, At: now}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.caughtUp(t.Context()); err != nil {
+	if err := x.caughtUp(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.deadlines.Once(t.Context()); err != nil {
@@ -66,11 +67,11 @@ func TestASilentChannelIsListed(t *testing.T) {
 		}
 		return out.String()
 	}
-	if text := findings(); text != "nothing is open\n" {
+	if text := findings(); text != "没有未处理的异常 / nothing is open\n" {
 		t.Errorf("at once: %s", text)
 	}
 	ahead.Store(int64(60 * 24 * time.Hour))
-	if text := findings(); !strings.Contains(text, "silent_channel  portal of unit "+unit) || strings.Contains(text, "more are open") {
+	if text := findings(); !strings.Contains(text, "silent_channel  portal (单位 "+unit+" / unit "+unit+")") || strings.Contains(text, "more are open") {
 		t.Errorf("two months later: %s", text)
 	}
 	var listed []listedFinding

@@ -101,8 +101,10 @@ type deadlineConfig struct {
 }
 
 type ordersConfig struct {
-	ContactDays int `toml:"contact_days"`
-	OfficeDays  int `toml:"office_days"`
+	ContactDays int    `toml:"contact_days"`
+	OfficeDays  int    `toml:"office_days"`
+	URL         string `toml:"webhook_url"` // empty: nowhere
+	SecretFile  string `toml:"webhook_secret_file"`
 }
 
 type smsConfig struct {
@@ -216,8 +218,11 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if _, err := c.Deadline.SMS.gateway(); err != nil {
 		bad("deadline.sms.url", "%v", err)
 	}
-	if err := c.Alerts.check(); err != nil {
+	if err := checkHook(c.Alerts.URL, c.Alerts.SecretFile); err != nil {
 		bad("alerts.webhook_url", "%v", err)
+	}
+	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
+		bad("orders.webhook_url", "%v", err)
 	}
 	if _, err := workingDays(c.Deadline.Calendars); err != nil {
 		bad("deadline.calendars", "%v", err)

@@ -41,6 +41,8 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[deadline.sms]\ntext = \"{link}\"", "needs rate.base"},
 		{"[alerts]\nwebhook_url = \"http://alerts.example.com\"\nwebhook_secret_file = \"x\"", "plain text"},
 		{"[alerts]\nwebhook_url = \"https://alerts.example.com\"", "webhook_secret_file is missing"},
+		{"[orders]\nwebhook_url = \"http://orders.example.com\"\nwebhook_secret_file = \"x\"", "orders.webhook_url"},
+		{"[orders]\nwebhook_url = \"https://orders.example.com\"", "webhook_secret_file is missing"},
 		{"[alerts]\nwebhook_url = \"alerts.example.com\"", "want an address"},
 		{"[cases]\nvoice_keys = { \"1\" = 6 }", "of which 5 is"},
 		{"[rate]\ncert_file = \"x\"", "a certificate and its key go together"},

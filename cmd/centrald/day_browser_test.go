@@ -198,12 +198,18 @@ func TestDayOfEachRole(t *testing.T) {
 			b.open(path, "没有这个页面", "!不满意")
 		}
 	})
+	b.day(at(account.Inspector, county, county), func() {
+		b.sees("home", "!差评工单", "!评价器")
+		b.open("/clues", "没有线索")
+		b.open(work, "没有这个页面")
+	})
 	b.day(at(account.Auditor, "620000000000", "620000000000"), func() {
 		b.open("/audit", "查看评价文字", "核对投诉 2026-031", "回访差评 2026-007", "测试")
 		b.open("/audit?q=2026-007", "回访差评", "!核对投诉")
 		b.open(page, "下载封存证明", "!申请人的联系方式")
 		b.open(work, "当日等候", "!督促催办")
 		b.open("/accounts", "new.clerk", "!开通并生成")
+		b.open("/journal", "验证整本日志")
 	})
 	b.day(at(account.Province, "620000000000", "620000000000"), func() {
 		b.sees("home", "差评工单")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,12 +24,13 @@ import (
 // printKey prints the centre's public key.
 func (c *command) printKey(args []string) error {
 	flags := c.flags("centrald key")
+	asJSON := flags.Bool("json", false, "print a JSON object")
 	ofSeal := flags.Bool("seal", false, "the key that signs the journal's heads, which witnesses must know")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; centrald key takes none", flags.Arg(0))
+		return cli.Unexpected(flags.Arg(0))
 	}
 	cfg, err := c.config()
 	if err != nil {
@@ -47,10 +47,22 @@ func (c *command) printKey(args []string) error {
 		return err
 	}
 	if errors.Is(missing, fs.ErrNotExist) {
-		_, _ = fmt.Fprintf(c.env.stderr, "centrald: there was no key in %s; this is a new one, for a new centre\n", cfg.State) // the key matters more
+		_, _ = fmt.Fprintf(c.env.stderr, "centrald: %s\n", c.lang.Say(cfg.State+" 中没有密钥；这是新建的，用于新的中心", // the key matters more
+			"there was no key in "+cfg.State+"; this is a new one, for a new centre"))
 	}
-	_, err = fmt.Fprintln(c.env.stdout, keyText(key.Public().(ed25519.PublicKey)))
+	public := keyText(key.Public().(ed25519.PublicKey))
+	if *asJSON {
+		return c.printJSON(printedKey{map[bool]string{false: "centre", true: "seal"}[*ofSeal], public, wire.Fingerprint(key.Public().(ed25519.PublicKey))})
+	}
+	_, err = fmt.Fprintln(c.env.stdout, public)
 	return err
+}
+
+// printedKey is a public key as "centrald key -json" prints it.
+type printedKey struct {
+	Use         string `json:"use"` // centre or seal
+	Key         string `json:"public_key"`
+	Fingerprint string `json:"fingerprint"`
 }
 
 // device runs the commands about devices.
@@ -82,7 +94,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; centrald device add takes flags only", flags.Arg(0))
+		return cli.Unexpected(flags.Arg(0))
 	}
 	if *walkUp > 0 {
 		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
@@ -134,9 +146,10 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	if err := x.fleet.Put(ctx, d); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "%s serves %s, generation %d\nits screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box\n",
-		d.ID, d.Window.ID, d.Window.Generation, wire.Fingerprint(d.Key))
-	return err
+	return errors.Join(
+		c.say("%s 服务于窗口 %s，第 %d 次分配", "%s serves %s, generation %d", d.ID, d.Window.ID, d.Window.Generation),
+		c.say("等待登记时其屏幕显示指纹 %s；显示的不同，就是另一台评价器的公钥",
+			"its screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box", wire.Fingerprint(d.Key)))
 }
 
 // atPost returns the device as it serves a window of the organisation today.
@@ -261,7 +274,5 @@ func (c *command) devicesAsJSON(all []fleet.Device, how map[rating.DeviceID]flee
 		}
 		out = append(out, x)
 	}
-	e := json.NewEncoder(c.env.stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return c.printJSON(out)
 }

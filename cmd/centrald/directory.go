@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // directory runs the commands about the organisation.
@@ -23,7 +24,7 @@ func (c *command) directory(ctx context.Context, args []string) error {
 }
 
 // oneWord reads flags that may stand before and after one word.
-func oneWord(flags *flag.FlagSet, args []string, what string) (string, error) {
+func oneWord(flags *flag.FlagSet, args []string, what condition.Text) (string, error) {
 	if err := cli.Parse(flags, args); err != nil {
 		return "", err
 	}
@@ -34,7 +35,7 @@ func oneWord(flags *flag.FlagSet, args []string, what string) (string, error) {
 		}
 	}
 	if word == "" || flags.NArg() > 0 {
-		return "", cli.Usagef("%s takes %s and flags", flags.Name(), what)
+		return "", cli.Usage(fmt.Sprintf("%s 需要%s", flags.Name(), what.ZH), fmt.Sprintf("%s takes %s and flags", flags.Name(), what.EN))
 	}
 	return word, nil
 }
@@ -45,7 +46,7 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 	apply := flags.Bool("apply", false, "write what the preview says; without it nothing is written")
 	hash := flags.String("hash", "", "write only if the preview is the one with this `hash`")
 	reason := flags.String("reason", "", "`why`, for whoever looks later")
-	path, err := oneWord(flags, args, "a CSV or XLSX FILE")
+	path, err := oneWord(flags, args, condition.Text{ZH: "一个 CSV 或 XLSX 文件", EN: "a CSV or XLSX FILE"})
 	if err != nil {
 		return ignoreHelp(err)
 	}
@@ -62,11 +63,13 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
+	end := cli.Waiting(ctx, c.env.stderr, "正在比较", "comparing")
 	p, err := x.directory.Preview(ctx, lines, nil)
+	end()
 	if err != nil {
 		return err
 	}
-	if err := tellPreview(c.env.stdout, p); err != nil {
+	if err := c.tellPreview(p); err != nil {
 		return err
 	}
 	switch {
@@ -75,14 +78,14 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 	case *hash != "" && *hash != p.Hash:
 		return directory.ErrMeanwhile
 	case !*apply:
-		_, err = fmt.Fprintf(c.env.stdout, "未写入。确认请加 -apply -hash %s · nothing was written; to write exactly this, add -apply -hash %[1]s\n", p.Hash)
-		return err
+		return c.say("未写入。确认请加 -apply -hash %s", "nothing was written; to write exactly this, add -apply -hash %s", p.Hash)
 	}
+	end = cli.Waiting(ctx, c.env.stderr, "正在写入", "writing")
+	defer end()
 	if err := x.directory.Apply(ctx, c.operator(), *reason, journal.Act{Object: filepath.Base(path)}, p); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	_, err = fmt.Fprintln(c.env.stdout, "已写入 · written")
-	return err
+	return c.say("已写入", "written")
 }
 
 // readBounded reads a file of at most a number of bytes, and one more, so that what is too long shows.
@@ -96,7 +99,7 @@ func readBounded(path string, most int64) (b []byte, err error) {
 }
 
 // tellPreview prints what changes and what is refused, and counts the rest.
-func tellPreview(w io.Writer, p directory.Preview) error {
+func (c *command) tellPreview(p directory.Preview) error {
 	var b strings.Builder
 	counts := make(map[directory.Step]int)
 	for _, t := range p.Tell() {
@@ -104,27 +107,27 @@ func tellPreview(w io.Writer, p directory.Preview) error {
 		if t.Step == directory.Keeps {
 			continue
 		}
-		fmt.Fprintf(&b, "%s · %s: %s %s  %s  %s\n", t.Chinese(), t.English(), t.Step.Chinese(), t.Step, t.Record, t.Record.Period)
+		fmt.Fprintf(&b, "%s: %s  %s  %s\n", c.lang.Say(t.Chinese(), t.English()), c.lang.Say(t.Step.Chinese(), string(t.Step)), t.Record, t.Record.Period)
 		for _, d := range t.Diffs {
-			fmt.Fprintf(&b, "    %s %s: %q → %q\n", d.Chinese, d.English, d.Before, d.After)
+			fmt.Fprintf(&b, "    %s: %q → %q\n", c.lang.Say(d.Chinese, d.English), d.Before, d.After)
 		}
 		for _, f := range t.Refused {
-			fmt.Fprintf(&b, "    %s\n    %s\n", f.Chinese, f.English)
+			fmt.Fprintf(&b, "    %s\n", c.lang.Say(f.Chinese, f.English))
 		}
 	}
 	for _, s := range directory.Steps() {
 		if n := counts[s]; n > 0 {
-			fmt.Fprintf(&b, "%s %s: %d  ", s.Chinese(), s, n)
+			fmt.Fprintf(&b, "%s: %d  ", c.lang.Say(s.Chinese(), string(s)), n)
 		}
 	}
-	_, err := io.WriteString(w, strings.TrimRight(b.String(), " ")+"\n")
+	_, err := io.WriteString(c.env.stdout, strings.TrimRight(b.String(), " ")+"\n")
 	return err
 }
 
 // exportOrganisation writes all of the organisation with its history.
 func (c *command) exportOrganisation(ctx context.Context, args []string) error {
 	flags := c.flags("centrald directory export")
-	path, err := oneWord(flags, args, "a new FILE that ends in .csv or .xlsx")
+	path, err := oneWord(flags, args, condition.Text{ZH: "一个 .csv 或 .xlsx 新文件", EN: "a new FILE that ends in .csv or .xlsx"})
 	if err != nil {
 		return ignoreHelp(err)
 	}
@@ -153,12 +156,13 @@ func (c *command) exportOrganisation(ctx context.Context, args []string) error {
 func (c *command) listOrganisation(ctx context.Context, args []string) error {
 	flags := c.flags("centrald directory list")
 	var f directory.Filter
+	asJSON := flags.Bool("json", false, "print a JSON array")
 	day := flags.String("day", "", "as it was on this `day`, 2026-01-31; without it, today")
 	flags.StringVar(&f.Text, "search", "", "`text` in the name, the ID or the person responsible")
 	flags.StringVar(&f.Area, "area", "", "in this area, `12 digits`")
 	flags.StringVar(&f.Unit, "unit", "", "of this unit, its credit `code`")
 	flags.StringVar(&f.Hall, "hall", "", "in the hall with this `ID`")
-	kind, err := oneWord(flags, args, "one of the words area, unit, hall, window and staff")
+	kind, err := oneWord(flags, args, condition.Text{ZH: " area、unit、hall、window 或 staff 之一", EN: "one of the words area, unit, hall, window and staff"})
 	if err != nil {
 		return ignoreHelp(err)
 	}
@@ -181,20 +185,35 @@ func (c *command) listOrganisation(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
+	if *asJSON {
+		all := []directory.Record{}
+		if err := eachListed(ctx, x, f, func(r directory.Record) { all = append(all, r) }); err != nil {
+			return err
+		}
+		return c.printJSON(all)
+	}
 	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 	// A tabwriter holds its text back; what goes wrong shows at Flush.
 	_, _ = fmt.Fprintln(tab, "ID\tNAME\tFROM\tTO\tAREA\tUNIT\tHALL\tWINDOW\tOFFICE\tPERSON")
+	err = eachListed(ctx, x, f, func(r directory.Record) {
+		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window, r.Office, r.Person)
+	})
+	return errors.Join(err, tab.Flush())
+}
+
+// eachListed calls do with each record that a filter lets through.
+func eachListed(ctx context.Context, x *rooms, f directory.Filter, do func(directory.Record)) error {
 	for f.Limit = 1000; ; {
 		some, err := x.directory.List(ctx, f)
 		if err != nil {
 			return err
 		}
 		for _, r := range some {
-			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window, r.Office, r.Person)
+			do(r)
 			f.After = r.ID
 		}
 		if len(some) < f.Limit {
-			return tab.Flush()
+			return nil
 		}
 	}
 }

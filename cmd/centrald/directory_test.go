@@ -28,7 +28,7 @@ func TestOrganisation(t *testing.T) {
 	}
 	out, err := directoryCommand("import", city)
 	hash := regexp.MustCompile(`-hash ([0-9a-f]+)`).FindStringSubmatch(out)
-	if err != nil || hash == nil || !strings.Contains(out, "第 16 行 · line 16: 新增 new  大厅 SL-H1 市民中心政务服务大厅  2020-01-01/") {
+	if err != nil || hash == nil || !strings.Contains(out, "第 16 行 / line 16: 新增 / new  大厅 SL-H1 市民中心政务服务大厅  2020-01-01/") {
 		t.Fatalf("the preview is %q, %v", out, err)
 	}
 	if out, err := directoryCommand("list", "hall"); err != nil || strings.Count(out, "\n") != 1 {
@@ -50,7 +50,7 @@ func TestOrganisation(t *testing.T) {
 		if _, err := directoryCommand("export", path); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := directoryCommand("import", path); err != nil || strings.Contains(out, "新增") || !strings.Contains(out, "不变 same: 60") {
+		if out, err := directoryCommand("import", path); err != nil || strings.Contains(out, "新增") || !strings.Contains(out, "不变 / same: 60") {
 			t.Errorf("the exported %s would change something: %q, %v", name, out, err)
 		}
 	}
@@ -76,7 +76,7 @@ func TestOrganisation(t *testing.T) {
 	if err := os.WriteFile(renamed, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := directoryCommand("import", "-apply", renamed); err != nil || !strings.Contains(out, "终止 ended") {
+	if out, err := directoryCommand("import", "-apply", renamed); err != nil || !strings.Contains(out, "终止 / ended") {
 		t.Fatalf("a new name = %q, %v", out, err)
 	}
 	eventually(t, "the window's new name at the box", func() bool {
@@ -126,7 +126,7 @@ func TestOrganisationRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := c.command("directory", "-config", c.config, "import", "-apply", path)
-	if err == nil || !strings.Contains(err.Error(), "未写入任何内容") || !strings.Contains(out, "第 3 行 · line 3: 不予接受 refused") ||
+	if err == nil || !strings.Contains(err.Error(), "未写入任何内容") || !strings.Contains(out, "第 3 行 / line 3: 不予接受 / refused") ||
 		!strings.Contains(out, "区划 620100000000 不存在") || !strings.Contains(out, "which does not exist") {
 		t.Errorf("the file gives %q, %v", out, err)
 	}

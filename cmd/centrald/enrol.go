@@ -63,7 +63,8 @@ func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, e
 }
 
 // errNoDoor says that the centre does not let boxes in by itself.
-var errNoDoor = errors.New("enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
+var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；请先在配置中写 enrol.listen 和 enrol.names：docs/enrolment.md",
+	"enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
 
 // imageConfig writes the file that lies on the boot partition of all boxes.
 func (c *command) imageConfig(_ context.Context, args []string) error {
@@ -77,7 +78,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; centrald image-config takes flags only", flags.Arg(0))
+		return cli.Unexpected(flags.Arg(0))
 	}
 	cfg, err := c.config()
 	if err != nil {
@@ -87,7 +88,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 		return errNoDoor
 	}
 	if *mqtt == "" {
-		return cli.Usagef("-broker is missing; write the address at which boxes find the MQTT broker")
+		return cli.Usage("缺少 -broker：写评价器连接的 MQTT 消息服务器的地址", "-broker is missing; write the address at which boxes find the MQTT broker")
 	}
 	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)
 	if err != nil {
@@ -126,7 +127,7 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	}
 	for _, address := range append([]string{at}, page) {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return "", cli.Usagef("%q is not allowed; write https://host without a path", address)
+			return "", cli.Usage(fmt.Sprintf("不能写 %q；写 https://主机，不带路径", address), fmt.Sprintf("%q is not allowed; write https://host without a path", address))
 		}
 	}
 	var b strings.Builder
@@ -170,7 +171,8 @@ func (c *command) certificate(ctx context.Context, args []string) (err error) {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || (*server != "" || *client) != (*keyOut != "" && *out != "") || *server != "" && *client {
-		return cli.Usagef("write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
+		return cli.Usage("写 -server 名称 或 -centre，并写 -key 和 -out；或者只写 -root 或 -revoked",
+			"write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {

@@ -383,7 +383,7 @@ func copiedCard(t *testing.T, program string) {
 			if forks != 400 {
 				t.Errorf("%d numbers with forks: %+v", forks, found)
 			}
-			out, err := (&centre{t: t}).command("findings", "-config", s.config)
+			out, err := (&centre{t: t}).command("findings", "-config", s.config, "-lang", "en")
 			if err != nil || !strings.Contains(out, "fork  box-1 (h n), epoch 0000000000000007, records 51 to 450") {
 				t.Errorf("findings = %v\n%s", err, out)
 			}

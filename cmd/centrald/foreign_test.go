@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"haochaping/internal/central/cases"
+	"haochaping/internal/proof/testkit"
 )
 
 // TestAForeignClient has a business system in Python, written from the description of the API, speak with a centre.
@@ -23,7 +24,7 @@ func TestAForeignClient(t *testing.T) {
 		t.Skip("python3 is missing: install the Debian package python3")
 	}
 	s := newStation(t, buildProgram(t), "")
-	addr, tokens := freePort(t), filepath.Join(s.dir, "tokens")
+	addr, tokens := testkit.Address(t), filepath.Join(s.dir, "tokens")
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")), strings.Join(cases.Doors(), ",")), 0o600); err != nil {
 		t.Fatal(err)
 	}

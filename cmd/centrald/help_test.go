@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,25 @@ func TestWrongSealKeyNamesWhatPrintsIt(t *testing.T) {
 		err := run(t.Context(), args, environment{&out, &out, time.Now, rand.Reader, manager})
 		if err == nil || !strings.Contains(err.Error(), "centrald key -seal") {
 			t.Errorf("%v: %v", args, err)
+		}
+	}
+}
+
+// The centre's keys are told to people as a line and to programs as an object, by the same name in each language.
+func TestKeyIsTold(t *testing.T) {
+	c := &centre{t: t, config: writeConfig(t, t.TempDir())}
+	plain, err := c.command("key", "-config", c.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for use, args := range map[string][]string{"centre": {"key", "-json"}, "seal": {"key", "-seal", "-lang", "zh", "-json"}} {
+		out, err := c.command(append(args, "-config", c.config)...)
+		var k printedKey
+		if e := json.Unmarshal([]byte(out), &k); e != nil || err != nil || k.Use != use || k.Fingerprint == "" {
+			t.Errorf("%v: %v, %v\n%s", args, err, e, out)
+		}
+		if same := k.Key+"\n" == plain; same != (use == "centre") {
+			t.Errorf("%v prints the key %s, and the plain line is %s", args, k.Key, plain)
 		}
 	}
 }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"time"
+
+	"haochaping/internal/keptfile"
+	"haochaping/internal/serving"
 )
 
 // site is one HTTP server of the centre.
@@ -48,24 +48,7 @@ func (s site) run(ctx context.Context) error {
 		// The server reports handshakes that scanners began; that is noise at any other level.
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
-	done := make(chan error, 1)
-	go func() { done <- server.Serve(s.listener) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		if err := server.Close(); err != nil {
-			return err
-		}
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	return serving.Until(ctx, server, s.listener, 5*time.Second)
 }
 
 // listen opens a listener, with TLS where a certificate is given.
@@ -95,24 +78,16 @@ type bound struct {
 }
 
 // write writes the addresses to path, whole or not at all, so that a supervisor never reads half of them.
-func (b bound) write(path string) (err error) {
+func (b bound) write(path string) error {
 	if path == "" {
 		return nil
 	}
 	text, err := json.Marshal(b)
+	if err == nil {
+		err = keptfile.Replace(path, append(text, '\n'))
+	}
 	if err != nil {
 		return fmt.Errorf("write the addresses file: %w", err)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".addresses-*")
-	if err != nil {
-		return fmt.Errorf("write the addresses file: %w", err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write the addresses file: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

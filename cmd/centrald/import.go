@@ -31,7 +31,7 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || *path == "" {
-		return errors.New("centrald device import takes -csv FILE and nothing else")
+		return cli.Usage("centrald device import 需要 -csv 文件，没有其他参数", "centrald device import takes -csv FILE and nothing else")
 	}
 	rows, err := readRows(*path)
 	if err != nil {
@@ -60,11 +60,12 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 			d.EnrolledAt = before.EnrolledAt
 		}
 	}
+	end := cli.Waiting(ctx, c.env.stderr, "正在登记", "enrolling")
+	defer end()
 	if err := x.fleet.PutAll(ctx, in.devices); err != nil {
 		return fmt.Errorf("%s: %w; devices before and after it may be enrolled, run it again for the others", *path, err)
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "%d devices are enrolled as the file says\n", len(in.devices))
-	return err
+	return c.say("已按文件登记 %d 台评价器", "%d devices are enrolled as the file says", len(in.devices))
 }
 
 // importer reads the lines of a file beside what is enrolled.

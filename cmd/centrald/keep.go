@@ -53,7 +53,7 @@ func (c *command) makeBooks(ctx context.Context, x *rooms, log *slog.Logger, m *
 	}
 	if stale {
 		log.Info("the books were made by another version of this program and are made anew; records are taken meanwhile, and the pages wait")
-		if err := x.books.Rebuild(ctx, c.daemonProgress("重建账本 · books made anew", log, m).books); err != nil {
+		if err := x.books.Rebuild(ctx, daemonProgress("重建账本 / books made anew", c.env.now, log, m).books); err != nil {
 			if ctx.Err() != nil {
 				return nil // it goes on at the next start
 			}
@@ -73,7 +73,7 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 		return fmt.Errorf("the old books %s wait: %w", path, err)
 	}
 	log.Info("the books of the first version are taken over into the journal, once", "file", path)
-	r, err := takeover.Run(ctx, path, x.journal, x.fleet, c.daemonProgress("接收旧账本 · old books taken over", log, m).tell)
+	r, err := takeover.Run(ctx, path, x.journal, x.fleet, daemonProgress("接收旧账本 / old books taken over", c.env.now, log, m).tell)
 	if err != nil {
 		return err
 	}
@@ -99,10 +99,12 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 // rebuild makes the books anew from the journal.
 func (c *command) rebuild(ctx context.Context, args []string) error {
 	return c.onWritten(ctx, c.flags("centrald rebuild"), args, func(x *rooms) error {
-		if err := x.books.Rebuild(ctx, c.progress("重建账本 · books made anew").books); err != nil {
+		p := c.progress("重建账本", "making the books anew")
+		err := x.books.Rebuild(ctx, p.books)
+		p.End()
+		if err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(c.env.stdout, "the books were made anew from the journal")
-		return err
+		return c.say("账本已由日志重建", "the books were made anew from the journal")
 	})
 }

@@ -44,7 +44,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -58,7 +57,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], environment{os.Stdout, os.Stderr, time.Now, rand.Reader, manager}); err != nil {
-		fmt.Fprintln(os.Stderr, "centrald:", err)
+		cli.Report(os.Stderr, "centrald", err)
 		os.Exit(exitStatus(err))
 	}
 }

@@ -5,12 +5,10 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 
 	"haochaping/internal/central/directory/account"
@@ -88,15 +86,11 @@ func (c *command) provider(o oidcConfig, x *rooms) (*me.Provider, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	if o.CAFile != "" {
-		pem, err := os.ReadFile(o.CAFile)
+		authorities, err := loginfiles.Authorities(loginfiles.File{Field: "admin.oidc.ca_file", Path: o.CAFile})
 		if err != nil {
-			return nil, fmt.Errorf("admin.oidc.ca_file: %w", err)
+			return nil, err
 		}
-		authorities := x509.NewCertPool()
 		transport.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
-		if !authorities.AppendCertsFromPEM(pem) {
-			return nil, errors.New("admin.oidc.ca_file: it holds no certificate")
-		}
 	}
 	return me.NewProvider(me.ProviderConfig{Issuer: o.Issuer, ClientID: o.ClientID, Secret: secret, Name: o.Name, Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
 		AMR: o.AMR, Key: key, Client: &http.Client{Transport: transport, Timeout: answerTime}, Now: c.env.now,

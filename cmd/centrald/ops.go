@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/web/live"
+	"haochaping/internal/central/web/seal"
 )
 
 // maxUnsealed is how long the journal may stand under no signed head. One is signed each minute.
@@ -26,6 +27,7 @@ type watched struct {
 	trouble func() live.Trouble
 	books   *lag
 	seal    *lag
+	checks  *seal.Pages // of the seal
 }
 
 // sealed returns how many rows the last signed head covers.

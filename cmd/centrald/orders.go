@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/cli"
 	"haochaping/internal/rating"
@@ -23,6 +24,33 @@ func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*
 	}
 	return rectify.Open(ctx, rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log,
 		Terms: rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
+}
+
+// complain opens an order on what a citizen complains of by phone, at the unit of the window.
+func (x *rooms) complain(ctx context.Context, c ratepage.Complaint) error {
+	a, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return err
+	}
+	v := rectify.Complained{Way: rectify.Online, Retaliation: c.Retaliation, At: c.At.UnixMilli(), Area: c.Window.Area, Matter: c.Matter,
+		Place: strings.TrimSpace(c.Window.Hall + " " + c.Window.Name), Words: c.Words, Contact: c.Contact}
+	if place, ok := a.Place(c.Device, c.Window.ID, c.Window.Generation, c.At); ok {
+		v.Unit, v.Area = place.Unit().ID, place.Area().ID
+	}
+	_, _, err = x.orders.Complain(ctx, rectify.By{Account: rectify.Citizen}, c.Name, v)
+	return err
+}
+
+// orderHook returns what posts what is done about orders until its context ends.
+func (c *command) orderHook(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
+	if x.cfg.Orders.URL == "" {
+		return idle, nil
+	}
+	secret, err := hookSecret("orders", x.cfg.Orders.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	return rectify.Hook{Orders: x.orders, URL: x.cfg.Orders.URL, Secret: secret, Logger: log}.Run, nil
 }
 
 // orders lists orders, or makes them anew.
@@ -96,8 +124,7 @@ func (c *command) listed(ctx context.Context, x *rooms, all []rectify.Listed) ([
 
 func (c *command) printOrders(listed []listedOrder) error {
 	if len(listed) == 0 {
-		_, err := fmt.Fprintln(c.env.stdout, "nothing is open")
-		return err
+		return c.say("没有待办", "nothing is open")
 	}
 	w := tabwriter.NewWriter(c.env.stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "ORDER\tSTATE\tDUE\tLEFT\tLEVEL\tUNIT\tABOUT")
@@ -123,9 +150,11 @@ func (c *command) rebuildOrders(ctx context.Context, args []string) error {
 	reason := flags.String("reason", "", "`why`, for the journal")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *reason == "" {
-			return cli.Usagef("say why: centrald orders rebuild -reason …")
+			return cli.Usage("请写原因：centrald orders rebuild -reason …", "say why: centrald orders rebuild -reason …")
 		}
-		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, c.progress("重做工单 · orders made anew").tell)
+		p := c.progress("重做工单", "making the orders anew")
+		defer p.End()
+		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, p.tell)
 	})
 }
 

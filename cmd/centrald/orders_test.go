@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -43,7 +44,7 @@ func TestOrdersAreListed(t *testing.T) {
 	if _, err := x.journal.Answer(t.Context(), "hotline", "1", []journal.Answer{{Case: key, Level: rating.VeryDissatisfied, Channel: rating.Voice, At: now}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.caughtUp(t.Context()); err != nil {
+	if err := x.caughtUp(t.Context(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	ahead.Store(int64(2 * time.Minute))

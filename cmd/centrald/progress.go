@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/cli"
 	"haochaping/internal/sdnotify"
 )
 
@@ -14,30 +14,33 @@ import (
 const progressPause = 2 * time.Second
 
 // progress tells how far something is that takes longer than that: to the log and the service manager of a daemon, which must not take the
-// silence for a hang, or to the terminal of a command.
+// silence for a hang, or to whoever waits for a command.
 type progress struct {
+	*cli.Progress // of a command; nil for a daemon
+
 	what    string
 	now     func() time.Time
 	began   time.Time
 	last    time.Time
-	log     *slog.Logger      // nil: none
+	log     *slog.Logger
 	manager *sdnotify.Manager // nil: none
-	out     io.Writer         // nil: none
 }
 
-func (c *command) progress(what string) *progress {
-	now := c.env.now()
-	return &progress{what: what, now: c.env.now, began: now, last: now, out: c.env.stderr}
+func (c *command) progress(zh, en string) *progress {
+	return &progress{Progress: cli.NewProgress(c.lang, c.env.stderr, c.env.now, zh, en)}
 }
 
-func (c *command) daemonProgress(what string, log *slog.Logger, m *sdnotify.Manager) *progress {
-	p := c.progress(what)
-	p.out, p.log, p.manager = nil, log, m
-	return p
+func daemonProgress(what string, now func() time.Time, log *slog.Logger, m *sdnotify.Manager) *progress {
+	at := now()
+	return &progress{what: what, now: now, began: at, last: at, log: log, manager: m}
 }
 
 // tell is called often; it speaks now and then.
 func (p *progress) tell(done, all int64) {
+	if p.Progress != nil {
+		p.Tell(done, all)
+		return
+	}
 	now := p.now()
 	if now.Sub(p.last) < progressPause || all == 0 {
 		return
@@ -47,13 +50,8 @@ func (p *progress) tell(done, all int64) {
 	if done > 0 {
 		left = (time.Duration(float64(now.Sub(p.began)) * float64(all-done) / float64(done))).Round(time.Second).String()
 	}
-	text := fmt.Sprintf("%s: %d / %d (%d %%), 约剩 %s · left", p.what, done, all, done*100/all, left)
-	if p.log != nil {
-		p.log.Info(text)
-	}
-	if p.out != nil {
-		_, _ = fmt.Fprintln(p.out, text) // who does not read it loses nothing
-	}
+	text := fmt.Sprintf("%s: %d / %d (%d %%), 约剩 %s / %[5]s left", p.what, done, all, done*100/all, left)
+	p.log.Info(text)
 	// What cannot be told is no reason to stop.
 	_ = p.manager.Status(text)
 	_ = p.manager.Extend(time.Minute)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"haochaping/internal/central/books"
@@ -24,7 +25,8 @@ func (c *command) prove(ctx context.Context, args []string) (err error) {
 	}
 	id, err := strconv.ParseInt(flags.Arg(0), 10, 64)
 	if err != nil || flags.NArg() != 1 || id <= 0 {
-		return errors.New("centrald prove takes the number of an evaluation, as the centre's page and /api/latest have it (cursor)")
+		return cli.Usage("centrald prove 需要评价的编号，见中心的页面和 /api/latest（cursor）",
+			"centrald prove takes the number of an evaluation, as the centre's page and /api/latest have it (cursor)")
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -36,21 +38,21 @@ func (c *command) prove(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(c.env.stdout)
-	out.SetIndent("", " ")
-	return out.Encode(p)
+	return c.printJSON(p)
 }
 
 // checkProof verifies a proof without the books.
 func (c *command) checkProof(args []string) error {
 	flags := c.flags("centrald check-proof FILE")
 	key := flags.String("seal-key", "", "the centre's public `key` for heads, 43 characters, as \"centrald key -seal\" prints it")
+	asJSON := flags.Bool("json", false, "print what was proven as a JSON object")
 	box := flags.String("box-key", "", "the box's public `key`, if the signature of a certain box is to be checked")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 || *key == "" {
-		return errors.New("centrald check-proof takes -seal-key KEY and the name of a file that \"centrald prove\" wrote")
+		return cli.Usage("centrald check-proof 需要 -seal-key 公钥和 centrald prove 写出的文件",
+			"centrald check-proof takes -seal-key KEY and the name of a file that \"centrald prove\" wrote")
 	}
 	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {
@@ -79,7 +81,10 @@ func (c *command) checkProof(args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s proves nothing: %w", flags.Arg(0), err)
 	}
-	_, err = fmt.Fprint(c.env.stdout, describeProof(p, head))
+	if *asJSON {
+		return c.printJSON(provenOf(p, head))
+	}
+	_, err = fmt.Fprint(c.env.stdout, describeProof(p, head, c.lang))
 	return err
 }
 
@@ -95,20 +100,45 @@ func signedBy(p journal.Proof, box string) error {
 }
 
 // describeProof says what a proof that holds shows.
-func describeProof(p journal.Proof, head journal.Checkpoint) string {
+func describeProof(p journal.Proof, head journal.Checkpoint, lang cli.Lang) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "proven: row %d of %s, which had %d rows when its head was signed, holds this %s\n", p.Index+1, head.Origin, head.Size, p.Header.Kind)
-	fmt.Fprintf(&b, "from %s, received %d ms after 1970-01-01 UTC\n", p.Header.Source, p.Header.Received)
+	line := func(zh, en string, args ...any) {
+		b.WriteString(lang.Say(fmt.Sprintf(zh, args...), fmt.Sprintf(en, args...)) + "\n")
+	}
+	line("已证明：%[2]s 的第 %[1]d 行是这份 %[4]s；签名时日志共 %[3]d 行",
+		"proven: row %d of %s, which had %d rows when its head was signed, holds this %s", p.Index+1, head.Origin, head.Size, p.Header.Kind)
+	line("来自 %s，收到于 %s", "from %s, received %s", p.Header.Source, time.UnixMilli(p.Header.Received).UTC().Format(time.RFC3339Nano))
 	switch {
 	case p.Header.Kind == journal.Batch && len(p.Header.Signature) > 0:
-		fmt.Fprintf(&b, "signed by the box with the key %s\n", keyText(p.Header.Key))
+		line("由公钥为 %s 的评价器签名", "signed by the box with the key %s", keyText(p.Header.Key))
 	case p.Header.Kind == journal.Batch:
-		b.WriteString("not signed by the box: it comes from books of the first version\n")
+		line("没有评价器的签名：来自第一版的账本", "not signed by the box: it comes from books of the first version")
 	}
 	if utf8.Valid(p.Content) {
 		fmt.Fprintf(&b, "%s\n", p.Content)
 	}
 	return b.String()
+}
+
+// proven is what "centrald check-proof -json" prints.
+type proven struct {
+	Origin   string    `json:"origin"`
+	Row      int64     `json:"row"`
+	Rows     int64     `json:"rows"` // of the journal when its head was signed
+	Kind     string    `json:"kind"`
+	Source   string    `json:"source"`
+	Received time.Time `json:"received"`
+	BoxKey   string    `json:"box_key,omitempty"` // that has signed it
+	Content  []byte    `json:"content"`           // as it came, in base64
+}
+
+func provenOf(p journal.Proof, head journal.Checkpoint) proven {
+	out := proven{Origin: head.Origin, Row: int64(p.Index) + 1, Rows: int64(head.Size), Kind: string(p.Header.Kind), Source: p.Header.Source,
+		Received: time.UnixMilli(p.Header.Received).UTC(), Content: p.Content}
+	if len(p.Header.Signature) > 0 {
+		out.BoxKey = keyText(p.Header.Key)
+	}
+	return out
 }
 
 // erase destroys the key of a text.
@@ -120,7 +150,8 @@ func (c *command) erase(ctx context.Context, args []string) (err error) {
 	}
 	id, err := strconv.ParseInt(flags.Arg(0), 10, 64)
 	if err != nil || flags.NArg() != 1 || id <= 0 || *reason == "" {
-		return errors.New("centrald erase takes -reason WHY and the number of an evaluation, as the centre's page has it (cursor)")
+		return cli.Usage("centrald erase 需要 -reason 原因和评价的编号，见中心的页面（cursor）",
+			"centrald erase takes -reason WHY and the number of an evaluation, as the centre's page has it (cursor)")
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -131,6 +162,7 @@ func (c *command) erase(ctx context.Context, args []string) (err error) {
 	if err := x.journal.Erase(ctx, pos, part, c.operator(), *reason); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.env.stdout, "the text of evaluation %d cannot be read any more; its level and times stand\nbackups that were made before still hold its key: make a new one, and destroy those\n", id)
-	return err
+	return errors.Join(
+		c.say("评价 %d 的文字已无法读取；评分和时间保留", "the text of evaluation %d cannot be read any more; its level and times stand", id),
+		c.say("之前的备份仍有其密钥：请另做备份，销毁旧的", "backups that were made before still hold its key: make a new one, and destroy those"))
 }

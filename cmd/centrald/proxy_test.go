@@ -19,6 +19,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/testkit"
 )
 
 // needNginx returns where Debian's nginx is. Without it the test is skipped, and fails where CI is set.
@@ -44,7 +45,7 @@ func nginx(t *testing.T, behind, certFile, keyFile string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, dir := freePort(t), t.TempDir()
+	at, dir := testkit.Address(t), t.TempDir()
 	server := strings.NewReplacer("listen 443 ssl", "listen "+at+" ssl", "127.0.0.1:8081", behind, "/etc/ssl/centre.pem", certFile, "/etc/ssl/centre.key", keyFile,
 		"/var/log/nginx/centre.log", filepath.Join(dir, "access.log")).Replace(string(text))
 	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/pid;\nerror_log %s/error.log;\nevents {}\nhttp {\n", dir, dir)
@@ -56,7 +57,7 @@ func nginx(t *testing.T, behind, certFile, keyFile string) string {
 		t.Fatal(err)
 	}
 	c := exec.Command(program, "-p", dir, "-c", path)
-	out := new(logBuffer)
+	out := new(testkit.Said)
 	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -112,7 +113,7 @@ func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []str
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 {
-		return cli.Usagef("argument %q is unexpected; %s takes flags only", flags.Arg(0), flags.Name())
+		return cli.Unexpected(flags.Arg(0))
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -223,7 +224,9 @@ func (x *rooms) Close() error {
 }
 
 // caughtUp makes the books follow the journal to its end, unless a centrald that runs does.
-func (x *rooms) caughtUp(ctx context.Context) error {
+func (x *rooms) caughtUp(ctx context.Context, stderr io.Writer) error {
+	end := cli.Waiting(ctx, stderr, "等待账本跟上日志", "waiting until the books have followed the journal")
+	defer end()
 	size, err := x.journal.Head(ctx)
 	if err != nil {
 		return err

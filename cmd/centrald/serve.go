@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 	counted := ops.NewMetrics()
 	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = counted.Journal(x.journal), counting{x.fleet, counted}, x.key, c.env.now, log
 	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
-	mqtt.Held = x.checkHead
+	mqtt.Held, mqtt.Missed = x.checkHead, x.missed
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
 	in, err := ingest.New(mqtt)
 	if err != nil {
@@ -65,12 +66,16 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
 	trouble := func() live.Trouble { return authorityTrouble(check.trouble(in.Trouble()), cfg, x.enrol.Authority()) }
-	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now)}
+	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now), c.sealChecks(x, log)}
 	boxes, err := c.watch(x, in, log)
 	if err != nil {
 		return err
 	}
 	hook, err := c.alertHook(x, log)
+	if err != nil {
+		return err
+	}
+	orders, err := c.orderHook(x, log)
 	if err != nil {
 		return err
 	}
@@ -100,9 +105,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
-		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook},
+		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run}, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
+	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run}, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	parts = append(doors, parts...)
@@ -167,14 +172,14 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, err
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Now: c.env.now, Random: c.env.random, Complain: x.complain,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {
 		return rate, admin, err
 	}
-	adminPage, err := c.site(cfg, x, w.trouble, w.books.late, in.Command, reasons, log)
+	adminPage, err := c.site(cfg, w, in.Command, reasons, log)
 	if err != nil {
 		return rate, admin, err
 	}
@@ -195,6 +200,26 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}
 	return rate, admin, nil
+}
+
+// A box that comes back is told of so many answers by phone at most, which are no older.
+const (
+	missedMost = 100
+	missedLife = 24 * time.Hour
+)
+
+// missed tells a box of what phones have rated, as far as it may still ask it. The oldest come first.
+func (x *rooms) missed(ctx context.Context, d rating.DeviceID, tell func(rating.VisitID, rating.Question) error) error {
+	all, err := x.books.OpenByPhone(ctx, d, time.UnixMilli(x.journal.Now()).Add(-missedLife), missedMost)
+	if err != nil {
+		return err
+	}
+	for _, p := range slices.Backward(all) {
+		if err := tell(p.Visit, p.Question); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func texts[T ~string](all []T) []string {

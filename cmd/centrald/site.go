@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,13 +24,14 @@ import (
 	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
+	"haochaping/internal/central/web/seal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late func() error, send func(context.Context, wire.Command) error,
-	reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, w watched, send func(context.Context, wire.Command) error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+	x := w.rooms
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
 		return nil, err
@@ -47,20 +49,26 @@ func (c *command) site(cfg config, x *rooms, trouble func() live.Trouble, late f
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
 	},
 		live.Section(live.Config{
-			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: trouble, Late: late, Place: x.where,
+			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: w.trouble, Late: w.books.late, Place: x.where,
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons), Silence: silence}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
-		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName}),
+		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
+		w.checks.Section(),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),
 	)
+}
+
+// sealChecks returns the pages of the seal.
+func (c *command) sealChecks(x *rooms, log *slog.Logger) *seal.Pages {
+	return seal.New(seal.Config{Journal: x.journal, Key: x.seal.Public().(ed25519.PublicKey), Older: x.checkHead, Now: c.env.now, Logger: log})
 }
 
 // silence returns by which days silence becomes an answer, nil where it never does.

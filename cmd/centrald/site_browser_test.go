@@ -5,8 +5,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/pquerna/otp/totp"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -39,6 +41,49 @@ func TestPagesBeforeSignIn(t *testing.T) {
 	look(t, ctx, script, server.URL+linkOf(t, x, a, account.ChoosesPassword), "choose")
 	look(t, ctx, script, server.URL+"/enter/none", "link-is-over")
 	look(t, ctx, script, server.URL+linkOf(t, x, a, account.SignsIn), "enter")
+}
+
+// TestTheWayInByACode chooses a password and enrols a second factor in a browser, leaves, and comes back by both, with axe at each page on the way.
+func TestTheWayInByACode(t *testing.T) {
+	const password = "correct horse battery staple"
+	script := axe.Script(t)
+	x, site := pagesOf(t)
+	server := httptest.NewServer(site)
+	t.Cleanup(server.Close)
+	ctx := chromium.Start(t)
+	a, err := x.people.Add(t.Context(), operator(), "zhao.lei", "赵磊", "620000000000", grantOf(account.Province, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do := func(what string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	fill := func(id, text string) chromedp.Action[chromedp.Void] {
+		return chromedp.SendKeys(chromedp.CSS("#"+id), text)
+	}
+	press := func(form string) chromedp.Action[chromedp.Void] {
+		return chromedp.Click(chromedp.CSS(`form[action^="` + form + `"] button`))
+	}
+	do("choose a password", chromedp.Navigate(server.URL+linkOf(t, x, a, account.ChoosesPassword)), fill("password", password), fill("again", password), press("/enter/"),
+		chromedp.WaitVisible(chromedp.CSS(".who")), chromedp.Navigate(server.URL+"/me/second"), fill("password", password), press("/me/second"), chromedp.WaitVisible(chromedp.CSS(".qr")))
+	seed, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("code.secret").textContent.replaceAll(" ", "")`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := totp.GenerateCode(seed, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("confirm it", fill("code", code), press("/me/second/confirm"), chromedp.WaitVisible(chromedp.CSS(`a.button[href="/"]`)))
+	axe.Look(t, ctx, script, "codes")
+	do("leave and come back", chromedp.Navigate(server.URL+"/me"), press("/signout"), chromedp.WaitVisible(chromedp.CSS("#login")), fill("login", "zhao.lei"), fill("password", password),
+		press("/signin"), chromedp.WaitVisible(chromedp.CSS("#code")))
+	axe.Look(t, ctx, script, "signin-code")
+	do("a wrong code", fill("code", "ABCD-0000"), press("/signin/code"), chromedp.WaitVisible(chromedp.CSS(".problem")))
+	axe.Look(t, ctx, script, "signin-code-wrong")
 }
 
 // linkOf returns the path of a new link.
@@ -109,14 +154,15 @@ func TestRolesInABrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx := chromium.Start(t)
 	for role, want := range map[account.Role]string{
-		account.Province:   "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 书面评价 账号 审计 我的账号",
+		account.Province:   "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 书面评价 账号 审计 封存 我的账号",
 		account.City:       "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 书面评价 账号 审计 我的账号",
 		account.County:     "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 书面评价 账号 审计 我的账号",
 		account.Unit:       "首页 评价 统计 工单 机构 我的账号",
 		account.Hall:       "首页 统计 评价器 数据异常 机构 书面评价 我的账号",
 		account.Staff:      "首页 我的汇总 我的账号",
 		account.Technician: "首页 评价器 数据异常 机构 我的账号",
-		account.Auditor:    "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 账号 审计 我的账号",
+		account.Inspector:  "首页 线索 我的账号",
+		account.Auditor:    "首页 实时列表 评价 统计 评价器 数据异常 工单 机构 账号 审计 封存 我的账号",
 	} {
 		a, err := x.people.Add(t.Context(), operator(), "who."+string(role), "测试", "620000000000", grantOf(role, 0))
 		if err != nil {

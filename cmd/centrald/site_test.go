@@ -72,7 +72,9 @@ func pagesAt(t *testing.T, lines string, now func() time.Time) (*rooms, *web.Sit
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.site(cfg, x, func() live.Trouble { return live.Trouble{} }, func() error { return nil }, sendNothing, reasons, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	w := watched{rooms: x, trouble: func() live.Trouble { return live.Trouble{} }, books: newLag(x.journal.Head, x.books.Position, c.env.now), checks: c.sealChecks(x, log)}
+	s, err := c.site(cfg, w, sendNothing, reasons, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +144,9 @@ func TestEveryRoute(t *testing.T) {
 	}
 	for _, area := range []string{"620102000000", "620200000000", "620000000000"} {
 		order, evaluation := orderOf(t, x, area)
+		clue, file := clueOf(t, x, area), fileOf(t, x, order)
+		objects["clue"] = append(objects["clue"], object{clue, account.Object{Area: area}})
+		objects["file"] = append(objects["file"], object{file, account.Object{}})
 		objects["order"] = append(objects["order"], object{order, account.Object{Area: area}})
 		objects["evaluation"] = append(objects["evaluation"], object{evaluation, account.Object{Area: area}})
 	}
@@ -172,7 +177,7 @@ func TestEveryRoute(t *testing.T) {
 		objects["device"] = append(objects["device"], object{string(id), account.Object{Area: area, Hall: hall}})
 	}
 	// These name parts of what the route is about, which are not there.
-	for _, part := range []string{"session", "token", "grant", "link", "alert"} {
+	for _, part := range []string{"session", "token", "grant", "link", "alert", "enclosure"} {
 		objects[part] = []object{{"none", account.Object{}}}
 	}
 	wild := regexp.MustCompile(`\{([a-z]+)\}`)
@@ -225,7 +230,7 @@ func TestEveryRoute(t *testing.T) {
 	for _, r := range guarded {
 		for _, role := range account.Roles() {
 			for n := range 3 {
-				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") || strings.Contains(r.Path, "{id}") {
+				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") || strings.Contains(r.Path, "{clue}") || strings.Contains(r.Path, "{id}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}
@@ -328,6 +333,35 @@ func orderOf(t *testing.T, x *rooms, area string) (order, evaluation string) {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("%d-1", found.ID), evaluation
+}
+
+// clueOf enters a complaint of retaliation, which is a clue.
+func clueOf(t *testing.T, x *rooms, area string) string {
+	t.Helper()
+	order, fresh, err := x.orders.Complain(t.Context(), rectify.By{Account: "operator test"}, area, rectify.Complained{Way: rectify.OnPaper, Retaliation: true, Area: area, Words: "被刁难"})
+	if err != nil || !fresh {
+		t.Fatal(fresh, err)
+	}
+	return order.Parts[0].Name()
+}
+
+// fileOf attaches something to an order.
+func fileOf(t *testing.T, x *rooms, name string) string {
+	t.Helper()
+	id, _, _ := strings.Cut(name, "-")
+	number, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := x.orders.Order(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := x.orders.Attach(t.Context(), rectify.By{Account: "operator test"}, order.Parts[0], []byte("%PDF-1.4\n%%EOF\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(f.ID, 10)
 }
 
 // grantOf returns one of three grants of a role, each somewhere else.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -23,6 +22,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/proof/inspect"
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
@@ -48,26 +48,21 @@ type station struct {
 	config, state, broker string
 	books                 string // URL of a server; empty: SQLite in the state folder
 	key                   ed25519.PublicKey
-	log                   *logBuffer
+	log                   *testkit.Said
 }
 
 // newStation returns a station with the built-in broker, or at another one.
 func newStation(t *testing.T, program, mqtt string) *station {
 	t.Helper()
-	s := &station{t: t, program: program, dir: t.TempDir(), broker: mqtt, log: new(logBuffer)}
+	s := &station{t: t, program: program, dir: t.TempDir(), broker: mqtt, log: testkit.Shown(t, "centrald")}
 	s.state = filepath.Join(s.dir, "state")
 	s.config = filepath.Join(s.dir, "centrald.toml")
 	broker := fmt.Sprintf("url = %q\n", "mqtt://"+mqtt)
 	if mqtt == "" {
-		s.broker = freePort(t)
+		s.broker = testkit.Address(t)
 		broker = fmt.Sprintf("listen = %q\n", s.broker)
 	}
 	s.write(s.config, "addresses.json", broker)
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("centrald said:\n%s", s.log)
-		}
-	})
 	return s
 }
 
@@ -82,16 +77,6 @@ func (s *station) write(path, addresses, broker string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // startMosquitto starts a broker that lets everybody in.

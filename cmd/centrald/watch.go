@@ -32,18 +32,18 @@ type alertsConfig struct {
 	SecretFile string `toml:"webhook_secret_file"`
 }
 
-// check reports what is wrong with the address. What lies in files is read when the centre starts.
-func (a alertsConfig) check() error {
-	if a.URL == "" {
+// checkHook reports what is wrong with the address of a webhook, empty for none. What lies in files is read when the centre starts.
+func checkHook(address, secretFile string) error {
+	if address == "" {
 		return nil
 	}
-	u, err := url.Parse(a.URL)
+	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return errors.New("want an address as https://alerts.example.com/boxes, without user and password")
+		return errors.New("want an address as https://server.example.com/hook, without user and password")
 	case u.Scheme != "https" && (u.Scheme != "http" || new(loopback).UnmarshalText([]byte(u.Hostname()+":1")) != nil):
-		return fmt.Errorf("%q goes over the network in plain text; write https, or a loopback address", a.URL)
-	case a.SecretFile == "":
+		return fmt.Errorf("%q goes over the network in plain text; write https, or a loopback address", address)
+	case secretFile == "":
 		return errors.New("webhook_secret_file is missing: what is not signed could be anybody's")
 	}
 	return nil
@@ -54,16 +54,25 @@ func (c *command) alertHook(x *rooms, log *slog.Logger) (func(context.Context) e
 	if x.cfg.Alerts.URL == "" {
 		return idle, nil
 	}
-	text, err := os.ReadFile(x.cfg.Alerts.SecretFile)
+	secret, err := hookSecret("alerts", x.cfg.Alerts.SecretFile)
 	if err != nil {
-		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
-	}
-	secret, err := webhook.ParseSecret(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("alerts.webhook_secret_file: %w", err)
+		return nil, err
 	}
 	h := fleet.Hook{Fleet: x.fleet, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, URL: x.cfg.Alerts.URL, Secret: secret, Now: c.env.now, Logger: log}
 	return h.Run, nil
+}
+
+// hookSecret reads the secret of a webhook.
+func hookSecret(part, file string) (webhook.Secret, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s.webhook_secret_file: %w", part, err)
+	}
+	secret, err := webhook.ParseSecret(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("%s.webhook_secret_file: %w", part, err)
+	}
+	return secret, nil
 }
 
 func idle(ctx context.Context) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"haochaping/internal/cli"
@@ -27,8 +28,9 @@ func (c *command) oneOf(ctx context.Context, name string, args []string, words [
 	}
 	last := len(names) - 1
 	known := strings.Join(names[:last], ", ") + " and " + names[last]
+	listed := strings.Join(names[:last], "、") + " 和 " + names[last]
 	if flags.NArg() == 0 {
-		return cli.Usagef("%s takes one of the words %s", name, known)
+		return cli.Usage(fmt.Sprintf("%s 后面写 %s 之一", name, listed), fmt.Sprintf("%s takes one of the words %s", name, known))
 	}
-	return cli.Usagef("%s %q is unknown; there are %s", name, flags.Arg(0), known)
+	return cli.Usage(fmt.Sprintf("没有 %s %q；有 %s", name, flags.Arg(0), listed), fmt.Sprintf("%s %q is unknown; there are %s", name, flags.Arg(0), known))
 }

@@ -218,8 +218,10 @@ func demoOffline(t *testing.T, ctx, list context.Context) {
 
 // demoPhone clicks on the QR code, and rates on the phone beside it.
 func demoPhone(t *testing.T, ctx, list context.Context) {
-	// A box that is offline is not told what was rated by phone.
-	until(t, ctx, "the box, after the network is back", `(() => { const r = new XMLHttpRequest(); r.open("GET", "box/demo-a12/state.json", false); r.send();
+	// A box that is offline hears of what was rated by phone when it is back, and a PC's visit may be over then.
+	until(t, ctx, "the box, after the network is back", `(() => { const r = new XMLHttpRequest();
+		r.open("GET", "box/demo-a12/state.json", false);
+		r.send();
 		return !JSON.parse(r.responseText).offline })()`)
 	do(t, ctx, chromedp.Click(css(`#demo-a12 .start`)))
 	until(t, ctx, "the QR code", `document.getElementById("demo-a12").classList.contains("scannable")`)

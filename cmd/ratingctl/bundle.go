@@ -19,14 +19,15 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
 
-const bundleUsage = `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor finds, the
-configuration as it was understood, the daemon's log, and how many records of each kind there are.
+const bundleUsage = `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor
+finds, the configuration as it was understood, the daemon's log, and how many records of each kind there are.
 
 It holds no record, no name of a case, matter or person, no password, token or key. Look at it before you send it: tar -tzf FILE
 
@@ -57,12 +58,13 @@ func bundle(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	file, err := os.OpenFile(*out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return &hinted{err, "name another file with -out; one that is there is not written over"}
+		return cli.Hint(err, "用 -out 写另一个文件名；已有的文件不会被覆盖", "name another file with -out; one that is there is not written over")
 	}
+	lang := cli.LangOf(ctx)
 	if err := errors.Join(writeBundle(ctx, file, bundleFiles(*c), stderr), file.Close()); err != nil {
 		return errors.Join(err, os.Remove(*out))
 	}
-	_, err = fmt.Fprintf(stdout, "%s：请查看后再发送 / look at it before you send it: tar -tzf %[1]s\n", *out)
+	_, err = fmt.Fprintf(stdout, "%s: %s: tar -tzf %[1]s\n", *out, lang.Say("请查看后再发送", "look at it before you send it"))
 	return err
 }
 
@@ -149,7 +151,7 @@ func bundledDoctor(ctx context.Context, c boxconfig.Config) []byte {
 		if slices.Contains(unbundled(), k.name) {
 			f = finding{mark: f.mark}
 		}
-		_, _ = b.WriteString(f.text(k))
+		_, _ = b.WriteString(f.text(k, cli.Both))
 	}
 	return b.Bytes()
 }

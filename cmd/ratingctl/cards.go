@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -13,18 +11,18 @@ import (
 	"haochaping/device"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 )
 
 // stopFirst is what to do where a port is the daemon's.
 const stopFirst = "stop ratingd first (systemctl stop ratingd): only one program can read the card reader"
 
 // errNoReader says that no reader is configured.
-var errNoReader = &hinted{errors.New("no card reader is configured"),
-	"set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does"}
+var errNoReader = cli.Hint(cli.Error("未配置读卡器", "no card reader is configured"), "cards.port 写读卡器的串口；像键盘一样输入的读卡器写 cards.device", "set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does")
 
 // showCards prints what the card reader reads, until ctx ends. The numbers are for the list of the window's staff.
 func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error {
-	out := &report{w: stdout}
+	out := &report{w: stdout, lang: cli.LangOf(ctx)}
 	if !c.Cards.Configured() {
 		return errNoReader
 	}
@@ -40,21 +38,22 @@ func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error 
 	if c.Cards.Device != "" {
 		cfg.Port, cfg.Open = c.Cards.Device, device.OpenTyped
 	}
-	out.printf("Hold one card after the other to the reader. End with Ctrl-C.\n")
+	out.say("请逐张刷卡。按 Ctrl-C 结束。", "Hold one card after the other to the reader. End with Ctrl-C.")
 	if err := device.NewCardReader(cfg).Run(ctx, func(card device.Card) {
 		at := card.At.Round(time.Millisecond)
 		switch card.Kind {
 		case device.CardShown:
 			out.printf("%10s  card = %q\n", at, card.Number)
 		case device.CardUnread:
-			out.printf("%10s  not understood by the profile %s; ratingctl keys -learn -cards finds out the reader\n", at, profile.Name)
+			out.say("%10s  不符合 %s；ratingctl keys -learn -cards 识别读卡器",
+				"%10s  not understood by the profile %s; ratingctl keys -learn -cards finds out the reader", at, profile.Name)
 		case device.ReaderLost:
-			out.printf("%10s  the reader cannot be read: %v\n", at, card.Err)
+			out.say("%10s  读不到读卡器：%v", "%10s  the reader cannot be read: %v", at, card.Err)
 		case device.ReaderBack:
-			out.printf("%10s  the reader can be read again\n", at)
+			out.say("%10s  又能读到读卡器", "%10s  the reader can be read again", at)
 		}
 	}); err != nil {
-		return &hinted{err, stopFirst}
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：读卡器同一时间只能由一个程序读取", stopFirst)
 	}
 	return out.err
 }
@@ -85,7 +84,8 @@ func (l *cardLesson) open(where string, now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began, l.asked = now, now
-	l.out.printf("Listening on %s. End with Ctrl-C.\nHold a card to the reader, and again until it is taken.\n", where)
+	l.out.say("正在监听 %s。按 Ctrl-C 结束。", "Listening on %s. End with Ctrl-C.", where)
+	l.out.say("请刷一张卡，直到认出为止。", "Hold a card to the reader, and again until it is taken.")
 }
 
 // pass ends the lesson if nobody has another card.
@@ -104,10 +104,11 @@ func (l *cardLesson) burst(b []byte, at time.Duration) {
 		return
 	}
 	heard, err := l.learner.Burst(b, at)
-	l.out.printf("%10s  %s  %s\n", (at - l.began).Round(time.Millisecond), hexText(b), map[keypad.Heard]string{
-		keypad.Once: "heard; hold the same card to the reader again", keypad.Taken: "taken",
-		keypad.Earlier: "that card is known", keypad.Held: "the same card",
-	}[heard])
+	word := map[keypad.Heard][2]string{
+		keypad.Once: {"收到；请再刷同一张卡", "heard; hold the same card to the reader again"}, keypad.Taken: {"已认出", "taken"},
+		keypad.Earlier: {"这张卡已知", "that card is known"}, keypad.Held: {"同一张卡", "the same card"},
+	}[heard]
+	l.out.printf("%10s  %s  %s\n", (at - l.began).Round(time.Millisecond), hexText(b), l.out.lang.Say(word[0], word[1]))
 	if (heard == keypad.Held || heard == keypad.Earlier) && at-l.last > heldAgain {
 		l.again++ // it was away, and there seems to be no other
 	}
@@ -119,7 +120,8 @@ func (l *cardLesson) burst(b []byte, at time.Duration) {
 		l.finish(nil)
 	case heard == keypad.Taken:
 		l.asked = at
-		l.out.printf("Hold another card to the reader, and again until it is taken. If there is none, wait for %s.\n", nextCardWait)
+		l.out.say("请刷另一张卡，直到认出为止；没有则等待 %s。",
+			"Hold another card to the reader, and again until it is taken. If there is none, wait for %s.", nextCardWait)
 	}
 }
 
@@ -134,8 +136,7 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.over {
-		return nil, 0, &hinted{errors.New("ended before the reader was known; nothing was written"),
-			"if a card shows nothing, check the cable and the port, or try other speeds with -scan"}
+		return nil, 0, cli.Hint(cli.Error("识别读卡器之前已结束，没有写入任何内容", "ended before the reader was known; nothing was written"), "刷卡没有显示时，检查接线和端口，或用 -scan 试其他速率", "if a card shows nothing, check the cable and the port, or try other speeds with -scan")
 	}
 	return l.learner.Samples(), l.learner.Repeat(), l.failed
 }
@@ -144,8 +145,7 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *report) error {
 	switch {
 	case c.Cards.Device != "":
-		return &hinted{errors.New("a reader that types as a keyboard does sends lines of text"),
-			"\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list"}
+		return cli.Hint(cli.Error("像键盘一样输入的读卡器发送的是文本行", "a reader that types as a keyboard does sends lines of text"), "ratingctl keys -cards 显示按 cards.profile（card-line 或 card-list）读到的内容", "\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list")
 	case c.Cards.Port == "":
 		return errNoReader
 	}
@@ -154,7 +154,7 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	}
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
-	line, err := learntLine(ctx, c.Cards.Port, c.Cards.Profile, c.Cards.Baud, scanning{how.scan, "a card"}, now, out)
+	line, err := learntLine(ctx, c.Cards.Port, c.Cards.Profile, c.Cards.Baud, scanning{how.scan, "请刷一次卡", "hold a card to the reader once"}, now, out)
 	if err != nil {
 		return err
 	}
@@ -186,20 +186,23 @@ func printCards(out *report, port, file string, l keypad.LearntCards) error {
 	}
 	out.printf("\n%s\n", l.About)
 	if l.Shipped != "" {
-		out.printf("The built-in profile %s reads it; %s is a copy.\n", l.Shipped, file)
+		out.say("内置的 %s 能读取；%s 是其副本。", "The built-in profile %s reads it; %s is a copy.", l.Shipped, file)
 		profile = l.Shipped
 	} else {
-		out.printf("The profile is in %s.\n", file)
+		out.say("配置写在 %s。", "The profile is in %s.", file)
 	}
-	out.printf("Write into the box's configuration:\n\ncards.port = %q\ncards.profile = %q\n\n"+
-		"The cards that were held to the reader are, in the list of the window's staff:\n\n", port, profile)
+	out.say("请写入评价器的配置：", "Write into the box's configuration:")
+	out.printf("\ncards.port = %q\ncards.profile = %q\n\n", port, profile)
+	out.say("刷过的卡，写入窗口人员名单：", "The cards that were held to the reader are, in the list of the window's staff:")
+	out.printf("\n")
 	for _, n := range l.Numbers {
 		out.printf("card = %q\n", n)
 	}
-	out.printf("\nIf another number is printed on the first card, learn again with -number and that number. " +
-		"\"ratingctl keys -cards\"\nshows what other cards are read as.\n")
+	out.printf("\n")
+	out.say("如果第一张卡上印的是另一个号码，用 -number 加该号码再识别一次；ratingctl keys -cards 显示其他卡的号码。",
+		"If another number is printed on the first card, learn again with -number and that number; ratingctl keys -cards shows what other cards are read as.")
 	if len(l.Numbers) == 1 {
-		out.printf("Only one card was heard: try others before the reader is used.\n")
+		out.say("只刷了一张卡：使用前请再试其他卡。", "Only one card was heard: try others before the reader is used.")
 	}
 	return out.err
 }
@@ -207,12 +210,5 @@ func printCards(out *report, port, file string, l keypad.LearntCards) error {
 // scanning is what an unknown speed is tried out with.
 type scanning struct {
 	wanted bool
-	with   string // what is to be pressed or held
-}
-
-func (s scanning) ask() string {
-	if s.with == "a card" {
-		return "Hold a card to the reader"
-	}
-	return fmt.Sprintf("Press %s", s.with)
+	zh, en string // what is to be done at each speed
 }

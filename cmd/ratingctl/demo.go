@@ -46,7 +46,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 		return err
 	}
 	if flags.NArg() > 0 {
-		return &hinted{cli.Usagef("argument %q is unexpected", flags.Arg(0)), "ratingctl demo takes -listen ADDRESS and nothing else"}
+		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 一个选项", "ratingctl demo takes -listen ADDRESS and nothing else")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -59,12 +59,12 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
-		return &hinted{err, "another program has this port; choose another one with -listen 127.0.0.1:0"}
+		return cli.Hint(err, "端口已被其他程序占用；用 -listen 127.0.0.1:0 换一个", "another program has this port; choose another one with -listen 127.0.0.1:0")
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, failed: cancel,
+	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx), failed: cancel,
 		parts: newParts()}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx); err != nil {
@@ -96,6 +96,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 type stagehand struct {
 	dir, bin, page string
 	stderr         io.Writer
+	lang           cli.Lang
 	failed         context.CancelCauseFunc
 
 	network  *network
@@ -123,7 +124,7 @@ func demoBoxes() []demoBox {
 
 // say tells whoever waits what is being done.
 func (s *stagehand) say(chinese, english string) {
-	_, _ = fmt.Fprintf(s.stderr, "%s / %s\n", chinese, english)
+	_, _ = fmt.Fprintln(s.stderr, s.lang.Say(chinese, english))
 }
 
 // child is a running program.
@@ -220,7 +221,7 @@ func (s *stagehand) run(ctx context.Context, name, config, addresses string) (ma
 	c.cmd.Stderr = s.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true} // Ctrl-C is for us; we end it in order
 	if err := c.cmd.Start(); err != nil {
-		return nil, &hinted{fmt.Errorf("start %s: %w", name, err), "build all programs into one folder; make build does"}
+		return nil, cli.Hint(cli.Because(err, "无法启动 "+name, "cannot start "+name), "三个程序须在同一目录；make build 就是这样", "build all programs into one folder; make build does")
 	}
 	s.children = append(s.children, c)
 	go func() {

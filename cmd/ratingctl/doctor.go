@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -11,13 +10,14 @@ import (
 	"strings"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/store"
 )
 
 // errSick is returned when something needs a hand.
-var errSick = errors.New("有需要处理的问题，见 ✗ 各行 / something needs a hand; see the lines with ✗")
+var errSick = cli.Error("有需要处理的问题，见 ✗ 各行", "something needs a hand; see the lines with ✗")
 
 const doctorUsage = `ratingctl doctor looks at one part of the box after the other and says what to do.
 
@@ -135,15 +135,17 @@ func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		p.status = &s
 	}
 	p.log, p.logErr = store.Inspect(logPath(*c))
-	unwell, told := false, []diagnosis{}
+	unwell, told, lang := false, []diagnosis{}, cli.LangOf(ctx)
 	for _, k := range append(checks(), optionalChecks(p)...) {
+		end := cli.Waiting(ctx, stderr, "正在检查"+k.zh, "looking at "+k.name)
 		f := k.look(ctx, p)
+		end()
 		unwell = unwell || f.mark == sick
 		told = append(told, diagnosis{k.name, f.mark, f.found, f.means, f.todo})
 		if *asJSON {
 			continue
 		}
-		if _, err := io.WriteString(stdout, f.text(k)); err != nil {
+		if _, err := io.WriteString(stdout, f.text(k, lang)); err != nil {
 			return err
 		}
 	}
@@ -168,17 +170,22 @@ type diagnosis struct {
 }
 
 // text returns the lines of a finding.
-func (f finding) text(k check) string {
-	label := wide(fmt.Sprintf("%s %s %s ", f.mark, k.zh, k.name), 15)
-	if f.mark == well {
-		return fmt.Sprintf("%s%s / %s\n", label, f.found.ZH, f.found.EN)
+func (f finding) text(k check, lang cli.Lang) string {
+	name := map[cli.Lang]string{cli.Chinese: k.zh, cli.English: k.name}[lang]
+	if name == "" {
+		name = k.zh + " " + k.name
 	}
-	var b strings.Builder
-	indent := strings.Repeat(" ", 15)
-	_, _ = fmt.Fprintf(&b, "%s%s\n", label, f.found.ZH)
-	_, _ = fmt.Fprintf(&b, "%s含义：%s\n%s处理：%s\n", indent, f.means.ZH, indent, f.todo.ZH)
-	_, _ = fmt.Fprintf(&b, "%s%s\n%s= %s\n%s→ %s\n", indent, f.found.EN, indent, f.means.EN, indent, f.todo.EN)
-	return b.String()
+	const width = 15
+	label, indent := wide(fmt.Sprintf("%s %s ", f.mark, name), width), strings.Repeat(" ", width)
+	if f.mark == well {
+		return fmt.Sprintf("%s%s\n", label, lang.Text(f.found))
+	}
+	zh := fmt.Sprintf("%s\n%s含义：%s\n%[2]s处理：%[4]s\n", f.found.ZH, indent, f.means.ZH, f.todo.ZH)
+	en := fmt.Sprintf("%s\n%s= %s\n%[2]s→ %[4]s\n", f.found.EN, indent, f.means.EN, f.todo.EN)
+	if lang == cli.Both {
+		zh += indent
+	}
+	return label + map[cli.Lang]string{cli.Chinese: zh, cli.English: en, cli.Both: zh + en}[lang]
 }
 
 func logPath(c boxconfig.Config) string { return filepath.Join(c.State, "log.db") }

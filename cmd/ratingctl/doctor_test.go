@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 	mqtt "github.com/mochi-mqtt/server/v2"
@@ -23,6 +22,8 @@ import (
 
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/internal/proof/testkit"
+	"haochaping/internal/proof/tty"
 	"haochaping/internal/rating"
 	"haochaping/store"
 	"haochaping/sync/wire"
@@ -340,21 +341,18 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 func TestDoctorAsksToPressEachKey(t *testing.T) {
 	c := newClinic(t)
 	c.enrol()
-	out := new(screenText)
+	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() {
 		done <- run(t.Context(), []string{"doctor", "-keys", "-config", c.config}, out, new(bytes.Buffer))
 	}()
-	out.wait(t, "请从左到右各按一次五个键")
+	out.Wait(t, "请从左到右各按一次五个键", 1)
+	tty.UntilRaw(t, c.keypad)
 	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"2", "4 满意"}, {"3", "3 基本满意"}, {"4", "2 不满意"}, {"5", "1 非常不满意"}} {
-		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), key.want); time.Sleep(100 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%q was not printed:\n%s", key.want, out)
-			}
-			if _, err := c.keypad.WriteString(key.byte); err != nil {
-				t.Fatal(err)
-			}
+		if _, err := c.keypad.WriteString(key.byte); err != nil {
+			t.Fatal(err)
 		}
+		out.Wait(t, key.want, 1)
 	}
 	if err := <-done; !errors.Is(err, errSick) { // the daemon does not run
 		t.Error(err)

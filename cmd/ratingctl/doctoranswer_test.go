@@ -8,6 +8,7 @@ import (
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/sync/wire"
@@ -39,7 +40,7 @@ func TestDoctorTellsOfARecordTooLarge(t *testing.T) {
 		t.Errorf("it ends with %v", err)
 	}
 	c.want(lines, "broker", sick, "有记录超过代理的消息上限：第 4 条有 30290 字节", "message_size_limit")
-	if got := centreText(s); !strings.Contains(got, "第 4 条有 30290 字节") || !strings.Contains(got, "共 3 条") {
+	if got := (sayer{cli.Chinese}).centre(s); !strings.Contains(got, "第 4 条有 30290 字节") || !strings.Contains(got, "共 3 条") {
 		t.Errorf("the status says %q", got)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"haochaping/device"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 )
@@ -23,7 +24,7 @@ import (
 // checkDaemon says whether ratingd runs.
 func checkDaemon(_ context.Context, p *patient) finding {
 	if s := p.status; s != nil {
-		up := spanText(time.Duration(s.UptimeSec) * time.Second)
+		up := sayer{cli.Chinese}.span(time.Duration(s.UptimeSec) * time.Second)
 		return fine(fmt.Sprintf("ratingd 正在运行，版本 %s，已运行 %s", s.Version, up), fmt.Sprintf("ratingd %s runs since %s", s.Version, momentText(s.Started)))
 	}
 	switch status := exitStatus(p.silent); {
@@ -101,9 +102,12 @@ func checkWindow(_ context.Context, p *patient) finding {
 			return nil
 		})
 	}
+	part, _ := p.part("window")
 	switch {
 	case window != "":
 		return fine("窗口 "+window, "the window "+window)
+	case part.Code == "window.waits":
+		return partFinding(part)
 	case p.status == nil && p.log == nil:
 		return trouble(noted, "不知道是否已登记", "it is not known whether the box is enrolled", "没有可读的记录", "there are no records that can be read",
 			"启动 ratingd 后再查", "start ratingd and look again")
@@ -178,8 +182,8 @@ func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) findin
 	if err != nil {
 		return of("keys.lost", err)
 	}
-	shown := newReport(c, stdout)
-	shown.printf("请从左到右各按一次五个键（一分钟内）/ press each of the five keys once, within a minute\n")
+	shown := newReport(ctx, c, stdout)
+	shown.say("请从左到右各按一次五个键（一分钟内）", "press each of the five keys once, within a minute")
 	ctx, cancel := context.WithTimeout(ctx, pressLimit)
 	defer cancel()
 	if err := watchKeys(ctx, func(ctx context.Context, emit func(device.Event)) error {
@@ -196,7 +200,7 @@ func pressEach(ctx context.Context, c boxconfig.Config, stdout io.Writer) findin
 	if missing := shown.missing(); len(missing) > 0 {
 		list := strings.Join(missing, "、")
 		return trouble(sick, "没有收到："+list, "not seen: "+list, "这些键按下无效", "these keys do nothing",
-			"检查这些键的接线；按下后显示 no level 的，把代码写入 keys.map", "look at their wires; write the code of one that has \"no level\" into keys.map")
+			"检查这些键的接线；按下后显示“没有等级”的，把代码写入 keys.map", "look at their wires; write the code of one that has \"no level\" into keys.map")
 	}
 	return fine("五个键都收到了", "all five were seen")
 }

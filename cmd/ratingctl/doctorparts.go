@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/porthold"
 )
@@ -19,15 +20,16 @@ func optionalChecks(p *patient) []check {
 	if p.status == nil {
 		return nil
 	}
+	label := sayer{cli.Chinese}.part
 	var out []check
 	var fit []string
 	for _, part := range p.status.Parts {
 		switch {
 		case !optional(part.Name):
 		case part.OK:
-			fit = append(fit, partLabel(part.Name))
+			fit = append(fit, label(part.Name))
 		default:
-			out = append(out, check{partLabel(part.Name), part.Name, func(context.Context, *patient) finding { return partFinding(part) }})
+			out = append(out, check{label(part.Name), part.Name, func(context.Context, *patient) finding { return partFinding(part) }})
 		}
 	}
 	if len(fit) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -16,7 +17,7 @@ import (
 )
 
 // identity prints who the box is. The box's key is drawn if it has none yet.
-func identity(args []string, stdout, stderr io.Writer) error {
+func identity(_ context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl identity", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	asJSON := flags.Bool("json", false, "print it as JSON")
@@ -30,7 +31,7 @@ func identity(args []string, stdout, stderr io.Writer) error {
 		key, err = boxconfig.Identity(c.State)
 	}
 	if err != nil {
-		return &hinted{err, "the key is in the state folder; run this as the user that runs ratingd"}
+		return cli.Hint(err, "密钥在存储目录中；请以运行 ratingd 的用户运行", "the key is in the state folder; run this as the user that runs ratingd")
 	}
 	public := key.Public().(ed25519.PublicKey)
 	if *asJSON {
@@ -63,11 +64,11 @@ func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error)
 		return nil, err
 	}
 	if flags.NArg() > 0 {
-		return nil, cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected", flags.Arg(0))
+		return nil, cli.Unexpected(flags.Arg(0))
 	}
 	c, err := boxconfig.LoadPartial(*path)
 	if err != nil {
-		return nil, &hinted{err, "name another file with -config; ratingd -print-config prints one to begin with"}
+		return nil, cli.Hint(err, "用 -config 写另一个文件；ratingd -print-config 打印一份可供开始的配置", "name another file with -config; ratingd -print-config prints one to begin with")
 	}
 	return &c, nil
 }

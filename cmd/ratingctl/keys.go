@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"haochaping/device/evdev"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
@@ -35,19 +37,21 @@ func keys(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	scans := flags.Bool("scan", false, "with -learn: the line's speed is unknown, try them all")
 	pause := flags.Bool("pause", false, "while ratingd runs: pause the window meanwhile, for one at which citizens are always asked")
 	list := flags.Bool("list", false, "list the input devices that a USB keypad may be, and the serial profiles")
+	asJSON := flags.Bool("json", false, "with -list: print it as JSON; else each press as a line of JSON")
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
 	}
 	switch {
 	case *list:
-		return listKeypads(stdout)
+		return listKeypads(ctx, *asJSON, stdout)
 	case *learns:
 		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans, cards: *cards, number: *number, untouched: *untouched, stdin: stdin}, stdout)
 	case *cards:
 		return showCards(ctx, *c, stdout)
 	}
-	shown := newReport(*c, stdout)
+	shown := newReport(ctx, *c, stdout)
+	shown.json = *asJSON
 	running, err := throughDaemon(ctx, *c, *pause, shown)
 	if !running && err == nil {
 		err = ofItself(ctx, *c, shown)
@@ -69,7 +73,7 @@ func throughDaemon(ctx context.Context, c boxconfig.Config, pause bool, shown *r
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return false, nil
 	case errors.Is(err, fs.ErrPermission):
-		return true, &hinted{fmt.Errorf("this user may not ask: %w", err), "run it as root, or: runuser -u ratingd -- ratingctl keys"}
+		return true, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"), "以 root 运行，或 runuser -u ratingd -- ratingctl keys", "run it as root, or: runuser -u ratingd -- ratingctl keys")
 	}
 	return true, err
 }
@@ -83,28 +87,67 @@ func ofItself(ctx context.Context, c boxconfig.Config, shown *report) error {
 	shown.ask()
 	err = run(ctx, shown.event)
 	if err != nil {
-		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 	}
 	return nil
 }
 
-// listKeypads prints what keys.usb.device and keys.serial.profile may be.
-func listKeypads(stdout io.Writer) error {
-	out := &report{w: stdout}
-	out.printf("Serial keypads and card readers (keys.serial.profile):\n")
+// keypads is what keys.usb.device and keys.serial.profile may be.
+type keypads struct {
+	Profiles []keypadProfile `json:"serial_profiles"`
+	Inputs   []keypadInput   `json:"input_devices"`
+	Failed   string          `json:"input_devices_error,omitempty"` // why they could not be listed
+}
+
+type keypadProfile struct {
+	Name  string `json:"name"`
+	About string `json:"about"`
+}
+
+type keypadInput struct {
+	Path string `json:"path"`
+	Name string `json:"name"`
+}
+
+func knownKeypads() (keypads, error) {
+	k := keypads{Inputs: []keypadInput{}}
 	for _, name := range keypad.Names() {
 		p, _, err := keypad.Shipped(name)
 		if err != nil {
-			return err
+			return k, err
 		}
-		out.printf("  %-10s %s\n", name, p.About)
+		k.Profiles = append(k.Profiles, keypadProfile{name, p.About})
 	}
-	out.printf("Input devices with keys (keys.usb.device; a name of /dev/input/by-id stays the same):\n")
 	all, err := evdev.List()
 	if err != nil {
-		out.printf("  none: %v\n", err)
+		k.Failed = err.Error()
 	}
 	for _, i := range all {
+		k.Inputs = append(k.Inputs, keypadInput{i.Path, i.Name})
+	}
+	return k, nil
+}
+
+// listKeypads prints them.
+func listKeypads(ctx context.Context, asJSON bool, stdout io.Writer) error {
+	k, err := knownKeypads()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(stdout, k)
+	}
+	out := &report{w: stdout, lang: cli.LangOf(ctx)}
+	out.say("串口键盘和读卡器（keys.serial.profile）：", "Serial keypads and card readers (keys.serial.profile):")
+	for _, p := range k.Profiles {
+		out.printf("  %-10s %s\n", p.Name, p.About)
+	}
+	out.say("有按键的输入设备（keys.usb.device；/dev/input/by-id 中的名称不变）：",
+		"Input devices with keys (keys.usb.device; a name of /dev/input/by-id stays the same):")
+	if k.Failed != "" {
+		out.say("  没有：%s", "  none: %s", k.Failed)
+	}
+	for _, i := range k.Inputs {
 		out.printf("  %s  \"name:%s\"\n", i.Path, i.Name)
 	}
 	return out.err
@@ -128,7 +171,7 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 			refs = append(refs, k.Key)
 		}
 		if len(refs) == 0 {
-			return nil, &hinted{errors.New("no GPIO line is named"), "write the lines into keys.map, in any order and with any levels; this command shows which one each key is"}
+			return nil, cli.Hint(cli.Error("没有写 GPIO 线路", "no GPIO line is named"), "把线路写入 keys.map，次序和等级随意；本命令显示每个键是哪条线路", "write the lines into keys.map, in any order and with any levels; this command shows which one each key is")
 		}
 		lines, closer, err := device.NewChips().Open(refs)
 		if err != nil {
@@ -139,13 +182,15 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 			return errors.Join(g.Run(ctx, emit), closer.Close())
 		}, nil
 	}
-	return nil, &hinted{fmt.Errorf("keys.source is %q: there is no keypad to read", c.Keys.Source), "set it to gpio, serial or usb"}
+	return nil, cli.Hint(cli.Errorf("keys.source 是 %q，没有可读的键盘", "keys.source is %q: there is no keypad to read", c.Keys.Source), "写成 gpio、serial 或 usb", "set it to gpio, serial or usb")
 }
 
 // report prints events.
 type report struct {
 	mu     sync.Mutex
 	w      io.Writer
+	lang   cli.Lang
+	json   bool          // presses are lines of JSON, and nothing else is printed
 	began  time.Duration // since the machine started
 	asked  bool
 	err    error // of the first print that failed
@@ -153,8 +198,8 @@ type report struct {
 	seen   map[rating.Level]bool
 }
 
-func newReport(c boxconfig.Config, stdout io.Writer) *report {
-	r := &report{w: stdout, began: kernelclock.SinceBoot(), levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
+func newReport(ctx context.Context, c boxconfig.Config, stdout io.Writer) *report {
+	r := &report{w: stdout, lang: cli.LangOf(ctx), began: kernelclock.SinceBoot(), levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
 	for _, k := range c.Keys.Map {
 		r.levels[device.Code(k.Key)] = k.Level
 	}
@@ -165,7 +210,7 @@ func newReport(c boxconfig.Config, stdout io.Writer) *report {
 func (r *report) ask() {
 	if !r.asked {
 		r.asked = true
-		r.printf("Press each key once, from left to right. End with Ctrl-C.\n")
+		r.say("请从左到右各按一次。按 Ctrl-C 结束。", "Press each key once, from left to right. End with Ctrl-C.")
 	}
 }
 
@@ -175,10 +220,11 @@ func (r *report) told(e opsapi.KeyEvent) {
 		opsapi.KeyReleased: device.Up, opsapi.KeypadLost: device.ActionLost, opsapi.KeypadBack: device.ActionBack}
 	switch e.What {
 	case opsapi.KeyShown:
-		r.printf("ratingd runs, and tells what its keys do while no citizen is asked.\n")
+		r.say("ratingd 正在运行；没有市民在评价时，它会报告按键。", "ratingd runs, and tells what its keys do while no citizen is asked.")
 		r.ask()
 	case opsapi.KeyHidden:
-		r.printf("A citizen is asked: ratingd tells nothing until that is over. At a window that always asks, use -pause.\n")
+		r.say("正在请市民评价，结束之前 ratingd 不报告按键。一直请市民评价的窗口请用 -pause。",
+			"A citizen is asked: ratingd tells nothing until that is over. At a window that always asks, use -pause.")
 	default:
 		r.event(device.Event{Action: actions[e.What], Code: device.Code(e.Code), At: time.Duration(e.At) * time.Millisecond,
 			Beside: e.What == opsapi.KeyTogether, Err: errors.New(e.Why)})
@@ -187,6 +233,36 @@ func (r *report) told(e opsapi.KeyEvent) {
 
 func (r *report) printf(format string, args ...any) {
 	if _, err := fmt.Fprintf(r.w, format, args...); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// say prints a line in the language, unless programs read. Both formats take the same arguments.
+func (r *report) say(zh, en string, args ...any) {
+	if !r.json {
+		r.printf("%s\n", r.lang.Say(fmt.Sprintf(zh, args...), fmt.Sprintf(en, args...)))
+	}
+}
+
+// seenKey is an event of a key as a line of JSON.
+type seenKey struct {
+	AtMS  int64        `json:"at_ms"` // since the command began
+	What  string       `json:"what"`  // down, together, stuck, lost or back
+	Code  device.Code  `json:"code,omitempty"`
+	Level rating.Level `json:"level,omitzero"` // of keys.map
+}
+
+// row prints an event.
+func (r *report) row(at time.Duration, e device.Event, zh, en string) {
+	if !r.json {
+		r.printf("%10s  %-20s %s\n", at, e.Code, r.lang.Say(zh, en))
+		return
+	}
+	what := map[device.Action]string{device.Down: "down", device.HeldStuck: "stuck", device.ActionLost: "lost", device.ActionBack: "back"}[e.Action]
+	if e.Beside {
+		what = "together"
+	}
+	if err := json.NewEncoder(r.w).Encode(seenKey{at.Milliseconds(), what, e.Code, r.levels[e.Code]}); err != nil && r.err == nil {
 		r.err = err
 	}
 }
@@ -203,21 +279,21 @@ func (r *report) event(e device.Event) {
 			return
 		}
 		if !ok {
-			r.printf("%10s  %-20s no level: add it to keys.map\n", at, e.Code)
+			r.row(at, e, "没有等级：请写入 keys.map", "no level: add it to keys.map")
 			return
 		}
 		if e.Beside {
-			r.printf("%10s  %-20s %s, together with another key: neither counts\n", at, e.Code, level)
+			r.row(at, e, level.String()+"，与另一键同时按下，都不计入", level.String()+", together with another key: neither counts")
 			return
 		}
 		r.seen[level] = true
-		r.printf("%10s  %-20s %s\n", at, e.Code, level)
+		r.row(at, e, level.String(), level.String())
 	case device.HeldStuck:
-		r.printf("%10s  %-20s stuck: it has been down, or has repeated, for 10 s; it is ignored until it is let go\n", at, e.Code)
+		r.row(at, e, "卡住：已按下或重复 10 秒，松开前不计入", "stuck: it has been down, or has repeated, for 10 s; it is ignored until it is let go")
 	case device.ActionLost:
-		r.printf("%10s  the keypad cannot be read: %v\n", at, e.Err)
+		r.row(at, e, fmt.Sprintf("读不到键盘：%v", e.Err), fmt.Sprintf("the keypad cannot be read: %v", e.Err))
 	case device.ActionBack:
-		r.printf("%10s  the keypad can be read again\n", at)
+		r.row(at, e, "又能读到键盘", "the keypad can be read again")
 	}
 }
 
@@ -237,11 +313,14 @@ func (r *report) missing() (out []string) {
 }
 
 func (r *report) summary() {
+	if r.json {
+		return
+	}
 	r.printf("\n")
 	for _, l := range rating.Levels() {
-		word := "not pressed"
+		word := r.lang.Say("未按下", "not pressed")
 		if r.seen[l] {
-			word = "seen"
+			word = r.lang.Say("已收到", "seen")
 		}
 		r.printf("%s  %s\n", l, word)
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/opsapi"
+	"haochaping/internal/proof/testkit"
 )
 
 // TestKeysThroughTheDaemon asks a daemon what its keys do, with a port that is not touched.
@@ -61,17 +62,17 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	out := new(screenText)
+	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"keys", "-config", config}, out, io.Discard) }()
 	for _, want := range []string{"Press each key once", "0x31                 5 非常满意\n", "no level: add it to keys.map", "together with another key", "stuck", "cannot be read: unplugged", "A citizen is asked"} {
-		out.wait(t, want)
+		out.Wait(t, want, 1)
 	}
 	cancel()
 	if err := <-done; err != nil || <-asked {
 		t.Errorf("error %v, or the window was paused", err)
 	}
-	out.wait(t, "5 非常满意  seen")
+	out.Wait(t, "5 非常满意  已收到 / seen", 1)
 	if err := run(t.Context(), []string{"keys", "-config", config, "-pause"}, new(bytes.Buffer), io.Discard); err == nil || !<-asked || !strings.Contains(err.Error(), "a citizen is being asked") {
 		t.Errorf("while a citizen is asked: %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"haochaping/device"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -34,22 +35,22 @@ type learning struct {
 
 // learn finds out a keypad or a card reader: it shows what comes, asks for one key or card after the other, and writes the profile.
 func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writer) error {
-	out := &report{w: stdout}
+	out := &report{w: stdout, lang: cli.LangOf(ctx)}
 	switch {
 	case how.cards:
 		return learnCards(ctx, c, how, out)
 	case c.Keys.Source == boxconfig.USB:
 		return learnUSB(ctx, c, how, out)
 	case c.Keys.Source != boxconfig.Serial:
-		return &hinted{fmt.Errorf("keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source),
-			"set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is"}
+		return cli.Hint(cli.Errorf("keys.source 是 %q，只能识别串口和 USB 键盘", "keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source), "写成 serial，keys.serial.port 写键盘的端口；GPIO 按键用 ratingctl keys 查看每个键的线路", "set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is")
 	}
 	if err := makeRoom(how.out); err != nil {
 		return err
 	}
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
-	line, err := learntLine(ctx, c.Keys.Serial.Port, c.Keys.Serial.Profile, c.Keys.Serial.Baud, scanning{how.scan, rating.Levels()[0].String()}, now, out)
+	best := rating.Levels()[0].String()
+	line, err := learntLine(ctx, c.Keys.Serial.Port, c.Keys.Serial.Profile, c.Keys.Serial.Baud, scanning{how.scan, "请按一次“" + best + "”", "press " + best + " once"}, now, out)
 	if err != nil {
 		return err
 	}
@@ -128,14 +129,14 @@ func learnUSB(ctx context.Context, c boxconfig.Config, how learning, out *report
 		}
 	})
 	if err = errors.Join(err, lost); err != nil {
-		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 	}
 	learnt, err := l.result()
 	if err != nil {
 		return err
 	}
-	out.printf("\nWrite into the box's configuration, and put the keys in the order in which they stand before the citizen, from left\n"+
-		"to right:\n\nkeys.source = \"usb\"\nkeys.usb.device = %q\n", c.Keys.USB.Device)
+	out.pasted()
+	out.printf("keys.source = \"usb\"\nkeys.usb.device = %q\n", c.Keys.USB.Device)
 	printMap(out, learnt.codes)
 	return out.err
 }
@@ -148,13 +149,13 @@ func printLearnt(out *report, port, file string, l keypad.Learnt) error {
 	}
 	out.printf("\n%s\n", l.About)
 	if l.Releases {
-		out.printf("It says when a key is let go, so that it is known how long one is held.\n")
+		out.say("松开按键时键盘会发送，因此知道按了多久。", "It says when a key is let go, so that it is known how long one is held.")
 	}
 	if l.Repeat > 0 {
-		out.printf("A key that is held sends again every %s; that is one press.\n", l.Repeat.Round(10*time.Millisecond))
+		out.say("按住不放时每 %s 重复一次，算一次按键。", "A key that is held sends again every %s; that is one press.", l.Repeat.Round(10*time.Millisecond))
 	}
-	out.printf("The profile is in %s. Write into the box's configuration, and "+
-		"put the keys in the order in which\nthey stand before the citizen, from left to right:\n\n", file)
+	out.say("配置写在 %s。", "The profile is in %s.", file)
+	out.pasted()
 	out.printf("keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = %q\n", port, abs)
 	printMap(out, l.Codes)
 	return out.err
@@ -166,7 +167,16 @@ func printMap(out *report, codes [5]string) {
 	for i, l := range rating.Levels() {
 		out.printf("  { key = %q, level = %d }, # %s\n", codes[i], l, l)
 	}
-	out.printf("]\n\nThen \"ratingctl keys\" shows whether each key is read as it should.\n")
+	out.printf("]\n\n")
+	out.say("然后用 ratingctl keys 核对每个键。", "Then \"ratingctl keys\" shows whether each key is read as it should.")
+}
+
+// pasted says where what follows belongs.
+func (r *report) pasted() {
+	r.printf("\n")
+	r.say("请写入评价器的配置，并按市民面前从左到右的次序排列各键：",
+		"Write into the box's configuration, and put the keys in the order in which they stand before the citizen, from left to right:")
+	r.printf("\n")
 }
 
 // profileName returns what a profile in that file is called.
@@ -177,7 +187,7 @@ func profileName(file string) string {
 // makeRoom makes the folder of a profile that is to be written, so that nobody presses keys in vain. It refuses a file that is there.
 func makeRoom(file string) error {
 	if _, err := os.Lstat(file); err == nil {
-		return &hinted{fmt.Errorf("%s is there already", file), "name another file with -out, or remove it"}
+		return cli.Hint(cli.Errorf("%s 已存在", "%s is there already", file), "用 -out 写另一个文件名，或删除它", "name another file with -out, or remove it")
 	}
 	dir := filepath.Dir(file)
 	_, err := os.Stat(dir)
@@ -190,7 +200,8 @@ func makeRoom(file string) error {
 		err = unix.Access(dir, unix.W_OK)
 	}
 	if err != nil {
-		return &hinted{fmt.Errorf("the profile cannot be written to %s: %w", dir, err), "name another file with -out, or become root"}
+		return cli.Hint(cli.Because(err, "配置无法写入 "+dir, "the profile cannot be written to "+dir),
+			"用 -out 写另一个文件名，或以 root 运行", "name another file with -out, or become root")
 	}
 	return nil
 }
@@ -233,8 +244,8 @@ func writeProfile(out *report, path, text string) error {
 		err = errors.Join(err, f.Chmod(0o644), f.Close())
 	}
 	if err != nil {
-		out.printf("\nThis is the profile:\n\n%s\n", text)
-		return &hinted{fmt.Errorf("write the profile: %w", err), "put what is printed above into a file by hand"}
+		out.printf("\n%s\n\n%s\n", out.lang.Say("配置如下：", "This is the profile:"), text)
+		return cli.Hint(cli.Because(err, "写配置", "write the profile"), "把上面显示的内容手工写入文件", "put what is printed above into a file by hand")
 	}
 	return nil
 }
@@ -262,8 +273,8 @@ func listen(ctx context.Context, port string, line keypad.Line, now func() time.
 			}
 		}
 	}()
-	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s at %d bits per second", port, line.Baud), now()) }, l.heard); err != nil {
-		return &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the port"}
+	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) }, l.heard); err != nil {
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：端口同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the port")
 	}
 	return nil
 }
@@ -293,12 +304,12 @@ const scanWait = 8 * time.Second
 // scan listens at one speed after the other and returns the one at which the best key sends what looks like a keypad.
 func scan(ctx context.Context, port string, line keypad.Line, how scanning, now func() time.Duration, out *report) (int, error) {
 	var all []keypad.Trial
-	out.printf("The speed is unknown. %s once for each speed that is shown, when it is shown.\n", how.ask())
+	out.printf("%s\n", out.lang.Say("速率未知。每显示一个速率，"+how.zh+"。", "The speed is unknown. Whenever one is shown, "+how.en+"."))
 	for _, baud := range keypad.ScanOrder() {
 		line.Baud = baud
 		tried := keypad.Trial{Baud: baud}
 		one, cancel := context.WithTimeout(ctx, scanWait)
-		err := device.Watch(one, port, line, now, func() { out.printf("%6d  press now\n", baud) }, func(b []byte, _ time.Duration) {
+		err := device.Watch(one, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) }, func(b []byte, _ time.Duration) {
 			if tried.Sent == nil {
 				tried.Sent = b
 				out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())
@@ -307,20 +318,20 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 		})
 		cancel()
 		if err != nil {
-			return 0, &hinted{err, "stop ratingd first (systemctl stop ratingd): only one program can read the keypad"}
+			return 0, cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 		}
 		if ctx.Err() != nil {
-			return 0, errors.New("ended before the speed was known; nothing was written")
+			return 0, cli.Error("识别速率之前已结束，没有写入任何内容", "ended before the speed was known; nothing was written")
 		}
 		if tried.Sent == nil {
-			out.printf("%6d  nothing came\n", baud)
+			out.printf("%6d  %s\n", baud, out.lang.Say("没有收到", "nothing came"))
 		}
 		all = append(all, tried)
 	}
 	baud, err := keypad.BestSpeed(all)
 	if err != nil {
-		return 0, &hinted{err, "look at what was shown: the right speed shows the same few bytes at each press. Name it with keys.serial.baud and leave -scan away"}
+		return 0, cli.Hint(err, "看上面的显示：速率正确时每次按键都是同样的几个字节。把它写入 keys.serial.baud，不再用 -scan", "look at what was shown: the right speed shows the same few bytes at each press. Name it with keys.serial.baud and leave -scan away")
 	}
-	out.printf("The speed is %d bits per second.\n", baud)
+	out.say("速率是每秒 %d 位。", "The speed is %d bits per second.", baud)
 	return baud, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +15,8 @@ import (
 	"github.com/creack/pty"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 )
 
@@ -24,7 +25,7 @@ type learnt struct {
 	master  *os.File
 	config  string
 	profile string
-	out     *screenText
+	out     *testkit.Said
 	done    chan error
 	cancel  context.CancelFunc
 }
@@ -37,7 +38,7 @@ func startLearning(t *testing.T, args ...string) *learnt {
 	}
 	t.Cleanup(func() { _ = master.Close(); _ = tty.Close() })
 	dir := t.TempDir()
-	l := &learnt{master: master, config: filepath.Join(dir, "ratingd.toml"), profile: filepath.Join(dir, "hall.toml"), out: new(screenText), done: make(chan error, 1)}
+	l := &learnt{master: master, config: filepath.Join(dir, "ratingd.toml"), profile: filepath.Join(dir, "hall.toml"), out: new(testkit.Said), done: make(chan error, 1)}
 	text := fmt.Sprintf("device = \"lz-0417\"\nkeys.source = \"serial\"\nkeys.serial.port = %q\n", tty.Name())
 	if slices.Contains(args, "-cards") {
 		text = fmt.Sprintf("device = \"lz-0417\"\ncards.port = %q\n", tty.Name())
@@ -103,7 +104,7 @@ func TestKeypadsAreLearnt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startLearning(t)
-			l.out.wait(t, "Press 5 非常满意")
+			l.out.Wait(t, "Press 5 非常满意", 1)
 			for i := range byte(5) {
 				l.press(t, c.frame(i))
 				l.press(t, []byte{0x00, 0xf7, i}) // noise
@@ -112,7 +113,7 @@ func TestKeypadsAreLearnt(t *testing.T) {
 				}
 				l.press(t, c.frame(i))
 				if i < 4 {
-					l.out.wait(t, fmt.Sprintf("Press %s, and", rating.Levels()[i+1]))
+					l.out.Wait(t, fmt.Sprintf("Press %s, and", rating.Levels()[i+1]), 1)
 				}
 			}
 			if err := <-l.done; err != nil {
@@ -138,10 +139,10 @@ func readAll(t *testing.T, l *learnt, frame func(i byte) []byte) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	out := new(screenText)
+	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"keys", "-config", l.config}, out, io.Discard) }()
-	out.wait(t, "Press each key once")
+	out.Wait(t, "Press each key once", 1)
 	for i, level := range rating.Levels() {
 		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), level.String()+"\n"); time.Sleep(400 * time.Millisecond) {
 			if time.Now().After(end) {
@@ -164,7 +165,7 @@ func readAll(t *testing.T, l *learnt, frame func(i byte) []byte) {
 func TestLearningRefuses(t *testing.T) {
 	t.Run("two keys alike", func(t *testing.T) {
 		l := startLearning(t, "-times", "1")
-		l.out.wait(t, "Press 5 非常满意")
+		l.out.Wait(t, "Press 5 非常满意", 1)
 		for range 7 { // once for the first key, and then instead of the second
 			l.press(t, []byte("1"))
 		}
@@ -175,13 +176,13 @@ func TestLearningRefuses(t *testing.T) {
 	t.Run("a profile that is there", func(t *testing.T) {
 		l := startLearning(t, "-out", "/etc/passwd")
 		err := <-l.done
-		if h := new(hinted); !errors.As(err, &h) || !strings.Contains(err.Error(), "is there already") {
+		if cli.HintOf(err).ZH == "" || !strings.Contains(err.Error(), "is there already") {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("ended too soon", func(t *testing.T) {
 		l := startLearning(t)
-		l.out.wait(t, "Press 5 非常满意")
+		l.out.Wait(t, "Press 5 非常满意", 1)
 		l.cancel()
 		if err := <-l.done; err == nil || !strings.Contains(err.Error(), "nothing was written") {
 			t.Errorf("error %v", err)
@@ -197,15 +198,15 @@ func TestLearningRefuses(t *testing.T) {
 func TestSpeedIsFound(t *testing.T) {
 	l := startLearning(t, "-scan", "-times", "1")
 	for _, baud := range keypad.ScanOrder() {
-		l.out.wait(t, fmt.Sprintf("%6d  press now", baud))
+		l.out.Wait(t, fmt.Sprintf("%6d  现在按 / press now", baud), 1)
 		b := []byte{0xe6, 0x00, 0x9e}
 		if baud == 2400 {
 			b = xorFrame(0)
 		}
 		l.press(t, b)
 	}
-	l.out.wait(t, "The speed is 2400")
-	l.out.wait(t, "Press 5 非常满意")
+	l.out.Wait(t, "The speed is 2400", 1)
+	l.out.Wait(t, "Press 5 非常满意", 1)
 	for i := range byte(5) {
 		l.press(t, xorFrame(i))
 	}
@@ -223,7 +224,7 @@ func TestKeypadsAreListed(t *testing.T) {
 	if err := os.WriteFile(config, []byte("device = \"lz-0417\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out := new(screenText)
+	out := new(testkit.Said)
 	if err := run(t.Context(), []string{"keys", "-config", config, "-list"}, out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -259,8 +260,8 @@ func TestReleasesAreLearnt(t *testing.T) {
 			}
 		}
 	}()
-	l.out.wait(t, "It sends by itself: 6f 6b 0d")
-	l.out.wait(t, "Press 5 非常满意")
+	l.out.Wait(t, "It sends by itself: 6f 6b 0d", 1)
+	l.out.Wait(t, "Press 5 非常满意", 1)
 	for i := range byte(5) {
 		for range 3 {
 			send('A' + i)
@@ -272,7 +273,7 @@ func TestReleasesAreLearnt(t *testing.T) {
 			}
 		}
 	}
-	l.out.wait(t, "keys.map")
+	l.out.Wait(t, "keys.map", 1)
 	close(stop)
 	<-beats
 	if err := <-l.done; err != nil {
@@ -305,12 +306,12 @@ func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
 			t.Parallel()
 			l := startLearning(t, "-untouched", "0s")
 			for i := range order {
-				l.out.wait(t, fmt.Sprintf("Press %s, and", rating.Levels()[i]))
+				l.out.Wait(t, fmt.Sprintf("Press %s, and", rating.Levels()[i]), 1)
 				l.press(t, []byte{order[i]})
 				time.Sleep(200 * time.Millisecond)
 				l.press(t, []byte{order[i]})
 			}
-			l.out.wait(t, "are in no order")
+			l.out.Wait(t, "are in no order", 1)
 			for _, key := range []byte(c.again) {
 				l.press(t, []byte{key})
 			}
@@ -322,16 +323,6 @@ func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
 				t.Errorf("the profile: %v", missing)
 			}
 		})
-	}
-}
-
-// waitTimes waits until words were printed a number of times.
-func (s *screenText) waitTimes(t *testing.T, words string, n int) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); strings.Count(s.String(), words) < n; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%q was not printed %d times:\n%s", words, n, s)
-		}
 	}
 }
 
@@ -350,14 +341,14 @@ func TestCardReadersAreLearnt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startLearning(t, append([]string{"-cards"}, c.args...)...)
-			l.out.wait(t, "Hold a card to the reader")
+			l.out.Wait(t, "Hold a card to the reader", 1)
 			for i, card := range c.cards[:3] {
 				for range 2 {
 					l.press(t, []byte(card))
 					time.Sleep(100 * time.Millisecond)
 				}
 				if i < 2 {
-					l.out.waitTimes(t, "Hold another card", i+1)
+					l.out.Wait(t, "Hold another card", i+1)
 				}
 			}
 			if err := <-l.done; err != nil {
@@ -368,11 +359,11 @@ func TestCardReadersAreLearnt(t *testing.T) {
 			if err := os.WriteFile(l.config, []byte("device = \"lz-0417\"\n"+paste+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out := new(screenText)
+			out := new(testkit.Said)
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- run(ctx, []string{"keys", "-config", l.config, "-cards"}, out, io.Discard) }()
-			out.wait(t, "Hold one card")
+			out.Wait(t, "Hold one card", 1)
 			for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatalf("the card was not read:\n%s", out)
@@ -384,7 +375,7 @@ func TestCardReadersAreLearnt(t *testing.T) {
 			if _, err := l.master.WriteString("no card at all, and nothing that is like one"); err != nil {
 				t.Fatal(err)
 			}
-			out.wait(t, "not understood by the profile")
+			out.Wait(t, "not understood by the profile", 1)
 			cancel()
 			if err := <-done; err != nil {
 				t.Fatal(err)

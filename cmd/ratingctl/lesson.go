@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -58,9 +58,9 @@ func (l *lesson) open(where string, now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began = now
-	l.out.printf("Listening on %s. End with Ctrl-C.\n", where)
+	l.out.say("正在监听 %s。按 Ctrl-C 结束。", "Listening on %s. End with Ctrl-C.", where)
 	if l.wait > 0 {
-		l.out.printf("Do not touch the keypad for %s.\n", l.wait)
+		l.out.say("%s 内请勿触碰键盘。", "Do not touch the keypad for %s.", l.wait)
 	}
 	l.tick(now)
 }
@@ -81,7 +81,7 @@ func (l *lesson) tick(now time.Duration) {
 	case l.stage == untouched && since >= l.wait && l.learner.Settled(since):
 		l.stage = pressing
 		for _, b := range l.learner.ByItself() {
-			l.out.printf("It sends by itself: %s. That is no key.\n", l.text(b))
+			l.out.say("键盘自行发送：%s。这不是按键。", "It sends by itself: %s. That is no key.", l.text(b))
 		}
 		l.ask(now)
 	case l.stage == releasing && now-l.asked > releaseWait:
@@ -93,7 +93,7 @@ func (l *lesson) tick(now time.Duration) {
 // ask asks for the key that is wanted. It needs mu.
 func (l *lesson) ask(now time.Duration) {
 	l.asked = now
-	l.out.printf("Press %s, and again until it is taken.\n", rating.Levels()[l.learner.Key()])
+	l.out.say("请按“%s”，直到认出为止。", "Press %s, and again until it is taken.", rating.Levels()[l.learner.Key()])
 }
 
 // burst takes what the keypad sent without a pause.
@@ -104,7 +104,7 @@ func (l *lesson) burst(b []byte, at time.Duration) {
 	switch l.stage {
 	case untouched:
 		l.learner.Untouched(b, at)
-		l.show(at, b, "nobody should touch it yet")
+		l.show(at, b, "现在请勿触碰", "nobody should touch it yet")
 	case pressing, releasing:
 		l.press(b, at)
 	case confirming:
@@ -113,17 +113,19 @@ func (l *lesson) burst(b []byte, at time.Duration) {
 }
 
 // show needs mu.
-func (l *lesson) show(at time.Duration, b []byte, what string) {
-	l.out.printf("%10s  %s  %s\n", at.Round(time.Millisecond), l.text(b), what)
+func (l *lesson) show(at time.Duration, b []byte, zh, en string) {
+	l.out.printf("%10s  %s  %s\n", at.Round(time.Millisecond), l.text(b), l.out.lang.Say(zh, en))
 }
 
 // press needs mu.
 func (l *lesson) press(b []byte, at time.Duration) {
 	heard, err := l.learner.Burst(b, at)
-	l.show(at, b, map[keypad.Heard]string{
-		keypad.Once: "heard; press the same key again", keypad.Taken: "taken", keypad.Earlier: "that is what an earlier key sends",
-		keypad.Held: "the same press goes on", keypad.LetGo: "heard; a key was let go, else press it again", keypad.ByItself: "it comes by itself",
-	}[heard])
+	word := map[keypad.Heard][2]string{
+		keypad.Once: {"收到；请再按同一键", "heard; press the same key again"}, keypad.Taken: {"已认出", "taken"},
+		keypad.Earlier: {"与前面的键相同", "that is what an earlier key sends"}, keypad.Held: {"同一次按键还在继续", "the same press goes on"},
+		keypad.LetGo: {"收到松键；若没有松键请再按", "heard; a key was let go, else press it again"}, keypad.ByItself: {"键盘自行发送", "it comes by itself"},
+	}[heard]
+	l.show(at, b, word[0], word[1])
 	switch {
 	case err != nil:
 		l.finish(err)
@@ -139,7 +141,7 @@ func (l *lesson) finishKeys(now time.Duration) {
 	if key, again := l.learner.Unreleased(); again {
 		if l.stage != releasing || now-l.asked > releaseWait {
 			l.stage, l.asked = releasing, now
-			l.out.printf("Press %s once more, and let it go: it is not known what it sends then.\n", rating.Levels()[key])
+			l.out.say("请再按一次“%s”后松开：还不知道松开时发送什么。", "Press %s once more, and let it go: it is not known what it sends then.", rating.Levels()[key])
 		}
 		return
 	}
@@ -152,9 +154,10 @@ func (l *lesson) finishKeys(now time.Duration) {
 		return
 	}
 	l.stage, l.again = confirming, keypad.NewRecheck(l.known.codes)
-	l.out.printf("The codes of the keys from %s to %s are in no order: %q.\nThat is so on some keypads, and wherever a wrong key was pressed. "+
-		"Press all five once more, from %s down; or type \"yes\" and Enter if you are certain.\n",
-		rating.Levels()[0], rating.Levels()[4], l.known.codes, rating.Levels()[0])
+	best, worst := rating.Levels()[0], rating.Levels()[allKeys-1]
+	l.out.say("从“%s”到“%s”的代码没有次序：%q。", "The codes of the keys from %s to %s are in no order: %q.", best, worst, l.known.codes)
+	l.out.say("有的键盘如此，按错键也会如此。请从“%s”起依次再按五个键；确定无误则输入“是”并回车。",
+		"That is so on some keypads, and wherever a wrong key was pressed. Press all five once more, from %s down; or type \"yes\" and Enter if you are certain.", best)
 }
 
 // confirm needs mu.
@@ -166,13 +169,14 @@ func (l *lesson) confirm(b []byte, at time.Duration) {
 	}
 	switch {
 	case err != nil:
-		l.show(at, b, "that is another key")
+		l.show(at, b, "这是另一个键", "that is another key")
 		l.finish(err)
 	case l.again.Key() == allKeys:
-		l.show(at, b, "as before")
+		l.show(at, b, "与之前相同", "as before")
 		l.finish(nil)
 	case l.again.Key() > before:
-		l.show(at, b, fmt.Sprintf("as before; now %s", rating.Levels()[l.again.Key()]))
+		next := rating.Levels()[l.again.Key()].String()
+		l.show(at, b, "与之前相同；现在按“"+next+"”", "as before; now "+next)
 	}
 }
 
@@ -199,8 +203,7 @@ func (l *lesson) result() (foundKeys, error) {
 	case l.failed != nil:
 		return foundKeys{}, l.failed
 	case l.stage != ended:
-		return foundKeys{}, &hinted{errors.New("ended before all five keys were known; nothing was written"),
-			"if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan"}
+		return foundKeys{}, cli.Hint(cli.Error("识别全部五个键之前已结束，没有写入任何内容", "ended before all five keys were known; nothing was written"), "按键没有显示时，检查接线和端口，或用 -scan 试其他速率", "if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan")
 	}
 	return l.known, nil
 }

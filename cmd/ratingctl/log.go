@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"errors"
 	"flag"
@@ -17,6 +18,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 	"haochaping/store"
 )
@@ -58,15 +60,15 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 	}
 	switch {
 	case flags.NArg() > 0:
-		return o, false, cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected", flags.Arg(0))
+		return o, false, cli.Unexpected(flags.Arg(0))
 	case o.last < 0:
-		return o, false, &hinted{cli.Usagef("-last %d: there is no such number of records", o.last), "write how many of the last records are wanted, or 0 for all"}
+		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("-last %d：没有这样的条数", "-last %d: there is no such number of records", o.last)}, "写要最后多少条，0 为全部", "write how many of the last records are wanted, or 0 for all")
 	case o.format != "text" && o.format != "jsonl" && o.format != "csv":
-		return o, false, &hinted{cli.Usagef("format %q is unknown", o.format), "there are text, jsonl and csv"}
+		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("没有 %q 这种格式", "format %q is unknown", o.format)}, "有 text、jsonl 和 csv", "there are text, jsonl and csv")
 	case o.file == "":
 		c, err := boxconfig.LoadPartial(*config)
 		if err != nil {
-			return o, false, &hinted{err, "name the configuration with -config, or the log with -file"}
+			return o, false, cli.Hint(err, "用 -config 写配置文件，或用 -file 写记录文件", "name the configuration with -config, or the log with -file")
 		}
 		o.file = filepath.Join(c.State, "log.db")
 	}
@@ -74,7 +76,7 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 }
 
 // logCommand lists, verifies or exports a log.
-func logCommand(args []string, stdout, stderr io.Writer) error {
+func logCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, help, err := parseLog(args, stderr)
 	if help {
 		return nil
@@ -85,38 +87,82 @@ func logCommand(args []string, stdout, stderr io.Writer) error {
 	n, err := store.Inspect(o.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &hinted{err, "the box has not been started yet, or its state is elsewhere: name the log with -file"}
+		return cli.Hint(err, "评价器还没有启动过，或存储目录在别处：用 -file 写记录文件", "the box has not been started yet, or its state is elsewhere: name the log with -file")
 	case errors.Is(err, fs.ErrPermission):
-		return &hinted{err, "the log is readable by root and by the user that runs ratingd"}
+		return cli.Hint(err, "只有 root 和运行 ratingd 的用户能读记录", "the log is readable by root and by the user that runs ratingd")
 	case err != nil:
-		return &hinted{err, "restart ratingd: it sets a damaged log aside and salvages what can be read"}
+		return cli.Hint(err, "重启 ratingd：它会另存损坏的记录文件并抢救可读的记录", "restart ratingd: it sets a damaged log aside and salvages what can be read")
 	}
 	out := bufio.NewWriter(stdout)
+	r := reading{n, cli.NewProgress(cli.LangOf(ctx), stderr, time.Now, "读取记录", "reading the records"), cli.LangOf(ctx)}
 	if o.verify {
-		err = verifyLog(n, out)
+		err = verifyLog(r, o.format == "jsonl", out)
 	} else {
-		err = printLog(n, o, out)
+		err = printLog(r, o, out)
 	}
+	r.progress.End()
 	if errors.Is(err, store.ErrDamaged) {
-		err = &hinted{err, "restart ratingd: it sets a damaged log aside and salvages what can be read"}
+		err = cli.Hint(err, "重启 ratingd：它会另存损坏的记录文件并抢救可读的记录", "restart ratingd: it sets a damaged log aside and salvages what can be read")
 	}
 	return errors.Join(err, out.Flush())
 }
 
-func verifyLog(n *store.Inspection, out io.Writer) error {
-	count := 0
-	err := n.Records(0, func(rating.Record, []byte) error { count++; return nil })
+// reading is a log that tells how far it is read.
+type reading struct {
+	*store.Inspection
+	progress *cli.Progress
+	lang     cli.Lang
+}
+
+// Records is that of the Inspection.
+func (n reading) Records(from uint64, yield func(rating.Record, []byte) error) error {
+	first := max(from, n.Trimmed+1)
+	return n.Inspection.Records(from, func(r rating.Record, raw []byte) error {
+		n.progress.Tell(int64(r.Seq-first), int64(n.Last-first+1))
+		return yield(r, raw)
+	})
+}
+
+// soundness is what is said of a log that is sound.
+type soundness struct {
+	Device  rating.DeviceID `json:"device"`
+	Epoch   string          `json:"epoch"`
+	Records int             `json:"records"`
+	First   uint64          `json:"first"`
+	Last    uint64          `json:"last"`
+	Through uint64          `json:"acknowledged"` // up to which the centre has acknowledged, as far as the file says
+	Waiting uint64          `json:"waiting"`      // at most
+	Bytes   int64           `json:"bytes"`
+}
+
+func verifyLog(n reading, asJSON bool, out io.Writer) error {
+	s := soundness{Device: n.Device, Epoch: n.Epoch.String(), First: n.Trimmed + 1, Last: n.Last, Through: n.Released,
+		Waiting: n.Last - min(n.Last, n.Released), Bytes: n.Size}
+	err := n.Records(0, func(rating.Record, []byte) error { s.Records++; return nil })
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "device        %s\nepoch         %s\nrecords       %d, from %d to %d: all sound, in order and unchanged\nacknowledged  through %d; at most %d wait for the centre\nfile          %d bytes\n",
-		n.Device, n.Epoch, count, n.Trimmed+1, n.Last, n.Released, n.Last-min(n.Last, n.Released), n.Size)
+	if asJSON {
+		return printJSON(out, s)
+	}
+	_, err = fmt.Fprintf(out, "%s  %s\n%s  %s\n%s  %s\n%s  %s\n%s  %d bytes\n",
+		wide(n.lang.Say("评价器", "device"), verifyWidth), s.Device, wide(n.lang.Say("纪元", "epoch"), verifyWidth), s.Epoch,
+		wide(n.lang.Say("记录", "records"), verifyWidth), n.lang.Say(
+			fmt.Sprintf("%d 条，从 %d 到 %d，全部完好、有序、未改动", s.Records, s.First, s.Last),
+			fmt.Sprintf("%d, from %d to %d: all sound, in order and unchanged", s.Records, s.First, s.Last)),
+		wide(n.lang.Say("已确认", "acknowledged"), verifyWidth), n.lang.Say(
+			fmt.Sprintf("到第 %d 条，最多 %d 条待上传", s.Through, s.Waiting),
+			fmt.Sprintf("through %d; at most %d wait for the centre", s.Through, s.Waiting)),
+		wide(n.lang.Say("文件", "file"), verifyWidth), s.Bytes)
 	return err
 }
 
-func printLog(n *store.Inspection, o logOptions, out io.Writer) error {
+// verifyWidth is the columns of what the lines of verifyLog begin with.
+const verifyWidth = 21
+
+func printLog(n reading, o logOptions, out io.Writer) error {
 	if o.from > n.Last {
-		return &hinted{fmt.Errorf("there is no record %d yet; the newest is %d", o.from, n.Last), "begin at an earlier one, or leave -from out for the last ones"}
+		return cli.Hint(cli.Errorf("还没有第 %d 条记录，最新的是 %d", "there is no record %d yet; the newest is %d", o.from, n.Last), "从更早的开始，或不写 -from 只看最后几条", "begin at an earlier one, or leave -from out for the last ones")
 	}
 	from := o.from
 	if from == 0 && o.last > 0 && n.Last > uint64(o.last) {
@@ -141,7 +187,7 @@ func printLog(n *store.Inspection, o logOptions, out io.Writer) error {
 }
 
 // list prints records for people, with what the signs among them mean.
-func list(n *store.Inspection, from uint64, out io.Writer) error {
+func list(n reading, from uint64, out io.Writer) error {
 	clocks, err := clocksOf(n)
 	if err != nil {
 		return err
@@ -162,14 +208,17 @@ func list(n *store.Inspection, from uint64, out io.Writer) error {
 	})
 	for _, sign := range []struct {
 		shown bool
-		means string
+		sign  string
+		means condition.Text
 	}{
-		{waits, "* 中心尚未确认 / the centre has not acknowledged it, as far as the file says"},
-		{shown[estimated], "≈ 当时时钟未同步，按同次启动中校准后的时钟推算 / the clock was not set then; worked out from the clock as it was once set in that run"},
-		{shown[unset], "? 时钟未同步，时间可能不对；boot 为第几次启动及其后的秒数 / the clock was not set, the time may be wrong; boot says which start of the box it was, and how long after"},
+		{waits, "*", condition.Text{ZH: "中心尚未确认", EN: "the centre has not acknowledged it, as far as the file says"}},
+		{shown[estimated], estimated, condition.Text{ZH: "当时时钟未同步，按同次启动中校准后的时钟推算",
+			EN: "the clock was not set then; worked out from the clock as it was once set in that run"}},
+		{shown[unset], unset, condition.Text{ZH: "时钟未同步，时间可能不对；boot 为第几次启动及其后的秒数",
+			EN: "the clock was not set, the time may be wrong; boot says which start of the box it was, and how long after"}},
 	} {
 		if err == nil && sign.shown {
-			_, err = fmt.Fprintln(out, sign.means)
+			_, err = fmt.Fprintln(out, sign.sign, n.lang.Text(sign.means))
 		}
 	}
 	return err
@@ -185,7 +234,7 @@ const (
 // clocks are what the wall clock said, when it was right, at the start of each boot, in milliseconds.
 type clocks map[uint32]int64
 
-func clocksOf(n *store.Inspection) (clocks, error) {
+func clocksOf(n reading) (clocks, error) {
 	out := make(clocks)
 	err := n.Records(0, func(r rating.Record, _ []byte) error {
 		if r.At.Synced {

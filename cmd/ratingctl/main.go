@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -19,10 +18,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "ratingctl: error:", err)
-		if h := new(hinted); errors.As(err, &h) {
-			fmt.Fprintln(os.Stderr, "ratingctl: hint:", h.hint)
-		}
+		cli.Report(os.Stderr, "ratingctl", err)
 		os.Exit(exitStatus(err))
 	}
 }
@@ -34,15 +30,6 @@ func exitStatus(err error) int {
 	}
 	return cli.Status(err)
 }
-
-// hinted is an error with what to do about it.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
 
 // run does what the arguments say.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -66,11 +53,6 @@ func version() string {
 	return "unknown"
 }
 
-// quiet is a command that waits for nothing.
-func quiet(f func(args []string, stdout, stderr io.Writer) error) cli.Run {
-	return func(_ context.Context, args []string, stdout, stderr io.Writer) error { return f(args, stdout, stderr) }
-}
-
 func commands() []cli.Command {
 	text := func(zh, en string) condition.Text { return condition.Text{ZH: zh, EN: en} }
 	return []cli.Command{
@@ -85,11 +67,11 @@ func commands() []cli.Command {
 				return keys(ctx, args, os.Stdin, stdout, stderr)
 			},
 			Examples: []string{"ratingctl keys -list", "ratingctl keys -learn", "ratingctl keys -cards"}},
-		{Name: "identity", Summary: text("显示本机的名称和公钥，供登记", "print who the box is, for enrolling it"), Run: quiet(identity),
+		{Name: "identity", Summary: text("显示本机的名称和公钥，供登记", "print who the box is, for enrolling it"), Run: identity,
 			Examples: []string{"ratingctl identity"}},
-		{Name: "log", Summary: text("列出、校验或导出记录", "list, verify or export what the box has recorded"), Run: quiet(logCommand),
+		{Name: "log", Summary: text("列出、校验或导出记录", "list, verify or export what the box has recorded"), Run: logCommand,
 			Examples: []string{"ratingctl log", "ratingctl log -verify", "ratingctl log -last 0 -format csv > records.csv"}},
-		{Name: "token", Verbs: []string{"add", "list", "revoke"}, Summary: text("管理窗口电脑的令牌", "say which PCs may start evaluations"), Run: quiet(token),
+		{Name: "token", Verbs: []string{"add", "list", "revoke"}, Summary: text("管理窗口电脑的令牌", "say which PCs may start evaluations"), Run: token,
 			Examples: []string{`ratingctl token add -name "A12 PC"`, "ratingctl token list"}},
 		{Name: "visit", Verbs: []string{"start", "wait", "cancel"}, Summary: text("像窗口电脑那样发起评价", "start an evaluation as the window's PC does"),
 			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -3,46 +3,19 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"haochaping/internal/cli"
+	"haochaping/internal/proof/testkit"
+
 	"github.com/creack/pty"
 )
-
-// screenText is what a command has printed so far.
-type screenText struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *screenText) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *screenText) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
-
-func (s *screenText) wait(t *testing.T, words string) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if strings.Contains(s.String(), words) {
-			return
-		}
-	}
-	t.Fatalf("%q was not printed:\n%s", words, s)
-}
 
 // TestKeys finds out a keypad's keys, with a map that has one of them.
 func TestKeys(t *testing.T) {
@@ -58,12 +31,12 @@ func TestKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	out := new(screenText)
+	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"keys", "-config", config}, out, io.Discard) }()
-	out.wait(t, "Press each key once")
+	out.Wait(t, "Press each key once", 1)
 	// The port is being opened, which throws away what came before; a person presses again.
-	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 no level: add it to keys.map"}} {
+	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 没有等级：请写入 keys.map / no level: add it to keys.map"}} {
 		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), key.want); time.Sleep(400 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%q was not printed:\n%s", key.want, out)
@@ -77,8 +50,8 @@ func TestKeys(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"5 非常满意  seen", "1 非常不满意  not pressed"} {
-		out.wait(t, want)
+	for _, want := range []string{"5 非常满意  已收到 / seen", "1 非常不满意  未按下 / not pressed"} {
+		out.Wait(t, want, 1)
 	}
 }
 
@@ -102,7 +75,7 @@ func TestIdentityStaysTheSame(t *testing.T) {
 func TestErrorsHaveHints(t *testing.T) {
 	for _, args := range [][]string{{"keys", "-config", "/nowhere.toml"}, {"demo", "-listen", "127.0.0.1:99999"}} {
 		err := run(t.Context(), args, io.Discard, io.Discard)
-		if h := new(hinted); !errors.As(err, &h) || h.hint == "" {
+		if h := cli.HintOf(err); h.ZH == "" || h.EN == "" {
 			t.Errorf("%v: error %v, want one with a hint", args, err)
 		}
 	}

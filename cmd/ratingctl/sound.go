@@ -10,6 +10,7 @@ import (
 
 	"haochaping/device/sound"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 )
 
 // soundCommand plays what citizens hear, one after the other, and says what keeps it from being heard.
@@ -22,7 +23,7 @@ func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		return err
 	}
 	if !*test {
-		return &hinted{errors.New("it is not said what to do with the sound"), "write \"ratingctl sound -test\""}
+		return cli.Hint(cli.Error("没有说明要做什么", "it is not said what to do with the sound"), "写 ratingctl sound -test", "write \"ratingctl sound -test\"")
 	}
 	player := sound.NewPlayer(sound.Config{
 		Command: "aplay", Device: c.Sound.Device, Cards: "/proc/asound/cards", Logger: slog.New(slog.DiscardHandler),
@@ -32,7 +33,7 @@ func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 
 // testSound plays the tone of the middle key and both prompts, as loud as it is without times of the day. Each failure says what to do.
 func testSound(ctx context.Context, c boxconfig.Sound, play func(context.Context, sound.Clip) error, stdout io.Writer) error {
-	tones := sound.Tones()
+	tones, lang := sound.Tones(), cli.LangOf(ctx)
 	parts := []struct {
 		zh, en string
 		clip   func() (sound.Clip, error)
@@ -53,21 +54,21 @@ func testSound(ctx context.Context, c boxconfig.Sound, play func(context.Context
 	var errs []error
 	for _, p := range parts {
 		clip, err := p.clip()
-		said := "未配置 / none is configured"
+		said := lang.Say("未配置", "none is configured")
 		if err == nil && len(clip.Samples) > 0 {
-			said = "已播放 / played"
+			said = lang.Say("已播放", "played")
 			err = play(ctx, clip.Gain(c.Percent))
 		}
 		if err != nil {
-			said = "没有声音 / no sound: " + err.Error()
+			said = lang.Say("没有声音", "no sound") + ": " + lang.Error(err)
 			errs = append(errs, fmt.Errorf("%s: %w", p.en, err))
 		}
-		if _, err := fmt.Fprintf(stdout, "%s %s: %s\n", p.zh, p.en, said); err != nil {
+		if _, err := fmt.Fprintf(stdout, "%s: %s\n", lang.Say(p.zh, p.en), said); err != nil {
 			return err
 		}
 	}
 	if len(errs) > 0 {
-		return &hinted{errors.Join(errs...), "aplay -l lists the cards, sound.device names one; a box without a card works as well"}
+		return cli.Hint(errors.Join(errs...), "aplay -l 列出声卡，sound.device 写其中一个；没有声卡也能评价", "aplay -l lists the cards, sound.device names one; a box without a card works as well")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 )
@@ -62,13 +63,13 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 	if *asJSON {
 		err = printJSON(stdout, s)
 	} else {
-		_, err = io.WriteString(stdout, statusScreen(s))
+		_, err = io.WriteString(stdout, statusScreen(s, cli.LangOf(ctx)))
 	}
 	if err != nil {
 		return err
 	}
 	if ill, _ := sickest(s); len(ill) > 0 {
-		return &exitError{exitSick, &hinted{errors.New("评价器需要处理，见 ✗ 各行 / the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法 / ratingctl doctor looks closer and says what to do"}}
+		return &exitError{exitSick, cli.Hint(cli.Error("评价器需要处理，见 ✗ 各行", "the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法", "ratingctl doctor looks closer and says what to do")}
 	}
 	return nil
 }
@@ -76,8 +77,7 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 // askBox asks the daemon. Its errors say what it means that there is no answer.
 func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	if c.Operations.Socket == "" {
-		return opsapi.Status{}, &exitError{exitUnknown, &hinted{errors.New("operations.socket is empty: ratingd answers nobody"),
-			"在配置中设置 operations.socket 并重启 ratingd / set operations.socket in the configuration and restart ratingd"}}
+		return opsapi.Status{}, &exitError{exitUnknown, cli.Hint(cli.Error("operations.socket 为空：无法询问 ratingd", "operations.socket is empty: ratingd answers nobody"), "在配置中设置 operations.socket 并重启 ratingd", "set operations.socket in the configuration and restart ratingd")}
 	}
 	s, err := opsapi.Ask(ctx, c.Operations.Socket)
 	switch {
@@ -85,13 +85,11 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 		nameHolders(c, s.Parts)
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return s, &exitError{exitNotRunning, &hinted{fmt.Errorf("ratingd 没有运行，窗口不能评价 / ratingd does not run, nobody can rate at this window: %w", err),
-			"systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因 / start it, and see there why it had ended"}}
+		return s, &exitError{exitNotRunning, cli.Hint(cli.Because(err, "ratingd 没有运行，窗口不能评价", "ratingd does not run, nobody can rate at this window"), "systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因", "systemctl start ratingd starts it; systemctl status ratingd and journalctl -u ratingd say why it had ended")}
 	case errors.Is(err, fs.ErrPermission):
-		return s, &exitError{exitUnknown, &hinted{fmt.Errorf("本用户无权查询 / this user may not ask: %w", err), "用 root 运行，或 runuser -u ratingd -- ratingctl status / run it as root, or so"}}
+		return s, &exitError{exitUnknown, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"), "用 root 运行，或 runuser -u ratingd -- ratingctl status", "run it as root, or: runuser -u ratingd -- ratingctl status")}
 	case errors.Is(err, context.DeadlineExceeded):
-		return s, &exitError{exitSick, &hinted{fmt.Errorf("ratingd 没有响应 / ratingd hangs: %w", err),
-			"服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd / the service manager restarts it within half a minute; else do it"}}
+		return s, &exitError{exitSick, cli.Hint(cli.Because(err, "ratingd 没有响应", "ratingd hangs"), "服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd", "the service manager restarts it within half a minute; else systemctl restart ratingd")}
 	}
 	return s, &exitError{exitUnknown, err}
 }
@@ -109,65 +107,72 @@ func sickest(s opsapi.Status) (ill, noted []opsapi.Part) {
 	return ill, noted
 }
 
-// statusScreen returns the screen.
-func statusScreen(s opsapi.Status) string {
+// statusScreen returns the screen, in English or Chinese. Both would be more than a screen; then it is Chinese, and says so.
+func statusScreen(s opsapi.Status, lang cli.Lang) string {
+	l := sayer{lang}
+	if lang == cli.Both {
+		l.Lang = cli.Chinese
+	}
 	var b strings.Builder
+	width := 10
+	if l.Lang == cli.English {
+		width = 14
+	}
 	print := func(label, mark, text, advice string) {
-		_, _ = fmt.Fprintf(&b, "%s%s %s\n", wide(label, 10), mark, text)
+		_, _ = fmt.Fprintf(&b, "%s%s %s\n", wide(label, width), mark, text)
 		if advice != "" {
-			_, _ = fmt.Fprintf(&b, "%s  → %s\n", wide("", 10), advice)
+			_, _ = fmt.Fprintf(&b, "%s  → %s\n", wide("", width), advice)
 		}
 	}
 	line := func(label, name, text string) {
 		for _, p := range s.Parts {
 			if p.Name == name && p.Code != "" {
-				print(label, string(markOf(p.Level)), text, p.Do.ZH)
+				print(label, string(markOf(p.Level)), text, l.Text(p.Do))
 				return
 			}
 		}
 		print(label, "✓", text, "")
 	}
-	head := "正常"
+	head := l.Say("正常", "is well")
 	if ill, noted := sickest(s); len(ill) > 0 {
-		head = "需要处理"
+		head = l.Say("需要处理", "needs a hand")
 	} else if len(noted) > 0 {
-		head = "正常，有提示"
+		head = l.Say("正常，有提示", "is well, with notes")
 	}
-	_, _ = fmt.Fprintf(&b, "评价器 %s  %s\n\n", s.Device, head)
-	window := "尚未分配"
+	_, _ = fmt.Fprintf(&b, "%s %s  %s\n\n", l.Say("评价器", "box"), s.Device, head)
+	window := l.Say("尚未分配", "none is assigned")
 	if w := s.Window; w != nil {
-		window = fmt.Sprintf("%s（%s），%s", w.Name, w.ID, w.Hall)
+		window = fmt.Sprintf(l.Say("%s（%s），%s", "%s (%s), %s"), w.Name, w.ID, w.Hall)
 	}
-	print("窗口", " ", window, "")
-	line("状态", "window", stateText(s))
-	line("中心", "link", centreText(s))
-	print("待上传", " ", queueText(s.Queue), "")
+	print(l.Say("窗口", "window"), " ", window, "")
+	line(l.Say("状态", "state"), "window", l.state(s))
+	line(l.part("link"), "link", l.centre(s))
+	print(l.Say("待上传", "waiting"), " ", l.queue(s.Queue), "")
 	for _, p := range s.Parts {
 		// Of the many that the window can do without, those that work are not worth a line.
 		if !slices.Contains(ownLines(), p.Name) && (!optional(p.Name) || !p.OK) {
-			line(partLabel(p.Name), p.Name, partText(p, s.Clock.Now))
+			line(l.part(p.Name), p.Name, l.finding(p, s.Clock.Now))
 		}
 	}
 	if s.Disk.SizeBytes > 0 {
-		line("磁盘", "disk", fmt.Sprintf("剩余 %s，共 %s（%s）", bytesText(s.Disk.FreeBytes), bytesText(s.Disk.SizeBytes), s.Disk.Folder))
+		line(l.part("disk"), "disk", fmt.Sprintf(l.Say("剩余 %s，共 %s（%s）", "%s free of %s (%s)"), bytesText(s.Disk.FreeBytes), bytesText(s.Disk.SizeBytes), s.Disk.Folder))
 	}
-	line("时钟", "clock", clockText(s.Clock))
+	line(l.part("clock"), "clock", l.clock(s.Clock))
 	if c := s.Certificate; c != nil {
-		text := fmt.Sprintf("还有 %d 天（到 %s）", c.Days, c.NotAfter.In(beijing()).Format(time.DateOnly))
-		if c.Days < 0 {
-			text = fmt.Sprintf("已于 %s 过期", c.NotAfter.In(beijing()).Format(time.DateOnly))
-		}
-		line("证书", "certificate", text)
+		line(l.part("certificate"), "certificate", l.certificate(*c))
 	} else {
-		print("证书", " ", "未配置（用密码连接中心）", "")
+		print(l.part("certificate"), " ", l.Say("未配置（用密码连接中心）", "none is configured; the password is used"), "")
 	}
 	if s.TemperatureC != nil {
-		line("温度", "temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
+		line(l.part("temperature"), "temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
 	}
 	if s.UnknownKeys > 0 || s.StuckKeys > 0 {
-		print("按键异常", " ", fmt.Sprintf("未配置的键 %d 次，卡住 %d 次（启动以来）", s.UnknownKeys, s.StuckKeys), "")
+		print(l.Say("按键异常", "odd keys"), " ", fmt.Sprintf(l.Say("未配置的键 %d 次，卡住 %d 次（启动以来）", "%d presses without a level, stuck %d times, since the start"), s.UnknownKeys, s.StuckKeys), "")
 	}
-	print("版本", " ", fmt.Sprintf("%s，已运行 %s", s.Version, spanText(time.Duration(s.UptimeSec)*time.Second)), "")
-	print("最近故障", " ", faultText(s.LastFault), "")
+	print(l.Say("版本", "version"), " ", fmt.Sprintf(l.Say("%s，已运行 %s", "%s, up for %s"), s.Version, l.span(time.Duration(s.UptimeSec)*time.Second)), "")
+	print(l.Say("最近故障", "last fault"), " ", l.fault(s.LastFault), "")
+	if lang == cli.Both {
+		b.WriteString("\nIn English: ratingctl status -lang en\n")
+	}
 	return b.String()
 }

@@ -2,19 +2,20 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 )
@@ -25,16 +26,17 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func wellBox() opsapi.Status {
 	now := time.Date(2026, 11, 23, 1, 30, 0, 0, time.UTC)
 	celsius, offset := 48, int64(23)
-	part := func(name string, vital bool, zh string) opsapi.Part {
-		return opsapi.Part{Name: name, OK: true, Vital: vital, What: condition.Text{ZH: zh}, Since: now.Add(-time.Hour)}
+	part := func(name string, vital bool, zh, en string) opsapi.Part {
+		return opsapi.Part{Name: name, OK: true, Vital: vital, What: condition.Text{ZH: zh, EN: en}, Since: now.Add(-time.Hour)}
 	}
 	recovered := now.Add(-26*time.Hour + 90*time.Second)
 	return opsapi.Status{
 		V: opsapi.StatusVersion, Device: "lz-0417", Version: "v1.2.0", Fingerprint: "78ED 1458 E629 20CF", Started: now.Add(-75 * time.Hour), UptimeSec: 75 * 3600,
 		State: "idle", Window: &opsapi.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Healthy: true,
-		Parts: []opsapi.Part{part("store", true, "可以写入"), part("terminal", true, "正常"), part("keys", true, "正常"), part("screen", false, "正常"), part("link", false, "已连接"),
-			part("window", false, ""), part("disk", false, ""), part("clock", false, ""), part("certificate", false, ""), part("temperature", false, "")},
-		LastFault: &opsapi.Fault{Part: "keys", What: condition.Text{ZH: "读不到键盘，按键无效；二维码仍可评价"}, Since: now.Add(-26 * time.Hour), Until: &recovered},
+		Parts: []opsapi.Part{part("store", true, "可以写入", "it can be written"), part("terminal", true, "正常", "it works"), part("keys", true, "正常", "they are read"),
+			part("screen", false, "正常", "it is shown"), part("link", false, "已连接", "connected"), part("window", false, "", ""), part("disk", false, "", ""),
+			part("clock", false, "", ""), part("certificate", false, "", ""), part("temperature", false, "", "")},
+		LastFault: &opsapi.Fault{Part: "keys", What: condition.Of("keys.lost", "").What, Since: now.Add(-26 * time.Hour), Until: &recovered},
 		Centre:    opsapi.Centre{Broker: "mqtts://mqtt.example.com:8883", Connected: true, Since: now.Add(-3*time.Hour - 5*time.Minute), Connections: 2},
 		Disk:      opsapi.Disk{Folder: "/var/lib/ratingd", FreeBytes: 25 << 30, SizeBytes: 29 << 30}, Clock: opsapi.Clock{Now: now, Synced: true, OffsetMS: &offset},
 		Certificate: &opsapi.Certificate{NotAfter: now.AddDate(0, 7, 0), Days: 212}, TemperatureC: &celsius,
@@ -52,7 +54,7 @@ func sickBox() opsapi.Status {
 		s.Parts[i] = troubled(s.Parts[i], condition.Of(code, ""), now.Add(-40*time.Minute))
 	}
 	s.Parts = append(s.Parts,
-		troubled(opsapi.Part{Name: "window_api"}, condition.Of("window_api.address", "端口 8377 被 nginx（进程 812）占用"), now.Add(-40*time.Minute)),
+		troubled(opsapi.Part{Name: "window_api"}, condition.Of("window_api.address", "127.0.0.1:8377"), now.Add(-40*time.Minute)),
 		opsapi.Part{Name: "lamps", OK: true, What: condition.Text{ZH: "正常"}, Since: now})
 	s.LastFault = &opsapi.Fault{Part: "store", What: s.Parts[0].What, Since: s.Parts[0].Since}
 	s.Centre = opsapi.Centre{Broker: s.Centre.Broker, Since: now.Add(-50 * time.Hour)}
@@ -112,9 +114,11 @@ func TestStatusScreens(t *testing.T) {
 	for name, c := range map[string]struct {
 		status opsapi.Status
 		exit   int
-	}{"well": {wellBox(), 0}, "sick": {sickBox(), exitSick}, "warned": {hinted, 0}} {
+		lang   string
+	}{"well": {wellBox(), 0, "both"}, "sick": {sickBox(), exitSick, "zh"}, "sick-en": {sickBox(), exitSick, "en"}, "warned": {hinted, 0, "both"},
+		"warned-en": {hinted, 0, "en"}} {
 		t.Run(name, func(t *testing.T) {
-			got, err := ratingctl(t, "status", "-config", answering(t, c.status))
+			got, err := ratingctl(t, "status", "-lang", c.lang, "-config", answering(t, c.status))
 			if exitStatus(err) != c.exit {
 				t.Errorf("it ends with %d, %v, want %d", exitStatus(err), err, c.exit)
 			}
@@ -123,6 +127,9 @@ func TestStatusScreens(t *testing.T) {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if c.lang == "en" && regexp.MustCompile(`\p{Han}`).MatchString(strings.NewReplacer("综合受理12号窗口", "", "市民中心", "").Replace(got)) {
+				t.Errorf("in English it says:\n%s", got)
 			}
 			want, err := os.ReadFile(path)
 			if err != nil {
@@ -171,8 +178,7 @@ func TestStatusOfABoxThatDoesNotAnswer(t *testing.T) {
 		"not configured": {"", exitUnknown, "operations.socket"},
 	} {
 		_, err := ratingctl(t, "status", "-config", statusConfig(t, dir, c.socket))
-		h := new(hinted)
-		if exitStatus(err) != c.exit || !errors.As(err, &h) || !strings.Contains(h.hint, c.advice) {
+		if exitStatus(err) != c.exit || !strings.Contains(cli.HintOf(err).EN, c.advice) {
 			t.Errorf("%s: it ends with %d, %v", name, exitStatus(err), err)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
@@ -25,7 +26,7 @@ const tokenUsage = `ratingctl token says which PCs may start evaluations at this
 `
 
 // token adds, lists and revokes the tokens of the window's PCs. The daemon notices by itself.
-func token(args []string, stdout, stderr io.Writer) error {
+func token(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl token", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
@@ -44,49 +45,50 @@ func token(args []string, stdout, stderr io.Writer) error {
 	}
 	c, err := boxconfig.LoadPartial(*config)
 	if err != nil {
-		return &hinted{err, "name the box's configuration with -config"}
+		return cli.Hint(err, "用 -config 写评价器的配置文件", "name the box's configuration with -config")
 	}
 	path := filepath.Join(c.State, windowapi.TokensFile)
-	err = changeToken(path, what, *name, rest, *asJSON, stdout)
+	err = changeToken(cli.LangOf(ctx), path, what, *name, rest, *asJSON, stdout)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return &hinted{err, "run it as root: sudo ratingctl token " + what}
+		return cli.Hint(err, "以 root 运行：sudo ratingctl token "+what, "run it as root: sudo ratingctl token "+what)
 	case errors.Is(err, fs.ErrNotExist):
-		return &hinted{err, "the state folder is made at the daemon's first start; start ratingd, or see \"state\" in " + *config}
+		return cli.Hint(err, "存储目录在 ratingd 第一次启动时建立；启动 ratingd，或核对配置的 state："+*config, "the state folder is made at the daemon's first start; start ratingd, or see \"state\" in "+*config)
 	}
 	return err
 }
 
-func changeToken(path, what, name string, rest []string, asJSON bool, stdout io.Writer) error {
+func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON bool, stdout io.Writer) error {
 	switch {
 	case what == "add" && len(rest) == 0:
 		if name == "" {
-			return &hinted{errors.New("the token has no name"), "name the PC, so that you know later what to revoke: ratingctl token add -name \"A12 PC\""}
+			return cli.Hint(cli.Error("令牌没有名称", "the token has no name"), "写电脑的名称，以便日后撤销：ratingctl token add -name \"A12 PC\"", "name the PC, so that you know later what to revoke: ratingctl token add -name \"A12 PC\"")
 		}
 		secret, t, err := windowapi.AddToken(path, name, rand.Reader, time.Now())
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(stdout, "%s\n\nThis is the token of %s (%s). It is shown only now: enter it in the PC's business system.\n"+
-			"这是 %s 的令牌，只显示这一次，请填入该电脑的业务系统。撤销：ratingctl token revoke %s\n", secret, t.Name, t.ID, t.Name, t.ID)
+		_, err = fmt.Fprintf(stdout, "%s\n\n%s\n", secret, lang.Say(
+			fmt.Sprintf("这是 %s 的令牌（%s），只显示这一次，请填入该电脑的业务系统。撤销：ratingctl token revoke %[2]s", t.Name, t.ID),
+			fmt.Sprintf("This is the token of %s (%s). It is shown only now: enter it in the PC's business system.", t.Name, t.ID)))
 		return err
 	case what == "list" && len(rest) == 0:
-		return listTokens(path, asJSON, stdout)
+		return listTokens(lang, path, asJSON, stdout)
 	case what == "revoke" && len(rest) == 1:
 		err := windowapi.RevokeToken(path, rest[0])
 		if errors.Is(err, windowapi.ErrNoToken) {
-			return &hinted{err, "ratingctl token list shows the IDs"}
+			return cli.Hint(err, "ratingctl token list 列出编号", "ratingctl token list shows the IDs")
 		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(stdout, "The token %s is refused from now on. 令牌 %s 已撤销，立即生效。\n", rest[0], rest[0])
+		_, err = fmt.Fprintln(stdout, lang.Say("令牌 "+rest[0]+" 已撤销，立即生效。", "The token "+rest[0]+" is refused from now on."))
 		return err
 	}
-	return &hinted{errors.New("the command is not understood"), "there are add -name NAME, list and revoke ID; ratingctl token -h says more"}
+	return cli.Hint(cli.Error("命令无法理解", "the command is not understood"), "有 add -name 名称、list 和 revoke 编号；详见 ratingctl token -h", "there are add -name NAME, list and revoke ID; ratingctl token -h says more")
 }
 
-func listTokens(path string, asJSON bool, stdout io.Writer) error {
+func listTokens(lang cli.Lang, path string, asJSON bool, stdout io.Writer) error {
 	all, err := windowapi.ReadTokens(path)
 	if err != nil {
 		return err
@@ -104,7 +106,8 @@ func listTokens(path string, asJSON bool, stdout io.Writer) error {
 		return printJSON(stdout, out)
 	}
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(stdout, "There is no token yet; ratingctl token add -name \"A12 PC\" makes one.")
+		const add = "ratingctl token add -name \"A12 PC\""
+		_, err := fmt.Fprintln(stdout, lang.Say("还没有令牌；用 "+add+" 建立。", "There is no token yet; "+add+" makes one."))
 		return err
 	}
 	w := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)

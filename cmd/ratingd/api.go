@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -47,17 +46,6 @@ func (w window) CancelVisit(ctx context.Context, id rating.VisitID) error {
 		return windowapi.ErrNoVisit
 	}
 	return notReady(err)
-}
-
-// VisitStatus waits for the end of a visit.
-func (w window) VisitStatus(ctx context.Context, id rating.VisitID, wait time.Duration) (windowapi.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	c, open, err := w.loop.Visit(ctx, id)
-	if errors.Is(err, terminal.ErrNotOpen) {
-		return windowapi.Status{}, windowapi.ErrNoVisit
-	}
-	return windowapi.Status{Open: open, Outcome: c.Outcome, Rated: c.Rated}, err
 }
 
 // Window says what the window is doing. Of the thanks and the reasons it says nothing.

@@ -32,6 +32,12 @@ func (a *audience) show(v terminal.View) {
 	}
 }
 
+// offline reports whether records do not get to the centre, as far as is known.
+func (a *audience) offline() bool { return !a.shown.get().online }
+
+// code returns under which code the box waits to be accepted, the empty one if it does not.
+func (a *audience) code() enrolment.Code { return a.shown.get().code }
+
 // waits takes under which code the box waits to be accepted.
 func (a *audience) waits(c enrolment.Code) {
 	a.shown.update(func(p *picture) { p.code = c })

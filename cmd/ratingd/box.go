@@ -16,6 +16,7 @@ import (
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
+	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
 	"haochaping/internal/windowapi"
@@ -53,7 +54,7 @@ type daemon struct {
 }
 
 // runBox makes the parts, joins them, and runs them until ctx ends.
-func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service manager, log *slog.Logger) (err error) {
+func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environment, service sdnotify.Told, log *slog.Logger) (err error) {
 	mem, err := openMemory(cfg, env, log)
 	if err != nil {
 		return err
@@ -100,7 +101,7 @@ func (d *daemon) joinTerminal() {
 	d.loop = terminal.NewLoop(terminal.LoopConfig{
 		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
 		Reasons: terminal.Reasons{Order: d.keys.levels.Order(), Time: reasonsTime(d.cfg.Reasons)},
-		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
+		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Visits: d.journal, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(d.db, s); err != nil {
 				d.log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
@@ -172,8 +173,7 @@ func (d *daemon) door(name, field, address string, page func() http.Handler) doo
 
 // joinWindowPCs makes what the window's PCs and the staff's cards reach.
 func (d *daemon) joinWindowPCs() {
-	offline := func() bool { return !d.views.shown.get().online }
-	d.pcs = newWindowPCs(d.cfg, window{d.loop, offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
+	d.pcs = newWindowPCs(d.cfg, window{d.loop, d.views.offline, d.links, d.staff}, d.journal, d.db, d.env.wall, d.extras, d.book, d.log)
 	if d.cfg.Cards.Configured() {
 		reader := cardReader{d.cfg.Cards, d.staff, d.loop, d.clock, d.log}
 		d.cards = append(d.cards, d.extras.add("cards", "cards.reader", func(ctx context.Context, report func(error)) error {
@@ -186,7 +186,7 @@ func (d *daemon) joinWindowPCs() {
 func (d *daemon) joinOperations() {
 	d.box = &operations{
 		cfg: d.cfg, who: d.who, clock: d.clock, started: d.start.At, db: d.db, recorder: d.recorder, loop: d.loop, keys: d.keys,
-		shown: d.views.shown, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
+		views: d.views, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
 		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
 	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
@@ -208,7 +208,7 @@ func (d *daemon) joinOperations() {
 
 // stages returns the parts in the order of shutdown: nothing new comes in, what has come in is recorded, what is recorded gets a
 // moment to reach the centre, and the screen stays to the end. The caller closes the store last of all.
-func (d *daemon) stages(service manager) []stages.Stage {
+func (d *daemon) stages(service sdnotify.Told) []stages.Stage {
 	return []stages.Stage{
 		{Name: "supervision", Run: d.supervisor(service).run},
 		{Name: "keys", Run: func(ctx context.Context) error { return d.keys.run(ctx, d.loop) }},
@@ -227,7 +227,7 @@ func (d *daemon) stages(service manager) []stages.Stage {
 }
 
 // supervisor returns what feeds the service manager's watchdog.
-func (d *daemon) supervisor(service manager) supervisor {
+func (d *daemon) supervisor(service sdnotify.Told) supervisor {
 	return supervisor{
 		manager: service, ready: d.views.shown.first, logger: d.log,
 		watched: d.monitor, parts: []string{"keys", "terminal", "store", "screen"},

@@ -5,8 +5,10 @@ import (
 	"net/http"
 
 	"haochaping/device"
+	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/internal/terminal"
 )
 
 // boxState is what a page beside the screen needs to know besides its pixels.
@@ -35,8 +37,8 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) {
 		v, wait := shown.get().view, shown.get().code // the citizen's screen
 		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits}
-		if v.Problem != "" {
-			s.State = "fault"
+		if displayState(v) == display.Fault {
+			s.State = terminal.Fault
 		}
 		for _, r := range v.Reasons {
 			if r.Code != "" {

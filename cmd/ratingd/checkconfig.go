@@ -15,6 +15,7 @@ import (
 	"haochaping/device/sound"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/windowapi"
 )
 
@@ -22,11 +23,13 @@ import (
 type ailingError struct{ err error }
 
 func (e *ailingError) Error() string {
-	return "窗口可以评价，但以下部分不能工作 / the window works, but for these parts:\n" + e.err.Error()
+	return e.Unwrap().Error()
 }
 
 // Unwrap returns what does not work.
-func (e *ailingError) Unwrap() error { return e.err }
+func (e *ailingError) Unwrap() error {
+	return errors.Join(cli.Error("窗口可以评价，但以下部分不能工作", "the window works, but for these parts"), e.err)
+}
 
 // checker looks for what a daemon with a configuration would stumble over. It looks as the service's user, and changes nothing.
 type checker struct {
@@ -37,7 +40,7 @@ type checker struct {
 }
 
 // checkConfig returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and
-// nil if nothing is wrong. Root becomes the service's user for that.
+// nil if nothing is wrong. Root becomes the service's user for that; others than these two are told that they cannot know.
 func checkConfig(path string, env environment) error {
 	u := readUnit(env.unitFolders)
 	var taken []error
@@ -51,7 +54,11 @@ func checkConfig(path string, env environment) error {
 	}
 	cfg, err := boxconfig.Load(path)
 	if err != nil {
-		return &configurationError{forService(u, path, errors.Join(err, u.mayRead(path)))}
+		return &configurationError{forService(u, toRead, path, errors.Join(err, u.mayRead(path)))}
+	}
+	if u.stranger(os.Geteuid()) {
+		return cli.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行",
+			"the configuration reads well, but this user cannot find out what the service's user %s may use; run it as root", u.user)
 	}
 	c := &checker{cfg: cfg, unit: u, env: env}
 	c.vital()
@@ -76,13 +83,23 @@ func checkConfig(path string, env environment) error {
 	return nil
 }
 
-// forService adds to an error what the service's user lacks.
-func forService(u unit, path string, err error) error {
+// How a path is given to the service's user.
+const (
+	toRead  = "chown root:%[1]s %[2]s && chmod 640 %[2]s"
+	toWrite = "chown -R %[1]s: %[2]s"
+)
+
+// forService adds to an error what the service's user lacks, and how it gets that for a path, which may be empty.
+func forService(u unit, remedy, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	return fmt.Errorf("%w；服务以用户 %s 运行：chown root:%[2]s %[3]s && chmod 640 %[3]s / "+
-		"the service runs as %[2]s, who may not", err, u.user, path)
+	zh, en := "服务以用户 "+u.user+" 运行，无权访问", "the service runs as "+u.user+", who may not"
+	if path != "" {
+		do := fmt.Sprintf(remedy, u.user, path)
+		zh, en = zh+"："+do, en+": "+do
+	}
+	return cli.Because(err, zh, en)
 }
 
 // note adds what is wrong with the file of a field.
@@ -96,7 +113,11 @@ func (c *checker) note(field, path string, err error) {
 	if !strings.HasPrefix(err.Error(), field) {
 		err = fmt.Errorf("%s: %w", field, err)
 	}
-	c.errs = append(c.errs, forService(c.unit, path, err))
+	remedy := toRead
+	if field == "state" {
+		remedy = toWrite
+	}
+	c.errs = append(c.errs, forService(c.unit, remedy, path, err))
 }
 
 // keys asks about levels in no order, which would turn bad evaluations into good ones if they were wrong.
@@ -107,8 +128,9 @@ func (c *checker) keys() {
 			levels = append(levels, fmt.Sprint(key.Level))
 		}
 		list := strings.Join(levels, " ")
-		c.errs = append(c.errs, fmt.Errorf("keys.map: 五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true / "+
-			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list, list))
+		c.errs = append(c.errs, fmt.Errorf("keys.map: %w", cli.Errorf(
+			"五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true",
+			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list)))
 	}
 }
 
@@ -125,11 +147,17 @@ func (c *checker) vital() {
 		err = ordinary(c.cfg.State)
 	}
 	c.note("state", c.cfg.State, err)
-	for _, name := range []string{boxconfig.IdentityFile, "log.db"} {
-		path := filepath.Join(c.cfg.State, name)
-		if err := access(path, unix.R_OK); !errors.Is(err, fs.ErrNotExist) {
+	for _, f := range []struct {
+		name string
+		mode uint32
+	}{{boxconfig.IdentityFile, unix.R_OK}, {"log.db", unix.R_OK | unix.W_OK}} {
+		path := filepath.Join(c.cfg.State, f.name)
+		if err := access(path, f.mode); !errors.Is(err, fs.ErrNotExist) {
 			c.note("state", path, err)
 		}
+	}
+	if s := c.cfg.Keys.Serial; c.cfg.Keys.Source == boxconfig.Serial && keypad.IsFile(s.Profile) { // which has been read already
+		c.note("keys.serial.profile", s.Profile, nil)
 	}
 }
 
@@ -146,7 +174,7 @@ func (c *checker) uplink() {
 	up := c.cfg.Uplink
 	password, err := up.ReadPassword()
 	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
-		err = fmt.Errorf("%s 是空的，连不上中心 / is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
+		err = cli.Errorf("%s 是空的，连不上中心；请写入密码", "%s is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
 	}
 	c.note("uplink.password_file", up.PasswordFile, err)
 	_, err = up.ReadTLS()
@@ -188,11 +216,11 @@ func (c *checker) sound() {
 	}
 	if speaker := s.Speaker(); speaker != "" && (s.Asking == "" || s.Thanks == "") {
 		if _, err := exec.LookPath(speaker); err != nil {
-			c.note("sound.speak", "", fmt.Errorf("安装软件包 espeak-ng / install the Debian package espeak-ng: %w", err))
+			c.note("sound.speak", "", cli.Because(err, "安装软件包 espeak-ng", "install the Debian package espeak-ng"))
 		}
 	}
 	if _, err := exec.LookPath(c.env.aplay); err != nil {
-		c.note("sound", "", fmt.Errorf("安装软件包 alsa-utils / install the Debian package alsa-utils: %w", err))
+		c.note("sound", "", cli.Because(err, "安装软件包 alsa-utils", "install the Debian package alsa-utils"))
 	}
 }
 
@@ -209,14 +237,21 @@ func (c *checker) window() {
 	_, err = windowapi.ReadTokens(tokens)
 	c.note("window_api", tokens, err)
 	if c.cfg.Cards.Configured() {
+		file := ""
+		if keypad.IsFile(c.cfg.Cards.Profile) {
+			file = c.cfg.Cards.Profile
+		}
 		_, err := keypad.Find(c.cfg.Cards.Profile)
-		c.note("cards.profile", "", err)
+		c.note("cards.profile", file, err)
 	}
 	if s := c.cfg.Operations.Socket; s != "" && !inside(s, "/run/ratingd") { // which the unit makes
 		err := c.unit.mayWrite(s)
 		if err == nil {
 			if err = access(filepath.Dir(s), unix.W_OK|unix.X_OK); err == nil {
 				err = ordinary(filepath.Dir(s))
+			}
+			if info, e := os.Lstat(s); e == nil && info.Mode()&fs.ModeSocket == 0 {
+				err = fmt.Errorf("%s 已存在且不是套接字，请移走或换一个路径 / is there and no socket: move it away, or name another path", s)
 			}
 		}
 		c.note("operations.socket", "", err)
@@ -241,8 +276,8 @@ func (c *checker) devices() {
 			continue
 		}
 		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
-			c.errs = append(c.errs, fmt.Errorf("%s: %w；把用户 %s 加入该设备的组 / "+
-				"add the service's user to the device's group: ls -l %s", field, err, c.unit.user, path))
+			c.errs = append(c.errs, fmt.Errorf("%s: %w", field, cli.Because(err, "把用户 "+c.unit.user+" 加入该设备的组：ls -l "+path,
+				"add the service's user "+c.unit.user+" to the device's group: ls -l "+path)))
 		}
 	}
 }

@@ -44,13 +44,14 @@ func TestCheckConfig(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":             {"", "", 0, "无误 / is in order"},
+		"in order":             {"", "", 0, "is in order"},
 		"no device":            {"device = \"\"\n", "", 78, "device"},
 		"no secret":            {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1, "window_api.webhook_secret_file: open DIR/none: no such file"},
 		"a guessed secret":     {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1, "whsec_"},
 		"a right secret":       {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0, ""},
 		"no password":          {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
 		"an empty password":    {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
+		"a marked password":    {"uplink.password_file = \"DIR/f\"\n", "\ufeff\r\n", 1, "DIR/f 是空的"},
 		"a password":           {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
 		"half a font":          {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: the font DIR/f is not used"},
 		"an empty font":        {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: the font DIR/f is not used"},
@@ -65,6 +66,7 @@ func TestCheckConfig(t *testing.T) {
 		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
 		"a port twice":         {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1, "operations.listen: 与 window_api.listen 端口相同"},
 		"a reader's profile":   {"cards.port = \"/dev/ttyUSB9\"\ncards.profile = \"DIR/none.toml\"\n", "", 1, "cards.profile: "},
+		"no socket":            {"operations.socket = \"DIR/f\"\n", "x", 1, "operations.socket: DIR/f 已存在且不是套接字"},
 		"no folder for socket": {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
 		"all of it at once":    {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1, "sound.asking: "},
 	} {
@@ -146,13 +148,19 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":                {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
-		"the configuration":       {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行：chown root:nobody DIR/ratingd.toml"},
-		"the password":            {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
-		"the state":               {"", "", "", "", 78, "state: access DIR/state: permission denied"},
-		"another account":         {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
-		"a folder of root's":      {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
-		"a port of root's":        {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
+		"in order":           {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
+		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
+		"the password":       {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
+		"the state":          {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
+		"another account":    {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
+		"a folder of root's": {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
+		"a port of root's":   {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
+		"a log of root's":    {"", "state", "state/log.db", "", 78, "state: access DIR/state/log.db: permission denied"},
+		"a log to read only": {"", "state", "", "", 78, "state: access DIR/state/log.db: permission denied"},
+		"a profile in /tmp": {"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS9\"\nkeys.serial.profile = \"DIR/hall.toml\"\n", "state", "",
+			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "keys.serial.profile: 服务有自己的 /tmp"},
+		"a reader's profile in /tmp": {"cards.port = \"/dev/ttyS9\"\ncards.profile = \"DIR/reader.toml\"\n", "state", "",
+			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "cards.profile: 服务有自己的 /tmp"},
 		"a folder of its own":     {"screen.files = \"DIR/state/screens\"\n", "state", "", "", 0, ""},
 		"a folder of the sandbox": {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\n", 78, "ReadWritePaths="},
 		"a folder that is let":    {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\nReadWritePaths=-DIR\n", 0, ""},
@@ -174,14 +182,26 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 			}
 			writeFile(t, filepath.Join(dir, "ratingd.service"), here.Replace(unit))
 			writeFile(t, filepath.Join(dir, "password"), "secret\n")
-			writeFile(t, filepath.Join(dir, "ratingd.toml"), checkedConfig+"screen.fonts = []\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+			layout := "name = \"hall\"\n[[frame]]\nkind = %q\nlayout = \"text*1-20=30-39 eol\"\ncode = \"text\"\n"
+			writeFile(t, filepath.Join(dir, "hall.toml"), fmt.Sprintf(layout, "key"))
+			writeFile(t, filepath.Join(dir, "reader.toml"), fmt.Sprintf(layout, "card"))
+			config := checkedConfig
+			if strings.HasPrefix(c.config, "keys.source") {
+				config = strings.Replace(config, "keys.source = \"simulated\"\n", "", 1)
+			}
+			writeFile(t, filepath.Join(dir, "ratingd.toml"), config+"screen.fonts = []\nwindow_api.listen = \"127.0.0.1:0\"\n"+
 				here.Replace(c.config+"state = \"DIR/state\"\n"))
 			for _, folder := range []string{"state", "others"} {
 				if err := os.Mkdir(filepath.Join(dir, folder), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for _, file := range []string{"ratingd.toml", "password"} {
+			files := []string{"ratingd.toml", "password", "hall.toml", "reader.toml"}
+			if strings.HasPrefix(name, "a log") {
+				writeFile(t, filepath.Join(dir, "state/log.db"), "")
+				files = append(files, "state/log.db")
+			}
+			for _, file := range files {
 				mode := os.FileMode(0o644)
 				if file == c.closed {
 					mode = 0o600
@@ -209,6 +229,30 @@ func writeDropIn(t *testing.T, dir, text string) {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(folder, "override.conf"), text)
+}
+
+// Who is neither root nor the service's user cannot say what that may use, and does not.
+func TestWhoCannotCheckTheConfiguration(t *testing.T) {
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip(err)
+	}
+	uid, err := strconv.Atoi(nobody.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		user string
+		uid  int
+		want bool
+	}{
+		"root": {"nobody", 0, false}, "the user itself": {"nobody", uid, false}, "no unit": {"", uid, false},
+		"another": {"daemon", uid, true}, "of a user that is not there": {"no-such-user", uid, true},
+	} {
+		if got := (unit{user: c.user}).stranger(c.uid); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 }
 
 // The unit that is shipped hides what the sandbox hides.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"haochaping/internal/cli"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -48,8 +50,8 @@ func ordinary(folder string) error {
 	case err != nil:
 		return &fs.PathError{Op: "statfs", Path: folder, Err: err}
 	case ofKernel(uint32(s.Type)):
-		return fmt.Errorf("%s 由内核提供，不能存放文件；请用 /var/lib/ratingd 或 /run/ratingd 下的目录 / "+
-			"is the kernel's and keeps no files: take a folder under /var/lib/ratingd or /run/ratingd", folder)
+		return cli.Errorf("%s 由内核提供，不能存放文件；请用 /var/lib/ratingd 或 /run/ratingd 下的目录",
+			"%s is the kernel's and keeps no files: take a folder under /var/lib/ratingd or /run/ratingd", folder)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -50,7 +51,7 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.once(c, o.loop.Resume)
 	case wire.CommandRestart:
 		if o.restart == nil {
-			return nil, errors.New("没有服务管理器，重启后不会再启动 / no service manager would start the daemon again")
+			return nil, cli.Error("没有服务管理器，重启后不会再启动", "no service manager would start the daemon again")
 		}
 		return nil, o.once(c, func(context.Context) error {
 			o.log.Info("the centre starts the daemon anew", "command", c.ID)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/porthold"
 )
 
@@ -42,7 +43,7 @@ func portTaken(address string, err error) error {
 	if e != nil {
 		return err
 	}
-	return fmt.Errorf("端口 %d 被%s占用 / port %d is taken by %s: %w", port, h.ZH(), port, h.EN(), err)
+	return cli.Because(err, fmt.Sprintf("端口 %d 被%s占用", port, h.ZH()), fmt.Sprintf("port %d is taken by %s", port, h.EN()))
 }
 
 // addressBook writes the addresses that were bound into a file, for a supervisor that let the system choose the ports. It is

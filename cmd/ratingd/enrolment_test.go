@@ -48,6 +48,9 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) || !strings.Contains(p.What.ZH, seen.Digits) {
+		t.Errorf("the status of a box that shows the code %s says %+v", seen.Code, p)
+	}
 	device := b.bound["device"]
 	for _, name := range []string{boxconfig.TLSKeyFile, boxconfig.IdentityFile} {
 		if info, err := os.Stat(filepath.Join(b.state, name)); err != nil || info.Mode().Perm() != 0o600 {

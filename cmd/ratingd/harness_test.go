@@ -1,19 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 )
 
 // world is everything that is not a box.
@@ -59,7 +58,7 @@ func (w *world) launch(broker string) {
 	writeFile(w.t, w.config, fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n",
 		filepath.Join(w.dir, "centre"), addresses)+broker)
 	w.process = w.command(w.centrald, "-config", w.config)
-	w.process.Stderr = &testLog{t: w.t, name: "centrald"}
+	w.process.Stderr = testkit.Shown(w.t, "centrald")
 	if err := w.process.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -114,35 +113,4 @@ func writeFile(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// testLog keeps what a process says and shows it if the test fails.
-type testLog struct {
-	t    *testing.T
-	name string
-	mu   sync.Mutex
-	buf  bytes.Buffer
-	once sync.Once
-}
-
-func (l *testLog) Write(p []byte) (int, error) {
-	l.once.Do(func() {
-		l.t.Cleanup(func() {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.t.Failed() {
-				l.t.Logf("%s said:\n%s", l.name, l.buf.String())
-			}
-		})
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-// String returns all that was said.
-func (l *testLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

@@ -31,11 +31,12 @@ type health struct {
 func (h health) report() wire.Health {
 	now := h.clock.now()
 	v, parts := h.tells(), h.parts()
+	keys := parts.Part("keys").Code
 	log := h.db.Backlog()
 	r := wire.Health{
 		V: wire.Version, Pending: log.Pending, Wall: now.Wall, Synced: now.Synced, OffsetMS: h.offset.Load(),
-		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: parts.Part("keys").Code != "keys.lost",
-		StoreOK: parts.Part("store").OK, OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
+		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: keys == "" || keys == "keys.stuck",
+		StoreOK: parts.Part("store").Code == "", OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
 		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 	}
 	var fs unix.Statfs_t

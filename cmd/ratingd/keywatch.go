@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"haochaping/device"
+	"haochaping/internal/cli"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -132,7 +133,7 @@ func (k *keyWatch) watch(ctx context.Context, tell func(opsapi.KeyEvent) error) 
 }
 
 // errAsked says that the window cannot be paused to look at its keys.
-var errAsked = errors.New("正在请市民评价，请稍后再试 / a citizen is being asked; try again when the visit is over")
+var errAsked = cli.Error("正在请市民评价，请稍后再试", "a citizen is being asked; try again when the visit is over")
 
 // paused is watch while the window is paused, which its screen says. It goes on as before afterwards.
 func (k *keyWatch) paused(ctx context.Context, loop *terminal.Loop, tell func(opsapi.KeyEvent) error) error {

@@ -49,7 +49,7 @@ func newAPIBox(tb testing.TB) *apiBox {
 	clk := clock{1, kernelclock.SinceBoot, time.Now, func() bool { return true }}
 	journal := windowapi.NewJournal([]byte("load"))
 	b.loop = terminal.NewLoop(terminal.LoopConfig{
-		Timings: terminal.Timings{Wait: time.Minute, Thanks: 3 * time.Second}, Log: journalled{db, db.Epoch, journal}, Now: clk.now,
+		Timings: terminal.Timings{Wait: time.Minute, Thanks: 3 * time.Second}, Log: journalled{db, db.Epoch, journal}, Visits: journal, Now: clk.now,
 		Random: rand.Reader, Show: func(v terminal.View) { b.views <- v }, Logger: log,
 	})
 	tokens := filepath.Join(dir, windowapi.TokensFile)

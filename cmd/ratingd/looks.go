@@ -46,6 +46,9 @@ func (o *operations) parts() []opsapi.Watched {
 func (o *operations) lookAtWindow() condition.Finding {
 	v := o.loop.View()
 	if v.State == terminal.Enrolling {
+		if wait := o.views.code(); wait.Text != "" {
+			return condition.Of("window.waits", wait.Text+", "+wait.Digits)
+		}
 		return condition.Of("window.unenrolled", fmt.Sprintf("%s, %s", o.who.device, o.who.fingerprint()))
 	}
 	return condition.Well(v.Window.Name, v.Window.Name)
@@ -57,9 +60,6 @@ func (o *operations) lookAtStore() condition.Finding {
 	if err := o.db.Probe(); err != nil {
 		return condition.Because("store.broken", err)
 	}
-	if o.loop.View().Problem == terminal.StoreProblem {
-		return condition.Of("store.write", "")
-	}
 	var fs unix.Statfs_t
 	switch err := unix.Statfs(o.cfg.State, &fs); {
 	case err != nil:
@@ -68,6 +68,8 @@ func (o *operations) lookAtStore() condition.Finding {
 		return condition.Of("store.read_only", "")
 	case fs.Bavail*uint64(fs.Bsize) < leastRoom:
 		return condition.Of("store.full", "")
+	case o.loop.View().Problem == terminal.StoreProblem:
+		return condition.Of("store.write", "")
 	}
 	return condition.Well("可以写入", "it can be written")
 }
@@ -93,11 +95,14 @@ func (o *operations) lookAtKeys(ctx context.Context) condition.Finding {
 }
 
 func (o *operations) lookAtScreen(ctx context.Context) condition.Finding {
-	if err := o.shown.probe(ctx); err != nil {
+	if err := o.views.shown.probe(ctx); err != nil {
 		return condition.Hangs("screen")
 	}
 	if why := o.screen.trouble.Load(); why != nil {
 		return condition.Because("screen.lost", errors.New(*why))
+	}
+	if why := o.screen.unmet.Load(); why != nil {
+		return condition.Of("screen.mode", *why)
 	}
 	if o.cfg.Screen.Panel == "none" {
 		return condition.Well("未配置屏幕", "no screen is configured")

@@ -16,7 +16,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -28,7 +27,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := run(ctx, os.Args[1:], machine(os.Stdout, os.Stderr)); err != nil {
-		fmt.Fprintln(os.Stderr, "ratingd:", err)
+		cli.Report(os.Stderr, "ratingd", err)
 		os.Exit(exitStatus(err))
 	}
 }

@@ -25,7 +25,7 @@ type operations struct {
 	recorder *opsapi.Recorder
 	loop     *terminal.Loop
 	keys     *keypadReader
-	shown    *latest[picture]
+	views    *audience
 	screen   *panels
 	line     *centreLine
 	uplink   *extra
@@ -50,7 +50,7 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
-		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: string(v.State),
+		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: v.Word(),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
 		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
 		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},

@@ -184,6 +184,9 @@ func TestOperations(t *testing.T) {
 	if p := b.untilHealth(http.StatusServiceUnavailable)["keys"]; p.OK || !p.Vital || !strings.Contains(p.What.EN, "QR code works") {
 		t.Errorf("without keypad, the keys are %+v", p)
 	}
+	if s := mustAsk(t, b); s.State != "fault" || !strings.Contains(b.metrics(), `ratingd_window_state{state="fault"} 1`) {
+		t.Errorf("without keypad, the window is told to be %q, and the metrics say\n%s", s.State, b.metrics())
+	}
 
 	b.stop()
 	if _, err := os.Stat(b.socket()); !os.IsNotExist(err) {

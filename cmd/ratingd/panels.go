@@ -41,6 +41,7 @@ type panels struct {
 	light    dimmer
 	reported string                 // the failure that was last logged, empty if none
 	trouble  atomic.Pointer[string] // the same for others to read, nil if none
+	unmet    atomic.Pointer[string] // what the screen is not shown in as it should be, nil if all is as configured
 }
 
 // undrawn is what is said of a screen that is there.
@@ -123,6 +124,12 @@ func (p *panels) look() bool {
 	p.screen = screen
 	p.log.Info("the screen is there", "panel", screen.String(), "size", screen.Bounds().Size().String())
 	p.works()
+	p.unmet.Store(nil)
+	if picky, ok := screen.(interface{ Unmet() error }); ok && picky.Unmet() != nil {
+		said := picky.Unmet().Error()
+		p.unmet.Store(&said)
+		p.log.Warn("the screen has no such mode as screen.mode names", "modes", said)
+	}
 	p.assemble(screen.Bounds().Size())
 	return true
 }
@@ -176,7 +183,7 @@ func (p *panels) show(s display.Screen) {
 	err := p.board.Show(s)
 	switch {
 	case err == nil:
-		if p.screen != nil {
+		if p.screen != nil || p.open == nil { // else a screen is wanted and not there, which the others do not make good
 			p.works()
 		}
 	case errors.Is(err, display.ErrGone) && p.screen != nil:

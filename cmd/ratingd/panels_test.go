@@ -15,6 +15,7 @@ import (
 	"periph.io/x/conn/v3/display/displaytest"
 
 	"haochaping/display"
+	"haochaping/internal/condition"
 )
 
 // pluggable is a screen whose cable can be pulled.
@@ -166,5 +167,52 @@ func TestAPanicIsTheScreensTrouble(t *testing.T) {
 	p.draw(shown, scene{links: links})
 	if why := p.trouble.Load(); why != nil || screen.drawn == 0 {
 		t.Errorf("the trouble is %v, drawn %d times, want none and the whole screen", why, screen.drawn)
+	}
+}
+
+// A picture that could not be drawn is no trouble any more once one is, also where browsers alone look at it. That a screen is wanted and
+// not there stays one.
+func TestATroubleEndsWithThePictureItHad(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.DiscardHandler), browser: display.NewBrowser(image.Pt(480, 320))}
+		p.assemble(image.Pt(480, 320))
+		if wanted {
+			p.open = func() (display.Panel, error) { return nil, display.ErrUnplugged }
+			p.look()
+		} else {
+			p.report(undrawn, errors.New("the link does not fit"))
+		}
+		if p.trouble.Load() == nil {
+			t.Fatal("there is no trouble")
+		}
+		p.show(display.Screen{State: display.Idle})
+		if over := p.trouble.Load() == nil; over == wanted {
+			t.Errorf("a screen is wanted: %v; the trouble is over: %v", wanted, over)
+		}
+	}
+}
+
+// picky is a screen that lacks the mode that was named.
+type picky struct{ pluggable }
+
+func (*picky) Unmet() error { return errors.New("1280x720 → 480x320") }
+
+// A mode that the screen does not have is told of as long as that screen is there, which works all the same.
+func TestAModeThatTheScreenLacksIsTold(t *testing.T) {
+	img := image.NewNRGBA(image.Rect(0, 0, 480, 320))
+	first, second := &picky{pluggable{Drawer: displaytest.Drawer{Img: img}}}, &pluggable{Drawer: displaytest.Drawer{Img: img}}
+	var next display.Panel = first
+	p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.DiscardHandler)}
+	p.open = func() (display.Panel, error) { return next, nil }
+	o := operations{screen: p, views: newAudience(nil, func() {})}
+	go o.views.shown.each(t.Context(), func(picture) {})
+	p.look()
+	if f := o.lookAtScreen(t.Context()); f.Code != "screen.mode" || f.Level != condition.Note || !strings.Contains(f.What.ZH, "1280x720 → 480x320") {
+		t.Errorf("of the mode is told %+v", f)
+	}
+	first.gone, next = display.ErrGone, second
+	p.look()
+	if f := o.lookAtScreen(t.Context()); !f.OK() {
+		t.Errorf("of another screen is told %+v", f)
 	}
 }

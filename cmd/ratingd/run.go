@@ -51,7 +51,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	}
 	switch {
 	case flags.NArg() > 0:
-		return cli.Usagef("多余的参数 %[1]q / argument %[1]q is unexpected; ratingd -help lists what there is", flags.Arg(0))
+		return cli.Unexpected(flags.Arg(0))
 	case *printConfig:
 		_, err := io.WriteString(env.stdout, boxconfig.DefaultTOML())
 		return err
@@ -60,7 +60,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		if err := checkConfig(*path, env); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(env.stdout, "%s 无误 / is in order\n", *path)
+		_, err := fmt.Fprintln(env.stdout, cli.LangOf(ctx).Say(*path+" 无误", *path+" is in order"))
 		return err
 	}
 	cfg, err := boxconfig.Load(*path)
@@ -97,7 +97,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
 }
 
-// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1080, whose two
+// memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1200, whose two
 // frames would else be there twice. Smaller screens never reach it. Where pixels are also kept and encoded for others, there is more.
 func memoryLimit(c boxconfig.Screen) int64 {
 	const most, more = 44 << 20, 24 << 20

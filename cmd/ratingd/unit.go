@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"haochaping/internal/cli"
 )
 
 // unitFolders are where systemd looks for units, the first one first (systemd.unit(5)).
@@ -100,17 +102,17 @@ func inside(path string, folders ...string) bool {
 }
 
 // errSandbox says that the unit keeps something from the daemon that its account could use.
-var errSandbox = errors.New("the unit ratingd.service does not let the service")
+var errSandbox = errors.New("the unit ratingd.service forbids it")
 
 // mayRead returns why the daemon does not see a file whose permissions would let it, nil if it does.
 func (u unit) mayRead(path string) error {
 	switch path = filepath.Clean(path); {
 	case u.hideHome && inside(path, "/home", "/root", "/run/user"):
-		return fmt.Errorf("服务看不到 /home 和 /root 下的文件，请移到 /etc 或 /var/lib/ratingd / "+
-			"%w see what is in /home and /root: move %s to /etc or /var/lib/ratingd", errSandbox, path)
+		return cli.Because(errSandbox, "服务看不到 /home 和 /root 下的文件，请移到 /etc 或 /var/lib/ratingd："+path,
+			"the service does not see what is in /home and /root: move "+path+" to /etc or /var/lib/ratingd")
 	case u.privateTmp && inside(path, "/tmp", "/var/tmp"):
-		return fmt.Errorf("服务有自己的 /tmp，请移到 /etc 或 /var/lib/ratingd / "+
-			"%w see this /tmp, it has its own: move %s to /etc or /var/lib/ratingd", errSandbox, path)
+		return cli.Because(errSandbox, "服务有自己的 /tmp，请移到 /etc 或 /var/lib/ratingd："+path,
+			"the service does not see this /tmp, it has its own: move "+path+" to /etc or /var/lib/ratingd")
 	}
 	return nil
 }
@@ -121,10 +123,19 @@ func (u unit) mayWrite(path string) error {
 		return err
 	}
 	if path = filepath.Clean(path); u.readOnly && !inside(path, u.writable...) && !inside(path, "/dev", "/proc", "/sys") {
-		return fmt.Errorf("服务只能写 /var/lib/ratingd 和 /run/ratingd，或在 systemctl edit ratingd 中写 ReadWritePaths= / %w write to %s: "+
-			"take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl edit ratingd", errSandbox, path)
+		return cli.Because(errSandbox, "服务只能写 /var/lib/ratingd 和 /run/ratingd，或在 systemctl edit ratingd 中写 ReadWritePaths="+path,
+			"the service does not write to "+path+": take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl edit ratingd")
 	}
 	return nil
+}
+
+// stranger reports whether an account is neither root nor the one that the daemon runs as.
+func (u unit) stranger(uid int) bool {
+	if uid == 0 || u.user == "" {
+		return false
+	}
+	account, err := user.Lookup(u.user)
+	return err != nil || account.Uid != strconv.Itoa(uid)
 }
 
 // becomeUser gives this process the account and the groups of a user for good. Only root may.

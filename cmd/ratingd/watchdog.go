@@ -10,17 +10,9 @@ import (
 
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/internal/sdnotify"
 	"haochaping/internal/terminal"
 )
-
-// manager is the service manager.
-type manager interface {
-	Ready() error
-	Status(text string) error
-	Alive() error
-	Stopping() error
-	Watchdog() time.Duration
-}
 
 // watched says how often parts have answered a look, and looks again when it is woken.
 type watched interface {
@@ -31,7 +23,7 @@ type watched interface {
 // supervisor tells the service manager how the box is, and lets its watchdog kill a box that hangs. The kill is a SIGABRT, on
 // which Go writes to the log what each goroutine was doing.
 type supervisor struct {
-	manager manager
+	manager sdnotify.Told
 	ready   <-chan struct{} // closed when the window can be served
 	watched watched
 	parts   []string // without which the box serves nobody, and which must never hang
@@ -46,40 +38,27 @@ const supervisePause = 5 * time.Second
 func (s supervisor) run(ctx context.Context) error {
 	select {
 	case <-s.ready:
-		s.tell(s.manager.Status(s.status()))
-		s.tell(s.manager.Ready())
 	case <-ctx.Done():
-		s.tell(s.manager.Stopping())
+		if err := s.manager.Stopping(); err != nil {
+			s.logger.Warn("the service manager does not hear the box", "error", err)
+		}
 		return nil
 	}
-	// Four looks in the time that the manager bears silence: one may come late, and one may find an answer just missing.
-	pause := supervisePause
-	if w := s.manager.Watchdog(); w > 0 {
-		pause = min(pause, w/4)
-	}
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	fed := s.watched.Answers(s.parts...) // when the watchdog was last fed
-	var waiting []string
-	for {
-		s.watched.Wake()
-		select {
-		case <-ctx.Done():
-			s.tell(s.manager.Stopping())
-			return nil
-		case <-tick.C:
-		}
+	fed, waiting := s.watched.Answers(s.parts...), []string(nil) // when the watchdog was last fed, and what was late at the last look
+	s.watched.Wake()
+	sdnotify.Supervisor{Manager: s.manager, Pause: supervisePause, Status: s.status, Logger: s.logger, Look: func(context.Context) bool {
 		now := s.watched.Answers(s.parts...)
 		late := s.late(fed, now)
 		if len(late) == 0 {
 			fed = now
-			s.tell(s.manager.Alive())
-			s.tell(s.manager.Status(s.status()))
 		} else if !slices.Equal(late, waiting) {
 			s.logger.Error("a part of the box hangs; unless it goes on, the service manager starts the box anew", "part", strings.Join(late, ", "))
 		}
 		waiting = late
-	}
+		s.watched.Wake()
+		return len(late) == 0
+	}}.Run(ctx)
+	return nil
 }
 
 // late names the parts that have not answered since the watchdog was last fed, by the numbers of their answers.
@@ -91,12 +70,6 @@ func (s supervisor) late(fed, now []uint64) []string {
 		}
 	}
 	return out
-}
-
-func (s supervisor) tell(err error) {
-	if err != nil {
-		s.logger.Warn("the service manager does not hear the box", "error", err)
-	}
 }
 
 // handing is the way of events from the keypad into the box. A keypad that is quiet is as good as one that is pressed; one
@@ -141,11 +114,14 @@ func statusText(v terminal.Public, who identity, h opsapi.Health, pending uint64
 	if part := h.Part(enrolmentPart); v.State == terminal.Enrolling && part.Level == condition.Ill { // it says under which code the box waits
 		state = [2]string{part.What.ZH, part.What.EN}
 	}
-	switch v.Problem {
-	case terminal.StoreProblem:
-		state = [2]string{"按键停用：无法保存", "keys out of service: the disk cannot be written"}
-	case terminal.KeypadProblem:
-		state = [2]string{"按键停用：读不到键盘", "keys out of service: the keypad cannot be read"}
+	if why, ill := map[terminal.Problem][2]string{
+		terminal.StoreProblem:  {"无法保存", "the disk cannot be written"},
+		terminal.KeypadProblem: {"读不到键盘", "the keypad cannot be read"},
+	}[v.Problem]; ill {
+		if v.Word() == terminal.Fault {
+			state = [2]string{"按键停用", "keys out of service"}
+		}
+		state = [2]string{state[0] + "：" + why[0], state[1] + ": " + why[1]}
 	}
 	centre := [2]string{"中心已连接", "centre connected"}
 	switch link := h.Part(linkPart); {

@@ -198,6 +198,8 @@ func TestStatusText(t *testing.T) {
 		{terminal.View{State: terminal.Idle}, false, 1, "等待办件，中心未连接，待上传 1 条 / idle; centre not reached; 1 record waits"},
 		{terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, true, 0,
 			"按键停用：无法保存，中心已连接，待上传 0 条 / keys out of service: the disk cannot be written; centre connected; 0 records wait"},
+		{terminal.View{State: terminal.Paused, Problem: terminal.KeypadProblem}, true, 0,
+			"已暂停：读不到键盘，中心已连接，待上传 0 条 / paused: the keypad cannot be read; centre connected; 0 records wait"},
 		{terminal.View{State: terminal.Enrolling}, true, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
 			"），中心已连接，待上传 0 条 / not enrolled: add lz-0417 at the centre, fingerprint " + who.fingerprint() + "; centre connected; 0 records wait"},
 	} {

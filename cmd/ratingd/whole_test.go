@@ -19,6 +19,7 @@ import (
 	"github.com/creack/pty"
 
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 )
 
@@ -97,7 +98,7 @@ type box struct {
 	extra []string // variables of the daemon's environment
 
 	state, config, addresses string
-	said                     *testLog
+	said                     *testkit.Said
 	process                  *exec.Cmd
 	bound                    map[string]string
 
@@ -192,7 +193,7 @@ func (b *box) launch() {
 	words := append(slices.Clone(b.wrap), os.Args[0], "-config", b.config)
 	b.process = exec.Command(words[0], words[1:]...)
 	b.process.Env = append(append(os.Environ(), pinsEnv+"=1"), b.extra...)
-	b.said = &testLog{t: b.t, name: b.name}
+	b.said = testkit.Shown(b.t, b.name)
 	b.process.Stderr = b.said
 	var err error
 	if b.keypad, err = b.process.StdinPipe(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/keptfile"
 	"haochaping/internal/webhook"
 	"haochaping/internal/windowapi"
 	"haochaping/store"
@@ -134,7 +135,7 @@ func webhookSecret(c boxconfig.WindowAPI) (webhook.Secret, error) {
 	if c.WebhookURL == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(c.WebhookSecretFile)
+	b, err := keptfile.ReadSmall(c.WebhookSecretFile)
 	if err != nil {
 		return nil, fmt.Errorf("window_api.webhook_secret_file: %w", err)
 	}

@@ -348,6 +348,3 @@ func (l *Learner) doubts(key string) (string, bool) {
 	}
 	return "", false
 }
-
-// Sent returns what the keys send that are known.
-func (l *Learner) Sent() [5][]byte { return l.sent }

@@ -103,8 +103,7 @@ func TestLearner(t *testing.T) {
 			if diff := cmp.Diff(c.heard, heard); diff != "" {
 				t.Errorf("heard (-want +got):\n%s", diff)
 			}
-			sent := l.Sent()
-			if got := string(bytes.Join(sent[:l.Key()], []byte(" "))); got != c.sent {
+			if got := string(bytes.Join(l.sent[:l.Key()], []byte(" "))); got != c.sent {
 				t.Errorf("learnt %q, want %q", got, c.sent)
 			}
 		})

@@ -84,6 +84,10 @@ func (c Clip) WAV() []byte {
 
 // Load reads a WAV file. Its error says what is wrong with the file and how to make it right.
 func Load(path string) (_ Clip, err error) {
+	// Opening a pipe would wait for whoever writes into it.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return Clip{}, fmt.Errorf("%s is no file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Clip{}, err

@@ -14,7 +14,8 @@ for package in *.deb; do dpkg-deb --extract "$package" .; done
 /usr/bin/python3 - >unicodes.txt <<'PY'
 import bz2
 chars = {chr(c) for first, last in ((0x20, 0x7e), (0xa0, 0x17f), (0x2010, 0x2027), (0x2030, 0x205e), (0xff01, 0xff5e)) for c in range(first, last + 1)}
-chars |= set("←→↑↓✓✕□€№￥")
+chars |= set("←→↑↓✓✕□€№￥〇〜™㊣")  # 〇 stands in names and years
+chars |= {chr(c) for c in range(0x338e, 0x33d6)}  # units as ㎡
 for row in range(1, 88):
     for cell in range(1, 95):
         try:

@@ -90,8 +90,8 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	number("screen.dim_to", int64(c.Screen.DimTo), 0, 100)
 	number("screen.width", int64(c.Screen.Width), 320, 1920)
 	number("screen.height", int64(c.Screen.Height), 320, 1920)
-	if long, short := max(c.Screen.Width, c.Screen.Height), min(c.Screen.Width, c.Screen.Height); long < 480 || short > 1080 {
-		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1080, upright or across", c.Screen.Width, c.Screen.Height)
+	if long, short := max(c.Screen.Width, c.Screen.Height), min(c.Screen.Width, c.Screen.Height); long < 480 || short > 1200 {
+		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1200, upright or across", c.Screen.Width, c.Screen.Height)
 	}
 	loopback("screen.browser", c.Screen.Browser)
 	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)

@@ -75,8 +75,19 @@ func TestOneBrokerOrSeveral(t *testing.T) {
 	}
 }
 
+// Editors of Windows put a mark before a text in UTF-8, and end its lines in their own way.
+func TestATextFromWindows(t *testing.T) {
+	if _, err := Parse([]byte("\ufeff" + strings.ReplaceAll(mandatory, "\n", "\r\n"))); err != nil {
+		t.Errorf("error %v, want none", err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for name, c := range map[string]struct{ add, want string }{
+		"Chinese quotes":     {"keys.staff = “0x36”", "line 10: unexpected character"},
+		"a wide sign":        {"keys.staff ＝ \"0x36\"", "全角标点或空格"},
+		"a wide space":       {"keys.staff =　\"0x36\"", "全角标点或空格"},
+		"another encoding":   {"# \xc6\xc0\xbc\xdb\xc6\xf7", "line 10: 不是 UTF-8 编码"},
 		"unknown field":      {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
 		"unknown table":      {"[colour]\nred = 1", "line 10: colour is unknown"},
 		"not a duration":     {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},

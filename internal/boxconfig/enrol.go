@@ -21,6 +21,7 @@ import (
 	"haochaping/internal/keptfile"
 	"haochaping/internal/provision"
 	"haochaping/internal/rating"
+	"haochaping/internal/tomlfile"
 )
 
 // Files in the state folder of a box that gets into the centre by itself.
@@ -71,7 +72,11 @@ func sharedFile(own []byte) (text []byte, fault error) {
 		Enrol struct{ File string }
 	}{State: Default().State}
 	at.Enrol.File = Default().Enrol.File
-	if err := toml.Unmarshal(own, &at); err != nil {
+	own, err := tomlfile.Text(own)
+	if err == nil {
+		err = toml.Unmarshal(own, &at)
+	}
+	if err != nil {
 		return nil, nil // which is found out where it is read for good
 	}
 	kept, err := os.ReadFile(filepath.Join(at.State, SharedFile))

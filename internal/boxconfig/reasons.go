@@ -2,8 +2,8 @@ package boxconfig
 
 import (
 	"fmt"
-	"os"
 
+	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 )
 
@@ -12,7 +12,7 @@ func Catalogue(file string) (rating.Catalogue, error) {
 	if file == "" {
 		return rating.BuiltInCatalogue()
 	}
-	b, err := os.ReadFile(file)
+	b, err := keptfile.ReadSmall(file)
 	if err != nil {
 		return rating.Catalogue{}, err
 	}

@@ -1,5 +1,7 @@
-// Package cli is how the product's three programs are asked: help, versions, commands and their errors are alike in all of them, and
-// the completion of shells comes from the same table.
+// Package cli is how the product's three programs are asked: help, versions, languages, progress, commands and their errors are alike in
+// all of them, and the completion of shells comes from the same table.
+//
+// With -lang zh or en, anywhere among the arguments, people read one language, else both. What goes to programs is the same in each.
 //
 // Help and versions are what was asked for and go to standard output. Who asks wrongly gets one line and a hint on standard error, and
 // status 2.
@@ -29,8 +31,13 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns it.
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// Usagef returns a UsageError.
-func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+// Usage returns a UsageError in both languages.
+func Usage(zh, en string) error { return &UsageError{Error(zh, en)} }
+
+// Unexpected returns the UsageError of an argument too many.
+func Unexpected(arg string) error {
+	return Usage(fmt.Sprintf("多余的参数 %q", arg), fmt.Sprintf("argument %q is unexpected", arg))
+}
 
 // Status returns the status for an error that a program does not know better: 0, 1, or ExitUsage.
 func Status(err error) int {
@@ -89,8 +96,19 @@ type Program struct {
 	Stderr   io.Writer
 }
 
-// Run does what the arguments say.
+// Run does what the arguments say. Its error speaks the language that they ask for.
 func (p Program) Run(ctx context.Context, args []string) error {
+	ctx, args, err := takeLang(ctx, args)
+	if err == nil {
+		err = p.run(ctx, args)
+	}
+	if err == nil {
+		return nil
+	}
+	return &spoken{err, LangOf(ctx)}
+}
+
+func (p Program) run(ctx context.Context, args []string) error {
 	if len(args) == 0 && p.Main != nil {
 		return p.Main(ctx, args, p.Stdout, p.Stderr)
 	}
@@ -111,7 +129,7 @@ func (p Program) Run(ctx context.Context, args []string) error {
 	}
 	if c, ok := p.find(first); ok {
 		if slices.ContainsFunc(args[1:], isHelp) {
-			return p.help(ctx, args[:1])
+			return p.help(ctx, args[:min(len(args), 2)])
 		}
 		return ignoreHelp(c.Run(ctx, args[1:], p.Stdout, p.Stderr))
 	}
@@ -121,7 +139,11 @@ func (p Program) Run(ctx context.Context, args []string) error {
 		}
 		return p.Main(ctx, args, p.Stdout, p.Stderr)
 	}
-	return Usagef("没有 %q 这个命令；%s help 列出全部 / there is no command %q; %s help lists all", first, p.Name, first, p.Name)
+	return p.unknown(first)
+}
+
+func (p Program) unknown(name string) error {
+	return Usage(fmt.Sprintf("没有 %q 这个命令；%s help 列出全部", name, p.Name), fmt.Sprintf("there is no command %q; %s help lists all", name, p.Name))
 }
 
 func (p Program) find(name string) (Command, bool) {
@@ -149,45 +171,60 @@ func (p Program) help(ctx context.Context, args []string) error {
 	}
 	c, ok := p.find(args[0])
 	if !ok {
-		return Usagef("没有 %q 这个命令；%s help 列出全部 / there is no command %q; %s help lists all", args[0], p.Name, args[0], p.Name)
+		return p.unknown(args[0])
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%s %s：%s\n%s\n\n", p.Name, c.Name, c.Summary.ZH, c.Summary.EN)
+	ask := []string{"-h"}
+	if len(args) > 1 && slices.Contains(c.Verbs, args[1]) {
+		ask = []string{args[1], "-h"}
+	}
+	lang := LangOf(ctx)
+	_, err := fmt.Fprintf(p.Stdout, "%s %s\n%s\n", p.Name, strings.Join(append([]string{c.Name}, ask[:len(ask)-1]...), " "), lang.lines(c.Summary, ""))
 	if err == nil {
-		err = ignoreHelp(c.Run(ctx, []string{"-h"}, p.Stdout, p.Stdout))
+		err = ignoreHelp(c.Run(ctx, ask, p.Stdout, p.Stdout))
 	}
-	return errors.Join(err, p.examples(c.Examples))
+	return errors.Join(err, p.examples(lang, c.Examples))
+}
+
+// lines returns a text with a line for each language.
+func (l Lang) lines(t condition.Text, indent string) string {
+	if l == Both {
+		return indent + t.ZH + "\n" + indent + t.EN + "\n"
+	}
+	return indent + l.Text(t) + "\n"
 }
 
 func (p Program) overview(ctx context.Context) error {
+	lang := LangOf(ctx)
 	var b strings.Builder
-	_, _ = fmt.Fprintf(&b, "%s %s\n%s\n%s\n\n", p.Name, p.Version, p.About.ZH, p.About.EN)
+	_, _ = fmt.Fprintf(&b, "%s %s\n%s\n", p.Name, p.Version, lang.lines(p.About, ""))
 	for _, c := range append(p.Commands, own()...) {
 		name := c.Name
 		if len(c.Verbs) > 0 {
 			name += " " + strings.Join(c.Verbs, "|")
 		}
-		_, _ = fmt.Fprintf(&b, "  %s %s\n      %s\n      %s\n", p.Name, name, c.Summary.ZH, c.Summary.EN)
+		_, _ = fmt.Fprintf(&b, "  %s %s\n%s", p.Name, name, lang.lines(c.Summary, "      "))
 	}
-	_, _ = fmt.Fprintf(&b, "\n%s help COMMAND 说明一个命令 / tells more of a command\n", p.Name)
+	_, _ = fmt.Fprintf(&b, "\n%s help COMMAND  %s\n", p.Name, lang.Say("说明一个命令", "tells more of a command"))
+	_, _ = fmt.Fprintf(&b, "-lang zh|en|both  %s\n", lang.Say("以什么语言显示，可写在任何位置", "the language, anywhere among the arguments"))
+	if p.Main != nil {
+		_, _ = fmt.Fprintf(&b, "\n%s:\n", lang.Say("不带命令时", "without a command"))
+	}
 	if _, err := io.WriteString(p.Stdout, b.String()); err != nil {
 		return err
 	}
 	if p.Main != nil {
-		if _, err := io.WriteString(p.Stdout, "\n不带命令时 / without a command:\n"); err != nil {
-			return err
-		}
 		if err := ignoreHelp(p.Main(ctx, []string{"-h"}, p.Stdout, p.Stdout)); err != nil {
 			return err
 		}
 	}
-	return p.examples(p.Examples)
+	return p.examples(lang, p.Examples)
 }
 
-func (p Program) examples(all []string) error {
+func (p Program) examples(lang Lang, all []string) error {
 	if len(all) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(p.Stdout, "\n示例 / examples:\n  %s\n", strings.Join(all, "\n  "))
+	_, err := fmt.Fprintf(p.Stdout, "\n%s:\n  %s\n", lang.Say("示例", "examples"), strings.Join(all, "\n  "))
 	return err
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"io"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -21,6 +20,11 @@ func trial(stdout, stderr io.Writer, main bool) Program {
 			f.SetOutput(stderr)
 			f.Bool("json", false, "as JSON")
 			f.String("file", "", "a `file`")
+			if len(args) > 0 && args[0] == "once" {
+				f.Bool("quickly", false, "with haste")
+				args = args[1:]
+				name += " once"
+			}
 			if err := Parse(f, args); err != nil {
 				return err
 			}
@@ -29,7 +33,11 @@ func trial(stdout, stderr io.Writer, main bool) Program {
 		}
 	}
 	p := Program{Name: "tool", Version: "v1", About: condition.Text{ZH: "工具", EN: "a tool"}, Examples: []string{"tool look -json"}, Stdout: stdout, Stderr: stderr,
-		Commands: []Command{{Name: "look", Summary: condition.Text{ZH: "看", EN: "look at it"}, Verbs: []string{"once"}, Examples: []string{"tool look once"}, Run: does("look")}}}
+		Commands: []Command{{Name: "look", Summary: condition.Text{ZH: "看", EN: "look at it"}, Verbs: []string{"once"}, Examples: []string{"tool look once"}, Run: does("look")},
+			{Name: "fail", Summary: condition.Text{ZH: "失败", EN: "fail"}, Run: func(context.Context, []string, io.Writer, io.Writer) error {
+				cause := Because(errors.New("no such file"), "打不开", "it cannot be opened")
+				return Hint(errors.Join(Because(cause, "看不到", "it cannot be seen"), errors.New("a / b")), "去看", "look there")
+			}}}}
 	if main {
 		p.Main = does("main")
 	}
@@ -50,7 +58,9 @@ func TestHabits(t *testing.T) {
 		{"version", false, "tool v1\n", 0}, {"--version", true, "tool v1\n", 0}, {"-version", false, "tool v1\n", 0},
 		{"look -json a", false, "look a\n", 0}, {"", true, "main \n", 0}, {"-json", true, "main \n", 0},
 		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage}, {"-colour", true, "", ExitUsage},
-		{"completion fish", false, "", ExitUsage},
+		{"completion fish", false, "", ExitUsage}, {"look once -h", false, "-quickly", 0}, {"help look once", false, "tool look once\n看\nlook at it\n", 0},
+		{"-lang zh help", false, "tool look once\n      看\n  tool fail", 0}, {"look -lang=en -json a", false, "look a\n", 0}, {"look -lang fr", false, "", ExitUsage},
+		{"look -- -lang zh", false, "look -lang zh\n", 0},
 	} {
 		var out, said bytes.Buffer
 		err := trial(&out, &said, c.main).Run(t.Context(), strings.Fields(c.args))
@@ -63,28 +73,18 @@ func TestHabits(t *testing.T) {
 	}
 }
 
-// The shells take the scripts, and bash completes commands, their verbs and flags by them.
-func TestCompletion(t *testing.T) {
-	script := func(shell string) string {
-		var out bytes.Buffer
-		if err := trial(&out, io.Discard, true).Run(t.Context(), []string{"completion", shell}); err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
-	if zsh := script("zsh"); !strings.HasPrefix(zsh, "#compdef tool\n") || !strings.Contains(zsh, "'look:look at it'") || !strings.Contains(zsh, "look) compadd -- once -file -json ;;") {
-		t.Errorf("for zsh:\n%s", zsh)
-	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("bash is not there")
-	}
-	for line, want := range map[string]string{"tool l": "look", "tool look on": "once", "tool look -j": "-json", "tool -f": "-file", "tool help l": "look"} {
-		words := strings.Fields(line)
-		ask := script("bash") + "\nCOMP_WORDS=(" + line + "); COMP_CWORD=" + string(rune('0'+len(words)-1)) + "; _tool; echo \"${COMPREPLY[*]}\"\n"
-		got, err := exec.CommandContext(t.Context(), bash, "--norc", "-c", ask).CombinedOutput()
-		if err != nil || strings.TrimSpace(string(got)) != want {
-			t.Errorf("%s: %q, %v, want %q", line, got, err, want)
+// What went wrong is said in the language that was asked for, with its causes, and what has no words in it stays.
+func TestErrorsSpeakTheLanguage(t *testing.T) {
+	for lang, want := range map[string]string{
+		"both": "tool: 看不到 / it cannot be seen: 打不开 / it cannot be opened: no such file\na / b\n处理 / hint: 去看 / look there\n",
+		"zh":   "tool: 看不到: 打不开: no such file\na / b\n处理: 去看\n",
+		"en":   "tool: it cannot be seen: it cannot be opened: no such file\na / b\nhint: look there\n",
+	} {
+		var said bytes.Buffer
+		err := trial(io.Discard, io.Discard, false).Run(t.Context(), []string{"fail", "-lang", lang})
+		Report(&said, "tool", err)
+		if got := said.String(); got != want {
+			t.Errorf("in %s: %q, want %q", lang, got, want)
 		}
 	}
 }

@@ -54,11 +54,20 @@ func (k Kind) Part() string {
 	return part
 }
 
+// The endings of the codes that each part may have.
+const hangs, unseen = ".hangs", ".unseen"
+
 // Find returns what a code means, false for one that this program does not know.
 func Find(c Code) (Kind, bool) {
 	for _, k := range Kinds() {
 		if k.Code == c {
 			return k, true
+		}
+	}
+	for ending, what := range map[string]func(part string) Finding{hangs: Hangs, unseen: cannotBeSeen} {
+		if part, ok := strings.CutSuffix(string(c), ending); ok && part != "" {
+			f := what(part)
+			return Kind{c, f.Level, f.What, f.Means, f.Do}, true
 		}
 	}
 	return Kind{Code: c, Level: Ill, What: Text{string(c), string(c)}}, false
@@ -95,15 +104,21 @@ func Because(c Code, why error) Finding {
 
 // Hangs returns the finding of a part that does not answer. Its code is the part's name with ".hangs".
 func Hangs(part string) Finding {
-	return Finding{Code(part + ".hangs"), Ill, Text{"没有响应，服务将自动重启", "it hangs; the service manager will start the box anew"},
+	return Finding{Code(part + hangs), Ill, Text{"没有响应，服务将自动重启", "it hangs; the service manager will start the box anew"},
 		Text{"窗口可能不能评价", "the window may not be served"},
 		Text{"等待自动重启；半分钟后仍如此，systemctl restart ratingd", "wait for the restart; after half a minute, systemctl restart ratingd"}}
 }
 
 // Unseen returns the finding of a part at which a look has failed. Its code is the part's name with ".unseen".
 func Unseen(part string, why error) Finding {
+	f := cannotBeSeen(part)
+	f.What = f.What.With(why.Error())
+	return f
+}
+
+func cannotBeSeen(part string) Finding {
 	f := Hangs(part)
-	f.Code, f.What = Code(part+".unseen"), Text{"无法查看", "it cannot be looked at"}.With(why.Error())
+	f.Code, f.What = Code(part+unseen), Text{"无法查看", "it cannot be looked at"}
 	return f
 }
 

@@ -1,6 +1,7 @@
 package condition_test
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -35,6 +36,11 @@ func TestEachTroubleIsWhole(t *testing.T) {
 	for _, f := range uplink.Faults() {
 		if !seen[condition.Code(f)] {
 			t.Errorf("the uplink's fault %s has no words", f)
+		}
+	}
+	for _, f := range []condition.Finding{condition.Hangs("keys"), condition.Unseen("disk", errors.New("gone"))} { // which any part may have
+		if k, ok := condition.Find(f.Code); !ok || k.Code != f.Code || !strings.HasPrefix(f.What.ZH, k.What.ZH) || k.Do != f.Do {
+			t.Errorf("%s reads %+v elsewhere, and %+v here", f.Code, k, f)
 		}
 	}
 	if k, ok := condition.Find("no.such"); ok || k.Level != condition.Ill || k.What.ZH == "" {

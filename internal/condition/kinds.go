@@ -3,6 +3,8 @@ package condition
 // window returns the troubles of what serves the citizen at the window.
 func window() []Kind {
 	keysOut := Text{"按键停用，不会丢失已感谢的评价；扫二维码仍可评价", "the keys are out of service, nothing that was thanked for is lost; the QR code works"}
+	soonOut := Text{"存不进去时按键即停用，不会丢失已感谢的评价；扫二维码仍可评价",
+		"the keys go out of service with the first answer that cannot be saved, nothing that was thanked for is lost; the QR code works"}
 	lost := Text{"市民按键无效；扫二维码仍可评价", "presses count for nothing; the QR code works"}
 	hangs := Text{"服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd", "the service manager restarts it within half a minute; else systemctl restart ratingd"}
 	card := Text{"清理磁盘；只读或写入失败时重启，再次发生则更换存储卡（dmesg 显示原因）",
@@ -11,11 +13,14 @@ func window() []Kind {
 		{"window.unenrolled", Ill, Text{"本机尚未在中心登记", "the box is not enrolled at the centre"},
 			Text{"窗口不能评价，屏幕显示设备名和指纹", "nobody can rate; the screen shows name and fingerprint"},
 			Text{"请在中心登记本机：ratingctl identity 显示登记所需内容", "enrol it at the centre: ratingctl identity prints what is needed"}},
+		{"window.waits", Ill, Text{"本机等待在中心登记，配对码和核对码", "the box waits to be accepted at the centre, its code and check digits"},
+			Text{"窗口不能评价，屏幕显示配对码和核对码", "nobody can rate; the screen shows both"},
+			Text{"管理员在中心页面“登记新评价器”中输入屏幕上的配对码，并核对数字", "type the code on the centre's page for new boxes, and compare the digits"}},
 		{"store.broken", Ill, Text{"评价存储无法使用", "the store cannot be used"}, keysOut, card},
 		{"store.write", Ill, Text{"上次写入失败，按键停用；二维码仍可评价", "the last write failed, the keys are out of service; the QR code works"}, keysOut, card},
-		{"store.folder", Ill, Text{"看不到存储目录", "the state folder cannot be seen"}, keysOut, card},
-		{"store.read_only", Ill, Text{"存储卡已变为只读", "the disk is read-only"}, keysOut, card},
-		{"store.full", Ill, Text{"存储空间已满", "the disk is full"}, keysOut, card},
+		{"store.folder", Ill, Text{"看不到存储目录", "the state folder cannot be seen"}, soonOut, card},
+		{"store.read_only", Ill, Text{"存储卡已变为只读", "the disk is read-only"}, soonOut, card},
+		{"store.full", Ill, Text{"存储空间已满", "the disk is full"}, soonOut, card},
 		{"terminal.stopped", Ill, Text{"评价程序已停止", "the terminal has stopped"}, Text{"窗口现在不能评价", "nobody can rate at this window now"}, hangs},
 		{"keys.lost", Ill, Text{"读不到键盘，按键无效；二维码仍可评价", "the keypad cannot be read; the QR code works"}, lost,
 			Text{"检查键盘的接线和 USB 插头；核对配置的 [keys]；ratingctl keys -list 列出可用设备；串口和 GPIO 需要 root 或 ratingd 用户",
@@ -26,6 +31,9 @@ func window() []Kind {
 			Text{"市民看不到提示和二维码；按键仍可评价", "citizens see neither question nor QR code; the keys work"},
 			Text{"检查屏幕的电源和视频线；核对配置的 [screen]；没有屏幕的评价器写 screen.panel = \"none\"",
 				"look at the screen's power and cable, and at [screen] in the configuration; a box without one says screen.panel = \"none\""}},
+		{"screen.mode", Note, Text{"屏幕没有 screen.mode 指定的模式", "the screen has no such mode as screen.mode names"},
+			Text{"屏幕以自身的模式显示，评价不受影响", "it is shown in another one; the window works"},
+			Text{"把 screen.mode 改为所列模式之一，或留空", "set screen.mode to one of those that are listed, or leave it empty"}},
 	}
 }
 

@@ -123,7 +123,7 @@ func newStatusCollector(status func(context.Context) Status) *statusCollector {
 }
 
 // states are what a window can be doing, as others may see it.
-var states = [...]string{"starting", "enrolling", "idle", "asking", "paused", "closed"}
+var states = [...]string{"starting", "enrolling", "idle", "asking", "paused", "closed", "fault"}
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {

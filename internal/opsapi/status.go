@@ -67,7 +67,7 @@ type Status struct {
 	Fingerprint string    `json:"fingerprint"` // of the box's public key
 	Started     time.Time `json:"started"`     // the daemon
 	UptimeSec   int64     `json:"uptime_sec"`
-	State       string    `json:"state"` // starting, enrolling, idle, asking, paused or closed
+	State       string    `json:"state"` // starting, enrolling, idle, asking, paused, closed or fault
 	Window      *Window   `json:"window,omitempty"`
 
 	Healthy   bool   `json:"healthy"`

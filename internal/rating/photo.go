@@ -58,6 +58,9 @@ func orientation(b []byte) int {
 	return 1
 }
 
+// tiffLong is the type of a number of four bytes, which some cameras take for what the standard gives two.
+const tiffLong = 4
+
 // tiffOrientation looks for the orientation among the first directory's entries.
 func tiffOrientation(b []byte) int {
 	var order binary.ByteOrder = binary.BigEndian
@@ -77,8 +80,12 @@ func tiffOrientation(b []byte) int {
 			return 1
 		}
 		if order.Uint16(entries) == 0x0112 {
-			if v := int(order.Uint16(entries[8:])); v >= 1 && v <= 8 {
-				return v
+			v := int64(order.Uint16(entries[8:]))
+			if order.Uint16(entries[2:]) == tiffLong {
+				v = int64(order.Uint32(entries[8:]))
+			}
+			if v >= 1 && v <= 8 {
+				return int(v)
 			}
 			return 1
 		}

@@ -91,6 +91,19 @@ func TestPhotoIsTurnedUpright(t *testing.T) {
 	}
 }
 
+// Some cameras write the orientation as a number of four bytes.
+func TestOrientationOfFourBytes(t *testing.T) {
+	for _, order := range []binary.AppendByteOrder{binary.BigEndian, binary.LittleEndian} {
+		b := withEXIF(encoded(t, image.NewGray(image.Rect(0, 0, 16, 24))), order, 0)
+		entry := order.AppendUint16(order.AppendUint16(nil, 0x0112), 3)
+		at := bytes.Index(b, entry)
+		copy(b[at:], order.AppendUint32(order.AppendUint32(order.AppendUint16(order.AppendUint16(nil, 0x0112), tiffLong), 1), 6))
+		if m, err := DecodePhoto(b); err != nil || m.Bounds().Dx() != 24 || m.Bounds().Dy() != 16 {
+			t.Errorf("%v: %v, %v", order, m, err)
+		}
+	}
+}
+
 func TestPhotoThatCannotBeShownIsRefused(t *testing.T) {
 	frame := func(change func(frame []byte)) []byte {
 		b := encoded(t, image.NewRGBA(image.Rect(0, 0, 16, 16)))

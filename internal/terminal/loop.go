@@ -17,11 +17,18 @@ type Log interface {
 	Append(bodies ...rating.Body) (first uint64, err error)
 }
 
-// LoopConfig names the parts of a Loop. All are needed.
+// Visits is told by Run of each visit that is being asked about and of each that has ended, also of what the log could not take yet. It must not block.
+type Visits interface {
+	Opened(rating.Visit)
+	Ended(rating.Closing)
+}
+
+// LoopConfig names the parts of a Loop. All are needed but for those that say otherwise.
 type LoopConfig struct {
 	Timings Timings
 	Reasons Reasons // the zero one never asks for reasons
 	Log     Log
+	Visits  Visits // may be nil
 	Now     func() rating.Stamp
 	Random  io.Reader // for visits' IDs
 	// Show is called by Run whenever the View has changed. It must not block.
@@ -31,9 +38,6 @@ type LoopConfig struct {
 	KeepStaff func(rating.Staff)
 	Logger    *slog.Logger
 }
-
-// keptVisits is how many visits that have ended are remembered for those who ask late.
-const keptVisits = 1000
 
 // ErrStopped says that the Loop no longer runs.
 var ErrStopped = errors.New("the box is shutting down")
@@ -46,11 +50,9 @@ type Loop struct {
 	probes   chan struct{}
 	stopped  chan struct{}
 
-	mu     sync.Mutex
-	view   View                            // guarded by mu
-	visits map[rating.VisitID]*visitRecord // guarded by mu
-	order  []rating.VisitID                // guarded by mu; visits by age
-	opens  map[rating.VisitID]chan<- error // guarded by mu; callers that wait for Opened or Refused
+	mu    sync.Mutex
+	view  View                            // guarded by mu
+	opens map[rating.VisitID]chan<- error // guarded by mu; callers that wait for Opened or Refused
 }
 
 // queued is an event and where somebody waits for it to have happened, nil if nobody does.
@@ -65,12 +67,6 @@ type happened struct {
 	failed  error // why it is not recorded
 }
 
-// visitRecord is what is known of a visit. Done is closed when closing holds.
-type visitRecord struct {
-	closing rating.Closing
-	done    chan struct{}
-}
-
 // NewLoop returns a Loop that does nothing before Run.
 func NewLoop(cfg LoopConfig) *Loop {
 	return &Loop{
@@ -79,7 +75,6 @@ func NewLoop(cfg LoopConfig) *Loop {
 		requests: make(chan queued),
 		probes:   make(chan struct{}),
 		stopped:  make(chan struct{}),
-		visits:   make(map[rating.VisitID]*visitRecord),
 		opens:    make(map[rating.VisitID]chan<- error),
 	}
 }
@@ -190,34 +185,17 @@ func (l *Loop) logStore(err error) {
 func (l *Loop) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Opened:
-		l.record(e.Visit.ID)
+		if l.cfg.Visits != nil { // before whoever has opened it can ask
+			l.cfg.Visits.Opened(e.Visit)
+		}
 		l.answer(e.Visit.ID, nil)
 	case Refused:
 		l.answer(e.ID, e.Err)
 	case Ended:
-		r := l.record(e.Closing.Visit)
-		select {
-		case <-r.done:
-		default:
-			r.closing = e.Closing
-			close(r.done)
+		if l.cfg.Visits != nil {
+			l.cfg.Visits.Ended(e.Closing)
 		}
 	}
-}
-
-// record returns what is known of a visit, anew if nothing is. It needs mu.
-func (l *Loop) record(id rating.VisitID) *visitRecord {
-	if r, ok := l.visits[id]; ok {
-		return r
-	}
-	r := &visitRecord{done: make(chan struct{})}
-	l.visits[id] = r
-	l.order = append(l.order, id)
-	if len(l.order) > keptVisits {
-		delete(l.visits, l.order[0])
-		l.order = l.order[1:]
-	}
-	return r
 }
 
 // answer tells the caller that waits for id. It needs mu.
@@ -325,28 +303,8 @@ func (l *Loop) OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, e
 
 // CancelVisit ends a visit that is being asked about, or returns ErrNotOpen.
 func (l *Loop) CancelVisit(ctx context.Context, id rating.VisitID) error {
-	l.mu.Lock()
-	r, ok := l.visits[id]
-	l.mu.Unlock()
-	if !ok {
-		return ErrNotOpen
-	}
-	select {
-	case <-r.done:
-		return ErrNotOpen
-	default:
-	}
-	if err := l.request(ctx, queued{event: CancelVisit{l.cfg.Now(), id}}); err != nil {
-		return err
-	}
-	select {
-	case <-r.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-l.stopped:
-		return ErrStopped
-	}
+	_, err := l.do(ctx, CancelVisit{l.cfg.Now(), id})
+	return err
 }
 
 func (l *Loop) ask(ctx context.Context, id rating.VisitID, e Event) error {
@@ -374,27 +332,4 @@ func (l *Loop) forget(id rating.VisitID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.opens, id)
-}
-
-// Visit returns how a visit ended, or open while it has not. It waits for the end until ctx is done. ErrNotOpen says that
-// nothing is known of the visit.
-func (l *Loop) Visit(ctx context.Context, id rating.VisitID) (c rating.Closing, open bool, err error) {
-	l.mu.Lock()
-	r, ok := l.visits[id]
-	l.mu.Unlock()
-	if !ok {
-		return rating.Closing{}, false, ErrNotOpen
-	}
-	select {
-	case <-r.done: // the end wins over a ctx that is done too
-		return r.closing, false, nil
-	default:
-	}
-	select {
-	case <-r.done:
-		return r.closing, false, nil
-	case <-ctx.Done():
-	case <-l.stopped:
-	}
-	return rating.Closing{}, true, nil
 }

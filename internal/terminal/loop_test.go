@@ -44,6 +44,41 @@ func (l *memory) evaluations() (levels []rating.Level) {
 	return levels
 }
 
+// told is what a Loop has said of its visits.
+type told struct {
+	mu    sync.Mutex
+	ended map[rating.VisitID]rating.Closing // the zero one while it is open
+}
+
+func (o *told) Opened(v rating.Visit) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended[v.ID] = rating.Closing{}
+}
+
+func (o *told) Ended(c rating.Closing) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended[c.Visit] = c
+}
+
+func (o *told) outcome(id rating.VisitID) rating.Outcome {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ended[id].Outcome
+}
+
+// until waits until a visit has ended.
+func (o *told) until(id rating.VisitID) rating.Outcome {
+	for synctest.Wait(); o.outcome(id) == ""; synctest.Wait() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return o.outcome(id)
+}
+
+// visitsOf returns what a Loop has said of its visits.
+func visitsOf(l *Loop) *told { return l.cfg.Visits.(*told) }
+
 // running starts a Loop inside a synctest bubble and returns it with its log and a function that ends it.
 func running(t *testing.T) (*Loop, *memory, func()) { return runningOn(t, new(memory)) }
 
@@ -55,7 +90,7 @@ func runningOn[L Log](t *testing.T, log L) (*Loop, L, func()) {
 		Now: func() rating.Stamp {
 			return rating.Stamp{Boot: 1, Mono: 1 + time.Since(began).Milliseconds(), Wall: time.Now().UnixMilli()}
 		},
-		Show: func(View) {}, Logger: slog.New(slog.DiscardHandler),
+		Show: func(View) {}, Visits: &told{ended: make(map[rating.VisitID]rating.Closing)}, Logger: slog.New(slog.DiscardHandler),
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -86,9 +121,11 @@ func TestLoopRunsAVisitToItsEnd(t *testing.T) {
 		if v := l.shown(); v.State != Correcting || v.Chosen != 4 {
 			t.Errorf("view %+v after the press", v)
 		}
-		c, open, err := l.Visit(t.Context(), id) // waits for the three seconds
-		if err != nil || open || c.Outcome != rating.Rated {
-			t.Errorf("closing %+v, open %t, error %v", c, open, err)
+		if o := visitsOf(l).outcome(id); o != "" {
+			t.Errorf("the visit ended as %s while the citizen is thanked", o)
+		}
+		if o := visitsOf(l).until(id); o != rating.Rated { // waits for the three seconds
+			t.Errorf("the visit ended as %s", o)
 		}
 		if got := log.evaluations(); len(got) != 1 || got[0] != 4 {
 			t.Errorf("evaluations %v", got)
@@ -105,9 +142,8 @@ func TestLoopTimesOutByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		c, open, err := l.Visit(t.Context(), id)
-		if err != nil || open || c.Outcome != rating.TimedOut || time.Since(began) != 60*time.Second {
-			t.Errorf("closing %+v, open %t, error %v after %s", c, open, err, time.Since(began))
+		if o := visitsOf(l).until(id); o != rating.TimedOut || time.Since(began) != 60*time.Second {
+			t.Errorf("the visit ended as %s after %s", o, time.Since(began))
 		}
 		stop()
 	})
@@ -120,18 +156,13 @@ func TestLoopCancelAndLateQuestions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if _, open, err := l.Visit(short, id); !open || err != nil {
-			t.Errorf("after a second: open %t, error %v", open, err)
-		}
-		if err := l.CancelVisit(t.Context(), id); err != nil {
-			t.Error(err)
+		if err := l.CancelVisit(t.Context(), id); err != nil || visitsOf(l).outcome(id) != rating.Cancelled {
+			t.Errorf("%v, the visit ended as %q", err, visitsOf(l).outcome(id))
 		}
 		if err := l.CancelVisit(t.Context(), id); !errors.Is(err, ErrNotOpen) {
 			t.Errorf("second cancel: %v, want ErrNotOpen", err)
 		}
-		if _, _, err := l.Visit(t.Context(), 12345); !errors.Is(err, ErrNotOpen) {
+		if err := l.CancelVisit(t.Context(), 12345); !errors.Is(err, ErrNotOpen) {
 			t.Errorf("unknown visit: %v, want ErrNotOpen", err)
 		}
 		stop()
@@ -151,8 +182,8 @@ func TestLoopStopsAnOpenVisitInOrder(t *testing.T) {
 		time.Sleep(readingTime)
 		l.Post(Press{At: l.cfg.Now(), Level: 2})
 		stop()
-		if c, open, err := l.Visit(t.Context(), id); open || err != nil || c.Outcome != rating.Rated {
-			t.Errorf("closing %+v, open %t, error %v", c, open, err)
+		if o := visitsOf(l).outcome(id); o != rating.Rated {
+			t.Errorf("the visit ended as %q", o)
 		}
 		last := log.bodies[len(log.bodies)-1]
 		if last.Event == nil || last.Event.Name != rating.EventStopped {

@@ -31,9 +31,10 @@ func (v View) Public() Public {
 	return p
 }
 
-// Word returns what the window does in a word, Fault while its keys are out of service.
+// Word returns what the window does in a word: Fault where it would serve and its keys are out of service, which is what its screen
+// says then.
 func (p Public) Word() string {
-	if p.Problem != "" {
+	if p.Problem != "" && (p.State == Idle || p.State == Asking) {
 		return Fault
 	}
 	return string(p.State)

@@ -13,10 +13,10 @@ type Tail interface {
 }
 
 // Bounds of what is read of the log's end. After a visit that has no outcome stand few others: walk-up ones that were rated by phone
-// meanwhile, of which the Model remembers 16. Of other records there can be thousands: a PC may print its code ten times a second.
+// meanwhile, which the Model remembers. Of other records there can be thousands: a PC may print its code ten times a second.
 const (
 	openLimit     = 100_000
-	openVisits    = 32
+	openVisits    = 2 * maxPassed
 	answeredLimit = 4000 // what is older the centre knows
 	pausedLimit   = 4000 // while a window is paused few are written
 )

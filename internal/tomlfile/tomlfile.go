@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -28,19 +29,51 @@ func (l Lines) Errorf(key, format string, args ...any) error {
 	return errors.New(what)
 }
 
+// Text returns a file's text without the mark that some editors put before it. What is not UTF-8 is an error with its line: such editors
+// write Chinese in other ways if they are not asked.
+func Text(b []byte) ([]byte, error) {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	for n, line := range bytes.Split(b, []byte("\n")) {
+		if !utf8.Valid(line) {
+			return nil, fmt.Errorf("line %d: 不是 UTF-8 编码，请在编辑器中另存为 UTF-8 / it is not UTF-8; save the file as UTF-8", n+1)
+		}
+	}
+	return b, nil
+}
+
 // Decode reads a file over what v holds already. A field that v does not have is an error that refers to the program's
 // -print-config.
 func Decode(b []byte, v any, program string) (Lines, error) {
+	b, err := Text(b)
+	if err != nil {
+		return nil, err
+	}
 	dec := toml.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
-		return nil, explain(err, program)
+		return nil, explain(err, b, program)
 	}
 	return index(b), nil
 }
 
+// wide are the signs that an input method for Chinese writes in place of those of a configuration.
+const wide = "“”‘’，、：；＝＃［］｛｝（）【】\u3000"
+
+// misspelt says that a line has such signs, which an editor shows much like the others; empty if it has none.
+func misspelt(b []byte, line int) string {
+	lines := bytes.Split(b, []byte("\n"))
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	text, _, _ := bytes.Cut(lines[line-1], []byte("#"))
+	if !bytes.ContainsAny(text, wide) {
+		return ""
+	}
+	return "；这一行有全角标点或空格，请改为半角 / the line has Chinese punctuation or a wide space; write \" , = and spaces as in English"
+}
+
 // explain turns the decoder's errors into lines that an administrator can act on.
-func explain(err error, program string) error {
+func explain(err error, b []byte, program string) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) {
 		var all []error
@@ -54,7 +87,7 @@ func explain(err error, program string) error {
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		line, _ := bad.Position()
-		what := strings.TrimPrefix(bad.Error(), "toml: ")
+		what := strings.TrimPrefix(bad.Error(), "toml: ") + misspelt(b, line)
 		if key := strings.Join(bad.Key(), "."); key != "" {
 			return fmt.Errorf("line %d: %s: %s", line, key, what)
 		}

@@ -51,8 +51,6 @@ type Terminal interface {
 	// they are empty.
 	OpenVisit(ctx context.Context, v rating.Visit) (rating.VisitID, error)
 	CancelVisit(ctx context.Context, id rating.VisitID) error
-	// VisitStatus waits for the end of the visit, at most for wait.
-	VisitStatus(ctx context.Context, id rating.VisitID, wait time.Duration) (Status, error)
 	Window() Window
 	SignIn(ctx context.Context, s rating.Staff) error
 	SignOut(ctx context.Context) error
@@ -232,21 +230,22 @@ func (a *api) status(w http.ResponseWriter, r *http.Request) {
 		}
 		defer release()
 	}
-	s, err := a.Terminal.VisitStatus(r.Context(), id, wait)
-	if errors.Is(err, ErrNoVisit) {
-		// The window forgets at a restart what the log still knows.
-		if _, _, closing, ok := a.Journal.visit(id); ok && closing != nil {
-			s, err = Status{Outcome: closing.Outcome, Rated: closing.Rated}, nil
-		}
-	}
-	if err != nil {
-		a.failWith(w, r, err)
+	s, known := a.statusOf(r, id, wait)
+	if !known {
+		a.failWith(w, r, ErrNoVisit)
 		return
 	}
 	if s.Rated == nil {
 		s.Rated = []rating.Subject{}
 	}
 	a.write(w, http.StatusOK, visitStatus{id, s.Open, s.Outcome, s.Rated})
+}
+
+// statusOf returns how a visit ended, for which it waits so long at most.
+func (a *api) statusOf(r *http.Request, id rating.VisitID, wait time.Duration) (Status, bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	return a.Journal.Status(ctx, id)
 }
 
 func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
@@ -256,23 +255,14 @@ func (a *api) cancel(w http.ResponseWriter, r *http.Request) {
 	} else {
 		err = a.Terminal.CancelVisit(r.Context(), id)
 	}
-	if errors.Is(err, ErrNoVisit) {
-		if s, statusErr := a.Terminal.VisitStatus(r.Context(), id, 0); statusErr == nil && !s.Open {
+	if err == nil || errors.Is(err, ErrNoVisit) { // the end can have come otherwise meanwhile, or all had been answered by then
+		if s, known := a.statusOf(r, id, 0); known && !s.Open {
 			a.ended(w, r, s.Outcome)
-			return
-		}
-		if _, _, closing, ok := a.Journal.visit(id); ok && closing != nil {
-			a.ended(w, r, closing.Outcome)
 			return
 		}
 	}
 	if err != nil {
 		a.failWith(w, r, err)
-		return
-	}
-	// The end can have come otherwise meanwhile, or all had been answered by then.
-	if s, err := a.Terminal.VisitStatus(r.Context(), id, 0); err == nil && !s.Open {
-		a.ended(w, r, s.Outcome)
 		return
 	}
 	a.send(w, http.StatusNoContent, nil)
@@ -293,7 +283,7 @@ func (a *api) print(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := rating.ParseVisitID(r.PathValue("id"))
-	v, at, _, ok := a.Journal.visit(id)
+	v, at, ok := a.Journal.recorded(id)
 	if err != nil || !ok {
 		a.fail(w, r, problemNoVisit())
 		return

@@ -30,10 +30,9 @@ type fakeTerminal struct {
 	journal *Journal
 
 	mu     sync.Mutex
+	log    memoryLog
 	seq    uint64
 	opened []rating.Visit
-	ends   map[rating.VisitID]*rating.Closing
-	done   map[rating.VisitID]chan struct{}
 	open   rating.VisitID
 	state  string
 	staff  rating.Staff
@@ -44,12 +43,13 @@ type fakeTerminal struct {
 }
 
 func newFakeTerminal(j *Journal) *fakeTerminal {
-	return &fakeTerminal{journal: j, state: "idle", ends: make(map[rating.VisitID]*rating.Closing), done: make(map[rating.VisitID]chan struct{})}
+	return &fakeTerminal{journal: j, state: "idle"}
 }
 
 // record needs mu.
 func (f *fakeTerminal) record(bodies ...rating.Body) {
-	f.journal.Record(1, f.seq+1, bodies)
+	f.log.epoch = 1
+	f.log.append(f.journal, bodies...)
 	f.seq += uint64(len(bodies))
 }
 
@@ -79,22 +79,20 @@ func (f *fakeTerminal) OpenVisit(_ context.Context, v rating.Visit) (rating.Visi
 	}
 	v.ID = rating.VisitID(len(f.opened) + 1)
 	f.opened = append(f.opened, v)
-	f.done[v.ID] = make(chan struct{})
 	f.open, f.state = v.ID, "asking"
-	f.record(rating.VisitBody(f.at(), v))
+	recorded.ID = v.ID
+	f.record(rating.VisitBody(f.at(), recorded))
 	return v.ID, nil
 }
 
 // end needs mu.
 func (f *fakeTerminal) end(id rating.VisitID, o rating.Outcome) {
-	c := &rating.Closing{Visit: id, Outcome: o}
+	c := rating.Closing{Visit: id, Outcome: o}
 	if o == rating.Rated {
 		c.Rated = []rating.Subject{rating.StaffSubject}
 	}
-	f.ends[id] = c
 	f.open, f.state = 0, "idle"
-	f.record(rating.OutcomeBody(f.at(), *c))
-	close(f.done[id])
+	f.record(rating.OutcomeBody(f.at(), c))
 }
 
 func (f *fakeTerminal) finish(id rating.VisitID, o rating.Outcome) {
@@ -118,33 +116,6 @@ func (f *fakeTerminal) CancelVisit(_ context.Context, id rating.VisitID) error {
 	}
 	f.end(id, rating.Cancelled)
 	return nil
-}
-
-func (f *fakeTerminal) VisitStatus(ctx context.Context, id rating.VisitID, wait time.Duration) (Status, error) {
-	f.mu.Lock()
-	done, ok := f.done[id]
-	err := f.err
-	f.mu.Unlock()
-	if err != nil {
-		return Status{}, err
-	}
-	if !ok {
-		return Status{}, ErrNoVisit
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	select {
-	case <-done:
-	default:
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return Status{Open: true}, nil
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return Status{Outcome: f.ends[id].Outcome, Rated: f.ends[id].Rated}, nil
 }
 
 func (f *fakeTerminal) Window() Window {

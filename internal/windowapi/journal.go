@@ -1,6 +1,7 @@
 package windowapi
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -40,9 +41,9 @@ type Tail interface {
 	Tail(yield func(seq uint64, raw []byte) bool) error
 }
 
-// Journal remembers the newest visits of the log: what was opened under which Idempotency-Key, how each ended, and the events
+// Journal remembers the newest visits of the window: what was opened under which Idempotency-Key, how each ended, and the events
 // in their order. It is told of records once they are on the disk, and reads those of the time before this start from the log,
-// so that it says the same after a restart. It is safe for concurrent use.
+// so that it says the same after a restart. What the log cannot take yet it hears from the terminal. It is safe for concurrent use.
 type Journal struct {
 	cipher cipher.Block
 
@@ -66,10 +67,11 @@ type place struct {
 }
 
 type pastVisit struct {
-	place   place
+	place   place // zero while the log does not have it
 	visit   rating.Visit
-	at      rating.Stamp
-	closing *rating.Closing
+	at      rating.Stamp    // of its record
+	closing *rating.Closing // nil while it is open
+	told    bool            // of a hidden one, that it was opened
 }
 
 // request is a visit that was opened under an Idempotency-Key.
@@ -118,9 +120,10 @@ func (j *Journal) add(p place, b rating.Body) {
 	}
 	switch b.Kind {
 	case rating.KindVisit:
-		_, known := j.visits[b.Visit.ID]
-		if !known {
+		if v, known := j.visits[b.Visit.ID]; !known {
 			j.opened(p, *b.Visit, b.At)
+		} else if v.place == (place{}) {
+			v.place, v.visit, v.at = p, *b.Visit, b.At
 		}
 		if !hidden(*b.Visit) {
 			j.happened(p, Event{Type: VisitOpened, ID: name, Visit: b.Visit.ID, Time: at})
@@ -128,7 +131,8 @@ func (j *Journal) add(p place, b rating.Body) {
 	case rating.KindOutcome:
 		c := b.Outcome
 		if v, ok := j.visits[c.Visit]; ok {
-			if hidden(v.visit) && v.closing == nil {
+			if hidden(v.visit) && !v.told {
+				v.told = true
 				j.happened(v.place, Event{Type: VisitOpened, ID: j.name(v.place), Visit: c.Visit, Time: at})
 			}
 			v.closing = c
@@ -150,8 +154,62 @@ func (j *Journal) happened(p place, e Event) {
 		j.events, j.places = j.events[1:], j.places[1:]
 		j.dropped++
 	}
+	j.stir()
+}
+
+// stir tells those who wait that there is something new. It needs mu.
+func (j *Journal) stir() {
 	close(j.changed)
 	j.changed = make(chan struct{})
+}
+
+// Opened takes a visit that is being asked about, whether the log has it or not.
+func (j *Journal) Opened(v rating.Visit) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, known := j.visits[v.ID]; !known {
+		j.opened(place{}, v, rating.Stamp{})
+	}
+}
+
+// Ended takes how a visit has ended, likewise.
+func (j *Journal) Ended(c rating.Closing) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v, known := j.visits[c.Visit]
+	if !known {
+		j.opened(place{}, rating.Visit{ID: c.Visit}, rating.Stamp{})
+		v = j.visits[c.Visit]
+	}
+	if v.closing == nil {
+		v.closing = &c
+		j.stir()
+	}
+}
+
+// Status returns how a visit ended, and waits for that until ctx is done. It is false if nothing is known of the visit that others than the citizen may know.
+func (j *Journal) Status(ctx context.Context, id rating.VisitID) (Status, bool) {
+	for {
+		j.mu.Lock()
+		v, known := j.visits[id]
+		var closing *rating.Closing
+		if known {
+			closing, known = v.closing, v.closing != nil || !hidden(v.visit)
+		}
+		changed := j.changed
+		j.mu.Unlock()
+		switch {
+		case !known:
+			return Status{}, false
+		case closing != nil: // also where ctx is done
+			return Status{Outcome: closing.Outcome, Rated: closing.Rated}, true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Status{Open: true}, true
+		}
+	}
 }
 
 // opened needs mu.
@@ -225,8 +283,15 @@ func (j *Journal) Load(log Tail) error {
 		j.add(places[i], body)
 	}
 	for _, id := range order {
-		if v := kept[id]; hidden(v.visit) && v.closing == nil { // which no event tells of yet
+		v := kept[id]
+		if hidden(v.visit) && !v.told && v.place != (place{}) { // which no event tells of yet
 			j.add(v.place, rating.Body{At: v.at, Kind: rating.KindVisit, Visit: &v.visit})
+		}
+		if _, known := j.visits[id]; !known && v.place == (place{}) {
+			j.opened(place{}, v.visit, v.at)
+		}
+		if now, known := j.visits[id]; known && now.closing == nil {
+			now.closing = v.closing
 		}
 	}
 	if err != nil {
@@ -235,15 +300,15 @@ func (j *Journal) Load(log Tail) error {
 	return nil
 }
 
-// visit returns what is remembered of a visit.
-func (j *Journal) visit(id rating.VisitID) (v rating.Visit, at rating.Stamp, closing *rating.Closing, ok bool) {
+// recorded returns a visit that the log has, and when that was written.
+func (j *Journal) recorded(id rating.VisitID) (v rating.Visit, at rating.Stamp, ok bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	p, ok := j.visits[id]
-	if !ok {
-		return rating.Visit{}, rating.Stamp{}, nil, false
+	if !ok || p.place == (place{}) {
+		return rating.Visit{}, rating.Stamp{}, false
 	}
-	return p.visit, p.at, p.closing, true
+	return p.visit, p.at, true
 }
 
 // request returns what was opened under an Idempotency-Key.
@@ -252,15 +317,6 @@ func (j *Journal) request(key string) (request, bool) {
 	defer j.mu.Unlock()
 	r, ok := j.requests[key]
 	return r, ok
-}
-
-// remember keeps what was opened under a key while the log could not be written; the log will tell of it later.
-func (j *Journal) remember(key string, r request) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.requests) < 2*keptVisits {
-		j.requests[key] = r
-	}
 }
 
 // cursor is a position in the events: what comes next has this number, counted since the Journal began.

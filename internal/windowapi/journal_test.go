@@ -1,6 +1,7 @@
 package windowapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -109,9 +110,82 @@ func TestLoadWhileRecording(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for i := 1; i <= 3; i++ {
-		if _, _, closing, ok := j.visit(rating.VisitID(i)); !ok || closing == nil || closing.Outcome != rating.Rated {
-			t.Errorf("visit %d: %v %v", i, closing, ok)
+		if s, ok := j.Status(t.Context(), rating.VisitID(i)); !ok || s.Open || s.Outcome != rating.Rated {
+			t.Errorf("visit %d: %+v %v", i, s, ok)
 		}
+	}
+}
+
+// TestVisitsThatTheLogCannotTakeYet: a disk that fails takes neither visits nor their ends, which the terminal tells of all the same. The log has them later,
+// also where it is loaded between the two, and then events tell of each once.
+func TestVisitsThatTheLogCannotTakeYet(t *testing.T) {
+	for name, loaded := range map[string]bool{"loaded meanwhile": true, "loaded before": false} {
+		t.Run(name, func(t *testing.T) {
+			log := &memoryLog{epoch: 7}
+			log.append(nil, visitBodies(1)...)
+			j := NewJournal(nil)
+			load := func() {
+				if err := j.Load(log); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !loaded {
+				load()
+			}
+			walkUp := visitBodies(3)
+			walkUp[0].Visit.Opener, walkUp[0].Visit.Request = rating.OpenedByWalkUp, nil
+			j.Opened(visitOf(2))
+			j.Opened(*walkUp[0].Visit)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if s, ok := j.Status(ctx, 2); !ok || !s.Open {
+				t.Errorf("an open visit: %+v %v", s, ok)
+			}
+			if _, ok := j.Status(ctx, 3); ok {
+				t.Error("a visit is known that nobody is to hear of before its end")
+			}
+			ended := make(chan Status, 1)
+			go func() {
+				s, _ := j.Status(t.Context(), 2)
+				ended <- s
+			}()
+			bodies := append(visitBodies(2), walkUp...)
+			for _, b := range bodies {
+				if b.Outcome != nil {
+					j.Ended(*b.Outcome)
+				}
+			}
+			if s := <-ended; s.Open || s.Outcome != rating.Rated {
+				t.Errorf("who waits hears %+v", s)
+			}
+			if loaded {
+				load()
+			}
+			for _, id := range []rating.VisitID{1, 2, 3} {
+				if s, ok := j.Status(ctx, id); !ok || s.Outcome != rating.Rated {
+					t.Errorf("visit %d: %+v %v", id, s, ok)
+				}
+			}
+			if r, ok := j.request(visitOf(2).Request.Key); !ok || r.id != 2 {
+				t.Errorf("the request of a visit that is not recorded: %+v %v", r, ok)
+			}
+			if _, _, ok := j.recorded(2); ok {
+				t.Error("a visit is taken to be in the log")
+			}
+			log.append(j, bodies...)
+			if _, _, ok := j.recorded(2); !ok {
+				t.Error("a visit is taken not to be in the log")
+			}
+			events, _, _, _ := j.next(0)
+			var got []string
+			for _, e := range events {
+				got = append(got, fmt.Sprint(e.Type, " ", int(e.Visit)))
+			}
+			want := []string{"visit.opened 1", "visit.ended 1", "visit.opened 2", "visit.ended 2", "visit.opened 3", "visit.ended 3"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -181,9 +255,11 @@ func TestStatusAfterARestart(t *testing.T) {
 	c := newContract(t, nil)
 	first := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1").id(t)
 	c.terminal.finish(1, rating.RatedByPhone)
-	c.terminal.mu.Lock()
-	clear(c.terminal.done) // the window forgets
-	c.terminal.mu.Unlock()
+	c.journal = NewJournal(nil)
+	if err := c.journal.Load(&c.terminal.log); err != nil {
+		t.Fatal(err)
+	}
+	c.terminal.journal = c.journal
 	c.start()
 	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+first, ""); string(a.body) != `{"id":"`+first+`","open":false,"outcome":"rated_by_phone","rated_subjects":[]}` {
 		t.Errorf("%s", a.body)

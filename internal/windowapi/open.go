@@ -80,9 +80,6 @@ func (a *api) openVisit(ctx context.Context, v rating.Visit, done func()) (ratin
 	go func() {
 		defer done()
 		id, err := a.Terminal.OpenVisit(context.WithoutCancel(ctx), v)
-		if err == nil && v.Request != nil {
-			a.Journal.remember(v.Request.Key, request{v.Request.Digest, id})
-		}
 		opened <- result{id, err}
 	}()
 	timer := time.NewTimer(openTimeout)

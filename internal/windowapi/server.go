@@ -3,13 +3,13 @@ package windowapi
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
+
+	"haochaping/internal/serving"
 )
 
 // Timeouts of a connection. A client that sends a byte now and then does not keep it (slow loris).
@@ -22,7 +22,6 @@ const (
 // Serve answers on l until ctx ends, over TLS if there is a configuration for it, and then gives the requests under way a
 // moment. It closes l.
 func Serve(ctx context.Context, l net.Listener, t *tls.Config, h http.Handler, logger *slog.Logger) error {
-	address := l.Addr()
 	// One request at a time on a connection: what bounds the connections bounds the requests too.
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -30,36 +29,18 @@ func Serve(ctx context.Context, l net.Listener, t *tls.Config, h http.Handler, l
 	defer stop()
 	s := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: 16 << 10,
-		TLSConfig: t, Protocols: protocols, BaseContext: func(net.Listener) context.Context { return base },
+		Protocols: protocols, BaseContext: func(net.Listener) context.Context { return base },
 		// What strangers do on the network is worth a line for those who look for it, no more.
 		ErrorLog: log.New(debugWriter{logger}, "", 0),
 	}
 	s.RegisterOnShutdown(stop) // streams and those who wait for a visit end then, not after the moment
-	limited := newLimitedListener(l)
-	done := make(chan error, 1)
-	go func() {
-		if t != nil {
-			done <- s.ServeTLS(limited, "", "")
-			return
-		}
-		done <- s.Serve(limited)
-	}()
-	select {
-	case err := <-done:
-		return fmt.Errorf("serve %s: %w", address, err)
-	case <-ctx.Done():
+	var limited net.Listener = newLimitedListener(l)
+	if t != nil {
+		t = t.Clone()
+		t.NextProtos = []string{"http/1.1"}
+		limited = tls.NewListener(limited, t)
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := s.Shutdown(grace); err != nil {
-		if err := s.Close(); err != nil {
-			return fmt.Errorf("close %s: %w", address, err)
-		}
-	}
-	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve %s: %w", address, err)
-	}
-	return nil
+	return serving.Until(ctx, s, limited, time.Second)
 }
 
 // debugWriter logs lines.

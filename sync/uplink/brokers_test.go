@@ -4,6 +4,7 @@ import (
 	"net"
 	"testing"
 
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -64,7 +65,7 @@ func TestABrokerThatDoesNotServeIsLeft(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	b := &embedded{at: freePort(t)}
+	b := &embedded{at: testkit.Address(t)}
 	b.start(t)
 	defer b.stop()
 	k := newKeys(t)

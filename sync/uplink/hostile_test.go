@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/testkit"
 )
 
 // TestHostileBrokersCostNothing connects to things that are no brokers, many times, and checks that no goroutine stays
 // behind, that a record survives, and that it arrives as soon as there is a broker.
 func TestHostileBrokersCostNothing(t *testing.T) {
-	b := &embedded{at: freePort(t)}
+	b := &embedded{at: testkit.Address(t)}
 	b.start(t)
 	defer b.stop()
 	k := newKeys(t)

@@ -16,6 +16,7 @@ import (
 	server "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/proof/testkit"
 	"haochaping/sync/wire"
 )
 
@@ -148,7 +149,7 @@ func (p *proxy) stall() {
 }
 
 func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
-	b := &embedded{at: freePort(t)} // whose broker it is makes no difference behind the proxy
+	b := &embedded{at: testkit.Address(t)} // whose broker it is makes no difference behind the proxy
 	b.start(t)
 	defer b.stop()
 	k := newKeys(t)
@@ -168,7 +169,7 @@ func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
 }
 
 func TestTheEndIsBoundedOnAHalfOpenConnection(t *testing.T) {
-	b := &embedded{at: freePort(t)} // whose broker it is makes no difference behind the proxy
+	b := &embedded{at: testkit.Address(t)} // whose broker it is makes no difference behind the proxy
 	b.start(t)
 	defer b.stop()
 	k := newKeys(t)
@@ -204,7 +205,7 @@ func (*deaf) OnACLCheck(_ *server.Client, _ string, write bool) bool { return wr
 // A broker whose access rules are wrong must be told of as such, not as a centre that is down. Mosquitto's own rules grant
 // every subscription and deny the messages, which nobody can see from here.
 func TestARefusedSubscriptionIsAnError(t *testing.T) {
-	b := &embedded{at: freePort(t), hook: new(deaf)}
+	b := &embedded{at: testkit.Address(t), hook: new(deaf)}
 	b.start(t)
 	defer b.stop()
 	u := bench(t, newMemory(), newKeys(t), nil)

@@ -11,6 +11,7 @@ import (
 	server "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -199,8 +200,8 @@ func TestTheLinkSaysWhyThereIsNone(t *testing.T) {
 			_ = conn.Close()
 		}
 	}()
-	refused := &embedded{at: freePort(t), hook: new(refusing)}
-	forbidden := &embedded{at: freePort(t), hook: new(forbidding)}
+	refused := &embedded{at: testkit.Address(t), hook: new(refusing)}
+	forbidden := &embedded{at: testkit.Address(t), hook: new(forbidding)}
 	for _, b := range []*embedded{refused, forbidden} {
 		b.start(t)
 		t.Cleanup(b.stop)
@@ -212,7 +213,7 @@ func TestTheLinkSaysWhyThereIsNone(t *testing.T) {
 	password.start(t)
 	defer password.stop()
 	for broker, want := range map[string]Fault{
-		"mqtt://" + freePort(t):           FaultUnreached,
+		"mqtt://" + testkit.Address(t):    FaultUnreached,
 		"mqtt://no-such-name.invalid":     FaultName,
 		"mqtt://" + mute.Addr().String():  FaultProtocol,
 		"mqtts://" + mute.Addr().String(): FaultProtocol,

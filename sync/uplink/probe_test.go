@@ -15,6 +15,7 @@ import (
 	server "github.com/mochi-mqtt/server/v2"
 
 	"haochaping/internal/proof/faultnet"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -74,7 +75,7 @@ func publishKeptAs(t *testing.T, address, user, topic string, payload []byte) {
 }
 
 func TestProbeOfNobody(t *testing.T) {
-	if got, err := Probe(t.Context(), probeOf(freePort(t), nil)); err == nil || got.At != StageReach {
+	if got, err := Probe(t.Context(), probeOf(testkit.Address(t), nil)); err == nil || got.At != StageReach {
 		t.Errorf("a port that is closed: stage %d, %v", got.At, err)
 	}
 	// Something that takes connections and says nothing.
@@ -111,7 +112,7 @@ func (refusing) ID() string { return "refusing" }
 func (refusing) Provides(b byte) bool { return b == server.OnConnectAuthenticate }
 
 func TestProbeIsRefused(t *testing.T) {
-	b := &embedded{at: freePort(t), hook: new(refusing)}
+	b := &embedded{at: testkit.Address(t), hook: new(refusing)}
 	b.start(t)
 	defer b.stop()
 	if got, err := Probe(t.Context(), probeOf(b.at, nil)); !IsRefused(err) || got.At != StageLogin {

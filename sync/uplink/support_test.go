@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +19,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -220,20 +220,10 @@ func (d debian) start(t *testing.T) { d.Start(t) }
 
 func (d debian) stop() { d.End(syscall.SIGKILL) }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // eachBroker runs a test against the embedded broker and against mosquitto.
 func eachBroker(t *testing.T, test func(t *testing.T, b broker)) {
 	t.Run("embedded", func(t *testing.T) {
-		b := &embedded{at: freePort(t)}
+		b := &embedded{at: testkit.Address(t)}
 		b.start(t)
 		defer b.stop()
 		test(t, b)

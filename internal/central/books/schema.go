@@ -117,6 +117,7 @@ CREATE TABLE {visit} (
   area TEXT NOT NULL                    -- of the hall, for a box that does not say it
 );
 CREATE INDEX {visit}_id ON {visit} (id);
+CREATE INDEX {visit}_open ON {visit} (device, n) WHERE closing = '';
 CREATE TABLE {evaluation} (
   id {key},                             -- place of its record: row of the journal << 9 | part
   visit {int} NOT NULL,

@@ -94,6 +94,7 @@ func TestBooks(t *testing.T) {
 		"ASearchFindsWhatFits":                   checkASearchFindsWhatFits,
 		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
 		"AnEvaluationWithItsRivals":              checkAnEvaluationWithItsRivals,
+		"OpenVisitsRatedByPhone":                 checkOpenVisitsRatedByPhone,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

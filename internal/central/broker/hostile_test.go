@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,45 +8,27 @@ import (
 	"net"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/proof/rawmqtt"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
 // startOpen starts a broker that lets every box in, with limits and a log of its own.
-func startOpen(t *testing.T, most limits) (*Broker, *syncBuffer) {
+func startOpen(t *testing.T, most limits) (*Broker, *testkit.Said) {
 	t.Helper()
-	log := new(syncBuffer)
+	log := new(testkit.Said)
 	b, err := listen(Config{Listen: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(log, nil))}, most)
 	if err != nil {
 		t.Fatal(err)
 	}
 	untilEnd(t, b)
 	return b, log
-}
-
-// syncBuffer is a buffer for several goroutines.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 func dial(b *Broker, l rawmqtt.Login) (*rawmqtt.Client, error) {

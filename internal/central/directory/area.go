@@ -72,8 +72,3 @@ func ParentArea(code string) string {
 	n := (l - 1).digits()
 	return code[:n] + strings.Repeat("0", areaDigits-n)
 }
-
-// InArea reports whether an area is another one or lies in it.
-func InArea(code, outer string) bool {
-	return len(code) == areaDigits && len(outer) == areaDigits && code[:LevelOf(outer).digits()] == outer[:LevelOf(outer).digits()]
-}

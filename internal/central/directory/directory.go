@@ -61,7 +61,8 @@ func (r Record) row() []any {
 // put writes records over those that begin on the same days.
 func put(ctx context.Context, tx *db.Tx, rows [][]any) error {
 	return tx.Each(ctx, `INSERT INTO organisation (`+columns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (kind, id, valid_from) DO UPDATE SET valid_to = excluded.valid_to, name = excluded.name, area = excluded.area, unit = excluded.unit,
+		ON CONFLICT (kind, id, valid_from) DO UPDATE
+		SET valid_to = excluded.valid_to, name = excluded.name, area = excluded.area, unit = excluded.unit,
 		hall = excluded.hall, window_id = excluded.window_id, office = excluded.office, person = excluded.person, phone = excluded.phone`, rows)
 }
 

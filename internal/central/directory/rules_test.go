@@ -48,12 +48,6 @@ func TestAreas(t *testing.T) {
 		if err != nil || LevelOf(code) != c.level || ParentArea(code) != c.parent {
 			t.Errorf("%s is %s below %q, %v; want %s below %q", c.code, LevelOf(code).Chinese(), ParentArea(code), err, c.level.Chinese(), c.parent)
 		}
-		if c.parent != "" && (!InArea(code, c.parent) || InArea(c.parent, code)) {
-			t.Errorf("%s does not lie in %s", code, c.parent)
-		}
-	}
-	if InArea("620200000000", "620100000000") || InArea("", "620100000000") || !InArea("620100000000", "620100000000") {
-		t.Error("an area lies in another one, or not in itself")
 	}
 	for _, s := range []string{"", "62010200000", "6201020000000", "62010200000x", "000000000000", "6.20102E+11", "6201", "６２０１０２"} {
 		if code, err := ParseArea(s); err == nil {

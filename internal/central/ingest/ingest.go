@@ -16,7 +16,6 @@ package ingest
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -77,6 +76,9 @@ type Config struct {
 	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written. It is asked before each session
 	// and each minute, since the database may be exchanged meanwhile.
 	Held func(context.Context) error
+	// Missed calls tell for each question that a phone has rated at a box, as far as the box may still ask it. It is asked when a box has come
+	// back, and may be nil.
+	Missed func(ctx context.Context, d rating.DeviceID, tell func(rating.VisitID, rating.Question) error) error
 }
 
 // Ingest is one instance. Its methods are safe for concurrent use.
@@ -88,8 +90,10 @@ type Ingest struct {
 	client  mqtt.Client // guarded by mu; nil while there is no connection
 	trouble Trouble     // guarded by mu
 
-	notes *notes
-	asks  *asks
+	notes  *notes
+	asks   *asks
+	missed *missed
+	heard  *heard
 	// underWay has the bytes of batches that were not answered, those of sessions that have ended among them: the journal may have them yet.
 	underWay *semaphore.Weighted
 }
@@ -117,7 +121,7 @@ func New(c Config) (*Ingest, error) {
 	if c.Partitions > 0 && c.Leases == nil {
 		return nil, errors.New("ingest: partitions need leases")
 	}
-	return &Ingest{cfg: c, broker: u, notes: newNotes(), asks: newAsks(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes(), asks: newAsks(), missed: newMissed(), heard: newHeard(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
 }
 
 // booksError says that the books cannot be written.
@@ -240,18 +244,22 @@ func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p w
 	}
 }
 
-// PhoneRated tells a box that a question of a visit was answered by phone, and not how. A box that is offline is not told; its
-// visit then times out, which changes nothing in the books.
+// PhoneRated tells a box that a question of a visit was answered by phone, and not how. A box that is offline is told when it comes back, as Config.Missed
+// says.
 func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.VisitID, q rating.Question) error {
+	_, err := in.phoneRated(d, v, q)
+	return err
+}
+
+func (in *Ingest) phoneRated(d rating.DeviceID, v rating.VisitID, q rating.Question) (mqtt.Token, error) {
 	args := map[string]string{"visit": v.String(), "subject": string(q.Subject)}
 	if q.Case != "" {
 		args["case"] = q.Case
 	}
-	_, err := in.publish(d, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
-		Device: d, ID: rand.Text(), Name: wire.CommandPhoneRated, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
+	return in.publish(d, wire.CommandChannel, false, wire.CommandPurpose, &wire.Command{
+		Device: d, ID: phoneRatedName(v, q), Name: wire.CommandPhoneRated, Expires: in.cfg.Now().Add(commandLife).UnixMilli(),
 		Args: args,
 	})
-	return err
 }
 
 // Command sends a command to a box, once the broker has taken it. It is not retained: a box that is offline never hears of it.

@@ -56,6 +56,7 @@ func (in *Ingest) session(ctx context.Context) error {
 	}
 	defer func() { _ = line.sayReceiver(false) }() // without it the broker says so, as the will
 	line.working.Go(func() { in.keepConfigs(line.ctx) })
+	line.working.Go(func() { in.tellMissed(line.ctx) })
 	if in.cfg.Partitions > 0 {
 		line.working.Go(func() {
 			if err := line.partitions().Run(line.ctx); err != nil {

@@ -25,6 +25,9 @@ func (in *Ingest) hear(w work) {
 		}
 		if p, wrong = wire.DecodePresence(w.message.Payload()); wrong == nil {
 			in.notes.presence(w.device, p, now)
+			if p.Online && in.cfg.Missed != nil {
+				in.missed.add(w.device)
+			}
 		}
 	case wire.HealthChannel:
 		var h wire.Health
@@ -36,6 +39,7 @@ func (in *Ingest) hear(w work) {
 		if r, wrong = wire.DecodeReply(w.message.Payload()); wrong != nil {
 			break
 		}
+		in.heard.replied(w.device, r)
 		if fleet.Answers(r) {
 			in.notes.replied(w.device, r, now)
 		}

@@ -18,6 +18,7 @@ type Act struct {
 	Data   json.RawMessage `json:"data,omitempty"`   // what the room needs to do it again
 	Domain string          `json:"within,omitempty"` // the area, unit or hall in which it was done
 	Text   []byte          `json:"text,omitempty"`   // words that can be erased: a ciphertext, which Say makes
+	Few    bool            `json:"few,omitempty"`    // it is about a clue (article 23), which the audit shows to those named for clues alone
 
 	Adoption *Adoption `json:"adoption,omitempty"`
 }

@@ -129,6 +129,7 @@ type hall struct {
 	notified []rating.Question
 	logged   strings.Builder
 	agent    string // the browser's
+	silent   bool   // the box answers nothing
 	page     *Page
 }
 
@@ -162,7 +163,8 @@ func newHall(t testing.TB) *hall {
 		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {
 			h.notified = append(h.notified, q)
 			return nil
-		}})
+		},
+		Heard: func(context.Context, rating.DeviceID, rating.VisitID, []rating.Question) bool { return !h.silent }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,14 @@ var (
 		Do:      "可以关闭此页，不必再次提交。",
 		English: "Your rating is stored. The terminal at the window is offline: if you have pressed a key there before, that goes first; if not, this one counts. You may close this page.",
 	}
+	storedUnheard = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
+		What:    "您的评价已经保存。窗口的评价器还没有回应。",
+		Means:   "如果您刚才已经在评价器上按过键，以先按的为准；没有按过，就计入这一份。窗口工作人员看不到您选择了什么。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your rating is stored. The terminal at the window has not answered yet: if you have pressed a key there before, that goes first; if not, this one counts. You may close this page.",
+	}
 	storedOnly = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已保存", TitleEn: "Thank you. Your rating is stored.",
@@ -124,6 +132,22 @@ var (
 		Means:   "最先收到的评价照常保留，这一次没有接受。",
 		Do:      "不必再次提交。如果您还没有评价过，请向大厅咨询台或" + hotline + " 反映。",
 		English: "This code was used too many times within a short time. What arrived first is kept; this submission was not accepted.",
+	}
+	complained = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "投诉已收到", TitleEn: "Your complaint has arrived.",
+		What:    "您的投诉已经保存，并开立了整改工单。",
+		Means:   "办理单位会在规定期限内核实、整改并反馈；留有联系方式的会与您联系。窗口工作人员看不到投诉内容。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your complaint is stored, and those who handled your case will look into it; if you left a contact you will hear from them. You may close this page.",
+	}
+	tooLateToComplain = notice{
+		Status:  http.StatusGone,
+		TitleZh: "请通过其他渠道投诉", TitleEn: "Please complain another way.",
+		What:    "这个二维码显示后 24 小时内可以投诉，现在已经超过时间。",
+		Means:   "还没有提交任何内容。",
+		Do:      "请拨打" + hotline + "，或到大厅咨询台、政务服务管理机构投诉。",
+		English: "The code takes complaints for a day. Nothing was submitted. Please call 12345, or go to the information desk.",
 	}
 	outOfOrder = notice{
 		Status:  http.StatusServiceUnavailable,

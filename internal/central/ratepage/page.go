@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but FrameAncestors is mandatory.
+// Config holds what a Page needs. Every field but FrameAncestors and Complain is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -64,11 +64,15 @@ type Config struct {
 	Terminals Terminals
 	// Notify tells the box that a question was answered by phone, so that it stops asking. It is called after the commit and
 	// must not wait for the network: the citizen waits for it.
-	Notify  func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
+	Notify func(context.Context, rating.DeviceID, rating.VisitID, rating.Question) error
+	// Heard waits until the box has answered that it knows of these, at most until the context is done, and says whether it has.
+	Heard   func(context.Context, rating.DeviceID, rating.VisitID, []rating.Question) bool
 	Reasons rating.Catalogue
-	Logger  *slog.Logger
-	Now     func() time.Time // the centre's clock
-	Random  io.Reader        // usually crypto/rand.Reader
+	// Complain takes what a citizen complains of; nil: the page has no form for it.
+	Complain func(context.Context, Complaint) error
+	Logger   *slog.Logger
+	Now      func() time.Time // the centre's clock
+	Random   io.Reader        // usually crypto/rand.Reader
 	// FrameAncestors are the origins that may show the page in a frame, as "http://127.0.0.1:8400". Usually none.
 	FrameAncestors []string
 }
@@ -97,6 +101,8 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/kept", p.thanks)
 		p.mux.HandleFunc("GET "+root+"{token}/saved", p.saved)
+		p.mux.HandleFunc("GET "+root+"{token}/complaint", p.showComplaint)
+		p.mux.HandleFunc("POST "+root+"{token}/complaint", p.complain)
 	}
 	for _, root := range []string{link.Path, strings.ToLower(link.Path)} {
 		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
@@ -162,10 +168,12 @@ func (p *Page) find(w http.ResponseWriter, r *http.Request) (opened, bool) {
 
 // todo returns the questions that the link can still be used for. If it returns false it has answered.
 func (p *Page) todo(w http.ResponseWriter, l opened) ([]question, bool) {
-	state, todo := stand(l.claim, l.visit, p.cfg.Now())
+	state, todo := stateOf(l.claim, l.visit, p.cfg.Now())
 	switch state {
 	case used:
-		p.say(w, alreadyRated)
+		n := alreadyRated
+		n.Next, n.NextZh, n.NextEn = p.complainAt(l), "我要投诉", "Complain"
+		p.say(w, n)
 		return nil, false
 	case expired:
 		p.say(w, tooLate)
@@ -225,7 +233,7 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	formErr := err
-	state, _ := stand(l.claim, l.visit, p.cfg.Now())
+	state, _ := stateOf(l.claim, l.visit, p.cfg.Now())
 	switch {
 	case state == expired:
 		p.say(w, tooLate)
@@ -259,6 +267,7 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 // Patience with the books, which are made from the journal behind it.
 const (
 	waitShort = 2 * time.Second // the citizen waits
+	waitBox   = 2 * time.Second // for the box's answer
 	waitLong  = 5 * time.Minute // nobody does, but the box, which asks on
 	maxLate   = 256             // ratings whose standing is waited for, at once
 )
@@ -323,19 +332,42 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, l.path(""), http.StatusSeeOther)
 		return
 	}
-	n := stored
-	if kept {
-		n = keptBeside
-	} else if online, err := p.cfg.Fleet.Online(r.Context(), l.claim.Device); err != nil {
-		p.fail(w, r, "look up whether the box is online", l.claim, err)
-		return
-	} else if !online {
-		n = storedAhead // of what the box has not sent yet
+	n := keptBeside
+	if !kept {
+		var err error
+		if n, err = p.countsFor(r.Context(), l); err != nil {
+			p.fail(w, r, "look up whether the box is online", l.claim, err)
+			return
+		}
 	}
-	if state, todo := stand(l.claim, l.visit, p.cfg.Now()); state == asking {
+	if state, todo := stateOf(l.claim, l.visit, p.cfg.Now()); state == asking {
 		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].titleZh(), "Rate "+todo[0].titleEn()+" too"
 	}
 	p.say(w, n)
+}
+
+// countsFor returns what may be said of answers that count as far as the centre knows. What a box has not sent yet may go before them, so that nothing is
+// promised before the box has answered.
+func (p *Page) countsFor(ctx context.Context, l opened) (notice, error) {
+	online, err := p.cfg.Fleet.Online(ctx, l.claim.Device)
+	switch {
+	case err != nil:
+		return notice{}, err
+	case !online:
+		return storedAhead, nil
+	}
+	var told []rating.Question
+	for q, e := range l.visit.Counted {
+		if e.Channel == rating.Phone {
+			told = append(told, q)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, waitBox)
+	defer cancel()
+	if !p.cfg.Heard(ctx, l.claim.Device, l.claim.Visit, told) {
+		return storedUnheard, nil
+	}
+	return stored, nil
 }
 
 // saved answers the page that a submission ends on whose standing the books do not know yet.

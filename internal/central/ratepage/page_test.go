@@ -76,7 +76,9 @@ func TestRating(t *testing.T) {
 	want(t, h.get(path+"/thanks"), 200, "谢谢", "保存并计入", "!继续评价")
 	h.books.offline = true // a key that was pressed there before goes first
 	want(t, h.get(path+"/thanks"), 200, "谢谢", "没有联网", "以先按的为准", "goes first", "!保存并计入", "!counts. The staff")
-	h.books.offline = false
+	h.books.offline, h.silent = false, true // the connection is dead, which nobody knows yet
+	want(t, h.get(path+"/thanks"), 200, "谢谢", "还没有回应", "以先按的为准", "goes first", "!保存并计入", "!counts. The staff", "!没有联网")
+	h.silent = false
 	want(t, h.get(path), 409, "已经评价过了", "!不满意")
 }
 

@@ -58,7 +58,8 @@ type askView struct {
 	Problem          *problem
 	Submission       string
 	Questions        []questionView
-	Alone            bool // one question only, so that there is room to show the reasons at once
+	Alone            bool   // one question only, so that there is room to show the reasons at once
+	Complain         string // where to complain, empty: nowhere
 }
 
 // problem is why the form is shown again.
@@ -87,7 +88,7 @@ type reasonView struct {
 
 // ask answers with the form.
 func (p *Page) ask(w http.ResponseWriter, status int, l opened, todo []question, f form, why error) {
-	v := askView{Path: l.path(""), Window: l.device.Window}
+	v := askView{Path: l.path(""), Window: l.device.Window, Complain: p.complainAt(l)}
 	if visit := l.visit.Visit; visit != nil {
 		v.Known, v.Window, v.Staff = true, visit.Window, visit.Staff
 		if v.Staff == (rating.Staff{}) {

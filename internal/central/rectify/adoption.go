@@ -11,6 +11,8 @@ import (
 func (o *Orders) adoption(ctx context.Context, seen Kept, e Event) (*journal.Adoption, error) {
 	cases := e.Cases
 	switch {
+	case seen.Body.Complaint: // which is in no books
+		return nil, nil
 	case e.Do == Grant && seen.Body.Back == NotAdopted:
 		cases = seen.Body.Refused
 	case e.Do != Uphold:

@@ -83,6 +83,15 @@ func TestOrders(t *testing.T) {
 		"MovedToAUnitThatThereIs":       checkMovedToAUnitThatThereIs,
 		"AnExtensionIsAskedForInTime":   checkAnExtensionIsAskedForInTime,
 		"NobodyDoesWhatTheBooksDecided": checkNobodyDoesWhatTheBooksDecided,
+		"AComplaintOpensOneOrder":       checkAComplaintOpensOneOrder,
+		"WhatIsNoComplaint":             checkWhatIsNoComplaint,
+		"RetaliationIsAClue":            checkRetaliationIsAClue,
+		"ATemplateIsEdited":             checkATemplateIsEdited,
+		"TheBoard":                      checkTheBoard,
+		"Search":                        checkSearch,
+		"WhatAnEarlierVersionKept":      checkWhatAnEarlierVersionKept,
+		"Attachments":                   checkAttachments,
+		"TheHook":                       checkTheHook,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {
@@ -100,7 +109,8 @@ func TestOrders(t *testing.T) {
 		// What the machine and the clocks do is the same on both.
 		maps.DeleteFunc(contract, func(name string, _ func(*testing.T, engine)) bool {
 			return !slices.Contains([]string{"ABadRatingOpensOneOrder", "TwoOfficersAtOneOrder", "TwoInstances", "TheTablesAreMadeAnew", "WhatIsDueFirst",
-				"OneOrderForEachThatCounts", "ABackupHasTheOrders"}, name)
+				"OneOrderForEachThatCounts", "ABackupHasTheOrders", "AComplaintOpensOneOrder", "RetaliationIsAClue", "TheBoard", "Search", "WhatAnEarlierVersionKept",
+				"Attachments", "TheHook"}, name)
 		})
 		run(t, func(t testing.TB) *bureau {
 			url := server.Database(t)

@@ -40,6 +40,9 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 		return seen, refuse(fmt.Sprintf("请写明情况（%d 至 %d 字）。", leastWords, MostWords),
 			fmt.Sprintf("Say why, what or how, in %d to %d characters.", leastWords, MostWords))
 	}
+	if unedited(words) {
+		return seen, refuse("模板中【】里的内容还没有改写，请按实际情况填写后再提交。", "Replace what stands in 【】: a template is no answer.")
+	}
 	e.At = o.now()
 	if err := o.check(ctx, seen, &e); err != nil {
 		return seen, err
@@ -79,7 +82,7 @@ func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
 	case Dissatisfied, Grant:
 		e.Days = Days
 	}
-	if e.Cases = nil; e.Do == Uphold {
+	if e.Cases = nil; e.Do == Uphold && !seen.Body.Complaint {
 		return o.refuses(ctx, seen, e)
 	}
 	return nil
@@ -91,7 +94,7 @@ func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event,
 	if err != nil {
 		return seen, err
 	}
-	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area}
+	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area, Few: seen.Body.Secret || e.Do == Refer}
 	if a.Adoption, err = o.adoption(ctx, seen, e); err != nil { // the books follow it
 		return seen, err
 	}

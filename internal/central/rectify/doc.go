@@ -1,5 +1,5 @@
-// Package rectify is the work that follows on bad evaluations (articles 8 and 15 to 18): one order for each 不满意 and 非常不满意 that counts,
-// with a part for each unit that handled what was rated.
+// Package rectify is the work that follows on bad evaluations and complaints (articles 8 and 15 to 18): one order for each 不满意 and 非常不满意 that
+// counts, with a part for each unit that handled what was rated, and one for each complaint.
 //
 // # The machine
 //
@@ -18,7 +18,12 @@
 //
 // Each act is a row of the journal, in whose transaction the tables change (enter.go); they follow from the acts alone, and Rebuild makes them anew.
 // An act names the one after which it was done, so that of two officers at one order the second is told. What people say of a deed is a
-// ciphertext of its row, and can be erased. The tables hold no words.
+// ciphertext of its row, and can be erased; so are attachments. The tables hold no words.
+//
+// # Clues
+//
+// A complaint of retaliation is a clue as a whole (Part.Secret): no list but that of clues has it, and its acts are marked as for few (journal.Act.Few). Who
+// these are is for the callers to say.
 //
 // # Failure
 //

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
@@ -263,32 +262,4 @@ func (o *Orders) handled(ctx context.Context, d books.Detail) (func(books.Contes
 		}
 		return h
 	}, nil
-}
-
-// Redue works out anew until when everything is due that is open, as where the calendar of a year has become known. It reports whether it did: another
-// instance may have the lease.
-func (o *Orders) Redue(ctx context.Context) (done bool, err error) {
-	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
-		return false, nil
-	} else if err != nil {
-		return false, err
-	}
-	err = o.db.Write(ctx, func(tx *db.Tx) error {
-		all, err := db.Query(ctx, tx, scanKept, readKept+"WHERE due > 0")
-		if err != nil {
-			return err
-		}
-		var rows [][]any
-		for _, k := range all {
-			if d, ok := o.cfg.Terms.Due(k.Body); ok && !d.At.Equal(time.UnixMilli(k.Due)) {
-				rows = append(rows, []any{d.At.UnixMilli(), k.Order, k.Part, k.Changed})
-			}
-		}
-		// What has moved on since it was read has its time by the new calendar already.
-		return tx.Each(ctx, "UPDATE rectify_part SET due = $1 WHERE order_id = $2 AND part = $3 AND changed = $4", rows)
-	})
-	if err != nil {
-		return false, fmt.Errorf("work out anew what is due: %w", err)
-	}
-	return true, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,7 @@ type wander struct {
 	run     int
 	known   map[int]bool
 	answers []int64
+	orders  []int64 // of complaints
 }
 
 const ofCases = 4
@@ -50,7 +52,7 @@ func (w *wander) project(n int) string { return fmt.Sprintf("%d-%d", w.run, n) }
 
 func (w *wander) step() {
 	t, b := w.t, w.b
-	switch rapid.IntRange(0, 6).Draw(t, "step") {
+	switch rapid.IntRange(0, 7).Draw(t, "step") {
 	case 0, 1:
 		n := rapid.IntRange(0, ofCases-1).Draw(t, "case")
 		if w.known[n] {
@@ -70,16 +72,42 @@ func (w *wander) step() {
 		b.once(t)
 	case 6:
 		w.work()
+	case 7:
+		w.complain()
 	}
+}
+
+// complain enters a complaint, perhaps once more under a name that there is.
+func (w *wander) complain() {
+	t := w.t
+	c := complained()
+	c.Retaliation = rapid.Bool().Draw(t, "retaliation")
+	c.Contact = rapid.SampledFrom([]string{"", c.Contact}).Draw(t, "contact")
+	x, fresh, err := w.b.orders.Complain(context.Background(), clerk(), fmt.Sprintf("%d-%d", w.run, rapid.IntRange(0, 3).Draw(t, "complaint")), c)
+	if err != nil || fresh == slices.Contains(w.orders, x.ID) {
+		t.Fatalf("a complaint: order %d, new %t, %v", x.ID, fresh, err)
+	}
+	if fresh {
+		w.orders = append(w.orders, x.ID)
+	}
+}
+
+// some returns an order that there is.
+func (w *wander) some() (Order, error) {
+	n := rapid.IntRange(0, len(w.answers)+len(w.orders)-1).Draw(w.t, "order")
+	if n < len(w.answers) {
+		return w.b.orders.Of(context.Background(), w.answers[n])
+	}
+	return w.b.orders.Order(context.Background(), w.orders[n-len(w.answers)])
 }
 
 // work has somebody do something that is possible about a part.
 func (w *wander) work() {
 	t, b := w.t, w.b
-	if len(w.answers) == 0 {
+	if len(w.answers)+len(w.orders) == 0 {
 		return
 	}
-	x, err := b.orders.Of(context.Background(), rapid.SampledFrom(w.answers).Draw(t, "order"))
+	x, err := w.some()
 	if errors.Is(err, ErrNoOrder) {
 		return
 	}
@@ -101,6 +129,13 @@ func (w *wander) work() {
 
 func (w *wander) check() {
 	t, b := w.t, w.b
+	for _, id := range w.orders {
+		x, err := b.orders.Order(context.Background(), id)
+		if err != nil || len(x.Parts) != 1 || !x.Parts[0].Body.Counts {
+			t.Fatalf("the order %d on a complaint: %+v, %v", id, x, err)
+		}
+		w.clock(x.Parts[0])
+	}
 	opened := b.opened(t)
 	for _, id := range w.answers {
 		d, found, err := b.books.Evaluation(context.Background(), id)
@@ -133,10 +168,7 @@ func (w *wander) check() {
 			if k.Body.State.Open() && k.Body.State != Appealing && !k.Body.Counts {
 				t.Fatalf("the part of %s is %s, and its rating does not count", k.Body.Unit, k.Body.State)
 			}
-			due, open := b.terms.Due(k.Body)
-			if open != k.Body.State.Open() || open && due.At.UnixMilli() != k.Due || !open && k.Due != 0 {
-				t.Fatalf("%+v: its clock is %v, %t", k, due, open)
-			}
+			w.clock(k)
 			if k.Body.State == Lapsed && k.Body.Counts {
 				t.Fatalf("the part of %s has lapsed, and its rating counts", k.Body.Unit)
 			}
@@ -144,6 +176,14 @@ func (w *wander) check() {
 		if counts && counted != len(units) || !counts && counted != 0 {
 			t.Fatalf("evaluation %d counts for %v, and %d parts of its order count: %+v", id, units, counted, x.Parts)
 		}
+	}
+}
+
+// clock checks that a part that is open has a clock, which is right, and that no other has.
+func (w *wander) clock(k Kept) {
+	due, open := w.b.terms.Due(k.Body)
+	if open != k.Body.State.Open() || open && due.At.UnixMilli() != k.Due || !open && k.Due != 0 {
+		w.t.Fatalf("%+v: its clock is %v, %t", k, due, open)
 	}
 }
 
@@ -271,7 +311,7 @@ func checkMovedToAUnitThatThereIs(t *testing.T, on engine) {
 	if _, err := b.orders.Do(t.Context(), By{"a-3", ""}, settled, Event{Do: Verify, Days: 9, Unit: strings.Repeat("x", 1<<16), Area: "x"}, "已核实"); err != nil {
 		t.Fatal(err)
 	}
-	history, err := b.orders.History(t.Context(), settled.Order, false)
+	history, err := b.orders.History(t.Context(), settled.Order, NoClues)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type Part struct {
 	Had    []string
 	Named  bool // it is known how the citizen is reached
 
+	Began   int64 `json:",omitempty"` // when it was opened; what was opened by an earlier version has none
 	From    int64 // since when the clock counts, milliseconds since 1970-01-01 UTC, as all times
 	Days    int   // working days that it has
 	Reached int64 // when it was known what had happened, 0: not yet
@@ -31,6 +32,9 @@ type Part struct {
 	Clue     bool     // something of it was referred (article 23)
 	Back     State    // of an appeal that is dismissed
 	Refused  []string `json:",omitempty"` // cases for which a review has not adopted the rating, none: all
+
+	Complaint bool `json:",omitempty"` // it is about a complaint, and no evaluation
+	Secret    bool `json:",omitempty"` // it is a clue as a whole: for few, and never for the unit that it is about
 }
 
 // Event is a deed with what it says. Words of people stand apart, since they can be erased.
@@ -195,6 +199,8 @@ func (p Part) bounded(do Deed) error {
 		return refuse(fmt.Sprintf("已延至 %d 个工作日，不能再延。", p.Days), "It has been extended as far as article 16 allows.")
 	case do == Claim && p.Claimed:
 		return refuse("已申请过不采纳，复核未通过，请整改。", "A review was asked for once and has not adopted the claim; rectify it.")
+	case (do == Move || do == Assign) && p.Secret:
+		return refuse("线索由线索专员办理，不转被反映的单位。", "A clue is worked on by those named for it, and never handed to a unit.")
 	case do == Move && len(p.Had) >= MostMoves:
 		return refuse(fmt.Sprintf("已转办 %d 次，请由同级管理机构督办，不再转办。", len(p.Had)), "It was moved as often as is allowed.")
 	case do == Move && p.Assigned:

@@ -88,7 +88,7 @@ func checkAnEarlierOneThatArrivesLate(t *testing.T, on engine) {
 	if p, q := b.order(t, also).Parts[0], b.order(t, worse).Parts[0]; p.Body.State != Lapsed || q.Body.State != Waiting || q.Due == 0 {
 		t.Errorf("a bad rating in the place of a bad one: %+v, %+v", p, q)
 	}
-	if all, err := b.orders.History(t.Context(), b.order(t, open).ID, true); err != nil || len(all) != 4 || all[3].Do != Lapse || all[1].Text == "" {
+	if all, err := b.orders.History(t.Context(), b.order(t, open).ID, WholeClues); err != nil || len(all) != 4 || all[3].Do != Lapse || all[1].Text == "" {
 		t.Errorf("the history is %+v, %v", all, err)
 	}
 }
@@ -172,7 +172,7 @@ func checkTwoOfficersAtOneOrder(t *testing.T, on engine) {
 	if _, err := b.orders.Do(t.Context(), By{"a-9", ""}, b.order(t, id).Parts[0], Event{Do: Pass}, ""); !strings.Contains(fmt.Sprint(err), "现在可以") {
 		t.Errorf("what is not possible is refused with %v", err)
 	}
-	if all, err := b.orders.History(t.Context(), b.order(t, id).ID, true); err != nil || len(all) != 2 {
+	if all, err := b.orders.History(t.Context(), b.order(t, id).ID, WholeClues); err != nil || len(all) != 2 {
 		t.Errorf("the history is %+v, %v", all, err)
 	}
 }
@@ -300,14 +300,14 @@ func checkWordsStandApart(t *testing.T, on engine) {
 		t.Errorf("the row by %s is %s, %v", e.Source, e.Parts[0], err)
 	}
 	order := b.order(t, id).ID
-	all, err := b.orders.History(t.Context(), order, false)
+	all, err := b.orders.History(t.Context(), order, NoClues)
 	if err != nil || len(all) != 2 || all[1].Text != "窗口排队两小时" {
 		t.Fatalf("without clues the history is %+v, %v", all, err)
 	}
 	if err := b.journal.Erase(t.Context(), k.Changed, 0, "operator", "asked for"); err != nil {
 		t.Fatal(err)
 	}
-	all, err = b.orders.History(t.Context(), order, true)
+	all, err = b.orders.History(t.Context(), order, WholeClues)
 	if err != nil || len(all) != 3 || all[1].Text != "" || !all[1].Erased || all[2].Text != "涉嫌收受礼品" {
 		t.Errorf("the history is %+v, %v", all, err)
 	}

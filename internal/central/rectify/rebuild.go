@@ -31,7 +31,7 @@ func (o *Orders) Rebuild(ctx context.Context, by By, reason string, progress fun
 		if err != nil {
 			return err
 		}
-		for _, t := range []string{"rectify_order", "rectify_part", "rectify_act"} {
+		for _, t := range []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file"} {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+t); err != nil {
 				return err
 			}
@@ -71,6 +71,7 @@ func (o *Orders) acts(ctx context.Context, after, last int64, progress func(done
 				return nil, err
 			}
 			if strings.HasPrefix(a.Do, prefix) {
+				a.Text = nil // which may be a file, and changes no table
 				all = append(all, did{e.Pos, a})
 			}
 		}

@@ -18,8 +18,11 @@ import (
 //go:embed schema/*.sql
 var schemas embed.FS
 
-// Source is who opens orders, in the journal: nobody.
-const Source = "rectify"
+// Who opens orders, in the journal, if it is no account.
+const (
+	Source  = "rectify" // nobody: it follows from what counts
+	Citizen = "citizen" // who complains by phone
+)
 
 const (
 	leaseName = "rectify"
@@ -47,13 +50,14 @@ type Config struct {
 
 // Orders is the work on bad evaluations. Its methods are safe for concurrent use.
 type Orders struct {
-	cfg Config
-	db  *db.DB
+	cfg     Config
+	db      *db.DB
+	drawing chan struct{} // held by whoever draws a picture anew
 }
 
 // Open brings the room's tables up to date.
 func Open(ctx context.Context, c Config) (*Orders, error) {
-	o := &Orders{cfg: c, db: c.Journal.DB()}
+	o := &Orders{cfg: c, db: c.Journal.DB(), drawing: make(chan struct{}, 1)}
 	scripts, err := fs.Sub(schemas, "schema")
 	if err == nil {
 		err = o.db.Migrate(ctx, "rectify", scripts)
@@ -110,7 +114,7 @@ func (o *Orders) now() int64 { return o.cfg.Now().UnixMilli() }
 
 // tables are those of a backup.
 func tables() []string {
-	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_since"}
+	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_since"}
 }
 
 // Room implements journal.Room.

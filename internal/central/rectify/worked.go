@@ -15,10 +15,10 @@ import (
 // Touch is that an act was about an order.
 type Touch struct{ Pos, Order int64 }
 
-// Touched returns up to n acts after a row of the journal, in order: whoever counts orders looks at these.
+// Touched returns up to n acts after a row of the journal, in order: whoever counts orders looks at these. An attachment is none of them.
 func (o *Orders) Touched(ctx context.Context, after int64, n int) ([]Touch, error) {
 	all, err := db.Query(ctx, o.db, func(s db.Scanner) (t Touch, err error) { return t, s.Scan(&t.Pos, &t.Order) },
-		"SELECT pos, order_id FROM rectify_act WHERE pos > $1 ORDER BY pos LIMIT $2", after, n)
+		"SELECT pos, order_id FROM rectify_act a WHERE pos > $1 AND "+noFile+" ORDER BY pos LIMIT $2", after, n)
 	if err != nil {
 		return nil, fmt.Errorf("read what was done about orders: %w", err)
 	}
@@ -41,14 +41,17 @@ type Worked struct {
 	Due        int64  // when the next step is too late
 }
 
-// Worked returns the parts of an order with what was done about them.
+// noFile says that an act in rectify_act a is no attachment, whose row of the journal is large.
+const noFile = "NOT EXISTS (SELECT 1 FROM rectify_file f WHERE f.pos = a.pos)"
+
+// Worked returns the parts of an order with what was done about them; none of one on a complaint, which is no rating.
 func (o *Orders) Worked(ctx context.Context, id int64) ([]Worked, error) {
 	x, err := o.Order(ctx, id)
-	if err != nil {
+	if err != nil || x.About.Complaint != nil {
 		return nil, err
 	}
 	places, err := db.Query(ctx, o.db, func(s db.Scanner) (pos int64, err error) { return pos, s.Scan(&pos) },
-		"SELECT pos FROM rectify_act WHERE order_id = $1 ORDER BY pos", id)
+		"SELECT pos FROM rectify_act a WHERE order_id = $1 AND "+noFile+" ORDER BY pos", id)
 	if err != nil {
 		return nil, fmt.Errorf("read what was done about order %d: %w", id, err)
 	}

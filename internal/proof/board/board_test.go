@@ -129,7 +129,7 @@ func TestWiring(t *testing.T) {
 // which the daemon needs the most memory.
 func TestLamps(t *testing.T) {
 	h := newHall(t, gpioKeys+"lamps.backlight = \"LAMP\"\n")
-	h.start(Options{Width: 1920, Height: 1080})
+	h.start(Options{Width: 1920, Height: 1200})
 	h.startBox()
 	h.visit()
 	h.readQR("large-asking", true)

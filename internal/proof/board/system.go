@@ -53,7 +53,8 @@ const shellUnit = `[Unit]
 Description=The shell in the hands of the test
 
 [Service]
-ExecStart=/bin/bash -c 'exec 3<>/dev/hvc0; stty raw -echo <&3; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ip route add default via 10.0.2.2; echo ready >&3; dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1'
+ExecStart=/bin/bash -c 'exec 3<>/dev/hvc0; stty raw -echo <&3; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; \
+	ip route add default via 10.0.2.2; echo ready >&3; dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1'
 `
 
 const systemScript = `#!/bin/busybox sh

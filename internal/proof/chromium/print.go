@@ -31,10 +31,12 @@ func CheckPrint(t *testing.T, ctx context.Context, page string) {
 	const look = `(() => { const wrong = [];
 		for (const e of document.querySelectorAll("main *")) {
 			const r = e.getBoundingClientRect();
-			if (r.height > 1000 && getComputedStyle(e).breakInside === "avoid") wrong.push("longer than a sheet, and kept together: " + e.outerHTML.slice(0, 120));
-			if (r.width && r.right > document.documentElement.clientWidth + 1 && getComputedStyle(e).visibility !== "hidden") wrong.push("cut off: " + e.outerHTML.slice(0, 120));
+			const looks = getComputedStyle(e), begins = e.outerHTML.slice(0, 120);
+			if (r.height > 1000 && looks.breakInside === "avoid") wrong.push("longer than a sheet, and kept together: " + begins);
+			if (r.width && r.right > document.documentElement.clientWidth + 1 && looks.visibility !== "hidden") wrong.push("cut off: " + begins);
 		}
-		for (const e of document.querySelectorAll("nav.menu, form, .skip, .pager, .actions")) if (e.getClientRects().length) wrong.push("printed: " + e.outerHTML.slice(0, 120));
+		for (const e of document.querySelectorAll("nav.menu, form, .skip, .pager, .actions"))
+			if (e.getClientRects().length) wrong.push("printed: " + e.outerHTML.slice(0, 120));
 		return wrong.slice(0, 5).join("\n"); })()`
 	wrong, err := chromedp.Run(ctx, chromedp.Evaluate[string](look))
 	if err != nil || wrong != "" {

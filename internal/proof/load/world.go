@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 )
 
 // world is a broker and a centre on loopback.
@@ -53,7 +54,7 @@ func newWorld(ctx context.Context, dir string, o options) (w *world, err error) 
 			err = errors.Join(err, w.close())
 		}
 	}()
-	if w.address, err = freeAddress(); err != nil {
+	if w.address, err = testkit.FreeAddress(); err != nil {
 		return w, err
 	}
 	if w.broker, err = startBroker(ctx, dir, w.address); err != nil {
@@ -62,14 +63,6 @@ func newWorld(ctx context.Context, dir string, o options) (w *world, err error) 
 	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.url = \"mqtt://%s\"\nlog_level = \"warn\"\n%s\n",
 		filepath.Join(dir, "centre"), filepath.Join(dir, "addresses.json"), w.address, o.config)
 	return w, os.WriteFile(w.config, []byte(text), 0o600)
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 func startBroker(ctx context.Context, dir, address string) (*process, error) {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"haochaping/internal/proof/testkit"
 )
 
 // ErrMissing says that mosquitto is not installed.
@@ -59,13 +61,7 @@ type Broker struct {
 // New returns a broker that does not run yet, with lines of configuration besides its listener's.
 func New(t *testing.T, lines string) *Broker {
 	t.Helper()
-	b := &Broker{program: Need(t), Config: filepath.Join(t.TempDir(), "mosquitto.conf")}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Address = l.Addr().String()
-	_ = l.Close() // it listened to nobody
+	b := &Broker{program: Need(t), Config: filepath.Join(t.TempDir(), "mosquitto.conf"), Address: testkit.Address(t)}
 	_, port, _ := net.SplitHostPort(b.Address)
 	if err := os.WriteFile(b.Config, []byte("listener "+port+" 127.0.0.1\n"+lines), 0o600); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"haochaping/internal/proof/testkit"
 )
 
 // Cluster is some nodes.
@@ -59,7 +61,7 @@ func Start(folder string, o Options) (c *Cluster, err error) {
 	var routes []string
 	var clusters []string
 	for range o.Nodes {
-		at, err := freeAddress()
+		at, err := testkit.FreeAddress()
 		if err != nil {
 			return c, err
 		}
@@ -70,10 +72,10 @@ func Start(folder string, o Options) (c *Cluster, err error) {
 		if err := os.MkdirAll(n.folder, 0o700); err != nil {
 			return c, err
 		}
-		if n.mqtt, err = freeAddress(); err != nil {
+		if n.mqtt, err = testkit.FreeAddress(); err != nil {
 			return c, err
 		}
-		client, err := freeAddress()
+		client, err := testkit.FreeAddress()
 		if err != nil {
 			return c, err
 		}
@@ -165,14 +167,6 @@ func (c *Cluster) Close() {
 	for i := range c.nodes {
 		c.Kill(i)
 	}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // moduleRoot returns the folder of this module's go.mod.

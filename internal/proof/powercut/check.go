@@ -64,9 +64,9 @@ func copyState(mount, to string) (found bool, err error) {
 	return found, nil
 }
 
-// check opens the log that a cut has left, in a folder of its own, and compares it with the ledger. What is found beyond
+// check opens the log that a cut has left, in a folder of its own, and compares it with what is expected. What is found beyond
 // what was thanked for must stay from then on. An error means that the harness failed, not the store.
-func (l *ledger) check(dir string, found bool) ([]Breach, error) {
+func (l *expected) check(dir string, found bool) ([]Breach, error) {
 	if !found && l.epoch != "" {
 		return []Breach{{Missing, len(l.bodies), "the log is gone"}}, nil
 	}
@@ -97,8 +97,8 @@ func (l *ledger) check(dir string, found bool) ([]Breach, error) {
 	return broken, nil
 }
 
-// compare holds the log against the ledger.
-func (l *ledger) compare(s *store.Store) (broken []Breach, err error) {
+// compare holds the log against what is expected.
+func (l *expected) compare(s *store.Store) (broken []Breach, err error) {
 	add := func(k Kind, n int, format string, args ...any) {
 		if n > 0 {
 			broken = append(broken, Breach{k, n, fmt.Sprintf(format, args...)})
@@ -156,7 +156,7 @@ func (l *ledger) compare(s *store.Store) (broken []Breach, err error) {
 }
 
 // use makes sure that the log goes on, after which the copy is of no more use.
-func (l *ledger) use(s *store.Store, found bool) []Breach {
+func (l *expected) use(s *store.Store, found bool) []Breach {
 	if found {
 		l.epoch = s.Epoch().String()
 	}

@@ -11,9 +11,9 @@ import (
 )
 
 // writeFormat1 writes a log as the first version of the store did, which boxes in the field may still hold, and enters it
-// in a ledger: a bucket of records by their seqs, and a bucket of small values, none of them with a checksum.
-func writeFormat1(path string, all []rating.Body, released uint64, epoch rating.Epoch) (l ledger, err error) {
-	l = newLedger()
+// in what is expected: a bucket of records by their seqs, and a bucket of small values, none of them with a checksum.
+func writeFormat1(path string, all []rating.Body, released uint64, epoch rating.Epoch) (l expected, err error) {
+	l = newExpected()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{PageSize: 4096, NoSync: true})
 	if err != nil {
 		return l, fmt.Errorf("write a log of format 1: %w", err)

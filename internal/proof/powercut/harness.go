@@ -70,16 +70,16 @@ func Catch(ctx context.Context, b Build, seed uint64) (Table, error) {
 
 // drive is one disk through some cuts in a row.
 type drive struct {
-	m      *machine
-	p      Plan
-	number uint64
-	scene  scene
-	random *rand.Rand
-	medium []byte // while the power is off
-	ledger ledger
-	runs   uint64 // writers that were started on it
-	found  bool   // there is a log
-	old    bool   // of format 1
+	m        *machine
+	p        Plan
+	number   uint64
+	scene    scene
+	random   *rand.Rand
+	medium   []byte // while the power is off
+	expected expected
+	runs     uint64 // writers that were started on it
+	found    bool   // there is a log
+	old      bool   // of format 1
 }
 
 func newDrive(m *machine, p Plan, number uint64, all []scene) *drive {
@@ -95,7 +95,7 @@ func newDrive(m *machine, p Plan, number uint64, all []scene) *drive {
 			break
 		}
 	}
-	return &drive{m: m, p: p, number: number, scene: s, random: random, medium: clone(s.medium), ledger: s.ledger.clone(), old: s.old}
+	return &drive{m: m, p: p, number: number, scene: s, random: random, medium: clone(s.medium), expected: s.expected.clone(), old: s.old}
 }
 
 // run cuts the power of a disk as often as its scene wants, or until a promise is broken.
@@ -137,7 +137,7 @@ func (d *drive) cut(ctx context.Context, t *Table) ([]Breach, error) {
 	}
 	d.runs++
 	j := job{Path: logPath(d.m.mount), Seed: seedOf(d.p.Seed, d.number, d.runs), Run: d.runs, Begin: d.scene.begin, Build: d.p.Build}
-	w, err := start(j, d.ledger, nil)
+	w, err := start(j, d.expected, nil)
 	if err != nil {
 		return nil, errors.Join(err, d.m.off())
 	}
@@ -147,7 +147,7 @@ func (d *drive) cut(ctx context.Context, t *Table) ([]Breach, error) {
 	if err := errors.Join(ctx.Err(), d.m.off()); err != nil {
 		return nil, err
 	}
-	d.medium, d.ledger = medium, w.account.ledger
+	d.medium, d.expected = medium, w.account.expected
 	t.Cuts++
 	t.AtStake += atStake
 	t.Thanked += w.account.thanked
@@ -241,9 +241,9 @@ func (d *drive) look(cut int) (broken []Breach, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	found, err := copyState(d.m.mount, dir)
-	before := d.ledger
+	before := d.expected
 	if err == nil {
-		broken, err = d.ledger.check(dir, found)
+		broken, err = d.expected.check(dir, found)
 	}
 	if broken != nil && d.p.Evidence != "" {
 		err = errors.Join(err, d.keep(cut, before, broken))
@@ -254,7 +254,7 @@ func (d *drive) look(cut int) (broken []Breach, err error) {
 }
 
 // keep copies what a cut has left to where it outlives the run.
-func (d *drive) keep(cut int, l ledger, broken []Breach) error {
+func (d *drive) keep(cut int, l expected, broken []Breach) error {
 	to := filepath.Join(d.p.Evidence, fmt.Sprintf("%s-%d-%d", strings.ReplaceAll(string(d.p.Build), " ", "-"), d.p.Seed, cut))
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
@@ -264,5 +264,5 @@ func (d *drive) keep(cut int, l ledger, broken []Breach) error {
 	}
 	text := fmt.Sprintf("%v\nepoch %s\nlast %d\nacknowledged %d asked, %d taken, %d known to the file\nunfinished append %q\nthanked %v\n",
 		broken, l.epoch, l.last, l.asked, l.taken, l.known, l.open, l.bodies)
-	return os.WriteFile(filepath.Join(to, "ledger.txt"), []byte(text), 0o600)
+	return os.WriteFile(filepath.Join(to, "expected.txt"), []byte(text), 0o600)
 }

@@ -17,14 +17,14 @@ type process struct {
 	input   io.WriteCloser
 }
 
-// start starts a writer. Its account goes on from the ledger; onMark is called with each mark that it sets.
-func start(j job, l ledger, onMark func(name string, count int)) (*process, error) {
+// start starts a writer. Its account goes on from what is expected; onMark is called with each mark that it sets.
+func start(j job, l expected, onMark func(name string, count int)) (*process, error) {
 	c, err := j.command()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{begun: make(chan struct{}), ended: make(chan struct{}), command: c}
-	p.account.ledger, p.account.started = l, p.begun
+	p.account.expected, p.account.started = l, p.begun
 	if p.input, err = c.StdinPipe(); err != nil {
 		return nil, err
 	}

@@ -13,13 +13,13 @@ import (
 
 // scene is how a disk begins.
 type scene struct {
-	name   string
-	medium []byte
-	ledger ledger
-	begin  string // what its writers begin with
-	weight int    // how often it is chosen, relative to the others
-	cuts   int    // how many cuts in a row such a disk sees
-	old    bool   // its log is of format 1
+	name     string
+	medium   []byte
+	expected expected
+	begin    string // what its writers begin with
+	weight   int    // how often it is chosen, relative to the others
+	cuts     int    // how many cuts in a row such a disk sees
+	old      bool   // its log is of format 1
 }
 
 // scenes prepares the disks on which runs begin. Most of what is hard happens in the first moments of a run: creation,
@@ -37,7 +37,7 @@ func scenes(m *machine, empty []byte) ([]scene, error) {
 	}
 	for i := range all {
 		s := &all[i]
-		s.medium, s.ledger = clone(empty), newLedger()
+		s.medium, s.expected = clone(empty), newExpected()
 		if s.name == "no folder" {
 			continue
 		}
@@ -60,9 +60,9 @@ func (s *scene) prepare(m *machine, random *rand.Rand) (err error) {
 	b := bodies{run: 1 << 20, random: random} // greater than that of any writer
 	switch s.name {
 	case "small log of format 1":
-		s.ledger, err = writeFormat1(path, b.some(60), 20, epochOf(random))
+		s.expected, err = writeFormat1(path, b.some(60), 20, epochOf(random))
 	case "large log of format 1":
-		s.ledger, err = writeFormat1(path, b.some(2500), 1000, epochOf(random))
+		s.expected, err = writeFormat1(path, b.some(2500), 1000, epochOf(random))
 	case "log to compact":
 		err = s.fill(path, append(append(b.stock(), b.stock()...), b.stock()...))
 	case "log in use", "log to release":
@@ -101,9 +101,9 @@ func (s *scene) fill(path string, all []rating.Body) error {
 		if err != nil {
 			return err
 		}
-		s.ledger.bodies[uint64(i)+1] = hash
+		s.expected.bodies[uint64(i)+1] = hash
 	}
-	s.ledger.last, s.ledger.epoch = uint64(len(all)), log.Epoch().String()
+	s.expected.last, s.expected.epoch = uint64(len(all)), log.Epoch().String()
 	return log.Close()
 }
 

@@ -96,7 +96,7 @@ func Measure(ctx context.Context) (all []Figures, err error) {
 		var parts []written
 		var flushes []int64
 		var p *process
-		p, err = start(job{Path: logPath(m.mount), Seed: 1, Run: 1, Begin: beginMeasure}, newLedger(), func(name string, n int) {
+		p, err = start(job{Path: logPath(m.mount), Seed: 1, Run: 1, Begin: beginMeasure}, newExpected(), func(name string, n int) {
 			var copied written
 			m.disk.pause(func(n int64) {
 				copied = maps.Clone(now)

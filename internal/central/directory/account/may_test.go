@@ -103,7 +103,7 @@ func TestMay(t *testing.T) {
 			if g.From > p.At || g.To != 0 && g.To <= p.At {
 				continue
 			}
-			owes = owes || g.Role == Province || g.Role == City || g.Role == County || g.Role == Unit || g.Role == Auditor
+			owes = owes || g.Role == Province || g.Role == City || g.Role == County || g.Role == Unit || g.Role == Auditor || g.Role == Inspector
 			want = want || rule.Reach[g.Role] != Nowhere && g.Scope != "" && lies(g, o)
 		}
 		if a == Start || a == UseOwn {
@@ -140,8 +140,10 @@ func TestWhoNeverSees(t *testing.T) {
 		{Hall, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeAccounts, SeeAudit}},
 		{Staff, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeBoxes, SeeDirectory, SeeAccounts, SeeAudit}},
 		{Technician, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeOwnFigures, SeeOrders, SeeAccounts, SeeAudit}},
-		{Auditor, []Action{SeeIdentity, EditAccounts, EditBoxes, EditDirectory, WorkOrders, ReviewOrders}},
-		{Unit, []Action{SeeBoxes, SeeAccounts, SeeAudit, EditDirectory, ReviewOrders}},
+		{Auditor, []Action{SeeIdentity, SeeClues, EditAccounts, EditBoxes, EditDirectory, WorkOrders, ReviewOrders}},
+		{Inspector, []Action{SeeLive, SeeEvaluations, SeeText, SeeIdentity, SeeOrders, WorkOrders, ReviewOrders, SeeAccounts, SeeAudit}},
+		{Province, []Action{SeeClues, WorkOrders}}, {City, []Action{SeeClues}}, {County, []Action{SeeClues}},
+		{Unit, []Action{SeeClues, SeeBoxes, SeeAccounts, SeeAudit, EditDirectory, ReviewOrders}},
 	} {
 		for _, a := range x.never {
 			if r, _ := RuleOf(a); r.Reach[x.role] != Nowhere {

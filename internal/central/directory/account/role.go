@@ -15,11 +15,12 @@ const (
 	Staff      Role = "staff"      // 窗口人员
 	Technician Role = "technician" // 设备运维
 	Auditor    Role = "auditor"    // 审计
+	Inspector  Role = "inspector"  // 线索专员, who alone sees clues (article 23)
 )
 
 // Roles returns all roles, in the order of docs/roles.md.
 func Roles() []Role {
-	return []Role{Province, City, County, Unit, Hall, Staff, Technician, Auditor}
+	return []Role{Province, City, County, Unit, Hall, Staff, Technician, Auditor, Inspector}
 }
 
 // Chinese returns the role as people read it, empty for one that is unknown.
@@ -41,6 +42,8 @@ func (r Role) Chinese() string {
 		return "设备运维"
 	case Auditor:
 		return "审计"
+	case Inspector:
+		return "线索专员"
 	}
 	return ""
 }
@@ -91,6 +94,8 @@ const (
 	SeeOrders       Action = "order.read"          // 差评工单
 	WorkOrders      Action = "order.work"          // 办理工单：联系、整改、反馈
 	ReviewOrders    Action = "order.review"        // 督办、复核、回访
+	Complain        Action = "complaint.enter"     // 登记投诉
+	SeeClues        Action = "clue.work"           // 线索的查看与办理，须说明理由
 	EnterPaper      Action = "paper.enter"         // 录入书面评价
 	SeeDirectory    Action = "directory.read"      // 区划、单位、大厅、窗口、人员
 	EditDirectory   Action = "directory.edit"      // 修改机构资料
@@ -150,6 +155,8 @@ func Rules() []Rule {
 		{SeeOrders, "差评工单", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
 		{WorkOrders, "办理工单：联系、整改、反馈", map[Role]Reach{Unit: InUnit}, false},
 		{ReviewOrders, "督办、复核、回访", offices(InArea, nil), false},
+		{Complain, "登记投诉", offices(InArea, nil), false},
+		{SeeClues, "线索（打击报复、涉嫌违纪违法）的查看与办理", map[Role]Reach{Inspector: InArea}, true},
 		{EnterPaper, "录入书面评价", offices(InArea, map[Role]Reach{Hall: InHall}), false},
 		{SeeDirectory, "区划、单位、大厅、窗口、人员", offices(InArea, map[Role]Reach{Unit: InUnit, Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{EditDirectory, "修改机构资料", offices(InArea, map[Role]Reach{Hall: InHall}), false},

@@ -1,68 +1,42 @@
 package orders
 
 import (
-	"fmt"
+	"errors"
+	"net/http"
 	"time"
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/web"
-	"haochaping/internal/rating"
 )
 
-// programs returns what programs read of orders. What people have written about one is not among it: it may say who has rated.
+// programs returns what programs read of orders, and how they work on them: a province's own 整改 system, by the same states. What people have written about an
+// order is not among what they read: it may say who has rated. Of clues there is nothing.
 func (p *pages) programs() []web.Route {
 	see := account.SeeOrders
 	return []web.Route{
 		{Method: "GET", Path: "/api/v1/orders", Action: see, Do: p.listForPrograms},
 		{Method: "GET", Path: "/api/v1/orders/{order}", Action: see, Object: p.object, Do: p.tell},
+		{Method: "POST", Path: "/api/v1/orders/{order}/work", Action: account.WorkOrders, Object: p.object, Do: p.doesForPrograms},
+		{Method: "POST", Path: "/api/v1/orders/{order}/review", Action: account.ReviewOrders, Object: p.object, Do: p.doesForPrograms},
+		{Method: "POST", Path: "/api/v1/complaints", Action: account.Complain, Do: p.complainForPrograms},
 	}
 }
 
 // told is the part of an order that one unit works on, as programs read it.
 type told struct {
-	ID       string          `json:"id"`
-	State    rectify.State   `json:"state"`
-	Means    string          `json:"means"` // in Chinese
-	Unit     string          `json:"unit,omitempty"`
-	UnitName string          `json:"unit_name,omitempty"`
-	Area     string          `json:"area,omitempty"`
-	Level    rating.Level    `json:"level"`
-	Matter   string          `json:"matter,omitempty"`
-	Place    string          `json:"place,omitempty"`
-	RatedAt  time.Time       `json:"rated_at"`
-	Due      *time.Time      `json:"due,omitempty"` // the first moment that is too late; nothing is to be done without it
-	Left     *int            `json:"days_left,omitempty"`
-	Urgency  rectify.Urgency `json:"urgency,omitempty"`
-	Days     int             `json:"days"` // working days of the unit, an extension with them
-	Ends     time.Time       `json:"ends"` // when they are over
-	Changed  int64           `json:"changed"`
-	Named    bool            `json:"named"`
-	See      int64           `json:"evaluation,omitempty"` // for those who see evaluations
+	rectify.Told
+	See int64 `json:"evaluation,omitempty"` // for those who see evaluations
 }
 
-func (p *pages) toldOf(c *web.Call, a *directory.Atlas, l rectify.Listed) told {
-	now := c.Now()
-	t := told{ID: fmt.Sprintf("%d-%d", l.Order, l.Part), State: l.Body.State, Means: l.Body.State.Chinese(), Unit: l.Body.Unit, Area: l.Body.Area, Level: l.About.Level,
-		Matter: l.About.Matter, Place: l.About.Place, RatedAt: time.UnixMilli(l.About.RatedAt).In(web.Zone()), Days: l.Body.Days, Ends: p.Orders.Terms().End(l.Body).At.In(web.Zone()),
-		Changed: l.Changed, Named: l.Body.Named}
-	if u, ok := a.At(directory.Unit, l.Body.Unit, directory.DayOf(now)); ok {
-		t.UnitName = u.Name
-	}
+func (p *pages) toldOf(c *web.Call, l rectify.Listed) (told, error) {
+	t, err := p.Orders.Tell(c.R.Context(), l)
+	v := told{Told: t}
 	if c.Ever(account.SeeEvaluations) {
-		t.See = l.About.Evaluation
+		v.See = l.About.Evaluation
 	}
-	if l.Due == 0 {
-		return t
-	}
-	due := time.UnixMilli(l.Due).In(web.Zone())
-	left, late := p.Orders.Terms().Left(due, now)
-	if late {
-		left = -left
-	}
-	t.Due, t.Left, t.Urgency = &due, &left, p.Orders.Terms().Urgency(due, now)
-	return t
+	return v, err
 }
 
 // listForPrograms answers with the parts that the person sees and that somebody has still to work on, by what is due first.
@@ -88,7 +62,11 @@ func (p *pages) listForPrograms(c *web.Call) error {
 	}
 	var items []told
 	for _, l := range some {
-		items = append(items, p.toldOf(c, a, l))
+		t, err := p.toldOf(c, l)
+		if err != nil {
+			return err
+		}
+		items = append(items, t)
 	}
 	if next == (rectify.Place{}) {
 		return web.List(c, items, "")
@@ -99,7 +77,7 @@ func (p *pages) listForPrograms(c *web.Call) error {
 // toldStep is an act of the history as programs read it.
 type toldStep struct {
 	At    time.Time    `json:"at"`
-	Do    rectify.Deed `json:"do,omitempty"` // nothing where the order was opened or the part added
+	Do    rectify.Deed `json:"do,omitempty"` // nothing where the order was opened, the part added or a file attached
 	Means string       `json:"means"`        // in Chinese
 	By    string       `json:"by"`           // the account, or the program itself
 	Wrote bool         `json:"wrote"`        // somebody has written something, which the pages show
@@ -107,25 +85,104 @@ type toldStep struct {
 
 // tell answers with the part of the address and its history, the last act first.
 func (p *pages) tell(c *web.Call) error {
-	x, k, err := p.part(c)
+	f, err := p.part(c)
 	if err != nil {
 		return err
 	}
-	a, err := p.Directory.Atlas(c.R.Context())
+	clues := rectify.NoClues
+	if c.May(account.ReviewOrders, object(f.atlas, f.Body, directory.DayOf(c.Now()))) {
+		clues = rectify.ThatClues
+	}
+	history, err := p.Orders.History(c.R.Context(), f.Order, clues)
 	if err != nil {
 		return err
 	}
-	history, err := p.Orders.History(c.R.Context(), k.Order, c.May(account.ReviewOrders, object(a, k.Body, directory.DayOf(c.Now()))))
+	t, err := p.toldOf(c, rectify.Listed{Kept: f.Kept, About: f.order.About})
 	if err != nil {
 		return err
 	}
 	v := struct {
 		told
 		History []toldStep `json:"history"`
-	}{p.toldOf(c, a, rectify.Listed{Kept: k, About: x.About}), []toldStep{}}
-	for _, h := range ofPart(history, k.Part) {
-		s := p.step(c, a, h)
-		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased})
+	}{t, []toldStep{}}
+	for _, h := range ofPart(history, f.Part) {
+		s := p.step(c, f, h)
+		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased || h.Kept})
 	}
 	return c.JSON(v)
+}
+
+// doesForPrograms does what a program says about a part as it has seen it, and answers with the part.
+func (p *pages) doesForPrograms(c *web.Call) error {
+	var in struct {
+		Deed    rectify.Deed `json:"deed"`
+		Changed int64        `json:"changed"`
+		Words   string       `json:"words"`
+		Days    int          `json:"days"`
+		Unit    string       `json:"unit"`
+	}
+	if err := c.Body(&in); err != nil {
+		return err
+	}
+	f, err := p.part(c)
+	if err != nil {
+		return err
+	}
+	k, err := p.do(c, f, in.Changed, rectify.Event{Do: in.Deed, Days: in.Days, Unit: in.Unit}, in.Words)
+	if err != nil {
+		return refusalFor(err)
+	}
+	t, err := p.toldOf(c, rectify.Listed{Kept: k, About: f.order.About})
+	if err != nil {
+		return err
+	}
+	return c.JSON(t)
+}
+
+// refusalFor makes what cannot be done an answer for programs.
+func refusalFor(err error) error {
+	var refusal *rectify.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: refusal.Error()}
+	case errors.Is(err, rectify.ErrMeanwhile):
+		return &web.Refusal{Status: http.StatusConflict, Words: err.Error()}
+	}
+	return err
+}
+
+// complainForPrograms opens an order on a complaint, as the hotline has taken one. Its way and number tell a repetition, which is answered by 200.
+func (p *pages) complainForPrograms(c *web.Call) error {
+	var in struct {
+		Way         rectify.Way `json:"way"`
+		Number      string      `json:"number"`
+		At          *time.Time  `json:"at"`
+		Retaliation bool        `json:"retaliation"`
+		Unit        string      `json:"unit"`
+		Area        string      `json:"area"`
+		Matter      string      `json:"matter"`
+		Place       string      `json:"place"`
+		Words       string      `json:"words"`
+		Contact     string      `json:"contact"`
+	}
+	if err := c.Body(&in); err != nil {
+		return err
+	}
+	v := rectify.Complained{Way: in.Way, Number: in.Number, Retaliation: in.Retaliation, Unit: in.Unit, Area: in.Area, Matter: in.Matter, Place: in.Place,
+		Words: in.Words, Contact: in.Contact}
+	if in.At != nil {
+		v.At = in.At.UnixMilli()
+	}
+	x, fresh, err := p.enter(c, "", v)
+	if err != nil {
+		return refusalFor(err)
+	}
+	out := struct {
+		ID string `json:"id"`
+	}{x.Parts[0].Name()}
+	if !fresh {
+		return c.JSON(out)
+	}
+	c.W.Header().Set("Location", "/api/v1/orders/"+out.ID)
+	return c.JSONStatus(http.StatusCreated, out)
 }

@@ -54,6 +54,30 @@ func TestInABrowser(t *testing.T) {
 		do(name, chromedp.Navigate(server.URL+path))
 		look(name)
 	}
+	w.Pass(7 * 24 * time.Hour)
+	office = w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	complaint := orderOf(t, w.complain(t, office, "number", "12345-2027-000731"))
+	clue := w.complain(t, office, "retaliation", "1")
+	if clue.Code != 200 {
+		t.Fatalf("a clue: %d %s", clue.Code, clue.Body)
+	}
+	server.As(office)
+	for name, path := range map[string]string{"board": "/orders/board", "search": "/orders/search?late=1", "complain": "/complaints", "complaint": complaint} {
+		do(name, chromedp.Navigate(server.URL+path))
+		look(name)
+	}
+	do("urge", chromedp.Navigate(server.URL+"/orders/search?late=1"), chromedp.SendKeys(chromedp.CSS("#words"), "请今天联系评价人"),
+		chromedp.Click(chromedp.CSS(`form[action="/orders/urge"] button`)), chromedp.WaitVisible(chromedp.CSS(".notice")))
+	look("urged")
+	do("a reason", chromedp.Navigate(server.URL+complaint), chromedp.SendKeys(chromedp.CSS("#why-words"), "核实投诉"),
+		chromedp.Click(chromedp.CSS(`form[action$="/words"] button`)), chromedp.WaitVisible(chromedp.CSS("blockquote")))
+	look("words")
+	server.As(w.SignIn(w.Add(webtest.Grant(account.Inspector, city, city))))
+	do("clues", chromedp.Navigate(server.URL+"/clues"))
+	look("clues")
+	do("a clue", chromedp.Click(chromedp.CSS("td a")), chromedp.WaitVisible(chromedp.CSS("#why-clue")), chromedp.SendKeys(chromedp.CSS("#why-clue"), "核实线索"),
+		chromedp.Click(chromedp.CSS(`form[action$="/look"] button`)), chromedp.WaitVisible(chromedp.CSS("blockquote")))
+	look("clue")
 	server.As(w.SignIn(w.Add(webtest.Grant(account.County, county, county))))
 	do("empty", chromedp.Navigate(server.URL+"/orders"))
 	look("empty")

@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/web"
 )
@@ -17,6 +19,9 @@ import (
 // single is what the page of one part shows.
 type single struct {
 	row
+	Page     string // its address
+	Clue     bool   // by the door of clues
+	Looked   bool   // a reason was given
 	Area     string
 	Had      []string
 	Named    bool
@@ -25,10 +30,31 @@ type single struct {
 	Others   []row // parts of the same order that the person sees
 	Steps    []step
 	Deeds    []deed
+	Attach   string // where a file is sent to, empty: the person attaches none
 	See      string // address of the evaluation, empty if the person may not see it
 	Most     int
 	MostText int
 	Problem  string
+
+	Complaint *complaintShown
+}
+
+// complaintShown is what the page says of a complaint.
+type complaintShown struct {
+	rectify.Complaint
+	Way     string
+	Against string // name of the unit that a clue is about
+	Words   look   // what the citizen has said
+	Person  look   // how they are reached
+}
+
+// look is a text that is shown for a reason.
+type look struct {
+	May     bool
+	Shown   bool
+	Text    string
+	Erased  bool
+	Problem string
 }
 
 // step is an act of the history in words.
@@ -36,33 +62,50 @@ type step struct {
 	At, What, Who string
 	Text          string
 	Erased        bool
+	Kept          bool   // for those who see clues
+	File          string // address of what was attached
 }
 
 // deed is something that the person may do now.
 type deed struct {
 	rectify.About
-	Path    string
-	Article string
-	Extend  bool
-	Move    bool
+	Path      string
+	Article   string
+	Extend    bool
+	Move      bool
+	Begun     string // what stands in the words already
+	Open      bool
+	Templates []template
+}
+
+// template is a beginning of an answer, and its number in the address.
+type template struct {
+	rectify.Template
+	Number int
 }
 
 func (p *pages) one(c *web.Call) error { return p.show(c, http.StatusOK, "") }
 
 // show answers with the page as things stand now.
 func (p *pages) show(c *web.Call, status int, problem string) error {
-	x, k, err := p.part(c)
+	f, err := p.part(c)
 	if err != nil {
 		return err
 	}
-	a, err := p.Directory.Atlas(c.R.Context())
+	v, err := p.single(c, f, rectify.ThatClues)
+	v.Problem = problem
 	if err != nil {
 		return err
 	}
-	today := directory.DayOf(c.Now())
+	return c.ShowStatus(status, "orders/one", v)
+}
+
+// single returns what the page of a part shows, with as much of clues as is said.
+func (p *pages) single(c *web.Call, f found, clues rectify.Clues) (v single, err error) {
+	k, x, a, today := f.Kept, f.order, f.atlas, directory.DayOf(c.Now())
 	o := object(a, k.Body, today)
-	v := single{row: p.row(a, rectify.Listed{Kept: k, About: x.About}, c.Now()), Area: k.Body.Area, Named: k.Body.Named, Days: k.Body.Days, Most: rectify.MostDays,
-		MostText: rectify.MostWords, Problem: problem, Ends: p.Orders.Terms().End(k.Body).At.Add(-time.Second).In(web.Zone()).Format("2006-01-02")}
+	v = single{row: p.row(a, rectify.Listed{Kept: k, About: x.About}, c.Now()), Page: f.path, Clue: f.clue, Area: k.Body.Area, Named: k.Body.Named, Days: k.Body.Days,
+		Most: rectify.MostDays, MostText: rectify.MostWords, Ends: p.Orders.Terms().End(k.Body).At.Add(-time.Second).In(web.Zone()).Format("2006-01-02")}
 	if r, ok := a.At(directory.Area, k.Body.Area, today); ok {
 		v.Area = r.Name
 	}
@@ -70,26 +113,62 @@ func (p *pages) show(c *web.Call, status int, problem string) error {
 		v.Had = append(v.Had, nameOf(a, u, today))
 	}
 	for _, other := range x.Parts {
-		if other.Part != k.Part && c.May(account.SeeOrders, object(a, other.Body, today)) {
+		if other.Part != k.Part && !f.clue && c.May(account.SeeOrders, object(a, other.Body, today)) {
 			v.Others = append(v.Others, p.row(a, rectify.Listed{Kept: other, About: x.About}, c.Now()))
 		}
 	}
-	if c.Ever(account.SeeEvaluations) {
+	if c.Ever(account.SeeEvaluations) && x.About.Complaint == nil {
 		v.See = fmt.Sprintf("/evaluations/of/%d", x.About.Evaluation)
 	}
-	for _, d := range k.Body.Next() {
-		do, way := account.WorkOrders, "work"
-		if d.By == rectify.Office {
-			do, way = account.ReviewOrders, "review"
+	if x.About.Complaint != nil {
+		v.Complaint = p.complaintOf(c, f, o)
+	}
+	v.Deeds, v.Attach = p.deeds(c, f, o)
+	if clues == rectify.ThatClues && !f.clue && !c.May(account.ReviewOrders, o) {
+		clues = rectify.NoClues
+	}
+	v.Steps, err = p.steps(c, f, clues)
+	return v, err
+}
+
+// deeds returns what the person may do about a part now, and where they send a file to.
+func (p *pages) deeds(c *web.Call, f found, o account.Object) (all []deed, attach string) {
+	door := func(h rectify.Hand) (string, bool) {
+		switch {
+		case f.clue:
+			return "/do", f.Body.Secret && c.May(account.SeeClues, o)
+		case h == rectify.Office:
+			return "/review", c.May(account.ReviewOrders, o)
 		}
-		if c.May(do, o) {
-			v.Deeds = append(v.Deeds, deed{About: d, Path: v.Path + "/" + way, Article: article(d.Article), Extend: d.Do == rectify.Extend, Move: d.Do == rectify.Move || d.Do == rectify.Assign})
+		return "/work", c.May(account.WorkOrders, o)
+	}
+	begun, _ := strconv.Atoi(c.R.URL.Query().Get("template")) // 0: by none
+	for _, about := range f.Body.Next() {
+		way, ok := door(about.By)
+		if !ok || f.clue && about.Do == rectify.Urge {
+			continue
+		}
+		d := deed{About: about, Path: f.path + way, Article: article(about.Article), Extend: about.Do == rectify.Extend,
+			Move: about.Do == rectify.Move || about.Do == rectify.Assign}
+		if about.Do == rectify.Reply {
+			for i, t := range rectify.Templates() {
+				d.Templates = append(d.Templates, template{t, i + 1})
+				if begun == i+1 {
+					d.Begun, d.Open = t.Text, true
+				}
+			}
+		}
+		all = append(all, d)
+	}
+	for _, h := range []rectify.Hand{rectify.Unit, rectify.Office} {
+		if way, ok := door(h); ok && attach == "" {
+			attach = f.path + way + "/files"
 		}
 	}
-	if v.Steps, err = p.steps(c, a, k, c.May(account.ReviewOrders, o)); err != nil {
-		return err
+	if f.clue && attach != "" {
+		attach = f.path + "/files"
 	}
-	return c.ShowStatus(status, "orders/one", v)
+	return all, attach
 }
 
 func nameOf(a *directory.Atlas, unit string, today directory.Day) string {
@@ -104,14 +183,17 @@ func article(n int) string {
 	return map[int]string{6: "第六条", 8: "第八条", 16: "第十六条", 17: "第十七条", 18: "第十八条", 23: "第二十三条"}[n]
 }
 
-// steps returns the history of a part, the last first.
-func (p *pages) steps(c *web.Call, a *directory.Atlas, k rectify.Kept, clues bool) (all []step, err error) {
-	history, err := p.Orders.History(c.R.Context(), k.Order, clues)
+// steps returns the history of a part, the last first. Of a part that has a clue, and is none, the door of clues shows what was referred.
+func (p *pages) steps(c *web.Call, f found, clues rectify.Clues) (all []step, err error) {
+	history, err := p.Orders.History(c.R.Context(), f.Order, clues)
 	if err != nil {
 		return nil, err
 	}
-	for _, h := range ofPart(history, k.Part) {
-		all = append(all, p.step(c, a, h))
+	for _, h := range ofPart(history, f.Part) {
+		if f.clue && !f.Body.Secret && h.Do != rectify.Refer {
+			continue
+		}
+		all = append(all, p.step(c, f, h))
 	}
 	return all, nil
 }
@@ -127,52 +209,82 @@ func ofPart(history []rectify.Step, part int64) (all []rectify.Step) {
 }
 
 // step returns an act in words.
-func (p *pages) step(c *web.Call, a *directory.Atlas, h rectify.Step) step {
-	s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased}
-	if h.Source != rectify.Source {
+func (p *pages) step(c *web.Call, f found, h rectify.Step) step {
+	s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased, Kept: h.Kept}
+	switch h.Source {
+	case rectify.Source:
+	case rectify.Citizen:
+		s.Who = "市民（手机）"
+	default:
 		s.Who = p.Name(c.R.Context(), h.Source)
 	}
-	if about, ok := h.Do.About(); ok {
+	about, ok := h.Do.About()
+	switch {
+	case h.File != nil:
+		s.What, s.File = fmt.Sprintf("上传附件（%s，%s）", strings.ToUpper(strings.TrimPrefix(h.File.Kind.Extension(), ".")), size(h.File.Size)), fmt.Sprintf("%s/files/%d", f.path, h.Pos)
+	case ok:
 		s.What = about.Chinese
-	} else if h.Part != 0 {
+	case h.Part != 0:
 		s.What = "增列承办单位"
+	case f.order.About.Complaint != nil:
+		s.What = "登记投诉，开立工单"
 	}
 	switch h.Do {
 	case rectify.Extend:
 		s.What += fmt.Sprintf("，合计 %d 个工作日", h.Event.Days)
 	case rectify.Move, rectify.Assign:
-		s.What += "：" + nameOf(a, h.Event.Unit, directory.DayOf(h.At))
+		s.What += "：" + nameOf(f.atlas, h.Event.Unit, directory.DayOf(h.At))
 	}
 	return s
 }
 
-// does does what a form says, which must be for one hand.
-func (p *pages) does(hand rectify.Hand) func(*web.Call) error {
-	return func(c *web.Call) error {
-		_, k, err := p.part(c)
-		if err != nil {
-			return err
-		}
-		e := rectify.Event{Do: rectify.Deed(c.R.PostFormValue("deed")), Unit: c.R.PostFormValue("unit")}
-		about, ok := e.Do.About()
-		if !ok || about.By != hand {
-			return p.show(c, http.StatusUnprocessableEntity, "没有这一操作，请重新选择。")
-		}
-		seen, err := strconv.ParseInt(c.R.PostFormValue("seen"), 10, 64)
-		if err != nil || seen != k.Changed {
-			return p.show(c, http.StatusConflict, rectify.ErrMeanwhile.Error())
-		}
-		e.Days, _ = strconv.Atoi(c.R.PostFormValue("days")) // 0 is refused where it matters
-		_, err = p.Orders.Do(c.R.Context(), rectify.By{Account: c.Person.Account, Session: c.Person.By}, k, e, c.R.PostFormValue("words"))
-		var refusal *rectify.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			return p.show(c, http.StatusUnprocessableEntity, refusal.Chinese)
-		case errors.Is(err, rectify.ErrMeanwhile):
-			return p.show(c, http.StatusConflict, rectify.ErrMeanwhile.Error())
-		case err != nil:
-			return err
-		}
-		return c.See(fmt.Sprintf("/orders/of/%d-%d", k.Order, k.Part))
+// does does what a form says, by the door that the route is.
+func (p *pages) does(c *web.Call) error {
+	f, err := p.part(c)
+	if err != nil {
+		return err
 	}
+	seen, err := strconv.ParseInt(c.R.PostFormValue("seen"), 10, 64)
+	if err != nil {
+		return p.show(c, http.StatusConflict, rectify.ErrMeanwhile.Error())
+	}
+	e := rectify.Event{Do: rectify.Deed(c.R.PostFormValue("deed")), Unit: c.R.PostFormValue("unit")}
+	e.Days, _ = strconv.Atoi(c.R.PostFormValue("days")) // 0 is refused where it matters
+	_, err = p.do(c, f, seen, e, c.R.PostFormValue("words"))
+	var refusal *rectify.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return p.show(c, http.StatusUnprocessableEntity, refusal.Chinese)
+	case errors.Is(err, rectify.ErrMeanwhile):
+		return p.show(c, http.StatusConflict, rectify.ErrMeanwhile.Error())
+	case err != nil:
+		return err
+	}
+	return c.See(f.path)
+}
+
+// do does something about a part as somebody has seen it. The door says for whose hand it is: nobody does by one what is another's.
+func (p *pages) do(c *web.Call, f found, seen int64, e rectify.Event, words string) (rectify.Kept, error) {
+	about, ok := e.Do.About()
+	path := c.R.URL.Path
+	wrong := strings.HasSuffix(path, "/work") && about.By != rectify.Unit || strings.HasSuffix(path, "/review") && about.By != rectify.Office ||
+		f.clue && (!f.Body.Secret || e.Do == rectify.Urge)
+	if !ok || wrong {
+		return f.Kept, &rectify.Refusal{Chinese: "没有这一操作，请重新选择。", English: "There is no such deed by this door."}
+	}
+	if seen != f.Changed {
+		return f.Kept, rectify.ErrMeanwhile
+	}
+	return p.Orders.Do(c.R.Context(), by(c), f.Kept, e, words)
+}
+
+func by(c *web.Call) rectify.By { return rectify.By{Account: c.Person.Account, Session: c.Person.By} }
+
+// text reads a text of the journal for a page.
+func text(l *look, s string, err error) error {
+	if errors.Is(err, journal.ErrErased) {
+		l.Erased, err = true, nil
+	}
+	l.Shown, l.Text = err == nil, s
+	return err
 }

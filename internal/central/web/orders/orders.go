@@ -27,6 +27,8 @@ type Config struct {
 	Directory scope.Directory
 	// Name returns the name of an account, its id if it has none.
 	Name func(ctx context.Context, account string) string
+	// Random returns a text that nobody guesses, of letters and digits.
+	Random func() string
 }
 
 // pages are the pages.
@@ -35,45 +37,83 @@ type pages struct{ Config }
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
-	see := account.SeeOrders
-	return web.Section{Name: "orders", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
+	see, work, review := account.SeeOrders, account.WorkOrders, account.ReviewOrders
+	const file = rectify.MostBytes + 64<<10
+	routes := []web.Route{
 		{Method: "GET", Path: "/orders", Action: see, Nav: "工单", Do: p.list},
+		{Method: "GET", Path: "/orders/board", Action: see, Do: p.board},
+		{Method: "GET", Path: "/orders/search", Action: see, Do: p.search},
+		{Method: "POST", Path: "/orders/urge", Action: review, Do: p.urge},
 		{Method: "GET", Path: "/orders/of/{order}", Action: see, Object: p.object, Do: p.one},
-		{Method: "POST", Path: "/orders/of/{order}/work", Action: account.WorkOrders, Object: p.object, Do: p.does(rectify.Unit)},
-		{Method: "POST", Path: "/orders/of/{order}/review", Action: account.ReviewOrders, Object: p.object, Do: p.does(rectify.Office)},
-	}...)}
+		{Method: "POST", Path: "/orders/of/{order}/work", Action: work, Object: p.object, Do: p.does},
+		{Method: "POST", Path: "/orders/of/{order}/review", Action: review, Object: p.object, Do: p.does},
+		{Method: "POST", Path: "/orders/of/{order}/work/files", Action: work, Object: p.object, Do: p.attach, MaxBody: file},
+		{Method: "POST", Path: "/orders/of/{order}/review/files", Action: review, Object: p.object, Do: p.attach, MaxBody: file},
+		{Method: "GET", Path: "/orders/of/{order}/files/{file}", Action: see, Object: p.object, Do: p.file},
+		{Method: "GET", Path: "/orders/of/{order}/print.pdf", Action: see, Object: p.object, Do: p.print},
+		{Method: "POST", Path: "/orders/of/{order}/words", Action: account.SeeText, Object: p.object, Do: p.words},
+		{Method: "POST", Path: "/orders/of/{order}/person", Action: account.SeeIdentity, Object: p.object, Do: p.person},
+		{Method: "GET", Path: "/complaints", Action: account.Complain, Do: p.complaint},
+		{Method: "POST", Path: "/complaints", Action: account.Complain, Do: p.complain},
+	}
+	return web.Section{Name: "orders", Files: files, Needs: p.needs, Routes: slices.Concat(p.programs(), routes, p.clues())}
 }
 
-// part returns the part of an order that an address names.
-func (p *pages) part(c *web.Call) (rectify.Order, rectify.Kept, error) {
-	id, part, _ := strings.Cut(c.R.PathValue("order"), "-")
+// found is the part that an address names.
+type found struct {
+	order rectify.Order
+	rectify.Kept
+	atlas *directory.Atlas
+	path  string // of its page
+	clue  bool   // by the door of clues
+}
+
+// part returns the part that an address names. One that is a clue as a whole is there by the door of clues alone, which has no others.
+func (p *pages) part(c *web.Call) (f found, err error) {
+	name, door := c.R.PathValue("order"), "/orders/of/"
+	if f.clue = name == ""; f.clue {
+		name, door = c.R.PathValue("clue"), "/clues/of/"
+	}
+	if f.order, f.Kept, err = p.named(c.R.Context(), name); err != nil {
+		return f, err
+	}
+	if f.clue && !f.Body.Clue || !f.clue && f.Body.Secret {
+		return f, web.ErrNotFound
+	}
+	f.path = fmt.Sprintf("%s%d-%d", door, f.Order, f.Part)
+	f.atlas, err = p.Directory.Atlas(c.R.Context())
+	return f, err
+}
+
+// named returns the part of an order that is named as 412-1.
+func (p *pages) named(ctx context.Context, name string) (x rectify.Order, k rectify.Kept, err error) {
+	id, part, _ := strings.Cut(name, "-")
 	order, err := strconv.ParseInt(id, 10, 64)
 	n, err2 := strconv.ParseInt(part, 10, 64)
 	if err != nil || err2 != nil {
-		return rectify.Order{}, rectify.Kept{}, web.ErrNotFound
+		return x, k, web.ErrNotFound
 	}
-	x, err := p.Orders.Order(c.R.Context(), order)
+	x, err = p.Orders.Order(ctx, order)
 	if errors.Is(err, rectify.ErrNoOrder) {
 		err = web.ErrNotFound
 	}
 	if err != nil {
-		return x, rectify.Kept{}, err
+		return x, k, err
 	}
 	i := slices.IndexFunc(x.Parts, func(k rectify.Kept) bool { return k.Part == n })
 	if i < 0 {
-		return x, rectify.Kept{}, web.ErrNotFound
+		return x, k, web.ErrNotFound
 	}
 	return x, x.Parts[i], nil
 }
 
 // object returns what the part is about that an address names.
 func (p *pages) object(c *web.Call) (account.Object, error) {
-	_, k, err := p.part(c)
+	f, err := p.part(c)
 	if err != nil {
 		return account.Object{}, err
 	}
-	a, err := p.Directory.Atlas(c.R.Context())
-	return object(a, k.Body, directory.DayOf(c.Now())), err
+	return object(f.atlas, f.Body, directory.DayOf(c.Now())), nil
 }
 
 // object returns what a part is about: its unit with those above it, as they are now, and its area.
@@ -99,11 +139,15 @@ type row struct {
 	Left     string
 	Urgency  rectify.Urgency
 	RatedDay string
+	Urgeable bool
 }
 
 func (p *pages) row(a *directory.Atlas, l rectify.Listed, now time.Time) row {
 	r := row{Listed: l, Path: fmt.Sprintf("/orders/of/%d-%d", l.Order, l.Part), State: l.Body.State.Chinese(), Level: l.About.Level.Chinese(), Unit: l.Body.Unit,
-		Urgency: rectify.Calm, RatedDay: web.Clock(l.About.RatedAt)}
+		Urgency: rectify.Calm, RatedDay: web.Clock(l.About.RatedAt), Urgeable: slices.ContainsFunc(l.Body.Next(), func(d rectify.About) bool { return d.Do == rectify.Urge })}
+	if l.About.Complaint != nil {
+		r.Level = "投诉"
+	}
 	if u, ok := a.At(directory.Unit, l.Body.Unit, directory.DayOf(now)); ok {
 		r.Unit = u.Name
 	}
@@ -114,6 +158,8 @@ func (p *pages) row(a *directory.Atlas, l rectify.Listed, now time.Time) row {
 	left, late := p.Orders.Terms().Left(due, now)
 	r.Urgency, r.Due = p.Orders.Terms().Urgency(due, now), due.Add(-time.Second).In(rating.Shanghai()).Format("2006-01-02")
 	switch {
+	case late && left == 0: // no working day has passed since
+		r.Left = "已逾期"
 	case late:
 		r.Left = fmt.Sprintf("逾期 %d 个工作日", left)
 	case left == 0:
@@ -131,6 +177,7 @@ const (
 
 // listed is what the list shows.
 type listed struct {
+	header
 	Rows []row
 	More string // address of the next page
 	Late int    // of those shown
@@ -149,7 +196,10 @@ func (p *pages) list(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	var v listed
+	v := listed{}
+	if v.header, err = p.header(c, a, "/orders"); err != nil {
+		return err
+	}
 	for _, l := range some {
 		r := p.row(a, l, c.Now())
 		if r.Urgency == rectify.Overdue || r.Urgency == rectify.Escalated {
@@ -164,12 +214,19 @@ func (p *pages) list(c *web.Call) error {
 }
 
 // due returns up to most parts after a place that the person may see, by what is due first, and where the following ones begin: zero at the end.
-func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most int) (all []rectify.Listed, next rectify.Place, err error) {
+func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most int) ([]rectify.Listed, rectify.Place, error) {
+	f := within(c, a, account.SeeOrders)
+	f.After = after
+	return p.walk(c, a, account.SeeOrders, f, most, p.Orders.Due, rectify.Listed.Place)
+}
+
+// walk returns up to most parts of a list that the person may do something to, and where the following ones begin: zero at the end.
+func (p *pages) walk(c *web.Call, a *directory.Atlas, do account.Action, f rectify.Filter, most int, read func(context.Context, rectify.Filter) ([]rectify.Listed, error),
+	place func(rectify.Listed) rectify.Place) (all []rectify.Listed, next rectify.Place, err error) {
 	today := directory.DayOf(c.Now())
-	f := within(c, a, today)
-	f.After, f.Limit = after, 200
+	f.Limit = 200
 	for seen := 0; ; {
-		some, err := p.Orders.Due(c.R.Context(), f)
+		some, err := read(c.R.Context(), f)
 		if err != nil {
 			return nil, next, err
 		}
@@ -178,8 +235,8 @@ func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most i
 				return all, f.After, nil
 			}
 			seen++
-			f.After = l.Place()
-			if c.May(account.SeeOrders, object(a, l.Body, today)) {
+			f.After = place(l)
+			if c.May(do, object(a, l.Body, today)) {
 				all = append(all, l)
 			}
 		}
@@ -190,12 +247,13 @@ func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most i
 }
 
 // within returns the filter of what somebody sees, so that the table is asked for nothing else. Whoever sees what lies nowhere sees all.
-func within(c *web.Call, a *directory.Atlas, today directory.Day) (f rectify.Filter) {
-	if c.May(account.SeeOrders, account.Object{}) {
+func within(c *web.Call, a *directory.Atlas, do account.Action) (f rectify.Filter) {
+	if c.May(do, account.Object{}) {
 		return f
 	}
+	today := directory.DayOf(c.Now())
 	var of []string
-	for _, g := range c.Grants(account.SeeOrders) {
+	for _, g := range c.Grants(do) {
 		if g.Role.Scope() == account.InUnit {
 			of = append(of, g.Scope)
 			continue
@@ -215,13 +273,13 @@ func within(c *web.Call, a *directory.Atlas, today directory.Day) (f rectify.Fil
 }
 
 // placeText is the inverse of placeOf.
-func placeText(p rectify.Place) string { return fmt.Sprintf("%d.%d.%d", p.Due, p.Order, p.Part) }
+func placeText(p rectify.Place) string { return fmt.Sprintf("%d.%d.%d", p.At, p.Order, p.Part) }
 
 func placeOf(s string) (p rectify.Place, err error) {
 	if s == "" {
 		return p, nil
 	}
-	if _, err := fmt.Sscanf(s, "%d.%d.%d", &p.Due, &p.Order, &p.Part); err != nil {
+	if _, err := fmt.Sscanf(s, "%d.%d.%d", &p.At, &p.Order, &p.Part); err != nil {
 		return p, &web.Refusal{Words: "这个地址不完整，请回到第一页。The address names no place in the list."}
 	}
 	return p, nil
@@ -229,17 +287,18 @@ func placeOf(s string) (p rectify.Place, err error) {
 
 // needs returns what is overdue, what is due today, and else what is due next.
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {
-	if !c.Ever(account.SeeOrders) {
-		return nil, nil
-	}
-	const most = 100
 	a, err := p.Directory.Atlas(c.R.Context())
 	if err != nil {
 		return nil, err
 	}
+	clues, err := p.needsOfClues(c, a)
+	if err != nil || !c.Ever(account.SeeOrders) {
+		return clues, err
+	}
+	const most = 100
 	some, next, err := p.due(c, a, rectify.Place{}, most)
 	if err != nil || len(some) == 0 {
-		return nil, err
+		return clues, err
 	}
 	n := make(map[rectify.Urgency]int)
 	for _, l := range some {
@@ -250,7 +309,7 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if next != (rectify.Place{}) {
 		more = "以上" // they come by what is due first, so that it is the last of these that may be more
 	}
-	var all []web.Need
+	all := clues
 	if late > 0 {
 		words := fmt.Sprintf("%d 份差评工单逾期，最早的 %s 到期", late, dueDay(some[0]))
 		if late == len(some) && more != "" {

@@ -2,6 +2,7 @@ package orders_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -74,7 +75,7 @@ func newWorld(t testing.TB) *world {
 		}
 		return a.Name
 	}
-	w.site = w.Site(orders.Section(orders.Config{Orders: w.orders, Directory: d, Name: name}))
+	w.site = w.Site(orders.Section(orders.Config{Orders: w.orders, Directory: d, Name: name, Random: rand.Text}))
 	return w
 }
 
@@ -202,7 +203,7 @@ func TestTheWholeWay(t *testing.T) {
 	webtest.Want(t, w.get(page, unit), 200, "（10 个工作日）")
 	done(office, rectify.Refer, "评价人反映有人收受礼品")
 	webtest.Want(t, w.get(page, unit), 200, "!收受礼品", "!线索移送")
-	webtest.Want(t, w.get(page, office), 200, "收受礼品")
+	webtest.Want(t, w.get(page, office), 200, "!收受礼品", "线索移送", "文字仅线索专员可见")
 	done(unit, rectify.Reply, "增开一个窗口")
 	done(office, rectify.Return, "请写明落实时间")
 	done(unit, rectify.Reply, "自下周起增开一个窗口")

@@ -153,7 +153,7 @@ func (p *pages) act(c *web.Call, e journal.Entry, as account.Action, names map[s
 	if err != nil {
 		return act{}, false, err
 	}
-	if !c.May(as, account.Object{Area: a.Domain}) {
+	if !c.May(as, account.Object{Area: a.Domain}) || a.Few && !c.May(account.SeeClues, account.Object{Area: a.Domain}) {
 		return act{}, false, nil
 	}
 	named := func(id string) string {
@@ -221,9 +221,9 @@ func words() []word {
 		{"account.password", "设置密码"}, {"account.second", "绑定动态口令"}, {"account.second.clear", "解除动态口令"}, {"account.recovery", "重新生成恢复码"},
 		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
-		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"orders.rebuild", "重做工单"},
+		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"}, {"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
-		{"fleet.hours", "设置开放时间"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"}, {"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
+		{"fleet.hours", "设置开放时间"}, {"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"}, {"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

@@ -3,9 +3,11 @@ package webtest
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,10 +40,21 @@ func (w *World) Program(site http.Handler, g account.Grant, area string, actions
 
 // Get asks for an address, which has a path of the description.
 func (p *Program) Get(path, address string) *httptest.ResponseRecorder {
-	r := Request("GET", address, "", nil)
+	return p.ask(path, Request(http.MethodGet, address, "", nil))
+}
+
+// Post sends a body as JSON.
+func (p *Program) Post(path, address, body string) *httptest.ResponseRecorder {
+	r := Request(http.MethodPost, address, "", nil)
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	r.Header.Set("Content-Type", "application/json")
+	return p.ask(path, r)
+}
+
+func (p *Program) ask(path string, r *http.Request) *httptest.ResponseRecorder {
 	r.Header.Set("Authorization", "Bearer "+p.Token)
 	w := Do(p.site, r)
-	p.Answers = append(p.Answers, descriptions.Answer{Method: "GET", Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
+	p.Answers = append(p.Answers, descriptions.Answer{Method: r.Method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
 	return w
 }
 

@@ -24,38 +24,22 @@ type supervisor struct {
 	logger *slog.Logger
 }
 
-// run says that the centre is ready, and looks at the books until ctx ends.
+// run says that the centre is ready, and looks at the books until ctx ends. It returns nil.
 func (s supervisor) run(ctx context.Context) error {
-	s.tell(s.manager.Status(s.status()))
-	s.tell(s.manager.Ready())
-	pause := supervisePause
-	if w := s.manager.Watchdog(); w > 0 {
-		pause = min(pause, w/4)
-	}
-	for tick := time.NewTicker(pause); ; {
-		select {
-		case <-ctx.Done():
-			tick.Stop()
-			s.tell(s.manager.Stopping())
-			return nil
-		case <-tick.C:
-		}
-		if err := s.look(ctx); err != nil && ctx.Err() == nil {
-			s.logger.Debug("the books do not answer", "error", err)
-		}
-		if err := s.hangs(); err != nil {
-			s.logger.Error("the watchdog is not fed any more, so that the service manager starts the centre anew", "error", err)
-			continue
-		}
-		s.tell(s.manager.Alive())
-		s.tell(s.manager.Status(s.status()))
-	}
+	sdnotify.Supervisor{Manager: s.manager, Pause: supervisePause, Look: s.alive, Status: s.status, Logger: s.logger}.Run(ctx)
+	return nil
 }
 
-func (s supervisor) tell(err error) {
-	if err != nil {
-		s.logger.Warn("the service manager does not hear the centre", "error", err)
+// alive looks, and reports whether the watchdog is to be fed.
+func (s supervisor) alive(ctx context.Context) bool {
+	if err := s.look(ctx); err != nil && ctx.Err() == nil {
+		s.logger.Debug("the books do not answer", "error", err)
 	}
+	if err := s.hangs(); err != nil {
+		s.logger.Error("the watchdog is not fed any more, so that the service manager starts the centre anew", "error", err)
+		return false
+	}
+	return true
 }
 
 // statusText says in a line what the centre does, for "systemctl status".

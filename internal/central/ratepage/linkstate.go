@@ -15,22 +15,22 @@ const Life = 10 * time.Minute
 // issuedCut is what a link's time of issue may lack, because the link carries whole minutes.
 const issuedCut = time.Minute
 
-// standing is what can be done with a link whose signature is good.
-type standing int
+// linkState is what can be done with a link whose signature is good.
+type linkState int
 
 const (
-	asking  standing = iota // at least one question can be answered
-	used                    // every question has been answered
-	expired                 // too late
+	asking  linkState = iota // at least one question can be answered
+	used                     // every question has been answered
+	expired                  // too late
 )
 
-// stand decides what can be done with a link at the moment now, by the centre's clock. It returns the questions that
+// stateOf decides what can be done with a link at the moment now, by the centre's clock. It returns the questions that
 // are still to be answered, in the order in which they are asked.
 //
 // A box whose clock was set states when it issued the link, and the link lives for Life from then. A box without a set
 // clock can state no time: its link is open until the outcome of the visit's asking has been at the centre for Life. The
 // same holds for a link from the future, whose clock was set wrongly.
-func stand(c qrcode.Claim, v books.VisitView, now time.Time) (standing, []question) {
+func stateOf(c qrcode.Claim, v books.VisitView, now time.Time) (linkState, []question) {
 	todo := open(v, asked(c, v.Visit))
 	if len(todo) == 0 {
 		return used, nil

@@ -27,7 +27,7 @@ func TestStand(t *testing.T) {
 		synced bool
 		visit  books.VisitView
 		after  time.Duration // now, after issued
-		state  standing
+		state  linkState
 		todo   []question
 	}{
 		{"fresh", true, books.VisitView{}, 0, asking, both},
@@ -46,7 +46,7 @@ func TestStand(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			claim := qrcode.Claim{Device: boxID, Visit: visitID, Issued: issued, Synced: c.synced, Staff: true, Matter: true}
-			state, todo := stand(claim, c.visit, issued.Add(c.after))
+			state, todo := stateOf(claim, c.visit, issued.Add(c.after))
 			if state != c.state {
 				t.Errorf("state = %d, want %d", state, c.state)
 			}

@@ -13,8 +13,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// ledger is what one disk must hold, by what its writers have said and what was found after earlier cuts.
-type ledger struct {
+// expected is what one disk must hold, by what its writers have said and what was found after earlier cuts.
+type expected struct {
 	epoch  string                 // once something was thanked for in it, or it was found
 	bodies map[uint64]string      // hashes of the bodies, by seq
 	raw    map[uint64]rating.Hash // hashes of the records' bytes, of those that were found before
@@ -26,18 +26,18 @@ type ledger struct {
 	known uint64 // and the file must have learnt of it: a later append was thanked for
 }
 
-func newLedger() ledger {
-	return ledger{bodies: make(map[uint64]string), raw: make(map[uint64]rating.Hash)}
+func newExpected() expected {
+	return expected{bodies: make(map[uint64]string), raw: make(map[uint64]rating.Hash)}
 }
 
-func (l ledger) clone() ledger {
+func (l expected) clone() expected {
 	l.bodies, l.raw, l.open = maps.Clone(l.bodies), maps.Clone(l.raw), slices.Clone(l.open)
 	return l
 }
 
-// account is a run's part of a ledger, as its writer tells it.
+// account is a run's part of what is expected, as its writer tells it.
 type account struct {
-	ledger ledger
+	expected expected
 
 	mu      sync.Mutex // for what is looked at before the writer has ended
 	doing   string     // phase, "" between two
@@ -69,7 +69,7 @@ func (a *account) listen(r io.Reader, onMark func(name string, count int)) {
 }
 
 func (a *account) hear(word string, args []string) error {
-	l := &a.ledger
+	l := &a.expected
 	number := func(i int) (uint64, error) {
 		if i >= len(args) {
 			return 0, fmt.Errorf("too short")
@@ -119,7 +119,7 @@ func (a *account) hearOpened(args []string) error {
 		return fmt.Errorf("too short")
 	}
 	a.epoch, a.opened = args[0], true
-	switch l := a.ledger; {
+	switch l := a.expected; {
 	case l.epoch != "" && a.epoch != l.epoch:
 		return fmt.Errorf("the epoch was %s", l.epoch)
 	case args[2] != strconv.FormatUint(l.last, 10):

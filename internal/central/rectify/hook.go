@@ -1,0 +1,192 @@
+package rectify
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
+	"haochaping/internal/webhook"
+)
+
+const (
+	hookName     = "orders webhook" // the lease of the instance that posts
+	hookLease    = 5 * time.Minute
+	hookPause    = 5 * time.Second
+	hookLife     = 24 * time.Hour // how long an act is posted that is not taken
+	hookAtOnce   = 200
+	hookPatience = 10 * time.Second
+)
+
+// Hook posts what is done about orders to a server, as to a province's own 整改 system, in the order in which it was done, signed as Standard Webhooks 1.0
+// has it. What is not answered by 2xx is posted again for a day, under the same webhook-id; what comes after it waits for so long. One instance posts at a
+// time. Clues (article 23) are not posted. What was done before this first ran is read by the API.
+type Hook struct {
+	Orders *Orders
+	URL    string
+	Secret webhook.Secret
+	Logger *slog.Logger
+}
+
+// Run posts until ctx ends, and gives back the lease.
+func (h Hook) Run(ctx context.Context) error {
+	tick := time.NewTicker(hookPause)
+	defer tick.Stop()
+	said := ""
+	for {
+		err := h.Once(ctx)
+		switch {
+		case ctx.Err() != nil:
+			given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			return h.Orders.cfg.Journal.Unlease(given, hookName, h.Orders.cfg.Holder)
+		case err == nil:
+			said = ""
+		case err.Error() != said:
+			said = err.Error()
+			h.Logger.Error("what is done about orders does not reach orders.webhook_url; it is posted again for a day", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
+// untold is an act that was not posted.
+type untold struct{ pos, order, part int64 }
+
+// Once posts what was not posted, if no other instance does.
+func (h Hook) Once(ctx context.Context) error {
+	o := h.Orders
+	held, err := o.cfg.Journal.Lease(ctx, hookName, o.cfg.Holder, hookLease)
+	if err != nil || !held {
+		return err
+	}
+	after, err := h.since(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := db.Query(ctx, o.db, func(s db.Scanner) (u untold, err error) { return u, s.Scan(&u.pos, &u.order, &u.part) },
+		fmt.Sprintf("SELECT pos, order_id, part FROM rectify_act a WHERE pos > $1 AND "+noFile+" ORDER BY pos LIMIT %d", hookAtOnce), after)
+	if err != nil {
+		return fmt.Errorf("read what was not posted: %w", err)
+	}
+	for _, u := range all {
+		if err := h.tell(ctx, u); err != nil {
+			return err
+		}
+		err := o.db.Write(ctx, func(tx *db.Tx) error {
+			_, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = 1", u.pos)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("note what was posted: %w", err)
+		}
+	}
+	return nil
+}
+
+// since returns through which row was posted. The first time that is what is there.
+func (h Hook) since(ctx context.Context) (pos int64, err error) {
+	err = h.Orders.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_told (id, pos) SELECT 1, coalesce(max(pos), 0) FROM rectify_act WHERE pos > 0
+			ON CONFLICT (id) DO NOTHING`)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT pos FROM rectify_told WHERE id = 1").Scan(&pos)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look what was posted: %w", err)
+	}
+	return pos, nil
+}
+
+// tell posts an act: of an opening, each part of the order. It passes over clues, and what was not taken for a day.
+func (h Hook) tell(ctx context.Context, u untold) error {
+	o := h.Orders
+	e, err := o.cfg.Journal.Entry(ctx, u.pos)
+	if err != nil {
+		return err
+	}
+	a, err := e.Act()
+	if err != nil || a.Few {
+		return err
+	}
+	x, err := o.Order(ctx, u.order)
+	if err != nil {
+		return err
+	}
+	do := Deed(strings.TrimPrefix(a.Do, prefix))
+	if a.Do == opens || a.Do == adds {
+		do = ""
+	}
+	for _, k := range x.Parts {
+		if u.part != 0 && u.part != k.Part || k.Body.Secret || do == Refer {
+			continue
+		}
+		t, err := o.Tell(ctx, Listed{Kept: k, About: x.About})
+		if err == nil {
+			err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, do, t)
+		}
+		if err != nil && o.now()-e.Received > hookLife.Milliseconds() {
+			h.Logger.Error("orders.webhook_url has not taken this for a day; it is left out, and the API has how things stand", "order", t.ID, "error", err)
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message is the body of a post.
+type message struct {
+	Type      string `json:"type"` // order.opened, order.changed
+	Timestamp string `json:"timestamp"`
+	Data      posted `json:"data"`
+}
+
+// posted is how the part stands now, and what was done.
+type posted struct {
+	Do Deed `json:"do,omitempty"`
+	Told
+}
+
+func (h Hook) post(ctx context.Context, id string, at int64, do Deed, t Told) error {
+	m := message{Type: "order.changed", Timestamp: time.UnixMilli(at).In(rating.Shanghai()).Format(time.RFC3339), Data: posted{do, t}}
+	if do == "" {
+		m.Type = "order.opened"
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookPatience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the address is wrong")
+	}
+	h.Secret.Sign(r.Header, id, h.Orders.cfg.Now(), body)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return errors.New("the server was not reached")
+	}
+	defer func() { _ = answer.Body.Close() }() // nothing of it matters
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return fmt.Errorf("the server answers with %d", answer.StatusCode)
+	}
+	return nil
+}

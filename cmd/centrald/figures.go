@@ -36,16 +36,19 @@ func (c *command) publishFigures(ctx context.Context, args []string) error {
 	folder := flags.String("out", "", "the `folder` in which the files are written; they must not be there yet")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *year < 2000 || *year > 9999 || *folder == "" {
-			return cli.Usagef("say which year, and where to: centrald figures publish -year 2026 -out FOLDER")
+			return cli.Usage("请写年份和输出文件夹：centrald figures publish -year 2026 -out 文件夹", "say which year, and where to: centrald figures publish -year 2026 -out FOLDER")
 		}
-		if err := x.caughtUp(ctx); err != nil {
+		if err := x.caughtUp(ctx, c.env.stderr); err != nil {
 			return err
 		}
 		if err := x.reports.Once(ctx); err != nil {
 			return err
 		}
-		if p, err := x.reports.Progress(ctx); err != nil || p.Until != 0 {
-			return errors.Join(err, fmt.Errorf("the figures are being made anew, up to row %d of the journal, and are at %d; publish them when they are whole", p.Until, p.Pos))
+		if p, err := x.reports.Progress(ctx); err != nil {
+			return err
+		} else if p.Until != 0 {
+			return cli.Error(fmt.Sprintf("统计正在重做（日志第 %d 行，共 %d 行），完成后再发布", p.Pos, p.Until),
+				fmt.Sprintf("the figures are being made anew, at row %d of %d of the journal; publish them when they are whole", p.Pos, p.Until))
 		}
 		y, err := x.reports.Publish(ctx, *year)
 		if err != nil {

@@ -17,6 +17,7 @@ SEED ?=
 VISITS ?= 500000
 EVALUATIONS ?= 5000000
 BOOKS ?= sqlite
+BOXES ?= 50
 # What only computes costs most under the race detector and has nothing to show it: SQLite, which is C in Go, hashes and rasters. A package
 # that keeps a sync.Map or another generic type with atomics cannot be left out: the linker shares such code with the packages that are watched.
 NORACE := $(foreach package,modernc.org/sqlite/lib modernc.org/libc modernc.org/memory golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b \
@@ -53,6 +54,10 @@ norace: # The flags for a run of single tests under the race detector: go test -
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
 	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear
+
+.PHONY: hall
+hall: ## Set up a simulated hall of BOXES (default 50, at most 60) new boxes through the real page by a browser, their keys learnt, and print how long it took.
+	HALL=$(BOXES) CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run TestAHallIsSetUp -v ./cmd/ratingd
 
 .PHONY: descriptions
 descriptions: ## Install what lints and validates our descriptions of API, topics and records (npm, into .ci/npm).

@@ -78,6 +78,8 @@ func arrange(t *typesetter, s Screen, size image.Point, modules int) layout {
 			break
 		}
 		l.notice(body, "评价器尚未登记", "Not enrolled yet", "请管理员在中心登记本机，核对下列编号和指纹", s.Device, s.Fingerprint)
+	case Learning:
+		l.lesson(s, body)
 	case Paused:
 		l.notice(body, "暂停服务", "Service paused", "请稍候，或到其他窗口办理", "Please wait, or use another window")
 	case Closed:

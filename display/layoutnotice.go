@@ -29,6 +29,19 @@ func (l *layout) notice(body image.Rectangle, title, english, advice string, mor
 	l.write(column{box: body, on: paper, centre: true, most: l.growth()}, blocks...)
 }
 
+// lesson asks whoever sets the box up for one key after the other.
+func (l *layout) lesson(s Screen, body image.Rectangle) {
+	if s.Learning == 0 {
+		l.notice(body, "五个键已学会", "All five keys are known", "请在管理页面核对并确认", "Confirm them on the centre's page")
+		return
+	}
+	round := "第一遍，共两遍"
+	if s.Step > 1 {
+		round = "再按一遍，顺序相同"
+	}
+	l.notice(body, s.Learning.Chinese(), "", "请按这个键", "学习按键："+round+"，从非常满意到非常不满意", "Press the key of this level: learning the keys")
+}
+
 // waiting shows under which code a box waits to be accepted. It is read aloud and typed, so it stands in two groups.
 func (l *layout) waiting(s Screen, body image.Rectangle) {
 	u, half := l.least, (len(s.Code)+1)/2

@@ -136,9 +136,12 @@ func screens(t testing.TB) map[string]Screen {
 			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Reasons, s.AskAgain = Explaining, rating.MatterSubject, "居住证办理", 2, 2, reasonsOf(t, 1), true
 			s.Order = [5]rating.Level{1, 2, 3, 4, 5}
 		}),
-		"reasons-said": with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
-		"paused":       with(func(s *Screen) { s.State = Paused }),
-		"fault":        with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"reasons-said":   with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),
+		"paused":         with(func(s *Screen) { s.State = Paused }),
+		"learning":       with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, 1 }),
+		"learning-again": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 1, 2 }),
+		"learnt":         with(func(s *Screen) { s.State, s.Step = Learning, 2 }),
+		"fault":          with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
 		"let-go": with(func(s *Screen) {
 			s.State, s.Subject, s.Step, s.Steps, s.Link, s.LetGo, s.Offline = Asking, rating.StaffSubject, 1, 2, l, true, true
 		}),

@@ -20,6 +20,7 @@ const (
 	Closed     // nobody is signed in
 	Fault      // the keys are out of service; the QR code works
 	Explaining // the visit has ended; the keys stand for reasons
+	Learning   // somebody presses the keys so that it is known what they are
 )
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
@@ -43,6 +44,9 @@ type Screen struct {
 	Chosen      rating.Level
 	// Reasons are what the keys stand for from the left, before the one that skips. Without any, all has been said.
 	Reasons [rating.KeyReasons]string
+
+	// Learning is whose key is to be pressed, 0 when all were and are to be confirmed; Step is for the how manieth time.
+	Learning rating.Level
 
 	Device, Fingerprint string // for enrolling
 	Code, Digits        string // under which a box waits to be accepted, and what the centre's page shows too; empty for none

@@ -26,6 +26,9 @@ func (c *command) checkConfig(ctx context.Context) error {
 	if err != nil {
 		return &configurationError{err}
 	}
+	if err := c.checkNamed(ctx, cfg); err != nil {
+		return err
+	}
 	if cfg.Broker.URL == "" {
 		err := c.say("配置正确，使用内置代理", "the configuration is right; the built-in broker is used")
 		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
@@ -75,6 +78,9 @@ func probeOf(in ingest.Config) probe.Config {
 // brokerCheckPause is between two tries of a broker that could not be reached, or lacks something.
 const brokerCheckPause = 30 * time.Second
 
+// brokerCheckAgain is after how long a broker that lacked nothing is tried again: its limits and rights may be changed at any time.
+const brokerCheckAgain = 5 * time.Minute
+
 // brokerCheck tries the broker and remembers what it lacks. It is safe for concurrent use.
 type brokerCheck struct {
 	probe probe.Config
@@ -89,39 +95,40 @@ type brokerLack struct {
 	probe.Finding
 }
 
-// run tries the broker once it can be reached, says what it lacks, and again until it lacks nothing. Then it waits for the end.
+// run tries the broker again and again until ctx ends, and says what it lacks.
 func (b *brokerCheck) run(ctx context.Context) error {
 	said := ""
-	for ctx.Err() == nil {
+	for {
+		pause := brokerCheckPause
 		r, err := probe.Run(ctx, b.probe)
 		if err == nil { // else the ingest says so
 			said = b.tell(r, said)
 			if b.lacks.Load() == nil {
-				break
+				pause = brokerCheckAgain
 			}
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(brokerCheckPause):
+			return nil
+		case <-time.After(pause):
 		}
 	}
-	<-ctx.Done()
-	return nil
 }
 
 // tell notes what was found and logs it, unless that was said before, and returns it.
 func (b *brokerCheck) tell(r probe.Result, said string) string {
 	all := r.Findings()
-	switch found := fmt.Sprint(all); {
+	found := fmt.Sprint(all)
+	switch {
 	case len(all) == 0 || !all[0].Fault:
 		b.lacks.Store(nil)
 	case b.lacks.Load() == nil:
 		b.lacks.Store(&brokerLack{b.now(), all[0]})
 	default:
 		b.lacks.Store(&brokerLack{b.lacks.Load().since, all[0]})
-		if found == said {
-			return said
-		}
+	}
+	if found == said {
+		return said
 	}
 	for _, f := range all {
 		level := slog.LevelWarn
@@ -133,7 +140,7 @@ func (b *brokerCheck) tell(r probe.Result, said string) string {
 	if len(all) == 0 {
 		b.log.Info("the broker has what the centre needs", "broker", r.Address, "records by", divides(r))
 	}
-	return fmt.Sprint(all)
+	return found
 }
 
 // trouble returns why nothing is taken at present, from the line to the broker or from what the broker lacks.

@@ -66,6 +66,23 @@ func TestABrokerThatLacksSomethingIsATrouble(t *testing.T) {
 	}
 }
 
+// What is found again at a later try is not logged again; a right that is taken away later is.
+func TestABrokerIsTriedAgain(t *testing.T) {
+	var log strings.Builder
+	b := &brokerCheck{now: time.Now, log: slog.New(slog.NewTextHandler(&log, nil))}
+	well := probe.Result{Shared: probe.Yes, Retained: probe.Yes, Large: probe.Yes, Delivers: probe.Yes}
+	said := b.tell(well, "")
+	said = b.tell(well, said)
+	if n := strings.Count(log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines of a broker that has all, want 1: %s", n, &log)
+	}
+	well.Retained = probe.No
+	b.tell(well, said)
+	if got := b.trouble(ingest.Trouble{}); got.Since.IsZero() || !strings.Contains(log.String(), "ERROR") {
+		t.Errorf("after a change for the worse: %+v, %s", got, &log)
+	}
+}
+
 // A broker that has the built-in one's address is named with both ways out, at the check and at the start.
 func TestBesideAnotherBroker(t *testing.T) {
 	dir, taken := t.TempDir(), mosquitto.Start(t, mosquitto.Open)

@@ -47,7 +47,7 @@ func (c *command) broker(x *rooms, log *slog.Logger) (ingest.Config, []stages.St
 	}
 	b, err := broker.Listen(access)
 	if err != nil {
-		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", hintTaken(string(cfg.Listen), err))
+		return ingest.Config{}, nil, fmt.Errorf("broker.listen: %w", hintBroker(string(cfg.Listen), err))
 	}
 	out := ingest.Config{Broker: scheme + "://" + reachable(b.Addr()), Username: broker.CentreName, Password: b.Secret()}
 	switch {

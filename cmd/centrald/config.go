@@ -167,7 +167,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
-	if c.Admin.CertFile == "" && len(c.Admin.Proxies) == 0 && !c.Admin.loopback() {
+	if c.Admin.CertFile == "" && len(c.Admin.Proxies) == 0 && c.Admin.Listen.exposed() {
 		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", c.Admin.Listen)
 	}
 	for i := range c.Admin.Proxies {
@@ -191,7 +191,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if c.Cases.Listen != "" {
 		value("cases.listen", &c.Cases.Listen, string(c.Cases.Listen))
-		if c.Cases.CertFile == "" && (new(loopback)).UnmarshalText([]byte(c.Cases.Listen)) != nil {
+		if c.Cases.CertFile == "" && c.Cases.Listen.exposed() {
 			bad("cases.listen", "%q can be reached from other machines in plain text, and tokens and telephone numbers with it; "+
 				"write a loopback address, or a certificate (cases.cert_file, cases.key_file)", c.Cases.Listen)
 		}
@@ -204,7 +204,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	}
 	if c.Ops.Listen != "" {
 		value("ops.listen", &c.Ops.Listen, string(c.Ops.Listen))
-		if (c.Ops.CertFile == "" || c.Ops.TokensFile == "") && (new(loopback)).UnmarshalText([]byte(c.Ops.Listen)) != nil {
+		if (c.Ops.CertFile == "" || c.Ops.TokensFile == "") && c.Ops.Listen.exposed() {
 			bad("ops.listen", "%q can be reached from other machines; write a loopback address, or a certificate and who may ask "+
 				"(ops.cert_file, ops.key_file, ops.tokens_file)", c.Ops.Listen)
 		}

@@ -35,6 +35,12 @@ func splitAddress(s string) (host, port string, err error) {
 	return host, port, nil
 }
 
+// exposed reports whether other machines reach an address. What is no address is said elsewhere.
+func (a address) exposed() bool {
+	_, _, err := splitAddress(string(a))
+	return err == nil && new(loopback).UnmarshalText([]byte(a)) != nil
+}
+
 // loopback is an address that only this machine reaches.
 type loopback string
 

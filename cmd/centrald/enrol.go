@@ -19,6 +19,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/broker"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/ops"
@@ -54,9 +55,9 @@ func authorityTrouble(t live.Trouble, cfg config, a *enrol.Authority) live.Troub
 
 // enrolDoor returns the server at which boxes ask for certificates.
 func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, error) {
-	l, err := net.Listen("tcp", string(x.cfg.Enrol.Listen))
+	l, err := bind(string(x.cfg.Enrol.Listen))
 	if err != nil {
-		return site{}, fmt.Errorf("enrol.listen: %w", hintTaken(string(x.cfg.Enrol.Listen), err))
+		return site{}, fmt.Errorf("enrol.listen: %w", err)
 	}
 	secure := tls.NewListener(l, x.enrol.Authority().ServerTLS(x.cfg.Enrol.Names))
 	return site{listener: secure, handler: m.Site("enrol", x.enrol.Handler(log)), logger: log}, nil
@@ -98,7 +99,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority)
+	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority, c.env.now().Unix())
 	if err != nil {
 		return err
 	}
@@ -116,8 +117,8 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	return nil
 }
 
-// imageText returns the boxes' file without its signature.
-func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority) (string, error) {
+// imageText returns the boxes' file without its signature. Of two, boxes take the one with the greater revision.
+func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority, revision int64) (string, error) {
 	if at == "" {
 		_, port, err := net.SplitHostPort(string(cfg.Enrol.Listen))
 		if err != nil {
@@ -133,7 +134,7 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	var b strings.Builder
 	fmt.Fprintf(&b, "# The same for all boxes of this centre: /boot/firmware/haochaping.toml, or where enrol.file of ratingd.toml says. It holds no secret. Whoever\n"+
 		"# changes a line breaks the signature at its end, and a box does not take it: write it anew by \"centrald image-config\".\n"+
-		"enrol.url = %q\nenrol.page = %q\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), a.RootPEM())
+		"enrol.url = %q\nenrol.page = %q\nenrol.revision = %d\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), revision, a.RootPEM())
 	for i, x := range brokers {
 		if i > 0 {
 			b.WriteString(", ")
@@ -149,7 +150,11 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 		if err != nil {
 			return "", fmt.Errorf("-defaults: %w", err)
 		}
-		b.WriteString(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n") + "\n")
+		defaults := strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n") + "\n"
+		if err := boxconfig.CheckShared([]byte(b.String()), []byte(defaults)); err != nil {
+			return "", fmt.Errorf("-defaults: boxes would not take %s, nothing was written: %w", more, err)
+		}
+		b.WriteString(defaults)
 	}
 	if err := toml.Unmarshal([]byte(b.String()), &map[string]any{}); err != nil {
 		return "", fmt.Errorf("-defaults: together with what the centre writes it is no TOML (of enrol, uplink and link it must not open tables; write \"uplink.ack = …\"): %w", err)

@@ -83,6 +83,16 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml")); err == nil || !strings.Contains(err.Error(), "-defaults") {
 		t.Errorf("defaults that open the table uplink: %v", err)
 	}
+	if err := os.WriteFile(at("more.toml"), []byte("visit.wait = \"60s\"\nvisit.wiat = \"60s\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml"), "-out", at("image.toml")); err == nil ||
+		!strings.Contains(err.Error(), "line 2: visit.wiat is unknown") {
+		t.Errorf("defaults with a typo: %v", err)
+	}
+	if _, err := os.Stat(at("image.toml")); err == nil {
+		t.Error("a file with a typo is written")
+	}
 	if out, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883,mqtts://b:8883", "-page", "https://admin.example.com"); err != nil ||
 		!strings.Contains(out, `enrol.url = "https://enrol.example.com:8443"`) || !strings.Contains(out, `"mqtts://b:8883"]`) {
 		t.Errorf("the boxes' file: %v\n%s", err, out)

@@ -13,7 +13,7 @@ type enrolConfig struct {
 
 // checkEnrol reports what is wrong with who is let in.
 func (c *config) checkEnrol(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
-	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && !c.Broker.Certificates && (new(loopback)).UnmarshalText([]byte(c.Broker.Listen)) != nil {
+	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && !c.Broker.Certificates && c.Broker.Listen.exposed() {
 		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, name a passwords_file, or let boxes in by certificates", c.Broker.Listen)
 	}
 	if c.Enrol.Listen != "" {

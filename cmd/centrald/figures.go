@@ -46,9 +46,8 @@ func (c *command) publishFigures(ctx context.Context, args []string) error {
 		}
 		if p, err := x.reports.Progress(ctx); err != nil {
 			return err
-		} else if p.Until != 0 {
-			return cli.Error(fmt.Sprintf("统计正在重做（日志第 %d 行，共 %d 行），完成后再发布", p.Pos, p.Until),
-				fmt.Sprintf("the figures are being made anew, at row %d of %d of the journal; publish them when they are whole", p.Pos, p.Until))
+		} else if p.Counting || p.Pos < p.Books {
+			return cli.Errorf("统计还没有跟上账本（日志第 %d 行，共 %d 行），完成后再发布", "the figures are at row %d of %d of the journal; publish them when they are whole", p.Pos, p.Books)
 		}
 		y, err := x.reports.Publish(ctx, *year)
 		if err != nil {

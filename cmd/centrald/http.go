@@ -54,13 +54,17 @@ func (s site) run(ctx context.Context) error {
 // listen opens a listener, with TLS where a certificate is given.
 func listen(where, certFile, keyFile string) (net.Listener, error) {
 	if certFile == "" {
-		return net.Listen("tcp", where)
+		return bind(where)
 	}
 	r := &renewed{certFile: certFile, keyFile: keyFile, now: time.Now}
 	if _, err := r.certificate(nil); err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
-	return tls.Listen("tcp", where, &tls.Config{GetCertificate: r.certificate, MinVersion: tls.VersionTLS12})
+	l, err := bind(where)
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(l, &tls.Config{GetCertificate: r.certificate, MinVersion: tls.VersionTLS12}), nil
 }
 
 func serverTLS(cert tls.Certificate) *tls.Config {

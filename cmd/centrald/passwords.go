@@ -46,6 +46,7 @@ func (p passwords) read() (map[rating.DeviceID][sha256.Size]byte, error) {
 
 func parsePasswords(text string) (map[rating.DeviceID][sha256.Size]byte, error) {
 	known := make(map[rating.DeviceID][sha256.Size]byte)
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
 	n := 0
 	for line := range strings.Lines(text) {
 		n++

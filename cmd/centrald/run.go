@@ -48,7 +48,7 @@ func (c *command) begin(ctx context.Context, args []string, _, stderr io.Writer)
 	c.env.stderr, c.lang = stderr, cli.LangOf(ctx)
 	flags := c.flags("centrald")
 	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
-	checkConfig := flags.Bool("check-config", false, "check the configuration, try the broker, say what is wrong, and end")
+	checkConfig := flags.Bool("check-config", false, "check the configuration and what it names, try the broker, say what is wrong, and end")
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}

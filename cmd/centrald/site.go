@@ -46,7 +46,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	}
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
-		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: cfg.Admin.loopback(),
+		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: !cfg.Admin.Listen.exposed(),
 	},
 		live.Section(live.Config{
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: w.trouble, Late: w.books.late, Place: x.where,
@@ -118,9 +118,6 @@ func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area st
 	unit, ok := atlas.At(directory.Unit, record.Unit, today)
 	return unit.Area, ok, nil
 }
-
-// loopback reports whether only this machine reaches the centre's pages.
-func (a adminConfig) loopback() bool { return new(loopback).UnmarshalText([]byte(a.Listen)) == nil }
 
 // proxies returns the networks of the proxies that are trusted.
 func (a adminConfig) proxies() (all []netip.Prefix, err error) {

@@ -57,7 +57,7 @@ func parseTokens(text string) ([]token, error) {
 	var plain strings.Builder
 	bounds := make(map[string]cases.Holder)
 	n := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		n++
 		words := strings.Fields(line)
 		if len(words) > 2 && !strings.HasPrefix(words[0], "#") {

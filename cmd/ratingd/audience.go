@@ -43,6 +43,11 @@ func (a *audience) waits(c enrolment.Code) {
 	a.shown.update(func(p *picture) { p.code = c })
 }
 
+// teaches takes what is to be shown of a lesson of the keys.
+func (a *audience) teaches(v lessonView) {
+	a.shown.update(func(p *picture) { p.lesson = v })
+}
+
 // connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.
 func (a *audience) connected(yes bool) {
 	a.noticed()

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"haochaping/display"
@@ -41,6 +42,8 @@ type daemon struct {
 	scene    scene
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
+	teacher  *teacher
+	eraser   eraser
 	uplink   *extra
 	// enrolment gets the box its certificate; empty where it has one from elsewhere.
 	enrolment []*extra
@@ -79,17 +82,31 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		restart = stop
 	}
 	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
+	d.teacher = newTeacher(cfg, d.keys.source.watch, d.loop, d.views, restart, log)
+	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
+	var reborn atomic.Bool
+	d.eraser = eraser{cfg, func() uint64 { return mem.db.Backlog().Pending }, restart, func() { reborn.Store(!env.supervised); stop() }, log}
+	d.line.orders.erase = d.eraser.erase
 	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
 	d.uplink.crashed = "link.crashed"
 	if cfg.Enrols() {
-		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, log}).run))
+		place, err := stands(mem.db, boardName(cfg.Enrol.Board))
+		if err != nil {
+			log.Error("how the box stands with the centre cannot be kept", "error", err)
+		}
+		d.start.Barred = place.out()
+		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, place, log}).run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
 	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch(), "boot", mem.clock.boot,
 		"fingerprint", who.fingerprint(), "pending", mem.db.Backlog().Pending)
-	return stages.Run(ctx, d.stages(service)...)
+	err = stages.Run(ctx, d.stages(service)...)
+	if reborn.Load() {
+		err = errors.Join(err, errReborn)
+	}
+	return err
 }
 
 // joinTerminal makes the behaviour between the log and those who see what it shows.
@@ -126,6 +143,12 @@ func (d *daemon) joinScreen() {
 	d.screen = openPanels(c.Screen, display.NewRenderer(fonts.load()), d.log)
 	d.screen.fonts, d.screen.folders = fonts.renderers, folder.panels
 	d.links = &linkBook{who: d.who, base: c.Link.Base}
+	if fault := c.SharedFault; fault != nil {
+		d.around = append(d.around, d.extras.add("shared", "shared.file", func(ctx context.Context, report func(error)) error {
+			report(fault) // until somebody has written another and started the box
+			return idle(ctx)
+		}))
+	}
 	photo := d.extras.add("photos", "photos.file", func(ctx context.Context, _ func(error)) error { return idle(ctx) })
 	d.scene = scene{links: d.links, order: order, page: c.Enrol.Page, photos: &photos{staff: d.staff, report: photo.report}}
 	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
@@ -212,6 +235,8 @@ func (d *daemon) stages(service sdnotify.Told) []stages.Stage {
 	return []stages.Stage{
 		{Name: "supervision", Run: d.supervisor(service).run},
 		{Name: "keys", Run: func(ctx context.Context) error { return d.keys.run(ctx, d.loop) }},
+		{Name: "lessons", Run: d.teacher.run},
+		{Name: "eraser", Run: d.eraser.run},
 		{Name: "window API", Run: d.pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error { return together(ctx, d.cards...) }},
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},

@@ -21,6 +21,8 @@ type boxState struct {
 	Digits  string          `json:"digits,omitempty"`  // that go with it
 	Chosen  rating.Level    `json:"chosen,omitempty"`  // what the thanks or reasons are for, as the frame shows it
 	Reasons []string        `json:"reasons,omitempty"` // what the keys stand for instead, left to right
+	Press   rating.Level    `json:"press,omitempty"`   // whose key is to be pressed while the keys are learnt
+	Round   int             `json:"round,omitempty"`   // for the how manieth time
 	Pending uint64          `json:"pending"`           // records that the centre has not acknowledged
 	Order   [5]rating.Level `json:"order"`             // left to right
 	Codes   [5]string       `json:"codes"`             // the keys' names, in the same order
@@ -35,8 +37,10 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		mux.Handle("POST /keys/{code}", keys.Handler())
 	}
 	mux.HandleFunc("GET /state.json", func(w http.ResponseWriter, _ *http.Request) {
-		v, wait := shown.get().view, shown.get().code // the citizen's screen
-		s := boxState{State: string(v.State), Offline: !shown.get().online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits}
+		now := shown.get() // the citizen's screen
+		v, wait := now.view, now.code
+		s := boxState{State: string(v.State), Offline: !now.online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits,
+			Press: now.lesson.level, Round: now.lesson.round}
 		if displayState(v) == display.Fault {
 			s.State = terminal.Fault
 		}

@@ -44,7 +44,7 @@ type centreLine struct {
 func newCentreLine(box boxconfig.Config, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
 	counts *keyCounts, restart func(), env environment, log *slog.Logger) *centreLine {
 	l := &centreLine{memory: mem, box: box, cfg: box.Uplink, certified: make(chan struct{}, 1), who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
-	l.report = health{memory: mem, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
+	l.report = health{memory: mem, who: who, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
 	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, log: log}
 	return l
 }
@@ -96,6 +96,19 @@ func (l *centreLine) recertified() {
 	case l.certified <- struct{}{}:
 	default:
 	}
+}
+
+// answer answers a command later than it came, if there is a way to the centre.
+func (l *centreLine) answer(id string, parts []wire.Part, err error) {
+	if up := l.up.Load(); up != nil {
+		up.Answer(id, parts, err)
+	}
+}
+
+// refused reports whether the broker does not take the box's certificate.
+func (l *centreLine) refused() bool {
+	f := l.link().Fault
+	return f == uplink.FaultLogin || f == uplink.FaultCertificate
 }
 
 // lastPassed returns a time that has surely passed.

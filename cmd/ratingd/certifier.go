@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/enrolment"
 	keys "haochaping/internal/identity"
+	"haochaping/internal/terminal"
 	"haochaping/sync/uplink"
 )
 
@@ -27,6 +28,7 @@ type certifier struct {
 	env   environment
 	views *audience
 	line  *centreLine
+	place standing
 	log   *slog.Logger
 }
 
@@ -40,12 +42,32 @@ func (c certifier) run(ctx context.Context, report func(error)) error {
 		URL: c.cfg.Enrol.URL, Device: c.who.device, Key: key, Record: keys.Record(c.who.key),
 		File:  filepath.Join(c.cfg.State, boxconfig.CertificateFile),
 		Trust: keys.Trust{Roots: c.cfg.Roots(), Now: c.env.wall, Synced: c.env.synced, Passed: c.line.lastPassed},
-		Show:  c.views.waits, Try: c.try, Kept: c.line.recertified, Random: mathrand.Float64, Logger: c.log,
+		Board: c.place.board, Moved: c.place.moved, Barred: c.place.barred, Refused: c.line.refused, Bar: c.bar,
+		Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
 	})
 	if err != nil {
 		return err
 	}
 	return e.Run(ctx, report)
+}
+
+// bar takes whether the centre does not let the box in: then citizens are not asked, since their answers might never count.
+func (c certifier) bar(yes bool) {
+	if yes {
+		c.log.Warn("the centre does not let the box in; citizens are not asked until it does")
+	}
+	c.line.loop.Post(terminal.Barred{At: c.line.clock.now(), Yes: yes})
+	if err := keepBarred(c.line.db, yes); err != nil {
+		c.log.Error("whether the centre lets the box in cannot be kept; after a restart it is found out anew", "error", err)
+	}
+}
+
+// kept takes that the box has got a certificate, on this board.
+func (c certifier) kept() {
+	c.line.recertified()
+	if err := keepBoard(c.line.db, c.place.board); err != nil {
+		c.log.Error("on which board the box stands cannot be kept", "error", err)
+	}
 }
 
 // try goes the way to the broker with a certificate, as far as it matters: whoever may read the box's topics is taken for the box.

@@ -35,8 +35,13 @@ type orders struct {
 	parts func() opsapi.Health
 	// restart ends the daemon, which its service manager then starts anew; nil without one.
 	restart func()
+	keys    *teacher
+	erase   func(giveUp string) error
 	log     *slog.Logger
 }
+
+// errNoManager says that a daemon that ends would not be started again.
+var errNoManager = cli.Error("没有服务管理器，重启后不会再启动", "no service manager would start the daemon again")
 
 // carryOut carries out a command, and returns how the parts are where it asks for that.
 func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
@@ -51,13 +56,19 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.once(c, o.loop.Resume)
 	case wire.CommandRestart:
 		if o.restart == nil {
-			return nil, cli.Error("没有服务管理器，重启后不会再启动", "no service manager would start the daemon again")
+			return nil, errNoManager
 		}
 		return nil, o.once(c, func(context.Context) error {
 			o.log.Info("the centre starts the daemon anew", "command", c.ID)
 			o.restart()
 			return nil
 		})
+	case wire.CommandLearnKeys:
+		return nil, o.keys.begin(c)
+	case wire.CommandErase:
+		return nil, o.once(c, func(context.Context) error { return o.erase(c.Args["give_up"]) })
+	case wire.CommandKeepKeys:
+		return nil, o.once(c, func(context.Context) error { return o.keys.keep(c) })
 	}
 	return nil, fmt.Errorf("command %q is unknown to this version", c.Name)
 }

@@ -92,12 +92,7 @@ func TestCommandsFromThePage(t *testing.T) {
 	w := startCentre(t, nil)
 	w.centre("directory", "import", "-apply", "-reason", "test", "../ratingctl/organisation.csv")
 	b := newGPIOBox(t, w, "page-box", 1)
-	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = manager.Close() })
-	b.extra = []string{"NOTIFY_SOCKET=" + manager.LocalAddr().String()}
+	b.extra = []string{serviceManager(t)}
 	w.centre("device", "add", "-id", b.name, "-key", b.publicKey(), "-window-id", "SL-H2-B01")
 	b.start()
 	p := w.signedIn("SL-H2", "629901000000")
@@ -127,6 +122,22 @@ func TestCommandsFromThePage(t *testing.T) {
 		t.Errorf("after four commands that were carried out the page says\n%s", text)
 	}
 	b.stop()
+}
+
+// serviceManager listens as a service manager does, and returns the variable of the environment by which daemons find it.
+func serviceManager(t *testing.T) string {
+	t.Helper()
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = manager.Close() })
+	go func() { // a daemon waits until it is heard
+		for said := make([]byte, 4096); err == nil; {
+			_, err = manager.Read(said)
+		}
+	}()
+	return "NOTIFY_SOCKET=" + manager.LocalAddr().String()
 }
 
 // carriedOut waits until every command of a box's page is answered, which the centre writes some time after the box has answered.

@@ -20,7 +20,8 @@ import (
 )
 
 // TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS and the built-in broker: it is born with nothing but the file
-// that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is revoked.
+// that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is revoked, its card comes to another board, and it
+// is told to forget all: each time it asks nobody and shows a code.
 func TestABoxFromItsBirth(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -38,16 +39,14 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if err := os.MkdirAll(b.state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\n", b.state, b.addresses, shared)+b.keys+
+	board := filepath.Join(w.dir, "serial-number")
+	writeFile(t, board, "10000000aaaaaaaa\x00")
+	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses, shared, board)+b.keys+
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\n"+
 		fmt.Sprintf("operations.socket = %q\n", b.socket()))
 	b.launch()
-	b.wait("enrolling", func(s boxState) bool { return s.State == "enrolling" && s.Code != "" })
-	seen, err := b.look()
-	if err != nil {
-		t.Fatal(err)
-	}
+	seen := b.showsCode()
 	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) || !strings.Contains(p.What.ZH, seen.Digits) {
 		t.Errorf("the status of a box that shows the code %s says %+v", seen.Code, p)
 	}
@@ -69,8 +68,12 @@ func TestABoxFromItsBirth(t *testing.T) {
 		t.Fatalf("the page does not show the box %s with %s and a window:\n%s", device, seen.Digits, text)
 	}
 	began := time.Now()
-	admin.post("/fleet/halls/SL-H2/enrol", url.Values{"code": {seen.Code}, "window": {window[1]}})
-	b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	accept := func(code string) {
+		t.Helper()
+		admin.post("/fleet/halls/SL-H2/enrol", url.Values{"code": {code}, "window": {window[1]}})
+		b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	}
+	accept(seen.Code)
 	t.Logf("the box served its window %v after it was accepted", time.Since(began).Round(100*time.Millisecond))
 
 	visit := b.openVisit()
@@ -80,17 +83,6 @@ func TestABoxFromItsBirth(t *testing.T) {
 	}
 	b.settle()
 
-	// It starts again, and needs nobody.
-	b.stop()
-	b.launch()
-	b.wait("there again", func(s boxState) bool { return s.State == "idle" && !s.Offline })
-	admin.post("/fleet/boxes/"+device+"/revoke", url.Values{"reason": {"被盗"}})
-	b.wait("put out", func(s boxState) bool { return s.Offline })
-	b.stop()
-	w.stopCentre()
-	if n := w.counted(device); n != 1 {
-		t.Errorf("%d evaluations count, want 1", n)
-	}
 	key, err := keys.Read(filepath.Join(b.state, boxconfig.TLSKeyFile))
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +90,59 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if c, err := keys.ReadCertificate(filepath.Join(b.state, boxconfig.CertificateFile), key); err != nil || c.Leaf.Subject.CommonName != device {
 		t.Errorf("its certificate: %v", err)
 	}
+
+	// It starts again, and needs nobody.
+	b.stop()
+	b.launch()
+	b.wait("there again", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	admin.post("/fleet/boxes/"+device+"/revoke", url.Values{"reason": {"被盗"}})
+	b.wait("put out", func(s boxState) bool { return s.Offline })
+	began = time.Now()
+	again := b.showsCode()
+	t.Logf("the box showed its code %v after it was put out", time.Since(began).Round(100*time.Millisecond))
+	b.stop()
+	b.launch()
+	b.wait("asking nobody after a restart", func(s boxState) bool { return s.State == "enrolling" && s.Code == again.Code })
+	accept(again.Code)
+
+	b.stop()
+	writeFile(t, board, "10000000bbbbbbbb\x00")
+	b.launch()
+	moved := b.showsCode()
+	if text := admin.get("/fleet/enrol?hall=SL-H2&code=" + moved.Code); !strings.Contains(text, "另一块主板") {
+		t.Errorf("the page does not say that the card has moved:\n%s", text)
+	}
+	accept(moved.Code)
+	b.settle()
+
+	b.stop()
+	writeFile(t, filepath.Join(w.dir, boxconfig.ResetFile), device+"\n")
+	b.launch()
+	for end := time.Now().Add(time.Minute); b.bound["device"] == device && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		b.bound = waitAddresses(t, b.addresses)
+	}
+	if b.bound["device"] == device {
+		t.Fatal("the box that was to forget all has its name")
+	}
+	b.showsCode()
+	b.stop()
+	w.stopCentre()
+	if n := w.counted(device); n != 1 {
+		t.Errorf("%d evaluations count, want 1", n)
+	}
+	if _, err := os.Stat(filepath.Join(b.state, boxconfig.CertificateFile)); err == nil {
+		t.Error("the box that was to forget all has its certificate")
+	}
+}
+
+// showsCode waits until the box asks nobody and shows a code, and returns what it shows.
+func (b *box) showsCode() (seen boxState) {
+	b.t.Helper()
+	b.wait("enrolling", func(s boxState) bool { seen = s; return s.State == "enrolling" && s.Code != "" })
+	if seen.Code == "" {
+		b.t.FailNow()
+	}
+	return seen
 }
 
 // get returns a page's text.

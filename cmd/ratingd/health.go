@@ -21,6 +21,7 @@ import (
 // health gathers what the box reports each minute.
 type health struct {
 	memory
+	who    identity
 	counts *keyCounts
 	tells  func() terminal.Public
 	offset *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
@@ -39,11 +40,24 @@ func (h health) report() wire.Health {
 		StoreOK: parts.Part("store").Code == "", OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
 		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 	}
+	r.Log = h.head()
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.folder, &fs); err == nil {
 		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)
 	}
 	return r
+}
+
+// head returns how far the log goes, nil where that cannot be read.
+func (h health) head() *wire.LogHead {
+	out := wire.LogHead{Epoch: h.db.Epoch(), Last: h.db.Last()}
+	first, records, err := h.db.Kept(out.Last, 1, 1)
+	if err != nil || out.Last == 0 || len(records) != 1 || first != out.Last {
+		return nil
+	}
+	out.Head = rating.HashOf(records[0])
+	out.Sign(h.who.device, h.who.key)
+	return &out
 }
 
 // age returns how old the oldest record is that the centre has not acknowledged, in seconds: 0 if there is none, -1 if an earlier start

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -67,6 +68,15 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return &configurationError{err}
 	}
+	erased, err := boxconfig.Erase(cfg.State)
+	if err != nil {
+		return err
+	}
+	if erased {
+		if cfg, err = boxconfig.Load(*path); err != nil {
+			return &configurationError{err}
+		}
+	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit(cfg.Screen))
 	}
@@ -84,6 +94,9 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		log.Error("the service manager cannot be told how the box is", "error", err)
 	}
 	env.supervised = supervised != nil
+	if erased {
+		log.Warn("the box has forgotten all, as it was asked to, and is born anew")
+	}
 	if cfg.SharedFault != nil {
 		log.Error("the file that all boxes share is not taken; the box goes on with what it had", "error", cfg.SharedFault)
 	}
@@ -94,8 +107,15 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
+	err = runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
+	if errors.Is(err, errReborn) {
+		return daemonOrCheck(ctx, args, env)
+	}
+	return err
 }
+
+// errReborn says that the box is to begin anew, having forgotten all.
+var errReborn = errors.New("the box is to forget all")
 
 // memoryLimit is up to which garbage may stay, in bytes: nearly the double of what is in use on a screen of 1920×1200, whose two
 // frames would else be there twice. Smaller screens never reach it. Where pixels are also kept and encoded for others, there is more.

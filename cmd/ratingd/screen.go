@@ -18,6 +18,7 @@ type picture struct {
 	view   terminal.View
 	online bool
 	code   enrolment.Code // under which the box waits to be accepted
+	lesson lessonView     // of the keys
 }
 
 // scene turns what the terminal shows into what the display draws. It is the one place that knows both.
@@ -45,6 +46,9 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		if s.page != "" {
 			out.Link = s.page + "/fleet/enrol?code=" + p.code.Text
 		}
+	}
+	if p.lesson.on && v.Visit == nil {
+		out.State, out.Learning, out.Step = display.Learning, p.lesson.level, p.lesson.round
 	}
 	if v.Ended != nil {
 		explain(&out, v)

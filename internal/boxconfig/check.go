@@ -18,8 +18,8 @@ import (
 // maxSocketPath is the greatest length of a unix socket's path in bytes (unix(7)).
 const maxSocketPath = 107
 
-// check reports every value out of its range, each with its line. That all five keys have a level is checked only if whole.
-func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) error {
+// check reports every value out of its range, each with its line, and what is missing of what is needed.
+func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) error {
 	var errs []error
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, lines.Errorf(key, format, args...))
@@ -49,7 +49,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 		}
 	}
 	c.checkEnrol(bad)
-	if c.Device == "" && !c.Enrols() { // of a box that enrols it is drawn at birth
+	if c.Device == "" && !c.Enrols() && need.name { // of a box that enrols it is drawn at birth
 		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
 	} else if _, err := rating.ParseDeviceID(string(c.Device)); c.Device != "" && err != nil {
 		bad("device", "%q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)
@@ -59,7 +59,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	}
 	oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(USB), string(Simulated))
-	if whole {
+	if need.keys {
 		c.checkMap(bad)
 	}
 	between("keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
@@ -114,7 +114,7 @@ func (c Config) check(lines tomlfile.Lines, whole bool, profile profileFinder) e
 	if (c.Uplink.CertFile == "") != (c.Uplink.KeyFile == "") {
 		bad("uplink.cert_file", "the certificate and its key go together; write cert_file and key_file, or neither")
 	}
-	if whole && len(c.Uplink.CentreKey) == 0 {
+	if need.centre && len(c.Uplink.CentreKey) == 0 {
 		bad("uplink.centre_key", "missing; write what \"centrald key\" prints")
 	}
 	oneOf("uplink.ack", c.Uplink.Ack, "centre", "broker")

@@ -28,8 +28,8 @@ type Config struct {
 	Retention  Retention       `toml:"retention"`
 	Operations Operations      `toml:"operations"`
 
-	Shared      []byte `toml:"-"` // the file that is the same for all boxes, nil for none
-	SharedFault error  `toml:"-"` // why one is not taken that is there
+	Shared      []byte `toml:"-"` // the file that is the same for all boxes as it is used, nil for none
+	SharedFault error  `toml:"-"` // why one is not taken that is there, or none
 }
 
 // KeySource says where the keys are read.
@@ -120,6 +120,9 @@ type Enrol struct {
 	URL  string `toml:"url"`  // of the centre's door, empty: the box is enrolled by hand
 	Root string `toml:"root"` // the certificate by which the centre's servers are known, PEM
 	Page string `toml:"page"` // of the centre, as phones in the hall reach it; empty: none
+	// Revision orders the files that are the same for all boxes: a box takes none that is older than its copy.
+	Revision int64  `toml:"revision"`
+	Board    string `toml:"board"` // a file with the board's serial number; empty for none
 }
 
 // Uplink says where the centre is and how it is recognised.

@@ -2,6 +2,7 @@ package boxconfig
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -30,6 +32,7 @@ const (
 	TLSKeyFile      = "tls.key"         // its key for TLS
 	CertificateFile = "tls.pem"         // its certificate, and what stands between it and the root
 	SharedFile      = "haochaping.toml" // a copy of Enrol.File
+	SharedCopy      = "haochaping.copy" // another one, for a disk that loses the first
 )
 
 // Enrols reports whether the box gets into the centre by itself. One with a password or certificate from elsewhere does not.
@@ -64,9 +67,10 @@ func (c Config) root() *x509.Certificate {
 // Roots returns the pinned root of a box that enrols.
 func (c Config) Roots() *x509.CertPool { return identity.Pool(c.root()) }
 
-// sharedFile returns what all boxes share, by a box's own configuration. The copy in the state folder serves while the file is missing or broken, and says
-// whose signature the next one needs; before there is one, the file's own key is believed.
-func sharedFile(own []byte) (text []byte, fault error) {
+// sharedTexts returns what all boxes may share by a box's own configuration, the best first and nil, which is nothing, at the end. The copies in the state
+// folder serve while the file is missing, broken or wrong, and say whose signature the next one needs and of which revision it is at least. Before there is
+// one, the file's own key is believed, unless the box has a certificate of another root.
+func sharedTexts(own []byte) (texts [][]byte, fault error) {
 	at := struct {
 		State string
 		Enrol struct{ File string }
@@ -76,44 +80,107 @@ func sharedFile(own []byte) (text []byte, fault error) {
 	if err == nil {
 		err = toml.Unmarshal(own, &at)
 	}
-	if err != nil {
-		return nil, nil // which is found out where it is read for good
+	if err != nil || at.Enrol.File == "" {
+		return [][]byte{nil}, nil // what is wrong is found out where it is read for good
 	}
-	kept, err := os.ReadFile(filepath.Join(at.State, SharedFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		fault = err
-	}
-	if at.Enrol.File == "" {
-		return nil, nil
-	}
-	fresh, err := os.ReadFile(at.Enrol.File)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return kept, fault
-	case err != nil:
-		return kept, err
-	}
-	signer := signerOf(fresh)
-	if kept != nil {
-		signer = signerOf(kept)
-	}
-	if err := provision.Verify(fresh, signer); err != nil {
-		return kept, fmt.Errorf("%s: %w", at.Enrol.File, err)
-	}
-	return fresh, nil
-}
-
-// signerOf returns the key of the centre that a shared file names.
-func signerOf(text []byte) []byte {
-	var named struct {
-		Uplink struct {
-			Key PublicKey `toml:"centre_key"`
+	for _, name := range []string{SharedFile, SharedCopy} {
+		text, err := os.ReadFile(filepath.Join(at.State, name))
+		if err == nil {
+			err = provision.Verify(text, headOf(text).key())
+		}
+		switch {
+		case err == nil:
+			texts = append(texts, text)
+		case !errors.Is(err, fs.ErrNotExist):
+			fault = errors.Join(fault, fmt.Errorf("%s: %w", filepath.Join(at.State, name), err))
 		}
 	}
-	if err := toml.Unmarshal(text, &named); err != nil {
+	fresh, err := os.ReadFile(at.Enrol.File)
+	if err == nil {
+		err = takes(fresh, texts, filepath.Join(at.State, CertificateFile))
+	}
+	switch {
+	case err == nil:
+		texts = slices.Insert(texts, 0, fresh)
+	case !errors.Is(err, fs.ErrNotExist):
+		fault = errors.Join(fault, fmt.Errorf("%s: %w", at.Enrol.File, err))
+	}
+	return append(texts, nil), fault
+}
+
+// ErrOlder says that a shared file is older than the one that the box has.
+var ErrOlder = errors.New("the file is older than the one that the box has, and was perhaps put back by somebody; copy the newest that \"centrald image-config\" has written")
+
+// takes reports why a shared file is not taken by a box that has others, or a certificate.
+func takes(fresh []byte, others [][]byte, certificate string) error {
+	head := headOf(fresh)
+	if len(others) > 0 {
+		known := headOf(others[0])
+		if err := provision.Verify(fresh, known.key()); err != nil {
+			return err
+		}
+		if head.Enrol.Revision < known.Enrol.Revision {
+			return ErrOlder
+		}
 		return nil
 	}
-	return named.Uplink.Key
+	if err := provision.Verify(fresh, head.key()); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(certificate)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	root := Config{Enrol: Enrol{Root: head.Enrol.Root}}.root()
+	if root == nil || !identity.IssuedUnder(text, root) {
+		return fmt.Errorf("it is of another centre than the box's certificate %s", certificate)
+	}
+	return nil
+}
+
+// sharedHead is by what a shared file is judged.
+type sharedHead struct {
+	Enrol struct {
+		Revision int64
+		Root     string
+	}
+	Uplink struct {
+		Key PublicKey `toml:"centre_key"`
+	}
+}
+
+func (h sharedHead) key() ed25519.PublicKey { return ed25519.PublicKey(h.Uplink.Key) }
+
+// headOf reads the head of a shared file, which is empty if it cannot be read.
+func headOf(text []byte) sharedHead {
+	var h sharedHead
+	if err := toml.Unmarshal(text, &h); err != nil {
+		return sharedHead{}
+	}
+	return h
+}
+
+// CheckShared reports what would be wrong with defaults at the end of the file that all boxes share, line by line, and what a box must have of its own.
+func CheckShared(shared, defaults []byte) error {
+	need := needs{centre: true}
+	c := Default()
+	if _, err := tomlfile.Decode(defaults, &c, "ratingd"); err != nil {
+		return err
+	}
+	need.keys = len(c.Keys.Map) > 0
+	c, err := parse(shared, defaults, need, builtIn, func(*Config) error { return nil })
+	switch {
+	case err != nil:
+		return err
+	case c.Device != "":
+		return errors.New("device: all boxes would have this name; leave it out, and each draws its own")
+	case !c.Enrols():
+		return errors.New("uplink.password_file and uplink.cert_file: with one of them no box asks to be let in; leave them out")
+	}
+	return nil
 }
 
 // bornAs returns the name that the box has drawn, empty if it has not yet.
@@ -132,7 +199,7 @@ func bornAs(state string) (rating.DeviceID, error) {
 	return d, nil
 }
 
-// Birth draws the name of a box that enrols and has none, and keeps a copy of what it shares with others. A box that has both changes nothing.
+// Birth draws the name of a box that enrols and has none, and keeps copies of what it shares with others. A box that has both changes nothing.
 func (c *Config) Birth(random io.Reader) error {
 	if !c.Enrols() {
 		return nil
@@ -140,10 +207,12 @@ func (c *Config) Birth(random io.Reader) error {
 	if err := os.MkdirAll(c.State, 0o750); err != nil {
 		return fmt.Errorf("create the state folder: %w", err)
 	}
-	copyAt := filepath.Join(c.State, SharedFile)
-	if kept, err := os.ReadFile(copyAt); c.Shared != nil && (err != nil || !bytes.Equal(kept, c.Shared)) {
-		if err := keptfile.Replace(copyAt, c.Shared); err != nil {
-			return err
+	for _, name := range []string{SharedFile, SharedCopy} {
+		at := filepath.Join(c.State, name)
+		if kept, err := os.ReadFile(at); c.Shared != nil && (err != nil || !bytes.Equal(kept, c.Shared)) {
+			if err := keptfile.Replace(at, c.Shared); err != nil {
+				return err
+			}
 		}
 	}
 	if c.Device != "" {

@@ -31,31 +31,54 @@ func Default() Config {
 }
 
 // Load reads and checks a configuration file.
-func Load(path string) (Config, error) { return load(path, true) }
+func Load(path string) (Config, error) { return load(path, all()) }
 
 // LoadPartial is Load for the tool that finds out what the keys read as: the map of keys may be absent or incomplete.
-func LoadPartial(path string) (Config, error) { return load(path, false) }
+func LoadPartial(path string) (Config, error) { return load(path, needs{name: true}) }
 
-func load(path string, whole bool) (Config, error) {
+// needs says what must not be missing.
+type needs struct {
+	name   bool // the box's, or where one is drawn
+	keys   bool // the map of keys
+	centre bool // the centre's key
+}
+
+func all() needs { return needs{true, true, true} }
+
+func load(path string, need needs) (Config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, fmt.Errorf("read the configuration: %w", err)
 	}
-	shared, fault := sharedFile(b)
-	c, err := parse(shared, b, whole, keypad.Find)
-	if err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", path, errors.Join(err, fault))
+	texts, fault := sharedTexts(b)
+	var first error
+	for _, shared := range texts {
+		n := need
+		if shared == nil && (fault != nil || first != nil) {
+			n.name, n.centre = false, false // what says where the centre is cannot be used, and the keys go on without
+		}
+		c, err := parse(shared, b, n, keypad.Find, (*Config).learn)
+		if err == nil {
+			c.Shared, c.SharedFault = shared, errors.Join(fault, first)
+			if c.Device == "" {
+				c.Device, err = bornAs(c.State)
+			}
+			if err != nil || c.Device != "" || c.Enrols() {
+				return c, err
+			}
+		}
+		if first == nil {
+			first = err
+		}
 	}
-	c.Shared, c.SharedFault = shared, fault
-	if c.Device == "" && c.Enrols() {
-		c.Device, err = bornAs(c.State)
-	}
-	return c, err
+	return Config{}, fmt.Errorf("configuration %s: %w", path, errors.Join(first, fault))
 }
 
 // Parse reads and checks a configuration. Errors begin with the line that they are about. A keypad's profile that is a file
 // is not read, and the form of its keys not checked.
-func Parse(b []byte) (Config, error) { return parse(nil, b, true, builtIn) }
+func Parse(b []byte) (Config, error) {
+	return parse(nil, b, all(), builtIn, func(*Config) error { return nil })
+}
 
 // builtIn finds profiles that are built in. For a file it returns nil.
 func builtIn(name string) (*keypad.Profile, error) {
@@ -65,8 +88,8 @@ func builtIn(name string) (*keypad.Profile, error) {
 	return keypad.Find(name)
 }
 
-// parse reads a configuration over what all boxes share, which may be nil.
-func parse(shared, b []byte, whole bool, profile profileFinder) (Config, error) {
+// parse reads a configuration over what all boxes share, which may be nil, and lets learn put in what was learnt.
+func parse(shared, b []byte, need needs, profile profileFinder, learn func(*Config) error) (Config, error) {
 	c := Default()
 	if _, err := tomlfile.Decode(shared, &c, "ratingd"); err != nil {
 		return Config{}, fmt.Errorf("the file that all boxes share: %w", err)
@@ -75,7 +98,10 @@ func parse(shared, b []byte, whole bool, profile profileFinder) (Config, error) 
 	if err != nil {
 		return Config{}, err
 	}
-	if err := c.check(lines, whole, profile); err != nil {
+	if err := learn(&c); err != nil {
+		return Config{}, err
+	}
+	if err := c.check(lines, need, profile); err != nil {
 		return Config{}, err
 	}
 	return c, nil

@@ -90,6 +90,8 @@ func extras() []Kind {
 		{"operations_socket.address", Ill, Text{"本机无法查询评价器状态", "the box cannot be asked how it is at this address"}, safe, asked},
 		{"enrolment.waits", Ill, Text{"本机没有有效的证书", "the box has no certificate that holds"}, Text{"连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept"},
 			Text{"新评价器：管理员在中心页面“登记新评价器”中输入屏幕上的配对码；否则检查到 enrol.url 的网络", "a new box: type the code on its screen on the centre's page for new boxes; else look at the network to enrol.url"}},
+		{"shared.file", Ill, Text{"所有评价器共用的文件无法使用，沿用原来的", "the file that all boxes share cannot be used; the box goes on with what it had"}, safe,
+			Text{"在中心用 centrald image-config 重新写一份，放到启动分区的 haochaping.toml，重启 ratingd", "write it anew by centrald image-config at the centre, put it on the boot partition as haochaping.toml, and restart ratingd"}},
 		{"cards.reader", Ill, Text{"读卡器无法使用，请在电脑上签到", "the card reader cannot be used; staff can sign in at the PC"}, safe,
 			Text{"检查读卡器的接线和 [cards] 的配置", "look at the reader's cable and at [cards] in the configuration"}},
 	}

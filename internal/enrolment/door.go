@@ -25,6 +25,9 @@ const (
 	nextPath      = "/.well-known/est/simplereenroll"
 	codeHeader    = "Hcp-Code"
 	digitsHeader  = "Hcp-Check-Digits"
+	// boardHeader says on which board the box stands, movedHeader that it has come there and asks to be accepted again.
+	boardHeader = "Hcp-Board"
+	movedHeader = "Hcp-Moved"
 )
 
 const (
@@ -59,21 +62,39 @@ type answer struct {
 	code Code
 }
 
-// do sends a request, with a certificate if there is one, and reads an answer of 200 or 202.
-func (d door) do(ctx context.Context, method, path string, body []byte, own *tls.Certificate) (*http.Response, []byte, error) {
+// question is what the door is asked.
+type question struct {
+	path  string
+	body  []byte           // nil: there is none
+	own   *tls.Certificate // that is shown, nil: none
+	moved bool             // the box has come to another board
+}
+
+// do asks a question and reads an answer of 200 or 202.
+func (d door) do(ctx context.Context, q question) (*http.Response, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, d.base+path, bytes.NewReader(body))
+	method := http.MethodGet
+	if q.body != nil {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(ctx, method, d.base+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return nil, nil, err
 	}
-	if body != nil {
+	if q.body != nil {
 		r.Header.Set("Content-Type", "application/pkcs10")
 		r.Header.Set("Content-Transfer-Encoding", "base64")
 	}
+	if d.cfg.Board != "" {
+		r.Header.Set(boardHeader, d.cfg.Board)
+	}
+	if q.moved {
+		r.Header.Set(movedHeader, "1")
+	}
 	var show func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
-	if own != nil {
-		show = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	if q.own != nil {
+		show = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return q.own, nil }
 	}
 	transport := &http.Transport{TLSClientConfig: d.cfg.Trust.Config(d.name, show), DisableKeepAlives: true, Proxy: nil}
 	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -96,13 +117,14 @@ func (d door) do(ctx context.Context, method, path string, body []byte, own *tls
 	return nil, nil, fmt.Errorf("the centre's door answers %s: %q", resp.Status, words)
 }
 
-// post asks for a certificate.
-func (d door) post(ctx context.Context, path string, own *tls.Certificate) (a answer, err error) {
+// ask asks for a certificate. The request is made here.
+func (d door) ask(ctx context.Context, q question) (a answer, err error) {
 	der, err := identity.NewRequest(d.cfg.Device, d.cfg.Key, d.cfg.Record)
 	if err != nil {
 		return a, err
 	}
-	resp, text, err := d.do(ctx, http.MethodPost, path, []byte(base64.StdEncoding.EncodeToString(der)), own)
+	q.body = []byte(base64.StdEncoding.EncodeToString(der))
+	resp, text, err := d.do(ctx, q)
 	if err != nil {
 		return a, err
 	}
@@ -130,7 +152,7 @@ func (d door) post(ctx context.Context, path string, own *tls.Certificate) (a an
 
 // between returns the authorities below the root.
 func (d door) between(ctx context.Context) (out []*x509.Certificate, err error) {
-	_, text, err := d.do(ctx, http.MethodGet, authorityPath, nil, nil)
+	_, text, err := d.do(ctx, question{path: authorityPath})
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,14 @@ type Config struct {
 	Key, Record identity.Key
 	File        string // of the certificate, with what stands between it and the root
 	Trust       identity.Trust
+	// Board names the board on which the box stands, empty where it has no number that can be read. Moved says that it is another than that on which the
+	// box was accepted, Barred that the centre did not let the box in when it was last asked.
+	Board         string
+	Moved, Barred bool
+	// Refused reports whether the broker does not take the box's certificate now.
+	Refused func() bool
+	// Bar is told whether the centre does not let the box in, at each change.
+	Bar func(bool)
 	// Show is told what to show, at each change.
 	Show func(Code)
 	// Try reports why the broker does not take a certificate. It is asked before one takes the place of another that holds.
@@ -51,9 +59,11 @@ type Config struct {
 
 // Enrolment gets the certificate. Run it once.
 type Enrolment struct {
-	cfg  Config
-	door door
-	code Code
+	cfg           Config
+	door          door
+	code          Code
+	moved, barred bool
+	doubts        int // looks in a row at which the broker refused the certificate
 }
 
 // New returns an Enrolment that does nothing before Run.
@@ -62,12 +72,16 @@ func New(c Config) (*Enrolment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("enrolment: %w", err)
 	}
-	return &Enrolment{cfg: c, door: d}, nil
+	return &Enrolment{cfg: c, door: d, moved: c.Moved, barred: c.Barred}, nil
 }
 
 const (
-	// look is how often the time for a renewal is looked at.
+	// look is how often a renewal is tried that is due.
 	look = time.Hour
+	// glance is how often it is asked whether the broker refuses the certificate.
+	glance = 15 * time.Second
+	// seldom is after how many glances in a row the centre is asked again why.
+	seldom = 40
 	// hurry is how long after a failure a box asks again that has no certificate, or one that has ended.
 	hurry = 15 * time.Second
 )
@@ -97,14 +111,28 @@ func (e *Enrolment) step(ctx context.Context) (time.Duration, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			e.cfg.Logger.Error("the box's certificate cannot be used; another one is asked for", "error", err)
 		}
-		return e.ask(ctx)
+		return e.ask(ctx, nil)
 	}
 	now := e.cfg.Trust.At(own.Leaf)
-	if now.Before(RenewAt(own.Leaf)) {
+	switch {
+	case e.moved || e.barred || e.doubted():
+		return e.ask(ctx, &own)
+	case now.Before(RenewAt(own.Leaf)):
 		e.show(Code{})
-		return min(look, max(time.Second, RenewAt(own.Leaf).Sub(now))), nil
+		return min(glance, max(time.Second, RenewAt(own.Leaf).Sub(now))), nil
 	}
 	return e.renew(ctx, own, now)
+}
+
+// doubted reports whether to ask the centre if the certificate still holds, since the broker refuses it: soon, and then less and less often, since
+// the broker may be at fault, and thousands of boxes ask.
+func (e *Enrolment) doubted() bool {
+	if !e.cfg.Refused() {
+		e.doubts = 0
+		return false
+	}
+	e.doubts++
+	return e.doubts&(e.doubts-1) == 0 || e.doubts%seldom == 0
 }
 
 // RenewAt returns when a certificate is renewed: at two thirds of its life, a tenth of it sooner or later by its number.
@@ -117,21 +145,35 @@ func RenewAt(c *x509.Certificate) time.Time {
 // ErrWaits says that an administrator has to accept the box.
 var ErrWaits = errors.New("等待管理员在中心页面接受 / an administrator has to accept the box on the centre's page")
 
-// ask asks for the first certificate.
-func (e *Enrolment) ask(ctx context.Context) (time.Duration, error) {
-	a, err := e.door.post(ctx, firstPath, nil)
+// ask asks for the first certificate, or whether own still holds, which the centre answers by the same one.
+func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duration, error) {
+	a, err := e.door.ask(ctx, question{path: firstPath, moved: e.moved})
 	switch {
 	case err != nil:
 		e.show(Code{})
+		if errors.Is(err, errRefused) {
+			e.bar(true)
+		}
 		return hurry, err
 	case a.wait > 0:
+		e.bar(true)
 		e.show(a.code)
 		return a.wait, fmt.Errorf("%w: 配对码 code %s, 核对码 check digits %s", ErrWaits, a.code.Text, a.code.Digits)
+	case own != nil && a.leaf.Equal(own.Leaf) && !e.moved:
+		e.show(Code{})
+		e.bar(false)
+		return glance, nil
 	}
-	if err := e.keep(ctx, a.leaf, nil); err != nil {
+	var try func(context.Context, tls.Certificate) error
+	if own != nil && !e.cfg.Trust.At(own.Leaf).After(own.Leaf.NotAfter) { // it may still hold, whatever the centre says
+		try = e.cfg.Try
+	}
+	if err := e.keep(ctx, a.leaf, try); err != nil {
 		return hurry, err
 	}
+	e.moved = false
 	e.show(Code{})
+	e.bar(false)
 	return time.Second, nil
 }
 
@@ -141,10 +183,10 @@ func (e *Enrolment) renew(ctx context.Context, own tls.Certificate, now time.Tim
 	if now.After(own.Leaf.NotAfter) {
 		pause, ended = hurry, fmt.Errorf("the box's certificate ended on %s", own.Leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
-	a, err := e.door.post(ctx, nextPath, &own)
+	a, err := e.door.ask(ctx, question{path: nextPath, own: &own})
 	if errors.Is(err, errRefused) {
 		e.cfg.Logger.Warn("the centre does not renew the box's certificate; the box asks for a new one", "error", err)
-		return e.ask(ctx)
+		return e.ask(ctx, &own)
 	}
 	if err == nil && a.wait > 0 {
 		err = errors.New("the centre answers later")
@@ -196,6 +238,14 @@ func (e *Enrolment) keep(ctx context.Context, leaf *x509.Certificate, try func(c
 	e.cfg.Logger.Info("the box has a certificate", "until", leaf.NotAfter.UTC().Format(time.DateOnly))
 	e.cfg.Kept()
 	return nil
+}
+
+// bar takes whether the centre does not let the box in.
+func (e *Enrolment) bar(yes bool) {
+	if yes != e.barred {
+		e.barred = yes
+		e.cfg.Bar(yes)
+	}
 }
 
 func (e *Enrolment) show(c Code) {

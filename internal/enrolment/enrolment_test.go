@@ -83,6 +83,9 @@ type box struct {
 	tries int
 	kept  int
 	fails error // of the next tries
+
+	refused bool // by the broker
+	barred  bool // as it was told
 }
 
 func newBox(t *testing.T, c *centre, change func(*Config)) *box {
@@ -98,8 +101,9 @@ func newBox(t *testing.T, c *centre, change func(*Config)) *box {
 	}
 	b := new(box)
 	cfg := Config{URL: c.url, Device: "bcdf23456789", Key: key, Record: identity.Record(record), File: filepath.Join(folder, "tls.pem"),
-		Trust: identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true }, Passed: func() time.Time { return time.Time{} }},
-		Show:  func(s Code) { b.code = s }, Kept: func() { b.kept++ }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler),
+		Trust:   identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true }, Passed: func() time.Time { return time.Time{} }},
+		Refused: func() bool { return b.refused }, Bar: func(yes bool) { b.barred = yes },
+		Show: func(s Code) { b.code = s }, Kept: func() { b.kept++ }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler),
 		Try: func(context.Context, tls.Certificate) error { b.tries++; return b.fails }}
 	if change != nil {
 		change(&cfg)
@@ -129,6 +133,117 @@ func (b *box) letIn(t *testing.T, c *centre) {
 	c.accept(t, b.code.Text)
 	if _, err := b.step(t.Context()); err != nil || b.kept != 1 || b.code != (Code{}) {
 		t.Fatalf("an accepted box: %v, %d certificates, code %+v", err, b.kept, b.code)
+	}
+}
+
+// revoke revokes what the box has, as the page does.
+func (c *centre) revoke(t *testing.T, d rating.DeviceID) {
+	t.Helper()
+	err := c.db.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := enrol.Revoke(t.Context(), tx, d, c.now())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestABoxThatIsRevokedShowsItsCode asks the centre as soon as the broker refuses the certificate, and not because of a broker that is at fault.
+func TestABoxThatIsRevokedShowsItsCode(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	first := b.own(t).Leaf
+	if b.barred {
+		t.Error("a box that was let in is told to be out")
+	}
+	b.refused = true
+	if pause, err := b.step(t.Context()); err != nil || b.barred || b.code != (Code{}) || !b.own(t).Leaf.Equal(first) || pause > glance {
+		t.Errorf("a broker that refuses what the centre believes: %v, barred %v, code %+v, looks again in %v", err, b.barred, b.code, pause)
+	}
+	c.revoke(t, b.cfg.Device)
+	steps := 0
+	for ; !b.barred && steps < seldom; steps++ {
+		if _, err := b.step(t.Context()); err != nil && !errors.Is(err, ErrWaits) {
+			t.Fatal(err)
+		}
+	}
+	if !b.barred || b.code.Text == "" || steps > 3 {
+		t.Fatalf("a revoked box: barred %v after %d glances, code %+v", b.barred, steps, b.code)
+	}
+	b.refused = false // there is no connection any more that could be refused
+	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || !b.barred {
+		t.Errorf("it goes on showing its code: %v, barred %v", err, b.barred)
+	}
+	c.accept(t, b.code.Text)
+	b.fails = errors.New("the broker refuses")
+	if _, err := b.step(t.Context()); err == nil || !b.own(t).Leaf.Equal(first) || !b.barred {
+		t.Errorf("a new certificate that the broker refuses took the old one's place: %v", err)
+	}
+	b.fails = nil
+	if _, err := b.step(t.Context()); err != nil || b.barred || b.code != (Code{}) || b.own(t).Leaf.Equal(first) || b.kept != 2 {
+		t.Errorf("accepted again: %v, barred %v, code %+v, kept %d", err, b.barred, b.code, b.kept)
+	}
+}
+
+// TestACardInAnotherBoard shows a code though its certificate holds, and is let in there by an administrator.
+func TestACardInAnotherBoard(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, func(cfg *Config) { cfg.Board = "one" })
+	b.letIn(t, c)
+	first := b.own(t).Leaf
+	b.cfg.Board, b.cfg.Moved = "two", true
+	again, err := New(b.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Enrolment = again
+	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || !b.barred || b.code.Text == "" {
+		t.Fatalf("on another board: %v, barred %v, code %+v", err, b.barred, b.code)
+	}
+	if p, err := c.room.Find(t.Context(), b.code.Text); err != nil || !p.Moved || p.Board != "two" {
+		t.Errorf("the centre has %+v, %v", p, err)
+	}
+	c.accept(t, b.code.Text)
+	if _, err := b.step(t.Context()); err != nil || b.barred || b.kept != 2 || b.own(t).Leaf.Equal(first) {
+		t.Errorf("accepted there: %v, barred %v, kept %d", err, b.barred, b.kept)
+	}
+	if all, err := c.room.Certificates(t.Context(), b.cfg.Device, 5); err != nil || len(all) != 2 || all[0].Revoked.IsZero() == all[1].Revoked.IsZero() {
+		t.Errorf("its certificates are %+v, %v: the old board's holds", all, err)
+	}
+	if _, err := b.step(t.Context()); err != nil || b.kept != 2 {
+		t.Errorf("it stays: %v, kept %d", err, b.kept)
+	}
+	// Once more within the day in which the first acceptance would still give out a certificate.
+	b.cfg.Board, b.cfg.Moved = "three", true
+	if b.Enrolment, err = New(b.cfg); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.step(t.Context()); !errors.Is(err, ErrWaits) || b.kept != 2 {
+		t.Errorf("on a third board: %v, kept %d", err, b.kept)
+	}
+}
+
+// TestABoxWhoseKeyIsAnothers asks a centre that has enrolled another box under its name.
+func TestABoxWhoseKeyIsAnothers(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.fleet.Device(t.Context(), b.cfg.Device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = public
+	if err := c.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	b.refused = true
+	if _, err := b.step(t.Context()); !errors.Is(err, errRefused) || !b.barred || b.code != (Code{}) {
+		t.Errorf("its key is not the enrolled one: %v, barred %v, code %+v", err, b.barred, b.code)
 	}
 }
 

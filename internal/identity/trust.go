@@ -78,6 +78,19 @@ func Pool(all ...*x509.Certificate) *x509.CertPool {
 	return p
 }
 
+// IssuedUnder reports whether a file of certificates, a leaf first, ends below a root.
+func IssuedUnder(text []byte, root *x509.Certificate) bool {
+	var last *x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return false
+		}
+		last = c
+	}
+	return last != nil && last.CheckSignatureFrom(root) == nil
+}
+
 // ReadCertificate returns the certificate of a key in a file, with what stands between it and the root. Without a file the error is fs.ErrNotExist.
 func ReadCertificate(path string, key Key) (tls.Certificate, error) {
 	b, err := os.ReadFile(path)

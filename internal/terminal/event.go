@@ -19,6 +19,7 @@ type Started struct {
 	Staff    rating.Staff  // who was signed in when the box went down
 	Kinds    []rating.Kind // of records, that the centre had said that it knows
 	Paused   bool          // whether the window was paused then
+	Barred   bool          // whether the centre did not let the box in then
 	Version  string        // of the program
 }
 
@@ -29,6 +30,12 @@ type Stopping struct{ At rating.Stamp }
 type Configured struct {
 	At     rating.Stamp
 	Window rating.Window
+}
+
+// Barred says whether the centre does not let the box in, so that what citizens answer might never count. Such a box asks nobody.
+type Barred struct {
+	At  rating.Stamp
+	Yes bool
 }
 
 // OpenVisit asks to open a visit. Visit.Window is set by the Model.
@@ -157,6 +164,7 @@ type Tick struct {
 func (e Started) at() rating.Stamp       { return e.At }
 func (e Stopping) at() rating.Stamp      { return e.At }
 func (e Configured) at() rating.Stamp    { return e.At }
+func (e Barred) at() rating.Stamp        { return e.At }
 func (e OpenVisit) at() rating.Stamp     { return e.At }
 func (e CancelVisit) at() rating.Stamp   { return e.At }
 func (e Press) at() rating.Stamp         { return e.At }

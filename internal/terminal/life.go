@@ -27,9 +27,9 @@ func (m Model) stepStarting(e Event) Step {
 func (m Model) start(e Started) Step {
 	next := m
 	next.window, next.signed, next.answered = e.Window, e.Staff, e.Answered
-	next.accepted = slices.Contains(e.Kinds, rating.KindReason)
+	next.accepted, next.barred = slices.Contains(e.Kinds, rating.KindReason), e.Barred
 	next = next.resting(e.At)
-	if e.Paused && next.window != nil {
+	if e.Paused && !next.outside() {
 		next.state = Paused
 	}
 	var bodies []rating.Body
@@ -63,6 +63,24 @@ func (m Model) configure(e Configured) Step {
 	}
 	if m.visit == nil && m.state != Paused || m.visit != nil && m.visit.unwritten {
 		next = next.resting(e.At)
+	}
+	return m.write(e.At, next, bodies, effects...)
+}
+
+// outside reports whether the centre has no window for the box, or does not let it in.
+func (m Model) outside() bool { return m.window == nil || m.barred }
+
+// bar ends what is asked when the centre does not let the box in any more, and goes on when it does again.
+func (m Model) bar(e Barred) Step {
+	if m.barred == e.Yes {
+		return Step{Model: m}
+	}
+	next := m
+	next.barred = e.Yes
+	next = next.resting(e.At)
+	bodies, effects := m.closeVisit(e.At, rating.Cancelled)
+	if len(bodies) == 0 {
+		return Step{Model: next, Effects: effects}
 	}
 	return m.write(e.At, next, bodies, effects...)
 }

@@ -83,6 +83,7 @@ type Model struct {
 	reasons Reasons
 	state   State
 	window  *rating.Window
+	barred  bool         // the centre does not let the box in
 	signed  rating.Staff // who is signed in, empty if nobody is
 	visit   *asking
 	// explaining is set in the state Explaining alone.

@@ -86,6 +86,12 @@ func TestLaws(t *testing.T) {
 			"cancel":   func(*rapid.T) { p.do(CancelVisit{p.now, rating.VisitID(p.visits)}) },
 			"pause":    func(*rapid.T) { p.do(Pause{p.now}) },
 			"resume":   func(*rapid.T) { p.do(Resume{p.now}) },
+			"barred":   func(t *rapid.T) { p.do(Barred{p.now, rapid.IntRange(0, 3).Draw(t, "yes") == 0}) },
+			"configured": func(*rapid.T) {
+				w := *p.m.window
+				w.Generation++
+				p.do(Configured{p.now, w})
+			},
 			"keypad": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "lost") {
 					p.do(KeypadLost{p.now, "gone"})
@@ -171,6 +177,9 @@ func (p *play) check() {
 		if last == nil || last.Level != v.Chosen {
 			p.t.Fatalf("thanks for level %d, the log says %+v", v.Chosen, last)
 		}
+	}
+	if p.m.barred && (v.State != Enrolling || v.Visit != nil || v.Ended != nil) {
+		p.t.Fatalf("a box that is not let in is %s with visit %v", v.State, v.Visit)
 	}
 	if v.State == Closed && p.m.serving() != (rating.Staff{}) {
 		p.t.Fatalf("the window is closed while %v serves", p.m.serving())

@@ -30,6 +30,8 @@ func (m Model) Step(e Event) Step {
 		return m.stop(e.At)
 	case Configured:
 		return m.configure(e)
+	case Barred:
+		return m.bar(e)
 	case OpenVisit:
 		return m.open(e)
 	case CancelVisit:
@@ -101,7 +103,7 @@ func (m Model) resting(at rating.Stamp) Model {
 	m = m.withPassed()
 	m.visit, m.explaining = nil, nil
 	switch {
-	case m.window == nil:
+	case m.outside():
 		m.state = Enrolling
 	case m.window.SignIn && m.serving() == (rating.Staff{}):
 		m.state = Closed
@@ -125,7 +127,7 @@ func (m Model) closeVisit(at rating.Stamp, o rating.Outcome) ([]rating.Body, []E
 func (m Model) open(e OpenVisit) Step {
 	refuse := func(err error) Step { return Step{Model: m, Effects: []Effect{Refused{e.Visit.ID, err}}} }
 	switch {
-	case m.window == nil:
+	case m.outside():
 		return refuse(ErrNotEnrolled)
 	case m.state == Paused:
 		return refuse(ErrPaused)
@@ -207,7 +209,7 @@ func (m Model) phone(e PhoneRated) Step {
 
 func (m Model) pause(at rating.Stamp) Step {
 	switch {
-	case m.window == nil:
+	case m.outside():
 		return Step{Model: m, Effects: []Effect{Refused{Err: ErrNotEnrolled}}}
 	case m.state == Paused:
 		return Step{Model: m}

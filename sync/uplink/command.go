@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -31,6 +32,9 @@ func (u *Uplink) command(c *connection, payload []byte) {
 			carryOut = func(c wire.Command) ([]wire.Part, error) { return nil, u.askedAgain(c) }
 		}
 		parts, err := carryOut(cmd)
+		if errors.Is(err, ErrLater) {
+			return
+		}
 		if reply.Parts = parts; err != nil {
 			reply = failed(cmd.ID, err.Error())
 		}
@@ -38,6 +42,23 @@ func (u *Uplink) command(c *connection, payload []byte) {
 	}
 	if err := c.sendState(wire.ReplyChannel, reply); err != nil {
 		u.cfg.Logger.Warn("the answer to a command was not sent", "command", cmd.Name, "error", err)
+	}
+}
+
+// ErrLater says that a command's answer comes by Answer.
+var ErrLater = errors.New("the answer comes later")
+
+// Answer answers a command whose carrying out was ErrLater, on this connection or the next. It is safe for concurrent use and does not block: of too many
+// answers that wait, one is dropped, as if it had been lost on its way.
+func (u *Uplink) Answer(id string, parts []wire.Part, err error) {
+	r := wire.Reply{V: wire.Version, ID: id, OK: true, Parts: parts}
+	if err != nil {
+		r = failed(id, err.Error())
+	}
+	select {
+	case u.replies <- r:
+	default:
+		u.cfg.Logger.Warn("the answer to a command is dropped", "command", id)
 	}
 }
 

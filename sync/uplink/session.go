@@ -82,6 +82,11 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			if u.receive(c, m) {
 				silence.Reset(u.patience(held))
 			}
+		case r := <-u.replies:
+			u.answered.put(r)
+			if err := c.sendState(wire.ReplyChannel, r); err != nil {
+				return fmt.Errorf("answer a command: %w", err)
+			}
 		case last := <-c.taken:
 			held = held || last >= u.window.sent
 			u.resend = u.resend.onTaken(last, time.Now())

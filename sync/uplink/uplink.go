@@ -111,8 +111,9 @@ type Uplink struct {
 	epoch      rating.Epoch
 	generation uint32
 	answered   answered
-	centre     time.Time // the centre's clock at the last acknowledgement that released something; zero if none
-	centreAt   time.Time // when that was, by the monotonic clock
+	replies    chan wire.Reply // to commands whose answer came later
+	centre     time.Time       // the centre's clock at the last acknowledgement that released something; zero if none
+	centreAt   time.Time       // when that was, by the monotonic clock
 }
 
 // Stats counts what an Uplink has seen since it was made.
@@ -144,7 +145,7 @@ func New(c Config) (*Uplink, error) {
 		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")
 	}
 	c.fillIn()
-	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256),
+	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256), replies: make(chan wire.Reply, 16),
 		doubt: doubt{found: make(chan error, 1)}}
 	u.trust.now, u.trust.synced = c.Now, c.Synced
 	if !c.Passed.IsZero() {

@@ -1,9 +1,12 @@
 package wire
 
 import (
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"haochaping/internal/rating"
 )
 
 // MaxState is the greatest size in bytes of a Presence, Health or Reply.
@@ -38,6 +41,30 @@ type Health struct {
 	Troubles []string `json:"troubles,omitempty"`
 	// Stuck names the oldest record that is too large for the broker, if there is one. Those behind it are sent.
 	Stuck *Stuck `json:"stuck,omitempty"`
+	// Log says how far the box's log goes, so that what it still holds can be judged when the box is gone.
+	Log *LogHead `json:"log,omitempty"`
+}
+
+// LogHead is how far a box's log goes, signed by the box.
+type LogHead struct {
+	Epoch rating.Epoch `json:"epoch"`
+	Last  uint64       `json:"last"` // seq of the newest record
+	Head  rating.Hash  `json:"head"` // its hash
+	Sig   []byte       `json:"sig"`
+}
+
+func (h LogHead) text(d rating.DeviceID) []byte {
+	return fmt.Appendf(nil, "hcp/1 log head\n%s\n%s\n%d\n%x\n", d, h.Epoch, h.Last, h.Head[:])
+}
+
+// Sign signs the head with the box's key for records.
+func (h *LogHead) Sign(d rating.DeviceID, key ed25519.PrivateKey) {
+	h.Sig = ed25519.Sign(key, h.text(d))
+}
+
+// Holds reports whether the box with a key has signed the head.
+func (h LogHead) Holds(d rating.DeviceID, key ed25519.PublicKey) bool {
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, h.text(d), h.Sig)
 }
 
 // Stuck is a record that cannot be sent until somebody has raised the broker's limit.
@@ -53,7 +80,7 @@ type Reply struct {
 	ID    string `json:"id"`
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"` // why it was not executed
-	// Parts says how the box's parts are, in the answer to CommandSelfTest.
+	// Parts says how the box's parts are, in the answer to CommandSelfTest, and what its keys are, in that to CommandLearnKeys.
 	Parts []Part `json:"parts,omitempty"`
 }
 

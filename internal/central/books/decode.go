@@ -69,6 +69,9 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 		d.records = make([]record, len(e.Parts))
 		for i := range e.Parts {
 			r, reason := e.Record(i)
+			if reason == "" && e.WasReplaced(e.First+uint64(i)) {
+				reason = journal.Replaced
+			}
 			d.records[i] = newRecord(r, reason, e.Parts[i])
 		}
 	case journal.Phone:

@@ -95,6 +95,7 @@ func TestBooks(t *testing.T) {
 		"WhatAVisitSaysLaterIsFound":             checkWhatAVisitSaysLaterIsFound,
 		"AnEvaluationWithItsRivals":              checkAnEvaluationWithItsRivals,
 		"OpenVisitsRatedByPhone":                 checkOpenVisitsRatedByPhone,
+		"ABoxThatWasReplaced":                    checkABoxThatWasReplaced,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

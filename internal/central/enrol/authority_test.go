@@ -107,9 +107,9 @@ func TestAnotherIssuingKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, _ := w.room.Ask(t.Context(), q, "192.0.2.1")
+	_, p, _ := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"})
 	w.accept(p.Code)
-	old, _, err := w.room.Ask(t.Context(), q, "192.0.2.1")
+	old, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +139,12 @@ func TestAnotherIssuingKey(t *testing.T) {
 	if _, err := w.room.Renew(t.Context(), q, old); !errors.Is(err, ErrRefused) {
 		t.Errorf("the renewal of a certificate of a stolen key: %v", err)
 	}
-	_, p, err = w.room.Ask(t.Context(), q, "192.0.2.1")
+	_, p, err = w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"})
 	if !errors.Is(err, ErrWaiting) {
 		t.Fatalf("its box asks anew: %v", err)
 	}
 	w.accept(p.Code)
-	if c, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); err != nil || w.room.authority.Verify(c, w.now()) != nil {
+	if c, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"}); err != nil || w.room.authority.Verify(c, w.now()) != nil {
 		t.Errorf("accepted again it gets %v", err)
 	}
 }

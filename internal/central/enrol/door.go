@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,11 @@ const (
 	UntilHeader = "Hcp-Code-Until"
 	// DigitsHeader says which check digits its keys have.
 	DigitsHeader = "Hcp-Check-Digits"
+	// BoardHeader says on which board the box stands, MovedHeader that it has come there since it was accepted.
+	BoardHeader = "Hcp-Board"
+	MovedHeader = "Hcp-Moved"
+	// maxBoard bounds a board's name in bytes.
+	maxBoard = 64
 	// listPause is how long the door gives the same list of revoked certificates.
 	listPause = time.Minute
 )
@@ -112,7 +118,12 @@ func (d *door) enrol(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	c, p, err := d.room.Ask(r.Context(), q, addressOf(r))
+	board := r.Header.Get(BoardHeader)
+	if len(board) > maxBoard || strings.ContainsFunc(board, func(c rune) bool { return c < '!' || c > '~' }) {
+		http.Error(w, "the board's name is not allowed", http.StatusBadRequest)
+		return
+	}
+	c, p, err := d.room.Ask(r.Context(), q, Origin{addressOf(r), board, r.Header.Get(MovedHeader) != ""})
 	if errors.Is(err, ErrWaiting) {
 		h := w.Header()
 		h.Set("Retry-After", seconds(Again))

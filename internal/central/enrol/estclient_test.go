@@ -34,7 +34,7 @@ func TestAnotherClientOfEST(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, err := w.room.Ask(t.Context(), q, "")
+	_, p, err := w.room.Ask(t.Context(), q, Origin{})
 	if !errors.Is(err, ErrWaiting) {
 		t.Fatal(err)
 	}

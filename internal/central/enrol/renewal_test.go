@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
@@ -64,6 +65,56 @@ func notOutrun(t *testing.T, w *world) {
 	for _, x := range all {
 		if x.Revoked.IsZero() {
 			t.Errorf("%s holds after the revocation", x.Serial)
+		}
+	}
+}
+
+// TestAnotherRecordKeyRevokes gives an enrolled box another key for records by hand: what was issued for the old one opens nothing.
+func TestAnotherRecordKeyRevokes(t *testing.T) {
+	w := newWorld(t)
+	b := newBox(t, "bcdf23456789")
+	c := w.enrolled(b)
+	d, err := w.fleet.Device(t.Context(), b.device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Window.Generation++ // another window changes nothing
+	d.Window.ID = "A02"
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := w.room.Revoked(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("a move revokes %v, %v", all, err)
+	}
+	d.Key = newBox(t, b.device).public
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := w.room.Revoked(t.Context()); err != nil || len(all) != 1 || all[0].Serial != serialOf(c) {
+		t.Errorf("revoked are %v, %v", all, err)
+	}
+	if status, _, body := w.post(w.client(c, b.tls), "simplereenroll", b.request(t)); status != http.StatusForbidden {
+		t.Errorf("its renewal is answered %d %s", status, body)
+	}
+}
+
+// TestABoardsNameIsBounded sends what is no board's name.
+func TestABoardsNameIsBounded(t *testing.T) {
+	w := newWorld(t)
+	b := newBox(t, "bcdf23456789")
+	for board, status := range map[string]int{"": 202, "0011223344556677": 202, strings.Repeat("x", maxBoard+1): 400, "a b": 400, "\xff": 400} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/.well-known/est/simpleenroll", strings.NewReader(base64.StdEncoding.EncodeToString(b.request(t))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/pkcs10")
+		r.Header.Set(BoardHeader, board)
+		resp, err := w.client(nil, nil).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != status {
+			t.Errorf("%q is answered %s, %v", board, resp.Status, err)
 		}
 	}
 }

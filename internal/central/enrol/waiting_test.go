@@ -21,20 +21,20 @@ func TestTheWaitingAreBounded(t *testing.T) {
 	}
 	for i := range waitingOfAddress {
 		q.Hash[0], q.Hash[1] = byte(i), byte(i>>8)
-		if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrWaiting) {
+		if _, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"}); !errors.Is(err, ErrWaiting) {
 			t.Fatal(err)
 		}
 	}
 	q.Hash[2]++
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrFull) {
+	if _, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"}); !errors.Is(err, ErrFull) {
 		t.Errorf("one more of the same address: %v", err)
 	}
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.2"); !errors.Is(err, ErrWaiting) {
+	if _, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.2"}); !errors.Is(err, ErrWaiting) {
 		t.Errorf("one of another address: %v", err)
 	}
 	w.pass(silent + time.Second)
 	q.Hash[2]++
-	if _, _, err := w.room.Ask(t.Context(), q, "192.0.2.1"); !errors.Is(err, ErrWaiting) {
+	if _, _, err := w.room.Ask(t.Context(), q, Origin{Address: "192.0.2.1"}); !errors.Is(err, ErrWaiting) {
 		t.Errorf("one more when the others have gone: %v", err)
 	}
 }

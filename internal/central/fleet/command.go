@@ -31,6 +31,7 @@ type Command struct {
 	ID       string
 	Device   rating.DeviceID
 	Name     string // as package wire has it
+	Args     map[string]string
 	Account  string
 	Asked    time.Time
 	Expires  time.Time
@@ -67,12 +68,16 @@ func Ask(ctx context.Context, tx *db.Tx, c Command) error {
 
 // NewCommand returns a command with an ID of its own, made of random text.
 func NewCommand(random string, d rating.DeviceID, name, account string, now time.Time) Command {
-	return Command{ID: commandPrefix + random, Device: d, Name: name, Account: account, Asked: now, Expires: now.Add(CommandLife)}
+	c := Command{ID: commandPrefix + random, Device: d, Name: name, Account: account, Asked: now, Expires: now.Add(CommandLife)}
+	if name == wire.CommandLearnKeys {
+		c.Expires = now.Add(wire.LessonLife + CommandLife)
+	}
+	return c
 }
 
 // Wire returns the command as the box gets it.
 func (c Command) Wire() wire.Command {
-	return wire.Command{Device: c.Device, ID: c.ID, Name: c.Name, Expires: c.Expires.UnixMilli()}
+	return wire.Command{Device: c.Device, ID: c.ID, Name: c.Name, Args: c.Args, Expires: c.Expires.UnixMilli()}
 }
 
 // Unsent notes that a command did not get to the broker.
@@ -156,7 +161,7 @@ func moment(ms int64) time.Time {
 
 // CommandNames returns the commands that pages give, in their order.
 func CommandNames() []string {
-	return []string{wire.CommandSelfTest, wire.CommandPause, wire.CommandResume, wire.CommandRestart}
+	return []string{wire.CommandSelfTest, wire.CommandPause, wire.CommandResume, wire.CommandRestart, wire.CommandLearnKeys}
 }
 
 // IsCommand reports whether pages give a command of that name.

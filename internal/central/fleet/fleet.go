@@ -39,6 +39,7 @@ var (
 type Fleet struct {
 	db      *db.DB
 	journal *journal.Journal
+	rekeyed func(context.Context, *db.Tx, rating.DeviceID, time.Time) error // nil for nothing
 
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
@@ -70,7 +71,9 @@ type Device struct {
 	Roster     []rating.Member // who may sign in there; it changes with the window's generation
 	Follows    bool            // the window is one of the organisation, whose texts the device gets
 	EnrolledAt time.Time
-	Changed    int64 // position in the journal of what changed it last
+	// Retired is how far the records of a box that was replaced are accepted, nil for one that was not.
+	Retired *journal.Until
+	Changed int64 // position in the journal of what changed it last
 }
 
 // assignment is what the table keeps of a device's window.
@@ -78,11 +81,12 @@ type assignment struct {
 	rating.Window
 	Roster  []rating.Member `json:"roster,omitempty"`
 	Follows bool            `json:"follows,omitempty"`
+	Retired *journal.Until  `json:"retired,omitempty"`
 }
 
 // text returns what the table keeps of the device's window.
 func (d Device) text() ([]byte, error) {
-	return json.Marshal(assignment{d.Window, d.Roster, d.Follows})
+	return json.Marshal(assignment{d.Window, d.Roster, d.Follows, d.Retired})
 }
 
 // check reports the first bound that d breaks.
@@ -99,13 +103,55 @@ func (d Device) check() error {
 	return rating.CheckRoster(d.Roster)
 }
 
+// WhenRekeyed makes do a part of each transaction that gives a device another key for records. Call it before the fleet is used.
+func (f *Fleet) WhenRekeyed(do func(context.Context, *db.Tx, rating.DeviceID, time.Time) error) {
+	f.rekeyed = do
+}
+
 // Put enrols a device, or changes its key or window. A change needs a greater generation, since boxes ignore a configuration that is
 // not newer. What is there already changes nothing.
 func (f *Fleet) Put(ctx context.Context, d Device) error {
-	if err := f.put(ctx, d); err != nil {
+	return f.PutIf(ctx, d, func(context.Context, *db.Tx) error { return nil })
+}
+
+// PutIf is Put if may, which is asked in the transaction, has no objection. It may be asked more than once, and is not where nothing changes.
+func (f *Fleet) PutIf(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
+	if err := f.put(ctx, d, may); err != nil {
 		return fmt.Errorf("enrol %s: %w", d.ID, err)
 	}
 	return nil
+}
+
+// TakenError says which other device serves a window of the organisation, or has a key.
+type TakenError struct {
+	By   rating.DeviceID
+	What string // window or key
+}
+
+// Error says it.
+func (e *TakenError) Error() string { return fmt.Sprintf("the %s is that of %s", e.What, e.By) }
+
+// Free reports, in a transaction, a TakenError if another device serves a device's window or has its key.
+func Free(ctx context.Context, tx *db.Tx, d Device) error {
+	other := func(what, text string, value any) error {
+		all, err := db.Query(ctx, tx, func(s db.Scanner) (id rating.DeviceID, err error) { return id, s.Scan(&id) }, text, value, string(d.ID))
+		if err == nil && len(all) > 0 {
+			err = &TakenError{all[0], what}
+		}
+		return err
+	}
+	if d.Follows {
+		if err := other("window", "SELECT id FROM device WHERE serves = $1 AND id <> $2 ORDER BY id LIMIT 1", d.serves()); err != nil {
+			return err
+		}
+	}
+	return other("key", "SELECT id FROM device WHERE key = $1 AND id <> $2 ORDER BY id LIMIT 1", []byte(d.Key))
+}
+
+// Serves reports, in a transaction, whether a device serves a window of the organisation.
+func Serves(ctx context.Context, tx *db.Tx, id rating.DeviceID, window string) (yes bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM device WHERE id = $1 AND serves = $2)", string(id), window).Scan(&yes)
+	return yes, err
 }
 
 // PutAll puts many devices, whose rows the journal commits together. The first error ends it.
@@ -119,7 +165,7 @@ func (f *Fleet) PutAll(ctx context.Context, all []Device) error {
 	return g.Wait()
 }
 
-func (f *Fleet) put(ctx context.Context, d Device) error {
+func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
 	if err := d.check(); err != nil {
 		return err
 	}
@@ -128,7 +174,7 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 		return err
 	}
 	// Asked before, so that what is wrong disturbs nobody else's rows, and again under the journal's lock.
-	var before int64
+	var before Device
 	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
 		before, err = fresh(ctx, tx, d, text)
 		return err
@@ -140,16 +186,25 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 		return err
 	}
 	// Who comes back to a key that the box had before says something new.
-	name := fmt.Sprintf("%d %s after %d", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key), before)
-	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()}, f.journal.Now(), name)
+	name := fmt.Sprintf("%d %s after %d", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key), before.Changed)
+	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli(), Retired: d.Retired}, f.journal.Now(), name)
 	if err != nil {
 		return err
 	}
 	_, err = f.journal.Append(ctx, e, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		if _, err := fresh(ctx, tx, d, text); err != nil && !errors.Is(err, errSame) {
+		old, err := fresh(ctx, tx, d, text)
+		if err != nil && !errors.Is(err, errSame) {
 			return err
 		}
-		if d.Follows {
+		if err := may(ctx, tx); err != nil {
+			return err
+		}
+		if f.rekeyed != nil && old.ID != "" && !old.Key.Equal(d.Key) {
+			if err := f.rekeyed(ctx, tx, d.ID, time.UnixMilli(f.journal.Now())); err != nil {
+				return err
+			}
+		}
+		if d.Follows || d.Retired != nil {
 			if err := directory.Served(ctx, tx, d.ID, d.Window, pos); err != nil {
 				return err
 			}
@@ -166,25 +221,25 @@ func (f *Fleet) put(ctx context.Context, d Device) error {
 // errSame says that the table has exactly this.
 var errSame = errors.New("nothing changes")
 
-// fresh reports why a device must not be written: nothing would change, or the box would ignore it. Else it returns the position of what
-// changed the device last, 0 if it is new.
-func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (changed int64, err error) {
+// fresh reports why a device must not be written: nothing would change, or the box would ignore it. It returns what is there, the zero Device if it is new.
+func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (there Device, err error) {
 	old, err := db.Query(ctx, tx, scanDevice, readDevice+"WHERE id = $1", string(d.ID))
 	if err != nil || len(old) == 0 {
-		return 0, err
+		return there, err
 	}
-	before, err := old[0].text()
+	there = old[0]
+	before, err := there.text()
 	if err != nil {
-		return 0, err
+		return there, err
 	}
-	generation := old[0].Window.Generation
+	generation := there.Window.Generation
 	switch {
-	case bytes.Equal(before, text) && old[0].Key.Equal(d.Key):
-		return 0, errSame
+	case bytes.Equal(before, text) && there.Key.Equal(d.Key):
+		return there, errSame
 	case !bytes.Equal(before, text) && d.Window.Generation <= generation:
-		return 0, fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
+		return there, fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
 	}
-	return old[0].Changed, nil
+	return there, nil
 }
 
 func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {
@@ -209,7 +264,7 @@ func scanDevice(s db.Scanner) (d Device, err error) {
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return d, fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	d.Window, d.Roster, d.Follows = a.Window, a.Roster, a.Follows
+	d.Window, d.Roster, d.Follows, d.Retired = a.Window, a.Roster, a.Follows, a.Retired
 	return d, nil
 }
 

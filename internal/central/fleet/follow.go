@@ -18,7 +18,7 @@ type Posts interface {
 // the device's. Whoever serves there alone is on the screen without signing in, unless the window asks for it.
 func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	before := d.Roster
-	d.Follows, d.Roster = true, nil
+	d.Follows, d.Roster, d.Retired = true, nil, nil
 	d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Area, d.Window.Staff = w.ID, w.Name, w.Hall, w.Area, rating.Staff{}
 	known := false // somebody has a card or a photo
 	for _, s := range people {

@@ -119,6 +119,7 @@ func (n Note) row() ([]any, error) {
 type State struct {
 	ID         rating.DeviceID
 	Enrolled   bool
+	Retired    bool // it was replaced
 	Window     rating.Window
 	Presence   *wire.Presence // nil if it never said
 	PresenceAt time.Time
@@ -186,7 +187,13 @@ func scanState(s db.Scanner) (d State, err error) {
 			*t.to = time.UnixMilli(t.from.Int64)
 		}
 	}
-	return d, errors.Join(unmarshal(window, &d.Window), unmarshal(presence, &d.Presence), unmarshal(health, &d.Health))
+	var at struct {
+		rating.Window
+		Retired *struct{} `json:"retired"`
+	}
+	err = unmarshal(window, &at)
+	d.Window, d.Retired = at.Window, at.Retired != nil
+	return d, errors.Join(err, unmarshal(presence, &d.Presence), unmarshal(health, &d.Health))
 }
 
 // unmarshal reads a JSON column that may be NULL.

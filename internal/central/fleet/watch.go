@@ -189,7 +189,7 @@ func (w *Watch) all(ctx context.Context, l *look, atlas *directory.Atlas) (chang
 		}
 		for _, s := range some {
 			after = s.ID
-			if !s.Enrolled {
+			if !s.Enrolled || s.Retired {
 				continue
 			}
 			p := place{window: s.Window.Name}

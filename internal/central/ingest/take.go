@@ -59,7 +59,8 @@ type believed struct {
 	batch   wire.Batch
 	hashes  []rating.Hash // of the batch's records
 	key     []byte        // of its device
-	at      time.Time     // when it was received
+	until   *journal.Until
+	at      time.Time // when it was received
 	receipt journal.Receipt
 	err     error
 }
@@ -67,7 +68,7 @@ type believed struct {
 // entry returns the batch as the journal enters it.
 func (b believed) entry() journal.Entry {
 	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: b.key, Signature: b.batch.Signature,
-		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes}
+		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes, Until: b.until}
 }
 
 // read reads a batch and returns why it is not believed, if so. Its signature is still to be checked. An error is the database's.
@@ -88,7 +89,7 @@ func (in *Ingest) read(ctx context.Context, w work) (b believed, why string, err
 	case err != nil:
 		return b, "", fmt.Errorf("the devices cannot be read: %w", err)
 	}
-	b.key = d.Key
+	b.key, b.until = d.Key, d.Retired
 	return b, "", nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -82,6 +83,9 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 	for i := range e.Parts {
 		r, reason := e.Record(i)
+		if reason == "" && e.Until != nil && !e.Until.takes(e.Epoch, e.First+uint64(i), func() rating.Hash { return rating.HashOf(e.Parts[i]) }) {
+			reason = Replaced
+		}
 		if reason != "" {
 			bad = append(bad, wire.Quarantined{Seq: e.First + uint64(i), Reason: strings.ToValidUTF8(reason, "?")})
 		}
@@ -93,6 +97,11 @@ func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 		}
 	}
 	return bad, prev
+}
+
+// WasReplaced reports whether a record was not accepted since its box had been replaced. That is no rule of the record's own, by which it could be judged anew.
+func (e Entry) WasReplaced(seq uint64) bool {
+	return slices.Contains(e.Quarantined, wire.Quarantined{Seq: seq, Reason: Replaced})
 }
 
 // prev returns which record a batch's first one names as the one before it, also where that one cannot be accepted, zero if it names none.

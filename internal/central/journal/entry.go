@@ -46,6 +46,8 @@ type Entry struct {
 	Released  uint64       `json:"released,omitempty"` // the box held nothing up to here
 	// Quarantined is which of a batch's records were not accepted when it was entered, by the rules of then. Whoever appends leaves it out.
 	Quarantined []wire.Quarantined `json:"quarantined,omitempty"`
+	// Until is how far the records of a box that was replaced are accepted. Whoever appends says so; the verdict is in Quarantined. Nil: all are.
+	Until *Until `json:"-"`
 	// Parts are the bytes of a batch's records, of a phone's PhoneAnswers, or of the one act.
 	Parts [][]byte `json:"-"`
 	// Hashes are those of the parts, if whoever appends has them; nil: they are made.
@@ -72,6 +74,22 @@ type Enrolment struct {
 	Key        []byte          `json:"key"`
 	Window     rating.Window   `json:"window"`
 	EnrolledAt int64           `json:"enrolled_at"`
+	Retired    *Until          `json:"retired,omitempty"` // the box was replaced
+}
+
+// Until is how far the records of a box that was replaced are accepted: those of one epoch up to a number, if the last one has a hash. The zero Until accepts none.
+type Until struct {
+	Epoch rating.Epoch `json:"epoch,omitzero"`
+	Last  uint64       `json:"last,omitempty"`
+	Head  rating.Hash  `json:"head,omitzero"`
+}
+
+// Replaced is why a record of a box that was replaced is not accepted.
+const Replaced = "the box was replaced, and its last signed report does not vouch for this record"
+
+// takes reports whether a record is vouched for. Hash may be asked for once.
+func (u Until) takes(e rating.Epoch, seq uint64, hash func() rating.Hash) bool {
+	return e == u.Epoch && e != 0 && (seq < u.Last || seq == u.Last && hash() == u.Head)
 }
 
 // Header is what a leaf of the tree hashes: a row without its contents.

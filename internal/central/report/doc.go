@@ -23,4 +23,6 @@
 //
 // While books or database are away the aggregates stay as they were, and the pages say up to when they are. What this package does not do: it does not know who
 // may see what. Its callers ask account.May of each place.
+//
+// Months of halls (month.go) are the one thing that is kept and not made anew: who runs a hall must not see one change, since the difference would be an answer.
 package report

@@ -68,7 +68,7 @@ func (r *Reports) Once(ctx context.Context) error {
 	return err
 }
 
-// further does one step, and reports false if there is none to do.
+// further does a step of each kind, and reports false if there is none to do.
 func (r *Reports) further(ctx context.Context) (bool, error) {
 	mark, err := r.cfg.Books.Mark(ctx)
 	if err != nil {
@@ -82,15 +82,17 @@ func (r *Reports) further(ctx context.Context) (bool, error) {
 		next := state{generation: mark.Generation, walk: st.walk + 1, until: mark.Pos, decision: mark.Decision}
 		return true, r.write(ctx, st, next, newChange())
 	}
-	for _, step := range []func(context.Context, state, books.Mark) (bool, error){r.rows, r.decisions, r.acts} {
-		if did, err := step(ctx, st, mark); did || err != nil {
+	did := false
+	for _, step := range []func(context.Context, state, books.Mark) (bool, error){r.rows, r.decisions, r.acts, r.sweep} { // where one never ends the others go on
+		if st, err = r.state(ctx); err != nil {
+			return did, err
+		}
+		one, err := step(ctx, st, mark)
+		if did = did || one; err != nil {
 			return did, err
 		}
 	}
-	if st.until != 0 {
-		return true, r.sweep(ctx, st)
-	}
-	return false, nil
+	return did, nil
 }
 
 // Bounds of a step: rows of the journal, what is in them, and decisions or acts.
@@ -169,10 +171,13 @@ func (n *namesOf) item(i rating.Item) {
 }
 
 // sweep takes out what was not looked at in the walk that is whole: it is not in these books.
-func (r *Reports) sweep(ctx context.Context, st state) error {
+func (r *Reports) sweep(ctx context.Context, st state, _ books.Mark) (bool, error) {
+	if st.until == 0 || st.pos < st.until {
+		return false, nil
+	}
 	gone, err := r.facts(ctx, "WHERE walk < $1 LIMIT 1000", st.walk)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c, next, cases := newChange(), st, make(map[string]bool)
 	for item, old := range gone {
@@ -186,12 +191,12 @@ func (r *Reports) sweep(ctx context.Context, st state) error {
 		delete(cases, strings.TrimPrefix(item, caseItem("")))
 	}
 	if err := r.lookAtCases(ctx, c, cases); err != nil {
-		return err
+		return false, err
 	}
 	if len(gone) == 0 {
 		next.until = 0
 	}
-	return r.write(ctx, st, next, c)
+	return true, r.write(ctx, st, next, c)
 }
 
 // Rebuild empties the aggregates and makes them anew from the books and the orders; where another instance makes them, that one does. Meanwhile the figures are
@@ -228,13 +233,18 @@ func (r *Reports) empty(ctx context.Context) error {
 	})
 }
 
-// Progress says up to which row of the journal the figures are made, and whether all is being looked at anew, up to a row.
+// Progress says up to which row of the journal the figures are made, how far the books are, and whether all is being looked at anew.
 type Progress struct {
-	Pos, Until int64
+	Pos, Books int64
+	Counting   bool
 }
 
 // Progress returns how far the figures are.
 func (r *Reports) Progress(ctx context.Context) (Progress, error) {
+	mark, err := r.cfg.Books.Mark(ctx)
+	if err != nil {
+		return Progress{}, err
+	}
 	st, err := r.state(ctx)
-	return Progress{st.pos, st.until}, err
+	return Progress{st.pos, max(st.pos, mark.Pos), st.until != 0 || st.generation != mark.Generation}, err
 }

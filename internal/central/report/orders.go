@@ -40,9 +40,10 @@ func (c *change) rated(x books.Counting) {
 	}
 }
 
-// acts looks at the orders about which something was done.
-func (r *Reports) acts(ctx context.Context, st state, _ books.Mark) (bool, error) {
+// acts looks at the orders about which something was done, as far as the books have got: the evaluation that an order is about came before it.
+func (r *Reports) acts(ctx context.Context, st state, mark books.Mark) (bool, error) {
 	some, err := r.cfg.Orders.Touched(ctx, st.act, someOther)
+	some = slices.DeleteFunc(some, func(t rectify.Touch) bool { return t.Pos > mark.Pos })
 	if err != nil || len(some) == 0 {
 		return false, err
 	}

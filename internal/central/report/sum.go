@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +41,13 @@ func (s *Sums) add(k Key, a Amount) {
 		s.Counts = make(map[Key]Amount)
 	}
 	s.Counts[k] = s.Counts[k].Plus(a)
+}
+
+// Add adds the counts of others.
+func (s *Sums) Add(o Sums) {
+	for k, a := range o.Counts {
+		s.add(k, a)
+	}
 }
 
 // Of returns the sum of one subject, or of both where it is empty.
@@ -325,11 +331,3 @@ func Before(p directory.Period) directory.Period {
 	}
 	return directory.Period{From: from, To: p.From}
 }
-
-// compareRows orders rows as people read them: those with the most answers first.
-func compareRows(a, b Row) int {
-	return cmp.Or(cmp.Compare(b.Of("").Answered(), a.Of("").Answered()), cmp.Compare(a.ID, b.ID))
-}
-
-// ByAnswers orders rows by how many answers they have.
-func ByAnswers(all []Row) { slices.SortFunc(all, compareRows) }

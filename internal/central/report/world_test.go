@@ -36,6 +36,7 @@ type world struct {
 	journal   *journal.Journal
 	db        *db.DB // the books'
 	books     *books.Books
+	stop      func() // has the books follow no more
 	directory *directory.Directory
 	orders    *rectify.Orders
 	reports   *Reports
@@ -104,7 +105,7 @@ func newWorld(t testing.TB, journalAt, booksAt string) *world {
 	}
 	directorytest.Enter(t, w.directory, "../../../cmd/ratingctl/organisation.csv")
 	w.change(t, "类别,编号,名称,生效日期,所属单位,大厅\n窗口,SL-H2-B02,便民服务3号窗口,"+moved().String()+",,SL-H3\n")
-	w.books, _ = bookstest.Follow(t, w.journal, booksAt)
+	w.books, w.stop = bookstest.Follow(t, w.journal, booksAt)
 	if w.db, err = db.Open(t.Context(), booksAt); err != nil {
 		t.Fatal(err)
 	}

@@ -121,6 +121,9 @@ func (c *Call) Body(v any) error {
 		}
 		return &Refusal{Words: "请求体不符合接口说明。The body is not as the description has it: " + where + "."}
 	}
+	if saysNul(text) {
+		return notText()
+	}
 	return nil
 }
 

@@ -132,11 +132,14 @@ func (s *Site) anyAccount(ctx context.Context) (bool, error) {
 	return yes, err
 }
 
+// smallBody bounds a body in bytes where the route says no other bound.
+const smallBody = 64 << 10
+
 // guard is the one middleware: it finds out who asks, and lets a route do its work if that person may.
 func (s *Site) guard(route Route) http.Handler {
 	limit := route.MaxBody
 	if limit == 0 {
-		limit = 64 << 10
+		limit = smallBody
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)

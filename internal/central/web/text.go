@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"mime"
 	"net/http"
@@ -33,11 +34,19 @@ func (c *Call) text() error {
 	}
 	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
 	program := strings.HasPrefix(c.R.URL.Path, "/api/")
-	if program || safe(c.R.Method) || c.route.MaxBody != 0 || err != nil || kind != "application/x-www-form-urlencoded" {
+	if program || safe(c.R.Method) || c.route.MaxBody != 0 || err != nil {
+		return nil
+	}
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		err = c.R.ParseForm()
+	case "multipart/form-data": // whose values a route reads in the same way
+		err = c.R.ParseMultipartForm(smallBody)
+	default:
 		return nil
 	}
 	var large *http.MaxBytesError
-	switch err := c.R.ParseForm(); {
+	switch {
 	case errors.As(err, &large):
 		return err
 	case err != nil:
@@ -46,6 +55,20 @@ func (c *Call) text() error {
 		return notText()
 	}
 	return nil
+}
+
+// saysNul reports whether a text of valid JSON has a NUL in a string. Broken UTF-8 is no valid JSON.
+func saysNul(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(text[i:], []byte(`\u0000`)) {
+			return true
+		}
+		i++ // what is escaped, which may be a backslash
+	}
+	return false
 }
 
 func notText() error {

@@ -43,6 +43,13 @@ func TestWhatIsNoText(t *testing.T) {
 		{Method: "GET", Path: "/api/v1/list", Action: account.SeeBoxes, Do: ask},
 		{Method: "POST", Path: "/upload", Action: account.SeeBoxes, Do: upload, MaxBody: 1 << 20},
 		{Method: "POST", Path: "/raw", Action: account.SeeBoxes, Do: upload},
+		{Method: "POST", Path: "/api/v1/list", Action: account.SeeBoxes, Do: func(c *web.Call) error {
+			var v struct{ Name string }
+			if err := c.Body(&v); err != nil {
+				return err
+			}
+			return c.JSON("done")
+		}},
 	}})
 	me := w.SignIn(w.Add(webtest.Grant(account.Province, "620000000000", "620000000000")))
 	for _, x := range []struct {
@@ -75,6 +82,24 @@ func TestWhatIsNoText(t *testing.T) {
 		if answer.Code != x.status || !strings.Contains(got+answer.Body.String(), x.says) {
 			t.Errorf("%s %s: %d %q, want %d %s", x.method, x.path, answer.Code, got+answer.Body.String(), x.status, x.says)
 		}
+	}
+	send := func(path, kind, body string, status int) {
+		t.Helper()
+		r := webtest.Request("POST", path, me, nil)
+		r.Header.Set("Content-Type", kind)
+		r.Body = io.NopCloser(strings.NewReader(body))
+		if answer := webtest.Do(s, r); answer.Code != status {
+			t.Errorf("%s %q: %d %q, want %d", path, body, answer.Code, answer.Body.String(), status)
+		}
+	}
+	const parts = "--x\r\nContent-Disposition: form-data; name=\"code\"\r\n\r\n%s\r\n--x--\r\n"
+	send("/open", "multipart/form-data; boundary=x", strings.Replace(parts, "%s", "码", 1), 200)
+	send("/open", "multipart/form-data; boundary=x", strings.Replace(parts, "%s", "a\x00", 1), 400)
+	send("/of/b", "multipart/form-data; boundary=x", strings.Replace(parts, "%s", "\xff", 1), 400)
+	for body, status := range map[string]int{
+		`{"Name":"码"}`: 200, `{"Name":"a\u0000"}`: 400, `{"Name":"a\\u0000"}`: 200, `{"Name":"a\\\u0000"}`: 400, "{\"Name\":\"\xff\"}": 400, "{\"Name\":\"\x00\"}": 400,
+	} {
+		send("/api/v1/list", "application/json", body, status)
 	}
 	r := webtest.Request("POST", "/raw", me, nil)
 	r.Header.Set("Content-Type", "application/octet-stream")

@@ -86,7 +86,7 @@ func (p *pages) tell(c *web.Call) error {
 		return err
 	}
 	free, x := !a.q.viewer.guarded, a.Whole
-	v := told{From: a.q.Days.From.String(), To: (a.q.Days.To - 1).String(), Before: toldDays{a.Before.From.String(), (a.Before.To - 1).String()}, By: a.q.By.Code, Counting: a.Until != 0,
+	v := told{From: a.q.Days.From.String(), To: (a.q.Days.To - 1).String(), Before: toldDays{a.Before.From.String(), (a.Before.To - 1).String()}, By: a.q.By.Code, Counting: a.Counting,
 		Total: tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), Previous: tellFigures(input(x.Before, x.Before.Of("")), x.Was, free),
 		Staff: tellFigures(report.Input{Amount: x.Of(rating.StaffSubject)}, !free, false), Matter: tellFigures(report.Input{Amount: x.Of(rating.MatterSubject)}, !free, false),
 		Channels: []toldChannel{}, Items: []toldPart{}}

@@ -77,6 +77,9 @@ func (q *question) parted(code string) error {
 		if _, ok := q.viewer.base(); !ok || q.Hall != "" {
 			code = "window"
 		}
+		if q.viewer.guarded && len(q.halls()) > 1 {
+			code = "hall"
+		}
 		if q.Staff != "" {
 			code = "staff"
 		}
@@ -100,8 +103,11 @@ func (q *question) guard() error {
 	if !q.viewer.guarded {
 		return nil
 	}
-	if q.By.Code != "window" && q.By.Code != "hall" || q.Window+q.Staff+q.Task != "" {
+	if q.By.Code != "window" && q.By.Code != "hall" || q.Area+q.Unit+q.Window+q.Staff+q.Task != "" {
 		return &web.Refusal{Words: "大厅的汇总只按大厅和窗口列出（第四条：看不出是谁的评价）。A hall's figures stand by hall and window only."}
+	}
+	if q.By.Code == "window" && len(q.halls()) > 1 {
+		return &web.Refusal{Words: "按窗口请逐个大厅查看，请写明大厅（第四条：看不出是谁的评价）。Name the hall; windows stand by one hall at a time."}
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
 package figures
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
@@ -20,6 +22,7 @@ var files embed.FS
 // Reports is what the pages need of the aggregates.
 type Reports interface {
 	Sum(context.Context, report.Ask) (report.Table, error)
+	Month(context.Context, report.Month) (report.Table, error)
 	Names(ctx context.Context, split report.Split, of []string) (map[string]string, error)
 	Progress(context.Context) (report.Progress, error)
 }
@@ -83,13 +86,12 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 		return nil, ctx.Err()
 	}
 	a := &answer{q: q, Before: report.Before(q.Days)}
-	if q.viewer.guarded {
-		y, m, _ := q.Days.From.Start().In(web.Zone()).Date()
-		a.Before = month(y, m-1)
-	}
 	var err error
 	if a.Progress, err = p.Reports.Progress(ctx); err != nil {
 		return nil, err
+	}
+	if q.viewer.guarded {
+		return a, p.hall(c, a)
 	}
 	now, err := p.Reports.Sum(ctx, q.ask(q.Days))
 	if err != nil {
@@ -104,26 +106,31 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 	for _, r := range before.Rows {
 		was[r.ID] = r.Sums
 	}
-	report.ByAnswers(now.Rows)
-	var ids []string
 	for _, r := range now.Rows {
 		a.Parts = append(a.Parts, part{ID: r.ID, Sums: r.Sums, Before: was[r.ID]})
-		ids = append(ids, r.ID)
 	}
-	names, err := p.names(c, q, ids)
+	a.rank()
+	a.sign()
+	return a, p.name(c, a)
+}
+
+// name orders the parts and says what they are called.
+func (p *pages) name(c *web.Call, a *answer) error {
+	slices.SortFunc(a.Parts, func(x, y part) int {
+		return cmp.Or(cmp.Compare(y.Of("").Answered(), x.Of("").Answered()), cmp.Compare(x.ID, y.ID))
+	})
+	var ids []string
+	for _, x := range a.Parts {
+		ids = append(ids, x.ID)
+	}
+	names, err := p.names(c, a.q, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range a.Parts {
 		a.Parts[i].Name = names(a.Parts[i].ID)
 	}
-	if q.viewer.guarded {
-		a.guard()
-	} else {
-		a.rank()
-		a.sign()
-	}
-	return a, nil
+	return nil
 }
 
 // rank gives the parts that are known their places.
@@ -172,24 +179,6 @@ func (x part) interval() string {
 	i := report.Sureness(a)
 	return fmt.Sprintf("%.1f–%.1f", i.Low, i.High)
 }
-
-// guard withholds the levels of parts with few answers, and of the whole if that has few; what became of orders is not a hall's to know.
-func (a *answer) guard() {
-	a.Whole.Hidden, a.Whole.Was = few(a.Whole.Sums), few(a.Whole.Before)
-	a.Whole.Work, a.Whole.Before.Work = report.Work{}, report.Work{}
-	now, was := make([]int64, len(a.Parts)), make([]int64, len(a.Parts))
-	for i, x := range a.Parts {
-		now[i], was[i] = x.Of("").Answered(), x.Before.Of("").Answered()
-	}
-	hidden, before := report.Withhold(now, account.LeastCounted), report.Withhold(was, account.LeastCounted)
-	for i := range a.Parts {
-		x := &a.Parts[i]
-		x.Hidden, x.Was = hidden[i] || a.Whole.Hidden, before[i] || a.Whole.Was
-		x.Work, x.Before.Work = report.Work{}, report.Work{}
-	}
-}
-
-func few(s report.Sums) bool { return s.Of("").Answered() < account.LeastCounted }
 
 // names returns what parts are called: today, or as they were last.
 func (p *pages) names(c *web.Call, q *question, ids []string) (func(string) string, error) {

@@ -30,10 +30,10 @@ type told struct {
 	}
 	Channels []struct{ Channel string }
 	Items    []struct {
-		ID, Name string
-		Withheld bool
-		Signs    []string
-		Figures  map[string]struct{ N int64 }
+		ID, Name          string
+		Withheld          bool
+		Signs             []string
+		Figures, Previous map[string]struct{ N int64 }
 	}
 	Next string
 }
@@ -182,7 +182,7 @@ func TestAHallCannotTellWhoRatedHow(t *testing.T) {
 	p := w.Program(w.site, hall, "", account.SeeFigures)
 	session := w.SignIn(w.Add(hall))
 	for _, query := range []string{"?from=2026-01-05&to=2026-01-05", "?from=2026-01-01&to=2026-02-28", "?from=2026-02-01&to=2026-02-28", "?from=2026-03-01&to=2026-03-31", "?by=staff", "?by=matter",
-		"?by=area", "?by=window&window=SL-H1-A07", "?staff=SL-0001", "?by=window&task=T1"} {
+		"?by=area", "?by=window&window=SL-H1-A07", "?staff=SL-0001", "?by=window&task=T1", "?unit=" + police, "?by=hall&unit=" + police, "?area=" + city} {
 		webtest.Want(t, p.Get(path, path+query), 400, "hall")
 		webtest.Want(t, w.get("/figures"+query, session), 422, "第四条")
 		for _, kind := range []string{"csv", "xlsx"} {

@@ -25,7 +25,9 @@ type shown struct {
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
 	Signs    []signLine
-	More     int // parts that are not shown
+	More     int   // parts that are not shown
+	Pos      int64 // row of the journal up to which it was counted
+	Behind   int64 // rows that are still to be counted
 	Query    string
 	Guarded  bool
 	Least    int
@@ -88,15 +90,15 @@ type signLine struct {
 
 func (p *pages) page(c *web.Call) error {
 	q, err := p.questionOf(c, c.R.URL.Query())
+	var a *answer
+	if err == nil {
+		a, err = p.answer(c, q)
+	}
 	var refusal *web.Refusal
 	if errors.As(err, &refusal) {
 		v := shown{Question: q, From: c.R.FormValue("from"), To: c.R.FormValue("to"), Ways: waysOf(q), Problem: refusal.Words, Guarded: q.viewer.guarded, Least: account.LeastCounted}
 		return c.ShowStatus(status, "figures/page", v)
 	}
-	if err != nil {
-		return err
-	}
-	a, err := p.answer(c, q)
 	if err != nil {
 		return err
 	}
@@ -111,9 +113,9 @@ func waysOf(q *question) []by {
 func (a *answer) shown(c *web.Call) shown {
 	q := a.q
 	v := shown{Question: q, From: q.Days.From.String(), To: (q.Days.To - 1).String(), Before: a.Before.From.String() + " 至 " + (a.Before.To - 1).String(), Ways: waysOf(q),
-		Query: q.query(), Guarded: q.viewer.guarded, Least: account.LeastCounted}
-	if a.Until != 0 {
-		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Until)
+		Query: q.query(), Guarded: q.viewer.guarded, Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
+	if a.Counting {
+		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Books)
 	}
 	see := c.Ever(account.SeeEvaluations) && !q.viewer.guarded
 	if see {
@@ -204,7 +206,7 @@ func barOf(x part) bar {
 	if b.N == 0 || x.Hidden {
 		b.Words = "没有评价"
 		if x.Hidden {
-			b.Words = "份数太少，不显示"
+			b.Words = "不显示等级"
 		}
 		return b
 	}

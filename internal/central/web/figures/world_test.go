@@ -220,9 +220,9 @@ func (b *box) visit(t testing.TB, n int, g given) {
 	b.add(t, bodies...)
 }
 
-// stamp returns a moment of a box that was started with the year.
+// stamp returns a moment of a box that was started with the year before.
 func stamp(at time.Time) rating.Stamp {
-	return rating.Stamp{Boot: 1, Mono: at.Sub(directory.Date(2026, 1, 1).Start()).Milliseconds(), Wall: at.UnixMilli(), Synced: true}
+	return rating.Stamp{Boot: 1, Mono: at.Sub(directory.Date(2025, 1, 1).Start()).Milliseconds(), Wall: at.UnixMilli(), Synced: true}
 }
 
 func (b *box) add(t testing.TB, bodies ...rating.Body) {

@@ -35,7 +35,10 @@ type boxView struct {
 	Parts    []partRow
 	Alerts   []alertRow
 	Commands []commandRow
-	Waiting  bool // an answer may still come
+	Waiting  bool   // an answer may still come
+	Lesson   string // the command by which the box has learnt keys that wait to be confirmed, empty for none
+	Learnt   []learntRow
+	Ordered  bool // their levels rise or fall from left to right
 	Buttons  []button
 	May      bool
 	Reached  bool // commands get there
@@ -44,6 +47,9 @@ type boxView struct {
 
 	Certificates []certificateRow
 	MayRevoke    bool
+
+	MayEdit bool
+	Free    []windowChoice // to which it may be moved
 }
 
 // Words returns the state in a word.
@@ -120,6 +126,9 @@ func (p *pages) box(c *web.Call) error {
 		v.Commands = append(v.Commands, newCommandRow(x, now))
 		v.Waiting = v.Waiting || x.Open(now)
 	}
+	if x, ok := lessonOf(commands, now); ok {
+		v.Lesson, v.Learnt, v.Ordered = x.ID, learntRows(x), inOrder(x)
+	}
 	changes, err := p.Fleet.Changes(ctx, s.ID, shownChanges)
 	if err != nil {
 		return err
@@ -133,7 +142,13 @@ func (p *pages) box(c *web.Call) error {
 	if v.Certificates, live, err = p.certificates(ctx, s.ID); err != nil {
 		return err
 	}
-	v.MayRevoke = live && c.May(account.EditBoxes, where)
+	v.MayEdit = c.May(account.EditBoxes, where)
+	v.MayRevoke = live && v.MayEdit
+	if v.MayEdit {
+		if err := p.movable(c, a, &v); err != nil {
+			return err
+		}
+	}
 	return c.Show("fleet/box", v)
 }
 
@@ -168,7 +183,12 @@ func (p *pages) command(c *web.Call) error {
 	if !fleet.IsCommand(name) {
 		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "没有这个命令。There is no such command."}
 	}
-	ctx := c.R.Context()
+	return p.give(c, fleet.NewCommand(p.Random(), id, name, c.Person.Account, c.Now()), journal.Act{Do: "fleet." + name, Object: string(id)})
+}
+
+// give enters a command with the act by which it is given, and hands it to the broker.
+func (p *pages) give(c *web.Call, x fleet.Command, act journal.Act) error {
+	ctx, id := c.R.Context(), x.Device
 	s, err := p.Fleet.State(ctx, id)
 	if err != nil {
 		return err
@@ -180,8 +200,8 @@ func (p *pages) command(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	x := fleet.NewCommand(p.Random(), id, name, c.Person.Account, c.Now())
-	err = c.Act(journal.Act{Do: "fleet." + name, Object: string(id), Domain: where.Area}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+	act.Domain = where.Area
+	err = c.Act(act, func(ctx context.Context, tx *db.Tx, _ int64) error {
 		return fleet.Ask(ctx, tx, x)
 	})
 	if errors.Is(err, fleet.ErrAsked) {

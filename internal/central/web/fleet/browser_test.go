@@ -50,6 +50,15 @@ func TestInABrowser(t *testing.T) {
 	// The page looks again by itself.
 	do("answered", chromedp.WaitVisible(chromedp.CSS("#commands .state-word.done")), chromedp.Click(chromedp.CSS(".result summary")))
 	look("answered")
+	do("learn", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.Click(chromedp.CSS(".commands details:has([value=learn_keys]) summary")),
+		chromedp.Click(chromedp.CSS(".commands form:has([value=learn_keys]) button")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
+	w.learnt(t, "jia-b01", fiveKeys()...)
+	do("learnt", chromedp.WaitVisible(chromedp.CSS(".learnt button")))
+	look("learnt")
+	do("confirm", chromedp.Click(chromedp.CSS(".learnt button")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
+	if sent := w.sentTo("jia-b01"); sent[len(sent)-1].Name != wire.CommandKeepKeys {
+		t.Errorf("the box was told %+v", sent[len(sent)-1])
+	}
 	server.As(wide)
 	open("overview", "/fleet")
 	open("overview-sick", "/fleet?state=sick")

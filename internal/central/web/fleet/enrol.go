@@ -3,14 +3,10 @@ package fleet
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
@@ -19,7 +15,6 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
-	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
 )
 
@@ -34,7 +29,8 @@ type enrolView struct {
 	Unknown []string // codes that no box shows
 	Halls   []hallChoice
 	Hall    string
-	Full    bool // the hall has fewer windows without a box than boxes wait
+	Replace string // the window at which a box is replaced, empty for none
+	Full    bool   // the hall has fewer windows without a box than boxes wait
 	Done    []doneBox
 }
 
@@ -43,7 +39,9 @@ type newBox struct {
 	Code, Digits string
 	Device       rating.DeviceID
 	Windows      []windowChoice
-	Again        bool // it is enrolled already
+	Taken        []windowChoice // at which it would take another box's place
+	Again        bool           // it is enrolled already
+	Moved        bool           // its card has come to another board
 }
 
 type hallChoice struct {
@@ -51,8 +49,10 @@ type hallChoice struct {
 	Chosen   bool
 }
 
+// windowChoice is a window for a box; with another box, one at which that is replaced.
 type windowChoice struct {
 	ID, Name string
+	Box      rating.DeviceID
 	Chosen   bool
 }
 
@@ -83,7 +83,7 @@ func (p *pages) enrolling(c *web.Call) error {
 	}
 	ctx, query := c.R.Context(), c.R.URL.Query()
 	codes := codesOf(query["code"])
-	v.Typed = strings.Join(codes, " ")
+	v.Typed, v.Replace = strings.Join(codes, " "), query.Get("replace")
 	a, err := p.atlas(c)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (p *pages) enrolling(c *web.Call) error {
 	if v.Done, err = p.doneBoxes(c, query["done"]); err != nil {
 		return err
 	}
-	free, err := p.freeWindows(c, a, v.Hall, lastWindow)
+	free, taken, err := p.windowsOf(c, a, v.Hall, lastWindow)
 	if err != nil {
 		return err
 	}
@@ -114,21 +114,26 @@ func (p *pages) enrolling(c *web.Call) error {
 		if err != nil {
 			return err
 		}
-		b := newBox{Code: x.Code, Digits: x.Digits, Device: x.Device}
+		b := newBox{Code: x.Code, Digits: x.Digits, Device: x.Device, Moved: x.Moved}
 		d, err := p.Fleet.Device(ctx, x.Device)
 		switch {
 		case err == nil:
 			b.Again = true
 			if place, ok := a.Window(d.Window.ID, directory.DayOf(c.Now())); ok && place.Hall.ID == v.Hall {
-				b.Windows = append(b.Windows, windowChoice{d.Window.ID, d.Window.Name, true})
+				b.Windows = append(b.Windows, windowChoice{d.Window.ID, d.Window.Name, "", true})
 			}
 		case !errors.Is(err, fleet.ErrNoDevice):
 			return err
 		}
 		at := len(v.Boxes)
-		v.Full = v.Full || !b.Again && at >= len(free)
+		v.Full = v.Full || !b.Again && at >= len(free) && v.Replace == ""
 		for i, w := range free {
-			b.Windows = append(b.Windows, windowChoice{w.ID, w.Name, !b.Again && i == at})
+			b.Windows = append(b.Windows, windowChoice{w.ID, w.Name, "", !b.Again && i == at && v.Replace == ""})
+		}
+		for _, s := range taken {
+			if s.ID != x.Device {
+				b.Taken = append(b.Taken, windowChoice{s.Window.ID, s.Window.Name, s.ID, at == 0 && s.Window.ID == v.Replace})
+			}
 		}
 		v.Boxes = append(v.Boxes, b)
 	}
@@ -150,9 +155,8 @@ func (p *pages) hallChoices(c *web.Call, a *directory.Atlas, chosen string) (all
 	return all
 }
 
-// freeWindows returns the windows of a hall that have no box, in their order, those behind the last one first.
-func (p *pages) freeWindows(c *web.Call, a *directory.Atlas, hall, last string) ([]directory.Record, error) {
-	var all []directory.Record
+// windowsOf returns the windows of a hall that have no box, in their order, those behind the last one first, and the boxes of the others.
+func (p *pages) windowsOf(c *web.Call, a *directory.Atlas, hall, last string) (all []directory.Record, taken []fleet.State, err error) {
 	var ids []string
 	for w := range a.Each(directory.Window, directory.DayOf(c.Now())) {
 		if hall != "" && w.Hall == hall {
@@ -160,17 +164,17 @@ func (p *pages) freeWindows(c *web.Call, a *directory.Atlas, hall, last string) 
 			ids = append(ids, w.ID)
 		}
 	}
-	taken, err := p.Fleet.At(c.R.Context(), ids)
-	if err != nil {
-		return nil, err
+	if taken, err = p.Fleet.At(c.R.Context(), ids); err != nil {
+		return nil, nil, err
 	}
+	slices.SortFunc(taken, func(x, y fleet.State) int { return naturally(x.Window.ID, y.Window.ID) })
 	all = slices.DeleteFunc(all, func(w directory.Record) bool {
 		return slices.ContainsFunc(taken, func(s fleet.State) bool { return s.Window.ID == w.ID })
 	})
 	slices.SortFunc(all, func(x, y directory.Record) int {
 		return cmp.Or(boolOrder(naturally(x.ID, last) < 0, naturally(y.ID, last) < 0), naturally(x.ID, y.ID))
 	})
-	return all, nil
+	return all, taken, nil
 }
 
 func boolOrder(x, y bool) int {
@@ -233,130 +237,6 @@ func (p *pages) doneBoxes(c *web.Call, names []string) (all []doneBox, err error
 		all = append(all, doneBox{s.ID, s.Window.Name, reached(s.Standing(c.Now()))})
 	}
 	return all, nil
-}
-
-// accept lets boxes in, each for its window.
-func (p *pages) accept(c *web.Call) error {
-	if p.Enrol == nil || p.Enrol.Authority() == nil {
-		return web.ErrNotFound
-	}
-	ctx, hall := c.R.Context(), c.R.PathValue("hall")
-	if err := c.R.ParseForm(); err != nil {
-		return &web.Refusal{Words: "表单不完整，请重试。The form is not complete."}
-	}
-	codes, windows := c.R.PostForm["code"], c.R.PostForm["window"]
-	if len(codes) == 0 || len(codes) != len(windows) || len(codes) > mostCodes {
-		return &web.Refusal{Words: "请先输入评价器屏幕上的配对码。Type the code on the box's screen first."}
-	}
-	for i, w := range windows {
-		if w == "" || slices.Contains(windows[:i], w) {
-			return conflict("每台评价器须选一个不同的窗口，没有接受任何一台。Choose another window for each box; none was accepted.")
-		}
-	}
-	posts, err := p.Directory.Posts(ctx, directory.DayOf(c.Now()))
-	if err != nil {
-		return err
-	}
-	done := url.Values{"hall": {hall}}
-	for i, code := range codes {
-		d, err := p.acceptOne(c, posts, hall, code, windows[i])
-		if err != nil && i > 0 {
-			var refusal *web.Refusal
-			if errors.As(err, &refusal) {
-				refusal.Words = fmt.Sprintf("前 %d 台已接受，第 %d 台没有：%s", i, i+1, refusal.Words)
-			}
-		}
-		if err != nil {
-			return err
-		}
-		done.Add("done", string(d))
-	}
-	return c.See("/fleet/enrol?" + done.Encode())
-}
-
-func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, window string) (rating.DeviceID, error) {
-	ctx := c.R.Context()
-	x, err := p.Enrol.Find(ctx, code)
-	if errors.Is(err, enrol.ErrNoCode) {
-		return "", conflict("没有评价器正在显示配对码 " + code + "：它已被接受，或配对码已更换，请看屏幕。No box shows this code now.")
-	}
-	if err != nil {
-		return "", err
-	}
-	a, err := p.atlas(c)
-	if err != nil {
-		return "", err
-	}
-	place, ok := a.Window(window, directory.DayOf(c.Now()))
-	if !ok || place.Hall.ID != hall {
-		return "", conflict("窗口 " + window + " 不在这个大厅。The window is not of this hall.")
-	}
-	if err := p.vacant(ctx, x, window); err != nil {
-		return "", err
-	}
-	d := fleet.Device{ID: x.Device, Key: x.Record, EnrolledAt: c.Now()}
-	before, err := p.Fleet.Device(ctx, x.Device)
-	switch {
-	case err == nil && !c.May(account.EditBoxes, standsAt(a, before, c.Now())):
-		return "", conflict("这台评价器登记在您管理范围以外的窗口，请联系设备运维。The box serves a window that is not within your role.")
-	case err == nil:
-		d = before
-	case !errors.Is(err, fleet.ErrNoDevice):
-		return "", err
-	}
-	w, people, err := posts.Texts(window)
-	if err != nil {
-		return "", err
-	}
-	if d.Window.ID != window || !d.Follows {
-		d.Window.Generation++
-		d = d.Serve(w, people)
-	}
-	// The enrolment first: who does this twice changes nothing, and a box that is accepted is always one of the fleet.
-	if err := p.Fleet.Put(ctx, d); err != nil {
-		return "", err
-	}
-	data, err := json.Marshal(map[string]string{"window": window, "digits": x.Digits, "address": x.Address})
-	if err != nil {
-		return "", err
-	}
-	act := journal.Act{Do: "enrol.accept", Object: string(x.Device), Data: data, Domain: place.Hall.Area}
-	err = c.Act(act, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		return enrol.Accept(ctx, tx, x, hall, window, c.Person.Account, c.Now())
-	})
-	if errors.Is(err, enrol.ErrNoCode) {
-		return "", conflict("这台评价器刚刚已被接受。The box was accepted a moment ago.")
-	}
-	return x.Device, err
-}
-
-// standsAt returns where an enrolled box stands. One that was entered by hand stands at the organisation's window of that id, else in the area that was said.
-func standsAt(a *directory.Atlas, d fleet.Device, now time.Time) account.Object {
-	if d.Follows {
-		return scope.At(a, d.ID, d.Window, now)
-	}
-	if p, ok := a.Window(d.Window.ID, directory.DayOf(now)); ok {
-		return scope.ObjectOf(p)
-	}
-	return account.Object{Area: d.Window.Area}
-}
-
-// vacant reports why a box cannot be enrolled for a window.
-func (p *pages) vacant(ctx context.Context, x enrol.Pending, window string) error {
-	there, err := p.Fleet.At(ctx, []string{window})
-	if err != nil {
-		return err
-	}
-	for _, s := range there {
-		if s.ID != x.Device {
-			return conflict("窗口 " + window + " 已有评价器 " + string(s.ID) + "。The window has a box already.")
-		}
-	}
-	other, err := p.Fleet.Holder(ctx, x.Record)
-	if err == nil && other != "" && other != x.Device {
-		return conflict("这台评价器的密钥已登记为 " + string(other) + "：存储卡可能是复制的，请重新写卡。Its card may be a copy of another box's.")
-	}
-	return err
 }
 
 // revoke says that no certificate of a box opens anything any more.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"haochaping/internal/central/directory/account"
@@ -58,7 +60,7 @@ func asksAs(t *testing.T, room *enrol.Room, device rating.DeviceID, key, record 
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, err := room.Ask(t.Context(), q, "192.0.2.7")
+	_, p, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"})
 	if !errors.Is(err, enrol.ErrWaiting) {
 		t.Fatal(err)
 	}
@@ -108,7 +110,7 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 	if err != nil || d.Window.ID != free[0] || d.Window.Generation != 1 || !d.Follows || !d.Key.Equal(one.Record) {
 		t.Errorf("it is enrolled as %+v, %v", d, err)
 	}
-	if c, _, err := room.Ask(t.Context(), q, "192.0.2.7"); err != nil || c == nil {
+	if c, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil || c == nil {
 		t.Errorf("it gets no certificate: %v", err)
 	}
 	if status := accept("SL-H2", one.Code, free[0]); status != 409 {
@@ -228,5 +230,81 @@ func TestWithoutADoorThePageSaysSo(t *testing.T) {
 	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code=BCDFGHJK", who, nil)), 200, "没有启用配对登记")
 	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {"BCDFGHJK"}, "window": {"SL-H2-B04"}})); r.Code != 404 {
 		t.Errorf("accepted: %d", r.Code)
+	}
+}
+
+// atOnce accepts boxes in the same moment, each for a window, and returns how each was answered.
+func (w *world) atOnce(who string, pairs [][2]string) []int {
+	answers := make([]int, len(pairs))
+	var all sync.WaitGroup
+	for i, x := range pairs {
+		all.Go(func() {
+			form := url.Values{"code": {x[0]}, "window": {x[1]}}
+			answers[i] = webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, form)).Code
+		})
+	}
+	all.Wait()
+	slices.Sort(answers)
+	return answers
+}
+
+// TestTwoAdministratorsInOneMoment gives one window to two boxes, and one box two windows.
+func TestTwoAdministratorsInOneMoment(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	who := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	one, _ := asks(t, room, "bcdf23456789")
+	two, _ := asks(t, room, "ghjk23456789")
+	three, _ := asks(t, room, "mnpq23456789")
+	if got := w.atOnce(who, [][2]string{{one.Code, "SL-H2-B02"}, {two.Code, "SL-H2-B02"}, {three.Code, "SL-H2-B02"}}); !slices.Equal(got, []int{303, 409, 409}) {
+		t.Errorf("three boxes for one window: %v", got)
+	}
+	if there, err := w.fleet.At(t.Context(), []string{"SL-H2-B02"}); err != nil || len(there) != 1 {
+		t.Errorf("the window has %d boxes, %v", len(there), err)
+	}
+	left := two
+	if _, err := room.Find(t.Context(), two.Code); errors.Is(err, enrol.ErrNoCode) {
+		left = one
+	}
+	if got := w.atOnce(who, [][2]string{{left.Code, "SL-H2-B03"}, {left.Code, "SL-H2-B04"}}); !slices.Equal(got, []int{303, 409}) {
+		t.Errorf("one box for two windows: %v", got)
+	}
+	if _, err := w.fleet.Device(t.Context(), left.Device); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestACardThatHasMoved is said on the page before somebody accepts it.
+func TestACardThatHasMoved(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	who := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, q := asksAs(t, room, "bcdf23456789", key, identity.Record(private))
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
+		t.Fatalf("accepted: %d", r.Code)
+	}
+	if _, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil {
+		t.Fatal(err)
+	}
+	w.stands(t, p.Device, "SL-H2-B02")
+	_, p, err = room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7", Board: "two", Moved: true})
+	if !errors.Is(err, enrol.ErrWaiting) {
+		t.Fatal(err)
+	}
+	page := webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code="+p.Code, who, nil))
+	webtest.Want(t, page, 200, "另一块主板", "已登记过", `<option value="SL-H2-B02" selected>`)
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
+		t.Errorf("accepted again: %d %s", r.Code, r.Body)
+	}
+	if all, err := room.Revoked(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("what the old board has opens still: %v, %v", all, err)
 	}
 }

@@ -47,8 +47,12 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
 		{Method: "GET", Path: "/fleet/boxes/{device}", Action: see, Object: p.boxObject, Do: p.box},
 		{Method: "POST", Path: "/fleet/boxes/{device}/commands", Action: do, Object: p.boxObject, Do: p.command},
+		{Method: "POST", Path: "/fleet/boxes/{device}/keys", Action: do, Object: p.boxObject, Do: p.keepKeys},
 		{Method: "GET", Path: "/fleet/enrol", Action: edit, Do: p.enrolling},
 		{Method: "POST", Path: "/fleet/halls/{hall}/enrol", Action: edit, Object: p.hallObject, Do: p.accept},
+		{Method: "POST", Path: "/fleet/boxes/{device}/erase", Action: edit, Object: p.boxObject, Do: p.erase},
+		{Method: "POST", Path: "/fleet/boxes/{device}/remove", Action: edit, Object: p.boxObject, Do: p.remove},
+		{Method: "POST", Path: "/fleet/boxes/{device}/move", Action: edit, Object: p.boxObject, Do: p.move},
 		{Method: "POST", Path: "/fleet/boxes/{device}/revoke", Action: edit, Object: p.boxObject, Do: p.revoke},
 		{Method: "POST", Path: "/fleet/alerts/{alert}/acknowledge", Action: do, Object: p.alertObject, Do: p.acknowledge},
 	}...)}

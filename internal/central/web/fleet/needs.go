@@ -73,7 +73,7 @@ func (p *pages) few(c *web.Call) (some []fleet.State, whole bool, err error) {
 		}
 	}
 	for _, s := range states {
-		if s.Enrolled && c.May(account.SeeBoxes, scope.At(a, s.ID, s.Window, c.Now())) {
+		if s.Enrolled && !s.Retired && c.May(account.SeeBoxes, scope.At(a, s.ID, s.Window, c.Now())) {
 			some = append(some, s)
 		}
 	}

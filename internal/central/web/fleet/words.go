@@ -3,11 +3,13 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/condition"
+	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
@@ -38,9 +40,14 @@ func partWords(part string) string {
 	words := map[string]string{
 		"window": "登记", "keys": "按键", "screen": "屏幕", "terminal": "评价程序", "store": "评价存储", "disk": "磁盘空间", "link": "与中心的连接", "clock": "时钟",
 		"certificate": "证书", "temperature": "温度", "fonts": "字体", "photos": "照片", "reasons": "原因选项", "sound": "声音", "prompts": "语音提示", "lamps": "按键灯",
-		"screen_files": "屏幕截图", "browser": "浏览器画面", "window_api": "窗口电脑", "window_api_lan": "窗口电脑（局域网）", "window_tokens": "窗口电脑令牌",
+		"shared": "共用文件", "screen_files": "屏幕截图", "browser": "浏览器画面", "window_api": "窗口电脑", "window_api_lan": "窗口电脑（局域网）", "window_tokens": "窗口电脑令牌",
 		"webhook": "业务系统通知", "operations": "运维接口", "operations_socket": "运维接口（本机）", "cards": "读卡器", "enrolment": "证书申请", "centre": "与中心的连接",
 	}[part]
+	if number, ok := strings.CutPrefix(part, wire.KeyPart); ok {
+		if n, err := strconv.Atoi(number); err == nil && rating.Level(n).Valid() {
+			return rating.Level(n).Chinese()
+		}
+	}
 	if words == "" {
 		return part
 	}
@@ -222,6 +229,12 @@ func commandWords(name string) string {
 			return b.Words
 		}
 	}
+	switch name {
+	case wire.CommandKeepKeys:
+		return "采用学到的按键"
+	case wire.CommandErase:
+		return "清除"
+	}
 	return name
 }
 
@@ -231,6 +244,7 @@ func buttons() []button {
 		{wire.CommandSelfTest, "自检", "评价器检查各个部件并回答，不影响窗口。", false},
 		{wire.CommandPause, "暂停", "窗口显示“暂停服务”，按键不计，直到恢复。正在进行的评价会结束。", true},
 		{wire.CommandResume, "恢复", "结束暂停，窗口照常评价。", false},
+		{wire.CommandLearnKeys, "学习按键", "窗口暂停，屏幕依次请您按五个键，从非常满意到非常不满意，共两遍；学到的结果在这里核对、确认。", true},
 		{wire.CommandRestart, "重启程序", "评价程序重新启动，约十秒内不能评价；已感谢的评价不会丢失。", true},
 	}
 }

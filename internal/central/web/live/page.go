@@ -214,7 +214,7 @@ func (p *Pages) devices(c *web.Call) ([]Device, error) {
 	}
 	all := []Device{}
 	for _, s := range states {
-		if c.May(account.SeeBoxes, p.cfg.Place(c.R.Context(), s.ID, s.Window, p.cfg.Now())) {
+		if !s.Retired && c.May(account.SeeBoxes, p.cfg.Place(c.R.Context(), s.ID, s.Window, p.cfg.Now())) {
 			all = append(all, device(s))
 		}
 	}

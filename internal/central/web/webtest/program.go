@@ -27,7 +27,13 @@ type Program struct {
 // Program returns a program of somebody with a grant, whose token does some actions, bounded to an area if that is not empty.
 func (w *World) Program(site http.Handler, g account.Grant, area string, actions ...account.Action) *Program {
 	w.t.Helper()
-	p, _, err := w.Accounts.Session(context.Background(), w.SignIn(w.Add(g)), true)
+	return w.ProgramOf(site, w.Add(g), area, actions...)
+}
+
+// ProgramOf returns a program of somebody, as Program does.
+func (w *World) ProgramOf(site http.Handler, x account.Account, area string, actions ...account.Action) *Program {
+	w.t.Helper()
+	p, _, err := w.Accounts.Session(context.Background(), w.SignIn(x), true)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What the start would stumble over is said before it: each file, folder and address that the configuration names.
+func TestCheckConfigLooksAtWhatIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	bad := filepath.Join(dir, "bad")
+	if err := os.WriteFile(bad, []byte("box-1 secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing")
+	for _, c := range []struct {
+		more, want string
+		wrong      bool // the configuration, by the status
+	}{
+		{"broker.passwords_file = %q", "broker.passwords_file", true},
+		{"rate.catalogue = %q", "rate.catalogue", true},
+		{"rate.cert_file = %q\nrate.key_file = %[1]q", "rate.cert_file", true},
+		{"admin.cert_file = %q\nadmin.key_file = %[1]q", "不存在，请创建", true},
+		{"ops.listen = \"127.0.0.1:0\"\nops.tokens_file = %q", "ops.tokens_file", true},
+		{"cases.listen = \"127.0.0.1:0\"\ncases.tokens_file = %q", "cases.tokens_file", true},
+		{"alerts.webhook_url = \"https://a.example.com\"\nalerts.webhook_secret_file = %q", "alerts.webhook_secret_file", true},
+		{"deadline.sms.file = \"%s/file\"", "deadline.sms.file", true},
+		{"broker.passwords_file = \"" + bad + "\" # %s", "line 1: the second word is no SHA-256", true},
+		{"rate.listen = \"" + taken.Addr().String() + "\" # %s", "rate.listen: 端口", false},
+		{"seal.listen = \"192.0.2.1:1\" # %s", "seal.listen: 本机没有地址 192.0.2.1", false},
+		{"seal.listen = \"127.0.0.1:65535\" # %s\nops.listen = \":65535\"\nops.cert_file = \"\"\n", "ops.listen", true},
+		{"seal.listen = \"127.0.0.1:65534\" # %s\nops.listen = \"127.0.0.1:65534\"", "ops.listen: 与 seal.listen 是同一端口", false},
+	} {
+		config := filepath.Join(dir, "centrald.toml")
+		text := fmt.Sprintf("state = %q\nbroker.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n", filepath.Join(dir, "state"))
+		if !strings.Contains(c.more, "rate.listen") {
+			text += "rate.listen = \"127.0.0.1:0\"\n"
+		}
+		if err := os.WriteFile(config, []byte(text+fmt.Sprintf(c.more, missing)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := (&centre{t: t, config: config}).command("-config", config, "-check-config")
+		if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, new(*configurationError)) != c.wrong {
+			t.Errorf("%s: %q, %v; want %q", c.more, out, err, c.want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "state")); err == nil {
+		t.Error("looking made the state folder")
+	}
+}
+
+// Whoever has the broker's address is called a broker only if it answers as one does.
+func TestWhoHasTheBrokersAddress(t *testing.T) {
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = web.Close() })
+	go func() {
+		for {
+			conn, err := web.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			_ = conn.Close()
+		}
+	}()
+	for address, want := range map[string]string{web.Addr().String(): "停掉它", startMosquitto(t): "mosquitto"} {
+		_, err := net.Listen("tcp", address)
+		if got := hintBroker(address, err).Error(); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", want, got)
+		}
+	}
+}

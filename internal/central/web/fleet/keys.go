@@ -1,0 +1,86 @@
+package fleet
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/web"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// lessonOf returns the command by which a box has learnt its keys, if they wait to be confirmed: it is answered and nothing has followed. Commands are the latest first.
+func lessonOf(all []fleet.Command, now time.Time) (c fleet.Command, ok bool) {
+	for _, x := range all {
+		switch x.Name {
+		case wire.CommandKeepKeys, wire.CommandRestart:
+			if x.Failed == "" {
+				return c, false
+			}
+		case wire.CommandLearnKeys:
+			waits := !x.Answered.IsZero() && x.Failed == "" && keysOf(x) != nil && now.Sub(x.Asked) < wire.LessonLife
+			return x, waits
+		}
+	}
+	return c, false
+}
+
+// keysOf returns which key a box has learnt for each level, nil unless there are five.
+func keysOf(c fleet.Command) map[string]string {
+	keys := make(map[string]string)
+	for _, p := range c.Parts {
+		if strings.HasPrefix(p.Name, wire.KeyPart) && p.What != "" {
+			keys[p.Name] = p.What
+		}
+	}
+	if len(keys) != len(rating.Levels()) {
+		return nil
+	}
+	return keys
+}
+
+// keepKeys has a box go by the keys that it has learnt and that somebody has confirmed.
+func (p *pages) keepKeys(c *web.Call) error {
+	id := rating.DeviceID(c.R.PathValue("device"))
+	all, err := p.Fleet.Commands(c.R.Context(), id, shownCommands)
+	if err != nil {
+		return err
+	}
+	lesson, ok := lessonOf(all, c.Now())
+	if !ok || lesson.ID != c.R.FormValue("lesson") {
+		return conflict("学到的按键已过期或已被处理，请重新学习。What was learnt is out of date; learn the keys again.")
+	}
+	x := fleet.NewCommand(p.Random(), id, wire.CommandKeepKeys, c.Person.Account, c.Now())
+	x.Args = keysOf(lesson)
+	data, err := json.Marshal(x.Args)
+	if err != nil {
+		return err
+	}
+	return p.give(c, x, journal.Act{Do: "fleet." + x.Name, Object: string(id), Data: data})
+}
+
+// learntRow is a key as it stands before the citizen.
+type learntRow struct{ Place, Level, Key string }
+
+// learntRows returns the keys from left to right.
+func learntRows(c fleet.Command) (rows []learntRow) {
+	for i, p := range c.Parts {
+		rows = append(rows, learntRow{[]string{"左一", "左二", "正中", "右二", "右一"}[min(i, 4)], partWords(p.Name), p.What})
+	}
+	return rows
+}
+
+// inOrder reports whether the levels rise or fall from left to right, as they do on all but few keypads.
+func inOrder(c fleet.Command) bool {
+	var names []string
+	for _, p := range c.Parts {
+		names = append(names, p.Name)
+	}
+	up := slices.IsSorted(names)
+	slices.Reverse(names)
+	return up || slices.IsSorted(names)
+}

@@ -1,0 +1,94 @@
+package fleet_test
+
+import (
+	"net/url"
+	"testing"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// learnt answers a lesson with what keys stand from left to right.
+func (w *world) learnt(t *testing.T, id rating.DeviceID, parts ...wire.Part) (lesson string) {
+	t.Helper()
+	for _, c := range w.sentTo(id) {
+		if c.Name == wire.CommandLearnKeys {
+			lesson = c.ID
+		}
+	}
+	reply := wire.Reply{V: 1, ID: lesson, OK: true, Parts: parts}
+	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: id, Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	return lesson
+}
+
+func fiveKeys() []wire.Part {
+	return []wire.Part{{Name: "key_5", What: "GPIO5"}, {Name: "key_4", What: "GPIO6"}, {Name: "key_3", What: "GPIO13"}, {Name: "key_2", What: "GPIO19"}, {Name: "key_1", What: "GPIO26"}}
+}
+
+func TestKeysAreConfirmed(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	const at = "/fleet/boxes/jia-b01"
+	learn := func() {
+		t.Helper()
+		webtest.Want(t, w.post(at+"/commands", hall, url.Values{"name": {wire.CommandLearnKeys}}), 303)
+	}
+	confirm := func(who, lesson string, status int) {
+		t.Helper()
+		if r := w.post(at+"/keys", who, url.Values{"lesson": {lesson}}); r.Code != status {
+			t.Errorf("confirming %q is answered %d, want %d", lesson, r.Code, status)
+		}
+	}
+	confirm(hall, "", 409)
+	learn()
+	webtest.Want(t, w.get(at, hall), 200, "data-waiting", "!核对学到的按键")
+	confirm(hall, w.sentTo("jia-b01")[0].ID, 409) // nothing is learnt yet
+	w.Pass(wire.LessonLife - fleet.CommandLife)   // somebody takes their time
+	w.says(t, "jia-b01", true, nil)
+	lesson := w.learnt(t, "jia-b01", fiveKeys()...)
+	webtest.Want(t, w.get(at, hall), 200, "核对学到的按键", "左一", "GPIO26", "非常不满意", "!既不递增也不递减", "!data-waiting")
+	confirm(hall, "f-other", 409)
+	confirm(w.SignIn(w.Add(webtest.Grant(account.Auditor, "629901000000", "629901000000"))), lesson, 404)
+	confirm(w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", "629901000000"))), lesson, 404)
+	confirm(hall, lesson, 303)
+	sent := w.sentTo("jia-b01")
+	last := sent[len(sent)-1]
+	if last.Name != wire.CommandKeepKeys || len(last.Args) != 5 || last.Args["key_5"] != "GPIO5" || last.Args["key_1"] != "GPIO26" {
+		t.Errorf("the box is told %+v", last)
+	}
+	webtest.Want(t, w.get(at, hall), 200, "采用学到的按键", "!核对学到的按键")
+	confirm(hall, lesson, 409)
+}
+
+func TestKeysThatAreNotConfirmed(t *testing.T) {
+	turned := fiveKeys()
+	turned[1], turned[2] = turned[2], turned[1]
+	for name, x := range map[string]struct {
+		parts []wire.Part
+		late  bool
+		shown string
+	}{
+		"four keys":        {fiveKeys()[:4], false, "!核对学到的按键"},
+		"none":             {nil, false, "!核对学到的按键"},
+		"in no order":      {turned, false, "既不递增也不递减"},
+		"after the lesson": {fiveKeys(), true, "!核对学到的按键"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.troubled(t)
+			hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+			webtest.Want(t, w.post("/fleet/boxes/jia-b01/commands", hall, url.Values{"name": {wire.CommandLearnKeys}}), 303)
+			w.learnt(t, "jia-b01", x.parts...)
+			if x.late {
+				w.Pass(wire.LessonLife)
+			}
+			webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, x.shown)
+		})
+	}
+}

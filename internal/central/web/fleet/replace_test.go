@@ -1,0 +1,155 @@
+package fleet_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/rating"
+	"haochaping/sync/wire"
+)
+
+// keyed gives a box a key that the test knows, and lets it report how far its log goes.
+func (w *world) keyed(t *testing.T, id rating.DeviceID, last uint64) (wire.LogHead, ed25519.PrivateKey) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := w.fleet.Device(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Key = public
+	if err := w.fleet.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	head := wire.LogHead{Epoch: 7, Last: last, Head: rating.HashOf([]byte("the last record"))}
+	head.Sign(id, private)
+	w.says(t, id, false, func(h *wire.Health) { h.Log = &head })
+	return head, private
+}
+
+func TestABrokenBoxIsReplaced(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"shi-a07", "SL-H1-A07"})
+	room := w.lets(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	head, _ := w.keyed(t, "jia-b01", 41)
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "替换坏了的评价器", "/fleet/enrol?hall=SL-H2&amp;replace=SL-H2-B01")
+	p, _ := asks(t, room, "bcdf23456789")
+	webtest.Want(t, w.get("/fleet/enrol?hall=SL-H2&replace=SL-H2-B01&code="+p.Code, hall), 200, `<option value="SL-H2-B01 jia-b01" selected>`, "替换窗口 <b>SL-H2-B01</b>")
+	accept := func(window string) int {
+		t.Helper()
+		return w.post("/fleet/halls/SL-H2/enrol", hall, url.Values{"code": {p.Code}, "window": {window}}).Code
+	}
+	for _, window := range []string{"SL-H2-B01", "SL-H2-B01 nobody", "SL-H2-B01 shi-a07", "SL-H2-B02 jia-b01", "SL-H1-A07 shi-a07"} {
+		if status := accept(window); status != 409 {
+			t.Errorf("%s: %d", window, status)
+		}
+	}
+	if d, err := w.fleet.Device(t.Context(), "jia-b01"); err != nil || d.Retired != nil || !d.Follows {
+		t.Fatalf("a refusal has replaced %+v, %v", d, err)
+	}
+	if status := accept("SL-H2-B01 jia-b01"); status != 303 {
+		t.Fatalf("replaced: %d", status)
+	}
+	there, err := w.fleet.At(t.Context(), []string{"SL-H2-B01"})
+	if err != nil || len(there) != 1 || there[0].ID != p.Device {
+		t.Errorf("at the window stand %+v, %v", there, err)
+	}
+	d, err := w.fleet.Device(t.Context(), "jia-b01")
+	if want := (journal.Until{Epoch: 7, Last: 41, Head: head.Head}); err != nil || d.Retired == nil || *d.Retired != want || d.Follows || d.Window.Generation != 2 {
+		t.Errorf("the old box is %+v, %v", d, err)
+	}
+	w.stands(t, p.Device, "SL-H2-B01")
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "已被替换", "!换窗口…")
+	if status := accept("SL-H2-B01 jia-b01"); status != 409 {
+		t.Errorf("replaced twice: %d", status)
+	}
+	var acts []string
+	entries, err := w.Journal.Read(t.Context(), 0, 1000)
+	for _, e := range entries {
+		if a, err := e.Act(); e.Kind == journal.Acted && err == nil && (strings.HasPrefix(a.Do, "enrol.a") || strings.HasPrefix(a.Do, "fleet.")) {
+			acts = append(acts, a.Do+" "+a.Object)
+		}
+	}
+	if got := strings.Join(acts, ", "); err != nil || got != "fleet.replace jia-b01, enrol.accept bcdf23456789" {
+		t.Errorf("the journal has the acts %s, %v", got, err)
+	}
+}
+
+// TestAReportThatNobodyHasSigned vouches for nothing.
+func TestAReportThatNobodyHasSigned(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"jia-b02", "SL-H2-B02"})
+	room := w.lets(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	head, _ := w.keyed(t, "jia-b01", 41)
+	head.Last++
+	w.says(t, "jia-b01", false, func(h *wire.Health) { h.Log = &head })
+	p, _ := asks(t, room, "bcdf23456789")
+	if r := w.post("/fleet/halls/SL-H2/enrol", hall, url.Values{"code": {p.Code}, "window": {"SL-H2-B01 jia-b01"}}); r.Code != 303 {
+		t.Fatalf("replaced: %d", r.Code)
+	}
+	if d, err := w.fleet.Device(t.Context(), "jia-b01"); err != nil || d.Retired == nil || *d.Retired != (journal.Until{}) {
+		t.Errorf("it vouches for %+v, %v", d.Retired, err)
+	}
+}
+
+func TestABoxIsMoved(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"jia-b02", "SL-H2-B02"})
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	page := w.get("/fleet/boxes/jia-b01", hall)
+	webtest.Want(t, page, 200, "换窗口…", `<option value="SL-H2-B03">`, `!<option value="SL-H2-B02">`)
+	move := func(window string) int {
+		t.Helper()
+		return w.post("/fleet/boxes/jia-b01/move", hall, url.Values{"window": {window}}).Code
+	}
+	for _, window := range []string{"", "SL-H2-B02", "SL-H1-A07", "nowhere"} {
+		if status := move(window); status != 409 {
+			t.Errorf("%q: %d", window, status)
+		}
+	}
+	if status := move("SL-H2-B03"); status != 303 {
+		t.Fatalf("moved: %d", status)
+	}
+	d, err := w.fleet.Device(t.Context(), "jia-b01")
+	if err != nil || d.Window.ID != "SL-H2-B03" || d.Window.Generation != 2 || !d.Follows {
+		t.Errorf("it serves %+v, %v", d.Window, err)
+	}
+	if all, err := w.fleet.At(t.Context(), []string{"SL-H2-B01"}); err != nil || len(all) != 0 {
+		t.Errorf("at the old window stand %+v, %v", all, err)
+	}
+	// The centre believes its copy of the organisation for a second.
+	for end := time.Now().Add(time.Minute); w.get("/fleet/boxes/jia-b01", hall).Code != 200 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	erase := func(giveUp string) int {
+		t.Helper()
+		return w.post("/fleet/boxes/jia-b01/erase", hall, url.Values{"give_up": {giveUp}}).Code
+	}
+	if status := erase(""); status != 409 {
+		t.Errorf("a box that is offline is told to forget all: %d", status)
+	}
+	w.says(t, "jia-b01", true, nil)
+	if one, two, three := erase("jia-b02"), erase("jia-b01"), erase(""); one != 422 || two != 303 || three != 409 {
+		t.Errorf("erased by another's name: %d, by its own: %d, again: %d", one, two, three)
+	}
+	if sent := w.sentTo("jia-b01"); len(sent) != 1 || sent[0].Name != wire.CommandErase || sent[0].Args["give_up"] != "jia-b01" {
+		t.Errorf("the box is told %+v", sent)
+	}
+	if r := w.post("/fleet/boxes/jia-b01/remove", hall, nil); r.Code != 303 {
+		t.Errorf("removed: %d", r.Code)
+	}
+	if all, err := w.fleet.At(t.Context(), []string{"SL-H2-B03"}); err != nil || len(all) != 0 {
+		t.Errorf("at the window stand %+v, %v", all, err)
+	}
+	if r := w.post("/fleet/boxes/jia-b01/move", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", "629901000000"))), url.Values{"window": {"SL-H1-A08"}}); r.Code != 404 {
+		t.Errorf("another hall's administrator: %d", r.Code)
+	}
+}

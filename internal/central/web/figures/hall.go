@@ -80,7 +80,7 @@ func windows(now, before report.Table) (all []part) {
 			answers[n] = r.Of("").Answered()
 		}
 		hidden[i] = make(map[string]bool)
-		for n, h := range withhold(answers, account.LeastCounted) {
+		for n, h := range report.Withhold(answers, account.LeastCounted) {
 			hidden[i][t.Rows[n].ID] = h || few(t.Total)
 		}
 	}

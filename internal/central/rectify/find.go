@@ -108,7 +108,7 @@ const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.bod
 
 func scanListed(s db.Scanner) (l Listed, err error) {
 	var body, about string
-	if err = s.Scan(&l.Order, &l.Part, &l.Changed, &l.Kept.Due, &l.opened, &body, &about); err == nil {
+	if err = s.Scan(&l.Order, &l.Part, &l.Changed, &l.Due, &l.opened, &body, &about); err == nil {
 		err = errors.Join(json.Unmarshal([]byte(body), &l.Body), json.Unmarshal([]byte(about), &l.About))
 	}
 	return l, err

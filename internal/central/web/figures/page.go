@@ -291,7 +291,7 @@ func channelName(c rating.Channel) string {
 func headsOf(guarded bool) (all []report.Figure) {
 	codes := []string{"served", "asked", "answered", "silent", "good_rate", "active_good_rate", "unrated", "bad", "reply_rate", "in_time_rate", "follow_up_rate", "overdue"}
 	for _, code := range codes {
-		if f, ok := report.FigureOf(code); ok && !(guarded && f.Works) {
+		if f, ok := report.FigureOf(code); ok && (!guarded || !f.Works) {
 			all = append(all, f)
 		}
 	}

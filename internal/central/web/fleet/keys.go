@@ -38,7 +38,7 @@ func keysOf(c fleet.Command) map[string]string {
 			keys[p.Name] = p.What
 		}
 	}
-	if len(keys) != len(rating.Levels()) {
+	if levels := rating.Levels(); len(keys) != len(levels) {
 		return nil
 	}
 	return keys

@@ -15,9 +15,10 @@ import (
 // archive is a Log that keeps what was acknowledged, but for its front.
 type archive struct {
 	*memory
-	gone   uint64 // seq through which it keeps nothing
-	epoch  atomic.Uint64
-	broken atomic.Bool
+	gone     uint64 // seq through which it keeps nothing
+	epoch    atomic.Uint64
+	broken   atomic.Bool
+	replaced atomic.Bool // the file is, by one of epoch 8, while it is read next
 }
 
 func newArchive(n int, gone uint64) *archive {
@@ -33,6 +34,9 @@ func (a *archive) Epoch() rating.Epoch { return rating.Epoch(a.epoch.Load()) }
 func (a *archive) Kept(from uint64, maxRecords, maxBytes int) (uint64, [][]byte, error) {
 	if a.broken.Load() {
 		return 0, nil, errors.New("damaged")
+	}
+	if a.replaced.Swap(false) {
+		a.epoch.Store(8)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -87,16 +91,22 @@ func (r *restored) connected() {
 // ask asks for a range and returns the reply.
 func (r *restored) ask(first, last uint64) wire.Reply {
 	r.t.Helper()
-	r.asked++
-	r.w.messages <- message{wire.CommandChannel, sealed(r.t, r.k.centre, wire.CommandPurpose, &wire.Command{
-		Device: "box-1", ID: fmt.Sprint(r.asked), Name: wire.CommandResend, Expires: time.Now().Add(time.Hour).UnixMilli(),
-		Args: map[string]string{"epoch": rating.Epoch(7).String(), "first": fmt.Sprint(first), "last": fmt.Sprint(last)},
-	})}
+	r.order(first, last)
 	reply, err := wire.DecodeReply(r.w.next().payload)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return reply
+}
+
+// order asks for a range and does not wait for the reply.
+func (r *restored) order(first, last uint64) {
+	r.t.Helper()
+	r.asked++
+	r.w.messages <- message{wire.CommandChannel, sealed(r.t, r.k.centre, wire.CommandPurpose, &wire.Command{
+		Device: "box-1", ID: fmt.Sprint(r.asked), Name: wire.CommandResend, Expires: time.Now().Add(time.Hour).UnixMilli(),
+		Args: map[string]string{"epoch": rating.Epoch(7).String(), "first": fmt.Sprint(first), "last": fmt.Sprint(last)},
+	})}
 }
 
 // batch returns what is sent within a time, false if nothing is.
@@ -216,11 +226,14 @@ func TestResendOfAnotherLogOrADamagedOne(t *testing.T) {
 			t.Errorf("%d to %d was sent, and %d connections were lost, over what cannot be read", b.First, b.Last(), len(r.lines))
 		}
 		r.log.broken.Store(false)
-		r.ask(1, 1000)
-		r.log.epoch.Store(8) // the file was replaced
+		r.log.replaced.Store(true)
+		r.order(1, 1000)
+		for r.log.replaced.Load() {
+			time.Sleep(100 * time.Millisecond)
+		}
 		r.log.append(1)
 		if b, ok := r.batch(10 * time.Second); ok {
-			t.Errorf("records of the new log were signed as those of epoch %s", b.Epoch)
+			t.Errorf("records %d to %d of the new log were signed as those of epoch %s", b.First, b.Last(), b.Epoch)
 		}
 		r.connected()
 		for {

@@ -47,7 +47,7 @@ func (c *command) appointment(flags *flag.FlagSet) appointment {
 func (a appointment) grant() (g account.Grant, err error) {
 	g = account.Grant{Role: account.Role(*a.role), Scope: *a.scope, Area: *a.area}
 	if g.Role.Chinese() == "" {
-		return g, fmt.Errorf("-role: there is no role %q", *a.role)
+		return g, cli.Usage(fmt.Sprintf("-role 不能是 %q，可写 %v", *a.role, account.Roles()), fmt.Sprintf("-role: there is no role %q; there are %v", *a.role, account.Roles()))
 	}
 	if g.Role.Scope() == account.InArea {
 		g.Scope = *a.area

@@ -83,3 +83,27 @@ func TestWhoHasTheBrokersAddress(t *testing.T) {
 		}
 	}
 }
+
+// A centre whose key is gone does not make another one, by whatever door it is asked: boxes would believe it no more.
+func TestALostKeyIsNotReplaced(t *testing.T) {
+	dir := t.TempDir()
+	c := &centre{t: t, config: writeConfig(t, dir)}
+	for _, trace := range []string{headFile, journalFile} {
+		state := t.TempDir()
+		text := fmt.Sprintf("state = %q\nbroker.listen = \"127.0.0.1:0\"\n", state)
+		if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(state, trace), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{nil, {"key"}, {"findings"}, {"device", "list"}} {
+			if out, err := c.command(append([]string{"-config", c.config}, args...)...); err == nil {
+				t.Errorf("%s without its key, %v: %s", trace, args, out)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(state, keyFile)); err == nil {
+			t.Errorf("a key was made beside %s", trace)
+		}
+	}
+}

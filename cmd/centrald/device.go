@@ -36,6 +36,9 @@ func (c *command) printKey(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := cfg.keyKept(); err != nil {
+		return err
+	}
 	name := keyFile
 	if *ofSeal {
 		name = sealFile

@@ -91,6 +91,9 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	if *mqtt == "" {
 		return cli.Usage("缺少 -broker：写评价器连接的 MQTT 消息服务器的地址", "-broker is missing; write the address at which boxes find the MQTT broker")
 	}
+	if err := cfg.keyKept(); err != nil {
+		return err
+	}
 	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)
 	if err != nil {
 		return err

@@ -123,8 +123,27 @@ func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []str
 	return do(x)
 }
 
+// keyKept returns an error where a centre has worked and its key is gone: a new one would be believed by no box, and open no text.
+func (c config) keyKept() error {
+	if _, err := os.Stat(filepath.Join(c.State, keyFile)); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what else is wrong with it, its reader says
+	}
+	at, _ := c.places()
+	for _, trace := range []string{filepath.Join(c.State, headFile), strings.TrimPrefix(at, "sqlite:")} {
+		if _, err := os.Stat(trace); err == nil {
+			return cli.Hint(cli.Errorf("%[1]s 中没有 %[2]s，而这个中心已运行过（有 %[3]s）", "%[1]s has no %[2]s, and this centre has worked already (there is %[3]s)", c.State, keyFile, trace),
+				"把另外保存的密钥放回原处，见 docs/backup.md；新的密钥没有评价器会相信，市民写的文字也打不开",
+				"put back the copy that is kept elsewhere, as docs/backup.md has it: no box would believe a new key, and no text could be opened by it")
+		}
+	}
+	return nil
+}
+
 func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	log := c.logger(x.cfg)
+	if err := x.cfg.keyKept(); err != nil {
+		return err
+	}
 	if x.key, err = keptKey(filepath.Join(x.cfg.State, keyFile), c.env.random); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func (c *command) witness(ctx context.Context, args []string) error {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 || *key == "" || *every < time.Second {
-		return errors.New("centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
+		return cli.Usage("centrald witness 需要 -seal-key 公钥和中心封存日志的地址，如 https://centre.example.com/seal", "centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
 	}
 	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {

@@ -38,7 +38,7 @@ func console(args []string, stderr io.Writer) (err error) {
 		mode = kdGraphics
 	case flags.NArg() == 1 && flags.Arg(0) == "text":
 	default:
-		return cli.Hint(cli.Error("没有说明如何处理控制台", "it is not said what to do with the console"), "写 ratingctl console silent 或 ratingctl console text", "write \"ratingctl console silent\" or \"ratingctl console text\"")
+		return cli.Hint(cli.Usage("没有说明如何处理控制台", "it is not said what to do with the console"), "写 ratingctl console silent 或 ratingctl console text", "write \"ratingctl console silent\" or \"ratingctl console text\"")
 	}
 	c, err := boxconfig.LoadPartial(*path)
 	if err != nil { // which the daemon says; a screen that has been silenced gets its text back all the same

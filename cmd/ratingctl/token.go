@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -42,6 +43,9 @@ func token(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !slices.Contains([]string{"add", "list", "revoke"}, what) {
+		return misunderstood()
 	}
 	c, err := boxconfig.LoadPartial(*config)
 	if err != nil {
@@ -85,7 +89,11 @@ func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON b
 		_, err = fmt.Fprintln(stdout, lang.Say("令牌 "+rest[0]+" 已撤销，立即生效。", "The token "+rest[0]+" is refused from now on."))
 		return err
 	}
-	return cli.Hint(cli.Error("命令无法理解", "the command is not understood"), "有 add -name 名称、list 和 revoke 编号；详见 ratingctl token -h", "there are add -name NAME, list and revoke ID; ratingctl token -h says more")
+	return misunderstood()
+}
+
+func misunderstood() error {
+	return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"), "有 add -name 名称、list 和 revoke 编号；详见 ratingctl token -h", "there are add -name NAME, list and revoke ID; ratingctl token -h says more")
 }
 
 func listTokens(lang cli.Lang, path string, asJSON bool, stdout io.Writer) error {

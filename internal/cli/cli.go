@@ -63,13 +63,28 @@ func Parse(f *flag.FlagSet, args []string) error {
 	case err == nil:
 		return nil
 	case !errors.Is(err, flag.ErrHelp):
-		return &UsageError{err}
+		return misread(err)
 	case usage != nil:
 		usage()
 	default:
 		f.PrintDefaults()
 	}
 	return flag.ErrHelp
+}
+
+// misread says in both languages what package flag did not understand, and where what there is stands.
+func misread(err error) error {
+	text := err.Error()
+	if flag, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
+		err = Error("没有 "+flag+" 这个选项", "there is no flag "+flag)
+	} else if flag, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
+		err = Error("选项 "+flag+" 后面没有值", "the flag "+flag+" has no value")
+	} else if invalid, rest, ok := strings.Cut(text, " for "); ok && strings.HasPrefix(invalid, "invalid ") {
+		_, value, _ := strings.Cut(invalid, "value ") // "invalid boolean value" of a switch
+		flag, why, _ := strings.Cut(strings.TrimPrefix(rest, "flag "), ": ")
+		err = Error(fmt.Sprintf("选项 %s 不能是 %s（%s）", flag, value, why), fmt.Sprintf("the flag %s cannot be %s (%s)", flag, value, why))
+	}
+	return Hint(&UsageError{err}, "再加 -h，列出全部选项", "add -h to see which there are")
 }
 
 // Run does one thing. Stderr is for people.
@@ -125,6 +140,9 @@ func (p Program) run(ctx context.Context, args []string) error {
 		_, err := fmt.Fprintln(p.Stdout, p.Name, p.Version)
 		return err
 	case "completion":
+		if slices.ContainsFunc(args, isHelp) {
+			return p.help(ctx, args[:1])
+		}
 		return p.completion(ctx, args[1:])
 	}
 	if c, ok := p.find(first); ok {
@@ -171,7 +189,7 @@ func (p Program) help(ctx context.Context, args []string) error {
 	}
 	c, ok := p.find(args[0])
 	if !ok {
-		return p.unknown(args[0])
+		return p.ownHelp(LangOf(ctx), args[0])
 	}
 	ask := []string{"-h"}
 	if len(args) > 1 && slices.Contains(c.Verbs, args[1]) {
@@ -183,6 +201,18 @@ func (p Program) help(ctx context.Context, args []string) error {
 		err = ignoreHelp(c.Run(ctx, ask, p.Stdout, p.Stdout))
 	}
 	return errors.Join(err, p.examples(lang, c.Examples))
+}
+
+// ownHelp prints what a command of this package does.
+func (p Program) ownHelp(lang Lang, name string) error {
+	all := own()
+	i := slices.IndexFunc(all, func(c Command) bool { return c.Name == name })
+	if i < 0 {
+		return p.unknown(name)
+	}
+	use := append([]string{p.Name, name}, all[i].Examples...)
+	_, err := fmt.Fprintf(p.Stdout, "%s\n%s", strings.Join(use, " "), lang.lines(all[i].Summary, ""))
+	return err
 }
 
 // lines returns a text with a line for each language.
@@ -231,8 +261,8 @@ func (p Program) examples(lang Lang, all []string) error {
 // own returns the commands that each program has by this package.
 func own() []Command {
 	return []Command{
-		{Name: "help", Summary: condition.Text{ZH: "打印说明", EN: "print what there is"}},
+		{Name: "help", Examples: []string{"[COMMAND]"}, Summary: condition.Text{ZH: "打印说明", EN: "print what there is"}},
 		{Name: "version", Summary: condition.Text{ZH: "打印版本", EN: "print the version"}},
-		{Name: "completion", Verbs: []string{"bash", "zsh"}, Summary: condition.Text{ZH: "打印命令补全脚本", EN: "print the shell's completion"}},
+		{Name: "completion", Verbs: []string{"bash", "zsh"}, Examples: []string{"bash|zsh"}, Summary: condition.Text{ZH: "打印命令补全脚本", EN: "print the shell's completion"}},
 	}
 }

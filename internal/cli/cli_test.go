@@ -57,6 +57,8 @@ func TestHabits(t *testing.T) {
 		{"help look", false, "tool look once", 0}, {"look -h", false, "-json", 0}, {"look --help", true, "示例 / examples", 0}, {"-file x -h", true, "without a command", 0},
 		{"version", false, "tool v1\n", 0}, {"--version", true, "tool v1\n", 0}, {"-version", false, "tool v1\n", 0},
 		{"look -json a", false, "look a\n", 0}, {"", true, "main \n", 0}, {"-json", true, "main \n", 0},
+		{"help help", false, "打印说明\nprint what there is", 0}, {"help version", true, "tool version\n", 0}, {"help completion", false, "bash|zsh", 0}, {"completion -h", false, "bash|zsh", 0},
+		{"completion fish", false, "", ExitUsage}, {"look -file", false, "", ExitUsage}, {"look -json=maybe", false, "", ExitUsage},
 		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage}, {"-colour", true, "", ExitUsage},
 		{"completion fish", false, "", ExitUsage}, {"look once -h", false, "-quickly", 0}, {"help look once", false, "tool look once\n看\nlook at it\n", 0},
 		{"-lang zh help", false, "tool look once\n      看\n  tool fail", 0}, {"look -lang=en -json a", false, "look a\n", 0}, {"look -lang fr", false, "", ExitUsage},
@@ -85,6 +87,20 @@ func TestErrorsSpeakTheLanguage(t *testing.T) {
 		Report(&said, "tool", err)
 		if got := said.String(); got != want {
 			t.Errorf("in %s: %q, want %q", lang, got, want)
+		}
+	}
+}
+
+// What package flag does not understand is said in both languages, with where to look.
+func TestFlagsThatAreMisread(t *testing.T) {
+	for args, want := range map[string]string{
+		"look -colour":     "没有 -colour 这个选项 / there is no flag -colour",
+		"look -file":       "选项 -file 后面没有值 / the flag -file has no value",
+		"look -json=maybe": "选项 -json 不能是 \"maybe\"（parse error） / the flag -json cannot be",
+	} {
+		err := trial(io.Discard, io.Discard, false).Run(context.Background(), strings.Fields(args))
+		if err == nil || !strings.Contains(err.Error(), want) || HintOf(err).EN == "" {
+			t.Errorf("%s: %v, want %q and a hint", args, err, want)
 		}
 	}
 }

@@ -22,7 +22,8 @@ type machine struct {
 func boot(t *testing.T, d *debian) *machine {
 	t.Helper()
 	// What belongs to hardware, and what would wait for some.
-	for _, unit := range []string{"systemd-sysctl.service", "systemd-udevd.service", "systemd-modules-load.service", "systemd-networkd.service",
+	for _, unit := range []string{"systemd-sysctl.service", "systemd-udevd.service", "systemd-modules-load.service",
+		"systemd-networkd.service",
 		"systemd-resolved.service", "systemd-logind.service", "systemd-remount-fs.service", "console-getty.service", "getty@.service",
 		"dev-hugepages.mount", "sys-kernel-debug.mount", "tmp.mount"} {
 		if err := os.Symlink("/dev/null", filepath.Join(d.root, "etc/systemd/system", unit)); err != nil {
@@ -54,7 +55,8 @@ func boot(t *testing.T, d *debian) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-c", enter+`exec setsid unshare --pid --fork --kill-child --mount --uts --ipc --net --cgroup -- sh "$0" "$1"`, script, d.root)
+	cmd := exec.Command("sh", "-c", enter+`exec setsid unshare --pid --fork --kill-child --mount --uts --ipc --net --cgroup -- sh "$0" "$1"`,
+		script, d.root)
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -134,7 +136,8 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	}
 	d.write("/etc/systemd/system/tried.service", sandboxOnly(string(unit)))
 	d.write("/usr/bin/tried", tried)
-	d.write("/etc/systemd/system/named.service", "[Service]\nType=oneshot\nDevicePolicy=closed\n"+namedPorts(t, string(unit))+"ExecStart=/bin/sh /usr/bin/tried\n")
+	d.write("/etc/systemd/system/named.service", "[Service]\nType=oneshot\nDevicePolicy=closed\n"+namedPorts(t, string(unit))+
+		"ExecStart=/bin/sh /usr/bin/tried\n")
 	begun := time.Now()
 	m := boot(t, d)
 	m.until(30*time.Second, "systemctl is-active ratingd ratingd-clock", "active\nactive")
@@ -146,14 +149,16 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	m.until(10*time.Second, "runuser -u ratingd -- ratingctl status 2>/dev/null | grep -c '未登记，指纹'", "1")
 	m.until(10*time.Second, "ratingctl status >/dev/null 2>&1; echo $?", "1")
 	m.until(10*time.Second, "runuser -u nobody -- ratingctl status >/dev/null 2>&1; echo $?", "3")
-	m.until(30*time.Second, "runuser -u ratingd -- ratingctl doctor 2>/dev/null | grep -c -e '✓ 程序 daemon' -e '✓ 存储 store' -e '✗ 登记 window'", "3")
+	m.until(30*time.Second, "runuser -u ratingd -- ratingctl doctor 2>/dev/null | grep -c -e '✓ 程序 daemon' -e '✓ 存储 store' -e '✗ 登记 window'",
+		"3")
 
 	if out, err := m.try("systemctl start tried; journalctl -o cat _SYSTEMD_UNIT=tried.service"); err != nil {
 		t.Error(err, out)
 	} else {
 		for name, want := range map[string]string{
-			"ttyS77": "allowed", "ttyUSB77": "allowed", "ttyACM77": "allowed", "fb31": "allowed", "dri63": "allowed", "event99": "allowed", "snd99": "allowed",
-			"null": "allowed", "mem": "forbidden", "disk": "forbidden", "kmsg": "forbidden",
+			"ttyS77": "allowed", "ttyUSB77": "allowed", "ttyACM77": "allowed", "fb31": "allowed", "dri63": "allowed", "event99": "allowed",
+			"snd99": "allowed",
+			"null":  "allowed", "mem": "forbidden", "disk": "forbidden", "kmsg": "forbidden",
 			"log": "written", "socket": "written", "etc": "refused", "home": "refused", "boot": "known", "sound": "played",
 		} {
 			if !strings.Contains(out+"\n", name+" "+want+"\n") {
@@ -239,7 +244,8 @@ func refusedUpgrade(t *testing.T, m *machine, d *debian, p packages) {
 // sandbox lets it see, to root by name.
 func takenPort(t *testing.T, m *machine, d *debian) {
 	t.Helper()
-	d.write("/usr/bin/holder", "use IO::Socket::INET;\nmy $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:8377') or die;\nsleep 600;\n")
+	d.write("/usr/bin/holder", "use IO::Socket::INET;\nmy $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1:8377') or die;\n"+
+		"sleep 600;\n")
 	if out, err := m.try("systemd-run --unit=holder perl /usr/bin/holder"); err != nil {
 		t.Fatal(out, err)
 	}
@@ -284,7 +290,8 @@ func olderBox(t *testing.T, p packages) {
 	}
 	// It leaves out what it does not know, and nothing else.
 	out, err := m.try("systemctl daemon-reload; journalctl -o cat _PID=1 | grep -E '^/(usr/)?lib/systemd/system/(ratingd|centrald)' | sort -u")
-	if n := strings.Count(out, "\n"); err != nil || n != 0 || !strings.Contains(out, "ratingd-clock.service") || !strings.Contains(out, "ignoring: none") {
+	if n := strings.Count(out, "\n"); err != nil || n != 0 || !strings.Contains(out, "ratingd-clock.service") ||
+		!strings.Contains(out, "ignoring: none") {
 		t.Errorf("of the units systemd 247 says, beside that it does not know an address family \"none\": %v\n%s", err, out)
 	}
 }
@@ -298,7 +305,8 @@ func sandboxOnly(unit string) string {
 			line = "ExecStart=/bin/sh /usr/bin/tried"
 		case "Type":
 			line = "Type=oneshot"
-		case "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec", "ExecStartPre", "ExecStopPost", "RuntimeDirectory", "RuntimeDirectoryMode":
+		case "Restart", "RestartSec", "RestartPreventExitStatus", "WatchdogSec", "ExecStartPre", "ExecStopPost", "RuntimeDirectory",
+			"RuntimeDirectoryMode":
 			continue
 		}
 		out = append(out, line)

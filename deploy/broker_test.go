@@ -22,8 +22,8 @@ import (
 	"haochaping/internal/proof/mosquitto"
 )
 
-// The shipped configuration, inside Debian's own in a real mosquitto, but for folders, port and account: a box reaches its own topics and no
-// other's, the centre its side of all, nobody else anything.
+// The shipped configuration, inside Debian's own in a real mosquitto, but for folders, port and account: a box reaches its own topics and
+// no other's, the centre its side of all, nobody else anything.
 func TestBrokerLetsEachToItsTopics(t *testing.T) {
 	broker := startBroker(t)
 	centre := broker.client(t, "centre", "for-centre")
@@ -143,7 +143,8 @@ func debianBroker(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	main := filepath.Join(dir, "mosquitto.conf")
-	config := strings.NewReplacer("/run/mosquitto/", dir+"/", "/var/lib/mosquitto/", dir+"/", "/var/log/mosquitto/", dir+"/", "/etc/mosquitto/", dir+"/").Replace(string(text))
+	config := strings.NewReplacer("/run/mosquitto/", dir+"/", "/var/lib/mosquitto/", dir+"/", "/var/log/mosquitto/", dir+"/",
+		"/etc/mosquitto/", dir+"/").Replace(string(text))
 	if err := os.WriteFile(main, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +160,8 @@ func TestBrokerRefusesWhatDebianSaysAlready(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "conf.d", "again.conf"), []byte(again), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "mosquitto", "-c", main).CombinedOutput(); err == nil || !strings.Contains(string(out), "Duplicate persistence_location") {
+	if out, err := exec.CommandContext(t.Context(), "mosquitto", "-c", main).CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "Duplicate persistence_location") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -171,7 +173,8 @@ func writeCertificate(t *testing.T, dir string) *x509.CertPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mqtt.example.com"}, DNSNames: []string{"mqtt.example.com"},
+	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mqtt.example.com"},
+		DNSNames:  []string{"mqtt.example.com"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
 	if err != nil {

@@ -146,7 +146,8 @@ func (c *certified) connect(cert *tls.Certificate, change func(*mqtt.ClientOptio
 	if cert != nil {
 		secure.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
 	}
-	o := mqtt.NewClientOptions().AddBroker("ssl://" + c.address).SetTLSConfig(secure).SetAutoReconnect(false).SetConnectTimeout(20 * time.Second).SetOrderMatters(false)
+	o := mqtt.NewClientOptions().AddBroker("ssl://" + c.address).SetTLSConfig(secure).SetAutoReconnect(false).
+		SetConnectTimeout(20 * time.Second).SetOrderMatters(false)
 	if change != nil {
 		change(o)
 	}
@@ -159,7 +160,8 @@ func (c *certified) connect(cert *tls.Certificate, change func(*mqtt.ClientOptio
 	return client{m, token.Error()}
 }
 
-// TestMosquittoKnowsBoxesByTheirCertificates tries the shipped configuration for boxes that have certificates: each its own topics, wills included.
+// TestMosquittoKnowsBoxesByTheirCertificates tries the shipped configuration for boxes that have certificates: each its own topics, wills
+// included.
 func TestMosquittoKnowsBoxesByTheirCertificates(t *testing.T) {
 	c := startCertified(t)
 	cert, leaf := c.shows("bcdf23456789")

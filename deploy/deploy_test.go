@@ -190,7 +190,10 @@ func partsAndLicences(t *testing.T, p packages) {
 				t.Errorf("%s does not say the licence of %s", path, c.Name)
 			}
 		}
-		if named := slices.ContainsFunc(bom.Components, func(c part) bool { return c.Type == "file" && c.Licenses[0].License.ID == "OFL-1.1" }); named != font {
+		if named := slices.ContainsFunc(bom.Components, func(c part) bool {
+			return c.Type == "file" &&
+				c.Licenses[0].License.ID == "OFL-1.1"
+		}); named != font {
 			t.Errorf("%s names the font: %v, want %v", path, named, font)
 		}
 		for _, c := range bom.Components {

@@ -17,11 +17,12 @@ import (
 func tear(t *testing.T, o *mqtt.ClientOptions, dial func() (net.Conn, error), topic, text string) {
 	t.Helper()
 	var under net.Conn
-	o.SetBinaryWill(topic, []byte(text), 1, false).SetAutoReconnect(false).SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
-		c, err := dial()
-		under = c
-		return c, err
-	})
+	o.SetBinaryWill(topic, []byte(text), 1, false).SetAutoReconnect(false).
+		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) {
+			c, err := dial()
+			under = c
+			return c, err
+		})
 	c := mqtt.NewClient(o)
 	if token := c.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		return // refused at the login, which is well
@@ -54,7 +55,8 @@ func TestWillsObeyTheRules(t *testing.T) {
 		config := &tls.Config{RootCAs: b.trust, ServerName: "mqtt.example.com", MinVersion: tls.VersionTLS12}
 		dial := func() (net.Conn, error) { return tls.Dial("tcp", b.address, config) }
 		options := func() *mqtt.ClientOptions {
-			return mqtt.NewClientOptions().AddBroker("tcp://" + b.address).SetClientID("hcp-lz-0417").SetUsername("lz-0417").SetPassword("for-lz-0417")
+			return mqtt.NewClientOptions().AddBroker("tcp://" + b.address).SetClientID("hcp-lz-0417").SetUsername("lz-0417").
+				SetPassword("for-lz-0417")
 		}
 		tear(t, options(), dial, "hcp/1/lz-0418/presence", "another's")
 		tear(t, options(), dial, "hcp/1/lz-0417/presence", "own")
@@ -75,7 +77,8 @@ func TestWillsObeyTheRules(t *testing.T) {
 		defer c.Close()
 		at := c.Address(0)
 		options := func(user, password string) *mqtt.ClientOptions {
-			return mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-" + user).SetUsername(user).SetPassword(password).SetAutoReconnect(false)
+			return mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-" + user).SetUsername(user).SetPassword(password).
+				SetAutoReconnect(false)
 		}
 		login := func(user, password string) client {
 			m := mqtt.NewClient(options(user, password))

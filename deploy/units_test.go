@@ -32,11 +32,16 @@ func since() map[string]int {
 	all := make(map[string]int)
 	for version, names := range map[int]string{
 		0: "After AmbientCapabilities CapabilityBoundingSet CPUWeight Description DeviceAllow DevicePolicy Documentation Environment " +
-			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LockPersonality MemoryDenyWriteExecute MemoryMax MemorySwapMax " +
-			"NoNewPrivileges OOMScoreAdjust PartOf PrivateDevices PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProtectControlGroups ProtectHome " +
-			"ProtectKernelModules ProtectKernelTunables ProtectSystem ReadWritePaths RemoveIPC RequiresMountsFor Restart RestartPreventExitStatus RestartSec " +
-			"RestrictAddressFamilies RestrictNamespaces RestrictRealtime RuntimeDirectory RuntimeDirectoryMode StartLimitIntervalSec StateDirectory " +
-			"StateDirectoryMode SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStartSec TimeoutStopSec Type UMask User " +
+			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LockPersonality MemoryDenyWriteExecute MemoryMax " +
+			"MemorySwapMax " +
+			"NoNewPrivileges OOMScoreAdjust PartOf PrivateDevices PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProtectControlGroups " +
+			"ProtectHome " +
+			"ProtectKernelModules ProtectKernelTunables ProtectSystem ReadWritePaths RemoveIPC RequiresMountsFor Restart RestartPreventExitStatus " +
+			"RestartSec " +
+			"RestrictAddressFamilies RestrictNamespaces RestrictRealtime RuntimeDirectory RuntimeDirectoryMode StartLimitIntervalSec " +
+			"StateDirectory " +
+			"StateDirectoryMode SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStartSec TimeoutStopSec Type UMask " +
+			"User " +
 			"WantedBy Wants WatchdogSec",
 		242: "ProtectHostname RestrictSUIDSGID",
 		243: "TimeoutAbortSec",
@@ -62,7 +67,8 @@ func TestUnitsOnOlderSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := since()
-	harmless := []string{"ProtectHostname", "RestrictSUIDSGID", "TimeoutAbortSec", "ProtectKernelLogs", "ProtectClock", "ProcSubset", "ProtectProc"}
+	harmless := []string{"ProtectHostname", "RestrictSUIDSGID", "TimeoutAbortSec", "ProtectKernelLogs", "ProtectClock", "ProcSubset",
+		"ProtectProc"}
 	for _, unit := range []string{"ratingd/ratingd.service", "ratingd/ratingd-clock.service", "centrald/centrald.service"} {
 		for _, d := range directives(t, unit) {
 			key, value, _ := strings.Cut(d, "=")
@@ -167,15 +173,19 @@ func TestUdevRules(t *testing.T) {
 	}
 	for _, action := range []string{"add", "change", "bind"} {
 		for d, want := range map[[2]string]string{
-			{"gpio", "gpiochip0"}: "gpio 0660", {"graphics", "fb0"}: "video 0660", {"drm", "card1"}: "video 0660", {"drm", "renderD128"}: "render 0660",
-			{"input", "event3"}: "input 0660", {"tty", "tty0"}: "ratingd 0620", {"tty", "tty1"}: " ", {"tty", "ttySC0"}: " ", {"block", "sda"}: " ", {"input", "mice"}: " ",
+			{"gpio", "gpiochip0"}: "gpio 0660", {"graphics", "fb0"}: "video 0660", {"drm", "card1"}: "video 0660",
+			{"drm", "renderD128"}: "render 0660",
+			{"input", "event3"}:   "input 0660", {"tty", "tty0"}: "ratingd 0620", {"tty", "tty1"}: " ", {"tty", "ttySC0"}: " ",
+			{"block", "sda"}:  " ",
+			{"input", "mice"}: " ",
 		} {
 			got, runs := udev(t, string(b), device{action, d[0], d[1]})
 			if s := got["GROUP"] + " " + got["MODE"]; s != want || len(runs) != 0 {
 				t.Errorf("%s %v: %q, runs %v; want %q", action, d, s, runs, want)
 			}
 		}
-		if _, runs := udev(t, string(b), device{action, "backlight", "rpi_backlight"}); len(runs) != 2 || !strings.Contains(runs[0], "chgrp video") || !strings.Contains(runs[1], "chmod g+w") {
+		if _, runs := udev(t, string(b), device{action, "backlight", "rpi_backlight"}); len(runs) != 2 ||
+			!strings.Contains(runs[0], "chgrp video") || !strings.Contains(runs[1], "chmod g+w") {
 			t.Errorf("%s of a backlight runs %v", action, runs)
 		}
 	}

@@ -40,7 +40,8 @@ func TestBoardWiring(t *testing.T) {
 	keys, busy := boardLines(t, "BOARD_GPIO_KEYS"), boardLines(t, "BOARD_GPIO_BUSY")[0]
 	c := NewChips()
 	for ref, want := range map[string]string{
-		keys[0] + "X": "did you mean " + keys[0], "nothing-like-it": "There are ", busy: "is in use by", "gpiochip0:9999": "has the offsets 0 to", "nochip:1": "there is no chip nochip",
+		keys[0] + "X": "did you mean " + keys[0], "nothing-like-it": "There are ", busy: "is in use by", "gpiochip0:9999": "has the offsets 0 to",
+		"nochip:1": "there is no chip nochip",
 	} {
 		_, _, err := c.Open([]string{ref})
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -87,8 +87,8 @@ func TestCardReader(t *testing.T) {
 	send("\x020A0065ABCDFF\x03", "0A0065ABCDFF")
 }
 
-// TestAHeldCardIsNoBabble has a program find a second's worth of a held card at once, as one that was late does: the reader is lost, and back
-// though the card stays where it is.
+// TestAHeldCardIsNoBabble has a program find a second's worth of a held card at once, as one that was late does: the reader is lost, and
+// back though the card stays where it is.
 func TestAHeldCardIsNoBabble(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "reader")
 	next := cardsOn(t, SerialConfig{Port: path, Profile: shipped(t, "card-line"), Now: now(), Logger: quiet})
@@ -213,7 +213,8 @@ func TestTwoCardsOnAReader(t *testing.T) {
 	if diff := cmp.Diff([]string{"0000", "0001"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if all := append(s.feed([]byte("0002\r\n0003\r\n"), time.Hour), s.pass(time.Hour+time.Second)...); len(all) != 1 || all[0].Kind != CardUnread {
+	if all := append(s.feed([]byte("0002\r\n0003\r\n"), time.Hour), s.pass(time.Hour+time.Second)...); len(all) != 1 ||
+		all[0].Kind != CardUnread {
 		t.Errorf("two cards at once are %+v, want one that is not understood", all)
 	}
 }
@@ -263,7 +264,8 @@ func TestReaderThatTypes(t *testing.T) {
 		f := newFakeKeypad()
 		opened := 0
 		began := time.Now()
-		next := cardsOn(t, SerialConfig{Port: "name:reader", Profile: shipped(t, "card-line"), Now: func() time.Duration { return time.Since(began) }, Logger: quiet,
+		next := cardsOn(t, SerialConfig{Port: "name:reader", Profile: shipped(t, "card-line"),
+			Now: func() time.Duration { return time.Since(began) }, Logger: quiet,
 			Open: func(string, keypad.Line, func() time.Duration) (Port, error) {
 				if opened++; opened > 1 {
 					return nil, os.ErrNotExist
@@ -295,7 +297,8 @@ func TestReaderThatTypes(t *testing.T) {
 		types("A", "7", "7", "KPENTER")
 		next("Aa77")
 		types("0", "0")
-		f.events <- []evdev.Event{{Type: evdev.TypeSync, Code: evdev.SyncDropped}, {Type: evdev.TypeKey, Code: 2, Value: evdev.KeyDown}, {Type: evdev.TypeSync}}
+		f.events <- []evdev.Event{{Type: evdev.TypeSync, Code: evdev.SyncDropped}, {Type: evdev.TypeKey, Code: 2, Value: evdev.KeyDown},
+			{Type: evdev.TypeSync}}
 		types("3", "4", "5", "6", "ENTER")
 		next("unread")
 		close(f.events)

@@ -33,7 +33,8 @@ func newCardStream(p *keypad.Profile, baud int, away time.Duration) *cardStream 
 	if settle > 0 {
 		settle = max(settle, 3*10*time.Second/time.Duration(baud))
 	}
-	s := &cardStream{decoder: p.NewDecoder(), gap: max(p.Gap, settle), settle: settle, away: away, more: maxGarbage, seen: make(map[string]time.Duration)}
+	s := &cardStream{decoder: p.NewDecoder(), gap: max(p.Gap, settle), settle: settle, away: away, more: maxGarbage,
+		seen: make(map[string]time.Duration)}
 	if p.Bare() {
 		s.more = 0 // the rest of a longer number would be another one
 	}

@@ -40,13 +40,16 @@ func wantChanges(t *testing.T, got []change, want ...change) {
 }
 
 func TestBounceIsOnePress(t *testing.T) {
-	got := follow([]edge{{100 * ms, true}, {103 * ms, false}, {105 * ms, true}, {109 * ms, false}, {110 * ms, true}, {400 * ms, false}, {404 * ms, true}, {406 * ms, false}}, 600*ms)
+	got := follow([]edge{{100 * ms, true}, {103 * ms, false}, {105 * ms, true}, {109 * ms, false}, {110 * ms, true}, {400 * ms, false},
+		{404 * ms, true}, {406 * ms, false}}, 600*ms)
 	wantChanges(t, got, change{Down, 110 * ms}, change{Up, 406 * ms})
 }
 
 func TestChatterIsOnePress(t *testing.T) {
-	got := follow([]edge{{100 * ms, true}, {123 * ms, false}, {145 * ms, true}, {400 * ms, false}, {425 * ms, true}, {446 * ms, false}}, 600*ms)
-	wantChanges(t, got, change{Down, 100 * ms}, change{Up, 123 * ms}, change{Rebound, 145 * ms}, change{Up, 400 * ms}, change{Rebound, 425 * ms}, change{Up, 446 * ms})
+	got := follow([]edge{{100 * ms, true}, {123 * ms, false}, {145 * ms, true}, {400 * ms, false}, {425 * ms, true}, {446 * ms, false}},
+		600*ms)
+	wantChanges(t, got, change{Down, 100 * ms}, change{Up, 123 * ms}, change{Rebound, 145 * ms}, change{Up, 400 * ms},
+		change{Rebound, 425 * ms}, change{Up, 446 * ms})
 }
 
 func TestRestBegins(t *testing.T) {

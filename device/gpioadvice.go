@@ -22,10 +22,12 @@ func explainChip(path string, err error) error {
 		group = g.Name
 	}
 	if st.Gid != 0 && st.Mode&0o060 == 0o060 {
-		return fmt.Errorf("no permission for %s: add the user that runs this to the group %s (usermod -aG %s …) and start anew: %w", path, group, group, err)
+		return fmt.Errorf("no permission for %s: add the user that runs this to the group %s (usermod -aG %s …) and start anew: %w", path, group,
+			group, err)
 	}
 	return fmt.Errorf("no permission for %s, which only %s may use: write SUBSYSTEM==\"gpio\", KERNEL==\"gpiochip*\", GROUP=\"gpio\", "+
-		"MODE=\"0660\" into /etc/udev/rules.d/60-gpio.rules, add the user that runs this to the group gpio, and restart the machine: %w", path, group, err)
+		"MODE=\"0660\" into /etc/udev/rules.d/60-gpio.rules, add the user that runs this to the group gpio, and restart the machine: %w", path,
+		group, err)
 }
 
 // nearest returns the names that somebody who wrote ref may have meant, at most three, or nothing.

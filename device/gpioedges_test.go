@@ -81,7 +81,8 @@ func timedEvents(t *rapid.T, waves []wave, end time.Duration, late func() time.D
 }
 
 // timedFrom reads contacts from a moment on, after what was pressed before.
-func timedFrom(t rapid.TB, presses *taps, from time.Duration, waves []wave, end time.Duration, late func() time.Duration, delay ...time.Duration) []Event {
+func timedFrom(t rapid.TB, presses *taps, from time.Duration, waves []wave, end time.Duration, late func() time.Duration,
+	delay ...time.Duration) []Event {
 	const ahead = 1000 * time.Second // of the daemon's clock
 	k := newFakeChip(t, waves)
 	defer k.close()

@@ -49,7 +49,8 @@ func TestNoChips(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	names := []string{"GPIO5", "GPIO6", "GPIO17", "ID_SDA"}
-	for ref, want := range map[string]string{"gpio17": "GPIO17", "GPOI17": "GPIO17", "GPIO_5": "GPIO5", "relay": "", "": "", "GPIO7": "GPIO5 or GPIO6 or GPIO17"} {
+	for ref, want := range map[string]string{"gpio17": "GPIO17", "GPOI17": "GPIO17", "GPIO_5": "GPIO5", "relay": "", "": "",
+		"GPIO7": "GPIO5 or GPIO6 or GPIO17"} {
 		if got := nearest(ref, names); got != want {
 			t.Errorf("near %q is %q, want %q", ref, got, want)
 		}

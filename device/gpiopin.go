@@ -10,7 +10,8 @@ import (
 )
 
 // errNoEdges says that a chip cannot tell when a line moves.
-var errNoEdges = errors.New("its chip tells no edges (it has no interrupts), so that a key on it cannot be read; choose a line of another chip")
+var errNoEdges = errors.New("its chip tells no edges (it has no interrupts), so that a key on it cannot be read; choose a line of " +
+	"another chip")
 
 // errNotRequested says that In was not called, or Close was.
 var errNotRequested = errors.New("the GPIO line is not in use")
@@ -30,7 +31,8 @@ type Pin struct {
 // In requests the line anew, with what it shall tell. Edges that came before are gone.
 func (p *Pin) In(pull gpio.Pull, edge gpio.Edge) error {
 	flags := map[gpio.Pull]uint64{gpio.PullUp: uapiPullUp, gpio.PullDown: uapiPullDown, gpio.Float: uapiNoPull}[pull] |
-		map[gpio.Edge]uint64{gpio.RisingEdge: uapiRisingEdges, gpio.FallingEdge: uapiFallingEdges, gpio.BothEdges: uapiRisingEdges | uapiFallingEdges}[edge]
+		map[gpio.Edge]uint64{gpio.RisingEdge: uapiRisingEdges, gpio.FallingEdge: uapiFallingEdges,
+			gpio.BothEdges: uapiRisingEdges | uapiFallingEdges}[edge]
 	if err := p.Close(); err != nil {
 		return err
 	}

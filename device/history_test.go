@@ -231,7 +231,8 @@ func TestKeypadHistories(t *testing.T) {
 	t.Logf("%d histories, %d answers; misses: %v", histories, answers, reasons)
 	for _, w := range []string{
 		"before anybody can have read the question", "the same key within 2 s of its last", "the keypad was unplugged",
-		"right after the keypad was opened", "two keys together", "bytes that belong to no key around it", "the same level again", "the question ended before the press was decided", "another key was down", restlessKey,
+		"right after the keypad was opened", "two keys together", "bytes that belong to no key around it", "the same level again",
+		"the question ended before the press was decided", "another key was down", restlessKey,
 	} {
 		if reasons[w] == 0 {
 			t.Errorf("no press was missed because of %q: the histories are not what they should be", w)

@@ -96,16 +96,17 @@ func TestTwoKeysOfAKeypadThatSaysWhen(t *testing.T) {
 		sent []string // a code and the milliseconds at which it came
 		want []SignalKind
 	}{
-		"one after the other":      {[]string{"A 0", "a 100", "B 200", "b 300"}, []SignalKind{Press, Press}},
-		"the second while held":    {[]string{"A 0", "B 1000", "a 1100", "b 1200"}, []SignalKind{Press, Together}},
-		"at once":                  {[]string{"A 0", "B 20", "a 100", "b 120"}, []SignalKind{Together}},
-		"a release that was lost":  {[]string{"A 0", "A 5000", "a 5100"}, []SignalKind{Press, Press}},
-		"a release of no key":      {[]string{"a 0", "B 100", "b 200"}, []SignalKind{Press}},
-		"held since before":        {[]string{"open 0", "A 100", "A 1600", "a 1700", "B 2000", "b 2100"}, []SignalKind{Press}},
-		"pressed after a start":    {[]string{"open 0", "A 100", "a 300"}, []SignalKind{Press}},
-		"a lost line lets all go":  {[]string{"A 0", "lose 100", "open 3000", "B 6000", "b 6100"}, []SignalKind{Press, Press}},
-		"a contact that bounces":   {[]string{"A 0", "a 5", "A 12", "a 16", "A 40", "a 300", "A 310", "a 315"}, []SignalKind{Press}},
-		"held over a lost line":    {[]string{"A 0", "lose 500", "open 3000", "A 4000", "A 5500", "a 5600", "B 8000", "b 8100"}, []SignalKind{Press, Press}},
+		"one after the other":     {[]string{"A 0", "a 100", "B 200", "b 300"}, []SignalKind{Press, Press}},
+		"the second while held":   {[]string{"A 0", "B 1000", "a 1100", "b 1200"}, []SignalKind{Press, Together}},
+		"at once":                 {[]string{"A 0", "B 20", "a 100", "b 120"}, []SignalKind{Together}},
+		"a release that was lost": {[]string{"A 0", "A 5000", "a 5100"}, []SignalKind{Press, Press}},
+		"a release of no key":     {[]string{"a 0", "B 100", "b 200"}, []SignalKind{Press}},
+		"held since before":       {[]string{"open 0", "A 100", "A 1600", "a 1700", "B 2000", "b 2100"}, []SignalKind{Press}},
+		"pressed after a start":   {[]string{"open 0", "A 100", "a 300"}, []SignalKind{Press}},
+		"a lost line lets all go": {[]string{"A 0", "lose 100", "open 3000", "B 6000", "b 6100"}, []SignalKind{Press, Press}},
+		"a contact that bounces":  {[]string{"A 0", "a 5", "A 12", "a 16", "A 40", "a 300", "A 310", "a 315"}, []SignalKind{Press}},
+		"held over a lost line": {[]string{"A 0", "lose 500", "open 3000", "A 4000", "A 5500", "a 5600", "B 8000", "b 8100"},
+			[]SignalKind{Press, Press}},
 		"let go over a lost line":  {[]string{"A 0", "lose 500", "open 3000", "A 6000", "a 6100"}, []SignalKind{Press, Press}},
 		"the same again, let go":   {[]string{"A 0", "a 100", "A 600", "a 700"}, []SignalKind{Press, Press}},
 		"the same again, and held": {[]string{"A 0", "A 500", "A 1000", "a 1100"}, []SignalKind{Press}},
@@ -182,7 +183,8 @@ func send(t *testing.T, f *os.File, s string) {
 func TestAKeypadThatFallsSilent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keypad")
 	master := openTTY(t, path)
-	s := NewSerial(SerialConfig{Port: path, Profile: profileOf(t, releasing+"[[frame]]\nkind='heartbeat'\nlayout='00'\nevery='1s'\n"), Now: now(), Logger: quiet, AtOnce: true})
+	s := NewSerial(SerialConfig{Port: path, Profile: profileOf(t, releasing+"[[frame]]\nkind='heartbeat'\nlayout='00'\nevery='1s'\n"),
+		Now: now(), Logger: quiet, AtOnce: true})
 	events := running(t, s.Run)
 	for range 8 { // longer than the silence that it does not make
 		time.Sleep(500 * time.Millisecond)

@@ -40,7 +40,8 @@ func keypadKinds() []keypadKind {
 	small := func(key int) []byte { return []byte{'a' + byte(key)} }
 	const letters = "name='letters'\n[[frame]]\nlayout='key=31-35'\ncode='text'\nkeys=['1','2','3','4','5']\n" +
 		"[[frame]]\nkind='release'\nlayout='key=62-66'\ncode='text'\nkeys=['b','c','d','e','f']\nof=['1','2','3','4','5']\n"
-	const frames = "name='frames'\n[[frame]]\nlayout='aa key=01-05 sum8 55'\ncode='decimal'\n[[frame]]\nkind='release'\nlayout='ab key=01-05 sum8 55'\ncode='decimal'\n"
+	const frames = "name='frames'\n[[frame]]\nlayout='aa key=01-05 sum8 55'\ncode='decimal'\n[[frame]]\nkind='release'\n" +
+		"layout='ab key=01-05 sum8 55'\ncode='decimal'\n"
 	framed := func(head byte) func(key int) []byte {
 		return func(key int) []byte { return []byte{head, byte(key), head + byte(key), 0x55} }
 	}

@@ -76,7 +76,8 @@ func TestALineThatBabbles(t *testing.T) {
 				t.Errorf("lost because of %v", e.Err)
 			}
 			wantEvent(t, events, ActionBack, "")
-			if _, err := master.Write([]byte("S1\r\n")[map[string]int{"byte": 1, "line": 0}[name]:map[string]int{"byte": 2, "line": 4}[name]]); err != nil {
+			if _, err := master.Write([]byte("S1\r\n")[map[string]int{"byte": 1, "line": 0}[name]:map[string]int{"byte": 2,
+				"line": 4}[name]]); err != nil {
 				t.Fatal(err)
 			}
 			wantEvent(t, events, Down, map[string]Code{"byte": "0x31", "line": "S1"}[name])
@@ -269,9 +270,11 @@ func TestNoiseIsNeverHeld(t *testing.T) {
 	}
 }
 
-// TestAKeypadThatIsNeverReadIsTold has a keypad send frames at another speed: after the third the bytes are told, once, until a key is read.
+// TestAKeypadThatIsNeverReadIsTold has a keypad send frames at another speed: after the third the bytes are told, once, until a key is
+// read.
 func TestAKeypadThatIsNeverReadIsTold(t *testing.T) {
-	for name, frames := range map[string]struct{ wrong, right string }{"slz": {"\x98\x80\xf8\x00", string(slz(3))}, "line": {"\xb1\x8d", "3\r\n"}} {
+	for name, frames := range map[string]struct{ wrong, right string }{"slz": {"\x98\x80\xf8\x00", string(slz(3))},
+		"line": {"\xb1\x8d", "3\r\n"}} {
 		var told []string
 		b := newBurst(shipped(t, name), 9600, make(chan []byte, 9), lineUser{
 			read: func(r keypad.Read, _ time.Duration) { told = append(told, r.Code) },

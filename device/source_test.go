@@ -75,7 +75,8 @@ func wantEvent(t *testing.T, events <-chan Event, action Action, code Code) Even
 
 func TestGPIO(t *testing.T) {
 	pins := []*gpiotest.Pin{
-		{N: "A", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)}, {N: "B", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)},
+		{N: "A", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)},
+		{N: "B", L: gpio.High, P: gpio.Float, EdgesChan: make(chan gpio.Level, 16)},
 	}
 	g := NewGPIO(GPIOConfig{Lines: []GPIOLine{{Code: "A", Pin: pins[0]}, {Code: "B", Pin: pins[1]}}, Now: now(), Logger: quiet})
 	events := running(t, g.Run)
@@ -237,8 +238,10 @@ func TestSimulated(t *testing.T) {
 // TestUnpluggedInTheMiddleOfAFrame pulls a keypad out after each byte of a frame, and lets the rest come when it is back: it is no press of
 // that key, and the next key is read.
 func TestUnpluggedInTheMiddleOfAFrame(t *testing.T) {
-	releases := "name='x'\n[[frame]]\nlayout='3c key=31-35 3e'\ncode='text'\n[[frame]]\nkind='release'\nlayout='3c key=41-45 3e'\ncode='text'\n"
-	for _, kind := range append(keypadKinds(), keypadKind{name: "releases", profile: releases, frame: func(key int) []byte { return fmt.Appendf(nil, "<%d>", key) }}) {
+	releases := "name='x'\n[[frame]]\nlayout='3c key=31-35 3e'\ncode='text'\n[[frame]]\nkind='release'\nlayout='3c key=41-45 3e'\n" +
+		"code='text'\n"
+	for _, kind := range append(keypadKinds(), keypadKind{name: "releases", profile: releases,
+		frame: func(key int) []byte { return fmt.Appendf(nil, "<%d>", key) }}) {
 		frame, other := kind.frame(2), kind.frame(4)
 		for cut := 1; cut < len(frame); cut++ {
 			t.Run(fmt.Sprint(kind.name, " after ", cut), func(t *testing.T) {

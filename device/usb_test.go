@@ -78,19 +78,20 @@ func usbRun(t *testing.T, plug []*fakeKeypad, typed func(began time.Time)) []str
 		}
 		began := time.Now()
 		var mu sync.Mutex
-		u := NewUSB(USBConfig{Device: "keypad", Keys: []Code{"KEY_KP1", "KEY_KP2", "KEY_KP3"}, Now: func() time.Duration { return time.Since(began) }, Open: func(string) (InputDevice, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			if len(plug) == 0 {
-				return nil, errors.New("not there")
-			}
-			p := plug[0]
-			plug = plug[1:]
-			if p == nil {
-				return nil, errors.New("not there")
-			}
-			return p, nil
-		}})
+		u := NewUSB(USBConfig{Device: "keypad", Keys: []Code{"KEY_KP1", "KEY_KP2", "KEY_KP3"},
+			Now: func() time.Duration { return time.Since(began) }, Open: func(string) (InputDevice, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if len(plug) == 0 {
+					return nil, errors.New("not there")
+				}
+				p := plug[0]
+				plug = plug[1:]
+				if p == nil {
+					return nil, errors.New("not there")
+				}
+				return p, nil
+			}})
 		events := running(t, u.Run)
 		synctest.Wait()
 		typed(began)
@@ -114,7 +115,8 @@ func usbRun(t *testing.T, plug []*fakeKeypad, typed func(began time.Time)) []str
 }
 
 func TestUSBKeys(t *testing.T) {
-	down, up := func(k string) string { return fmt.Sprintf("%d KEY_%s", Down, k) }, func(k string) string { return fmt.Sprintf("%d KEY_%s", Up, k) }
+	down, up := func(k string) string { return fmt.Sprintf("%d KEY_%s", Down, k) },
+		func(k string) string { return fmt.Sprintf("%d KEY_%s", Up, k) }
 	for name, c := range map[string]struct {
 		held  []uint16
 		typed func(f *fakeKeypad)
@@ -187,7 +189,8 @@ func TestUSBKeys(t *testing.T) {
 			f.mu.Lock()
 			f.held = []uint16{kp3} // 1 was let go, 3 went down
 			f.mu.Unlock()
-			f.events <- []evdev.Event{{Type: evdev.TypeSync, Code: evdev.SyncDropped}, {Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown}, {Type: evdev.TypeSync}}
+			f.events <- []evdev.Event{{Type: evdev.TypeSync, Code: evdev.SyncDropped}, {Type: evdev.TypeKey, Code: kp2, Value: evdev.KeyDown},
+				{Type: evdev.TypeSync}}
 			f.key(kp3, evdev.KeyUp)
 			time.Sleep(time.Second)
 			f.key(kp3, evdev.KeyDown)
@@ -214,7 +217,8 @@ func TestUSBUnpluggedAndBack(t *testing.T) {
 		second.key(kp2, evdev.KeyUp)
 		second.key(kp3, evdev.KeyDown)
 	})
-	want := []string{fmt.Sprintf("%d KEY_KP1", Down), fmt.Sprintf("%d ", ActionLost), fmt.Sprintf("%d ", ActionBack), fmt.Sprintf("%d KEY_KP3", Down)}
+	want := []string{fmt.Sprintf("%d KEY_KP1", Down), fmt.Sprintf("%d ", ActionLost), fmt.Sprintf("%d ", ActionBack),
+		fmt.Sprintf("%d KEY_KP3", Down)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

@@ -17,7 +17,8 @@ func WatchPause(baud int) time.Duration {
 // Watch opens a serial port and calls heard with what comes without a pause and when it began, until ctx ends, when it returns nil,
 // or the port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
 // called when the line is being read, as what came before is lost.
-func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(), heard func([]byte, time.Duration)) (err error) {
+func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(),
+	heard func([]byte, time.Duration)) (err error) {
 	p, err := OpenPort(name, l, now)
 	if err != nil {
 		return fmt.Errorf("open the serial port %s: %w", name, err)

@@ -23,7 +23,8 @@ func TestPreparedScreensAreTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		panel := image.Pt(480, 320)
 		rotation := Rotation(rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rotation"))
-		p := &Framebuffer{surface: *newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "BGRX8888"}).Draw(t, "format"), panel, 4, rotation)}
+		p := &Framebuffer{surface: *newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "BGRX8888"}).Draw(t, "format"), panel, 4,
+			rotation)}
 		size := rotation.size(panel)
 		other := NewBrowser(size) // a panel that cannot be given parts before
 		b := NewBoard(fresh, size, p, other)

@@ -34,7 +34,8 @@ type DRM struct {
 }
 
 // OpenDRM opens the first of the cards, files as /dev/dri/card0, that has a screen plugged in, in a mode as "1024x600" if the screen
-// has it, else in the one that the boot line forces or that the screen prefers. The error wraps ErrNoCard if none of the files can drive a screen, ErrUnplugged if one could but has none.
+// has it, else in the one that the boot line forces or that the screen prefers. The error wraps ErrNoCard if none of the files can drive a
+// screen, ErrUnplugged if one could but has none.
 func OpenDRM(cards []string, mode string, rotation Rotation) (*DRM, error) {
 	var errs []error
 	unplugged := false
@@ -127,7 +128,8 @@ func (d *DRM) show(mode drmMode, crtc uint32) error {
 	}
 	err = d.card.setCrtc(drmCrtc{id: crtc, fb: d.fb, valid: 1, mode: mode}, d.output.connector)
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("show a picture of %dx%d: %w; another program draws on this screen, a desktop or a boot splash: end it", mode.width, mode.height, err)
+		return fmt.Errorf("show a picture of %dx%d: %w; another program draws on this screen, a desktop or a boot splash: end it", mode.width,
+			mode.height, err)
 	}
 	if err != nil {
 		return fmt.Errorf("show a picture of %dx%d: %w", mode.width, mode.height, err)
@@ -141,7 +143,8 @@ func (d *DRM) allocate(mode drmMode, bits uint32) error {
 		return fmt.Errorf("create a buffer of %dx%d pixels of %d bits: %w", mode.width, mode.height, bits, err)
 	}
 	d.handle = dumb.handle
-	fb, format := drmFB{width: dumb.width, height: dumb.height, pitch: dumb.pitch, bitsPerPixel: bits, depth: 24, handle: dumb.handle}, xrgb8888
+	fb, format := drmFB{width: dumb.width, height: dumb.height, pitch: dumb.pitch, bitsPerPixel: bits, depth: 24, handle: dumb.handle},
+		xrgb8888
 	if bits == 16 {
 		fb.depth, format = 16, rgb565
 	}
@@ -159,7 +162,8 @@ func (d *DRM) allocate(mode drmMode, bits uint32) error {
 	}
 	var err error
 	// Written only: reading a screen's memory is slow.
-	d.memory, err = unix.Mmap(int(d.card.file.Fd()), int64(where.offset), d.format.stride*d.format.height, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	d.memory, err = unix.Mmap(int(d.card.file.Fd()), int64(where.offset), d.format.stride*d.format.height, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_SHARED)
 	if err != nil {
 		return fmt.Errorf("map the buffer's memory: %w", err)
 	}
@@ -214,7 +218,8 @@ func (d *DRM) Halt() error {
 	var left []error
 	for _, err := range errs {
 		// Who never became the master cannot stop being it.
-		if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, fs.ErrPermission) &&
+			!errors.Is(err, fs.ErrNotExist) {
 			left = append(left, err)
 		}
 	}

@@ -121,7 +121,8 @@ func chooseScreens(connectors []uint32, look func(uint32) (drmOutput, error), cr
 		switch {
 		case o.unknown && len(o.modes) == 0:
 		case !drawn:
-			errs = append(errs, fmt.Errorf("the screen at connector %d has no mode that can be drawn, which are %s and not interlaced", id, sizesDrawn))
+			errs = append(errs, fmt.Errorf("the screen at connector %d has no mode that can be drawn, which are %s and not interlaced", id,
+				sizesDrawn))
 		case !free:
 			errs = append(errs, fmt.Errorf("the card has no free controller for the screen at connector %d", id))
 		case o.unknown:

@@ -139,7 +139,8 @@ func (c drmCard) connector(id uint32) (out drmOutput, err error) {
 	if err := c.ask(drmGetConnector, unsafe.Pointer(&m)); err != nil {
 		return drmOutput{}, err
 	}
-	out = drmOutput{connector: id, connected: m.connection == drmConnected, unknown: m.connection == drmUnknown, modes: modes[:min(n.countModes, m.countModes)]}
+	out = drmOutput{connector: id, connected: m.connection == drmConnected, unknown: m.connection == drmUnknown,
+		modes: modes[:min(n.countModes, m.countModes)]}
 	for _, id := range encoders[:min(n.countEncoders, m.countEncoders)] {
 		e := drmEncoder{id: id}
 		if err := c.ask(drmGetEncoder, unsafe.Pointer(&e)); err != nil {

@@ -185,7 +185,8 @@ func TestChoosePanel(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
 	}
-	if p, err := OpenPanel(PanelConfig{Kind: Auto, Framebuffer: filepath.Join(t.TempDir(), "fb0")}); p != nil || !errors.Is(err, ErrNoCard) || !errors.Is(err, os.ErrNotExist) {
+	if p, err := OpenPanel(PanelConfig{Kind: Auto, Framebuffer: filepath.Join(t.TempDir(), "fb0")}); p != nil || !errors.Is(err, ErrNoCard) ||
+		!errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a machine without any screen: %v, %v", p, err)
 	}
 	if _, err := OpenDRM([]string{"/dev/null"}, "", 0); !errors.Is(err, ErrNoCard) || !strings.Contains(err.Error(), "/dev/null") {

@@ -69,7 +69,8 @@ func (f *Framebuffer) start() (err error) {
 		return fmt.Errorf("framebuffer %s: %w", f.file.Name(), err)
 	}
 	if f.scale = scaleOf(f.format.width, f.format.height); f.scale == 0 {
-		return fmt.Errorf("framebuffer %s: its size of %dx%d cannot be drawn, as %s can", f.file.Name(), f.format.width, f.format.height, sizesDrawn)
+		return fmt.Errorf("framebuffer %s: its size of %dx%d cannot be drawn, as %s can", f.file.Name(), f.format.width, f.format.height,
+			sizesDrawn)
 	}
 	f.memory, err = unix.Mmap(int(f.file.Fd()), 0, f.format.memory(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
@@ -97,7 +98,8 @@ func fbFormat(v fbVarInfo, x fbFixInfo) pixelFormat {
 	return pixelFormat{
 		width: int(v.xres), height: int(v.yres), stride: int(x.lineLength), bytes: bytes,
 		origin: int(v.yoffset)*int(x.lineLength) + int(v.xoffset)*bytes,
-		red:    channelBits{v.red.offset, v.red.length}, green: channelBits{v.green.offset, v.green.length}, blue: channelBits{v.blue.offset, v.blue.length},
+		red:    channelBits{v.red.offset, v.red.length}, green: channelBits{v.green.offset, v.green.length},
+		blue: channelBits{v.blue.offset, v.blue.length},
 	}
 }
 

@@ -54,7 +54,8 @@ func (l *layout) waiting(s Screen, body image.Rectangle) {
 		advice, {s: s.Device, size: u, ink: inkSoft},
 	}
 	if l.upright() { // the code stays large above its picture
-		blocks = []block{{s: "等待登记", size: u * 3 / 2, ink: inkDark, gap: 10}, code, {s: "核对码 " + s.Digits, size: u * 2, ink: inkDark, gap: 10}, advice}
+		blocks = []block{{s: "等待登记", size: u * 3 / 2, ink: inkDark, gap: 10}, code, {s: "核对码 " + s.Digits, size: u * 2, ink: inkDark, gap: 10},
+			advice}
 	}
 	l.write(column{box: l.code(s, body, "管理员扫码登记", "Scan to accept"), on: paper, centre: true, most: l.growth()}, blocks...)
 }

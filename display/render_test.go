@@ -56,7 +56,8 @@ func renderer(t testing.TB) *Renderer {
 func link(t testing.TB) string {
 	t.Helper()
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
-	c := qrcode.Claim{Device: "lz-0417", Visit: 0x1234567890abcdef, Issued: time.Unix(1_790_000_000, 0), Synced: true, Staff: true, Matter: true}
+	c := qrcode.Claim{Device: "lz-0417", Visit: 0x1234567890abcdef, Issued: time.Unix(1_790_000_000, 0), Synced: true, Staff: true,
+		Matter: true}
 	token, err := c.Sign(key)
 	if err != nil {
 		t.Fatal(err)
@@ -102,8 +103,9 @@ func screens(t testing.TB) map[string]Screen {
 	return map[string]Screen{
 		"starting":  {Order: rating.Levels()},
 		"enrolling": {State: Enrolling, Order: rating.Levels(), Device: at.Device, Fingerprint: at.Fingerprint, Offline: true},
-		"waiting": {State: Enrolling, Order: rating.Levels(), Device: "k3mq9xtr27hw", Fingerprint: at.Fingerprint, Code: "BKTNWXRD", Digits: "0417",
-			Link: "https://admin.example.com/fleet/enrol?code=BKTNWXRD", Offline: true},
+		"waiting": {State: Enrolling, Order: rating.Levels(), Device: "k3mq9xtr27hw", Fingerprint: at.Fingerprint, Code: "BKTNWXRD",
+			Digits: "0417",
+			Link:   "https://admin.example.com/fleet/enrol?code=BKTNWXRD", Offline: true},
 		"idle":   with(func(s *Screen) { s.State = Idle }),
 		"asking": with(func(s *Screen) { s.State, s.Subject, s.Step, s.Steps, s.Link = Asking, rating.StaffSubject, 1, 1, l }),
 		"asking-matter": with(func(s *Screen) {
@@ -135,7 +137,8 @@ func screens(t testing.TB) map[string]Screen {
 			s.State, s.Subject, s.Step, s.Steps, s.Reasons = Explaining, rating.StaffSubject, 1, 1, reasonsOf(t, 5)
 		}),
 		"reasons-again": with(func(s *Screen) {
-			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Reasons, s.AskAgain = Explaining, rating.MatterSubject, "居住证办理", 2, 2, reasonsOf(t, 1), true
+			s.State, s.Subject, s.Matter, s.Step, s.Steps, s.Reasons, s.AskAgain = Explaining, rating.MatterSubject, "居住证办理", 2, 2, reasonsOf(t, 1),
+				true
 			s.Order = [5]rating.Level{1, 2, 3, 4, 5}
 		}),
 		"reasons-said":   with(func(s *Screen) { s.State, s.Subject, s.Steps = Explaining, rating.StaffSubject, 1 }),

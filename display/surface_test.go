@@ -56,7 +56,8 @@ func TestPartsMakeTheWholeInEveryRotation(t *testing.T) {
 		scale := rapid.IntRange(1, 3).Draw(t, "scale")
 		panel := drawn.Mul(scale).Add(image.Pt(rapid.IntRange(0, scale-1).Draw(t, "right"), rapid.IntRange(0, scale-1).Draw(t, "below")))
 		r := Rotation(rapid.SampledFrom([]int{0, 90, 180, 270}).Draw(t, "rotation"))
-		s := newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "RGB888", "BGRX8888"}).Draw(t, "format"), panel, rapid.IntRange(0, 12).Draw(t, "gap"), r)
+		s := newSurface(rapid.SampledFrom([]string{"XRGB8888", "RGB565", "RGB888", "BGRX8888"}).Draw(t, "format"), panel,
+			rapid.IntRange(0, 12).Draw(t, "gap"), r)
 		s.scale = scale
 		size := r.size(drawn)
 		m := image.NewRGBA(image.Rectangle{Max: size})

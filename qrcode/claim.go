@@ -140,7 +140,8 @@ func (t Token) Verify(key ed25519.PublicKey) (Claim, error) {
 // base has no path, since a path's capitals could matter.
 func Link(base, token string) (string, error) {
 	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
+		u.Fragment != "" || u.User != nil {
 		return "", fmt.Errorf("rating link base %q: want https://host[:port] without a path", base)
 	}
 	return strings.ToUpper(u.Scheme+"://"+u.Host) + Path + token, nil

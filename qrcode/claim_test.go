@@ -108,7 +108,8 @@ func TestLinkBases(t *testing.T) {
 	if got, err := Link("http://127.0.0.1:8080", "ABC"); got != "HTTP://127.0.0.1:8080/R/ABC" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	for _, base := range []string{"", "rate.example.com", "ftp://rate.example.com", "https://rate.example.com/x", "https://u@rate.example.com", "https://rate.example.com?x"} {
+	for _, base := range []string{"", "rate.example.com", "ftp://rate.example.com", "https://rate.example.com/x", "https://u@rate.example.com",
+		"https://rate.example.com?x"} {
 		if got, err := Link(base, "ABC"); err == nil {
 			t.Errorf("base %q makes %q", base, got)
 		}

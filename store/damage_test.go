@@ -171,7 +171,8 @@ func TestDamagedFilesAreSetAside(t *testing.T) {
 			if len(events) != 2 || events[0].Name != rating.EventDamage || events[1].Name != rating.EventSalvage {
 				t.Fatalf("events %+v", events)
 			}
-			if c.least == 200 && (events[1].Detail["epoch"] != epoch.String() || events[1].Detail["first"] != "101" || events[1].Detail["last"] != "300") {
+			if c.least == 200 && (events[1].Detail["epoch"] != epoch.String() || events[1].Detail["first"] != "101" ||
+				events[1].Detail["last"] != "300") {
 				t.Errorf("the report says %v", events[1].Detail)
 			}
 			if again, _ := salvaged(t, s); len(again) != len(records) {

@@ -121,7 +121,8 @@ func (v *glance) inspect() (*Inspection, error) {
 		return nil, err
 	}
 	if b := values[keyVersion]; len(b) != 8 || binary.BigEndian.Uint64(b) != Version {
-		return nil, fmt.Errorf("its format is not %d, which this program reads; start the daemon of this version once, or take the other version's tool", Version)
+		return nil, fmt.Errorf("its format is not %d, which this program reads; start the daemon of this version once, or take the other "+
+			"version's tool", Version)
 	}
 	get := func(key string) []byte {
 		if err != nil || values[key] == nil {

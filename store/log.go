@@ -67,7 +67,8 @@ func (s *Store) append(bodies []rating.Body) (first uint64, err error) {
 	}
 	for _, b := range bodies {
 		if b.Evaluation != nil && b.Evaluation.Replaces >= first+uint64(len(bodies)) {
-			return 0, fmt.Errorf("append a correction of record %d: the log holds records through %d; what is corrected was set aside", b.Evaluation.Replaces, k.last)
+			return 0, fmt.Errorf("append a correction of record %d: the log holds records through %d; what is corrected was set aside",
+				b.Evaluation.Replaces, k.last)
 		}
 	}
 	if k.last == k.released {

@@ -180,7 +180,8 @@ func (w *salvage) run() error {
 	if err := w.event(rating.EventSalvage, pairs...); err != nil {
 		return err
 	}
-	w.s.opt.Logger.Info("a damaged store has been read through", "file", w.file, "found", w.found, "unreadable_pages", unreadable, "problem", problem)
+	w.s.opt.Logger.Info("a damaged store has been read through", "file", w.file, "found", w.found, "unreadable_pages", unreadable, "problem",
+		problem)
 	k := w.s.now()
 	w.note.In, w.note.Through = k.epoch, k.last
 	return w.keep()

@@ -16,7 +16,8 @@ import (
 )
 
 // ErrInUse is returned by Open.
-var ErrInUse = errors.New("the store is in use by another process, and only one may write it: stop the other ratingd, or give this one a state folder of its own")
+var ErrInUse = errors.New("the store is in use by another process, and only one may write it: stop the other ratingd, or give this one a " +
+	"state folder of its own")
 
 // ErrDamaged says that the file does not hold what it should. It is what Inspect returns, and the reason of a Damage.
 var ErrDamaged = errors.New("the store is damaged")

@@ -47,7 +47,8 @@ func (c *command) appointment(flags *flag.FlagSet) appointment {
 func (a appointment) grant() (g account.Grant, err error) {
 	g = account.Grant{Role: account.Role(*a.role), Scope: *a.scope, Area: *a.area}
 	if g.Role.Chinese() == "" {
-		return g, cli.Usage(fmt.Sprintf("-role 不能是 %q，可写 %v", *a.role, account.Roles()), fmt.Sprintf("-role: there is no role %q; there are %v", *a.role, account.Roles()))
+		return g, cli.Usage(fmt.Sprintf("-role 不能是 %q，可写 %v", *a.role, account.Roles()),
+			fmt.Sprintf("-role: there is no role %q; there are %v", *a.role, account.Roles()))
 	}
 	if g.Role.Scope() == account.InArea {
 		g.Scope = *a.area
@@ -102,7 +103,8 @@ func (c *command) printLink(ctx context.Context, x *rooms, by account.By, a acco
 		life = account.SignInLinkLife
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\n", strings.TrimSuffix(base, "/"), secret)
-	return errors.Join(err, c.say("%[2]s（%[3]s）在 %[1]s 内可用一次；看到它的人都能使用", "it works once, within %s, for %s (%s); who reads it can use it", life, a.Login, a.Name))
+	return errors.Join(err, c.say("%[2]s（%[3]s）在 %[1]s 内可用一次；看到它的人都能使用", "it works once, within %s, for %s (%s); who reads it can use it",
+		life, a.Login, a.Name))
 }
 
 // url returns where a browser finds the centre's pages, as far as the configuration says.
@@ -128,7 +130,8 @@ func (a adminConfig) url() string {
 }
 
 // onAccount reads flags and one sign-in name, and calls do with that account.
-func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []string, do func(*rooms, account.By, account.Account) error) (err error) {
+func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []string,
+	do func(*rooms, account.By, account.Account) error) (err error) {
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -150,7 +153,8 @@ func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []str
 func (c *command) linkAccount(ctx context.Context, args []string) error {
 	flags := c.flags("centrald account link")
 	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
-	in := flags.Bool("sign-in", false, "the link signs in, also past a second factor that is lost, within ten minutes; without this its reader chooses a password")
+	in := flags.Bool("sign-in", false, "the link signs in, also past a second factor that is lost, within ten minutes; without this its "+
+		"reader chooses a password")
 	clear := flags.Bool("clear-second", false, "take the second factor away, whose phone is lost; a new one is enrolled at the next sign-in")
 	return c.onAccount(ctx, flags, args, func(x *rooms, by account.By, a account.Account) error {
 		if *clear {

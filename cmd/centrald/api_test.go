@@ -73,7 +73,8 @@ func (p program) ask(method, path string, parts []string, query, body string, he
 	}
 	w := webtest.Do(p.site, r)
 	if !strings.HasSuffix(path, ".yaml") || w.Code != http.StatusOK {
-		*p.answers = append(*p.answers, descriptions.Answer{Method: method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
+		*p.answers = append(*p.answers, descriptions.Answer{Method: method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"),
+			Body: w.Body.Bytes()})
 	}
 	return w
 }
@@ -103,15 +104,18 @@ func TestAPI(t *testing.T) {
 	x, site := pagesAt(t, "admin.hosts = ['admin.example.com']", noon())
 	crowd := &crowd{t, x, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
 	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
-	clerk, err := x.people.Add(t.Context(), operator(), "clerk.one", "测试", "629901000000", account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1})
+	clerk, err := x.people.Add(t.Context(), operator(), "clerk.one", "测试", "629901000000",
+		account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var answers []descriptions.Answer
 	city := account.Grant{Role: account.City, Scope: "629900000000", Area: "629900000000", From: 1}
-	p := program{t, site, tokenOf(t, crowd, city, "", account.SeeDirectory, account.EditDirectory, account.SeeAccounts, account.SeeAudit), &answers}
+	p := program{t, site, tokenOf(t, crowd, city, "", account.SeeDirectory, account.EditDirectory, account.SeeAccounts, account.SeeAudit),
+		&answers}
 	hall := p
-	hall.token = tokenOf(t, crowd, account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1}, "", account.SeeDirectory, account.EditDirectory)
+	hall.token = tokenOf(t, crowd, account.Grant{Role: account.Hall, Scope: "SL-H2", Area: "629901000000", From: 1}, "", account.SeeDirectory,
+		account.EditDirectory)
 
 	t.Run("lists", func(t *testing.T) { lists(t, p, hall) })
 	t.Run("changes", func(t *testing.T) { changes(t, p, hall, time.UnixMilli(x.journal.Now())) })
@@ -154,7 +158,8 @@ func lists(t *testing.T, p, hall program) {
 	if some := read[list[directory.Record]](t, hall.ask("GET", things, []string{"staff"}, "", "")); len(some.Items) != 7 {
 		t.Errorf("the hall's staff: %v", some.Items)
 	}
-	if some := read[list[directory.Record]](t, p.ask("GET", things, []string{"unit"}, "?day=2025-06-01&q=116299002MB002222J", "")); some.Items[0].Name != "示例市政务服务中心" {
+	if some := read[list[directory.Record]](t, p.ask("GET", things, []string{"unit"}, "?day=2025-06-01&q=116299002MB002222J",
+		"")); some.Items[0].Name != "示例市政务服务中心" {
 		t.Errorf("a unit as it was: %v", some.Items)
 	}
 	one := read[struct {
@@ -176,7 +181,8 @@ func changes(t *testing.T, p, hall program, now time.Time) {
 	if at := made.Header().Get("Location"); at != "/api/v1/organisation/window/SL-H2-B05" {
 		t.Errorf("it is at %q", at)
 	}
-	webtest.Want(t, hall.ask("POST", things, []string{"window"}, "", `{"id":"SL-H2-B05","name":"又","hall":"SL-H2","reason":"增设窗口"}`), 409, `"code": "exists"`)
+	webtest.Want(t, hall.ask("POST", things, []string{"window"}, "", `{"id":"SL-H2-B05","name":"又","hall":"SL-H2","reason":"增设窗口"}`), 409,
+		`"code": "exists"`)
 	read := hall.ask("GET", oneThing, []string{"window", "SL-H2-B05"}, "", "")
 	tag := read.Header().Get("ETag")
 	if tag == "" || tag != made.Header().Get("ETag") {
@@ -192,14 +198,16 @@ func changes(t *testing.T, p, hall program, now time.Time) {
 	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+today+`","reason":"撤销"}`, "If-Match", tag), 422, "不晚于")
 	tomorrow := directory.DayOf(now.Add(24 * time.Hour)).String()
 	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+tomorrow+`","reason":"撤销"}`), 428)
-	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+tomorrow+`","reason":"撤销"}`, "If-Match", tag), 200, `"to": "`+tomorrow+`"`)
+	webtest.Want(t, hall.ask("POST", oneThing+"/end", at, "", `{"on":"`+tomorrow+`","reason":"撤销"}`, "If-Match", tag), 200,
+		`"to": "`+tomorrow+`"`)
 	// Of two who have read the same, one changes it.
 	tag = p.ask("GET", oneThing, []string{"hall", "SL-H1"}, "", "").Header().Get("ETag")
 	codes := make(chan int, 2)
 	for _, name := range []string{"市民中心甲", "市民中心乙"} {
 		go func() {
 			one := program{t, p.site, p.token, new([]descriptions.Answer)}
-			codes <- one.ask("PUT", oneThing, []string{"hall", "SL-H1"}, "", `{"name":"`+name+`","area":"629900000000","unit":"116299002MB002222J","reason":"更名"}`, "If-Match", tag).Code
+			codes <- one.ask("PUT", oneThing, []string{"hall", "SL-H1"}, "", `{"name":"`+name+
+				`","area":"629900000000","unit":"116299002MB002222J","reason":"更名"}`, "If-Match", tag).Code
 		}()
 	}
 	if a, b := <-codes, <-codes; a+b != 200+412 {

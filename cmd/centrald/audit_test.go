@@ -51,7 +51,8 @@ func TestFindingsAndVerify(t *testing.T) {
 		t.Helper()
 		b := wire.Batch{Device: box, Epoch: 7, First: first, Released: released, Records: records}
 		b.Sign(key)
-		if _, err := x.Journal.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(box), Received: time.Now().UnixMilli(), Key: public, Signature: b.Signature,
+		if _, err := x.Journal.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(box), Received: time.Now().UnixMilli(),
+			Key: public, Signature: b.Signature,
 			Epoch: b.Epoch, First: first, Released: released, Parts: records}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +71,8 @@ func TestFindingsAndVerify(t *testing.T) {
 	}
 	add(1, 0, two)
 	out, err = c.command("findings", "-config", c.config, "-lang", "en")
-	if err != nil || !strings.Contains(out, "fork  lz-0417 (市民中心政务服务大厅 综合窗口7号), epoch 0000000000000007, records 1 to 3") || !strings.Contains(out, "Stop the copy") {
+	if err != nil || !strings.Contains(out, "fork  lz-0417 (市民中心政务服务大厅 综合窗口7号), epoch 0000000000000007, records 1 to 3") ||
+		!strings.Contains(out, "Stop the copy") {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
 	if out, err := c.command("verify", "-config", c.config); err != nil {
@@ -82,7 +84,8 @@ func TestFindingsAndVerify(t *testing.T) {
 		t.Errorf("findings with a gap = %v\n%s", err, out)
 	}
 	add(5, 4, more[:3])
-	if out, err = c.command("findings", "-config", c.config); err != nil || !strings.Contains(out, "1 resolved") || strings.Contains(out, "gap  ") {
+	if out, err = c.command("findings", "-config", c.config); err != nil || !strings.Contains(out, "1 resolved") ||
+		strings.Contains(out, "gap  ") {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
 	out, err = c.command("findings", "-config", c.config, "-all", "-json")
@@ -90,7 +93,8 @@ func TestFindingsAndVerify(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &listed); err != nil {
 		t.Fatal(err)
 	}
-	if err != nil || len(listed) != 2 || listed[0].Kind != "gap" || listed[0].Resolved.IsZero() || listed[1].Kind != "fork" || listed[1].To != 3 || listed[1].Means.ZH == "" {
+	if err != nil || len(listed) != 2 || listed[0].Kind != "gap" || listed[0].Resolved.IsZero() || listed[1].Kind != "fork" ||
+		listed[1].To != 3 || listed[1].Means.ZH == "" {
 		t.Errorf("findings = %v\n%s", err, out)
 	}
 	out, err = c.command("verify", "-config", c.config, "-json")

@@ -52,7 +52,8 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 // restore makes a journal from a backup, in an empty place.
 func (c *command) restore(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald restore FILE")
-	headPath := flags.String("head", "", "the latest signed head that a witness kept, a `file`; without it the one that this machine kept, if it did")
+	headPath := flags.String("head", "", "the latest signed head that a witness kept, a `file`; without it the one that this machine kept, "+
+		"if it did")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -84,7 +85,8 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	act, err := x.journal.Import(ctx, f, x.beside(), known, c.operator(), p.tell)
 	p.End()
 	if errors.Is(err, journal.ErrNotEmpty) {
-		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables of the server)", err, journalFile, booksFile)
+		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or "+
+			"the tables of the server)", err, journalFile, booksFile)
 	}
 	if err != nil {
 		return err

@@ -156,7 +156,8 @@ func (b *brokerCheck) trouble(t ingest.Trouble) live.Trouble {
 func besideBroker(address string) condition.Text {
 	return condition.Text{
 		ZH: fmt.Sprintf("这里已有另一个消息代理（例如 mosquitto）。要用它，写 broker.url = \"mqtt://%s\"；要用内置代理，给 broker.listen 换一个端口", address),
-		EN: fmt.Sprintf("another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%s\"; to use the built-in one, give broker.listen another port", address)}
+		EN: fmt.Sprintf("another broker, such as mosquitto, is there. To use it, write broker.url = \"mqtt://%s\"; to use the built-in one, "+
+			"give broker.listen another port", address)}
 }
 
 // hintTaken adds to an error what to do if it is that the built-in broker's address is taken.

@@ -37,7 +37,8 @@ func TestCheckConfig(t *testing.T) {
 		t.Errorf("with mosquitto: %q, %v", out, err)
 	}
 	bad := mosquitto.Start(t, mosquitto.Open+"retain_available false\n")
-	if out, err := with(bad); !errors.Is(err, errBrokerLacks) || !strings.Contains(out, "✗ 该代理不保存保留消息") || !strings.Contains(out, "retain_available true") {
+	if out, err := with(bad); !errors.Is(err, errBrokerLacks) || !strings.Contains(out, "✗ 该代理不保存保留消息") ||
+		!strings.Contains(out, "retain_available true") {
 		t.Errorf("with one that retains nothing: %q, %v", out, err)
 	}
 }
@@ -53,7 +54,8 @@ func TestABrokerThatLacksSomethingIsATrouble(t *testing.T) {
 	said := b.tell(lacking, "")
 	now = now.Add(time.Hour)
 	b.tell(lacking, said)
-	if got := b.trouble(ingest.Trouble{}); got.Since.Unix() != 1000 || !strings.Contains(got.What, "$share") || !strings.Contains(got.Err.Error(), "$share") {
+	if got := b.trouble(ingest.Trouble{}); got.Since.Unix() != 1000 || !strings.Contains(got.What, "$share") ||
+		!strings.Contains(got.Err.Error(), "$share") {
 		t.Errorf("without shared subscriptions: %+v", got)
 	}
 	away := errors.New("the broker is away")

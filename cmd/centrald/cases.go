@@ -112,7 +112,8 @@ func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger)
 		}
 	}
 	return deadline.Open(ctx, deadline.Config{Journal: x.journal, Books: x.books, Calendar: days, Defaults: x.cfg.Deadline.Defaults,
-		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Link: address, Secret: secret, SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf,
+		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Link: address, Secret: secret,
+		SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf,
 		Holder: x.holder, Now: c.env.now, Logger: log})
 }
 

@@ -56,12 +56,14 @@ func (d door) state(project string) string {
 	return state
 }
 
-// TestACaseAtTheCentre tells a centre of a case, kills it, tells it again, answers by a channel, backs up, restores elsewhere, rebuilds, and verifies.
+// TestACaseAtTheCentre tells a centre of a case, kills it, tells it again, answers by a channel, backs up, restores elsewhere, rebuilds,
+// and verifies.
 func TestACaseAtTheCentre(t *testing.T) {
 	s := newStation(t, buildProgram(t), "")
 	d := door{t, testkit.Address(t)}
 	tokens, messages := filepath.Join(s.dir, "tokens"), filepath.Join(s.dir, "messages")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")), strings.Join(cases.Doors(), ",")), 0o600); err != nil {
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")),
+		strings.Join(cases.Doors(), ",")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	config, err := os.ReadFile(s.config)
@@ -69,13 +71,15 @@ func TestACaseAtTheCentre(t *testing.T) {
 		t.Fatal(err)
 	}
 	config = bytes.Replace(config, []byte("[rate]\n"), []byte("[rate]\nbase = \"https://rate.example.com\"\n"), 1)
-	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\nvoice_keys = { \"1\" = 5 }\n[deadline]\ndefaults = true\n[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
+	config = fmt.Appendf(config, "[cases]\nlisten = %q\ntokens_file = %q\nvoice_keys = { \"1\" = 5 }\n[deadline]\ndefaults = true\n"+
+		"[deadline.sms]\nfile = %q\n", d.addr, tokens, messages)
 	if err := os.WriteFile(s.config, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := s.start(s.config, "addresses.json")
 	now := time.Now().Format(time.RFC3339)
-	told := fmt.Sprintf(`{"cases":[{"area":"620100","project_no":"P-1","contact":"13800000001","completed_at":%q,"as_of":%q},{"area":"620100","project_no":"P-2","as_of":%q}]}`, now, now, now)
+	told := fmt.Sprintf(`{"cases":[{"area":"620100","project_no":"P-1","contact":"13800000001","completed_at":%q,"as_of":%q},`+
+		`{"area":"620100","project_no":"P-2","as_of":%q}]}`, now, now, now)
 	if status, said := d.ask("POST", "/v1/cases", "1", told); status != 200 || said["accepted"] != 2.0 {
 		t.Fatal(status, said)
 	}

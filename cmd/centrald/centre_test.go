@@ -40,7 +40,8 @@ type centre struct {
 func writeConfig(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "centrald.toml")
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[ops]\nlisten = \"127.0.0.1:0\"\n",
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\n"+
+		"listen = \"127.0.0.1:0\"\n[ops]\nlisten = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "state"), filepath.Join(dir, "addresses.json"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -148,8 +149,10 @@ func (c *centre) wantTold() {
 		return resp.StatusCode, string(b)
 	}
 	var all string
-	want := []string{`centrald_batches_total{result="entered"} 1`, `centrald_batches_total{result="repeated"} 1`, "centrald_records_total 2", `centrald_part_ok{part="broker"} 1`,
-		`centrald_part_ok{part="books"} 1`, "centrald_books_behind_rows 0", `centrald_hall_boxes{hall=""} 1`, `centrald_http_requests_total{code="200",site="admin"}`,
+	want := []string{`centrald_batches_total{result="entered"} 1`, `centrald_batches_total{result="repeated"} 1`, "centrald_records_total 2",
+		`centrald_part_ok{part="broker"} 1`,
+		`centrald_part_ok{part="books"} 1`, "centrald_books_behind_rows 0", `centrald_hall_boxes{hall=""} 1`,
+		`centrald_http_requests_total{code="200",site="admin"}`,
 		`centrald_http_requests_total{code="303",site="rate"} 1`, "centrald_sessions_open 0"}
 	within(c.t, time.Minute, "metrics", func() bool {
 		_, all = ask("/metrics")
@@ -222,7 +225,8 @@ func (c *centre) latest() []string {
 func (c *centre) connect() (mqtt.Client, map[wire.Channel]chan []byte) {
 	c.t.Helper()
 	told := map[wire.Channel]chan []byte{}
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + c.at.MQTT).SetClientID("hcp-" + string(box)).SetUsername(string(box)).SetProtocolVersion(4)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + c.at.MQTT).SetClientID("hcp-" + string(box)).SetUsername(string(box)).
+		SetProtocolVersion(4)
 	client := mqtt.NewClient(o)
 	c.done(client.Connect())
 	c.t.Cleanup(func() { client.Disconnect(0) })
@@ -264,7 +268,8 @@ func batch(t *testing.T, key ed25519.PrivateKey, visit rating.VisitID) []byte {
 		rating.VisitBody(at, rating.Visit{ID: visit, Window: window, Staff: rating.Staff{ID: "6201"}, Grouping: rating.Single,
 			Cases:    []rating.Case{{ProjectNo: "620102-1", TaskName: "个体工商户登记", Completed: true}},
 			Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60}),
-		rating.EvaluationBody(at.Add(5*time.Second), rating.Evaluation{Visit: visit, Subject: rating.MatterSubject, Level: 4, Channel: rating.Keypad, WaitedMS: 5000}),
+		rating.EvaluationBody(at.Add(5*time.Second), rating.Evaluation{Visit: visit, Subject: rating.MatterSubject, Level: 4,
+			Channel: rating.Keypad, WaitedMS: 5000}),
 	} {
 		raw, err := rating.Record{V: rating.RecordVersion, Device: box, Epoch: epoch, Seq: uint64(i + 1), Prev: prev, Body: body}.Encode()
 		if err != nil {
@@ -371,7 +376,8 @@ func TestCentre(t *testing.T) {
 	c.wantLatest("[matter 4 keypad counted]")
 	c.rateByPhone(key, visit)
 	order, err := wire.OpenCommand(c.key, c.receive(told[wire.CommandChannel], "command"))
-	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" || len(order.Args) != 2 {
+	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" ||
+		len(order.Args) != 2 {
 		t.Errorf("command = %+v, %v; want that the staff was rated, and not how", order, err)
 	}
 
@@ -393,7 +399,8 @@ func TestCentre(t *testing.T) {
 	}
 	again.done(client.Publish(wire.Topic(box, wire.PresenceChannel), 1, true, hello))
 	order, err = wire.OpenCommand(c.key, again.receive(told[wire.CommandChannel], "command after it came back"))
-	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" || len(order.Args) != 2 {
+	if err != nil || order.Name != wire.CommandPhoneRated || order.Args["visit"] != visit.String() || order.Args["subject"] != "staff" ||
+		len(order.Args) != 2 {
 		t.Errorf("command = %+v, %v; want that the staff was rated, and not how", order, err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// unitOf returns which unit an evaluation is about: that of the window where it was given, as on that day, else that which handled the case. It is empty
-// where nobody knows.
+// unitOf returns which unit an evaluation is about: that of the window where it was given, as on that day, else that which handled the
+// case. It is empty where nobody knows.
 func (x *rooms) unitOf(ctx context.Context, h books.Heard) (string, error) {
 	if h.Post.Device == "" {
 		return h.Unit, nil
@@ -40,9 +40,12 @@ func (x *rooms) listedSilence(ctx context.Context, s deadline.Silence) (listedFi
 		name = u.Name
 	}
 	return listedFinding{Kind: "silent_channel", Unit: s.Unit, Source: string(s.Channel), Found: s.Since,
-		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", name, s.Channel, s.Channel.Chinese(), s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
+		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", name, s.Channel, s.Channel.Chinese(),
+			s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
 		Means: condition.Text{ZH: "以前有人用这个渠道评价该单位，此后超过 deadline.silent_days 个工作日没有，渠道可能已中断。",
-			EN: "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The channel may be broken."},
+			EN: "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The " +
+				"channel may be broken."},
 		Do: condition.Text{ZH: "试一试这个渠道：按键、打开二维码、发短信。再有评价时，或一年没有评价之后，不再列出。",
-			EN: "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a year in which none does."}}, nil
+			EN: "Try the channel: press a key, open the code, send a message. It is no finding any more when the next rating comes, or after a " +
+				"year in which none does."}}, nil
 }

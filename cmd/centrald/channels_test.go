@@ -30,7 +30,8 @@ func TestASilentChannelIsListed(t *testing.T) {
 	if _, err := x.journal.Tell(t.Context(), "business", "1", []journal.Fact{{Fact: f}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.journal.Answer(t.Context(), "portal", "1", []journal.Answer{{Case: f.Key(), Level: 1, Channel: rating.Portal, At: now}}, nil); err != nil {
+	if _, err := x.journal.Answer(t.Context(), "portal", "1", []journal.Answer{{Case: f.Key(), Level: 1, Channel: rating.Portal, At: now}},
+		nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.caughtUp(t.Context(), io.Discard); err != nil {
@@ -43,7 +44,8 @@ func TestASilentChannelIsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"-config", c.path, "device", "add", "-id", "lz-0417", "-key", keyText(public), "-window-id", "SL-H1-A07"}, env); err != nil {
+	if err := run(t.Context(), []string{"-config", c.path, "device", "add", "-id", "lz-0417", "-key", keyText(public), "-window-id",
+		"SL-H1-A07"}, env); err != nil {
 		t.Fatal(err, log.String())
 	}
 	out.Reset()
@@ -51,7 +53,8 @@ func TestASilentChannelIsListed(t *testing.T) {
 	for _, h := range []struct {
 		books.Heard
 		want string
-	}{{books.Heard{Post: at, Unit: "another", At: env.now()}, unit}, {books.Heard{Post: books.Post{Device: "lz-0417", Window: "nowhere"}, At: env.now()}, ""}, {books.Heard{Unit: "another"}, "another"}} {
+	}{{books.Heard{Post: at, Unit: "another", At: env.now()}, unit},
+		{books.Heard{Post: books.Post{Device: "lz-0417", Window: "nowhere"}, At: env.now()}, ""}, {books.Heard{Unit: "another"}, "another"}} {
 		if got, err := x.unitOf(t.Context(), h.Heard); err != nil || got != h.want {
 			t.Errorf("%+v is of %q, %v, want %q", h.Heard, got, err, h.want)
 		}
@@ -71,11 +74,13 @@ func TestASilentChannelIsListed(t *testing.T) {
 		t.Errorf("at once: %s", text)
 	}
 	ahead.Store(int64(60 * 24 * time.Hour))
-	if text := findings(); !strings.Contains(text, "silent_channel  portal (单位 "+unit+" / unit "+unit+")") || strings.Contains(text, "more are open") {
+	if text := findings(); !strings.Contains(text, "silent_channel  portal (单位 "+unit+" / unit "+unit+")") ||
+		strings.Contains(text, "more are open") {
 		t.Errorf("two months later: %s", text)
 	}
 	var listed []listedFinding
-	if err := json.Unmarshal([]byte(findings("-json")), &listed); err != nil || len(listed) != 1 || listed[0].Unit != unit || !strings.Contains(listed[0].Detail, "政务网站") {
+	if err := json.Unmarshal([]byte(findings("-json")), &listed); err != nil || len(listed) != 1 || listed[0].Unit != unit ||
+		!strings.Contains(listed[0].Detail, "政务网站") {
 		t.Errorf("%+v, %v", listed, err)
 	}
 }

@@ -205,7 +205,8 @@ func (c config) takenListeners() error {
 		if err == nil {
 			err = l.Close()
 		}
-		if err == nil || same || errors.Is(err, syscall.EADDRINUSE) && (c.holds(string(d.address)) || d.field == "broker.listen" && speaksMQTT(string(d.address))) {
+		if err == nil || same || errors.Is(err, syscall.EADDRINUSE) &&
+			(c.holds(string(d.address)) || d.field == "broker.listen" && speaksMQTT(string(d.address))) {
 			continue // what is said of a broker, checkConfig says
 		}
 		errs = append(errs, fmt.Errorf("%s: %w", d.field, err))
@@ -256,11 +257,14 @@ func hintBind(address string, err error) error {
 		if e != nil {
 			return err
 		}
-		return fmt.Errorf("端口 %[1]s 被%[2]s占用，停掉它，或在此写另一个端口 / port %[1]s is taken by %[3]s: stop it, or write another port here: %[4]w", port, h.ZH(), h.EN(), err)
+		return fmt.Errorf("端口 %[1]s 被%[2]s占用，停掉它，或在此写另一个端口 / port %[1]s is taken by %[3]s: stop it, or write another port here: %[4]w", port,
+			h.ZH(), h.EN(), err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("本机没有地址 %[1]s，写本机的地址，或写 :%[2]s 表示全部地址 / this machine has no address %[1]s: write one that it has, or :%[2]s for all: %[3]w", host, port, err)
+		return fmt.Errorf("本机没有地址 %[1]s，写本机的地址，或写 :%[2]s 表示全部地址 / this machine has no address %[1]s: write one that it has, or :%[2]s for all: "+
+			"%[3]w", host, port, err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("本用户不能使用 1024 以下的端口 %[1]s，写另一个端口 / this account may not have a port below 1024: write another instead of %[1]s: %[2]w", port, err)
+		return fmt.Errorf("本用户不能使用 1024 以下的端口 %[1]s，写另一个端口 / this account may not have a port below 1024: write another instead of %[1]s: %[2]w",
+			port, err)
 	}
 	return err
 }

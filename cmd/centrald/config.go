@@ -168,7 +168,8 @@ func (c *config) check(lines tomlfile.Lines) error {
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
 	if c.Admin.CertFile == "" && len(c.Admin.Proxies) == 0 && c.Admin.Listen.exposed() {
-		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", c.Admin.Listen)
+		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, "+
+			"admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", c.Admin.Listen)
 	}
 	for i := range c.Admin.Proxies {
 		value("admin.proxies", &c.Admin.Proxies[i], string(c.Admin.Proxies[i]))

@@ -30,7 +30,8 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[ops]\nlisten = \":9480\"\ncert_file = \"c\"\nkey_file = \"k\"", "line 2: ops.listen: \":9480\" can be reached from other machines"},
 		{"[admin.oidc]\nissuer = \"http://id.example.com\"", "line 2: admin.oidc.issuer: \"http://id.example.com\" is not allowed"},
 		{"[admin.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"c\"\nclient_secret_file = \"s\"", "no group has a role"},
-		{"[admin.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\ngroups = [{group = \"g\", role = \"hall\", area = \"620100000000\"}]", "its id as scope"},
+		{"[admin.oidc]\nissuer = \"https://id.example.com\"\nclient_id = \"c\"\nclient_secret_file = \"s\"\n" +
+			"groups = [{group = \"g\", role = \"hall\", area = \"620100000000\"}]", "its id as scope"},
 		{"[cases]\ntokens_file = \"x\"\nlisten = \":8090\"", "line 3: cases.listen: \":8090\" can be reached from other machines in plain text"},
 		{"log_level = \"loud\"", "allowed are debug, info, warn, error"},
 		{"[broker]\nurl = \"tcp://mqtt.example.com\"", "write mqtts://host:8883"},
@@ -56,7 +57,8 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 			t.Errorf("%q: error %v, want one with %q", c.text, err, c.want)
 		}
 	}
-	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\nadmin.hosts=[\"Admin.example.com\"]\n" +
+	if _, err := parseConfig("broker.url = \"mqtts://mqtt.example.com:8883\"\nadmin.listen = \"[::1]:0\"\nrate.listen=\":443\"\n" +
+		"admin.hosts=[\"Admin.example.com\"]\n" +
 		"cases = {listen = \":8090\", tokens_file = \"t\", cert_file = \"c\", key_file = \"k\"}"); err != nil {
 		t.Error(err)
 	}

@@ -86,7 +86,8 @@ type booksURL string
 // UnmarshalText checks the address of a database.
 func (u *booksURL) UnmarshalText(b []byte) error {
 	s := string(b)
-	if folder, ok := strings.CutPrefix(s, "sqlite:"); ok && (folder == "" || strings.HasPrefix(folder, "/")) || strings.HasPrefix(s, "postgres://") {
+	if folder, ok := strings.CutPrefix(s, "sqlite:"); ok && (folder == "" || strings.HasPrefix(folder, "/")) ||
+		strings.HasPrefix(s, "postgres://") {
 		*u = booksURL(b)
 		return nil
 	}
@@ -99,7 +100,8 @@ type brokerURL string
 // UnmarshalText checks a broker's URL.
 func (u *brokerURL) UnmarshalText(b []byte) error {
 	v, err := url.Parse(string(b))
-	if len(b) > 0 && (err != nil || v.Host == "" || v.Scheme != "mqtt" && v.Scheme != "mqtts" || v.User != nil || strings.Trim(v.Path, "/") != "") {
+	if len(b) > 0 && (err != nil || v.Host == "" || v.Scheme != "mqtt" && v.Scheme != "mqtts" || v.User != nil ||
+		strings.Trim(v.Path, "/") != "") {
 		return fmt.Errorf("%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", b)
 	}
 	*u = brokerURL(b)
@@ -112,7 +114,8 @@ type origin string
 // UnmarshalText checks an origin.
 func (o *origin) UnmarshalText(b []byte) error {
 	v, err := url.Parse(string(b))
-	if err != nil || v.Host == "" || v.Scheme != "http" && v.Scheme != "https" || string(b) != v.Scheme+"://"+v.Host || strings.ContainsAny(v.Host, "*;, '\"") {
+	if err != nil || v.Host == "" || v.Scheme != "http" && v.Scheme != "https" || string(b) != v.Scheme+"://"+v.Host ||
+		strings.ContainsAny(v.Host, "*;, '\"") {
 		return fmt.Errorf("%q is not allowed; write an origin without a path, as \"https://admin.example.com\"", b)
 	}
 	*o = origin(b)

@@ -89,14 +89,16 @@ func (b *browsed) day(g account.Grant, work func()) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.do("come", chromedp.Navigate(b.url+linkOf(b.t, b.rooms, a, account.SignsIn)), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("nav.menu")))
+	b.do("come", chromedp.Navigate(b.url+linkOf(b.t, b.rooms, a, account.SignsIn)), chromedp.Click(chromedp.CSS("#enter")),
+		chromedp.WaitVisible(chromedp.CSS("nav.menu")))
 	work()
-	b.do("leave", chromium.Screenshot("day-"+string(g.Role)), chromedp.Click(chromedp.CSS(".who button")), chromedp.WaitVisible(chromedp.CSS("#login")))
+	b.do("leave", chromium.Screenshot("day-"+string(g.Role)), chromedp.Click(chromedp.CSS(".who button")),
+		chromedp.WaitVisible(chromedp.CSS("#login")))
 	b.do("come back without signing in", chromedp.Navigate(b.url+"/me"), chromedp.WaitVisible(chromedp.CSS("#login")))
 }
 
-// TestDayOfEachRole lets people of all roles come in turn, each do what their day asks for, and find what the ones before have left: a box that is offline, a bad
-// evaluation with a text, and the order that follows from it.
+// TestDayOfEachRole lets people of all roles come in turn, each do what their day asks for, and find what the ones before have left: a box
+// that is offline, a bad evaluation with a text, and the order that follows from it.
 func TestDayOfEachRole(t *testing.T) {
 	const county, unit = "629901000000", "116299006MB0066664"
 	var ahead atomic.Int64 // of the real time
@@ -106,7 +108,8 @@ func TestDayOfEachRole(t *testing.T) {
 	ctx := chromium.Start(t)
 	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	now := time.Now()
-	fact := rating.CaseFact{Area: county, ProjectNo: "7", TaskCode: "T1", TaskName: "身份证补领", Unit: unit, AsOf: now.Add(-time.Minute).UnixMilli()}
+	fact := rating.CaseFact{Area: county, ProjectNo: "7", TaskCode: "T1", TaskName: "身份证补领", Unit: unit,
+		AsOf: now.Add(-time.Minute).UnixMilli()}
 	if _, err := x.journal.Tell(t.Context(), "business", "day", []journal.Fact{{Fact: fact, Contact: "13900000031"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +133,8 @@ func TestDayOfEachRole(t *testing.T) {
 		return chromedp.Do(patience, steps...)
 	},
 		text: func() (string, error) {
-			return chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main").innerText + document.querySelector("nav.menu").innerText`))
+			return chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main").innerText + `+
+				`document.querySelector("nav.menu").innerText`))
 		}}
 	at := func(r account.Role, scope, area string) account.Grant {
 		return account.Grant{Role: r, Scope: scope, Area: area, From: 1}
@@ -154,7 +158,8 @@ func TestDayOfEachRole(t *testing.T) {
 		b.sees("home", "差评工单", "!评价器")
 		b.open("/orders", "身份证补领", "待联系")
 		b.open(work)
-		b.do("reach the citizen", chromedp.Click(chromedp.CSS(`details:has(#words-contact) summary`)), chromedp.WaitVisible(chromedp.CSS("#words-contact")))
+		b.do("reach the citizen", chromedp.Click(chromedp.CSS(`details:has(#words-contact) summary`)),
+			chromedp.WaitVisible(chromedp.CSS("#words-contact")))
 		b.fill("words-contact", "电话联系，反映当日等候两小时")
 		b.do("reached", chromedp.Click(chromedp.CSS(`details:has(#words-contact) button`)))
 		b.until("已联系")

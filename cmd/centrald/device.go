@@ -55,7 +55,8 @@ func (c *command) printKey(args []string) error {
 	}
 	public := keyText(key.Public().(ed25519.PublicKey))
 	if *asJSON {
-		return c.printJSON(printedKey{map[bool]string{false: "centre", true: "seal"}[*ofSeal], public, wire.Fingerprint(key.Public().(ed25519.PublicKey))})
+		return c.printJSON(printedKey{map[bool]string{false: "centre", true: "seal"}[*ofSeal], public,
+			wire.Fingerprint(key.Public().(ed25519.PublicKey))})
 	}
 	_, err = fmt.Fprintln(c.env.stdout, public)
 	return err
@@ -88,10 +89,13 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&w.Staff.Name, "staff-name", "", "that person's `name`")
 	flags.StringVar(&w.Staff.Department, "department", "", "that person's `department`")
 	flags.BoolVar(&w.SignIn, "sign-in", false, "the window is closed while nobody is signed in and nobody is assigned")
-	walkUp := flags.Duration("walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business system opens no visits: 1s to 10m")
+	walkUp := flags.Duration("walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business system "+
+		"opens no visits: 1s to 10m")
 	linkEvery := flags.Duration("walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
-	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo (a JPEG's path)")
-	post := flags.String("window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory list window)")
+	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo "+
+		"(a JPEG's path)")
+	post := flags.String("window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory "+
+		"list window)")
 	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
@@ -184,7 +188,8 @@ func unused(ctx context.Context, boxes *fleet.Fleet, d fleet.Device) error {
 	}
 	for _, other := range all {
 		if other.ID != d.ID && other.Key.Equal(d.Key) {
-			return fmt.Errorf("-key: the box %s is enrolled with this key; run \"ratingctl identity\" on the box %s itself. If its card is a copy, remove %s from the copy's state folder first",
+			return fmt.Errorf("-key: the box %s is enrolled with this key; run \"ratingctl identity\" on the box %s itself. If its card is a "+
+				"copy, remove %s from the copy's state folder first",
 				other.ID, d.ID, "device.key")
 		}
 	}
@@ -202,7 +207,8 @@ func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 	same := d.Window
 	same.Generation = last
 	switch {
-	case reflect.DeepEqual(same, before.Window) && reflect.DeepEqual(d.Roster, before.Roster) && d.Follows == before.Follows && (d.Window.Generation == 0 || d.Window.Generation == last):
+	case reflect.DeepEqual(same, before.Window) && reflect.DeepEqual(d.Roster, before.Roster) && d.Follows == before.Follows &&
+		(d.Window.Generation == 0 || d.Window.Generation == last):
 		d.Window = before.Window
 	case d.Window.Generation == 0:
 		d.Window.Generation = last + 1
@@ -239,7 +245,8 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 		_, _ = fmt.Fprintln(tab, "DEVICE\tSTANDING\tTROUBLES\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
 		for _, d := range devices {
 			s := how[d.ID]
-			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID, d.Window.Name, d.Window.Hall, d.Window.Generation,
+			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID,
+				d.Window.Name, d.Window.Hall, d.Window.Generation,
 				d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
 		}
 		return tab.Flush()

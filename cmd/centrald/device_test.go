@@ -19,7 +19,8 @@ func TestDeviceCommands(t *testing.T) {
 	}
 	c.enrol(public)
 	add := func(more ...string) (string, error) {
-		return c.command(append([]string{"device", "add", "-config", c.config, "-id", string(box), "-window", "B01", "-hall", "市民中心政务服务大厅"}, more...)...)
+		return c.command(append([]string{"device", "add", "-config", c.config, "-id", string(box), "-window", "B01", "-hall", "市民中心政务服务大厅"},
+			more...)...)
 	}
 	if out, err := add("-key", keyText(public)); err != nil || !strings.Contains(out, "serves B01, generation 2") {
 		t.Errorf("moving the box = %q, %v; want generation 2", out, err)
@@ -71,7 +72,8 @@ func TestDeviceCommands(t *testing.T) {
 		}
 	}
 	out, err := c.command("-config", c.config, "device", "list")
-	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || !strings.Contains(out, "never") || strings.Count(out, "\n") != 2 {
+	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || !strings.Contains(out, "never") ||
+		strings.Count(out, "\n") != 2 {
 		t.Errorf("device list = %q, %v", out, err)
 	}
 	if _, err := c.command("devise"); err == nil || !strings.Contains(err.Error(), "centrald help") {

@@ -107,7 +107,8 @@ func (c *command) tellPreview(p directory.Preview) error {
 		if t.Step == directory.Keeps {
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s  %s  %s\n", c.lang.Say(t.Chinese(), t.English()), c.lang.Say(t.Step.Chinese(), string(t.Step)), t.Record, t.Record.Period)
+		fmt.Fprintf(&b, "%s: %s  %s  %s\n", c.lang.Say(t.Chinese(), t.English()), c.lang.Say(t.Step.Chinese(), string(t.Step)), t.Record,
+			t.Record.Period)
 		for _, d := range t.Diffs {
 			fmt.Fprintf(&b, "    %s: %q → %q\n", c.lang.Say(d.Chinese, d.English), d.Before, d.After)
 		}
@@ -162,7 +163,8 @@ func (c *command) listOrganisation(ctx context.Context, args []string) error {
 	flags.StringVar(&f.Area, "area", "", "in this area, `12 digits`")
 	flags.StringVar(&f.Unit, "unit", "", "of this unit, its credit `code`")
 	flags.StringVar(&f.Hall, "hall", "", "in the hall with this `ID`")
-	kind, err := oneWord(flags, args, condition.Text{ZH: " area、unit、hall、window 或 staff 之一", EN: "one of the words area, unit, hall, window and staff"})
+	kind, err := oneWord(flags, args, condition.Text{ZH: " area、unit、hall、window 或 staff 之一",
+		EN: "one of the words area, unit, hall, window and staff"})
 	if err != nil {
 		return ignoreHelp(err)
 	}
@@ -196,7 +198,8 @@ func (c *command) listOrganisation(ctx context.Context, args []string) error {
 	// A tabwriter holds its text back; what goes wrong shows at Flush.
 	_, _ = fmt.Fprintln(tab, "ID\tNAME\tFROM\tTO\tAREA\tUNIT\tHALL\tWINDOW\tOFFICE\tPERSON")
 	err = eachListed(ctx, x, f, func(r directory.Record) {
-		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window, r.Office, r.Person)
+		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window,
+			r.Office, r.Person)
 	})
 	return errors.Join(err, tab.Flush())
 }

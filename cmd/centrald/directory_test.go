@@ -18,8 +18,8 @@ import (
 // city is the demonstration's organisation.
 const city = "../ratingctl/organisation.csv"
 
-// TestOrganisation imports a city while the centre runs, enrols a box at one of its windows, and renames the window: the box gets the new name, and
-// what it said before stays where it was.
+// TestOrganisation imports a city while the centre runs, enrols a box at one of its windows, and renames the window: the box gets the new
+// name, and what it said before stays where it was.
 func TestOrganisation(t *testing.T) {
 	dir := t.TempDir()
 	c := startCentre(t, dir)
@@ -37,7 +37,8 @@ func TestOrganisation(t *testing.T) {
 	if _, err := directoryCommand("import", city, "-apply", "-hash", "0123"); err == nil || !strings.Contains(err.Error(), "重新预览") {
 		t.Errorf("a confirmation of something else: %v", err)
 	}
-	if out, err := directoryCommand("import", city, "-apply", "-hash", hash[1], "-reason", "第一次导入"); err != nil || !strings.Contains(out, "已写入") {
+	if out, err := directoryCommand("import", city, "-apply", "-hash", hash[1], "-reason", "第一次导入"); err != nil ||
+		!strings.Contains(out, "已写入") {
 		t.Fatalf("the confirmation is %q, %v", out, err)
 	}
 	for kind, want := range map[string]int{"area": 6, "unit": 7, "hall": 3, "window": 12, "staff": 30} {
@@ -62,7 +63,8 @@ func TestOrganisation(t *testing.T) {
 	add := func(args ...string) (string, error) {
 		return c.command(append([]string{"device", "add", "-config", c.config, "-id", string(box), "-key", keyText(public)}, args...)...)
 	}
-	for want, args := range map[string][]string{"leave out -hall": {"-window-id", "SL-H1-A07", "-hall", "x"}, "机构信息中没有": {"-window-id", "SL-H9-A07"}} {
+	for want, args := range map[string][]string{"leave out -hall": {"-window-id", "SL-H1-A07", "-hall", "x"},
+		"机构信息中没有": {"-window-id", "SL-H9-A07"}} {
 		if out, err := add(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("device add %v = %q, %v; want %s", args, out, err, want)
 		}
@@ -103,12 +105,14 @@ func TestOrganisation(t *testing.T) {
 	}
 	for generation, at := range map[uint32]directory.Day{1: today - 2, 2: today} {
 		p, ok := a.Place(box, "SL-H1-A07", generation, at.Start())
-		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit().Name != "示例市公安局" || p.Area().Name != "示例市" {
+		if want := map[uint32]string{1: "户政7号窗口", 2: "户籍身份证7号窗口"}[generation]; !ok || p.Window.Name != want || p.Unit().Name != "示例市公安局" ||
+			p.Area().Name != "示例市" {
 			t.Errorf("generation %d was at %+v, %t; want %s", generation, p, ok, want)
 		}
 	}
 	w := rating.Window{ID: "SL-H1-A07", Generation: 2}
-	if o := x.where(t.Context(), box, w, today.Start()); o.Area != "629900000000" || o.Hall != "SL-H1" || len(o.Units) != 2 || o.Units[0] != "116299003MB003333Y" {
+	if o := x.where(t.Context(), box, w, today.Start()); o.Area != "629900000000" || o.Hall != "SL-H1" || len(o.Units) != 2 ||
+		o.Units[0] != "116299003MB003333Y" {
 		t.Errorf("the box stands at %+v", o)
 	}
 	if o := x.where(t.Context(), box, rating.Window{ID: "SL-H1-A08", Generation: 2}, today.Start()); !reflect.DeepEqual(o, account.Object{}) {

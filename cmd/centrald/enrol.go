@@ -65,13 +65,15 @@ func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, e
 
 // errNoDoor says that the centre does not let boxes in by itself.
 var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；请先在配置中写 enrol.listen 和 enrol.names：docs/enrolment.md",
-	"enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: docs/enrolment.md")
+	"enrol.listen is empty, so that no box can ask for a certificate; write it and enrol.names into the configuration first: "+
+		"docs/enrolment.md")
 
 // imageConfig writes the file that lies on the boot partition of all boxes.
 func (c *command) imageConfig(_ context.Context, args []string) error {
 	flags := c.flags("centrald image-config")
 	out := flags.String("out", "", "the `file` to write; empty: standard output")
-	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the port of enrol.listen")
+	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the "+
+		"port of enrol.listen")
 	mqtt := flags.String("broker", "", "the broker's `addresses`, with commas between them, as mqtts://mqtt.example.com:8883")
 	page := flags.String("page", "", "the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned")
 	more := flags.String("defaults", "", "a `file` with fields of ratingd.toml that all boxes share, as the keypad's")
@@ -121,7 +123,8 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 }
 
 // imageText returns the boxes' file without its signature. Of two, boxes take the one with the greater revision.
-func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority, revision int64) (string, error) {
+func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority,
+	revision int64) (string, error) {
 	if at == "" {
 		_, port, err := net.SplitHostPort(string(cfg.Enrol.Listen))
 		if err != nil {
@@ -131,13 +134,16 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	}
 	for _, address := range append([]string{at}, page) {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return "", cli.Usage(fmt.Sprintf("不能写 %q；写 https://主机，不带路径", address), fmt.Sprintf("%q is not allowed; write https://host without a path", address))
+			return "", cli.Usage(fmt.Sprintf("不能写 %q；写 https://主机，不带路径", address),
+				fmt.Sprintf("%q is not allowed; write https://host without a path", address))
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The same for all boxes of this centre: /boot/firmware/haochaping.toml, or where enrol.file of ratingd.toml says. It holds no secret. Whoever\n"+
+	fmt.Fprintf(&b, "# The same for all boxes of this centre: /boot/firmware/haochaping.toml, or where enrol.file of ratingd.toml says. It "+
+		"holds no secret. Whoever\n"+
 		"# changes a line breaks the signature at its end, and a box does not take it: write it anew by \"centrald image-config\".\n"+
-		"enrol.url = %q\nenrol.page = %q\nenrol.revision = %d\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at, strings.TrimSuffix(page, "/"), revision, a.RootPEM())
+		"enrol.url = %q\nenrol.page = %q\nenrol.revision = %d\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [", at,
+		strings.TrimSuffix(page, "/"), revision, a.RootPEM())
 	for i, x := range brokers {
 		if i > 0 {
 			b.WriteString(", ")
@@ -160,7 +166,8 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 		b.WriteString(defaults)
 	}
 	if err := toml.Unmarshal([]byte(b.String()), &map[string]any{}); err != nil {
-		return "", fmt.Errorf("-defaults: together with what the centre writes it is no TOML (of enrol, uplink and link it must not open tables; write \"uplink.ack = …\"): %w", err)
+		return "", fmt.Errorf("-defaults: together with what the centre writes it is no TOML (of enrol, uplink and link it must not open "+
+			"tables; write \"uplink.ack = …\"): %w", err)
 	}
 	return b.String(), nil
 }

@@ -31,17 +31,20 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 		}
 	}
 	config("")
-	for _, args := range [][]string{{"certificate", "-config", at("centrald.toml"), "-root", at("root.pem")}, {"image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883"}} {
+	for _, args := range [][]string{{"certificate", "-config", at("centrald.toml"), "-root", at("root.pem")},
+		{"image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883"}} {
 		if _, err := do(args...); !errors.Is(err, errNoDoor) {
 			t.Errorf("%v without a door: %v", args, err)
 		}
 	}
 	config("enrol.listen = ':8443'\nenrol.names = ['enrol.example.com']\n")
-	if _, err := do("certificate", "-config", at("centrald.toml"), "-server", "mqtt.example.com,192.0.2.1", "-key", at("mqtt.key"), "-out", at("mqtt.pem"),
+	if _, err := do("certificate", "-config", at("centrald.toml"), "-server", "mqtt.example.com,192.0.2.1", "-key", at("mqtt.key"), "-out",
+		at("mqtt.pem"),
 		"-root", at("root.pem"), "-revoked", at("revoked.pem")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do("certificate", "-config", at("centrald.toml"), "-centre", "-key", at("centre-mqtt.key"), "-out", at("centre-mqtt.pem")); err != nil {
+	if _, err := do("certificate", "-config", at("centrald.toml"), "-centre", "-key", at("centre-mqtt.key"), "-out",
+		at("centre-mqtt.pem")); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -57,7 +60,8 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: want.host, Roots: roots, KeyUsages: []x509.ExtKeyUsage{want.usage}}); err != nil {
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: want.host, Roots: roots,
+			KeyUsages: []x509.ExtKeyUsage{want.usage}}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -80,20 +84,23 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 	if err := os.WriteFile(at("more.toml"), []byte("[uplink]\nack = \"centre\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml")); err == nil || !strings.Contains(err.Error(), "-defaults") {
+	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml")); err == nil ||
+		!strings.Contains(err.Error(), "-defaults") {
 		t.Errorf("defaults that open the table uplink: %v", err)
 	}
 	if err := os.WriteFile(at("more.toml"), []byte("visit.wait = \"60s\"\nvisit.wiat = \"60s\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml"), "-out", at("image.toml")); err == nil ||
+	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml"), "-out",
+		at("image.toml")); err == nil ||
 		!strings.Contains(err.Error(), "line 2: visit.wiat is unknown") {
 		t.Errorf("defaults with a typo: %v", err)
 	}
 	if _, err := os.Stat(at("image.toml")); err == nil {
 		t.Error("a file with a typo is written")
 	}
-	if out, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883,mqtts://b:8883", "-page", "https://admin.example.com"); err != nil ||
+	if out, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883,mqtts://b:8883", "-page",
+		"https://admin.example.com"); err != nil ||
 		!strings.Contains(out, `enrol.url = "https://enrol.example.com:8443"`) || !strings.Contains(out, `"mqtts://b:8883"]`) {
 		t.Errorf("the boxes' file: %v\n%s", err, out)
 	}

@@ -14,7 +14,8 @@ type enrolConfig struct {
 // checkEnrol reports what is wrong with who is let in.
 func (c *config) checkEnrol(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
 	if c.Broker.URL == "" && c.Broker.PasswordsFile == "" && !c.Broker.Certificates && c.Broker.Listen.exposed() {
-		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, name a passwords_file, or let boxes in by certificates", c.Broker.Listen)
+		bad("broker.listen", "%q can be reached from other machines and would let everybody in; write a loopback address, name a "+
+			"passwords_file, or let boxes in by certificates", c.Broker.Listen)
 	}
 	if c.Enrol.Listen != "" {
 		value("enrol.listen", &c.Enrol.Listen, string(c.Enrol.Listen))
@@ -28,6 +29,7 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 		}
 	}
 	if c.Broker.Certificates && (c.Broker.URL != "" || c.Broker.CertFile != "") {
-		bad("broker.certificates", "it is for the built-in broker, and takes the place of broker.cert_file; leave out broker.url and broker.cert_file")
+		bad("broker.certificates", "it is for the built-in broker, and takes the place of broker.cert_file; leave out broker.url and "+
+			"broker.cert_file")
 	}
 }

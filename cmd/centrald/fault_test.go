@@ -59,7 +59,8 @@ func boxes(t *testing.T, s *station, n int) []*client {
 
 // Centrald is killed at random moments while boxes with a backlog send. Every record is in the books once.
 func killedAtRandomMoments(t *testing.T, program string) {
-	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" }, "mosquitto": startMosquitto} {
+	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" },
+		"mosquitto": startMosquitto} {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t, program, broker(t))
 			s.start(s.config, "addresses.json").kill() // learns the key
@@ -340,7 +341,8 @@ func booksReplaced(t *testing.T, program string) {
 // A copied card: two boxes with one name, key and log go on each for itself and take the connection from each other. Both
 // get rid of their records, and the books say which numbers were used twice.
 func copiedCard(t *testing.T, program string) {
-	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" }, "mosquitto": startMosquitto} {
+	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" },
+		"mosquitto": startMosquitto} {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t, program, broker(t))
 			p := s.start(s.config, "addresses.json")

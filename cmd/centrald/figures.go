@@ -36,7 +36,8 @@ func (c *command) publishFigures(ctx context.Context, args []string) error {
 	folder := flags.String("out", "", "the `folder` in which the files are written; they must not be there yet")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *year < 2000 || *year > 9999 || *folder == "" {
-			return cli.Usage("请写年份和输出文件夹：centrald figures publish -year 2026 -out 文件夹", "say which year, and where to: centrald figures publish -year 2026 -out FOLDER")
+			return cli.Usage("请写年份和输出文件夹：centrald figures publish -year 2026 -out 文件夹",
+				"say which year, and where to: centrald figures publish -year 2026 -out FOLDER")
 		}
 		if err := x.caughtUp(ctx, c.env.stderr); err != nil {
 			return err
@@ -47,7 +48,8 @@ func (c *command) publishFigures(ctx context.Context, args []string) error {
 		if p, err := x.reports.Progress(ctx); err != nil {
 			return err
 		} else if p.Counting || p.Pos < p.Books {
-			return cli.Errorf("统计还没有跟上账本（日志第 %d 行，共 %d 行），完成后再发布", "the figures are at row %d of %d of the journal; publish them when they are whole", p.Pos, p.Books)
+			return cli.Errorf("统计还没有跟上账本（日志第 %d 行，共 %d 行），完成后再发布", "the figures are at row %d of %d of the journal; publish them when they are "+
+				"whole", p.Pos, p.Books)
 		}
 		y, err := x.reports.Publish(ctx, *year)
 		if err != nil {
@@ -61,7 +63,8 @@ func (c *command) writeYear(y report.Yearly, folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	for name, write := range map[string]func(io.Writer) error{fmt.Sprintf("figures-%d.csv", y.Year): y.CSV, fmt.Sprintf("figures-%d.html", y.Year): y.HTML} {
+	for name, write := range map[string]func(io.Writer) error{fmt.Sprintf("figures-%d.csv", y.Year): y.CSV,
+		fmt.Sprintf("figures-%d.html", y.Year): y.HTML} {
 		path := filepath.Join(folder, name)
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {

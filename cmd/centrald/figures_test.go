@@ -30,7 +30,8 @@ func TestAYearIsWrittenOnce(t *testing.T) {
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, words := range [][]string{{"figures", "publish"}, {"figures", "publish", "-year", "2025"}, {"figures", "publish", "-year", time.Now().Format("2006"), "-out", out}} {
+	for _, words := range [][]string{{"figures", "publish"}, {"figures", "publish", "-year", "2025"},
+		{"figures", "publish", "-year", time.Now().Format("2006"), "-out", out}} {
 		if err := do(words...); err == nil {
 			t.Errorf("%v did something: %s", words, &said)
 		}

@@ -120,8 +120,9 @@ func (x *rooms) listed(ctx context.Context, f books.Finding) (listedFinding, err
 		name = d.Window.ID
 	}
 	means, do := explain(f.Kind)
-	return listedFinding{Device: f.Device, Source: f.Source, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
-		Kind: string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
+	return listedFinding{Device: f.Device, Source: f.Source, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To,
+		Count: f.Count,
+		Kind:  string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
 }
 
 func (c *command) printFinding(f listedFinding) error {
@@ -176,12 +177,15 @@ func explain(k books.FindingKind) (means, do condition.Text) {
 		return condition.Text{ZH: "评价器已没有这些记录，账本中也没有；除非找回，其中的评价已丢失。",
 				EN: "The box no longer holds these records, and they are not in the books; evaluations among them are lost unless they are found."},
 			condition.Text{ZH: "若账本是从副本恢复的，从被替换的文件中取回缺失的记录；否则找到评价器的 log.db（包括因损坏而另存的）并保存好。",
-				EN: "If the books were restored from a copy, take the missing records from the file that was replaced. Else look for the box's log.db, also for one that was set aside as damaged, and keep it."}
+				EN: "If the books were restored from a copy, take the missing records from the file that was replaced. Else look for the box's " +
+					"log.db, also for one that was set aside as damaged, and keep it."}
 	case books.Fork:
 		return condition.Text{ZH: "同一编号有两条不同的记录。很可能是复制了存储卡，两台评价器用同一名称和密钥；也可能有人拿到了评价器的密钥。账本采用先到的，另一条保留。",
-				EN: "Two different records have each of these numbers. Most likely two boxes run with one name and key, as after a card was copied; or somebody has the box's key. The books count what came first and keep the other."},
+				EN: "Two different records have each of these numbers. Most likely two boxes run with one name and key, as after a card was copied; " +
+					"or somebody has the box's key. The books count what came first and keep the other."},
 			condition.Text{ZH: "查明哪些评价器用这个名称。停用副本，给它自己的名称和密钥并登记。若没有副本，说明密钥已泄露：给评价器换新密钥（centrald device add -replace-key）。",
-				EN: "Find out which boxes use this name. Stop the copy, give it a name and key of its own, and enrol it. If there is no copy, the key is known to somebody: give the box a new key (centrald device add -replace-key)."}
+				EN: "Find out which boxes use this name. Stop the copy, give it a name and key of its own, and enrol it. If there is no copy, the " +
+					"key is known to somebody: give the box a new key (centrald device add -replace-key)."}
 	case books.ForkGap:
 		return condition.Text{ZH: "两份同名记录中的第二份发来了这一条之后的记录，但没有这一条。",
 				EN: "The second of two logs with this name has sent what follows on this record, but not the record."},
@@ -194,17 +198,20 @@ func explain(k books.FindingKind) (means, do condition.Text) {
 				EN: "If the box has a fork too, it is the copy. Else look at the box's log of that day, check its card, and keep its log.db."}
 	case books.Reopened:
 		return condition.Text{ZH: "评价器把同一次办理又记录了一次，办件或人员不同。以先记录的为准，第二条保留。",
-				EN: "The box has recorded one visit a second time, with other cases or staff. What it had recorded of it first holds; the second record is kept."},
+				EN: "The box has recorded one visit a second time, with other cases or staff. What it had recorded of it first holds; the second " +
+					"record is kept."},
 			condition.Text{ZH: "评价器自己不会这样。查看两条记录（ratingctl log），查明谁接触过评价器或其密钥。",
 				EN: "No box does that by itself. Look at both records (ratingctl log), and find out who had the box or its key."}
 	case books.Quarantine:
 		return condition.Text{ZH: "这条记录无法读取，不计入。其内容保留，并已告知评价器。",
 				EN: "The record cannot be read as one, so nothing of it counts. Its bytes are kept, and the box was told."},
 			condition.Text{ZH: "比较 ratingd 和 centrald 的版本；较新的评价器可能发来本中心不认识的内容。版本相符则是评价器的存储卡损坏。",
-				EN: "Compare the versions of ratingd and centrald; a newer box may send what this centre does not know. If the versions fit, the box's card is damaged."}
+				EN: "Compare the versions of ratingd and centrald; a newer box may send what this centre does not know. If the versions fit, the " +
+					"box's card is damaged."}
 	case books.Displaced:
 		return condition.Text{ZH: "后到的评价按账本所知的时间给出得更早，现在代替了原来计入的评价。两者都保留。离线的评价器会出现这种情况。",
-				EN: "An evaluation that came later was given earlier, by the time that the books know, and now counts in place of one that did. Both are kept. A box that was offline does that."},
+				EN: "An evaluation that came later was given earlier, by the time that the books know, and now counts in place of one that did. Both " +
+					"are kept. A box that was offline does that."},
 			condition.Text{ZH: "若评价器一直在线，查明谁接触过它、它的密钥或时钟。",
 				EN: "If the box was online all the time, find out who had it, its key or its clock."}
 	case books.Contradiction:
@@ -214,7 +221,8 @@ func explain(k books.FindingKind) (means, do condition.Text) {
 				EN: "Look at both messages; if the later one is right, have it sent again as a correction (corrects)."}
 	case books.Crowd:
 		return condition.Text{ZH: "一台设备对同一办件或同一次办理发来的答复超过核对的数量，或业务系统在一个批次或主题中列了更多办件。只看先到的，其余保留，不计入。",
-				EN: "One device has sent more answers about one case or visit than are looked at, or a business system has named more cases of one batch or theme. What came first is looked at; the others are kept, and count for nothing there."},
+				EN: "One device has sent more answers about one case or visit than are looked at, or a business system has named more cases of one " +
+					"batch or theme. What came first is looked at; the others are kept, and count for nothing there."},
 			condition.Text{ZH: "评价器自己不会这样：查明谁接触过它或其密钥。办件如此多的批次应分成几批。",
 				EN: "No box does that by itself: find out who had it or its key. A batch of so many cases is to be told as several."}
 	case books.Damage:

@@ -36,7 +36,8 @@ func (c *command) keepWindows(ctx context.Context, x *rooms, log *slog.Logger) e
 				log.Info("boxes get new names of their windows", "boxes", n)
 			}
 			if kept != nil && kept.Error() != told {
-				log.Warn("some boxes keep the names that they show; where the window has ended, move the box with \"centrald device add\"", "boxes", kept)
+				log.Warn("some boxes keep the names that they show; where the window has ended, move the box with \"centrald device add\"", "boxes",
+					kept)
 			}
 			told = fmt.Sprint(kept)
 			return nil

@@ -25,7 +25,8 @@ func TestAForeignClient(t *testing.T) {
 	}
 	s := newStation(t, buildProgram(t), "")
 	addr, tokens := testkit.Address(t), filepath.Join(s.dir, "tokens")
-	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")), strings.Join(cases.Doors(), ",")), 0o600); err != nil {
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")),
+		strings.Join(cases.Doors(), ",")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	config, err := os.ReadFile(s.config)
@@ -39,7 +40,8 @@ func TestAForeignClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.start(s.config, "addresses.json")
-	c := exec.CommandContext(t.Context(), python, "../../internal/proof/foreign/client.py", "http://"+addr, "business", base, "http://"+p.at.Rate)
+	c := exec.CommandContext(t.Context(), python, "../../internal/proof/foreign/client.py", "http://"+addr, "business", base,
+		"http://"+p.at.Rate)
 	if out, err := c.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "ok" {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -26,7 +26,8 @@ func TestHelpNamesEachCommand(t *testing.T) {
 }
 
 func TestWrongSealKeyNamesWhatPrintsIt(t *testing.T) {
-	for _, args := range [][]string{{"check-proof", "-seal-key", "abc", "proof.json"}, {"witness", "-once", "-seal-key", "abc", "http://127.0.0.1/seal"}} {
+	for _, args := range [][]string{{"check-proof", "-seal-key", "abc", "proof.json"},
+		{"witness", "-once", "-seal-key", "abc", "http://127.0.0.1/seal"}} {
 		var out bytes.Buffer
 		err := run(t.Context(), args, environment{&out, &out, time.Now, rand.Reader, manager})
 		if err == nil || !strings.Contains(err.Error(), "centrald key -seal") {

@@ -115,11 +115,13 @@ func TestHostileOrigins(t *testing.T) {
 		if !changing(r) {
 			continue
 		}
-		for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example.com"}, {"Origin", "null"},
+		for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"},
+			{"Origin", "https://evil.example.com"}, {"Origin", "null"},
 			{"Origin", "http://localhost.evil.example.com"}} {
 			what := fmt.Sprint(r.Method, " ", r.Path, " of ", headers)
 			w.still(t, what, func() {
-				if got := w.do(r.Method, w.address(r), "application/x-www-form-urlencoded", strings.NewReader("reason=forged"), headers...); got.Code != http.StatusForbidden {
+				if got := w.do(r.Method, w.address(r), "application/x-www-form-urlencoded", strings.NewReader("reason=forged"),
+					headers...); got.Code != http.StatusForbidden {
 					t.Errorf("%s: %d", what, got.Code)
 				}
 			})
@@ -158,7 +160,8 @@ func TestHostileMethods(t *testing.T) {
 	}
 }
 
-// A body that is too large is refused whatever it is, also by a route that reads none, and one of a wrong kind does nothing that a program means.
+// A body that is too large is refused whatever it is, also by a route that reads none, and one of a wrong kind does nothing that a program
+// means.
 func TestHostileBodies(t *testing.T) {
 	w := newWalk(t)
 	for _, r := range w.routes {
@@ -172,11 +175,13 @@ func TestHostileBodies(t *testing.T) {
 		large := bytes.Repeat([]byte("a"), int(limit)+1)
 		what := r.Method + " " + r.Path
 		w.still(t, what+" of a large body", func() {
-			if got := w.do(r.Method, w.address(r), "application/x-www-form-urlencoded", bytes.NewReader(large)); got.Code != http.StatusRequestEntityTooLarge && got.Code != http.StatusNotFound {
+			if got := w.do(r.Method, w.address(r), "application/x-www-form-urlencoded",
+				bytes.NewReader(large)); got.Code != http.StatusRequestEntityTooLarge && got.Code != http.StatusNotFound {
 				t.Errorf("%s of %d bytes: %d", what, len(large), got.Code)
 			}
 		})
-		for _, kind := range []string{"", "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json; charset=\"", "application/json"} {
+		for _, kind := range []string{"", "text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+			"application/json; charset=\"", "application/json"} {
 			program := strings.HasPrefix(r.Path, "/api/")
 			if !program && (kind != "application/json" && kind != "application/xml" || r.Path == "/signout") {
 				continue
@@ -185,7 +190,8 @@ func TestHostileBodies(t *testing.T) {
 			switch {
 			case got.Code >= 500, strings.Contains(got.Body.String(), "root:"):
 				t.Errorf("%s of %q: %d %s", what, kind, got.Code, got.Body)
-			case program && kind == "application/json" && got.Code != http.StatusBadRequest && (got.Code != http.StatusNotFound || !strings.Contains(w.address(r), "a-none")),
+			case program && kind == "application/json" && got.Code != http.StatusBadRequest &&
+				(got.Code != http.StatusNotFound || !strings.Contains(w.address(r), "a-none")),
 				program && kind != "application/json" && got.Code != http.StatusUnsupportedMediaType && got.Code != http.StatusNotFound:
 				t.Errorf("%s of %q: %d", what, kind, got.Code)
 			}
@@ -196,19 +202,22 @@ func TestHostileBodies(t *testing.T) {
 // Nothing that stands in an address or a query breaks anything, or is answered with what there is.
 func TestHostileAddresses(t *testing.T) {
 	w := newWalk(t)
-	junk := []string{"..%2f..%2fetc%2fpasswd", "%00", "%27%20OR%201=1--", "%3Cscript%3E", strings.Repeat("9", 8000), "%F0%9F%92%A9", "%ff%fe", "{id}", "-1", "18446744073709551616", "%0d%0aSet-Cookie:x"}
+	junk := []string{"..%2f..%2fetc%2fpasswd", "%00", "%27%20OR%201=1--", "%3Cscript%3E", strings.Repeat("9", 8000), "%F0%9F%92%A9", "%ff%fe",
+		"{id}", "-1", "18446744073709551616", "%0d%0aSet-Cookie:x"}
 	for _, r := range w.routes {
 		if changing(r) {
 			continue
 		}
 		for _, j := range junk {
-			addresses := []string{w.address(r) + "?q=" + j + "&cursor=" + j + "&after=" + j + "&before=" + j + "&day=" + j + "&limit=" + j + "&kind=" + j + "&from=" + j + "&area=" + j + "&to=" + j}
+			addresses := []string{w.address(r) + "?q=" + j + "&cursor=" + j + "&after=" + j + "&before=" + j + "&day=" + j + "&limit=" + j +
+				"&kind=" + j + "&from=" + j + "&area=" + j + "&to=" + j}
 			if braces().MatchString(r.Path) {
 				addresses = append(addresses, braces().ReplaceAllString(r.Path, j))
 			}
 			for i, address := range addresses {
 				got := w.do("GET", address, "", nil)
-				if got.Code >= 500 || i == 1 && got.Code == 200 || got.Header().Get("Set-Cookie") != "" || strings.Contains(got.Body.String(), "<script>") {
+				if got.Code >= 500 || i == 1 && got.Code == 200 || got.Header().Get("Set-Cookie") != "" ||
+					strings.Contains(got.Body.String(), "<script>") {
 					t.Errorf("%s with %.40q: %d", r.Path, j, got.Code)
 				}
 			}
@@ -216,8 +225,8 @@ func TestHostileAddresses(t *testing.T) {
 	}
 }
 
-// TestHostileTokens asks the API with tokens of all roles, actions and areas for what lies inside and outside: a token does what account.May says of its
-// owner, its actions and its area, and the rest is answered as what does not exist.
+// TestHostileTokens asks the API with tokens of all roles, actions and areas for what lies inside and outside: a token does what
+// account.May says of its owner, its actions and its area, and the rest is answered as what does not exist.
 func TestHostileTokens(t *testing.T) {
 	w := newWalk(t)
 	p := &crowd{t, w.rooms, 0, make(map[account.Grant]string), make(map[account.Grant]string)}
@@ -277,7 +286,8 @@ func TestHostileTokens(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+token)
 		return webtest.Do(w.site, r)
 	}
-	actions := []account.Action{account.SeeDirectory, account.EditDirectory, account.SeeAccounts, account.SeeAudit, account.SeeEvaluations, account.SeeLive}
+	actions := []account.Action{account.SeeDirectory, account.EditDirectory, account.SeeAccounts, account.SeeAudit, account.SeeEvaluations,
+		account.SeeLive}
 	reached := make(map[string]int)
 	rapid.Check(t, func(t *rapid.T) {
 		g := rapid.SampledFrom(grants).Draw(t, "grant")
@@ -304,7 +314,8 @@ func TestHostileTokens(t *testing.T) {
 		default:
 			path, missing, may = "/api/v1/accounts", "/api/v1/none", account.Ever(m.person, account.SeeAccounts)
 			for area, id := range targets {
-				if inside := account.May(m.person, account.SeeAccounts, account.Object{Area: area}); may && inside != strings.Contains(ask("/api/v1/accounts?limit=500", m.token).Body.String(), id) {
+				if inside := account.May(m.person, account.SeeAccounts, account.Object{Area: area}); may &&
+					inside != strings.Contains(ask("/api/v1/accounts?limit=500", m.token).Body.String(), id) {
 					t.Fatalf("the list of %s of %s within %q has the account of %s: %v", g.Role, g.Scope, bound, area, !inside)
 				}
 			}
@@ -320,8 +331,8 @@ func TestHostileTokens(t *testing.T) {
 	}
 }
 
-// TestHostileDoors asks each operation of the business systems' doors, by their description: without a token, with one of another door, and with bodies that
-// are too large, of no JSON, or of nothing known.
+// TestHostileDoors asks each operation of the business systems' doors, by their description: without a token, with one of another door, and
+// with bodies that are too large, of no JSON, or of nothing known.
 func TestHostileDoors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "tokens")
@@ -329,7 +340,8 @@ func TestHostileDoors(t *testing.T) {
 		return fmt.Sprintf("%s %x %s\n", name, sha256.Sum256([]byte(name)), more)
 	}
 	doors := "doors=" + strings.Join(cases.Doors(), ",")
-	if err := os.WriteFile(file, []byte(line("all", doors)+line("elsewhere", "area=99 "+doors)+line("figures", "doors=figures")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(line("all", doors)+line("elsewhere", "area=99 "+doors)+line("figures", "doors=figures")),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	x, _ := pagesOf(t)
@@ -379,7 +391,8 @@ func TestHostileDoors(t *testing.T) {
 		if !d.TakesBody(o) {
 			continue
 		}
-		for body, want := range map[string][]int{strings.Repeat("[", 1<<20+1): {413, 400}, "{": {400}, `{"colour":"red"}`: {400}, "[]": {400}, strings.Repeat("[", 100_000): {400},
+		for body, want := range map[string][]int{strings.Repeat("[", 1<<20+1): {413, 400}, "{": {400}, `{"colour":"red"}`: {400}, "[]": {400},
+			strings.Repeat("[", 100_000):    {400},
 			`{"cases":null,"answers":null}`: {400, 422}} {
 			if got := ask(method, path, "all", body); !slices.Contains(want, got.Code) {
 				t.Errorf("%s of %.20q: %d %s", o, body, got.Code, got.Body)

@@ -26,7 +26,8 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a `file`, CSV or XLSX; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id")
+	path := flags.String("csv", "", "a `file`, CSV or XLSX; its first line names the columns: id, key, and window with if wanted hall, name "+
+		"and area, or window_id")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -78,7 +79,8 @@ type importer struct {
 }
 
 func newImporter(all []fleet.Device) *importer {
-	in := &importer{enrolled: make(map[rating.DeviceID]fleet.Device), owners: make(map[string]rating.DeviceID), seen: make(map[rating.DeviceID]int)}
+	in := &importer{enrolled: make(map[rating.DeviceID]fleet.Device), owners: make(map[string]rating.DeviceID),
+		seen: make(map[rating.DeviceID]int)}
 	for _, d := range all {
 		in.enrolled[d.ID], in.owners[string(d.Key)] = d, d.ID
 	}

@@ -92,7 +92,8 @@ func (c *command) takeOver(ctx context.Context, x *rooms, log *slog.Logger, m *s
 			return fmt.Errorf("set the old books aside: %w", err)
 		}
 	}
-	log.Info("the old books are in the journal", "devices", r.Devices, "signed batches", r.Signed, "unsigned", r.Unsigned, "ratings by phone", r.Phone, "set aside as", kept)
+	log.Info("the old books are in the journal", "devices", r.Devices, "signed batches", r.Signed, "unsigned", r.Unsigned, "ratings by phone",
+		r.Phone, "set aside as", kept)
 	return nil
 }
 

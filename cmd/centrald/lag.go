@@ -50,7 +50,8 @@ func (l *lag) look(ctx context.Context) {
 	}
 }
 
-// far returns how many rows are missing, for how long what the journal had is not reached, and why that could not be asked at the last look.
+// far returns how many rows are missing, for how long what the journal had is not reached, and why that could not be asked at the last
+// look.
 func (l *lag) far() (behind int64, age time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

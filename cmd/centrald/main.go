@@ -30,14 +30,13 @@
 //	centrald witness -seal-key KEY [-accept-restore NAME] URL
 //
 // "-check-config" checks the configuration and tries whether the broker has what the centre needs.
-// "key" prints the centre's public key, which each box must know. "account add" opens an account and prints a link by which the person chooses a
-// password. "device add" enrols a box or moves it to another window,
-// which a centrald that runs notices within seconds. "device import" does so for every line of a file, once all of them are
-// right. "directory" knows
-// the organisation, whose windows' names boxes get. "orders" lists the work on bad evaluations by what is due first. "findings" lists what is wrong with what the boxes have sent, what that means and what to do. "verify" checks the
-// journal by its seal and the boxes' signatures, and the books by making them again; it ends with status 1 if something differs.
-// The other commands are described in deploy/man/centrald.8. All but "restore" may be used while centrald runs. -config may
-// stand before or after a command's words.
+// "key" prints the centre's public key, which each box must know. "account add" opens an account and prints a link by which the person
+// chooses a password. "device add" enrols a box or moves it to another window, which a centrald that runs notices within seconds. "device
+// import" does so for every line of a file, once all of them are right. "directory" knows the organisation, whose windows' names boxes get.
+// "orders" lists the work on bad evaluations by what is due first. "findings" lists what is wrong with what the boxes have sent, what that
+// means and what to do. "verify" checks the journal by its seal and the boxes' signatures, and the books by making them again; it ends with
+// status 1 if something differs. The other commands are described in deploy/man/centrald.8. All but "restore" may be used while centrald
+// runs. -config may stand before or after a command's words.
 package main
 
 import (

@@ -55,7 +55,8 @@ func (o oidcConfig) check() error {
 		if role.Chinese() == "" || g.Group == "" {
 			return fmt.Errorf("group %q has the role %q; allowed are %v", g.Group, g.Role, account.Roles())
 		}
-		if inArea := role.Scope() == account.InArea; inArea && (!account.IsArea(g.Area) || g.Scope != "") || !inArea && (g.Scope == "" || g.Area != "") {
+		if inArea := role.Scope() == account.InArea; inArea && (!account.IsArea(g.Area) || g.Scope != "") ||
+			!inArea && (g.Scope == "" || g.Area != "") {
 			return fmt.Errorf("group %q: a %s has an area of 12 digits, a unit, hall or member of staff its id as scope", g.Group, g.Role)
 		}
 	}
@@ -92,8 +93,9 @@ func (c *command) provider(o oidcConfig, x *rooms) (*me.Provider, error) {
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: authorities, MinVersion: tls.VersionTLS12}
 	}
-	return me.NewProvider(me.ProviderConfig{Issuer: o.Issuer, ClientID: o.ClientID, Secret: secret, Name: o.Name, Scopes: o.Scopes, GroupsClaim: o.GroupsClaim,
-		AMR: o.AMR, Key: key, Client: &http.Client{Transport: transport, Timeout: answerTime}, Now: c.env.now,
+	return me.NewProvider(me.ProviderConfig{Issuer: o.Issuer, ClientID: o.ClientID, Secret: secret, Name: o.Name, Scopes: o.Scopes,
+		GroupsClaim: o.GroupsClaim,
+		AMR:         o.AMR, Key: key, Client: &http.Client{Transport: transport, Timeout: answerTime}, Now: c.env.now,
 		Grants: func(ctx context.Context, groups []string) ([]account.Following, error) {
 			return x.following(ctx, o.Groups, groups)
 		}})

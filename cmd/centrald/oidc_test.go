@@ -13,8 +13,8 @@ import (
 	"haochaping/internal/proof/provider"
 )
 
-// TestProviderOfTheConfiguration signs somebody in at a real provider, by the configuration's groups: one of a hall, which lies where the organisation says, and one of
-// a hall that there is not.
+// TestProviderOfTheConfiguration signs somebody in at a real provider, by the configuration's groups: one of a hall, which lies where the
+// organisation says, and one of a hall that there is not.
 func TestProviderOfTheConfiguration(t *testing.T) {
 	p, err := provider.Start("http://localhost/signin/provider/back")
 	if err != nil {
@@ -26,7 +26,8 @@ func TestProviderOfTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	x, site := pagesWith(t, "[admin.oidc]\nissuer = '"+p.Issuer+"'\nclient_id = '"+provider.ClientID+"'\nclient_secret_file = '"+secret+"'\n"+
-		"groups = [{group = 'h2', role = 'hall', scope = 'SL-H2'}, {group = 'h9', role = 'hall', scope = 'SL-H9'}, {group = 'city', role = 'city', area = '629900000000'}]\n")
+		"groups = [{group = 'h2', role = 'hall', scope = 'SL-H2'}, {group = 'h9', role = 'hall', scope = 'SL-H9'}, {group = 'city', role = "+
+		"'city', area = '629900000000'}]\n")
 	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
 	p.Set(provider.Person{ID: "7", Login: "wang.min", Name: "王敏", Groups: []string{"h2", "h9", "more"}})
 	away := webtest.Do(site, webtest.Request("GET", "/signin/provider", "", nil))

@@ -22,8 +22,9 @@ func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
-	return rectify.Open(ctx, rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log,
-		Terms: rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
+	return rectify.Open(ctx, rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Holder: x.holder, Now: c.env.now,
+		Logger: log,
+		Terms:  rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
 }
 
 // complain opens an order on what a citizen complains of by phone, at the unit of the window.
@@ -115,8 +116,10 @@ func (c *command) listed(ctx context.Context, x *rooms, all []rectify.Listed) ([
 		if late {
 			left = -left
 		}
-		out = append(out, listedOrder{Order: l.Order, Part: l.Part, State: l.Body.State, Due: due, Left: left, Urgency: x.orders.Terms().Urgency(due, now),
-			Unit: l.Body.Unit, UnitName: names(l.Body.Unit), Area: l.Body.Area, Level: l.About.Level, Matter: l.About.Matter, Place: l.About.Place,
+		out = append(out, listedOrder{Order: l.Order, Part: l.Part, State: l.Body.State, Due: due, Left: left,
+			Urgency: x.orders.Terms().Urgency(due, now),
+			Unit:    l.Body.Unit, UnitName: names(l.Body.Unit), Area: l.Body.Area, Level: l.About.Level, Matter: l.About.Matter,
+			Place:   l.About.Place,
 			RatedAt: time.UnixMilli(l.About.RatedAt)})
 	}
 	return out, nil

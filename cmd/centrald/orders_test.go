@@ -39,11 +39,13 @@ func TestOrdersAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := rating.CaseKey{Area: "620100000000", Project: "620100-1"}
-	if _, err := x.journal.Tell(t.Context(), "business", "1", []journal.Fact{{Fact: rating.CaseFact{Area: key.Area, ProjectNo: key.Project, TaskCode: "T1",
-		TaskName: "身份证补领", Unit: "116299003MB003333Y", AsOf: now, CompletedAt: now - 60_000}}}); err != nil {
+	if _, err := x.journal.Tell(t.Context(), "business", "1",
+		[]journal.Fact{{Fact: rating.CaseFact{Area: key.Area, ProjectNo: key.Project, TaskCode: "T1",
+			TaskName: "身份证补领", Unit: "116299003MB003333Y", AsOf: now, CompletedAt: now - 60_000}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := x.journal.Answer(t.Context(), "hotline", "1", []journal.Answer{{Case: key, Level: rating.VeryDissatisfied, Channel: rating.Voice, At: now}}, nil); err != nil {
+	if _, err := x.journal.Answer(t.Context(), "hotline", "1",
+		[]journal.Answer{{Case: key, Level: rating.VeryDissatisfied, Channel: rating.Voice, At: now}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := x.caughtUp(t.Context(), io.Discard); err != nil {
@@ -72,7 +74,8 @@ func TestOrdersAreListed(t *testing.T) {
 	}
 	ask("rebuild", "-reason", "a test's")
 	var listed []listedOrder
-	if err := json.Unmarshal([]byte(ask("list", "-json")), &listed); err != nil || len(listed) != 1 || listed[0].Left > 1 || listed[0].State != "waiting" {
+	if err := json.Unmarshal([]byte(ask("list", "-json")), &listed); err != nil || len(listed) != 1 || listed[0].Left > 1 ||
+		listed[0].State != "waiting" {
 		t.Errorf("got %+v, %v", listed, err)
 	}
 	if text := ask("list", "-unit", "other"); !strings.Contains(text, "nothing is open") {
@@ -83,7 +86,8 @@ func TestOrdersAreListed(t *testing.T) {
 // clueOf enters a complaint of retaliation, which is a clue.
 func clueOf(t *testing.T, x *rooms, area string) string {
 	t.Helper()
-	order, fresh, err := x.orders.Complain(t.Context(), rectify.By{Account: "operator test"}, area, rectify.Complained{Way: rectify.OnPaper, Retaliation: true, Area: area, Words: "被刁难"})
+	order, fresh, err := x.orders.Complain(t.Context(), rectify.By{Account: "operator test"}, area,
+		rectify.Complained{Way: rectify.OnPaper, Retaliation: true, Area: area, Words: "被刁难"})
 	if err != nil || !fresh {
 		t.Fatal(fresh, err)
 	}

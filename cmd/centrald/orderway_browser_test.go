@@ -31,7 +31,8 @@ func boxAt(t *testing.T, c *centre, id rating.DeviceID, window string) (*termina
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := c.command("device", "-config", c.config, "add", "-id", string(id), "-key", keyText(public), "-window-id", window); err != nil {
+	if out, err := c.command("device", "-config", c.config, "add", "-id", string(id), "-key", keyText(public), "-window-id",
+		window); err != nil {
 		t.Fatalf("device add: %s, %v", out, err)
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -42,11 +43,13 @@ func boxAt(t *testing.T, c *centre, id rating.DeviceID, window string) (*termina
 	now := func() rating.Stamp {
 		return rating.Stamp{Boot: 1, Mono: kernelclock.SinceBoot().Milliseconds(), Wall: time.Now().UnixMilli(), Synced: true}
 	}
-	loop := terminal.NewLoop(terminal.LoopConfig{Timings: terminal.Timings{Wait: time.Minute, Thanks: time.Second}, Log: db, Now: now, Random: rand.Reader,
-		Show: func(terminal.View) {}, Logger: log})
+	loop := terminal.NewLoop(terminal.LoopConfig{Timings: terminal.Timings{Wait: time.Minute, Thanks: time.Second}, Log: db, Now: now,
+		Random: rand.Reader,
+		Show:   func(terminal.View) {}, Logger: log})
 	config := make(chan wire.Config, 1)
 	u, err := uplink.New(uplink.Config{Brokers: []string{"mqtt://" + c.at.MQTT}, Username: string(id), Key: key, Centre: c.key, Log: db,
-		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} }, Now: time.Now, Random: func() float64 { return 0 }, Logger: log,
+		Presence: wire.Presence{V: 1}, Health: func() wire.Health { return wire.Health{V: 1} }, Now: time.Now,
+		Random: func() float64 { return 0 }, Logger: log,
 		OnConfig: func(k wire.Config) {
 			select {
 			case config <- k:
@@ -80,8 +83,8 @@ func boxAt(t *testing.T, c *centre, id rating.DeviceID, window string) (*termina
 	return loop, db, now
 }
 
-// TestFromTheKeyToClosed follows one bad rating from the key at the window, through box, broker, journal and books, to an order that four roles work on in a
-// browser until it is closed. The person who was rated sees nothing of it.
+// TestFromTheKeyToClosed follows one bad rating from the key at the window, through box, broker, journal and books, to an order that four
+// roles work on in a browser until it is closed. The person who was rated sees nothing of it.
 func TestFromTheKeyToClosed(t *testing.T) {
 	browser := chromium.Start(t)
 	if err := chromedp.Do(browser, chromedp.Navigate("about:blank")); err != nil { // the browser lives as long as what it was first asked with
@@ -98,11 +101,13 @@ func TestFromTheKeyToClosed(t *testing.T) {
 		return out
 	}
 	preview := command("directory", "-config", c.config, "import", city)
-	command("directory", "-config", c.config, "import", city, "-apply", "-hash", regexp.MustCompile(`-hash ([0-9a-f]+)`).FindStringSubmatch(preview)[1], "-reason", "第一次导入")
+	command("directory", "-config", c.config, "import", city, "-apply", "-hash",
+		regexp.MustCompile(`-hash ([0-9a-f]+)`).FindStringSubmatch(preview)[1], "-reason", "第一次导入")
 	const area, police = "629900000000", "116299003MB003333Y"
 	link := make(map[account.Role]string)
-	for role, of := range map[account.Role][]string{account.Unit: {"-area", area, "-scope", police}, account.City: {"-area", area}, account.Province: {"-area", "620000000000"},
-		account.Auditor: {"-area", area}, account.Staff: {"-area", area, "-scope", "SL-0001"}} {
+	for role, of := range map[account.Role][]string{account.Unit: {"-area", area, "-scope", police}, account.City: {"-area", area},
+		account.Province: {"-area", "620000000000"},
+		account.Auditor:  {"-area", area}, account.Staff: {"-area", area, "-scope", "SL-0001"}} {
 		login := "way." + string(role)
 		command(append([]string{"account", "add", "-config", c.config, "-role", string(role), "-login", login, "-name", "测试"}, of...)...)
 		link[role] = regexp.MustCompile(`/enter/\S+`).FindString(command("account", "link", "-config", c.config, "-sign-in", login))
@@ -123,7 +128,8 @@ func TestFromTheKeyToClosed(t *testing.T) {
 		defer stop()
 		return chromedp.Do(patience, steps...)
 	}, text: func() (string, error) {
-		return chromedp.Run(browser, chromedp.Evaluate[string](`document.querySelector("main").innerText + document.querySelector("nav.menu").innerText`))
+		return chromedp.Run(browser, chromedp.Evaluate[string](`document.querySelector("main").innerText + `+
+			`document.querySelector("nav.menu").innerText`))
 	}}
 	as := func(role account.Role, work func()) {
 		t.Helper()
@@ -138,11 +144,13 @@ func TestFromTheKeyToClosed(t *testing.T) {
 	deed := func(do, words, state string) {
 		t.Helper()
 		id := "#words-" + do
-		b.do(do, chromedp.Navigate(b.url+page), chromedp.Click(chromedp.CSS(`details:has(`+id+`) summary`)), chromedp.WaitVisible(chromedp.CSS(id)))
+		b.do(do, chromedp.Navigate(b.url+page), chromedp.Click(chromedp.CSS(`details:has(`+id+`) summary`)),
+			chromedp.WaitVisible(chromedp.CSS(id)))
 		if words != "" {
 			b.do(do, chromedp.SendKeys(chromedp.CSS(id), words))
 		}
-		b.do(do, chromedp.Click(chromedp.CSS(`details:has(`+id+`) button`)), chromedp.WaitNotPresent(chromedp.CSS(id)), chromedp.WaitVisible(chromedp.CSS(".steps")))
+		b.do(do, chromedp.Click(chromedp.CSS(`details:has(`+id+`) button`)), chromedp.WaitNotPresent(chromedp.CSS(id)),
+			chromedp.WaitVisible(chromedp.CSS(".steps")))
 		b.until(words)
 		got, err := chromedp.Run(browser, chromedp.Evaluate[string](`document.querySelector("h1 .tag").textContent`))
 		if err != nil || got != state {
@@ -152,7 +160,8 @@ func TestFromTheKeyToClosed(t *testing.T) {
 	as(account.Unit, func() {
 		within(t, time.Minute, "the order", func() bool {
 			b.do("look", chromedp.Navigate(b.url+"/orders"))
-			page, _ = chromedp.Run(browser, chromedp.Evaluate[string](`(document.querySelector("td a") || {getAttribute: () => ""}).getAttribute("href")`))
+			page, _ = chromedp.Run(browser, chromedp.Evaluate[string](`(document.querySelector("td a") || {getAttribute: () => `+
+				`""}).getAttribute("href")`))
 			return page != ""
 		})
 		b.sees("the list", "待联系", "非常不满意", "还有 1 个工作日", "示例市公安局")

@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// passwords is a file with a line for each box, or each business system: its name and the SHA-256 of its password in hexadecimal digits. Lines that
-// begin with # are comments. A plain hash suffices because the passwords are drawn at random and not chosen by people.
+// passwords is a file with a line for each box, or each business system: its name and the SHA-256 of its password in hexadecimal digits.
+// Lines that begin with # are comments. A plain hash suffices because the passwords are drawn at random and not chosen by people.
 type passwords struct {
 	path string
 	log  *slog.Logger

@@ -46,7 +46,8 @@ func nginx(t *testing.T, behind, certFile, keyFile string) string {
 		t.Fatal(err)
 	}
 	at, dir := testkit.Address(t), t.TempDir()
-	server := strings.NewReplacer("listen 443 ssl", "listen "+at+" ssl", "127.0.0.1:8081", behind, "/etc/ssl/centre.pem", certFile, "/etc/ssl/centre.key", keyFile,
+	server := strings.NewReplacer("listen 443 ssl", "listen "+at+" ssl", "127.0.0.1:8081", behind, "/etc/ssl/centre.pem", certFile,
+		"/etc/ssl/centre.key", keyFile,
 		"/var/log/nginx/centre.log", filepath.Join(dir, "access.log")).Replace(string(text))
 	config := fmt.Sprintf("daemon off;\nmaster_process off;\npid %s/pid;\nerror_log %s/error.log;\nevents {}\nhttp {\n", dir, dir)
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -109,12 +110,14 @@ func pairOf(t *testing.T, ca *faultnet.Authority, certFile, keyFile string) map[
 func client127(at, from string, roots *x509.CertPool) *http.Client {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "centre.example.com"}},
+		Transport: &http.Transport{DialContext: dialer.DialContext,
+			TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "centre.example.com"}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// The pages behind Debian's nginx: cookies for HTTPS, the client's address and not the proxy's or a forged one, events that are not held back.
+// The pages behind Debian's nginx: cookies for HTTPS, the client's address and not the proxy's or a forged one, events that are not held
+// back.
 func TestBehindNginx(t *testing.T) {
 	needNginx(t)
 	x, site := pagesWith(t, "admin.hosts = ['centre.example.com']\nadmin.proxies = ['127.0.0.1']")

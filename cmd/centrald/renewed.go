@@ -21,8 +21,8 @@ type renewed struct {
 // askFiles is how long the files are not looked at again.
 const askFiles = 5 * time.Second
 
-// certificate returns the certificate, for tls.Config. While the files do not fit together, as when only one of them is written, the last that did is
-// shown.
+// certificate returns the certificate, for tls.Config. While the files do not fit together, as when only one of them is written, the last
+// that did is shown.
 func (r *renewed) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -101,7 +101,8 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 	at, _ := cfg.places()
 	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
 		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("%w: %w; a new centre has one when centrald has run once; otherwise, is \"state\" in the configuration the centre's folder, and may this account read it?", errNoJournal, err)
+			return nil, fmt.Errorf("%w: %w; a new centre has one when centrald has run once; otherwise, is \"state\" in the configuration the "+
+				"centre's folder, and may this account read it?", errNoJournal, err)
 		}
 	}
 	return c.open(ctx, cfg)
@@ -131,7 +132,8 @@ func (c config) keyKept() error {
 	at, _ := c.places()
 	for _, trace := range []string{filepath.Join(c.State, headFile), strings.TrimPrefix(at, "sqlite:")} {
 		if _, err := os.Stat(trace); err == nil {
-			return cli.Hint(cli.Errorf("%[1]s 中没有 %[2]s，而这个中心已运行过（有 %[3]s）", "%[1]s has no %[2]s, and this centre has worked already (there is %[3]s)", c.State, keyFile, trace),
+			return cli.Hint(cli.Errorf("%[1]s 中没有 %[2]s，而这个中心已运行过（有 %[3]s）", "%[1]s has no %[2]s, and this centre has worked already (there is "+
+				"%[3]s)", c.State, keyFile, trace),
 				"把另外保存的密钥放回原处，见 docs/backup.md；新的密钥没有评价器会相信，市民写的文字也打不开",
 				"put back the copy that is kept elsewhere, as docs/backup.md has it: no box would believe a new key, and no text could be opened by it")
 		}
@@ -196,7 +198,8 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.orders, err = c.openOrders(ctx, x, log); err != nil {
 		return err
 	}
-	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory, Holder: x.holder, Now: c.env.now, Logger: log})
+	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory,
+		Holder: x.holder, Now: c.env.now, Logger: log})
 	return err
 }
 

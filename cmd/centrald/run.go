@@ -38,8 +38,9 @@ func run(ctx context.Context, args []string, env environment) error {
 func (c *command) program() cli.Program {
 	return cli.Program{
 		Name: "centrald", Version: version(), Stdout: c.env.stdout, Stderr: c.env.stderr, Commands: c.commands(), Main: c.begin,
-		About:    condition.Text{ZH: "接收评价的中心。", EN: "The receiving side."},
-		Examples: []string{"centrald -print-config > /etc/centrald.toml", "centrald -check-config", "centrald findings", "centrald device list -json"},
+		About: condition.Text{ZH: "接收评价的中心。", EN: "The receiving side."},
+		Examples: []string{"centrald -print-config > /etc/centrald.toml", "centrald -check-config", "centrald findings",
+			"centrald device list -json"},
 	}
 }
 
@@ -77,35 +78,47 @@ func (c *command) commands() []cli.Command {
 		return func(_ context.Context, args []string) error { return f(args) }
 	}
 	device := does("device", "登记、移动或列出评价器", "enrol a box or move it, enrol those of a file, list them", c.device,
-		"centrald device add -id lz-0417 -key … -hall 市民中心 -window A12 -name 综合受理12号窗口", "centrald device import -csv boxes.csv", "centrald device list -json")
+		"centrald device add -id lz-0417 -key … -hall 市民中心 -window A12 -name 综合受理12号窗口", "centrald device import -csv boxes.csv",
+		"centrald device list -json")
 	device.Verbs = []string{"add", "import", "list"}
-	account := does("account", "开设帐户并打印一次性链接；管理帐户", "open an account and print a one-time link for it; look after accounts", c.account, "centrald account list")
+	account := does("account", "开设帐户并打印一次性链接；管理帐户", "open an account and print a one-time link for it; look after accounts", c.account,
+		"centrald account list")
 	account.Verbs = []string{"add", "link", "grant", "disable", "enable", "list"}
 	directory := does("directory", "导入、导出或列出行政区划、单位、大厅、窗口和人员", "import, export or list areas, units, halls, windows and staff", c.directory)
 	directory.Verbs = []string{"import", "export", "list"}
 	directory.Examples = []string{"centrald directory import halls.csv", "centrald directory list window -hall SL-H1 -json"}
-	orders := does("orders", "列出待办的差评工单；由日志重做工单", "list the orders on bad evaluations that are open; make them anew from the journal", c.orders, "centrald orders list")
+	orders := does("orders", "列出待办的差评工单；由日志重做工单", "list the orders on bad evaluations that are open; make them anew from the journal",
+		c.orders, "centrald orders list")
 	orders.Verbs = []string{"list", "rebuild"}
 	figures := does("figures", "由账本重做统计；写出年度发布的结果", "make the figures anew from the books; write what is published of a year", c.figures,
 		"centrald figures publish -year 2026 -out open")
 	figures.Verbs = []string{"rebuild", "publish"}
 	return []cli.Command{
-		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
+		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key",
+			"centrald key -seal"),
 		account, device, directory, orders, figures,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
 			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
-		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and the list of revoked certificates",
+		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and "+
+			"the list of revoked certificates",
 			c.certificate, "centrald certificate -server mqtt.example.com -key mqtt.key -out mqtt.pem -root root.pem -revoked revoked.pem"),
-		does("findings", "列出评价器发来的数据有何异常及处理办法", "list what is wrong with what the boxes have sent, and what to do", c.findings, "centrald findings", "centrald findings -all -json"),
-		does("verify", "核对日志和账本；有改动时状态为 1", "check the journal and the books; status 1 if something was changed", c.verify, "centrald verify", "centrald verify -json"),
+		does("findings", "列出评价器发来的数据有何异常及处理办法", "list what is wrong with what the boxes have sent, and what to do", c.findings,
+			"centrald findings", "centrald findings -all -json"),
+		does("verify", "核对日志和账本；有改动时状态为 1", "check the journal and the books; status 1 if something was changed", c.verify, "centrald verify",
+			"centrald verify -json"),
 		does("rebuild", "由日志重做账本", "make the books anew from the journal", c.rebuild, "centrald rebuild"),
-		does("backup", "运行中把日志写入新文件", "write the journal to a new file, while centrald runs", c.backup, "centrald backup /backup/journal-2026-11-26"),
-		does("restore", "在空的位置由备份恢复日志", "make a journal from a backup, in an empty place", c.restore, "centrald restore /backup/journal-2026-11-26"),
-		does("accept", "承认数据库比本机所记的旧，继续运行", "go on with a database that is older than the one this machine has kept", c.accept, "centrald accept"),
+		does("backup", "运行中把日志写入新文件", "write the journal to a new file, while centrald runs", c.backup,
+			"centrald backup /backup/journal-2026-11-26"),
+		does("restore", "在空的位置由备份恢复日志", "make a journal from a backup, in an empty place", c.restore,
+			"centrald restore /backup/journal-2026-11-26"),
+		does("accept", "承认数据库比本机所记的旧，继续运行", "go on with a database that is older than the one this machine has kept", c.accept,
+			"centrald accept"),
 		does("prove", "打印日志中有某份评价的证明", "print the proof that the journal holds an evaluation", c.prove, "centrald prove 4711 > proof.json"),
-		does("check-proof", "不用账本核对这样的证明", "verify such a proof, without the books", plain(c.checkProof), "centrald check-proof -seal-key … proof.json"),
+		does("check-proof", "不用账本核对这样的证明", "verify such a proof, without the books", plain(c.checkProof),
+			"centrald check-proof -seal-key … proof.json"),
 		does("erase", "销毁市民所写的文字，评分保留", "destroy a citizen's text; its level stays", c.erase, "centrald erase -reason 本人要求 4711"),
-		does("witness", "跟踪另一个中心的日志", "follow another centre's journal", c.witness, "centrald witness -seal-key … https://centre.example.com/seal"),
+		does("witness", "跟踪另一个中心的日志", "follow another centre's journal", c.witness,
+			"centrald witness -seal-key … https://centre.example.com/seal"),
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSecurityPage compares docs/security.md with the numbers of the standard, and the names of tests with the code. Each point of levels 1 and 2 of the chapters
-// on validation, authentication, sessions and authorization has a line, and one of level 3 says so.
+// TestSecurityPage compares docs/security.md with the numbers of the standard, and the names of tests with the code. Each point of levels 1
+// and 2 of the chapters on validation, authentication, sessions and authorization has a line, and one of level 3 says so.
 func TestSecurityPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/security.md")
 	if err != nil {
@@ -54,7 +54,8 @@ func TestSecurityPage(t *testing.T) {
 	names := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(page), -1)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if out, err := exec.Command("grep", "-rqE", "--include=*_test.go", "^func "+name+`\(`, "../../internal", "../../deploy", "..").CombinedOutput(); err != nil {
+		if out, err := exec.Command("grep", "-rqE", "--include=*_test.go", "^func "+name+`\(`, "../../internal", "../../deploy", "..").
+			CombinedOutput(); err != nil {
 			t.Errorf("there is no %s: %v %s", name, err, out)
 		}
 	}

@@ -66,7 +66,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
 	trouble := func() live.Trouble { return authorityTrouble(check.trouble(in.Trouble()), cfg, x.enrol.Authority()) }
-	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now), c.sealChecks(x, log)}
+	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now),
+		c.sealChecks(x, log)}
 	boxes, err := c.watch(x, in, log)
 	if err != nil {
 		return err
@@ -107,7 +108,9 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run}, stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run}, stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
+	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
+		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},
+		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	parts = append(doors, parts...)
@@ -172,7 +175,8 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 		return rate, admin, err
 	}
 	ratePage, err := ratepage.New(ratepage.Config{
-		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard, Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
+		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
+		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
 		Now: c.env.now, Random: c.env.random, Complain: x.complain,
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})

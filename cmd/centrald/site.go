@@ -30,7 +30,8 @@ import (
 )
 
 // site joins the sections of the centre's pages, in the order of the navigation.
-func (c *command) site(cfg config, w watched, send func(context.Context, wire.Command) error, reasons rating.Catalogue, log *slog.Logger) (*web.Site, error) {
+func (c *command) site(cfg config, w watched, send func(context.Context, wire.Command) error, reasons rating.Catalogue,
+	log *slog.Logger) (*web.Site, error) {
 	x := w.rooms
 	proxies, err := cfg.Admin.proxies()
 	if err != nil {
@@ -52,7 +53,8 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: w.trouble, Late: w.books.late, Place: x.where,
 			Reason: reasonWords(reasons),
 		}),
-		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons), Silence: silence}),
+		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
+			Silence: silence}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
@@ -93,10 +95,11 @@ func reasonWords(reasons rating.Catalogue) func(string) string {
 	}
 }
 
-// areaOf returns where a unit, hall or member of staff is today, false if the organisation has none of that id. Staff are where their window is, or
-// without one their unit.
+// areaOf returns where a unit, hall or member of staff is today, false if the organisation has none of that id. Staff are where their
+// window is, or without one their unit.
 func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error) {
-	kind, ok := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall, account.OfStaff: directory.Staff}[r]
+	kind, ok := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall,
+		account.OfStaff: directory.Staff}[r]
 	if !ok {
 		return "", false, nil
 	}

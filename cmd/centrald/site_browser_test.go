@@ -43,7 +43,8 @@ func TestPagesBeforeSignIn(t *testing.T) {
 	look(t, ctx, script, server.URL+linkOf(t, x, a, account.SignsIn), "enter")
 }
 
-// TestTheWayInByACode chooses a password and enrols a second factor in a browser, leaves, and comes back by both, with axe at each page on the way.
+// TestTheWayInByACode chooses a password and enrols a second factor in a browser, leaves, and comes back by both, with axe at each page on
+// the way.
 func TestTheWayInByACode(t *testing.T) {
 	const password = "correct horse battery staple"
 	script := axe.Script(t)
@@ -67,8 +68,10 @@ func TestTheWayInByACode(t *testing.T) {
 	press := func(form string) chromedp.Action[chromedp.Void] {
 		return chromedp.Click(chromedp.CSS(`form[action^="` + form + `"] button`))
 	}
-	do("choose a password", chromedp.Navigate(server.URL+linkOf(t, x, a, account.ChoosesPassword)), fill("password", password), fill("again", password), press("/enter/"),
-		chromedp.WaitVisible(chromedp.CSS(".who")), chromedp.Navigate(server.URL+"/me/second"), fill("password", password), press("/me/second"), chromedp.WaitVisible(chromedp.CSS(".qr")))
+	do("choose a password", chromedp.Navigate(server.URL+linkOf(t, x, a, account.ChoosesPassword)), fill("password", password),
+		fill("again", password), press("/enter/"),
+		chromedp.WaitVisible(chromedp.CSS(".who")), chromedp.Navigate(server.URL+"/me/second"), fill("password", password), press("/me/second"),
+		chromedp.WaitVisible(chromedp.CSS(".qr")))
 	seed, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("code.secret").textContent.replaceAll(" ", "")`))
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +82,8 @@ func TestTheWayInByACode(t *testing.T) {
 	}
 	do("confirm it", fill("code", code), press("/me/second/confirm"), chromedp.WaitVisible(chromedp.CSS(`a.button[href="/"]`)))
 	axe.Look(t, ctx, script, "codes")
-	do("leave and come back", chromedp.Navigate(server.URL+"/me"), press("/signout"), chromedp.WaitVisible(chromedp.CSS("#login")), fill("login", "zhao.lei"), fill("password", password),
+	do("leave and come back", chromedp.Navigate(server.URL+"/me"), press("/signout"), chromedp.WaitVisible(chromedp.CSS("#login")),
+		fill("login", "zhao.lei"), fill("password", password),
 		press("/signin"), chromedp.WaitVisible(chromedp.CSS("#code")))
 	axe.Look(t, ctx, script, "signin-code")
 	do("a wrong code", fill("code", "ABCD-0000"), press("/signin/code"), chromedp.WaitVisible(chromedp.CSS(".problem")))
@@ -100,7 +104,8 @@ func linkOf(t *testing.T, x *rooms, a account.Account, opens account.Opens) stri
 func TestPagesInABrowser(t *testing.T) {
 	for _, some := range []map[string]string{
 		{"/": "home", "/live": "live", "/audit": "audit", "/audit?q=zzz": "audit-empty"},
-		{"/accounts": "accounts", "/accounts/{other}": "account", "/accounts/{hall}": "account-of-a-hall", "/accounts?q=nobody": "accounts-empty"},
+		{"/accounts": "accounts", "/accounts/{other}": "account", "/accounts/{hall}": "account-of-a-hall",
+			"/accounts?q=nobody": "accounts-empty"},
 		{"/organisation": "organisation", "/organisation/import": "organisation-import", "/organisation/new/hall": "organisation-new"},
 		{"/me": "me", "/me/second": "second", "/nothing/here": "not-there"},
 	} {
@@ -121,11 +126,13 @@ func pagesInABrowser(t *testing.T, some map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	me, err := x.people.Add(t.Context(), operator(), "li.qiang", "李强", "620000000000", grantOf(account.Province, 0), grantOf(account.Technician, 1))
+	me, err := x.people.Add(t.Context(), operator(), "li.qiang", "李强", "620000000000", grantOf(account.Province, 0),
+		grantOf(account.Technician, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = chromedp.Do(ctx, chromedp.Navigate(server.URL+linkOf(t, x, me, account.SignsIn)), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS(".needs")))
+	err = chromedp.Do(ctx, chromedp.Navigate(server.URL+linkOf(t, x, me, account.SignsIn)), chromedp.Click(chromedp.CSS("#enter")),
+		chromedp.WaitVisible(chromedp.CSS(".needs")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +179,8 @@ func TestRolesInABrowser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = chromedp.Do(ctx, chromedp.Navigate(server.URL+"/enter/"+secret), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("nav.menu")))
+		err = chromedp.Do(ctx, chromedp.Navigate(server.URL+"/enter/"+secret), chromedp.Click(chromedp.CSS("#enter")),
+			chromedp.WaitVisible(chromedp.CSS("nav.menu")))
 		if err != nil {
 			t.Fatalf("%s: %v", role, err)
 		}

@@ -73,7 +73,8 @@ func pagesAt(t *testing.T, lines string, now func() time.Time) (*rooms, *web.Sit
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	w := watched{rooms: x, trouble: func() live.Trouble { return live.Trouble{} }, books: newLag(x.journal.Head, x.books.Position, c.env.now), checks: c.sealChecks(x, log)}
+	w := watched{rooms: x, trouble: func() live.Trouble { return live.Trouble{} }, books: newLag(x.journal.Head, x.books.Position, c.env.now),
+		checks: c.sealChecks(x, log)}
 	s, err := c.site(cfg, w, sendNothing, reasons, log)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,8 @@ func TestEveryRoute(t *testing.T) {
 	for _, r := range guarded {
 		for _, role := range account.Roles() {
 			for n := range 3 {
-				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") || strings.Contains(r.Path, "{clue}") || strings.Contains(r.Path, "{id}") {
+				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") ||
+					strings.Contains(r.Path, "{clue}") || strings.Contains(r.Path, "{id}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}
@@ -238,7 +240,8 @@ func TestEveryRoute(t *testing.T) {
 		// Whoever is not signed in learns nothing from any address, there or not.
 		for _, path := range []string{wild.ReplaceAllString(r.Path, objects["account"][0].id), "/nothing/here"} {
 			w := webtest.Do(site, request(r.Method, strings.TrimSuffix(path, "{$}"), ""))
-			if r.Method == "GET" && !strings.HasPrefix(path, "/api/") && w.Code != http.StatusSeeOther || (r.Method != "GET" || strings.HasPrefix(path, "/api/")) && w.Code != http.StatusUnauthorized {
+			if r.Method == "GET" && !strings.HasPrefix(path, "/api/") && w.Code != http.StatusSeeOther ||
+				(r.Method != "GET" || strings.HasPrefix(path, "/api/")) && w.Code != http.StatusUnauthorized {
 				t.Errorf("%s %s of nobody: %d", r.Method, path, w.Code)
 			}
 		}
@@ -253,7 +256,9 @@ func TestEveryRoute(t *testing.T) {
 // answer enters an evaluation about a case in an area, by a channel without a box, and returns its number.
 func answer(t *testing.T, x *rooms, area string) string {
 	t.Helper()
-	r, err := x.journal.Answer(t.Context(), "hotline", area, []journal.Answer{{Case: rating.CaseKey{Area: area, Project: "7"}, Level: 2, Channel: rating.Voice, At: time.Now().UnixMilli()}}, []string{"等得太久了"})
+	r, err := x.journal.Answer(t.Context(), "hotline", area,
+		[]journal.Answer{{Case: rating.CaseKey{Area: area, Project: "7"}, Level: 2, Channel: rating.Voice, At: time.Now().UnixMilli()}},
+		[]string{"等得太久了"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +309,8 @@ func enrolAt(t *testing.T, x *rooms, id rating.DeviceID, window string) {
 	}
 }
 
-// orderOf completes the case, has it answered, and follows the decisions as an instance two minutes later does. It returns the order and the evaluation.
+// orderOf completes the case, has it answered, and follows the decisions as an instance two minutes later does. It returns the order and
+// the evaluation.
 func orderOf(t *testing.T, x *rooms, area string) (order, evaluation string) {
 	t.Helper()
 	if err := x.orders.Once(t.Context()); err != nil {
@@ -316,8 +322,9 @@ func orderOf(t *testing.T, x *rooms, area string) (order, evaluation string) {
 		t.Fatal(err)
 	}
 	evaluation = answer(t, x, area)
-	later, err := rectify.Open(t.Context(), rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Terms: x.orders.Terms(), Holder: x.holder,
-		Now: func() time.Time { return time.Now().Add(2 * time.Minute) }, Logger: slog.New(slog.DiscardHandler)})
+	later, err := rectify.Open(t.Context(), rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Terms: x.orders.Terms(),
+		Holder: x.holder,
+		Now:    func() time.Time { return time.Now().Add(2 * time.Minute) }, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		err = later.Once(t.Context())
 	}
@@ -372,7 +379,8 @@ func TestAreaOfAGrant(t *testing.T) {
 		reach account.Reach
 		id    string
 		area  string
-	}{{account.InHall, "SL-H2", "629901000000"}, {account.InUnit, "116299003MB003333Y", "629900000000"}, {account.OfStaff, "SL-0016", "629901000000"},
+	}{{account.InHall, "SL-H2", "629901000000"}, {account.InUnit, "116299003MB003333Y", "629900000000"},
+		{account.OfStaff, "SL-0016", "629901000000"},
 		{account.OfStaff, "SL-0028", "629902000000"},
 		{account.OfStaff, "nobody", ""}, {account.InHall, "nowhere", ""}, {account.InArea, "629900000000", ""}} {
 		area, ok, err := x.areaOf(t.Context(), c.reach, c.id)

@@ -72,7 +72,8 @@ func (s *station) write(path, addresses, broker string) {
 	if books == "" {
 		books = "sqlite:"
 	}
-	text := fmt.Sprintf("state = %q\nbooks = %q\naddresses_file = %q\n[broker]\n%s[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+	text := fmt.Sprintf("state = %q\nbooks = %q\naddresses_file = %q\n[broker]\n%s[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\n"+
+		"listen = \"127.0.0.1:0\"\n",
 		s.state, books, filepath.Join(s.dir, addresses), broker)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
@@ -186,7 +187,8 @@ func newClient(name rating.DeviceID, seed byte) *client {
 func (c *client) copy() *client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return &client{pause: c.pause, device: c.device, key: c.key, records: append([][]byte(nil), c.records...), head: c.head, released: c.released, wake: make(chan struct{}, 1)}
+	return &client{pause: c.pause, device: c.device, key: c.key, records: append([][]byte(nil), c.records...), head: c.head,
+		released: c.released, wake: make(chan struct{}, 1)}
 }
 
 func (c *client) append(t *testing.T, n int, detail string) {
@@ -198,7 +200,8 @@ func (c *client) add(t *testing.T, bodies ...rating.Body) {
 	t.Helper()
 	c.mu.Lock()
 	for _, body := range bodies {
-		raw, err := rating.Record{V: rating.RecordVersion, Device: c.device, Epoch: clientEpoch, Seq: uint64(len(c.records)) + 1, Prev: c.head, Body: body}.Encode()
+		raw, err := rating.Record{V: rating.RecordVersion, Device: c.device, Epoch: clientEpoch, Seq: uint64(len(c.records)) + 1, Prev: c.head,
+			Body: body}.Encode()
 		if err != nil {
 			t.Error(err)
 		}

@@ -113,7 +113,8 @@ func (c *command) verdict(v verified, tell bool) error {
 	switch {
 	case inJournal+inBooks > 0:
 		return cli.Errorf("日志有 %d 处、账本有 %d 处问题：所列内容在收到之后在数据库中被改动；请与备份和见证方保存的日志头比较；仅账本有问题时 centrald rebuild 可以修复",
-			"%d problems of the journal, %d of the books: what is named was changed in the database after it was received; compare with a backup and with the heads "+
+			"%d problems of the journal, %d of the books: what is named was changed in the database after it was received; compare with a backup "+
+				"and with the heads "+
 				"that witnesses keep; the books alone are made right by \"centrald rebuild\"", inJournal, inBooks)
 	case v.Journal.Rows == 0:
 		return cli.Error("日志是空的，没有核对任何内容；如果不应为空，则备份没有恢复，或这不是本中心的数据库（配置中的 state 和 books）",

@@ -58,7 +58,8 @@ func (c *command) alertHook(x *rooms, log *slog.Logger) (func(context.Context) e
 	if err != nil {
 		return nil, err
 	}
-	h := fleet.Hook{Fleet: x.fleet, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, URL: x.cfg.Alerts.URL, Secret: secret, Now: c.env.now, Logger: log}
+	h := fleet.Hook{Fleet: x.fleet, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, URL: x.cfg.Alerts.URL, Secret: secret,
+		Now: c.env.now, Logger: log}
 	return h.Run, nil
 }
 

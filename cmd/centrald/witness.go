@@ -23,12 +23,14 @@ func (c *command) witness(ctx context.Context, args []string) error {
 	name := flags.String("name", "witness", "the `name` under which heads are countersigned")
 	once := flags.Bool("once", false, "look once and end")
 	every := flags.Duration("every", time.Minute, "how `often` to look")
-	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why; a later restore has another name")
+	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why; "+
+		"a later restore has another name")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() != 1 || *key == "" || *every < time.Second {
-		return cli.Usage("centrald witness 需要 -seal-key 公钥和中心封存日志的地址，如 https://centre.example.com/seal", "centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
+		return cli.Usage("centrald witness 需要 -seal-key 公钥和中心封存日志的地址，如 https://centre.example.com/seal",
+			"centrald witness takes -seal-key KEY and the address of a centre's seal, as https://centre.example.com/seal")
 	}
 	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {
@@ -38,8 +40,9 @@ func (c *command) witness(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	f := witness.Follower{URL: flags.Arg(0), Folder: *folder, Signer: journal.NewSigner(*name, own), Client: &http.Client{}, AcceptOrigin: *accept,
-		Verifier: func(origin string) (note.Verifier, error) { return journal.Verifier(origin, pub) }}
+	f := witness.Follower{URL: flags.Arg(0), Folder: *folder, Signer: journal.NewSigner(*name, own), Client: &http.Client{},
+		AcceptOrigin: *accept,
+		Verifier:     func(origin string) (note.Verifier, error) { return journal.Verifier(origin, pub) }}
 	for {
 		a, err := f.Step(ctx)
 		switch {

@@ -37,5 +37,6 @@ func (c *command) oneOf(ctx context.Context, name string, args []string, words [
 	case flags.NArg() == 0:
 		return cli.Usage(fmt.Sprintf("%s 后面写 %s 之一", name, listed), fmt.Sprintf("%s takes one of the words %s", name, known))
 	}
-	return cli.Usage(fmt.Sprintf("没有 %s %q；有 %s", name, flags.Arg(0), listed), fmt.Sprintf("%s %q is unknown; there are %s", name, flags.Arg(0), known))
+	return cli.Usage(fmt.Sprintf("没有 %s %q；有 %s", name, flags.Arg(0), listed),
+		fmt.Sprintf("%s %q is unknown; there are %s", name, flags.Arg(0), known))
 }

@@ -36,7 +36,8 @@ func TestNothingIsNotVerified(t *testing.T) {
 	if _, err := c.command("restore", "-config", c.config, bad); err == nil {
 		t.Error("what is no backup was restored")
 	}
-	if out, err := c.command("verify", "-config", c.config); err == nil || strings.Contains(out, "verified\n") || !strings.Contains(err.Error(), "empty") {
+	if out, err := c.command("verify", "-config", c.config); err == nil || strings.Contains(out, "verified\n") ||
+		!strings.Contains(err.Error(), "empty") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

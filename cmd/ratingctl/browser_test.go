@@ -246,10 +246,12 @@ func demoPhone(t *testing.T, ctx, list context.Context) {
 // demoRoles looks at the centre as somebody of each role, whom a choice of the page signs in, and as nobody.
 func demoRoles(t *testing.T, ctx, list context.Context) {
 	for _, p := range demoPeople() {
-		evaluate[bool](t, ctx, fmt.Sprintf(`document.getElementById("centre").removeAttribute("src"); document.getElementById("as").value = %q; document.getElementById("as").onchange(); true`, p.role))
+		evaluate[bool](t, ctx, fmt.Sprintf(`document.getElementById("centre").removeAttribute("src"); document.getElementById("as").value = `+
+			`%q; document.getElementById("as").onchange(); true`, p.role))
 		until(t, ctx, "the centre's page for "+p.role, `document.getElementById("centre").src.endsWith(`+fmt.Sprintf("%q", p.page)+`)`)
 		do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(evaluate[string](t, ctx, `document.getElementById("tab").href`)))
-		if who := evaluate[string](t, list, `document.querySelector(".who .name").textContent`); !strings.Contains(who, p.chinese) || !strings.Contains(who, p.name) {
+		if who := evaluate[string](t, list, `document.querySelector(".who .name").textContent`); !strings.Contains(who, p.chinese) ||
+			!strings.Contains(who, p.name) {
 			t.Errorf("as %s the centre's page is that of %q", p.role, who)
 		}
 		do(t, list, chromium.Screenshot("demo-"+p.role))

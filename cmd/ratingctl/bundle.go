@@ -224,7 +224,8 @@ const logLines = "2000"
 
 // toldFields are the fields of the daemon's log that are told. Others may hold an address, a file's content or a name.
 func toldFields() []string {
-	return []string{"time", "level", "msg", "part", "fault", "code", "means", "do", "tries", "version", "epoch", "boot", "pending", "through", "records",
+	return []string{"time", "level", "msg", "part", "fault", "code", "means", "do", "tries", "version", "epoch", "boot", "pending", "through",
+		"records",
 		"first", "last", "seq", "bytes", "limit", "command"}
 }
 

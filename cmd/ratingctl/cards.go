@@ -18,7 +18,8 @@ import (
 const stopFirst = "stop ratingd first (systemctl stop ratingd): only one program can read the card reader"
 
 // errNoReader says that no reader is configured.
-var errNoReader = cli.Hint(cli.Error("未配置读卡器", "no card reader is configured"), "cards.port 写读卡器的串口；像键盘一样输入的读卡器写 cards.device", "set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does")
+var errNoReader = cli.Hint(cli.Error("未配置读卡器", "no card reader is configured"), "cards.port 写读卡器的串口；像键盘一样输入的读卡器写 cards.device",
+	"set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does")
 
 // showCards prints what the card reader reads, until ctx ends. The numbers are for the list of the window's staff.
 func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error {
@@ -136,7 +137,8 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !l.over {
-		return nil, 0, cli.Hint(cli.Error("识别读卡器之前已结束，没有写入任何内容", "ended before the reader was known; nothing was written"), "刷卡没有显示时，检查接线和端口，或用 -scan 试其他速率", "if a card shows nothing, check the cable and the port, or try other speeds with -scan")
+		return nil, 0, cli.Hint(cli.Error("识别读卡器之前已结束，没有写入任何内容", "ended before the reader was known; nothing was written"),
+			"刷卡没有显示时，检查接线和端口，或用 -scan 试其他速率", "if a card shows nothing, check the cable and the port, or try other speeds with -scan")
 	}
 	return l.learner.Samples(), l.learner.Repeat(), l.failed
 }
@@ -145,7 +147,9 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *report) error {
 	switch {
 	case c.Cards.Device != "":
-		return cli.Hint(cli.Error("像键盘一样输入的读卡器发送的是文本行", "a reader that types as a keyboard does sends lines of text"), "ratingctl keys -cards 显示按 cards.profile（card-line 或 card-list）读到的内容", "\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list")
+		return cli.Hint(cli.Error("像键盘一样输入的读卡器发送的是文本行", "a reader that types as a keyboard does sends lines of text"),
+			"ratingctl keys -cards 显示按 cards.profile（card-line 或 card-list）读到的内容",
+			"\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list")
 	case c.Cards.Port == "":
 		return errNoReader
 	}
@@ -154,7 +158,8 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	}
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
-	line, err := learntLine(ctx, c.Cards.Port, c.Cards.Profile, c.Cards.Baud, scanning{how.scan, "请刷一次卡", "hold a card to the reader once"}, now, out)
+	line, err := learntLine(ctx, c.Cards.Port, c.Cards.Profile, c.Cards.Baud, scanning{how.scan, "请刷一次卡", "hold a card to the reader once"},
+		now, out)
 	if err != nil {
 		return err
 	}
@@ -200,7 +205,8 @@ func printCards(out *report, port, file string, l keypad.LearntCards) error {
 	}
 	out.printf("\n")
 	out.say("如果第一张卡上印的是另一个号码，用 -number 加该号码再识别一次；ratingctl keys -cards 显示其他卡的号码。",
-		"If another number is printed on the first card, learn again with -number and that number; ratingctl keys -cards shows what other cards are read as.")
+		"If another number is printed on the first card, learn again with -number and that number; ratingctl keys -cards shows what other "+
+			"cards are read as.")
 	if len(l.Numbers) == 1 {
 		out.say("只刷了一张卡：使用前请再试其他卡。", "Only one card was heard: try others before the reader is used.")
 	}

@@ -18,7 +18,8 @@ func clockMark(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() != 1 {
-		return cli.Hint(cli.Usage("缺少文件名", "the file is missing"), "这是 ratingd-clock.service 的工作；手工运行写 ratingctl clock 文件名", "this is the work of ratingd-clock.service; by hand: ratingctl clock FILE")
+		return cli.Hint(cli.Usage("缺少文件名", "the file is missing"), "这是 ratingd-clock.service 的工作；手工运行写 ratingctl clock 文件名",
+			"this is the work of ratingd-clock.service; by hand: ratingctl clock FILE")
 	}
 	return kernelclock.Mark{Path: flags.Arg(0), SinceBoot: kernelclock.SinceBoot}.Keep(ctx, kernelclock.Synchronised)
 }

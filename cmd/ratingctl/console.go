@@ -38,7 +38,8 @@ func console(args []string, stderr io.Writer) (err error) {
 		mode = kdGraphics
 	case flags.NArg() == 1 && flags.Arg(0) == "text":
 	default:
-		return cli.Hint(cli.Usage("没有说明如何处理控制台", "it is not said what to do with the console"), "写 ratingctl console silent 或 ratingctl console text", "write \"ratingctl console silent\" or \"ratingctl console text\"")
+		return cli.Hint(cli.Usage("没有说明如何处理控制台", "it is not said what to do with the console"),
+			"写 ratingctl console silent 或 ratingctl console text", "write \"ratingctl console silent\" or \"ratingctl console text\"")
 	}
 	c, err := boxconfig.LoadPartial(*path)
 	if err != nil { // which the daemon says; a screen that has been silenced gets its text back all the same
@@ -53,7 +54,8 @@ func console(args []string, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := unix.IoctlSetInt(int(f.Fd()), kdSetMode, mode); err != nil {
-		return cli.Hint(cli.Because(err, "无法设置控制台 "+c.Screen.Console, "the console "+c.Screen.Console+" cannot be set"), "需要 root，而且控制台须是屏幕，例如 /dev/tty0", "only root may, and only of a console that is a screen, as /dev/tty0")
+		return cli.Hint(cli.Because(err, "无法设置控制台 "+c.Screen.Console, "the console "+c.Screen.Console+" cannot be set"),
+			"需要 root，而且控制台须是屏幕，例如 /dev/tty0", "only root may, and only of a console that is a screen, as /dev/tty0")
 	}
 	return nil
 }

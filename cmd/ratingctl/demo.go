@@ -46,7 +46,8 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 		return err
 	}
 	if flags.NArg() > 0 {
-		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 一个选项", "ratingctl demo takes -listen ADDRESS and nothing else")
+		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 一个选项",
+			"ratingctl demo takes -listen ADDRESS and nothing else")
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -64,8 +65,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer func() { _ = l.Close() }() // the server may have closed it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx), failed: cancel,
-		parts: newParts()}
+	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx),
+		failed: cancel,
+		parts:  newParts()}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -182,7 +184,8 @@ func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 		"device = %q\nstate = %q\nlog_level = \"error\"\naddresses_file = %q\nclock_set = true\n"+
 			"keys.source = \"simulated\"\n"+
 			"keys.map = [{key=\"5\",level=5},{key=\"4\",level=4},{key=\"3\",level=3},{key=\"2\",level=2},{key=\"1\",level=1}]\n"+
-			"visit.wait = \"3m\"\nscreen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\nuplink.broker = \"mqtt://%s\"\n"+
+			"visit.wait = \"3m\"\nscreen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\n"+
+			"uplink.broker = \"mqtt://%s\"\n"+
 			"uplink.centre_key = %q\nuplink.resend = \"2s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n",
 		b.device, state, filepath.Join(s.dir, b.device+".json"), s.centre["rate"], s.network.addr(), s.centre["public_key"]))
 	if config.err != nil {
@@ -196,7 +199,8 @@ func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id", b.window); err != nil {
+	if _, err := s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id",
+		b.window); err != nil {
 		return err
 	}
 	b.addresses, err = s.run(ctx, "ratingd", config.path, b.device+".json")
@@ -221,7 +225,8 @@ func (s *stagehand) run(ctx context.Context, name, config, addresses string) (ma
 	c.cmd.Stderr = s.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true} // Ctrl-C is for us; we end it in order
 	if err := c.cmd.Start(); err != nil {
-		return nil, cli.Hint(cli.Because(err, "无法启动 "+name, "cannot start "+name), "三个程序须在同一目录；make build 就是这样", "build all programs into one folder; make build does")
+		return nil, cli.Hint(cli.Because(err, "无法启动 "+name, "cannot start "+name), "三个程序须在同一目录；make build 就是这样",
+			"build all programs into one folder; make build does")
 	}
 	s.children = append(s.children, c)
 	go func() {
@@ -334,7 +339,8 @@ func sameOrigin(next http.Handler) http.Handler {
 		host, _, err := net.SplitHostPort(r.Host)
 		ip := net.ParseIP(host)
 		site := r.Header.Get("Sec-Fetch-Site")
-		if err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) || r.Method != http.MethodGet && strings.HasPrefix(site, "cross") {
+		if err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) ||
+			r.Method != http.MethodGet && strings.HasPrefix(site, "cross") {
 			http.Error(w, "open the address that ratingctl demo has printed", http.StatusForbidden)
 			return
 		}

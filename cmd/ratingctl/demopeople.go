@@ -57,8 +57,8 @@ func (s *stagehand) openAccounts(ctx context.Context) error {
 	return nil
 }
 
-// signIn signs a browser in as a person, as whoever has the centre's machine may: by a one-time link. A cookie is for a host and all its ports, so that
-// the one of the centre may be handed on from here.
+// signIn signs a browser in as a person, as whoever has the centre's machine may: by a one-time link. A cookie is for a host and all its
+// ports, so that the one of the centre may be handed on from here.
 func (s *stagehand) signIn(ctx context.Context, p demoPerson) (*http.Cookie, error) {
 	out, err := s.centrald(ctx, "account", "link", "-config", s.config, "-sign-in", p.login())
 	if err != nil {
@@ -69,7 +69,10 @@ func (s *stagehand) signIn(ctx context.Context, p demoPerson) (*http.Cookie, err
 	if err != nil {
 		return nil, errors.New("the centre has made no link") // the address is a secret
 	}
-	client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, errors.New("the centre does not answer")

@@ -46,7 +46,8 @@ func fine(zh, en string) finding { return finding{mark: well, found: condition.T
 
 // trouble is a finding that is not well; the texts are Chinese, then English.
 func trouble(m mark, foundZH, foundEN, meansZH, meansEN, todoZH, todoEN string) finding {
-	return finding{m, condition.Text{ZH: foundZH, EN: foundEN}, condition.Text{ZH: meansZH, EN: meansEN}, condition.Text{ZH: todoZH, EN: todoEN}}
+	return finding{m, condition.Text{ZH: foundZH, EN: foundEN}, condition.Text{ZH: meansZH, EN: meansEN},
+		condition.Text{ZH: todoZH, EN: todoEN}}
 }
 
 // markOf returns the mark of a trouble.
@@ -69,7 +70,8 @@ func partFinding(p opsapi.Part) finding { return finding{markOf(p.Level), p.What
 // forbidden is the finding where the doctor may not look.
 func forbidden(err error) finding {
 	return trouble(sick, "无权查看："+err.Error(), "this may not be looked at: "+err.Error(), "这一项没有检查", "this part was not looked at",
-		"以 root 运行，或 runuser -u ratingd -- ratingctl doctor", "run the doctor as root, or as the daemon's user: runuser -u ratingd -- ratingctl doctor")
+		"以 root 运行，或 runuser -u ratingd -- ratingctl doctor", "run the doctor as root, or as the daemon's user: runuser -u ratingd -- "+
+			"ratingctl doctor")
 }
 
 // patient is the box that is looked at.
@@ -106,7 +108,8 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"程序", "daemon", checkDaemon}, {"配置", "config", checkConfig}, {"登记", "window", checkWindow}, {"按键", "keys", checkKeys},
-		{"屏幕", "screen", checkScreen}, {"文字", "text", checkText}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside}, {"磁盘", "disk", checkDisk},
+		{"屏幕", "screen", checkScreen}, {"文字", "text", checkText}, {"存储", "store", checkLog}, {"损坏", "damage", checkAside},
+		{"磁盘", "disk", checkDisk},
 		{"密钥", "key", checkKey}, {"时钟", "clock", checkClock}, {"中心", "broker", checkBroker}, {"证书", "cert", checkCertificate},
 	}
 }

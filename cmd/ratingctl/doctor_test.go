@@ -62,7 +62,8 @@ type clinic struct {
 func newClinic(t *testing.T) *clinic {
 	t.Helper()
 	dir := t.TempDir()
-	c := &clinic{t: t, dir: dir, config: filepath.Join(dir, "ratingd.toml"), state: filepath.Join(dir, "state"), socket: filepath.Join(dir, "ops.sock"),
+	c := &clinic{t: t, dir: dir, config: filepath.Join(dir, "ratingd.toml"), state: filepath.Join(dir, "state"),
+		socket:   filepath.Join(dir, "ops.sock"),
 		password: filepath.Join(dir, "password")}
 	var err error
 	if _, c.centre, err = ed25519.GenerateKey(rand.Reader); err != nil {
@@ -74,7 +75,8 @@ func newClinic(t *testing.T) *clinic {
 	}
 	c.address = l.Addr().String()
 	c.broker = mqtt.New(&mqtt.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
-	if err := errors.Join(c.broker.AddHook(&gate{password: "secret"}, nil), c.broker.AddListener(listeners.NewNet("t", l)), c.broker.Serve()); err != nil {
+	if err := errors.Join(c.broker.AddHook(&gate{password: "secret"}, nil), c.broker.AddListener(listeners.NewNet("t", l)),
+		c.broker.Serve()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.broker.Close() })
@@ -89,11 +91,13 @@ func newClinic(t *testing.T) *clinic {
 	c.keypad, c.port = master, tty.Name()
 	c.write(c.password, "secret\n")
 	c.configure("")
-	db, err := store.Open(filepath.Join(c.state, "log.db"), store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(filepath.Join(c.state, "log.db"),
+		store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.Append(rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted), rating.EventBody(rating.Stamp{Boot: 1}, rating.EventConfigured, "window", "A12"))
+	_, err = db.Append(rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted),
+		rating.EventBody(rating.Stamp{Boot: 1}, rating.EventConfigured, "window", "A12"))
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -114,10 +118,12 @@ func (c *clinic) write(path, text string) {
 func (c *clinic) configure(changed string) {
 	c.t.Helper()
 	text := changed
-	for _, line := range []string{"device = \"lz-0417\"", fmt.Sprintf("state = %q", c.state), "keys.source = \"serial\"", fmt.Sprintf("keys.serial.port = %q", c.port),
+	for _, line := range []string{"device = \"lz-0417\"", fmt.Sprintf("state = %q", c.state), "keys.source = \"serial\"",
+		fmt.Sprintf("keys.serial.port = %q", c.port),
 		"keys.map = [{key=\"0x31\",level=5},{key=\"0x32\",level=4},{key=\"0x33\",level=3},{key=\"0x34\",level=2},{key=\"0x35\",level=1}]",
 		"screen.panel = \"none\"", fmt.Sprintf("uplink.broker = \"mqtt://%s\"", c.address), fmt.Sprintf("uplink.password_file = %q", c.password),
-		fmt.Sprintf("uplink.centre_key = %q", base64.RawURLEncoding.EncodeToString(c.centre.Public().(ed25519.PublicKey))), fmt.Sprintf("operations.socket = %q", c.socket)} {
+		fmt.Sprintf("uplink.centre_key = %q", base64.RawURLEncoding.EncodeToString(c.centre.Public().(ed25519.PublicKey))),
+		fmt.Sprintf("operations.socket = %q", c.socket)} {
 		key, _, _ := strings.Cut(line, " =")
 		if !strings.Contains("\n"+changed, "\n"+key+" =") && !strings.Contains(changed, "#"+key+" =") {
 			text += line + "\n"
@@ -129,7 +135,8 @@ func (c *clinic) configure(changed string) {
 // enrol lets the broker keep what the centre has signed for the box.
 func (c *clinic) enrol() {
 	c.t.Helper()
-	payload, err := wire.Seal(c.centre, wire.ConfigPurpose, &wire.Config{Device: "lz-0417", Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 1}})
+	payload, err := wire.Seal(c.centre, wire.ConfigPurpose,
+		&wire.Config{Device: "lz-0417", Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 1}})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -207,19 +214,26 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		name, changed, part string
 		words               []string
 	}{
-		{"another centre's key", fmt.Sprintf("uplink.centre_key = %q\n", stranger), "broker", []string{"uplink.centre_key 不是这个中心的公钥", "centrald key"}},
+		{"another centre's key", fmt.Sprintf("uplink.centre_key = %q\n", stranger), "broker",
+			[]string{"uplink.centre_key 不是这个中心的公钥", "centrald key"}},
 		{"no centre's key", "#uplink.centre_key = \n", "config", []string{"uplink.centre_key"}},
-		{"no password file", "uplink.password_file = \"/nowhere/password\"\n", "config", []string{"uplink.password_file: open /nowhere/password", "ratingd 不会启动"}},
+		{"no password file", "uplink.password_file = \"/nowhere/password\"\n", "config",
+			[]string{"uplink.password_file: open /nowhere/password", "ratingd 不会启动"}},
 		{"no password", "uplink.password_file = \"\"\n", "broker", []string{"中心拒绝本机的用户或密码", "lz-0417", "uplink.password_file"}},
 		{"closed port", fmt.Sprintf("uplink.broker = \"mqtt://%s\"\n", closed.Addr()), "broker", []string{"连不上中心", "网线"}},
 		{"unknown name", "uplink.broker = \"mqtt://nowhere.invalid:1883\"\n", "broker", []string{"找不到中心的地址", "DNS"}},
 		{"TLS where there is none", fmt.Sprintf("uplink.broker = \"mqtts://%s\"\n", c.address), "broker", []string{"没有 MQTT 代理应答", "mqtt://"}},
 		{"no keypad", "keys.serial.port = \"/dev/nowhere\"\n", "keys", []string{"读不到键盘", "/dev/nowhere", "二维码仍可评价"}},
-		{"no GPIO line", "keys.source = \"gpio\"\nkeys.map = [{key=\"NOWHERE1\",level=5},{key=\"NOWHERE2\",level=4},{key=\"NOWHERE3\",level=3},{key=\"NOWHERE4\",level=2},{key=\"NOWHERE5\",level=1}]\n",
+		{"no GPIO line", "keys.source = \"gpio\"\nkeys.map = " +
+			"[{key=\"NOWHERE1\",level=5},{key=\"NOWHERE2\",level=4},{key=\"NOWHERE3\",level=3},{key=\"NOWHERE4\",level=2},{key=\"NOWHERE5\"," +
+			"level=1}]\n",
 			"keys", []string{"读不到键盘", "接线"}},
-		{"no USB keypad", "keys.source = \"usb\"\nkeys.usb.device = \"/dev/input/nowhere\"\nkeys.map = [{key=\"KEY_KP1\",level=5},{key=\"KEY_KP2\",level=4},{key=\"KEY_KP3\",level=3},{key=\"KEY_KP4\",level=2},{key=\"KEY_KP5\",level=1}]\n",
+		{"no USB keypad", "keys.source = \"usb\"\nkeys.usb.device = \"/dev/input/nowhere\"\n" +
+			"keys.map = " +
+			"[{key=\"KEY_KP1\",level=5},{key=\"KEY_KP2\",level=4},{key=\"KEY_KP3\",level=3},{key=\"KEY_KP4\",level=2},{key=\"KEY_KP5\",level=1}]\n",
 			"keys", []string{"读不到键盘", "/dev/input/nowhere"}},
-		{"no screen", "screen.panel = \"framebuffer\"\nscreen.framebuffer = \"/dev/nowhere\"\n", "screen", []string{"屏幕无法显示", "/dev/nowhere", "视频线"}},
+		{"no screen", "screen.panel = \"framebuffer\"\nscreen.framebuffer = \"/dev/nowhere\"\n", "screen",
+			[]string{"屏幕无法显示", "/dev/nowhere", "视频线"}},
 		{"another box's log", "device = \"lz-0418\"\n", "store", []string{"这是评价器 lz-0417 的记录"}},
 		{"never started", "state = \"/nowhere/state\"\n", "store", []string{"还没有记录文件"}},
 	} {
@@ -240,7 +254,8 @@ func TestDoctorFindsEachFault(t *testing.T) {
 	lines, _ = c.look()
 	c.want(lines, "broker", sick, "没有收到中心的确认", "hcp/1/lz-0417/ack")
 	c.mute.Store(false)
-	if err := errors.Join(os.Truncate(filepath.Join(c.state, "log.db"), 5000), os.WriteFile(filepath.Join(c.state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
+	if err := errors.Join(os.Truncate(filepath.Join(c.state, "log.db"), 5000),
+		os.WriteFile(filepath.Join(c.state, "log.db.damaged-1"), []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	lines, _ = c.look()
@@ -255,7 +270,8 @@ func TestDoctorReadsAsTheDaemonWould(t *testing.T) {
 	}
 	c := newClinic(t)
 	c.enrol()
-	if err := errors.Join(os.Chown(c.state, 65534, 65534), os.Chmod(c.config, 0o644), os.Chown(filepath.Join(c.state, "device.key"), 65534, 65534)); err != nil {
+	if err := errors.Join(os.Chown(c.state, 65534, 65534), os.Chmod(c.config, 0o644),
+		os.Chown(filepath.Join(c.state, "device.key"), 65534, 65534)); err != nil {
 		t.Fatal(err)
 	}
 	lines, _ := c.look()
@@ -279,7 +295,8 @@ func TestDoctorOfABoxThatIsNotEnrolled(t *testing.T) {
 	if err := os.RemoveAll(c.state); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(filepath.Join(c.state, "log.db"), store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(filepath.Join(c.state, "log.db"),
+		store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +314,8 @@ func TestDoctorAsksTheDaemon(t *testing.T) {
 	c := newClinic(t)
 	c.enrol()
 	s := wellBox()
-	changed := fmt.Sprintf("keys.serial.port = \"/dev/held-by-the-daemon\"\nscreen.panel = \"drm\"\noperations.socket = %q\n", answerAt(t, t.TempDir(), &s))
+	changed := fmt.Sprintf("keys.serial.port = \"/dev/held-by-the-daemon\"\nscreen.panel = \"drm\"\noperations.socket = %q\n",
+		answerAt(t, t.TempDir(), &s))
 	c.configure(changed)
 	lines, err := c.look()
 	if err != nil {

@@ -25,12 +25,15 @@ import (
 func checkDaemon(_ context.Context, p *patient) finding {
 	if s := p.status; s != nil {
 		up := sayer{cli.Chinese}.span(time.Duration(s.UptimeSec) * time.Second)
-		return fine(fmt.Sprintf("ratingd 正在运行，版本 %s，已运行 %s", s.Version, up), fmt.Sprintf("ratingd %s runs since %s", s.Version, momentText(s.Started)))
+		return fine(fmt.Sprintf("ratingd 正在运行，版本 %s，已运行 %s", s.Version, up),
+			fmt.Sprintf("ratingd %s runs since %s", s.Version, momentText(s.Started)))
 	}
 	switch status := exitStatus(p.silent); {
 	case status == exitNotRunning:
-		return trouble(sick, "ratingd 没有运行", "ratingd does not run", "窗口现在不能评价；以下各项由本程序直接检查", "nobody can rate at this window now; what follows is tried from here",
-			"systemctl start ratingd 启动；如启动后又停止，journalctl -u ratingd 的最后几行说明原因", "systemctl start ratingd; if it ends again, the last lines of journalctl -u ratingd say why")
+		return trouble(sick, "ratingd 没有运行", "ratingd does not run", "窗口现在不能评价；以下各项由本程序直接检查",
+			"nobody can rate at this window now; what follows is tried from here",
+			"systemctl start ratingd 启动；如启动后又停止，journalctl -u ratingd 的最后几行说明原因",
+			"systemctl start ratingd; if it ends again, the last lines of journalctl -u ratingd say why")
 	case errors.Is(p.silent, fs.ErrPermission):
 		return forbidden(p.silent)
 	case status == exitSick:
@@ -38,14 +41,16 @@ func checkDaemon(_ context.Context, p *patient) finding {
 			"服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd", "the service manager restarts it within half a minute; else systemctl restart ratingd")
 	}
 	return trouble(noted, "无法询问 ratingd 是否运行："+p.silent.Error(), "ratingd cannot be asked: "+p.silent.Error(), "按键和屏幕如被 ratingd 占用，以下检查会报告占用",
-		"keys and screen may be reported as busy below, by ratingd itself", "设置 operations.socket，或 systemctl status ratingd 查看", "set operations.socket, or look with systemctl status ratingd")
+		"keys and screen may be reported as busy below, by ratingd itself", "设置 operations.socket，或 systemctl status ratingd 查看",
+		"set operations.socket, or look with systemctl status ratingd")
 }
 
 // checkConfig reads the configuration as the daemon does, and the files that it names.
 func checkConfig(ctx context.Context, p *patient) finding {
 	_, err := boxconfig.Load(p.path)
 	if err == nil {
-		for _, f := range []struct{ key, path string }{{"uplink.password_file", p.config.Uplink.PasswordFile}, {"uplink.ca_file", p.config.Uplink.CAFile}} {
+		for _, f := range []struct{ key, path string }{{"uplink.password_file", p.config.Uplink.PasswordFile},
+			{"uplink.ca_file", p.config.Uplink.CAFile}} {
 			if f.path == "" {
 				continue
 			}
@@ -78,7 +83,8 @@ func checkConfig(ctx context.Context, p *patient) finding {
 	case err != nil:
 		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
 		return trouble(sick, "配置有错："+lines, "the configuration is wrong, as said above", "ratingd 不会启动；正在运行的在下次启动时停止",
-			"ratingd does not start; one that runs ends at its next start", "按上面各行修改 "+p.path+"，ratingd -check-config 再查一遍", "change "+p.path+" where the lines say so; ratingd -check-config looks again")
+			"ratingd does not start; one that runs ends at its next start", "按上面各行修改 "+p.path+"，ratingd -check-config 再查一遍",
+			"change "+p.path+" where the lines say so; ratingd -check-config looks again")
 	}
 	return fine(p.path+" 无误", p.path+" is in order")
 }
@@ -112,8 +118,10 @@ func checkWindow(_ context.Context, p *patient) finding {
 		return trouble(noted, "不知道是否已登记", "it is not known whether the box is enrolled", "没有可读的记录", "there are no records that can be read",
 			"启动 ratingd 后再查", "start ratingd and look again")
 	}
-	return trouble(sick, "本机尚未在中心登记", "the box is not enrolled at the centre", "窗口不能评价，屏幕显示设备名和指纹", "nobody can rate; the screen shows name and fingerprint",
-		"ratingctl identity 显示公钥；在中心运行 centrald device add -id "+string(p.config.Device)+" -key …", "ratingctl identity prints the key; at the centre run centrald device add -id "+string(p.config.Device)+" -key …")
+	return trouble(sick, "本机尚未在中心登记", "the box is not enrolled at the centre", "窗口不能评价，屏幕显示设备名和指纹",
+		"nobody can rate; the screen shows name and fingerprint",
+		"ratingctl identity 显示公钥；在中心运行 centrald device add -id "+string(p.config.Device)+" -key …",
+		"ratingctl identity prints the key; at the centre run centrald device add -id "+string(p.config.Device)+" -key …")
 }
 
 // keysLook is how long the keys are watched for being lost at once.
@@ -124,13 +132,16 @@ func checkKeys(ctx context.Context, p *patient) finding {
 	if part, ok := p.part("keys"); ok {
 		switch {
 		case p.press != nil:
-			return trouble(noted, "没有逐键测试：ratingd 占用键盘", "the keys were not pressed: ratingd holds them", "同一时间只有一个程序能读键盘", "only one program can read them",
+			return trouble(noted, "没有逐键测试：ratingd 占用键盘", "the keys were not pressed: ratingd holds them", "同一时间只有一个程序能读键盘",
+				"only one program can read them",
 				"systemctl stop ratingd，测试后再 start", "systemctl stop ratingd, and start it afterwards")
 		case !part.OK:
 			return partFinding(part)
 		case p.status.UnknownKeys > 0:
-			return trouble(noted, fmt.Sprintf("有 %d 次按下了未配置的键", p.status.UnknownKeys), fmt.Sprintf("keys without a level were pressed %d times", p.status.UnknownKeys),
-				"这些按键不计入评价", "such presses count for nothing", "如五个键中有这样的键，用 ratingctl keys 查看其代码并写入 keys.map", "if it is one of the five, ratingctl keys prints its code for keys.map")
+			return trouble(noted, fmt.Sprintf("有 %d 次按下了未配置的键", p.status.UnknownKeys),
+				fmt.Sprintf("keys without a level were pressed %d times", p.status.UnknownKeys),
+				"这些按键不计入评价", "such presses count for nothing", "如五个键中有这样的键，用 ratingctl keys 查看其代码并写入 keys.map",
+				"if it is one of the five, ratingctl keys prints its code for keys.map")
 		}
 		return fine(part.What.ZH, "they are read")
 	}
@@ -147,7 +158,8 @@ func checkKeys(ctx context.Context, p *patient) finding {
 	if err != nil {
 		return of("keys.lost", err)
 	}
-	return fine(fmt.Sprintf("可以打开（%s）；逐键测试用 ratingctl doctor -keys", p.config.Keys.Source), fmt.Sprintf("they can be opened (%s); ratingctl doctor -keys tests each", p.config.Keys.Source))
+	return fine(fmt.Sprintf("可以打开（%s）；逐键测试用 ratingctl doctor -keys", p.config.Keys.Source),
+		fmt.Sprintf("they can be opened (%s); ratingctl doctor -keys tests each", p.config.Keys.Source))
 }
 
 // watchKeys returns why the keys are lost, nil if they are not within the time given.

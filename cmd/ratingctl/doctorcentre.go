@@ -29,10 +29,12 @@ func checkClock(_ context.Context, p *patient) finding {
 	}
 	switch {
 	case err != nil:
-		return trouble(noted, "不知道时钟是否同步："+err.Error(), "it is not known whether the clock is right: "+err.Error(), "评价不受影响", "evaluations are safe",
+		return trouble(noted, "不知道时钟是否同步："+err.Error(), "it is not known whether the clock is right: "+err.Error(), "评价不受影响",
+			"evaluations are safe",
 			"启动 ratingd 后再查", "start ratingd and look again")
 	case !synced:
-		return trouble(noted, momentText(now)+"，未同步"+offset, momentText(now)+", not synchronised", "评价不受影响，其时间以后修正", "evaluations are safe and their times are corrected later",
+		return trouble(noted, momentText(now)+"，未同步"+offset, momentText(now)+", not synchronised", "评价不受影响，其时间以后修正",
+			"evaluations are safe and their times are corrected later",
 			"为 chrony 或 systemd-timesyncd 配置大厅网络内可用的时间服务器", "give chrony or systemd-timesyncd a time server in the hall's network")
 	}
 	return fine(momentText(now)+"，已同步"+offset, "synchronised")
@@ -62,7 +64,8 @@ func checkBroker(ctx context.Context, p *patient) finding {
 		return good[0]
 	}
 	f := bad[0]
-	return trouble(noted, fmt.Sprintf("%d 个地址中有 %d 个不通：%s", len(all), len(bad), f.found.ZH), fmt.Sprintf("%d of %d addresses fail: %s", len(bad), len(all), f.found.EN),
+	return trouble(noted, fmt.Sprintf("%d 个地址中有 %d 个不通：%s", len(all), len(bad), f.found.ZH),
+		fmt.Sprintf("%d of %d addresses fail: %s", len(bad), len(all), f.found.EN),
 		"其余地址可用，评价正常上传", "the others lead to the centre, evaluations are sent", f.todo.ZH, f.todo.EN)
 }
 
@@ -81,8 +84,10 @@ func checkAddress(ctx context.Context, p *patient, address string) finding {
 	}
 	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
 		Sample: sample, AckMode: uplink.AckMode(up.Ack),
-		Broker: address, Username: login.Username, Password: login.Password, TLS: login.TLS, Device: p.config.Device, Centre: []byte(up.CentreKey),
-		Suffix: hex.EncodeToString(suffix[:]), Now: time.Now, Synced: func() bool { yes, err := kernelclock.Synchronised(); return err == nil && yes }, Limit: probeLimit,
+		Broker: address, Username: login.Username, Password: login.Password, TLS: login.TLS, Device: p.config.Device,
+		Centre: []byte(up.CentreKey),
+		Suffix: hex.EncodeToString(suffix[:]), Now: time.Now,
+		Synced: func() bool { yes, err := kernelclock.Synchronised(); return err == nil && yes }, Limit: probeLimit,
 	})
 	if err != nil {
 		return brokerFailed(p, login.Username, got, err)
@@ -95,13 +100,15 @@ func checkAddress(ctx context.Context, p *patient, address string) finding {
 		proofZH, proofEN = "，记录有程序接收", ", and hands records on"
 	}
 	zh, en := fmt.Sprintf("%s 在 %s 内应答，登录成功，配置由中心签名", got.Address, got.Took.Round(100*time.Microsecond)),
-		fmt.Sprintf("%s answers within %s, takes the password, and has what the centre signed for this box", got.Address, got.Took.Round(100*time.Microsecond))
+		fmt.Sprintf("%s answers within %s, takes the password, and has what the centre signed for this box", got.Address,
+			got.Took.Round(100*time.Microsecond))
 	zh, en = zh+proofZH, en+proofEN
 	if c := got.Certificate; c != nil {
 		days := daysLeft(c.NotAfter, time.Now())
 		zh += fmt.Sprintf("，其证书还有 %d 天", days)
 		if days < 14 {
-			return trouble(noted, zh, en+fmt.Sprintf("; its certificate has %d days left", days), "到期后所有评价器都连不上中心，评价保存在本机", "then no box reaches the centre; evaluations are kept",
+			return trouble(noted, zh, en+fmt.Sprintf("; its certificate has %d days left", days), "到期后所有评价器都连不上中心，评价保存在本机",
+				"then no box reaches the centre; evaluations are kept",
 				"请中心管理员更换 broker 的证书", "tell the centre's administrator to renew the broker's certificate")
 		}
 	}
@@ -113,7 +120,8 @@ func brokerUntried(err error) finding {
 	if errors.Is(err, fs.ErrPermission) {
 		return forbidden(err)
 	}
-	return trouble(sick, "没有测试："+err.Error(), "not tried: "+err.Error(), "ratingd 不会启动", "ratingd does not start", "放好该文件，或修改配置", "put the file there, or change the configuration")
+	return trouble(sick, "没有测试："+err.Error(), "not tried: "+err.Error(), "ratingd 不会启动", "ratingd does not start", "放好该文件，或修改配置",
+		"put the file there, or change the configuration")
 }
 
 // brokerFailed says what a failure on the way to the centre means, by the fault that the daemon would find.
@@ -149,7 +157,8 @@ func checkCertificate(_ context.Context, p *patient) finding {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(err)
 	case err != nil:
-		return trouble(sick, "证书或私钥不可用："+err.Error(), "the certificate or its key cannot be used: "+err.Error(), "ratingd 不会启动", "ratingd does not start",
+		return trouble(sick, "证书或私钥不可用："+err.Error(), "the certificate or its key cannot be used: "+err.Error(), "ratingd 不会启动",
+			"ratingd does not start",
 			"uplink.cert_file 和 uplink.key_file 须为同一次签发的 PEM 文件", "uplink.cert_file and uplink.key_file must be PEM files that belong together")
 	}
 	days := daysLeft(pair.Leaf.NotAfter, time.Now())
@@ -158,7 +167,8 @@ func checkCertificate(_ context.Context, p *patient) finding {
 	const lostZH, lostEN = "到期后连不上中心，评价保存在本机", "then the centre is not reached; evaluations are kept"
 	switch {
 	case days < 0:
-		return trouble(sick, "已于 "+ends+" 过期", "it ended on "+ends, "连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept", "更换证书后重启 ratingd", "replace it and restart ratingd")
+		return trouble(sick, "已于 "+ends+" 过期", "it ended on "+ends, "连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept",
+			"更换证书后重启 ratingd", "replace it and restart ratingd")
 	case days < condition.LateCertificate:
 		return trouble(noted, zh, en, lostZH, lostEN, "请在到期前更换证书并重启 ratingd", "replace it before that, and restart ratingd")
 	}

@@ -32,10 +32,13 @@ func TestDoctorSaysWhatTheScreenCannotDraw(t *testing.T) {
 		mark          mark
 		words         []string
 	}{
-		{"everyday names", screen, rating.Member{Staff: rating.Staff{ID: "0417", Name: "王鑫琪", Department: "བོད་ཡིག"}, Photo: photo.Bytes()}, well, []string{"都能显示"}},
-		{"a rare name", screen, rating.Member{Staff: rating.Staff{ID: "0417", Name: "王𠮷\u200b"}}, noted, []string{"王𠮷", "U+20BB7", "fonts-noto-cjk"}},
+		{"everyday names", screen, rating.Member{Staff: rating.Staff{ID: "0417", Name: "王鑫琪", Department: "བོད་ཡིག"}, Photo: photo.Bytes()}, well,
+			[]string{"都能显示"}},
+		{"a rare name", screen, rating.Member{Staff: rating.Staff{ID: "0417", Name: "王𠮷\u200b"}}, noted,
+			[]string{"王𠮷", "U+20BB7", "fonts-noto-cjk"}},
 		{"an odd photo", screen, rating.Member{Staff: rating.Staff{ID: "0417"}, Photo: photo.Bytes()[:40]}, noted, []string{"照片无法显示，工号 0417"}},
-		{"a damaged font", fmt.Sprintf("screen.browser = \"127.0.0.1:8390\"\nscreen.fonts = [%q]\n", cut), rating.Member{Staff: rating.Staff{ID: "0417"}}, noted, []string{cut, "screen.fonts"}},
+		{"a damaged font", fmt.Sprintf("screen.browser = \"127.0.0.1:8390\"\nscreen.fonts = [%q]\n", cut),
+			rating.Member{Staff: rating.Staff{ID: "0417"}}, noted, []string{cut, "screen.fonts"}},
 		{"no screen", "", rating.Member{Staff: rating.Staff{ID: "0417", Name: "王𠮷"}}, well, []string{"未配置屏幕"}},
 	} {
 		t.Run(x.name, func(t *testing.T) {

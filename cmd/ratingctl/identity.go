@@ -35,7 +35,8 @@ func identity(_ context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	public := key.Public().(ed25519.PublicKey)
 	if *asJSON {
-		return printJSON(stdout, map[string]string{"device": string(c.Device), "public_key": keyText(key), "fingerprint": wire.Fingerprint(public)})
+		return printJSON(stdout, map[string]string{"device": string(c.Device), "public_key": keyText(key),
+			"fingerprint": wire.Fingerprint(public)})
 	}
 	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\n",
 		c.Device, keyText(key), wire.Fingerprint(public))
@@ -68,7 +69,8 @@ func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error)
 	}
 	c, err := boxconfig.LoadPartial(*path)
 	if err != nil {
-		return nil, cli.Hint(err, "用 -config 写另一个文件；ratingd -print-config 打印一份可供开始的配置", "name another file with -config; ratingd -print-config prints one to begin with")
+		return nil, cli.Hint(err, "用 -config 写另一个文件；ratingd -print-config 打印一份可供开始的配置",
+			"name another file with -config; ratingd -print-config prints one to begin with")
 	}
 	return &c, nil
 }

@@ -32,7 +32,8 @@ func keys(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	out := flags.String("out", "keypad.toml", "with -learn: the `file` that the profile is written to")
 	times := flags.Int("times", 2, "with -learn: how often each key must be heard; 2 tells keys from noise")
 	untouched := flags.Duration("untouched", 5*time.Second, "with -learn: how long to listen first for what the keypad sends by itself")
-	cards := flags.Bool("cards", false, "read the card reader instead of the keypad; with -learn: find out what it sends, and write its profile")
+	cards := flags.Bool("cards", false, "read the card reader instead of the keypad; with -learn: find out what it sends, and write its "+
+		"profile")
 	number := flags.String("number", "", "with -learn -cards: the `number` that is printed on the card that is held to the reader first")
 	scans := flags.Bool("scan", false, "with -learn: the line's speed is unknown, try them all")
 	pause := flags.Bool("pause", false, "while ratingd runs: pause the window meanwhile, for one at which citizens are always asked")
@@ -46,7 +47,8 @@ func keys(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case *list:
 		return listKeypads(ctx, *asJSON, stdout)
 	case *learns:
-		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans, cards: *cards, number: *number, untouched: *untouched, stdin: stdin}, stdout)
+		return learn(ctx, *c, learning{out: *out, times: *times, scan: *scans, cards: *cards, number: *number, untouched: *untouched,
+			stdin: stdin}, stdout)
 	case *cards:
 		return showCards(ctx, *c, stdout)
 	}
@@ -73,7 +75,8 @@ func throughDaemon(ctx context.Context, c boxconfig.Config, pause bool, shown *r
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return false, nil
 	case errors.Is(err, fs.ErrPermission):
-		return true, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"), "以 root 运行，或 runuser -u ratingd -- ratingctl keys", "run it as root, or: runuser -u ratingd -- ratingctl keys")
+		return true, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"), "以 root 运行，或 runuser -u ratingd -- ratingctl keys",
+			"run it as root, or: runuser -u ratingd -- ratingctl keys")
 	}
 	return true, err
 }
@@ -87,7 +90,8 @@ func ofItself(ctx context.Context, c boxconfig.Config, shown *report) error {
 	shown.ask()
 	err = run(ctx, shown.event)
 	if err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
+			"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 	}
 	return nil
 }
@@ -162,7 +166,8 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 		if err != nil {
 			return nil, err
 		}
-		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet, AtOnce: true}).Run, nil
+		return device.NewSerial(device.SerialConfig{Port: c.Keys.Serial.Port, Baud: c.Keys.Serial.Baud, Profile: profile, Now: now, Logger: quiet,
+			AtOnce: true}).Run, nil
 	case boxconfig.USB:
 		return device.NewUSB(device.USBConfig{Device: c.Keys.USB.Device, Now: now}).Run, nil
 	case boxconfig.GPIO:
@@ -171,18 +176,21 @@ func openKeys(c boxconfig.Config, now func() time.Duration) (func(context.Contex
 			refs = append(refs, k.Key)
 		}
 		if len(refs) == 0 {
-			return nil, cli.Hint(cli.Error("没有写 GPIO 线路", "no GPIO line is named"), "把线路写入 keys.map，次序和等级随意；本命令显示每个键是哪条线路", "write the lines into keys.map, in any order and with any levels; this command shows which one each key is")
+			return nil, cli.Hint(cli.Error("没有写 GPIO 线路", "no GPIO line is named"), "把线路写入 keys.map，次序和等级随意；本命令显示每个键是哪条线路",
+				"write the lines into keys.map, in any order and with any levels; this command shows which one each key is")
 		}
 		lines, closer, err := device.NewChips().Open(refs)
 		if err != nil {
 			return nil, err
 		}
 		return func(ctx context.Context, emit func(device.Event)) error {
-			g := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.Keys.GPIO.Debounce), ActiveHigh: c.Keys.GPIO.ActiveHigh, Now: now, Logger: quiet})
+			g := device.NewGPIO(device.GPIOConfig{Lines: lines, Debounce: time.Duration(c.Keys.GPIO.Debounce), ActiveHigh: c.Keys.GPIO.ActiveHigh,
+				Now: now, Logger: quiet})
 			return errors.Join(g.Run(ctx, emit), closer.Close())
 		}, nil
 	}
-	return nil, cli.Hint(cli.Errorf("keys.source 是 %q，没有可读的键盘", "keys.source is %q: there is no keypad to read", c.Keys.Source), "写成 gpio、serial 或 usb", "set it to gpio, serial or usb")
+	return nil, cli.Hint(cli.Errorf("keys.source 是 %q，没有可读的键盘", "keys.source is %q: there is no keypad to read", c.Keys.Source),
+		"写成 gpio、serial 或 usb", "set it to gpio, serial or usb")
 }
 
 // report prints events.
@@ -199,7 +207,8 @@ type report struct {
 }
 
 func newReport(ctx context.Context, c boxconfig.Config, stdout io.Writer) *report {
-	r := &report{w: stdout, lang: cli.LangOf(ctx), began: kernelclock.SinceBoot(), levels: make(map[device.Code]rating.Level), seen: make(map[rating.Level]bool)}
+	r := &report{w: stdout, lang: cli.LangOf(ctx), began: kernelclock.SinceBoot(), levels: make(map[device.Code]rating.Level),
+		seen: make(map[rating.Level]bool)}
 	for _, k := range c.Keys.Map {
 		r.levels[device.Code(k.Key)] = k.Level
 	}
@@ -258,7 +267,8 @@ func (r *report) row(at time.Duration, e device.Event, zh, en string) {
 		r.printf("%10s  %-20s %s\n", at, e.Code, r.lang.Say(zh, en))
 		return
 	}
-	what := map[device.Action]string{device.Down: "down", device.HeldStuck: "stuck", device.ActionLost: "lost", device.ActionBack: "back"}[e.Action]
+	what := map[device.Action]string{device.Down: "down", device.HeldStuck: "stuck", device.ActionLost: "lost",
+		device.ActionBack: "back"}[e.Action]
 	if e.Beside {
 		what = "together"
 	}

@@ -36,7 +36,8 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 				return fmt.Errorf("a citizen is being asked")
 			}
 			for _, e := range []opsapi.KeyEvent{
-				{What: opsapi.KeyShown}, {What: opsapi.KeyDown, Code: "0x31"}, {What: opsapi.KeyDown, Code: "0x39"}, {What: opsapi.KeyTogether, Code: "0x31"},
+				{What: opsapi.KeyShown}, {What: opsapi.KeyDown, Code: "0x31"}, {What: opsapi.KeyDown, Code: "0x39"},
+				{What: opsapi.KeyTogether, Code: "0x31"},
 				{What: opsapi.KeyStuck, Code: "0x31"}, {What: opsapi.KeypadLost, Why: "unplugged"}, {What: opsapi.KeyHidden},
 			} {
 				if err := tell(e); err != nil {
@@ -57,7 +58,8 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 		}
 	}()
 	config := filepath.Join(dir, "ratingd.toml")
-	text := fmt.Sprintf("device = \"lz-0417\"\noperations.socket = %q\nkeys.source = \"serial\"\nkeys.serial.port = \"/dev/nowhere\"\nkeys.map = [{key=\"0x31\", level=5}]\n", socket)
+	text := fmt.Sprintf("device = \"lz-0417\"\noperations.socket = %q\nkeys.source = \"serial\"\nkeys.serial.port = \"/dev/nowhere\"\n"+
+		"keys.map = [{key=\"0x31\", level=5}]\n", socket)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,8 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 	out := new(testkit.Said)
 	done := make(chan error, 1)
 	go func() { done <- run(ctx, []string{"keys", "-config", config}, out, io.Discard) }()
-	for _, want := range []string{"Press each key once", "0x31                 5 非常满意\n", "no level: add it to keys.map", "together with another key", "stuck", "cannot be read: unplugged", "A citizen is asked"} {
+	for _, want := range []string{"Press each key once", "0x31                 5 非常满意\n", "no level: add it to keys.map",
+		"together with another key", "stuck", "cannot be read: unplugged", "A citizen is asked"} {
 		out.Wait(t, want, 1)
 	}
 	cancel()
@@ -73,7 +76,8 @@ func TestKeysThroughTheDaemon(t *testing.T) {
 		t.Errorf("error %v, or the window was paused", err)
 	}
 	out.Wait(t, "5 非常满意  已收到 / seen", 1)
-	if err := run(t.Context(), []string{"keys", "-config", config, "-pause"}, new(bytes.Buffer), io.Discard); err == nil || !<-asked || !strings.Contains(err.Error(), "a citizen is being asked") {
+	if err := run(t.Context(), []string{"keys", "-config", config, "-pause"}, new(bytes.Buffer), io.Discard); err == nil || !<-asked ||
+		!strings.Contains(err.Error(), "a citizen is being asked") {
 		t.Errorf("while a citizen is asked: %v", err)
 	}
 }

@@ -42,7 +42,9 @@ func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writ
 	case c.Keys.Source == boxconfig.USB:
 		return learnUSB(ctx, c, how, out)
 	case c.Keys.Source != boxconfig.Serial:
-		return cli.Hint(cli.Errorf("keys.source 是 %q，只能识别串口和 USB 键盘", "keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source), "写成 serial，keys.serial.port 写键盘的端口；GPIO 按键用 ratingctl keys 查看每个键的线路", "set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is")
+		return cli.Hint(cli.Errorf("keys.source 是 %q，只能识别串口和 USB 键盘", "keys.source is %q: only serial and USB keypads are learnt", c.Keys.Source),
+			"写成 serial，keys.serial.port 写键盘的端口；GPIO 按键用 ratingctl keys 查看每个键的线路",
+			"set it to serial and keys.serial.port to the keypad's port; for keys on GPIO lines \"ratingctl keys\" shows which line each is")
 	}
 	if err := makeRoom(how.out); err != nil {
 		return err
@@ -50,7 +52,8 @@ func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writ
 	began := time.Now()
 	now := func() time.Duration { return time.Since(began) }
 	best := rating.Levels()[0].String()
-	line, err := learntLine(ctx, c.Keys.Serial.Port, c.Keys.Serial.Profile, c.Keys.Serial.Baud, scanning{how.scan, "请按一次“" + best + "”", "press " + best + " once"}, now, out)
+	line, err := learntLine(ctx, c.Keys.Serial.Port, c.Keys.Serial.Profile, c.Keys.Serial.Baud,
+		scanning{how.scan, "请按一次“" + best + "”", "press " + best + " once"}, now, out)
 	if err != nil {
 		return err
 	}
@@ -129,7 +132,8 @@ func learnUSB(ctx context.Context, c boxconfig.Config, how learning, out *report
 		}
 	})
 	if err = errors.Join(err, lost); err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
+			"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 	}
 	learnt, err := l.result()
 	if err != nil {
@@ -207,7 +211,8 @@ func makeRoom(file string) error {
 }
 
 // learntLine returns how the line is set that is to be listened to, at a speed that is tried out if it is unknown.
-func learntLine(ctx context.Context, port, profile string, baud int, unknown scanning, now func() time.Duration, out *report) (keypad.Line, error) {
+func learntLine(ctx context.Context, port, profile string, baud int, unknown scanning, now func() time.Duration, out *report) (keypad.Line,
+	error) {
 	line := keypad.Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}
 	if p, err := keypad.Find(profile); err == nil {
 		line = p.Line
@@ -273,8 +278,10 @@ func listen(ctx context.Context, port string, line keypad.Line, now func() time.
 			}
 		}
 	}()
-	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) }, l.heard); err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：端口同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the port")
+	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) },
+		l.heard); err != nil {
+		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：端口同一时间只能由一个程序读取",
+			"stop ratingd first (systemctl stop ratingd): only one program can read the port")
 	}
 	return nil
 }
@@ -309,16 +316,18 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 		line.Baud = baud
 		tried := keypad.Trial{Baud: baud}
 		one, cancel := context.WithTimeout(ctx, scanWait)
-		err := device.Watch(one, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) }, func(b []byte, _ time.Duration) {
-			if tried.Sent == nil {
-				tried.Sent = b
-				out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())
-				cancel()
-			}
-		})
+		err := device.Watch(one, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) },
+			func(b []byte, _ time.Duration) {
+				if tried.Sent == nil {
+					tried.Sent = b
+					out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())
+					cancel()
+				}
+			})
 		cancel()
 		if err != nil {
-			return 0, cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取", "stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+			return 0, cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
+				"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
 		}
 		if ctx.Err() != nil {
 			return 0, cli.Error("识别速率之前已结束，没有写入任何内容", "ended before the speed was known; nothing was written")
@@ -330,7 +339,8 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 	}
 	baud, err := keypad.BestSpeed(all)
 	if err != nil {
-		return 0, cli.Hint(err, "看上面的显示：速率正确时每次按键都是同样的几个字节。把它写入 keys.serial.baud，不再用 -scan", "look at what was shown: the right speed shows the same few bytes at each press. Name it with keys.serial.baud and leave -scan away")
+		return 0, cli.Hint(err, "看上面的显示：速率正确时每次按键都是同样的几个字节。把它写入 keys.serial.baud，不再用 -scan",
+			"look at what was shown: the right speed shows the same few bytes at each press. Name it with keys.serial.baud and leave -scan away")
 	}
 	out.say("速率是每秒 %d 位。", "The speed is %d bits per second.", baud)
 	return baud, nil

@@ -38,7 +38,8 @@ func startLearning(t *testing.T, args ...string) *learnt {
 	}
 	t.Cleanup(func() { _ = master.Close(); _ = tty.Close() })
 	dir := t.TempDir()
-	l := &learnt{master: master, config: filepath.Join(dir, "ratingd.toml"), profile: filepath.Join(dir, "hall.toml"), out: new(testkit.Said), done: make(chan error, 1)}
+	l := &learnt{master: master, config: filepath.Join(dir, "ratingd.toml"), profile: filepath.Join(dir, "hall.toml"), out: new(testkit.Said),
+		done: make(chan error, 1)}
 	text := fmt.Sprintf("device = \"lz-0417\"\nkeys.source = \"serial\"\nkeys.serial.port = %q\n", tty.Name())
 	if slices.Contains(args, "-cards") {
 		text = fmt.Sprintf("device = \"lz-0417\"\ncards.port = %q\n", tty.Name())
@@ -268,7 +269,8 @@ func TestReleasesAreLearnt(t *testing.T) {
 			time.Sleep(180 * time.Millisecond)
 			send('a' + i)
 			time.Sleep(400 * time.Millisecond)
-			if i == 4 && strings.Contains(l.out.String(), "keys.map") || i < 4 && strings.Contains(l.out.String(), fmt.Sprintf("Press %s, and", rating.Levels()[i+1])) {
+			if i == 4 && strings.Contains(l.out.String(), "keys.map") || i < 4 &&
+				strings.Contains(l.out.String(), fmt.Sprintf("Press %s, and", rating.Levels()[i+1])) {
 				break
 			}
 		}
@@ -283,7 +285,8 @@ func TestReleasesAreLearnt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"kind = \"release\"", `keys = ["a", "b", "c", "d", "e"]`, `of = ["A", "B", "C", "D", "E"]`, "kind = \"heartbeat\"\nlayout = \"6f 6b 0d\"\nevery = \"2s\""} {
+	for _, want := range []string{"kind = \"release\"", `keys = ["a", "b", "c", "d", "e"]`, `of = ["A", "B", "C", "D", "E"]`,
+		"kind = \"heartbeat\"\nlayout = \"6f 6b 0d\"\nevery = \"2s\""} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
@@ -301,7 +304,8 @@ func TestReleasesAreLearnt(t *testing.T) {
 // TestAnUnlikelyOrderIsAskedAbout learns keys whose codes go up and down: they are pressed once more, in the same order or not.
 func TestAnUnlikelyOrderIsAskedAbout(t *testing.T) {
 	const order = "13254"
-	for name, c := range map[string]struct{ again, want string }{"the same": {order, ""}, "another": {"12", "was pressed where 3 was learnt"}} {
+	for name, c := range map[string]struct{ again, want string }{"the same": {order, ""},
+		"another": {"12", "was pressed where 3 was learnt"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := startLearning(t, "-untouched", "0s")
@@ -333,9 +337,12 @@ func TestCardReadersAreLearnt(t *testing.T) {
 		cards []string
 		want  string // of the last one
 	}{
-		"STX, CR LF, ETX": {nil, []string{"\x020012345678\r\n\x03", "\x020012349999\r\n\x03", "\x020000000017\r\n\x03", "\x020004711471\r\n\x03"}, "0004711471"},
-		"three numbers":   {[]string{"-number", "12345678"}, []string{"0012345678,190,24910\r\n", "0009334109,142,28\r\n", "0000000017,0,17\r\n", "0004711471,71,58223\r\n"}, "0004711471"},
-		"binary": {nil, []string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03", "\x02\x0a\x02\x06\x00\x00\x00\x01\x0f\x03",
+		"STX, CR LF, ETX": {nil, []string{"\x020012345678\r\n\x03", "\x020012349999\r\n\x03", "\x020000000017\r\n\x03", "\x020004711471\r\n\x03"},
+			"0004711471"},
+		"three numbers": {[]string{"-number", "12345678"},
+			[]string{"0012345678,190,24910\r\n", "0009334109,142,28\r\n", "0000000017,0,17\r\n", "0004711471,71,58223\r\n"}, "0004711471"},
+		"binary": {nil, []string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03",
+			"\x02\x0a\x02\x06\x00\x00\x00\x01\x0f\x03",
 			"\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03"}, "0011982773"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -364,7 +371,8 @@ func TestCardReadersAreLearnt(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- run(ctx, []string{"keys", "-config", l.config, "-cards"}, out, io.Discard) }()
 			out.Wait(t, "Hold one card", 1)
-			for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
+			for end := time.Now().Add(time.Minute); !strings.Contains(out.String(),
+				fmt.Sprintf("card = %q", c.want)); time.Sleep(200 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatalf("the card was not read:\n%s", out)
 				}

@@ -157,7 +157,8 @@ func (l *lesson) finishKeys(now time.Duration) {
 	best, worst := rating.Levels()[0], rating.Levels()[allKeys-1]
 	l.out.say("从“%s”到“%s”的代码没有次序：%q。", "The codes of the keys from %s to %s are in no order: %q.", best, worst, l.known.codes)
 	l.out.say("有的键盘如此，按错键也会如此。请从“%s”起依次再按五个键；确定无误则输入“是”并回车。",
-		"That is so on some keypads, and wherever a wrong key was pressed. Press all five once more, from %s down; or type \"yes\" and Enter if you are certain.", best)
+		"That is so on some keypads, and wherever a wrong key was pressed. Press all five once more, from %s down; or type \"yes\" and Enter "+
+			"if you are certain.", best)
 }
 
 // confirm needs mu.
@@ -203,7 +204,8 @@ func (l *lesson) result() (foundKeys, error) {
 	case l.failed != nil:
 		return foundKeys{}, l.failed
 	case l.stage != ended:
-		return foundKeys{}, cli.Hint(cli.Error("识别全部五个键之前已结束，没有写入任何内容", "ended before all five keys were known; nothing was written"), "按键没有显示时，检查接线和端口，或用 -scan 试其他速率", "if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan")
+		return foundKeys{}, cli.Hint(cli.Error("识别全部五个键之前已结束，没有写入任何内容", "ended before all five keys were known; nothing was written"),
+			"按键没有显示时，检查接线和端口，或用 -scan 试其他速率", "if pressing a key shows nothing, check the cable and the port, or try other speeds with -scan")
 	}
 	return l.known, nil
 }

@@ -62,9 +62,11 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 	case flags.NArg() > 0:
 		return o, false, cli.Unexpected(flags.Arg(0))
 	case o.last < 0:
-		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("-last %d：没有这样的条数", "-last %d: there is no such number of records", o.last)}, "写要最后多少条，0 为全部", "write how many of the last records are wanted, or 0 for all")
+		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("-last %d：没有这样的条数", "-last %d: there is no such number of records", o.last)},
+			"写要最后多少条，0 为全部", "write how many of the last records are wanted, or 0 for all")
 	case o.format != "text" && o.format != "jsonl" && o.format != "csv":
-		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("没有 %q 这种格式", "format %q is unknown", o.format)}, "有 text、jsonl 和 csv", "there are text, jsonl and csv")
+		return o, false, cli.Hint(&cli.UsageError{Err: cli.Errorf("没有 %q 这种格式", "format %q is unknown", o.format)}, "有 text、jsonl 和 csv",
+			"there are text, jsonl and csv")
 	case o.file == "":
 		c, err := boxconfig.LoadPartial(*config)
 		if err != nil {
@@ -87,7 +89,8 @@ func logCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	n, err := store.Inspect(o.file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return cli.Hint(err, "评价器还没有启动过，或存储目录在别处：用 -file 写记录文件", "the box has not been started yet, or its state is elsewhere: name the log with -file")
+		return cli.Hint(err, "评价器还没有启动过，或存储目录在别处：用 -file 写记录文件", "the box has not been started yet, or its state is elsewhere: name the log "+
+			"with -file")
 	case errors.Is(err, fs.ErrPermission):
 		return cli.Hint(err, "只有 root 和运行 ratingd 的用户能读记录", "the log is readable by root and by the user that runs ratingd")
 	case err != nil:
@@ -162,7 +165,8 @@ const verifyWidth = 21
 
 func printLog(n reading, o logOptions, out io.Writer) error {
 	if o.from > n.Last {
-		return cli.Hint(cli.Errorf("还没有第 %d 条记录，最新的是 %d", "there is no record %d yet; the newest is %d", o.from, n.Last), "从更早的开始，或不写 -from 只看最后几条", "begin at an earlier one, or leave -from out for the last ones")
+		return cli.Hint(cli.Errorf("还没有第 %d 条记录，最新的是 %d", "there is no record %d yet; the newest is %d", o.from, n.Last),
+			"从更早的开始，或不写 -from 只看最后几条", "begin at an earlier one, or leave -from out for the last ones")
 	}
 	from := o.from
 	if from == 0 && o.last > 0 && n.Last > uint64(o.last) {

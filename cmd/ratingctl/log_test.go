@@ -26,14 +26,16 @@ func runningBox(t *testing.T, broker string) (db *store.Store, config, state str
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(filepath.Join(state, "log.db"), store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(filepath.Join(state, "log.db"),
+		store.Options{Device: "lz-0417", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	at := rating.Stamp{Boot: 3, Mono: 61_500, Wall: 1_790_000_000_000, Synced: true}
 	unset := rating.Stamp{Boot: 3, Mono: 1500, Wall: 2000}
-	visit := rating.Visit{ID: 5, Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Staff: rating.Staff{ID: "0417"},
+	visit := rating.Visit{ID: 5, Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3},
+		Staff:    rating.Staff{ID: "0417"},
 		Cases:    []rating.Case{{ProjectNo: "620100-1", TaskName: "身份证换领", Completed: true}},
 		Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC, WaitSec: 60}
 	if _, err := db.Append(rating.EventBody(unset, rating.EventStarted, "version", "v1"), rating.VisitBody(at, visit),
@@ -67,13 +69,15 @@ func TestLogOfARunningBox(t *testing.T) {
 	at := func(seconds int64) string {
 		return time.Unix(1_790_000_000+seconds, 0).Format("2006-01-02 15:04:05.000")
 	}
-	for _, want := range []string{"1  ≈" + at(-60) + "  started, version: v1", "3*  " + at(0) + "  visit", "\n≈ 当时时钟未同步", "staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated",
+	for _, want := range []string{"1  ≈" + at(-60) + "  started, version: v1", "3*  " + at(0) + "  visit", "\n≈ 当时时钟未同步",
+		"staff rated 4 满意 by keypad, in place of 3", "visit 0000000000000005 ended: rated",
 		"opened by pc, case 620100-1, staff", "* 中心尚未确认"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
-	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 3 || !strings.Contains(text, last) {
+	if last, err := ratingctl(t, "log", "-config", config, "-last", "2"); err != nil || strings.Count(last, "\n") != 3 ||
+		!strings.Contains(text, last) {
 		t.Errorf("the last two are\n%s%v", last, err)
 	}
 	lines, err := ratingctl(t, "log", "-config", config, "-format", "jsonl", "-from", "2")
@@ -95,7 +99,8 @@ func TestLogOfARunningBox(t *testing.T) {
 	if err != nil || len(rows) != 7 || rows[3][8] != "2" || rows[5][10] != "rated" || rows[1][2] != "false" {
 		t.Errorf("the table is %q, %v", rows, err)
 	}
-	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") || !strings.Contains(text, "at most 4 wait") {
+	if text, err := ratingctl(t, "log", "-config", config, "-verify"); err != nil || !strings.Contains(text, "6, from 1 to 6: all sound") ||
+		!strings.Contains(text, "at most 4 wait") {
 		t.Errorf("%s%v", text, err)
 	}
 }

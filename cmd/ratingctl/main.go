@@ -40,8 +40,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func program(stdout, stderr io.Writer) cli.Program {
 	return cli.Program{
 		Name: "ratingctl", Version: version(), Stdout: stdout, Stderr: stderr, Commands: commands(),
-		About:    condition.Text{ZH: "评价器管理员的工具。", EN: "The administrators' tool of a box."},
-		Examples: []string{"ratingctl status", "ratingctl doctor", "ratingctl log -last 5", "ratingctl completion bash > /etc/bash_completion.d/ratingctl"},
+		About: condition.Text{ZH: "评价器管理员的工具。", EN: "The administrators' tool of a box."},
+		Examples: []string{"ratingctl status", "ratingctl doctor", "ratingctl log -last 5",
+			"ratingctl completion bash > /etc/bash_completion.d/ratingctl"},
 	}
 }
 
@@ -60,7 +61,8 @@ func commands() []cli.Command {
 			Examples: []string{"ratingctl status", "ratingctl status -json | jq .parts"}},
 		{Name: "doctor", Summary: text("逐项检查并给出处理办法", "look at one part of the box after the other and say what to do"), Run: doctor,
 			Examples: []string{"ratingctl doctor", "ratingctl doctor -keys"}},
-		{Name: "bundle", Summary: text("收集技术支持所需的资料，不含市民信息和密钥", "collect what support needs, without anything about citizens and without secrets"), Run: bundle,
+		{Name: "bundle", Summary: text("收集技术支持所需的资料，不含市民信息和密钥", "collect what support needs, without anything about citizens and without "+
+			"secrets"), Run: bundle,
 			Examples: []string{"ratingctl bundle -out box.tar.gz"}},
 		{Name: "keys", Summary: text("显示每次按键读到的代码；-learn 识别未知键盘", "print what each press reads as; -learn finds out an unknown keypad"),
 			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -80,7 +82,8 @@ func commands() []cli.Command {
 			Examples: []string{"HCP_TOKEN=… ratingctl visit start -case 620100-2 -task 11620100MB01 -task-name 身份证换领 -completed"}},
 		{Name: "sound", Summary: text("播放市民听到的声音，说明为何听不到", "play what citizens hear, and say what keeps it from being heard"), Run: soundCommand,
 			Examples: []string{"ratingctl sound -test"}},
-		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or let it back; the service does it"),
+		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or "+
+			"let it back; the service does it"),
 			Run: func(_ context.Context, args []string, _, stderr io.Writer) error { return console(args, stderr) }},
 		{Name: "clock", Summary: text("记录时钟是否同步（服务自动执行）", "keep a file that says whether the clock is right; the service does it"),
 			Run: func(ctx context.Context, args []string, _, stderr io.Writer) error {

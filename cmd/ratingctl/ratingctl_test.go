@@ -26,7 +26,8 @@ func TestKeys(t *testing.T) {
 	defer func() { _ = master.Close(); _ = tty.Close() }()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "ratingd.toml")
-	text := fmt.Sprintf("device = \"lz-0417\"\nkeys.source = \"serial\"\nkeys.serial.port = %q\nkeys.map = [{key=\"0x31\", level=5}]\n", tty.Name())
+	text := fmt.Sprintf("device = \"lz-0417\"\nkeys.source = \"serial\"\nkeys.serial.port = %q\nkeys.map = [{key=\"0x31\", level=5}]\n",
+		tty.Name())
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func TestKeys(t *testing.T) {
 	go func() { done <- run(ctx, []string{"keys", "-config", config}, out, io.Discard) }()
 	out.Wait(t, "Press each key once", 1)
 	// The port is being opened, which throws away what came before; a person presses again.
-	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 没有等级：请写入 keys.map / no level: add it to keys.map"}} {
+	for _, key := range []struct{ byte, want string }{{"1", "5 非常满意"}, {"9", "0x39                 没有等级：请写入 keys.map / no level: add it to " +
+		"keys.map"}} {
 		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), key.want); time.Sleep(400 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%q was not printed:\n%s", key.want, out)

@@ -51,5 +51,6 @@ func unreadable(path, state string) error {
 	if file.Mode()&bit != 0 {
 		return nil
 	}
-	return fmt.Errorf("%s (%s) cannot be read by %s, as whom ratingd runs: chown root:%s %s && chmod 640 %s", path, file.Mode(), name, name, path, path)
+	return fmt.Errorf("%s (%s) cannot be read by %s, as whom ratingd runs: chown root:%s %s && chmod 640 %s", path, file.Mode(), name, name,
+		path, path)
 }

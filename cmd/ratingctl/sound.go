@@ -23,7 +23,8 @@ func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		return err
 	}
 	if !*test {
-		return cli.Hint(cli.Error("没有说明要做什么", "it is not said what to do with the sound"), "写 ratingctl sound -test", "write \"ratingctl sound -test\"")
+		return cli.Hint(cli.Error("没有说明要做什么", "it is not said what to do with the sound"), "写 ratingctl sound -test",
+			"write \"ratingctl sound -test\"")
 	}
 	player := sound.NewPlayer(sound.Config{
 		Command: "aplay", Device: c.Sound.Device, Cards: "/proc/asound/cards", Logger: slog.New(slog.DiscardHandler),
@@ -68,7 +69,8 @@ func testSound(ctx context.Context, c boxconfig.Sound, play func(context.Context
 		}
 	}
 	if len(errs) > 0 {
-		return cli.Hint(errors.Join(errs...), "aplay -l 列出声卡，sound.device 写其中一个；没有声卡也能评价", "aplay -l lists the cards, sound.device names one; a box without a card works as well")
+		return cli.Hint(errors.Join(errs...), "aplay -l 列出声卡，sound.device 写其中一个；没有声卡也能评价",
+			"aplay -l lists the cards, sound.device names one; a box without a card works as well")
 	}
 	return nil
 }

@@ -69,7 +69,8 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 		return err
 	}
 	if ill, _ := sickest(s); len(ill) > 0 {
-		return &exitError{exitSick, cli.Hint(cli.Error("评价器需要处理，见 ✗ 各行", "the box needs a hand; see the lines with ✗"), "ratingctl doctor 逐项检查并给出处理办法", "ratingctl doctor looks closer and says what to do")}
+		return &exitError{exitSick, cli.Hint(cli.Error("评价器需要处理，见 ✗ 各行", "the box needs a hand; see the lines with ✗"),
+			"ratingctl doctor 逐项检查并给出处理办法", "ratingctl doctor looks closer and says what to do")}
 	}
 	return nil
 }
@@ -77,7 +78,8 @@ func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 // askBox asks the daemon. Its errors say what it means that there is no answer.
 func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	if c.Operations.Socket == "" {
-		return opsapi.Status{}, &exitError{exitUnknown, cli.Hint(cli.Error("operations.socket 为空：无法询问 ratingd", "operations.socket is empty: ratingd answers nobody"), "在配置中设置 operations.socket 并重启 ratingd", "set operations.socket in the configuration and restart ratingd")}
+		return opsapi.Status{}, &exitError{exitUnknown, cli.Hint(cli.Error("operations.socket 为空：无法询问 ratingd", "operations.socket is empty: "+
+			"ratingd answers nobody"), "在配置中设置 operations.socket 并重启 ratingd", "set operations.socket in the configuration and restart ratingd")}
 	}
 	s, err := opsapi.Ask(ctx, c.Operations.Socket)
 	switch {
@@ -85,11 +87,15 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 		nameHolders(c, s.Parts)
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return s, &exitError{exitNotRunning, cli.Hint(cli.Because(err, "ratingd 没有运行，窗口不能评价", "ratingd does not run, nobody can rate at this window"), "systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因", "systemctl start ratingd starts it; systemctl status ratingd and journalctl -u ratingd say why it had ended")}
+		return s, &exitError{exitNotRunning, cli.Hint(cli.Because(err, "ratingd 没有运行，窗口不能评价", "ratingd does not run, nobody can rate at this "+
+			"window"), "systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因",
+			"systemctl start ratingd starts it; systemctl status ratingd and journalctl -u ratingd say why it had ended")}
 	case errors.Is(err, fs.ErrPermission):
-		return s, &exitError{exitUnknown, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"), "用 root 运行，或 runuser -u ratingd -- ratingctl status", "run it as root, or: runuser -u ratingd -- ratingctl status")}
+		return s, &exitError{exitUnknown, cli.Hint(cli.Because(err, "本用户无权查询", "this user may not ask"),
+			"用 root 运行，或 runuser -u ratingd -- ratingctl status", "run it as root, or: runuser -u ratingd -- ratingctl status")}
 	case errors.Is(err, context.DeadlineExceeded):
-		return s, &exitError{exitSick, cli.Hint(cli.Because(err, "ratingd 没有响应", "ratingd hangs"), "服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd", "the service manager restarts it within half a minute; else systemctl restart ratingd")}
+		return s, &exitError{exitSick, cli.Hint(cli.Because(err, "ratingd 没有响应", "ratingd hangs"), "服务管理器会在半分钟内将其重启；否则 systemctl restart ratingd",
+			"the service manager restarts it within half a minute; else systemctl restart ratingd")}
 	}
 	return s, &exitError{exitUnknown, err}
 }
@@ -155,7 +161,8 @@ func statusScreen(s opsapi.Status, lang cli.Lang) string {
 		}
 	}
 	if s.Disk.SizeBytes > 0 {
-		line(l.part("disk"), "disk", fmt.Sprintf(l.Say("剩余 %s，共 %s（%s）", "%s free of %s (%s)"), bytesText(s.Disk.FreeBytes), bytesText(s.Disk.SizeBytes), s.Disk.Folder))
+		line(l.part("disk"), "disk", fmt.Sprintf(l.Say("剩余 %s，共 %s（%s）", "%s free of %s (%s)"), bytesText(s.Disk.FreeBytes),
+			bytesText(s.Disk.SizeBytes), s.Disk.Folder))
 	}
 	line(l.part("clock"), "clock", l.clock(s.Clock))
 	if c := s.Certificate; c != nil {
@@ -167,9 +174,11 @@ func statusScreen(s opsapi.Status, lang cli.Lang) string {
 		line(l.part("temperature"), "temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
 	}
 	if s.UnknownKeys > 0 || s.StuckKeys > 0 {
-		print(l.Say("按键异常", "odd keys"), " ", fmt.Sprintf(l.Say("未配置的键 %d 次，卡住 %d 次（启动以来）", "%d presses without a level, stuck %d times, since the start"), s.UnknownKeys, s.StuckKeys), "")
+		print(l.Say("按键异常", "odd keys"), " ", fmt.Sprintf(l.Say("未配置的键 %d 次，卡住 %d 次（启动以来）", "%d presses without a level, stuck %d times, since "+
+			"the start"), s.UnknownKeys, s.StuckKeys), "")
 	}
-	print(l.Say("版本", "version"), " ", fmt.Sprintf(l.Say("%s，已运行 %s", "%s, up for %s"), s.Version, l.span(time.Duration(s.UptimeSec)*time.Second)), "")
+	print(l.Say("版本", "version"), " ", fmt.Sprintf(l.Say("%s，已运行 %s", "%s, up for %s"), s.Version,
+		l.span(time.Duration(s.UptimeSec)*time.Second)), "")
 	print(l.Say("最近故障", "last fault"), " ", l.fault(s.LastFault), "")
 	if lang == cli.Both {
 		b.WriteString("\nIn English: ratingctl status -lang en\n")

@@ -31,14 +31,19 @@ func wellBox() opsapi.Status {
 	}
 	recovered := now.Add(-26*time.Hour + 90*time.Second)
 	return opsapi.Status{
-		V: opsapi.StatusVersion, Device: "lz-0417", Version: "v1.2.0", Fingerprint: "78ED 1458 E629 20CF", Started: now.Add(-75 * time.Hour), UptimeSec: 75 * 3600,
-		State: "idle", Window: &opsapi.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Healthy: true,
-		Parts: []opsapi.Part{part("store", true, "可以写入", "it can be written"), part("terminal", true, "正常", "it works"), part("keys", true, "正常", "they are read"),
-			part("screen", false, "正常", "it is shown"), part("link", false, "已连接", "connected"), part("window", false, "", ""), part("disk", false, "", ""),
+		V: opsapi.StatusVersion, Device: "lz-0417", Version: "v1.2.0", Fingerprint: "78ED 1458 E629 20CF", Started: now.Add(-75 * time.Hour),
+		UptimeSec: 75 * 3600,
+		State:     "idle", Window: &opsapi.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}, Healthy: true,
+		Parts: []opsapi.Part{part("store", true, "可以写入", "it can be written"), part("terminal", true, "正常", "it works"),
+			part("keys", true, "正常", "they are read"),
+			part("screen", false, "正常", "it is shown"), part("link", false, "已连接", "connected"), part("window", false, "", ""),
+			part("disk", false, "", ""),
 			part("clock", false, "", ""), part("certificate", false, "", ""), part("temperature", false, "", "")},
 		LastFault: &opsapi.Fault{Part: "keys", What: condition.Of("keys.lost", "").What, Since: now.Add(-26 * time.Hour), Until: &recovered},
-		Centre:    opsapi.Centre{Broker: "mqtts://mqtt.example.com:8883", Connected: true, Since: now.Add(-3*time.Hour - 5*time.Minute), Connections: 2},
-		Disk:      opsapi.Disk{Folder: "/var/lib/ratingd", FreeBytes: 25 << 30, SizeBytes: 29 << 30}, Clock: opsapi.Clock{Now: now, Synced: true, OffsetMS: &offset},
+		Centre: opsapi.Centre{Broker: "mqtts://mqtt.example.com:8883", Connected: true, Since: now.Add(-3*time.Hour - 5*time.Minute),
+			Connections: 2},
+		Disk:        opsapi.Disk{Folder: "/var/lib/ratingd", FreeBytes: 25 << 30, SizeBytes: 29 << 30},
+		Clock:       opsapi.Clock{Now: now, Synced: true, OffsetMS: &offset},
 		Certificate: &opsapi.Certificate{NotAfter: now.AddDate(0, 7, 0), Days: 212}, TemperatureC: &celsius,
 	}
 }
@@ -49,7 +54,8 @@ func sickBox() opsapi.Status {
 	now := s.Clock.Now
 	hot := 85
 	s.State, s.Window, s.Healthy, s.Certificate.Days, s.Certificate.NotAfter = "enrolling", nil, false, -3, now.AddDate(0, 0, -2)
-	for i, code := range []condition.Code{"store.read_only", "terminal.stopped", "keys.lost", "screen.lost", "link.login", "window.unenrolled", "disk.low",
+	for i, code := range []condition.Code{"store.read_only", "terminal.stopped", "keys.lost", "screen.lost", "link.login", "window.unenrolled",
+		"disk.low",
 		"clock.unsynced", "certificate.ended", "temperature.hot"} {
 		s.Parts[i] = troubled(s.Parts[i], condition.Of(code, ""), now.Add(-40*time.Minute))
 	}
@@ -101,7 +107,8 @@ func answerAt(t *testing.T, dir string, s *opsapi.Status) (socket string) {
 func statusConfig(t *testing.T, dir, socket string) string {
 	t.Helper()
 	config := filepath.Join(dir, "ratingd.toml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, "device = \"lz-0417\"\nstate = %q\noperations.socket = %q\n", filepath.Join(dir, "state"), socket), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, "device = \"lz-0417\"\nstate = %q\noperations.socket = %q\n", filepath.Join(dir, "state"),
+		socket), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return config
@@ -115,7 +122,8 @@ func TestStatusScreens(t *testing.T) {
 		status opsapi.Status
 		exit   int
 		lang   string
-	}{"well": {wellBox(), 0, "both"}, "sick": {sickBox(), exitSick, "zh"}, "sick-en": {sickBox(), exitSick, "en"}, "warned": {hinted, 0, "both"},
+	}{"well": {wellBox(), 0, "both"}, "sick": {sickBox(), exitSick, "zh"}, "sick-en": {sickBox(), exitSick, "en"},
+		"warned":    {hinted, 0, "both"},
 		"warned-en": {hinted, 0, "en"}} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ratingctl(t, "status", "-lang", c.lang, "-config", answering(t, c.status))

@@ -77,7 +77,8 @@ func (l sayer) centre(s opsapi.Status) string {
 	if s.Centre.Connected {
 		word = l.Say("已连接", "connected")
 	}
-	text := fmt.Sprintf(l.Say("%s，自 %s 起（%s），%s", "%s since %s (%s), %s"), word, momentText(s.Centre.Since), l.span(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
+	text := fmt.Sprintf(l.Say("%s，自 %s 起（%s），%s", "%s since %s (%s), %s"), word, momentText(s.Centre.Since),
+		l.span(s.Clock.Now.Sub(s.Centre.Since)), s.Centre.Broker)
 	if p := s.Part("link"); p.Code != "" {
 		text += l.Say("；", "; ") + l.Text(p.What)
 	}
@@ -136,14 +137,17 @@ func optional(part string) bool {
 // part names a part, in Chinese with four characters at most.
 func (l sayer) part(part string) string {
 	if l.Lang == cli.English {
-		short, ok := map[string]string{"link": "centre", "window_api_lan": "window_lan", "window_tokens": "tokens", "operations_socket": "operations"}[part]
+		short, ok := map[string]string{"link": "centre", "window_api_lan": "window_lan", "window_tokens": "tokens",
+			"operations_socket": "operations"}[part]
 		if !ok {
 			return part
 		}
 		return short
 	}
-	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "link": "中心", "window": "登记", "disk": "磁盘", "clock": "时钟", "certificate": "证书", "temperature": "温度",
-		"reasons": "理由", "shared": "共用文件", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件", "browser": "浏览器",
+	label := map[string]string{"keys": "按键", "screen": "屏幕", "store": "存储", "terminal": "程序", "link": "中心", "window": "登记", "disk": "磁盘",
+		"clock": "时钟", "certificate": "证书", "temperature": "温度",
+		"reasons": "理由", "shared": "共用文件", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件",
+		"browser":    "浏览器",
 		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
 		"operations": "状态接口", "operations_socket": "状态接口"}[part]
 	if label == "" {

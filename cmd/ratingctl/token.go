@@ -57,7 +57,8 @@ func token(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case errors.Is(err, fs.ErrPermission):
 		return cli.Hint(err, "以 root 运行：sudo ratingctl token "+what, "run it as root: sudo ratingctl token "+what)
 	case errors.Is(err, fs.ErrNotExist):
-		return cli.Hint(err, "存储目录在 ratingd 第一次启动时建立；启动 ratingd，或核对配置的 state："+*config, "the state folder is made at the daemon's first start; start ratingd, or see \"state\" in "+*config)
+		return cli.Hint(err, "存储目录在 ratingd 第一次启动时建立；启动 ratingd，或核对配置的 state："+*config,
+			"the state folder is made at the daemon's first start; start ratingd, or see \"state\" in "+*config)
 	}
 	return err
 }
@@ -66,7 +67,8 @@ func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON b
 	switch {
 	case what == "add" && len(rest) == 0:
 		if name == "" {
-			return cli.Hint(cli.Error("令牌没有名称", "the token has no name"), "写电脑的名称，以便日后撤销：ratingctl token add -name \"A12 PC\"", "name the PC, so that you know later what to revoke: ratingctl token add -name \"A12 PC\"")
+			return cli.Hint(cli.Error("令牌没有名称", "the token has no name"), "写电脑的名称，以便日后撤销：ratingctl token add -name \"A12 PC\"",
+				"name the PC, so that you know later what to revoke: ratingctl token add -name \"A12 PC\"")
 		}
 		secret, t, err := windowapi.AddToken(path, name, rand.Reader, time.Now())
 		if err != nil {
@@ -93,7 +95,8 @@ func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON b
 }
 
 func misunderstood() error {
-	return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"), "有 add -name 名称、list 和 revoke 编号；详见 ratingctl token -h", "there are add -name NAME, list and revoke ID; ratingctl token -h says more")
+	return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"), "有 add -name 名称、list 和 revoke 编号；详见 ratingctl token -h",
+		"there are add -name NAME, list and revoke ID; ratingctl token -h says more")
 }
 
 func listTokens(lang cli.Lang, path string, asJSON bool, stdout io.Writer) error {

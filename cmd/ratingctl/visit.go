@@ -78,7 +78,8 @@ func visit(ctx context.Context, args []string, getenv func(string) string, stdin
 		return err
 	}
 	if n, known := map[string]int{"start": 0, "wait": 1, "cancel": 1}[what]; !known || len(rest) != n {
-		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"), "有 start、wait 编号和 cancel 编号；详见 ratingctl visit -h", "there are start, wait ID and cancel ID; ratingctl visit -h says more")
+		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"), "有 start、wait 编号和 cancel 编号；详见 ratingctl visit -h",
+			"there are start, wait ID and cancel ID; ratingctl visit -h says more")
 	}
 	c, err := newVisitCall(f, getenv)
 	if err != nil {
@@ -103,10 +104,12 @@ func newVisitCall(f visitFlags, getenv func(string) string) (visitCall, error) {
 	if c.base == "" {
 		box, err := boxconfig.LoadPartial(f.config)
 		if err != nil {
-			return c, cli.Hint(err, "用 -config 写评价器的配置文件，或用 -address http://127.0.0.1:8377 写其地址", "name the box's configuration with -config, or its address with -address http://127.0.0.1:8377")
+			return c, cli.Hint(err, "用 -config 写评价器的配置文件，或用 -address http://127.0.0.1:8377 写其地址",
+				"name the box's configuration with -config, or its address with -address http://127.0.0.1:8377")
 		}
 		if box.WindowAPI.Listen == "" {
-			return c, cli.Hint(cli.Error("评价器没有本机的窗口接口地址", "the box has no loopback address for the window API"), "设置 window_api.listen，或用 -address 写地址", "set window_api.listen, or name the address with -address")
+			return c, cli.Hint(cli.Error("评价器没有本机的窗口接口地址", "the box has no loopback address for the window API"),
+				"设置 window_api.listen，或用 -address 写地址", "set window_api.listen, or name the address with -address")
 		}
 		c.base = "http://" + box.WindowAPI.Listen
 	}
@@ -132,15 +135,18 @@ func (f visitFlags) request(stdin io.Reader) ([]byte, error) {
 	whole := f.staff == "" && f.project == "" && f.task == "" && f.taskName == "" && !f.completed && f.ask == 0
 	switch {
 	case f.body != "" && !whole:
-		return nil, cli.Hint(cli.Error("-body 与评价的其他选项矛盾", "-body and flags of a visit contradict each other"), "把 staff、cases 和 wait_sec 写入文件", "write staff, cases and wait_sec into the file")
+		return nil, cli.Hint(cli.Error("-body 与评价的其他选项矛盾", "-body and flags of a visit contradict each other"), "把 staff、cases 和 wait_sec 写入文件",
+			"write staff, cases and wait_sec into the file")
 	case f.body == "-":
 		return io.ReadAll(stdin)
 	case f.body != "":
 		return os.ReadFile(f.body)
 	case f.project == "" && (f.completed || f.task != "" || f.taskName != ""):
-		return nil, cli.Hint(cli.Error("办件没有编号", "a case without its number"), "加上 -case 办件编号，或去掉 -task、-task-name 和 -completed", "add -case with the project number, or leave -task, -task-name and -completed out")
+		return nil, cli.Hint(cli.Error("办件没有编号", "a case without its number"), "加上 -case 办件编号，或去掉 -task、-task-name 和 -completed",
+			"add -case with the project number, or leave -task, -task-name and -completed out")
 	case f.ask%time.Second != 0:
-		return nil, cli.Hint(cli.Errorf("-ask %s 不是整秒数", "-ask %s is no whole number of seconds", f.ask), "例如写 -ask 30s", "write for example -ask 30s")
+		return nil, cli.Hint(cli.Errorf("-ask %s 不是整秒数", "-ask %s is no whole number of seconds", f.ask), "例如写 -ask 30s",
+			"write for example -ask 30s")
 	}
 	body := map[string]any{"wait_sec": int(f.ask / time.Second)}
 	if f.staff != "" {
@@ -210,10 +216,12 @@ func (c visitCall) do(ctx context.Context, method, path string, body []byte, hea
 	}
 	resp, err := c.client.Do(r)
 	if stranger := new(tls.CertificateVerificationError); errors.As(err, &stranger) {
-		return nil, cli.Hint(err, "用 -ca-file 写签发评价器证书的证书，并用证书中的名称或地址访问评价器", "name with -ca-file the certificate of who issued the box's, and call the box by a name or address that is in it")
+		return nil, cli.Hint(err, "用 -ca-file 写签发评价器证书的证书，并用证书中的名称或地址访问评价器",
+			"name with -ca-file the certificate of who issued the box's, and call the box by a name or address that is in it")
 	}
 	if err != nil {
-		return nil, cli.Hint(err, "ratingd 是否在运行，"+c.base+" 是否为其窗口接口？用 ratingctl doctor 检查", "is ratingd running, and is "+c.base+" its window API? ratingctl doctor looks")
+		return nil, cli.Hint(err, "ratingd 是否在运行，"+c.base+" 是否为其窗口接口？用 ratingctl doctor 检查",
+			"is ratingd running, and is "+c.base+" its window API? ratingctl doctor looks")
 	}
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))

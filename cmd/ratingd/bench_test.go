@@ -30,7 +30,8 @@ var benchWindow = rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall
 
 // benchPress measures from a key that goes down to the view that says thanks, or beyond.
 func benchPress(b *testing.B, thanked func(terminal.View)) {
-	db, err := store.Open(filepath.Join(b.TempDir(), "log.db"), store.Options{Device: "bench", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(filepath.Join(b.TempDir(), "log.db"),
+		store.Options{Device: "bench", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func benchPress(b *testing.B, thanked func(terminal.View)) {
 	wait(terminal.Idle)
 	for b.Loop() {
 		b.StopTimer()
-		if _, err := loop.OpenVisit(ctx, rating.Visit{Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC}); err != nil {
+		if _, err := loop.OpenVisit(ctx, rating.Visit{Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject},
+			Opener: rating.OpenedByPC}); err != nil {
 			b.Fatal(err)
 		}
 		wait(terminal.Asking)
@@ -124,7 +126,8 @@ func residentMB(b *testing.B, pending int) float64 {
 	config := filepath.Join(dir, "ratingd.toml")
 	text := fmt.Sprintf("device = \"bench\"\nstate = %q\naddresses_file = %q\nkeys.source = \"simulated\"\n"+
 		"keys.map = [{key=\"1\",level=5},{key=\"2\",level=4},{key=\"3\",level=3},{key=\"4\",level=2},{key=\"5\",level=1}]\n"+
-		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.fonts = []\nuplink.broker = \"mqtt://127.0.0.1:9\"\nuplink.centre_key = %q\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n",
+		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.fonts = []\nuplink.broker = \"mqtt://127.0.0.1:9\"\n"+
+		"uplink.centre_key = %q\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n",
 		dir, filepath.Join(dir, "addresses.json"), base64.RawURLEncoding.EncodeToString(public))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		b.Fatal(err)

@@ -95,7 +95,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 			log.Error("how the box stands with the centre cannot be kept", "error", err)
 		}
 		d.start.Barred = place.out()
-		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits", (certifier{cfg, who, env, d.views, d.line, place, log}).run))
+		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
+			(certifier{cfg, who, env, d.views, d.line, place, log}).run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()
@@ -212,7 +213,8 @@ func (d *daemon) joinOperations() {
 		views: d.views, screen: d.screen, line: d.line, uplink: d.uplink, monitor: d.monitor,
 		offset: &sampled{mono: d.env.mono, read: d.line.offset.Load},
 	}
-	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop), Logger: d.log})
+	api := opsapi.New(opsapi.Config{Monitor: d.monitor, Metrics: d.metrics, Status: d.box.status, Keys: d.keys.source.watch.keys(d.loop),
+		Logger: d.log})
 	c := d.cfg.Operations
 	if c.Listen != "" {
 		at := d.door("operations", "operations.listen", c.Listen, func() http.Handler { return opsapi.OnLoopback(api) })

@@ -29,7 +29,8 @@ type boxState struct {
 }
 
 // browserPage serves the screen's very frames, and the keys where they are simulated.
-func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[picture], links *linkBook, c boxconfig.Keys, pending func() uint64) http.Handler {
+func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[picture], links *linkBook, c boxconfig.Keys,
+	pending func() uint64) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /frame.png", frames)
 	mux.Handle("GET /events", frames)

@@ -26,7 +26,8 @@ type cardReader struct {
 const maxUnread = 3
 
 // errUnread never says what came: it may be the number of a citizen's own card.
-var errUnread = cli.Error("读卡器发来的内容不符合 cards.profile，用 ratingctl keys -learn -cards 识别", "what the reader sends is no card as cards.profile describes it; ratingctl keys -learn -cards finds out the reader")
+var errUnread = cli.Error("读卡器发来的内容不符合 cards.profile，用 ratingctl keys -learn -cards 识别",
+	"what the reader sends is no card as cards.profile describes it; ratingctl keys -learn -cards finds out the reader")
 
 // run reads cards until ctx ends. It reports why it cannot, and nil when it can.
 func (c cardReader) run(ctx context.Context, mono func() time.Duration, report func(error)) error {

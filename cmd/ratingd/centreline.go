@@ -43,7 +43,8 @@ type centreLine struct {
 // newCentreLine returns a line that reads and opens nothing before run.
 func newCentreLine(box boxconfig.Config, who identity, mem memory, loop *terminal.Loop, views *audience, parts func() opsapi.Health,
 	counts *keyCounts, restart func(), env environment, log *slog.Logger) *centreLine {
-	l := &centreLine{memory: mem, box: box, cfg: box.Uplink, certified: make(chan struct{}, 1), who: who, env: env, loop: loop, views: views, log: log, since: newConnectedSince(env.mono)}
+	l := &centreLine{memory: mem, box: box, cfg: box.Uplink, certified: make(chan struct{}, 1), who: who, env: env, loop: loop, views: views,
+		log: log, since: newConnectedSince(env.mono)}
 	l.report = health{memory: mem, who: who, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
 	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, log: log}
 	return l

@@ -130,7 +130,8 @@ func (c *checker) keys() {
 		list := strings.Join(levels, " ")
 		c.errs = append(c.errs, fmt.Errorf("keys.map: %w", cli.Errorf(
 			"五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true",
-			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if it is so", list)))
+			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if "+
+				"it is so", list)))
 	}
 }
 

@@ -44,31 +44,37 @@ func TestCheckConfig(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":             {"", "", 0, "is in order"},
-		"no device":            {"device = \"\"\n", "", 78, "device"},
-		"no secret":            {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1, "window_api.webhook_secret_file: open DIR/none: no such file"},
-		"a guessed secret":     {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1, "whsec_"},
-		"a right secret":       {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0, ""},
-		"no password":          {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
-		"an empty password":    {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
-		"a marked password":    {"uplink.password_file = \"DIR/f\"\n", "\ufeff\r\n", 1, "DIR/f 是空的"},
-		"a password":           {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
-		"half a font":          {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: the font DIR/f is not used"},
-		"an empty font":        {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: the font DIR/f is not used"},
-		"a font":               {"screen.fonts = [\"DIR/f\", \"DIR/none\"]\n", string(font), 0, ""},
-		"a file as folder":     {"screen.files = \"DIR/f/screens\"\n", "x", 1, "screen.files: "},
-		"a folder to be made":  {"screen.files = \"DIR/screens/A12\"\n", "", 0, ""},
-		"below /proc":          {"screen.files = \"/proc/self/screens\"\n", "", 1, "screen.files: "},
-		"below /sys":           {"screen.files = \"/sys/screens/A12\"\n", "", 1, "screen.files: "},
-		"no file to replace":   {"screen.files = \"DIR\"\n", "", 1, "screen.files: DIR/screen.png is no file"},
-		"socket below /proc":   {"operations.socket = \"/proc/ops.sock\"\n", "", 1, "operations.socket: "},
-		"a prompt":             {"sound.thanks = \"DIR/f\"\n", "MP3", 1, "sound.thanks: "},
-		"a taken port":         {"window_api.listen = \"TAKEN\"\n", "", 1, fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
-		"a port twice":         {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1, "operations.listen: 与 window_api.listen 端口相同"},
+		"in order":  {"", "", 0, "is in order"},
+		"no device": {"device = \"\"\n", "", 78, "device"},
+		"no secret": {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/none\"\n", "", 1,
+			"window_api.webhook_secret_file: open DIR/none: no such file"},
+		"a guessed secret": {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n", "guess", 1,
+			"whsec_"},
+		"a right secret": {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n",
+			"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0, ""},
+		"no password":         {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
+		"an empty password":   {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
+		"a marked password":   {"uplink.password_file = \"DIR/f\"\n", "\ufeff\r\n", 1, "DIR/f 是空的"},
+		"a password":          {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
+		"half a font":         {"screen.fonts = [\"DIR/f\"]\n", string(font[:len(font)/2]), 1, "screen.fonts: the font DIR/f is not used"},
+		"an empty font":       {"screen.fonts = [\"DIR/f\"]\n", "", 1, "screen.fonts: the font DIR/f is not used"},
+		"a font":              {"screen.fonts = [\"DIR/f\", \"DIR/none\"]\n", string(font), 0, ""},
+		"a file as folder":    {"screen.files = \"DIR/f/screens\"\n", "x", 1, "screen.files: "},
+		"a folder to be made": {"screen.files = \"DIR/screens/A12\"\n", "", 0, ""},
+		"below /proc":         {"screen.files = \"/proc/self/screens\"\n", "", 1, "screen.files: "},
+		"below /sys":          {"screen.files = \"/sys/screens/A12\"\n", "", 1, "screen.files: "},
+		"no file to replace":  {"screen.files = \"DIR\"\n", "", 1, "screen.files: DIR/screen.png is no file"},
+		"socket below /proc":  {"operations.socket = \"/proc/ops.sock\"\n", "", 1, "operations.socket: "},
+		"a prompt":            {"sound.thanks = \"DIR/f\"\n", "MP3", 1, "sound.thanks: "},
+		"a taken port": {"window_api.listen = \"TAKEN\"\n", "", 1,
+			fmt.Sprintf("window_api.listen: 端口 PORT 被 ratingd.test（进程 %d）占用", os.Getpid())},
+		"a port twice": {"window_api.listen = \"127.0.0.1:18377\"\noperations.listen = \"127.0.0.1:18377\"\n", "", 1,
+			"operations.listen: 与 window_api.listen 端口相同"},
 		"a reader's profile":   {"cards.port = \"/dev/ttyUSB9\"\ncards.profile = \"DIR/none.toml\"\n", "", 1, "cards.profile: "},
 		"no socket":            {"operations.socket = \"DIR/f\"\n", "x", 1, "operations.socket: DIR/f 已存在且不是套接字"},
 		"no folder for socket": {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
-		"all of it at once":    {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1, "sound.asking: "},
+		"all of it at once": {"screen.fonts = [\"DIR/f\"]\nsound.asking = \"DIR/f\"\nuplink.password_file = \"DIR/none\"\n", "", 1,
+			"sound.asking: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -107,7 +113,8 @@ func TestWhatKeepsNoFiles(t *testing.T) {
 			t.Errorf("%s would hold a file", folder)
 		}
 	}
-	for magic, want := range map[uint32]bool{0x9fa0: true, 0x62656572: true, 0x63677270: true, 0x01021994: false, 0xef53: false, 0x4d44: false} {
+	for magic, want := range map[uint32]bool{0x9fa0: true, 0x62656572: true, 0x63677270: true, 0x01021994: false, 0xef53: false,
+		0x4d44: false} {
 		if got := ofKernel(magic); got != want {
 			t.Errorf("file system %#x is the kernel's: %t, want %t", magic, got, want)
 		}
@@ -119,7 +126,8 @@ func TestWhatKeepsNoFiles(t *testing.T) {
 
 func TestCheckConfigMissesWhatSpeaks(t *testing.T) {
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "ratingd.toml"), checkedConfig+"screen.fonts = []\nwindow_api.listen = \"127.0.0.1:0\"\nsound.speak = \"espeak\"\n"+
+	writeFile(t, filepath.Join(dir, "ratingd.toml"), checkedConfig+"screen.fonts = []\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+		"sound.speak = \"espeak\"\n"+
 		fmt.Sprintf("state = %q\n", dir))
 	t.Setenv("PATH", dir)
 	if status, said := checkIn(dir); status != 1 || !strings.Contains(said, "sound.speak: 安装软件包 espeak-ng") {
@@ -148,22 +156,26 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		status int
 		want   string
 	}{
-		"in order":           {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
-		"the configuration":  {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
-		"the password":       {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1, "uplink.password_file: open DIR/password: permission denied"},
+		"in order":          {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
+		"the configuration": {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
+		"the password": {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1,
+			"uplink.password_file: open DIR/password: permission denied"},
 		"the state":          {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
 		"another account":    {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
 		"a folder of root's": {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
 		"a port of root's":   {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
 		"a log of root's":    {"", "state", "state/log.db", "", 78, "state: access DIR/state/log.db: permission denied"},
 		"a log to read only": {"", "state", "", "", 78, "state: access DIR/state/log.db: permission denied"},
-		"a profile in /tmp": {"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS9\"\nkeys.serial.profile = \"DIR/hall.toml\"\n", "state", "",
+		"a profile in /tmp": {"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS9\"\nkeys.serial.profile = \"DIR/hall.toml\"\n", "state",
+			"",
 			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "keys.serial.profile: 服务有自己的 /tmp"},
 		"a reader's profile in /tmp": {"cards.port = \"/dev/ttyS9\"\ncards.profile = \"DIR/reader.toml\"\n", "state", "",
 			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "cards.profile: 服务有自己的 /tmp"},
-		"a folder of its own":     {"screen.files = \"DIR/state/screens\"\n", "state", "", "", 0, ""},
-		"a folder of the sandbox": {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\n", 78, "ReadWritePaths="},
-		"a folder that is let":    {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\nReadWritePaths=-DIR\n", 0, ""},
+		"a folder of its own": {"screen.files = \"DIR/state/screens\"\n", "state", "", "", 0, ""},
+		"a folder of the sandbox": {"screen.files = \"DIR/state/screens\"\n", "state", "", "[Service]\nUser=nobody\nProtectSystem=strict\n", 78,
+			"ReadWritePaths="},
+		"a folder that is let": {"screen.files = \"DIR/state/screens\"\n", "state", "",
+			"[Service]\nUser=nobody\nProtectSystem=strict\nReadWritePaths=-DIR\n", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first, err := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -263,8 +275,10 @@ func TestSandboxOfTheShippedUnit(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for path, want := range map[string][2]bool{
-		"/var/lib/ratingd/screens": {true, true}, "/var/lib/ratingd": {true, true}, "/run/ratingd/x": {true, true}, "/etc/prompt.wav": {true, false},
-		"/var/lib/ratingd2": {true, false}, "/srv/../home/hall/prompt.wav": {false, false}, "/root/font.ttf": {false, false}, "/tmp/screens": {false, false},
+		"/var/lib/ratingd/screens": {true, true}, "/var/lib/ratingd": {true, true}, "/run/ratingd/x": {true, true},
+		"/etc/prompt.wav":   {true, false},
+		"/var/lib/ratingd2": {true, false}, "/srv/../home/hall/prompt.wav": {false, false}, "/root/font.ttf": {false, false},
+		"/tmp/screens": {false, false},
 	} {
 		if r, w := u.mayRead(path) == nil, u.mayWrite(path) == nil; r != want[0] || w != want[1] {
 			t.Errorf("%s: read %v, written %v; want %v", path, r, w, want)

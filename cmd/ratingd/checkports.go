@@ -47,7 +47,8 @@ func takenPorts(cfg boxconfig.Config) []error {
 	for i, p := range all {
 		for _, before := range all[:i] {
 			if sameDoor(before.address, p.address) {
-				errs = append(errs, fmt.Errorf("%s: %w", p.field, cli.Errorf("与 %s 端口相同，只有一个能用", "it has the port of %s, and one of them alone works", before.field)))
+				errs = append(errs, fmt.Errorf("%s: %w", p.field,
+					cli.Errorf("与 %s 端口相同，只有一个能用", "it has the port of %s, and one of them alone works", before.field)))
 			}
 		}
 		err := tryPort(p.address)
@@ -79,7 +80,8 @@ func anyHost(host string) bool {
 func (c *checker) ports() {
 	for _, p := range listens(c.cfg) {
 		if err := tryPort(p.address); errors.Is(err, fs.ErrPermission) {
-			c.note(p.field, "", cli.Because(err, "服务的用户 "+c.unit.user+" 不能用 1024 以下的端口，换一个", "the service's user "+c.unit.user+" may not have a port below 1024; take another"))
+			c.note(p.field, "", cli.Because(err, "服务的用户 "+c.unit.user+" 不能用 1024 以下的端口，换一个",
+				"the service's user "+c.unit.user+" may not have a port below 1024; take another"))
 		}
 	}
 }

@@ -26,8 +26,8 @@ const (
 	commandTime = 2 * time.Second
 )
 
-// orders carries out the centre's commands, for the uplink, which calls it from one goroutine at a time. Nothing that it answers depends on what a
-// citizen answers.
+// orders carries out the centre's commands, for the uplink, which calls it from one goroutine at a time. Nothing that it answers depends on
+// what a citizen answers.
 type orders struct {
 	loop  *terminal.Loop
 	clock clock
@@ -84,8 +84,9 @@ func (o orders) phoneRated(c wire.Command) error {
 	return nil
 }
 
-// once does what a command asks for, unless it was done before the last restart. It is noted before, since a restart leaves no time after it, and the
-// note is taken back where it fails. Where the disk takes no note it is done all the same: it may be what helps, and expires soon.
+// once does what a command asks for, unless it was done before the last restart. It is noted before, since a restart leaves no time after
+// it, and the note is taken back where it fails. Where the disk takes no note it is done all the same: it may be what helps, and expires
+// soon.
 func (o orders) once(c wire.Command, do func(context.Context) error) error {
 	var done []string
 	if b := o.notes.Note(commandsNote); b != nil {
@@ -117,7 +118,8 @@ func (o orders) note(done []string) error {
 	return o.notes.SetNote(commandsNote, b)
 }
 
-// tested returns how the parts were at the last look, a few seconds ago, as an answer has them. Where the words would not fit into it, the codes must do.
+// tested returns how the parts were at the last look, a few seconds ago, as an answer has them. Where the words would not fit into it, the
+// codes must do.
 func tested(h opsapi.Health) (all []wire.Part) {
 	for _, p := range h.Parts[:min(len(h.Parts), wire.MaxParts)] {
 		what := strings.ToValidUTF8(p.What.ZH[:min(len(p.What.ZH), wire.MaxWhat)], "")

@@ -187,7 +187,8 @@ func (k *keptNotes) SetNote(key string, value []byte) error {
 func TestCommandsOnceOverRestarts(t *testing.T) {
 	notes := &keptNotes{all: make(map[string][]byte)}
 	restarts := 0
-	o := orders{notes: notes, parts: func() opsapi.Health { return opsapi.Health{} }, restart: func() { restarts++ }, log: slog.New(slog.DiscardHandler)}
+	o := orders{notes: notes, parts: func() opsapi.Health { return opsapi.Health{} }, restart: func() { restarts++ },
+		log: slog.New(slog.DiscardHandler)}
 	give := func(id, name string) error {
 		_, err := o.carryOut(wire.Command{ID: id, Name: name})
 		return err
@@ -221,7 +222,8 @@ func TestCommandsOnceOverRestarts(t *testing.T) {
 	}
 	notes.fails = nil
 	for range 2 { // also where it comes again after a restart
-		if err := o.once(wire.Command{ID: "f-f", Name: wire.CommandPause}, func(context.Context) error { return errors.New("not enrolled") }); err == nil {
+		if err := o.once(wire.Command{ID: "f-f", Name: wire.CommandPause},
+			func(context.Context) error { return errors.New("not enrolled") }); err == nil {
 			t.Error("what was refused is answered as done")
 		}
 	}
@@ -231,7 +233,8 @@ func TestCommandsOnceOverRestarts(t *testing.T) {
 func TestSelfTestIsBounded(t *testing.T) {
 	var h opsapi.Health
 	for i := range 100 {
-		h.Parts = append(h.Parts, opsapi.Part{Name: fmt.Sprint("part", i), Code: "store.write", What: condition.Text{ZH: strings.Repeat("坏<", 400)}})
+		h.Parts = append(h.Parts, opsapi.Part{Name: fmt.Sprint("part", i), Code: "store.write",
+			What: condition.Text{ZH: strings.Repeat("坏<", 400)}})
 	}
 	b, err := wire.EncodeState(wire.Reply{V: wire.Version, ID: "f-1", OK: true, Parts: tested(h)})
 	if err != nil {

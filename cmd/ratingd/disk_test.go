@@ -77,7 +77,10 @@ func (b *box) outOfService() {
 	b.t.Helper()
 	id := b.openVisit()
 	b.press(5)
-	b.wait("out of service with a link", func(s boxState) bool { return s.State == "fault" && s.Visit == id && strings.Contains(s.Link, "/R/") })
+	b.wait("out of service with a link", func(s boxState) bool {
+		return s.State == "fault" && s.Visit == id &&
+			strings.Contains(s.Link, "/R/")
+	})
 	if p := b.untilHealth(http.StatusServiceUnavailable)["store"]; p.OK || !p.Vital {
 		b.t.Errorf("%s: out of service, the store is %+v", b.name, p)
 	}

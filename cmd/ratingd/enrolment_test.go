@@ -41,13 +41,16 @@ func TestABoxFromItsBirth(t *testing.T) {
 	}
 	board := filepath.Join(w.dir, "serial-number")
 	writeFile(t, board, "10000000aaaaaaaa\x00")
-	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses, shared, board)+b.keys+
+	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses, shared,
+		board)+b.keys+
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\n"+
+		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+		"window_api.loopback_without_token = true\n"+
 		fmt.Sprintf("operations.socket = %q\n", b.socket()))
 	b.launch()
 	seen := b.showsCode()
-	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) || !strings.Contains(p.What.ZH, seen.Digits) {
+	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) ||
+		!strings.Contains(p.What.ZH, seen.Digits) {
 		t.Errorf("the status of a box that shows the code %s says %+v", seen.Code, p)
 	}
 	device := b.bound["device"]
@@ -87,7 +90,8 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c, err := keys.ReadCertificate(filepath.Join(b.state, boxconfig.CertificateFile), key); err != nil || c.Leaf.Subject.CommonName != device {
+	if c, err := keys.ReadCertificate(filepath.Join(b.state, boxconfig.CertificateFile), key); err != nil ||
+		c.Leaf.Subject.CommonName != device {
 		t.Errorf("its certificate: %v", err)
 	}
 

@@ -94,7 +94,8 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 		"window_api":    taken("window_api.listen"),
 		"operations":    taken("operations.listen"),
 		"window_tokens": {"", "tokens.json", func(t *testing.T) { writeFile(t, filepath.Join(b.state, "tokens.json"), `{"tokens":[]}`) }},
-		"webhook": {fmt.Sprintf("window_api.webhook_url = %q\nwindow_api.webhook_secret_file = %q\n", hall.URL, at("secret")), "webhook_secret_file",
+		"webhook": {fmt.Sprintf("window_api.webhook_url = %q\nwindow_api.webhook_secret_file = %q\n", hall.URL, at("secret")),
+			"webhook_secret_file",
 			func(t *testing.T) { writeFile(t, at("secret"), "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n") }},
 		"cards": {fmt.Sprintf("cards.port = %q\ncards.profile = %q\n", at("reader"), at("reader.toml")), "reader.toml", func(t *testing.T) {
 			writeFile(t, at("reader.toml"), "name = \"reader\"\n[[frame]]\nkind = \"card\"\nlayout = \"text*4-20=30-39 eol\"\n")
@@ -102,7 +103,8 @@ func ailments(t *testing.T, b *box, dir string, reader string) map[string]ailing
 				t.Fatal(err)
 			}
 		}},
-		"link":  {fmt.Sprintf("uplink.password_file = %q\n", at("password")), "uplink.password_file", func(t *testing.T) { writeFile(t, at("password"), "") }},
+		"link": {fmt.Sprintf("uplink.password_file = %q\n", at("password")), "uplink.password_file",
+			func(t *testing.T) { writeFile(t, at("password"), "") }},
 		"lamps": {"lamps.buzzer = \"L9\"\n", "a fault of the program: the lamps' driver", func(t *testing.T) { writeFile(t, at("outputs"), "") }},
 		"prompts": {fmt.Sprintf("sound.asking = %q\n", at("asking.wav")), "asking.wav",
 			func(t *testing.T) { writeFile(t, at("asking.wav"), string(tone.WAV())) }},
@@ -135,9 +137,11 @@ func TestNothingOptionalStopsTheKeys(t *testing.T) {
 	w.enrol(b, 0)
 	dir := t.TempDir()
 	ill := ailments(t, b, dir, cardTTY.Name())
-	config := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n%sscreen.panel = \"none\"\nscreen.width = 480\nscreen.height = 320\nvisit.thanks = \"1s\"\n",
+	config := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n%sscreen.panel = \"none\"\nscreen.width = 480\n"+
+		"screen.height = 320\nvisit.thanks = \"1s\"\n",
 		b.name, b.state, b.addresses, b.keys)
-	config += fmt.Sprintf("uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\noperations.socket = %q\n", w.proxy.Addr(), w.centreKey, b.socket())
+	config += fmt.Sprintf("uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\noperations.socket = %q\n", w.proxy.Addr(), w.centreKey,
+		b.socket())
 	// A box that has its window already, which no other part of it can give.
 	writeFile(t, b.config, config+"window_api.listen = \"\"\nscreen.fonts = []\n")
 	b.launch()
@@ -209,7 +213,8 @@ func (b *box) toldTheCentre(codes ...string) {
 			b.t.Fatal(err)
 		}
 		i := slices.IndexFunc(states, func(s fleet.State) bool { return string(s.ID) == b.name })
-		if i >= 0 && states[i].Health != nil && !slices.ContainsFunc(codes, func(p string) bool { return !slices.Contains(states[i].Health.Troubles, p) }) {
+		if i >= 0 && states[i].Health != nil && !slices.ContainsFunc(codes,
+			func(p string) bool { return !slices.Contains(states[i].Health.Troubles, p) }) {
 			return
 		}
 	}

@@ -60,7 +60,8 @@ func TestExtraIsTriedAgain(t *testing.T) {
 		var mu sync.Mutex
 		var tries, records []string
 		since := func() string { return time.Since(began).String() }
-		x := &extras{mono: func() time.Duration { return time.Since(began) }, noticed: func() {}, log: slog.New(slog.NewTextHandler(&logged, nil)),
+		x := &extras{mono: func() time.Duration { return time.Since(began) }, noticed: func() {},
+			log:    slog.New(slog.NewTextHandler(&logged, nil)),
 			record: func(part string, why error) { records = append(records, fmt.Sprint(since(), " ", why)) }}
 		var works bool
 		e := x.add("sound", "sound.failed", func(ctx context.Context, report func(error)) error {
@@ -110,7 +111,8 @@ func TestAPanicIsNoFaultOfAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var tries []string
-		x := &extras{mono: func() time.Duration { return time.Since(began) }, noticed: func() {}, record: func(string, error) {}, log: slog.New(slog.DiscardHandler)}
+		x := &extras{mono: func() time.Duration { return time.Since(began) }, noticed: func() {}, record: func(string, error) {},
+			log: slog.New(slog.DiscardHandler)}
 		e := x.add(linkPart, "link.files", func(_ context.Context, report func(error)) error {
 			tries = append(tries, time.Since(began).String())
 			report(nil)

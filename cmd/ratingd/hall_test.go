@@ -54,8 +54,10 @@ func TestAHallIsSetUp(t *testing.T) {
 	shared := filepath.Join(w.dir, "haochaping.toml")
 	defaults := filepath.Join(w.dir, "defaults.toml")
 	// The keypads of this hall are turned round against what somebody has written for all.
-	writeFile(t, defaults, "[keys]\nsource = \"simulated\"\nmap = [{key=\"k1\",level=1},{key=\"k2\",level=2},{key=\"k3\",level=3},{key=\"k4\",level=4},{key=\"k5\",level=5}]\n")
-	w.centre("image-config", "-url", "https://"+waitAddresses(t, filepath.Join(w.dir, "centre.json"))["enrol"], "-broker", "mqtts://"+w.mqtt, "-defaults", defaults, "-out", shared)
+	writeFile(t, defaults, "[keys]\nsource = \"simulated\"\nmap = "+
+		"[{key=\"k1\",level=1},{key=\"k2\",level=2},{key=\"k3\",level=3},{key=\"k4\",level=4},{key=\"k5\",level=5}]\n")
+	w.centre("image-config", "-url", "https://"+waitAddresses(t, filepath.Join(w.dir, "centre.json"))["enrol"], "-broker", "mqtts://"+w.mqtt,
+		"-defaults", defaults, "-out", shared)
 	w.centre("account", "add", "-login", "hall.admin", "-name", "大厅管理员", "-role", "hall", "-scope", "SL-H2", "-area", "629901000000")
 	supervised := serviceManager(t)
 
@@ -88,7 +90,8 @@ func TestAHallIsSetUp(t *testing.T) {
 	h := newHallBrowser(t, w)
 	h.do("type the codes", chromedp.Navigate(h.base+"/fleet/enrol"), chromedp.SendKeys(chromedp.CSS("#code"), strings.Join(codes, ", ")),
 		chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".accept button")))
-	shown := h.texts(`Array.from(document.querySelectorAll(".tile.new")).map(e => e.querySelector("[name=code]").value + " " + e.querySelector(".digits").textContent)`)
+	shown := h.texts(`Array.from(document.querySelectorAll(".tile.new")).map(e => e.querySelector("[name=code]").value + " " + ` +
+		`e.querySelector(".digits").textContent)`)
 	for _, x := range shown {
 		if code, four, _ := strings.Cut(x, " "); digits[code] != four || four == "" {
 			t.Errorf("the page shows %s for the code %s, the screen %s", four, code, digits[code])
@@ -112,7 +115,8 @@ func TestAHallIsSetUp(t *testing.T) {
 		}
 		h.selfTest(at)
 	}
-	t.Logf("%d boxes set up, %d with their keys learnt, %v from the first boot to the last self-test; people's own time comes on top", n, lessons, since(began))
+	t.Logf("%d boxes set up, %d with their keys learnt, %v from the first boot to the last self-test; people's own time comes on top", n,
+		lessons, since(began))
 	for _, b := range boxes {
 		b.stop()
 	}
@@ -149,7 +153,8 @@ func newHallBrowser(t *testing.T, w *world) hallBrowser {
 	if err := chromedp.Do(h.ctx, chromedp.Navigate("about:blank")); err != nil { // the browser lives as long as what it was first asked with
 		t.Fatal(err)
 	}
-	h.do("sign in", chromedp.Navigate(h.base+link.Path), chromedp.Click(chromedp.CSS("#enter")), chromedp.WaitVisible(chromedp.CSS("nav.menu")))
+	h.do("sign in", chromedp.Navigate(h.base+link.Path), chromedp.Click(chromedp.CSS("#enter")),
+		chromedp.WaitVisible(chromedp.CSS("nav.menu")))
 	return h
 }
 
@@ -188,7 +193,8 @@ func (h hallBrowser) learn(b *box, at string) {
 		}
 	}
 	h.do("see what was learnt", chromedp.WaitVisible(chromedp.CSS(".learnt button")))
-	keys := h.texts(`Array.from(document.querySelectorAll(".learnt .keys li")).map(e => e.querySelector("b").textContent + " " + e.querySelector("code").textContent)`)
+	keys := h.texts(`Array.from(document.querySelectorAll(".learnt .keys li")).map(e => e.querySelector("b").textContent + " " + ` +
+		`e.querySelector("code").textContent)`)
 	if want := []string{"非常满意 k1", "满意 k2", "基本满意 k3", "不满意 k4", "非常不满意 k5"}; !slices.Equal(keys, want) {
 		h.t.Errorf("the page shows %v, want %v", keys, want)
 	}
@@ -206,7 +212,8 @@ func (h hallBrowser) selfTest(at string) {
 	h.t.Helper()
 	for end, taken := time.Now().Add(time.Minute), false; !taken && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		h.reach(at)
-		h.do("self-test", chromedp.Click(chromedp.CSS(".commands form:has([value=self_test]) button")), chromedp.WaitVisible(chromedp.CSS("#commands[data-waiting], #commands details.result, p.status")))
+		h.do("self-test", chromedp.Click(chromedp.CSS(".commands form:has([value=self_test]) button")),
+			chromedp.WaitVisible(chromedp.CSS("#commands[data-waiting], #commands details.result, p.status")))
 		taken = len(h.texts("Array.from(document.querySelectorAll('p.status')).map(e => e.textContent)")) == 0
 	}
 	h.do("tested", chromedp.WaitVisible(chromedp.CSS("#commands:not([data-waiting]) details.result")))

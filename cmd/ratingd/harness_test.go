@@ -82,7 +82,8 @@ func (w *world) stopCentre() {
 func (w *world) enrol(b *box, i int, more ...string) {
 	key := b.publicKey()
 	out, err := exec.Command(w.centrald, append([]string{"device", "-config", w.config, "add", "-id", b.name, "-key", key,
-		"-hall", "市民中心政务服务大厅", "-window", fmt.Sprintf("w%d", i+1), "-name", fmt.Sprintf("综合窗口%d号", i+1), "-generation", "1"}, more...)...).CombinedOutput()
+		"-hall", "市民中心政务服务大厅", "-window", fmt.Sprintf("w%d", i+1), "-name", fmt.Sprintf("综合窗口%d号", i+1), "-generation", "1"}, more...)...).
+		CombinedOutput()
 	if err != nil {
 		w.t.Fatalf("enrol %s: %v\n%s", b.name, err, out)
 	}

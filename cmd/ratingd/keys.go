@@ -39,7 +39,8 @@ func keyMap(c boxconfig.Keys) (device.Map, error) {
 }
 
 // onSignal turns what the keypad says into what the terminal understands.
-func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *keyCounts, fresh func() rating.VisitID, log *slog.Logger) (terminal.Event, bool) {
+func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *keyCounts, fresh func() rating.VisitID,
+	log *slog.Logger) (terminal.Event, bool) {
 	at := when(s.At)
 	trouble := func(name string) (terminal.Event, bool) {
 		return terminal.KeyTrouble{At: at, Name: name, Key: string(s.Code)}, true
@@ -60,7 +61,8 @@ func onSignal(s device.Signal, when func(time.Duration) rating.Stamp, counts *ke
 	case device.Unknown:
 		counts.unknown.Add(1)
 		if s.Code.IsNoKey() {
-			log.Warn("what the keypad sends is no key; it counts for nothing. If no key is read, its speed or its profile is another", "bytes", s.Code)
+			log.Warn("what the keypad sends is no key; it counts for nothing. If no key is read, its speed or its profile is another", "bytes",
+				s.Code)
 			return trouble(rating.EventUnknownKey)
 		}
 		log.Warn("a key without a level was pressed; it counts for nothing. Add it to keys.map if it is one of the five", "key", s.Code)
@@ -180,7 +182,8 @@ func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, 
 		if err != nil {
 			return keySource{}, err
 		}
-		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono, Logger: log})
+		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono,
+			Logger: log})
 		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
 	case boxconfig.USB:
 		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
@@ -212,12 +215,13 @@ func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(d
 		refs = append(refs, c.Staff)
 	}
 	lost := false
-	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono, Logger: log, Opened: func() {
-		if lost {
-			lost = false
-			emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
-		}
-	}})
+	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono,
+		Logger: log, Opened: func() {
+			if lost {
+				lost = false
+				emit(device.Event{Source: "gpio", Action: device.ActionBack, At: env.mono()})
+			}
+		}})
 	for {
 		lines, closer, err := env.openGPIO(refs)
 		if err == nil {

@@ -154,7 +154,8 @@ func TestAStuckKeyVotesOnNothing(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if want := []string{"shown", "down 0x41", "hidden"}; len(told) < 3 || !slices.Equal(told[:3], want) || slices.ContainsFunc(told[3:], func(s string) bool { return strings.HasPrefix(s, "down") }) {
+	if want := []string{"shown", "down 0x41", "hidden"}; len(told) < 3 || !slices.Equal(told[:3], want) ||
+		slices.ContainsFunc(told[3:], func(s string) bool { return strings.HasPrefix(s, "down") }) {
 		t.Errorf("the administrator was told %q", told)
 	}
 	b.stop()

@@ -31,12 +31,15 @@ func TestLamps(t *testing.T) {
 		"asking":            {terminal.View{State: terminal.Asking}, time.Minute, lit{keys: all, backlight: true}, 0},
 		"reasons":           {terminal.View{State: terminal.Explaining, Chosen: 2}, time.Minute, lit{keys: all, backlight: true}, 0},
 		"reasons, all said": {terminal.View{State: terminal.Explaining}, time.Second, lit{keys: all, backlight: true}, 0},
-		"thanks":            {terminal.View{State: terminal.Correcting, Chosen: 2}, 0, lit{keys: [5]bool{1: true}, buzzer: true, backlight: true}, buzzerTime},
-		"thanks, later":     {terminal.View{State: terminal.Correcting, Chosen: 2}, time.Second, lit{keys: [5]bool{1: true}, backlight: true}, 0},
-		"thanks by phone":   {terminal.View{State: terminal.Correcting}, 0, lit{backlight: true}, 0},
-		"paused":            {terminal.View{State: terminal.Paused}, 0, lit{backlight: true}, 0},
-		"broken":            {terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, 1100 * time.Millisecond, lit{keys: all, backlight: true}, 400 * time.Millisecond},
-		"broken, dark half": {terminal.View{State: terminal.Idle, Problem: terminal.KeypadProblem}, 600 * time.Millisecond, lit{backlight: true}, 400 * time.Millisecond},
+		"thanks": {terminal.View{State: terminal.Correcting, Chosen: 2}, 0, lit{keys: [5]bool{1: true}, buzzer: true, backlight: true},
+			buzzerTime},
+		"thanks, later":   {terminal.View{State: terminal.Correcting, Chosen: 2}, time.Second, lit{keys: [5]bool{1: true}, backlight: true}, 0},
+		"thanks by phone": {terminal.View{State: terminal.Correcting}, 0, lit{backlight: true}, 0},
+		"paused":          {terminal.View{State: terminal.Paused}, 0, lit{backlight: true}, 0},
+		"broken": {terminal.View{State: terminal.Asking, Problem: terminal.StoreProblem}, 1100 * time.Millisecond,
+			lit{keys: all, backlight: true}, 400 * time.Millisecond},
+		"broken, dark half": {terminal.View{State: terminal.Idle, Problem: terminal.KeypadProblem}, 600 * time.Millisecond, lit{backlight: true},
+			400 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, next := lamps(c.view, order, c.shown, 10*time.Minute)
@@ -105,7 +108,8 @@ func TestLampPanel(t *testing.T) {
 		done := make(chan error, 1)
 		shown := newLatest(terminal.View{State: terminal.Asking})
 		var told []bool
-		x := &extras{mono: p.now, noticed: func() {}, log: slog.New(slog.DiscardHandler), record: func(_ string, why error) { told = append(told, why == nil) }}
+		x := &extras{mono: p.now, noticed: func() {}, log: slog.New(slog.DiscardHandler),
+			record: func(_ string, why error) { told = append(told, why == nil) }}
 		e := x.add("lamps", "lamps.failed", func(ctx context.Context, report func(error)) error { return p.run(ctx, shown, report) })
 		go func() { done <- e.supervise(ctx) }()
 		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }

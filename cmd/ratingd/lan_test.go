@@ -100,7 +100,8 @@ func TestPCOnTheLAN(t *testing.T) {
 		mac := hmac.New(sha256.New, secret)
 		_, _ = mac.Write([]byte(r.Header.Get("webhook-id") + "." + r.Header.Get("webhook-timestamp") + "." + string(body)))
 		var e windowapi.Event
-		if err != nil || r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) || json.Unmarshal(body, &e) != nil {
+		if err != nil || r.Header.Get("webhook-signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) ||
+			json.Unmarshal(body, &e) != nil {
 			t.Errorf("the webhook got %s with %v", body, r.Header)
 			return
 		}
@@ -123,7 +124,8 @@ func TestPCOnTheLAN(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(authority.PEM())
-	pc := pcOnTheLAN{t, b, token, &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}}
+	pc := pcOnTheLAN{t, b, token, &http.Client{Timeout: 20 * time.Second,
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}}}
 
 	if resp, err := http.Get("http://" + b.bound["window_api_lan"] + "/v1/status"); err == nil {
 		_ = resp.Body.Close()
@@ -176,7 +178,8 @@ func TestPCOnTheLAN(t *testing.T) {
 			lines = append(lines, in.Text())
 		}
 	}
-	if text := strings.Join(lines, "\n"); !strings.Contains(text, "visit.ended") || !strings.Contains(text, "interrupted") || strings.Contains(text, "reset") {
+	if text := strings.Join(lines, "\n"); !strings.Contains(text, "visit.ended") || !strings.Contains(text, "interrupted") ||
+		strings.Contains(text, "reset") {
 		t.Errorf("the stream goes on with %s", text)
 	}
 	ended := waitFor(t, hooked)
@@ -191,7 +194,8 @@ func TestPCOnTheLAN(t *testing.T) {
 	ca := filepath.Join(dir, "ca.pem")
 	writeFile(t, ca, string(authority.PEM()))
 	for _, flags := range [][]string{nil, {"-ca-file", ca}} {
-		ctl := exec.Command("go", append([]string{"run", "haochaping/cmd/ratingctl", "visit", "start", "-address", "https://" + b.bound["window_api_lan"]}, flags...)...)
+		ctl := exec.Command("go", append([]string{"run", "haochaping/cmd/ratingctl", "visit", "start", "-address",
+			"https://" + b.bound["window_api_lan"]}, flags...)...)
 		ctl.Env = append(os.Environ(), "HCP_TOKEN="+token)
 		out, err := ctl.CombinedOutput()
 		if flags == nil && (err == nil || !strings.Contains(string(out), "-ca-file")) || flags != nil && (err != nil || len(out) != 17) {

@@ -24,7 +24,8 @@ func listenLAN(ctx context.Context, address string, log *slog.Logger) (net.Liste
 		return nil, err
 	}
 	if at, err := netip.ParseAddrPort(address); err == nil && !hasAddress(at.Addr()) {
-		log.Warn("no network interface has the address of window_api.lan_listen yet; the window's PC reaches the box once one does", "address", at.Addr())
+		log.Warn("no network interface has the address of window_api.lan_listen yet; the window's PC reaches the box once one does", "address",
+			at.Addr())
 	}
 	return l, nil
 }

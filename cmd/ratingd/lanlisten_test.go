@@ -10,7 +10,8 @@ import (
 
 // The box starts where its network is not there yet. The addresses are those of documentation (RFC 5737, RFC 3849).
 func TestListenBeforeTheNetworkIsThere(t *testing.T) {
-	for address, missing := range map[string]bool{"192.0.2.7:0": true, "[2001:db8::7]:0": true, "127.0.0.1:0": false, "0.0.0.0:0": false, ":0": false} {
+	for address, missing := range map[string]bool{"192.0.2.7:0": true, "[2001:db8::7]:0": true, "127.0.0.1:0": false, "0.0.0.0:0": false,
+		":0": false} {
 		var said bytes.Buffer
 		l, err := listenLAN(t.Context(), address, slog.New(slog.NewTextHandler(&said, nil)))
 		if err != nil {

@@ -76,7 +76,8 @@ func (l *laws) send(t *rapid.T) {
 
 // batch returns records as the journal enters them.
 func (l *laws) batch(first uint64, records [][]byte) journal.Entry {
-	return journal.Entry{Kind: journal.Batch, Source: "law-box", Received: l.truth, Epoch: l.db.Epoch(), First: first, Released: l.db.Released(), Parts: records}
+	return journal.Entry{Kind: journal.Batch, Source: "law-box", Received: l.truth, Epoch: l.db.Epoch(), First: first,
+		Released: l.db.Released(), Parts: records}
 }
 
 // acknowledge delivers the newest acknowledgement, or an old one.

@@ -61,8 +61,10 @@ func (l *laws) judge(t *rapid.T) {
 			}
 			l.happened["explained"]++
 		}
-		if within := func(at int64) bool { return at >= e.Earliest.UnixMilli() && at <= e.Latest.UnixMilli() }; e.Channel == rating.Keypad && !slices.ContainsFunc(times, within) {
-			t.Fatalf("visit %s was rated at %v, the books say %s from %d to %d", e.Visit, times, e.Quality, e.Earliest.UnixMilli(), e.Latest.UnixMilli())
+		if within := func(at int64) bool { return at >= e.Earliest.UnixMilli() && at <= e.Latest.UnixMilli() }; e.Channel == rating.Keypad &&
+			!slices.ContainsFunc(times, within) {
+			t.Fatalf("visit %s was rated at %v, the books say %s from %d to %d", e.Visit, times, e.Quality, e.Earliest.UnixMilli(),
+				e.Latest.UnixMilli())
 		}
 		if e.Status != rating.Counted {
 			continue
@@ -98,7 +100,8 @@ func (l *laws) judge(t *rapid.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if silent := !answered[v]; silent && view.Closed != nil && (view.Closed.Outcome == rating.Rated || view.Closed.Outcome == rating.RatedByPhone) {
+		if silent := !answered[v]; silent && view.Closed != nil &&
+			(view.Closed.Outcome == rating.Rated || view.Closed.Outcome == rating.RatedByPhone) {
 			t.Fatalf("visit %s was not answered and ended as %s", v, view.Closed.Outcome)
 		}
 	}

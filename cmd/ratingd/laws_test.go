@@ -22,14 +22,16 @@ import (
 )
 
 // TestLaws plays random schedules of everything that can happen to a window (visits about people and about cases that come
-// again, the staff's key and cards, presses, phones, time, crashes, reboots, damaged files, clocks that are set and step, batches and acknowledgements that get lost or come twice) against
-// the true behaviour, the true store and the true books, and holds the laws of the design against what came of it.
+// again, the staff's key and cards, presses, phones, time, crashes, reboots, damaged files, clocks that are set and step, batches and
+// acknowledgements that get lost or come twice) against the true behaviour, the true store and the true books, and holds the laws of the
+// design against what came of it.
 func TestLaws(t *testing.T) {
 	dir := memoryDir(t)
 	n := 0
 	seen := make(map[string]int)
 	missing := func() []string {
-		return slices.DeleteFunc([]string{"thanked", "corrected", "crash between", "crash before", "reboot", "damage", "ack lost", "timed out", "phone", "estimated",
+		return slices.DeleteFunc([]string{"thanked", "corrected", "crash between", "crash before", "reboot", "damage", "ack lost", "timed out",
+			"phone", "estimated",
 			"staff key", "signed in", "matter by matter", "refused", "rated again", "explained"},
 			func(kind string) bool { return seen[kind] > 0 })
 	}
@@ -70,7 +72,8 @@ func TestLaws(t *testing.T) {
 	}
 }
 
-// memoryDir returns a folder in memory where there is one: what a disk does with a commit is tested elsewhere, and thousands of them take minutes.
+// memoryDir returns a folder in memory where there is one: what a disk does with a commit is tested elsewhere, and thousands of them take
+// minutes.
 func memoryDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "laws")
@@ -115,7 +118,8 @@ type asked struct {
 
 func newLaws(t *rapid.T, dir string) *laws {
 	l := &laws{dir: dir, truth: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC).UnixMilli(), opened: make(map[rating.VisitID]rating.Visit),
-		pressed: make(map[asked]map[rating.Level][]int64), thanked: make(map[asked]rating.Level), phoned: make(map[asked]bool), acks: make(map[rating.Epoch]uint64), happened: make(map[string]int)}
+		pressed: make(map[asked]map[rating.Level][]int64), thanked: make(map[asked]rating.Level), phoned: make(map[asked]bool),
+		acks: make(map[rating.Epoch]uint64), happened: make(map[string]int)}
 	var err error
 	if l.catalogue, err = rating.BuiltInCatalogue(); err != nil {
 		t.Fatal(err)
@@ -173,7 +177,8 @@ func (l *laws) start(t *rapid.T, change func(path string)) {
 		_ = l.db.Close() // of the old folder, where nobody looks any more
 	}
 	var err error
-	if l.db, err = store.Open(l.path(), store.Options{Device: "law-box", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+	if l.db, err = store.Open(l.path(), store.Options{Device: "law-box", Random: rand.Reader,
+		Logger: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Fatal(err)
 	}
 	boot, err := l.db.Boot(fmt.Sprint(l.boots))
@@ -252,7 +257,8 @@ func (l *laws) visit(t *rapid.T) {
 // visitOfCases opens a visit about a case, or about two of a theme, which may have been rated before.
 func (l *laws) visitOfCases(t *rapid.T) {
 	l.visits++
-	v := rating.Visit{ID: rating.VisitID(l.visits), Grouping: rating.Single, Subjects: []rating.Subject{rating.MatterSubject}, Opener: rating.OpenedByPC}
+	v := rating.Visit{ID: rating.VisitID(l.visits), Grouping: rating.Single, Subjects: []rating.Subject{rating.MatterSubject},
+		Opener: rating.OpenedByPC}
 	first := rapid.IntRange(1, 4).Draw(t, "case")
 	v.Cases = []rating.Case{{ProjectNo: fmt.Sprint("P", first), TaskCode: "T1", Completed: true}}
 	if rapid.Bool().Draw(t, "theme") {
@@ -344,7 +350,8 @@ func (l *laws) phone(t *rapid.T) {
 	q := asked{l.open, rapid.SampledFrom(l.opened[l.open].Questions()).Draw(t, "question")}
 	level := rating.Level(rapid.IntRange(1, 5).Draw(t, "level"))
 	if _, err := l.books.Journal.Rate(context.Background(), journal.Rating{Device: "law-box", Name: fmt.Sprint(l.truth, q), Received: l.truth,
-		Answers: []rating.Evaluation{{Visit: q.visit, Subject: q.question.Subject, Case: q.question.Case, Level: level, Channel: rating.Phone}}}); err != nil {
+		Answers: []rating.Evaluation{{Visit: q.visit, Subject: q.question.Subject, Case: q.question.Case, Level: level,
+			Channel: rating.Phone}}}); err != nil {
 		t.Fatal(err)
 	}
 	l.phoned[q] = true

@@ -49,7 +49,8 @@ func newAPIBox(tb testing.TB) *apiBox {
 	clk := clock{1, kernelclock.SinceBoot, time.Now, func() bool { return true }}
 	journal := windowapi.NewJournal([]byte("load"))
 	b.loop = terminal.NewLoop(terminal.LoopConfig{
-		Timings: terminal.Timings{Wait: time.Minute, Thanks: 3 * time.Second}, Log: journalled{db, db.Epoch, journal}, Visits: journal, Now: clk.now,
+		Timings: terminal.Timings{Wait: time.Minute, Thanks: 3 * time.Second}, Log: journalled{db, db.Epoch, journal}, Visits: journal,
+		Now:    clk.now,
 		Random: rand.Reader, Show: func(v terminal.View) { b.views <- v }, Logger: log,
 	})
 	tokens := filepath.Join(dir, windowapi.TokensFile)
@@ -153,9 +154,11 @@ func (b *apiBox) load(visit string) (stop func() int64) {
 	}
 }
 
-// press opens a visit, lets a moment pass, as people do, and returns how long a key takes from going down to the thanks, which come after the commit.
+// press opens a visit, lets a moment pass, as people do, and returns how long a key takes from going down to the thanks, which come after
+// the commit.
 func (b *apiBox) press() time.Duration {
-	if _, err := b.loop.OpenVisit(context.Background(), rating.Visit{Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC}); err != nil {
+	if _, err := b.loop.OpenVisit(context.Background(),
+		rating.Visit{Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}, Opener: rating.OpenedByPC}); err != nil {
 		b.tb.Fatal(err)
 	}
 	b.wait(terminal.Asking)

@@ -51,7 +51,8 @@ func (m *memory) recall(centre boxconfig.PublicKey, log *slog.Logger) {
 		m.start.Window = nil
 	}
 	if m.start, err = m.start.Recall(m.db); err != nil {
-		log.Error("a visit that was open stays without an outcome, a case that was rated may be asked about again, which the centre does not count, and a window that was paused is open",
+		log.Error("a visit that was open stays without an outcome, a case that was rated may be asked about again, which the centre does not "+
+			"count, and a window that was paused is open",
 			"error", err)
 	}
 	if m.start.Staff, err = keptStaff(m.db); err != nil {

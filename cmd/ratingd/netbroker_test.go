@@ -74,7 +74,8 @@ type broker struct {
 func newBroker(t *testing.T) *broker {
 	t.Helper()
 	folder := t.TempDir()
-	return &broker{mosquitto.New(t, mosquitto.Open+"user root\npersistence true\npersistence_location "+folder+"/\nautosave_interval 1\n"), t, folder}
+	return &broker{mosquitto.New(t, mosquitto.Open+"user root\npersistence true\npersistence_location "+folder+"/\nautosave_interval 1\n"), t,
+		folder}
 }
 
 // wipe takes away what the broker has kept.

@@ -173,7 +173,8 @@ func (p *patient) forgery(centre ed25519.PrivateKey, n uint64) (wire.Channel, []
 	case 6:
 		return wire.AckChannel, bytes.Repeat([]byte{0xff}, int(n))
 	case 7:
-		return wire.CommandChannel, seal(stranger, wire.CommandPurpose, &wire.Command{Device: device, ID: "x", Name: wire.CommandPhoneRated, Expires: 1 << 50})
+		return wire.CommandChannel, seal(stranger, wire.CommandPurpose,
+			&wire.Command{Device: device, ID: "x", Name: wire.CommandPhoneRated, Expires: 1 << 50})
 	case 8:
 		return wire.ConfigChannel, seal(stranger, wire.ConfigPurpose, &wire.Config{Device: device, Window: window})
 	}

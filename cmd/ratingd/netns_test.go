@@ -93,14 +93,16 @@ func secondGeneration(t *testing.T, p *patient, l *faultnet.Line) {
 	start := time.Now()
 	p.rateFor(3 * time.Second)
 	took := p.drained("through a thin line", 170*time.Second)
-	t.Logf("%d KB in %.0f s, while citizens rated: %d bytes/s of records on a line of 1000", bytes/1000, took.Seconds(), bytes/int(time.Since(start).Seconds()))
+	t.Logf("%d KB in %.0f s, while citizens rated: %d bytes/s of records on a line of 1000", bytes/1000, took.Seconds(),
+		bytes/int(time.Since(start).Seconds()))
 	l.Set(faultnet.Conditions{})
 	p.discharge()
 }
 
 // backlog fills the box's log with visits of the past and returns how many bytes of records they are.
 func (p *patient) backlog(visits int) (bytes int) {
-	db, err := store.Open(filepath.Join(p.state, "log.db"), store.Options{Device: rating.DeviceID(p.name), Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	db, err := store.Open(filepath.Join(p.state, "log.db"),
+		store.Options{Device: rating.DeviceID(p.name), Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		p.t.Fatal(err)
 	}

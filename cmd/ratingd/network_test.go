@@ -54,9 +54,11 @@ func admit(t *testing.T, w *world, name, broker, more string) *patient {
 	if err := os.MkdirAll(p.state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, p.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nlog_level = \"debug\"\n", name, p.state, p.addresses)+p.keys+
+	writeFile(t, p.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nlog_level = \"debug\"\n", name, p.state, p.addresses)+
+		p.keys+
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n"+
+			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+			"window_api.loopback_without_token = true\noperations.socket = \"\"\n"+
 			"uplink.broker = %q\nuplink.centre_key = %q\n", w.rate, broker, w.centreKey)+more)
 	key, err := boxconfig.Identity(p.state)
 	if err != nil {
@@ -90,7 +92,8 @@ func (p *patient) suffer(f fault) {
 	}
 	f.end(p)
 	took := p.drained("after the fault", recovery)
-	p.t.Logf("%s: recovered in %.1f s; press to thanks p50 %s without, %s with the fault (%d, %d presses); memory %d to %d MB, threads %d to %d",
+	p.t.Logf("%s: recovered in %.1f s; press to thanks p50 %s without, %s with the fault (%d, %d presses); memory %d to %d MB, threads %d "+
+		"to %d",
 		f.name, took.Seconds(), median(healthy), median(ill), len(healthy), len(ill), before.mb, after.mb, before.threads, after.threads)
 	if bound := 3*median(healthy) + 50*time.Millisecond; median(ill) > bound {
 		p.t.Errorf("%s: press to thanks takes %s during the fault, want at most %s", f.name, median(ill), bound)

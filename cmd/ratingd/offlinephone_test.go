@@ -14,8 +14,9 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestAPhoneRatesWhileTheBoxIsOffline: of a visit at a window that asks by itself nothing is recorded before the centre says that a phone has rated it. A box
-// whose network was cut hears of it when it is back, of the code that it shows and of one that it has shown before, and records each such visit once.
+// TestAPhoneRatesWhileTheBoxIsOffline: of a visit at a window that asks by itself nothing is recorded before the centre says that a phone
+// has rated it. A box whose network was cut hears of it when it is back, of the code that it shows and of one that it has shown before, and
+// records each such visit once.
 func TestAPhoneRatesWhileTheBoxIsOffline(t *testing.T) {
 	t.Parallel()
 	for name, broker := range map[string]func(*testing.T) string{"embedded broker": nil, "mosquitto": startMosquitto} {

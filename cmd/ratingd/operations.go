@@ -52,8 +52,9 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
 		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: v.Word(),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
-		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences, Unsigned: stats.Refused > 0},
-		Disk:   opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
+		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences,
+			Unsigned: stats.Refused > 0},
+		Disk: opsapi.Disk{Folder: o.cfg.State}, Clock: opsapi.Clock{Now: now.Time(), Synced: now.Synced},
 		TemperatureC: temperature(), UnknownKeys: o.keys.counts.unknown.Load(), StuckKeys: o.keys.counts.stuck.Load(),
 	}
 	if large := o.line.link().TooLarge; len(large) > 0 {

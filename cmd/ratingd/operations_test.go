@@ -71,7 +71,8 @@ func (b *box) metrics() string {
 	_, body := b.ops("/metrics")
 	var out []string
 	for _, line := range strings.Split(body, "\n") {
-		if strings.HasPrefix(line, "ratingd_") && !strings.HasPrefix(line, "ratingd_temperature") && !strings.HasPrefix(line, "ratingd_state_free") && !strings.HasPrefix(line, "ratingd_records_pending_oldest") {
+		if strings.HasPrefix(line, "ratingd_") && !strings.HasPrefix(line, "ratingd_temperature") &&
+			!strings.HasPrefix(line, "ratingd_state_free") && !strings.HasPrefix(line, "ratingd_records_pending_oldest") {
 			out = append(out, line)
 		}
 	}
@@ -114,7 +115,8 @@ func TestOperations(t *testing.T) {
 			break
 		}
 	}
-	if !s.Healthy || s.Device != "ops" || s.Window == nil || s.Window.Name != "综合窗口1号" || s.State != "idle" || s.Clock.OffsetMS == nil || s.Centre.Unsigned {
+	if !s.Healthy || s.Device != "ops" || s.Window == nil || s.Window.Name != "综合窗口1号" || s.State != "idle" || s.Clock.OffsetMS == nil ||
+		s.Centre.Unsigned {
 		t.Errorf("the status of a healthy box is %+v", s)
 	}
 
@@ -137,7 +139,8 @@ func TestOperations(t *testing.T) {
 	b.sawThanks(id, 5, nil)
 	after := b.metrics()
 	silences := regexp.MustCompile(`(?m)^ratingd_uplink_.*$`) // they go on by themselves
-	if silences.ReplaceAllString(after, "") != silences.ReplaceAllString(before, "") || !strings.Contains(after, `ratingd_window_state{state="asking"} 1`) {
+	if silences.ReplaceAllString(after, "") != silences.ReplaceAllString(before, "") ||
+		!strings.Contains(after, `ratingd_window_state{state="asking"} 1`) {
 		t.Errorf("an answer shows in the metrics:\n%s\nbefore it:\n%s", after, before)
 	}
 	b.press(1)
@@ -147,7 +150,8 @@ func TestOperations(t *testing.T) {
 	}
 	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
 	m := b.metrics()
-	for _, want := range []string{`ratingd_presses_total{result="recorded"} 2`, `ratingd_press_commit_seconds_count 2`, `ratingd_visits_opened_total 2`,
+	for _, want := range []string{`ratingd_presses_total{result="recorded"} 2`, `ratingd_press_commit_seconds_count 2`,
+		`ratingd_visits_opened_total 2`,
 		`ratingd_visits_ended_total{outcome="rated"} 2`, `ratingd_records_pending 3`} {
 		if !strings.Contains(m, want) {
 			t.Errorf("after a visit offline, of which visit, answer and outcome wait, %s is missing:\n%s", want, m)
@@ -238,7 +242,8 @@ func (b *box) askedByTheTool() {
 	}
 	other := filepath.Join(b.t.TempDir(), "ratingd.toml")
 	writeFile(b.t, other, strings.Replace(string(config), b.w.centreKey, strings.Repeat("A", 43), 1))
-	if out, err := exec.Command(tool, "doctor", "-config", other).CombinedOutput(); err == nil || !strings.Contains(string(out), "uplink.centre_key 不是这个中心的公钥") {
+	if out, err := exec.Command(tool, "doctor", "-config", other).CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "uplink.centre_key 不是这个中心的公钥") {
 		b.t.Errorf("with another centre's key: %v\n%s", err, out)
 	}
 	if s := mustAsk(b.t, b); !s.Centre.Connected || s.Centre.Connections != 1 {

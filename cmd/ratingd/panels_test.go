@@ -49,7 +49,8 @@ func TestAScreenComesBack(t *testing.T) {
 			first := &pluggable{Drawer: displaytest.Drawer{Img: image.NewNRGBA(image.Rect(0, 0, 480, 320))}}
 			second := &pluggable{Drawer: displaytest.Drawer{Img: image.NewNRGBA(image.Rect(0, 0, 320, 480))}}
 			var next display.Panel = first
-			p := &panels{renderer: display.NewRenderer(fonts), log: slog.New(slog.NewTextHandler(&logged, nil)), browser: display.NewBrowser(image.Pt(800, 480))}
+			p := &panels{renderer: display.NewRenderer(fonts), log: slog.New(slog.NewTextHandler(&logged, nil)),
+				browser: display.NewBrowser(image.Pt(800, 480))}
 			p.assemble(image.Pt(800, 480))
 			p.open = func() (display.Panel, error) {
 				if next == nil {
@@ -174,7 +175,8 @@ func TestAPanicIsTheScreensTrouble(t *testing.T) {
 // not there stays one.
 func TestATroubleEndsWithThePictureItHad(t *testing.T) {
 	for _, wanted := range []bool{false, true} {
-		p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.DiscardHandler), browser: display.NewBrowser(image.Pt(480, 320))}
+		p := &panels{renderer: display.NewRenderer(builtInFonts()), log: slog.New(slog.DiscardHandler),
+			browser: display.NewBrowser(image.Pt(480, 320))}
 		p.assemble(image.Pt(480, 320))
 		if wanted {
 			p.open = func() (display.Panel, error) { return nil, display.ErrUnplugged }
@@ -207,7 +209,8 @@ func TestAModeThatTheScreenLacksIsTold(t *testing.T) {
 	o := operations{screen: p, views: newAudience(nil, func() {})}
 	go o.views.shown.each(t.Context(), func(picture) {})
 	p.look()
-	if f := o.lookAtScreen(t.Context()); f.Code != "screen.mode" || f.Level != condition.Note || !strings.Contains(f.What.ZH, "1280x720 → 480x320") {
+	if f := o.lookAtScreen(t.Context()); f.Code != "screen.mode" || f.Level != condition.Note ||
+		!strings.Contains(f.What.ZH, "1280x720 → 480x320") {
 		t.Errorf("of the mode is told %+v", f)
 	}
 	first.gone, next = display.ErrGone, second

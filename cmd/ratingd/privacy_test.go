@@ -47,7 +47,8 @@ func TestOnlyTheCitizenSeesAView(t *testing.T) {
 				in, _ := s.X.(*ast.Ident)
 				of, _ := s.X.(*ast.SelectorExpr)
 				// What the audience keeps is a view, or has one in it, whatever it is called where it is taken out.
-				taken := of != nil && slices.Contains([]string{"shown", "lamps", "heard"}, of.Sel.Name) && slices.Contains([]string{"get", "each"}, s.Sel.Name)
+				taken := of != nil && slices.Contains([]string{"shown", "lamps", "heard"}, of.Sel.Name) &&
+					slices.Contains([]string{"get", "each"}, s.Sel.Name)
 				uses = uses || taken || s.Sel.Name == "view" || s.Sel.Name == "Chosen" || in != nil && in.Name == "terminal" && s.Sel.Name == "View"
 			}
 			return true
@@ -82,7 +83,8 @@ func TestAViewIsNotWrittenDown(t *testing.T) {
 
 // No type that leaves the box for others than the centre's books could carry a level, a reason or a view.
 func TestNoOutsideTypeCarriesAnAnswer(t *testing.T) {
-	private := []reflect.Type{reflect.TypeFor[rating.Level](), reflect.TypeFor[rating.CatalogueReason](), reflect.TypeFor[rating.Evaluation](), reflect.TypeFor[terminal.View]()}
+	private := []reflect.Type{reflect.TypeFor[rating.Level](), reflect.TypeFor[rating.CatalogueReason](), reflect.TypeFor[rating.Evaluation](),
+		reflect.TypeFor[terminal.View]()}
 	var look func(path string, x reflect.Type, seen map[reflect.Type]bool)
 	look = func(path string, x reflect.Type, seen map[reflect.Type]bool) {
 		for _, p := range private {
@@ -103,7 +105,8 @@ func TestNoOutsideTypeCarriesAnAnswer(t *testing.T) {
 			}
 		}
 	}
-	for _, x := range []any{terminal.Public{}, windowapi.Window{}, windowapi.Status{}, windowapi.Event{}, opsapi.Status{}, opsapi.Health{}, opsapi.KeyEvent{}, wire.Health{}, wire.Presence{}, wire.Reply{}} {
+	for _, x := range []any{terminal.Public{}, windowapi.Window{}, windowapi.Status{}, windowapi.Event{}, opsapi.Status{}, opsapi.Health{},
+		opsapi.KeyEvent{}, wire.Health{}, wire.Presence{}, wire.Reply{}} {
 		look(reflect.TypeOf(x).String(), reflect.TypeOf(x), make(map[reflect.Type]bool))
 	}
 }

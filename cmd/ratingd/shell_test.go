@@ -56,8 +56,10 @@ func TestShell(t *testing.T) {
 	if !strings.Contains(listed, "A12 PC") || strings.Contains(listed, token) {
 		t.Errorf("token list: %s", listed)
 	}
-	first := must(token, "", "visit", "start", "-address", box, "-staff", "0417", "-case", "P1", "-task", "T1", "-task-name", "居住证办理", "-completed", "-idempotency-key", "k1")
-	if again := must(token, "", "visit", "start", "-address", box, "-staff", "0417", "-case", "P1", "-task", "T1", "-task-name", "居住证办理", "-completed", "-idempotency-key", "k1"); again != first {
+	first := must(token, "", "visit", "start", "-address", box, "-staff", "0417", "-case", "P1", "-task", "T1", "-task-name", "居住证办理",
+		"-completed", "-idempotency-key", "k1")
+	if again := must(token, "", "visit", "start", "-address", box, "-staff", "0417", "-case", "P1", "-task", "T1", "-task-name", "居住证办理",
+		"-completed", "-idempotency-key", "k1"); again != first {
 		t.Errorf("the same key gives %s, then %s", first, again)
 	}
 	second := must(token, `{"subjects":["staff"],"wait_sec":60}`, "visit", "start", "-address", box, "-body", "-")

@@ -76,7 +76,8 @@ func TestStaffSignInByCard(t *testing.T) {
 	}
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "wang.jpg"), photo.String())
-	writeFile(t, filepath.Join(dir, "roster.toml"), "[[member]]\nid = \"0417\"\nname = \"王丽\"\ndepartment = \"户政科\"\ncard = \"0012345678\"\nphoto = \"wang.jpg\"\n")
+	writeFile(t, filepath.Join(dir, "roster.toml"), "[[member]]\nid = \"0417\"\nname = \"王丽\"\ndepartment = \"户政科\"\ncard = \"0012345678\"\n"+
+		"photo = \"wang.jpg\"\n")
 	w.enrol(b, 0, "-sign-in", "-roster", filepath.Join(dir, "roster.toml"))
 	b.launch()
 	b.waitStatus("a window without staff", func(s windowapi.Window) bool { return s.State == "closed" })
@@ -121,7 +122,8 @@ func TestStaffSignInByCard(t *testing.T) {
 	_ = b.process.Wait()
 	_ = w.proxy.Close() // what the centre sent must be known without it
 	b.launch()
-	b.waitStatus("the same person and pause after a power cut", func(s windowapi.Window) bool { return s.State == "paused" && s.Staff == wang })
+	b.waitStatus("the same person and pause after a power cut",
+		func(s windowapi.Window) bool { return s.State == "paused" && s.Staff == wang })
 	pc("DELETE", "/v1/pause", "")
 	b.waitStatus("a window that is resumed", func(s windowapi.Window) bool { return s.State == "idle" })
 	// The PC has another name for the department; the card's owner is the same, and leaves by it.
@@ -134,7 +136,8 @@ func TestStaffSignInByCard(t *testing.T) {
 		if r.Event != nil && strings.HasPrefix(r.Event.Name, "signed") || r.Event != nil && r.Event.Name == rating.EventUnknownCard {
 			audit = append(audit, fmt.Sprint(r.Event.Name, " ", r.Event.Detail["staff"], " ", r.Event.Detail["via"]))
 		}
-		if raw, err := json.Marshal(r); err != nil || bytes.Contains(raw, []byte("99990000")) && r.Event != nil && r.Event.Name == rating.EventUnknownCard && len(r.Event.Detail) > 0 {
+		if raw, err := json.Marshal(r); err != nil || bytes.Contains(raw, []byte("99990000")) && r.Event != nil &&
+			r.Event.Name == rating.EventUnknownCard && len(r.Event.Detail) > 0 {
 			t.Errorf("the log tells the number of a card that belongs to nobody: %s", raw)
 		}
 	}

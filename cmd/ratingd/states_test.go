@@ -51,7 +51,8 @@ func terminalStates(t *testing.T) (all []terminal.State) {
 func TestEachStateIsTold(t *testing.T) {
 	for _, state := range terminalStates(t) {
 		who := identity{"lz-0417", make(ed25519.PrivateKey, ed25519.PrivateKeySize)}
-		if got := statusText(terminal.View{State: state}.Public(), who, opsapi.Health{}, 0); strings.HasPrefix(got, "，") || strings.Contains(got, "/ ;") {
+		if got := statusText(terminal.View{State: state}.Public(), who, opsapi.Health{}, 0); strings.HasPrefix(got, "，") ||
+			strings.Contains(got, "/ ;") {
 			t.Errorf("%s has no words: %s", state, got)
 		}
 	}
@@ -59,15 +60,16 @@ func TestEachStateIsTold(t *testing.T) {
 		m := opsapi.NewMetrics()
 		m.Watch(func(context.Context) opsapi.Status { return opsapi.Status{State: string(state.Public())} })
 		w := httptest.NewRecorder()
-		opsapi.New(opsapi.Config{Metrics: m, Logger: slog.New(slog.DiscardHandler)}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		opsapi.New(opsapi.Config{Metrics: m, Logger: slog.New(slog.DiscardHandler)}).
+			ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		if n := strings.Count(w.Body.String(), "\nratingd_window_state{state=\""+string(state.Public())+"\"} 1\n"); n != 1 {
 			t.Errorf("%s is in the metrics %d times", state, n)
 		}
 	}
 }
 
-// Keys that are out of service are told of in one word, where the screen says it and nowhere else: status, metrics, the centre's report, the
-// window's PC and "systemctl status".
+// Keys that are out of service are told of in one word, where the screen says it and nowhere else: status, metrics, the centre's report,
+// the window's PC and "systemctl status".
 func TestAFaultIsOneWordEverywhere(t *testing.T) {
 	who := identity{"lz-0417", make(ed25519.PrivateKey, ed25519.PrivateKeySize)}
 	for _, state := range terminalStates(t) {

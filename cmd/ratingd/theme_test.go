@@ -92,7 +92,8 @@ func TestThemeByKeyAndPhone(t *testing.T) {
 		Outcome string
 		Rated   []string `json:"rated_subjects"`
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&ended); err != nil || ended.Outcome != "rated" || !slices.Equal(ended.Rated, []string{"matter"}) {
+	if err := json.NewDecoder(resp.Body).Decode(&ended); err != nil || ended.Outcome != "rated" ||
+		!slices.Equal(ended.Rated, []string{"matter"}) {
 		t.Errorf("the visit ended with %+v, %v", ended, err)
 	}
 	// P1 has been rated by itself, over its whole life: only the other one can be.

@@ -124,7 +124,8 @@ func (u unit) mayWrite(path string) error {
 	}
 	if path = filepath.Clean(path); u.readOnly && !inside(path, u.writable...) && !inside(path, "/dev", "/proc", "/sys") {
 		return cli.Because(errSandbox, "服务只能写 /var/lib/ratingd 和 /run/ratingd，或在 systemctl edit ratingd 中写 ReadWritePaths="+path,
-			"the service does not write to "+path+": take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl edit ratingd")
+			"the service does not write to "+path+": take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl "+
+				"edit ratingd")
 	}
 	return nil
 }

@@ -203,7 +203,8 @@ func TestStatusText(t *testing.T) {
 		{terminal.View{State: terminal.Enrolling}, true, 0, "未登记，请在中心登记 lz-0417（指纹 " + who.fingerprint() +
 			"），中心已连接，待上传 0 条 / not enrolled: add lz-0417 at the centre, fingerprint " + who.fingerprint() + "; centre connected; 0 records wait"},
 	} {
-		if got := statusText(c.view.Public(), who, opsapi.Health{Parts: []opsapi.Part{{Name: linkPart, OK: c.reached}}}, c.pending); got != c.want {
+		if got := statusText(c.view.Public(), who, opsapi.Health{Parts: []opsapi.Part{{Name: linkPart, OK: c.reached}}},
+			c.pending); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

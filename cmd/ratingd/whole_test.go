@@ -126,7 +126,8 @@ func newBox(t *testing.T, w *world, name string, seed uint64) *box {
 // newGPIOBox returns a box whose keys are five simulated lines. The best level is on the right.
 func newGPIOBox(t *testing.T, w *world, name string, seed uint64) *box {
 	b := newBox(t, w, name, seed)
-	b.keys = "keys.source = \"gpio\"\nkeys.map = [{key=\"L1\",level=1},{key=\"L2\",level=2},{key=\"L3\",level=3},{key=\"L4\",level=4},{key=\"L5\",level=5}]\n"
+	b.keys = "keys.source = \"gpio\"\nkeys.map = " +
+		"[{key=\"L1\",level=1},{key=\"L2\",level=2},{key=\"L3\",level=3},{key=\"L4\",level=4},{key=\"L5\",level=5}]\n"
 	b.press = func(level int) {
 		for _, action := range []string{"down", "up", "down"} { // a bounce
 			_, _ = fmt.Fprintf(b.keypad, "L%d %s\n", level, action)
@@ -174,7 +175,8 @@ func (b *box) writeConfig() {
 	writeFile(b.t, b.config, fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\n", b.name, b.state, b.addresses)+b.keys+
 		fmt.Sprintf("screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nreasons.time = \"3s\"\nlink.base = \"http://%s\"\n"+
-			"uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = %q\nwindow_api.loopback_without_token = true\n",
+			"uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+			"operations.socket = %q\nwindow_api.loopback_without_token = true\n",
 			b.w.rate, b.w.proxy.Addr(), b.w.centreKey, b.socket()))
 }
 
@@ -297,7 +299,8 @@ func (b *box) sawThanks(visit string, level rating.Level, kill <-chan struct{}) 
 const reading = 250 * time.Millisecond
 
 func (b *box) openVisit() string {
-	body := `{"staff":{"id":"0417"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB","task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
+	body := `{"staff":{"id":"0417"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB","task_name":"居住证办理",` +
+		`"completed":false}],"subjects":["staff"]}`
 	resp, err := http.Post("http://"+b.bound["window_api"]+"/v1/visits", "application/json", strings.NewReader(body))
 	if err != nil {
 		b.t.Errorf("%s: %v", b.name, err)

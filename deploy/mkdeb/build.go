@@ -36,7 +36,8 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 	var modules []module
 	for _, program := range programs(name) {
 		binary := filepath.Join(stage, program)
-		if err := b.run(ctx, env, "go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", binary, "./cmd/"+program); err != nil {
+		if err := b.run(ctx, env, "go", "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", binary,
+			"./cmd/"+program); err != nil {
 			return nil, err
 		}
 		more, err := linkedModules(binary)

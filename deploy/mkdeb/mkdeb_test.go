@@ -58,13 +58,15 @@ func TestEachPartHasALicence(t *testing.T) {
 	if got, err := completeBOM([]byte(fmt.Sprintf(list, known)), false); err != nil || strings.Contains(string(got), fontLicence) {
 		t.Errorf("without the font: %v\n%s", err, got)
 	}
-	if _, err := completeBOM([]byte(fmt.Sprintf(list, `{"name":"example.com/b","version":"v1"}`)), false); err == nil || !strings.Contains(err.Error(), "example.com/b v1") {
+	if _, err := completeBOM([]byte(fmt.Sprintf(list, `{"name":"example.com/b","version":"v1"}`)), false); err == nil ||
+		!strings.Contains(err.Error(), "example.com/b v1") {
 		t.Errorf("a part without a licence: %v", err)
 	}
 }
 
 func TestLicencesStandOnceAndWhole(t *testing.T) {
-	apache := "Apache License\nVersion 2.0\nTERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION\n…\nCopyright 2019 The Authors\n…\n   Copyright [yyyy] [name of copyright owner]"
+	apache := "Apache License\nVersion 2.0\nTERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION\n…\nCopyright 2019 The Authors\n…\n" +
+		"   Copyright [yyyy] [name of copyright owner]"
 	got := string(renderCopyright([]licence{
 		{"example.com/a v1", "MIT\n\nby A"},
 		{"example.com/b v1", shorten(apache)},
@@ -73,7 +75,8 @@ func TestLicencesStandOnceAndWhole(t *testing.T) {
 	if n := strings.Count(got, "MIT"); n != 1 || !strings.Contains(got, "example.com/a v1\nexample.com/c v1\n") {
 		t.Errorf("one text stands %d times, want once after both modules:\n%s", n, got)
 	}
-	if strings.Contains(got, "TERMS AND CONDITIONS") || !strings.Contains(got, "/usr/share/common-licenses/Apache-2.0\nCopyright 2019 The Authors\n") {
+	if strings.Contains(got, "TERMS AND CONDITIONS") || !strings.Contains(got, "/usr/share/common-licenses/Apache-2.0\n"+
+		"Copyright 2019 The Authors\n") {
 		t.Errorf("the Apache licence is not named with its holder:\n%s", got)
 	}
 	if _, err := licenceTexts(t.TempDir()); err == nil {

@@ -23,7 +23,8 @@ const (
 // bom writes the list of what a program is made of, with the licence of each part (CycloneDX).
 func (b *builder) bom(ctx context.Context, binary, path string, withFont bool) error {
 	if err := b.run(ctx, []string{"GOFLAGS="}, "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin",
-		"-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp", "-version", b.src.version, "-output", path, binary); err != nil {
+		"-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp", "-version", b.src.version, "-output", path,
+		binary); err != nil {
 		return err
 	}
 	text, err := os.ReadFile(path)

@@ -29,7 +29,8 @@ func write(long int, events ...Event) []byte {
 }
 
 func TestDecodeBothLayouts(t *testing.T) {
-	want := []Event{{TypeKey, 79, KeyDown, 0}, {TypeSync, SyncReport, 0, 1500 * time.Millisecond}, {TypeKey, 79, KeyUp, 100 * 24 * time.Hour}, {4, 4, -2, 1}}
+	want := []Event{{TypeKey, 79, KeyDown, 0}, {TypeSync, SyncReport, 0, 1500 * time.Millisecond}, {TypeKey, 79, KeyUp, 100 * 24 * time.Hour},
+		{4, 4, -2, 1}}
 	want[3].At = 999999 * time.Microsecond
 	for long, size := range map[int]int{8: 24, 4: 16} {
 		b := write(long, want...)

@@ -20,7 +20,8 @@ type LearntCards struct {
 }
 
 // errCards says what to do with a reader that is not understood.
-var errCards = errors.New("what the reader sends is not understood. Hold other cards to it, one at a time; if it stays so, another speed may be right " +
+var errCards = errors.New("what the reader sends is not understood. Hold other cards to it, one at a time; if it stays so, another speed " +
+	"may be right " +
 	"(-scan), or the frames must be described by hand as in docs/keypads.md")
 
 // LearnCards finds out a profile from what a reader sends of one to three cards. Printed is the number that is printed on the
@@ -31,7 +32,8 @@ func LearnCards(name string, line Line, cards [][]byte, printed string, repeat t
 	}
 	for i, b := range cards {
 		if len(b) < 4 || len(b) > maxLearnt {
-			return LearntCards{}, fmt.Errorf("of card %d came %d bytes; 4 to %d are understood. If the reader sends without pause, the speed is wrong", i+1, len(b), maxLearnt)
+			return LearntCards{}, fmt.Errorf("of card %d came %d bytes; 4 to %d are understood. If the reader sends without pause, the speed is "+
+				"wrong", i+1, len(b), maxLearnt)
 		}
 	}
 	if l, ok := shippedReads(cards, printed); ok {
@@ -48,7 +50,8 @@ func LearnCards(name string, line Line, cards [][]byte, printed string, repeat t
 		}
 	}
 	if printed != "" {
-		return LearntCards{}, fmt.Errorf("the number %s was not found in what the reader sends of the first card; is it printed on another? Leave -number away to learn without it", printed)
+		return LearntCards{}, fmt.Errorf("the number %s was not found in what the reader sends of the first card; is it printed on another? "+
+			"Leave -number away to learn without it", printed)
 	}
 	return LearntCards{}, errCards
 }
@@ -67,7 +70,8 @@ func shippedReads(cards [][]byte, printed string) (LearntCards, bool) {
 		if err != nil || printed != "" && !sameNumber(numbers[0], printed) {
 			continue
 		}
-		return LearntCards{Profile: p, Text: "# A copy of the built-in profile " + name + ".\n" + text, Numbers: numbers, About: p.About, Shipped: name}, true
+		return LearntCards{Profile: p, Text: "# A copy of the built-in profile " + name + ".\n" + text, Numbers: numbers, About: p.About,
+			Shipped: name}, true
 	}
 	return LearntCards{}, false
 }
@@ -105,7 +109,8 @@ type cardDraft struct {
 func (d cardDraft) toml() string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	p("# Written by ratingctl keys -learn -cards from what the reader sent of %d cards. docs/keypads.md describes what can be changed.\n", len(d.cards))
+	p("# Written by ratingctl keys -learn -cards from what the reader sent of %d cards. docs/keypads.md describes what can be changed.\n",
+		len(d.cards))
 	p("name = %q\nabout = %q\n", d.name, d.about)
 	if d.open {
 		p("gap = \"50ms\" # nothing but a silence says that the number is at its end\n")

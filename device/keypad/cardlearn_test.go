@@ -20,29 +20,44 @@ func TestLearnCards(t *testing.T) {
 		want    string // in the profile
 		numbers []string
 	}{
-		"STX, CR LF, ETX":      {[]string{"\x020012345678\r\n\x03", "\x020012349999\r\n\x03"}, "", `layout = "02 key*10=30-39 0d 0a 03"`, []string{"0012345678", "0012349999"}},
-		"one card":             {[]string{"\x020012345678\r\n\x03"}, "", `layout = "02 key*10=30-39 0d 0a 03"`, []string{"0012345678"}},
-		"three numbers":        {[]string{"0012345678,190,24910\r\n", "0009334109,142,28\r\n"}, "", `layout = "text*10=30-39 2c skip*1-20=30-39 2c skip*1-20=30-39 0d 0a"`, []string{"0012345678", "0009334109"}},
-		"the second of three":  {[]string{"0012345678,19012,24910\r\n", "0009334109,14299,28\r\n"}, "19012", `2c text*5=30-39 2c`, []string{"19012", "14299"}},
-		"without an end":       {[]string{"0012345678", "0009334109"}, "", "gap = \"50ms\"", []string{"0012345678", "0009334109"}},
-		"different widths":     {[]string{"12345678\r", "9334109\r"}, "", "text*4-20=30-39 0d", []string{"12345678", "9334109"}},
-		"LRC behind ETX":       {[]string{"\x021234\x03\x05", "\x025679\x03\x0c"}, "", "02 key*4=30-39 03 xor8(0:)", []string{"1234", "5679"}},
-		"the xor in digits":    {[]string{"\x020A0065ABCD09\x03", "\x020A0065ABCE0A\x03"}, "", "pairxor8(1:) 03", []string{"0006663117", "0006663118"}},
-		"binary":               {[]string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03"}, "", "A copy of the built-in profile card-packet", []string{"0009334109", "0011982773"}},
-		"binary, low first":    {[]string{"\xaa\x5d\x6d\x8e\x00\x55", "\xaa\x5d\x6e\x8f\x00\x55"}, "0009334109", "key*3 00 55\"\ncode = \"decimal-low\"\ndigits = 10", []string{"0009334109", "0009399901"}},
-		"binary, of one batch": {[]string{"\xaa\x01\x00\x8e\x6d\x5d\x55", "\xaa\x01\x00\x8e\x6d\x5e\x55"}, "", `layout = "aa 01 key*4 55"`, []string{"0009334109", "0009334110"}},
-		"a magnetic stripe":    {[]string{";1234567890=99121010000?\r\n", ";1234567891=99121010000?\r\n"}, "", `"3b text*10=30-39 3d skip*1-20=30-39 3f 0d 0a"`, []string{"1234567890", "1234567891"}},
-		"one in brackets":      {[]string{"[0012345678]\r\n"}, "", `"5b text*10=30-39 5d 0d 0a"`, []string{"0012345678"}},
-		"stars, no line":       {[]string{"*0012345678#", "*0009334109#"}, "", `"2a text*10=30-39 23"`, []string{"0012345678", "0009334109"}},
-		"pairs of digits":      {[]string{"04:a3:22:b1\r\n", "04:a3:23:b1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|3a 0d 0a"`, []string{"04:a3:22:b1", "04:a3:23:b1"}},
-		"pairs of one card":    {[]string{"04 A3 22 B1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|20 0d 0a"`, []string{"04A322B1"}},
-		"words before it":      {[]string{"Card No.:0012345678\r\n", "Card No.:0009334109\r\n"}, "", `3a text*10=30-39 0d 0a`, []string{"0012345678", "0009334109"}},
-		"words, one card":      {[]string{"UID: 04A322B1\r\n"}, "", `3a 20 text*8=30-39|41-46 0d 0a`, []string{"04A322B1"}},
-		"Chinese before it":    {[]string{"卡号0012345678\r\n", "卡号0009334109\r\n"}, "", `"e5 8d a1 e5 8f b7 key*10=30-39 0d 0a"`, []string{"0012345678", "0009334109"}},
-		"the time before it":   {[]string{"2026-11-26 08:01 0012345678\r\n", "2026-11-26 08:02 0009334109\r\n"}, "", `"skip*1-20=30-39 2d skip*1-20=30-39 2d`, []string{"0012345678", "0009334109"}},
-		"letters around it":    {[]string{"ID0012345678E\r\n", "ID0009334109E\r\n"}, "12345678", `"49 44 text*10=30-39 45 0d 0a"`, []string{"0012345678", "0009334109"}},
-		"two parts, printed":   {[]string{"142,28061\r\n", "142,28062\r\n"}, "14228061", `"text*4-32=30-39|41-5a|61-7a|2c 0d 0a"`, []string{"142,28061", "142,28062"}},
-		"small xor in digits":  {[]string{"\x020a0065abcd09\r\n\x03", "\x020a0065abce0a\r\n\x03"}, "0006663117", `pairxor8(1:) 0d 0a 03`, []string{"0006663117", "0006663118"}},
+		"STX, CR LF, ETX": {[]string{"\x020012345678\r\n\x03", "\x020012349999\r\n\x03"}, "", `layout = "02 key*10=30-39 0d 0a 03"`,
+			[]string{"0012345678", "0012349999"}},
+		"one card": {[]string{"\x020012345678\r\n\x03"}, "", `layout = "02 key*10=30-39 0d 0a 03"`, []string{"0012345678"}},
+		"three numbers": {[]string{"0012345678,190,24910\r\n", "0009334109,142,28\r\n"}, "",
+			`layout = "text*10=30-39 2c skip*1-20=30-39 2c skip*1-20=30-39 0d 0a"`, []string{"0012345678", "0009334109"}},
+		"the second of three": {[]string{"0012345678,19012,24910\r\n", "0009334109,14299,28\r\n"}, "19012", `2c text*5=30-39 2c`,
+			[]string{"19012", "14299"}},
+		"without an end":   {[]string{"0012345678", "0009334109"}, "", "gap = \"50ms\"", []string{"0012345678", "0009334109"}},
+		"different widths": {[]string{"12345678\r", "9334109\r"}, "", "text*4-20=30-39 0d", []string{"12345678", "9334109"}},
+		"LRC behind ETX":   {[]string{"\x021234\x03\x05", "\x025679\x03\x0c"}, "", "02 key*4=30-39 03 xor8(0:)", []string{"1234", "5679"}},
+		"the xor in digits": {[]string{"\x020A0065ABCD09\x03", "\x020A0065ABCE0A\x03"}, "", "pairxor8(1:) 03",
+			[]string{"0006663117", "0006663118"}},
+		"binary": {[]string{"\x02\x0a\x02\x06\x00\x8e\x6d\x5d\xb0\x03", "\x02\x0a\x02\x2e\x00\xb6\xd7\xb5\xf2\x03"}, "",
+			"A copy of the built-in profile card-packet", []string{"0009334109", "0011982773"}},
+		"binary, low first": {[]string{"\xaa\x5d\x6d\x8e\x00\x55", "\xaa\x5d\x6e\x8f\x00\x55"}, "0009334109",
+			"key*3 00 55\"\ncode = \"decimal-low\"\ndigits = 10", []string{"0009334109", "0009399901"}},
+		"binary, of one batch": {[]string{"\xaa\x01\x00\x8e\x6d\x5d\x55", "\xaa\x01\x00\x8e\x6d\x5e\x55"}, "", `layout = "aa 01 key*4 55"`,
+			[]string{"0009334109", "0009334110"}},
+		"a magnetic stripe": {[]string{";1234567890=99121010000?\r\n", ";1234567891=99121010000?\r\n"}, "",
+			`"3b text*10=30-39 3d skip*1-20=30-39 3f 0d 0a"`, []string{"1234567890", "1234567891"}},
+		"one in brackets": {[]string{"[0012345678]\r\n"}, "", `"5b text*10=30-39 5d 0d 0a"`, []string{"0012345678"}},
+		"stars, no line":  {[]string{"*0012345678#", "*0009334109#"}, "", `"2a text*10=30-39 23"`, []string{"0012345678", "0009334109"}},
+		"pairs of digits": {[]string{"04:a3:22:b1\r\n", "04:a3:23:b1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|3a 0d 0a"`,
+			[]string{"04:a3:22:b1", "04:a3:23:b1"}},
+		"pairs of one card": {[]string{"04 A3 22 B1\r\n"}, "", `"text*4-32=30-39|41-5a|61-7a|20 0d 0a"`, []string{"04A322B1"}},
+		"words before it": {[]string{"Card No.:0012345678\r\n", "Card No.:0009334109\r\n"}, "", `3a text*10=30-39 0d 0a`,
+			[]string{"0012345678", "0009334109"}},
+		"words, one card": {[]string{"UID: 04A322B1\r\n"}, "", `3a 20 text*8=30-39|41-46 0d 0a`, []string{"04A322B1"}},
+		"Chinese before it": {[]string{"卡号0012345678\r\n", "卡号0009334109\r\n"}, "", `"e5 8d a1 e5 8f b7 key*10=30-39 0d 0a"`,
+			[]string{"0012345678", "0009334109"}},
+		"the time before it": {[]string{"2026-11-26 08:01 0012345678\r\n", "2026-11-26 08:02 0009334109\r\n"}, "",
+			`"skip*1-20=30-39 2d skip*1-20=30-39 2d`, []string{"0012345678", "0009334109"}},
+		"letters around it": {[]string{"ID0012345678E\r\n", "ID0009334109E\r\n"}, "12345678", `"49 44 text*10=30-39 45 0d 0a"`,
+			[]string{"0012345678", "0009334109"}},
+		"two parts, printed": {[]string{"142,28061\r\n", "142,28062\r\n"}, "14228061", `"text*4-32=30-39|41-5a|61-7a|2c 0d 0a"`,
+			[]string{"142,28061", "142,28062"}},
+		"small xor in digits": {[]string{"\x020a0065abcd09\r\n\x03", "\x020a0065abce0a\r\n\x03"}, "0006663117", `pairxor8(1:) 0d 0a 03`,
+			[]string{"0006663117", "0006663118"}},
 		"hex, printed decimal": {[]string{"0A008E6D5D\r\n", "0A008E6D5E\r\n"}, "0009334109", "decimal-hex", []string{"0009334109", "0009334110"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,20 +147,21 @@ func anyReader(t *rapid.T) reader {
 	if head != "" && tail != "" && low == high && second == "" && rapid.Bool().Draw(t, "checked") {
 		sum = rapid.SampledFrom(checksums()[:8]).Draw(t, "checksum")
 	}
-	return reader{any: rapid.StringMatching(fmt.Sprintf("[%s]{%d,%d}", set, low, high)), sum: sum.of != nil, frame: func(number string) []byte {
-		b := []byte(head + number + second)
-		if sum.of == nil {
-			return append(b, tail...)
-		}
-		if after {
-			b = append(b, tail...)
-		}
-		b = append(b, sum.of(b[1:])...)
-		if !after {
-			b = append(b, tail...)
-		}
-		return b
-	}}
+	return reader{any: rapid.StringMatching(fmt.Sprintf("[%s]{%d,%d}", set, low, high)), sum: sum.of != nil,
+		frame: func(number string) []byte {
+			b := []byte(head + number + second)
+			if sum.of == nil {
+				return append(b, tail...)
+			}
+			if after {
+				b = append(b, tail...)
+			}
+			b = append(b, sum.of(b[1:])...)
+			if !after {
+				b = append(b, tail...)
+			}
+			return b
+		}}
 }
 
 // TestARandomReaderIsLearnt learns random readers of text from a few cards, and reads others with what was learnt: each is the

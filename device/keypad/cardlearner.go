@@ -54,7 +54,8 @@ func (l *CardLearner) Burst(b []byte, at time.Duration) (Heard, error) {
 		return Taken, nil
 	}
 	if len(l.heard) >= maxUnlike {
-		return Once, fmt.Errorf("the reader sent %d different things and none of them %d times: a wrong speed (-scan tries others), or noise on the cable", len(l.heard), l.times)
+		return Once, fmt.Errorf("the reader sent %d different things and none of them %d times: a wrong speed (-scan tries others), or noise "+
+			"on the cable", len(l.heard), l.times)
 	}
 	return Once, nil
 }

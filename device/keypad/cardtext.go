@@ -322,7 +322,8 @@ func binaryDrafts(cards [][]byte, printed string) (all []cardDraft) {
 	for n := 8; n >= 2; n-- {
 		for from := 0; from+n <= end; from++ {
 			for _, form := range []codeForm{codeDecimal, codeDecimalLow} {
-				if v, ok := form.number(cards[0][from : from+n]); ok && from <= f.last && from+n > f.first && sameNumber(strconv.FormatUint(v, 10), printed) {
+				if v, ok := form.number(cards[0][from : from+n]); ok && from <= f.last && from+n > f.first &&
+					sameNumber(strconv.FormatUint(v, 10), printed) {
 					all = append(all, f.draft(from, from+n, form, printed))
 				}
 			}

@@ -198,14 +198,16 @@ func (l layout) checkInput(kind Kind) error {
 			}
 			if p.kind == skip || p.kind == text && lengths == 0 {
 				if i+1 == len(l) || l[i+1].kind != fixed || l[i+1].set.overlaps(p.set) {
-					return errors.New("the end of text is not known: write after it a byte that it cannot contain, as text 0d, or its length before it, as len text")
+					return errors.New("the end of text is not known: write after it a byte that it cannot contain, as text 0d, or its length before it, " +
+						"as len text")
 				}
 			}
 			varying = varying || p.kind != key
 		case length:
 			lengths++
 			if l.textAfter(i).kind != text {
-				return errors.New("len is the length of the text that follows, and there is none; in a frame that is always equally long, write the length as a byte")
+				return errors.New("len is the length of the text that follows, and there is none; in a frame that is always equally long, write the " +
+					"length as a byte")
 			}
 		case named:
 			if seen[p.name] {
@@ -250,7 +252,8 @@ func (c *checker) lineUp(p *Profile) {
 		at := fmt.Sprintf("frame[%d].layout", i)
 		last := f.layout[len(f.layout)-1]
 		if slices.ContainsFunc(p.frames, func(o frame) bool { return !begins(o) || o.layout[len(o.layout)-1].set != last.set }) {
-			c.bad(at, "beside a frame that begins with text all must, and end with the same byte: after garbage nobody could else tell where one begins")
+			c.bad(at, "beside a frame that begins with text all must, and end with the same byte: after garbage nobody could else tell where one "+
+				"begins")
 			return
 		}
 		if last.kind != fixed || f.overlaps(last.set) {

@@ -55,9 +55,11 @@ func (d draft) releases(p func(string, ...any)) {
 	switch g := d.released; {
 	case g.parts == nil:
 	case g.common:
-		p("\n# What the keypad sends when a key is let go, whichever it is.\n[[frame]]\nkind = \"release\"\nlayout = %q\n", strings.Join(g.parts, " "))
+		p("\n# What the keypad sends when a key is let go, whichever it is.\n[[frame]]\nkind = \"release\"\nlayout = %q\n",
+			strings.Join(g.parts, " "))
 	default:
-		p("\n# What the keys send when they are let go.\n[[frame]]\nkind = \"release\"\nlayout = %q\ncode = %q\n", strings.Join(g.parts, " "), g.code())
+		p("\n# What the keys send when they are let go.\n[[frame]]\nkind = \"release\"\nlayout = %q\ncode = %q\n", strings.Join(g.parts, " "),
+			g.code())
 		p("keys = [%s]\nof = [%s]\n", quoted(g.codes()), quoted(d.codes))
 	}
 }

@@ -74,7 +74,8 @@ func guessFixed(sent [5][]byte) guess {
 	case len(sent[0]) == 1:
 		g.about = "One byte a key."
 	case last > first:
-		g.about += fmt.Sprintf(" The bytes %d to %d, counted from 0, tell the key; none of them is a checksum that is known here, so that they are compared as they are.", first, last)
+		g.about += fmt.Sprintf(" The bytes %d to %d, counted from 0, tell the key; none of them is a checksum that is known here, so that they "+
+			"are compared as they are.", first, last)
 	}
 	for i := range g.keys {
 		g.keys[i] = sent[i][first : last+1]
@@ -159,7 +160,8 @@ func guessText(sent [5][]byte) (guess, error) {
 		}
 		tail = n
 	}
-	advice := errors.New("the keys sent frames of different lengths, of which nobody can tell where they end. Press each key again, once and with a pause; " +
+	advice := errors.New("the keys sent frames of different lengths, of which nobody can tell where they end. Press each key again, once " +
+		"and with a pause; " +
 		"if it stays so, another speed may be right (-scan), or describe the frames by hand as in docs/keypads.md")
 	// The end begins with a byte that no text contains; the beginning leaves at least one byte of text.
 	for ; tail > 0; tail-- {

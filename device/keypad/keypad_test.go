@@ -183,7 +183,8 @@ func TestCheckKey(t *testing.T) {
 }
 
 func TestSettleDefaults(t *testing.T) {
-	for layout, want := range map[string]time.Duration{"key": 20 * time.Millisecond, "aa key sum8": 0, "01 02 key 03": 0, "01 02 key 30-31": 20 * time.Millisecond} {
+	for layout, want := range map[string]time.Duration{"key": 20 * time.Millisecond, "aa key sum8": 0, "01 02 key 03": 0,
+		"01 02 key 30-31": 20 * time.Millisecond} {
 		if got := parsed(t, "name=\"x\"\n[[frame]]\nlayout=\""+layout+"\"\n").Settle; got != want {
 			t.Errorf("%s settles in %s, want %s", layout, got, want)
 		}

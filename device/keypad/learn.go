@@ -34,7 +34,8 @@ type Learnt struct {
 func Learn(name string, line Line, o Observed) (Learnt, error) {
 	for i, b := range o.Sent {
 		if len(b) == 0 || len(b) > maxLearnt {
-			return Learnt{}, fmt.Errorf("key %d sent %d bytes; 1 to %d are understood. If it sends without pause, the speed is wrong", i+1, len(b), maxLearnt)
+			return Learnt{}, fmt.Errorf("key %d sent %d bytes; 1 to %d are understood. If it sends without pause, the speed is wrong", i+1, len(b),
+				maxLearnt)
 		}
 		for j, other := range o.Sent[:i] {
 			if bytes.Equal(b, other) {

@@ -30,11 +30,13 @@ func TestLearn(t *testing.T) {
 		"line":        {func(i byte) []byte { return []byte(fmt.Sprintf("S%d\r\n", i)) }, "53 key=30-39|41-5a|61-7a 0d 0a", "0"},
 		"words":       {func(i byte) []byte { return []byte(strings.Repeat(string('a'+rune(i)), int(i)+1) + "\n") }, "text*1-5=20-7e 0a", "a"},
 		"with blanks": {func(i byte) []byte { return []byte(string('a'+rune(i)) + " key"[:i] + "\n") }, "text*1-5=20-7e 0a", "a"},
-		"Chinese":     {func(i byte) []byte { return append(bytes.Repeat([]byte{0xb0 + i, 0xa1}, int(i)+1), "\r\n"...) }, "text*2-10=20-7e|80-ff 0d 0a", "0xb0a1"},
+		"Chinese": {func(i byte) []byte { return append(bytes.Repeat([]byte{0xb0 + i, 0xa1}, int(i)+1), "\r\n"...) },
+			"text*2-10=20-7e|80-ff 0d 0a", "0xb0a1"},
 		"xor":         {func(i byte) []byte { return []byte{0xaa, 0x02, i, 0xa8 ^ i, 0x55} }, "aa 02 key xor8 55", "0x00"},
 		"xor from 1":  {func(i byte) []byte { return []byte{0xaa, 0x02, i, 2 ^ i, 0x55} }, "aa 02 key xor8(1:) 55", "0x00"},
 		"sum of some": {func(i byte) []byte { return []byte{0x68, 0x81, i, 0x16, 0x81 + i} }, "68 81 key 16 sum8(1:3)", "0x00"},
-		"modbus":      {func(i byte) []byte { b := []byte{1, 3, 2, 0, i}; c := crc16(b); return append(b, byte(c), byte(c>>8)) }, "01 03 02 00 key crc16le", "0x00"},
+		"modbus": {func(i byte) []byte { b := []byte{1, 3, 2, 0, i}; c := crc16(b); return append(b, byte(c), byte(c>>8)) },
+			"01 03 02 00 key crc16le", "0x00"},
 		"unknown sum": {func(i byte) []byte { return []byte{0xaa, i, 0x0d, 37*i + 11} }, "aa key*3", "0x000d0b"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +96,8 @@ func anyKeypad(t *rapid.T) [5][]byte {
 	mid := rapid.SliceOfN(rapid.Byte(), 0, 3).Draw(t, "mid")
 	tail := rapid.SampledFrom([][]byte{nil, {0x16}, {'\r'}, {'\n'}, {'\r', '\n'}, {0x03}}).Draw(t, "tail")
 	width := rapid.IntRange(1, 3).Draw(t, "width")
-	distinct := rapid.SliceOfNDistinct(rapid.SliceOfN(rapid.Byte(), width, width), 5, 5, func(b []byte) string { return string(b) }).Draw(t, "keys")
+	distinct := rapid.SliceOfNDistinct(rapid.SliceOfN(rapid.Byte(), width, width), 5, 5, func(b []byte) string { return string(b) }).
+		Draw(t, "keys")
 	sum := rapid.SampledFrom(append(checksums(), checksum{})).Draw(t, "checksum")
 	from := rapid.IntRange(0, len(head)).Draw(t, "from")
 	after := rapid.Bool().Draw(t, "checksum after tail")

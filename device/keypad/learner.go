@@ -245,7 +245,8 @@ func (l *Learner) again(i int) (Heard, error) {
 		return Earlier, nil
 	}
 	if l.earlier++; l.earlier >= maxEarlier {
-		return Earlier, fmt.Errorf("keys %d and %d both send % x, so that nobody can tell them apart: the keypad must be set up by its maker's program", i+1, l.key+1, l.sent[i])
+		return Earlier, fmt.Errorf("keys %d and %d both send % x, so that nobody can tell them apart: the keypad must be set up by its maker's "+
+			"program", i+1, l.key+1, l.sent[i])
 	}
 	return Earlier, nil
 }
@@ -269,7 +270,8 @@ func (l *Learner) count(u string, at time.Duration) (Heard, error) {
 		n += len(all)
 	}
 	if n >= maxUnlike {
-		return Once, fmt.Errorf("the key sent %d different things and none of them %d times: a wrong speed (-scan tries others), noise on the cable, "+
+		return Once, fmt.Errorf("the key sent %d different things and none of them %d times: a wrong speed (-scan tries others), noise on the "+
+			"cable, "+
 			"or a frame that counts, which must be described by hand as in docs/keypads.md", n, l.times)
 	}
 	return Once, nil
@@ -310,7 +312,8 @@ func (l *Learner) release(i int) []byte {
 func (l *Learner) Observed() (Observed, error) {
 	for i, key := range l.sent {
 		if before, ok := l.doubts(string(key)); ok {
-			return Observed{}, fmt.Errorf("% x, which was taken for key %d, came again and again after % x, as if it were sent when a key is let go; "+
+			return Observed{}, fmt.Errorf("% x, which was taken for key %d, came again and again after % x, as if it were sent when a key is let "+
+				"go; "+
 				"learn the keypad again, and press only the key that is asked for", key, i+1, before)
 		}
 	}

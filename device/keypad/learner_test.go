@@ -73,13 +73,17 @@ func TestLearner(t *testing.T) {
 		heard  []Heard
 		sent   string
 	}{
-		"a key and noise":         {"a@0 noise@300 a@700 a@1500 b@2000 b@2400", []Heard{Once, Once, Taken, Held, Once, Taken}, "a b"},
-		"a release":               {"A@0 a@180 A@900 a@1080 B@2000 b@2180 B@2900 b@3080", []Heard{Once, Once, Taken, LetGo, Once, Once, Taken, LetGo}, "A B"},
-		"the wrong key":           {"A@0 a@180 A@900 a@1080 A@9000 a@9180 A@18000 a@18180 B@20000 b@20180 B@21000", []Heard{Once, Once, Taken, LetGo, Earlier, LetGo, Earlier, LetGo, Once, Once, Taken}, "A B"},
-		"a tap in one burst":      {"A@0 a@180 Aa@900 Bb@2000 B@3000 b@3200 Bb@4000", []Heard{Once, Once, Taken, Once, Once, Once, Taken}, "A B"},
-		"held":                    {"A@0 A@500 A@1000 A@1500 a@1700 B@3000 B@3500 B@4000 b@4200", []Heard{Once, Taken, Held, Held, LetGo, Once, Taken, Held, LetGo}, "A B"},
-		"held, without a pause":   {"A@0 AAAAAAAA@500 a@700 B@2000 BBBBBB@2500 b@3000", []Heard{Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
-		"each sent twice":         {"A@0 A@80 a@300 a@380 A@1000 A@1080 a@1300 a@1380 B@2000 B@2080 b@2300 b@2380 B@3000", []Heard{Once, Held, Once, Held, Taken, Held, LetGo, Held, Once, Held, Once, Held, Taken}, "A B"},
+		"a key and noise": {"a@0 noise@300 a@700 a@1500 b@2000 b@2400", []Heard{Once, Once, Taken, Held, Once, Taken}, "a b"},
+		"a release": {"A@0 a@180 A@900 a@1080 B@2000 b@2180 B@2900 b@3080",
+			[]Heard{Once, Once, Taken, LetGo, Once, Once, Taken, LetGo}, "A B"},
+		"the wrong key": {"A@0 a@180 A@900 a@1080 A@9000 a@9180 A@18000 a@18180 B@20000 b@20180 B@21000",
+			[]Heard{Once, Once, Taken, LetGo, Earlier, LetGo, Earlier, LetGo, Once, Once, Taken}, "A B"},
+		"a tap in one burst": {"A@0 a@180 Aa@900 Bb@2000 B@3000 b@3200 Bb@4000", []Heard{Once, Once, Taken, Once, Once, Once, Taken}, "A B"},
+		"held": {"A@0 A@500 A@1000 A@1500 a@1700 B@3000 B@3500 B@4000 b@4200",
+			[]Heard{Once, Taken, Held, Held, LetGo, Once, Taken, Held, LetGo}, "A B"},
+		"held, without a pause": {"A@0 AAAAAAAA@500 a@700 B@2000 BBBBBB@2500 b@3000", []Heard{Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
+		"each sent twice": {"A@0 A@80 a@300 a@380 A@1000 A@1080 a@1300 a@1380 B@2000 B@2080 b@2300 b@2380 B@3000",
+			[]Heard{Once, Held, Once, Held, Taken, Held, LetGo, Held, Once, Held, Once, Held, Taken}, "A B"},
 		"one release for all":     {"A@0 0@180 A@900 0@1080 B@2000 0@2180 B@2900", []Heard{Once, Once, Taken, LetGo, Once, LetGo, Taken}, "A B"},
 		"too slow":                {"a@0 a@5500 a@6000", []Heard{Once, Once, Taken}, "a"},
 		"what was a release once": {"A@0 B@500 A@1000 B@1500 B@2000 B@4600", []Heard{Once, Once, Taken, LetGo, Taken, Earlier}, "A B"},
@@ -171,7 +175,8 @@ func TestReleasesAreWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"kind = \"release\"\n", "keys = [\"e\", \"d\", \"c\", \"b\", \"a\"]\nof = [\"E\", \"D\", \"C\", \"B\", \"A\"]\n",
+	for _, want := range []string{"kind = \"release\"\n", "keys = [\"e\", \"d\", \"c\", \"b\", \"a\"]\n" +
+		"of = [\"E\", \"D\", \"C\", \"B\", \"A\"]\n",
 		"kind = \"heartbeat\"\nlayout = \"7e 0d\"\nevery = \"2s\"\n", "sends again every 500ms", "45, and 65 when it is let go"} {
 		if !strings.Contains(l.Text, want) {
 			t.Errorf("%q is not in\n%s", want, l.Text)

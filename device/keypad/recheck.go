@@ -21,7 +21,8 @@ func (r *Recheck) Pressed(code string) error {
 		r.next++
 	case r.next > 0 && code == r.codes[r.next-1]:
 	default:
-		return fmt.Errorf("%s was pressed where %s was learnt: one of both times it was a wrong key; learn the keypad again", code, r.codes[min(r.next, len(r.codes)-1)])
+		return fmt.Errorf("%s was pressed where %s was learnt: one of both times it was a wrong key; learn the keypad again", code,
+			r.codes[min(r.next, len(r.codes)-1)])
 	}
 	return nil
 }

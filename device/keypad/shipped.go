@@ -33,7 +33,8 @@ func Names() []string {
 // Shipped returns a profile that is built in, and its text.
 func Shipped(name string) (*Profile, string, error) {
 	if !slices.Contains(Names(), name) {
-		return nil, "", fmt.Errorf("the profile %q is unknown; there are %s, and files, written with their folder, as \"/etc/ratingd/keypad.toml\"",
+		return nil, "", fmt.Errorf("the profile %q is unknown; there are %s, and files, written with their folder, as "+
+			"\"/etc/ratingd/keypad.toml\"",
 			name, strings.Join(Names(), ", "))
 	}
 	b, err := profiles.ReadFile(path.Join("profiles", name+".toml"))

@@ -54,7 +54,8 @@ func (c Clip) Then(next Clip) (Clip, error) {
 	case len(next.Samples) == 0:
 		return c, nil
 	case c.Rate != next.Rate || c.Channels != next.Channels:
-		return Clip{}, fmt.Errorf("clips of %d and %d samples a second on %d and %d channels cannot be joined", c.Rate, next.Rate, c.Channels, next.Channels)
+		return Clip{}, fmt.Errorf("clips of %d and %d samples a second on %d and %d channels cannot be joined", c.Rate, next.Rate, c.Channels,
+			next.Channels)
 	}
 	c.Samples = slices.Concat(c.Samples, next.Samples)
 	return c, nil

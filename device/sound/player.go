@@ -140,7 +140,8 @@ func (p *Player) play(ctx context.Context, c Clip) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fmt.Errorf("install the Debian package alsa-utils: %w", err)
 	case ctx.Err() == nil && timed.Err() != nil:
-		return fmt.Errorf("%s did not end within %v of a clip of %v and was killed; does the card %q hang?", p.cfg.Command, limit, c.Length(), p.cfg.Device)
+		return fmt.Errorf("%s did not end within %v of a clip of %v and was killed; does the card %q hang?", p.cfg.Command, limit, c.Length(),
+			p.cfg.Device)
 	}
 	return fmt.Errorf("%s: %w: %s", p.cfg.Command, err, strings.TrimSpace(said.String()))
 }

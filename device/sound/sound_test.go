@@ -54,7 +54,8 @@ func TestTonesAreDistinctAndSoft(t *testing.T) {
 
 func TestGain(t *testing.T) {
 	c := Clip{48000, 1, []int16{-32768, -4, 0, 4, 32767}}
-	for percent, want := range map[int][]int16{100: c.Samples, 0: {0, 0, 0, 0, 0}, 50: {-8192, -1, 0, 1, 8191}, 200: c.Samples, -1: {0, 0, 0, 0, 0}} {
+	for percent, want := range map[int][]int16{100: c.Samples, 0: {0, 0, 0, 0, 0}, 50: {-8192, -1, 0, 1, 8191}, 200: c.Samples,
+		-1: {0, 0, 0, 0, 0}} {
 		if diff := cmp.Diff(want, c.Gain(percent).Samples); diff != "" {
 			t.Errorf("%d percent (-want +got):\n%s", percent, diff)
 		}
@@ -160,7 +161,8 @@ func TestAplayThatHangsIsKilled(t *testing.T) {
 	c := script(t, "cat >/dev/null; echo $$ >pid; sleep 1000\n")
 	began := time.Now()
 	err := NewPlayer(c).play(t.Context(), Tone(440, 48000, 1))
-	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "was killed") || took < overtime || took > overtime+5*time.Second {
+	if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "was killed") || took < overtime ||
+		took > overtime+5*time.Second {
 		t.Errorf("after %v: %v", took, err)
 	}
 }

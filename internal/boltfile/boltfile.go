@@ -107,7 +107,8 @@ func readMeta(r io.ReaderAt, at int64) (Meta, error) {
 	p, le := b[headerSize:], binary.LittleEndian
 	sum := fnv.New64a()
 	_, _ = sum.Write(p[:metaSize-8]) // a hash never fails
-	m := Meta{PageSize: int(le.Uint32(p[8:])), Root: le.Uint64(p[16:]), Freelist: le.Uint64(p[32:]), High: le.Uint64(p[40:]), Tx: le.Uint64(p[48:])}
+	m := Meta{PageSize: int(le.Uint32(p[8:])), Root: le.Uint64(p[16:]), Freelist: le.Uint64(p[32:]), High: le.Uint64(p[40:]),
+		Tx: le.Uint64(p[48:])}
 	switch {
 	case le.Uint32(p) != magic || le.Uint32(p[4:]) != version || le.Uint64(p[56:]) != sum.Sum64():
 		return m, fmt.Errorf("%w: the meta at %d is not valid", ErrDamaged, at)

@@ -100,7 +100,8 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
 	between("visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
 	between("reasons.time", c.Reasons.Time, 3*time.Second, 30*time.Second)
-	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+		strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
 	}
 	if len(c.Uplink.Broker) == 0 || len(c.Uplink.Broker) > maxBrokers {
@@ -136,7 +137,8 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 
 func (c Config) checkMap(bad func(key, format string, args ...any)) {
 	if len(c.Keys.Map) != 5 {
-		bad("keys.map", "%d keys; write all five from left to right, each with its level. \"ratingctl keys\" shows what each key reads as", len(c.Keys.Map))
+		bad("keys.map", "%d keys; write all five from left to right, each with its level. \"ratingctl keys\" shows what each key reads as",
+			len(c.Keys.Map))
 		return
 	}
 	for i, k := range c.Keys.Map {

@@ -77,7 +77,8 @@ func gpioForm(key string) error {
 		return fmt.Errorf("%q is no line's name; write the name, as \"GPIO17\", or chip and offset, as \"pinctrl-bcm2711:17\"", key)
 	}
 	if strings.HasPrefix(key, "KEY_") {
-		return errors.New("names that begin with KEY_ are those of USB keypads; set keys.source to \"usb\", or write a line's name, as \"GPIO17\"")
+		return errors.New("names that begin with KEY_ are those of USB keypads; set keys.source to \"usb\", or write a line's name, as " +
+			"\"GPIO17\"")
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func rootText(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0), IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, NotBefore: time.Unix(0, 0),
+		NotAfter: time.Unix(1<<32, 0), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +42,8 @@ func rootText(t *testing.T) string {
 func sharedText(t *testing.T, seed byte, root, more string) []byte {
 	t.Helper()
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
-	text := fmt.Sprintf("enrol.url = \"https://enrol.example.com:8443\"\nenrol.root = \"\"\"\n%s\"\"\"\nuplink.broker = [\"mqtts://mqtt%d.example.com:8883\"]\nuplink.centre_key = %q\nlink.base = \"https://rate.example.com\"\n%s",
+	text := fmt.Sprintf("enrol.url = \"https://enrol.example.com:8443\"\nenrol.root = \"\"\"\n%s\"\"\"\n"+
+		"uplink.broker = [\"mqtts://mqtt%d.example.com:8883\"]\nuplink.centre_key = %q\nlink.base = \"https://rate.example.com\"\n%s",
 		root, seed, base64.RawURLEncoding.EncodeToString(key.Public().(ed25519.PublicKey)), more)
 	file, err := provision.Sign([]byte(text), key)
 	if err != nil {
@@ -60,7 +62,8 @@ func TestTheSharedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	keys := "[keys]\nsource = \"simulated\"\nmap = [{key=\"a\",level=5},{key=\"b\",level=4},{key=\"c\",level=3},{key=\"d\",level=2},{key=\"e\",level=1}]\n"
+	keys := "[keys]\nsource = \"simulated\"\nmap = " +
+		"[{key=\"a\",level=5},{key=\"b\",level=4},{key=\"c\",level=3},{key=\"d\",level=2},{key=\"e\",level=1}]\n"
 	write(own, fmt.Appendf(nil, "state = %q\nenrol.file = %q\nlink.base = \"https://other.example.com\"\n", state, shared))
 	if _, err := Load(own); err == nil {
 		t.Error("a box without a shared file needs no name")
@@ -106,7 +109,8 @@ func TestTheSharedFile(t *testing.T) {
 	}
 	// A box of the first version beside such a file is as it was.
 	write(shared, newer)
-	write(own, fmt.Appendf(nil, "device = \"lz-0417\"\nstate = %q\nenrol.file = %q\nuplink.password_file = \"/etc/ratingd.password\"\n", filepath.Join(folder, "old"), shared))
+	write(own, fmt.Appendf(nil, "device = \"lz-0417\"\nstate = %q\nenrol.file = %q\nuplink.password_file = \"/etc/ratingd.password\"\n",
+		filepath.Join(folder, "old"), shared))
 	if c, err := Load(own); err != nil || c.Enrols() || c.Device != "lz-0417" {
 		t.Errorf("a box of the first version is %q and enrols: %v, %v", c.Device, c.Enrols(), err)
 	}
@@ -119,12 +123,14 @@ type sharedBox struct {
 	root               string
 }
 
-const fiveKeys = "[keys]\nsource = \"simulated\"\nmap = [{key=\"a\",level=5},{key=\"b\",level=4},{key=\"c\",level=3},{key=\"d\",level=2},{key=\"e\",level=1}]\n"
+const fiveKeys = "[keys]\nsource = \"simulated\"\nmap = " +
+	"[{key=\"a\",level=5},{key=\"b\",level=4},{key=\"c\",level=3},{key=\"d\",level=2},{key=\"e\",level=1}]\n"
 
 func newSharedBox(t *testing.T, own string) *sharedBox {
 	t.Helper()
 	folder := t.TempDir()
-	b := &sharedBox{t, filepath.Join(folder, "state"), filepath.Join(folder, "haochaping.toml"), filepath.Join(folder, "ratingd.toml"), rootText(t)}
+	b := &sharedBox{t, filepath.Join(folder, "state"), filepath.Join(folder, "haochaping.toml"), filepath.Join(folder, "ratingd.toml"),
+		rootText(t)}
 	b.write(b.own, fmt.Appendf(nil, "state = %q\nenrol.file = %q\n%s", b.state, b.shared, own))
 	return b
 }
@@ -215,7 +221,8 @@ func TestAnOlderFileIsNotPlayedBack(t *testing.T) {
 		wait     string
 		want     time.Duration
 		older    bool
-	}{{5, "31s", 31 * time.Second, false}, {4, "32s", 31 * time.Second, true}, {0, "33s", 31 * time.Second, true}, {6, "34s", 34 * time.Second, false}, {5, "31s", 34 * time.Second, true}} {
+	}{{5, "31s", 31 * time.Second, false}, {4, "32s", 31 * time.Second, true}, {0, "33s", 31 * time.Second, true},
+		{6, "34s", 34 * time.Second, false}, {5, "31s", 34 * time.Second, true}} {
 		b.write(b.shared, of(x.revision, x.wait))
 		if wait, fault := b.start(); wait != Duration(x.want) || errors.Is(fault, ErrOlder) != x.older {
 			t.Errorf("revision %d: it waits %v, %v", x.revision, wait, fault)

@@ -48,8 +48,9 @@ func TestErase(t *testing.T) {
 
 func TestWhoIsAskedToForget(t *testing.T) {
 	for text, want := range map[string][2]bool{
-		"bcdf23456789\n": {true, false}, "bcdf23456789": {true, false}, " bcdf23456789 \r\ngive up\r\n": {true, true}, "bcdf23456789\ngive up": {true, true},
-		"bcdf23456780\n": {false, false}, "": {false, false}, "\nbcdf23456789": {false, false}, "bcdf23456789\n\ngive up": {true, false},
+		"bcdf23456789\n": {true, false}, "bcdf23456789": {true, false}, " bcdf23456789 \r\ngive up\r\n": {true, true},
+		"bcdf23456789\ngive up": {true, true},
+		"bcdf23456780\n":        {false, false}, "": {false, false}, "\nbcdf23456789": {false, false}, "bcdf23456789\n\ngive up": {true, false},
 	} {
 		folder := t.TempDir()
 		c := Config{State: folder, Device: "bcdf23456789", Enrol: Enrol{File: filepath.Join(folder, "haochaping.toml")}}

@@ -56,7 +56,8 @@ func (c Config) CheckKeys(keys []KeyLevel) error {
 // KeepKeys writes what was learnt, by which the box goes from its next start on.
 func KeepKeys(state string, keys []KeyLevel) error {
 	var b strings.Builder
-	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml and\n" +
+	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml " +
+		"and\n" +
 		"# of the file that all boxes share; remove it to go by those.\nkeys.order_confirmed = true\nkeys.map = [\n")
 	for _, k := range keys {
 		fmt.Fprintf(&b, "  { key = %q, level = %d },\n", k.Key, k.Level)

@@ -41,5 +41,6 @@ func (u Uplink) ReadPassword() (string, error) {
 
 // ReadTLS returns how the broker is judged, and the box's certificate if it has one.
 func (u Uplink) ReadTLS() (*tls.Config, error) {
-	return loginfiles.TLS(loginfiles.File{Field: "uplink.ca_file", Path: u.CAFile}, loginfiles.File{Field: "uplink.cert_file", Path: u.CertFile}, u.KeyFile)
+	return loginfiles.TLS(loginfiles.File{Field: "uplink.ca_file", Path: u.CAFile},
+		loginfiles.File{Field: "uplink.cert_file", Path: u.CertFile}, u.KeyFile)
 }

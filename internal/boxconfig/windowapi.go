@@ -12,7 +12,8 @@ func (c Config) checkWindowAPI(bad func(key, format string, args ...any)) {
 	if w.LANListen != "" {
 		// A name would need the network at the start, which the window must not.
 		if host, port, err := net.SplitHostPort(w.LANListen); err != nil || port == "" || host != "" && net.ParseIP(host) == nil {
-			bad("window_api.lan_listen", "%q is not allowed; write an IP address with a port, as \"0.0.0.0:8377\" for all that the box has", w.LANListen)
+			bad("window_api.lan_listen", "%q is not allowed; write an IP address with a port, as \"0.0.0.0:8377\" for all that the box has",
+				w.LANListen)
 		}
 		if c.Uplink.CertFile == "" {
 			bad("window_api.lan_listen", "there is no certificate for it; write uplink.cert_file and uplink.key_file")

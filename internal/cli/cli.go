@@ -196,7 +196,8 @@ func (p Program) help(ctx context.Context, args []string) error {
 		ask = []string{args[1], "-h"}
 	}
 	lang := LangOf(ctx)
-	_, err := fmt.Fprintf(p.Stdout, "%s %s\n%s\n", p.Name, strings.Join(append([]string{c.Name}, ask[:len(ask)-1]...), " "), lang.lines(c.Summary, ""))
+	_, err := fmt.Fprintf(p.Stdout, "%s %s\n%s\n", p.Name, strings.Join(append([]string{c.Name}, ask[:len(ask)-1]...), " "),
+		lang.lines(c.Summary, ""))
 	if err == nil {
 		err = ignoreHelp(c.Run(ctx, ask, p.Stdout, p.Stdout))
 	}
@@ -263,6 +264,7 @@ func own() []Command {
 	return []Command{
 		{Name: "help", Examples: []string{"[COMMAND]"}, Summary: condition.Text{ZH: "打印说明", EN: "print what there is"}},
 		{Name: "version", Summary: condition.Text{ZH: "打印版本", EN: "print the version"}},
-		{Name: "completion", Verbs: []string{"bash", "zsh"}, Examples: []string{"bash|zsh"}, Summary: condition.Text{ZH: "打印命令补全脚本", EN: "print the shell's completion"}},
+		{Name: "completion", Verbs: []string{"bash", "zsh"}, Examples: []string{"bash|zsh"},
+			Summary: condition.Text{ZH: "打印命令补全脚本", EN: "print the shell's completion"}},
 	}
 }

@@ -32,8 +32,10 @@ func trial(stdout, stderr io.Writer, main bool) Program {
 			return err
 		}
 	}
-	p := Program{Name: "tool", Version: "v1", About: condition.Text{ZH: "工具", EN: "a tool"}, Examples: []string{"tool look -json"}, Stdout: stdout, Stderr: stderr,
-		Commands: []Command{{Name: "look", Summary: condition.Text{ZH: "看", EN: "look at it"}, Verbs: []string{"once"}, Examples: []string{"tool look once"}, Run: does("look")},
+	p := Program{Name: "tool", Version: "v1", About: condition.Text{ZH: "工具", EN: "a tool"}, Examples: []string{"tool look -json"},
+		Stdout: stdout, Stderr: stderr,
+		Commands: []Command{{Name: "look", Summary: condition.Text{ZH: "看", EN: "look at it"}, Verbs: []string{"once"},
+			Examples: []string{"tool look once"}, Run: does("look")},
 			{Name: "fail", Summary: condition.Text{ZH: "失败", EN: "fail"}, Run: func(context.Context, []string, io.Writer, io.Writer) error {
 				cause := Because(errors.New("no such file"), "打不开", "it cannot be opened")
 				return Hint(errors.Join(Because(cause, "看不到", "it cannot be seen"), errors.New("a / b")), "去看", "look there")
@@ -53,15 +55,21 @@ func TestHabits(t *testing.T) {
 		want   string // on standard output
 		status int
 	}{
-		{"", false, "tool look once", 0}, {"help", false, "工具\na tool", 0}, {"-h", true, "without a command", 0}, {"--help", true, "tool look once", 0},
-		{"help look", false, "tool look once", 0}, {"look -h", false, "-json", 0}, {"look --help", true, "示例 / examples", 0}, {"-file x -h", true, "without a command", 0},
+		{"", false, "tool look once", 0}, {"help", false, "工具\na tool", 0}, {"-h", true, "without a command", 0},
+		{"--help", true, "tool look once", 0},
+		{"help look", false, "tool look once", 0}, {"look -h", false, "-json", 0}, {"look --help", true, "示例 / examples", 0},
+		{"-file x -h", true, "without a command", 0},
 		{"version", false, "tool v1\n", 0}, {"--version", true, "tool v1\n", 0}, {"-version", false, "tool v1\n", 0},
 		{"look -json a", false, "look a\n", 0}, {"", true, "main \n", 0}, {"-json", true, "main \n", 0},
-		{"help help", false, "打印说明\nprint what there is", 0}, {"help version", true, "tool version\n", 0}, {"help completion", false, "bash|zsh", 0}, {"completion -h", false, "bash|zsh", 0},
+		{"help help", false, "打印说明\nprint what there is", 0}, {"help version", true, "tool version\n", 0},
+		{"help completion", false, "bash|zsh", 0}, {"completion -h", false, "bash|zsh", 0},
 		{"completion fish", false, "", ExitUsage}, {"look -file", false, "", ExitUsage}, {"look -json=maybe", false, "", ExitUsage},
-		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage}, {"-colour", true, "", ExitUsage},
-		{"completion fish", false, "", ExitUsage}, {"look once -h", false, "-quickly", 0}, {"help look once", false, "tool look once\n看\nlook at it\n", 0},
-		{"-lang zh help", false, "tool look once\n      看\n  tool fail", 0}, {"look -lang=en -json a", false, "look a\n", 0}, {"look -lang fr", false, "", ExitUsage},
+		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage},
+		{"-colour", true, "", ExitUsage},
+		{"completion fish", false, "", ExitUsage}, {"look once -h", false, "-quickly", 0},
+		{"help look once", false, "tool look once\n看\nlook at it\n", 0},
+		{"-lang zh help", false, "tool look once\n      看\n  tool fail", 0}, {"look -lang=en -json a", false, "look a\n", 0},
+		{"look -lang fr", false, "", ExitUsage},
 		{"look -- -lang zh", false, "look -lang zh\n", 0},
 	} {
 		var out, said bytes.Buffer

@@ -13,8 +13,10 @@ import (
 )
 
 // typed is what somebody types before Tab, and what the line is then.
-var typed = map[string]string{"tool l": "tool look", "tool look on": "tool look once", "tool look -j": "tool look -json", "tool -f": "tool -file",
-	"tool help l": "tool help look", "tool look once -q": "tool look once -quickly", "tool look -lang b": "tool look -lang both", "tool look -la": "tool look -lang"}
+var typed = map[string]string{"tool l": "tool look", "tool look on": "tool look once", "tool look -j": "tool look -json",
+	"tool -f":     "tool -file",
+	"tool help l": "tool help look", "tool look once -q": "tool look once -quickly", "tool look -lang b": "tool look -lang both",
+	"tool look -la": "tool look -lang"}
 
 // Both shells complete commands, their verbs and flags on a terminal by the scripts that a package installs.
 func TestCompletion(t *testing.T) {

@@ -155,7 +155,8 @@ func takeLang(ctx context.Context, args []string) (context.Context, []string, er
 		}
 		l := Lang(value)
 		if l != Both && l != Chinese && l != English {
-			return ctx, nil, &UsageError{Error(fmt.Sprintf("-lang 是 zh、en 或 both，不是 %q", value), fmt.Sprintf("-lang is zh, en or both, and not %q", value))}
+			return ctx, nil, &UsageError{Error(fmt.Sprintf("-lang 是 zh、en 或 both，不是 %q", value),
+				fmt.Sprintf("-lang is zh, en or both, and not %q", value))}
 		}
 		ctx = context.WithValue(ctx, langKey{}, l)
 	}

@@ -15,7 +15,8 @@ import (
 // progressPause is from when on progress is told, and how often elsewhere than on a terminal.
 const progressPause = 2 * time.Second
 
-// Progress tells how far something is that takes longer than two seconds: by a bar on a terminal, by lines elsewhere. It is safe for concurrent use.
+// Progress tells how far something is that takes longer than two seconds: by a bar on a terminal, by lines elsewhere. It is safe for
+// concurrent use.
 type Progress struct {
 	what string
 	lang Lang

@@ -5,9 +5,11 @@ func link() []Kind {
 	sent := Text{"评价保存在本机，连接后自动上传", "evaluations are kept here and sent later"}
 	wait := Text{"评价保存在本机，一直待上传", "evaluations are kept here and wait"}
 	rules := Text{"请中心管理员检查代理的访问规则（deploy/broker）", "tell the centre's administrator to look at the broker's access rules (deploy/broker)"}
-	word := Text{`uplink.ack = "broker" 时，不能证明就不算已上传，评价一直待上传`, `with uplink.ack = "broker" what is not proven does not count as sent, and waits here`}
+	word := Text{`uplink.ack = "broker" 时，不能证明就不算已上传，评价一直待上传`, `with uplink.ack = "broker" what is not proven does not count as sent, and ` +
+		`waits here`}
 	return []Kind{
-		{"link.files", Ill, Text{"连不上中心：密码或证书的文件无法使用", "the centre is not reached, since a file with password or certificate cannot be used"}, sent,
+		{"link.files", Ill, Text{"连不上中心：密码或证书的文件无法使用", "the centre is not reached, since a file with password or certificate cannot be used"},
+			sent,
 			Text{"检查 uplink.password_file、ca_file、cert_file 和 key_file，ratingd 用户要能读",
 				"look at uplink.password_file, ca_file, cert_file and key_file; the user ratingd must be able to read them"}},
 		{"link.name", Note, Text{"找不到中心的地址", "the centre's name is not known"}, sent,
@@ -17,7 +19,8 @@ func link() []Kind {
 				"look at the network cable, then ask the centre whether the address of uplink.broker is right and the firewall lets it pass"}},
 		{"link.certificate", Ill, Text{"中心的证书未通过验证", "the broker's certificate is not taken"}, sent,
 			Text{"核对 uplink.ca_file 和 uplink.broker 的主机名；证书过期则由中心更换；端口不是 TLS 时写 mqtt://",
-				"look at uplink.ca_file and at the name in uplink.broker; one that has ended is for the centre to renew; a port without TLS is mqtt://"}},
+				"look at uplink.ca_file and at the name in uplink.broker; one that has ended is for the centre to renew; a port without TLS is " +
+					"mqtt://"}},
 		{"link.protocol", Note, Text{"端口已打开，但没有 MQTT 代理应答", "the port is open and no MQTT broker answers"}, sent,
 			Text{"核对 uplink.broker 的端口：TLS 一般是 mqtts 8883；端口不是 TLS 时写 mqtt://，一般是 1883",
 				"look at the port in uplink.broker: mqtts is usually 8883; a port without TLS is mqtt://, usually 1883"}},
@@ -43,10 +46,12 @@ func link() []Kind {
 		{"link.too_large", Ill, Text{"有记录超过代理的消息上限", "records are larger than the broker takes"},
 			Text{"这些记录留在本机，其余照常上传", "they stay here, the others are sent"},
 			Text{"请中心管理员放宽代理的上限（mosquitto：message_size_limit、max_packet_size；NATS：max_payload），之后自动上传",
-				"tell the centre's administrator to raise the broker's limit (mosquitto: message_size_limit, max_packet_size; NATS: max_payload); they are sent by themselves then"}},
+				"tell the centre's administrator to raise the broker's limit (mosquitto: message_size_limit, max_packet_size; NATS: max_payload); " +
+					"they are sent by themselves then"}},
 		{"link.unproven", Ill, Text{"代理不能证明有程序接收记录", "it cannot be proven that anybody gets the records"}, word,
 			Text{`改用 uplink.ack = "centre"，或支持 MQTT 5 的代理`, `use uplink.ack = "centre", or a broker that speaks MQTT 5`}},
-		{"link.no_receiver", Ill, Text{"没有接收程序在代理上声明在线（hcp/1/receiver）", "no receiver says at the broker that it takes records (hcp/1/receiver)"}, word,
+		{"link.no_receiver", Ill, Text{"没有接收程序在代理上声明在线（hcp/1/receiver）", "no receiver says at the broker that it takes records (hcp/1/receiver)"},
+			word,
 			Text{`请接收方在 hcp/1/receiver 保留一条在线消息并允许本机读取，或改用 uplink.ack = "centre"`,
 				`let the receiver retain that it is online at hcp/1/receiver, which the box may read, or use uplink.ack = "centre"`}},
 		{"link.crashed", Ill, Text{"上传程序出错，正在自动重试", "a fault of the program keeps records from the centre; it is tried again"}, sent,

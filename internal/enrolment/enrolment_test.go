@@ -66,7 +66,8 @@ func (c *centre) accept(t *testing.T, code string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: c.now(), Window: rating.Window{ID: "A01", Name: "1号窗口", Hall: "大厅", Generation: 1}}
+	d := fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: c.now(),
+		Window: rating.Window{ID: "A01", Name: "1号窗口", Hall: "大厅", Generation: 1}}
 	if err := c.fleet.Put(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +102,8 @@ func newBox(t *testing.T, c *centre, change func(*Config)) *box {
 	}
 	b := new(box)
 	cfg := Config{URL: c.url, Device: "bcdf23456789", Key: key, Record: identity.Record(record), File: filepath.Join(folder, "tls.pem"),
-		Trust:   identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true }, Passed: func() time.Time { return time.Time{} }},
+		Trust: identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true },
+			Passed: func() time.Time { return time.Time{} }},
 		Refused: func() bool { return b.refused }, Bar: func(yes bool) { b.barred = yes },
 		Show: func(s Code) { b.code = s }, Kept: func() { b.kept++ }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler),
 		Try: func(context.Context, tls.Certificate) error { b.tries++; return b.fails }}
@@ -209,7 +211,8 @@ func TestACardInAnotherBoard(t *testing.T) {
 	if _, err := b.step(t.Context()); err != nil || b.barred || b.kept != 2 || b.own(t).Leaf.Equal(first) {
 		t.Errorf("accepted there: %v, barred %v, kept %d", err, b.barred, b.kept)
 	}
-	if all, err := c.room.Certificates(t.Context(), b.cfg.Device, 5); err != nil || len(all) != 2 || all[0].Revoked.IsZero() == all[1].Revoked.IsZero() {
+	if all, err := c.room.Certificates(t.Context(), b.cfg.Device, 5); err != nil || len(all) != 2 ||
+		all[0].Revoked.IsZero() == all[1].Revoked.IsZero() {
 		t.Errorf("its certificates are %+v, %v: the old board's holds", all, err)
 	}
 	if _, err := b.step(t.Context()); err != nil || b.kept != 2 {

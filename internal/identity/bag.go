@@ -47,7 +47,8 @@ func Bag(all ...*x509.Certificate) ([]byte, error) {
 		return nil, fmt.Errorf("encode certificates: %w", err)
 	}
 	// The tag is written by hand: a raw value takes no heed of the field's.
-	outer, err := asn1.Marshal(contentInfo{signedDataID(), asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: inner}})
+	outer, err := asn1.Marshal(contentInfo{signedDataID(),
+		asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: inner}})
 	if err != nil {
 		return nil, fmt.Errorf("encode certificates: %w", err)
 	}

@@ -116,7 +116,8 @@ func TestARequestOfAnotherKeyIsRefused(t *testing.T) {
 	}
 	request := func(name string, k Key, more ...pkix.Extension) []byte {
 		t.Helper()
-		der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, ExtraExtensions: more}, k)
+		der, err := x509.CreateCertificateRequest(rand.Reader,
+			&x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, ExtraExtensions: more}, k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +163,8 @@ func selfSigned(t testing.TB, n int64) *x509.Certificate {
 
 func selfSignedBy(t testing.TB, n int64, k Key) *x509.Certificate {
 	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: "x"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<31, 0)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: "x"}, NotBefore: time.Unix(0, 0),
+		NotAfter: time.Unix(1<<31, 0)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
 	if err != nil {
 		t.Fatal(err)

@@ -50,8 +50,8 @@ func (k fileKey) Algorithm() Algorithm { return k.algorithm }
 // Record returns a box's key for records as a Key.
 func Record(k ed25519.PrivateKey) Key { return fileKey{k, Ed25519} }
 
-// Keep returns the P-256 key in a file, which it draws from random at the first call. A file that holds no such key is an error and is never
-// replaced. Several processes that call it at once agree on one key.
+// Keep returns the P-256 key in a file, which it draws from random at the first call. A file that holds no such key is an error and is
+// never replaced. Several processes that call it at once agree on one key.
 func Keep(path string, random io.Reader) (Key, error) {
 	k, err := read(path)
 	if !errors.Is(err, fs.ErrNotExist) {

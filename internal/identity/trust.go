@@ -18,8 +18,8 @@ type Trust struct {
 	Passed func() time.Time // a time that has surely passed
 }
 
-// At returns the time by which certificates are judged: the clock's if it was set, else the latest that is known to have passed, or at which
-// one of the certificates begins.
+// At returns the time by which certificates are judged: the clock's if it was set, else the latest that is known to have passed, or at
+// which one of the certificates begins.
 func (t Trust) At(shown ...*x509.Certificate) time.Time {
 	if t.Synced() {
 		return t.Now()
@@ -48,7 +48,8 @@ func (t Trust) verify(shown []*x509.Certificate, name string) error {
 	if len(shown) == 0 {
 		return errors.New("the centre shows no certificate")
 	}
-	_, err := shown[0].Verify(x509.VerifyOptions{DNSName: name, Roots: t.Roots, Intermediates: Pool(shown[1:]...), CurrentTime: t.At(shown...)})
+	_, err := shown[0].Verify(x509.VerifyOptions{DNSName: name, Roots: t.Roots, Intermediates: Pool(shown[1:]...),
+		CurrentTime: t.At(shown...)})
 	if err != nil {
 		return fmt.Errorf("what answers is not the centre of this box's root certificate: %w",
 			&tls.CertificateVerificationError{UnverifiedCertificates: shown, Err: err})
@@ -91,7 +92,8 @@ func IssuedUnder(text []byte, root *x509.Certificate) bool {
 	return last != nil && last.CheckSignatureFrom(root) == nil
 }
 
-// ReadCertificate returns the certificate of a key in a file, with what stands between it and the root. Without a file the error is fs.ErrNotExist.
+// ReadCertificate returns the certificate of a key in a file, with what stands between it and the root. Without a file the error is
+// fs.ErrNotExist.
 func ReadCertificate(path string, key Key) (tls.Certificate, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {

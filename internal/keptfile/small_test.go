@@ -37,7 +37,8 @@ func TestOnlySmallFilesAreRead(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, b, err)
 		}
 	}
-	for path, want := range map[string]string{at("film"): "larger than 1 MB", at("pipe"): "no ordinary file", dir: "no ordinary file", "/dev/zero": "no ordinary file"} {
+	for path, want := range map[string]string{at("film"): "larger than 1 MB", at("pipe"): "no ordinary file", dir: "no ordinary file",
+		"/dev/zero": "no ordinary file"} {
 		if b, err := keptfile.ReadSmall(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %d bytes, %v, want %q", path, len(b), err, want)
 		}

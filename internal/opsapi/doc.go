@@ -13,8 +13,8 @@
 // could carry a level, no number is kept by level, and none moves when a citizen answers or corrects an answer, since whoever
 // looks often would then learn from the time between that the citizen had changed their mind: an answer shows when its visit
 // has ended; corrections are left out of what waits, of what was recorded and of the latencies; the window is "asking" while it
-// says thanks; keys are told of, by their codes, only if nobody was asked from the press on; free room is told in megabytes. What the process takes of the machine moves with everything that it does; every
-// program on the machine can see that anyway.
+// says thanks; keys are told of, by their codes, only if nobody was asked from the press on; free room is told in megabytes. What the
+// process takes of the machine moves with everything that it does; every program on the machine can see that anyway.
 //
 // Invariant: an answer never waits for a part of the box. Parts are looked at by goroutines of their own, at most one a part,
 // and one that does not answer in time is reported as hanging.

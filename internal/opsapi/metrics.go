@@ -24,7 +24,8 @@ type Metrics struct {
 }
 
 // outcomes are the ways in which the asking about a visit ends. None tells how a citizen has rated.
-var outcomes = [...]rating.Outcome{rating.Rated, rating.RatedByPhone, rating.TimedOut, rating.Cancelled, rating.Superseded, rating.Interrupted}
+var outcomes = [...]rating.Outcome{rating.Rated, rating.RatedByPhone, rating.TimedOut, rating.Cancelled, rating.Superseded,
+	rating.Interrupted}
 
 // NewMetrics returns Metrics with those of the Go runtime and of the process.
 func NewMetrics() *Metrics {
@@ -33,7 +34,8 @@ func NewMetrics() *Metrics {
 		storeFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "ratingd_store_failures_total",
 			Help: "Writes to the store that failed since the daemon started."}),
 		presses: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ratingd_presses_total",
-			Help: "Answers by key, corrections left out, that were recorded on the disk, of visits that have ended; or that the disk did not take."}, []string{"result"}),
+			Help: "Answers by key, corrections left out, that were recorded on the disk, of visits that have ended; or that the disk did not take."},
+			[]string{"result"}),
 		opened: prometheus.NewCounter(prometheus.CounterOpts{Name: "ratingd_visits_opened_total",
 			Help: "Visits whose asking was begun and recorded."}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ratingd_visits_ended_total",
@@ -127,7 +129,8 @@ var states = [...]string{"starting", "enrolling", "idle", "asking", "paused", "c
 
 // Describe implements prometheus.Collector.
 func (c *statusCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.build, c.partOK, c.trouble, c.state, c.pending, c.oldest, c.connected, c.connections, c.silences, c.unsigned,
+	for _, d := range []*prometheus.Desc{c.build, c.partOK, c.trouble, c.state, c.pending, c.oldest, c.connected, c.connections, c.silences,
+		c.unsigned,
 		c.free, c.size, c.synced, c.offset, c.certificate, c.temperature, c.unknown, c.stuck} {
 		out <- d
 	}

@@ -100,9 +100,12 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	if strings.Contains(all, "process_network") {
 		t.Error("the bytes of each batch are told")
 	}
-	for _, want := range []string{"\ngo_goroutines ", "\nprocess_resident_memory_bytes ", "\nratingd_records_pending 2\n", "\nratingd_clock_offset_seconds -0.25\n",
-		"\nratingd_part_ok{part=\"keys\"} 0\n", "\nratingd_window_state{state=\"idle\"} 1\n", "\nratingd_certificate_expiry_timestamp_seconds 1.8e+09\n",
-		"\nratingd_temperature_celsius 48\n", "\nratingd_visits_ended_total{outcome=\"timed_out\"} 0\n", "\nratingd_press_commit_seconds_count 0\n"} {
+	for _, want := range []string{"\ngo_goroutines ", "\nprocess_resident_memory_bytes ", "\nratingd_records_pending 2\n",
+		"\nratingd_clock_offset_seconds -0.25\n",
+		"\nratingd_part_ok{part=\"keys\"} 0\n", "\nratingd_window_state{state=\"idle\"} 1\n",
+		"\nratingd_certificate_expiry_timestamp_seconds 1.8e+09\n",
+		"\nratingd_temperature_celsius 48\n", "\nratingd_visits_ended_total{outcome=\"timed_out\"} 0\n",
+		"\nratingd_press_commit_seconds_count 0\n"} {
 		if !strings.Contains("\n"+all, want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -114,7 +117,8 @@ func TestMetricsLeaveOutWhatIsNotKnown(t *testing.T) {
 	m := NewMetrics()
 	m.Watch(func(context.Context) Status { return Status{Queue: Queue{Pending: 1, OldestSec: -1}} })
 	got := scrape(t, m)
-	for _, name := range []string{"records_pending_oldest_age_seconds", "clock_offset_seconds", "certificate_expiry_timestamp_seconds", "temperature_celsius"} {
+	for _, name := range []string{"records_pending_oldest_age_seconds", "clock_offset_seconds", "certificate_expiry_timestamp_seconds",
+		"temperature_celsius"} {
 		if got["ratingd_"+name] != nil {
 			t.Errorf("%s is %s", name, got["ratingd_"+name])
 		}
@@ -173,7 +177,8 @@ func TestMetricsDiscloseNothing(t *testing.T) {
 					if fails {
 						break
 					}
-					append1(r, d.recorder, rating.EvaluationBody(at, rating.Evaluation{Visit: id, Level: rating.Level(level.Draw(r, "corrected to")), Replaces: d.first}))
+					append1(r, d.recorder, rating.EvaluationBody(at,
+						rating.Evaluation{Visit: id, Level: rating.Level(level.Draw(r, "corrected to")), Replaces: d.first}))
 				}
 			}
 			same("a correction")
@@ -228,7 +233,8 @@ func TestRecorderCounts(t *testing.T) {
 		t.Errorf("the log's error is lost: %v", err)
 	}
 	got := text(t, scrape(t, m))
-	for _, want := range []string{`presses_total{result="recorded"} 1`, `presses_total{result="not_recorded"} 1`, `store_failures_total 1`, `visits_opened_total 1`,
+	for _, want := range []string{`presses_total{result="recorded"} 1`, `presses_total{result="not_recorded"} 1`, `store_failures_total 1`,
+		`visits_opened_total 1`,
 		`press_commit_seconds_bucket{le="0.03"} 0`, `press_commit_seconds_bucket{le="0.075"} 1`, `visits_ended_total{outcome="timed_out"} 1`} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("%s is missing in\n%s", want, got)

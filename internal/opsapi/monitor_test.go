@@ -15,11 +15,13 @@ import (
 func bench(look func(context.Context) condition.Finding) (*Monitor, func() time.Time) {
 	begin := time.Now()
 	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now},
-		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "link", Look: func(context.Context) condition.Finding { return condition.Of("link.unreached", "") }})
+		Watched{Name: "store", Vital: true, Look: look}, Watched{Name: "link",
+			Look: func(context.Context) condition.Finding { return condition.Of("link.unreached", "") }})
 	return m, time.Now
 }
 
-var well, ill = condition.Well("好", "well"), condition.Finding{Code: "store.broken", Level: condition.Ill, What: condition.Text{ZH: "坏", EN: "ill"}}
+var well, ill = condition.Well("好", "well"), condition.Finding{Code: "store.broken", Level: condition.Ill,
+	What: condition.Text{ZH: "坏", EN: "ill"}}
 
 func TestMonitorRemembersSince(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -24,10 +24,12 @@ import (
 func newAPI(t *testing.T, look func(context.Context) condition.Finding) http.Handler {
 	t.Helper()
 	begin := time.Now()
-	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now}, Watched{Name: "store", Vital: true, Look: look})
+	m := NewMonitor(Clocks{Mono: func() time.Duration { return time.Since(begin) }, Wall: time.Now},
+		Watched{Name: "store", Vital: true, Look: look})
 	metrics := NewMetrics()
 	metrics.Watch(func(context.Context) Status { return full() })
-	return New(Config{Monitor: m, Metrics: metrics, Status: func(context.Context) Status { return full() }, Logger: slog.New(slog.DiscardHandler)})
+	return New(Config{Monitor: m, Metrics: metrics, Status: func(context.Context) Status { return full() },
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 func get(h http.Handler, target string, change func(*http.Request)) *httptest.ResponseRecorder {
@@ -58,8 +60,10 @@ func TestHealthz(t *testing.T) {
 
 func TestProfilesAreServedAndBounded(t *testing.T) {
 	api := newAPI(t, nil)
-	for target, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 200,
-		"/debug/pprof/profile?seconds=3600": 400, "/debug/pprof/trace?seconds=x": 400, "/debug/pprof/profile?seconds=NaN": 400, "/debug/vars": 404, "/": 404} {
+	for target, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/heap": 200,
+		"/debug/pprof/cmdline":              200,
+		"/debug/pprof/profile?seconds=3600": 400, "/debug/pprof/trace?seconds=x": 400, "/debug/pprof/profile?seconds=NaN": 400,
+		"/debug/vars": 404, "/": 404} {
 		if w := get(api, target, nil); w.Code != want {
 			t.Errorf("%s: status %d, want %d", target, w.Code, want)
 		}
@@ -216,7 +220,8 @@ func TestListenUnixReplacesOnlyWhatIsLeftBehind(t *testing.T) {
 func TestKeysAreToldAtTheSocketAlone(t *testing.T) {
 	told := 0
 	api := New(Config{
-		Monitor: NewMonitor(Clocks{Mono: func() time.Duration { return 0 }, Wall: time.Now}), Metrics: NewMetrics(), Logger: slog.New(slog.DiscardHandler),
+		Monitor: NewMonitor(Clocks{Mono: func() time.Duration { return 0 }, Wall: time.Now}), Metrics: NewMetrics(),
+		Logger: slog.New(slog.DiscardHandler),
 		Keys: func(_ context.Context, _ bool, tell func(KeyEvent) error) error {
 			told++
 			return tell(KeyEvent{What: KeyDown, Code: "0x31"})

@@ -1,5 +1,5 @@
-// Package provision is the file that is the same on the boot partition of all boxes of a province: a box's configuration in part, with where
-// the centre is and by which root it is known. The centre signs it, so that a half-written or hand-changed file is noticed.
+// Package provision is the file that is the same on the boot partition of all boxes of a province: a box's configuration in part, with
+// where the centre is and by which root it is known. The centre signs it, so that a half-written or hand-changed file is noticed.
 //
 // It is plain text, whose last line is a comment with the signature of all before it. It holds no secret.
 package provision

@@ -29,7 +29,8 @@ const (
 // Shanghai returns the time zone of all days of the regulation. It has had no summer time since 1991.
 func Shanghai() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
-// ShanghaiDay returns the number of a moment's day in Asia/Shanghai, of milliseconds since 1970-01-01 UTC. Deadlines of one day's moments are the same.
+// ShanghaiDay returns the number of a moment's day in Asia/Shanghai, of milliseconds since 1970-01-01 UTC. Deadlines of one day's moments
+// are the same.
 func ShanghaiDay(ms int64) int64 {
 	const day = 24 * 60 * 60_000
 	ms += 8 * 60 * 60_000
@@ -177,8 +178,8 @@ func (c Calendar) After(start time.Time, n int) Deadline {
 // Default returns when a matter completed at a moment is rated by default, unless it was rated (article 14).
 func (c Calendar) Default(completed time.Time) Deadline { return c.After(completed, DefaultDays) }
 
-// Silent reports whether a channel that was used last at a moment has been silent for more than some working days, and since when that is too long
-// (保障本单位…渠道畅通, article 7). It is no deadline of anybody: where a year's notice is missing the week decides.
+// Silent reports whether a channel that was used last at a moment has been silent for more than some working days, and since when that is
+// too long (保障本单位…渠道畅通, article 7). It is no deadline of anybody: where a year's notice is missing the week decides.
 func (c Calendar) Silent(last, now time.Time, days int) (since time.Time, silent bool) {
 	since = c.After(last, days).At
 	return since, !now.Before(since)

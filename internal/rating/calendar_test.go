@@ -61,7 +61,8 @@ func TestACalendarOfAnotherYearMakesADeadlineSure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewCalendar(append(notices, Notice{Year: 2027, Source: "a test's", Off: []string{"2026-12-31", "2027-01-01"}, Work: []string{"2026-12-26"}})...)
+	c, err := NewCalendar(append(notices, Notice{Year: 2027, Source: "a test's", Off: []string{"2026-12-31", "2027-01-01"},
+		Work: []string{"2026-12-26"}})...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,8 @@ func TestOverdueFindsWhatItsDeadlineSays(t *testing.T) {
 
 // TestCalendarsThatAreNone are refused.
 func TestCalendarsThatAreNone(t *testing.T) {
-	for _, text := range []string{`{`, `{"year":2026}`, `{"year":2026,"source":"x","off":["2026-02-30"]}`, `{"year":2026,"source":"x","off":["2025-12-01"]}`,
+	for _, text := range []string{`{`, `{"year":2026}`, `{"year":2026,"source":"x","off":["2026-02-30"]}`,
+		`{"year":2026,"source":"x","off":["2025-12-01"]}`,
 		`{"year":2026,"source":"x","off":["2026-01-03"]}`, `{"year":2026,"source":"x","work":["2026-01-05"]}`} {
 		if _, err := ParseNotice([]byte(text)); err == nil {
 			t.Errorf("%s was taken", text)

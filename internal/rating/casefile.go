@@ -178,7 +178,8 @@ func (c Contradiction) String() string {
 }
 
 // Merge returns c with what a fact says besides, and what of it contradicts. What contradicts changes nothing. A correction that is as of a
-// later time than what it meets takes its place, but for batch and theme; an older fact that meets a correction is out of date and nothing more.
+// later time than what it meets takes its place, but for batch and theme; an older fact that meets a correction is out of date and nothing
+// more.
 func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) {
 	old := c.Corrected
 	c.Corrected = make(map[string]int64, len(old))
@@ -198,7 +199,8 @@ func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) 
 	m.time("accepted_at", &c.AcceptedAt, f.AcceptedAt)
 	m.time("completed_at", &c.CompletedAt, f.CompletedAt)
 	if c.CompletedAt != 0 && c.CompletedAt < c.AcceptedAt { // which each fact by itself cannot show
-		m.against = append(m.against, Contradiction{"completed_at", fmt.Sprintf("%d, accepted %d", completed, accepted), fmt.Sprintf("%d, accepted %d", c.CompletedAt, c.AcceptedAt)})
+		m.against = append(m.against, Contradiction{"completed_at", fmt.Sprintf("%d, accepted %d", completed, accepted),
+			fmt.Sprintf("%d, accepted %d", c.CompletedAt, c.AcceptedAt)})
 		c.AcceptedAt, c.CompletedAt, c.Corrected = accepted, completed, corrected
 	}
 	if c.CompletedAt != 0 && c.Learnt == 0 {
@@ -210,8 +212,8 @@ func (c CaseFile) Merge(f CaseFact, received int64) (CaseFile, []Contradiction) 
 	return c, m.against
 }
 
-// Join returns what c has become, and of which batch or theme by its key the case has not become one: those of which members says that they have
-// MaxTogether cases before.
+// Join returns what c has become, and of which batch or theme by its key the case has not become one: those of which members says that they
+// have MaxTogether cases before.
 func (c CaseFile) Join(next CaseFile, members func(key string) int) (CaseFile, []string) {
 	var full []string
 	if k := next.BatchKey(); k != c.BatchKey() && members(k) >= MaxTogether {
@@ -293,8 +295,8 @@ func (c CaseFile) Completed() (int64, Surety) {
 	return c.Visited, c.Surety
 }
 
-// Begins returns the moment from which the 24 hours and the five working days run (article 14): the completion, or when the centre has learnt
-// of it, if that was later. It is 0 while the case is not completed.
+// Begins returns the moment from which the 24 hours and the five working days run (article 14): the completion, or when the centre has
+// learnt of it, if that was later. It is 0 while the case is not completed.
 func (c CaseFile) Begins() int64 {
 	at, _ := c.Completed()
 	if at == 0 {

@@ -51,7 +51,8 @@ func caseFact(project, batch, theme string, completed int64) CaseFact {
 // TestSentencesOfArticle14 decides each sentence about the matter, in the order told and turned.
 func TestSentencesOfArticle14(t *testing.T) {
 	for name, s := range map[string]sentence{
-		"事项办结后可对服务事项进行一次评价": {facts: []CaseFact{caseFact("a", "", "", 5)}, given: []Given{about("a", 5, 10), about("a", 1, 20)}, want: map[string]Level{"a": 5}},
+		"事项办结后可对服务事项进行一次评价": {facts: []CaseFact{caseFact("a", "", "", 5)}, given: []Given{about("a", 5, 10), about("a", 1, 20)},
+			want: map[string]Level{"a": 5}},
 		"事项办结后: not before": {facts: []CaseFact{caseFact("a", "", "", 0)}, given: []Given{about("a", 5, 10)}, want: map[string]Level{}},
 		"一次评价的结果适用于本次批量办理的所有业务": {facts: []CaseFact{caseFact("a", "B", "", 5), caseFact("b", "B", "", 5), caseFact("c", "", "", 5)},
 			given: []Given{about("b", 4, 10)}, want: map[string]Level{"a": 4, "b": 4}},
@@ -63,10 +64,12 @@ func TestSentencesOfArticle14(t *testing.T) {
 			given: []Given{aboutTheme("T", 3, 10)}, want: map[string]Level{"a": 3, "b": 3}},
 		"也可对关联的事项分别进行评价": {facts: []CaseFact{caseFact("a", "", "T", 5), caseFact("b", "", "T", 5)},
 			given: []Given{aboutTheme("T", 3, 10), about("b", 1, 20)}, want: map[string]Level{"a": 3, "b": 1}},
-		"an answer about one case of a theme is not one about the others": {facts: []CaseFact{caseFact("a", "", "T", 5), caseFact("b", "", "T", 5)},
+		"an answer about one case of a theme is not one about the others": {
+			facts: []CaseFact{caseFact("a", "", "T", 5), caseFact("b", "", "T", 5)},
 			given: []Given{about("b", 1, 20)}, want: map[string]Level{"b": 1}},
 		"5个工作日内未作出评价的,评价结果默认为基本满意: what was given before holds": {facts: []CaseFact{caseFact("a", "", "", 5), caseFact("b", "", "", 5)},
-			given: []Given{about("a", 5, 99), about("b", 5, 100)}, passed: map[CaseKey]int64{{cityA, "a"}: 100, {cityA, "b"}: 100}, want: map[string]Level{"a": 5}},
+			given: []Given{about("a", 5, 99), about("b", 5, 100)}, passed: map[CaseKey]int64{{cityA, "a"}: 100, {cityA, "b"}: 100},
+			want: map[string]Level{"a": 5}},
 	} {
 		for _, turned := range []bool{false, true} {
 			var h History
@@ -110,8 +113,8 @@ func TestALateAnswer(t *testing.T) {
 	}
 }
 
-// TestAnAnswerBeforeTheCompletion: 事项办结后可对服务事项进行一次评价. One that was given before it by a channel waits, within what clocks may differ it counts, and
-// one that came before the completion was known counts too, as do those that a visit or a batch stand for.
+// TestAnAnswerBeforeTheCompletion: 事项办结后可对服务事项进行一次评价. One that was given before it by a channel waits, within what clocks may differ it
+// counts, and one that came before the completion was known counts too, as do those that a visit or a batch stand for.
 func TestAnAnswerBeforeTheCompletion(t *testing.T) {
 	const done = 100 * Clocks
 	k := CaseKey{cityA, "a"}
@@ -183,7 +186,8 @@ func TestADefaultFallsWithALaterCompletion(t *testing.T) {
 	}
 }
 
-// TestFactsInAnyOrderMakeOneFile: facts that do not contradict each other, and corrections, make the same file in any order, and no contradiction.
+// TestFactsInAnyOrderMakeOneFile: facts that do not contradict each other, and corrections, make the same file in any order, and no
+// contradiction.
 func TestFactsInAnyOrderMakeOneFile(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts := []CaseFact{{TaskCode: "t", Unit: "u"}, {Handling: Online, Batch: "B"}, {CompletedAt: 10}, {CompletedAt: 10, Theme: "T"}}
@@ -227,7 +231,8 @@ func TestWhatContradictsChangesNothing(t *testing.T) {
 	}
 }
 
-// TestNothingIsCompletedBeforeItIsAccepted: what two facts say together contradicts, whichever came first, also as a correction; one that puts both right does not.
+// TestNothingIsCompletedBeforeItIsAccepted: what two facts say together contradicts, whichever came first, also as a correction; one that
+// puts both right does not.
 func TestNothingIsCompletedBeforeItIsAccepted(t *testing.T) {
 	accepted := CaseFact{Area: cityA, ProjectNo: "a", AcceptedAt: 50, AsOf: 1}
 	completed := CaseFact{Area: cityA, ProjectNo: "a", CompletedAt: 40, AsOf: 1}
@@ -237,7 +242,8 @@ func TestNothingIsCompletedBeforeItIsAccepted(t *testing.T) {
 			f := order[1]
 			f.Corrects, f.AsOf = corrects, 2
 			next, against := file.Merge(f, 61)
-			if len(against) != 1 || next.AcceptedAt != file.AcceptedAt || next.CompletedAt != file.CompletedAt || next.Corrected != nil || next.Learnt != file.Learnt {
+			if len(against) != 1 || next.AcceptedAt != file.AcceptedAt || next.CompletedAt != file.CompletedAt || next.Corrected != nil ||
+				next.Learnt != file.Learnt {
 				t.Errorf("%+v after %+v: %+v, %v", f, order[0], next, against)
 			}
 		}

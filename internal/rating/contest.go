@@ -65,8 +65,8 @@ const Clocks = 10 * 60_000
 // Matter is what of a case decides which answers may count.
 type Matter struct {
 	Completed bool
-	// From is when a business system says that the case was completed, milliseconds since 1970-01-01 UTC. 0: none has, or a visit has completed it, whose
-	// citizen was asked, or it is one of a batch, which one answer is for.
+	// From is when a business system says that the case was completed, milliseconds since 1970-01-01 UTC. 0: none has, or a visit has
+	// completed it, whose citizen was asked, or it is one of a batch, which one answer is for.
 	From int64
 	// Deadline is when silence became a default, milliseconds since 1970-01-01 UTC; 0: it did not. An answer that was given before
 	// counts, however late it arrives (5个工作日内未作出评价的,评价结果默认为基本满意, article 14).
@@ -75,8 +75,8 @@ type Matter struct {
 }
 
 // Admits returns Counted if an answer may count for the matter, else why it does not. Earliest is the earliest moment at which it can have
-// been given: doubt is the citizen's. Attested says that the box asked about the case by itself, which it does of completed ones only, while the
-// record of its visit has not come.
+// been given: doubt is the citizen's. Attested says that the box asked about the case by itself, which it does of completed ones only,
+// while the record of its visit has not come.
 func (m Matter) Admits(earliest int64, attested bool) Standing {
 	switch {
 	case !m.Completed && !attested:
@@ -88,7 +88,8 @@ func (m Matter) Admits(earliest int64, attested bool) Standing {
 }
 
 // Premature reports whether an answer by a channel besides the box, about the very case, was given before its completion: 事项办结后可对服务事项进行一次评价
-// (article 14). It waits, and counts if the completion turns out to have been before it. An answer that came before the completion was known is none.
+// (article 14). It waits, and counts if the completion turns out to have been before it. An answer that came before the completion was
+// known is none.
 func (m Matter) Premature(given int64) bool { return m.From != 0 && given+Clocks < m.From }
 
 // Attested reports whether an answer itself says that its case is completed. V is its visit, nil while its record has not arrived.
@@ -103,7 +104,8 @@ func (g Given) Attested(v *Visit) bool {
 // only the earliest stands against those of other visits, so that it is the same one for each case that the question is about.
 // An answer about one matter of a theme goes before one about all of them. Then the earliest counts: in one log by its numbers,
 // whatever the box's clock said, so that of each log only its first stands against those of other logs and phones, and there by
-// time. If the times are the same, the phone's goes first, and then names decide, never the order of arrival. What was refused corrects and does not count.
+// time. If the times are the same, the phone's goes first, and then names decide, never the order of arrival. What was refused corrects and
+// does not count.
 func Contest(all []Contender) (winner int, replaced []bool) {
 	replaced = make([]bool, len(all))
 	answers := make(map[asked][]entrant)

@@ -113,11 +113,13 @@ func TestWhoIsFirst(t *testing.T) {
 		gone int         // the index of one that was replaced, -1 for none
 	}{
 		"one log, by its numbers whatever the clock said": {[]Contender{key("box-1", 1, 90, 2, 0), key("box-1", 2, 10, 3, 0)}, -1},
-		"one log, its first alone stands against a phone": {[]Contender{phone(3, 50, "s"), key("box-1", 1, 90, 2, 0), key("box-1", 2, 10, 3, 0)}, -1},
+		"one log, its first alone stands against a phone": {[]Contender{phone(3, 50, "s"), key("box-1", 1, 90, 2, 0), key("box-1", 2, 10, 3, 0)},
+			-1},
 		"two logs, by time": {[]Contender{key("box-2", 1, 10, 9, 0), key("box-1", 2, 20, 1, 0)}, -1},
 		"a correction has its first one's place in the log": {
 			[]Contender{key("box-1", 1, 60, 4, 2), key("box-1", 2, 20, 3, 0), key("box-1", 1, 50, 2, 0)}, 2},
-		"a correction has its first one's time":            {[]Contender{key("box-1", 1, 30, 4, 2), phone(2, 20, "s"), key("box-1", 1, 10, 2, 0)}, 2},
+		"a correction has its first one's time": {[]Contender{key("box-1", 1, 30, 4, 2), phone(2, 20, "s"), key("box-1", 1, 10, 2, 0)},
+			2},
 		"a correction of another visit's answer is none":   {[]Contender{key("box-1", 1, 10, 2, 0), key("box-1", 2, 20, 3, 2)}, -1},
 		"at the same time the phone":                       {[]Contender{phone(1, 10, "s"), key("a-box", 2, 10, 2, 0)}, -1},
 		"at the same time the lesser name of two boxes":    {[]Contender{key("box-1", 1, 10, 9, 0), key("box-2", 2, 10, 1, 0)}, -1},

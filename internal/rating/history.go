@@ -20,7 +20,8 @@ const (
 	NotAdopted Standing = "not_adopted"
 )
 
-// Bounds of what is decided together: boxes say what it is, and one could else make the books decide without end. What comes beyond them is kept.
+// Bounds of what is decided together: boxes say what it is, and one could else make the books decide without end. What comes beyond them is
+// kept.
 const (
 	MaxContenders   = 200  // answers of one device that contend for a case: those that came first
 	MaxVisitAnswers = 500  // answers of one visit: the same. All of its cases may be asked about, and each answer corrected
@@ -133,8 +134,8 @@ func (h *History) Tell(f CaseFact, received int64) {
 	})
 }
 
-// Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning holds,
-// and of those that begin together the first; none of which the case has turned out to begin later holds.
+// Pass notes that a case's deadline has passed, and when its period was thought to begin, 0 if that is not said. The latest beginning
+// holds, and of those that begin together the first; none of which the case has turned out to begin later holds.
 func (h *History) Pass(k CaseKey, begins, deadline int64, lateHolds bool) {
 	if h.passed == nil {
 		h.passed = make(map[CaseKey][]silence)
@@ -168,8 +169,8 @@ type candidate struct {
 	overall bool
 }
 
-// contenders returns the evaluations that may count for each item, were all cases completed: those about the case itself, those about a case
-// filed in the same batch, and overall ones about a case of the same theme.
+// contenders returns the evaluations that may count for each item, were all cases completed: those about the case itself, those about a
+// case filed in the same batch, and overall ones about a case of the same theme.
 func (h *History) contenders() map[Item][]candidate {
 	keys := make(map[CaseKey]bool)
 	for k := range h.files {

@@ -138,7 +138,8 @@ func TestOnceOverTheWholeLife(t *testing.T) {
 func first(all []Decision, g Given) bool {
 	var same []Contender
 	for _, d := range all {
-		if d.Given.Device == g.Device && d.Given.Evaluation.Visit == g.Evaluation.Visit && d.Given.Evaluation.Question() == g.Evaluation.Question() {
+		if d.Given.Device == g.Device && d.Given.Evaluation.Visit == g.Evaluation.Visit &&
+			d.Given.Evaluation.Question() == g.Evaluation.Question() {
 			same = append(same, Contender{Given: d.Given})
 		}
 	}
@@ -242,7 +243,8 @@ func TestABoxRefusesWhatTheBooksDo(t *testing.T) {
 			for _, q := range v.Questions() {
 				if rapid.Bool().Draw(t, "answered") {
 					seq++
-					h.Give(Given{Device: "box-1", Epoch: 7, Seq: seq, Time: int64(seq), Evaluation: Evaluation{Visit: v.ID, Subject: q.Subject, Case: q.Case, Level: 3}})
+					h.Give(Given{Device: "box-1", Epoch: 7, Seq: seq, Time: int64(seq),
+						Evaluation: Evaluation{Visit: v.ID, Subject: q.Subject, Case: q.Case, Level: 3}})
 					a = a.With(v, q)
 				}
 			}

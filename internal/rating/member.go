@@ -50,7 +50,8 @@ func CheckRoster(all []Member) error {
 		case m.Card != "" && cards[m.Card]:
 			return fmt.Errorf("member %s: another one has the same card", m.ID)
 		case len(m.Photo) > MaxPhoto:
-			return fmt.Errorf("member %s: the photo has %d bytes, at most %d are allowed; save it smaller, 240 x 300 pixels do", m.ID, len(m.Photo), MaxPhoto)
+			return fmt.Errorf("member %s: the photo has %d bytes, at most %d are allowed; save it smaller, 240 x 300 pixels do", m.ID, len(m.Photo),
+				MaxPhoto)
 		case len(m.Photo) > 0 && !bytes.HasPrefix(m.Photo, []byte("\xff\xd8\xff")):
 			return fmt.Errorf("member %s: the photo is no JPEG", m.ID)
 		}

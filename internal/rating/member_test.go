@@ -32,13 +32,14 @@ func TestCheckRoster(t *testing.T) {
 		"too many":           {many, "at most 64"},
 		"no number":          {[]Member{member("", nil)}, "staff number is missing"},
 		"number twice":       {[]Member{member("1", nil), member("1", nil)}, "stands twice"},
-		"card twice":         {[]Member{member("1", func(m *Member) { m.Card = "9" }), member("2", func(m *Member) { m.Card = "9" })}, "same card"},
-		"long name":          {[]Member{member("1", func(m *Member) { m.Name = strings.Repeat("长", MaxName+1) })}, "name"},
-		"card with a space":  {[]Member{member("1", func(m *Member) { m.Card = "1 2" })}, "card"},
-		"no JPEG":            {[]Member{member("1", func(m *Member) { m.Photo = []byte("GIF89a") })}, "no JPEG"},
-		"large photo":        {[]Member{member("1", func(m *Member) { m.Photo = jpeg(MaxPhoto + 1) })}, "save it smaller"},
-		"photos in all":      {pictured, "in all"},
-		"fewer photos":       {pictured[:4], ""},
+		"card twice": {[]Member{member("1", func(m *Member) { m.Card = "9" }), member("2", func(m *Member) { m.Card = "9" })},
+			"same card"},
+		"long name":         {[]Member{member("1", func(m *Member) { m.Name = strings.Repeat("长", MaxName+1) })}, "name"},
+		"card with a space": {[]Member{member("1", func(m *Member) { m.Card = "1 2" })}, "card"},
+		"no JPEG":           {[]Member{member("1", func(m *Member) { m.Photo = []byte("GIF89a") })}, "no JPEG"},
+		"large photo":       {[]Member{member("1", func(m *Member) { m.Photo = jpeg(MaxPhoto + 1) })}, "save it smaller"},
+		"photos in all":     {pictured, "in all"},
+		"fewer photos":      {pictured[:4], ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := CheckRoster(c.all)

@@ -71,9 +71,9 @@ func (v Visit) Key(c Case) CaseKey {
 	return CaseKey{v.Window.Area, c.ProjectNo}
 }
 
-// Claims returns the cases that an answer to q may count for, each from its completion on: of a case by itself that case; of a batch all that
-// were filed with it (一次评价的结果适用于本次批量办理的所有业务); of a theme all that are linked (适用于主题业务关联的所有事项); else those that the visit
-// completed, or its only case, whose completion may not be known yet (article 14). It is empty for the staff.
+// Claims returns the cases that an answer to q may count for, each from its completion on: of a case by itself that case; of a batch all
+// that were filed with it (一次评价的结果适用于本次批量办理的所有业务); of a theme all that are linked (适用于主题业务关联的所有事项); else those that the visit completed, or
+// its only case, whose completion may not be known yet (article 14). It is empty for the staff.
 func (v Visit) Claims(q Question) []CaseKey {
 	var all []CaseKey
 	if q.Subject != MatterSubject {

@@ -162,11 +162,15 @@ func goldenRecords() []Record {
 		OutcomeBody(at.Add(5*time.Second), Closing{Visit: 5, Outcome: Rated, Rated: []Subject{StaffSubject}}),
 		SalvagedBody(at.Add(6*time.Second), earlierRecord(at)),
 		VisitBody(at.Add(7*time.Second), themeOf()),
-		EvaluationBody(at.Add(8*time.Second), Evaluation{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Level: 5, Channel: Keypad, WaitedMS: 1000}),
-		OutcomeBody(at.Add(9*time.Second), Closing{Visit: 6, Outcome: Rated, Rated: []Subject{MatterSubject}, RatedCases: []string{"6201022026112300018"}}),
+		EvaluationBody(at.Add(8*time.Second), Evaluation{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Level: 5, Channel: Keypad,
+			WaitedMS: 1000}),
+		OutcomeBody(at.Add(9*time.Second), Closing{Visit: 6, Outcome: Rated, Rated: []Subject{MatterSubject},
+			RatedCases: []string{"6201022026112300018"}}),
 		VisitBody(at.Add(10*time.Second), namedRequestOf()),
-		ReasonBody(at.Add(11*time.Second), Reason{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Of: 8, Code: "510", Catalogue: 1}),
-		EvaluationBody(at.Add(12*time.Second), Evaluation{Visit: 7, Subject: StaffSubject, Level: 1, Channel: Phone, Reasons: []string{"115"}, Catalogue: 1}),
+		ReasonBody(at.Add(11*time.Second), Reason{Visit: 6, Subject: MatterSubject, Case: "6201022026112300018", Of: 8, Code: "510",
+			Catalogue: 1}),
+		EvaluationBody(at.Add(12*time.Second), Evaluation{Visit: 7, Subject: StaffSubject, Level: 1, Channel: Phone, Reasons: []string{"115"},
+			Catalogue: 1}),
 	} {
 		r := Record{V: RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: head, Body: b}
 		all = append(all, r)
@@ -231,13 +235,15 @@ func TestRecordsRefused(t *testing.T) {
 	for name, change := range map[string]func(*Record){
 		"version": func(r *Record) { r.V = 2 }, "device": func(r *Record) { r.Device = "" }, "epoch": func(r *Record) { r.Epoch = 0 },
 		"seq": func(r *Record) { r.Seq = 0 }, "big seq": func(r *Record) { r.Seq = 1 << 53 }, "boot": func(r *Record) { r.At.Boot = 0 },
-		"mono": func(r *Record) { r.At.Mono = -1 }, "level 0": func(r *Record) { r.Evaluation.Level = 0 }, "level 6": func(r *Record) { r.Evaluation.Level = 6 },
+		"mono": func(r *Record) { r.At.Mono = -1 }, "level 0": func(r *Record) { r.Evaluation.Level = 0 },
+		"level 6":           func(r *Record) { r.Evaluation.Level = 6 },
 		"case of the staff": func(r *Record) { r.Evaluation.Case = "1" },
 		"salvaged":          func(r *Record) { r.Body = SalvagedBody(r.At, []byte("{}")) },
 		"two payloads":      func(r *Record) { r.Event = &Event{Name: "x"} }, "no payload": func(r *Record) { r.Evaluation = nil },
 		"kind": func(r *Record) { r.Kind = KindEvent }, "channel": func(r *Record) { r.Evaluation.Channel = "pigeon" },
 		"text": func(r *Record) { r.Evaluation.Text = "长" }, "waited": func(r *Record) { r.Evaluation.WaitedMS = -1 },
-		"reasons": func(r *Record) { r.Evaluation.Reasons = make([]string, MaxReasons+1) }, "subject": func(r *Record) { r.Evaluation.Subject = "" },
+		"reasons": func(r *Record) { r.Evaluation.Reasons = make([]string, MaxReasons+1) },
+		"subject": func(r *Record) { r.Evaluation.Subject = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := goldenRecords()[2]
@@ -284,7 +290,8 @@ func FuzzDecodeRecord(f *testing.F) {
 // TestHashesHaveOneSpelling writes 31 bytes and a line break, which a base64 decoder passes over.
 func TestHashesHaveOneSpelling(t *testing.T) {
 	var h Hash
-	for _, s := range []string{strings.Repeat("A", 42) + "\n", strings.Repeat("A", 42) + "\r", strings.Repeat("A", 42) + "B", strings.Repeat("A", 42)} {
+	for _, s := range []string{strings.Repeat("A", 42) + "\n", strings.Repeat("A", 42) + "\r", strings.Repeat("A", 42) + "B",
+		strings.Repeat("A", 42)} {
 		if err := h.UnmarshalText([]byte(s)); err == nil {
 			t.Errorf("%q was read as %s", s, h)
 		}

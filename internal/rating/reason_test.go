@@ -116,8 +116,9 @@ func TestReasonsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Reason){
-		"visit": func(r *Reason) { r.Visit = 0 }, "subject": func(r *Reason) { r.Subject = "hall" }, "case of the staff": func(r *Reason) { r.Case = "1" },
-		"of": func(r *Reason) { r.Of = 0 }, "big of": func(r *Reason) { r.Of = 1 << 53 }, "code": func(r *Reason) { r.Code = "" },
+		"visit": func(r *Reason) { r.Visit = 0 }, "subject": func(r *Reason) { r.Subject = "hall" },
+		"case of the staff": func(r *Reason) { r.Case = "1" },
+		"of":                func(r *Reason) { r.Of = 0 }, "big of": func(r *Reason) { r.Of = 1 << 53 }, "code": func(r *Reason) { r.Code = "" },
 		"code with words": func(r *Reason) { r.Code = "服务" }, "long code": func(r *Reason) { r.Code = strings.Repeat("5", MaxCode+1) },
 		"catalogue": func(r *Reason) { r.Catalogue = 0 },
 	} {

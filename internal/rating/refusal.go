@@ -2,8 +2,8 @@ package rating
 
 import "slices"
 
-// Refusal is that a review has found an answer mistaken or malicious: it does not count, what it corrected does not either, and no default follows
-// in its place (不予采纳, article 17).
+// Refusal is that a review has found an answer mistaken or malicious: it does not count, what it corrected does not either, and no default
+// follows in its place (不予采纳, article 17).
 type Refusal struct {
 	Cases []string // keys of those for which it does not count, none: all, and the person
 }

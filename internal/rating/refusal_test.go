@@ -9,7 +9,8 @@ func TestWhatIsRefusedDoesNotCount(t *testing.T) {
 		return Given{Device: "box-1", Epoch: 1, Seq: seq, Time: int64(seq),
 			Evaluation: Evaluation{Visit: 1, Subject: StaffSubject, Level: level, Channel: Keypad, Replaces: replaces}}
 	}
-	byPhone := Given{Device: "box-1", Submission: "s", Time: 9, Evaluation: Evaluation{Visit: 1, Subject: StaffSubject, Level: 5, Channel: Phone}}
+	byPhone := Given{Device: "box-1", Submission: "s", Time: 9,
+		Evaluation: Evaluation{Visit: 1, Subject: StaffSubject, Level: 5, Channel: Phone}}
 	corrected, bad := press(1, 0, 4), press(2, 1, 1)
 	for name, tt := range map[string]struct {
 		given []Given

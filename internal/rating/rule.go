@@ -77,7 +77,8 @@ func (v Visit) checkAsked() error {
 		return article14(RuleMatterOnce, "", "一次办理只能对事项评价一次，请求中列了两次。", "A visit asks about the matter once, this one asks twice",
 			"请在 subjects 中只写一次 matter；一件事逐项评价请用 separate。", "Name matter once in subjects; to ask about a theme matter by matter set separate.")
 	case matter > 0 && len(v.Completed()) == 0:
-		return article14(RuleMatterCompleted, "", "事项办结后才能评价，本次没有办结的办件。", "The matter is rated when its case is completed, and no case of this visit is",
+		return article14(RuleMatterCompleted, "", "事项办结后才能评价，本次没有办结的办件。", "The matter is rated when its case is completed, and no case of this "+
+			"visit is",
 			"请将已办结办件的 completed 设为 true，或只评价 staff。", "Set completed on the case that this visit completed, or ask about staff only.")
 	}
 	return nil
@@ -104,7 +105,8 @@ func (v Visit) checkGrouping() error {
 	}
 	if len(v.Cases) < 2 {
 		return article14(RuleBatchSize, "", fmt.Sprintf("批量业务须有两笔及以上办件，本次只有 %d 笔。", len(v.Cases)),
-			fmt.Sprintf("A batch has two cases or more, this one has %d", len(v.Cases)), "一笔办件请用 grouping = single。", "For one case use the grouping single.")
+			fmt.Sprintf("A batch has two cases or more, this one has %d", len(v.Cases)), "一笔办件请用 grouping = single。",
+			"For one case use the grouping single.")
 	}
 	for _, c := range v.Cases[1:] {
 		if c.TaskCode != v.Cases[0].TaskCode {

@@ -22,21 +22,24 @@ func TestRulesOfArticle14(t *testing.T) {
 		visit Visit
 		want  Rule
 	}{
-		"staff only":          {Visit{Grouping: Single, Subjects: []Subject{StaffSubject}}, ""},
-		"one case":            {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1")}}, ""},
-		"staff twice":         {Visit{Grouping: Single, Subjects: []Subject{StaffSubject, StaffSubject}}, RuleStaffOnce},
-		"matter twice":        {Visit{Grouping: Single, Subjects: []Subject{MatterSubject, MatterSubject}, Cases: []Case{caseOf("a", "1")}}, RuleMatterOnce},
+		"staff only":  {Visit{Grouping: Single, Subjects: []Subject{StaffSubject}}, ""},
+		"one case":    {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1")}}, ""},
+		"staff twice": {Visit{Grouping: Single, Subjects: []Subject{StaffSubject, StaffSubject}}, RuleStaffOnce},
+		"matter twice": {Visit{Grouping: Single, Subjects: []Subject{MatterSubject, MatterSubject}, Cases: []Case{caseOf("a", "1")}},
+			RuleMatterOnce},
 		"nothing completed":   {Visit{Grouping: Single, Subjects: both, Cases: []Case{open(caseOf("a", "1"))}}, RuleMatterCompleted},
 		"case twice":          {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("a", "1")}}, RuleCaseOnce},
 		"batch":               {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, ""},
 		"batch of one":        {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", "1")}}, RuleBatchSize},
 		"batch of two tasks":  {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, RuleBatchMatter},
 		"batch without tasks": {Visit{Grouping: Batch, Subjects: both, Cases: []Case{caseOf("a", ""), caseOf("b", "")}}, RuleBatchMatter},
-		"batch one by one":    {Visit{Grouping: Batch, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, RuleThemeSeparate},
-		"batch unnamed":       {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, RuleBatchOnce},
-		"two matters":         {Visit{Grouping: Single, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
-		"one answer for two":  {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, RuleMatterEach},
-		"two, matter unasked": {Visit{Grouping: Single, Subjects: []Subject{StaffSubject}, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
+		"batch one by one": {Visit{Grouping: Batch, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}},
+			RuleThemeSeparate},
+		"batch unnamed":      {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "1")}}, RuleBatchOnce},
+		"two matters":        {Visit{Grouping: Single, Separate: true, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
+		"one answer for two": {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, RuleMatterEach},
+		"two, matter unasked": {Visit{Grouping: Single, Subjects: []Subject{StaffSubject}, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}},
+			""},
 		"two unnamed matters": {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", ""), caseOf("b", "")}}, RuleMatterEach},
 		"one still open":      {Visit{Grouping: Single, Subjects: both, Cases: []Case{caseOf("a", "1"), open(caseOf("b", "1"))}}, ""},
 		"theme":               {Visit{Grouping: Theme, Subjects: both, Cases: []Case{caseOf("a", "1"), caseOf("b", "2")}}, ""},
@@ -68,7 +71,8 @@ func TestRulesOfArticle14(t *testing.T) {
 // randomVisit draws a visit of few cases and tasks, so that they meet.
 func randomVisit(t *rapid.T, id VisitID) Visit {
 	v := Visit{ID: id, Grouping: rapid.SampledFrom([]Grouping{Single, Batch, Theme}).Draw(t, "grouping"),
-		Subjects: rapid.SampledFrom([][]Subject{{StaffSubject}, {MatterSubject}, {StaffSubject, MatterSubject}, {StaffSubject, StaffSubject}}).Draw(t, "subjects"),
+		Subjects: rapid.SampledFrom([][]Subject{{StaffSubject}, {MatterSubject}, {StaffSubject, MatterSubject}, {StaffSubject, StaffSubject}}).
+			Draw(t, "subjects"),
 		Separate: rapid.Bool().Draw(t, "separate")}
 	for range rapid.IntRange(0, 3).Draw(t, "cases") {
 		v.Cases = append(v.Cases, Case{ProjectNo: rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "project"),
@@ -129,7 +133,8 @@ func TestEveryAcceptedVisitKeepsArticle14(t *testing.T) {
 			check(t)
 		}
 	})
-	for _, r := range []Rule{RuleStaffOnce, RuleMatterEach, RuleMatterCompleted, RuleCaseOnce, RuleBatchSize, RuleBatchMatter, RuleBatchOnce, RuleThemeSeparate} {
+	for _, r := range []Rule{RuleStaffOnce, RuleMatterEach, RuleMatterCompleted, RuleCaseOnce, RuleBatchSize, RuleBatchMatter, RuleBatchOnce,
+		RuleThemeSeparate} {
 		if refused[r] == 0 {
 			t.Errorf("nothing was ever refused by %s; the test proves nothing of it", r)
 		}
@@ -163,7 +168,8 @@ func TestOneAnswerForSeveralCases(t *testing.T) {
 }
 
 func TestQuestions(t *testing.T) {
-	v := Visit{Grouping: Theme, Subjects: []Subject{StaffSubject, MatterSubject}, Cases: []Case{caseOf("a", "1"), {ProjectNo: "b"}, caseOf("c", "2")}}
+	v := Visit{Grouping: Theme, Subjects: []Subject{StaffSubject, MatterSubject},
+		Cases: []Case{caseOf("a", "1"), {ProjectNo: "b"}, caseOf("c", "2")}}
 	if got := v.Questions(); !slices.Equal(got, []Question{{StaffSubject, ""}, {MatterSubject, ""}}) {
 		t.Errorf("as a whole: %v", got)
 	}

@@ -117,7 +117,8 @@ func TestAClockThatSteps(t *testing.T) {
 	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
 	var s Span
 	received := noon + 7_200_000
-	for _, a := range []Stamp{{Boot: 1, Mono: 1000, Wall: noon + 3_600_000, Synced: true}, {Boot: 1, Mono: 100_000, Wall: noon, Synced: true}} {
+	for _, a := range []Stamp{{Boot: 1, Mono: 1000, Wall: noon + 3_600_000, Synced: true},
+		{Boot: 1, Mono: 100_000, Wall: noon, Synced: true}} {
 		if !s.Add(a, received, true) {
 			t.Errorf("%+v changes nothing", a)
 		}
@@ -172,7 +173,8 @@ func TestAStartReachesToTheHorizon(t *testing.T) {
 		origins := Origins(spans)
 		for range rapid.IntRange(1, 20).Draw(t, "records") {
 			i := rapid.IntRange(0, len(spans)-1).Draw(t, "start")
-			at := Stamp{Boot: uint32(i) + 1, Mono: rapid.Int64Range(0, 1e8).Draw(t, "mono"), Wall: noon + rapid.Int64Range(-1e10, 1e10).Draw(t, "wall")}
+			at := Stamp{Boot: uint32(i) + 1, Mono: rapid.Int64Range(0, 1e8).Draw(t, "mono"),
+				Wall: noon + rapid.Int64Range(-1e10, 1e10).Draw(t, "wall")}
 			spans[i].Add(at, noon+rapid.Int64Range(0, 1e10).Draw(t, "received"), rapid.Bool().Draw(t, "believed"))
 			first, last := max(0, i-Horizon), min(len(spans), i+Horizon+1)
 			from, to := max(0, first-Horizon), min(len(spans), last+Horizon)

@@ -157,7 +157,8 @@ func (w Window) Check() error {
 	case w.Generation == 0:
 		return fmt.Errorf("window %s: generation is 0, the first is 1", w.ID)
 	case w.WalkUp != nil && (w.WalkUp.PauseSec < 1 || w.WalkUp.PauseSec > 600 || w.WalkUp.LinkSec < 60 || w.WalkUp.LinkSec > 600):
-		return fmt.Errorf("window %s: walk-up pauses %d s and changes its link every %d s; allowed are 1 to 600 and 60 to 600", w.ID, w.WalkUp.PauseSec, w.WalkUp.LinkSec)
+		return fmt.Errorf("window %s: walk-up pauses %d s and changes its link every %d s; allowed are 1 to 600 and 60 to 600", w.ID,
+			w.WalkUp.PauseSec, w.WalkUp.LinkSec)
 	}
 	return firstError(
 		CheckArea(w.Area), checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),
@@ -226,7 +227,8 @@ func (v Visit) checkSize() error {
 
 // most returns more bytes than the visit's record can have: of a text each byte may be written as six.
 func (v Visit) most() int {
-	n := len(v.Window.ID) + len(v.Window.Name) + len(v.Window.Hall) + len(v.Window.Staff.ID) + len(v.Window.Staff.Name) + len(v.Window.Staff.Department) +
+	n := len(v.Window.ID) + len(v.Window.Name) + len(v.Window.Hall) + len(v.Window.Staff.ID) + len(v.Window.Staff.Name) +
+		len(v.Window.Staff.Department) +
 		len(v.Staff.ID) + len(v.Staff.Name) + len(v.Staff.Department)
 	for _, c := range v.Cases {
 		n += 40 + len(c.ProjectNo) + len(c.TaskCode) + len(c.TaskName) // 20: the names of its fields
@@ -248,7 +250,8 @@ func (v Visit) checkSubjects() error {
 		return fmt.Errorf("grouping %q is unknown", v.Grouping)
 	}
 	if n := len(v.Completed()); v.Separate && n > MaxSeparate {
-		return fmt.Errorf("asks about %d cases one by one, at most %d are allowed; ask about a theme as a whole, or open a visit for each", n, MaxSeparate)
+		return fmt.Errorf("asks about %d cases one by one, at most %d are allowed; ask about a theme as a whole, or open a visit for each", n,
+			MaxSeparate)
 	}
 	return nil
 }

@@ -17,7 +17,8 @@ type Log interface {
 	Append(bodies ...rating.Body) (first uint64, err error)
 }
 
-// Visits is told by Run of each visit that is being asked about and of each that has ended, also of what the log could not take yet. It must not block.
+// Visits is told by Run of each visit that is being asked about and of each that has ended, also of what the log could not take yet. It
+// must not block.
 type Visits interface {
 	Opened(rating.Visit)
 	Ended(rating.Closing)

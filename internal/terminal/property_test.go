@@ -61,7 +61,8 @@ func TestLaws(t *testing.T) {
 			},
 			"together": func(*rapid.T) { p.do(KeysTogether{p.now}) },
 			"phone": func(t *rapid.T) {
-				e := PhoneRated{At: p.now, Visit: rating.VisitID(p.visits), Subject: rapid.SampledFrom([]rating.Subject{staff, matter}).Draw(t, "subject")}
+				e := PhoneRated{At: p.now, Visit: rating.VisitID(p.visits), Subject: rapid.SampledFrom([]rating.Subject{staff, matter}).
+					Draw(t, "subject")}
 				if v := p.m.View().Visit; v != nil {
 					e.Visit = v.ID // also that of a walk-up
 				}

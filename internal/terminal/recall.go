@@ -24,7 +24,8 @@ const (
 // Recall fills in what the end of the log tells of what was going on when the box went down: Open, Rated, Answered and Paused. It reads
 // the log once. With an error it says what stands before the record that cannot be read.
 func (s Started) Recall(log Tail) (Started, error) {
-	visit, cases, pause := &openSearch{closed: make(map[rating.VisitID]bool)}, &answerSearch{visits: make(map[rating.VisitID]rating.Visit)}, new(pauseSearch)
+	visit, cases, pause := &openSearch{closed: make(map[rating.VisitID]bool)}, &answerSearch{visits: make(map[rating.VisitID]rating.Visit)},
+		new(pauseSearch)
 	searches := []search{{openLimit, visit.take}, {answeredLimit, cases.take}, {pausedLimit, pause.take}}
 	var broken error
 	err := log.Tail(func(seq uint64, raw []byte) bool {

@@ -12,7 +12,8 @@ type bodies []rating.Body
 
 func (all bodies) Tail(yield func(seq uint64, raw []byte) bool) error {
 	for i, b := range slices.Backward(all) {
-		raw, err := rating.Record{V: rating.RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: rating.Genesis("lz-0417", 7), Body: b}.Encode()
+		raw, err := rating.Record{V: rating.RecordVersion, Device: "lz-0417", Epoch: 7, Seq: uint64(i) + 1, Prev: rating.Genesis("lz-0417", 7),
+			Body: b}.Encode()
 		if err != nil {
 			return err
 		}
@@ -32,12 +33,14 @@ func TestRecallAVisitBehindManyRecords(t *testing.T) {
 			Subjects: []rating.Subject{rating.StaffSubject}, Opener: by, WaitSec: 60})
 	}
 	q := rating.Question{Subject: rating.StaffSubject}
-	log := bodies{visit(1, rating.OpenedByPC), rating.EvaluationBody(at, rating.Evaluation{Visit: 1, Subject: q.Subject, Level: 4, Channel: rating.Keypad})}
+	log := bodies{visit(1, rating.OpenedByPC), rating.EvaluationBody(at,
+		rating.Evaluation{Visit: 1, Subject: q.Subject, Level: 4, Channel: rating.Keypad})}
 	for range 6000 { // for ten minutes
 		log = append(log, rating.EventBody(at, rating.EventPrinted, "visit", rating.VisitID(1).String()))
 	}
 	for i := range rating.VisitID(16) {
-		log = append(log, visit(100+i, rating.OpenedByWalkUp), rating.OutcomeBody(at, rating.Closing{Visit: 100 + i, Outcome: rating.RatedByPhone}))
+		log = append(log, visit(100+i, rating.OpenedByWalkUp),
+			rating.OutcomeBody(at, rating.Closing{Visit: 100 + i, Outcome: rating.RatedByPhone}))
 	}
 	got, err := Started{}.Recall(log)
 	if open, rated := got.Open, got.Rated; err != nil || open == nil || open.ID != 1 || !slices.Equal(rated, []rating.Question{q}) {
@@ -87,7 +90,8 @@ func TestARestartForgetsNoRating(t *testing.T) {
 		next, _ := s.Write.Done(at, first, nil)
 		return next, nil
 	}
-	theme := rating.Visit{ID: 7, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60,
+	theme := rating.Visit{ID: 7, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{rating.MatterSubject},
+		Opener: rating.OpenedByPC, WaitSec: 60,
 		Cases: []rating.Case{{ProjectNo: "p1", TaskCode: "t1", Completed: true}, {ProjectNo: "p2", TaskCode: "t2", Completed: true}}}
 	whole, one := theme, theme
 	whole.ID, whole.Separate = 8, false
@@ -137,8 +141,9 @@ func TestRecallAPause(t *testing.T) {
 		log  bodies
 		want bool
 	}{
-		"a new box":               {bodies{event(rating.EventStarted)}, false},
-		"a pause":                 {bodies{visit(rating.OpenedByPC), event(rating.EventPaused), event(rating.EventSignedIn), event(rating.EventStopped)}, true},
+		"a new box": {bodies{event(rating.EventStarted)}, false},
+		"a pause": {bodies{visit(rating.OpenedByPC), event(rating.EventPaused), event(rating.EventSignedIn),
+			event(rating.EventStopped)}, true},
 		"a pause of two restarts": {bodies{event(rating.EventPaused), event(rating.EventStarted), event(rating.EventStarted)}, true},
 		"a pause that is over":    {bodies{event(rating.EventPaused), event(rating.EventResumed), event(rating.EventStopped)}, false},
 		"a phone during a pause":  {bodies{event(rating.EventPaused), visit(rating.OpenedByWalkUp)}, true},

@@ -63,8 +63,8 @@ func (m Model) rest(at rating.Stamp) Model {
 	return m
 }
 
-// maxPassed is how many walk-up visits without an answer are remembered for an answer by phone, of which a box that is offline hears when it is back: those
-// of a day, at a link each five minutes.
+// maxPassed is how many walk-up visits without an answer are remembered for an answer by phone, of which a box that is offline hears when
+// it is back: those of a day, at a link each five minutes.
 const maxPassed = 288
 
 // walkUp asks whoever stands there, under a fresh visit and so a fresh link. Nothing is recorded before somebody answers:

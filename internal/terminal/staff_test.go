@@ -260,8 +260,10 @@ func TestPCGoesBeforeWalkUp(t *testing.T) {
 // theme opens a visit with two linked matters that are completed and one that is not.
 func (b *bench) theme(id rating.VisitID) {
 	b.t.Helper()
-	b.do(OpenVisit{b.now, rating.Visit{ID: id, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{matter, staff}, Opener: rating.OpenedByPC,
-		Cases: []rating.Case{{ProjectNo: "p1", TaskCode: "t1", TaskName: "企业设立登记", Completed: true}, {ProjectNo: "p2", TaskCode: "t2", Completed: true}, {ProjectNo: "p3", TaskCode: "t3"}}}})
+	b.do(OpenVisit{b.now, rating.Visit{ID: id, Grouping: rating.Theme, Separate: true, Subjects: []rating.Subject{matter, staff},
+		Opener: rating.OpenedByPC,
+		Cases: []rating.Case{{ProjectNo: "p1", TaskCode: "t1", TaskName: "企业设立登记", Completed: true},
+			{ProjectNo: "p2", TaskCode: "t2", Completed: true}, {ProjectNo: "p3", TaskCode: "t3"}}}})
 }
 
 func TestMatterByMatter(t *testing.T) {

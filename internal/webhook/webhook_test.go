@@ -7,7 +7,8 @@ import (
 
 func TestParseSecret(t *testing.T) {
 	zeros := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
-	for _, s := range []string{"", "whsec_", "whsec_short", "whsec_AAAA", "0123456789abcdef0123456789abcdef", "sec_" + zeros(32), "whsec_" + zeros(65)} {
+	for _, s := range []string{"", "whsec_", "whsec_short", "whsec_AAAA", "0123456789abcdef0123456789abcdef", "sec_" + zeros(32),
+		"whsec_" + zeros(65)} {
 		if _, err := ParseSecret(s); err == nil {
 			t.Errorf("%q is taken", s)
 		}

@@ -111,7 +111,8 @@ func New(c Config) http.Handler {
 	handle("/v1/events", map[string]http.HandlerFunc{"GET": a.stream})
 	handle("/v1/status", map[string]http.HandlerFunc{"GET": a.window})
 	handle("/v1/staff", map[string]http.HandlerFunc{"PUT": a.changes(a.signIn), "DELETE": a.changes(a.does(c.Terminal.SignOut))})
-	handle("/v1/pause", map[string]http.HandlerFunc{"PUT": a.changes(a.does(c.Terminal.Pause)), "DELETE": a.changes(a.does(c.Terminal.Resume))})
+	handle("/v1/pause", map[string]http.HandlerFunc{"PUT": a.changes(a.does(c.Terminal.Pause)),
+		"DELETE": a.changes(a.does(c.Terminal.Resume))})
 	handle(descriptionPath, map[string]http.HandlerFunc{"GET": a.describe})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { a.fail(w, r, problemNotFound()) })
 	return a.guard(mux)

@@ -19,7 +19,8 @@ func TestOpen(t *testing.T) {
 	if a.Header.Get("Location") != "/v1/visits/"+a.id(t) {
 		t.Errorf("location %q, body %s", a.Header.Get("Location"), a.body)
 	}
-	want := rating.Visit{ID: 1, Staff: rating.Staff{ID: "0417"}, Cases: []rating.Case{{ProjectNo: "p1", Completed: true}}, Grouping: rating.Single,
+	want := rating.Visit{ID: 1, Staff: rating.Staff{ID: "0417"}, Cases: []rating.Case{{ProjectNo: "p1", Completed: true}},
+		Grouping: rating.Single,
 		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Opener: rating.OpenedByPC}
 	if diff := cmp.Diff(want, c.terminal.opened[0]); diff != "" {
 		t.Errorf("visit (-want +got):\n%s", diff)
@@ -31,8 +32,10 @@ func TestExamplesOfTheDescription(t *testing.T) {
 	for _, body := range []string{
 		`{}`,
 		`{"staff":{"id":"0417"},"cases":[{"project_no":"620102202600001","task_code":"11620100MB01","task_name":"居民身份证补领","completed":true}]}`,
-		`{"grouping":"batch","cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2","task_code":"t1","completed":true}]}`,
-		`{"grouping":"theme","separate":true,"cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2","task_code":"t2","completed":true}]}`,
+		`{"grouping":"batch","cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2","task_code":"t1",` +
+			`"completed":true}]}`,
+		`{"grouping":"theme","separate":true,"cases":[{"project_no":"p1","task_code":"t1","completed":true},{"project_no":"p2",` +
+			`"task_code":"t2","completed":true}]}`,
 	} {
 		c.want(http.StatusCreated, "POST", "/v1/visits", body)
 	}
@@ -88,7 +91,8 @@ func TestIdempotencyKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1", "Authorization", "Bearer "+other); a.id(t) == first.id(t) {
+	if a := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1", "Authorization",
+		"Bearer "+other); a.id(t) == first.id(t) {
 		t.Error("another PC's key is the same key")
 	}
 	c.refuse(http.StatusUnprocessableEntity, "invalid", "POST", "/v1/visits", `{}`, "Idempotency-Key", "a b")
@@ -165,13 +169,15 @@ func TestLargeVisits(t *testing.T) {
 		return "[" + strings.Join(all, ",") + "]"
 	}
 	c.want(http.StatusCreated, "POST", "/v1/visits", `{"grouping":"theme","separate":true,"cases":`+cases(rating.MaxSeparate, "x")+`}`)
-	p := c.want(http.StatusUnprocessableEntity, "POST", "/v1/visits", `{"grouping":"theme","separate":true,"cases":`+cases(rating.MaxSeparate+1, "x")+`}`).problem(t)
+	p := c.want(http.StatusUnprocessableEntity, "POST", "/v1/visits", `{"grouping":"theme","separate":true,"cases":`+
+		cases(rating.MaxSeparate+1, "x")+`}`).problem(t)
 	if p.Type != "urn:hcp:problem:invalid" || p.Pointer != "/separate" {
 		t.Errorf("%+v", p)
 	}
 	c.want(http.StatusCreated, "POST", "/v1/visits", `{"grouping":"theme","cases":`+cases(rating.MaxCases, "x")+`}`)
 	long := strings.Repeat("证", rating.MaxName)
-	p = c.want(http.StatusRequestEntityTooLarge, "POST", "/v1/visits", `{"grouping":"theme","cases":`+cases(rating.MaxCases, long)+`}`).problem(t)
+	p = c.want(http.StatusRequestEntityTooLarge, "POST", "/v1/visits", `{"grouping":"theme","cases":`+cases(rating.MaxCases, long)+`}`).
+		problem(t)
 	if p.Type != "urn:hcp:problem:too-large" {
 		t.Errorf("%+v", p)
 	}
@@ -200,7 +206,8 @@ func TestProblemsSpeakTheClientsLanguage(t *testing.T) {
 func TestStaffAndPause(t *testing.T) {
 	c := newContract(t, nil)
 	c.want(http.StatusNoContent, "PUT", "/v1/staff", `{"id":"0417","name":"王丽","department":"户政科"}`)
-	if a := c.want(http.StatusOK, "GET", "/v1/status", ""); string(a.body) != `{"state":"idle","offline":true,"staff":{"id":"0417","name":"王丽","department":"户政科"}}` {
+	if a := c.want(http.StatusOK, "GET", "/v1/status", ""); string(a.body) != `{"state":"idle","offline":true,"staff":{"id":"0417",`+
+		`"name":"王丽","department":"户政科"}}` {
 		t.Errorf("%s", a.body)
 	}
 	c.want(http.StatusNoContent, "DELETE", "/v1/staff", "")
@@ -219,7 +226,8 @@ func TestStaffAndPause(t *testing.T) {
 func TestPrint(t *testing.T) {
 	c := newContract(t, nil)
 	id := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`).id(t)
-	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+id+"/qr.png", ""); a.Header.Get("Content-Type") != "image/png" || c.terminal.prints != 1 {
+	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+id+"/qr.png", ""); a.Header.Get("Content-Type") != "image/png" ||
+		c.terminal.prints != 1 {
 		t.Errorf("%s, %d prints", a.Header.Get("Content-Type"), c.terminal.prints)
 	}
 	c.refuse(http.StatusNotFound, "no-visit", "GET", "/v1/visits/00000000000000ff/qr.png", "")

@@ -64,7 +64,8 @@ func TestPagesInABrowser(t *testing.T) {
 		t.Errorf("a stranger's page got %s", got)
 	}
 	// What needs no preflight arrives, and is refused by the box itself.
-	simple := fmt.Sprintf(`fetch("%s/v1/visits", {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}, body: "{}"}).then(r => r.type, e => "refused: " + e.message)`, c.server.URL)
+	simple := fmt.Sprintf(`fetch("%s/v1/visits", {method: "POST", mode: "no-cors", headers: {"Content-Type": "text/plain"}, body: `+
+		`"{}"}).then(r => r.type, e => "refused: " + e.message)`, c.server.URL)
 	if got, err := chromedp.Run(ctx, chromedp.Evaluate[string](simple, chromedp.EvalAwaitPromise)); err != nil || got != "opaque" {
 		t.Errorf("a stranger's simple request: %s, %v", got, err)
 	}

@@ -292,7 +292,8 @@ func (c *contract) send(method, path, body string, header ...string) answer {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(b))
 	// What is not in the description by its nature: preflights, paths and methods that there are not.
-	if method != http.MethodOptions && resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusMethodNotAllowed || strings.HasPrefix(path, "/v1/visits/") {
+	if method != http.MethodOptions && resp.StatusCode != http.StatusNotFound && resp.StatusCode != http.StatusMethodNotAllowed ||
+		strings.HasPrefix(path, "/v1/visits/") {
 		again := c.request(method, path, body, header...)
 		if ok, errs := c.document.ValidateHttpResponse(again, resp); !ok {
 			for _, e := range errs {

@@ -139,7 +139,8 @@ func TestEvents(t *testing.T) {
 	c.terminal.finish(2, rating.TimedOut)
 	schema := schemaOf(t, "Event")
 	var ids []string
-	for _, want := range []string{"visit.opened " + first, "visit.ended " + first + " superseded", "visit.opened " + second, "visit.ended " + second + " timed_out"} {
+	for _, want := range []string{"visit.opened " + first, "visit.ended " + first + " superseded", "visit.opened " + second,
+		"visit.ended " + second + " timed_out"} {
 		e := next(t, events)
 		v, err := jsonschema.UnmarshalJSON(strings.NewReader(e.data))
 		if err != nil {

@@ -74,7 +74,8 @@ func TestHost(t *testing.T) {
 
 func TestOrigin(t *testing.T) {
 	c := newContract(t, func(c *Config) { c.Origins = []string{"https://business.hall.example"} })
-	for _, origin := range []string{"https://evil.example", "null", "https://business.hall.example.evil.example", "http://business.hall.example"} {
+	for _, origin := range []string{"https://evil.example", "null", "https://business.hall.example.evil.example",
+		"http://business.hall.example"} {
 		c.refuse(http.StatusForbidden, "origin", "POST", "/v1/visits", `{}`, "Origin", origin)
 	}
 	c.refuse(http.StatusForbidden, "origin", "GET", "/v1/status", "", "Sec-Fetch-Site", "cross-site") // an image of any page
@@ -82,13 +83,16 @@ func TestOrigin(t *testing.T) {
 	if a.Header.Get("Access-Control-Allow-Origin") != "https://business.hall.example" {
 		t.Errorf("%v", a.Header)
 	}
-	pre := c.send("OPTIONS", "/v1/visits", "", "Authorization", "", "Origin", "https://business.hall.example", "Access-Control-Request-Method", "POST",
+	pre := c.send("OPTIONS", "/v1/visits", "", "Authorization", "", "Origin", "https://business.hall.example", "Access-Control-Request-Method",
+		"POST",
 		"Access-Control-Request-Headers", "authorization,content-type,idempotency-key", "Access-Control-Request-Private-Network", "true")
 	if pre.StatusCode != http.StatusNoContent || pre.Header.Get("Access-Control-Allow-Private-Network") != "true" ||
-		!strings.Contains(pre.Header.Get("Access-Control-Allow-Headers"), "Idempotency-Key") || pre.Header.Get("Access-Control-Allow-Credentials") != "" {
+		!strings.Contains(pre.Header.Get("Access-Control-Allow-Headers"), "Idempotency-Key") ||
+		pre.Header.Get("Access-Control-Allow-Credentials") != "" {
 		t.Errorf("%s %v", pre.Status, pre.Header)
 	}
-	if pre := c.send("OPTIONS", "/v1/visits", "", "Authorization", "", "Origin", "https://evil.example"); pre.StatusCode != http.StatusForbidden {
+	if pre := c.send("OPTIONS", "/v1/visits", "", "Authorization", "", "Origin",
+		"https://evil.example"); pre.StatusCode != http.StatusForbidden {
 		t.Errorf("a stranger's preflight: %s", pre.Status)
 	}
 }
@@ -119,7 +123,8 @@ func TestTooManyChanges(t *testing.T) {
 	for range changeBurst {
 		c.want(http.StatusNoContent, "PUT", "/v1/pause", "")
 	}
-	for _, r := range [][2]string{{"POST", "/v1/visits"}, {"DELETE", "/v1/visits/0000000000000001"}, {"GET", "/v1/visits/0000000000000001/qr.png"},
+	for _, r := range [][2]string{{"POST", "/v1/visits"}, {"DELETE", "/v1/visits/0000000000000001"},
+		{"GET", "/v1/visits/0000000000000001/qr.png"},
 		{"PUT", "/v1/staff"}, {"DELETE", "/v1/staff"}, {"PUT", "/v1/pause"}, {"DELETE", "/v1/pause"}} {
 		body := ""
 		if r == [2]string{"POST", "/v1/visits"} {
@@ -190,7 +195,8 @@ func TestSlowClientsDoNotKeepTheirConnections(t *testing.T) {
 	done := make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
 	go func() {
-		done <- Serve(ctx, l, nil, New(Config{Terminal: newFakeTerminal(j), Journal: j, Tokens: NewTokens("none", log), LoopbackWithoutToken: true, Now: time.Now, Logger: log}), log)
+		done <- Serve(ctx, l, nil, New(Config{Terminal: newFakeTerminal(j), Journal: j, Tokens: NewTokens("none", log),
+			LoopbackWithoutToken: true, Now: time.Now, Logger: log}), log)
 	}()
 	for _, text := range []string{
 		"GET /v1/status HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",

@@ -137,7 +137,8 @@ func (j *Journal) add(p place, b rating.Body) {
 			}
 			v.closing = c
 		}
-		j.happened(p, Event{Type: VisitEnded, ID: name, Visit: c.Visit, Time: at, Outcome: c.Outcome, Rated: append([]rating.Subject{}, c.Rated...)})
+		j.happened(p, Event{Type: VisitEnded, ID: name, Visit: c.Visit, Time: at, Outcome: c.Outcome,
+			Rated: append([]rating.Subject{}, c.Rated...)})
 	}
 }
 
@@ -187,7 +188,8 @@ func (j *Journal) Ended(c rating.Closing) {
 	}
 }
 
-// Status returns how a visit ended, and waits for that until ctx is done. It is false if nothing is known of the visit that others than the citizen may know.
+// Status returns how a visit ended, and waits for that until ctx is done. It is false if nothing is known of the visit that others than the
+// citizen may know.
 func (j *Journal) Status(ctx context.Context, id rating.VisitID) (Status, bool) {
 	for {
 		j.mu.Lock()
@@ -276,7 +278,8 @@ func (j *Journal) Load(log Tail) error {
 		if _, known := j.index[e.ID]; known {
 			continue
 		}
-		body := rating.Body{At: rating.Stamp{Wall: e.Time.UnixMilli()}, Kind: rating.KindOutcome, Outcome: &rating.Closing{Visit: e.Visit, Outcome: e.Outcome, Rated: e.Rated}}
+		body := rating.Body{At: rating.Stamp{Wall: e.Time.UnixMilli()}, Kind: rating.KindOutcome,
+			Outcome: &rating.Closing{Visit: e.Visit, Outcome: e.Outcome, Rated: e.Rated}}
 		if v := kept[e.Visit]; e.Type == VisitOpened && v != nil {
 			body = rating.Body{At: v.at, Kind: rating.KindVisit, Visit: &v.visit}
 		}

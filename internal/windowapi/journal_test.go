@@ -21,7 +21,8 @@ type memoryLog struct {
 
 func (l *memoryLog) Tail(yield func(seq uint64, raw []byte) bool) error {
 	for i := len(l.bodies) - 1; i >= 0; i-- {
-		raw, err := rating.Record{V: rating.RecordVersion, Device: "lz-0417", Epoch: l.epoch, Seq: uint64(i) + 1, Prev: rating.Genesis("lz-0417", l.epoch), Body: l.bodies[i]}.Encode()
+		raw, err := rating.Record{V: rating.RecordVersion, Device: "lz-0417", Epoch: l.epoch, Seq: uint64(i) + 1,
+			Prev: rating.Genesis("lz-0417", l.epoch), Body: l.bodies[i]}.Encode()
 		if err != nil {
 			return err
 		}
@@ -61,7 +62,8 @@ func visitBodies(i int) []rating.Body {
 	if i%2 == 0 {
 		all = append(all, rating.EvaluationBody(stampOf(i), e))
 	}
-	return append(all, rating.OutcomeBody(stampOf(i), rating.Closing{Visit: rating.VisitID(i), Outcome: rating.Rated, Rated: []rating.Subject{rating.StaffSubject}}))
+	return append(all, rating.OutcomeBody(stampOf(i), rating.Closing{Visit: rating.VisitID(i), Outcome: rating.Rated,
+		Rated: []rating.Subject{rating.StaffSubject}}))
 }
 
 // TestJournalIsTheSameAfterARestart compares the journal of a daemon that ran all the time to that of one that has read the log.
@@ -116,8 +118,8 @@ func TestLoadWhileRecording(t *testing.T) {
 	}
 }
 
-// TestVisitsThatTheLogCannotTakeYet: a disk that fails takes neither visits nor their ends, which the terminal tells of all the same. The log has them later,
-// also where it is loaded between the two, and then events tell of each once.
+// TestVisitsThatTheLogCannotTakeYet: a disk that fails takes neither visits nor their ends, which the terminal tells of all the same. The
+// log has them later, also where it is loaded between the two, and then events tell of each once.
 func TestVisitsThatTheLogCannotTakeYet(t *testing.T) {
 	for name, loaded := range map[string]bool{"loaded meanwhile": true, "loaded before": false} {
 		t.Run(name, func(t *testing.T) {
@@ -261,10 +263,12 @@ func TestStatusAfterARestart(t *testing.T) {
 	}
 	c.terminal.journal = c.journal
 	c.start()
-	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+first, ""); string(a.body) != `{"id":"`+first+`","open":false,"outcome":"rated_by_phone","rated_subjects":[]}` {
+	if a := c.want(http.StatusOK, "GET", "/v1/visits/"+first, ""); string(a.body) != `{"id":"`+first+
+		`","open":false,"outcome":"rated_by_phone","rated_subjects":[]}` {
 		t.Errorf("%s", a.body)
 	}
-	if again := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1"); again.id(t) != first || len(c.terminal.opened) != 1 {
+	if again := c.want(http.StatusCreated, "POST", "/v1/visits", `{}`, "Idempotency-Key", "k1"); again.id(t) != first ||
+		len(c.terminal.opened) != 1 {
 		t.Errorf("the request that came again opened %s", again.body)
 	}
 	c.refuse(http.StatusConflict, "ended", "DELETE", "/v1/visits/"+first, "")

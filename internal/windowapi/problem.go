@@ -50,19 +50,22 @@ func (p problem) in(acceptLanguage string) problem {
 func problemToken() problem {
 	return newProblem("token", http.StatusUnauthorized,
 		text{"令牌缺失或无效", "本电脑没有有效的令牌，评价未发起。请管理员在评价器上运行 ratingctl token add，并在请求头写 Authorization: Bearer 和令牌。"},
-		text{"The token is missing or not valid", "This PC is not known to the box, and nothing was done. Let the administrator run ratingctl token add on the box, and send Authorization: Bearer with the token."})
+		text{"The token is missing or not valid", "This PC is not known to the box, and nothing was done. Let the administrator run ratingctl " +
+			"token add on the box, and send Authorization: Bearer with the token."})
 }
 
 func problemHost(host string) problem {
 	return newProblem("origin", http.StatusForbidden,
 		text{"访问地址不允许", fmt.Sprintf("评价器不接受以 %q 为名的访问，以防网页冒用。请使用评价器的 IP 地址，或由管理员将该名称加入 window_api.hosts。", host)},
-		text{"The host is not allowed", fmt.Sprintf("The box does not go by the name %q, which protects it from web pages that use names of their own. Use its IP address, or let the administrator add the name to window_api.hosts.", host)})
+		text{"The host is not allowed", fmt.Sprintf("The box does not go by the name %q, which protects it from web pages that use names of "+
+			"their own. Use its IP address, or let the administrator add the name to window_api.hosts.", host)})
 }
 
 func problemOrigin(origin string) problem {
 	return newProblem("origin", http.StatusForbidden,
 		text{"网页来源不允许", fmt.Sprintf("来自 %q 的网页不可调用评价器。如为本单位业务系统，请管理员将其来源加入 window_api.origins。", origin)},
-		text{"The origin is not allowed", fmt.Sprintf("Pages from %q may not call the box. If it is the hall's business system, let the administrator add its origin to window_api.origins.", origin)})
+		text{"The origin is not allowed", fmt.Sprintf("Pages from %q may not call the box. If it is the hall's business system, let the "+
+			"administrator add its origin to window_api.origins.", origin)})
 }
 
 func problemNotFound() problem {
@@ -80,7 +83,8 @@ func problemMethod() problem {
 func problemNoVisit() problem {
 	return newProblem("no-visit", http.StatusNotFound,
 		text{"没有这次评价", "评价器不知道这个编号：可能写错，或已过去很久。请检查编号，需要时重新发起。"},
-		text{"There is no such visit", "The box does not know the id: it is mistyped or long ago. Check it, and open a new visit where one is needed."})
+		text{"There is no such visit", "The box does not know the id: it is mistyped or long ago. Check it, and open a new visit where one is " +
+			"needed."})
 }
 
 func problemEnded(o rating.Outcome) problem {
@@ -100,7 +104,8 @@ func problemMediaType() problem {
 func problemTooLarge() problem {
 	return newProblem("too-large", http.StatusRequestEntityTooLarge,
 		text{"请求太大", fmt.Sprintf("请求体最多 %d KiB，其中办件记录后最多 %d KiB，请求未处理。请减少办件数量或去掉事项名称。", maxBody>>10, rating.MaxVisit>>10)},
-		text{"The request is too large", fmt.Sprintf("A body may have %d KiB, and a visit %d KiB as it is recorded; nothing was done. Send fewer cases, or leave their names out.", maxBody>>10, rating.MaxVisit>>10)})
+		text{"The request is too large", fmt.Sprintf("A body may have %d KiB, and a visit %d KiB as it is recorded; nothing was done. Send "+
+			"fewer cases, or leave their names out.", maxBody>>10, rating.MaxVisit>>10)})
 }
 
 func problemTooSlow() problem {
@@ -112,7 +117,8 @@ func problemTooSlow() problem {
 func problemTooMany(seconds int) problem {
 	p := newProblem("too-many", http.StatusTooManyRequests,
 		text{"请求太频繁", "评价器暂不处理更多请求。请按 Retry-After 等待后重试；查询结果请用 ?wait=25s 或 /v1/events，不要频繁轮询。"},
-		text{"Too many requests", "The box takes no more at present. Wait as Retry-After says and try again; follow a visit by ?wait=25s or /v1/events in place of polling."})
+		text{"Too many requests", "The box takes no more at present. Wait as Retry-After says and try again; follow a visit by ?wait=25s or " +
+			"/v1/events in place of polling."})
 	p.retryAfter = seconds
 	return p
 }
@@ -120,19 +126,22 @@ func problemTooMany(seconds int) problem {
 func problemNoPrint() problem {
 	return newProblem("no-print", http.StatusForbidden,
 		text{"不允许打印二维码", "评价器没有开放打印，屏幕上的二维码仍可使用。需要在回执上打印时，请管理员设置 window_api.print_qr = true。"},
-		text{"Printing the QR code is not allowed", "The code on the screen works. To print it on receipts let the administrator set window_api.print_qr = true."})
+		text{"Printing the QR code is not allowed", "The code on the screen works. To print it on receipts let the administrator set " +
+			"window_api.print_qr = true."})
 }
 
 func problemInternal() problem {
 	return newProblem("internal", http.StatusInternalServerError,
 		text{"评价器内部错误", "请求可能没有完成。请稍后重试；如仍失败，请管理员在评价器上运行 ratingctl doctor。"},
-		text{"The box has an internal error", "The request may not have been carried out. Try again; if it fails again, let the administrator run ratingctl doctor on the box."})
+		text{"The box has an internal error", "The request may not have been carried out. Try again; if it fails again, let the administrator " +
+			"run ratingctl doctor on the box."})
 }
 
 func problemKeyReused() problem {
 	return newProblem("key-reused", http.StatusUnprocessableEntity,
 		text{"Idempotency-Key 已用于另一请求", "同一个键此前的请求内容不同，本次未发起。每次新的评价请用新的键，重试时内容须与原请求完全一致。"},
-		text{"The Idempotency-Key belongs to another request", "An earlier request with this key had another body, so nothing was opened. Use a new key for each visit, and repeat a request byte by byte."})
+		text{"The Idempotency-Key belongs to another request", "An earlier request with this key had another body, so nothing was opened. Use " +
+			"a new key for each visit, and repeat a request byte by byte."})
 }
 
 // problemInvalid says of one field what is wrong, in Chinese and in English.

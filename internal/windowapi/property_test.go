@@ -120,8 +120,10 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		v := g.draw(r, map[string]any{"$ref": schema}, "")
 		places := placesOf(v, nil)
 		places = append(places, []any{"unknown"})
-		value := rapid.SampledFrom([]any{nil, 0, 1, -1, 600, 601, 1.5, "", "x", "a b", "staff", "batch", true, false, strings.Repeat("长", 120), strings.Repeat("长", 121),
-			strings.Repeat("x", 64), strings.Repeat("x", 65), "tab\t", []any{}, []any{"staff"}, []any{"level"}, map[string]any{}, map[string]any{"level": 5}}).Draw(r, "value")
+		value := rapid.SampledFrom([]any{nil, 0, 1, -1, 600, 601, 1.5, "", "x", "a b", "staff", "batch", true, false, strings.Repeat("长", 120),
+			strings.Repeat("长", 121),
+			strings.Repeat("x", 64), strings.Repeat("x", 65), "tab\t", []any{}, []any{"staff"}, []any{"level"}, map[string]any{},
+			map[string]any{"level": 5}}).Draw(r, "value")
 		v = put(v, rapid.SampledFrom(places).Draw(r, "place"), value)
 		body := encode(v)
 		allowed := c.allowed(method, path, body)

@@ -142,7 +142,8 @@ func (j visitJSON) check() *problem {
 	}
 	if j.Separate && len(j.visit().Completed()) > rating.MaxSeparate {
 		c.bad("/separate", fmt.Sprintf("逐项评价最多 %d 个办结的办件，更多请整体评价或分次发起。", rating.MaxSeparate),
-			fmt.Sprintf("At most %d completed cases are asked about one by one; ask about the theme as a whole, or open several visits.", rating.MaxSeparate))
+			fmt.Sprintf("At most %d completed cases are asked about one by one; ask about the theme as a whole, or open several visits.",
+				rating.MaxSeparate))
 	}
 	if !slices.Contains([]rating.Grouping{rating.Single, rating.Batch, rating.Theme}, j.Grouping) {
 		c.bad("/grouping", "应为 single、batch 或 theme。", "It must be single, batch or theme.")
@@ -186,12 +187,14 @@ func (c *checker) staff(at string, s staffJSON) {
 
 func (c *checker) code(pointer, s string) {
 	if len(s) > rating.MaxCode || strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0 {
-		c.bad(pointer, fmt.Sprintf("最多 %d 个可打印 ASCII 字符，不含空格。", rating.MaxCode), fmt.Sprintf("At most %d printable ASCII characters without spaces are allowed.", rating.MaxCode))
+		c.bad(pointer, fmt.Sprintf("最多 %d 个可打印 ASCII 字符，不含空格。", rating.MaxCode),
+			fmt.Sprintf("At most %d printable ASCII characters without spaces are allowed.", rating.MaxCode))
 	}
 }
 
 func (c *checker) name(pointer, s string) {
 	if utf8.RuneCountInString(s) > rating.MaxName || strings.IndexFunc(s, unicode.IsControl) >= 0 {
-		c.bad(pointer, fmt.Sprintf("最多 %d 个字，不含控制字符。", rating.MaxName), fmt.Sprintf("At most %d characters without control characters are allowed.", rating.MaxName))
+		c.bad(pointer, fmt.Sprintf("最多 %d 个字，不含控制字符。", rating.MaxName), fmt.Sprintf("At most %d characters without control characters are "+
+			"allowed.", rating.MaxName))
 	}
 }

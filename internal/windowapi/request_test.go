@@ -14,8 +14,10 @@ import (
 // FuzzNewVisit holds that what is read from a request is what the description allows, and what is refused is explained.
 func FuzzNewVisit(f *testing.F) {
 	for _, s := range []string{
-		`{}`, `{"staff":{"id":"0417","name":"王丽"},"wait_sec":60}`, `{"subjects":["staff","matter"],"grouping":"batch","cases":[{"project_no":"1","task_code":"T","task_name":"n","completed":true},{"project_no":"2","task_code":"T"}]}`,
-		`{"grouping":"theme","separate":true}`, `{"cases":null}`, `{"a":1}`, `{"wait_sec":1e0}`, `{"wait_sec":1.5}`, `{"staff":{"id":"a","id":"b"}}`, `{"Staff":{}}`, `[]`, `{} {}`, "{\"staff\":{\"name\":\"\xff\"}}",
+		`{}`, `{"staff":{"id":"0417","name":"王丽"},"wait_sec":60}`, `{"subjects":["staff","matter"],"grouping":"batch",` +
+			`"cases":[{"project_no":"1","task_code":"T","task_name":"n","completed":true},{"project_no":"2","task_code":"T"}]}`,
+		`{"grouping":"theme","separate":true}`, `{"cases":null}`, `{"a":1}`, `{"wait_sec":1e0}`, `{"wait_sec":1.5}`,
+		`{"staff":{"id":"a","id":"b"}}`, `{"Staff":{}}`, `[]`, `{} {}`, "{\"staff\":{\"name\":\"\xff\"}}",
 		`{"staff":{"name":"\u0000"}}`, `{"staff":{"name":"\ud800"}}`, `{"subjects":["staff","staff"]}`,
 	} {
 		f.Add([]byte(s))
@@ -47,7 +49,8 @@ func FuzzNewVisit(f *testing.F) {
 		if err := schema.Validate(v); err != nil {
 			t.Errorf("%q was read, and the description does not allow it: %v", body, err)
 		}
-		if b, err := json.Marshal(visit); err == nil && strings.Contains(string(b), "\ufffd") && !strings.Contains(string(body), "\ufffd") && !strings.Contains(strings.ToLower(string(body)), `\ufffd`) {
+		if b, err := json.Marshal(visit); err == nil && strings.Contains(string(b), "\ufffd") && !strings.Contains(string(body), "\ufffd") &&
+			!strings.Contains(strings.ToLower(string(body)), `\ufffd`) {
 			t.Errorf("%q was changed: %s", body, b)
 		}
 	})

@@ -169,7 +169,8 @@ func (t *Tokens) refresh() {
 		t.info, t.trouble = nil, nil
 		clear(t.byHash)
 		return
-	case err == nil && t.trouble == nil && t.info != nil && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) && info.Size() == t.info.Size():
+	case err == nil && t.trouble == nil && t.info != nil && os.SameFile(info, t.info) && info.ModTime().Equal(t.info.ModTime()) &&
+		info.Size() == t.info.Size():
 		return
 	}
 	clear(t.byHash)

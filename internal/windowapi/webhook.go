@@ -166,7 +166,8 @@ func (h *Webhook) post(ctx context.Context, id string, body []byte) error {
 	switch {
 	case resp.StatusCode == http.StatusGone:
 		return errGone
-	case slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity}, resp.StatusCode):
+	case slices.Contains([]int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity}, resp.StatusCode):
 		// Any other answer may be about the receiver and not about the event.
 		return fmt.Errorf("%w: %s", errRefused, resp.Status)
 	case resp.StatusCode/100 != 2:

@@ -118,7 +118,8 @@ func TestWebhook(t *testing.T) {
 		if diff := cmp.Diff(want, r.taken()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if len(r.tried) != 5 || r.tried[1].Sub(r.tried[0]) != time.Second || r.tried[2].Sub(r.tried[1]) != 2*time.Second || r.tried[3].Sub(r.tried[2]) != 4*time.Second {
+		if len(r.tried) != 5 || r.tried[1].Sub(r.tried[0]) != time.Second || r.tried[2].Sub(r.tried[1]) != 2*time.Second ||
+			r.tried[3].Sub(r.tried[2]) != 4*time.Second {
 			t.Errorf("tried at %v", r.tried)
 		}
 		cancel()

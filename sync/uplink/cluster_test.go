@@ -36,13 +36,17 @@ func TestAClusterWhoseNodesDie(t *testing.T) {
 	}
 	k := newKeys(t)
 	centre := centreOf(t, c, k.centre, public(k.box))
-	config, err := wire.Seal(k.centre, wire.ConfigPurpose, &wire.Config{Device: "box-1", Window: rating.Window{ID: "A1", Name: "综合", Hall: "市民中心", Generation: 3}})
+	config, err := wire.Seal(k.centre, wire.ConfigPurpose,
+		&wire.Config{Device: "box-1", Window: rating.Window{ID: "A1", Name: "综合", Hall: "市民中心", Generation: 3}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	centre.client.Publish(wire.Topic("box-1", wire.ConfigChannel), 1, true, config)
 	// A node learns of a retained message a moment after it was published at another, and who subscribes meanwhile misses it.
-	patiently(t, "the retained message at each node", func() bool { return keptAt(t, c.Address(0)) && keptAt(t, c.Address(1)) && keptAt(t, c.Address(2)) })
+	patiently(t, "the retained message at each node", func() bool {
+		return keptAt(t, c.Address(0)) && keptAt(t, c.Address(1)) &&
+			keptAt(t, c.Address(2))
+	})
 	log := newMemory()
 	l, _ := startLinkTo(t, brokers, k, log, AckCentre)
 	records := func(n uint64, why string) {
@@ -89,7 +93,8 @@ func patiently(t *testing.T, what string, f func() bool) {
 func untilLogin(t *testing.T, address string) {
 	t.Helper()
 	patiently(t, "a login at "+address, func() bool {
-		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("first").SetAutoReconnect(false).SetConnectTimeout(5 * time.Second))
+		client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("first").SetAutoReconnect(false).
+			SetConnectTimeout(5 * time.Second))
 		tok := client.Connect()
 		defer client.Disconnect(0)
 		return tok.WaitTimeout(5*time.Second) && tok.Error() == nil
@@ -100,8 +105,10 @@ func untilLogin(t *testing.T, address string) {
 func centreOf(t *testing.T, cluster *nats.Cluster, key ed25519.PrivateKey, box ed25519.PublicKey) *centre {
 	t.Helper()
 	c := &centre{t: t, key: key, box: box, got: make(map[uint64][]byte), answer: (*centre).ack}
-	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + cluster.Address(1)).AddBroker("tcp://" + cluster.Address(2)).AddBroker("tcp://" + cluster.Address(0)).
-		SetClientID("centre-1").SetConnectTimeout(5 * time.Second).SetKeepAlive(2 * time.Second).SetPingTimeout(2 * time.Second).SetMaxReconnectInterval(time.Second).SetOrderMatters(false).
+	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + cluster.Address(1)).AddBroker("tcp://" + cluster.Address(2)).
+		AddBroker("tcp://" + cluster.Address(0)).
+		SetClientID("centre-1").SetConnectTimeout(5 * time.Second).SetKeepAlive(2 * time.Second).SetPingTimeout(2 * time.Second).
+		SetMaxReconnectInterval(time.Second).SetOrderMatters(false).
 		SetOnConnectHandler(func(cl mqtt.Client) { cl.Subscribe(wire.AllDevices(wire.RecordsChannel)+"/+", 1, c.receive) }))
 	if tok := c.client.Connect(); !tok.WaitTimeout(30*time.Second) || tok.Error() != nil {
 		t.Fatalf("centre: %v", tok.Error())

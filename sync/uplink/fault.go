@@ -34,7 +34,8 @@ type StageError struct {
 
 // Error says where and why.
 func (e *StageError) Error() string {
-	doing := map[Stage]string{StageReach: "reach the broker", StageTLS: "trust the broker", StageLogin: "log in", StageSubscribe: "subscribe"}[e.At]
+	doing := map[Stage]string{StageReach: "reach the broker", StageTLS: "trust the broker", StageLogin: "log in",
+		StageSubscribe: "subscribe"}[e.At]
 	if doing == "" {
 		return e.Err.Error()
 	}
@@ -120,7 +121,8 @@ func FaultOf(err error) Fault {
 	for _, known := range []struct {
 		err   error
 		fault Fault
-	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrNobodyReads, FaultNobody}, {ErrUnproven, FaultUnproven}, {ErrAway, FaultAway},
+	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrNobodyReads, FaultNobody}, {ErrUnproven, FaultUnproven},
+		{ErrAway, FaultAway},
 		{ErrOtherCentre, FaultOtherCentre}, {ErrNoConfig, FaultNotEnrolled}, {ErrNoAnswer, FaultSilent}, {ErrBusy, FaultSilent}} {
 		if errors.Is(err, known.err) {
 			return known.fault

@@ -32,7 +32,8 @@ func TestHerd(t *testing.T) {
 	} {
 		fmt.Fprintf(&b, "| %s | %s |\n", c.name, newHerd(t, c.lasts, c.silent).comeBack(0))
 	}
-	fmt.Fprintln(&b, "\n| handshakes the broker makes in a second | connections attempted in the worst second | handshakes in the worst second | half are back | 99 % | all |")
+	fmt.Fprintln(&b, "\n| handshakes the broker makes in a second | connections attempted in the worst second | handshakes in the worst "+
+		"second | half are back | 99 % | all |")
 	fmt.Fprintln(&b, "| --- | --- | --- | --- | --- | --- |")
 	for _, rate := range []int{250, 500, 1000, 2000, 5000} {
 		fmt.Fprintf(&b, "| %d | %s |\n", rate, newHerd(t, time.Hour, true).comeBack(rate))

@@ -33,7 +33,8 @@ func TestHostileBrokersCostNothing(t *testing.T) {
 	}
 	attempts(3)
 	before := runtime.NumGoroutine()
-	for _, f := range []faultnet.Behaviour{faultnet.Hangup, faultnet.Portal, faultnet.NoLogin, faultnet.Mute, faultnet.Indifferent, faultnet.BlackHole} {
+	for _, f := range []faultnet.Behaviour{faultnet.Hangup, faultnet.Portal, faultnet.NoLogin, faultnet.Mute, faultnet.Indifferent,
+		faultnet.BlackHole} {
 		proxy.Set(f)
 		for range 10 { // the mute ones are ended from this side, as a network does
 			attempts(1)

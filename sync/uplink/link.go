@@ -40,7 +40,8 @@ type receiver struct {
 func (u *Uplink) Link() Link {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	l := Link{Connected: u.connected.Load(), Err: u.link.err, Acked: u.link.acked, Waiting: u.link.waiting, TooLarge: slices.Clone(u.stuck.records)}
+	l := Link{Connected: u.connected.Load(), Err: u.link.err, Acked: u.link.acked, Waiting: u.link.waiting,
+		TooLarge: slices.Clone(u.stuck.records)}
 	r := u.link.receiver
 	switch {
 	case u.cfg.AckMode == AckBroker && l.Connected && !r.online && (r.known || r.why != nil || time.Since(r.since) >= receiverPatience):

@@ -21,7 +21,8 @@ func rulesOf(t *testing.T, rules string) debian {
 	t.Helper()
 	b := newMosquitto(t)
 	path := b.Config + ".acl"
-	err := errors.Join(os.WriteFile(path, []byte("topic readwrite #\nuser box-1\n"+rules), 0o600), appendFile(b.Config, "user root\nacl_file "+path+"\n"))
+	err := errors.Join(os.WriteFile(path, []byte("topic readwrite #\nuser box-1\n"+rules), 0o600),
+		appendFile(b.Config, "user root\nacl_file "+path+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +208,8 @@ func TestTheLinkSaysWhyThereIsNone(t *testing.T) {
 		t.Cleanup(b.stop)
 	}
 	password := newMosquitto(t)
-	if err := os.WriteFile(password.Config, []byte("listener "+port(t, password.Address)+" 127.0.0.1\nallow_anonymous false\n"), 0o600); err != nil {
+	if err := os.WriteFile(password.Config, []byte("listener "+port(t, password.Address)+" 127.0.0.1\nallow_anonymous false\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	password.start(t)

@@ -46,7 +46,8 @@ func TestProbeProvesTheWay(t *testing.T) {
 			if c.centre {
 				startCentre(t, b.address(), k.centre, public(k.box))
 			}
-			payload, err := wire.Seal(k.centre, wire.ConfigPurpose, &wire.Config{Device: "box-1", Window: rating.Window{ID: "w1", Name: "1", Hall: "h", Generation: 1}})
+			payload, err := wire.Seal(k.centre, wire.ConfigPurpose,
+				&wire.Config{Device: "box-1", Window: rating.Window{ID: "w1", Name: "1", Hall: "h", Generation: 1}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -192,7 +192,8 @@ func TestSilenceOutlastsAConnection(t *testing.T) {
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose, &wire.Ack{Device: "box-1", Epoch: 7, Through: 1, Head: rating.HashOf(log.record(1))})}
+		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose,
+			&wire.Ack{Device: "box-1", Epoch: 7, Through: 1, Head: rating.HashOf(log.record(1))})}
 		synctest.Wait()
 		if got := u.Link(); got.Fault != "" {
 			t.Errorf("after an acknowledgement: %+v", got)
@@ -240,7 +241,8 @@ func TestAPanicIsAFaultOfItsOwn(t *testing.T) {
 		for range len(lines) + 1 {
 			w = <-lines
 		}
-		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose, &wire.Ack{Device: "box-1", Epoch: 7, Through: 1, Head: rating.HashOf(log.record(1))})}
+		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose,
+			&wire.Ack{Device: "box-1", Epoch: 7, Through: 1, Head: rating.HashOf(log.record(1))})}
 		synctest.Wait()
 		if got := u.Link(); got.Fault != "" || log.Released() != 1 {
 			t.Errorf("after an acknowledgement: %+v, released through %d", got, log.Released())

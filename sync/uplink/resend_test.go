@@ -255,7 +255,8 @@ func TestResendRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	r.follow()
 	for _, args := range []map[string]string{
 		nil, {"epoch": rating.Epoch(8).String(), "first": "1", "last": "2"}, {"epoch": rating.Epoch(7).String(), "first": "0", "last": "2"},
-		{"epoch": rating.Epoch(7).String(), "first": "3", "last": "2"}, {"epoch": rating.Epoch(7).String(), "first": "1", "last": "18446744073709551615"},
+		{"epoch": rating.Epoch(7).String(), "first": "3", "last": "2"},
+		{"epoch": rating.Epoch(7).String(), "first": "1", "last": "18446744073709551615"},
 	} {
 		if err := r.askedAgain(wire.Command{Args: args}); err == nil || r.resend != (resend{}) {
 			t.Errorf("%v was taken", args)

@@ -282,7 +282,8 @@ func (u *Uplink) acknowledged(a wire.Ack) bool {
 	}
 	if !u.holds(a.Through, a.Head) {
 		u.count(func(s *Stats) { s.Stale++ })
-		u.cfg.Logger.Error("an acknowledgement is for another record than this box has under that number; there may be a second box with its name and key, as after a card was copied",
+		u.cfg.Logger.Error("an acknowledgement is for another record than this box has under that number; there may be a second box with its "+
+			"name and key, as after a card was copied",
 			"through", a.Through)
 		return false
 	}

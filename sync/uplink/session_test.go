@@ -40,7 +40,8 @@ func (w *wireless) connection() *connection {
 func bench(t *testing.T, log *memory, k keys, dial func() (*connection, error)) *Uplink {
 	t.Helper()
 	u, err := New(Config{
-		Brokers: []string{"mqtt://mqtt.example.com"}, Key: k.box, Centre: public(k.centre), Log: log, Health: func() wire.Health { return wire.Health{V: 1} },
+		Brokers: []string{"mqtt://mqtt.example.com"}, Key: k.box, Centre: public(k.centre), Log: log,
+		Health:   func() wire.Health { return wire.Health{V: 1} },
 		Presence: wire.Presence{V: 1}, Now: time.Now, Random: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -263,7 +264,8 @@ func TestAnOldAcknowledgementIsNotBelieved(t *testing.T) {
 		name string
 		ack  wire.Ack
 		want bool
-	}{{"another box", foreign, false}, {"another epoch", epoch, false}, {"never written", beyond, false}, {"of a copied card", clone, false}, {"good", good, true}, {"again", old, false}} {
+	}{{"another box", foreign, false}, {"another epoch", epoch, false}, {"never written", beyond, false}, {"of a copied card", clone, false},
+		{"good", good, true}, {"again", old, false}} {
 		if got := u.acknowledged(c.ack); got != c.want {
 			t.Errorf("%s: released %t, want %t", c.name, got, c.want)
 		}
@@ -285,7 +287,8 @@ func TestWhatAnEarlierRunSentIsReleased(t *testing.T) {
 		u := bench(t, log, k, func() (*connection, error) { return w.connection(), nil })
 		stop := background(t, u)
 		w.next()
-		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose, &wire.Ack{Device: "box-1", Epoch: 7, Through: 9000, Head: rating.HashOf(log.record(9000))})}
+		w.messages <- message{wire.AckChannel, sealed(t, k.centre, wire.AckPurpose,
+			&wire.Ack{Device: "box-1", Epoch: 7, Through: 9000, Head: rating.HashOf(log.record(9000))})}
 		synctest.Wait()
 		if log.Released() != 9000 {
 			t.Errorf("released through %d of 9000", log.Released())
@@ -375,7 +378,8 @@ func TestConfigurationsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Config){
-		"broker": func(c *Config) { c.Brokers[0] = "http://mqtt.example.com" }, "no host": func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
+		"broker":    func(c *Config) { c.Brokers[0] = "http://mqtt.example.com" },
+		"no host":   func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
 		"no broker": func(c *Config) { c.Brokers = nil }, "mode": func(c *Config) { c.AckMode = "none" },
 		"key": func(c *Config) { c.Key = nil }, "centre": func(c *Config) { c.Centre = c.Centre[1:] }, "log": func(c *Config) { c.Log = nil },
 		"clock": func(c *Config) { c.Now = nil }, "randomness": func(c *Config) { c.Random = nil }, "logger": func(c *Config) { c.Logger = nil },

@@ -160,7 +160,8 @@ func (u *Uplink) examine(ctx context.Context, seq uint64, losses int) {
 	all := append(slices.Clone(u.stuck.records), s)
 	slices.SortFunc(all, func(a, b wire.Stuck) int { return int(a.Seq) - int(b.Seq) })
 	u.setStuck(all)
-	u.cfg.Logger.Error("a record is larger than the broker takes; it stays here, and those behind it are sent; raise the broker's limit (mosquitto: message_size_limit, max_packet_size; NATS: max_payload)",
+	u.cfg.Logger.Error("a record is larger than the broker takes; it stays here, and those behind it are sent; raise the broker's limit "+
+		"(mosquitto: message_size_limit, max_packet_size; NATS: max_payload)",
 		"seq", s.Seq, "bytes", s.Bytes, "limit", s.Limit)
 }
 

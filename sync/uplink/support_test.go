@@ -117,7 +117,8 @@ type centre struct {
 func startCentre(t *testing.T, address string, key ed25519.PrivateKey, box ed25519.PublicKey) *centre {
 	t.Helper()
 	c := &centre{t: t, key: key, box: box, got: make(map[uint64][]byte), answer: (*centre).ack}
-	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("centre").SetMaxReconnectInterval(200 * time.Millisecond).
+	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("centre").
+		SetMaxReconnectInterval(200 * time.Millisecond).
 		SetOnConnectHandler(func(cl mqtt.Client) { cl.Subscribe(wire.Shared("central", wire.RecordsChannel), 1, c.receive) }))
 	if tok := c.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatalf("centre: %v", tok.Error())
@@ -145,7 +146,8 @@ func (c *centre) receive(_ mqtt.Client, m mqtt.Message) {
 
 // ack answers as it should be. It needs mu.
 func (c *centre) ack(b wire.Batch) {
-	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through, Head: rating.HashOf(c.got[c.through]), First: b.First, Last: b.Last()})
+	c.send(c.key, wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: c.through, Head: rating.HashOf(c.got[c.through]), First: b.First,
+		Last: b.Last()})
 }
 
 func (c *centre) send(key ed25519.PrivateKey, a wire.Ack) {

@@ -78,13 +78,15 @@ func (t *trust) verify(shown []*x509.Certificate, name string, roots *x509.CertP
 	case !errors.As(err, &invalid) || invalid.Reason != x509.Expired:
 		return fmt.Errorf("the broker's certificate is not trusted: %w", err)
 	case !synced:
-		return fmt.Errorf("the broker's certificate ended on %s, which is past (this box's clock is not set, but it knows that %s has passed); renew it at the broker: %w",
+		return fmt.Errorf("the broker's certificate ended on %s, which is past (this box's clock is not set, but it knows that %s has passed); "+
+			"renew it at the broker: %w",
 			invalid.Cert.NotAfter.UTC().Format(time.DateOnly), o.CurrentTime.UTC().Format(time.DateOnly), err)
 	case o.CurrentTime.Before(invalid.Cert.NotBefore):
 		return fmt.Errorf("the broker's certificate begins on %s, and this box's clock, which the network has set, shows %s: %w",
 			invalid.Cert.NotBefore.UTC().Format(time.DateOnly), o.CurrentTime.UTC().Format(time.DateOnly), err)
 	default:
-		return fmt.Errorf("the broker's certificate ended on %s; renew it at the broker: %w", invalid.Cert.NotAfter.UTC().Format(time.DateOnly), err)
+		return fmt.Errorf("the broker's certificate ended on %s; renew it at the broker: %w", invalid.Cert.NotAfter.UTC().Format(time.DateOnly),
+			err)
 	}
 	var ends time.Time
 	for _, c := range chains[0] {

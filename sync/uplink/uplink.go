@@ -145,8 +145,9 @@ func New(c Config) (*Uplink, error) {
 		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")
 	}
 	c.fillIn()
-	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256), replies: make(chan wire.Reply, 16),
-		doubt: doubt{found: make(chan error, 1)}}
+	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256),
+		replies: make(chan wire.Reply, 16),
+		doubt:   doubt{found: make(chan error, 1)}}
 	u.trust.now, u.trust.synced = c.Now, c.Synced
 	if !c.Passed.IsZero() {
 		u.trust.passed.Store(c.Passed.UnixMilli())

@@ -224,7 +224,8 @@ func TestTakenOverByAClone(t *testing.T) {
 		l, _ := startLink(t, b.address(), k, log, AckCentre)
 		until(t, "the connection", l.Connected)
 		for range 3 {
-			clone := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + b.address()).SetClientID("hcp-box-1").SetUsername("box-1").SetAutoReconnect(false))
+			clone := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + b.address()).SetClientID("hcp-box-1").SetUsername("box-1").
+				SetAutoReconnect(false))
 			if tok := clone.Connect(); !tok.WaitTimeout(5*time.Second) || tok.Error() != nil {
 				t.Fatal(tok.Error())
 			}

@@ -67,7 +67,8 @@ func (w way) open(ctx context.Context) (net.Conn, seen, error) {
 
 // client logs in over a connection, whose owner closes it. Adjust adds what one client has and another does not. Lost, which may
 // be nil, tells that the connection has ended.
-func (w way) client(ctx context.Context, conn net.Conn, id string, lost <-chan error, adjust func(*mqtt.ClientOptions)) (mqtt.Client, error) {
+func (w way) client(ctx context.Context, conn net.Conn, id string, lost <-chan error, adjust func(*mqtt.ClientOptions)) (mqtt.Client,
+	error) {
 	o := mqtt.NewClientOptions().AddBroker(w.broker.String()).SetClientID(id).SetUsername(w.username).SetPassword(w.password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
 		SetConnectTimeout(w.limit).SetWriteTimeout(w.limit).SetPingTimeout(w.limit).
@@ -101,7 +102,8 @@ func (w way) subscribe(ctx context.Context, client mqtt.Client, lost <-chan erro
 		case topic == wire.ReceiverTopic:
 			receiver = !refused
 		case refused:
-			return false, &StageError{StageSubscribe, fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", w.username, topic)}
+			return false, &StageError{StageSubscribe, fmt.Errorf("the broker does not let %q read %s; look at the broker's access rules", w.username,
+				topic)}
 		}
 	}
 	return receiver, nil

@@ -51,7 +51,8 @@ const (
 // newWindow returns the window of a log that is released and written through the given seqs, and whose batches may have
 // maximum bytes. What an earlier run has sent is not known, so it may be everything that the log holds.
 func newWindow(released, last uint64, maximum int) window {
-	return window{released: released, sent: released, highest: max(last, released), limit: min(firstLimit, maximum), maximum: maximum, depth: thinFlights}
+	return window{released: released, sent: released, highest: max(last, released), limit: min(firstLimit, maximum), maximum: maximum,
+		depth: thinFlights}
 }
 
 // room reports whether another batch may be sent. After a silence one is enough to learn whether the centre is back.

@@ -180,7 +180,8 @@ func TestWindowFollowsTheLine(t *testing.T) {
 			t.Errorf("%d bytes/s: %d batches were on their way at once, want %d", line.rate, most, line.flights)
 		}
 		if busiest > line.maxBusy || share < line.minShare {
-			t.Errorf("%d bytes/s: %s queued, want at most %s; %.2f of the line used, want %.2f", line.rate, busiest, line.maxBusy, share, line.minShare)
+			t.Errorf("%d bytes/s: %s queued, want at most %s; %.2f of the line used, want %.2f", line.rate, busiest, line.maxBusy, share,
+				line.minShare)
 		}
 	}
 }

@@ -85,7 +85,8 @@ func (b Batch) SignedText() []byte {
 // would bind only a batch whose chain is whole, and a batch whose chain is broken must be provable too, so each record's
 // hash is in it.
 func BatchText(d rating.DeviceID, e rating.Epoch, first, released uint64, hashes []rating.Hash) []byte {
-	t := fmt.Appendf(make([]byte, 0, 96+len(hashes)*len(rating.Hash{})), "hcp/1 batch\n%s\n%s\n%d\n%d\n%d\n", d, e, first, len(hashes), released)
+	t := fmt.Appendf(make([]byte, 0, 96+len(hashes)*len(rating.Hash{})), "hcp/1 batch\n%s\n%s\n%d\n%d\n%d\n", d, e, first, len(hashes),
+		released)
 	for _, h := range hashes {
 		t = append(t, h[:]...)
 	}
@@ -95,8 +96,8 @@ func BatchText(d rating.DeviceID, e rating.Epoch, first, released uint64, hashes
 // Sign sets the signature.
 func (b *Batch) Sign(key ed25519.PrivateKey) { b.Signature = ed25519.Sign(key, b.SignedText()) }
 
-// Verify reports whether the signature is that of key's owner. The centre asks journal.CheckSignatures, which differs for some that no honest
-// box makes.
+// Verify reports whether the signature is that of key's owner. The centre asks journal.CheckSignatures, which differs for some that no
+// honest box makes.
 func (b Batch) Verify(key ed25519.PublicKey) bool {
 	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, b.SignedText(), b.Signature)
 }

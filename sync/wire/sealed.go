@@ -108,7 +108,8 @@ func OpenAck(key ed25519.PublicKey, payload []byte) (Ack, error) {
 		return Ack{}, err
 	}
 	if a.Epoch == 0 || a.Through > maxSafeInt || a.Through > 0 && a.Head == (rating.Hash{}) || len(a.Quarantined) > MaxBatchRecords {
-		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range, or without its head", a.Epoch, a.Through, len(a.Quarantined))
+		return Ack{}, fmt.Errorf("ack: epoch %s, through %d, %d quarantined: out of range, or without its head", a.Epoch, a.Through,
+			len(a.Quarantined))
 	}
 	if len(a.Kinds) > maxKinds {
 		return Ack{}, fmt.Errorf("ack: %d kinds of records, at most %d are allowed", len(a.Kinds), maxKinds)

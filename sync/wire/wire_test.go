@@ -80,10 +80,12 @@ func TestBatchesRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string][2]string{
-		"version": {`"v":1`, `"v":2`}, "count": {`"count":2`, `"count":3`}, "first": {`"first":3`, `"first":0`}, "released": {`"released":1`, `"released":3`},
+		"version": {`"v":1`, `"v":2`}, "count": {`"count":2`, `"count":3`}, "first": {`"first":3`, `"first":0`},
+		"released":       {`"released":1`, `"released":3`},
 		"record changed": {`"seq":4`, `"seq":5`}, "device": {`lz-0417`, `LZ`}, "epoch": {`0000000000000007`, `0000000000000000`},
 		"sig": {`"sig":"`, `"sig":"AAAA`}, "cut": {`]}`, ``}, "big number": {`"first":3`, `"first":9007199254740992`},
-		"name twice": {`"first":3`, `"first":3,"first":3`}, "other capitals": {`"first":3`, `"First":3`}, "more": {`]}`, `]}{}`}, "no records": {`"records":[`, `"records":7,"x":[`},
+		"name twice": {`"first":3`, `"first":3,"first":3`}, "other capitals": {`"first":3`, `"First":3`}, "more": {`]}`, `]}{}`},
+		"no records": {`"records":[`, `"records":7,"x":[`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changed := strings.Replace(string(payload), c[0], c[1], 1)
@@ -142,9 +144,11 @@ func TestEveryFullBatchFits(t *testing.T) {
 
 func TestSealed(t *testing.T) {
 	centre := key(3)
-	ack := Ack{Device: "lz-0417", Epoch: 7, Through: 12, Head: rating.HashOf([]byte("record 12")), Quarantined: []Quarantined{{Seq: 9, Reason: "level 9"}}, Time: 1_790_000_000_000,
+	ack := Ack{Device: "lz-0417", Epoch: 7, Through: 12, Head: rating.HashOf([]byte("record 12")),
+		Quarantined: []Quarantined{{Seq: 9, Reason: "level 9"}}, Time: 1_790_000_000_000,
 		First: 8, Last: 12, Kinds: rating.Kinds()}
-	cmd := Command{Device: "lz-0417", ID: "c1", Name: CommandPhoneRated, Args: map[string]string{"visit": "0000000000000005", "subject": "staff"}, Expires: 1_790_000_900_000}
+	cmd := Command{Device: "lz-0417", ID: "c1", Name: CommandPhoneRated,
+		Args: map[string]string{"visit": "0000000000000005", "subject": "staff"}, Expires: 1_790_000_900_000}
 	cfg := Config{Device: "lz-0417", Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心", Generation: 3}}
 	seal := func(p Purpose, v any) []byte {
 		payload, err := Seal(centre, p, v)
@@ -188,7 +192,8 @@ func TestTopics(t *testing.T) {
 	if d != "lz-0417" || c != AckChannel || err != nil {
 		t.Errorf("%s, %s, %v", d, c, err)
 	}
-	for _, s := range []string{"", "hcp/1/lz-0417", "hcp/2/lz-0417/ack", "hcp/1/LZ/ack", "hcp/1/lz-0417/ack/x", "hcp/1/+/ack", "hcp/1/lz-0417/secrets"} {
+	for _, s := range []string{"", "hcp/1/lz-0417", "hcp/2/lz-0417/ack", "hcp/1/LZ/ack", "hcp/1/lz-0417/ack/x", "hcp/1/+/ack",
+		"hcp/1/lz-0417/secrets"} {
 		if d, c, err := ParseTopic(s); err == nil {
 			t.Errorf("%q was read as %s, %s", s, d, c)
 		}
@@ -216,17 +221,20 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// TestWordsOfForeignBoxes: what a box says of itself reaches tables whose text holds no zeros. An ID that no centre makes is refused, and words lose them.
+// TestWordsOfForeignBoxes: what a box says of itself reaches tables whose text holds no zeros. An ID that no centre makes is refused, and
+// words lose them.
 func TestWordsOfForeignBoxes(t *testing.T) {
-	for id, ok := range map[string]bool{`f-1`: true, `~!`: true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, ``: false, `f-\u0000`: false,
-		`f-\n`: false, `f 1`: false, `f-\u007f`: false, `f-窗`: false, `f-\ud800`: false, "f-\xff": false} {
+	for id, ok := range map[string]bool{`f-1`: true, `~!`: true, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, ``: false,
+		`f-\u0000`: false,
+		`f-\n`:     false, `f 1`: false, `f-\u007f`: false, `f-窗`: false, `f-\ud800`: false, "f-\xff": false} {
 		if r, err := DecodeReply([]byte(`{"v":1,"id":"` + id + `"}`)); (err == nil) != ok {
 			t.Errorf("%q: %+v, %v", id, r, err)
 		}
 	}
 	const said = `a\u0000b\\u0000\"窗`
 	const want = `ab\u0000"窗`
-	r, err := DecodeReply([]byte(`{"v":1,"id":"f-1","error":"` + said + `","parts":[{"name":"` + said + `","code":"` + said + `","what":"` + said + `"}]}`))
+	r, err := DecodeReply([]byte(`{"v":1,"id":"f-1","error":"` + said + `","parts":[{"name":"` + said + `","code":"` + said + `","what":"` +
+		said + `"}]}`))
 	if err != nil || r.Error != want || len(r.Parts) != 1 || r.Parts[0] != (Part{want, want, want}) {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -236,7 +244,8 @@ func TestWordsOfForeignBoxes(t *testing.T) {
 	if p, err := DecodePresence([]byte(`{"v":1,"version":"` + said + `"}`)); err != nil || p.Version != want {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if h, err := DecodeHealth([]byte(`{"v":1,"state":"` + said + `","troubles":["` + said + `"]}`)); err != nil || h.State != want || h.Troubles[0] != want {
+	if h, err := DecodeHealth([]byte(`{"v":1,"state":"` + said + `","troubles":["` + said + `"]}`)); err != nil || h.State != want ||
+		h.Troubles[0] != want {
 		t.Errorf("%+v, %v", h, err)
 	}
 }

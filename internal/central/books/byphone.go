@@ -18,8 +18,8 @@ type ByPhone struct {
 // visitsLooked bounds the visits of a device among which OpenByPhone looks: a hostile box could open them without end.
 const visitsLooked = 1000
 
-// OpenByPhone returns up to n questions of a device's visits whose outcome has not come, that phones have answered since a moment and whose answers
-// count. The newest come first.
+// OpenByPhone returns up to n questions of a device's visits whose outcome has not come, that phones have answered since a moment and whose
+// answers count. The newest come first.
 func (b *Books) OpenByPhone(ctx context.Context, d rating.DeviceID, since time.Time, n int) (all []ByPhone, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		all, err = db.Query(ctx, tx, func(s db.Scanner) (p ByPhone, err error) {

@@ -14,7 +14,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// checkOpenVisitsRatedByPhone lets visits be opened, rated by phones and ended at many boxes, or some of it. What a box is still to be told follows from that.
+// checkOpenVisitsRatedByPhone lets visits be opened, rated by phones and ended at many boxes, or some of it. What a box is still to be told
+// follows from that.
 func checkOpenVisitsRatedByPhone(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, since := open(t), noon().Add(time.Minute)

@@ -17,7 +17,8 @@ const (
 	CaseCompleted CaseState = "completed" // and not rated yet
 	CaseRated     CaseState = "rated"
 	CaseDefault   CaseState = "default" // silence has become 基本满意 (article 14); nobody has said so
-	CaseRefused   CaseState = "refused" // it was rated, and a review has not adopted that (article 17): the next answer counts, and silence says nothing
+	// it was rated, and a review has not adopted that (article 17): the next answer counts, and silence says nothing
+	CaseRefused CaseState = "refused"
 )
 
 // Case is what the books know of a case.
@@ -79,8 +80,8 @@ func (b *Books) Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.Ca
 	return out, nil
 }
 
-// BatchTask returns of which task a batch is by its cases but for some, empty if nobody has said it (rating.CaseFile.BatchKey). Where old cases are of
-// several tasks it is always the same one of them.
+// BatchTask returns of which task a batch is by its cases but for some, empty if nobody has said it (rating.CaseFile.BatchKey). Where old
+// cases are of several tasks it is always the same one of them.
 func (b *Books) BatchTask(ctx context.Context, key string, but []rating.CaseKey) (task string, err error) {
 	text, args := readFiles+" WHERE batch = $1 AND batch <> 0", []any{groupHash(key)}
 	for _, k := range but {
@@ -101,7 +102,8 @@ func (b *Books) BatchTask(ctx context.Context, key string, but []rating.CaseKey)
 }
 
 func (f loadedFile) view() Case {
-	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.passed(), Counts: f.file.counts,
+	return Case{Key: rating.ParseCaseKey(f.project), CaseFile: f.file.CaseFile, Contact: f.file.contact, Deadline: f.file.passed(),
+		Counts:   f.file.counts,
 		Reminded: f.file.reminded != notReminded}
 }
 
@@ -117,8 +119,9 @@ type Waiting struct {
 	Begins int64
 }
 
-// Overdue returns up to n completed cases after a place in the list, whose periods began in days from since on and before a day (rating.ShanghaiDay), and whose
-// deadline has not been noted, and the place of the last. They are in the order of days, and those of a day in the order in which the books keep them.
+// Overdue returns up to n completed cases after a place in the list, whose periods began in days from since on and before a day
+// (rating.ShanghaiDay), and whose deadline has not been noted, and the place of the last. They are in the order of days, and those of a day
+// in the order in which the books keep them.
 func (b *Books) Overdue(ctx context.Context, after Due, since, before int64, n int) (all []Waiting, last Due, err error) {
 	type found struct {
 		Waiting
@@ -144,8 +147,8 @@ func (b *Books) Overdue(ctx context.Context, after Due, since, before int64, n i
 	return all, last, nil
 }
 
-// Silent returns up to n completed cases after a place in the list, whose periods began before a moment and that nobody has rated or reminded of, in the
-// order of those beginnings, and the place of the last.
+// Silent returns up to n completed cases after a place in the list, whose periods began before a moment and that nobody has rated or
+// reminded of, in the order of those beginnings, and the place of the last.
 func (b *Books) Silent(ctx context.Context, after Due, before int64, n int) (all []Case, last Due, err error) {
 	last = after
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
@@ -178,7 +181,8 @@ func (b *Books) CaseFigures(ctx context.Context) (f CaseFigures, err error) {
 			return f, s.Scan(&f.Cases, &f.Completed, &f.Rated, &f.Default)
 		}, t.of(`SELECT count(*), coalesce(sum(CASE WHEN begins > 0 THEN 1 ELSE 0 END), 0),
 			coalesce(sum(CASE WHEN begins > 0 AND counts > 0 THEN 1 ELSE 0 END), 0),
-			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 AND (presumed = 0 OR begins <= presumed) THEN 1 ELSE 0 END), 0) FROM {case} WHERE file <> ''`))
+			coalesce(sum(CASE WHEN begins > 0 AND counts = 0 AND deadline > 0 AND (presumed = 0 OR begins <= presumed) THEN 1 ELSE 0 END), 0)
+				FROM {case} WHERE file <> ''`))
 		if err == nil && len(all) == 1 {
 			f = all[0]
 			f.Unrated = f.Completed - f.Rated - f.Default

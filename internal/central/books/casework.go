@@ -25,7 +25,8 @@ type file struct {
 	row       row
 }
 
-// passed returns the deadline that has passed, 0 if none has: the five working days run anew where the period is known to begin later than was presumed.
+// passed returns the deadline that has passed, 0 if none has: the five working days run anew where the period is known to begin later than
+// was presumed.
 func (f *file) passed() int64 {
 	if f.presumed != 0 && f.Begins() > f.presumed {
 		return 0
@@ -297,8 +298,8 @@ func (s *state) visited(v *rating.Visit, area string, at rating.Stamp, believed 
 	return nil
 }
 
-// answered enters answers by a channel besides the box. One about a matter has a visit of its own, at no box; one about a person has that of a window
-// without a box, as the answer says it.
+// answered enters answers by a channel besides the box. One about a matter has a visit of its own, at no box; one about a person has that
+// of a window without a box, as the answer says it.
 func (s *state) answered(d decoded) error {
 	for i, a := range d.channelled {
 		if d.failed[i] != "" {

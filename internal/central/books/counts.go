@@ -38,7 +38,8 @@ const mostTallied = 100_000
 func (b *Books) Tally(ctx context.Context, from, to time.Time, within, but Within) (n Tally, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		var x statementText
-		x.add("SELECT count(*), coalesce(sum(CASE WHEN level <= 2 THEN 1 ELSE 0 END), 0) FROM (SELECT level FROM {evaluation} WHERE moment >= ", x.arg(from.UnixMilli()),
+		x.add("SELECT count(*), coalesce(sum(CASE WHEN level <= 2 THEN 1 ELSE 0 END), 0) FROM (SELECT level FROM {evaluation} WHERE moment >= ",
+			x.arg(from.UnixMilli()),
 			" AND moment < ", x.arg(to.UnixMilli()))
 		if within.Some {
 			x.add(" AND (")
@@ -51,7 +52,8 @@ func (b *Books) Tally(ctx context.Context, from, to time.Time, within, but Withi
 			x.add(")")
 		}
 		x.add(" LIMIT ", x.arg(mostTallied+1), ") x")
-		all, err := db.Query(ctx, tx, func(s db.Scanner) (n Tally, err error) { return n, s.Scan(&n.All, &n.Poor) }, t.of(x.text.String()), x.args...)
+		all, err := db.Query(ctx, tx, func(s db.Scanner) (n Tally, err error) { return n, s.Scan(&n.All, &n.Poor) }, t.of(x.text.String()),
+			x.args...)
 		if err == nil && len(all) == 1 {
 			n = all[0]
 			n.More = n.All > mostTallied
@@ -79,14 +81,16 @@ func (w Within) of(x *statementText, engine db.Engine, from, to time.Time) {
 	}
 }
 
-// Unrated counts the completed cases of some areas that nobody has rated and whose periods began in a time, To excluded. More says that there are more.
+// Unrated counts the completed cases of some areas that nobody has rated and whose periods began in a time, To excluded. More says that
+// there are more.
 func (b *Books) Unrated(ctx context.Context, from, to time.Time, areas []string) (n int64, more bool, err error) {
 	if len(areas) == 0 {
 		return 0, false, nil
 	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		var x statementText
-		x.add("SELECT count(*) FROM (SELECT begins FROM {case} WHERE waits = 1 AND counts = 0 AND begins >= ", x.arg(from.UnixMilli()), " AND begins < ", x.arg(to.UnixMilli()), " AND (")
+		x.add("SELECT count(*) FROM (SELECT begins FROM {case} WHERE waits = 1 AND counts = 0 AND begins >= ", x.arg(from.UnixMilli()),
+			" AND begins < ", x.arg(to.UnixMilli()), " AND (")
 		for i, a := range areas {
 			if i > 0 {
 				x.add(" OR ")

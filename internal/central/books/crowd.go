@@ -9,8 +9,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// What is decided together is bounded, since a box could else make one row of the journal take without end: rating's bounds hold, and what came
-// first has the room. What has none stands in the tables all the same, and is a finding.
+// What is decided together is bounded, since a box could else make one row of the journal take without end: rating's bounds hold, and what
+// came first has the room. What has none stands in the tables all the same, and is a finding.
 
 // maxContested bounds the evaluations of one start of a box that are decided anew when more is known of its time.
 const maxContested = 10_000
@@ -69,7 +69,8 @@ func (s *state) joined(d decoded, part int, c *cased, next rating.CaseFile) (rat
 		return len(g.members)
 	})
 	for _, key := range full {
-		errs = append(errs, s.findOf(d, Crowd, part, fmt.Sprintf("case %s: %q has %d cases before; it stands for itself", c.project, key, rating.MaxTogether)))
+		errs = append(errs, s.findOf(d, Crowd, part, fmt.Sprintf("case %s: %q has %d cases before; it stands for itself", c.project, key,
+			rating.MaxTogether)))
 	}
 	return next, errors.Join(errs...)
 }

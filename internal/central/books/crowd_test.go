@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// checkWhatIsDecidedTogetherIsBounded: a box answers about one case in more visits than are looked at, and more often about one visit. The history
-// counts the same, another box's answer has its room, the rest is a finding that counts, and chunks never show.
+// checkWhatIsDecidedTogetherIsBounded: a box answers about one case in more visits than are looked at, and more often about one visit. The
+// history counts the same, another box's answer has its room, the rest is a finding that counts, and chunks never show.
 func checkWhatIsDecidedTogetherIsBounded(t *testing.T, on engine) {
 	const visits, answers = rating.MaxContenders + 40, rating.MaxVisitAnswers + 30
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
@@ -108,7 +108,8 @@ func checkABatchHasAnEnd(t *testing.T, on engine) {
 		var h rating.History
 		var facts []journal.Fact
 		for i := range rating.MaxTogether + 2 {
-			f := rating.CaseFact{Area: cityA, ProjectNo: fmt.Sprint("p", i), TaskCode: "t", Batch: "B", CompletedAt: noon().UnixMilli(), AsOf: noon().UnixMilli()}
+			f := rating.CaseFact{Area: cityA, ProjectNo: fmt.Sprint("p", i), TaskCode: "t", Batch: "B", CompletedAt: noon().UnixMilli(),
+				AsOf: noon().UnixMilli()}
 			facts = append(facts, journal.Fact{Fact: f})
 			h.Tell(f, 0)
 		}
@@ -124,7 +125,8 @@ func checkABatchHasAnEnd(t *testing.T, on engine) {
 		c.append(t, keyed(1000, 1, ""))
 		w.enter(t, c.all())
 		h.Open(box, v)
-		h.Give(rating.Given{Device: box, Epoch: epoch, Seq: 2, Evaluation: rating.Evaluation{Visit: 1, Subject: rating.MatterSubject, Level: 3, Channel: rating.Keypad}})
+		h.Give(rating.Given{Device: box, Epoch: epoch, Seq: 2,
+			Evaluation: rating.Evaluation{Visit: 1, Subject: rating.MatterSubject, Level: 3, Channel: rating.Keypad}})
 		n, err := db1(w, "SELECT count(*) FROM {claim} WHERE standing = 1")
 		if d := h.Decide(); err != nil || int(n) != rating.MaxTogether || len(d[0].Items) != rating.MaxTogether {
 			t.Errorf("the answer counts for %d cases, by the history for %d, want %d; %v", n, len(d[0].Items), rating.MaxTogether, err)

@@ -154,7 +154,8 @@ func (b *Books) Bad(ctx context.Context, ids []int64, since int64) (bad []int64,
 	type told struct{ id, level, received int64 }
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		bad = nil
-		all, err := some(ctx, reader{tx, t, b.cfg.Journal}, func(s db.Scanner) (x told, err error) { return x, s.Scan(&x.id, &x.level, &x.received) },
+		all, err := some(ctx, reader{tx, t, b.cfg.Journal},
+			func(s db.Scanner) (x told, err error) { return x, s.Scan(&x.id, &x.level, &x.received) },
 			"SELECT id, level, received_at FROM {evaluation}", "id", ids)
 		for _, x := range all {
 			if rating.Level(x.level).Bad() && x.received >= since {

@@ -27,7 +27,8 @@ func checkAnEvaluationWithItsRivals(t *testing.T, on engine) {
 					if o.Cursor == e.Cursor || counted && o.Standing == rating.Counted {
 						t.Errorf("of %v count evaluation %d and %d", c.Item, e.Cursor, o.Cursor)
 					}
-					if one, ok, err := w.books.Evaluation(context.Background(), o.Cursor); err != nil || !ok || one.At != o.At || one.Level != o.Level || one.Moment() != o.Moment() {
+					if one, ok, err := w.books.Evaluation(context.Background(), o.Cursor); err != nil || !ok || one.At != o.At || one.Level != o.Level ||
+						one.Moment() != o.Moment() {
 						t.Errorf("evaluation %d is shown differently as a rival: %v", o.Cursor, err)
 					}
 				}

@@ -31,8 +31,8 @@
 // # What is searched for
 //
 // An evaluation has a moment that never moves, short hashes of its post and staff, and bits of its matters (found.go). A search (search.go,
-// finder.go) reads the indexes with these in the order of moments: by window, by what is rare, or all; and compares the words of what it finds. What one
-// page reads is bounded; it ends at a cursor from which the next one goes on.
+// finder.go) reads the indexes with these in the order of moments: by window, by what is rare, or all; and compares the words of what it
+// finds. What one page reads is bounded; it ends at a cursor from which the next one goes on.
 //
 // No cost grows with a device's history: rows of a log are read as far as a record touches them (lane.go).
 //
@@ -41,8 +41,8 @@
 // The tables carry a generation's number. Rebuild fills the next one beside and swaps in one transaction, in which the feed gets
 // what counts otherwise than before; it goes on where it was interrupted. Readers see the generation of their snapshot. Verify fills
 // one for the comparison only, brings both to one position, and compares all tables row by row, in one snapshot while the books go on.
-// What is decided together is bounded (crowd.go): of one device's answers those that came first contend. There alone the order of arrival shows,
-// which is the journal's.
+// What is decided together is bounded (crowd.go): of one device's answers those that came first contend. There alone the order of arrival
+// shows, which is the journal's.
 //
 // A change of what this package writes for the same rows raises SchemaVersion; one of the rules raises rating.RulesVersion.
 //

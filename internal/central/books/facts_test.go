@@ -122,8 +122,8 @@ func smsAnswer(project string, level rating.Level, at time.Time) journal.Answer 
 	return journal.Answer{Case: rating.CaseKey{Area: cityA, Project: project}, Level: level, Channel: rating.SMS, At: at.UnixMilli()}
 }
 
-// checkEqualNumbersOfTwoCities: an answer in one city says nothing of the case with the same number in another one, at boxes that know their
-// hall's area and at boxes of which only the centre does.
+// checkEqualNumbersOfTwoCities: an answer in one city says nothing of the case with the same number in another one, at boxes that know
+// their hall's area and at boxes of which only the centre does.
 func checkEqualNumbersOfTwoCities(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
@@ -177,7 +177,8 @@ func checkSilenceAndLateAnswers(t *testing.T, on engine) {
 		k := rating.CaseKey{Area: cityA, Project: "P"}
 		w.tell(t, "done", factOf("P", noon().UnixMilli()))
 		pass := func(k rating.CaseKey, holds bool) {
-			if _, err := w.journal.Pass(t.Context(), "deadline", k.String(), []journal.Passed{{Case: k, Deadline: noon().Add(time.Hour).UnixMilli(), LateHolds: holds}}); err != nil {
+			if _, err := w.journal.Pass(t.Context(), "deadline", k.String(),
+				[]journal.Passed{{Case: k, Deadline: noon().Add(time.Hour).UnixMilli(), LateHolds: holds}}); err != nil {
 				t.Fatal(err)
 			}
 			w.follow(t)
@@ -218,7 +219,8 @@ func checkSilenceAndLateAnswers(t *testing.T, on engine) {
 	})
 }
 
-// checkADefaultFallsWithALaterCompletion: the case waits anew when the completion is put later, and so does an answer that was given before it.
+// checkADefaultFallsWithALaterCompletion: the case waits anew when the completion is put later, and so does an answer that was given before
+// it.
 func checkADefaultFallsWithALaterCompletion(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
@@ -337,7 +339,8 @@ func checkUnratedCases(t *testing.T, on engine) {
 			from, to time.Time
 			areas    []string
 			want     int64
-		}{{from, to, []string{"620000000000"}, 3}, {from, to, []string{cityA}, 2}, {from, to, []string{"620102000000"}, 1}, {from, to, []string{cityA, cityB}, 3}, {from, to, nil, 0},
+		}{{from, to, []string{"620000000000"}, 3}, {from, to, []string{cityA}, 2}, {from, to, []string{"620102000000"}, 1},
+			{from, to, []string{cityA, cityB}, 3}, {from, to, nil, 0},
 			{from, from, []string{cityA}, 0}, {to, to.Add(time.Hour), []string{cityA}, 0}} {
 			if n, more, err := w.books.Unrated(w.context(), x.from, x.to, x.areas); err != nil || n != x.want || more {
 				t.Errorf("of %q from %s to %s: %d, %v, %v; want %d", x.areas, x.from, x.to, n, more, err, x.want)

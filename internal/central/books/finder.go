@@ -70,7 +70,8 @@ func (f *finder) apart(oldest int64, after Cursor) {
 	f.streams = nil
 	look := max(1, min(f.bounds.first, f.bounds.looked/4/max(1, len(stays)+len(f.posts))))
 	add := func(post, oldest int64, after Cursor) {
-		f.streams = append(f.streams, &stream{index: "post", where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest, at: after, look: look})
+		f.streams = append(f.streams, &stream{index: "post", where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest,
+			at: after, look: look})
 	}
 	for _, p := range f.posts {
 		add(p, oldest, after)
@@ -283,7 +284,8 @@ func (f *finder) inner(s *stream, x *statementText, columns string) {
 	}
 	x.add("WHERE ")
 	s.where(x)
-	x.add(" AND moment >= ", x.arg(s.oldest), " AND (moment, id) < (", x.arg(s.at.Moment), ", ", x.arg(s.at.ID), ") ORDER BY moment DESC, id DESC LIMIT ", x.arg(s.look))
+	x.add(" AND moment >= ", x.arg(s.oldest), " AND (moment, id) < (", x.arg(s.at.Moment), ", ", x.arg(s.at.ID),
+		") ORDER BY moment DESC, id DESC LIMIT ", x.arg(s.look))
 }
 
 // residual writes what of the search the index is not read by.

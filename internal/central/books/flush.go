@@ -83,7 +83,8 @@ func columns(table string) []string {
 	case "claim":
 		return []string{"cased", "evaluation", "overall", "direct", "standing"}
 	case "case":
-		return []string{"n", "item", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "presumed", "late_holds", "reminded", "counts", "waits"}
+		return []string{"n", "item", "project", "file", "begins", "day", "batch", "theme", "contact", "deadline", "presumed", "late_holds",
+			"reminded", "counts", "waits"}
 	case "finding":
 		return []string{"id", "device", "log", "kind", "first", "last", "count", "more", "detail", "found_at", "resolved_at"}
 	}
@@ -223,7 +224,8 @@ func (w *writer) evaluation(e *evaluation) {
 	}
 	w.put(e.row, "evaluation", e.id, e.visit.n, log, int64(e.seq), subjectNumber(e.question.Subject), e.question.Case, int64(e.level),
 		number(channels(), e.channel),
-		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), e.refusedText(), flag(e.contested),
+		int64(e.replaces), int64(e.at.Boot), e.at.Mono, e.at.Wall, synced, e.received, number(standings(), e.standing), e.refusedText(),
+		flag(e.contested),
 		e.submission, e.reasons, int64(e.catalogue), flag(e.texts), e.moment(), e.found.post, e.found.staff, e.found.tasks)
 }
 

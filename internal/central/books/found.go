@@ -10,12 +10,14 @@ import (
 	"haochaping/internal/rating"
 )
 
-// found is by what an evaluation is searched for: hashes, which let others through now and then, so that whoever searches compares the words too.
+// found is by what an evaluation is searched for: hashes, which let others through now and then, so that whoever searches compares the
+// words too.
 type found struct {
 	post, staff, tasks int64
 }
 
-// locate works out by what an evaluation is found: by what the record of its visit says, or by its case where it came by a channel without one.
+// locate works out by what an evaluation is found: by what the record of its visit says, or by its case where it came by a channel without
+// one.
 func (e *evaluation) locate() error {
 	e.found = found{}
 	v, err := e.visit.read()
@@ -46,7 +48,8 @@ func (e *evaluation) locate() error {
 	return nil
 }
 
-// areaOf returns where an answer by a channel belongs: the area of its case, else that of its window without a box, whose person it is about.
+// areaOf returns where an answer by a channel belongs: the area of its case, else that of its window without a box, whose person it is
+// about.
 func areaOf(about string, v *rating.Visit) string {
 	if area := rating.ParseCaseKey(about).Area; area != "" || v == nil {
 		return area
@@ -62,8 +65,8 @@ func (e *evaluation) moment() int64 {
 	return e.received
 }
 
-// Post is where an evaluation was given: a box with a generation of its configuration, and the window that the visit's record names. Of an answer by a
-// channel without a box it is the area of its case, or of its window without a box, alone.
+// Post is where an evaluation was given: a box with a generation of its configuration, and the window that the visit's record names. Of an
+// answer by a channel without a box it is the area of its case, or of its window without a box, alone.
 type Post struct {
 	Device     rating.DeviceID
 	Generation uint32
@@ -96,7 +99,8 @@ func taskBits(s string) int64 {
 	return 1<<a | 1<<b
 }
 
-// areaBounds returns the least and the greatest code of the areas in an area, as numbers. The zeros at the end of a code stand for all below it.
+// areaBounds returns the least and the greatest code of the areas in an area, as numbers. The zeros at the end of a code stand for all
+// below it.
 func areaBounds(code string) (low, high int64) {
 	stem := areaStem(code)
 	low, _ = strconv.ParseInt(code, 10, 64) // what is no code has nothing in it

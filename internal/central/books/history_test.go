@@ -155,7 +155,8 @@ func keyOf(e Entry) string {
 	return fmt.Sprint(e.Device, e.Seq, e.Text)
 }
 
-// judge has a review refuse some of what was answered, for all or some cases, and adopt some of that after all. It returns what holds in the end.
+// judge has a review refuse some of what was answered, for all or some cases, and adopt some of that after all. It returns what holds in
+// the end.
 func (l *life) judge(t *rapid.T, w *world, entries []Entry) map[string]*rating.Refusal {
 	out := make(map[string]*rating.Refusal)
 	for range rapid.IntRange(0, 3).Draw(t, "judged") {
@@ -168,7 +169,8 @@ func (l *life) judge(t *rapid.T, w *world, entries []Entry) map[string]*rating.R
 			a.Cases = []string{rating.CaseKey{Area: rapid.SampledFrom([]string{cityA, cityB}).Draw(t, "area"), Project: e.Case}.String()}
 		}
 		act := journal.Act{Do: "rectify.uphold", Adoption: &a}
-		if _, err := w.journal.Do(context.Background(), "office", "", act, func(context.Context, *db.Tx, int64) error { return nil }); err != nil {
+		if _, err := w.journal.Do(context.Background(), "office", "", act,
+			func(context.Context, *db.Tx, int64) error { return nil }); err != nil {
 			t.Fatalf("judge: %v", err)
 		}
 		if out[keyOf(e)] = nil; !a.Adopted {
@@ -348,7 +350,8 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 func (w *world) countsFor(t fatal, e Entry) []string {
 	t.Helper()
 	all, err := db.Query(context.Background(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) },
-		newTables(w.booksDB.Engine(), 1).of("SELECT k.project FROM {claim} c JOIN {case} k ON k.n = c.cased WHERE c.evaluation = $1 AND c.standing = $2 ORDER BY k.project"),
+		newTables(w.booksDB.Engine(), 1).of("SELECT k.project FROM {claim} c JOIN {case} k ON k.n = c.cased WHERE c.evaluation = $1 AND "+
+			"c.standing = $2 ORDER BY k.project"),
 		e.Cursor, number(standings(), rating.Counted))
 	if err != nil {
 		t.Fatalf("claims: %v", err)

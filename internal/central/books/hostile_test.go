@@ -105,7 +105,8 @@ func checkFindingsAreBounded(t *testing.T, on engine) {
 			junk.records = append(junk.records, fmt.Appendf(nil, `{"v":%d,"device":"box-1"}`, i+2))
 		}
 		junk.records[3] = fmt.Appendf(nil,
-			`{"v":1,"at":{"boot":1},"device":"box-1","epoch":"0000000000000007","seq":4,"kind":"visit","visit":{"id":"0000000000000005","wait_sec":6,"opener":"%s"}}`, long)
+			`{"v":1,"at":{"boot":1},"device":"box-1","epoch":"0000000000000007","seq":4,"kind":"visit","visit":{"id":"0000000000000005",`+
+				`"wait_sec":6,"opener":"%s"}}`, long)
 		for first := 1; first < len(junk.records); first += 500 {
 			w.append(t, junk.batch(first, first+499, 0))
 		}

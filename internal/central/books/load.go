@@ -239,7 +239,8 @@ const readFiles = "SELECT n, item, project, file, contact, deadline, presumed, l
 func scanFile(s db.Scanner) (out loadedFile, err error) {
 	f := new(file)
 	var late, waits int64
-	if err := s.Scan(&out.n, &out.item, &out.project, &f.text, &f.contact, &f.deadline, &f.presumed, &late, &f.reminded, &f.counts, &waits); err != nil {
+	if err := s.Scan(&out.n, &out.item, &out.project, &f.text, &f.contact, &f.deadline, &f.presumed, &late, &f.reminded, &f.counts,
+		&waits); err != nil {
 		return out, err
 	}
 	if f.text == "" {

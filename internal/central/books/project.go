@@ -291,7 +291,8 @@ func (p *projector) writeIn(ctx context.Context, tx *db.Tx, rows []decoded) erro
 	if err := s.flush(context.WithoutCancel(ctx), tx, p.t); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4, cases = $5 WHERE id = 1"),
+	if _, err := tx.ExecContext(ctx, p.t.of("UPDATE {position} SET devices = $1, logs = $2, visits = $3, findings = $4, cases = $5 WHERE id "+
+		"= 1"),
 		s.counters.devices, s.counters.logs, s.counters.visits, s.counters.findings, s.counters.cases); err != nil {
 		return err
 	}

@@ -201,8 +201,9 @@ func differences(ctx context.Context, tx *db.Tx, before, after tables) ([]Decisi
 		changed[c.item] = d
 	}
 	return slices.SortedFunc(maps.Values(changed), func(a, b Decision) int {
-		return cmp.Or(cmp.Compare(a.Item.Case.String(), b.Item.Case.String()), cmp.Compare(a.Item.Device, b.Item.Device), cmp.Compare(a.Item.Visit,
-			b.Item.Visit),
+		return cmp.Or(cmp.Compare(a.Item.Case.String(), b.Item.Case.String()), cmp.Compare(a.Item.Device, b.Item.Device),
+			cmp.Compare(a.Item.Visit,
+				b.Item.Visit),
 			cmp.Compare(a.Item.Subject, b.Item.Subject))
 	}), nil
 }
@@ -218,7 +219,8 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 		c.item.Visit, c.item.Subject = rating.VisitID(visit), subjectOf(subject)
 		return c, err
 	},
-		in.of("SELECT d.name, v.id, e.subject, e.id FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device WHERE "+own("e", "v"))+
+		in.of("SELECT d.name, v.id, e.subject, e.id FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device "+
+			"WHERE "+own("e", "v"))+
 			not.of(" AND NOT EXISTS (SELECT 1 FROM {evaluation} x JOIN {visit} y ON y.n = x.visit WHERE x.id = e.id AND "+own("x", "y")+")"))
 	if err != nil {
 		return nil, err
@@ -230,7 +232,8 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 		return c, err
 	},
 		in.of("SELECT k.project, c.evaluation FROM "+in.claims("c", "k")+" WHERE c.standing = 1")+
-			not.of(" AND NOT EXISTS (SELECT 1 FROM "+not.claims("x", "l")+" WHERE l.item = k.item AND l.project = k.project AND x.evaluation = c.evaluation AND x.standing = 1)"))
+			not.of(" AND NOT EXISTS (SELECT 1 FROM "+not.claims("x", "l")+" WHERE l.item = k.item AND l.project = k.project AND x.evaluation = "+
+				"c.evaluation AND x.standing = 1)"))
 	return append(all, cases...), err
 }
 

@@ -111,9 +111,11 @@ func checkBooksOfAFormerSchemaAreReplaced(t *testing.T, on engine) {
 			t.Fatal(err)
 		}
 		for _, text := range []string{
-			"CREATE TABLE {claim}_former (item {int} NOT NULL, evaluation {int} NOT NULL, project TEXT NOT NULL, standing {int} NOT NULL, PRIMARY KEY (item, evaluation))",
+			"CREATE TABLE {claim}_former (item {int} NOT NULL, evaluation {int} NOT NULL, project TEXT NOT NULL, standing {int} NOT NULL, PRIMARY " +
+				"KEY (item, evaluation))",
 			"INSERT INTO {claim}_former SELECT k.item, c.evaluation, k.project, c.standing FROM {claim} c JOIN {case} k ON k.n = c.cased",
-			"DROP TABLE {claim}", "ALTER TABLE {claim}_former RENAME TO {claim}", "ALTER TABLE {case} RENAME COLUMN n TO rest", "UPDATE books_state SET schema_version = 5",
+			"DROP TABLE {claim}", "ALTER TABLE {claim}_former RENAME TO {claim}", "ALTER TABLE {case} RENAME COLUMN n TO rest",
+			"UPDATE books_state SET schema_version = 5",
 		} {
 			w.exec(t, text)
 		}
@@ -223,7 +225,8 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 		busy(t, w)
 		w.follow(t)
 		for name, text := range map[string]string{
-			"a level":      "UPDATE {evaluation} SET level = 6 - level WHERE level <> 3 AND id = (SELECT min(id) FROM {evaluation} WHERE level <> 3)",
+			"a level": "UPDATE {evaluation} SET level = 6 - level WHERE level <> 3 AND id = (SELECT min(id) FROM {evaluation} WHERE level <> " +
+				"3)",
 			"a visit":      "DELETE FROM {visit} WHERE n = 1",
 			"a finding":    "UPDATE {finding} SET resolved_at = 1 WHERE resolved_at IS NULL",
 			"a start":      "UPDATE {span} SET earliest = earliest + 1 WHERE boot = 1",
@@ -323,7 +326,8 @@ func checkTwoInstances(t *testing.T, on engine) {
 	})
 }
 
-// TestDroppedBooksAreInNoFile writes something into the books of which the journal knows nothing, makes them anew, and looks for it in the files.
+// TestDroppedBooksAreInNoFile writes something into the books of which the journal knows nothing, makes them anew, and looks for it in the
+// files.
 func TestDroppedBooksAreInNoFile(t *testing.T) {
 	onSQLite(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
@@ -331,7 +335,8 @@ func TestDroppedBooksAreInNoFile(t *testing.T) {
 		w.follow(t)
 		const mark = "something that only the old books say"
 		w.exec(t, "UPDATE {visit} SET closing = '"+mark+"'")
-		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) }, "SELECT file FROM pragma_database_list")
+		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) },
+			"SELECT file FROM pragma_database_list")
 		if err != nil || len(paths) != 1 {
 			t.Fatal(paths, err)
 		}
@@ -381,7 +386,8 @@ func TestDroppingBooksTakesLittleOfTheLog(t *testing.T) {
 		if err := w.booksDB.Scrub(t.Context(), ""); err != nil {
 			t.Fatal(err)
 		}
-		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) }, "SELECT file FROM pragma_database_list")
+		paths, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (p string, err error) { return p, s.Scan(&p) },
+			"SELECT file FROM pragma_database_list")
 		if err != nil || len(paths) != 1 {
 			t.Fatal(paths, err)
 		}

@@ -214,7 +214,8 @@ CREATE INDEX {finding}_open ON {finding} (id) WHERE resolved_at IS NULL`
 
 // tableNames returns the tables of a generation, in the order of their making.
 func tableNames() []string {
-	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "case", "finding"}
+	return []string{"position", "device", "log", "run", "span", "fork", "salvaged", "visit", "evaluation", "reason", "claim", "case",
+		"finding"}
 }
 
 // tables names the tables of one generation.
@@ -247,7 +248,8 @@ func (t tables) create(ctx context.Context, tx *db.Tx) error {
 	if err := execAll(ctx, tx, t.of(generational)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, t.of("INSERT INTO {position} (id, pos, devices, logs, visits, findings, cases) VALUES (1, 0, 0, 0, 0, 0, 0)"))
+	_, err := tx.ExecContext(ctx, t.of("INSERT INTO {position} (id, pos, devices, logs, visits, findings, cases) VALUES (1, 0, 0, 0, 0, 0, "+
+		"0)"))
 	return err
 }
 

@@ -79,8 +79,8 @@ func (e Entry) cursor() Cursor { return Cursor{e.moment, e.Cursor} }
 // Page is a part of what a search finds, the newest first and without texts.
 type Page struct {
 	Entries []Entry
-	// Next is where the next page begins, zero where this is the last. A page may be short, even empty, and not the last: what a search reads for one
-	// page is bounded, and then it has looked back to Next.
+	// Next is where the next page begins, zero where this is the last. A page may be short, even empty, and not the last: what a search reads
+	// for one page is bounded, and then it has looked back to Next.
 	Next Cursor
 }
 
@@ -134,8 +134,8 @@ func (f *finder) read(hits []Cursor) ([]Entry, error) {
 	return slices.DeleteFunc(all, func(e Entry) bool { return !f.fits(e) }), nil
 }
 
-// Beyond reports whether a search finds more than n evaluations, before Fits has a word; of a window that is asked for some of its time it may count
-// all. It may read the whole index.
+// Beyond reports whether a search finds more than n evaluations, before Fits has a word; of a window that is asked for some of its time it
+// may count all. It may read the whole index.
 func (b *Books) Beyond(ctx context.Context, q Search, n int) (more bool, err error) {
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		unbounded := bounds()

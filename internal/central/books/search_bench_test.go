@@ -50,9 +50,11 @@ func (w *world) seed(b *testing.B, evaluations int) {
 		for i := done; i < min(evaluations, done+part); i++ {
 			n, id, wall := by.IntN(benchBoxes), int64(i+1)<<partBits, noon().UnixMilli()+int64(i)*step
 			task := fmt.Sprintf("t-%03d", by.IntN(500))
-			v := rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.MatterSubject},
-				Window: rating.Window{ID: benchPost(n).Window, Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1}, Staff: rating.Staff{ID: fmt.Sprintf("s-%04d", 3*n+by.IntN(3)), Name: "王丽"},
-				Cases: []rating.Case{{ProjectNo: fmt.Sprintf("6201%09d", i), TaskCode: task, TaskName: "居民身份证换领", Completed: true}}}
+			v := rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+				Subjects: []rating.Subject{rating.MatterSubject},
+				Window:   rating.Window{ID: benchPost(n).Window, Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
+				Staff:    rating.Staff{ID: fmt.Sprintf("s-%04d", 3*n+by.IntN(3)), Name: "王丽"},
+				Cases:    []rating.Case{{ProjectNo: fmt.Sprintf("6201%09d", i), TaskCode: task, TaskName: "居民身份证换领", Completed: true}}}
 			text, err := json.Marshal(v)
 			if err != nil {
 				b.Fatal(err)
@@ -70,7 +72,8 @@ func (w *world) seed(b *testing.B, evaluations int) {
 				channel, texts = 2, flag(by.IntN(10) == 0)
 			}
 			visits = append(visits, []any{int64(i + 1), int64(i + 1), int64(n + 1), wall, string(text), "", int64(0), ""})
-			rows = append(rows, []any{id, int64(i + 1), int64(n + 1), int64(i + 1), subjectNumber(rating.MatterSubject), "", level, channel, 0, 1, int64(i), wall, 2, wall, 1, 0, "", "", 0, texts,
+			rows = append(rows, []any{id, int64(i + 1), int64(n + 1), int64(i + 1), subjectNumber(rating.MatterSubject), "", level, channel, 0, 1,
+				int64(i), wall, 2, wall, 1, 0, "", "", 0, texts,
 				wall, benchPost(n).hash(), shortHash(v.Staff.ID), taskBits(task) | taskBits("居民身份证换领")})
 		}
 		write("visit", visits)
@@ -94,18 +97,23 @@ func benchSearches(from time.Time) []asked {
 		return w
 	}
 	return []asked{
-		{"everything", Search{}, false}, {"one hall", Search{Within: within(40, 10)}, false}, {"a county", Search{Within: within(0, 150)}, false}, {"a city", Search{Within: within(0, 400)}, false},
-		{"poor ones of a county", Search{Within: within(0, 150), Levels: []rating.Level{1, 2}}, false}, {"with a text in a hall", Search{Within: within(40, 10), Text: true}, false},
-		{"one of the staff in a city", Search{Within: within(0, 400), Staff: "s-0300"}, false}, {"a matter in a hall", Search{Within: within(40, 10), Task: "t-007"}, false},
-		{"a matter in a month", Search{Task: "t-007", From: from, To: from.AddDate(0, 1, 0)}, false}, {"by phone in a county", Search{Within: within(0, 150), Channels: []rating.Channel{rating.Phone}}, false},
-		{"what nothing is", Search{Standings: []rating.Standing{rating.Late}}, false}, {"what nothing is in a hall", Search{Within: within(40, 10), Staff: "nobody"}, false},
+		{"everything", Search{}, false}, {"one hall", Search{Within: within(40, 10)}, false}, {"a county", Search{Within: within(0, 150)}, false},
+		{"a city", Search{Within: within(0, 400)}, false},
+		{"poor ones of a county", Search{Within: within(0, 150), Levels: []rating.Level{1, 2}}, false},
+		{"with a text in a hall", Search{Within: within(40, 10), Text: true}, false},
+		{"one of the staff in a city", Search{Within: within(0, 400), Staff: "s-0300"}, false},
+		{"a matter in a hall", Search{Within: within(40, 10), Task: "t-007"}, false},
+		{"a matter in a month", Search{Task: "t-007", From: from, To: from.AddDate(0, 1, 0)}, false},
+		{"by phone in a county", Search{Within: within(0, 150), Channels: []rating.Channel{rating.Phone}}, false},
+		{"what nothing is", Search{Standings: []rating.Standing{rating.Late}}, false},
+		{"what nothing is in a hall", Search{Within: within(40, 10), Staff: "nobody"}, false},
 		{"a day of a county, counted", Search{Within: within(0, 150), From: from, To: from.AddDate(0, 0, 1)}, true},
 		{"a day of all, counted", Search{From: from, To: from.AddDate(0, 0, 1)}, true},
 	}
 }
 
-// BenchmarkSearch lets ten people at once search, and count a day for the home page, in as many evaluations as HCP_EVALUATIONS says, on both engines, and
-// prints the times of each kind.
+// BenchmarkSearch lets ten people at once search, and count a day for the home page, in as many evaluations as HCP_EVALUATIONS says, on
+// both engines, and prints the times of each kind.
 func BenchmarkSearch(b *testing.B) {
 	evaluations := 100_000
 	if n, err := strconv.Atoi(os.Getenv("HCP_EVALUATIONS")); err == nil {
@@ -172,7 +180,8 @@ func searchAtOnce(b *testing.B, w *world, evaluations int) {
 		slices.Sort(all)
 		before, began := processor(b), time.Now()
 		ask(k)
-		fmt.Printf("%-28s %10s %10s %10s %10s\n", k.name, (processor(b) - before).Round(100*time.Microsecond), time.Since(began).Round(100*time.Microsecond),
+		fmt.Printf("%-28s %10s %10s %10s %10s\n", k.name, (processor(b) - before).Round(100*time.Microsecond),
+			time.Since(began).Round(100*time.Microsecond),
 			all[len(all)/2].Round(100*time.Microsecond), all[len(all)*95/100].Round(100*time.Microsecond))
 	}
 }

@@ -25,11 +25,13 @@ func populated(t testing.TB, w *world) {
 		for n := range 30 {
 			id := rating.VisitID(100*b + n + 1)
 			at := rating.Stamp{Boot: 1, Mono: int64(n) * 60_000, Wall: noon().UnixMilli() + int64(by.IntN(40))*60_000, Synced: by.IntN(4) > 0}
-			v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
-				Window: rating.Window{ID: fmt.Sprintf("w%d", by.IntN(2)), Name: "窗口", Hall: "大厅", Generation: uint32(by.IntN(2) + 1)},
-				Staff:  rating.Staff{ID: fmt.Sprintf("0%d", by.IntN(3))}}
+			v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+				Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+				Window:   rating.Window{ID: fmt.Sprintf("w%d", by.IntN(2)), Name: "窗口", Hall: "大厅", Generation: uint32(by.IntN(2) + 1)},
+				Staff:    rating.Staff{ID: fmt.Sprintf("0%d", by.IntN(3))}}
 			for k := range 1 + by.IntN(2) {
-				v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprintf("p%d-%d", id%20, k), Area: cityA, TaskCode: fmt.Sprintf("t%d", by.IntN(3)), TaskName: "换证", Completed: k == 0 || by.IntN(3) > 0})
+				v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprintf("p%d-%d", id%20, k), Area: cityA, TaskCode: fmt.Sprintf("t%d", by.IntN(3)),
+					TaskName: "换证", Completed: k == 0 || by.IntN(3) > 0})
 			}
 			if by.IntN(8) > 0 { // else its record does not come
 				c.append(t, rating.VisitBody(at, v))
@@ -44,7 +46,8 @@ func populated(t testing.TB, w *world) {
 					}
 					continue
 				}
-				c.append(t, rating.EvaluationBody(at.Add(time.Second), rating.Evaluation{Visit: id, Subject: subject, Level: level, Channel: rating.Keypad}))
+				c.append(t, rating.EvaluationBody(at.Add(time.Second),
+					rating.Evaluation{Visit: id, Subject: subject, Level: level, Channel: rating.Keypad}))
 			}
 		}
 		e := c.all()
@@ -86,7 +89,8 @@ func drawSearch(t *rapid.T) Search {
 			}
 			q.Within.Stays = append(q.Within.Stays, s)
 		}
-		q.Within.Areas = rapid.SliceOfN(rapid.SampledFrom([]string{"620000000000", cityA, "620102000000", "620200000000", "630000000000"}), 0, 2).Draw(t, "areas")
+		q.Within.Areas = rapid.SliceOfN(rapid.SampledFrom([]string{"620000000000", cityA, "620102000000", "620200000000", "630000000000"}), 0, 2).
+			Draw(t, "areas")
 	}
 	if maybe("staff") {
 		q.Staff = rapid.SampledFrom([]string{"00", "01", "07"}).Draw(t, "staff id")
@@ -101,10 +105,12 @@ func drawSearch(t *rapid.T) Search {
 		q.Levels = rapid.SliceOfNDistinct(rapid.SampledFrom([]rating.Level{1, 2, 3, 4, 5}), 1, 3, rapid.ID).Draw(t, "levels")
 	}
 	if maybe("channel") {
-		q.Channels = rapid.SliceOfNDistinct(rapid.SampledFrom([]rating.Channel{rating.Keypad, rating.Phone, rating.SMS}), 1, 2, rapid.ID).Draw(t, "channels")
+		q.Channels = rapid.SliceOfNDistinct(rapid.SampledFrom([]rating.Channel{rating.Keypad, rating.Phone, rating.SMS}), 1, 2, rapid.ID).
+			Draw(t, "channels")
 	}
 	if maybe("standing") {
-		q.Standings = rapid.SliceOfNDistinct(rapid.SampledFrom([]rating.Standing{rating.Counted, rating.Later, rating.Unasked}), 1, 2, rapid.ID).Draw(t, "standings")
+		q.Standings = rapid.SliceOfNDistinct(rapid.SampledFrom([]rating.Standing{rating.Counted, rating.Later, rating.Unasked}), 1, 2, rapid.ID).
+			Draw(t, "standings")
 	}
 	q.Text = maybe("text")
 	return q
@@ -150,7 +156,8 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 			if from, to := noon().Add(5*time.Minute), noon().Add(20*time.Minute); !timed {
 				n, err := w.books.Tally(context.Background(), from, to, q.Within, Within{})
 				day := Search{From: from, To: to, Within: q.Within}
-				if counted := len(slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return !day.wants(e) })); err != nil || n.All != int64(counted) {
+				if counted := len(slices.DeleteFunc(slices.Clone(all), func(e Entry) bool { return !day.wants(e) })); err != nil ||
+					n.All != int64(counted) {
 					t.Fatalf("counted %+v, want %d, %v", n, counted, err)
 				}
 				if but, err := w.books.Tally(context.Background(), from, to, Within{}, q.Within); err == nil && q.Within.Some {
@@ -161,7 +168,8 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 				}
 			}
 			first := rapid.IntRange(1, 30).Draw(t, "first")
-			bounds := reading{stays: rapid.IntRange(0, 4).Draw(t, "each by itself"), first: first, most: first * rapid.IntRange(1, 4).Draw(t, "most"),
+			bounds := reading{stays: rapid.IntRange(0, 4).Draw(t, "each by itself"), first: first,
+				most:   first * rapid.IntRange(1, 4).Draw(t, "most"),
 				looked: rapid.IntRange(20, 300).Draw(t, "looked")}
 			limit := rapid.IntRange(3, 40).Draw(t, "limit")
 			var after Cursor
@@ -192,7 +200,8 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 			want int
 		}{
 			{Search{Case: rating.CaseKey{Area: cityA, Project: "q2"}}, 1}, {Search{Case: rating.CaseKey{Area: cityA, Project: "nothing"}}, 0},
-			{Search{Case: rating.CaseKey{Project: "q2"}}, 0}, {Search{Case: rating.CaseKey{Project: "q2"}, CaseAreas: []string{cityA, "620200000000", "620300000000"}}, 2},
+			{Search{Case: rating.CaseKey{Project: "q2"}}, 0},
+			{Search{Case: rating.CaseKey{Project: "q2"}, CaseAreas: []string{cityA, "620200000000", "620300000000"}}, 2},
 			{Search{Case: rating.CaseKey{Area: cityA, Project: "q2"}, Levels: []rating.Level{1}}, 0},
 		} {
 			p, err := w.books.Search(context.Background(), c.q, Cursor{}, 10)

@@ -226,7 +226,8 @@ func (v *visit) post(about rating.CaseKey) Post {
 
 // counting returns an evaluation as figures need it. Its visit is read.
 func (e *evaluation) counting() Counting {
-	c := Counting{ID: e.id, Level: e.level, Channel: e.channel, At: time.UnixMilli(e.moment()), Post: e.visit.post(rating.ParseCaseKey(e.question.Case))}
+	c := Counting{ID: e.id, Level: e.level, Channel: e.channel, At: time.UnixMilli(e.moment()),
+		Post: e.visit.post(rating.ParseCaseKey(e.question.Case))}
 	if e.visit.record != nil {
 		c.Staff = e.visit.record.Staff.ID
 	}

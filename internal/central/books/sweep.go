@@ -67,7 +67,8 @@ func (b *Books) sweepOne(ctx context.Context, t tables) (dropped bool, err error
 // emptied is how many rows are deleted in one transaction: a few megabytes.
 const emptied = 5000
 
-// empty deletes a table's rows on SQLite in the order of their key, after its indexes, in transactions that the write-ahead log can be cut back after.
+// empty deletes a table's rows on SQLite in the order of their key, after its indexes, in transactions that the write-ahead log can be cut
+// back after.
 func (b *Books) empty(ctx context.Context, t tables, table string) error {
 	indexes, err := db.Query(ctx, b.cfg.DB, func(s db.Scanner) (n string, err error) { return n, s.Scan(&n) },
 		"SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL", t.name(table))
@@ -85,7 +86,8 @@ func (b *Books) empty(ctx context.Context, t tables, table string) error {
 		return err
 	}
 	key := strings.Join(names, ", ")
-	text := t.of(fmt.Sprintf("DELETE FROM {%[1]s} WHERE (%[2]s) <= (SELECT %[2]s FROM {%[1]s} ORDER BY %[2]s LIMIT 1 OFFSET %[3]d)", table, key, emptied-1))
+	text := t.of(fmt.Sprintf("DELETE FROM {%[1]s} WHERE (%[2]s) <= (SELECT %[2]s FROM {%[1]s} ORDER BY %[2]s LIMIT 1 OFFSET %[3]d)", table,
+		key, emptied-1))
 	for deleted := int64(1); deleted > 0; {
 		if err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
 			r, err := tx.ExecContext(ctx, text)

@@ -310,7 +310,8 @@ func (b *Books) Logs(ctx context.Context, after int64, n int) (all []Log, err er
 			l.last, l.entries, l.forks, l.quarantined,
 			CASE WHEN l.last > l.through THEN l.last - l.through
 				- (l.last - CASE WHEN l.first > l.through THEN l.first - 1 ELSE l.through END)
-				- coalesce((SELECT sum(r.last - CASE WHEN r.first > l.through THEN r.first - 1 ELSE l.through END) FROM {run} r WHERE r.log = l.id AND r.last > l.through), 0)
+				- coalesce((SELECT sum(r.last - CASE WHEN r.first > l.through THEN r.first - 1 ELSE l.through END) FROM {run} r WHERE r.log = l.id
+					AND r.last > l.through), 0)
 				ELSE 0 END,
 			(SELECT count(*) FROM {finding} f WHERE f.log = l.id AND f.device = l.device AND f.resolved_at IS NULL)
 			FROM {log} l JOIN {device} d ON d.id = l.device WHERE l.id > $1 ORDER BY l.id LIMIT $2`), after, n)

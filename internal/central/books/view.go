@@ -46,8 +46,8 @@ type Entry struct {
 	visit  *rating.Visit // nil while its record has not arrived
 }
 
-// Moment returns by what the evaluation stands in lists, and by which it is decided whose it was: its time where the box's clock is believed, else when
-// it came.
+// Moment returns by what the evaluation stands in lists, and by which it is decided whose it was: its time where the box's clock is
+// believed, else when it came.
 func (e Entry) Moment() time.Time { return time.UnixMilli(e.moment) }
 
 // Post returns where the evaluation was given, false where nobody has said it yet.

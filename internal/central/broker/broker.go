@@ -2,8 +2,8 @@
 // disk: what it loses, the boxes send again.
 //
 // A client that logs in with a device's name may use that device's topics only, under client ids of that device only. A will
-// is refused at the login where the same message would be. The centre logs in with a password that it draws at its start. A box that shows a
-// certificate needs no password, and may be that box only; when its certificate is revoked, its connections are closed.
+// is refused at the login where the same message would be. The centre logs in with a password that it draws at its start. A box that shows
+// a certificate needs no password, and may be that box only; when its certificate is revoked, its connections are closed.
 //
 // Whatever clients do, the broker's memory is bounded: connections that have not logged in by time and number, logins by
 // number, sessions by ending with their connection, retained messages and queues by size.
@@ -109,7 +109,8 @@ func listen(c Config, most limits) (*Broker, error) {
 	}
 	l = gates{l}
 	b := &Broker{
-		server:   mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(errorsOnly{c.Logger.Handler()}), SysTopicResendInterval: 3600}),
+		server: mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(errorsOnly{c.Logger.Handler()}),
+			SysTopicResendInterval: 3600}),
 		listener: l, connections: open, judge: c.Certificates,
 		secret: rand.Text(),
 	}

@@ -44,7 +44,8 @@ func untilEnd(t *testing.T, b *Broker) {
 
 func login(t *testing.T, b *Broker, name, password string, more func(*mqtt.ClientOptions)) (mqtt.Client, error) {
 	t.Helper()
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID(clientID(name)).SetUsername(name).SetPassword(password).SetAutoReconnect(false)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr().String()).SetClientID(clientID(name)).SetUsername(name).SetPassword(password).
+		SetAutoReconnect(false)
 	if more != nil {
 		more(o)
 	}

@@ -51,8 +51,9 @@ func startSecure(t *testing.T) (*Broker, *judge) {
 		t.Fatal(err)
 	}
 	j := &judge{Authority: a}
-	b, err := Listen(Config{Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), TLS: a.ServerTLS([]string{"127.0.0.1"}), Certificates: j,
-		Password: func(d rating.DeviceID, password string) bool { return d == "old" && password == "p-old" }})
+	b, err := Listen(Config{Listen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), TLS: a.ServerTLS([]string{"127.0.0.1"}),
+		Certificates: j,
+		Password:     func(d rating.DeviceID, password string) bool { return d == "old" && password == "p-old" }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,8 @@ func certificateOf(t *testing.T, a *enrol.Authority, name rating.DeviceID) *tls.
 }
 
 // secure logs in over TLS with a certificate, nil for none.
-func secure(t *testing.T, b *Broker, a *enrol.Authority, name, password string, cert *tls.Certificate, more func(*mqtt.ClientOptions)) (mqtt.Client, error) {
+func secure(t *testing.T, b *Broker, a *enrol.Authority, name, password string, cert *tls.Certificate,
+	more func(*mqtt.ClientOptions)) (mqtt.Client, error) {
 	t.Helper()
 	return login(t, b, name, password, func(o *mqtt.ClientOptions) {
 		c := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: identity.Pool(a.Root())}
@@ -137,9 +139,12 @@ func TestCertificatesOpenTheirOwnTopicsOnly(t *testing.T) {
 		{"no certificate", "box-1", "", nil, nil, false},
 		{"a password without a certificate", "old", "p-old", nil, nil, true},
 		{"another's client id", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetClientID("hcp-box-2") }, false},
-		{"another's will", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-2", wire.PresenceChannel), "x", 1, true) }, false},
-		{"a will of records", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-1", wire.AckChannel), "x", 1, false) }, false},
-		{"its own will", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-1", wire.PresenceChannel), "x", 1, true) }, true},
+		{"another's will", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-2", wire.PresenceChannel), "x", 1, true) },
+			false},
+		{"a will of records", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-1", wire.AckChannel), "x", 1, false) },
+			false},
+		{"its own will", "box-1", "", box, func(o *mqtt.ClientOptions) { o.SetWill(wire.Topic("box-1", wire.PresenceChannel), "x", 1, true) },
+			true},
 	} {
 		client, err := secure(t, b, j.Authority, c.name, c.password, c.cert, c.more)
 		if (err == nil) != c.want {
@@ -151,7 +156,8 @@ func TestCertificatesOpenTheirOwnTopicsOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for topic, want := range map[string]bool{wire.Topic("box-1", wire.AckChannel): true, wire.Topic("box-2", wire.AckChannel): false, "hcp/1/+/ack": false, "#": false,
+	for topic, want := range map[string]bool{wire.Topic("box-1", wire.AckChannel): true, wire.Topic("box-2", wire.AckChannel): false,
+		"hcp/1/+/ack": false, "#": false,
 		wire.Topic("box-1", wire.RecordsChannel): false, wire.ReceiverTopic: true} {
 		token := client.Subscribe(topic, 1, nil)
 		if !token.WaitTimeout(time.Minute) {

@@ -98,8 +98,8 @@ func host(a net.Addr) netip.Addr {
 
 var errNoConnection = errors.New("the connection has ended")
 
-// admit notes that a device has logged in over a connection, by a certificate if that is not nil, or the centre where the device is empty. It returns
-// an error if there are too many.
+// admit notes that a device has logged in over a connection, by a certificate if that is not nil, or the centre where the device is empty.
+// It returns an error if there are too many.
 func (l *connections) admit(conn net.Conn, d rating.DeviceID, by *x509.Certificate) error {
 	c := raw(conn)
 	if c == nil {

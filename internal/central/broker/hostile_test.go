@@ -91,7 +91,8 @@ func TestWillsDoNotFillTheMemory(t *testing.T) {
 	before := heap()
 	for i := range 1500 {
 		l := box(fmt.Sprintf("x-%d", i))
-		l.Will = &rawmqtt.Message{Topic: wire.Topic(rating.DeviceID(l.User), wire.PresenceChannel), Retain: true, Payload: make([]byte, wire.MaxState)}
+		l.Will = &rawmqtt.Message{Topic: wire.Topic(rating.DeviceID(l.User), wire.PresenceChannel), Retain: true,
+			Payload: make([]byte, wire.MaxState)}
 		conn, err := dial(b, l)
 		if err != nil {
 			t.Fatal(err)
@@ -233,7 +234,8 @@ func TestNoLoginIsNoConnection(t *testing.T) {
 	b, _ := startOpen(t, most)
 	for name, said := range map[string][]byte{
 		"begins": {0x10}, "half a login": box("ft-02").Append(nil)[:9],
-		"another packet": rawmqtt.AppendPing(nil), "a great login": {0x10, 0xff, 0xff, 0x0f}, "a malformed length": {0x10, 0x80, 0x80, 0x80, 0x80},
+		"another packet": rawmqtt.AppendPing(nil), "a great login": {0x10, 0xff, 0xff, 0x0f},
+		"a malformed length": {0x10, 0x80, 0x80, 0x80, 0x80},
 	} {
 		c, err := net.Dial("tcp", b.Addr().String())
 		if err != nil {

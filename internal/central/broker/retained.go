@@ -63,7 +63,8 @@ func (c *complaints) add(name, remote string, why error) {
 	c.last, c.omitted = time.Now(), 0
 	c.mu.Unlock()
 	const most = 80 // bytes of a name that anybody may invent
-	c.logger.Warn("the broker refuses a login", "name", name[:min(len(name), most)], "from", remote, "reason", why, "refused meanwhile", omitted)
+	c.logger.Warn("the broker refuses a login", "name", name[:min(len(name), most)], "from", remote, "reason", why, "refused meanwhile",
+		omitted)
 }
 
 // errorsOnly passes on errors only: the library warns of each client that goes away.

@@ -20,7 +20,8 @@ func TestTheTaskOfABatch(t *testing.T) {
 	// Two tasks of one batch, as a door wrote them that did not compare.
 	var old []journal.Fact
 	for project, task := range map[string]string{"O1": "t1", "O2": "t2"} {
-		old = append(old, journal.Fact{Fact: rating.CaseFact{Area: "620100000000", ProjectNo: project, TaskCode: task, Batch: "old", AsOf: 1_772_000_000_000}})
+		old = append(old, journal.Fact{Fact: rating.CaseFact{Area: "620100000000", ProjectNo: project, TaskCode: task, Batch: "old",
+			AsOf: 1_772_000_000_000}})
 	}
 	if _, err := o.journal.Tell(t.Context(), "before", "0", old); err != nil {
 		t.Fatal(err)
@@ -36,7 +37,8 @@ func TestTheTaskOfABatch(t *testing.T) {
 		{"another case, and not of the first task", body(fact("B2", "11", in("b", "t1"))), 422, "task_code of the batch"},
 		{"another case of the task put right", body(fact("B2", "11", in("b", "t2"))), 200, `"accepted":1`},
 		{"one of two is put right", body(fact("B1", "12", in("b", "t3")+corrects)), 422, "task_code of the batch"},
-		{"filed and put right in one request", body(fact("C1", "10", in("c", "t1")), fact("C1", "11", in("c", "t2")+corrects), fact("C2", "11", in("c", "t1"))), 200, `"accepted":2,"refused":[{"index":2`},
+		{"filed and put right in one request", body(fact("C1", "10", in("c", "t1")), fact("C1", "11", in("c", "t2")+corrects),
+			fact("C2", "11", in("c", "t1"))), 200, `"accepted":2,"refused":[{"index":2`},
 		{"the first of two tasks is completed", body(fact("O1", "10", completed)), 200, `"accepted":1`},
 		{"and the second", body(fact("O2", "10", completed)), 200, `"accepted":1`},
 		{"and both are said again", body(fact("O1", "10", in("old", "t1")), fact("O2", "10", in("old", "t2"))), 200, `"accepted":2`},

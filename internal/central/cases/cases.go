@@ -71,8 +71,9 @@ func ms(t *time.Time) int64 {
 }
 
 func (f fact) fact() rating.CaseFact {
-	return rating.CaseFact{Area: rating.PadArea(f.Area), ProjectNo: f.ProjectNo, TaskCode: f.TaskCode, TaskName: f.TaskName, Unit: f.Unit, Applicant: f.Applicant,
-		Batch: f.Batch, Theme: f.Theme, Handling: f.Handling, AcceptedAt: ms(f.AcceptedAt), CompletedAt: ms(f.CompletedAt), AsOf: ms(f.AsOf),
+	return rating.CaseFact{Area: rating.PadArea(f.Area), ProjectNo: f.ProjectNo, TaskCode: f.TaskCode, TaskName: f.TaskName, Unit: f.Unit,
+		Applicant: f.Applicant,
+		Batch:     f.Batch, Theme: f.Theme, Handling: f.Handling, AcceptedAt: ms(f.AcceptedAt), CompletedAt: ms(f.CompletedAt), AsOf: ms(f.AsOf),
 		Corrects: f.Corrects}
 }
 
@@ -180,7 +181,8 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 				lines = append(lines, a.String())
 			}
 			out.Refused = append(out.Refused, refused{i, x.ProjectNo, "contradiction",
-				"与已知信息不一致；确需更正请设 corrects 和较新的 as_of。 It contradicts what is known; to correct it set corrects and a later as_of: " + strings.Join(lines, "; ")})
+				"与已知信息不一致；确需更正请设 corrects 和较新的 as_of。 It contradicts what is known; to correct it set corrects and a later as_of: " +
+					strings.Join(lines, "; ")})
 			continue
 		}
 		files[f.Key()] = next
@@ -199,8 +201,8 @@ type batches struct {
 	tasks map[string]string                  // of the batches that were looked at, by their cases that the request does not name
 }
 
-// otherTask returns the task of the other cases of a case's batch if it is another one than the case's, else nothing: 在窗口单次申报同一事项2笔及以上的业务视为批量业务
-// (article 14). Only what a fact newly says is held against it.
+// otherTask returns the task of the other cases of a case's batch if it is another one than the case's, else nothing:
+// 在窗口单次申报同一事项2笔及以上的业务视为批量业务 (article 14). Only what a fact newly says is held against it.
 func (b batches) otherTask(ctx context.Context, next rating.CaseFile) (task string, err error) {
 	k, before := next.BatchKey(), b.files[next.Key()]
 	if k == "" || k == before.BatchKey() && next.TaskCode == before.TaskCode {
@@ -317,8 +319,9 @@ func (d desk) show(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		at, surety := c.Completed()
-		d.Answer(w, http.StatusOK, shown{Area: k.Area, ProjectNo: k.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit, Applicant: c.Applicant,
-			Batch: c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
+		d.Answer(w, http.StatusOK, shown{Area: k.Area, ProjectNo: k.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit,
+			Applicant: c.Applicant,
+			Batch:     c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
 			Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(c.Deadline),
 			Provisional: len(awaited) > 0, WaitingFor: awaited})
 	}

@@ -91,10 +91,12 @@ func (o *office) follow(t testing.TB) {
 }
 
 const (
-	filed = `{"area":"620100","project_no":"P-1","task_code":"t1","handling":"online","contact":"13812345678","as_of":"2026-03-02T10:00:00+08:00"}`
+	filed = `{"area":"620100","project_no":"P-1","task_code":"t1","handling":"online","contact":"13812345678",` +
+		`"as_of":"2026-03-02T10:00:00+08:00"}`
 	done  = `{"area":"620100000000","project_no":"P-1","completed_at":"2026-03-02T09:00:00+08:00","as_of":"2026-03-02T10:00:00+08:00"}`
 	other = `{"area":"620100","project_no":"P-1","completed_at":"2026-03-02T11:00:00+08:00","as_of":"2026-03-02T12:00:00+08:00"}`
-	put   = `{"area":"620100","project_no":"P-1","completed_at":"2026-03-02T11:00:00+08:00","as_of":"2026-03-02T12:00:00+08:00","corrects":true}`
+	put   = `{"area":"620100","project_no":"P-1","completed_at":"2026-03-02T11:00:00+08:00","as_of":"2026-03-02T12:00:00+08:00",` +
+		`"corrects":true}`
 )
 
 func body(facts ...string) string { return `{"cases":[` + strings.Join(facts, ",") + `]}` }
@@ -133,7 +135,8 @@ func TestACaseIsToldAndCorrected(t *testing.T) {
 		o.follow(t)
 	}
 	status, says := o.ask(t, "GET", "/v1/cases/620100/P-1", "", "")
-	for _, want := range []string{`"completed_at":"2026-03-02T11:00:00+08:00"`, `"completed_surety":"reported"`, `"rateable":["matter"]`, `"state":"completed"`, `"reachable":true`} {
+	for _, want := range []string{`"completed_at":"2026-03-02T11:00:00+08:00"`, `"completed_surety":"reported"`, `"rateable":["matter"]`,
+		`"state":"completed"`, `"reachable":true`} {
 		if status != 200 || !strings.Contains(says, want) {
 			t.Errorf("%d %s lacks %s", status, says, want)
 		}
@@ -141,7 +144,8 @@ func TestACaseIsToldAndCorrected(t *testing.T) {
 	if status, _ := o.ask(t, "GET", "/v1/cases/620100/P-9", "", ""); status != 404 {
 		t.Errorf("an unknown case: %d", status)
 	}
-	if _, says := o.ask(t, "GET", "/v1/figures", "", ""); !strings.Contains(says, `{"cases":1,"completed":1,"rated":0,"default":0,"unrated":1}`) {
+	if _, says := o.ask(t, "GET", "/v1/figures", "", ""); !strings.Contains(says,
+		`{"cases":1,"completed":1,"rated":0,"default":0,"unrated":1}`) {
 		t.Errorf("figures %s", says)
 	}
 }
@@ -230,7 +234,8 @@ func TestFactsInAnyOrder(t *testing.T) {
 			no := fmt.Sprintf("r%d-%d", run, i)
 			at := start
 			fact := func(rest string, hours int) string {
-				return fmt.Sprintf(`{"area":"620100","project_no":"%s","as_of":"%s"%s}`, no, start.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339), rest)
+				return fmt.Sprintf(`{"area":"620100","project_no":"%s","as_of":"%s"%s}`, no,
+					start.Add(time.Duration(hours)*time.Hour).Format(time.RFC3339), rest)
 			}
 			steps = append(steps, fact(`,"task_code":"t"`, 0), fact(`,"completed_at":"`+at.Format(time.RFC3339)+`"`, 1))
 			for n := range rapid.IntRange(0, 3).Draw(t, "corrections") {
@@ -304,9 +309,11 @@ func TestWhatAProvinceSends(t *testing.T) {
 		{"filed twice", body(fact("B1", "batch", "b", "task_code", "t1"), fact("B2", "batch", "b", "task_code", "t1")), 200, `"accepted":2`},
 		{"under another name", body(fact("B1", "batch", "c", "task_code", "t1")), 422, "batch is"},
 		{"another task in it", body(fact("B3", "batch", "b", "task_code", "t2")), 422, "task_code of the batch"},
-		{"two tasks in one request", body(fact("C1", "batch", "d", "task_code", "t1"), fact("C2", "batch", "d", "task_code", "t2")), 200, `"accepted":1,"refused":[{"index":1`},
+		{"two tasks in one request", body(fact("C1", "batch", "d", "task_code", "t1"), fact("C2", "batch", "d", "task_code", "t2")), 200,
+			`"accepted":1,"refused":[{"index":1`},
 		{"a batch of no task", body(fact("D1", "batch", "e")), 422, "task_code"},
-		{"the same name in another city is another batch", strings.ReplaceAll(body(fact("B1", "batch", "b", "task_code", "t9")), "620100", "620200"), 200, `"accepted":1`},
+		{"the same name in another city is another batch",
+			strings.ReplaceAll(body(fact("B1", "batch", "b", "task_code", "t9")), "620100", "620200"), 200, `"accepted":1`},
 		{"a theme over units", body(fact("T1", "theme", "x", "unit", "U1"), fact("T2", "theme", "x", "unit", "U2")), 200, `"accepted":2`},
 		{"another theme", body(fact("T1", "theme", "y")), 422, "theme is"},
 		{"completed first", body(fact("A1", "completed_at", "2026-03-02T09:00:00+08:00")), 200, `"accepted":1`},
@@ -341,7 +348,8 @@ func BenchmarkTell(b *testing.B) {
 					for i := range next {
 						var facts []string
 						for k := range n {
-							facts = append(facts, fmt.Sprintf(`{"area":"620100","project_no":"%d-%d","task_code":"t","contact":"13812345678","completed_at":"2026-03-02T09:00:00+08:00","as_of":"2026-03-02T09:00:00+08:00"}`, i, k))
+							facts = append(facts, fmt.Sprintf(`{"area":"620100","project_no":"%d-%d","task_code":"t","contact":"13812345678",`+
+								`"completed_at":"2026-03-02T09:00:00+08:00","as_of":"2026-03-02T09:00:00+08:00"}`, i, k))
 						}
 						if status, says := o.ask(b, "POST", "/v1/cases", fmt.Sprint(i), body(facts...)); status != 200 {
 							b.Error(status, says)

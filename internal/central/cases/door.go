@@ -74,7 +74,8 @@ func (d Door) Who(w http.ResponseWriter, r *http.Request, door string) (Holder, 
 		}
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	d.Answer(w, http.StatusUnauthorized, Problem{"unauthorized", "令牌缺失或无效，请检查 Authorization 请求头。 The token is missing or unknown; check the header Authorization."})
+	d.Answer(w, http.StatusUnauthorized, Problem{"unauthorized", "令牌缺失或无效，请检查 Authorization 请求头。 The token is missing or unknown; check the " +
+		"header Authorization."})
 	return Holder{}, false
 }
 
@@ -112,7 +113,8 @@ func (d Door) body(w http.ResponseWriter, r *http.Request, v any) bool {
 		return false
 	}
 	if err := strict.Unmarshal(body, v, strict.RejectUnknownMembers(true)); err != nil {
-		d.Answer(w, http.StatusBadRequest, Problem{"invalid", fmt.Sprintf("请求体不符合接口说明（/v1/openapi.yaml）。 The body is not as the description has it: %v", shape(err))})
+		d.Answer(w, http.StatusBadRequest, Problem{"invalid", fmt.Sprintf("请求体不符合接口说明（/v1/openapi.yaml）。 The body is not as the description "+
+			"has it: %v", shape(err))})
 		return false
 	}
 	return true
@@ -147,5 +149,6 @@ func (d Door) Reused(w http.ResponseWriter) {
 func (d Door) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	d.Logger.Error("a request of a business system could not be carried out; it sends it again", "path", r.URL.Path, "error", err)
 	w.Header().Set("Retry-After", "5")
-	d.Answer(w, http.StatusServiceUnavailable, Problem{"unavailable", "中心暂时无法保存，请稍后用同一 Idempotency-Key 重发。 Nothing is known to be saved; send it again with the same Idempotency-Key."})
+	d.Answer(w, http.StatusServiceUnavailable, Problem{"unavailable", "中心暂时无法保存，请稍后用同一 Idempotency-Key 重发。 Nothing is known to be saved; " +
+		"send it again with the same Idempotency-Key."})
 }

@@ -61,7 +61,8 @@ func (d *DB) Close() error { return d.sql.Close() }
 // checkTime is how long a database that is well may take for next to nothing.
 const checkTime = 10 * time.Second
 
-// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock. It takes checkTime at most.
+// Check reports whether the database can be written, by committing a transaction that has taken the writer's lock. It takes checkTime at
+// most.
 func (d *DB) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -121,8 +122,8 @@ func Query[T any](ctx context.Context, q Querier, scan func(Scanner) (T, error),
 // scrubTime is how long Scrub waits for those who read.
 const scrubTime = 30 * time.Second
 
-// Scrub removes what was deleted from a table from the database's files too. The name is the program's own. It waits for transactions that still read
-// what was there before.
+// Scrub removes what was deleted from a table from the database's files too. The name is the program's own. It waits for transactions that
+// still read what was there before.
 func (d *DB) Scrub(ctx context.Context, table string) error {
 	ctx, cancel := context.WithTimeout(ctx, scrubTime)
 	defer cancel()

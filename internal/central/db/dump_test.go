@@ -13,7 +13,8 @@ import (
 // What is dumped from one engine fills tables of the other one with the same rows.
 func TestDumpAndFill(t *testing.T) {
 	lite, server := "sqlite:"+filepath.Join(t.TempDir(), "a.db"), dbtest.StartPostgres(t).Database(t)
-	for _, way := range []struct{ name, from, to string }{{"to the server", lite, server}, {"from the server", server, "sqlite:" + filepath.Join(t.TempDir(), "b.db")}} {
+	for _, way := range []struct{ name, from, to string }{{"to the server", lite, server},
+		{"from the server", server, "sqlite:" + filepath.Join(t.TempDir(), "b.db")}} {
 		t.Run(way.name, func(t *testing.T) {
 			from, to := openThing(t, way.from), openThing(t, way.to)
 			if way.from == lite {

@@ -21,8 +21,8 @@ import (
 // postgresIdle is how many connections are kept that nobody uses.
 const postgresIdle = 6
 
-// distrust closes the connections that nobody uses, after one of them has not answered in time: the others may be dead in the same way, and each
-// would cost the next one its patience.
+// distrust closes the connections that nobody uses, after one of them has not answered in time: the others may be dead in the same way, and
+// each would cost the next one its patience.
 func (d *DB) distrust() {
 	d.sql.SetMaxIdleConns(0)
 	d.sql.SetMaxIdleConns(postgresIdle)
@@ -94,8 +94,8 @@ func dialer() *net.Dialer {
 	}
 }
 
-// silence is how long a statement may take until the server's next byte, the longest one of large books included. It is for a server that is no more
-// behind something which still answers for it, as a proxy does. Whoever cannot wait as long sets a deadline.
+// silence is how long a statement may take until the server's next byte, the longest one of large books included. It is for a server that
+// is no more behind something which still answers for it, as a proxy does. Whoever cannot wait as long sets a deadline.
 const silence = 15 * time.Minute
 
 var errSilent = fmt.Errorf("the server has said nothing for %s", silence)
@@ -198,8 +198,8 @@ func (d *DB) listen(ctx context.Context, channel string, heard func()) (err erro
 // listenPause is how long nothing is heard until the server is asked whether it is still there.
 const listenPause = 20 * time.Second
 
-// notified waits for a notification, and asks now and then whether the server is still there: a connection that is dead behind a proxy would be
-// listened to for ever.
+// notified waits for a notification, and asks now and then whether the server is still there: a connection that is dead behind a proxy
+// would be listened to for ever.
 func (d *DB) notified(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		wait, cancel := context.WithTimeout(ctx, listenPause)

@@ -116,8 +116,8 @@ func (c *conn) run(ctx context.Context, text string, all [][]any) (err error) {
 	return nil
 }
 
-// unnumbered returns a statement whose arguments $1, $2, … stand in this order with a question mark for each: the driver looks numbered ones
-// up by their names. Any other statement is returned as it is.
+// unnumbered returns a statement whose arguments $1, $2, … stand in this order with a question mark for each: the driver looks numbered
+// ones up by their names. Any other statement is returned as it is.
 func unnumbered(text string) string {
 	var b strings.Builder
 	rest := text

@@ -66,7 +66,8 @@ func (d *Deadlines) listen(ctx context.Context) error {
 
 // listened returns the cursor up to which it was looked.
 func (d *Deadlines) listened(ctx context.Context) (int64, error) {
-	all, err := db.Query(ctx, d.db, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }, "SELECT cursor FROM channel_followed WHERE id = 1")
+	all, err := db.Query(ctx, d.db, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT cursor FROM channel_followed WHERE id = 1")
 	if err != nil {
 		return 0, fmt.Errorf("read up to where channels were followed: %w", err)
 	}
@@ -83,10 +84,12 @@ func (d *Deadlines) heard(ctx context.Context, last map[unitChannel]int64, curso
 	}
 	err := d.db.Write(ctx, func(tx *db.Tx) error {
 		if err := tx.Each(ctx, `INSERT INTO channel_heard (unit, channel, last) VALUES ($1, $2, $3)
-			ON CONFLICT (unit, channel) DO UPDATE SET last = CASE WHEN excluded.last > channel_heard.last THEN excluded.last ELSE channel_heard.last END`, rows); err != nil {
+			ON CONFLICT (unit, channel) DO UPDATE SET last = CASE WHEN excluded.last > channel_heard.last THEN excluded.last
+				ELSE channel_heard.last END`, rows); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO channel_followed (id, cursor) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET cursor = excluded.cursor`, cursor)
+		_, err := tx.ExecContext(ctx, `INSERT INTO channel_followed (id, cursor) VALUES (1, $1) ON CONFLICT (id) DO UPDATE
+			SET cursor = excluded.cursor`, cursor)
 		return err
 	})
 	if err != nil {
@@ -95,8 +98,8 @@ func (d *Deadlines) heard(ctx context.Context, last map[unitChannel]int64, curso
 	return nil
 }
 
-// Silences returns the channels by which units were rated once, and by which nobody has for more than Config.SilentDays working days, the longest silent
-// first. Those that were silent for a year are taken to be given up.
+// Silences returns the channels by which units were rated once, and by which nobody has for more than Config.SilentDays working days, the
+// longest silent first. Those that were silent for a year are taken to be given up.
 func (d *Deadlines) Silences(ctx context.Context) (all []Silence, err error) {
 	if d.cfg.SilentDays <= 0 {
 		return nil, nil

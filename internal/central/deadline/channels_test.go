@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestASilentChannel holds: 保障本单位…渠道畅通 (article 7). A channel by which a unit was rated once is a finding when it has been silent for too many working
-// days, whoever looks and after any restart, and none when it is heard of again.
+// TestASilentChannel holds: 保障本单位…渠道畅通 (article 7). A channel by which a unit was rated once is a finding when it has been silent for too
+// many working days, whoever looks and after any restart, and none when it is heard of again.
 func TestASilentChannel(t *testing.T) {
 	b := newBureau(t)
 	open := func() *Deadlines {

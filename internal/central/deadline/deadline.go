@@ -53,11 +53,12 @@ type Config struct {
 	Journal   *journal.Journal
 	Books     *books.Books
 	Calendar  rating.Calendar
-	Defaults  bool                                 // silence becomes 基本满意
-	LateHolds bool                                 // an answer after the deadline replaces that
-	Gateway   Gateway                              // nil: nobody is reminded
-	Text      string                               // of a reminder; {matter} is the matter's name, {link} the address at which it is rated, {letter} what a reply names it by
-	Link      func(rating.CaseKey) (string, error) // nil where Text has no {link}
+	Defaults  bool    // silence becomes 基本满意
+	LateHolds bool    // an answer after the deadline replaces that
+	Gateway   Gateway // nil: nobody is reminded
+	// of a reminder; {matter} is the matter's name, {link} the address at which it is rated, {letter} what a reply names it by
+	Text string
+	Link func(rating.CaseKey) (string, error) // nil where Text has no {link}
 	// SilentDays is after how many working days without an answer a unit's channel is silent, 0: never. Unit is mandatory unless it is 0.
 	SilentDays int
 	Unit       Unit
@@ -181,8 +182,8 @@ func (d *Deadlines) since(ctx context.Context) (since int64, err error) {
 	return since, nil
 }
 
-// pass notes the deadlines that have passed, some at a time, of the cases that have begun since defaults were switched on: those before have
-// answers that counted.
+// pass notes the deadlines that have passed, some at a time, of the cases that have begun since defaults were switched on: those before
+// have answers that counted.
 func (d *Deadlines) pass(ctx context.Context) error {
 	before := rating.ShanghaiDay(d.cfg.Calendar.Overdue(d.cfg.Now()).UnixMilli()) // a midnight
 	since, err := d.since(ctx)
@@ -226,8 +227,8 @@ func (d *Deadlines) note(ctx context.Context, all []journal.Passed) error {
 	return rows.Wait()
 }
 
-// remind writes to those whose cases were completed 24 hours ago and that nobody has rated, once each. A case whose deadline is near or past, since the
-// centre stood still, is not reminded of any more.
+// remind writes to those whose cases were completed 24 hours ago and that nobody has rated, once each. A case whose deadline is near or
+// past, since the centre stood still, is not reminded of any more.
 func (d *Deadlines) remind(ctx context.Context) error {
 	now := d.cfg.Now()
 	var after books.Due
@@ -365,7 +366,8 @@ func (d *Deadlines) Stop(ctx context.Context, who, name, number string) error {
 	// The name has the hash, so that a name that was used for another number keeps nobody from stopping.
 	name = fmt.Sprintf("%s %x", name, hash[:16])
 	_, err := d.cfg.Journal.Do(ctx, who, name, journal.Act{Do: "deadline.stop"}, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash, d.cfg.Journal.Now())
+		_, err := tx.ExecContext(ctx, "INSERT INTO message_stop (number, since) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING", hash,
+			d.cfg.Journal.Now())
 		return err
 	})
 	return err

@@ -85,7 +85,8 @@ func calendar(t testing.TB) rating.Calendar {
 // open returns the deadlines as an instance opens them.
 func (b *bureau) open(t testing.TB) *Deadlines {
 	t.Helper()
-	d, err := Open(t.Context(), Config{Journal: b.journal, Books: b.books, Calendar: calendar(t), Defaults: true, Gateway: b.phones, Text: "您办理的{matter}已办结",
+	d, err := Open(t.Context(), Config{Journal: b.journal, Books: b.books, Calendar: calendar(t), Defaults: true, Gateway: b.phones,
+		Text:   "您办理的{matter}已办结",
 		Secret: []byte("secret"), Holder: "here", Now: func() time.Time { return b.now }, Logger: slog.New(slog.NewTextHandler(&b.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -200,7 +201,8 @@ func TestTheDefault(t *testing.T) {
 		t.Errorf("a second before the deadline it is %s", got)
 	}
 	b.once(t, end.At.Add(72*time.Hour)) // days were missed
-	for project, want := range map[string]books.CaseState{"silent": books.CaseDefault, "rated": books.CaseRated, "rated-late": books.CaseDefault} {
+	for project, want := range map[string]books.CaseState{"silent": books.CaseDefault, "rated": books.CaseRated,
+		"rated-late": books.CaseDefault} {
 		if got := b.state(t, project); got != want {
 			t.Errorf("%s is %s, want %s", project, got, want)
 		}
@@ -270,7 +272,8 @@ func TestGateways(t *testing.T) {
 	}))
 	defer server.Close()
 	send := func(code string) error {
-		g, err := NewHTTP(server.URL, map[string]string{"X-Key": "k"}, `{"id":{{json .ID}},"to":{{json .Number}},"say":{{json .Text}},"code":"`+code+`"}`, `"code":0\b`)
+		g, err := NewHTTP(server.URL, map[string]string{"X-Key": "k"}, `{"id":{{json .ID}},"to":{{json .Number}},"say":{{json .Text}},"code":"`+
+			code+`"}`, `"code":0\b`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,9 +304,11 @@ func TestAwaited(t *testing.T) {
 	deadline := time.Date(2026, 3, 10, 0, 0, 0, 0, rating.Shanghai())
 	c := books.Case{Key: key("P"), Deadline: deadline.UnixMilli(), CaseFile: rating.CaseFile{CaseFact: rating.CaseFact{CompletedAt: 1}}}
 	box := func(id rating.DeviceID, area string, heard time.Duration, pending uint64) fleet.State {
-		return fleet.State{ID: id, Enrolled: true, Window: rating.Window{Area: area}, Health: &wire.Health{Pending: pending}, HealthAt: deadline.Add(heard)}
+		return fleet.State{ID: id, Enrolled: true, Window: rating.Window{Area: area}, Health: &wire.Health{Pending: pending},
+			HealthAt: deadline.Add(heard)}
 	}
-	boxes := []fleet.State{box("silent", area, -time.Second, 0), box("clear", area, time.Second, 0), box("full", area, time.Second, 3), box("elsewhere", "620200000000", -1, 0),
+	boxes := []fleet.State{box("silent", area, -time.Second, 0), box("clear", area, time.Second, 0), box("full", area, time.Second, 3),
+		box("elsewhere", "620200000000", -1, 0),
 		{ID: "never", Enrolled: true, Window: rating.Window{Area: area}}, {ID: "stranger"}}
 	got := fmt.Sprint(Awaited(c, boxes, deadline.Add(time.Hour)))
 	if got != "[full never silent]" {
@@ -313,7 +318,8 @@ func TestAwaited(t *testing.T) {
 	online.Handling = rating.Online
 	rated := c
 	rated.Counts = 1
-	for name, got := range map[string][]rating.DeviceID{"online": Awaited(online, boxes, deadline.Add(time.Hour)), "rated": Awaited(rated, boxes, deadline.Add(time.Hour)),
+	for name, got := range map[string][]rating.DeviceID{"online": Awaited(online, boxes, deadline.Add(time.Hour)),
+		"rated":         Awaited(rated, boxes, deadline.Add(time.Hour)),
 		"after 30 days": Awaited(c, boxes, deadline.Add(AwaitedFor+1))} {
 		if len(got) > 0 {
 			t.Errorf("%s: waits for %v", name, got)
@@ -321,8 +327,8 @@ func TestAwaited(t *testing.T) {
 	}
 }
 
-// BenchmarkMillion looks for what is due among a million open cases when nothing is, and when all are: their deadlines are noted, and the books
-// have decided about each. HCP_CASES says how many instead.
+// BenchmarkMillion looks for what is due among a million open cases when nothing is, and when all are: their deadlines are noted, and the
+// books have decided about each. HCP_CASES says how many instead.
 func BenchmarkMillion(b *testing.B) {
 	cases := 1_000_000
 	if n, err := strconv.Atoi(os.Getenv("HCP_CASES")); err == nil {
@@ -333,7 +339,8 @@ func BenchmarkMillion(b *testing.B) {
 	for n := 0; n < cases; n += journal.MaxParts {
 		facts := make([]journal.Fact, journal.MaxParts)
 		for i := range facts {
-			facts[i].Fact = rating.CaseFact{Area: area, ProjectNo: fmt.Sprint(n + i), TaskCode: "t", AsOf: done.UnixMilli(), CompletedAt: done.UnixMilli()}
+			facts[i].Fact = rating.CaseFact{Area: area, ProjectNo: fmt.Sprint(n + i), TaskCode: "t", AsOf: done.UnixMilli(),
+				CompletedAt: done.UnixMilli()}
 		}
 		if _, err := o.journal.Tell(b.Context(), "test", fmt.Sprint(n), facts); err != nil {
 			b.Fatal(err)

@@ -25,8 +25,9 @@ type HTTP struct {
 	client  *http.Client
 }
 
-// NewHTTP returns a gateway. Body is a template with {{.ID}}, {{.Number}} and {{.Text}}, each with the function json, which writes a JSON string;
-// accept is what the answer of a message that was taken matches, empty for any answer with a status of 200 to 299. A message may take 10 seconds.
+// NewHTTP returns a gateway. Body is a template with {{.ID}}, {{.Number}} and {{.Text}}, each with the function json, which writes a JSON
+// string; accept is what the answer of a message that was taken matches, empty for any answer with a status of 200 to 299. A message may
+// take 10 seconds.
 func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP, error) {
 	g := &HTTP{url: url, headers: headers, client: &http.Client{Timeout: 10 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}

@@ -50,8 +50,9 @@ func requestID(k rating.CaseKey) string {
 	return fmt.Sprintf("%x", id[:8])
 }
 
-// bind returns which of a number's requests a reply answers, -1 if that is not sure (评价人可通过…回复短信进行评价, article 13). It is the one that the gateway
-// names, else the one that the reply names, else the only one that waits, else, where none waits, the only one there was. A request that was sent after the reply is none of them.
+// bind returns which of a number's requests a reply answers, -1 if that is not sure (评价人可通过…回复短信进行评价, article 13). It is the one that the
+// gateway names, else the one that the reply names, else the only one that waits, else, where none waits, the only one there was. A request
+// that was sent after the reply is none of them.
 func bind(all []Request, r Reply) int {
 	if r.To != "" {
 		return slices.IndexFunc(all, func(q Request) bool { return q.ID == r.To })
@@ -93,7 +94,8 @@ func (d *Deadlines) ask(ctx context.Context, tx *db.Tx, k rating.CaseKey, number
 			break
 		}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO message_request (id, number, about, letter, sent, answered, asked) VALUES ($1, $2, $3, $4, $5, 0, 0)
+	_, err = tx.ExecContext(ctx, `INSERT INTO message_request (id, number, about, letter, sent, answered, asked)
+		VALUES ($1, $2, $3, $4, $5, 0, 0)
 		ON CONFLICT (id) DO NOTHING`, requestID(k), hash, k.String(), letter, d.cfg.Now().UnixMilli())
 	return letter, err
 }
@@ -142,7 +144,8 @@ func (d *Deadlines) Bind(ctx context.Context, r Reply) (b Bound, err error) {
 		}
 		if i := bind(all, r); i >= 0 && !r.Unclear {
 			b.Request = all[i]
-			if _, err := tx.ExecContext(ctx, "UPDATE message_request SET answered = $1 WHERE id = $2 AND answered = 0", max(r.At, 1), all[i].ID); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE message_request SET answered = $1 WHERE id = $2 AND answered = 0", max(r.At, 1),
+				all[i].ID); err != nil {
 				return err
 			}
 		} else {
@@ -157,7 +160,8 @@ func (d *Deadlines) Bind(ctx context.Context, r Reply) (b Bound, err error) {
 				}
 			}
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO message_reply (source, name, request, came) VALUES ($1, $2, $3, $4)", r.Source, r.Name, b.Request.ID, d.cfg.Now().UnixMilli())
+		_, err = tx.ExecContext(ctx, "INSERT INTO message_reply (source, name, request, came) VALUES ($1, $2, $3, $4)", r.Source, r.Name,
+			b.Request.ID, d.cfg.Now().UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -171,7 +175,8 @@ func waiting(all []Request, r Reply) []Request {
 	return slices.DeleteFunc(slices.Clone(all), func(q Request) bool { return q.Answered != 0 || q.Sent > r.At+clocks.Milliseconds() })
 }
 
-// Question sends one message to a number that has written, unless it has stopped messages. What the gateway does not take is not sent again.
+// Question sends one message to a number that has written, unless it has stopped messages. What the gateway does not take is not sent
+// again.
 func (d *Deadlines) Question(ctx context.Context, r Reply, text string) error {
 	if d.cfg.Gateway == nil {
 		return nil

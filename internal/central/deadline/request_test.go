@@ -45,7 +45,8 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestRequestsOfReminders: reminders to one number have letters of their own, a reply that comes again is bound as before, and what is old is forgotten.
+// TestRequestsOfReminders: reminders to one number have letters of their own, a reply that comes again is bound as before, and what is old
+// is forgotten.
 func TestRequestsOfReminders(t *testing.T) {
 	b := newBureau(t)
 	var done time.Time
@@ -80,14 +81,16 @@ func TestRequestsOfReminders(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	if other, err := d.Bind(t.Context(), Reply{Source: "s", Name: "3", Number: "13800000002", At: reply.At, Unclear: true}); err != nil || other.Ask {
+	if other, err := d.Bind(t.Context(), Reply{Source: "s", Name: "3", Number: "13800000002", At: reply.At, Unclear: true}); err != nil ||
+		other.Ask {
 		t.Errorf("a number is asked twice: %+v, %v", other, err)
 	}
 	b.now = b.now.Add(requestLife + time.Minute)
 	if err := d.Once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := d.Bind(t.Context(), Reply{Source: "s", Name: "4", Number: "13800000002", At: b.now.UnixMilli()}); err != nil || got.Request.ID != "" {
+	if got, err := d.Bind(t.Context(), Reply{Source: "s", Name: "4", Number: "13800000002", At: b.now.UnixMilli()}); err != nil ||
+		got.Request.ID != "" {
 		t.Errorf("of an old request: %+v, %v", got, err)
 	}
 }

@@ -18,7 +18,8 @@ func StopHandler(door cases.Door, d *Deadlines) http.Handler {
 			return
 		}
 		if in.Number == "" || len(in.Number) > 20 || strings.Trim(in.Number, "0123456789+-") != "" {
-			door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "号码应为 20 位以内的数字。 A number has at most 20 digits."})
+			door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid",
+				Message: "号码应为 20 位以内的数字。 A number has at most 20 digits."})
 			return
 		}
 		if err := d.Stop(r.Context(), who.Name, key, in.Number); err != nil {

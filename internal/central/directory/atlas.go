@@ -11,7 +11,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// Atlas is the areas, units, halls and windows as they were on any day, and which window each box served: a copy in memory that never changes, but for what is worked out once.
+// Atlas is the areas, units, halls and windows as they were on any day, and which window each box served: a copy in memory that never
+// changes, but for what is worked out once.
 type Atlas struct {
 	tree
 	Version int64 // of the organisation
@@ -27,8 +28,8 @@ type assignment struct {
 	generation uint32
 }
 
-// Place is where something happened, as it was then. Units are the window's own unit, or the hall's, and those above it; Areas are the hall's and those
-// above it. None is empty.
+// Place is where something happened, as it was then. Units are the window's own unit, or the hall's, and those above it; Areas are the
+// hall's and those above it. None is empty.
 type Place struct {
 	Window, Hall Record
 	Units, Areas []Record
@@ -143,7 +144,8 @@ func (a *Atlas) next(ctx context.Context, tx *db.Tx) (*Atlas, error) {
 	if a != nil && a.Version == n.Version {
 		n.tree = a.tree
 	} else {
-		all, err := db.Query(ctx, tx, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind <> $1 ORDER BY kind, id, valid_from", string(Staff))
+		all, err := db.Query(ctx, tx, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind <> $1 ORDER BY kind, id, valid_from",
+			string(Staff))
 		if err != nil {
 			return nil, err
 		}

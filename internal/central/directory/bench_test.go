@@ -78,12 +78,14 @@ func BenchmarkProvince(b *testing.B) {
 		if err := d.Apply(ctx, "bench", "", journal.Act{}, p); err != nil {
 			b.Fatal(err)
 		}
-		fmt.Printf("%d lines: preview %s, applied in %s of a core\n", n, planned.Round(time.Millisecond), (used(b) - begin - planned).Round(time.Millisecond))
+		fmt.Printf("%d lines: preview %s, applied in %s of a core\n", n, planned.Round(time.Millisecond),
+			(used(b) - begin - planned).Round(time.Millisecond))
 		lines = lines[n:]
 	}
 	if _, err := j.Do(ctx, "bench", "", journal.Act{Do: "bench"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		for i := range 30_000 {
-			if err := Served(ctx, tx, rating.DeviceID(fmt.Sprintf("d%05d", i)), rating.Window{ID: fmt.Sprintf("H%04d-%02d", i/10, i%10), Generation: 1}, pos); err != nil {
+			if err := Served(ctx, tx, rating.DeviceID(fmt.Sprintf("d%05d", i)),
+				rating.Window{ID: fmt.Sprintf("H%04d-%02d", i/10, i%10), Generation: 1}, pos); err != nil {
 				return err
 			}
 		}
@@ -128,7 +130,8 @@ func BenchmarkProvince(b *testing.B) {
 	ms("list", func() { _, err := d.List(ctx, Filter{Kind: Window, Day: day, After: "H1500", Limit: 50}); fail(err) })
 	ms("search", func() { _, err := d.List(ctx, Filter{Kind: Staff, Day: day, Text: "s099999", Limit: 50}); fail(err) })
 	ms("preview-one", func() {
-		_, err := d.Preview(ctx, []Line{{Record: Record{Kind: Window, ID: "H0001-01", Name: "新", Hall: "H0001", Period: Period{day, Forever}}}}, nil)
+		_, err := d.Preview(ctx, []Line{{Record: Record{Kind: Window, ID: "H0001-01", Name: "新", Hall: "H0001", Period: Period{day, Forever}}}},
+			nil)
 		fail(err)
 	})
 }

@@ -81,7 +81,8 @@ func (p Preview) Refused() int {
 // May reports whether somebody may change a record, as it stands in an organisation. What another record is, it must not tell.
 type May func(*Atlas, Record) bool
 
-// preview works out what lines change in an organisation, which it changes. It is a pure function of both. Without may, everything may be changed.
+// preview works out what lines change in an organisation, which it changes. It is a pure function of both. Without may, everything may be
+// changed.
 func preview(t tree, version int64, lines []Line, may May) Preview {
 	p := planner{tree: t, Preview: Preview{Version: version, Lines: lines}, lines: make(map[key]int), may: may, beyond: make(map[int]bool)}
 	for i := range lines {
@@ -121,14 +122,15 @@ func (p *planner) read(i int) {
 		return
 	}
 	if first, ok := p.lines[l.Record.key()]; ok {
-		l.Refused = []Fault{faultf("与%[1]s重复（类别、编号、生效日期相同）", "it repeats %[2]s: the same kind, ID and first day", p.Lines[first].Chinese(), p.Lines[first].English())}
+		l.Refused = []Fault{faultf("与%[1]s重复（类别、编号、生效日期相同）", "it repeats %[2]s: the same kind, ID and first day", p.Lines[first].Chinese(),
+			p.Lines[first].English())}
 		return
 	}
 	p.lines[l.Record.key()] = i
 }
 
-// order returns the lines that are not refused in the order in which they are applied, so that it does not matter how the file has them: what
-// is removed first, then by days, since a period ends the one before it.
+// order returns the lines that are not refused in the order in which they are applied, so that it does not matter how the file has them:
+// what is removed first, then by days, since a period ends the one before it.
 func (p *planner) order() []int {
 	var all []int
 	for i, l := range p.Lines {
@@ -233,7 +235,8 @@ func (p *planner) named() {
 	}
 }
 
-// names reports whether somebody may let a record name its unit: one that is theirs to change, that of the record's hall, or one that was named before.
+// names reports whether somebody may let a record name its unit: one that is theirs to change, that of the record's hall, or one that was
+// named before.
 func (p *planner) names(r Record) bool {
 	if r.Unit == "" || p.linked[r.Unit] {
 		return true

@@ -96,8 +96,8 @@ func (d *Directory) read(ctx context.Context) (all []Record, v int64, err error)
 	return all, v, nil
 }
 
-// Preview works out what lines would change, and writes nothing. Without may, everything may be changed. One at a time is worked out, since each reads
-// all of the organisation.
+// Preview works out what lines would change, and writes nothing. Without may, everything may be changed. One at a time is worked out, since
+// each reads all of the organisation.
 func (d *Directory) Preview(ctx context.Context, lines []Line, may May) (Preview, error) {
 	end, err := d.plan(ctx)
 	if err != nil {
@@ -139,8 +139,8 @@ func (d *Directory) preview(ctx context.Context, lines []Line, may May) (Preview
 	return preview(newTree(all), v, lines, may), nil
 }
 
-// Apply enters a preview in the journal as an act of an account, and changes the organisation in the same transaction. What was changed since
-// the preview is ErrMeanwhile; a refused line is ErrRefused. A preview that changes nothing enters nothing.
+// Apply enters a preview in the journal as an act of an account, and changes the organisation in the same transaction. What was changed
+// since the preview is ErrMeanwhile; a refused line is ErrRefused. A preview that changes nothing enters nothing.
 func (d *Directory) Apply(ctx context.Context, account, reason string, a journal.Act, p Preview) error {
 	if p.Refused() > 0 {
 		return ErrRefused
@@ -218,7 +218,8 @@ func (p Preview) write(ctx context.Context, tx *db.Tx, pos int64) error {
 // Served notes, in the transaction of an enrolment or move, which window of the organisation a box serves with a generation.
 func Served(ctx context.Context, tx *db.Tx, device rating.DeviceID, w rating.Window, pos int64) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO serving (device, generation, window_id, changed) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (device, generation) DO UPDATE SET window_id = excluded.window_id, changed = excluded.changed`, string(device), int64(w.Generation), w.ID, pos)
+		ON CONFLICT (device, generation) DO UPDATE SET window_id = excluded.window_id, changed = excluded.changed`, string(device),
+		int64(w.Generation), w.ID, pos)
 	if err != nil {
 		return fmt.Errorf("note which window %s serves: %w", device, err)
 	}

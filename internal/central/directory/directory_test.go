@@ -21,7 +21,8 @@ const unit1 = "91350100M000100Y43"
 
 // TestDirectory runs each test on SQLite and on PostgreSQL, with a journal and a directory of its own.
 func TestDirectory(t *testing.T) {
-	tests := map[string]func(*testing.T, *Directory, *journal.Journal){"Apply": testApply, "Drafts": testDrafts, "List": testList, "Place": testPlace, "Backup": testBackup}
+	tests := map[string]func(*testing.T, *Directory, *journal.Journal){"Apply": testApply, "Drafts": testDrafts, "List": testList,
+		"Place": testPlace, "Backup": testBackup}
 	start := func(t *testing.T, url string, test func(*testing.T, *Directory, *journal.Journal)) {
 		j, _, _ := journaltest.Open(t, url)
 		d, err := Open(t.Context(), j)
@@ -66,7 +67,8 @@ func testApply(t *testing.T, d *Directory, j *journal.Journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, err := e.Act(); err != nil || a.Do != "directory.change" || a.Reason != "test" || !strings.Contains(string(a.Data), "市民中心") || !strings.Contains(string(a.Data), p.Hash) {
+	if a, err := e.Act(); err != nil || a.Do != "directory.change" || a.Reason != "test" || !strings.Contains(string(a.Data), "市民中心") ||
+		!strings.Contains(string(a.Data), p.Hash) {
 		t.Errorf("the act is %+v, %v", a, err)
 	}
 	// Once more is nothing, and a page that is sent twice is no failure.
@@ -152,17 +154,20 @@ func testDrafts(t *testing.T, d *Directory, _ *journal.Journal) {
 }
 
 func testList(t *testing.T, d *Directory, _ *journal.Journal) {
-	change(t, d, small+"区划,620102,区,2020-01-01,,,,,\n区划,629900,别的市,2020-01-01,,,,,\n大厅,H2,Second_Hall,2021-01-01,2022-01-01,620102,"+unit1+",,\n窗口,H2-01,1号窗口,2021-01-01,2022-01-01,,,H2,\n")
+	change(t, d, small+"区划,620102,区,2020-01-01,,,,,\n区划,629900,别的市,2020-01-01,,,,,\n大厅,H2,Second_Hall,2021-01-01,2022-01-01,620102,"+unit1+
+		",,\n窗口,H2-01,1号窗口,2021-01-01,2022-01-01,,,H2,\n")
 	day := Date(2021, 6, 1)
 	for _, c := range []struct {
 		f    Filter
 		want string
 	}{
-		{Filter{Kind: Hall, Day: day}, "H1 H2"}, {Filter{Kind: Hall, Day: day, Limit: 1}, "H1"}, {Filter{Kind: Hall, Day: day, After: "H1"}, "H2"},
+		{Filter{Kind: Hall, Day: day}, "H1 H2"}, {Filter{Kind: Hall, Day: day, Limit: 1}, "H1"},
+		{Filter{Kind: Hall, Day: day, After: "H1"}, "H2"},
 		{Filter{Kind: Hall, Day: Date(2022, 1, 1)}, "H1"}, {Filter{Kind: Hall, Day: Date(2019, 1, 1)}, ""},
 		{Filter{Kind: Hall, Day: day, Area: "620102000000"}, "H2"}, {Filter{Kind: Hall, Day: day, Area: "620100000000"}, "H1 H2"},
 		{Filter{Kind: Area, Day: day, Area: "620100000000"}, "620100000000 620102000000"},
-		{Filter{Kind: Hall, Day: day, Text: "民中"}, "H1"}, {Filter{Kind: Hall, Day: day, Text: "second_"}, "H2"}, {Filter{Kind: Hall, Day: day, Text: "%"}, ""},
+		{Filter{Kind: Hall, Day: day, Text: "民中"}, "H1"}, {Filter{Kind: Hall, Day: day, Text: "second_"}, "H2"},
+		{Filter{Kind: Hall, Day: day, Text: "%"}, ""},
 		{Filter{Kind: Window, Day: day, Hall: "H2"}, "H2-01"}, {Filter{Kind: Staff, Day: day, Window: "H1-01", Unit: unit1}, "0001"},
 	} {
 		if c.f.Limit == 0 {
@@ -184,14 +189,16 @@ func testPlace(t *testing.T, d *Directory, j *journal.Journal) {
 	change(t, d, small)
 	serve := func(w rating.Window) {
 		t.Helper()
-		_, err := j.Do(t.Context(), "li", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx, pos int64) error { return Served(ctx, tx, "box", w, pos) })
+		_, err := j.Do(t.Context(), "li", "", journal.Act{Do: "fleet.test"},
+			func(ctx context.Context, tx *db.Tx, pos int64) error { return Served(ctx, tx, "box", w, pos) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		d.asked = time.Time{}
 	}
 	serve(rating.Window{ID: "H1-01", Generation: 1})
-	change(t, d, head+"大厅,H1,政务大厅,2026-01-01,,620100,"+unit1+",,\n单位,91330100799655058B,公安局,2026-01-01,,620100,"+unit1+",,\n窗口,H1-01,一号,2026-01-01,,,91330100799655058B,H1,\n")
+	change(t, d, head+"大厅,H1,政务大厅,2026-01-01,,620100,"+unit1+",,\n单位,91330100799655058B,公安局,2026-01-01,,620100,"+unit1+
+		",,\n窗口,H1-01,一号,2026-01-01,,,91330100799655058B,H1,\n")
 	d.asked = time.Time{}
 	before, after := time.Date(2025, 12, 31, 15, 59, 0, 0, time.UTC), time.Date(2025, 12, 31, 16, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -202,7 +209,8 @@ func testPlace(t *testing.T, d *Directory, j *journal.Journal) {
 		want       string
 	}{
 		{"box", "H1-01", 1, before, "1号窗口 市民中心 政务服务中心 市 省"}, {"box", "H1-01", 1, after, "一号 政务大厅 公安局 市 省"},
-		{"box", "H1-01", 2, after, ""}, {"box", "H1-02", 1, after, ""}, {"other", "H1-01", 1, after, ""}, {"box", "H1-01", 1, time.Unix(0, 0), ""},
+		{"box", "H1-01", 2, after, ""}, {"box", "H1-02", 1, after, ""}, {"other", "H1-01", 1, after, ""},
+		{"box", "H1-01", 1, time.Unix(0, 0), ""},
 	} {
 		a, err := d.Atlas(t.Context())
 		if err != nil {

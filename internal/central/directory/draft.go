@@ -25,10 +25,12 @@ func (d *Directory) Keep(ctx context.Context, account string, p Preview) error {
 	}
 	now := d.journal.Now()
 	err := d.db.Write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM organisation_draft WHERE account = $1 OR made < $2", account, now-draftLife.Milliseconds()); err != nil {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM organisation_draft WHERE account = $1 OR made < $2", account,
+			now-draftLife.Milliseconds()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO organisation_draft (account, hash, made, body) VALUES ($1, $2, $3, $4)", account, p.Hash, now, b.Bytes())
+		_, err := tx.ExecContext(ctx, "INSERT INTO organisation_draft (account, hash, made, body) VALUES ($1, $2, $3, $4)", account, p.Hash, now,
+			b.Bytes())
 		return err
 	})
 	if err != nil {
@@ -37,10 +39,12 @@ func (d *Directory) Keep(ctx context.Context, account string, p Preview) error {
 	return nil
 }
 
-// Kept works out once more the preview of an account that has a hash. One that was replaced, is too old, or has become another one is ErrMeanwhile.
+// Kept works out once more the preview of an account that has a hash. One that was replaced, is too old, or has become another one is
+// ErrMeanwhile.
 func (d *Directory) Kept(ctx context.Context, account, hash string, may May) (Preview, error) {
 	all, err := db.Query(ctx, d.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
-		"SELECT body FROM organisation_draft WHERE account = $1 AND hash = $2 AND made >= $3", account, hash, d.journal.Now()-draftLife.Milliseconds())
+		"SELECT body FROM organisation_draft WHERE account = $1 AND hash = $2 AND made >= $3", account, hash,
+		d.journal.Now()-draftLife.Milliseconds())
 	if err != nil {
 		return Preview{}, fmt.Errorf("read a preview: %w", err)
 	}

@@ -70,7 +70,8 @@ func areaRange(code string) (low, high string) {
 
 // History returns all records of one thing, by their days, or ErrUnknown.
 func (d *Directory) History(ctx context.Context, k Kind, id string) ([]Record, error) {
-	all, err := db.Query(ctx, d.db, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind = $1 AND id = $2 ORDER BY valid_from", string(k), id)
+	all, err := db.Query(ctx, d.db, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind = $1 AND id = $2 ORDER BY valid_from",
+		string(k), id)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s %s: %w", k, id, err)
 	}

@@ -27,7 +27,8 @@ func (r Row) Empty() bool {
 	return r.Fault == nil && strings.TrimSpace(strings.Join(r.Cells, "")) == ""
 }
 
-// Read reads a file that changes the organisation. What is wrong with one line is in that line; what is wrong with the file as a whole is a Fault.
+// Read reads a file that changes the organisation. What is wrong with one line is in that line; what is wrong with the file as a whole is a
+// Fault.
 func Read(b []byte) ([]Line, error) {
 	rows, err := Rows(b)
 	if err != nil {
@@ -36,7 +37,8 @@ func Read(b []byte) ([]Line, error) {
 	return understand(rows)
 }
 
-// Rows reads the lines of a file as spreadsheets write it: CSV in UTF-8 or GB18030, or XLSX. What is wrong with the file as a whole is a Fault.
+// Rows reads the lines of a file as spreadsheets write it: CSV in UTF-8 or GB18030, or XLSX. What is wrong with the file as a whole is a
+// Fault.
 func Rows(b []byte) (rows []Row, err error) {
 	if len(b) > MaxFile {
 		return nil, faultf("文件有 %d 字节，最多 %d，请分成几个文件", "the file has %d bytes, at most %d are allowed; split it", len(b), MaxFile)
@@ -45,7 +47,8 @@ func Rows(b []byte) (rows []Row, err error) {
 	case bytes.HasPrefix(b, []byte("PK\x03\x04")):
 		rows, err = readWorkbook(b)
 	case bytes.HasPrefix(b, []byte("\xd0\xcf\x11\xe0")):
-		err = faultf("这是旧版或加密的 Excel 文件，请另存为 .xlsx 或 .csv（不设密码）", "this is an old or encrypted Excel file; save it as .xlsx or .csv without a password")
+		err = faultf("这是旧版或加密的 Excel 文件，请另存为 .xlsx 或 .csv（不设密码）", "this is an old or encrypted Excel file; save it as .xlsx or .csv without a "+
+			"password")
 	default:
 		rows, err = readCSV(b)
 	}
@@ -120,7 +123,8 @@ func readHead(r Row) (columnsOf, error) {
 		}
 		j := slices.IndexFunc(heads(), func(h [2]string) bool { return cell == h[0] || cell == h[1] })
 		if j < 0 {
-			return c, faultf("第一行的列名 %[1]q 不认识，可用的是 %[2]s", "the column %[1]q of the first line is unknown; known are %[3]s", cell, headNames(1), headNames(0))
+			return c, faultf("第一行的列名 %[1]q 不认识，可用的是 %[2]s", "the column %[1]q of the first line is unknown; known are %[3]s", cell, headNames(1),
+				headNames(0))
 		}
 		name := heads()[j][0]
 		if _, ok := c.place[name]; ok {

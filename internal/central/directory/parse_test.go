@@ -70,18 +70,19 @@ func TestFilesThatAreRefused(t *testing.T) {
 		file []byte
 		want string
 	}{
-		"empty":           {nil, "文件是空的"},
-		"large":           {make([]byte, MaxFile+1), "最多 8388608"},
-		"UTF-16":          {[]byte("\xff\xfe\x7b\x7c"), "UTF-16"},
-		"neither":         {[]byte(head + "\xff\xff\xff"), "GB18030"},
-		"binary":          {[]byte("\x7fELF\x00\x00"), "不是文本文件"},
-		"old Excel":       {[]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "另存为 .xlsx"},
-		"no workbook":     {[]byte("PK\x03\x04 and nothing"), "工作簿读不出来"},
-		"unknown column":  {[]byte("类别,编号,名称,生效日期,级别\n"), "不认识"},
-		"column twice":    {[]byte("类别,编号,id,名称,生效日期\n"), "重复"},
-		"missing column":  {[]byte("类别,编号,名称\n"), "“生效日期”"},
-		"too many lines":  {[]byte(head + strings.Repeat("区划,620000,省,2020-01-01,,,,,\n", maxLines+1)), "30000 行"},
-		"formula":         {workbook(t, "大厅", [][]any{{"编号", "名称", "生效日期"}, {"H1", formula("1+1"), "2020-01-01"}}), "B2（xl/worksheets/sheet1.xml）是公式"},
+		"empty":          {nil, "文件是空的"},
+		"large":          {make([]byte, MaxFile+1), "最多 8388608"},
+		"UTF-16":         {[]byte("\xff\xfe\x7b\x7c"), "UTF-16"},
+		"neither":        {[]byte(head + "\xff\xff\xff"), "GB18030"},
+		"binary":         {[]byte("\x7fELF\x00\x00"), "不是文本文件"},
+		"old Excel":      {[]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "另存为 .xlsx"},
+		"no workbook":    {[]byte("PK\x03\x04 and nothing"), "工作簿读不出来"},
+		"unknown column": {[]byte("类别,编号,名称,生效日期,级别\n"), "不认识"},
+		"column twice":   {[]byte("类别,编号,id,名称,生效日期\n"), "重复"},
+		"missing column": {[]byte("类别,编号,名称\n"), "“生效日期”"},
+		"too many lines": {[]byte(head + strings.Repeat("区划,620000,省,2020-01-01,,,,,\n", maxLines+1)), "30000 行"},
+		"formula": {workbook(t, "大厅", [][]any{{"编号", "名称", "生效日期"}, {"H1", formula("1+1"), "2020-01-01"}}),
+			"B2（xl/worksheets/sheet1.xml）是公式"},
 		"days from 1904":  {workbook1904(t), "1904"},
 		"too many sheets": {workbook(t, "大厅", nil, slices.Repeat([]string{"x"}, maxSheets)...), "张表"},
 	} {
@@ -103,8 +104,10 @@ func TestBombs(t *testing.T) {
 		bytes    int64
 		elements int
 	}{
-		"a sheet": {bomb(t, "xl/worksheets/sheet1.xml", " ", 100_001), 100_000, 100_000}, "a picture": {bomb(t, "xl/media/1.png", " ", 100_001), 100_000, 100_000},
-		"texts": {bomb(t, "xl/sharedStrings.xml", "<si/>", 1001), 100_000, 1000}, "styles": {bomb(t, "xl/styles.xml", "<xf/>", 1001), 100_000, 1000},
+		"a sheet":   {bomb(t, "xl/worksheets/sheet1.xml", " ", 100_001), 100_000, 100_000},
+		"a picture": {bomb(t, "xl/media/1.png", " ", 100_001), 100_000, 100_000},
+		"texts":     {bomb(t, "xl/sharedStrings.xml", "<si/>", 1001), 100_000, 1000},
+		"styles":    {bomb(t, "xl/styles.xml", "<xf/>", 1001), 100_000, 1000},
 	} {
 		if err := inspect(c.file, c.bytes, c.elements); err == nil || !strings.Contains(err.Error(), "解压后超过") {
 			t.Errorf("%s: %v", name, err)
@@ -191,7 +194,8 @@ func bomb(t *testing.T, part, text string, n int) []byte {
 func TestWorkbook(t *testing.T) {
 	day := Date(2026, 3, 1)
 	lines := read(t, workbook(t, "区划", [][]any{{"编号", "名称", "生效日期"}, {}, {620100000000, "市", day.Start()}, {"620000", "省", "2020年1月1日"}}))
-	if len(lines) != 2 || lines[0].Number != 3 || lines[0].Sheet != "区划" || lines[0].Record != (Record{Kind: Area, ID: "620100000000", Name: "市", Period: Period{day, Forever}}) {
+	if len(lines) != 2 || lines[0].Number != 3 || lines[0].Sheet != "区划" ||
+		lines[0].Record != (Record{Kind: Area, ID: "620100000000", Name: "市", Period: Period{day, Forever}}) {
 		t.Errorf("the workbook reads as %+v", lines)
 	}
 }
@@ -202,7 +206,8 @@ func TestFilesAreReadAsWritten(t *testing.T) {
 		text := rapid.Custom(func(t *rapid.T) string {
 			return strings.Trim(strings.TrimLeft(rapid.StringMatching(`[=+\-@'|";甲＝＠ a-z0-9]{0,8}`).Draw(t, "text"), "= "), " ")
 		})
-		r := Record{Kind: Unit, ID: "1", Period: Period{Date(2026, 1, 1), Forever}, Name: "x" + text.Draw(t, "name"), Office: text.Draw(t, "office"),
+		r := Record{Kind: Unit, ID: "1", Period: Period{Date(2026, 1, 1), Forever}, Name: "x" + text.Draw(t, "name"),
+			Office: text.Draw(t, "office"),
 			Person: text.Draw(t, "person"), Phone: text.Draw(t, "phone")}
 		if rapid.Bool().Draw(t, "ends") {
 			r.To = r.From + 1
@@ -236,7 +241,8 @@ func wantRead(t interface{ Fatalf(string, ...any) }, b []byte, r Record) {
 	}
 }
 
-// A cell far to the right is refused before it is padded, under whatever name the sheet is packed; so are too many cells without a reference.
+// A cell far to the right is refused before it is padded, under whatever name the sheet is packed; so are too many cells without a
+// reference.
 func TestWideRows(t *testing.T) {
 	for _, c := range []struct{ part, text string }{
 		{"xl/worksheets/sheet1.xml", `<worksheet><sheetData><row r="1"><c r="XFD1"><v>1</v></c></row></sheetData></worksheet>`},

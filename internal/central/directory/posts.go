@@ -22,7 +22,8 @@ func (d *Directory) Posts(ctx context.Context, day Day) (*Posts, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := db.Query(ctx, d.db, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind = $1 AND window_id > '' AND valid_from <= $2 AND valid_to > $2 ORDER BY id",
+	all, err := db.Query(ctx, d.db, scanRecord, "SELECT "+columns+" FROM organisation WHERE kind = $1 AND window_id > '' AND valid_from <= "+
+		"$2 AND valid_to > $2 ORDER BY id",
 		string(Staff), int64(day))
 	if err != nil {
 		return nil, fmt.Errorf("read who serves at the windows: %w", err)

@@ -152,7 +152,8 @@ func (r *Record) clean() []Fault {
 		}
 	}
 	if r.From >= r.To {
-		add(faultf("失效日期 %s 不晚于生效日期 %s（失效日期是不再有效的第一天）", "it ends on %s, not after it begins on %s; the end is the first day on which it holds no more", r.To, r.From))
+		add(faultf("失效日期 %s 不晚于生效日期 %s（失效日期是不再有效的第一天）", "it ends on %s, not after it begins on %s; the end is the first day on which it holds "+
+			"no more", r.To, r.From))
 	}
 	var err error
 	switch r.Kind {
@@ -221,7 +222,8 @@ func checkName(header, name, s string) error {
 		return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029'
 	})
 	if bad || strings.TrimSpace(s) != s {
-		return faultf("%[1]s %[3]q 含控制字符、乱码或首尾空格", "the %[2]s %[3]q has control characters, broken characters, or spaces around it", header, name, s)
+		return faultf("%[1]s %[3]q 含控制字符、乱码或首尾空格", "the %[2]s %[3]q has control characters, broken characters, or spaces around it", header, name,
+			s)
 	}
 	if strings.HasPrefix(s, "=") {
 		return faultf("%[1]s %[3]q 是公式，请改为数值", "the %[2]s %[3]q is a formula; write its value", header, name, s)

@@ -9,13 +9,15 @@ import (
 )
 
 func TestDays(t *testing.T) {
-	for s, want := range map[string]string{"2026-01-31": "2026-01-31", "2026/1/31": "2026-01-31", "2026.1.31": "2026-01-31", "2026年1月31日": "2026-01-31", "20260131": "2026-01-31",
+	for s, want := range map[string]string{"2026-01-31": "2026-01-31", "2026/1/31": "2026-01-31", "2026.1.31": "2026-01-31",
+		"2026年1月31日": "2026-01-31", "20260131": "2026-01-31",
 		"1970-01-01": "1970-01-01", "1949-10-01": "1949-10-01", "2000-02-29": "2000-02-29"} {
 		if d, err := ParseDay(s); err != nil || d.String() != want {
 			t.Errorf("%s reads as %s, %v; want %s", s, d, err, want)
 		}
 	}
-	for _, s := range []string{"", "2026-02-29", "2026-13-01", "1949-09-30", "2100-01-01", "31/01/2026", "2026-1", "二〇二六年", "2026-01-31 00:00"} {
+	for _, s := range []string{"", "2026-02-29", "2026-13-01", "1949-09-30", "2100-01-01", "31/01/2026", "2026-1", "二〇二六年",
+		"2026-01-31 00:00"} {
 		if d, err := ParseDay(s); err == nil {
 			t.Errorf("%q reads as %s", s, d)
 		}
@@ -31,7 +33,8 @@ func TestDays(t *testing.T) {
 		}
 	})
 	// Midnight in Shanghai is 16:00 UTC.
-	if a, b := DayOf(time.Date(2026, 1, 31, 15, 59, 59, 0, time.UTC)), DayOf(time.Date(2026, 1, 31, 16, 0, 0, 0, time.UTC)); a.String() != "2026-01-31" || b.String() != "2026-02-01" {
+	if a, b := DayOf(time.Date(2026, 1, 31, 15, 59, 59, 0, time.UTC)),
+		DayOf(time.Date(2026, 1, 31, 16, 0, 0, 0, time.UTC)); a.String() != "2026-01-31" || b.String() != "2026-02-01" {
 		t.Errorf("the days before and after midnight are %s and %s", a, b)
 	}
 }
@@ -41,8 +44,10 @@ func TestAreas(t *testing.T) {
 		code, parent string
 		level        Level
 	}{
-		{"620000000000", "", Province}, {"620100000000", "620000000000", City}, {"620102000000", "620100000000", County}, {"620102003000", "620102000000", Township},
-		{"620102003017", "620102003000", Village}, {"620200100000", "620200000000", Township}, {"620102", "620100000000", County}, {"620110000000", "620100000000", County},
+		{"620000000000", "", Province}, {"620100000000", "620000000000", City}, {"620102000000", "620100000000", County},
+		{"620102003000", "620102000000", Township},
+		{"620102003017", "620102003000", Village}, {"620200100000", "620200000000", Township}, {"620102", "620100000000", County},
+		{"620110000000", "620100000000", County},
 	} {
 		code, err := ParseArea(c.code)
 		if err != nil || LevelOf(code) != c.level || ParentArea(code) != c.parent {

@@ -96,7 +96,8 @@ func (t tree) check() []wrong {
 	}
 	all = append(all, t.checkCycles()...)
 	slices.SortFunc(all, func(a, b wrong) int {
-		return cmp.Or(cmp.Compare(slices.Index(Kinds(), a.at.kind), slices.Index(Kinds(), b.at.kind)), cmp.Compare(a.at.id, b.at.id), cmp.Compare(a.at.from, b.at.from))
+		return cmp.Or(cmp.Compare(slices.Index(Kinds(), a.at.kind), slices.Index(Kinds(), b.at.kind)), cmp.Compare(a.at.id, b.at.id),
+			cmp.Compare(a.at.from, b.at.from))
 	})
 	return all
 }
@@ -177,7 +178,8 @@ func (t tree) climb(r Record, p Period, path []ref) (wrong, bool) {
 	switch {
 	case slices.Contains(path, next):
 		// Who only stands below a cycle is not at fault.
-		return wrong{other: path, Fault: faultf("单位 %s 成了自己的上级（%s 起）", "unit %s stands above itself, from %s on", r.Unit, p.From)}, next != path[0]
+		return wrong{other: path, Fault: faultf("单位 %s 成了自己的上级（%s 起）", "unit %s stands above itself, from %s on", r.Unit, p.From)},
+			next != path[0]
 	case len(path) >= maxUnits:
 		return wrong{other: path, Fault: faultf("单位 %s 之上超过 %d 级", "more than %[2]d levels stand above unit %[1]s", path[0].id, maxUnits)}, false
 	}

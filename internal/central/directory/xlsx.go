@@ -28,7 +28,8 @@ func readWorkbook(b []byte) (rows []Row, err error) {
 	if err := inspect(b, maxUnpacked, maxElements); err != nil {
 		return nil, err
 	}
-	book, err := excelize.OpenReader(bytes.NewReader(b), excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked, RawCellValue: true})
+	book, err := excelize.OpenReader(bytes.NewReader(b),
+		excelize.Options{UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked, RawCellValue: true})
 	if err != nil {
 		return nil, unreadable(err)
 	}
@@ -84,7 +85,8 @@ func readSheet(book *excelize.File, name string, most int) (rows []Row, err erro
 	return rows, nil
 }
 
-// inspect refuses a workbook that would unpack to more than some bytes or XML elements, and one with formulas, whose values are not what somebody has written.
+// inspect refuses a workbook that would unpack to more than some bytes or XML elements, and one with formulas, whose values are not what
+// somebody has written.
 func inspect(b []byte, bytesLeft int64, elements int) error {
 	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
@@ -138,8 +140,8 @@ func isXML(r *bufio.Reader, part string) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))), []byte("<"))
 }
 
-// scan counts the elements of a part and reports whether it is a sheet. It refuses a part that has a formula in a cell, or a row with too many
-// cells. A chart's formulas are its own.
+// scan counts the elements of a part and reports whether it is a sheet. It refuses a part that has a formula in a cell, or a row with too
+// many cells. A chart's formulas are its own.
 func scan(r io.Reader, part string) (n int, sheet bool, err error) {
 	in := xml.NewDecoder(r)
 	in.Strict = !strings.HasSuffix(strings.ToLower(part), ".vml") // drawings are often written as loosely as HTML
@@ -172,7 +174,8 @@ func scan(r io.Reader, part string) (n int, sheet bool, err error) {
 					"the cell %.10s of %.40s lies too far right: a row has at most %d cells", cell, part, maxCells)
 			}
 		case e.Name.Local == "f" && within && !strings.Contains(part, "/charts/"):
-			return n, sheet, faultf("单元格 %.10s（%.40s）是公式，请改为数值（选择性粘贴→数值）", "the cell %.10s of %.40s has a formula; replace it by its value", cell, part)
+			return n, sheet, faultf("单元格 %.10s（%.40s）是公式，请改为数值（选择性粘贴→数值）", "the cell %.10s of %.40s has a formula; replace it by its value", cell,
+				part)
 		}
 	}
 }

@@ -22,7 +22,8 @@ import (
 	"haochaping/internal/keptfile"
 )
 
-// The authority's files in the centre's state folder. The root's key may lie elsewhere: it is needed when the issuing certificate is renewed.
+// The authority's files in the centre's state folder. The root's key may lie elsewhere: it is needed when the issuing certificate is
+// renewed.
 const (
 	RootKeyFile    = "root.key"
 	RootFile       = "root.pem"
@@ -74,7 +75,8 @@ func OpenAuthority(folder string, now func() time.Time) (*Authority, error) {
 		return nil, fmt.Errorf("open the certificate authority: %w", err)
 	}
 	if !identity.Is(a.issuing, a.key) || a.issuing.CheckSignatureFrom(a.root) != nil {
-		return nil, fmt.Errorf("open the certificate authority: %s, %s and %s do not belong together; restore them from one backup", RootFile, IssuingFile, IssuingKeyFile)
+		return nil, fmt.Errorf("open the certificate authority: %s, %s and %s do not belong together; restore them from one backup", RootFile,
+			IssuingFile, IssuingKeyFile)
 	}
 	if a.former, err = readFormer(folder, a.root); err != nil {
 		return nil, fmt.Errorf("open the certificate authority: %w", err)
@@ -177,8 +179,9 @@ func (a *Authority) makeRoot(keyPath string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "haochaping root"}, NotBefore: a.now().Add(-ahead), NotAfter: a.now().Add(rootLife),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLen: 1, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "haochaping root"}, NotBefore: a.now().Add(-ahead),
+		NotAfter: a.now().Add(rootLife),
+		IsCA:     true, BasicConstraintsValid: true, MaxPathLen: 1, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	return x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 }
 
@@ -187,8 +190,9 @@ func (a *Authority) makeIssuing(rootKey string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "haochaping issuing"}, NotBefore: a.now().Add(-ahead), NotAfter: a.end(a.root, issuingLife),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: "haochaping issuing"}, NotBefore: a.now().Add(-ahead),
+		NotAfter: a.end(a.root, issuingLife),
+		IsCA:     true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign}
 	return x509.CreateCertificate(rand.Reader, template, a.root, a.key.Public(), key)
 }
 
@@ -226,7 +230,8 @@ func (a *Authority) Server(names []string, key any, life time.Duration) (*x509.C
 	if len(names) == 0 {
 		return nil, errors.New("issue a server's certificate: it has no name")
 	}
-	c := &x509.Certificate{Subject: pkix.Name{CommonName: names[0]}, NotAfter: a.end(a.issuing, life), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	c := &x509.Certificate{Subject: pkix.Name{CommonName: names[0]}, NotAfter: a.end(a.issuing, life),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, n := range names {
 		if ip := net.ParseIP(n); ip != nil {
 			c.IPAddresses = append(c.IPAddresses, ip)
@@ -251,7 +256,8 @@ func (a *Authority) issue(c *x509.Certificate, key any) (*x509.Certificate, erro
 
 // Verify reports why a certificate is not of a box, as of a time.
 func (a *Authority) Verify(c *x509.Certificate, at time.Time) error {
-	_, err := c.Verify(x509.VerifyOptions{Roots: identity.Pool(a.root), Intermediates: identity.Pool(append([]*x509.Certificate{a.issuing}, a.former...)...), CurrentTime: at,
+	_, err := c.Verify(x509.VerifyOptions{Roots: identity.Pool(a.root),
+		Intermediates: identity.Pool(append([]*x509.Certificate{a.issuing}, a.former...)...), CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 	return err
 }
@@ -274,8 +280,8 @@ func (a *Authority) List(all []Revocation, number int64) ([]byte, error) {
 	return der, nil
 }
 
-// ServerTLS returns how the centre's own servers show themselves, all under the same names: by certificates that are made anew before they end and
-// lie in memory alone. They ask clients for theirs, which the server judges.
+// ServerTLS returns how the centre's own servers show themselves, all under the same names: by certificates that are made anew before they
+// end and lie in memory alone. They ask clients for theirs, which the server judges.
 func (a *Authority) ServerTLS(names []string) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, SessionTicketsDisabled: true,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return a.serverCertificate(names) }}

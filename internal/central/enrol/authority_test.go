@@ -114,7 +114,8 @@ func TestAnotherIssuingKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	former := filepath.Join(folder, "issuing-2026.pem")
-	if err := errors.Join(os.Rename(filepath.Join(folder, IssuingFile), former), os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
+	if err := errors.Join(os.Rename(filepath.Join(folder, IssuingFile), former),
+		os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
 		t.Fatal(err)
 	}
 	open()
@@ -132,7 +133,8 @@ func TestAnotherIssuingKey(t *testing.T) {
 		t.Errorf("a former certificate that is none: %v", err)
 	}
 	// A stolen key: nothing of it is believed, and its box waits for an administrator, who lets it in again.
-	if err := errors.Join(os.Remove(former), os.Remove(filepath.Join(folder, IssuingFile)), os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
+	if err := errors.Join(os.Remove(former), os.Remove(filepath.Join(folder, IssuingFile)),
+		os.Remove(filepath.Join(folder, IssuingKeyFile))); err != nil {
 		t.Fatal(err)
 	}
 	open()

@@ -27,7 +27,8 @@ func serialOf(c *x509.Certificate) string { return c.SerialNumber.Text(16) }
 
 // issued returns the certificate of a box's key that holds for a while, nil if there is none.
 func (r *Room) issued(ctx context.Context, q identity.Request) (*x509.Certificate, error) {
-	c, err := r.newest(ctx, "key_hash = $1 AND device = $2 AND revoked = 0 AND ends > $3", q.Hash[:], string(q.Device), r.now().Add(BoxLife/10).UnixMilli())
+	c, err := r.newest(ctx, "key_hash = $1 AND device = $2 AND revoked = 0 AND ends > $3", q.Hash[:], string(q.Device),
+		r.now().Add(BoxLife/10).UnixMilli())
 	if c != nil && r.authority.Verify(c, r.now()) != nil {
 		return nil, nil // of an issuing key that is not believed any more
 	}
@@ -53,14 +54,16 @@ type issuedAct struct {
 	Why    string `json:"why"` // first, renewal, or late: the last one had ended
 }
 
-// still asks, in the transaction that enters a certificate, whether it may still be issued. Acts stand one after the other, so no revocation comes between.
+// still asks, in the transaction that enters a certificate, whether it may still be issued. Acts stand one after the other, so no
+// revocation comes between.
 type still func(context.Context, *db.Tx) error
 
 // accepted is still for a first certificate.
 func accepted(q identity.Request) still {
 	return func(ctx context.Context, tx *db.Tx) error {
 		var yes bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND device = $2 AND accepted > 0)", q.Hash[:], string(q.Device)).Scan(&yes)
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND device = $2 AND accepted > 0)",
+			q.Hash[:], string(q.Device)).Scan(&yes)
 		if err == nil && !yes {
 			err = fmt.Errorf("%w: it is not accepted any more; an administrator has to accept it again", ErrRefused)
 		}
@@ -100,7 +103,8 @@ func (r *Room) issue(ctx context.Context, q identity.Request, why string, may st
 		if err := may(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO enrol_certificate (serial, device, key_hash, issued, ends, body) VALUES ($1, $2, $3, $4, $5, $6)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO enrol_certificate (serial, device, key_hash, issued, ends, body) VALUES ($1, $2, $3, $4, "+
+			"$5, $6)",
 			serialOf(c), string(q.Device), q.Hash[:], r.now().UnixMilli(), c.NotAfter.UnixMilli(), c.Raw)
 		return err
 	})
@@ -125,7 +129,8 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 		return nil, fmt.Errorf("%w: the certificate is that of %s", ErrRefused, shown.Subject.CommonName)
 	}
 	if identity.KeyHash(shown) != q.Hash {
-		return nil, fmt.Errorf("%w: it asks for a certificate of another key than that of the one it shows; ask with the same key, or have an administrator accept the box again", ErrRefused)
+		return nil, fmt.Errorf("%w: it asks for a certificate of another key than that of the one it shows; ask with the same key, or have an "+
+			"administrator accept the box again", ErrRefused)
 	}
 	if now.Sub(shown.NotAfter) > Grace {
 		return nil, fmt.Errorf("%w: its certificate ended on %s, more than %d days ago; an administrator has to accept the box again", ErrRefused,
@@ -145,7 +150,8 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.newest(ctx, "key_hash = $1 AND device = $2 AND revoked = 0 AND issued > $3 AND serial <> $4", q.Hash[:], string(q.Device), now.Add(-renewedOnce).UnixMilli(), serialOf(shown))
+	c, err := r.newest(ctx, "key_hash = $1 AND device = $2 AND revoked = 0 AND issued > $3 AND serial <> $4", q.Hash[:], string(q.Device),
+		now.Add(-renewedOnce).UnixMilli(), serialOf(shown))
 	if err != nil || c != nil {
 		return c, err
 	}
@@ -185,21 +191,23 @@ func (r *Room) Revoked(ctx context.Context) ([]Revocation, error) {
 		err = s.Scan(&v.Serial, &at)
 		v.At = time.UnixMilli(at)
 		return v, err
-	}, "SELECT serial, revoked FROM enrol_certificate WHERE revoked > 0 AND ends > $1 ORDER BY revoked, serial", r.now().Add(-Grace).UnixMilli())
+	}, "SELECT serial, revoked FROM enrol_certificate WHERE revoked > 0 AND ends > $1 ORDER BY revoked, serial",
+		r.now().Add(-Grace).UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("read the revoked certificates: %w", err)
 	}
 	return all, nil
 }
 
-// Revoke writes, in the transaction of the act by which it is done, that no certificate of a box opens anything any more. A request that was accepted and
-// has no certificate yet has to be accepted again.
+// Revoke writes, in the transaction of the act by which it is done, that no certificate of a box opens anything any more. A request that
+// was accepted and has no certificate yet has to be accepted again.
 func Revoke(ctx context.Context, tx *db.Tx, d rating.DeviceID, now time.Time) (n int64, err error) {
 	done, err := tx.ExecContext(ctx, "UPDATE enrol_certificate SET revoked = $1 WHERE device = $2 AND revoked = 0", now.UnixMilli(), string(d))
 	if err != nil {
 		return 0, err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = 0, code_until = 0 WHERE device = $1 AND accepted > 0", string(d)); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = 0, code_until = 0 WHERE device = $1 AND accepted > 0",
+		string(d)); err != nil {
 		return 0, err
 	}
 	return done.RowsAffected()

@@ -161,7 +161,8 @@ func (w *world) accept(code string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d := fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: w.now(), Window: rating.Window{ID: "A01", Name: "1号窗口", Hall: "大厅", Generation: 1}}
+	d := fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: w.now(),
+		Window: rating.Window{ID: "A01", Name: "1号窗口", Hall: "大厅", Generation: 1}}
 	if err := w.fleet.Put(w.t.Context(), d); err != nil {
 		w.t.Fatal(err)
 	}
@@ -223,7 +224,8 @@ func letIn(t *testing.T, w *world) {
 		t.Fatalf("an accepted box gets %d %s", status, body)
 	}
 	all := w.bag(body)
-	if len(all) != 1 || !identity.Is(all[0], b.tls) || all[0].Subject.CommonName != string(b.device) || w.room.authority.Verify(all[0], w.now()) != nil {
+	if len(all) != 1 || !identity.Is(all[0], b.tls) || all[0].Subject.CommonName != string(b.device) ||
+		w.room.authority.Verify(all[0], w.now()) != nil {
 		t.Errorf("it gets %d certificates, the first of %v", len(all), all[0].Subject)
 	}
 	if _, _, again := w.post(plain, "simpleenroll", b.request(t)); !w.bag(again)[0].Equal(all[0]) {

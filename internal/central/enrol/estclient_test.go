@@ -16,7 +16,8 @@ import (
 // TestAnotherClientOfEST asks by a client of RFC 7030 that others have written.
 func TestAnotherClientOfEST(t *testing.T) {
 	w := worldAt(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"), time.Now()) // whose clock cannot be set
-	client := est.Client{Host: strings.TrimPrefix(w.url, "https://"), ExplicitAnchor: identity.Pool(w.room.authority.Root()), DisableKeepAlives: true}
+	client := est.Client{Host: strings.TrimPrefix(w.url, "https://"), ExplicitAnchor: identity.Pool(w.room.authority.Root()),
+		DisableKeepAlives: true}
 	all, err := client.CACerts(t.Context())
 	if err != nil || len(all) != 2 || !all[0].Equal(w.room.authority.Root()) {
 		t.Fatalf("cacerts: %d certificates, %v", len(all), err)
@@ -27,7 +28,8 @@ func TestAnotherClientOfEST(t *testing.T) {
 		t.Fatal(err)
 	}
 	var waits est.Error
-	if _, err := client.Enroll(t.Context(), r); !errors.As(err, &waits) || waits.StatusCode() != 202 || waits.RetryAfter() != int(Again/time.Second) {
+	if _, err := client.Enroll(t.Context(), r); !errors.As(err, &waits) || waits.StatusCode() != 202 ||
+		waits.RetryAfter() != int(Again/time.Second) {
 		t.Fatalf("simpleenroll of a new box: %v", err)
 	}
 	q, err := identity.ParseRequest(r.Raw)

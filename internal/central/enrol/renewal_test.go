@@ -21,7 +21,8 @@ func TestARenewalIsOfTheSameKey(t *testing.T) {
 	c := w.enrolled(b)
 	other := b
 	other.tls = newBox(t, b.device).tls
-	if status, _, body := w.post(w.client(c, b.tls), "simplereenroll", other.request(t)); status != http.StatusForbidden || !strings.Contains(body, "another key") {
+	if status, _, body := w.post(w.client(c, b.tls), "simplereenroll", other.request(t)); status != http.StatusForbidden ||
+		!strings.Contains(body, "another key") {
 		t.Errorf("a request for another key gets %d %s", status, body)
 	}
 	if all, err := w.room.Certificates(t.Context(), b.device, 5); err != nil || len(all) != 1 {
@@ -102,8 +103,10 @@ func TestAnotherRecordKeyRevokes(t *testing.T) {
 func TestABoardsNameIsBounded(t *testing.T) {
 	w := newWorld(t)
 	b := newBox(t, "bcdf23456789")
-	for board, status := range map[string]int{"": 202, "0011223344556677": 202, strings.Repeat("x", maxBoard+1): 400, "a b": 400, "\xff": 400} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/.well-known/est/simpleenroll", strings.NewReader(base64.StdEncoding.EncodeToString(b.request(t))))
+	for board, status := range map[string]int{"": 202, "0011223344556677": 202, strings.Repeat("x", maxBoard+1): 400, "a b": 400,
+		"\xff": 400} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/.well-known/est/simpleenroll",
+			strings.NewReader(base64.StdEncoding.EncodeToString(b.request(t))))
 		if err != nil {
 			t.Fatal(err)
 		}

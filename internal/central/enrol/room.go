@@ -106,7 +106,8 @@ type Pending struct {
 	Accepted time.Time // zero: not yet
 }
 
-const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen, accepted FROM enrol_request "
+const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen, accepted FROM " +
+	"enrol_request "
 
 func scanPending(s db.Scanner) (p Pending, err error) {
 	var until, moved, asked, seen, accepted int64
@@ -132,7 +133,8 @@ func CleanCode(s string) string {
 
 // Find returns the box that shows a code, or ErrNoCode.
 func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
-	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE code = $1 AND code_until > $2 AND accepted = 0", CleanCode(code), r.now().UnixMilli())
+	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE code = $1 AND code_until > $2 AND accepted = 0", CleanCode(code),
+		r.now().UnixMilli())
 	if err != nil {
 		return Pending{}, fmt.Errorf("find the box of a code: %w", err)
 	}
@@ -150,7 +152,8 @@ func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account str
 			return err
 		}
 	}
-	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4 WHERE key_hash = $5 AND code = $6 AND accepted = 0",
+	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4 WHERE key_hash = $5 "+
+		"AND code = $6 AND accepted = 0",
 		now.UnixMilli(), hall, window, account, p.Hash, p.Code)
 	if err != nil {
 		return err
@@ -165,7 +168,8 @@ func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account str
 // Waits reports, in a transaction, ErrNoCode if a box has stopped waiting under its code.
 func Waits(ctx context.Context, tx *db.Tx, p Pending) error {
 	var yes bool
-	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND code = $2 AND accepted = 0)", p.Hash, p.Code).Scan(&yes)
+	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND code = $2 AND accepted = 0)", p.Hash,
+		p.Code).Scan(&yes)
 	if err == nil && !yes {
 		err = ErrNoCode
 	}
@@ -260,23 +264,28 @@ func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now ti
 		if err != nil {
 			return err
 		}
-		p = Pending{Hash: q.Hash[:], Code: fresh, Until: now.Add(CodeLife), Device: q.Device, Record: q.Record, Digits: q.Digits, Address: from.Address,
-			Board: from.Board, Moved: from.Moved, Asked: now, Seen: now}
+		p = Pending{Hash: q.Hash[:], Code: fresh, Until: now.Add(CodeLife), Device: q.Device, Record: q.Record, Digits: q.Digits,
+			Address: from.Address,
+			Board:   from.Board, Moved: from.Moved, Asked: now, Seen: now}
 		if len(all) == 1 {
 			old := all[0]
 			if old.of(q, from) && old.Accepted.IsZero() && now.Before(old.Until) {
 				p.Code, p.Until, p.Asked = old.Code, old.Until, old.Asked
 			}
-			_, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5, address = $6, board = $7, moved = $8, seen = $9, accepted = 0
-				WHERE key_hash = $10`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved), now.UnixMilli(), p.Hash)
+			_, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5,
+				address = $6, board = $7, moved = $8, seen = $9, accepted = 0
+				WHERE key_hash = $10`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved),
+				now.UnixMilli(), p.Hash)
 			return err
 		}
 		if err := room(ctx, tx, from.Address, now); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO enrol_request (key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen)
+		_, err = tx.ExecContext(ctx, `INSERT INTO enrol_request (key_hash, code, code_until, device, record_key, digits, address, board, moved,
+			asked, seen)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			p.Hash, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved), now.UnixMilli(), now.UnixMilli())
+			p.Hash, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved), now.UnixMilli(),
+			now.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -295,12 +304,14 @@ func flag(yes bool) int64 {
 
 // room forgets those who ask no more, and is ErrFull if one more cannot wait.
 func room(ctx context.Context, tx *db.Tx, address string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1 OR accepted = 0 AND seen < $2", now.Add(-forgotten).UnixMilli(), now.Add(-silent).UnixMilli())
+	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1 OR accepted = 0 AND seen < $2", now.Add(-forgotten).UnixMilli(),
+		now.Add(-silent).UnixMilli())
 	if err != nil {
 		return err
 	}
 	var all, here int
-	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN address = $1 THEN 1 END) FROM enrol_request WHERE accepted = 0", address).Scan(&all, &here)
+	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN address = $1 THEN 1 END) FROM enrol_request WHERE accepted = 0", address).
+		Scan(&all, &here)
 	if err == nil && (all >= waitingMost || here >= waitingOfAddress) {
 		return ErrFull
 	}

@@ -227,8 +227,8 @@ func (l *look) halls(open []Alert) {
 	}
 }
 
-// judge returns which of the alerts that have not ended change, the new ones among them without an ID, and which are forgotten since they did
-// not last. Blind says that nothing is known of the time before.
+// judge returns which of the alerts that have not ended change, the new ones among them without an ID, and which are forgotten since they
+// did not last. Blind says that nothing is known of the time before.
 func (l *look) judge(alerts []Alert, blind bool) (changed, forgotten []Alert) {
 	l.halls(alerts)
 	known := make(map[subject]bool)

@@ -85,7 +85,8 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 	}
 	if in.After != "" {
 		last := mark(in.After)
-		text += " AND (opened < (SELECT opened FROM fleet_alert WHERE id = " + last + ") OR opened = (SELECT opened FROM fleet_alert WHERE id = " + last + ") AND id > " + last + ")"
+		text += " AND (opened < (SELECT opened FROM fleet_alert WHERE id = " + last +
+			") OR opened = (SELECT opened FROM fleet_alert WHERE id = " + last + ") AND id > " + last + ")"
 	}
 	if in.Hall != "" {
 		text += " AND hall = " + mark(in.Hall)
@@ -129,7 +130,8 @@ func Acknowledge(ctx context.Context, tx *db.Tx, id, account string, at time.Tim
 func writeAlerts(ctx context.Context, tx *db.Tx, changed, forgotten []Alert, now time.Time) error {
 	var rows, gone [][]any
 	for _, a := range changed {
-		rows = append(rows, []any{a.ID, string(a.Kind), string(a.Device), a.Hall, a.Area, a.Name, a.Detail, a.Since.UnixMilli(), null(a.Opened), null(a.Away), null(a.Ended)})
+		rows = append(rows, []any{a.ID, string(a.Kind), string(a.Device), a.Hall, a.Area, a.Name, a.Detail, a.Since.UnixMilli(), null(a.Opened),
+			null(a.Away), null(a.Ended)})
 	}
 	for _, a := range forgotten {
 		gone = append(gone, []any{a.ID})
@@ -137,8 +139,10 @@ func writeAlerts(ctx context.Context, tx *db.Tx, changed, forgotten []Alert, now
 	if err := tx.Each(ctx, "DELETE FROM fleet_alert WHERE id = $1 AND opened IS NULL", gone); err != nil {
 		return err
 	}
-	err := tx.Each(ctx, `INSERT INTO fleet_alert (id, kind, device, hall, area, name, detail, since, opened, away, ended) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, since = excluded.since, opened = excluded.opened, away = excluded.away, ended = excluded.ended`, rows)
+	err := tx.Each(ctx, `INSERT INTO fleet_alert (id, kind, device, hall, area, name, detail, since, opened, away, ended)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		ON CONFLICT (id) DO UPDATE SET detail = excluded.detail, since = excluded.since, opened = excluded.opened, away = excluded.away,
+			ended = excluded.ended`, rows)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ type kept struct {
 // Room implements journal.Room.
 func (f *Fleet) Room() string { return "fleet" }
 
-// Export writes the devices, with who may sign in at their windows, and the halls' hours into a backup of the journal. What boxes said, alerts and
-// commands are of the moment and are left out. It implements journal.Room.
+// Export writes the devices, with who may sign in at their windows, and the halls' hours into a backup of the journal. What boxes said,
+// alerts and commands are of the moment and are left out. It implements journal.Room.
 func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
 	hours, err := db.Query(ctx, f.db, scanHours, "SELECT hall, opens, closes, daily FROM fleet_hours ORDER BY hall")
 	if err != nil {

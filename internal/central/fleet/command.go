@@ -48,7 +48,8 @@ func (c Command) Open(now time.Time) bool {
 // Ask writes a command in the transaction of the act by which it is asked. It is ErrAsked while the same one waits for its answer.
 func Ask(ctx context.Context, tx *db.Tx, c Command) error {
 	var waiting bool
-	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM device_command WHERE device = $1 AND name = $2 AND answered_at IS NULL AND failed IS NULL AND expires > $3)`,
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM device_command WHERE device = $1 AND name = $2 AND answered_at IS NULL
+		AND failed IS NULL AND expires > $3)`,
 		string(c.Device), c.Name, c.Asked.UnixMilli()).Scan(&waiting)
 	if err != nil {
 		return err
@@ -109,7 +110,8 @@ func answered(ctx context.Context, tx *db.Tx, n Note) error {
 		if !r.OK {
 			failed = cut(r.Error)
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE device_command SET answered_at = $1, failed = $2, parts = $3 WHERE id = $4 AND device = $5 AND answered_at IS NULL",
+		_, err := tx.ExecContext(ctx, "UPDATE device_command SET answered_at = $1, failed = $2, parts = $3 WHERE id = $4 AND device = $5 AND "+
+			"answered_at IS NULL",
 			n.RepliedAt.UnixMilli(), failed, parts, r.ID, string(n.Device))
 		if err != nil {
 			return err
@@ -130,7 +132,8 @@ func cut(s string) string {
 
 // Commands returns the last commands of a box, the latest first.
 func (f *Fleet) Commands(ctx context.Context, d rating.DeviceID, n int) ([]Command, error) {
-	all, err := db.Query(ctx, f.db, scanCommand, `SELECT id, device, name, account, asked_at, expires, coalesce(answered_at, 0), coalesce(failed, ''), coalesce(parts, '')
+	all, err := db.Query(ctx, f.db, scanCommand, `SELECT id, device, name, account, asked_at, expires, coalesce(answered_at, 0),
+		coalesce(failed, ''), coalesce(parts, '')
 		FROM device_command WHERE device = $1 ORDER BY asked_at DESC, id LIMIT $2`, string(d), n)
 	if err != nil {
 		return nil, fmt.Errorf("read the commands of %s: %w", d, err)

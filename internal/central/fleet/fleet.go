@@ -188,7 +188,8 @@ func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db
 	}
 	// Who comes back to a key that the box had before says something new.
 	name := fmt.Sprintf("%d %s after %d", d.Window.Generation, base64.RawURLEncoding.EncodeToString(d.Key), before.Changed)
-	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli(), Retired: d.Retired}, f.journal.Now(), name)
+	e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: d.Key, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli(),
+		Retired: d.Retired}, f.journal.Now(), name)
 	if err != nil {
 		return err
 	}
@@ -245,8 +246,10 @@ func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (there Device,
 }
 
 func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed, serves) VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation, changed = excluded.changed,
+	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed, serves)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation,
+			changed = excluded.changed,
 		serves = excluded.serves`,
 		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
 	return err
@@ -284,7 +287,8 @@ func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) 
 
 // Holder returns the device that is enrolled with a key, empty if none is.
 func (f *Fleet) Holder(ctx context.Context, key ed25519.PublicKey) (rating.DeviceID, error) {
-	all, err := db.Query(ctx, f.db, func(s db.Scanner) (id rating.DeviceID, err error) { return id, s.Scan(&id) }, "SELECT id FROM device WHERE key = $1 ORDER BY id LIMIT 1", []byte(key))
+	all, err := db.Query(ctx, f.db, func(s db.Scanner) (id rating.DeviceID, err error) { return id, s.Scan(&id) },
+		"SELECT id FROM device WHERE key = $1 ORDER BY id LIMIT 1", []byte(key))
 	if err != nil {
 		return "", fmt.Errorf("find the device of a key: %w", err)
 	}

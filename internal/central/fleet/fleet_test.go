@@ -82,8 +82,9 @@ func stopped(t *testing.T, url string) (f *fleet.Fleet, end func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
-		Now: func() time.Time { return time.UnixMilli(1_790_000_000_000) }})
+	j, err := journal.Open(t.Context(), journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader,
+		Logger: slog.New(slog.DiscardHandler),
+		Now:    func() time.Time { return time.UnixMilli(1_790_000_000_000) }})
 	if err != nil {
 		t.Fatal(err)
 	}

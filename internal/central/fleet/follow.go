@@ -14,8 +14,8 @@ type Posts interface {
 	Texts(window string) (rating.Window, []rating.Staff, error)
 }
 
-// Serve returns the device as it serves a window of the organisation where some people serve. How the window asks, and people's cards and photos, stay
-// the device's. Whoever serves there alone is on the screen without signing in, unless the window asks for it.
+// Serve returns the device as it serves a window of the organisation where some people serve. How the window asks, and people's cards and
+// photos, stay the device's. Whoever serves there alone is on the screen without signing in, unless the window asks for it.
 func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	before := d.Roster
 	d.Follows, d.Roster, d.Retired = true, nil, nil
@@ -38,8 +38,8 @@ func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	return d
 }
 
-// Follow gives the devices that serve the organisation's windows the texts of the day, each that changes with the next generation, and returns how
-// many have changed. Kept says which devices keep what they show, and why: those of a window that is there no more.
+// Follow gives the devices that serve the organisation's windows the texts of the day, each that changes with the next generation, and
+// returns how many have changed. Kept says which devices keep what they show, and why: those of a window that is there no more.
 func (f *Fleet) Follow(ctx context.Context, posts Posts) (changed int, kept, err error) {
 	const step = 50 // rosters may have photos
 	const told = 20

@@ -45,7 +45,8 @@ func TestServe(t *testing.T) {
 		"one":              {false, nil, []rating.Staff{zhao}, zhao, nil},
 		"one with a card":  {false, []rating.Member{card}, []rating.Staff{zhao}, zhao, []rating.Member{{Staff: zhao, Card: "0012"}}},
 		"one who signs in": {true, nil, []rating.Staff{zhao}, rating.Staff{}, []rating.Member{{Staff: zhao}}},
-		"two":              {false, []rating.Member{card}, []rating.Staff{zhao, qian}, rating.Staff{}, []rating.Member{{Staff: zhao, Card: "0012"}, {Staff: qian}}},
+		"two": {false, []rating.Member{card}, []rating.Staff{zhao, qian}, rating.Staff{},
+			[]rating.Member{{Staff: zhao, Card: "0012"}, {Staff: qian}}},
 	} {
 		d := fleet.Device{Roster: c.before, Window: rating.Window{ID: "old", Generation: 4, Staff: qian, SignIn: c.signIn, WalkUp: walkUp}}
 		want := fleet.Device{Follows: true, Roster: c.roster,
@@ -56,8 +57,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestFollow changes an organisation under sixty boxes: those whose texts change get the next generation, those entered by hand and those whose window is
-// gone keep theirs.
+// TestFollow changes an organisation under sixty boxes: those whose texts change get the next generation, those entered by hand and those
+// whose window is gone keep theirs.
 func TestFollow(t *testing.T) {
 	f, j := open(t)
 	if _, err := directory.Open(t.Context(), j); err != nil {

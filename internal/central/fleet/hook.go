@@ -29,8 +29,8 @@ const (
 	hookPatience = 10 * time.Second
 )
 
-// Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is posted again
-// for a day, under the same webhook-id, by which the server knows it. One instance posts at a time.
+// Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is
+// posted again for a day, under the same webhook-id, by which the server knows it. One instance posts at a time.
 type Hook struct {
 	Fleet  *Fleet
 	Leases Leases
@@ -157,7 +157,8 @@ func (h Hook) post(ctx context.Context, a Alert, what string) error {
 	}
 	text := func(t time.Time) string { return t.In(rating.Shanghai()).Format(time.RFC3339) }
 	m := message{Type: "fleet.alert." + what, Timestamp: text(at)}
-	m.Data.ID, m.Data.Kind, m.Data.Device, m.Data.Hall, m.Data.Area, m.Data.Name, m.Data.Detail, m.Data.Since = a.ID, a.Kind, a.Device, a.Hall, a.Area, a.Name, a.Detail, text(a.Since)
+	m.Data.ID, m.Data.Kind, m.Data.Device, m.Data.Hall, m.Data.Area, m.Data.Name, m.Data.Detail, m.Data.Since = a.ID, a.Kind, a.Device, a.Hall,
+		a.Area, a.Name, a.Detail, text(a.Since)
 	body, err := json.Marshal(m)
 	if err != nil {
 		return err

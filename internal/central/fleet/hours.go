@@ -47,7 +47,8 @@ func SetHours(ctx context.Context, tx *db.Tx, hall string, h Hours) error {
 		daily = 1
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO fleet_hours (hall, opens, closes, daily) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (hall) DO UPDATE SET opens = excluded.opens, closes = excluded.closes, daily = excluded.daily`, hall, h.Opens, h.Closes, daily)
+		ON CONFLICT (hall) DO UPDATE SET opens = excluded.opens, closes = excluded.closes, daily = excluded.daily`, hall, h.Opens, h.Closes,
+		daily)
 	return err
 }
 

@@ -74,8 +74,8 @@ func (s State) Late() bool {
 	return s.Health != nil && s.Health.Pending > 0 && (s.Health.OldestSec > lateSec || s.Health.OldestSec < 0)
 }
 
-// Troubles returns what is not well with the box at a time, with words and advice, the gravest first. What a box that is offline has said before
-// comes after that it is.
+// Troubles returns what is not well with the box at a time, with words and advice, the gravest first. What a box that is offline has said
+// before comes after that it is.
 func (s State) Troubles(now time.Time) []condition.Kind {
 	var all []condition.Kind
 	if s.refused() {
@@ -131,17 +131,20 @@ func (s State) troubles() (all []condition.Kind) {
 
 func offlineKind() condition.Kind {
 	return condition.Kind{Code: "centre.offline", Level: condition.Ill,
-		What:  condition.Text{ZH: "评价器离线", EN: "the box is offline"},
-		Means: condition.Text{ZH: "没有通电或没有联网；通电时按键照常评价，评价保存在本机", EN: "it has no power or no network; with power it goes on taking ratings and keeps them"},
+		What: condition.Text{ZH: "评价器离线", EN: "the box is offline"},
+		Means: condition.Text{ZH: "没有通电或没有联网；通电时按键照常评价，评价保存在本机", EN: "it has no power or no network; with power it goes on taking ratings and " +
+			"keeps them"},
 		Do: condition.Text{ZH: "看屏幕是否亮着：不亮，检查电源；亮着，检查网线和交换机。同一大厅都离线时，联系网络管理员",
-			EN: "look at its screen: dark, check the power; lit, check the network cable and the switch. When all of a hall are offline, call the network's administrator"}}
+			EN: "look at its screen: dark, check the power; lit, check the network cable and the switch. When all of a hall are offline, call the " +
+				"network's administrator"}}
 }
 
 func neverKind() condition.Kind {
 	return condition.Kind{Code: "centre.never", Level: condition.Note,
 		What:  condition.Text{ZH: "已登记，从未连接", EN: "enrolled and never heard"},
 		Means: condition.Text{ZH: "可能还没有安装", EN: "it may not be installed yet"},
-		Do:    condition.Text{ZH: "安装并接通电源和网络；已安装的，在评价器上运行 ratingctl doctor", EN: "install it, with power and network; if it is, run ratingctl doctor on it"}}
+		Do: condition.Text{ZH: "安装并接通电源和网络；已安装的，在评价器上运行 ratingctl doctor",
+			EN: "install it, with power and network; if it is, run ratingctl doctor on it"}}
 }
 
 func refusedKind() condition.Kind {

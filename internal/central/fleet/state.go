@@ -73,12 +73,14 @@ func (f *Fleet) Note(ctx context.Context, notes []Note) error {
 // were not counted yet.
 func remembered(ctx context.Context, tx *db.Tx, d rating.DeviceID, strangers *int) (bool, error) {
 	var known bool
-	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM device WHERE id = $1) OR EXISTS (SELECT 1 FROM device_state WHERE id = $1)", string(d)).Scan(&known)
+	err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM device WHERE id = $1) OR EXISTS (SELECT 1 FROM device_state WHERE id = $1)",
+		string(d)).Scan(&known)
 	if err != nil || known {
 		return known, err
 	}
 	if *strangers < 0 {
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM device_state s WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = s.id)").Scan(strangers); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM device_state s WHERE NOT EXISTS (SELECT 1 FROM device d WHERE d.id = s.id)").
+			Scan(strangers); err != nil {
 			return false, err
 		}
 	}
@@ -148,7 +150,8 @@ func (s State) Says() string {
 
 // States returns the states of devices, enrolled or not, by their names: up to n that come after one.
 func (f *Fleet) States(ctx context.Context, after rating.DeviceID, n int) ([]State, error) {
-	all, err := db.Query(ctx, f.db, scanState, `SELECT i.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.acked_at, s.refused, s.refused_at, s.refused_why
+	all, err := db.Query(ctx, f.db, scanState, `SELECT i.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.acked_at,
+		s.refused, s.refused_at, s.refused_why
 		FROM (SELECT id FROM device WHERE id > $1 UNION SELECT id FROM device_state WHERE id > $1 ORDER BY id LIMIT $2) i
 		LEFT JOIN device d ON d.id = i.id LEFT JOIN device_state s ON s.id = i.id ORDER BY i.id`, string(after), n)
 	if err != nil {

@@ -45,8 +45,8 @@ type WatchConfig struct {
 	Logger       *slog.Logger
 }
 
-// Watch looks at what boxes say of themselves, writes what changes, and opens and ends alerts. What a box says costs nothing by it. One instance
-// watches at a time: the lease says which, and a row that moves by compare-and-set makes sure of it.
+// Watch looks at what boxes say of themselves, writes what changes, and opens and ends alerts. What a box says costs nothing by it. One
+// instance watches at a time: the lease says which, and a row that moves by compare-and-set makes sure of it.
 type Watch struct {
 	cfg    WatchConfig
 	looked int64                           // when this instance looked last; what follows is as of then

@@ -9,7 +9,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-const readStates = `SELECT d.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.acked_at, s.refused, s.refused_at, s.refused_why
+const readStates = `SELECT d.id, d.assignment, s.presence, s.presence_at, s.health, s.health_at, s.acked_at, s.refused, s.refused_at,
+	s.refused_why
 	FROM device d LEFT JOIN device_state s ON s.id = d.id `
 
 // At returns the states of the boxes that serve some windows of the organisation, by their names. Nothing else is read.

@@ -8,8 +8,8 @@ import (
 	"haochaping/internal/proof/nats"
 )
 
-// Three nodes of nats-server divide the boxes' records by subject, and two instances share the subjects by leases. One instance ends without a
-// word, then the node of the other is killed: what boxes send comes through all the same, each record once.
+// Three nodes of nats-server divide the boxes' records by subject, and two instances share the subjects by leases. One instance ends
+// without a word, then the node of the other is killed: what boxes send comes through all the same, each record once.
 func TestPartitionsOfACluster(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a cluster of brokers")
@@ -22,7 +22,8 @@ func TestPartitionsOfACluster(t *testing.T) {
 	c := newCentre(t)
 	run := func(name string, node int) (*station, func()) {
 		s := c.open()
-		_, stop := c.runWith(Config{Broker: "mqtt://" + cluster.Address(node), ClientID: name, Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet,
+		_, stop := c.runWith(Config{Broker: "mqtt://" + cluster.Address(node), ClientID: name, Journal: s.Journal, Fleet: s.Fleet, Key: key(9),
+			Now: time.Now, Logger: quiet,
 			Partitions: 4, Leases: journal.Leases{Journal: s.Journal, Holder: name}})
 		return s, stop
 	}

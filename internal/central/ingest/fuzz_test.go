@@ -18,7 +18,8 @@ import (
 // FuzzTake gives ingest a message on each channel: it answers each once, fails none, and hands on to the books only what the
 // box has signed, and states within their bounds. The books are fake, since SQLite's own coverage differs from run to run.
 func FuzzTake(f *testing.F) {
-	good := rating.Record{V: 1, Device: "box-1", Epoch: 7, Seq: 1, Prev: rating.Genesis("box-1", 7), Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted)}
+	good := rating.Record{V: 1, Device: "box-1", Epoch: 7, Seq: 1, Prev: rating.Genesis("box-1", 7),
+		Body: rating.EventBody(rating.Stamp{Boot: 1}, rating.EventStarted)}
 	raw, err := good.Encode()
 	if err != nil {
 		f.Fatal(err)
@@ -29,12 +30,14 @@ func FuzzTake(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range [][]byte{payload, raw, append(append(raw, '\n'), raw...), []byte(`{"v":1,"online":true}`), []byte(`{"v":1}`), nil, []byte("{}\n\n[]")} {
+	for _, seed := range [][]byte{payload, raw, append(append(raw, '\n'), raw...), []byte(`{"v":1,"online":true}`), []byte(`{"v":1}`), nil,
+		[]byte("{}\n\n[]")} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		books := &taker{t: t}
-		in, err := New(Config{Broker: "mqtt://localhost", Journal: books, Fleet: books, Key: key(9), Now: func() time.Time { return time.UnixMilli(0) }, Logger: quiet})
+		in, err := New(Config{Broker: "mqtt://localhost", Journal: books, Fleet: books, Key: key(9),
+			Now: func() time.Time { return time.UnixMilli(0) }, Logger: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

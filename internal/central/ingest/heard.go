@@ -11,7 +11,8 @@ import (
 	"haochaping/sync/wire"
 )
 
-// heard is which boxes have answered that they know of answers by phone. Every instance hears all boxes. Its methods are safe for concurrent use.
+// heard is which boxes have answered that they know of answers by phone. Every instance hears all boxes. Its methods are safe for
+// concurrent use.
 type heard struct {
 	mu      sync.Mutex
 	all     map[answered]bool // guarded by mu, as all below
@@ -33,7 +34,8 @@ const phoneRatedID = "phone-"
 
 func newHeard() *heard { return &heard{all: make(map[answered]bool), changed: make(chan struct{})} }
 
-// phoneRatedName names the command about an answer by phone. It is the same each time, so that all instances know it, and a box that is told again does nothing.
+// phoneRatedName names the command about an answer by phone. It is the same each time, so that all instances know it, and a box that is
+// told again does nothing.
 func phoneRatedName(v rating.VisitID, q rating.Question) string {
 	sum := sha256.Sum256([]byte(v.String() + "\n" + string(q.Subject) + "\n" + q.Case))
 	return phoneRatedID + hex.EncodeToString(sum[:16])

@@ -28,13 +28,15 @@ import (
 // runAt starts an instance at any broker.
 func (c *centre) runAt(at, name string, j Journal, f Fleet) *Ingest {
 	c.t.Helper()
-	in, _ := c.runWith(Config{Broker: "mqtt://" + at, ClientID: name, Username: broker.CentreName, Password: "-", Journal: j, Fleet: f, Key: key(9), Now: time.Now, Logger: quiet})
+	in, _ := c.runWith(Config{Broker: "mqtt://" + at, ClientID: name, Username: broker.CentreName, Password: "-", Journal: j, Fleet: f,
+		Key: key(9), Now: time.Now, Logger: quiet})
 	return in
 }
 
 func attacker(t *testing.T, at, user string) mqtt.Client {
 	t.Helper()
-	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("chk-" + user + "-m").SetUsername(user).SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
+	m := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("chk-" + user + "-m").SetUsername(user).
+		SetAutoReconnect(true).SetMaxReconnectInterval(50 * time.Millisecond))
 	if tok := m.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatal(tok.Error())
 	}
@@ -130,7 +132,8 @@ func attack(t *testing.T, at, name string, anyName bool) {
 func TestABrokerThatRefusesIsNotSilence(t *testing.T) {
 	c := newCentre(t)
 	s := c.open()
-	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "hcp-box-1", Username: "box-1", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "hcp-box-1", Username: "box-1", Journal: s.Journal,
+		Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +194,8 @@ func TestABatchThatCannotBeWrittenStopsNobodyElse(t *testing.T) {
 	c := newCentre(t)
 	l := c.open()
 	enrol(t, l.Fleet)
-	if err := l.Put(t.Context(), fleet.Device{ID: "bad", Key: public(key(4)), Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}}); err != nil {
+	if err := l.Put(t.Context(), fleet.Device{ID: "bad", Key: public(key(4)),
+		Window: rating.Window{ID: "w", Name: "n", Hall: "h", Generation: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	p := &picky{station: l, bad: "bad"}
@@ -306,7 +310,8 @@ func TestReconnectingLeaksNothing(t *testing.T) {
 				}
 			}()
 			s := newCentre(t).open()
-			in, err := New(Config{Broker: "mqtt://" + listener.Addr().String(), ClientID: "x", Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
+			in, err := New(Config{Broker: "mqtt://" + listener.Addr().String(), ClientID: "x", Journal: s.Journal, Fleet: s.Fleet, Key: key(9),
+				Now: time.Now, Logger: quiet})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -325,8 +330,8 @@ func TestReconnectingLeaksNothing(t *testing.T) {
 	}
 }
 
-// TestARefusalIsTextForAnyDatabase cuts reasons within a character and gives some that are no text, which PostgreSQL would not store: the notes
-// of all boxes would wait for that of one stranger.
+// TestARefusalIsTextForAnyDatabase cuts reasons within a character and gives some that are no text, which PostgreSQL would not store: the
+// notes of all boxes would wait for that of one stranger.
 func TestARefusalIsTextForAnyDatabase(t *testing.T) {
 	in := &Ingest{cfg: Config{Logger: slog.New(slog.DiscardHandler)}, notes: newNotes()}
 	for i := range 4 {

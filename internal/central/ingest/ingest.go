@@ -69,12 +69,12 @@ type Config struct {
 	Key      ed25519.PrivateKey // the centre's
 	Now      func() time.Time
 	Logger   *slog.Logger
-	// Partitions is among how many subjects the broker divides the boxes' records, for one without shared subscriptions; 0: it has them. Leases
-	// are needed then.
+	// Partitions is among how many subjects the broker divides the boxes' records, for one without shared subscriptions; 0: it has them.
+	// Leases are needed then.
 	Partitions int
 	Leases     Leases
-	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written. It is asked before each session
-	// and each minute, since the database may be exchanged meanwhile.
+	// Held, if not nil, returns why nothing may be acknowledged at present, though the journal could be written. It is asked before each
+	// session and each minute, since the database may be exchanged meanwhile.
 	Held func(context.Context) error
 	// Missed calls tell for each question that a phone has rated at a box, as far as the box may still ask it. It is asked when a box has come
 	// back, and may be nil.
@@ -121,7 +121,8 @@ func New(c Config) (*Ingest, error) {
 	if c.Partitions > 0 && c.Leases == nil {
 		return nil, errors.New("ingest: partitions need leases")
 	}
-	return &Ingest{cfg: c, broker: u, notes: newNotes(), asks: newAsks(), missed: newMissed(), heard: newHeard(), underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
+	return &Ingest{cfg: c, broker: u, notes: newNotes(), asks: newAsks(), missed: newMissed(), heard: newHeard(),
+		underWay: semaphore.NewWeighted(maxBytesUnderWay)}, nil
 }
 
 // booksError says that the books cannot be written.
@@ -244,8 +245,8 @@ func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p w
 	}
 }
 
-// PhoneRated tells a box that a question of a visit was answered by phone, and not how. A box that is offline is told when it comes back, as Config.Missed
-// says.
+// PhoneRated tells a box that a question of a visit was answered by phone, and not how. A box that is offline is told when it comes back,
+// as Config.Missed says.
 func (in *Ingest) PhoneRated(_ context.Context, d rating.DeviceID, v rating.VisitID, q rating.Question) error {
 	_, err := in.phoneRated(d, v, q)
 	return err

@@ -105,8 +105,9 @@ func (s *station) wantRecords(t *testing.T, n uint64) {
 // run starts an instance and returns it with a function that ends it.
 func (c *centre) run(name string, j Journal, f Fleet) (*Ingest, func()) {
 	c.t.Helper()
-	return c.runWith(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName, Password: c.broker.Secret(),
-		Journal: j, Fleet: f, Key: key(9), Now: time.Now, Logger: quiet})
+	return c.runWith(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName,
+		Password: c.broker.Secret(),
+		Journal:  j, Fleet: f, Key: key(9), Now: time.Now, Logger: quiet})
 }
 
 func (c *centre) runWith(cfg Config) (*Ingest, func()) {
@@ -146,7 +147,8 @@ func newBoxAt(t *testing.T, at string) *box {
 	t.Helper()
 	b := &box{t: t, head: rating.Genesis("box-1", 7), acks: make(chan wire.Ack, 1000)}
 	subscribed := make(chan struct{}, 100)
-	options := mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-box-1").SetUsername("box-1").SetMaxReconnectInterval(time.Second)
+	options := mqtt.NewClientOptions().AddBroker("tcp://" + at).SetClientID("hcp-box-1").SetUsername("box-1").
+		SetMaxReconnectInterval(time.Second)
 	options.SetOnConnectHandler(func(c mqtt.Client) { // each time: a broker that dropped the session has forgotten what it asked for
 		c.Subscribe(wire.Topic("box-1", wire.AckChannel), 1, func(_ mqtt.Client, m mqtt.Message) {
 			if a, err := wire.OpenAck(public(key(9)), m.Payload()); err == nil {
@@ -294,8 +296,9 @@ func TestABoxIsAskedAgainOnceTheBrokerIsBack(t *testing.T) {
 	c := newCentre(t)
 	s := c.open()
 	enrol(t, s.Fleet)
-	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "one", Username: broker.CentreName, Password: c.broker.Secret(),
-		Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
+	in, err := New(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: "one", Username: broker.CentreName,
+		Password: c.broker.Secret(),
+		Journal:  s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +323,8 @@ func TestABoxIsAskedAgainOnceTheBrokerIsBack(t *testing.T) {
 	go func() { done <- in.Run(ctx) }()
 	select {
 	case cmd := <-asked:
-		if cmd.Name != wire.CommandResend || cmd.Args["first"] != "3" || cmd.Args["last"] != "9" || cmd.Args["epoch"] != rating.Epoch(7).String() {
+		if cmd.Name != wire.CommandResend || cmd.Args["first"] != "3" || cmd.Args["last"] != "9" ||
+			cmd.Args["epoch"] != rating.Epoch(7).String() {
 			t.Errorf("asked for %+v, want records 3 to 9", cmd)
 		}
 	case <-time.After(time.Minute):

@@ -28,8 +28,8 @@ func (k *slow) Submit(_ context.Context, _ journal.Entry, done func(journal.Rece
 	return nil
 }
 
-// A session that has ended makes room for the next one: at once where a batch waits in a lane, and as soon as the journal has answered where it
-// has it. Until then the bytes of what it has still count.
+// A session that has ended makes room for the next one: at once where a batch waits in a lane, and as soon as the journal has answered
+// where it has it. Until then the bytes of what it has still count.
 func TestASessionThatHasEndedMakesRoom(t *testing.T) {
 	const batches = 40
 	books := &slow{taker: taker{t: t}, given: make(chan struct{}, batches)}

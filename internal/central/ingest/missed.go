@@ -9,7 +9,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// missed are the boxes that have just come back, each of which is to be told what phones have rated meanwhile. Its methods are safe for concurrent use.
+// missed are the boxes that have just come back, each of which is to be told what phones have rated meanwhile. Its methods are safe for
+// concurrent use.
 type missed struct {
 	some chan struct{} // has a value when there are some
 
@@ -50,7 +51,8 @@ func (m *missed) take() (d rating.DeviceID, ok bool) {
 // missedPause is how long the books are left alone when they could not be read.
 const missedPause = time.Second
 
-// tellMissed tells boxes that have come back until ctx ends. A session without it forgets nothing: at the next one all that are connected say so anew.
+// tellMissed tells boxes that have come back until ctx ends. A session without it forgets nothing: at the next one all that are connected
+// say so anew.
 func (in *Ingest) tellMissed(ctx context.Context) {
 	var logged time.Time
 	for {

@@ -14,8 +14,8 @@ import (
 	"haochaping/sync/wire"
 )
 
-// TestABoxThatComesBackIsToldWhatPhonesHaveRated: the broker keeps no command for a box that is away. It is told at its hello, also where the books could not be
-// read at first, and anew by a centre that was away itself.
+// TestABoxThatComesBackIsToldWhatPhonesHaveRated: the broker keeps no command for a box that is away. It is told at its hello, also where
+// the books could not be read at first, and anew by a centre that was away itself.
 func TestABoxThatComesBackIsToldWhatPhonesHaveRated(t *testing.T) {
 	c := newCentre(t)
 	s := c.open()
@@ -23,8 +23,9 @@ func TestABoxThatComesBackIsToldWhatPhonesHaveRated(t *testing.T) {
 	var asked atomic.Int64
 	question := rating.Question{Subject: rating.MatterSubject, Case: "p1"}
 	start := func(name string) (*Ingest, func()) {
-		return c.runWith(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName, Password: c.broker.Secret(),
-			Journal: s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet,
+		return c.runWith(Config{Broker: "mqtt://" + c.broker.Addr().String(), ClientID: name, Username: broker.CentreName,
+			Password: c.broker.Secret(),
+			Journal:  s.Journal, Fleet: s.Fleet, Key: key(9), Now: time.Now, Logger: quiet,
 			Missed: func(_ context.Context, d rating.DeviceID, tell func(rating.VisitID, rating.Question) error) error {
 				if d != "box-1" {
 					t.Errorf("asked about %s", d)

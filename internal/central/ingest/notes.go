@@ -23,7 +23,8 @@ type notes struct {
 }
 
 func newNotes() *notes {
-	return &notes{waiting: make(map[rating.DeviceID]*fleet.Note), replies: make(map[rating.DeviceID]bool), acked: make(map[rating.DeviceID]time.Time)}
+	return &notes{waiting: make(map[rating.DeviceID]*fleet.Note), replies: make(map[rating.DeviceID]bool),
+		acked: make(map[rating.DeviceID]time.Time)}
 }
 
 // failed reports whether it is the first failed command of the device since the last flush.

@@ -299,7 +299,8 @@ func TestAPartitionThatCannotBeReadIsGivenBack(t *testing.T) {
 
 func TestTrimPartition(t *testing.T) {
 	for in, want := range map[string]string{
-		"hcp/1/box-1/records/3": "hcp/1/box-1/records", "hcp/1/box-1/records/11": "hcp/1/box-1/records", "hcp/1/box-1/records": "hcp/1/box-1/records",
+		"hcp/1/box-1/records/3": "hcp/1/box-1/records", "hcp/1/box-1/records/11": "hcp/1/box-1/records",
+		"hcp/1/box-1/records":  "hcp/1/box-1/records",
 		"hcp/1/box-1/records/": "hcp/1/box-1/records/", "hcp/1/box-1/records/x1": "hcp/1/box-1/records/x1", "records": "records", "": "",
 	} {
 		if got := trimPartition(in); got != want {

@@ -11,14 +11,15 @@ import (
 	"haochaping/sync/wire"
 )
 
-// asksAtOnce bounds what is asked at one time: messages that the broker has not confirmed have numbers, of which a connection has some 65,000.
+// asksAtOnce bounds what is asked at one time: messages that the broker has not confirmed have numbers, of which a connection has some
+// 65,000.
 const asksAtOnce = 500
 
 // maxAsks bounds the logs of which something is still to be asked for. More of them wait after no restore.
 const maxAsks = 100_000
 
-// asks is what boxes are to be asked for again, as after the journal was restored from a backup, until the broker has the command. A box says once only
-// that it has let records go which are not here. Its methods are safe for concurrent use.
+// asks is what boxes are to be asked for again, as after the journal was restored from a backup, until the broker has the command. A box
+// says once only that it has let records go which are not here. Its methods are safe for concurrent use.
 type asks struct {
 	mu  sync.Mutex
 	all map[logName]*ask // guarded by mu
@@ -100,7 +101,8 @@ func (in *Ingest) askAgain(b believed) {
 			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", first, "last", last)
 		return
 	}
-	in.cfg.Logger.Warn("a box says that it was acknowledged records that are not here, as after a backup was restored; it is asked for what it still holds",
+	in.cfg.Logger.Warn("a box says that it was acknowledged records that are not here, as after a backup was restored; it is asked for what "+
+		"it still holds",
 		"device", b.batch.Device, "epoch", b.batch.Epoch, "first", first, "last", last)
 }
 

@@ -136,7 +136,8 @@ func (l *line) begin() error {
 	if err := l.subscribe(topics); err != nil {
 		return err
 	}
-	return l.wait(l.client.Subscribe(wire.ReceiverTopic, 1, l.heardReceiver)) // where it may not be read there is one instance fewer that says so
+	// where it may not be read there is one instance fewer that says so
+	return l.wait(l.client.Subscribe(wire.ReceiverTopic, 1, l.heardReceiver))
 }
 
 // receiver is what the centre says of itself at the broker.
@@ -184,8 +185,9 @@ func (l *line) subscribe(topics map[string]byte) error {
 // partitions returns what reads this instance's share of the boxes' records where the broker divides them by subject.
 func (l *line) partitions() *Partitions {
 	topic := func(n int) string { return wire.AllDevices(wire.RecordsChannel) + "/" + strconv.Itoa(n) }
-	return NewPartitions(PartitionsConfig{Count: l.in.cfg.Partitions, Instance: l.in.cfg.ClientID, Leases: l.in.cfg.Leases, Now: time.Now, Logger: l.in.cfg.Logger,
-		Take: func(n int) error { return l.subscribe(map[string]byte{topic(n): 1}) },
+	return NewPartitions(PartitionsConfig{Count: l.in.cfg.Partitions, Instance: l.in.cfg.ClientID, Leases: l.in.cfg.Leases, Now: time.Now,
+		Logger: l.in.cfg.Logger,
+		Take:   func(n int) error { return l.subscribe(map[string]byte{topic(n): 1}) },
 		// What comes all the same is taken, and the journal knows what it has.
 		Leave: func(n int) { l.client.Unsubscribe(topic(n)) },
 	})
@@ -298,8 +300,8 @@ func (a *acks) add(t mqtt.Token, now time.Time) {
 	}
 }
 
-// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements. Confirmations come behind the batches
-// that the broker has sent before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
+// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements. Confirmations come behind the
+// batches that the broker has sent before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
 func (a *acks) check(now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

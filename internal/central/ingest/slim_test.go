@@ -19,7 +19,8 @@ func TestSlimConn(t *testing.T) {
 		body = append(body, make([]byte, payload)...)
 		return append(binary.AppendUvarint([]byte{0x30 | qos<<1}, uint64(len(body))), body...)
 	}
-	in := bytes.Join([][]byte{{0x20, 2, 0, 0}, message(1, "a/b", 100), message(1, "a/b", 5000), message(0, "c", 200_000), message(0, "c", 3)}, nil)
+	in := bytes.Join([][]byte{{0x20, 2, 0, 0}, message(1, "a/b", 100), message(1, "a/b", 5000), message(0, "c", 200_000), message(0, "c", 3)},
+		nil)
 	want := bytes.Join([][]byte{{0x20, 2, 0, 0}, message(1, "a/b", 100), message(1, "a/b", 0), message(0, "c", 0), message(0, "c", 3)}, nil)
 	for _, r := range []io.Reader{bytes.NewReader(in), iotest.OneByteReader(bytes.NewReader(in)), iotest.HalfReader(bytes.NewReader(in))} {
 		got, err := io.ReadAll(newSlimConn(readerConn{r: r}, 1000))

@@ -67,8 +67,9 @@ type believed struct {
 
 // entry returns the batch as the journal enters it.
 func (b believed) entry() journal.Entry {
-	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: b.key, Signature: b.batch.Signature,
-		Epoch: b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes, Until: b.until}
+	return journal.Entry{Kind: journal.Batch, Source: string(b.batch.Device), Received: b.at.UnixMilli(), Key: b.key,
+		Signature: b.batch.Signature,
+		Epoch:     b.batch.Epoch, First: b.batch.First, Released: b.batch.Released, Parts: b.batch.Records, Hashes: b.hashes, Until: b.until}
 }
 
 // read reads a batch and returns why it is not believed, if so. Its signature is still to be checked. An error is the database's.
@@ -115,7 +116,8 @@ func readable(why string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(why, ""), "\x00", "")
 }
 
-// answer acknowledges a batch that is committed to its box. It returns an error if the session has to end; else the broker may forget the batch.
+// answer acknowledges a batch that is committed to its box. It returns an error if the session has to end; else the broker may forget the
+// batch.
 func (in *Ingest) answer(b believed, acks *acks) error {
 	switch {
 	case errors.Is(b.err, journal.ErrUnavailable):
@@ -131,7 +133,8 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 		in.refuse(b.work, b.receipt.Refused, b.at)
 	}
 	if b.receipt.Forks > 0 && b.receipt.Entered {
-		in.cfg.Logger.Error("a box has sent other records under numbers that are taken; there may be two boxes with one name and key, as after a card was copied; look at \"centrald findings\"",
+		in.cfg.Logger.Error("a box has sent other records under numbers that are taken; there may be two boxes with one name and key, as after "+
+			"a card was copied; look at \"centrald findings\"",
 			"device", b.batch.Device, "epoch", b.batch.Epoch, "first", b.batch.First, "last", b.batch.Last(), "forks", b.receipt.Forks)
 	}
 	if b.receipt.Missing[0] > 0 {
@@ -140,7 +143,8 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 	// The last that could be named may never have been here; the box names it as released itself.
 	if r := b.receipt; r.Ack > 0 && r.AckHead != (rating.Hash{}) {
 		sent, err := in.publish(b.batch.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
-			Device: b.batch.Device, Epoch: b.batch.Epoch, Through: r.Ack, Head: r.AckHead, Quarantined: r.Quarantined, Time: b.at.UnixMilli(), Kinds: rating.Kinds(),
+			Device: b.batch.Device, Epoch: b.batch.Epoch, Through: r.Ack, Head: r.AckHead, Quarantined: r.Quarantined, Time: b.at.UnixMilli(),
+			Kinds: rating.Kinds(),
 			First: b.batch.First, Last: b.batch.Last(),
 		})
 		if err != nil {

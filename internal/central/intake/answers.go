@@ -44,7 +44,8 @@ func Handler(c Config) http.Handler {
 		}
 		answers, texts, err := checked(who, in.Answers, c.Journal.Now())
 		if err != nil {
-			c.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "评价有误，整批未保存。 Nothing of the request is saved: " + err.Error()})
+			c.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid",
+				Message: "评价有误，整批未保存。 Nothing of the request is saved: " + err.Error()})
 			return
 		}
 		receipt, err := c.Journal.Answer(r.Context(), who.Name, key, answers, texts)

@@ -29,7 +29,8 @@ func (portal) Holder(string) (cases.Holder, bool) {
 	return cases.Holder{Name: "portal", Doors: cases.Doors()}, true
 }
 
-// BenchmarkAnswers has systems hand on answers about cases that are completed, many requests under way, and waits until the books have decided about each.
+// BenchmarkAnswers has systems hand on answers about cases that are completed, many requests under way, and waits until the books have
+// decided about each.
 func BenchmarkAnswers(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		dir := b.TempDir()
@@ -62,7 +63,8 @@ func answers(b *testing.B, journalAt, booksAt string) {
 	for n := 0; n < b.N; n += journal.MaxParts {
 		var facts []journal.Fact
 		for i := n; i < min(b.N, n+journal.MaxParts); i++ {
-			facts = append(facts, journal.Fact{Fact: rating.CaseFact{Area: "620100000000", ProjectNo: fmt.Sprint(i), TaskCode: "t", AsOf: now.UnixMilli(), CompletedAt: now.UnixMilli()}})
+			facts = append(facts, journal.Fact{Fact: rating.CaseFact{Area: "620100000000", ProjectNo: fmt.Sprint(i), TaskCode: "t",
+				AsOf: now.UnixMilli(), CompletedAt: now.UnixMilli()}})
 		}
 		if _, err := j.Tell(b.Context(), "system", fmt.Sprint(n), facts); err != nil {
 			b.Fatal(err)
@@ -76,7 +78,8 @@ func answers(b *testing.B, journalAt, booksAt string) {
 	for range systems {
 		work.Go(func() {
 			for i := range next {
-				body := fmt.Appendf(nil, `{"answers":[{"area":"620100","project_no":"%d","level":2,"channel":"portal","given_at":%q,"reasons":["214"],"text":%q}]}`, i, now.Format(time.RFC3339), texts)
+				body := fmt.Appendf(nil, `{"answers":[{"area":"620100","project_no":"%d","level":2,"channel":"portal","given_at":%q,`+
+					`"reasons":["214"],"text":%q}]}`, i, now.Format(time.RFC3339), texts)
 				r := httptest.NewRequest("POST", "/v1/answers", bytes.NewReader(body))
 				r.Header.Set("Authorization", "Bearer x")
 				r.Header.Set("Idempotency-Key", fmt.Sprint(i))

@@ -7,8 +7,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// Form returns the form on which citizens rate where there is nothing else (暂不具备条件的,应提供书面评价表格, article 13): a PDF of one page of A4 in large
-// type, with the window's code.
+// Form returns the form on which citizens rate where there is nothing else (暂不具备条件的,应提供书面评价表格, article 13): a PDF of one page of A4 in
+// large type, with the window's code.
 func Form(w rating.Window) []byte {
 	var d pdf.Document
 	p := d.Page()

@@ -18,13 +18,14 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestAnUnreliableGateway: 评价人可通过…回复短信进行评价. Citizens answer what they were sent, a gateway loses, doubles, delays and reorders, and nothing is
-// ever bound to another case than was meant, nothing counts twice, and nobody is asked more often than there were requests.
+// TestAnUnreliableGateway: 评价人可通过…回复短信进行评价. Citizens answer what they were sent, a gateway loses, doubles, delays and reorders, and nothing
+// is ever bound to another case than was meant, nothing counts twice, and nobody is asked more often than there were requests.
 func TestAnUnreliableGateway(t *testing.T) {
 	for seed := range uint64(3) {
 		x := newExchange(t, seed)
 		o := newOffice(t, x.server.URL)
-		s := &season{office: o, exchange: x, telephones: make(map[string]map[string]string), meant: make(map[string]rating.Level), questions: make(map[string]int)}
+		s := &season{office: o, exchange: x, telephones: make(map[string]map[string]string), meant: make(map[string]rating.Level),
+			questions: make(map[string]int)}
 		for day := range 14 {
 			s.day(day)
 		}
@@ -184,7 +185,8 @@ func TestShortMessages(t *testing.T) {
 	}
 	send("1", "13800000001", "5", "asked")
 	asked := x.take()
-	if len(asked) != 1 || !strings.Contains(asked[0]["text"], letter["MP1"]+" MP1") || !strings.Contains(asked[0]["text"], letter["MP2"]+" MP2") {
+	if len(asked) != 1 || !strings.Contains(asked[0]["text"], letter["MP1"]+" MP1") ||
+		!strings.Contains(asked[0]["text"], letter["MP2"]+" MP2") {
 		t.Errorf("asked %v", asked)
 	}
 	send("1", "13800000001", "5", "unclear") // again
@@ -200,7 +202,8 @@ func TestShortMessages(t *testing.T) {
 	if got := fmt.Sprint(o.levels()); got != "map[P1:[3 基本满意] P2:[2 不满意]]" {
 		t.Errorf("levels %s", got)
 	}
-	for name, m := range map[string]map[string]string{"no id": o.sms("", "13800000001", "5", o.now()), "no number": o.sms("8", "", "5", o.now()), "old": o.sms("8", "13800000001", "5", o.now().AddDate(0, 0, -31)),
+	for name, m := range map[string]map[string]string{"no id": o.sms("", "13800000001", "5", o.now()),
+		"no number": o.sms("8", "", "5", o.now()), "old": o.sms("8", "13800000001", "5", o.now().AddDate(0, 0, -31)),
 		"a text as number": o.sms("8", "drop table", "5", o.now())} {
 		if status, said := o.post("/sms", m); status != 422 || strings.Contains(fmt.Sprint(said), "1380") {
 			t.Errorf("%s: %d %v", name, status, said)
@@ -314,7 +317,8 @@ func TestPulledReplies(t *testing.T) {
 	if got := fmt.Sprint(o.levels()); got != "map[P1:[4 满意] P2:[1 非常不满意]]" {
 		t.Errorf("levels %s", got)
 	}
-	if says := log.String(); strings.Count(says, "cannot be taken") != 2 || !strings.Contains(says, "line=2") || strings.Contains(says, "1380000") {
+	if says := log.String(); strings.Count(says, "cannot be taken") != 2 || !strings.Contains(says, "line=2") ||
+		strings.Contains(says, "1380000") {
 		t.Errorf("the log says %s", says)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -325,7 +329,8 @@ func TestPulledReplies(t *testing.T) {
 }
 
 func TestCutLetter(t *testing.T) {
-	for message, want := range map[string]string{"B5": "B 5", "5b": "B 5", " ｂ　非常满意。": "B 非常满意", "5 B!": "B 5", "非常满意B": "B 非常满意", "5": " 5", "B": " B", "OK 5": " OK 5", "5 OK": " 5 OK",
+	for message, want := range map[string]string{"B5": "B 5", "5b": "B 5", " ｂ　非常满意。": "B 非常满意", "5 B!": "B 5", "非常满意B": "B 非常满意", "5": " 5",
+		"B": " B", "OK 5": " OK 5", "5 OK": " 5 OK",
 		"B5C": " B5C", "": " ", "TD": " TD"} {
 		letter, rest := cutLetter(message)
 		if got := letter + " " + rest; got != want {

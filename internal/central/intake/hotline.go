@@ -106,7 +106,8 @@ func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome
 	if stop := ParseReply(m.Text); stop.Stop {
 		return OutcomeStopped, h.Requests.Stop(ctx, source, m.ID, m.Number)
 	}
-	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter, Unclear: said.Ask || said.Stop, Area: who.Area}
+	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter,
+		Unclear: said.Ask || said.Stop, Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
 	if err != nil {
 		return "", err
@@ -176,7 +177,8 @@ func question(waiting []deadline.Request, names []string) string {
 	return "【政务服务】您有几个事项可以评价，尚未记录评价。请回复字母和数字，如" + waiting[0].Letter + "加数字：" + strings.Join(list, "；") + "。" + levels + "。不再接收请回复TD。"
 }
 
-// cutLetter returns the letter by which a message names a request, and the rest. A letter stands by itself, at the beginning or at the end: "B5", "5 b".
+// cutLetter returns the letter by which a message names a request, and the rest. A letter stands by itself, at the beginning or at the end:
+// "B5", "5 b".
 func cutLetter(message string) (letter, rest string) {
 	text := strings.TrimFunc(narrow(message), mark)
 	all := []rune(text)
@@ -205,7 +207,8 @@ func (h Hotline) SMSHandler() http.Handler {
 		case errors.Is(err, errUsed):
 			h.used(w)
 		case errors.Is(err, errInvalid):
-			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "短信未保存，请按接口说明更正。 The message is not saved: " + err.Error()})
+			h.Door.Answer(w, http.StatusUnprocessableEntity,
+				cases.Problem{Code: "invalid", Message: "短信未保存，请按接口说明更正。 The message is not saved: " + err.Error()})
 		case err != nil:
 			h.Door.Fail(w, r, err)
 		default:
@@ -216,7 +219,8 @@ func (h Hotline) SMSHandler() http.Handler {
 
 // used answers that a message or key has the id of another one.
 func (h Hotline) used(w http.ResponseWriter) {
-	h.Door.Answer(w, http.StatusConflict, cases.Problem{Code: "id_used", Message: "该 id 已用于另一评价，本次未保存。 This id was used for another rating, and nothing of this one is saved."})
+	h.Door.Answer(w, http.StatusConflict, cases.Problem{Code: "id_used", Message: "该 id 已用于另一评价，本次未保存。 This id was used for another rating, " +
+		"and nothing of this one is saved."})
 }
 
 // waits is a request as a call centre hears of it.
@@ -240,7 +244,8 @@ func (h Hotline) VoiceHandler() http.Handler {
 		}
 		level, known := h.Keys[in.Key]
 		if !known {
-			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "unknown_key", Message: "该按键没有对应的等级，未记录评价，请重播提示。 The key has no level; play the announcement again."})
+			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "unknown_key", Message: "该按键没有对应的等级，未记录评价，请重播提示。 The key has no " +
+				"level; play the announcement again."})
 			return
 		}
 		k, waiting, err := h.called(r.Context(), who, in)
@@ -252,12 +257,14 @@ func (h Hotline) VoiceHandler() http.Handler {
 		case errors.Is(err, errUsed):
 			h.used(w)
 		case errors.Is(err, errInvalid):
-			h.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "按键未保存，请按接口说明更正。 The key is not saved: " + err.Error()})
+			h.Door.Answer(w, http.StatusUnprocessableEntity,
+				cases.Problem{Code: "invalid", Message: "按键未保存，请按接口说明更正。 The key is not saved: " + err.Error()})
 		case err != nil:
 			h.Door.Fail(w, r, err)
 		case k == rating.CaseKey{}:
 			h.Door.Answer(w, http.StatusConflict, map[string]any{"code": "ambiguous", "waiting": waiting,
-				"message": "不能确定评价的是哪个办件，未记录；请播报 waiting 中的事项，再以 letter 发送。 It is not sure which case is meant, and nothing is saved; ask, and send letter."})
+				"message": "不能确定评价的是哪个办件，未记录；请播报 waiting 中的事项，再以 letter 发送。 It is not sure which case is meant, and nothing is saved; ask, and send " +
+					"letter."})
 		default:
 			h.Door.Answer(w, http.StatusOK, map[string]Outcome{"outcome": OutcomeSaved})
 		}
@@ -286,7 +293,8 @@ func (h Hotline) called(ctx context.Context, who cases.Holder, in pressed) (k ra
 		return k, nil, fmt.Errorf("%w: letter is one letter", errInvalid)
 	}
 	// What the call centre asks on in the same call is another reply.
-	r := deadline.Reply{Source: "voice:" + who.Name, Name: in.ID + " " + in.Letter, Number: in.Number, At: in.PressedAt.UnixMilli(), To: in.ReplyTo, Letter: strings.ToUpper(in.Letter),
+	r := deadline.Reply{Source: "voice:" + who.Name, Name: in.ID + " " + in.Letter, Number: in.Number, At: in.PressedAt.UnixMilli(),
+		To: in.ReplyTo, Letter: strings.ToUpper(in.Letter),
 		Asked: true, Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
 	if err != nil || bound.Request.ID != "" {

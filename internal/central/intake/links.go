@@ -64,7 +64,8 @@ type written struct {
 	QR      string `json:"qr_png,omitempty"`
 }
 
-// claim returns what a link is to be for. A portal's page leads to the matter alone; at a window without a box a link is for one service there.
+// claim returns what a link is to be for. A portal's page leads to the matter alone; at a window without a box a link is for one service
+// there.
 func (l wanted) claim(who cases.Holder) (link.Claim, error) {
 	c := link.Claim{Channel: l.Channel, Source: who.Name, Return: l.Return}
 	if l.Area != "" || l.ProjectNo != "" {
@@ -80,7 +81,8 @@ func (l wanted) claim(who cases.Holder) (link.Claim, error) {
 		return c, errors.New("a link for a window has no channel: it is a phone's")
 	}
 	c.Channel = rating.Phone
-	c.Visit = &link.Visit{Window: rating.Window{ID: l.Window.ID, Name: l.Window.Name, Hall: l.Window.Hall, Area: rating.PadArea(l.Window.Area), Generation: 1}, Staff: l.Staff}
+	c.Visit = &link.Visit{Window: rating.Window{ID: l.Window.ID, Name: l.Window.Name, Hall: l.Window.Hall, Area: rating.PadArea(l.Window.Area),
+		Generation: 1}, Staff: l.Staff}
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails
 	c.Visit.ID = rating.VisitID(binary.BigEndian.Uint64(b[:]) | 1)
@@ -100,7 +102,8 @@ func LinksHandler(door cases.Door, links Links) http.Handler {
 			err = errors.New("no such case is known")
 		}
 		if err != nil {
-			door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "未能生成链接，请按接口说明更正。 No link was made: " + err.Error()})
+			door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid",
+				Message: "未能生成链接，请按接口说明更正。 No link was made: " + err.Error()})
 			return
 		}
 		out := written{}
@@ -110,7 +113,8 @@ func LinksHandler(door cases.Door, links Links) http.Handler {
 		}
 		switch {
 		case errors.Is(err, ErrNoBase):
-			door.Answer(w, http.StatusNotImplemented, cases.Problem{Code: "no_base", Message: "中心未配置评价页地址，请联系中心管理员。 Ask the centre's administrator: " + err.Error()})
+			door.Answer(w, http.StatusNotImplemented, cases.Problem{Code: "no_base",
+				Message: "中心未配置评价页地址，请联系中心管理员。 Ask the centre's administrator: " + err.Error()})
 			return
 		case err != nil:
 			door.Fail(w, r, err)

@@ -51,11 +51,14 @@ func TestALinkIsAskedFor(t *testing.T) {
 	}
 	status, out, _ := ask(l, `{"area":"620100","project_no":"P-1","channel":"app","return":"https://portal.example.com/"}`)
 	c := read(out.URL)
-	if status != 200 || c.Case != (rating.CaseKey{Area: "620100000000", Project: "P-1"}) || c.Channel != rating.App || c.Visit != nil || c.Source != "portal" ||
-		c.Expired(time.Unix(1_700_000_000, 0).Add(link.Life-time.Minute)) || !c.Expired(time.Unix(1_700_000_000, 0).Add(link.Life)) || out.QR != "" {
+	if status != 200 || c.Case != (rating.CaseKey{Area: "620100000000", Project: "P-1"}) || c.Channel != rating.App || c.Visit != nil ||
+		c.Source != "portal" ||
+		c.Expired(time.Unix(1_700_000_000, 0).Add(link.Life-time.Minute)) || !c.Expired(time.Unix(1_700_000_000, 0).Add(link.Life)) ||
+		out.QR != "" {
 		t.Errorf("%d %+v %+v", status, out, c)
 	}
-	atWindow := `{"area":"620100","project_no":"P-1","window":{"id":"B2","name":"社保窗口","area":"620100"},"staff":{"id":"77","name":"马"},"qr":true}`
+	atWindow := `{"area":"620100","project_no":"P-1","window":{"id":"B2","name":"社保窗口","area":"620100"},"staff":{"id":"77","name":"马"},` +
+		`"qr":true}`
 	_, first, _ := ask(l, atWindow)
 	_, second, _ := ask(l, atWindow)
 	a, b := read(first.URL), read(second.URL)

@@ -26,8 +26,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// exchange is a gateway between the centre and telephones. It loses messages, hands replies on twice or more, late and in another order, and forgets
-// that an answer of the centre came.
+// exchange is a gateway between the centre and telephones. It loses messages, hands replies on twice or more, late and in another order,
+// and forgets that an answer of the centre came.
 type exchange struct {
 	random *rand.Rand
 	server *httptest.Server
@@ -97,7 +97,8 @@ func newOffice(t *testing.T, gateway string) *hotlineOffice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.deadlines, err = deadline.Open(t.Context(), deadline.Config{Journal: o.journal, Books: o.books, Calendar: days, Gateway: sender, Text: "{matter} {letter}",
+	if o.deadlines, err = deadline.Open(t.Context(), deadline.Config{Journal: o.journal, Books: o.books, Calendar: days, Gateway: sender,
+		Text:   "{matter} {letter}",
 		Secret: []byte("secret"), Holder: "here", Now: o.now, Logger: slog.New(slog.NewTextHandler(o.log, nil))}); err != nil {
 		t.Fatal(err)
 	}

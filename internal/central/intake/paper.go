@@ -50,7 +50,8 @@ func (e PaperEntry) tidy() PaperEntry {
 	return e
 }
 
-// given returns the moment that counts as that of the answer: the end of its day, or now. A form has no clock time, and one of a case's last day is in time.
+// given returns the moment that counts as that of the answer: the end of its day, or now. A form has no clock time, and one of a case's
+// last day is in time.
 func (e PaperEntry) given(now time.Time) (time.Time, error) {
 	day, err := time.ParseInLocation("2006-01-02", e.Day, rating.Shanghai())
 	if err != nil {
@@ -117,7 +118,8 @@ func (e PaperEntry) differs(o PaperEntry) (fields []string) {
 	for _, f := range []struct {
 		name string
 		same bool
-	}{{"评价日期", e.Day == o.Day}, {"工号", e.StaffID == o.StaffID}, {"服务评价", e.Staff == o.Staff}, {"区划", e.Area == o.Area || e.ProjectNo == "" && o.ProjectNo == ""},
+	}{{"评价日期", e.Day == o.Day}, {"工号", e.StaffID == o.StaffID}, {"服务评价", e.Staff == o.Staff},
+		{"区划", e.Area == o.Area || e.ProjectNo == "" && o.ProjectNo == ""},
 		{"办件编号", e.ProjectNo == o.ProjectNo}, {"事项评价", e.Matter == o.Matter}, {"意见", e.Text == o.Text}} {
 		if !f.same {
 			fields = append(fields, f.name)
@@ -167,10 +169,11 @@ func formOf(ctx context.Context, q db.Querier, window, number string) (*paperFor
 	return &all[0], nil
 }
 
-// Enter takes what somebody has read on a form. What a second person enters has to agree with the first; then it is an answer, marked as entered later and
-// by whom. With replace an entry that does not agree takes the first one's place, and waits for another person. Fields are those that differ. A Fault says
-// what is wrong with the entry itself.
-func (r *Room) Enter(ctx context.Context, w rating.Window, e PaperEntry, who Enterer, replace bool) (out Entered, fields []string, err error) {
+// Enter takes what somebody has read on a form. What a second person enters has to agree with the first; then it is an answer, marked as
+// entered later and by whom. With replace an entry that does not agree takes the first one's place, and waits for another person. Fields
+// are those that differ. A Fault says what is wrong with the entry itself.
+func (r *Room) Enter(ctx context.Context, w rating.Window, e PaperEntry, who Enterer, replace bool) (out Entered, fields []string,
+	err error) {
 	e = e.tidy()
 	now := time.UnixMilli(r.journal.Now())
 	if _, _, err := e.answers(w, nil, now); err != nil {
@@ -225,10 +228,12 @@ func (r *Room) enterFirst(ctx context.Context, window string, e PaperEntry, who 
 		if _, err := tx.ExecContext(ctx, "DELETE FROM paper_form WHERE done = 0 AND entered < $1", now.Add(-paperLife).UnixMilli()); err != nil {
 			return err
 		}
-		text := `INSERT INTO paper_form (place, number, entry, account, name, entered, done) VALUES ($1, $2, $3, $4, $5, $6, 0) ON CONFLICT (place, number) DO NOTHING`
+		text := `INSERT INTO paper_form (place, number, entry, account, name, entered, done) VALUES ($1, $2, $3, $4, $5, $6, 0)
+			ON CONFLICT (place, number) DO NOTHING`
 		args := []any{window, e.Number, string(b), who.Account, who.Name, now.UnixMilli()}
 		if instead != "" {
-			text = "UPDATE paper_form SET entry = $1, account = $2, name = $3, entered = $4 WHERE place = $5 AND number = $6 AND entry = $7 AND done = 0"
+			text = "UPDATE paper_form SET entry = $1, account = $2, name = $3, entered = $4 WHERE place = $5 AND number = $6 AND entry = $7 AND " +
+				"done = 0"
 			args = []any{string(b), who.Account, who.Name, now.UnixMilli(), window, e.Number, instead}
 		}
 		done, err := tx.ExecContext(ctx, text, args...)
@@ -273,7 +278,8 @@ func (r *Room) WaitingForms(ctx context.Context, account string, windows []strin
 		err = s.Scan(&w.Window, &w.Number, &w.Name, &w.Entered, &by)
 		w.Mine = by == account
 		return w, err
-	}, "SELECT place, number, name, entered, account FROM paper_form WHERE done = 0 AND place IN ("+strings.Join(marks, ", ")+") ORDER BY entered, place, number LIMIT $1", args...)
+	}, "SELECT place, number, name, entered, account FROM paper_form WHERE done = 0 AND place IN ("+strings.Join(marks, ", ")+
+		") ORDER BY entered, place, number LIMIT $1", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the forms that wait: %w", err)
 	}

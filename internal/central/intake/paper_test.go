@@ -63,7 +63,8 @@ func TestAForm(t *testing.T) {
 	}
 	for i, subject := range []rating.Subject{rating.StaffSubject, rating.MatterSubject} {
 		var a journal.Answer
-		if err := json.Unmarshal(entry.Parts[i], &a); err != nil || a.Subject() != subject || a.Channel != rating.Paper || !slices.Equal(a.By, []string{"ma", "wang"}) {
+		if err := json.Unmarshal(entry.Parts[i], &a); err != nil || a.Subject() != subject || a.Channel != rating.Paper ||
+			!slices.Equal(a.By, []string{"ma", "wang"}) {
 			t.Errorf("%+v, %v", a, err)
 		}
 	}
@@ -175,15 +176,18 @@ func TestAFileOfForms(t *testing.T) {
 		if err != nil || len(all) != 4 {
 			t.Fatalf("%s: %+v, %v", name, all, err)
 		}
-		if e := all[0].Entry; e.Staff != 5 || e.Matter != 0 || e.Number != "1" || e.Text != "快,\n好" || all[0].Window != "SL-B01" || all[0].Fault != nil {
+		if e := all[0].Entry; e.Staff != 5 || e.Matter != 0 || e.Number != "1" || e.Text != "快,\n好" || all[0].Window != "SL-B01" ||
+			all[0].Fault != nil {
 			t.Errorf("%s: %+v", name, all[0])
 		}
-		if all[1].Fault == nil || all[1].Line != 4 || all[2].Fault != nil || all[2].Entry.Staff != 5 || all[2].Entry.Matter != 2 || all[3].Window != "" {
+		if all[1].Fault == nil || all[1].Line != 4 || all[2].Fault != nil || all[2].Entry.Staff != 5 || all[2].Entry.Matter != 2 ||
+			all[3].Window != "" {
 			t.Errorf("%s: %+v", name, all[1:])
 		}
 	}
-	for says, b := range map[string]string{"空的": "", "未知": "表号,电话\n", "缺少": "表号,窗口编号\n", "重复": "表号,表号\n", "编码": "\xff\xfe\x00\x81", "CSV": "表号,窗口编号,评价日期\n\"1\n",
-		"分成": "表号,窗口编号,评价日期\n" + strings.Repeat("1,2,3\n", MaxPaperLines+1)} {
+	for says, b := range map[string]string{"空的": "", "未知": "表号,电话\n", "缺少": "表号,窗口编号\n", "重复": "表号,表号\n", "编码": "\xff\xfe\x00\x81",
+		"CSV": "表号,窗口编号,评价日期\n\"1\n",
+		"分成":  "表号,窗口编号,评价日期\n" + strings.Repeat("1,2,3\n", MaxPaperLines+1)} {
 		if _, err := ParsePaper([]byte(b)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)
 		}

@@ -34,7 +34,8 @@ type PaperLine struct {
 	Fault  error
 }
 
-// ParsePaper reads a file of forms as CSV, in UTF-8 or GB18030. The first line names the columns, in any order. The error is what is wrong with the file as a whole.
+// ParsePaper reads a file of forms as CSV, in UTF-8 or GB18030. The first line names the columns, in any order. The error is what is wrong
+// with the file as a whole.
 func ParsePaper(b []byte) ([]PaperLine, error) {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(b) {

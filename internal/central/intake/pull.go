@@ -16,8 +16,8 @@ import (
 	"haochaping/internal/central/cases"
 )
 
-// Pull takes short messages from a file to which another program appends them, a line of JSON each, as the webhook has them. It starts at the beginning
-// whenever the file is another one, or the program was restarted: what was taken before changes nothing.
+// Pull takes short messages from a file to which another program appends them, a line of JSON each, as the webhook has them. It starts at
+// the beginning whenever the file is another one, or the program was restarted: what was taken before changes nothing.
 type Pull struct {
 	Path    string
 	Hotline Hotline
@@ -48,7 +48,8 @@ func (p *Pull) Run(ctx context.Context) error {
 	}
 }
 
-// Once takes what is new in the file. A line that is not whole yet is left for later, and one that cannot be taken is named in the log, without what it says.
+// Once takes what is new in the file. A line that is not whole yet is left for later, and one that cannot be taken is named in the log,
+// without what it says.
 func (p *Pull) Once(ctx context.Context) error {
 	f, err := os.Open(p.Path)
 	if errors.Is(err, fs.ErrNotExist) {

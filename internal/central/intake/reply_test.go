@@ -12,14 +12,16 @@ import (
 func TestReplies(t *testing.T) {
 	ask := Reply{Ask: true}
 	for message, want := range map[string]Reply{
-		"5": {Level: 5}, "５。": {Level: 5}, " 5 ": {Level: 5}, "5分": {Level: 5}, "5!": {Level: 5}, "非常满意": {Level: 5}, "非常满意。": {Level: 5}, "5 非常满意": {Level: 5},
-		"5非常满意": {Level: 5}, "非常满意5": {Level: 5}, "满意": {Level: 4}, "基本满意": {Level: 3}, "不满意": {Level: 2}, "非常不满意": {Level: 1}, "1": {Level: 1},
+		"5": {Level: 5}, "５。": {Level: 5}, " 5 ": {Level: 5}, "5分": {Level: 5}, "5!": {Level: 5}, "非常满意": {Level: 5}, "非常满意。": {Level: 5},
+		"5 非常满意": {Level: 5},
+		"5非常满意":  {Level: 5}, "非常满意5": {Level: 5}, "满意": {Level: 4}, "基本满意": {Level: 3}, "不满意": {Level: 2}, "非常不满意": {Level: 1}, "1": {Level: 1},
 		"不满意 排队太久":         {Level: 2, Text: "排队太久"},
 		"2，窗口只开了3个":        {Level: 2, Text: "窗口只开了3个"},
 		"非常不满意，等了 5 小时没人理": ask, // 5 by itself may be a level
 		"不满意，不满意":          {Level: 2},
 		"TD":               {Stop: true}, "td": {Stop: true}, "ＴＤ": {Stop: true}, "退订。": {Stop: true}, "T": {Stop: true},
-		"": ask, "。": ask, "6": ask, "0": ask, "12": ask, "5点去过": ask, "45": ask, "好": ask, "满意吗": ask, "满意度很高": ask, "很满意": ask, "不是很满意": ask, "你好 5": ask,
+		"": ask, "。": ask, "6": ask, "0": ask, "12": ask, "5点去过": ask, "45": ask, "好": ask, "满意吗": ask, "满意度很高": ask, "很满意": ask, "不是很满意": ask,
+		"你好 5":  ask,
 		"5 不满意": ask, "满意 不满意": ask, "4或5": ask, "4 5": ask, "不满意变满意": ask, "一": ask, "TDD": ask, "满意不": ask,
 		"非常满意 2": ask, "5" + strings.Repeat("啊", 200): ask, "5 " + strings.Repeat("啊", 200): ask,
 	} {

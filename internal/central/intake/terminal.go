@@ -112,7 +112,8 @@ func (t Terminals) open(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("Idempotency-Key: at most 255 printable characters of ASCII")
 	}
 	if err != nil {
-		t.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid", Message: "未开始评价，请按接口说明更正。 The visit is not open: " + err.Error()})
+		t.Door.Answer(w, http.StatusUnprocessableEntity, cases.Problem{Code: "invalid",
+			Message: "未开始评价，请按接口说明更正。 The visit is not open: " + err.Error()})
 		return
 	}
 	body, err := json.Marshal(in)
@@ -121,7 +122,8 @@ func (t Terminals) open(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sum := sha256.Sum256(body)
-	v := TerminalVisit{ID: strings.ToLower(rand.Text()[:16]), Terminal: who.Name, Case: k, Matter: matter, Opened: t.Links.Now().UnixMilli(), digest: sum[:]}
+	v := TerminalVisit{ID: strings.ToLower(rand.Text()[:16]), Terminal: who.Name, Case: k, Matter: matter, Opened: t.Links.Now().UnixMilli(),
+		digest: sum[:]}
 	kept, err := t.Room.opened(r.Context(), v, name)
 	var url string
 	if err == nil {
@@ -270,7 +272,8 @@ func (t Terminals) code(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(image) // whoever asked has gone
 }
 
-// posted serves the code to be posted at a terminal. It names the terminal and no case, and leads for Finished to what was finished there last.
+// posted serves the code to be posted at a terminal. It names the terminal and no case, and leads for Finished to what was finished there
+// last.
 func (t Terminals) posted(w http.ResponseWriter, r *http.Request) {
 	who, ok := t.Door.Who(w, r, "kiosk")
 	if !ok {
@@ -293,14 +296,16 @@ func (l Links) Posted(terminal string) (string, error) {
 	if l.Base == "" {
 		return "", ErrNoBase
 	}
-	token, err := l.Keeper.Write(link.Claim{Channel: rating.Kiosk, Source: terminal, Terminal: true, Expires: l.Now().AddDate(postedYears, 0, 0).Unix() / 60})
+	token, err := l.Keeper.Write(link.Claim{Channel: rating.Kiosk, Source: terminal, Terminal: true,
+		Expires: l.Now().AddDate(postedYears, 0, 0).Unix() / 60})
 	return l.Base + link.Path + token, err
 }
 
 const readVisit = "SELECT id, terminal, area, project, matter, opened, cancelled, digest, opener, opener_since FROM terminal_visit "
 
 func scanVisit(s db.Scanner) (v TerminalVisit, err error) {
-	return v, s.Scan(&v.ID, &v.Terminal, &v.Case.Area, &v.Case.Project, &v.Matter, &v.Opened, &v.Cancelled, &v.digest, &v.opener, &v.openerSince)
+	return v, s.Scan(&v.ID, &v.Terminal, &v.Case.Area, &v.Case.Project, &v.Matter, &v.Opened, &v.Cancelled, &v.digest, &v.opener,
+		&v.openerSince)
 }
 
 // opened keeps a visit, and returns it, or the one that the same name opened before. What is a day old is forgotten.
@@ -346,8 +351,8 @@ func (r *Room) cancel(ctx context.Context, id string, now int64) error {
 	})
 }
 
-// Last returns what a terminal has finished last, if that was just before now and nobody has cancelled it, and for how long it is another opener's: the first
-// one's alone for Claimed, and then the next one's, so that somebody who only looked keeps nobody from rating.
+// Last returns what a terminal has finished last, if that was just before now and nobody has cancelled it, and for how long it is another
+// opener's: the first one's alone for Claimed, and then the next one's, so that somebody who only looked keeps nobody from rating.
 func (r *Room) Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error) {
 	all, err := db.Query(ctx, r.db, scanVisit, readVisit+"WHERE terminal = $1 ORDER BY opened DESC, id LIMIT 1", terminal)
 	if err != nil {
@@ -368,7 +373,8 @@ func (r *Room) Last(ctx context.Context, terminal, opener string, now time.Time)
 	}
 	claimed := int64(0)
 	err = r.db.Write(ctx, func(tx *db.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE terminal_visit SET opener = $1, opener_since = $2 WHERE id = $3 AND opener = $4 AND opener_since = $5",
+		done, err := tx.ExecContext(ctx, "UPDATE terminal_visit SET opener = $1, opener_since = $2 WHERE id = $3 AND opener = $4 AND "+
+			"opener_since = $5",
 			hash, now.UnixMilli(), v.ID, v.opener, v.openerSince)
 		if err == nil {
 			claimed, err = done.RowsAffected()

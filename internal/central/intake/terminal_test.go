@@ -23,7 +23,8 @@ func (twoTerminals) Holder(token string) (cases.Holder, bool) {
 	return cases.Holder{Name: token, Area: "6201", Doors: []string{"kiosk"}}, token == "zz-1" || token == "zz-2"
 }
 
-// TestATerminal opens a visit as the window API has it, shows the page, and learns that it was rated and never how; the posted code leads to what was just finished.
+// TestATerminal opens a visit as the window API has it, shows the page, and learns that it was rated and never how; the posted code leads
+// to what was just finished.
 func TestATerminal(t *testing.T) {
 	o := newOffice(t, "http://127.0.0.1:1")
 	room, err := Open(t.Context(), o.journal)
@@ -32,7 +33,8 @@ func TestATerminal(t *testing.T) {
 	}
 	l := links(t, "https://rate.example.com")
 	l.Now = o.now
-	h := Terminals{Door: cases.Door{Tokens: twoTerminals{}, Logger: slog.New(slog.DiscardHandler)}, Room: room, Links: l, Books: o.books}.Handler()
+	h := Terminals{Door: cases.Door{Tokens: twoTerminals{}, Logger: slog.New(slog.DiscardHandler)}, Room: room, Links: l,
+		Books: o.books}.Handler()
 	ask := func(token, method, path, key, body string) (int, map[string]any, string) {
 		t.Helper()
 		r := httptest.NewRequest(method, path, strings.NewReader(body))
@@ -50,7 +52,8 @@ func TestATerminal(t *testing.T) {
 		}
 		return w.Code, said, w.Header().Get("Idempotency-Replayed")
 	}
-	one := `{"cases":[{"project_no":"P-1","area":"620100","task_name":"公积金查询","completed":true},{"project_no":"P-9","area":"620100","task_code":"","task_name":"","completed":false}]}`
+	one := `{"cases":[{"project_no":"P-1","area":"620100","task_name":"公积金查询","completed":true},{"project_no":"P-9","area":"620100",` +
+		`"task_code":"","task_name":"","completed":false}]}`
 	status, opened, _ := ask("zz-1", "POST", "/v1/visits", "k", one)
 	id, _ := opened["id"].(string)
 	url, _ := opened["link"].(string)
@@ -133,13 +136,15 @@ func TestATerminal(t *testing.T) {
 	status, code, _ := ask("zz-2", "POST", "/v1/posted-code", "", "")
 	url, _ = code["url"].(string)
 	c, err = l.Keeper.Read(strings.TrimPrefix(url, "https://rate.example.com/C/"))
-	if status != 200 || err != nil || !c.Terminal || c.Source != "zz-2" || c.Case != (rating.CaseKey{}) || c.Expired(o.now().AddDate(9, 0, 0)) {
+	if status != 200 || err != nil || !c.Terminal || c.Source != "zz-2" || c.Case != (rating.CaseKey{}) ||
+		c.Expired(o.now().AddDate(9, 0, 0)) {
 		t.Errorf("the posted code: %d %+v %v", status, c, err)
 	}
 	scans(t, code["qr_png"].(string), url)
 }
 
-// TestOneOpenerAtATime: what a terminal has finished is the first phone's that opens it by the posted code, and the next one's a minute later.
+// TestOneOpenerAtATime: what a terminal has finished is the first phone's that opens it by the posted code, and the next one's a minute
+// later.
 func TestOneOpenerAtATime(t *testing.T) {
 	o := newOffice(t, "http://127.0.0.1:1")
 	room, err := Open(t.Context(), o.journal)
@@ -148,7 +153,8 @@ func TestOneOpenerAtATime(t *testing.T) {
 	}
 	finish := func(id string) {
 		t.Helper()
-		v := TerminalVisit{ID: id, Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: id}, Opened: o.now().UnixMilli(), digest: []byte{1}}
+		v := TerminalVisit{ID: id, Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: id}, Opened: o.now().UnixMilli(),
+			digest: []byte{1}}
 		if _, err := room.opened(t.Context(), v, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +181,8 @@ func TestOneOpenerAtATime(t *testing.T) {
 
 // TestHowLongATerminalWaits: never as long as the server lets an answer take.
 func TestHowLongATerminalWaits(t *testing.T) {
-	for asked, want := range map[string]string{"": "0s", "0s": "0s", "1500ms": "1.5s", "20s": "20s", "21s": "20s", "60s": "20s", "61s": "", "-1s": "", "1": "", "soon": ""} {
+	for asked, want := range map[string]string{"": "0s", "0s": "0s", "1500ms": "1.5s", "20s": "20s", "21s": "20s", "60s": "20s", "61s": "",
+		"-1s": "", "1": "", "soon": ""} {
 		got, err := waitFor(asked)
 		if want == "" && err == nil || want != "" && (err != nil || got.String() != want) {
 			t.Errorf("%q: %v, %v, want %q", asked, got, err, want)
@@ -200,11 +207,13 @@ func TestAWaitThatIsCutOff(t *testing.T) {
 		}
 		return o.now()
 	}
-	v := TerminalVisit{ID: "v", Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: "P-1"}, Opened: o.now().UnixMilli(), digest: []byte{1}}
+	v := TerminalVisit{ID: "v", Terminal: "zz-1", Case: rating.CaseKey{Area: "620100000000", Project: "P-1"}, Opened: o.now().UnixMilli(),
+		digest: []byte{1}}
 	if _, err := room.opened(t.Context(), v, ""); err != nil {
 		t.Fatal(err)
 	}
-	h := Terminals{Door: cases.Door{Tokens: twoTerminals{}, Logger: slog.New(slog.DiscardHandler)}, Room: room, Links: l, Books: o.books}.Handler()
+	h := Terminals{Door: cases.Door{Tokens: twoTerminals{}, Logger: slog.New(slog.DiscardHandler)}, Room: room, Links: l,
+		Books: o.books}.Handler()
 	r := httptest.NewRequest("GET", "/v1/visits/v?wait=60s", nil).WithContext(ctx)
 	r.Header.Set("Authorization", "Bearer zz-1")
 	w := httptest.NewRecorder()

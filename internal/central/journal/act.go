@@ -9,7 +9,8 @@ import (
 	"haochaping/internal/central/db"
 )
 
-// Act is the one part of a row of the kind Acted: what a person did or looked at. The projector passes it over unless a room says what it means.
+// Act is the one part of a row of the kind Acted: what a person did or looked at. The projector passes it over unless a room says what it
+// means.
 type Act struct {
 	Do     string          `json:"do"`               // a room and what it does, as in "directory.put"
 	Object string          `json:"object,omitempty"` // to what
@@ -35,16 +36,21 @@ var errNobody = errors.New("an act names who did what")
 
 // Do enters what an account did, and in the same transaction what also writes. A name that was here already enters nothing; an empty one
 // tells no repetition.
-func (j *Journal) Do(ctx context.Context, account, name string, a Act, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
+func (j *Journal) Do(ctx context.Context, account, name string, a Act, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt,
+	error) {
 	return j.Say(ctx, account, name, a, "", also)
 }
 
 // Say is Do with words of its own, which can be erased and stand outside of the act for that.
-func (j *Journal) Say(ctx context.Context, account, name string, a Act, words string, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
+func (j *Journal) Say(ctx context.Context, account, name string, a Act, words string,
+	also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
 	if account == "" || a.Do == "" {
 		return Receipt{}, errNobody
 	}
-	parts, secrets, err := sealedParts(j, []Act{a}, func(a Act) (any, string, func([]byte)) { return &a, words, func(b []byte) { a.Text = b } })
+	parts, secrets, err := sealedParts(j, []Act{a}, func(a Act) (any, string, func([]byte)) {
+		return &a, words,
+			func(b []byte) { a.Text = b }
+	})
 	if err != nil {
 		return Receipt{}, fmt.Errorf("enter %s: %w", a.Do, err)
 	}

@@ -20,7 +20,10 @@ func TestDo(t *testing.T) {
 		}
 		a := journal.Act{Do: "directory.put", Object: "hall 1", Reason: "moved", Data: []byte(`{"name":"市民中心"}`)}
 		refused := errors.New("refused")
-		if _, err := j.Do(t.Context(), "li", "", a, func(ctx context.Context, tx *db.Tx, _ int64) error { return errors.Join(write(ctx, tx), refused) }); !errors.Is(err, refused) {
+		if _, err := j.Do(t.Context(), "li", "", a, func(ctx context.Context, tx *db.Tx,
+			_ int64) error {
+			return errors.Join(write(ctx, tx), refused)
+		}); !errors.Is(err, refused) {
 			t.Fatalf("an act whose change is refused: %v", err)
 		}
 		r, err := j.Do(t.Context(), "li", "once", a, func(ctx context.Context, tx *db.Tx, _ int64) error { return write(ctx, tx) })
@@ -34,10 +37,15 @@ func TestDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := e.Act(); err != nil || e.Source != "li" || got.Object != a.Object || got.Reason != a.Reason || string(got.Data) != string(a.Data) {
+		if got, err := e.Act(); err != nil || e.Source != "li" || got.Object != a.Object || got.Reason != a.Reason ||
+			string(got.Data) != string(a.Data) {
 			t.Errorf("row 1 says %+v by %s, %v", got, e.Source, err)
 		}
-		if err := d.Read(t.Context(), func(tx *db.Tx) error { _, err := tx.ExecContext(t.Context(), "SELECT id FROM done"); return err }); err != nil {
+		if err := d.Read(t.Context(), func(tx *db.Tx) error {
+			_,
+				err := tx.ExecContext(t.Context(), "SELECT id FROM done")
+			return err
+		}); err != nil {
 			t.Errorf("what the act changed: %v", err)
 		}
 		if _, err := j.Do(t.Context(), "", "", a, nil); err == nil {

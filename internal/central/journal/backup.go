@@ -17,8 +17,8 @@ import (
 	"haochaping/internal/central/db"
 )
 
-// A backup is a zstd stream of sections: a letter, a length in seven-bit groups, and as many bytes. It begins with a BackupHead and ends with
-// the SHA-256 of everything before, so that half a backup is known as one. It does not depend on the database's engine.
+// A backup is a zstd stream of sections: a letter, a length in seven-bit groups, and as many bytes. It begins with a BackupHead and ends
+// with the SHA-256 of everything before, so that half a backup is known as one. It does not depend on the database's engine.
 const (
 	sectionHead   = 'H' // BackupHead
 	sectionEntry  = 'E' // the row but its parts as JSON after its length, then the parts
@@ -176,7 +176,8 @@ func (j *Journal) exportSecrets(ctx context.Context, out *sections, rows int64) 
 	last := secret{Part: -1}
 	for {
 		some, err := db.Query(ctx, j.cfg.DB, func(s db.Scanner) (x secret, err error) { return x, s.Scan(&x.Pos, &x.Part, &x.Key) },
-			"SELECT pos, part, key FROM secret WHERE (pos > $1 OR pos = $1 AND part > $2) AND pos <= $3 ORDER BY pos, part LIMIT $4", last.Pos, last.Part, rows, step)
+			"SELECT pos, part, key FROM secret WHERE (pos > $1 OR pos = $1 AND part > $2) AND pos <= $3 ORDER BY pos, part LIMIT $4", last.Pos,
+			last.Part, rows, step)
 		if err != nil {
 			return err
 		}
@@ -230,8 +231,8 @@ func (s *sections) putEntry(e Entry) error {
 	return s.put(sectionEntry, append(append(b, meta...), parts...))
 }
 
-// readSections calls take with each section of a backup, and returns ErrBackup unless the backup is whole and all of the file. Where the file
-// cannot be read it returns that error.
+// readSections calls take with each section of a backup, and returns ErrBackup unless the backup is whole and all of the file. Where the
+// file cannot be read it returns that error.
 func readSections(r io.Reader, take func(kind byte, b []byte) error) error {
 	from := &source{r: r}
 	// bad says that the file is no backup, unless it could not be read.

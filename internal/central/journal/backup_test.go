@@ -51,8 +51,8 @@ func (r *growingRoom) Export(ctx context.Context, put func([]byte) error) error 
 	return errors.Join(err, put([]byte(strconv.FormatInt(n, 10))))
 }
 
-// TestABackupHoldsTheRowsThatItsRoomsKnow enrols boxes while the rooms are read: each row of which a room keeps something is in the backup, and
-// once it is calm the rooms lack no row.
+// TestABackupHoldsTheRowsThatItsRoomsKnow enrols boxes while the rooms are read: each row of which a room keeps something is in the backup,
+// and once it is calm the rooms lack no row.
 func TestABackupHoldsTheRowsThatItsRoomsKnow(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after int // times that a box is enrolled
@@ -114,7 +114,8 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		b, key := newBox("lz-1"), sealKey()
 		enrol(t, j, b)
 		enrol(t, j, newBox("lz-2"))
-		text, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 1, Channel: rating.Phone, Text: "太慢"}}})
+		text, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5,
+			Answers: []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 1, Channel: rating.Phone, Text: "太慢"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,8 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if act.Rows != head.Rows || act.LastKnown != string(lost.Signed) || !strings.HasPrefix(act.Origin, act.Before[:len(act.Before)-1]+"2-") || len(r.sections) != 2 {
+			if act.Rows != head.Rows || act.LastKnown != string(lost.Signed) ||
+				!strings.HasPrefix(act.Origin, act.Before[:len(act.Before)-1]+"2-") || len(r.sections) != 2 {
 				t.Errorf("restored %+v and %q", act, r.sections)
 			}
 			for after := int64(0); after < head.Rows; after += 100 {
@@ -171,7 +173,8 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 				t.Fatalf("sealed as %s, %v", c.Origin, err)
 			}
 			verified(t, k, key)
-			if _, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), []journal.Room{&r}, nil, "admin", nothing); !errors.Is(err, journal.ErrNotEmpty) {
+			if _, err := k.Import(t.Context(), bytes.NewReader(file.Bytes()), []journal.Room{&r}, nil, "admin", nothing); !errors.Is(err,
+				journal.ErrNotEmpty) {
 				t.Errorf("restored over a journal: %v", err)
 			}
 		})
@@ -194,9 +197,11 @@ func TestADamagedBackupIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := file.Bytes()
-	for i, bad := range [][]byte{append(bytes.Clone(whole), 0), append(bytes.Clone(whole), whole...), append(bytes.Clone(whole), "more"...), nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
+	for i, bad := range [][]byte{append(bytes.Clone(whole), 0), append(bytes.Clone(whole), whole...), append(bytes.Clone(whole), "more"...),
+		nil, whole[:1], whole[:len(whole)/2], whole[:len(whole)-1], flip(whole, len(whole)/2), flip(whole, len(whole)-40)} {
 		k, _, stop := journaltest.Open(t, url+"/b"+string(rune('0'+i))+".db")
-		if _, err := k.Import(t.Context(), bytes.NewReader(bad), []journal.Room{&room{}}, nil, "admin", nothing); !errors.Is(err, journal.ErrBackup) {
+		if _, err := k.Import(t.Context(), bytes.NewReader(bad), []journal.Room{&room{}}, nil, "admin", nothing); !errors.Is(err,
+			journal.ErrBackup) {
 			t.Errorf("damaged backup %d: %v", i, err)
 		}
 		stop()
@@ -214,7 +219,8 @@ func TestADiskThatCannotBeReadIsNoBadBackup(t *testing.T) {
 	}
 	broken := errors.New("input/output error")
 	k, _, _ := journaltest.Open(t, url+"/b.db")
-	_, err := k.Import(t.Context(), io.MultiReader(bytes.NewReader(file.Bytes()[:file.Len()/2]), iotest.ErrReader(broken)), []journal.Room{&room{}}, nil, "admin", nothing)
+	_, err := k.Import(t.Context(), io.MultiReader(bytes.NewReader(file.Bytes()[:file.Len()/2]), iotest.ErrReader(broken)),
+		[]journal.Room{&room{}}, nil, "admin", nothing)
 	if !errors.Is(err, broken) || errors.Is(err, journal.ErrBackup) {
 		t.Errorf("got %v", err)
 	}
@@ -264,8 +270,8 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// TestAKeptHeadIsComparedWithWhatIsRestored restores a backup in the place of a journal whose head was kept: one with the same rows, one with
-// others of which the head was kept under the same numbers, and one again that was restored before.
+// TestAKeptHeadIsComparedWithWhatIsRestored restores a backup in the place of a journal whose head was kept: one with the same rows, one
+// with others of which the head was kept under the same numbers, and one again that was restored before.
 func TestAKeptHeadIsComparedWithWhatIsRestored(t *testing.T) {
 	url := "sqlite:" + t.TempDir()
 	j, _, _ := journaltest.Open(t, url+"/a.db")
@@ -306,7 +312,8 @@ func TestAKeptHeadIsComparedWithWhatIsRestored(t *testing.T) {
 	for name, x := range map[string]struct {
 		kept journal.Checkpoint
 		want bool
-	}{"a head of the backup": {early, true}, "the head that it names": {late, true}, "other rows": {changed, false}, "a later head": {later, false}} {
+	}{"a head of the backup": {early, true}, "the head that it names": {late, true}, "other rows": {changed, false},
+		"a later head": {later, false}} {
 		if got, err := k.GoesOnFrom(t.Context(), x.kept); err != nil || got != x.want {
 			t.Errorf("%s: %t, %v, want %t", name, got, err, x.want)
 		}

@@ -26,8 +26,8 @@ type Fact struct {
 	Contact string
 }
 
-// Answer is a part of a row of the kind Answered: what somebody said by a channel besides the box, about a case, about a theme as a whole, or about
-// the person at a window that has no box.
+// Answer is a part of a row of the kind Answered: what somebody said by a channel besides the box, about a case, about a theme as a whole,
+// or about the person at a window that has no box.
 type Answer struct {
 	Case    rating.CaseKey `json:"case,omitzero"`
 	Theme   string         `json:"theme,omitempty"`
@@ -53,8 +53,8 @@ func (a Answer) Subject() rating.Subject {
 	return rating.MatterSubject
 }
 
-// Passed is a part of a row of the kind Deadlines: silence about a completed matter has lasted until the deadline of article 14. It is no answer,
-// and whether it stands for one is decided by what was answered before the deadline, however late that arrives.
+// Passed is a part of a row of the kind Deadlines: silence about a completed matter has lasted until the deadline of article 14. It is no
+// answer, and whether it stands for one is decided by what was answered before the deadline, however late that arrives.
 type Passed struct {
 	Case     rating.CaseKey `json:"case"`
 	Deadline int64          `json:"deadline"`
@@ -166,7 +166,8 @@ func (a Answer) Check() error {
 		return fmt.Errorf("channel %q is unknown", a.Channel)
 	}
 	// The bounds of level, reasons and codes are those of every evaluation.
-	return rating.Evaluation{Visit: 1, Subject: a.Subject(), Case: a.Case.Project + a.Theme, Level: a.Level, Channel: rating.Phone, Reasons: a.Reasons}.Check()
+	return rating.Evaluation{Visit: 1, Subject: a.Subject(), Case: a.Case.Project + a.Theme, Level: a.Level, Channel: rating.Phone,
+		Reasons: a.Reasons}.Check()
 }
 
 func (j *Journal) sealed(ctx context.Context, e Entry, secrets [][]byte) (Receipt, error) {
@@ -190,8 +191,10 @@ func (j *Journal) Pass(ctx context.Context, source, name string, all []Passed) (
 	return j.sealed(ctx, Entry{Kind: Deadlines, Source: source, Name: name, Received: j.Now(), Parts: parts}, nil)
 }
 
-// Remind appends that a case is reminded of, or why not. Entered is false in the receipt if it was before; one that could not be reached may be reminded of later.
-func (j *Journal) Remind(ctx context.Context, source string, r Reminder, also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
+// Remind appends that a case is reminded of, or why not. Entered is false in the receipt if it was before; one that could not be reached
+// may be reminded of later.
+func (j *Journal) Remind(ctx context.Context, source string, r Reminder,
+	also func(ctx context.Context, tx *db.Tx, pos int64) error) (Receipt, error) {
 	parts, err := act(r)
 	if err != nil {
 		return Receipt{}, err

@@ -20,8 +20,8 @@ type Checkpoint struct {
 	Origin string // names the journal; another one after each restore
 	Size   int64
 	Root   tlog.Hash
-	// Chained says that the head names the size of the one before it, so that none of those that are kept can be taken away. Heads of earlier versions
-	// do not.
+	// Chained says that the head names the size of the one before it, so that none of those that are kept can be taken away. Heads of earlier
+	// versions do not.
 	Chained  bool
 	Previous int64  // that size, 0 of the first head
 	Signed   []byte // the note, with its signatures

@@ -81,8 +81,9 @@ func copied(t *rapid.T) []*sender {
 	return both
 }
 
-// TestNothingIsReleasedThatOnlyOneCopyHolds lets two boxes with one name and key send batches that come in any order, again, or never, while each
-// hears the acknowledgements of both, late and in any order. What a box has let go is here. In the end each is rid of all that it holds.
+// TestNothingIsReleasedThatOnlyOneCopyHolds lets two boxes with one name and key send batches that come in any order, again, or never,
+// while each hears the acknowledgements of both, late and in any order. What a box has let go is here. In the end each is rid of all that
+// it holds.
 func TestNothingIsReleasedThatOnlyOneCopyHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		boxes, c := copied(t), &centre{}
@@ -154,7 +155,8 @@ func TestACopyKeepsWhatHasNotCome(t *testing.T) {
 		r    run
 		want uint64
 	}{
-		{a.batch(1, 10), 10}, {b.batch(11, 10), 0}, {b.batch(21, 10), 0}, {b.batch(1, 10), 10}, {b.batch(11, 10), 20}, {a.batch(11, 10), 20}, {b.batch(21, 10), 30},
+		{a.batch(1, 10), 10}, {b.batch(11, 10), 0}, {b.batch(21, 10), 0}, {b.batch(1, 10), 10}, {b.batch(11, 10), 20}, {a.batch(11, 10), 20},
+		{b.batch(21, 10), 30},
 	} {
 		v, err := c.take(step.r)
 		if err != nil || v.ack != step.want {

@@ -33,11 +33,12 @@ const (
 
 // Entry is a row: a message as it came.
 type Entry struct {
-	Pos      int64  `json:"pos"` // from 1, dense, in the order of commit; 0 before it is entered
-	Kind     Kind   `json:"kind"`
-	Source   string `json:"source"`         // the device of a batch, phone or device row; who acted else
-	Name     string `json:"name,omitempty"` // by which a source tells its messages apart, so that one that comes twice is entered once; empty for a batch
-	Received int64  `json:"received"`       // milliseconds since 1970-01-01 UTC, by the centre's clock
+	Pos    int64  `json:"pos"` // from 1, dense, in the order of commit; 0 before it is entered
+	Kind   Kind   `json:"kind"`
+	Source string `json:"source"` // the device of a batch, phone or device row; who acted else
+	// by which a source tells its messages apart, so that one that comes twice is entered once; empty for a batch
+	Name     string `json:"name,omitempty"`
+	Received int64  `json:"received"` // milliseconds since 1970-01-01 UTC, by the centre's clock
 	// Key is the public key by which Signature verified. A batch of books of the first version may have neither.
 	Key       []byte       `json:"key,omitempty"`
 	Signature []byte       `json:"signature,omitempty"`
@@ -60,7 +61,8 @@ func (e Entry) Last() uint64 { return e.First + uint64(len(e.Parts)) - 1 }
 
 // Batch returns a batch's row as the box sent it.
 func (e Entry) Batch() wire.Batch {
-	return wire.Batch{Device: rating.DeviceID(e.Source), Epoch: e.Epoch, First: e.First, Released: e.Released, Records: e.Parts, Signature: e.Signature}
+	return wire.Batch{Device: rating.DeviceID(e.Source), Epoch: e.Epoch, First: e.First, Released: e.Released, Records: e.Parts,
+		Signature: e.Signature}
 }
 
 // PhoneAnswer is a part of a row of the kind Phone.
@@ -128,7 +130,8 @@ func (e Entry) Header() Header {
 // written with their length. What was quarantined comes last, as JSON.
 func (h Header) Text() []byte {
 	t := fmt.Appendf(make([]byte, 0, 256+32*len(h.Hashes)), "hcp/1 entry\n%s\n%d %s\n%d %s\n%d\n%d\n%d\n%d\n%d\n%s\n%s\n",
-		h.Kind, len(h.Source), h.Source, len(h.Name), h.Name, h.Received, uint64(h.Epoch), h.First, h.Released, len(h.Hashes), base64.StdEncoding.EncodeToString(h.Key), base64.StdEncoding.EncodeToString(h.Signature))
+		h.Kind, len(h.Source), h.Source, len(h.Name), h.Name, h.Received, uint64(h.Epoch), h.First, h.Released, len(h.Hashes),
+		base64.StdEncoding.EncodeToString(h.Key), base64.StdEncoding.EncodeToString(h.Signature))
 	for _, x := range h.Hashes {
 		t = append(t, x[:]...)
 	}

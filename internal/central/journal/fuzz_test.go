@@ -25,7 +25,8 @@ func FuzzCheckpoint(f *testing.F) {
 			t.Fatalf("read %+v", c)
 		}
 		again, err := parseCheckpoint(c.text())
-		if err != nil || again.Size != c.Size || again.Root != c.Root || again.Origin != c.Origin || again.Chained != c.Chained || again.Previous != c.Previous {
+		if err != nil || again.Size != c.Size || again.Root != c.Root || again.Origin != c.Origin || again.Chained != c.Chained ||
+			again.Previous != c.Previous {
 			t.Fatalf("%q is read as %+v and then as %+v, %v", in, c, again, err)
 		}
 	})
@@ -33,7 +34,8 @@ func FuzzCheckpoint(f *testing.F) {
 
 // FuzzProof checks proofs that others send: none proves anything, since nobody has the key.
 func FuzzProof(f *testing.F) {
-	p := Proof{Checkpoint: "o/1\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— x y\n", Header: Header{Kind: Batch, Hashes: []rating.Hash{{}}}, Content: []byte("x")}
+	p := Proof{Checkpoint: "o/1\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n— x y\n",
+		Header: Header{Kind: Batch, Hashes: []rating.Hash{{}}}, Content: []byte("x")}
 	text, err := json.Marshal(p)
 	if err != nil {
 		f.Fatal(err)

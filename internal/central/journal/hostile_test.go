@@ -15,8 +15,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestNobodyWaitsForAJournalThatHasEnded appends while the journal ends and afterwards: each is told what became of it, and what was said to
-// be entered is there.
+// TestNobodyWaitsForAJournalThatHasEnded appends while the journal ends and afterwards: each is told what became of it, and what was said
+// to be entered is there.
 func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 	url := "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
 	j, _, stop := journaltest.Open(t, url)
@@ -57,7 +57,8 @@ func TestNobodyWaitsForAJournalThatHasEnded(t *testing.T) {
 	}
 }
 
-// TestADeviceWithManyLogsCostsNoMore brings logs of one device one after another, on instances that remember nothing: each finds its own state.
+// TestADeviceWithManyLogsCostsNoMore brings logs of one device one after another, on instances that remember nothing: each finds its own
+// state.
 func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		one, _, _ := journaltest.Open(t, url)
@@ -78,8 +79,8 @@ func TestADeviceWithManyLogsCostsNoMore(t *testing.T) {
 	})
 }
 
-// TestNoHeadIsSignedOfAnotherJournal gives the seal a database that lacks rows under a head that was kept, as an older copy or an older server does:
-// it signs nothing, and goes on with the right one.
+// TestNoHeadIsSignedOfAnotherJournal gives the seal a database that lacks rows under a head that was kept, as an older copy or an older
+// server does: it signs nothing, and goes on with the right one.
 func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	add(t, j, newBox("lz-1").batch(t, 1))
@@ -110,8 +111,8 @@ func TestNoHeadIsSignedOfAnotherJournal(t *testing.T) {
 	}
 }
 
-// TestNothingIsRememberedOfRowsThatWereLost takes the last row away under an instance that remembers it, as a server does that fails over to a
-// standby which lacked it, and lets another instance enter another row: the first one must not acknowledge upon what is gone.
+// TestNothingIsRememberedOfRowsThatWereLost takes the last row away under an instance that remembers it, as a server does that fails over
+// to a standby which lacked it, and lets another instance enter another row: the first one must not acknowledge upon what is gone.
 func TestNothingIsRememberedOfRowsThatWereLost(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		one, d, _ := journaltest.Open(t, url)

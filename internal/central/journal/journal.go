@@ -34,7 +34,8 @@ type Config struct {
 	Random io.Reader
 	Now    func() time.Time
 	Logger *slog.Logger
-	// Patience is how long a transaction may take, after which the database counts as not writable: a server may be gone without a word. 0: 30 s.
+	// Patience is how long a transaction may take, after which the database counts as not writable: a server may be gone without a word. 0: 30
+	// s.
 	Patience time.Duration
 }
 

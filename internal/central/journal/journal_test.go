@@ -53,7 +53,8 @@ func (b *box) record(t testing.TB) []byte {
 	t.Helper()
 	b.seq++
 	r := rating.Record{V: rating.RecordVersion, Device: b.id, Epoch: b.epoch, Seq: b.seq, Prev: b.prev,
-		Body: rating.EventBody(rating.Stamp{Boot: 1, Mono: int64(b.seq), Wall: 1_790_000_000_000, Synced: true}, rating.EventStarted, "n", fmt.Sprint(b.seq))}
+		Body: rating.EventBody(rating.Stamp{Boot: 1, Mono: int64(b.seq), Wall: 1_790_000_000_000, Synced: true}, rating.EventStarted, "n",
+			fmt.Sprint(b.seq))}
 	raw, err := r.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,8 @@ func (b *box) batch(t testing.TB, records int) journal.Entry {
 func (b *box) sign(first, released uint64, records [][]byte) journal.Entry {
 	w := wire.Batch{Device: b.id, Epoch: b.epoch, First: first, Released: released, Records: records}
 	w.Sign(b.key)
-	return journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: 1_790_000_001_000, Key: b.public(), Signature: w.Signature, Epoch: b.epoch,
+	return journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: 1_790_000_001_000, Key: b.public(), Signature: w.Signature,
+		Epoch: b.epoch,
 		First: first, Released: released, Parts: records}
 }
 
@@ -90,7 +92,8 @@ func add(t testing.TB, j *journal.Journal, e journal.Entry) journal.Receipt {
 
 func enrol(t testing.TB, j *journal.Journal, b *box) {
 	t.Helper()
-	e, err := journal.Enrol(journal.Enrolment{Device: b.id, Key: b.public(), Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}, EnrolledAt: 1}, 1, "1")
+	e, err := journal.Enrol(journal.Enrolment{Device: b.id, Key: b.public(),
+		Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}, EnrolledAt: 1}, 1, "1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,12 +176,14 @@ func TestPhoneTextsAreEncryptedAndErased(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		j, d, _ := journaltest.Open(t, url)
 		const text = "排队太久，请多开一个窗口"
-		answers := []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: text}, {Visit: 5, Subject: rating.MatterSubject, Level: 5, Channel: rating.Phone}}
+		answers := []rating.Evaluation{{Visit: 5, Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: text},
+			{Visit: 5, Subject: rating.MatterSubject, Level: 5, Channel: rating.Phone}}
 		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers})
 		if err != nil || !r.Entered {
 			t.Fatal(r, err)
 		}
-		if again, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers}); err != nil || again.Entered || again.Pos != r.Pos {
+		if again, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: "s1", Received: 5, Answers: answers}); err != nil ||
+			again.Entered || again.Pos != r.Pos {
 			t.Fatalf("the same sending: %+v, %v", again, err)
 		}
 		if got, err := j.Text(t.Context(), r.Pos, 0); err != nil || got != text {
@@ -198,7 +203,8 @@ func TestPhoneTextsAreEncryptedAndErased(t *testing.T) {
 		if _, err := j.Text(t.Context(), r.Pos, 0); !errors.Is(err, journal.ErrErased) {
 			t.Fatalf("after the erasure: %v", err)
 		}
-		if keys, err := db.Query(t.Context(), d, func(s db.Scanner) (k []byte, err error) { return k, s.Scan(&k) }, "SELECT key FROM secret"); err != nil || len(keys) > 0 {
+		if keys, err := db.Query(t.Context(), d, func(s db.Scanner) (k []byte, err error) { return k, s.Scan(&k) },
+			"SELECT key FROM secret"); err != nil || len(keys) > 0 {
 			t.Fatalf("keys that are left: %d, %v", len(keys), err)
 		}
 		verified(t, j, key)
@@ -303,8 +309,9 @@ func TestAnErasedKeyIsInNoFile(t *testing.T) {
 	const texts = 400
 	at := make([]int64, texts)
 	for i := range texts {
-		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: fmt.Sprint("s", i), Received: 5, Answers: []rating.Evaluation{{Visit: 5,
-			Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: strings.Repeat("慢", 1+i%50)}}})
+		r, err := j.Rate(t.Context(), journal.Rating{Device: "lz-1", Name: fmt.Sprint("s", i), Received: 5,
+			Answers: []rating.Evaluation{{Visit: 5,
+				Subject: rating.StaffSubject, Level: 2, Channel: rating.Phone, Text: strings.Repeat("慢", 1+i%50)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +322,8 @@ func TestAnErasedKeyIsInNoFile(t *testing.T) {
 		pos int64
 		key []byte
 	}
-	all, err := db.Query(t.Context(), d, func(s db.Scanner) (k key, err error) { return k, s.Scan(&k.pos, &k.key) }, "SELECT pos, key FROM secret")
+	all, err := db.Query(t.Context(), d, func(s db.Scanner) (k key, err error) { return k, s.Scan(&k.pos, &k.key) },
+		"SELECT pos, key FROM secret")
 	if err != nil || len(all) != texts {
 		t.Fatal(len(all), err)
 	}
@@ -325,7 +333,8 @@ func TestAnErasedKeyIsInNoFile(t *testing.T) {
 	reading, read := make(chan struct{}), make(chan error, 1)
 	go func() {
 		read <- d.Read(context.Background(), func(tx *db.Tx) error {
-			_, err := db.Query(context.Background(), tx, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }, "SELECT count(*) FROM secret")
+			_, err := db.Query(context.Background(), tx, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+				"SELECT count(*) FROM secret")
 			close(reading)
 			time.Sleep(300 * time.Millisecond) // while the first key is erased
 			return err

@@ -120,7 +120,8 @@ func saveLogs(ctx context.Context, tx *db.Tx, logs map[logKey]keptLog, unsaved m
 	if err := tx.Insert(ctx, "log", []string{"id", "device", "epoch", "through", "hash", "since", "released", "beyond"}, added); err != nil {
 		return fmt.Errorf("write the state of logs: %w", err)
 	}
-	if err := tx.Each(ctx, "UPDATE log SET through = $1, hash = $2, since = $3, released = $4, beyond = $5 WHERE id = $6", updated); err != nil {
+	if err := tx.Each(ctx, "UPDATE log SET through = $1, hash = $2, since = $3, released = $4, beyond = $5 WHERE id = $6",
+		updated); err != nil {
 		return fmt.Errorf("write the state of logs: %w", err)
 	}
 	return nil

@@ -66,8 +66,8 @@ func TestAnInstanceThatHangsLosesItsLock(t *testing.T) {
 	}
 }
 
-// swallowing returns the URL of a database behind a proxy, and a function after which the proxy answers for the server on the connections that there
-// are, and passes nothing on.
+// swallowing returns the URL of a database behind a proxy, and a function after which the proxy answers for the server on the connections
+// that there are, and passes nothing on.
 func swallowing(t *testing.T) (through string, swallow func()) {
 	t.Helper()
 	server := dbtest.StartPostgres(t)
@@ -105,7 +105,8 @@ func TestAServerThatSwallowsIsGivenUp(t *testing.T) {
 	const waiting = 200
 	told := make(chan error, waiting)
 	for i := range waiting {
-		if err := j.Submit(t.Context(), newBox(fmt.Sprint("box-", i)).batch(t, 1), func(_ journal.Receipt, err error) { told <- err }); err != nil {
+		if err := j.Submit(t.Context(), newBox(fmt.Sprint("box-", i)).batch(t, 1),
+			func(_ journal.Receipt, err error) { told <- err }); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,7 +25,8 @@ func (g *grouping) loadNames(ctx context.Context, group []*draft) error {
 		n := d.entry.rowName()
 		_, asked := g.names[n]
 		words := n.source + n.name
-		if asked || d.entry.Kind == Batch || n.name == "" || !utf8.ValidString(words) || strings.Contains(words, "\x00") { // what JSON cannot say is looked for by itself
+		// what JSON cannot say is looked for by itself
+		if asked || d.entry.Kind == Batch || n.name == "" || !utf8.ValidString(words) || strings.Contains(words, "\x00") {
 			continue
 		}
 		g.names[n] = 0
@@ -53,7 +54,8 @@ func (g *grouping) loadNames(ctx context.Context, group []*draft) error {
 		text, args = `SELECT e.kind, e.source, e.name, e.pos FROM json_each($1) w
 			CROSS JOIN entry e ON e.kind = w.value ->> 0 AND e.source = w.value ->> 1 AND e.name = w.value ->> 2`, []any{string(b)}
 	}
-	found, err := db.Query(ctx, g.tx, func(s db.Scanner) (p place, err error) { return p, s.Scan(&p.kind, &p.source, &p.name, &p.pos) }, text, args...)
+	found, err := db.Query(ctx, g.tx, func(s db.Scanner) (p place, err error) { return p, s.Scan(&p.kind, &p.source, &p.name, &p.pos) }, text,
+		args...)
 	if err != nil {
 		return fmt.Errorf("look for rows by their names: %w", err)
 	}
@@ -68,7 +70,8 @@ func (g *grouping) named(ctx context.Context, e Entry) (int64, error) {
 	if pos, ok := g.names[e.rowName()]; ok {
 		return pos, nil
 	}
-	at, err := db.Query(ctx, g.tx, scanInt, "SELECT pos FROM entry WHERE kind = $1 AND source = $2 AND name = $3", string(e.Kind), e.Source, e.Name)
+	at, err := db.Query(ctx, g.tx, scanInt, "SELECT pos FROM entry WHERE kind = $1 AND source = $2 AND name = $3", string(e.Kind), e.Source,
+		e.Name)
 	if err != nil || len(at) == 0 {
 		return 0, err
 	}

@@ -136,8 +136,8 @@ func (r run) beside(here []run) (news, forks int) {
 }
 
 // precedes reports whether all is here that the run's sender still holds of what came before it. That every number is here does not
-// say so, since another box with the same name may have sent those, and the sender would let go what only it has. Where a chain is broken the answer is
-// no; its sender is silent for a while, begins after what it has let go, and is acknowledged then.
+// say so, since another box with the same name may have sent those, and the sender would let go what only it has. Where a chain is broken
+// the answer is no; its sender is silent for a while, begins after what it has let go, and is acknowledged then.
 func (p progress) precedes(r run, lookup known) (bool, error) {
 	if h, ok := r.at(p.through); ok && h == p.hash && p.since == 0 {
 		return true, nil

@@ -65,7 +65,8 @@ func (j *Journal) Restores(ctx context.Context) ([]Proof, error) {
 func (j *Journal) prove(ctx context.Context, c Checkpoint, e Entry, part int) (p Proof, err error) {
 	pos := e.Pos
 	if c.Size < pos {
-		return Proof{}, fmt.Errorf("row %d is under no signed head yet; centrald signs one each minute while it runs, so try again then: %w", pos, ErrUnsealed)
+		return Proof{}, fmt.Errorf("row %d is under no signed head yet; centrald signs one each minute while it runs, so try again then: %w", pos,
+			ErrUnsealed)
 	}
 	p = Proof{Checkpoint: string(c.Signed), Index: pos - 1, Header: e.Header(), Part: part, Content: e.Parts[part]}
 	if p.Inclusion, err = tlog.ProveRecord(c.Size, p.Index, newTiles(ctx, j.cfg.DB)); err != nil {

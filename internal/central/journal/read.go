@@ -22,9 +22,10 @@ var ErrNoEntry = errors.New("the journal has no such row")
 var ErrUnsealed = errors.New("not sealed")
 
 const (
-	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.quarantine, e.packed, e.body, l.epoch"
-	readFrom    = " FROM entry e LEFT JOIN log l ON l.id = e.log "
-	readEntry   = "SELECT " + readColumns + readFrom
+	readColumns = "e.pos, e.kind, e.source, e.name, e.received, e.first, e.released, e.signer, e.signature, e.quarantine, e.packed, e.body, " +
+		"l.epoch"
+	readFrom  = " FROM entry e LEFT JOIN log l ON l.id = e.log "
+	readEntry = "SELECT " + readColumns + readFrom
 )
 
 // Read returns up to rows rows after a position, in their order. Fewer than rows may come before the end, since it stops after some
@@ -64,7 +65,8 @@ func (j *Journal) scan(s db.Scanner) (e Entry, size int, err error) {
 	var first, released sql.NullInt64
 	var packed int64
 	var quarantine, body []byte
-	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &quarantine, &packed, &body, &epoch); err != nil {
+	if err := s.Scan(&e.Pos, &e.Kind, &e.Source, &name, &e.Received, &first, &released, &e.Key, &e.Signature, &quarantine, &packed, &body,
+		&epoch); err != nil {
 		return e, 0, err
 	}
 	e.Name, e.First, e.Released = name.String, uint64(first.Int64), uint64(released.Int64)
@@ -141,7 +143,8 @@ func overlapping(ctx context.Context, j *Journal, q db.Querier, k logKey, log in
 	return all, nil
 }
 
-// Bounds of what is looked through to compare a batch with what is here. Honest boxes stay far below: two copies of a card make two records a number.
+// Bounds of what is looked through to compare a batch with what is here. Honest boxes stay far below: two copies of a card make two records
+// a number.
 const (
 	maxVisited   = 4000     // rows of which the index says that they may be such a batch
 	maxHere      = 2000     // rows

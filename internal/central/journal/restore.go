@@ -33,7 +33,8 @@ type Restored struct {
 
 // Import restores a backup into an empty journal and begins a new origin. Known is the latest signed head that anybody kept, nil if
 // nobody did. The journal must run.
-func (j *Journal) Import(ctx context.Context, r io.Reader, rooms []Room, known *Checkpoint, who string, progress func(done, all int64)) (Restored, error) {
+func (j *Journal) Import(ctx context.Context, r io.Reader, rooms []Room, known *Checkpoint, who string,
+	progress func(done, all int64)) (Restored, error) {
 	size, err := j.Head(ctx)
 	if err == nil && size > 0 {
 		err = fmt.Errorf("%w: it has %d rows", ErrNotEmpty, size)
@@ -52,8 +53,8 @@ func (j *Journal) Import(ctx context.Context, r io.Reader, rooms []Room, known *
 	return act, j.goOn(ctx, act, who)
 }
 
-// GoOn begins a new origin in a journal that lacks what a head that was kept elsewhere says was there: an older copy was put in its place. What
-// is missing is named by that head, which the new row holds.
+// GoOn begins a new origin in a journal that lacks what a head that was kept elsewhere says was there: an older copy was put in its place.
+// What is missing is named by that head, which the new row holds.
 func (j *Journal) GoOn(ctx context.Context, known Checkpoint, who string) (Restored, error) {
 	origin, err := j.Origin(ctx)
 	if err != nil {
@@ -83,7 +84,8 @@ func (j *Journal) goOn(ctx context.Context, r Restored, who string) error {
 	}
 	_, err = j.Append(ctx, Entry{Kind: Restore, Source: who, Name: r.Origin, Received: j.Now(), Parts: parts},
 		func(ctx context.Context, tx *db.Tx, _ int64) error {
-			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin", r.Origin)
+			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin",
+				r.Origin)
 			return err
 		})
 	return err
@@ -173,7 +175,8 @@ func (in *importer) flush() error {
 			return err
 		}
 		if in.done == 0 { // no name until all is here, so that nobody takes a part for the whole
-			if _, err := tx.ExecContext(in.ctx, "INSERT INTO seal (id, origin) VALUES (1, '') ON CONFLICT (id) DO UPDATE SET origin = excluded.origin"); err != nil {
+			if _, err := tx.ExecContext(in.ctx, "INSERT INTO seal (id, origin) VALUES (1, '') ON CONFLICT (id) DO UPDATE SET origin = "+
+				"excluded.origin"); err != nil {
 				return err
 			}
 		}
@@ -319,8 +322,8 @@ func (j *Journal) restores(ctx context.Context) ([]Entry, error) {
 	return rows, nil
 }
 
-// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so, and either has what is under
-// that head or names it, or a later one, as lost.
+// GoesOnFrom reports whether the journal goes on, under another name, from one whose head was kept: a row says so, and either has what is
+// under that head or names it, or a later one, as lost.
 func (j *Journal) GoesOnFrom(ctx context.Context, kept Checkpoint) (bool, error) {
 	rows, err := j.restores(ctx)
 	if err != nil {

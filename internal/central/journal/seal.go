@@ -29,7 +29,8 @@ func (j *Journal) Origin(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("name the journal: %w", err)
 		}
 		err = j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT DO NOTHING", "haochaping-journal/"+hex.EncodeToString(id[:])+"/1")
+			_, err := tx.ExecContext(ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT DO NOTHING",
+				"haochaping-journal/"+hex.EncodeToString(id[:])+"/1")
 			return err
 		})
 		if err == nil {
@@ -53,7 +54,8 @@ func scanText(s db.Scanner) (t string, err error) { return t, s.Scan(&t) }
 // RunSeal signs the journal's head each minute, on one of several instances, until ctx ends, and once more then. Before each it asks right
 // whether the database is still the one whose heads were signed, since a head of another one would fork the seal. After is called with
 // each new head.
-func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error, after func(Checkpoint)) error {
+func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error,
+	after func(Checkpoint)) error {
 	tick := time.NewTicker(sealEvery)
 	defer tick.Stop()
 	for {
@@ -76,7 +78,8 @@ func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder st
 	}
 }
 
-func (j *Journal) sealOnce(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error, after func(Checkpoint)) error {
+func (j *Journal) sealOnce(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error,
+	after func(Checkpoint)) error {
 	held, err := j.Lease(ctx, sealLease, holder, 2*sealEvery)
 	if err != nil || !held {
 		return err
@@ -154,7 +157,8 @@ func (j *Journal) sealChunk(ctx context.Context, signer Signer, last Checkpoint)
 		if err := t.save(tx); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2) ON CONFLICT DO NOTHING", next.Size, string(next.Signed))
+		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2) ON CONFLICT DO NOTHING", next.Size,
+			string(next.Signed))
 		return err
 	})
 	return next, err

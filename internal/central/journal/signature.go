@@ -16,7 +16,8 @@ const checkedTogether = 32
 
 // CheckSignatures reports of each whether the signature is that of the key's owner. It decides by the rule of ZIP 215, which takes whatever
 // crypto/ed25519 takes, and under which it makes no difference whether one is checked alone or many together. Whoever reads a box's
-// signature at the centre asks here: a box that knows how the rules differ could else make a row that one reader takes and another calls damaged.
+// signature at the centre asks here: a box that knows how the rules differ could else make a row that one reader takes and another calls
+// damaged.
 func CheckSignatures(all []Signed) []bool {
 	good := make([]bool, 0, len(all))
 	for len(all) > 0 {

@@ -146,7 +146,8 @@ func TestASignatureThatReadersDisputeIsNoDamage(t *testing.T) {
 	e := b.batch(t, 3)
 	text := e.Batch().SignedText()
 	e.Signature = mixed(t, b, text, 1).Signature
-	if ed25519.Verify(e.Key, text, e.Signature) || !journal.CheckSignatures([]journal.Signed{{Key: e.Key, Text: text, Signature: e.Signature}})[0] {
+	if ed25519.Verify(e.Key, text, e.Signature) ||
+		!journal.CheckSignatures([]journal.Signed{{Key: e.Key, Text: text, Signature: e.Signature}})[0] {
 		t.Fatal("this signature is not disputed")
 	}
 	r := add(t, j, e)

@@ -14,7 +14,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// full fills a journal with a row of each kind but a restore: boxes of two windows, gaps, a fork, what is quarantined, texts, one of them erased.
+// full fills a journal with a row of each kind but a restore: boxes of two windows, gaps, a fork, what is quarantined, texts, one of them
+// erased.
 func full(t *testing.T, j *journal.Journal) {
 	t.Helper()
 	one, two := newBox("lz-1"), newBox("lz-2")
@@ -84,53 +85,60 @@ func tampering() map[string]string {
 		"entry.packed":           "UPDATE entry SET packed = 1 WHERE " + plain,
 		"entry.packed strange":   "UPDATE entry SET packed = 2 WHERE " + plain,
 		"entry.body":             "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 51) WHERE " + plain,
-		"entry.body and leaf":    "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 52), leaf = (SELECT leaf FROM entry e WHERE e.pos = 52) WHERE " + plain,
-		"entry.body of a phone":  "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.name = 's1') WHERE " + phone,
-		"entry removed":          "DELETE FROM entry WHERE pos = 50",
-		"entry last removed":     "DELETE FROM entry WHERE " + erasure,
-		"entry last forgotten":   "DELETE FROM entry WHERE " + erasure + "; UPDATE head SET size = size - 1",
-		"entry closed up":        "DELETE FROM entry WHERE pos = 50; UPDATE entry SET pos = -pos WHERE pos > 50; UPDATE entry SET pos = -pos - 1 WHERE pos < 0; UPDATE head SET size = size - 1",
-		"entry exchanged":        "UPDATE entry SET pos = -1 WHERE pos = 50; UPDATE entry SET pos = 50 WHERE pos = 51; UPDATE entry SET pos = 51 WHERE pos = -1",
-		"entry inserted":         "UPDATE entry SET pos = -pos WHERE pos >= 50; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry (pos, " + columns + ") SELECT 50, " + columns + " FROM entry WHERE pos = 60; UPDATE head SET size = size + 1",
-		"log.id":                 "UPDATE log SET id = id + 10 WHERE device = 'lz-1'",
-		"log.device":             "UPDATE log SET device = 'lz-3' WHERE device = 'lz-1'",
-		"log.epoch":              "UPDATE log SET epoch = (SELECT replace(epoch, '7', '8') FROM log l WHERE l.device = 'lz-2') WHERE device = 'lz-1'",
-		"log.through":            "UPDATE log SET through = through + 1 WHERE device = 'lz-2'",
-		"log.hash":               "UPDATE log SET hash = (SELECT leaf FROM entry WHERE pos = 1) WHERE device = 'lz-2'",
-		"log.hash none":          "UPDATE log SET hash = NULL WHERE device = 'lz-2'",
-		"log.since":              "UPDATE log SET since = since - 1 WHERE device = 'lz-1'",
-		"log.released":           "UPDATE log SET released = released + 1 WHERE device = 'lz-1'",
-		"log.beyond":             "UPDATE log SET beyond = (SELECT beyond FROM log l WHERE l.device = 'lz-2') WHERE device = 'lz-1'",
-		"log removed":            "DELETE FROM log WHERE device = 'lz-2'",
-		"log inserted":           "INSERT INTO log (id, device, epoch, through, hash, since, released, beyond) SELECT 3, 'lz-9', epoch, through, hash, since, released, beyond FROM log WHERE device = 'lz-2'",
-		"head.size":              "UPDATE head SET size = size + 1",
-		"head.logs":              "UPDATE head SET logs = logs + 1",
-		"head removed":           "DELETE FROM head",
-		"head.id":                "UPDATE head SET id = 2",
-		"tile.level":             "UPDATE tile SET level = 5 WHERE level = 1",
-		"tile.n":                 "UPDATE tile SET n = 7 WHERE level = 0 AND n = 1",
-		"tile.hashes":            "UPDATE tile SET hashes = (SELECT hashes FROM tile x WHERE x.level = 0 AND x.n = 0) WHERE level = 0 AND n = 1",
-		"tile.hashes above":      "UPDATE tile SET hashes = (SELECT leaf FROM entry WHERE pos = 1) WHERE level = 1",
-		"tile removed":           "DELETE FROM tile WHERE level = 1",
-		"tile inserted":          "INSERT INTO tile (level, n, hashes) SELECT 0, 2, leaf FROM entry WHERE pos = 1",
-		"checkpoint.size":        "UPDATE checkpoint SET size = size - 1",
-		"checkpoint.signed":      "UPDATE checkpoint SET signed = replace(signed, 'haochaping', 'haochapinx')",
-		"checkpoint removed":     "DELETE FROM checkpoint",
-		"checkpoint first away":  "DELETE FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint)",
-		"checkpoint one away":    "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint WHERE size < (SELECT max(size) FROM checkpoint))",
-		"checkpoint last away":   "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)",
-		"checkpoint inserted":    "INSERT INTO checkpoint (size, signed) SELECT size - 1, signed FROM checkpoint",
-		"seal.origin":            "UPDATE seal SET origin = 'haochaping-journal/0/1'",
-		"seal.id":                "UPDATE seal SET id = 2",
-		"seal inserted":          "INSERT INTO seal (id, origin) SELECT 2, origin FROM seal",
-		"head inserted":          "INSERT INTO head (id, size, logs) SELECT 2, size, logs FROM head",
-		"seal removed":           "DELETE FROM seal",
-		"secret.pos":             "UPDATE secret SET pos = pos - 1",
-		"secret.pos beyond":      "UPDATE secret SET pos = pos + 1000",
-		"secret.part":            "UPDATE secret SET part = 1",
-		"secret.key":             "UPDATE secret SET key = (SELECT signature FROM entry WHERE pos = 50)",
-		"secret removed":         "DELETE FROM secret",
-		"secret kept":            "INSERT INTO secret (pos, part, key) SELECT pos + 1, part, key FROM secret",
+		"entry.body and leaf": "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.pos = 52), leaf = (SELECT leaf FROM entry e WHERE " +
+			"e.pos = 52) WHERE " + plain,
+		"entry.body of a phone": "UPDATE entry SET body = (SELECT body FROM entry e WHERE e.name = 's1') WHERE " + phone,
+		"entry removed":         "DELETE FROM entry WHERE pos = 50",
+		"entry last removed":    "DELETE FROM entry WHERE " + erasure,
+		"entry last forgotten":  "DELETE FROM entry WHERE " + erasure + "; UPDATE head SET size = size - 1",
+		"entry closed up": "DELETE FROM entry WHERE pos = 50; UPDATE entry SET pos = -pos WHERE pos > 50; UPDATE entry SET pos = -pos - " +
+			"1 WHERE pos < 0; UPDATE head SET size = size - 1",
+		"entry exchanged": "UPDATE entry SET pos = -1 WHERE pos = 50; UPDATE entry SET pos = 50 WHERE pos = 51; UPDATE entry SET pos = " +
+			"51 WHERE pos = -1",
+		"entry inserted": "UPDATE entry SET pos = -pos WHERE pos >= 50; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO " +
+			"entry (pos, " + columns + ") SELECT 50, " + columns + " FROM entry WHERE pos = 60; UPDATE head SET size = size + 1",
+		"log.id":     "UPDATE log SET id = id + 10 WHERE device = 'lz-1'",
+		"log.device": "UPDATE log SET device = 'lz-3' WHERE device = 'lz-1'",
+		"log.epoch": "UPDATE log SET epoch = (SELECT replace(epoch, '7', '8') FROM log l WHERE l.device = 'lz-2') WHERE device = " +
+			"'lz-1'",
+		"log.through":   "UPDATE log SET through = through + 1 WHERE device = 'lz-2'",
+		"log.hash":      "UPDATE log SET hash = (SELECT leaf FROM entry WHERE pos = 1) WHERE device = 'lz-2'",
+		"log.hash none": "UPDATE log SET hash = NULL WHERE device = 'lz-2'",
+		"log.since":     "UPDATE log SET since = since - 1 WHERE device = 'lz-1'",
+		"log.released":  "UPDATE log SET released = released + 1 WHERE device = 'lz-1'",
+		"log.beyond":    "UPDATE log SET beyond = (SELECT beyond FROM log l WHERE l.device = 'lz-2') WHERE device = 'lz-1'",
+		"log removed":   "DELETE FROM log WHERE device = 'lz-2'",
+		"log inserted": "INSERT INTO log (id, device, epoch, through, hash, since, released, beyond) SELECT 3, 'lz-9', epoch, " +
+			"through, hash, since, released, beyond FROM log WHERE device = 'lz-2'",
+		"head.size":             "UPDATE head SET size = size + 1",
+		"head.logs":             "UPDATE head SET logs = logs + 1",
+		"head removed":          "DELETE FROM head",
+		"head.id":               "UPDATE head SET id = 2",
+		"tile.level":            "UPDATE tile SET level = 5 WHERE level = 1",
+		"tile.n":                "UPDATE tile SET n = 7 WHERE level = 0 AND n = 1",
+		"tile.hashes":           "UPDATE tile SET hashes = (SELECT hashes FROM tile x WHERE x.level = 0 AND x.n = 0) WHERE level = 0 AND n = 1",
+		"tile.hashes above":     "UPDATE tile SET hashes = (SELECT leaf FROM entry WHERE pos = 1) WHERE level = 1",
+		"tile removed":          "DELETE FROM tile WHERE level = 1",
+		"tile inserted":         "INSERT INTO tile (level, n, hashes) SELECT 0, 2, leaf FROM entry WHERE pos = 1",
+		"checkpoint.size":       "UPDATE checkpoint SET size = size - 1",
+		"checkpoint.signed":     "UPDATE checkpoint SET signed = replace(signed, 'haochaping', 'haochapinx')",
+		"checkpoint removed":    "DELETE FROM checkpoint",
+		"checkpoint first away": "DELETE FROM checkpoint WHERE size = (SELECT min(size) FROM checkpoint)",
+		"checkpoint one away": "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint WHERE size < (SELECT max(size) FROM " +
+			"checkpoint))",
+		"checkpoint last away": "DELETE FROM checkpoint WHERE size = (SELECT max(size) FROM checkpoint)",
+		"checkpoint inserted":  "INSERT INTO checkpoint (size, signed) SELECT size - 1, signed FROM checkpoint",
+		"seal.origin":          "UPDATE seal SET origin = 'haochaping-journal/0/1'",
+		"seal.id":              "UPDATE seal SET id = 2",
+		"seal inserted":        "INSERT INTO seal (id, origin) SELECT 2, origin FROM seal",
+		"head inserted":        "INSERT INTO head (id, size, logs) SELECT 2, size, logs FROM head",
+		"seal removed":         "DELETE FROM seal",
+		"secret.pos":           "UPDATE secret SET pos = pos - 1",
+		"secret.pos beyond":    "UPDATE secret SET pos = pos + 1000",
+		"secret.part":          "UPDATE secret SET part = 1",
+		"secret.key":           "UPDATE secret SET key = (SELECT signature FROM entry WHERE pos = 50)",
+		"secret removed":       "DELETE FROM secret",
+		"secret kept":          "INSERT INTO secret (pos, part, key) SELECT pos + 1, part, key FROM secret",
 	}
 }
 
@@ -158,17 +166,19 @@ func TestATamperedJournalIsFound(t *testing.T) {
 	})
 }
 
-// TestEachColumnIsTamperedWith holds that no column of the journal's tables is forgotten. Leases are left out: they say who works, and nothing of
-// what came in.
+// TestEachColumnIsTamperedWith holds that no column of the journal's tables is forgotten. Leases are left out: they say who works, and
+// nothing of what came in.
 func TestEachColumnIsTamperedWith(t *testing.T) {
 	_, d, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/j.db")
 	for _, table := range journalTables() {
-		columns, err := db.Query(t.Context(), d, func(s db.Scanner) (c string, err error) { return c, s.Scan(&c) }, "SELECT name FROM pragma_table_info('"+table+"')")
+		columns, err := db.Query(t.Context(), d, func(s db.Scanner) (c string, err error) { return c, s.Scan(&c) },
+			"SELECT name FROM pragma_table_info('"+table+"')")
 		if err != nil || len(columns) == 0 {
 			t.Fatal(columns, err)
 		}
 		for _, c := range columns {
-			if !slices.ContainsFunc(slices.Collect(maps.Keys(tampering())), func(n string) bool { return n == table+"."+c || strings.HasPrefix(n, table+"."+c+" ") }) {
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(tampering())),
+				func(n string) bool { return n == table+"."+c || strings.HasPrefix(n, table+"."+c+" ") }) {
 				t.Errorf("nobody tampers with %s.%s", table, c)
 			}
 		}

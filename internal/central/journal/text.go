@@ -164,7 +164,8 @@ func (j *Journal) Erase(ctx context.Context, pos int64, part int, who, reason st
 		return fmt.Errorf("erase a text: %w", err)
 	}
 	if err == nil && text == "" {
-		return fmt.Errorf("erase a text: answer %d in row %d has none; only answers and contacts can be erased, and nothing was changed", part, pos)
+		return fmt.Errorf("erase a text: answer %d in row %d has none; only answers and contacts can be erased, and nothing was changed", part,
+			pos)
 	}
 	parts, err := act(Erased{pos, part, reason})
 	if err != nil {

@@ -123,7 +123,8 @@ func (t *tiles) save(tx *db.Tx) error {
 	for id := range t.changed {
 		rows = append(rows, []any{id.level, id.n, t.known[id]})
 	}
-	return tx.Each(t.ctx, "INSERT INTO tile (level, n, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, n) DO UPDATE SET hashes = excluded.hashes", rows)
+	return tx.Each(t.ctx, "INSERT INTO tile (level, n, hashes) VALUES ($1, $2, $3) ON CONFLICT (level, n) DO UPDATE SET hashes = "+
+		"excluded.hashes", rows)
 }
 
 // Tile returns the first w hashes of a tile, 1 to 256, for whoever checks the seal from outside.

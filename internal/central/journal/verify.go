@@ -48,11 +48,12 @@ type verifier struct {
 	textVerifier
 }
 
-// Verify reads the whole journal and checks that no row is missing or too many, that each is what its leaf says, that each box has signed what is said
-// to be its own with a key that was enrolled, that the signed heads and the tree are those of the rows, that each log's state follows from them, and that
-// each text can be read or was erased. Progress is told now and then.
+// Verify reads the whole journal and checks that no row is missing or too many, that each is what its leaf says, that each box has signed
+// what is said to be its own with a key that was enrolled, that the signed heads and the tree are those of the rows, that each log's state
+// follows from them, and that each text can be read or was erased. Progress is told now and then.
 func (j *Journal) Verify(ctx context.Context, key ed25519.PublicKey, progress func(done, all int64)) (Account, error) {
-	v := verifier{j: j, key: key, keys: make(map[string][][]byte), sealVerifier: newSealVerifier(), logVerifier: newLogVerifier(), textVerifier: newTextVerifier()}
+	v := verifier{j: j, key: key, keys: make(map[string][][]byte), sealVerifier: newSealVerifier(), logVerifier: newLogVerifier(),
+		textVerifier: newTextVerifier()}
 	for {
 		if err := v.readHeads(ctx, j.cfg.DB); err != nil {
 			return v.Account, err
@@ -82,7 +83,8 @@ func (j *Journal) Verify(ctx context.Context, key ed25519.PublicKey, progress fu
 func (v *verifier) end(ctx context.Context) error {
 	return v.j.cfg.DB.Read(ctx, func(tx *db.Tx) error {
 		type head struct{ size, logs int64 }
-		heads, err := db.Query(ctx, tx, func(s db.Scanner) (h head, err error) { return h, s.Scan(&h.size, &h.logs) }, "SELECT size, logs FROM head")
+		heads, err := db.Query(ctx, tx, func(s db.Scanner) (h head, err error) { return h, s.Scan(&h.size, &h.logs) },
+			"SELECT size, logs FROM head")
 		if err != nil {
 			return err
 		}
@@ -99,7 +101,8 @@ func (v *verifier) end(ctx context.Context) error {
 				return err
 			}
 		}
-		outside, err := db.Query(ctx, tx, scanInt, "SELECT pos FROM entry WHERE pos < 1 OR pos > $1 ORDER BY pos LIMIT $2", heads[0].size, maxProblems)
+		outside, err := db.Query(ctx, tx, scanInt, "SELECT pos FROM entry WHERE pos < 1 OR pos > $1 ORDER BY pos LIMIT $2", heads[0].size,
+			maxProblems)
 		if err != nil {
 			return err
 		}

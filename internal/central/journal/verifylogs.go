@@ -63,8 +63,8 @@ func (v *verifier) endLogs(ctx context.Context, tx *db.Tx, greatest int64) error
 	return nil
 }
 
-// same reports whether a state is what follows from the rows. Of logs from before it was kept it is not known how much of a chain is here, and
-// less may be said than is.
+// same reports whether a state is what follows from the rows. Of logs from before it was kept it is not known how much of a chain is here,
+// and less may be said than is.
 func (p progress) same(kept progress) bool {
 	return p.through == kept.through && p.hash == kept.hash && p.released == kept.released && p.since <= kept.since &&
 		slices.EqualFunc(p.beyond, kept.beyond, func(a, b span) bool {

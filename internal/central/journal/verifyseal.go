@@ -67,7 +67,8 @@ func (v *verifier) readHeads(ctx context.Context, q db.Querier) error {
 			err = fmt.Errorf("it is of %d rows", c.Size)
 		}
 		if err == nil && c.Chained && c.Previous != before {
-			v.problem("the signed head of %d rows follows on one of %d, and before it is one of %d: heads were taken away", c.Size, c.Previous, before)
+			v.problem("the signed head of %d rows follows on one of %d, and before it is one of %d: heads were taken away", c.Size, c.Previous,
+				before)
 		}
 		if err != nil {
 			v.problem("the signed head of %d rows: %v", r.size, err)
@@ -203,7 +204,8 @@ func (v *verifier) endTiles(ctx context.Context, tx *db.Tx) error {
 		tileID
 		bytes int64
 	}
-	all, err := db.Query(ctx, tx, func(s db.Scanner) (t tile, err error) { return t, s.Scan(&t.level, &t.n, &t.bytes) }, "SELECT level, n, length(hashes) FROM tile")
+	all, err := db.Query(ctx, tx, func(s db.Scanner) (t tile, err error) { return t, s.Scan(&t.level, &t.n, &t.bytes) },
+		"SELECT level, n, length(hashes) FROM tile")
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,8 @@ func (j *Journal) gather(first *draft) []*draft {
 }
 
 // commit writes a group. If it fails though the connection holds and the database can be written, it is some row's fault, and each is
-// written by itself, until the database is found not to be writable after all: all that waits is told so then, since each would find it out anew.
+// written by itself, until the database is found not to be writable after all: all that waits is told so then, since each would find it out
+// anew.
 func (j *Journal) commit(ctx context.Context, group []*draft) {
 	defer j.since.Store(nil)
 	err := j.commitTogether(ctx, group)
@@ -314,7 +315,8 @@ func (g *grouping) flush(ctx context.Context) error {
 }
 
 func entryColumns() []string {
-	return []string{"pos", "kind", "source", "name", "received", "log", "first", "last", "released", "signer", "signature", "through", "quarantine",
+	return []string{"pos", "kind", "source", "name", "received", "log", "first", "last", "released", "signer", "signature", "through",
+		"quarantine",
 		"leaf", "packed", "body"}
 }
 
@@ -336,7 +338,8 @@ func (e Entry) columns(pos, logID int64, throughSeq uint64, leaf []byte) []any {
 	if e.Kind == Batch {
 		log, first, last, released, through = logID, int64(e.First), int64(e.Last()), int64(e.Released), int64(throughSeq)
 	}
-	return []any{pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature), through,
+	return []any{pos, string(e.Kind), e.Source, name, e.Received, log, first, last, released, bytesOrNil(e.Key), bytesOrNil(e.Signature),
+		through,
 		bytesOrNil(quarantineText(e.Quarantined)), leaf}
 }
 

@@ -109,8 +109,8 @@ func TestARowThatFailsLeavesItsGroup(t *testing.T) {
 	})
 }
 
-// TestAGroupKnowsItsOwnNames submits messages of three names again and again without waiting, so that most meet their like in their own group,
-// among batches that overlap: each name has one row, and each box's log its state.
+// TestAGroupKnowsItsOwnNames submits messages of three names again and again without waiting, so that most meet their like in their own
+// group, among batches that overlap: each name has one row, and each box's log its state.
 func TestAGroupKnowsItsOwnNames(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		j, _, _ := journaltest.Open(t, url)

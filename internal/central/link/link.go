@@ -1,8 +1,9 @@
-// Package link writes and reads the links by which a case is rated on the centre's page (articles 11 to 13): those that a portal or app asks for, that of
-// the reminder, those that a window without a box shows or prints, and that behind a terminal's posted code.
+// Package link writes and reads the links by which a case is rated on the centre's page (articles 11 to 13): those that a portal or app
+// asks for, that of the reminder, those that a window without a box shows or prints, and that behind a terminal's posted code.
 //
-// A link is /C/ and a token: what it lets be rated, encrypted and authenticated under a key of the centre, so that nobody makes one up and nobody reads a
-// project number in an address or a log. Its letters are capitals and digits, which a QR code packs best, and small letters are read too.
+// A link is /C/ and a token: what it lets be rated, encrypted and authenticated under a key of the centre, so that nobody makes one up and
+// nobody reads a project number in an address or a log. Its letters are capitals and digits, which a QR code packs best, and small letters
+// are read too.
 //
 // The package keeps nothing. Whether a case was rated already is the books'; what the page says is ratepage's.
 package link

@@ -34,7 +34,8 @@ func TestLinksComeBack(t *testing.T) {
 		c.Case.Project = rapid.StringMatching(`[!-~]{1,64}`).Draw(t, "project")
 		c.Expires = rapid.Int64Range(0, 1<<40).Draw(t, "expires")
 		if rapid.Bool().Draw(t, "visit") {
-			c.Visit = &Visit{ID: rating.VisitID(rapid.Uint64Min(1).Draw(t, "id")), Window: rating.Window{ID: "A1", Name: "综合窗口", Generation: 1}, Staff: rating.Staff{Name: "李"}}
+			c.Visit = &Visit{ID: rating.VisitID(rapid.Uint64Min(1).Draw(t, "id")), Window: rating.Window{ID: "A1", Name: "综合窗口", Generation: 1},
+				Staff: rating.Staff{Name: "李"}}
 		}
 		token, err := k.Write(c)
 		if err != nil {
@@ -65,7 +66,8 @@ func TestWhatIsNoLink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, bad := range map[string]string{"empty": "", "cut": token[:len(token)-2], "changed": token[:9] + last + token[10:], "foreign": other, "long": strings.Repeat(token, 100), "signs": "../" + token} {
+	for name, bad := range map[string]string{"empty": "", "cut": token[:len(token)-2], "changed": token[:9] + last + token[10:],
+		"foreign": other, "long": strings.Repeat(token, 100), "signs": "../" + token} {
 		if _, err := k.Read(bad); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}

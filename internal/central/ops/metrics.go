@@ -48,7 +48,8 @@ func NewMetrics() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "centrald_http_requests_total",
 			Help: "Requests that were answered, by listener and status."}, []string{"site", "code"}),
 		answers: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "centrald_http_request_seconds",
-			Help: "Time until an answer's head was written, by listener.", Buckets: []float64{.01, .025, .05, .1, .2, .3, .5, 1, 2.5, 5, 10, 25}}, []string{"site"}),
+			Help: "Time until an answer's head was written, by listener.", Buckets: []float64{.01, .025, .05, .1, .2, .3, .5, 1, 2.5, 5, 10, 25}},
+			[]string{"site"}),
 	}
 	for _, result := range []string{entered, repeated, refused, unbelieved, failed} {
 		m.batches.WithLabelValues(result)
@@ -112,5 +113,6 @@ func (m *Metrics) Unbelieved(notes []fleet.Note) {
 // Site returns a handler whose answers are counted under a name. An answer that has no end counts until it begins.
 func (m *Metrics) Site(name string, h http.Handler) http.Handler {
 	labels := prometheus.Labels{"site": name}
-	return promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(labels), promhttp.InstrumentHandlerTimeToWriteHeader(m.answers.MustCurryWith(labels), h))
+	return promhttp.InstrumentHandlerCounter(m.requests.MustCurryWith(labels),
+		promhttp.InstrumentHandlerTimeToWriteHeader(m.answers.MustCurryWith(labels), h))
 }

@@ -25,13 +25,16 @@ import (
 func full() Status {
 	rows, behind, unsealed, findings, sessions, waiting := int64(1200), int64(7), int64(3), int64(2), int64(4), int64(1)
 	age, sealAge := 90*time.Second, 30*time.Second
-	return Status{Version: "v1", Parts: []Part{{Name: "journal", OK: true}, {Name: "books", OK: true}, {Name: "broker", What: "nothing is taken"}},
-		Rows: &rows, Behind: &behind, Age: &age, Unsealed: &unsealed, SealAge: &sealAge, Findings: &findings, Sessions: &sessions, Waiting: &waiting,
-		Halls: []Hall{{ID: "H1", Area: "620102000000", Name: "市民中心", Boxes: 4, Online: 3, Ill: 1, Pending: 12}}}
+	return Status{Version: "v1", Parts: []Part{{Name: "journal", OK: true}, {Name: "books", OK: true},
+		{Name: "broker", What: "nothing is taken"}},
+		Rows: &rows, Behind: &behind, Age: &age, Unsealed: &unsealed, SealAge: &sealAge, Findings: &findings, Sessions: &sessions,
+		Waiting: &waiting,
+		Halls:   []Hall{{ID: "H1", Area: "620102000000", Name: "市民中心", Boxes: 4, Online: 3, Ill: 1, Pending: 12}}}
 }
 
 func handler(m *Metrics, look func(context.Context) Status, known func(string) bool) http.Handler {
-	return Handler(Config{Metrics: m, Look: look, Ready: func(context.Context) error { return nil }, Known: known, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	return Handler(Config{Metrics: m, Look: look, Ready: func(context.Context) error { return nil }, Known: known, Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 func get(h http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
@@ -64,9 +67,11 @@ func (taker) Check(context.Context) error { return nil }
 func TestMetrics(t *testing.T) {
 	m := NewMetrics()
 	h := handler(m, func(context.Context) Status { return full() }, nil)
-	for _, k := range []taker{{receipt: journal.Receipt{Entered: true}}, {receipt: journal.Receipt{Ack: 2}}, {receipt: journal.Receipt{Refused: "too many gaps"}}, {err: errors.New("disk full")}} {
+	for _, k := range []taker{{receipt: journal.Receipt{Entered: true}}, {receipt: journal.Receipt{Ack: 2}},
+		{receipt: journal.Receipt{Refused: "too many gaps"}}, {err: errors.New("disk full")}} {
 		called := false
-		if err := m.Journal(k).Submit(t.Context(), journal.Entry{Parts: make([][]byte, 3)}, func(journal.Receipt, error) { called = true }); err != nil || !called {
+		if err := m.Journal(k).Submit(t.Context(), journal.Entry{Parts: make([][]byte, 3)},
+			func(journal.Receipt, error) { called = true }); err != nil || !called {
 			t.Fatal(err, called)
 		}
 	}
@@ -88,11 +93,16 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	w := get(h, "/metrics")
-	for _, want := range []string{`centrald_batches_total{result="entered"} 1`, `centrald_batches_total{result="repeated"} 1`, `centrald_batches_total{result="refused"} 1`,
-		`centrald_batches_total{result="failed"} 1`, `centrald_batches_total{result="unbelieved"} 5`, "centrald_records_total 3", "centrald_batch_commit_seconds_count 1",
-		`centrald_http_requests_total{code="418",site="admin"} 1`, `centrald_http_request_seconds_count{site="admin"} 1`, `centrald_part_ok{part="broker"} 0`,
-		"centrald_journal_rows 1200", "centrald_books_behind_rows 7", "centrald_books_behind_seconds 90", "centrald_unsealed_rows 3", "centrald_unsealed_seconds 30",
-		"centrald_findings_open 2", "centrald_sessions_open 4", "centrald_signin_delayed 1", `centrald_hall_boxes_online{hall="H1"} 3`, `centrald_hall_records_pending{hall="H1"} 12`} {
+	for _, want := range []string{`centrald_batches_total{result="entered"} 1`, `centrald_batches_total{result="repeated"} 1`,
+		`centrald_batches_total{result="refused"} 1`,
+		`centrald_batches_total{result="failed"} 1`, `centrald_batches_total{result="unbelieved"} 5`, "centrald_records_total 3",
+		"centrald_batch_commit_seconds_count 1",
+		`centrald_http_requests_total{code="418",site="admin"} 1`, `centrald_http_request_seconds_count{site="admin"} 1`,
+		`centrald_part_ok{part="broker"} 0`,
+		"centrald_journal_rows 1200", "centrald_books_behind_rows 7", "centrald_books_behind_seconds 90", "centrald_unsealed_rows 3",
+		"centrald_unsealed_seconds 30",
+		"centrald_findings_open 2", "centrald_sessions_open 4", "centrald_signin_delayed 1", `centrald_hall_boxes_online{hall="H1"} 3`,
+		`centrald_hall_records_pending{hall="H1"} 12`} {
 		if !strings.Contains(w.Body.String(), "\n"+want+"\n") {
 			t.Errorf("%s is missing", want)
 		}
@@ -246,7 +256,8 @@ func TestHealthSaysWhich(t *testing.T) {
 		Parts []Part
 	}
 	w := get(handler(NewMetrics(), func(context.Context) Status { return full() }, nil), "/healthz")
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.OK || len(got.Parts) != 3 || fmt.Sprint(got.Parts[2]) != "{broker false nothing is taken}" {
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.OK || len(got.Parts) != 3 ||
+		fmt.Sprint(got.Parts[2]) != "{broker false nothing is taken}" {
 		t.Errorf("%d %s, %v", w.Code, w.Body, err)
 	}
 }

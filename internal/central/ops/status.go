@@ -130,7 +130,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, p := range s.Parts {
 		gauge(c.part, map[bool]float64{true: 1}[p.OK], p.Name)
 	}
-	for d, v := range map[*prometheus.Desc]*int64{c.rows: s.Rows, c.behind: s.Behind, c.unsealed: s.Unsealed, c.findings: s.Findings, c.sessions: s.Sessions, c.waiting: s.Waiting} {
+	for d, v := range map[*prometheus.Desc]*int64{c.rows: s.Rows, c.behind: s.Behind, c.unsealed: s.Unsealed, c.findings: s.Findings,
+		c.sessions: s.Sessions, c.waiting: s.Waiting} {
 		if v != nil {
 			gauge(d, float64(*v))
 		}

@@ -1,5 +1,5 @@
-// Package pdf writes pages of A4 with Chinese text: forms and prints. Its letters are those of every reader of PDF for Chinese (STSong-Light), so that a file
-// needs no font of its own. It knows no room.
+// Package pdf writes pages of A4 with Chinese text: forms and prints. Its letters are those of every reader of PDF for Chinese
+// (STSong-Light), so that a file needs no font of its own. It knows no room.
 package pdf
 
 import (
@@ -73,7 +73,8 @@ func (d *Document) Bytes() []byte {
 	for i, p := range d.pages {
 		fmt.Fprintf(&kids, "%d 0 R ", 3+2*i)
 		pages = append(pages,
-			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> >> >>", Width, Height, 4+2*i, font),
+			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> >> >>", Width,
+				Height, 4+2*i, font),
 			fmt.Sprintf("<< /Length %d >>\nstream\n%sendstream", p.content.Len(), p.content.String()))
 	}
 	objects := append([]string{
@@ -82,9 +83,11 @@ func (d *Document) Bytes() []byte {
 	}, pages...)
 	objects = append(objects,
 		fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UTF16-H /DescendantFonts [%d 0 R] >>", font+1),
-		fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo %s /DW 1000 /W [1 95 520 814 939 500] /FontDescriptor %d 0 R >>",
+		fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo %s /DW 1000 /W [1 95 520 814 939 500] "+
+			"/FontDescriptor %d 0 R >>",
 			character, font+2),
-		"<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 /Descent -120 /CapHeight 880 /StemV 93 >>")
+		"<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 /Descent -120 "+
+			"/CapHeight 880 /StemV 93 >>")
 	var out bytes.Buffer
 	out.WriteString("%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
 	var places []int

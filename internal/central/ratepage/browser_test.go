@@ -89,7 +89,8 @@ func TestRatingInABrowserWithoutScript(t *testing.T) {
 	if staff.Level != 2 || staff.Text != "排队 太久" || len(staff.Reasons) != 1 || matter.Level != 4 || matter.Subject != rating.MatterSubject {
 		t.Errorf("stored = %+v", h.books.stored)
 	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+token), chromedp.WaitVisible(css(`section.notice`)), chromium.Screenshot("used")); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+token), chromedp.WaitVisible(css(`section.notice`)),
+		chromium.Screenshot("used")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -149,7 +150,8 @@ func TestMattersOneByOneInABrowser(t *testing.T) {
 	err := chromedp.Do(ctx,
 		chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), chromium.Screenshot("matters"),
 		chromedp.Click(css(`label[for=matter2-1]`), chromedp.NodeVisible),
-		chromedp.WaitVisible(css(`.question:nth-of-type(3) .r1`)), chromedp.WaitNotVisible(css(`.question:nth-of-type(2) .any`)), chromium.Screenshot("matters-chosen"),
+		chromedp.WaitVisible(css(`.question:nth-of-type(3) .r1`)), chromedp.WaitNotVisible(css(`.question:nth-of-type(2) .any`)),
+		chromium.Screenshot("matters-chosen"),
 		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
 		chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("matters-thanks"))
 	if err != nil {

@@ -124,7 +124,8 @@ func (p *Page) lead(w http.ResponseWriter, r *http.Request, c link.Claim) {
 		p.say(w, openedElsewhere)
 		return
 	}
-	token, err := p.cfg.Links.Write(link.Claim{Case: k, Channel: rating.Kiosk, Source: c.Source, Completed: true, Expires: now.Add(Life).Unix() / 60})
+	token, err := p.cfg.Links.Write(link.Claim{Case: k, Channel: rating.Kiosk, Source: c.Source, Completed: true,
+		Expires: now.Add(Life).Unix() / 60})
 	if err != nil {
 		p.failCase(w, r, "write a link", err)
 		return

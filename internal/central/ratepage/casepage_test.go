@@ -98,7 +98,8 @@ func theCase() rating.CaseKey { return rating.CaseKey{Area: city, Project: "6201
 // caseLink returns the path of a link for a case, completed or not, that a portal asked for.
 func (h *hall) caseLink(t testing.TB, change func(*link.Claim)) string {
 	t.Helper()
-	c := link.Claim{Case: theCase(), Channel: rating.Portal, Source: "portal", Expires: h.now.Add(time.Hour).Unix() / 60, Return: "https://portal.example.com/mine"}
+	c := link.Claim{Case: theCase(), Channel: rating.Portal, Source: "portal", Expires: h.now.Add(time.Hour).Unix() / 60,
+		Return: "https://portal.example.com/mine"}
 	if change != nil {
 		change(&c)
 	}
@@ -128,7 +129,8 @@ func TestALinkForACase(t *testing.T) {
 		t.Errorf("a second press led to %s with %d answers", again.Header().Get("Location"), len(h.books.channelled))
 	}
 	got := h.books.channelled[0]
-	if got.Case != theCase() || got.Level != 2 || got.Channel != rating.Portal || got.At != h.now.UnixMilli() || got.Reasons[0] != "214" || got.Catalogue == 0 {
+	if got.Case != theCase() || got.Level != 2 || got.Channel != rating.Portal || got.At != h.now.UnixMilli() || got.Reasons[0] != "214" ||
+		got.Catalogue == 0 {
 		t.Errorf("entered %+v", got)
 	}
 	for range 2 {
@@ -173,7 +175,8 @@ func TestAWindowWithoutABox(t *testing.T) {
 	h.completed(rating.InHall)
 	atWindow := func(c *link.Claim) {
 		c.Channel = rating.Phone
-		c.Visit = &link.Visit{ID: 7, Window: rating.Window{ID: "B2", Name: "社保窗口", Hall: "安宁便民站", Generation: 1}, Staff: rating.Staff{ID: "77", Name: "马"}}
+		c.Visit = &link.Visit{ID: 7, Window: rating.Window{ID: "B2", Name: "社保窗口", Hall: "安宁便民站", Generation: 1},
+			Staff: rating.Staff{ID: "77", Name: "马"}}
 	}
 	path := h.caseLink(t, atWindow)
 	want(t, h.get(path), 200, "安宁便民站", "社保窗口", "工号", "77", "staff.level", "matter.level")
@@ -216,7 +219,8 @@ func TestThePostedCodeOfATerminal(t *testing.T) {
 	want(t, h.get(h.get(path).Header().Get("Location")), 409, "已经评价过了")
 }
 
-// TestLinksOfAPostedCodeAreBounded: each look at the code makes a link, and all links for one case share what one may send; those of portals do not.
+// TestLinksOfAPostedCodeAreBounded: each look at the code makes a link, and all links for one case share what one may send; those of
+// portals do not.
 func TestLinksOfAPostedCodeAreBounded(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*link.Claim)
@@ -289,12 +293,15 @@ func TestACaseInABrowser(t *testing.T) {
 	server := httptest.NewServer(withoutCookies(t, h.page))
 	defer server.Close()
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, `<!doctype html><title>portal</title><iframe style="width:340px;height:700px" src="`+server.URL+path+`"></iframe>`) // the browser has gone
+		// the browser has gone
+		_, _ = io.WriteString(w, `<!doctype html><title>portal</title><iframe style="width:340px;height:700px" src="`+server.URL+path+
+			`"></iframe>`)
 	}))
 	defer portal.Close()
 	ctx := browser(t)
 	err := chromedp.Do(ctx, chromedp.Navigate(server.URL+path), chromium.Screenshot("case-form"),
-		chromedp.Click(css(`label[for=matter-2]`), chromedp.NodeVisible), chromedp.WaitVisible(css(`.question .r2 .reason`)), chromium.Screenshot("case-chosen"),
+		chromedp.Click(css(`label[for=matter-2]`), chromedp.NodeVisible), chromedp.WaitVisible(css(`.question .r2 .reason`)),
+		chromium.Screenshot("case-chosen"),
 		chromedp.Click(css(`button[type=submit]`), chromedp.NodeVisible),
 		chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("case-thanks"),
 		chromedp.Navigate(server.URL+path), chromedp.WaitVisible(css(`section.notice`)), chromium.Screenshot("case-used"),
@@ -322,7 +329,8 @@ func TestACaseInABrowser(t *testing.T) {
 		defer h.books.mu.Unlock()
 		return len(h.books.channelled)
 	}
-	if err := chromedp.Do(ctx, chromedp.Navigate(portal.URL), chromium.Screenshot("case-frame"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.ArrowDown),
+	if err := chromedp.Do(ctx, chromedp.Navigate(portal.URL), chromium.Screenshot("case-frame"), chromedp.KeyEvent(kb.Tab),
+		chromedp.KeyEvent(kb.ArrowDown),
 		chromedp.KeyEvent(kb.Enter)); err != nil {
 		t.Fatal(err)
 	}

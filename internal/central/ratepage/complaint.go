@@ -91,7 +91,8 @@ func (p *Page) askComplaint(w http.ResponseWriter, status int, l opened, v compl
 
 // complaintOf reads the form, with what is wrong with it. It reports false if it is none of ours.
 func complaintOf(values url.Values) (complaintView, bool) {
-	v := complaintView{Submission: values.Get(fieldSubmission), Words: strings.TrimSpace(values.Get(fieldWords)), Contact: oneLine(values.Get(fieldContact)),
+	v := complaintView{Submission: values.Get(fieldSubmission), Words: strings.TrimSpace(values.Get(fieldWords)),
+		Contact:     oneLine(values.Get(fieldContact)),
 		Retaliation: values.Get(fieldRetaliates) == "1"}
 	b, err := hex.DecodeString(v.Submission)
 	if err != nil || len(b) != submissionSize || !utf8.ValidString(v.Words) || !utf8.ValidString(v.Contact) {
@@ -124,7 +125,8 @@ func (p *Page) complain(w http.ResponseWriter, r *http.Request) {
 		p.say(w, tooMany)
 		return
 	}
-	c := Complaint{Name: string(l.claim.Device) + " " + v.Submission, Device: l.claim.Device, Window: l.device.Window, At: p.cfg.Now(), Words: v.Words, Contact: v.Contact,
+	c := Complaint{Name: string(l.claim.Device) + " " + v.Submission, Device: l.claim.Device, Window: l.device.Window, At: p.cfg.Now(),
+		Words: v.Words, Contact: v.Contact,
 		Retaliation: v.Retaliation}
 	if visit := l.visit.Visit; visit != nil {
 		c.Window = visit.Window

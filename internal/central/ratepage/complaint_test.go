@@ -46,7 +46,8 @@ func TestComplaint(t *testing.T) {
 	if len(got) != 2 || got[0].Name != got[1].Name || got[0].Name == "" {
 		t.Fatalf("sent twice: %+v", got)
 	}
-	if c := got[0]; c.Words != "排队两小时\n<b>无人</b>理会" || c.Contact != "王先生 13900000031" || !c.Retaliation || c.Device != boxID || c.Window.ID == "" || c.Matter != "个体工商户登记" || !c.At.Equal(h.now) {
+	if c := got[0]; c.Words != "排队两小时\n<b>无人</b>理会" || c.Contact != "王先生 13900000031" || !c.Retaliation || c.Device != boxID ||
+		c.Window.ID == "" || c.Matter != "个体工商户登记" || !c.At.Equal(h.now) {
 		t.Errorf("got %+v", c)
 	}
 	want(t, h.post(path, h.fill(t, path, "staff.level", "1", "matter.level", "1")), 303)
@@ -96,7 +97,8 @@ func TestComplainingInABrowser(t *testing.T) {
 	server := httptest.NewServer(h.page)
 	defer server.Close()
 	ctx := chromium.Start(t)
-	err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), chromedp.Click(css(`a[href$="/complaint"]`)), chromedp.WaitVisible(css("#words")))
+	err := chromedp.Do(ctx, chromedp.Navigate(server.URL+"/R/"+h.sign(t, h.claim())), chromedp.Click(css(`a[href$="/complaint"]`)),
+		chromedp.WaitVisible(css("#words")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +108,8 @@ func TestComplainingInABrowser(t *testing.T) {
 		}
 		axe.Check(t, ctx, script, fmt.Sprintf("complain at %d", width))
 	}
-	err = chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), chromedp.SendKeys(css("#words"), "排队两小时"), chromedp.SendKeys(css("#contact"), "13900000031"), chromium.Screenshot("complain-filled"),
+	err = chromedp.Do(ctx, chromedp.EmulateViewport(360, 740), chromedp.SendKeys(css("#words"), "排队两小时"),
+		chromedp.SendKeys(css("#contact"), "13900000031"), chromium.Screenshot("complain-filled"),
 		chromedp.Click(css(`button[type=submit]`)), chromedp.WaitVisible(css(`section.done`)), chromium.Screenshot("complained"))
 	if err != nil {
 		t.Fatal(err)

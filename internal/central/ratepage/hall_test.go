@@ -157,7 +157,8 @@ func newHall(t testing.TB) *hall {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Links: links, Terminals: h.books, Reasons: reasons, Random: rand.Reader,
+	h.page, err = New(Config{Fleet: h.books, Journal: h.books, Books: h.books, Links: links, Terminals: h.books, Reasons: reasons,
+		Random: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(&h.logged, nil)),
 		Now:    func() time.Time { return h.now },
 		Notify: func(_ context.Context, _ rating.DeviceID, _ rating.VisitID, q rating.Question) error {

@@ -251,7 +251,8 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	}
 	// What was rated meanwhile is submitted all the same: the journal tells a repetition of this submission from a
 	// second opinion, and the books keep the latter beside the first.
-	sub := journal.Rating{Device: l.claim.Device, Received: p.cfg.Now().UnixMilli(), Answers: f.evaluations(l.claim.Visit, questions, p.cfg.Reasons)}
+	sub := journal.Rating{Device: l.claim.Device, Received: p.cfg.Now().UnixMilli(),
+		Answers: f.evaluations(l.claim.Visit, questions, p.cfg.Reasons)}
 	var receipt journal.Receipt
 	if sub.Name, err = f.id(l.claim.Device, l.claim.Visit, sub.Answers); err == nil {
 		receipt, err = p.cfg.Journal.Rate(r.Context(), sub)
@@ -290,7 +291,8 @@ func (p *Page) outcome(r *http.Request, l opened, pos int64) string {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), waitLong)
 			defer cancel()
 			if _, err := p.tell(ctx, l, pos); err != nil {
-				p.cfg.Logger.Error("rating page: the box is not told that a phone has rated", "device", l.claim.Device, "visit", l.claim.Visit, "err", err)
+				p.cfg.Logger.Error("rating page: the box is not told that a phone has rated", "device", l.claim.Device, "visit", l.claim.Visit, "err",
+					err)
 			}
 		}()
 	default: // the box asks on until its time is over
@@ -346,8 +348,8 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 	p.say(w, n)
 }
 
-// countsFor returns what may be said of answers that count as far as the centre knows. What a box has not sent yet may go before them, so that nothing is
-// promised before the box has answered.
+// countsFor returns what may be said of answers that count as far as the centre knows. What a box has not sent yet may go before them, so
+// that nothing is promised before the box has answered.
 func (p *Page) countsFor(ctx context.Context, l opened) (notice, error) {
 	online, err := p.cfg.Fleet.Online(ctx, l.claim.Device)
 	switch {

@@ -24,12 +24,14 @@ func TestFormShowsWhatIsRated(t *testing.T) {
 	h.arrived()
 	w := h.get(strings.ToLower(path))
 	want(t, w, 200, "市场监管局", "工号", "6201", "个体工商户登记", "&lt;b&gt;测试员", "!<b>测试员", "!SECRET", "!食品经营许可", "!详情待窗口联网后显示")
-	for name, value := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff"} {
+	for name, value := range map[string]string{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+		"X-Content-Type-Options": "nosniff"} {
 		if got := w.Header().Get(name); got != value {
 			t.Errorf("%s = %q, want %q", name, got, value)
 		}
 	}
-	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "script-src") || strings.Contains(csp, "unsafe") {
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") ||
+		strings.Contains(csp, "script-src") || strings.Contains(csp, "unsafe") {
 		t.Errorf("Content-Security-Policy = %q", csp)
 	}
 	if len(w.Result().Cookies()) > 0 || strings.Contains(w.Body.String(), "<script") {
@@ -121,14 +123,16 @@ func TestMattersOneByOne(t *testing.T) {
 	h := newHall(t)
 	h.theme()
 	path := "/R/" + h.sign(t, h.claim())
-	want(t, h.get(path), 200, "staff.level", "matter1.level", "matter2.level", "您对“个体工商户登记”满意吗", "“&lt;i&gt;税务登记", "!matter.level", "!matter3", "!SECRET", "可逐个评价")
+	want(t, h.get(path), 200, "staff.level", "matter1.level", "matter2.level", "您对“个体工商户登记”满意吗", "“&lt;i&gt;税务登记", "!matter.level", "!matter3",
+		"!SECRET", "可逐个评价")
 	form := h.fill(t, path, "matter2.level", "2", "matter2.text", "太慢", "matter3.level", "1")
 	h.books.err = errors.New("disk full")
 	want(t, h.post(path, form), 503, "太慢", "matter1.level", "!matter.level")
 	h.books.err = nil
 	want(t, h.post(path, form), 303)
 	second := rating.Question{Subject: rating.MatterSubject, Case: "620102-SECRET3"}
-	if diff := cmp.Diff([]rating.Evaluation{{Visit: visitID, Subject: second.Subject, Case: second.Case, Level: 2, Channel: rating.Phone, Text: "太慢"}}, h.books.stored); diff != "" {
+	if diff := cmp.Diff([]rating.Evaluation{{Visit: visitID, Subject: second.Subject, Case: second.Case, Level: 2, Channel: rating.Phone,
+		Text: "太慢"}}, h.books.stored); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]rating.Question{second}, h.notified); diff != "" {

@@ -6,8 +6,8 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-// adoption returns what a deed says to the books, nil for most: that a review has refused an evaluation, or that it is adopted after an appeal. While a claim
-// is under review the evaluation counts.
+// adoption returns what a deed says to the books, nil for most: that a review has refused an evaluation, or that it is adopted after an
+// appeal. While a claim is under review the evaluation counts.
 func (o *Orders) adoption(ctx context.Context, seen Kept, e Event) (*journal.Adoption, error) {
 	cases := e.Cases
 	switch {

@@ -29,7 +29,8 @@ func (b *bureau) caseState(t testing.TB, project string) books.CaseState {
 	return c.State()
 }
 
-// What a review refuses does not count, and the next answer does; else nothing does, and silence says nothing either. An appeal that is granted brings it back.
+// What a review refuses does not count, and the next answer does; else nothing does, and silence says nothing either. An appeal that is
+// granted brings it back.
 func checkWhatAReviewRefuses(t *testing.T, on engine) {
 	b := on(t)
 	b.complete(t, "A", police, "", "13800000001")
@@ -42,7 +43,8 @@ func checkWhatAReviewRefuses(t *testing.T, on engine) {
 		t.Errorf("under review it is %s", got)
 	}
 	b.do(t, bad, Uphold)
-	if got, instead := b.stands(t, bad), b.stands(t, next); got != rating.NotAdopted || instead != rating.Counted || b.caseState(t, "A") != books.CaseRated {
+	if got, instead := b.stands(t, bad), b.stands(t, next); got != rating.NotAdopted || instead != rating.Counted ||
+		b.caseState(t, "A") != books.CaseRated {
 		t.Errorf("it is %s, the next answer %s", got, instead)
 	}
 	b.do(t, alone, Verify, Claim, Uphold)
@@ -89,7 +91,8 @@ func checkAReviewRefusesForOneUnit(t *testing.T, on engine) {
 			}
 		}
 	}
-	if got, one, other := b.stands(t, whole), b.caseState(t, "T1"), b.caseState(t, "T2"); got != rating.Counted || one != books.CaseRefused || other != books.CaseRated {
+	if got, one, other := b.stands(t, whole), b.caseState(t, "T1"), b.caseState(t, "T2"); got != rating.Counted || one != books.CaseRefused ||
+		other != books.CaseRated {
 		t.Errorf("it is %s, the unit's case %s, the other's %s", got, one, other)
 	}
 	b.once(t)

@@ -36,8 +36,8 @@ type File struct {
 	Attached
 }
 
-// Attach keeps a file with a part. Its type is what its bytes say; a picture is drawn anew, without what a camera has written into it. The bytes are the words
-// of an act: sealed, in each backup, and erasable. What is no such file is a Refusal.
+// Attach keeps a file with a part. Its type is what its bytes say; a picture is drawn anew, without what a camera has written into it. The
+// bytes are the words of an act: sealed, in each backup, and erasable. What is no such file is a Refusal.
 func (o *Orders) Attach(ctx context.Context, by By, k Kept, b []byte) (File, error) {
 	if len(b) > MostBytes {
 		return File{}, refuse("附件超过 10 MB。", "It is larger than 10 MB.")
@@ -53,8 +53,9 @@ func (o *Orders) Attach(ctx context.Context, by By, k Kept, b []byte) (File, err
 	if err != nil {
 		return File{}, err
 	}
-	r, err := o.say(ctx, by.Account, "", journal.Act{Do: attaches, Object: objectOf(k.Order, k.Part), By: by.Session, Data: data, Domain: k.Body.Area,
-		Few: k.Body.Secret}, string(b))
+	r, err := o.say(ctx, by.Account, "", journal.Act{Do: attaches, Object: objectOf(k.Order, k.Part), By: by.Session, Data: data,
+		Domain: k.Body.Area,
+		Few:    k.Body.Secret}, string(b))
 	f.ID = r.Pos
 	return f, err
 }
@@ -73,7 +74,8 @@ func (o *Orders) enterFile(ctx context.Context, tx *db.Tx, pos int64, a journal.
 	if there[0] >= mostFiles {
 		return refuse(fmt.Sprintf("每份工单最多 %d 个附件。", mostFiles), "There are as many attachments as are allowed.")
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO rectify_file (pos, order_id, part, about) VALUES ($1, $2, $3, $4)", pos, order, part, string(a.Data)); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO rectify_file (pos, order_id, part, about) VALUES ($1, $2, $3, $4)", pos, order, part,
+		string(a.Data)); err != nil {
 		return err
 	}
 	return note(ctx, tx, pos, order, part)

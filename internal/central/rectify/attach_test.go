@@ -95,8 +95,10 @@ func TestWhatIsNoAttachment(t *testing.T) {
 	bomb := picture(t, image.NewGray(image.Rect(0, 0, 1, 1)))
 	copy(bomb[16:], []byte{0, 1, 0, 0, 0, 1, 0, 0}) // 65536 x 65536, of which the checksum is wrong too
 	for name, b := range map[string][]byte{
-		"nothing": nil, "a page": []byte("<!doctype html><script>alert(1)</script>"), "a program": []byte("\x7fELF\x02\x01"), "a drawing": []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"),
-		"half a photo": photo(t, corner(64, 32), 1)[:120], "a bomb": bomb, "a PDF without an end": []byte("%PDF-1.4\n"), "a GIF": []byte("GIF89a\x01\x00\x01\x00"),
+		"nothing": nil, "a page": []byte("<!doctype html><script>alert(1)</script>"), "a program": []byte("\x7fELF\x02\x01"),
+		"a drawing":    []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"),
+		"half a photo": photo(t, corner(64, 32), 1)[:120], "a bomb": bomb, "a PDF without an end": []byte("%PDF-1.4\n"),
+		"a GIF": []byte("GIF89a\x01\x00\x01\x00"),
 	} {
 		var r *Refusal
 		if kind, _, err := sanitize(b); !errors.As(err, &r) {
@@ -147,7 +149,8 @@ func checkAttachments(t *testing.T, on engine) {
 		t.Errorf("a large one: %v", err)
 	}
 	history, err := b.orders.History(t.Context(), x.ID, NoClues)
-	if err != nil || len(history) != 4 || history[1].File == nil || history[1].Source != "a-1" || history[1].At.IsZero() || history[3].File.Kind != PDF {
+	if err != nil || len(history) != 4 || history[1].File == nil || history[1].Source != "a-1" || history[1].At.IsZero() ||
+		history[3].File.Kind != PDF {
 		t.Errorf("the history is %+v, %v", history, err)
 	}
 	before := b.dump(t)

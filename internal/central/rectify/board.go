@@ -25,7 +25,8 @@ func (t Tally) Late() int { return t.Overdue + t.Escalated }
 
 // Plus adds another tally.
 func (t Tally) Plus(u Tally) Tally {
-	t.Open, t.Today, t.Overdue, t.Escalated, t.Office = t.Open+u.Open, t.Today+u.Today, t.Overdue+u.Overdue, t.Escalated+u.Escalated, t.Office+u.Office
+	t.Open, t.Today, t.Overdue, t.Escalated, t.Office = t.Open+u.Open, t.Today+u.Today, t.Overdue+u.Overdue, t.Escalated+u.Escalated,
+		t.Office+u.Office
 	for i := range t.Ages {
 		t.Ages[i] += u.Ages[i]
 	}
@@ -35,7 +36,8 @@ func (t Tally) Plus(u Tally) Tally {
 // Tallies counts what is open now, for each unit in each area. Clues are not in it.
 func (o *Orders) Tallies(ctx context.Context, f Filter) ([]Tally, error) {
 	now, t := o.cfg.Now(), o.cfg.Terms
-	marks := []any{t.Before(1, now).UnixMilli(), now.UnixMilli(), t.Next(now).UnixMilli(), t.Before(Days, now).UnixMilli(), t.Before(MostDays, now).UnixMilli()}
+	marks := []any{t.Before(1, now).UnixMilli(), now.UnixMilli(), t.Next(now).UnixMilli(), t.Before(Days, now).UnixMilli(),
+		t.Before(MostDays, now).UnixMilli()}
 	where, args := f.of(marks)
 	count := func(when string) string { return ", sum(CASE WHEN " + when + " THEN 1 ELSE 0 END)" }
 	// Each count has those of the one before it, which is less to ask of each part.
@@ -64,7 +66,8 @@ type Rate struct {
 func (o *Orders) Rates(ctx context.Context, f Filter) ([]Rate, error) {
 	where, args := f.of(nil)
 	all, err := db.Query(ctx, o.db, func(s db.Scanner) (r Rate, err error) { return r, s.Scan(&r.Unit, &r.Area, &r.Done, &r.Together) },
-		fmt.Sprintf("SELECT p.unit, p.area, sum(CASE WHEN p.owed = %d THEN 1 ELSE 0 END), count(*) FROM rectify_part p WHERE p.owed > 0", followedUp)+where+
+		fmt.Sprintf("SELECT p.unit, p.area, sum(CASE WHEN p.owed = %d THEN 1 ELSE 0 END), count(*) FROM rectify_part p WHERE p.owed > 0",
+			followedUp)+where+
 			" GROUP BY p.unit, p.area", args...)
 	if err != nil {
 		return nil, fmt.Errorf("count who was followed up: %w", err)

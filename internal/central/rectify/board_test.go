@@ -22,7 +22,8 @@ func TestTheBoardsBounds(t *testing.T) {
 	begin, end := shanghai(t, "2024-01-25 00:00"), shanghai(t, "2026-11-30 23:59")
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.UnixMilli(rapid.Int64Range(begin, end).Draw(t, "now"))
-		due := terms.Calendar.After(now.Add(time.Duration(rapid.Int64Range(-30*24, 20*24).Draw(t, "hours"))*time.Hour), rapid.IntRange(1, 5).Draw(t, "days")).At
+		due := terms.Calendar.After(now.Add(time.Duration(rapid.Int64Range(-30*24, 20*24).Draw(t, "hours"))*time.Hour),
+			rapid.IntRange(1, 5).Draw(t, "days")).At
 		got := Calm
 		switch {
 		case !due.After(terms.Before(1, now)):
@@ -217,7 +218,8 @@ func checkWhatAnEarlierVersionKept(t *testing.T, on engine) {
 	}
 }
 
-// BenchmarkBoard counts and searches among 100,000 open orders of 2,000 units, and as many closed ones, and says how long the slowest of twenty took.
+// BenchmarkBoard counts and searches among 100,000 open orders of 2,000 units, and as many closed ones, and says how long the slowest of
+// twenty took.
 func BenchmarkBoard(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		dir := b.TempDir()
@@ -278,7 +280,8 @@ func (b *bureau) many(t testing.TB, parts, units int) {
 		about := Opening{Evaluation: id, Level: rating.VeryDissatisfied, Matter: fmt.Sprintf("事项 %d 的办理", i%97), Place: "政务服务大厅 3 号窗口"}
 		orders = append(orders, []any{id, id, `{"evaluation":0,"matter":"` + about.Matter + `"}`, about.label(id)})
 		began := b.now().Add(-time.Duration(i%365*24) * time.Hour).UnixMilli()
-		p := Part{State: Waiting, Unit: fmt.Sprintf("UNIT%06d", i%units), Area: area, Named: i%2 == 0, Began: began, From: began, Since: began, Days: Days, Counts: true}
+		p := Part{State: Waiting, Unit: fmt.Sprintf("UNIT%06d", i%units), Area: area, Named: i%2 == 0, Began: began, From: began, Since: began,
+			Days: Days, Counts: true}
 		if i >= parts/2 {
 			p.State = Closed
 		}
@@ -292,7 +295,8 @@ func (b *bureau) many(t testing.TB, parts, units int) {
 		if err := tx.Insert(t.Context(), "rectify_order", []string{"id", "evaluation", "about", "label"}, orders); err != nil {
 			return err
 		}
-		return tx.Insert(t.Context(), "rectify_part", []string{"changed", "unit", "area", "state", "due", "body", "opened", "clue", "complaint", "owed", "order_id", "part"}, rows)
+		return tx.Insert(t.Context(), "rectify_part", []string{"changed", "unit", "area", "state", "due", "body", "opened", "clue", "complaint",
+			"owed", "order_id", "part"}, rows)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,8 +22,8 @@ type Terms struct {
 // End returns when the unit's time for a part is over. A review and a move do not stop it.
 func (t Terms) End(p Part) rating.Deadline { return t.Calendar.After(time.UnixMilli(p.From), p.Days) }
 
-// Due returns until when the next step of a part has to be done, false if nothing has. A review has until the unit's time is over, since the
-// claim may be refused.
+// Due returns until when the next step of a part has to be done, false if nothing has. A review has until the unit's time is over, since
+// the claim may be refused.
 func (t Terms) Due(p Part) (rating.Deadline, bool) {
 	switch p.State {
 	case Waiting:
@@ -64,8 +64,8 @@ func (t Terms) Urgency(due, now time.Time) Urgency {
 	return Calm
 }
 
-// Left returns how many working days after today are left until a deadline, 0 on its last working day; or, if that has passed, how many have
-// passed since, today among them.
+// Left returns how many working days after today are left until a deadline, 0 on its last working day; or, if that has passed, how many
+// have passed since, today among them.
 func (t Terms) Left(due, now time.Time) (days int, late bool) {
 	from, to := now, due.Add(-1)
 	if late = !now.Before(due); late {

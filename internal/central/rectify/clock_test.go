@@ -142,7 +142,8 @@ func TestTheTermsOfArticle16(t *testing.T) {
 		}
 	}
 	due := time.UnixMilli(shanghai(t, "2026-03-10 00:00"))
-	for now, want := range map[string]Urgency{"2026-03-06 23:59": Calm, "2026-03-09 00:00": Soon, "2026-03-09 23:59": Soon, "2026-03-10 00:00": Overdue,
+	for now, want := range map[string]Urgency{"2026-03-06 23:59": Calm, "2026-03-09 00:00": Soon, "2026-03-09 23:59": Soon,
+		"2026-03-10 00:00": Overdue,
 		"2026-03-10 23:59": Overdue, "2026-03-11 00:00": Escalated} {
 		if got := terms.Urgency(due, time.UnixMilli(shanghai(t, now))); got != want {
 			t.Errorf("at %s it is %s, want %s", now, got, want)

@@ -110,8 +110,8 @@ func (c *Complained) check(now int64) error {
 	return nil
 }
 
-// Complain opens an order on a complaint, and reports whether it is new: a name that the account has used already opens nothing, and returns the order
-// that there is. One of retaliation is a clue at once: the unit that it is about never sees it.
+// Complain opens an order on a complaint, and reports whether it is new: a name that the account has used already opens nothing, and
+// returns the order that there is. One of retaliation is a clue at once: the unit that it is about never sees it.
 func (o *Orders) Complain(ctx context.Context, by By, name string, c Complained) (x Order, fresh bool, err error) {
 	now := o.now()
 	c.At = cmp.Or(c.At, now)
@@ -131,7 +131,8 @@ func (o *Orders) Complain(ctx context.Context, by By, name string, c Complained)
 	if err != nil {
 		return x, false, err
 	}
-	r, err := o.say(ctx, by.Account, "complaint "+name, journal.Act{Do: opens, By: by.Session, Data: data, Domain: area, Few: c.Retaliation}, c.Words)
+	r, err := o.say(ctx, by.Account, "complaint "+name, journal.Act{Do: opens, By: by.Session, Data: data, Domain: area, Few: c.Retaliation},
+		c.Words)
 	if err != nil {
 		return x, false, err
 	}
@@ -139,7 +140,8 @@ func (o *Orders) Complain(ctx context.Context, by By, name string, c Complained)
 	return x, r.Entered, err
 }
 
-// opening returns what opens an order on a complaint, and where that is. How the citizen is reached is entered first: a row that no order names harms nobody.
+// opening returns what opens an order on a complaint, and where that is. How the citizen is reached is entered first: a row that no order
+// names harms nobody.
 func (o *Orders) opening(ctx context.Context, by By, name string, c Complained) (Opening, string, error) {
 	x := Opening{At: o.now(), Days: Days, RatedAt: c.At, Matter: c.Matter, Place: c.Place,
 		Complaint: &Complaint{Way: c.Way, Number: c.Number, Retaliation: c.Retaliation}}
@@ -151,7 +153,8 @@ func (o *Orders) opening(ctx context.Context, by By, name string, c Complained) 
 	if !h.Named {
 		return x, h.Area, nil
 	}
-	r, err := o.say(ctx, by.Account, "person of "+name, journal.Act{Do: persons, By: by.Session, Domain: h.Area, Few: c.Retaliation}, c.Contact)
+	r, err := o.say(ctx, by.Account, "person of "+name, journal.Act{Do: persons, By: by.Session, Domain: h.Area, Few: c.Retaliation},
+		c.Contact)
 	x.Complaint.Person = r.Pos
 	return x, h.Area, err
 }

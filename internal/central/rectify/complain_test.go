@@ -14,7 +14,8 @@ import (
 func clerk() By { return By{"a-1", "s-1"} }
 
 func complained() Complained {
-	return Complained{Way: ByHotline, Number: "12345-7", Unit: police, Matter: "身份证补领", Place: "3号窗口", Words: "排队两小时无人理会", Contact: "王先生 13900000031"}
+	return Complained{Way: ByHotline, Number: "12345-7", Unit: police, Matter: "身份证补领", Place: "3号窗口", Words: "排队两小时无人理会",
+		Contact: "王先生 13900000031"}
 }
 
 func (b *bureau) complain(t testing.TB, name string, c Complained) Order {
@@ -30,7 +31,8 @@ func checkAComplaintOpensOneOrder(t *testing.T, on engine) {
 	b := on(t)
 	x := b.complain(t, "one", complained())
 	k := x.Parts[0]
-	if len(x.Parts) != 1 || k.Body.State != Waiting || k.Body.Unit != police || !k.Body.Named || k.Body.Secret || k.Due == 0 || x.About.Evaluation != 0 {
+	if len(x.Parts) != 1 || k.Body.State != Waiting || k.Body.Unit != police || !k.Body.Named || k.Body.Secret || k.Due == 0 ||
+		x.About.Evaluation != 0 {
 		t.Fatalf("got %+v", x)
 	}
 	again, fresh, err := b.orders.Complain(t.Context(), clerk(), "one", complained())
@@ -108,7 +110,8 @@ func checkWhatIsNoComplaint(t *testing.T, on engine) {
 	}
 }
 
-// Retaliation (article 21) is a clue at once: no list but that of clues has it, it never goes to the unit, and what is done about it is for few.
+// Retaliation (article 21) is a clue at once: no list but that of clues has it, it never goes to the unit, and what is done about it is for
+// few.
 func checkRetaliationIsAClue(t *testing.T, on engine) {
 	b := on(t)
 	c := complained()
@@ -155,8 +158,10 @@ func checkRetaliationIsAClue(t *testing.T, on engine) {
 		}
 		return ids
 	}
-	for name, f := range map[string]Filter{"all": {Limit: 9}, "its area": {Limit: 9, Areas: []Codes{{area, area}}}, "no unit": {Limit: 9, Units: []string{"", police}}} {
-		for _, got := range [][]int64{found(func() ([]Listed, error) { return b.orders.Due(t.Context(), f) }), found(func() ([]Listed, error) { return b.orders.Find(t.Context(), f) })} {
+	for name, f := range map[string]Filter{"all": {Limit: 9}, "its area": {Limit: 9, Areas: []Codes{{area, area}}},
+		"no unit": {Limit: 9, Units: []string{"", police}}} {
+		for _, got := range [][]int64{found(func() ([]Listed, error) { return b.orders.Due(t.Context(), f) }),
+			found(func() ([]Listed, error) { return b.orders.Find(t.Context(), f) })} {
 			if !cmp.Equal(got, []int64{plain.ID}) {
 				t.Errorf("%s: the list has %v, want %d alone", name, got, plain.ID)
 			}
@@ -196,7 +201,8 @@ func checkATemplateIsEdited(t *testing.T, on engine) {
 	}
 	for _, text := range Templates() {
 		var r *Refusal
-		if _, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Reply}, text.Text); !errors.As(err, &r) || !strings.Contains(r.Chinese, "模板") {
+		if _, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Reply}, text.Text); !errors.As(err, &r) ||
+			!strings.Contains(r.Chinese, "模板") {
 			t.Errorf("%s as it stands: %v", text.Name, err)
 		}
 	}

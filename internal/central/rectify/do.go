@@ -27,8 +27,9 @@ type By struct {
 	Session string // by which they are known, as a name that opens nothing
 }
 
-// Do does something about a part of an order as somebody saw it, enters it into the journal, and returns the part. Who may do it is for the caller to say;
-// what the machine does not allow is a Refusal, and ErrMeanwhile if somebody else was faster. Of an event, days and unit are the caller's.
+// Do does something about a part of an order as somebody saw it, enters it into the journal, and returns the part. Who may do it is for the
+// caller to say; what the machine does not allow is a Refusal, and ErrMeanwhile if somebody else was faster. Of an event, days and unit are
+// the caller's.
 func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string) (Kept, error) {
 	about, ok := e.Do.About()
 	if !ok || about.By == Books {
@@ -53,8 +54,8 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 	return o.do(ctx, by, "", seen, e, words)
 }
 
-// check completes an event, and returns why it cannot be, by what lies outside of the machine. What the deed does not ask for is dropped: it would be
-// kept in the journal for good.
+// check completes an event, and returns why it cannot be, by what lies outside of the machine. What the deed does not ask for is dropped:
+// it would be kept in the journal for good.
 func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
 	p := seen.Body
 	e.Area = ""
@@ -94,7 +95,8 @@ func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event,
 	if err != nil {
 		return seen, err
 	}
-	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area, Few: seen.Body.Secret || e.Do == Refer}
+	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(seen.Order, seen.Part), By: by.Session, Data: data, Domain: seen.Body.Area,
+		Few: seen.Body.Secret || e.Do == Refer}
 	if a.Adoption, err = o.adoption(ctx, seen, e); err != nil { // the books follow it
 		return seen, err
 	}
@@ -112,7 +114,8 @@ func (o *Orders) do(ctx context.Context, by By, name string, seen Kept, e Event,
 	return x.Parts[i], nil
 }
 
-// say enters an act and does what it says, in one transaction. What people were told before is not told again with what the journal says around it.
+// say enters an act and does what it says, in one transaction. What people were told before is not told again with what the journal says
+// around it.
 func (o *Orders) say(ctx context.Context, account, name string, a journal.Act, words string) (journal.Receipt, error) {
 	r, err := o.cfg.Journal.Say(ctx, account, name, a, words, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		return o.enter(ctx, tx, pos, a)

@@ -54,7 +54,8 @@ type Handler struct {
 
 // part returns a handler's part as it begins.
 func (h Handler) part(at int64, days int) Part {
-	return Part{State: Waiting, Unit: h.Unit, Area: h.Area, Origin: h.Unit, Named: h.Named, Began: at, From: at, Since: at, Days: days, Counts: true}
+	return Part{State: Waiting, Unit: h.Unit, Area: h.Area, Origin: h.Unit, Named: h.Named, Began: at, From: at, Since: at, Days: days,
+		Counts: true}
 }
 
 // Added is what the act says that adds a part to an order.
@@ -117,7 +118,8 @@ func (o *Orders) enterOrder(ctx context.Context, tx *db.Tx, pos int64, x Opening
 	if x.Evaluation != 0 {
 		evaluation = x.Evaluation
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO rectify_order (id, evaluation, about, label) VALUES ($1, $2, $3, $4)", pos, evaluation, about, x.label(pos))
+	_, err := tx.ExecContext(ctx, "INSERT INTO rectify_order (id, evaluation, about, label) VALUES ($1, $2, $3, $4)", pos, evaluation, about,
+		x.label(pos))
 	if err != nil {
 		return err
 	}
@@ -168,7 +170,8 @@ func parseObject(s string) (order, part int64, err error) {
 }
 
 // updatePart writes what row returns.
-const updatePart = `UPDATE rectify_part SET changed = $1, unit = $2, area = $3, state = $4, due = $5, body = $6, opened = $7, clue = $8, complaint = $9, owed = $10
+const updatePart = `UPDATE rectify_part SET changed = $1, unit = $2, area = $3, state = $4, due = $5, body = $6, opened = $7, clue = $8,
+	complaint = $9, owed = $10
 	WHERE order_id = $11 AND part = $12`
 
 // row returns what is kept of a part: its body, and beside it what lists and figures ask for.
@@ -178,7 +181,8 @@ func (o *Orders) row(k Kept) ([]any, error) {
 	if d, ok := o.cfg.Terms.Due(k.Body); ok {
 		due = d.At.UnixMilli()
 	}
-	return []any{k.Changed, k.Body.Unit, k.Body.Area, string(k.Body.State), due, string(body), cmp.Or(k.Body.Began, k.Body.From), k.Body.clue(),
+	return []any{k.Changed, k.Body.Unit, k.Body.Area, string(k.Body.State), due, string(body), cmp.Or(k.Body.Began, k.Body.From),
+		k.Body.clue(),
 		oneIf(k.Body.Complaint), k.Body.owed(), k.Order, k.Part}, err
 }
 
@@ -220,7 +224,8 @@ func (p Part) clue() int {
 	return noClue
 }
 
-// What the column owed says: whether the rate of those with a name that were followed up (实名差评回访整改率, article 18) counts a part, and as what.
+// What the column owed says: whether the rate of those with a name that were followed up (实名差评回访整改率, article 18) counts a part, and as
+// what.
 const (
 	notAsked = iota
 	stillOwed

@@ -13,7 +13,8 @@ import (
 // Place is where a list goes on. The zero one is its beginning. At is when the part before is due, or was opened, as the list is ordered.
 type Place struct{ At, Order, Part int64 }
 
-// Filter says which parts a list has. Without units and areas it has all, else those that are of one of them. What else is empty narrows nothing.
+// Filter says which parts a list has. Without units and areas it has all, else those that are of one of them. What else is empty narrows
+// nothing.
 type Filter struct {
 	Units []string // that work on it
 	Areas []Codes  // in which it is
@@ -87,7 +88,8 @@ func (f Filter) of(args []any) (string, []any) {
 		all = append(all, fmt.Sprintf("p.owed = %d", stillOwed))
 	}
 	if f.Words != "" {
-		all = append(all, `p.order_id IN (SELECT id FROM rectify_order WHERE label LIKE `+mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\')`)
+		all = append(all, `p.order_id IN (SELECT id FROM rectify_order WHERE label LIKE `+
+			mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\')`)
 	}
 	return " AND " + strings.Join(all, " AND "), args
 }
@@ -104,7 +106,8 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 // Opened returns where the list of Find goes on after it.
 func (l Listed) Opened() Place { return Place{l.opened, l.Order, l.Part} }
 
-const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about FROM rectify_part p JOIN rectify_order r ON r.id = p.order_id `
+const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about FROM rectify_part p
+	JOIN rectify_order r ON r.id = p.order_id `
 
 func scanListed(s db.Scanner) (l Listed, err error) {
 	var body, about string
@@ -134,7 +137,8 @@ func (o *Orders) Find(ctx context.Context, f Filter) ([]Listed, error) {
 		text += " AND (p.opened < $1 OR p.opened = $1 AND (p.order_id < $2 OR p.order_id = $2 AND p.part < $3))"
 	}
 	where, args := f.of(args)
-	all, err := db.Query(ctx, o.db, scanListed, text+where+fmt.Sprintf(" ORDER BY p.opened DESC, p.order_id DESC, p.part DESC LIMIT %d", f.Limit), args...)
+	all, err := db.Query(ctx, o.db, scanListed, text+where+
+		fmt.Sprintf(" ORDER BY p.opened DESC, p.order_id DESC, p.part DESC LIMIT %d", f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("search orders: %w", err)
 	}

@@ -18,8 +18,8 @@ import (
 // errElsewhere says that another instance has taken over.
 var errElsewhere = errors.New("another instance follows the decisions")
 
-// Once follows the feed as far as it can be followed now, if this instance has the lease. Of each bad evaluation that a decision names it looks at how it
-// stands in the books, so that a decision may be looked at twice, and an older one says nothing wrong.
+// Once follows the feed as far as it can be followed now, if this instance has the lease. Of each bad evaluation that a decision names it
+// looks at how it stands in the books, so that a decision may be looked at twice, and an older one says nothing wrong.
 func (o *Orders) Once(ctx context.Context) error {
 	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
 		return nil
@@ -57,7 +57,8 @@ func (o *Orders) Once(ctx context.Context) error {
 // since returns when decisions were first followed, and notes it if that is now: evaluations that came before open no orders.
 func (o *Orders) since(ctx context.Context) (since int64, err error) {
 	err = o.db.Write(ctx, func(tx *db.Tx) error {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO rectify_since (id, since) VALUES (1, $1) ON CONFLICT (id) DO NOTHING", o.now()); err != nil {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO rectify_since (id, since) VALUES (1, $1) ON CONFLICT (id) DO NOTHING",
+			o.now()); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, "SELECT since FROM rectify_since WHERE id = 1").Scan(&since)
@@ -98,7 +99,8 @@ func (o *Orders) followed(ctx context.Context) (last books.Decision, err error) 
 func (o *Orders) remember(ctx context.Context, d books.Decision) error {
 	return o.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_feed (id, decision, pos, evaluation, instead) VALUES (1, $1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET decision = excluded.decision, pos = excluded.pos, evaluation = excluded.evaluation, instead = excluded.instead`,
+			ON CONFLICT (id) DO UPDATE SET decision = excluded.decision, pos = excluded.pos, evaluation = excluded.evaluation,
+				instead = excluded.instead`,
 			d.ID, d.Pos, d.Evaluation, d.Before)
 		return err
 	})
@@ -127,8 +129,8 @@ func (o *Orders) take(ctx context.Context, some []books.Decision, since int64) (
 	return len(some), nil
 }
 
-// consider brings the order on an evaluation in line with how that stands. It reports false if it is too early to open one: the citizen may still be
-// correcting it.
+// consider brings the order on an evaluation in line with how that stands. It reports false if it is too early to open one: the citizen may
+// still be correcting it.
 func (o *Orders) consider(ctx context.Context, id int64) (ripe bool, err error) {
 	const attempts = 5
 	for range attempts {
@@ -160,8 +162,9 @@ func (o *Orders) consider(ctx context.Context, id int64) (ripe bool, err error) 
 
 // open opens an order. Its name in the journal makes it one, whoever else opens it.
 func (o *Orders) open(ctx context.Context, d books.Detail, handlers []Handler) error {
-	x := Opening{Evaluation: d.Cursor, At: o.now(), Days: Days, Level: d.Level, RatedAt: d.At.UnixMilli(), Subject: string(d.Subject), Matter: d.Matter,
-		Place: strings.TrimSpace(d.Window.Hall + " " + d.Window.Name), Handlers: handlers}
+	x := Opening{Evaluation: d.Cursor, At: o.now(), Days: Days, Level: d.Level, RatedAt: d.At.UnixMilli(), Subject: string(d.Subject),
+		Matter: d.Matter,
+		Place:  strings.TrimSpace(d.Window.Hall + " " + d.Window.Name), Handlers: handlers}
 	for _, c := range d.Contests {
 		if x.Matter == "" && c.File != nil {
 			x.Matter = c.File.TaskName
@@ -175,8 +178,8 @@ func (o *Orders) open(ctx context.Context, d books.Detail, handlers []Handler) e
 	return err
 }
 
-// align lets parts lapse that are about nothing the evaluation counts for, has them go on where it counts again, and adds those of units that
-// were not known.
+// align lets parts lapse that are about nothing the evaluation counts for, has them go on where it counts again, and adds those of units
+// that were not known.
 func (o *Orders) align(ctx context.Context, x Order, handlers []Handler) error {
 	alone := len(x.Parts) == 1 && len(handlers) == 1 // also if it is better known by now whose it is
 	for _, k := range x.Parts {
@@ -188,7 +191,8 @@ func (o *Orders) align(ctx context.Context, x Order, handlers []Handler) error {
 		if counts {
 			e.Do, e.Days = Count, Days
 		}
-		if _, err := o.do(ctx, By{Account: Source}, fmt.Sprintf("%s %s after %d", e.Do, objectOf(k.Order, k.Part), k.Changed), k, e, ""); err != nil {
+		if _, err := o.do(ctx, By{Account: Source}, fmt.Sprintf("%s %s after %d", e.Do, objectOf(k.Order, k.Part), k.Changed), k, e,
+			""); err != nil {
 			return err
 		}
 	}
@@ -233,8 +237,8 @@ func (o *Orders) handlers(ctx context.Context, d books.Detail) (all []Handler, e
 	return all, nil
 }
 
-// handled returns what tells who handled what an evaluation is about (谁办理、谁负责). Of a matter that is what the business system says, else the window's
-// unit, as of a person.
+// handled returns what tells who handled what an evaluation is about (谁办理、谁负责). Of a matter that is what the business system says, else the
+// window's unit, as of a person.
 func (o *Orders) handled(ctx context.Context, d books.Detail) (func(books.Contest) Handler, error) {
 	a, err := o.cfg.Directory.Atlas(ctx)
 	if err != nil {

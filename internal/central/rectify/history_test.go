@@ -18,9 +18,9 @@ import (
 	"haochaping/internal/rating"
 )
 
-// checkOneOrderForEachThatCounts plays histories at random: cases and themes that become known in any order, answers that arrive late, units and offices at
-// work, instances that follow twice. Of each bad rating that counts there is one order with a part and a clock for each of its units, and of no other
-// anything that is open.
+// checkOneOrderForEachThatCounts plays histories at random: cases and themes that become known in any order, answers that arrive late,
+// units and offices at work, instances that follow twice. Of each bad rating that counts there is one order with a part and a clock for
+// each of its units, and of no other anything that is open.
 func checkOneOrderForEachThatCounts(t *testing.T, on engine) {
 	b, run := on(t), 0
 	simulation.Check(t, func(t *rapid.T) {
@@ -67,7 +67,8 @@ func (w *wander) step() {
 		n, minute := rapid.IntRange(0, ofCases-1).Draw(t, "case"), rapid.IntRange(0, 50).Draw(t, "minute")
 		w.answers = append(w.answers, b.answer(t, w.project(n), level, minute))
 	case 4:
-		w.answers = append(w.answers, b.say(t, journal.Answer{Theme: w.theme(), Level: rating.Level(rapid.IntRange(1, 3).Draw(t, "level")), Channel: rating.Voice}))
+		w.answers = append(w.answers, b.say(t, journal.Answer{Theme: w.theme(), Level: rating.Level(rapid.IntRange(1, 3).Draw(t, "level")),
+			Channel: rating.Voice}))
 	case 5:
 		b.once(t)
 	case 6:
@@ -83,7 +84,8 @@ func (w *wander) complain() {
 	c := complained()
 	c.Retaliation = rapid.Bool().Draw(t, "retaliation")
 	c.Contact = rapid.SampledFrom([]string{"", c.Contact}).Draw(t, "contact")
-	x, fresh, err := w.b.orders.Complain(context.Background(), clerk(), fmt.Sprintf("%d-%d", w.run, rapid.IntRange(0, 3).Draw(t, "complaint")), c)
+	x, fresh, err := w.b.orders.Complain(context.Background(), clerk(), fmt.Sprintf("%d-%d", w.run, rapid.IntRange(0, 3).Draw(t, "complaint")),
+		c)
 	if err != nil || fresh == slices.Contains(w.orders, x.ID) {
 		t.Fatalf("a complaint: order %d, new %t, %v", x.ID, fresh, err)
 	}
@@ -308,7 +310,8 @@ func checkMovedToAUnitThatThereIs(t *testing.T, on engine) {
 		t.Errorf("assigned by the office: %+v, %v", settled, err)
 	}
 	// What a deed does not ask for is not kept.
-	if _, err := b.orders.Do(t.Context(), By{"a-3", ""}, settled, Event{Do: Verify, Days: 9, Unit: strings.Repeat("x", 1<<16), Area: "x"}, "已核实"); err != nil {
+	if _, err := b.orders.Do(t.Context(), By{"a-3", ""}, settled, Event{Do: Verify, Days: 9, Unit: strings.Repeat("x", 1<<16), Area: "x"},
+		"已核实"); err != nil {
 		t.Fatal(err)
 	}
 	history, err := b.orders.History(t.Context(), settled.Order, NoClues)

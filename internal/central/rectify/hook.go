@@ -26,9 +26,9 @@ const (
 	hookPatience = 10 * time.Second
 )
 
-// Hook posts what is done about orders to a server, as to a province's own 整改 system, in the order in which it was done, signed as Standard Webhooks 1.0
-// has it. What is not answered by 2xx is posted again for a day, under the same webhook-id; what comes after it waits for so long. One instance posts at a
-// time. Clues (article 23) are not posted. What was done before this first ran is read by the API.
+// Hook posts what is done about orders to a server, as to a province's own 整改 system, in the order in which it was done, signed as Standard
+// Webhooks 1.0 has it. What is not answered by 2xx is posted again for a day, under the same webhook-id; what comes after it waits for so
+// long. One instance posts at a time. Clues (article 23) are not posted. What was done before this first ran is read by the API.
 type Hook struct {
 	Orders *Orders
 	URL    string
@@ -137,7 +137,8 @@ func (h Hook) tell(ctx context.Context, u untold) error {
 			err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, do, t)
 		}
 		if err != nil && o.now()-e.Received > hookLife.Milliseconds() {
-			h.Logger.Error("orders.webhook_url has not taken this for a day; it is left out, and the API has how things stand", "order", t.ID, "error", err)
+			h.Logger.Error("orders.webhook_url has not taken this for a day; it is left out, and the API has how things stand", "order", t.ID,
+				"error", err)
 			err = nil
 		}
 		if err != nil {

@@ -48,7 +48,8 @@ func (r *receiver) serve(t *testing.T, key webhook.Secret) *httptest.Server {
 				Due   string
 			}
 		}
-		if err != nil || q.Header.Get("Webhook-Signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) || json.Unmarshal(body, &m) != nil {
+		if err != nil || q.Header.Get("Webhook-Signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) ||
+			json.Unmarshal(body, &m) != nil {
 			t.Errorf("a post does not verify: %v\n%s", err, body)
 		}
 		r.mu.Lock()
@@ -106,7 +107,8 @@ func checkTheHook(t *testing.T, on engine) {
 	once(true)
 	once(true)
 	r.mu.Lock()
-	if diff := cmp.Diff([]string{"order.opened", "order.changed verify", "order.changed plan", "order.changed reply", "order.changed contact"}, r.taken); diff != "" {
+	if diff := cmp.Diff([]string{"order.opened", "order.changed verify", "order.changed plan", "order.changed reply", "order.changed contact"},
+		r.taken); diff != "" {
 		t.Errorf("posted was:\n%s", diff)
 	}
 	if len(r.ids) != 7 || r.ids[0] != r.ids[1] || r.ids[1] != r.ids[2] {

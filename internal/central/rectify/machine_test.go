@@ -13,15 +13,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// spec says where each deed leads, by state, as the regulation and docs/rectification.md have it; every other deed is refused. Two ends are those of
-// a first and a second time, of a rating that counts and one that does not, or of an order that was closed and one that was not adopted.
+// spec says where each deed leads, by state, as the regulation and docs/rectification.md have it; every other deed is refused. Two ends are
+// those of a first and a second time, of a rating that counts and one that does not, or of an order that was closed and one that was not
+// adopted.
 func spec() map[State]string {
 	return map[State]string{
 		Waiting: "miss>waiting contact>contacted verify>contacted move>waiting assign>waiting refer>waiting urge>waiting lapse>lapsed",
-		Contacted: "miss>contacted contact>contacted at_once>at_once plan>limited move>waiting assign>waiting claim>reviewing refer>contacted urge>contacted " +
+		Contacted: "miss>contacted contact>contacted at_once>at_once plan>limited move>waiting assign>waiting claim>reviewing refer>contacted " +
+			"urge>contacted " +
 			"lapse>lapsed",
-		AtOnce: "miss>at_once contact>at_once plan>limited move>waiting assign>waiting reply>replied claim>reviewing refer>at_once urge>at_once lapse>lapsed",
-		Limited: "miss>limited contact>limited extend>limited move>waiting assign>waiting reply>replied claim>reviewing refer>limited urge>limited " +
+		AtOnce: "miss>at_once contact>at_once plan>limited move>waiting assign>waiting reply>replied claim>reviewing refer>at_once " +
+			"urge>at_once lapse>lapsed",
+		Limited: "miss>limited contact>limited extend>limited move>waiting assign>waiting reply>replied claim>reviewing refer>limited " +
+			"urge>limited " +
 			"lapse>lapsed",
 		Reviewing:   "uphold>not_adopted reject>limited refer>reviewing lapse>lapsed",
 		Replied:     "pass>following_up return>limited refer>replied lapse>lapsed",
@@ -126,7 +130,8 @@ func TestBounds(t *testing.T) {
 // TestAReviewNeverStopsTheClock: neither it nor a move, a return or an appeal that is dismissed touches when the unit's time is over.
 func TestAReviewNeverStopsTheClock(t *testing.T) {
 	p := Part{State: Waiting, Unit: "U1", From: 1000, Days: 5, Since: 1000, Counts: true}
-	for i, do := range []Deed{Contact, Plan, Claim, Reject, Move, Contact, BeginAtOnce, Reply, Return, Reply, Pass, Satisfied, Appeal, Dismiss} {
+	for i, do := range []Deed{Contact, Plan, Claim, Reject, Move, Contact, BeginAtOnce, Reply, Return, Reply, Pass, Satisfied, Appeal,
+		Dismiss} {
 		next, err := Apply(p, Event{Do: do, At: int64(2000 + i), Unit: "U2"})
 		if err != nil {
 			t.Fatalf("%s: %v", do, err)
@@ -141,7 +146,8 @@ func TestAReviewNeverStopsTheClock(t *testing.T) {
 	}
 }
 
-// TestNoWayWithoutAnEnd walks at random: an open part always has something that somebody can do, and moves, claims, reopenings and appeals end.
+// TestNoWayWithoutAnEnd walks at random: an open part always has something that somebody can do, and moves, claims, reopenings and appeals
+// end.
 func TestNoWayWithoutAnEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Part{State: Waiting, Unit: "U0", Days: 5, Counts: true, Named: rapid.Bool().Draw(t, "named")}
@@ -258,7 +264,8 @@ func generated() string {
 		if d.Words {
 			words = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s | %s |\n", d.Do, d.Chinese, d.By, d.Article, words, strings.Join(from, "、"), strings.Join(to, "、"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s | %s |\n", d.Do, d.Chinese, d.By, d.Article, words, strings.Join(from, "、"),
+			strings.Join(to, "、"))
 	}
 	b.WriteString("\n")
 	return b.String()

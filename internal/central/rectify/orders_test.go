@@ -88,7 +88,8 @@ func checkAnEarlierOneThatArrivesLate(t *testing.T, on engine) {
 	if p, q := b.order(t, also).Parts[0], b.order(t, worse).Parts[0]; p.Body.State != Lapsed || q.Body.State != Waiting || q.Due == 0 {
 		t.Errorf("a bad rating in the place of a bad one: %+v, %+v", p, q)
 	}
-	if all, err := b.orders.History(t.Context(), b.order(t, open).ID, WholeClues); err != nil || len(all) != 4 || all[3].Do != Lapse || all[1].Text == "" {
+	if all, err := b.orders.History(t.Context(), b.order(t, open).ID, WholeClues); err != nil || len(all) != 4 || all[3].Do != Lapse ||
+		all[1].Text == "" {
 		t.Errorf("the history is %+v, %v", all, err)
 	}
 }
@@ -169,7 +170,8 @@ func checkTwoOfficersAtOneOrder(t *testing.T, on engine) {
 	if won < 0 || failed[1-won] != ErrMeanwhile {
 		t.Fatalf("got %v", failed)
 	}
-	if _, err := b.orders.Do(t.Context(), By{"a-9", ""}, b.order(t, id).Parts[0], Event{Do: Pass}, ""); !strings.Contains(fmt.Sprint(err), "现在可以") {
+	if _, err := b.orders.Do(t.Context(), By{"a-9", ""}, b.order(t, id).Parts[0], Event{Do: Pass}, ""); !strings.Contains(fmt.Sprint(err),
+		"现在可以") {
 		t.Errorf("what is not possible is refused with %v", err)
 	}
 	if all, err := b.orders.History(t.Context(), b.order(t, id).ID, WholeClues); err != nil || len(all) != 2 {
@@ -265,7 +267,8 @@ func checkBooksMadeFromNothing(t *testing.T, on engine) {
 	late := b.answer(t, "B", 1, 1)
 	b.wait(t)
 	b.stop()
-	if err := b.orders.remember(t.Context(), books.Decision{ID: 2, Pos: 1, Evaluation: 512}); err != nil { // the other feed had something else there
+	// the other feed had something else there
+	if err := b.orders.remember(t.Context(), books.Decision{ID: 2, Pos: 1, Evaluation: 512}); err != nil {
 		t.Fatal(err)
 	}
 	b.follow(t, "sqlite:"+filepath.Join(t.TempDir(), "other.db"))
@@ -318,7 +321,8 @@ func checkWordsStandApart(t *testing.T, on engine) {
 	if _, err := b.journal.Seal(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := b.journal.Verify(t.Context(), key.Public().(ed25519.PublicKey), func(int64, int64) {}); err != nil || len(r.Problems) > 0 || r.Sealed == 0 {
+	if r, err := b.journal.Verify(t.Context(), key.Public().(ed25519.PublicKey), func(int64, int64) {}); err != nil || len(r.Problems) > 0 ||
+		r.Sealed == 0 {
 		t.Errorf("the journal has problems: %v, %v", r.Problems, err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"haochaping/internal/central/db"
 )
 
-// Redue works out anew until when everything is due that is open, as where the calendar of a year has become known, and fills in what an earlier version did
-// not keep beside a part's body. It reports whether it did: another instance may have the lease.
+// Redue works out anew until when everything is due that is open, as where the calendar of a year has become known, and fills in what an
+// earlier version did not keep beside a part's body. It reports whether it did: another instance may have the lease.
 func (o *Orders) Redue(ctx context.Context) (done bool, err error) {
 	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
 		return false, nil

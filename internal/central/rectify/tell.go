@@ -39,7 +39,8 @@ func (o *Orders) Tell(ctx context.Context, l Listed) (Told, error) {
 	}
 	now, zone := o.cfg.Now(), rating.Shanghai()
 	t := Told{ID: l.Name(), State: l.Body.State, Means: l.Body.State.Chinese(), Unit: l.Body.Unit, Area: l.Body.Area, Level: l.About.Level,
-		Matter: l.About.Matter, Place: l.About.Place, RatedAt: time.UnixMilli(l.About.RatedAt).In(zone), Days: l.Body.Days, Ends: o.cfg.Terms.End(l.Body).At.In(zone),
+		Matter: l.About.Matter, Place: l.About.Place, RatedAt: time.UnixMilli(l.About.RatedAt).In(zone), Days: l.Body.Days,
+		Ends:    o.cfg.Terms.End(l.Body).At.In(zone),
 		Changed: l.Changed, Named: l.Body.Named}
 	if c := l.About.Complaint; c != nil {
 		t.Complaint, t.Number = c.Way, c.Number

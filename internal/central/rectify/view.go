@@ -111,7 +111,8 @@ func (o *Orders) History(ctx context.Context, id int64, clues Clues) (all []Step
 			x.File.ID, x.Source, x.At = x.Pos, x.File.Account, time.UnixMilli(x.File.At)
 		}
 		return x, err
-	}, `SELECT a.pos, a.part, coalesce(f.about, '') FROM rectify_act a LEFT JOIN rectify_file f ON f.pos = a.pos WHERE a.order_id = $1 ORDER BY a.pos`, id)
+	}, `SELECT a.pos, a.part, coalesce(f.about, '') FROM rectify_act a LEFT JOIN rectify_file f ON f.pos = a.pos WHERE a.order_id = $1
+		ORDER BY a.pos`, id)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of an order: %w", err)
 	}

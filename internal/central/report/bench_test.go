@@ -15,8 +15,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// BenchmarkYearOfAProvince adds up 300 halls with 10 windows each, a tenth of a large province, which three channels have rated on each day: a calendar year by hall, twelve months that begin
-// within one, and one hall's year.
+// BenchmarkYearOfAProvince adds up 300 halls with 10 windows each, a tenth of a large province, which three channels have rated on each
+// day: a calendar year by hall, twelve months that begin within one, and one hall's year.
 func BenchmarkYearOfAProvince(b *testing.B) {
 	const halls, windows = 300, 10
 	dir := b.TempDir()
@@ -40,7 +40,8 @@ func BenchmarkYearOfAProvince(b *testing.B) {
 	}
 	_, err := w.journal.Do(ctx, "bench", "", journal.Act{Do: "bench"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		for i := range halls * windows {
-			if err := directory.Served(ctx, tx, rating.DeviceID(fmt.Sprintf("d%05d", i)), rating.Window{ID: fmt.Sprintf("H%04d-%02d", i/windows, i%windows), Generation: 1}, pos); err != nil {
+			if err := directory.Served(ctx, tx, rating.DeviceID(fmt.Sprintf("d%05d", i)),
+				rating.Window{ID: fmt.Sprintf("H%04d-%02d", i/windows, i%windows), Generation: 1}, pos); err != nil {
 				return err
 			}
 		}
@@ -57,12 +58,14 @@ func BenchmarkYearOfAProvince(b *testing.B) {
 	fill := func(grain int64, at directory.Day) {
 		var rows [][]any
 		for i := range halls * windows {
-			for _, k := range [][2]string{{"staff", ""}, {"staff", "keypad"}, {"staff", "phone"}, {"matter", "keypad"}, {"matter", "phone"}, {"matter", "default"}} {
+			for _, k := range [][2]string{{"staff", ""}, {"staff", "keypad"}, {"staff", "phone"}, {"matter", "keypad"}, {"matter", "phone"},
+				{"matter", "default"}} {
 				rows = append(rows, []any{0, grain, int64(at), i + 1, "", k[0], k[1], 3, 3, 0, 0, 1, 1, 1})
 			}
 		}
 		fail(w.db.Write(ctx, func(tx *db.Tx) error {
-			return tx.Insert(ctx, "report_count", []string{"split", "grain", "at", "post", "of", "subject", "channel", "served", "asked", "n1", "n2", "n3", "n4", "n5"}, rows)
+			return tx.Insert(ctx, "report_count", []string{"split", "grain", "at", "post", "of", "subject", "channel", "served", "asked", "n1", "n2",
+				"n3", "n4", "n5"}, rows)
 		}))
 	}
 	for m := range 12 {

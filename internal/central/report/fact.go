@@ -14,8 +14,8 @@ const (
 	None    rating.Channel = ""        // not rated
 )
 
-// Post is where something was rated, without the organisation: a box with a generation and a window, or an area alone. Unit is who handled the case, where a
-// business system has said it.
+// Post is where something was rated, without the organisation: a box with a generation and a window, or an area alone. Unit is who handled
+// the case, where a business system has said it.
 type Post struct {
 	Device     rating.DeviceID `json:"device,omitzero"`
 	Generation uint32          `json:"generation,omitzero"`
@@ -56,8 +56,9 @@ func (f *fact) answered(c books.Counting) {
 func factsOf(s books.Service, key books.ServiceKey) (person, matter *fact, name map[string]string) {
 	name = make(map[string]string)
 	if v := s.Visit; v != nil {
-		person = &fact{Day: directory.DayOf(s.At), Post: postOf(s.Post), Subject: rating.StaffSubject, Staff: v.Staff.ID, Served: key.Device != "" && key.Device[0] != '@',
-			Asked: v.Asks(rating.StaffSubject)}
+		person = &fact{Day: directory.DayOf(s.At), Post: postOf(s.Post), Subject: rating.StaffSubject, Staff: v.Staff.ID,
+			Served: key.Device != "" && key.Device[0] != '@',
+			Asked:  v.Asks(rating.StaffSubject)}
 		for _, c := range v.Cases {
 			if c.Completed {
 				person.Cases = append(person.Cases, v.Key(c).String())
@@ -91,8 +92,8 @@ type seen struct {
 // earlier orders visits that have completed one case.
 func earlier(a, b seen) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Item, b.Item)) }
 
-// factOf returns what a case adds, nil if nothing: it is neither known to be completed nor rated. It lies where it was answered at a window, else where a visit
-// has completed it first, else in its area alone; and with the unit that handled it.
+// factOf returns what a case adds, nil if nothing: it is neither known to be completed nor rated. It lies where it was answered at a
+// window, else where a visit has completed it first, else in its area alone; and with the unit that handled it.
 func factOf(m books.Matter, by *seen) *fact {
 	done, _ := m.Completed()
 	f := &fact{Subject: rating.MatterSubject, Task: cmp.Or(m.TaskCode, m.TaskName), Asked: done != 0}

@@ -106,10 +106,12 @@ func Bad(x Input) Value { return count(bad(x)) }
 // ReplyRate is 差评回复率: of the parts of orders that have to be answered for, those whose unit has replied (GB/T 39735; article 16).
 func ReplyRate(x Input) Value { return share(x.Replied, x.Standing) }
 
-// InTimeRate is 按期整改率: of the parts whose unit has replied or is out of time, those with a reply in time (article 16: 5个工作日内办结, 最多不超过10个工作日).
+// InTimeRate is 按期整改率: of the parts whose unit has replied or is out of time, those with a reply in time (article 16: 5个工作日内办结,
+// 最多不超过10个工作日).
 func InTimeRate(x Input) Value { return share(x.InTime, x.Due) }
 
-// FollowUpRate is 回访整改率: of the parts whose citizen can be asked, those who were asked what they think of it (GB/T 39735; article 18: 实名差评, 100%).
+// FollowUpRate is 回访整改率: of the parts whose citizen can be asked, those who were asked what they think of it (GB/T 39735; article 18: 实名差评,
+// 100%).
 func FollowUpRate(x Input) Value { return share(x.Followed, x.Named) }
 
 // FollowUpSatisfaction is 回访整改满意率: of those who were asked, the satisfied, by their last word (GB/T 39735; article 18).

@@ -57,9 +57,12 @@ func TestDocument(t *testing.T) {
 func TestFigures(t *testing.T) {
 	in := Input{Amount{Served: 200, Asked: 150, Levels: [6]int64{0, 1, 2, 7, 30, 60}, Silent: 20},
 		Work{Standing: 3, Replied: 2, Due: 3, InTime: 1, Named: 2, Followed: 1, Heard: 2, Satisfied: 1, Overdue: 1}}
-	want := map[string]string{"served": "200", "asked": "150", "answered": "100", "silent": "20", "participation": "66.67%", "real_share": "83.33%",
-		"level_5": "60", "level_4": "30", "level_3": "7", "level_2": "2", "level_1": "1", "good_rate": "97.50%", "active_good_rate": "97.00%", "unrated": "33.33%",
-		"unrated_with_defaults": "20.00%", "bad": "3", "reply_rate": "66.67%", "in_time_rate": "33.33%", "follow_up_rate": "50.00%", "follow_up_satisfaction": "50.00%", "overdue": "1"}
+	want := map[string]string{"served": "200", "asked": "150", "answered": "100", "silent": "20", "participation": "66.67%",
+		"real_share": "83.33%",
+		"level_5":    "60", "level_4": "30", "level_3": "7", "level_2": "2", "level_1": "1", "good_rate": "97.50%", "active_good_rate": "97.00%",
+		"unrated":               "33.33%",
+		"unrated_with_defaults": "20.00%", "bad": "3", "reply_rate": "66.67%", "in_time_rate": "33.33%", "follow_up_rate": "50.00%",
+		"follow_up_satisfaction": "50.00%", "overdue": "1"}
 	got := make(map[string]string)
 	for _, f := range Figures() {
 		got[f.Code] = f.Of(in).String()
@@ -73,7 +76,8 @@ func TestFigures(t *testing.T) {
 	for _, c := range []struct {
 		v    Value
 		want string
-	}{{share(99_999, 100_000), "99.99%"}, {share(1, 100_000), "0.01%"}, {share(3, 3), "100.00%"}, {share(0, 3), "0.00%"}, {share(1, 3), "33.33%"}, {share(0, 0), "–"}} {
+	}{{share(99_999, 100_000), "99.99%"}, {share(1, 100_000), "0.01%"}, {share(3, 3), "100.00%"}, {share(0, 3), "0.00%"},
+		{share(1, 3), "33.33%"}, {share(0, 0), "–"}} {
 		if c.v.String() != c.want {
 			t.Errorf("%d of %d is %s, want %s", c.v.N, c.v.All, c.v, c.want)
 		}

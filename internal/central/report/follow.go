@@ -31,7 +31,8 @@ func (r *Reports) state(ctx context.Context) (st state, err error) {
 
 // move writes a state in the place of the one that was read, which nobody else has moved.
 func (st state) move(ctx context.Context, tx *db.Tx, next state) error {
-	moved, err := tx.ExecContext(ctx, `UPDATE report_state SET step = step + 1, generation = $1, walk = $2, until = $3, pos = $4, decision = $5, act = $6
+	moved, err := tx.ExecContext(ctx, `UPDATE report_state SET step = step + 1, generation = $1, walk = $2, until = $3, pos = $4,
+		decision = $5, act = $6
 		WHERE id = 1 AND step = $7`, next.generation, next.walk, next.until, next.pos, next.decision, next.act, st.step)
 	if err != nil {
 		return err
@@ -83,7 +84,8 @@ func (r *Reports) further(ctx context.Context) (bool, error) {
 		return true, r.write(ctx, st, next, newChange())
 	}
 	did := false
-	for _, step := range []func(context.Context, state, books.Mark) (bool, error){r.rows, r.decisions, r.acts, r.sweep} { // where one never ends the others go on
+	// where one never ends the others go on
+	for _, step := range []func(context.Context, state, books.Mark) (bool, error){r.rows, r.decisions, r.acts, r.sweep} {
 		if st, err = r.state(ctx); err != nil {
 			return did, err
 		}
@@ -199,8 +201,8 @@ func (r *Reports) sweep(ctx context.Context, st state, _ books.Mark) (bool, erro
 	return true, r.write(ctx, st, next, c)
 }
 
-// Rebuild empties the aggregates and makes them anew from the books and the orders; where another instance makes them, that one does. Meanwhile the figures are
-// those of what was looked at again.
+// Rebuild empties the aggregates and makes them anew from the books and the orders; where another instance makes them, that one does.
+// Meanwhile the figures are those of what was looked at again.
 func (r *Reports) Rebuild(ctx context.Context) error {
 	err := errElsewhere
 	for n := 0; n < 100 && errors.Is(err, errElsewhere); n++ { // whoever follows goes on meanwhile

@@ -64,7 +64,8 @@ func TestOrdersWaitForTheirEvaluations(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.db.Close() })
-	w.books, err = books.Open(t.Context(), books.Config{DB: w.db, Journal: w.journal, Holder: "anew", Now: w.now, Logger: slog.New(slog.DiscardHandler)})
+	w.books, err = books.Open(t.Context(), books.Config{DB: w.db, Journal: w.journal, Holder: "anew", Now: w.now,
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,11 +94,14 @@ func checkAMonthOfAHallStays(t *testing.T, on engine) {
 		return rating.Stamp{Boot: 1, Mono: int64(n) * 60_000, Wall: day.Start().UnixMilli() + int64(n)*60_000, Synced: true}
 	}
 	for i := range 3 {
-		c.add(t, rating.VisitBody(stamp(2*i), rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
+		c.add(t, rating.VisitBody(stamp(2*i), rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC, Grouping: rating.Single,
+			WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
 			Window: rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1}}))
-		c.add(t, rating.EvaluationBody(stamp(2*i+1), rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject, Level: 5, Channel: rating.Keypad}))
+		c.add(t, rating.EvaluationBody(stamp(2*i+1), rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject, Level: 5,
+			Channel: rating.Keypad}))
 	}
-	m := Month{Hall: "SL-H2", Days: directory.Period{From: directory.Date(2025, 2, 1), To: directory.Date(2025, 3, 1)}, Closed: directory.Date(2025, 3, 8).Start(), Least: 2}
+	m := Month{Hall: "SL-H2", Days: directory.Period{From: directory.Date(2025, 2, 1), To: directory.Date(2025, 3, 1)},
+		Closed: directory.Date(2025, 3, 8).Start(), Least: 2}
 	answers := func() int64 {
 		t.Helper()
 		table, err := w.reports.Month(t.Context(), m)
@@ -120,7 +124,8 @@ func checkAMonthOfAHallStays(t *testing.T, on engine) {
 	if got := answers(); got != 2 {
 		t.Errorf("made anew %d are told", got)
 	}
-	m.Days, m.Closed = directory.Period{From: directory.Date(2025, 1, 1), To: directory.Date(2025, 3, 1)}, time.Now().Add(time.Hour) // which is no month, and not kept yet
+	// which is no month, and not kept yet
+	m.Days, m.Closed = directory.Period{From: directory.Date(2025, 1, 1), To: directory.Date(2025, 3, 1)}, time.Now().Add(time.Hour)
 	w.bad(t, 1, "")
 	if _, err := w.reports.Month(t.Context(), m); !errors.Is(err, ErrCounting) {
 		t.Errorf("with rows still to come: %v", err)

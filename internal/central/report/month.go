@@ -24,8 +24,8 @@ type Month struct {
 	Least  int64     // how many answers it takes to keep it
 }
 
-// Month returns the sums of a hall's month by window, without what became of orders. Once there are enough answers they stay as they are, whatever comes
-// later. ErrCounting says that they would stay incomplete.
+// Month returns the sums of a hall's month by window, without what became of orders. Once there are enough answers they stay as they are,
+// whatever comes later. ErrCounting says that they would stay incomplete.
 func (r *Reports) Month(ctx context.Context, m Month) (Table, error) {
 	t, found, err := r.keptMonth(ctx, m)
 	if found || err != nil {
@@ -35,7 +35,8 @@ func (r *Reports) Month(ctx context.Context, m Month) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	t, err = r.Sum(ctx, Ask{Days: m.Days, Fits: func(w Where) bool { return w.Hall == m.Hall }, Group: func(w Where, _ string) string { return w.Window }})
+	t, err = r.Sum(ctx, Ask{Days: m.Days, Fits: func(w Where) bool { return w.Hall == m.Hall },
+		Group: func(w Where, _ string) string { return w.Window }})
 	if err != nil {
 		return Table{}, err
 	}
@@ -95,7 +96,8 @@ func (r *Reports) keepMonth(ctx context.Context, m Month, t Table) (Table, error
 	body, err := json.Marshal(t)
 	if err == nil {
 		err = r.db.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, "INSERT INTO report_month (hall, month, body) VALUES ($1, $2, $3) ON CONFLICT (hall, month) DO NOTHING", m.Hall, int64(m.Days.From), string(body))
+			_, err := tx.ExecContext(ctx, "INSERT INTO report_month (hall, month, body) VALUES ($1, $2, $3) ON CONFLICT (hall, month) DO NOTHING",
+				m.Hall, int64(m.Days.From), string(body))
 			return err
 		})
 	}

@@ -18,7 +18,8 @@ const (
 	Levels        // each level, and the defaults
 )
 
-// Node is a part of a whole that is published: an area in another, or a hall in an area. The answers of the nodes in a node add up to its own.
+// Node is a part of a whole that is published: an area in another, or a hall in an area. The answers of the nodes in a node add up to its
+// own.
 type Node struct {
 	ID, Name string
 	Amount
@@ -47,8 +48,8 @@ func (v vector) minus(o vector) vector {
 	return v
 }
 
-// Publish decides what of a tree is published: no number between 0 and LeastPublished, and nothing from which one could be worked out. Of each node no more is
-// published than of the one it is in.
+// Publish decides what of a tree is published: no number between 0 and LeastPublished, and nothing from which one could be worked out. Of
+// each node no more is published than of the one it is in.
 func (n *Node) Publish() {
 	n.Shown = Nothing
 	switch {
@@ -84,9 +85,10 @@ func (n *Node) publishNodes() {
 	}
 }
 
-// complement withholds the levels of further nodes, the smallest first, until two or more are withheld and none of what is left of the whole for them is small. A
-// withheld number then lies anywhere between two bounds that are LeastPublished apart: with a total r of its node, the left x of its level and s of all
-// levels it may be from r+x-s to the lesser of r and x (Fréchet), and none of r, x, s-r and s-x is small.
+// complement withholds the levels of further nodes, the smallest first, until two or more are withheld and none of what is left of the
+// whole for them is small. A withheld number then lies anywhere between two bounds that are LeastPublished apart: with a total r of its
+// node, the left x of its level and s of all levels it may be from r+x-s to the lesser of r and x (Fréchet), and none of r, x, s-r and s-x
+// is small.
 func (n *Node) complement() {
 	for {
 		left, withheld := n.vector(), 0
@@ -108,8 +110,8 @@ func (n *Node) complement() {
 	}
 }
 
-// Withhold returns which parts of a whole are withheld: those with fewer than some, and so many others, the smallest first, that what is withheld together
-// has at least as many. What is left of the whole then tells of no part by itself.
+// Withhold returns which parts of a whole are withheld: those with fewer than some, and so many others, the smallest first, that what is
+// withheld together has at least as many. What is left of the whole then tells of no part by itself.
 func Withhold(parts []int64, least int64) []bool {
 	hidden := make([]bool, len(parts))
 	order := make([]int, len(parts))

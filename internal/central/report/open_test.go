@@ -23,8 +23,8 @@ func drawNode(t *rapid.T, depth int) *Node {
 	return n
 }
 
-// TestWhatIsPublishedCannotBeAttacked reads what is published of random trees as somebody does who wants to know what is withheld, and tries all tables that agree
-// with it: of no withheld small number are all its possible values near together.
+// TestWhatIsPublishedCannotBeAttacked reads what is published of random trees as somebody does who wants to know what is withheld, and
+// tries all tables that agree with it: of no withheld small number are all its possible values near together.
 func TestWhatIsPublishedCannotBeAttacked(t *testing.T) {
 	attacked := 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -155,8 +155,8 @@ func (n *Node) tell() string {
 	return text
 }
 
-// TestWhatIsWithheldCannotBeWorkedOut attacks what is shown: the whole less what is shown of its parts is what is withheld together, and that is never
-// a small part by itself, nor anything with few answers.
+// TestWhatIsWithheldCannotBeWorkedOut attacks what is shown: the whole less what is shown of its parts is what is withheld together, and
+// that is never a small part by itself, nor anything with few answers.
 func TestWhatIsWithheldCannotBeWorkedOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const least = 20

@@ -40,7 +40,8 @@ func (c *change) rated(x books.Counting) {
 	}
 }
 
-// acts looks at the orders about which something was done, as far as the books have got: the evaluation that an order is about came before it.
+// acts looks at the orders about which something was done, as far as the books have got: the evaluation that an order is about came before
+// it.
 func (r *Reports) acts(ctx context.Context, st state, mark books.Mark) (bool, error) {
 	some, err := r.cfg.Orders.Touched(ctx, st.act, someOther)
 	some = slices.DeleteFunc(some, func(t rectify.Touch) bool { return t.Pos > mark.Pos })
@@ -107,7 +108,8 @@ func (r *Reports) orderRow(ctx context.Context, id int64, w rectify.Worked) (*or
 	if err != nil || !found {
 		return nil, err
 	}
-	row := &orderRow{Order: id, Day: directory.DayOf(d.Moment()), orderFact: orderFact{Subject: d.Subject, Staff: d.Staff.ID, Channel: d.Channel, Worked: w}}
+	row := &orderRow{Order: id, Day: directory.DayOf(d.Moment()),
+		orderFact: orderFact{Subject: d.Subject, Staff: d.Staff.ID, Channel: d.Channel, Worked: w}}
 	if p, ok := d.Post(); ok {
 		row.Post = postOf(p)
 	}
@@ -180,7 +182,8 @@ type Work struct {
 
 // Plus returns the sum.
 func (w Work) Plus(o Work) Work {
-	return Work{w.Standing + o.Standing, w.Replied + o.Replied, w.Due + o.Due, w.InTime + o.InTime, w.Named + o.Named, w.Followed + o.Followed, w.Heard + o.Heard,
+	return Work{w.Standing + o.Standing, w.Replied + o.Replied, w.Due + o.Due, w.InTime + o.InTime, w.Named + o.Named, w.Followed + o.Followed,
+		w.Heard + o.Heard,
 		w.Satisfied + o.Satisfied, w.Overdue + o.Overdue}
 }
 

@@ -20,7 +20,8 @@ func (w *world) bad(t *testing.T, n int, contact string) rectify.Order {
 	if _, err := w.journal.Tell(t.Context(), "business", k.Project, []journal.Fact{{Fact: f, Contact: contact}}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := w.journal.Answer(t.Context(), "hotline", k.Project, []journal.Answer{{Case: k, Level: 1, Channel: rating.Voice, At: now - 60_000}}, nil)
+	r, err := w.journal.Answer(t.Context(), "hotline", k.Project,
+		[]journal.Answer{{Case: k, Level: 1, Channel: rating.Voice, At: now - 60_000}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,8 +50,8 @@ func (w *world) do(t *testing.T, id int64, deeds ...rectify.Deed) {
 	}
 }
 
-// checkWhatBecomesOfOrders follows five orders: replied in time and the citizen is satisfied, replied too late and they are not, nothing done, not adopted, and
-// one that nobody can be asked about.
+// checkWhatBecomesOfOrders follows five orders: replied in time and the citizen is satisfied, replied too late and they are not, nothing
+// done, not adopted, and one that nobody can be asked about.
 func checkWhatBecomesOfOrders(t *testing.T, on engine) {
 	w := on(t)
 	var ids []int64
@@ -69,7 +70,8 @@ func checkWhatBecomesOfOrders(t *testing.T, on engine) {
 		t.Errorf("in time: %+v, want %+v", got, want)
 	}
 	w.pass(40 * 24 * time.Hour) // nothing is entered, and yet two are out of time
-	if got, want := work(), (Work{Standing: 4, Replied: 2, Due: 4, InTime: 2, Named: 2, Followed: 1, Heard: 1, Satisfied: 1, Overdue: 2}); got != want {
+	if got, want := work(), (Work{Standing: 4, Replied: 2, Due: 4, InTime: 2, Named: 2, Followed: 1, Heard: 1, Satisfied: 1,
+		Overdue: 2}); got != want {
 		t.Errorf("a month later: %+v, want %+v", got, want)
 	}
 	w.do(t, ids[1], rectify.Contact, rectify.Plan, rectify.Reply, rectify.Pass, rectify.Dissatisfied)
@@ -100,15 +102,18 @@ func checkAWindowThatMovesWithinThePeriod(t *testing.T, on engine) {
 	c := newChain(0)
 	for i := range 6 {
 		at := (moved() - 3 + directory.Day(i)).Start().Add(9 * time.Hour)
-		c.add(t, rating.VisitBody(rating.Stamp{Boot: 1, Mono: int64(i+1) * 86_400_000, Wall: at.UnixMilli(), Synced: true}, rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC,
-			Grouping: rating.Single, WaitSec: 60, Window: rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1}, Subjects: []rating.Subject{rating.StaffSubject}}))
+		c.add(t, rating.VisitBody(rating.Stamp{Boot: 1, Mono: int64(i+1) * 86_400_000, Wall: at.UnixMilli(), Synced: true},
+			rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC,
+				Grouping: rating.Single, WaitSec: 60, Window: rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1},
+				Subjects: []rating.Subject{rating.StaffSubject}}))
 	}
 	w.append(t, c.batch(1, 6, (moved()+10).Start()))
 	w.wait(t)
 	w.once(t)
 	halls := func(from, to directory.Day) map[string]int64 {
 		out := make(map[string]int64)
-		for _, r := range w.sum(t, Ask{Days: directory.Period{From: from, To: to}, Group: func(w Where, _ string) string { return w.Hall }}).Rows {
+		for _, r := range w.sum(t, Ask{Days: directory.Period{From: from, To: to},
+			Group: func(w Where, _ string) string { return w.Hall }}).Rows {
 			out[r.ID] = r.Of("").Served
 		}
 		return out
@@ -119,7 +124,8 @@ func checkAWindowThatMovesWithinThePeriod(t *testing.T, on engine) {
 	if got := halls(moved(), moved()+1); got["SL-H3"] != 1 || len(got) != 1 {
 		t.Errorf("on the day of the move: %v", got)
 	}
-	in := w.sum(t, Ask{Days: directory.Period{From: directory.Date(2025, 3, 1), To: directory.Date(2025, 4, 1)}, Fits: func(w Where) bool { return w.Hall == "SL-H2" }})
+	in := w.sum(t, Ask{Days: directory.Period{From: directory.Date(2025, 3, 1), To: directory.Date(2025, 4, 1)},
+		Fits: func(w Where) bool { return w.Hall == "SL-H2" }})
 	if in.Total.Of("").Served != 3 {
 		t.Errorf("of the old hall: %+v", in.Total)
 	}

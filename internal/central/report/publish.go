@@ -21,7 +21,8 @@ import (
 var openPage string
 
 // ErrNotOver says that a year is not published yet.
-var ErrNotOver = errors.New("该年结束三十天后才能发布：晚到的评价还会改变数字，两次发布之差会透露个别评价 · a year is published thirty days after its end, and once: what comes late still changes it")
+var ErrNotOver = errors.New("该年结束三十天后才能发布：晚到的评价还会改变数字，两次发布之差会透露个别评价 · a year is published thirty days after its end, and once: what " +
+	"comes late still changes it")
 
 // settled is how long after its end a year is published.
 const settled = 30
@@ -41,7 +42,8 @@ func (r *Reports) Publish(ctx context.Context, year int) (Yearly, error) {
 	if directory.DayOf(r.cfg.Now()) < days.To+settled {
 		return Yearly{}, ErrNotOver
 	}
-	t, err := r.Sum(ctx, Ask{Days: days, Fits: func(w Where) bool { return len(w.Area) == areaDigits }, Group: func(w Where, _ string) string { return w.Area + " " + w.Hall }})
+	t, err := r.Sum(ctx, Ask{Days: days, Fits: func(w Where) bool { return len(w.Area) == areaDigits },
+		Group: func(w Where, _ string) string { return w.Area + " " + w.Hall }})
 	if err != nil {
 		return Yearly{}, err
 	}

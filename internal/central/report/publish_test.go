@@ -27,13 +27,15 @@ func (w *world) rated(t *testing.T, n int, good, bad int) {
 		at := (directory.Date(2025, 5, 1) + directory.Day(i/10)).Start().Add(9*time.Hour + time.Duration(i%10)*10*time.Minute)
 		s := rating.Stamp{Boot: 1, Mono: at.Sub(directory.Date(2025, 5, 1).Start()).Milliseconds(), Wall: at.UnixMilli(), Synced: true}
 		id := rating.VisitID(10_000*(n+1) + i)
-		c.add(t, rating.VisitBody(s, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
-			Window: rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1}}))
+		c.add(t, rating.VisitBody(s, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+			Subjects: []rating.Subject{rating.StaffSubject},
+			Window:   rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1}}))
 		level := rating.VerySatisfied
 		if i >= good {
 			level = rating.VeryDissatisfied
 		}
-		c.add(t, rating.EvaluationBody(s.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: level, Channel: rating.Keypad}))
+		c.add(t, rating.EvaluationBody(s.Add(4*time.Second),
+			rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: level, Channel: rating.Keypad}))
 	}
 	for first := 1; first <= len(c.raw); first += 100 {
 		w.append(t, c.batch(first, min(first+99, len(c.raw)), directory.Date(2025, 6, 30).Start()))

@@ -30,8 +30,8 @@ func Sureness(a Amount) Interval {
 	return Wilson(v.N, v.All)
 }
 
-// Rank returns the places of amounts by 主动评价好评率, 0 for those with too few answers. One stands below another only if their intervals do not meet: what chance
-// alone may have made is no difference, and shares a place.
+// Rank returns the places of amounts by 主动评价好评率, 0 for those with too few answers. One stands below another only if their intervals do not
+// meet: what chance alone may have made is no difference, and shares a place.
 func Rank(all []Amount) []int {
 	out, of := make([]int, len(all)), make([]Interval, len(all))
 	var lows []float64

@@ -38,7 +38,8 @@ const lasts = 4
 
 func drawLife(t *rapid.T, run int) *life {
 	first := directory.Date(2025, 1, 2) + directory.Day(run*lasts)
-	l := &life{first: first, received: (first + lasts - 1).Start().Add(20 * time.Hour), boxes: [2]*chain{newChain(2 * run % boxes), newChain((2*run + 1) % boxes)}}
+	l := &life{first: first, received: (first + lasts - 1).Start().Add(20 * time.Hour),
+		boxes: [2]*chain{newChain(2 * run % boxes), newChain((2*run + 1) % boxes)}}
 	for i := range 3 {
 		l.cases = append(l.cases, rating.CaseKey{Area: district, Project: fmt.Sprintf("R%dC%d", run, i)})
 	}
@@ -68,12 +69,15 @@ func drawLife(t *rapid.T, run int) *life {
 
 func (l *life) drawVisit(t *rapid.T, id rating.VisitID, stamp func() rating.Stamp) {
 	box := l.boxes[rapid.IntRange(0, 1).Draw(t, "box")]
-	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Theme, WaitSec: 60, Window: rating.Window{ID: box.window, Name: "窗口", Hall: "大厅", Area: district, Generation: 1},
-		Staff: rating.Staff{ID: rapid.SampledFrom([]string{"", "S1", "S2"}).Draw(t, "staff"), Name: "某"}}
+	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Theme, WaitSec: 60,
+		Window: rating.Window{ID: box.window, Name: "窗口", Hall: "大厅", Area: district, Generation: 1},
+		Staff:  rating.Staff{ID: rapid.SampledFrom([]string{"", "S1", "S2"}).Draw(t, "staff"), Name: "某"}}
 	for _, k := range rapid.SliceOfNDistinct(rapid.SampledFrom(l.cases), 0, 2, rapid.ID).Draw(t, "cases") {
-		v.Cases = append(v.Cases, rating.Case{ProjectNo: k.Project, Area: k.Area, TaskCode: "T" + k.Project[len(k.Project)-1:], TaskName: "事项", Completed: rapid.IntRange(0, 3).Draw(t, "done") > 0})
+		v.Cases = append(v.Cases, rating.Case{ProjectNo: k.Project, Area: k.Area, TaskCode: "T" + k.Project[len(k.Project)-1:], TaskName: "事项",
+			Completed: rapid.IntRange(0, 3).Draw(t, "done") > 0})
 	}
-	v.Subjects = rapid.SampledFrom([][]rating.Subject{{rating.StaffSubject}, {rating.MatterSubject}, {rating.StaffSubject, rating.MatterSubject}}).Draw(t, "subjects")
+	v.Subjects = rapid.SampledFrom([][]rating.Subject{{rating.StaffSubject}, {rating.MatterSubject},
+		{rating.StaffSubject, rating.MatterSubject}}).Draw(t, "subjects")
 	if v.Asks(rating.MatterSubject) && len(v.Completed()) == 0 {
 		v.Subjects = []rating.Subject{rating.StaffSubject}
 	}
@@ -86,13 +90,15 @@ func (l *life) drawVisit(t *rapid.T, id rating.VisitID, stamp func() rating.Stam
 	box.add(t, rating.VisitBody(at, v))
 	last := uint64(0)
 	for range rapid.IntRange(0, 3).Draw(t, "answers") {
-		e := rating.Evaluation{Visit: id, Subject: rapid.SampledFrom(v.Subjects).Draw(t, "subject"), Level: rating.Level(rapid.IntRange(1, 5).Draw(t, "level")), Channel: rating.Keypad}
+		e := rating.Evaluation{Visit: id, Subject: rapid.SampledFrom(v.Subjects).Draw(t, "subject"),
+			Level: rating.Level(rapid.IntRange(1, 5).Draw(t, "level")), Channel: rating.Keypad}
 		if rapid.IntRange(0, 2).Draw(t, "phone") == 0 {
 			e.Channel = rating.Phone
 			name := fmt.Sprint("p", len(l.steps), "-", id)
 			when := when.Add(time.Duration(rapid.IntRange(0, 600).Draw(t, "later")) * time.Second)
 			l.steps = append(l.steps, func(t fails, w *world) {
-				if _, err := w.journal.Rate(context.Background(), journal.Rating{Device: box.device, Name: name, Received: when.UnixMilli(), Answers: []rating.Evaluation{e}}); err != nil {
+				if _, err := w.journal.Rate(context.Background(),
+					journal.Rating{Device: box.device, Name: name, Received: when.UnixMilli(), Answers: []rating.Evaluation{e}}); err != nil {
 					t.Fatalf("rate: %v", err)
 				}
 			})
@@ -112,8 +118,9 @@ func (l *life) drawFacts(t *rapid.T, run int) {
 	const day = 24 * 60 * 60_000
 	for i := range rapid.IntRange(0, 5).Draw(t, "facts") {
 		k := rapid.SampledFrom(l.cases).Draw(t, "case")
-		f := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: noon + int64(i), TaskCode: rapid.SampledFrom([]string{"", "T1", "T9"}).Draw(t, "task"),
-			Unit: rapid.SampledFrom([]string{"", police, "unheard-of"}).Draw(t, "unit"), Corrects: rapid.Bool().Draw(t, "corrects")}
+		f := rating.CaseFact{Area: k.Area, ProjectNo: k.Project, AsOf: noon + int64(i),
+			TaskCode: rapid.SampledFrom([]string{"", "T1", "T9"}).Draw(t, "task"),
+			Unit:     rapid.SampledFrom([]string{"", police, "unheard-of"}).Draw(t, "unit"), Corrects: rapid.Bool().Draw(t, "corrects")}
 		if rapid.Bool().Draw(t, "completes") {
 			f.CompletedAt = noon + rapid.Int64Range(0, lasts-2).Draw(t, "completed")*day
 		}
@@ -135,7 +142,8 @@ func (l *life) drawFacts(t *rapid.T, run int) {
 		})
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, "silences") {
-		p := journal.Passed{Case: rapid.SampledFrom(l.cases).Draw(t, "case"), Deadline: noon + rapid.Int64Range(0, 2*lasts).Draw(t, "deadline")*day, LateHolds: rapid.Bool().Draw(t, "late")}
+		p := journal.Passed{Case: rapid.SampledFrom(l.cases).Draw(t, "case"),
+			Deadline: noon + rapid.Int64Range(0, 2*lasts).Draw(t, "deadline")*day, LateHolds: rapid.Bool().Draw(t, "late")}
 		name := fmt.Sprint("d", run, "-", i)
 		l.steps = append(l.steps, func(t fails, w *world) {
 			if _, err := w.journal.Pass(context.Background(), "deadline", name, []journal.Passed{p}); err != nil {
@@ -175,8 +183,10 @@ func (l *life) review(t *rapid.T, w *world) {
 		if len(all) == 0 {
 			return
 		}
-		a := &journal.Adoption{Evaluation: rapid.SampledFrom(all).Draw(t, "reviewed").Cursor, Adopted: rapid.IntRange(0, 3).Draw(t, "adopted") == 0}
-		if _, err := w.journal.Do(context.Background(), "office", "", journal.Act{Do: "test.review", Adoption: a}, func(context.Context, *db.Tx, int64) error { return nil }); err != nil {
+		a := &journal.Adoption{Evaluation: rapid.SampledFrom(all).Draw(t, "reviewed").Cursor,
+			Adopted: rapid.IntRange(0, 3).Draw(t, "adopted") == 0}
+		if _, err := w.journal.Do(context.Background(), "office", "", journal.Act{Do: "test.review", Adoption: a},
+			func(context.Context, *db.Tx, int64) error { return nil }); err != nil {
 			t.Fatalf("review: %v", err)
 		}
 		if rapid.Bool().Draw(t, "seen") {
@@ -309,7 +319,8 @@ func (l *life) counted(t fails, w *world) recount {
 	out := make(recount)
 	for d := l.first; d < l.first+lasts; d++ {
 		for _, split := range []Split{Whole, ByStaff, ByMatter} {
-			got := w.sum(t, Ask{Days: directory.Period{From: d, To: d + 1}, Split: split, Group: func(w Where, of string) string { return words(w) + " " + of }})
+			got := w.sum(t, Ask{Days: directory.Period{From: d, To: d + 1}, Split: split,
+				Group: func(w Where, of string) string { return words(w) + " " + of }})
 			for _, r := range got.Rows {
 				where, of, _ := strings.Cut(r.ID, " ")
 				for k, a := range r.Counts {

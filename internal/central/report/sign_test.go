@@ -24,7 +24,8 @@ func draw(r *rand.Rand, visits int, asks, answers, poor float64) (a Amount) {
 	return a
 }
 
-// TestSigns plays halls of ten windows: where all are alike hardly a sign is raised, and what is amiss at one window raises its sign, and nobody else's.
+// TestSigns plays halls of ten windows: where all are alike hardly a sign is raised, and what is amiss at one window raises its sign, and
+// nobody else's.
 func TestSigns(t *testing.T) {
 	r := rand.New(rand.NewPCG(17, 39735))
 	raised := func(windows []Amount) (all []map[string]bool) {
@@ -63,7 +64,8 @@ func TestSigns(t *testing.T) {
 			t.Errorf("%s is raised at %d of %d windows that are like their neighbours", code, n, halls*windows)
 		}
 	}
-	for code, amiss := range map[string]Amount{"no_bad": draw(r, 1200, 0.95, 0.6, 0), "few_answer": draw(r, 400, 0.95, 0.15, 0.02), "seldom_asked": draw(r, 400, 0.2, 0.6, 0.02)} {
+	for code, amiss := range map[string]Amount{"no_bad": draw(r, 1200, 0.95, 0.6, 0), "few_answer": draw(r, 400, 0.95, 0.15, 0.02),
+		"seldom_asked": draw(r, 400, 0.2, 0.6, 0.02)} {
 		all := []Amount{amiss}
 		for range windows - 1 {
 			all = append(all, draw(r, 400, 0.95, 0.6, 0.02))

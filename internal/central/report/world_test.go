@@ -122,7 +122,8 @@ func newWorld(t testing.TB, journalAt, booksAt string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.orders, err = rectify.Open(t.Context(), rectify.Config{Journal: w.journal, Books: w.books, Directory: w.directory, Holder: "here", Now: w.now,
+	w.orders, err = rectify.Open(t.Context(), rectify.Config{Journal: w.journal, Books: w.books, Directory: w.directory, Holder: "here",
+		Now:    w.now,
 		Logger: slog.New(slog.DiscardHandler), Terms: rectify.Terms{Calendar: days, Contact: 1, Office: 5}})
 	if err == nil {
 		err = w.orders.Once(t.Context())
@@ -138,7 +139,8 @@ func newWorld(t testing.TB, journalAt, booksAt string) *world {
 // open returns the aggregates as an instance opens them.
 func (w *world) open(t fails, holder string) *Reports {
 	t.Helper()
-	r, err := Open(context.Background(), Config{DB: w.db, Journal: w.journal, Books: w.books, Orders: w.orders, Directory: w.directory, Holder: holder, Now: w.now,
+	r, err := Open(context.Background(), Config{DB: w.db, Journal: w.journal, Books: w.books, Orders: w.orders, Directory: w.directory,
+		Holder: holder, Now: w.now,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("open: %v", err)
@@ -173,18 +175,19 @@ func boxOf(n int) (rating.DeviceID, string) {
 // serve notes which box serves which window.
 func (w *world) serve(t testing.TB) {
 	t.Helper()
-	_, err := w.journal.Do(t.Context(), "operator test", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		for n := range boxes {
-			d, window := boxOf(n)
-			if window == "hand-made" {
-				continue
+	_, err := w.journal.Do(t.Context(), "operator test", "", journal.Act{Do: "fleet.test"},
+		func(ctx context.Context, tx *db.Tx, pos int64) error {
+			for n := range boxes {
+				d, window := boxOf(n)
+				if window == "hand-made" {
+					continue
+				}
+				if err := directory.Served(ctx, tx, d, rating.Window{ID: window, Generation: 1}, pos); err != nil {
+					return err
+				}
 			}
-			if err := directory.Served(ctx, tx, d, rating.Window{ID: window, Generation: 1}, pos); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,11 +231,15 @@ func (w *world) sum(t fails, a Ask) Table {
 func (w *world) dump(t fails) []string {
 	t.Helper()
 	var all []string
-	for _, text := range []string{"SELECT 'fact', item, body, '', '' FROM report_fact", "SELECT 'seen', project, item, body, '' FROM report_seen",
-		`SELECT 'count', CAST(split AS TEXT) || ' ' || CAST(grain AS TEXT) || ' ' || CAST(at AS TEXT), p.device || ' ' || p.window_id || ' ' || p.area || ' ' || p.unit,
-			of || ' ' || subject || ' ' || channel, CAST(served AS TEXT) || ' ' || CAST(asked AS TEXT) || ' ' || CAST(n1 AS TEXT) || ' ' || CAST(n2 AS TEXT) || ' ' ||
+	for _, text := range []string{"SELECT 'fact', item, body, '', '' FROM report_fact",
+		"SELECT 'seen', project, item, body, '' FROM report_seen",
+		`SELECT 'count', CAST(split AS TEXT) || ' ' || CAST(grain AS TEXT) || ' ' || CAST(at AS TEXT),
+			p.device || ' ' || p.window_id || ' ' || p.area || ' ' || p.unit,
+			of || ' ' || subject || ' ' || channel, CAST(served AS TEXT) || ' ' || CAST(asked AS TEXT) || ' ' || CAST(n1 AS TEXT) || ' ' || CAST(n2
+				AS TEXT) || ' ' ||
 			CAST(n3 AS TEXT) || ' ' || CAST(n4 AS TEXT) || ' ' || CAST(n5 AS TEXT) FROM report_count c JOIN report_post p ON p.id = c.post`,
-		"SELECT 'order', CAST(order_id AS TEXT), CAST(part AS TEXT), CAST(at AS TEXT), body FROM report_order", "SELECT 'name', CAST(split AS TEXT), of, name, '' FROM report_name"} {
+		"SELECT 'order', CAST(order_id AS TEXT), CAST(part AS TEXT), CAST(at AS TEXT), body FROM report_order",
+		"SELECT 'name', CAST(split AS TEXT), of, name, '' FROM report_name"} {
 		rows, err := db.Query(context.Background(), w.db, func(s db.Scanner) (string, error) {
 			var x [5]string
 			err := s.Scan(&x[0], &x[1], &x[2], &x[3], &x[4])
@@ -275,7 +282,8 @@ func (c *chain) add(t fails, body rating.Body) uint64 {
 
 // batch returns some of the records, from 1.
 func (c *chain) batch(first, last int, received time.Time) journal.Entry {
-	return journal.Entry{Kind: journal.Batch, Source: string(c.device), Received: received.UnixMilli(), Epoch: c.epoch, First: uint64(first), Parts: c.raw[first-1 : last]}
+	return journal.Entry{Kind: journal.Batch, Source: string(c.device), Received: received.UnixMilli(), Epoch: c.epoch, First: uint64(first),
+		Parts: c.raw[first-1 : last]}
 }
 
 func (w *world) append(t fails, e journal.Entry) {

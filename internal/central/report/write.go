@@ -135,7 +135,8 @@ func (c *change) posts(ctx context.Context, tx *db.Tx) (map[Post]int64, error) {
 }
 
 func comparePosts(a, b Post) int {
-	return cmp.Or(cmp.Compare(a.Device, b.Device), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Window, b.Window), cmp.Compare(a.Area, b.Area),
+	return cmp.Or(cmp.Compare(a.Device, b.Device), cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Window, b.Window),
+		cmp.Compare(a.Area, b.Area),
 		cmp.Compare(a.Unit, b.Unit))
 }
 
@@ -168,7 +169,8 @@ func (c *change) write(ctx context.Context, tx *db.Tx, posts map[Post]int64, wal
 		text string
 		rows [][]any
 	}{
-		{"INSERT INTO report_fact (item, walk, body) VALUES ($1, $2, $3) ON CONFLICT (item) DO UPDATE SET walk = excluded.walk, body = excluded.body", facts},
+		{"INSERT INTO report_fact (item, walk, body) VALUES ($1, $2, $3) ON CONFLICT (item) DO UPDATE SET walk = excluded.walk, body = " +
+			"excluded.body", facts},
 		{"UPDATE report_fact SET walk = $1 WHERE item = $2 AND walk < $3", kept},
 		{"DELETE FROM report_fact WHERE item = $1", gone},
 		{"INSERT INTO report_seen (project, item, body) VALUES ($1, $2, $3) ON CONFLICT (project, item) DO UPDATE SET body = excluded.body", see},
@@ -200,17 +202,21 @@ func (c *change) writeCounts(ctx context.Context, tx *db.Tx, posts map[Post]int6
 			continue
 		}
 		key := []any{int64(k.split), k.grain, k.at, posts[k.post], k.of, string(k.subject), string(k.channel)}
-		rows = append(rows, append(key[:len(key):len(key)], a.Served, a.Asked, a.Levels[1], a.Levels[2], a.Levels[3]+a.Silent, a.Levels[4], a.Levels[5]))
+		rows = append(rows, append(key[:len(key):len(key)], a.Served, a.Asked, a.Levels[1], a.Levels[2], a.Levels[3]+a.Silent, a.Levels[4],
+			a.Levels[5]))
 		if a.lessens() {
 			empty = append(empty, key)
 		}
 	}
 	if err := tx.Each(ctx, `INSERT INTO report_count (split, grain, at, post, of, subject, channel, served, asked, n1, n2, n3, n4, n5)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (split, grain, at, post, of, subject, channel) DO UPDATE SET
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (split, grain, at, post, of, subject, channel) DO UPDATE
+			SET
 		served = report_count.served + excluded.served, asked = report_count.asked + excluded.asked, n1 = report_count.n1 + excluded.n1,
-		n2 = report_count.n2 + excluded.n2, n3 = report_count.n3 + excluded.n3, n4 = report_count.n4 + excluded.n4, n5 = report_count.n5 + excluded.n5`, rows); err != nil {
+		n2 = report_count.n2 + excluded.n2, n3 = report_count.n3 + excluded.n3, n4 = report_count.n4 + excluded.n4,
+			n5 = report_count.n5 + excluded.n5`, rows); err != nil {
 		return err
 	}
-	return tx.Each(ctx, `DELETE FROM report_count WHERE split = $1 AND grain = $2 AND at = $3 AND post = $4 AND of = $5 AND subject = $6 AND channel = $7
+	return tx.Each(ctx, `DELETE FROM report_count WHERE split = $1 AND grain = $2 AND at = $3 AND post = $4 AND of = $5 AND subject = $6
+		AND channel = $7
 		AND served = 0 AND asked = 0 AND n1 = 0 AND n2 = 0 AND n3 = 0 AND n4 = 0 AND n5 = 0`, empty)
 }

@@ -117,7 +117,8 @@ func (t *taking) records(l log, first, last uint64, forks bool) (map[uint64][][]
 		raw []byte
 	}
 	rows, err := db.Query(t.ctx, t.old, func(s db.Scanner) (r row, err error) { return r, s.Scan(&r.seq, &r.raw) },
-		"SELECT seq, raw FROM "+table+" WHERE device = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4", string(l.device), l.epoch, int64(first), int64(last))
+		"SELECT seq, raw FROM "+table+" WHERE device = $1 AND epoch = $2 AND seq BETWEEN $3 AND $4", string(l.device), l.epoch, int64(first),
+		int64(last))
 	if err != nil {
 		return nil, err
 	}

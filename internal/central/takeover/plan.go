@@ -52,7 +52,8 @@ func newPlan(ctx context.Context, path string) (p *plan, err error) {
 		return nil, err
 	}
 	err = p.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, `CREATE TABLE item (n INTEGER NOT NULL, received INTEGER NOT NULL, kind INTEGER NOT NULL, device TEXT NOT NULL,
+		_, err := tx.ExecContext(ctx, `CREATE TABLE item (n INTEGER NOT NULL, received INTEGER NOT NULL, kind INTEGER NOT NULL,
+			device TEXT NOT NULL,
 			epoch TEXT NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL, fork INTEGER NOT NULL, name BLOB NOT NULL,
 			PRIMARY KEY (received, kind, n)) WITHOUT ROWID`)
 		return err
@@ -82,7 +83,8 @@ func (p *plan) add(ctx context.Context, x item) error {
 	if x.fork {
 		fork = 1
 	}
-	p.rows = append(p.rows, []any{p.n, x.received, x.kind, string(x.device), x.epoch, int64(x.first), int64(x.count), fork, append([]byte{}, x.name...)})
+	p.rows = append(p.rows, []any{p.n, x.received, x.kind, string(x.device), x.epoch, int64(x.first), int64(x.count), fork,
+		append([]byte{}, x.name...)})
 	if len(p.rows) < together {
 		return nil
 	}
@@ -221,7 +223,8 @@ func (t *taking) unsigned(l log, text string, fork bool, signed func(mark) bool)
 
 // planPhones plans the ratings by phone, each sending as one.
 func (t *taking) planPhones() (err error) {
-	rows, err := t.old.QueryContext(t.ctx, "SELECT device, submission, min(at) FROM evaluation WHERE seq = 0 GROUP BY device, submission ORDER BY min(cursor)")
+	rows, err := t.old.QueryContext(t.ctx, "SELECT device, submission, min(at) FROM evaluation WHERE seq = 0 GROUP BY device, submission "+
+		"ORDER BY min(cursor)")
 	if err != nil {
 		return fmt.Errorf("ratings by phone: %w", err)
 	}

@@ -62,7 +62,8 @@ func (t *taking) run(f *fleet.Fleet) (err error) {
 		return err
 	}
 	if len(versions) != 1 || versions[0] != schema {
-		return fmt.Errorf("their schema is %v, this program reads %d; start the last version of centrald that wrote them once, which brings them to it", versions, schema)
+		return fmt.Errorf("their schema is %v, this program reads %d; start the last version of centrald that wrote them once, which brings "+
+			"them to it", versions, schema)
 	}
 	counted, err := db.Query(t.ctx, t.old, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
 		"SELECT (SELECT count(*) FROM record) + (SELECT count(*) FROM fork)")
@@ -173,7 +174,8 @@ func (t *taking) earlierKeys(d fleet.Device) error {
 		if d.Key.Equal(ed25519.PublicKey(k)) {
 			continue
 		}
-		e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: k, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()}, d.EnrolledAt.UnixMilli(), fmt.Sprintf("earlier %x", k))
+		e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: k, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()},
+			d.EnrolledAt.UnixMilli(), fmt.Sprintf("earlier %x", k))
 		if err != nil {
 			return err
 		}
@@ -203,7 +205,8 @@ func (t *taking) phone(x item) error {
 	}
 	sending := journal.Rating{Device: x.device, Name: string(x.name), Received: x.received}
 	for _, r := range rows {
-		e := rating.Evaluation{Subject: rating.Subject(r.subject), Case: r.project, Level: rating.Level(r.level), Channel: rating.Channel(r.channel), Text: r.text}
+		e := rating.Evaluation{Subject: rating.Subject(r.subject), Case: r.project, Level: rating.Level(r.level),
+			Channel: rating.Channel(r.channel), Text: r.text}
 		if e.Visit, err = rating.ParseVisitID(r.visit); err == nil {
 			err = json.Unmarshal([]byte(r.reasons), &e.Reasons)
 		}
@@ -226,7 +229,8 @@ type log struct {
 
 // batch enters records that came together. Without a key they are unsigned.
 func (t *taking) batch(b wire.Batch, key ed25519.PublicKey, received int64) error {
-	e := journal.Entry{Kind: journal.Batch, Source: string(b.Device), Received: received, Epoch: b.Epoch, First: b.First, Released: b.Released, Parts: b.Records}
+	e := journal.Entry{Kind: journal.Batch, Source: string(b.Device), Received: received, Epoch: b.Epoch, First: b.First, Released: b.Released,
+		Parts: b.Records}
 	if key != nil {
 		e.Key, e.Signature = key, b.Signature
 		t.Signed++

@@ -56,7 +56,8 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 					if e.Epoch != 0 {
 						epoch = e.Epoch.String()
 					}
-					got = append(got, fmt.Sprintf("%s %s %d %s %s %s %d %s %s", e.Device, epoch, e.Seq, e.Visit, e.Subject, e.Case, e.Level, e.Channel, e.Status))
+					got = append(got, fmt.Sprintf("%s %s %d %s %s %s %d %s %s", e.Device, epoch, e.Seq, e.Visit, e.Subject, e.Case, e.Level, e.Channel,
+						e.Status))
 				}
 				slices.Sort(got)
 				if diff := cmp.Diff(want, got); diff != "" {
@@ -70,15 +71,16 @@ func TestOldBooksStandAsTheyStood(t *testing.T) {
 	}
 }
 
-// decidedAnew returns how evaluations stand by today's rules. The old ones looked at the cases that a visit's own record called completed; by
-// article 14 a matter is completed or rated over its whole life, and the answer to a batch holds for all that was filed with it.
+// decidedAnew returns how evaluations stand by today's rules. The old ones looked at the cases that a visit's own record called completed;
+// by article 14 a matter is completed or rated over its whole life, and the answer to a batch holds for all that was filed with it.
 func decidedAnew(t *testing.T, file string, old []string) []string {
 	t.Helper()
 	if file != "books-decide-as-the-history-does.db.gz" {
 		return old
 	}
 	for from, to := range map[string]string{
-		"box-1 00000000000003e9 4 0000000000000067 matter  1 keypad counted": "later",   // an earlier answer holds for its cases, whatever was known of them then
+		// an earlier answer holds for its cases, whatever was known of them then
+		"box-1 00000000000003e9 4 0000000000000067 matter  1 keypad counted": "later",
 		"box-2  0 000000000000025a matter  2 phone counted":                  "later",   // the same
 		"box-1 00000000000003f0 2 0000000000000325 matter  3 keypad later":   "unasked", // it counts if the rest of its cases are completed
 		"box-2 00000000000003ea 5 00000000000000ca matter  3 keypad later":   "unasked", // the same
@@ -93,8 +95,8 @@ func decidedAnew(t *testing.T, file string, old []string) []string {
 	return old
 }
 
-// interrupted ends a run when it first tells of its progress, which is before it reads the books, and another at the last: what it has left does not
-// disturb the next.
+// interrupted ends a run when it first tells of its progress, which is before it reads the books, and another at the last: what it has left
+// does not disturb the next.
 func interrupted(t *testing.T, old string, c *inspect.Centre) {
 	t.Helper()
 	for _, last := range []bool{false, true} {
@@ -173,7 +175,8 @@ func TestOldBooksOfAnEarlierSchemaAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close() }()
-	if _, err := takeover.Run(t.Context(), path, c.Journal, c.Fleet, func(int64, int64) {}); err == nil || !strings.Contains(err.Error(), "their schema is [0]") {
+	if _, err := takeover.Run(t.Context(), path, c.Journal, c.Fleet, func(int64, int64) {}); err == nil ||
+		!strings.Contains(err.Error(), "their schema is [0]") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -173,7 +173,8 @@ func (c *Call) LookThrough(a account.Action, object, reason string) error {
 func (c *Call) look(a account.Action, domain, object, reason string) error {
 	reason = strings.TrimSpace(reason)
 	if n := utf8.RuneCountInString(reason); n < leastReason || n > mostReason {
-		return &Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
+		return &Refusal{Status: http.StatusUnprocessableEntity,
+			Words: fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
 	}
 	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: domain}, nil)
 }

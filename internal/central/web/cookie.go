@@ -17,7 +17,8 @@ const (
 // browserLife is how long a browser is known.
 const browserLife = 180 * 24 * time.Hour
 
-// cookieName returns a cookie's name. Over HTTPS its prefix makes browsers hold it to this host; on loopback without TLS there is no such prefix.
+// cookieName returns a cookie's name. Over HTTPS its prefix makes browsers hold it to this host; on loopback without TLS there is no such
+// prefix.
 func (s *Site) cookieName(r *http.Request, name string) string {
 	if s.client(r).https {
 		return "__Host-" + name
@@ -27,7 +28,8 @@ func (s *Site) cookieName(r *http.Request, name string) string {
 
 // setCookie is Lax, since who comes back from a provider of OpenID Connect comes from another site. Nothing is changed by GET.
 func (c *Call) setCookie(name, value string, life time.Duration) {
-	k := &http.Cookie{Name: c.site.cookieName(c.R, name), Value: value, Path: "/", HttpOnly: true, Secure: c.site.client(c.R).https, SameSite: http.SameSiteLaxMode}
+	k := &http.Cookie{Name: c.site.cookieName(c.R, name), Value: value, Path: "/", HttpOnly: true, Secure: c.site.client(c.R).https,
+		SameSite: http.SameSiteLaxMode}
 	if k.MaxAge = int(life / time.Second); value == "" {
 		k.MaxAge = -1
 	}

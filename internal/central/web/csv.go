@@ -51,7 +51,8 @@ func (s *Sheet) End() error {
 	return s.w.Error()
 }
 
-// Whole ends an answer that is sent while it is made. After an error the browser sees a failure, so that no half file passes for a whole one.
+// Whole ends an answer that is sent while it is made. After an error the browser sees a failure, so that no half file passes for a whole
+// one.
 func (c *Call) Whole(err error) error {
 	if err == nil {
 		return nil
@@ -64,7 +65,8 @@ func (c *Call) Whole(err error) error {
 
 // Inert returns a cell's text so that no spreadsheet computes it: what begins like a formula begins with an apostrophe.
 func Inert(s string) string {
-	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r\n") || strings.HasPrefix(s, "＝") || strings.HasPrefix(s, "＋") || strings.HasPrefix(s, "－") || strings.HasPrefix(s, "＠") {
+	if s != "" && strings.ContainsAny(s[:1], "=+-@\t\r\n") || strings.HasPrefix(s, "＝") || strings.HasPrefix(s, "＋") ||
+		strings.HasPrefix(s, "－") || strings.HasPrefix(s, "＠") {
 		return "'" + s
 	}
 	return s

@@ -22,7 +22,8 @@ const parts = "parts.html"
 type pages map[string]*template.Template
 
 func parsePages(sections []Section) (pages, error) {
-	layout, err := template.New("layout.html").Funcs(template.FuncMap{"clock": Clock, "role": account.Role.Chinese}).ParseFS(frame, "layout.html")
+	layout, err := template.New("layout.html").Funcs(template.FuncMap{"clock": Clock, "role": account.Role.Chinese}).
+		ParseFS(frame, "layout.html")
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,8 @@ type asset struct {
 }
 
 func (s *Site) addAssets(section string, files fs.FS) error {
-	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".png": "image/png"}
+	kinds := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
+		".png": "image/png"}
 	names, err := fs.Glob(files, "*")
 	if err != nil {
 		return err

@@ -131,7 +131,8 @@ func (c *Call) Body(v any) error {
 func (c *Call) Query(known ...string) error {
 	for name, values := range c.R.URL.Query() {
 		if !slices.Contains(known, name) || len(values) != 1 {
-			return &Refusal{Words: fmt.Sprintf("参数 %q 不认识或重复。The parameter is unknown or stands twice; known are %s.", name, strings.Join(known, ", "))}
+			return &Refusal{Words: fmt.Sprintf("参数 %q 不认识或重复。The parameter is unknown or stands twice; known are %s.", name,
+				strings.Join(known, ", "))}
 		}
 	}
 	return nil
@@ -156,7 +157,8 @@ func (c *Call) Limit() (int, error) {
 	return n, nil
 }
 
-// Listed is a part of a list. Next is the cursor of the following part, empty at the end. A part may be short, even empty, and not the last.
+// Listed is a part of a list. Next is the cursor of the following part, empty at the end. A part may be short, even empty, and not the
+// last.
 type Listed[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next"`

@@ -15,8 +15,8 @@ type client struct {
 	local bool // it is this machine, and nothing says that somebody else asks through it
 }
 
-// client reads X-Forwarded-For and X-Forwarded-Proto where a trusted proxy wrote them. The nearest address that is no such proxy is the client's:
-// what stands before it anybody may have written.
+// client reads X-Forwarded-For and X-Forwarded-Proto where a trusted proxy wrote them. The nearest address that is no such proxy is the
+// client's: what stands before it anybody may have written.
 func (s *Site) client(r *http.Request) client {
 	c := client{https: r.TLS != nil}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

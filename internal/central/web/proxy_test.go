@@ -10,7 +10,8 @@ import (
 	"haochaping/internal/central/web/webtest"
 )
 
-// This machine is only who says nothing of others: what a proxy passes on, known or not, is never asked for by this machine, whatever it lacks.
+// This machine is only who says nothing of others: what a proxy passes on, known or not, is never asked for by this machine, whatever it
+// lacks.
 func TestThisMachine(t *testing.T) {
 	w := webtest.New(t)
 	var local, secure bool

@@ -33,8 +33,8 @@ type Route struct {
 	Method string // GET, POST, …
 	Path   string // as http.ServeMux has it
 	Action account.Action
-	// Object returns what the request is about, by the address alone. ErrNotFound says that there is none. Nil: the page is a list, which shows what
-	// May lets through.
+	// Object returns what the request is about, by the address alone. ErrNotFound says that there is none. Nil: the page is a list, which
+	// shows what May lets through.
 	Object func(*Call) (account.Object, error)
 	Public bool // for everybody: signing in, health
 	Before bool // also for everybody on loopback until there is an account

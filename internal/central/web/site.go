@@ -58,7 +58,8 @@ func New(cfg Config, sections ...Section) (*Site, error) {
 	if len(cfg.FrameAncestors) > 0 {
 		frames = strings.Join(cfg.FrameAncestors, " ")
 	}
-	s.csp = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors " + frames
+	s.csp = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; " +
+		"base-uri 'none'; frame-ancestors " + frames
 	var err error
 	if s.pages, err = parsePages(sections); err != nil {
 		return nil, fmt.Errorf("the pages: %w", err)
@@ -100,7 +101,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 	if !s.hostAllowed(r.Host) {
-		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name to admin.hosts.")
+		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name "+
+			"to admin.hosts.")
 		return
 	}
 	if err := s.origin.Check(r); err != nil {

@@ -23,8 +23,8 @@ func areText(all url.Values) bool {
 	return true
 }
 
-// text reports that something in a request is no text, of which a database would say that it cannot be read. A form is read here where the route has
-// the small bound of all; what is uploaded, and what programs send, is left to the route.
+// text reports that something in a request is no text, of which a database would say that it cannot be read. A form is read here where the
+// route has the small bound of all; what is uploaded, and what programs send, is left to the route.
 func (c *Call) text() error {
 	if !isText(c.R.URL.Path) {
 		return ErrNotFound

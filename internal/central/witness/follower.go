@@ -18,8 +18,8 @@ import (
 	"haochaping/internal/keptfile"
 )
 
-// ErrInconsistent says that the centre has shown a head that does not go on from the one that is known: rows under that one were changed, or
-// taken away.
+// ErrInconsistent says that the centre has shown a head that does not go on from the one that is known: rows under that one were changed,
+// or taken away.
 var ErrInconsistent = errors.New("the centre's journal does not go on from the head that is known")
 
 // ErrOtherOrigin says that the centre's journal has another name than the head that is known, as after a backup was restored.
@@ -154,7 +154,8 @@ func (f *Follower) get(ctx context.Context, path string, most int64) (b []byte, 
 	}
 	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	if res.StatusCode == http.StatusNotFound {
-		return nil, fmt.Errorf("ask the centre for %s: nothing is at %s; the address must end in /seal, and a new centre signs its first head within a minute",
+		return nil, fmt.Errorf("ask the centre for %s: nothing is at %s; the address must end in /seal, and a new centre signs its first head "+
+			"within a minute",
 			path, r.URL)
 	}
 	if res.StatusCode != http.StatusOK {

@@ -23,7 +23,8 @@ type Seal interface {
 	Restores(context.Context) ([]journal.Proof, error)
 }
 
-// Handler serves /checkpoint, /tile/8/L/N, and /restores, the proofs of the rows by which the journal goes on under another name. It is safe for concurrent use.
+// Handler serves /checkpoint, /tile/8/L/N, and /restores, the proofs of the rows by which the journal goes on under another name. It is
+// safe for concurrent use.
 func Handler(s Seal) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /checkpoint", func(w http.ResponseWriter, r *http.Request) {

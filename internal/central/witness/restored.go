@@ -16,12 +16,13 @@ import (
 // maxRestores bounds the bytes in which a centre says from what it goes on.
 const maxRestores = 1 << 20
 
-// restored reports why a head of another name does not go on from the one before, and what was lost if it does. That needs somebody's word, and a row under
-// the centre's head that says from what it goes on; what that row says is left must be there.
+// restored reports why a head of another name does not go on from the one before, and what was lost if it does. That needs somebody's word,
+// and a row under the centre's head that says from what it goes on; what that row says is left must be there.
 func (f *Follower) restored(ctx context.Context, before, now journal.Checkpoint) (Accepted, error) {
 	a := Accepted{Checkpoint: now, Before: before}
 	if f.AcceptOrigin != now.Origin {
-		return a, fmt.Errorf("%w: %s, it was %s; ask the centre why, and accept it by this name if the answer is a good one", ErrOtherOrigin, now.Origin, before.Origin)
+		return a, fmt.Errorf("%w: %s, it was %s; ask the centre why, and accept it by this name if the answer is a good one", ErrOtherOrigin,
+			now.Origin, before.Origin)
 	}
 	head, acts, err := f.restores(ctx, now)
 	if err != nil {
@@ -55,7 +56,8 @@ func (f *Follower) restored(ctx context.Context, before, now journal.Checkpoint)
 	return a, err
 }
 
-// restores returns what the centre's rows say from what it goes on, and the signed head under which they are, which is the given one or a later one.
+// restores returns what the centre's rows say from what it goes on, and the signed head under which they are, which is the given one or a
+// later one.
 func (f *Follower) restores(ctx context.Context, now journal.Checkpoint) (head journal.Checkpoint, acts []journal.Restored, err error) {
 	text, err := f.get(ctx, "restores", maxRestores)
 	if err != nil {

@@ -112,11 +112,15 @@ func TestAWitnessFollowsAndCountersigns(t *testing.T) {
 func TestAWitnessFindsWhatAnOperatorWithAllKeysHasChanged(t *testing.T) {
 	const other = "(SELECT leaf FROM entry e WHERE e.pos = 9)"
 	for name, text := range map[string]string{
-		"changed":   "UPDATE entry SET leaf = " + other + " WHERE pos = 500",
-		"removed":   "DELETE FROM entry WHERE pos = 500; UPDATE entry SET pos = -pos WHERE pos > 500; UPDATE entry SET pos = -pos - 1 WHERE pos < 0; UPDATE head SET size = 599",
+		"changed": "UPDATE entry SET leaf = " + other + " WHERE pos = 500",
+		"removed": "DELETE FROM entry WHERE pos = 500; UPDATE entry SET pos = -pos WHERE pos > 500; UPDATE entry SET pos = -pos - 1 WHERE " +
+			"pos < 0; UPDATE head SET size = 599",
 		"shortened": "DELETE FROM entry WHERE pos > 590; UPDATE head SET size = 590",
-		"inserted":  "UPDATE entry SET pos = -pos WHERE pos >= 500; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry SELECT 500, kind, source, name, received, log, first, last, released, signer, signature, through, quarantine, leaf, packed, body FROM entry WHERE pos = 9; UPDATE head SET size = 601",
-		"exchanged": "UPDATE entry SET pos = -1 WHERE pos = 500; UPDATE entry SET pos = 500 WHERE pos = 501; UPDATE entry SET pos = 501 WHERE pos = -1",
+		"inserted": "UPDATE entry SET pos = -pos WHERE pos >= 500; UPDATE entry SET pos = -pos + 1 WHERE pos < 0; INSERT INTO entry SELECT " +
+			"500, kind, source, name, received, log, first, last, released, signer, signature, through, quarantine, leaf, packed, body FROM entry " +
+			"WHERE pos = 9; UPDATE head SET size = 601",
+		"exchanged": "UPDATE entry SET pos = -1 WHERE pos = 500; UPDATE entry SET pos = 500 WHERE pos = 501; UPDATE entry SET pos = 501 WHERE " +
+			"pos = -1",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCentre(t)

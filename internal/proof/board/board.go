@@ -126,7 +126,8 @@ dd bs=4096 <&3 2>/dev/null | sh >&3 2>&1 # through a pipe, for a terminal would 
 
 // prepare makes the first file system and the device tree.
 func (b *Board) prepare(ctx context.Context, o Options) error {
-	ram, err := initramfs(ctx, o.Parts, append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "uhid", "ftdi_sio"}, modules...), initScript)
+	ram, err := initramfs(ctx, o.Parts,
+		append([]string{"gpio_keys", "virtio_input", "evdev", "usbhid", "xhci_pci", "hid_generic", "uhid", "ftdi_sio"}, modules...), initScript)
 	if err != nil {
 		return fmt.Errorf("make the first file system: %w", err)
 	}
@@ -134,7 +135,8 @@ func (b *Board) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	// QEMU describes its machine; only the names of the GPIO lines are missing.
-	if _, err := tool(ctx, "", nil, "qemu-system-aarch64", append([]string{"-M", "virt,dumpdtb=" + b.at("virt.dtb")}, o.Parts.processor()...)...); err != nil {
+	if _, err := tool(ctx, "", nil, "qemu-system-aarch64",
+		append([]string{"-M", "virt,dumpdtb=" + b.at("virt.dtb")}, o.Parts.processor()...)...); err != nil {
 		return err
 	}
 	text, err := tool(ctx, "", nil, "dtc", "-q", "-I", "dtb", "-O", "dts", b.at("virt.dtb"))

@@ -113,14 +113,16 @@ func TestWiring(t *testing.T) {
 	h.eventually("the missing line in the log", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "RATE9") })
 	h.sh("kill $(cat /tmp/ratingd.pid); sed -i s/RATE9/RATE5/ /data/ratingd.toml")
 	h.sh("exec 9< /data/ratingd.toml; ratingd -config /data/ratingd.toml <&9 > /tmp/ratingd.log 2>&1 & echo $! > /tmp/ratingd.pid")
-	h.eventually("who holds the busy line", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "GPIO Key Poweroff") })
+	h.eventually("who holds the busy line", time.Minute,
+		func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "GPIO Key Poweroff") })
 	if to := h.sh("readlink /proc/$(cat /tmp/ratingd.pid)/fd/0"); to != "/data/ratingd.toml" {
 		t.Errorf("file descriptor 0 is %s", to)
 	}
 	// The box asks by its QR code meanwhile, once it was told its window.
 	h.eventually("the box that says so", time.Minute, func() bool { return strings.Contains(h.status(), `"fault"`) })
 	h.eventually("a visit at its window", time.Minute, func() bool {
-		return strings.Contains(h.sh(`wget -q -O - --header 'Content-Type: application/json' --post-data '{"subjects":["staff"]}' http://127.0.0.1:8377/v1/visits || true`), `"id"`)
+		return strings.Contains(h.sh(`wget -q -O - --header 'Content-Type: application/json' --post-data '{"subjects":["staff"]}' `+
+			`http://127.0.0.1:8377/v1/visits || true`), `"id"`)
 	})
 	h.readQR("fault", true)
 }
@@ -155,7 +157,8 @@ func TestCardReader(t *testing.T) {
 	if err := os.WriteFile(roster, []byte("[[member]]\nid = \"0417\"\nname = \"王丽\"\ncard = \"0012345678\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.centrald("device", "add", "-id", device, "-key", base64.RawURLEncoding.EncodeToString(h.key), "-hall", "市民中心", "-window", "A07", "-name", "综合窗口7号", "-sign-in", "-roster", roster)
+	h.centrald("device", "add", "-id", device, "-key", base64.RawURLEncoding.EncodeToString(h.key), "-hall", "市民中心", "-window", "A07", "-name",
+		"综合窗口7号", "-sign-in", "-roster", roster)
 	state := func(what, want string) {
 		t.Helper()
 		h.eventually(what, time.Minute, func() bool { return strings.Contains(h.status(), want) })
@@ -312,7 +315,8 @@ func TestHardwareGoesAndReturns(t *testing.T) {
 
 	connector := h.sh("ls -d /sys/class/drm/card0-*/status | head -1")
 	h.sh("echo off > " + connector)
-	h.eventually("the lost screen in the log", time.Minute, func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "the screen is lost") })
+	h.eventually("the lost screen in the log", time.Minute,
+		func() bool { return strings.Contains(h.sh("cat /tmp/ratingd.log"), "the screen is lost") })
 	want[h.visit()] = 3
 	h.press("RATE3", 3) // the keys do without
 	h.sh("echo on > " + connector)

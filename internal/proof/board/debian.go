@@ -74,7 +74,8 @@ func fetch(ctx context.Context, dir, flavour string) error {
 			return err
 		}
 	}
-	config := fmt.Sprintf("APT::Architecture %q;\nAPT::Architectures { %q; };\nDir::State %q;\nDir::State::lists %q;\nDir::State::status %q;\nDir::Cache %q;\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n"+sources,
+	config := fmt.Sprintf("APT::Architecture %q;\nAPT::Architectures { %q; };\nDir::State %q;\nDir::State::lists %q;\n"+
+		"Dir::State::status %q;\nDir::Cache %q;\nAPT::Sandbox::User \"root\";\nAcquire::Languages \"none\";\n"+sources,
 		architecture, architecture, dir+"/apt", dir+"/apt/lists", dir+"/apt/status", dir+"/apt/cache")
 	for name, text := range map[string]string{"apt/status": "", "apt/apt.conf": config, "apt/sources.list": debian13} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

@@ -132,7 +132,8 @@ func (r *deviceRun) obey(what string) {
 func (r *deviceRun) taps(key int, closed time.Duration, times int, late bool) {
 	r.t.Helper()
 	if late {
-		r.sh("rm -f /tmp/enough; { while [ ! -e /tmp/enough ]; do kill -STOP $(cat /tmp/device.pid); sleep 0.1; kill -CONT $(cat /tmp/device.pid); " +
+		r.sh("rm -f /tmp/enough; { while [ ! -e /tmp/enough ]; do kill -STOP $(cat /tmp/device.pid); sleep 0.1; kill -CONT $(cat " +
+			"/tmp/device.pid); " +
 			"sleep 0.02; done; touch /tmp/done; } > /dev/null 2>&1 &")
 	}
 	r.sh("sleep 3") // a key that goes up and down for ten seconds without a pause is stuck

@@ -73,7 +73,8 @@ func newHall(t *testing.T, configure string) *hall {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf("device = %q\nstate = \"/data/state\"\nlink.base = \"https://rate.example.com\"\nscreen.fonts = []\n", device) +
-		fmt.Sprintf("uplink.broker = \"mqtt://10.0.2.2:%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\nvisit.wait = \"10m\"\nvisit.thanks = \"10s\"\nwindow_api.loopback_without_token = true\n", port, centre) +
+		fmt.Sprintf("uplink.broker = \"mqtt://10.0.2.2:%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\nvisit.wait = \"10m\"\n"+
+			"visit.thanks = \"10s\"\nwindow_api.loopback_without_token = true\n", port, centre) +
 		configure
 	if err := os.WriteFile(filepath.Join(h.staging, "ratingd.toml"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
@@ -94,8 +95,9 @@ func needTools(t *testing.T) {
 	if os.Getenv("BOARD") == "" {
 		t.Skip("this boots machines: run it with \"make board\"")
 	}
-	for program, pack := range map[string]string{"qemu-system-aarch64": "qemu-system-arm", "dtc": "device-tree-compiler", "mkfs.ext4": "e2fsprogs",
-		"depmod": "kmod", "apt-get": "apt", "dpkg-deb": "dpkg", "zbarimg": "zbar-tools"} {
+	for program, pack := range map[string]string{"qemu-system-aarch64": "qemu-system-arm", "dtc": "device-tree-compiler",
+		"mkfs.ext4": "e2fsprogs",
+		"depmod":    "kmod", "apt-get": "apt", "dpkg-deb": "dpkg", "zbarimg": "zbar-tools"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if _, err := os.Stat("/sbin/" + program); err == nil {
 				continue
@@ -128,7 +130,8 @@ func (h *hall) build(architecture, program string) {
 func (h *hall) startCentre() {
 	h.t.Helper()
 	addresses := filepath.Join(h.dir, "addresses.json")
-	config := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n",
+	config := fmt.Sprintf("state = %q\naddresses_file = %q\n[broker]\nlisten = \"127.0.0.1:0\"\n[rate]\nlisten = \"127.0.0.1:0\"\n[admin]\n"+
+		"listen = \"127.0.0.1:0\"\n",
 		filepath.Join(h.dir, "centre"), addresses)
 	if err := os.WriteFile(filepath.Join(h.dir, "centrald.toml"), []byte(config), 0o600); err != nil {
 		h.t.Fatal(err)
@@ -155,7 +158,8 @@ func (h *hall) startCentre() {
 // centrald runs a command of the centre.
 func (h *hall) centrald(args ...string) string {
 	h.t.Helper()
-	c := exec.CommandContext(h.t.Context(), filepath.Join(h.dir, "centrald"), append([]string{"-config", filepath.Join(h.dir, "centrald.toml")}, args...)...)
+	c := exec.CommandContext(h.t.Context(), filepath.Join(h.dir, "centrald"),
+		append([]string{"-config", filepath.Join(h.dir, "centrald.toml")}, args...)...)
 	out, err := c.Output()
 	if err != nil {
 		h.t.Fatalf("centrald %v: %v", args, err)
@@ -184,7 +188,8 @@ func (h *hall) own(b *Board, err error) {
 		if h.t.Failed() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log; ratingctl log -config /data/ratingd.toml | tail -20; journalctl -b --no-pager | tail -50; true"); err == nil {
+			if log, err := b.Sh(ctx, "cat /tmp/ratingd.log; ratingctl log -config /data/ratingd.toml | tail -20; journalctl -b --no-pager | tail "+
+				"-50; true"); err == nil {
 				h.t.Logf("the box said:\n%s", log)
 			}
 			h.t.Logf("its console ends with\n%s", b.Console(20))
@@ -235,11 +240,12 @@ func (h *hall) status() string {
 	return h.sh("wget -q -O - http://127.0.0.1:8377/v1/status || true")
 }
 
-// visit opens a visit from the window's PC, gives the citizen the time to read the question, and returns the visit's id: a press in the first
-// 200 ms is no answer.
+// visit opens a visit from the window's PC, gives the citizen the time to read the question, and returns the visit's id: a press in the
+// first 200 ms is no answer.
 func (h *hall) visit() rating.VisitID {
 	h.t.Helper()
-	answer := h.sh(`wget -q -O - --header 'Content-Type: application/json' --post-data '{"subjects":["staff"]}' http://127.0.0.1:8377/v1/visits`)
+	answer := h.sh(`wget -q -O - --header 'Content-Type: application/json' --post-data '{"subjects":["staff"]}' ` +
+		`http://127.0.0.1:8377/v1/visits`)
 	var v struct{ ID rating.VisitID }
 	if err := json.Unmarshal([]byte(answer), &v); err != nil {
 		h.t.Fatalf("open a visit: %v: %s", err, answer)

@@ -32,7 +32,8 @@ func (a *archive) entry(name string, mode int, content []byte) {
 			a.out.WriteByte(0)
 		}
 	}
-	fmt.Fprintf(&a.out, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", a.inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name)+1, 0)
+	fmt.Fprintf(&a.out, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", a.inode, mode, 0, 0, 1, 0, len(content), 0, 0, 0, 0,
+		len(name)+1, 0)
 	a.out.WriteString(name + "\x00")
 	pad()
 	a.out.Write(content)

@@ -34,7 +34,8 @@ func Unpack(ctx context.Context, archive, folder string) error {
 		return err
 	}
 	systemd := filepath.Join(folder, "etc", "systemd", "system")
-	for _, link := range []string{"serial-getty@ttyS0.service", "serial-getty@hvc0.service", "serial-getty@hvc1.service", "getty@tty1.service", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_reap.service", "getty-static.service"} {
+	for _, link := range []string{"serial-getty@ttyS0.service", "serial-getty@hvc0.service", "serial-getty@hvc1.service", "getty@tty1.service",
+		"apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_reap.service", "getty-static.service"} {
 		if err := os.Symlink("/dev/null", filepath.Join(systemd, link)); err != nil { // masked: the lines are the test's
 			return err
 		}

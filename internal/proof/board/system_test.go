@@ -52,7 +52,8 @@ keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",l
 	if err != nil || len(all) != 1 {
 		t.Fatalf("packages %q, %v", all, err)
 	}
-	for to, from := range map[string]string{"ratingd.deb": all[0], "ratingd.toml": filepath.Join(h.staging, "ratingd.toml"), "device.key": filepath.Join(h.staging, "state", "device.key")} {
+	for to, from := range map[string]string{"ratingd.deb": all[0], "ratingd.toml": filepath.Join(h.staging, "ratingd.toml"),
+		"device.key": filepath.Join(h.staging, "state", "device.key")} {
 		b, err := os.ReadFile(from)
 		if err == nil {
 			b = []byte(strings.Replace(string(b), `state = "/data/state"`, `state = "/var/lib/ratingd"`, 1))
@@ -68,7 +69,8 @@ keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",l
 
 	h.startSystem()
 	t.Logf("the installation says:\n%s", h.shFor(4*time.Minute, "DEBIAN_FRONTEND=noninteractive dpkg -i /root/ratingd.deb"))
-	h.sh("cp /root/ratingd.toml /etc/ratingd.toml && install -o ratingd -g ratingd -m 600 /root/device.key /var/lib/ratingd/device.key && ratingd -check-config && sync")
+	h.sh("cp /root/ratingd.toml /etc/ratingd.toml && install -o ratingd -g ratingd -m 600 /root/device.key /var/lib/ratingd/device.key && " +
+		"ratingd -check-config && sync")
 	h.board.PowerOff()
 
 	// The clock of the machine is this computer's, which may have other things to do: what the unit needs is held against what the
@@ -115,7 +117,8 @@ keys.map = [{key="S1",level=5},{key="S2",level=4},{key="S3",level=3},{key="S4",l
 func (h *hall) startSystem() {
 	h.t.Helper()
 	h.boots++
-	b, err := StartSystem(h.t.Context(), Options{Parts: h.parts, Disk: h.disk(), Log: filepath.Join(h.dir, "console-"+strconv.Itoa(h.boots)+".log")})
+	b, err := StartSystem(h.t.Context(), Options{Parts: h.parts, Disk: h.disk(),
+		Log: filepath.Join(h.dir, "console-"+strconv.Itoa(h.boots)+".log")})
 	h.own(b, err)
 }
 

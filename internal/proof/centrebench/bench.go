@@ -104,14 +104,17 @@ func (b *box) rate() ([][]byte, error) {
 	at := rating.Stamp{Boot: 1, Mono: int64(b.visit) * 60_000, Wall: 1_790_000_000_000 + int64(b.visit)*60_000, Synced: true}
 	id := rating.VisitID(sum(string(b.id), b.visit))
 	project := fmt.Sprintf("6201%s%09d", b.id, b.visit)
-	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
-		Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
-		Staff:  rating.Staff{ID: "0417", Name: "王丽", Department: "市公安局"},
-		Cases:  []rating.Case{{ProjectNo: project, TaskCode: "11620100MB0153721", TaskName: "居民身份证换领", Completed: true}}}
+	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+		Window:   rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 1},
+		Staff:    rating.Staff{ID: "0417", Name: "王丽", Department: "市公安局"},
+		Cases:    []rating.Case{{ProjectNo: project, TaskCode: "11620100MB0153721", TaskName: "居民身份证换领", Completed: true}}}
 	var all [][]byte
 	for _, body := range []rating.Body{rating.VisitBody(at, v),
-		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5, Channel: rating.Keypad, WaitedMS: 3200}),
-		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated, Rated: []rating.Subject{rating.MatterSubject}})} {
+		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: 5, Channel: rating.Keypad,
+			WaitedMS: 3200}),
+		rating.OutcomeBody(at.Add(9*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated,
+			Rated: []rating.Subject{rating.MatterSubject}})} {
 		raw, err := b.add(body)
 		if err != nil {
 			return nil, err
@@ -201,11 +204,13 @@ func newPlace(ctx context.Context, dir string, engine db.Engine, name string) (*
 }
 
 func openJournal(ctx context.Context, d *db.DB) (*journal.Journal, error) {
-	return journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	return journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: rand.Reader, Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler)})
 }
 
 // take reads, verifies and appends payloads as ingest does, on all cores, with so many under way, and returns how long it took.
-func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.PublicKey, payloads [][]byte, underWay int) (time.Duration, error) {
+func (p *place) take(ctx context.Context, keys map[rating.DeviceID]ed25519.PublicKey, payloads [][]byte, underWay int) (time.Duration,
+	error) {
 	began := time.Now()
 	lanes := make([]chan []byte, runtime.GOMAXPROCS(0))
 	t := taking{p: p, keys: keys, room: make(chan struct{}, underWay), failed: make(chan error, 1)}
@@ -283,7 +288,8 @@ func (t *taking) some(ctx context.Context, payloads [][]byte) error {
 			return err
 		}
 		hashes := w.Hashes()
-		signed[i] = journal.Signed{Key: t.keys[w.Device], Text: wire.BatchText(w.Device, w.Epoch, w.First, w.Released, hashes), Signature: w.Signature}
+		signed[i] = journal.Signed{Key: t.keys[w.Device], Text: wire.BatchText(w.Device, w.Epoch, w.First, w.Released, hashes),
+			Signature: w.Signature}
 		entries[i] = journal.Entry{Kind: journal.Batch, Source: string(w.Device), Received: 1_790_000_000_000, Key: t.keys[w.Device],
 			Signature: w.Signature, Epoch: w.Epoch, First: w.First, Released: w.Released, Parts: w.Records, Hashes: hashes}
 	}

@@ -63,7 +63,8 @@ func (b *bench) project(ctx context.Context, p *place) error {
 		}
 		took, busy = took+d, busy+processor()-before
 	}
-	say(p.name, yard.Seconds()/took.Seconds(), "%d records of %d boxes: %.0f/s projected, %.1f µs of this program's processor time each; yardstick %.0f/s",
+	say(p.name, yard.Seconds()/took.Seconds(), "%d records of %d boxes: %.0f/s projected, %.1f µs of this program's processor time each; "+
+		"yardstick %.0f/s",
 		records, boxes, float64(records)/took.Seconds(), float64(busy.Microseconds())/float64(records), float64(records)/yard.Seconds())
 	return nil
 }

@@ -115,7 +115,8 @@ func (h *history) live(ctx context.Context, when string) error {
 	}
 	made := processor() - before - taken
 	perVisit := func(d time.Duration) float64 { return float64(d.Microseconds()) / messages }
-	say(h.p.name+"_visit_us_"+when, perVisit(taken+made), "µs of this program's processor time a visit: %.0f for the journal, %.0f for the books",
+	say(h.p.name+"_visit_us_"+when, perVisit(taken+made), "µs of this program's processor time a visit: %.0f for the journal, %.0f for the "+
+		"books",
 		perVisit(taken), perVisit(made))
 	return nil
 }
@@ -140,7 +141,8 @@ func (h *history) fill(ctx context.Context, visits int) error {
 		}
 		projected += d
 		fmt.Fprintf(os.Stderr, "%d visits after %s: %s for the journal, %s for the books, the last %d of them %s\n", done+part*perMessage,
-			time.Since(began).Round(time.Second), journalled.Round(time.Second), projected.Round(time.Second), part*perMessage, d.Round(time.Millisecond))
+			time.Since(began).Round(time.Second), journalled.Round(time.Second), projected.Round(time.Second), part*perMessage,
+			d.Round(time.Millisecond))
 	}
 	say(h.p.name+"_fill_s", (journalled + projected).Seconds(), "%d visits: %.0f s into the journal, %.0f s into the books",
 		visits, journalled.Seconds(), projected.Seconds())

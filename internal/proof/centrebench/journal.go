@@ -17,7 +17,8 @@ func timed(f func()) time.Duration {
 }
 
 // messages lets boxes write in turn, some visits a message, while more of them are wanted.
-func messages(boxes, visits int, wanted func(messages, records int) bool) (keys map[rating.DeviceID]ed25519.PublicKey, payloads, records [][]byte, err error) {
+func messages(boxes, visits int, wanted func(messages, records int) bool) (keys map[rating.DeviceID]ed25519.PublicKey, payloads,
+	records [][]byte, err error) {
 	keys = make(map[rating.DeviceID]ed25519.PublicKey)
 	var all []*box
 	for n := range boxes {
@@ -55,12 +56,13 @@ func (b *bench) backlog(ctx context.Context, p *place) error {
 		return err
 	}
 	rate := float64(len(records)) / took.Seconds()
-	say(p.name, rate/yard, "%d records: %.0f/s in batches of 198, decoded, verified, hashed, entered and sealed; yardstick %.0f/s", len(records), rate, yard)
+	say(p.name, rate/yard, "%d records: %.0f/s in batches of 198, decoded, verified, hashed, entered and sealed; yardstick %.0f/s",
+		len(records), rate, yard)
 	return nil
 }
 
-// live gives the journal messages of one visit from many boxes, with one of each under way, as the brokers' configurations allow, and compares with a plain transaction a message, in rounds, so that both meet
-// the same machine.
+// live gives the journal messages of one visit from many boxes, with one of each under way, as the brokers' configurations allow, and
+// compares with a plain transaction a message, in rounds, so that both meet the same machine.
 func (b *bench) live(ctx context.Context, p *place) error {
 	const boxes, rounds, share = 1000, 10, 10 // of the messages the yardstick gets one in ten
 	keys, payloads, records, err := messages(boxes, 1, func(messages, _ int) bool { return messages < b.messages })
@@ -85,7 +87,8 @@ func (b *bench) live(ctx context.Context, p *place) error {
 		took, busy = took+d, busy+processor()-before
 	}
 	rate, plain := float64(len(payloads))/took.Seconds(), float64(written/3)/yard.Seconds()
-	say(p.name, rate/plain, "%d messages of three records from %d boxes, one of each under way: %.0f/s, %.0f µs of this program's processor time each; yardstick %.0f/s",
+	say(p.name, rate/plain, "%d messages of three records from %d boxes, one of each under way: %.0f/s, %.0f µs of this program's processor "+
+		"time each; yardstick %.0f/s",
 		len(payloads), boxes, rate, float64(busy.Microseconds())/float64(len(payloads)), plain)
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 // sheet is how many pixels of CSS are between the margins of a sheet of A4.
 const sheet = 718
 
-// CheckPrint reports what of the page that the tab shows would be cut off on paper, and what is of no use there. It keeps the sheets where HCP_SCREENSHOTS
-// says.
+// CheckPrint reports what of the page that the tab shows would be cut off on paper, and what is of no use there. It keeps the sheets where
+// HCP_SCREENSHOTS says.
 func CheckPrint(t *testing.T, ctx context.Context, page string) {
 	t.Helper()
 	media := func(name string) chromedp.Action[chromedp.Void] {

@@ -52,7 +52,8 @@ func output(t *testing.T, c *exec.Cmd) string {
 // TestSpectral lints the descriptions with the rules of OpenAPI and AsyncAPI; a warning is a fault.
 func TestSpectral(t *testing.T) {
 	needNode(t)
-	lint := exec.Command(filepath.Join(modules, ".bin/spectral"), "lint", "--fail-severity", "warn", "--ruleset", root+"/.ci/npm/spectral.yaml", root+"/docs/asyncapi.yaml")
+	lint := exec.Command(filepath.Join(modules, ".bin/spectral"), "lint", "--fail-severity", "warn", "--ruleset",
+		root+"/.ci/npm/spectral.yaml", root+"/docs/asyncapi.yaml")
 	for _, path := range apis() {
 		lint.Args = append(lint.Args, root+path)
 	}

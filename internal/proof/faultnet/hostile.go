@@ -32,7 +32,8 @@ func Portal(client net.Conn, _ func() (net.Conn, error)) {
 		return
 	}
 	const page = "<html><head><title>登录</title></head><body>请输入手机号码上网</body></html>"
-	_, _ = fmt.Fprintf(client, "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/login\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", len(page), page)
+	_, _ = fmt.Fprintf(client, "HTTP/1.1 302 Found\r\nLocation: http://10.0.0.1/login\r\nContent-Type: text/html\r\nContent-Length: %d\r\n"+
+		"\r\n%s", len(page), page)
 	_, _ = io.Copy(io.Discard, client)
 }
 

@@ -57,7 +57,8 @@ func (c *centre) hand(b *box, again bool) {
 	}
 	for first < len(b.records) {
 		last := min(first+200, len(b.records))
-		_, err := c.journal.Append(context.Background(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Epoch: epoch, First: uint64(first) + 1,
+		_, err := c.journal.Append(context.Background(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Epoch: epoch,
+			First: uint64(first) + 1,
 			Parts: b.records[first:last], Received: c.now().UnixMilli()}, nil)
 		must(c.t, err)
 		first = last

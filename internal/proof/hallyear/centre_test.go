@@ -65,7 +65,8 @@ func newCentre(t *testing.T, begin time.Time, g *gateway) *centre {
 	must(t, err)
 	sender.Within(2 * time.Minute)
 	quiet := slog.New(slog.DiscardHandler)
-	c.deadlines, err = deadline.Open(t.Context(), deadline.Config{Journal: c.journal, Books: c.books, Calendar: days, Defaults: true, Gateway: sender, Text: "{matter} {letter}",
+	c.deadlines, err = deadline.Open(t.Context(), deadline.Config{Journal: c.journal, Books: c.books, Calendar: days, Defaults: true,
+		Gateway: sender, Text: "{matter} {letter}",
 		Secret: []byte("secret"), Holder: "here", Now: c.now, Logger: quiet})
 	must(t, err)
 	c.room, err = intake.Open(t.Context(), c.journal)
@@ -74,7 +75,8 @@ func newCentre(t *testing.T, begin time.Time, g *gateway) *centre {
 	must(t, err)
 	door := cases.Door{Tokens: anybody{}, Logger: quiet}
 	links := intake.Links{Keeper: keeper, Base: "https://rate.example.com", Now: c.now}
-	hotline := intake.Hotline{Door: door, Journal: c.journal, Requests: c.deadlines, Cases: c.books, Keys: map[string]rating.Level{"1": 5, "2": 4, "3": 3, "4": 2, "5": 1}}
+	hotline := intake.Hotline{Door: door, Journal: c.journal, Requests: c.deadlines, Cases: c.books,
+		Keys: map[string]rating.Level{"1": 5, "2": 4, "3": 3, "4": 2, "5": 1}}
 	c.doors.Handle("/v1/cases", cases.Handler(cases.Config{Door: door, Journal: c.journal, Books: c.books}))
 	c.doors.Handle("/v1/answers", intake.Handler(intake.Config{Door: door, Journal: c.journal}))
 	c.doors.Handle("/v1/links", intake.LinksHandler(door, links))
@@ -83,7 +85,8 @@ func newCentre(t *testing.T, begin time.Time, g *gateway) *centre {
 	c.doors.Handle("/v1/visits", intake.Terminals{Door: door, Room: c.room, Links: links, Books: c.books}.Handler())
 	reasons, err := rating.BuiltInCatalogue()
 	must(t, err)
-	c.page, err = ratepage.New(ratepage.Config{Journal: c.journal, Books: c.books, Links: keeper, Terminals: c.room, Reasons: reasons, Logger: quiet, Now: c.now, Random: rand.Reader})
+	c.page, err = ratepage.New(ratepage.Config{Journal: c.journal, Books: c.books, Links: keeper, Terminals: c.room, Reasons: reasons,
+		Logger: quiet, Now: c.now, Random: rand.Reader})
 	must(t, err)
 	return c
 }

@@ -9,7 +9,8 @@ import (
 // visit serves somebody at a window: one case, some filed at once, or what belongs to one event of life.
 func (p *play) visit(b *box) {
 	now := p.clock.Load()
-	v := rating.Visit{ID: rating.VisitID(len(b.records)+1)<<16 | rating.VisitID(p.n&0xffff), Window: b.window, Staff: rating.Staff{ID: "0417"}, Opener: rating.OpenedByPC, WaitSec: 60,
+	v := rating.Visit{ID: rating.VisitID(len(b.records)+1)<<16 | rating.VisitID(p.n&0xffff), Window: b.window, Staff: rating.Staff{ID: "0417"},
+		Opener: rating.OpenedByPC, WaitSec: 60,
 		Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject}}
 	var here []*matter
 	done, asks := true, said{channel: "keypad"}
@@ -90,10 +91,12 @@ func (p *play) keys(b *box, v rating.Visit, here []*matter, asks said) {
 			p.answers(x)
 		}
 		if p.often(50) {
-			seq := p.record(b, rating.EvaluationBody(b.stamp(at), rating.Evaluation{Visit: v.ID, Subject: s, Level: rating.Level(level), Channel: rating.Keypad}))
+			seq := p.record(b, rating.EvaluationBody(b.stamp(at),
+				rating.Evaluation{Visit: v.ID, Subject: s, Level: rating.Level(level), Channel: rating.Keypad}))
 			if p.often(10) { // it was the wrong key
 				level = 1 + p.random.IntN(5)
-				p.record(b, rating.EvaluationBody(b.stamp(at+3*second), rating.Evaluation{Visit: v.ID, Subject: s, Level: rating.Level(level), Channel: rating.Keypad, Replaces: seq}))
+				p.record(b, rating.EvaluationBody(b.stamp(at+3*second),
+					rating.Evaluation{Visit: v.ID, Subject: s, Level: rating.Level(level), Channel: rating.Keypad, Replaces: seq}))
 			}
 			heard(at, level)
 		}
@@ -160,7 +163,8 @@ func (p *play) afterwards(m *matter, completed int64) {
 // byDoor has a portal hand on what somebody has answered there, some of it later and twice.
 func (p *play) byDoor(m *matter, at int64, channel string) {
 	level, key := 1+p.random.IntN(5), p.name("a")
-	body := map[string]any{"answers": []any{map[string]any{"area": m.area[:6], "project_no": m.project, "level": level, "channel": channel, "given_at": written(at)}}}
+	body := map[string]any{"answers": []any{map[string]any{"area": m.area[:6], "project_no": m.project, "level": level, "channel": channel,
+		"given_at": written(at)}}}
 	p.twice(at, func() { p.ask("portal", "/v1/answers", key, body) })
 	p.answers(said{at: at, level: level, channel: channel, area: m.area, number: m.project, door: true})
 }
@@ -189,7 +193,8 @@ func (p *play) twice(at int64, do func()) {
 func (p *play) voice(m *matter, at int64) {
 	level, id := 1+p.random.IntN(5), p.name("call")
 	p.twice(at, func() {
-		p.ask("hotline", "/v1/voice/keys", "", map[string]any{"id": id, "key": fmt.Sprint(6 - level), "pressed_at": written(at), "area": m.area[:6], "project_no": m.project})
+		p.ask("hotline", "/v1/voice/keys", "", map[string]any{"id": id, "key": fmt.Sprint(6 - level), "pressed_at": written(at),
+			"area": m.area[:6], "project_no": m.project})
 	})
 	p.answers(said{at: at, level: level, channel: "voice", area: m.area, number: m.project, door: true})
 }
@@ -216,7 +221,8 @@ func (p *play) terminal(m *matter) {
 	if p.isStill(now) || !p.often(60) {
 		return
 	}
-	got := p.ask("kiosk", "/v1/visits", p.name("v"), map[string]any{"cases": []any{map[string]any{"area": m.area[:6], "project_no": m.project, "task_name": m.project, "completed": true}}})
+	got := p.ask("kiosk", "/v1/visits", p.name("v"),
+		map[string]any{"cases": []any{map[string]any{"area": m.area[:6], "project_no": m.project, "task_name": m.project, "completed": true}}})
 	level := 1 + p.random.IntN(5)
 	p.at(now+p.between(10*second, 2*minute), func() {
 		if p.isStill(p.clock.Load()) {

@@ -31,8 +31,8 @@ type said struct {
 
 func (m matter) key() string { return m.area + " " + m.project }
 
-// outcome is what has become of a case: open, completed, default, or rated. Levels are those of the earliest answers: two forms on paper of one day are of
-// one time, and which of them counts is nobody's to say.
+// outcome is what has become of a case: open, completed, default, or rated. Levels are those of the earliest answers: two forms on paper of
+// one day are of one time, and which of them counts is nobody's to say.
 type outcome struct {
 	state  string
 	levels []int

@@ -125,7 +125,8 @@ func (p *play) file(batch, theme string) *matter {
 
 // fact is what a business system says of a case.
 func (p *play) fact(m *matter, completed, asOf int64, corrects bool) map[string]any {
-	f := map[string]any{"area": m.area[:6], "project_no": m.project, "task_code": m.task, "task_name": m.project, "as_of": written(asOf), "corrects": corrects}
+	f := map[string]any{"area": m.area[:6], "project_no": m.project, "task_code": m.task, "task_name": m.project, "as_of": written(asOf),
+		"corrects": corrects}
 	for field, value := range map[string]string{"contact": m.number, "batch": m.batch, "theme": m.theme} {
 		if value != "" && !corrects {
 			f[field] = value

@@ -53,7 +53,8 @@ func (s size) play(t *testing.T, seed uint64) {
 	t.Logf("seed %d", seed)
 	days, err := readNotices("../../rating/calendar/2025.json", "../../rating/calendar/2026.json")
 	must(t, err)
-	p := &play{size: s, random: rand.New(rand.NewPCG(seed, 1)), days: days, cases: make(map[string]*matter), persons: make(map[string]said), stopped: make(map[string]bool)}
+	p := &play{size: s, random: rand.New(rand.NewPCG(seed, 1)), days: days, cases: make(map[string]*matter), persons: make(map[string]said),
+		stopped: make(map[string]bool)}
 	p.centre = newCentre(t, s.first, newGateway(seed))
 	must(t, p.deadlines.Once(t.Context())) // defaults are on before the first case
 	for n := range s.windows {
@@ -123,7 +124,8 @@ func (p *play) compare(end int64) {
 		t.Errorf("figures %+v, %v, want %v", f, err, states)
 	}
 	p.reminders()
-	t.Logf("%d cases: %v; what counts came by %v; evaluations %v; %d persons; %d messages", len(p.cases), states, channels, standings, len(should), len(p.gateway.asked))
+	t.Logf("%d cases: %v; what counts came by %v; evaluations %v; %d persons; %d messages", len(p.cases), states, channels, standings,
+		len(should), len(p.gateway.asked))
 	for _, c := range append([]rating.Channel{rating.Keypad, rating.Phone}, rating.Channels()...) {
 		if channels[string(c)] == 0 {
 			t.Errorf("nothing that counts came by %s; the play proves nothing of it", c)

@@ -180,7 +180,8 @@ func (w *world) receive(boxes []*author) (stop func(), err error) {
 			return
 		}
 		through[b.Device] = b.Last()
-		payload, err := wire.Seal(key, wire.AckPurpose, &wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last(), Head: b.Head(), Time: time.Now().UnixMilli()})
+		payload, err := wire.Seal(key, wire.AckPurpose, &wire.Ack{Device: b.Device, Epoch: b.Epoch, Through: b.Last(), Head: b.Head(),
+			Time: time.Now().UnixMilli()})
 		if err != nil {
 			log.Print(err)
 			return

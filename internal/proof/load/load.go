@@ -122,7 +122,8 @@ func (w *world) measure(ctx context.Context, o options, all []*terminal, batches
 		return err
 	}
 	m.stop()
-	r := result{o: o, batches: batches, sent: sent, whole: time.Since(start), backlog: batches - int(first) + 1, resent: int(again.Load()), took: took, m: m}
+	r := result{o: o, batches: batches, sent: sent, whole: time.Since(start), backlog: batches - int(first) + 1, resent: int(again.Load()),
+		took: took, m: m}
 	return r.print(out)
 }
 

@@ -38,7 +38,8 @@ type terminal struct {
 
 // newTerminal returns a terminal with batches of some visits each that are signed and encoded.
 func newTerminal(a *author, batches, visits int) (*terminal, error) {
-	t := &terminal{device: a.device, packets: make([][]byte, batches), records: uint64(visits * recordsPerVisit), due: make([]time.Time, 0, batches)}
+	t := &terminal{device: a.device, packets: make([][]byte, batches), records: uint64(visits * recordsPerVisit),
+		due: make([]time.Time, 0, batches)}
 	topic := wire.Topic(a.device, wire.RecordsChannel)
 	for i := range t.packets {
 		payload, err := a.next(visits)

@@ -21,12 +21,14 @@ func bodies(device rating.DeviceID, n int, id rating.VisitID) []rating.Body {
 	return []rating.Body{
 		rating.VisitBody(at, rating.Visit{
 			ID: id, Window: window, Staff: rating.Staff{ID: "620123", Name: "王丽"}, Grouping: rating.Single,
-			Cases:    []rating.Case{{ProjectNo: fmt.Sprintf("620100-%s-%d", device, n), TaskCode: "11620100MB01", TaskName: "身份证换领", Completed: true}},
+			Cases: []rating.Case{{ProjectNo: fmt.Sprintf("620100-%s-%d", device, n), TaskCode: "11620100MB01", TaskName: "身份证换领",
+				Completed: true}},
 			Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Opener: rating.OpenedByPC, WaitSec: 60,
 		}),
 		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{
 			Visit: id, Subject: rating.MatterSubject, Level: rating.Level(1 + n%5), Channel: rating.Keypad, WaitedMS: 4000}),
-		rating.OutcomeBody(at.Add(5*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated, Rated: []rating.Subject{rating.MatterSubject}}),
+		rating.OutcomeBody(at.Add(5*time.Second), rating.Closing{Visit: id, Outcome: rating.Rated,
+			Rated: []rating.Subject{rating.MatterSubject}}),
 	}
 }
 

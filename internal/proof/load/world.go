@@ -60,7 +60,8 @@ func newWorld(ctx context.Context, dir string, o options) (w *world, err error) 
 	if w.broker, err = startBroker(ctx, dir, w.address); err != nil {
 		return w, err
 	}
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.url = \"mqtt://%s\"\nlog_level = \"warn\"\n%s\n",
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n"+
+		"broker.url = \"mqtt://%s\"\nlog_level = \"warn\"\n%s\n",
 		filepath.Join(dir, "centre"), filepath.Join(dir, "addresses.json"), w.address, o.config)
 	return w, os.WriteFile(w.config, []byte(text), 0o600)
 }
@@ -127,7 +128,8 @@ func (w *world) enrol(ctx context.Context, boxes []*author) (err error) {
 	lines := csv.NewWriter(f)
 	all := [][]string{{"id", "key", "window", "hall", "name"}}
 	for i, b := range boxes {
-		all = append(all, []string{string(b.device), base64.RawURLEncoding.EncodeToString(b.public()), fmt.Sprintf("w%d", i%100), "市民中心政务服务大厅", "综合窗口"})
+		all = append(all, []string{string(b.device), base64.RawURLEncoding.EncodeToString(b.public()), fmt.Sprintf("w%d", i%100), "市民中心政务服务大厅",
+			"综合窗口"})
 	}
 	if err := errors.Join(lines.WriteAll(all), f.Close()); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package pgserver runs PostgreSQL servers for tests and proofs: clusters of their own in temporary folders, reached through a socket there, so
-// that none meets another one or the machine's own server. It needs Debian's package postgresql.
+// Package pgserver runs PostgreSQL servers for tests and proofs: clusters of their own in temporary folders, reached through a socket
+// there, so that none meets another one or the machine's own server. It needs Debian's package postgresql.
 package pgserver
 
 import (
@@ -188,7 +188,8 @@ func (s *Server) Standby() (*Server, error) {
 		return nil, err
 	}
 	x.options = append(x.options, "hot_standby=on")
-	out, err := s.Command("pg_basebackup", "-h", s.Dir, "-U", "postgres", "-D", x.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync").CombinedOutput()
+	out, err := s.Command("pg_basebackup", "-h", s.Dir, "-U", "postgres", "-D", x.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync").
+		CombinedOutput()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("pg_basebackup: %w\n%s", err, out), x.Close())
 	}

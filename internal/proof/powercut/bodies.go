@@ -76,8 +76,9 @@ func (b *bodies) outcome() rating.Body {
 func (b *bodies) visit(cases int) rating.Body {
 	b.n++
 	v := rating.Visit{ID: b.id(), Window: rating.Window{ID: "A12", Name: "综合受理12号窗口", Hall: "市民中心政务服务大厅", Generation: 3},
-		Staff: rating.Staff{ID: "0417", Name: "王芳"}, Grouping: rating.Single, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
-		Opener: rating.OpenedByPC, WaitSec: 60}
+		Staff: rating.Staff{ID: "0417", Name: "王芳"}, Grouping: rating.Single,
+		Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+		Opener:   rating.OpenedByPC, WaitSec: 60}
 	for i := range cases {
 		v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprintf("62010220261123%06d", b.n*200+uint64(i)),
 			TaskCode: "11620102MB0417001X", TaskName: "居民身份证换领", Completed: true})

@@ -63,7 +63,8 @@ const catchWithin = 30
 func Catch(ctx context.Context, b Build, seed uint64) (Table, error) {
 	t, err := Run(ctx, Plan{Build: b, Cuts: catchWithin, Seed: seed, Until: Missing})
 	if err == nil && t.Breaches[Missing] == 0 {
-		err = fmt.Errorf("the build %q, which loses records, was not caught in %d cuts of seed %d: the proof proves nothing (%s)", b, t.Cuts, seed, t.Last)
+		err = fmt.Errorf("the build %q, which loses records, was not caught in %d cuts of seed %d: the proof proves nothing (%s)", b, t.Cuts,
+			seed, t.Last)
 	}
 	return t, err
 }

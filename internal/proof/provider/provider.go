@@ -1,5 +1,5 @@
-// Package provider runs a real provider of OpenID Connect, that of Zitadel's certified library, on loopback: people sign in there with name and password,
-// and it says their groups. It is for tests.
+// Package provider runs a real provider of OpenID Connect, that of Zitadel's certified library, on loopback: people sign in there with name
+// and password, and it says their groups. It is for tests.
 package provider
 
 import (
@@ -50,7 +50,8 @@ func Start(redirects ...string) (*Provider, error) {
 	p := &Provider{Issuer: "http://" + listener.Addr().String(), people: make(map[string]Person)}
 	client := storage.WebClient(ClientID, Secret, redirects...)
 	kept := storing{storage.NewStorageWithClients(p, map[string]*storage.Client{ClientID: client}), p}
-	provider, err := op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true, AuthMethodPost: true, SupportedScopes: []string{"openid", "profile"}},
+	provider, err := op.NewProvider(&op.Config{CryptoKey: sha256.Sum256([]byte("test")), CodeMethodS256: true, AuthMethodPost: true,
+		SupportedScopes: []string{"openid", "profile"}},
 		kept, op.StaticIssuer(p.Issuer), op.WithAllowInsecure())
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -81,7 +82,8 @@ func (p *Provider) Set(x Person) {
 	p.people[x.ID] = x
 }
 
-// SignIn does at the provider what a person's browser does from the address to which the centre has sent it, and returns where the provider sends it back.
+// SignIn does at the provider what a person's browser does from the address to which the centre has sent it, and returns where the provider
+// sends it back.
 func (p *Provider) SignIn(away, login string) (back string, err error) {
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	next := func(r *http.Response, err error) (string, error) {

@@ -1,5 +1,5 @@
-// Package simulation says how long tests play histories that they draw: a short form in make test, and the long one, in which what is rare comes
-// too, in make simulate.
+// Package simulation says how long tests play histories that they draw: a short form in make test, and the long one, in which what is rare
+// comes too, in make simulate.
 package simulation
 
 import (

@@ -65,11 +65,13 @@ func newBox(dir, name string, l *line, rate, centreKey, program string, cuts boo
 	}
 	b.keypad, b.tty = keypad, tty
 	config := filepath.Join(dir, "ratingd.toml")
-	text := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nkeys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = \"byte\"\n",
+	text := fmt.Sprintf("device = %q\nstate = %q\naddresses_file = %q\nkeys.source = \"serial\"\nkeys.serial.port = %q\n"+
+		"keys.serial.profile = \"byte\"\n",
 		name, b.state, filepath.Join(dir, "addresses.json"), tty.Name()) +
 		"keys.map = [{key=\"0x35\",level=5},{key=\"0x34\",level=4},{key=\"0x33\",level=3},{key=\"0x32\",level=2},{key=\"0x31\",level=1}]\n" +
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n" +
-		fmt.Sprintf("visit.wait = \"5s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = \"\"\n", rate) +
+		fmt.Sprintf("visit.wait = \"5s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
+			"window_api.loopback_without_token = true\noperations.socket = \"\"\n", rate) +
 		fmt.Sprintf("uplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"3s\"\n", l.addr(), centreKey)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -149,7 +151,8 @@ func (b *box) sees(ctx context.Context, id string, level rating.Level) bool {
 }
 
 func (b *box) openVisit(ctx context.Context) string {
-	const body = `{"staff":{"id":"0417","name":"王芳"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB0417001X","task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
+	const body = `{"staff":{"id":"0417","name":"王芳"},"cases":[{"project_no":"6201022026000001","task_code":"11620102MB0417001X",` +
+		`"task_name":"居住证办理","completed":false}],"subjects":["staff"]}`
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.p.where("window_api")+"/v1/visits", strings.NewReader(body))
 	if err != nil {
 		return ""

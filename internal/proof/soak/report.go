@@ -45,7 +45,8 @@ func (w *world) report(ctx context.Context, out io.Writer, d time.Duration, seed
 	say("box       visits  thanked  in the books  twice  lost  invented  keys out of service  slowest thanks")
 	for _, b := range w.boxes {
 		v := b.compare(entries)
-		say("%-8s%8d%9d%14d%7d%6d%10d%21d%16s", b.name, v.visits, v.thanked, v.inBooks, v.twice, v.lost, v.invented, b.faults, b.slowest.Round(time.Millisecond))
+		say("%-8s%8d%9d%14d%7d%6d%10d%21d%16s", b.name, v.visits, v.thanked, v.inBooks, v.twice, v.lost, v.invented, b.faults,
+			b.slowest.Round(time.Millisecond))
 		sum.visits, sum.thanked, sum.inBooks = sum.visits+v.visits, sum.thanked+v.thanked, sum.inBooks+v.inBooks
 		sum.twice, sum.lost, sum.invented, sum.other = sum.twice+v.twice, sum.lost+v.lost, sum.invented+v.invented, sum.other+v.other
 		sum.details = append(sum.details, v.details...)

@@ -40,7 +40,8 @@ func newWorld(ctx context.Context, dir, source string, boxes int, postgres bool)
 			err = errors.Join(err, w.shut())
 		}
 	}()
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "haochaping/cmd/ratingd", "haochaping/cmd/centrald", "haochaping/cmd/ratingctl")
+	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "haochaping/cmd/ratingd", "haochaping/cmd/centrald",
+		"haochaping/cmd/ratingctl")
 	build.Dir, build.Env = source, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return w, fmt.Errorf("build: %w\n%s", err, out)
@@ -118,7 +119,8 @@ func (w *world) startCentre() error {
 		return err
 	}
 	state, addresses, config := filepath.Join(w.dir, "centre"), filepath.Join(w.dir, "centre.json"), filepath.Join(w.dir, "centrald.toml")
-	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nbroker.url = \"mqtt://%s\"\n", state, addresses, w.address)
+	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n"+
+		"broker.url = \"mqtt://%s\"\n", state, addresses, w.address)
 	if w.server != nil {
 		text = fmt.Sprintf("books = %q\n", w.url) + text
 	}
@@ -150,7 +152,8 @@ func (w *world) addBox(ctx context.Context, name string, i int, cuts bool) error
 			key = f
 		}
 	}
-	out, err = exec.CommandContext(ctx, filepath.Join(w.dir, "centrald"), "device", "-config", w.centre.args[1], "add", "-id", name, "-key", key,
+	out, err = exec.CommandContext(ctx, filepath.Join(w.dir, "centrald"), "device", "-config", w.centre.args[1], "add", "-id", name, "-key",
+		key,
 		"-hall", "市民中心政务服务大厅", "-window", fmt.Sprintf("w%d", i+1), "-name", fmt.Sprintf("综合窗口%d号", i+1), "-generation", "1").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("enrol %s: %w\n%s", name, err, out)

@@ -1,4 +1,5 @@
-// Package testkit is what the tests of several packages need alike: addresses that are free, and what programs have said. It starts nothing.
+// Package testkit is what the tests of several packages need alike: addresses that are free, and what programs have said. It starts
+// nothing.
 package testkit
 
 import (
@@ -14,7 +15,8 @@ import (
 // patience is how long something is waited for on a busy machine.
 const patience = time.Minute
 
-// FreeAddress returns an address of loopback at which nobody listens. Somebody else may take it meanwhile, which tests on one machine hardly ever do.
+// FreeAddress returns an address of loopback at which nobody listens. Somebody else may take it meanwhile, which tests on one machine
+// hardly ever do.
 func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,15 +15,16 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-// Follow opens the books at an address such as "sqlite:books.db" and has them follow a journal until the test ends or stop is called, which closes
-// their database.
+// Follow opens the books at an address such as "sqlite:books.db" and has them follow a journal until the test ends or stop is called, which
+// closes their database.
 func Follow(t testing.TB, j *journal.Journal, url string) (b *books.Books, stop func()) {
 	t.Helper()
 	d, err := db.Open(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err = books.Open(t.Context(), books.Config{DB: d, Journal: j, Holder: rand.Text(), Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+	b, err = books.Open(t.Context(), books.Config{DB: d, Journal: j, Holder: rand.Text(), Now: time.Now,
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

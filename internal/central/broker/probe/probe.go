@@ -137,7 +137,8 @@ func (t *trial) id(suffix string) string { return "centre-probe-" + t.token + "-
 func (t *trial) connect(suffix string, clean bool) (*peer, error) {
 	p := &peer{got: make(chan mqtt.Message, 256)}
 	p.Client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + t.broker.Host).SetClientID(t.id(suffix)).
-		SetUsername(t.Username).SetPassword(t.Password).SetProtocolVersion(4).SetCleanSession(clean).SetAutoReconnect(false).SetConnectRetry(false).
+		SetUsername(t.Username).SetPassword(t.Password).SetProtocolVersion(4).SetCleanSession(clean).SetAutoReconnect(false).
+		SetConnectRetry(false).
 		SetConnectTimeout(t.Limit).SetWriteTimeout(t.Limit).SetResumeSubs(false).
 		SetCustomOpenConnectionFn(t.open).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {

@@ -153,7 +153,8 @@ func TestNATS(t *testing.T) {
 				}
 			}()
 			r := probe(t, c.Address(0), broker.CentreName, "FOR-CENTRE")
-			if r.Delivers != Yes || r.Shared != No || r.Partitions != o.Partitions || r.Retained != Yes || r.Large != Yes || r.V5 != No || len(r.Unreadable) > 0 {
+			if r.Delivers != Yes || r.Shared != No || r.Partitions != o.Partitions || r.Retained != Yes || r.Large != Yes || r.V5 != No ||
+				len(r.Unreadable) > 0 {
 				t.Errorf("got %+v", r)
 			}
 			got := faults(r)

@@ -12,8 +12,8 @@ import (
 // Postgres is a running server.
 type Postgres struct{ *pgserver.Server }
 
-// StartPostgres starts a server that ends with the test. Without fsync it is fast; settings such as "fsync=on" go after those that make it so.
-// The test is skipped if PostgreSQL is not installed, and fails with CI=1.
+// StartPostgres starts a server that ends with the test. Without fsync it is fast; settings such as "fsync=on" go after those that make it
+// so. The test is skipped if PostgreSQL is not installed, and fails with CI=1.
 func StartPostgres(t testing.TB, settings ...string) Postgres {
 	t.Helper()
 	s, err := pgserver.New(append(pgserver.Fast(), settings...)...)

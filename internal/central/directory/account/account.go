@@ -90,7 +90,8 @@ const (
 func ParseLogin(s string) (string, error) {
 	s = strings.ToLower(strings.TrimSpace(s))
 	if len(s) < 2 || len(s) > maxLogin || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789._-@") != "" {
-		return "", fmt.Errorf("登录名 %q 不能用：请用 2 到 %d 个小写字母、数字或 . _ - @ (a sign-in name has 2 to %d small letters, digits, . _ - @)", s, maxLogin, maxLogin)
+		return "", fmt.Errorf("登录名 %q 不能用：请用 2 到 %d 个小写字母、数字或 . _ - @ (a sign-in name has 2 to %d small letters, digits, . _ - @)", s, maxLogin,
+			maxLogin)
 	}
 	return s, nil
 }
@@ -127,7 +128,8 @@ func (a *Accounts) Any(ctx context.Context) (yes bool, err error) {
 	return all[0] > 0, nil
 }
 
-const readAccount = `SELECT id, login, name, area, disabled, password, password_at, seed, step, coalesce(subject, ''), created_at, changed FROM account `
+const readAccount = `SELECT id, login, name, area, disabled, password, password_at, seed, step, coalesce(subject, ''), created_at, changed
+	FROM account `
 
 func scanAccount(s db.Scanner) (x Account, err error) {
 	var disabled int64
@@ -175,7 +177,8 @@ type By struct {
 }
 
 // do enters an act about an account.
-func (a *Accounts) do(ctx context.Context, by By, do, object, area string, data any, also func(ctx context.Context, tx *db.Tx, pos int64) error) error {
+func (a *Accounts) do(ctx context.Context, by By, do, object, area string, data any,
+	also func(ctx context.Context, tx *db.Tx, pos int64) error) error {
 	if len(by.Reason) > 4*maxReason {
 		return fmt.Errorf("理由太长 (the reason is too long): %d", len(by.Reason))
 	}
@@ -193,7 +196,8 @@ func (a *Accounts) do(ctx context.Context, by By, do, object, area string, data 
 			return fmt.Errorf("%s: %w", do, err)
 		}
 	}
-	_, err := a.cfg.Journal.Do(ctx, by.Account, "", journal.Act{Do: do, Object: object, Reason: by.Reason, By: by.Session, Data: text, Domain: area}, also)
+	_, err := a.cfg.Journal.Do(ctx, by.Account, "", journal.Act{Do: do, Object: object, Reason: by.Reason, By: by.Session, Data: text,
+		Domain: area}, also)
 	return err
 }
 
@@ -266,7 +270,8 @@ func (a *Accounts) Rename(ctx context.Context, by By, x Account, name, area stri
 		Area string `json:"area"`
 	}{area}
 	return a.do(ctx, by, "account.change", x.ID, area, data, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		return changed(tx.ExecContext(ctx, "UPDATE account SET name = $1, area = $2, changed = $3 WHERE id = $4 AND changed = $5", name, area, pos, x.ID, x.Changed))
+		return changed(tx.ExecContext(ctx, "UPDATE account SET name = $1, area = $2, changed = $3 WHERE id = $4 AND changed = $5", name, area,
+			pos, x.ID, x.Changed))
 	})
 }
 

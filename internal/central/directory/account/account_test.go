@@ -125,7 +125,8 @@ func TestSignIn(t *testing.T) {
 		seed, codes, enrolledNow := enrolled(t, w, x, first.Secret)
 		signedOut(t, w, "the session from before the second factor", first.Secret)
 		p, _, err = a.Session(ctx, enrolledNow.Secret, false)
-		if err != nil || !account.May(p, account.SeeEvaluations, account.Object{Area: "620102000000"}) || account.May(p, account.SeeEvaluations, account.Object{Area: "620200000000"}) {
+		if err != nil || !account.May(p, account.SeeEvaluations, account.Object{Area: "620102000000"}) ||
+			account.May(p, account.SeeEvaluations, account.Object{Area: "620200000000"}) {
 			t.Fatalf("with a second factor: %+v, %v", p, err)
 		}
 
@@ -206,7 +207,8 @@ func TestSecretsAreNotKept(t *testing.T) {
 	for _, r := range rows {
 		all = append(all, bytes.Join(append(r.Parts, []byte(r.Source)), nil)...)
 	}
-	for what, s := range map[string]string{"password": good, "seed": seed, "raw seed": string(raw), "recovery code": strings.ReplaceAll(codes[0], "-", ""), "session": e.Secret, "token": token} {
+	for what, s := range map[string]string{"password": good, "seed": seed, "raw seed": string(raw),
+		"recovery code": strings.ReplaceAll(codes[0], "-", ""), "session": e.Secret, "token": token} {
 		if bytes.Contains(all, []byte(s)) {
 			t.Errorf("the %s is readable", what)
 		}
@@ -216,8 +218,8 @@ func TestSecretsAreNotKept(t *testing.T) {
 	}
 }
 
-// Whoever guesses is slowed down more and more, and nobody is locked out: the pause is bounded, another address and a known browser get in, and
-// an account that does not exist costs and answers the same.
+// Whoever guesses is slowed down more and more, and nobody is locked out: the pause is bounded, another address and a known browser get in,
+// and an account that does not exist costs and answers the same.
 func TestBruteForce(t *testing.T) {
 	w := webtest.New(t)
 	ctx, a := t.Context(), w.Accounts
@@ -341,7 +343,8 @@ func TestWhatCountsAsFailure(t *testing.T) {
 	// Many accounts behind one address: none of them has failed more than once.
 	y := chosen(t, w)
 	for i := range 5 {
-		if _, err := a.SignIn(ctx, "nobody"+string(rune('a'+i)), good, account.Browser{Address: "192.0.2.200"}); !errors.Is(err, account.ErrWrong) {
+		if _, err := a.SignIn(ctx, "nobody"+string(rune('a'+i)), good, account.Browser{Address: "192.0.2.200"}); !errors.Is(err,
+			account.ErrWrong) {
 			t.Fatal(err)
 		}
 	}

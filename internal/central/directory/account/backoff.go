@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/central/db"
 )
 
-// How failures slow down whoever fails. Nobody is locked out: the pause never grows over longestPause, a browser that the account has signed in
-// with before has a count of its own, and a link from whoever looks after the account signs in at any time.
+// How failures slow down whoever fails. Nobody is locked out: the pause never grows over longestPause, a browser that the account has
+// signed in with before has a count of its own, and a link from whoever looks after the account signs in at any time.
 const (
 	freeAccount  = 5   // failures of an account or a known browser that cost nothing
 	freeCode     = 2   // codes after a right password that cost nothing; they count apart from the password's failures
@@ -132,7 +132,8 @@ func (a *Accounts) count(ctx context.Context, tx *db.Tx, who string, free, at in
 		return 0, &TooSoon{time.Duration(wait) * time.Millisecond}
 	}
 	n := all[0].many + 1
-	_, err = tx.ExecContext(ctx, "UPDATE account_failure SET many = $1, until = $2, last = $3 WHERE who = $4", n, at+pause(n, free).Milliseconds(), at, who)
+	_, err = tx.ExecContext(ctx, "UPDATE account_failure SET many = $1, until = $2, last = $3 WHERE who = $4", n,
+		at+pause(n, free).Milliseconds(), at, who)
 	return n, err
 }
 

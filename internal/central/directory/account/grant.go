@@ -51,7 +51,8 @@ func (a *Accounts) prepare(g *Grant) (err error) {
 }
 
 func insertGrant(ctx context.Context, tx *db.Tx, g Grant, source string) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO account_grant (id, account, role, scope, area, valid_from, valid_to, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO account_grant (id, account, role, scope, area, valid_from, valid_to, source) VALUES ($1, $2, "+
+		"$3, $4, $5, $6, $7, $8)",
 		g.ID, g.Account, string(g.Role), g.Scope, g.Area, g.From, g.To, source)
 	return err
 }
@@ -106,7 +107,8 @@ func (a *Accounts) Revoke(ctx context.Context, by By, g Grant) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE account SET changed = $1 WHERE id = $2", pos, g.Account); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE account_grant SET valid_to = $1 WHERE id = $2 AND (valid_to = 0 OR valid_to > $1)", max(at, g.From), g.ID)
+		_, err := tx.ExecContext(ctx, "UPDATE account_grant SET valid_to = $1 WHERE id = $2 AND (valid_to = 0 OR valid_to > $1)", max(at, g.From),
+			g.ID)
 		return err
 	})
 }

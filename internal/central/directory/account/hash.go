@@ -16,8 +16,8 @@ import (
 // ErrBusy says that more passwords wait to be checked than the machine checks soon.
 var ErrBusy = errors.New("too many sign-ins at once")
 
-// The cost of one password: 64 MiB passed over five times by one core, 200 to 500 ms on machines of 2015 to 2026 (docs/security.md has what was
-// measured). A hash names its own cost, so that old ones are still checked when these grow.
+// The cost of one password: 64 MiB passed over five times by one core, 200 to 500 ms on machines of 2015 to 2026 (docs/security.md has what
+// was measured). A hash names its own cost, so that old ones are still checked when these grow.
 const (
 	hashMemory  = 64 << 10 // KiB
 	hashPasses  = 5
@@ -102,7 +102,8 @@ func (h *Hasher) key(ctx context.Context, password string, salt []byte, c Cost, 
 
 func format(c Cost, salt, key []byte) string {
 	e := base64.RawStdEncoding
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, hashThreads, e.EncodeToString(salt), e.EncodeToString(key))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, hashThreads, e.EncodeToString(salt),
+		e.EncodeToString(key))
 }
 
 // parse is the inverse of format.

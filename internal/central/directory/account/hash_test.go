@@ -27,7 +27,8 @@ func TestFullCost(t *testing.T) {
 
 func TestDamagedHashes(t *testing.T) {
 	h := NewHasher(1, Cost{64, 1}, rand.Reader)
-	for _, bad := range []string{"x", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=999999999,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$", "$argon2id$v=19$m=64,t=0,p=1$AAAA$AAAA"} {
+	for _, bad := range []string{"x", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=999999999,t=1,p=1$AAAA$AAAA",
+		"$argon2id$v=19$m=64,t=1,p=1$AAAA$", "$argon2id$v=19$m=64,t=0,p=1$AAAA$AAAA"} {
 		if ok, err := h.Matches(t.Context(), "x", bad); ok || err == nil {
 			t.Errorf("%s: %v, %v", bad, ok, err)
 		}
@@ -67,7 +68,8 @@ func TestFlood(t *testing.T) {
 	if h.Made() != 0 {
 		t.Errorf("%d hashes were made past the one place", h.Made())
 	}
-	many, err := db.Query(t.Context(), d, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }, "SELECT coalesce(sum(many), 0) FROM account_failure")
+	many, err := db.Query(t.Context(), d, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT coalesce(sum(many), 0) FROM account_failure")
 	if err != nil || many[0] != 0 {
 		t.Errorf("%d failures were counted, %v", many[0], err)
 	}

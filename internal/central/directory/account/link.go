@@ -47,7 +47,8 @@ func (a *Accounts) Link(ctx context.Context, by By, x Account, opens Opens) (sec
 		if _, err := tx.ExecContext(ctx, "DELETE FROM account_link WHERE account = $1 OR ends_at <= $2", x.ID, a.now()); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO account_link (hash, account, opens, ends_at) VALUES ($1, $2, $3, $4)", hash, x.ID, string(opens), ends)
+		_, err := tx.ExecContext(ctx, "INSERT INTO account_link (hash, account, opens, ends_at) VALUES ($1, $2, $3, $4)", hash, x.ID,
+			string(opens), ends)
 		return err
 	})
 	return secret, err
@@ -97,8 +98,8 @@ func (a *Accounts) EnterByLink(ctx context.Context, secret string, b Browser) (E
 	return a.enter(ctx, x, "link", true, b, a.counters(x.Login, b), func(tx *db.Tx) error { return useLink(secret)(ctx, tx) })
 }
 
-// ChooseByLink sets the password by a link, forgets what failed with the old one, and ends all sessions. Whoever has a second factor then signs in
-// with it as always, and its failures stay counted.
+// ChooseByLink sets the password by a link, forgets what failed with the old one, and ends all sessions. Whoever has a second factor then
+// signs in with it as always, and its failures stay counted.
 func (a *Accounts) ChooseByLink(ctx context.Context, secret, password string, b Browser) error {
 	x, opens, err := a.LinkOf(ctx, secret)
 	if err != nil {
@@ -146,7 +147,8 @@ func (a *Accounts) Again(ctx context.Context, p Person, password string, b Brows
 }
 
 // setPassword keeps a new password's hash and ends the account's sessions but one, and its tokens.
-func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password string, but []byte, also func(context.Context, *db.Tx) error) error {
+func (a *Accounts) setPassword(ctx context.Context, by By, x Account, password string, but []byte,
+	also func(context.Context, *db.Tx) error) error {
 	if x.Subject != "" {
 		return ErrProvided
 	}

@@ -43,7 +43,8 @@ func TestRolesPage(t *testing.T) {
 
 // areas are some of a tree, the country last.
 func areas() []string {
-	return []string{"620000000000", "620100000000", "620102000000", "620102001000", "620102001001", "620200000000", "610000000000", "000000000000"}
+	return []string{"620000000000", "620100000000", "620102000000", "620102001000", "620102001001", "620200000000", "610000000000",
+		"000000000000"}
 }
 
 func drawGrant(t *rapid.T) Grant {
@@ -58,14 +59,17 @@ func drawGrant(t *rapid.T) Grant {
 
 func drawObject(t *rapid.T) Object {
 	some := rapid.SampledFrom([]string{"", "one", "other"})
-	return Object{Area: rapid.SampledFrom(append(areas(), "", "62", "62010200000x")).Draw(t, "area"), Units: rapid.SliceOfN(some, 0, 3).Draw(t, "units"),
-		Hall: some.Draw(t, "hall"), Staff: some.Draw(t, "staff"), Account: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "account"),
+	return Object{Area: rapid.SampledFrom(append(areas(), "", "62", "62010200000x")).Draw(t, "area"),
+		Units: rapid.SliceOfN(some, 0, 3).Draw(t, "units"),
+		Hall:  some.Draw(t, "hall"), Staff: some.Draw(t, "staff"), Account: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "account"),
 		Closed: rapid.Bool().Draw(t, "closed"), Counted: rapid.IntRange(0, 2*LeastCounted).Draw(t, "counted")}
 }
 
 func drawPerson(t *rapid.T) Person {
-	return Person{Account: rapid.SampledFrom([]string{"me", ""}).Draw(t, "who"), Grants: rapid.SliceOfN(rapid.Custom(drawGrant), 0, 4).Draw(t, "grants"), At: 150,
-		Second: rapid.Bool().Draw(t, "second"), Token: rapid.IntRange(0, 3).Draw(t, "token") == 0, Only: rapid.SliceOf(rapid.SampledFrom(actions())).Draw(t, "only"),
+	return Person{Account: rapid.SampledFrom([]string{"me", ""}).Draw(t, "who"),
+		Grants: rapid.SliceOfN(rapid.Custom(drawGrant), 0, 4).Draw(t, "grants"), At: 150,
+		Second: rapid.Bool().Draw(t, "second"), Token: rapid.IntRange(0, 3).Draw(t, "token") == 0,
+		Only:  rapid.SliceOf(rapid.SampledFrom(actions())).Draw(t, "only"),
 		Bound: rapid.SampledFrom(append(areas(), "", "")).Draw(t, "bound")}
 }
 
@@ -116,7 +120,8 @@ func TestMay(t *testing.T) {
 		if p.Token && (rule.Reason || a == EditAccounts || a == UseOwn || !slices.Contains(p.Only, a)) {
 			want = false
 		}
-		within := p.Bound == "" || a == Start || a == UseOwn || lies(Grant{Role: Province, Scope: p.Bound}, o) && (o.Area != "" || stem(p.Bound) == p.Bound[:2] || stem(p.Bound) == "")
+		within := p.Bound == "" || a == Start || a == UseOwn || lies(Grant{Role: Province, Scope: p.Bound}, o) &&
+			(o.Area != "" || stem(p.Bound) == p.Bound[:2] || stem(p.Bound) == "")
 		free := want
 		want = want && within
 		if got := May(p, a, o); got != want {
@@ -125,7 +130,8 @@ func TestMay(t *testing.T) {
 		if want && !Ever(p, a) {
 			t.Fatalf("May allows %s and Ever does not", a)
 		}
-		if granted := Grants(p, a); a != Start && a != UseOwn && within && free != slices.ContainsFunc(granted, func(g Grant) bool { return lies(g, o) }) {
+		if granted := Grants(p, a); a != Start && a != UseOwn && within &&
+			free != slices.ContainsFunc(granted, func(g Grant) bool { return lies(g, o) }) {
 			t.Fatalf("the grants %+v are not those by which May says %v", granted, want)
 		}
 	})
@@ -138,8 +144,10 @@ func TestWhoNeverSees(t *testing.T) {
 		never []Action
 	}{
 		{Hall, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeAccounts, SeeAudit}},
-		{Staff, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeBoxes, SeeDirectory, SeeAccounts, SeeAudit}},
-		{Technician, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeOwnFigures, SeeOrders, SeeAccounts, SeeAudit}},
+		{Staff, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeBoxes, SeeDirectory, SeeAccounts,
+			SeeAudit}},
+		{Technician, []Action{SeeLive, SeeEvaluations, TakeEvaluations, SeeText, SeeIdentity, SeeFigures, SeeOwnFigures, SeeOrders, SeeAccounts,
+			SeeAudit}},
 		{Auditor, []Action{SeeIdentity, SeeClues, EditAccounts, EditBoxes, EditDirectory, WorkOrders, ReviewOrders}},
 		{Inspector, []Action{SeeLive, SeeEvaluations, SeeText, SeeIdentity, SeeOrders, WorkOrders, ReviewOrders, SeeAccounts, SeeAudit}},
 		{Province, []Action{SeeClues, WorkOrders}}, {City, []Action{SeeClues}}, {County, []Action{SeeClues}},

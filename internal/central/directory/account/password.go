@@ -40,7 +40,8 @@ func CheckPassword(password, login, name string) error {
 		return fmt.Errorf("%w: 只有数字，如电话、生日、证件号 (digits only, as of a telephone or a birthday)", ErrPassword)
 	}
 	for _, own := range []string{fold(login), fold(name)} {
-		if utf8.RuneCountInString(own) >= 2 && strings.Contains(folded, own) && utf8.RuneCountInString(strings.ReplaceAll(folded, own, "")) < LeastPassword-4 {
+		if utf8.RuneCountInString(own) >= 2 && strings.Contains(folded, own) &&
+			utf8.RuneCountInString(strings.ReplaceAll(folded, own, "")) < LeastPassword-4 {
 			return fmt.Errorf("%w: 主要是登录名或姓名 (mostly the name)", ErrPassword)
 		}
 	}

@@ -35,8 +35,8 @@ func (f Following) same(o Following) bool {
 	return f.Group == o.Group && f.Role == o.Role && f.Scope == o.Scope && f.Area == o.Area
 }
 
-// EnterByProvider signs in whom a provider vouches for, with the roles of their groups at that moment. The first time an account is opened, which never has a
-// password; one with the same sign-in name is not taken over. The second factor is the provider's duty.
+// EnterByProvider signs in whom a provider vouches for, with the roles of their groups at that moment. The first time an account is opened,
+// which never has a password; one with the same sign-in name is not taken over. The second factor is the provider's duty.
 func (a *Accounts) EnterByProvider(ctx context.Context, who Provided, b Browser) (Entered, error) {
 	for i := range who.Grants {
 		if err := a.prepare(&who.Grants[i].Grant); err != nil {
@@ -111,7 +111,8 @@ func (a *Accounts) follow(ctx context.Context, x Account, want []Following) erro
 	at := a.now()
 	has, err := db.Query(ctx, a.db, func(s db.Scanner) (f Following, err error) {
 		return f, s.Scan(&f.ID, &f.Role, &f.Scope, &f.Area, &f.Group)
-	}, "SELECT id, role, scope, area, source FROM account_grant WHERE account = $1 AND source <> '' AND (valid_to = 0 OR valid_to > $2)", x.ID, at)
+	}, "SELECT id, role, scope, area, source FROM account_grant WHERE account = $1 AND source <> '' AND (valid_to = 0 OR valid_to > $2)", x.ID,
+		at)
 	if err != nil {
 		return fmt.Errorf("read the groups of %s: %w", x.ID, err)
 	}

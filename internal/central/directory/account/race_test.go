@@ -15,8 +15,9 @@ import (
 func TestSessionRaces(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")
 	ctx, at := t.Context(), time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
-	a, err := Open(ctx, Config{Journal: j, Secret: make([]byte, 32), Hasher: NewHasher(2, Cost{Memory: 64, Passes: 1}, rand.Reader), Random: rand.Reader,
-		Now: func() time.Time { return at }})
+	a, err := Open(ctx, Config{Journal: j, Secret: make([]byte, 32), Hasher: NewHasher(2, Cost{Memory: 64, Passes: 1}, rand.Reader),
+		Random: rand.Reader,
+		Now:    func() time.Time { return at }})
 	if err != nil {
 		t.Fatal(err)
 	}

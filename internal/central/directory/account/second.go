@@ -54,7 +54,8 @@ func (a *Accounts) stepOf(seed []byte, code string, last int64) (int64, error) {
 	code = strings.ReplaceAll(strings.TrimSpace(code), " ", "")
 	now := a.cfg.Now().Unix() / codePeriod
 	for step := now - codeSkew; step <= now+codeSkew; step++ {
-		ok, err := hotp.ValidateCustom(code, uint64(step), base32Plain.EncodeToString(seed), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		ok, err := hotp.ValidateCustom(code, uint64(step), base32Plain.EncodeToString(seed),
+			hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil && !errors.Is(err, otp.ErrValidateInputInvalidLength) {
 			return 0, err
 		}
@@ -156,7 +157,8 @@ func (a *Accounts) Shown(ctx context.Context, x Account) (Trial, error) {
 
 // trial returns the seed that was shown last and not confirmed.
 func (a *Accounts) trial(ctx context.Context, id string) ([]byte, error) {
-	all, err := db.Query(ctx, a.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) }, "SELECT trial FROM account WHERE id = $1", id)
+	all, err := db.Query(ctx, a.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
+		"SELECT trial FROM account WHERE id = $1", id)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +168,8 @@ func (a *Accounts) trial(ctx context.Context, id string) ([]byte, error) {
 	return a.unseal(id, all[0])
 }
 
-// Confirm makes the seed that was shown the account's second factor, if the code is of it, and returns new recovery codes. The other sessions
-// of the account end; this one counts as one with a second factor and goes on under a new secret.
+// Confirm makes the seed that was shown the account's second factor, if the code is of it, and returns new recovery codes. The other
+// sessions of the account end; this one counts as one with a second factor and goes on under a new secret.
 func (a *Accounts) Confirm(ctx context.Context, p Person, secret, code string, b Browser) (codes []string, e Entered, err error) {
 	x, err := a.Account(ctx, p.Account)
 	if err != nil {
@@ -193,20 +195,23 @@ func (a *Accounts) Confirm(ctx context.Context, p Person, secret, code string, b
 	if e.Secret, _, err = a.secret(""); err != nil {
 		return nil, e, err
 	}
-	err = a.do(ctx, By{Account: x.ID, Session: p.By}, "account.second", x.ID, x.Area, nil, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		if err := errors.Join(useSession(ctx, tx, secret), unchanged(ctx, tx, x)); err != nil {
-			return err
-		}
-		now := x
-		now.seed = a.seal(x.ID, seed)
-		if _, err := tx.ExecContext(ctx, "UPDATE account SET seed = $1, trial = NULL, step = $2, changed = $3 WHERE id = $4", now.seed, step, pos, x.ID); err != nil {
-			return err
-		}
-		if err := errors.Join(writeRecovery(ctx, tx, x.ID, hashes), endAll(ctx, tx, x.ID, nil), forgive(ctx, tx, counters)); err != nil {
-			return err
-		}
-		return a.begin(ctx, tx, now, IsOpen, true, b, e.Secret)
-	})
+	err = a.do(ctx, By{Account: x.ID, Session: p.By}, "account.second", x.ID, x.Area, nil,
+		func(ctx context.Context, tx *db.Tx, pos int64) error {
+			if err := errors.Join(useSession(ctx, tx, secret), unchanged(ctx, tx, x)); err != nil {
+				return err
+			}
+			now := x
+			now.seed = a.seal(x.ID, seed)
+			if _, err := tx.ExecContext(ctx, "UPDATE account SET seed = $1, trial = NULL, step = $2, changed = $3 WHERE id = $4", now.seed, step,
+				pos,
+				x.ID); err != nil {
+				return err
+			}
+			if err := errors.Join(writeRecovery(ctx, tx, x.ID, hashes), endAll(ctx, tx, x.ID, nil), forgive(ctx, tx, counters)); err != nil {
+				return err
+			}
+			return a.begin(ctx, tx, now, IsOpen, true, b, e.Secret)
+		})
 	return codes, e, err
 }
 
@@ -237,7 +242,8 @@ func writeRecovery(ctx context.Context, tx *db.Tx, account string, hashes [][]by
 
 // RecoveryLeft returns how many recovery codes an account has.
 func (a *Accounts) RecoveryLeft(ctx context.Context, account string) (int64, error) {
-	all, err := db.Query(ctx, a.db, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) }, "SELECT count(*) FROM account_recovery WHERE account = $1", account)
+	all, err := db.Query(ctx, a.db, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT count(*) FROM account_recovery WHERE account = $1", account)
 	if err != nil {
 		return 0, fmt.Errorf("count the recovery codes: %w", err)
 	}
@@ -250,9 +256,10 @@ func (a *Accounts) NewRecovery(ctx context.Context, p Person) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.recovery", p.Account, "", nil, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		return writeRecovery(ctx, tx, p.Account, hashes)
-	})
+	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.recovery", p.Account, "", nil,
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			return writeRecovery(ctx, tx, p.Account, hashes)
+		})
 	return codes, err
 }
 

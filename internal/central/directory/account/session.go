@@ -88,8 +88,8 @@ func (s Session) lives(at int64) bool {
 	return at < s.EndsAt && (s.Stage != IsOpen || at < s.SeenAt+SessionIdle.Milliseconds())
 }
 
-// unchanged is ErrWrong if an account was barred, or its password or second factor changed, since it was read to be checked. It locks the row, so
-// that whoever does so later meets the session and ends it.
+// unchanged is ErrWrong if an account was barred, or its password or second factor changed, since it was read to be checked. It locks the
+// row, so that whoever does so later meets the session and ends it.
 func unchanged(ctx context.Context, tx *db.Tx, x Account) error {
 	err := changed(tx.ExecContext(ctx, "UPDATE account SET step = step WHERE id = $1 AND disabled = 0 AND password = $2", x.ID, x.hash))
 	if errors.Is(err, ErrChanged) {

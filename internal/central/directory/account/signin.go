@@ -90,7 +90,8 @@ type from struct {
 }
 
 // enter opens a session, and forgets what failed before.
-func (a *Accounts) enter(ctx context.Context, x Account, how string, second bool, b Browser, counters map[string]int64, also func(*db.Tx) error) (e Entered, err error) {
+func (a *Accounts) enter(ctx context.Context, x Account, how string, second bool, b Browser, counters map[string]int64,
+	also func(*db.Tx) error) (e Entered, err error) {
 	e.Stage = IsOpen
 	secret, hash, err := a.secret("")
 	if err != nil {
@@ -103,17 +104,18 @@ func (a *Accounts) enter(ctx context.Context, x Account, how string, second bool
 		e.Device = b.Known
 	}
 	e.Secret = secret
-	err = a.do(ctx, By{Account: x.ID, Session: nameOf(hash)}, "account.signin", x.ID, x.Area, from{how, clip(b.Address, 64)}, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		if also != nil {
-			if err := also(tx); err != nil {
+	err = a.do(ctx, By{Account: x.ID, Session: nameOf(hash)}, "account.signin", x.ID, x.Area, from{how, clip(b.Address, 64)},
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			if also != nil {
+				if err := also(tx); err != nil {
+					return err
+				}
+			}
+			if err := forgive(ctx, tx, counters); err != nil {
 				return err
 			}
-		}
-		if err := forgive(ctx, tx, counters); err != nil {
-			return err
-		}
-		return a.begin(ctx, tx, x, IsOpen, second, b, secret)
-	})
+			return a.begin(ctx, tx, x, IsOpen, second, b, secret)
+		})
 	return e, err
 }
 

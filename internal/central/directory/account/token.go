@@ -38,7 +38,8 @@ var ErrToken = errors.New("令牌须有名称、至少一项权限和一年以�
 // AddToken makes a token of an account and returns its secret, which is shown once. An area bounds it further than the account's grants do.
 func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions []Action, area string, ends int64) (string, Token, error) {
 	at := a.now()
-	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends, Second: p.Second, Area: area}
+	t := Token{Account: p.Account, Label: strings.TrimSpace(label), Actions: actions, CreatedAt: at, EndsAt: ends, Second: p.Second,
+		Area: area}
 	if area != "" && !IsArea(area) {
 		return "", t, fmt.Errorf("%w: %w", ErrToken, errArea(area))
 	}
@@ -47,7 +48,8 @@ func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions
 		rule, ok := RuleOf(x)
 		return !ok || !rule.ForTokens() || !Ever(p, x)
 	}
-	if t.Label == "" || utf8.RuneCountInString(t.Label) > maxName || !printable(t.Label) || len(actions) == 0 || slices.ContainsFunc(actions, tooMuch) ||
+	if t.Label == "" || utf8.RuneCountInString(t.Label) > maxName || !printable(t.Label) || len(actions) == 0 ||
+		slices.ContainsFunc(actions, tooMuch) ||
 		ends <= at || ends > at+TokenLife.Milliseconds() {
 		return "", t, ErrToken
 	}
@@ -62,11 +64,13 @@ func (a *Accounts) AddToken(ctx context.Context, p Person, label string, actions
 		return "", t, err
 	}
 	t.ID = nameOf(hash)
-	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.token", p.Account, "", t, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at, second, area)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)`, hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt, flag(t.Second), t.Area)
-		return err
-	})
+	err = a.do(ctx, By{Account: p.Account, Session: p.By}, "account.token", p.Account, "", t,
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO account_token (hash, id, account, label, actions, created_at, ends_at, seen_at, second, area)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $9)`, hash, t.ID, t.Account, t.Label, words(actions), t.CreatedAt, t.EndsAt, flag(t.Second),
+				t.Area)
+			return err
+		})
 	return secret, t, err
 }
 

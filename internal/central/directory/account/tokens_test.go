@@ -19,7 +19,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := w.Now().Add(24 * time.Hour).UnixMilli()
-	for _, bad := range [][]account.Action{nil, {account.SeeText}, {account.SeeIdentity}, {account.UseOwn}, {account.EditBoxes}, {account.EditAccounts}, {"nothing"}} {
+	for _, bad := range [][]account.Action{nil, {account.SeeText}, {account.SeeIdentity}, {account.UseOwn}, {account.EditBoxes},
+		{account.EditAccounts}, {"nothing"}} {
 		if _, _, err := a.AddToken(ctx, p, "x", bad, "", day); err == nil {
 			t.Errorf("a token for %v", bad)
 		}
@@ -32,7 +33,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, err := a.ByToken(ctx, secret)
-	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102000000"}) || account.May(q, account.SeeEvaluations, account.Object{Area: "620102000000"}) {
+	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102000000"}) ||
+		account.May(q, account.SeeEvaluations, account.Object{Area: "620102000000"}) {
 		t.Errorf("the token's person %+v, %v", q, err)
 	}
 	for _, area := range []string{"620200000000", "62010", "610000000000"} {
@@ -45,7 +47,8 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, err = a.ByToken(ctx, bounded)
-	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102001000"}) || account.May(q, account.SeeBoxes, account.Object{Area: "620103000000"}) {
+	if err != nil || !account.May(q, account.SeeBoxes, account.Object{Area: "620102001000"}) ||
+		account.May(q, account.SeeBoxes, account.Object{Area: "620103000000"}) {
 		t.Errorf("the token of a county: %+v, %v", q, err)
 	}
 	grants, err := a.Grants(ctx, x.ID)
@@ -140,14 +143,17 @@ func TestGrantsThatMakeNoSense(t *testing.T) {
 	w := webtest.New(t)
 	x := w.Add()
 	for _, g := range []account.Grant{
-		{Role: "king", Scope: "620000000000", Area: "620000000000"}, {Role: account.City, Scope: "620000000000", Area: "620000000000"}, {Role: account.County, Area: "62"},
-		{Role: account.Hall, Area: "620102000000"}, {Role: account.Unit, Scope: "a b", Area: "620102000000"}, {Role: account.Hall, Scope: "h1", Area: "620102000000", From: 5, To: 5},
+		{Role: "king", Scope: "620000000000", Area: "620000000000"}, {Role: account.City, Scope: "620000000000", Area: "620000000000"},
+		{Role: account.County, Area: "62"},
+		{Role: account.Hall, Area: "620102000000"}, {Role: account.Unit, Scope: "a b", Area: "620102000000"},
+		{Role: account.Hall, Scope: "h1", Area: "620102000000", From: 5, To: 5},
 	} {
 		if _, err := w.Accounts.Grant(t.Context(), account.By{Account: webtest.Operator}, x, g); !errors.Is(err, account.ErrGrant) {
 			t.Errorf("%+v: %v", g, err)
 		}
 	}
-	if _, err := w.Accounts.Add(t.Context(), account.By{Account: webtest.Operator}, x.Login, "重名", "620000000000"); !errors.Is(err, account.ErrLogin) {
+	if _, err := w.Accounts.Add(t.Context(), account.By{Account: webtest.Operator}, x.Login, "重名", "620000000000"); !errors.Is(err,
+		account.ErrLogin) {
 		t.Errorf("a sign-in name twice: %v", err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-// Open opens the journal at an address such as "sqlite:journal.db" and runs it until the test ends or stop is called, which closes its database.
+// Open opens the journal at an address such as "sqlite:journal.db" and runs it until the test ends or stop is called, which closes its
+// database.
 func Open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) {
 	t.Helper()
 	return OpenPatient(t, url, 0)

@@ -12,7 +12,8 @@ var files embed.FS
 
 // Section returns the route of the description.
 func Section() web.Section {
-	return web.Section{Name: "api", Files: files, Routes: []web.Route{{Method: "GET", Path: "/api/v1/openapi.yaml", Public: true, Do: describe}}}
+	return web.Section{Name: "api", Files: files,
+		Routes: []web.Route{{Method: "GET", Path: "/api/v1/openapi.yaml", Public: true, Do: describe}}}
 }
 
 func describe(c *web.Call) error {

@@ -38,7 +38,8 @@ func (p *program) all(query string) (ids []int64) {
 	return ids
 }
 
-// TestAPI reads by tokens what the pages show: each has what its owner sees, within its area, and no text. Each answer is as the description has it.
+// TestAPI reads by tokens what the pages show: each has what its owner sees, within its area, and no text. Each answer is as the
+// description has it.
 func TestAPI(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
@@ -83,7 +84,8 @@ func TestAPI(t *testing.T) {
 		}
 		webtest.Want(t, p.ask("/{evaluation}/proof", fmt.Sprint("/", outside, "/proof")), 404)
 		webtest.Want(t, p.ask("/{evaluation}/proof", fmt.Sprint("/", want[0], "/proof")), 409, `"code": "changed"`)
-		for _, query := range []string{"?level=6", "?level=1&level=2", "?levels=1", "?text=yes", "?cursor=x", "?status=good", "?channel=fax", "?subject=hall",
+		for _, query := range []string{"?level=6", "?level=1&level=2", "?levels=1", "?text=yes", "?cursor=x", "?status=good", "?channel=fax",
+			"?subject=hall",
 			"?from=2026-03-02&to=2026-03-01", "?limit=0"} {
 			webtest.Want(t, p.ask("", query), 400, `"code": "invalid"`)
 		}

@@ -43,7 +43,8 @@ func TestInABrowser(t *testing.T) {
 	look("list")
 	do("further", chromedp.Navigate(server.URL+"/evaluations?text=1&from=2026-02-25"))
 	look("filtered")
-	do("search", chromedp.Navigate(server.URL+"/evaluations"), chromedp.SendKeys(chromedp.CSS("#hall"), "SL-H9"), chromedp.Click(chromedp.CSS("form.filter button")),
+	do("search", chromedp.Navigate(server.URL+"/evaluations"), chromedp.SendKeys(chromedp.CSS("#hall"), "SL-H9"),
+		chromedp.Click(chromedp.CSS("form.filter button")),
 		chromedp.WaitVisible(chromedp.CSS(".empty")))
 	look("empty")
 	do("problem", chromedp.Navigate(server.URL+"/evaluations?area=x"), chromedp.WaitVisible(chromedp.CSS(".problem")))
@@ -52,9 +53,11 @@ func TestInABrowser(t *testing.T) {
 	look("not-there")
 	do("one", chromedp.Navigate(address(written)), chromedp.WaitVisible(chromedp.CSS("#why-text")))
 	look("one")
-	do("text", chromedp.SendKeys(chromedp.CSS("#why-text"), "核对投诉 2026-031"), chromedp.Click(chromedp.CSS(`form[action$="/text"] button`)), chromedp.WaitVisible(chromedp.CSS("blockquote")))
+	do("text", chromedp.SendKeys(chromedp.CSS("#why-text"), "核对投诉 2026-031"), chromedp.Click(chromedp.CSS(`form[action$="/text"] button`)),
+		chromedp.WaitVisible(chromedp.CSS("blockquote")))
 	look("text")
-	do("contact", chromedp.Navigate(address(told)), chromedp.SendKeys(chromedp.CSS("#why-who"), "回访差评 2026-007"), chromedp.Click(chromedp.CSS(`form[action$="/identity"] button`)),
+	do("contact", chromedp.Navigate(address(told)), chromedp.SendKeys(chromedp.CSS("#why-who"), "回访差评 2026-007"),
+		chromedp.Click(chromedp.CSS(`form[action$="/identity"] button`)),
 		chromedp.WaitNotPresent(chromedp.CSS("#why-who")))
 	look("contact")
 	number, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("main").textContent.match(/139\d{8}/)[0]`))
@@ -62,7 +65,8 @@ func TestInABrowser(t *testing.T) {
 		t.Errorf("the page shows %q as the contact, %v", number, err)
 	}
 	do("texts", chromedp.Navigate(server.URL+"/evaluations/texts?from=2026-02-05&to=2026-03-02"), chromedp.SendKeys(chromedp.CSS("#q"), "太久"),
-		chromedp.SendKeys(chromedp.CSS("#reason"), "汇总二月的意见"), chromedp.Click(chromedp.CSS("form.filter button")), chromedp.WaitVisible(chromedp.CSS(".texts")))
+		chromedp.SendKeys(chromedp.CSS("#reason"), "汇总二月的意见"), chromedp.Click(chromedp.CSS("form.filter button")),
+		chromedp.WaitVisible(chromedp.CSS(".texts")))
 	look("texts")
 	do("home", chromedp.Navigate(server.URL+"/"), chromedp.WaitVisible(chromedp.CSS(".needs")))
 	look("home")

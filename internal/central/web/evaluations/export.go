@@ -51,7 +51,8 @@ func (p *pages) export(c *web.Call) error {
 	}
 	if more {
 		return &web.Refusal{Status: http.StatusUnprocessableEntity,
-			Words: fmt.Sprintf("符合条件的评价超过 %d 份，一次导不完。请缩小日期或其他条件，分几次导出。More than %d evaluations match; export them in parts.", mostExported, mostExported)}
+			Words: fmt.Sprintf("符合条件的评价超过 %d 份，一次导不完。请缩小日期或其他条件，分几次导出。More than %d evaluations match; export them in parts.", mostExported,
+				mostExported)}
 	}
 	grants := account.Grants(c.Person, account.TakeEvaluations)
 	if len(grants) == 0 {
@@ -72,7 +73,8 @@ func (p *pages) export(c *web.Call) error {
 
 // heads returns the columns of tables.
 func heads() []string {
-	return []string{"编号", "时间", "时间可靠性", "最早", "最晚", "收到时间", "区划", "大厅", "窗口编号", "窗口", "工号", "工作人员", "评价对象", "事项", "办件编号", "评价", "评价等级", "原因", "渠道", "状态",
+	return []string{"编号", "时间", "时间可靠性", "最早", "最晚", "收到时间", "区划", "大厅", "窗口编号", "窗口", "工号", "工作人员", "评价对象", "事项", "办件编号", "评价", "评价等级", "原因",
+		"渠道", "状态",
 		"有文字", "评价器", "批号", "序号"}
 }
 
@@ -93,8 +95,10 @@ func (p *pages) cells(e books.Entry) []string {
 	if post, ok := e.Post(); ok && post.Area != "" {
 		area = post.Area
 	}
-	return []string{strconv.FormatInt(e.Cursor, 10), clock(e.At), qualityWords(e.Quality), clock(e.Earliest), clock(e.Latest), clock(e.ReceivedAt), area, e.Window.Hall, e.Window.ID, e.Window.Name,
-		e.Staff.ID, e.Staff.Name, e.Subject.Chinese(), e.Matter, e.Case, strconv.Itoa(int(e.Level)), e.Level.Chinese(), strings.Join(reasons, "、"),
+	return []string{strconv.FormatInt(e.Cursor, 10), clock(e.At), qualityWords(e.Quality), clock(e.Earliest), clock(e.Latest),
+		clock(e.ReceivedAt), area, e.Window.Hall, e.Window.ID, e.Window.Name,
+		e.Staff.ID, e.Staff.Name, e.Subject.Chinese(), e.Matter, e.Case, strconv.Itoa(int(e.Level)), e.Level.Chinese(),
+		strings.Join(reasons, "、"),
 		in(channelWords(), string(e.Channel)), in(statusWords(), string(e.Status)), text, string(e.Device), epoch, seq}
 }
 

@@ -31,8 +31,10 @@ type filter struct {
 
 func filterOf(form url.Values) filter {
 	get := func(name string) string { return strings.TrimSpace(form.Get(name)) }
-	f := filter{From: get("from"), To: get("to"), Area: get("area"), Hall: get("hall"), Window: get("window"), Unit: get("unit"), Staff: get("staff"), Task: get("task"),
-		Case: get("case"), Subject: get("subject"), Channel: get("channel"), Status: get("status"), Text: get("text") != "", query: make(url.Values)}
+	f := filter{From: get("from"), To: get("to"), Area: get("area"), Hall: get("hall"), Window: get("window"), Unit: get("unit"),
+		Staff: get("staff"), Task: get("task"),
+		Case: get("case"), Subject: get("subject"), Channel: get("channel"), Status: get("status"), Text: get("text") != "",
+		query: make(url.Values)}
 	for _, s := range form["level"] {
 		if n, err := strconv.Atoi(s); err == nil && !slices.Contains(f.Levels, n) {
 			f.Levels = append(f.Levels, n)
@@ -127,7 +129,8 @@ func (f filter) part(a *directory.Atlas, today directory.Day) (scope.Filter, err
 		return s
 	}
 	f.Hall = named(directory.Hall, f.Hall)
-	part := scope.Filter{Area: named(directory.Area, rating.PadArea(f.Area)), Hall: f.Hall, Window: named(directory.Window, f.Window), Unit: named(directory.Unit, f.Unit)}
+	part := scope.Filter{Area: named(directory.Area, rating.PadArea(f.Area)), Hall: f.Hall, Window: named(directory.Window, f.Window),
+		Unit: named(directory.Unit, f.Unit)}
 	if part.Area != "" && !account.IsArea(part.Area) {
 		return part, errArea
 	}

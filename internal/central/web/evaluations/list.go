@@ -57,8 +57,10 @@ type row struct {
 }
 
 func (p *pages) list(c *web.Call) error {
-	v := listed{Filter: filterOf(c.R.URL.Query()), Take: account.Ever(c.Person, account.TakeEvaluations), Texts: account.Ever(c.Person, account.SeeText), Channels: channelWords(), Statuses: statusWords(),
-		Subjects: []word{{string(rating.StaffSubject), rating.StaffSubject.Chinese()}, {string(rating.MatterSubject), rating.MatterSubject.Chinese()}}}
+	v := listed{Filter: filterOf(c.R.URL.Query()), Take: account.Ever(c.Person, account.TakeEvaluations),
+		Texts: account.Ever(c.Person, account.SeeText), Channels: channelWords(), Statuses: statusWords(),
+		Subjects: []word{{string(rating.StaffSubject), rating.StaffSubject.Chinese()},
+			{string(rating.MatterSubject), rating.MatterSubject.Chinese()}}}
 	for l := rating.VerySatisfied; l.Valid(); l-- {
 		v.Levels = append(v.Levels, level{int(l), l.Chinese()})
 	}
@@ -137,7 +139,8 @@ func (p *pages) choices(c *web.Call, v *listed) error {
 
 func (p *pages) row(e books.Entry) row {
 	at := e.At.In(web.Zone())
-	r := row{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"), Subject: e.Subject.Chinese(), Level: int(e.Level), Words: e.Level.Chinese(),
+	r := row{Entry: e, Day: at.Format("2006-01-02"), Clock: at.Format("15:04:05"), Subject: e.Subject.Chinese(), Level: int(e.Level),
+		Words:   e.Level.Chinese(),
 		Channel: in(channelWords(), string(e.Channel)), Status: in(statusWords(), string(e.Status))}
 	if e.Opener != "" && e.Opener != rating.OpenedByPC {
 		r.Opener = in(openerWords(), string(e.Opener))

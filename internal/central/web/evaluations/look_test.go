@@ -49,19 +49,23 @@ func TestEachLookIsAnAct(t *testing.T) {
 	before := len(w.acts())
 	for _, reason := range []string{"", "  ", "看看", strings.Repeat("长", 501)} {
 		webtest.Want(t, w.post(path+"/text", county, url.Values{"reason": {reason}}), http.StatusUnprocessableEntity, "请写明查看理由", "!"+x.text)
-		webtest.Want(t, w.post("/evaluations/texts", county, url.Values{"from": {"2026-02-05"}, "to": {"2026-03-02"}, "q": {"太久"}, "reason": {reason}}), http.StatusUnprocessableEntity, "请写明查看理由", "!<blockquote>")
+		webtest.Want(t, w.post("/evaluations/texts", county, url.Values{"from": {"2026-02-05"}, "to": {"2026-03-02"}, "q": {"太久"},
+			"reason": {reason}}), http.StatusUnprocessableEntity, "请写明查看理由", "!<blockquote>")
 	}
 	for _, days := range [][2]string{{"", "2026-03-02"}, {"2026-01-01", "2026-03-02"}, {"2026-03-02", "2026-02-05"}} {
-		webtest.Want(t, w.post("/evaluations/texts", county, url.Values{"from": {days[0]}, "to": {days[1]}, "q": {"太久"}, "reason": {"汇总意见"}}), http.StatusUnprocessableEntity, "!<blockquote>")
+		webtest.Want(t, w.post("/evaluations/texts", county, url.Values{"from": {days[0]}, "to": {days[1]}, "q": {"太久"}, "reason": {"汇总意见"}}),
+			http.StatusUnprocessableEntity, "!<blockquote>")
 	}
 	if n := len(w.acts()); n != before {
 		t.Fatalf("%d acts were entered for nothing: %v", n-before, w.acts()[:n-before])
 	}
 	webtest.Want(t, w.post(path+"/text", county, url.Values{"reason": {" 核对投诉 031 "}}), http.StatusOK, x.text)
-	webtest.Want(t, w.post("/evaluations/texts", county, url.Values{"from": {"2026-02-05"}, "to": {"2026-03-02"}, "q": {"太久"}, "reason": {"汇总意见"}}), http.StatusOK, x.text)
+	webtest.Want(t, w.post("/evaluations/texts", county,
+		url.Values{"from": {"2026-02-05"}, "to": {"2026-03-02"}, "q": {"太久"}, "reason": {"汇总意见"}}), http.StatusOK, x.text)
 	webtest.Want(t, w.get("/evaluations/export.csv?level=2", county), http.StatusOK)
 	got := w.acts()[:len(w.acts())-before]
-	want := []string{"evaluation.export|csv level=2||629901000000", `look evaluation.text|texts "太久" from=2026-02-05&to=2026-03-02|汇总意见|629901000000`,
+	want := []string{"evaluation.export|csv level=2||629901000000", `look evaluation.text|texts "太久" ` +
+		`from=2026-02-05&to=2026-03-02|汇总意见|629901000000`,
 		fmt.Sprintf("look evaluation.text|evaluation %d|核对投诉 031|629901000000", x.id)}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the acts are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -167,7 +171,8 @@ func TestWhatIsAskedWrongly(t *testing.T) {
 	city := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
 	webtest.Want(t, w.get("/evaluations", city), http.StatusOK, "还没有收到评价")
 	webtest.Want(t, w.get("/evaluations?hall=SL-H1", city), http.StatusOK, "没有符合条件的评价")
-	for _, query := range []string{"from=2026-02-30", "to=x", "from=2026-03-02&to=2026-03-01", "level=7", "subject=x", "channel=pigeon", "status=x", "area=x", "after=x", "after=1-"} {
+	for _, query := range []string{"from=2026-02-30", "to=x", "from=2026-03-02&to=2026-03-01", "level=7", "subject=x", "channel=pigeon",
+		"status=x", "area=x", "after=x", "after=1-"} {
 		webtest.Want(t, w.get("/evaluations?"+query, city), http.StatusUnprocessableEntity, `role="alert"`)
 	}
 	for _, id := range []string{"0", "-1", "x", "99999999999999999999", "1"} {

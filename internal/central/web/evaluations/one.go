@@ -87,7 +87,8 @@ func (p *pages) single(c *web.Call) (single, error) {
 	}
 	v := single{row: p.row(d.Entry), Detail: d.Detail, Source: d.source, SeeText: d.HasText && account.May(c.Person, account.SeeText, d.at),
 		SeeWho: account.May(c.Person, account.SeeIdentity, d.at),
-		Time: times{At: clock(d.At), Earliest: clock(d.Earliest), Latest: clock(d.Latest), Received: clock(d.ReceivedAt), Exact: d.Quality == rating.TimeSet,
+		Time: times{At: clock(d.At), Earliest: clock(d.Earliest), Latest: clock(d.Latest), Received: clock(d.ReceivedAt),
+			Exact:   d.Quality == rating.TimeSet,
 			Quality: qualityWords(d.Quality), Boot: d.Stamp.Boot, Synced: d.Stamp.Synced}}
 	kinds := []word{{string(journal.Batch), "评价器上传的批次"}, {string(journal.Phone), "手机页面"}, {string(journal.Answered), "其他渠道"}}
 	v.Kind, v.Record = in(kinds, string(d.source.Kind)), indented(d.source.record)
@@ -148,7 +149,8 @@ func (p *pages) proof(c *web.Call) error {
 	pos, part := books.Entry{Cursor: n}.Pos()
 	proof, err := p.Journal.Prove(c.R.Context(), pos, part)
 	if errors.Is(err, journal.ErrUnsealed) || errors.Is(err, journal.ErrNoEntry) { // or there is no head at all yet
-		return &web.Refusal{Status: http.StatusConflict, Words: "这份评价还没有封存：中心每分钟签署一次日志，请稍后再下载。It is under no signed head yet; try again in a minute."}
+		return &web.Refusal{Status: http.StatusConflict, Words: "这份评价还没有封存：中心每分钟签署一次日志，请稍后再下载。It is under no signed head yet; try again in a " +
+			"minute."}
 	}
 	if err != nil {
 		return err

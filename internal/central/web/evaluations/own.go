@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// settles is how long after a month's end it closes. What arrives later changes nothing of what is shown of it: from what changes between two looks,
-	// a single evaluation could be told.
+	// settles is how long after a month's end it closes. What arrives later changes nothing of what is shown of it: from what changes between
+	// two looks, a single evaluation could be told.
 	settles = 7 * 24 * time.Hour
 	// shownMonths is how many closed months are shown.
 	shownMonths = 6
@@ -96,13 +96,14 @@ type asked struct {
 	cursor int64
 }
 
-// month counts how a member of staff was rated in a month. Their number is theirs within their city. What a review has not adopted is counted all the same,
-// and what counts instead of it is not: else whoever knows of the review would read a level from what changes.
+// month counts how a member of staff was rated in a month. Their number is theirs within their city. What a review has not adopted is
+// counted all the same, and what counts instead of it is not: else whoever knows of the review would read a level from what changes.
 func (p *pages) month(c *web.Call, a *directory.Atlas, g account.Grant, m month) (counts, error) {
 	out := counts{Month: m.Name()}
-	q := books.Search{From: m.From, To: m.To, Staff: g.Scope, Subject: rating.StaffSubject, Standings: []rating.Standing{rating.Counted, rating.NotAdopted}, Fits: func(e books.Entry) bool {
-		return e.ReceivedAt.Before(m.closes()) && account.Within(cityOf(g.Area), scope.Object(a, e).Area)
-	}}
+	q := books.Search{From: m.From, To: m.To, Staff: g.Scope, Subject: rating.StaffSubject,
+		Standings: []rating.Standing{rating.Counted, rating.NotAdopted}, Fits: func(e books.Entry) bool {
+			return e.ReceivedAt.Before(m.closes()) && account.Within(cityOf(g.Area), scope.Object(a, e).Area)
+		}}
 	first := make(map[asked]books.Entry)
 	for after := (books.Cursor{}); len(first) < mostCounted; {
 		found, err := p.Books.Search(c.R.Context(), q, after, books.MaxPage)

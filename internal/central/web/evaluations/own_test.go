@@ -21,22 +21,29 @@ func (w *world) served(b *box, window rating.Window, staff string, n int, at, ar
 	w.t.Helper()
 	for i := range n {
 		id := rating.VisitID(uint64(b.seq)<<20 + uint64(i) + 1)
-		stamp := rating.Stamp{Boot: 1, Mono: at.UnixMilli() - 1_700_000_000_000 + int64(i)*1000, Wall: at.UnixMilli() + int64(i)*1000, Synced: true}
-		b.add(w.t, rating.VisitBody(stamp, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Window: window,
-			Staff: rating.Staff{ID: staff, Name: "赵示例"}, Cases: []rating.Case{{ProjectNo: fmt.Sprint(b.id, id), TaskCode: "T1", TaskName: "居民身份证换领", Completed: true}}}),
-			rating.EvaluationBody(stamp.Add(time.Second), rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: rating.Level(5 - i%4), Channel: rating.Keypad}),
-			rating.EvaluationBody(stamp.Add(2*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: rating.VeryDissatisfied, Channel: rating.Keypad}))
+		stamp := rating.Stamp{Boot: 1, Mono: at.UnixMilli() - 1_700_000_000_000 + int64(i)*1000, Wall: at.UnixMilli() + int64(i)*1000,
+			Synced: true}
+		b.add(w.t, rating.VisitBody(stamp, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+			Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject}, Window: window,
+			Staff: rating.Staff{ID: staff, Name: "赵示例"},
+			Cases: []rating.Case{{ProjectNo: fmt.Sprint(b.id, id), TaskCode: "T1", TaskName: "居民身份证换领", Completed: true}}}),
+			rating.EvaluationBody(stamp.Add(time.Second), rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: rating.Level(5 - i%4),
+				Channel: rating.Keypad}),
+			rating.EvaluationBody(stamp.Add(2*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject,
+				Level: rating.VeryDissatisfied, Channel: rating.Keypad}))
 	}
 	m := wire.Batch{Device: b.id, Epoch: epoch, First: b.seq - uint64(len(b.raw)) + 1, Records: b.raw}
 	m.Sign(b.key)
-	if _, err := w.Journal.Append(w.t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: arrives.UnixMilli(), Key: b.key.Public().(ed25519.PublicKey), Signature: m.Signature,
+	if _, err := w.Journal.Append(w.t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: arrives.UnixMilli(),
+		Key: b.key.Public().(ed25519.PublicKey), Signature: m.Signature,
 		Epoch: epoch, First: m.First, Parts: b.raw}, nil); err != nil {
 		w.t.Fatal(err)
 	}
 	b.raw = nil
 }
 
-// TestOwnFigures: window staff see counts of their closed months, of 20 evaluations at least, of their city, and what arrives later changes none of them.
+// TestOwnFigures: window staff see counts of their closed months, of 20 evaluations at least, of their city, and what arrives later changes
+// none of them.
 func TestOwnFigures(t *testing.T) {
 	w := newWorld(t) // it is 2 March 2026
 	here, there := newBox("sl-one"), newBox("sl-two")
@@ -77,7 +84,8 @@ func TestOwnFigures(t *testing.T) {
 	w.Pass(6 * 24 * time.Hour)
 	mine = w.SignIn(staff)
 	webtest.Want(t, w.get("/", mine), 200, "2026 年 2 月的评价汇总可以查看了")
-	if february := page(); !strings.Contains(february, "2026-02") || strings.Contains(february, "19 份") || !strings.Contains(february, "不足 20 份") {
+	if february := page(); !strings.Contains(february, "2026-02") || strings.Contains(february, "19 份") ||
+		!strings.Contains(february, "不足 20 份") {
 		t.Errorf("of 19 evaluations the page says:\n%s", february)
 	}
 	// The 20th came in time.
@@ -86,7 +94,8 @@ func TestOwnFigures(t *testing.T) {
 	if february := page(); !strings.Contains(february, "20 份") {
 		t.Errorf("of 20 evaluations the page says:\n%s", february)
 	}
-	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H1", "629900000000"), webtest.Grant(account.Province, "620000000000", "620000000000"), webtest.Grant(account.Auditor, "620000000000", "620000000000")} {
+	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H1", "629900000000"),
+		webtest.Grant(account.Province, "620000000000", "620000000000"), webtest.Grant(account.Auditor, "620000000000", "620000000000")} {
 		webtest.Want(t, w.get("/figures/own", w.SignIn(w.Add(g))), 404)
 	}
 }
@@ -103,7 +112,8 @@ func TestAReviewMovesNoOwnFigures(t *testing.T) {
 	some := func(s rating.Standing) []books.Entry {
 		t.Helper()
 		w.follow()
-		found, err := w.books.Search(t.Context(), books.Search{Staff: "SL-0001", Subject: rating.StaffSubject, Standings: []rating.Standing{s}}, books.Cursor{}, books.MaxPage)
+		found, err := w.books.Search(t.Context(), books.Search{Staff: "SL-0001", Subject: rating.StaffSubject, Standings: []rating.Standing{s}},
+			books.Cursor{}, books.MaxPage)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +121,8 @@ func TestAReviewMovesNoOwnFigures(t *testing.T) {
 	}
 	one := some(rating.Counted)[0]
 	if _, err := w.Journal.Rate(t.Context(), journal.Rating{Device: one.Device, Name: "again", Received: served.Add(time.Hour).UnixMilli(),
-		Answers: []rating.Evaluation{{Visit: one.Visit, Subject: rating.StaffSubject, Level: rating.VeryDissatisfied, Channel: rating.Phone}}}); err != nil {
+		Answers: []rating.Evaluation{{Visit: one.Visit, Subject: rating.StaffSubject, Level: rating.VeryDissatisfied,
+			Channel: rating.Phone}}}); err != nil {
 		t.Fatal(err)
 	}
 	w.follow()
@@ -153,7 +164,8 @@ func TestSilenceOnHome(t *testing.T) {
 	}
 	w.site = w.Site(evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory, Silence: &days}))
 	for i, area := range []string{"629901000000", "629901000000", "629902000000", "620100000000"} {
-		f := rating.CaseFact{Area: area, ProjectNo: fmt.Sprint("S", i), TaskCode: "T1", CompletedAt: now.Add(-time.Hour).UnixMilli(), AsOf: now.UnixMilli()}
+		f := rating.CaseFact{Area: area, ProjectNo: fmt.Sprint("S", i), TaskCode: "T1", CompletedAt: now.Add(-time.Hour).UnixMilli(),
+			AsOf: now.UnixMilli()}
 		if _, err := w.Journal.Tell(t.Context(), "test", fmt.Sprint("silence", i), []journal.Fact{{Fact: f}}); err != nil {
 			t.Fatal(err)
 		}
@@ -167,9 +179,12 @@ func TestSilenceOnHome(t *testing.T) {
 		grant account.Grant
 		words string
 	}{
-		{webtest.Grant(account.County, "629901000000", "629901000000"), "2 件办件今天评价期满"}, {webtest.Grant(account.City, "629900000000", "629900000000"), "3 件办件今天评价期满"},
-		{webtest.Grant(account.Province, "620000000000", "620000000000"), "4 件办件今天评价期满"}, {webtest.Grant(account.County, "629902000000", "629902000000"), "1 件办件今天评价期满"},
-		{webtest.Grant(account.County, "620102000000", "620102000000"), "!评价期满"}, {webtest.Grant(account.Unit, "116299002MB002222J", "629900000000"), "!评价期满"},
+		{webtest.Grant(account.County, "629901000000", "629901000000"), "2 件办件今天评价期满"},
+		{webtest.Grant(account.City, "629900000000", "629900000000"), "3 件办件今天评价期满"},
+		{webtest.Grant(account.Province, "620000000000", "620000000000"), "4 件办件今天评价期满"},
+		{webtest.Grant(account.County, "629902000000", "629902000000"), "1 件办件今天评价期满"},
+		{webtest.Grant(account.County, "620102000000", "620102000000"), "!评价期满"},
+		{webtest.Grant(account.Unit, "116299002MB002222J", "629900000000"), "!评价期满"},
 		{webtest.Grant(account.Hall, "SL-H2", "629901000000"), "!评价期满"},
 	} {
 		w.Pass(end.Add(-50 * time.Hour).Sub(w.Now()))

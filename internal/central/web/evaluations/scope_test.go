@@ -70,7 +70,8 @@ func grants() []account.Grant {
 		webtest.Grant(account.Province, "620000000000", "620000000000"), webtest.Grant(account.Province, "630000000000", "630000000000"),
 		webtest.Grant(account.City, "629900000000", "629900000000"), webtest.Grant(account.City, "620100000000", "620100000000"),
 		webtest.Grant(account.County, "629901000000", "629901000000"), webtest.Grant(account.County, "629902000000", "629902000000"),
-		webtest.Grant(account.Hall, "SL-H1", "629900000000"), webtest.Grant(account.Staff, "SL-0001", "629900000000"), webtest.Grant(account.Technician, "629900000000", "629900000000"),
+		webtest.Grant(account.Hall, "SL-H1", "629900000000"), webtest.Grant(account.Staff, "SL-0001", "629900000000"),
+		webtest.Grant(account.Technician, "629900000000", "629900000000"),
 		webtest.Grant(account.Auditor, "629900000000", "629900000000"), webtest.Grant(account.Auditor, "629902100000", "629902100000"),
 	}
 	for _, unit := range []string{"116299002MB002222J", "116299003MB003333Y", "116299007MB007777G", "no-such-unit"} {
@@ -79,7 +80,8 @@ func grants() []account.Grant {
 	return all
 }
 
-// TestNothingOutsideTheScope asks each page of the section for each role and scope: lists, searches, exports, counts and single evaluations.
+// TestNothingOutsideTheScope asks each page of the section for each role and scope: lists, searches, exports, counts and single
+// evaluations.
 func TestNothingOutsideTheScope(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
@@ -134,10 +136,12 @@ func (a asking) silent(t *testing.T, what, body string) {
 
 // nothing checks that somebody without a role for evaluations finds no page at all.
 func (a asking) nothing(t *testing.T) {
-	for _, path := range []string{"/evaluations", "/evaluations/export.csv", "/evaluations/export.xlsx", "/evaluations/export.jsonl", "/evaluations/texts", "/evaluations/of/" + strconv.FormatInt(a.given[0].id, 10)} {
+	for _, path := range []string{"/evaluations", "/evaluations/export.csv", "/evaluations/export.xlsx", "/evaluations/export.jsonl",
+		"/evaluations/texts", "/evaluations/of/" + strconv.FormatInt(a.given[0].id, 10)} {
 		webtest.Want(t, a.get(path, a.session), http.StatusNotFound, "!P0000")
 	}
-	for _, path := range []string{"/evaluations/texts", fmt.Sprintf("/evaluations/of/%d/text", a.given[0].id), fmt.Sprintf("/evaluations/of/%d/identity", a.given[0].id)} {
+	for _, path := range []string{"/evaluations/texts", fmt.Sprintf("/evaluations/of/%d/text", a.given[0].id),
+		fmt.Sprintf("/evaluations/of/%d/identity", a.given[0].id)} {
 		webtest.Want(t, a.post(path, a.session, url.Values{"reason": {"核对投诉"}, "q": {"等"}}), http.StatusNotFound, "!P0000")
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"haochaping/internal/central/web"
 )
 
-// exportWorkbook sends a workbook with one sheet, all of whose cells are texts. It is made on the disk row by row, and sent when it is whole.
+// exportWorkbook sends a workbook with one sheet, all of whose cells are texts. It is made on the disk row by row, and sent when it is
+// whole.
 func (p *pages) exportWorkbook(c *web.Call, q books.Search) (err error) {
 	book := excelize.NewFile()
 	defer func() { err = errors.Join(err, book.Close()) }()

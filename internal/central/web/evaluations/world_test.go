@@ -47,7 +47,8 @@ type given struct {
 
 // windows returns the city's windows.
 func windows() []string {
-	return []string{"SL-H1-A07", "SL-H1-A08", "SL-H1-A09", "SL-H1-A10", "SL-H1-A11", "SL-H1-A12", "SL-H2-B01", "SL-H2-B02", "SL-H2-B03", "SL-H2-B04", "SL-H3-C01", "SL-H3-C02"}
+	return []string{"SL-H1-A07", "SL-H1-A08", "SL-H1-A09", "SL-H1-A10", "SL-H1-A11", "SL-H1-A12", "SL-H2-B01", "SL-H2-B02", "SL-H2-B03",
+		"SL-H2-B04", "SL-H3-C01", "SL-H3-C02"}
 }
 
 // areaOf returns the area of a window's hall as its box has it.
@@ -121,7 +122,8 @@ func (b *box) send(t testing.TB, j *journal.Journal) int64 {
 	t.Helper()
 	m := wire.Batch{Device: b.id, Epoch: epoch, First: b.seq - uint64(len(b.raw)) + 1, Records: b.raw}
 	m.Sign(b.key)
-	r, err := j.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: time.Now().UnixMilli(), Key: b.key.Public().(ed25519.PublicKey), Signature: m.Signature,
+	r, err := j.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: time.Now().UnixMilli(),
+		Key: b.key.Public().(ed25519.PublicKey), Signature: m.Signature,
 		Epoch: epoch, First: m.First, Parts: b.raw}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -133,9 +135,10 @@ func (b *box) send(t testing.TB, j *journal.Journal) int64 {
 // serve notes that a box serves a window of the organisation.
 func (w *world) serve(b *box, window rating.Window) {
 	w.t.Helper()
-	_, err := w.Journal.Do(w.t.Context(), "operator test", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		return directory.Served(ctx, tx, b.id, window, pos)
-	})
+	_, err := w.Journal.Do(w.t.Context(), "operator test", "", journal.Act{Do: "fleet.test"},
+		func(ctx context.Context, tx *db.Tx, pos int64) error {
+			return directory.Served(ctx, tx, b.id, window, pos)
+		})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -145,14 +148,18 @@ func (w *world) serve(b *box, window rating.Window) {
 func visit(n int, window rating.Window, at rating.Stamp, level rating.Level) (rating.VisitID, string, []rating.Body) {
 	id := rating.VisitID(1000 + n)
 	project := fmt.Sprintf("P%06d", n)
-	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.MatterSubject}, Window: window,
+	v := rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+		Subjects: []rating.Subject{rating.MatterSubject}, Window: window,
 		Staff: rating.Staff{ID: fmt.Sprintf("SL-%04d", n%4+1), Name: "赵示例"},
-		Cases: []rating.Case{{ProjectNo: project, TaskCode: fmt.Sprintf("T%d", n%3), TaskName: []string{"居民身份证换领", "社会保障卡申领", "企业设立登记"}[n%3], Completed: true}}}
+		Cases: []rating.Case{{ProjectNo: project, TaskCode: fmt.Sprintf("T%d", n%3), TaskName: []string{"居民身份证换领", "社会保障卡申领", "企业设立登记"}[n%3],
+			Completed: true}}}
 	return id, project, []rating.Body{rating.VisitBody(at, v),
-		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: level, Channel: rating.Keypad})}
+		rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.MatterSubject, Level: level,
+			Channel: rating.Keypad})}
 }
 
-// fill lets each window be rated on some days, by key and by phone, one window that the organisation does not know, and cases without a box.
+// fill lets each window be rated on some days, by key and by phone, one window that the organisation does not know, and cases without a
+// box.
 func (w *world) fill() {
 	n := 0
 	for i, window := range append(windows(), "hand-made") {
@@ -165,7 +172,8 @@ func (w *world) fill() {
 			n++
 			level := rating.Level(n%5 + 1)
 			start := day.Start().Add(8 * time.Hour)
-			id, project, bodies := visit(n, place, rating.Stamp{Boot: 1, Mono: int64(day-directory.Date(2026, 1, 1)) * 86_400_000, Wall: start.UnixMilli(), Synced: true}, level)
+			id, project, bodies := visit(n, place, rating.Stamp{Boot: 1, Mono: int64(day-directory.Date(2026, 1, 1)) * 86_400_000,
+				Wall: start.UnixMilli(), Synced: true}, level)
 			b.add(w.t, bodies...)
 			known := given{window: window, day: day, project: project, level: level}
 			if window == "hand-made" {
@@ -177,8 +185,9 @@ func (w *world) fill() {
 			if n%3 == 0 {
 				one := known
 				one.level, one.text = 2, fmt.Sprintf("等得太久了 %s", project)
-				r, err := w.Journal.Rate(w.t.Context(), journal.Rating{Device: b.id, Name: project, Received: start.Add(time.Minute).UnixMilli(), Answers: []rating.Evaluation{
-					{Visit: id, Subject: rating.MatterSubject, Level: 2, Channel: rating.Phone, Text: one.text}}})
+				r, err := w.Journal.Rate(w.t.Context(), journal.Rating{Device: b.id, Name: project, Received: start.Add(time.Minute).UnixMilli(),
+					Answers: []rating.Evaluation{
+						{Visit: id, Subject: rating.MatterSubject, Level: 2, Channel: rating.Phone, Text: one.text}}})
 				if err != nil {
 					w.t.Fatal(err)
 				}
@@ -189,14 +198,17 @@ func (w *world) fill() {
 	}
 	for i, area := range []string{"629900000000", "629901001000", "629902100000", "620100000000"} {
 		project := fmt.Sprintf("Q%06d", i)
-		r, err := w.Journal.Answer(w.t.Context(), "hotline", project, []journal.Answer{{Case: rating.CaseKey{Area: area, Project: project}, Level: 1, Channel: rating.Voice,
-			At: directory.Date(2026, 3, 1).Start().UnixMilli()}}, []string{"热线转来 " + project})
+		r, err := w.Journal.Answer(w.t.Context(), "hotline", project,
+			[]journal.Answer{{Case: rating.CaseKey{Area: area, Project: project}, Level: 1, Channel: rating.Voice,
+				At: directory.Date(2026, 3, 1).Start().UnixMilli()}}, []string{"热线转来 " + project})
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		w.given = append(w.given, given{id: r.Pos << 9, area: area, day: directory.Date(2026, 3, 1), project: project, level: 1, text: "热线转来 " + project})
+		w.given = append(w.given, given{id: r.Pos << 9, area: area, day: directory.Date(2026, 3, 1), project: project, level: 1,
+			text: "热线转来 " + project})
 	}
-	f := rating.CaseFact{Area: "629901000000", ProjectNo: "P000020", TaskCode: "T1", CompletedAt: directory.Date(2026, 2, 10).Start().UnixMilli(), AsOf: directory.Date(2026, 2, 11).Start().UnixMilli()}
+	f := rating.CaseFact{Area: "629901000000", ProjectNo: "P000020", TaskCode: "T1",
+		CompletedAt: directory.Date(2026, 2, 10).Start().UnixMilli(), AsOf: directory.Date(2026, 2, 11).Start().UnixMilli()}
 	if _, err := w.Journal.Tell(w.t.Context(), "test", "fact", []journal.Fact{{Fact: f, Contact: "13900000031"}}); err != nil {
 		w.t.Fatal(err)
 	}

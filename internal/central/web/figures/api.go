@@ -86,9 +86,11 @@ func (p *pages) tell(c *web.Call) error {
 		return err
 	}
 	free, x := !a.q.viewer.guarded, a.Whole
-	v := told{From: a.q.Days.From.String(), To: (a.q.Days.To - 1).String(), Before: toldDays{a.Before.From.String(), (a.Before.To - 1).String()}, By: a.q.By.Code, Counting: a.Counting,
+	v := told{From: a.q.Days.From.String(), To: (a.q.Days.To - 1).String(),
+		Before: toldDays{a.Before.From.String(), (a.Before.To - 1).String()}, By: a.q.By.Code, Counting: a.Counting,
 		Total: tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), Previous: tellFigures(input(x.Before, x.Before.Of("")), x.Was, free),
-		Staff: tellFigures(report.Input{Amount: x.Of(rating.StaffSubject)}, !free, false), Matter: tellFigures(report.Input{Amount: x.Of(rating.MatterSubject)}, !free, false),
+		Staff:    tellFigures(report.Input{Amount: x.Of(rating.StaffSubject)}, !free, false),
+		Matter:   tellFigures(report.Input{Amount: x.Of(rating.MatterSubject)}, !free, false),
 		Channels: []toldChannel{}, Items: []toldPart{}}
 	for _, ch := range report.Channels() {
 		if n := x.By("", ch); free && n.Answered()+n.Silent > 0 {
@@ -109,7 +111,8 @@ func (p *pages) tell(c *web.Call) error {
 		for _, s := range x.Signs {
 			signs = append(signs, s.Code)
 		}
-		v.Items = append(v.Items, toldPart{x.ID, x.Name, x.Hidden, x.Place, signs, tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), tellFigures(input(x.Before, x.Before.Of("")), x.Was, free)})
+		v.Items = append(v.Items, toldPart{x.ID, x.Name, x.Hidden, x.Place, signs, tellFigures(input(x.Sums, x.Of("")), x.Hidden, free),
+			tellFigures(input(x.Before, x.Before.Of("")), x.Was, free)})
 	}
 	for i := range v.Items {
 		if v.Items[i].ID == unknown {

@@ -22,8 +22,10 @@ type by struct {
 
 func ways() []by {
 	return []by{
-		{"area", "区划", report.Whole, "area", "area"}, {"unit", "单位", report.Whole, "hall", "unit"}, {"hall", "大厅", report.Whole, "window", "hall"},
-		{"window", "窗口", report.Whole, "staff", "window"}, {"staff", "人员", report.ByStaff, "staff", "staff"}, {"matter", "事项", report.ByMatter, "matter", "task"},
+		{"area", "区划", report.Whole, "area", "area"}, {"unit", "单位", report.Whole, "hall", "unit"},
+		{"hall", "大厅", report.Whole, "window", "hall"},
+		{"window", "窗口", report.Whole, "staff", "window"}, {"staff", "人员", report.ByStaff, "staff", "staff"},
+		{"matter", "事项", report.ByMatter, "matter", "task"},
 	}
 }
 
@@ -54,7 +56,8 @@ func (p *pages) questionOf(c *web.Call, form url.Values) (*question, error) {
 	if q.Days, err = q.days(c, get("from"), get("to")); err != nil {
 		return q, err
 	}
-	q.Area, q.Unit, q.Hall, q.Window, q.Staff, q.Task = q.named(directory.Area, get("area")), q.named(directory.Unit, get("unit")), q.named(directory.Hall, get("hall")),
+	q.Area, q.Unit, q.Hall, q.Window, q.Staff, q.Task = q.named(directory.Area, get("area")), q.named(directory.Unit, get("unit")),
+		q.named(directory.Hall, get("hall")),
 		q.named(directory.Window, get("window")), get("staff"), get("task")
 	if len(q.Area) == 6 {
 		q.Area += "000000"
@@ -224,7 +227,8 @@ func (q *question) ask(days directory.Period) report.Ask {
 // values returns the question as a form has it.
 func (q *question) values() url.Values {
 	v := url.Values{"from": {q.Days.From.String()}, "to": {(q.Days.To - 1).String()}, "by": {q.By.Code}}
-	for name, s := range map[string]string{"area": q.Area, "unit": q.Unit, "hall": q.Hall, "window": q.Window, "staff": q.Staff, "task": q.Task} {
+	for name, s := range map[string]string{"area": q.Area, "unit": q.Unit, "hall": q.Hall, "window": q.Window, "staff": q.Staff,
+		"task": q.Task} {
 		if s != "" {
 			v.Set(name, s)
 		}

@@ -27,10 +27,13 @@ func TestInABrowser(t *testing.T) {
 	}
 	do("city", chromedp.Navigate(server.URL+"/figures"+january), chromedp.WaitVisible(chromedp.CSS(".bar svg")))
 	look("city")
-	do("deeper", chromedp.Click(chromedp.CSS(`a[href*="area=629901000000"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=area][value="629901000000"]`)))
-	do("definitions", chromedp.Navigate(server.URL+"/figures"+january+"&by=staff&hall=SL-H1"), chromedp.Click(chromedp.CSS("details.card summary")), chromedp.WaitVisible(chromedp.CSS("dl.facts")))
+	do("deeper", chromedp.Click(chromedp.CSS(`a[href*="area=629901000000"]`)),
+		chromedp.WaitVisible(chromedp.CSS(`input[name=area][value="629901000000"]`)))
+	do("definitions", chromedp.Navigate(server.URL+"/figures"+january+"&by=staff&hall=SL-H1"),
+		chromedp.Click(chromedp.CSS("details.card summary")), chromedp.WaitVisible(chromedp.CSS("dl.facts")))
 	look("staff")
-	drawn, err := chromedp.Run(ctx, chromedp.Evaluate[int](`[...document.querySelectorAll(".bar svg rect")].filter(r => r.getBoundingClientRect().width > 0).length`))
+	drawn, err := chromedp.Run(ctx, chromedp.Evaluate[int](`[...document.querySelectorAll(".bar svg rect")].filter(r => `+
+		`r.getBoundingClientRect().width > 0).length`))
 	if err != nil || drawn < 5 {
 		t.Errorf("%d pieces of bars are drawn, %v", drawn, err)
 	}

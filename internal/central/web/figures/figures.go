@@ -146,7 +146,8 @@ func (a *answer) rank() {
 	}
 }
 
-// sign compares windows with the others of their halls. Only the persons are compared: what matters are handled differs from window to window.
+// sign compares windows with the others of their halls. Only the persons are compared: what matters are handled differs from window to
+// window.
 func (a *answer) sign() {
 	if a.q.By.Code != "window" {
 		return
@@ -182,7 +183,8 @@ func (x part) interval() string {
 
 // names returns what parts are called: today, or as they were last.
 func (p *pages) names(c *web.Call, q *question, ids []string) (func(string) string, error) {
-	kind := map[string]directory.Kind{"area": directory.Area, "unit": directory.Unit, "hall": directory.Hall, "window": directory.Window}[q.By.Code]
+	kind := map[string]directory.Kind{"area": directory.Area, "unit": directory.Unit, "hall": directory.Hall,
+		"window": directory.Window}[q.By.Code]
 	called := make(map[string]string)
 	if kind == "" {
 		split := report.ByMatter

@@ -73,7 +73,8 @@ func (w *world) count(g account.Grant, from, to directory.Day) map[string]int64 
 	return n
 }
 
-// TestEachSeesTheirOwn compares what each role reads, of periods of all kinds, with a count by hand. Each answer is as the description has it.
+// TestEachSeesTheirOwn compares what each role reads, of periods of all kinds, with a count by hand. Each answer is as the description has
+// it.
 func TestEachSeesTheirOwn(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
@@ -87,14 +88,16 @@ func TestEachSeesTheirOwn(t *testing.T) {
 		{province, "", province}, {webtest.Grant(account.City, city, city), "", webtest.Grant(account.City, city, city)},
 		{webtest.Grant(account.City, city, city), "629901000000", webtest.Grant(account.County, "629901000000", city)},
 		{webtest.Grant(account.County, "629902000000", city), "", webtest.Grant(account.County, "629902000000", city)},
-		{webtest.Grant(account.Unit, police, city), "", webtest.Grant(account.Unit, police, city)}, {webtest.Grant(account.Unit, centre, city), "", webtest.Grant(account.Unit, centre, city)},
+		{webtest.Grant(account.Unit, police, city), "", webtest.Grant(account.Unit, police, city)},
+		{webtest.Grant(account.Unit, centre, city), "", webtest.Grant(account.Unit, centre, city)},
 		{webtest.Grant(account.Auditor, city, city), "", webtest.Grant(account.Auditor, city, city)},
 		{webtest.Grant(account.Unit, "no-such-unit", city), "", webtest.Grant(account.Unit, "no-such-unit", city)},
 	} {
 		p := w.Program(w.site, x.grant, x.bound, account.SeeFigures)
 		for _, days := range [][2]directory.Day{
 			{directory.Date(2026, 1, 1), directory.Date(2026, 1, 31)}, {directory.Date(2026, 1, 6), directory.Date(2026, 1, 6)},
-			{moved() - 2, directory.Date(2026, 2, 3)}, {directory.Date(2025, 12, 1), directory.Date(2026, 3, 31)}, {directory.Date(2024, 1, 1), directory.Date(2024, 1, 2)},
+			{moved() - 2, directory.Date(2026, 2, 3)}, {directory.Date(2025, 12, 1), directory.Date(2026, 3, 31)},
+			{directory.Date(2024, 1, 1), directory.Date(2024, 1, 2)},
 		} {
 			got := read(t, p, fmt.Sprintf("?from=%s&to=%s&by=window", days[0], days[1]))
 			want, is := w.count(x.as, days[0], days[1]), make(map[string]int64)
@@ -114,7 +117,8 @@ func TestEachSeesTheirOwn(t *testing.T) {
 				t.Errorf("the parts have %d answers, the whole %d", parts, got.Total["answered"].N)
 			}
 		}
-		for _, query := range []string{"?from=2026-01-02", "?from=2026-01-02&to=2026-01-01", "?from=x&to=y", "?by=colour", "?area=x", "?colour=red", "?staff=S&task=T", "?staff=S&by=matter", "?limit=0",
+		for _, query := range []string{"?from=2026-01-02", "?from=2026-01-02&to=2026-01-01", "?from=x&to=y", "?by=colour", "?area=x",
+			"?colour=red", "?staff=S&task=T", "?staff=S&by=matter", "?limit=0",
 			"?from=2000-01-01&to=2026-01-01"} {
 			webtest.Want(t, p.Get(path, path+query), 400, `"code": "invalid"`)
 		}
@@ -181,8 +185,10 @@ func TestAHallCannotTellWhoRatedHow(t *testing.T) {
 	hall := webtest.Grant(account.Hall, "SL-H1", city)
 	p := w.Program(w.site, hall, "", account.SeeFigures)
 	session := w.SignIn(w.Add(hall))
-	for _, query := range []string{"?from=2026-01-05&to=2026-01-05", "?from=2026-01-01&to=2026-02-28", "?from=2026-02-01&to=2026-02-28", "?from=2026-03-01&to=2026-03-31", "?by=staff", "?by=matter",
-		"?by=area", "?by=window&window=SL-H1-A07", "?staff=SL-0001", "?by=window&task=T1", "?unit=" + police, "?by=hall&unit=" + police, "?area=" + city} {
+	for _, query := range []string{"?from=2026-01-05&to=2026-01-05", "?from=2026-01-01&to=2026-02-28", "?from=2026-02-01&to=2026-02-28",
+		"?from=2026-03-01&to=2026-03-31", "?by=staff", "?by=matter",
+		"?by=area", "?by=window&window=SL-H1-A07", "?staff=SL-0001", "?by=window&task=T1", "?unit=" + police, "?by=hall&unit=" + police,
+		"?area=" + city} {
 		webtest.Want(t, p.Get(path, path+query), 400, "hall")
 		webtest.Want(t, w.get("/figures"+query, session), 422, "第四条")
 		for _, kind := range []string{"csv", "xlsx"} {
@@ -191,7 +197,8 @@ func TestAHallCannotTellWhoRatedHow(t *testing.T) {
 	}
 	v := read(t, p, "")
 	want := w.count(hall, directory.Date(2026, 1, 1), directory.Date(2026, 1, 31))
-	if v.From != "2026-01-01" || v.To != "2026-01-31" || v.Total["answered"].N != want["answered"] || v.Total["level_5"].N != want["level_5"] || len(v.Channels) != 0 {
+	if v.From != "2026-01-01" || v.To != "2026-01-31" || v.Total["answered"].N != want["answered"] ||
+		v.Total["level_5"].N != want["level_5"] || len(v.Channels) != 0 {
 		t.Errorf("%+v, want %v", v, want)
 	}
 	// One window has few answers, and a second one is withheld with it: else the first would be what is left.
@@ -208,7 +215,8 @@ func TestAHallCannotTellWhoRatedHow(t *testing.T) {
 	page := w.get("/figures", session)
 	webtest.Want(t, page, 200, "不显示", "!按人员", "!差评回复率", "!/evaluations")
 	small := webtest.Grant(account.Hall, "SL-H3", city)
-	if v := read(t, w.Program(w.site, small, "", account.SeeFigures), ""); v.Total["served"].N == 0 || v.Total["level_5"].N+v.Total["bad"].N != 0 {
+	if v := read(t, w.Program(w.site, small, "", account.SeeFigures), ""); v.Total["served"].N == 0 ||
+		v.Total["level_5"].N+v.Total["bad"].N != 0 {
 		t.Errorf("a hall with few answers: %+v", v.Total)
 	}
 	webtest.Want(t, w.get("/figures", w.SignIn(w.Add(webtest.Grant(account.Staff, "SL-0001", city)))), 404)
@@ -253,7 +261,8 @@ func TestFiles(t *testing.T) {
 		return 0
 	}
 	city := w.count(webtest.Grant(account.City, city, city), directory.Date(2026, 1, 1), directory.Date(2026, 1, 31))
-	if n := rows[1][at("窗口按键 "+rating.VerySatisfied.Chinese())]; n != strconv.FormatInt(city["level_5"], 10) || rows[1][at("名称")] != "全部" || rows[1][at("默认数")] != "1" {
+	if n := rows[1][at("窗口按键 "+rating.VerySatisfied.Chinese())]; n != strconv.FormatInt(city["level_5"], 10) || rows[1][at("名称")] != "全部" ||
+		rows[1][at("默认数")] != "1" {
 		t.Errorf("the whole is %v, want %v", rows[1], city)
 	}
 	got = w.get("/figures/export.xlsx"+january+"&by=hall", session)
@@ -275,7 +284,8 @@ func TestFiles(t *testing.T) {
 	raw, err1 := book.GetCellValue("统计", cell, excelize.Options{RawCellValue: true})
 	shown, err2 := book.GetCellValue("统计", cell)
 	share, err3 := strconv.ParseFloat(raw, 64)
-	if err != nil || err1 != nil || err2 != nil || err3 != nil || kind == excelize.CellTypeInlineString || share < 0.5 || share > 1 || !strings.HasSuffix(shown, "%") {
+	if err != nil || err1 != nil || err2 != nil || err3 != nil || kind == excelize.CellTypeInlineString || share < 0.5 || share > 1 ||
+		!strings.HasSuffix(shown, "%") {
 		t.Errorf("a rate is %q, shown as %q, of type %v: %v %v %v %v", raw, shown, kind, err, err1, err2, err3)
 	}
 	if day, err := book.GetCellValue("统计", "C1", excelize.Options{RawCellValue: true}); err != nil || day != "46023" { // 2026-01-01

@@ -16,7 +16,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestARecountInAnotherLanguage has a program in Python, written from the descriptions, count single evaluations and compare that with the figures.
+// TestARecountInAnotherLanguage has a program in Python, written from the descriptions, count single evaluations and compare that with the
+// figures.
 func TestARecountInAnotherLanguage(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	switch {
@@ -38,7 +39,8 @@ func TestARecountInAnotherLanguage(t *testing.T) {
 	}
 }
 
-// themes has visits with two cases each rated as a whole by key, corrected now and then, and by phone afterwards, of which one of the two counts.
+// themes has visits with two cases each rated as a whole by key, corrected now and then, and by phone afterwards, of which one of the two
+// counts.
 func (w *world) themes() {
 	w.t.Helper()
 	b := newBox(20)
@@ -47,10 +49,13 @@ func (w *world) themes() {
 	for n := range 12 {
 		day := directory.Date(2026, 1, 8+n)
 		at := stamp(day.Start().Add(10 * time.Hour))
-		v := rating.Visit{ID: rating.VisitID(90_000 + n), Opener: rating.OpenedByPC, Grouping: rating.Theme, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
-			Window: rating.Window{ID: "SL-H1-A12", Name: "窗口", Hall: "大厅", Area: city, Generation: 1}, Staff: rating.Staff{ID: "SL-0012", Name: "钱示例"}}
+		v := rating.Visit{ID: rating.VisitID(90_000 + n), Opener: rating.OpenedByPC, Grouping: rating.Theme, WaitSec: 60,
+			Subjects: []rating.Subject{rating.StaffSubject, rating.MatterSubject},
+			Window:   rating.Window{ID: "SL-H1-A12", Name: "窗口", Hall: "大厅", Area: city, Generation: 1},
+			Staff:    rating.Staff{ID: "SL-0012", Name: "钱示例"}}
 		for i := range 2 {
-			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("T", n, "-", i), Area: city, TaskCode: fmt.Sprint("T", i), TaskName: "事项", Completed: true})
+			v.Cases = append(v.Cases, rating.Case{ProjectNo: fmt.Sprint("T", n, "-", i), Area: city, TaskCode: fmt.Sprint("T", i), TaskName: "事项",
+				Completed: true})
 		}
 		b.add(w.t, rating.VisitBody(at, v))
 		for i := range n % 3 { // not at all, once, or corrected
@@ -60,8 +65,10 @@ func (w *world) themes() {
 			}
 			b.add(w.t, rating.EvaluationBody(at.Add(time.Duration(4+i)*time.Second), e))
 		}
-		phones = append(phones, journal.Rating{Device: b.id, Name: fmt.Sprint("p", n), Received: at.Time().Add(time.Minute).UnixMilli(), Answers: []rating.Evaluation{
-			{Visit: v.ID, Subject: rating.MatterSubject, Level: rating.Level(n%4 + 1), Channel: rating.Phone}, {Visit: v.ID, Subject: rating.StaffSubject, Level: 4, Channel: rating.Phone}}})
+		phones = append(phones, journal.Rating{Device: b.id, Name: fmt.Sprint("p", n), Received: at.Time().Add(time.Minute).UnixMilli(),
+			Answers: []rating.Evaluation{
+				{Visit: v.ID, Subject: rating.MatterSubject, Level: rating.Level(n%4 + 1), Channel: rating.Phone},
+				{Visit: v.ID, Subject: rating.StaffSubject, Level: 4, Channel: rating.Phone}}})
 	}
 	b.send(w.t, w.Journal)
 	for _, r := range phones {

@@ -27,7 +27,8 @@ func month(y int, m time.Month) directory.Period {
 	return directory.Period{From: first, To: directory.DayOf(time.Date(y, m+1, 1, 0, 0, 0, 0, web.Zone()))}
 }
 
-// isClosedMonth reports whether a period is one month that is closed: of shorter and of overlapping periods the differences would tell single answers.
+// isClosedMonth reports whether a period is one month that is closed: of shorter and of overlapping periods the differences would tell
+// single answers.
 func isClosedMonth(p directory.Period, now time.Time) bool {
 	y, m, _ := p.From.Start().In(web.Zone()).Date()
 	return p == month(y, m) && directory.DayOf(now) >= p.To+settles

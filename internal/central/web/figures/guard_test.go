@@ -18,7 +18,8 @@ func TestClosedMonths(t *testing.T) {
 		if p.String() != c.want || !isClosedMonth(p, c.now) {
 			t.Errorf("at %s the last closed month is %s, want %s", c.now, p, c.want)
 		}
-		for _, other := range []directory.Period{{From: p.From, To: p.To - 1}, {From: p.From + 1, To: p.To}, {From: p.From, To: p.To + 31}, {From: p.From - 31, To: p.To}} {
+		for _, other := range []directory.Period{{From: p.From, To: p.To - 1}, {From: p.From + 1, To: p.To}, {From: p.From, To: p.To + 31},
+			{From: p.From - 31, To: p.To}} {
 			if isClosedMonth(other, c.now) {
 				t.Errorf("%s is taken for a month", other)
 			}

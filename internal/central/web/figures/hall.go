@@ -32,14 +32,16 @@ func (q *question) lies(hall string) report.Where {
 
 // month returns what is told of a month of a hall.
 func (p *pages) month(c *web.Call, hall string, days directory.Period) (report.Table, error) {
-	t, err := p.Reports.Month(c.R.Context(), report.Month{Hall: hall, Days: days, Closed: (days.To + settles).Start(), Least: account.LeastCounted})
+	t, err := p.Reports.Month(c.R.Context(), report.Month{Hall: hall, Days: days, Closed: (days.To + settles).Start(),
+		Least: account.LeastCounted})
 	if errors.Is(err, report.ErrCounting) {
 		err = &web.Refusal{Status: http.StatusServiceUnavailable, Words: "汇总正在统计，数字尚不完整，请稍后再看。The figures are being counted; ask again later."}
 	}
 	return t, err
 }
 
-// hall answers whoever runs halls: what is shown of a hall in a month is the same in each answer, whatever else is asked for, so that no two differ by a part.
+// hall answers whoever runs halls: what is shown of a hall in a month is the same in each answer, whatever else is asked for, so that no
+// two differ by a part.
 func (p *pages) hall(c *web.Call, a *answer) error {
 	q, halls := a.q, a.q.halls()
 	y, m, _ := q.Days.From.Start().In(web.Zone()).Date()

@@ -34,14 +34,16 @@ func (w *world) rate(n int, window string, day directory.Day, levels ...rating.L
 
 func levels(n int, l rating.Level) []rating.Level { return slices.Repeat([]rating.Level{l}, n) }
 
-// TestWhoRunsTwoHallsCannotSubtract: the sum of two halls has no levels, since one of them has too few answers; nor do windows stand over both.
+// TestWhoRunsTwoHallsCannotSubtract: the sum of two halls has no levels, since one of them has too few answers; nor do windows stand over
+// both.
 func TestWhoRunsTwoHallsCannotSubtract(t *testing.T) {
 	w := newWorld(t)
 	w.stand("SL-H1-A07", "SL-H3-C01")
 	day := directory.Date(2026, 1, 8)
 	w.rate(0, "SL-H1-A07", day, levels(30, 5)...)
 	w.rate(1, "SL-H3-C01", day, levels(3, 1)...)
-	p := w.ProgramOf(w.site, w.Add(webtest.Grant(account.Hall, "SL-H1", city), webtest.Grant(account.Hall, "SL-H3", "629902100000")), "", account.SeeFigures)
+	p := w.ProgramOf(w.site, w.Add(webtest.Grant(account.Hall, "SL-H1", city), webtest.Grant(account.Hall, "SL-H3", "629902100000")), "",
+		account.SeeFigures)
 	both := read(t, p, january)
 	if _, said := both.Total["level_5"]; said || both.By != "hall" || both.Total["answered"].N != 33 || len(both.Items) != 2 {
 		t.Errorf("both halls: %+v", both)

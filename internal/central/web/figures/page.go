@@ -96,7 +96,8 @@ func (p *pages) page(c *web.Call) error {
 	}
 	var refusal *web.Refusal
 	if errors.As(err, &refusal) {
-		v := shown{Question: q, From: c.R.FormValue("from"), To: c.R.FormValue("to"), Ways: waysOf(q), Problem: refusal.Words, Guarded: q.viewer.guarded, Least: account.LeastCounted}
+		v := shown{Question: q, From: c.R.FormValue("from"), To: c.R.FormValue("to"), Ways: waysOf(q), Problem: refusal.Words,
+			Guarded: q.viewer.guarded, Least: account.LeastCounted}
 		return c.ShowStatus(status, "figures/page", v)
 	}
 	if err != nil {
@@ -112,7 +113,8 @@ func waysOf(q *question) []by {
 
 func (a *answer) shown(c *web.Call) shown {
 	q := a.q
-	v := shown{Question: q, From: q.Days.From.String(), To: (q.Days.To - 1).String(), Before: a.Before.From.String() + " 至 " + (a.Before.To - 1).String(), Ways: waysOf(q),
+	v := shown{Question: q, From: q.Days.From.String(), To: (q.Days.To - 1).String(),
+		Before: a.Before.From.String() + " 至 " + (a.Before.To - 1).String(), Ways: waysOf(q),
 		Query: q.query(), Guarded: q.viewer.guarded, Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
 	if a.Counting {
 		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Books)
@@ -289,7 +291,8 @@ func channelName(c rating.Channel) string {
 
 // headsOf returns the figures of parts.
 func headsOf(guarded bool) (all []report.Figure) {
-	codes := []string{"served", "asked", "answered", "silent", "good_rate", "active_good_rate", "unrated", "bad", "reply_rate", "in_time_rate", "follow_up_rate", "overdue"}
+	codes := []string{"served", "asked", "answered", "silent", "good_rate", "active_good_rate", "unrated", "bad", "reply_rate", "in_time_rate",
+		"follow_up_rate", "overdue"}
 	for _, code := range codes {
 		if f, ok := report.FigureOf(code); ok && (!guarded || !f.Works) {
 			all = append(all, f)

@@ -9,8 +9,8 @@ import (
 	"haochaping/internal/central/web"
 )
 
-// viewer is who looks at figures. Whoever has a role that sees evaluations looks with that; guarded is who has none, and so must not be able to tell from
-// figures who rated how.
+// viewer is who looks at figures. Whoever has a role that sees evaluations looks with that; guarded is who has none, and so must not be
+// able to tell from figures who rated how.
 type viewer struct {
 	person  account.Person
 	guarded bool
@@ -38,7 +38,8 @@ func (v *viewer) may(w report.Where) bool {
 	return ok
 }
 
-// base returns the area by whose parts the viewer's figures stand: that of their first grant by area, empty for the whole country, and false if they have none.
+// base returns the area by whose parts the viewer's figures stand: that of their first grant by area, empty for the whole country, and
+// false if they have none.
 func (v *viewer) base() (string, bool) {
 	for _, g := range account.Grants(v.person, account.SeeFigures) {
 		if g.Role.Scope() == account.InArea {

@@ -24,7 +24,8 @@ func written(v any) string {
 	return fmt.Sprint(v)
 }
 
-// workbook sends the figures as a workbook: numbers are numbers, days are days, and the heads stay in sight. A second sheet has the definitions.
+// workbook sends the figures as a workbook: numbers are numbers, days are days, and the heads stay in sight. A second sheet has the
+// definitions.
 func (p *pages) workbook(c *web.Call) (err error) {
 	a, err := p.asked(c)
 	if err != nil {
@@ -64,7 +65,8 @@ func (a *answer) fill(book *excelize.File, sheet string) error {
 	}
 	err = errors.Join(out.SetColWidth(1, 2, 28), out.SetColWidth(3, len(all), 14),
 		out.SetPanes(&excelize.Panes{Freeze: true, XSplit: 2, YSplit: 2, TopLeftCell: "C3", ActivePane: "bottomRight"}),
-		out.SetRow("A1", []any{"按" + a.q.By.Chinese + "统计", "", at(a.q.Days.From.Start()), at((a.q.Days.To - 1).Start()), "上期", at(a.Before.From.Start()), at((a.Before.To - 1).Start())}),
+		out.SetRow("A1", []any{"按" + a.q.By.Chinese + "统计", "", at(a.q.Days.From.Start()), at((a.q.Days.To - 1).Start()), "上期",
+			at(a.Before.From.Start()), at((a.Before.To - 1).Start())}),
 		out.SetRow("A2", heads))
 	for n, x := range a.rows() {
 		row := make([]any, len(all))
@@ -89,7 +91,8 @@ func define(book *excelize.File, sheet string) error {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(out.SetColWidth(1, 1, 28), out.SetColWidth(2, 2, 70), out.SetColWidth(3, 3, 32), out.SetRow("A1", []any{"指标", "定义", "依据"}))
+	err = errors.Join(out.SetColWidth(1, 1, 28), out.SetColWidth(2, 2, 70), out.SetColWidth(3, 3, 32),
+		out.SetRow("A1", []any{"指标", "定义", "依据"}))
 	for i, f := range report.Figures() {
 		err = errors.Join(err, out.SetRow(fmt.Sprintf("A%d", i+2), []any{f.Chinese, f.Means, f.Source}))
 	}

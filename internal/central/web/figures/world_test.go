@@ -83,12 +83,14 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, err := rectify.Open(t.Context(), rectify.Config{Journal: w.Journal, Books: w.books, Directory: w.directory, Holder: "here", Now: w.Now, Logger: log,
+	orders, err := rectify.Open(t.Context(), rectify.Config{Journal: w.Journal, Books: w.books, Directory: w.directory, Holder: "here",
+		Now: w.Now, Logger: log,
 		Terms: rectify.Terms{Calendar: days, Contact: 1, Office: 5}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.reports, err = report.Open(t.Context(), report.Config{DB: d, Journal: w.Journal, Books: w.books, Orders: orders, Directory: w.directory, Holder: "here", Now: w.Now, Logger: log})
+	w.reports, err = report.Open(t.Context(), report.Config{DB: d, Journal: w.Journal, Books: w.books, Orders: orders, Directory: w.directory,
+		Holder: "here", Now: w.Now, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +114,8 @@ func (w *world) change(text string) {
 	}
 }
 
-// fill has windows rated: so many visits in January, and five in February each. Each fourth visit is not rated, and a case of the first silence rates.
+// fill has windows rated: so many visits in January, and five in February each. Each fourth visit is not rated, and a case of the first
+// silence rates.
 func (w *world) fill() {
 	w.t.Helper()
 	visits := []struct {
@@ -143,7 +146,8 @@ func (w *world) fill() {
 	if _, err := w.Journal.Tell(w.t.Context(), "business", "silent", []journal.Fact{{Fact: f}}); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.Journal.Pass(w.t.Context(), "deadline", "silent", []journal.Passed{{Case: f.Key(), Deadline: done + 7*86_400_000}}); err != nil {
+	if _, err := w.Journal.Pass(w.t.Context(), "deadline", "silent",
+		[]journal.Passed{{Case: f.Key(), Deadline: done + 7*86_400_000}}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.follow()
@@ -164,9 +168,10 @@ func (w *world) praised() {
 // serve notes that a box serves a window of the organisation.
 func (w *world) serve(id rating.DeviceID, window string) {
 	w.t.Helper()
-	_, err := w.Journal.Do(w.t.Context(), "operator test", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
-		return directory.Served(ctx, tx, id, rating.Window{ID: window, Generation: 1}, pos)
-	})
+	_, err := w.Journal.Do(w.t.Context(), "operator test", "", journal.Act{Do: "fleet.test"},
+		func(ctx context.Context, tx *db.Tx, pos int64) error {
+			return directory.Served(ctx, tx, id, rating.Window{ID: window, Generation: 1}, pos)
+		})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -212,10 +217,13 @@ func (b *box) visit(t testing.TB, n int, g given) {
 	id := rating.VisitID(1000*(b.n+1) + n)
 	area := map[string]string{"SL-H1": city, "SL-H2": "629901000000", "SL-H3": "629902100000"}[g.window[:5]]
 	at := stamp(g.day.Start().Add(9*time.Hour + time.Duration(n)*time.Minute))
-	bodies := []rating.Body{rating.VisitBody(at, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
-		Window: rating.Window{ID: g.window, Name: "窗口 " + g.window, Hall: "大厅", Area: area, Generation: 1}, Staff: rating.Staff{ID: g.staff, Name: "赵示例"}})}
+	bodies := []rating.Body{rating.VisitBody(at, rating.Visit{ID: id, Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
+		Subjects: []rating.Subject{rating.StaffSubject},
+		Window:   rating.Window{ID: g.window, Name: "窗口 " + g.window, Hall: "大厅", Area: area, Generation: 1},
+		Staff:    rating.Staff{ID: g.staff, Name: "赵示例"}})}
 	if g.level != 0 {
-		bodies = append(bodies, rating.EvaluationBody(at.Add(4*time.Second), rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: g.level, Channel: rating.Keypad}))
+		bodies = append(bodies, rating.EvaluationBody(at.Add(4*time.Second),
+			rating.Evaluation{Visit: id, Subject: rating.StaffSubject, Level: g.level, Channel: rating.Keypad}))
 	}
 	b.add(t, bodies...)
 }
@@ -228,7 +236,8 @@ func stamp(at time.Time) rating.Stamp {
 func (b *box) add(t testing.TB, bodies ...rating.Body) {
 	t.Helper()
 	for _, body := range bodies {
-		raw, err := rating.Record{V: rating.RecordVersion, Device: b.id, Epoch: epoch, Seq: uint64(len(b.raw) + 1), Prev: b.head, Body: body}.Encode()
+		raw, err := rating.Record{V: rating.RecordVersion, Device: b.id, Epoch: epoch, Seq: uint64(len(b.raw) + 1), Prev: b.head,
+			Body: body}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +249,8 @@ func (b *box) send(t testing.TB, j *journal.Journal) {
 	t.Helper()
 	m := wire.Batch{Device: b.id, Epoch: epoch, First: 1, Records: b.raw}
 	m.Sign(b.key)
-	if _, err := j.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: time.Now().UnixMilli(), Key: b.key.Public().(ed25519.PublicKey),
+	if _, err := j.Append(t.Context(), journal.Entry{Kind: journal.Batch, Source: string(b.id), Received: time.Now().UnixMilli(),
+		Key:       b.key.Public().(ed25519.PublicKey),
 		Signature: m.Signature, Epoch: epoch, First: 1, Parts: b.raw}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +287,8 @@ func sees(g account.Grant, x given) bool {
 
 // silent says who sees the figures of the case that silence has rated.
 func silent(g account.Grant) bool {
-	return g.Role == account.Unit && (g.Scope == police || g.Scope == head) || sees(account.Grant{Role: g.Role, Scope: g.Scope}, given{window: "SL-H1-A07"}) && g.Role != account.Unit && g.Role != account.Hall
+	return g.Role == account.Unit && (g.Scope == police || g.Scope == head) ||
+		sees(account.Grant{Role: g.Role, Scope: g.Scope}, given{window: "SL-H1-A07"}) && g.Role != account.Unit && g.Role != account.Hall
 }
 
 func (w *world) get(path, session string) *httptest.ResponseRecorder {

@@ -85,7 +85,8 @@ func (p *pages) place(c *web.Call, a *directory.Atlas, f books.Finding) (directo
 	return at, true, scope.ObjectOf(at), nil
 }
 
-// find returns up to most findings after one, as far as the person may see them, the newest first. Next is where the following ones begin, 0 at the end.
+// find returns up to most findings after one, as far as the person may see them, the newest first. Next is where the following ones begin,
+// 0 at the end.
 func (p *pages) find(c *web.Call, open bool, after int64, most int) (all []found, next int64, err error) {
 	a, err := p.Directory.Atlas(c.R.Context())
 	if err != nil {
@@ -298,7 +299,8 @@ func (p *pages) listForPrograms(c *web.Call) error {
 	}
 	var items []told
 	for _, f := range some {
-		t := told{ID: f.ID, Kind: f.Kind, Device: f.Device, Source: f.Source, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count, More: f.More, Detail: f.Detail,
+		t := told{ID: f.ID, Kind: f.Kind, Device: f.Device, Source: f.Source, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
+			More: f.More, Detail: f.Detail,
 			Found: f.Found.In(web.Zone()), Resolved: f.Resolved}
 		t.Means, t.Advice = f.Kind.Chinese()
 		if f.Placed {

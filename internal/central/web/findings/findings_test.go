@@ -73,7 +73,8 @@ func newWorld(t *testing.T, each int) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Put(t.Context(), fleet.Device{ID: id, Key: key, EnrolledAt: w.Now(), Window: rating.Window{Generation: 1}}.Serve(at, people)); err != nil {
+		if err := f.Put(t.Context(), fleet.Device{ID: id, Key: key, EnrolledAt: w.Now(), Window: rating.Window{Generation: 1}}.Serve(at,
+			people)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +97,8 @@ func newWorld(t *testing.T, each int) *world {
 		}
 	}
 	for i := range int64(4 * each) {
-		x := books.Finding{ID: i + 1, Epoch: 0xaa, From: uint64(10 * i), To: uint64(10*i + 1), Count: 2, Kind: books.Gap, Detail: fmt.Sprintf("detail %d of what was rated", i+1), Found: w.Now().Add(-time.Hour)}
+		x := books.Finding{ID: i + 1, Epoch: 0xaa, From: uint64(10 * i), To: uint64(10*i + 1), Count: 2, Kind: books.Gap,
+			Detail: fmt.Sprintf("detail %d of what was rated", i+1), Found: w.Now().Add(-time.Hour)}
 		switch i % 4 {
 		case 0:
 			x.Device = "jia-b01"
@@ -112,21 +114,26 @@ func newWorld(t *testing.T, each int) *world {
 		}
 		w.all = append(list{x}, w.all...)
 	}
-	w.site = w.Site(findings.Section(findings.Config{Books: w.all, Fleet: f, Directory: d, Silences: func(context.Context) ([]deadline.Silence, error) { return w.silent, nil }}))
+	w.site = w.Site(findings.Section(findings.Config{Books: w.all, Fleet: f, Directory: d,
+		Silences: func(context.Context) ([]deadline.Silence, error) { return w.silent, nil }}))
 	return w
 }
 
 // object is where a finding lies.
 func object(x books.Finding) account.Object {
-	return map[rating.DeviceID]account.Object{"jia-b01": {Area: "629901000000", Hall: "SL-H2"}, "shi-a07": {Area: "629900000000", Hall: "SL-H1"}}[x.Device]
+	return map[rating.DeviceID]account.Object{"jia-b01": {Area: "629901000000", Hall: "SL-H2"},
+		"shi-a07": {Area: "629900000000", Hall: "SL-H1"}}[x.Device]
 }
 
-// TestFindings asks page, home and API as people of all roles: each finds what May allows, in order and by parts, and details only where they see evaluations.
+// TestFindings asks page, home and API as people of all roles: each finds what May allows, in order and by parts, and details only where
+// they see evaluations.
 func TestFindings(t *testing.T) {
 	w := newWorld(t, 9)
 	var answers []descriptions.Answer
-	for _, g := range []account.Grant{webtest.Grant(account.Province, "620000000000", "620000000000"), webtest.Grant(account.City, "629900000000", "629900000000"),
-		webtest.Grant(account.County, "629901000000", "629901000000"), webtest.Grant(account.County, "629902000000", "629902000000"), webtest.Grant(account.Hall, "SL-H2", "629901000000"),
+	for _, g := range []account.Grant{webtest.Grant(account.Province, "620000000000", "620000000000"),
+		webtest.Grant(account.City, "629900000000", "629900000000"),
+		webtest.Grant(account.County, "629901000000", "629901000000"), webtest.Grant(account.County, "629902000000", "629902000000"),
+		webtest.Grant(account.Hall, "SL-H2", "629901000000"),
 		webtest.Grant(account.Technician, "629900000000", "629900000000"), webtest.Grant(account.Auditor, "629901000000", "629901000000")} {
 		who := account.Person{Account: "a", Grants: []account.Grant{g}, At: w.Now().UnixMilli(), Second: true}
 		reads := account.Ever(who, account.SeeEvaluations)
@@ -175,7 +182,8 @@ func TestFindings(t *testing.T) {
 	// A token without the action for evaluations is told no details, whoever made it.
 	p := w.Program(w.site, city, "", account.SeeFindings)
 	webtest.Want(t, p.Get("/api/v1/findings", "/api/v1/findings"), 200, `"means": "缺号"`, "!of what was rated")
-	for _, g := range []account.Grant{webtest.Grant(account.Unit, "116299002MB002222J", "629900000000"), webtest.Grant(account.Staff, "SL-0016", "629901000000")} {
+	for _, g := range []account.Grant{webtest.Grant(account.Unit, "116299002MB002222J", "629900000000"),
+		webtest.Grant(account.Staff, "SL-0016", "629901000000")} {
 		webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/findings", w.SignIn(w.Add(g)), nil)), 404)
 	}
 	descriptions.Want(t, "../api/openapi.yaml", append(answers, p.Answers...))
@@ -196,7 +204,8 @@ func TestInABrowser(t *testing.T) {
 		axe.Look(t, ctx, script, name)
 	}
 	open("findings", "/findings?state=all")
-	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("a[rel=next]")), chromedp.WaitVisible(chromedp.CSS(`a[href="/findings?state=all"].button`))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("a[rel=next]")),
+		chromedp.WaitVisible(chromedp.CSS(`a[href="/findings?state=all"].button`))); err != nil {
 		t.Fatal(err)
 	}
 	server.As(w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000"))))
@@ -208,7 +217,8 @@ func TestInABrowser(t *testing.T) {
 // silences are two silent channels, one of a unit that nobody knows.
 func silences() []deadline.Silence {
 	last := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
-	return []deadline.Silence{{Unit: "116299006MB0066664", Channel: rating.SMS, Last: last}, {Unit: "<b>unknown</b>", Channel: rating.Portal, Last: last}}
+	return []deadline.Silence{{Unit: "116299006MB0066664", Channel: rating.SMS, Last: last},
+		{Unit: "<b>unknown</b>", Channel: rating.Portal, Last: last}}
 }
 
 // TestSilentChannels: each sees those of their own units, on the page and at the beginning of the day.

@@ -51,9 +51,10 @@ func (p *pages) acknowledge(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.Act(journal.Act{Do: "fleet.acknowledge", Object: string(x.Kind) + " " + x.Hall + " " + string(x.Device), Domain: x.Area}, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		return fleet.Acknowledge(ctx, tx, x.ID, c.Person.Account, c.Now())
-	})
+	err = c.Act(journal.Act{Do: "fleet.acknowledge", Object: string(x.Kind) + " " + x.Hall + " " + string(x.Device), Domain: x.Area},
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			return fleet.Acknowledge(ctx, tx, x.ID, c.Person.Account, c.Now())
+		})
 	if errors.Is(err, fleet.ErrNoAlert) {
 		return conflict("这条告警已经结束，或者已经有人确认。It is over, or somebody was first.")
 	}
@@ -87,16 +88,18 @@ func (p *pages) setHours(c *web.Call) error {
 	opens, err1 := time.Parse("15:04", c.R.FormValue("opens"))
 	closes, err2 := time.Parse("15:04", c.R.FormValue("closes"))
 	if err1 != nil || err2 != nil || !opens.Before(closes) {
-		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "请写明开门和关门时间，如 09:00 和 17:00，开门在前。Write when the hall opens and closes."}
+		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "请写明开门和关门时间，如 09:00 和 17:00，开门在前。Write when the hall opens and " +
+			"closes."}
 	}
 	h := fleet.Hours{Opens: opens.Hour()*60 + opens.Minute(), Closes: closes.Hour()*60 + closes.Minute(), Daily: c.R.FormValue("daily") != ""}
 	data, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
-	err = c.Act(journal.Act{Do: "fleet.hours", Object: o.Hall, Data: data, Domain: o.Area}, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		return fleet.SetHours(ctx, tx, o.Hall, h)
-	})
+	err = c.Act(journal.Act{Do: "fleet.hours", Object: o.Hall, Data: data, Domain: o.Area},
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			return fleet.SetHours(ctx, tx, o.Hall, h)
+		})
 	if err != nil {
 		return err
 	}

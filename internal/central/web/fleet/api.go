@@ -49,7 +49,8 @@ type toldTrouble struct {
 }
 
 func toldOf(a *directory.Atlas, s fleet.State, now time.Time) told {
-	t := told{Device: s.ID, Name: s.Window.Name, State: s.Standing(now), HeardAt: zoned(s.Heard()), AckedAt: zoned(s.AckedAt), Troubles: []toldTrouble{}}
+	t := told{Device: s.ID, Name: s.Window.Name, State: s.Standing(now), HeardAt: zoned(s.Heard()), AckedAt: zoned(s.AckedAt),
+		Troubles: []toldTrouble{}}
 	if at, ok := a.Place(s.ID, s.Window.ID, s.Window.Generation, now); ok {
 		t.Area, t.Hall, t.Window, t.Name = at.Area().ID, at.Hall.ID, at.Window.ID, at.Window.Name
 	}
@@ -79,8 +80,8 @@ func zoned(t time.Time) time.Time {
 // scanned bounds the boxes that one part of a list looks at.
 const scanned = 2000
 
-// listForPrograms answers with the boxes that the person sees. Whoever sees what stands nowhere gets them by name, everybody else by window, so that no
-// cursor names what they may not see.
+// listForPrograms answers with the boxes that the person sees. Whoever sees what stands nowhere gets them by name, everybody else by
+// window, so that no cursor names what they may not see.
 func (p *pages) listForPrograms(c *web.Call) error {
 	if err := c.Query("hall", "state", "cursor", "limit"); err != nil {
 		return err
@@ -102,7 +103,8 @@ func (p *pages) listForPrograms(c *web.Call) error {
 	var items []told
 	fits := func(s fleet.State) bool {
 		is := s.Standing(now)
-		return s.Enrolled && c.May(account.SeeBoxes, scope.At(a, s.ID, s.Window, now)) && (state == "" || is == state || state == "sick" && is.Sick())
+		return s.Enrolled && c.May(account.SeeBoxes, scope.At(a, s.ID, s.Window, now)) &&
+			(state == "" || is == state || state == "sick" && is.Sick())
 	}
 	next, err := p.walk(c, a, q.Get("hall"), q.Get("cursor"), func(s fleet.State) bool {
 		if fits(s) {
@@ -211,7 +213,8 @@ func (p *pages) tell(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v := toldBox{told: toldOf(a, s, c.Now()), EnrolledFor: s.Window.Generation, Alerts: []toldAlert{}, Commands: []toldCommand{}, Changes: []toldChange{}}
+	v := toldBox{told: toldOf(a, s, c.Now()), EnrolledFor: s.Window.Generation, Alerts: []toldAlert{}, Commands: []toldCommand{},
+		Changes: []toldChange{}}
 	if h := s.Health; h != nil {
 		v.UptimeSec, v.FreeBytes, v.CertDays, v.Temperature = h.UptimeSec, h.FreeBytes, h.CertDays, h.TemperatureC
 	}

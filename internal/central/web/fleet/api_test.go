@@ -16,7 +16,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestAPI reads by tokens what the pages show: each has the boxes and alerts of its owner, within its area. Each answer is as the description has it.
+// TestAPI reads by tokens what the pages show: each has the boxes and alerts of its owner, within its area. Each answer is as the
+// description has it.
 func TestAPI(t *testing.T) {
 	w := newWorld(t)
 	w.troubled(t)
@@ -38,9 +39,11 @@ func TestAPI(t *testing.T) {
 		with  account.Grant // what the bound comes to
 	}{
 		{webtest.Grant(account.Province, "620000000000", "620000000000"), "", webtest.Grant(account.Province, "620000000000", "620000000000")},
-		{webtest.Grant(account.City, "629900000000", "629900000000"), "629901000000", webtest.Grant(account.County, "629901000000", "629901000000")},
+		{webtest.Grant(account.City, "629900000000", "629900000000"), "629901000000",
+			webtest.Grant(account.County, "629901000000", "629901000000")},
 		{webtest.Grant(account.Hall, "SL-H1", "629900000000"), "", webtest.Grant(account.Hall, "SL-H1", "629900000000")},
-		{webtest.Grant(account.Technician, "629902000000", "629902000000"), "", webtest.Grant(account.Technician, "629902000000", "629902000000")},
+		{webtest.Grant(account.Technician, "629902000000", "629902000000"), "",
+			webtest.Grant(account.Technician, "629902000000", "629902000000")},
 		{webtest.Grant(account.Auditor, "629900000000", "629900000000"), "", webtest.Grant(account.Auditor, "629900000000", "629900000000")},
 	} {
 		p := w.Program(w.site, x.grant, x.bound, account.SeeBoxes)
@@ -49,7 +52,8 @@ func TestAPI(t *testing.T) {
 		outside := rating.DeviceID("none")
 		for _, b := range boxes() {
 			at := scope.At(atlas, b.id, rating.Window{ID: b.window, Generation: 1}, w.Now())
-			if !account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes, at) {
+			if !account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes,
+				at) {
 				outside = b.id
 				webtest.Want(t, p.Get("/api/v1/boxes/{device}", "/api/v1/boxes/"+string(b.id)), 404)
 				continue
@@ -94,7 +98,8 @@ func TestAPI(t *testing.T) {
 		for _, a := range webtest.All[struct{ ID, Device, Hall, Area string }](t, p, "/api/v1/alerts", "") {
 			alerts[who]++
 			o := account.Object{Area: a.Area, Hall: a.Hall}
-			if !account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes, o) {
+			if !account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes,
+				o) {
 				t.Errorf("%s has an alert of %s", who, a.Hall)
 			}
 		}
@@ -104,14 +109,16 @@ func TestAPI(t *testing.T) {
 		}
 		sees := 0
 		for _, a := range all {
-			if account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes, account.Object{Area: a.Area, Hall: a.Hall}) {
+			if account.May(account.Person{Account: "a", Grants: []account.Grant{x.with}, At: w.Now().UnixMilli(), Second: true}, account.SeeBoxes,
+				account.Object{Area: a.Area, Hall: a.Hall}) {
 				sees++
 			}
 		}
 		if sees != alerts[who] {
 			t.Errorf("%s has %d alerts by parts, want %d", who, alerts[who], sees)
 		}
-		for _, path := range []string{"/api/v1/boxes?state=broken", "/api/v1/boxes?limit=0", "/api/v1/boxes?area=62", "/api/v1/alerts?state=open"} {
+		for _, path := range []string{"/api/v1/boxes?state=broken", "/api/v1/boxes?limit=0", "/api/v1/boxes?area=62",
+			"/api/v1/alerts?state=open"} {
 			webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", path, w.SignIn(w.Add(x.grant)), nil)), 400, `"code": "invalid"`)
 		}
 		answers = append(answers, p.Answers...)

@@ -37,20 +37,23 @@ func TestInABrowser(t *testing.T) {
 	open("hall-sick", "/fleet/halls/SL-H2?state=sick")
 	open("offline", "/fleet/boxes/jia-b02")
 	open("never", "/fleet/boxes/jia-b03")
-	do("ask", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.Click(chromedp.CSS(".commands form button.second")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
+	do("ask", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.Click(chromedp.CSS(".commands form button.second")),
+		chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
 	look("asked")
 	sent := w.sentTo("jia-b01")
 	if len(sent) != 1 || sent[0].Name != wire.CommandSelfTest {
 		t.Fatalf("the box was asked %+v", sent)
 	}
-	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true, Parts: []wire.Part{{Name: "store"}, {Name: "keys", Code: "keys.stuck", What: "有按键卡住，不计入评价；其余按键有效：5"}, {Name: "sound", Code: "sound.failed"}}}
+	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true, Parts: []wire.Part{{Name: "store"},
+		{Name: "keys", Code: "keys.stuck", What: "有按键卡住，不计入评价；其余按键有效：5"}, {Name: "sound", Code: "sound.failed"}}}
 	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: "jia-b01", Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
 		t.Fatal(err)
 	}
 	// The page looks again by itself.
 	do("answered", chromedp.WaitVisible(chromedp.CSS("#commands .state-word.done")), chromedp.Click(chromedp.CSS(".result summary")))
 	look("answered")
-	do("learn", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.Click(chromedp.CSS(".commands details:has([value=learn_keys]) summary")),
+	do("learn", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"),
+		chromedp.Click(chromedp.CSS(".commands details:has([value=learn_keys]) summary")),
 		chromedp.Click(chromedp.CSS(".commands form:has([value=learn_keys]) button")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
 	w.learnt(t, "jia-b01", fiveKeys()...)
 	do("learnt", chromedp.WaitVisible(chromedp.CSS(".learnt button")))
@@ -82,7 +85,8 @@ func TestBoxesAreAcceptedInABrowser(t *testing.T) {
 	two, _ := asks(t, room, "ghjk23456789")
 	do("open", chromedp.Navigate(server.URL+"/fleet/enrol"))
 	look("enrol")
-	do("type", chromedp.SendKeys(chromedp.CSS("#code"), one.Code[:4]+"-"+one.Code[4:]), chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".digits")))
+	do("type", chromedp.SendKeys(chromedp.CSS("#code"), one.Code[:4]+"-"+one.Code[4:]), chromedp.Click(chromedp.CSS(".pairing button")),
+		chromedp.WaitVisible(chromedp.CSS(".digits")))
 	digits, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".digits").textContent`))
 	if err != nil || digits != one.Digits {
 		t.Errorf("the page shows the digits %q, the box %q, %v", digits, one.Digits, err)

@@ -250,10 +250,11 @@ func (p *pages) revoke(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.Act(journal.Act{Do: "enrol.revoke", Object: string(id), Reason: reason, Domain: where.Area}, func(ctx context.Context, tx *db.Tx, _ int64) error {
-		_, err := enrol.Revoke(ctx, tx, id, c.Now())
-		return err
-	})
+	err = c.Act(journal.Act{Do: "enrol.revoke", Object: string(id), Reason: reason, Domain: where.Area},
+		func(ctx context.Context, tx *db.Tx, _ int64) error {
+			_, err := enrol.Revoke(ctx, tx, id, c.Now())
+			return err
+		})
 	if err != nil {
 		return err
 	}

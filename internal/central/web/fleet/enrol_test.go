@@ -86,15 +86,18 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 	}
 	free := []string{"SL-H2-B02", "SL-H2-B04", "SL-H2-B03"}
 	for name, status := range map[string]int{
-		"the same window twice":       accept("SL-H2", one.Code, free[0], two.Code, free[0]),
-		"no window":                   accept("SL-H2", one.Code, ""),
-		"a window that has a box":     accept("SL-H2", one.Code, "SL-H2-B01"),
-		"a window of another hall":    accept("SL-H2", one.Code, "SL-H1-A12"),
-		"no code that anybody shows":  accept("SL-H2", "XXXXXXXX", free[0]),
-		"a hall of somebody else":     accept("SL-H1", one.Code, "SL-H1-A12"),
-		"nothing":                     accept("SL-H2"),
-		"a code without its window":   webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {one.Code}})).Code,
-		"somebody who is not allowed": webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", w.SignIn(w.Add(webtest.Grant(account.Auditor, "629901000000", "629901000000"))), url.Values{"code": {one.Code}, "window": {free[0]}})).Code,
+		"the same window twice":      accept("SL-H2", one.Code, free[0], two.Code, free[0]),
+		"no window":                  accept("SL-H2", one.Code, ""),
+		"a window that has a box":    accept("SL-H2", one.Code, "SL-H2-B01"),
+		"a window of another hall":   accept("SL-H2", one.Code, "SL-H1-A12"),
+		"no code that anybody shows": accept("SL-H2", "XXXXXXXX", free[0]),
+		"a hall of somebody else":    accept("SL-H1", one.Code, "SL-H1-A12"),
+		"nothing":                    accept("SL-H2"),
+		"a code without its window": webtest.Do(w.site,
+			webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {one.Code}})).Code,
+		"somebody who is not allowed": webtest.Do(w.site,
+			webtest.Request("POST", "/fleet/halls/SL-H2/enrol", w.SignIn(w.Add(webtest.Grant(account.Auditor, "629901000000", "629901000000"))),
+				url.Values{"code": {one.Code}, "window": {free[0]}})).Code,
 	} {
 		if status < 400 || status >= 500 {
 			t.Errorf("%s: %d", name, status)
@@ -122,10 +125,12 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 	webtest.Want(t, next, 200, want) // the window counts up, and the hall is known
 	w.stands(t, one.Device, free[0])
 	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/fleet/boxes/"+string(one.Device), who, nil)), 200, "证书", "吊销")
-	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who, url.Values{"reason": {" "}})); r.Code != 422 {
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who,
+		url.Values{"reason": {" "}})); r.Code != 422 {
 		t.Errorf("revoked without a reason: %d", r.Code)
 	}
-	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who, url.Values{"reason": {"被盗"}})); r.Code != 303 {
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/"+string(one.Device)+"/revoke", who,
+		url.Values{"reason": {"被盗"}})); r.Code != 303 {
 		t.Errorf("revoked: %d", r.Code)
 	}
 	if all, err := room.Revoked(t.Context()); err != nil || len(all) != 1 {
@@ -184,7 +189,8 @@ func TestABoxOfAnotherHallIsNotTaken(t *testing.T) {
 	}
 }
 
-// TestABoxEnteredByHandIsNotTaken shows the code of a box that was entered by hand, for a window that the organisation does not have or for one of a hall.
+// TestABoxEnteredByHandIsNotTaken shows the code of a box that was entered by hand, for a window that the organisation does not have or for
+// one of a hall.
 func TestABoxEnteredByHandIsNotTaken(t *testing.T) {
 	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
 	room := w.lets(t)
@@ -228,7 +234,8 @@ func TestWithoutADoorThePageSaysSo(t *testing.T) {
 	w := newWorld(t)
 	who := w.SignIn(w.Add(webtest.Grant(account.Technician, "629900000000", "629900000000")))
 	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code=BCDFGHJK", who, nil)), 200, "没有启用配对登记")
-	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {"BCDFGHJK"}, "window": {"SL-H2-B04"}})); r.Code != 404 {
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who,
+		url.Values{"code": {"BCDFGHJK"}, "window": {"SL-H2-B04"}})); r.Code != 404 {
 		t.Errorf("accepted: %d", r.Code)
 	}
 }
@@ -256,7 +263,8 @@ func TestTwoAdministratorsInOneMoment(t *testing.T) {
 	one, _ := asks(t, room, "bcdf23456789")
 	two, _ := asks(t, room, "ghjk23456789")
 	three, _ := asks(t, room, "mnpq23456789")
-	if got := w.atOnce(who, [][2]string{{one.Code, "SL-H2-B02"}, {two.Code, "SL-H2-B02"}, {three.Code, "SL-H2-B02"}}); !slices.Equal(got, []int{303, 409, 409}) {
+	if got := w.atOnce(who, [][2]string{{one.Code, "SL-H2-B02"}, {two.Code, "SL-H2-B02"}, {three.Code, "SL-H2-B02"}}); !slices.Equal(got,
+		[]int{303, 409, 409}) {
 		t.Errorf("three boxes for one window: %v", got)
 	}
 	if there, err := w.fleet.At(t.Context(), []string{"SL-H2-B02"}); err != nil || len(there) != 1 {
@@ -288,7 +296,8 @@ func TestACardThatHasMoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, q := asksAs(t, room, "bcdf23456789", key, identity.Record(private))
-	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who,
+		url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
 		t.Fatalf("accepted: %d", r.Code)
 	}
 	if _, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil {
@@ -301,7 +310,8 @@ func TestACardThatHasMoved(t *testing.T) {
 	}
 	page := webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code="+p.Code, who, nil))
 	webtest.Want(t, page, 200, "另一块主板", "已登记过", `<option value="SL-H2-B02" selected>`)
-	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
+	if r := webtest.Do(w.site, webtest.Request("POST", "/fleet/halls/SL-H2/enrol", who,
+		url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}})); r.Code != 303 {
 		t.Errorf("accepted again: %d %s", r.Code, r.Body)
 	}
 	if all, err := room.Revoked(t.Context()); err != nil || len(all) != 1 {

@@ -114,7 +114,8 @@ func (p *pages) alertObject(c *web.Call) (account.Object, error) {
 
 func alertAt(x fleet.Alert) account.Object { return account.Object{Area: x.Area, Hall: x.Hall} }
 
-// alerts returns the open alerts about which the person may do something, of one hall or box if one is named. Nothing outside of their grants is read.
+// alerts returns the open alerts about which the person may do something, of one hall or box if one is named. Nothing outside of their
+// grants is read.
 func (p *pages) alerts(c *web.Call, do account.Action, in fleet.AlertsIn) (some []fleet.Alert, err error) {
 	for _, g := range c.Grants(do) {
 		if g.Role.Scope() == account.InHall {

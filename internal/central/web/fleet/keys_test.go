@@ -27,7 +27,8 @@ func (w *world) learnt(t *testing.T, id rating.DeviceID, parts ...wire.Part) (le
 }
 
 func fiveKeys() []wire.Part {
-	return []wire.Part{{Name: "key_5", What: "GPIO5"}, {Name: "key_4", What: "GPIO6"}, {Name: "key_3", What: "GPIO13"}, {Name: "key_2", What: "GPIO19"}, {Name: "key_1", What: "GPIO26"}}
+	return []wire.Part{{Name: "key_5", What: "GPIO5"}, {Name: "key_4", What: "GPIO6"}, {Name: "key_3", What: "GPIO13"},
+		{Name: "key_2", What: "GPIO19"}, {Name: "key_1", What: "GPIO26"}}
 }
 
 func TestKeysAreConfirmed(t *testing.T) {

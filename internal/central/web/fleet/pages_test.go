@@ -48,7 +48,8 @@ type box struct {
 }
 
 func boxes() []box {
-	return []box{{"jia-b01", "SL-H2-B01"}, {"jia-b02", "SL-H2-B02"}, {"jia-b03", "SL-H2-B03"}, {"shi-a07", "SL-H1-A07"}, {"shi-a08", "SL-H1-A08"}, {"shi-a09", "SL-H1-A09"},
+	return []box{{"jia-b01", "SL-H2-B01"}, {"jia-b02", "SL-H2-B02"}, {"jia-b03", "SL-H2-B03"}, {"shi-a07", "SL-H1-A07"},
+		{"shi-a08", "SL-H1-A08"}, {"shi-a09", "SL-H1-A09"},
 		{"shi-a10", "SL-H1-A10"}, {"shi-a11", "SL-H1-A11"}, {"yi-c01", "SL-H3-C01"}, {"byhand-1", ""}}
 }
 
@@ -137,7 +138,8 @@ func (w *world) stands(t *testing.T, id rating.DeviceID, window string) {
 // well is the health of a box without troubles.
 func well() wire.Health {
 	days, hot := 200, 47
-	return wire.Health{V: 1, KeysOK: true, StoreOK: true, Synced: true, FreeBytes: 9 << 30, UptimeSec: 86400 * 12, State: "idle", CertDays: &days, TemperatureC: &hot}
+	return wire.Health{V: 1, KeysOK: true, StoreOK: true, Synced: true, FreeBytes: 9 << 30, UptimeSec: 86400 * 12, State: "idle",
+		CertDays: &days, TemperatureC: &hot}
 }
 
 // says lets a box say how it is.
@@ -147,7 +149,8 @@ func (w *world) says(t *testing.T, id rating.DeviceID, online bool, change func(
 	if change != nil {
 		change(&h)
 	}
-	n := fleet.Note{Device: id, Presence: &wire.Presence{V: 1, Online: online, Version: "1.2.0", Boot: 3}, PresenceAt: w.Now(), Health: &h, HealthAt: w.Now(), AckedAt: w.Now()}
+	n := fleet.Note{Device: id, Presence: &wire.Presence{V: 1, Online: online, Version: "1.2.0", Boot: 3}, PresenceAt: w.Now(), Health: &h,
+		HealthAt: w.Now(), AckedAt: w.Now()}
 	if err := w.fleet.Note(t.Context(), []fleet.Note{n}); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +188,8 @@ func TestHall(t *testing.T) {
 	if body := only.Body.String(); strings.Index(body, "SL-H2-B02") > strings.Index(body, "SL-H2-B01") {
 		t.Error("the box that is offline does not come first")
 	}
-	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "综合受理1号窗口", "怎么办", "给设备运维", "keys.stuck", "版本", "1.2.0", "剩余 200 天", "12 天", "47 ℃", "自检", "重启程序")
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "综合受理1号窗口", "怎么办", "给设备运维", "keys.stuck", "版本", "1.2.0", "剩余 200 天", "12 天",
+		"47 ℃", "自检", "重启程序")
 	city := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
 	webtest.Want(t, w.get("/fleet", city), 200, "甲区政务服务大厅", "市民中心政务服务大厅", "北川镇便民服务中心", "离线 1", "有故障 1")
 	webtest.Want(t, w.get("/fleet?state=sick", city), 200, "屏幕无法显示", "评价器离线", "!户政7号窗口")
@@ -195,7 +199,8 @@ func TestHall(t *testing.T) {
 	webtest.Want(t, w.get("/fleet/boxes/byhand-1", province), 200, "手工登记窗口", "已登记，从未连接")
 }
 
-// TestNothingOutside draws people of all roles and scopes, and boxes: each sees and asks exactly what May allows, and of the others no page has a trace.
+// TestNothingOutside draws people of all roles and scopes, and boxes: each sees and asks exactly what May allows, and of the others no page
+// has a trace.
 func TestNothingOutside(t *testing.T) {
 	w := newWorld(t)
 	w.troubled(t)
@@ -281,8 +286,9 @@ func TestCommands(t *testing.T) {
 		t.Fatalf("sent %+v", sent)
 	}
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "等待回答", "data-waiting")
-	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true, Parts: []wire.Part{{Name: "store"}, {Name: "keys", Code: "keys.stuck", What: "有按键卡住：<5>"},
-		{Name: "screen", What: "a\x00b\\u0000c"}}}
+	reply := wire.Reply{V: 1, ID: sent[0].ID, OK: true,
+		Parts: []wire.Part{{Name: "store"}, {Name: "keys", Code: "keys.stuck", What: "有按键卡住：<5>"},
+			{Name: "screen", What: "a\x00b\\u0000c"}}}
 	answer := func(id rating.DeviceID) {
 		t.Helper()
 		if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: id, Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
@@ -330,7 +336,8 @@ func (w *world) alarm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watch := fleet.NewWatch(fleet.WatchConfig{Fleet: w.fleet, Organisation: w.directory, Leases: journal.Leases{Journal: w.Journal, Holder: "test"}, Days: calendar,
+	watch := fleet.NewWatch(fleet.WatchConfig{Fleet: w.fleet, Organisation: w.directory,
+		Leases: journal.Leases{Journal: w.Journal, Holder: "test"}, Days: calendar,
 		Hears: func() bool { return true }, Now: w.Now, Random: rand.Reader})
 	for range 7 {
 		w.troubled(t)

@@ -43,7 +43,8 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 	head, _ := w.keyed(t, "jia-b01", 41)
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "替换坏了的评价器", "/fleet/enrol?hall=SL-H2&amp;replace=SL-H2-B01")
 	p, _ := asks(t, room, "bcdf23456789")
-	webtest.Want(t, w.get("/fleet/enrol?hall=SL-H2&replace=SL-H2-B01&code="+p.Code, hall), 200, `<option value="SL-H2-B01 jia-b01" selected>`, "替换窗口 <b>SL-H2-B01</b>")
+	webtest.Want(t, w.get("/fleet/enrol?hall=SL-H2&replace=SL-H2-B01&code="+p.Code, hall), 200, `<option value="SL-H2-B01 jia-b01" selected>`,
+		"替换窗口 <b>SL-H2-B01</b>")
 	accept := func(window string) int {
 		t.Helper()
 		return w.post("/fleet/halls/SL-H2/enrol", hall, url.Values{"code": {p.Code}, "window": {window}}).Code
@@ -64,7 +65,8 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 		t.Errorf("at the window stand %+v, %v", there, err)
 	}
 	d, err := w.fleet.Device(t.Context(), "jia-b01")
-	if want := (journal.Until{Epoch: 7, Last: 41, Head: head.Head}); err != nil || d.Retired == nil || *d.Retired != want || d.Follows || d.Window.Generation != 2 {
+	if want := (journal.Until{Epoch: 7, Last: 41, Head: head.Head}); err != nil || d.Retired == nil || *d.Retired != want || d.Follows ||
+		d.Window.Generation != 2 {
 		t.Errorf("the old box is %+v, %v", d, err)
 	}
 	w.stands(t, p.Device, "SL-H2-B01")
@@ -149,7 +151,8 @@ func TestABoxIsMoved(t *testing.T) {
 	if all, err := w.fleet.At(t.Context(), []string{"SL-H2-B03"}); err != nil || len(all) != 0 {
 		t.Errorf("at the window stand %+v, %v", all, err)
 	}
-	if r := w.post("/fleet/boxes/jia-b01/move", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", "629901000000"))), url.Values{"window": {"SL-H1-A08"}}); r.Code != 404 {
+	if r := w.post("/fleet/boxes/jia-b01/move", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", "629901000000"))),
+		url.Values{"window": {"SL-H1-A08"}}); r.Code != 404 {
 		t.Errorf("another hall's administrator: %d", r.Code)
 	}
 }

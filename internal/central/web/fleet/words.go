@@ -39,9 +39,11 @@ func partNames() []string {
 func partWords(part string) string {
 	words := map[string]string{
 		"window": "登记", "keys": "按键", "screen": "屏幕", "terminal": "评价程序", "store": "评价存储", "disk": "磁盘空间", "link": "与中心的连接", "clock": "时钟",
-		"certificate": "证书", "temperature": "温度", "fonts": "字体", "photos": "照片", "reasons": "原因选项", "sound": "声音", "prompts": "语音提示", "lamps": "按键灯",
-		"shared": "共用文件", "screen_files": "屏幕截图", "browser": "浏览器画面", "window_api": "窗口电脑", "window_api_lan": "窗口电脑（局域网）", "window_tokens": "窗口电脑令牌",
-		"webhook": "业务系统通知", "operations": "运维接口", "operations_socket": "运维接口（本机）", "cards": "读卡器", "enrolment": "证书申请", "centre": "与中心的连接",
+		"certificate": "证书", "temperature": "温度", "fonts": "字体", "photos": "照片", "reasons": "原因选项", "sound": "声音", "prompts": "语音提示",
+		"lamps":  "按键灯",
+		"shared": "共用文件", "screen_files": "屏幕截图", "browser": "浏览器画面", "window_api": "窗口电脑", "window_api_lan": "窗口电脑（局域网）",
+		"window_tokens": "窗口电脑令牌",
+		"webhook":       "业务系统通知", "operations": "运维接口", "operations_socket": "运维接口（本机）", "cards": "读卡器", "enrolment": "证书申请", "centre": "与中心的连接",
 	}[part]
 	if number, ok := strings.CutPrefix(part, wire.KeyPart); ok {
 		if n, err := strconv.Atoi(number); err == nil && rating.Level(n).Valid() {

@@ -26,7 +26,8 @@ func TestLiveInABrowser(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(`tr.new[data-cursor="2"]`))); err != nil {
 		t.Fatal(err)
 	}
-	marked, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("tr.new").length * 10 + document.querySelectorAll("#injected").length`))
+	marked, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.querySelectorAll("tr.new").length * 10 + `+
+		`document.querySelectorAll("#injected").length`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,8 @@ const (
 func (p *Pages) stream(c *web.Call) error {
 	full := func() error {
 		c.W.Header().Set("Retry-After", "30")
-		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "打开的实时页面太多，请刷新本页查看最新。Too many live pages are open; reload this one to see what is new."}
+		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "打开的实时页面太多，请刷新本页查看最新。Too many live pages are open; reload this one " +
+			"to see what is new."}
 	}
 	if !c.Everybody {
 		leave, ok := p.turns.Take(c, maxOwn)

@@ -97,8 +97,9 @@ func entry(cursor int64) books.Entry {
 	at := time.Date(2026, 3, 2, 1, 2, 3, 0, time.UTC)
 	return books.Entry{Cursor: cursor, Device: "lz-0417", Epoch: 0xaa, Seq: uint64(cursor), Visit: 7,
 		Window:  rating.Window{ID: "A07", Name: "综合窗口 7", Hall: "城关区政务服务中心", Generation: 1},
-		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Quality: rating.TimeSet, Earliest: at, Latest: at, ReceivedAt: at.Add(time.Second),
-		Reasons: []string{"214"}, Status: "counted"}
+		Subject: rating.StaffSubject, Level: 2, Channel: rating.Keypad, At: at, Quality: rating.TimeSet, Earliest: at, Latest: at,
+		ReceivedAt: at.Add(time.Second),
+		Reasons:    []string{"214"}, Status: "counted"}
 }
 
 // newPage returns a site with the pages, before there is an account.
@@ -108,7 +109,8 @@ func newPage(t *testing.T, m *memory) *web.Site {
 }
 
 func section(m *memory) web.Section {
-	return Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Reason: func(code string) string { return "原因" + code }})
+	return Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Reason: func(code string) string { return "原因" + code }})
 }
 
 func get(s *web.Site, path, host string) *httptest.ResponseRecorder {
@@ -134,7 +136,8 @@ func TestPage(t *testing.T) {
 	webtest.Want(t, w, 200, "09:02:03", "2026-03-02", "城关区政务服务中心", "综合窗口 7", "工作人员服务", "不满意", "按键", "计入", "#1", "原因214",
 		"窗口常开，未关联办件", "约 09:02:03", "最早 07:02", "收到 03-02 11:02:03", "手机扫码", "已有在先", "在线", "账目完整",
 		"!alert", "!<img", "!异常")
-	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") || !strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
+	if csp := w.Header().Get("Content-Security-Policy"); strings.Contains(csp, "unsafe") ||
+		!strings.HasSuffix(csp, "frame-ancestors http://127.0.0.1:8400") {
 		t.Errorf("Content-Security-Policy = %q", csp)
 	}
 	m.findings = []books.Finding{
@@ -148,10 +151,12 @@ func TestTheBoxesTroublesAreShown(t *testing.T) {
 	m := newMemory()
 	p := newPage(t, m)
 	acked := time.Date(2026, 3, 2, 1, 2, 0, 0, time.UTC)
-	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}, AckedAt: acked,
+	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true},
+		AckedAt:  acked,
 		HealthAt: acked, Health: &wire.Health{V: 1, Pending: 417, OldestSec: 7200, Troubles: []string{"link.write", "clock.unsynced", "no.such"},
 			Stuck: &wire.Stuck{Seq: 4, Bytes: 30290, Limit: 20000}}}}
-	webtest.Want(t, get(p, "/live", "localhost"), 200, `<span class="late">待上传 417 条，最早 2 小时前，上次确认 03-02 09:02</span>`, "第 4 条有 30290 字节，上限 20000",
+	webtest.Want(t, get(p, "/live", "localhost"), 200, `<span class="late">待上传 417 条，最早 2 小时前，上次确认 03-02 09:02</span>`,
+		"第 4 条有 30290 字节，上限 20000",
 		"不允许本机写入", `<span class="soft" title="评价不受影响`, "no.such")
 	webtest.Want(t, get(p, "/api/latest", "localhost"), 200, `"pending": 417`, `"acked_at": "2026-03-02`, `"link.write"`)
 	m.states[0].Health = &wire.Health{V: 1, Pending: 2, OldestSec: 3}
@@ -259,8 +264,9 @@ func TestTrouble(t *testing.T) {
 	m := newMemory()
 	trouble := Trouble{}
 	var late error
-	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Trouble: func() Trouble { return trouble },
-		Late: func() error { return late }}))
+	p := webtest.New(t).Site(Section(Config{Books: m, Fleet: m, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Trouble: func() Trouble { return trouble },
+		Late:    func() error { return late }}))
 	webtest.Want(t, get(p, "/live", "localhost"), 200, "!暂时收不进记录")
 	webtest.Want(t, get(p, "/healthz", "localhost"), 200, "ok")
 	late = errors.New("the books are 7 rows behind")
@@ -280,7 +286,8 @@ func TestManyFindings(t *testing.T) {
 	m := newMemory()
 	m.states = []fleet.State{{ID: "lz-0417", Enrolled: true, Window: entry(1).Window, Presence: &wire.Presence{V: 1, Online: true}}}
 	for i := range uint64(25) {
-		m.findings = append(m.findings, books.Finding{Device: "lz-0417", Epoch: 0xaa, From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d", Found: time.Now()})
+		m.findings = append(m.findings, books.Finding{Device: "lz-0417", Epoch: 0xaa, From: 3 * i, To: 3 * i, Kind: "fork", Detail: "d",
+			Found: time.Now()})
 	}
 	webtest.Want(t, get(newPage(t, m), "/live", "localhost"), 200, "异常 <b>25</b>", "另有 20 处", "综合窗口 7", "请停用复制品")
 }

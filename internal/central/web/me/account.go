@@ -205,7 +205,8 @@ func (p *pages) addToken(c *web.Call) error {
 	for _, a := range c.R.PostForm["action"] {
 		actions = append(actions, account.Action(a))
 	}
-	secret, _, err := p.accounts.AddToken(c.R.Context(), c.Person, c.R.PostFormValue("label"), actions, strings.TrimSpace(c.R.PostFormValue("area")), ends.Add(24*time.Hour).UnixMilli())
+	secret, _, err := p.accounts.AddToken(c.R.Context(), c.Person, c.R.PostFormValue("label"), actions,
+		strings.TrimSpace(c.R.PostFormValue("area")), ends.Add(24*time.Hour).UnixMilli())
 	if errors.Is(err, account.ErrToken) {
 		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: err.Error()}
 	}

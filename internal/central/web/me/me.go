@@ -37,7 +37,8 @@ func Section(cfg Config) web.Section {
 		public("GET", "/enter/{link}", p.link), public("POST", "/enter/{link}", p.linkNow),
 		public("POST", "/signout", p.signOut),
 		own("GET", "/me", "我的账号", p.account), own("POST", "/me/password", "", p.password),
-		own("GET", "/me/second", "", p.second), own("POST", "/me/second", "", p.secondBegin), own("POST", "/me/second/confirm", "", p.secondConfirm),
+		own("GET", "/me/second", "", p.second), own("POST", "/me/second", "", p.secondBegin),
+		own("POST", "/me/second/confirm", "", p.secondConfirm),
 		own("POST", "/me/recovery", "", p.recovery), own("POST", "/me/sessions/{session}/end", "", p.endSession),
 		own("POST", "/me/tokens", "", p.addToken), own("POST", "/me/tokens/{token}/drop", "", p.dropToken),
 	}

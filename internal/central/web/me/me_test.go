@@ -102,7 +102,8 @@ func TestFirstDay(t *testing.T) {
 		t.Fatalf("%d to %s", got.Code, got.Header().Get("Location"))
 	}
 	for _, k := range got.Result().Cookies() {
-		if !strings.HasPrefix(k.Name, "__Host-") || !k.Secure || !k.HttpOnly || k.Path != "/" || k.Domain != "" || k.SameSite != http.SameSiteLaxMode {
+		if !strings.HasPrefix(k.Name, "__Host-") || !k.Secure || !k.HttpOnly || k.Path != "/" || k.Domain != "" ||
+			k.SameSite != http.SameSiteLaxMode {
 			t.Errorf("cookie %+v", k)
 		}
 	}
@@ -119,7 +120,8 @@ func TestFirstDay(t *testing.T) {
 	webtest.Want(t, b.post("/me/second", "password", "wrong"), 422)
 	page := b.post("/me/second", "password", password)
 	webtest.Want(t, page, 200, "data:image/png;base64,")
-	seed := strings.ReplaceAll(regexp.MustCompile(`<code class="secret">([A-Z2-7 ]+)</code>`).FindStringSubmatch(page.Body.String())[1], " ", "")
+	seed := strings.ReplaceAll(regexp.MustCompile(`<code class="secret">([A-Z2-7 ]+)</code>`).FindStringSubmatch(page.Body.String())[1], " ",
+		"")
 	webtest.Want(t, b.post("/me/second/confirm", "code", "000000"), 422, "data:image/png;base64,")
 	before := b.cookies["__Host-hcp"]
 	code, err := totp.GenerateCode(seed, w.Now())
@@ -171,7 +173,8 @@ func TestSessionFixation(t *testing.T) {
 func TestForgedRequests(t *testing.T) {
 	w, s := world(t)
 	secret := w.SignIn(w.Add(webtest.Grant(account.Province, "620000000000", "620000000000")))
-	for _, forged := range []map[string]string{{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example.net"}, {"Origin": "null"}} {
+	for _, forged := range []map[string]string{{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
+		{"Origin": "https://evil.example.net"}, {"Origin": "null"}} {
 		for _, route := range s.Routes() {
 			if route.Method == "GET" {
 				continue
@@ -209,7 +212,8 @@ func TestLinksAreNotLogged(t *testing.T) {
 	c := w.Config()
 	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	fails := web.Route{Method: "GET", Path: "/broken/{link}", Public: true, Do: func(*web.Call) error { return errors.New("disk full") }}
-	s, err := web.New(c, me.Section(me.Config{Accounts: w.Accounts}), web.Section{Name: "broken", Files: fstest.MapFS{}, Routes: []web.Route{fails}})
+	s, err := web.New(c, me.Section(me.Config{Accounts: w.Accounts}),
+		web.Section{Name: "broken", Files: fstest.MapFS{}, Routes: []web.Route{fails}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +281,8 @@ func TestTokenOfAStreamEnds(t *testing.T) {
 func TestOpenRedirects(t *testing.T) {
 	w, s := world(t)
 	x := w.Add()
-	for to, want := range map[string]string{"/me": "/me", "/audit?q=a&do=b": "/audit?q=a&do=b", "https://evil.example.net/": "/", "//evil.example.net": "/", `/\evil.example.net`: "/",
+	for to, want := range map[string]string{"/me": "/me", "/audit?q=a&do=b": "/audit?q=a&do=b", "https://evil.example.net/": "/",
+		"//evil.example.net": "/", `/\evil.example.net`: "/",
 		"javascript:alert(1)": "/", "": "/", "me": "/", "/\t/evil.example.net": "/", "http:/x": "/"} {
 		b := newBrowser(t, s)
 		if got := b.post(link(t, w, x, account.SignsIn), "to", to); got.Header().Get("Location") != want {

@@ -44,7 +44,8 @@ type ProviderConfig struct {
 	Now    func() time.Time
 }
 
-// Provider is a provider of OpenID Connect. It is found at the first sign-in, so that the centre starts without it. Its methods are safe for concurrent use.
+// Provider is a provider of OpenID Connect. It is found at the first sign-in, so that the centre starts without it. Its methods are safe
+// for concurrent use.
 type Provider struct {
 	cfg ProviderConfig
 	box cipher.AEAD
@@ -77,7 +78,8 @@ func errAway(err error) error {
 
 // errTicket says that a sign-in was not begun by this browser, or too long ago.
 func errTicket() error {
-	return &web.Refusal{Status: http.StatusForbidden, Words: "这次登录不是从本浏览器开始的，或已超时，请重新登录。This sign-in was not begun by this browser, or took too long."}
+	return &web.Refusal{Status: http.StatusForbidden, Words: "这次登录不是从本浏览器开始的，或已超时，请重新登录。This sign-in was not begun by this browser, or took " +
+		"too long."}
 }
 
 // find returns the provider's own description.
@@ -96,8 +98,9 @@ func (p *Provider) find(ctx context.Context) (*oidc.Provider, error) {
 }
 
 func (p *Provider) oauth(found *oidc.Provider, c *web.Call) oauth2.Config {
-	return oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.Secret, Endpoint: found.Endpoint(), RedirectURL: c.Base() + providerPath + "/back",
-		Scopes: append([]string{oidc.ScopeOpenID, "profile"}, p.cfg.Scopes...)}
+	return oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.Secret, Endpoint: found.Endpoint(),
+		RedirectURL: c.Base() + providerPath + "/back",
+		Scopes:      append([]string{oidc.ScopeOpenID, "profile"}, p.cfg.Scopes...)}
 }
 
 // ticket is what the browser keeps, sealed, while it is away.
@@ -132,7 +135,8 @@ func (p *Provider) open(sealed string) (t ticket, ok bool) {
 	return t, err == nil && json.Unmarshal(text, &t) == nil && p.cfg.Now().UnixMilli() < t.Until
 }
 
-// leaveForProvider sends the browser to the provider. A page of another site cannot do that: nobody is signed in without having asked for it.
+// leaveForProvider sends the browser to the provider. A page of another site cannot do that: nobody is signed in without having asked for
+// it.
 func (p *pages) leaveForProvider(c *web.Call) error {
 	if !c.Secure() {
 		return web.ErrPlain
@@ -213,7 +217,8 @@ func (p *Provider) who(c *web.Call, t ticket, code string) (account.Provided, er
 		return account.Provided{}, errAway(fmt.Errorf("read an ID token: %w", err))
 	}
 	if p.cfg.AMR != "" && !slices.Contains(s.AMR, p.cfg.AMR) {
-		return account.Provided{}, &web.Refusal{Status: http.StatusForbidden, Words: "请在统一身份认证中用第二种方式（如动态口令）验证后再登录。Sign in at the provider with a second factor."}
+		return account.Provided{}, &web.Refusal{Status: http.StatusForbidden,
+			Words: "请在统一身份认证中用第二种方式（如动态口令）验证后再登录。Sign in at the provider with a second factor."}
 	}
 	if _, ok := claims[p.cfg.GroupsClaim]; !ok || s.Login == "" {
 		info, err := found.UserInfo(ctx, oauth2.StaticTokenSource(tokens))

@@ -36,7 +36,8 @@ func newAway(t *testing.T, change func(*me.ProviderConfig)) *away {
 	t.Cleanup(p.Close)
 	w := &away{World: webtest.New(t), t: t, provider: p}
 	w.Pass(time.Since(w.Now())) // the provider has no other clock than the machine's
-	roles := map[string]account.Grant{"office-lz": webtest.Grant(account.City, "620100000000", "620100000000"), "hall-h1": webtest.Grant(account.Hall, "h1", "620102000000")}
+	roles := map[string]account.Grant{"office-lz": webtest.Grant(account.City, "620100000000", "620100000000"),
+		"hall-h1": webtest.Grant(account.Hall, "h1", "620102000000")}
 	cfg := me.ProviderConfig{Issuer: p.Issuer, ClientID: provider.ClientID, Secret: provider.Secret, Name: "统一身份认证登录", Key: make([]byte, 32),
 		Client: &http.Client{Timeout: 2 * time.Minute}, Now: w.Now,
 		Grants: func(_ context.Context, groups []string) (all []account.Following, err error) {
@@ -54,7 +55,8 @@ func newAway(t *testing.T, change func(*me.ProviderConfig)) *away {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = w.Site(me.Section(me.Config{Accounts: w.Accounts, Provider: x}), people.Section(people.Config{Accounts: w.Accounts, Journal: w.Journal}))
+	w.site = w.Site(me.Section(me.Config{Accounts: w.Accounts, Provider: x}),
+		people.Section(people.Config{Accounts: w.Accounts, Journal: w.Journal}))
 	return w
 }
 
@@ -144,7 +146,8 @@ func TestProvider(t *testing.T) {
 		t.Fatalf("signing in: %d %s %s", out.Code, out.Header(), out.Body)
 	}
 	p, s, err := w.Accounts.Session(t.Context(), secret, true)
-	if err != nil || p.Login != "wang.min" || p.Name != "王敏" || !s.Second || !account.May(p, account.SeeAudit, account.Object{Area: "620102000000"}) {
+	if err != nil || p.Login != "wang.min" || p.Name != "王敏" || !s.Second ||
+		!account.May(p, account.SeeAudit, account.Object{Area: "620102000000"}) {
 		t.Fatalf("the session's person %+v, %v", p, err)
 	}
 	webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/me", secret, nil)), 200, "wang.min", "!修改密码")
@@ -158,7 +161,8 @@ func TestProvider(t *testing.T) {
 	if got := w.holding(p.Account); !slices.Equal(got, []string{"hall"}) {
 		t.Errorf("the roles are %q", got)
 	}
-	if err := w.Accounts.Disable(t.Context(), account.By{Account: webtest.Operator}, account.Account{ID: p.Account, Area: "620100000000"}, true); err != nil {
+	if err := w.Accounts.Disable(t.Context(), account.By{Account: webtest.Operator}, account.Account{ID: p.Account, Area: "620100000000"},
+		true); err != nil {
 		t.Fatal(err)
 	}
 	webtest.Want(t, w.signIn("wang.min"), 403, "账号已停用")
@@ -209,7 +213,8 @@ func TestProviderSessionEnds(t *testing.T) {
 func TestProviderForgeries(t *testing.T) {
 	w := newAway(t, nil)
 	w.provider.Set(provider.Person{ID: "7", Login: "wang.min", Name: "王敏", Groups: []string{"office-lz"}})
-	if out := w.get("/signin/provider", nil, "Sec-Fetch-Site", "cross-site"); out.Header().Get("Location") != "/signin" || len(out.Result().Cookies()) > 0 {
+	if out := w.get("/signin/provider", nil, "Sec-Fetch-Site", "cross-site"); out.Header().Get("Location") != "/signin" ||
+		len(out.Result().Cookies()) > 0 {
 		t.Errorf("a page of another site sends people to the provider: %s", out.Header())
 	}
 	to, ticket := w.leave()
@@ -235,7 +240,8 @@ func TestProviderForgeries(t *testing.T) {
 	}
 	code := path[strings.Index(path, "code=")+5:]
 	code, _, _ = strings.Cut(code, "&")
-	if out := w.get("/signin/provider/back?code="+code+"&state="+q.Query().Get("state"), ticket); out.Code != http.StatusBadGateway || session(out) != "" {
+	if out := w.get("/signin/provider/back?code="+code+"&state="+q.Query().Get("state"), ticket); out.Code != http.StatusBadGateway ||
+		session(out) != "" {
 		t.Errorf("the code of another sign-in: %d", out.Code)
 	}
 	to, ticket = w.leave()
@@ -260,7 +266,8 @@ func TestProviderTakesNoAccountOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeBoxes}, "", w.Now().Add(time.Hour).UnixMilli()); !errors.Is(err, account.ErrProvided) {
+	if _, _, err := w.Accounts.AddToken(t.Context(), p, "x", []account.Action{account.SeeBoxes}, "",
+		w.Now().Add(time.Hour).UnixMilli()); !errors.Is(err, account.ErrProvided) {
 		t.Errorf("a token of such an account: %v", err)
 	}
 	if _, err := w.Accounts.Link(t.Context(), account.By{Account: webtest.Operator}, x, account.ChoosesPassword); err != account.ErrProvided {

@@ -11,8 +11,8 @@ import (
 	"haochaping/internal/central/web"
 )
 
-// programs returns what programs read of orders, and how they work on them: a province's own 整改 system, by the same states. What people have written about an
-// order is not among what they read: it may say who has rated. Of clues there is nothing.
+// programs returns what programs read of orders, and how they work on them: a province's own 整改 system, by the same states. What people
+// have written about an order is not among what they read: it may say who has rated. Of clues there is nothing.
 func (p *pages) programs() []web.Route {
 	see := account.SeeOrders
 	return []web.Route{
@@ -151,7 +151,8 @@ func refusalFor(err error) error {
 	return err
 }
 
-// complainForPrograms opens an order on a complaint, as the hotline has taken one. Its way and number tell a repetition, which is answered by 200.
+// complainForPrograms opens an order on a complaint, as the hotline has taken one. Its way and number tell a repetition, which is answered
+// by 200.
 func (p *pages) complainForPrograms(c *web.Call) error {
 	var in struct {
 		Way         rectify.Way `json:"way"`
@@ -168,7 +169,8 @@ func (p *pages) complainForPrograms(c *web.Call) error {
 	if err := c.Body(&in); err != nil {
 		return err
 	}
-	v := rectify.Complained{Way: in.Way, Number: in.Number, Retaliation: in.Retaliation, Unit: in.Unit, Area: in.Area, Matter: in.Matter, Place: in.Place,
+	v := rectify.Complained{Way: in.Way, Number: in.Number, Retaliation: in.Retaliation, Unit: in.Unit, Area: in.Area, Matter: in.Matter,
+		Place: in.Place,
 		Words: in.Words, Contact: in.Contact}
 	if in.At != nil {
 		v.At = in.At.UnixMilli()

@@ -75,7 +75,8 @@ func TestAPI(t *testing.T) {
 		answers = append(answers, p.Answers...)
 	}
 	p := w.Program(w.site, webtest.Grant(account.City, city, city), "", account.SeeOrders, account.SeeEvaluations)
-	webtest.Want(t, p.Get(one, list+"/"+id(pages[0])), 200, `"state": "contacted"`, `"do": "verify"`, `"wrote": true`, `"evaluation": `, "!王某某")
+	webtest.Want(t, p.Get(one, list+"/"+id(pages[0])), 200, `"state": "contacted"`, `"do": "verify"`, `"wrote": true`, `"evaluation": `,
+		"!王某某")
 	for _, bad := range []string{"?cursor=x", "?limit=0", "?unit=x"} {
 		webtest.Want(t, p.Get(list, list+bad), 400, `"code": "invalid"`)
 	}

@@ -127,7 +127,8 @@ func (p *pages) board(c *web.Call) error {
 		v.Lines = append(v.Lines, x)
 	}
 	slices.SortFunc(v.Lines, func(x, y line) int {
-		return cmp.Or(cmp.Compare(y.Escalated, x.Escalated), cmp.Compare(y.Overdue, x.Overdue), cmp.Compare(y.Open, x.Open), cmp.Compare(x.Unit, y.Unit))
+		return cmp.Or(cmp.Compare(y.Escalated, x.Escalated), cmp.Compare(y.Overdue, x.Overdue), cmp.Compare(y.Open, x.Open),
+			cmp.Compare(x.Unit, y.Unit))
 	})
 	if v.Rest = max(0, len(v.Lines)-mostLines); v.Rest > 0 {
 		v.Lines = v.Lines[:mostLines]

@@ -14,7 +14,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestInABrowser works on an order in a browser, which enforces the pages' Content-Security-Policy, and looks at each page with axe at three widths.
+// TestInABrowser works on an order in a browser, which enforces the pages' Content-Security-Policy, and looks at each page with axe at
+// three widths.
 func TestInABrowser(t *testing.T) {
 	script := axe.Script(t)
 	ctx := chromium.Start(t)
@@ -37,7 +38,8 @@ func TestInABrowser(t *testing.T) {
 		t.Helper()
 		id := "#words-" + string(deed)
 		do(string(deed), chromedp.Navigate(server.URL+page),
-			chromedp.Click(chromedp.CSS(`details:has(`+id+`) summary`)), chromedp.WaitVisible(chromedp.CSS(id)), chromedp.SendKeys(chromedp.CSS(id), words))
+			chromedp.Click(chromedp.CSS(`details:has(`+id+`) summary`)), chromedp.WaitVisible(chromedp.CSS(id)),
+			chromedp.SendKeys(chromedp.CSS(id), words))
 		if deed == rectify.Reply {
 			look("form")
 		}
@@ -62,7 +64,8 @@ func TestInABrowser(t *testing.T) {
 		t.Fatalf("a clue: %d %s", clue.Code, clue.Body)
 	}
 	server.As(office)
-	for name, path := range map[string]string{"board": "/orders/board", "search": "/orders/search?late=1", "complain": "/complaints", "complaint": complaint} {
+	for name, path := range map[string]string{"board": "/orders/board", "search": "/orders/search?late=1", "complain": "/complaints",
+		"complaint": complaint} {
 		do(name, chromedp.Navigate(server.URL+path))
 		look(name)
 	}
@@ -75,7 +78,8 @@ func TestInABrowser(t *testing.T) {
 	server.As(w.SignIn(w.Add(webtest.Grant(account.Inspector, city, city))))
 	do("clues", chromedp.Navigate(server.URL+"/clues"))
 	look("clues")
-	do("a clue", chromedp.Click(chromedp.CSS("td a")), chromedp.WaitVisible(chromedp.CSS("#why-clue")), chromedp.SendKeys(chromedp.CSS("#why-clue"), "核实线索"),
+	do("a clue", chromedp.Click(chromedp.CSS("td a")), chromedp.WaitVisible(chromedp.CSS("#why-clue")),
+		chromedp.SendKeys(chromedp.CSS("#why-clue"), "核实线索"),
 		chromedp.Click(chromedp.CSS(`form[action$="/look"] button`)), chromedp.WaitVisible(chromedp.CSS("blockquote")))
 	look("clue")
 	server.As(w.SignIn(w.Add(webtest.Grant(account.County, county, county))))

@@ -12,8 +12,8 @@ import (
 	"haochaping/internal/central/web"
 )
 
-// clues returns the door of those who were appointed for clues (articles 21 and 23). What is a clue as a whole is worked on here, and is nowhere else; of others
-// there is what was referred.
+// clues returns the door of those who were appointed for clues (articles 21 and 23). What is a clue as a whole is worked on here, and is
+// nowhere else; of others there is what was referred.
 func (p *pages) clues() []web.Route {
 	see := account.SeeClues
 	const file = rectify.MostBytes + 64<<10
@@ -95,7 +95,8 @@ func (p *pages) lookAtClue(c *web.Call) error {
 // lookFor enters that somebody looks at a clue. What is wrong with the reason is for the page.
 func (p *pages) lookFor(c *web.Call, f found) (problem string, err error) {
 	var refusal *web.Refusal
-	err = c.Look(account.SeeClues, object(f.atlas, f.Body, directory.DayOf(c.Now())), fmt.Sprintf("order %d-%d", f.Order, f.Part), c.R.PostFormValue("reason"))
+	err = c.Look(account.SeeClues, object(f.atlas, f.Body, directory.DayOf(c.Now())), fmt.Sprintf("order %d-%d", f.Order, f.Part),
+		c.R.PostFormValue("reason"))
 	if errors.As(err, &refusal) {
 		return refusal.Words, nil
 	}

@@ -51,7 +51,8 @@ func (p *pages) look(c *web.Call, do account.Action, show func(found, *single) e
 		return err
 	}
 	var refusal *web.Refusal
-	err = c.Look(do, object(f.atlas, f.Body, directory.DayOf(c.Now())), fmt.Sprintf("order %d-%d", f.Order, f.Part), c.R.PostFormValue("reason"))
+	err = c.Look(do, object(f.atlas, f.Body, directory.DayOf(c.Now())), fmt.Sprintf("order %d-%d", f.Order, f.Part),
+		c.R.PostFormValue("reason"))
 	if errors.As(err, &refusal) {
 		v.Problem = refusal.Words
 		return c.ShowStatus(http.StatusUnprocessableEntity, "orders/one", v)
@@ -119,8 +120,9 @@ func (p *pages) complaint(c *web.Call) error {
 // complain takes what somebody has entered.
 func (p *pages) complain(c *web.Call) error {
 	f := c.R.PostFormValue
-	v := entering{Day: f("day"), Once: f("once"), Complained: rectify.Complained{Way: rectify.Way(f("way")), Number: f("number"), Retaliation: f("retaliation") == "1",
-		Unit: f("unit"), Area: f("area"), Matter: f("matter"), Place: f("place"), Words: f("words"), Contact: f("contact")}}
+	v := entering{Day: f("day"), Once: f("once"), Complained: rectify.Complained{Way: rectify.Way(f("way")), Number: f("number"),
+		Retaliation: f("retaliation") == "1",
+		Unit:        f("unit"), Area: f("area"), Matter: f("matter"), Place: f("place"), Words: f("words"), Contact: f("contact")}}
 	x, fresh, err := p.complainAs(c, v)
 	var refusal *rectify.Refusal
 	status := http.StatusOK

@@ -31,7 +31,8 @@ func (w *world) complain(t testing.TB, session string, more ...string) *httptest
 	if m == nil {
 		t.Fatal("the form has no name of its own")
 	}
-	form := url.Values{"once": {m[1]}, "way": {"hotline"}, "day": {w.Now().Format("2006-01-02")}, "unit": {police}, "matter": {"身份证补领"}, "place": {"3号窗口"},
+	form := url.Values{"once": {m[1]}, "way": {"hotline"}, "day": {w.Now().Format("2006-01-02")}, "unit": {police}, "matter": {"身份证补领"},
+		"place": {"3号窗口"},
 		"words": {"排队两小时无人理会"}, "contact": {"王先生 13900000031"}}
 	for i := 0; i < len(more); i += 2 {
 		form.Set(more[i], more[i+1])
@@ -82,7 +83,8 @@ func TestComplaints(t *testing.T) {
 		who   string
 		deed  rectify.Deed
 		words string
-	}{{unit, rectify.Contact, "已电话道歉"}, {unit, rectify.Plan, ""}, {unit, rectify.Reply, "增开一个窗口"}, {office, rectify.Pass, ""}, {office, rectify.Satisfied, "回访满意"}} {
+	}{{unit, rectify.Contact, "已电话道歉"}, {unit, rectify.Plan, ""}, {unit, rectify.Reply, "增开一个窗口"}, {office, rectify.Pass, ""},
+		{office, rectify.Satisfied, "回访满意"}} {
 		if got := w.do(t, page, x.who, x.deed, x.words); got.Code != 303 {
 			t.Fatalf("%s: %d %s", x.deed, got.Code, got.Body)
 		}
@@ -99,7 +101,8 @@ func TestClues(t *testing.T) {
 	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
 	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, police, city)))
 	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, city, city)))
-	named, elsewhere := w.SignIn(w.Add(webtest.Grant(account.Inspector, city, city))), w.SignIn(w.Add(webtest.Grant(account.Inspector, county, county)))
+	named, elsewhere := w.SignIn(w.Add(webtest.Grant(account.Inspector, city, city))),
+		w.SignIn(w.Add(webtest.Grant(account.Inspector, county, county)))
 	answer := w.complain(t, office, "retaliation", "1", "words", "投诉后被拖延办理", "matter", "户籍迁移")
 	webtest.Want(t, answer, 200, "已作为线索登记", "!/orders/of/")
 	clue := "/clues/of/" + regexp.MustCompile(`编号 (\d+)`).FindStringSubmatch(answer.Body.String())[1] + "-1"
@@ -107,7 +110,8 @@ func TestClues(t *testing.T) {
 		t.Fatalf("referred: %d %s", got.Code, got.Body)
 	}
 	hidden := strings.Replace(clue, "/clues/", "/orders/", 1)
-	for who, session := range map[string]string{"the office": office, "the unit": unit, "the auditor": auditor, "another county's": elsewhere} {
+	for who, session := range map[string]string{"the office": office, "the unit": unit, "the auditor": auditor,
+		"another county's": elsewhere} {
 		for _, path := range []string{clue, hidden, hidden + "/print.pdf"} {
 			if got := w.get(path, session); got.Code != 404 {
 				t.Errorf("%s is answered %d for %s", who, got.Code, path)
@@ -121,7 +125,8 @@ func TestClues(t *testing.T) {
 		webtest.Want(t, w.post(clue+"/look", session, url.Values{"reason": {"想看一看"}}), 404)
 		webtest.Want(t, w.post(hidden+"/words", session, url.Values{"reason": {"想看一看"}}), 404)
 	}
-	webtest.Want(t, w.post("/orders/urge", office, url.Values{"order": {strings.TrimPrefix(hidden, "/orders/of/") + ".1"}, "words": {"请尽快"}}), 422, "没有这份工单")
+	webtest.Want(t, w.post("/orders/urge", office, url.Values{"order": {strings.TrimPrefix(hidden, "/orders/of/") + ".1"}, "words": {"请尽快"}}),
+		422, "没有这份工单")
 	webtest.Want(t, w.get("/", named), 200, "1 件线索在办")
 	webtest.Want(t, w.get("/clues", named), 200, "户籍迁移", "身份证补领")
 	webtest.Want(t, w.get("/clues", elsewhere), 200, "没有线索")
@@ -143,10 +148,12 @@ func TestClues(t *testing.T) {
 	webtest.Want(t, w.get("/", office), 200, "1 件线索逾期未办，请督促线索专员", "!/clues")
 }
 
-// TestBoard: what is late is counted by unit, found, and urged in a batch; each is an act of its own. The rate is always there with what is missing.
+// TestBoard: what is late is counted by unit, found, and urged in a batch; each is an act of its own. The rate is always there with what is
+// missing.
 func TestBoard(t *testing.T) {
 	w := newWorld(t)
-	pages := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"}, rating.CaseFact{Unit: police, TaskName: "身份证换领"}, rating.CaseFact{Unit: labour, TaskName: "社保卡申领"})
+	pages := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"}, rating.CaseFact{Unit: police, TaskName: "身份证换领"},
+		rating.CaseFact{Unit: labour, TaskName: "社保卡申领"})
 	w.Pass(4 * 24 * time.Hour)
 	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
 	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, labour, city)))
@@ -215,7 +222,8 @@ func TestAttachments(t *testing.T) {
 	for _, who := range []string{unit, office} {
 		got := w.get(file, who)
 		h := got.Header()
-		if got.Code != 200 || h.Get("Content-Type") != "image/png" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment;") || h.Get("X-Content-Type-Options") != "nosniff" ||
+		if got.Code != 200 || h.Get("Content-Type") != "image/png" || !strings.HasPrefix(h.Get("Content-Disposition"), "attachment;") ||
+			h.Get("X-Content-Type-Options") != "nosniff" ||
 			!strings.Contains(h.Get("Content-Security-Policy"), "sandbox") || !bytes.HasPrefix(got.Body.Bytes(), []byte("\x89PNG")) {
 			t.Errorf("the attachment: %d %v", got.Code, h)
 		}
@@ -227,7 +235,8 @@ func TestAttachments(t *testing.T) {
 		w.Pass(time.Minute)
 	}
 	got := w.get(page+"/print.pdf", unit)
-	if got.Code != 200 || got.Header().Get("Content-Type") != "application/pdf" || !bytes.HasPrefix(got.Body.Bytes(), []byte("%PDF-")) || !bytes.Contains(got.Body.Bytes(), []byte("/Count 2")) {
+	if got.Code != 200 || got.Header().Get("Content-Type") != "application/pdf" || !bytes.HasPrefix(got.Body.Bytes(), []byte("%PDF-")) ||
+		!bytes.Contains(got.Body.Bytes(), []byte("/Count 2")) {
 		t.Errorf("printed: %d %v", got.Code, got.Header())
 	}
 	if !bytes.Contains(got.Body.Bytes(), []byte(fmt.Sprintf("%04X%04X%04X", '身', '份', '证'))) {
@@ -255,7 +264,8 @@ func TestProgramsWork(t *testing.T) {
 	w := newWorld(t)
 	page := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"})[0]
 	id := strings.TrimPrefix(page, "/orders/of/")
-	const work, review, one, complaints = "/api/v1/orders/{order}/work", "/api/v1/orders/{order}/review", "/api/v1/orders/{order}", "/api/v1/complaints"
+	const work, review, one, complaints = "/api/v1/orders/{order}/work", "/api/v1/orders/{order}/review", "/api/v1/orders/{order}",
+		"/api/v1/complaints"
 	unit := w.Program(w.site, webtest.Grant(account.Unit, police, city), "", account.SeeOrders, account.WorkOrders)
 	office := w.Program(w.site, webtest.Grant(account.City, city, city), "", account.SeeOrders, account.ReviewOrders, account.Complain)
 	reader := w.Program(w.site, webtest.Grant(account.Unit, police, city), "", account.SeeOrders)
@@ -289,7 +299,8 @@ func TestProgramsWork(t *testing.T) {
 	said := `{"way": "hotline", "number": "12345-7", "unit": "` + police + `", "matter": "身份证补领", "words": "排队两小时", "contact": "13900000031"`
 	created := office.Post(complaints, complaints, said+`, "at": "`+w.Now().Add(-time.Hour).Format(time.RFC3339)+`"}`)
 	webtest.Want(t, created, 201, `"id": "`)
-	webtest.Want(t, unit.Get(one, created.Header().Get("Location")), 200, `"complaint": "hotline"`, `"number": "12345-7"`, "!排队两小时", "!139", `!"level"`, `!"evaluation"`)
+	webtest.Want(t, unit.Get(one, created.Header().Get("Location")), 200, `"complaint": "hotline"`, `"number": "12345-7"`, "!排队两小时", "!139",
+		`!"level"`, `!"evaluation"`)
 	webtest.Want(t, office.Post(complaints, complaints, said+`}`), 200, `"id": "`)
 	webtest.Want(t, office.Post(complaints, complaints, `{"way": "hotline", "number": "", "unit": "`+police+`", "words": "排队两小时"}`), 422)
 	webtest.Want(t, office.Post(complaints, complaints, `{"way": "letter", "number": "8", "unit": "`+police+`", "words": "排队两小时"}`), 422)

@@ -162,7 +162,8 @@ func onPaper(v single, now string) []byte {
 	if unit == "" {
 		unit = "未明确"
 	}
-	for _, fact := range [][2]string{{"工单", fmt.Sprintf("%d-%d", v.Order, v.Part)}, {"事项", v.About.Matter}, {"地点", v.About.Place}, {kind, v.Level + "　" + v.RatedDay},
+	for _, fact := range [][2]string{{"工单", fmt.Sprintf("%d-%d", v.Order, v.Part)}, {"事项", v.About.Matter}, {"地点", v.About.Place},
+		{kind, v.Level + "　" + v.RatedDay},
 		{"承办单位", unit}, {"区划", v.Area}, {"环节", v.State}, {"本环节期限", v.Due}, {"整改期限", fmt.Sprintf("%s（%d 个工作日）", v.Ends, v.Days)}, {"打印", now}} {
 		if fact[1] != "" {
 			s.lines(0, fact[0]+"："+fact[1])

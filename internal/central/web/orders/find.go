@@ -24,7 +24,8 @@ type asked struct {
 
 func askedOf(c *web.Call) asked {
 	f := c.R.FormValue
-	return asked{strings.TrimSpace(f("q")), strings.TrimSpace(f("unit")), f("state"), f("from"), f("to"), f("complaints") == "1", f("late") == "1", f("owed") == "1"}
+	return asked{strings.TrimSpace(f("q")), strings.TrimSpace(f("unit")), f("state"), f("from"), f("to"), f("complaints") == "1",
+		f("late") == "1", f("owed") == "1"}
 }
 
 // query returns the address of the search.
@@ -160,7 +161,8 @@ func (p *pages) urge(c *web.Call) error {
 	}
 	names := c.R.PostForm["order"]
 	if len(names) == 0 || len(names) > mostUrged {
-		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("请勾选 1 至 %d 份工单。Choose 1 to %d orders.", mostUrged, mostUrged)}
+		return &web.Refusal{Status: http.StatusUnprocessableEntity,
+			Words: fmt.Sprintf("请勾选 1 至 %d 份工单。Choose 1 to %d orders.", mostUrged, mostUrged)}
 	}
 	a, err := p.Directory.Atlas(c.R.Context())
 	if err != nil {
@@ -193,7 +195,8 @@ func (p *pages) urge(c *web.Call) error {
 	return c.ShowStatus(status, "orders/urged", v)
 }
 
-// urgeOne urges a part that is named as 412-1.5130, the last number being the row of the journal that somebody has seen. It returns why it was not urged.
+// urgeOne urges a part that is named as 412-1.5130, the last number being the row of the journal that somebody has seen. It returns why it
+// was not urged.
 func (p *pages) urgeOne(c *web.Call, a *directory.Atlas, name string) (string, error) {
 	const nothing = "没有这份工单"
 	id, seen, _ := strings.Cut(name, ".")
@@ -202,7 +205,8 @@ func (p *pages) urgeOne(c *web.Call, a *directory.Atlas, name string) (string, e
 		return nothing, nil
 	}
 	_, k, err := p.named(c.R.Context(), id)
-	if errors.Is(err, web.ErrNotFound) || err == nil && (k.Body.Secret || !c.May(account.ReviewOrders, object(a, k.Body, directory.DayOf(c.Now())))) {
+	if errors.Is(err, web.ErrNotFound) || err == nil && (k.Body.Secret ||
+		!c.May(account.ReviewOrders, object(a, k.Body, directory.DayOf(c.Now())))) {
 		return nothing, nil
 	}
 	if err != nil {

@@ -104,8 +104,10 @@ func (p *pages) show(c *web.Call, status int, problem string) error {
 func (p *pages) single(c *web.Call, f found, clues rectify.Clues) (v single, err error) {
 	k, x, a, today := f.Kept, f.order, f.atlas, directory.DayOf(c.Now())
 	o := object(a, k.Body, today)
-	v = single{row: p.row(a, rectify.Listed{Kept: k, About: x.About}, c.Now()), Page: f.path, Clue: f.clue, Area: k.Body.Area, Named: k.Body.Named, Days: k.Body.Days,
-		Most: rectify.MostDays, MostText: rectify.MostWords, Ends: p.Orders.Terms().End(k.Body).At.Add(-time.Second).In(web.Zone()).Format("2006-01-02")}
+	v = single{row: p.row(a, rectify.Listed{Kept: k, About: x.About}, c.Now()), Page: f.path, Clue: f.clue, Area: k.Body.Area,
+		Named: k.Body.Named, Days: k.Body.Days,
+		Most: rectify.MostDays, MostText: rectify.MostWords, Ends: p.Orders.Terms().End(k.Body).At.Add(-time.Second).In(web.Zone()).
+			Format("2006-01-02")}
 	if r, ok := a.At(directory.Area, k.Body.Area, today); ok {
 		v.Area = r.Name
 	}
@@ -221,7 +223,8 @@ func (p *pages) step(c *web.Call, f found, h rectify.Step) step {
 	about, ok := h.Do.About()
 	switch {
 	case h.File != nil:
-		s.What, s.File = fmt.Sprintf("上传附件（%s，%s）", strings.ToUpper(strings.TrimPrefix(h.File.Kind.Extension(), ".")), size(h.File.Size)), fmt.Sprintf("%s/files/%d", f.path, h.Pos)
+		s.What, s.File = fmt.Sprintf("上传附件（%s，%s）", strings.ToUpper(strings.TrimPrefix(h.File.Kind.Extension(), ".")), size(h.File.Size)),
+			fmt.Sprintf("%s/files/%d", f.path, h.Pos)
 	case ok:
 		s.What = about.Chinese
 	case h.Part != 0:
@@ -267,7 +270,8 @@ func (p *pages) does(c *web.Call) error {
 func (p *pages) do(c *web.Call, f found, seen int64, e rectify.Event, words string) (rectify.Kept, error) {
 	about, ok := e.Do.About()
 	path := c.R.URL.Path
-	wrong := strings.HasSuffix(path, "/work") && about.By != rectify.Unit || strings.HasSuffix(path, "/review") && about.By != rectify.Office ||
+	wrong := strings.HasSuffix(path, "/work") && about.By != rectify.Unit ||
+		strings.HasSuffix(path, "/review") && about.By != rectify.Office ||
 		f.clue && (!f.Body.Secret || e.Do == rectify.Urge)
 	if !ok || wrong {
 		return f.Kept, &rectify.Refusal{Chinese: "没有这一操作，请重新选择。", English: "There is no such deed by this door."}

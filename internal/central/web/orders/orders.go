@@ -143,8 +143,10 @@ type row struct {
 }
 
 func (p *pages) row(a *directory.Atlas, l rectify.Listed, now time.Time) row {
-	r := row{Listed: l, Path: fmt.Sprintf("/orders/of/%d-%d", l.Order, l.Part), State: l.Body.State.Chinese(), Level: l.About.Level.Chinese(), Unit: l.Body.Unit,
-		Urgency: rectify.Calm, RatedDay: web.Clock(l.About.RatedAt), Urgeable: slices.ContainsFunc(l.Body.Next(), func(d rectify.About) bool { return d.Do == rectify.Urge })}
+	r := row{Listed: l, Path: fmt.Sprintf("/orders/of/%d-%d", l.Order, l.Part), State: l.Body.State.Chinese(), Level: l.About.Level.Chinese(),
+		Unit:    l.Body.Unit,
+		Urgency: rectify.Calm, RatedDay: web.Clock(l.About.RatedAt),
+		Urgeable: slices.ContainsFunc(l.Body.Next(), func(d rectify.About) bool { return d.Do == rectify.Urge })}
 	if l.About.Complaint != nil {
 		r.Level = "投诉"
 	}
@@ -213,7 +215,8 @@ func (p *pages) list(c *web.Call) error {
 	return c.Show("orders/list", v)
 }
 
-// due returns up to most parts after a place that the person may see, by what is due first, and where the following ones begin: zero at the end.
+// due returns up to most parts after a place that the person may see, by what is due first, and where the following ones begin: zero at the
+// end.
 func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most int) ([]rectify.Listed, rectify.Place, error) {
 	f := within(c, a, account.SeeOrders)
 	f.After = after
@@ -221,7 +224,8 @@ func (p *pages) due(c *web.Call, a *directory.Atlas, after rectify.Place, most i
 }
 
 // walk returns up to most parts of a list that the person may do something to, and where the following ones begin: zero at the end.
-func (p *pages) walk(c *web.Call, a *directory.Atlas, do account.Action, f rectify.Filter, most int, read func(context.Context, rectify.Filter) ([]rectify.Listed, error),
+func (p *pages) walk(c *web.Call, a *directory.Atlas, do account.Action, f rectify.Filter, most int,
+	read func(context.Context, rectify.Filter) ([]rectify.Listed, error),
 	place func(rectify.Listed) rectify.Place) (all []rectify.Listed, next rectify.Place, err error) {
 	today := directory.DayOf(c.Now())
 	f.Limit = 200
@@ -321,7 +325,8 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 		all = append(all, web.Need{Words: fmt.Sprintf("%d 份差评工单今天到期", soon), Path: "/orders"})
 	}
 	if calm := n[rectify.Calm]; calm > 0 {
-		all = append(all, web.Need{Words: fmt.Sprintf("%d 份%s差评工单在办，下一份 %s 到期", calm, more, dueDay(some[late+soon])), Path: "/orders", Says: true})
+		all = append(all, web.Need{Words: fmt.Sprintf("%d 份%s差评工单在办，下一份 %s 到期", calm, more, dueDay(some[late+soon])), Path: "/orders",
+			Says: true})
 	}
 	return all, nil
 }

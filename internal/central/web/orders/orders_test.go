@@ -90,7 +90,8 @@ func (w *world) rate(t testing.TB, cases ...rating.CaseFact) (pages []string) {
 		if _, err := w.Journal.Tell(t.Context(), "business", f.ProjectNo, []journal.Fact{{Fact: f}}); err != nil {
 			t.Fatal(err)
 		}
-		r, err := w.Journal.Answer(t.Context(), "hotline", f.ProjectNo, []journal.Answer{{Case: f.Key(), Level: rating.VeryDissatisfied, Channel: rating.Voice, At: now}}, nil)
+		r, err := w.Journal.Answer(t.Context(), "hotline", f.ProjectNo,
+			[]journal.Answer{{Case: f.Key(), Level: rating.VeryDissatisfied, Channel: rating.Voice, At: now}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +126,8 @@ func (w *world) get(path, session string) *httptest.ResponseRecorder {
 func (w *world) do(t testing.TB, page, session string, deed rectify.Deed, words string, more ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	text := w.get(page, session).Body.String()
-	form := regexp.MustCompile(`action="([^"]+)">\s*<input type="hidden" name="deed" value="` + string(deed) + `"><input type="hidden" name="seen" value="(\d+)">`)
+	form := regexp.MustCompile(`action="([^"]+)">\s*<input type="hidden" name="deed" value="` + string(deed) +
+		`"><input type="hidden" name="seen" value="(\d+)">`)
 	m := form.FindStringSubmatch(text)
 	if m == nil {
 		t.Fatalf("the page offers no %s:\n%s", deed, text)
@@ -154,11 +156,13 @@ func TestScope(t *testing.T) {
 	webtest.Want(t, w.get(pages[0], auditor), 200, "!督促催办", "!联系未通", "!<form method=\"post\" action=\"/orders")
 	nothing := w.get("/orders/of/99999-1", other)
 	for who, session := range map[string]string{"another unit": other, "another county": elsewhere} {
-		if got := w.get(pages[0], session); got.Code != 404 || got.Body.String() == "" || who == "another unit" && got.Body.String() != nothing.Body.String() {
+		if got := w.get(pages[0], session); got.Code != 404 || got.Body.String() == "" ||
+			who == "another unit" && got.Body.String() != nothing.Body.String() {
 			t.Errorf("%s sees %d %s", who, got.Code, got.Body)
 		}
 	}
-	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H1", city), webtest.Grant(account.Staff, "1001", city), webtest.Grant(account.Technician, city, city)} {
+	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H1", city), webtest.Grant(account.Staff, "1001", city),
+		webtest.Grant(account.Technician, city, city)} {
 		session := sign(g)
 		for _, path := range []string{"/orders", pages[0]} {
 			if got := w.get(path, session); got.Code != 404 || strings.Contains(got.Body.String(), "身份证") {
@@ -168,11 +172,13 @@ func TestScope(t *testing.T) {
 	}
 	// Each hand has its own door, whatever a form says.
 	for path, session := range map[string]string{pages[0] + "/work": office, pages[0] + "/review": unit, pages[1] + "/work": unit} {
-		if got := webtest.Do(w.site, webtest.Request("POST", path, session, url.Values{"deed": {"verify"}, "seen": {"1"}, "words": {"已核实"}})); got.Code != 404 {
+		if got := webtest.Do(w.site, webtest.Request("POST", path, session,
+			url.Values{"deed": {"verify"}, "seen": {"1"}, "words": {"已核实"}})); got.Code != 404 {
 			t.Errorf("POST %s: %d", path, got.Code)
 		}
 	}
-	if got := webtest.Do(w.site, webtest.Request("POST", pages[0]+"/work", unit, url.Values{"deed": {"pass"}, "seen": {"1"}})); got.Code != 422 {
+	if got := webtest.Do(w.site, webtest.Request("POST", pages[0]+"/work", unit,
+		url.Values{"deed": {"pass"}, "seen": {"1"}})); got.Code != 422 {
 		t.Errorf("the office's deed by the unit's door: %d", got.Code)
 	}
 	for _, bad := range []string{"/orders/of/x", "/orders/of/1", "/orders/of/1-x", "/orders/of/-1-1"} {

@@ -47,8 +47,9 @@ func (p *pages) listForPrograms(c *web.Call) error {
 		return err
 	}
 	q := c.R.URL.Query()
-	f := directory.Filter{Kind: k, Day: directory.DayOf(c.Now()), Text: q.Get("q"), Unit: q.Get("unit"), Hall: q.Get("hall"), Window: q.Get("window"),
-		After: q.Get("cursor"), Limit: 1000}
+	f := directory.Filter{Kind: k, Day: directory.DayOf(c.Now()), Text: q.Get("q"), Unit: q.Get("unit"), Hall: q.Get("hall"),
+		Window: q.Get("window"),
+		After:  q.Get("cursor"), Limit: 1000}
 	if day := q.Get("day"); day != "" {
 		f.Day, err = directory.ParseDay(day)
 	}
@@ -133,7 +134,8 @@ func (w wanted) line(k directory.Kind, today directory.Day) directory.Line {
 	if w.From == "" {
 		w.From = today.String()
 	}
-	return directory.LineOf(map[string]string{"kind": string(k), "id": w.ID, "valid_from": w.From, "valid_to": w.To, "name": w.Name, "area": w.Area, "unit": w.Unit,
+	return directory.LineOf(map[string]string{"kind": string(k), "id": w.ID, "valid_from": w.From, "valid_to": w.To, "name": w.Name,
+		"area": w.Area, "unit": w.Unit,
 		"hall": w.Hall, "window": w.Window, "office": w.Office, "person": w.Person, "phone": w.Phone})
 }
 
@@ -151,7 +153,8 @@ func (p *pages) create(c *web.Call) error {
 	fresh := func() error {
 		switch _, _, err := p.seen(c, k, line.Record.ID); {
 		case err == nil:
-			return &web.Refusal{Status: http.StatusConflict, Code: web.CodeExists, Words: fmt.Sprintf("%s %s 已存在。There is one of that id.", k.Chinese(), line.Record.ID)}
+			return &web.Refusal{Status: http.StatusConflict, Code: web.CodeExists,
+				Words: fmt.Sprintf("%s %s 已存在。There is one of that id.", k.Chinese(), line.Record.ID)}
 		case !errors.Is(err, web.ErrNotFound):
 			return err
 		}

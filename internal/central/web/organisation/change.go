@@ -33,7 +33,8 @@ type input struct {
 
 // hints say what is written in a field.
 func hints() map[string]string {
-	return map[string]string{"area": "12 位行政区划代码", "unit": "18 位统一社会信用代码", "hall": "大厅编号", "window": "窗口编号；不固定在一个窗口的留空", "office": "承担好差评工作的处室（第七条）",
+	return map[string]string{"area": "12 位行政区划代码", "unit": "18 位统一社会信用代码", "hall": "大厅编号", "window": "窗口编号；不固定在一个窗口的留空",
+		"office": "承担好差评工作的处室（第七条）",
 		"person": "负责好差评工作的人员（第七条）"}
 }
 
@@ -77,7 +78,8 @@ func (p *pages) thing(c *web.Call) error {
 	}
 	today := directory.DayOf(c.Now())
 	r := latest(all, today)
-	v := one{Record: r, Holds: r.Holds(today), Names: make(map[string]string), Edit: may(c, account.EditDirectory)(a, r), Today: today.String(), Form: formOf(r, today.String(), r.To.String())}
+	v := one{Record: r, Holds: r.Holds(today), Names: make(map[string]string), Edit: may(c, account.EditDirectory)(a, r),
+		Today: today.String(), Form: formOf(r, today.String(), r.To.String())}
 	visible := may(c, account.SeeDirectory)
 	for _, x := range all {
 		if visible(a, x) {
@@ -89,12 +91,14 @@ func (p *pages) thing(c *web.Call) error {
 		v.Level = directory.LevelOf(r.ID).Chinese()
 	}
 	at := max(r.From, min(today, r.To-1))
-	for k, id := range map[directory.Kind]string{directory.Area: r.Area, directory.Unit: r.Unit, directory.Hall: r.Hall, directory.Window: r.Window} {
+	for k, id := range map[directory.Kind]string{directory.Area: r.Area, directory.Unit: r.Unit, directory.Hall: r.Hall,
+		directory.Window: r.Window} {
 		if named, ok := a.At(k, id, at); ok {
 			v.Names[id] = named.Name
 		}
 	}
-	below := map[directory.Kind][]directory.Kind{directory.Area: {directory.Unit, directory.Hall}, directory.Unit: {directory.Hall, directory.Window, directory.Staff},
+	below := map[directory.Kind][]directory.Kind{directory.Area: {directory.Unit, directory.Hall},
+		directory.Unit: {directory.Hall, directory.Window, directory.Staff},
 		directory.Hall: {directory.Window}, directory.Window: {directory.Staff}}
 	for _, k := range below[r.Kind] {
 		v.Below = append(v.Below, tab{Kind: k, Words: k.Chinese(), Path: fmt.Sprintf("/organisation?kind=%s&%s=%s", k, r.Kind, r.ID)})

@@ -129,11 +129,13 @@ const (
 
 func (p *pages) list(c *web.Call) error {
 	q := c.R.URL.Query()
-	v := listed{Kind: directory.Kind(q.Get("kind")), Text: q.Get("q"), Area: q.Get("area"), Day: q.Get("day"), Names: make(map[string]string), Edit: c.Ever(account.EditDirectory)}
+	v := listed{Kind: directory.Kind(q.Get("kind")), Text: q.Get("q"), Area: q.Get("area"), Day: q.Get("day"), Names: make(map[string]string),
+		Edit: c.Ever(account.EditDirectory)}
 	if !slices.Contains(directory.Kinds(), v.Kind) {
 		v.Kind = directory.Hall
 	}
-	f := directory.Filter{Kind: v.Kind, Text: v.Text, Day: directory.DayOf(c.Now()), Unit: q.Get("unit"), Hall: q.Get("hall"), Window: q.Get("window"), After: q.Get("after"), Limit: 1000}
+	f := directory.Filter{Kind: v.Kind, Text: v.Text, Day: directory.DayOf(c.Now()), Unit: q.Get("unit"), Hall: q.Get("hall"),
+		Window: q.Get("window"), After: q.Get("after"), Limit: 1000}
 	var err error
 	if v.Day != "" {
 		f.Day, err = directory.ParseDay(v.Day)

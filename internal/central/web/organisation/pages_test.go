@@ -163,7 +163,8 @@ func TestImport(t *testing.T) {
 	webtest.Want(t, w.get("/organisation?kind=window", w.hall), 200, "SL-H2-B05", "综合办理1号窗口")
 	webtest.Want(t, w.upload(t, w.hall, "x.csv", file), 200, "没有可写入的改动", "!确认写入")
 
-	page = w.upload(t, w.hall, "x.csv", []byte(head+"窗口,SL-H1-A07,改名,2026-02-01,116299003MB003333Y,SL-H1\n窗口,SL-H9-A01,改名,2026-02-01,,SL-H9\n"))
+	page = w.upload(t, w.hall, "x.csv", []byte(head+"窗口,SL-H1-A07,改名,2026-02-01,116299003MB003333Y,SL-H1\n"+
+		"窗口,SL-H9-A01,改名,2026-02-01,,SL-H9\n"))
 	webtest.Want(t, page, 422, "有 2 行不予接受", "不在您的角色范围内", "!户政7号窗口", "!确认写入")
 	webtest.Want(t, w.upload(t, w.hall, "x.csv", nil), 422, "文件是空的", "the file is empty")
 	webtest.Want(t, w.upload(t, w.hall, "x.csv", make([]byte, directory.MaxFile+1)), 422, "请分成几个文件")
@@ -187,19 +188,24 @@ func TestForms(t *testing.T) {
 	webtest.Want(t, w.post("/organisation/of/hall/SL-H1", w.hall, form), 404)
 	webtest.Want(t, w.get("/organisation/new/window", w.hall), 200, "新增窗口")
 	webtest.Want(t, w.get("/organisation/new/thing", w.hall), 404)
-	page = w.post("/organisation/new/window", w.hall, url.Values{"id": {"SL-H2-B09"}, "valid_from": {"2026-03-02"}, "name": {"九号"}, "hall": {"SL-H2"}})
+	page = w.post("/organisation/new/window", w.hall, url.Values{"id": {"SL-H2-B09"}, "valid_from": {"2026-03-02"}, "name": {"九号"},
+		"hall": {"SL-H2"}})
 	webtest.Want(t, page, 200, "SL-H2-B09", "新增")
-	webtest.Want(t, w.post("/organisation/new/window", w.hall, url.Values{"id": {"SL-H1-B09"}, "valid_from": {"2026-03-02"}, "name": {"九号"}, "hall": {"SL-H1"}}), 422, "不在您的角色范围内")
-	webtest.Want(t, w.post("/organisation/new/unit", w.city, url.Values{"id": {"116299006MB0066665"}, "valid_from": {"2026-03-02"}, "name": {"单位"}, "area": {"629900000000"}}), 422, "校验位")
+	webtest.Want(t, w.post("/organisation/new/window", w.hall,
+		url.Values{"id": {"SL-H1-B09"}, "valid_from": {"2026-03-02"}, "name": {"九号"}, "hall": {"SL-H1"}}), 422, "不在您的角色范围内")
+	webtest.Want(t, w.post("/organisation/new/unit", w.city,
+		url.Values{"id": {"116299006MB0066665"}, "valid_from": {"2026-03-02"}, "name": {"单位"}, "area": {"629900000000"}}), 422, "校验位")
 	// Rights that were taken away between preview and confirmation count.
 	webtest.Want(t, w.get("/", w.city), 200, "!还没有写明")
 }
 
-// A hall points its windows and staff to the units that serve there already, and to no other that exists, in the words for one that does not.
+// A hall points its windows and staff to the units that serve there already, and to no other that exists, in the words for one that does
+// not.
 func TestUnitsOfTheHallAlone(t *testing.T) {
 	w := newWorld(t)
 	put := func(session, hall, unit string) *httptest.ResponseRecorder {
-		return w.post("/organisation/new/window", session, url.Values{"id": {hall + "-Z1"}, "valid_from": {"2026-03-02"}, "name": {"一号"}, "hall": {hall}, "unit": {unit}})
+		return w.post("/organisation/new/window", session,
+			url.Values{"id": {hall + "-Z1"}, "valid_from": {"2026-03-02"}, "name": {"一号"}, "hall": {hall}, "unit": {unit}})
 	}
 	const own, tax, none = "116299006MB0066664", "116299005MB005555P", "91350100M000100Y43"
 	webtest.Want(t, put(w.hall, "SL-H2", own), 200, "新增")

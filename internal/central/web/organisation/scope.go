@@ -64,8 +64,8 @@ func may(c *web.Call, action account.Action) directory.May {
 	}
 }
 
-// domain returns the smallest area that holds all records of changes, as they were and as they become; empty if none is known. What is new may name
-// what the same changes make.
+// domain returns the smallest area that holds all records of changes, as they were and as they become; empty if none is known. What is new
+// may name what the same changes make.
 func domain(a *directory.Atlas, all []directory.Change) (area string) {
 	type thing struct {
 		kind directory.Kind

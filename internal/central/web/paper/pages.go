@@ -183,7 +183,8 @@ func words(e intake.Entered) string {
 // enter takes the form that somebody has read.
 func (p *pages) enter(c *web.Call) error {
 	f := c.R.PostFormValue
-	v := shown{Window: strings.TrimSpace(f("window")), Entry: intake.PaperEntry{Number: f("number"), Day: f("day"), StaffID: f("staff_id"), Area: f("area"), ProjectNo: f("project_no"), Text: f("text")}}
+	v := shown{Window: strings.TrimSpace(f("window")), Entry: intake.PaperEntry{Number: f("number"), Day: f("day"), StaffID: f("staff_id"),
+		Area: f("area"), ProjectNo: f("project_no"), Text: f("text")}}
 	fail := func(x intake.Fault) error {
 		v.Problem = &x
 		return p.show(c, http.StatusUnprocessableEntity, v)

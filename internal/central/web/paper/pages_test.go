@@ -61,7 +61,8 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) form(changes ...string) url.Values {
-	f := url.Values{"window": {w.window}, "number": {"17"}, "day": {w.day}, "staff": {"4"}, "area": {"629901"}, "project_no": {"P-1"}, "matter": {"2"}, "text": {"太慢"}}
+	f := url.Values{"window": {w.window}, "number": {"17"}, "day": {w.day}, "staff": {"4"}, "area": {"629901"}, "project_no": {"P-1"},
+		"matter": {"2"}, "text": {"太慢"}}
 	for i := 0; i < len(changes); i += 2 {
 		f.Set(changes[i], changes[i+1])
 	}
@@ -148,7 +149,8 @@ func (w *world) upload(t *testing.T, session, text string) *httptest.ResponseRec
 // A file is entered line by line, and each line that is not taken is named with its reason.
 func TestAFile(t *testing.T) {
 	w := newWorld(t)
-	text := "窗口编号,表号,评价日期,服务评价,意见\n" + w.window + ",1," + w.day + ",5,=1+1\n" + w.window + ",2," + w.day + ",7,\nnowhere,3," + w.day + ",5,\n" + w.window + ",4," + w.day + ",不满意,\n"
+	text := "窗口编号,表号,评价日期,服务评价,意见\n" + w.window + ",1," + w.day + ",5,=1+1\n" + w.window + ",2," + w.day + ",7,\nnowhere,3," + w.day +
+		",5,\n" + w.window + ",4," + w.day + ",不满意,\n"
 	want(t, w.upload(t, w.first, text), 200, "2 行：已保存第一次录入", "2 行未保存", "<td>3</td><td>2</td><td>满意程度应为", "<td>4</td><td>3</td><td>没有这个窗口")
 	want(t, w.upload(t, w.second, strings.Replace(text, "不满意", "满意", 1)), 200, "1 行：两人录入一致", "3 行未保存", "不一致：服务评价")
 	want(t, w.upload(t, w.second, "x"), 422, "列名")
@@ -174,7 +176,8 @@ func TestPaperInABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	axe.Look(t, ctx, script, "paper-differs")
-	if err := chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(`#staff`), "5"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)), chromedp.WaitVisible(chromedp.CSS(`.notice`))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.SetValue(chromedp.CSS(`#staff`), "5"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)),
+		chromedp.WaitVisible(chromedp.CSS(`.notice`))); err != nil {
 		t.Fatal(err)
 	}
 	axe.Look(t, ctx, script, "paper-saved")
@@ -198,12 +201,14 @@ func TestTwoPeopleInABrowser(t *testing.T) {
 		if err != nil || strings.Contains(shown, "太慢") || strings.Contains(shown, " selected") {
 			t.Fatalf("%v, before it is entered the page shows\n%s", err, shown)
 		}
-		if err := chromedp.Do(ctx, fill("window", w.window), fill("number", "31"), fill("day", w.day), fill("area", "629901"), fill("project_no", "P-7"), fill("text", "太慢"),
+		if err := chromedp.Do(ctx, fill("window", w.window), fill("number", "31"), fill("day", w.day), fill("area", "629901"),
+			fill("project_no", "P-7"), fill("text", "太慢"),
 			chromedp.SetValue(chromedp.CSS(`#matter`), "2"), chromedp.Click(chromedp.CSS(`form[action="/paper"] button`)),
 			chromedp.WaitVisible(chromedp.CSS(`.notice`)), chromium.Screenshot(shot)); err != nil {
 			t.Fatal(err)
 		}
-		if shown, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".notice").textContent`)); err != nil || !strings.Contains(shown, says) {
+		if shown, err = chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector(".notice").textContent`)); err != nil ||
+			!strings.Contains(shown, says) {
 			t.Errorf("the page says %q, %v, want %q", shown, err, says)
 		}
 	}

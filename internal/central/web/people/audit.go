@@ -34,7 +34,8 @@ func searchOf(c *web.Call) search {
 	if err != nil || before < 0 {
 		before = 0
 	}
-	return search{strings.ToLower(strings.TrimSpace(c.R.FormValue("q"))), c.R.FormValue("from"), c.R.FormValue("to"), c.R.FormValue("do"), before}
+	return search{strings.ToLower(strings.TrimSpace(c.R.FormValue("q"))), c.R.FormValue("from"), c.R.FormValue("to"), c.R.FormValue("do"),
+		before}
 }
 
 // days returns the bounds in milliseconds; 0 and the far future where none was said.
@@ -179,7 +180,8 @@ func (s search) fits(a act) bool {
 	if !strings.HasPrefix(a.Do, s.Do) {
 		return false
 	}
-	return s.Words == "" || strings.Contains(strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area}, "\n")), s.Words)
+	return s.Words == "" || strings.Contains(
+		strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area}, "\n")), s.Words)
 }
 
 // export writes what the search finds as CSV. That it was taken is an act too.
@@ -198,7 +200,8 @@ func (p *pages) export(c *web.Call) error {
 	}
 	wrong := sheet.Row("序号", "时间", "操作人", "操作", "代码", "对象", "理由", "会话", "区划", "内容")
 	_, err = p.acts(c, s, account.TakeAudit, auditMost, func(a act) bool {
-		wrong = errors.Join(wrong, sheet.Row(strconv.FormatInt(a.Pos, 10), web.Clock(a.At), a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area, a.Data))
+		wrong = errors.Join(wrong, sheet.Row(strconv.FormatInt(a.Pos, 10), web.Clock(a.At), a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area,
+			a.Data))
 		return wrong == nil
 	})
 	return errors.Join(wrong, err, sheet.End())
@@ -221,10 +224,13 @@ func words() []word {
 		{"account.password", "设置密码"}, {"account.second", "绑定动态口令"}, {"account.second.clear", "解除动态口令"}, {"account.recovery", "重新生成恢复码"},
 		{"account.token", "生成令牌"}, {"account.token.drop", "作废令牌"}, {"look evaluation.text", "查看评价文字"}, {"look evaluation.identity", "查看评价人身份"},
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
-		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"}, {"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
+		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"},
+		{"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
-		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"}, {"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"},
-		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"}, {"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
+		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
+		{"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"},
+		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
+		{"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

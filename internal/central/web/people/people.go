@@ -39,7 +39,8 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/accounts", Action: account.EditAccounts, Do: p.add},
 		{Method: "GET", Path: "/accounts/{account}", Action: account.SeeAccounts, Object: p.area, Do: p.show},
 		edit("/accounts/{account}/change", p.change), edit("/accounts/{account}/bar", p.bar), edit("/accounts/{account}/link", p.link),
-		edit("/accounts/{account}/second", p.second), edit("/accounts/{account}/grants", p.grant), edit("/accounts/{account}/grants/{grant}/revoke", p.revoke),
+		edit("/accounts/{account}/second", p.second), edit("/accounts/{account}/grants", p.grant),
+		edit("/accounts/{account}/grants/{grant}/revoke", p.revoke),
 		{Method: "GET", Path: "/audit", Action: account.SeeAudit, Nav: "审计", Do: p.audit},
 		{Method: "GET", Path: "/audit.csv", Action: account.TakeAudit, Do: p.export},
 	}...)}
@@ -182,7 +183,8 @@ func firstArea(c *web.Call) string {
 
 // appointment reads a grant from a form, and checks that the person may make it.
 func (p *pages) appointment(c *web.Call) (account.Grant, error) {
-	g := account.Grant{Role: account.Role(c.R.PostFormValue("role")), Scope: strings.TrimSpace(c.R.PostFormValue("scope")), Area: strings.TrimSpace(c.R.PostFormValue("area"))}
+	g := account.Grant{Role: account.Role(c.R.PostFormValue("role")), Scope: strings.TrimSpace(c.R.PostFormValue("scope")),
+		Area: strings.TrimSpace(c.R.PostFormValue("area"))}
 	if g.Role.Scope() == account.InArea {
 		g.Scope = g.Area
 	} else if p.AreaOf != nil {
@@ -191,7 +193,8 @@ func (p *pages) appointment(c *web.Call) (account.Grant, error) {
 			return g, err
 		}
 		if !ok {
-			return g, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("机构资料中没有 %q。The organisation has no such scope.", g.Scope)}
+			return g, &web.Refusal{Status: http.StatusUnprocessableEntity,
+				Words: fmt.Sprintf("机构资料中没有 %q。The organisation has no such scope.", g.Scope)}
 		}
 		g.Area = area
 	}

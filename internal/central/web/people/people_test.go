@@ -41,17 +41,20 @@ func TestWhoAppointsWhom(t *testing.T) {
 	city := w.Add(webtest.Grant(account.City, "620100000000", "620100000000"))
 	county := w.Add(webtest.Grant(account.County, "620102000000", "620102000000"))
 	// Somebody of the city's own office whom the province has appointed for more.
-	auditor := w.Add(webtest.Grant(account.Technician, "620100000000", "620100000000"), webtest.Grant(account.Auditor, "620000000000", "620000000000"))
+	auditor := w.Add(webtest.Grant(account.Technician, "620100000000", "620100000000"),
+		webtest.Grant(account.Auditor, "620000000000", "620000000000"))
 	other := w.Add(webtest.Grant(account.City, "620200000000", "620200000000"))
 	me := w.SignIn(city)
 	webtest.Want(t, get(s, me, "/accounts"), 200, county.Login, auditor.Login, "!"+province.Login, "!"+other.Login)
 	webtest.Want(t, get(s, me, "/accounts?q="+other.Login), 200, "没有找到")
-	page := post(s, me, "/accounts", "login", "hall.east", "name", "王敏", "role", "hall", "scope", "h1", "area", "620102000000", "until", "2026-12-31")
+	page := post(s, me, "/accounts", "login", "hall.east", "name", "王敏", "role", "hall", "scope", "h1", "area", "620102000000", "until",
+		"2026-12-31")
 	webtest.Want(t, page, 200, "一次性链接", "http://localhost/enter/")
 	id := regexp.MustCompile(`/accounts/(a-[a-z0-9]+)/bar`).FindStringSubmatch(page.Body.String())[1]
 	webtest.Want(t, get(s, me, "/accounts/"+id), 200, "大厅管理员", "2027-01-01 00:00", "!/enter/")
 	for what, w := range map[string]*httptest.ResponseRecorder{
-		"a name twice":           post(s, me, "/accounts", "login", "hall.east", "name", "x", "role", "hall", "scope", "h1", "area", "620102000000"),
+		"a name twice": post(s, me, "/accounts", "login", "hall.east", "name", "x", "role", "hall", "scope", "h1", "area",
+			"620102000000"),
 		"a role above one's own": post(s, me, "/accounts", "login", "x1", "name", "x", "role", "province", "area", "620000000000"),
 		"another city":           post(s, me, "/accounts", "login", "x2", "name", "x", "role", "county", "area", "620202000000"),
 		"no area":                post(s, me, "/accounts", "login", "x3", "name", "x", "role", "hall", "scope", "h1", "area", ""),
@@ -67,7 +70,8 @@ func TestWhoAppointsWhom(t *testing.T) {
 	// Oneself, somebody who sees more, and somebody elsewhere.
 	for _, x := range []account.Account{city, auditor, other, province} {
 		for _, do := range []string{"link", "bar", "second", "grants", "change"} {
-			if got := post(s, me, "/accounts/"+x.ID+"/"+do, "bar", "1", "role", "hall", "scope", "h1", "area", "620102000000", "name", "x"); got.Code != 404 {
+			if got := post(s, me, "/accounts/"+x.ID+"/"+do, "bar", "1", "role", "hall", "scope", "h1", "area", "620102000000", "name",
+				"x"); got.Code != 404 {
 				t.Errorf("%s of %s: %d", do, x.Login, got.Code)
 			}
 		}

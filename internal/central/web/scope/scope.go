@@ -1,8 +1,8 @@
-// Package scope says which evaluations somebody may see: of one evaluation as the object of account.May, and of many as the part of a search of the
-// books that reads nothing else. Both say the same; the object has the last word.
+// Package scope says which evaluations somebody may see: of one evaluation as the object of account.May, and of many as the part of a
+// search of the books that reads nothing else. Both say the same; the object has the last word.
 //
-// An evaluation belongs to where its box stood at its moment (books.Entry.Moment), by the window and the generation that its visit's record names. One by
-// a channel without a box belongs to the area of its case. What is not known to lie anywhere is the province's.
+// An evaluation belongs to where its box stood at its moment (books.Entry.Moment), by the window and the generation that its visit's record
+// names. One by a channel without a box belongs to the area of its case. What is not known to lie anywhere is the province's.
 package scope
 
 import (
@@ -72,7 +72,8 @@ type Asker interface {
 func Narrow(q books.Search, a *directory.Atlas, by Asker, do account.Action, f Filter) books.Search {
 	all := by.May(do, account.Object{}) // also what lies nowhere
 	if !all || f != (Filter{}) {
-		q.Within = books.Within{Some: true, Stays: stays(a, func(o account.Object, w string) bool { return by.May(do, o) && f.holds(o, w) }), Areas: areas(by, do, f)}
+		q.Within = books.Within{Some: true, Stays: stays(a, func(o account.Object, w string) bool { return by.May(do, o) && f.holds(o, w) }),
+			Areas: areas(by, do, f)}
 	}
 	further := q.Fits
 	q.Fits = func(e books.Entry) bool {
@@ -83,11 +84,12 @@ func Narrow(q books.Search, a *directory.Atlas, by Asker, do account.Action, f F
 	return q
 }
 
-// Counted returns within what something is counted that somebody may see, and what within that is left out: a count has no last word about each. What
-// lies nowhere is counted for those who see it.
+// Counted returns within what something is counted that somebody may see, and what within that is left out: a count has no last word about
+// each. What lies nowhere is counted for those who see it.
 func Counted(a *directory.Atlas, by Asker, do account.Action, today directory.Day) (within, but books.Within) {
 	if !by.May(do, account.Object{}) {
-		return books.Within{Some: true, Stays: stays(a, func(o account.Object, _ string) bool { return by.May(do, o) }), Areas: areas(by, do, Filter{})}, but
+		return books.Within{Some: true, Stays: stays(a, func(o account.Object, _ string) bool { return by.May(do, o) }),
+			Areas: areas(by, do, Filter{})}, but
 	}
 	but.Stays = stays(a, func(o account.Object, _ string) bool { return !by.May(do, o) })
 	for r := range a.Each(directory.Area, today) {

@@ -222,7 +222,8 @@ func (p *Pages) look(ctx context.Context) Found {
 		defer p.mu.Unlock()
 		p.running.Done, p.running.All = done, all
 	})
-	f := Found{At: p.cfg.Now(), Rows: a.Rows, Sealed: a.Sealed, Heads: a.Heads, Signed: a.Signed, Unsigned: a.Unsigned, Problems: append([]string{}, a.Problems...), More: a.More}
+	f := Found{At: p.cfg.Now(), Rows: a.Rows, Sealed: a.Sealed, Heads: a.Heads, Signed: a.Signed, Unsigned: a.Unsigned,
+		Problems: append([]string{}, a.Problems...), More: a.More}
 	if err != nil {
 		p.cfg.Logger.Error("the seal could not be verified to its end", "error", err)
 		f.Failed = "日志未能读完，请稍后再试；仍不行请联系技术人员。The journal could not be read to its end."

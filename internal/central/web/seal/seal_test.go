@@ -56,7 +56,8 @@ func newWorld(t *testing.T) *world {
 		defer w.mu.Unlock()
 		return w.older
 	}
-	pages := seal.New(seal.Config{Journal: w.Journal, Key: w.key.Public().(ed25519.PublicKey), Older: older, Now: w.Now, Logger: slog.New(slog.DiscardHandler)})
+	pages := seal.New(seal.Config{Journal: w.Journal, Key: w.key.Public().(ed25519.PublicKey), Older: older, Now: w.Now,
+		Logger: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- pages.Run(ctx) }()
@@ -103,7 +104,8 @@ func (w *world) verify(t *testing.T, session string, p *webtest.Program) seal.Fo
 	}
 }
 
-// TestWhoeverChangedARowIsFound: the auditor has the journal verified on the page, before and after somebody has changed a row, and the audit says both.
+// TestWhoeverChangedARowIsFound: the auditor has the journal verified on the page, before and after somebody has changed a row, and the
+// audit says both.
 func TestWhoeverChangedARowIsFound(t *testing.T) {
 	w := newWorld(t)
 	grant := webtest.Grant(account.Auditor, "620000000000", "620000000000")
@@ -183,7 +185,8 @@ func TestPrograms(t *testing.T) {
 // TestOnlyWhoeverLooksAfterTheSeal: nobody else learns that the page is there.
 func TestOnlyWhoeverLooksAfterTheSeal(t *testing.T) {
 	w := newWorld(t)
-	for _, g := range []account.Grant{webtest.Grant(account.City, "629900000000", "629900000000"), webtest.Grant(account.Hall, "SL-H2", "629901000000"),
+	for _, g := range []account.Grant{webtest.Grant(account.City, "629900000000", "629900000000"),
+		webtest.Grant(account.Hall, "SL-H2", "629901000000"),
 		webtest.Grant(account.Staff, "SL-0016", "629901000000"), webtest.Grant(account.Technician, "629900000000", "629900000000")} {
 		session := w.SignIn(w.Add(g))
 		webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/journal", session, nil)), 404)

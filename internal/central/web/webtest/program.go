@@ -60,7 +60,8 @@ func (p *Program) Post(path, address, body string) *httptest.ResponseRecorder {
 func (p *Program) ask(path string, r *http.Request) *httptest.ResponseRecorder {
 	r.Header.Set("Authorization", "Bearer "+p.Token)
 	w := Do(p.site, r)
-	p.Answers = append(p.Answers, descriptions.Answer{Method: r.Method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"), Body: w.Body.Bytes()})
+	p.Answers = append(p.Answers, descriptions.Answer{Method: r.Method, Path: path, Status: w.Code, Kind: w.Header().Get("Content-Type"),
+		Body: w.Body.Bytes()})
 	return w
 }
 

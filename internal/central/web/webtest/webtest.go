@@ -45,9 +45,11 @@ func New(t testing.TB) *World {
 func At(t testing.TB, database string) *World {
 	t.Helper()
 	j, _, _ := journaltest.Open(t, database)
-	w := &World{Journal: j, Hasher: account.NewHasher(2, account.Cost{Memory: 64, Passes: 1}, rand.Reader), t: t, at: time.Date(2026, 3, 2, 9, 0, 0, 0, web.Zone())}
+	w := &World{Journal: j, Hasher: account.NewHasher(2, account.Cost{Memory: 64, Passes: 1}, rand.Reader), t: t,
+		at: time.Date(2026, 3, 2, 9, 0, 0, 0, web.Zone())}
 	var err error
-	w.Accounts, err = account.Open(context.Background(), account.Config{Journal: j, Secret: make([]byte, 32), Hasher: w.Hasher, Random: rand.Reader, Now: w.Now})
+	w.Accounts, err = account.Open(context.Background(),
+		account.Config{Journal: j, Secret: make([]byte, 32), Hasher: w.Hasher, Random: rand.Reader, Now: w.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +82,8 @@ func (w *World) Site(sections ...web.Section) *web.Site {
 
 // Config is that of Site.
 func (w *World) Config() web.Config {
-	return web.Config{Accounts: w.Accounts, Journal: w.Journal, Logger: slog.New(slog.DiscardHandler), Now: w.Now, Hosts: []string{"admin.example.com"},
+	return web.Config{Accounts: w.Accounts, Journal: w.Journal, Logger: slog.New(slog.DiscardHandler), Now: w.Now,
+		Hosts:          []string{"admin.example.com"},
 		FrameAncestors: []string{"http://127.0.0.1:8400"}, Loopback: true}
 }
 
@@ -97,7 +100,8 @@ func (w *World) Add(grants ...account.Grant) account.Account {
 	if len(grants) > 0 {
 		area = grants[0].Area
 	}
-	x, err := w.Accounts.Add(context.Background(), account.By{Account: Operator}, fmt.Sprintf("person%d", w.n), fmt.Sprintf("测试人员%d", w.n), area, grants...)
+	x, err := w.Accounts.Add(context.Background(), account.By{Account: Operator}, fmt.Sprintf("person%d", w.n), fmt.Sprintf("测试人员%d", w.n),
+		area, grants...)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Command testsum reads what "go test -json" prints and says it for people: each package as it ends, the words of what has failed, then how
-// long the slowest packages and tests took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the lines that
-// go test itself ends with, which who reads CI looks for.
+// long the slowest packages and tests took, what was skipped and why, and how much of the code was run, by cover profiles. It ends with the
+// lines that go test itself ends with, which who reads CI looks for.
 //
 //	{ go test -json -coverprofile=cover.out ./... || echo '{"Action":"go-failed"}'; } | testsum cover.out -- go test -count=2
 //
@@ -66,7 +66,8 @@ type summary struct {
 }
 
 func newSummary(out io.Writer) *summary {
-	return &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64), skipped: make(map[string][]string)}
+	return &summary{out: out, said: make(map[test][]string), took: make(map[string]float64), tests: make(map[string]float64),
+		skipped: make(map[string][]string)}
 }
 
 // run reads until the end of in, prints the summary, and returns whether anything has failed for good.
@@ -210,7 +211,8 @@ func (s *summary) skips() {
 	}
 	for _, why := range slices.Sorted(maps.Keys(s.skipped)) {
 		tests := s.skipped[why]
-		s.print("skipped %d: %s (%s%s)\n", len(tests), why, strings.Join(tests[:min(3, len(tests))], ", "), map[bool]string{true: ", …"}[len(tests) > 3])
+		s.print("skipped %d: %s (%s%s)\n", len(tests), why, strings.Join(tests[:min(3, len(tests))], ", "),
+			map[bool]string{true: ", …"}[len(tests) > 3])
 	}
 }
 

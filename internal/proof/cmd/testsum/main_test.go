@@ -32,7 +32,8 @@ func TestSummary(t *testing.T) {
 	if err != nil || !failed {
 		t.Errorf("failed %t, %v", failed, err)
 	}
-	for _, want := range []string{"it is wrong", "FAIL    2.5s p", "1 tests passed, 1 failed", "skipped 1: chromium is missing: install it (p.TestA)", "coverage: 25.0 %",
+	for _, want := range []string{"it is wrong", "FAIL    2.5s p", "1 tests passed, 1 failed",
+		"skipped 1: chromium is missing: install it (p.TestA)", "coverage: 25.0 %",
 		"go: a word of its own", "\n      2 s p.TestC\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
@@ -91,7 +92,8 @@ func TestWhatFailsIsRunAgain(t *testing.T) {
 			if err != nil || failed != tt.failed || again != tt.again {
 				t.Errorf("failed %t, %v, run again %d times", failed, err, again)
 			}
-			if !strings.HasSuffix(out.String(), tt.closing) || strings.Contains(out.String(), "--- FAIL") == (tt.again == 1 && tt.passes) && tt.again == 1 {
+			if !strings.HasSuffix(out.String(), tt.closing) || strings.Contains(out.String(), "--- FAIL") == (tt.again == 1 && tt.passes) &&
+				tt.again == 1 {
 				t.Errorf("it says\n%s", out.String())
 			}
 			if !tt.failed && !strings.Contains(out.String(), "unsteady: p.TestB failed") {

@@ -148,3 +148,23 @@ func itemHash(project string) int64 {
 }
 
 func joinReasons(all []string) string { return strings.Join(all, " ") }
+
+// encodeFile returns a case's file as the table has it.
+func encodeFile(f rating.CaseFile) string {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return "" // it has nothing that JSON has not
+	}
+	return string(b)
+}
+
+// decodeParts reads the parts of a row each by itself, and says of which that failed, and why.
+func decodeParts[T any](e journal.Entry) (all []T, failed []string) {
+	all, failed = make([]T, len(e.Parts)), make([]string, len(e.Parts))
+	for i, p := range e.Parts {
+		if err := json.Unmarshal(p, &all[i]); err != nil {
+			failed[i] = err.Error()
+		}
+	}
+	return all, failed
+}

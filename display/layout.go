@@ -1,6 +1,7 @@
 package display
 
 import (
+	"cmp"
 	"image"
 	"image/color"
 	"math"
@@ -52,7 +53,7 @@ type layout struct {
 // leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600. On the
 // smallest panels it is what still shows a character's strokes, and on one that is a bar it is by its shorter side.
 func leastText(size image.Point) int {
-	const perDiagonal, perSide = 3.5 / (7 * 25.4), 0.052
+	const perDiagonal, perSide = 3.5 / (7 * 25.4), 0.05
 	least := math.Hypot(float64(size.X), float64(size.Y)) * perDiagonal
 	return max(14, int(math.Ceil(min(least, float64(min(size.X, size.Y))*perSide))))
 }
@@ -113,7 +114,7 @@ type column struct {
 	on     color.RGBA
 	centre bool // each line in the middle of the breadth
 	top    bool // the blocks begin at the top, else they stand in the middle
-	most   int  // how much larger than they would like to be the blocks may be, in percent
+	most   int  // how large the blocks may be of what they would like to be, in percent; 0 for 100
 }
 
 // write puts blocks into a column, as large as all of them fit whole.
@@ -126,7 +127,7 @@ func (l *layout) write(c column, blocks ...block) {
 	}
 	for len(kept) > 0 {
 		const smallest, step = 30, 10
-		for scale := max(c.most, 100); scale >= smallest; scale -= step {
+		for scale := max(cmp.Or(c.most, 100), smallest); scale >= smallest; scale -= step {
 			texts, height, whole := l.stack(c, kept, scale)
 			if height <= c.box.Dy() && (whole || scale-step < smallest) || len(kept) == 1 && scale-step < smallest {
 				l.settle(c, kept, texts, height)

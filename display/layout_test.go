@@ -20,7 +20,7 @@ func TestWordsStayInTheirPlace(t *testing.T) {
 				s.Matter, s.Problem = words, words
 				s.Offline = true
 			}
-			for _, size := range sizes {
+			for _, size := range append(sizes, oddSizes...) {
 				t.Run(fmt.Sprintf("%s/%v/%d", name, size, len([]rune(words))), func(t *testing.T) {
 					l, err := r.arrange(s, size)
 					if err != nil {
@@ -46,7 +46,7 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 		"enrolling":    {"lz-0417", "3F2A 90C1 77DE 0B54"},
 		"waiting":      {"BKTN WXRD", "0417", "管理员扫码登记"},
 	} {
-		for _, size := range sizes {
+		for _, size := range append(sizes, oddSizes...) {
 			l, err := r.arrange(screens(t)[name], size)
 			if err != nil {
 				t.Fatal(err)
@@ -72,7 +72,7 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 func TestTheQuestionStandsOut(t *testing.T) {
 	r := renderer(t)
 	for name, s := range screens(t) {
-		for _, size := range sizes {
+		for _, size := range append(sizes, oddSizes...) {
 			l, err := r.arrange(s, size)
 			if err != nil {
 				t.Fatal(err)

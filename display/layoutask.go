@@ -11,7 +11,7 @@ import (
 func (l *layout) rows(body image.Rectangle) (top, tiles image.Rectangle) {
 	h := body.Dy() * 43 / 100
 	if l.upright() {
-		h = min(body.Dy()*38/100, body.Dx()*52/100)
+		h = min(body.Dy()*38/100, max(body.Dx()*52/100, 8*lineHeight(l.least))) // a bar has room for reasons in many lines
 	}
 	return image.Rect(body.Min.X, body.Min.Y, body.Max.X, body.Max.Y-h-l.pad), image.Rect(body.Min.X, body.Max.Y-h, body.Max.X, body.Max.Y)
 }
@@ -155,9 +155,9 @@ func (l *layout) asking(s Screen, body image.Rectangle) {
 	}
 	next := u * 12 / 10 // the largest beside the question, which its breadth keeps from growing
 	if s.Subject == rating.MatterSubject {
-		next = u * 3 / 2
+		next = u * 16 / 10
 	}
-	most := min(l.growth(), max(100, words.Dx()/len([]rune(question))*100/next))
+	most := min(l.growth(), max(1, words.Dx()/len([]rune(question))*100/next))
 	l.write(column{box: words, on: paper, centre: l.upright() && s.Photo == nil, most: most}, blocks...)
 }
 

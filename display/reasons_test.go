@@ -26,7 +26,7 @@ func reasonsOf(t testing.TB, l rating.Level) (all [rating.KeyReasons]string) {
 // that nothing on the screen names the level or differs by it but the reasons.
 func TestReasonsStandAboveTheirKeys(t *testing.T) {
 	r := renderer(t)
-	for _, size := range sizes {
+	for _, size := range append(sizes, oddSizes...) {
 		for _, order := range [][5]rating.Level{{5, 4, 3, 2, 1}, {1, 2, 3, 4, 5}, {3, 5, 1, 4, 2}} {
 			asked := arrange(r.typesetter, Screen{State: Asking, Subject: rating.StaffSubject, Order: order}, size, 0)
 			var texts []string

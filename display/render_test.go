@@ -24,8 +24,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {1920, 1080}, {1920, 1200},
-	{320, 480}, {480, 800}, {600, 1024}, {1080, 1920}, {1200, 1920}, {1280, 400}, {1024, 1024}}
+var sizes = []image.Point{{480, 320}, {800, 480}, {1024, 600}, {1280, 800}, {1920, 1080}, {320, 480}, {480, 800}, {600, 1024}, {1080, 1920}}
+
+// oddSizes are laid out besides: the largest, bars, and a square.
+var oddSizes = []image.Point{{1920, 1200}, {1280, 400}, {400, 1280}, {1024, 1024}}
 
 // goldenSizes are those whose pixels are kept of every screen, and moreSizes of those that are looked at the longest.
 var (

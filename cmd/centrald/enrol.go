@@ -128,7 +128,8 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	}
 	for flag, address := range map[string]string{"-url": at, "-page": page} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return "", cli.Usage(fmt.Sprintf("%s 不能写 %q；写 https://主机，不带路径", flag, address), fmt.Sprintf("%s %q is not allowed; write https://host without a path", flag, address))
+			return "", cli.Usage(fmt.Sprintf("%s 不能写 %q；写 https://主机，不带路径", flag, address),
+				fmt.Sprintf("%s %q is not allowed; write https://host without a path", flag, address))
 		}
 	}
 	var b strings.Builder

@@ -17,6 +17,7 @@
 //	centrald orders list [-unit CODE] [-limit MANY] [-json]
 //	centrald orders rebuild -reason WHY
 //	centrald figures rebuild
+//	centrald figures publish -year YEAR -out FOLDER
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild

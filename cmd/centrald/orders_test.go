@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/rectify"
 	"haochaping/internal/rating"
 )
 
@@ -76,4 +78,33 @@ func TestOrdersAreListed(t *testing.T) {
 	if text := ask("list", "-unit", "other"); !strings.Contains(text, "nothing is open") {
 		t.Errorf("another unit has %s", text)
 	}
+}
+
+// clueOf enters a complaint of retaliation, which is a clue.
+func clueOf(t *testing.T, x *rooms, area string) string {
+	t.Helper()
+	order, fresh, err := x.orders.Complain(t.Context(), rectify.By{Account: "operator test"}, area, rectify.Complained{Way: rectify.OnPaper, Retaliation: true, Area: area, Words: "被刁难"})
+	if err != nil || !fresh {
+		t.Fatal(fresh, err)
+	}
+	return order.Parts[0].Name()
+}
+
+// fileOf attaches something to an order.
+func fileOf(t *testing.T, x *rooms, name string) string {
+	t.Helper()
+	id, _, _ := strings.Cut(name, "-")
+	number, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order, err := x.orders.Order(t.Context(), number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := x.orders.Attach(t.Context(), rectify.By{Account: "operator test"}, order.Parts[0], []byte("%PDF-1.4\n%%EOF\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.FormatInt(f.ID, 10)
 }

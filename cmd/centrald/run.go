@@ -86,8 +86,9 @@ func (c *command) commands() []cli.Command {
 	directory.Examples = []string{"centrald directory import halls.csv", "centrald directory list window -hall SL-H1 -json"}
 	orders := does("orders", "列出待办的差评工单；由日志重做工单", "list the orders on bad evaluations that are open; make them anew from the journal", c.orders, "centrald orders list")
 	orders.Verbs = []string{"list", "rebuild"}
-	figures := does("figures", "由账本重做统计", "make the figures anew from the books", c.figures, "centrald figures rebuild")
-	figures.Verbs = []string{"rebuild"}
+	figures := does("figures", "由账本重做统计；写出年度发布的结果", "make the figures anew from the books; write what is published of a year", c.figures,
+		"centrald figures publish -year 2026 -out open")
+	figures.Verbs = []string{"rebuild", "publish"}
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key", "centrald key -seal"),
 		account, device, directory, orders, figures,

@@ -121,7 +121,8 @@ func brokerUntried(err error) finding {
 
 // notAccepted is the finding where the box still waits for its first certificate.
 func notAccepted() finding {
-	return trouble(sick, "还没有证书，等待管理员接受", "the box has no certificate yet and waits to be accepted", "连不上中心，记录保存在本机", "the centre is not reached; records are kept",
+	return trouble(sick, "还没有证书，等待管理员接受", "the box has no certificate yet and waits to be accepted",
+		"连不上中心，记录保存在本机", "the centre is not reached; records are kept",
 		"管理员在中心页面“登记新评价器”中输入屏幕上的配对码，并核对数字", "type the code on the centre's page for new boxes, and compare the digits")
 }
 
@@ -186,11 +187,13 @@ func checkEnrolled(p *patient) finding {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(err)
 	case err != nil:
-		return trouble(sick, "证书不可用："+err.Error(), "the certificate cannot be used: "+err.Error(), "连不上中心，记录保存在本机", "the centre is not reached; records are kept",
+		return trouble(sick, "证书不可用："+err.Error(), "the certificate cannot be used: "+err.Error(),
+			"连不上中心，记录保存在本机", "the centre is not reached; records are kept",
 			"重启 ratingd，并在中心页面重新接受", "restart ratingd, and accept the box again on the centre's page")
 	}
 	days := daysLeft(login.Certificate.NotAfter, time.Now())
-	zh, en := fmt.Sprintf("由中心签发，还有 %d 天（到 %s）", days, login.Certificate.NotAfter.In(beijing()).Format(time.DateOnly)), fmt.Sprintf("the centre issued it; it has %d days left", days)
+	zh, en := fmt.Sprintf("由中心签发，还有 %d 天（到 %s）", days, login.Certificate.NotAfter.In(beijing()).Format(time.DateOnly)),
+		fmt.Sprintf("the centre issued it; it has %d days left", days)
 	if days < condition.LateCertificate {
 		return trouble(noted, zh, en, "本机会自动换新，但至今没有成功", "the box renews it by itself, and has not managed to",
 			"检查到 enrol.url 的网络和中心的运行", "look at the network to enrol.url, and whether the centre runs")

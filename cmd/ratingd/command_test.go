@@ -86,7 +86,8 @@ func (p page) until(path, says string) {
 	p.t.Fatalf("%s never says %q; it says, with %d,\n%s", path, says, code, text)
 }
 
-// TestCommandsFromThePage asks a real box through the centre's page: it looks at itself, pauses, goes on, and starts anew, each once and answered.
+// TestCommandsFromThePage asks a real box through the centre's page: it looks at itself, pauses, goes on, and starts anew, each once and
+// answered.
 func TestCommandsFromThePage(t *testing.T) {
 	t.Parallel()
 	w := startCentre(t, nil)
@@ -181,7 +182,8 @@ func (k *keptNotes) SetNote(key string, value []byte) error {
 	return k.fails
 }
 
-// A command that comes again after a restart is answered and not carried out again; what is unknown is refused, and so is a restart without a manager.
+// A command that comes again after a restart is answered and not carried out again; what is unknown is refused, and so is a restart
+// without a manager.
 func TestCommandsOnceOverRestarts(t *testing.T) {
 	notes := &keptNotes{all: make(map[string][]byte)}
 	restarts := 0

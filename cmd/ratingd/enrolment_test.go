@@ -19,9 +19,9 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS and the built-in broker: it is born with nothing but the file
-// that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is revoked, its card comes to another board, and it
-// is told to forget all: each time it asks nobody and shows a code.
+// TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS and the built-in broker: it is born with nothing
+// but the file that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is
+// revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code.
 func TestABoxFromItsBirth(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

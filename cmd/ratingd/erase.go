@@ -21,7 +21,8 @@ type eraser struct {
 // erase has the box forget all at its next start, which is at once, unless records wait that are not given up by the box's name.
 func (e eraser) erase(giveUp string) error {
 	if n := e.pending(); n > 0 && giveUp != string(e.cfg.Device) {
-		return fmt.Errorf("还有 %[1]d 条记录没有上传：等它们上传，或写明本机名称放弃它们 / %[1]d records are not sent yet; wait for them, or give them up by the box's name", n)
+		return fmt.Errorf("还有 %[1]d 条记录没有上传：等它们上传，或写明本机名称放弃它们 / "+
+			"%[1]d records are not sent yet; wait for them, or give them up by the box's name", n)
 	}
 	if e.restart == nil {
 		return errNoManager
@@ -39,7 +40,8 @@ func (e eraser) run(ctx context.Context) error {
 	if !asked {
 		return idle(ctx)
 	}
-	e.log.Warn("the boot partition asks the box to forget all; it does once nothing waits to be sent", "pending", e.pending(), "given_up", giveUp)
+	e.log.Warn("the boot partition asks the box to forget all; it does once nothing waits to be sent",
+		"pending", e.pending(), "given_up", giveUp)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for !giveUp && e.pending() > 0 {

@@ -34,9 +34,9 @@ func hallOf(t *testing.T) int {
 	return n
 }
 
-// TestAHallIsSetUp sets up a hall of new boxes as somebody does who is no engineer: all are switched on with nothing but the file that they share, a browser types
-// the codes on their screens, compares the digits and accepts all; the keys are learnt over the page, and each box looks at itself. It prints how long that took;
-// the time of people is not in it.
+// TestAHallIsSetUp sets up a hall of new boxes as somebody does who is no engineer: all are switched on with nothing but the file that
+// they share, a browser types the codes on their screens, compares the digits and accepts all; the keys are learnt over the page, and each
+// box looks at itself. It prints how long that took; the time of people is not in it.
 func TestAHallIsSetUp(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

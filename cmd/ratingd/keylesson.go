@@ -19,7 +19,8 @@ import (
 	"haochaping/sync/wire"
 )
 
-// keyLesson finds out which key means which level: all five are pressed from the best level to the worst, and once more. It is not safe for concurrent use.
+// keyLesson finds out which key means which level: all five are pressed from the best level to the worst, and once more. It is not safe
+// for concurrent use.
 type keyLesson struct {
 	codes [5]string
 	known int             // of codes
@@ -51,7 +52,8 @@ func (l *keyLesson) press(code string) error {
 		return nil // it repeats
 	case i >= 0:
 		level, _ := l.asked()
-		return fmt.Errorf("请按“%s”时按下的键已是“%s”，请重新学习 / the key for %s was pressed where %s was asked for; learn the keys again", level, rating.Levels()[i], rating.Levels()[i], level)
+		return fmt.Errorf("请按“%s”时按下的键已是“%s”，请重新学习 / "+
+			"the key for %s was pressed where %s was asked for; learn the keys again", level, rating.Levels()[i], rating.Levels()[i], level)
 	}
 	l.codes[l.known] = code
 	if l.known++; l.known == len(l.codes) {
@@ -129,7 +131,8 @@ func (t *teacher) run(ctx context.Context) error {
 	}
 }
 
-// teach gives a lesson. The window is paused until what was learnt is confirmed or the time is over: nobody is to be asked with keys that are in doubt.
+// teach gives a lesson. The window is paused until what was learnt is confirmed or the time is over: nobody is to be asked with keys that
+// are in doubt.
 func (t *teacher) teach(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(ctx, wire.LessonLife)
 	defer cancel()

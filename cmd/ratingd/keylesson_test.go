@@ -43,7 +43,8 @@ func TestKeyLesson(t *testing.T) {
 	}
 }
 
-// TestALessonNeverTurnsLevelsRound: whatever is pressed, what is learnt is what was pressed twice for each level while the screen asked for it.
+// TestALessonNeverTurnsLevelsRound: whatever is pressed, what is learnt is what was pressed twice for each level while the screen asked
+// for it.
 func TestALessonNeverTurnsLevelsRound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := new(keyLesson)
@@ -96,8 +97,8 @@ func (p page) ask(at, name string) {
 	p.t.Fatalf("%s is not taken for %s", name, at)
 }
 
-// TestTheKeysAreLearntOverThePage teaches a box whose keypad is turned round against its configuration: the screen asks for one key after the other, the page
-// shows what was understood, and what is confirmed there is how presses count from then on.
+// TestTheKeysAreLearntOverThePage teaches a box whose keypad is turned round against its configuration: the screen asks for one key after
+// the other, the page shows what was understood, and what is confirmed there is how presses count from then on.
 func TestTheKeysAreLearntOverThePage(t *testing.T) {
 	t.Parallel()
 	w := startCentre(t, nil)

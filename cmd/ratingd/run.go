@@ -31,7 +31,8 @@ func withoutFile(path string, err error) error {
 	if _, missing := os.Stat(path); !errors.Is(missing, fs.ErrNotExist) {
 		return err
 	}
-	return cli.Hint(err, "配置文件还不存在：ratingd -print-config > "+path+" 写出带说明的模板，再填写", "there is no configuration yet: ratingd -print-config > "+path+" writes one to fill in")
+	return cli.Hint(err, "配置文件还不存在：ratingd -print-config > "+path+" 写出带说明的模板，再填写",
+		"there is no configuration yet: ratingd -print-config > "+path+" writes one to fill in")
 }
 
 // run is the program: the daemon, or what it tells of itself.

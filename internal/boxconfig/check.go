@@ -30,7 +30,10 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 		}
 	}
 	between := func(key string, value Duration, low, high time.Duration) {
-		if d := time.Duration(value); d < low || d > high {
+		switch d := time.Duration(value); {
+		case d > 0 && d < time.Microsecond:
+			bad(key, "%d has no unit; write it as \"%ds\" or \"%dms\"; allowed are %s to %s", d, d, d, low, high)
+		case d < low || d > high:
 			bad(key, "%s is not allowed; allowed are %s to %s", d, low, high)
 		}
 	}

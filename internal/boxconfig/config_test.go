@@ -91,6 +91,7 @@ func TestRefused(t *testing.T) {
 		"unknown field":      {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
 		"unknown table":      {"[colour]\nred = 1", "line 10: colour is unknown"},
 		"not a duration":     {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
+		"no unit":            {"visit.wait = 60", "line 10: visit.wait: 60 has no unit; write it as \"60s\""},
 		"too short":          {"visit.wait = \"1s\"", "line 10: visit.wait: 1s is not allowed; allowed are 5s to 10m0s"},
 		"screen's mode":      {"screen.mode = \"large\"", "line 10: screen.mode"},
 		"wrong type":         {"screen.width = \"wide\"", "line 10: screen.width"},

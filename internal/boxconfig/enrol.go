@@ -67,9 +67,9 @@ func (c Config) root() *x509.Certificate {
 // Roots returns the pinned root of a box that enrols.
 func (c Config) Roots() *x509.CertPool { return identity.Pool(c.root()) }
 
-// sharedTexts returns what all boxes may share by a box's own configuration, the best first and nil, which is nothing, at the end. The copies in the state
-// folder serve while the file is missing, broken or wrong, and say whose signature the next one needs and of which revision it is at least. Before there is
-// one, the file's own key is believed, unless the box has a certificate of another root.
+// sharedTexts returns what all boxes may share by a box's own configuration, the best first and nil, which is nothing, at the end. The
+// copies in the state folder serve while the file is missing, broken or wrong, and say whose signature the next one needs and of which
+// revision it is at least. Before there is one, the file's own key is believed, unless the box has a certificate of another root.
 func sharedTexts(own []byte) (texts [][]byte, fault error) {
 	at := struct {
 		State string
@@ -109,7 +109,8 @@ func sharedTexts(own []byte) (texts [][]byte, fault error) {
 }
 
 // ErrOlder says that a shared file is older than the one that the box has.
-var ErrOlder = errors.New("the file is older than the one that the box has, and was perhaps put back by somebody; copy the newest that \"centrald image-config\" has written")
+var ErrOlder = errors.New("the file is older than the one that the box has, and was perhaps put back by somebody; " +
+	"copy the newest that \"centrald image-config\" has written")
 
 // takes reports why a shared file is not taken by a box that has others, or a certificate.
 func takes(fresh []byte, others [][]byte, certificate string) error {
@@ -163,7 +164,8 @@ func headOf(text []byte) sharedHead {
 	return h
 }
 
-// CheckShared reports what would be wrong with defaults at the end of the file that all boxes share, line by line, and what a box must have of its own.
+// CheckShared reports what would be wrong with defaults at the end of the file that all boxes share, line by line, and what a box must
+// have of its own.
 func CheckShared(shared, defaults []byte) error {
 	need := needs{centre: true}
 	c := Default()
@@ -199,7 +201,8 @@ func bornAs(state string) (rating.DeviceID, error) {
 	return d, nil
 }
 
-// Birth draws the name of a box that enrols and has none, and keeps copies of what it shares with others. A box that has both changes nothing.
+// Birth draws the name of a box that enrols and has none, and keeps copies of what it shares with others. A box that has both changes
+// nothing.
 func (c *Config) Birth(random io.Reader) error {
 	if !c.Enrols() {
 		return nil

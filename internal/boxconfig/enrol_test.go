@@ -173,7 +173,9 @@ func TestADamagedCopy(t *testing.T) {
 	b := newSharedBox(t, fiveKeys)
 	file := sharedText(t, 1, b.root, "visit.wait = \"31s\"\n")
 	b.write(b.shared, file)
-	b.start()
+	if _, fault := b.start(); fault != nil {
+		t.Fatal(fault)
+	}
 	if err := os.Remove(b.shared); err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +227,9 @@ func TestAnOlderFileIsNotPlayedBack(t *testing.T) {
 func TestAForeignFileWithoutCopies(t *testing.T) {
 	b := newSharedBox(t, fiveKeys)
 	b.write(b.shared, sharedText(t, 1, b.root, "visit.wait = \"31s\"\n"))
-	b.start()
+	if _, fault := b.start(); fault != nil {
+		t.Fatal(fault)
+	}
 	b.write(filepath.Join(b.state, CertificateFile), []byte(b.root)) // a chain that ends below the root
 	for _, name := range []string{SharedFile, SharedCopy} {
 		b.write(filepath.Join(b.state, name), []byte("damaged"))

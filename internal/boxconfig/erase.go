@@ -14,8 +14,8 @@ import (
 const (
 	// eraseMark is the name of the file in the state folder that says that all of it is to be erased.
 	eraseMark = "erase"
-	// ResetFile is the name of a file beside that which all boxes share. It has a box's name in its first line, and that box forgets all once nothing waits to be
-	// sent; with GiveUp in its second line, at once.
+	// ResetFile is the name of a file beside that which all boxes share. It has a box's name in its first line, and that box forgets all
+	// once nothing waits to be sent; with GiveUp in its second line, at once.
 	ResetFile = "haochaping.reset"
 	// GiveUp says that records that were not sent are given up.
 	GiveUp = "give up"
@@ -24,8 +24,8 @@ const (
 // MarkErased has all in the state folder erased at the next start.
 func MarkErased(state string) error { return keptfile.Replace(filepath.Join(state, eraseMark), nil) }
 
-// Erase erases the state folder of a configuration, if it is marked: the keys first, and the mark last, so that a power cut between is followed by the rest. It
-// reports whether it did.
+// Erase erases the state folder of a configuration, if it is marked: the keys first, and the mark last, so that a power cut between is
+// followed by the rest. It reports whether it did.
 func Erase(state string) (done bool, err error) {
 	mark := filepath.Join(state, eraseMark)
 	if _, err := os.Stat(mark); errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +52,8 @@ func Erase(state string) (done bool, err error) {
 	return true, nil
 }
 
-// ResetAsked reports whether the file on the boot partition asks the box to forget all, and whether records that were not sent are given up for it.
+// ResetAsked reports whether the file on the boot partition asks the box to forget all, and whether records that were not sent are given
+// up for it.
 func (c Config) ResetAsked() (yes, giveUp bool) {
 	// A name that the box has not drawn would be the same afterwards, and asked to forget again.
 	if born, err := bornAs(c.State); err != nil || born == "" || born != c.Device || c.Enrol.File == "" {

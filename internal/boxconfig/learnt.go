@@ -25,8 +25,8 @@ type learntKeys struct {
 	} `toml:"keys"`
 }
 
-// Learnt returns the map of keys that were pressed from the best level to the worst. Keys that the configuration has, too, stand from left to right as there; others
-// in the order in which they were pressed.
+// Learnt returns the map of keys that were pressed from the best level to the worst. Keys that the configuration has, too, stand from left
+// to right as there; others in the order in which they were pressed.
 func (k Keys) Learnt(pressed [5]string) []KeyLevel {
 	var all []KeyLevel
 	for i, level := range rating.Levels() {
@@ -56,8 +56,8 @@ func (c Config) CheckKeys(keys []KeyLevel) error {
 // KeepKeys writes what was learnt, by which the box goes from its next start on.
 func KeepKeys(state string, keys []KeyLevel) error {
 	var b strings.Builder
-	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml and of the file that all boxes\n" +
-		"# share; remove it to go by those.\nkeys.order_confirmed = true\nkeys.map = [\n")
+	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml and\n" +
+		"# of the file that all boxes share; remove it to go by those.\nkeys.order_confirmed = true\nkeys.map = [\n")
 	for _, k := range keys {
 		fmt.Fprintf(&b, "  { key = %q, level = %d },\n", k.Key, k.Level)
 	}
@@ -65,8 +65,8 @@ func KeepKeys(state string, keys []KeyLevel) error {
 	return keptfile.Replace(filepath.Join(state, LearntFile), []byte(b.String()))
 }
 
-// learn takes what was learnt of the keys into the configuration. A file that cannot be read is an error: the levels would be others than those that somebody has
-// confirmed.
+// learn takes what was learnt of the keys into the configuration. A file that cannot be read is an error: the levels would be others than
+// those that somebody has confirmed.
 func (c *Config) learn() error {
 	path := filepath.Join(c.State, LearntFile)
 	b, err := os.ReadFile(path)

@@ -1,11 +1,11 @@
 // Package enrolment gets a box its certificate from the centre and keeps it good.
 //
-// A box without one asks at the centre's door (EST, RFC 7030) and shows the code that it gets, until an administrator has accepted it. Two thirds
-// into a certificate's life it asks for the next one. What it gets is tried at the broker before it takes the old one's place. Nothing is
-// deleted for being too old: a box whose clock is wrong has what it needs once the clock is right.
+// A box without one asks at the centre's door (EST, RFC 7030) and shows the code that it gets, until an administrator has accepted it. Two
+// thirds into a certificate's life it asks for the next one. What it gets is tried at the broker before it takes the old one's place.
+// Nothing is deleted for being too old: a box whose clock is wrong has what it needs once the clock is right.
 //
-// The package starts nothing and keeps one file. What it learns from the door is bytes of the network: only a certificate of the box's own key
-// under the pinned root is taken.
+// The package starts nothing and keeps one file. What it learns from the door is bytes of the network: only a certificate of the box's own
+// key under the pinned root is taken.
 package enrolment
 
 import (
@@ -39,8 +39,8 @@ type Config struct {
 	Key, Record identity.Key
 	File        string // of the certificate, with what stands between it and the root
 	Trust       identity.Trust
-	// Board names the board on which the box stands, empty where it has no number that can be read. Moved says that it is another than that on which the
-	// box was accepted, Barred that the centre did not let the box in when it was last asked.
+	// Board names the board on which the box stands, empty where it has no number that can be read. Moved says that it is another than
+	// that on which the box was accepted, Barred that the centre did not let the box in when it was last asked.
 	Board         string
 	Moved, Barred bool
 	// Refused reports whether the broker does not take the box's certificate now.
@@ -124,8 +124,8 @@ func (e *Enrolment) step(ctx context.Context) (time.Duration, error) {
 	return e.renew(ctx, own, now)
 }
 
-// doubted reports whether to ask the centre if the certificate still holds, since the broker refuses it: soon, and then less and less often, since
-// the broker may be at fault, and thousands of boxes ask.
+// doubted reports whether to ask the centre if the certificate still holds, since the broker refuses it: soon, and then less and less
+// often, since the broker may be at fault, and thousands of boxes ask.
 func (e *Enrolment) doubted() bool {
 	if !e.cfg.Refused() {
 		e.doubts = 0

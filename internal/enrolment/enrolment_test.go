@@ -148,7 +148,8 @@ func (c *centre) revoke(t *testing.T, d rating.DeviceID) {
 	}
 }
 
-// TestABoxThatIsRevokedShowsItsCode asks the centre as soon as the broker refuses the certificate, and not because of a broker that is at fault.
+// TestABoxThatIsRevokedShowsItsCode asks the centre as soon as the broker refuses the certificate, and not because of a broker that is at
+// fault.
 func TestABoxThatIsRevokedShowsItsCode(t *testing.T) {
 	c := newCentre(t, "127.0.0.1")
 	b := newBox(t, c, nil)

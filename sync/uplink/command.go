@@ -48,8 +48,8 @@ func (u *Uplink) command(c *connection, payload []byte) {
 // ErrLater says that a command's answer comes by Answer.
 var ErrLater = errors.New("the answer comes later")
 
-// Answer answers a command whose carrying out was ErrLater, on this connection or the next. It is safe for concurrent use and does not block: of too many
-// answers that wait, one is dropped, as if it had been lost on its way.
+// Answer answers a command whose carrying out was ErrLater, on this connection or the next. It is safe for concurrent use and does not
+// block: of too many answers that wait, one is dropped, as if it had been lost on its way.
 func (u *Uplink) Answer(id string, parts []wire.Part, err error) {
 	r := wire.Reply{V: wire.Version, ID: id, OK: true, Parts: parts}
 	if err != nil {

@@ -132,13 +132,15 @@ const (
 	CommandResume = "resume"
 	// CommandRestart starts the daemon anew. A box without a service manager, which would stay down, refuses it.
 	CommandRestart = "restart"
-	// CommandLearnKeys has somebody press the five keys before the box, from the best level to the worst, twice. It is answered when that is done, or was not in
-	// LessonLife, with a part for each key as they stand from the left: its name is KeyPart with the level, its What is the key.
+	// CommandLearnKeys has somebody press the five keys before the box, from the best level to the worst, twice. It is answered when that
+	// is done, or was not in LessonLife, with a part for each key as they stand from the left: its name is KeyPart with the level, its
+	// What is the key.
 	CommandLearnKeys = "learn_keys"
-	// CommandKeepKeys has the box go by the keys that it has just learnt. Arguments: by KeyPart with the level, which key. They must be those that it answered.
+	// CommandKeepKeys has the box go by the keys that it has just learnt. Arguments: by KeyPart with the level, which key. They must be
+	// those that it answered.
 	CommandKeepKeys = "keep_keys"
-	// CommandErase has the box forget all that it is and has, and be born anew at its next start, which is at once. A box whose records are not all acknowledged
-	// refuses it, unless its name is said in the argument give_up. One without a service manager refuses it, too.
+	// CommandErase has the box forget all that it is and has, and be born anew at its next start, which is at once. A box whose records
+	// are not all acknowledged refuses it, unless its name is said in the argument give_up. One without a service manager refuses it, too.
 	CommandErase = "erase"
 	// KeyPart begins the name of a key in both.
 	KeyPart = "key_"

@@ -149,6 +149,7 @@ func (b *Books) swap(ctx context.Context, tx *db.Tx, p *projector) (bool, error)
 		return false, errOvertaken
 	}
 	old := newTables(b.cfg.DB.Engine(), g.number)
+	old.schema = g.schema
 	pos, err := hold(ctx, tx, old)
 	if err != nil || pos > p.pos {
 		return false, err
@@ -228,8 +229,18 @@ func countingOnlyIn(ctx context.Context, tx *db.Tx, in, not tables) ([]counting,
 		c.item.Case = rating.ParseCaseKey(project)
 		return c, err
 	},
-		in.of("SELECT k.project, c.evaluation FROM {claim} c JOIN {case} k ON k.n = c.cased WHERE c.standing = 1")+
-			not.of(` AND NOT EXISTS (SELECT 1 FROM {case} l JOIN {claim} x ON x.cased = l.n
-			WHERE l.item = k.item AND l.project = k.project AND x.evaluation = c.evaluation AND x.standing = 1)`))
+		in.of("SELECT k.project, c.evaluation FROM "+in.claims("c", "k")+" WHERE c.standing = 1")+
+			not.of(" AND NOT EXISTS (SELECT 1 FROM "+not.claims("x", "l")+" WHERE l.item = k.item AND l.project = k.project AND x.evaluation = c.evaluation AND x.standing = 1)"))
 	return append(all, cases...), err
+}
+
+// numbered is the first schema in which cases have numbers; before, each claim names its case.
+const numbered = 6
+
+// claims joins the claims of a generation, of whichever schema, with the cases that they are about.
+func (t tables) claims(claim, about string) string {
+	if t.schema < numbered {
+		return fmt.Sprintf("{claim} %[1]s JOIN {claim} %[2]s ON %[2]s.item = %[1]s.item AND %[2]s.evaluation = %[1]s.evaluation", claim, about)
+	}
+	return fmt.Sprintf("{case} %[2]s JOIN {claim} %[1]s ON %[1]s.cased = %[2]s.n", claim, about)
 }

@@ -100,6 +100,44 @@ func checkARebuildMakesTheSameBooks(t *testing.T, on engine) {
 	})
 }
 
+// checkBooksOfAFormerSchemaAreReplaced, whose claims name their cases: the feed says what counts otherwise, and nothing else.
+func checkBooksOfAFormerSchemaAreReplaced(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		busy(t, w)
+		w.follow(t)
+		said, err := w.books.Decisions(t.Context(), 0, 100_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{
+			"CREATE TABLE {claim}_former (item {int} NOT NULL, evaluation {int} NOT NULL, project TEXT NOT NULL, standing {int} NOT NULL, PRIMARY KEY (item, evaluation))",
+			"INSERT INTO {claim}_former SELECT k.item, c.evaluation, k.project, c.standing FROM {claim} c JOIN {case} k ON k.n = c.cased",
+			"DROP TABLE {claim}", "ALTER TABLE {claim}_former RENAME TO {claim}", "ALTER TABLE {case} RENAME COLUMN n TO rest", "UPDATE books_state SET schema_version = 5",
+		} {
+			w.exec(t, text)
+		}
+		counts, err := db.Query(t.Context(), w.booksDB, func(s db.Scanner) (id int64, err error) { return id, s.Scan(&id) },
+			newTables(w.booksDB.Engine(), 1).of("SELECT evaluation FROM {claim} WHERE standing = 1 ORDER BY evaluation LIMIT 1"))
+		if err != nil || len(counts) != 1 {
+			t.Fatal(counts, err)
+		}
+		w.exec(t, "UPDATE {claim} SET standing = 2 WHERE evaluation = $1", counts[0])
+		if err := w.books.Rebuild(t.Context(), silent); err != nil {
+			t.Fatal(err)
+		}
+		again, err := w.books.Decisions(t.Context(), 0, 100_000)
+		if err != nil || len(again) <= len(said) {
+			t.Fatalf("%d decisions after %d: %v", len(again), len(said), err)
+		}
+		for _, d := range again[len(said):] {
+			if d.Evaluation != counts[0] || d.Before != 0 {
+				t.Errorf("the feed says %+v", d)
+			}
+		}
+	})
+}
+
 // checkARebuildGoesOnWhereItWas: an interrupted one is not begun anew, and one of another version of the rules is.
 func checkARebuildGoesOnWhereItWas(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {

@@ -8,8 +8,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// checkABoxThatWasReplaced: of what a box sends after it was replaced, that counts for which its last report vouches, and the rest is kept and named, also when
-// the books are made anew.
+// checkABoxThatWasReplaced: of what a box sends after it was replaced, that counts for which its last report vouches, and the rest is kept
+// and named, also when the books are made anew.
 func checkABoxThatWasReplaced(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		for name, x := range map[string]struct {

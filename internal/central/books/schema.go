@@ -221,6 +221,7 @@ func tableNames() []string {
 type tables struct {
 	engine     db.Engine
 	generation int64
+	schema     int64
 	words      *strings.Replacer
 }
 
@@ -232,7 +233,7 @@ func newTables(engine db.Engine, generation int64) tables {
 	for _, n := range tableNames() {
 		words = append(words, "{"+n+"}", fmt.Sprintf("b%d_%s", generation, n))
 	}
-	return tables{engine, generation, strings.NewReplacer(words...)}
+	return tables{engine, generation, SchemaVersion, strings.NewReplacer(words...)}
 }
 
 // of returns a statement about this generation.

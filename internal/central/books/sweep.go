@@ -79,7 +79,12 @@ func (b *Books) empty(ctx context.Context, t tables, table string) error {
 			return err
 		}
 	}
-	key := strings.Join(columns(table)[:keys(table)], ", ")
+	names, err := db.Query(ctx, b.cfg.DB, func(s db.Scanner) (n string, err error) { return n, s.Scan(&n) },
+		"SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk", t.name(table)) // of whichever schema it is
+	if err != nil {
+		return err
+	}
+	key := strings.Join(names, ", ")
 	text := t.of(fmt.Sprintf("DELETE FROM {%[1]s} WHERE (%[2]s) <= (SELECT %[2]s FROM {%[1]s} ORDER BY %[2]s LIMIT 1 OFFSET %[3]d)", table, key, emptied-1))
 	for deleted := int64(1); deleted > 0; {
 		if err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error {

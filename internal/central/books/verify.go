@@ -182,7 +182,7 @@ type pages struct {
 // keys returns how many columns name a row.
 func keys(table string) int {
 	switch table {
-	case "run", "span", "claim", "case":
+	case "run", "span", "claim":
 		return 2
 	case "fork", "salvaged":
 		return 3

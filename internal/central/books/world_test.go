@@ -61,6 +61,7 @@ func TestBooks(t *testing.T) {
 		"UnratedCases":                           checkUnratedCases,
 		"ARebuildMakesTheSameBooks":              checkARebuildMakesTheSameBooks,
 		"ARebuildGoesOnWhereItWas":               checkARebuildGoesOnWhereItWas,
+		"BooksOfAFormerSchemaAreReplaced":        checkBooksOfAFormerSchemaAreReplaced,
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
 		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
 		"TwoInstances":                           checkTwoInstances,

@@ -31,8 +31,9 @@ const (
 	UntilHeader = "Hcp-Code-Until"
 	// DigitsHeader says which check digits its keys have.
 	DigitsHeader = "Hcp-Check-Digits"
-	// BoardHeader says on which board the box stands, MovedHeader that it has come there since it was accepted.
+	// BoardHeader says on which board the box stands.
 	BoardHeader = "Hcp-Board"
+	// MovedHeader says that it has come there since it was accepted.
 	MovedHeader = "Hcp-Moved"
 	// maxBoard bounds a board's name in bytes.
 	maxBoard = 64

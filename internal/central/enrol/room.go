@@ -42,8 +42,8 @@ type Room struct {
 	now       func() time.Time
 }
 
-// Open brings the room's tables up to date. From then on, certificates of a box that gets another key for records open nothing any more: they were issued for
-// both keys.
+// Open brings the room's tables up to date. From then on, certificates of a box that gets another key for records open nothing any more:
+// they were issued for both keys.
 func Open(ctx context.Context, j *journal.Journal, a *Authority, boxes Boxes, random io.Reader, now func() time.Time) (*Room, error) {
 	scripts, err := fs.Sub(schemas, "schema")
 	if err == nil {
@@ -142,8 +142,8 @@ func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
 	return all[0], nil
 }
 
-// Accept writes, in the transaction of the act by which it is done, that a box is accepted. It is ErrNoCode if it has stopped waiting. What a box that has
-// come to another board had before opens nothing any more: the old board may have a copy.
+// Accept writes, in the transaction of the act by which it is done, that a box is accepted. It is ErrNoCode if it has stopped waiting.
+// What a box that has come to another board had before opens nothing any more: the old board may have a copy.
 func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account string, now time.Time) error {
 	if p.Moved {
 		if _, err := Revoke(ctx, tx, p.Device, now); err != nil {
@@ -191,8 +191,8 @@ type Origin struct {
 	Moved   bool   // it says that it stood on another one when it was accepted
 }
 
-// Ask answers a box that asks for its first certificate: with one, or with the code under which it waits and ErrWaiting. One that it has is given again,
-// unless the box has come to another board since.
+// Ask answers a box that asks for its first certificate: with one, or with the code under which it waits and ErrWaiting. One that it has
+// is given again, unless the box has come to another board since.
 func (r *Room) Ask(ctx context.Context, q identity.Request, from Origin) (*x509.Certificate, Pending, error) {
 	if err := r.known(ctx, q); err != nil {
 		return nil, Pending{}, err

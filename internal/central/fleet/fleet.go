@@ -114,7 +114,8 @@ func (f *Fleet) Put(ctx context.Context, d Device) error {
 	return f.PutIf(ctx, d, func(context.Context, *db.Tx) error { return nil })
 }
 
-// PutIf is Put if may, which is asked in the transaction, has no objection. It may be asked more than once, and is not where nothing changes.
+// PutIf is Put if may, which is asked in the transaction, has no objection. It may be asked more than once, and is not where nothing
+// changes.
 func (f *Fleet) PutIf(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
 	if err := f.put(ctx, d, may); err != nil {
 		return fmt.Errorf("enrol %s: %w", d.ID, err)
@@ -221,7 +222,8 @@ func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db
 // errSame says that the table has exactly this.
 var errSame = errors.New("nothing changes")
 
-// fresh reports why a device must not be written: nothing would change, or the box would ignore it. It returns what is there, the zero Device if it is new.
+// fresh reports why a device must not be written: nothing would change, or the box would ignore it. It returns what is there, the zero
+// Device if it is new.
 func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (there Device, err error) {
 	old, err := db.Query(ctx, tx, scanDevice, readDevice+"WHERE id = $1", string(d.ID))
 	if err != nil || len(old) == 0 {
@@ -337,8 +339,8 @@ const (
 	listTime = time.Minute
 )
 
-// Known returns an enrolled device, or ErrNoDevice. What was changed here is seen at once, what another instance or a command has changed as soon as
-// Run hears of it, and within a second. Names of no device, of which anybody can invent any number, cost no query each.
+// Known returns an enrolled device, or ErrNoDevice. What was changed here is seen at once, what another instance or a command has changed
+// as soon as Run hears of it, and within a second. Names of no device, of which anybody can invent any number, cost no query each.
 func (f *Fleet) Known(ctx context.Context, id rating.DeviceID) (Device, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

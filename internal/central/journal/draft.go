@@ -24,18 +24,18 @@ const (
 type Receipt struct {
 	Pos     int64 // of the row; of a message with a name that was here already, that one's; 0 for a batch that brought nothing new
 	Entered bool
-	// Ack is what may be acknowledged to the sender of a batch, 0 for nothing: not more than it holds, and only if what it holds of what came before
-	// is here. Another box with the same name and key, as a copied card makes one, may have sent the other records under these numbers, and the sender
-	// would let go what only it has.
+	// Ack is what may be acknowledged to the sender of a batch, 0 for nothing: not more than it holds, and only if what it holds of what
+	// came before is here. Another box with the same name and key, as a copied card makes one, may have sent the other records under these
+	// numbers, and the sender would let go what only it has.
 	Ack         uint64
 	AckHead     rating.Hash // of record Ack as its sender has it; zero where it was never here
 	Quarantined []wire.Quarantined
 	Forks       int // records whose number is taken by another one
-	// Missing is the first and the last record that the box says it has let go and that is not here; zero if nothing is missing. That is so after the
-	// journal was restored from a backup: the box may still hold them.
+	// Missing is the first and the last record that the box says it has let go and that is not here; zero if nothing is missing. That is
+	// so after the journal was restored from a backup: the box may still hold them.
 	Missing [2]uint64
-	// Refused is why the batch was neither entered nor acknowledged: its log has too many gaps to bear one more, or too many different records
-	// under one number. Neither is an honest box's work. Empty: it was.
+	// Refused is why the batch was neither entered nor acknowledged: its log has too many gaps to bear one more, or too many different
+	// records under one number. Neither is an honest box's work. Empty: it was.
 	Refused string
 }
 
@@ -99,7 +99,8 @@ func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
 	return bad, prev
 }
 
-// WasReplaced reports whether a record was not accepted since its box had been replaced. That is no rule of the record's own, by which it could be judged anew.
+// WasReplaced reports whether a record was not accepted since its box had been replaced. That is no rule of the record's own, by which it
+// could be judged anew.
 func (e Entry) WasReplaced(seq uint64) bool {
 	return slices.Contains(e.Quarantined, wire.Quarantined{Seq: seq, Reason: Replaced})
 }

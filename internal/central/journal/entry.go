@@ -46,7 +46,8 @@ type Entry struct {
 	Released  uint64       `json:"released,omitempty"` // the box held nothing up to here
 	// Quarantined is which of a batch's records were not accepted when it was entered, by the rules of then. Whoever appends leaves it out.
 	Quarantined []wire.Quarantined `json:"quarantined,omitempty"`
-	// Until is how far the records of a box that was replaced are accepted. Whoever appends says so; the verdict is in Quarantined. Nil: all are.
+	// Until is how far the records of a box that was replaced are accepted. Whoever appends says so; the verdict is in Quarantined. Nil:
+	// all are.
 	Until *Until `json:"-"`
 	// Parts are the bytes of a batch's records, of a phone's PhoneAnswers, or of the one act.
 	Parts [][]byte `json:"-"`
@@ -77,7 +78,8 @@ type Enrolment struct {
 	Retired    *Until          `json:"retired,omitempty"` // the box was replaced
 }
 
-// Until is how far the records of a box that was replaced are accepted: those of one epoch up to a number, if the last one has a hash. The zero Until accepts none.
+// Until is how far the records of a box that was replaced are accepted: those of one epoch up to a number, if the last one has a hash. The
+// zero Until accepts none.
 type Until struct {
 	Epoch rating.Epoch `json:"epoch,omitzero"`
 	Last  uint64       `json:"last,omitempty"`

@@ -87,7 +87,7 @@ func (f Filter) of(args []any) (string, []any) {
 		all = append(all, fmt.Sprintf("p.owed = %d", stillOwed))
 	}
 	if f.Words != "" {
-		all = append(all, `r.label LIKE `+mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\'`)
+		all = append(all, `p.order_id IN (SELECT id FROM rectify_order WHERE label LIKE `+mark("%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(strings.ToLower(f.Words))+"%")+` ESCAPE '\')`)
 	}
 	return " AND " + strings.Join(all, " AND "), args
 }
@@ -108,7 +108,7 @@ const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.bod
 
 func scanListed(s db.Scanner) (l Listed, err error) {
 	var body, about string
-	if err = s.Scan(&l.Order, &l.Part, &l.Changed, &l.Kept.Due, &l.opened, &body, &about); err == nil {
+	if err = s.Scan(&l.Order, &l.Part, &l.Changed, &l.Due, &l.opened, &body, &about); err == nil {
 		err = errors.Join(json.Unmarshal([]byte(body), &l.Body), json.Unmarshal([]byte(about), &l.About))
 	}
 	return l, err

@@ -45,9 +45,7 @@ func (h Hook) Run(ctx context.Context) error {
 		err := h.Once(ctx)
 		switch {
 		case ctx.Err() != nil:
-			given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			return h.Orders.cfg.Journal.Unlease(given, hookName, h.Orders.cfg.Holder)
+			return h.Orders.giveBack(ctx, hookName)
 		case err == nil:
 			said = ""
 		case err.Error() != said:

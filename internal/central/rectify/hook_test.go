@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,10 +21,17 @@ import (
 
 // receiver is the server of a province, which verifies what it gets and takes it unless it is told to refuse.
 type receiver struct {
+	mu     sync.Mutex // guards all, between the server and the test
 	refuse bool
 	ids    []string // of all posts
 	taken  []string // "type do state"
 	bodies string
+}
+
+func (r *receiver) refuses(all bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = all
 }
 
 func (r *receiver) serve(t *testing.T, key webhook.Secret) *httptest.Server {
@@ -43,6 +51,8 @@ func (r *receiver) serve(t *testing.T, key webhook.Secret) *httptest.Server {
 		if err != nil || q.Header.Get("Webhook-Signature") != "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)) || json.Unmarshal(body, &m) != nil {
 			t.Errorf("a post does not verify: %v\n%s", err, body)
 		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.ids = append(r.ids, id)
 		if r.refuse {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -82,10 +92,10 @@ func checkTheHook(t *testing.T, on engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.refuse = true
+	r.refuses(true)
 	once(false)
 	once(false)
-	r.refuse = false
+	r.refuses(false)
 	once(true)
 	if _, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Reply}, "增开一个窗口"); err != nil {
 		t.Fatal(err)
@@ -95,6 +105,7 @@ func checkTheHook(t *testing.T, on engine) {
 	}
 	once(true)
 	once(true)
+	r.mu.Lock()
 	if diff := cmp.Diff([]string{"order.opened", "order.changed verify", "order.changed plan", "order.changed reply", "order.changed contact"}, r.taken); diff != "" {
 		t.Errorf("posted was:\n%s", diff)
 	}
@@ -111,8 +122,9 @@ func checkTheHook(t *testing.T, on engine) {
 			t.Errorf("the posts lack %s:\n%s", want, r.bodies)
 		}
 	}
+	r.mu.Unlock()
 	// A server that takes nothing for a day holds up nothing for longer.
-	r.refuse = true
+	r.refuses(true)
 	if _, err := b.orders.Do(t.Context(), clerk(), b.order(t, rated).Parts[0], Event{Do: Pass}, ""); err != nil {
 		t.Fatal(err)
 	}

@@ -95,9 +95,14 @@ func (o *Orders) Run(ctx context.Context) error {
 			pause(ctx, time.Second) // others come with it
 		}
 	}
+	return o.giveBack(ctx, leaseName)
+}
+
+// giveBack gives back a lease when ctx has ended.
+func (o *Orders) giveBack(ctx context.Context, lease string) error {
 	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return o.cfg.Journal.Unlease(given, leaseName, o.cfg.Holder)
+	return o.cfg.Journal.Unlease(given, lease, o.cfg.Holder)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -29,6 +29,9 @@ func (o *Orders) redue(ctx context.Context, tx *db.Tx) error {
 	}
 	var rows [][]any
 	for _, k := range parts {
+		if d, ok := o.cfg.Terms.Due(k.Body); k.opened > 0 && ok && d.At.UnixMilli() == k.Due {
+			continue
+		}
 		row, err := o.row(k)
 		if err != nil {
 			return err

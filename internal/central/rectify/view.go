@@ -32,11 +32,11 @@ type Order struct {
 	Parts []Kept
 }
 
-const readKept = "SELECT order_id, part, changed, due, body FROM rectify_part "
+const readKept = "SELECT order_id, part, changed, due, opened, body FROM rectify_part "
 
 func scanKept(s db.Scanner) (k Kept, err error) {
 	var body string
-	if err = s.Scan(&k.Order, &k.Part, &k.Changed, &k.Due, &body); err == nil {
+	if err = s.Scan(&k.Order, &k.Part, &k.Changed, &k.Due, &k.opened, &body); err == nil {
 		err = json.Unmarshal([]byte(body), &k.Body)
 	}
 	return k, err

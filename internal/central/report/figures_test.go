@@ -37,6 +37,10 @@ func TestDocument(t *testing.T) {
 	for _, f := range Figures() {
 		fmt.Fprintf(&made, "| `%s` | %s | %s | %s |\n", f.Code, f.Chinese, f.Means, f.Source)
 	}
+	made.WriteString("\n| sign | 线索 | 规则 | 也可能是 | 核查 |\n| --- | --- | --- | --- | --- |\n")
+	for _, s := range Signs() {
+		fmt.Fprintf(&made, "| `%s` | %s | %s | %s | %s |\n", s.Code, s.Chinese, s.Rule, s.Else, s.Look)
+	}
 	want := before + begins + made.String() + "\n" + ends + after
 	if *update {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {

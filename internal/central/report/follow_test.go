@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
 )
 
 // endless is a journal to which another row comes with each look, as long as more says so.
@@ -80,5 +82,47 @@ func TestOrdersWaitForTheirEvaluations(t *testing.T) {
 	today := directory.DayOf(time.Now())
 	if n := w.sum(t, Ask{Days: directory.Period{From: today - 1, To: today + 1}}).Total.Work.Standing; n != 1 {
 		t.Errorf("%d orders are counted", n)
+	}
+}
+
+// checkAMonthOfAHallStays: from when there are enough answers, whatever comes later and is made anew; not while not all is counted.
+func checkAMonthOfAHallStays(t *testing.T, on engine) {
+	w := on(t)
+	c, day := newChain(0), directory.Date(2025, 2, 3)
+	stamp := func(n int) rating.Stamp {
+		return rating.Stamp{Boot: 1, Mono: int64(n) * 60_000, Wall: day.Start().UnixMilli() + int64(n)*60_000, Synced: true}
+	}
+	for i := range 3 {
+		c.add(t, rating.VisitBody(stamp(2*i), rating.Visit{ID: rating.VisitID(i + 1), Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
+			Window: rating.Window{ID: c.window, Name: "窗口", Hall: "大厅", Generation: 1}}))
+		c.add(t, rating.EvaluationBody(stamp(2*i+1), rating.Evaluation{Visit: rating.VisitID(i + 1), Subject: rating.StaffSubject, Level: 5, Channel: rating.Keypad}))
+	}
+	m := Month{Hall: "SL-H2", Days: directory.Period{From: directory.Date(2025, 2, 1), To: directory.Date(2025, 3, 1)}, Closed: directory.Date(2025, 3, 8).Start(), Least: 2}
+	answers := func() int64 {
+		t.Helper()
+		table, err := w.reports.Month(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table.Total.By(rating.StaffSubject, rating.Keypad).Levels[5]
+	}
+	for n, want := range []int64{1, 2, 2} { // one alone is not kept
+		w.append(t, c.batch(2*n+1, 2*n+2, day.Start().Add(time.Hour)))
+		w.wait(t)
+		w.once(t)
+		if got := answers(); got != want {
+			t.Errorf("after %d answers %d are told", n+1, got)
+		}
+	}
+	if err := w.reports.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := answers(); got != 2 {
+		t.Errorf("made anew %d are told", got)
+	}
+	m.Days, m.Closed = directory.Period{From: directory.Date(2025, 1, 1), To: directory.Date(2025, 3, 1)}, time.Now().Add(time.Hour) // which is no month, and not kept yet
+	w.bad(t, 1, "")
+	if _, err := w.reports.Month(t.Context(), m); !errors.Is(err, ErrCounting) {
+		t.Errorf("with rows still to come: %v", err)
 	}
 }

@@ -74,6 +74,7 @@ func TestReports(t *testing.T) {
 		"WhatBecomesOfOrders":               checkWhatBecomesOfOrders,
 		"AWindowThatMovesWithinThePeriod":   checkAWindowThatMovesWithinThePeriod,
 		"TwoInstances":                      checkTwoInstances,
+		"AMonthOfAHallStays":                checkAMonthOfAHallStays,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

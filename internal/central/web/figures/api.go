@@ -45,12 +45,13 @@ type toldChannel struct {
 }
 
 type toldPart struct {
-	ID       string  `json:"id"` // nothing: not known
-	Name     string  `json:"name"`
-	Withheld bool    `json:"withheld"`
-	Rank     int     `json:"rank,omitempty"`
-	Figures  figures `json:"figures"`
-	Previous figures `json:"previous"`
+	ID       string   `json:"id"` // nothing: not known
+	Name     string   `json:"name"`
+	Withheld bool     `json:"withheld"`
+	Rank     int      `json:"rank,omitempty"`
+	Signs    []string `json:"signs,omitempty"` // what people should look at, of windows
+	Figures  figures  `json:"figures"`
+	Previous figures  `json:"previous"`
 }
 
 // tellFigures returns figures of some sums, without those about orders where there are none.
@@ -104,7 +105,11 @@ func (p *pages) tell(c *web.Call) error {
 			v.Next = v.Items[most-1].ID
 			break
 		}
-		v.Items = append(v.Items, toldPart{x.ID, x.Name, x.Hidden, x.Place, tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), tellFigures(input(x.Before, x.Before.Of("")), x.Was, free)})
+		var signs []string
+		for _, s := range x.Signs {
+			signs = append(signs, s.Code)
+		}
+		v.Items = append(v.Items, toldPart{x.ID, x.Name, x.Hidden, x.Place, signs, tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), tellFigures(input(x.Before, x.Before.Of("")), x.Was, free)})
 	}
 	for i := range v.Items {
 		if v.Items[i].ID == unknown {

@@ -34,6 +34,9 @@ func TestInABrowser(t *testing.T) {
 	if err != nil || drawn < 5 {
 		t.Errorf("%d pieces of bars are drawn, %v", drawn, err)
 	}
+	w.praised()
+	do("signs", chromedp.Navigate(server.URL+"/figures"+january+"&by=window"), chromedp.WaitVisible(chromedp.CSS("section .list")))
+	look("signs")
 	do("problem", chromedp.Navigate(server.URL+"/figures?from=2026-02-01&to=2026-01-01"), chromedp.WaitVisible(chromedp.CSS(".problem")))
 	look("problem")
 	do("empty", chromedp.Navigate(server.URL+"/figures?from=2024-02-01&to=2024-02-01"), chromedp.WaitVisible(chromedp.CSS(".empty")))

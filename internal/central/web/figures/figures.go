@@ -13,6 +13,7 @@ import (
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
+	"haochaping/internal/rating"
 )
 
 //go:embed *.html *.css
@@ -60,6 +61,7 @@ type part struct {
 	Hidden bool // its levels are withheld, as Was of the period before
 	Was    bool
 	Place  int // among the parts, 0: it has too few answers, or nobody is ranked
+	Signs  []report.Sign
 }
 
 // input returns of what a figure is made, of one subject or of both.
@@ -108,6 +110,7 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 		a.Parts = append(a.Parts, part{ID: r.ID, Sums: r.Sums, Before: was[r.ID]})
 	}
 	a.rank()
+	a.sign()
 	return a, p.name(c, a)
 }
 
@@ -140,6 +143,30 @@ func (a *answer) rank() {
 	}
 	for i, place := range report.Rank(all) {
 		a.Parts[i].Place = place
+	}
+}
+
+// sign compares windows with the others of their halls. Only the persons are compared: what matters are handled differs from window to window.
+func (a *answer) sign() {
+	if a.q.By.Code != "window" {
+		return
+	}
+	hall := func(x part) string {
+		r, _ := a.q.atlas.At(directory.Window, x.ID, a.q.Days.To-1)
+		return r.Hall
+	}
+	all := make(map[string]report.Amount)
+	for _, x := range a.Parts {
+		all[hall(x)] = all[hall(x)].Plus(x.Of(rating.StaffSubject))
+	}
+	for i := range a.Parts {
+		x := &a.Parts[i]
+		own := x.Of(rating.StaffSubject)
+		for _, s := range report.Signs() {
+			if h := hall(*x); h != "" && s.Raised(own, all[h].Plus(own.Times(-1))) {
+				x.Signs = append(x.Signs, s)
+			}
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ type told struct {
 	Items    []struct {
 		ID, Name          string
 		Withheld          bool
+		Signs             []string
 		Figures, Previous map[string]struct{ N int64 }
 	}
 	Next string
@@ -211,6 +213,22 @@ func TestAHallCannotTellWhoRatedHow(t *testing.T) {
 	}
 	webtest.Want(t, w.get("/figures", w.SignIn(w.Add(webtest.Grant(account.Staff, "SL-0001", city)))), 404)
 	webtest.Want(t, w.get("/figures", w.SignIn(w.Add(webtest.Grant(account.Technician, city, city)))), 404)
+}
+
+// TestSigns: a window that nobody rates badly, as its neighbours are, is named to those who see evaluations there, and to nobody else.
+func TestSigns(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.praised()
+	for _, i := range read(t, w.Program(w.site, webtest.Grant(account.City, city, city), "", account.SeeFigures), january+"&by=window").Items {
+		if want := i.ID == "SL-H1-A10"; slices.Contains(i.Signs, "no_bad") != want {
+			t.Errorf("%s: %v", i.ID, i.Signs)
+		}
+	}
+	office, hall := w.SignIn(w.Add(webtest.Grant(account.City, city, city))), w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))
+	webtest.Want(t, w.get("/figures"+january+"&by=window", office), 200, "值得核查的窗口", "一份差评也没有")
+	webtest.Want(t, w.get("/figures"+january+"&by=hall", office), 200, "!值得核查")
+	webtest.Want(t, w.get("/figures"+january+"&by=window", hall), 200, "!值得核查", "!差评也没有")
 }
 
 // TestFiles reads what is exported as people open it.

@@ -55,7 +55,7 @@ func (p *pages) hall(c *web.Call, a *answer) error {
 			return err
 		}
 		one := part{ID: hall, Sums: now.Total, Before: before.Total, Hidden: few(now.Total), Was: few(before.Total)}
-		a.Whole.Sums.Add(now.Total)
+		a.Whole.Add(now.Total)
 		a.Whole.Before.Add(before.Total)
 		a.Whole.Hidden, a.Whole.Was = a.Whole.Hidden || one.Hidden, a.Whole.Was || one.Was
 		switch {
@@ -80,7 +80,7 @@ func windows(now, before report.Table) (all []part) {
 			answers[n] = r.Of("").Answered()
 		}
 		hidden[i] = make(map[string]bool)
-		for n, h := range withhold(answers, account.LeastCounted) {
+		for n, h := range report.Withhold(answers, account.LeastCounted) {
 			hidden[i][t.Rows[n].ID] = h || few(t.Total)
 		}
 	}

@@ -24,6 +24,7 @@ type shown struct {
 	Channels []channelLine
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
+	Signs    []signLine
 	More     int   // parts that are not shown
 	Pos      int64 // row of the journal up to which it was counted
 	Behind   int64 // rows that are still to be counted
@@ -79,6 +80,12 @@ type partLine struct {
 	Place    int
 	Deeper   string // address of its parts
 	See      string // address of its evaluations
+}
+
+// signLine is something about a window that people should look at.
+type signLine struct {
+	report.Sign
+	Name, See string
 }
 
 func (p *pages) page(c *web.Call) error {
@@ -141,6 +148,9 @@ func (a *answer) shown(c *web.Call) shown {
 			}
 		}
 		v.Parts = append(v.Parts, l)
+		for _, s := range x.Signs {
+			v.Signs = append(v.Signs, signLine{s, x.Name, l.See})
+		}
 	}
 	return v
 }
@@ -235,7 +245,7 @@ func (a *answer) channels() (all []channelLine) {
 	}
 	hidden := make([]bool, len(some))
 	if a.q.viewer.guarded {
-		hidden = withhold(answers, account.LeastCounted)
+		hidden = report.Withhold(answers, account.LeastCounted)
 	}
 	whole := a.Whole.Of("")
 	for i, ch := range some {
@@ -281,7 +291,7 @@ func channelName(c rating.Channel) string {
 func headsOf(guarded bool) (all []report.Figure) {
 	codes := []string{"served", "asked", "answered", "silent", "good_rate", "active_good_rate", "unrated", "bad", "reply_rate", "in_time_rate", "follow_up_rate", "overdue"}
 	for _, code := range codes {
-		if f, ok := report.FigureOf(code); ok && !(guarded && f.Works) {
+		if f, ok := report.FigureOf(code); ok && (!guarded || !f.Works) {
 			all = append(all, f)
 		}
 	}

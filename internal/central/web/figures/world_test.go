@@ -149,6 +149,18 @@ func (w *world) fill() {
 	w.follow()
 }
 
+// praised has a window rated by eighty people in January, and badly by nobody.
+func (w *world) praised() {
+	w.t.Helper()
+	b := newBox(30)
+	w.serve(b.id, "SL-H1-A10")
+	for n := range 80 {
+		b.visit(w.t, n, given{window: "SL-H1-A10", staff: "SL-0008", day: directory.Date(2026, 1, 5) + directory.Day(n/4), level: 5})
+	}
+	b.send(w.t, w.Journal)
+	w.follow()
+}
+
 // serve notes that a box serves a window of the organisation.
 func (w *world) serve(id rating.DeviceID, window string) {
 	w.t.Helper()

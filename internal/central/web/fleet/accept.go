@@ -101,8 +101,9 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 			return "", err
 		}
 	}
-	// The enrolment first: who does this twice changes nothing, and a box that is accepted is always one of the fleet. Both transactions ask anew what others
-	// may have changed since the page was read: whether the window is free, whether the box still waits, and whether it is still meant for this window.
+	// The enrolment first: who does this twice changes nothing, and a box that is accepted is always one of the fleet. Both transactions
+	// ask anew what others may have changed since the page was read: whether the window is free, whether the box still waits, and whether
+	// it is still meant for this window.
 	err = p.Fleet.PutIf(ctx, d, func(ctx context.Context, tx *db.Tx) error {
 		if err := fleet.Free(ctx, tx, d); err != nil {
 			return err
@@ -160,7 +161,8 @@ func accepting(err error) error {
 	return err
 }
 
-// standsAt returns where an enrolled box stands. One that was entered by hand stands at the organisation's window of that id, else in the area that was said.
+// standsAt returns where an enrolled box stands. One that was entered by hand stands at the organisation's window of that id, else in the
+// area that was said.
 func standsAt(a *directory.Atlas, d fleet.Device, now time.Time) account.Object {
 	if d.Follows {
 		return scope.At(a, d.ID, d.Window, now)

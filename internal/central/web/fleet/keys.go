@@ -13,7 +13,8 @@ import (
 	"haochaping/sync/wire"
 )
 
-// lessonOf returns the command by which a box has learnt its keys, if they wait to be confirmed: it is answered and nothing has followed. Commands are the latest first.
+// lessonOf returns the command by which a box has learnt its keys, if they wait to be confirmed: it is answered and nothing has followed.
+// Commands are the latest first.
 func lessonOf(all []fleet.Command, now time.Time) (c fleet.Command, ok bool) {
 	for _, x := range all {
 		switch x.Name {
@@ -37,7 +38,7 @@ func keysOf(c fleet.Command) map[string]string {
 			keys[p.Name] = p.What
 		}
 	}
-	if len(keys) != len(rating.Levels()) {
+	if levels := rating.Levels(); len(keys) != len(levels) {
 		return nil
 	}
 	return keys

@@ -34,8 +34,8 @@ type replacement struct {
 	Until  journal.Until   `json:"until"` // how far its records are accepted
 }
 
-// retire takes a box off its window for another one: its certificates open nothing any more, and of what it still holds is accepted what its last signed report
-// vouches for.
+// retire takes a box off its window for another one: its certificates open nothing any more, and of what it still holds is accepted what
+// its last signed report vouches for.
 func (p *pages) retire(c *web.Call, a *directory.Atlas, id rating.DeviceID, window string, by rating.DeviceID) error {
 	ctx := c.R.Context()
 	d, err := p.Fleet.Device(ctx, id)
@@ -137,7 +137,8 @@ func (p *pages) movable(c *web.Call, a *directory.Atlas, v *boxView) error {
 func (p *pages) erase(c *web.Call) error {
 	id, giveUp := rating.DeviceID(c.R.PathValue("device")), strings.TrimSpace(c.R.FormValue("give_up"))
 	if giveUp != "" && giveUp != string(id) {
-		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "要放弃未上传的记录，请写这台评价器的名称 " + string(id) + "。To give up records, write the box's name."}
+		return &web.Refusal{Status: http.StatusUnprocessableEntity,
+			Words: "要放弃未上传的记录，请写这台评价器的名称 " + string(id) + "。To give up records, write the box's name."}
 	}
 	x := fleet.NewCommand(p.Random(), id, wire.CommandErase, c.Person.Account, c.Now())
 	if giveUp != "" {

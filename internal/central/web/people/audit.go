@@ -223,7 +223,8 @@ func words() []word {
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
 		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"}, {"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
-		{"fleet.hours", "设置开放时间"}, {"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"}, {"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
+		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"}, {"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"},
+		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"}, {"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

@@ -132,10 +132,10 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 		}
 		at = "https://" + net.JoinHostPort(cfg.Enrol.Names[0], port)
 	}
-	for _, address := range append([]string{at}, page) {
+	for flag, address := range map[string]string{"-url": at, "-page": page} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			return "", cli.Usage(fmt.Sprintf("不能写 %q；写 https://主机，不带路径", address),
-				fmt.Sprintf("%q is not allowed; write https://host without a path", address))
+			return "", cli.Usage(fmt.Sprintf("%s 不能写 %q；写 https://主机，不带路径", flag, address),
+				fmt.Sprintf("%s %q is not allowed; write https://host without a path", flag, address))
 		}
 	}
 	var b strings.Builder

@@ -81,7 +81,7 @@ func (c *command) commands() []cli.Command {
 		"centrald device add -id lz-0417 -key … -hall 市民中心 -window A12 -name 综合受理12号窗口", "centrald device import -csv boxes.csv",
 		"centrald device list -json")
 	device.Verbs = []string{"add", "import", "list"}
-	account := does("account", "开设帐户并打印一次性链接；管理帐户", "open an account and print a one-time link for it; look after accounts", c.account,
+	account := does("account", "开通账号并打印一次性链接；管理账号", "open an account and print a one-time link for it; look after accounts", c.account,
 		"centrald account list")
 	account.Verbs = []string{"add", "link", "grant", "disable", "enable", "list"}
 	directory := does("directory", "导入、导出或列出行政区划、单位、大厅、窗口和人员", "import, export or list areas, units, halls, windows and staff", c.directory)

@@ -73,6 +73,9 @@ func checkBroker(ctx context.Context, p *patient) finding {
 func checkAddress(ctx context.Context, p *patient, address string) finding {
 	up := p.config.Uplink
 	login, err := p.config.Login()
+	if p.config.Enrols() && errors.Is(err, fs.ErrNotExist) {
+		return notAccepted()
+	}
 	if err != nil {
 		return brokerUntried(err)
 	}
@@ -124,6 +127,13 @@ func brokerUntried(err error) finding {
 		"put the file there, or change the configuration")
 }
 
+// notAccepted is the finding where the box still waits for its first certificate.
+func notAccepted() finding {
+	return trouble(sick, "还没有证书，等待管理员接受", "the box has no certificate yet and waits to be accepted",
+		"连不上中心，记录保存在本机", "the centre is not reached; records are kept",
+		"管理员在中心页面“登记新评价器”中输入屏幕上的配对码，并核对数字", "type the code on the centre's page for new boxes, and compare the digits")
+}
+
 // brokerFailed says what a failure on the way to the centre means, by the fault that the daemon would find.
 func brokerFailed(p *patient, username string, got uplink.Probed, err error) finding {
 	fault := uplink.FaultOf(err)
@@ -149,6 +159,9 @@ func daysLeft(ends, now time.Time) int { return int(math.Floor(ends.Sub(now).Hou
 // checkCertificate looks at the box's own certificate.
 func checkCertificate(_ context.Context, p *patient) finding {
 	up := p.config.Uplink
+	if p.config.Enrols() {
+		return checkEnrolled(p)
+	}
 	if up.CertFile == "" {
 		return fine("未配置，用密码登录", "none is configured; the password is used")
 	}
@@ -171,6 +184,29 @@ func checkCertificate(_ context.Context, p *patient) finding {
 			"更换证书后重启 ratingd", "replace it and restart ratingd")
 	case days < condition.LateCertificate:
 		return trouble(noted, zh, en, lostZH, lostEN, "请在到期前更换证书并重启 ratingd", "replace it before that, and restart ratingd")
+	}
+	return fine(zh, en)
+}
+
+// checkEnrolled looks at the certificate that the centre has issued, which the box renews by itself.
+func checkEnrolled(p *patient) finding {
+	login, err := p.config.Login()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return notAccepted()
+	case errors.Is(err, fs.ErrPermission):
+		return forbidden(err)
+	case err != nil:
+		return trouble(sick, "证书不可用："+err.Error(), "the certificate cannot be used: "+err.Error(),
+			"连不上中心，记录保存在本机", "the centre is not reached; records are kept",
+			"重启 ratingd，并在中心页面重新接受", "restart ratingd, and accept the box again on the centre's page")
+	}
+	days := daysLeft(login.Certificate.NotAfter, time.Now())
+	zh, en := fmt.Sprintf("由中心签发，还有 %d 天（到 %s）", days, login.Certificate.NotAfter.In(beijing()).Format(time.DateOnly)),
+		fmt.Sprintf("the centre issued it; it has %d days left", days)
+	if days < condition.LateCertificate {
+		return trouble(noted, zh, en, "本机会自动换新，但至今没有成功", "the box renews it by itself, and has not managed to",
+			"检查到 enrol.url 的网络和中心的运行", "look at the network to enrol.url, and whether the centre runs")
 	}
 	return fine(zh, en)
 }

@@ -54,7 +54,7 @@ func checkConfig(path string, env environment) error {
 	}
 	cfg, err := boxconfig.Load(path)
 	if err != nil {
-		return &configurationError{forService(u, toRead, path, errors.Join(err, u.mayRead(path)))}
+		return &configurationError{withoutFile(path, forService(u, toRead, path, errors.Join(err, u.mayRead(path))))}
 	}
 	if u.stranger(os.Geteuid()) {
 		return cli.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行",

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -24,6 +25,15 @@ func (e *configurationError) Error() string { return e.err.Error() }
 
 // Unwrap returns what is wrong.
 func (e *configurationError) Unwrap() error { return e.err }
+
+// withoutFile adds what to do where there is no configuration at all.
+func withoutFile(path string, err error) error {
+	if _, missing := os.Stat(path); !errors.Is(missing, fs.ErrNotExist) {
+		return err
+	}
+	return cli.Hint(err, "配置文件还不存在：ratingd -print-config > "+path+" 写出带说明的模板，再填写",
+		"there is no configuration yet: ratingd -print-config > "+path+" writes one to fill in")
+}
 
 // run is the program: the daemon, or what it tells of itself.
 func run(ctx context.Context, args []string, env environment) error {
@@ -66,7 +76,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	}
 	cfg, err := boxconfig.Load(*path)
 	if err != nil {
-		return &configurationError{err}
+		return &configurationError{withoutFile(*path, err)}
 	}
 	erased, err := boxconfig.Erase(cfg.State)
 	if err != nil {

@@ -58,7 +58,11 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 		return nil, nil // the second factor is the provider's duty
 	}
 	if !x.Second {
-		return []web.Need{{Words: "还没有绑定动态口令，建议绑定", Path: "/me/second"}}, nil
+		words := "还没有绑定动态口令，建议绑定"
+		if c.Person.NeedsSecond() {
+			words = "还没有绑定动态口令，您的角色必须绑定" // who came in by a one-time link of the centre's machine can read this
+		}
+		return []web.Need{{Words: words, Path: "/me/second"}}, nil
 	}
 	left, err := p.accounts.RecoveryLeft(c.R.Context(), x.ID)
 	if err == nil && left < 3 {

@@ -201,8 +201,9 @@ func (s *summer) read(ctx context.Context, tx *db.Tx, x span, posts []int64, at,
 		return nil, nil
 	}
 	args := []any{int64(s.ask.Split), x.grain, x.first, x.last}
-	text := "SELECT post, " + at + `, of, subject, channel, CAST(sum(served) AS BIGINT), CAST(sum(asked) AS BIGINT), CAST(sum(n1) AS BIGINT), CAST(sum(n2) AS BIGINT),
-		CAST(sum(n3) AS BIGINT), CAST(sum(n4) AS BIGINT), CAST(sum(n5) AS BIGINT) FROM report_count
+	text := "SELECT post, " + at + `, of, subject, channel, CAST(sum(served) AS BIGINT), CAST(sum(asked) AS BIGINT),
+		CAST(sum(n1) AS BIGINT), CAST(sum(n2) AS BIGINT), CAST(sum(n3) AS BIGINT), CAST(sum(n4) AS BIGINT), CAST(sum(n5) AS BIGINT)
+		FROM report_count
 		WHERE split = $1 AND grain = $2 AND at >= $3 AND at <= $4`
 	if s.ask.Of != "" {
 		args = append(args, s.ask.Of)

@@ -114,12 +114,16 @@ func (c config) checkFiles() (errs []error) {
 	}
 	readable("admin.oidc.client_secret_file", c.Admin.OIDC.ClientSecretFile)
 	readable("admin.oidc.ca_file", c.Admin.OIDC.CAFile)
-	if c.Alerts.URL != "" {
-		text, err := os.ReadFile(c.Alerts.SecretFile)
+	for _, h := range []struct{ field, url, path string }{{"alerts.webhook_secret_file", c.Alerts.URL, c.Alerts.SecretFile},
+		{"orders.webhook_secret_file", c.Orders.URL, c.Orders.SecretFile}} {
+		if h.url == "" {
+			continue
+		}
+		text, err := os.ReadFile(h.path)
 		if err == nil {
 			_, err = webhook.ParseSecret(string(text))
 		}
-		note("alerts.webhook_secret_file", c.Alerts.SecretFile, err)
+		note(h.field, h.path, err)
 	}
 	for _, f := range []struct{ field, path string }{{"deadline.sms.file", c.Deadline.SMS.File}, {"addresses_file", c.Addresses}} {
 		if f.path != "" {

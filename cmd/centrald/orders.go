@@ -34,12 +34,20 @@ func (x *rooms) complain(ctx context.Context, c ratepage.Complaint) error {
 		return err
 	}
 	v := rectify.Complained{Way: rectify.Online, Retaliation: c.Retaliation, At: c.At.UnixMilli(), Area: c.Window.Area, Matter: c.Matter,
-		Place: strings.TrimSpace(c.Window.Hall + " " + c.Window.Name), Words: c.Words, Contact: c.Contact}
+		Place: clipped(strings.TrimSpace(c.Window.Hall+" "+c.Window.Name), rectify.MostLine), Words: c.Words, Contact: c.Contact}
 	if place, ok := a.Place(c.Device, c.Window.ID, c.Window.Generation, c.At); ok {
 		v.Unit, v.Area = place.Unit().ID, place.Area().ID
 	}
 	_, _, err = x.orders.Complain(ctx, rectify.By{Account: rectify.Citizen}, c.Name, v)
 	return err
+}
+
+// clipped returns so many characters of a text at most.
+func clipped(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }
 
 // orderHook returns what posts what is done about orders until its context ends.

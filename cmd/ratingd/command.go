@@ -36,7 +36,7 @@ type orders struct {
 	// restart ends the daemon, which its service manager then starts anew; nil without one.
 	restart func()
 	keys    *teacher
-	erase   func(giveUp string) error
+	erase   func(id, giveUp string) error
 	log     *slog.Logger
 }
 
@@ -66,7 +66,7 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 	case wire.CommandLearnKeys:
 		return nil, o.keys.begin(c)
 	case wire.CommandErase:
-		return nil, o.once(c, func(context.Context) error { return o.erase(c.Args["give_up"]) })
+		return nil, o.erase(c.ID, c.Args["give_up"])
 	case wire.CommandKeepKeys:
 		return nil, o.once(c, func(context.Context) error { return o.keys.keep(c) })
 	}

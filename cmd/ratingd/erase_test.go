@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/sync/uplink"
 )
 
 func TestWhoMayBeErased(t *testing.T) {
@@ -23,19 +26,51 @@ func TestWhoMayBeErased(t *testing.T) {
 		"without a service manager":    {0, "", false, false},
 		"given up though nothing does": {0, "bcdf23456789", true, true},
 	} {
-		state, restarts := t.TempDir(), 0
-		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, pending: func() uint64 { return x.pending }}
+		state, restarts, w := t.TempDir(), 0, new(served)
+		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, pending: func() uint64 { return x.pending }, window: w, asked: make(chan order, 1)}
 		if x.manager {
 			e.restart = func() { restarts++ }
 		}
-		err := e.erase(x.giveUp)
+		err := e.ask("1", x.giveUp)
+		if errors.Is(err, uplink.ErrLater) {
+			if err = e.erase(t.Context(), x.giveUp); err == nil {
+				e.restart()
+			}
+		}
 		if (err == nil) != x.erased || (restarts == 1) != x.erased || !x.manager && !errors.Is(err, errNoManager) {
 			t.Errorf("%s: %v, %d restarts", name, err, restarts)
+		}
+		if w.paused != x.erased {
+			t.Errorf("%s: the window is paused: %v", name, w.paused)
 		}
 		writeFile(t, filepath.Join(state, boxconfig.IdentityFile), "key")
 		done, err := boxconfig.Erase(state)
 		if _, there := os.Stat(filepath.Join(state, boxconfig.IdentityFile)); err != nil || done != x.erased || (there != nil) != x.erased {
 			t.Errorf("%s: erased %v, %v, %v", name, done, err, there)
+		}
+	}
+}
+
+// served is a window that may be paused.
+type served struct{ paused bool }
+
+func (s *served) Pause(context.Context) error  { s.paused = true; return nil }
+func (s *served) Resume(context.Context) error { s.paused = false; return nil }
+
+// TestWhatIsAnsweredLastIsNotErased: an answer that comes while the box is asked to forget all is acknowledged before, or the box keeps all.
+func TestWhatIsAnsweredLastIsNotErased(t *testing.T) {
+	for _, acknowledged := range []bool{true, false} {
+		state, w, asked := t.TempDir(), new(served), 0
+		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, window: w, settle: time.Second,
+			pending: func() uint64 {
+				asked++
+				if !w.paused || acknowledged && asked > 2 {
+					return 0
+				}
+				return 1 // the outcome of the visit that was interrupted
+			}}
+		if err := e.erase(t.Context(), ""); (err == nil) != acknowledged || w.paused != acknowledged {
+			t.Errorf("acknowledged %v: %v, paused %v", acknowledged, err, w.paused)
 		}
 	}
 }

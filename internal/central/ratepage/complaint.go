@@ -1,7 +1,9 @@
 package ratepage
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -62,11 +64,20 @@ func (p *Page) findComplaint(w http.ResponseWriter, r *http.Request) (opened, bo
 		return opened{}, false
 	}
 	l, ok := p.find(w, r)
-	if ok && l.claim.Synced && p.cfg.Now().After(l.claim.Issued.Add(complaintLife)) {
+	if ok && l.pastComplaints(p.cfg.Now()) {
 		p.say(w, tooLateToComplain)
 		return l, false
 	}
 	return l, ok
+}
+
+// pastComplaints reports whether a day has passed since the visit. A clock that is not set, or says a time to come, is not asked: then it is a day
+// after the visit is known to have ended.
+func (l opened) pastComplaints(now time.Time) bool {
+	if l.claim.Synced && !l.claim.Issued.After(now.Add(Life)) {
+		return now.After(l.claim.Issued.Add(complaintLife))
+	}
+	return !l.visit.ClosedAt.IsZero() && now.After(l.visit.ClosedAt.Add(complaintLife))
 }
 
 func (p *Page) showComplaint(w http.ResponseWriter, r *http.Request) {
@@ -121,11 +132,11 @@ func (p *Page) complain(w http.ResponseWriter, r *http.Request) {
 	case v.Problem != nil:
 		p.askComplaint(w, http.StatusUnprocessableEntity, l, v)
 		return
-	case !p.lim.allow(visitKey{l.claim.Device, l.claim.Visit}, p.cfg.Now()):
+	case !p.complaints.allow(visitKey{l.claim.Device, l.claim.Visit}, p.cfg.Now()):
 		p.say(w, tooMany)
 		return
 	}
-	c := Complaint{Name: string(l.claim.Device) + " " + v.Submission, Device: l.claim.Device, Window: l.device.Window, At: p.cfg.Now(),
+	c := Complaint{Name: v.name(l.claim.Device), Device: l.claim.Device, Window: l.device.Window, At: p.cfg.Now(),
 		Words: v.Words, Contact: v.Contact,
 		Retaliation: v.Retaliation}
 	if visit := l.visit.Visit; visit != nil {
@@ -140,5 +151,15 @@ func (p *Page) complain(w http.ResponseWriter, r *http.Request) {
 		p.askComplaint(w, http.StatusServiceUnavailable, l, v)
 		return
 	}
+	if v.Retaliation {
+		p.say(w, complainedOfRetaliation)
+		return
+	}
 	p.say(w, complained)
+}
+
+// name tells a form that was sent twice from one that was sent again with other contents.
+func (v complaintView) name(d rating.DeviceID) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %t", v.Words, v.Contact, v.Retaliation))
+	return string(d) + " " + v.Submission + " " + hex.EncodeToString(sum[:8])
 }

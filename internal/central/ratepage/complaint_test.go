@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/central/journal"
 	"haochaping/internal/proof/axe"
 	"haochaping/internal/proof/chromium"
 )
@@ -40,7 +41,7 @@ func TestComplaint(t *testing.T) {
 	want(t, h.get(path), 200, "我要投诉", path+"/complaint")
 	form := h.fill(t, path+"/complaint", "words", "排队两小时\n<b>无人</b>理会", "contact", "王先生 13900000031", "retaliation", "1")
 	for range 2 {
-		want(t, h.post(path+"/complaint", form), 200, "投诉已收到", "!王先生")
+		want(t, h.post(path+"/complaint", form), 200, "反映的情况已收到", "不转给", "!整改工单", "!王先生")
 	}
 	got := *all
 	if len(got) != 2 || got[0].Name != got[1].Name || got[0].Name == "" {
@@ -58,6 +59,53 @@ func TestComplaint(t *testing.T) {
 	}
 	h.now = h.now.Add(complaintLife + 2*time.Minute)
 	want(t, h.get(path+"/complaint"), 410, "12345")
+}
+
+// TestComplaintsAreBounded: a form that is sent again with other contents is another complaint, and one code opens few of them, also of a box whose
+// clock is not set.
+func TestComplaintsAreBounded(t *testing.T) {
+	h := newHall(t)
+	all := h.takes()
+	h.arrived()
+	c := h.claim()
+	c.Synced = false
+	path := "/R/" + h.sign(t, c) + "/complaint"
+	form := h.fill(t, path, "words", "排队两小时")
+	want(t, h.post(path, form), 200, "投诉已收到")
+	form.Set("retaliation", "1")
+	want(t, h.post(path, form), 200, "反映的情况已收到")
+	if got := *all; got[0].Name == got[1].Name || !got[1].Retaliation {
+		t.Errorf("what was added is lost: %+v", got)
+	}
+	for n := 2; n <= maxComplaints; n++ {
+		status := 200
+		if n == maxComplaints {
+			status = 429
+		}
+		want(t, h.post(path, h.fill(t, path, "words", strings.Repeat("又", 4+n))), status)
+	}
+	h.now = h.now.Add(complaintLife + time.Minute)
+	want(t, h.get(path), 200) // nobody knows when the visit was
+	h.books.visit.ClosedAt = h.now.Add(-complaintLife - time.Second)
+	want(t, h.get(path), 410)
+}
+
+// TestTheCardOfAReplacedBoxSignsNothingNew: of a box that was replaced only codes of visits are taken that are in the books.
+func TestTheCardOfAReplacedBoxSignsNothingNew(t *testing.T) {
+	h := newHall(t)
+	h.takes()
+	path := "/R/" + h.sign(t, h.claim())
+	want(t, h.get(path), 200)
+	d := h.books.devices[boxID]
+	d.Retired = &journal.Until{}
+	h.books.devices[boxID] = d
+	for _, at := range []string{path, path + "/complaint"} {
+		want(t, h.get(at), 404)
+	}
+	h.arrived()
+	for _, at := range []string{path, path + "/complaint"} {
+		want(t, h.get(at), 200)
+	}
 }
 
 func TestWhatIsNoComplaint(t *testing.T) {

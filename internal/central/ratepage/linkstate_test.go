@@ -58,7 +58,7 @@ func TestStand(t *testing.T) {
 }
 
 func TestLimitForgets(t *testing.T) {
-	l := limit{counts: map[visitKey]count{}}
+	l := newLimit(maxSubmissions, Life)
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	k := visitKey{boxID, visitID}
 	for range maxSubmissions {

@@ -79,12 +79,13 @@ type Config struct {
 
 // Page is the rating page, an http.Handler that is safe for concurrent use.
 type Page struct {
-	cfg  Config
-	mux  *http.ServeMux
-	tmpl templates
-	csp  string
-	lim  limit
-	late chan struct{} // a place for each rating whose standing is waited for
+	cfg        Config
+	mux        *http.ServeMux
+	tmpl       templates
+	csp        string
+	lim        *limit // of ratings
+	complaints *limit
+	late       chan struct{} // a place for each rating whose standing is waited for
 }
 
 // New returns the page.
@@ -94,7 +95,7 @@ func New(cfg Config) (*Page, error) {
 		return nil, fmt.Errorf("rating page: %w", err)
 	}
 	p := &Page{cfg: cfg, mux: http.NewServeMux(), tmpl: tmpl, csp: tmpl.policy(cfg.FrameAncestors),
-		lim: limit{counts: make(map[visitKey]count)}, late: make(chan struct{}, maxLate)}
+		lim: newLimit(maxSubmissions, Life), complaints: newLimit(maxComplaints, complaintLife), late: make(chan struct{}, maxLate)}
 	for _, root := range []string{"/R/", "/r/"} {
 		p.mux.HandleFunc("GET "+root+"{token}", p.show)
 		p.mux.HandleFunc("POST "+root+"{token}", p.submit)
@@ -161,6 +162,10 @@ func (p *Page) find(w http.ResponseWriter, r *http.Request) (opened, bool) {
 	}
 	if l.visit, err = p.cfg.Books.Visit(r.Context(), l.claim.Device, l.claim.Visit); err != nil {
 		p.fail(w, r, "look up the visit", l.claim, err)
+		return opened{}, false
+	}
+	if l.device.Retired != nil && l.visit.Visit == nil { // whoever has the card of a box that was replaced can sign visits that never were
+		p.say(w, unknownDevice)
 		return opened{}, false
 	}
 	return l, true

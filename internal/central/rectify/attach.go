@@ -42,7 +42,11 @@ func (o *Orders) Attach(ctx context.Context, by By, k Kept, b []byte) (File, err
 	if len(b) > MostBytes {
 		return File{}, refuse("附件超过 10 MB。", "It is larger than 10 MB.")
 	}
-	o.drawing <- struct{}{} // a picture of 50 megapixels is large while it is drawn
+	select {
+	case o.drawing <- struct{}{}: // a picture of 24 megapixels is large while it is drawn
+	case <-ctx.Done():
+		return File{}, ctx.Err()
+	}
 	kind, b, err := sanitize(b)
 	<-o.drawing
 	if err != nil {

@@ -79,11 +79,15 @@ func (h Hook) Once(ctx context.Context) error {
 		return fmt.Errorf("read what was not posted: %w", err)
 	}
 	for _, u := range all {
+		// A server that does not answer takes longer than the lease for all of them.
+		if held, err := o.cfg.Journal.Lease(ctx, hookName, o.cfg.Holder, hookLease); err != nil || !held {
+			return err
+		}
 		if err := h.tell(ctx, u); err != nil {
 			return err
 		}
 		err := o.db.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = 1", u.pos)
+			_, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = 1 AND pos < $1", u.pos)
 			return err
 		})
 		if err != nil {

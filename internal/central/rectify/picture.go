@@ -29,7 +29,7 @@ func (k Kind) Extension() string {
 
 // Bounds of pictures: pixels that are read, and the longer side that is kept.
 const (
-	mostPixels = 50 << 20
+	mostPixels = 24 << 20
 	mostSide   = 2560
 )
 
@@ -46,7 +46,7 @@ func sanitize(b []byte) (Kind, []byte, error) {
 	default:
 		return "", nil, refuse("附件只收 JPEG、PNG 和 PDF，按内容识别。", "Only JPEG, PNG and PDF are taken, by their content.")
 	}
-	unreadable := refuse("图片已损坏或太大，无法读取。", "The picture is damaged, or larger than 50 megapixels.")
+	unreadable := refuse("图片已损坏或太大，无法读取。", "The picture is damaged, or larger than 24 megapixels.")
 	c, _, err := image.DecodeConfig(bytes.NewReader(b))
 	if err != nil || c.Width < 1 || c.Height < 1 || c.Width > mostPixels/c.Height {
 		return "", nil, unreadable

@@ -176,7 +176,7 @@ func (c *Call) look(a account.Action, domain, object, reason string) error {
 		return &Refusal{Status: http.StatusUnprocessableEntity,
 			Words: fmt.Sprintf("请写明查看理由（%d 至 %d 字）。Say why you look.", leastReason, mostReason)}
 	}
-	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: domain}, nil)
+	return c.Act(journal.Act{Do: "look " + string(a), Object: object, Reason: reason, Domain: domain, Few: a == account.SeeClues}, nil)
 }
 
 // Base returns the origin by which the browser asked.

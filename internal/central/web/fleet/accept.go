@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -95,6 +96,9 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	if d.Window.ID != window || !d.Follows {
 		d.Window.Generation++
 		d = d.Serve(w, people)
+	}
+	if replaces && old == string(x.Device) {
+		return "", &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "不能用一台评价器替换它自己。A box does not replace itself."}
 	}
 	if replaces {
 		if err := p.retire(c, a, rating.DeviceID(old), window, x.Device); err != nil {

@@ -182,6 +182,10 @@ func (p *pages) complainForPrograms(c *web.Call) error {
 	out := struct {
 		ID string `json:"id"`
 	}{x.Parts[0].Name()}
+	if !fresh && x.Parts[0].Body.Secret != in.Retaliation {
+		return &web.Refusal{Status: http.StatusConflict, Code: web.CodeExists,
+			Words: "这个编号的投诉已经登记，内容不同，没有另存。A complaint of this number is there already and is another one."}
+	}
 	if !fresh {
 		return c.JSON(out)
 	}

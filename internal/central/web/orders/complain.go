@@ -138,6 +138,9 @@ func (p *pages) complain(c *web.Call) error {
 		}
 		if x.Parts[0].Body.Secret {
 			v.Done, v.Path = fmt.Sprintf("已作为线索登记（编号 %d），由线索专员办理，其他人都看不到。", x.ID), ""
+			if !fresh {
+				v.Done = fmt.Sprintf("这个编号的线索（%d）早已登记，这一份没有另存；如果不是同一件，请换一个编号再登记。", x.ID)
+			}
 		}
 	}
 	if v, err = p.entering(c, v); err != nil {

@@ -136,6 +136,21 @@ func TestClues(t *testing.T) {
 	referred := strings.Replace(page, "/orders/", "/clues/", 1)
 	webtest.Want(t, w.get(referred, named), 200, "线索移送", "!收受礼品", "!name=\"deed\"")
 	webtest.Want(t, w.post(referred+"/look", named, url.Values{"reason": {"核实线索"}}), 200, "收受礼品")
+	acts, err := w.Journal.Acts(t.Context(), 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks := 0
+	for _, e := range acts {
+		if act, err := e.Act(); err != nil || act.Do == "look "+string(account.SeeClues) && !act.Few {
+			t.Errorf("the audit shows everybody that a clue was looked at: %+v, %v", act, err)
+		} else if act.Do == "look "+string(account.SeeClues) {
+			looks++
+		}
+	}
+	if looks != 2 {
+		t.Errorf("%d looks at clues are in the audit, want 2", looks)
+	}
 	webtest.Want(t, w.post(referred+"/do", named, url.Values{"deed": {"verify"}, "seen": {"1"}, "words": {"已核实"}}), 422)
 	if got := w.do(t, clue, named, rectify.Contact, "已与投诉人见面"); got.Code != 303 || got.Header().Get("Location") != clue {
 		t.Fatalf("worked on: %d %s", got.Code, got.Body)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/cli"
 	"haochaping/internal/porthold"
 	"haochaping/internal/webhook"
 )
@@ -261,14 +262,14 @@ func hintBind(address string, err error) error {
 		if e != nil {
 			return err
 		}
-		return fmt.Errorf("端口 %[1]s 被%[2]s占用，停掉它，或在此写另一个端口 / port %[1]s is taken by %[3]s: stop it, or write another port here: %[4]w", port,
-			h.ZH(), h.EN(), err)
+		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("端口 %s 被%s占用，停掉它，或在此写另一个端口", port, h.ZH()),
+			fmt.Sprintf("port %s is taken by %s: stop it, or write another port here", port, h.EN())), err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("本机没有地址 %[1]s，写本机的地址，或写 :%[2]s 表示全部地址 / this machine has no address %[1]s: write one that it has, or :%[2]s for all: "+
-			"%[3]w", host, port, err)
+		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("本机没有地址 %s，写本机的地址，或写 :%s 表示全部地址", host, port),
+			fmt.Sprintf("this machine has no address %s: write one that it has, or :%s for all", host, port)), err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("本用户不能使用 1024 以下的端口 %[1]s，写另一个端口 / this account may not have a port below 1024: write another instead of %[1]s: %[2]w",
-			port, err)
+		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("本用户不能使用 1024 以下的端口 %s，写另一个端口", port),
+			fmt.Sprintf("this account may not have a port below 1024: write another instead of %s", port)), err)
 	}
 	return err
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"haochaping/internal/cli"
 )
 
 // What the start would stumble over is said before it: each file, folder and address that the configuration names.
@@ -78,7 +80,8 @@ func TestWhoHasTheBrokersAddress(t *testing.T) {
 	}()
 	for address, want := range map[string]string{web.Addr().String(): "停掉它", startMosquitto(t): "mosquitto"} {
 		_, err := net.Listen("tcp", address)
-		if got := hintBroker(address, err).Error(); !strings.Contains(got, want) {
+		hinted := hintBroker(address, err)
+		if got := hinted.Error() + cli.HintOf(hinted).ZH; !strings.Contains(got, want) {
 			t.Errorf("%s: %s", want, got)
 		}
 	}

@@ -85,7 +85,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.teacher = newTeacher(cfg, d.keys.source.watch, d.loop, d.views, restart, log)
 	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
 	var reborn atomic.Bool
-	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return mem.db.Backlog().Pending }, window: d.loop, settle: settles, asked: make(chan order, 1),
+	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return mem.db.Backlog().Pending }, window: d.loop, settle: settles,
+		asked:   make(chan order, 1),
 		answer:  d.line.answer,
 		restart: restart, reborn: func() { reborn.Store(!env.supervised); stop() }, log: log}
 	d.line.orders.erase = d.eraser.ask

@@ -51,8 +51,8 @@ func (e eraser) ask(id, giveUp string) error {
 	}
 }
 
-// erase has the box forget all at its next start, unless records wait that are not given up by the box's name. The window is paused before: an
-// answer that comes later would be thanked for and forgotten.
+// erase has the box forget all at its next start, unless records wait that are not given up by the box's name. The window is paused before:
+// an answer that comes later would be thanked for and forgotten.
 func (e eraser) erase(ctx context.Context, giveUp string) error {
 	given := giveUp == string(e.cfg.Device)
 	if n := e.pending(); n > 0 && !given {

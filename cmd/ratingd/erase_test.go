@@ -27,7 +27,8 @@ func TestWhoMayBeErased(t *testing.T) {
 		"given up though nothing does": {0, "bcdf23456789", true, true},
 	} {
 		state, restarts, w := t.TempDir(), 0, new(served)
-		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, pending: func() uint64 { return x.pending }, window: w, asked: make(chan order, 1)}
+		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, pending: func() uint64 { return x.pending }, window: w,
+			asked: make(chan order, 1)}
 		if x.manager {
 			e.restart = func() { restarts++ }
 		}
@@ -57,7 +58,8 @@ type served struct{ paused bool }
 func (s *served) Pause(context.Context) error  { s.paused = true; return nil }
 func (s *served) Resume(context.Context) error { s.paused = false; return nil }
 
-// TestWhatIsAnsweredLastIsNotErased: an answer that comes while the box is asked to forget all is acknowledged before, or the box keeps all.
+// TestWhatIsAnsweredLastIsNotErased: an answer that comes while the box is asked to forget all is acknowledged before, or the box keeps
+// all.
 func TestWhatIsAnsweredLastIsNotErased(t *testing.T) {
 	for _, acknowledged := range []bool{true, false} {
 		state, w, asked := t.TempDir(), new(served), 0

@@ -71,8 +71,8 @@ func (p *Page) findComplaint(w http.ResponseWriter, r *http.Request) (opened, bo
 	return l, ok
 }
 
-// pastComplaints reports whether a day has passed since the visit. A clock that is not set, or says a time to come, is not asked: then it is a day
-// after the visit is known to have ended.
+// pastComplaints reports whether a day has passed since the visit. A clock that is not set, or says a time to come, is not asked: then it
+// is a day after the visit is known to have ended.
 func (l opened) pastComplaints(now time.Time) bool {
 	if l.claim.Synced && !l.claim.Issued.After(now.Add(Life)) {
 		return now.After(l.claim.Issued.Add(complaintLife))

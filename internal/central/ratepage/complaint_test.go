@@ -61,8 +61,8 @@ func TestComplaint(t *testing.T) {
 	want(t, h.get(path+"/complaint"), 410, "12345")
 }
 
-// TestComplaintsAreBounded: a form that is sent again with other contents is another complaint, and one code opens few of them, also of a box whose
-// clock is not set.
+// TestComplaintsAreBounded: a form that is sent again with other contents is another complaint, and one code opens few of them, also of a
+// box whose clock is not set.
 func TestComplaintsAreBounded(t *testing.T) {
 	h := newHall(t)
 	all := h.takes()

@@ -11,7 +11,8 @@ import (
 // network; more would fill the books with evaluations that do not count.
 const maxSubmissions = 10
 
-// maxComplaints is how often a complaint may be sent about one visit in a day, repetitions among them. Each is an order that people work on.
+// maxComplaints is how often a complaint may be sent about one visit in a day, repetitions among them. Each is an order that people work
+// on.
 const maxComplaints = 5
 
 // maxCounted bounds the memory of the limit. When it is reached, what is over is forgotten, or

@@ -154,10 +154,11 @@ var (
 	complainedOfRetaliation = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "反映的情况已收到", TitleEn: "What you reported has arrived.",
-		What:    "您反映的情况已经作为线索保存。",
-		Means:   "只有线索专员看得到，不转给被反映的单位和人员；留有联系方式的，由线索专员与您联系。",
-		Do:      "可以关闭此页，不必再次提交。",
-		English: "It is kept as a clue that only those named for such cases see. It is not passed on to the unit or person concerned. You may close this page.",
+		What:  "您反映的情况已经作为线索保存。",
+		Means: "只有线索专员看得到，不转给被反映的单位和人员；留有联系方式的，由线索专员与您联系。",
+		Do:    "可以关闭此页，不必再次提交。",
+		English: "It is kept as a clue that only those named for such cases see. It is not passed on to the unit or person concerned. You may " +
+			"close this page.",
 	}
 	tooLateToComplain = notice{
 		Status:  http.StatusGone,

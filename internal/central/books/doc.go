@@ -11,8 +11,8 @@
 // (state.go): pure rules on rows that were read, without SQL. Whatever prefetch did not foresee is read when it is needed, so it
 // decides how fast the books are and never what they say.
 //
-// How many rows share a transaction never shows: everything is decided after each row, and numbers are given in order. Devices, logs and
-// visits have small numbers; an evaluation's ID is its place, the row's position << 9 | the part. A box's records are not kept here.
+// How many rows share a transaction never shows: everything is decided after each row, and numbers are given in order. Devices, logs,
+// visits and cases have small numbers; an evaluation's ID is its place, the row's position << 9 | the part. A box's records are not kept here.
 //
 // # What is decided
 //

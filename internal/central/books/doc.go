@@ -12,7 +12,8 @@
 // decides how fast the books are and never what they say.
 //
 // How many rows share a transaction never shows: everything is decided after each row, and numbers are given in order. Devices, logs,
-// visits and cases have small numbers; an evaluation's ID is its place, the row's position << 9 | the part. A box's records are not kept here.
+// visits and cases have small numbers; an evaluation's ID is its place, the row's position << 9 | the part. A box's records are not
+// kept here.
 //
 // # What is decided
 //

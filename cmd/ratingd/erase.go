@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -93,8 +92,8 @@ func (e eraser) forget(given bool) error {
 
 // waiting says why a box cannot forget all.
 func waiting(n uint64) error {
-	return cli.Error(fmt.Sprintf("还有 %d 条记录没有上传：等它们上传，或写明本机名称放弃它们", n),
-		fmt.Sprintf("%d records are not sent yet; wait for them, or give them up by the box's name", n))
+	return cli.Errorf("还有 %d 条记录没有上传：等它们上传，或写明本机名称放弃它们",
+		"%d records are not sent yet; wait for them, or give them up by the box's name", n)
 }
 
 // run has the box forget all where a command asks for it, and where the boot partition does once nothing waits to be sent any more.

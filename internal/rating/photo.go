@@ -28,8 +28,11 @@ func DecodePhoto(b []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a photo cannot be shown: %w; %s", err, advice)
 	}
-	return turn(m, orientation(b)), nil
+	return Upright(m, b), nil
 }
+
+// Upright turns the picture of a JPEG, which may be smaller meanwhile, as the file's EXIF data say that the camera was held.
+func Upright(m image.Image, file []byte) image.Image { return turn(m, orientation(file)) }
 
 // orientation returns what a JPEG's EXIF data say of how the camera was held, 1 (upright) to 8, and 1 if they say nothing.
 func orientation(b []byte) int {

@@ -3,11 +3,14 @@
 package webhook
 
 import (
+	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -38,4 +41,35 @@ func (s Secret) Sign(h http.Header, id string, at time.Time, body []byte) {
 	h.Set("Webhook-Id", id)
 	h.Set("Webhook-Timestamp", stamp)
 	h.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+}
+
+// postPatience is how long a post may take.
+const postPatience = 10 * time.Second
+
+// StatusError is an answer that is no 2xx.
+type StatusError int
+
+func (s StatusError) Error() string { return fmt.Sprintf("the server answers with %d", int(s)) }
+
+// Post posts a body once, signed, within ten seconds, and follows no redirect. An answer that is no 2xx is a StatusError. No error names the
+// address, which may hold a secret.
+func (s Secret) Post(ctx context.Context, url, id string, at time.Time, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, postPatience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the address is wrong")
+	}
+	s.Sign(r.Header, id, at, body)
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return errors.New("the server was not reached")
+	}
+	defer func() { _ = answer.Body.Close() }() // nothing of it matters
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		return StatusError(answer.StatusCode)
+	}
+	return nil
 }

@@ -1,14 +1,11 @@
 package fleet
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -23,10 +20,9 @@ const (
 	hookLease = 5 * time.Minute
 	// hookLife is how long an alert is worth telling.
 	hookLife = 24 * time.Hour
-	// hookAtOnce is how many are told in one round, which may take hookRound, so that it ends within the lease, and each hookPatience.
-	hookAtOnce   = 500
-	hookRound    = 4 * time.Minute
-	hookPatience = 10 * time.Second
+	// hookAtOnce is how many are told in one round, which may take hookRound, so that it ends within the lease.
+	hookAtOnce = 500
+	hookRound  = 4 * time.Minute
 )
 
 // Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is
@@ -87,7 +83,7 @@ func (h Hook) Tell(ctx context.Context) error {
 	var refused error
 	for _, u := range all {
 		err := h.tell(ctx, u)
-		var status statusError
+		var status webhook.StatusError
 		if errors.As(err, &status) {
 			refused = err
 		} else if err != nil {
@@ -128,11 +124,6 @@ func (h Hook) tell(ctx context.Context, u untold) error {
 	return nil
 }
 
-// statusError is an answer of the server that is no 2xx.
-type statusError int
-
-func (s statusError) Error() string { return fmt.Sprintf("the server answers with %d", int(s)) }
-
 // message is the body of a post.
 type message struct {
 	Type      string `json:"type"` // fleet.alert.opened, fleet.alert.ended
@@ -163,22 +154,5 @@ func (h Hook) post(ctx context.Context, a Alert, what string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, hookPatience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("the address is wrong")
-	}
-	h.Secret.Sign(r.Header, a.ID+"-"+what, h.Now(), body)
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	if err != nil {
-		return errors.New("the server was not reached")
-	}
-	defer func() { _ = answer.Body.Close() }() // nothing of it matters
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
-	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return statusError(answer.StatusCode)
-	}
-	return nil
+	return h.Secret.Post(ctx, h.URL, a.ID+"-"+what, h.Now(), body)
 }

@@ -1,14 +1,10 @@
 package rectify
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"time"
 
@@ -18,12 +14,11 @@ import (
 )
 
 const (
-	hookName     = "orders webhook" // the lease of the instance that posts
-	hookLease    = 5 * time.Minute
-	hookPause    = 5 * time.Second
-	hookLife     = 24 * time.Hour // how long an act is posted that is not taken
-	hookAtOnce   = 200
-	hookPatience = 10 * time.Second
+	hookName   = "orders webhook" // the lease of the instance that posts
+	hookLease  = 5 * time.Minute
+	hookPause  = 5 * time.Second
+	hookLife   = 24 * time.Hour // how long an act is posted that is not taken
+	hookAtOnce = 200
 )
 
 // Hook posts what is done about orders to a server, as to a province's own 整改 system, in the order in which it was done, signed as Standard
@@ -174,22 +169,5 @@ func (h Hook) post(ctx context.Context, id string, at int64, do Deed, t Told) er
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, hookPatience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.URL, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("the address is wrong")
-	}
-	h.Secret.Sign(r.Header, id, h.Orders.cfg.Now(), body)
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	if err != nil {
-		return errors.New("the server was not reached")
-	}
-	defer func() { _ = answer.Body.Close() }() // nothing of it matters
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10))
-	if answer.StatusCode < 200 || answer.StatusCode > 299 {
-		return fmt.Errorf("the server answers with %d", answer.StatusCode)
-	}
-	return nil
+	return h.Secret.Post(ctx, h.URL, id, h.Orders.cfg.Now(), body)
 }

@@ -265,11 +265,11 @@ func hintBind(address string, err error) error {
 		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("端口 %s 被%s占用，停掉它，或在此写另一个端口", port, h.ZH()),
 			fmt.Sprintf("port %s is taken by %s: stop it, or write another port here", port, h.EN())), err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("本机没有地址 %s，写本机的地址，或写 :%s 表示全部地址", host, port),
-			fmt.Sprintf("this machine has no address %s: write one that it has, or :%s for all", host, port)), err)
+		return fmt.Errorf("%w: %w", cli.Errorf("本机没有地址 %s，写本机的地址，或写 :%s 表示全部地址",
+			"this machine has no address %s: write one that it has, or :%s for all", host, port), err)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("本用户不能使用 1024 以下的端口 %s，写另一个端口", port),
-			fmt.Sprintf("this account may not have a port below 1024: write another instead of %s", port)), err)
+		return fmt.Errorf("%w: %w", cli.Errorf("本用户不能使用 1024 以下的端口 %s，写另一个端口",
+			"this account may not have a port below 1024: write another instead of %s", port), err)
 	}
 	return err
 }

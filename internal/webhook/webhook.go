@@ -1,4 +1,4 @@
-// Package webhook is how posts to a server of somebody else are signed: Standard Webhooks 1.0, https://www.standardwebhooks.com. What is
+// Package webhook is how posts to a server of somebody else are signed and sent: Standard Webhooks 1.0, https://www.standardwebhooks.com. What is
 // posted, and when again, is the business of who posts.
 package webhook
 
@@ -51,8 +51,8 @@ type StatusError int
 
 func (s StatusError) Error() string { return fmt.Sprintf("the server answers with %d", int(s)) }
 
-// Post posts a body once, signed, within ten seconds, and follows no redirect. An answer that is no 2xx is a StatusError. No error names the
-// address, which may hold a secret.
+// Post posts a body once, signed, within ten seconds, and follows no redirect. An answer that is no 2xx is a StatusError. No error names
+// the address, which may hold a secret.
 func (s Secret) Post(ctx context.Context, url, id string, at time.Time, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, postPatience)
 	defer cancel()

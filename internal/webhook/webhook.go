@@ -1,5 +1,5 @@
-// Package webhook is how posts to a server of somebody else are signed and sent: Standard Webhooks 1.0, https://www.standardwebhooks.com. What is
-// posted, and when again, is the business of who posts.
+// Package webhook is how posts to a server of somebody else are signed and sent: Standard Webhooks 1.0, https://www.standardwebhooks.com.
+// What is posted, and when again, is the business of who posts.
 package webhook
 
 import (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -14,13 +13,13 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"haochaping/internal/proof/chromium"
+	"haochaping/internal/proof/testkit"
 )
 
 // Script returns axe-core, which "make descriptions" installs. Without it the test is skipped, and fails where CI is set.
 func Script(t *testing.T) string {
 	t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	text, err := os.ReadFile(filepath.Join(filepath.Dir(here), "../../../.ci/npm/node_modules/axe-core/axe.min.js"))
+	text, err := os.ReadFile(filepath.Join(testkit.Module(), ".ci/npm/node_modules/axe-core/axe.min.js"))
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("axe-core is missing: make descriptions")
 	}

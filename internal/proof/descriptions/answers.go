@@ -9,11 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"haochaping/internal/proof/testkit"
 
 	"gopkg.in/yaml.v3"
 )
@@ -105,9 +106,8 @@ var ErrTools = errors.New("install the Debian package nodejs, and run: make desc
 
 // Wrong returns what ajv finds wrong with answers, or ErrTools.
 func (d Document) Wrong(answers []Answer) (wrong []string, err error) {
-	_, here, _, _ := runtime.Caller(0)
-	folder := filepath.Dir(here)
-	installed := filepath.Join(folder, "../../../.ci/npm/node_modules")
+	module := testkit.Module()
+	installed := filepath.Join(module, ".ci/npm/node_modules")
 	if _, err := os.Stat(installed); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTools, err)
 	}
@@ -135,7 +135,7 @@ func (d Document) Wrong(answers []Answer) (wrong []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c := exec.Command("node", filepath.Join(folder, "answers.cjs"), installed)
+	c := exec.Command("node", filepath.Join(module, "internal/proof/descriptions/answers.cjs"), installed)
 	var said bytes.Buffer
 	c.Stdin, c.Stderr = bytes.NewReader(text), &said
 	out, err := c.Output()

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +75,23 @@ func (s *Said) Wait(t testing.TB, words string, n int) {
 	for end := time.Now().Add(patience); strings.Count(s.String(), words) < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%q was not said %d times:\n%s", words, n, s)
+		}
+	}
+}
+
+// Module returns the folder of go.mod above the one in which the test runs, or that one where there is none. A program built with -trimpath
+// does not know where its source stands.
+func Module() string {
+	folder, err := filepath.Abs(".")
+	if err != nil {
+		return "."
+	}
+	for up := folder; ; up = filepath.Dir(up) {
+		if _, err := os.Stat(filepath.Join(up, "go.mod")); err == nil {
+			return up
+		}
+		if up == filepath.Dir(up) {
+			return folder
 		}
 	}
 }

@@ -26,7 +26,7 @@ func benchPost(n int) Post {
 }
 
 // seed fills the tables with evaluations of two years, without a journal: 1,000 windows, 3,000 staff, 500 matters.
-func (w *world) seed(b *testing.B, evaluations int) {
+func (w *world) seed(b testing.TB, evaluations int) {
 	b.Helper()
 	ctx, t := context.Background(), newTables(w.booksDB.Engine(), 1)
 	by := rand.New(rand.NewPCG(5, 6))
@@ -71,9 +71,9 @@ func (w *world) seed(b *testing.B, evaluations int) {
 			if by.IntN(7) == 0 {
 				channel, texts = 2, flag(by.IntN(10) == 0)
 			}
-			visits = append(visits, []any{int64(i + 1), int64(i + 1), int64(n + 1), wall, string(text), "", int64(0), ""})
+			visits = append(visits, []any{int64(i + 1), int64(i + 1), int64(n + 1), wall, wall, string(text), "", int64(0), ""})
 			rows = append(rows, []any{id, int64(i + 1), int64(n + 1), int64(i + 1), subjectNumber(rating.MatterSubject), "", level, channel, 0, 1,
-				int64(i), wall, 2, wall, 1, 0, "", "", 0, texts,
+				int64(i), wall, 2, wall, 1, "", 0, "", "", 0, texts,
 				wall, benchPost(n).hash(), shortHash(v.Staff.ID), taskBits(task) | taskBits("居民身份证换领")})
 		}
 		write("visit", visits)
@@ -109,6 +109,17 @@ func benchSearches(from time.Time) []asked {
 		{"what nothing is in a hall", Search{Within: within(40, 10), Staff: "nobody"}, false},
 		{"a day of a county, counted", Search{Within: within(0, 150), From: from, To: from.AddDate(0, 0, 1)}, true},
 		{"a day of all, counted", Search{From: from, To: from.AddDate(0, 0, 1)}, true},
+	}
+}
+
+// TestSeedOfSearches holds the measured tables to those that the books have.
+func TestSeedOfSearches(t *testing.T) {
+	dir := t.TempDir()
+	w := newWorld(t, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db"))
+	w.seed(t, 200)
+	found, err := w.books.Search(context.Background(), Search{Levels: []rating.Level{5}}, Cursor{}, 50)
+	if err != nil || len(found.Entries) != 50 || found.Entries[0].Status != rating.Counted {
+		t.Fatalf("the good ones of the seed are not found: %+v, %v", found, err)
 	}
 }
 

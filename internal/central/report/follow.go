@@ -109,7 +109,7 @@ func (r *Reports) rows(ctx context.Context, st state, mark books.Mark) (bool, er
 	if st.pos >= mark.Pos {
 		return false, nil
 	}
-	entries, err := r.cfg.Journal.Read(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
+	entries, err := r.cfg.Journal.Follow(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
 	if err != nil {
 		return false, err
 	}

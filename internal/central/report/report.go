@@ -32,6 +32,7 @@ var errElsewhere = errors.New("another instance makes the aggregates")
 // Journal is what is needed of the journal.
 type Journal interface {
 	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error) // Read, perhaps from memory
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
 	Unlease(ctx context.Context, name, holder string) error
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
@@ -52,14 +53,19 @@ func (r *Reports) keep(ctx context.Context) error {
 }
 
 // Once looks at all that has changed, if this instance has the lease.
-func (r *Reports) Once(ctx context.Context) error {
+func (r *Reports) Once(ctx context.Context) error { return r.steps(ctx, func(time.Duration) {}) }
+
+// steps is Once with a rest after each step, which is told how long that took.
+func (r *Reports) steps(ctx context.Context, rest func(took time.Duration)) error {
 	err := r.keep(ctx)
 	for err == nil {
 		var more bool
+		began := r.cfg.Now()
 		if more, err = r.further(ctx); err == nil && !more {
 			return nil
 		}
 		if err == nil {
+			rest(r.cfg.Now().Sub(began))
 			err = r.keep(ctx)
 		}
 	}

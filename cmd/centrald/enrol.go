@@ -69,7 +69,7 @@ var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；�
 		"docs/enrolment.md")
 
 // imageConfig writes the file that lies on the boot partition of all boxes.
-func (c *command) imageConfig(_ context.Context, args []string) error {
+func (c *command) imageConfig(ctx context.Context, args []string) error {
 	flags := c.flags("centrald image-config")
 	out := flags.String("out", "", "the `file` to write; empty: standard output")
 	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the "+
@@ -93,7 +93,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	if *mqtt == "" {
 		return cli.Usage("缺少 -broker：写评价器连接的 MQTT 消息服务器的地址", "-broker is missing; write the address at which boxes find the MQTT broker")
 	}
-	if err := cfg.keyKept(); err != nil {
+	if err := cfg.keyKept(ctx); err != nil {
 		return err
 	}
 	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/broker"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/web/live"
@@ -39,7 +41,8 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 			return nil, err
 		}
 	}
-	return enrol.Open(ctx, x.journal, a, x.fleet, c.env.random, c.env.now)
+	return enrol.Open(ctx, enrol.Config{Journal: x.journal, Authority: a, Fleet: x.fleet, Directory: x.directory, Key: x.key,
+		Passwords: account.NewHasher(runtime.GOMAXPROCS(0)/2, account.OnceCost(), c.env.random), Random: c.env.random, Now: c.env.now})
 }
 
 // authorityTrouble says in place of a broken line to the built-in broker that its authority has ended, where that is why.

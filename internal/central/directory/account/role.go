@@ -102,6 +102,7 @@ const (
 	SeeBoxes        Action = "box.read"            // 评价器状态
 	EditBoxes       Action = "box.edit"            // 登记、移动评价器
 	CommandBoxes    Action = "box.command"         // 评价器命令、告警确认、开放时间
+	ConfigureBoxes  Action = "box.configure"       // 分步更改评价器设置
 	SeeFindings     Action = "finding.read"        // 数据异常
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
@@ -163,6 +164,7 @@ func Rules() []Rule {
 		{SeeBoxes, "评价器状态", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{CommandBoxes, "评价器命令、告警确认、开放时间", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
+		{ConfigureBoxes, "分步更改评价器设置", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},

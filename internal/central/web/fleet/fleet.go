@@ -41,7 +41,7 @@ type pages struct{ Config }
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
 	see, do, edit := account.SeeBoxes, account.CommandBoxes, account.EditBoxes
-	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
+	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(append(p.programs(), p.staged()...), []web.Route{
 		{Method: "GET", Path: "/fleet", Action: see, Nav: "评价器", Do: p.overview},
 		{Method: "GET", Path: "/fleet/halls/{hall}", Action: see, Object: p.hallObject, Do: p.hall},
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},

@@ -73,6 +73,10 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	stager, err := c.stager(x, in, log)
+	if err != nil {
+		return err
+	}
 	hook, err := c.alertHook(x, log)
 	if err != nil {
 		return err
@@ -107,7 +111,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 	parts := append([]stages.Stage{
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
-		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
+		{Name: "boxes", Run: boxes.Run}, {Name: "staged changes", Run: stager.Run},
+		{Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
 	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},

@@ -44,6 +44,12 @@ func ParseReply(message string) Reply {
 	return Reply{Level: level, Text: rest}
 }
 
+// judges reports whether a message that was read so says in words whether somebody is satisfied. A digit says it in answer to a scale alone.
+func (r Reply) judges(message string) bool {
+	text := strings.TrimSpace(narrow(message))
+	return r.Level != 0 && (text[0] < '1' || text[0] > '5')
+}
+
 // leading returns the level with which a text begins, and what follows it.
 func leading(text string) (rating.Level, string, bool) {
 	if text != "" && text[0] >= '1' && text[0] <= '5' {

@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but FrameAncestors and Complain is mandatory.
+// Config holds what a Page needs. Every field but FrameAncestors, Complain and Orders is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -70,6 +70,7 @@ type Config struct {
 	Reasons rating.Catalogue
 	// Complain takes what a citizen complains of; nil: the page has no form for it.
 	Complain func(context.Context, Complaint) error
+	Orders   Orders // nil: nobody is told of work on ratings
 	Logger   *slog.Logger
 	Now      func() time.Time // the centre's clock
 	Random   io.Reader        // usually crypto/rand.Reader
@@ -109,6 +110,10 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
 		p.mux.HandleFunc("POST "+root+"{token}", p.submitCase)
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thankForCase)
+	}
+	for _, root := range []string{link.ToldPath, strings.ToLower(link.ToldPath)} {
+		p.mux.HandleFunc("GET "+root+"{token}", p.showTold)
+		p.mux.HandleFunc("POST "+root+"{token}", p.judge)
 	}
 	p.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { p.say(w, noLink) })
 	return p, nil

@@ -85,6 +85,10 @@ func (c *command) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	texts, err := c.orderTexts(x, log)
+	if err != nil {
+		return err
+	}
 	rate, admin, err := c.pages(cfg, w, in, counted, log)
 	if err != nil {
 		return err
@@ -112,9 +116,10 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "boxes", Run: boxes.Run}, {Name: "staged changes", Run: stager.Run},
-		{Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
+		{Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders}, {Name: "orders' messages", Run: texts},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
+	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run},
+		stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
@@ -183,7 +188,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain, Phoned: x.phoned(log),
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Phoned: x.phoned(log),
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {

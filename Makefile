@@ -38,9 +38,11 @@ demo: ## Run two boxes and a centre on this machine; prints one address to open 
 test: ## Run all tests with the race detector (needs gcc); ends with what was skipped and why. With CI=1 a missing external program is a failure.
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
+	@# The programs that tests start are built once, and looked for in HCP_PROGRAMS.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/...
 	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. What only draws is run
 	@# without the race detector.
-	@{ failed() { echo '{"Action":"go-failed"}'; }; \
+	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); { failed() { echo '{"Action":"go-failed"}'; }; \
 	  CGO_ENABLED=0 $(GO) test -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed; \
 	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \

@@ -33,14 +33,12 @@ const (
 // unitsEnv names the folders in which it looks for its unit.
 const unitsEnv = "RATINGD_TEST_UNITS"
 
+// programs are centrald and ratingctl.
+var programs testkit.Programs
+
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
-		code := m.Run()
-		if err := programs.remove(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
+		os.Exit(programs.Main(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

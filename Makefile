@@ -54,8 +54,8 @@ norace: # The flags for a run of single tests under the race detector: go test -
 
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
-	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall' -v ./store ./device ./cmd/ratingd \
-	  ./internal/proof/hallyear
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
+	  ./internal/proof/hallyear ./internal/central/books
 
 .PHONY: hall
 hall: ## Set up a simulated hall of BOXES (default 50, at most 60) new boxes through the real page by a browser, their keys learnt, and print how long it took.

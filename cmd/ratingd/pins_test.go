@@ -17,6 +17,7 @@ import (
 	"periph.io/x/conn/v3/gpio/gpiotest"
 
 	"haochaping/device"
+	"haochaping/internal/proof/testkit"
 )
 
 // pinsEnv tells this test program to be ratingd on a machine whose GPIO lines are driven from standard input, one

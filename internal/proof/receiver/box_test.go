@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"haochaping/internal/proof/testkit"
 )
 
 // patience is how long whatever must happen may take on a busy machine.

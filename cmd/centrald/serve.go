@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/openpage"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web/live"
@@ -142,7 +143,8 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 		stages.Stage{Name: "alerts", Run: p.alerts}, stages.Stage{Name: "orders' webhook", Run: p.orders},
 		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
 	all = append(all, p.brokers...)
-	all = append(all, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
+	all = append(all, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run},
+		stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: p.watched.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return p.watched.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
@@ -207,7 +209,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain,
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Phoned: x.phoned(log),
 		Base: cfg.Rate.Base, FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {
@@ -219,7 +221,13 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	}
 	ready := ops.Ready(x.ready, c.env.now)
 	phones := http.NewServeMux()
+	open, err := openpage.New(openpage.Config{Dossiers: x.dossiers, Logger: log, Now: c.env.now})
+	if err != nil {
+		return rate, admin, err
+	}
 	phones.Handle("/", ratePage)
+	phones.Handle("/published", open)
+	phones.Handle("/published/", open)
 	phones.Handle("GET /readyz", ready)
 	rate = site{handler: m.Site("rate", phones), logger: log}
 	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
@@ -227,6 +235,8 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	}
 	pages := http.NewServeMux()
 	pages.Handle("/", adminPage)
+	pages.Handle("/published", open)
+	pages.Handle("/published/", open)
 	pages.Handle("GET /readyz", ready)
 	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
 	admin = site{handler: m.Site("admin", pages), logger: log, endless: true}

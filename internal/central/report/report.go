@@ -26,8 +26,8 @@ const (
 	every     = 5 * time.Second
 	// While evaluations come it rests between two steps restFactor times as long as the last one took, and no longer than maxRest: figures
 	// may wait for who acknowledges.
-	restFactor = 4
-	maxRest    = time.Second
+	restFactor = 9
+	maxRest    = 5 * time.Second
 )
 
 // errElsewhere says that another instance has taken over.

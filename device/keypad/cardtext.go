@@ -176,7 +176,8 @@ func (f framing) paddedDraft() (d cardDraft, ok bool) {
 	if len(f.head) > 0 || len(f.tail) == 0 {
 		word = "key"
 	}
-	d = cardDraft{code: codeText, open: len(f.tail) == 0, about: fmt.Sprintf("Cards' numbers of up to %d %s, filled up with blanks.", width, name)}
+	d = cardDraft{code: codeText, open: len(f.tail) == 0,
+		about: fmt.Sprintf("Cards' numbers of up to %d %s, filled up with blanks.", width, name)}
 	d.parts = append(hexBytes(f.head), fmt.Sprintf("%s*%d=20|%s", word, width, set))
 	d.parts = append(d.parts, f.ending()...)
 	return d, true

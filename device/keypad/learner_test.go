@@ -204,7 +204,8 @@ func TestReleasesAreWritten(t *testing.T) {
 // TestAKeyThatWasTakenForItsRelease has words of different lengths, of which one key was learnt by what it sends when it is let go.
 func TestAKeyThatWasTakenForItsRelease(t *testing.T) {
 	for name, text := range map[string]func(word, way string) string{
-		"before": func(word, way string) string { return way + word + "\r" }, "behind": func(word, way string) string { return word + way + "\r" },
+		"before": func(word, way string) string { return way + word + "\r" },
+		"behind": func(word, way string) string { return word + way + "\r" },
 	} {
 		var o Observed
 		for i, word := range []string{"best", "good", "fair", "bad", "worst"} {

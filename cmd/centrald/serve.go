@@ -18,6 +18,7 @@ import (
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/openpage"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web/live"
@@ -108,7 +109,7 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
+	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
@@ -177,7 +178,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain,
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Phoned: x.phoned(log),
 		FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {
@@ -189,7 +190,13 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	}
 	ready := ops.Ready(x.ready, c.env.now)
 	phones := http.NewServeMux()
+	open, err := openpage.New(openpage.Config{Dossiers: x.dossiers, Logger: log, Now: c.env.now})
+	if err != nil {
+		return rate, admin, err
+	}
 	phones.Handle("/", ratePage)
+	phones.Handle("/published", open)
+	phones.Handle("/published/", open)
 	phones.Handle("GET /readyz", ready)
 	rate = site{handler: m.Site("rate", phones), logger: log}
 	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
@@ -197,6 +204,8 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	}
 	pages := http.NewServeMux()
 	pages.Handle("/", adminPage)
+	pages.Handle("/published", open)
+	pages.Handle("/published/", open)
 	pages.Handle("GET /readyz", ready)
 	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
 	admin = site{handler: m.Site("admin", pages), logger: log, endless: true}

@@ -143,10 +143,11 @@ func BenchmarkSearch(b *testing.B) {
 // searchAtOnce fills the books and lets ten people ask them.
 func searchAtOnce(b *testing.B, w *world, evaluations int) {
 	w.seed(b, evaluations)
-	if err := w.booksDB.Write(context.Background(), func(tx *db.Tx) error { // as the server does by itself within minutes
-		_, err := tx.ExecContext(context.Background(), "ANALYZE")
-		return err
-	}); err != nil {
+	tidy := "ANALYZE"
+	if w.booksDB.Engine() == db.Postgres {
+		tidy = "VACUUM ANALYZE" // as the server does by itself within minutes
+	}
+	if _, err := db.Query(context.Background(), w.booksDB, func(db.Scanner) (int, error) { return 0, nil }, tidy); err != nil {
 		b.Fatal(err)
 	}
 	from := noon().AddDate(1, 0, 0)

@@ -70,9 +70,11 @@ type Config struct {
 	Reasons rating.Catalogue
 	// Complain takes what a citizen complains of; nil: the page has no form for it.
 	Complain func(context.Context, Complaint) error
-	Logger   *slog.Logger
-	Now      func() time.Time // the centre's clock
-	Random   io.Reader        // usually crypto/rand.Reader
+	// Phoned is told which request brought a rating that was entered, by its visit and row of the journal; nil: nobody is.
+	Phoned func(r *http.Request, d rating.DeviceID, v rating.VisitID, pos int64)
+	Logger *slog.Logger
+	Now    func() time.Time // the centre's clock
+	Random io.Reader        // usually crypto/rand.Reader
 	// FrameAncestors are the origins that may show the page in a frame, as "http://127.0.0.1:8400". Usually none.
 	FrameAncestors []string
 }
@@ -266,6 +268,9 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 		p.log(r, "store the evaluation", l.claim, err)
 		p.ask(w, http.StatusServiceUnavailable, l, f.again(l.claim, l.visit.Visit), f, errNotStored)
 		return
+	}
+	if receipt.Entered && p.cfg.Phoned != nil {
+		p.cfg.Phoned(r, l.claim.Device, l.claim.Visit, receipt.Pos)
 	}
 	http.Redirect(w, r, l.path(p.outcome(r, l, receipt.Pos)), http.StatusSeeOther)
 }

@@ -174,6 +174,20 @@ func TestSignIn(t *testing.T) {
 	})
 }
 
+// A password is verified as it was entered: nothing is cut off, and no letter is taken for another.
+func TestPasswordsAsEntered(t *testing.T) {
+	w := webtest.New(t)
+	x := chosen(t, w)
+	for _, other := range []string{good + " ", " " + good, strings.ToUpper(good), good[:len(good)-1]} {
+		if _, err := w.Accounts.SignIn(t.Context(), x.Login, other, here()); !errors.Is(err, account.ErrWrong) {
+			t.Errorf("%q in place of the password: %v", other, err)
+		}
+	}
+	if _, err := w.Accounts.SignIn(t.Context(), x.Login, good, here()); err != nil {
+		t.Errorf("the password itself: %v", err)
+	}
+}
+
 // Nothing that opens something, and no password or seed, is in the journal or readable in the tables.
 func TestSecretsAreNotKept(t *testing.T) {
 	w := webtest.New(t)

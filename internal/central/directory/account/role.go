@@ -103,6 +103,11 @@ const (
 	EditBoxes       Action = "box.edit"            // 登记、移动评价器
 	CommandBoxes    Action = "box.command"         // 评价器命令、告警确认、开放时间
 	SeeFindings     Action = "finding.read"        // 数据异常
+	SeeIntegrity    Action = "integrity.read"      // 疑点
+	WorkIntegrity   Action = "integrity.work"      // 疑点的知悉、交办和办结
+	SeePublished    Action = "publication.read"    // 发布稿
+	EditPublished   Action = "publication.edit"    // 起草和修改发布稿
+	Publish         Action = "publication.approve" // 审批和发布，不得审批自己参与起草的
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
 	SeeAudit        Action = "audit.read"          // 操作审计
@@ -164,6 +169,11 @@ func Rules() []Rule {
 		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{CommandBoxes, "评价器命令、告警确认、开放时间", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
+		{SeeIntegrity, "疑点（评价是否真实自愿）", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{WorkIntegrity, "疑点的知悉、交办和办结", offices(InArea, nil), false},
+		{SeePublished, "发布稿", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{EditPublished, "起草和修改发布稿", offices(InArea, nil), false},
+		{Publish, "审批和发布（不得审批自己参与起草的）", offices(InArea, nil), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
 		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},

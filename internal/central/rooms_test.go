@@ -25,6 +25,7 @@ func owners() map[string]string {
 		"enrol":    {"enrol_request", "enrol_certificate"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
 		"report":   {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
+		"upward":   {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
@@ -85,7 +86,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "upward", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

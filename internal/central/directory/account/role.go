@@ -103,6 +103,8 @@ const (
 	EditBoxes       Action = "box.edit"            // 登记、移动评价器
 	CommandBoxes    Action = "box.command"         // 评价器命令、告警确认、开放时间
 	SeeFindings     Action = "finding.read"        // 数据异常
+	SeeUpward       Action = "upward.read"         // 上报：各条记录、回执、被退回的
+	SendUpward      Action = "upward.send"         // 重新上报被退回的
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
 	SeeAudit        Action = "audit.read"          // 操作审计
@@ -164,6 +166,8 @@ func Rules() []Rule {
 		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{CommandBoxes, "评价器命令、告警确认、开放时间", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
+		{SeeUpward, "上报的记录、回执和被退回的", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{SendUpward, "重新上报被退回的", offices(InArea, nil), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
 		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},

@@ -230,7 +230,7 @@ func words() []word {
 		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
 		{"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"},
 		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
-		{"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"},
+		{"enrol.revoke", "吊销评价器证书"}, {"deadline.stop", "停发短信"}, {"upward.again", "重新上报"},
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

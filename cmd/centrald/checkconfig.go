@@ -97,6 +97,7 @@ func (c config) checkFiles() (errs []error) {
 		{"broker.cert_file", c.Broker.CertFile, c.Broker.KeyFile}, {"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
 		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile}, {"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile}, {"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
+		{"upward.cert_file", c.Upward.CertFile, c.Upward.KeyFile},
 	} {
 		if pair.cert != "" {
 			_, err := (&renewed{certFile: pair.cert, keyFile: pair.key, now: time.Now}).certificate(nil)
@@ -125,6 +126,9 @@ func (c config) checkFiles() (errs []error) {
 			_, err = webhook.ParseSecret(string(text))
 		}
 		note(h.field, h.path, err)
+	}
+	if field, path, err := c.Upward.checkFiles(c.State); err != nil {
+		note(field, path, err)
 	}
 	for _, f := range []struct{ field, path string }{{"deadline.sms.file", c.Deadline.SMS.File}, {"addresses_file", c.Addresses}} {
 		if f.path != "" {

@@ -34,6 +34,7 @@ type config struct {
 	Deadline  deadlineConfig `toml:"deadline"`
 	Orders    ordersConfig   `toml:"orders"`
 	Alerts    alertsConfig   `toml:"alerts"`
+	Upward    upwardConfig   `toml:"upward"`
 }
 
 type brokerConfig struct {
@@ -225,6 +226,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
 		bad("orders.webhook_url", "%v", err)
 	}
+	c.Upward.check(bad)
 	if _, err := workingDays(c.Deadline.Calendars); err != nil {
 		bad("deadline.calendars", "%v", err)
 	}

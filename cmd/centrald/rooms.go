@@ -28,6 +28,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/upward"
 	"haochaping/internal/cli"
 )
 
@@ -44,6 +45,7 @@ type rooms struct {
 	intake    *intake.Room
 	orders    *rectify.Orders
 	reports   *report.Reports
+	upward    *upward.Room // nil: nothing goes upward
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -200,6 +202,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	}
 	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory,
 		Holder: x.holder, Now: c.env.now, Logger: log})
+	if err != nil {
+		return err
+	}
+	x.upward, err = c.openUpward(ctx, x, d, log)
 	return err
 }
 

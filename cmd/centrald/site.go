@@ -25,6 +25,7 @@ import (
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/central/web/seal"
+	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -58,6 +59,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
+		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),

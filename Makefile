@@ -55,6 +55,10 @@ simulate: ## Play the histories that make test plays in a short form, in their l
 	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear
 
+.PHONY: province
+province: ## Play a working day of a province in LASTS (default 20m): BOXES (default 50000) of which ONLINE (default 10000) speak MQTT, VISITS (default 30) each; then compare all with a recount.
+	PROVINCE=1 $(if $(filter command line environment,$(origin BOXES)),BOXES=$(BOXES)) CGO_ENABLED=0 $(GO) test -count=1 -timeout 120m -run TestTheDayOfAProvince -v ./internal/proof/provinceday
+
 .PHONY: hall
 hall: ## Set up a simulated hall of BOXES (default 50, at most 60) new boxes through the real page by a browser, their keys learnt, and print how long it took.
 	HALL=$(BOXES) CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run TestAHallIsSetUp -v ./cmd/ratingd

@@ -22,7 +22,7 @@ import (
 )
 
 // printKey prints the centre's public key.
-func (c *command) printKey(args []string) error {
+func (c *command) printKey(ctx context.Context, args []string) error {
 	flags := c.flags("centrald key")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	ofSeal := flags.Bool("seal", false, "the key that signs the journal's heads, which witnesses must know")
@@ -36,7 +36,7 @@ func (c *command) printKey(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := cfg.keyKept(); err != nil {
+	if err := cfg.keyKept(ctx); err != nil {
 		return err
 	}
 	name := keyFile

@@ -123,6 +123,8 @@ type Enrol struct {
 	// Revision orders the files that are the same for all boxes: a box takes none that is older than its copy.
 	Revision int64  `toml:"revision"`
 	Board    string `toml:"board"` // a file with the board's serial number; empty for none
+	// Ticket is a file by which a new box may be let in, besides that beside File; empty for none.
+	Ticket string `toml:"ticket"`
 }
 
 // Uplink says where the centre is and how it is recognised.

@@ -36,11 +36,16 @@ func sealedText(p Purpose, body []byte) []byte {
 
 // Seal returns the payload that carries body under the centre's signature. Body is *Ack, *Command or *Config.
 func Seal(key ed25519.PrivateKey, p Purpose, body any) ([]byte, error) {
+	return SealWith(func(text []byte) []byte { return ed25519.Sign(key, text) }, p, body)
+}
+
+// SealWith is Seal for who signs by other means: sign returns the Ed25519 signature of a text.
+func SealWith(sign func(text []byte) []byte, p Purpose, body any) ([]byte, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", p, err)
 	}
-	out, err := json.Marshal(sealed{V: Version, Body: raw, Sig: ed25519.Sign(key, sealedText(p, raw))})
+	out, err := json.Marshal(sealed{V: Version, Body: raw, Sig: sign(sealedText(p, raw))})
 	if err != nil {
 		return nil, fmt.Errorf("seal %s: %w", p, err)
 	}

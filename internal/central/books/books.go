@@ -18,6 +18,7 @@ var ErrStale = errors.New("the books were made by another version of this progra
 // Journal is what the books need of the journal.
 type Journal interface {
 	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error) // Read, perhaps from memory
 	Batches(ctx context.Context, d rating.DeviceID, e rating.Epoch, first, last uint64) ([]journal.Entry, error)
 	Head(ctx context.Context) (int64, error)
 	Text(ctx context.Context, pos int64, part int) (string, error)

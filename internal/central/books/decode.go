@@ -73,7 +73,7 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 			if reason == "" && e.WasReplaced(e.First+uint64(i)) {
 				reason = journal.Replaced
 			}
-			d.records[i] = newRecord(r, reason, e.Parts[i])
+			d.records[i] = newRecord(r, reason, e.Hash(i))
 		}
 	case journal.Phone:
 		d.answers, d.failed = make([]journal.PhoneAnswer, len(e.Parts)), make([]string, len(e.Parts))
@@ -116,8 +116,8 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 	return d, nil
 }
 
-func newRecord(r rating.Record, reason string, raw []byte) record {
-	out := record{Record: r, hash: rating.HashOf(raw), reason: reason}
+func newRecord(r rating.Record, reason string, hash rating.Hash) record {
+	out := record{Record: r, hash: hash, reason: reason}
 	if reason != "" {
 		return out
 	}
@@ -134,7 +134,7 @@ func newRecord(r rating.Record, reason string, raw []byte) record {
 			in.Epoch, in.First = head.Epoch, head.Seq
 		}
 		ir, reason := in.Record(0)
-		inner := newRecord(ir, reason, r.Salvaged.Record)
+		inner := newRecord(ir, reason, rating.HashOf(r.Salvaged.Record))
 		inner.Epoch, inner.Seq = in.Epoch, in.First
 		out.inner = &inner
 	}

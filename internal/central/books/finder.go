@@ -70,8 +70,8 @@ func (f *finder) apart(oldest int64, after Cursor) {
 	f.streams = nil
 	look := max(1, min(f.bounds.first, f.bounds.looked/4/max(1, len(stays)+len(f.posts))))
 	add := func(post, oldest int64, after Cursor) {
-		f.streams = append(f.streams, &stream{index: "post", where: func(x *statementText) { x.add("post = ", x.arg(post)) }, oldest: oldest,
-			at: after, look: look})
+		f.streams = append(f.streams, &stream{index: "post", post: post, where: func(x *statementText) { x.add("post = ", x.arg(post)) },
+			oldest: oldest, at: after, look: look})
 	}
 	for _, p := range f.posts {
 		add(p, oldest, after)
@@ -157,6 +157,7 @@ type finder struct {
 type stream struct {
 	index  string               // that is read, by the end of its name; empty: the primary key
 	where  func(*statementText) // what it is read by
+	post   int64                // where that is a window or an area
 	oldest int64                // moment
 	at     Cursor               // everything before it in the list is read
 	look   int
@@ -236,6 +237,9 @@ func (f *finder) take(n int) (hits []Cursor, next *Cursor, err error) {
 // pull reads on in a stream: the index is read until enough is found, or for so many rows.
 func (f *finder) pull(s *stream, n int) error {
 	n = max(4, 2*n/len(f.streams)+1)
+	if !s.begun && f.t.engine == db.Postgres && len(f.streams) > 1 {
+		return f.pullTogether(f.streams, n)
+	}
 	s.begun = true // each is read at least once, so that each page gets further
 	var x statementText
 	x.add("SELECT moment, id FROM (")
@@ -268,12 +272,17 @@ func (f *finder) passed(s *stream) error {
 	if err != nil {
 		return err
 	}
+	f.lookedThrough(s, last)
+	return nil
+}
+
+// lookedThrough moves a stream to the last that was looked at; none: it has ended.
+func (f *finder) lookedThrough(s *stream, last []Cursor) {
 	if s.ended = len(last) == 0; !s.ended {
 		s.at = last[0]
 		f.looked += s.look
 	}
 	s.look = min(2*s.look, f.bounds.most)
-	return nil
 }
 
 // inner writes the part of a statement that reads the index.

@@ -187,8 +187,12 @@ func (p *projector) catchUp(ctx context.Context, last int64, goOn func() (bool, 
 
 // readAhead reads rows after a position and hands them on decoded, a chunk at a time.
 func (p *projector) readAhead(ctx context.Context, pos, last int64, out chan<- []decoded) error {
+	next := p.b.cfg.Journal.Read
+	if p.live {
+		next = p.b.cfg.Journal.Follow
+	}
 	for pos < last {
-		entries, err := p.b.cfg.Journal.Read(ctx, pos, int(min(maxRead, last-pos)))
+		entries, err := next(ctx, pos, int(min(maxRead, last-pos)))
 		if err != nil || len(entries) == 0 {
 			return err
 		}

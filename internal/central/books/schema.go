@@ -144,7 +144,7 @@ CREATE TABLE {evaluation} (
   post {int} NOT NULL,                  -- hash of where it was given, 0: not known; an area below zero: no box, a case in that area
   staff {int} NOT NULL,                 -- hash of who served, 0: not known
   tasks {int} NOT NULL                  -- bits of the matters that were handled
-);
+) {listed};
 CREATE INDEX {evaluation}_visit ON {evaluation} (visit) WHERE standing <> 6; -- but for those that are crowded
 CREATE INDEX {evaluation}_contested ON {evaluation} (log, boot) WHERE contested = 1;
 CREATE INDEX {evaluation}_moment ON {evaluation} (moment, id, post, staff, level, channel, standing, subject, tasks, texts);
@@ -227,9 +227,11 @@ type tables struct {
 }
 
 func newTables(engine db.Engine, generation int64) tables {
-	words := []string{"{key}", "INTEGER PRIMARY KEY", "{int}", "INTEGER", "{blob}", "BLOB", "{clustered}", "WITHOUT ROWID"}
+	words := []string{"{key}", "INTEGER PRIMARY KEY", "{int}", "INTEGER", "{blob}", "BLOB", "{clustered}", "WITHOUT ROWID", "{listed}", ""}
 	if engine == db.Postgres {
-		words = []string{"{key}", "BIGINT PRIMARY KEY", "{int}", "BIGINT", "{blob}", "BYTEA", "{clustered}", ""}
+		words = []string{"{key}", "BIGINT PRIMARY KEY", "{int}", "BIGINT", "{blob}", "BYTEA", "{clustered}", "",
+			// Lists read indexes alone where the server knows which pages everybody sees, and of the latest it would know last.
+			"{listed}", "WITH (autovacuum_vacuum_insert_threshold = 50000, autovacuum_vacuum_insert_scale_factor = 0)"}
 	}
 	for _, n := range tableNames() {
 		words = append(words, "{"+n+"}", fmt.Sprintf("b%d_%s", generation, n))

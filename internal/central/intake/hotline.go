@@ -103,11 +103,17 @@ func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome
 	source := "sms:" + who.Name
 	letter, rest := cutLetter(m.Text)
 	said := ParseReply(rest)
-	if stop := ParseReply(m.Text); stop.Stop {
-		return OutcomeStopped, h.Requests.Stop(ctx, source, m.ID, m.Number)
+	if whole := ParseReply(m.Text); whole.Stop { // the T of "4 T" names no request
+		letter, said = "", whole
+	}
+	if said.Stop {
+		err := h.Requests.Stop(ctx, source, m.ID, m.Number)
+		if err != nil || said.Level == 0 {
+			return OutcomeStopped, err
+		}
 	}
 	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter,
-		Unclear: said.Ask || said.Stop, Area: who.Area}
+		Unclear: said.Level == 0, Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
 	if err != nil {
 		return "", err

@@ -64,7 +64,8 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 	}
 	d := &draft{entry: e, body: body}
 	if e.Kind == Batch && e.Pos == 0 {
-		d.entry.Quarantined, d.prev = e.quarantined()
+		d.entry.judged = e.judge()
+		d.entry.Quarantined, d.prev = d.entry.quarantined()
 	} else if e.Kind == Batch {
 		d.prev = e.prev() // it was judged when it was entered
 	}
@@ -79,10 +80,19 @@ func (j *Journal) prepare(e Entry) (*draft, error) {
 	return d, nil
 }
 
+// judge reads a batch's records.
+func (e Entry) judge() []judged {
+	all := make([]judged, len(e.Parts))
+	for i := range e.Parts {
+		all[i].record, all[i].reason = e.Record(i)
+	}
+	return all
+}
+
 // quarantined returns which of a batch's records cannot be accepted, and why, and which one the first names as the one before it.
 func (e Entry) quarantined() (bad []wire.Quarantined, prev rating.Hash) {
-	for i := range e.Parts {
-		r, reason := e.Record(i)
+	for i, j := range e.judged {
+		r, reason := j.record, j.reason
 		if reason == "" && e.Until != nil && !e.Until.takes(e.Epoch, e.First+uint64(i), func() rating.Hash { return rating.HashOf(e.Parts[i]) }) {
 			reason = Replaced
 		}
@@ -133,6 +143,9 @@ func shorten(s string) string {
 
 // Record reads a batch's record and returns why it cannot be accepted, if so.
 func (e Entry) Record(i int) (rating.Record, string) {
+	if i < len(e.judged) {
+		return e.judged[i].record, e.judged[i].reason
+	}
 	r, err := rating.DecodeRecord(e.Parts[i])
 	switch {
 	case err != nil:

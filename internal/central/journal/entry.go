@@ -54,6 +54,8 @@ type Entry struct {
 	Parts [][]byte `json:"-"`
 	// Hashes are those of the parts, if whoever appends has them; nil: they are made.
 	Hashes []rating.Hash `json:"-"`
+
+	judged []judged // a batch's records, if they were read already
 }
 
 // Last returns the seq of a batch's last record.
@@ -120,10 +122,18 @@ func (e Entry) Header() Header {
 		return h
 	}
 	h.Hashes = make([]rating.Hash, len(e.Parts))
-	for i, p := range e.Parts {
-		h.Hashes[i] = rating.HashOf(p)
+	for i := range e.Parts {
+		h.Hashes[i] = e.Hash(i)
 	}
 	return h
+}
+
+// Hash returns the hash of a part.
+func (e Entry) Hash(i int) rating.Hash {
+	if i < len(e.Hashes) {
+		return e.Hashes[i]
+	}
+	return rating.HashOf(e.Parts[i])
 }
 
 // Text returns the bytes that the leaf hashes. Each field ends with a line break, which none can hold but a name or a source, and those are

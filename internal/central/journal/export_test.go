@@ -25,3 +25,10 @@ func (j *Journal) LookUp(ctx context.Context, log int64, numbers []uint64) (crow
 	})
 	return crowded, err
 }
+
+// Recent returns how many rows are kept for who follows, and the bytes of their parts.
+func (j *Journal) Recent() (rows, bytes int) {
+	j.recent.mu.Lock()
+	defer j.recent.mu.Unlock()
+	return len(j.recent.rows), j.recent.bytes
+}

@@ -53,6 +53,7 @@ type Journal struct {
 	since atomic.Pointer[time.Time] // when the writer began what it is at; nil: it waits
 
 	growth Growth
+	recent recent
 }
 
 // Open brings the journal's tables up to date. Run must run for Append to return.

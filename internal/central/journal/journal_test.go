@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
@@ -124,7 +125,7 @@ func TestABatchIsEnteredOnceAndReadAsItCame(t *testing.T) {
 			t.Fatal(err)
 		}
 		one.Pos, two.Pos = 1, 2
-		if diff := cmp.Diff([]journal.Entry{one, two}, got); diff != "" {
+		if diff := cmp.Diff([]journal.Entry{one, two}, got, cmpopts.IgnoreUnexported(journal.Entry{})); diff != "" {
 			t.Fatalf("what was read (-want +got):\n%s", diff)
 		}
 		again, err := j.Batches(t.Context(), b.id, b.epoch, 3, 4)

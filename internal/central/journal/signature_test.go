@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha512"
 	"encoding/hex"
@@ -164,4 +165,29 @@ func TestASignatureThatReadersDisputeIsNoDamage(t *testing.T) {
 	if err := p.Header.CheckSignature(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSignIsThatOfTheStandard signs as crypto/ed25519 does, to the bit.
+func TestSignIsThatOfTheStandard(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		key := ed25519.NewKeyFromSeed(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "seed"))
+		text := rapid.SliceOf(rapid.Byte()).Draw(t, "text")
+		if got, want := journal.Sign(key, text), ed25519.Sign(key, text); !bytes.Equal(got, want) {
+			t.Fatalf("%x, want %x", got, want)
+		}
+	})
+}
+
+func BenchmarkSign(b *testing.B) {
+	key, text := newBox("lz-1").key, make([]byte, 300)
+	b.Run("journal", func(b *testing.B) {
+		for b.Loop() {
+			journal.Sign(key, text)
+		}
+	})
+	b.Run("crypto/ed25519", func(b *testing.B) {
+		for b.Loop() {
+			ed25519.Sign(key, text)
+		}
+	})
 }

@@ -101,6 +101,7 @@ func (j *Journal) commitTogether(ctx context.Context, group []*draft) error {
 	for k, l := range g.changed {
 		j.logs.rows[k] = l
 	}
+	j.recent.add(group)
 	j.growth.Tell(g.size)
 	return nil
 }

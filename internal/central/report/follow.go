@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
@@ -52,14 +53,19 @@ func (r *Reports) keep(ctx context.Context) error {
 }
 
 // Once looks at all that has changed, if this instance has the lease.
-func (r *Reports) Once(ctx context.Context) error {
+func (r *Reports) Once(ctx context.Context) error { return r.steps(ctx, func(time.Duration) {}) }
+
+// steps is Once with a rest after each step, which is told how long that took.
+func (r *Reports) steps(ctx context.Context, rest func(took time.Duration)) error {
 	err := r.keep(ctx)
 	for err == nil {
 		var more bool
+		began := r.cfg.Now()
 		if more, err = r.further(ctx); err == nil && !more {
 			return nil
 		}
 		if err == nil {
+			rest(r.cfg.Now().Sub(began))
 			err = r.keep(ctx)
 		}
 	}
@@ -109,7 +115,7 @@ func (r *Reports) rows(ctx context.Context, st state, mark books.Mark) (bool, er
 	if st.pos >= mark.Pos {
 		return false, nil
 	}
-	entries, err := r.cfg.Journal.Read(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
+	entries, err := r.cfg.Journal.Follow(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
 	if err != nil {
 		return false, err
 	}

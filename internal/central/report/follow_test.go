@@ -21,9 +21,9 @@ type endless struct {
 	more func()
 }
 
-func (j *endless) Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error) {
+func (j *endless) Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error) {
 	j.more()
-	return j.Journal.Read(ctx, after, rows)
+	return j.Journal.Follow(ctx, after, rows)
 }
 
 // TestRowsWithoutEndHoldUpNothingElse has rows come faster than they are looked at: orders are counted and a walk becomes whole meanwhile.

@@ -24,6 +24,10 @@ const (
 	leaseName = "report"
 	leaseTime = time.Minute
 	every     = 5 * time.Second
+	// While evaluations come it rests between two steps restFactor times as long as the last one took, and no longer than maxRest: figures
+	// may wait for who acknowledges.
+	restFactor = 9
+	maxRest    = 5 * time.Second
 )
 
 // errElsewhere says that another instance has taken over.
@@ -32,6 +36,7 @@ var errElsewhere = errors.New("another instance makes the aggregates")
 // Journal is what is needed of the journal.
 type Journal interface {
 	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error) // Read, perhaps from memory
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
 	Unlease(ctx context.Context, name, holder string) error
 }
@@ -77,7 +82,13 @@ func (r *Reports) Run(ctx context.Context) error {
 	defer stop()
 	said, looked := "", false
 	for ctx.Err() == nil {
-		err := r.Once(ctx)
+		err := r.steps(ctx, func(took time.Duration) {
+			select {
+			case <-changed: // evaluations come; a step follows, and sees them
+				pause(ctx, min(restFactor*took, maxRest))
+			default:
+			}
+		})
 		if err == nil && !looked {
 			err = r.redue(ctx)
 			looked = err == nil

@@ -12,7 +12,6 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/directory/account"
-	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 )
 
@@ -54,12 +53,8 @@ func (p *pages) export(c *web.Call) error {
 			Words: fmt.Sprintf("符合条件的评价超过 %d 份，一次导不完。请缩小日期或其他条件，分几次导出。More than %d evaluations match; export them in parts.", mostExported,
 				mostExported)}
 	}
-	grants := account.Grants(c.Person, account.TakeEvaluations)
-	if len(grants) == 0 {
-		return web.ErrNotFound
-	}
 	kind := strings.TrimPrefix(path.Ext(c.R.URL.Path), ".")
-	if err := c.Act(journal.Act{Do: "evaluation.export", Object: kind + " " + f.Query(), Domain: grants[0].Area}, nil); err != nil {
+	if err := c.Taken(account.TakeEvaluations, "evaluation.export", kind+" "+f.Query()); err != nil {
 		return err
 	}
 	switch kind {

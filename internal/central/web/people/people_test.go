@@ -164,3 +164,25 @@ func TestAudit(t *testing.T) {
 		t.Errorf("a harmless cell becomes %q", got)
 	}
 }
+
+// An export has all that there is, however much that is; a page that has not found anything so far says that it has not looked at all.
+func TestAnAuditIsTakenWhole(t *testing.T) {
+	w := webtest.New(t)
+	s := w.Site(people.Section(people.Config{Accounts: w.Accounts, Journal: w.Journal, Look: 10}))
+	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, "620000000000", "620000000000")))
+	for i := range 33 {
+		a := journal.Act{Do: "look evaluation.text", Object: "evaluation " + strconv.Itoa(i), Domain: "620100000000"}
+		if i < 3 {
+			a.Do = "old.one"
+		}
+		if _, err := w.Journal.Do(t.Context(), webtest.Operator, "", a, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	webtest.Want(t, get(s, auditor, "/audit?do=old."), 200, "最近 10 条记录中没有", "before=", "!没有符合条件的记录。")
+	file := get(s, auditor, "/audit.csv?do=old.")
+	for i := range 3 {
+		webtest.Want(t, file, 200, ",evaluation "+strconv.Itoa(i)+",")
+	}
+	webtest.Want(t, file, 200, "!evaluation 3,")
+}

@@ -35,6 +35,7 @@ type config struct {
 	Deadline  deadlineConfig `toml:"deadline"`
 	Orders    ordersConfig   `toml:"orders"`
 	Alerts    alertsConfig   `toml:"alerts"`
+	Upward    upwardConfig   `toml:"upward"`
 }
 
 type brokerConfig struct {
@@ -276,6 +277,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
 		bad("orders.webhook_url", "%v", err)
 	}
+	c.Upward.check(bad)
 	for key, text := range map[string]struct {
 		says string
 		may  []string
@@ -311,5 +313,6 @@ func (c *config) pairs() []pair {
 		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile},
 		{"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
+		{"upward.cert_file", c.Upward.CertFile, c.Upward.KeyFile},
 	}
 }

@@ -109,6 +109,8 @@ const (
 	SeePublished    Action = "publication.read"    // 发布稿
 	EditPublished   Action = "publication.edit"    // 起草和修改发布稿
 	Publish         Action = "publication.approve" // 审批和发布，不得审批自己参与起草的
+	SeeUpward       Action = "upward.read"         // 上报：各条记录、回执、被退回的
+	SendUpward      Action = "upward.send"         // 重新上报被退回的
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
 	SeeAudit        Action = "audit.read"          // 操作审计
@@ -176,6 +178,8 @@ func Rules() []Rule {
 		{SeePublished, "发布稿", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditPublished, "起草和修改发布稿", offices(InArea, nil), false},
 		{Publish, "审批和发布（不得审批自己参与起草的）", offices(InArea, nil), false},
+		{SeeUpward, "上报的记录、回执和被退回的", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{SendUpward, "重新上报被退回的", offices(InArea, nil), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
 		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},

@@ -295,7 +295,7 @@ func anyModel(t *rapid.T) keypadModel {
 			}
 			return b
 		}
-		m.every = rapid.OneOf(rapid.Custom(span(700*ms, 4800*ms)), rapid.Custom(span(5*time.Second, 15*time.Second))).Draw(t, "every")
+		m.every = rapid.Custom(span(700*ms, 4800*ms)).Draw(t, "every")
 	}
 	return m
 }

@@ -18,6 +18,7 @@ import (
 	"periph.io/x/conn/v3/gpio/gpiotest"
 
 	"haochaping/device"
+	"haochaping/internal/proof/testkit"
 )
 
 // pinsEnv tells this test program to be ratingd on a machine whose GPIO lines are driven from standard input, one
@@ -34,14 +35,12 @@ const (
 // unitsEnv names the folders in which it looks for its unit.
 const unitsEnv = "RATINGD_TEST_UNITS"
 
+// programs are centrald and ratingctl.
+var programs testkit.Programs
+
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
-		code := m.Run()
-		if err := programs.remove(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
+		os.Exit(programs.Main(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

@@ -354,3 +354,24 @@ func TestPause(t *testing.T) {
 	b.wantState(Idle)
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Cancelled})
 }
+
+// How long a question waits is said by the visit, else by the centre for the window, else by the box's own file.
+func TestHowLongAQuestionWaits(t *testing.T) {
+	b := newBench(t)
+	wait := func(want time.Duration) {
+		t.Helper()
+		if due, ok := b.m.Deadline(); !ok || due.Sub(b.now) != want {
+			t.Errorf("the question waits %s, want %s", due.Sub(b.now), want)
+		}
+	}
+	b.open(7, staff)
+	wait(time.Minute)
+	w := *b.m.window
+	w.Generation, w.WaitSec = w.Generation+1, 45
+	b.do(Configured{At: b.now, Window: w})
+	b.open(8, staff)
+	wait(45 * time.Second)
+	if b.m.View().Visit.Window.WaitSec != 0 {
+		t.Error("a visit records how its window asks")
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding"
 	"errors"
@@ -105,6 +106,9 @@ type ordersConfig struct {
 	OfficeDays  int    `toml:"office_days"`
 	URL         string `toml:"webhook_url"` // empty: nowhere
 	SecretFile  string `toml:"webhook_secret_file"`
+	Ask         string `toml:"follow_up_text"`
+	Extended    string `toml:"extension_text"`
+	Missed      string `toml:"missed_text"`
 }
 
 type smsConfig struct {
@@ -271,6 +275,22 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	}
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
 		bad("orders.webhook_url", "%v", err)
+	}
+	for key, text := range map[string]struct {
+		says string
+		may  []string
+	}{"orders.follow_up_text": {c.Orders.Ask, []string{"{letter}", "{link}"}},
+		"orders.extension_text": {c.Orders.Extended, []string{"{day}", "{link}"}}, "orders.missed_text": {c.Orders.Missed, nil}} {
+		rest := text.says
+		for _, place := range text.may {
+			rest = strings.ReplaceAll(rest, place, "")
+		}
+		switch {
+		case strings.ContainsAny(rest, "{}"):
+			bad(key, "what is filled in here is %s: a message names neither a person nor a matter", cmp.Or(strings.Join(text.may, " and "), "nothing"))
+		case strings.Contains(text.says, "{link}") && c.Rate.Base == "":
+			bad(key, "{link} needs rate.base, the address at which citizens find the rating page")
+		}
 	}
 	for key, days := range map[string]int{"orders.contact_days": c.Orders.ContactDays, "orders.office_days": c.Orders.OfficeDays} {
 		if days < 1 || days > rectify.Days {

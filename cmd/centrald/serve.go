@@ -66,7 +66,9 @@ type parts struct {
 	watched        watched
 	brokers, doors []stages.Stage
 	boxes          *fleet.Watch
+	stager         *fleet.Stager
 	alerts, orders func(context.Context) error
+	texts          func(context.Context) error // orders' messages
 	rate, admin    site
 	addresses      bound
 }
@@ -94,10 +96,16 @@ func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err er
 	if p.boxes, err = c.watch(x, p.in, log); err != nil {
 		return p, err
 	}
+	if p.stager, err = c.stager(x, in, log); err != nil {
+		return p, err
+	}
 	if p.alerts, err = c.alertHook(x, log); err != nil {
 		return p, err
 	}
 	if p.orders, err = c.orderHook(x, log); err != nil {
+		return p, err
+	}
+	if p.texts, err = c.orderTexts(x, log); err != nil {
 		return p, err
 	}
 	if err := p.listen(c, cfg, counted, log); err != nil {
@@ -140,7 +148,8 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 	all = append(all, stages.Stage{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
 		stages.Stage{Name: "rating page", Run: p.rate.run}, stages.Stage{Name: "centre's page", Run: p.admin.run},
 		stages.Stage{Name: "ingest", Run: p.in.Run}, stages.Stage{Name: "boxes", Run: p.boxes.Run},
-		stages.Stage{Name: "alerts", Run: p.alerts}, stages.Stage{Name: "orders' webhook", Run: p.orders},
+		stages.Stage{Name: "staged changes", Run: p.stager.Run}, stages.Stage{Name: "alerts", Run: p.alerts},
+		stages.Stage{Name: "orders' webhook", Run: p.orders}, stages.Stage{Name: "orders' messages", Run: p.texts},
 		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
 	all = append(all, p.brokers...)
 	all = append(all, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run},
@@ -209,7 +218,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain, Phoned: x.phoned(log),
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Phoned: x.phoned(log),
 		Base: cfg.Rate.Base, FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {

@@ -171,6 +171,10 @@ func (s *stagehand) start(ctx context.Context) error {
 	if err := s.openAccounts(ctx); err != nil {
 		return err
 	}
+	s.say("登记两件投诉，其中一件是线索", "entering two complaints, one of them a clue")
+	if err := s.complain(ctx); err != nil {
+		return err
+	}
 	for _, b := range demoBoxes() {
 		s.say("登记并启动评价器 "+b.device, "enrolling and starting box "+b.device)
 		if err := s.startBox(ctx, &b); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,6 +46,12 @@ func TestMain(m *testing.M) {
 	defer stop()
 	env := machine(os.Stdout, os.Stderr)
 	env.openGPIO = func(refs []string) ([]device.GPIOLine, io.Closer, error) { return openPins(refs, os.Stdin) }
+	env.lackingGPIO = func(refs []string) error {
+		if i := slices.IndexFunc(refs, func(ref string) bool { return !strings.HasPrefix(ref, "GPIO") }); i >= 0 {
+			return fmt.Errorf("there is no GPIO line named %q", refs[i])
+		}
+		return nil
+	}
 	env.unitFolders = filepath.SplitList(os.Getenv(unitsEnv))
 	if dir := os.Getenv(equipmentEnv); dir != "" {
 		equip(&env, dir)

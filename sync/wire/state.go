@@ -45,6 +45,8 @@ type Health struct {
 	Stuck *Stuck `json:"stuck,omitempty"`
 	// Log says how far the box's log goes, so that what it still holds can be judged when the box is gone.
 	Log *LogHead `json:"log,omitempty"`
+	// Generation is that of the configuration by which the box goes; 0: it has none, or is of an older version, which does not say.
+	Generation uint32 `json:"generation,omitempty"`
 }
 
 // LogHead is how far a box's log goes, signed by the box.

@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but Base, FrameAncestors and Complain is mandatory.
+// Config holds what a Page needs. Every field but Base, FrameAncestors, Complain, Phoned and Orders is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -72,6 +72,7 @@ type Config struct {
 	Complain func(context.Context, Complaint) error
 	// Phoned is told which request brought a rating that was entered, by its visit and row of the journal; nil: nobody is.
 	Phoned func(r *http.Request, d rating.DeviceID, v rating.VisitID, pos int64)
+	Orders Orders // nil: nobody is told of work on ratings
 	Logger *slog.Logger
 	Now    func() time.Time // the centre's clock
 	Random io.Reader        // usually crypto/rand.Reader
@@ -114,6 +115,10 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
 		p.mux.HandleFunc("POST "+root+"{token}", p.submitCase)
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thankForCase)
+	}
+	for _, root := range []string{link.ToldPath, strings.ToLower(link.ToldPath)} {
+		p.mux.HandleFunc("GET "+root+"{token}", p.showTold)
+		p.mux.HandleFunc("POST "+root+"{token}", p.judge)
 	}
 	p.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { p.say(w, noLink) })
 	return p, nil

@@ -18,7 +18,7 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-//go:embed layout.html state.html home.html style.css
+//go:embed layout.html state.html home.html style.css frame.js
 var frame embed.FS
 
 // Config holds what a Site needs. Accounts, Journal, Logger and Now are mandatory.

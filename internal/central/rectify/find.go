@@ -106,8 +106,8 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 // Opened returns where the list of Find goes on after it.
 func (l Listed) Opened() Place { return Place{l.opened, l.Order, l.Part} }
 
-// readListed reads the parts of a list, and of these alone what their orders are about: a planner that has no statistics yet would else read
-// all orders. The first verb is a condition with its order and limit, the second the order.
+// readListed reads the parts of a list, and of these alone what their orders are about: a planner that has no statistics yet would else
+// read all orders. The first verb is a condition with its order and limit, the second the order.
 const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about
 	FROM (SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body FROM rectify_part p WHERE %[1]s ORDER BY %[2]s LIMIT %[3]d) p
 	JOIN rectify_order r ON r.id = p.order_id ORDER BY %[2]s`

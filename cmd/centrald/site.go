@@ -12,8 +12,10 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
+	"haochaping/internal/central/web/dossiers"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/figures"
 	"haochaping/internal/central/web/findings"
@@ -25,6 +27,7 @@ import (
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/central/web/seal"
+	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -58,7 +61,10 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
+		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
+		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
+			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers}}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),

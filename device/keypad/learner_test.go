@@ -81,6 +81,8 @@ func TestLearner(t *testing.T) {
 		"a tap in one burst": {"A@0 a@180 Aa@900 Bb@2000 B@3000 b@3200 Bb@4000", []Heard{Once, Once, Taken, Once, Once, Once, Taken}, "A B"},
 		"held": {"A@0 A@500 A@1000 A@1500 a@1700 B@3000 B@3500 B@4000 b@4200",
 			[]Heard{Once, Taken, Held, Held, LetGo, Once, Taken, Held, LetGo}, "A B"},
+		"held, without a pause, at once": {"AAAAAAAA@0 a@400 AAAAA@1500 a@2000 B@3000 BBBBBB@3500 b@4000",
+			[]Heard{Once, Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"held, without a pause": {"A@0 AAAAAAAA@500 a@700 B@2000 BBBBBB@2500 b@3000", []Heard{Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"each sent twice": {"A@0 A@80 a@300 a@380 A@1000 A@1080 a@1300 a@1380 B@2000 B@2080 b@2300 b@2380 B@3000",
 			[]Heard{Once, Held, Once, Held, Taken, Held, LetGo, Held, Once, Held, Once, Held, Taken}, "A B"},
@@ -122,6 +124,13 @@ func TestLearnerGivesUp(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "a wrong speed") {
 		t.Errorf("a key that never sends the same: %v", err)
+	}
+	l, err = NewLearner(2), nil
+	for i := 0; err == nil && i < 100; i++ { // as slowly as a person presses
+		_, err = l.Burst(fmt.Appendf(nil, "#%03d:5\r\n", i), time.Duration(i)*1200*ms)
+	}
+	if err == nil || !strings.Contains(err.Error(), "a frame that counts") {
+		t.Errorf("a key that counts its presses: %v", err)
 	}
 	l, err = NewLearner(2), nil
 	for i := 0; err == nil && i < 100; i++ {
@@ -189,6 +198,59 @@ func TestReleasesAreWritten(t *testing.T) {
 	o.Sent[2], o.Released[2] = o.Released[2], o.Sent[2]
 	if _, err := Learn("hall", line9600, o); err == nil || !strings.Contains(err.Error(), "was taken for") {
 		t.Errorf("a key that was taken for its release: %v", err)
+	}
+}
+
+// TestARareSignOfLifeIsNoRelease learns a keypad that says every seven seconds that it is there, which nobody hears before the first key
+// is asked for, and whose person presses on until all is known.
+func TestARareSignOfLifeIsNoRelease(t *testing.T) {
+	h := &hall{l: NewLearner(2), pause: 50 * ms, now: time.Second}
+	next := 700 * ms
+	h.beats = func(_, to time.Duration) (all []sending) {
+		for ; next <= to; next += 7 * time.Second {
+			all = append(all, sending{[]byte("OK\r\n"), next})
+		}
+		return all
+	}
+	for h.spend(5 * time.Second); !h.l.Settled(h.now); {
+		h.spend(200 * ms)
+	}
+	h.asked = true
+	for tries := 0; (h.l.Key() < 5 || h.unreleased()) && tries < 80; tries++ {
+		key := h.l.Key()
+		if key == 5 {
+			key, _ = h.l.Unreleased()
+		}
+		h.send([]byte{'5' - byte(key)})
+		h.spend(1200 * ms)
+	}
+	o, err := h.l.Observed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Learn("hall", line9600, o)
+	if err != nil || l.Releases || l.Beats != 1 || !strings.Contains(l.Text, "every = \"9s\"") {
+		t.Errorf("%v, releases %v, signs of life %d\n%s", err, l.Releases, l.Beats, l.Text)
+	}
+}
+
+// TestAKeyThatWasTakenForItsRelease has words of different lengths, of which one key was learnt by what it sends when it is let go.
+func TestAKeyThatWasTakenForItsRelease(t *testing.T) {
+	for name, text := range map[string]func(word, way string) string{
+		"before": func(word, way string) string { return way + word + "\r" },
+		"behind": func(word, way string) string { return word + way + "\r" },
+	} {
+		var o Observed
+		for i, word := range []string{"best", "good", "fair", "bad", "worst"} {
+			o.Sent[i], o.Released[i] = []byte(text(word, "K=")), []byte(text(word, "J="))
+		}
+		if l, err := Learn("hall", line9600, o); err != nil || !l.Releases {
+			t.Errorf("%s: %v", name, err)
+		}
+		o.Sent[3], o.Released[3] = o.Released[3], o.Sent[3]
+		if _, err := Learn("hall", line9600, o); err == nil || !strings.Contains(err.Error(), "was taken for") {
+			t.Errorf("%s, turned: %v", name, err)
+		}
 	}
 }
 

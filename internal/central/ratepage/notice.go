@@ -184,10 +184,11 @@ var (
 	storedOfCase = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已提交", TitleEn: "Thank you. Your rating is recorded.",
-		What:    "您的评价已经保存并计入。",
-		Means:   "承办工作人员看不到您选择了什么。一个办件只评价一次，不论通过哪个渠道。",
-		Do:      "可以关闭此页。刷新此页不会重复提交。",
-		English: "Your rating is stored and counts. Those who handled the case do not see what you chose. You may close this page.",
+		What:  "您的评价已经保存并计入。",
+		Means: "承办工作人员看不到您选择了什么。一个办件只评价一次，不论通过哪个渠道；如果您先前已在窗口按键评价，而那次按键因窗口断网还没有传到，以先按的为准。",
+		Do:    "可以关闭此页。刷新此页不会重复提交。",
+		English: "Your rating is stored and counts, unless you have pressed a key before at a window that was offline and is still to report " +
+			"it: that goes first. Those who handled the case do not see what you chose. You may close this page.",
 	}
 	keptWaiting = notice{
 		Status: http.StatusOK, Done: true,

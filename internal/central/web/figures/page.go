@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/report"
@@ -104,6 +105,9 @@ func (a *answer) shown(c *web.Call) shown {
 		Query: q.query(), Guarded: q.viewer.guarded, Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
 	if a.Counting {
 		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Books)
+	}
+	if q.viewer.guarded && q.viewer.person.Subtracts((q.Days.To + settles).Start()) {
+		v.Notice = strings.TrimSpace(v.Notice + " 您也是（或曾是）窗口人员：大厅的汇总与本人的相减会透露他人的评价，所以都不显示等级。")
 	}
 	see := c.Ever(account.SeeEvaluations) && !q.viewer.guarded
 	if see {

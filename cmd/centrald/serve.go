@@ -109,7 +109,8 @@ func (c *command) serve(ctx context.Context) (err error) {
 		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
 		{Name: "boxes", Run: boxes.Run}, {Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
 		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
+	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run},
+		stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},

@@ -101,8 +101,8 @@ func reasonWords(reasons rating.Catalogue) func(string) string {
 	}
 }
 
-// causeWords returns what aggregates call reasons in words, with the version of a catalogue that is not this one, and what of article 9 they
-// are about.
+// causeWords returns what aggregates call reasons in words, with the version of a catalogue that is not this one, and what of article 9
+// they are about.
 func causeWords(reasons rating.Catalogue) func(string) (string, rating.Aspect) {
 	return func(cause string) (string, rating.Aspect) {
 		code, version, _ := strings.Cut(cause, "/")

@@ -138,8 +138,9 @@ func (r reader) chosen(ctx context.Context, ids []int64) (map[int64][]Chosen, er
 	}
 	found, err := some(ctx, r, func(s db.Scanner) (x row, err error) {
 		return x, s.Scan(&x.id, &x.reasons, &x.of, &x.key.Code, &x.key.Catalogue)
-	}, "SELECT e.id, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0) FROM {evaluation} e JOIN {visit} v ON v.n = e.visit"+
-		reasonOfEvaluation, "e.id", ids)
+	},
+		"SELECT e.id, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0) FROM {evaluation} e JOIN {visit} v ON v.n = e.visit"+
+			reasonOfEvaluation, "e.id", ids)
 	if err != nil {
 		return nil, fmt.Errorf("read reasons: %w", err)
 	}

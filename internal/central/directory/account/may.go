@@ -50,8 +50,8 @@ func (p Person) Roles() []Role {
 // NeedsSecond reports whether the person has a role that needs a second factor.
 func (p Person) NeedsSecond() bool { return slices.ContainsFunc(p.Roles(), Role.NeedsSecond) }
 
-// Subtracts reports whether a person can see, or could, both the figures of a hall and their own, of a month that closed at a time: what the
-// two differ by would tell how colleagues were rated, and by whom.
+// Subtracts reports whether a person can see, or could, both the figures of a hall and their own, of a month that closed at a time: what
+// the two differ by would tell how colleagues were rated, and by whom.
 func (p Person) Subtracts(closed time.Time) bool {
 	could := func(r Role) bool {
 		return slices.ContainsFunc(p.Grants, func(g Grant) bool {

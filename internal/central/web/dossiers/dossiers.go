@@ -158,12 +158,12 @@ type row struct {
 }
 
 func (p *pages) row(c *web.Call, d door, k dossier.Kept) row {
-	r := row{Kept: k, Path: fmt.Sprintf("%s/of/%d", d.path, k.ID), State: k.State.Chinese(k.Kind), Since: web.Clock(k.Dossier.Since),
-		Opened: web.Clock(k.Dossier.Opened), Late: k.Dossier.Late(c.Now())}
-	if k.Dossier.Due > 0 {
-		r.Due = lastDay(k.Dossier.Due)
+	r := row{Kept: k, Path: fmt.Sprintf("%s/of/%d", d.path, k.ID), State: k.State.Chinese(k.Kind), Since: web.Clock(k.Since),
+		Opened: web.Clock(k.Opened), Late: k.Late(c.Now())}
+	if k.Due > 0 {
+		r.Due = lastDay(k.Due)
 	}
-	if k.Dossier.Owner != "" {
+	if k.Owner != "" {
 		r.Owner = p.owner(c, k.Dossier)
 	}
 	return r
@@ -284,7 +284,7 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 			}
 			late := 0
 			for _, x := range some {
-				if x.Dossier.Late(c.Now()) {
+				if x.Late(c.Now()) {
 					late++
 				}
 			}

@@ -51,7 +51,8 @@ func (d *drafts) Draft(ctx context.Context, by dossier.By, area string, days dir
 	if err != nil {
 		return 0, err
 	}
-	id, _, err := d.dossiers.Add(ctx, by, dossier.Dossier{Kind: dossier.Publication, Name: r.Key(), Title: r.Title(), Area: area, Found: found})
+	id, _, err := d.dossiers.Add(ctx, by, dossier.Dossier{Kind: dossier.Publication, Name: r.Key(), Title: r.Title(), Area: area,
+		Found: found})
 	return id, err
 }
 
@@ -102,7 +103,8 @@ func (w *world) sign(t *testing.T, n int, area, hall string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, dossier.Dossier{Kind: dossier.Sign, Name: fmt.Sprint("sign ", n),
+	id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, dossier.Dossier{Kind: dossier.Sign,
+		Name:  fmt.Sprint("sign ", n),
 		Title: "大厅 " + hall + "：按键快得来不及看", Area: area, Hall: hall, Units: []string{centre}, Found: found})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +145,8 @@ func TestSigns(t *testing.T) {
 	webtest.Want(t, w.get(page(here), session), 200, "20 / 40", "/evaluations/of/513", "常客熟悉键位")
 	webtest.Want(t, w.get("/", session), 200, "1 份疑点在办")
 	for _, g := range []account.Grant{webtest.Grant(account.Unit, centre, county), webtest.Grant(account.Hall, "SL-H2", county),
-		webtest.Grant(account.Technician, county, county), webtest.Grant(account.Staff, "SL-0016", county), webtest.Grant(account.Inspector, county, county)} {
+		webtest.Grant(account.Technician, county, county), webtest.Grant(account.Staff, "SL-0016", county), webtest.Grant(account.Inspector,
+			county, county)} {
 		s := w.SignIn(w.Add(g))
 		webtest.Want(t, w.get("/integrity", s), 404)
 		webtest.Want(t, w.get(page(here), s), 404)
@@ -210,7 +213,8 @@ func TestPublications(t *testing.T) {
 	g := webtest.Grant(account.City, city, city)
 	author, chief := w.SignIn(w.Add(g)), w.SignIn(w.Add(g))
 	begin := func(area, part string) *httptest.ResponseRecorder {
-		return webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", author, url.Values{"area": {area}, "year": {"2025"}, "part": {part}}))
+		return webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", author, url.Values{"area": {area}, "year": {"2025"},
+			"part": {part}}))
 	}
 	webtest.Want(t, begin("629901", "1-3"), 422, "请写 12 位区划代码")
 	webtest.Want(t, begin(province, "1-3"), 422, "您的范围内没有这个区划")
@@ -253,9 +257,11 @@ func TestInABrowser(t *testing.T) {
 	}
 	account := w.Add(webtest.Grant(account.Province, province, province))
 	session := w.SignIn(account)
-	r := webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", session, url.Values{"area": {city}, "year": {"2025"}, "part": {"1-3"}}))
+	r := webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", session, url.Values{"area": {city}, "year": {"2025"},
+		"part": {"1-3"}}))
 	server := webtest.Serve(t, w.site, session)
-	for name, path := range map[string]string{"signs": "/integrity", "sign": fmt.Sprintf("/integrity/of/%d", id), "signs-ended": "/integrity?state=ended",
+	for name, path := range map[string]string{"signs": "/integrity", "sign": fmt.Sprintf("/integrity/of/%d", id),
+		"signs-ended":  "/integrity?state=ended",
 		"publications": "/publications", "publication": r.Header().Get("Location")} {
 		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+path)); err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/central/broker"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/web/live"
@@ -39,7 +41,8 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 			return nil, err
 		}
 	}
-	return enrol.Open(ctx, x.journal, a, x.fleet, c.env.random, c.env.now)
+	return enrol.Open(ctx, enrol.Config{Journal: x.journal, Authority: a, Fleet: x.fleet, Directory: x.directory, Key: x.key,
+		Passwords: account.NewHasher(runtime.GOMAXPROCS(0)/2, account.OnceCost(), c.env.random), Random: c.env.random, Now: c.env.now})
 }
 
 // authorityTrouble says in place of a broken line to the built-in broker that its authority has ended, where that is why.
@@ -69,7 +72,7 @@ var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；�
 		"docs/enrolment.md")
 
 // imageConfig writes the file that lies on the boot partition of all boxes.
-func (c *command) imageConfig(_ context.Context, args []string) error {
+func (c *command) imageConfig(ctx context.Context, args []string) error {
 	flags := c.flags("centrald image-config")
 	out := flags.String("out", "", "the `file` to write; empty: standard output")
 	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the "+
@@ -93,7 +96,7 @@ func (c *command) imageConfig(_ context.Context, args []string) error {
 	if *mqtt == "" {
 		return cli.Usage("缺少 -broker：写评价器连接的 MQTT 消息服务器的地址", "-broker is missing; write the address at which boxes find the MQTT broker")
 	}
-	if err := cfg.keyKept(); err != nil {
+	if err := cfg.keyKept(ctx); err != nil {
 		return err
 	}
 	key, err := keptKey(filepath.Join(cfg.State, keyFile), c.env.random)

@@ -129,25 +129,59 @@ func (c *command) onWritten(ctx context.Context, flags *flag.FlagSet, args []str
 }
 
 // keyKept returns an error where a centre has worked and its key is gone: a new one would be believed by no box, and open no text.
-func (c config) keyKept() error {
+func (c config) keyKept(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(c.State, keyFile)); !errors.Is(err, fs.ErrNotExist) {
 		return nil // what else is wrong with it, its reader says
 	}
 	at, _ := c.places()
-	for _, trace := range []string{filepath.Join(c.State, headFile), strings.TrimPrefix(at, "sqlite:")} {
+	path, file := strings.CutPrefix(at, "sqlite:")
+	traces := []string{filepath.Join(c.State, headFile)}
+	if file {
+		traces = append(traces, path)
+	}
+	for _, trace := range traces {
 		if _, err := os.Stat(trace); err == nil {
-			return cli.Hint(cli.Errorf("%[1]s 中没有 %[2]s，而这个中心已运行过（有 %[3]s）", "%[1]s has no %[2]s, and this centre has worked already (there is "+
-				"%[3]s)", c.State, keyFile, trace),
+			return cli.Hint(c.keyLost("有 "+trace, "there is "+trace),
 				"把另外保存的密钥放回原处，见 docs/backup.md；新的密钥没有评价器会相信，市民写的文字也打不开",
 				"put back the copy that is kept elsewhere, as docs/backup.md has it: no box would believe a new key, and no text could be opened by it")
 		}
 	}
+	if file {
+		return nil
+	}
+	written, err := journalWritten(ctx, at)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s has no %s, and whether this centre has worked already cannot be asked: %w", c.State, keyFile, err)
+	case written:
+		return cli.Hint(c.keyLost("数据库中有它的日志", "its journal is in the database"),
+			"把另外保存的密钥放回原处，见 docs/backup.md；这是共用数据库的又一个实例时，从别的实例复制状态目录里的 centre.key、seal.key、root.pem 和 issuing.*。"+
+				"新的密钥没有评价器会相信，市民写的文字也打不开",
+			"put back the copy that is kept elsewhere, as docs/backup.md has it; for one more instance on the same database, copy centre.key, "+
+				"seal.key, root.pem and issuing.* from the state folder of another one. No box would believe a new key, and no text could be opened by it")
+	}
 	return nil
+}
+
+// keyLost says that the key of a centre is gone, of which there is a trace.
+func (c config) keyLost(zh, en string) error {
+	return cli.Error(fmt.Sprintf("%s 中没有 %s，而这个中心已运行过（%s）", c.State, keyFile, zh),
+		fmt.Sprintf("%s has no %s, and this centre has worked already (%s)", c.State, keyFile, en))
+}
+
+// journalWritten reports whether a database has a journal that somebody has written into.
+func journalWritten(ctx context.Context, at string) (yes bool, err error) {
+	d, err := db.Open(ctx, at)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	return journal.Written(ctx, d)
 }
 
 func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	log := c.logger(x.cfg)
-	if err := x.cfg.keyKept(); err != nil {
+	if err := x.cfg.keyKept(ctx); err != nil {
 		return err
 	}
 	if x.key, err = keptKey(filepath.Join(x.cfg.State, keyFile), c.env.random); err != nil {

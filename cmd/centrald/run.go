@@ -94,7 +94,7 @@ func (c *command) commands() []cli.Command {
 		"centrald figures publish -year 2026 -out open")
 	figures.Verbs = []string{"rebuild", "publish"}
 	return []cli.Command{
-		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", plain(c.printKey), "centrald key",
+		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", c.printKey, "centrald key",
 			"centrald key -seal"),
 		account, device, directory, orders, figures,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,

@@ -156,11 +156,11 @@ func (a adminConfig) proxies() (all []netip.Prefix, err error) {
 	return all, nil
 }
 
-// accountName returns the name of an account, or its id where there is none, as of the program itself.
+// accountName returns the name of an account, or what else did something, as the program itself.
 func (x *rooms) accountName(ctx context.Context, id string) string {
 	a, err := x.people.Account(ctx, id)
 	if err != nil {
-		return id
+		return web.Actor(id)
 	}
 	return a.Name
 }

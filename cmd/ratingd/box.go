@@ -99,7 +99,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		}
 		d.start.Barred = place.out()
 		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
-			(certifier{cfg, who, env, d.views, d.line, place, log}).run))
+			(certifier{cfg, who, env, d.views, d.line, place, new(string), log}).run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"path/filepath"
@@ -29,6 +30,7 @@ type certifier struct {
 	views *audience
 	line  *centreLine
 	place standing
+	said  *string // what is wrong with the files that pass has read last
 	log   *slog.Logger
 }
 
@@ -43,12 +45,22 @@ func (c certifier) run(ctx context.Context, report func(error)) error {
 		File:  filepath.Join(c.cfg.State, boxconfig.CertificateFile),
 		Trust: keys.Trust{Roots: c.cfg.Roots(), Now: c.env.wall, Synced: c.env.synced, Passed: c.line.lastPassed},
 		Board: c.place.board, Moved: c.place.moved, Barred: c.place.barred, Refused: c.line.refused, Bar: c.bar,
-		Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
+		Pass: c.pass, Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
 	})
 	if err != nil {
 		return err
 	}
 	return e.Run(ctx, report)
+}
+
+// pass reads by what a new box may be let in. What is wrong with it is said once, since it is read at each request.
+func (c certifier) pass() enrolment.Pass {
+	p, err := c.cfg.Pass()
+	if text := fmt.Sprint(err); err != nil && text != *c.said {
+		c.log.Warn("a file by which the box could be let in is not used; it waits under its code", "error", err)
+		*c.said = text
+	}
+	return enrolment.Pass{Serial: p.Serial, Password: p.Password, Ticket: string(p.Ticket)}
 }
 
 // bar takes whether the centre does not let the box in: then citizens are not asked, since their answers might never count.

@@ -8,6 +8,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/terminal"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
 )
@@ -30,6 +31,7 @@ type eraser struct {
 
 // pausing is the window, which takes no more answers while it is paused.
 type pausing interface {
+	View() terminal.Public
 	Pause(context.Context) error
 	Resume(context.Context) error
 }
@@ -57,11 +59,12 @@ func (e eraser) erase(ctx context.Context, giveUp string) error {
 	if n := e.pending(); n > 0 && !given {
 		return waiting(n)
 	}
-	if err := e.quiet(ctx, given); err != nil {
-		return err
+	paused := e.window.View().State == terminal.Paused
+	err := e.quiet(ctx, given)
+	if err == nil {
+		err = e.forget(given)
 	}
-	err := e.forget(given)
-	if err != nil {
+	if err != nil && !paused { // who has paused it ends that
 		err = errors.Join(err, e.window.Resume(context.WithoutCancel(ctx)))
 	}
 	return err
@@ -75,7 +78,7 @@ func (e eraser) quiet(ctx context.Context, given bool) error {
 	for end := time.Now().Add(e.settle); !given && e.pending() > 0 && time.Now().Before(end); {
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), e.window.Resume(context.WithoutCancel(ctx)))
+			return ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}

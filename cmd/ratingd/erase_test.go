@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/terminal"
 	"haochaping/sync/uplink"
 )
 
@@ -55,6 +56,13 @@ func TestWhoMayBeErased(t *testing.T) {
 // served is a window that may be paused.
 type served struct{ paused bool }
 
+func (s *served) View() terminal.Public {
+	if s.paused {
+		return terminal.Public{State: terminal.Paused}
+	}
+	return terminal.Public{State: terminal.Idle}
+}
+
 func (s *served) Pause(context.Context) error  { s.paused = true; return nil }
 func (s *served) Resume(context.Context) error { s.paused = false; return nil }
 
@@ -73,6 +81,29 @@ func TestWhatIsAnsweredLastIsNotErased(t *testing.T) {
 			}}
 		if err := e.erase(t.Context(), ""); (err == nil) != acknowledged || w.paused != acknowledged {
 			t.Errorf("acknowledged %v: %v, paused %v", acknowledged, err, w.paused)
+		}
+	}
+}
+
+// TestARefusedErasureLeavesAPause that somebody began, and ends its own.
+func TestARefusedErasureLeavesAPause(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		w, asked := &served{paused: before}, 0
+		e := eraser{cfg: boxconfig.Config{State: t.TempDir(), Device: "bcdf23456789"}, window: w,
+			pending: func() uint64 {
+				if asked++; asked == 1 {
+					return 0
+				}
+				return 1 // written while the window was being paused
+			}}
+		if err := e.erase(t.Context(), ""); err == nil || w.paused != before {
+			t.Errorf("paused before: %v; refused with %v, it is paused: %v", before, err, w.paused)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		asked, e.settle = 0, time.Minute
+		if err := e.erase(ended, ""); !errors.Is(err, context.Canceled) || w.paused != before {
+			t.Errorf("paused before: %v; ended with %v, it is paused: %v", before, err, w.paused)
 		}
 	}
 }

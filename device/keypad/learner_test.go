@@ -81,6 +81,8 @@ func TestLearner(t *testing.T) {
 		"a tap in one burst": {"A@0 a@180 Aa@900 Bb@2000 B@3000 b@3200 Bb@4000", []Heard{Once, Once, Taken, Once, Once, Once, Taken}, "A B"},
 		"held": {"A@0 A@500 A@1000 A@1500 a@1700 B@3000 B@3500 B@4000 b@4200",
 			[]Heard{Once, Taken, Held, Held, LetGo, Once, Taken, Held, LetGo}, "A B"},
+		"held, without a pause, at once": {"AAAAAAAA@0 a@400 AAAAA@1500 a@2000 B@3000 BBBBBB@3500 b@4000",
+			[]Heard{Once, Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"held, without a pause": {"A@0 AAAAAAAA@500 a@700 B@2000 BBBBBB@2500 b@3000", []Heard{Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"each sent twice": {"A@0 A@80 a@300 a@380 A@1000 A@1080 a@1300 a@1380 B@2000 B@2080 b@2300 b@2380 B@3000",
 			[]Heard{Once, Held, Once, Held, Taken, Held, LetGo, Held, Once, Held, Once, Held, Taken}, "A B"},
@@ -122,6 +124,13 @@ func TestLearnerGivesUp(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "a wrong speed") {
 		t.Errorf("a key that never sends the same: %v", err)
+	}
+	l, err = NewLearner(2), nil
+	for i := 0; err == nil && i < 100; i++ { // as slowly as a person presses
+		_, err = l.Burst(fmt.Appendf(nil, "#%03d:5\r\n", i), time.Duration(i)*1200*ms)
+	}
+	if err == nil || !strings.Contains(err.Error(), "a frame that counts") {
+		t.Errorf("a key that counts its presses: %v", err)
 	}
 	l, err = NewLearner(2), nil
 	for i := 0; err == nil && i < 100; i++ {
@@ -192,6 +201,26 @@ func TestReleasesAreWritten(t *testing.T) {
 	}
 }
 
+// TestAKeyThatWasTakenForItsRelease has words of different lengths, of which one key was learnt by what it sends when it is let go.
+func TestAKeyThatWasTakenForItsRelease(t *testing.T) {
+	for name, text := range map[string]func(word, way string) string{
+		"before": func(word, way string) string { return way + word + "\r" },
+		"behind": func(word, way string) string { return word + way + "\r" },
+	} {
+		var o Observed
+		for i, word := range []string{"best", "good", "fair", "bad", "worst"} {
+			o.Sent[i], o.Released[i] = []byte(text(word, "K=")), []byte(text(word, "J="))
+		}
+		if l, err := Learn("hall", line9600, o); err != nil || !l.Releases {
+			t.Errorf("%s: %v", name, err)
+		}
+		o.Sent[3], o.Released[3] = o.Released[3], o.Sent[3]
+		if _, err := Learn("hall", line9600, o); err == nil || !strings.Contains(err.Error(), "was taken for") {
+			t.Errorf("%s, turned: %v", name, err)
+		}
+	}
+}
+
 // keypadModel is a keypad of the kinds that are learnt, and how it behaves.
 type keypadModel struct {
 	sent, released [5][]byte // released is nil if it does not tell
@@ -233,7 +262,7 @@ func anyModel(t *rapid.T) keypadModel {
 			}
 			return b
 		}
-		m.every = rapid.Custom(span(700*ms, 4800*ms)).Draw(t, "every")
+		m.every = rapid.OneOf(rapid.Custom(span(700*ms, 4800*ms)), rapid.Custom(span(5*time.Second, 15*time.Second))).Draw(t, "every")
 	}
 	return m
 }

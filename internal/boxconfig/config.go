@@ -55,6 +55,17 @@ type Keys struct {
 	USB            USBKeys    `toml:"usb"`
 }
 
+// Names returns the names of the keys that are configured, the staff's own included.
+func (k Keys) Names() (all []string) {
+	for _, key := range k.Map {
+		all = append(all, key.Key)
+	}
+	if k.Staff != "" {
+		all = append(all, k.Staff)
+	}
+	return all
+}
+
 // KeyLevel says which level a key means.
 type KeyLevel struct {
 	Key   string       `toml:"key"`
@@ -123,6 +134,8 @@ type Enrol struct {
 	// Revision orders the files that are the same for all boxes: a box takes none that is older than its copy.
 	Revision int64  `toml:"revision"`
 	Board    string `toml:"board"` // a file with the board's serial number; empty for none
+	// Ticket is a file by which a new box may be let in, besides that beside File; empty for none.
+	Ticket string `toml:"ticket"`
 }
 
 // Uplink says where the centre is and how it is recognised.

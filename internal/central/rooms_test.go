@@ -17,12 +17,13 @@ import (
 func owners() map[string]string {
 	all := make(map[string]string)
 	for room, tables := range map[string][]string{
-		"journal":   {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
-		"fleet":     {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours"},
+		"journal": {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
+		"fleet": {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours",
+			"fleet_rollout", "fleet_rollout_box"},
 		"books":     {"books_state"},
 		"deadline":  {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
 		"intake":    {"terminal_visit", "paper_form"},
-		"enrol":     {"enrol_request", "enrol_certificate"},
+		"enrol":     {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket"},
 		"rectify":   {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
 		"dossier":   {"dossier", "dossier_act"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},

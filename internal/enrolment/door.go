@@ -28,6 +28,9 @@ const (
 	// boardHeader says on which board the box stands, movedHeader that it has come there and asks to be accepted again.
 	boardHeader = "Hcp-Board"
 	movedHeader = "Hcp-Moved"
+	// ticketHeader has a ticket's file in base64url, passHeader why neither it nor a password lets the box in.
+	ticketHeader = "Hcp-Ticket"
+	passHeader   = "Hcp-Pass"
 )
 
 const (
@@ -60,6 +63,7 @@ type answer struct {
 	leaf *x509.Certificate
 	wait time.Duration
 	code Code
+	word string // why what was shown does not let the box in
 }
 
 // question is what the door is asked.
@@ -68,6 +72,7 @@ type question struct {
 	body  []byte           // nil: there is none
 	own   *tls.Certificate // that is shown, nil: none
 	moved bool             // the box has come to another board
+	pass  Pass             // by which it may be let in
 }
 
 // do asks a question and reads an answer of 200 or 202.
@@ -91,6 +96,12 @@ func (d door) do(ctx context.Context, q question) (*http.Response, []byte, error
 	}
 	if q.moved {
 		r.Header.Set(movedHeader, "1")
+	}
+	if q.pass.Serial != "" {
+		r.SetBasicAuth(q.pass.Serial, q.pass.Password)
+	}
+	if q.pass.Ticket != "" {
+		r.Header.Set(ticketHeader, base64.RawURLEncoding.EncodeToString([]byte(q.pass.Ticket)))
 	}
 	var show func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 	if q.own != nil {
@@ -129,6 +140,7 @@ func (d door) ask(ctx context.Context, q question) (a answer, err error) {
 		return a, err
 	}
 	if resp.StatusCode == http.StatusAccepted {
+		a.word = resp.Header.Get(passHeader)
 		a.code = Code{letters(resp.Header.Get(codeHeader)), numbers(resp.Header.Get(digitsHeader))}
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		if err != nil || a.code.Text == "" {

@@ -32,6 +32,13 @@ type Code struct {
 	Digits string // four, of the hash of its keys
 }
 
+// Pass is by what a new box may be let in without anybody who types its code: a serial number and the password that goes with it, or a
+// ticket's file. The zero one is none.
+type Pass struct {
+	Serial, Password string
+	Ticket           string
+}
+
 // Config names the parts of an Enrolment. All are needed.
 type Config struct {
 	URL         string // of the centre's door
@@ -43,6 +50,8 @@ type Config struct {
 	// that on which the box was accepted, Barred that the centre did not let the box in when it was last asked.
 	Board         string
 	Moved, Barred bool
+	// Pass returns what the box may show, which may come later than the box is switched on.
+	Pass func() Pass
 	// Refused reports whether the broker does not take the box's certificate now.
 	Refused func() bool
 	// Bar is told whether the centre does not let the box in, at each change.
@@ -64,6 +73,10 @@ type Enrolment struct {
 	code          Code
 	moved, barred bool
 	doubts        int // looks in a row at which the broker refused the certificate
+
+	spent Pass   // what the centre does not take any more
+	word  string // why what was shown last does not let the box in
+	rests int    // requests that show nothing, since it would not be taken yet
 }
 
 // New returns an Enrolment that does nothing before Run.
@@ -147,7 +160,8 @@ var ErrWaits = errors.New("等待管理员在中心页面接受 / an administrat
 
 // ask asks for the first certificate, or whether own still holds, which the centre answers by the same one.
 func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duration, error) {
-	a, err := e.door.ask(ctx, question{path: firstPath, moved: e.moved})
+	shows := e.shows(own)
+	a, err := e.door.ask(ctx, question{path: firstPath, moved: e.moved, pass: shows})
 	switch {
 	case err != nil:
 		e.show(Code{})
@@ -158,7 +172,8 @@ func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duratio
 	case a.wait > 0:
 		e.bar(true)
 		e.show(a.code)
-		return a.wait, fmt.Errorf("%w: 配对码 code %s, 核对码 check digits %s", ErrWaits, a.code.Text, a.code.Digits)
+		e.told(shows, a.word)
+		return a.wait, fmt.Errorf("%w: 配对码 code %s, 核对码 check digits %s%s", ErrWaits, a.code.Text, a.code.Digits, because(e.word))
 	case own != nil && a.leaf.Equal(own.Leaf) && !e.moved:
 		e.show(Code{})
 		e.bar(false)

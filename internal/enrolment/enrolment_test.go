@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal/journaltest"
@@ -30,6 +32,9 @@ type centre struct {
 	db    *db.DB
 	url   string
 	ahead atomic.Int64 // of the real clock, in nanoseconds
+
+	directory *directory.Directory
+	key       ed25519.PrivateKey
 }
 
 func (c *centre) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -47,7 +52,15 @@ func newCentre(t *testing.T, name string) *centre {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.room, err = enrol.Open(t.Context(), j, a, c.fleet, rand.Reader, c.now); err != nil {
+	if c.directory, err = directory.Open(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	var public ed25519.PublicKey
+	if public, c.key, err = ed25519.GenerateKey(rand.Reader); err != nil || public == nil {
+		t.Fatal(err)
+	}
+	if c.room, err = enrol.Open(t.Context(), enrol.Config{Journal: j, Authority: a, Fleet: c.fleet, Directory: c.directory, Key: c.key,
+		Passwords: account.NewHasher(1, account.Cost{Memory: 8, Passes: 1}, rand.Reader), Random: rand.Reader, Now: c.now}); err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewUnstartedServer(c.room.Handler(slog.New(slog.DiscardHandler)))
@@ -86,6 +99,7 @@ type box struct {
 	fails error // of the next tries
 
 	refused bool // by the broker
+	pass    Pass
 	barred  bool // as it was told
 }
 
@@ -104,7 +118,7 @@ func newBox(t *testing.T, c *centre, change func(*Config)) *box {
 	cfg := Config{URL: c.url, Device: "bcdf23456789", Key: key, Record: identity.Record(record), File: filepath.Join(folder, "tls.pem"),
 		Trust: identity.Trust{Roots: identity.Pool(c.room.Authority().Root()), Now: c.now, Synced: func() bool { return true },
 			Passed: func() time.Time { return time.Time{} }},
-		Refused: func() bool { return b.refused }, Bar: func(yes bool) { b.barred = yes },
+		Pass: func() Pass { return b.pass }, Refused: func() bool { return b.refused }, Bar: func(yes bool) { b.barred = yes },
 		Show: func(s Code) { b.code = s }, Kept: func() { b.kept++ }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler),
 		Try: func(context.Context, tls.Certificate) error { b.tries++; return b.fails }}
 	if change != nil {

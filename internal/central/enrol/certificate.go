@@ -62,7 +62,8 @@ type still func(context.Context, *db.Tx) error
 func accepted(q identity.Request) still {
 	return func(ctx context.Context, tx *db.Tx) error {
 		var yes bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND device = $2 AND accepted > 0)",
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM enrol_request WHERE key_hash = $1 AND device = $2 AND accepted > 0 AND "+
+			"seated = 1)",
 			q.Hash[:], string(q.Device)).Scan(&yes)
 		if err == nil && !yes {
 			err = fmt.Errorf("%w: it is not accepted any more; an administrator has to accept it again", ErrRefused)

@@ -35,6 +35,9 @@ const (
 	BoardHeader = "Hcp-Board"
 	// MovedHeader says that it has come there since it was accepted.
 	MovedHeader = "Hcp-Moved"
+	// TicketHeader has a ticket's file in base64url, PassHeader why neither it nor a password lets the box in.
+	TicketHeader = "Hcp-Ticket"
+	PassHeader   = "Hcp-Pass"
 	// maxBoard bounds a board's name in bytes.
 	maxBoard = 64
 	// listPause is how long the door gives the same list of revoked certificates.
@@ -125,13 +128,18 @@ func (d *door) enrol(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the board's name is not allowed", http.StatusBadRequest)
 		return
 	}
-	c, p, err := d.room.Ask(r.Context(), q, Origin{addressOf(r), board, r.Header.Get(MovedHeader) != ""})
+	from := Origin{Address: addressOf(r), Board: board, Moved: r.Header.Get(MovedHeader) != "", Pass: passOf(r)}
+	c, p, err := d.room.Ask(r.Context(), q, from)
 	if errors.Is(err, ErrWaiting) {
 		h := w.Header()
 		h.Set("Retry-After", seconds(Again))
 		h.Set(CodeHeader, p.Code)
 		h.Set(UntilHeader, strconv.FormatInt(p.Until.Unix(), 10))
 		h.Set(DigitsHeader, p.Digits)
+		if p.Word != "" {
+			h.Set(PassHeader, string(p.Word))
+			d.logger.Warn("what a box shows does not let it in; it waits under its code", "device", q.Device, "why", p.Word, "address", from.Address)
+		}
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}

@@ -20,6 +20,8 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/journal/journaltest"
@@ -53,6 +55,10 @@ type world struct {
 	server *httptest.Server
 	url    string
 	t      *testing.T
+
+	directory *directory.Directory
+	key       ed25519.PrivateKey // the centre's
+	public    ed25519.PublicKey
 }
 
 func newWorld(t *testing.T) *world {
@@ -72,7 +78,14 @@ func worldAt(t *testing.T, database string, at time.Time) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.room, err = Open(t.Context(), j, a, w.fleet, rand.Reader, w.now); err != nil {
+	if w.directory, err = directory.Open(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if w.public, w.key, err = ed25519.GenerateKey(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	if w.room, err = Open(t.Context(), Config{Journal: j, Authority: a, Fleet: w.fleet, Directory: w.directory, Key: w.key,
+		Passwords: account.NewHasher(2, account.Cost{Memory: 8, Passes: 1}, rand.Reader), Random: rand.Reader, Now: w.now}); err != nil {
 		t.Fatal(err)
 	}
 	w.server = httptest.NewUnstartedServer(w.room.Handler(slog.New(slog.DiscardHandler)))
@@ -132,6 +145,22 @@ func (w *world) post(c *http.Client, path string, der []byte) (status int, h htt
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.read(resp)
+}
+
+// send sends a request without a certificate.
+func (w *world) send(r *http.Request) (status int, h http.Header, body string) {
+	w.t.Helper()
+	resp, err := w.client(nil, nil).Do(r)
+	if err != nil {
+		w.t.Error(err) // also of other goroutines
+		return 0, http.Header{}, ""
+	}
+	return w.read(resp)
+}
+
+func (w *world) read(resp *http.Response) (status int, h http.Header, body string) {
+	w.t.Helper()
 	defer func() { _ = resp.Body.Close() }()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -3,7 +3,6 @@ package enrol
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/x509"
 	"embed"
 	"errors"
 	"fmt"
@@ -13,9 +12,9 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
-	"haochaping/internal/identity"
 	"haochaping/internal/rating"
 )
 
@@ -25,38 +24,51 @@ var schemas embed.FS
 // Account is in whose name certificates are issued where nobody is asked.
 const Account = "centre"
 
-// Boxes knows which boxes are enrolled.
-type Boxes interface {
-	Device(ctx context.Context, id rating.DeviceID) (fleet.Device, error)
-	// WhenRekeyed makes do a part of each transaction that gives a box another key for records.
-	WhenRekeyed(do func(context.Context, *db.Tx, rating.DeviceID, time.Time) error)
+// Passwords hashes the passwords that boxes show once.
+type Passwords interface {
+	Hash(ctx context.Context, password string) (string, error)
+	Matches(ctx context.Context, password, hash string) (bool, error)
+}
+
+// Config holds what a Room needs.
+type Config struct {
+	Journal   *journal.Journal
+	Authority *Authority // nil where boxes are enrolled by hand alone
+	Fleet     *fleet.Fleet
+	Directory *directory.Directory
+	Passwords Passwords
+	Key       ed25519.PrivateKey // the centre's, which signs tickets
+	Random    io.Reader
+	Now       func() time.Time
 }
 
 // Room is who asks to be let in, and who was. Its methods are safe for concurrent use.
 type Room struct {
 	authority *Authority
+	cfg       Config
 	journal   *journal.Journal
 	db        *db.DB
-	boxes     Boxes
+	boxes     *fleet.Fleet
 	random    io.Reader
 	now       func() time.Time
+	guesses   guesses
 }
 
 // Open brings the room's tables up to date. From then on, certificates of a box that gets another key for records open nothing any more:
 // they were issued for both keys.
-func Open(ctx context.Context, j *journal.Journal, a *Authority, boxes Boxes, random io.Reader, now func() time.Time) (*Room, error) {
+func Open(ctx context.Context, c Config) (*Room, error) {
 	scripts, err := fs.Sub(schemas, "schema")
 	if err == nil {
-		err = j.DB().Migrate(ctx, "enrol", scripts)
+		err = c.Journal.DB().Migrate(ctx, "enrol", scripts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the enrolment: %w", err)
 	}
-	boxes.WhenRekeyed(func(ctx context.Context, tx *db.Tx, d rating.DeviceID, at time.Time) error {
+	c.Fleet.WhenRekeyed(func(ctx context.Context, tx *db.Tx, d rating.DeviceID, at time.Time) error {
 		_, err := Revoke(ctx, tx, d, at)
 		return err
 	})
-	return &Room{a, j, j.DB(), boxes, random, now}, nil
+	return &Room{authority: c.Authority, cfg: c, journal: c.Journal, db: c.Journal.DB(), boxes: c.Fleet, random: c.Random, now: c.Now}, nil
 }
 
 // Authority returns the certificate authority.
@@ -104,16 +116,23 @@ type Pending struct {
 	Asked    time.Time
 	Seen     time.Time
 	Accepted time.Time // zero: not yet
+	Word     Word      // why what it has shown does not let it in, empty if it has shown nothing
+
+	hall, window, account string          // for which it was accepted, and by whom
+	replaces              rating.DeviceID // whose place it takes when it asks next
+	pass                  string          // by what it was accepted, empty for by its code
+	seated                bool            // it has its window
 }
 
-const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen, accepted FROM " +
-	"enrol_request "
+const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen, accepted, hall, " +
+	"window_id, account, replaces, pass, seated FROM enrol_request "
 
 func scanPending(s db.Scanner) (p Pending, err error) {
-	var until, moved, asked, seen, accepted int64
+	var until, moved, asked, seen, accepted, seated int64
 	var record []byte
-	err = s.Scan(&p.Hash, &p.Code, &until, &p.Device, &record, &p.Digits, &p.Address, &p.Board, &moved, &asked, &seen, &accepted)
-	p.Moved = moved != 0
+	err = s.Scan(&p.Hash, &p.Code, &until, &p.Device, &record, &p.Digits, &p.Address, &p.Board, &moved, &asked, &seen, &accepted, &p.hall,
+		&p.window, &p.account, &p.replaces, &p.pass, &seated)
+	p.Moved, p.seated = moved != 0, seated != 0
 	p.Record, p.Until, p.Asked, p.Seen = record, time.UnixMilli(until), time.UnixMilli(asked), time.UnixMilli(seen)
 	if accepted > 0 {
 		p.Accepted = time.UnixMilli(accepted)
@@ -144,17 +163,29 @@ func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
 	return all[0], nil
 }
 
-// Accept writes, in the transaction of the act by which it is done, that a box is accepted. It is ErrNoCode if it has stopped waiting.
-// What a box that has come to another board had before opens nothing any more: the old board may have a copy.
+// Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode if
+// it has stopped waiting. What a box that has come to another board had before opens nothing any more: the old board may have a copy.
 func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account string, now time.Time) error {
+	return accept(ctx, tx, p, claim{hall: hall, window: window, account: account, seated: true}, now)
+}
+
+// claim is for what a box is accepted.
+type claim struct {
+	hall, window, account string
+	replaces              rating.DeviceID
+	pass                  string
+	seated                bool
+}
+
+func accept(ctx context.Context, tx *db.Tx, p Pending, x claim, now time.Time) error {
 	if p.Moved {
 		if _, err := Revoke(ctx, tx, p.Device, now); err != nil {
 			return err
 		}
 	}
-	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4 WHERE key_hash = $5 "+
-		"AND code = $6 AND accepted = 0",
-		now.UnixMilli(), hall, window, account, p.Hash, p.Code)
+	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4, replaces = $5, "+
+		"pass = $6, seated = $7 WHERE key_hash = $8 AND code = $9 AND accepted = 0",
+		now.UnixMilli(), x.hall, x.window, x.account, string(x.replaces), x.pass, flag(x.seated), p.Hash, p.Code)
 	if err != nil {
 		return err
 	}
@@ -186,134 +217,4 @@ func (r *Room) Last(ctx context.Context, account string) (hall, window string, e
 		return "", "", err
 	}
 	return all[0].hall, all[0].window, nil
-}
-
-// Origin is from where a box asks.
-type Origin struct {
-	Address string // of the network
-	Board   string // on which it stands, empty if it does not say
-	Moved   bool   // it says that it stood on another one when it was accepted
-}
-
-// Ask answers a box that asks for its first certificate: with one, or with the code under which it waits and ErrWaiting. One that it has
-// is given again, unless the box has come to another board since.
-func (r *Room) Ask(ctx context.Context, q identity.Request, from Origin) (*x509.Certificate, Pending, error) {
-	if err := r.known(ctx, q); err != nil {
-		return nil, Pending{}, err
-	}
-	now := r.now()
-	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE key_hash = $1", q.Hash[:])
-	if err != nil {
-		return nil, Pending{}, fmt.Errorf("read a box's request: %w", err)
-	}
-	var p Pending
-	same := false
-	if len(all) == 1 {
-		p = all[0]
-		same = p.of(q, from)
-	}
-	taken := same && !p.Accepted.IsZero() && now.Sub(p.Accepted) < acceptedLife
-	if !from.Moved || taken { // what it had on the other board was revoked when it was accepted
-		if c, err := r.issued(ctx, q); err != nil || c != nil {
-			return c, Pending{}, err
-		}
-	}
-	switch {
-	case taken:
-		c, err := r.issue(ctx, q, "first", accepted(q))
-		return c, p, err
-	case same && p.Accepted.IsZero() && now.Before(p.Until) && now.Sub(p.Seen) < seenStep:
-		return nil, p, ErrWaiting
-	}
-	p, err = r.wait(ctx, q, from, now)
-	if err != nil {
-		return nil, p, err
-	}
-	return nil, p, ErrWaiting
-}
-
-// known reports why no box of that name and key can be let in. A name is drawn at birth, or that of a box that is enrolled already.
-func (r *Room) known(ctx context.Context, q identity.Request) error {
-	d, err := r.boxes.Device(ctx, q.Device)
-	switch {
-	case errors.Is(err, fleet.ErrNoDevice) && len(q.Device) != rating.MaxDeviceID:
-		return fmt.Errorf("%w: %w", ErrRefused, errNameless)
-	case errors.Is(err, fleet.ErrNoDevice):
-		return nil
-	case err != nil:
-		return err
-	case !d.Key.Equal(q.Record):
-		return fmt.Errorf("%w: another box is enrolled as %s", ErrRefused, q.Device)
-	}
-	return nil
-}
-
-// of reports whether a request is the one that waits.
-func (p Pending) of(q identity.Request, from Origin) bool {
-	return p.Device == q.Device && p.Record.Equal(q.Record) && p.Board == from.Board && p.Moved == from.Moved
-}
-
-// wait notes that a box asks, and gives it a code if it has none that holds.
-func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now time.Time) (p Pending, err error) {
-	fresh, err := identity.Draw(r.random, codeLetters, codeLength)
-	if err != nil {
-		return p, err
-	}
-	err = r.db.Write(ctx, func(tx *db.Tx) error {
-		all, err := db.Query(ctx, tx, scanPending, readPending+"WHERE key_hash = $1", q.Hash[:])
-		if err != nil {
-			return err
-		}
-		p = Pending{Hash: q.Hash[:], Code: fresh, Until: now.Add(CodeLife), Device: q.Device, Record: q.Record, Digits: q.Digits,
-			Address: from.Address,
-			Board:   from.Board, Moved: from.Moved, Asked: now, Seen: now}
-		if len(all) == 1 {
-			old := all[0]
-			if old.of(q, from) && old.Accepted.IsZero() && now.Before(old.Until) {
-				p.Code, p.Until, p.Asked = old.Code, old.Until, old.Asked
-			}
-			_, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5,
-				address = $6, board = $7, moved = $8, seen = $9, accepted = 0
-				WHERE key_hash = $10`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved),
-				now.UnixMilli(), p.Hash)
-			return err
-		}
-		if err := room(ctx, tx, from.Address, now); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO enrol_request (key_hash, code, code_until, device, record_key, digits, address, board, moved,
-			asked, seen)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
-			p.Hash, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved), now.UnixMilli(),
-			now.UnixMilli())
-		return err
-	})
-	if err != nil {
-		return p, fmt.Errorf("note a box's request: %w", err)
-	}
-	return p, nil
-}
-
-// flag returns how the table has a yes or no.
-func flag(yes bool) int64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
-// room forgets those who ask no more, and is ErrFull if one more cannot wait.
-func room(ctx context.Context, tx *db.Tx, address string, now time.Time) error {
-	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1 OR accepted = 0 AND seen < $2", now.Add(-forgotten).UnixMilli(),
-		now.Add(-silent).UnixMilli())
-	if err != nil {
-		return err
-	}
-	var all, here int
-	err = tx.QueryRowContext(ctx, "SELECT count(*), count(CASE WHEN address = $1 THEN 1 END) FROM enrol_request WHERE accepted = 0", address).
-		Scan(&all, &here)
-	if err == nil && (all >= waitingMost || here >= waitingOfAddress) {
-		return ErrFull
-	}
-	return err
 }

@@ -38,6 +38,17 @@ func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	return d
 }
 
+// Told returns what the device is told of its window. One that was taken off it asks nobody: its window is closed until somebody signs in, and
+// there is nobody who could.
+func (d Device) Told() (rating.Window, []rating.Member) {
+	if d.Retired == nil {
+		return d.Window, d.Roster
+	}
+	w := d.Window
+	w.SignIn, w.WalkUp, w.Staff = true, nil, rating.Staff{}
+	return w, nil
+}
+
 // Follow gives the devices that serve the organisation's windows the texts of the day, each that changes with the next generation, and
 // returns how many have changed. Kept says which devices keep what they show, and why: those of a window that is there no more.
 func (f *Fleet) Follow(ctx context.Context, posts Posts) (changed int, kept, err error) {

@@ -71,7 +71,8 @@ func (in *Ingest) publishConfigs(ctx context.Context, after int64) (published in
 			return published, err
 		}
 		for _, d := range devices {
-			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: d.Window, Roster: d.Roster})
+			window, roster := d.Told()
+			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: window, Roster: roster})
 			if err != nil {
 				return published, fmt.Errorf("configuration of %s: %w", d.ID, err)
 			}

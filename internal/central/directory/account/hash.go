@@ -44,6 +44,9 @@ type Cost struct{ Memory, Passes uint32 }
 // FullCost is what a password's hash costs outside of tests.
 func FullCost() Cost { return Cost{hashMemory, hashPasses} }
 
+// OnceCost is what the hash of a password costs that was drawn, lets in once, and ends: 19 MiB passed over twice.
+func OnceCost() Cost { return Cost{19 << 10, 2} }
+
 // NewHasher returns a Hasher that uses at most so many cores, each with the memory of the cost, and lets ten times as many wait.
 func NewHasher(cores int, c Cost, random io.Reader) *Hasher {
 	cores = max(1, cores)

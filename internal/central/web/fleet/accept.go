@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,6 +88,9 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	case !errors.Is(err, fleet.ErrNoDevice):
 		return "", err
 	}
+	if replaces {
+		return x.Device, p.acceptInPlaceOf(c, a, x, rating.DeviceID(old), place)
+	}
 	w, people, err := posts.Texts(window)
 	if err != nil {
 		return "", err
@@ -96,14 +98,6 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	if d.Window.ID != window || !d.Follows {
 		d.Window.Generation++
 		d = d.Serve(w, people)
-	}
-	if replaces && old == string(x.Device) {
-		return "", &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "不能用一台评价器替换它自己。A box does not replace itself."}
-	}
-	if replaces {
-		if err := p.retire(c, a, rating.DeviceID(old), window, x.Device); err != nil {
-			return "", err
-		}
 	}
 	// The enrolment first: who does this twice changes nothing, and a box that is accepted is always one of the fleet. Both transactions
 	// ask anew what others may have changed since the page was read: whether the window is free, whether the box still waits, and whether
@@ -117,7 +111,7 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 	if err != nil {
 		return "", accepting(err)
 	}
-	data, err := json.Marshal(acceptance{window, x.Digits, x.Address, x.Board, x.Moved, rating.DeviceID(old)})
+	data, err := json.Marshal(enrol.Acceptance{Window: window, Digits: x.Digits, Address: x.Address, Board: x.Board, Moved: x.Moved})
 	if err != nil {
 		return "", err
 	}
@@ -133,17 +127,6 @@ func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, windo
 		return enrol.Accept(ctx, tx, x, hall, window, c.Person.Account, c.Now())
 	})
 	return x.Device, accepting(err)
-}
-
-// acceptance is what the journal keeps of one.
-type acceptance struct {
-	Window  string `json:"window"`
-	Digits  string `json:"digits"`
-	Address string `json:"address"`
-	Board   string `json:"board,omitempty"`
-	Moved   bool   `json:"moved,omitempty"` // the box's card has come to another board
-
-	Replaces rating.DeviceID `json:"replaces,omitempty"`
 }
 
 // errElsewhere says that somebody else has accepted the box for another window in the same moment.

@@ -48,8 +48,9 @@ type boxView struct {
 	Certificates []certificateRow
 	MayRevoke    bool
 
-	MayEdit bool
-	Free    []windowChoice // to which it may be moved
+	MayEdit   bool
+	Free      []windowChoice  // to which it may be moved
+	Successor rating.DeviceID // that takes its place when it asks next, empty for none
 }
 
 // Words returns the state in a word.
@@ -144,6 +145,11 @@ func (p *pages) box(c *web.Call) error {
 	}
 	v.MayEdit = c.May(account.EditBoxes, where)
 	v.MayRevoke = live && v.MayEdit
+	if p.Enrol != nil {
+		if v.Successor, err = p.Enrol.Successor(ctx, s.ID); err != nil {
+			return err
+		}
+	}
 	if v.MayEdit {
 		if err := p.movable(c, a, &v); err != nil {
 			return err

@@ -1,11 +1,15 @@
 package fleet_test
 
 import (
+	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/axe"
@@ -100,4 +104,57 @@ func TestBoxesAreAcceptedInABrowser(t *testing.T) {
 		t.Errorf("the next box is proposed the window %q, %v", window, err)
 	}
 	look("enrol-next")
+}
+
+// TestBoxesWithoutCodesInABrowser makes a ticket and has a supplier's list expected, by hand.
+func TestBoxesWithoutCodesInABrowser(t *testing.T) {
+	script := axe.Script(t)
+	ctx := chromium.Start(t)
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room, who := w.lets(t), w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	server := webtest.Serve(t, w.site, who)
+	do := func(name string, actions ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, actions...); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	look := func(name string) { t.Helper(); axe.Look(t, ctx, script, "fleet-"+name) }
+	do("open", chromedp.Navigate(server.URL+"/fleet/enrol"), chromedp.Click(chromedp.CSS(`a[href^="/fleet/tickets"]`)),
+		chromedp.WaitVisible(chromedp.CSS("#uses")))
+	look("tickets-none")
+	do("make a ticket", chromedp.Click(chromedp.CSS(`form[action$="/tickets"][method=post] button`)),
+		chromedp.WaitVisible(chromedp.CSS(`form[action$="/file"]`)))
+	look("tickets")
+	do("open", chromedp.Navigate(server.URL+"/fleet/expected"))
+	look("expected-none")
+	folder := t.TempDir()
+	list := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte("序列号,大厅,窗口,一次性口令\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		do(name, chromedp.Navigate(server.URL+"/fleet/expected"), chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{path}),
+			chromedp.Click(chromedp.CSS(`form[enctype] button`)), chromedp.WaitVisible(chromedp.CSS(".table")))
+	}
+	list("refused.csv", "SN-1,SL-H2,SL-H2-B01,kV7-mQ2x-9Rw4\nSN-2,SL-H2,SL-H2-B02,short\n")
+	look("delivery-refused")
+	list("right.csv", "SN2026-000123,SL-H2,SL-H2-B02,kV7-mQ2x-9Rw4\nSN2026-000124,SL-H2,SL-H2-B03,kV7-mQ2x-9Rw5\n")
+	look("delivery")
+	do("confirm", chromedp.Click(chromedp.CSS(`form[action$="/confirm"] button`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/forget"]`)))
+	if word := shows(t, room, "bcdf23456789", enrol.Pass{Serial: "SN2026-000123", Password: "kV7-mQ2x-9Rw4"}); word != "" {
+		t.Errorf("the box is not let in: %q", word)
+	}
+	if word := shows(t, room, "ghjk23456789", enrol.Pass{Serial: "SN2026-000124", Password: "guess"}); word != enrol.Wrong {
+		t.Errorf("a wrong password: %q", word)
+	}
+	do("look again", chromedp.Navigate(server.URL+"/fleet/expected?hall=SL-H2"))
+	look("expected")
+	p, _ := asks(t, room, "mnpq23456789")
+	if r := w.post("/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B01 jia-b01"}}); r.Code != 303 {
+		t.Fatalf("replaced: %d", r.Code)
+	}
+	do("a successor", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.WaitVisible(chromedp.CSS(`form[action$="/withdraw"]`)))
+	look("successor")
 }

@@ -60,6 +60,7 @@ type windowChoice struct {
 type doneBox struct {
 	Device rating.DeviceID
 	Name   string
+	Coming bool // it takes its window when it asks next
 	Online bool
 }
 
@@ -167,12 +168,12 @@ func (p *pages) windowsOf(c *web.Call, a *directory.Atlas, hall, last string) (a
 	if taken, err = p.Fleet.At(c.R.Context(), ids); err != nil {
 		return nil, nil, err
 	}
-	slices.SortFunc(taken, func(x, y fleet.State) int { return naturally(x.Window.ID, y.Window.ID) })
+	slices.SortFunc(taken, func(x, y fleet.State) int { return enrol.Naturally(x.Window.ID, y.Window.ID) })
 	all = slices.DeleteFunc(all, func(w directory.Record) bool {
 		return slices.ContainsFunc(taken, func(s fleet.State) bool { return s.Window.ID == w.ID })
 	})
 	slices.SortFunc(all, func(x, y directory.Record) int {
-		return cmp.Or(boolOrder(naturally(x.ID, last) < 0, naturally(y.ID, last) < 0), naturally(x.ID, y.ID))
+		return cmp.Or(boolOrder(enrol.Naturally(x.ID, last) < 0, enrol.Naturally(y.ID, last) < 0), enrol.Naturally(x.ID, y.ID))
 	})
 	return all, taken, nil
 }
@@ -187,35 +188,6 @@ func boolOrder(x, y bool) int {
 	return -1
 }
 
-// naturally compares two numbers of windows as people count: A9 before A10.
-func naturally(x, y string) int {
-	for x != "" && y != "" {
-		nx, ny := digits(x), digits(y)
-		if nx > 0 && ny > 0 {
-			a, b := strings.TrimLeft(x[:nx], "0"), strings.TrimLeft(y[:ny], "0")
-			if by := cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)); by != 0 {
-				return by
-			}
-			x, y = x[nx:], y[ny:]
-			continue
-		}
-		if x[0] != y[0] {
-			return cmp.Compare(x[0], y[0])
-		}
-		x, y = x[1:], y[1:]
-	}
-	return cmp.Compare(len(x), len(y))
-}
-
-// digits returns how many digits a text begins with.
-func digits(s string) int {
-	n := 0
-	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
-		n++
-	}
-	return n
-}
-
 // doneBoxes returns how boxes are that were accepted a moment ago, those that the person may see.
 func (p *pages) doneBoxes(c *web.Call, names []string) (all []doneBox, err error) {
 	a, err := p.atlas(c)
@@ -223,18 +195,27 @@ func (p *pages) doneBoxes(c *web.Call, names []string) (all []doneBox, err error
 		return nil, err
 	}
 	for _, name := range names[:min(len(names), mostCodes)] {
-		s, err := p.Fleet.State(c.R.Context(), rating.DeviceID(name))
-		if errors.Is(err, fleet.ErrNoDevice) {
-			continue
-		}
+		id := rating.DeviceID(name)
+		window, err := p.Enrol.Coming(c.R.Context(), id)
 		if err != nil {
 			return nil, err
 		}
-		place, ok := a.Window(s.Window.ID, directory.DayOf(c.Now()))
+		coming, online := window != "", false
+		if !coming {
+			s, err := p.Fleet.State(c.R.Context(), id)
+			if errors.Is(err, fleet.ErrNoDevice) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			window, online = s.Window.ID, reached(s.Standing(c.Now()))
+		}
+		place, ok := a.Window(window, directory.DayOf(c.Now()))
 		if !ok || !c.May(account.SeeBoxes, hallAt(a, place.Hall, directory.DayOf(c.Now()))) {
 			continue
 		}
-		all = append(all, doneBox{s.ID, s.Window.Name, reached(s.Standing(c.Now()))})
+		all = append(all, doneBox{id, place.Window.Name, coming, online})
 	}
 	return all, nil
 }

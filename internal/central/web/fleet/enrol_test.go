@@ -27,7 +27,12 @@ func (w *world) lets(t *testing.T) *enrol.Room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	room, err := enrol.Open(t.Context(), w.Journal, a, w.fleet, rand.Reader, w.Now)
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room, err := enrol.Open(t.Context(), enrol.Config{Journal: w.Journal, Authority: a, Fleet: w.fleet, Directory: w.directory, Key: key,
+		Passwords: account.NewHasher(2, account.Cost{Memory: 8, Passes: 1}, rand.Reader), Random: rand.Reader, Now: w.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,8 @@ type pages struct{ Config }
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
 	see, do, edit := account.SeeBoxes, account.CommandBoxes, account.EditBoxes
-	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(p.programs(), []web.Route{
+	routes := slices.Concat(p.programs(), p.passes(), p.staged())
+	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(routes, []web.Route{
 		{Method: "GET", Path: "/fleet", Action: see, Nav: "评价器", Do: p.overview},
 		{Method: "GET", Path: "/fleet/halls/{hall}", Action: see, Object: p.hallObject, Do: p.hall},
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
@@ -50,6 +51,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/boxes/{device}/keys", Action: do, Object: p.boxObject, Do: p.keepKeys},
 		{Method: "GET", Path: "/fleet/enrol", Action: edit, Do: p.enrolling},
 		{Method: "POST", Path: "/fleet/halls/{hall}/enrol", Action: edit, Object: p.hallObject, Do: p.accept},
+		{Method: "POST", Path: "/fleet/boxes/{device}/withdraw", Action: edit, Object: p.boxObject, Do: p.withdraw},
 		{Method: "POST", Path: "/fleet/boxes/{device}/erase", Action: edit, Object: p.boxObject, Do: p.erase},
 		{Method: "POST", Path: "/fleet/boxes/{device}/remove", Action: edit, Object: p.boxObject, Do: p.remove},
 		{Method: "POST", Path: "/fleet/boxes/{device}/move", Action: edit, Object: p.boxObject, Do: p.move},

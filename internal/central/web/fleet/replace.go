@@ -24,58 +24,68 @@ func firstWord(s string) string {
 	return word
 }
 
-// errNotThere says that a box does not serve the window at which it should be replaced or from which it should be moved.
-var errNotThere = errors.New("the box does not serve this window any more")
-
-// replacement is what the journal keeps of a box that was replaced.
-type replacement struct {
-	By     rating.DeviceID `json:"by,omitempty"` // empty: no box came in its place
-	Window string          `json:"window"`
-	Until  journal.Until   `json:"until"` // how far its records are accepted
+// acceptInPlaceOf lets a box take another one's place as soon as it asks again: until then the old one serves the window.
+func (p *pages) acceptInPlaceOf(c *web.Call, a *directory.Atlas, x enrol.Pending, old rating.DeviceID, place directory.Place) error {
+	if old == x.Device {
+		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "不能用一台评价器替换它自己。A box does not replace itself."}
+	}
+	d, err := p.Fleet.Device(c.R.Context(), old)
+	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !c.May(account.EditBoxes, standsAt(a, d, c.Now())) {
+		return conflict("没有可替换的评价器 " + string(old) + "。There is no such box to be replaced.")
+	}
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(enrol.Acceptance{Window: place.Window.ID, Digits: x.Digits, Address: x.Address, Board: x.Board, Moved: x.Moved,
+		Replaces: old})
+	if err != nil {
+		return err
+	}
+	act := journal.Act{Do: "enrol.accept", Object: string(x.Device), Data: data, Domain: place.Hall.Area}
+	err = c.Act(act, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		there, err := fleet.Serves(ctx, tx, old, place.Window.ID)
+		if err == nil && !there {
+			err = enrol.ErrNotThere
+		}
+		if err == nil {
+			err = fleet.Free(ctx, tx, fleet.Device{ID: x.Device, Key: x.Record}) // its key: the window is not free yet
+		}
+		if err != nil {
+			return err
+		}
+		return enrol.AcceptInPlaceOf(ctx, tx, x, old, place.Hall.ID, place.Window.ID, c.Person.Account, c.Now())
+	})
+	if errors.Is(err, enrol.ErrNotThere) {
+		return left(old)
+	}
+	return accepting(err)
 }
 
-// retire takes a box off its window for another one: its certificates open nothing any more, and of what it still holds is accepted what
-// its last signed report vouches for.
-func (p *pages) retire(c *web.Call, a *directory.Atlas, id rating.DeviceID, window string, by rating.DeviceID) error {
-	ctx := c.R.Context()
-	d, err := p.Fleet.Device(ctx, id)
-	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !c.May(account.EditBoxes, standsAt(a, d, c.Now())) {
-		return conflict("没有可替换的评价器 " + string(id) + "。There is no such box to be replaced.")
+func left(id rating.DeviceID) error {
+	return conflict("评价器 " + string(id) + " 刚刚离开了这个窗口，请刷新后再看。The box has left the window meanwhile.")
+}
+
+// withdraw takes back that a box is to be replaced, as long as the other one has not come.
+func (p *pages) withdraw(c *web.Call) error {
+	id := rating.DeviceID(c.R.PathValue("device"))
+	if p.Enrol == nil {
+		return web.ErrNotFound
 	}
+	where, err := p.boxObject(c)
 	if err != nil {
 		return err
 	}
-	s, err := p.Fleet.State(ctx, id)
-	if err != nil {
-		return err
-	}
-	x := replacement{By: by, Window: window}
-	if s.Health != nil && s.Health.Log != nil && s.Health.Log.Holds(id, d.Key) {
-		x.Until = journal.Until{Epoch: s.Health.Log.Epoch, Last: s.Health.Log.Last, Head: s.Health.Log.Head}
-	}
-	d.Follows, d.Retired = false, &x.Until
-	d.Window.Generation++
-	err = p.Fleet.PutIf(ctx, d, func(ctx context.Context, tx *db.Tx) error {
-		there, err := fleet.Serves(ctx, tx, id, window)
-		if err == nil && !there {
-			err = errNotThere
-		}
-		if err == nil && p.Enrol != nil {
-			_, err = enrol.Revoke(ctx, tx, id, c.Now())
+	err = c.Act(journal.Act{Do: "enrol.withdraw", Object: string(id), Domain: where.Area}, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		yes, err := enrol.Withdraw(ctx, tx, id)
+		if err == nil && !yes {
+			err = conflict("新评价器已经接替，或没有等待接替的评价器。Nothing waits to take its place any more.")
 		}
 		return err
 	})
-	if errors.Is(err, errNotThere) || errors.Is(err, fleet.ErrGeneration) {
-		return conflict("评价器 " + string(id) + " 刚刚离开了这个窗口，请刷新后再看。The box has left the window meanwhile.")
-	}
 	if err != nil {
 		return err
 	}
-	data, err := json.Marshal(x)
-	if err != nil {
-		return err
-	}
-	return c.Act(journal.Act{Do: "fleet.replace", Object: string(id), Data: data, Domain: standsAt(a, d, c.Now()).Area}, nil)
+	return c.See("/fleet/boxes/" + string(id))
 }
 
 // move lets a box serve another window.
@@ -153,16 +163,33 @@ func (p *pages) erase(c *web.Call) error {
 
 // remove takes a box off its window without another in its place.
 func (p *pages) remove(c *web.Call) error {
-	id := rating.DeviceID(c.R.PathValue("device"))
+	ctx, id := c.R.Context(), rating.DeviceID(c.R.PathValue("device"))
+	if p.Enrol == nil {
+		return web.ErrNotFound
+	}
 	a, err := p.atlas(c)
 	if err != nil {
 		return err
 	}
-	d, err := p.Fleet.Device(c.R.Context(), id)
+	d, err := p.Fleet.Device(ctx, id)
+	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !c.May(account.EditBoxes, standsAt(a, d, c.Now())) {
+		return web.ErrNotFound
+	}
 	if err != nil {
 		return err
 	}
-	if err := p.retire(c, a, id, d.Window.ID, ""); err != nil {
+	x, err := p.Enrol.Retire(ctx, id, d.Window.ID, "", func(context.Context, *db.Tx) error { return nil })
+	if errors.Is(err, enrol.ErrNotThere) {
+		return left(id)
+	}
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	if err := c.Act(journal.Act{Do: "fleet.replace", Object: string(id), Data: data, Domain: standsAt(a, d, c.Now()).Area}, nil); err != nil {
 		return err
 	}
 	return c.See("/fleet/boxes/" + string(id))

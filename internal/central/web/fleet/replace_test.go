@@ -3,12 +3,14 @@ package fleet_test
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/rating"
@@ -42,7 +44,7 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
 	head, _ := w.keyed(t, "jia-b01", 41)
 	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "替换坏了的评价器", "/fleet/enrol?hall=SL-H2&amp;replace=SL-H2-B01")
-	p, _ := asks(t, room, "bcdf23456789")
+	p, q := asks(t, room, "bcdf23456789")
 	webtest.Want(t, w.get("/fleet/enrol?hall=SL-H2&replace=SL-H2-B01&code="+p.Code, hall), 200, `<option value="SL-H2-B01 jia-b01" selected>`,
 		"替换窗口 <b>SL-H2-B01</b>")
 	accept := func(window string) int {
@@ -59,6 +61,27 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 	}
 	if status := accept("SL-H2-B01 jia-b01"); status != 303 {
 		t.Fatalf("replaced: %d", status)
+	}
+	// The old one serves on until the new one asks, and the page says so.
+	if d, err := w.fleet.Device(t.Context(), "jia-b01"); err != nil || d.Retired != nil || !d.Follows {
+		t.Errorf("it is retired before the new one has come: %+v, %v", d, err)
+	}
+	webtest.Want(t, w.get("/fleet/enrol?hall=SL-H2&done=bcdf23456789", hall), 200, "已接受 1 台", "综合受理1号窗口", "等待连接")
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "等待 <code>bcdf23456789</code> 接替", "撤回，保留这台")
+	withdraw := func() int { return w.post("/fleet/boxes/jia-b01/withdraw", hall, nil).Code }
+	if one, two := withdraw(), withdraw(); one != 303 || two != 409 {
+		t.Errorf("taken back: %d, twice: %d", one, two)
+	}
+	if _, x, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); !errors.Is(err, enrol.ErrWaiting) {
+		t.Fatalf("taken back, it gets %v", err)
+	} else if p = x; accept("SL-H2-B01 jia-b01") != 303 {
+		t.Fatal("it is not accepted again")
+	}
+	if c, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil || c == nil {
+		t.Fatalf("it gets no certificate: %v", err)
+	}
+	if status := withdraw(); status != 409 {
+		t.Errorf("taken back after it has come: %d", status)
 	}
 	there, err := w.fleet.At(t.Context(), []string{"SL-H2-B01"})
 	if err != nil || len(there) != 1 || there[0].ID != p.Device {
@@ -81,7 +104,8 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 			acts = append(acts, a.Do+" "+a.Object)
 		}
 	}
-	if got := strings.Join(acts, ", "); err != nil || got != "fleet.replace jia-b01, enrol.accept bcdf23456789" {
+	if got := strings.Join(acts, ", "); err != nil || got != "enrol.accept bcdf23456789, enrol.accept bcdf23456789, "+
+		"fleet.replace jia-b01" {
 		t.Errorf("the journal has the acts %s, %v", got, err)
 	}
 }
@@ -94,9 +118,12 @@ func TestAReportThatNobodyHasSigned(t *testing.T) {
 	head, _ := w.keyed(t, "jia-b01", 41)
 	head.Last++
 	w.says(t, "jia-b01", false, func(h *wire.Health) { h.Log = &head })
-	p, _ := asks(t, room, "bcdf23456789")
+	p, q := asks(t, room, "bcdf23456789")
 	if r := w.post("/fleet/halls/SL-H2/enrol", hall, url.Values{"code": {p.Code}, "window": {"SL-H2-B01 jia-b01"}}); r.Code != 303 {
 		t.Fatalf("replaced: %d", r.Code)
+	}
+	if _, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil {
+		t.Fatal(err)
 	}
 	if d, err := w.fleet.Device(t.Context(), "jia-b01"); err != nil || d.Retired == nil || *d.Retired != (journal.Until{}) {
 		t.Errorf("it vouches for %+v, %v", d.Retired, err)
@@ -105,6 +132,7 @@ func TestAReportThatNobodyHasSigned(t *testing.T) {
 
 func TestABoxIsMoved(t *testing.T) {
 	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"jia-b02", "SL-H2-B02"})
+	w.lets(t)
 	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
 	page := w.get("/fleet/boxes/jia-b01", hall)
 	webtest.Want(t, page, 200, "换窗口…", `<option value="SL-H2-B03">`, `!<option value="SL-H2-B02">`)

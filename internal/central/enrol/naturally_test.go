@@ -1,4 +1,4 @@
-package fleet
+package enrol
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ func TestWindowsStandAsPeopleCount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, y := rapid.IntRange(0, 2000).Draw(t, "x"), rapid.IntRange(0, 2000).Draw(t, "y")
 		wide := rapid.IntRange(1, 6).Draw(t, "wide")
-		got := naturally(fmt.Sprintf("A%0*d", wide, x), fmt.Sprintf("A%d", y))
+		got := Naturally(fmt.Sprintf("A%0*d", wide, x), fmt.Sprintf("A%d", y))
 		if x < y && got >= 0 || x > y && got <= 0 {
 			t.Errorf("A%0*d and A%d: %d", wide, x, y, got)
 		}

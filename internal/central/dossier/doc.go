@@ -1,5 +1,5 @@
 // Package dossier keeps what people decide upon (articles 19 to 22): one dossier for each sign that ratings may not be genuine, each
-// order to mend, each yearly sheet, each shared problem, and each result that is to be published.
+// order to mend, each shared problem, and each result that is to be published.
 //
 // # The machine
 //

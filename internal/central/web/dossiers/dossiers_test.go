@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -268,4 +269,48 @@ func TestInABrowser(t *testing.T) {
 		}
 		axe.Look(t, ctx, script, name)
 	}
+}
+
+// TestAnOrderToMend: an office issues what was proposed, the unit sees it from then on and answers, and the office accepts it.
+func TestAnOrderToMend(t *testing.T) {
+	w := newWorld(t)
+	found, err := json.Marshal(assess.Found{Days: directory.Period{From: 20000, To: 20090}, Rule: "连续三个月", Source: "办法第二十一条",
+		Lines: []assess.Line{{Words: "2026-01", Value: "评价 100 份"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []string
+	for kind, name := range map[dossier.Kind]string{dossier.Mend: "staff SL-H2 SL-0016", dossier.Problem: "matter 6299 T1"} {
+		x := dossier.Dossier{Kind: kind, Name: name, Title: "提出的" + kind.Chinese(), Area: county, Found: found}
+		if kind == dossier.Mend {
+			x.Units = []string{centre}
+		}
+		id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, fmt.Sprintf("/assessment/of/%d", id))
+	}
+	office := w.SignIn(w.Add(webtest.Grant(account.County, county, county)))
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, centre, county)))
+	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, county, county)))
+	due := (directory.DayOf(w.Now()) + 20).String()
+	for _, page := range pages {
+		webtest.Want(t, w.get(page, unit), 404)
+		webtest.Want(t, w.get(page, auditor), 200, "2026-01")
+		deed := dossier.Issue
+		if strings.Contains(w.get(page, office).Body.String(), "集中问题") {
+			deed = dossier.Assign
+		}
+		webtest.Want(t, w.do(t, page, office, deed, "请在二十日内整改", "due", due, "owner", "no-such-unit"), map[dossier.Deed]int{dossier.Issue: 303,
+			dossier.Assign: 422}[deed])
+		if deed == dossier.Assign {
+			webtest.Want(t, w.do(t, page, office, deed, "请在二十日内解决", "due", due, "owner", centre), 303)
+		}
+		webtest.Want(t, w.get(page, unit), 200, "整改中", due, "!name=\"deed\" value=\"accept\"")
+		webtest.Want(t, w.do(t, page, unit, dossier.Answer, "已培训并调整窗口"), 303)
+		webtest.Want(t, w.do(t, page, office, dossier.Accept, "现场查看，属实"), 303)
+		webtest.Want(t, w.get(page, unit), 200, "已办结", "现场查看，属实")
+	}
+	webtest.Want(t, w.get("/assessment", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", county)))), 404)
 }

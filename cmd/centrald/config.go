@@ -289,7 +289,8 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 		}
 		switch {
 		case strings.ContainsAny(rest, "{}"):
-			bad(key, "what is filled in here is %s: a message names neither a person nor a matter", cmp.Or(strings.Join(text.may, " and "), "nothing"))
+			bad(key, "what is filled in here is %s: a message names neither a person nor a matter",
+				cmp.Or(strings.Join(text.may, " and "), "nothing"))
 		case strings.Contains(text.says, "{link}") && c.Rate.Base == "":
 			bad(key, "{link} needs rate.base, the address at which citizens find the rating page")
 		}

@@ -172,8 +172,8 @@ func TestBothBrokersBesideEachOther(t *testing.T) {
 	}
 	cmd := exec.Command("mosquitto", "-c", main)
 	cmd.Stderr = testkit.Shown(t, "mosquitto")
-	mosquitto.Run(t, cmd, at[0])
-	conn, err := net.Dial("tcp", at[1])
+	mosquitto.Run(t, cmd, at[1]) // it opens them in turn
+	conn, err := net.Dial("tcp", at[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/central/web/seal"
+	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -62,6 +63,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons)}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
+		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
 			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers}}),

@@ -24,7 +24,7 @@ func (k ServiceKey) String() string { return string(k.Device) + " " + k.Visit.St
 type Names struct {
 	Services    []ServiceKey
 	Cases       []rating.CaseKey
-	Evaluations []int64 // that a review has judged
+	Evaluations []int64 // that a review has judged, or whose text was erased
 }
 
 // NamesOf returns what rows name. What counts otherwise because of them is in the feed of decisions besides.
@@ -91,6 +91,10 @@ func (n *namer) entry(d decoded) {
 	case journal.Acted:
 		if d.adoption != nil {
 			n.Evaluations = append(n.Evaluations, d.adoption.Evaluation)
+		}
+	case journal.Erasure:
+		if d.erased != nil {
+			n.Evaluations = append(n.Evaluations, placeOf(d.erased.Pos, d.erased.Part))
 		}
 	}
 }

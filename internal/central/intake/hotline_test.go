@@ -148,8 +148,8 @@ func TestAReplyOfAnotherArea(t *testing.T) {
 	}
 }
 
-// TestWhatTheyThinkOfTheWork: a reply to what asks for no rating is bound to that alone, by words and never by a digit; the letter tells it from
-// what asks for a rating, and no key of a telephone answers it.
+// TestWhatTheyThinkOfTheWork: a reply to what asks for no rating is bound to that alone, by words and never by a digit; the letter tells
+// it from what asks for a rating, and no key of a telephone answers it.
 func TestWhatTheyThinkOfTheWork(t *testing.T) {
 	x := newExchange(t, 1)
 	x.kind = true
@@ -157,7 +157,8 @@ func TestWhatTheyThinkOfTheWork(t *testing.T) {
 	o.set(o.now().Add(time.Hour))
 	write := func(name, number string) string {
 		t.Helper()
-		outcome, err := o.deadlines.Write(t.Context(), deadline.Note{Name: name, Number: number, Text: "{letter}", About: name, Area: "620100000000"})
+		outcome, err := o.deadlines.Write(t.Context(), deadline.Note{Name: name, Number: number, Text: "{letter}", About: name,
+			Area: "620100000000"})
 		if err != nil || outcome != deadline.Sent {
 			t.Fatalf("%s: %s, %v", name, outcome, err)
 		}

@@ -28,13 +28,8 @@ import (
 // onBoth runs a test on SQLite and on PostgreSQL. It is given the address of an empty database.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, postgres.Database(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, dbtest.StartPostgres(t).Database(t)) })
 }
-
-// postgres is the server of all tests that do it no harm.
-var postgres dbtest.Shared
-
-func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
 
 // box makes signed batches of one log.
 type box struct {

@@ -10,7 +10,8 @@ import (
 	"haochaping/internal/proof/pgserver"
 )
 
-// Shared is one server for all tests of a package that do nothing to it but use a database of their own: a cluster takes a second to make.
+// Shared is one server for all tests of a package that do nothing to it but use a database of their own, and close it: a cluster takes a
+// second to make.
 // The zero one is ready; it is safe for concurrent use. The package's TestMain ends it by Main.
 type Shared struct {
 	once   sync.Once
@@ -21,7 +22,7 @@ type Shared struct {
 // Database makes an empty database and returns its URL. Without PostgreSQL it does as StartPostgres.
 func (s *Shared) Database(t testing.TB) string {
 	t.Helper()
-	s.once.Do(func() { s.server, s.err = pgserver.New(pgserver.Fast()...) })
+	s.once.Do(func() { s.server, s.err = pgserver.New(append(pgserver.Fast(), "max_connections=300")...) })
 	if errors.Is(s.err, pgserver.ErrMissing) && os.Getenv("CI") == "" {
 		t.Skip(s.err)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"haochaping/internal/central/journal"
 	"haochaping/internal/proof/province"
 	"haochaping/internal/rating"
@@ -325,6 +327,49 @@ func TestTables(t *testing.T) {
 	}
 	if _, err := Load("nowhere"); err == nil || !strings.Contains(err.Error(), "gansu, shandong, zhejiang") {
 		t.Errorf("of a table that is not there it says %v", err)
+	}
+}
+
+// TestTheSchemaIsTheTables: what docs/schema says of a table's file is what this program reads.
+func TestTheSchemaIsTheTables(t *testing.T) {
+	s, err := jsonschema.NewCompiler().Compile("../../../docs/schema/upward-table.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(text string) error {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Validate(v)
+	}
+	for _, name := range BuiltIn() {
+		text, err := Text(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := valid(string(text)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for from, to := range map[string]string{`"from": "area"`: `"from": "contact"`, `"name": "areaCode", "from"`: `"name": "areaCode", "form"`,
+			`"no_case": "own"`: `"no_case": "never"`, `"assumed": true`: `"assumed": "yes"`, `"wait_minutes": 30`: `"wait_minutes": -1`,
+			`"codes"`: `"code"`} {
+			wrong := strings.Replace(string(text), from, to, 1)
+			if wrong == string(text) {
+				t.Fatalf("%s lacks %s", name, from)
+			}
+			if _, err := ParseTable([]byte(wrong)); err == nil || valid(wrong) == nil {
+				t.Errorf("%s with %s: the program says %v, the schema %v", name, to, err, valid(wrong))
+			}
+		}
+	}
+	for _, source := range Sources() {
+		one := strings.Replace(`{"name":"a","title":"a","assumed":false,"source":"a","paths":{"evaluation":"/e"},"service":[],"codes":{},"time":"x",`+
+			`"separator":",","max_text":0,"bare_bad":{},"no_case":"own","answers":{"accepted":["0"]},"evaluation":[{"name":"x","from":"SOURCE"}]}`,
+			"SOURCE", string(source), 1)
+		if err := valid(one); err != nil {
+			t.Errorf("the schema does not know the source %s: %v", source, err)
+		}
 	}
 }
 

@@ -179,6 +179,7 @@ func TestEveryRoute(t *testing.T) {
 		enrolAt(t, x, id, []string{"SL-H1-A07", "SL-H2-B01", "SL-H3-C01"}[i])
 		objects["device"] = append(objects["device"], object{string(id), account.Object{Area: area, Hall: hall}})
 	}
+	objects["rollout"] = rolloutsOf(t, x)
 	// These name parts of what the route is about, which are not there.
 	for _, part := range []string{"session", "token", "grant", "link", "alert", "enclosure"} {
 		objects[part] = []object{{"none", account.Object{}}}

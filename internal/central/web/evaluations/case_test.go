@@ -2,6 +2,7 @@ package evaluations_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -214,4 +215,18 @@ func TestACaseInABrowser(t *testing.T) {
 	do("case-several", chromedp.Navigate(server.URL+"/cases?case=P-2026-000082"), chromedp.WaitVisible(chromedp.CSS(".list")))
 	do("case-waits", chromedp.Click(chromedp.CSS("main .list a")), chromedp.WaitVisible(chromedp.CSS(".notice")))
 	do("case-none", chromedp.Navigate(server.URL+"/cases?case="+strings.Repeat("9", 12)), chromedp.WaitVisible(chromedp.CSS(".empty")))
+}
+
+// An evaluation's page says when its case was completed, and not when the centre has learnt of it.
+func TestTheCompletionOfAnEvaluationsCase(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	city := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
+	for _, x := range w.given {
+		if x.project == "P000020" {
+			webtest.Want(t, w.get(fmt.Sprintf("/evaluations/of/%d", x.id), city), http.StatusOK, "办结 2026-02-10 00:00", "办件详情")
+			return
+		}
+	}
+	t.Fatal("nobody has rated the case")
 }

@@ -129,7 +129,8 @@ func (p *pages) contest(x books.Contest) contest {
 	}
 	if f := x.File; f != nil {
 		out.Case, out.State, out.Kind = &f.CaseFile, in(caseWords(), string(f.State())), in(applicantWords(), string(f.Applicant))
-		out.Done, out.Deadline = web.Clock(f.Begins()), web.Clock(f.Deadline)
+		done, _ := f.Completed()
+		out.Done, out.Deadline = web.Clock(done), web.Clock(f.Deadline)
 	}
 	for _, o := range x.Others {
 		out.Others = append(out.Others, rival{p.row(o.Entry), in(statusWords(), string(o.Standing)), o.Overall})

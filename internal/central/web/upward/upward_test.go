@@ -263,7 +263,7 @@ func TestInABrowser(t *testing.T) {
 	ctx := chromium.Start(t)
 	w := newWorld(t, 40)
 	w.refused["0-0"] = true
-	w.province.Fault = func(string, []map[string]string) province.Fault { return province.Busy }
+	w.province.Breaks(func(string, []map[string]string) province.Fault { return province.Busy }, nil)
 	if _, err := w.room.Again(t.Context(), func() (all []int64) {
 		some, err := w.room.Refused(t.Context(), 0, 1)
 		if err != nil {

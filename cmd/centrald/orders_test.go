@@ -87,7 +87,8 @@ func TestOrdersAreListed(t *testing.T) {
 	}
 }
 
-// TestACitizenIsAskedByMessage configures a gateway, has the office ask, and follows the link of the message to the citizen's own judgement.
+// TestACitizenIsAskedByMessage configures a gateway, has the office ask, and follows the link of the message to the citizen's own
+// judgement.
 func TestACitizenIsAskedByMessage(t *testing.T) {
 	dir := t.TempDir()
 	path, sent := writeConfig(t, dir), filepath.Join(dir, "sent")

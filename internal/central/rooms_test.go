@@ -22,7 +22,7 @@ func owners() map[string]string {
 		"books":    {"books_state"},
 		"deadline": {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
 		"intake":   {"terminal_visit", "paper_form"},
-		"enrol":    {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket"},
+		"enrol":    {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket", "enrol_certify"},
 		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
 		"report":   {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",

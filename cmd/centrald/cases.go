@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/cases"
@@ -27,15 +28,12 @@ func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, erro
 		return site{}, fmt.Errorf("cases.tokens_file: %w", err)
 	}
 	door := cases.Door{Tokens: tokens, Logger: log}
-	awaited := func(ctx context.Context, k books.Case) ([]rating.DeviceID, error) {
-		if k.State() != books.CaseDefault {
-			return nil, nil
-		}
-		boxes, err := x.states(ctx)
-		return deadline.Awaited(k, boxes, c.env.now()), err
+	silence, err := x.cfg.silence()
+	if err != nil {
+		return site{}, err
 	}
 	pages := http.NewServeMux()
-	pages.Handle("/", cases.Handler(cases.Config{Door: door, Journal: x.journal, Books: x.books, Awaited: awaited}))
+	pages.Handle("/", cases.Handler(cases.Config{Door: door, Journal: x.journal, Books: x.books, Awaited: x.awaited, Silence: silence}))
 	pages.Handle("POST /v1/answers", intake.Handler(intake.Config{Door: door, Journal: x.journal}))
 	links, err := c.links(x)
 	if err != nil {
@@ -69,7 +67,17 @@ func (c *command) links(x *rooms) (intake.Links, error) {
 
 // hotline returns what takes the answers of 12345.
 func (x *rooms) hotline(door cases.Door, keys map[string]rating.Level) intake.Hotline {
-	return intake.Hotline{Door: door, Journal: x.journal, Requests: x.deadlines, Cases: x.books, Keys: keys}
+	return intake.Hotline{Door: door, Journal: x.journal, Requests: x.deadlines, Cases: x.books, Keys: keys,
+		Judge: x.orders.Judge}
+}
+
+// awaited returns the boxes that may still hold an answer in time for a case whose silence has become 基本满意.
+func (x *rooms) awaited(ctx context.Context, k books.Case) ([]rating.DeviceID, error) {
+	if k.State() != books.CaseDefault {
+		return nil, nil
+	}
+	boxes, err := x.states(ctx)
+	return deadline.Awaited(k, boxes, time.UnixMilli(x.journal.Now())), err
 }
 
 // states returns what is known of all boxes.
@@ -116,6 +124,9 @@ func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger)
 		SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf,
 		Holder: x.holder, Now: c.env.now, Logger: log})
 }
+
+// sends reports whether short messages go anywhere.
+func (c smsConfig) sends() bool { return c.URL != "" || c.File != "" }
 
 // gateway returns where short messages go, nil if nowhere.
 func (c smsConfig) gateway() (deadline.Gateway, error) {

@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -180,6 +182,35 @@ func TestBehindNginx(t *testing.T) {
 	line, err := bufio.NewReader(events.Body).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "data: ") {
 		t.Errorf("the events begin with %q, %v", line, err)
+	}
+}
+
+// What the centre itself serves over TLS is at least of version 1.2, whatever the other side offers.
+func TestOldTLSIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
+	ca := authority(t)
+	for to, text := range pairOf(t, ca, certFile, keyFile) {
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := listen("127.0.0.1:0", certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		// Whose certificate it is, other tests ask.
+		c, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{MinVersion: version, MaxVersion: version, InsecureSkipVerify: true})
+		if err == nil {
+			err = c.Close()
+		}
+		if (err == nil) != want {
+			t.Errorf("%s: %v, want it taken %t", tls.VersionName(version), err, want)
+		}
 	}
 }
 

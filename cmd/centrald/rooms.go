@@ -22,12 +22,15 @@ import (
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/intake"
+	"haochaping/internal/central/integrity"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/upward"
 	"haochaping/internal/cli"
 )
 
@@ -44,6 +47,9 @@ type rooms struct {
 	intake    *intake.Room
 	orders    *rectify.Orders
 	reports   *report.Reports
+	dossiers  *dossier.Dossiers
+	integrity *integrity.Room
+	upward    *upward.Room // nil: nothing goes upward
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -53,7 +59,7 @@ type rooms struct {
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol, x.dossiers}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -235,6 +241,16 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	}
 	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory,
 		Holder: x.holder, Now: c.env.now, Logger: log})
+	if err != nil {
+		return err
+	}
+	if x.dossiers, err = dossier.Open(ctx, x.journal); err != nil {
+		return err
+	}
+	if x.integrity, err = c.openIntegrity(ctx, x, d, log); err != nil {
+		return err
+	}
+	x.upward, err = c.openUpward(ctx, x, d, log)
 	return err
 }
 

@@ -12,8 +12,10 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
+	"haochaping/internal/central/web/dossiers"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/figures"
 	"haochaping/internal/central/web/findings"
@@ -25,6 +27,7 @@ import (
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/central/web/seal"
+	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -54,11 +57,14 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 			Reason: reasonWords(reasons),
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
-			Silence: silence}),
+			Silence: silence, Awaited: x.awaited}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
+		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
+		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
+			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers}}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
@@ -134,11 +140,11 @@ func (a adminConfig) proxies() (all []netip.Prefix, err error) {
 	return all, nil
 }
 
-// accountName returns the name of an account, or its id where there is none, as of the program itself.
+// accountName returns the name of an account, or what else did something, as the program itself.
 func (x *rooms) accountName(ctx context.Context, id string) string {
 	a, err := x.people.Account(ctx, id)
 	if err != nil {
-		return id
+		return web.Actor(id)
 	}
 	return a.Name
 }

@@ -145,6 +145,8 @@ func TestEveryRoute(t *testing.T) {
 	}
 	for _, area := range []string{"620102000000", "620200000000", "620000000000"} {
 		order, evaluation := orderOf(t, x, area)
+		objects["area"] = append(objects["area"], object{area, account.Object{Area: area}})
+		objects["project"] = append(objects["project"], object{"7", account.Object{Area: area}})
 		clue, file := clueOf(t, x, area), fileOf(t, x, order)
 		objects["clue"] = append(objects["clue"], object{clue, account.Object{Area: area}})
 		objects["file"] = append(objects["file"], object{file, account.Object{}})
@@ -177,6 +179,7 @@ func TestEveryRoute(t *testing.T) {
 		enrolAt(t, x, id, []string{"SL-H1-A07", "SL-H2-B01", "SL-H3-C01"}[i])
 		objects["device"] = append(objects["device"], object{string(id), account.Object{Area: area, Hall: hall}})
 	}
+	objects["rollout"] = rolloutsOf(t, x)
 	// These name parts of what the route is about, which are not there.
 	for _, part := range []string{"session", "token", "grant", "link", "alert", "enclosure"} {
 		objects[part] = []object{{"none", account.Object{}}}
@@ -232,7 +235,7 @@ func TestEveryRoute(t *testing.T) {
 		for _, role := range account.Roles() {
 			for n := range 3 {
 				if n == 0 || strings.Contains(r.Path, "{account}") || strings.Contains(r.Path, "{evaluation}") || strings.Contains(r.Path, "{order}") ||
-					strings.Contains(r.Path, "{clue}") || strings.Contains(r.Path, "{id}") {
+					strings.Contains(r.Path, "{clue}") || strings.Contains(r.Path, "{id}") || strings.Contains(r.Path, "{project}") {
 					ask(t, r, grantOf(role, 0), n)
 				}
 			}

@@ -26,6 +26,18 @@ func (c *command) watch(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.W
 	}), nil
 }
 
+// stager returns what takes changes of the boxes' settings from stage to stage.
+func (c *command) stager(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.Stager, error) {
+	days, err := workingDays(x.cfg.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
+	return fleet.NewStager(fleet.StagerConfig{
+		Fleet: x.fleet, Organisation: x.directory, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, Days: days,
+		Hears: func() bool { return in.Trouble().Since.IsZero() }, Now: c.env.now, Logger: log,
+	}), nil
+}
+
 // alertsConfig says where alerts are posted.
 type alertsConfig struct {
 	URL        string `toml:"webhook_url"` // empty: nowhere

@@ -80,6 +80,12 @@ func commands() []cli.Command {
 				return visit(ctx, args, os.Getenv, os.Stdin, stdout, stderr)
 			},
 			Examples: []string{"HCP_TOKEN=… ratingctl visit start -case 620100-2 -task 11620100MB01 -task-name 身份证换领 -completed"}},
+		{Name: "fleet", Verbs: []string{"boxes", "list", "show", "begin", "halt", "resume", "undo", "abandon"},
+			Summary: text("在中心查看评价器，分步更改其设置", "ask the centre about its boxes, and change their settings in stages"),
+			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+				return fleetCommand(ctx, args, os.Getenv, stdout, stderr)
+			},
+			Examples: []string{"ratingctl fleet boxes -state sick", "ratingctl fleet begin -hall SL-H2 -first SL-H2-B01 -wait 45s"}},
 		{Name: "sound", Summary: text("播放市民听到的声音，说明为何听不到", "play what citizens hear, and say what keeps it from being heard"), Run: soundCommand,
 			Examples: []string{"ratingctl sound -test"}},
 		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or "+

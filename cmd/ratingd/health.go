@@ -39,6 +39,7 @@ func (h health) report() wire.Health {
 		UptimeSec: int64(now.Sub(h.start.At) / time.Second), KeysOK: keys == "" || keys == "keys.stuck",
 		StoreOK: parts.Part("store").Code == "", OldestSec: age(log, now), UnknownKeys: h.counts.unknown.Load(), StuckKeys: h.counts.stuck.Load(),
 		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
+		Generation: v.Window.Generation,
 	}
 	r.Log = h.head()
 	var fs unix.Statfs_t

@@ -17,14 +17,18 @@ import (
 func owners() map[string]string {
 	all := make(map[string]string)
 	for room, tables := range map[string][]string{
-		"journal":  {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
-		"fleet":    {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours"},
-		"books":    {"books_state"},
-		"deadline": {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
-		"intake":   {"terminal_visit", "paper_form"},
-		"enrol":    {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket", "enrol_certify"},
-		"rectify":  {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
-		"report":   {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
+		"journal": {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
+		"fleet": {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours",
+			"fleet_rollout", "fleet_rollout_box"},
+		"books":     {"books_state"},
+		"deadline":  {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
+		"intake":    {"terminal_visit", "paper_form"},
+		"enrol":     {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket", "enrol_certify"},
+		"rectify":   {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
+		"dossier":   {"dossier", "dossier_act"},
+		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
+		"report":    {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
+		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
@@ -85,7 +89,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "upward", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -24,6 +24,8 @@ const (
 	// names as are allowed one by one can be larger.
 	MaxVisit = 63 << 10
 	MaxWait  = 600 * time.Second
+	// LeastWait is how long a question waits at least where an administrator says it, in seconds.
+	LeastWait = 5
 )
 
 // Subject is what an evaluation is about (article 14).
@@ -95,6 +97,8 @@ type Window struct {
 	// SignIn: without anybody signed in or assigned the window is closed.
 	SignIn bool    `json:"sign_in,omitempty"`
 	WalkUp *WalkUp `json:"walk_up,omitempty"` // nil where a PC or the staff opens each visit
+	// WaitSec is how long a question waits for a key where the visit does not say it, in seconds; 0: as long as the box's own file says.
+	WaitSec int `json:"wait_sec,omitempty"`
 }
 
 // WalkUp makes a window ask whoever stands there, for windows whose business system opens no visits.
@@ -105,7 +109,7 @@ type WalkUp struct {
 
 // AtVisit returns w as a visit records it: the place. Who served is said by the visit.
 func (w Window) AtVisit() Window {
-	w.Staff, w.SignIn, w.WalkUp = Staff{}, false, nil
+	w.Staff, w.SignIn, w.WalkUp, w.WaitSec = Staff{}, false, nil, 0
 	return w
 }
 
@@ -159,6 +163,8 @@ func (w Window) Check() error {
 	case w.WalkUp != nil && (w.WalkUp.PauseSec < 1 || w.WalkUp.PauseSec > 600 || w.WalkUp.LinkSec < 60 || w.WalkUp.LinkSec > 600):
 		return fmt.Errorf("window %s: walk-up pauses %d s and changes its link every %d s; allowed are 1 to 600 and 60 to 600", w.ID,
 			w.WalkUp.PauseSec, w.WalkUp.LinkSec)
+	case w.WaitSec != 0 && (w.WaitSec < LeastWait || w.WaitSec > int(MaxWait/time.Second)):
+		return fmt.Errorf("window %s: a question waits %d s, allowed are %d to %d", w.ID, w.WaitSec, LeastWait, int(MaxWait/time.Second))
 	}
 	return firstError(
 		CheckArea(w.Area), checkCode("window.id", w.ID), checkName("window.name", w.Name), checkName("window.hall", w.Hall),

@@ -3,6 +3,7 @@ package terminal
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,22 @@ import (
 
 	"haochaping/internal/rating"
 )
+
+// TestTheFiguresAreThoseOfThePage looks in docs/keys.md for the figures of the rule, which the other tests take from the code.
+func TestTheFiguresAreThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{
+		fmt.Sprintf("a press **within %d ms** of its question", readingTime.Milliseconds()),
+		fmt.Sprintf("in the place of the hall's name for %.0f s", letGoTime.Seconds()),
+	} {
+		if !strings.Contains(string(page), words) {
+			t.Errorf("docs/keys.md does not say %q", words)
+		}
+	}
+}
 
 func TestOnePress(t *testing.T) {
 	b := newBench(t)
@@ -336,4 +353,25 @@ func TestPause(t *testing.T) {
 	b.do(Resume{b.now})
 	b.wantState(Idle)
 	b.wantEnded(rating.Closing{Visit: 7, Outcome: rating.Cancelled})
+}
+
+// How long a question waits is said by the visit, else by the centre for the window, else by the box's own file.
+func TestHowLongAQuestionWaits(t *testing.T) {
+	b := newBench(t)
+	wait := func(want time.Duration) {
+		t.Helper()
+		if due, ok := b.m.Deadline(); !ok || due.Sub(b.now) != want {
+			t.Errorf("the question waits %s, want %s", due.Sub(b.now), want)
+		}
+	}
+	b.open(7, staff)
+	wait(time.Minute)
+	w := *b.m.window
+	w.Generation, w.WaitSec = w.Generation+1, 45
+	b.do(Configured{At: b.now, Window: w})
+	b.open(8, staff)
+	wait(45 * time.Second)
+	if b.m.View().Visit.Window.WaitSec != 0 {
+		t.Error("a visit records how its window asks")
+	}
 }

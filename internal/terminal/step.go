@@ -140,6 +140,9 @@ func (m Model) open(e OpenVisit) Step {
 		v.Staff = m.serving()
 	}
 	if v.WaitSec == 0 {
+		v.WaitSec = m.window.WaitSec
+	}
+	if v.WaitSec == 0 {
 		v.WaitSec = int(m.timings.Wait / time.Second)
 	}
 	// The staff is asked first, then the matter.

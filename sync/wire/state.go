@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	strict "github.com/go-json-experiment/json"
+
 	"haochaping/internal/rating"
 )
 
@@ -43,6 +45,8 @@ type Health struct {
 	Stuck *Stuck `json:"stuck,omitempty"`
 	// Log says how far the box's log goes, so that what it still holds can be judged when the box is gone.
 	Log *LogHead `json:"log,omitempty"`
+	// Generation is that of the configuration by which the box goes; 0: it has none, or is of an older version, which does not say.
+	Generation uint32 `json:"generation,omitempty"`
 }
 
 // LogHead is how far a box's log goes, signed by the box.
@@ -152,7 +156,7 @@ func decodeState(what string, payload []byte, v any, version func() int) error {
 	if len(payload) > MaxState {
 		return fmt.Errorf("%s: %d bytes, at most %d are allowed", what, len(payload), MaxState)
 	}
-	if err := json.Unmarshal(payload, v); err != nil {
+	if err := strict.Unmarshal(payload, v); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if version() != Version {

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
@@ -44,6 +45,18 @@ func (c Case) State() CaseState {
 		return CaseCompleted
 	}
 	return CaseOpen
+}
+
+// Due returns when silence about the matter gets a meaning or has got one (5个工作日内未作出评价的, article 14), by a calendar of working days. It is
+// zero while nobody knows the completion, and where somebody has rated it.
+func (c Case) Due(days rating.Calendar) rating.Deadline {
+	switch c.State() {
+	case CaseCompleted:
+		return days.Default(time.UnixMilli(c.Begins()))
+	case CaseDefault:
+		return rating.Deadline{At: time.UnixMilli(c.Deadline)}
+	}
+	return rating.Deadline{}
 }
 
 // Case returns what the books know of a case, and whether that is anything.

@@ -24,7 +24,7 @@ func (k ServiceKey) String() string { return string(k.Device) + " " + k.Visit.St
 type Names struct {
 	Services    []ServiceKey
 	Cases       []rating.CaseKey
-	Evaluations []int64 // that a review has judged
+	Evaluations []int64 // that a review has judged, or whose text was erased
 }
 
 // NamesOf returns what rows name. What counts otherwise because of them is in the feed of decisions besides.
@@ -92,6 +92,10 @@ func (n *namer) entry(d decoded) {
 		if d.adoption != nil {
 			n.Evaluations = append(n.Evaluations, d.adoption.Evaluation)
 		}
+	case journal.Erasure:
+		if d.erased != nil {
+			n.Evaluations = append(n.Evaluations, placeOf(d.erased.Pos, d.erased.Part))
+		}
 	}
 }
 
@@ -104,6 +108,8 @@ func (n *namer) record(box rating.DeviceID, r *record) {
 		n.service(box, r.Visit.ID)
 	case rating.KindEvaluation:
 		n.service(box, r.Evaluation.Visit)
+	case rating.KindReason:
+		n.service(box, r.Reason.Visit)
 	case rating.KindSalvaged:
 		n.record(box, r.inner)
 	}

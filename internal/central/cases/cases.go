@@ -24,6 +24,8 @@ type Config struct {
 	Books   *books.Books
 	// Awaited returns the boxes that may still hold an answer in time for a case; its default is provisional while there are any.
 	Awaited func(ctx context.Context, c books.Case) ([]rating.DeviceID, error)
+	// Silence says when a period without an answer is over. Without it, silence means nothing.
+	Silence *rating.Calendar
 }
 
 type desk struct{ Config }
@@ -271,26 +273,41 @@ func (d desk) find(ctx context.Context, some []journal.Fact, t journal.Told, pos
 	return -1, nil
 }
 
-// shown is what a business system learns of a case. It learns no level.
-type shown struct {
-	Area        string            `json:"area"`
-	ProjectNo   string            `json:"project_no"`
-	TaskCode    string            `json:"task_code,omitempty"`
-	TaskName    string            `json:"task_name,omitempty"`
-	Unit        string            `json:"unit,omitempty"`
-	Applicant   rating.Applicant  `json:"applicant,omitempty"`
-	Batch       string            `json:"batch,omitempty"`
-	Theme       string            `json:"theme,omitempty"`
-	Handling    rating.Handling   `json:"handling,omitempty"`
-	AcceptedAt  string            `json:"accepted_at,omitempty"`
-	CompletedAt string            `json:"completed_at,omitempty"`
-	Surety      rating.Surety     `json:"completed_surety,omitempty"`
-	Rateable    []rating.Subject  `json:"rateable"` // what article 14 lets be rated
-	State       books.CaseState   `json:"state"`
-	Reachable   bool              `json:"reachable"` // a contact is known; it is not shown
-	Deadline    string            `json:"deadline,omitempty"`
-	Provisional bool              `json:"provisional,omitempty"` // the default is, while some boxes may hold an answer in time
-	WaitingFor  []rating.DeviceID `json:"waiting_for,omitempty"`
+// View is what programs learn of a case. They learn no level.
+type View struct {
+	Area        string           `json:"area"`
+	ProjectNo   string           `json:"project_no"`
+	TaskCode    string           `json:"task_code,omitempty"`
+	TaskName    string           `json:"task_name,omitempty"`
+	Unit        string           `json:"unit,omitempty"`
+	Applicant   rating.Applicant `json:"applicant,omitempty"`
+	Batch       string           `json:"batch,omitempty"`
+	Theme       string           `json:"theme,omitempty"`
+	Handling    rating.Handling  `json:"handling,omitempty"`
+	AcceptedAt  string           `json:"accepted_at,omitempty"`
+	CompletedAt string           `json:"completed_at,omitempty"`
+	Surety      rating.Surety    `json:"completed_surety,omitempty"`
+	Rateable    []rating.Subject `json:"rateable"` // what article 14 lets be rated
+	State       books.CaseState  `json:"state"`
+	Reachable   bool             `json:"reachable"`          // a contact is known; it is not shown
+	Deadline    string           `json:"deadline,omitempty"` // that has passed, or is to come
+	// MissingNotice is the year whose notice of working days is not known, so that the deadline may move.
+	MissingNotice int               `json:"missing_notice,omitempty"`
+	Provisional   bool              `json:"provisional,omitempty"` // the default is, while some boxes may hold an answer in time
+	WaitingFor    []rating.DeviceID `json:"waiting_for,omitempty"`
+}
+
+// ViewOf returns the view of a case whose default waits for some boxes. Silence says when a period without an answer is over, nil: never.
+func ViewOf(c books.Case, silence *rating.Calendar, awaited []rating.DeviceID) View {
+	due := rating.Deadline{At: time.UnixMilli(c.Deadline)}
+	if silence != nil && c.State() == books.CaseCompleted {
+		due = c.Due(*silence)
+	}
+	at, surety := c.Completed()
+	return View{Area: c.Key.Area, ProjectNo: c.Key.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit, Applicant: c.Applicant,
+		Batch: c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
+		Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(due.At.UnixMilli()),
+		MissingNotice: due.Missing, Provisional: len(awaited) > 0, WaitingFor: awaited}
 }
 
 func text(ms int64) string {
@@ -318,12 +335,7 @@ func (d desk) show(w http.ResponseWriter, r *http.Request) {
 			d.Fail(w, r, err)
 			return
 		}
-		at, surety := c.Completed()
-		d.Answer(w, http.StatusOK, shown{Area: k.Area, ProjectNo: k.Project, TaskCode: c.TaskCode, TaskName: c.TaskName, Unit: c.Unit,
-			Applicant: c.Applicant,
-			Batch:     c.Batch, Theme: c.Theme, Handling: c.Handling, AcceptedAt: text(c.AcceptedAt), CompletedAt: text(at), Surety: surety,
-			Rateable: c.Handling.Subjects(), State: c.State(), Reachable: c.Contact != 0, Deadline: text(c.Deadline),
-			Provisional: len(awaited) > 0, WaitingFor: awaited})
+		d.Answer(w, http.StatusOK, ViewOf(c, d.Silence, awaited))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -147,6 +148,43 @@ func TestACaseIsToldAndCorrected(t *testing.T) {
 	if _, says := o.ask(t, "GET", "/v1/figures", "", ""); !strings.Contains(says,
 		`{"cases":1,"completed":1,"rated":0,"default":0,"unrated":1}`) {
 		t.Errorf("figures %s", says)
+	}
+}
+
+// TestADeadlineIsSaidBeforehand: with the year whose notice it waits for, and not where silence means nothing.
+func TestADeadlineIsSaidBeforehand(t *testing.T) {
+	var f rating.CaseFact
+	f.CompletedAt = time.Date(2026, 12, 28, 10, 0, 0, 0, rating.Shanghai()).UnixMilli()
+	c := books.Case{Key: rating.CaseKey{Area: "620100000000", Project: "P"}, CaseFile: rating.CaseFile{CaseFact: f}}
+	notices, err := rating.BuiltInNotices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		what     string
+		notices  []rating.Notice
+		counts   int64
+		deadline string
+		missing  int
+	}{
+		{"the notice of 2027 is missing", slices.DeleteFunc(slices.Clone(notices), func(n rating.Notice) bool { return n.Year == 2027 }), 0,
+			"2027-01-05T00:00:00+08:00", 2027},
+		{"it is there", append(slices.DeleteFunc(slices.Clone(notices), func(n rating.Notice) bool { return n.Year == 2027 }),
+			rating.Notice{Year: 2027, Source: "a test's", Off: []string{"2027-01-01"}}), 0, "2027-01-06T00:00:00+08:00", 0},
+		{"rated", notices, 7, "", 0},
+	} {
+		days, err := rating.NewCalendar(x.notices...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Counts = x.counts
+		if v := ViewOf(c, &days, nil); v.Deadline != x.deadline || v.MissingNotice != x.missing {
+			t.Errorf("%s: %s, missing %d; want %s, %d", x.what, v.Deadline, v.MissingNotice, x.deadline, x.missing)
+		}
+	}
+	c.Counts = 0
+	if v := ViewOf(c, nil, nil); v.Deadline != "" {
+		t.Errorf("silence means nothing, and the deadline is %s", v.Deadline)
 	}
 }
 

@@ -42,8 +42,13 @@ type hall struct {
 
 func newHall(t *testing.T) *hall {
 	t.Helper()
+	return newHallAt(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+}
+
+func newHallAt(t *testing.T, database string) *hall {
+	t.Helper()
 	h := &hall{t: t, hears: true, now: time.Date(2026, 3, 2, 10, 0, 0, 0, rating.Shanghai())} // a Monday
-	h.journal, _, _ = journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
+	h.journal, _, _ = journaltest.Open(t, database)
 	var err error
 	if h.directory, err = directory.Open(t.Context(), h.journal); err != nil {
 		t.Fatal(err)

@@ -170,6 +170,7 @@ func TestShortMessages(t *testing.T) {
 	o.complete("P1", "13800000001")
 	o.complete("P2", "13800000001")
 	o.complete("P3", "13800000003")
+	o.complete("P4", "13800000004")
 	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
 	o.once()
 	letter := make(map[string]string)
@@ -195,11 +196,15 @@ func TestShortMessages(t *testing.T) {
 	send("4", "+8613800000001", "３。", "saved")
 	send("5", "13800000009", "5", "unclear") // nobody was asked
 	send("6", "13800000003", "TD", "stopped")
+	send("8", "13800000004", "4 T", "saved") // both are meant
+	if stopped, err := o.deadlines.Stopped(t.Context(), "13800000004"); err != nil || !stopped {
+		t.Errorf("a number that has rated and stopped gets more messages, %v", err)
+	}
 	send("7", "13800000003", "什么", "asked") // and yet nothing is sent to who has stopped
 	if left := x.take(); len(left) != 0 {
 		t.Errorf("sent %v", left)
 	}
-	if got := fmt.Sprint(o.levels()); got != "map[P1:[3 基本满意] P2:[2 不满意]]" {
+	if got := fmt.Sprint(o.levels()); got != "map[P1:[3 基本满意] P2:[2 不满意] P4:[4 满意]]" {
 		t.Errorf("levels %s", got)
 	}
 	for name, m := range map[string]map[string]string{"no id": o.sms("", "13800000001", "5", o.now()),

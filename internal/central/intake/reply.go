@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,7 +12,7 @@ import (
 type Reply struct {
 	Level rating.Level // 0: it says none
 	Text  string       // what is said besides the level
-	Stop  bool         // no more messages are wanted
+	Stop  bool         // no more messages are wanted; with a level both are meant, "5 TD"
 	// Ask says that the message is ambiguous: it is answered once with a question, and never guessed.
 	Ask bool
 }
@@ -27,7 +26,7 @@ func levelWords() []rating.Level {
 // before a sign or a space and what else the citizen says. A message that begins with none, or that names another level too, is ambiguous.
 func ParseReply(message string) Reply {
 	text := strings.TrimSpace(narrow(message))
-	if slices.Contains([]string{"TD", "T", "STOP", "退订", "取消"}, strings.ToUpper(strings.TrimFunc(text, mark))) {
+	if stops(text) {
 		return Reply{Stop: true}
 	}
 	level, rest, ok := leading(text)
@@ -38,10 +37,36 @@ func ParseReply(message string) Reply {
 	for again, more, ok := leading(rest); ok && again == level; again, more, ok = leading(rest) { // "5 非常满意", "非常满意 5分"
 		rest = strings.TrimFunc(more, mark)
 	}
+	if stops(rest) {
+		return Reply{Level: level, Stop: true}
+	}
 	if contradicts(level, rest) || utf8.RuneCountInString(rest) > rating.MaxText {
 		return Reply{Ask: true}
 	}
 	return Reply{Level: level, Text: rest}
+}
+
+// judges reports whether a message that was read so says in words whether somebody is satisfied. A digit says it in answer to a scale
+// alone.
+func (r Reply) judges(message string) bool {
+	text := strings.TrimSpace(narrow(message))
+	return r.Level != 0 && text != "" && (text[0] < '1' || text[0] > '5')
+}
+
+// stops reports whether a text says that no more messages are wanted, and nothing else: "TD", "退订TD".
+func stops(text string) bool {
+	rest := strings.ToUpper(strings.TrimFunc(text, mark))
+	said := false
+	for more := true; more && rest != ""; said = said || more {
+		more = false
+		for _, word := range []string{"TD", "T", "STOP", "退订", "取消"} {
+			if after, ok := strings.CutPrefix(rest, word); ok {
+				rest, more = strings.TrimLeftFunc(after, mark), true
+				break
+			}
+		}
+	}
+	return said && rest == ""
 }
 
 // leading returns the level with which a text begins, and what follows it.

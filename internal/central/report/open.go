@@ -2,11 +2,17 @@ package report
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"slices"
 )
 
 // LeastPublished is the smallest number that is published.
 const LeastPublished = 10
+
+// ErrDiscloses says that beside what was published already a result would tell small numbers.
+var ErrDiscloses = errors.New("与已发布的结果放在一起会透露小于 10 的数，不能这样发布；请改换地区或时期 · beside what was published already this would tell small numbers; " +
+	"publish another area or period")
 
 // Shown says what of a node is published.
 type Shown int
@@ -23,8 +29,11 @@ const (
 type Node struct {
 	ID, Name string
 	Amount
-	Nodes []*Node
+	Nodes []*Node `json:",omitempty"`
 	Shown Shown
+
+	// known says that Shown is so much as was published of the node already, which is neither more nor less now.
+	known bool
 }
 
 // vector is what is published of a node: the levels from the best on, and the defaults.
@@ -49,47 +58,57 @@ func (v vector) minus(o vector) vector {
 }
 
 // Publish decides what of a tree is published: no number between 0 and LeastPublished, and nothing from which one could be worked out. Of
-// each node no more is published than of the one it is in.
-func (n *Node) Publish() {
-	n.Shown = Nothing
+// each node no more is published than of the one it is in, but for those that were published already, which withhold nothing for others.
+// ErrDiscloses says that these leave too little.
+func (n *Node) Publish() error {
 	switch {
+	case n.known:
 	case n.total() > 0 && n.total() < LeastPublished:
+		n.Shown = Nothing
 	case n.vector().small():
 		n.Shown = Total
 	default:
 		n.Shown = Levels
 	}
-	n.publishNodes()
+	return n.publishNodes()
 }
 
-func (n *Node) publishNodes() {
-	totals := make([]int64, len(n.Nodes))
+func (n *Node) publishNodes() error {
+	totals, fixed := make([]int64, len(n.Nodes)), make([]bool, len(n.Nodes))
 	for i, c := range n.Nodes {
-		totals[i] = c.total()
+		totals[i], fixed[i] = c.total(), c.known && c.Shown != Nothing
 	}
-	hidden := Withhold(totals, LeastPublished)
+	hidden, ok := withhold(totals, fixed, LeastPublished)
+	if n.Shown != Nothing && !n.known && !ok {
+		return fmt.Errorf("%w (%s)", ErrDiscloses, n.Name)
+	}
 	for i, c := range n.Nodes {
-		c.Shown = Levels
 		switch {
+		case c.known:
 		case n.Shown == Nothing || hidden[i]:
 			c.Shown = Nothing
 		case n.Shown == Total || c.vector().small():
 			c.Shown = Total
+		default:
+			c.Shown = Levels
 		}
 	}
-	if n.Shown == Levels {
-		n.complement()
+	if n.Shown == Levels && !n.known && !n.complement() {
+		return fmt.Errorf("%w (%s)", ErrDiscloses, n.Name)
 	}
 	for _, c := range n.Nodes {
-		c.publishNodes()
+		if err := c.publishNodes(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // complement withholds the levels of further nodes, the smallest first, until two or more are withheld and none of what is left of the
 // whole for them is small. A withheld number then lies anywhere between two bounds that are LeastPublished apart: with a total r of its
 // node, the left x of its level and s of all levels it may be from r+x-s to the lesser of r and x (Fréchet), and none of r, x, s-r and s-x
-// is small.
-func (n *Node) complement() {
+// is small. It reports false if what was published already leaves too little.
+func (n *Node) complement() bool {
 	for {
 		left, withheld := n.vector(), 0
 		var next *Node
@@ -99,12 +118,15 @@ func (n *Node) complement() {
 				continue
 			}
 			left = left.minus(c.vector())
-			if c.total() > 0 && (next == nil || cmp.Or(cmp.Compare(c.total(), next.total()), cmp.Compare(c.ID, next.ID)) < 0) {
+			if c.total() > 0 && !c.known && (next == nil || cmp.Or(cmp.Compare(c.total(), next.total()), cmp.Compare(c.ID, next.ID)) < 0) {
 				next = c
 			}
 		}
-		if withheld == 0 || withheld > 1 && !left.small() || next == nil {
-			return
+		switch {
+		case withheld == 0 || withheld > 1 && !left.small():
+			return true
+		case next == nil:
+			return !slices.ContainsFunc(n.Nodes, func(c *Node) bool { return c.known })
 		}
 		next.Shown = Total
 	}
@@ -113,6 +135,12 @@ func (n *Node) complement() {
 // Withhold returns which parts of a whole are withheld: those with fewer than some, and so many others, the smallest first, that what is
 // withheld together has at least as many. What is left of the whole then tells of no part by itself.
 func Withhold(parts []int64, least int64) []bool {
+	hidden, _ := withhold(parts, make([]bool, len(parts)), least)
+	return hidden
+}
+
+// withhold is Withhold where some parts cannot be withheld, since everybody knows them. It reports false if too little is withheld.
+func withhold(parts []int64, fixed []bool, least int64) ([]bool, bool) {
 	hidden := make([]bool, len(parts))
 	order := make([]int, len(parts))
 	for i := range order {
@@ -122,10 +150,10 @@ func Withhold(parts []int64, least int64) []bool {
 	var together int64
 	for _, i := range order {
 		small := parts[i] < least && parts[i] > 0
-		if small || together > 0 && together < least {
+		if !fixed[i] && (small || together > 0 && together < least) {
 			hidden[i] = true
 			together += parts[i]
 		}
 	}
-	return hidden
+	return hidden, together == 0 || together >= least
 }

@@ -58,7 +58,9 @@ func (r *Reports) Publish(ctx context.Context, year int) (Yearly, error) {
 		g.add(whole, area, hall, row.Of(""))
 	}
 	whole.sort()
-	whole.Publish()
+	if err := whole.Publish(); err != nil {
+		return Yearly{}, err
+	}
 	return Yearly{year, whole}, nil
 }
 
@@ -85,6 +87,9 @@ func (g *grower) node(in *Node, id, name string) *Node {
 func (g *grower) add(whole *Node, area, hall string, a Amount) {
 	path := []*Node{whole}
 	for _, cut := range []int{4, 6} {
+		if whole.within(cut) {
+			continue
+		}
 		code := area[:cut] + strings.Repeat("0", areaDigits-cut)
 		name := g.called(directory.Area, code)
 		if cut == 6 && code[4:6] == "00" {
@@ -103,6 +108,11 @@ func (g *grower) add(whole *Node, area, hall string, a Amount) {
 	}
 }
 
+// within reports whether an area of so many digits is not below a node.
+func (n *Node) within(cut int) bool {
+	return strings.HasPrefix(n.ID, "4 ") && cut <= 4 || strings.HasPrefix(n.ID, "6 ")
+}
+
 func (g *grower) called(k directory.Kind, id string) string {
 	if r, ok := g.atlas.At(k, id, g.day); ok {
 		return r.Name
@@ -119,9 +129,11 @@ func (n *Node) sort() {
 
 // Line is a line of what is published. What is withheld is a star.
 type Line struct {
-	Depth int
-	Name  string
-	Cells []string
+	Depth  int
+	Name   string
+	Cells  []string
+	Total  *int64    // nil: withheld
+	Levels *[6]int64 // from the best on, and the defaults; nil: withheld
 }
 
 // Heads returns the heads of a line's cells.
@@ -139,12 +151,15 @@ func (y Yearly) Lines() []Line { return y.Whole.lines(0) }
 func (n *Node) lines(depth int) []Line {
 	l := Line{Depth: depth, Name: n.Name, Cells: []string{"*", "*", "*", "*", "*", "*", "*", "*", "*"}}
 	if n.Shown >= Total {
-		l.Cells[0] = fmt.Sprint(n.total())
+		total := n.total()
+		l.Cells[0], l.Total = fmt.Sprint(total), &total
 	}
 	if n.Shown == Levels {
 		for i, x := range n.vector() {
 			l.Cells[i+1] = fmt.Sprint(x)
 		}
+		levels := [6]int64(n.vector())
+		l.Levels = &levels
 		in := Input{Amount: n.Amount}
 		l.Cells[7], l.Cells[8] = GoodRate(in).String(), ActiveGoodRate(in).String()
 	}
@@ -155,14 +170,17 @@ func (n *Node) lines(depth int) []Line {
 	return all
 }
 
-// CSV writes what is published, with the mark by which Excel reads UTF-8.
-func (y Yearly) CSV(w io.Writer) error {
+// CSV writes what is published.
+func (y Yearly) CSV(w io.Writer) error { return WriteCSV(w, y.Lines()) }
+
+// WriteCSV writes lines with the mark by which Excel reads UTF-8.
+func WriteCSV(w io.Writer, lines []Line) error {
 	if _, err := io.WriteString(w, "\xef\xbb\xbf"); err != nil {
 		return err
 	}
 	out := csv.NewWriter(w)
-	err := out.Write(append([]string{"层级", "名称"}, y.Heads()...))
-	for _, l := range y.Lines() {
+	err := out.Write(append([]string{"层级", "名称"}, Yearly{}.Heads()...))
+	for _, l := range lines {
 		name := l.Name
 		if name != "" && strings.ContainsAny(name[:1], "=+-@") {
 			name = "'" + name // else a spreadsheet would compute it

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -163,11 +164,41 @@ func (c *Call) Look(a account.Action, o account.Object, object, reason string) e
 
 // LookThrough enters that the person looks for something in all of what they may see that needs a reason.
 func (c *Call) LookThrough(a account.Action, object, reason string) error {
-	grants := account.Grants(c.Person, a)
-	if len(grants) == 0 {
+	domains := c.Domains(a)
+	if len(domains) == 0 {
 		return ErrNotFound
 	}
-	return c.look(a, grants[0].Area, object, reason)
+	for _, d := range domains { // the audit of each of them shows it
+		if err := c.look(a, d, object, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Domains returns the areas in which the person may do something, each once and none within another.
+func (c *Call) Domains(a account.Action) (all []string) {
+	for _, g := range account.Grants(c.Person, a) {
+		if slices.ContainsFunc(all, func(d string) bool { return account.Within(d, g.Area) }) {
+			continue
+		}
+		all = append(slices.DeleteFunc(all, func(d string) bool { return account.Within(g.Area, d) }), g.Area)
+	}
+	return all
+}
+
+// Taken enters that the person takes something with them of all that they may take, an act in each area.
+func (c *Call) Taken(a account.Action, do, object string) error {
+	domains := c.Domains(a)
+	if len(domains) == 0 {
+		return ErrNotFound
+	}
+	for _, d := range domains {
+		if err := c.Act(journal.Act{Do: do, Object: object, Domain: d}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Call) look(a account.Action, domain, object, reason string) error {

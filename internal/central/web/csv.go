@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,12 +38,21 @@ func (s *Sheet) Row(cells ...string) error {
 		safe[i] = Inert(x)
 	}
 	if s.lines++; s.lines%256 == 0 {
-		// The server's own write timeout is meant for pages that end soon.
-		if err := http.NewResponseController(s.c.W).SetWriteDeadline(time.Now().Add(sheetWrite)); err != nil {
+		if err := s.GoOn(); err != nil {
 			return err
 		}
 	}
 	return s.w.Write(safe)
+}
+
+// GoOn gives the browser time for the lines to come, and for those that are looked for.
+func (s *Sheet) GoOn() error {
+	// The server's own write timeout is meant for pages that end soon.
+	err := http.NewResponseController(s.c.W).SetWriteDeadline(time.Now().Add(sheetWrite))
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
 }
 
 // End writes what is left.

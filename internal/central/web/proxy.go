@@ -17,8 +17,16 @@ type client struct {
 
 // client reads X-Forwarded-For and X-Forwarded-Proto where a trusted proxy wrote them. The nearest address that is no such proxy is the
 // client's: what stands before it anybody may have written.
-func (s *Site) client(r *http.Request) client {
+func (s *Site) client(r *http.Request) client { return clientOf(r, s.cfg.Proxies) }
+
+// Address returns the address from which a request comes, seen through the proxies that are trusted; the zero one if it is not known.
+func Address(r *http.Request, proxies []netip.Prefix) netip.Addr { return clientOf(r, proxies).ip }
+
+func clientOf(r *http.Request, proxies []netip.Prefix) client {
 	c := client{https: r.TLS != nil}
+	trusted := func(ip netip.Addr) bool {
+		return slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return c
@@ -28,7 +36,7 @@ func (s *Site) client(r *http.Request) client {
 		return c
 	}
 	c.ip = ip.Unmap()
-	if !s.trusted(c.ip) {
+	if !trusted(c.ip) {
 		c.local = c.ip.IsLoopback() && !forwarded(r.Header)
 		return c
 	}
@@ -40,7 +48,7 @@ func (s *Site) client(r *http.Request) client {
 			break // nothing before it can be believed
 		}
 		c.ip = ip.Unmap()
-		if !s.trusted(c.ip) {
+		if !trusted(c.ip) {
 			break
 		}
 	}
@@ -61,10 +69,6 @@ func forwarded(h http.Header) bool {
 func lastWord(values []string) string {
 	all := strings.Split(strings.Join(values, ","), ",")
 	return strings.ToLower(strings.TrimSpace(all[len(all)-1]))
-}
-
-func (s *Site) trusted(ip netip.Addr) bool {
-	return slices.ContainsFunc(s.cfg.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // secure reports whether nobody on the way can read along.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/webtest"
 )
@@ -79,11 +78,6 @@ func code(t *testing.T, w *webtest.World, seed string) string {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func onBoth(t *testing.T, test func(*testing.T, *webtest.World)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, webtest.New(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, webtest.At(t, dbtest.StartPostgres(t).Database(t))) })
 }
 
 func signedOut(t *testing.T, w *webtest.World, what, secret string) {
@@ -172,6 +166,20 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("the old password: %v", err)
 		}
 	})
+}
+
+// A password is verified as it was entered: nothing is cut off, and no letter is taken for another.
+func TestPasswordsAsEntered(t *testing.T) {
+	w := webtest.New(t)
+	x := chosen(t, w)
+	for _, other := range []string{good + " ", " " + good, strings.ToUpper(good), good[:len(good)-1]} {
+		if _, err := w.Accounts.SignIn(t.Context(), x.Login, other, here()); !errors.Is(err, account.ErrWrong) {
+			t.Errorf("%q in place of the password: %v", other, err)
+		}
+	}
+	if _, err := w.Accounts.SignIn(t.Context(), x.Login, good, here()); err != nil {
+		t.Errorf("the password itself: %v", err)
+	}
 }
 
 // Nothing that opens something, and no password or seed, is in the journal or readable in the tables.

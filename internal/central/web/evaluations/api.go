@@ -19,6 +19,7 @@ func (p *pages) programs() []web.Route {
 		{Method: "GET", Path: "/api/v1/evaluations", Action: see, Do: p.listForPrograms},
 		{Method: "GET", Path: "/api/v1/evaluations/{evaluation}", Action: see, Object: p.object, Do: p.tell},
 		{Method: "GET", Path: "/api/v1/evaluations/{evaluation}/proof", Action: see, Object: p.object, Do: p.proof},
+		{Method: "GET", Path: "/api/v1/cases/{area}/{project}", Action: see, Object: p.caseThere, Do: p.tellOfCase},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 	"haochaping/internal/rating"
 )
 
-//go:embed *.html *.css *.js
+//go:embed *.html *.css
 var files embed.FS
 
 // Books is what the pages need of the books.
@@ -25,6 +26,7 @@ type Books interface {
 	Beyond(ctx context.Context, q books.Search, n int) (bool, error)
 	Tally(ctx context.Context, from, to time.Time, within, but books.Within) (books.Tally, error)
 	Unrated(ctx context.Context, from, to time.Time, areas []string) (n int64, more bool, err error)
+	Cases(ctx context.Context, keys []rating.CaseKey) (map[rating.CaseKey]books.Case, error)
 	Entry(ctx context.Context, id int64) (books.Entry, bool, error)
 	Evaluation(ctx context.Context, id int64) (books.Detail, bool, error)
 }
@@ -36,7 +38,7 @@ type Journal interface {
 	Prove(ctx context.Context, pos int64, part int) (journal.Proof, error)
 }
 
-// Config holds what the pages need. All fields are mandatory but Reason and Silence.
+// Config holds what the pages need. All fields are mandatory but Reason, Silence and Awaited.
 type Config struct {
 	Books     Books
 	Journal   Journal
@@ -45,6 +47,8 @@ type Config struct {
 	Reason func(code string) string
 	// Silence says when a period without an answer is over. Without it, silence means nothing.
 	Silence *rating.Calendar
+	// Awaited returns the boxes that may still hold an answer in time for a case whose silence has become 基本满意. Without it none does.
+	Awaited func(ctx context.Context, c books.Case) ([]rating.DeviceID, error)
 }
 
 // pages are the pages.
@@ -71,6 +75,8 @@ func Section(cfg Config) web.Section {
 		{Method: "GET", Path: "/evaluations/export.jsonl", Action: take, Do: p.export},
 		{Method: "GET", Path: "/evaluations/texts", Action: account.SeeText, Do: p.askTexts},
 		{Method: "POST", Path: "/evaluations/texts", Action: account.SeeText, Do: p.texts},
+		{Method: "GET", Path: "/cases", Action: see, Before: true, Nav: "办件", Do: p.seekCase},
+		{Method: "GET", Path: "/cases/{area}/{project}", Action: see, Object: p.caseThere, Before: true, Do: p.showCase},
 		{Method: "GET", Path: "/figures/own", Action: account.SeeOwnFigures, Nav: "我的汇总", Do: p.own},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}", Action: see, Object: p.object, Before: true, Do: p.one},
 		{Method: "GET", Path: "/evaluations/of/{evaluation}/proof.json", Action: see, Object: p.object, Before: true, Do: p.proof},
@@ -145,7 +151,24 @@ func (p *pages) today(c *web.Call) ([]web.Need, error) {
 		all = append(all, web.Need{Words: fmt.Sprintf("其中 %d 份不满意或非常不满意", n.Poor), Path: "/evaluations" + day + "&level=1&level=2"})
 	}
 	silent, err := p.silent(c, today)
-	return append(all, silent...), err
+	return append(append(all, silent...), p.missing(c)...), err
+}
+
+// noticeAhead is how long before days whose notice is not known it is said that deadlines will wait for it.
+const noticeAhead = 14 * 24 * time.Hour
+
+// missing says which year's notice of working days the centre lacks, so that deadlines wait for it, to those who see an area's figures.
+func (p *pages) missing(c *web.Call) []web.Need {
+	if p.Silence == nil || !slices.ContainsFunc(c.Grants(account.SeeFigures), func(g account.Grant) bool {
+		return g.Role.Scope() == account.InArea
+	}) {
+		return nil
+	}
+	d := p.Silence.Default(c.Now().Add(noticeAhead))
+	if !d.Provisional() {
+		return nil
+	}
+	return []web.Need{{Words: fmt.Sprintf("%d 年的放假安排通知还没有放入中心（deadline.calendars）：评价期限落到通知所管日期的办件只能暂定，放入之前不作默认", d.Missing)}}
 }
 
 // silent returns how many cases will be rated by silence when today is over (article 14), for those who see the figures of an area.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
 	"haochaping/internal/central/directory/account"
@@ -180,4 +181,27 @@ func TestWhatIsAskedWrongly(t *testing.T) {
 	}
 	w.Pass(time.Hour)
 	webtest.Want(t, w.get("/evaluations", ""), http.StatusSeeOther)
+}
+
+// Who has two areas searches in both, and takes evaluations of both: each area's audit says so.
+func TestALookInTwoAreasIsSeenInBoth(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	both := w.SignIn(w.Add(webtest.Grant(account.County, "629901000000", "629901000000"),
+		webtest.Grant(account.County, "629902000000", "629902000000")))
+	before := len(w.acts())
+	webtest.Want(t, w.post("/evaluations/texts", both,
+		url.Values{"from": {"2026-02-05"}, "to": {"2026-03-02"}, "q": {"太久"}, "reason": {"汇总意见"}}), http.StatusOK, "<blockquote>")
+	webtest.Want(t, w.get("/evaluations/export.csv?level=2", both), http.StatusOK)
+	got := w.acts()
+	domains := make(map[string]int)
+	for _, a := range got[:len(got)-before] {
+		fields := strings.Split(a, "|")
+		domains[fields[0]+" "+fields[len(fields)-1]]++
+	}
+	want := map[string]int{"look evaluation.text 629901000000": 1, "look evaluation.text 629902000000": 1,
+		"evaluation.export 629901000000": 1, "evaluation.export 629902000000": 1}
+	if diff := cmp.Diff(want, domains); diff != "" {
+		t.Errorf("the acts (-want +got):\n%s", diff)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
@@ -49,6 +50,7 @@ type times struct {
 // contest is what it may count for, in words.
 type contest struct {
 	What     string
+	Path     string // of the case, empty: the person does not see it
 	Case     *rating.CaseFile
 	State    string
 	Kind     string // of the applicant
@@ -104,9 +106,17 @@ func (p *pages) single(c *web.Call) (single, error) {
 	if d.Visit != nil {
 		v.Cases = d.Visit.Cases
 	}
+	a, err := p.Directory.Atlas(c.R.Context())
+	if err != nil {
+		return v, err
+	}
 	for _, x := range d.Contests {
 		v.HasWho = v.HasWho || x.File != nil && x.File.Contact != 0
-		v.Contests = append(v.Contests, p.contest(x))
+		shown := p.contest(x)
+		if x.File != nil && c.May(account.SeeEvaluations, caseObject(a, *x.File, directory.DayOf(c.Now()))) {
+			shown.Path = casePath(x.Item.Case)
+		}
+		v.Contests = append(v.Contests, shown)
 	}
 	return v, nil
 }
@@ -119,7 +129,8 @@ func (p *pages) contest(x books.Contest) contest {
 	}
 	if f := x.File; f != nil {
 		out.Case, out.State, out.Kind = &f.CaseFile, in(caseWords(), string(f.State())), in(applicantWords(), string(f.Applicant))
-		out.Done, out.Deadline = web.Clock(f.Begins()), web.Clock(f.Deadline)
+		done, _ := f.Completed()
+		out.Done, out.Deadline = web.Clock(done), web.Clock(f.Deadline)
 	}
 	for _, o := range x.Others {
 		out.Others = append(out.Others, rival{p.row(o.Entry), in(statusWords(), string(o.Standing)), o.Overall})

@@ -47,6 +47,14 @@ func caseWords() []word {
 		{string(books.CaseDefault), "逾期未评，默认基本满意"}, {string(books.CaseRefused), "评价未予采纳，可再评价"}}
 }
 
+func handlingWords() []word {
+	return []word{{string(rating.InHall), "窗口办理"}, {string(rating.Online), "全程网上办理"}, {string(rating.Mixed), "线上线下相结合"}}
+}
+
+func suretyWords() []word {
+	return []word{{string(rating.Reported), "业务系统报送"}, {string(rating.ByVisit), "窗口办理时评价器的时钟"}, {string(rating.Received), "中心收到窗口记录的时间"}}
+}
+
 // in returns a code's word, the code itself if there is none.
 func in(all []word, code string) string {
 	if i := slices.IndexFunc(all, func(w word) bool { return w.Code == code }); i >= 0 {

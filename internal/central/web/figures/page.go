@@ -20,7 +20,7 @@ type shown struct {
 	Problem  string
 	Notice   string
 	Figures  []line
-	Bars     []bar
+	Bars     []report.Bar
 	Channels []channelLine
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
@@ -35,11 +35,11 @@ type shown struct {
 }
 
 // Legend returns what the patterns of bars mean.
-func (shown) Legend() (all []piece) {
+func (shown) Legend() (all []report.Piece) {
 	for _, l := range rating.Levels() {
-		all = append(all, piece{Class: fmt.Sprintf("v%d", l), Words: l.Chinese()})
+		all = append(all, report.Piece{Class: fmt.Sprintf("v%d", l), Words: l.Chinese()})
 		if l == rating.FairlySatisfied {
-			all = append(all, piece{Class: "v0", Words: "默认"})
+			all = append(all, report.Piece{Class: "v0", Words: "默认"})
 		}
 	}
 	return all
@@ -52,20 +52,6 @@ func (shown) Ranked() int64 { return report.LeastRanked }
 type line struct {
 	report.Figure
 	All, Staff, Matter, Was, Change string
-}
-
-// bar is how answers are shared among the levels, as a picture and in words.
-type bar struct {
-	Name, Words string
-	Pieces      []piece
-	N           int64
-}
-
-// piece is a level's part of a bar, in percent.
-type piece struct {
-	Class string // of its pattern
-	X, W  string
-	Words string
 }
 
 type channelLine struct {
@@ -199,9 +185,9 @@ func change(now, was report.Value) string {
 }
 
 // barOf draws how answers are shared, with what silence has become apart.
-func barOf(x part) bar {
+func barOf(x part) report.Bar {
 	a := x.Of("")
-	b := bar{Name: x.Name, N: a.Answered() + a.Silent}
+	b := report.Bar{Name: x.Name, N: a.Answered() + a.Silent}
 	if b.Name == "" {
 		b.Name = x.ID
 	}
@@ -212,27 +198,7 @@ func barOf(x part) bar {
 		}
 		return b
 	}
-	at := 0.0
-	add := func(class, words string, n int64) {
-		if n == 0 {
-			return
-		}
-		w := float64(n) * 100 / float64(b.N)
-		percent := report.Value{N: n, All: b.N, Share: true}.String()
-		b.Pieces = append(b.Pieces, piece{Class: class, X: fmt.Sprintf("%.3f%%", at), W: fmt.Sprintf("%.3f%%", w), Words: words})
-		if b.Words != "" {
-			b.Words += "，"
-		}
-		b.Words += fmt.Sprintf("%s %d（%s）", words, n, percent)
-		at += w
-	}
-	for _, l := range rating.Levels() {
-		add(fmt.Sprintf("v%d", l), l.Chinese(), a.Levels[l])
-		if l == rating.FairlySatisfied {
-			add("v0", "默认", a.Silent)
-		}
-	}
-	return b
+	return report.BarOf(b.Name, a)
 }
 
 // channels returns the figures of each channel by which there was something.

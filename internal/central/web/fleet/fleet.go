@@ -41,7 +41,7 @@ type pages struct{ Config }
 func Section(cfg Config) web.Section {
 	p := &pages{cfg}
 	see, do, edit := account.SeeBoxes, account.CommandBoxes, account.EditBoxes
-	routes := append(p.programs(), p.passes()...)
+	routes := slices.Concat(p.programs(), p.passes(), p.staged())
 	return web.Section{Name: "fleet", Files: files, Needs: p.needs, Routes: append(routes, []web.Route{
 		{Method: "GET", Path: "/fleet", Action: see, Nav: "评价器", Do: p.overview},
 		{Method: "GET", Path: "/fleet/halls/{hall}", Action: see, Object: p.hallObject, Do: p.hall},

@@ -20,6 +20,11 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if err != nil || !c.Ever(account.SeeBoxes) {
 		return all, err
 	}
+	stand, err := p.standing(c)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, stand...)
 	states, whole, err := p.few(c)
 	if err != nil {
 		return nil, err
@@ -50,6 +55,23 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 		words += fmt.Sprintf("，%d 台有故障", n[fleet.Ill])
 	}
 	return append(all, web.Need{Words: words, Path: "/fleet?state=sick"}), nil
+}
+
+// standing returns the rollouts that stand since a box has turned sick, to those who may do something about it.
+func (p *pages) standing(c *web.Call) (all []web.Need, err error) {
+	if !c.Ever(account.ConfigureBoxes) {
+		return nil, nil
+	}
+	open, err := p.Fleet.OpenRollouts(c.R.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range open {
+		if r.State == fleet.Halted && r.Why != "" && c.May(account.ConfigureBoxes, rolloutAt(r)) {
+			all = append(all, web.Need{Words: "分步更改已停住：" + changeOf(r.Change), Path: "/fleet/rollouts/" + r.ID, Grave: true})
+		}
+	}
+	return all, nil
 }
 
 // few returns the boxes that the person sees, and whether those are all: they are not read where there are many.

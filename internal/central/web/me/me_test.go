@@ -94,7 +94,8 @@ func TestFirstDay(t *testing.T) {
 	b := newBrowser(t, s)
 	b.https = true
 	to := link(t, w, x, account.ChoosesPassword)
-	webtest.Want(t, b.do("GET", to, nil), 200, "设置密码", x.Login)
+	webtest.Want(t, b.do("GET", "/signin", nil), 200, `name="password" type="password" autocomplete="current-password"`, "!onpaste")
+	webtest.Want(t, b.do("GET", to, nil), 200, "设置密码", x.Login, `name="password" type="password" autocomplete="new-password"`, "!onpaste")
 	webtest.Want(t, b.post(to, "password", password, "again", "another"), 422, "不一样")
 	webtest.Want(t, b.post(to, "password", "Lanzhou20260101", "again", "Lanzhou20260101"), 422, "太常见")
 	got := b.post(to, "password", password, "again", password)

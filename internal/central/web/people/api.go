@@ -136,7 +136,7 @@ func (p *pages) auditForPrograms(c *web.Call) error {
 	}
 	size := 0
 	var some []acted
-	next, err := p.acts(c, s, account.SeeAudit, auditLook, func(a act) bool {
+	next, err := p.acts(c, s, account.SeeAudit, func(a act) bool {
 		some = append(some, acted{a.Pos, moment(a.At), a.Who, a.Do, a.Did, a.Object, a.Reason, a.By, a.Area, json.RawMessage(a.Data)})
 		size += len(a.Data)
 		return len(some) < most && size < auditData

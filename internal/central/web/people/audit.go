@@ -1,25 +1,32 @@
 package people
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/web"
 )
 
 const (
-	auditPage = 100    // acts on one page
-	auditStep = 1000   // acts read at once
-	auditLook = 20_000 // acts looked through for one page; the next page goes on from there
-	auditMost = 200_000
-	auditData = 1 << 20 // bytes of one page after which it ends
+	auditPage = 100              // acts on one page
+	auditStep = 1000             // acts read at once
+	auditLook = 20_000           // acts looked through for one page, unless Config says otherwise
+	auditData = 1 << 20          // bytes of one page after which it ends
+	auditTime = 10 * time.Minute // of an export
 )
+
+// errSlow says that an export has taken too long.
+var errSlow = errors.New("the export of the audit was not taken within ten minutes")
 
 // search is what of the audit somebody asks for.
 type search struct {
@@ -68,6 +75,7 @@ type act struct {
 	Did    string // in Chinese
 	Do     string
 	Object string
+	What   string // Object as people read it
 	Reason string
 	By     string
 	Area   string
@@ -79,19 +87,20 @@ type auditShown struct {
 	Search search
 	Acts   []act
 	Next   int64 // position to go on before, 0: the end
+	Looked int   // so many were looked at, where there is a next position
 	Take   bool  // it may be exported
 	Words  []word
 	Query  string
 }
 
 func (p *pages) audit(c *web.Call) error {
-	v := auditShown{Search: searchOf(c), Take: c.Ever(account.TakeAudit), Words: words()}
+	v := auditShown{Search: searchOf(c), Looked: p.look(), Take: c.Ever(account.TakeAudit), Words: words()}
 	q := c.R.URL.Query()
 	q.Del("before")
 	v.Query = q.Encode()
 	size := 0
 	var err error
-	v.Next, err = p.acts(c, v.Search, account.SeeAudit, auditLook, func(a act) bool {
+	v.Next, err = p.acts(c, v.Search, account.SeeAudit, func(a act) bool {
 		v.Acts, size = append(v.Acts, a), size+len(a.Data)
 		return len(v.Acts) < auditPage && size < auditData
 	})
@@ -102,8 +111,8 @@ func (p *pages) audit(c *web.Call) error {
 }
 
 // acts calls take with the acts that the person may see and the search asks for, the last first, until take says false or so many were
-// looked at. It returns before which position to go on, 0 at the end.
-func (p *pages) acts(c *web.Call, s search, as account.Action, look int, take func(act) bool) (int64, error) {
+// looked at as are for one page. It returns before which position to go on, 0 at the end.
+func (p *pages) acts(c *web.Call, s search, as account.Action, take func(act) bool) (int64, error) {
 	from, to, err := s.days()
 	if err != nil {
 		return 0, err
@@ -113,8 +122,8 @@ func (p *pages) acts(c *web.Call, s search, as account.Action, look int, take fu
 		return 0, err
 	}
 	before := s.before
-	for looked := 0; looked < look; {
-		some, err := p.Journal.Acts(c.R.Context(), before, auditStep)
+	for looked := 0; looked < p.look(); {
+		some, err := p.Journal.Acts(c.R.Context(), before, min(auditStep, p.look()))
 		if err != nil {
 			return 0, err
 		}
@@ -137,6 +146,9 @@ func (p *pages) acts(c *web.Call, s search, as account.Action, look int, take fu
 	}
 	return before, nil
 }
+
+// look returns how many acts are looked through for one page; the next page goes on from there.
+func (p *pages) look() int { return cmp.Or(p.Look, auditLook) }
 
 // names returns the sign-in names of accounts by their ids.
 func (p *pages) names(c *web.Call) (map[string]string, error) {
@@ -173,7 +185,22 @@ func (p *pages) act(c *web.Call, e journal.Entry, as account.Action, names map[s
 	if len(a.Data) > 0 && json.Valid(a.Data) {
 		data = string(a.Data)
 	}
-	return act{e.Pos, e.Received, named(e.Source), did, a.Do, named(a.Object), a.Reason, a.By, a.Domain, data}, true, nil
+	who := named(e.Source)
+	if who == e.Source {
+		who = web.Actor(who)
+	}
+	return act{e.Pos, e.Received, who, did, a.Do, named(a.Object), inChinese(named(a.Object)), a.Reason, a.By, a.Domain, data}, true, nil
+}
+
+// inChinese returns what was done something to, as people read it.
+func inChinese(object string) string {
+	kind, rest, _ := strings.Cut(object, " ")
+	for _, w := range []word{{"organisation", "机构资料"}, {"order", "工单"}, {"evaluation", "评价"}, {"texts", "评价文字"}} {
+		if kind == w.Do {
+			return strings.TrimSpace(w.Chinese + " " + rest)
+		}
+	}
+	return object
 }
 
 func (s search) fits(a act) bool {
@@ -181,17 +208,22 @@ func (s search) fits(a act) bool {
 		return false
 	}
 	return s.Words == "" || strings.Contains(
-		strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area}, "\n")), s.Words)
+		strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.What, a.Reason, a.By, a.Area}, "\n")), s.Words)
 }
 
-// export writes what the search finds as CSV. That it was taken is an act too.
+// export writes all that the search finds as CSV. That it was taken is an act too.
 func (p *pages) export(c *web.Call) error {
 	s := searchOf(c)
 	if _, _, err := s.days(); err != nil {
 		return err
 	}
-	a := journal.Act{Do: "audit.export", Object: c.R.URL.RawQuery, Domain: firstGrant(c)}
-	if err := c.Act(a, nil); err != nil {
+	leave, ok := p.turns.Take(c, 1) // it may read the whole journal's acts
+	if !ok {
+		c.W.Header().Set("Retry-After", "30")
+		return &web.Refusal{Status: http.StatusServiceUnavailable, Words: "您的上一次导出还没有完成，请等它完成后再试。Your last export is still under way."}
+	}
+	defer leave()
+	if err := c.Taken(account.TakeAudit, "audit.export", c.R.URL.RawQuery); err != nil {
 		return err
 	}
 	sheet, err := c.Sheet("审计.csv")
@@ -199,19 +231,23 @@ func (p *pages) export(c *web.Call) error {
 		return err
 	}
 	wrong := sheet.Row("序号", "时间", "操作人", "操作", "代码", "对象", "理由", "会话", "区划", "内容")
-	_, err = p.acts(c, s, account.TakeAudit, auditMost, func(a act) bool {
-		wrong = errors.Join(wrong, sheet.Row(strconv.FormatInt(a.Pos, 10), web.Clock(a.At), a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area,
-			a.Data))
-		return wrong == nil
-	})
-	return errors.Join(wrong, err, sheet.End())
-}
-
-func firstGrant(c *web.Call) string {
-	for _, g := range account.Grants(c.Person, account.TakeAudit) {
-		return g.Area
+	for end := c.Now().Add(auditTime); wrong == nil; {
+		if wrong = sheet.GoOn(); wrong == nil && c.Now().After(end) {
+			wrong = errSlow
+		}
+		if wrong != nil {
+			break
+		}
+		next, err := p.acts(c, s, account.TakeAudit, func(a act) bool {
+			wrong = sheet.Row(strconv.FormatInt(a.Pos, 10), web.Clock(a.At), a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area, a.Data)
+			return wrong == nil
+		})
+		wrong = errors.Join(wrong, err)
+		if s.before = next; next == 0 {
+			break
+		}
 	}
-	return ""
+	return c.Whole(errors.Join(wrong, sheet.End()))
 }
 
 // word is an act in Chinese.
@@ -228,12 +264,25 @@ func words() []word {
 		{"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
 		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
-		{"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"},
+		{"fleet.replace", "更换评价器"}, {"fleet.move", "移动评价器"}, {"fleet.rollout.begin", "开始分步更改"}, {"fleet.rollout.goes_on", "分步更改有进展"},
+		{"fleet.rollout.halt", "停住分步更改"}, {"fleet.rollout.resume", "继续分步更改"}, {"fleet.rollout.undo", "退回分步更改"},
+		{"fleet.rollout.abandon", "放弃分步更改"},
 		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
 		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.certify", "准许旧评价器取证书"}, {"enrol.window", "签发窗口电脑用的证书"},
 		{"fleet.add_token", "发放窗口电脑令牌"}, {"fleet.drop_token", "作废窗口电脑令牌"}, {"enrol.expect", "登记待到货评价器"}, {"enrol.forget", "删除待到货评价器"},
 		{"enrol.guess", "评价器一次性口令不对"}, {"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},
-		{"deadline.stop", "停发短信"},
+		{"deadline.stop", "停发短信"}, {"upward.again", "重新上报"},
+	}
+	all = append(all, word{"dossier.open", "立卷"})
+	for _, k := range dossier.Kinds() {
+		for _, d := range k.Deeds() {
+			do := "dossier." + string(d.Do)
+			if i := slices.IndexFunc(all, func(w word) bool { return w.Do == do }); i < 0 {
+				all = append(all, word{do, "卷宗：" + d.Chinese})
+			} else if !strings.Contains(all[i].Chinese, d.Chinese) {
+				all[i].Chinese += "／" + d.Chinese
+			}
+		}
 	}
 	for _, d := range rectify.Deeds() {
 		all = append(all, word{"rectify." + string(d.Do), "工单：" + d.Chinese})

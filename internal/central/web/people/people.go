@@ -24,13 +24,17 @@ type Config struct {
 	Journal  *journal.Journal
 	// AreaOf returns where a unit, hall or member of staff is, false if there is none. Without it, the area is written by hand.
 	AreaOf func(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error)
+	Look   int // how many acts one page of the audit looks through; 0: 20,000
 }
 
-type pages struct{ Config }
+type pages struct {
+	Config
+	turns *web.Turns // of exports
+}
 
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
-	p := &pages{cfg}
+	p := &pages{cfg, new(web.Turns)}
 	edit := func(path string, do func(*web.Call) error) web.Route {
 		return web.Route{Method: "POST", Path: path, Action: account.EditAccounts, Object: p.area, Do: do}
 	}

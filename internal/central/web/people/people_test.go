@@ -137,8 +137,14 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	webtest.Want(t, get(s, me, "/audit"), 200, "查看评价文字", "HYPERLINK", city.Login, "!evaluation 8")
-	webtest.Want(t, get(s, auditor, "/audit?q=evaluation&do=look"), 200, "evaluation 7", "evaluation 8", "回访", "!开通账号 </td>")
+	webtest.Want(t, get(s, me, "/audit"), 200, "查看评价文字", "HYPERLINK", city.Login, "评价 7", "!评价 8")
+	webtest.Want(t, get(s, auditor, "/audit?q=evaluation&do=look"), 200, "评价 7", "评价 8", "回访", "!开通账号 </td>")
+	if _, err := w.Journal.Do(t.Context(), "rectify", "", journal.Act{Do: "rectify.sent", Object: "7/1", Domain: "620102000000"},
+		nil); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, get(s, auditor, "/audit?do=rectify"), 200, "系统（差评整改）", "工单：短信已发出")
+	webtest.Want(t, get(s, auditor, "/audit?do=account"), 200, "中心主机操作员（test）", "!operator test")
 	webtest.Want(t, get(s, auditor, "/audit?q=nothing-like-it"), 200, "没有符合条件的记录")
 	webtest.Want(t, get(s, auditor, "/audit?to=2020-01-01"), 200, "没有符合条件的记录")
 	webtest.Want(t, get(s, auditor, "/audit?from=monday"), 400, "日期")
@@ -163,4 +169,26 @@ func TestAudit(t *testing.T) {
 	if got := web.Inert("1=2"); got != "1=2" {
 		t.Errorf("a harmless cell becomes %q", got)
 	}
+}
+
+// An export has all that there is, however much that is; a page that has not found anything so far says that it has not looked at all.
+func TestAnAuditIsTakenWhole(t *testing.T) {
+	w := webtest.New(t)
+	s := w.Site(people.Section(people.Config{Accounts: w.Accounts, Journal: w.Journal, Look: 10}))
+	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, "620000000000", "620000000000")))
+	for i := range 33 {
+		a := journal.Act{Do: "look evaluation.text", Object: "evaluation " + strconv.Itoa(i), Domain: "620100000000"}
+		if i < 3 {
+			a.Do = "old.one"
+		}
+		if _, err := w.Journal.Do(t.Context(), webtest.Operator, "", a, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	webtest.Want(t, get(s, auditor, "/audit?do=old."), 200, "最近 10 条记录中没有", "before=", "!没有符合条件的记录。")
+	file := get(s, auditor, "/audit.csv?do=old.")
+	for i := range 3 {
+		webtest.Want(t, file, 200, ",evaluation "+strconv.Itoa(i)+",")
+	}
+	webtest.Want(t, file, 200, "!evaluation 3,")
 }

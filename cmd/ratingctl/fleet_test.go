@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestFleet asks a server that answers as openapi.yaml of the centre has it: what is asked for, and what is printed of it.
+func TestFleet(t *testing.T) {
+	const rollout = `{"id":"abc","area":"629901000000","hall":"SL-H2","change":{"wait_sec":45},"words":"等待按键 45 秒",
+		"state":"halted","stage":2,"stages":2,"hold_min":30,"begun_at":"2027-03-02T09:00:00+08:00",
+		"sick":"jia-b02","why":"keys.lost\u001b[2J","deeds":["resume","undo","abandon"],
+		"boxes":[{"device":"jia-b02","hall":"SL-H2","window":"SL-H2-B02","stage":2,"state":"sent","why":"keys.lost"}]}`
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+		answer := rollout
+		switch {
+		case r.Header.Get("Authorization") != "Bearer secret":
+			w.WriteHeader(http.StatusUnauthorized)
+			answer = `{"detail":"请先登录。Sign in first."}`
+		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes") && r.URL.Query().Get("cursor") == "":
+			answer = `{"items":[{"device":"jia-b01","state":"well","window":"SL-H2-B01","troubles":[]}],"next":"jia-b01"}`
+		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes"):
+			answer = `{"items":[{"device":"jia-b02","state":"ill","window":"SL-H2-B02","troubles":[{"code":"keys.lost"}]}],"next":""}`
+		}
+		_, _ = io.WriteString(w, answer)
+	}))
+	defer server.Close()
+	fleet := func(token string, args ...string) (string, error) {
+		t.Helper()
+		asked = nil
+		var out bytes.Buffer
+		getenv := func(name string) string {
+			return map[string]string{"HCP_CENTRE": server.URL, "HCP_TOKEN": token}[name]
+		}
+		err := fleetCommand(t.Context(), args, getenv, &out, io.Discard)
+		return out.String(), err
+	}
+	want := func(out string, err error, request string, texts ...string) {
+		t.Helper()
+		if err != nil || asked[0] != request {
+			t.Errorf("asked %q, want %q; %v", asked, request, err)
+		}
+		for _, text := range texts {
+			if !strings.Contains(out, text) {
+				t.Errorf("what is printed lacks %q:\n%s", text, out)
+			}
+		}
+	}
+	out, err := fleet("secret", "boxes", "-hall", "SL-H2", "-state", "sick")
+	want(out, err, "GET /api/v1/boxes?hall=SL-H2&state=sick&cursor= ", "jia-b01", "jia-b02", "keys.lost")
+	out, err = fleet("secret", "begin", "-hall", "SL-H2", "-first", "SL-H2-B01", "-wait", "45s", "-walk-up", "off", "-sign-in", "on")
+	want(out, err, `POST /api/v1/rollouts {"change":{"sign_in":true,"wait_sec":45,"walk_up":{"link_sec":0,"pause_sec":0}},`+
+		`"first":"SL-H2-B01","hall":"SL-H2","hold_min":30}`, "abc")
+	out, err = fleet("secret", "show", "abc")
+	want(out, err, "GET /api/v1/rollouts/abc ", "halted 2/2 jia-b02 keys.lost?[2J", "resume|undo|abandon", "SL-H2-B02")
+	out, err = fleet("secret", "undo", "abc", "-json")
+	want(out, err, `POST /api/v1/rollouts/abc/steer {"do":"undo"}`, `"state":"halted"`)
+	if _, err := fleet("wrong", "list"); err == nil || !strings.Contains(err.Error(), "请先登录") {
+		t.Errorf("with a wrong token: %v", err)
+	}
+	for _, wrong := range [][]string{{}, {"show"}, {"begin", "-wait", "1.5s"}, {"begin", "-sign-in", "perhaps"},
+		{"list", "-centre", "http://centre.example.com"}, {"explode", "abc"}} {
+		if _, err := fleet("secret", wrong...); err == nil || len(asked) > 0 {
+			t.Errorf("%q: %v, and asked %q", wrong, err, asked)
+		}
+	}
+	if _, err := fleet("", "list"); err == nil {
+		t.Error("without a token it asks")
+	}
+}

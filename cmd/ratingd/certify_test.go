@@ -20,7 +20,7 @@ func TestABoxOfTheFirstVersionIsCertified(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the whole product")
 	}
-	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
 	sum := sha256.Sum256([]byte("a drawn password"))
 	passwords := filepath.Join(w.dir, "passwords")
 	writeFile(t, passwords, "lz-0417 "+hex.EncodeToString(sum[:])+"\n")

@@ -3,12 +3,15 @@ package main
 import (
 	"encoding"
 	"net"
+	"net/netip"
 )
 
 // enrolConfig is the door of new boxes.
 type enrolConfig struct {
 	Listen address  `toml:"listen"` // empty: boxes are enrolled by hand
 	Names  []string `toml:"names"`
+	// Windows are domains and networks of which boxes may have names for their windows' PCs, besides private ones.
+	Windows []string `toml:"windows"`
 }
 
 // checkEnrol reports what is wrong with who is let in.
@@ -26,6 +29,13 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 	for _, n := range c.Enrol.Names {
 		if name := hostName(n); net.ParseIP(n) == nil && (name.UnmarshalText([]byte(n)) != nil || string(name) != n) {
 			bad("enrol.names", "%q is not allowed; write a host's name in small letters or an address, without port", n)
+		}
+	}
+	for _, n := range c.Enrol.Windows {
+		_, err := netip.ParsePrefix(n)
+		if name := hostName(n); err != nil && (name.UnmarshalText([]byte(n)) != nil || string(name) != n) {
+			bad("enrol.windows", "%q is not allowed; write a domain in small letters, as \"hall.example.com\", or a network, as "+
+				"\"59.192.0.0/10\"", n)
 		}
 	}
 	if c.Broker.Certificates && (c.Broker.URL != "" || c.Broker.CertFile != "") {

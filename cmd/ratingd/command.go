@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
+	"haochaping/internal/windowapi"
 	"haochaping/sync/wire"
 )
 
@@ -37,6 +38,8 @@ type orders struct {
 	restart func()
 	keys    *teacher
 	erase   func(id, giveUp string) error
+	tokens  string           // the file of the tokens of the window's PCs
+	wall    func() time.Time // the clock on the wall
 	log     *slog.Logger
 }
 
@@ -67,6 +70,13 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.keys.begin(c)
 	case wire.CommandErase:
 		return nil, o.erase(c.ID, c.Args["give_up"])
+	case wire.CommandAddToken:
+		return nil, o.once(c, func(context.Context) error {
+			return windowapi.KeepToken(o.tokens, windowapi.Token{ID: c.Args["id"], Name: c.Args["name"], Hash: c.Args["hash"],
+				Created: o.wall().UTC().Truncate(time.Second)})
+		})
+	case wire.CommandDropToken:
+		return nil, o.once(c, func(context.Context) error { return windowapi.RevokeToken(o.tokens, c.Args["id"]) })
 	case wire.CommandKeepKeys:
 		return nil, o.once(c, func(context.Context) error { return o.keys.keep(c) })
 	}

@@ -3,12 +3,15 @@ package main
 import (
 	"encoding"
 	"net"
+	"path/filepath"
 )
 
 // enrolConfig is the door of new boxes.
 type enrolConfig struct {
 	Listen address  `toml:"listen"` // empty: boxes are enrolled by hand
 	Names  []string `toml:"names"`
+	// Updates is the folder of the apt repository that boxes update from, empty for none.
+	Updates string `toml:"updates"`
 }
 
 // checkEnrol reports what is wrong with who is let in.
@@ -19,6 +22,9 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 	}
 	if c.Enrol.Listen != "" {
 		value("enrol.listen", &c.Enrol.Listen, string(c.Enrol.Listen))
+	}
+	if c.Enrol.Updates != "" && (c.Enrol.Listen == "" || !filepath.IsAbs(c.Enrol.Updates)) {
+		bad("enrol.updates", "%q is served at enrol.listen: write both, and the folder with its whole path", c.Enrol.Updates)
 	}
 	if (c.Enrol.Listen != "" || c.Broker.Certificates) && len(c.Enrol.Names) == 0 {
 		bad("enrol.names", "missing; write the names or addresses by which boxes reach the centre")

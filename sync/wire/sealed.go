@@ -148,6 +148,9 @@ const (
 	// CommandErase has the box forget all that it is and has, and be born anew at its next start, which is at once. A box whose records
 	// are not all acknowledged refuses it, unless its name is said in the argument give_up. One without a service manager refuses it, too.
 	CommandErase = "erase"
+	// CommandUpdate has the box install a newer version of its package. Arguments: version, and within_sec, for how long from now on that may
+	// begin. It is answered when the box has noted it; how it went is in the box's health. A box that has no repository refuses it.
+	CommandUpdate = "update"
 	// KeyPart begins the name of a key in both.
 	KeyPart = "key_"
 )

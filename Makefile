@@ -38,9 +38,11 @@ demo: ## Run two boxes and a centre on this machine; prints one address to open 
 test: ## Run all tests with the race detector (needs gcc); ends with what was skipped and why. With CI=1 a missing external program is a failure.
 	@mkdir -p $(BUILD)
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
+	@# The programs that tests start are built once, and looked for in HCP_PROGRAMS.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/...
 	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. What only draws is run
 	@# without the race detector.
-	@{ failed() { echo '{"Action":"go-failed"}'; }; \
+	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); { failed() { echo '{"Action":"go-failed"}'; }; \
 	  CGO_ENABLED=0 $(GO) test -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed; \
 	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \
@@ -52,8 +54,8 @@ norace: # The flags for a run of single tests under the race detector: go test -
 
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
-	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall' -v ./store ./device ./cmd/ratingd \
-	  ./internal/proof/hallyear
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
+	  ./internal/proof/hallyear ./internal/central/books
 
 .PHONY: province
 province: ## Play a working day of a province in LASTS (default 20m): BOXES (default 50000) of which ONLINE (default 10000) speak MQTT, VISITS (default 30) each; then compare all with a recount.

@@ -20,6 +20,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 )
 
 // The shipped configuration, inside Debian's own in a real mosquitto, but for folders, port and account: a box reaches its own topics and
@@ -130,6 +131,53 @@ func startBroker(t *testing.T) broker {
 	})
 	mosquitto.Run(t, cmd, b.address)
 	return b
+}
+
+// The broker for certificates runs beside the one for passwords, as its header says, inside Debian's own configuration.
+func TestBothBrokersBesideEachOther(t *testing.T) {
+	for _, program := range []string{"mosquitto", "mosquitto_passwd"} {
+		need(t, program, "mosquitto")
+	}
+	dir := t.TempDir()
+	main := debianBroker(t, dir)
+	writeCertificate(t, dir)
+	output(t, nil, "mosquitto_passwd", "-b", "-c", filepath.Join(dir, "haochaping.passwd"), "centre", "for-centre")
+	var at []string
+	for _, c := range []struct{ to, from, line, instead string }{
+		{"haochaping-certificates.conf", "mosquitto-certificates.conf", "per_listener_settings false", "per_listener_settings true"},
+		{"haochaping.conf", "mosquitto.conf", "per_listener_settings false\n", ""},
+	} {
+		text, err := os.ReadFile("broker/" + c.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := testkit.Address(t)
+		at = append(at, address)
+		_, port, _ := net.SplitHostPort(address)
+		config := strings.NewReplacer(c.line, c.instead, "listener 8883", "listener "+port+" 127.0.0.1", "crlfile", "#",
+			"mqtt.pem", "mqtt.example.com.pem", "mqtt.key", "mqtt.example.com.key", "root.pem", "mqtt.example.com.pem",
+			"/etc/mosquitto/certs/", dir+"/", "/etc/mosquitto/", dir+"/").Replace(string(text))
+		if err := os.WriteFile(filepath.Join(dir, "conf.d", c.to), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rules, err := os.ReadFile("broker/mosquitto.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"haochaping.acl": string(rules), "conf.d/user.conf": "user root\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("mosquitto", "-c", main)
+	cmd.Stderr = testkit.Shown(t, "mosquitto")
+	mosquitto.Run(t, cmd, at[1]) // it opens them in turn
+	conn, err := net.Dial("tcp", at[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
 }
 
 // debianBroker lays out a folder as Debian's package mosquitto does its own, and returns the path of the main configuration.

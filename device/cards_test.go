@@ -273,21 +273,7 @@ func TestReaderThatTypes(t *testing.T) {
 				return newTypedPort(f)
 			}})
 		next("ready")
-		types := func(names ...string) {
-			for _, n := range names {
-				code, err := evdev.KeyCode("KEY_" + n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				f.key(code, evdev.KeyDown)
-				f.key(code, evdev.KeyRepeat)
-				f.key(code, evdev.KeyUp)
-				time.Sleep(3 * time.Millisecond)
-			}
-			if names[len(names)-1] == "ENTER" || names[len(names)-1] == "KPENTER" {
-				time.Sleep(700 * time.Millisecond)
-			}
-		}
+		types := func(names ...string) { f.types(t, names...) }
 		types("NUMLOCK", "0", "0", "KP1", "2", "ENTER")
 		next("0012")
 		types("0", "0", "1", "2", "ENTER") // it lies there
@@ -302,6 +288,79 @@ func TestReaderThatTypes(t *testing.T) {
 		types("3", "4", "5", "6", "ENTER")
 		next("unread")
 		close(f.events)
+		next("lost")
+	})
+}
+
+// types types keys by their names, as a card reader does, and pauses after Enter.
+func (f *fakeKeypad) types(t *testing.T, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		code, err := evdev.KeyCode("KEY_" + n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.key(code, evdev.KeyDown)
+		f.key(code, evdev.KeyRepeat)
+		f.key(code, evdev.KeyUp)
+		time.Sleep(3 * time.Millisecond)
+	}
+	if last := names[len(names)-1]; last == "ENTER" || last == "KPENTER" {
+		time.Sleep(700 * time.Millisecond)
+	}
+}
+
+// TestAReaderThatTypesIsLearnt learns a reader that types a word and two numbers for each card, and reads another card with that.
+func TestAReaderThatTypesIsLearnt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, second := newFakeKeypad(), newFakeKeypad()
+		plugged := []*fakeKeypad{f, second}
+		began := time.Now()
+		now := func() time.Duration { return time.Since(began) }
+		open := func(string, keypad.Line, func() time.Duration) (Port, error) {
+			if len(plugged) == 0 {
+				return nil, os.ErrNotExist
+			}
+			f := plugged[0]
+			plugged = plugged[1:]
+			return newTypedPort(f)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		learner, heard, done := keypad.NewCardLearner(2), make(chan keypad.Heard, 10), make(chan error, 1)
+		line := keypad.Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}
+		opened := make(chan struct{})
+		go func() {
+			done <- Watch(ctx, open, "name:reader", line, now, func() { close(opened) }, func(b []byte, at time.Duration) {
+				h, err := learner.Burst(b, at)
+				if err != nil {
+					t.Error(err)
+				}
+				heard <- h
+			})
+		}()
+		<-opened
+		for _, card := range []string{"0012345678", "0009334109"} {
+			keys := append(append([]string{"I", "D"}, strings.Split(card, "")...), "COMMA", "7", "ENTER")
+			for _, want := range []keypad.Heard{keypad.Once, keypad.Taken} {
+				f.types(t, keys...)
+				if got := <-heard; got != want {
+					t.Fatalf("the card %s was heard as %d, want %d", card, got, want)
+				}
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		l, err := keypad.LearnCards("hall", line, learner.Samples(), "0012345678", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := cardsOn(t, SerialConfig{Port: "name:reader", Profile: l.Profile, Now: now, Logger: quiet, Open: open})
+		next("ready")
+		second.types(t, "I", "D", "0", "0", "0", "4", "7", "1", "1", "4", "7", "1", "COMMA", "9", "9", "ENTER")
+		next("0004711471")
+		close(second.events)
 		next("lost")
 	})
 }

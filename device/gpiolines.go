@@ -18,6 +18,9 @@ import (
 // errOldKernel says that the kernel does not speak the interface that keys on GPIO lines need.
 var errOldKernel = errors.New("this kernel is too old for keys on GPIO lines: they need Linux 5.10 or later")
 
+// errNoChip says that there are no GPIO lines at all.
+var errNoChip = errors.New("this machine has no GPIO chip")
+
 // Chips finds the kernel's GPIO chips, again at each call, so that a chip that was unplugged and plugged in anew is found.
 // It is safe for concurrent use. A program needs one of them and keeps it as long as it lives.
 type Chips struct {
@@ -74,8 +77,32 @@ func (c *Chips) Open(refs []string) ([]GPIOLine, io.Closer, error) {
 	return lines, open, nil
 }
 
+// Lacking returns why lines, named as for Open, cannot be used, and nil if another process of this program uses them. Where there is no
+// chip at all one may be plugged in later, and nothing is lacking.
+func (c *Chips) Lacking(refs []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.find(); errors.Is(err, errNoChip) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	var errs []error
+	for _, ref := range refs {
+		chip, offset, err := c.lookUp(ref)
+		if err == nil && !strings.HasPrefix(holder(chip, offset), consumerName()) {
+			err = free(ref, chip, offset)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // consumer is what others are told of who uses a line.
-func consumer() string { return fmt.Sprintf("%s@%d", filepath.Base(os.Args[0]), os.Getpid()) }
+func consumer() string { return fmt.Sprintf("%s%d", consumerName(), os.Getpid()) }
+
+// consumerName is what that begins with for all processes of this program.
+func consumerName() string { return filepath.Base(os.Args[0]) + "@" }
 
 // find brings c.known up to date.
 func (c *Chips) find() error {
@@ -110,7 +137,7 @@ func (c *Chips) find() error {
 		return nil // a chip that cannot be opened matters only if a line is missed, which is then said
 	}
 	if len(errs) == 0 {
-		return fmt.Errorf("this machine has no GPIO chip: nothing is called %s. Is the driver loaded, the expander plugged in?", c.glob)
+		return fmt.Errorf("%w: nothing is called %s. Is the driver loaded, the expander plugged in?", errNoChip, c.glob)
 	}
 	return errors.Join(errs...)
 }
@@ -150,6 +177,15 @@ func (k *chip) ask(fd int) error {
 
 // line finds a line that nothing else uses.
 func (c *Chips) line(ref string) (*chip, int, error) {
+	k, offset, err := c.lookUp(ref)
+	if err == nil {
+		err = free(ref, k, offset)
+	}
+	return k, offset, err
+}
+
+// lookUp finds a line, whoever uses it.
+func (c *Chips) lookUp(ref string) (*chip, int, error) {
 	chipName, offset, byOffset := strings.Cut(ref, ":")
 	if !byOffset {
 		return c.named(ref)
@@ -164,7 +200,7 @@ func (c *Chips) line(ref string) (*chip, int, error) {
 			if n < 0 || n >= len(k.lines) {
 				return nil, 0, fmt.Errorf("GPIO line %q: chip %s has the offsets 0 to %d", ref, chipName, len(k.lines)-1)
 			}
-			return k, n, free(ref, k, n)
+			return k, n, nil
 		}
 		labels = append(labels, k.label+" ("+k.name+")")
 	}
@@ -187,7 +223,7 @@ func (c *Chips) named(ref string) (*chip, int, error) {
 	}
 	switch {
 	case len(found) == 1:
-		return found[0], offset, free(ref, found[0], offset)
+		return found[0], offset, nil
 	case len(found) > 1:
 		return nil, 0, fmt.Errorf("GPIO line %q stands %d times, on the chips %s and %s; write chip:offset, as \"%s:%d\"",
 			ref, len(found), found[0].label, found[1].label, found[len(found)-1].label, offset)
@@ -200,6 +236,12 @@ func (c *Chips) named(ref string) (*chip, int, error) {
 		hint = fmt.Sprintf("; did you mean %s?", near)
 	}
 	return nil, 0, fmt.Errorf("there is no GPIO line named %q%s There are %s", ref, hint, strings.Join(names, ", "))
+}
+
+// holder returns who uses a line, empty if nobody does or that cannot be asked.
+func holder(k *chip, offset int) (user string) {
+	_ = k.do(func(fd int) (err error) { _, user, _, err = lineInfo(fd, offset); return err })
+	return user
 }
 
 // free returns an error if something else uses a line.

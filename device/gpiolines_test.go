@@ -47,6 +47,21 @@ func TestNoChips(t *testing.T) {
 	}
 }
 
+// TestLackingLines names lines that a chip has, and others: only the others are lacking, and nothing is on a machine without a chip.
+func TestLackingLines(t *testing.T) {
+	none := &Chips{glob: filepath.Join(t.TempDir(), "gpiochip*")}
+	if err := none.Lacking([]string{"GPIO5", "no-chip:7"}); err != nil {
+		t.Errorf("without a chip: %v", err)
+	}
+	c := &Chips{known: []*chip{{name: "gpiochip0", label: "soc", lines: []string{"GPIO5", "", "GPIO17"}}}}
+	for ref, want := range map[string]string{"GPIO5": "", "soc:2": "", "gpiochip0:1": "", "GPIO71": "did you mean",
+		"soc:3": "offsets 0 to 2", "exp:0": "there is no chip exp"} {
+		if _, _, err := c.lookUp(ref); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"GPIO5", "GPIO6", "GPIO17", "ID_SDA"}
 	for ref, want := range map[string]string{"gpio17": "GPIO17", "GPOI17": "GPIO17", "GPIO_5": "GPIO5", "relay": "", "": "",

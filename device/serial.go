@@ -24,7 +24,7 @@ type SerialConfig struct {
 	// was down before.
 	AtOnce bool
 	// Open opens the port; OpenPort if nil.
-	Open func(name string, l keypad.Line, now func() time.Duration) (Port, error)
+	Open PortOpener
 }
 
 // Serial reads a keypad on a serial line. Where its profile knows no release, a code that comes again soon is the same press, and

@@ -1,7 +1,10 @@
 package device
 
 import (
+	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +72,31 @@ func kindsOf(signals []Signal) (all []SignalKind) {
 		all = append(all, s.Kind)
 	}
 	return all
+}
+
+// TestTheFiguresAreThoseOfThePage looks in docs/keys.md for the figures of the rule, which the other tests take from the code.
+func TestTheFiguresAreThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../docs/keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const quiet = 20 * ms // of a contact, by default
+	for phrase, figure := range map[string]time.Duration{
+		"the code again **within %s** of its last: the same press": sameWithin,
+		"from the third time on **within %s**: the same press":     regularWithin,
+		"ignored until it was silent for **%s**":                   regularWithin,
+		"it goes on for **%s**":                                    stuckAfter,
+		"two keys within **%s**":                                   togetherWithin,
+		"what comes within %s of the opening":                      SerialConfig{Profile: &keypad.Profile{}}.doubt(),
+		"within %s of being let go: the same press | within 30 ms": reboundQuiets * quiet,
+		"within %s: the same press | within 2 s":                   NewUSB(USBConfig{}).cfg.Chatter,
+		"where release codes are known within %s of one":           bounce,
+	} {
+		words := fmt.Sprintf(phrase, strings.NewReplacer("ms", " ms", "s", " s").Replace(figure.String()))
+		if !strings.Contains(string(page), words) {
+			t.Errorf("docs/keys.md does not say %q", words)
+		}
+	}
 }
 
 // gaps draws how far apart codes come, with the rule's own bounds among them.

@@ -14,14 +14,17 @@ func WatchPause(baud int) time.Duration {
 	return max(50*time.Millisecond, 100*time.Second/time.Duration(baud))
 }
 
-// Watch opens a serial port and calls heard with what comes without a pause and when it began, until ctx ends, when it returns nil,
-// or the port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
+// PortOpener opens a port by its name, as OpenPort and OpenTyped do.
+type PortOpener = func(name string, l keypad.Line, now func() time.Duration) (Port, error)
+
+// Watch opens a port and calls heard with what comes without a pause and when it began, until ctx ends, when it returns nil, or the
+// port fails. Of a line that never pauses it delivers at most 256 bytes at a time. Heard is called by one goroutine. Opened is
 // called when the line is being read, as what came before is lost.
-func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Duration, opened func(),
+func Watch(ctx context.Context, open PortOpener, name string, l keypad.Line, now func() time.Duration, opened func(),
 	heard func([]byte, time.Duration)) (err error) {
-	p, err := OpenPort(name, l, now)
+	p, err := open(name, l, now)
 	if err != nil {
-		return fmt.Errorf("open the serial port %s: %w", name, err)
+		return fmt.Errorf("open the port %s: %w", name, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	in, reading := newInbox(now), make(chan struct{})
@@ -54,7 +57,7 @@ func Watch(ctx context.Context, name string, l keypad.Line, now func() time.Dura
 			came, _ := in.take()
 			for _, k := range came {
 				if k.err != nil {
-					return fmt.Errorf("read the serial port %s: %w", name, k.err)
+					return fmt.Errorf("read the port %s: %w", name, k.err)
 				}
 				if len(k.b) == 0 {
 					continue

@@ -99,6 +99,45 @@ func TestCharactersWithoutFormVanish(t *testing.T) {
 	}
 }
 
+// TestTwoWaysToWriteAreOne draws what keyboards and PDFs write in another way than the fonts: letters before their marks, radicals in the
+// place of characters, the ideographs of other standards. Nothing of it is missing.
+func TestTwoWaysToWriteAreOne(t *testing.T) {
+	f := fonts(t)
+	for odd, plain := range map[string]string{
+		"Li\u030c Qia\u0301ng": "Lǐ Qiáng", "L\u0169\u200b\u0308 ": "Lũ\u0308", "⾦⽟⼥": "金玉女", "⾏政⼈员⼯作": "行政人员工作", "⻓⻔⻛⺠": "长门风民",
+		"\uf90a\ufa19": "金神", "⼴州⻋辆": "广州车辆", "⾐⻝住⾏": "衣食住行",
+	} {
+		if n := different(drawn(f, odd, 300), drawn(f, plain, 300)); n > 0 {
+			t.Errorf("%q differs from %q by %d pixels", odd, plain, n)
+		}
+		if missing := f.Missing(plain); plain[0] != 'L' && len(missing) > 0 {
+			t.Errorf("%q of %q is missing", missing, plain)
+		}
+		if a, b := f.Missing(odd), f.Missing(plain); !slices.Equal(a, b) {
+			t.Errorf("%q: %q is missing, of %q %q", odd, a, plain, b)
+		}
+	}
+	for r := rune(0x2e80); r <= 0x2fd5; r++ {
+		if c := character(r); c == 0 || clean(string(r)) == "" {
+			t.Errorf("%U is drawn as %U", r, c)
+		}
+	}
+}
+
+// TestWhatIsMissingCoversNothing draws characters and marks that no font has beside one that it has, which stays as it is.
+func TestWhatIsMissingCoversNothing(t *testing.T) {
+	f := fonts(t)
+	if n := different(drawn(f, "王\u0351丽", 200), drawn(f, "王丽", 200)); n > 0 {
+		t.Errorf("a mark without a form changes %d pixels", n)
+	}
+	set := newTypesetter(f)
+	for _, s := range []string{"\uffff", "\U0010ffff", "\u0378", "\u0628", "\u0e01", "\U00020bb7", "👩\u200d💼", "\u0351"} {
+		if w := set.paragraph(s, 40, 1000, 1).width; w != 40 {
+			t.Errorf("what is missing of %q has a breadth of %d", s, w)
+		}
+	}
+}
+
 // TestTibetanIsShaped looks at what shaping makes of a stack: བོད has a vowel above its first letter, རྒྱ is three letters below
 // one another.
 func TestTibetanIsShaped(t *testing.T) {

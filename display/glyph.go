@@ -31,11 +31,14 @@ func (t *typesetter) draw(dst *image.RGBA, l setLine, p image.Point, c color.RGB
 	dot := fixed.P(p.X, p.Y+l.ascent)
 	for _, run := range l.runs {
 		for _, g := range run.Glyphs {
-			if r := l.text[g.TextIndex()]; g.GlyphID == 0 {
+			r := l.text[g.TextIndex()]
+			switch {
+			case g.GlyphID == 0 && g.Advance == 0: // a mark
+			case g.GlyphID == 0:
 				size := run.Size.Round()
 				box := image.Rect(dot.X.Round(), dot.Y.Round()-ascent(size), dot.X.Round()+size, dot.Y.Round()+descent(size))
 				drawMissing(dst, r, box.Inset(max(1, size/12)), ink)
-			} else {
+			default:
 				at := fixed.Point26_6{X: dot.X + g.XOffset, Y: dot.Y - g.YOffset}
 				x := at.X + 8 // forms are drawn at quarters of a pixel
 				d := t.glyph(glyphKey{run.Face, g.GlyphID, run.Size, x & 0x30})

@@ -202,25 +202,59 @@ func (l *layout) header(s Screen) {
 		l.mark = mark
 		l.write(column{box: mark, on: warning, centre: true}, block{s: zh, size: unit, ink: inkDark}, block{s: en, size: unit, ink: inkDark})
 	}
-	staff := s.StaffName
-	if s.StaffID != "" {
-		staff += "  工号 " + s.StaffID
-	}
 	left := image.Rect(free.Min.X, top, mark.Min.X-l.pad, top)
 	var bottom int
 	switch {
 	case l.upright():
 		bottom = l.place(left, s)
-		bottom = l.line(image.Rect(free.Min.X, bottom, free.Max.X, bottom), unit, staff+"  "+s.Department)
-	case clean(staff+s.Department) == "":
+		staff := l.staff(s, free.Dx())
+		if room := free.Dx() * 2 / 3; clean(s.Department) != "" && !l.fits(staff+"  "+s.Department, free.Dx()) {
+			staff = l.staff(s, room)
+			staff += "  " + l.short(s.Department, free.Dx()-l.width(staff)-unit)
+		} else {
+			staff += "  " + s.Department
+		}
+		bottom = l.line(image.Rect(free.Min.X, bottom, free.Max.X, bottom), unit, staff)
+	case clean(s.StaffName+s.StaffID+s.Department) == "":
 		bottom = l.place(left, s)
 	default:
 		right := left
 		right.Min.X += left.Dx() * 56 / 100
 		left.Max.X = right.Min.X - l.pad
-		bottom = max(l.place(left, s), l.lines(right, staff, s.Department))
+		bottom = max(l.place(left, s), l.lines(right, l.staff(s, right.Dx()), s.Department))
 	}
 	l.head = image.Rect(0, 0, l.size.X, bottom+top)
+}
+
+// staff names who serves in a line of a width, with their number: what is too long of the name is left out before the number is.
+func (l *layout) staff(s Screen, width int) string {
+	if s.StaffID == "" {
+		return s.StaffName
+	}
+	number := "工号 " + s.StaffID
+	if all := s.StaffName + "  " + number; l.fits(all, width) {
+		return all
+	}
+	gap := l.least
+	number = l.short(number, max(width*2/3, width-gap-l.width(s.StaffName)))
+	return l.short(s.StaffName, width-gap-l.width(number)) + "  " + number
+}
+
+// width is how wide a text is in a line of the smallest size.
+func (l *layout) width(s string) int { return l.typesetter.whole(s, l.least, unbounded).width }
+
+// fits reports whether a text can stand in a line of a width.
+func (l *layout) fits(s string, width int) bool { return l.width(s) <= width }
+
+// short returns as much of a text as a line of a width can hold.
+func (l *layout) short(s string, width int) string {
+	if l.fits(s, width) {
+		return s
+	}
+	if p := l.typesetter.paragraph(s, l.least, width, 1); len(p.lines) > 0 {
+		return string(p.lines[0].text)
+	}
+	return ""
 }
 
 // place says where the citizen is, and returns where that ends. What to do about a key that counts for nothing stands there for a while,

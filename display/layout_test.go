@@ -68,6 +68,40 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 	}
 }
 
+// TestTheNumberKeepsItsLabel writes names, numbers and departments that are too long for the line in which they stand: who serves is
+// known by a number that says what it is.
+func TestTheNumberKeepsItsLabel(t *testing.T) {
+	r := renderer(t)
+	long := strings.Repeat("Wolfeschlegelsteinhausenbergerdorff", 2)
+	for name, change := range map[string]func(s *Screen){
+		"a long name":        func(s *Screen) { s.StaffName = long },
+		"a long name of Han": func(s *Screen) { s.StaffName = strings.Repeat("阿依古丽买买提", 6) },
+		"from the right":     func(s *Screen) { s.StaffName = "ئابلىز قادىر ئابدۇرېھىم" },
+		"a long department":  func(s *Screen) { s.StaffName, s.Department = "王丽", long },
+		"both":               func(s *Screen) { s.StaffName, s.Department = long, long },
+		"a long number":      func(s *Screen) { s.StaffName, s.StaffID = "王丽", strings.Repeat("0417", 10) },
+	} {
+		for _, size := range append(sizes, oddSizes...) {
+			s := screens(t)["asking"]
+			change(&s)
+			l, err := r.arrange(s, size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLayout(t, l)
+			said := ""
+			for _, x := range l.texts {
+				if x.on == band {
+					said += strings.Join(linesOf(x.paragraph), "") + "|"
+				}
+			}
+			if !strings.Contains(said, "工号 0417") || s.StaffName == "王丽" && !strings.Contains(said, "王丽  工号") {
+				t.Errorf("%s at %v: the header says %s", name, size, said)
+			}
+		}
+	}
+}
+
 // TestTheQuestionStandsOut compares the question with the other words beside the code and the keys.
 func TestTheQuestionStandsOut(t *testing.T) {
 	r := renderer(t)

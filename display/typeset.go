@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/go-text/typesetting/di"
 	"github.com/go-text/typesetting/font"
@@ -111,10 +110,12 @@ func (t *typesetter) whole(s string, size, width int) paragraph {
 	return t.keep(setKey{s, size, width, 0}, func(text []rune) paragraph { return t.even(text, size, width) })
 }
 
+// unbounded is a width in pixels that no text reaches.
+const unbounded = 1 << 20
+
 // fit sets a text of at most a size in at most some lines, and returns the size that it has. It takes a line less where that makes it
 // hardly smaller.
 func (t *typesetter) fit(s string, size, least, width, lines int) (paragraph, int) {
-	const unbounded = 1 << 20
 	long := t.whole(s, least, unbounded).width // how long it is in one line
 	for n := 1; n <= lines; n++ {
 		floor := max(least, size*8/10)
@@ -228,7 +229,18 @@ func (t *typesetter) shapeRun(in shaping.Input) (out shaping.Output, ok bool) {
 			t.shaper = shaping.HarfbuzzShaper{}
 		}
 	}()
-	return t.shaper.Shape(in), true
+	out = t.shaper.Shape(in)
+	for i := range out.Glyphs {
+		if g := &out.Glyphs[i]; g.GlyphID == 0 {
+			room := in.Size // so that the box of what is missing does not lie on what follows
+			if i > 0 && out.Glyphs[i-1].TextIndex() == g.TextIndex() {
+				room = 0 // a mark, whose box would cover its letter
+			}
+			out.Advance += room - g.Advance
+			g.Advance = room
+		}
+	}
+	return out, true
 }
 
 // wrap breaks a shaped text into lines of a width.
@@ -256,26 +268,4 @@ func (t *typesetter) wrap(text []rune, runs []shaping.Output, size, width int) p
 		p.lines, p.width = append(p.lines, set), max(p.width, set.width)
 	}
 	return p
-}
-
-// clean returns a text without what has no form of its own: zero-width and private characters. Controls become spaces.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == '\u200c' || r == '\u200d':
-			return r // they join letters of some scripts, or keep them apart
-		case unicode.Is(unicode.Cc, r) || r == '\u2028' || r == '\u2029':
-			return ' '
-		case ignorable(r) || unicode.Is(unicode.Co, r):
-			return -1
-		}
-		return r
-	}, s)
-	return strings.TrimSpace(s)
-}
-
-// ignorable reports whether a character is one that Unicode says not to show.
-func ignorable(r rune) bool {
-	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) ||
-		unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) && (r < 0x180b || r > 0x180f)
 }

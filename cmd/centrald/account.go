@@ -98,13 +98,13 @@ func (c *command) printLink(ctx context.Context, x *rooms, by account.By, a acco
 	if base == "" {
 		base = x.cfg.Admin.url()
 	}
-	life := account.PasswordLinkLife
+	zh, en := fmt.Sprintf("%d 小时", int(account.PasswordLinkLife.Hours())), fmt.Sprintf("%d hours", int(account.PasswordLinkLife.Hours()))
 	if opens == account.SignsIn {
-		life = account.SignInLinkLife
+		zh, en = fmt.Sprintf("%d 分钟", int(account.SignInLinkLife.Minutes())), fmt.Sprintf("%d minutes", int(account.SignInLinkLife.Minutes()))
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\n", strings.TrimSuffix(base, "/"), secret)
-	return errors.Join(err, c.say("%[2]s（%[3]s）在 %[1]s 内可用一次；看到它的人都能使用", "it works once, within %s, for %s (%s); who reads it can use it",
-		life, a.Login, a.Name))
+	return errors.Join(err, c.say("%[3]s（%[4]s）在 %[1]s 内可用一次；看到它的人都能使用",
+		"it works once, within %[2]s, for %[3]s (%[4]s); who reads it can use it", zh, en, a.Login, a.Name))
 }
 
 // url returns where a browser finds the centre's pages, as far as the configuration says.

@@ -67,7 +67,8 @@ func (c *command) links(x *rooms) (intake.Links, error) {
 
 // hotline returns what takes the answers of 12345.
 func (x *rooms) hotline(door cases.Door, keys map[string]rating.Level) intake.Hotline {
-	return intake.Hotline{Door: door, Journal: x.journal, Requests: x.deadlines, Cases: x.books, Keys: keys}
+	return intake.Hotline{Door: door, Journal: x.journal, Requests: x.deadlines, Cases: x.books, Keys: keys,
+		Judge: x.orders.Judge}
 }
 
 // awaited returns the boxes that may still hold an answer in time for a case whose silence has become 基本满意.
@@ -123,6 +124,9 @@ func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger)
 		SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf,
 		Holder: x.holder, Now: c.env.now, Logger: log})
 }
+
+// sends reports whether short messages go anywhere.
+func (c smsConfig) sends() bool { return c.URL != "" || c.File != "" }
 
 // gateway returns where short messages go, nil if nowhere.
 func (c smsConfig) gateway() (deadline.Gateway, error) {

@@ -59,7 +59,7 @@ func (d door) state(project string) string {
 // TestACaseAtTheCentre tells a centre of a case, kills it, tells it again, answers by a channel, backs up, restores elsewhere, rebuilds,
 // and verifies.
 func TestACaseAtTheCentre(t *testing.T) {
-	s := newStation(t, buildProgram(t), "")
+	s := newStation(t, programs.Path(t, "centrald"), "")
 	d := door{t, testkit.Address(t)}
 	tokens, messages := filepath.Join(s.dir, "tokens"), filepath.Join(s.dir, "messages")
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")),

@@ -101,7 +101,7 @@ func startCentreAt(t *testing.T, dir string, now func() time.Time) *centre {
 // eventually waits for something that another goroutine or process brings about.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	within(t, 20*time.Second, what, done)
+	within(t, time.Minute, what, done)
 }
 
 // within is eventually with a bound of its own.

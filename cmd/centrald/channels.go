@@ -39,9 +39,10 @@ func (x *rooms) listedSilence(ctx context.Context, s deadline.Silence) (listedFi
 	if u, ok := a.At(directory.Unit, s.Unit, directory.DayOf(time.UnixMilli(x.journal.Now()))); ok {
 		name = u.Name
 	}
+	day := s.Last.In(rating.Shanghai()).Format(time.DateOnly)
 	return listedFinding{Kind: "silent_channel", Unit: s.Unit, Source: string(s.Channel), Found: s.Since,
-		Detail: fmt.Sprintf("%s was rated by %s (%s) last on %s", name, s.Channel, s.Channel.Chinese(),
-			s.Last.In(rating.Shanghai()).Format(time.DateOnly)),
+		Detail: condition.Text{ZH: fmt.Sprintf("%s最后一次通过%s收到评价是 %s", name, s.Channel.Chinese(), day),
+			EN: fmt.Sprintf("%s was rated by %s last on %s", name, s.Channel, day)},
 		Means: condition.Text{ZH: "以前有人用这个渠道评价该单位，此后超过 deadline.silent_days 个工作日没有，渠道可能已中断。",
 			EN: "Nobody has rated the unit by this channel for more working days than deadline.silent_days says, though somebody did before. The " +
 				"channel may be broken."},

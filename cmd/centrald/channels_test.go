@@ -80,7 +80,7 @@ func TestASilentChannelIsListed(t *testing.T) {
 	}
 	var listed []listedFinding
 	if err := json.Unmarshal([]byte(findings("-json")), &listed); err != nil || len(listed) != 1 || listed[0].Unit != unit ||
-		!strings.Contains(listed[0].Detail, "政务网站") {
+		!strings.Contains(listed[0].Detail.ZH, "政务网站") {
 		t.Errorf("%+v, %v", listed, err)
 	}
 }

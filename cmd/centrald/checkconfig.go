@@ -21,6 +21,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/cli"
+	"haochaping/internal/keptfile"
 	"haochaping/internal/porthold"
 	"haochaping/internal/webhook"
 )
@@ -93,11 +94,7 @@ func (c config) checkFiles() (errs []error) {
 	if c.Broker.URL != "" {
 		readable("broker.password_file", c.Broker.PasswordFile)
 	}
-	for _, pair := range []struct{ field, cert, key string }{
-		{"broker.cert_file", c.Broker.CertFile, c.Broker.KeyFile}, {"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
-		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile}, {"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
-		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile}, {"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
-	} {
+	for _, pair := range c.pairs() {
 		if pair.cert != "" {
 			_, err := (&renewed{certFile: pair.cert, keyFile: pair.key, now: time.Now}).certificate(nil)
 			note(pair.field, pair.key, err)
@@ -126,6 +123,9 @@ func (c config) checkFiles() (errs []error) {
 		}
 		note(h.field, h.path, err)
 	}
+	if field, path, err := c.Upward.checkFiles(c.State); err != nil {
+		note(field, path, err)
+	}
 	for _, f := range []struct{ field, path string }{{"deadline.sms.file", c.Deadline.SMS.File}, {"addresses_file", c.Addresses}} {
 		if f.path != "" {
 			note(f.field, filepath.Dir(f.path), unix.Access(filepath.Dir(f.path), unix.W_OK|unix.X_OK))
@@ -151,22 +151,14 @@ func toRead(path string, err error) error {
 
 // writable returns why a folder cannot hold files, or not be made where it is missing.
 func writable(folder string) error {
-	for {
-		info, err := os.Stat(folder)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
-			folder = filepath.Dir(folder)
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir():
-			return fmt.Errorf("%s 不是目录 / is no folder", folder)
-		}
-		if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
-			return &fs.PathError{Op: "write to", Path: folder, Err: err}
-		}
-		return nil
+	folder, err := keptfile.Standing(folder)
+	if err != nil {
+		return err
 	}
+	if err := unix.Access(folder, unix.W_OK|unix.X_OK); err != nil {
+		return &fs.PathError{Op: "write to", Path: folder, Err: err}
+	}
+	return nil
 }
 
 // becomeOwner gives this process the account of a folder's owner, if root asks and the folder belongs to somebody else.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding"
 	"errors"
@@ -34,6 +35,7 @@ type config struct {
 	Deadline  deadlineConfig `toml:"deadline"`
 	Orders    ordersConfig   `toml:"orders"`
 	Alerts    alertsConfig   `toml:"alerts"`
+	Upward    upwardConfig   `toml:"upward"`
 }
 
 type brokerConfig struct {
@@ -105,6 +107,9 @@ type ordersConfig struct {
 	OfficeDays  int    `toml:"office_days"`
 	URL         string `toml:"webhook_url"` // empty: nowhere
 	SecretFile  string `toml:"webhook_secret_file"`
+	Ask         string `toml:"follow_up_text"`
+	Extended    string `toml:"extension_text"`
+	Missed      string `toml:"missed_text"`
 }
 
 type smsConfig struct {
@@ -159,35 +164,74 @@ func (c *config) check(lines tomlfile.Lines) error {
 		bad("state", "empty; write a folder")
 	}
 	value("books", &c.Books, string(c.Books))
-	value("broker.listen", &c.Broker.Listen, string(c.Broker.Listen))
 	c.checkEnrol(bad, value)
-	if c.Broker.URL != "" {
-		value("broker.url", &c.Broker.URL, string(c.Broker.URL))
+	c.checkBroker(bad, value)
+	c.checkPages(bad, value)
+	c.checkDoors(bad, value)
+	c.checkWork(bad)
+	for _, pair := range c.pairs() {
+		if (pair.cert == "") != (pair.key == "") {
+			bad(pair.field, "a certificate and its key go together; write both or neither")
+		}
 	}
+	return errors.Join(errs...)
+}
+
+// checkBroker looks at the way to the boxes.
+func (c *config) checkBroker(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
+	b := &c.Broker
+	value("broker.listen", &b.Listen, string(b.Listen))
+	if b.URL != "" {
+		value("broker.url", &b.URL, string(b.URL))
+	}
+	if b.Partitions < 0 || b.Partitions > 256 || b.Partitions > 0 && b.URL == "" {
+		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", b.Partitions)
+	}
+	if (b.Username == "") != (b.PasswordFile == "") {
+		bad("broker.username", "a user name and its password_file go together; write both or neither")
+	}
+}
+
+// checkPages looks at what phones and people's browsers reach.
+func (c *config) checkPages(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
-	value("admin.listen", &c.Admin.Listen, string(c.Admin.Listen))
-	if c.Admin.CertFile == "" && len(c.Admin.Proxies) == 0 && c.Admin.Listen.exposed() {
+	if c.Rate.Base != "" {
+		if err := new(origin).UnmarshalText([]byte(c.Rate.Base)); err != nil {
+			bad("rate.base", "%v", err)
+		}
+	}
+	for i := range c.Rate.FrameAncestors {
+		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
+	}
+	a := &c.Admin
+	value("admin.listen", &a.Listen, string(a.Listen))
+	if a.CertFile == "" && len(a.Proxies) == 0 && a.Listen.exposed() {
 		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, "+
-			"admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", c.Admin.Listen)
+			"admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", a.Listen)
 	}
-	for i := range c.Admin.Proxies {
-		value("admin.proxies", &c.Admin.Proxies[i], string(c.Admin.Proxies[i]))
+	for i := range a.Proxies {
+		value("admin.proxies", &a.Proxies[i], string(a.Proxies[i]))
 	}
-	if c.Broker.Partitions < 0 || c.Broker.Partitions > 256 || c.Broker.Partitions > 0 && c.Broker.URL == "" {
-		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", c.Broker.Partitions)
+	for i := range a.FrameAncestors {
+		value("admin.frame_ancestors", &a.FrameAncestors[i], string(a.FrameAncestors[i]))
 	}
+	for i := range a.Hosts {
+		value("admin.hosts", &a.Hosts[i], string(a.Hosts[i]))
+	}
+	if err := a.OIDC.check(); err != nil {
+		bad("admin.oidc.issuer", "%v", err)
+	}
+}
+
+// checkDoors looks at what programs reach: witnesses, business systems, whoever watches the centre.
+func (c *config) checkDoors(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
 	}
 	for key, level := range c.Cases.VoiceKeys {
 		if len(key) != 1 || !strings.Contains("0123456789*#", key) || !level.Valid() {
 			bad("cases.voice_keys", "%q = %d: a key is one of 0 to 9, * and #, and a level 1 to 5, of which 5 is 非常满意", key, level)
-		}
-	}
-	if c.Rate.Base != "" {
-		if err := new(origin).UnmarshalText([]byte(c.Rate.Base)); err != nil {
-			bad("rate.base", "%v", err)
 		}
 	}
 	if c.Cases.Listen != "" {
@@ -200,9 +244,6 @@ func (c *config) check(lines tomlfile.Lines) error {
 			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
 		}
 	}
-	if err := c.Admin.OIDC.check(); err != nil {
-		bad("admin.oidc.issuer", "%v", err)
-	}
 	if c.Ops.Listen != "" {
 		value("ops.listen", &c.Ops.Listen, string(c.Ops.Listen))
 		if (c.Ops.CertFile == "" || c.Ops.TokensFile == "") && c.Ops.Listen.exposed() {
@@ -210,14 +251,25 @@ func (c *config) check(lines tomlfile.Lines) error {
 				"(ops.cert_file, ops.key_file, ops.tokens_file)", c.Ops.Listen)
 		}
 	}
-	if c.Deadline.SMS.URL != "" && c.Deadline.SMS.File != "" {
+}
+
+// checkWork looks at deadlines, messages, alerts and orders.
+func (c *config) checkWork(bad func(key, format string, args ...any)) {
+	d := c.Deadline
+	if d.SMS.URL != "" && d.SMS.File != "" {
 		bad("deadline.sms.url", "there is a file too; write one of them")
 	}
-	if strings.Contains(c.Deadline.SMS.Text, "{link}") && c.Rate.Base == "" {
+	if strings.Contains(d.SMS.Text, "{link}") && c.Rate.Base == "" {
 		bad("deadline.sms.text", "{link} needs rate.base, the address at which citizens find the rating page")
 	}
-	if _, err := c.Deadline.SMS.gateway(); err != nil {
+	if _, err := d.SMS.gateway(); err != nil {
 		bad("deadline.sms.url", "%v", err)
+	}
+	if _, err := workingDays(d.Calendars); err != nil {
+		bad("deadline.calendars", "%v", err)
+	}
+	if d.SilentDays < 0 || d.SilentDays > 200 {
+		bad("deadline.silent_days", "%d is not allowed; write 1 to 200 working days, or 0 for never", d.SilentDays)
 	}
 	if err := checkHook(c.Alerts.URL, c.Alerts.SecretFile); err != nil {
 		bad("alerts.webhook_url", "%v", err)
@@ -225,40 +277,43 @@ func (c *config) check(lines tomlfile.Lines) error {
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
 		bad("orders.webhook_url", "%v", err)
 	}
-	if _, err := workingDays(c.Deadline.Calendars); err != nil {
-		bad("deadline.calendars", "%v", err)
-	}
-	if c.Deadline.SilentDays < 0 || c.Deadline.SilentDays > 200 {
-		bad("deadline.silent_days", "%d is not allowed; write 1 to 200 working days, or 0 for never", c.Deadline.SilentDays)
+	c.Upward.check(bad)
+	for key, text := range map[string]struct {
+		says string
+		may  []string
+	}{"orders.follow_up_text": {c.Orders.Ask, []string{"{letter}", "{link}"}},
+		"orders.extension_text": {c.Orders.Extended, []string{"{day}", "{link}"}}, "orders.missed_text": {c.Orders.Missed, nil}} {
+		rest := text.says
+		for _, place := range text.may {
+			rest = strings.ReplaceAll(rest, place, "")
+		}
+		switch {
+		case strings.ContainsAny(rest, "{}"):
+			bad(key, "what is filled in here is %s: a message names neither a person nor a matter",
+				cmp.Or(strings.Join(text.may, " and "), "nothing"))
+		case strings.Contains(text.says, "{link}") && c.Rate.Base == "":
+			bad(key, "{link} needs rate.base, the address at which citizens find the rating page")
+		}
 	}
 	for key, days := range map[string]int{"orders.contact_days": c.Orders.ContactDays, "orders.office_days": c.Orders.OfficeDays} {
 		if days < 1 || days > rectify.Days {
 			bad(key, "%d is not allowed; write 1 to %d working days", days, rectify.Days)
 		}
 	}
-	for i := range c.Rate.FrameAncestors {
-		value("rate.frame_ancestors", &c.Rate.FrameAncestors[i], string(c.Rate.FrameAncestors[i]))
-	}
-	for i := range c.Admin.FrameAncestors {
-		value("admin.frame_ancestors", &c.Admin.FrameAncestors[i], string(c.Admin.FrameAncestors[i]))
-	}
-	for i := range c.Admin.Hosts {
-		value("admin.hosts", &c.Admin.Hosts[i], string(c.Admin.Hosts[i]))
-	}
-	for _, pair := range []struct{ name, cert, key string }{
+}
+
+// pair is a certificate and its key, as two fields name their files.
+type pair struct{ field, cert, key string }
+
+// pairs returns the certificates that the configuration names, and the first of each one's fields.
+func (c *config) pairs() []pair {
+	return []pair{
 		{"broker.cert_file", c.Broker.CertFile, c.Broker.KeyFile},
 		{"broker.client_cert_file", c.Broker.ClientCertFile, c.Broker.ClientKeyFile},
 		{"rate.cert_file", c.Rate.CertFile, c.Rate.KeyFile},
 		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile},
 		{"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
-	} {
-		if (pair.cert == "") != (pair.key == "") {
-			bad(pair.name, "a certificate and its key go together; write both or neither")
-		}
+		{"upward.cert_file", c.Upward.CertFile, c.Upward.KeyFile},
 	}
-	if (c.Broker.Username == "") != (c.Broker.PasswordFile == "") {
-		bad("broker.username", "a user name and its password_file go together; write both or neither")
-	}
-	return errors.Join(errs...)
 }

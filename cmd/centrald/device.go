@@ -76,11 +76,47 @@ func (c *command) device(ctx context.Context, args []string) error {
 
 // addDevice enrols a device, or changes the window of one that is enrolled.
 func (c *command) addDevice(ctx context.Context, args []string) (err error) {
-	flags := c.flags("centrald device add")
-	id := flags.String("id", "", "the box's `name`, as on its label")
-	key := flags.String("key", "", "the box's public `key`, 43 characters")
-	replaceKey := flags.Bool("replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
-	var w rating.Window
+	said, err := c.parseDevice(args)
+	if err != nil {
+		return ignoreHelp(err)
+	}
+	d, err := said.device(c.env.now())
+	if err != nil {
+		return err
+	}
+	x, err := c.openConfigured(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if said.post != "" {
+		if d, err = c.atPost(ctx, x, d, said.post); err != nil {
+			return fmt.Errorf("-window-id: %w", err)
+		}
+	}
+	if d, err = enrolled(ctx, x.fleet, d, said.replaceKey); err != nil {
+		return err
+	}
+	return errors.Join(
+		c.say("%s 服务于窗口 %s，第 %d 次分配", "%s serves %s, generation %d", d.ID, d.Window.ID, d.Window.Generation),
+		c.say("等待登记时其屏幕显示指纹 %s；显示的不同，就是另一台评价器的公钥",
+			"its screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box", wire.Fingerprint(d.Key)))
+}
+
+// saidDevice is what the arguments say of a device.
+type saidDevice struct {
+	id, key, roster, post string
+	replaceKey            bool
+	window                rating.Window
+	walkUp, linkEvery     time.Duration
+	generation            uint
+}
+
+func (c *command) parseDevice(args []string) (s saidDevice, err error) {
+	flags, w := c.flags("centrald device add"), &s.window
+	flags.StringVar(&s.id, "id", "", "the box's `name`, as on its label")
+	flags.StringVar(&s.key, "key", "", "the box's public `key`, 43 characters")
+	flags.BoolVar(&s.replaceKey, "replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
 	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
 	flags.StringVar(&w.Area, "area", "", "the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only")
 	flags.StringVar(&w.ID, "window", "", "the window's `number`")
@@ -89,74 +125,66 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 	flags.StringVar(&w.Staff.Name, "staff-name", "", "that person's `name`")
 	flags.StringVar(&w.Staff.Department, "department", "", "that person's `department`")
 	flags.BoolVar(&w.SignIn, "sign-in", false, "the window is closed while nobody is signed in and nobody is assigned")
-	walkUp := flags.Duration("walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business system "+
-		"opens no visits: 1s to 10m")
-	linkEvery := flags.Duration("walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
-	staff := flags.String("roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo "+
-		"(a JPEG's path)")
-	post := flags.String("window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory "+
+	flags.DurationVar(&s.walkUp, "walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business "+
+		"system opens no visits: 1s to 10m")
+	flags.DurationVar(&s.linkEvery, "walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
+	flags.StringVar(&s.roster, "roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, "+
+		"photo (a JPEG's path)")
+	flags.StringVar(&s.post, "window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory "+
 		"list window)")
-	generation := flags.Uint("generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
+	flags.UintVar(&s.generation, "generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
 	if err := cli.Parse(flags, args); err != nil {
-		return ignoreHelp(err)
+		return s, err
 	}
 	if flags.NArg() > 0 {
-		return cli.Unexpected(flags.Arg(0))
+		return s, cli.Unexpected(flags.Arg(0))
 	}
-	if *walkUp > 0 {
-		w.WalkUp = &rating.WalkUp{PauseSec: int(*walkUp / time.Second), LinkSec: int(*linkEvery / time.Second)}
+	return s, nil
+}
+
+// device returns the device as the arguments say it.
+func (s saidDevice) device(now time.Time) (d fleet.Device, err error) {
+	d = fleet.Device{Window: s.window, EnrolledAt: now}
+	if s.walkUp > 0 {
+		d.Window.WalkUp = &rating.WalkUp{PauseSec: int(s.walkUp / time.Second), LinkSec: int(s.linkEvery / time.Second)}
 	}
-	w.Area = rating.PadArea(w.Area)
-	d := fleet.Device{Window: w, EnrolledAt: c.env.now()}
-	if d.ID, err = rating.ParseDeviceID(*id); err != nil {
-		return fmt.Errorf("-id: %w", err)
+	d.Window.Area = rating.PadArea(d.Window.Area)
+	if d.ID, err = rating.ParseDeviceID(s.id); err != nil {
+		return d, fmt.Errorf("-id: %w", err)
 	}
-	if d.Key, err = parseKey(*key, boxKeyPrinted); err != nil {
-		return fmt.Errorf("-key: %w", err)
+	if d.Key, err = parseKey(s.key, boxKeyPrinted); err != nil {
+		return d, fmt.Errorf("-key: %w", err)
 	}
-	if *generation > 1<<32-1 {
-		return fmt.Errorf("-generation: %d is out of range", *generation)
+	if s.generation > 1<<32-1 {
+		return d, fmt.Errorf("-generation: %d is out of range", s.generation)
 	}
-	d.Window.Generation = uint32(*generation)
-	if d.Roster, err = readRoster(*staff); err != nil {
-		return fmt.Errorf("-roster: %w", err)
+	d.Window.Generation = uint32(s.generation)
+	if d.Roster, err = readRoster(s.roster); err != nil {
+		return d, fmt.Errorf("-roster: %w", err)
 	}
-	x, err := c.openConfigured(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, x.Close()) }()
-	if *post != "" {
-		if d, err = c.atPost(ctx, x, d, *post); err != nil {
-			return fmt.Errorf("-window-id: %w", err)
-		}
-	}
-	before, err := x.fleet.Device(ctx, d.ID)
+	return d, nil
+}
+
+// enrolled puts a device into the fleet, and returns it as it stands there: with the next generation, if none was said.
+func enrolled(ctx context.Context, f *fleet.Fleet, d fleet.Device, replaceKey bool) (fleet.Device, error) {
+	before, err := f.Device(ctx, d.ID)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
-		if d.Window.Generation == 0 {
-			d.Window.Generation = 1
-		}
+		d.Window.Generation = max(d.Window.Generation, 1)
 	case err != nil:
-		return err
+		return d, err
 	default:
-		if d, err = follow(before, d, *replaceKey); err != nil {
-			return err
+		if d, err = follow(before, d, replaceKey); err != nil {
+			return d, err
 		}
 	}
-	if err := unused(ctx, x.fleet, d); err != nil {
-		return err
+	if err := unused(ctx, f, d); err != nil {
+		return d, err
 	}
 	if err := d.Window.Check(); err != nil {
-		return fmt.Errorf("device %s: %w", d.ID, err)
+		return d, fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	if err := x.fleet.Put(ctx, d); err != nil {
-		return err
-	}
-	return errors.Join(
-		c.say("%s 服务于窗口 %s，第 %d 次分配", "%s serves %s, generation %d", d.ID, d.Window.ID, d.Window.Generation),
-		c.say("等待登记时其屏幕显示指纹 %s；显示的不同，就是另一台评价器的公钥",
-			"its screen shows %s while it waits to be enrolled; if it shows another, this is the key of another box", wire.Fingerprint(d.Key)))
+	return d, f.Put(ctx, d)
 }
 
 // atPost returns the device as it serves a window of the organisation today.
@@ -247,7 +275,7 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 			s := how[d.ID]
 			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID,
 				d.Window.Name, d.Window.Hall, d.Window.Generation,
-				d.EnrolledAt.UTC().Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
+				d.EnrolledAt.In(rating.Shanghai()).Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
 		}
 		return tab.Flush()
 	})

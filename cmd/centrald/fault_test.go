@@ -19,7 +19,7 @@ func TestFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts centrald many times")
 	}
-	program := buildProgram(t)
+	program := programs.Path(t, "centrald")
 	for _, fault := range []struct {
 		name string
 		test func(*testing.T, string)

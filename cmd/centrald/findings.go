@@ -27,7 +27,7 @@ type listedFinding struct {
 	To       uint64          `json:"to"`
 	Count    int64           `json:"count"`
 	Kind     string          `json:"kind"`
-	Detail   string          `json:"detail"`
+	Detail   condition.Text  `json:"detail"`
 	Means    condition.Text  `json:"means"`
 	Do       condition.Text  `json:"do"`
 	Found    time.Time       `json:"found_at"`
@@ -122,7 +122,7 @@ func (x *rooms) listed(ctx context.Context, f books.Finding) (listedFinding, err
 	means, do := explain(f.Kind)
 	return listedFinding{Device: f.Device, Source: f.Source, Hall: d.Window.Hall, Window: name, Epoch: f.Epoch, From: f.From, To: f.To,
 		Count: f.Count,
-		Kind:  string(f.Kind), Detail: f.Detail, Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
+		Kind:  string(f.Kind), Detail: f.Words(), Means: means, Do: do, Found: f.Found, Resolved: f.Resolved}, nil
 }
 
 func (c *command) printFinding(f listedFinding) error {
@@ -132,9 +132,9 @@ func (c *command) printFinding(f listedFinding) error {
 	} else {
 		c.fromBox(&b, f)
 	}
-	fmt.Fprintf(&b, "  %s: %s\n", c.lang.Say("发现", "found")+" "+f.Found.UTC().Format(time.RFC3339), f.Detail)
+	fmt.Fprintf(&b, "  %s: %s\n", c.lang.Say("发现", "found")+" "+f.Found.In(rating.Shanghai()).Format(time.RFC3339), c.lang.Text(f.Detail))
 	if !f.Resolved.IsZero() {
-		fmt.Fprintf(&b, "  %s\n\n", c.lang.Say("已解决", "resolved")+" "+f.Resolved.UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, "  %s\n\n", c.lang.Say("已解决", "resolved")+" "+f.Resolved.In(rating.Shanghai()).Format(time.RFC3339))
 	} else {
 		c.twoLines(&b, "含义", "means", f.Means)
 		c.twoLines(&b, "处理", "do", f.Do)

@@ -23,7 +23,7 @@ func TestAForeignClient(t *testing.T) {
 	default:
 		t.Skip("python3 is missing: install the Debian package python3")
 	}
-	s := newStation(t, buildProgram(t), "")
+	s := newStation(t, programs.Path(t, "centrald"), "")
 	addr, tokens := testkit.Address(t), filepath.Join(s.dir, "tokens")
 	if err := os.WriteFile(tokens, fmt.Appendf(nil, "portal %x doors=%s\n", sha256.Sum256([]byte("business")),
 		strings.Join(cases.Doors(), ",")), 0o600); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/link"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/cli"
@@ -23,8 +25,8 @@ func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
 	return rectify.Open(ctx, rectify.Config{Journal: x.journal, Books: x.books, Directory: x.directory, Holder: x.holder, Now: c.env.now,
-		Logger: log,
-		Terms:  rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
+		Logger: log, Texts: x.cfg.Orders.Ask != "" && x.cfg.Deadline.SMS.sends(),
+		Terms: rectify.Terms{Calendar: days, Contact: x.cfg.Orders.ContactDays, Office: x.cfg.Orders.OfficeDays}})
 }
 
 // complain opens an order on what a citizen complains of by phone, at the unit of the window.
@@ -60,6 +62,41 @@ func (c *command) orderHook(x *rooms, log *slog.Logger) (func(context.Context) e
 		return nil, err
 	}
 	return rectify.Hook{Orders: x.orders, URL: x.cfg.Orders.URL, Secret: secret, Logger: log}.Run, nil
+}
+
+// orderTexts returns what writes to citizens about orders until its context ends.
+func (c *command) orderTexts(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
+	if !x.cfg.Deadline.SMS.sends() {
+		return idle, nil
+	}
+	links, err := c.links(x)
+	if err != nil {
+		return nil, err
+	}
+	address := func(about string) (string, error) {
+		token, err := links.Keeper.WriteTold(link.Told{About: about, Expires: c.env.now().Add(link.Life).Unix() / 60})
+		return links.Base + link.ToldPath + token, err
+	}
+	t := x.cfg.Orders
+	return rectify.Texts{Orders: x.orders, Messages: x.deadlines, Link: address, Ask: t.Ask, Extended: t.Extended, Missed: t.Missed,
+		Logger: log}.Run, nil
+}
+
+// told is the orders as the page behind a message shows them.
+type told struct{ orders *rectify.Orders }
+
+// Told implements ratepage.Orders.
+func (t told) Told(ctx context.Context, about string) (ratepage.Told, bool, error) {
+	a, err := t.orders.Asked(ctx, about)
+	if errors.Is(err, rectify.ErrNoOrder) {
+		return ratepage.Told{}, false, nil
+	}
+	return ratepage.Told{Asks: a.Asks, Unit: a.Unit, Words: a.Words, Until: a.Until}, err == nil, err
+}
+
+// Judge implements ratepage.Orders.
+func (t told) Judge(ctx context.Context, about string, satisfied bool, words string) (bool, error) {
+	return t.orders.Judge(ctx, about, satisfied, words)
 }
 
 // orders lists orders, or makes them anew.

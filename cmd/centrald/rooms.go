@@ -30,6 +30,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/upward"
 	"haochaping/internal/cli"
 )
 
@@ -48,6 +49,7 @@ type rooms struct {
 	reports   *report.Reports
 	dossiers  *dossier.Dossiers
 	integrity *integrity.Room
+	upward    *upward.Room // nil: nothing goes upward
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -244,7 +246,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.dossiers, err = dossier.Open(ctx, x.journal); err != nil {
 		return err
 	}
-	x.integrity, err = c.openIntegrity(ctx, x, d, log)
+	if x.integrity, err = c.openIntegrity(ctx, x, d, log); err != nil {
+		return err
+	}
+	x.upward, err = c.openUpward(ctx, x, d, log)
 	return err
 }
 

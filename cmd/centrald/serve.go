@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/cases"
+	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/journal"
@@ -24,6 +25,7 @@ import (
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
+	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 )
 
@@ -48,85 +50,124 @@ func (c *command) serve(ctx context.Context) (err error) {
 		return err
 	}
 
-	mqtt, brokers, err := c.broker(x, log)
+	p, err := c.parts(x, cfg, log)
 	if err != nil {
 		return err
+	}
+	log.Info("centrald runs", "version", version(), "broker", p.broker, "rate", p.addresses.Rate, "admin", p.addresses.Admin)
+	return stages.Run(ctx, c.stages(x, p, manager, log)...)
+}
+
+// parts is what serves boxes, phones and people, and what it was made of.
+type parts struct {
+	broker         string // where boxes are listened to
+	in             *ingest.Ingest
+	check          *brokerCheck
+	watched        watched
+	brokers, doors []stages.Stage
+	boxes          *fleet.Watch
+	stager         *fleet.Stager
+	alerts, orders func(context.Context) error
+	texts          func(context.Context) error // orders' messages
+	push           func(context.Context) error // of what goes upward
+	rate, admin    site
+	addresses      bound
+}
+
+// parts makes the parts, which listen and do nothing yet.
+func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err error) {
+	mqtt, brokers, err := c.broker(x, log)
+	if err != nil {
+		return p, err
 	}
 	counted := ops.NewMetrics()
 	mqtt.Journal, mqtt.Fleet, mqtt.Key, mqtt.Now, mqtt.Logger = counted.Journal(x.journal), counting{x.fleet, counted}, x.key, c.env.now, log
 	mqtt.Leases = journal.Leases{Journal: x.journal, Holder: x.holder}
 	mqtt.Held, mqtt.Missed = x.checkHead, x.missed
 	mqtt.ClientID = "centre-" + strings.ToLower(rand.Text()[:10])
-	in, err := ingest.New(mqtt)
-	if err != nil {
-		return err
+	p.broker, p.brokers = mqtt.Broker, brokers
+	if p.in, err = ingest.New(mqtt); err != nil {
+		return p, err
 	}
-	broker, err := url.Parse(mqtt.Broker)
-	if err != nil {
-		return fmt.Errorf("broker.url: %w", err)
-	}
-	check := &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
+	in, check := p.in, &brokerCheck{probe: probeOf(mqtt), now: c.env.now, log: log}
+	p.check = check
 	trouble := func() live.Trouble { return authorityTrouble(check.trouble(in.Trouble()), cfg, x.enrol.Authority()) }
-	w := watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now),
+	p.watched = watched{x, trouble, newLag(x.journal.Head, x.books.Position, c.env.now), newLag(x.journal.Head, x.sealed, c.env.now),
 		c.sealChecks(x, log)}
-	boxes, err := c.watch(x, in, log)
-	if err != nil {
-		return err
+	if p.boxes, err = c.watch(x, p.in, log); err != nil {
+		return p, err
 	}
-	stager, err := c.stager(x, in, log)
-	if err != nil {
-		return err
+	if p.stager, err = c.stager(x, in, log); err != nil {
+		return p, err
 	}
-	hook, err := c.alertHook(x, log)
-	if err != nil {
-		return err
+	if p.alerts, err = c.alertHook(x, log); err != nil {
+		return p, err
 	}
-	orders, err := c.orderHook(x, log)
-	if err != nil {
-		return err
+	if p.push, err = c.upwardPush(x, log); err != nil {
+		return p, err
 	}
-	rate, admin, err := c.pages(cfg, w, in, counted, log)
-	if err != nil {
-		return err
+	if p.orders, err = c.orderHook(x, log); err != nil {
+		return p, err
 	}
-	addresses := bound{MQTT: broker.Host, Rate: rate.listener.Addr().String(), Admin: admin.listener.Addr().String(),
-		PublicKey: keyText(x.key.Public().(ed25519.PublicKey))}
-	doors, err := c.doors(cfg, w, counted, &addresses, log)
-	if err != nil {
-		return err
+	if p.texts, err = c.orderTexts(x, log); err != nil {
+		return p, err
 	}
-	if err := addresses.write(cfg.Addresses); err != nil {
-		return err
+	if err := p.listen(c, cfg, counted, log); err != nil {
+		return p, err
 	}
 	if a := x.enrol.Authority(); a != nil && a.Trouble() != nil {
 		log.Warn("the certificate authority needs its root", "error", a.Trouble())
 	}
-	log.Info("centrald runs", "version", version(), "broker", mqtt.Broker, "rate", addresses.Rate, "admin", addresses.Admin)
-	// In the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes when nobody uses it any
-	// more. The journal is closed last of all, by the deferred call above.
-	status := func() string {
-		t := trouble()
-		return statusText(t.Since, fmt.Sprint(t.Err), addresses.Rate)
+	return p, nil
+}
+
+// listen opens the doors of the centre, and writes down where they are.
+func (p *parts) listen(c *command, cfg config, counted *ops.Metrics, log *slog.Logger) error {
+	broker, err := url.Parse(p.broker)
+	if err != nil {
+		return fmt.Errorf("broker.url: %w", err)
 	}
-	parts := append([]stages.Stage{
-		{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
-		{Name: "rating page", Run: rate.run}, {Name: "centre's page", Run: admin.run}, {Name: "ingest", Run: in.Run},
-		{Name: "boxes", Run: boxes.Run}, {Name: "staged changes", Run: stager.Run},
-		{Name: "alerts", Run: hook}, {Name: "orders' webhook", Run: orders},
-		{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }}}, brokers...)
-	parts = append(parts, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run}, stages.Stage{Name: "orders", Run: x.orders.Run},
-		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: w.checks.Run},
-		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return w.books.run(ctx, log) }},
+	if p.rate, p.admin, err = c.pages(cfg, p.watched, p.in, counted, log); err != nil {
+		return err
+	}
+	p.addresses = bound{MQTT: broker.Host, Rate: p.rate.listener.Addr().String(), Admin: p.admin.listener.Addr().String(),
+		PublicKey: keyText(p.watched.rooms.key.Public().(ed25519.PublicKey))}
+	if p.doors, err = c.doors(cfg, p.watched, counted, &p.addresses, log); err != nil {
+		return err
+	}
+	return p.addresses.write(cfg.Addresses)
+}
+
+// stages returns what runs, in the order of shutdown: no citizen begins anything new, what boxes have sent is taken, and the broker goes
+// when nobody uses it any more. Whoever runs them closes the journal last of all.
+func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog.Logger) (all []stages.Stage) {
+	status := func() string {
+		t := p.watched.trouble()
+		return statusText(t.Since, fmt.Sprint(t.Err), p.addresses.Rate)
+	}
+	if x.cfg.Broker.URL != "" {
+		all = append(all, stages.Stage{Name: "broker check", Run: p.check.run})
+	}
+	all = append(all, p.doors...)
+	all = append(all, stages.Stage{Name: "supervision", Run: supervisor{manager, x.journal.Check, x.journal.Alive, status, log}.run},
+		stages.Stage{Name: "rating page", Run: p.rate.run}, stages.Stage{Name: "centre's page", Run: p.admin.run},
+		stages.Stage{Name: "ingest", Run: p.in.Run}, stages.Stage{Name: "boxes", Run: p.boxes.Run},
+		stages.Stage{Name: "staged changes", Run: p.stager.Run}, stages.Stage{Name: "alerts", Run: p.alerts},
+		stages.Stage{Name: "orders' webhook", Run: p.orders}, stages.Stage{Name: "orders' messages", Run: p.texts},
+		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
+	all = append(all, p.brokers...)
+	all = append(all, stages.Stage{Name: "push upward", Run: p.push}, stages.Stage{Name: "upward", Run: x.keepUpward})
+	all = append(all, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "proposals", Run: c.proposals(x, log)},
+		stages.Stage{Name: "figures", Run: x.reports.Run},
+		stages.Stage{Name: "orders", Run: x.orders.Run},
+		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: p.watched.checks.Run},
+		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return p.watched.books.run(ctx, log) }},
 		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
-	parts = append(doors, parts...)
 	if os.Getenv("GOGC") == "" { // else it is the administrator's
-		parts = append(parts, stages.Stage{Name: "heap", Run: ops.KeepHeap})
+		all = append(all, stages.Stage{Name: "heap", Run: ops.KeepHeap})
 	}
-	if cfg.Broker.URL != "" {
-		parts = append([]stages.Stage{{Name: "broker check", Run: check.run}}, parts...)
-	}
-	return stages.Run(ctx, parts...)
+	return all
 }
 
 // doors returns the listeners that are only there where they are configured, and notes their addresses.
@@ -183,8 +224,8 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain, Phoned: x.phoned(log),
-		FrameAncestors: texts(cfg.Rate.FrameAncestors),
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Phoned: x.phoned(log),
+		Base: cfg.Rate.Base, FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {
 		return rate, admin, err

@@ -16,7 +16,7 @@ func TestServerRestore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts centrald and PostgreSQL")
 	}
-	program := buildProgram(t)
+	program := programs.Path(t, "centrald")
 	server := dbtest.StartPostgres(t)
 	t.Run("backup", func(t *testing.T) { backupUnderLoad(t, program, server) })
 	t.Run("older copy", func(t *testing.T) { olderCopy(t, program, server) })

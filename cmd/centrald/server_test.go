@@ -21,7 +21,7 @@ func TestServerFaults(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts centrald and PostgreSQL many times")
 	}
-	program := buildProgram(t)
+	program := programs.Path(t, "centrald")
 	for _, fault := range []struct {
 		name string
 		test func(*testing.T, string)

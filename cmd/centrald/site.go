@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/directory"
@@ -27,6 +29,7 @@ import (
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
 	"haochaping/internal/central/web/seal"
+	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -61,9 +64,10 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
-		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
+		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons)}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
+		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
 			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers}}),
@@ -100,6 +104,22 @@ func reasonWords(reasons rating.Catalogue) func(string) string {
 			return r.Text
 		}
 		return code
+	}
+}
+
+// causeWords returns what aggregates call reasons in words, with the version of a catalogue that is not this one, and what of article 9
+// they are about.
+func causeWords(reasons rating.Catalogue) func(string) (string, rating.Aspect) {
+	return func(cause string) (string, rating.Aspect) {
+		code, version, _ := strings.Cut(cause, "/")
+		r, ok := reasons.Find(code)
+		if !ok {
+			return "原因 " + cause, ""
+		}
+		if version != strconv.FormatUint(uint64(reasons.Version), 10) {
+			return r.Text + "（目录第 " + version + " 版）", r.Aspect
+		}
+		return r.Text, r.Aspect
 	}
 }
 
@@ -142,11 +162,11 @@ func (a adminConfig) proxies() (all []netip.Prefix, err error) {
 	return all, nil
 }
 
-// accountName returns the name of an account, or its id where there is none, as of the program itself.
+// accountName returns the name of an account, or what else did something, as the program itself.
 func (x *rooms) accountName(ctx context.Context, id string) string {
 	a, err := x.people.Account(ctx, id)
 	if err != nil {
-		return id
+		return web.Actor(id)
 	}
 	return a.Name
 }

@@ -28,18 +28,10 @@ import (
 	"haochaping/sync/wire"
 )
 
-// buildProgram builds centrald, so that a test can kill one. It has no race detector, under which SQLite is too slow for a
-// backlog.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "centrald")
-	build := exec.Command("go", "build", "-o", path, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build centrald: %v\n%s", err, out)
-	}
-	return path
-}
+// programs has centrald, so that a test can kill one.
+var programs testkit.Programs
+
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
 // station is a place where centrald runs as a process of its own, at addresses that it has again after a restart.
 type station struct {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"haochaping/internal/proof/chromium"
+	"haochaping/internal/proof/testkit"
 )
 
 type css = chromedp.CSS
@@ -28,16 +28,15 @@ type runningDemo struct {
 	ended   bool
 }
 
-// startDemo builds all programs and starts the demonstration.
+// programs are all three, side by side.
+var programs testkit.Programs
+
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
+
+// startDemo starts the demonstration.
 func startDemo(t *testing.T) *runningDemo {
 	t.Helper()
-	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", dir+"/", "haochaping/cmd/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	d := &runningDemo{temp: t.TempDir(), command: exec.Command(filepath.Join(dir, "ratingctl"), "demo", "-listen", "127.0.0.1:0")}
+	d := &runningDemo{temp: t.TempDir(), command: exec.Command(programs.Path(t, "ratingctl"), "demo", "-listen", "127.0.0.1:0")}
 	d.command.Env = append(os.Environ(), "TMPDIR="+d.temp)
 	d.command.Stderr = os.Stderr
 	out, err := d.command.StdoutPipe()
@@ -79,7 +78,8 @@ func (d *runningDemo) stop(t *testing.T) {
 // end stops the demonstration under its open page, which says so and offers nothing any more.
 func (d *runningDemo) end(t *testing.T, ctx context.Context) {
 	d.stop(t)
-	until(t, ctx, "the end", `!document.getElementById("ended").hidden && document.querySelector("#demo-a12 .start").disabled`)
+	until(t, ctx, "the end", `!document.getElementById("ended").hidden && document.querySelector("#demo-a12 .start").disabled &&
+		document.getElementById("network-word").textContent.includes("已结束") && !document.body.textContent.includes("已连接")`)
 	do(t, ctx, chromium.Screenshot("ended"))
 }
 

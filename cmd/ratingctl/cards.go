@@ -32,12 +32,10 @@ func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error 
 		return err
 	}
 	began := time.Now()
+	at := readerOf(c.Cards)
 	cfg := device.SerialConfig{
-		Port: c.Cards.Port, Baud: c.Cards.Baud, Profile: profile,
+		Port: at.name, Open: at.open, Baud: c.Cards.Baud, Profile: profile,
 		Now: func() time.Duration { return time.Since(began) }, Logger: slog.New(slog.DiscardHandler),
-	}
-	if c.Cards.Device != "" {
-		cfg.Port, cfg.Open = c.Cards.Device, device.OpenTyped
 	}
 	out.say("请逐张刷卡。按 Ctrl-C 结束。", "Hold one card after the other to the reader. End with Ctrl-C.")
 	if err := device.NewCardReader(cfg).Run(ctx, func(card device.Card) {
@@ -143,16 +141,27 @@ func (l *cardLesson) samples() ([][]byte, time.Duration, error) {
 	return l.learner.Samples(), l.learner.Repeat(), l.failed
 }
 
-// learnCards finds out a serial card reader and writes its profile.
+// readerAt is where a card reader is read.
+type readerAt struct {
+	field, name string // of the configuration
+	open        device.PortOpener
+}
+
+// readerOf returns where the configured card reader is read.
+func readerOf(c boxconfig.Cards) readerAt {
+	if c.Device != "" {
+		return readerAt{"cards.device", c.Device, device.OpenTyped}
+	}
+	return readerAt{"cards.port", c.Port, device.OpenPort}
+}
+
+// learnCards finds out a card reader and writes its profile.
 func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *report) error {
-	switch {
-	case c.Cards.Device != "":
-		return cli.Hint(cli.Error("像键盘一样输入的读卡器发送的是文本行", "a reader that types as a keyboard does sends lines of text"),
-			"ratingctl keys -cards 显示按 cards.profile（card-line 或 card-list）读到的内容",
-			"\"ratingctl keys -cards\" shows what it reads with cards.profile, card-line or card-list")
-	case c.Cards.Port == "":
+	if !c.Cards.Configured() {
 		return errNoReader
 	}
+	at := readerOf(c.Cards)
+	how.scan = how.scan && c.Cards.Device == "" // what types has no speed
 	if err := makeRoom(how.out); err != nil {
 		return err
 	}
@@ -166,7 +175,7 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	ctx, done := context.WithCancel(ctx)
 	defer done()
 	l := &cardLesson{out: out, end: done, learner: keypad.NewCardLearner(how.times)}
-	if err := listen(ctx, c.Cards.Port, line, now, listener{l.open, l.burst, l.pass}); err != nil {
+	if err := listen(ctx, at.open, at.name, line, now, listener{l.open, l.burst, l.pass}); err != nil {
 		return err
 	}
 	cards, repeat, err := l.samples()
@@ -180,11 +189,11 @@ func learnCards(ctx context.Context, c boxconfig.Config, how learning, out *repo
 	if err := writeProfile(out, how.out, learnt.Text); err != nil {
 		return err
 	}
-	return printCards(out, c.Cards.Port, how.out, learnt)
+	return printCards(out, at, how.out, learnt)
 }
 
 // printCards says what was learnt and what is to be pasted.
-func printCards(out *report, port, file string, l keypad.LearntCards) error {
+func printCards(out *report, at readerAt, file string, l keypad.LearntCards) error {
 	profile, err := filepath.Abs(file)
 	if err != nil {
 		return err
@@ -197,7 +206,7 @@ func printCards(out *report, port, file string, l keypad.LearntCards) error {
 		out.say("配置写在 %s。", "The profile is in %s.", file)
 	}
 	out.say("请写入评价器的配置：", "Write into the box's configuration:")
-	out.printf("\ncards.port = %q\ncards.profile = %q\n\n", port, profile)
+	out.printf("\n%s = %q\ncards.profile = %q\n\n", at.field, at.name, profile)
 	out.say("刷过的卡，写入窗口人员名单：", "The cards that were held to the reader are, in the list of the window's staff:")
 	out.printf("\n")
 	for _, n := range l.Numbers {

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -48,6 +49,11 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	if flags.NArg() > 0 {
 		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 一个选项",
 			"ratingctl demo takes -listen ADDRESS and nothing else")
+	}
+	if !signal.Ignored(syscall.SIGHUP) { // whose terminal is closed wants it to leave nothing behind, too
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -163,6 +169,10 @@ func (s *stagehand) start(ctx context.Context) error {
 	}
 	s.say("开通各角色的账号", "opening an account for each role")
 	if err := s.openAccounts(ctx); err != nil {
+		return err
+	}
+	s.say("登记两件投诉，其中一件是线索", "entering two complaints, one of them a clue")
+	if err := s.complain(ctx); err != nil {
 		return err
 	}
 	for _, b := range demoBoxes() {

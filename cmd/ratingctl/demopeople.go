@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -32,6 +34,7 @@ func demoPeople() []demoPerson {
 		{"staff", "蒋示例", "窗口人员", of("629900000000", "SL-0013"), "/"},
 		{"technician", "葛示例", "设备运维", area("629900000000"), "/"},
 		{"auditor", "范示例", "审计", area("620000000000"), "/"},
+		{"inspector", "彭示例", "线索专员", area("629900000000"), "/clues"},
 	}
 }
 
@@ -51,6 +54,52 @@ func (s *stagehand) openAccounts(ctx context.Context) error {
 	for _, p := range demoPeople() {
 		args := append([]string{"account", "add", "-config", s.config, "-role", p.role, "-login", p.login(), "-name", p.name}, p.flags...)
 		if _, err := s.centrald(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complain has the city's office enter two complaints: one for the unit that has an account, and one of retaliation, which is a clue.
+func (s *stagehand) complain(ctx context.Context) error {
+	office := demoPeople()[1]
+	cookie, err := s.signIn(ctx, office)
+	if err != nil {
+		return err
+	}
+	send := func(method string, form url.Values) (string, error) {
+		r, err := http.NewRequestWithContext(ctx, method, "http://"+s.centre["admin"]+"/complaints", strings.NewReader(form.Encode()))
+		if err != nil {
+			return "", err
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(cookie)
+		resp, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
+		if err != nil {
+			return "", err
+		}
+		text, err := io.ReadAll(resp.Body)
+		if err == nil && resp.StatusCode != http.StatusOK {
+			err = fmt.Errorf("the centre takes no complaint: %s", resp.Status)
+		}
+		return string(text), errors.Join(err, resp.Body.Close())
+	}
+	for _, form := range []url.Values{
+		{"number": {"12345-000731"}, "matter": {"身份证补领"}, "place": {"户政7号窗口"}, "words": {"上午排队两小时，窗口只开了一个。"}, "contact": {"13900000031"}},
+		{"number": {"12345-000732"}, "matter": {"户籍迁移"}, "words": {"上次投诉以后，办理时被故意拖延。"}, "retaliation": {"1"}},
+	} {
+		page, err := send(http.MethodGet, nil)
+		if err != nil {
+			return err
+		}
+		once := regexp.MustCompile(`name="once" value="(\w+)"`).FindStringSubmatch(page)
+		if once == nil {
+			return errors.New("the centre's page takes no complaints")
+		}
+		form.Set("once", once[1])
+		form.Set("way", "hotline")
+		form.Set("unit", "116299003MB003333Y")
+		if _, err := send(http.MethodPost, form); err != nil {
 			return err
 		}
 	}

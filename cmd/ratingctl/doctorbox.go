@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/keptfile"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
 )
@@ -54,7 +54,7 @@ func checkConfig(ctx context.Context, p *patient) finding {
 			if f.path == "" {
 				continue
 			}
-			if _, e := os.ReadFile(f.path); e != nil {
+			if _, e := keptfile.ReadSmall(f.path); e != nil {
 				err = errors.Join(err, fmt.Errorf("%s: %w", f.key, e))
 			}
 		}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"haochaping/display"
+	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 )
 
@@ -73,7 +73,7 @@ func checkText(_ context.Context, p *patient) finding {
 
 // keptRoster returns the staff that the centre has sent, as the daemon keeps them.
 func keptRoster(state string) (all []rating.Member, err error) {
-	b, err := os.ReadFile(filepath.Join(state, "roster.json"))
+	b, err := keptfile.ReadSmall(filepath.Join(state, "roster.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -74,7 +74,7 @@ func learn(ctx context.Context, c boxconfig.Config, how learning, stdout io.Writ
 		return codes
 	}
 	go eachLine(how.stdin, l.answer)
-	if err := listen(ctx, c.Keys.Serial.Port, line, now, listener{l.open, l.burst, l.pass}); err != nil {
+	if err := listen(ctx, device.OpenPort, c.Keys.Serial.Port, line, now, listener{l.open, l.burst, l.pass}); err != nil {
 		return err
 	}
 	learnt, err := l.result()
@@ -263,7 +263,7 @@ type listener struct {
 }
 
 // listen listens until ctx ends.
-func listen(ctx context.Context, port string, line keypad.Line, now func() time.Duration, l listener) error {
+func listen(ctx context.Context, open device.PortOpener, port string, line keypad.Line, now func() time.Duration, l listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -278,7 +278,7 @@ func listen(ctx context.Context, port string, line keypad.Line, now func() time.
 			}
 		}
 	}()
-	if err := device.Watch(ctx, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) },
+	if err := device.Watch(ctx, open, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) },
 		l.heard); err != nil {
 		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：端口同一时间只能由一个程序读取",
 			"stop ratingd first (systemctl stop ratingd): only one program can read the port")
@@ -316,7 +316,7 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 		line.Baud = baud
 		tried := keypad.Trial{Baud: baud}
 		one, cancel := context.WithTimeout(ctx, scanWait)
-		err := device.Watch(one, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) },
+		err := device.Watch(one, device.OpenPort, port, line, now, func() { out.printf("%6d  %s\n", baud, out.lang.Say("现在按", "press now")) },
 			func(b []byte, _ time.Duration) {
 				if tried.Sent == nil {
 					tried.Sent = b

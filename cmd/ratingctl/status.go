@@ -115,73 +115,89 @@ func sickest(s opsapi.Status) (ill, noted []opsapi.Part) {
 
 // statusScreen returns the screen, in English or Chinese. Both would be more than a screen; then it is Chinese, and says so.
 func statusScreen(s opsapi.Status, lang cli.Lang) string {
-	l := sayer{lang}
-	if lang == cli.Both {
+	b := &screen{s: s, l: sayer{lang}, width: 10}
+	l := &b.l
+	switch lang {
+	case cli.Both:
 		l.Lang = cli.Chinese
+	case cli.English:
+		b.width = 14
 	}
-	var b strings.Builder
-	width := 10
-	if l.Lang == cli.English {
-		width = 14
-	}
-	print := func(label, mark, text, advice string) {
-		_, _ = fmt.Fprintf(&b, "%s%s %s\n", wide(label, width), mark, text)
-		if advice != "" {
-			_, _ = fmt.Fprintf(&b, "%s  → %s\n", wide("", width), advice)
+	b.head()
+	for _, p := range s.Parts {
+		// Of the many that the window can do without, those that work are not worth a line.
+		if !slices.Contains(ownLines(), p.Name) && (!optional(p.Name) || !p.OK) {
+			b.part(p.Name, l.finding(p, s.Clock.Now))
 		}
 	}
-	line := func(label, name, text string) {
-		for _, p := range s.Parts {
-			if p.Name == name && p.Code != "" {
-				print(label, string(markOf(p.Level)), text, l.Text(p.Do))
-				return
-			}
-		}
-		print(label, "✓", text, "")
+	if s.Disk.SizeBytes > 0 {
+		b.part("disk", fmt.Sprintf(l.Say("剩余 %s，共 %s（%s）", "%s free of %s (%s)"), bytesText(s.Disk.FreeBytes),
+			bytesText(s.Disk.SizeBytes), s.Disk.Folder))
 	}
+	b.part("clock", l.clock(s.Clock))
+	if c := s.Certificate; c != nil {
+		b.part("certificate", l.certificate(*c))
+	} else {
+		b.line(l.part("certificate"), " ", l.Text(s.Part("certificate").What), "")
+	}
+	if s.TemperatureC != nil {
+		b.part("temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
+	}
+	if s.UnknownKeys > 0 || s.StuckKeys > 0 {
+		b.line(l.Say("按键异常", "odd keys"), " ", fmt.Sprintf(l.Say("未配置的键 %d 次，卡住 %d 次（启动以来）", "%d presses without a level, stuck %d times, since "+
+			"the start"), s.UnknownKeys, s.StuckKeys), "")
+	}
+	b.line(l.Say("版本", "version"), " ", fmt.Sprintf(l.Say("%s，已运行 %s", "%s, up for %s"), s.Version,
+		l.span(time.Duration(s.UptimeSec)*time.Second)), "")
+	b.line(l.Say("最近故障", "last fault"), " ", l.fault(s.LastFault), "")
+	if lang == cli.Both {
+		b.WriteString("\nIn English: ratingctl status -lang en\n")
+	}
+	return b.String()
+}
+
+// screen is what statusScreen has written so far.
+type screen struct {
+	strings.Builder
+	s     opsapi.Status
+	l     sayer
+	width int // columns of a label
+}
+
+// head writes whether the box is well, and what a window needs first.
+func (b *screen) head() {
+	l, s := b.l, b.s
 	head := l.Say("正常", "is well")
 	if ill, noted := sickest(s); len(ill) > 0 {
 		head = l.Say("需要处理", "needs a hand")
 	} else if len(noted) > 0 {
 		head = l.Say("正常，有提示", "is well, with notes")
 	}
-	_, _ = fmt.Fprintf(&b, "%s %s  %s\n\n", l.Say("评价器", "box"), s.Device, head)
+	_, _ = fmt.Fprintf(b, "%s %s  %s\n\n", l.Say("评价器", "box"), s.Device, head)
 	window := l.Say("尚未分配", "none is assigned")
 	if w := s.Window; w != nil {
 		window = fmt.Sprintf(l.Say("%s（%s），%s", "%s (%s), %s"), w.Name, w.ID, w.Hall)
 	}
-	print(l.Say("窗口", "window"), " ", window, "")
-	line(l.Say("状态", "state"), "window", l.state(s))
-	line(l.part("link"), "link", l.centre(s))
-	print(l.Say("待上传", "waiting"), " ", l.queue(s.Queue), "")
-	for _, p := range s.Parts {
-		// Of the many that the window can do without, those that work are not worth a line.
-		if !slices.Contains(ownLines(), p.Name) && (!optional(p.Name) || !p.OK) {
-			line(l.part(p.Name), p.Name, l.finding(p, s.Clock.Now))
-		}
+	b.line(l.Say("窗口", "window"), " ", window, "")
+	b.labelled(l.Say("状态", "state"), "window", l.state(s))
+	b.part("link", l.centre(s))
+	b.line(l.Say("待上传", "waiting"), " ", l.queue(s.Queue), "")
+}
+
+func (b *screen) line(label, mark, text, advice string) {
+	_, _ = fmt.Fprintf(b, "%s%s %s\n", wide(label, b.width), mark, text)
+	if advice != "" {
+		_, _ = fmt.Fprintf(b, "%s  → %s\n", wide("", b.width), advice)
 	}
-	if s.Disk.SizeBytes > 0 {
-		line(l.part("disk"), "disk", fmt.Sprintf(l.Say("剩余 %s，共 %s（%s）", "%s free of %s (%s)"), bytesText(s.Disk.FreeBytes),
-			bytesText(s.Disk.SizeBytes), s.Disk.Folder))
+}
+
+// part writes the line of a part, with what to do if it is not well.
+func (b *screen) part(name, text string) { b.labelled(b.l.part(name), name, text) }
+
+func (b *screen) labelled(label, name, text string) {
+	mark, advice := "✓", ""
+	if p := b.s.Part(name); p.Code != "" {
+		mark, advice = string(markOf(p.Level)), b.l.Text(p.Do)
 	}
-	line(l.part("clock"), "clock", l.clock(s.Clock))
-	if c := s.Certificate; c != nil {
-		line(l.part("certificate"), "certificate", l.certificate(*c))
-	} else {
-		print(l.part("certificate"), " ", l.Say("未配置（用密码连接中心）", "none is configured; the password is used"), "")
-	}
-	if s.TemperatureC != nil {
-		line(l.part("temperature"), "temperature", fmt.Sprintf("%d °C", *s.TemperatureC))
-	}
-	if s.UnknownKeys > 0 || s.StuckKeys > 0 {
-		print(l.Say("按键异常", "odd keys"), " ", fmt.Sprintf(l.Say("未配置的键 %d 次，卡住 %d 次（启动以来）", "%d presses without a level, stuck %d times, since "+
-			"the start"), s.UnknownKeys, s.StuckKeys), "")
-	}
-	print(l.Say("版本", "version"), " ", fmt.Sprintf(l.Say("%s，已运行 %s", "%s, up for %s"), s.Version,
-		l.span(time.Duration(s.UptimeSec)*time.Second)), "")
-	print(l.Say("最近故障", "last fault"), " ", l.fault(s.LastFault), "")
-	if lang == cli.Both {
-		b.WriteString("\nIn English: ratingctl status -lang en\n")
-	}
-	return b.String()
+	b.line(label, mark, text, advice)
 }

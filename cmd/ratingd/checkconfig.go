@@ -64,6 +64,7 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	c.note("enrol.file", "", cfg.SharedFault)
 	c.keys()
 	c.ports()
 	c.uplink()
@@ -71,6 +72,7 @@ func checkConfig(path string, env environment) error {
 	c.sound()
 	c.window()
 	c.devices()
+	c.lines()
 	ailing := errors.Join(c.errs...)
 	switch {
 	case refused != nil && ailing != nil:
@@ -237,6 +239,15 @@ func (c *checker) window() {
 	tokens := filepath.Join(c.cfg.State, windowapi.TokensFile)
 	_, err = windowapi.ReadTokens(tokens)
 	c.note("window_api", tokens, err)
+	_, err = newRoster(c.cfg.State)
+	c.note("state", filepath.Join(c.cfg.State, rosterFile), err)
+	if book := c.cfg.Addresses; book != "" {
+		err := c.unit.mayWrite(book)
+		if err == nil {
+			err = access(filepath.Dir(book), unix.W_OK|unix.X_OK)
+		}
+		c.note("addresses_file", "", err)
+	}
 	if c.cfg.Cards.Configured() {
 		file := ""
 		if keypad.IsFile(c.cfg.Cards.Profile) {
@@ -259,6 +270,16 @@ func (c *checker) window() {
 	}
 }
 
+// lines looks for GPIO lines that a machine with a chip lacks, or keeps from the service's user.
+func (c *checker) lines() {
+	if c.cfg.Keys.Source == boxconfig.GPIO {
+		c.note("keys.map", "", c.env.lackingGPIO(c.cfg.Keys.Names()))
+	}
+	if refs, _ := (lampPanel{cfg: c.cfg.Lamps}).lines(); len(refs) > 0 {
+		c.note("lamps", "", c.env.lackingGPIO(refs))
+	}
+}
+
 // devices looks at those that are there; what is plugged in later shows then.
 func (c *checker) devices() {
 	k := c.cfg.Keys
@@ -276,7 +297,9 @@ func (c *checker) devices() {
 		if !filepath.IsAbs(path) {
 			continue
 		}
-		if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
+		if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
+			c.note(field, "", cli.Errorf("%s 不是设备", "%s is no device", path))
+		} else if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
 			c.errs = append(c.errs, fmt.Errorf("%s: %w", field, cli.Because(err, "把用户 "+c.unit.user+" 加入该设备的组：ls -l "+path,
 				"add the service's user "+c.unit.user+" to the device's group: ls -l "+path)))
 		}

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
-	"haochaping/internal/cli"
-
 	"golang.org/x/sys/unix"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/keptfile"
 )
 
 // holdsFile returns why a folder cannot hold a file of that name, or not be made where it is missing.
@@ -17,18 +17,9 @@ func holdsFile(folder, name string) error {
 	if info, err := os.Stat(filepath.Join(folder, name)); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no file that could be replaced", filepath.Join(folder, name))
 	}
-	for {
-		info, err := os.Stat(folder)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
-			folder = filepath.Dir(folder)
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", folder)
-		}
-		break
+	folder, err := keptfile.Standing(folder)
+	if err != nil {
+		return err
 	}
 	if err := access(folder, unix.W_OK|unix.X_OK); err != nil {
 		return err

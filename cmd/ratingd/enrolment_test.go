@@ -27,7 +27,7 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the whole product")
 	}
-	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
 	w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
 	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
 	admin := w.signedIn("SL-H2", "629901000000")
@@ -52,6 +52,9 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) ||
 		!strings.Contains(p.What.ZH, seen.Digits) {
 		t.Errorf("the status of a box that shows the code %s says %+v", seen.Code, p)
+	}
+	if p := mustAsk(t, b).Part("certificate"); !strings.Contains(p.What.ZH, "等待中心签发") {
+		t.Errorf("the status of a box without a certificate says of it %+v", p)
 	}
 	device := b.bound["device"]
 	for _, name := range []string{boxconfig.TLSKeyFile, boxconfig.IdentityFile} {

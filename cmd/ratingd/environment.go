@@ -21,6 +21,7 @@ type environment struct {
 	wall           func() time.Time
 	synced         func() bool
 	openGPIO       gpioOpener
+	lackingGPIO    func(refs []string) error // why lines cannot be used
 	manager        func() (*sdnotify.Manager, error)
 	supervised     bool // a service manager starts the daemon again when it ends
 	openOutputs    outputOpener
@@ -36,7 +37,8 @@ func machine(stdout, stderr io.Writer) environment {
 	return environment{
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
 		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
-		openGPIO: chips.Open, openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
-		aplay: "aplay", soundCards: "/proc/asound/cards", unitFolders: unitFolders(), become: becomeUser,
+		openGPIO: chips.Open, lackingGPIO: chips.Lacking,
+		openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
+		aplay:       "aplay", soundCards: "/proc/asound/cards", unitFolders: unitFolders(), become: becomeUser,
 	}
 }

@@ -47,7 +47,7 @@ func TestAHallIsSetUp(t *testing.T) {
 	if os.Getenv("HALL") != "" {
 		lessons = n
 	}
-	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
 	w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
 	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
 	w.centre("directory", "import", "-apply", w.moreWindows(n))

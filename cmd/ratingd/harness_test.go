@@ -32,7 +32,7 @@ type world struct {
 }
 
 func startCentre(t *testing.T, broker func(*testing.T) string) *world {
-	w := &world{t: t, dir: t.TempDir(), centrald: programs.path(t, "centrald"), command: exec.Command}
+	w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
 	if broker == nil {
 		w.launch("broker.listen = \"127.0.0.1:0\"\n")
 	} else {

@@ -193,11 +193,8 @@ func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, 
 
 // codes returns the keys that are configured, the staff's own included.
 func codes(c boxconfig.Keys) (all []device.Code) {
-	for _, k := range c.Map {
-		all = append(all, device.Code(k.Key))
-	}
-	if c.Staff != "" {
-		all = append(all, device.Code(c.Staff))
+	for _, name := range c.Names() {
+		all = append(all, device.Code(name))
 	}
 	return all
 }
@@ -207,14 +204,7 @@ const gpioRetry = 5 * time.Second
 
 // runGPIO reads the keys on GPIO lines. Without the lines the box still asks, by the QR code, and says what is wrong.
 func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(device.Event), log *slog.Logger) error {
-	var refs []string
-	for _, k := range c.Map {
-		refs = append(refs, k.Key)
-	}
-	if c.Staff != "" {
-		refs = append(refs, c.Staff)
-	}
-	lost := false
+	refs, lost := c.Names(), false
 	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono,
 		Logger: log, Opened: func() {
 			if lost {

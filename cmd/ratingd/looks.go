@@ -161,6 +161,10 @@ func (o *operations) lookAtClock() condition.Finding {
 func (o *operations) lookAtCertificate() condition.Finding {
 	days := daysLeft(o.line.cert.Load(), o.clock.now().Time())
 	switch {
+	case days == nil && o.line.box.Enrols(): // why, the parts enrolment and link say
+		return condition.Well("还没有，等待中心签发", "none yet: the box waits for the centre to issue one")
+	case days == nil && o.line.cfg.CertFile != "":
+		return condition.Well("已配置，还不能使用", "one is configured and cannot be used yet")
 	case days == nil:
 		return condition.Well("未配置（用密码连接中心）", "none is configured; the password is used")
 	case *days < 0:

@@ -192,7 +192,7 @@ func TestNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts the whole product many times")
 	}
-	program := programs.path(t, "centrald")
+	program := programs.Path(t, "centrald")
 	var tests parallel
 	for name, test := range map[string]func(*testing.T, string){
 		"peer": networkPeers, "broker": networkBroker, "certificate": networkCertificates, "names": networkNames, "line": networkLine,

@@ -222,7 +222,7 @@ func (b *box) onLoopback() {
 // centre's key.
 func (b *box) askedByTheTool() {
 	b.t.Helper()
-	tool := programs.path(b.t, "ratingctl")
+	tool := programs.Path(b.t, "ratingctl")
 	// The disk of the test may have two megabytes, which is then the one ill of the box.
 	out, _ := exec.Command(tool, "status", "-config", b.config).CombinedOutput()
 	for _, want := range []string{"综合窗口1号", "✓ 等待办件", "✓ 已连接", "✓ 可以写入", "没有，全部已由中心确认"} {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"periph.io/x/conn/v3/gpio/gpiotest"
 
 	"haochaping/device"
+	"haochaping/internal/proof/testkit"
 )
 
 // pinsEnv tells this test program to be ratingd on a machine whose GPIO lines are driven from standard input, one
@@ -33,19 +35,23 @@ const (
 // unitsEnv names the folders in which it looks for its unit.
 const unitsEnv = "RATINGD_TEST_UNITS"
 
+// programs are centrald and ratingctl.
+var programs testkit.Programs
+
 func TestMain(m *testing.M) {
 	if os.Getenv(pinsEnv) == "" {
-		code := m.Run()
-		if err := programs.remove(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
+		os.Exit(programs.Main(m))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	env := machine(os.Stdout, os.Stderr)
 	env.openGPIO = func(refs []string) ([]device.GPIOLine, io.Closer, error) { return openPins(refs, os.Stdin) }
+	env.lackingGPIO = func(refs []string) error {
+		if i := slices.IndexFunc(refs, func(ref string) bool { return !strings.HasPrefix(ref, "GPIO") }); i >= 0 {
+			return fmt.Errorf("there is no GPIO line named %q", refs[i])
+		}
+		return nil
+	}
 	env.unitFolders = filepath.SplitList(os.Getenv(unitsEnv))
 	if dir := os.Getenv(equipmentEnv); dir != "" {
 		equip(&env, dir)

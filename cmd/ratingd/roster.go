@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 
@@ -27,7 +26,7 @@ type roster struct {
 func newRoster(state string) (*roster, error) {
 	r := &roster{path: filepath.Join(state, rosterFile)}
 	r.all.Store(&[]rating.Member{})
-	b, err := os.ReadFile(r.path)
+	b, err := keptfile.ReadSmall(r.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	"haochaping/internal/rating"
@@ -27,6 +31,25 @@ func TestACardIsFoundHoweverItIsWritten(t *testing.T) {
 	} {
 		if got, ok := r.byCard(card); got.ID != want || ok != (want != "") {
 			t.Errorf("%q is the card of %q, want %q", card, got.ID, want)
+		}
+	}
+}
+
+// A list of staff that cannot be used is told, without waiting for a pipe or filling the memory, and the box has none.
+func TestABrokenRosterIsTold(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"cut off":  func(path string) error { return os.WriteFile(path, []byte(`[{"id":"0417"`), 0o600) },
+		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"huge":     func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 8<<30)) },
+	} {
+		dir := t.TempDir()
+		if err := make(filepath.Join(dir, rosterFile)); err != nil {
+			t.Fatal(err)
+		}
+		r, err := newRoster(dir)
+		if err == nil || r.lists("0417") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -74,16 +74,25 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		_, err := fmt.Fprintln(env.stdout, cli.LangOf(ctx).Say(*path+" 无误", *path+" is in order"))
 		return err
 	}
-	cfg, err := boxconfig.Load(*path)
+	err := runConfigured(ctx, *path, env)
+	if errors.Is(err, errReborn) {
+		return daemonOrCheck(ctx, args, env)
+	}
+	return err
+}
+
+// runConfigured runs the box of a configuration until ctx ends. Its error is errReborn if the box is to forget all.
+func runConfigured(ctx context.Context, path string, env environment) error {
+	cfg, err := boxconfig.Load(path)
 	if err != nil {
-		return &configurationError{withoutFile(*path, err)}
+		return &configurationError{withoutFile(path, err)}
 	}
 	erased, err := boxconfig.Erase(cfg.State)
 	if err != nil {
 		return err
 	}
 	if erased {
-		if cfg, err = boxconfig.Load(*path); err != nil {
+		if cfg, err = boxconfig.Load(path); err != nil {
 			return &configurationError{err}
 		}
 	}
@@ -117,11 +126,7 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	err = runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
-	if errors.Is(err, errReborn) {
-		return daemonOrCheck(ctx, args, env)
-	}
-	return err
+	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
 }
 
 // errReborn says that the box is to begin anew, having forgotten all.

@@ -21,7 +21,7 @@ func TestShell(t *testing.T) {
 	}
 	writeFile(t, b.config, strings.Replace(string(config), "loopback_without_token = true", "loopback_without_token = false", 1))
 	b.start()
-	program := programs.path(t, "ratingctl")
+	program := programs.Path(t, "ratingctl")
 	ctl := func(token, stdin string, args ...string) (stdout, all string) {
 		p := exec.Command(program, args...)
 		p.Env = append(os.Environ(), "HCP_TOKEN="+token)

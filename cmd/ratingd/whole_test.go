@@ -155,7 +155,7 @@ func newSerialBox(t *testing.T, w *world, name string, seed uint64) *box {
 // publicKey draws the box's key and returns its public part.
 func (b *box) publicKey() string {
 	b.writeConfig()
-	out, err := exec.Command(programs.path(b.t, "ratingctl"), "identity", "-config", b.config).CombinedOutput()
+	out, err := exec.Command(programs.Path(b.t, "ratingctl"), "identity", "-config", b.config).CombinedOutput()
 	if err != nil {
 		b.t.Fatalf("ratingctl identity: %v\n%s", err, out)
 	}

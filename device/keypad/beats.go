@@ -161,6 +161,29 @@ func (h heardBeat) every() time.Duration {
 	return low + low/4
 }
 
+// clocked reports whether it has come as regularly as no finger lets a key go: every two seconds or more rarely, and each time to a
+// tenth of a second. What comes more often is known before a key is asked for.
+func (h heardBeat) clocked() bool {
+	const seldom, exact = 2 * time.Second, 100 * time.Millisecond
+	if len(h.at) < 3 {
+		return false
+	}
+	low := time.Duration(1 << 62)
+	for i, t := range h.at[1:] {
+		low = min(low, t-h.at[i])
+	}
+	if low < seldom {
+		return false
+	}
+	for i, t := range h.at[1:] {
+		gap := t - h.at[i]
+		if n := (gap + low/2) / low; (gap - n*low).Abs() > exact+gap/50 {
+			return false
+		}
+	}
+	return true
+}
+
 // has reports whether this comes by itself.
 func (b *beats) has(s []byte) bool {
 	return b.done && slices.ContainsFunc(b.all, func(h heardBeat) bool { return h.matches(s) })

@@ -219,7 +219,7 @@ func framed(cards [][]byte, head []byte, sum *checksum, from int, after bool) (f
 			start -= len(f.tail)
 		}
 		stop := len(b) - behind - len(f.tail) - before // of the text
-		if stop < len(head)+4 || !printable(b[len(head):stop]) {
+		if stop < len(head)+4 || !isLines(b[len(head):stop]) {
 			return framing{}, false
 		}
 		if sum != nil && !sum.fits(b[from:start], b[start:start+size]) {
@@ -243,6 +243,11 @@ func ending(cards [][]byte, head, behind int) (tail []byte) {
 			return cards[0][at+1 : at+n]
 		}
 	}
+}
+
+// isLines reports whether this is text, also in several lines or columns.
+func isLines(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return (c < ' ' || c > '~') && !strings.ContainsRune("\t\r\n", rune(c)) })
 }
 
 func printable(b []byte) bool {

@@ -121,6 +121,9 @@ const (
 // textDrafts returns the profiles for text in which one field is the number: the one that is printed on the card, else the
 // longest.
 func (f framing) textDrafts(printed string) (all []cardDraft) {
+	if d, ok := f.paddedDraft(); ok {
+		all = append(all, d)
+	}
 	fields := f.fields()
 	best := -1
 	for i, g := range fields {
@@ -151,6 +154,33 @@ func (f framing) textDrafts(printed string) (all []cardDraft) {
 		all = append(all, f.hexDrafts(fields[0], printed)...)
 	}
 	return all
+}
+
+// paddedDraft returns the profile for numbers that blanks before or behind them fill up to one width.
+func (f framing) paddedDraft() (d cardDraft, ok bool) {
+	var numbers field
+	filled := false
+	for _, b := range f.body {
+		number := strings.Trim(string(b), " ")
+		filled = filled || len(number) < len(b)
+		if len(b) != len(f.body[0]) || len(number) < leastNumber {
+			return d, false
+		}
+		numbers.text = append(numbers.text, number)
+	}
+	set, name := numbers.set()
+	if !filled || set == "" || f.sum != nil {
+		return d, false
+	}
+	word, width := "text", len(f.body[0])
+	if len(f.head) > 0 || len(f.tail) == 0 {
+		word = "key"
+	}
+	d = cardDraft{code: codeText, open: len(f.tail) == 0,
+		about: fmt.Sprintf("Cards' numbers of up to %d %s, filled up with blanks.", width, name)}
+	d.parts = append(hexBytes(f.head), fmt.Sprintf("%s*%d=20|%s", word, width, set))
+	d.parts = append(d.parts, f.ending()...)
+	return d, true
 }
 
 // wholeDraft returns the profile for text that is the number as a whole, with what stands between its parts: pairs of hex digits, as

@@ -108,24 +108,7 @@ func (c *checker) frame(at string, ff fileFrame) frame {
 			f.code = codeText
 		}
 	}
-	field := l.keyPart()
-	switch f.code {
-	case codeHex:
-	case codeDecimal, codeDecimalLow:
-		if field.max > 8 {
-			c.bad(at+".code", "%s is for keys of 1 to 8 bytes; use hex or text", f.code)
-		}
-	case codeDecimalHex:
-		if field.max > 16 || f.kind != Card {
-			c.bad(at+".code", "decimal-hex is for cards of 1 to 16 hex digits; use text")
-		}
-	case codeText:
-		if field.set.overlaps(unprintable()) {
-			c.bad(at+".code", "text is for keys of printable bytes; limit them, as key=30-39, or use hex")
-		}
-	default:
-		c.bad(at+".code", "%q is not allowed; allowed are hex, decimal, decimal-low, decimal-hex and text", f.code)
-	}
+	c.codeOf(at, f)
 	if f.digits = ff.Digits; f.digits != 0 && (f.kind != Card || f.digits < 0 || f.digits > 20 || f.code == codeHex || f.code == codeText) {
 		c.bad(at+".digits", "%d is not allowed; allowed are 1 to 20, for a card's decimal number", f.digits)
 	}
@@ -148,6 +131,28 @@ func (c *checker) frame(at string, ff fileFrame) frame {
 		c.bad(at+".of", "write as many keys as there are in keys of a release: which key each is the release of")
 	}
 	return f
+}
+
+// codeOf checks that what stands for the key can be read as the frame says.
+func (c *checker) codeOf(at string, f frame) {
+	field := f.layout.keyPart()
+	switch f.code {
+	case codeHex:
+	case codeDecimal, codeDecimalLow:
+		if field.max > 8 {
+			c.bad(at+".code", "%s is for keys of 1 to 8 bytes; use hex or text", f.code)
+		}
+	case codeDecimalHex:
+		if field.max > 16 || f.kind != Card {
+			c.bad(at+".code", "decimal-hex is for cards of 1 to 16 hex digits; use text")
+		}
+	case codeText:
+		if field.set.overlaps(unprintable()) {
+			c.bad(at+".code", "text is for keys of printable bytes; limit them, as key=30-39, or use hex")
+		}
+	default:
+		c.bad(at+".code", "%q is not allowed; allowed are hex, decimal, decimal-low, decimal-hex and text", f.code)
+	}
 }
 
 // releases checks that what is released are keys.

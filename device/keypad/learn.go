@@ -73,26 +73,34 @@ func Learn(name string, line Line, o Observed) (Learnt, error) {
 // turned reports keys of which one was taken for its own release: as if 'A' were a press and 'a' its release, but 'b' a press
 // and 'B' its release.
 func (o Observed) turned() error {
-	ups := 0
+	ups, fromStart, fromEnd := 0, true, true // where all keys differ from their releases in the same
 	for i, sent := range o.Sent {
 		back := o.Released[i]
-		if back == nil || len(back) != len(sent) || len(back) != len(o.Sent[0]) {
+		if len(back) != len(sent) {
 			return nil
 		}
-		for j := range sent {
-			if sent[j]^back[j] != o.Sent[0][j]^o.Released[0][j] {
-				return nil
-			}
-		}
+		fromStart = fromStart && turn(sent, back, 0) == turn(o.Sent[0], o.Released[0], 0)
+		fromEnd = fromEnd && turn(sent, back, len(sent)) == turn(o.Sent[0], o.Released[0], len(o.Sent[0]))
 		if bytes.Compare(back, sent) > 0 {
 			ups++
 		}
 	}
-	if ups == 0 || ups == len(o.Sent) {
+	if ups == 0 || ups == len(o.Sent) || !fromStart && !fromEnd {
 		return nil
 	}
 	return errors.New("for some keys what they send when they are let go was taken for what they send when they are pressed; " +
 		"learn the keypad again, and press each key shortly and not before the line is silent")
+}
+
+// turn says in which bytes two frames of one length differ, counted from a byte of them, and how.
+func turn(a, b []byte, from int) string {
+	var all []string
+	for i := range a {
+		if a[i] != b[i] {
+			all = append(all, fmt.Sprintf("%d:%02x", i-from, a[i]^b[i]))
+		}
+	}
+	return strings.Join(all, " ")
 }
 
 // learn finds out the profile of what was heard.

@@ -1,6 +1,7 @@
 package keypad
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -41,6 +42,7 @@ type Learner struct {
 	earlier int // times that earlier keys were heard instead
 
 	heard   map[string][]time.Duration // what is none of the known keys, since the key is asked for
+	unlike  map[string]bool            // the same, also what came too long ago to be heard again
 	stray   map[string][]time.Duration // the same since the beginning
 	follows map[string]map[string]int  // what came next after something
 	ended   map[string]int             // how often something else came next
@@ -70,7 +72,7 @@ const (
 // by itself are not told from keys.
 func NewLearner(times int) *Learner {
 	return &Learner{
-		times: max(times, 1), heard: make(map[string][]time.Duration), stray: make(map[string][]time.Duration),
+		times: max(times, 1), heard: make(map[string][]time.Duration), unlike: make(map[string]bool), stray: make(map[string][]time.Duration),
 		follows: make(map[string]map[string]int), ended: make(map[string]int),
 	}
 }
@@ -96,7 +98,7 @@ func (l *Learner) Key() int { return l.key }
 // of several sendings was is what its last one was, but for Taken.
 func (l *Learner) Burst(b []byte, at time.Duration) (heard Heard, err error) {
 	if l.times > 1 {
-		b = l.beats.without(b, at)
+		b = repeated(l.beats.without(b, at))
 	}
 	for _, u := range l.units(b) {
 		h, err := l.unit(u, at)
@@ -108,6 +110,19 @@ func (l *Learner) Burst(b []byte, at time.Duration) (heard Heard, err error) {
 		}
 	}
 	return heard, nil
+}
+
+// leastRepeated is how often the same must stand in a burst for it to be what a key that is held sends again and again.
+const leastRepeated = 3
+
+// repeated returns what a burst consists of several times, as of a keypad that repeats without a pause, else the burst.
+func repeated(b []byte) []byte {
+	for n := 1; n <= len(b)/leastRepeated; n++ {
+		if len(b)%n == 0 && bytes.Equal(b, bytes.Repeat(b[:n], len(b)/n)) {
+			return b[:n]
+		}
+	}
+	return b
 }
 
 // units returns the sendings that are joined in a burst, if all of them are known, else the burst.
@@ -262,14 +277,15 @@ func (l *Learner) count(u string, at time.Duration) (Heard, error) {
 	if l.heard[u] = append(l.heard[u], at); len(l.heard[u]) >= l.times {
 		l.sent[l.key] = []byte(u)
 		l.key++
-		l.heard, l.earlier = make(map[string][]time.Duration), 0
+		l.heard, l.unlike, l.earlier = make(map[string][]time.Duration), make(map[string]bool), 0
 		return Taken, nil
 	}
+	l.unlike[u] = true
 	n := 0
 	for _, all := range l.heard {
 		n += len(all)
 	}
-	if n >= maxUnlike {
+	if n = max(n, len(l.unlike)); n >= maxUnlike {
 		return Once, fmt.Errorf("the key sent %d different things and none of them %d times: a wrong speed (-scan tries others), noise on the "+
 			"cable, "+
 			"or a frame that counts, which must be described by hand as in docs/keypads.md", n, l.times)
@@ -300,7 +316,9 @@ func (l *Learner) Tried() { l.tries++ }
 // release returns what came next after a key, nearly always; nil if nothing did.
 func (l *Learner) release(i int) []byte {
 	next, ended := l.follows[string(l.sent[i])], l.ended[string(l.sent[i])]
-	all := slices.DeleteFunc(slices.Sorted(maps.Keys(next)), func(u string) bool { return l.index(u) >= 0 || 3*next[u] < 2*ended })
+	all := slices.DeleteFunc(slices.Sorted(maps.Keys(next)), func(u string) bool {
+		return l.index(u) >= 0 || 3*next[u] < 2*ended || heardBeat{at: l.stray[u]}.clocked()
+	})
 	if len(all) == 0 {
 		return nil
 	}

@@ -81,6 +81,8 @@ func TestLearner(t *testing.T) {
 		"a tap in one burst": {"A@0 a@180 Aa@900 Bb@2000 B@3000 b@3200 Bb@4000", []Heard{Once, Once, Taken, Once, Once, Once, Taken}, "A B"},
 		"held": {"A@0 A@500 A@1000 A@1500 a@1700 B@3000 B@3500 B@4000 b@4200",
 			[]Heard{Once, Taken, Held, Held, LetGo, Once, Taken, Held, LetGo}, "A B"},
+		"held, without a pause, at once": {"AAAAAAAA@0 a@400 AAAAA@1500 a@2000 B@3000 BBBBBB@3500 b@4000",
+			[]Heard{Once, Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"held, without a pause": {"A@0 AAAAAAAA@500 a@700 B@2000 BBBBBB@2500 b@3000", []Heard{Once, Taken, LetGo, Once, Taken, LetGo}, "A B"},
 		"each sent twice": {"A@0 A@80 a@300 a@380 A@1000 A@1080 a@1300 a@1380 B@2000 B@2080 b@2300 b@2380 B@3000",
 			[]Heard{Once, Held, Once, Held, Taken, Held, LetGo, Held, Once, Held, Once, Held, Taken}, "A B"},
@@ -122,6 +124,13 @@ func TestLearnerGivesUp(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "a wrong speed") {
 		t.Errorf("a key that never sends the same: %v", err)
+	}
+	l, err = NewLearner(2), nil
+	for i := 0; err == nil && i < 100; i++ { // as slowly as a person presses
+		_, err = l.Burst(fmt.Appendf(nil, "#%03d:5\r\n", i), time.Duration(i)*1200*ms)
+	}
+	if err == nil || !strings.Contains(err.Error(), "a frame that counts") {
+		t.Errorf("a key that counts its presses: %v", err)
 	}
 	l, err = NewLearner(2), nil
 	for i := 0; err == nil && i < 100; i++ {
@@ -359,34 +368,4 @@ func (m keypadModel) judge(t *rapid.T, l Learnt) {
 	if l.Releases && m.released[0] == nil {
 		t.Fatalf("releases were found and there are none:\n%s", l.Text)
 	}
-}
-
-// FuzzLearner feeds foreign bytes at foreign times: whatever is learnt is proven, or refused.
-func FuzzLearner(f *testing.F) {
-	f.Add([]byte("A\x05a\x05A\x05a\x05B\x05b\x05B\x05b\x05C\x05c\x05C\x05c\x05D\x05d\x05D\x05d\x05E\x05e\x05E\x05e\x05"), uint8(1))
-	f.Fuzz(func(t *testing.T, in []byte, size uint8) {
-		l, at := NewLearner(2), time.Duration(0)
-		n := int(size%7) + 1
-		for ; len(in) > n; in = in[n+1:] {
-			at += time.Duration(in[n]) * 40 * ms
-			if !l.Settled(at) {
-				l.Untouched(in[:n], at)
-				continue
-			}
-			if _, err := l.Burst(in[:n], at); err != nil {
-				return
-			}
-		}
-		o, err := l.Observed()
-		if err != nil {
-			return
-		}
-		if learnt, err := Learn("hall", line9600, o); err == nil {
-			for i, b := range o.Sent {
-				if got := learnt.Profile.NewDecoder().Feed(b); len(got) != 1 || got[0].Code != learnt.Codes[i] {
-					t.Errorf("% x reads as %v\n%s", b, got, learnt.Text)
-				}
-			}
-		}
-	})
 }

@@ -24,33 +24,6 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 	bad := func(key, format string, args ...any) {
 		errs = append(errs, lines.Errorf(key, format, args...))
 	}
-	oneOf := func(key, value string, allowed ...string) {
-		if !slices.Contains(allowed, value) {
-			bad(key, "%q is not allowed; allowed are %s", value, strings.Join(allowed, ", "))
-		}
-	}
-	between := func(key string, value Duration, low, high time.Duration) {
-		switch d := time.Duration(value); {
-		case d > 0 && d < time.Microsecond:
-			bad(key, "%d has no unit; write it as \"%ds\" or \"%dms\"; allowed are %s to %s", d, d, d, low, high)
-		case d < low || d > high:
-			bad(key, "%s is not allowed; allowed are %s to %s", d, low, high)
-		}
-	}
-	number := func(key string, value, low, high int64) {
-		if value < low || value > high {
-			bad(key, "%d is not allowed; allowed are %d to %d", value, low, high)
-		}
-	}
-	loopback := func(key, value string) {
-		if value == "" {
-			return
-		}
-		host, _, err := net.SplitHostPort(value)
-		if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
-		}
-	}
 	c.checkEnrol(bad)
 	if c.Device == "" && !c.Enrols() && need.name { // of a box that enrols it is drawn at birth
 		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
@@ -60,79 +33,130 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 	if c.State == "" {
 		bad("state", "empty; write a folder")
 	}
-	oneOf("log_level", c.LogLevel, "debug", "info", "warn", "error")
-	oneOf("keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(USB), string(Simulated))
+	oneOf(bad, "log_level", c.LogLevel, "debug", "info", "warn", "error")
+	c.checkKeys(bad, need)
+	c.checkCodes(bad, lines, profile)
+	c.checkOutputs(bad)
+	c.checkScreen(bad)
+	between(bad, "visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
+	between(bad, "visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
+	between(bad, "reasons.time", c.Reasons.Time, 3*time.Second, 30*time.Second)
+	c.checkUplink(bad, need)
+	loopback(bad, "window_api.listen", c.WindowAPI.Listen)
+	c.checkWindowAPI(bad)
+	c.checkStaff(bad)
+	loopback(bad, "operations.listen", c.Operations.Listen)
+	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
+		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)
+	}
+	number(bad, "retention.days", int64(c.Retention.Days), 1, 3650)
+	number(bad, "retention.megabytes", c.Retention.MegaBytes, 1, 1<<20)
+	return errors.Join(errs...)
+}
+
+// reporter takes what is wrong with a key.
+type reporter = func(key, format string, args ...any)
+
+func oneOf(bad reporter, key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		bad(key, "%q is not allowed; allowed are %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func between(bad reporter, key string, value Duration, low, high time.Duration) {
+	switch d := time.Duration(value); {
+	case d > 0 && d < time.Microsecond:
+		bad(key, "%d has no unit; write it as \"%ds\" or \"%dms\"; allowed are %s to %s", d, d, d, low, high)
+	case d < low || d > high:
+		bad(key, "%s is not allowed; allowed are %s to %s", d, low, high)
+	}
+}
+
+func number(bad reporter, key string, value, low, high int64) {
+	if value < low || value > high {
+		bad(key, "%d is not allowed; allowed are %d to %d", value, low, high)
+	}
+}
+
+func loopback(bad reporter, key, value string) {
+	if value == "" {
+		return
+	}
+	host, _, err := net.SplitHostPort(value)
+	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
+	}
+}
+
+// checkKeys looks at where keys are read and what they mean.
+func (c Config) checkKeys(bad reporter, need needs) {
+	oneOf(bad, "keys.source", string(c.Keys.Source), string(GPIO), string(Serial), string(USB), string(Simulated))
 	if need.keys {
 		c.checkMap(bad)
 	}
-	between("keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
+	between(bad, "keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
 	if bauds := keypad.Bauds(); c.Keys.Serial.Baud != 0 && !slices.Contains(bauds, c.Keys.Serial.Baud) {
 		bad("keys.serial.baud", "%d is not allowed; allowed are 0 and %v", c.Keys.Serial.Baud, bauds)
 	}
-	c.checkCodes(bad, lines, profile)
 	if c.Keys.Source == USB && c.Keys.USB.Device == "" {
 		bad("keys.usb.device", "empty; write the keypad's input device")
 	}
 	if c.Keys.Source == Serial && c.Keys.Serial.Port == "" {
 		bad("keys.serial.port", "empty; write the serial port's device")
 	}
-	c.checkOutputs(bad)
-	between("lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
-	oneOf("sound.tones", c.Sound.Tones, "off", "same", "per_key")
-	oneOf("sound.speak", c.Sound.Speak, "off", "espeak")
-	oneOf("screen.panel", c.Screen.Panel, "auto", "drm", "framebuffer", "none")
-	if !slices.Contains([]int{0, 90, 180, 270}, c.Screen.Rotation) {
-		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", c.Screen.Rotation)
+}
+
+// checkScreen looks at what the screen is, and at what is beside it.
+func (c Config) checkScreen(bad reporter) {
+	s := c.Screen
+	between(bad, "lamps.backlight_off", c.Lamps.BacklightOff, time.Second, 24*time.Hour)
+	oneOf(bad, "sound.tones", c.Sound.Tones, "off", "same", "per_key")
+	oneOf(bad, "sound.speak", c.Sound.Speak, "off", "espeak")
+	oneOf(bad, "screen.panel", s.Panel, "auto", "drm", "framebuffer", "none")
+	if !slices.Contains([]int{0, 90, 180, 270}, s.Rotation) {
+		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", s.Rotation)
 	}
-	if c.Screen.DimAfter != 0 {
-		between("screen.dim_after", c.Screen.DimAfter, 5*time.Second, 24*time.Hour)
+	if s.DimAfter != 0 {
+		between(bad, "screen.dim_after", s.DimAfter, 5*time.Second, 24*time.Hour)
 	}
-	if c.Screen.Mode != "" && !screenMode(c.Screen.Mode) {
-		bad("screen.mode", "%q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", c.Screen.Mode)
+	if s.Mode != "" && !screenMode(s.Mode) {
+		bad("screen.mode", "%q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", s.Mode)
 	}
-	number("screen.dim_to", int64(c.Screen.DimTo), 0, 100)
-	number("screen.width", int64(c.Screen.Width), 320, 1920)
-	number("screen.height", int64(c.Screen.Height), 320, 1920)
-	if long, short := max(c.Screen.Width, c.Screen.Height), min(c.Screen.Width, c.Screen.Height); long < 480 || short > 1200 {
-		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1200, upright or across", c.Screen.Width, c.Screen.Height)
+	number(bad, "screen.dim_to", int64(s.DimTo), 0, 100)
+	number(bad, "screen.width", int64(s.Width), 320, 1920)
+	number(bad, "screen.height", int64(s.Height), 320, 1920)
+	if long, short := max(s.Width, s.Height), min(s.Width, s.Height); long < 480 || short > 1200 {
+		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1200, upright or across", s.Width, s.Height)
 	}
-	loopback("screen.browser", c.Screen.Browser)
-	between("visit.wait", c.Visit.Wait, 5*time.Second, 10*time.Minute)
-	between("visit.thanks", c.Visit.Thanks, time.Second, 10*time.Second)
-	between("reasons.time", c.Reasons.Time, 3*time.Second, 30*time.Second)
+	loopback(bad, "screen.browser", s.Browser)
+}
+
+// checkUplink looks at the ways to the centre: the phone's, and the box's own.
+func (c Config) checkUplink(bad reporter, need needs) {
 	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
 		strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
 	}
-	if len(c.Uplink.Broker) == 0 || len(c.Uplink.Broker) > maxBrokers {
-		bad("uplink.broker", "%d addresses are not allowed; write one, or a list of up to %d", len(c.Uplink.Broker), maxBrokers)
+	up := c.Uplink
+	if len(up.Broker) == 0 || len(up.Broker) > maxBrokers {
+		bad("uplink.broker", "%d addresses are not allowed; write one, or a list of up to %d", len(up.Broker), maxBrokers)
 	}
-	for i, broker := range c.Uplink.Broker {
+	for i, broker := range up.Broker {
 		if u, err := url.Parse(broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
 			bad("uplink.broker", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", broker)
 		}
-		if slices.Contains(c.Uplink.Broker[:i], broker) {
+		if slices.Contains(up.Broker[:i], broker) {
 			bad("uplink.broker", "%q stands twice", broker)
 		}
 	}
-	if (c.Uplink.CertFile == "") != (c.Uplink.KeyFile == "") {
+	if (up.CertFile == "") != (up.KeyFile == "") {
 		bad("uplink.cert_file", "the certificate and its key go together; write cert_file and key_file, or neither")
 	}
-	if need.centre && len(c.Uplink.CentreKey) == 0 {
+	if need.centre && len(up.CentreKey) == 0 {
 		bad("uplink.centre_key", "missing; write what \"centrald key\" prints")
 	}
-	oneOf("uplink.ack", c.Uplink.Ack, "centre", "broker")
-	between("uplink.resend", c.Uplink.Resend, time.Second, 10*time.Minute)
-	loopback("window_api.listen", c.WindowAPI.Listen)
-	c.checkWindowAPI(bad)
-	c.checkStaff(bad)
-	loopback("operations.listen", c.Operations.Listen)
-	if s := c.Operations.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
-		bad("operations.socket", "%q is not allowed; write a path from the root with at most %d bytes", s, maxSocketPath)
-	}
-	number("retention.days", int64(c.Retention.Days), 1, 3650)
-	number("retention.megabytes", c.Retention.MegaBytes, 1, 1<<20)
-	return errors.Join(errs...)
+	oneOf(bad, "uplink.ack", up.Ack, "centre", "broker")
+	between(bad, "uplink.resend", up.Resend, time.Second, 10*time.Minute)
 }
 
 func (c Config) checkMap(bad func(key, format string, args ...any)) {

@@ -56,6 +56,17 @@ type Keys struct {
 	USB            USBKeys    `toml:"usb"`
 }
 
+// Names returns the names of the keys that are configured, the staff's own included.
+func (k Keys) Names() (all []string) {
+	for _, key := range k.Map {
+		all = append(all, key.Key)
+	}
+	if k.Staff != "" {
+		all = append(all, k.Staff)
+	}
+	return all
+}
+
 // KeyLevel says which level a key means.
 type KeyLevel struct {
 	Key   string       `toml:"key"`

@@ -84,7 +84,7 @@ func sharedTexts(own []byte) (texts [][]byte, fault error) {
 		return [][]byte{nil}, nil // what is wrong is found out where it is read for good
 	}
 	for _, name := range []string{SharedFile, SharedCopy} {
-		text, err := os.ReadFile(filepath.Join(at.State, name))
+		text, err := keptfile.ReadSmall(filepath.Join(at.State, name))
 		if err == nil {
 			err = provision.Verify(text, headOf(text).key())
 		}
@@ -95,7 +95,7 @@ func sharedTexts(own []byte) (texts [][]byte, fault error) {
 			fault = errors.Join(fault, fmt.Errorf("%s: %w", filepath.Join(at.State, name), err))
 		}
 	}
-	fresh, err := os.ReadFile(at.Enrol.File)
+	fresh, err := keptfile.ReadSmall(at.Enrol.File)
 	if err == nil {
 		err = takes(fresh, texts, filepath.Join(at.State, CertificateFile))
 	}
@@ -128,7 +128,7 @@ func takes(fresh []byte, others [][]byte, certificate string) error {
 	if err := provision.Verify(fresh, head.key()); err != nil {
 		return err
 	}
-	text, err := os.ReadFile(certificate)
+	text, err := keptfile.ReadSmall(certificate)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -202,7 +202,7 @@ func bornAs(state string) (rating.DeviceID, error) {
 }
 
 // Birth draws the name of a box that enrols and has none, and keeps copies of what it shares with others. A box that has both changes
-// nothing.
+// nothing. A copy that cannot be kept is the shared file's fault and no error: the window does not need it.
 func (c *Config) Birth(random io.Reader) error {
 	if !c.Enrols() {
 		return nil
@@ -212,10 +212,8 @@ func (c *Config) Birth(random io.Reader) error {
 	}
 	for _, name := range []string{SharedFile, SharedCopy} {
 		at := filepath.Join(c.State, name)
-		if kept, err := os.ReadFile(at); c.Shared != nil && (err != nil || !bytes.Equal(kept, c.Shared)) {
-			if err := keptfile.Replace(at, c.Shared); err != nil {
-				return err
-			}
+		if kept, err := keptfile.ReadSmall(at); c.Shared != nil && (err != nil || !bytes.Equal(kept, c.Shared)) {
+			c.SharedFault = errors.Join(c.SharedFault, keptfile.Replace(at, c.Shared))
 		}
 	}
 	if c.Device != "" {

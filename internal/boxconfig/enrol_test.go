@@ -193,6 +193,18 @@ func TestADamagedCopy(t *testing.T) {
 	if wait, fault := b.start(); wait != Duration(31*time.Second) || fault != nil {
 		t.Errorf("it is not written anew: %v, %v", wait, fault)
 	}
+	// What is no file, or fills the memory, is a damaged copy too, and where none can be kept the box starts all the same.
+	if err := errors.Join(os.Remove(first), os.Mkdir(first, 0o700), os.Truncate(second, 8<<30)); err != nil {
+		t.Fatal(err)
+	}
+	b.write(b.shared, file)
+	if wait, fault := b.start(); wait != Duration(31*time.Second) || fault == nil || !strings.Contains(fault.Error(), first) ||
+		!strings.Contains(fault.Error(), second) {
+		t.Errorf("a folder and a film are no copies: it waits %v, %v", wait, fault)
+	}
+	if err := errors.Join(os.Remove(first), os.Remove(b.shared)); err != nil {
+		t.Fatal(err)
+	}
 	b.write(first, file[1:])
 	b.write(second, nil)
 	if wait, fault := b.start(); wait != Default().Visit.Wait || fault == nil {

@@ -59,7 +59,7 @@ func (c Config) ResetAsked() (yes, giveUp bool) {
 	if born, err := bornAs(c.State); err != nil || born == "" || born != c.Device || c.Enrol.File == "" {
 		return false, false
 	}
-	b, err := os.ReadFile(filepath.Join(filepath.Dir(c.Enrol.File), ResetFile))
+	b, err := keptfile.ReadSmall(filepath.Join(filepath.Dir(c.Enrol.File), ResetFile))
 	if err != nil {
 		return false, false
 	}

@@ -35,6 +35,8 @@ func link() []Kind {
 			Text{"在中心运行 centrald key，改正配置后重启 ratingd；在此之前中心的确认无效，记录一直待上传",
 				"write what centrald key prints at the centre into the configuration and restart ratingd; until then no acknowledgement counts"}},
 		{"link.write", Ill, Text{"代理收下记录又丢弃：不允许本机写入", "the broker takes records and drops them: the box may not write"}, wait, rules},
+		{"link.tell", Note, Text{"代理不允许本机发布状态", "the broker does not let the box say how it is"},
+			Text{"评价照常上传；中心看不到本机的状态或命令的结果", "evaluations are sent; the centre does not see how the box is, or what became of commands"}, rules},
 		{"link.nobody", Ill, Text{"代理那里没有中心在接收记录", "nobody reads the records at the broker"}, wait,
 			Text{"请中心管理员检查 centrald 是否运行，再运行 centrald -check-config",
 				"tell the centre's administrator to look whether centrald runs, and to run centrald -check-config"}},

@@ -6,8 +6,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"time"
+
+	"haochaping/internal/keptfile"
 )
 
 // Trust is how a box judges the centre's servers: by one pinned root, and by the best clock there is.
@@ -95,7 +96,7 @@ func IssuedUnder(text []byte, root *x509.Certificate) bool {
 // ReadCertificate returns the certificate of a key in a file, with what stands between it and the root. Without a file the error is
 // fs.ErrNotExist.
 func ReadCertificate(path string, key Key) (tls.Certificate, error) {
-	b, err := os.ReadFile(path)
+	b, err := keptfile.ReadSmall(path)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("read the box's certificate: %w", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"haochaping/internal/cli"
 )
 
 // Create writes a file that does not exist yet. Otherwise the error is fs.ErrExist.
@@ -65,6 +67,24 @@ func Give(f *os.File) error {
 		return f.Chown(int(owner.Uid), int(owner.Gid))
 	}
 	return nil
+}
+
+// Standing returns a folder if there is one of that name, else the nearest above it in which it would be made. Its error says that
+// something else has the name, or that nobody may look.
+func Standing(folder string) (string, error) {
+	for {
+		info, err := os.Stat(folder)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
+			folder = filepath.Dir(folder)
+		case err != nil:
+			return "", err
+		case !info.IsDir():
+			return "", cli.Errorf("%s 不是目录", "%s is no folder", folder)
+		default:
+			return folder, nil
+		}
+	}
 }
 
 // syncFolder makes the file's name as durable as the file.

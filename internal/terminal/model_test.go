@@ -3,6 +3,7 @@ package terminal
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,22 @@ import (
 
 	"haochaping/internal/rating"
 )
+
+// TestTheFiguresAreThoseOfThePage looks in docs/keys.md for the figures of the rule, which the other tests take from the code.
+func TestTheFiguresAreThoseOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/keys.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{
+		fmt.Sprintf("a press **within %d ms** of its question", readingTime.Milliseconds()),
+		fmt.Sprintf("in the place of the hall's name for %.0f s", letGoTime.Seconds()),
+	} {
+		if !strings.Contains(string(page), words) {
+			t.Errorf("docs/keys.md does not say %q", words)
+		}
+	}
+}
 
 func TestOnePress(t *testing.T) {
 	b := newBench(t)

@@ -3,6 +3,7 @@ package windowapi
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -43,12 +45,21 @@ func TestToken(t *testing.T) {
 }
 
 func TestTokensThatCannotBeReadLetNobodyIn(t *testing.T) {
-	c := newContract(t, nil)
-	c.want(http.StatusOK, "GET", "/v1/status", "")
-	if err := os.WriteFile(c.tokens, []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, spoil := range map[string]func(path string) error{
+		"cut off":  func(path string) error { return os.Truncate(path, 20) },
+		"huge":     func(path string) error { return os.Truncate(path, 8<<30) }, // it takes no room
+		"a folder": func(path string) error { return errors.Join(os.Remove(path), os.Mkdir(path, 0o700)) },
+		"a pipe":   func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newContract(t, nil)
+			c.want(http.StatusOK, "GET", "/v1/status", "")
+			if err := spoil(c.tokens); err != nil {
+				t.Fatal(err)
+			}
+			c.refuse(http.StatusUnauthorized, "token", "GET", "/v1/status", "")
+		})
 	}
-	c.refuse(http.StatusUnauthorized, "token", "GET", "/v1/status", "")
 }
 
 func TestLoopbackWithoutToken(t *testing.T) {

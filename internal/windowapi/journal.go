@@ -1,6 +1,7 @@
 package windowapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -8,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -232,32 +234,7 @@ func (j *Journal) opened(p place, v rating.Visit, at rating.Stamp) {
 
 // Load reads what the log holds of the time before this Journal, while Record may be called.
 func (j *Journal) Load(log Tail) error {
-	type entry struct {
-		place
-		body rating.Body
-	}
-	var before []entry
-	visits := 0
-	partial := false
-	var broken error
-	err := log.Tail(func(seq uint64, raw []byte) bool {
-		r, err := rating.DecodeRecord(raw)
-		if err != nil {
-			broken = fmt.Errorf("record %d: %w", seq, err)
-			return false
-		}
-		if r.Kind == rating.KindVisit || r.Kind == rating.KindOutcome {
-			before = append(before, entry{place{r.Epoch, r.Seq}, r.Body})
-		}
-		if r.Kind == rating.KindVisit {
-			visits++
-		}
-		partial = visits == keptVisits
-		return !partial
-	})
-	if err == nil {
-		err = broken
-	}
+	before, partial, err := lastVisits(log)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.partial = partial || err != nil
@@ -265,8 +242,8 @@ func (j *Journal) Load(log Tail) error {
 	live, places := j.events, j.places
 	kept, order := j.visits, j.order
 	j.events, j.places, j.index, j.visits, j.order = nil, nil, make(map[string]int), make(map[rating.VisitID]*pastVisit), nil
-	for i := len(before) - 1; i >= 0; i-- {
-		j.add(before[i].place, before[i].body)
+	for _, e := range slices.Backward(before) {
+		j.add(e.place, e.body)
 	}
 	j.loaded = j.dropped + len(j.events)
 	if len(live) > 0 {
@@ -301,6 +278,34 @@ func (j *Journal) Load(log Tail) error {
 		return fmt.Errorf("read the visits of the log: %w", err)
 	}
 	return nil
+}
+
+// logged is a record of a visit or of its outcome.
+type logged struct {
+	place
+	body rating.Body
+}
+
+// lastVisits returns what the log says of its last visits, the latest first, and whether it had more.
+func lastVisits(log Tail) (all []logged, more bool, err error) {
+	visits := 0
+	var broken error
+	err = log.Tail(func(seq uint64, raw []byte) bool {
+		r, err := rating.DecodeRecord(raw)
+		if err != nil {
+			broken = fmt.Errorf("record %d: %w", seq, err)
+			return false
+		}
+		if r.Kind == rating.KindVisit || r.Kind == rating.KindOutcome {
+			all = append(all, logged{place{r.Epoch, r.Seq}, r.Body})
+		}
+		if r.Kind == rating.KindVisit {
+			visits++
+		}
+		more = visits == keptVisits
+		return !more
+	})
+	return all, more, cmp.Or(err, broken)
 }
 
 // recorded returns a visit that the log has, and when that was written.

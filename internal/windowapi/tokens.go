@@ -48,7 +48,7 @@ func hashToken(text string) string {
 
 // ReadTokens returns the tokens that the file lists, oldest first, and none if there is no file.
 func ReadTokens(path string) ([]Token, error) {
-	b, err := os.ReadFile(path)
+	b, err := keptfile.ReadSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -23,6 +23,7 @@ const (
 	StageSubscribe                  // the broker lets the box read its topics
 	StageConfig                     // the centre's signed configuration is there
 	StageAnswer                     // the centre acknowledges a record that it is sent again
+	StageTell                       // the broker takes what the box says of itself
 	StageDone
 )
 
@@ -53,6 +54,8 @@ var (
 	ErrOtherCentre = errors.New("it is not signed by the centre's key")
 	// ErrMayNotWrite says that the broker's rules do not let the box publish records. In MQTT 3.1.1 it takes and drops them.
 	ErrMayNotWrite = errors.New("the broker does not let the box publish its records")
+	// ErrMayNotTell says that the broker's rules do not let the box say how it is, or answer commands, likewise.
+	ErrMayNotTell = errors.New("the broker does not let the box publish")
 	// ErrNobodyReads says that the broker has nobody to hand records to.
 	ErrNobodyReads = errors.New("nobody reads the box's records at the broker")
 	// ErrNoAnswer says that no acknowledgement came, though the broker hands the records on as far as it says.
@@ -95,6 +98,7 @@ const (
 	FaultNotEnrolled Fault = "link.not_enrolled" // the centre has no configuration for the box
 	FaultOtherCentre Fault = "link.other_centre" // the centre's key is another than the configured one
 	FaultWrite       Fault = "link.write"        // the box may not publish its records
+	FaultTell        Fault = "link.tell"         // the box may not publish what it says of itself; Probe alone finds that out
 	FaultNobody      Fault = "link.nobody"       // nobody reads them
 	FaultAway        Fault = "link.away"         // the centre has said that it is not there
 	FaultSilent      Fault = "link.silent"       // nothing is acknowledged
@@ -107,7 +111,7 @@ const (
 // Faults returns all, in the order of the way.
 func Faults() []Fault {
 	return []Fault{FaultName, FaultUnreached, FaultCertificate, FaultProtocol, FaultLogin, FaultRead, FaultNotEnrolled, FaultOtherCentre,
-		FaultWrite, FaultNobody, FaultAway, FaultSilent, FaultTooLarge, FaultUnproven, FaultNoReceiver, FaultCrashed}
+		FaultWrite, FaultTell, FaultNobody, FaultAway, FaultSilent, FaultTooLarge, FaultUnproven, FaultNoReceiver, FaultCrashed}
 }
 
 // FaultOf returns the fault that an error of the way to the centre means, empty for nil.
@@ -121,8 +125,8 @@ func FaultOf(err error) Fault {
 	for _, known := range []struct {
 		err   error
 		fault Fault
-	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrNobodyReads, FaultNobody}, {ErrUnproven, FaultUnproven},
-		{ErrAway, FaultAway},
+	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrMayNotTell, FaultTell}, {ErrNobodyReads, FaultNobody},
+		{ErrUnproven, FaultUnproven}, {ErrAway, FaultAway},
 		{ErrOtherCentre, FaultOtherCentre}, {ErrNoConfig, FaultNotEnrolled}, {ErrNoAnswer, FaultSilent}, {ErrBusy, FaultSilent}} {
 		if errors.Is(err, known.err) {
 			return known.fault

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -60,7 +61,7 @@ type probe struct {
 
 // Probe goes the uplink's way to the centre's last word, step by step, and tells at which it fails. It is for looking from
 // beside a box that may be connected: it has a client's name of its own and no will, and publishes nothing but a record that the
-// box has sent already or is about to, so that neither the box nor the centre minds.
+// box has sent already or is about to, and empty messages where the box says how it is, so that neither the box nor the centre minds.
 func Probe(ctx context.Context, c ProbeConfig) (out Probed, err error) {
 	out.At = StageReach
 	broker, err := brokerURL(c.Broker)
@@ -115,7 +116,35 @@ func (p *probe) ask(ctx context.Context, client mqtt.Client) (window rating.Wind
 			err = &StageError{StageAnswer, err}
 		}
 	}
+	if err == nil {
+		err = p.tell(ctx)
+	}
 	return config.Window, err
+}
+
+// tell tries, in MQTT 5, whether the broker takes what the box says of itself. An empty message says nothing, and is not kept. A broker
+// that cannot be asked leaves it open.
+func (p *probe) tell(ctx context.Context) error {
+	asker, _, conn, err := p.way.asker(ctx, p.Suffix)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = conn.Close() }() // nothing more is wanted of it
+	var refused []string
+	for _, ch := range []wire.Channel{wire.PresenceChannel, wire.HealthChannel, wire.ReplyChannel} {
+		topic := wire.Topic(p.Device, ch)
+		reason, err := asker.Publish(topic, nil)
+		if err != nil {
+			return nil
+		}
+		if errors.Is(judged(reason, 0), ErrMayNotWrite) {
+			refused = append(refused, topic)
+		}
+	}
+	if len(refused) > 0 {
+		return &StageError{StageTell, fmt.Errorf("%w %s", ErrMayNotTell, strings.Join(refused, ", "))}
+	}
+	return nil
 }
 
 // next waits for a payload, and returns late if none comes within the limit.

@@ -15,6 +15,7 @@ import (
 func TestProbeProvesTheWay(t *testing.T) {
 	const all = "topic readwrite #\nuser box-1\ntopic read hcp/1/box-1/config\ntopic read hcp/1/receiver\n"
 	const write, read = "topic write hcp/1/box-1/records\n", "topic read hcp/1/box-1/ack\n"
+	const tell = "topic write hcp/1/box-1/presence\ntopic write hcp/1/box-1/health\ntopic write hcp/1/box-1/reply\n"
 	for name, c := range map[string]struct {
 		rules  string
 		mode   AckMode
@@ -22,11 +23,12 @@ func TestProbeProvesTheWay(t *testing.T) {
 		said   bool // the broker keeps that one does
 		want   error
 	}{
-		"in order":                      {all + write + read, AckCentre, true, false, nil},
+		"in order":                      {all + write + read + tell, AckCentre, true, false, nil},
+		"no right to tell":              {all + write + read + "topic write hcp/1/box-1/presence\n", AckCentre, true, false, ErrMayNotTell},
 		"no right to write":             {all + read, AckCentre, true, false, ErrMayNotWrite},
 		"no right to read":              {all + write, AckCentre, true, false, ErrNoAnswer},
 		"no centre":                     {all + write + read, AckCentre, false, false, ErrNobodyReads},
-		"broker's word":                 {all + write, AckBroker, true, true, nil},
+		"broker's word":                 {all + write + tell, AckBroker, true, true, nil},
 		"broker's word without a right": {all, AckBroker, true, true, ErrMayNotWrite},
 		"broker's word, nobody there":   {all + write, AckBroker, false, true, ErrNobodyReads},
 		"broker's word, nobody says so": {all + write, AckBroker, true, false, ErrNoReceiver},
@@ -58,7 +60,14 @@ func TestProbeProvesTheWay(t *testing.T) {
 			p.Limit, p.AckMode = time.Second, c.mode
 			p.Sample = &Sample{Key: k.box, Epoch: log.Epoch(), Seq: 1, Record: log.record(1)}
 			got, err := Probe(t.Context(), p)
-			if at := got.At; !errors.Is(err, c.want) || (c.want == nil) != (at == StageDone) || c.want != nil && at != StageAnswer {
+			want := StageAnswer
+			switch c.want {
+			case nil:
+				want = StageDone
+			case ErrMayNotTell:
+				want = StageTell
+			}
+			if at := got.At; !errors.Is(err, c.want) || at != want {
 				t.Errorf("stage %d, %v; want %v", at, err, c.want)
 			}
 		})

@@ -40,31 +40,38 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 	defer stop()
 	u.window, u.resend = u.window.onConnected(), u.resend.onConnected()
 	u.tryStuck(ctx)
-	held := false // the broker has taken what was sent last
+	l := &talk{c: c, looking: looking, silence: time.NewTimer(u.jitter(u.cfg.Resend)), health: time.NewTimer(u.jitter(time.Second)),
+		again: time.NewTicker(resendPause)}
+	defer l.stop()
+	return u.hand(ctx, l)
+}
 
-	silence := time.NewTimer(u.jitter(u.cfg.Resend))
-	defer silence.Stop()
-	health := time.NewTimer(u.jitter(time.Second))
-	defer health.Stop()
-	again := time.NewTicker(resendPause)
-	defer again.Stop()
-	done, drain := ctx.Done(), (<-chan time.Time)(nil)
+// talk is a connection with what its loop waits for besides messages.
+type talk struct {
+	c               *connection
+	looking         context.Context // ends with the session; what asks the broker aside lives for so long
+	silence, health *time.Timer
+	again           *time.Ticker
+	held            bool // the broker has taken what was sent last
+}
+
+func (l *talk) stop() {
+	l.silence.Stop()
+	l.health.Stop()
+	l.again.Stop()
+}
+
+// hand sends and receives until the line is lost or given up, or ctx has ended and what was sent is acknowledged.
+func (u *Uplink) hand(ctx context.Context, l *talk) error {
+	c, done, drain := l.c, ctx.Done(), (<-chan time.Time)(nil)
 	for first := true; ; first = false {
-		sent, err := u.fill(c)
-		if err == nil && first && !sent {
-			sent, err = u.ask(c)
-		}
-		if err != nil {
+		if err := u.send(l, first); err != nil {
 			return err
-		}
-		if sent {
-			u.waits()
-			silence.Reset(u.patience(held))
-			held = false
 		}
 		if drain != nil && u.window.done() {
 			return u.leave(c)
 		}
+		var err error
 		select {
 		case <-done:
 			done, drain = nil, time.After(u.cfg.Drain)
@@ -80,7 +87,7 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 			}
 		case m := <-c.messages:
 			if u.receive(c, m) {
-				silence.Reset(u.patience(held))
+				l.silence.Reset(u.patience(l.held))
 			}
 		case r := <-u.replies:
 			u.answered.put(r)
@@ -88,48 +95,75 @@ func (u *Uplink) session(ctx context.Context) (err error) {
 				return fmt.Errorf("answer a command: %w", err)
 			}
 		case last := <-c.taken:
-			held = held || last >= u.window.sent
+			l.held = l.held || last >= u.window.sent
 			u.resend = u.resend.onTaken(last, time.Now())
 			if u.took(last) {
-				silence.Reset(u.patience(held))
+				l.silence.Reset(u.patience(l.held))
 			}
-		case <-again.C:
-			if err := u.sendAgain(c); err != nil {
-				return err
-			}
-		case err := <-u.doubt.found:
+		case <-l.again.C:
+			err = u.sendAgain(c)
+		case found := <-u.doubt.found:
 			if u.doubt.question > 0 || u.window.waiting() { // else the answer has come meanwhile
-				u.setFault(u.doubt.blame(err))
+				u.setFault(u.doubt.blame(found))
 			}
-		case <-silence.C:
-			u.look(looking)
-			if !u.window.waiting() {
-				if u.doubt.question > 0 {
-					silence.Reset(u.patience(held))
-				}
-				continue
-			}
-			u.count(func(s *Stats) { s.Silences++ })
-			if seq, yes := u.suspicious(held); yes {
-				return &suspectError{seq}
-			}
-			u.window = u.window.onSilence()
-			switch {
-			case !held && u.window.silences >= maxSilences:
-				return fmt.Errorf("the broker has not taken %d batches; the connection may be half open", maxSilences)
-			case u.window.silences >= maxSilencesHeld:
-				return fmt.Errorf("the broker took %d batches and the centre acknowledged none; it may be down", maxSilencesHeld)
-			}
-		case <-health.C:
-			health.Reset(u.jitter(time.Minute))
-			if err := c.sendState(wire.HealthChannel, u.health()); err != nil {
-				return fmt.Errorf("send the health: %w", err)
-			}
-			if len(u.stuck.records) > 0 && time.Since(u.stuck.tried) > 360*u.cfg.Resend {
-				return errTryStuck
-			}
+		case <-l.silence.C:
+			err = u.silent(l)
+		case <-l.health.C:
+			err = u.sendHealth(l)
+		}
+		if err != nil {
+			return err
 		}
 	}
+}
+
+// send sends what there is room for, and asks at the first time where there is nothing.
+func (u *Uplink) send(l *talk, first bool) error {
+	sent, err := u.fill(l.c)
+	if err == nil && first && !sent {
+		sent, err = u.ask(l.c)
+	}
+	if err == nil && sent {
+		u.waits()
+		l.silence.Reset(u.patience(l.held))
+		l.held = false
+	}
+	return err
+}
+
+// silent acts on an acknowledgement that has not come in time. Its error gives the connection up.
+func (u *Uplink) silent(l *talk) error {
+	u.look(l.looking)
+	if !u.window.waiting() {
+		if u.doubt.question > 0 {
+			l.silence.Reset(u.patience(l.held))
+		}
+		return nil
+	}
+	u.count(func(s *Stats) { s.Silences++ })
+	if seq, yes := u.suspicious(l.held); yes {
+		return &suspectError{seq}
+	}
+	u.window = u.window.onSilence()
+	switch {
+	case !l.held && u.window.silences >= maxSilences:
+		return fmt.Errorf("the broker has not taken %d batches; the connection may be half open", maxSilences)
+	case u.window.silences >= maxSilencesHeld:
+		return fmt.Errorf("the broker took %d batches and the centre acknowledged none; it may be down", maxSilencesHeld)
+	}
+	return nil
+}
+
+// sendHealth says each minute how the box is, and now and then tries what the broker did not let through.
+func (u *Uplink) sendHealth(l *talk) error {
+	l.health.Reset(u.jitter(time.Minute))
+	if err := l.c.sendState(wire.HealthChannel, u.health()); err != nil {
+		return fmt.Errorf("send the health: %w", err)
+	}
+	if len(u.stuck.records) > 0 && time.Since(u.stuck.tried) > 360*u.cfg.Resend {
+		return errTryStuck
+	}
+	return nil
 }
 
 // health is what the box says of itself, with the record that holds on to its place.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"haochaping/internal/rating"
 )
 
@@ -64,7 +66,7 @@ func open(key ed25519.PublicKey, p Purpose, payload []byte, v any) error {
 	if len(payload) > MaxSealed {
 		return fmt.Errorf("%s: %d bytes, at most %d are allowed", p, len(payload), MaxSealed)
 	}
-	if err := json.Unmarshal(payload, &s); err != nil {
+	if err := strict.Unmarshal(payload, &s); err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
 	if s.V != Version {
@@ -73,7 +75,7 @@ func open(key ed25519.PublicKey, p Purpose, payload []byte, v any) error {
 	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, sealedText(p, s.Body), s.Sig) {
 		return fmt.Errorf("%s: %w", p, ErrSignature)
 	}
-	if err := json.Unmarshal(s.Body, v); err != nil {
+	if err := strict.Unmarshal(s.Body, v); err != nil {
 		return fmt.Errorf("%s: %w", p, err)
 	}
 	return nil

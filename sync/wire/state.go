@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	strict "github.com/go-json-experiment/json"
+
 	"haochaping/internal/rating"
 )
 
@@ -181,7 +183,7 @@ func decodeState(what string, payload []byte, v any, version func() int) error {
 	if len(payload) > MaxState {
 		return fmt.Errorf("%s: %d bytes, at most %d are allowed", what, len(payload), MaxState)
 	}
-	if err := json.Unmarshal(payload, v); err != nil {
+	if err := strict.Unmarshal(payload, v); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if version() != Version {

@@ -20,6 +20,9 @@ function end() {
   $("ended").hidden = false;
   document.body.classList.add("ended");
   for (const e of document.querySelectorAll("button, input, select")) e.disabled = true;
+  $("network").checked = false;
+  $("network-word").textContent = "演示已结束 · The demo has ended";
+  picture.end();
 }
 
 class Box {
@@ -171,5 +174,6 @@ async function enter(centre, role) {
     if (travels[m.what]) travels[m.what](m);
     if (boxes.has(m.box)) boxes.get(m.box).state();
   };
-  parts.onerror = () => { parts.close(); end(); };
+  // A browser that slept finds the demonstration again.
+  parts.onerror = () => json("demo").then(({ up }) => network(up), () => { parts.close(); end(); });
 })().catch(end);

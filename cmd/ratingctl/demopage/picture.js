@@ -76,6 +76,10 @@ const picture = (() => {
     },
     travel, flash,
     note(name, text) { notes[name].textContent = text; },
+    end() {
+      $("picture").classList.add("cut");
+      for (const n of Object.values(notes)) if (n.textContent) n.textContent = "已停止 stopped";
+    },
     network(up) { $("picture").classList.toggle("cut", !up); notes.broker.textContent = up ? "已连接 connected" : "网络已断开 cut"; },
   };
 })();

@@ -212,7 +212,7 @@ func (s *state) addClaim(c *cased, e *evaluation, overall, direct bool) bool {
 		return false
 	}
 	if c.full(e.visit.device) {
-		s.crowd(e, "case "+c.project)
+		s.crowd(e, fmt.Sprintf(saidCase, c.project))
 		return false
 	}
 	s.enlist(c)

@@ -62,13 +62,13 @@ func (s *state) link(l *log, seq uint64, r *record) error {
 		want, known = before.hash, true
 	}
 	if known && prev != nil && *prev != want {
-		if err := s.find(l.about(BrokenChain), seq, seq, "the record does not follow from the one before it"); err != nil {
+		if err := s.find(l.about(BrokenChain), seq, seq, saidUnlinked); err != nil {
 			return err
 		}
 	}
 	follows := after != nil && after.first == seq+1
 	if follows && after.prev != nil && *after.prev != r.hash {
-		if err := s.find(l.about(BrokenChain), seq+1, seq+1, "the record does not follow from the one before it"); err != nil {
+		if err := s.find(l.about(BrokenChain), seq+1, seq+1, saidUnlinked); err != nil {
 			return err
 		}
 	}
@@ -145,7 +145,7 @@ func (s *state) advance(l *log, released uint64) error {
 		if after > 0 {
 			last = min(last, after-1)
 		}
-		if err := s.find(l.about(Gap), next, last, "the box has let these records go and they are not in the books"); err != nil {
+		if err := s.find(l.about(Gap), next, last, saidReleased); err != nil {
 			return err
 		}
 		through = last
@@ -286,7 +286,7 @@ func (s *state) again(l *log, seq uint64, r *record, place int64) error {
 	if !slices.ContainsFunc(all, func(h held) bool { return h.seq == seq }) {
 		return fmt.Errorf("the books hold record %d of %s, epoch %s, and the journal does not: %w", seq, l.device.name, l.epoch, errLost)
 	}
-	if err := s.find(l.about(Fork), seq, seq, "two different records have this number"); err != nil {
+	if err := s.find(l.about(Fork), seq, seq, saidTwice); err != nil {
 		return err
 	}
 	l.row.touch()
@@ -298,8 +298,7 @@ func (s *state) again(l *log, seq uint64, r *record, place int64) error {
 	}
 	s.forks[l.id] = append(s.forks[l.id], f)
 	if f.prev != nil && seq > 1 && !here(seq-1, *f.prev) {
-		if err := s.find(l.about(ForkGap), seq-1, seq-1,
-			"a second log was forked, and its record with this number is not here"); err != nil {
+		if err := s.find(l.about(ForkGap), seq-1, seq-1, saidForkGap); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"haochaping/internal/rating"
 )
@@ -36,8 +37,6 @@ func (s *state) crowd(e *evaluation, where string) {
 	}
 }
 
-const crowdedWords = " has more answers of this device than are looked at; this one is kept and counts for nothing there"
-
 // tellCrowds makes findings of what this row of the journal has brought too much of.
 func (s *state) tellCrowds() error {
 	all := make([]*evaluation, 0, len(s.crowds))
@@ -50,7 +49,7 @@ func (s *state) tellCrowds() error {
 		if e.log != nil {
 			about, seq = e.log.about(Crowd), e.seq
 		}
-		if err := s.find(about, seq, seq, s.crowds[e]+crowdedWords); err != nil {
+		if err := s.find(about, seq, seq, fmt.Sprintf(saidCrowded, s.crowds[e])); err != nil {
 			return err
 		}
 	}
@@ -69,8 +68,8 @@ func (s *state) joined(d decoded, part int, c *cased, next rating.CaseFile) (rat
 		return len(g.members)
 	})
 	for _, key := range full {
-		errs = append(errs, s.findOf(d, Crowd, part, fmt.Sprintf("case %s: %q has %d cases before; it stands for itself", c.project, key,
-			rating.MaxTogether)))
+		errs = append(errs, s.findOf(d, Crowd, part, fmt.Sprintf(saidTogether, c.project, strconv.Quote(key),
+			strconv.Itoa(rating.MaxTogether))))
 	}
 	return next, errors.Join(errs...)
 }

@@ -177,8 +177,7 @@ func (s *state) event(l *log, r *record) error {
 	detail := r.Event.Detail
 	switch r.Event.Name {
 	case rating.EventDamage:
-		return s.find(l.about(Damage), r.Seq, r.Seq, fmt.Sprintf("the box has set aside its store file %s: %s", detail["file"],
-			detail["reason"]))
+		return s.find(l.about(Damage), r.Seq, r.Seq, fmt.Sprintf(saidDamaged, detail["file"], detail["reason"]))
 	case rating.EventSalvage:
 		epoch, err := rating.ParseEpoch(detail["epoch"])
 		first, err1 := strconv.ParseUint(detail["first"], 10, 53)
@@ -190,7 +189,7 @@ func (s *state) event(l *log, r *record) error {
 		if err != nil {
 			return err
 		}
-		return s.findGaps(inner, first, last, "the records were in a store file that was damaged, and could not be salvaged")
+		return s.findGaps(inner, first, last, saidLost)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package books
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -75,9 +76,9 @@ func corrected(all []contender, c contender) *evaluation {
 
 // displaced notes that an evaluation counts in place of one that did.
 func (s *state) displaced(i item, now, before *evaluation) error {
-	what := "visit " + now.visit.id.String()
+	what := fmt.Sprintf(saidVisit, now.visit.id)
 	if i.cased != nil {
-		what = "case " + i.cased.project
+		what = fmt.Sprintf(saidCase, i.cased.project)
 	}
 	a, err := s.fix(now)
 	if err != nil {
@@ -91,16 +92,18 @@ func (s *state) displaced(i item, now, before *evaluation) error {
 	if now.log != nil {
 		about, seq = now.log.about(Displaced), now.seq
 	}
-	return s.find(about, seq, seq, fmt.Sprintf("of %s the evaluation of %s, %s, counts now in place of that of %s, %s",
-		what, now.from(), day(a.Time), before.from(), day(b.Time)))
+	return s.find(about, seq, seq, fmt.Sprintf(saidDisplaced, what, now.from()+", "+day(a.Time), before.from()+", "+day(b.Time)))
 }
 
 // from says where an evaluation came from.
 func (e *evaluation) from() string {
-	if e.log == nil {
-		return fmt.Sprintf("a phone for %s", e.visit.device.name)
+	if e.channelled() {
+		return fmt.Sprintf(saidChannel, e.channel)
 	}
-	return fmt.Sprintf("%s, record %d of epoch %s", e.visit.device.name, e.seq, e.log.epoch)
+	if e.log == nil {
+		return fmt.Sprintf(saidPhone, e.visit.device.name)
+	}
+	return fmt.Sprintf(saidRecord, e.visit.device.name, strconv.FormatUint(e.seq, 10), e.log.epoch)
 }
 
 func day(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -34,6 +35,8 @@ const (
 const (
 	maxDetail = 300 // bytes
 	maxListed = 100 // rows of one log and kind that stand, and as many that are resolved; more are counted in one
+	// maxOfDevice bounds the rows of one device and kind that stand, of however many logs: a box may begin one with each batch.
+	maxOfDevice = 1000
 )
 
 // Finding is something wrong with what a device has sent. Those that differ in nothing but neighbouring numbers are one.
@@ -68,6 +71,7 @@ type finding struct {
 type kindFindings struct {
 	about          about
 	open, resolved []*finding // by id
+	loaded         int        // how many stood before this chunk
 	gone           []*finding // that the table still has
 }
 
@@ -87,6 +91,7 @@ func (s *state) findingsOf(a about) (*kindFindings, error) {
 			k.resolved = append(k.resolved, f)
 		}
 	}
+	k.loaded = len(k.open)
 	s.findings[a] = k
 	return k, nil
 }
@@ -98,8 +103,74 @@ func (s *state) find(a about, first, last uint64, detail string) error {
 		return err
 	}
 	f := &finding{first: first, last: last, count: int64(last - first + 1), detail: shorten(detail), found: s.received, row: fresh}
-	s.enter(k, &k.open, f, a.kind != Displaced)
+	joins := a.kind != Displaced
+	if a.log != 0 && !k.takes(f, joins) {
+		n, err := s.rowsOf(a)
+		if err != nil {
+			return err
+		}
+		if n >= maxOfDevice {
+			return s.countOnly(about{a.device, 0, a.kind}, f)
+		}
+	}
+	before := len(k.open)
+	s.enter(k, &k.open, f, joins)
+	s.grown(k, before)
 	s.counted(k)
+	return nil
+}
+
+// deviceKind names the findings of a kind about all logs of a device.
+type deviceKind struct {
+	device int64
+	kind   FindingKind
+}
+
+// rowsOf returns how many rows of a device and kind stand by now.
+func (s *state) rowsOf(a about) (int64, error) {
+	of := deviceKind{a.device, a.kind}
+	if n, known := s.standing[of]; known {
+		return n, nil
+	}
+	n, err := s.load.standing(s.ctx, a.device, a.kind)
+	if err != nil {
+		return 0, fmt.Errorf("count findings: %w", err)
+	}
+	for _, k := range s.findings { // what this chunk has changed before it was asked
+		if k.about.device == a.device && k.about.kind == a.kind {
+			n += int64(len(k.open) - k.loaded)
+		}
+	}
+	s.standing[of] = n
+	return n, nil
+}
+
+// grown notes that other rows than before stand.
+func (s *state) grown(k *kindFindings, before int) {
+	of := deviceKind{k.about.device, k.about.kind}
+	if _, known := s.standing[of]; known {
+		s.standing[of] += int64(len(k.open) - before)
+	}
+}
+
+// countOnly counts a finding for which there is no room in the one that stands for more.
+func (s *state) countOnly(a about, f *finding) error {
+	k, err := s.findingsOf(a)
+	if err != nil {
+		return err
+	}
+	for _, o := range k.open {
+		if o.more {
+			o.first, o.last, o.count = min(o.first, f.first), max(o.last, f.last), o.count+1
+			o.row.touch()
+			return nil
+		}
+	}
+	f.more, f.count, f.detail = true, 1, fmt.Sprintf(saidMore, strconv.Itoa(maxOfDevice))
+	s.counters.findings++
+	f.id = s.counters.findings
+	k.open = append(k.open, f)
+	s.grown(k, len(k.open)-1)
 	return nil
 }
 
@@ -118,7 +189,7 @@ func (s *state) enter(k *kindFindings, list *[]*finding, f *finding, joins bool)
 		return
 	}
 	if list == &k.open && len(k.open) == maxListed {
-		f.more, f.count, f.detail = true, 1, fmt.Sprintf("more findings of this kind than are listed one by one, which is %d", maxListed)
+		f.more, f.count, f.detail = true, 1, fmt.Sprintf(saidMore, strconv.Itoa(maxListed))
 	}
 	if f.id == 0 {
 		s.counters.findings++
@@ -139,13 +210,23 @@ func (k *kindFindings) drop(f *finding) {
 	}
 }
 
+// takes reports whether a finding needs no row of its own.
+func (k *kindFindings) takes(f *finding, neighbours bool) bool {
+	return len(k.open) > maxListed || slices.ContainsFunc(k.open, func(o *finding) bool { return o.says(f, neighbours) })
+}
+
+// says reports whether a finding says the same as another one of its numbers or, if that will do, of neighbouring ones.
+func (f *finding) says(o *finding, neighbours bool) bool {
+	same := f.first == o.first && f.last == o.last
+	return !f.more && f.detail == o.detail && (same || neighbours && f.first <= o.last+1 && o.first <= f.last+1)
+}
+
 // join takes a finding into the ones that say the same of its numbers or, if it may, of neighbouring ones; several become one by that.
 // It reports whether there were any.
 func (k *kindFindings) join(list *[]*finding, f *finding, neighbours bool) bool {
 	var to *finding
 	*list = slices.DeleteFunc(*list, func(o *finding) bool {
-		if o.more || o.detail != f.detail || (o.first != f.first || o.last != f.last) && (!neighbours || o.first > f.last+1 ||
-			f.first > o.last+1) {
+		if !o.says(f, neighbours) {
 			return false
 		}
 		if to == nil {
@@ -174,6 +255,7 @@ func (f *finding) merge(o *finding) {
 
 // resolve marks what a finding says of some numbers as resolved; what it says of others stands.
 func (s *state) resolve(k *kindFindings, f *finding, first, last uint64) {
+	defer s.grown(k, len(k.open))
 	k.open = slices.DeleteFunc(k.open, func(o *finding) bool { return o == f })
 	rest := func(first, last uint64) *finding {
 		return &finding{first: first, last: last, count: int64(last - first + 1), detail: f.detail, found: f.found, row: fresh}

@@ -17,6 +17,8 @@ func (nothing) findings(context.Context, int64, int64, FindingKind) ([]*finding,
 	return nil, nil
 }
 
+func (nothing) standing(context.Context, int64, FindingKind) (int64, error) { return 0, nil }
+
 // runsOf returns the numbers of a set as texts of runs.
 func runsOf(set map[uint64]bool) (all []string) {
 	for n := uint64(1); n <= 60; n++ {

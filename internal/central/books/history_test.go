@@ -12,6 +12,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -333,8 +334,8 @@ func checkBooksDecideAsTheHistoryDoes(t *testing.T, on engine) {
 			return all
 		}
 		// What is rare comes sooner or later. That it never comes at all is a fault of this test.
-		for round := 0; round == 0 || round < 10 && len(missing()) > 0 && !t.Failed(); round++ {
-			rapid.Check(t, play)
+		for round := 0; round == 0 || round < 40 && len(missing()) > 0 && !t.Failed(); round++ {
+			simulation.Check(t, play)
 		}
 		if diff := cmp.Diff(w.dump(t, 1), w.dump(t, 100)); diff != "" {
 			t.Fatalf("tables (-at once +in parts):\n%s", diff)

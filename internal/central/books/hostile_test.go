@@ -2,6 +2,7 @@ package books
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,25 @@ func checkALateEvaluationWithAnEarlyTime(t *testing.T, on engine) {
 	})
 }
 
+// checkALateAnswerByAChannel: a business system hands in an answer that it dates before the one that counts, which is a finding that names
+// both as what they are.
+func checkALateAnswerByAChannel(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		w.tell(t, "case", factOf("P", noon().UnixMilli()))
+		w.now = noon().Add(2 * time.Hour)
+		w.say(t, "first", smsAnswer("P", 5, noon().Add(time.Hour)))
+		w.follow(t)
+		w.say(t, "second", smsAnswer("P", 1, noon().Add(time.Minute)))
+		w.follow(t)
+		found := w.findings(t)
+		if len(found) != 1 || found[0].Kind != Displaced || found[0].Source != "sms" ||
+			strings.Count(found[0].Detail, "an answer by sms") != 2 || strings.Count(found[0].Words().ZH, rating.SMS.Chinese()) != 2 {
+			t.Errorf("findings %+v", found)
+		}
+	})
+}
+
 // checkACorrectionDisplacesNothing: neither a correction nor an answer about one matter of a theme is a finding.
 func checkACorrectionDisplacesNothing(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
@@ -149,6 +169,41 @@ func checkFindingsAreBounded(t *testing.T, on engine) {
 		next, err := w.books.Findings(t.Context(), Filter{Open: true, After: page[9].ID, Limit: 10})
 		if err != nil || len(next) == 0 || next[0].ID >= page[9].ID {
 			t.Errorf("the next page: %+v, %v", next, err)
+		}
+	})
+}
+
+// checkFindingsOfManyLogs: a box says of one log after the other, each of which it has invented, that it is lost. What is listed does not
+// grow with them, however many rows of the journal share a transaction.
+func checkFindingsOfManyLogs(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		const logs, batch = maxOfDevice + 500, 500
+		c := newChain()
+		for i := range logs {
+			c.append(t, rating.EventBody(at(int64(i)), rating.EventSalvage, "epoch", rating.Epoch(i+100).String(), "first", "1", "last",
+				fmt.Sprint(i+1)))
+		}
+		var listed [][]Finding
+		for _, together := range []bool{true, false} {
+			w := open(t)
+			for first := 1; first < logs; first += batch {
+				w.append(t, c.batch(first, first+batch-1, 0))
+				if !together {
+					w.follow(t)
+				}
+			}
+			w.follow(t)
+			found := w.findings(t)
+			if len(found) != maxOfDevice+1 || !found[0].More || found[0].Count != logs-maxOfDevice || found[0].Epoch != 0 {
+				t.Errorf("%d findings, the newest %+v", len(found), found[0])
+			}
+			for i := range found {
+				found[i].Found = time.Time{}
+			}
+			listed = append(listed, found)
+		}
+		if !reflect.DeepEqual(listed[0], listed[1]) {
+			t.Error("how many rows share a transaction shows in the findings")
 		}
 	})
 }

@@ -261,6 +261,12 @@ func (r reader) members(ctx context.Context, group int64, batch bool) ([]string,
 		r.t.of("SELECT project FROM {case} WHERE "+column+" = $1"), group)
 }
 
+// standing returns how many findings of a device and kind stand.
+func (r reader) standing(ctx context.Context, device int64, kind FindingKind) (int64, error) {
+	return one(ctx, r.tx, r.t.of("SELECT count(*) FROM {finding} WHERE device = $1 AND kind = $2 AND resolved_at IS NULL"), device,
+		number(kinds(), kind))
+}
+
 func (r reader) findings(ctx context.Context, device, log int64, kind FindingKind) ([]*finding, error) {
 	return db.Query(ctx, r.tx, func(s db.Scanner) (*finding, error) {
 		f := new(finding)

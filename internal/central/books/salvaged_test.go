@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -16,7 +17,7 @@ import (
 func checkSalvaged(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w, n := open(t), rating.VisitID(0)
-		rapid.Check(t, func(t *rapid.T) {
+		simulation.Check(t, func(t *rapid.T) {
 			n += 100
 			w.forget(t)
 			name := rating.Epoch(n)

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -135,7 +136,7 @@ func checkASearchFindsWhatFits(t *testing.T, on engine) {
 			t.Fatalf("%d evaluations", len(all))
 		}
 		slices.SortFunc(all, func(a, b Entry) int { return b.cursor().compare(a.cursor()) })
-		rapid.Check(t, func(t *rapid.T) {
+		simulation.Check(t, func(t *rapid.T) {
 			q := drawSearch(t)
 			if rapid.IntRange(0, 3).Draw(t, "fits") == 0 {
 				q.Fits = func(e Entry) bool { return e.Cursor%3 > 0 }

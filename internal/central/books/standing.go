@@ -2,6 +2,7 @@ package books
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"haochaping/internal/rating"
@@ -116,7 +117,7 @@ func (s *state) evaluated(d *device, e *evaluation, said rating.Evaluation) erro
 	s.evaluations[e.id] = e
 	if len(v.evaluations) >= rating.MaxVisitAnswers {
 		e.standing = rating.Crowded
-		s.crowd(e, "visit "+v.id.String())
+		s.crowd(e, fmt.Sprintf(saidVisit, v.id))
 		return nil
 	}
 	if e.own() {

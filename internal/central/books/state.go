@@ -166,6 +166,7 @@ type loader interface {
 	files(ctx context.Context, items []int64) ([]loadedFile, error)
 	members(ctx context.Context, group int64, batch bool) ([]string, error)
 	findings(ctx context.Context, device, log int64, kind FindingKind) ([]*finding, error)
+	standing(ctx context.Context, device int64, kind FindingKind) (int64, error)
 	forks(ctx context.Context, log int64, first, last uint64) ([]fork, error)
 	held(ctx context.Context, l *log, first, last uint64) ([]held, error)
 }
@@ -244,7 +245,8 @@ type chunk struct {
 	cases       map[string]*cased
 	itemsRead   map[int64]bool
 	findings    map[findingKey]*kindFindings
-	forks       map[int64][]fork // by log; this chunk's
+	standing    map[deviceKind]int64 // rows of findings
+	forks       map[int64][]fork     // by log; this chunk's
 	salvaged    []salvaged
 	reasons     []reason
 	touchedLogs map[*log]bool
@@ -280,7 +282,8 @@ func (s *state) begin() {
 	s.chunk = chunk{absent: make(map[rating.DeviceID]bool), absentLogs: make(map[logKey]bool), visits: make(map[visitKey]*visit),
 		visitsByN: make(map[int64]*visit), visitsRead: make(map[rating.VisitID]bool),
 		evaluations: make(map[int64]*evaluation), cases: make(map[string]*cased), itemsRead: make(map[int64]bool),
-		findings: make(map[findingKey]*kindFindings), forks: make(map[int64][]fork), touchedLogs: make(map[*log]bool)}
+		findings: make(map[findingKey]*kindFindings), standing: make(map[deviceKind]int64),
+		forks: make(map[int64][]fork), touchedLogs: make(map[*log]bool)}
 }
 
 // maxCached bounds the logs that stay in memory.

@@ -20,7 +20,7 @@ func (s *state) opened(l *log, r *record, believed bool) error {
 		return err
 	}
 	if v.text != "" && v.text != r.text {
-		if err := s.find(l.about(Reopened), r.Seq, r.Seq, fmt.Sprintf("visit %s was opened twice, and differently", v.id)); err != nil {
+		if err := s.find(l.about(Reopened), r.Seq, r.Seq, fmt.Sprintf(saidReopened, v.id)); err != nil {
 			return err
 		}
 	}

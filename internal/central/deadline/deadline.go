@@ -282,7 +282,7 @@ func (d *Deadlines) remindOf(ctx context.Context, c books.Case, now time.Time) (
 	letter := ""
 	note := func(ctx context.Context, tx *db.Tx, _ int64) (err error) {
 		if outcome == journal.Sending {
-			letter, err = d.ask(ctx, tx, c.Key, number)
+			letter, err = d.ask(ctx, tx, requestID(c.Key), c.Key.String(), number)
 		}
 		return err
 	}

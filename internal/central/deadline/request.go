@@ -22,10 +22,11 @@ const (
 	letters = "ABCEFGHJKLMNPQRSUVWXYZ"
 )
 
-// Request is a message that asks for a rating.
+// Request is a message that asks for a rating, or by About for something else.
 type Request struct {
 	ID       string
-	Case     rating.CaseKey
+	Case     rating.CaseKey // of what asks for something else its area alone
+	About    string
 	Letter   string // by which a reply names it among those of its number, empty: by none
 	Sent     int64  // milliseconds since 1970-01-01 UTC, as all times here
 	Answered int64  // when a reply to it was given, 0: none was
@@ -39,9 +40,23 @@ type Reply struct {
 	At           int64  // when it was given, milliseconds since 1970-01-01 UTC
 	To           string // id of the request that it answers, where the gateway knows; else empty
 	Letter       string // of the request that it names, empty if it names none
-	Unclear      bool   // it says no level, so that it answers nothing
+	Unclear      bool   // it says no level, so that it answers no request for a rating
+	Judges       bool   // it says 满意 or 不满意 in words, so that it answers what asks for something else
 	Asked        bool   // whoever hands it on asks by itself what was meant
 	Area         string // with which the areas of the cases begin that whoever hands it on may hear of; empty: all
+}
+
+// Answers reports whether a reply says what a request asks for. A key of a telephone is about ratings alone.
+func (r Reply) Answers(q Request) bool {
+	if q.About != "" {
+		return r.Judges
+	}
+	return !r.Unclear
+}
+
+// hears reports whether whoever hands a reply on may hear of a request.
+func (r Reply) hears(q Request) bool {
+	return strings.HasPrefix(q.Case.Area, r.Area) && (q.About == "" || !r.Asked)
 }
 
 // requestID returns the id of the message that reminds of a case.
@@ -81,8 +96,8 @@ func bind(all []Request, r Reply) int {
 	return -1
 }
 
-// ask notes a request in the transaction of its reminder, and returns the letter by which a reply names it.
-func (d *Deadlines) ask(ctx context.Context, tx *db.Tx, k rating.CaseKey, number string) (letter string, err error) {
+// ask notes a request before it is sent, and returns the letter by which a reply names it.
+func (d *Deadlines) ask(ctx context.Context, tx *db.Tx, id, about, number string) (letter string, err error) {
 	hash := d.hash(number)
 	all, err := requestsOf(ctx, tx, hash)
 	if err != nil {
@@ -96,7 +111,7 @@ func (d *Deadlines) ask(ctx context.Context, tx *db.Tx, k rating.CaseKey, number
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO message_request (id, number, about, letter, sent, answered, asked)
 		VALUES ($1, $2, $3, $4, $5, 0, 0)
-		ON CONFLICT (id) DO NOTHING`, requestID(k), hash, k.String(), letter, d.cfg.Now().UnixMilli())
+		ON CONFLICT (id) DO NOTHING`, id, hash, about, letter, d.cfg.Now().UnixMilli())
 	return letter, err
 }
 
@@ -104,7 +119,11 @@ func requestsOf(ctx context.Context, tx *db.Tx, hash []byte) ([]Request, error) 
 	all, err := db.Query(ctx, tx, func(s db.Scanner) (q Request, err error) {
 		var about string
 		err = s.Scan(&q.ID, &about, &q.Letter, &q.Sent, &q.Answered, &q.Asked)
-		q.Case = rating.ParseCaseKey(about)
+		if rest, ok := strings.CutPrefix(about, notedMark); ok {
+			q.Case.Area, q.About, _ = strings.Cut(rest, " ")
+		} else {
+			q.Case = rating.ParseCaseKey(about)
+		}
 		return q, err
 	}, "SELECT id, about, letter, sent, answered, asked FROM message_request WHERE number = $1 ORDER BY sent, id", hash)
 	if err != nil {
@@ -128,7 +147,7 @@ func (d *Deadlines) Bind(ctx context.Context, r Reply) (b Bound, err error) {
 		if err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(q Request) bool { return !strings.HasPrefix(q.Case.Area, r.Area) })
+		all = slices.DeleteFunc(all, func(q Request) bool { return !r.hears(q) })
 		before, err := db.Query(ctx, tx, func(s db.Scanner) (id string, err error) { return id, s.Scan(&id) },
 			"SELECT request FROM message_reply WHERE source = $1 AND name = $2", r.Source, r.Name)
 		if err != nil {
@@ -142,7 +161,7 @@ func (d *Deadlines) Bind(ctx context.Context, r Reply) (b Bound, err error) {
 			}
 			return nil
 		}
-		if i := bind(all, r); i >= 0 && !r.Unclear {
+		if i := bind(all, r); i >= 0 && r.Answers(all[i]) {
 			b.Request = all[i]
 			if _, err := tx.ExecContext(ctx, "UPDATE message_request SET answered = $1 WHERE id = $2 AND answered = 0", max(r.At, 1),
 				all[i].ID); err != nil {

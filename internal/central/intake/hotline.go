@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -38,6 +39,9 @@ type Hotline struct {
 	Cases    Cases
 	// Keys says which level each key of a telephone means, as the call centre's announcement has them. None is guessed.
 	Keys map[string]rating.Level
+	// Judge takes what a citizen who was asked by message thinks of the work on their rating (article 18), and reports whether that is still
+	// asked; mandatory where something else than a rating is asked by message.
+	Judge func(ctx context.Context, about string, satisfied bool, words string) (bool, error)
 }
 
 // message is a short message as a gateway hands it on.
@@ -70,6 +74,7 @@ const (
 	OutcomeStopped Outcome = "stopped" // no more messages are sent to the number
 	OutcomeAsked   Outcome = "asked"   // it was not clear, and the number was asked once
 	OutcomeUnclear Outcome = "unclear" // it was not clear, and was asked about before, or answers nothing that was sent
+	OutcomeLate    Outcome = "late"    // what it answers was answered otherwise meanwhile
 )
 
 // errInvalid says what of a message cannot be taken. It repeats neither number nor text.
@@ -113,16 +118,31 @@ func (h Hotline) Take(ctx context.Context, who cases.Holder, m message) (Outcome
 		}
 	}
 	r := deadline.Reply{Source: source, Name: m.ID, Number: m.Number, At: m.ReceivedAt.UnixMilli(), To: m.ReplyTo, Letter: letter,
-		Unclear: said.Level == 0, Area: who.Area}
+		Unclear: said.Level == 0, Judges: said.judges(rest), Area: who.Area}
 	bound, err := h.Requests.Bind(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	if bound.Request.ID == "" || r.Unclear { // an unclear one is bound if its id was used for a clear one
+	if bound.Request.ID == "" || !r.Answers(bound.Request) { // an unclear one is bound if its id was used for a clear one
 		return h.ask(ctx, r, bound)
+	}
+	if bound.Request.About != "" {
+		return h.judge(ctx, bound.Request.About, said)
 	}
 	a := journal.Answer{Case: bound.Request.Case, Level: said.Level, Channel: rating.SMS, At: r.At}
 	return OutcomeSaved, h.save(ctx, source, m.ID, a, said.Text)
+}
+
+// judge hands on what a citizen thinks of the work on their rating.
+func (h Hotline) judge(ctx context.Context, about string, said Reply) (Outcome, error) {
+	taken, err := h.Judge(ctx, about, !said.Level.Bad(), said.Text)
+	switch {
+	case err != nil:
+		return "", err
+	case !taken:
+		return OutcomeLate, nil
+	}
+	return OutcomeSaved, nil
 }
 
 // save enters an answer, once. Another one under its name is errUsed; the same with another time is not another one.
@@ -160,8 +180,10 @@ func (h Hotline) names(ctx context.Context, all []deadline.Request) ([]string, e
 	}
 	known, err := h.Cases.Cases(ctx, keys)
 	names := make([]string, len(all))
-	for i, k := range keys {
-		if names[i] = known[k].TaskName; names[i] == "" {
+	for i, q := range all {
+		if names[i] = known[q.Case].TaskName; q.About != "" {
+			names[i] = "后续处理（满意或不满意）"
+		} else if names[i] == "" {
 			names[i] = "事项"
 		}
 	}
@@ -171,6 +193,9 @@ func (h Hotline) names(ctx context.Context, all []deadline.Request) ([]string, e
 // question returns the words that ask what a message meant. It offers the five levels in the order of article 10 and suggests none.
 func question(waiting []deadline.Request, names []string) string {
 	const levels = "5非常满意 4满意 3基本满意 2不满意 1非常不满意"
+	if len(waiting) == 1 && waiting[0].About != "" {
+		return "【政务服务】没有看懂您的回复，尚未记录。对后续处理结果，请只回复 满意 或 不满意。不再接收请回复TD。"
+	}
 	if len(waiting) == 1 {
 		return "【政务服务】没有看懂您的回复，尚未记录评价。请只回复一个数字：" + levels + "。不再接收请回复TD。"
 	}
@@ -179,6 +204,10 @@ func question(waiting []deadline.Request, names []string) string {
 		if q.Letter != "" {
 			list = append(list, q.Letter+" "+names[i])
 		}
+	}
+	if slices.ContainsFunc(waiting, func(q deadline.Request) bool { return q.About != "" }) {
+		return "【政务服务】您有几个问题可以答复，尚未记录。请回复字母加答复，如" + waiting[0].Letter + "加满意：" + strings.Join(list, "；") +
+			"。评价也可用数字：" + levels + "。不再接收请回复TD。"
 	}
 	return "【政务服务】您有几个事项可以评价，尚未记录评价。请回复字母和数字，如" + waiting[0].Letter + "加数字：" + strings.Join(list, "；") + "。" + levels + "。不再接收请回复TD。"
 }

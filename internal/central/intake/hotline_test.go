@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"haochaping/internal/central/deadline"
 )
 
 // TestOneIDTwice: a call may rate several cases, the same again changes nothing, and what has the ID of another one is not called saved.
@@ -143,5 +145,79 @@ func TestAReplyOfAnotherArea(t *testing.T) {
 	}
 	if got := fmt.Sprint(o.levels()); got != "map[P2:[5 非常满意] P3:[5 非常满意]]" {
 		t.Errorf("levels %s", got)
+	}
+}
+
+// TestWhatTheyThinkOfTheWork: a reply to what asks for no rating is bound to that alone, by words and never by a digit; the letter tells
+// it from what asks for a rating, and no key of a telephone answers it.
+func TestWhatTheyThinkOfTheWork(t *testing.T) {
+	x := newExchange(t, 1)
+	x.kind = true
+	o := newOffice(t, x.server.URL)
+	o.set(o.now().Add(time.Hour))
+	write := func(name, number string) string {
+		t.Helper()
+		outcome, err := o.deadlines.Write(t.Context(), deadline.Note{Name: name, Number: number, Text: "{letter}", About: name,
+			Area: "620100000000"})
+		if err != nil || outcome != deadline.Sent {
+			t.Fatalf("%s: %s, %v", name, outcome, err)
+		}
+		return x.take()[0]["text"]
+	}
+	write("7-1.1", "13800000001")
+	o.complete("P2", "13800000002")
+	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
+	o.once()
+	_, reminder, _ := strings.Cut(x.take()[0]["text"], " ")
+	letter := write("7-1.2", "13800000002")
+	if letter == reminder {
+		t.Fatalf("two questions of one number have the letter %s", letter)
+	}
+	key := map[string]string{"id": "c1", "key": "1", "number": "13800000001", "pressed_at": o.now().Format(time.RFC3339)}
+	for _, c := range []struct {
+		path, name string
+		body       map[string]string
+		status     int
+		says       string
+		judged     string
+	}{
+		{"/sms", "a digit", o.sms("1", "13800000001", "5", o.now()), 200, "asked", ""},
+		{"/sms", "a digit and words", o.sms("2", "13800000001", "1 不满意", o.now()), 200, "unclear", ""},
+		{"/voice", "a key", key, 409, "waiting:<nil>", ""},
+		{"/sms", "in words", o.sms("3", "13800000001", "不满意，还是要排队", o.now()), 200, "saved", "7-1.1 false 还是要排队"},
+		{"/sms", "handed on again", o.sms("3", "13800000001", "不满意，还是要排队", o.now()), 200, "saved", "7-1.1 false 还是要排队"},
+		{"/sms", "where a rating waits too", o.sms("4", "13800000002", "满意", o.now()), 200, "asked", ""},
+		{"/sms", "by its letter", o.sms("5", "13800000002", letter+"满意", o.now()), 200, "saved", "7-1.2 true "},
+		{"/sms", "the rating, by words", o.sms("6", "13800000002", "非常满意", o.now()), 200, "saved", ""},
+	} {
+		o.judged = nil
+		status, said := o.post(c.path, c.body)
+		if status != c.status || !strings.Contains(fmt.Sprint(said), c.says) || strings.Join(o.judged, ";") != c.judged {
+			t.Errorf("%s: %d %v, judged %q; want %d %s, %q", c.name, status, said, o.judged, c.status, c.says, c.judged)
+		}
+	}
+	for _, m := range x.take() {
+		if strings.Contains(m["text"], "数字：") && m["to"] == "13800000001" {
+			t.Errorf("the number is asked for a level: %s", m["text"])
+		}
+	}
+	if got := fmt.Sprint(o.levels()); got != "map[P2:[5 非常满意]]" {
+		t.Errorf("levels %s", got)
+	}
+	write("8-1.3", "13800000003")
+	o.over = true
+	if _, said := o.post("/sms", o.sms("7", "13800000003", "满意", o.now())); !strings.Contains(fmt.Sprint(said), "late") {
+		t.Errorf("what was answered otherwise: %v", said)
+	}
+	write("8-1.4", "13800000004")
+	if err := o.deadlines.Over(t.Context(), "8-1.4"); err != nil {
+		t.Fatal(err)
+	}
+	o.complete("P4", "13800000004")
+	o.set(o.now().AddDate(0, 0, 1).Add(time.Hour))
+	o.once()
+	if _, said := o.post("/sms", o.sms("8", "13800000004", "满意", o.now())); !strings.Contains(fmt.Sprint(said), "saved") ||
+		fmt.Sprint(o.levels()["P4"]) != "[4 满意]" {
+		t.Errorf("a question that is over is in the way of a rating: %v, %v", said, o.levels())
 	}
 }

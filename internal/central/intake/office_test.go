@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -72,6 +73,8 @@ type hotlineOffice struct {
 	books     *books.Books
 	deadlines *deadline.Deadlines
 	hotline   Hotline
+	judged    []string // about what, and what was said
+	over      bool     // nothing of that is asked any more
 	door      *httptest.Server
 	log       *bytes.Buffer
 }
@@ -103,7 +106,11 @@ func newOffice(t *testing.T, gateway string) *hotlineOffice {
 		t.Fatal(err)
 	}
 	o.hotline = Hotline{Door: cases.Door{Tokens: oneToken{}, Logger: quiet}, Journal: o.journal, Requests: o.deadlines, Cases: o.books,
-		Keys: map[string]rating.Level{"1": 5, "2": 4, "3": 3, "4": 2, "5": 1}}
+		Keys: map[string]rating.Level{"1": 5, "2": 4, "3": 3, "4": 2, "5": 1},
+		Judge: func(_ context.Context, about string, satisfied bool, words string) (bool, error) {
+			o.judged = append(o.judged, fmt.Sprintf("%s %t %s", about, satisfied, words))
+			return !o.over, nil
+		}}
 	m := http.NewServeMux()
 	m.Handle("/sms", o.hotline.SMSHandler())
 	m.Handle("/voice", o.hotline.VoiceHandler())

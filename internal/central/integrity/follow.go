@@ -53,8 +53,12 @@ func (r *Room) keep(ctx context.Context) error {
 const someRows = 500
 
 // Once looks at all rows that have come, if this instance has the lease.
-func (r *Room) Once(ctx context.Context) error {
-	for {
+func (r *Room) Once(ctx context.Context) error { return r.steps(ctx, func(time.Duration) {}) }
+
+// steps is Once with a rest after each step while rows come, which is told how long that took.
+func (r *Room) steps(ctx context.Context, rest func(took time.Duration)) error {
+	for last := int64(0); ; {
+		began := r.cfg.Now()
 		if err := r.keep(ctx); errors.Is(err, errElsewhere) {
 			return nil
 		} else if err != nil {
@@ -74,13 +78,17 @@ func (r *Room) Once(ctx context.Context) error {
 			}
 			continue
 		}
-		some, err := r.cfg.Journal.Read(ctx, st.pos, someRows)
+		some, err := r.cfg.Journal.Follow(ctx, st.pos, someRows)
 		if err != nil || len(some) == 0 {
 			return err
 		}
 		if err := r.take(ctx, st, some); err != nil {
 			return err
 		}
+		if last != 0 && head > last {
+			rest(r.cfg.Now().Sub(began))
+		}
+		last = head
 	}
 }
 
@@ -144,9 +152,9 @@ const partBits = 9
 // batch takes what can be read of a batch.
 func (f *fold) batch(e journal.Entry) {
 	l := f.log(logKey{rating.DeviceID(e.Source), e.Epoch})
-	for i, part := range e.Parts {
-		rec, err := rating.DecodeRecord(part)
-		if err != nil || string(rec.Device) != e.Source || rec.Epoch != e.Epoch || rec.Seq != e.First+uint64(i) {
+	for i := range e.Parts {
+		rec, wrong := e.Record(i)
+		if wrong != "" {
 			continue // the books say what is wrong with it
 		}
 		l.Take(rec, time.UnixMilli(e.Received), e.Pos<<partBits|int64(i), func(d directory.Day) *Tally {

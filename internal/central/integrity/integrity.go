@@ -24,6 +24,10 @@ const (
 	leaseName = "integrity"
 	leaseTime = time.Minute
 	every     = 5 * time.Second
+	// While rows come it rests between two steps restFactor times as long as the last one took, and no longer than maxRest: signs may wait for
+	// who acknowledges.
+	restFactor = 9
+	maxRest    = 5 * time.Second
 )
 
 // errElsewhere says that another instance has taken over.
@@ -32,7 +36,7 @@ var errElsewhere = errors.New("another instance looks for signs")
 // Journal is what is needed of the journal.
 type Journal interface {
 	Head(ctx context.Context) (int64, error)
-	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
 	Unlease(ctx context.Context, name, holder string) error
 }
@@ -95,7 +99,12 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 func (r *Room) Run(ctx context.Context) error {
 	said := ""
 	for ctx.Err() == nil {
-		err := r.Once(ctx)
+		err := r.steps(ctx, func(took time.Duration) {
+			select {
+			case <-ctx.Done():
+			case <-time.After(min(restFactor*took, maxRest)):
+			}
+		})
 		if err == nil {
 			err = r.daily(ctx)
 		}

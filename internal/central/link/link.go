@@ -1,5 +1,6 @@
 // Package link writes and reads the links by which a case is rated on the centre's page (articles 11 to 13): those that a portal or app
-// asks for, that of the reminder, those that a window without a box shows or prints, and that behind a terminal's posted code.
+// asks for, that of the reminder, those that a window without a box shows or prints, and that behind a terminal's posted code. Links of
+// another path tell a citizen of the work on their rating (articles 16 and 18).
 //
 // A link is /C/ and a token: what it lets be rated, encrypted and authenticated under a key of the centre, so that nobody makes one up and
 // nobody reads a project number in an address or a log. Its letters are capitals and digits, which a QR code packs best, and small letters
@@ -25,6 +26,9 @@ import (
 
 // Path is where the pages behind links are, before the token.
 const Path = "/C/"
+
+// ToldPath is where those are that tell a citizen of the work on their rating, or ask what they think of it.
+const ToldPath = "/F/"
 
 const (
 	// Life is how long a link can be used: longer than any deadline, since a late answer is kept too.
@@ -119,29 +123,56 @@ func (k *Keeper) Write(c Claim) (string, error) {
 	if err := c.Check(); err != nil {
 		return "", err
 	}
-	b, err := json.Marshal(c)
-	if err != nil {
-		return "", fmt.Errorf("write a link: %w", err)
-	}
-	return letters().EncodeToString(k.aead.Seal(nil, nil, b, []byte(Path))), nil
+	return k.write(Path, c)
 }
 
 // Read returns the claim of a token, or ErrToken. Whether it has expired is the caller's to ask.
-func (k *Keeper) Read(token string) (Claim, error) {
+func (k *Keeper) Read(token string) (c Claim, err error) {
+	err = k.read(Path, token, &c)
+	return c, err
+}
+
+// Told is what a link of ToldPath is about.
+type Told struct {
+	About   string `json:"o"` // as whoever asked for it calls it
+	Expires int64  `json:"x"` // minutes since 1970-01-01 UTC
+}
+
+// Expired reports whether the link can no longer be used.
+func (t Told) Expired(now time.Time) bool { return now.Unix() >= t.Expires*60 }
+
+// WriteTold returns the token of a link of ToldPath.
+func (k *Keeper) WriteTold(t Told) (string, error) { return k.write(ToldPath, t) }
+
+// ReadTold is the inverse of WriteTold, with ErrToken.
+func (k *Keeper) ReadTold(token string) (t Told, err error) {
+	err = k.read(ToldPath, token, &t)
+	return t, err
+}
+
+// write returns a token that opens under its path alone.
+func (k *Keeper) write(path string, v any) (string, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("write a link: %w", err)
+	}
+	return letters().EncodeToString(k.aead.Seal(nil, nil, b, []byte(path))), nil
+}
+
+func (k *Keeper) read(path, token string, v any) error {
 	if len(token) > maxToken {
-		return Claim{}, ErrToken
+		return ErrToken
 	}
 	sealed, err := letters().DecodeString(strings.ToUpper(token))
 	if err != nil {
-		return Claim{}, ErrToken
+		return ErrToken
 	}
-	b, err := k.aead.Open(nil, nil, sealed, []byte(Path))
+	b, err := k.aead.Open(nil, nil, sealed, []byte(path))
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
 	if err != nil {
-		return Claim{}, ErrToken
+		return ErrToken
 	}
-	var c Claim
-	if err := json.Unmarshal(b, &c); err != nil {
-		return Claim{}, ErrToken
-	}
-	return c, nil
+	return nil
 }

@@ -184,10 +184,11 @@ var (
 	storedOfCase = notice{
 		Status: http.StatusOK, Done: true,
 		TitleZh: "谢谢，评价已提交", TitleEn: "Thank you. Your rating is recorded.",
-		What:    "您的评价已经保存并计入。",
-		Means:   "承办工作人员看不到您选择了什么。一个办件只评价一次，不论通过哪个渠道。",
-		Do:      "可以关闭此页。刷新此页不会重复提交。",
-		English: "Your rating is stored and counts. Those who handled the case do not see what you chose. You may close this page.",
+		What:  "您的评价已经保存并计入。",
+		Means: "承办工作人员看不到您选择了什么。一个办件只评价一次，不论通过哪个渠道；如果您先前已在窗口按键评价，而那次按键因窗口断网还没有传到，以先按的为准。",
+		Do:    "可以关闭此页。刷新此页不会重复提交。",
+		English: "Your rating is stored and counts, unless you have pressed a key before at a window that was offline and is still to report " +
+			"it: that goes first. Those who handled the case do not see what you chose. You may close this page.",
 	}
 	keptWaiting = notice{
 		Status: http.StatusOK, Done: true,
@@ -250,5 +251,33 @@ var (
 		Do:    "请从原来的页面、短信或二维码重新打开链接。请不要在来历不明的评价页面填写个人信息。",
 		English: "A part of the link is missing or was changed, or it is not of this centre. Nothing was submitted. Please open it again where " +
 			"you found it.",
+	}
+)
+
+// Notices of the page behind a message about the work on a rating.
+var (
+	judged = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "谢谢，答复已收到", TitleEn: "Thank you. Your answer has arrived.",
+		What:    "您的答复已经保存。",
+		Means:   "由政务服务管理机构处理；首次不满意的，承办单位要再次办理。为您办事的工作人员看不到您是谁、写了什么。",
+		Do:      "可以关闭此页，不必再次提交。",
+		English: "Your answer is stored. If you are not satisfied, the unit has to work on it once more. You may close this page.",
+	}
+	judgedBefore = notice{
+		Status:  http.StatusConflict,
+		TitleZh: "这次回访已经结束", TitleEn: "This is not asked any more.",
+		What:    "这次回访已经有了答复，可能来自短信或电话。",
+		Means:   "这一次没有另外保存。",
+		Do:      "如果不是您本人答复的，或者还有问题，请拨打" + hotline + "。",
+		English: "There is an answer already, by message or telephone; this one was not stored. If it was not yours, please call 12345.",
+	}
+	expiredTold = notice{
+		Status:  http.StatusGone,
+		TitleZh: "链接已过期", TitleEn: "This link has expired.",
+		What:    "这个链接超过了有效期。",
+		Means:   "没有保存任何内容。",
+		Do:      "需要了解办理情况，请拨打" + hotline + "。",
+		English: "The link can no longer be used. Nothing was stored. Please call 12345.",
 	}
 )

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"haochaping/internal/central/books"
@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but FrameAncestors and Complain is mandatory.
+// Config holds what a Page needs. Every field but Base, FrameAncestors, Complain, Phoned and Orders is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -72,9 +72,12 @@ type Config struct {
 	Complain func(context.Context, Complaint) error
 	// Phoned is told which request brought a rating that was entered, by its visit and row of the journal; nil: nobody is.
 	Phoned func(r *http.Request, d rating.DeviceID, v rating.VisitID, pos int64)
+	Orders Orders // nil: nobody is told of work on ratings
 	Logger *slog.Logger
 	Now    func() time.Time // the centre's clock
 	Random io.Reader        // usually crypto/rand.Reader
+	// Base is the origin at which phones find the page, as "https://rate.example.com"; empty: that which they ask for.
+	Base string
 	// FrameAncestors are the origins that may show the page in a frame, as "http://127.0.0.1:8400". Usually none.
 	FrameAncestors []string
 }
@@ -87,6 +90,7 @@ type Page struct {
 	csp        string
 	lim        *limit // of ratings
 	complaints *limit
+	foreign    sync.Once     // says that another site's form was refused
 	late       chan struct{} // a place for each rating whose standing is waited for
 }
 
@@ -111,6 +115,10 @@ func New(cfg Config) (*Page, error) {
 		p.mux.HandleFunc("GET "+root+"{token}", p.showCase)
 		p.mux.HandleFunc("POST "+root+"{token}", p.submitCase)
 		p.mux.HandleFunc("GET "+root+"{token}/thanks", p.thankForCase)
+	}
+	for _, root := range []string{link.ToldPath, strings.ToLower(link.ToldPath)} {
+		p.mux.HandleFunc("GET "+root+"{token}", p.showTold)
+		p.mux.HandleFunc("POST "+root+"{token}", p.judge)
 	}
 	p.mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { p.say(w, noLink) })
 	return p, nil
@@ -204,25 +212,6 @@ func (p *Page) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.ask(w, http.StatusOK, l, todo, f, nil)
-}
-
-// posted reads a form that was sent from a page of ours. If it returns false it has answered.
-func (p *Page) posted(w http.ResponseWriter, r *http.Request) bool {
-	if !sameSite(r) {
-		p.say(w, elsewhere)
-		return false
-	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && kind == "application/x-www-form-urlencoded" {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		err = r.ParseForm()
-	} else {
-		err = errForm
-	}
-	if err != nil {
-		p.say(w, notOurForm)
-	}
-	return err == nil
 }
 
 func (p *Page) submit(w http.ResponseWriter, r *http.Request) {

@@ -305,6 +305,12 @@ func TestBehindAProxy(t *testing.T) {
 		"in capitals":                 {"RATE.example.com", "https://rate.example.com", "", 303},
 		"with a port of its own":      {"rate.example.com:8443", "https://rate.example.com:8443", "", 303},
 		"forwarded host":              {"10.0.0.5:8080", "https://rate.example.com", "rate.example.com", 303},
+		"a proxy that drops the port": {"rate.example.com", "https://rate.example.com:8443", "", 303},
+		"loopback in capitals":        {"LOCALHOST:8080", "https://rate.example.com", "", 303},
+		"a name of the proxy's own":   {"rating_backend", "https://phones.example.com", "", 303},
+		"another name, the same path": {"rating_backend", "https://evil.example.com", "", 403},
+		"two proxies":                 {"10.0.0.5:8080", "https://rate.example.com", "rate.example.com, 10.0.0.9", 303},
+		"a longer name":               {"rate.example.com", "https://rate.example.com.evil.example", "", 403},
 		"another site":                {"rate.example.com", "https://evil.example.com", "", 403},
 		"another port":                {"rate.example.com:8443", "https://rate.example.com", "", 403},
 		"plain in place of encrypted": {"rate.example.com:443", "http://rate.example.com", "", 403},
@@ -315,7 +321,7 @@ func TestBehindAProxy(t *testing.T) {
 			h := newHall(t)
 			path := "/R/" + h.sign(t, h.claim())
 			r := httptest.NewRequest("POST", path, strings.NewReader(h.fill(t, path, "staff.level", "5").Encode()))
-			r.Host = c.host
+			r.Host, h.page.cfg.Base = c.host, "https://phones.example.com"
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Origin", c.origin)
 			if c.forwarded != "" {

@@ -2,7 +2,9 @@ package rectify
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -104,6 +106,35 @@ func TestWhatIsNoAttachment(t *testing.T) {
 		if kind, _, err := sanitize(b); !errors.As(err, &r) {
 			t.Errorf("%s: %s, %v", name, kind, err)
 		}
+	}
+}
+
+// TestThePicturesBounds: 24 megapixels are read whatever their shape, one more is not, and a strip stays a picture when it is drawn
+// smaller.
+func TestThePicturesBounds(t *testing.T) {
+	strip := image.NewGray(image.Rect(0, 0, 10_000, 1))
+	if _, b, err := sanitize(picture(t, strip)); err != nil {
+		t.Errorf("a strip: %v", err)
+	} else if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err != nil || c.Width != mostSide || c.Height != 1 {
+		t.Errorf("a strip is %dx%d, %v", c.Width, c.Height, err)
+	}
+	for _, x := range []struct {
+		w, h uint32
+		ok   bool
+	}{{6144, 4096, true}, {4096, 6144, true}, {6145, 4096, false}, {4096, 6145, false}, {1 << 31, 2, false}, {2, 1<<31 - 1, false},
+		{1<<31 - 1, 1<<31 - 1, false}, {0, 5, false}} {
+		if got := bounded(int(x.w), int(x.h)); got != x.ok {
+			t.Errorf("%d x %d is read: %t", x.w, x.h, got)
+		}
+	}
+	// What a header says is not drawn before it is looked at: this one would be 16 GB.
+	bomb := picture(t, image.NewGray(image.Rect(0, 0, 1, 1)))
+	binary.BigEndian.PutUint32(bomb[16:], 1<<17)
+	binary.BigEndian.PutUint32(bomb[20:], 1<<17)
+	binary.BigEndian.PutUint32(bomb[29:], crc32.ChecksumIEEE(bomb[12:29]))
+	var r *Refusal
+	if _, _, err := sanitize(bomb); !errors.As(err, &r) {
+		t.Errorf("a picture of 16 GB: %v", err)
 	}
 }
 

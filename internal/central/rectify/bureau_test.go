@@ -92,6 +92,12 @@ func TestOrders(t *testing.T) {
 		"WhatAnEarlierVersionKept":      checkWhatAnEarlierVersionKept,
 		"Attachments":                   checkAttachments,
 		"TheHook":                       checkTheHook,
+		"TheHooksLease":                 checkTheHooksLease,
+		"AReferralIsUnseen":             checkAReferralIsUnseen,
+		"AFollowUpByMessage":            checkAFollowUpByMessage,
+		"WhatIsNotSent":                 checkWhatIsNotSent,
+		"ACitizenIsTold":                checkACitizenIsTold,
+		"TwoInstancesWrite":             checkTwoInstancesWrite,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {
@@ -112,7 +118,7 @@ func TestOrders(t *testing.T) {
 				"WhatIsDueFirst",
 				"OneOrderForEachThatCounts", "ABackupHasTheOrders", "AComplaintOpensOneOrder", "RetaliationIsAClue", "TheBoard", "Search",
 				"WhatAnEarlierVersionKept",
-				"Attachments", "TheHook"}, name)
+				"Attachments", "TheHook", "AFollowUpByMessage", "TwoInstancesWrite"}, name)
 		})
 		run(t, func(t testing.TB) *bureau {
 			url := server.Database(t)

@@ -211,3 +211,57 @@ func checkATemplateIsEdited(t *testing.T, on engine) {
 		t.Errorf("edited: %v", err)
 	}
 }
+
+// checkAReferralIsUnseen: whoever works on an order cannot tell by it that something of it was referred as a clue (article 23): neither
+// by what they read, nor by what is refused to them.
+func checkAReferralIsUnseen(t *testing.T, on engine) {
+	b := on(t)
+	x := b.complain(t, "one", complained())
+	seen := x.Parts[0]
+	before, err := b.orders.Tell(t.Context(), Listed{Kept: seen, About: x.About})
+	if err != nil {
+		t.Fatal(err)
+	}
+	referred := seen
+	for range 2 { // by two offices at once
+		if _, err = b.orders.Do(t.Context(), By{"a-2", ""}, seen, Event{Do: Refer}, "涉嫌收受礼品"); err != nil {
+			t.Fatal(err)
+		}
+		if referred, err = b.orders.Do(t.Context(), By{"a-2", ""}, seen, Event{Do: Refer}, "涉嫌收受礼品"); err != nil || !referred.Body.Clue {
+			t.Fatalf("%+v, %v", referred.Body, err)
+		}
+	}
+	after, err := b.orders.Tell(t.Context(), Listed{Kept: referred, About: x.About})
+	if diff := cmp.Diff(before, after); err != nil || diff != "" {
+		t.Errorf("a program sees the referral: %v\n%s", err, diff)
+	}
+	if all, err := b.orders.History(t.Context(), x.ID, NoClues); err != nil || len(all) != 1 {
+		t.Errorf("the history is %+v, %v", all, err)
+	}
+	k, err := b.orders.Do(t.Context(), clerk(), seen, Event{Do: Contact}, "已电话沟通")
+	if err != nil {
+		t.Fatalf("the unit is told that somebody else was faster: %v", err)
+	}
+	if !k.Body.Clue || k.Changed == seen.Changed {
+		t.Errorf("got %+v", k)
+	}
+	// Earlier versions showed the row of the referral, and acts name it.
+	if k, err = b.orders.Do(t.Context(), By{"a-2", ""}, k, Event{Do: Refer}, "另有线索"); err != nil {
+		t.Fatal(err)
+	}
+	k.Changed = k.Body.Referred
+	if k, err = b.orders.Do(t.Context(), clerk(), k, Event{Do: Plan}, ""); err != nil {
+		t.Fatalf("by the row of the referral: %v", err)
+	}
+	k.Changed = k.Body.Referred
+	if _, err = b.orders.Do(t.Context(), clerk(), k, Event{Do: Reply}, "已整改"); !errors.Is(err, ErrMeanwhile) {
+		t.Errorf("by the row of a referral before the last deed: %v", err)
+	}
+	rows := b.dump(t)
+	if err := b.orders.Rebuild(t.Context(), By{"operator", ""}, "for a test", func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(rows, b.dump(t)); diff != "" {
+		t.Errorf("made anew the tables differ:\n%s", diff)
+	}
+}

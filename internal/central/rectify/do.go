@@ -58,7 +58,7 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 // it would be kept in the journal for good.
 func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
 	p := seen.Body
-	e.Area = ""
+	e.Area, e.Of = "", 0
 	if e.Do != Extend {
 		e.Days = 0
 	}
@@ -82,6 +82,10 @@ func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
 		e.Area = unit.Area
 	case Dissatisfied, Grant:
 		e.Days = Days
+	case Ask:
+		if !o.cfg.Texts {
+			return refuse("中心没有配置短信网关，请电话回访。", "The centre has no gateway for messages; call the citizen.")
+		}
 	}
 	if e.Cases = nil; e.Do == Uphold && !seen.Body.Complaint {
 		return o.refuses(ctx, seen, e)

@@ -148,19 +148,28 @@ func (o *Orders) enterDeed(ctx context.Context, tx *db.Tx, pos int64, a journal.
 		return err
 	case len(all) == 0:
 		return ErrNoOrder
-	case all[0].Changed != x.Seen:
+	case all[0].Changed != x.Seen && !all[0].referredAt(x.Seen):
 		return ErrMeanwhile
 	}
 	k := all[0]
 	if k.Body, err = Apply(k.Body, x.Event); err != nil {
 		return err
 	}
-	k.Changed = pos
+	if x.Event.Do == Refer {
+		k.Body.Referred = pos
+	}
+	if !x.Event.Do.quiet() {
+		k.Changed = pos
+	}
 	if err := o.put(ctx, tx, k, false); err != nil {
 		return err
 	}
 	return note(ctx, tx, pos, order, part)
 }
+
+// referredAt reports whether a row has referred something of the part, and nothing was done since. Earlier versions named it as what was
+// seen.
+func (k Kept) referredAt(row int64) bool { return row == k.Body.Referred && row > k.Changed }
 
 func parseObject(s string) (order, part int64, err error) {
 	if _, err := fmt.Sscanf(s, "%d/%d", &order, &part); err != nil {

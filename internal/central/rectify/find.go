@@ -106,8 +106,11 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 // Opened returns where the list of Find goes on after it.
 func (l Listed) Opened() Place { return Place{l.opened, l.Order, l.Part} }
 
-const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about FROM rectify_part p
-	JOIN rectify_order r ON r.id = p.order_id `
+// readListed reads the parts of a list, and of these alone what their orders are about: a planner that has no statistics yet would else
+// read all orders. The verbs are the condition of the parts, their order, how many are read, and what of these is left.
+const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about
+	FROM (SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body FROM rectify_part p WHERE %[1]s ORDER BY %[2]s LIMIT %[3]d) p
+	JOIN rectify_order r ON r.id = p.order_id%[4]s ORDER BY %[2]s`
 
 func scanListed(s db.Scanner) (l Listed, err error) {
 	var body, about string
@@ -119,10 +122,16 @@ func scanListed(s db.Scanner) (l Listed, err error) {
 
 // Due lists what is still to be done, by what is due first.
 func (o *Orders) Due(ctx context.Context, f Filter) ([]Listed, error) {
+	before := f.DueBefore
+	f.DueBefore = 0
 	where, args := f.of([]any{f.After.At, f.After.Order, f.After.Part})
-	text := readListed + "WHERE p.due > 0 AND (p.due > $1 OR p.due = $1 AND (p.order_id > $2 OR p.order_id = $2 AND p.part > $3))" + where +
-		fmt.Sprintf(" ORDER BY p.due, p.order_id, p.part LIMIT %d", f.Limit)
-	all, err := db.Query(ctx, o.db, scanListed, text, args...)
+	left := ""
+	if before > 0 { // what is due by then comes first, so that the index ends the reading
+		args = append(args, before)
+		left = fmt.Sprintf(" WHERE p.due <= $%d", len(args))
+	}
+	all, err := db.Query(ctx, o.db, scanListed, fmt.Sprintf(readListed, "p.due > 0 AND (p.due, p.order_id, p.part) > ($1, $2, $3)"+where,
+		"p.due, p.order_id, p.part", f.Limit, left), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list what is due: %w", err)
 	}
@@ -131,14 +140,14 @@ func (o *Orders) Due(ctx context.Context, f Filter) ([]Listed, error) {
 
 // Find lists what there is, also what is closed, the last that was opened first.
 func (o *Orders) Find(ctx context.Context, f Filter) ([]Listed, error) {
-	text, args := readListed+"WHERE p.opened > 0", []any(nil)
+	text, args := "p.opened > 0", []any(nil)
 	if f.After != (Place{}) {
 		args = []any{f.After.At, f.After.Order, f.After.Part}
-		text += " AND (p.opened < $1 OR p.opened = $1 AND (p.order_id < $2 OR p.order_id = $2 AND p.part < $3))"
+		text += " AND (p.opened, p.order_id, p.part) < ($1, $2, $3)"
 	}
 	where, args := f.of(args)
-	all, err := db.Query(ctx, o.db, scanListed, text+where+
-		fmt.Sprintf(" ORDER BY p.opened DESC, p.order_id DESC, p.part DESC LIMIT %d", f.Limit), args...)
+	all, err := db.Query(ctx, o.db, scanListed, fmt.Sprintf(readListed, text+where, "p.opened DESC, p.order_id DESC, p.part DESC", f.Limit,
+		""), args...)
 	if err != nil {
 		return nil, fmt.Errorf("search orders: %w", err)
 	}

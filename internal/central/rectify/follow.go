@@ -15,6 +15,9 @@ import (
 	"haochaping/internal/rating"
 )
 
+// attempts is how often something is tried that somebody else may be faster with.
+const attempts = 5
+
 // errElsewhere says that another instance has taken over.
 var errElsewhere = errors.New("another instance follows the decisions")
 
@@ -132,7 +135,6 @@ func (o *Orders) take(ctx context.Context, some []books.Decision, since int64) (
 // consider brings the order on an evaluation in line with how that stands. It reports false if it is too early to open one: the citizen may
 // still be correcting it.
 func (o *Orders) consider(ctx context.Context, id int64) (ripe bool, err error) {
-	const attempts = 5
 	for range attempts {
 		d, found, err := o.cfg.Books.Counted(ctx, id)
 		if err != nil || !found {

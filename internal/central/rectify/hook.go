@@ -8,17 +8,14 @@ import (
 	"strings"
 	"time"
 
-	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
 	"haochaping/internal/webhook"
 )
 
 const (
-	hookName   = "orders webhook" // the lease of the instance that posts
-	hookLease  = 5 * time.Minute
-	hookPause  = 5 * time.Second
-	hookLife   = 24 * time.Hour // how long an act is posted that is not taken
-	hookAtOnce = 200
+	hookName  = "orders webhook" // the lease of the instance that posts
+	hookPause = 5 * time.Second
+	hookLife  = 24 * time.Hour // how long an act is posted that is not taken
 )
 
 // Hook posts what is done about orders to a server, as to a province's own 整改 system, in the order in which it was done, signed as Standard
@@ -54,58 +51,15 @@ func (h Hook) Run(ctx context.Context) error {
 	}
 }
 
-// untold is an act that was not posted.
-type untold struct{ pos, order, part int64 }
-
 // Once posts what was not posted, if no other instance does.
 func (h Hook) Once(ctx context.Context) error {
-	o := h.Orders
-	held, err := o.cfg.Journal.Lease(ctx, hookName, o.cfg.Holder, hookLease)
-	if err != nil || !held {
-		return err
-	}
-	after, err := h.since(ctx)
-	if err != nil {
-		return err
-	}
-	all, err := db.Query(ctx, o.db, func(s db.Scanner) (u untold, err error) { return u, s.Scan(&u.pos, &u.order, &u.part) },
-		fmt.Sprintf("SELECT pos, order_id, part FROM rectify_act a WHERE pos > $1 AND "+noFile+" ORDER BY pos LIMIT %d", hookAtOnce), after)
-	if err != nil {
-		return fmt.Errorf("read what was not posted: %w", err)
-	}
-	for _, u := range all {
-		// A server that does not answer takes longer than the lease for all of them.
-		if held, err := o.cfg.Journal.Lease(ctx, hookName, o.cfg.Holder, hookLease); err != nil || !held {
-			return err
-		}
+	post := func(ctx context.Context, u untold, noted func() error) error {
 		if err := h.tell(ctx, u); err != nil {
 			return err
 		}
-		err := o.db.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = 1 AND pos < $1", u.pos)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("note what was posted: %w", err)
-		}
+		return noted()
 	}
-	return nil
-}
-
-// since returns through which row was posted. The first time that is what is there.
-func (h Hook) since(ctx context.Context) (pos int64, err error) {
-	err = h.Orders.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_told (id, pos) SELECT 1, coalesce(max(pos), 0) FROM rectify_act WHERE pos > 0
-			ON CONFLICT (id) DO NOTHING`)
-		if err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, "SELECT pos FROM rectify_told WHERE id = 1").Scan(&pos)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("look what was posted: %w", err)
-	}
-	return pos, nil
+	return h.Orders.tellEach(ctx, hookName, byHook, func() bool { return true }, post)
 }
 
 // tell posts an act: of an opening, each part of the order. It passes over clues, and what was not taken for a day.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,4 +134,42 @@ func checkTheHook(t *testing.T, on engine) {
 	}
 	b.pass(hookLife + 1)
 	once(true)
+}
+
+// checkTheHooksLease: an instance whose lease has gone to another one while a server was slow posts nothing more, and what it has posted is
+// noted.
+func checkTheHooksLease(t *testing.T, on engine) {
+	b := on(t)
+	var posts atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if posts.Add(1) > 1 {
+			return
+		}
+		err := b.journal.Unlease(r.Context(), hookName, "here")
+		held, also := b.journal.Lease(r.Context(), hookName, "another", tellLease)
+		if err = errors.Join(err, also); err != nil || !held {
+			t.Errorf("the lease of another: %t, %v", held, err)
+		}
+	}))
+	t.Cleanup(s.Close)
+	h := Hook{Orders: b.orders, URL: s.URL, Secret: webhook.Secret("0123456789abcdef0123456789abcdef"), Logger: slog.New(slog.DiscardHandler)}
+	once := func(want int64) {
+		t.Helper()
+		if err := h.Once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := posts.Load(); got != want {
+			t.Fatalf("%d posts, want %d", got, want)
+		}
+	}
+	once(0)
+	for i := range 3 {
+		b.complain(t, fmt.Sprint(i), complained())
+	}
+	once(1)
+	once(1)
+	if err := b.journal.Unlease(t.Context(), hookName, "another"); err != nil {
+		t.Fatal(err)
+	}
+	once(3)
 }

@@ -30,6 +30,8 @@ type Part struct {
 	Appealed bool
 	Assigned bool     // the office has settled whose it is
 	Clue     bool     // something of it was referred (article 23)
+	Referred int64    `json:",omitempty"` // row of the journal by which it was last
+	Asked    int64    `json:",omitempty"` // when the citizen was last asked by message what they think, since the wording was passed
 	Back     State    // of an appeal that is dismissed
 	Refused  []string `json:",omitempty"` // cases for which a review has not adopted the rating, none: all
 
@@ -46,6 +48,8 @@ type Event struct {
 	Area string `json:"area,omitempty"`
 	// Cases are those for which a review does not adopt the rating, none: all that it could count for. An appeal gives back the same.
 	Cases []string `json:"cases,omitempty"`
+	// Of is when that was done which a message is about, or the message was asked for that a citizen answers.
+	Of int64 `json:"of,omitempty"`
 }
 
 // Transition is an edge of the machine. Two of one state and deed differ by When.
@@ -68,7 +72,7 @@ const (
 
 // Transitions returns the machine: every edge that there is.
 func Transitions() []Transition {
-	var all []Transition
+	all := make([]Transition, 0, 192) // which grows no more: it is asked for with each deed
 	edge := func(do Deed, to State, from ...State) {
 		for _, s := range from {
 			all = append(all, Transition{s, do, to, ""})
@@ -98,6 +102,7 @@ func Transitions() []Transition {
 	all = append(all, Transition{FollowingUp, Dissatisfied, Limited, first}, Transition{FollowingUp, Dissatisfied, Closed, again})
 	loop(Unreached, FollowingUp)
 	edge(Skip, Closed, FollowingUp)
+	loop(Ask, FollowingUp)
 	edge(Appeal, Appealing, Closed, NotAdopted)
 	all = append(all, Transition{Appealing, Grant, Limited, counting}, Transition{Appealing, Grant, Lapsed, notCounting},
 		Transition{Appealing, Dismiss, Closed, wasClosed}, Transition{Appealing, Dismiss, NotAdopted, wasRefused})
@@ -107,6 +112,8 @@ func Transitions() []Transition {
 	loop(Lapse, Closed, NotAdopted, Appealing) // what was answered stays answered
 	edge(Count, Waiting, Lapsed)
 	loop(Count, Closed, NotAdopted, Appealing)
+	loop(Sent, States()...)
+	loop(Unsent, States()...)
 	return all
 }
 
@@ -179,8 +186,9 @@ func (p Part) holds(when string) bool {
 
 // Next returns what people may do about a part now.
 func (p Part) Next() (all []About) {
+	ways := Transitions()
 	for _, d := range Deeds() {
-		leads := slices.ContainsFunc(Transitions(), func(t Transition) bool { return t.From == p.State && t.Do == d.Do })
+		leads := slices.ContainsFunc(ways, func(t Transition) bool { return t.From == p.State && t.Do == d.Do })
 		if leads && d.By != Books && p.bounded(d.Do) == nil {
 			all = append(all, d)
 		}
@@ -195,6 +203,12 @@ func (p Part) bounded(do Deed) error {
 		return refuse("评价人留有联系方式，请先联系。", "The citizen can be reached; contact them first.")
 	case do == Skip && p.Named:
 		return refuse("实名差评须回访（办法第十八条）。", "A bad rating with a name is followed up (article 18).")
+	case do == Ask && p.Secret:
+		return refuse("线索不用短信回访，请当面或电话联系。", "Nobody is written to about a clue.")
+	case do == Ask && !p.Named:
+		return refuse("评价人没有留联系方式，不能发短信。", "Nobody knows how the citizen is reached.")
+	case do == Ask && p.Asked != 0:
+		return refuse("已发过回访短信，请等待答复，或电话回访。", "The citizen was asked by message already; wait, or call.")
 	case do == Extend && p.Days >= MostDays:
 		return refuse(fmt.Sprintf("已延至 %d 个工作日，不能再延。", p.Days), "It has been extended as far as article 16 allows.")
 	case do == Claim && p.Claimed:
@@ -226,6 +240,8 @@ func (p Part) allows(e Event) error {
 	switch {
 	case e.At < p.Since:
 		return refuse("时间早于上一步。", "It would be before what was done last.")
+	case (e.Do == Satisfied || e.Do == Dissatisfied) && e.Of != 0 && e.Of != p.Asked:
+		return refuse("这次回访已经结束。", "That is not asked any more.")
 	case e.Do == Extend && (e.Days <= p.Days || e.Days > MostDays):
 		return refuse(fmt.Sprintf("延期后合计须多于 %d、不超过 %d 个工作日（办法第十六条）。", p.Days, MostDays),
 			fmt.Sprintf("With the extension it is more than %d and at most %d working days (article 16).", p.Days, MostDays))
@@ -269,6 +285,14 @@ func (p *Part) effect(was Part, e Event) {
 		p.Refused = e.Cases
 	case Refer:
 		p.Clue = true
+	case Pass:
+		p.Asked = 0
+	case Ask:
+		p.Asked = e.At
+	case Unsent:
+		if e.Of == p.Asked {
+			p.Asked = 0
+		}
 	case Lapse:
 		p.Counts = false
 	case Count:

@@ -17,7 +17,7 @@ import (
 // those of a first and a second time, of a rating that counts and one that does not, or of an order that was closed and one that was not
 // adopted.
 func spec() map[State]string {
-	return map[State]string{
+	all := map[State]string{
 		Waiting: "miss>waiting contact>contacted verify>contacted move>waiting assign>waiting refer>waiting urge>waiting lapse>lapsed",
 		Contacted: "miss>contacted contact>contacted at_once>at_once plan>limited move>waiting assign>waiting claim>reviewing refer>contacted " +
 			"urge>contacted " +
@@ -27,19 +27,25 @@ func spec() map[State]string {
 		Limited: "miss>limited contact>limited extend>limited move>waiting assign>waiting reply>replied claim>reviewing refer>limited " +
 			"urge>limited " +
 			"lapse>lapsed",
-		Reviewing:   "uphold>not_adopted reject>limited refer>reviewing lapse>lapsed",
-		Replied:     "pass>following_up return>limited refer>replied lapse>lapsed",
-		FollowingUp: "satisfied>closed dissatisfied>limited|closed unreached>following_up skip>closed refer>following_up lapse>lapsed",
-		Closed:      "appeal>appealing refer>closed lapse>closed count>closed",
-		NotAdopted:  "appeal>appealing lapse>not_adopted count>not_adopted",
-		Appealing:   "grant>limited|lapsed dismiss>closed|not_adopted refer>appealing lapse>appealing count>appealing",
-		Lapsed:      "count>waiting",
+		Reviewing: "uphold>not_adopted reject>limited refer>reviewing lapse>lapsed",
+		Replied:   "pass>following_up return>limited refer>replied lapse>lapsed",
+		FollowingUp: "satisfied>closed dissatisfied>limited|closed unreached>following_up skip>closed ask>following_up refer>following_up " +
+			"lapse>lapsed",
+		Closed:     "appeal>appealing refer>closed lapse>closed count>closed",
+		NotAdopted: "appeal>appealing lapse>not_adopted count>not_adopted",
+		Appealing:  "grant>limited|lapsed dismiss>closed|not_adopted refer>appealing lapse>appealing count>appealing",
+		Lapsed:     "count>waiting",
 	}
+	for s := range all { // what becomes of a message changes none
+		all[s] += fmt.Sprintf(" sent>%[1]s unsent>%[1]s", s)
+	}
+	return all
 }
 
 // at returns a part in a state, of an anonymous rating, with nothing used up. Second is how it is the other time.
 func at(s State, do Deed, second bool) Part {
-	p := Part{State: s, Unit: "U1", Area: "620100000000", From: 1, Since: 1, Days: 5, Counts: do != Count, Back: Closed}
+	p := Part{State: s, Unit: "U1", Area: "620100000000", From: 1, Since: 1, Days: 5, Counts: do != Count, Back: Closed,
+		Named: do == Ask}
 	if second {
 		p.Reopened, p.Back, p.Counts = true, NotAdopted, do == Lapse
 	}
@@ -118,6 +124,11 @@ func TestBounds(t *testing.T) {
 		"a clock of eleven days":          {Part{State: Lapsed}, Event{Do: Count, Days: 11}},
 		"what was before the step before": {Part{State: Waiting, Since: 2}, Event{Do: Contact, At: 1}},
 		"a deed that there is not":        {Part{State: Waiting}, Event{Do: "x"}},
+		"a second message":                {Part{State: FollowingUp, Named: true, Asked: 1}, Event{Do: Ask, At: 2}},
+		"a message to nobody":             {Part{State: FollowingUp}, Event{Do: Ask}},
+		"a message about a clue":          {Part{State: FollowingUp, Named: true, Secret: true}, Event{Do: Ask}},
+		"an answer to an older question":  {Part{State: FollowingUp, Named: true, Asked: 9}, Event{Do: Satisfied, At: 10, Of: 2}},
+		"an answer to no question":        {Part{State: FollowingUp, Named: true}, Event{Do: Dissatisfied, Days: 5, Of: 2}},
 	} {
 		got, err := Apply(x.p, x.e)
 		var r *Refusal

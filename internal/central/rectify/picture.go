@@ -49,7 +49,7 @@ func sanitize(b []byte) (Kind, []byte, error) {
 	}
 	unreadable := refuse("图片已损坏或太大，无法读取。", "The picture is damaged, or larger than 24 megapixels.")
 	c, _, err := image.DecodeConfig(bytes.NewReader(b))
-	if err != nil || c.Width < 1 || c.Height < 1 || c.Width > mostPixels/c.Height {
+	if err != nil || !bounded(c.Width, c.Height) {
 		return "", nil, unreadable
 	}
 	m, _, err := image.Decode(bytes.NewReader(b))
@@ -71,6 +71,9 @@ func sanitize(b []byte) (Kind, []byte, error) {
 	}
 	return kind, out.Bytes(), err
 }
+
+// bounded reports whether a picture is read that says to be so large.
+func bounded(width, height int) bool { return width > 0 && height > 0 && width <= mostPixels/height }
 
 // shrink returns a picture with sides of at most mostSide.
 func shrink(m image.Image) image.Image {

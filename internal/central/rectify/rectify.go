@@ -43,6 +43,7 @@ type Config struct {
 	Books     *books.Books
 	Directory *directory.Directory
 	Terms     Terms
+	Texts     bool   // citizens can be written to, as Texts does
 	Holder    string // names this instance
 	Now       func() time.Time
 	Logger    *slog.Logger
@@ -114,6 +115,9 @@ func pause(ctx context.Context, d time.Duration) {
 
 // Terms returns the clocks' settings.
 func (o *Orders) Terms() Terms { return o.cfg.Terms }
+
+// Writes reports whether citizens can be written to.
+func (o *Orders) Writes() bool { return o.cfg.Texts }
 
 func (o *Orders) now() int64 { return o.cfg.Now().UnixMilli() }
 

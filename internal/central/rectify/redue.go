@@ -36,10 +36,10 @@ func (o *Orders) redue(ctx context.Context, tx *db.Tx) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, row)
+		rows = append(rows, append(row, k.body))
 	}
-	// What has moved on since it was read has its time by the new calendar already.
-	if err := tx.Each(ctx, updatePart+" AND changed = $1", rows); err != nil {
+	// What has changed since it was read has its time by the new calendar already.
+	if err := tx.Each(ctx, updatePart+" AND body = $13", rows); err != nil {
 		return err
 	}
 	orders, err := db.Query(ctx, tx, scanOrder, "SELECT id, about FROM rectify_order WHERE label = ''")

@@ -73,7 +73,7 @@ type Hand string
 const (
 	Unit   Hand = "unit"   // the unit that works on it (谁办理、谁负责)
 	Office Hand = "office" // the office of its level
-	Books  Hand = "books"  // nobody: it follows from what counts
+	Books  Hand = "books"  // nobody: it follows from what counts, or from what became of a message
 )
 
 // Deed is what is done about an order in one unit.
@@ -99,6 +99,7 @@ const (
 	Dissatisfied Deed = "dissatisfied"
 	Unreached    Deed = "unreached"
 	Skip         Deed = "skip"
+	Ask          Deed = "ask"
 	Appeal       Deed = "appeal"
 	Grant        Deed = "grant"
 	Dismiss      Deed = "dismiss"
@@ -106,6 +107,8 @@ const (
 	Urge         Deed = "urge"
 	Lapse        Deed = "lapse"
 	Count        Deed = "count"
+	Sent         Deed = "sent"
+	Unsent       Deed = "unsent"
 )
 
 // About is what there is to know of a deed besides where it leads.
@@ -138,6 +141,7 @@ func Deeds() []About {
 		{Dissatisfied, "回访：评价人不满意", Office, 18, true},
 		{Unreached, "回访未通", Office, 18, true},
 		{Skip, "匿名差评无法回访，办结", Office, 18, true},
+		{Ask, "发送回访短信", Office, 18, false},
 		{Appeal, "申诉", Office, 6, true},
 		{Grant, "申诉成立", Office, 6, true},
 		{Dismiss, "申诉不成立", Office, 6, true},
@@ -145,6 +149,8 @@ func Deeds() []About {
 		{Urge, "督促催办", Office, 8, true},
 		{Lapse, "评价不再计入", Books, 14, false},
 		{Count, "评价重新计入", Books, 14, false},
+		{Sent, "短信已发出", Books, 18, false},
+		{Unsent, "短信没有发出，请电话联系", Books, 18, false},
 	}
 }
 
@@ -157,3 +163,7 @@ func (d Deed) About() (About, bool) {
 	}
 	return About{}, false
 }
+
+// quiet reports whether a deed leaves a part as those who work on it have seen it: a unit learns of no clue by it, and nobody has to look
+// again since a message was sent.
+func (d Deed) quiet() bool { return d == Refer || d == Sent || d == Unsent }

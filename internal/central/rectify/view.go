@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -19,7 +18,8 @@ type Kept struct {
 	Due         int64 // milliseconds since 1970-01-01 UTC, 0: nothing is to be done
 	Body        Part
 
-	opened int64 // as the table has it
+	opened int64  // as the table has it
+	body   string // as the table has it, of a part that was read
 }
 
 // Name returns how people and programs call it, as 412-1.
@@ -35,9 +35,8 @@ type Order struct {
 const readKept = "SELECT order_id, part, changed, due, opened, body FROM rectify_part "
 
 func scanKept(s db.Scanner) (k Kept, err error) {
-	var body string
-	if err = s.Scan(&k.Order, &k.Part, &k.Changed, &k.Due, &k.opened, &body); err == nil {
-		err = json.Unmarshal([]byte(body), &k.Body)
+	if err = s.Scan(&k.Order, &k.Part, &k.Changed, &k.Due, &k.opened, &k.body); err == nil {
+		err = json.Unmarshal([]byte(k.body), &k.Body)
 	}
 	return k, err
 }
@@ -88,6 +87,7 @@ type Step struct {
 	Text   string // what was said; empty if nothing was, or it was erased
 	Erased bool
 	Kept   bool  // what was said is for those who see clues
+	Judged bool  // the citizen has written something, which Judged returns
 	File   *File // what was attached
 }
 
@@ -143,13 +143,16 @@ func (o *Orders) step(ctx context.Context, x Step, clues Clues) (Step, error) {
 	if a.Do == opens || a.Do == adds {
 		return x, nil
 	}
-	var d Done
-	if err := json.Unmarshal(a.Data, &d); err != nil {
+	if x.Event, _, err = doneOf(a); err != nil {
 		return x, fmt.Errorf("row %d of the journal: %w", x.Pos, err)
 	}
-	x.Do, x.Event = Deed(strings.TrimPrefix(a.Do, prefix)), d.Event
+	x.Do = x.Event.Do
 	if (a.Few || x.Do == Refer) && clues != WholeClues {
 		x.Kept = true
+		return x, nil
+	}
+	if x.Source == Citizen {
+		x.Judged = len(a.Text) > 0
 		return x, nil
 	}
 	if x.Text, err = o.cfg.Journal.Text(ctx, x.Pos, 0); errors.Is(err, journal.ErrErased) {

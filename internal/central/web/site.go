@@ -18,7 +18,7 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-//go:embed layout.html state.html home.html style.css
+//go:embed layout.html state.html home.html style.css frame.js
 var frame embed.FS
 
 // Config holds what a Site needs. Accounts, Journal, Logger and Now are mandatory.
@@ -54,6 +54,11 @@ type Site struct {
 // New returns the site of some sections.
 func New(cfg Config, sections ...Section) (*Site, error) {
 	s := &Site{cfg: cfg, mux: http.NewServeMux(), assets: make(map[string]asset), origin: http.NewCrossOriginProtection()}
+	for _, h := range cfg.Hosts { // what browsers ask for, also through a proxy that does not pass it on
+		if err := s.origin.AddTrustedOrigin("https://" + h); err != nil {
+			return nil, fmt.Errorf("admin.hosts: %w", err)
+		}
+	}
 	frames := "'none'"
 	if len(cfg.FrameAncestors) > 0 {
 		frames = strings.Join(cfg.FrameAncestors, " ")
@@ -101,8 +106,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 	}
 	if !s.hostAllowed(r.Host) {
-		refuse(w, r, http.StatusMisdirectedRequest, "This page is not served under this host name. Ask for it by its address, or add the name "+
-			"to admin.hosts.")
+		refuse(w, r, http.StatusMisdirectedRequest, "这里不用这个主机名提供页面：请用 IP 地址访问，或把主机名写入 admin.hosts；"+
+			"经过代理时，让代理传递 Host。This page is not served under this host name. Ask for it by its address, or add the name to "+
+			"admin.hosts; a proxy must pass the host on.")
 		return
 	}
 	if err := s.origin.Check(r); err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"haochaping/internal/proof/testkit"
 )
 
 // patience is how long whatever must happen may take on a busy machine.
@@ -28,22 +30,15 @@ type box struct {
 	press   func(level int)
 }
 
-// programs builds the box's programs.
-func programs(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", dir+"/", "haochaping/cmd/ratingd", "haochaping/cmd/ratingctl")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the box: %v\n%s", err, out)
-	}
-	return dir
-}
+// programs are the box's.
+var programs testkit.Programs
+
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
 // startBox starts a box that trusts a centre's key. It ends with the test.
 func startBox(t *testing.T, broker, centreKey string) *box {
 	t.Helper()
-	b := &box{t: t, dir: programs(t)}
+	b := &box{t: t, dir: filepath.Dir(programs.Path(t, "ratingd"))}
 	keypad, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,8 @@ type Result struct {
 	Sessions   Answer // a session outlives its connection; nothing of ours needs it
 	Unreadable []string
 	Unwritable []string
-	V5         Answer // it speaks MQTT 5, without which Unwritable is not complete
+	Hidden     bool   // the centre may not say at wire.ReceiverTopic that it is there
+	V5         Answer // it speaks MQTT 5, without which Unwritable and Hidden are not complete
 }
 
 // Run tries a broker. The error says that it cannot be reached or refuses the login.
@@ -83,7 +84,7 @@ func Run(ctx context.Context, c Config) (Result, error) {
 		return t.out, err
 	}
 	t.subscriptions()
-	t.writes()
+	t.writes(t.present())
 	t.delivers()
 	if t.out.Delivers == Yes {
 		for _, step := range []func(){t.shared, t.retained, t.large} {

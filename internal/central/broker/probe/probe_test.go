@@ -96,6 +96,7 @@ func TestMosquitto(t *testing.T) {
 		config, rules string
 		want          string // in the one fault; empty: there is none
 		unproven      bool
+		hidden        bool
 	}{
 		"as shipped":     {rules: rules},
 		"without rules":  {},
@@ -104,7 +105,8 @@ func TestMosquitto(t *testing.T) {
 		"small packets":  {config: "max_packet_size 20000", want: "试过能通过的最大为 16384"},
 		"no ack":         {rules: without("topic write hcp/1/+/ack"), want: "不允许中心写入 hcp/1/+/ack"},
 		"no probe":       {rules: without("topic readwrite hcp/1/-/#"), unproven: true, want: ""},
-		"nothing but that": {rules: "user centre\ntopic readwrite hcp/1/-/#\n", // reading cannot be proven from here
+		"no word of it":  {rules: without("topic readwrite hcp/1/receiver"), hidden: true},
+		"nothing but that": {hidden: true, rules: "user centre\ntopic readwrite hcp/1/-/#\n", // reading cannot be proven from here
 			want: "不允许中心写入 hcp/1/+/ack, hcp/1/+/command, hcp/1/+/config"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,6 +114,9 @@ func TestMosquitto(t *testing.T) {
 			got := faults(r)
 			if c.want == "" && len(got) > 0 || c.want != "" && (len(got) != 1 || !strings.Contains(got[0], c.want)) {
 				t.Errorf("faults %q, want %q", got, c.want)
+			}
+			if r.Hidden != c.hidden {
+				t.Errorf("hidden %v, want %v", r.Hidden, c.hidden)
 			}
 			if unproven := r.Delivers != Yes; unproven != c.unproven || unproven && len(r.Findings()) != 1 {
 				t.Errorf("unproven %v, want %v; findings %v", unproven, c.unproven, r.Findings())

@@ -28,8 +28,25 @@ func (t *trial) subscriptions() {
 	}
 }
 
-// writes finds the topics that the broker does not let the centre write. A broker of MQTT 3.1.1 takes what it will drop.
-func (t *trial) writes() {
+// present reports whether the broker keeps that somebody takes records, which the centre then may say.
+func (t *trial) present() bool {
+	if !t.subscribe(t.two, wire.ReceiverTopic, 0) {
+		return false
+	}
+	defer func() { _ = t.wait(t.two.Unsubscribe(wire.ReceiverTopic)) }() // the client ends soon
+	select {
+	case m := <-t.two.got:
+		p, err := wire.DecodePresence(m.Payload())
+		return err == nil && p.Online
+	case <-time.After(settle):
+	case <-t.ctx.Done():
+	}
+	return false
+}
+
+// writes finds the topics that the broker does not let the centre write. A broker of MQTT 3.1.1 takes what it will drop. That nobody takes
+// records is said, and not kept, only where it is so.
+func (t *trial) writes(present bool) {
 	conn, err := t.dial(t.ctx)
 	if err != nil {
 		return
@@ -51,6 +68,13 @@ func (t *trial) writes() {
 		if reason.Refused() {
 			t.out.Unwritable = append(t.out.Unwritable, wire.AllDevices(ch))
 		}
+	}
+	if present {
+		return
+	}
+	if away, err := wire.EncodeState(wire.Presence{V: wire.Version}); err == nil {
+		reason, err := c.Publish(wire.ReceiverTopic, away)
+		t.out.Hidden = err == nil && reason.Refused()
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/webtest"
 )
@@ -79,11 +78,6 @@ func code(t *testing.T, w *webtest.World, seed string) string {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func onBoth(t *testing.T, test func(*testing.T, *webtest.World)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, webtest.New(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, webtest.At(t, dbtest.StartPostgres(t).Database(t))) })
 }
 
 func signedOut(t *testing.T, w *webtest.World, what, secret string) {

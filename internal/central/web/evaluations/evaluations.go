@@ -17,7 +17,7 @@ import (
 	"haochaping/internal/rating"
 )
 
-//go:embed *.html *.css *.js
+//go:embed *.html *.css
 var files embed.FS
 
 // Books is what the pages need of the books.

@@ -15,8 +15,11 @@ import (
 	"haochaping/internal/central/web"
 )
 
-// mostExported bounds an export. Who needs more takes it month by month.
-const mostExported = 50_000
+// Bounds of an export. Who needs more takes it month by month.
+const (
+	mostLines = 1_000_000 // sent while they are read
+	mostRows  = 50_000    // of a workbook, which is whole on the disk before it is sent
+)
 
 // exportStep is how many evaluations are read at once for an export.
 const exportStep = 500
@@ -44,16 +47,19 @@ func (p *pages) export(c *web.Call) error {
 	if q.To.IsZero() {
 		q.To = c.Now().Add(time.Minute) // what comes in meanwhile is not awaited
 	}
-	more, err := p.Books.Beyond(c.R.Context(), q, mostExported)
+	kind, most := strings.TrimPrefix(path.Ext(c.R.URL.Path), "."), mostLines
+	if kind == "xlsx" {
+		most = mostRows
+	}
+	more, err := p.Books.Beyond(c.R.Context(), q, most)
 	if err != nil {
 		return err
 	}
 	if more {
 		return &web.Refusal{Status: http.StatusUnprocessableEntity,
-			Words: fmt.Sprintf("符合条件的评价超过 %d 份，一次导不完。请缩小日期或其他条件，分几次导出。More than %d evaluations match; export them in parts.", mostExported,
-				mostExported)}
+			Words: fmt.Sprintf("符合条件的评价超过 %d 份，一次导不完。请缩小日期或其他条件，分几次导出。More than %d evaluations match; export them in parts.", most,
+				most)}
 	}
-	kind := strings.TrimPrefix(path.Ext(c.R.URL.Path), ".")
 	if err := c.Taken(account.TakeEvaluations, "evaluation.export", kind+" "+f.Query()); err != nil {
 		return err
 	}
@@ -101,7 +107,7 @@ func (p *pages) cells(e books.Entry) []string {
 func (p *pages) each(c *web.Call, q books.Search, f func(books.Entry) error) error {
 	control, end := http.NewResponseController(c.W), time.Now().Add(exportWhole)
 	var after books.Cursor
-	for left := mostExported; left > 0; {
+	for left := mostLines; left > 0; {
 		found, err := p.Books.Search(c.R.Context(), q, after, min(exportStep, left))
 		if err != nil {
 			return err

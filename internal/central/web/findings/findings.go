@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 )
 
@@ -63,7 +64,7 @@ type found struct {
 	books.Finding
 	Place  directory.Place
 	Placed bool
-	Detail string // empty for those who see no evaluations there
+	Detail condition.Text // empty for those who see no evaluations there
 }
 
 // place returns where a finding lies, and for account.May what it is about.
@@ -111,7 +112,7 @@ func (p *pages) find(c *web.Call, open bool, after int64, most int) (all []found
 			}
 			one := found{Finding: x, Place: at, Placed: placed}
 			if c.May(account.SeeEvaluations, o) {
-				one.Detail = x.Detail
+				one.Detail = x.Words()
 			}
 			all = append(all, one)
 		}
@@ -267,7 +268,8 @@ type told struct {
 	To       uint64            `json:"to"`
 	Count    int64             `json:"count"`
 	More     bool              `json:"more"`
-	Detail   string            `json:"detail,omitempty"`
+	Detail   string            `json:"detail,omitempty"`    // in Chinese
+	DetailEN string            `json:"detail_en,omitempty"` // in English
 	Area     string            `json:"area,omitempty"`
 	Hall     string            `json:"hall,omitempty"`
 	Window   string            `json:"window,omitempty"`
@@ -300,7 +302,7 @@ func (p *pages) listForPrograms(c *web.Call) error {
 	var items []told
 	for _, f := range some {
 		t := told{ID: f.ID, Kind: f.Kind, Device: f.Device, Source: f.Source, Epoch: f.Epoch, From: f.From, To: f.To, Count: f.Count,
-			More: f.More, Detail: f.Detail,
+			More: f.More, Detail: f.Detail.ZH, DetailEN: f.Detail.EN,
 			Found: f.Found.In(web.Zone()), Resolved: f.Resolved}
 		t.Means, t.Advice = f.Kind.Chinese()
 		if f.Placed {

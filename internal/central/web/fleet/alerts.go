@@ -44,24 +44,30 @@ func (p *pages) rows(c *web.Call, all []fleet.Alert, named map[string]string) (r
 
 // acknowledge notes that the person looks after an alert.
 func (p *pages) acknowledge(c *web.Call) error {
-	x, err := p.Fleet.Alert(c.R.Context(), c.R.PathValue("alert"))
-	if errors.Is(err, fleet.ErrNoAlert) {
-		return web.ErrNotFound
-	}
+	x, err := p.acknowledged(c)
 	if err != nil {
 		return err
+	}
+	return c.See(back(c, alertPath(x)))
+}
+
+// acknowledged enters that the person looks after the alert of the address, and returns it as it was.
+func (p *pages) acknowledged(c *web.Call) (fleet.Alert, error) {
+	x, err := p.Fleet.Alert(c.R.Context(), c.R.PathValue("alert"))
+	if errors.Is(err, fleet.ErrNoAlert) {
+		return x, web.ErrNotFound
+	}
+	if err != nil {
+		return x, err
 	}
 	err = c.Act(journal.Act{Do: "fleet.acknowledge", Object: string(x.Kind) + " " + x.Hall + " " + string(x.Device), Domain: x.Area},
 		func(ctx context.Context, tx *db.Tx, _ int64) error {
 			return fleet.Acknowledge(ctx, tx, x.ID, c.Person.Account, c.Now())
 		})
 	if errors.Is(err, fleet.ErrNoAlert) {
-		return conflict("这条告警已经结束，或者已经有人确认。It is over, or somebody was first.")
+		return x, conflict("这条告警已经结束，或者已经有人确认。It is over, or somebody was first.")
 	}
-	if err != nil {
-		return err
-	}
-	return c.See(back(c, alertPath(x)))
+	return x, err
 }
 
 // hoursForm is a hall's opening hours as its form has them.

@@ -15,13 +15,15 @@ import (
 	"haochaping/internal/rating"
 )
 
-// programs returns what programs read of boxes. They give no commands: a token that leaks could stop a hall.
+// programs returns what programs do about boxes. They give no commands and let no box in: a token that leaks could stop a hall.
 func (p *pages) programs() []web.Route {
 	see := account.SeeBoxes
 	return []web.Route{
 		{Method: "GET", Path: "/api/v1/boxes", Action: see, Do: p.listForPrograms},
 		{Method: "GET", Path: "/api/v1/boxes/{device}", Action: see, Object: p.boxObject, Do: p.tell},
 		{Method: "GET", Path: "/api/v1/alerts", Action: see, Do: p.alertsForPrograms},
+		{Method: "POST", Path: "/api/v1/alerts/{alert}/acknowledge", Action: account.CommandBoxes, Object: p.alertObject,
+			Do: p.acknowledgeForPrograms},
 	}
 }
 
@@ -284,4 +286,17 @@ func (p *pages) alertsForPrograms(c *web.Call) error {
 		items = append(items, alertOf(x))
 	}
 	return web.List(c, items, next)
+}
+
+// acknowledgeForPrograms enters that somebody looks after the alert of the address.
+func (p *pages) acknowledgeForPrograms(c *web.Call) error {
+	if err := c.Body(&struct{}{}); err != nil {
+		return err
+	}
+	x, err := p.acknowledged(c)
+	if err != nil {
+		return err
+	}
+	x.Acked = c.Now()
+	return c.JSON(alertOf(x))
 }

@@ -182,3 +182,25 @@ func TestNeeds(t *testing.T) {
 		webtest.Want(t, w.get("/", w.SignIn(w.Add(x.grant))), 200, x.words)
 	}
 }
+
+// TestAnAlertIsAcknowledgedByAProgram once, by who may give commands there.
+func TestAnAlertIsAcknowledgedByAProgram(t *testing.T) {
+	w := newWorld(t)
+	w.alarm(t)
+	all, err := w.fleet.Alerts(t.Context(), fleet.AlertsIn{Areas: []fleet.Codes{{First: "629901", Last: "629901zz"}}, Limit: 100})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d alerts, %v", len(all), err)
+	}
+	const path = "/api/v1/alerts/{alert}/acknowledge"
+	at := "/api/v1/alerts/" + all[0].ID + "/acknowledge"
+	hall := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes, account.CommandBoxes)
+	other := w.Program(w.site, webtest.Grant(account.Hall, "SL-H1", "629900000000"), "", account.SeeBoxes, account.CommandBoxes)
+	reader := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes)
+	webtest.Want(t, other.Post(path, at, "{}"), 404)
+	webtest.Want(t, reader.Post(path, at, "{}"), 404)
+	webtest.Want(t, hall.Post(path, at, `{"by":"me"}`), 400)
+	webtest.Want(t, hall.Post(path, at, "{}"), 200, `"acknowledged_at"`)
+	webtest.Want(t, hall.Post(path, at, "{}"), 409)
+	webtest.Want(t, hall.Post(path, "/api/v1/alerts/none/acknowledge", "{}"), 404)
+	descriptions.Want(t, "../api/openapi.yaml", slices.Concat(hall.Answers, other.Answers, reader.Answers))
+}

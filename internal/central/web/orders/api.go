@@ -107,7 +107,7 @@ func (p *pages) tell(c *web.Call) error {
 	}{t, []toldStep{}}
 	for _, h := range ofPart(history, f.Part) {
 		s := p.step(c, f, h)
-		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased || h.Kept})
+		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased || h.Kept || h.Judged})
 	}
 	return c.JSON(v)
 }

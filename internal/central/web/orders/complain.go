@@ -21,9 +21,19 @@ func (p *pages) complaintOf(c *web.Call, f found, o account.Object) *complaintSh
 	return v
 }
 
-// words shows what a citizen has said of a complaint, for a reason that is entered first.
+// words shows what a citizen has said of a complaint, and what they wrote when they were asked what they think of the work, for a reason
+// that is entered first.
 func (p *pages) words(c *web.Call) error {
 	return p.look(c, account.SeeText, func(f found, v *single) error {
+		if v.Judged.May {
+			s, err := p.Orders.Judged(c.R.Context(), f.Order, f.Part)
+			if err := text(&v.Judged, s, err); err != nil {
+				return err
+			}
+		}
+		if v.Complaint == nil {
+			return nil
+		}
 		s, err := p.Orders.Said(c.R.Context(), f.order)
 		return text(&v.Complaint.Words, s, err)
 	})
@@ -43,12 +53,12 @@ func (p *pages) look(c *web.Call, do account.Action, show func(found, *single) e
 	if err != nil {
 		return err
 	}
-	if f.order.About.Complaint == nil {
-		return web.ErrNotFound
-	}
 	v, err := p.single(c, f, rectify.ThatClues)
 	if err != nil {
 		return err
+	}
+	if v.Complaint == nil && (do != account.SeeText || !v.Judged.May) {
+		return web.ErrNotFound
 	}
 	var refusal *web.Refusal
 	err = c.Look(do, object(f.atlas, f.Body, directory.DayOf(c.Now())), fmt.Sprintf("order %d-%d", f.Order, f.Part),

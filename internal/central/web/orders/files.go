@@ -178,6 +178,8 @@ func onPaper(v single, now string) []byte {
 			s.lines(22, "文字已依申请删除")
 		case x.Kept:
 			s.lines(22, "文字仅线索专员可见")
+		case x.Judged:
+			s.lines(22, "评价人写了话，在工单页说明理由后可见")
 		case x.Text != "":
 			s.lines(22, x.Text)
 		}

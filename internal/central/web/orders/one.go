@@ -37,6 +37,7 @@ type single struct {
 	Problem  string
 
 	Complaint *complaintShown
+	Judged    look // what the citizen wrote when they were asked what they think of the work
 }
 
 // complaintShown is what the page says of a complaint.
@@ -63,6 +64,7 @@ type step struct {
 	Text          string
 	Erased        bool
 	Kept          bool   // for those who see clues
+	Judged        bool   // the citizen has written something, which is shown for a reason
 	File          string // address of what was attached
 }
 
@@ -129,7 +131,9 @@ func (p *pages) single(c *web.Call, f found, clues rectify.Clues) (v single, err
 	if clues == rectify.ThatClues && !f.clue && !c.May(account.ReviewOrders, o) {
 		clues = rectify.NoClues
 	}
-	v.Steps, err = p.steps(c, f, clues)
+	var judged bool
+	v.Steps, judged, err = p.steps(c, f, clues)
+	v.Judged.May = judged && !f.clue && c.May(account.SeeText, o)
 	return v, err
 }
 
@@ -147,7 +151,7 @@ func (p *pages) deeds(c *web.Call, f found, o account.Object) (all []deed, attac
 	begun, _ := strconv.Atoi(c.R.URL.Query().Get("template")) // 0: by none
 	for _, about := range f.Body.Next() {
 		way, ok := door(about.By)
-		if !ok || f.clue && about.Do == rectify.Urge {
+		if !ok || f.clue && about.Do == rectify.Urge || about.Do == rectify.Ask && !p.Orders.Writes() {
 			continue
 		}
 		d := deed{About: about, Path: f.path + way, Article: article(about.Article), Extend: about.Do == rectify.Extend,
@@ -185,19 +189,20 @@ func article(n int) string {
 	return map[int]string{6: "第六条", 8: "第八条", 16: "第十六条", 17: "第十七条", 18: "第十八条", 23: "第二十三条"}[n]
 }
 
-// steps returns the history of a part, the last first. Of a part that has a clue, and is none, the door of clues shows what was referred.
-func (p *pages) steps(c *web.Call, f found, clues rectify.Clues) (all []step, err error) {
+// steps returns the history of a part, the last first, and whether the citizen has written something in it. Of a part that has a clue, and
+// is none, the door of clues shows what was referred.
+func (p *pages) steps(c *web.Call, f found, clues rectify.Clues) (all []step, judged bool, err error) {
 	history, err := p.Orders.History(c.R.Context(), f.Order, clues)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, h := range ofPart(history, f.Part) {
 		if f.clue && !f.Body.Secret && h.Do != rectify.Refer {
 			continue
 		}
-		all = append(all, p.step(c, f, h))
+		all, judged = append(all, p.step(c, f, h)), judged || h.Judged
 	}
-	return all, nil
+	return all, judged, nil
 }
 
 // ofPart returns what of an order's history is about one part, the last first.
@@ -212,11 +217,12 @@ func ofPart(history []rectify.Step, part int64) (all []rectify.Step) {
 
 // step returns an act in words.
 func (p *pages) step(c *web.Call, f found, h rectify.Step) step {
-	s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased, Kept: h.Kept}
+	s := step{At: web.Clock(h.At.UnixMilli()), What: "收到差评，开立工单", Who: "系统", Text: h.Text, Erased: h.Erased, Kept: h.Kept,
+		Judged: h.Judged}
 	switch h.Source {
 	case rectify.Source:
 	case rectify.Citizen:
-		s.Who = "市民（手机）"
+		s.Who = "市民"
 	default:
 		s.Who = p.Name(c.R.Context(), h.Source)
 	}

@@ -36,10 +36,13 @@ const (
 // world is the demonstration's city with orders, and who works on them.
 type world struct {
 	*webtest.World
-	books  *books.Books
-	orders *rectify.Orders
-	site   *web.Site
-	told   int
+	books     *books.Books
+	directory *directory.Directory
+	orders    *rectify.Orders
+	site      *web.Site
+	name      func(context.Context, string) string
+	told      int
+	contact   string // of those whose cases are rated
 }
 
 func newWorld(t testing.TB) *world {
@@ -52,20 +55,9 @@ func newWorld(t testing.TB) *world {
 	}
 	directorytest.Enter(t, d, "../../../../cmd/ratingctl/organisation.csv")
 	w.books, _ = bookstest.Follow(t, w.Journal, "sqlite:"+filepath.Join(t.TempDir(), "books.db"))
-	notices, err := rating.BuiltInNotices()
-	if err != nil {
-		t.Fatal(err)
-	}
-	days, err := rating.NewCalendar(notices...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.orders, err = rectify.Open(t.Context(), rectify.Config{Journal: w.Journal, Books: w.books, Directory: d, Holder: "test", Now: w.Now,
-		Terms: rectify.Terms{Calendar: days, Contact: 1, Office: 5}, Logger: slog.New(slog.DiscardHandler)})
-	if err == nil {
-		err = w.orders.Once(t.Context())
-	}
-	if err != nil {
+	w.directory = d
+	w.orders = w.open(t, false)
+	if err := w.orders.Once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	name := func(ctx context.Context, id string) string {
@@ -75,8 +67,33 @@ func newWorld(t testing.TB) *world {
 		}
 		return a.Name
 	}
-	w.site = w.Site(orders.Section(orders.Config{Orders: w.orders, Directory: d, Name: name, Random: rand.Text}))
+	w.name = name
+	return w.show()
+}
+
+// show returns the world with pages of its orders.
+func (w *world) show() *world {
+	w.site = w.Site(orders.Section(orders.Config{Orders: w.orders, Directory: w.directory, Name: w.name, Random: rand.Text}))
 	return w
+}
+
+// open returns the orders as a centre opens them, with a gateway for messages or without.
+func (w *world) open(t testing.TB, texts bool) *rectify.Orders {
+	t.Helper()
+	notices, err := rating.BuiltInNotices()
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := rating.NewCalendar(notices...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := rectify.Open(t.Context(), rectify.Config{Journal: w.Journal, Books: w.books, Directory: w.directory, Holder: "test", Now: w.Now,
+		Texts: texts, Terms: rectify.Terms{Calendar: days, Contact: 1, Office: 5}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
 }
 
 // rate has cases of units rated, and returns the addresses of the orders' pages.
@@ -87,7 +104,7 @@ func (w *world) rate(t testing.TB, cases ...rating.CaseFact) (pages []string) {
 		w.told++
 		now := time.Now().UnixMilli()
 		f.Area, f.ProjectNo, f.TaskCode, f.AsOf, f.CompletedAt = city, fmt.Sprint("P", w.told), "T1", now, now-60_000
-		if _, err := w.Journal.Tell(t.Context(), "business", f.ProjectNo, []journal.Fact{{Fact: f}}); err != nil {
+		if _, err := w.Journal.Tell(t.Context(), "business", f.ProjectNo, []journal.Fact{{Fact: f, Contact: w.contact}}); err != nil {
 			t.Fatal(err)
 		}
 		r, err := w.Journal.Answer(t.Context(), "hotline", f.ProjectNo,

@@ -75,6 +75,7 @@ type act struct {
 	Did    string // in Chinese
 	Do     string
 	Object string
+	What   string // Object as people read it
 	Reason string
 	By     string
 	Area   string
@@ -184,7 +185,22 @@ func (p *pages) act(c *web.Call, e journal.Entry, as account.Action, names map[s
 	if len(a.Data) > 0 && json.Valid(a.Data) {
 		data = string(a.Data)
 	}
-	return act{e.Pos, e.Received, named(e.Source), did, a.Do, named(a.Object), a.Reason, a.By, a.Domain, data}, true, nil
+	who := named(e.Source)
+	if who == e.Source {
+		who = web.Actor(who)
+	}
+	return act{e.Pos, e.Received, who, did, a.Do, named(a.Object), inChinese(named(a.Object)), a.Reason, a.By, a.Domain, data}, true, nil
+}
+
+// inChinese returns what was done something to, as people read it.
+func inChinese(object string) string {
+	kind, rest, _ := strings.Cut(object, " ")
+	for _, w := range []word{{"organisation", "机构资料"}, {"order", "工单"}, {"evaluation", "评价"}, {"texts", "评价文字"}} {
+		if kind == w.Do {
+			return strings.TrimSpace(w.Chinese + " " + rest)
+		}
+	}
+	return object
 }
 
 func (s search) fits(a act) bool {
@@ -192,7 +208,7 @@ func (s search) fits(a act) bool {
 		return false
 	}
 	return s.Words == "" || strings.Contains(
-		strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.Reason, a.By, a.Area}, "\n")), s.Words)
+		strings.ToLower(strings.Join([]string{a.Who, a.Did, a.Do, a.Object, a.What, a.Reason, a.By, a.Area}, "\n")), s.Words)
 }
 
 // export writes all that the search finds as CSV. That it was taken is an act too.
@@ -254,7 +270,7 @@ func words() []word {
 		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
 		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.expect", "登记待到货评价器"}, {"enrol.forget", "删除待到货评价器"},
 		{"enrol.guess", "评价器一次性口令不对"}, {"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},
-		{"deadline.stop", "停发短信"},
+		{"deadline.stop", "停发短信"}, {"upward.again", "重新上报"},
 	}
 	all = append(all, word{"dossier.open", "立卷"})
 	for _, k := range dossier.Kinds() {

@@ -137,8 +137,14 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	webtest.Want(t, get(s, me, "/audit"), 200, "查看评价文字", "HYPERLINK", city.Login, "!evaluation 8")
-	webtest.Want(t, get(s, auditor, "/audit?q=evaluation&do=look"), 200, "evaluation 7", "evaluation 8", "回访", "!开通账号 </td>")
+	webtest.Want(t, get(s, me, "/audit"), 200, "查看评价文字", "HYPERLINK", city.Login, "评价 7", "!评价 8")
+	webtest.Want(t, get(s, auditor, "/audit?q=evaluation&do=look"), 200, "评价 7", "评价 8", "回访", "!开通账号 </td>")
+	if _, err := w.Journal.Do(t.Context(), "rectify", "", journal.Act{Do: "rectify.sent", Object: "7/1", Domain: "620102000000"},
+		nil); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, get(s, auditor, "/audit?do=rectify"), 200, "系统（差评整改）", "工单：短信已发出")
+	webtest.Want(t, get(s, auditor, "/audit?do=account"), 200, "中心主机操作员（test）", "!operator test")
 	webtest.Want(t, get(s, auditor, "/audit?q=nothing-like-it"), 200, "没有符合条件的记录")
 	webtest.Want(t, get(s, auditor, "/audit?to=2020-01-01"), 200, "没有符合条件的记录")
 	webtest.Want(t, get(s, auditor, "/audit?from=monday"), 400, "日期")

@@ -1,0 +1,89 @@
+package rectify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"haochaping/internal/central/db"
+)
+
+// Who is told of acts, as rectify_told has them.
+const (
+	byHook = 1 // the province's own system
+	byText = 2 // citizens
+)
+
+const (
+	tellLease  = 5 * time.Minute
+	tellAtOnce = 200
+)
+
+// untold is an act that was not told of.
+type untold struct{ pos, order, part int64 }
+
+// tellEach calls tell with each act that somebody was not told of, in order, if no other instance does, while ready says so. Tell notes it:
+// first, if it is told once at most, or when it was told. The first time nothing is told that is there.
+func (o *Orders) tellEach(ctx context.Context, lease string, who int, ready func() bool,
+	tell func(ctx context.Context, u untold, noted func() error) error) error {
+	if held, err := o.cfg.Journal.Lease(ctx, lease, o.cfg.Holder, tellLease); err != nil || !held {
+		return err
+	}
+	after, err := o.told(ctx, who)
+	if err != nil {
+		return err
+	}
+	all, err := db.Query(ctx, o.db, func(s db.Scanner) (u untold, err error) { return u, s.Scan(&u.pos, &u.order, &u.part) },
+		fmt.Sprintf("SELECT pos, order_id, part FROM rectify_act a WHERE pos > $1 AND "+noFile+" ORDER BY pos LIMIT %d", tellAtOnce), after)
+	if err != nil {
+		return fmt.Errorf("read what was not told: %w", err)
+	}
+	for _, u := range all {
+		if !ready() {
+			return nil
+		}
+		// A server that does not answer takes longer than the lease for all of them.
+		if held, err := o.cfg.Journal.Lease(ctx, lease, o.cfg.Holder, tellLease); err != nil || !held {
+			return err
+		}
+		err := tell(ctx, u, func() error { return o.note(ctx, who, u.pos) })
+		if errors.Is(err, errElsewhere) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note notes through which row somebody was told. It is errElsewhere if another instance was faster, whose lease ours was not any more.
+func (o *Orders) note(ctx context.Context, who int, pos int64) error {
+	return o.db.Write(ctx, func(tx *db.Tx) error {
+		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = $2 AND pos < $1", pos, who)
+		if err != nil {
+			return fmt.Errorf("note what was told: %w", err)
+		}
+		if n, err := r.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(err, errElsewhere)
+		}
+		return nil
+	})
+}
+
+// told returns through which row somebody was told. The first time that is what is there.
+func (o *Orders) told(ctx context.Context, who int) (pos int64, err error) {
+	err = o.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_told (id, pos) SELECT CAST($1 AS BIGINT), coalesce(max(pos), 0)
+			FROM rectify_act WHERE pos > 0 ON CONFLICT (id) DO NOTHING`, who)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT pos FROM rectify_told WHERE id = $1", who).Scan(&pos)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look what was told: %w", err)
+	}
+	return pos, nil
+}

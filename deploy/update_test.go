@@ -92,7 +92,7 @@ func (m *machine) reports(version, want string) {
 	}
 	m.until(6*time.Minute, `ls /var/lib/ratingd/update.request 2>/dev/null; `+
 		`sed -n 's/.*"version":"\([^"]*\)","outcome":"\([^"]*\)".*/\1 \2/p' /var/lib/haochaping-update/report.json; `+
-		`systemctl is-active haochaping-update`, version+" "+want+"\n"+state)
+		`echo; systemctl is-active haochaping-update`, version+" "+want+"\n"+state)
 	m.until(10*time.Second, "systemctl reset-failed haochaping-update; echo reset", "reset")
 }
 
@@ -118,7 +118,7 @@ func updatedBox(t *testing.T, d *debian, p packages) {
 		t.Fatal(err)
 	}
 	d.write("/etc/systemd/system/haochaping-update.service.d/test.conf",
-		"[Service]\nExecStart=\nExecStart=/usr/bin/ratingctl update -patience 90s -steady 2s\n")
+		"[Service]\nExecStart=\nExecStart=/usr/bin/ratingctl update -patience 90s -steady 2s\nNice=0\n")
 	m := boot(t, d)
 	m.until(30*time.Second, "systemctl is-active ratingd haochaping-update.path", "active\nactive")
 	m.until(30*time.Second, `cat /var/lib/haochaping-update/report.json`, `{"installed":"`+first+`"}`)

@@ -123,6 +123,9 @@ func (c config) checkFiles() (errs []error) {
 		}
 		note(h.field, h.path, err)
 	}
+	if field, path, err := c.Upward.checkFiles(c.State); err != nil {
+		note(field, path, err)
+	}
 	for _, f := range []struct{ field, path string }{{"deadline.sms.file", c.Deadline.SMS.File}, {"addresses_file", c.Addresses}} {
 		if f.path != "" {
 			note(f.field, filepath.Dir(f.path), unix.Access(filepath.Dir(f.path), unix.W_OK|unix.X_OK))

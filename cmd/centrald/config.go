@@ -35,6 +35,7 @@ type config struct {
 	Deadline  deadlineConfig `toml:"deadline"`
 	Orders    ordersConfig   `toml:"orders"`
 	Alerts    alertsConfig   `toml:"alerts"`
+	Upward    upwardConfig   `toml:"upward"`
 }
 
 type brokerConfig struct {
@@ -276,6 +277,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
 		bad("orders.webhook_url", "%v", err)
 	}
+	c.Upward.check(bad)
 	for key, text := range map[string]struct {
 		says string
 		may  []string
@@ -287,7 +289,8 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 		}
 		switch {
 		case strings.ContainsAny(rest, "{}"):
-			bad(key, "what is filled in here is %s: a message names neither a person nor a matter", cmp.Or(strings.Join(text.may, " and "), "nothing"))
+			bad(key, "what is filled in here is %s: a message names neither a person nor a matter",
+				cmp.Or(strings.Join(text.may, " and "), "nothing"))
 		case strings.Contains(text.says, "{link}") && c.Rate.Base == "":
 			bad(key, "{link} needs rate.base, the address at which citizens find the rating page")
 		}
@@ -311,5 +314,6 @@ func (c *config) pairs() []pair {
 		{"admin.cert_file", c.Admin.CertFile, c.Admin.KeyFile},
 		{"cases.cert_file", c.Cases.CertFile, c.Cases.KeyFile},
 		{"ops.cert_file", c.Ops.CertFile, c.Ops.KeyFile},
+		{"upward.cert_file", c.Upward.CertFile, c.Upward.KeyFile},
 	}
 }

@@ -18,6 +18,8 @@
 //	centrald orders rebuild -reason WHY
 //	centrald figures rebuild
 //	centrald figures publish -year YEAR -out FOLDER
+//	centrald upward key
+//	centrald upward table NAME
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild

@@ -94,6 +94,11 @@ func (w watched) figures(ctx context.Context, s *ops.Status) {
 	if open, _, err := w.rooms.books.FindingCounts(ctx); err == nil {
 		s.Findings = &open
 	}
+	if up := w.rooms.upward; up != nil && w.rooms.cfg.Upward.URL != "" {
+		if f, err := up.Figures(ctx); err == nil {
+			s.Upward = &ops.Upward{Waiting: f.Waiting, Refused: f.Refused, Age: f.Age}
+		}
+	}
 	if f, err := w.rooms.people.Figures(ctx); err == nil {
 		s.Sessions, s.Waiting = &f.Sessions, &f.Delayed
 	}

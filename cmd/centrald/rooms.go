@@ -30,6 +30,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/upward"
 	"haochaping/internal/cli"
 )
 
@@ -48,6 +49,7 @@ type rooms struct {
 	reports   *report.Reports
 	dossiers  *dossier.Dossiers
 	integrity *integrity.Room
+	upward    *upward.Room // nil: nothing goes upward
 	enrol     *enrol.Room
 	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal      ed25519.PrivateKey // signs the journal's heads
@@ -158,7 +160,8 @@ func (c config) keyKept(ctx context.Context) error {
 			"把另外保存的密钥放回原处，见 docs/backup.md；这是共用数据库的又一个实例时，从别的实例复制状态目录里的 centre.key、seal.key、root.pem 和 issuing.*。"+
 				"新的密钥没有评价器会相信，市民写的文字也打不开",
 			"put back the copy that is kept elsewhere, as docs/backup.md has it; for one more instance on the same database, copy centre.key, "+
-				"seal.key, root.pem and issuing.* from the state folder of another one. No box would believe a new key, and no text could be opened by it")
+				"seal.key, root.pem and issuing.* from the state folder of another one. No box would believe a new key, and no text could be opened "+
+				"by it")
 	}
 	return nil
 }
@@ -244,7 +247,10 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.dossiers, err = dossier.Open(ctx, x.journal); err != nil {
 		return err
 	}
-	x.integrity, err = c.openIntegrity(ctx, x, d, log)
+	if x.integrity, err = c.openIntegrity(ctx, x, d, log); err != nil {
+		return err
+	}
+	x.upward, err = c.openUpward(ctx, x, d, log)
 	return err
 }
 

@@ -93,10 +93,13 @@ func (c *command) commands() []cli.Command {
 	figures := does("figures", "由账本重做统计；写出年度发布的结果", "make the figures anew from the books; write what is published of a year", c.figures,
 		"centrald figures publish -year 2026 -out open")
 	figures.Verbs = []string{"rebuild", "publish"}
+	upward := does("upward", "打印上报所用的公钥，或一份接口对照表", "print the public key for the superior system, or a table of its interface", c.upward,
+		"centrald upward key", "centrald upward table gansu > own.json")
+	upward.Verbs = []string{"key", "table"}
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", c.printKey, "centrald key",
 			"centrald key -seal"),
-		account, device, directory, orders, figures,
+		account, device, directory, orders, figures, upward,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
 			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
 		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and "+

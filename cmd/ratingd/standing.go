@@ -4,8 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"strings"
+
+	"haochaping/internal/keptfile"
 )
 
 // standing is how a box that enrols stands with the centre when it starts.
@@ -57,7 +58,7 @@ func keepBarred(n notes, yes bool) error {
 
 // boardName returns a name of this board, made of its serial number, empty where it has none that anybody may read.
 func boardName(file string) string {
-	b, err := os.ReadFile(file)
+	b, err := keptfile.ReadSmall(file)
 	number := strings.Trim(string(b), "\x00 \t\r\n0")
 	if err != nil || number == "" {
 		return ""

@@ -201,26 +201,6 @@ func TestReleasesAreWritten(t *testing.T) {
 	}
 }
 
-// TestAKeyThatWasTakenForItsRelease has words of different lengths, of which one key was learnt by what it sends when it is let go.
-func TestAKeyThatWasTakenForItsRelease(t *testing.T) {
-	for name, text := range map[string]func(word, way string) string{
-		"before": func(word, way string) string { return way + word + "\r" },
-		"behind": func(word, way string) string { return word + way + "\r" },
-	} {
-		var o Observed
-		for i, word := range []string{"best", "good", "fair", "bad", "worst"} {
-			o.Sent[i], o.Released[i] = []byte(text(word, "K=")), []byte(text(word, "J="))
-		}
-		if l, err := Learn("hall", line9600, o); err != nil || !l.Releases {
-			t.Errorf("%s: %v", name, err)
-		}
-		o.Sent[3], o.Released[3] = o.Released[3], o.Sent[3]
-		if _, err := Learn("hall", line9600, o); err == nil || !strings.Contains(err.Error(), "was taken for") {
-			t.Errorf("%s, turned: %v", name, err)
-		}
-	}
-}
-
 // keypadModel is a keypad of the kinds that are learnt, and how it behaves.
 type keypadModel struct {
 	sent, released [5][]byte // released is nil if it does not tell
@@ -262,7 +242,7 @@ func anyModel(t *rapid.T) keypadModel {
 			}
 			return b
 		}
-		m.every = rapid.OneOf(rapid.Custom(span(700*ms, 4800*ms)), rapid.Custom(span(5*time.Second, 15*time.Second))).Draw(t, "every")
+		m.every = rapid.Custom(span(700*ms, 4800*ms)).Draw(t, "every")
 	}
 	return m
 }
@@ -388,34 +368,4 @@ func (m keypadModel) judge(t *rapid.T, l Learnt) {
 	if l.Releases && m.released[0] == nil {
 		t.Fatalf("releases were found and there are none:\n%s", l.Text)
 	}
-}
-
-// FuzzLearner feeds foreign bytes at foreign times: whatever is learnt is proven, or refused.
-func FuzzLearner(f *testing.F) {
-	f.Add([]byte("A\x05a\x05A\x05a\x05B\x05b\x05B\x05b\x05C\x05c\x05C\x05c\x05D\x05d\x05D\x05d\x05E\x05e\x05E\x05e\x05"), uint8(1))
-	f.Fuzz(func(t *testing.T, in []byte, size uint8) {
-		l, at := NewLearner(2), time.Duration(0)
-		n := int(size%7) + 1
-		for ; len(in) > n; in = in[n+1:] {
-			at += time.Duration(in[n]) * 40 * ms
-			if !l.Settled(at) {
-				l.Untouched(in[:n], at)
-				continue
-			}
-			if _, err := l.Burst(in[:n], at); err != nil {
-				return
-			}
-		}
-		o, err := l.Observed()
-		if err != nil {
-			return
-		}
-		if learnt, err := Learn("hall", line9600, o); err == nil {
-			for i, b := range o.Sent {
-				if got := learnt.Profile.NewDecoder().Feed(b); len(got) != 1 || got[0].Code != learnt.Codes[i] {
-					t.Errorf("% x reads as %v\n%s", b, got, learnt.Text)
-				}
-			}
-		}
-	})
 }

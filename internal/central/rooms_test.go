@@ -28,6 +28,7 @@ func owners() map[string]string {
 		"dossier":   {"dossier", "dossier_act"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
 		"report":    {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
+		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.
@@ -88,7 +89,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "upward", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

@@ -29,6 +29,7 @@ type decoded struct {
 	deadlines  []journal.Passed
 	reminders  []journal.Reminder
 	adoption   *journal.Adoption
+	erased     *journal.Erased
 }
 
 // record is a record as it came, read.
@@ -99,6 +100,10 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 			return d, err
 		}
 		d.adoption = a.Adoption
+	case journal.Erasure:
+		if all, failed := decodeParts[journal.Erased](e); len(all) == 1 && failed[0] == "" {
+			d.erased = &all[0]
+		}
 	case journal.Device:
 		if len(e.Parts) != 1 {
 			return d, fmt.Errorf("row %d of the journal: an enrolment of %d parts", e.Pos, len(e.Parts))

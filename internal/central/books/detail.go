@@ -84,6 +84,22 @@ func (b *Books) Entry(ctx context.Context, id int64) (e Entry, found bool, err e
 	return e, found, nil
 }
 
+// Entries returns evaluations without their texts; of those that are not in the books, nothing.
+func (b *Books) Entries(ctx context.Context, ids []int64) (map[int64]Entry, error) {
+	out := make(map[int64]Entry, len(ids))
+	err := b.read(ctx, func(tx *db.Tx, t tables) error {
+		all, err := some(ctx, reader{tx, t, b.cfg.Journal}, scanEntry, readEntries, "e.id", ids)
+		for _, e := range all {
+			out[e.Cursor] = e
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read evaluations: %w", err)
+	}
+	return out, nil
+}
+
 // fill reads an evaluation with so many contests, and rivals in each, with the same eyes as the projector, which changes nothing here.
 func (d *Detail) fill(s *state, id int64, contests, rivals int) (err error) {
 	if err := s.needEvaluations([]int64{id}); err != nil {

@@ -46,7 +46,8 @@ func ParseReply(message string) Reply {
 	return Reply{Level: level, Text: rest}
 }
 
-// judges reports whether a message that was read so says in words whether somebody is satisfied. A digit says it in answer to a scale alone.
+// judges reports whether a message that was read so says in words whether somebody is satisfied. A digit says it in answer to a scale
+// alone.
 func (r Reply) judges(message string) bool {
 	text := strings.TrimSpace(narrow(message))
 	return r.Level != 0 && text != "" && (text[0] < '1' || text[0] > '5')

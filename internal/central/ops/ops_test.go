@@ -29,6 +29,7 @@ func full() Status {
 		{Name: "broker", What: "nothing is taken"}},
 		Rows: &rows, Behind: &behind, Age: &age, Unsealed: &unsealed, SealAge: &sealAge, Findings: &findings, Sessions: &sessions,
 		Waiting: &waiting,
+		Upward:  &Upward{Waiting: 5, Refused: 6, Age: 7 * time.Second},
 		Halls:   []Hall{{ID: "H1", Area: "620102000000", Name: "市民中心", Boxes: 4, Online: 3, Ill: 1, Pending: 12}}}
 }
 
@@ -102,7 +103,8 @@ func TestMetrics(t *testing.T) {
 		"centrald_journal_rows 1200", "centrald_books_behind_rows 7", "centrald_books_behind_seconds 90", "centrald_unsealed_rows 3",
 		"centrald_unsealed_seconds 30",
 		"centrald_findings_open 2", "centrald_sessions_open 4", "centrald_signin_delayed 1", `centrald_hall_boxes_online{hall="H1"} 3`,
-		`centrald_hall_records_pending{hall="H1"} 12`} {
+		`centrald_hall_records_pending{hall="H1"} 12`, "centrald_upward_waiting 5", "centrald_upward_refused 6",
+		"centrald_upward_waiting_seconds 7"} {
 		if !strings.Contains(w.Body.String(), "\n"+want+"\n") {
 			t.Errorf("%s is missing", want)
 		}
@@ -115,7 +117,7 @@ func TestMetrics(t *testing.T) {
 // What is not known is left out.
 func TestMetricsLeaveOutWhatIsNotKnown(t *testing.T) {
 	w := get(handler(NewMetrics(), func(context.Context) Status { return Status{Version: "v1"} }, nil), "/metrics")
-	for _, name := range []string{"journal_rows", "books_behind", "unsealed", "findings_open", "sessions_open", "hall_"} {
+	for _, name := range []string{"journal_rows", "books_behind", "unsealed", "findings_open", "sessions_open", "hall_", "upward_"} {
 		if strings.Contains(w.Body.String(), "centrald_"+name) {
 			t.Errorf("%s is told", name)
 		}

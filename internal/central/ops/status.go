@@ -36,7 +36,15 @@ type Status struct {
 	Findings *int64         // that stand
 	Sessions *int64         // of people who are signed in
 	Waiting  *int64         // accounts and addresses that have failed so often that they must wait
+	Upward   *Upward        // nil also where nothing goes upward
 	Halls    []Hall
+}
+
+// Upward is how what goes to a superior system stands.
+type Upward struct {
+	Waiting int64         // records that could go and do not
+	Refused int64         // that people have to look at
+	Age     time.Duration // for how long the oldest of Waiting has been so
 }
 
 // OK reports whether all parts work.
@@ -85,6 +93,7 @@ type collector struct {
 	status func() Status
 
 	build, part, rows, behind, age, unsealed, sealAge, findings, sessions, waiting *prometheus.Desc
+	upward, upwardRefused, upwardAge                                               *prometheus.Desc
 	hall, boxes, online, ill, pending                                              *prometheus.Desc
 }
 
@@ -93,29 +102,32 @@ func newCollector(status func() Status) *collector {
 		return prometheus.NewDesc("centrald_"+name, help, labels, nil)
 	}
 	return &collector{
-		status:   status,
-		build:    desc("build_info", "Always 1; the daemon's version is in the label.", "version"),
-		part:     desc("part_ok", "1 if a part of the centre works, else 0.", "part"),
-		rows:     desc("journal_rows", "Rows of the journal, of all instances together."),
-		behind:   desc("books_behind_rows", "Rows of the journal that are not in the books."),
-		age:      desc("books_behind_seconds", "For how long the books have not reached what the journal had."),
-		unsealed: desc("unsealed_rows", "Rows of the journal under no signed head."),
-		sealAge:  desc("unsealed_seconds", "For how long no signed head covers what the journal had."),
-		findings: desc("findings_open", "Findings about what boxes have sent that stand."),
-		sessions: desc("sessions_open", "Sessions of people who are signed in."),
-		waiting:  desc("signin_delayed", "Accounts and addresses that have failed to sign in so often that they must wait."),
-		hall:     desc("hall_info", "Always 1; a hall of the organisation that has boxes.", "hall", "area", "name"),
-		boxes:    desc("hall_boxes", "Boxes that are enrolled, by hall; of none where the organisation does not know the window.", "hall"),
-		online:   desc("hall_boxes_online", "Boxes that are connected.", "hall"),
-		ill:      desc("hall_boxes_ill", "Boxes that say of a trouble, or are not believed.", "hall"),
-		pending:  desc("hall_records_pending", "Records that wait in boxes, as these have said last.", "hall"),
+		status:        status,
+		build:         desc("build_info", "Always 1; the daemon's version is in the label.", "version"),
+		part:          desc("part_ok", "1 if a part of the centre works, else 0.", "part"),
+		rows:          desc("journal_rows", "Rows of the journal, of all instances together."),
+		behind:        desc("books_behind_rows", "Rows of the journal that are not in the books."),
+		age:           desc("books_behind_seconds", "For how long the books have not reached what the journal had."),
+		unsealed:      desc("unsealed_rows", "Rows of the journal under no signed head."),
+		sealAge:       desc("unsealed_seconds", "For how long no signed head covers what the journal had."),
+		findings:      desc("findings_open", "Findings about what boxes have sent that stand."),
+		sessions:      desc("sessions_open", "Sessions of people who are signed in."),
+		waiting:       desc("signin_delayed", "Accounts and addresses that have failed to sign in so often that they must wait."),
+		upward:        desc("upward_waiting", "Records that could go to the superior system and do not."),
+		upwardRefused: desc("upward_refused", "Records that the superior system has refused, for people to look at."),
+		upwardAge:     desc("upward_waiting_seconds", "For how long the oldest record waits that could go to the superior system."),
+		hall:          desc("hall_info", "Always 1; a hall of the organisation that has boxes.", "hall", "area", "name"),
+		boxes:         desc("hall_boxes", "Boxes that are enrolled, by hall; of none where the organisation does not know the window.", "hall"),
+		online:        desc("hall_boxes_online", "Boxes that are connected.", "hall"),
+		ill:           desc("hall_boxes_ill", "Boxes that say of a trouble, or are not believed.", "hall"),
+		pending:       desc("hall_records_pending", "Records that wait in boxes, as these have said last.", "hall"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.build, c.part, c.rows, c.behind, c.age, c.unsealed, c.sealAge, c.findings, c.sessions, c.waiting,
-		c.hall, c.boxes, c.online, c.ill, c.pending} {
+		c.upward, c.upwardRefused, c.upwardAge, c.hall, c.boxes, c.online, c.ill, c.pending} {
 		out <- d
 	}
 }
@@ -140,6 +152,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		if v != nil {
 			gauge(d, v.Seconds())
 		}
+	}
+	if u := s.Upward; u != nil {
+		gauge(c.upward, float64(u.Waiting))
+		gauge(c.upwardRefused, float64(u.Refused))
+		gauge(c.upwardAge, u.Age.Seconds())
 	}
 	for _, h := range s.Halls {
 		gauge(c.hall, 1, h.ID, h.Area, h.Name)

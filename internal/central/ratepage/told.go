@@ -14,8 +14,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// Told is what the page behind a message about the work on a rating shows (articles 16 and 18). It names no citizen, and says neither what was
-// rated nor how.
+// Told is what the page behind a message about the work on a rating shows (articles 16 and 18). It names no citizen, and says neither
+// what was rated nor how.
 type Told struct {
 	Asks  bool      // whether it asks what the citizen thinks of the work
 	Unit  string    // that has worked

@@ -109,7 +109,8 @@ func TestWhatIsNoAttachment(t *testing.T) {
 	}
 }
 
-// TestThePicturesBounds: 24 megapixels are read whatever their shape, one more is not, and a strip stays a picture when it is drawn smaller.
+// TestThePicturesBounds: 24 megapixels are read whatever their shape, one more is not, and a strip stays a picture when it is drawn
+// smaller.
 func TestThePicturesBounds(t *testing.T) {
 	strip := image.NewGray(image.Rect(0, 0, 10_000, 1))
 	if _, b, err := sanitize(picture(t, strip)); err != nil {

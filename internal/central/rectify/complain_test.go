@@ -212,8 +212,8 @@ func checkATemplateIsEdited(t *testing.T, on engine) {
 	}
 }
 
-// checkAReferralIsUnseen: whoever works on an order cannot tell by it that something of it was referred as a clue (article 23): neither by what
-// they read, nor by what is refused to them.
+// checkAReferralIsUnseen: whoever works on an order cannot tell by it that something of it was referred as a clue (article 23): neither
+// by what they read, nor by what is refused to them.
 func checkAReferralIsUnseen(t *testing.T, on engine) {
 	b := on(t)
 	x := b.complain(t, "one", complained())

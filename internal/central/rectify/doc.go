@@ -26,6 +26,12 @@
 // A complaint of retaliation is a clue as a whole (Part.Secret): no list but that of clues has it, and its acts are marked as for few
 // (journal.Act.Few). Who these are is for the callers to say.
 //
+// # What citizens are told
+//
+// Texts follows the acts, like the webhook, and writes short messages by the gateway of the room deadline. How far it has come is noted
+// before a message goes, so that each goes once at most; what became of it is an act, which nobody who works on the order has to look at
+// first.
+//
 // # Failure
 //
 // While books or database are away nothing is opened, and decisions wait in the feed. The room decides nothing about ratings, and does not

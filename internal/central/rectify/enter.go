@@ -167,7 +167,8 @@ func (o *Orders) enterDeed(ctx context.Context, tx *db.Tx, pos int64, a journal.
 	return note(ctx, tx, pos, order, part)
 }
 
-// referredAt reports whether a row has referred something of the part, and nothing was done since. Earlier versions named it as what was seen.
+// referredAt reports whether a row has referred something of the part, and nothing was done since. Earlier versions named it as what was
+// seen.
 func (k Kept) referredAt(row int64) bool { return row == k.Body.Referred && row > k.Changed }
 
 func parseObject(s string) (order, part int64, err error) {

@@ -106,11 +106,11 @@ func (l Listed) Place() Place { return Place{l.Due, l.Order, l.Part} }
 // Opened returns where the list of Find goes on after it.
 func (l Listed) Opened() Place { return Place{l.opened, l.Order, l.Part} }
 
-// readListed reads the parts of a list, and of these alone what their orders are about: a planner that has no statistics yet would else read
-// all orders. The first verb is a condition with its order and limit, the second the order.
+// readListed reads the parts of a list, and of these alone what their orders are about: a planner that has no statistics yet would else
+// read all orders. The verbs are the condition of the parts, their order, how many are read, and what of these is left.
 const readListed = `SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body, r.about
 	FROM (SELECT p.order_id, p.part, p.changed, p.due, p.opened, p.body FROM rectify_part p WHERE %[1]s ORDER BY %[2]s LIMIT %[3]d) p
-	JOIN rectify_order r ON r.id = p.order_id ORDER BY %[2]s`
+	JOIN rectify_order r ON r.id = p.order_id%[4]s ORDER BY %[2]s`
 
 func scanListed(s db.Scanner) (l Listed, err error) {
 	var body, about string
@@ -122,9 +122,16 @@ func scanListed(s db.Scanner) (l Listed, err error) {
 
 // Due lists what is still to be done, by what is due first.
 func (o *Orders) Due(ctx context.Context, f Filter) ([]Listed, error) {
+	before := f.DueBefore
+	f.DueBefore = 0
 	where, args := f.of([]any{f.After.At, f.After.Order, f.After.Part})
+	left := ""
+	if before > 0 { // what is due by then comes first, so that the index ends the reading
+		args = append(args, before)
+		left = fmt.Sprintf(" WHERE p.due <= $%d", len(args))
+	}
 	all, err := db.Query(ctx, o.db, scanListed, fmt.Sprintf(readListed, "p.due > 0 AND (p.due, p.order_id, p.part) > ($1, $2, $3)"+where,
-		"p.due, p.order_id, p.part", f.Limit), args...)
+		"p.due, p.order_id, p.part", f.Limit, left), args...)
 	if err != nil {
 		return nil, fmt.Errorf("list what is due: %w", err)
 	}
@@ -139,8 +146,8 @@ func (o *Orders) Find(ctx context.Context, f Filter) ([]Listed, error) {
 		text += " AND (p.opened, p.order_id, p.part) < ($1, $2, $3)"
 	}
 	where, args := f.of(args)
-	all, err := db.Query(ctx, o.db, scanListed, fmt.Sprintf(readListed, text+where, "p.opened DESC, p.order_id DESC, p.part DESC", f.Limit),
-		args...)
+	all, err := db.Query(ctx, o.db, scanListed, fmt.Sprintf(readListed, text+where, "p.opened DESC, p.order_id DESC, p.part DESC", f.Limit,
+		""), args...)
 	if err != nil {
 		return nil, fmt.Errorf("search orders: %w", err)
 	}

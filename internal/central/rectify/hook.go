@@ -53,12 +53,13 @@ func (h Hook) Run(ctx context.Context) error {
 
 // Once posts what was not posted, if no other instance does.
 func (h Hook) Once(ctx context.Context) error {
-	return h.Orders.tellEach(ctx, hookName, byHook, func() bool { return true }, func(ctx context.Context, u untold, noted func() error) error {
+	post := func(ctx context.Context, u untold, noted func() error) error {
 		if err := h.tell(ctx, u); err != nil {
 			return err
 		}
 		return noted()
-	})
+	}
+	return h.Orders.tellEach(ctx, hookName, byHook, func() bool { return true }, post)
 }
 
 // tell posts an act: of an opening, each part of the order. It passes over clues, and what was not taken for a day.

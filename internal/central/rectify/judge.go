@@ -77,8 +77,8 @@ func (o *Orders) saidBefore(ctx context.Context, pos int64, do string) (bool, er
 	return a.Do == do, err
 }
 
-// Judged returns what the citizen has written about a part when they were asked what they think, empty if nothing or it was erased. It is no
-// part of the history: like the text of a rating it is shown for a reason.
+// Judged returns what the citizen has written about a part when they were asked what they think, empty if nothing or it was erased. It is
+// no part of the history: like the text of a rating it is shown for a reason.
 func (o *Orders) Judged(ctx context.Context, order, part int64) (string, error) {
 	history, err := o.History(ctx, order, NoClues)
 	if err != nil {

@@ -72,7 +72,7 @@ const (
 
 // Transitions returns the machine: every edge that there is.
 func Transitions() []Transition {
-	var all []Transition
+	all := make([]Transition, 0, 192) // which grows no more: it is asked for with each deed
 	edge := func(do Deed, to State, from ...State) {
 		for _, s := range from {
 			all = append(all, Transition{s, do, to, ""})

@@ -30,9 +30,9 @@ type Messages interface {
 }
 
 // Texts writes short messages to citizens who can be reached: what they think of the work on their rating, if the office asks so (article
-// 18); that it takes longer (article 16: 需向评价人说明理由); and once that a call did not reach them. A message names neither a person nor a matter, and does
-// not say that anybody was rated: others read it too. What stands behind it is on the page of its link. Each is sent once at most, and what
-// became of it is an act. Nobody is written to about a clue.
+// 18); that it takes longer (article 16: 需向评价人说明理由); and once that a call did not reach them. A message names neither a person nor a
+// matter, and does not say that anybody was rated: others read it too. What stands behind it is on the page of its link. Each is sent
+// once at most, and what became of it is an act. Nobody is written to about a clue.
 type Texts struct {
 	Orders   *Orders
 	Messages Messages

@@ -98,8 +98,8 @@ func (b *bureau) history(t testing.TB, evaluation int64) (all []string) {
 	return all
 }
 
-// checkAFollowUpByMessage: the office asks by message, by day, once; the citizen's own judgement closes or reopens, whatever way it comes, and
-// reopens once (article 18).
+// checkAFollowUpByMessage: the office asks by message, by day, once; the citizen's own judgement closes or reopens, whatever way it
+// comes, and reopens once (article 18).
 func checkAFollowUpByMessage(t *testing.T, on engine) {
 	b := on(t)
 	g := new(phones)
@@ -345,7 +345,8 @@ func checkTwoInstancesWrite(t *testing.T, on engine) {
 
 // TestMobile reads the one number in what citizens leave, and guesses none.
 func TestMobile(t *testing.T) {
-	for contact, want := range map[string]string{"13800000001": "13800000001", "王先生 13900000031": "13900000031", "+8613800000001": "13800000001",
+	for contact, want := range map[string]string{"13800000001": "13800000001",
+		"王先生 13900000031": "13900000031", "+8613800000001": "13800000001",
 		"0086 138 0000 0001": "13800000001", "138-0000-0001（晚上）": "13800000001", "": "", "0931-8888888": "", "13800000001 或 13900000031": "",
 		"身份证 620102199001013800": "", "1380000000": "", "139000000312": ""} {
 		if got := mobile(contact); got != want {

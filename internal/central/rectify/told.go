@@ -75,8 +75,8 @@ func (o *Orders) note(ctx context.Context, who int, pos int64) error {
 // told returns through which row somebody was told. The first time that is what is there.
 func (o *Orders) told(ctx context.Context, who int) (pos int64, err error) {
 	err = o.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_told (id, pos) SELECT CAST($1 AS BIGINT), coalesce(max(pos), 0) FROM rectify_act WHERE pos > 0
-			ON CONFLICT (id) DO NOTHING`, who)
+		_, err := tx.ExecContext(ctx, `INSERT INTO rectify_told (id, pos) SELECT CAST($1 AS BIGINT), coalesce(max(pos), 0)
+			FROM rectify_act WHERE pos > 0 ON CONFLICT (id) DO NOTHING`, who)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
 package account
 
-import "slices"
+import "sync"
 
 // Role is what a person was appointed to (article 4 and the second chapter of the regulation).
 type Role string
@@ -106,9 +106,14 @@ const (
 	SeeFindings     Action = "finding.read"        // 数据异常
 	SeeIntegrity    Action = "integrity.read"      // 疑点
 	WorkIntegrity   Action = "integrity.work"      // 疑点的知悉、交办和办结
+	SeeAssessment   Action = "assessment.read"     // 限期整改与集中问题；单位在下达后可见
+	WorkAssessment  Action = "assessment.work"     // 下达、交办、验收、撤销
+	AnswerOrder     Action = "assessment.answer"   // 报告整改情况
 	SeePublished    Action = "publication.read"    // 发布稿
 	EditPublished   Action = "publication.edit"    // 起草和修改发布稿
 	Publish         Action = "publication.approve" // 审批和发布，不得审批自己参与起草的
+	SeeUpward       Action = "upward.read"         // 上报：各条记录、回执、被退回的
+	SendUpward      Action = "upward.send"         // 重新上报被退回的
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
 	SeeAudit        Action = "audit.read"          // 操作审计
@@ -146,8 +151,29 @@ func everybody(r Reach) map[Role]Reach {
 	return all
 }
 
-// Rules returns the table of docs/roles.md, in its order.
-func Rules() []Rule {
+// Rules returns the table of docs/roles.md, in its order. It is the same for all callers, who change nothing of it.
+func Rules() []Rule { return table().rules }
+
+// ruled is the table as it is asked for each row of a list, and for each window of a province.
+type ruled struct {
+	rules  []Rule
+	of     map[Action]Rule
+	second map[Role]bool // they see text or identity
+}
+
+// table is made once, and never changes.
+var table = sync.OnceValue(func() ruled {
+	t := ruled{rules: rules(), of: make(map[Action]Rule), second: make(map[Role]bool)}
+	for _, r := range t.rules {
+		t.of[r.Action] = r
+		for role, reach := range r.Reach {
+			t.second[role] = t.second[role] || r.Reason && reach != Nowhere
+		}
+	}
+	return t
+})
+
+func rules() []Rule {
 	return []Rule{
 		{Start, "首页", everybody(OfSelf), false},
 		{UseOwn, "自己的密码、动态口令、会话、令牌", everybody(OfSelf), false},
@@ -173,9 +199,14 @@ func Rules() []Rule {
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{SeeIntegrity, "疑点（评价是否真实自愿）", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{WorkIntegrity, "疑点的知悉、交办和办结", offices(InArea, nil), false},
+		{SeeAssessment, "限期整改与集中问题；单位在下达后可见", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
+		{WorkAssessment, "下达、交办、验收、撤销限期整改与集中问题", offices(InArea, nil), false},
+		{AnswerOrder, "报告限期整改与集中问题的整改情况", map[Role]Reach{Unit: InUnit}, false},
 		{SeePublished, "发布稿", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditPublished, "起草和修改发布稿", offices(InArea, nil), false},
 		{Publish, "审批和发布（不得审批自己参与起草的）", offices(InArea, nil), false},
+		{SeeUpward, "上报的记录、回执和被退回的", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{SendUpward, "重新上报被退回的", offices(InArea, nil), false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
 		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
@@ -186,15 +217,9 @@ func Rules() []Rule {
 
 // RuleOf returns the rule of an action. One that is not in the table has no reach for anybody.
 func RuleOf(a Action) (Rule, bool) {
-	all := Rules()
-	i := slices.IndexFunc(all, func(r Rule) bool { return r.Action == a })
-	if i < 0 {
-		return Rule{}, false
-	}
-	return all[i], true
+	r, ok := table().of[a]
+	return r, ok
 }
 
 // NeedsSecond reports whether a role must sign in with a second factor: it sees text or identity.
-func (r Role) NeedsSecond() bool {
-	return slices.ContainsFunc(Rules(), func(x Rule) bool { return x.Reason && x.Reach[r] != Nowhere })
-}
+func (r Role) NeedsSecond() bool { return table().second[r] }

@@ -1,0 +1,122 @@
+package upward
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
+)
+
+//go:embed schema/*.sql
+var schemas embed.FS
+
+const (
+	leaseName = "upward"
+	leaseTime = time.Minute
+	every     = 5 * time.Second
+)
+
+// errElsewhere says that another instance has taken over.
+var errElsewhere = errors.New("another instance does it")
+
+// Journal is what is needed of the journal.
+type Journal interface {
+	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Text(ctx context.Context, pos int64, part int) (string, error)
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
+	Unlease(ctx context.Context, name, holder string) error
+}
+
+// Config names what a Room needs. All fields but Since are mandatory.
+type Config struct {
+	DB        *db.DB // the books': what follows from them lies beside them, and the journal's writer is left alone
+	Journal   Journal
+	Books     *books.Books
+	Directory *directory.Directory
+	Table     *Table
+	Since     time.Time // what was served before is not said; zero: all is
+	Holder    string    // names this instance
+	Now       func() time.Time
+	Logger    *slog.Logger
+}
+
+// Room is what goes upward. Its methods are safe for concurrent use.
+type Room struct {
+	cfg Config
+	db  *db.DB
+}
+
+// Open brings the room's tables up to date.
+func Open(ctx context.Context, c Config) (*Room, error) {
+	r := &Room{cfg: c, db: c.DB}
+	scripts, err := fs.Sub(schemas, "schema")
+	if err == nil {
+		err = r.db.Migrate(ctx, "upward", scripts)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open what goes upward: %w", err)
+	}
+	return r, nil
+}
+
+// Table returns the province's table.
+func (r *Room) Table() *Table { return r.cfg.Table }
+
+// Run has the records follow the books until ctx ends, in one instance at a time.
+func (r *Room) Run(ctx context.Context) error {
+	changed, stop := r.cfg.Books.Subscribe()
+	defer stop()
+	said := ""
+	for ctx.Err() == nil {
+		err := r.Once(ctx)
+		if err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
+			r.cfg.Logger.Error("what goes upward has to wait; it is tried again", "error", err)
+		} else if err == nil {
+			said = ""
+		}
+		wake := changed
+		if err != nil {
+			wake = nil // not as fast as evaluations come
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(every):
+		case <-wake:
+			pause(ctx, time.Second) // others come with it
+		}
+	}
+	return r.giveBack(ctx, leaseName)
+}
+
+// giveBack gives back a lease when ctx has ended.
+func (r *Room) giveBack(ctx context.Context, lease string) error {
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return r.cfg.Journal.Unlease(given, lease, r.cfg.Holder)
+}
+
+func (r *Room) keep(ctx context.Context, lease string, ttl time.Duration) error {
+	held, err := r.cfg.Journal.Lease(ctx, lease, r.cfg.Holder, ttl)
+	if err == nil && !held {
+		err = errElsewhere
+	}
+	return err
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (r *Room) now() int64 { return r.cfg.Now().UnixMilli() }

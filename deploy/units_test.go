@@ -31,8 +31,8 @@ func directives(t *testing.T, unit string) []string {
 func since() map[string]int {
 	all := make(map[string]int)
 	for version, names := range map[int]string{
-		0: "After AmbientCapabilities CapabilityBoundingSet ConditionPathExists CPUWeight Description DeviceAllow DevicePolicy Documentation Environment " +
-			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LimitFSIZE LockPersonality MemoryDenyWriteExecute MemoryMax " +
+		0: "After AmbientCapabilities CapabilityBoundingSet CPUWeight Description DeviceAllow DevicePolicy Documentation Environment " +
+			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LockPersonality MemoryDenyWriteExecute MemoryMax " +
 			"MemorySwapMax IOSchedulingClass KillMode Nice PathExists " +
 			"NoNewPrivileges OOMScoreAdjust PartOf PrivateDevices PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProtectControlGroups " +
 			"ProtectHome " +

@@ -189,7 +189,7 @@ func (r *Room) order(ctx context.Context, who, peers string, x row, periods [][]
 			}
 		}
 	}
-	name := x.ID
+	var name string
 	if who == "staff" {
 		called, err := r.cfg.Reports.Names(ctx, report.ByStaff, []string{x.ID})
 		if err != nil {

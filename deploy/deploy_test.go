@@ -215,7 +215,8 @@ func lintian(t *testing.T, p packages) {
 // systemd rates what a program that was taken over could do: 0 is nothing, 10 everything.
 func TestUnitsLetNothingOut(t *testing.T) {
 	need(t, "systemd-analyze", "systemd")
-	for _, unit := range []string{"ratingd/ratingd.service", "ratingd/ratingd-clock.service", "ratingd/ratingd-stick@.service", "centrald/centrald.service"} {
+	for _, unit := range []string{"ratingd/ratingd.service", "ratingd/ratingd-clock.service", "ratingd/ratingd-stick@.service",
+		"centrald/centrald.service"} {
 		if out, err := try(nil, "systemd-analyze", "security", "--offline=true", "--threshold=16", "--no-pager", unit); err != nil {
 			t.Errorf("%s: %v\n%s", unit, err, out)
 		}

@@ -109,7 +109,7 @@ func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err er
 	if p.orders, err = c.orderHook(x, log); err != nil {
 		return p, err
 	}
-	if p.texts, err = c.orderTexts(x, log); err != nil {
+	if p.texts, err = c.tellCitizens(x, log); err != nil {
 		return p, err
 	}
 	if err := p.listen(c, cfg, counted, log); err != nil {

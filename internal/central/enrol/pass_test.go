@@ -38,7 +38,8 @@ func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(),
 // TestOnPostgres does on PostgreSQL what depends on its transactions.
 func TestOnPostgres(t *testing.T) {
 	server := dbtest.StartPostgres(t)
-	for name, do := range map[string]func(*testing.T, *world){"a password": aPassword, "one password": onePassword, "a ticket": aTicketInOneMoment,
+	for name, do := range map[string]func(*testing.T, *world){"a password": aPassword, "one password": onePassword,
+		"a ticket":      aTicketInOneMoment,
 		"a replacement": aReplacement} {
 		t.Run(name, func(t *testing.T) { do(t, inTheCity(t, server.Database(t))) })
 	}
@@ -152,7 +153,11 @@ func aPassword(t *testing.T, w *world) {
 		t.Error("a box that has lost the answer gets another certificate")
 	}
 	w.shown(other, Pass{Serial: "SN-1", Password: password}, Used)
-	if err := w.room.db.Write(t.Context(), func(tx *db.Tx) error { _, err := Revoke(t.Context(), tx, b.device, w.now()); return err }); err != nil {
+	if err := w.room.db.Write(t.Context(), func(tx *db.Tx) error {
+		_,
+			err := Revoke(t.Context(), tx, b.device, w.now())
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
 	w.shown(b, Pass{Serial: "SN-1", Password: password}, "") // people alone let it in again

@@ -163,8 +163,8 @@ func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
 	return all[0], nil
 }
 
-// Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode if
-// it has stopped waiting. What a box that has come to another board had before opens nothing any more: the old board may have a copy.
+// Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode
+// if it has stopped waiting. What a box that has come to another board had before opens nothing any more: the old board may have a copy.
 func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account string, now time.Time) error {
 	return accept(ctx, tx, p, claim{hall: hall, window: window, account: account, seated: true}, now)
 }

@@ -65,7 +65,8 @@ func (r *Room) Successor(ctx context.Context, old rating.DeviceID) (rating.Devic
 // Coming returns the window that an accepted box takes when it asks next, empty where it has one or was not accepted.
 func (r *Room) Coming(ctx context.Context, d rating.DeviceID) (window string, err error) {
 	all, err := db.Query(ctx, r.db, func(s db.Scanner) (w string, err error) { return w, s.Scan(&w) },
-		"SELECT window_id FROM enrol_request WHERE device = $1 AND accepted > $2 AND seated = 0", string(d), r.now().Add(-acceptedLife).UnixMilli())
+		"SELECT window_id FROM enrol_request WHERE device = $1 AND accepted > $2 AND seated = 0", string(d),
+		r.now().Add(-acceptedLife).UnixMilli())
 	if err != nil {
 		return "", fmt.Errorf("read which window %s takes: %w", d, err)
 	}
@@ -85,8 +86,8 @@ type Retirement struct {
 // ErrNotThere says that a box does not serve the window from which it should be taken.
 var ErrNotThere = errors.New("the box does not serve this window any more")
 
-// Retire takes a box off its window, for another one or for none: its certificates open nothing any more, of what it still holds is accepted
-// what its last signed report vouches for, and what it is told closes its window. May is asked in the transaction.
+// Retire takes a box off its window, for another one or for none: its certificates open nothing any more, of what it still holds is
+// accepted what its last signed report vouches for, and what it is told closes its window. May is asked in the transaction.
 func (r *Room) Retire(ctx context.Context, id rating.DeviceID, window string, by rating.DeviceID,
 	may func(context.Context, *db.Tx) error) (Retirement, error) {
 	x := Retirement{By: by, Window: window}
@@ -150,7 +151,7 @@ func (r *Room) take(ctx context.Context, p Pending) error {
 	}
 	d, err := r.boxes.Device(ctx, p.Device)
 	if errors.Is(err, fleet.ErrNoDevice) {
-		d, err = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}, nil
+		d = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}
 		var holder rating.DeviceID
 		if holder, err = r.boxes.Holder(ctx, p.Record); err == nil && holder != "" {
 			return &fleet.TakenError{By: holder, What: "key"} // before another one has left its window

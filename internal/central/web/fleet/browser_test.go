@@ -142,7 +142,8 @@ func TestBoxesWithoutCodesInABrowser(t *testing.T) {
 	look("delivery-refused")
 	list("right.csv", "SN2026-000123,SL-H2,SL-H2-B02,kV7-mQ2x-9Rw4\nSN2026-000124,SL-H2,SL-H2-B03,kV7-mQ2x-9Rw5\n")
 	look("delivery")
-	do("confirm", chromedp.Click(chromedp.CSS(`form[action$="/confirm"] button`)), chromedp.WaitVisible(chromedp.CSS(`form[action$="/forget"]`)))
+	do("confirm", chromedp.Click(chromedp.CSS(`form[action$="/confirm"] button`)),
+		chromedp.WaitVisible(chromedp.CSS(`form[action$="/forget"]`)))
 	if word := shows(t, room, "bcdf23456789", enrol.Pass{Serial: "SN2026-000123", Password: "kV7-mQ2x-9Rw4"}); word != "" {
 		t.Errorf("the box is not let in: %q", word)
 	}

@@ -145,7 +145,8 @@ func (p *pages) previewDelivery(c *web.Call) error {
 	}
 	days, _ := strconv.Atoi(c.R.FormValue("days")) // what is no number is refused
 	// Each password is hashed slowly.
-	if err := http.NewResponseController(c.W).SetWriteDeadline(time.Now().Add(deliveryTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := http.NewResponseController(c.W).SetWriteDeadline(time.Now().Add(deliveryTime)); err != nil &&
+		!errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	x, err := p.Enrol.PreviewDelivery(c.R.Context(), b, days, p.mayEnrol(c, a))

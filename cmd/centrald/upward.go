@@ -245,6 +245,6 @@ func (c *command) printTable(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(c.env.stdout, string(text))
+	_, err = c.env.stdout.Write(text)
 	return err
 }

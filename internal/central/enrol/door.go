@@ -36,9 +36,10 @@ const (
 	BoardHeader = "Hcp-Board"
 	// MovedHeader says that it has come there since it was accepted.
 	MovedHeader = "Hcp-Moved"
-	// TicketHeader has a ticket's file in base64url, PassHeader why neither it nor a password lets the box in.
+	// TicketHeader has a ticket's file in base64url.
 	TicketHeader = "Hcp-Ticket"
-	PassHeader   = "Hcp-Pass"
+	// PassHeader says why neither that nor a password lets the box in.
+	PassHeader = "Hcp-Pass"
 	// maxBoard bounds a board's name in bytes.
 	maxBoard = 64
 	// listPause is how long the door gives the same list of revoked certificates.

@@ -153,7 +153,7 @@ func (r *Room) take(ctx context.Context, p Pending) error {
 	}
 	d, err := r.boxes.Device(ctx, p.Device)
 	if errors.Is(err, fleet.ErrNoDevice) {
-		d, err = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}, nil
+		d = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}
 		var holder rating.DeviceID
 		if holder, err = r.boxes.Holder(ctx, p.Record); err == nil && holder != "" {
 			return &fleet.TakenError{By: holder, What: "key"} // before another one has left its window

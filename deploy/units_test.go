@@ -33,7 +33,7 @@ func since() map[string]int {
 	for version, names := range map[int]string{
 		0: "After AmbientCapabilities CapabilityBoundingSet CPUWeight Description DeviceAllow DevicePolicy Documentation Environment " +
 			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LockPersonality MemoryDenyWriteExecute MemoryMax " +
-			"MemorySwapMax " +
+			"MemorySwapMax IOSchedulingClass KillMode Nice PathExists " +
 			"NoNewPrivileges OOMScoreAdjust PartOf PrivateDevices PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProtectControlGroups " +
 			"ProtectHome " +
 			"ProtectKernelModules ProtectKernelTunables ProtectSystem ReadWritePaths RemoveIPC RequiresMountsFor Restart RestartPreventExitStatus " +
@@ -70,7 +70,7 @@ func TestUnitsOnOlderSystemd(t *testing.T) {
 	harmless := []string{"ProtectHostname", "RestrictSUIDSGID", "TimeoutAbortSec", "ProtectKernelLogs", "ProtectClock", "ProcSubset",
 		"ProtectProc"}
 	for _, unit := range []string{"ratingd/ratingd.service", "ratingd/ratingd-clock.service", "ratingd/ratingd-stick@.service",
-		"centrald/centrald.service"} {
+		"ratingd/haochaping-update.service", "ratingd/haochaping-update.path", "centrald/centrald.service"} {
 		for _, d := range directives(t, unit) {
 			key, value, _ := strings.Cut(d, "=")
 			version, ok := known[key]

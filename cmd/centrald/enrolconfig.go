@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"net"
 	"net/netip"
+	"path/filepath"
 )
 
 // enrolConfig is the door of new boxes.
@@ -12,6 +13,8 @@ type enrolConfig struct {
 	Names  []string `toml:"names"`
 	// Windows are domains and networks of which boxes may have names for their windows' PCs, besides private ones.
 	Windows []string `toml:"windows"`
+	// Updates is the folder of the apt repository that boxes update from, empty for none.
+	Updates string `toml:"updates"`
 }
 
 // checkEnrol reports what is wrong with who is let in.
@@ -22,6 +25,9 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 	}
 	if c.Enrol.Listen != "" {
 		value("enrol.listen", &c.Enrol.Listen, string(c.Enrol.Listen))
+	}
+	if c.Enrol.Updates != "" && (c.Enrol.Listen == "" || !filepath.IsAbs(c.Enrol.Updates)) {
+		bad("enrol.updates", "%q is served at enrol.listen: write both, and the folder with its whole path", c.Enrol.Updates)
 	}
 	if (c.Enrol.Listen != "" || c.Broker.Certificates) && len(c.Enrol.Names) == 0 {
 		bad("enrol.names", "missing; write the names or addresses by which boxes reach the centre")

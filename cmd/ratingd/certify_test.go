@@ -13,8 +13,8 @@ import (
 	keys "haochaping/internal/identity"
 )
 
-// TestABoxOfTheFirstVersionIsCertified runs a box with a name and a password in its own configuration, gives it the file of all boxes and one
-// command at the centre, and finds it at its window by its certificate, under the same name and key, without a code.
+// TestABoxOfTheFirstVersionIsCertified runs a box with a name and a password in its own configuration, gives it the file of all boxes and
+// one command at the centre, and finds it at its window by its certificate, under the same name and key, without a code.
 func TestABoxOfTheFirstVersionIsCertified(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -36,7 +36,8 @@ func TestABoxOfTheFirstVersionIsCertified(t *testing.T) {
 	if err := os.MkdirAll(b.state, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rest := b.keys + "screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n" +
+	rest := b.keys + "screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\n" +
+		"screen.fonts = []\n" +
 		fmt.Sprintf("window_api.listen = \"\"\noperations.socket = %q\nstate = %q\naddresses_file = %q\n", b.socket(), b.state, b.addresses)
 	writeFile(t, b.config, fmt.Sprintf("device = \"lz-0417\"\nenrol.file = \"\"\nuplink.broker = %q\nuplink.ca_file = %q\n"+
 		"uplink.password_file = %q\nuplink.centre_key = %q\n", "mqtts://"+w.mqtt, root, password, w.centreKey)+rest)

@@ -154,6 +154,9 @@ const (
 	// name (of the PC, for people), hash (SHA-256 of the token, in hexadecimal digits). CommandDropToken ends it. Argument: id.
 	CommandAddToken  = "add_token"
 	CommandDropToken = "drop_token"
+	// CommandUpdate has the box install a newer version of its package. Arguments: version, and within_sec, for how long from now on that may
+	// begin. It is answered when the box has noted it; how it went is in the box's health. A box that has no repository refuses it.
+	CommandUpdate = "update"
 	// KeyPart begins the name of a key in both.
 	KeyPart = "key_"
 	// PressedPart is the name of a part of the answer to CommandLearnKeys that says that keys stand as they were pressed, from the best level

@@ -38,7 +38,7 @@ const (
 	MovedHeader = "Hcp-Moved"
 	// TicketHeader has a ticket's file in base64url.
 	TicketHeader = "Hcp-Ticket"
-	// PassHeader says why neither that nor a password lets the box in.
+	// PassHeader says why neither a ticket nor a password lets the box in.
 	PassHeader = "Hcp-Pass"
 	// maxBoard bounds a board's name in bytes.
 	maxBoard = 64

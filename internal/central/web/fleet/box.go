@@ -44,6 +44,7 @@ type boxView struct {
 	Buttons     []button
 	May         bool
 	Reached     bool // commands get there
+	Updates     bool // its programs can be updated from here
 	Changes     []changeRow
 	Stays       []stayRow
 
@@ -116,7 +117,7 @@ func (p *pages) box(c *web.Call) error {
 		return err
 	}
 	v.May = c.May(account.CommandBoxes, where)
-	v.Buttons, v.Reached = buttons(), reached(v.Standing)
+	v.Buttons, v.Reached, v.Updates = buttons(), reached(v.Standing), s.Health != nil && s.Health.Programs != nil
 	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts})
 	if err != nil {
 		return err

@@ -140,6 +140,7 @@ func facts(s fleet.State, now time.Time) []fact {
 	if words := map[string]string{"paused": "已暂停", "closed": "已关闭，无人签到", "enrolling": "等待登记", "starting": "启动中"}[h.State]; words != "" {
 		all = append(all, fact{"窗口", words})
 	}
+	all = append(all, programFacts(*h)...)
 	if s.Refused > 0 {
 		all = append(all, fact{"未被接收的批次", fmt.Sprintf("%d，最近一次 %s", s.Refused, at(s.RefusedAt))})
 	}
@@ -234,6 +235,8 @@ func commandWords(name string) string {
 	switch name {
 	case wire.CommandKeepKeys:
 		return "采用学到的按键"
+	case wire.CommandUpdate:
+		return "更新程序"
 	case wire.CommandErase:
 		return "清除"
 	case wire.CommandAddToken:

@@ -54,7 +54,7 @@ norace: # The flags for a run of single tests under the race detector: go test -
 
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
-	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear ./internal/central/books
 
 .PHONY: province

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -208,7 +209,7 @@ func simulate(t *testing.T, h *history, p *keypad.Profile, late time.Duration, r
 // TestKeypadHistories plays random histories of every kind of keypad through the code that reads lines, in simulated time: no answer is
 // invented, doubled, swapped or given to another question, and each press that is none is explained.
 func TestKeypadHistories(t *testing.T) {
-	const histories = 10_000
+	histories := simulation.Of(10_000)
 	kinds, profiles := keypadKinds(), make(map[string]*keypad.Profile)
 	for _, k := range kinds {
 		profiles[k.name] = k.parsed(t)

@@ -64,22 +64,25 @@ func (c *command) orderHook(x *rooms, log *slog.Logger) (func(context.Context) e
 	return rectify.Hook{Orders: x.orders, URL: x.cfg.Orders.URL, Secret: secret, Logger: log}.Run, nil
 }
 
-// orderTexts returns what writes to citizens about orders until its context ends.
-func (c *command) orderTexts(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
+// tellCitizens returns what writes to citizens about orders until its context ends.
+func (c *command) tellCitizens(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
 	if !x.cfg.Deadline.SMS.sends() {
 		return idle, nil
 	}
+	t, err := c.orderTexts(x, log)
+	return t.Run, err
+}
+
+// orderTexts returns what writes to citizens about orders.
+func (c *command) orderTexts(x *rooms, log *slog.Logger) (rectify.Texts, error) {
 	links, err := c.links(x)
-	if err != nil {
-		return nil, err
-	}
 	address := func(about string) (string, error) {
 		token, err := links.Keeper.WriteTold(link.Told{About: about, Expires: c.env.now().Add(link.Life).Unix() / 60})
 		return links.Base + link.ToldPath + token, err
 	}
 	t := x.cfg.Orders
 	return rectify.Texts{Orders: x.orders, Messages: x.deadlines, Link: address, Ask: t.Ask, Extended: t.Extended, Missed: t.Missed,
-		Logger: log}.Run, nil
+		Logger: log}, err
 }
 
 // told is the orders as the page behind a message shows them.

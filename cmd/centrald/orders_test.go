@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -80,6 +84,83 @@ func TestOrdersAreListed(t *testing.T) {
 	}
 	if text := ask("list", "-unit", "other"); !strings.Contains(text, "nothing is open") {
 		t.Errorf("another unit has %s", text)
+	}
+}
+
+// TestACitizenIsAskedByMessage configures a gateway, has the office ask, and follows the link of the message to the citizen's own
+// judgement.
+func TestACitizenIsAskedByMessage(t *testing.T) {
+	dir := t.TempDir()
+	path, sent := writeConfig(t, dir), filepath.Join(dir, "sent")
+	more := fmt.Sprintf("[deadline]\nsms.file = %q\n[orders]\nfollow_up_text = \"{letter} {link}\"\n", sent)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		text = bytes.Replace(text, []byte("[rate]\n"), []byte("[rate]\nbase = \"https://rate.example.com\"\n"), 1)
+		err = os.WriteFile(path, append(text, more...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := time.Now().In(rating.Shanghai()).AddDate(0, 0, 1)
+	ahead := time.Until(time.Date(day.Year(), day.Month(), day.Day(), 10, 0, 0, 0, rating.Shanghai()))
+	now := func() time.Time { return time.Now().Add(ahead) }
+	c := command{env: environment{io.Discard, io.Discard, now, rand.Reader, manager}, path: path}
+	x, err := c.openConfigured(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = x.Close() }()
+	texts, err := c.orderTexts(x, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = texts.Once(t.Context())
+	}
+	if err != nil || !x.orders.Writes() {
+		t.Fatalf("a centre with a gateway writes: %t, %v", x.orders.Writes(), err)
+	}
+	by := rectify.By{Account: "operator test"}
+	order, _, err := x.orders.Complain(t.Context(), by, "one", rectify.Complained{Way: rectify.ByHotline, Area: "620100000000", Words: "排队两小时",
+		Contact: "13900000031"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := order.Parts[0]
+	for _, do := range []rectify.Deed{rectify.Contact, rectify.Plan, rectify.Reply, rectify.Pass, rectify.Ask} {
+		if k, err = x.orders.Do(t.Context(), by, k, rectify.Event{Do: do}, "增开窗口"); err != nil {
+			t.Fatalf("%s: %v", do, err)
+		}
+	}
+	if err := texts.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var m struct{ Number, Text string }
+	line, err := os.ReadFile(sent)
+	if err == nil {
+		err = json.Unmarshal(line, &m)
+	}
+	token, ok := strings.CutPrefix(m.Text, "A https://rate.example.com/F/")
+	if err != nil || !ok || m.Number != "13900000031" {
+		t.Fatalf("sent was %s, %v", line, err)
+	}
+	links, err := c.links(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim, err := links.Keeper.ReadTold(token)
+	if err != nil || claim.Expired(now()) {
+		t.Fatalf("the link is %+v, %v", claim, err)
+	}
+	page := told{x.orders}
+	if v, found, err := page.Told(t.Context(), claim.About); err != nil || !found || !v.Asks || v.Words != "增开窗口" {
+		t.Errorf("the page shows %+v, %t, %v", v, found, err)
+	}
+	if _, found, err := page.Told(t.Context(), "999-1.1"); err != nil || found {
+		t.Errorf("of nothing the page shows something: %v", err)
+	}
+	if taken, err := page.Judge(t.Context(), claim.About, true, ""); err != nil || !taken {
+		t.Fatalf("judged: %t, %v", taken, err)
+	}
+	if order, err = x.orders.Order(t.Context(), order.ID); err != nil || order.Parts[0].Body.State != rectify.Closed {
+		t.Errorf("it ends as %+v, %v", order.Parts, err)
 	}
 }
 

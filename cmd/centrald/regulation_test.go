@@ -55,7 +55,8 @@ func testFolders(t *testing.T) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)
 	name := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	for _, root := range []string{"../../internal", "../../deploy", "../../cmd", "../../device", "../../display", "../../qrcode", "../../store",
+	for _, root := range []string{"../../internal", "../../deploy", "../../cmd", "../../device", "../../display", "../../qrcode",
+		"../../store",
 		"../../sync"} {
 		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {

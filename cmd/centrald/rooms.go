@@ -160,7 +160,8 @@ func (c config) keyKept(ctx context.Context) error {
 			"把另外保存的密钥放回原处，见 docs/backup.md；这是共用数据库的又一个实例时，从别的实例复制状态目录里的 centre.key、seal.key、root.pem 和 issuing.*。"+
 				"新的密钥没有评价器会相信，市民写的文字也打不开",
 			"put back the copy that is kept elsewhere, as docs/backup.md has it; for one more instance on the same database, copy centre.key, "+
-				"seal.key, root.pem and issuing.* from the state folder of another one. No box would believe a new key, and no text could be opened by it")
+				"seal.key, root.pem and issuing.* from the state folder of another one. No box would believe a new key, and no text could be opened "+
+				"by it")
 	}
 	return nil
 }

@@ -109,7 +109,7 @@ func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err er
 	if p.orders, err = c.orderHook(x, log); err != nil {
 		return p, err
 	}
-	if p.texts, err = c.orderTexts(x, log); err != nil {
+	if p.texts, err = c.tellCitizens(x, log); err != nil {
 		return p, err
 	}
 	if err := p.listen(c, cfg, counted, log); err != nil {
@@ -157,7 +157,8 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
 	all = append(all, p.brokers...)
 	all = append(all, stages.Stage{Name: "push upward", Run: p.push}, stages.Stage{Name: "upward", Run: x.keepUpward})
-	all = append(all, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "figures", Run: x.reports.Run},
+	all = append(all, stages.Stage{Name: "signs", Run: x.integrity.Run}, stages.Stage{Name: "proposals", Run: c.proposals(x, log)},
+		stages.Stage{Name: "figures", Run: x.reports.Run},
 		stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: p.watched.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return p.watched.books.run(ctx, log) }},

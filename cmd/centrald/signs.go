@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/integrity"
@@ -72,4 +73,9 @@ func (x *rooms) phoned(log *slog.Logger) func(*http.Request, rating.DeviceID, ra
 			log.Warn("where a phone has rated from is not known for the search for signs", "error", err)
 		}
 	}
+}
+
+// proposals returns what proposes orders to mend and tasks until its context ends.
+func (c *command) proposals(x *rooms, log *slog.Logger) func(context.Context) error {
+	return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log}).Run
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/directory"
@@ -48,6 +50,10 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	if err != nil {
 		return nil, err
 	}
+	days, err := workingDays(cfg.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: !cfg.Admin.Listen.exposed(),
@@ -58,8 +64,8 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
-		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory}),
-		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
+		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons)}),
+		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
@@ -98,6 +104,22 @@ func reasonWords(reasons rating.Catalogue) func(string) string {
 			return r.Text
 		}
 		return code
+	}
+}
+
+// causeWords returns what aggregates call reasons in words, with the version of a catalogue that is not this one, and what of article 9
+// they are about.
+func causeWords(reasons rating.Catalogue) func(string) (string, rating.Aspect) {
+	return func(cause string) (string, rating.Aspect) {
+		code, version, _ := strings.Cut(cause, "/")
+		r, ok := reasons.Find(code)
+		if !ok {
+			return "原因 " + cause, ""
+		}
+		if version != strconv.FormatUint(uint64(reasons.Version), 10) {
+			return r.Text + "（目录第 " + version + " 版）", r.Aspect
+		}
+		return r.Text, r.Aspect
 	}
 }
 

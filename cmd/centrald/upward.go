@@ -199,8 +199,8 @@ func readUpwardKey(path string) (guomi.Key, error) {
 	}
 	key, err := guomi.ParseKey(text)
 	if err != nil {
-		return key, fmt.Errorf("the key for the superior system %s is damaged: %w; restore it from the backup, since the superior system knows no "+
-			"other", path, err)
+		return key, fmt.Errorf("the key for the superior system %s is damaged: %w; restore it from the backup, since the superior "+
+			"system knows no other", path, err)
 	}
 	return key, nil
 }
@@ -245,6 +245,6 @@ func (c *command) printTable(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(c.env.stdout, string(text))
+	_, err = c.env.stdout.Write(text)
 	return err
 }

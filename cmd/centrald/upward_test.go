@@ -146,7 +146,8 @@ func TestUpwardReachesTheProvince(t *testing.T) {
 		t.Error(err)
 	}
 	got := p.Holds()["620100000000:620100-1:1:e"]
-	if got["satisfaction"] != "4" || got["taskCode"] != "11620100MB0123456X4000117002000" || len(got["taskHandleItem"]) != 33 || len(p.Wrong()) > 0 {
+	if got["satisfaction"] != "4" || got["taskCode"] != "11620100MB0123456X4000117002000" || len(got["taskHandleItem"]) != 33 ||
+		len(p.Wrong()) > 0 {
 		t.Errorf("the province holds %v, and was sent %q", got, p.Wrong())
 	}
 }

@@ -26,18 +26,20 @@ func TestByWhatABoxIsLetIn(t *testing.T) {
 		want                  Pass
 		fault                 string // a part of it
 	}{
-		"nothing":                   {},
-		"a serial number":           {serial: right, want: Pass{Serial: "SN-1", Password: "kV7-mQ2x-9Rw4"}},
-		"written on Windows":        {serial: "\ufeff" + strings.ReplaceAll(right, "\n", "\r\n"), want: Pass{Serial: "SN-1", Password: "kV7-mQ2x-9Rw4"}},
-		"a serial number alone":     {serial: "serial = \"SN-1\"\n", fault: SerialFile},
-		"no TOML":                   {serial: "SN-1", fault: SerialFile},
-		"misspelt":                  {serial: "serial = \"SN-1\"\npasword = \"x\"\n", fault: "pasword"},
-		"a ticket":                  {ticket: ticket(key, 9), want: Pass{Ticket: []byte(ticket(key, 9))}},
-		"on a stick":                {stick: ticket(key, 9), want: Pass{Ticket: []byte(ticket(key, 9))}},
-		"the later one":             {ticket: ticket(key, 9), stick: ticket(key, 12), want: Pass{Ticket: []byte(ticket(key, 12))}},
-		"of another centre":         {ticket: ticket(other, 9), fault: TicketFile},
-		"of another centre, beside": {ticket: ticket(other, 9), stick: ticket(key, 8), want: Pass{Ticket: []byte(ticket(key, 8))}, fault: TicketFile},
-		"both":                      {serial: right, ticket: ticket(key, 9), want: Pass{"SN-1", "kV7-mQ2x-9Rw4", []byte(ticket(key, 9))}},
+		"nothing":         {},
+		"a serial number": {serial: right, want: Pass{Serial: "SN-1", Password: "kV7-mQ2x-9Rw4"}},
+		"written on Windows": {serial: "\ufeff" + strings.ReplaceAll(right, "\n", "\r\n"),
+			want: Pass{Serial: "SN-1", Password: "kV7-mQ2x-9Rw4"}},
+		"a serial number alone": {serial: "serial = \"SN-1\"\n", fault: SerialFile},
+		"no TOML":               {serial: "SN-1", fault: SerialFile},
+		"misspelt":              {serial: "serial = \"SN-1\"\npasword = \"x\"\n", fault: "pasword"},
+		"a ticket":              {ticket: ticket(key, 9), want: Pass{Ticket: []byte(ticket(key, 9))}},
+		"on a stick":            {stick: ticket(key, 9), want: Pass{Ticket: []byte(ticket(key, 9))}},
+		"the later one":         {ticket: ticket(key, 9), stick: ticket(key, 12), want: Pass{Ticket: []byte(ticket(key, 12))}},
+		"of another centre":     {ticket: ticket(other, 9), fault: TicketFile},
+		"of another centre, beside": {ticket: ticket(other, 9), stick: ticket(key, 8),
+			want: Pass{Ticket: []byte(ticket(key, 8))}, fault: TicketFile},
+		"both": {serial: right, ticket: ticket(key, 9), want: Pass{"SN-1", "kV7-mQ2x-9Rw4", []byte(ticket(key, 9))}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			boot, stick := t.TempDir(), t.TempDir()

@@ -197,7 +197,8 @@ func TestKeys(t *testing.T) {
 	if err != nil || again.Public().String() != k.Public().String() {
 		t.Errorf("%s comes back as %s, %v", k.Public(), again.Public(), err)
 	}
-	for _, bad := range []string{"", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", strings.Replace(string(text), "PRIVATE", "PUBLIC", 2)} {
+	for _, bad := range []string{"", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+		strings.Replace(string(text), "PRIVATE", "PUBLIC", 2)} {
 		if _, err := ParseKey([]byte(bad)); err == nil {
 			t.Errorf("%q is a key", bad)
 		}

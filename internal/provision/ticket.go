@@ -18,8 +18,8 @@ const (
 	maxTicketText = 100     // bytes of an ID or a hall's
 )
 
-// Ticket lets new boxes into one hall, each once, until it ends or was used up: a file on a USB stick or a boot partition. Whoever has it can
-// use it, so that the centre counts its uses and can take it back.
+// Ticket lets new boxes into one hall, each once, until it ends or was used up: a file on a USB stick or a boot partition. Whoever has it
+// can use it, so that the centre counts its uses and can take it back.
 type Ticket struct {
 	ID    string
 	Hall  string

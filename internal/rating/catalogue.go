@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -38,8 +39,34 @@ type CatalogueReason struct {
 	Set   ReasonSet `json:"set"`           // the smallest set that it is in
 	Key   int       `json:"key,omitempty"` // its place on the box's keys, 1 to KeyReasons from the left; 0 on phones only
 	Text  string    `json:"text"`
+	// Aspect is what of article 9 it is about, empty where the catalogue does not say it.
+	Aspect Aspect `json:"aspect,omitempty"`
 	// Words are those of the text, apart by spaces: where a line above a key may end. It may end anywhere if empty.
 	Words string `json:"words,omitempty"`
+}
+
+// Aspect is one of the things that are rated (article 9).
+type Aspect string
+
+// The aspects.
+const (
+	Matters     Aspect = "matters"     // 服务事项管理
+	Process     Aspect = "process"     // 办事流程
+	Conduct     Aspect = "conduct"     // 服务规范
+	Efficiency  Aspect = "efficiency"  // 服务效率
+	Convenience Aspect = "convenience" // 平台的便捷性、完善性、便民度
+	Attitude    Aspect = "attitude"    // 工作人员的服务态度、业务能力、服务水平
+)
+
+// Aspects returns all aspects in the order of article 9.
+func Aspects() []Aspect {
+	return []Aspect{Matters, Process, Conduct, Efficiency, Convenience, Attitude}
+}
+
+// Chinese returns the aspect in the words of article 9.
+func (a Aspect) Chinese() string {
+	return map[Aspect]string{Matters: "服务事项管理", Process: "办事流程", Conduct: "服务规范", Efficiency: "服务效率",
+		Convenience: "平台便捷完善便民", Attitude: "态度、能力与水平"}[a]
 }
 
 // Label returns the text with zero-width spaces between its words.
@@ -127,6 +154,8 @@ func (r CatalogueReason) check() error {
 		return fmt.Errorf("set %q: want %s or %s", r.Set, CoreReasons, ExtendedReasons)
 	case r.Key < 0 || r.Key > KeyReasons:
 		return fmt.Errorf("key %d: want 1 to %d, or none", r.Key, KeyReasons)
+	case r.Aspect != "" && !slices.Contains(Aspects(), r.Aspect):
+		return fmt.Errorf("aspect %q is none of article 9's", r.Aspect)
 	case r.Text == "":
 		return errors.New("the text is missing")
 	case r.Words != "" && strings.ReplaceAll(r.Words, " ", "") != r.Text:

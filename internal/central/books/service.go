@@ -123,6 +123,41 @@ type Counting struct {
 	At      time.Time // Entry.Moment
 	Post    Post      // empty where nobody has said it
 	Staff   string    // ID of who served, empty where nobody has said it
+	Reasons []Chosen  // why
+}
+
+// Chosen is a reason that was given, of a version of the catalogue, 0 where that was not said.
+type Chosen struct {
+	Code      string
+	Catalogue uint32
+}
+
+// chosen returns why answers were given, by their IDs. Reasons that were chosen on keys lie in records of their own.
+func (r reader) chosen(ctx context.Context, ids []int64) (map[int64][]Chosen, error) {
+	type row struct {
+		id      int64
+		reasons string
+		of      uint32
+		key     Chosen
+	}
+	found, err := some(ctx, r, func(s db.Scanner) (x row, err error) {
+		return x, s.Scan(&x.id, &x.reasons, &x.of, &x.key.Code, &x.key.Catalogue)
+	},
+		"SELECT e.id, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0) FROM {evaluation} e JOIN {visit} v ON v.n = e.visit"+
+			reasonOfEvaluation, "e.id", ids)
+	if err != nil {
+		return nil, fmt.Errorf("read reasons: %w", err)
+	}
+	out := make(map[int64][]Chosen)
+	for _, x := range found {
+		for _, code := range splitReasons(x.reasons) {
+			out[x.id] = append(out[x.id], Chosen{code, x.of})
+		}
+		if x.key.Code != "" {
+			out[x.id] = append(out[x.id], x.key)
+		}
+	}
+	return out, nil
 }
 
 // Service is what the books know of a visit, as figures need it.
@@ -166,12 +201,30 @@ func (b *Books) Services(ctx context.Context, keys []ServiceKey) (map[ServiceKey
 			}
 			out[ServiceKey{v.device.name, v.id}] = x
 		}
-		return nil
+		return explain(ctx, reader{tx, t, b.cfg.Journal}, out)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read visits: %w", err)
 	}
 	return out, nil
+}
+
+// explain adds why the visits' own answers were given.
+func explain(ctx context.Context, r reader, out map[ServiceKey]Service) error {
+	var ids []int64
+	for _, x := range out {
+		for _, c := range x.Own {
+			ids = append(ids, c.ID)
+		}
+	}
+	why, err := r.chosen(ctx, ids)
+	for _, x := range out {
+		for subject, c := range x.Own {
+			c.Reasons = why[c.ID]
+			x.Own[subject] = c
+		}
+	}
+	return err
 }
 
 // needAllClaimed reads in one go the cases that the answers of some visits are about.
@@ -275,7 +328,19 @@ func (b *Books) Matters(ctx context.Context, keys []rating.CaseKey) (map[rating.
 				out[k] = m
 			}
 		}
-		return nil
+		var ids []int64
+		for _, m := range out {
+			if m.Counts != nil {
+				ids = append(ids, m.Counts.ID)
+			}
+		}
+		why, err := reader{tx, t, b.cfg.Journal}.chosen(ctx, ids)
+		for _, m := range out {
+			if m.Counts != nil {
+				m.Counts.Reasons = why[m.Counts.ID]
+			}
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read cases: %w", err)

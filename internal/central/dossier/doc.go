@@ -1,5 +1,5 @@
-// Package dossier keeps what people decide upon (articles 19 to 22): one dossier for each sign that ratings may not be genuine, each order to
-// mend, each yearly sheet, each shared problem, and each result that is to be published.
+// Package dossier keeps what people decide upon (articles 19 to 22): one dossier for each sign that ratings may not be genuine, each
+// order to mend, each shared problem, and each result that is to be published.
 //
 // # The machine
 //
@@ -8,9 +8,10 @@
 //
 // # What is kept
 //
-// Each act is a row of the journal, in whose transaction the tables change (enter.go); they follow from the acts alone. What was found stays
-// in the row that opened the dossier, as it was then: what ratings say later opens another one. An act names the one after which it was
-// done, so that of two people at one dossier the second is told. What people say of a deed is a ciphertext of its row, and can be erased.
+// Each act is a row of the journal, in whose transaction the tables change (enter.go); they follow from the acts alone. What was found
+// stays in the row that opened the dossier, as it was then: what ratings say later opens another one. An act names the one after which it
+// was done, so that of two people at one dossier the second is told. What people say of a deed is a ciphertext of its row, and can be
+// erased.
 //
 // # What it does not do
 //

@@ -64,7 +64,8 @@ func check(t *rapid.T, d Dossier, a About, e Event, next Dossier) {
 		t.Fatalf("the state %s of a %s has no name", next.State, next.Kind)
 	case a.Other && slices.Contains(d.Hands, e.Account):
 		t.Fatalf("%s approves their own: %+v", e.Account, d)
-	case next.State == Published && (len(next.By) == 0 || slices.ContainsFunc(next.By, func(by string) bool { return slices.Contains(next.Hands, by) })):
+	case next.State == Published && (len(next.By) == 0 || slices.ContainsFunc(next.By,
+		func(by string) bool { return slices.Contains(next.Hands, by) })):
 		t.Fatalf("published without other eyes: %+v", next)
 	case next.State == Published && next.Draft != d.Draft:
 		t.Fatalf("publishing has changed the text")
@@ -146,7 +147,7 @@ func checkHistory(t *testing.T, _ *journal.Journal, d *Dossiers) {
 		t.Errorf("closed unseen: %v", err)
 	}
 	seen, err := d.Do(t.Context(), By{Account: "acc1"}, k, Event{Do: Acknowledge, Owner: "x", Draft: "y", Due: 7}, "")
-	if err != nil || seen.State != Seen || seen.Owner != "" || seen.Draft != "" || seen.Dossier.Due != 0 {
+	if err != nil || seen.State != Seen || seen.Owner != "" || seen.Draft != "" || seen.Due != 0 {
 		t.Fatalf("acknowledged: %+v, %v", seen, err)
 	}
 	if _, err := d.Do(t.Context(), By{Account: "acc2"}, k, Event{Do: Assign, Owner: "acc3", Due: time.Now().Add(48 * time.Hour).UnixMilli()},
@@ -175,7 +176,8 @@ func checkTheTablesFollowFromTheActs(t *testing.T, j *journal.Journal, d *Dossie
 	}
 	dump := func() (all []string) {
 		for _, text := range []string{"SELECT CAST(id AS TEXT) || kind || name || area || state || CAST(ended AS TEXT) || CAST(due AS TEXT) || " +
-			"CAST(changed AS TEXT) || body || found FROM dossier ORDER BY id", "SELECT CAST(pos AS TEXT) || ' ' || CAST(dossier AS TEXT) FROM dossier_act ORDER BY pos"} {
+			"CAST(changed AS TEXT) || body || found FROM dossier ORDER BY id",
+			"SELECT CAST(pos AS TEXT) || ' ' || CAST(dossier AS TEXT) FROM dossier_act ORDER BY pos"} {
 			rows, err := db.Query(t.Context(), d.db, func(s db.Scanner) (x string, err error) { return x, s.Scan(&x) }, text)
 			if err != nil {
 				t.Fatal(err)

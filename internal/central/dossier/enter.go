@@ -70,8 +70,8 @@ func (d *Dossiers) named(ctx context.Context, k Kind, name string) (int64, error
 	return all[0], nil
 }
 
-// Do does something about a dossier as somebody saw it, enters it into the journal, and returns the dossier. Who may do it is for the caller
-// to say; what the machine does not allow is a Refusal, and ErrMeanwhile if somebody else was faster.
+// Do does something about a dossier as somebody saw it, enters it into the journal, and returns the dossier. Who may do it is for the
+// caller to say; what the machine does not allow is a Refusal, and ErrMeanwhile if somebody else was faster.
 func (d *Dossiers) Do(ctx context.Context, by By, seen Kept, e Event, words string) (Kept, error) {
 	about, ok := seen.Kind.About(e.Do)
 	words = strings.TrimSpace(words)
@@ -98,7 +98,9 @@ func (d *Dossiers) Do(ctx context.Context, by By, seen Kept, e Event, words stri
 		return seen, err
 	}
 	a := journal.Act{Do: prefix + string(e.Do), Object: strconv.FormatInt(seen.ID, 10), By: by.Session, Data: data, Domain: seen.Area}
-	_, err = d.journal.Say(ctx, by.Account, "", a, words, func(ctx context.Context, tx *db.Tx, pos int64) error { return enter(ctx, tx, pos, a) })
+	_, err = d.journal.Say(ctx, by.Account, "", a, words, func(ctx context.Context, tx *db.Tx, pos int64) error {
+		return enter(ctx, tx, pos, a)
+	})
 	var refusal *Refusal
 	switch {
 	case errors.Is(err, ErrMeanwhile):

@@ -9,13 +9,12 @@ type Kind string
 const (
 	Sign        Kind = "sign"        // something that looks as if ratings were not genuine (articles 4 and 21)
 	Mend        Kind = "mend"        // an order to mend to whoever was ranked low again and again (article 21)
-	Sheet       Kind = "sheet"       // the yearly sheet of a unit or person (article 20)
 	Problem     Kind = "problem"     // what many complain of (article 22)
 	Publication Kind = "publication" // a result that is published (article 19)
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Sign, Mend, Sheet, Problem, Publication} }
+func Kinds() []Kind { return []Kind{Sign, Mend, Problem, Publication} }
 
 // Chinese returns the kind's name.
 func (k Kind) Chinese() string {
@@ -24,8 +23,6 @@ func (k Kind) Chinese() string {
 		return "疑点"
 	case Mend:
 		return "限期整改"
-	case Sheet:
-		return "年度考核单"
 	case Problem:
 		return "集中问题"
 	case Publication:
@@ -43,7 +40,6 @@ const (
 	Seen      State = "seen"      // somebody has
 	Assigned  State = "assigned"  // somebody is to do something about it
 	Answered  State = "answered"  // they have
-	Objected  State = "objected"  // whoever it is about does not agree
 	Submitted State = "submitted" // it waits for other eyes
 	Approved  State = "approved"
 	Published State = "published"
@@ -54,15 +50,13 @@ const (
 func (s State) Chinese(k Kind) string {
 	switch s {
 	case Waiting:
-		return map[Kind]string{Sign: "待核查", Mend: "待下达", Sheet: "待送达", Problem: "待交办", Publication: "草稿"}[k]
+		return map[Kind]string{Sign: "待核查", Mend: "待下达", Problem: "待交办", Publication: "草稿"}[k]
 	case Seen:
 		return "已知悉"
 	case Assigned:
-		return map[Kind]string{Sign: "核查中", Mend: "整改中", Sheet: "待确认", Problem: "整改中"}[k]
+		return map[Kind]string{Sign: "核查中", Mend: "整改中", Problem: "整改中"}[k]
 	case Answered:
-		return map[Kind]string{Mend: "待验收", Sheet: "已确认", Problem: "待验收"}[k]
-	case Objected:
-		return "有异议"
+		return map[Kind]string{Mend: "待验收", Problem: "待验收"}[k]
 	case Submitted:
 		return "待审批"
 	case Approved:
@@ -104,8 +98,6 @@ const (
 	Accept      Deed = "accept"
 	Return      Deed = "return"
 	Drop        Deed = "drop"
-	Object      Deed = "object"
-	Agree       Deed = "agree"
 	Edit        Deed = "edit"
 	Submit      Deed = "submit"
 	Approve     Deed = "approve"
@@ -140,15 +132,6 @@ func (k Kind) Deeds() []About {
 		}
 	case Mend, Problem:
 		return orders(k)
-	case Sheet:
-		return []About{
-			{Do: Edit, Chinese: "填写考核意见", By: Office, From: []State{Waiting, Objected}, To: Waiting, Draft: true},
-			{Do: Issue, Chinese: "送达", By: Office, From: []State{Waiting}, To: Assigned, Due: true},
-			{Do: Object, Chinese: "提出异议", By: Concerned, From: []State{Assigned}, To: Objected, Words: true},
-			{Do: Return, Chinese: "答复异议", By: Office, From: []State{Objected}, To: Assigned, Words: true},
-			{Do: Agree, Chinese: "确认", By: Concerned, From: []State{Assigned}, To: Answered},
-			{Do: Approve, Chinese: "签批归档", By: Chief, From: []State{Answered, Objected}, To: Closed, Words: true, Other: true},
-		}
 	case Publication:
 		return []About{
 			{Do: Edit, Chinese: "修改文字", By: Office, From: []State{Waiting}, To: Waiting, Draft: true},

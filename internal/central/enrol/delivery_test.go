@@ -2,7 +2,6 @@ package enrol
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +111,7 @@ func TestAPreviewIsConfirmedOnce(t *testing.T) {
 		t.Fatalf("it is %+v, %v", got, err)
 	}
 	if body, err := db.Query(t.Context(), w.room.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
-		"SELECT body FROM enrol_draft"); err != nil || len(body) != 1 || strings.Contains(fmt.Sprintf("%s", body[0]), "kV7") {
+		"SELECT body FROM enrol_draft"); err != nil || len(body) != 1 || strings.Contains(string(body[0]), "kV7") {
 		t.Errorf("the draft has the password, or is not there: %v", err)
 	}
 	w.serves(newBox(t, "bcdf23456789"), "SL-H2-B02")

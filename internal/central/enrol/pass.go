@@ -25,7 +25,8 @@ type Pass struct {
 
 func (p Pass) empty() bool { return p.Serial == "" && len(p.Ticket) == 0 }
 
-// passOf reads what a request shows: HTTP's basic authentication, as EST has it for boxes without a certificate (section 3.2.3), or a ticket.
+// passOf reads what a request shows: HTTP's basic authentication, as EST has it for boxes without a certificate (section 3.2.3), or a
+// ticket.
 func passOf(r *http.Request) (p Pass) {
 	p.Serial, p.Password, _ = r.BasicAuth()
 	text := r.Header.Get(TicketHeader)
@@ -81,9 +82,10 @@ func (r *Room) admit(ctx context.Context, p Pending, from Origin) (Word, error) 
 	return "", err
 }
 
-// enter accepts a box for a hall by an act of the account that has let such boxes in. What also does is done in the same transaction before,
-// and says for which window.
-func (r *Room) enter(ctx context.Context, p Pending, x claim, a Acceptance, also func(context.Context, *db.Tx) (window string, err error)) error {
+// enter accepts a box for a hall by an act of the account that has let such boxes in. What also does is done in the same transaction
+// before, and says for which window.
+func (r *Room) enter(ctx context.Context, p Pending, x claim, a Acceptance,
+	also func(context.Context, *db.Tx) (window string, err error)) error {
 	a.Digits, a.Address, a.Board = p.Digits, p.Address, p.Board
 	data, err := json.Marshal(a)
 	if err != nil {

@@ -38,6 +38,8 @@ type Config struct {
 	Directory *directory.Directory
 	Passwords Passwords
 	Key       ed25519.PrivateKey // the centre's, which signs tickets
+	Names     []string           // of the centre, which no box gets for its window's PC
+	Windows   []string           // domains and networks of which boxes may have names, besides private ones
 	Random    io.Reader
 	Now       func() time.Time
 }
@@ -52,6 +54,7 @@ type Room struct {
 	random    io.Reader
 	now       func() time.Time
 	guesses   guesses
+	windows   windows
 }
 
 // Open brings the room's tables up to date. From then on, certificates of a box that gets another key for records open nothing any more:
@@ -163,8 +166,8 @@ func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
 	return all[0], nil
 }
 
-// Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode if
-// it has stopped waiting. What a box that has come to another board had before opens nothing any more: the old board may have a copy.
+// Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode
+// if it has stopped waiting. What a box that has come to another board had before opens nothing any more: the old board may have a copy.
 func Accept(ctx context.Context, tx *db.Tx, p Pending, hall, window, account string, now time.Time) error {
 	return accept(ctx, tx, p, claim{hall: hall, window: window, account: account, seated: true}, now)
 }

@@ -25,6 +25,8 @@ type Acceptance struct {
 	Replaces rating.DeviceID `json:"replaces,omitempty"`
 	Serial   string          `json:"serial,omitempty"` // of the box's password
 	Ticket   string          `json:"ticket,omitempty"`
+
+	Certified bool `json:"certified,omitempty"` // it was entered by hand, and asked for by an act of its own
 }
 
 // AcceptInPlaceOf writes, in the transaction of the act by which it is done, that a box is to take another one's place at a window. The
@@ -65,7 +67,8 @@ func (r *Room) Successor(ctx context.Context, old rating.DeviceID) (rating.Devic
 // Coming returns the window that an accepted box takes when it asks next, empty where it has one or was not accepted.
 func (r *Room) Coming(ctx context.Context, d rating.DeviceID) (window string, err error) {
 	all, err := db.Query(ctx, r.db, func(s db.Scanner) (w string, err error) { return w, s.Scan(&w) },
-		"SELECT window_id FROM enrol_request WHERE device = $1 AND accepted > $2 AND seated = 0", string(d), r.now().Add(-acceptedLife).UnixMilli())
+		"SELECT window_id FROM enrol_request WHERE device = $1 AND accepted > $2 AND seated = 0", string(d),
+		r.now().Add(-acceptedLife).UnixMilli())
 	if err != nil {
 		return "", fmt.Errorf("read which window %s takes: %w", d, err)
 	}
@@ -85,8 +88,8 @@ type Retirement struct {
 // ErrNotThere says that a box does not serve the window from which it should be taken.
 var ErrNotThere = errors.New("the box does not serve this window any more")
 
-// Retire takes a box off its window, for another one or for none: its certificates open nothing any more, of what it still holds is accepted
-// what its last signed report vouches for, and what it is told closes its window. May is asked in the transaction.
+// Retire takes a box off its window, for another one or for none: its certificates open nothing any more, of what it still holds is
+// accepted what its last signed report vouches for, and what it is told closes its window. May is asked in the transaction.
 func (r *Room) Retire(ctx context.Context, id rating.DeviceID, window string, by rating.DeviceID,
 	may func(context.Context, *db.Tx) error) (Retirement, error) {
 	x := Retirement{By: by, Window: window}
@@ -166,7 +169,7 @@ func (r *Room) take(ctx context.Context, p Pending) error {
 	}
 	d, err := r.boxes.Device(ctx, p.Device)
 	if errors.Is(err, fleet.ErrNoDevice) {
-		d, err = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}, nil
+		d = fleet.Device{ID: p.Device, Key: p.Record, EnrolledAt: r.now()}
 		var holder rating.DeviceID
 		if holder, err = r.boxes.Holder(ctx, p.Record); err == nil && holder != "" {
 			return &fleet.TakenError{By: holder, What: "key"} // before another one has left its window

@@ -38,8 +38,8 @@ func (d Device) Serve(w rating.Window, people []rating.Staff) Device {
 	return d
 }
 
-// Told returns what the device is told of its window. One that was taken off it asks nobody: its window is closed until somebody signs in, and
-// there is nobody who could.
+// Told returns what the device is told of its window. One that was taken off it asks nobody: its window is closed until somebody signs in,
+// and there is nobody who could.
 func (d Device) Told() (rating.Window, []rating.Member) {
 	if d.Retired == nil {
 		return d.Window, d.Roster

@@ -21,7 +21,8 @@ func TestReplies(t *testing.T) {
 		"不满意，不满意":          {Level: 2},
 		"TD":               {Stop: true}, "td": {Stop: true}, "ＴＤ": {Stop: true}, "退订。": {Stop: true}, "T": {Stop: true},
 		"退订TD": {Stop: true}, "td 退订": {Stop: true}, "T D": ask, "取消，TD！": {Stop: true}, "stop": {Stop: true},
-		"D": ask, "TD5": ask, "5 TD": {Level: 5, Stop: true}, "不满意，退订": {Level: 2, Stop: true}, "5 TD卡": {Level: 5, Text: "TD卡"}, "退订怎么办": ask, "不要取消": ask,
+		"D": ask, "TD5": ask, "5 TD": {Level: 5, Stop: true}, "不满意，退订": {Level: 2, Stop: true}, "5 TD卡": {Level: 5, Text: "TD卡"},
+		"退订怎么办": ask, "不要取消": ask,
 		"": ask, "。": ask, "6": ask, "0": ask, "12": ask, "5点去过": ask, "45": ask, "好": ask, "满意吗": ask, "满意度很高": ask, "很满意": ask, "不是很满意": ask,
 		"你好 5":  ask,
 		"5 不满意": ask, "满意 不满意": ask, "4或5": ask, "4 5": ask, "不满意变满意": ask, "一": ask, "TDD": ask, "满意不": ask,
@@ -46,7 +47,8 @@ func FuzzParseReply(f *testing.F) {
 				things++
 			}
 		}
-		if things != 1 || r.Text != "" && (r.Level == 0 || r.Stop) || !utf8.ValidString(r.Text) || utf8.RuneCountInString(r.Text) > rating.MaxText {
+		if things != 1 || r.Text != "" && (r.Level == 0 || r.Stop) ||
+			!utf8.ValidString(r.Text) || utf8.RuneCountInString(r.Text) > rating.MaxText {
 			t.Fatalf("%q: %+v", s, r)
 		}
 		if r.Level == 0 {

@@ -35,7 +35,8 @@ func (r *Room) Phoned(ctx context.Context, f From) error {
 	}
 	day := directory.DayOf(r.cfg.Now())
 	err := r.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO integrity_salt (at, salt) VALUES ($1, $2) ON CONFLICT (at) DO NOTHING", int64(day), r.cfg.Salt())
+		_, err := tx.ExecContext(ctx, "INSERT INTO integrity_salt (at, salt) VALUES ($1, $2) ON CONFLICT (at) DO NOTHING", int64(day),
+			r.cfg.Salt())
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,8 @@ func newWorld(t *testing.T, journalAt, booksAt string) *world {
 	must(t, err)
 	w.dossiers, err = dossier.Open(t.Context(), w.journal)
 	must(t, err)
-	_, err = w.journal.Do(t.Context(), "operator test", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx, pos int64) error {
+	_, err = w.journal.Do(t.Context(), "operator test", "", journal.Act{Do: "fleet.test"}, func(ctx context.Context, tx *db.Tx,
+		pos int64) error {
 		for n := range windows {
 			if err := directory.Served(ctx, tx, deviceOf(n), rating.Window{ID: windowOf(n), Generation: 1}, pos); err != nil {
 				return err
@@ -99,8 +100,9 @@ func newWorld(t *testing.T, journalAt, booksAt string) *world {
 		return nil
 	})
 	must(t, err)
-	w.room, err = Open(t.Context(), Config{DB: w.db, Journal: w.journal, Books: w.books, Reports: w.reports, Directory: d, Dossiers: w.dossiers,
-		Closes: func(context.Context) (map[string]int, int, error) { return nil, 17 * 60, nil },
+	w.room, err = Open(t.Context(), Config{DB: w.db, Journal: w.journal, Books: w.books, Reports: w.reports, Directory: d,
+		Dossiers: w.dossiers,
+		Closes:   func(context.Context) (map[string]int, int, error) { return nil, 17 * 60, nil },
 		Served: func(context.Context) (map[string]time.Time, error) {
 			return map[string]time.Time{windowOf(windows - 1): w.now().Add(-100 * 24 * time.Hour)}, nil
 		},
@@ -135,7 +137,8 @@ func (b *box) visit(t testing.TB, id int, at time.Time, wait time.Duration) {
 	}
 	v := rating.Visit{ID: rating.VisitID(1000*(b.n+1) + id), Opener: rating.OpenedByPC, Grouping: rating.Single, WaitSec: 60,
 		Subjects: []rating.Subject{rating.StaffSubject},
-		Window:   rating.Window{ID: windowOf(b.n), Name: "窗口", Hall: "大厅", Area: "629901000000", Generation: 1}, Staff: rating.Staff{ID: "SL-0016"}}
+		Window:   rating.Window{ID: windowOf(b.n), Name: "窗口", Hall: "大厅", Area: "629901000000", Generation: 1},
+		Staff:    rating.Staff{ID: "SL-0016"}}
 	b.add(t, rating.VisitBody(stamp(0), v))
 	b.add(t, rating.EvaluationBody(stamp(wait), rating.Evaluation{Visit: v.ID, Subject: rating.StaffSubject, Level: rating.VerySatisfied,
 		Channel: rating.Keypad, WaitedMS: wait.Milliseconds()}))
@@ -231,7 +234,8 @@ func checkSignsAreFound(t *testing.T, w *world) {
 	must(t, err)
 	var f Finding
 	must(t, json.Unmarshal(k.Found, &f))
-	if k.Area != "629901000000" || k.Hall != "SL-H2" || len(k.Units) == 0 || f.Lines[0].Value != "20 / 40（50.00%）" || len(f.Examples) != mostExamples {
+	if k.Area != "629901000000" || k.Hall != "SL-H2" || len(k.Units) == 0 || f.Lines[0].Value != "20 / 40（50.00%）" ||
+		len(f.Examples) != mostExamples {
 		t.Errorf("found %+v of %+v", f, k.Dossier)
 	}
 	for _, id := range f.Examples {

@@ -82,8 +82,8 @@ func TestWhoFollowsReadsWhatIsThere(t *testing.T) {
 	})
 }
 
-// TestWhoFollowsIsNotToldOfRowsThatWereLost takes the last rows away under an instance that remembers them, as a server does that fails over
-// to a standby which lacked them, and lets another instance enter others.
+// TestWhoFollowsIsNotToldOfRowsThatWereLost takes the last rows away under an instance that remembers them, as a server does that fails
+// over to a standby which lacked them, and lets another instance enter others.
 func TestWhoFollowsIsNotToldOfRowsThatWereLost(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		one, d, _ := journaltest.Open(t, url)

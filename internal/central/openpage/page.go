@@ -66,7 +66,8 @@ func New(cfg Config) (*Page, error) {
 // ServeHTTP answers one request.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; img-src data:; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "public, max-age=60")
@@ -205,7 +206,8 @@ func (p *Page) one(r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return p.html("one.html", shown{x, report.Yearly{}.Heads(), x.Lines(), x.Whole.Bars(), report.Yearly{}.Definitions(), report.LeastPublished})
+	return p.html("one.html", shown{x, report.Yearly{}.Heads(), x.Lines(), x.Whole.Bars(), report.Yearly{}.Definitions(),
+		report.LeastPublished})
 }
 
 func (p *Page) csv(r *http.Request) (answer, error) {

@@ -105,7 +105,8 @@ func TestWhatWasPublishedIsShown(t *testing.T) {
 		out.Parts[1].Levels[0] != 700 || out.Parts[2].Levels != nil || out.Parts[3].Total != nil {
 		t.Errorf("JSON %+v, %v", out, err)
 	}
-	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(first+1000, ""), "/published/0" + fmt.Sprint(first), "/published/x"} {
+	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(first+1000, ""), "/published/0" + fmt.Sprint(first),
+		"/published/x"} {
 		get(path, 404)
 	}
 	k, err := d.Dossier(t.Context(), draft)

@@ -28,8 +28,9 @@
 //
 // # What citizens are told
 //
-// Texts follows the acts, like the webhook, and writes short messages by the gateway of the room deadline. What it has come to is noted before a
-// message goes, so that each goes once at most; what became of it is an act, which nobody who works on the order has to look at first.
+// Texts follows the acts, like the webhook, and writes short messages by the gateway of the room deadline. How far it has come is noted
+// before a message goes, so that each goes once at most; what became of it is an act, which nobody who works on the order has to look at
+// first.
 //
 // # Failure
 //

@@ -2,6 +2,8 @@ package report
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/directory"
@@ -45,12 +47,22 @@ type fact struct {
 	Asked   bool           `json:"asked,omitempty"`
 	// Cases are those that a visit has completed, by their keys.
 	Cases []string `json:"cases,omitempty"`
+	// Causes are the reasons that the answer names, each once, with the version of their catalogue.
+	Causes []string `json:"causes,omitempty"`
 }
 
 // answered notes the answer that counts.
 func (f *fact) answered(c books.Counting) {
 	f.Level, f.Channel, f.Asked = c.Level, c.Channel, true
+	for _, r := range c.Reasons {
+		if name := CauseOf(r.Code, r.Catalogue); !slices.Contains(f.Causes, name) {
+			f.Causes = append(f.Causes, name)
+		}
+	}
 }
+
+// CauseOf names a reason of a version of the catalogue, as aggregates by cause have it.
+func CauseOf(code string, catalogue uint32) string { return fmt.Sprintf("%s/%d", code, catalogue) }
 
 // factsOf returns what a visit adds: the person's, and the matter's as long as the visit's record has not come.
 func factsOf(s books.Service, key books.ServiceKey) (person, matter *fact, name map[string]string) {
@@ -130,6 +142,7 @@ const (
 	Whole    Split = iota
 	ByStaff        // the persons' facts
 	ByMatter       // the matters'
+	ByCause        // answers that name a reason, once for each: they add up to more than there are
 )
 
 // The grains.
@@ -208,18 +221,20 @@ func monthOf(d directory.Day) directory.Day {
 
 // cells returns where a fact is counted.
 func (f fact) cells() (all []cell) {
-	splits := map[Split]string{Whole: ""}
+	splits := map[Split][]string{Whole: {""}, ByCause: f.Causes}
 	if f.Subject == rating.StaffSubject && f.Staff != "" {
-		splits[ByStaff] = f.Staff
+		splits[ByStaff] = []string{f.Staff}
 	}
 	if f.Subject == rating.MatterSubject {
-		splits[ByMatter] = f.Task
+		splits[ByMatter] = []string{f.Task}
 	}
-	for split, of := range splits {
-		c := cell{split, days, int64(f.Day), f.Post, of, f.Subject, f.Channel}
-		month := c
-		month.grain, month.at = months, int64(monthOf(f.Day))
-		all = append(all, c, month)
+	for split, some := range splits {
+		for _, of := range some {
+			c := cell{split, days, int64(f.Day), f.Post, of, f.Subject, f.Channel}
+			month := c
+			month.grain, month.at = months, int64(monthOf(f.Day))
+			all = append(all, c, month)
+		}
 	}
 	return all
 }

@@ -29,7 +29,9 @@ func TestWhatIsPublishedCannotBeAttacked(t *testing.T) {
 	attacked := 0
 	rapid.Check(t, func(t *rapid.T) {
 		root := drawNode(t, rapid.IntRange(1, 2).Draw(t, "depth"))
-		root.Publish()
+		if err := root.Publish(); err != nil {
+			t.Fatal(err)
+		}
 		attacked += attack(t, root)
 	})
 	if attacked == 0 {

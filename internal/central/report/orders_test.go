@@ -75,6 +75,7 @@ func checkWhatBecomesOfOrders(t *testing.T, on engine) {
 		t.Errorf("a month later: %+v, want %+v", got, want)
 	}
 	w.do(t, ids[1], rectify.Contact, rectify.Plan, rectify.Reply, rectify.Pass, rectify.Dissatisfied)
+	w.wait(t)
 	w.once(t)
 	want := Work{Standing: 4, Replied: 3, Due: 4, InTime: 2, Named: 2, Followed: 2, Heard: 2, Satisfied: 1, Overdue: 1}
 	if got := work(); got != want {

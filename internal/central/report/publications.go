@@ -12,7 +12,8 @@ import (
 )
 
 // ErrStale says that something was published since a draft was counted.
-var ErrStale = errors.New("起草之后又发布了时间重叠的结果，请作废本稿、重新起草 · another result about these days was published since this was drafted; drop it and draft it anew")
+var ErrStale = errors.New("起草之后又发布了时间重叠的结果，请作废本稿、重新起草 · " +
+	"another result about these days was published since this was drafted; drop it and draft it anew")
 
 // Publications are results as dossiers: drafted, edited, approved by somebody else, and published.
 type Publications struct {

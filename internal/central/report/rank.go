@@ -8,6 +8,12 @@ import (
 // LeastRanked is how many answers something needs to be ranked (article 21: 排名). Of fewer the interval says next to nothing.
 const LeastRanked = 30
 
+// LeastRepeated is how many bad ratings make somebody one who is rated badly again and again (article 21: 反复被差评).
+const LeastRepeated = 3
+
+// Repeated reports whether somebody is rated badly again and again.
+func Repeated(a Amount) bool { return bad(Input{Amount: a}) >= LeastRepeated }
+
 // Interval is within which percentages a share lies, with 95 % confidence.
 type Interval struct{ Low, High float64 }
 

@@ -81,7 +81,9 @@ func (n *Node) withheld(days directory.Period, earlier []Earlier) (*Node, error)
 
 // tree counts an area: its cities, counties and halls, as far as they lie in it.
 func (r *Reports) tree(ctx context.Context, area string, days directory.Period) (*Node, error) {
-	t, err := r.Sum(ctx, Ask{Days: days, Fits: func(w Where) bool { return len(w.Area) == areaDigits && strings.HasPrefix(w.Area, area[:cutOf(area)]) },
+	t, err := r.Sum(ctx, Ask{Days: days, Fits: func(w Where) bool {
+		return len(w.Area) == areaDigits && strings.HasPrefix(w.Area, area[:cutOf(area)])
+	},
 		Group: func(w Where, _ string) string { return w.Area + " " + w.Hall }})
 	if err != nil {
 		return nil, err

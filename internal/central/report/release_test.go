@@ -139,7 +139,8 @@ func TestWhatSeveralResultsSayTogether(t *testing.T) {
 		var l land
 		for h := range l.halls {
 			for m := range l.halls[h] {
-				l.halls[h][m] = [2]int64{rapid.SampledFrom([]int64{0, 4, 11, 25, 40, 60}).Draw(t, "good"), rapid.SampledFrom([]int64{0, 0, 2, 9, 12, 15}).Draw(t, "bad")}
+				l.halls[h][m] = [2]int64{rapid.SampledFrom([]int64{0, 4, 11, 25, 40, 60}).Draw(t, "good"), rapid.SampledFrom([]int64{0, 0, 2, 9, 12,
+					15}).Draw(t, "bad")}
 			}
 		}
 		var earlier []Earlier

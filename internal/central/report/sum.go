@@ -22,6 +22,8 @@ type Ask struct {
 	Fits func(Where) bool
 	// Group returns in which row something stands, empty for none: by where it lay, and by staff or matter of a split. Nil: there are no rows.
 	Group func(w Where, of string) string
+	// Channels says that rows stand by the channel of the answer: what is rated at a platform is its own, as a hall's is. Group is not asked.
+	Channels bool
 }
 
 // Key tells apart what sums keep apart.
@@ -256,7 +258,10 @@ func (s *summer) row(w Where, of string) *Row {
 	if s.ask.Group == nil {
 		return nil
 	}
-	id := s.ask.Group(w, of)
+	return s.rowOf(s.ask.Group(w, of))
+}
+
+func (s *summer) rowOf(id string) *Row {
 	if id == "" {
 		return nil
 	}
@@ -271,7 +276,11 @@ func (s *summer) count(w Where, c counted) {
 		return
 	}
 	s.total.add(c.Key, c.Amount)
-	if row := s.row(w, c.of); row != nil {
+	row := s.row(w, c.of)
+	if s.ask.Channels {
+		row = s.rowOf(string(c.Channel))
+	}
+	if row != nil {
 		row.add(c.Key, c.Amount)
 	}
 }
@@ -317,6 +326,8 @@ func (o orderFact) of(split Split) (string, bool) {
 		return o.Staff, o.Subject == rating.StaffSubject && o.Staff != ""
 	case ByMatter:
 		return o.Task, o.Subject == rating.MatterSubject
+	case ByCause:
+		return "", false // orders are about answers and not about their reasons
 	}
 	return "", true
 }

@@ -208,10 +208,10 @@ func (r *Room) lookAtCases(ctx context.Context, c *change, s *seer, cases map[ra
 	}
 	all, err := db.Query(ctx, r.db, func(s db.Scanner) (x row, err error) {
 		var body string
-		if err = s.Scan(&x.project, &x.placeKey.item, &body); err == nil {
+		if err = s.Scan(&x.project, &x.item, &body); err == nil {
 			err = json.Unmarshal([]byte(body), &x.place)
 		}
-		x.place.Item = x.placeKey.item
+		x.Item = x.item
 		return x, err
 	}, "SELECT project, item, body FROM upward_visit WHERE "+where, arg)
 	if err != nil {

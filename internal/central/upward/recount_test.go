@@ -191,13 +191,12 @@ func (l *life) deliver(t *rapid.T, w *world, met map[province.Fault]int) {
 	faults := rapid.SliceOfN(rapid.SampledFrom(province.Faults()), 40, 40).Draw(t, "faults")
 	picks := rapid.SliceOfN(rapid.IntRange(0, 1000), 40, 40).Draw(t, "picks")
 	n := 0
-	w.province.Fault = func(string, []map[string]string) province.Fault {
+	w.province.Breaks(func(string, []map[string]string) province.Fault {
 		n++
 		f := faults[n%len(faults)]
 		met[f]++
 		return f
-	}
-	w.province.Pick = func(of int) int { return picks[n%len(picks)] % of }
+	}, func(of int) int { return picks[n%len(picks)] % of })
 	send := func() {
 		w.pass(time.Duration(rapid.IntRange(0, 120).Draw(t, "minutes")) * time.Minute)
 		_ = w.push.Once(context.Background()) // which fails as the line has it

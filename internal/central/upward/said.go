@@ -140,8 +140,8 @@ func (s *seer) put(item string, project rating.CaseKey, x Said, a *Answer, due i
 // answer returns an answer that counts.
 func (s *seer) answer(c books.Counting) *Answer {
 	e := s.entries[c.ID]
-	return &Answer{ID: c.ID, Level: c.Level, Channel: c.Channel, Reasons: e.Reasons, Catalogue: e.Catalogue, Text: e.HasText && !s.erased[c.ID],
-		At: c.At.UnixMilli()}
+	return &Answer{ID: c.ID, Level: c.Level, Channel: c.Channel, Reasons: e.Reasons, Catalogue: e.Catalogue,
+		Text: e.HasText && !s.erased[c.ID], At: c.At.UnixMilli()}
 }
 
 // place fills in where something was done.

@@ -3,8 +3,6 @@ package upward
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +92,7 @@ func checkReasonsAreWaitedFor(t *testing.T, on engine) {
 	wantAll(t, "with the code for none", w.evaluations(), "1  ", "1  等了两个小时", "1 199 ", "2 214 ", "5  ")
 }
 
-func always(f province.Fault) func(string, []map[string]string) province.Fault {
+func always(f province.Fault) province.Faulty {
 	return func(string, []map[string]string) province.Fault { return f }
 }
 
@@ -113,9 +111,9 @@ func checkWhatIsRefused(t *testing.T, on engine) {
 		w.once(t)
 	}
 	tell("1", rating.CaseFact{TaskCode: "T1", AsOf: done, CompletedAt: done})
-	w.province.Fault, w.province.Pick = always(province.Refuse), func(int) int { return 0 }
+	w.province.Breaks(always(province.Refuse), func(int) int { return 0 })
 	w.send(t)
-	w.province.Fault = nil
+	w.province.Breaks(nil, nil)
 	posts := w.province.Posts()
 	w.pass(time.Hour)
 	w.send(t)
@@ -130,10 +128,10 @@ func checkWhatIsRefused(t *testing.T, on engine) {
 	if n := len(w.province.Holds()); n != 1 {
 		t.Errorf("the province holds %d", n)
 	}
-	w.province.Fault = always(province.Refuse)
+	w.province.Breaks(always(province.Refuse), func(int) int { return 0 })
 	tell("2", rating.CaseFact{TaskCode: "T2", AsOf: done + 1, Corrects: true})
 	w.send(t)
-	w.province.Fault = nil
+	w.province.Breaks(nil, nil)
 	tell("3", rating.CaseFact{TaskCode: "T3", AsOf: done + 2, Corrects: true})
 	w.send(t)
 	for _, r := range w.province.Holds() {
@@ -185,14 +183,14 @@ func TestOnePoisonedRecordHoldsUpNothing(t *testing.T) {
 	for n := range 8 {
 		w.rate(t, c, rating.VisitID(n+1), 5, "")
 	}
-	w.province.Fault = func(_ string, records []map[string]string) province.Fault {
+	w.province.Breaks(func(_ string, records []map[string]string) province.Fault {
 		for _, r := range records {
 			if strings.HasSuffix(r["projectNo"], "-0000000000000003") {
 				return province.Failing
 			}
 		}
 		return province.None
-	}
+	}, nil)
 	for range 4 {
 		if err := w.push.Once(t.Context()); err != nil {
 			t.Fatal(err)
@@ -212,7 +210,7 @@ func TestOnePoisonedRecordHoldsUpNothing(t *testing.T) {
 func TestTheWayIsTold(t *testing.T) {
 	w := onSQLite(t)
 	w.rate(t, newChain(0), 1, 5, "")
-	w.province.Fault = always(province.Busy)
+	w.province.Breaks(always(province.Busy), nil)
 	began := w.now()
 	for range 12 { // longer and longer
 		_ = w.push.Once(t.Context())
@@ -229,7 +227,7 @@ func TestTheWayIsTold(t *testing.T) {
 	if err != nil || f.Waiting != 1 || f.Age < 11*time.Minute {
 		t.Errorf("figures are %+v, %v", f, err)
 	}
-	w.province.Fault = nil
+	w.province.Breaks(nil, nil)
 	w.pass(time.Hour)
 	w.send(t)
 	if way, err := w.room.Way(t.Context()); err != nil || !way.Since.IsZero() || way.Heard.IsZero() {
@@ -273,71 +271,6 @@ func TestTheFeed(t *testing.T) {
 	}
 	if got := w.room.Fields(more[0]); got["dataOperation"] != "0" || got["projectNo"] == "" {
 		t.Errorf("its fields are %v", got)
-	}
-}
-
-// TestTables reads those that are built in, and says what is wrong with others.
-func TestTables(t *testing.T) {
-	for _, name := range BuiltIn() {
-		table, err := Load(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !table.Assumed || table.Name != name {
-			t.Errorf("%s says that it is the province's own text", name)
-		}
-	}
-	good, err := Text("gansu")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for change, want := range map[[2]string]string{
-		{`"from": "staff"`, `"from": "contact"`}:                "what may be sent is",
-		{`"keypad": "5", `, ``}:                                 `no code for "keypad"`,
-		{`"keypad": "5"`, `"key": "5"`}:                         `"key" is not one of`,
-		{`{"name": "dataVersion", "from": "version"},`, ``}:     "no field says the version",
-		{`"name": "areaCode"`, `"name": "projectNo"`}:           "is there already",
-		{`"2006-01-02 15:04:05"`, `"2006-01-02 15:04"`}:         "loses something",
-		{`"no_case": "own"`, `"no_case": "maybe"`}:              "no_case is own or omit",
-		{`"wait_minutes": 30`, `"wait_minutes": 300000`}:        "wait_minutes 0 to",
-		{`"accepted": ["0", "200"]`, `"accepted": []`}:          "nothing would ever be accepted",
-		{`"accepted": ["0", "200"]`, `"accepted": ["409"]`}:     "there twice",
-		{`"title"`, `"titel"`}:                                  "unknown field",
-		{`"service": "/services"`, `"service": ""`}:             "go together",
-		{`"reasons": {}`, `"reasons": {"3": "1"}`}:              "no bad level",
-		{`{"name": "pf", "from": "channel"}`, `{"name": "pf"}`}: "has a source (from) or a value",
-		{`"from": "service_time"}`, `"from": "satisfaction"}`}:  "nothing is known as",
-	} {
-		text := strings.Replace(string(good), change[0], change[1], 1)
-		if text == string(good) {
-			t.Errorf("the table lacks %s", change[0])
-		}
-		if _, err := ParseTable([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("with %s it says %v, want %q", change[1], err, want)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "own.json")
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(path); err != nil {
-		t.Error(err)
-	}
-	if _, err := Load("nowhere"); err == nil || !strings.Contains(err.Error(), "gansu, shandong, zhejiang") {
-		t.Errorf("of a table that is not there it says %v", err)
-	}
-}
-
-// TestNoFieldSaysWhoTheApplicantIs: what may be sent is a closed list.
-func TestNoFieldSaysWhoTheApplicantIs(t *testing.T) {
-	want := strings.Fields("applicant area channel default effective id operation project reasons satisfaction service_name service_number " +
-		"service_time staff staff_name status subject task task_item task_name text time unit version")
-	var got []string
-	for _, s := range Sources() {
-		got = append(got, string(s))
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("what may be sent is %q; whoever adds to it reads docs/upward.md first", got)
 	}
 }
 

@@ -219,7 +219,7 @@ func (w *world) once(t fails) {
 // settle has all go that can, with nothing going wrong any more, and what was refused go again.
 func (w *world) settle(t fails) {
 	t.Helper()
-	w.province.Fault = nil
+	w.province.Breaks(nil, nil)
 	for range 20 {
 		w.once(t)
 		w.pass(49 * time.Hour) // longer than anything is waited for

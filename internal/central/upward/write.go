@@ -142,7 +142,8 @@ func (w *writer) begin(ctx context.Context, tx *db.Tx, c *change) error {
 			continue
 		}
 		var n int64
-		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM upward_record WHERE project = $1", k.project).Scan(&n); err != nil {
+		row := tx.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM upward_record WHERE project = $1", k.project)
+		if err := row.Scan(&n); err != nil {
 			return err
 		}
 		w.numbers[k.project] = n
@@ -258,7 +259,8 @@ func (w *writer) write(ctx context.Context, tx *db.Tx) error {
 		{`UPDATE upward_record SET gone = 1, due = 0, change = $1, version = $2, walk = $3, tries = 0, code = '', words = '',
 			state = CASE WHEN tried = 0 THEN 3 ELSE 0 END WHERE n = $4`, w.gone},
 		{"UPDATE upward_record SET walk = $1 WHERE n = $2", w.kept},
-		{`INSERT INTO upward_visit (project, item, body) VALUES ($1, $2, $3) ON CONFLICT (project, item) DO UPDATE SET body = excluded.body`, w.see},
+		{`INSERT INTO upward_visit (project, item, body) VALUES ($1, $2, $3)
+			ON CONFLICT (project, item) DO UPDATE SET body = excluded.body`, w.see},
 		{"DELETE FROM upward_visit WHERE project = $1 AND item = $2", w.less},
 	} {
 		if err := tx.Each(ctx, s.text, s.rows); err != nil {

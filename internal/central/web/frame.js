@@ -10,7 +10,7 @@
 		const form = e.target;
 		if (form.hasAttribute("data-file") || e.submitter?.hasAttribute("formaction")) return;
 		setTimeout(() => set(form, true)); // what was pressed is sent first
-		setTimeout(() => set(form, false), 30_000); // the answer does not come
+		setTimeout(() => set(form, false), 10_000); // the answer does not come, or is a file
 	});
 	// Also when somebody comes back.
 	addEventListener("pageshow", () => document.querySelectorAll('form[aria-busy="true"]').forEach(form => set(form, false)));

@@ -62,8 +62,8 @@ func TestHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if csp := webtest.Do(site, webtest.Request(http.MethodGet, "/", person, nil)).Header().Get("Content-Security-Policy"); !strings.Contains(csp,
-		"frame-ancestors 'none'") {
+	got := webtest.Do(site, webtest.Request(http.MethodGet, "/", person, nil))
+	if csp := got.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") {
 		t.Errorf("without configured origins the policy is %s", csp)
 	}
 }

@@ -4,6 +4,7 @@ usage: recount.py BASE TOKEN FROM TO
 """
 import collections
 import json
+import os
 import sys
 import urllib.parse
 import urllib.request
@@ -40,7 +41,7 @@ def percent(n, of):
 
 levels = collections.Counter()
 channels = collections.defaultdict(collections.Counter)
-windows, staff, seen = collections.Counter(), collections.Counter(), 0
+windows, staff, bad, causes, seen = collections.Counter(), collections.Counter(), collections.Counter(), collections.Counter(), 0
 for e in listed("/api/v1/evaluations", **{"from": first, "to": last}):
     seen += 1
     if e["status"] != "counted":
@@ -54,6 +55,9 @@ for e in listed("/api/v1/evaluations", **{"from": first, "to": last}):
     windows[e["window"]["id"]] += n
     if e["subject"] == "staff":
         staff[e["staff"].get("id", "")] += n
+        bad[e["staff"].get("id", "")] += n * (e["level"] <= 2)
+    for code in set(e.get("reasons", [])):
+        causes["%s/%d" % (code, e["catalogue"])] += n
 
 wrong = []
 
@@ -84,10 +88,18 @@ for name, counter in channels.items():
     for level in range(1, 6):
         same("%s, level %d" % (name, level), counter[level], theirs[name]["level_%d" % level]["n"])
     same("%s, active good rate" % name, percent(good(counter), sum(counter.values())), theirs[name]["active_good_rate"]["percent"])
-for by, mine in (("window", windows), ("staff", staff)):
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../rating/reasons.json"), encoding="utf-8") as f:
+    about = {r["code"]: r["aspect"] for r in json.load(f)["reasons"]}
+aspects = collections.Counter()
+for cause, n in causes.items():
+    aspects[about[cause.split("/")[0]]] += n
+places = collections.Counter({name: sum(counter.values()) for name, counter in channels.items()})
+repeated = get("/api/v1/figures", by="staff", **{"from": first, "to": last})["repeated"]
+same("rated badly again and again", sorted(s for s, n in bad.items() if s and n >= 3), sorted(repeated))
+for by, mine in (("window", windows), ("staff", staff), ("cause", causes), ("aspect", aspects), ("channel", places)):
     parts = {x["id"]: x["figures"]["answered"]["n"] for x in listed("/api/v1/figures", by=by, **{"from": first, "to": last})}
     same(by, dict(mine), {k: v for k, v in parts.items() if v})
-if seen < 100 or not levels[1] or len(channels) < 2:
+if seen < 100 or not levels[1] or len(channels) < 2 or len(causes) < 4 or len(aspects) < 3 or not repeated:
     wrong.append("there were %d evaluations, so nothing was proven" % seen)
 print("\n".join(wrong) or "ok")
 sys.exit(bool(wrong))

@@ -45,18 +45,26 @@ func Faults() []Fault {
 type Province struct {
 	Key    guomi.Key
 	Sender guomi.Public
-	// Fault says what goes wrong with a request, by what is in it; nil: nothing ever.
-	Fault func(kind string, records []map[string]string) Fault
 	// Turn returns why a record is refused, empty where it is not; nil: none is.
 	Turn func(record map[string]string) string
-	// Pick says of which of n records something goes wrong.
-	Pick func(n int) int
 
 	mu      sync.Mutex
+	fault   Faulty                       // guarded by mu; nil: nothing goes wrong
+	pick    func(n int) int              // guarded by mu
 	records map[string]map[string]string // guarded by mu; by id
 	wrong   []string                     // guarded by mu; what no honest sender does
 	batches map[string]bool              // guarded by mu
 	posts   int                          // guarded by mu
+}
+
+// Faulty says what goes wrong with a request, by what is in it.
+type Faulty func(kind string, records []map[string]string) Fault
+
+// Breaks says what goes wrong from now on, nil: nothing, and with which of n records. What was under way has ended when it returns.
+func (p *Province) Breaks(f Faulty, pick func(n int) int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault, p.pick = f, pick
 }
 
 // Holds returns the records that are not withdrawn, by their ids.
@@ -111,8 +119,8 @@ func (p *Province) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fault := None
-	if p.Fault != nil {
-		fault = p.Fault(kind, records)
+	if p.fault != nil {
+		fault = p.fault(kind, records)
 	}
 	switch fault {
 	case Away:
@@ -129,7 +137,7 @@ func (p *Province) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse := make(map[string]bool)
 	if fault == Refuse {
-		refuse[records[p.Pick(len(records))]["dataId"]] = true
+		refuse[records[p.pick(len(records))]["dataId"]] = true
 	}
 	out := receipt{Code: "0", Message: "成功", Results: p.take(kind, records, refuse)}
 	switch fault {
@@ -237,6 +245,6 @@ func (p *Province) served(r map[string]string) bool {
 // forget forgets one record.
 func (p *Province) forget() {
 	if ids := slices.Sorted(maps.Keys(p.records)); len(ids) > 0 {
-		delete(p.records, ids[p.Pick(len(ids))])
+		delete(p.records, ids[p.pick(len(ids))])
 	}
 }

@@ -82,7 +82,8 @@ type visited struct {
 func (b *box) visit(n int, at time.Time) (visited, error) {
 	r := rand.New(rand.NewPCG(uint64(b.n), uint64(n)))
 	completed := r.IntN(10) > 0
-	v := rating.Visit{ID: rating.VisitID(uint64(b.n)<<20 | uint64(n) + 1), Window: b.window, Staff: rating.Staff{ID: fmt.Sprintf("s%05d", b.n), Name: "某"},
+	v := rating.Visit{ID: rating.VisitID(uint64(b.n)<<20 | uint64(n) + 1), Window: b.window,
+		Staff:    rating.Staff{ID: fmt.Sprintf("s%05d", b.n), Name: "某"},
 		Grouping: rating.Single, Opener: rating.OpenedByPC, WaitSec: 60, Subjects: []rating.Subject{rating.StaffSubject},
 		Cases: []rating.Case{{ProjectNo: fmt.Sprintf("N%05d-%d", b.n, n), TaskCode: "T1", TaskName: "事项", Completed: completed}}}
 	out := visited{counts: tally{persons: 1}}

@@ -148,7 +148,8 @@ func (p *province) silence() {
 func (p *province) compare(when string) {
 	t := p.t
 	day := directory.DayOf(p.morning)
-	table, err := p.reports.Sum(t.Context(), report.Ask{Days: directory.Period{From: day, To: day + 1}, Fits: func(report.Where) bool { return true },
+	table, err := p.reports.Sum(t.Context(), report.Ask{Days: directory.Period{From: day, To: day + 1},
+		Fits:  func(report.Where) bool { return true },
 		Group: func(w report.Where, _ string) string { return w.Area }})
 	must(t, err)
 	rows := make(map[string]report.Sums)
@@ -159,7 +160,8 @@ func (p *province) compare(when string) {
 	for c, want := range p.counts {
 		person, matter := rows[areaOf(c)].Of(rating.StaffSubject), rows[areaOf(c)].Of(rating.MatterSubject)
 		bad += want.poor()
-		if person.Served != want.persons || person.Levels != want.personLevels || matter.Asked != want.matters || matter.Levels != want.matterLevel {
+		if person.Served != want.persons || person.Levels != want.personLevels || matter.Asked != want.matters ||
+			matter.Levels != want.matterLevel {
 			t.Errorf("%s, city %d: persons %+v, matters %+v\nwere played: %+v", when, c+1, person, matter, want)
 		}
 		if when != "in the evening" && matter.Silent != want.silent {

@@ -36,7 +36,8 @@ func (p *province) connected(ctx context.Context, b *box, address string, key ed
 		if err != nil {
 			return err
 		}
-		m := rawmqtt.AppendPublish(nil, rawmqtt.Message{Topic: wire.Topic(b.device, wire.RecordsChannel), Payload: v.payload, QoS: 1}, uint16(n+1))
+		m := rawmqtt.AppendPublish(nil, rawmqtt.Message{Topic: wire.Topic(b.device, wire.RecordsChannel), Payload: v.payload, QoS: 1},
+			uint16(n+1))
 		for acked := false; !acked; {
 			if _, err := c.Write(m); err != nil {
 				return err

@@ -174,7 +174,8 @@ func newProvince(t *testing.T, s size) *province {
 	return p
 }
 
-// calendar is that of the notices there are, and later years without one: whatever day it is, the five working days have passed after a month.
+// calendar is that of the notices there are, and later years without one: whatever day it is, the five working days have passed after a
+// month.
 func calendar() (rating.Calendar, error) {
 	notices, err := rating.BuiltInNotices()
 	if err != nil {

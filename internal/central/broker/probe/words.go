@@ -61,7 +61,8 @@ func (r Result) Findings() []Finding {
 	if r.Hidden {
 		notes = append(notes, Finding{Found: Text{
 			"该代理不允许中心写入 " + wire.ReceiverTopic + "：评价器不知道中心是否在线，uplink.ack = \"broker\" 的评价器什么都不发",
-			"the broker does not let the centre write " + wire.ReceiverTopic + ": boxes do not learn whether it is there, and those with uplink.ack = " +
+			"the broker does not let the centre write " + wire.ReceiverTopic + ": boxes do not learn whether it is there, and those with " +
+				"uplink.ack = " +
 				"\"broker\" send nothing"},
 			Todo: Text{"检查代理的访问规则（deploy/broker）", "look at the broker's access rules (deploy/broker)"}})
 	}

@@ -3,6 +3,7 @@ package account
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Grant is an appointment: a role, for what, and when.
@@ -48,6 +49,17 @@ func (p Person) Roles() []Role {
 
 // NeedsSecond reports whether the person has a role that needs a second factor.
 func (p Person) NeedsSecond() bool { return slices.ContainsFunc(p.Roles(), Role.NeedsSecond) }
+
+// Subtracts reports whether a person can see, or could, both the figures of a hall and their own, of a month that closed at a time: what
+// the two differ by would tell how colleagues were rated, and by whom.
+func (p Person) Subtracts(closed time.Time) bool {
+	could := func(r Role) bool {
+		return slices.ContainsFunc(p.Grants, func(g Grant) bool {
+			return g.Role == r && g.From <= p.At && (g.To == 0 || g.To > max(g.From, closed.UnixMilli()))
+		})
+	}
+	return could(Hall) && could(Staff)
+}
 
 // Object is what an action is done to, by where it lies. What is empty is not known, and lets nobody in by it.
 type Object struct {

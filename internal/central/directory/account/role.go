@@ -106,6 +106,9 @@ const (
 	SeeFindings     Action = "finding.read"        // 数据异常
 	SeeIntegrity    Action = "integrity.read"      // 疑点
 	WorkIntegrity   Action = "integrity.work"      // 疑点的知悉、交办和办结
+	SeeAssessment   Action = "assessment.read"     // 限期整改与集中问题；单位在下达后可见
+	WorkAssessment  Action = "assessment.work"     // 下达、交办、验收、撤销
+	AnswerOrder     Action = "assessment.answer"   // 报告整改情况
 	SeePublished    Action = "publication.read"    // 发布稿
 	EditPublished   Action = "publication.edit"    // 起草和修改发布稿
 	Publish         Action = "publication.approve" // 审批和发布，不得审批自己参与起草的
@@ -196,6 +199,9 @@ func rules() []Rule {
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{SeeIntegrity, "疑点（评价是否真实自愿）", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{WorkIntegrity, "疑点的知悉、交办和办结", offices(InArea, nil), false},
+		{SeeAssessment, "限期整改与集中问题；单位在下达后可见", offices(InArea, map[Role]Reach{Unit: InUnit, Auditor: InArea}), false},
+		{WorkAssessment, "下达、交办、验收、撤销限期整改与集中问题", offices(InArea, nil), false},
+		{AnswerOrder, "报告限期整改与集中问题的整改情况", map[Role]Reach{Unit: InUnit}, false},
 		{SeePublished, "发布稿", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditPublished, "起草和修改发布稿", offices(InArea, nil), false},
 		{Publish, "审批和发布（不得审批自己参与起草的）", offices(InArea, nil), false},

@@ -60,6 +60,9 @@ func doors() []door {
 		{"/publications", "发布", "Publications", []dossier.Kind{dossier.Publication}, account.SeePublished,
 			map[dossier.Hand]account.Action{dossier.Office: account.EditPublished, dossier.Chief: account.Publish},
 			"好差评结果的通报和发布（第十九条）：起草、修改文字、由他人批准、发布。数字不能改；小于 10 的数和可推得它们的数不公布。发布后不再改动，更正另发一版，见 docs/publication.md。", "dossiers-draft"},
+		{"/assessment", "整改与问题", "Assessment", []dossier.Kind{dossier.Mend, dossier.Problem}, account.SeeAssessment,
+			map[dossier.Hand]account.Action{dossier.Office: account.WorkAssessment, dossier.Concerned: account.AnswerOrder},
+			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）。系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", ""},
 	}
 }
 
@@ -95,10 +98,20 @@ func (p *pages) found(c *web.Call, d door) (dossier.Kept, error) {
 		return dossier.Kept{}, web.ErrNotFound
 	}
 	k, err := p.Dossiers.Dossier(c.R.Context(), id)
-	if errors.Is(err, dossier.ErrNone) || err == nil && !slices.Contains(d.kinds, k.Kind) {
+	if errors.Is(err, dossier.ErrNone) || err == nil && (!slices.Contains(d.kinds, k.Kind) || !d.shows(c, k)) {
 		err = web.ErrNotFound
 	}
 	return k, err
+}
+
+// shows reports whether a dossier may be shown to those who see its place: what is only proposed about a unit is for offices and auditors.
+func (d door) shows(c *web.Call, k dossier.Kept) bool {
+	if _, concerns := d.hands[dossier.Concerned]; !concerns || k.State != dossier.Waiting {
+		return true
+	}
+	o := objectOf(k.Dossier)
+	return c.May(d.hands[dossier.Office], o) || c.May(account.SeeAudit, o) ||
+		slices.ContainsFunc(c.Grants(d.see), func(g account.Grant) bool { return g.Role != account.Unit && account.Within(g.Scope, o.Area) })
 }
 
 func (p *pages) objectBy(d door) func(*web.Call) (account.Object, error) {
@@ -110,7 +123,11 @@ func (p *pages) objectBy(d door) func(*web.Call) (account.Object, error) {
 
 // objectOf returns what a dossier is about, for account.May.
 func objectOf(d dossier.Dossier) account.Object {
-	return account.Object{Area: d.Area, Hall: d.Hall, Units: d.Units}
+	o := account.Object{Area: d.Area, Hall: d.Hall, Units: d.Units}
+	if d.Kind == dossier.Problem && d.Owner != "" { // which the unit has that is to solve it
+		o.Units = append(slices.Clip(o.Units), d.Owner)
+	}
+	return o
 }
 
 const (
@@ -129,7 +146,7 @@ func (p *pages) find(c *web.Call, d door, f dossier.Filter, most int) (all []dos
 			return nil, 0, err
 		}
 		for _, k := range some {
-			if !c.May(d.see, objectOf(k.Dossier)) {
+			if !c.May(d.see, objectOf(k.Dossier)) || !d.shows(c, k) {
 				continue
 			}
 			if len(all) == most {
@@ -158,12 +175,12 @@ type row struct {
 }
 
 func (p *pages) row(c *web.Call, d door, k dossier.Kept) row {
-	r := row{Kept: k, Path: fmt.Sprintf("%s/of/%d", d.path, k.ID), State: k.State.Chinese(k.Kind), Since: web.Clock(k.Dossier.Since),
-		Opened: web.Clock(k.Dossier.Opened), Late: k.Dossier.Late(c.Now())}
-	if k.Dossier.Due > 0 {
-		r.Due = lastDay(k.Dossier.Due)
+	r := row{Kept: k, Path: fmt.Sprintf("%s/of/%d", d.path, k.ID), State: k.State.Chinese(k.Kind), Since: web.Clock(k.Since),
+		Opened: web.Clock(k.Opened), Late: k.Late(c.Now())}
+	if k.Due > 0 {
+		r.Due = lastDay(k.Due)
 	}
-	if k.Dossier.Owner != "" {
+	if k.Owner != "" {
 		r.Owner = p.owner(c, k.Dossier)
 	}
 	return r
@@ -173,7 +190,19 @@ func (p *pages) row(c *web.Call, d door, k dossier.Kept) row {
 func lastDay(ms int64) string { return time.UnixMilli(ms - 1).In(web.Zone()).Format(time.DateOnly) }
 
 // owner returns who is to do something, in words.
-func (p *pages) owner(c *web.Call, k dossier.Dossier) string { return p.Name(c.R.Context(), k.Owner) }
+func (p *pages) owner(c *web.Call, k dossier.Dossier) string {
+	if k.Kind == dossier.Sign {
+		return p.Name(c.R.Context(), k.Owner)
+	}
+	a, err := p.Directory.Atlas(c.R.Context())
+	if err != nil {
+		return k.Owner
+	}
+	if u, ok := a.At(directory.Unit, k.Owner, directory.DayOf(c.Now())); ok {
+		return u.Name
+	}
+	return k.Owner
+}
 
 // tab is one of the door's lists.
 type tab struct {
@@ -284,7 +313,7 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 			}
 			late := 0
 			for _, x := range some {
-				if x.Dossier.Late(c.Now()) {
+				if x.Late(c.Now()) {
 					late++
 				}
 			}

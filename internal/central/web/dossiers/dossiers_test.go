@@ -14,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -51,7 +52,8 @@ func (d *drafts) Draft(ctx context.Context, by dossier.By, area string, days dir
 	if err != nil {
 		return 0, err
 	}
-	id, _, err := d.dossiers.Add(ctx, by, dossier.Dossier{Kind: dossier.Publication, Name: r.Key(), Title: r.Title(), Area: area, Found: found})
+	id, _, err := d.dossiers.Add(ctx, by, dossier.Dossier{Kind: dossier.Publication, Name: r.Key(), Title: r.Title(), Area: area,
+		Found: found})
 	return id, err
 }
 
@@ -102,7 +104,8 @@ func (w *world) sign(t *testing.T, n int, area, hall string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, dossier.Dossier{Kind: dossier.Sign, Name: fmt.Sprint("sign ", n),
+	id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, dossier.Dossier{Kind: dossier.Sign,
+		Name:  fmt.Sprint("sign ", n),
 		Title: "大厅 " + hall + "：按键快得来不及看", Area: area, Hall: hall, Units: []string{centre}, Found: found})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +146,8 @@ func TestSigns(t *testing.T) {
 	webtest.Want(t, w.get(page(here), session), 200, "20 / 40", "/evaluations/of/513", "常客熟悉键位")
 	webtest.Want(t, w.get("/", session), 200, "1 份疑点在办")
 	for _, g := range []account.Grant{webtest.Grant(account.Unit, centre, county), webtest.Grant(account.Hall, "SL-H2", county),
-		webtest.Grant(account.Technician, county, county), webtest.Grant(account.Staff, "SL-0016", county), webtest.Grant(account.Inspector, county, county)} {
+		webtest.Grant(account.Technician, county, county), webtest.Grant(account.Staff, "SL-0016", county), webtest.Grant(account.Inspector,
+			county, county)} {
 		s := w.SignIn(w.Add(g))
 		webtest.Want(t, w.get("/integrity", s), 404)
 		webtest.Want(t, w.get(page(here), s), 404)
@@ -210,7 +214,8 @@ func TestPublications(t *testing.T) {
 	g := webtest.Grant(account.City, city, city)
 	author, chief := w.SignIn(w.Add(g)), w.SignIn(w.Add(g))
 	begin := func(area, part string) *httptest.ResponseRecorder {
-		return webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", author, url.Values{"area": {area}, "year": {"2025"}, "part": {part}}))
+		return webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", author, url.Values{"area": {area}, "year": {"2025"},
+			"part": {part}}))
 	}
 	webtest.Want(t, begin("629901", "1-3"), 422, "请写 12 位区划代码")
 	webtest.Want(t, begin(province, "1-3"), 422, "您的范围内没有这个区划")
@@ -253,13 +258,59 @@ func TestInABrowser(t *testing.T) {
 	}
 	account := w.Add(webtest.Grant(account.Province, province, province))
 	session := w.SignIn(account)
-	r := webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", session, url.Values{"area": {city}, "year": {"2025"}, "part": {"1-3"}}))
+	r := webtest.Do(w.site, webtest.Request("POST", "/publications/drafts", session, url.Values{"area": {city}, "year": {"2025"},
+		"part": {"1-3"}}))
 	server := webtest.Serve(t, w.site, session)
-	for name, path := range map[string]string{"signs": "/integrity", "sign": fmt.Sprintf("/integrity/of/%d", id), "signs-ended": "/integrity?state=ended",
+	for name, path := range map[string]string{"signs": "/integrity", "sign": fmt.Sprintf("/integrity/of/%d", id),
+		"signs-ended":  "/integrity?state=ended",
 		"publications": "/publications", "publication": r.Header().Get("Location")} {
 		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL+path)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		axe.Look(t, ctx, script, name)
 	}
+}
+
+// TestAnOrderToMend: an office issues what was proposed, the unit sees it from then on and answers, and the office accepts it.
+func TestAnOrderToMend(t *testing.T) {
+	w := newWorld(t)
+	found, err := json.Marshal(assess.Found{Days: directory.Period{From: 20000, To: 20090}, Rule: "连续三个月", Source: "办法第二十一条",
+		Lines: []assess.Line{{Words: "2026-01", Value: "评价 100 份"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages []string
+	for kind, name := range map[dossier.Kind]string{dossier.Mend: "staff SL-H2 SL-0016", dossier.Problem: "matter 6299 T1"} {
+		x := dossier.Dossier{Kind: kind, Name: name, Title: "提出的" + kind.Chinese(), Area: county, Found: found}
+		if kind == dossier.Mend {
+			x.Units = []string{centre}
+		}
+		id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, fmt.Sprintf("/assessment/of/%d", id))
+	}
+	office := w.SignIn(w.Add(webtest.Grant(account.County, county, county)))
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, centre, county)))
+	auditor := w.SignIn(w.Add(webtest.Grant(account.Auditor, county, county)))
+	due := (directory.DayOf(w.Now()) + 20).String()
+	for _, page := range pages {
+		webtest.Want(t, w.get(page, unit), 404)
+		webtest.Want(t, w.get(page, auditor), 200, "2026-01")
+		deed := dossier.Issue
+		if strings.Contains(w.get(page, office).Body.String(), "集中问题") {
+			deed = dossier.Assign
+		}
+		webtest.Want(t, w.do(t, page, office, deed, "请在二十日内整改", "due", due, "owner", "no-such-unit"), map[dossier.Deed]int{dossier.Issue: 303,
+			dossier.Assign: 422}[deed])
+		if deed == dossier.Assign {
+			webtest.Want(t, w.do(t, page, office, deed, "请在二十日内解决", "due", due, "owner", centre), 303)
+		}
+		webtest.Want(t, w.get(page, unit), 200, "整改中", due, "!name=\"deed\" value=\"accept\"")
+		webtest.Want(t, w.do(t, page, unit, dossier.Answer, "已培训并调整窗口"), 303)
+		webtest.Want(t, w.do(t, page, office, dossier.Accept, "现场查看，属实"), 303)
+		webtest.Want(t, w.get(page, unit), 200, "已办结", "现场查看，属实")
+	}
+	webtest.Want(t, w.get("/assessment", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", county)))), 404)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/integrity"
@@ -57,6 +58,8 @@ func (p *pages) evidence(c *web.Call, k dossier.Kept) (e evidence, err error) {
 		return signOf(c, k)
 	case dossier.Publication:
 		return releaseOf(k)
+	case dossier.Mend, dossier.Problem:
+		return proposalOf(k)
 	}
 	return e, nil
 }
@@ -95,6 +98,20 @@ func releaseOf(k dossier.Kept) (e evidence, err error) {
 	}
 	if k.State == dossier.Published {
 		e.Open = fmt.Sprintf("/published/%d", k.ID)
+	}
+	return e, nil
+}
+
+// proposalOf returns what an order to mend or a task is about.
+func proposalOf(k dossier.Kept) (e evidence, err error) {
+	var f assess.Found
+	if err := json.Unmarshal(k.Found, &f); err != nil {
+		return e, fmt.Errorf("dossier %d: %w", k.ID, err)
+	}
+	e = evidence{Rule: f.Rule, Source: f.Source, Days: fmt.Sprintf("%s 至 %s", f.Days.From, f.Days.To-1), Lines: []line{},
+		Else: "所办事项难易不同；来人不同。", Look: "评价文字与工单；同级其他窗口办的是不是同样的事项。"}
+	for _, l := range f.Lines {
+		e.Lines = append(e.Lines, line(l))
 	}
 	return e, nil
 }

@@ -50,7 +50,7 @@ func (p *pages) show(c *web.Call, d door, status int, problem string) error {
 	if err != nil {
 		return err
 	}
-	v := single{row: p.row(c, d, k), Door: d.nav, DoorPath: address(d, k.Kind, k.Dossier.State.Ended()), Problem: problem,
+	v := single{row: p.row(c, d, k), Door: d.nav, DoorPath: address(d, k.Kind, k.State.Ended()), Problem: problem,
 		MostWords: dossier.MostWords, MostDraft: dossier.MostDraft}
 	if v.Evidence, err = p.evidence(c, k); err != nil {
 		return err
@@ -66,7 +66,7 @@ func (p *pages) show(c *web.Call, d door, status int, problem string) error {
 			v.Deeds = append(v.Deeds, x)
 		}
 	}
-	for _, a := range k.Dossier.By {
+	for _, a := range k.By {
 		v.By = append(v.By, p.Name(c.R.Context(), a))
 	}
 	if v.Steps, err = p.steps(c, k); err != nil {
@@ -183,7 +183,8 @@ func (p *pages) named(c *web.Call, k dossier.Kept, name string) (string, error) 
 		x, grants, err := p.Find(c.R.Context(), name)
 		who := account.Person{Account: x.ID, Grants: grants, At: c.Now().UnixMilli(), Second: true}
 		if errors.Is(err, account.ErrNoAccount) || err == nil && (x.Disabled || !account.May(who, account.WorkIntegrity, objectOf(k.Dossier))) {
-			return "", &dossier.Refusal{Chinese: "没有这个账号，或其无权核查这里的疑点。", English: "There is no such account, or it may not work on signs of this place."}
+			return "", &dossier.Refusal{Chinese: "没有这个账号，或其无权核查这里的疑点。",
+				English: "There is no such account, or it may not work on signs of this place."}
 		}
 		return x.ID, err
 	}
@@ -226,14 +227,15 @@ type toldStep struct {
 }
 
 func toldOf(c *web.Call, k dossier.Kept) told {
-	t := told{ID: k.ID, Kind: k.Kind, Title: k.Title, State: k.Dossier.State, Means: k.Dossier.State.Chinese(k.Kind), Area: k.Area, Hall: k.Hall,
-		Opened: time.UnixMilli(k.Dossier.Opened).In(web.Zone()), Since: time.UnixMilli(k.Dossier.Since).In(web.Zone()), Owner: k.Dossier.Owner,
-		Late: k.Dossier.Late(c.Now()), Changed: k.Changed, Ended: k.Dossier.Ended}
+	t := told{ID: k.ID, Kind: k.Kind, Title: k.Title, State: k.State, Means: k.State.Chinese(k.Kind), Area: k.Area,
+		Hall:   k.Hall,
+		Opened: time.UnixMilli(k.Opened).In(web.Zone()), Since: time.UnixMilli(k.Since).In(web.Zone()), Owner: k.Owner,
+		Late: k.Late(c.Now()), Changed: k.Changed, Ended: k.Ended}
 	if len(k.Units) > 0 {
 		t.Unit = k.Units[0]
 	}
-	if k.Dossier.Due > 0 {
-		due := time.UnixMilli(k.Dossier.Due).In(web.Zone())
+	if k.Due > 0 {
+		due := time.UnixMilli(k.Due).In(web.Zone())
 		t.Due = &due
 	}
 	return t

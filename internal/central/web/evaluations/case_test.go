@@ -49,7 +49,8 @@ func (w *world) told(project string, change func(*rating.CaseFact)) books.Case {
 	f := rating.CaseFact{Area: "629901000000", ProjectNo: project, TaskCode: "T1", TaskName: "居民身份证换领", Unit: "116299006MB0066664",
 		Handling: rating.Mixed, AcceptedAt: now - 2000, CompletedAt: now - 1000, AsOf: now}
 	change(&f)
-	if _, err := w.Journal.Tell(w.t.Context(), "test", "case "+f.Area+" "+project, []journal.Fact{{Fact: f, Contact: "13900000077"}}); err != nil {
+	if _, err := w.Journal.Tell(w.t.Context(), "test", "case "+f.Area+" "+project,
+		[]journal.Fact{{Fact: f, Contact: "13900000077"}}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.follow()
@@ -177,14 +178,13 @@ func TestACaseForPrograms(t *testing.T) {
 func TestAMissingNoticeIsSaid(t *testing.T) {
 	w := newWorld(t)
 	city := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
-	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, "116299006MB0066664", "629901000000")))
 	days := everyYear(t, 2027)
 	const words = "2027 年的放假安排通知还没有放入中心"
 	w.section(days, false)
 	webtest.Want(t, w.get("/", city), http.StatusOK, "!"+words)
 	w.Pass(time.Date(2026, 12, 8, 9, 0, 0, 0, rating.Shanghai()).Sub(w.Now()))
-	city, unit = w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000"))),
-		w.SignIn(w.Add(webtest.Grant(account.Unit, "116299006MB0066664", "629901000000")))
+	city = w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, "116299006MB0066664", "629901000000")))
 	webtest.Want(t, w.get("/", city), http.StatusOK, words)
 	webtest.Want(t, w.get("/", unit), http.StatusOK, "!"+words)
 	w.section(everyYear(t, 0), false)

@@ -43,7 +43,8 @@ func TestALongExport(t *testing.T) {
 		t.Fatalf("%+v, %v", some, err)
 	}
 	serve := func(n int) {
-		w.site = w.Site(evaluations.Section(evaluations.Config{Books: crowd{w.books, some.Entries[0], n}, Journal: w.Journal, Directory: w.directory}))
+		w.site = w.Site(evaluations.Section(evaluations.Config{Books: crowd{w.books, some.Entries[0], n}, Journal: w.Journal,
+			Directory: w.directory}))
 	}
 	serve(60_001)
 	for path, lines := range map[string]int{"/evaluations/export.jsonl": 60_001, "/evaluations/export.csv": 60_002} {

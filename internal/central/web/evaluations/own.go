@@ -50,7 +50,9 @@ func closed(now time.Time, n int) (all []month) {
 type counts struct {
 	Month string
 	All   int // 0: too few to be shown, or none
-	Of    []count
+	// Withheld says that it is not shown since the person sees, or saw, the figures of a hall too.
+	Withheld bool
+	Of       []count
 }
 
 type count struct {
@@ -128,6 +130,10 @@ func (p *pages) month(c *web.Call, a *directory.Atlas, g account.Grant, m month)
 		n[e.Level]++
 	}
 	if !c.May(account.SeeOwnFigures, account.Object{Area: g.Area, Staff: g.Scope, Closed: !c.Now().Before(m.closes()), Counted: all}) {
+		return out, nil
+	}
+	if c.Person.Subtracts(m.closes()) {
+		out.Withheld = true
 		return out, nil
 	}
 	out.All = all

@@ -75,6 +75,8 @@ func TestOwnFigures(t *testing.T) {
 		t.Errorf("February is shown, which is not closed:\n%s", january)
 	}
 	webtest.Want(t, w.get("/", mine), 200, "!评价汇总可以查看")
+	both := w.SignIn(w.Add(webtest.Grant(account.Staff, "SL-0001", "629900000000"), webtest.Grant(account.Hall, "SL-H1", "629900000000")))
+	webtest.Want(t, w.get("/figures/own", both), 200, "您也查看大厅的汇总", "!21 份")
 	// One that arrives after the month was closed changes nothing.
 	w.served(here, at, "SL-0001", 1, day(1, 15), w.Now())
 	w.follow()

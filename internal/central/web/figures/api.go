@@ -21,6 +21,7 @@ type told struct {
 	Matter   figures       `json:"matter"`
 	Previous figures       `json:"previous"`
 	Channels []toldChannel `json:"channels"`
+	Repeated []string      `json:"repeated"` // persons or units that are rated badly again and again
 	Items    []toldPart    `json:"items"`
 	Next     string        `json:"next"`
 }
@@ -91,7 +92,7 @@ func (p *pages) tell(c *web.Call) error {
 		Total: tellFigures(input(x.Sums, x.Of("")), x.Hidden, free), Previous: tellFigures(input(x.Before, x.Before.Of("")), x.Was, free),
 		Staff:    tellFigures(report.Input{Amount: x.Of(rating.StaffSubject)}, !free, false),
 		Matter:   tellFigures(report.Input{Amount: x.Of(rating.MatterSubject)}, !free, false),
-		Channels: []toldChannel{}, Items: []toldPart{}}
+		Channels: []toldChannel{}, Repeated: []string{}, Items: []toldPart{}}
 	for _, ch := range report.Channels() {
 		if n := x.By("", ch); free && n.Answered()+n.Silent > 0 {
 			v.Channels = append(v.Channels, toldChannel{ch, tellFigures(report.Input{Amount: n}, false, false)})
@@ -99,6 +100,11 @@ func (p *pages) tell(c *web.Call) error {
 	}
 	after := c.R.URL.Query().Get("cursor")
 	slices.SortFunc(a.Parts, func(x, y part) int { return cmp.Compare(x.ID, y.ID) })
+	for _, x := range a.Parts {
+		if a.repeats(x) {
+			v.Repeated = append(v.Repeated, x.ID)
+		}
+	}
 	for _, x := range a.Parts {
 		if x.ID <= after {
 			continue

@@ -10,6 +10,7 @@ import (
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
+	"haochaping/internal/rating"
 )
 
 // by is a way to part figures.
@@ -17,15 +18,19 @@ type by struct {
 	Code, Chinese string
 	split         report.Split
 	next          string // by what the parts of a part stand
-	filter        string // which parameter a part is
+	filter        string // which parameter a part is, empty: none
 }
+
+// causes reports whether parts are reasons or what they are about: an answer that names two stands in both.
+func (b by) causes() bool { return b.split == report.ByCause }
 
 func ways() []by {
 	return []by{
 		{"area", "区划", report.Whole, "area", "area"}, {"unit", "单位", report.Whole, "hall", "unit"},
 		{"hall", "大厅", report.Whole, "window", "hall"},
 		{"window", "窗口", report.Whole, "staff", "window"}, {"staff", "人员", report.ByStaff, "staff", "staff"},
-		{"matter", "事项", report.ByMatter, "matter", "task"},
+		{"matter", "事项", report.ByMatter, "matter", "task"}, {"channel", "渠道与平台", report.Whole, "", ""},
+		{"cause", "原因", report.ByCause, "", ""}, {"aspect", "评价方面（第九条）", report.ByCause, "", ""},
 	}
 }
 
@@ -41,6 +46,7 @@ type question struct {
 	Area, Unit, Hall, Window string // IDs
 	Staff, Task              string
 	viewer                   *viewer
+	cause                    func(string) (string, rating.Aspect)
 	atlas                    *directory.Atlas
 	today                    directory.Day
 }
@@ -51,7 +57,7 @@ func (p *pages) questionOf(c *web.Call, form url.Values) (*question, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &question{viewer: viewerOf(c), atlas: a, today: directory.DayOf(c.Now())}
+	q := &question{viewer: viewerOf(c), cause: p.Cause, atlas: a, today: directory.DayOf(c.Now())}
 	get := func(name string) string { return strings.TrimSpace(form.Get(name)) }
 	if q.Days, err = q.days(c, get("from"), get("to")); err != nil {
 		return q, err
@@ -95,6 +101,9 @@ func (q *question) parted(code string) error {
 		return &web.Refusal{Words: "没有这种分组。There is no such way to part figures."}
 	}
 	q.By = ways()[i]
+	if q.By.causes() && q.Staff+q.Task != "" {
+		return &web.Refusal{Words: "原因与方面按地区、单位、大厅和窗口统计，请不要同时指定人员或事项。Reasons stand by places, without staff or matter."}
+	}
 	if q.Staff != "" && code == "matter" || q.Task != "" && code == "staff" {
 		return errApart
 	}
@@ -181,6 +190,9 @@ func (q *question) group(w report.Where, of string) string {
 		id = w.Hall
 	case "window":
 		id = w.Window
+	case "aspect":
+		_, a := q.cause(of)
+		id = string(a)
 	default:
 		id = of
 	}
@@ -214,7 +226,7 @@ func (q *question) part(area string) string {
 
 // ask returns what the question asks the aggregates for.
 func (q *question) ask(days directory.Period) report.Ask {
-	a := report.Ask{Days: days, Split: q.By.split, Fits: q.fits, Group: q.group}
+	a := report.Ask{Days: days, Split: q.By.split, Fits: q.fits, Group: q.group, Channels: q.By.Code == "channel"}
 	switch {
 	case q.Staff != "":
 		a.Split, a.Of = report.ByStaff, q.Staff

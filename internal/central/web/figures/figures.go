@@ -31,6 +31,8 @@ type Reports interface {
 type Config struct {
 	Reports   Reports
 	Directory scope.Directory
+	// Cause returns the words of a reason, as aggregates name it, and what of article 9 it is about.
+	Cause func(cause string) (words string, about rating.Aspect)
 }
 
 type pages struct {
@@ -109,7 +111,9 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 	for _, r := range now.Rows {
 		a.Parts = append(a.Parts, part{ID: r.ID, Sums: r.Sums, Before: was[r.ID]})
 	}
-	a.rank()
+	if !q.By.causes() {
+		a.rank()
+	}
 	a.sign()
 	return a, p.name(c, a)
 }
@@ -183,6 +187,14 @@ func (x part) interval() string {
 
 // names returns what parts are called: today, or as they were last.
 func (p *pages) names(c *web.Call, q *question, ids []string) (func(string) string, error) {
+	switch q.By.Code {
+	case "channel":
+		return func(id string) string { return channelName(rating.Channel(id)) }, nil
+	case "cause":
+		return func(id string) string { words, _ := p.Cause(id); return words }, nil
+	case "aspect":
+		return func(id string) string { return cmp.Or(rating.Aspect(id).Chinese(), "目录未写明方面") }, nil
+	}
 	kind := map[string]directory.Kind{"area": directory.Area, "unit": directory.Unit, "hall": directory.Hall,
 		"window": directory.Window}[q.By.Code]
 	called := make(map[string]string)

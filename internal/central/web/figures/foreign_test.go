@@ -64,11 +64,16 @@ func (w *world) themes() {
 				e.Replaces = uint64(len(b.raw))
 			}
 			b.add(w.t, rating.EvaluationBody(at.Add(time.Duration(4+i)*time.Second), e))
+			if i+1 == n%3 {
+				b.add(w.t, rating.ReasonBody(at.Add(15*time.Second), rating.Reason{Visit: v.ID, Subject: rating.MatterSubject, Of: uint64(len(b.raw)),
+					Code: []string{"115", "207", "309", "406", "510"}[n%5], Catalogue: 1}))
+			}
 		}
 		phones = append(phones, journal.Rating{Device: b.id, Name: fmt.Sprint("p", n), Received: at.Time().Add(time.Minute).UnixMilli(),
 			Answers: []rating.Evaluation{
 				{Visit: v.ID, Subject: rating.MatterSubject, Level: rating.Level(n%4 + 1), Channel: rating.Phone},
-				{Visit: v.ID, Subject: rating.StaffSubject, Level: 4, Channel: rating.Phone}}})
+				{Visit: v.ID, Subject: rating.StaffSubject, Level: rating.Level(n%2 + 1), Channel: rating.Phone, Reasons: []string{"213", "214"},
+					Catalogue: 1}}})
 	}
 	b.send(w.t, w.Journal)
 	for _, r := range phones {

@@ -46,7 +46,8 @@ func (p *pages) hall(c *web.Call, a *answer) error {
 	q, halls := a.q, a.q.halls()
 	y, m, _ := q.Days.From.Start().In(web.Zone()).Date()
 	a.Before = month(y, m-1)
-	a.Whole = part{Name: "全部", Hidden: len(halls) > 1, Was: len(halls) > 1}
+	hides, hid := q.viewer.person.Subtracts((q.Days.To + settles).Start()), q.viewer.person.Subtracts((a.Before.To + settles).Start())
+	a.Whole = part{Name: "全部", Hidden: len(halls) > 1 || hides, Was: len(halls) > 1 || hid}
 	for _, hall := range halls {
 		now, err := p.month(c, hall, q.Days)
 		if err != nil {
@@ -56,13 +57,17 @@ func (p *pages) hall(c *web.Call, a *answer) error {
 		if err != nil {
 			return err
 		}
-		one := part{ID: hall, Sums: now.Total, Before: before.Total, Hidden: few(now.Total), Was: few(before.Total)}
+		one := part{ID: hall, Sums: now.Total, Before: before.Total, Hidden: hides || few(now.Total),
+			Was: hid || few(before.Total)}
 		a.Whole.Add(now.Total)
 		a.Whole.Before.Add(before.Total)
 		a.Whole.Hidden, a.Whole.Was = a.Whole.Hidden || one.Hidden, a.Whole.Was || one.Was
 		switch {
 		case q.By.Code == "window":
 			a.Parts = windows(now, before)
+			for i := range a.Parts {
+				a.Parts[i].Hidden, a.Parts[i].Was = a.Parts[i].Hidden || hides, a.Parts[i].Was || hid
+			}
 		case len(now.Total.Counts) > 0:
 			a.Parts = append(a.Parts, one)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -114,5 +115,46 @@ func TestAMonthStaysAsAHallHasSeenIt(t *testing.T) {
 	}
 	if v := read(t, office, january); v.Total["level_1"].N != 1 {
 		t.Errorf("the office: %+v", v.Total)
+	}
+}
+
+// TestWhoServesAndRunsAHallCannotSubtract: a hall's administrator who serves at a window, or has served there when the month could be seen,
+// reads no level: the window's month less their own would be how a colleague was rated.
+func TestWhoServesAndRunsAHallCannotSubtract(t *testing.T) {
+	w := newWorld(t)
+	w.stand("SL-H1-A07")
+	w.rate(0, "SL-H1-A07", directory.Date(2026, 1, 8), levels(30, 5)...)
+	reads := func(grants ...account.Grant) bool {
+		t.Helper()
+		x := w.Add(grants...)
+		v := read(t, w.ProgramOf(w.site, x, "", account.SeeFigures), january)
+		_, whole := v.Total["level_5"]
+		_, window := v.Items[0].Figures["level_5"]
+		if whole != window || v.Total["answered"].N != 30 {
+			t.Errorf("the whole %+v, the window %+v", v.Total, v.Items[0])
+		}
+		webtest.Want(t, webtest.Do(w.site, webtest.Request("GET", "/figures"+january, w.SignIn(x), nil)), 200)
+		return whole
+	}
+	hall, staff := webtest.Grant(account.Hall, "SL-H1", city), webtest.Grant(account.Staff, "SL-0009", city)
+	if !reads(hall) || reads(hall, staff) {
+		t.Error("who serves and runs the hall reads levels, or who only runs it none")
+	}
+	x := w.Add(hall, staff)
+	w.Pass(time.Hour)
+	grants, err := w.Accounts.Grants(t.Context(), x.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range grants {
+		if g.Role == account.Staff {
+			err = w.Accounts.Revoke(t.Context(), account.By{Account: webtest.Operator}, g)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, said := read(t, w.ProgramOf(w.site, x, "", account.SeeFigures), january).Total["level_5"]; said {
+		t.Error("who has seen their own month reads the hall's levels once they serve no more")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/report"
@@ -25,11 +26,13 @@ type shown struct {
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
 	Signs    []signLine
+	Repeated []repeatLine
 	More     int   // parts that are not shown
 	Pos      int64 // row of the journal up to which it was counted
 	Behind   int64 // rows that are still to be counted
 	Query    string
 	Guarded  bool
+	Causes   bool // the parts are reasons, which an answer may have several of
 	Least    int
 	See      string // address of the evaluations, empty for those who see none
 }
@@ -74,6 +77,18 @@ type signLine struct {
 	Name, See string
 }
 
+// repeatLine is somebody who is rated badly again and again.
+type repeatLine struct {
+	Name, ID string
+	Bad      int64
+	See      string
+}
+
+// repeats reports whether a part is a person or unit that is rated badly again and again.
+func (a *answer) repeats(x part) bool {
+	return (a.q.By.Code == "staff" || a.q.By.Code == "unit") && x.ID != unknown && !x.Hidden && report.Repeated(x.Of(""))
+}
+
 func (p *pages) page(c *web.Call) error {
 	q, err := p.questionOf(c, c.R.URL.Query())
 	var a *answer
@@ -101,9 +116,12 @@ func (a *answer) shown(c *web.Call) shown {
 	q := a.q
 	v := shown{Question: q, From: q.Days.From.String(), To: (q.Days.To - 1).String(),
 		Before: a.Before.From.String() + " 至 " + (a.Before.To - 1).String(), Ways: waysOf(q),
-		Query: q.query(), Guarded: q.viewer.guarded, Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
+		Query: q.query(), Guarded: q.viewer.guarded, Causes: q.By.causes(), Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
 	if a.Counting {
 		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Books)
+	}
+	if q.viewer.guarded && q.viewer.person.Subtracts((q.Days.To + settles).Start()) {
+		v.Notice = strings.TrimSpace(v.Notice + " 您也是（或曾是）窗口人员：大厅的汇总与本人的相减会透露他人的评价，所以都不显示等级。")
 	}
 	see := c.Ever(account.SeeEvaluations) && !q.viewer.guarded
 	if see {
@@ -120,14 +138,14 @@ func (a *answer) shown(c *web.Call) shown {
 		v.Bars = append(v.Bars, barOf(x))
 	}
 	v.Channels = a.channels()
-	v.Heads = headsOf(q.viewer.guarded)
+	v.Heads = headsOf(q)
 	v.More = max(0, len(a.Parts)-tooLong)
 	for _, x := range a.Parts[:min(len(a.Parts), tooLong)] {
 		l := partLine{ID: x.ID, Name: x.Name, Interval: x.interval(), Place: x.Place}
 		for _, f := range v.Heads {
 			l.Cells = append(l.Cells, text(value(f, input(x.Sums, x.Of("")), x.Hidden)))
 		}
-		if x.ID != unknown {
+		if x.ID != unknown && q.By.filter != "" {
 			if !q.viewer.guarded || q.By.Code == "hall" {
 				l.Deeper = "/figures?" + q.query(q.By.filter, x.ID, "by", q.By.next)
 			}
@@ -136,6 +154,9 @@ func (a *answer) shown(c *web.Call) shown {
 			}
 		}
 		v.Parts = append(v.Parts, l)
+		if a.repeats(x) {
+			v.Repeated = append(v.Repeated, repeatLine{x.Name, x.ID, report.Bad(report.Input{Amount: x.Of("")}).N, l.See})
+		}
 		for _, s := range x.Signs {
 			v.Signs = append(v.Signs, signLine{s, x.Name, l.See})
 		}
@@ -256,11 +277,19 @@ func channelName(c rating.Channel) string {
 }
 
 // headsOf returns the figures of parts.
-func headsOf(guarded bool) (all []report.Figure) {
+func headsOf(q *question) (all []report.Figure) {
+	if q.By.causes() {
+		for _, code := range []string{"answered", "level_5", "level_4", "level_3", "level_2", "level_1", "bad"} {
+			if f, ok := report.FigureOf(code); ok {
+				all = append(all, f)
+			}
+		}
+		return all
+	}
 	codes := []string{"served", "asked", "answered", "silent", "good_rate", "active_good_rate", "unrated", "bad", "reply_rate", "in_time_rate",
 		"follow_up_rate", "overdue"}
 	for _, code := range codes {
-		if f, ok := report.FigureOf(code); ok && (!guarded || !f.Works) {
+		if f, ok := report.FigureOf(code); ok && (!q.viewer.guarded || !f.Works) {
 			all = append(all, f)
 		}
 	}

@@ -94,7 +94,7 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory}),
+	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t)}),
 		evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
 }
@@ -293,4 +293,18 @@ func silent(g account.Grant) bool {
 
 func (w *world) get(path, session string) *httptest.ResponseRecorder {
 	return webtest.Do(w.site, webtest.Request("GET", path, session, nil))
+}
+
+// causes returns the words of the built-in catalogue.
+func causes(t testing.TB) func(string) (string, rating.Aspect) {
+	t.Helper()
+	c, err := rating.BuiltInCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(cause string) (string, rating.Aspect) {
+		code, _, _ := strings.Cut(cause, "/")
+		r, _ := c.Find(code)
+		return r.Text, r.Aspect
+	}
 }

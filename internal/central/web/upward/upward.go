@@ -247,17 +247,23 @@ func (p *pages) again(c *web.Call) error {
 	return c.See("/upward?done=" + strconv.FormatInt(done, 10))
 }
 
+// counted bounds what the home page counts.
+const counted = 100
+
 // needs says that something was refused, or that the superior system takes nothing.
 func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if p.Room == nil || !c.Ever(account.SeeUpward) {
 		return nil, nil
 	}
-	all, err := p.sums(c)
+	refused, next, err := scan(c, 0, counted, p.Room.Refused)
 	if err != nil {
 		return nil, err
 	}
 	var needs []web.Need
-	if n := all[0].Refused + all[1].Refused; n > 0 {
+	switch n := len(refused); {
+	case next != 0:
+		needs = append(needs, web.Need{Words: fmt.Sprintf("%d 条以上上报被上级系统退回", n), Path: "/upward"})
+	case n > 0:
 		needs = append(needs, web.Need{Words: fmt.Sprintf("%d 条上报被上级系统退回", n), Path: "/upward"})
 	}
 	if way, err := p.Room.Way(c.R.Context()); err != nil {

@@ -177,7 +177,8 @@ func TestWhoSeesWhat(t *testing.T) {
 		}
 	}
 	descriptions.Want(t, "../api/openapi.yaml", answers)
-	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H2", "629901000000"), webtest.Grant(account.Staff, "SL-0016", "629901000000"),
+	for _, g := range []account.Grant{webtest.Grant(account.Hall, "SL-H2", "629901000000"),
+		webtest.Grant(account.Staff, "SL-0016", "629901000000"),
 		webtest.Grant(account.Unit, "116299002MB002222J", "629900000000"), webtest.Grant(account.Technician, "629900000000", "629900000000")} {
 		webtest.Want(t, w.get("/upward", w.SignIn(w.Add(g))), 404)
 	}
@@ -262,7 +263,7 @@ func TestInABrowser(t *testing.T) {
 	ctx := chromium.Start(t)
 	w := newWorld(t, 40)
 	w.refused["0-0"] = true
-	w.province.Fault = func(string, []map[string]string) province.Fault { return province.Busy }
+	w.province.Breaks(func(string, []map[string]string) province.Fault { return province.Busy }, nil)
 	if _, err := w.room.Again(t.Context(), func() (all []int64) {
 		some, err := w.room.Refused(t.Context(), 0, 1)
 		if err != nil {
@@ -284,7 +285,8 @@ func TestInABrowser(t *testing.T) {
 		axe.Look(t, ctx, script, name)
 	}
 	look("upward", chromedp.Navigate(server.URL+"/upward"), chromedp.WaitVisible(chromedp.CSS(".problem")))
-	look("upward-again", chromedp.Click(chromedp.CSS("input[name=record]")), chromedp.Click(chromedp.CSS("form[action='/upward/again'] button")),
+	look("upward-again", chromedp.Click(chromedp.CSS("input[name=record]")),
+		chromedp.Click(chromedp.CSS("form[action='/upward/again'] button")),
 		chromedp.WaitVisible(chromedp.CSS(".notice")))
 	server.As(w.SignIn(w.Add(webtest.Grant(account.County, "629903000000", "629903000000"))))
 	look("upward-empty", chromedp.Navigate(server.URL+"/upward"), chromedp.WaitVisible(chromedp.CSS(".empty")))

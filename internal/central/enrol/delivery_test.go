@@ -61,6 +61,7 @@ func TestAListIsRefusedLineByLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "空的", "serial,hall,window\nSN-1,SL-H2,SL-H2-B02": "password", "serial,hall,window,password,colour\n": "colour",
 		"serial,hall,window,password,serial\n": "重复", "\x00\x01": "文本",
+		"serial,hall,window,password\n\n": "没有评价器",
 		"serial,hall,window,password\n" + strings.Repeat("SN-1,SL-H2,SL-H2-B02,x\n", MaxDelivery+1): "最多 300 台",
 	} {
 		var f directory.Fault
@@ -69,7 +70,7 @@ func TestAListIsRefusedLineByLine(t *testing.T) {
 		}
 	}
 	for _, days := range []int{0, MaxPasswordDays + 1} {
-		if _, err := w.room.PreviewDelivery(t.Context(), []byte("serial,hall,window,password\n"), days, may); err == nil {
+		if _, err := w.room.PreviewDelivery(t.Context(), []byte("serial,hall,window,password\nSN-1,SL-H2,SL-H2-B02,kV7-mQ2x-9Rw4\n"), days, may); err == nil {
 			t.Errorf("passwords for %d days", days)
 		}
 	}

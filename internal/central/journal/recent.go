@@ -71,8 +71,8 @@ func (r *recent) halve() {
 	r.rows = slices.Clone(r.rows[n:])
 }
 
-// after returns up to n rows after a position, and the leaf of the last one; none if the next row is not kept.
-func (r *recent) after(pos int64, n int) (all []Entry, leaf []byte) {
+// after returns up to n rows after a position, and their leaves; none if the next row is not kept.
+func (r *recent) after(pos int64, n int) (all []Entry, leaves [][]byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.rows) == 0 || pos+1 < r.rows[0].Pos {
@@ -82,24 +82,24 @@ func (r *recent) after(pos int64, n int) (all []Entry, leaf []byte) {
 		if len(all) == n {
 			break
 		}
-		all, leaf = append(all, row.Entry), row.leaf
+		all, leaves = append(all, row.Entry), append(leaves, row.leaf)
 	}
-	return all, leaf
+	return all, leaves
 }
 
 // Follow returns what Read does, for who takes each row soon after it has come: rows that this instance has just written come from its
-// memory, if the journal has the last of them. It is not for who checks or copies the journal.
+// memory, if the journal has these and no others. It is not for who checks or copies the journal.
 func (j *Journal) Follow(ctx context.Context, after int64, rows int) ([]Entry, error) {
-	some, leaf := j.recent.after(after, rows)
+	some, leaves := j.recent.after(after, rows)
 	if len(some) == 0 {
 		return j.Read(ctx, after, rows)
 	}
-	last := some[len(some)-1].Pos
-	kept, err := db.Query(ctx, j.cfg.DB, scanLeaf, "SELECT leaf FROM entry WHERE pos = $1", last)
+	kept, err := db.Query(ctx, j.cfg.DB, scanLeaf, "SELECT leaf FROM entry WHERE pos > $1 AND pos <= $2 ORDER BY pos", after,
+		some[len(some)-1].Pos)
 	if err != nil {
-		return nil, fmt.Errorf("read row %d of the journal: %w", last, err)
+		return nil, fmt.Errorf("read the journal after row %d: %w", after, err)
 	}
-	if len(kept) != 1 || !bytes.Equal(kept[0], leaf) { // the server has failed over to one that had not got them
+	if !slices.EqualFunc(kept, leaves, bytes.Equal) { // the server has failed over to one that had not got them
 		return j.Read(ctx, after, rows)
 	}
 	return some, nil

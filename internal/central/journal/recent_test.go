@@ -111,6 +111,26 @@ func TestWhoFollowsIsNotToldOfRowsThatWereLost(t *testing.T) {
 	})
 }
 
+// TestWhoFollowsReadsWhatCameInTheMiddle has the database hold another row between two that are remembered.
+func TestWhoFollowsReadsWhatCameInTheMiddle(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		j, d, _ := journaltest.Open(t, url)
+		a := newBox("lz-1")
+		for range 3 {
+			add(t, j, a.batch(t, 1))
+		}
+		if err := d.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.ExecContext(t.Context(), "UPDATE entry SET received = 77, leaf = $1 WHERE pos = 2", make([]byte, 32))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := j.Follow(t.Context(), 0, 10); err != nil || len(got) != 3 || got[1].Received != 77 {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+	})
+}
+
 // TestFewRowsAreRemembered enters more than is kept for who follows.
 func TestFewRowsAreRemembered(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")

@@ -69,7 +69,8 @@ func TestAListIsRefusedLineByLine(t *testing.T) {
 		}
 	}
 	for _, days := range []int{0, MaxPasswordDays + 1} {
-		if _, err := w.room.PreviewDelivery(t.Context(), []byte("serial,hall,window,password\nSN-1,SL-H2,SL-H2-B02,kV7-mQ2x-9Rw4\n"), days, may); err == nil {
+		list := []byte("serial,hall,window,password\nSN-1,SL-H2,SL-H2-B02,kV7-mQ2x-9Rw4\n")
+		if _, err := w.room.PreviewDelivery(t.Context(), list, days, may); err == nil {
 			t.Errorf("passwords for %d days", days)
 		}
 	}

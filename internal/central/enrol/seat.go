@@ -152,7 +152,8 @@ func (r *Room) seat(ctx context.Context, p Pending) (bool, error) {
 func cannot(err error) bool {
 	var taken *fleet.TakenError
 	return errors.As(err, &taken) || errors.Is(err, ErrNotThere) || errors.Is(err, fleet.ErrGeneration) ||
-		errors.Is(err, directory.ErrUnknown) || errors.Is(err, errUnclaimed)
+		errors.Is(err, directory.ErrUnknown) ||
+		errors.Is(err, errUnclaimed)
 }
 
 // errUnclaimed says that a box's acceptance was taken back in the same moment.

@@ -271,7 +271,8 @@ func anAcceptanceInBetween(t *testing.T, w *world) {
 	}
 }
 
-// TestWhatLetsNobodyInLeavesTheJournalAlone shows a ticket that was used up while the journal writes something else: it is answered at once.
+// TestWhatLetsNobodyInLeavesTheJournalAlone shows a ticket that was used up while the journal writes something else, and is answered at
+// once.
 func TestWhatLetsNobodyInLeavesTheJournalAlone(t *testing.T) {
 	w := inTheCity(t, sqlite(t))
 	_, pass := w.ticket("SL-H2-B02", 1, time.Hour)

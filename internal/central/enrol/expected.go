@@ -104,13 +104,16 @@ func (r *Room) byPassword(ctx context.Context, p Pending, from Origin) error {
 		}
 		return refusal(Wrong)
 	}
-	if err := r.there(ctx, e, now); err != nil {
-		return err
-	}
 	if err := r.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE enrol_expected SET failures = 0, failed = 0 WHERE serial = $1 AND used = 0", e.Serial)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := r.there(ctx, e, now); err != nil {
+		return err
+	}
+	if err := r.ask(ctx, p, func(ctx context.Context, tx *db.Tx) error { return freeFor(ctx, tx, e.Window) }); err != nil {
 		return err
 	}
 	x := claim{hall: e.Hall, window: e.Window, account: e.Account, pass: "serial:" + e.Serial}

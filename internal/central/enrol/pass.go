@@ -103,16 +103,32 @@ func (r *Room) enter(ctx context.Context, p Pending, x claim, a Acceptance,
 		if x.window, err = also(ctx, tx); err != nil {
 			return err
 		}
-		var taken *fleet.TakenError
-		if err := fleet.Free(ctx, tx, fleet.Device{ID: p.Device, Key: p.Record}); errors.As(err, &taken) {
-			return refusal(Held)
-		} else if err != nil {
+		if err := unheld(ctx, tx, p); err != nil {
 			return err
 		}
 		return accept(ctx, tx, p, x, r.now())
 	})
 	if errors.Is(err, ErrNoCode) {
 		return refusal(Taken) // somebody has typed its code in this moment; it asks again
+	}
+	return err
+}
+
+// ask asks beforehand what enter asks again under the journal's lock, so that who shows what lets nobody in disturbs nobody's rows.
+func (r *Room) ask(ctx context.Context, p Pending, may func(context.Context, *db.Tx) error) error {
+	return r.db.Read(ctx, func(tx *db.Tx) error {
+		if err := may(ctx, tx); err != nil {
+			return err
+		}
+		return unheld(ctx, tx, p)
+	})
+}
+
+// unheld reports, in a transaction, refusal(Held) if another box has a box's key.
+func unheld(ctx context.Context, tx *db.Tx, p Pending) error {
+	err := fleet.Free(ctx, tx, fleet.Device{ID: p.Device, Key: p.Record})
+	if taken := new(fleet.TakenError); errors.As(err, &taken) {
+		return refusal(Held)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/identity"
 	"haochaping/internal/rating"
 )
@@ -266,5 +268,36 @@ func anAcceptanceInBetween(t *testing.T, w *world) {
 	}
 	if _, err := w.room.Find(t.Context(), p.Code); !errors.Is(err, ErrNoCode) {
 		t.Errorf("it waits as if nobody had accepted it: %v", err)
+	}
+}
+
+// TestWhatLetsNobodyInLeavesTheJournalAlone shows a ticket that was used up while the journal writes something else, and is answered at
+// once.
+func TestWhatLetsNobodyInLeavesTheJournalAlone(t *testing.T) {
+	w := inTheCity(t, sqlite(t))
+	_, pass := w.ticket("SL-H2-B02", 1, time.Hour)
+	w.letIn(newBox(t, "bcdf23456789"), pass, "SL-H2-B02")
+	b := newBox(t, "ghjk23456789")
+	_, h, _ := w.post(w.client(nil, nil), "simpleenroll", b.request(t))
+	p, err := w.room.Find(t.Context(), h.Get(CodeHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writing, enough, done := make(chan bool), make(chan bool), make(chan error, 1)
+	go func() {
+		_, err := w.room.journal.Do(t.Context(), "li", "", journal.Act{Do: "test.slow", Object: "x"}, func(context.Context, *db.Tx, int64) error {
+			close(writing)
+			<-enough
+			return nil
+		})
+		done <- err
+	}()
+	<-writing
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	word, err := w.room.admit(ctx, p, Origin{Pass: pass})
+	close(enough)
+	if err := errors.Join(err, <-done); err != nil || word != Used {
+		t.Errorf("it is answered %q, %v", word, err)
 	}
 }

@@ -125,6 +125,15 @@ func (r *Room) byTicket(ctx context.Context, p Pending, from Origin) error {
 	if err != nil {
 		return err
 	}
+	if err := t.closed(r.now()); err != nil {
+		return err
+	}
+	if err := r.ask(ctx, p, func(ctx context.Context, tx *db.Tx) error {
+		_, err := nextFree(ctx, tx, t.Hall, windows, r.now())
+		return err
+	}); err != nil {
+		return err
+	}
 	x := claim{hall: t.Hall, account: t.Account, pass: "ticket:" + t.ID}
 	return r.enter(ctx, p, x, Acceptance{Ticket: t.ID}, func(ctx context.Context, tx *db.Tx) (string, error) {
 		if err := useTicket(ctx, tx, t.ID, r.now()); err != nil {
@@ -150,12 +159,21 @@ func useTicket(ctx context.Context, tx *db.Tx, id string, now time.Time) error {
 		return err
 	case len(all) == 0:
 		return refusal(Unknown)
-	case !all[0].Revoked.IsZero():
-		return refusal(Revoked)
-	case all[0].Used >= all[0].Uses:
-		return refusal(Used)
 	}
-	return refusal(Ended)
+	return cmp.Or(all[0].closed(now), error(refusal(Ended)))
+}
+
+// closed returns why a ticket lets nobody in, nil if it does.
+func (t Ticket) closed(now time.Time) error {
+	switch {
+	case !t.Revoked.IsZero():
+		return refusal(Revoked)
+	case t.Used >= t.Uses:
+		return refusal(Used)
+	case !now.Before(t.Ends):
+		return refusal(Ended)
+	}
+	return nil
 }
 
 // windowsFrom returns the windows of a ticket's hall from its first one on, as people count.

@@ -31,22 +31,18 @@ func directives(t *testing.T, unit string) []string {
 func since() map[string]int {
 	all := make(map[string]int)
 	for version, names := range map[int]string{
-		0: "After AmbientCapabilities CapabilityBoundingSet ConditionPathExists CPUWeight Description DeviceAllow DevicePolicy Documentation " +
-			"Environment " +
-			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LimitFSIZE LockPersonality MemoryDenyWriteExecute " +
-			"MemoryMax " +
-			"MemorySwapMax " +
+		0: "After AmbientCapabilities CapabilityBoundingSet CPUWeight Description DeviceAllow DevicePolicy Documentation Environment " +
+			"ExecStart ExecStartPre ExecStopPost Group IOWeight IPAddressDeny KeyringMode LockPersonality MemoryDenyWriteExecute MemoryMax " +
+			"MemorySwapMax IOSchedulingClass KillMode Nice PathExists " +
 			"NoNewPrivileges OOMScoreAdjust PartOf PrivateDevices PrivateMounts PrivateNetwork PrivateTmp PrivateUsers ProtectControlGroups " +
 			"ProtectHome " +
 			"ProtectKernelModules ProtectKernelTunables ProtectSystem ReadWritePaths RemoveIPC RequiresMountsFor Restart RestartPreventExitStatus " +
 			"RestartSec " +
-			"RestrictAddressFamilies RestrictNamespaces RestrictRealtime RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve " +
-			"StartLimitIntervalSec " +
+			"RestrictAddressFamilies RestrictNamespaces RestrictRealtime RuntimeDirectory RuntimeDirectoryMode StartLimitIntervalSec " +
 			"StateDirectory " +
-			"StateDirectoryMode SupplementaryGroups SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStartSec " +
-			"TimeoutStopSec Type UMask " +
+			"StateDirectoryMode SystemCallArchitectures SystemCallErrorNumber SystemCallFilter TasksMax TimeoutStartSec TimeoutStopSec Type UMask " +
 			"User " +
-			"WantedBy Wants WatchdogSec",
+			"WantedBy Wants WatchdogSec ConditionPathExists LimitFSIZE RuntimeDirectoryPreserve SupplementaryGroups",
 		242: "ProtectHostname RestrictSUIDSGID",
 		243: "TimeoutAbortSec",
 		244: "ProtectKernelLogs",
@@ -74,7 +70,7 @@ func TestUnitsOnOlderSystemd(t *testing.T) {
 	harmless := []string{"ProtectHostname", "RestrictSUIDSGID", "TimeoutAbortSec", "ProtectKernelLogs", "ProtectClock", "ProcSubset",
 		"ProtectProc"}
 	for _, unit := range []string{"ratingd/ratingd.service", "ratingd/ratingd-clock.service", "ratingd/ratingd-stick@.service",
-		"centrald/centrald.service"} {
+		"ratingd/haochaping-update.service", "ratingd/haochaping-update.path", "centrald/centrald.service"} {
 		for _, d := range directives(t, unit) {
 			key, value, _ := strings.Cut(d, "=")
 			version, ok := known[key]

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -42,6 +43,7 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 		}
 	}
 	return enrol.Open(ctx, enrol.Config{Journal: x.journal, Authority: a, Fleet: x.fleet, Directory: x.directory, Key: x.key,
+		Names: x.cfg.Enrol.Names, Windows: x.cfg.Enrol.Windows,
 		Passwords: account.NewHasher(runtime.GOMAXPROCS(0)/2, account.OnceCost(), c.env.random), Random: c.env.random, Now: c.env.now})
 }
 
@@ -63,7 +65,26 @@ func (c *command) enrolDoor(x *rooms, m *ops.Metrics, log *slog.Logger) (site, e
 		return site{}, fmt.Errorf("enrol.listen: %w", err)
 	}
 	secure := tls.NewListener(l, x.enrol.Authority().ServerTLS(x.cfg.Enrol.Names))
-	return site{listener: secure, handler: m.Site("enrol", x.enrol.Handler(log)), logger: log}, nil
+	doors := http.NewServeMux()
+	doors.Handle("/", x.enrol.Handler(log))
+	if x.cfg.Enrol.Updates != "" {
+		doors.Handle("GET /updates/", http.StripPrefix("/updates", updates(x.cfg.Enrol.Updates)))
+	}
+	return site{listener: secure, handler: m.Site("enrol", doors), logger: log}, nil
+}
+
+// updates serves the files of an apt repository, and no list of them.
+func updates(folder string) http.Handler {
+	files := http.FileServerFS(os.DirFS(folder))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
+		// A package takes longer over a thin line than anything else that is asked for here; one that breaks off is gone on with.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(15 * time.Minute))
+		files.ServeHTTP(w, r)
+	})
 }
 
 // errNoDoor says that the centre does not let boxes in by itself.
@@ -79,6 +100,8 @@ func (c *command) imageConfig(ctx context.Context, args []string) error {
 		"port of enrol.listen")
 	mqtt := flags.String("broker", "", "the broker's `addresses`, with commas between them, as mqtts://mqtt.example.com:8883")
 	page := flags.String("page", "", "the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned")
+	updateKey := flags.String("update-key", "", "a `file` with the OpenPGP key that signs updates (gpg --armor --export): boxes get them at "+
+		"/updates/ of -url; empty: they are updated by hand")
 	more := flags.String("defaults", "", "a `file` with fields of ratingd.toml that all boxes share, as the keypad's")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
@@ -107,7 +130,8 @@ func (c *command) imageConfig(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, key.Public().(ed25519.PublicKey), authority, c.env.now().Unix())
+	text, err := imageText(cfg, *at, strings.Split(*mqtt, ","), *page, *more, *updateKey, key.Public().(ed25519.PublicKey), authority,
+		c.env.now().Unix())
 	if err != nil {
 		return err
 	}
@@ -126,7 +150,7 @@ func (c *command) imageConfig(ctx context.Context, args []string) error {
 }
 
 // imageText returns the boxes' file without its signature. Of two, boxes take the one with the greater revision.
-func imageText(cfg config, at string, brokers []string, page, more string, key ed25519.PublicKey, a *enrol.Authority,
+func imageText(cfg config, at string, brokers []string, page, more, updateKey string, key ed25519.PublicKey, a *enrol.Authority,
 	revision int64) (string, error) {
 	if at == "" {
 		_, port, err := net.SplitHostPort(string(cfg.Enrol.Listen))
@@ -156,6 +180,17 @@ func imageText(cfg config, at string, brokers []string, page, more string, key e
 	fmt.Fprintf(&b, "]\nuplink.centre_key = %q\n", keyText(key))
 	if cfg.Rate.Base != "" {
 		fmt.Fprintf(&b, "link.base = %q\n", cfg.Rate.Base)
+	}
+	if updateKey != "" {
+		text, err := os.ReadFile(updateKey)
+		if err != nil {
+			return "", fmt.Errorf("-update-key: %w", err)
+		}
+		if !strings.HasPrefix(string(text), "-----BEGIN PGP PUBLIC KEY BLOCK-----") || strings.Contains(string(text), "'") {
+			return "", cli.Usage("-update-key 不是公钥；写 gpg --armor --export 的输出",
+				"-update-key is no public key; write what gpg --armor --export prints")
+		}
+		fmt.Fprintf(&b, "update.url = %q\nupdate.key = '''\n%s'''\n", at+"/updates", text)
 	}
 	if more != "" {
 		text, err := os.ReadFile(more)

@@ -3,12 +3,18 @@ package main
 import (
 	"encoding"
 	"net"
+	"net/netip"
+	"path/filepath"
 )
 
 // enrolConfig is the door of new boxes.
 type enrolConfig struct {
 	Listen address  `toml:"listen"` // empty: boxes are enrolled by hand
 	Names  []string `toml:"names"`
+	// Windows are domains and networks of which boxes may have names for their windows' PCs, besides private ones.
+	Windows []string `toml:"windows"`
+	// Updates is the folder of the apt repository that boxes update from, empty for none.
+	Updates string `toml:"updates"`
 }
 
 // checkEnrol reports what is wrong with who is let in.
@@ -20,12 +26,22 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 	if c.Enrol.Listen != "" {
 		value("enrol.listen", &c.Enrol.Listen, string(c.Enrol.Listen))
 	}
+	if c.Enrol.Updates != "" && (c.Enrol.Listen == "" || !filepath.IsAbs(c.Enrol.Updates)) {
+		bad("enrol.updates", "%q is served at enrol.listen: write both, and the folder with its whole path", c.Enrol.Updates)
+	}
 	if (c.Enrol.Listen != "" || c.Broker.Certificates) && len(c.Enrol.Names) == 0 {
 		bad("enrol.names", "missing; write the names or addresses by which boxes reach the centre")
 	}
 	for _, n := range c.Enrol.Names {
 		if name := hostName(n); net.ParseIP(n) == nil && (name.UnmarshalText([]byte(n)) != nil || string(name) != n) {
 			bad("enrol.names", "%q is not allowed; write a host's name in small letters or an address, without port", n)
+		}
+	}
+	for _, n := range c.Enrol.Windows {
+		_, err := netip.ParsePrefix(n)
+		if name := hostName(n); err != nil && (name.UnmarshalText([]byte(n)) != nil || string(name) != n) {
+			bad("enrol.windows", "%q is not allowed; write a domain in small letters, as \"hall.example.com\", or a network, as "+
+				"\"59.192.0.0/10\"", n)
 		}
 	}
 	if c.Broker.Certificates && (c.Broker.URL != "" || c.Broker.CertFile != "") {

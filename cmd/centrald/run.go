@@ -102,6 +102,9 @@ func (c *command) commands() []cli.Command {
 		account, device, directory, orders, figures, upward,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
 			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
+		does("certify", "让手工登记的评价器（第一版）取证书，不用配对码", "let boxes that were entered by hand, as those of the "+
+			"first version, have certificates without a code",
+			c.certify, "centrald certify lz-0417", "centrald certify -all"),
 		does("certificate", "为别处的消息服务器或本中心签发证书，写出根证书和吊销清单", "write a certificate for a broker elsewhere or for the centre there, the root, and "+
 			"the list of revoked certificates",
 			c.certificate, "centrald certificate -server mqtt.example.com -key mqtt.key -out mqtt.pem -root root.pem -revoked revoked.pem"),

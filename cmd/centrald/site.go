@@ -50,6 +50,10 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	if err != nil {
 		return nil, err
 	}
+	days, err := workingDays(cfg.Deadline.Calendars)
+	if err != nil {
+		return nil, fmt.Errorf("deadline.calendars: %w", err)
+	}
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: !cfg.Admin.Listen.exposed(),
@@ -61,7 +65,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons)}),
-		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Random: rand.Text}),
+		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),

@@ -86,6 +86,10 @@ func commands() []cli.Command {
 				return fleetCommand(ctx, args, os.Getenv, stdout, stderr)
 			},
 			Examples: []string{"ratingctl fleet boxes -state sick", "ratingctl fleet begin -hall SL-H2 -first SL-H2-B01 -wait 45s"}},
+		{Name: "update", Summary: text("更新本机的程序（服务自动执行）", "update the box's programs; the service does it"),
+			Run: func(ctx context.Context, args []string, _, stderr io.Writer) error {
+				return updateCommand(ctx, args, stderr)
+			}},
 		{Name: "sound", Summary: text("播放市民听到的声音，说明为何听不到", "play what citizens hear, and say what keeps it from being heard"), Run: soundCommand,
 			Examples: []string{"ratingctl sound -test"}},
 		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or "+

@@ -101,6 +101,10 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
 			(certifier{cfg, who, env, d.views, d.line, place, new(string), log}).run))
 	}
+	if cfg.Enrols() && cfg.WindowAPI.LANListen != "" {
+		d.enrolment = append(d.enrolment, d.extras.add("window_certificate", "window_certificate.waits",
+			windowCertificate{cfg, env, d.line, log}.run))
+	}
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()

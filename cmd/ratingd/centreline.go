@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
+	"haochaping/internal/windowapi"
 	"haochaping/sync/uplink"
 	"haochaping/sync/wire"
 )
@@ -46,7 +48,8 @@ func newCentreLine(box boxconfig.Config, who identity, mem memory, loop *termina
 	l := &centreLine{memory: mem, box: box, cfg: box.Uplink, certified: make(chan struct{}, 1), who: who, env: env, loop: loop, views: views,
 		log: log, since: newConnectedSince(env.mono)}
 	l.report = health{memory: mem, who: who, counts: counts, tells: loop.View, offset: &l.offset, cert: l.cert.Load, parts: parts}
-	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, log: log}
+	l.orders = orders{loop: loop, clock: mem.clock, notes: mem.db, parts: parts, restart: restart, programs: askForPrograms(box),
+		tokens: filepath.Join(box.State, windowapi.TokensFile), wall: env.wall, log: log}
 	return l
 }
 

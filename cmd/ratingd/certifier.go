@@ -87,7 +87,8 @@ func (c certifier) try(ctx context.Context, next tls.Certificate) error {
 	const limit = 10 * time.Second
 	got, err := uplink.Probe(ctx, uplink.ProbeConfig{
 		Broker: c.line.broker(), Username: string(c.who.device), Device: c.who.device, Centre: []byte(c.cfg.Uplink.CentreKey),
-		TLS:    &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.cfg.Roots(), Certificates: []tls.Certificate{next}},
+		TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.cfg.Roots(), Certificates: []tls.Certificate{next},
+			VerifyConnection: keys.NotAWindow},
 		Suffix: strings.ToLower(rand.Text()[:6]), Now: c.env.wall, Synced: c.env.synced, Limit: limit,
 	})
 	if at := new(uplink.StageError); errors.As(err, &at) && got.At > uplink.StageSubscribe {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
+	"haochaping/internal/upgrade"
+	"haochaping/internal/windowapi"
 	"haochaping/sync/wire"
 )
 
@@ -37,7 +40,11 @@ type orders struct {
 	restart func()
 	keys    *teacher
 	erase   func(id, giveUp string) error
-	log     *slog.Logger
+	tokens  string           // the file of the tokens of the window's PCs
+	wall    func() time.Time // the clock on the wall
+	// programs asks whoever updates the programs for a version.
+	programs func(upgrade.Request) error
+	log      *slog.Logger
 }
 
 // errNoManager says that a daemon that ends would not be started again.
@@ -67,6 +74,15 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.keys.begin(c)
 	case wire.CommandErase:
 		return nil, o.erase(c.ID, c.Args["give_up"])
+	case wire.CommandAddToken:
+		return nil, o.once(c, func(context.Context) error {
+			return windowapi.KeepToken(o.tokens, windowapi.Token{ID: c.Args["id"], Name: c.Args["name"], Hash: c.Args["hash"],
+				Created: o.wall().UTC().Truncate(time.Second)})
+		})
+	case wire.CommandDropToken:
+		return nil, o.once(c, func(context.Context) error { return windowapi.RevokeToken(o.tokens, c.Args["id"]) })
+	case wire.CommandUpdate:
+		return nil, o.once(c, func(context.Context) error { return o.update(c) })
 	case wire.CommandKeepKeys:
 		return nil, o.once(c, func(context.Context) error { return o.keys.keep(c) })
 	}
@@ -82,6 +98,20 @@ func (o orders) phoneRated(c wire.Command) error {
 	}
 	o.loop.Post(terminal.PhoneRated{At: o.clock.now(), Visit: id, Subject: subject, Case: c.Args["case"]})
 	return nil
+}
+
+// update asks for another version of the programs.
+func (o orders) update(c wire.Command) error {
+	within, err := strconv.Atoi(c.Args["within_sec"])
+	if err != nil {
+		return fmt.Errorf("within_sec %q: %w", c.Args["within_sec"], err)
+	}
+	r := upgrade.Request{Version: c.Args["version"], WithinSec: within}
+	if err := r.Check(); err != nil {
+		return err
+	}
+	o.log.Info("the centre asks for another version of the programs", "version", r.Version)
+	return o.programs(r)
 }
 
 // once does what a command asks for, unless it was done before the last restart. It is noted before, since a restart leaves no time after

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ import (
 
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/internal/windowapi"
 	"haochaping/sync/wire"
 )
 
@@ -242,5 +245,42 @@ func TestSelfTestIsBounded(t *testing.T) {
 	}
 	if r, err := wire.DecodeReply(b); err != nil || len(r.Parts) != wire.MaxParts {
 		t.Errorf("%d bytes with %d parts: %v", len(b), len(r.Parts), err)
+	}
+}
+
+// TestTokensByCommand lets a PC in by a token of which the box has the hash alone, once, and ends that.
+func TestTokensByCommand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), windowapi.TokensFile)
+	o := orders{notes: &keptNotes{all: make(map[string][]byte)}, tokens: path, wall: time.Now, log: slog.New(slog.DiscardHandler)}
+	give := func(id, name string, args map[string]string) error {
+		_, err := o.carryOut(wire.Command{ID: id, Name: name, Args: args})
+		return err
+	}
+	const secret = "hcp_ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	sum := sha256.Sum256([]byte(secret))
+	add := map[string]string{"id": "0a0b0c0d", "name": "A12 窗口电脑", "hash": hex.EncodeToString(sum[:])}
+	for range 2 {
+		if err := give("f-1", wire.CommandAddToken, add); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := windowapi.NewTokens(path, slog.New(slog.DiscardHandler))
+	if got, ok := known.Check(secret); !ok || got.Name != "A12 窗口电脑" {
+		t.Errorf("the token opens %+v, %v", got, ok)
+	}
+	if all, err := windowapi.ReadTokens(path); err != nil || len(all) != 1 {
+		t.Errorf("%d tokens, %v", len(all), err)
+	}
+	for name, args := range map[string]map[string]string{"none": nil, "no hash": {"id": "0a0b0c0d", "name": "x"},
+		"no ID": {"name": "x", "hash": add["hash"]}, "no name": {"id": "0a0b0c0d", "hash": add["hash"]}} {
+		if err := give("f-"+name, wire.CommandAddToken, args); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+	if err := give("f-2", wire.CommandDropToken, map[string]string{"id": "0a0b0c0d"}); err != nil {
+		t.Error(err)
+	}
+	if _, ok := known.Check(secret); ok {
+		t.Error("the token opens the box after it was dropped")
 	}
 }

@@ -41,7 +41,7 @@ func (h health) report() wire.Health {
 		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 		Generation: v.Window.Generation,
 	}
-	r.Log = h.head()
+	r.Log, r.Programs = h.head(), installedPrograms(updates)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.folder, &fs); err == nil {
 		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)

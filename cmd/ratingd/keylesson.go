@@ -164,7 +164,11 @@ func (t *teacher) teach(ctx context.Context, id string) {
 			return err
 		}
 		t.set(id, keys, cancel)
-		t.answer(id, keyParts(keys), nil)
+		parts := keyParts(keys)
+		if !t.cfg.Keys.Placed(keys) {
+			parts = append([]wire.Part{{Name: wire.PressedPart}}, parts...)
+		}
+		t.answer(id, parts, nil)
 		return nil
 	})
 	if level, _ := lesson.asked(); err == nil && level != 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -64,13 +65,21 @@ func newWindowPCs(cfg boxconfig.Config, w windowapi.Terminal, journal *windowapi
 
 // lan returns what serves the hall's network, with the box's certificate.
 func (p *windowPCs) lan(book *addressBook) func(context.Context, func(error)) error {
-	c, up := p.cfg.WindowAPI, p.cfg.Uplink
+	c := p.cfg.WindowAPI
+	certFile, keyFile := p.cfg.Uplink.CertFile, p.cfg.Uplink.KeyFile
+	if p.cfg.Enrols() {
+		certFile, keyFile = filepath.Join(p.cfg.State, boxconfig.WindowCertFile), filepath.Join(p.cfg.State, boxconfig.WindowKeyFile)
+	}
 	var pair *certificate
 	return door{
 		name: "window_api_lan", field: "window_api.lan_listen", address: c.LANListen, book: book,
 		open: func(ctx context.Context) (net.Listener, error) {
 			var err error
-			if pair, err = loadCertificate(up.CertFile, up.KeyFile); err != nil {
+			pair, err = loadCertificate(certFile, keyFile)
+			if errors.Is(err, fs.ErrNotExist) && p.cfg.Enrols() {
+				err = errNotKnown
+			}
+			if err != nil {
 				return nil, err
 			}
 			return listenLAN(ctx, c.LANListen, p.log)

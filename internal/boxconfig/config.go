@@ -22,6 +22,7 @@ type Config struct {
 	Reasons    Reasons         `toml:"reasons"`
 	Link       Link            `toml:"link"`
 	Enrol      Enrol           `toml:"enrol"`
+	Update     Update          `toml:"update"`
 	Uplink     Uplink          `toml:"uplink"`
 	WindowAPI  WindowAPI       `toml:"window_api"`
 	Cards      Cards           `toml:"cards"`

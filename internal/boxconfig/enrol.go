@@ -31,6 +31,8 @@ const (
 	NameFile        = "device.name"     // drawn at birth
 	TLSKeyFile      = "tls.key"         // its key for TLS
 	CertificateFile = "tls.pem"         // its certificate, and what stands between it and the root
+	WindowKeyFile   = "window.key"      // its key for the window's PC
+	WindowCertFile  = "window.pem"      // the certificate by which that knows it
 	SharedFile      = "haochaping.toml" // a copy of Enrol.File
 	SharedCopy      = "haochaping.copy" // another one, for a disk that loses the first
 )
@@ -251,5 +253,6 @@ func (c Config) enrolled() (Login, error) {
 		return &next, err
 	}
 	return Login{Username: string(c.Device), Certificate: now.Leaf,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.Roots(), GetClientCertificate: show}}, nil
+		TLS: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: c.Roots(), GetClientCertificate: show,
+			VerifyConnection: identity.NotAWindow}}, nil
 }

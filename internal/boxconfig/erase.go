@@ -33,7 +33,7 @@ func Erase(state string) (done bool, err error) {
 	} else if err != nil {
 		return false, fmt.Errorf("look whether the box is to be erased: %w", err)
 	}
-	for _, name := range []string{IdentityFile, TLSKeyFile, CertificateFile} {
+	for _, name := range []string{IdentityFile, TLSKeyFile, WindowKeyFile, CertificateFile} {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(state, name)))
 	}
 	all, read := os.ReadDir(state)

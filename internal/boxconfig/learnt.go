@@ -41,6 +41,13 @@ func (k Keys) Learnt(pressed [5]string) []KeyLevel {
 	return all
 }
 
+// Placed reports whether the configuration says where all of some keys stand.
+func (k Keys) Placed(keys []KeyLevel) bool {
+	return !slices.ContainsFunc(keys, func(x KeyLevel) bool {
+		return !slices.ContainsFunc(k.Map, func(e KeyLevel) bool { return e.Key == x.Key })
+	})
+}
+
 // CheckKeys reports why the box could not read a map of keys.
 func (c Config) CheckKeys(keys []KeyLevel) error {
 	var all []error

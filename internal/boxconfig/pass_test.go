@@ -37,8 +37,8 @@ func TestByWhatABoxIsLetIn(t *testing.T) {
 		"on a stick":            {stick: ticket(key, 9), want: Pass{Ticket: []byte(ticket(key, 9))}},
 		"the later one":         {ticket: ticket(key, 9), stick: ticket(key, 12), want: Pass{Ticket: []byte(ticket(key, 12))}},
 		"of another centre":     {ticket: ticket(other, 9), fault: TicketFile},
-		"of another centre, beside": {ticket: ticket(other, 9), stick: ticket(key, 8), want: Pass{Ticket: []byte(ticket(key, 8))},
-			fault: TicketFile},
+		"of another centre, beside": {ticket: ticket(other, 9), stick: ticket(key, 8),
+			want: Pass{Ticket: []byte(ticket(key, 8))}, fault: TicketFile},
 		"both": {serial: right, ticket: ticket(key, 9), want: Pass{"SN-1", "kV7-mQ2x-9Rw4", []byte(ticket(key, 9))}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,9 @@ func (c Config) checkWindowAPI(bad func(key, format string, args ...any)) {
 			bad("window_api.lan_listen", "%q is not allowed; write an IP address with a port, as \"0.0.0.0:8377\" for all that the box has",
 				w.LANListen)
 		}
-		if c.Uplink.CertFile == "" {
-			bad("window_api.lan_listen", "there is no certificate for it; write uplink.cert_file and uplink.key_file")
+		if c.Uplink.CertFile == "" && !c.Enrols() {
+			bad("window_api.lan_listen", "there is no certificate for it; write uplink.cert_file and uplink.key_file, or let the box "+
+				"enrol by itself")
 		}
 	}
 	for _, h := range w.Hosts {

@@ -23,7 +23,7 @@ func owners() map[string]string {
 		"books":     {"books_state"},
 		"deadline":  {"message_stop", "silence_since", "message_request", "message_reply", "channel_heard", "channel_followed"},
 		"intake":    {"terminal_visit", "paper_form"},
-		"enrol":     {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket"},
+		"enrol":     {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket", "enrol_certify"},
 		"rectify":   {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_feed", "rectify_told", "rectify_since"},
 		"dossier":   {"dossier", "dossier_act"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},

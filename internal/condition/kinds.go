@@ -105,6 +105,10 @@ func extras() []Kind {
 			Text{"连不上中心，评价保存在本机", "the centre is not reached; evaluations are kept"},
 			Text{"新评价器：管理员在中心页面“登记新评价器”中输入屏幕上的配对码；否则检查到 enrol.url 的网络", "a new box: type the code on its screen on the centre's page for new " +
 				"boxes; else look at the network to enrol.url"}},
+		{"window_certificate.waits", Ill, Text{"没有窗口电脑认得的证书，窗口电脑连不上评价器", "the box has no certificate for its window's PC, which " +
+			"does not reach it"}, safe,
+			Text{"检查到 enrol.url 的网络；名称或地址被拒绝时，在中心的 centrald.toml 中写 enrol.windows", "look at the network to enrol.url; where a name or " +
+				"address is refused, write enrol.windows into centrald.toml at the centre"}},
 		{"shared.file", Ill, Text{"所有评价器共用的文件无法使用，沿用原来的", "the file that all boxes share cannot be used; the box goes on with what it had"}, safe,
 			Text{"在中心用 centrald image-config 重新写一份，放到启动分区的 haochaping.toml，重启 ratingd",
 				"write it anew by centrald image-config at the centre, put it on the boot partition as haochaping.toml, and restart ratingd"}},

@@ -40,7 +40,7 @@ func (t Trust) Config(name string, show func(*tls.CertificateRequestInfo) (*tls.
 		MinVersion: tls.VersionTLS13, ServerName: name, GetClientCertificate: show,
 		InsecureSkipVerify: true, // VerifyConnection does it
 		VerifyConnection: func(s tls.ConnectionState) error {
-			return t.verify(s.PeerCertificates, name)
+			return errors.Join(NotAWindow(s), t.verify(s.PeerCertificates, name))
 		},
 	}
 }

@@ -66,11 +66,8 @@ func ReadTokens(path string) ([]Token, error) {
 
 // AddToken draws a token for the PC with the given name and returns it. It is not kept: who loses it needs another one.
 func AddToken(path, name string, random io.Reader, now time.Time) (secret string, t Token, err error) {
-	switch {
-	case name == "" || utf8.RuneCountInString(name) > 60 || !utf8.ValidString(name):
-		return "", t, errors.New("a token's name has 1 to 60 characters")
-	case slices.ContainsFunc([]rune(name), unicode.IsControl):
-		return "", t, errors.New("a token's name has no control characters")
+	if err := checkName(name); err != nil {
+		return "", t, err
 	}
 	var drawn [36]byte
 	if _, err := io.ReadFull(random, drawn[:]); err != nil {
@@ -84,6 +81,35 @@ func AddToken(path, name string, random io.Reader, now time.Time) (secret string
 		}
 		return append(all, t), nil
 	})
+}
+
+// KeepToken adds a token that somebody else has drawn, of which only the hash is known here. One that is there changes nothing.
+func KeepToken(path string, t Token) error {
+	id, err := hex.DecodeString(t.ID)
+	hash, also := hex.DecodeString(t.Hash)
+	if err := errors.Join(err, also, checkName(t.Name)); err != nil || len(id) != 4 || len(hash) != sha256.Size {
+		return errors.Join(errors.New("a token has an ID of eight hexadecimal digits, a name, and a hash of 64"), err)
+	}
+	return changeTokens(path, func(all []Token) ([]Token, error) {
+		if slices.ContainsFunc(all, func(x Token) bool { return x.ID == t.ID && x.Hash == t.Hash }) {
+			return all, nil
+		}
+		if len(all) >= maxTokens {
+			return nil, fmt.Errorf("there are %d tokens already; revoke those that nobody uses", len(all))
+		}
+		return append(all, t), nil
+	})
+}
+
+// checkName reports what is wrong with the name of a PC.
+func checkName(name string) error {
+	switch {
+	case name == "" || utf8.RuneCountInString(name) > 60 || !utf8.ValidString(name):
+		return errors.New("a token's name has 1 to 60 characters")
+	case slices.ContainsFunc([]rune(name), unicode.IsControl):
+		return errors.New("a token's name has no control characters")
+	}
+	return nil
 }
 
 // RevokeToken takes a token off the list. The daemon refuses it from the next request on.

@@ -150,8 +150,18 @@ const (
 	// CommandErase has the box forget all that it is and has, and be born anew at its next start, which is at once. A box whose records
 	// are not all acknowledged refuses it, unless its name is said in the argument give_up. One without a service manager refuses it, too.
 	CommandErase = "erase"
+	// CommandAddToken lets a PC of the window in by a token of which the box learns the hash alone. Arguments: id (eight hexadecimal digits),
+	// name (of the PC, for people), hash (SHA-256 of the token, in hexadecimal digits). CommandDropToken ends it. Argument: id.
+	CommandAddToken  = "add_token"
+	CommandDropToken = "drop_token"
+	// CommandUpdate has the box install a newer version of its package. Arguments: version, and within_sec, for how long from now on that may
+	// begin. It is answered when the box has noted it; how it went is in the box's health. A box that has no repository refuses it.
+	CommandUpdate = "update"
 	// KeyPart begins the name of a key in both.
 	KeyPart = "key_"
+	// PressedPart is the name of a part of the answer to CommandLearnKeys that says that keys stand as they were pressed, from the best level
+	// to the worst, since the box knows nothing of their places.
+	PressedPart = "pressed"
 )
 
 // LessonLife is how long somebody may take to press the keys, and to confirm what was learnt.

@@ -47,6 +47,30 @@ type Health struct {
 	Log *LogHead `json:"log,omitempty"`
 	// Generation is that of the configuration by which the box goes; 0: it has none, or is of an older version, which does not say.
 	Generation uint32 `json:"generation,omitempty"`
+	// Programs says which package is installed and how the last update of it went; nil where nobody updates it.
+	Programs *Programs `json:"programs,omitempty"`
+}
+
+// Programs is the package of a box's programs.
+type Programs struct {
+	Installed string `json:"installed"`         // its version, as dpkg has it
+	Asked     string `json:"asked,omitempty"`   // the version that was asked for last
+	Outcome   string `json:"outcome,omitempty"` // installing, trying, done, refused, returning or returned
+	Why       string `json:"why,omitempty"`
+}
+
+// IsPackageVersion reports whether a text may be a version of a package: what dpkg and apt take, and nothing that a command line or a path
+// would read otherwise.
+func IsPackageVersion(s string) bool {
+	const more = ".+~:-"
+	for i := range len(s) {
+		c := s[i]
+		digit, letter := '0' <= c && c <= '9', 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+		if !digit && (i == 0 || !letter && !strings.ContainsRune(more, rune(c))) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 100
 }
 
 // LogHead is how far a box's log goes, signed by the box.
@@ -125,6 +149,9 @@ func DecodeHealth(payload []byte) (Health, error) {
 	h.State = plain(h.State)
 	for i, t := range h.Troubles {
 		h.Troubles[i] = plain(t)
+	}
+	if p := h.Programs; p != nil {
+		*p = Programs{plain(p.Installed), plain(p.Asked), plain(p.Outcome), plain(p.Why)}
 	}
 	return h, err
 }

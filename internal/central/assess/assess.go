@@ -189,17 +189,14 @@ func (r *Room) order(ctx context.Context, who, peers string, x row, periods [][]
 			}
 		}
 	}
-	name := x.ID
+	name, err := r.called(ctx, directory.Unit, x.ID, f.Days.To-1)
 	if who == "staff" {
-		called, err := r.cfg.Reports.Names(ctx, report.ByStaff, []string{x.ID})
-		if err != nil {
-			return 0, err
-		}
-		name = strings.TrimSpace("工号 " + x.ID + " " + called[x.ID])
-	} else if called, err := r.called(ctx, directory.Unit, x.ID, f.Days.To-1); err != nil {
+		var names map[string]string
+		names, err = r.cfg.Reports.Names(ctx, report.ByStaff, []string{x.ID})
+		name = strings.TrimSpace("工号 " + x.ID + " " + names[x.ID])
+	}
+	if err != nil {
 		return 0, err
-	} else {
-		name = called
 	}
 	d := dossier.Dossier{Kind: dossier.Mend, Name: fmt.Sprintf("%s %s %s %s", who, peers, x.ID, months[len(months)-1].From),
 		Title: name + "：连续三个月靠后"}

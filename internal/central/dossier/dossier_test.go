@@ -48,20 +48,16 @@ func TestMachines(t *testing.T) {
 			d = next
 		}
 	})
-}
-
-// TestTheWayToBePublished: random deeds seldom come so far.
-func TestTheWayToBePublished(t *testing.T) {
 	d := Dossier{Kind: Publication, Name: "n", Title: "t", State: Waiting, Hands: []string{"a"}}
-	for _, e := range []Event{{Do: Submit, Account: "a"}, {Do: Approve, Account: "b"}, {Do: Publish, Account: "a"}} {
-		next, err := Apply(d, e)
-		if err != nil {
-			t.Fatalf("%s of %+v: %v", e.Do, d, err)
+	for _, e := range []Event{{Do: Edit, Account: "a", Draft: "x"}, {Do: Submit, Account: "b"}, {Do: Approve, Account: "c"},
+		{Do: Publish, Account: "c"}} {
+		var err error
+		if d, err = Apply(d, e); err != nil {
+			t.Fatalf("%s by %s: %v", e.Do, e.Account, err)
 		}
-		d = next
 	}
-	if d.State != Published || !slices.Equal(d.By, []string{"b"}) {
-		t.Errorf("published is %+v", d)
+	if d.State != Published || d.Draft != "x" || !cmp.Equal(d.By, []string{"c"}) || !cmp.Equal(d.Hands, []string{"a", "b"}) {
+		t.Errorf("published as %+v", d)
 	}
 }
 

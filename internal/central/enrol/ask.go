@@ -59,6 +59,13 @@ func (r *Room) Ask(ctx context.Context, q identity.Request, from Origin) (*x509.
 			return nil, p, err
 		}
 	}
+	if enrolled && !from.Moved {
+		if yes, err := r.certified(ctx, p); err != nil {
+			return nil, p, err
+		} else if yes {
+			return r.Ask(ctx, q, from)
+		}
+	}
 	if enrolled || from.Moved || from.Pass.empty() {
 		return nil, p, ErrWaiting // whoever was let in before is let in again by people alone
 	}

@@ -230,8 +230,16 @@ func (a *Authority) Server(names []string, key any, life time.Duration) (*x509.C
 	if len(names) == 0 {
 		return nil, errors.New("issue a server's certificate: it has no name")
 	}
-	c := &x509.Certificate{Subject: pkix.Name{CommonName: names[0]}, NotAfter: a.end(a.issuing, life),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	return a.serve(pkix.Name{CommonName: names[0]}, names, key, life)
+}
+
+// Window issues a certificate by which the PC of a window knows its box, and nobody the centre.
+func (a *Authority) Window(q identity.ServerRequest) (*x509.Certificate, error) {
+	return a.serve(pkix.Name{CommonName: string(q.Device), OrganizationalUnit: []string{identity.WindowUnit}}, q.Names, q.Key, BoxLife)
+}
+
+func (a *Authority) serve(subject pkix.Name, names []string, key any, life time.Duration) (*x509.Certificate, error) {
+	c := &x509.Certificate{Subject: subject, NotAfter: a.end(a.issuing, life), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, n := range names {
 		if ip := net.ParseIP(n); ip != nil {
 			c.IPAddresses = append(c.IPAddresses, ip)

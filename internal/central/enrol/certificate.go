@@ -207,6 +207,9 @@ func Revoke(ctx context.Context, tx *db.Tx, d rating.DeviceID, now time.Time) (n
 	if err != nil {
 		return 0, err
 	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM enrol_certify WHERE device = $1", string(d)); err != nil {
+		return 0, err
+	}
 	if _, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = 0, code_until = 0 WHERE device = $1 AND accepted > 0",
 		string(d)); err != nil {
 		return 0, err

@@ -273,8 +273,8 @@ func (r *Room) checkExpected(ctx context.Context, l *Line) error {
 func (r *Room) checkOthers(ctx context.Context, lines []Line) error {
 	for i := range lines {
 		l := &lines[i]
-		all, err := db.Query(ctx, r.db, scanExpected, readExpected+"WHERE hall = $1 AND window_id = $2 AND used = 0 AND ends > $3 AND serial "+
-			"<> $4",
+		all, err := db.Query(ctx, r.db, scanExpected, readExpected+"WHERE hall = $1 AND window_id = $2 AND used = 0 AND ends > $3 AND "+
+			"serial <> $4",
 			l.Hall, l.Window, r.now().UnixMilli(), l.Serial)
 		if err != nil {
 			return fmt.Errorf("read who is expected at a window: %w", err)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"haochaping/internal/identity"
+	"haochaping/internal/rating"
 )
 
 const (
@@ -63,6 +64,7 @@ func (r *Room) Handler(log *slog.Logger) http.Handler {
 	m.HandleFunc("GET /.well-known/est/cacerts", d.authorities)
 	m.HandleFunc("POST /.well-known/est/simpleenroll", d.enrol)
 	m.HandleFunc("POST /.well-known/est/simplereenroll", d.renew)
+	m.HandleFunc("POST /.well-known/est/window/simpleenroll", d.window)
 	m.HandleFunc("GET /revoked.crl", d.revoked)
 	return m
 }
@@ -98,6 +100,10 @@ func (d *door) authorities(w http.ResponseWriter, _ *http.Request) {
 
 // request reads what a box asks for.
 func request(w http.ResponseWriter, r *http.Request) (q identity.Request, ok bool) {
+	return requestOf(w, r, identity.ParseRequest)
+}
+
+func requestOf[T any](w http.ResponseWriter, r *http.Request, parse func([]byte) (T, error)) (q T, ok bool) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/pkcs10" {
 		http.Error(w, "want application/pkcs10", http.StatusUnsupportedMediaType)
 		return q, false
@@ -109,7 +115,7 @@ func request(w http.ResponseWriter, r *http.Request) (q identity.Request, ok boo
 	}
 	der, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(text), nil)))
 	if err == nil {
-		q, err = identity.ParseRequest(der)
+		q, err = parse(der)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -144,7 +150,7 @@ func (d *door) enrol(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	d.answer(w, q, c, err)
+	d.answer(w, q.Device, c, err)
 }
 
 // renew answers a box that shows its certificate (section 4.2.2).
@@ -158,19 +164,33 @@ func (d *door) renew(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, err := d.room.Renew(r.Context(), q, r.TLS.PeerCertificates[0])
-	d.answer(w, q, c, err)
+	d.answer(w, q.Device, c, err)
 }
 
-func (d *door) answer(w http.ResponseWriter, q identity.Request, c *x509.Certificate, err error) {
+// window answers a box that asks for what its window's PC knows it by, under a label of its own (section 3.2.2).
+func (d *door) window(w http.ResponseWriter, r *http.Request) {
+	if len(r.TLS.PeerCertificates) == 0 {
+		http.Error(w, "show the box's certificate", http.StatusUnauthorized)
+		return
+	}
+	q, ok := requestOf(w, r, identity.ParseServerRequest)
+	if !ok {
+		return
+	}
+	c, err := d.room.Window(r.Context(), q, r.TLS.PeerCertificates[0])
+	d.answer(w, q.Device, c, err)
+}
+
+func (d *door) answer(w http.ResponseWriter, device rating.DeviceID, c *x509.Certificate, err error) {
 	switch {
 	case err == nil:
-		d.logger.Info("a box gets a certificate", "device", q.Device, "until", c.NotAfter.UTC().Format(time.DateOnly))
+		d.logger.Info("a box gets a certificate", "device", device, "until", c.NotAfter.UTC().Format(time.DateOnly))
 		d.bag(w, "application/pkcs7-mime; smime-type=certs-only", c)
 	case errors.Is(err, ErrFull):
 		w.Header().Set("Retry-After", seconds(Later))
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 	case errors.Is(err, ErrRefused):
-		d.logger.Warn("a box is not let in", "device", q.Device, "error", err)
+		d.logger.Warn("a box is not let in", "device", device, "error", err)
 		http.Error(w, err.Error(), http.StatusForbidden)
 	default:
 		d.fail(w, err)

@@ -148,17 +148,6 @@ func (w *world) post(c *http.Client, path string, der []byte) (status int, h htt
 	return w.read(resp)
 }
 
-// send sends a request without a certificate.
-func (w *world) send(r *http.Request) (status int, h http.Header, body string) {
-	w.t.Helper()
-	resp, err := w.client(nil, nil).Do(r)
-	if err != nil {
-		w.t.Error(err) // also of other goroutines
-		return 0, http.Header{}, ""
-	}
-	return w.read(resp)
-}
-
 func (w *world) read(resp *http.Response) (status int, h http.Header, body string) {
 	w.t.Helper()
 	defer func() { _ = resp.Body.Close() }()

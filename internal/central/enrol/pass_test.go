@@ -39,8 +39,7 @@ func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(),
 func TestOnPostgres(t *testing.T) {
 	server := dbtest.StartPostgres(t)
 	for name, do := range map[string]func(*testing.T, *world){"a password": aPassword, "one password": onePassword,
-		"a ticket":      aTicketInOneMoment,
-		"a replacement": aReplacement} {
+		"a ticket": aTicketInOneMoment, "a replacement": aReplacement} {
 		t.Run(name, func(t *testing.T) { do(t, inTheCity(t, server.Database(t))) })
 	}
 }
@@ -79,6 +78,17 @@ func (w *world) show(b box, p Pass) (status int, word Word, code string, body st
 	}
 	status, h, body := w.send(r)
 	return status, Word(h.Get(PassHeader)), h.Get(CodeHeader), body
+}
+
+// send sends a request without a certificate.
+func (w *world) send(r *http.Request) (status int, h http.Header, body string) {
+	w.t.Helper()
+	resp, err := w.client(nil, nil).Do(r)
+	if err != nil {
+		w.t.Error(err) // also of other goroutines
+		return 0, http.Header{}, ""
+	}
+	return w.read(resp)
 }
 
 // shown is show where it must come to a word, with a code.
@@ -153,11 +163,8 @@ func aPassword(t *testing.T, w *world) {
 		t.Error("a box that has lost the answer gets another certificate")
 	}
 	w.shown(other, Pass{Serial: "SN-1", Password: password}, Used)
-	if err := w.room.db.Write(t.Context(), func(tx *db.Tx) error {
-		_,
-			err := Revoke(t.Context(), tx, b.device, w.now())
-		return err
-	}); err != nil {
+	err := w.room.db.Write(t.Context(), func(tx *db.Tx) error { _, err := Revoke(t.Context(), tx, b.device, w.now()); return err })
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.shown(b, Pass{Serial: "SN-1", Password: password}, "") // people alone let it in again

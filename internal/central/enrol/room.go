@@ -38,6 +38,8 @@ type Config struct {
 	Directory *directory.Directory
 	Passwords Passwords
 	Key       ed25519.PrivateKey // the centre's, which signs tickets
+	Names     []string           // of the centre, which no box gets for its window's PC
+	Windows   []string           // domains and networks of which boxes may have names, besides private ones
 	Random    io.Reader
 	Now       func() time.Time
 }
@@ -52,6 +54,7 @@ type Room struct {
 	random    io.Reader
 	now       func() time.Time
 	guesses   guesses
+	windows   windows
 }
 
 // Open brings the room's tables up to date. From then on, certificates of a box that gets another key for records open nothing any more:

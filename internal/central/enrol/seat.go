@@ -25,6 +25,8 @@ type Acceptance struct {
 	Replaces rating.DeviceID `json:"replaces,omitempty"`
 	Serial   string          `json:"serial,omitempty"` // of the box's password
 	Ticket   string          `json:"ticket,omitempty"`
+
+	Certified bool `json:"certified,omitempty"` // it was entered by hand, and asked for by an act of its own
 }
 
 // AcceptInPlaceOf writes, in the transaction of the act by which it is done, that a box is to take another one's place at a window. The

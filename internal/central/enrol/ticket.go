@@ -70,8 +70,8 @@ func MakeTicket(ctx context.Context, tx *db.Tx, t Ticket) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM enrol_ticket WHERE ends < $1", t.Made.Add(-remembered).UnixMilli()); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO enrol_ticket (id, hall, first_window, uses, account, made, ends) VALUES ($1, $2, $3, $4, $5, "+
-		"$6, $7)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO enrol_ticket (id, hall, first_window, uses, account, made, ends) VALUES "+
+		"($1, $2, $3, $4, $5, $6, $7)",
 		t.ID, t.Hall, t.First, t.Uses, t.Account, t.Made.UnixMilli(), t.Ends.UnixMilli())
 	return err
 }

@@ -193,7 +193,7 @@ func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db
 	if err != nil {
 		return err
 	}
-	_, err = f.journal.Append(ctx, e, func(ctx context.Context, tx *db.Tx, pos int64) error {
+	r, err := f.journal.Append(ctx, e, func(ctx context.Context, tx *db.Tx, pos int64) error {
 		old, err := fresh(ctx, tx, d, text)
 		if err != nil && !errors.Is(err, errSame) {
 			return err
@@ -217,6 +217,9 @@ func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db
 		return tx.Notify(ctx, channel)
 	})
 	f.outdated()
+	if err == nil && !r.Entered {
+		return f.tookPlace(ctx, d, text)
+	}
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,5 +168,40 @@ func TestANewDeviceIsKnownAtOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOfTwoChangesAtOnceOneIsRefused changes a box twice at the same time, as a rollout and somebody who takes it off its window may: what
+// was not done does not pass for done.
+func TestOfTwoChangesAtOnceOneIsRefused(t *testing.T) {
+	f, _ := open(t)
+	d := fleet.Device{ID: "lz-1", Key: make(ed25519.PublicKey, ed25519.PublicKeySize), EnrolledAt: time.UnixMilli(1),
+		Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}}
+	if err := f.Put(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		d.Window.Generation++
+		var both sync.WaitGroup
+		var made, said atomic.Int64
+		for _, wait := range []int{30, 60} {
+			both.Go(func() {
+				one, ran := d, false
+				one.Window.WaitSec = wait
+				err := f.PutIf(t.Context(), one, func(context.Context, *db.Tx) error { ran = true; return nil })
+				if err != nil && !errors.Is(err, fleet.ErrGeneration) {
+					t.Error(err)
+				}
+				if err == nil {
+					said.Add(1)
+				}
+				if err == nil && ran {
+					made.Add(1)
+				}
+			})
+		}
+		if both.Wait(); made.Load() != 1 || said.Load() != 1 {
+			t.Fatalf("of two changes of generation %d %d were made and %d are said to be", d.Window.Generation, made.Load(), said.Load())
+		}
 	}
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -27,4 +28,20 @@ func Taken(ctx context.Context, tx *db.Tx, windows []string) (all []string, err 
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// tookPlace returns nil if the row of a change that is in the journal already is that of the same one: another of the same generation,
+// made at the same time, has its name.
+func (f *Fleet) tookPlace(ctx context.Context, d Device, text []byte) error {
+	err := f.db.Read(ctx, func(tx *db.Tx) error {
+		_, err := fresh(ctx, tx, d, text)
+		return err
+	})
+	switch {
+	case errors.Is(err, errSame):
+		return nil
+	case err == nil:
+		return fmt.Errorf("%w: somebody else was first", ErrGeneration)
+	}
+	return err
 }

@@ -98,7 +98,7 @@ func (p *pages) found(c *web.Call, d door) (dossier.Kept, error) {
 		return dossier.Kept{}, web.ErrNotFound
 	}
 	k, err := p.Dossiers.Dossier(c.R.Context(), id)
-	if errors.Is(err, dossier.ErrNone) || err == nil && !(slices.Contains(d.kinds, k.Kind) && d.shows(c, k)) {
+	if errors.Is(err, dossier.ErrNone) || err == nil && (!slices.Contains(d.kinds, k.Kind) || !d.shows(c, k)) {
 		err = web.ErrNotFound
 	}
 	return k, err

@@ -39,16 +39,20 @@ type boxView struct {
 	Lesson   string // the command by which the box has learnt keys that wait to be confirmed, empty for none
 	Learnt   []learntRow
 	Ordered  bool // their levels rise or fall from left to right
-	Buttons  []button
-	May      bool
-	Reached  bool // commands get there
-	Changes  []changeRow
-	Stays    []stayRow
+	// PlacesKnown says that the box knows where these keys stand.
+	PlacesKnown bool
+	Buttons     []button
+	May         bool
+	Reached     bool // commands get there
+	Updates     bool // its programs can be updated from here
+	Changes     []changeRow
+	Stays       []stayRow
 
 	Certificates []certificateRow
 	MayRevoke    bool
 
 	MayEdit   bool
+	Lets      bool            // the centre lets boxes in by itself, and gives out certificates
 	Free      []windowChoice  // to which it may be moved
 	Successor rating.DeviceID // that takes its place when it asks next, empty for none
 }
@@ -113,7 +117,7 @@ func (p *pages) box(c *web.Call) error {
 		return err
 	}
 	v.May = c.May(account.CommandBoxes, where)
-	v.Buttons, v.Reached = buttons(), reached(v.Standing)
+	v.Buttons, v.Reached, v.Updates = buttons(), reached(v.Standing), s.Health != nil && s.Health.Programs != nil
 	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts})
 	if err != nil {
 		return err
@@ -128,7 +132,7 @@ func (p *pages) box(c *web.Call) error {
 		v.Waiting = v.Waiting || x.Open(now)
 	}
 	if x, ok := lessonOf(commands, now); ok {
-		v.Lesson, v.Learnt, v.Ordered = x.ID, learntRows(x), inOrder(x)
+		v.Lesson, v.Learnt, v.Ordered, v.PlacesKnown = x.ID, learntRows(x), inOrder(x), placed(x)
 	}
 	changes, err := p.Fleet.Changes(ctx, s.ID, shownChanges)
 	if err != nil {
@@ -143,7 +147,7 @@ func (p *pages) box(c *web.Call) error {
 	if v.Certificates, live, err = p.certificates(ctx, s.ID); err != nil {
 		return err
 	}
-	v.MayEdit = c.May(account.EditBoxes, where)
+	v.MayEdit, v.Lets = c.May(account.EditBoxes, where), p.lets()
 	v.MayRevoke = live && v.MayEdit
 	if p.Enrol != nil {
 		if v.Successor, err = p.Enrol.Successor(ctx, s.ID); err != nil {
@@ -192,8 +196,16 @@ func (p *pages) command(c *web.Call) error {
 	return p.give(c, fleet.NewCommand(p.Random(), id, name, c.Person.Account, c.Now()), journal.Act{Do: "fleet." + name, Object: string(id)})
 }
 
-// give enters a command with the act by which it is given, and hands it to the broker.
+// give is order, after which the box's page is shown.
 func (p *pages) give(c *web.Call, x fleet.Command, act journal.Act) error {
+	if err := p.order(c, x, act); err != nil {
+		return err
+	}
+	return c.See("/fleet/boxes/" + string(x.Device) + "#commands")
+}
+
+// order enters a command with the act by which it is given, and hands it to the broker.
+func (p *pages) order(c *web.Call, x fleet.Command, act journal.Act) error {
 	ctx, id := c.R.Context(), x.Device
 	s, err := p.Fleet.State(ctx, id)
 	if err != nil {
@@ -219,11 +231,9 @@ func (p *pages) give(c *web.Call, x fleet.Command, act journal.Act) error {
 	if err := p.Send(ctx, x.Wire()); err != nil {
 		noted, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		if err := p.Fleet.Unsent(noted, x.ID, fmt.Errorf("没有发出 / not sent: %w", err)); err != nil {
-			return err
-		}
+		return p.Fleet.Unsent(noted, x.ID, fmt.Errorf("没有发出 / not sent: %w", err))
 	}
-	return c.See("/fleet/boxes/" + string(id) + "#commands")
+	return nil
 }
 
 // newCommandRow returns a command in words.

@@ -144,7 +144,8 @@ func TestBoxesWithoutCodesInABrowser(t *testing.T) {
 	look("delivery")
 	do("confirm", chromedp.Click(chromedp.CSS(`form[action$="/confirm"] button`)),
 		chromedp.WaitVisible(chromedp.CSS(`form[action$="/forget"]`)))
-	if word := shows(t, room, "bcdf23456789", enrol.Pass{Serial: "SN2026-000123", Password: "kV7-mQ2x-9Rw4"}); word != "" {
+	right := enrol.Pass{Serial: "SN2026-000123", Password: "kV7-mQ2x-9Rw4"}
+	if word := shows(t, room, "bcdf23456789", right); word != "" {
 		t.Errorf("the box is not let in: %q", word)
 	}
 	if word := shows(t, room, "ghjk23456789", enrol.Pass{Serial: "SN2026-000124", Password: "guess"}); word != enrol.Wrong {
@@ -156,6 +157,7 @@ func TestBoxesWithoutCodesInABrowser(t *testing.T) {
 	if r := w.post("/fleet/halls/SL-H2/enrol", who, url.Values{"code": {p.Code}, "window": {"SL-H2-B01 jia-b01"}}); r.Code != 303 {
 		t.Fatalf("replaced: %d", r.Code)
 	}
-	do("a successor", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"), chromedp.WaitVisible(chromedp.CSS(`form[action$="/withdraw"]`)))
+	do("a successor", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"),
+		chromedp.WaitVisible(chromedp.CSS(`form[action$="/withdraw"]`)))
 	look("successor")
 }

@@ -31,6 +31,9 @@ func (p *pages) passes() []web.Route {
 		{Method: "GET", Path: "/fleet/tickets", Action: edit, Do: p.tickets},
 		{Method: "POST", Path: "/fleet/halls/{hall}/tickets", Action: edit, Object: p.hallObject, Do: p.makeTicket},
 		{Method: "POST", Path: "/fleet/tickets/{ticket}/file", Action: edit, Object: p.ticketObject, Do: p.ticketFile},
+		{Method: "GET", Path: "/fleet/root.crt", Action: account.SeeBoxes, Do: p.root},
+		{Method: "POST", Path: "/fleet/boxes/{device}/tokens", Action: edit, Object: p.boxObject, Do: p.addToken},
+		{Method: "POST", Path: "/fleet/boxes/{device}/tokens/drop", Action: edit, Object: p.boxObject, Do: p.dropToken},
 		{Method: "POST", Path: "/fleet/tickets/{ticket}/revoke", Action: edit, Object: p.ticketObject, Do: p.revokeTicket},
 	}
 }
@@ -145,8 +148,8 @@ func (p *pages) previewDelivery(c *web.Call) error {
 	}
 	days, _ := strconv.Atoi(c.R.FormValue("days")) // what is no number is refused
 	// Each password is hashed slowly.
-	if err := http.NewResponseController(c.W).SetWriteDeadline(time.Now().Add(deliveryTime)); err != nil &&
-		!errors.Is(err, http.ErrNotSupported) {
+	err = http.NewResponseController(c.W).SetWriteDeadline(time.Now().Add(deliveryTime))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	x, err := p.Enrol.PreviewDelivery(c.R.Context(), b, days, p.mayEnrol(c, a))

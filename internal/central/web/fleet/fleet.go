@@ -30,6 +30,8 @@ type Config struct {
 	Enrol     *enrol.Room
 	// Send hands a command to the broker.
 	Send func(context.Context, wire.Command) error
+	// Days are the working days, by which halls are open.
+	Days rating.Calendar
 	// Random returns a text that nobody can guess.
 	Random func() string
 }
@@ -48,6 +50,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
 		{Method: "GET", Path: "/fleet/boxes/{device}", Action: see, Object: p.boxObject, Do: p.box},
 		{Method: "POST", Path: "/fleet/boxes/{device}/commands", Action: do, Object: p.boxObject, Do: p.command},
+		{Method: "POST", Path: "/fleet/boxes/{device}/update", Action: do, Object: p.boxObject, Do: p.updateBox},
 		{Method: "POST", Path: "/fleet/boxes/{device}/keys", Action: do, Object: p.boxObject, Do: p.keepKeys},
 		{Method: "GET", Path: "/fleet/enrol", Action: edit, Do: p.enrolling},
 		{Method: "POST", Path: "/fleet/halls/{hall}/enrol", Action: edit, Object: p.hallObject, Do: p.accept},

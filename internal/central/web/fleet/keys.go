@@ -33,8 +33,8 @@ func lessonOf(all []fleet.Command, now time.Time) (c fleet.Command, ok bool) {
 // keysOf returns which key a box has learnt for each level, nil unless there are five.
 func keysOf(c fleet.Command) map[string]string {
 	keys := make(map[string]string)
-	for _, p := range c.Parts {
-		if strings.HasPrefix(p.Name, wire.KeyPart) && p.What != "" {
+	for _, p := range keyParts(c) {
+		if p.What != "" {
 			keys[p.Name] = p.What
 		}
 	}
@@ -67,18 +67,37 @@ func (p *pages) keepKeys(c *web.Call) error {
 // learntRow is a key as it stands before the citizen.
 type learntRow struct{ Place, Level, Key string }
 
-// learntRows returns the keys from left to right.
+// learntRows returns the keys from left to right, or as they were pressed where nobody knows their places.
 func learntRows(c fleet.Command) (rows []learntRow) {
-	for i, p := range c.Parts {
-		rows = append(rows, learntRow{[]string{"左一", "左二", "正中", "右二", "右一"}[min(i, 4)], partWords(p.Name), p.What})
+	for _, p := range keyParts(c) {
+		row := learntRow{"", partWords(p.Name), p.What}
+		if placed(c) {
+			row.Place = []string{"左一", "左二", "正中", "右二", "右一"}[min(len(rows), 4)]
+		}
+		rows = append(rows, row)
 	}
 	return rows
+}
+
+// placed reports whether the box knows where the keys stand that it has learnt.
+func placed(c fleet.Command) bool {
+	return !slices.ContainsFunc(c.Parts, func(p wire.Part) bool { return p.Name == wire.PressedPart })
+}
+
+// keyParts returns the parts of an answer that are keys.
+func keyParts(c fleet.Command) (all []wire.Part) {
+	for _, p := range c.Parts {
+		if strings.HasPrefix(p.Name, wire.KeyPart) {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // inOrder reports whether the levels rise or fall from left to right, as they do on all but few keypads.
 func inOrder(c fleet.Command) bool {
 	var names []string
-	for _, p := range c.Parts {
+	for _, p := range keyParts(c) {
 		names = append(names, p.Name)
 	}
 	up := slices.IsSorted(names)

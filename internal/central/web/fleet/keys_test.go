@@ -93,3 +93,22 @@ func TestKeysThatAreNotConfirmed(t *testing.T) {
 		})
 	}
 }
+
+// TestKeysWhosePlacesNobodyKnows are shown by level, and in no order that could be wrong.
+func TestKeysWhosePlacesNobodyKnows(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	if r := w.post("/fleet/boxes/jia-b01/commands", hall, url.Values{"name": {wire.CommandLearnKeys}}); r.Code != 303 {
+		t.Fatalf("asked: %d", r.Code)
+	}
+	lesson := w.learnt(t, "jia-b01", append([]wire.Part{{Name: wire.PressedPart}}, fiveKeys()...)...)
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "不知道这些键的左右位置", "GPIO26", "!左一", "!既不递增也不递减")
+	if r := w.post("/fleet/boxes/jia-b01/keys", hall, url.Values{"lesson": {lesson}}); r.Code != 303 {
+		t.Fatalf("confirmed: %d", r.Code)
+	}
+	sent := w.sentTo("jia-b01")
+	if last := sent[len(sent)-1]; last.Name != wire.CommandKeepKeys || len(last.Args) != 5 {
+		t.Errorf("the box is told %+v", last)
+	}
+}

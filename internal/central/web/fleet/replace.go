@@ -75,14 +75,14 @@ func (p *pages) withdraw(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.Act(journal.Act{Do: "enrol.withdraw", Object: string(id), Domain: where.Area},
-		func(ctx context.Context, tx *db.Tx, _ int64) error {
-			yes, err := enrol.Withdraw(ctx, tx, id)
-			if err == nil && !yes {
-				err = conflict("新评价器已经接替，或没有等待接替的评价器。Nothing waits to take its place any more.")
-			}
-			return err
-		})
+	act := journal.Act{Do: "enrol.withdraw", Object: string(id), Domain: where.Area}
+	err = c.Act(act, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		yes, err := enrol.Withdraw(ctx, tx, id)
+		if err == nil && !yes {
+			err = conflict("新评价器已经接替，或没有等待接替的评价器。Nothing waits to take its place any more.")
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -125,9 +125,9 @@ func (p *pages) makeTicket(c *web.Call) error {
 		t, wrong = p.Enrol.NewTicket(hall, first, uses, time.Duration(min(hours, 1000))*time.Hour, c.Person.Account)
 	}
 	if errors.Join(wrong, also) != nil {
-		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: fmt.Sprintf("一张票最多用于 %d 台，最长 %d 小时。At most %[1]d boxes and %[2]d "+
-			"hours.",
-			provision.MaxTicketUses, provision.MaxTicketLife/time.Hour)}
+		return &web.Refusal{Status: http.StatusUnprocessableEntity,
+			Words: fmt.Sprintf("一张票最多用于 %d 台，最长 %d 小时。At most %[1]d boxes and %[2]d hours.", provision.MaxTicketUses,
+				provision.MaxTicketLife/time.Hour)}
 	}
 	where, err := p.hallObject(c)
 	if err != nil {
@@ -137,10 +137,10 @@ func (p *pages) makeTicket(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	err = c.Act(journal.Act{Do: "enrol.ticket", Object: hall, Data: data, Domain: where.Area},
-		func(ctx context.Context, tx *db.Tx, _ int64) error {
-			return enrol.MakeTicket(ctx, tx, t)
-		})
+	act := journal.Act{Do: "enrol.ticket", Object: hall, Data: data, Domain: where.Area}
+	err = c.Act(act, func(ctx context.Context, tx *db.Tx, _ int64) error {
+		return enrol.MakeTicket(ctx, tx, t)
+	})
 	if err != nil {
 		return err
 	}

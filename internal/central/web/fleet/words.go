@@ -42,8 +42,8 @@ func partWords(part string) string {
 		"certificate": "证书", "temperature": "温度", "fonts": "字体", "photos": "照片", "reasons": "原因选项", "sound": "声音", "prompts": "语音提示",
 		"lamps":  "按键灯",
 		"shared": "共用文件", "screen_files": "屏幕截图", "browser": "浏览器画面", "window_api": "窗口电脑", "window_api_lan": "窗口电脑（局域网）",
-		"window_tokens": "窗口电脑令牌",
-		"webhook":       "业务系统通知", "operations": "运维接口", "operations_socket": "运维接口（本机）", "cards": "读卡器", "enrolment": "证书申请", "centre": "与中心的连接",
+		"pressed": "位置", "window_tokens": "窗口电脑令牌", "window_certificate": "窗口电脑证书",
+		"webhook": "业务系统通知", "operations": "运维接口", "operations_socket": "运维接口（本机）", "cards": "读卡器", "enrolment": "证书申请", "centre": "与中心的连接",
 	}[part]
 	if number, ok := strings.CutPrefix(part, wire.KeyPart); ok {
 		if n, err := strconv.Atoi(number); err == nil && rating.Level(n).Valid() {
@@ -140,6 +140,7 @@ func facts(s fleet.State, now time.Time) []fact {
 	if words := map[string]string{"paused": "已暂停", "closed": "已关闭，无人签到", "enrolling": "等待登记", "starting": "启动中"}[h.State]; words != "" {
 		all = append(all, fact{"窗口", words})
 	}
+	all = append(all, programFacts(*h)...)
 	if s.Refused > 0 {
 		all = append(all, fact{"未被接收的批次", fmt.Sprintf("%d，最近一次 %s", s.Refused, at(s.RefusedAt))})
 	}
@@ -234,8 +235,14 @@ func commandWords(name string) string {
 	switch name {
 	case wire.CommandKeepKeys:
 		return "采用学到的按键"
+	case wire.CommandUpdate:
+		return "更新程序"
 	case wire.CommandErase:
 		return "清除"
+	case wire.CommandAddToken:
+		return "发放窗口电脑令牌"
+	case wire.CommandDropToken:
+		return "作废窗口电脑令牌"
 	}
 	return name
 }

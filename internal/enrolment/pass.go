@@ -21,6 +21,8 @@ func reasons() map[string]reason {
 		"revoked": {"票据已作废", "the ticket was taken back", true},
 		"taken":   {"窗口已有评价器", "the window has a box", false},
 		"full":    {"大厅没有空闲的窗口", "no window of the hall is free", false},
+		"gone":    {"登记的窗口已不在这个大厅", "the window is not in the hall any more", false},
+		"held":    {"另一台评价器已用同一密钥登记", "another box is enrolled with the same key", false},
 		"later":   {"不对的口令或票据太多，稍后再试", "too many wrong ones came; it is tried later", false},
 	}
 }

@@ -120,11 +120,18 @@ func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now ti
 			if old.of(q, from) && old.Accepted.IsZero() && now.Before(old.Until) {
 				p.Code, p.Until, p.Asked = old.Code, old.Until, old.Asked
 			}
-			_, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5,
+			done, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5,
 				address = $6, board = $7, moved = $8, seen = $9, accepted = 0, replaces = '', pass = ''
-				WHERE key_hash = $10`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits, p.Address, p.Board, flag(p.Moved),
-				now.UnixMilli(), p.Hash)
-			return err
+				WHERE key_hash = $10 AND code = $11 AND accepted = $12`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits,
+				p.Address, p.Board, flag(p.Moved), now.UnixMilli(), p.Hash, old.Code, millis(old.Accepted))
+			if err != nil {
+				return err
+			}
+			if n, err := done.RowsAffected(); err != nil || n == 1 {
+				return err
+			}
+			p = old // it was accepted, or has asked once more, in this moment; it asks again
+			return nil
 		}
 		if err := room(ctx, tx, from.Address, now); err != nil {
 			return err

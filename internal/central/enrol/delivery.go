@@ -91,6 +91,9 @@ func ParseDelivery(b []byte) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == 1 {
+		return nil, fault("文件只有列名，没有评价器", "the file has the columns' names and no box")
+	}
 	if len(rows)-1 > MaxDelivery {
 		return nil, fault("文件有 %d 台，最多 %d 台，请分成几个文件", "the file has %d boxes, at most %d are allowed; split it", len(rows)-1, MaxDelivery)
 	}

@@ -104,6 +104,9 @@ func (r *Room) byPassword(ctx context.Context, p Pending, from Origin) error {
 		}
 		return refusal(Wrong)
 	}
+	if err := r.there(ctx, e, now); err != nil {
+		return err
+	}
 	if err := r.db.Write(ctx, func(tx *db.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE enrol_expected SET failures = 0, failed = 0 WHERE serial = $1 AND used = 0", e.Serial)
 		return err
@@ -122,6 +125,18 @@ func (r *Room) byPassword(ctx context.Context, p Pending, from Origin) error {
 		}
 		return e.Window, freeFor(ctx, tx, e.Window)
 	})
+}
+
+// there reports refusal(Gone) if the window of an expected box is not in its hall any more.
+func (r *Room) there(ctx context.Context, e Expected, now time.Time) error {
+	atlas, err := r.cfg.Directory.Atlas(ctx)
+	if err != nil {
+		return err
+	}
+	if place, ok := atlas.Window(e.Window, directory.DayOf(now)); !ok || place.Hall.ID != e.Hall {
+		return refusal(Gone)
+	}
+	return nil
 }
 
 // try counts a try before it is made, so that many at once are not free.

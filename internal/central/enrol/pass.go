@@ -51,6 +51,8 @@ const (
 	Revoked Word = "revoked" // the ticket
 	Taken   Word = "taken"   // the window has a box
 	Full    Word = "full"    // no window of the hall is free
+	Gone    Word = "gone"    // the window is not in the hall any more
+	Held    Word = "held"    // another box has its key for records
 	TooSoon Word = "later"   // too many wrong ones came
 )
 
@@ -99,6 +101,12 @@ func (r *Room) enter(ctx context.Context, p Pending, x claim, a Acceptance,
 	}
 	_, err = r.journal.Do(ctx, x.account, "", act, func(ctx context.Context, tx *db.Tx, _ int64) (err error) {
 		if x.window, err = also(ctx, tx); err != nil {
+			return err
+		}
+		var taken *fleet.TakenError
+		if err := fleet.Free(ctx, tx, fleet.Device{ID: p.Device, Key: p.Record}); errors.As(err, &taken) {
+			return refusal(Held)
+		} else if err != nil {
 			return err
 		}
 		return accept(ctx, tx, p, x, r.now())

@@ -39,7 +39,7 @@ func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(),
 func TestOnPostgres(t *testing.T) {
 	server := dbtest.StartPostgres(t)
 	for name, do := range map[string]func(*testing.T, *world){"a password": aPassword, "one password": onePassword,
-		"a ticket": aTicketInOneMoment, "a replacement": aReplacement} {
+		"a ticket": aTicketInOneMoment, "a replacement": aReplacement, "an acceptance": anAcceptanceInBetween} {
 		t.Run(name, func(t *testing.T) { do(t, inTheCity(t, server.Database(t))) })
 	}
 }

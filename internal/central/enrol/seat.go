@@ -128,15 +128,32 @@ func (r *Room) Retire(ctx context.Context, id rating.DeviceID, window string, by
 // seat gives an accepted box its window, which it takes from the box that it replaces. False: it cannot have it, and waits again.
 func (r *Room) seat(ctx context.Context, p Pending) (bool, error) {
 	err := r.take(ctx, p)
-	var taken *fleet.TakenError
+	if cannot(err) { // a box may ask twice at once: what the other answer has done is gone on with
+		all, lost := db.Query(ctx, r.db, scanPending, readPending+"WHERE key_hash = $1 AND accepted > 0", p.Hash)
+		switch {
+		case lost != nil || len(all) == 0:
+			return false, lost
+		case all[0].seated:
+			return true, nil
+		}
+		p = all[0]
+		err = r.take(ctx, p)
+	}
 	switch {
-	case errors.As(err, &taken), errors.Is(err, ErrNotThere), errors.Is(err, fleet.ErrGeneration), errors.Is(err, directory.ErrUnknown),
-		errors.Is(err, errUnclaimed):
+	case cannot(err):
 		return false, r.unseat(ctx, p)
 	case err != nil:
 		return false, fmt.Errorf("give %s its window: %w", p.Device, err)
 	}
 	return true, nil
+}
+
+// cannot reports whether an error of take says that the box cannot have its window.
+func cannot(err error) bool {
+	var taken *fleet.TakenError
+	return errors.As(err, &taken) || errors.Is(err, ErrNotThere) || errors.Is(err, fleet.ErrGeneration) ||
+		errors.Is(err, directory.ErrUnknown) ||
+		errors.Is(err, errUnclaimed)
 }
 
 // errUnclaimed says that a box's acceptance was taken back in the same moment.

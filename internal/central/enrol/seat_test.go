@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/identity"
 	"haochaping/internal/rating"
 )
 
@@ -181,4 +183,88 @@ func TestAWindowThatWasTakenMeanwhile(t *testing.T) {
 		t.Errorf("it gets %d %s, and %d uses are counted", status, body, w.used(x.ID))
 	}
 	w.letIn(b, pass, "SL-H2-B03")
+}
+
+// TestABoxThatAsksTwiceAtOnce has two answers under way for a box that takes another one's place, of which one comes after the other has
+// taken the old box off: it undoes nothing.
+func TestABoxThatAsksTwiceAtOnce(t *testing.T) {
+	w := inTheCity(t, sqlite(t))
+	old, b := box{device: "zzzz23456789"}, newBox(t, "bcdf23456789")
+	p := w.takesPlace(b, old, "SL-H2-B01")
+	p.replaces, p.window = old.device, "SL-H2-B01"
+	if err := w.room.relieve(t.Context(), p, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if yes, err := w.room.seat(t.Context(), p); err != nil || !yes {
+			t.Errorf("it cannot have its window: %v, %v", yes, err)
+		}
+	}
+	if status, _, body := w.post(w.client(nil, nil), "simpleenroll", b.request(t)); status != http.StatusOK {
+		t.Errorf("it gets %d %s", status, body)
+	}
+	w.at(b, "SL-H2-B01")
+}
+
+// TestABoxThatCannotHaveItsWindow, since that was closed or another box has its key, is told so: nothing is entered each time it asks, and
+// its code stays.
+func TestABoxThatCannotHaveItsWindow(t *testing.T) {
+	w := inTheCity(t, sqlite(t))
+	w.expect([3]string{"SN-1", "SL-H2-B02", password}, [3]string{"SN-2", "SL-H2-B03", password + "2"})
+	err := w.room.db.Write(t.Context(), func(tx *db.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "UPDATE enrol_expected SET window_id = 'SL-H2-B99' WHERE serial = 'SN-1'")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, twin := newBox(t, "bcdf23456789"), newBox(t, "ghjk23456789")
+	w.serves(box{device: "mnpq23456789", public: twin.public}, "SL-H2-B04")
+	before := w.acts()
+	for range 2 {
+		w.shown(b, Pass{Serial: "SN-1", Password: password}, Gone)
+		w.shown(twin, Pass{Serial: "SN-2", Password: password + "2"}, Held)
+	}
+	if all := w.acts(); len(all) != len(before) {
+		t.Errorf("the journal has %v", all[len(before):])
+	}
+	if e, err := w.room.ExpectedBox(t.Context(), "SN-2"); err != nil || !e.Used.IsZero() {
+		t.Errorf("its password was used: %+v, %v", e, err)
+	}
+}
+
+// anAcceptanceInBetween accepts a box after its next request has been read and before it is noted.
+func anAcceptanceInBetween(t *testing.T, w *world) {
+	b := newBox(t, "bcdf23456789")
+	_, h, _ := w.post(w.client(nil, nil), "simpleenroll", b.request(t))
+	p, err := w.room.Find(t.Context(), h.Get(CodeHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := identity.ParseRequest(b.request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noted := make(chan error, 1)
+	err = w.room.db.Write(t.Context(), func(tx *db.Tx) error {
+		if err := Accept(t.Context(), tx, p, "SL-H2", "SL-H2-B02", "li", w.now()); err != nil {
+			return err
+		}
+		go func() {
+			_, err := w.room.wait(t.Context(), q, Origin{Address: p.Address}, w.now())
+			noted <- err
+		}()
+		for blocked, end := false, time.Now().Add(time.Minute); !blocked && time.Now().Before(end); {
+			if err := tx.QueryRowContext(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)").Scan(&blocked); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, <-noted); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.room.Find(t.Context(), p.Code); !errors.Is(err, ErrNoCode) {
+		t.Errorf("it waits as if nobody had accepted it: %v", err)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
@@ -21,6 +22,17 @@ const city = "629900000000"
 
 func (h *hall) newStager() *fleet.Stager {
 	h.t.Helper()
+	return h.newStagerOf(h.directory)
+}
+
+// organisation is what a stager reads of one.
+type organisation interface {
+	fleet.Organisation
+	Posts(context.Context, directory.Day) (*directory.Posts, error)
+}
+
+func (h *hall) newStagerOf(o organisation) *fleet.Stager {
+	h.t.Helper()
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
 		h.t.Fatal(err)
@@ -29,7 +41,7 @@ func (h *hall) newStager() *fleet.Stager {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return fleet.NewStager(fleet.StagerConfig{Fleet: h.Fleet, Organisation: h.directory, Leases: free{}, Days: days,
+	return fleet.NewStager(fleet.StagerConfig{Fleet: h.Fleet, Organisation: o, Leases: free{}, Days: days,
 		Hears: func() bool { return h.hears }, Now: func() time.Time { return h.now }, Logger: slog.New(slog.DiscardHandler)})
 }
 
@@ -53,7 +65,12 @@ func (h *hall) takes(change func(rating.DeviceID, *wire.Health), ids ...rating.D
 // begins begins a rollout that has questions wait for 45 seconds.
 func (h *hall) begins(first, hallID string, hold time.Duration) (fleet.Rollout, error) {
 	h.t.Helper()
-	r := fleet.Rollout{ID: strings.ToLower(rand.Text()), Change: fleet.Patch{WaitSec: new(45)}, Area: city, Hall: hallID, Hold: hold,
+	return h.beginsWith(fleet.Patch{WaitSec: new(45)}, first, hallID, hold)
+}
+
+func (h *hall) beginsWith(change fleet.Patch, first, hallID string, hold time.Duration) (fleet.Rollout, error) {
+	h.t.Helper()
+	r := fleet.Rollout{ID: strings.ToLower(rand.Text()), Change: change, Area: city, Hall: hallID, Hold: hold,
 		Account: "somebody", Begun: h.now}
 	if hallID != "" {
 		r.Area = "629901000000"

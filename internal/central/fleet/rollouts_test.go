@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db/dbtest"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
@@ -126,5 +128,28 @@ func TestChangeCheck(t *testing.T) {
 		if err := x.change.Check(); (err == nil) != x.ok {
 			t.Errorf("change %d: %v", i, fmt.Sprint(err))
 		}
+	}
+}
+
+// before is an organisation as it was before it had any window.
+type before struct{ *directory.Directory }
+
+func (b before) Posts(ctx context.Context, _ directory.Day) (*directory.Posts, error) {
+	return b.Directory.Posts(ctx, directory.DayOf(time.Date(1990, 1, 1, 0, 0, 0, 0, rating.Shanghai())))
+}
+
+// A window that was closed since a rollout has begun keeps the others from nothing.
+func TestAClosedWindow(t *testing.T) {
+	h, ids := newCity(t)
+	r, err := h.beginsWith(fleet.Patch{SignIn: new(true)}, "SL-H2-B01", "SL-H2", 10*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.newStagerOf(before{h.directory}).Look(t.Context()); err != nil {
+		t.Errorf("it cannot go on: %v", err)
+	}
+	h.is(r, fleet.Halted, fleet.OneWindow, fleet.CodeNoFirst)
+	if d, err := h.Device(t.Context(), ids[0]); err != nil || d.Window.SignIn {
+		t.Errorf("the box of the closed window is told %+v, %v", d.Window, err)
 	}
 }

@@ -201,7 +201,7 @@ func (g *Stager) sendAll(ctx context.Context, r Rollout, in BoxState) error {
 	if err != nil {
 		return err
 	}
-	some, ctx := errgroup.WithContext(ctx)
+	var some errgroup.Group // what is wrong with one box keeps no other one waiting
 	some.SetLimit(sentAtOnce)
 	for _, b := range due {
 		some.Go(func() error {
@@ -243,6 +243,10 @@ func (g *Stager) send(ctx context.Context, r Rollout, b RolloutBox, s State, pos
 	asks := d
 	if asks.Window = next.in(d.Window); next.SignIn != now.SignIn {
 		w, people, err := posts.Texts(d.Window.ID)
+		if errors.Is(err, directory.ErrUnknown) { // the window was closed; nobody could sign in
+			b.State, b.Generation = BoxGone, d.Window.Generation
+			return ignoreMoved(f.db.Write(ctx, func(tx *db.Tx) error { return r.sent(ctx, tx, before, b) }))
+		}
 		if err != nil {
 			return err
 		}

@@ -97,8 +97,8 @@ func TestTheSchemaIsTheTables(t *testing.T) {
 	}
 	for _, source := range Sources() {
 		one := strings.Replace(`{"name":"a","title":"a","assumed":false,"source":"a","paths":{"evaluation":"/e"},"service":[],`+
-			`"codes":{},"time":"x","separator":",","max_text":0,"bare_bad":{},"no_case":"own","answers":{"accepted":["0"]},`+
-			`"evaluation":[{"name":"x","from":"SOURCE"}]}`,
+			`"codes":{},"time":"x","separator":",","max_text":0,"bare_bad":{},"no_case":"own",`+
+			`"answers":{"accepted":["0"]},"evaluation":[{"name":"x","from":"SOURCE"}]}`,
 			"SOURCE", string(source), 1)
 		if err := valid(one); err != nil {
 			t.Errorf("the schema does not know the source %s: %v", source, err)

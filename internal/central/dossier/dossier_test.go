@@ -76,6 +76,8 @@ func check(t *rapid.T, d Dossier, a About, e Event, next Dossier) {
 		t.Fatalf("publishing has changed the text")
 	case a.Due && next.Due <= e.At, a.Owner && next.Owner == "":
 		t.Fatalf("%s names no day or nobody: %+v", a.Do, next)
+	case d.Told && !next.Told, next.State == Assigned && !next.Told:
+		t.Fatalf("whom it concerns was told, and it is not known: %+v", next)
 	case next.State.Ended() && next.Due != 0:
 		t.Fatalf("what has ended is still due: %+v", next)
 	}
@@ -84,7 +86,8 @@ func check(t *rapid.T, d Dossier, a About, e Event, next Dossier) {
 // TestDossiers runs the contract of the room on SQLite and on PostgreSQL.
 func TestDossiers(t *testing.T) {
 	contract := map[string]func(*testing.T, *journal.Journal, *Dossiers){"OpenedOnce": checkOpenedOnce, "History": checkHistory,
-		"TheTablesFollowFromTheActs": checkTheTablesFollowFromTheActs, "Lists": checkLists}
+		"TheTablesFollowFromTheActs": checkTheTablesFollowFromTheActs, "Lists": checkLists,
+		"PublishedAtOnce": checkPublishedAtOnce}
 	run := func(t *testing.T, url func(*testing.T) string) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {
 			t.Run(name, func(t *testing.T) {
@@ -263,5 +266,37 @@ func checkLists(t *testing.T, _ *journal.Journal, d *Dossiers) {
 	}
 	if x, err := d.Named(t.Context(), Sign, "规则 W0 2026"); err != nil || x.ID != ids[0] || len(x.Found) == 0 {
 		t.Errorf("named: %+v, %v", x, err)
+	}
+}
+
+// checkPublishedAtOnce: of two results that are published at the same moment, each beside what was there before, one is told to look again.
+func checkPublishedAtOnce(t *testing.T, _ *journal.Journal, d *Dossiers) {
+	approved := func(name string) Kept {
+		k := add(t, d, "acc1", Dossier{Kind: Publication, Name: name, Title: "通报"})
+		k, err := d.Do(t.Context(), By{Account: "acc1"}, k, Event{Do: Submit}, "")
+		if err == nil {
+			k, err = d.Do(t.Context(), By{Account: "acc2"}, k, Event{Do: Approve}, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	one, two := approved("one"), approved("two")
+	after, err := d.Published(t.Context(), Publication)
+	if err == nil {
+		_, err = d.Do(t.Context(), By{Account: "acc2"}, one, Event{Do: Publish, After: after}, "")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Do(t.Context(), By{Account: "acc3"}, two, Event{Do: Publish, After: after}, ""); !errors.Is(err, ErrMeanwhile) {
+		t.Errorf("published beside what nobody has looked at: %v", err)
+	}
+	if after, err = d.Published(t.Context(), Publication); err == nil {
+		two, err = d.Do(t.Context(), By{Account: "acc3"}, two, Event{Do: Publish, After: after}, "")
+	}
+	if err != nil || two.State != Published {
+		t.Errorf("published after a look: %+v, %v", two, err)
 	}
 }

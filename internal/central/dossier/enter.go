@@ -1,6 +1,7 @@
 package dossier
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,6 +91,9 @@ func (d *Dossiers) Do(ctx context.Context, by By, seen Kept, e Event, words stri
 	if !about.Draft {
 		e.Draft = ""
 	}
+	if about.To != Published {
+		e.After = 0
+	}
 	if _, err := Apply(seen.Dossier, e); err != nil {
 		return seen, err
 	}
@@ -146,6 +150,11 @@ func enter(ctx context.Context, tx *db.Tx, pos int64, a journal.Act) error {
 	if err != nil {
 		return err
 	}
+	if x.Event.After != 0 {
+		if last, err := published(ctx, tx, next.Kind); err != nil || last > x.Event.After {
+			return cmp.Or(err, ErrMeanwhile)
+		}
+	}
 	body, _, err := next.parts()
 	if err != nil {
 		return err
@@ -155,6 +164,22 @@ func enter(ctx context.Context, tx *db.Tx, pos int64, a journal.Act) error {
 		return err
 	}
 	return note(ctx, tx, pos, id)
+}
+
+// published returns the last row by which a dossier of a kind was published, 1 if none was.
+func published(ctx context.Context, q db.Querier, k Kind) (int64, error) {
+	all, err := db.Query(ctx, q, func(s db.Scanner) (pos int64, err error) { return pos, s.Scan(&pos) },
+		"SELECT coalesce(max(changed), 1) FROM dossier WHERE kind = $1 AND state = $2", string(k), string(Published))
+	if err != nil || len(all) != 1 {
+		return 0, fmt.Errorf("look what was published last: %w", err)
+	}
+	return all[0], nil
+}
+
+// Published returns the last row by which a dossier of a kind was published, 1 if none was: whoever looks whether another one may be
+// published beside these names it in Event.After.
+func (d *Dossiers) Published(ctx context.Context, k Kind) (int64, error) {
+	return published(ctx, d.db, k)
 }
 
 func enterNew(ctx context.Context, tx *db.Tx, pos int64, x Dossier) error {

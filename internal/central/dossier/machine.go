@@ -28,6 +28,7 @@ type Dossier struct {
 	Hands  []string        `json:"hands,omitempty"` // accounts whose hand is in the draft
 	By     []string        `json:"by,omitempty"`    // accounts that have approved it
 	Ended  Deed            `json:"ended,omitempty"` // the deed by which it was closed
+	Told   bool            `json:"told,omitempty"`  // whom it concerns was once to do something about it
 }
 
 // Event is that something was done.
@@ -38,6 +39,8 @@ type Event struct {
 	Owner   string `json:"owner,omitempty"`
 	Due     int64  `json:"due,omitempty"`
 	Draft   string `json:"draft,omitempty"`
+	// After is the last row by which a dossier of the kind was published when it was looked whether this one can be, 0: it was not looked.
+	After int64 `json:"after,omitempty"`
 }
 
 // Refusal says why something cannot be done, and what to do instead.
@@ -77,6 +80,7 @@ func Apply(d Dossier, e Event) (Dossier, error) {
 		return d, refuse(fmt.Sprintf("文字最多 %d 字。", MostDraft), fmt.Sprintf("At most %d characters.", MostDraft))
 	}
 	d.State, d.Since, d.Ended = a.To, e.At, ""
+	d.Told = d.Told || a.To == Assigned
 	if a.To == Closed {
 		d.Ended = e.Do
 	}

@@ -40,7 +40,7 @@ type Finding struct {
 func (r *Room) daily(ctx context.Context) error {
 	st, err := r.state(ctx)
 	today := directory.DayOf(r.cfg.Now())
-	if err != nil || st.examined >= int64(today) {
+	if err != nil || st.examined == int64(today) { // a later day is one of a clock that was wrong
 		return err
 	}
 	if err := r.keep(ctx); err != nil {
@@ -50,9 +50,6 @@ func (r *Room) daily(ctx context.Context) error {
 		return err // it is asked again
 	}
 	if _, err := r.Examine(ctx); err != nil {
-		return err
-	}
-	if err := r.forget(ctx, r.cfg.Now()); err != nil {
 		return err
 	}
 	next := st

@@ -97,8 +97,9 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 
 // Run follows the journal until ctx ends, in one instance at a time, and compares the windows once a day.
 func (r *Room) Run(ctx context.Context) error {
-	said := ""
+	said, forgotten := "", directory.Day(0)
 	for ctx.Err() == nil {
+		wrong := r.forget(ctx, &forgotten)
 		err := r.steps(ctx, func(took time.Duration) {
 			select {
 			case <-ctx.Done():
@@ -107,6 +108,9 @@ func (r *Room) Run(ctx context.Context) error {
 		})
 		if err == nil {
 			err = r.daily(ctx)
+		}
+		if wrong != nil {
+			err = wrong
 		}
 		switch {
 		case err == nil || errors.Is(err, errElsewhere):

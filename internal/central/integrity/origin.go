@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
@@ -108,18 +107,28 @@ func (r *Room) origins(ctx context.Context, from directory.Day) ([]origin, error
 	return all, nil
 }
 
-// forget drops tags and salts that are over, and tallies that no rule reads any more.
-func (r *Room) forget(ctx context.Context, now time.Time) error {
-	today := directory.DayOf(now)
-	return r.db.Write(ctx, func(tx *db.Tx) error {
-		for table, day := range map[string]directory.Day{"integrity_origin": today - keptOrigins + 1, "integrity_salt": today - keptOrigins + 1,
-			"integrity_tally": today - keptTallies} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE at < $1", int64(day)); err != nil {
+// forget drops tags and salts that are over, and tallies that no rule reads any more, unless that was done on the day that it is told. It
+// waits for nothing else: tags go also where signs cannot be looked for.
+func (r *Room) forget(ctx context.Context, done *directory.Day) error {
+	today := directory.DayOf(r.cfg.Now())
+	if *done == today {
+		return nil
+	}
+	first, last := int64(today-keptOrigins+1), int64(today+1) // what is later was noted by a clock that was wrong
+	err := r.db.Write(ctx, func(tx *db.Tx) error {
+		for _, table := range []string{"integrity_origin", "integrity_salt"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE at < $1 OR at > $2", first, last); err != nil {
 				return err
 			}
 		}
-		return nil
+		_, err := tx.ExecContext(ctx, "DELETE FROM integrity_tally WHERE at < $1", int64(today-keptTallies))
+		return err
 	})
+	if err != nil {
+		return fmt.Errorf("forget from where phones have rated: %w", err)
+	}
+	*done = today
+	return nil
 }
 
 // mostHalls is in how many halls phones of one network are seen in a day before it tells nothing: it is a carrier's exit, or a proxy.

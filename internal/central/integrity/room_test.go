@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -289,13 +290,30 @@ func checkPhonesAreForgotten(t *testing.T, w *world) {
 		t.Errorf("origins %+v", all)
 	}
 	w.pass(24 * time.Hour)
-	must(t, w.room.Phoned(t.Context(), From{"jia-b01", 4, 5, "203.0.113.9", "a phone"}), w.room.forget(t.Context(), w.now()))
+	must(t, w.room.Phoned(t.Context(), From{"jia-b01", 4, 5, "203.0.113.9", "a phone"}), w.room.forget(t.Context(), new(directory.Day)))
 	if again, err := w.room.origins(t.Context(), directory.DayOf(w.now())); err != nil || len(again) != 1 || again[0].phone == all[0].phone {
 		t.Errorf("the same phone has the same tag on another day: %+v, %v", again, err)
 	}
 	w.pass(48 * time.Hour)
-	must(t, w.room.forget(t.Context(), w.now()))
+	must(t, w.room.forget(t.Context(), new(directory.Day)))
 	if a, b := count("integrity_origin"), count("integrity_salt"); a != 0 || b != 0 {
 		t.Errorf("%d tags and %d salts are left", a, b)
+	}
+	// Also where signs cannot be looked for, and after a clock that was far ahead.
+	w.pass(1000 * time.Hour)
+	must(t, w.room.Phoned(t.Context(), From{"jia-b01", 5, 6, "203.0.113.9", "a phone"}))
+	w.pass(-1000 * time.Hour)
+	must(t, w.room.Phoned(t.Context(), From{"jia-b01", 6, 7, "203.0.113.9", "a phone"}))
+	w.pass(48 * time.Hour)
+	w.room.cfg.Closes = func(context.Context) (map[string]int, int, error) { return nil, 0, errors.New("away") }
+	ctx, stop := context.WithCancel(t.Context())
+	var runs sync.WaitGroup
+	runs.Go(func() { _ = w.room.Run(ctx) }) // it ends with its context
+	defer runs.Wait()
+	defer stop()
+	for end := time.Now().Add(time.Minute); count("integrity_origin")+count("integrity_salt") > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("tags of phones are kept for ever where signs cannot be looked for")
+		}
 	}
 }

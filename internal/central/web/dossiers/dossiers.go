@@ -104,9 +104,10 @@ func (p *pages) found(c *web.Call, d door) (dossier.Kept, error) {
 	return k, err
 }
 
-// shows reports whether a dossier may be shown to those who see its place: what is only proposed about a unit is for offices and auditors.
+// shows reports whether a dossier may be shown to those who see its place: what is only proposed about a unit, or was and came to nothing,
+// is for offices and auditors.
 func (d door) shows(c *web.Call, k dossier.Kept) bool {
-	if _, concerns := d.hands[dossier.Concerned]; !concerns || k.State != dossier.Waiting {
+	if _, concerns := d.hands[dossier.Concerned]; !concerns || k.Told && k.State != dossier.Waiting {
 		return true
 	}
 	o := objectOf(k.Dossier)

@@ -40,6 +40,8 @@ const (
 type drafts struct {
 	dossiers *dossier.Dossiers
 	stale    bool
+	// meanwhile is what others do after it was looked whether a result can be published, nil: nothing.
+	meanwhile func() error
 }
 
 func (d *drafts) Draft(ctx context.Context, by dossier.By, area string, days directory.Period) (int64, error) {
@@ -60,6 +62,9 @@ func (d *drafts) Draft(ctx context.Context, by dossier.By, area string, days dir
 func (d *drafts) Check(context.Context, dossier.Kept) error {
 	if d.stale {
 		return report.ErrStale
+	}
+	if d.meanwhile != nil {
+		return d.meanwhile()
 	}
 	return nil
 }
@@ -240,6 +245,22 @@ func TestPublications(t *testing.T) {
 	w.drafts.stale = true
 	webtest.Want(t, w.do(t, page, chief, dossier.Publish, ""), 422, "请作废本稿、重新起草")
 	w.drafts.stale = false
+	w.drafts.meanwhile = func() error {
+		k := dossier.Kept{Dossier: dossier.Dossier{Kind: dossier.Publication, Name: "else", Title: "另一份", Area: city}}
+		by, id, err := dossier.By{Account: "a"}, int64(0), error(nil)
+		if id, _, err = w.dossiers.Add(t.Context(), by, k.Dossier); err == nil {
+			k, err = w.dossiers.Dossier(t.Context(), id)
+		}
+		for _, do := range []dossier.Deed{dossier.Submit, dossier.Approve, dossier.Publish} {
+			if err == nil {
+				k, err = w.dossiers.Do(t.Context(), by, k, dossier.Event{Do: do}, "")
+			}
+			by.Account = "b"
+		}
+		return err
+	}
+	webtest.Want(t, w.do(t, page, chief, dossier.Publish, ""), 409, "刚有别人办理过")
+	w.drafts.meanwhile = nil
 	if got := w.do(t, page, chief, dossier.Publish, ""); got.Code != 303 {
 		t.Fatalf("published: %d %s", got.Code, got.Body)
 	}
@@ -313,4 +334,25 @@ func TestAnOrderToMend(t *testing.T) {
 		webtest.Want(t, w.get(page, unit), 200, "已办结", "现场查看，属实")
 	}
 	webtest.Want(t, w.get("/assessment", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", county)))), 404)
+}
+
+// TestAProposalThatCameToNothing: what an office did not issue the unit never sees, neither while it is proposed nor when it was dropped.
+func TestAProposalThatCameToNothing(t *testing.T) {
+	w := newWorld(t)
+	found, err := json.Marshal(assess.Found{Days: directory.Period{From: 20000, To: 20090}, Rule: "连续三个月", Source: "办法第二十一条"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, err := w.dossiers.Add(t.Context(), dossier.By{Account: dossier.Source}, dossier.Dossier{Kind: dossier.Mend, Name: "staff x",
+		Title: "工号 SL-0016：连续三个月靠后", Area: county, Units: []string{centre}, Staff: "SL-0016", Found: found})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := fmt.Sprintf("/assessment/of/%d", id)
+	office := w.SignIn(w.Add(webtest.Grant(account.County, county, county)))
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, centre, county)))
+	webtest.Want(t, w.do(t, page, office, dossier.Drop, "样本不足，不予下达"), 303)
+	webtest.Want(t, w.get(page, office), 200, "已办结")
+	webtest.Want(t, w.get(page, unit), 404)
+	webtest.Want(t, w.get("/assessment?kind=mend&state=ended", unit), 200, "!SL-0016")
 }

@@ -167,6 +167,9 @@ func (p *pages) do(c *web.Call, k dossier.Kept, hand dossier.Hand, in wish) (dos
 		e.Due = (day + 1).Start().UnixMilli()
 	}
 	if in.Deed == dossier.Publish {
+		if e.After, err = p.Dossiers.Published(c.R.Context(), k.Kind); err != nil {
+			return k, err
+		}
 		if err := p.Publications.Check(c.R.Context(), k); errors.Is(err, report.ErrStale) {
 			chinese, english, _ := strings.Cut(err.Error(), " · ")
 			return k, &dossier.Refusal{Chinese: chinese, English: english}

@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/report"
 	"haochaping/internal/cli"
 )
@@ -51,12 +53,31 @@ func (c *command) publishFigures(ctx context.Context, args []string) error {
 			return cli.Errorf("统计还没有跟上账本（日志第 %d 行，共 %d 行），完成后再发布", "the figures are at row %d of %d of the journal; publish them when they are "+
 				"whole", p.Pos, p.Books)
 		}
+		if err := x.notPublished(ctx, *year); err != nil {
+			return err
+		}
 		y, err := x.reports.Publish(ctx, *year)
 		if err != nil {
 			return err
 		}
 		return c.writeYear(y, *folder)
 	})
+}
+
+// notPublished refuses a year of which a part was published on the page: what has arrived since would show in the difference.
+func (x *rooms) notPublished(ctx context.Context, year int) error {
+	all, err := report.Publications{Reports: x.reports, Dossiers: x.dossiers}.Published(ctx)
+	if err != nil {
+		return err
+	}
+	from, to := directory.Date(year, time.January, 1), directory.Date(year+1, time.January, 1)
+	for _, p := range all {
+		if p.Days.From < to && from < p.Days.To {
+			return cli.Errorf("这一年的结果已在“发布”页发布过（卷宗 %d），两种方式只能用一种：请在该页起草全年的结果", "a part of this year was published on the "+
+				"page 发布 (dossier %d); use one of the two ways, and draft the year there", p.ID)
+		}
+	}
+	return nil
 }
 
 func (c *command) writeYear(y report.Yearly, folder string) error {

@@ -134,20 +134,21 @@ func TestPackagesAskForNoNewerSystemd(t *testing.T) {
 }
 
 // device is what udev knows of one when it comes or changes.
-type device struct{ action, subsystem, kernel string }
+type device struct{ action, subsystem, kernel, bus, files string }
 
 // udev applies rules to a device, as far as ours go: matches of keys with patterns, and what they assign.
 func udev(t *testing.T, rules string, d device) (assigned map[string]string, runs []string) {
 	t.Helper()
 	assigned = make(map[string]string)
-	word := regexp.MustCompile(`([A-Z]+)(==|!=|\+=|=)"([^"]*)"`)
+	word := regexp.MustCompile(`([A-Z]+(?:\{[A-Z_]+\})?)(==|!=|\+=|=)"([^"]*)"`)
 	for line := range strings.Lines(rules) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		applies := true
 		for _, w := range word.FindAllStringSubmatch(line, -1) {
-			have := map[string]string{"ACTION": d.action, "SUBSYSTEM": d.subsystem, "KERNEL": d.kernel}[w[1]]
+			have := map[string]string{"ACTION": d.action, "SUBSYSTEM": d.subsystem, "KERNEL": d.kernel, "ENV{ID_BUS}": d.bus,
+				"ENV{ID_FS_TYPE}": d.files}[w[1]]
 			matches := slices.ContainsFunc(strings.Split(w[3], "|"), func(p string) bool { ok, err := path.Match(p, have); return ok && err == nil })
 			if w[2] == "==" && !matches || w[2] == "!=" && matches {
 				applies = false
@@ -180,18 +181,23 @@ func TestUdevRules(t *testing.T) {
 			{"block", "sda"}:  " ",
 			{"input", "mice"}: " ",
 		} {
-			got, runs := udev(t, string(b), device{action, d[0], d[1]})
+			got, runs := udev(t, string(b), device{action: action, subsystem: d[0], kernel: d[1], files: "vfat"})
 			if s := got["GROUP"] + " " + got["MODE"]; s != want || len(runs) != 0 {
 				t.Errorf("%s %v: %q, runs %v; want %q", action, d, s, runs, want)
 			}
 		}
-		if _, runs := udev(t, string(b), device{action, "backlight", "rpi_backlight"}); len(runs) != 2 ||
+		if _, runs := udev(t, string(b), device{action: action, subsystem: "backlight", kernel: "rpi_backlight"}); len(runs) != 2 ||
 			!strings.Contains(runs[0], "chgrp video") || !strings.Contains(runs[1], "chmod g+w") {
 			t.Errorf("%s of a backlight runs %v", action, runs)
 		}
 	}
-	if _, runs := udev(t, string(b), device{"remove", "backlight", "rpi_backlight"}); len(runs) != 0 {
+	if _, runs := udev(t, string(b), device{action: "remove", subsystem: "backlight", kernel: "rpi_backlight"}); len(runs) != 0 {
 		t.Errorf("the removal of a backlight runs %v", runs)
+	}
+	// A stick that comes is looked at for a ticket, and nothing else that has files.
+	stick := device{action: "add", subsystem: "block", kernel: "sdb1", bus: "usb", files: "vfat"}
+	if _, runs := udev(t, string(b), stick); !slices.Contains(runs, "ratingd-stick@%k.service") {
+		t.Errorf("a stick runs %v", runs)
 	}
 	script, err := os.ReadFile("ratingd/postinst")
 	if err != nil {

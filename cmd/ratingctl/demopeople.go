@@ -99,7 +99,14 @@ func (s *stagehand) complain(ctx context.Context) error {
 		form.Set("once", once[1])
 		form.Set("way", "hotline")
 		form.Set("unit", "116299003MB003333Y")
-		if _, err := send(http.MethodPost, form); err != nil {
+		// The centre believes for a second what it has read of the organisation, which was entered just now.
+		end := time.Now().Add(10 * time.Second)
+		_, err = send(http.MethodPost, form)
+		for err != nil && time.Now().Before(end) && ctx.Err() == nil {
+			time.Sleep(200 * time.Millisecond)
+			_, err = send(http.MethodPost, form)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,6 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
-	"haochaping/internal/rating"
 )
 
 // state is how far things were looked at.
@@ -103,10 +102,9 @@ func (r *Reports) further(ctx context.Context) (bool, error) {
 	return did, nil
 }
 
-// Bounds of a step: rows of the journal, what is in them, and decisions or acts.
+// Bounds of a step: rows of the journal, and decisions or acts.
 const (
 	someRows  = 500
-	someParts = 2000
 	someOther = 500
 )
 
@@ -122,31 +120,13 @@ func (r *Reports) rows(ctx context.Context, st state, mark books.Mark) (bool, er
 	if len(entries) == 0 {
 		return false, fmt.Errorf("the journal ends at row %d, and the books are at %d", st.pos, mark.Pos)
 	}
-	parts, n := 0, 0
-	for n < len(entries) && (n == 0 || parts < someParts) {
-		parts += len(entries[n].Parts)
-		n++
-	}
-	named, err := books.NamesOf(entries[:n])
+	names, n, err := r.cfg.Books.Named(ctx, entries)
 	if err != nil {
 		return false, err
 	}
-	names := namesOf{named}
-	for _, id := range names.Evaluations {
-		d, found, err := r.cfg.Books.Counted(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		if !found {
-			continue
-		}
-		for _, c := range d.Contests {
-			names.item(c.Item)
-		}
-	}
 	next := st
 	next.pos = entries[n-1].Pos
-	return true, r.look(ctx, st, next, names.Names)
+	return true, r.look(ctx, st, next, names)
 }
 
 // decisions looks at what counts otherwise.
@@ -158,24 +138,13 @@ func (r *Reports) decisions(ctx context.Context, st state, mark books.Mark) (boo
 	if err != nil || len(some) == 0 {
 		return false, err
 	}
-	var names namesOf
+	var names books.Names
 	for _, d := range some {
-		names.item(d.Item)
+		names.Item(d.Item)
 	}
 	next := st
 	next.decision = some[len(some)-1].ID
-	return true, r.look(ctx, st, next, names.Names)
-}
-
-// namesOf is what is to be looked at.
-type namesOf struct{ books.Names }
-
-func (n *namesOf) item(i rating.Item) {
-	if i.Case != (rating.CaseKey{}) {
-		n.Cases = append(n.Cases, i.Case)
-		return
-	}
-	n.Services = append(n.Services, books.ServiceKey{Device: i.Device, Visit: i.Visit})
+	return true, r.look(ctx, st, next, names)
 }
 
 // sweep takes out what was not looked at in the walk that is whole: it is not in these books.

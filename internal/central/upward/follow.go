@@ -86,10 +86,9 @@ func (r *Room) further(ctx context.Context) (bool, error) {
 	return did, nil
 }
 
-// Bounds of a step: rows of the journal, what is in them, decisions, and what is not in the books any more.
+// Bounds of a step: rows of the journal, decisions, and what is not in the books any more.
 const (
 	someRows  = 500
-	someParts = 2000
 	someOther = 500
 )
 
@@ -98,38 +97,20 @@ func (r *Room) rows(ctx context.Context, st state, mark books.Mark) (bool, error
 	if st.pos >= mark.Pos {
 		return false, nil
 	}
-	entries, err := r.cfg.Journal.Read(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
+	entries, err := r.cfg.Journal.Follow(ctx, st.pos, int(min(someRows, mark.Pos-st.pos)))
 	if err != nil {
 		return false, err
 	}
 	if len(entries) == 0 {
 		return false, fmt.Errorf("the journal ends at row %d, and the books are at %d", st.pos, mark.Pos)
 	}
-	parts, n := 0, 0
-	for n < len(entries) && (n == 0 || parts < someParts) {
-		parts += len(entries[n].Parts)
-		n++
-	}
-	named, err := books.NamesOf(entries[:n])
+	names, n, err := r.cfg.Books.Named(ctx, entries)
 	if err != nil {
 		return false, err
 	}
-	names := namesOf{named}
-	for _, id := range names.Evaluations {
-		d, found, err := r.cfg.Books.Counted(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		if !found {
-			continue
-		}
-		for _, c := range d.Contests {
-			names.item(c.Item.Case, books.ServiceKey{Device: c.Item.Device, Visit: c.Item.Visit})
-		}
-	}
 	next := st
 	next.pos = entries[n-1].Pos
-	return true, r.look(ctx, st, next, names.Names)
+	return true, r.look(ctx, st, next, names)
 }
 
 // decisions looks at what counts otherwise.
@@ -141,13 +122,13 @@ func (r *Room) decisions(ctx context.Context, st state, mark books.Mark) (bool, 
 	if err != nil || len(some) == 0 {
 		return false, err
 	}
-	var names namesOf
+	var names books.Names
 	for _, d := range some {
-		names.item(d.Item.Case, books.ServiceKey{Device: d.Item.Device, Visit: d.Item.Visit})
+		names.Item(d.Item)
 	}
 	next := st
 	next.decision = some[len(some)-1].ID
-	return true, r.look(ctx, st, next, names.Names)
+	return true, r.look(ctx, st, next, names)
 }
 
 // sweep looks at what was not looked at in the walk that is whole: it is not in these books.
@@ -163,13 +144,13 @@ func (r *Room) sweep(ctx context.Context, st state, _ books.Mark) (bool, error) 
 	if len(left) == 0 {
 		next.until = 0
 	}
-	var names namesOf
+	var names books.Names
 	for _, x := range left {
 		k, c, visit := partsOf(x.item)
 		if visit {
 			c = rating.CaseKey{}
 		}
-		names.item(c, k)
+		names.Item(rating.Item{Device: k.Device, Visit: k.Visit, Case: c})
 	}
-	return true, r.look(ctx, st, next, names.Names)
+	return true, r.look(ctx, st, next, names)
 }

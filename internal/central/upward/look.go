@@ -15,17 +15,6 @@ import (
 	"haochaping/internal/rating"
 )
 
-// namesOf is what is to be looked at.
-type namesOf struct{ books.Names }
-
-func (n *namesOf) item(c rating.CaseKey, visit books.ServiceKey) {
-	if c != (rating.CaseKey{}) {
-		n.Cases = append(n.Cases, c)
-		return
-	}
-	n.Services = append(n.Services, visit)
-}
-
 // among returns the words and the argument by which a column is one of many values.
 func (r *Room) among(column string, values []string) (string, any) {
 	if r.db.Engine() == db.Postgres {

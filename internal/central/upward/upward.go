@@ -29,7 +29,7 @@ var errElsewhere = errors.New("another instance does it")
 
 // Journal is what is needed of the journal.
 type Journal interface {
-	Read(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
+	Follow(ctx context.Context, after int64, rows int) ([]journal.Entry, error)
 	Text(ctx context.Context, pos int64, part int) (string, error)
 	Lease(ctx context.Context, name, holder string, ttl time.Duration) (bool, error)
 	Unlease(ctx context.Context, name, holder string) error

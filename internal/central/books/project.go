@@ -76,9 +76,7 @@ func (b *Books) Run(ctx context.Context) error {
 	if p.leased.IsZero() {
 		return nil
 	}
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return b.cfg.Journal.Unlease(given, leaseName, b.cfg.Holder)
+	return journal.GiveBack(ctx, b.cfg.Journal, leaseName, b.cfg.Holder)
 }
 
 // projector makes one generation from the journal.

@@ -108,18 +108,13 @@ func (d *Deadlines) Run(ctx context.Context) error {
 		}
 		break
 	}
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return d.cfg.Journal.Unlease(given, leaseName, d.cfg.Holder)
+	return journal.GiveBack(ctx, d.cfg.Journal, leaseName, d.cfg.Holder)
 }
-
-// errElsewhere says that another instance has taken over.
-var errElsewhere = errors.New("another instance does it")
 
 // Once does what is due now, if this instance has the lease.
 func (d *Deadlines) Once(ctx context.Context) error {
 	if err := d.keep(ctx); err != nil {
-		if errors.Is(err, errElsewhere) {
+		if errors.Is(err, journal.ErrElsewhere) {
 			return nil
 		}
 		return err
@@ -153,11 +148,7 @@ func (d *Deadlines) Once(ctx context.Context) error {
 }
 
 func (d *Deadlines) keep(ctx context.Context) error {
-	held, err := d.cfg.Journal.Lease(ctx, leaseName, d.cfg.Holder, leaseTime)
-	if err == nil && !held {
-		err = errElsewhere
-	}
-	return err
+	return journal.KeepLease(ctx, d.cfg.Journal, leaseName, d.cfg.Holder, leaseTime)
 }
 
 // awake reports whether people may be written to: 08:30 to 20:00 in Asia/Shanghai.

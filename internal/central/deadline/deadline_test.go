@@ -244,7 +244,7 @@ func TestTwoInstances(t *testing.T) {
 		d.cfg.Holder = fmt.Sprint(i)
 		work.Go(func() {
 			for range 3 {
-				if err := d.Once(t.Context()); err != nil && !errors.Is(err, errElsewhere) {
+				if err := d.Once(t.Context()); err != nil && !errors.Is(err, journal.ErrElsewhere) {
 					t.Error(err)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/dossier"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/report"
 	"haochaping/internal/rating"
 )
@@ -55,7 +56,7 @@ func (r *Room) daily(ctx context.Context) error {
 	next := st
 	next.examined = int64(today)
 	err = r.db.Write(ctx, func(tx *db.Tx) error { return st.move(ctx, tx, next) })
-	if errors.Is(err, errElsewhere) {
+	if errors.Is(err, journal.ErrElsewhere) {
 		return nil // the rows went on meanwhile; it is done again, and raises nothing twice
 	}
 	return err

@@ -36,17 +36,13 @@ func (st state) move(ctx context.Context, tx *db.Tx, next state) error {
 		return err
 	}
 	if n, err := moved.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errElsewhere)
+		return errors.Join(err, journal.ErrElsewhere)
 	}
 	return nil
 }
 
 func (r *Room) keep(ctx context.Context) error {
-	held, err := r.cfg.Journal.Lease(ctx, leaseName, r.cfg.Holder, leaseTime)
-	if err == nil && !held {
-		err = errElsewhere
-	}
-	return err
+	return journal.KeepLease(ctx, r.cfg.Journal, leaseName, r.cfg.Holder, leaseTime)
 }
 
 // someRows bounds the rows of the journal that are looked at together.
@@ -59,7 +55,7 @@ func (r *Room) Once(ctx context.Context) error { return r.steps(ctx, func(time.D
 func (r *Room) steps(ctx context.Context, rest func(took time.Duration)) error {
 	for last := int64(0); ; {
 		began := r.cfg.Now()
-		if err := r.keep(ctx); errors.Is(err, errElsewhere) {
+		if err := r.keep(ctx); errors.Is(err, journal.ErrElsewhere) {
 			return nil
 		} else if err != nil {
 			return err

@@ -30,9 +30,6 @@ const (
 	maxRest    = 5 * time.Second
 )
 
-// errElsewhere says that another instance has taken over.
-var errElsewhere = errors.New("another instance looks for signs")
-
 // Journal is what is needed of the journal.
 type Journal interface {
 	Head(ctx context.Context) (int64, error)
@@ -113,7 +110,7 @@ func (r *Room) Run(ctx context.Context) error {
 			err = wrong
 		}
 		switch {
-		case err == nil || errors.Is(err, errElsewhere):
+		case err == nil || errors.Is(err, journal.ErrElsewhere):
 			said = ""
 		case ctx.Err() == nil && err.Error() != said:
 			said = err.Error()
@@ -124,7 +121,5 @@ func (r *Room) Run(ctx context.Context) error {
 		case <-time.After(every):
 		}
 	}
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return r.cfg.Journal.Unlease(given, leaseName, r.cfg.Holder)
+	return journal.GiveBack(ctx, r.cfg.Journal, leaseName, r.cfg.Holder)
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -53,6 +54,31 @@ func (j *Journal) Unlease(ctx context.Context, name, holder string) error {
 		return fmt.Errorf("give back the lease %s: %w", name, err)
 	}
 	return nil
+}
+
+// ErrElsewhere says that another instance has a lease.
+var ErrElsewhere = errors.New("another instance does it")
+
+// leaser is what keeps leases.
+type leaser interface {
+	Lease(ctx context.Context, name, holder string, ttl time.Duration) (held bool, err error)
+	Unlease(ctx context.Context, name, holder string) error
+}
+
+// KeepLease takes a lease or keeps it, and is ErrElsewhere if another instance has it.
+func KeepLease(ctx context.Context, j leaser, name, holder string, ttl time.Duration) error {
+	held, err := j.Lease(ctx, name, holder, ttl)
+	if err == nil && !held {
+		err = ErrElsewhere
+	}
+	return err
+}
+
+// GiveBack gives a lease back when ctx has ended.
+func GiveBack(ctx context.Context, j leaser, name, holder string) error {
+	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return j.Unlease(given, name, holder)
 }
 
 // Leases are the leases of one holder. They implement what ingest asks of them.

@@ -18,13 +18,10 @@ import (
 // attempts is how often something is tried that somebody else may be faster with.
 const attempts = 5
 
-// errElsewhere says that another instance has taken over.
-var errElsewhere = errors.New("another instance follows the decisions")
-
 // Once follows the feed as far as it can be followed now, if this instance has the lease. Of each bad evaluation that a decision names it
 // looks at how it stands in the books, so that a decision may be looked at twice, and an older one says nothing wrong.
 func (o *Orders) Once(ctx context.Context) error {
-	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
+	if err := o.keep(ctx); errors.Is(err, journal.ErrElsewhere) {
 		return nil
 	} else if err != nil {
 		return err
@@ -73,11 +70,7 @@ func (o *Orders) since(ctx context.Context) (since int64, err error) {
 }
 
 func (o *Orders) keep(ctx context.Context) error {
-	held, err := o.cfg.Journal.Lease(ctx, leaseName, o.cfg.Holder, leaseTime)
-	if err == nil && !held {
-		err = errElsewhere
-	}
-	return err
+	return journal.KeepLease(ctx, o.cfg.Journal, leaseName, o.cfg.Holder, leaseTime)
 }
 
 // followed returns the last decision that was looked at, the zero one if the feed is another one since.

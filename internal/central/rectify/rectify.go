@@ -101,9 +101,7 @@ func (o *Orders) Run(ctx context.Context) error {
 
 // giveBack gives back a lease when ctx has ended.
 func (o *Orders) giveBack(ctx context.Context, lease string) error {
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return o.cfg.Journal.Unlease(given, lease, o.cfg.Holder)
+	return journal.GiveBack(ctx, o.cfg.Journal, lease, o.cfg.Holder)
 }
 
 func pause(ctx context.Context, d time.Duration) {

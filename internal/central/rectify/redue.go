@@ -6,12 +6,13 @@ import (
 	"fmt"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 )
 
 // Redue works out anew until when everything is due that is open, as where the calendar of a year has become known, and fills in what an
 // earlier version did not keep beside a part's body. It reports whether it did: another instance may have the lease.
 func (o *Orders) Redue(ctx context.Context) (done bool, err error) {
-	if err := o.keep(ctx); errors.Is(err, errElsewhere) {
+	if err := o.keep(ctx); errors.Is(err, journal.ErrElsewhere) {
 		return false, nil
 	} else if err != nil {
 		return false, err

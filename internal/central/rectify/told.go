@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 )
 
 // Who is told of acts, as rectify_told has them.
@@ -48,7 +49,7 @@ func (o *Orders) tellEach(ctx context.Context, lease string, who int, ready func
 			return err
 		}
 		err := tell(ctx, u, func() error { return o.note(ctx, who, u.pos) })
-		if errors.Is(err, errElsewhere) {
+		if errors.Is(err, journal.ErrElsewhere) {
 			return nil
 		}
 		if err != nil {
@@ -58,7 +59,8 @@ func (o *Orders) tellEach(ctx context.Context, lease string, who int, ready func
 	return nil
 }
 
-// note notes through which row somebody was told. It is errElsewhere if another instance was faster, whose lease ours was not any more.
+// note notes through which row somebody was told. It is journal.ErrElsewhere if another instance was faster, whose lease ours was not any
+// more.
 func (o *Orders) note(ctx context.Context, who int, pos int64) error {
 	return o.db.Write(ctx, func(tx *db.Tx) error {
 		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = $2 AND pos < $1", pos, who)
@@ -66,7 +68,7 @@ func (o *Orders) note(ctx context.Context, who int, pos int64) error {
 			return fmt.Errorf("note what was told: %w", err)
 		}
 		if n, err := r.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(err, errElsewhere)
+			return errors.Join(err, journal.ErrElsewhere)
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 )
 
 // state is how far things were looked at.
@@ -38,17 +39,13 @@ func (st state) move(ctx context.Context, tx *db.Tx, next state) error {
 		return err
 	}
 	if n, err := moved.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errElsewhere)
+		return errors.Join(err, journal.ErrElsewhere)
 	}
 	return nil
 }
 
 func (r *Reports) keep(ctx context.Context) error {
-	held, err := r.cfg.Journal.Lease(ctx, leaseName, r.cfg.Holder, leaseTime)
-	if err == nil && !held {
-		err = errElsewhere
-	}
-	return err
+	return journal.KeepLease(ctx, r.cfg.Journal, leaseName, r.cfg.Holder, leaseTime)
 }
 
 // Once looks at all that has changed, if this instance has the lease.
@@ -68,7 +65,7 @@ func (r *Reports) steps(ctx context.Context, rest func(took time.Duration)) erro
 			err = r.keep(ctx)
 		}
 	}
-	if errors.Is(err, errElsewhere) {
+	if errors.Is(err, journal.ErrElsewhere) {
 		return nil
 	}
 	return err
@@ -179,8 +176,8 @@ func (r *Reports) sweep(ctx context.Context, st state, _ books.Mark) (bool, erro
 // Rebuild empties the aggregates and makes them anew from the books and the orders; where another instance makes them, that one does.
 // Meanwhile the figures are those of what was looked at again.
 func (r *Reports) Rebuild(ctx context.Context) error {
-	err := errElsewhere
-	for n := 0; n < 100 && errors.Is(err, errElsewhere); n++ { // whoever follows goes on meanwhile
+	err := journal.ErrElsewhere
+	for n := 0; n < 100 && errors.Is(err, journal.ErrElsewhere); n++ { // whoever follows goes on meanwhile
 		err = r.empty(ctx)
 	}
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/rating"
 )
@@ -131,7 +132,7 @@ func (r *Reports) redue(ctx context.Context) error {
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	if err := r.keep(ctx); errors.Is(err, errElsewhere) {
+	if err := r.keep(ctx); errors.Is(err, journal.ErrElsewhere) {
 		return nil
 	} else if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (r *Reports) redue(ctx context.Context) error {
 		if err := r.lookAtOrders(ctx, c, some); err != nil {
 			return err
 		}
-		if err := r.write(ctx, st, st, c); err != nil && !errors.Is(err, errElsewhere) {
+		if err := r.write(ctx, st, st, c); err != nil && !errors.Is(err, journal.ErrElsewhere) {
 			return err
 		}
 	}

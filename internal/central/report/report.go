@@ -3,7 +3,6 @@ package report
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -29,9 +28,6 @@ const (
 	restFactor = 9
 	maxRest    = 5 * time.Second
 )
-
-// errElsewhere says that another instance has taken over.
-var errElsewhere = errors.New("another instance makes the aggregates")
 
 // Journal is what is needed of the journal.
 type Journal interface {
@@ -110,9 +106,7 @@ func (r *Reports) Run(ctx context.Context) error {
 			pause(ctx, time.Second) // others come with it
 		}
 	}
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return r.cfg.Journal.Unlease(given, leaseName, r.cfg.Holder)
+	return journal.GiveBack(ctx, r.cfg.Journal, leaseName, r.cfg.Holder)
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -7,6 +7,7 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 )
 
@@ -36,7 +37,7 @@ func (st state) move(ctx context.Context, tx *db.Tx, next state) error {
 		return err
 	}
 	if n, err := moved.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errElsewhere)
+		return errors.Join(err, journal.ErrElsewhere)
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func (r *Room) Once(ctx context.Context) error {
 			err = r.keep(ctx, leaseName, leaseTime)
 		}
 	}
-	if errors.Is(err, errElsewhere) {
+	if errors.Is(err, journal.ErrElsewhere) {
 		return nil
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/guomi"
 	"haochaping/internal/rating"
 )
@@ -87,7 +88,7 @@ func (p *Push) Once(ctx context.Context) error {
 	}
 	err := p.all(ctx)
 	switch {
-	case errors.Is(err, errElsewhere):
+	case errors.Is(err, journal.ErrElsewhere):
 		return nil
 	case err == nil:
 		p.wait = 0
@@ -125,7 +126,7 @@ func (p *Push) all(ctx context.Context) error {
 		}
 	}
 	if now := p.Room.cfg.Now(); !now.Before(p.ask) {
-		if err := p.check(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, errElsewhere) {
+		if err := p.check(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, journal.ErrElsewhere) {
 			p.ask = now.Add(time.Hour)
 			p.Logger.Warn("the superior system does not say what it has; it is asked again in an hour", "error", err)
 		}

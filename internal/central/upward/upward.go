@@ -3,7 +3,6 @@ package upward
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -23,9 +22,6 @@ const (
 	leaseTime = time.Minute
 	every     = 5 * time.Second
 )
-
-// errElsewhere says that another instance has taken over.
-var errElsewhere = errors.New("another instance does it")
 
 // Journal is what is needed of the journal.
 type Journal interface {
@@ -99,17 +95,11 @@ func (r *Room) Run(ctx context.Context) error {
 
 // giveBack gives back a lease when ctx has ended.
 func (r *Room) giveBack(ctx context.Context, lease string) error {
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return r.cfg.Journal.Unlease(given, lease, r.cfg.Holder)
+	return journal.GiveBack(ctx, r.cfg.Journal, lease, r.cfg.Holder)
 }
 
 func (r *Room) keep(ctx context.Context, lease string, ttl time.Duration) error {
-	held, err := r.cfg.Journal.Lease(ctx, lease, r.cfg.Holder, ttl)
-	if err == nil && !held {
-		err = errElsewhere
-	}
-	return err
+	return journal.KeepLease(ctx, r.cfg.Journal, lease, r.cfg.Holder, ttl)
 }
 
 func pause(ctx context.Context, d time.Duration) {

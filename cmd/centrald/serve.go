@@ -43,11 +43,11 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	x, err := c.open(ctx, cfg)
 	if err != nil {
-		return err
+		return askedToEnd(ctx, err, log)
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if err := c.takeOver(ctx, x, log, manager); err != nil {
-		return err
+		return askedToEnd(ctx, err, log)
 	}
 
 	p, err := c.parts(x, cfg, log)
@@ -56,6 +56,15 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	log.Info("centrald runs", "version", version(), "broker", p.broker, "rate", p.addresses.Rate, "admin", p.addresses.Admin)
 	return stages.Run(ctx, c.stages(x, p, manager, log)...)
+}
+
+// askedToEnd returns nothing for an error of a start that was told to end, which is no failure of the unit.
+func askedToEnd(ctx context.Context, err error, log *slog.Logger) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	log.Info("centrald was told to end while it started", "at", err)
+	return nil
 }
 
 // parts is what serves boxes, phones and people, and what it was made of.

@@ -79,6 +79,9 @@ func (d *DB) once(ctx context.Context, opts *sql.TxOptions, f func(*Tx) error) (
 		return err
 	}
 	if err := f(&Tx{tx, conn, d.engine}); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", err, ctx.Err()) // why database/sql has rolled back
+		}
 		return errors.Join(err, ignoreDone(tx.Rollback()))
 	}
 	if opts.ReadOnly {

@@ -13,6 +13,7 @@ import (
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -43,6 +44,13 @@ type world struct {
 	from               int64     // cursor of the last evaluation that a test does not ask about
 	plained            int64     // rows of a benchmark's yardstick
 }
+
+// few is how many histories the short form plays where brief says so.
+const few = 8
+
+// brief reports whether few histories are to be played here: on PostgreSQL each takes longer, the rules are the same that many play on SQLite,
+// and the engine shows in a few.
+func (w *world) brief() bool { return w.booksDB.Engine() == db.Postgres && !simulation.Long() }
 
 // engine runs a test in new worlds of one engine.
 type engine func(t *testing.T, test func(t *testing.T, open func(testing.TB) *world))

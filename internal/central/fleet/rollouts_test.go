@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
@@ -56,7 +55,7 @@ func TestOneRolloutInAScope(t *testing.T) {
 func TestTwoStagers(t *testing.T) {
 	for name, database := range map[string]func(t *testing.T) string{
 		"SQLite":     func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/journal.db" },
-		"PostgreSQL": func(t *testing.T) string { return dbtest.StartPostgres(t).Database(t) },
+		"PostgreSQL": func(t *testing.T) string { return postgres.Database(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHallAt(t, database(t))

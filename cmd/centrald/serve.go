@@ -233,7 +233,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Phoned: x.phoned(log),
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Receipt: receipt, Phoned: x.phoned(log),
 		Base: cfg.Rate.Base, FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {

@@ -51,6 +51,7 @@ func Section(cfg Config) web.Section {
 		{Method: "GET", Path: "/figures", Action: see, Nav: "统计", Do: p.page},
 		{Method: "GET", Path: "/figures/export.csv", Action: see, Do: p.sheet},
 		{Method: "GET", Path: "/figures/export.xlsx", Action: see, Do: p.workbook},
+		{Method: "GET", Path: "/figures/print.pdf", Action: see, Do: p.print},
 		{Method: "GET", Path: "/api/v1/figures", Action: see, Do: p.tell},
 	}}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/pdf/pdftest"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/descriptions"
 	"haochaping/internal/rating"
@@ -293,5 +296,32 @@ func TestFiles(t *testing.T) {
 	}
 	if rows, err := book.GetRows("指标定义"); err != nil || len(rows) != 22 {
 		t.Errorf("%d definitions, %v", len(rows), err)
+	}
+}
+
+// TestOnPaper: the report on paper says what the page says to the same person, and no more to whoever runs a hall.
+func TestOnPaper(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	for name, x := range map[string]struct{ query, session string }{
+		"city": {january + "&by=window", w.SignIn(w.Add(webtest.Grant(account.City, city, city)))},
+		"hall": {"?by=window", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))}} {
+		page := w.get("/figures"+x.query, x.session)
+		webtest.Want(t, page, 200, "print.pdf?")
+		got := w.get("/figures/print.pdf"+x.query, x.session)
+		webtest.Want(t, got, 200)
+		text, _ := pdftest.Text(t, got.Body.Bytes())
+		cells := regexp.MustCompile(`<td class="num">([^<]+)</td>`).FindAllStringSubmatch(page.Body.String(), -1)
+		if len(cells) < 60 {
+			t.Fatalf("%s: the page has %d numbers", name, len(cells))
+		}
+		for _, m := range cells {
+			if !strings.Contains(text, html.UnescapeString(m[1])+"\n") {
+				t.Errorf("%s: %q is not on paper", name, m[1])
+			}
+		}
+		if hidden := strings.Count(page.Body.String(), ">不显示<"); strings.Count(text, "不显示\n") != hidden {
+			t.Errorf("%s: the page withholds %d numbers, the paper others:\n%s", name, hidden, text)
+		}
 	}
 }

@@ -242,11 +242,12 @@ func (f *finder) take(n int) (hits []Cursor, next *Cursor, err error) {
 
 // pull reads on in a stream: the index is read until enough is found, or for so many rows.
 func (f *finder) pull(s *stream, n int) error {
-	if n = max(4, n/len(f.streams)+1); !s.begun {
+	if !s.begun {
 		n *= 2 // since some have more than others
-		if f.t.engine == db.Postgres && len(f.streams) > 1 {
-			return f.pullTogether(f.streams, n)
-		}
+	}
+	n = max(4, n/len(f.streams)+1)
+	if !s.begun && f.t.engine == db.Postgres && len(f.streams) > 1 {
+		return f.pullTogether(f.streams, n)
 	}
 	var x statementText
 	f.look(&x, s, n, func(columns string, limit, offset int) { f.inner(s, &x, columns, limit, offset) })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+	"sort"
 	"testing"
 	"time"
 
@@ -19,14 +20,8 @@ type wave []edge
 
 // at returns whether the contact is down at a moment.
 func (w wave) at(t time.Duration) bool {
-	down := false
-	for _, e := range w {
-		if e.at > t {
-			break
-		}
-		down = e.down
-	}
-	return down
+	n := sort.Search(len(w), func(i int) bool { return w[i].at > t })
+	return n > 0 && w[n-1].down
 }
 
 // settle moves a contact to down within at most the given time, with bounces in between, and returns when it rests.
@@ -305,11 +300,11 @@ func TestTap(t *testing.T) {
 		want   int
 	}{{15 * ms, 0}, {19 * ms, 0}, {21 * ms, 100}, {25 * ms, 100}, {40 * ms, 100}, {60 * ms, 100}} {
 		for _, late := range []time.Duration{0, 10 * ms, 100 * ms, time.Second} {
-			seen := 0
-			rapid.Check(t, func(t *rapid.T) { seen = tapping(t, tap.closed, late) })
-			if seen != tap.want {
-				t.Errorf("taps of %v on a machine that is up to %v late: %d of 100 are presses, want %d", tap.closed, late, seen, tap.want)
-			}
+			simulation.Check(t, func(t *rapid.T) {
+				if seen := tapping(t, tap.closed, late); seen != tap.want {
+					t.Errorf("taps of %v on a machine that is up to %v late: %d of 100 are presses, want %d", tap.closed, late, seen, tap.want)
+				}
+			})
 		}
 	}
 }

@@ -43,6 +43,23 @@ func (b *box) ops(path string) (status int, body string) {
 	return resp.StatusCode, string(text)
 }
 
+// over ends a visit as the window's PC does, and waits for the next one.
+func (b *box) over(visit string) {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodDelete, "http://"+b.bound["window_api"]+"/v1/visits/"+visit, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusNoContent {
+		b.t.Errorf("%s: the end of visit %s: %s, %v", b.name, visit, resp.Status, err)
+	}
+	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
+}
+
 // untilHealth waits until /healthz answers with the status and returns the parts.
 func (b *box) untilHealth(status int) map[string]opsapi.Part {
 	b.t.Helper()
@@ -101,10 +118,13 @@ func TestOperations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Thanks that are long enough for two looks of a busy machine.
-	writeFile(t, b.config, strings.Replace(string(config), `visit.thanks = "1s"`, `visit.thanks = "5s"`, 1))
+	// The longest thanks that there are: how soon the next press is in the log is the machine's business. The PC ends them.
+	writeFile(t, b.config, strings.Replace(string(config), `visit.thanks = "1s"`, `visit.thanks = "10s"`, 1))
 	b.start()
-	b.rated()
+	first := b.openVisit()
+	b.press(4)
+	b.sawThanks(first, 4, nil)
+	b.over(first)
 	var s opsapi.Status
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		var err error
@@ -148,7 +168,7 @@ func TestOperations(t *testing.T) {
 	if corrected := b.metrics(); silences.ReplaceAllString(corrected, "") != silences.ReplaceAllString(after, "") {
 		t.Errorf("a correction shows in the metrics:\n%s\nbefore it:\n%s", corrected, after)
 	}
-	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
+	b.over(id)
 	m := b.metrics()
 	for _, want := range []string{`ratingd_presses_total{result="recorded"} 2`, `ratingd_press_commit_seconds_count 2`,
 		`ratingd_visits_opened_total 2`,

@@ -22,7 +22,7 @@ const (
 
 // bom writes the list of what a program is made of, with the licence of each part (CycloneDX).
 func (b *builder) bom(ctx context.Context, binary, path string) error {
-	if err := b.run(ctx, []string{"GOFLAGS="}, "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin",
+	if err := b.run(ctx, toolEnv(), "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin",
 		"-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp", "-version", b.src.version, "-output", path,
 		binary); err != nil {
 		return err

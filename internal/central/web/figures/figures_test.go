@@ -18,6 +18,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/integrity"
 	"haochaping/internal/central/pdf/pdftest"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/descriptions"
@@ -324,4 +325,17 @@ func TestOnPaper(t *testing.T) {
 			t.Errorf("%s: the page withholds %d numbers, the paper others:\n%s", name, hidden, text)
 		}
 	}
+}
+
+// TestPaces: how fast keys were pressed is told of windows with enough presses, and where one is left out so are others; never to whoever runs
+// the hall.
+func TestPaces(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.paced = map[string]integrity.Pace{"SL-H1-A07": {Keys: 30, Fast: 12}, "SL-H1-A08": {Keys: 24, Fast: 1}, "SL-H1-A09": {Keys: 3, Fast: 2}}
+	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	webtest.Want(t, w.get("/figures"+january+"&by=window&hall=SL-H1", office), 200, "提示到按键", ">40.00%<", "!>4.17%<", "!>66.67%<")
+	webtest.Want(t, w.get("/api/v1/figures"+january+"&by=window&hall=SL-H1", office), 200, `"fast_percent": 40`, "!4.17", "!66.67")
+	webtest.Want(t, w.get("/figures"+january+"&by=staff&hall=SL-H1", office), 200, "!提示到按键")
+	webtest.Want(t, w.get("/figures?by=window", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))), 200, "!提示到按键")
 }

@@ -79,6 +79,14 @@ func (a *answer) partsOnPaper(f *pdf.Flow, v shown) {
 		rows = append(rows, cells)
 	}
 	f.Table(heads, 44, rows)
+	if len(v.Paces) > 0 {
+		f.Head("提示到按键的时间")
+		rows = nil
+		for _, l := range v.Paces {
+			rows = append(rows, []string{l.Name, l.Median, l.Fast})
+		}
+		f.Table([]string{a.q.By.Chinese, "中位数（秒）", "2 秒内占比"}, 84, rows)
+	}
 	if v.More > 0 {
 		f.Lines(0, fmt.Sprintf("还有 %d 行，请导出表格。", v.More))
 	}

@@ -20,7 +20,7 @@ const (
 )
 
 // mostPaced is how many boxes are looked at for one table: who asks for more names a place.
-const mostPaced = 2000
+const mostPaced = 500
 
 // Pace is how long after the question the first key of visits was pressed.
 type Pace struct {

@@ -108,7 +108,8 @@ func (x sheet) found(days directory.Period) Found {
 		f.Table.Heads = append(f.Table.Heads, x.peers)
 	}
 	for _, fig := range report.Figures() {
-		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) || x.staff != "" && fig.Code == "silent" {
+		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) ||
+			x.staff != "" && fig.Code == "silent" {
 			continue
 		}
 		row := []string{fig.Chinese, fig.Of(x.now).String(), fig.Of(x.before).String()}
@@ -153,7 +154,8 @@ func (s Sheets) unit(ctx context.Context, u directory.Record, year int) (x sheet
 
 // people returns the sheets of those who served at the unit's own windows, in the order of their numbers.
 func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all []sheet, err error) {
-	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff, Fits: func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
+	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff,
+		Fits:  func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
 		Group: func(_ report.Where, of string) string { return of }}
 	now, err := s.Reports.Sum(ctx, ask)
 	if err != nil {

@@ -45,8 +45,8 @@ func (m months) Sum(_ context.Context, a report.Ask) (t report.Table, err error)
 	return t, nil
 }
 
-// TestSheets: a year's sheets are drafted once, thirty days after its end, for the unit and each person; who has few answers, or months with
-// few, reads no levels.
+// TestSheets: a year's sheets are drafted once, thirty days after its end, for the unit and each person; who has few answers, or
+// months with few, reads no levels.
 func TestSheets(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")
 	d, err := directory.Open(t.Context(), j)

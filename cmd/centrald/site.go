@@ -73,7 +73,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
 			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers},
-			Sheets:       assess.Sheets{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now,
+			Sheets: assess.Sheets{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now,
 				Least: account.LeastCounted}}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),

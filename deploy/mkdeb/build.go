@@ -50,12 +50,12 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 			return nil, err
 		}
 		bom := fmt.Sprintf("%s_%s_%s.cdx.json", program, b.src.version, t.debian)
-		if err := b.bom(ctx, binary, filepath.Join(b.out, bom), name == "ratingd"); err != nil {
+		if err := b.bom(ctx, binary, filepath.Join(b.out, bom)); err != nil {
 			return nil, err
 		}
 		boms = append(boms, bom)
 	}
-	copyright, err := b.copyright(ctx, env, modules, name == "ratingd")
+	copyright, err := b.copyright(ctx, env, modules)
 	if err != nil {
 		return nil, err
 	}

@@ -176,11 +176,17 @@ func (s *stream) head() Cursor {
 
 // page takes from the streams what fits, in order.
 func (f *finder) page() (p Page, err error) {
+	tried := 0
 	for {
-		hits, next, err := f.take(f.limit + 1 - len(p.Entries))
+		n := f.limit + 1 - len(p.Entries)
+		if tried > 0 { // as many as bring enough, if as few fit as before
+			n = min(n*tried/max(1, len(p.Entries))+1, 4*f.limit)
+		}
+		hits, next, err := f.take(n)
 		if err != nil {
 			return p, err
 		}
+		tried += len(hits)
 		some, err := f.read(hits)
 		if err != nil {
 			return p, err
@@ -236,57 +242,71 @@ func (f *finder) take(n int) (hits []Cursor, next *Cursor, err error) {
 
 // pull reads on in a stream: the index is read until enough is found, or for so many rows.
 func (f *finder) pull(s *stream, n int) error {
-	n = max(4, 2*n/len(f.streams)+1)
+	if !s.begun {
+		n *= 2 // since some have more than others
+	}
+	n = max(4, n/len(f.streams)+1)
 	if !s.begun && f.t.engine == db.Postgres && len(f.streams) > 1 {
 		return f.pullTogether(f.streams, n)
 	}
-	s.begun = true // each is read at least once, so that each page gets further
 	var x statementText
-	x.add("SELECT moment, id FROM (")
-	f.inner(s, &x, "moment, id, staff, level, channel, standing, subject, tasks, texts, post")
-	x.add(") x WHERE 1 = 1")
-	f.residual(&x)
-	if f.t.engine == db.Postgres { // SQLite keeps the inner order, and reads no further than it must
-		x.add(" ORDER BY moment DESC, id DESC")
-	}
-	x.add(" LIMIT ", x.arg(n))
-	found, err := db.Query(f.ctx, f.tx, scanCursor, f.t.of(x.text.String()), x.args...)
+	f.look(&x, s, n, func(columns string, limit, offset int) { f.inner(s, &x, columns, limit, offset) })
+	rows, err := db.Query(f.ctx, f.tx, scanSeen, f.t.of(x.text.String()), x.args...)
 	if err != nil {
 		return err
 	}
-	s.rows = found
-	if len(found) == n {
-		s.at = found[n-1]
-		f.looked += n // at least
-		return nil
-	}
-	return f.passed(s)
-}
-
-// passed moves a stream to the end of what was looked at, and has it look at more the next time.
-func (f *finder) passed(s *stream) error {
-	var x statementText
-	f.inner(s, &x, "moment, id")
-	x.add(" OFFSET ", x.arg(s.look-1)) // bounded, as the look is
-	last, err := db.Query(f.ctx, f.tx, scanCursor, f.t.of(x.text.String()), x.args...)
-	if err != nil {
-		return err
-	}
-	f.lookedThrough(s, last)
+	f.saw(s, rows, n)
 	return nil
 }
 
-// lookedThrough moves a stream to the last that was looked at; none: it has ended.
-func (f *finder) lookedThrough(s *stream, last []Cursor) {
-	if s.ended = len(last) == 0; !s.ended {
-		s.at = last[0]
-		f.looked += s.look
+// seen is an evaluation that the index lets through, or else the last one that was looked at.
+type seen struct {
+	Cursor
+	hit bool
+}
+
+func scanSeen(s db.Scanner) (r seen, err error) { return r, s.Scan(&r.Moment, &r.ID, &r.hit) }
+
+// look writes a statement that reads an index until n are found. Where it reads as far as it may, the last row that it has read follows what
+// it has found. Both engines keep the order in which the index is read, and read no further than they must.
+func (f *finder) look(x *statementText, s *stream, n int, inner func(columns string, limit, offset int)) {
+	filters, columns := f.filters(s.index), "moment, id"
+	for _, c := range filters {
+		columns += ", " + c.column
 	}
-	s.look = min(2*s.look, f.bounds.most)
+	x.add("SELECT moment, id, hit FROM (SELECT moment, id, 1 = 1 AS hit FROM (")
+	inner(columns, s.look, 0)
+	x.add(") x WHERE 1 = 1")
+	for _, c := range filters {
+		x.add(" AND ")
+		c.write(x)
+	}
+	x.add(" UNION ALL SELECT moment, id, 1 = 0 FROM (")
+	inner("moment, id", 1, s.look-1)
+	x.add(") x) x LIMIT ", x.arg(n))
+}
+
+// saw moves a stream to the last that was looked at, and has it look at more the next time where too little was found.
+func (f *finder) saw(s *stream, rows []seen, n int) {
+	s.begun, s.ended, s.rows = true, len(rows) < n, nil // each is read at least once, so that each page gets further
+	looked := 0                                         // at least
+	for _, r := range rows {
+		s.at = r.Cursor
+		if !r.hit {
+			s.ended, looked = false, s.look
+			continue
+		}
+		s.rows = append(s.rows, r.Cursor)
+		looked++
+	}
+	f.looked += looked
+	if len(rows) < n {
+		s.look = min(2*s.look, f.bounds.most)
+	}
 }
 
 // inner writes the part of a statement that reads the index.
-func (f *finder) inner(s *stream, x *statementText, columns string) {
+func (f *finder) inner(s *stream, x *statementText, columns string, limit, offset int) {
 	x.add("SELECT ", columns, " FROM {evaluation} ")
 	if s.index != "" && f.t.engine == db.SQLite { // which keeps no statistics that would tell it
 		x.add("INDEXED BY {evaluation}_", s.index, " ")
@@ -294,47 +314,8 @@ func (f *finder) inner(s *stream, x *statementText, columns string) {
 	x.add("WHERE ")
 	s.where(x)
 	x.add(" AND moment >= ", x.arg(s.oldest), " AND (moment, id) < (", x.arg(s.at.Moment), ", ", x.arg(s.at.ID),
-		") ORDER BY moment DESC, id DESC LIMIT ", x.arg(s.look))
-}
-
-// residual writes what of the search the index is not read by.
-func (f *finder) residual(x *statementText) {
-	q := f.q
-	if f.among {
-		x.add(" AND ")
-		x.numbers(f.t.engine, "post", f.posts)
-	}
-	if q.Staff != "" {
-		x.add(" AND staff = ", x.arg(shortHash(q.Staff)))
-	}
-	if q.Task != "" {
-		mask := taskBits(q.Task)
-		x.add(" AND (tasks & ", x.arg(mask), ") = ", x.arg(mask))
-	}
-	if q.Subject != "" {
-		x.add(" AND subject = ", x.arg(subjectNumber(q.Subject)))
-	}
-	if q.Text {
-		x.add(" AND texts = 1")
-	}
-	among(x, "level", q.Levels, func(l rating.Level) int64 { return int64(l) })
-	among(x, "channel", q.Channels, func(c rating.Channel) int64 { return number(channels(), c) })
-	among(x, "standing", q.Standings, func(s rating.Standing) int64 { return number(standings(), s) })
-}
-
-// among writes that a column is one of some values, which come from an enumeration.
-func among[T any](x *statementText, column string, values []T, number func(T) int64) {
-	if len(values) == 0 {
-		return
-	}
-	x.add(" AND ", column, " IN (")
-	for i, v := range values {
-		if i > 0 {
-			x.add(", ")
-		}
-		x.add(x.arg(number(v)))
-	}
-	x.add(")")
+		") ORDER BY moment DESC, id DESC LIMIT ", x.arg(limit))
+	x.add(" OFFSET ", x.arg(offset))
 }
 
 // statementText is a statement while it is written, with its arguments in the order in which they appear.

@@ -95,7 +95,7 @@ type reading struct {
 	looked int // rows of one page
 }
 
-func bounds() reading { return reading{stays: 200, first: 2_000, most: 20_000, looked: 100_000} }
+func bounds() reading { return reading{stays: 200, first: 20_000, most: 20_000, looked: 100_000} }
 
 // Search returns up to limit evaluations after a place in the order of lists.
 func (b *Books) Search(ctx context.Context, q Search, after Cursor, limit int) (Page, error) {

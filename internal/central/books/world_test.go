@@ -75,6 +75,7 @@ func TestBooks(t *testing.T) {
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
 		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
 		"TwoInstances":                           checkTwoInstances,
+		"BooksFollowBesideBoxesThatWait":         checkBooksFollowBesideBoxesThatWait,
 		"Logs":                                   checkLogs,
 		"ACopyIsOneFinding":                      checkACopyIsOneFinding,
 		"AForkThatLacksItsPredecessor":           checkAForkThatLacksItsPredecessor,
@@ -202,7 +203,7 @@ func (w *world) append(t fatal, e journal.Entry) journal.Receipt {
 
 func (w *world) follow(t fatal) {
 	t.Helper()
-	if err := w.projector.follow(context.Background()); err != nil {
+	if _, err := w.projector.follow(context.Background(), false); err != nil {
 		t.Fatalf("project: %v", err)
 	}
 }

@@ -144,7 +144,7 @@ func TestAClosedWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.newStagerOf(before{h.directory}).Look(t.Context()); err != nil {
+	if err := h.newStagerOf(before{h.directory}, 100).Look(t.Context()); err != nil {
 		t.Errorf("it cannot go on: %v", err)
 	}
 	h.is(r, fleet.Halted, fleet.OneWindow, fleet.CodeNoFirst)

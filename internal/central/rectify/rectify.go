@@ -121,7 +121,7 @@ func (o *Orders) now() int64 { return o.cfg.Now().UnixMilli() }
 
 // tables are those of a backup.
 func tables() []string {
-	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_since"}
+	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_choice", "rectify_since"}
 }
 
 // Room implements journal.Room.

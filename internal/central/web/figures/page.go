@@ -26,6 +26,7 @@ type shown struct {
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
 	Signs    []signLine
+	Paces    []paceLine
 	Repeated []repeatLine
 	More     int   // parts that are not shown
 	Pos      int64 // row of the journal up to which it was counted
@@ -137,7 +138,7 @@ func (a *answer) shown(c *web.Call) shown {
 	for _, x := range a.Parts[:min(len(a.Parts), mostBars)] {
 		v.Bars = append(v.Bars, barOf(x))
 	}
-	v.Channels = a.channels()
+	v.Channels, v.Paces = a.channels(), a.paces()
 	v.Heads = headsOf(q)
 	v.More = max(0, len(a.Parts)-tooLong)
 	for _, x := range a.Parts[:min(len(a.Parts), tooLong)] {

@@ -54,14 +54,18 @@ type Reports struct {
 	cfg Config
 	db  *db.DB
 
-	mu    sync.Mutex
-	posts []kept // guarded by mu; by their numbers, which stay
-	stood *stood // guarded by mu; where boxes stood, as the organisation last had it
+	mu      sync.Mutex
+	posts   []kept // guarded by mu; by their numbers, which stay
+	postsAt int64  // guarded by mu; state.step after which they are so, -1: none were read
+	stood   *stood // guarded by mu; where boxes stood, as the organisation last had it
+	// Numbers of posts, of which rows are written: of nobody else's as long as nobody else has gone on.
+	numbers   map[Post]numbered // guarded by mu
+	numbersAt int64             // guarded by mu; state.step after which they are so
 }
 
 // Open brings the room's tables up to date.
 func Open(ctx context.Context, c Config) (*Reports, error) {
-	r := &Reports{cfg: c, db: c.DB}
+	r := &Reports{cfg: c, db: c.DB, postsAt: -1}
 	scripts, err := fs.Sub(schemas, "schema")
 	if err == nil {
 		err = r.db.Migrate(ctx, "report", scripts)
@@ -77,6 +81,7 @@ func (r *Reports) Run(ctx context.Context) error {
 	changed, stop := r.cfg.Books.Subscribe()
 	defer stop()
 	said, looked := "", false
+	var bundle time.Time // when posts are bundled next
 	for ctx.Err() == nil {
 		err := r.steps(ctx, func(took time.Duration) {
 			select {
@@ -88,6 +93,10 @@ func (r *Reports) Run(ctx context.Context) error {
 		if err == nil && !looked {
 			err = r.redue(ctx)
 			looked = err == nil
+		}
+		if now := r.cfg.Now(); err == nil && !now.Before(bundle) {
+			bundle = now.Add(bundleEvery)
+			err = r.Bundle(ctx)
 		}
 		if err != nil && ctx.Err() == nil && err.Error() != said {
 			said = err.Error()

@@ -28,8 +28,9 @@ func owners() map[string]string {
 		"dossier":   {"dossier", "dossier_act"},
 		"subscribe": {"figure_subscription"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
-		"report":    {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
-		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way", "upward_total"},
+		"report": {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name",
+			"report_bundle"},
+		"upward": {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way", "upward_total"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.

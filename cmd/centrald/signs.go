@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"

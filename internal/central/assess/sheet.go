@@ -96,6 +96,7 @@ type sheet struct {
 	peers       string // whose sum stands beside it, empty: nobody's
 	of          report.Input
 	few         bool // levels are withheld
+	fewBefore   bool // those of the year before are, which its own sheet withheld
 }
 
 func (x sheet) found(days directory.Period) Found {
@@ -112,7 +113,7 @@ func (x sheet) found(days directory.Period) Found {
 			continue
 		}
 		row := []string{fig.Chinese, fig.Of(x.now).String(), fig.Of(x.before).String()}
-		if x.few {
+		if x.few || x.fewBefore {
 			row[2] = "–"
 		}
 		switch {
@@ -168,6 +169,10 @@ func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all [
 	if err != nil {
 		return nil, err
 	}
+	fewBefore, err := s.few(ctx, ask, year-1)
+	if err != nil {
+		return nil, err
+	}
 	was := make(map[string]report.Input)
 	for _, r := range before.Rows {
 		was[r.ID] = input(r.Sums)
@@ -180,12 +185,10 @@ func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all [
 	}
 	names, err := s.Reports.Names(ctx, report.ByStaff, ids)
 	for _, r := range now.Rows {
-		x := sheet{who: strings.TrimSpace(names[r.ID] + "（工号 " + r.ID + "）"), staff: r.ID, now: input(r.Sums), before: was[r.ID], few: few[r.ID]}
+		x := sheet{who: strings.TrimSpace(names[r.ID] + "（工号 " + r.ID + "）"), staff: r.ID, now: input(r.Sums), before: was[r.ID], few: few[r.ID],
+			fewBefore: fewBefore[r.ID]}
 		if rest := together.Plus(x.now.Times(-1)); len(now.Rows) > leastOf && rest.Answered() >= s.Least && !x.few {
 			x.peers, x.of.Amount = "同单位其他人员", rest
-		}
-		if was := x.before.Answered(); was > 0 && was < s.Least {
-			x.before = report.Input{}
 		}
 		all = append(all, x)
 	}

@@ -19,7 +19,7 @@ import (
 
 const unit = "116299006MB0066664"
 
-// months are how members of staff were rated, by month of 2026.
+// months are how members of staff were rated, by month of 2026; in the January after it all are rated alike.
 type months struct {
 	*reports
 	of map[string][12]report.Amount
@@ -32,7 +32,7 @@ func (m months) Sum(_ context.Context, a report.Ask) (t report.Table, err error)
 	}
 	for id, all := range m.of {
 		r := report.Row{ID: id}
-		for i, amount := range all {
+		for i, amount := range append(all[:], rated(40, 0)) {
 			if a.Days.Holds(directory.Date(2026, time.Month(i+1), 5)) {
 				r.Add(report.Sums{Counts: map[report.Key]report.Amount{{Subject: rating.StaffSubject, Channel: rating.Keypad}: amount}})
 			}
@@ -91,6 +91,22 @@ func TestSheets(t *testing.T) {
 		}
 		if levels := strings.Contains(all, "满意"); levels != (want != "") || !strings.Contains(all, want) || !strings.Contains(all, "实评数=") {
 			t.Errorf("%q reads %s", staff, all)
+		}
+	}
+	now = directory.Date(2028, 1, 31).Start()
+	if n, err := s.Draft(t.Context(), by, unit, 2027); n != 5 || err != nil {
+		t.Fatalf("drafted %d, %v", n, err)
+	}
+	for staff, want := range map[string]string{"steady": "68", "few": "–", "gap": "–", "gaps": "24"} { // what was withheld still is
+		k, err := dossiers.Named(t.Context(), dossier.Sheet, unit+" "+staff+" 2027")
+		var f Found
+		if err := errors.Join(err, json.Unmarshal(k.Found, &f)); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range f.Table.Rows {
+			if row[0] == "非常满意" && (row[1] != "40" || row[2] != want) {
+				t.Errorf("%q reads of the year before %v", staff, row)
+			}
 		}
 	}
 }

@@ -42,11 +42,13 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	@$(PLAIN) $(GO) build -o $(BUILD)/testsum ./internal/proof/cmd/testsum
 	@# The programs that tests start are built once, and looked for in HCP_PROGRAMS.
 	@$(PLAIN) $(GO) build -o $(BUILD)/ ./cmd/...
-	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. What only computes or
-	@# draws, in one goroutine, is run without the race detector; what go vet finds, make check finds.
-	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); { failed() { echo '{"Action":"go-failed"}'; }; \
-	  $(PLAIN) $(GO) test -vet=off -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed; \
-	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 4 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
+	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. The tests of files for
+	@# builds without the race detector, which only compute or draw, run by themselves. What go vet finds, make check finds.
+	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); files=$$(grep -rl --include='*_test.go' --exclude-dir={.ci,build} '^//go:build !race$$' .); \
+	{ failed() { echo '{"Action":"go-failed"}'; }; \
+	  $(PLAIN) $(GO) test -vet=off -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out \
+	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; \
+	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \
 	} | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out -- env CGO_ENABLED=1 $(GO) test -race $(NORACE) -count=2
 

@@ -26,9 +26,10 @@ func owners() map[string]string {
 		"enrol":     {"enrol_request", "enrol_certificate", "enrol_expected", "enrol_draft", "enrol_ticket", "enrol_certify"},
 		"rectify":   {"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_choice", "rectify_feed", "rectify_told", "rectify_since"},
 		"dossier":   {"dossier", "dossier_act"},
+		"subscribe": {"figure_subscription"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
 		"report":    {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
-		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way"},
+		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way", "upward_total"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.

@@ -74,10 +74,8 @@ func Open(ctx context.Context, c Config) (*Reports, error) {
 
 // Run has the aggregates follow until ctx ends, in one instance at a time.
 func (r *Reports) Run(ctx context.Context) error {
-	changed, stop := r.cfg.Books.Subscribe()
-	defer stop()
-	said, looked := "", false
-	for ctx.Err() == nil {
+	looked := false
+	r.cfg.Books.Keep(ctx, every, func(changed <-chan struct{}) error {
 		err := r.steps(ctx, func(took time.Duration) {
 			select {
 			case <-changed: // evaluations come; a step follows, and sees them
@@ -89,23 +87,8 @@ func (r *Reports) Run(ctx context.Context) error {
 			err = r.redue(ctx)
 			looked = err == nil
 		}
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err)
-		} else if err == nil {
-			said = ""
-		}
-		wake := changed
-		if err != nil {
-			wake = nil // not as fast as evaluations come
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		case <-wake:
-			pause(ctx, time.Second) // others come with it
-		}
-	}
+		return err
+	}, func(err error) { r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err) })
 	return journal.GiveBack(ctx, r.cfg.Journal, leaseName, r.cfg.Holder)
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 	// Paces returns how fast keys were pressed, false where that are too many boxes to look at.
 	Paces func(ctx context.Context, days directory.Period, fits func(report.Where) bool,
 		group func(report.Where) string) (map[string]integrity.Pace, bool, error)
+	Subscriptions Subscriptions
 }
 
 type pages struct {
@@ -51,13 +52,13 @@ const mostSums = 4
 func Section(cfg Config) web.Section {
 	p := &pages{cfg, make(chan struct{}, mostSums)}
 	see := account.SeeFigures
-	return web.Section{Name: "figures", Files: files, Routes: []web.Route{
+	return web.Section{Name: "figures", Files: files, Needs: p.needs, Routes: append(p.subscriptions(), []web.Route{
 		{Method: "GET", Path: "/figures", Action: see, Nav: "统计", Do: p.page},
 		{Method: "GET", Path: "/figures/export.csv", Action: see, Do: p.sheet},
 		{Method: "GET", Path: "/figures/export.xlsx", Action: see, Do: p.workbook},
 		{Method: "GET", Path: "/figures/print.pdf", Action: see, Do: p.print},
 		{Method: "GET", Path: "/api/v1/figures", Action: see, Do: p.tell},
-	}}
+	}...)}
 }
 
 // part is a part of what is asked for, in words, or the whole.

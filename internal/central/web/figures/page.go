@@ -35,7 +35,8 @@ type shown struct {
 	Guarded  bool
 	Causes   bool // the parts are reasons, which an answer may have several of
 	Least    int
-	See      string // address of the evaluations, empty for those who see none
+	Asked    map[string]string // the question without days, as a form has it
+	See      string            // address of the evaluations, empty for those who see none
 }
 
 // Legend returns what the patterns of bars mean.
@@ -123,6 +124,12 @@ func (a *answer) shown(c *web.Call) shown {
 	}
 	if q.viewer.guarded && q.viewer.person.Subtracts((q.Days.To + settles).Start()) {
 		v.Notice = strings.TrimSpace(v.Notice + " 您也是（或曾是）窗口人员：大厅的汇总与本人的相减会透露他人的评价，所以都不显示等级。")
+	}
+	v.Asked = make(map[string]string)
+	for name, all := range q.values() {
+		if name != "from" && name != "to" {
+			v.Asked[name] = all[0]
+		}
 	}
 	see := c.Ever(account.SeeEvaluations) && !q.viewer.guarded
 	if see {

@@ -23,6 +23,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/subscribe"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/figures"
@@ -96,7 +97,11 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces}),
+	subscriptions, err := subscribe.Open(t.Context(), w.Journal.DB())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces, Subscriptions: subscriptions}),
 		evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
 }

@@ -64,7 +64,7 @@ func checkACitizenAppeals(t *testing.T, on engine) {
 	appeal(Receipt(row+1000), false, "与我无关")
 	appeal(receipt, true, "不是误评 13900000002")
 	appeal(told, true, "不是误评 13900000002") // sent again
-	appeal(told, false, "另有理由")             // which would be lost
+	appeal(told, false, "另有理由")            // which would be lost
 	if got := strings.Join(b.history(t, id), " "); strings.Contains(got, "误评 139") {
 		t.Errorf("the history shows what the citizen wrote: %s", got)
 	}

@@ -64,6 +64,7 @@ func checkACitizenAppeals(t *testing.T, on engine) {
 	appeal(Receipt(row+1000), false, "与我无关")
 	appeal(receipt, true, "不是误评 13900000002")
 	appeal(told, true, "不是误评 13900000002") // sent again
+	appeal(told, false, "另有理由")            // which would be lost
 	if got := strings.Join(b.history(t, id), " "); strings.Contains(got, "误评 139") {
 		t.Errorf("the history shows what the citizen wrote: %s", got)
 	}
@@ -88,9 +89,17 @@ func checkACitizenAppeals(t *testing.T, on engine) {
 	if _, err := b.orders.Do(t.Context(), clerk(), k, object, "系冒名评价"); err != nil {
 		t.Fatal(err)
 	}
-	b.do(t, id, Grant)
+	k = b.do(t, id, Grant)
 	counts(false)
 	follow(receipt, Followed{Unit: police, State: NotAdopted, Decided: true}) // they have appealed once
+	x.once(t)
+	told = k.asked(k.Body.Since)
+	if sent := g.take(); len(sent) != 1 || sent[0].Text != "有结论，见https://rate.example.com/F/"+told {
+		t.Errorf("of what the unit was granted was sent %v", sent)
+	}
+	if v, err := b.orders.Asked(t.Context(), told); err != nil || v != (Asked{Unit: police}) {
+		t.Errorf("the page shows %+v, %v", v, err)
+	}
 	all, err := b.orders.Choices(t.Context(), Filter{})
 	n := 0
 	for _, c := range all {

@@ -67,17 +67,22 @@ func (o *Orders) byCitizen(ctx context.Context, name string, k Kept, e Event, wo
 	case err != nil || r.Entered:
 		return err == nil, err
 	}
-	return o.saidBefore(ctx, r.Pos, a.Do)
+	return o.saidBefore(ctx, r.Pos, a.Do, clippedWords(words))
 }
 
-// saidBefore reports whether a row says the same.
-func (o *Orders) saidBefore(ctx context.Context, pos int64, do string) (bool, error) {
+// saidBefore reports whether a row says the same, so that nothing is lost where it is not entered again. Of words that were erased nobody
+// knows.
+func (o *Orders) saidBefore(ctx context.Context, pos int64, do, words string) (bool, error) {
 	e, err := o.cfg.Journal.Entry(ctx, pos)
 	if err != nil {
 		return false, err
 	}
 	a, err := e.Act()
-	return a.Do == do, err
+	if err != nil || a.Do != do || words == "" {
+		return a.Do == do, err
+	}
+	text, err := o.cfg.Journal.Text(ctx, pos, 0)
+	return text == words, erased(err)
 }
 
 // Judged returns what the citizen has written about a part when they were asked what they think, empty if nothing or it was erased. It is
@@ -144,7 +149,7 @@ func (o *Orders) Asked(ctx context.Context, about string) (v Asked, err error) {
 		case s.Event.At == at && s.Do == Ask:
 			v.Asks, v.Words = k.Body.State == FollowingUp && k.Body.Asked == at, replied
 			return v, nil
-		case s.Event.At == at && s.Do == Uphold: // the page shows how it stands, and takes an appeal
+		case s.Event.At == at && (s.Do == Uphold || s.Do == Grant): // the page shows how it stands, and takes an appeal
 			return v, nil
 		case s.Event.At == at && s.Do == Extend:
 			v.Words, v.Until = s.Text, o.cfg.Terms.End(k.Body).At

@@ -185,7 +185,7 @@ func (x Texts) text(ctx context.Context, k Kept, d Event) (string, error) {
 	case !p.Named:
 	case d.Do == Ask && p.State == FollowingUp && p.Asked == d.At:
 		text = x.Ask
-	case d.Do == Uphold && p.State == NotAdopted:
+	case p.State == NotAdopted && (d.Do == Uphold || d.Do == Grant && p.Since == d.At):
 		text = x.Refused
 	case d.Do == Extend && p.State == Limited && p.Days == d.Days:
 		day := x.Orders.cfg.Terms.End(p).At.Add(-time.Second).In(rating.Shanghai())

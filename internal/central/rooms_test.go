@@ -19,7 +19,7 @@ func owners() map[string]string {
 	for room, tables := range map[string][]string{
 		"journal": {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
 		"fleet": {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours",
-			"fleet_rollout", "fleet_rollout_box"},
+			"fleet_rollout", "fleet_rollout_box", "device_owed"},
 		"books":     {"books_state"},
 		"deadline":  {"message_stop", "silence_since", "message_request", "message_reply", "message_question", "channel_heard", "channel_followed"},
 		"intake":    {"terminal_visit", "paper_form"},

@@ -96,7 +96,7 @@ type sheet struct {
 	peers       string // whose sum stands beside it, empty: nobody's
 	of          report.Input
 	few         bool // levels are withheld
-	fewBefore   bool // those of the year before are, which its own sheet withheld
+	fewBefore   bool // of the year before nothing is told
 }
 
 func (x sheet) found(days directory.Period) Found {
@@ -109,7 +109,8 @@ func (x sheet) found(days directory.Period) Found {
 		f.Table.Heads = append(f.Table.Heads, x.peers)
 	}
 	for _, fig := range report.Figures() {
-		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) || x.staff != "" && fig.Code == "silent" {
+		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) ||
+			x.staff != "" && fig.Code == "silent" {
 			continue
 		}
 		row := []string{fig.Chinese, fig.Of(x.now).String(), fig.Of(x.before).String()}
@@ -154,7 +155,8 @@ func (s Sheets) unit(ctx context.Context, u directory.Record, year int) (x sheet
 
 // people returns the sheets of those who served at the unit's own windows, in the order of their numbers.
 func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all []sheet, err error) {
-	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff, Fits: func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
+	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff,
+		Fits:  func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
 		Group: func(_ report.Where, of string) string { return of }}
 	now, err := s.Reports.Sum(ctx, ask)
 	if err != nil {
@@ -164,12 +166,12 @@ func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all [
 	if err != nil {
 		return nil, err
 	}
-	ask.Days = yearOf(year - 1)
-	before, err := s.Reports.Sum(ctx, ask)
+	fewBefore, err := s.few(ctx, ask, year-1)
 	if err != nil {
 		return nil, err
 	}
-	fewBefore, err := s.few(ctx, ask, year-1)
+	ask.Days = yearOf(year - 1)
+	before, err := s.Reports.Sum(ctx, ask)
 	if err != nil {
 		return nil, err
 	}

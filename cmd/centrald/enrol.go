@@ -43,8 +43,25 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 		}
 	}
 	return enrol.Open(ctx, enrol.Config{Journal: x.journal, Authority: a, Fleet: x.fleet, Directory: x.directory, Key: x.key,
-		Names: x.cfg.Enrol.Names, Windows: x.cfg.Enrol.Windows,
+		Names: x.cfg.Enrol.Names, Windows: x.cfg.Enrol.Windows, May: x.mayAccept,
 		Passwords: account.NewHasher(runtime.GOMAXPROCS(0)/2, account.OnceCost(), c.env.random), Random: c.env.random, Now: c.env.now})
+}
+
+// mayAccept reports whether an account may accept boxes for a hall now.
+func (x *rooms) mayAccept(ctx context.Context, id, area, hall string) (bool, error) {
+	who, err := x.people.Account(ctx, id)
+	if errors.Is(err, account.ErrNoAccount) || err == nil && who.Disabled {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	grants, err := x.people.Grants(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	p := account.Person{Account: id, Grants: grants, At: x.journal.Now(), Second: true}
+	return account.May(p, account.EditBoxes, account.Object{Area: area, Hall: hall}), nil
 }
 
 // authorityTrouble says in place of a broken line to the built-in broker that its authority has ended, where that is why.

@@ -19,7 +19,7 @@ func owners() map[string]string {
 	for room, tables := range map[string][]string{
 		"journal": {"entry", "log", "head", "tile", "checkpoint", "seal", "secret", "lease"},
 		"fleet": {"device", "device_state", "device_command", "device_seen", "device_change", "fleet_alert", "fleet_watch", "fleet_hours",
-			"fleet_rollout", "fleet_rollout_box"},
+			"fleet_rollout", "fleet_rollout_box", "device_owed"},
 		"books":     {"books_state"},
 		"deadline":  {"message_stop", "silence_since", "message_request", "message_reply", "message_question", "channel_heard", "channel_followed"},
 		"intake":    {"terminal_visit", "paper_form"},
@@ -28,8 +28,9 @@ func owners() map[string]string {
 		"dossier":   {"dossier", "dossier_act"},
 		"subscribe": {"figure_subscription"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
-		"report":    {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name"},
-		"upward":    {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way", "upward_total"},
+		"report": {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name",
+			"report_bundle"},
+		"upward": {"upward_state", "upward_record", "upward_visit", "upward_receipt", "upward_way", "upward_total"},
 		"directory": {"organisation", "organisation_state", "organisation_draft", "serving",
 			"account", "account_grant", "account_recovery", "account_session", "account_token", "account_link", "account_failure"},
 		// The first version's books, which are only read.

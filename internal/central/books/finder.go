@@ -267,8 +267,8 @@ type seen struct {
 
 func scanSeen(s db.Scanner) (r seen, err error) { return r, s.Scan(&r.Moment, &r.ID, &r.hit) }
 
-// look writes a statement that reads an index until n are found. Where it reads as far as it may, the last row that it has read follows what
-// it has found. Both engines keep the order in which the index is read, and read no further than they must.
+// look writes a statement that reads an index until n are found. Where it reads as far as it may, the last row that it has read follows
+// what it has found. Both engines keep the order in which the index is read, and read no further than they must.
 func (f *finder) look(x *statementText, s *stream, n int, inner func(columns string, limit, offset int)) {
 	filters, columns := f.filters(s.index), "moment, id"
 	for _, c := range filters {
@@ -335,8 +335,6 @@ func (x *statementText) arg(v any) string {
 	x.args = append(x.args, v)
 	return "$" + strconv.Itoa(len(x.args))
 }
-
-func scanCursor(s db.Scanner) (c Cursor, err error) { return c, s.Scan(&c.Moment, &c.ID) }
 
 // numbers returns an argument that stands for many numbers, and the words by which a column is one of them.
 func (x *statementText) numbers(engine db.Engine, column string, values []int64) {

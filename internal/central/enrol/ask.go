@@ -128,7 +128,10 @@ func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now ti
 				return err
 			}
 			if n, err := done.RowsAffected(); err != nil || n == 1 {
-				return err
+				if err != nil || old.pass == "" || old.seated || old.Accepted.IsZero() {
+					return err
+				}
+				return giveBack(ctx, tx, old.pass, old.Device) // it has not come for its window in time
 			}
 			p = old // it was accepted, or has asked once more, in this moment; it asks again
 			return nil
@@ -159,6 +162,9 @@ func flag(yes bool) int64 {
 
 // room forgets those who ask no more, and is ErrFull if one more cannot wait.
 func room(ctx context.Context, tx *db.Tx, address string, now time.Time) error {
+	if err := lapse(ctx, tx, now); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, "DELETE FROM enrol_request WHERE seen < $1 OR accepted = 0 AND seen < $2", now.Add(-forgotten).UnixMilli(),
 		now.Add(-silent).UnixMilli())
 	if err != nil {

@@ -113,6 +113,9 @@ func (r *Room) byPassword(ctx context.Context, p Pending, from Origin) error {
 	if err := r.there(ctx, e, now); err != nil {
 		return err
 	}
+	if err := r.mayStill(ctx, e.Account, e.Hall); err != nil {
+		return err
+	}
 	if err := r.ask(ctx, p, func(ctx context.Context, tx *db.Tx) error { return freeFor(ctx, tx, e.Window) }); err != nil {
 		return err
 	}

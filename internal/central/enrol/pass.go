@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"hash/fnv"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/provision"
+	"haochaping/internal/rating"
 )
 
 // Pass is by what a box may be let in without anybody who types its code.
@@ -63,7 +66,7 @@ func (r refusal) Error() string { return "it is not let in: " + string(r) }
 
 // admit accepts a box by what it shows, or says why not.
 func (r *Room) admit(ctx context.Context, p Pending, from Origin) (Word, error) {
-	if r.guesses.wait(from.Address, r.now()) {
+	if r.guesses.wait(from.Address, freeOfAddress, r.now()) {
 		return TooSoon, nil
 	}
 	var err error
@@ -74,12 +77,51 @@ func (r *Room) admit(ctx context.Context, p Pending, from Origin) (Word, error) 
 	}
 	var no refusal
 	if errors.As(err, &no) {
-		if Word(no) == Wrong {
+		switch Word(no) {
+		case Wrong:
 			r.guesses.failed(from.Address, r.now())
+		case Unknown, Used, Ended:
+			if err := r.probed(ctx, p, from); err != nil {
+				return "", err
+			}
 		}
 		return Word(no), nil
 	}
 	return "", err
+}
+
+// probed counts a serial number or ticket of which an address learns that it opens nothing, and enters that so many came from there that
+// somebody looks for one that does.
+func (r *Room) probed(ctx context.Context, p Pending, from Origin) error {
+	if !r.guesses.probed(from.Address, from.Pass.Serial+"\n"+string(from.Pass.Ticket), r.now()) {
+		return nil
+	}
+	data, err := json.Marshal(struct {
+		Address string          `json:"address"`
+		Device  rating.DeviceID `json:"device"` // that asked last
+	}{from.Address, p.Device})
+	if err != nil {
+		return err
+	}
+	_, err = r.journal.Do(ctx, Account, "", journal.Act{Do: "enrol.probe", Object: from.Address, Data: data}, nil)
+	return err
+}
+
+// mayStill reports refusal(Revoked) if whoever made what lets a box in may accept none for the hall any more.
+func (r *Room) mayStill(ctx context.Context, account, hall string) error {
+	if r.cfg.May == nil {
+		return nil
+	}
+	atlas, err := r.cfg.Directory.Atlas(ctx)
+	if err != nil {
+		return err
+	}
+	h, _ := atlas.At(directory.Hall, hall, directory.DayOf(r.now()))
+	yes, err := r.cfg.May(ctx, account, h.Area, hall)
+	if err == nil && !yes {
+		err = refusal(Revoked)
+	}
+	return err
 }
 
 // enter accepts a box for a hall by an act of the account that has let such boxes in. What also does is done in the same transaction
@@ -134,15 +176,33 @@ func unheld(ctx context.Context, tx *db.Tx, p Pending) error {
 }
 
 // giveBack undoes, in a transaction, that something has let a box in.
-func giveBack(ctx context.Context, tx *db.Tx, pass string) (err error) {
+func giveBack(ctx context.Context, tx *db.Tx, pass string, d rating.DeviceID) (err error) {
 	kind, name, _ := strings.Cut(pass, ":")
 	switch kind {
 	case "serial":
-		_, err = tx.ExecContext(ctx, "UPDATE enrol_expected SET used = 0, device = '' WHERE serial = $1", name)
+		_, err = tx.ExecContext(ctx, "UPDATE enrol_expected SET used = 0, device = '' WHERE serial = $1 AND device = $2", name, string(d))
 	case "ticket":
 		_, err = tx.ExecContext(ctx, "UPDATE enrol_ticket SET used = used - 1 WHERE id = $1 AND used > 0", name)
 	}
 	return err
+}
+
+// lapse gives back, in a transaction, what has let boxes in that did not come for their windows in time.
+func lapse(ctx context.Context, tx *db.Tx, now time.Time) error {
+	all, err := db.Query(ctx, tx, scanPending, readPending+"WHERE accepted > 0 AND accepted <= $1 AND seated = 0 AND pass <> ''",
+		now.Add(-acceptedLife).UnixMilli())
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if _, err := tx.ExecContext(ctx, "UPDATE enrol_request SET pass = '' WHERE key_hash = $1", p.Hash); err != nil {
+			return err
+		}
+		if err := giveBack(ctx, tx, p.pass, p.Device); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // reserved returns, in a transaction, which windows of a hall are for boxes that come yet.
@@ -167,6 +227,8 @@ func freeFor(ctx context.Context, tx *db.Tx, window string) error {
 const (
 	freeOfAddress = 30
 	freeOfSerial  = 5
+	freeOfAccount = 120 // two halls of codes that have changed meanwhile
+	freeProbes    = 60  // different serial numbers and tickets that open nothing: a hall whose list was forgotten
 	longestPause  = 15 * time.Minute
 	forgiven      = 24 * time.Hour
 	maxGuessers   = 20000
@@ -180,38 +242,73 @@ func pauseAfter(failures, free int64) time.Duration {
 	return min(longestPause, time.Second<<min(failures-free-1, 20))
 }
 
-// guesses counts what was wrong by the address from which it came, at this instance. Its methods are safe for concurrent use.
+// guesses counts what was wrong by whom it came from, at this instance. Its methods are safe for concurrent use.
 type guesses struct {
 	mu  sync.Mutex
 	all map[string]guesser // guarded by mu
 }
 
 type guesser struct {
-	many int64
-	last time.Time
+	many   int64
+	last   time.Time
+	probes []uint64 // hashes of the first freeProbes
 }
 
-// wait reports whether an address has to wait.
-func (g *guesses) wait(address string, now time.Time) bool {
+// wait reports whether somebody has to wait, of whom some failures are free.
+func (g *guesses) wait(who string, free int64, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	x, ok := g.all[address]
-	return ok && now.Before(x.last.Add(pauseAfter(x.many, freeOfAddress)))
+	x, ok := g.all[who]
+	return ok && now.Before(x.last.Add(pauseAfter(x.many, free)))
 }
 
-// failed counts a failure.
-func (g *guesses) failed(address string, now time.Time) {
+// failed counts a failure, and returns how many there were.
+func (g *guesses) failed(who string, now time.Time) int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	x := g.at(who, now)
+	x.many++
+	g.put(who, x, now)
+	return x.many
+}
+
+// probed counts something that opens nothing, once: a box asks again and again. From freeProbes different ones on each is a failure. It
+// reports whether it is the first of these.
+func (g *guesses) probed(who, what string, now time.Time) (first bool) {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(what)) // a hash takes everything
+	sum := h.Sum64()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := g.at(who, now)
+	switch {
+	case slices.Contains(x.probes, sum):
+		return false
+	case len(x.probes) < freeProbes:
+		x.probes = append(x.probes, sum)
+		first = len(x.probes) == freeProbes
+	default:
+		x.many++
+	}
+	g.put(who, x, now)
+	return first
+}
+
+// at returns what was counted of somebody. The lock is held.
+func (g *guesses) at(who string, now time.Time) guesser {
+	if x := g.all[who]; now.Sub(x.last) <= forgiven {
+		return x
+	}
+	return guesser{}
+}
+
+// put keeps what was counted, and forgets others where there are too many. The lock is held.
+func (g *guesses) put(who string, x guesser, now time.Time) {
 	if g.all == nil {
 		g.all = make(map[string]guesser)
 	}
-	x := g.all[address]
-	if now.Sub(x.last) > forgiven {
-		x.many = 0
-	}
-	x.many, x.last = x.many+1, now
-	g.all[address] = x
+	x.last = now
+	g.all[who] = x
 	if len(g.all) <= maxGuessers {
 		return
 	}

@@ -218,23 +218,23 @@ func TestAnAddressThatGuesses(t *testing.T) {
 	for range freeOfAddress {
 		g.failed("192.0.2.1", now)
 	}
-	if g.wait("192.0.2.1", now) {
+	if g.wait("192.0.2.1", freeOfAddress, now) {
 		t.Error("it waits while it is free")
 	}
 	g.failed("192.0.2.1", now)
-	if !g.wait("192.0.2.1", now) || g.wait("192.0.2.1", now.Add(time.Second)) || g.wait("192.0.2.2", now) {
+	if !g.wait("192.0.2.1", freeOfAddress, now) || g.wait("192.0.2.1", freeOfAddress, now.Add(time.Second)) || g.wait("192.0.2.2", freeOfAddress, now) {
 		t.Error("it does not wait for a second, or another one does")
 	}
 	for range 100 {
 		g.failed("192.0.2.1", now)
 	}
-	if !g.wait("192.0.2.1", now.Add(longestPause-time.Second)) || g.wait("192.0.2.1", now.Add(longestPause)) {
+	if !g.wait("192.0.2.1", freeOfAddress, now.Add(longestPause-time.Second)) || g.wait("192.0.2.1", freeOfAddress, now.Add(longestPause)) {
 		t.Error("the longest pause is another one")
 	}
 	for i := range maxGuessers + 10 {
 		g.failed(fmt.Sprint(i), now)
 	}
-	if len(g.all) > maxGuessers || !g.wait("192.0.2.1", now) {
+	if len(g.all) > maxGuessers || !g.wait("192.0.2.1", freeOfAddress, now) {
 		t.Errorf("%d addresses are kept, or the one that guesses is forgotten", len(g.all))
 	}
 }

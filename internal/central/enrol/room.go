@@ -40,8 +40,11 @@ type Config struct {
 	Key       ed25519.PrivateKey // the centre's, which signs tickets
 	Names     []string           // of the centre, which no box gets for its window's PC
 	Windows   []string           // domains and networks of which boxes may have names, besides private ones
-	Random    io.Reader
-	Now       func() time.Time
+	// May reports whether an account may accept boxes for a hall now: what lets them in by itself ends with the role of whoever made it. Nil:
+	// any may.
+	May    func(ctx context.Context, account, area, hall string) (bool, error)
+	Random io.Reader
+	Now    func() time.Time
 }
 
 // Room is who asks to be let in, and who was. Its methods are safe for concurrent use.
@@ -53,7 +56,8 @@ type Room struct {
 	boxes     *fleet.Fleet
 	random    io.Reader
 	now       func() time.Time
-	guesses   guesses
+	guesses   guesses // by address, of what boxes show
+	typed     guesses // by account, of codes
 	windows   windows
 }
 
@@ -164,6 +168,27 @@ func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
 		return Pending{}, ErrNoCode
 	}
 	return all[0], nil
+}
+
+// ErrGuessed says that an account has typed too many codes that no box shows.
+var ErrGuessed = errors.New("too many codes were typed that no box shows; wait for a while")
+
+// Look is Find for an account, which must wait when it has typed many codes that no box shows.
+func (r *Room) Look(ctx context.Context, account, code string) (Pending, error) {
+	if r.typed.wait(account, freeOfAccount, r.now()) {
+		return Pending{}, ErrGuessed
+	}
+	p, err := r.Find(ctx, code)
+	if !errors.Is(err, ErrNoCode) {
+		return p, err
+	}
+	if r.typed.failed(account, r.now()) == freeOfAccount+1 {
+		act := journal.Act{Do: "enrol.typed", Object: account}
+		if _, err := r.journal.Do(ctx, account, "", act, nil); err != nil {
+			return p, err
+		}
+	}
+	return p, err
 }
 
 // Accept writes, in the transaction of the act by which it is done, that a box is accepted, which has its window already. It is ErrNoCode

@@ -245,6 +245,6 @@ func (r *Room) unseat(ctx context.Context, p Pending) error {
 		if n, err := done.RowsAffected(); err != nil || n == 0 || p.pass == "" {
 			return err
 		}
-		return giveBack(ctx, tx, p.pass)
+		return giveBack(ctx, tx, p.pass, p.Device)
 	})
 }

@@ -128,6 +128,9 @@ func (r *Room) byTicket(ctx context.Context, p Pending, from Origin) error {
 	if err := t.closed(r.now()); err != nil {
 		return err
 	}
+	if err := r.mayStill(ctx, t.Account, t.Hall); err != nil {
+		return err
+	}
 	if err := r.ask(ctx, p, func(ctx context.Context, tx *db.Tx) error {
 		_, err := nextFree(ctx, tx, t.Hall, windows, r.now())
 		return err

@@ -51,7 +51,7 @@ func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
 			after = d.Changed
 		}
 		if len(some) < step {
-			return nil
+			return f.exportOwed(ctx, put)
 		}
 	}
 }
@@ -61,6 +61,11 @@ func (f *Fleet) Import(ctx context.Context, section []byte) error {
 	var h hallHours
 	if err := json.Unmarshal(section, &h); err == nil && h.Hall != "" {
 		return f.db.Write(ctx, func(tx *db.Tx) error { return SetHours(ctx, tx, h.Hall, h.Hours) })
+	}
+	var o keptOwed
+	if err := json.Unmarshal(section, &o); err == nil && o.Owed.Device != "" {
+		x := Owed{Device: o.Owed.Device, Closed: moment(o.Owed.Closed), Missing: o.Owed.Missing, Account: o.Owed.Account, Why: o.Owed.Why}
+		return f.db.Write(ctx, func(tx *db.Tx) error { return GiveUp(ctx, tx, x) })
 	}
 	var k kept
 	if err := json.Unmarshal(section, &k); err != nil {

@@ -255,7 +255,10 @@ func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) err
 			changed = excluded.changed,
 		serves = excluded.serves`,
 		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
-	return err
+	if err != nil {
+		return err
+	}
+	return owes(ctx, tx, d)
 }
 
 const readDevice = "SELECT id, key, assignment, enrolled_at, changed FROM device "

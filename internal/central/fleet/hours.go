@@ -35,7 +35,8 @@ func (h Hours) Open(at time.Time, days rating.Calendar) bool {
 // mostClosed is for how long at most an update may begin after it was asked for.
 const mostClosed = 12 * time.Hour
 
-// ClosedFor returns for how long an update may begin from a moment on: until a quarter of an hour before the hall opens, 0 where it is open.
+// ClosedFor returns for how long an update may begin from a moment on: until a quarter of an hour before the hall opens, 0 where it is
+// open.
 func (h Hours) ClosedFor(at time.Time, days rating.Calendar) time.Duration {
 	const before = 15 * time.Minute
 	for d := time.Duration(0); d <= mostClosed+before; d += time.Minute {

@@ -42,8 +42,8 @@ func (h *hall) newStagerOf(o organisation, updating int) *fleet.Stager {
 		h.t.Fatal(err)
 	}
 	return fleet.NewStager(fleet.StagerConfig{Updating: updating, Fleet: h.Fleet, Organisation: o, Leases: free{}, Days: days,
-		Hears: func() bool { return h.hears },
-		Send:  func(ctx context.Context, c wire.Command) error { return h.send(ctx, c) }, Now: func() time.Time { return h.now }, Logger: slog.New(slog.DiscardHandler)})
+		Hears: func() bool { return h.hears }, Send: func(ctx context.Context, c wire.Command) error { return h.send(ctx, c) },
+		Now: func() time.Time { return h.now }, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // takes lets boxes say that they have the configuration that was sent to them last, and how they are.

@@ -3,7 +3,9 @@ package report
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,16 +17,21 @@ import (
 	"haochaping/internal/rating"
 )
 
-// BenchmarkYearOfAProvince adds up 300 halls with 10 windows each, a tenth of a large province, which three channels have rated on each
-// day: a calendar year by hall, twelve months that begin within one, and one hall's year.
+// BenchmarkYearOfAProvince adds up 300 halls with 10 windows each, a tenth of a large province, or as many halls as HCP_HALLS says, which
+// three channels have rated on each day: a calendar year by hall, the year up to a day in its last month, twelve months that begin within
+// one, and one hall's year by window.
 func BenchmarkYearOfAProvince(b *testing.B) {
-	const halls, windows = 300, 10
+	halls := 300
+	if n, err := strconv.Atoi(os.Getenv("HCP_HALLS")); err == nil {
+		halls = n
+	}
+	const windows = 10
 	dir := b.TempDir()
 	w := newWorld(b, "sqlite:"+filepath.Join(dir, "journal.db"), "sqlite:"+filepath.Join(dir, "books.db"))
 	for first := 0; first < halls; first += 300 {
 		var text strings.Builder
 		text.WriteString("类别,编号,名称,生效日期,区划代码,所属单位,大厅\n")
-		for h := first; h < first+300; h++ {
+		for h := first; h < min(first+300, halls); h++ {
 			fmt.Fprintf(&text, "大厅,H%04d,大厅%d,2020-01-01,%s,116299006MB0066664,\n", h, h, district)
 			for n := range windows {
 				fmt.Fprintf(&text, "窗口,H%04d-%02d,窗口%d,2020-01-01,,,H%04d\n", h, n, n, h)
@@ -74,12 +81,18 @@ func BenchmarkYearOfAProvince(b *testing.B) {
 	for d := range 10 { // of the days at the ends a part, so that the benchmark begins within a minute
 		fill(days, directory.Date(2025, 1, 22)+directory.Day(d))
 	}
+	fill(days, directory.Date(2025, 1, 10)) // so that the month is not the whole one
+	began := used(b)
+	fail(w.reports.Bundle(ctx))
+	b.Logf("bundled with %s of processor time", (used(b) - began).Round(time.Millisecond))
 	year := directory.Period{From: directory.Date(2025, 1, 1), To: directory.Date(2026, 1, 1)}
 	late := directory.Period{From: directory.Date(2025, 1, 22), To: directory.Date(2026, 1, 1)}
 	byHall := func(w Where, _ string) string { return w.Hall }
+	sofar := directory.Period{From: year.From, To: directory.Date(2025, 12, 21)}
 	for name, ask := range map[string]Ask{
-		"calendar year": {Days: year, Group: byHall}, "with ten days": {Days: late, Group: byHall},
-		"one hall": {Days: late, Group: byHall, Fits: func(w Where) bool { return w.Hall == "H0001" }},
+		"calendar year": {Days: year, Group: byHall}, "with ten days": {Days: late, Group: byHall}, "so far": {Days: sofar, Group: byHall},
+		"one hall": {Days: late, Group: func(w Where, _ string) string { return w.Window },
+			Fits: func(w Where) bool { return w.Hall == "H0001" }},
 	} {
 		b.Run(name, func(b *testing.B) {
 			begin := used(b)

@@ -19,6 +19,13 @@
 // looked. So looking twice changes nothing, what counts later counts, and a restart goes on. Other books (a rebuild's) are walked through
 // from the first row, and what is not in them any more is taken out at the end. Rebuild empties the tables; the same comes out.
 //
+// # Bundles
+//
+// A province has 50,000 windows, and a year of them by channel is millions of rows. So posts that lie in one hall with one unit's business
+// make a bundle (bundle.go), whose months are added up once more, in a row each. That is for speed alone: which posts are in which bundle
+// follows the organisation within a minute, is exact at each moment, and decides nothing. A sum (sumbundle.go) takes a bundle where all of
+// its posts are asked for and stand in one row, takes out those that moved meanwhile, and else reads post by post.
+//
 // # Failure
 //
 // While books or database are away the aggregates stay as they were, and the pages say up to when they are. What this package does not do:

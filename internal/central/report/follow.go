@@ -198,7 +198,7 @@ func (r *Reports) empty(ctx context.Context) error {
 		if err := st.move(ctx, tx, state{walk: st.walk}); err != nil {
 			return err
 		}
-		for _, table := range []string{"report_fact", "report_seen", "report_count", "report_order", "report_name"} {
+		for _, table := range []string{"report_fact", "report_seen", "report_count", "report_bundle", "report_order", "report_name"} {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 				return err
 			}

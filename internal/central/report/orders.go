@@ -154,14 +154,14 @@ func (r *Reports) redue(ctx context.Context) error {
 }
 
 // writeOrders writes what has become of parts.
-func (c *change) writeOrders(ctx context.Context, tx *db.Tx, posts map[Post]int64) error {
+func (c *change) writeOrders(ctx context.Context, tx *db.Tx, posts map[Post]numbered) error {
 	var rows [][]any
 	for _, o := range c.orders {
 		body, err := json.Marshal(o.orderFact)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []any{o.Order, o.Worked.Part, int64(o.Day), posts[o.Post], o.Worked.Evaluation, o.Worked.Due, string(body)})
+		rows = append(rows, []any{o.Order, o.Worked.Part, int64(o.Day), posts[o.Post].id, o.Worked.Evaluation, o.Worked.Due, string(body)})
 	}
 	return tx.Each(ctx, `INSERT INTO report_order (order_id, part, at, post, evaluation, due, body) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (order_id, part) DO UPDATE SET at = excluded.at, post = excluded.post, evaluation = excluded.evaluation, due = excluded.due,

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,10 +18,15 @@ type Where struct {
 	Units              []string // that handled it, or whose the window is, and those above
 }
 
-// kept is a post with its number.
+// kept is a post with its numbers.
 type kept struct {
-	id int64
+	id     int64
+	bundle int64 // 0: none
 	Post
+}
+
+func scanKept(s db.Scanner) (k kept, err error) {
+	return k, s.Scan(&k.id, &k.Device, &k.Generation, &k.Window, &k.Area, &k.Unit, &k.bundle)
 }
 
 // segment is a post for some days, To excluded, on which nothing changes of where it lies.
@@ -47,29 +53,54 @@ func stoodIn(a *directory.Atlas) *stood {
 	return s
 }
 
-// places returns all posts and where boxes stood.
-func (r *Reports) places(ctx context.Context) ([]kept, *stood, error) {
-	a, err := r.cfg.Directory.Atlas(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+// stands returns where boxes stood.
+func (r *Reports) stands(a *directory.Atlas) *stood {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var last int64
-	if n := len(r.posts); n > 0 {
-		last = r.posts[n-1].id
-	}
-	more, err := db.Query(ctx, r.db, func(s db.Scanner) (k kept, err error) {
-		return k, s.Scan(&k.id, &k.Device, &k.Generation, &k.Window, &k.Area, &k.Unit)
-	}, "SELECT id, device, generation, window_id, area, unit FROM report_post WHERE id > $1 ORDER BY id", last)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read where there were ratings: %w", err)
-	}
-	r.posts = append(r.posts, more...)
 	if r.stood == nil || r.stood.of != a {
 		r.stood = stoodIn(a)
 	}
-	return r.posts[:len(r.posts):len(r.posts)], r.stood, nil
+	return r.stood
+}
+
+// places returns all posts as a transaction sees them, by their numbers. Who asks changes none.
+func (r *Reports) places(ctx context.Context, tx *db.Tx) ([]kept, error) {
+	step, err := db.Query(ctx, tx, func(s db.Scanner) (n int64, err error) { return n, s.Scan(&n) },
+		"SELECT step FROM report_state WHERE id = 1")
+	if err != nil || len(step) != 1 {
+		return nil, errors.Join(err, fmt.Errorf("%d rows of state, want one", len(step)))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	posts, since := r.posts, r.postsAt
+	if since > step[0] { // what others have read since
+		posts, since = nil, -1
+	}
+	more, err := db.Query(ctx, tx, scanKept,
+		"SELECT id, device, generation, window_id, area, unit, bundle FROM report_post WHERE changed > $1 ORDER BY id", since)
+	if err != nil {
+		return nil, fmt.Errorf("read where there were ratings: %w", err)
+	}
+	if len(more) > 0 {
+		posts = merged(posts, more)
+	}
+	if r.postsAt <= step[0] {
+		r.posts, r.postsAt = posts, step[0]
+	}
+	return posts, nil
+}
+
+// merged returns posts with those that have changed, by their numbers.
+func merged(posts, changed []kept) []kept {
+	out := make([]kept, 0, len(posts)+len(changed))
+	for _, p := range changed {
+		n, found := slices.BinarySearchFunc(posts, p.id, func(k kept, id int64) int { return cmp.Compare(k.id, id) })
+		out = append(append(out, posts[:n]...), p)
+		if posts = posts[n:]; found {
+			posts = posts[1:]
+		}
+	}
+	return append(out, posts...)
 }
 
 // chains are a unit and those above it, for the days of a period on which they are the same.

@@ -338,6 +338,11 @@ func checkTheAggregatesAreWhatARecountFinds(t *testing.T, on engine) {
 	found := make(map[rating.Channel]int64)
 	simulation.Check(t, func(t *rapid.T) {
 		w.runs++
+		if w.runs%3 == 0 { // new ones are in none meanwhile
+			if err := w.reports.Bundle(context.Background()); err != nil {
+				t.Fatalf("bundle: %v", err)
+			}
+		}
 		l := drawLife(t, w.runs)
 		l.deliver(t, w)
 		want, got := l.recount(t, w), l.counted(t, w)
@@ -386,4 +391,5 @@ func (w *world) monthsAreTheirDays(t *testing.T) {
 	if got := w.sum(t, Ask{Days: long}).Total.Of(""); got != byDay || got.Served == 0 {
 		t.Errorf("%s together %+v, day by day %+v", long, got, byDay)
 	}
+	w.bundlesAreTheirPosts(t, long)
 }

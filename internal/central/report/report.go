@@ -54,14 +54,18 @@ type Reports struct {
 	cfg Config
 	db  *db.DB
 
-	mu    sync.Mutex
-	posts []kept // guarded by mu; by their numbers, which stay
-	stood *stood // guarded by mu; where boxes stood, as the organisation last had it
+	mu      sync.Mutex
+	posts   []kept // guarded by mu; by their numbers, which stay
+	postsAt int64  // guarded by mu; state.step after which they are so, -1: none were read
+	stood   *stood // guarded by mu; where boxes stood, as the organisation last had it
+	// Numbers of posts, of which rows are written: of nobody else's as long as nobody else has gone on.
+	numbers   map[Post]numbered // guarded by mu
+	numbersAt int64             // guarded by mu; state.step after which they are so
 }
 
 // Open brings the room's tables up to date.
 func Open(ctx context.Context, c Config) (*Reports, error) {
-	r := &Reports{cfg: c, db: c.DB}
+	r := &Reports{cfg: c, db: c.DB, postsAt: -1}
 	scripts, err := fs.Sub(schemas, "schema")
 	if err == nil {
 		err = r.db.Migrate(ctx, "report", scripts)
@@ -75,6 +79,7 @@ func Open(ctx context.Context, c Config) (*Reports, error) {
 // Run has the aggregates follow until ctx ends, in one instance at a time.
 func (r *Reports) Run(ctx context.Context) error {
 	looked := false
+	var bundle time.Time // when posts are bundled next
 	r.cfg.Books.Keep(ctx, every, func(changed <-chan struct{}) error {
 		err := r.steps(ctx, func(took time.Duration) {
 			select {
@@ -86,6 +91,10 @@ func (r *Reports) Run(ctx context.Context) error {
 		if err == nil && !looked {
 			err = r.redue(ctx)
 			looked = err == nil
+		}
+		if now := r.cfg.Now(); err == nil && !now.Before(bundle) {
+			bundle = now.Add(bundleEvery)
+			err = r.Bundle(ctx)
 		}
 		return err
 	}, func(err error) { r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err) })

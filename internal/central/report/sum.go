@@ -89,25 +89,18 @@ const MaxDays = 5 * 366
 
 // Sum adds up.
 func (r *Reports) Sum(ctx context.Context, ask Ask) (Table, error) {
-	posts, stood, err := r.places(ctx)
+	a, err := r.cfg.Directory.Atlas(ctx)
 	if err != nil {
 		return Table{}, err
 	}
-	s := &summer{ask: ask, rows: make(map[string]*Row), steady: make(map[int64]Where), moving: make(map[int64][]segment)}
-	c := &chains{stood, ask.Days, make(map[string][]segment)}
-	for _, p := range posts {
-		all := c.segments(p.Post)
-		if !slices.ContainsFunc(all, func(x segment) bool { return ask.Fits(x.Where) }) {
-			continue
-		}
-		if len(all) == 1 {
-			s.steady[p.id] = all[0].Where
-		} else {
-			s.moving[p.id] = all
-		}
-	}
+	stood := r.stands(a)
+	var s *summer
 	err = r.db.Read(ctx, func(tx *db.Tx) error {
-		s.total, s.rows = Sums{}, make(map[string]*Row)
+		posts, err := r.places(ctx, tx)
+		if err != nil {
+			return err
+		}
+		s = newSummer(ask, posts, &chains{stood, ask.Days, make(map[string][]segment)})
 		if err := s.counts(ctx, tx); err != nil {
 			return err
 		}
@@ -125,37 +118,41 @@ func (r *Reports) Sum(ctx context.Context, ask Ask) (Table, error) {
 
 // summer adds up what was asked for.
 type summer struct {
-	ask    Ask
-	steady map[int64]Where     // posts that lie at one place on all days
-	moving map[int64][]segment // the others
-	total  Sums
-	rows   map[string]*Row
+	ask     Ask
+	posts   int                 // that there are
+	steady  map[int64]Where     // posts that lie at one place on all days
+	moving  map[int64][]segment // the others
+	bundles map[int64]*bundle   // that are added up together
+	in      map[int64]int64     // the bundles of posts
+	turning []int64             // posts of bundles that lie at several places
+	total   Sums
+	rows    map[string]*Row
 }
 
-// span is days, or whole months by their first days, both ends included.
-type span struct{ grain, first, last int64 }
-
-// spans cuts a period into whole months and the days before and after them.
-func spans(p directory.Period) []span {
-	first := monthOf(p.From)
-	if first < p.From {
-		first = monthOf(first + 31)
+// newSummer finds what is to be added up.
+func newSummer(ask Ask, posts []kept, c *chains) *summer {
+	s := &summer{ask: ask, posts: len(posts), rows: make(map[string]*Row), steady: make(map[int64]Where), moving: make(map[int64][]segment),
+		bundles: make(map[int64]*bundle), in: make(map[int64]int64)}
+	for _, p := range posts {
+		all := c.segments(p.Post)
+		fits := slices.ContainsFunc(all, func(x segment) bool { return ask.Fits(x.Where) })
+		if ask.Split == Whole && p.bundle != 0 {
+			s.bundle(p, all, fits)
+		}
+		if !fits {
+			continue
+		}
+		if len(all) == 1 {
+			s.steady[p.id] = all[0].Where
+		} else {
+			s.moving[p.id] = all
+		}
 	}
-	last := monthOf(p.To) // the first that is not whole
-	if first >= last {
-		return []span{{days, int64(p.From), int64(p.To) - 1}}
-	}
-	all := []span{{months, int64(first), int64(last) - 1}}
-	if p.From < first {
-		all = append(all, span{days, int64(p.From), int64(first) - 1})
-	}
-	if last < p.To {
-		all = append(all, span{days, int64(last), int64(p.To) - 1})
-	}
-	return all
+	maps.DeleteFunc(s.bundles, func(_ int64, b *bundle) bool { return !b.known || b.mixed || !b.fits })
+	return s
 }
 
-// mostNamed is how many posts are named in a query. Where more are asked for all are read, and the others passed over.
+// mostNamed is how many posts are named in a query. Where many more are asked for all are read, and the others passed over.
 const mostNamed = 3000
 
 type counted struct {
@@ -176,42 +173,65 @@ func scanCounted(s db.Scanner) (c counted, err error) {
 	return c, err
 }
 
-// counts reads the aggregates: of posts that lie at one place the sums, of others each day.
+// counts reads the aggregates: of bundles and posts that lie at one place the sums, of others each month or day.
 func (s *summer) counts(ctx context.Context, tx *db.Tx) error {
-	for _, x := range spans(s.ask.Days) {
-		all, err := s.read(ctx, tx, x, slices.Sorted(maps.Keys(s.steady)), "0", "")
+	all, err := s.spans(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		apart := slices.Sorted(maps.Keys(s.steady))
+		if x.grain == months {
+			if err := s.countBundles(ctx, tx, x); err != nil {
+				return err
+			}
+			apart = slices.DeleteFunc(apart, s.within)
+		}
+		some, err := s.read(ctx, tx, x, apart, "0", "")
 		if err != nil {
 			return err
 		}
-		for _, c := range all {
-			if w, ok := s.steady[c.post]; ok {
-				s.count(w, c)
-			}
+		for _, c := range some {
+			s.count(s.steady[c.post], c)
+		}
+		if err := s.countMoving(ctx, tx, x); err != nil {
+			return err
 		}
 	}
-	all, err := s.read(ctx, tx, span{days, int64(s.ask.Days.From), int64(s.ask.Days.To) - 1}, slices.Sorted(maps.Keys(s.moving)), "at", "at, ")
-	for _, c := range all {
-		if w, ok := on(s.moving[c.post], directory.Day(c.at)); ok {
-			s.count(w, c)
-		}
-	}
-	return err
+	return nil
 }
 
-func (s *summer) read(ctx context.Context, tx *db.Tx, x span, posts []int64, at, group string) ([]counted, error) {
-	if len(posts) == 0 {
-		return nil, nil
+// read reads the sums of posts, which are in order.
+func (s *summer) read(ctx context.Context, tx *db.Tx, x span, posts []int64, at, group string) (all []counted, err error) {
+	if len(posts) > mostNamed && 4*len(posts) > s.posts {
+		all, err := s.readSome(ctx, tx, x, nil, at, group)
+		return slices.DeleteFunc(all, func(c counted) bool { _, named := slices.BinarySearch(posts, c.post); return !named }), err
 	}
+	for some := range slices.Chunk(posts, mostNamed) {
+		more, err := s.readSome(ctx, tx, x, some, at, group)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// readSome reads the sums of some posts, of all where none is named.
+func (s *summer) readSome(ctx context.Context, tx *db.Tx, x span, posts []int64, at, group string) ([]counted, error) {
 	args := []any{int64(s.ask.Split), x.grain, x.first, x.last}
 	text := "SELECT post, " + at + `, of, subject, channel, CAST(sum(served) AS BIGINT), CAST(sum(asked) AS BIGINT),
 		CAST(sum(n1) AS BIGINT), CAST(sum(n2) AS BIGINT), CAST(sum(n3) AS BIGINT), CAST(sum(n4) AS BIGINT), CAST(sum(n5) AS BIGINT)
-		FROM report_count
-		WHERE split = $1 AND grain = $2 AND at >= $3 AND at <= $4`
+		FROM report_count`
+	if len(posts) > 0 && tx.Engine() == db.SQLite { // which keeps no statistics that would tell it
+		text += " INDEXED BY report_count_post"
+	}
+	text += " WHERE split = $1 AND grain = $2 AND at >= $3 AND at <= $4"
 	if s.ask.Of != "" {
 		args = append(args, s.ask.Of)
 		text += fmt.Sprintf(" AND of = $%d", len(args))
 	}
-	if len(posts) <= mostNamed {
+	if len(posts) > 0 {
 		if tx.Engine() == db.Postgres {
 			args = append(args, posts)
 			text += fmt.Sprintf(" AND post = ANY($%d)", len(args))
@@ -237,7 +257,7 @@ func listOf(all []int64) string {
 }
 
 // on returns where a post lay on a day.
-func on(all []segment, d directory.Day) (Where, bool) {
+func on(all []segment, d directory.Day) (segment, bool) {
 	i, found := slices.BinarySearchFunc(all, d, func(x segment, d directory.Day) int {
 		switch {
 		case x.To <= d:
@@ -248,9 +268,9 @@ func on(all []segment, d directory.Day) (Where, bool) {
 		return 0
 	})
 	if !found {
-		return Where{}, false
+		return segment{}, false
 	}
-	return all[i].Where, true
+	return all[i], true
 }
 
 // row returns the row in which something stands, nil if in none.
@@ -302,9 +322,11 @@ func (s *summer) works(ctx context.Context, tx *db.Tx, r *Reports) error {
 	for _, o := range all {
 		w, ok := s.steady[o.post]
 		if !ok {
-			if w, ok = on(s.moving[o.post], directory.Day(o.at)); !ok {
+			at, ok := on(s.moving[o.post], directory.Day(o.at))
+			if !ok {
 				continue
 			}
+			w = at.Where
 		}
 		of, in := o.of(s.ask.Split)
 		if !in || s.ask.Of != "" && of != s.ask.Of || !s.ask.Fits(w) {

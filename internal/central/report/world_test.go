@@ -75,6 +75,7 @@ func TestReports(t *testing.T) {
 		"AWindowThatMovesWithinThePeriod":   checkAWindowThatMovesWithinThePeriod,
 		"TwoInstances":                      checkTwoInstances,
 		"AMonthOfAHallStays":                checkAMonthOfAHallStays,
+		"BundlesFollowTheOrganisation":      checkBundlesFollowTheOrganisation,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {

@@ -87,12 +87,14 @@ func (c *change) name(split Split, of, name string, at int64) {
 
 // write writes a change, with how far was looked, unless somebody else has gone on meanwhile.
 func (r *Reports) write(ctx context.Context, st, next state, c *change) error {
+	known := r.numbered(st)
+	var posts map[Post]numbered
 	err := r.db.Write(ctx, func(tx *db.Tx) error {
-		if err := st.move(ctx, tx, next); err != nil {
+		err := st.move(ctx, tx, next)
+		if err != nil {
 			return err
 		}
-		posts, err := c.posts(ctx, tx)
-		if err != nil {
+		if posts, err = c.posts(ctx, tx, known, st.step+1); err != nil {
 			return err
 		}
 		return c.write(ctx, tx, posts, next.walk)
@@ -100,17 +102,35 @@ func (r *Reports) write(ctx context.Context, st, next state, c *change) error {
 	if err != nil {
 		return fmt.Errorf("write the aggregates: %w", err)
 	}
+	maps.Copy(known, posts)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.numbers, r.numbersAt = known, st.step+1
 	return nil
 }
 
-// posts returns the numbers of the posts that a change is about. New ones get the next ones.
-func (c *change) posts(ctx context.Context, tx *db.Tx) (map[Post]int64, error) {
-	ids := make(map[Post]int64)
+// numbered takes the numbers that are known of posts, if nobody else has written since.
+func (r *Reports) numbered(st state) map[Post]numbered {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.numbers
+	if r.numbers = nil; known == nil || r.numbersAt != st.step || len(known) > mostKnown {
+		return make(map[Post]numbered)
+	}
+	return known
+}
+
+// mostKnown is of how many posts the numbers are known at once.
+const mostKnown = 100_000
+
+// posts returns the numbers of the posts that a change is about. New ones get the next ones, and are so from a step on.
+func (c *change) posts(ctx context.Context, tx *db.Tx, known map[Post]numbered, step int64) (map[Post]numbered, error) {
+	ids := make(map[Post]numbered)
 	for k := range c.cells {
-		ids[k.post] = 0
+		ids[k.post] = known[k.post]
 	}
 	for _, o := range c.orders {
-		ids[o.Post] = 0
+		ids[o.Post] = known[o.Post]
 	}
 	var last int64
 	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM report_post").Scan(&last); err != nil {
@@ -118,20 +138,23 @@ func (c *change) posts(ctx context.Context, tx *db.Tx) (map[Post]int64, error) {
 	}
 	var fresh [][]any
 	for _, p := range slices.SortedFunc(maps.Keys(ids), comparePosts) {
-		found, err := db.Query(ctx, tx, func(s db.Scanner) (id int64, err error) { return id, s.Scan(&id) },
-			"SELECT id FROM report_post WHERE device = $1 AND generation = $2 AND window_id = $3 AND area = $4 AND unit = $5",
+		if ids[p].id != 0 {
+			continue
+		}
+		found, err := db.Query(ctx, tx, func(s db.Scanner) (n numbered, err error) { return n, s.Scan(&n.id, &n.bundle) },
+			"SELECT id, bundle FROM report_post WHERE device = $1 AND generation = $2 AND window_id = $3 AND area = $4 AND unit = $5",
 			string(p.Device), int64(p.Generation), p.Window, p.Area, p.Unit)
 		if err != nil {
 			return nil, err
 		}
 		if len(found) == 0 {
 			last++
-			found = []int64{last}
-			fresh = append(fresh, []any{last, string(p.Device), int64(p.Generation), p.Window, p.Area, p.Unit})
+			found = []numbered{{id: last}}
+			fresh = append(fresh, []any{last, string(p.Device), int64(p.Generation), p.Window, p.Area, p.Unit, step})
 		}
 		ids[p] = found[0]
 	}
-	return ids, tx.Insert(ctx, "report_post", []string{"id", "device", "generation", "window_id", "area", "unit"}, fresh)
+	return ids, tx.Insert(ctx, "report_post", []string{"id", "device", "generation", "window_id", "area", "unit", "changed"}, fresh)
 }
 
 func comparePosts(a, b Post) int {
@@ -140,7 +163,7 @@ func comparePosts(a, b Post) int {
 		cmp.Compare(a.Unit, b.Unit))
 }
 
-func (c *change) write(ctx context.Context, tx *db.Tx, posts map[Post]int64, walk int64) error {
+func (c *change) write(ctx context.Context, tx *db.Tx, posts map[Post]numbered, walk int64) error {
 	var facts, kept, gone, see, unsee, names [][]any
 	for _, item := range slices.Sorted(maps.Keys(c.put)) {
 		facts = append(facts, []any{item, walk, c.put[item]})
@@ -186,6 +209,9 @@ func (c *change) write(ctx context.Context, tx *db.Tx, posts map[Post]int64, wal
 	if err := c.writeCounts(ctx, tx, posts); err != nil {
 		return err
 	}
+	if err := c.writeBundles(ctx, tx, posts); err != nil {
+		return err
+	}
 	return c.writeOrders(ctx, tx, posts)
 }
 
@@ -195,13 +221,13 @@ func (a Amount) lessens() bool {
 }
 
 // writeCounts adds to the aggregates, and drops rows that have come to nothing.
-func (c *change) writeCounts(ctx context.Context, tx *db.Tx, posts map[Post]int64) error {
+func (c *change) writeCounts(ctx context.Context, tx *db.Tx, posts map[Post]numbered) error {
 	var rows, empty [][]any
 	for k, a := range c.cells {
 		if a == (Amount{}) {
 			continue
 		}
-		key := []any{int64(k.split), k.grain, k.at, posts[k.post], k.of, string(k.subject), string(k.channel)}
+		key := []any{int64(k.split), k.grain, k.at, posts[k.post].id, k.of, string(k.subject), string(k.channel)}
 		rows = append(rows, append(key[:len(key):len(key)], a.Served, a.Asked, a.Levels[1], a.Levels[2], a.Levels[3]+a.Silent, a.Levels[4],
 			a.Levels[5]))
 		if a.lessens() {

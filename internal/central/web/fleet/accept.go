@@ -63,9 +63,12 @@ func (p *pages) accept(c *web.Call) error {
 func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, window string) (rating.DeviceID, error) {
 	ctx := c.R.Context()
 	window, old, replaces := strings.Cut(window, " ")
-	x, err := p.Enrol.Find(ctx, code)
+	x, err := p.Enrol.Look(ctx, c.Person.Account, code)
 	if errors.Is(err, enrol.ErrNoCode) {
 		return "", conflict("没有评价器正在显示配对码 " + code + "：它已被接受，或配对码已更换，请看屏幕。No box shows this code now.")
+	}
+	if errors.Is(err, enrol.ErrGuessed) {
+		return "", guessed()
 	}
 	if err != nil {
 		return "", err

@@ -54,6 +54,7 @@ type boxView struct {
 	MayEdit   bool
 	Lets      bool            // the centre lets boxes in by itself, and gives out certificates
 	Free      []windowChoice  // to which it may be moved
+	Owed      *owedView       // what of it is missing, nil of one that serves
 	Successor rating.DeviceID // that takes its place when it asks next, empty for none
 }
 
@@ -149,6 +150,9 @@ func (p *pages) box(c *web.Call) error {
 	}
 	v.MayEdit, v.Lets = c.May(account.EditBoxes, where), p.lets()
 	v.MayRevoke = live && v.MayEdit
+	if v.Owed, err = p.owed(c, s.ID, v.MayEdit); err != nil {
+		return err
+	}
 	if p.Enrol != nil {
 		if v.Successor, err = p.Enrol.Successor(ctx, s.ID); err != nil {
 			return err

@@ -107,10 +107,13 @@ func (p *pages) enrolling(c *web.Call) error {
 		return err
 	}
 	for _, code := range codes {
-		x, err := p.Enrol.Find(ctx, code)
+		x, err := p.Enrol.Look(ctx, c.Person.Account, code)
 		if errors.Is(err, enrol.ErrNoCode) {
 			v.Unknown = append(v.Unknown, code)
 			continue
+		}
+		if errors.Is(err, enrol.ErrGuessed) {
+			return guessed()
 		}
 		if err != nil {
 			return err
@@ -139,6 +142,12 @@ func (p *pages) enrolling(c *web.Call) error {
 		v.Boxes = append(v.Boxes, b)
 	}
 	return c.Show("fleet/enrol", v)
+}
+
+// guessed says to somebody who has typed too many codes that no box shows that they must wait.
+func guessed() error {
+	return &web.Refusal{Status: http.StatusTooManyRequests,
+		Words: "输入了太多没有评价器显示的配对码，请过一会儿再试；已记入审计。Too many codes that no box shows; try again later."}
 }
 
 // hallChoices returns the halls in which the person may enrol boxes. The only one is chosen.

@@ -58,6 +58,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/boxes/{device}/erase", Action: edit, Object: p.boxObject, Do: p.erase},
 		{Method: "POST", Path: "/fleet/boxes/{device}/remove", Action: edit, Object: p.boxObject, Do: p.remove},
 		{Method: "POST", Path: "/fleet/boxes/{device}/move", Action: edit, Object: p.boxObject, Do: p.move},
+		{Method: "POST", Path: "/fleet/boxes/{device}/lost", Action: edit, Object: p.boxObject, Do: p.lost},
 		{Method: "POST", Path: "/fleet/boxes/{device}/revoke", Action: edit, Object: p.boxObject, Do: p.revoke},
 		{Method: "POST", Path: "/fleet/alerts/{alert}/acknowledge", Action: do, Object: p.alertObject, Do: p.acknowledge},
 	}...)}

@@ -24,7 +24,11 @@ func (p *pages) needs(c *web.Call) ([]web.Need, error) {
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, stand...)
+	owing, err := p.owing(c)
+	if err != nil {
+		return nil, err
+	}
+	all = append(append(all, stand...), owing...)
 	states, whole, err := p.few(c)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"haochaping/internal/central/db"
@@ -129,7 +130,7 @@ func (p *pages) move(c *web.Call) error {
 	if err := c.Act(journal.Act{Do: "fleet.move", Object: string(id), Data: data, Domain: place.Hall.Area}, nil); err != nil {
 		return err
 	}
-	return c.See("/fleet/boxes/" + string(id))
+	return c.See("/fleet/halls/" + url.PathEscape(place.Hall.ID)) // where the box stands is believed for a second, and its page is of that place
 }
 
 // movable fills in where a box may be moved to within its hall.
@@ -190,8 +191,12 @@ func (p *pages) remove(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Act(journal.Act{Do: "fleet.replace", Object: string(id), Data: data, Domain: standsAt(a, d, c.Now()).Area}, nil); err != nil {
+	where := standsAt(a, d, c.Now())
+	if err := c.Act(journal.Act{Do: "fleet.replace", Object: string(id), Data: data, Domain: where.Area}, nil); err != nil {
 		return err
 	}
-	return c.See("/fleet/boxes/" + string(id))
+	if where.Hall == "" {
+		return c.See("/fleet")
+	}
+	return c.See("/fleet/halls/" + url.PathEscape(where.Hall))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -114,6 +115,68 @@ func TestABrokenBoxIsReplaced(t *testing.T) {
 	}
 }
 
+// TestWhatAReplacedBoxStillOwes stands on its page and the home page until it has come, or somebody has said why it will not; what comes
+// later is taken all the same.
+func TestWhatAReplacedBoxStillOwes(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"jia-b02", "SL-H2-B02"})
+	w.lets(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	other := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", "629900000000")))
+	_, key := w.keyed(t, "jia-b01", 41)
+	const at = "/fleet/boxes/jia-b01"
+	webtest.Want(t, w.get(at, hall), 200, "!没有送到的记录", "!都已送到")
+	if r := w.post(at+"/lost", hall, url.Values{"reason": {"坏了"}}); r.Code != 409 {
+		t.Errorf("of a box that serves is given up: %d", r.Code)
+	}
+	if r := w.post(at+"/remove", hall, nil); r.Code != 303 || r.Header().Get("Location") != "/fleet/halls/SL-H2" {
+		t.Fatalf("removed: %d, to %s", r.Code, r.Header().Get("Location"))
+	}
+	for end := time.Now().Add(time.Minute); w.get(at, hall).Code != 200 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond) // where boxes stand is believed for a second
+	}
+	comes := func(first, last uint64) {
+		t.Helper()
+		e := journal.Entry{Kind: journal.Batch, Source: "jia-b01", Received: w.Now().UnixMilli(), Key: key.Public().(ed25519.PublicKey),
+			Signature: make([]byte, 64), Epoch: 7, First: first}
+		for seq := first; seq <= last; seq++ {
+			e.Parts = append(e.Parts, fmt.Appendf(nil, `{"seq":%d}`, seq))
+		}
+		if _, err := w.Journal.Append(t.Context(), e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	comes(1, 20)
+	comes(31, 36)
+	webtest.Want(t, w.get(at, hall), 200, "<b>15 条</b>没有送到", "第 21 至 41 条", "登记为丢失…")
+	webtest.Want(t, w.get("/", hall), 200, "已撤下的评价器 jia-b01 还有 15 条记录没有送到")
+	webtest.Want(t, w.get("/", other), 200, "!没有送到")
+	for who, want := range map[string]int{other: 404, hall: 422} {
+		if r := w.post(at+"/lost", who, url.Values{"reason": {" "}}); r.Code != want {
+			t.Errorf("without a reason: %d, want %d", r.Code, want)
+		}
+	}
+	if r := w.post(at+"/lost", hall, url.Values{"reason": {"存储卡损坏"}}); r.Code != 303 {
+		t.Fatalf("given up: %d", r.Code)
+	}
+	webtest.Want(t, w.post(at+"/lost", hall, url.Values{"reason": {"再说"}}), 409)
+	comes(21, 25)
+	webtest.Want(t, w.get(at, hall), 200, "<b>10 条</b>没有送到", "已登记为丢失 15 条", "存储卡损坏", "!确认登记")
+	webtest.Want(t, w.get("/", hall), 200, "!没有送到")
+	comes(26, 41)
+	webtest.Want(t, w.get(at, hall), 200, "41 条记录都已送到", "!没有送到的记录")
+	entries, err := w.Journal.Read(t.Context(), 0, 1000)
+	var said []string
+	for _, e := range entries {
+		if a, err := e.Act(); e.Kind == journal.Acted && err == nil && a.Do == "fleet.lost" {
+			said = append(said, a.Object+" "+a.Reason+" "+string(a.Data))
+		}
+	}
+	if got := strings.Join(said, ", "); err != nil || !strings.HasPrefix(got, "jia-b01 存储卡损坏 ") || !strings.HasSuffix(got,
+		`"first":21,"last":41,"missing":15}`) {
+		t.Errorf("the journal says %q, %v", got, err)
+	}
+}
+
 // TestAReportThatNobodyHasSigned vouches for nothing.
 func TestAReportThatNobodyHasSigned(t *testing.T) {
 	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"}, box{"jia-b02", "SL-H2-B02"})
@@ -132,6 +195,10 @@ func TestAReportThatNobodyHasSigned(t *testing.T) {
 	if d, err := w.fleet.Device(t.Context(), "jia-b01"); err != nil || d.Retired == nil || *d.Retired != (journal.Until{}) {
 		t.Errorf("it vouches for %+v, %v", d.Retired, err)
 	}
+	for end := time.Now().Add(time.Minute); w.get("/fleet/boxes/jia-b01", hall).Code != 200 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond) // where boxes stand is believed for a second
+	}
+	webtest.Want(t, w.get("/fleet/boxes/jia-b01", hall), 200, "从没有签名报告过")
 }
 
 func TestABoxIsMoved(t *testing.T) {

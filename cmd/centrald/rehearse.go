@@ -33,12 +33,20 @@ func (c *command) rehearse(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	if cfg.Deadline.SMS.URL != "" || cfg.Upward.Table != "" { // whom it would tell of citizens and ratings that there are not
+		return cli.Error("演练的评价和手机号码都是虚构的：请用另一份没有 deadline.sms.url 和 upward.table 的配置",
+			"what is played is made up, and so are its numbers: name a configuration without deadline.sms.url and upward.table")
+	}
 	until := c.env.now()
 	clock := new(rehearsal.Clock)
 	clock.Set(directory.DayOf(until.AddDate(0, 0, -*days)).Start().Add(7 * time.Hour))
 	played := *c
 	played.env.now = clock.Now // all rooms go by it
-	x, err := played.openConfigured(ctx)
+	x, err := played.open(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,9 @@ func (p *Page) judge(w http.ResponseWriter, r *http.Request) {
 	}
 	satisfied, text, wrong := judgementOf(r.PostForm)
 	switch {
+	case claim.Receipt: // of which nothing was asked
+		p.say(w, notOurForm)
+		return
 	case wrong != nil:
 		p.tellOf(w, r, http.StatusUnprocessableEntity, claim, told, text, wrong)
 		return

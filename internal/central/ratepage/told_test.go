@@ -87,6 +87,7 @@ func TestAReceipt(t *testing.T) {
 	want(t, h.post(m[1], form), 422, "尚未提交")
 	form["words"] = []string{"不是误评，我等了两小时"}
 	want(t, h.post(m[1], map[string][]string{"part": {"413-1"}, "words": form["words"]}), 400)
+	want(t, h.post(m[1], map[string][]string{"judgement": {"1"}}), 400)
 	want(t, h.post(m[1], form), 200, "申诉已收到")
 	want(t, h.post(m[1], form), 409, "现在不能申诉")
 	if w.appeal[0] != claim.About+" 412-1 不是误评，我等了两小时" || strings.Contains(h.logged.String(), "两小时") {

@@ -42,6 +42,8 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	@$(PLAIN) $(GO) build -o $(BUILD)/testsum ./internal/proof/cmd/testsum
 	@# The programs that tests start are built once, and looked for in HCP_PROGRAMS.
 	@$(PLAIN) $(GO) build -o $(BUILD)/ ./cmd/...
+	@# Three packages start this broker, which each would compile beside the others. They say what is amiss if it cannot be had.
+	@$(PLAIN) $(TOOL) -n nats-server >/dev/null || true
 	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. The tests of files for
 	@# builds without the race detector, which only compute or draw, run by themselves. What go vet finds, make check finds.
 	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); files=$$(grep -rl --include='*_test.go' --exclude-dir={.ci,build} '^//go:build !race$$' .); \

@@ -78,7 +78,8 @@ func TestPiled(t *testing.T) {
 
 // TestCauses: a cause that many name at one place and few at the others is found there, and one that all name nowhere.
 func TestCauses(t *testing.T) {
-	whole := map[string]row{"a": {ID: "a", Amount: rated(100, 0)}, "b": {ID: "b", Amount: rated(300, 0)}, "c": {ID: "c", Amount: rated(200, 0)}}
+	whole := map[string]row{"a": {ID: "a", Amount: rated(100, 0)}, "b": {ID: "b", Amount: rated(300, 0)},
+		"c": {ID: "c", Amount: rated(200, 0)}}
 	named := map[string]row{"209/1\na": {Amount: rated(0, 20)}, "209/1\nb": {Amount: rated(0, 3)}, "108/1\na": {Amount: rated(0, 10)},
 		"108/1\nb": {Amount: rated(0, 30)}, "108/1\nc": {Amount: rated(0, 20)}}
 	all := byCause(whole, named)

@@ -96,6 +96,7 @@ type sheet struct {
 	peers       string // whose sum stands beside it, empty: nobody's
 	of          report.Input
 	few         bool // levels are withheld
+	fewBefore   bool // of the year before nothing is told
 }
 
 func (x sheet) found(days directory.Period) Found {
@@ -108,11 +109,12 @@ func (x sheet) found(days directory.Period) Found {
 		f.Table.Heads = append(f.Table.Heads, x.peers)
 	}
 	for _, fig := range report.Figures() {
-		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) || x.staff != "" && fig.Code == "silent" {
+		if x.few && !slices.Contains([]string{"served", "asked", "answered", "participation"}, fig.Code) ||
+			x.staff != "" && fig.Code == "silent" {
 			continue
 		}
 		row := []string{fig.Chinese, fig.Of(x.now).String(), fig.Of(x.before).String()}
-		if x.few {
+		if x.few || x.fewBefore {
 			row[2] = "–"
 		}
 		switch {
@@ -153,13 +155,18 @@ func (s Sheets) unit(ctx context.Context, u directory.Record, year int) (x sheet
 
 // people returns the sheets of those who served at the unit's own windows, in the order of their numbers.
 func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all []sheet, err error) {
-	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff, Fits: func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
+	ask := report.Ask{Days: yearOf(year), Split: report.ByStaff,
+		Fits:  func(w report.Where) bool { return len(w.Units) > 0 && w.Units[0] == u.ID },
 		Group: func(_ report.Where, of string) string { return of }}
 	now, err := s.Reports.Sum(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
 	few, err := s.few(ctx, ask, year)
+	if err != nil {
+		return nil, err
+	}
+	fewBefore, err := s.few(ctx, ask, year-1)
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +187,10 @@ func (s Sheets) people(ctx context.Context, u directory.Record, year int) (all [
 	}
 	names, err := s.Reports.Names(ctx, report.ByStaff, ids)
 	for _, r := range now.Rows {
-		x := sheet{who: strings.TrimSpace(names[r.ID] + "（工号 " + r.ID + "）"), staff: r.ID, now: input(r.Sums), before: was[r.ID], few: few[r.ID]}
+		x := sheet{who: strings.TrimSpace(names[r.ID] + "（工号 " + r.ID + "）"), staff: r.ID, now: input(r.Sums), before: was[r.ID], few: few[r.ID],
+			fewBefore: fewBefore[r.ID]}
 		if rest := together.Plus(x.now.Times(-1)); len(now.Rows) > leastOf && rest.Answered() >= s.Least && !x.few {
 			x.peers, x.of.Amount = "同单位其他人员", rest
-		}
-		if was := x.before.Answered(); was > 0 && was < s.Least {
-			x.before = report.Input{}
 		}
 		all = append(all, x)
 	}

@@ -33,6 +33,9 @@ func (m months) Sum(_ context.Context, a report.Ask) (t report.Table, err error)
 	for id, all := range m.of {
 		r := report.Row{ID: id}
 		for i, amount := range all {
+			if i >= 10 { // the last two stand for months of the year before
+				i -= 22
+			}
 			if a.Days.Holds(directory.Date(2026, time.Month(i+1), 5)) {
 				r.Add(report.Sums{Counts: map[report.Key]report.Amount{{Subject: rating.StaffSubject, Channel: rating.Keypad}: amount}})
 			}
@@ -45,8 +48,8 @@ func (m months) Sum(_ context.Context, a report.Ask) (t report.Table, err error)
 	return t, nil
 }
 
-// TestSheets: a year's sheets are drafted once, thirty days after its end, for the unit and each person; who has few answers, or months with
-// few, reads no levels.
+// TestSheets: a year's sheets are drafted once, thirty days after its end, for the unit and each person; who has few answers, or
+// months with few, reads no levels.
 func TestSheets(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")
 	d, err := directory.Open(t.Context(), j)
@@ -60,7 +63,7 @@ func TestSheets(t *testing.T) {
 	}
 	now := directory.Date(2027, 1, 30).Start()
 	s := Sheets{Reports: names{months{of: map[string][12]report.Amount{
-		"steady": {rated(28, 2), rated(40, 0)}, "few": {rated(9, 3)}, "gap": {rated(50, 0), rated(4, 1)}, "gaps": {rated(15, 1), rated(9, 0)}}}},
+		"steady": {rated(28, 2), rated(40, 0), 10: rated(60, 1)}, "few": {rated(9, 3)}, "gap": {rated(50, 0), rated(4, 1)}, "gaps": {rated(15, 1), rated(9, 0), 10: rated(50, 0), 11: rated(6, 1)}}}},
 		Directory: d, Dossiers: dossiers, Now: func() time.Time { return now }, Least: 20}
 	by := dossier.By{Account: "acc1"}
 	if _, err := s.Draft(t.Context(), by, unit, 2026); !errors.Is(err, ErrNotOver) {
@@ -88,6 +91,9 @@ func TestSheets(t *testing.T) {
 		var all string
 		for _, row := range f.Table.Rows {
 			all += fmt.Sprintf("%s=%s ", row[0], row[1])
+			if row[0] == "非常满意" && staff != "" && row[2] != map[string]string{"steady": "60", "gaps": "–"}[staff] {
+				t.Errorf("%q reads of the year before: %v", staff, row)
+			}
 		}
 		if levels := strings.Contains(all, "满意"); levels != (want != "") || !strings.Contains(all, want) || !strings.Contains(all, "实评数=") {
 			t.Errorf("%q reads %s", staff, all)

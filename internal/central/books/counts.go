@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
+	"haochaping/internal/rating"
 )
 
 // FindingCounts returns how many rows of findings stand and how many are resolved.
@@ -89,8 +90,9 @@ func (b *Books) Unrated(ctx context.Context, from, to time.Time, areas []string)
 	}
 	err = b.read(ctx, func(tx *db.Tx, t tables) error {
 		var x statementText
-		x.add("SELECT count(*) FROM (SELECT begins FROM {case} WHERE waits = 1 AND counts = 0 AND begins >= ", x.arg(from.UnixMilli()),
-			" AND begins < ", x.arg(to.UnixMilli()), " AND (")
+		x.add("SELECT count(*) FROM (SELECT begins FROM {case} WHERE waits = 1 AND day >= ", x.arg(rating.ShanghaiDay(from.UnixMilli())),
+			" AND day <= ", x.arg(rating.ShanghaiDay(to.UnixMilli())), " AND counts = 0 AND begins >= ", x.arg(from.UnixMilli()))
+		x.add(" AND begins < ", x.arg(to.UnixMilli()), " AND (")
 		for i, a := range areas {
 			if i > 0 {
 				x.add(" OR ")

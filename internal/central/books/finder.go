@@ -246,8 +246,8 @@ func (f *finder) pull(s *stream, n int) error {
 		n *= 2 // since some have more than others
 	}
 	n = max(4, n/len(f.streams)+1)
-	if !s.begun && f.t.engine == db.Postgres && len(f.streams) > 1 {
-		return f.pullTogether(f.streams, n)
+	if f.t.engine == db.Postgres && len(f.streams) > 1 {
+		return f.pullTogether(n)
 	}
 	var x statementText
 	f.look(&x, s, n, func(columns string, limit, offset int) { f.inner(s, &x, columns, limit, offset) })
@@ -288,8 +288,8 @@ func (f *finder) look(x *statementText, s *stream, n int, inner func(columns str
 
 // saw moves a stream to the last that was looked at, and has it look at more the next time where too little was found.
 func (f *finder) saw(s *stream, rows []seen, n int) {
-	s.begun, s.ended, s.rows = true, len(rows) < n, nil // each is read at least once, so that each page gets further
-	looked := 0                                         // at least
+	s.begun, s.ended = true, len(rows) < n // each is read at least once, so that each page gets further
+	looked := 0                            // at least
 	for _, r := range rows {
 		s.at = r.Cursor
 		if !r.hit {

@@ -14,10 +14,19 @@ func scanPlaced(s db.Scanner) (p placed, err error) {
 	return p, s.Scan(&p.stream, &p.Moment, &p.ID, &p.hit)
 }
 
-// pullTogether does for several windows what pull does for one, on a server, since each statement costs a way there and back.
-func (f *finder) pullTogether(all []*stream, n int) error {
+// pullTogether does what pull does for all windows of which little is left to take, on a server, since each statement costs a way there and
+// back, and others are served meanwhile.
+func (f *finder) pullTogether(n int) error {
 	var posts, oldest, moments, ids []int64
-	for _, s := range all { // which have looked equally far
+	var all []*stream
+	look := 0
+	for _, s := range f.streams {
+		if !s.ended && len(s.rows) <= n/2 {
+			all, look = append(all, s), max(look, s.look)
+		}
+	}
+	for _, s := range all {
+		s.look = look
 		posts, oldest = append(posts, s.post), append(oldest, s.oldest)
 		moments, ids = append(moments, s.at.Moment), append(ids, s.at.ID)
 	}

@@ -58,7 +58,7 @@ func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP,
 // Within sets how long a message may take. It is called before the first.
 func (g *HTTP) Within(limit time.Duration) { g.client.Timeout = limit }
 
-// Asks has what became of a message asked by a GET to an address with {id}: taken is what the answer matches where the gateway has taken it,
+// Asks has what became of a message asked by a GET to an address with {id}: taken is what the answer matches where the gateway has it,
 // unknown where it never came. Any other answer says nothing. It is called before the first message.
 func (g *HTTP) Asks(status, taken, unknown string) error {
 	var err error

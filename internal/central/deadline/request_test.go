@@ -222,7 +222,8 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 			}
 		})
 	}
-	for _, bad := range [][3]string{{"https://example.com", "a", "b"}, {"https://example.com/{id}", "", ""}, {"https://example.com/{id}", "(", ""}} {
+	const status = "https://example.com/{id}"
+	for _, bad := range [][3]string{{"https://example.com", "a", "b"}, {status, "", ""}, {status, "(", ""}} {
 		if err := new(HTTP).Asks(bad[0], bad[1], bad[2]); err == nil {
 			t.Errorf("%q is taken", bad)
 		}

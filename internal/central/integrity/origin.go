@@ -151,8 +151,8 @@ func telling(all []origin, hall func(rating.DeviceID) string) []origin {
 	return slices.DeleteFunc(all, func(o origin) bool { return len(halls[dayOf{o.day, o.network}]) > mostHalls })
 }
 
-// phones counts what phones have done at one window, and at the others of its hall. It does not say which ratings are of one phone: that would
-// outlive the tags.
+// phones counts what phones have done at one window, and at the others of its hall. It does not say which ratings are of one phone: that
+// would outlive the tags.
 func phones(here, others []origin) (s Seen) {
 	type dayOf struct {
 		day directory.Day

@@ -20,7 +20,7 @@ const (
 )
 
 // mostPaced is how many boxes are looked at for one table: who asks for more names a place.
-const mostPaced = 2000
+const mostPaced = 500
 
 // Pace is how long after the question the first key of visits was pressed.
 type Pace struct {
@@ -51,8 +51,8 @@ func (p Pace) FastShare() report.Value { return report.Value{N: p.Fast, All: p.K
 
 // Paces adds up what boxes at places that fit have kept of a period, by where group says that they stood, empty for nowhere. It reports
 // false where that are too many boxes to look at. Of days that are more than keptTallies ago nothing is kept.
-func (r *Room) Paces(ctx context.Context, days directory.Period, fits func(report.Where) bool, group func(report.Where) string) (map[string]Pace,
-	bool, error) {
+func (r *Room) Paces(ctx context.Context, days directory.Period, fits func(report.Where) bool,
+	group func(report.Where) string) (map[string]Pace, bool, error) {
 	a, err := r.cfg.Directory.Atlas(ctx)
 	if err != nil {
 		return nil, false, err

@@ -112,7 +112,8 @@ func TestWhatWasPublishedIsShown(t *testing.T) {
 			t.Errorf("on %d pages there is no %q, or what is withheld:\n%s", pages, line, paper)
 		}
 	}
-	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(draft, "/data.pdf"), at(first+1000, ""), "/published/0" + fmt.Sprint(first),
+	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(draft, "/data.pdf"), at(first+1000, ""),
+		"/published/0" + fmt.Sprint(first),
 		"/published/x"} {
 		get(path, 404)
 	}

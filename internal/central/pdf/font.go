@@ -149,8 +149,8 @@ func (f *file) fonts(of *face) string {
 			}
 			unicode.WriteString(">\n")
 		}
-		n := f.put(fmt.Sprintf("<< /Type /Font /Subtype /Type3 /FontBBox [-200 -400 1200 1200] /FontMatrix [0.001 0 0 0.001 0 0] /Resources << >> "+
-			"/CharProcs << %s>> /Encoding << /Type /Encoding /Differences [1 %s] >> /FirstChar 1 /LastChar %d /Widths [%s] /ToUnicode %d 0 R >>",
+		n := f.put(fmt.Sprintf("<< /Type /Font /Subtype /Type3 /FontBBox [-200 -400 1200 1200] /FontMatrix [0.001 0 0 0.001 0 0] "+
+			"/Resources << >> /CharProcs << %s>> /Encoding << /Type /Encoding /Differences [1 %s] >> /FirstChar 1 /LastChar %d /Widths [%s] /ToUnicode %d 0 R >>",
 			procs.String(), differences.String(), len(some), widths.String(), f.stream("", meanings(unicode.String(), len(some)))))
 		fmt.Fprintf(&names, "/T%d %d 0 R ", at/mostCodes, n)
 	}
@@ -177,8 +177,8 @@ func meanings(lines string, n int) []byte {
 func (f *file) ofReader() int {
 	described := f.put("<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 " +
 		"/Descent -120 /CapHeight 880 /StemV 93 >>")
-	chosen := f.put(fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) "+
-		"/Supplement 2 >> /DW 1000 /FontDescriptor %d 0 R >>", described))
+	chosen := f.put(fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo << /Registry (Adobe) "+
+		"/Ordering (GB1) /Supplement 2 >> /DW 1000 /FontDescriptor %d 0 R >>", described))
 	return f.put(fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UTF16-H /DescendantFonts [%d 0 R] >>",
 		chosen))
 }

@@ -109,8 +109,8 @@ func (d *Document) Bytes() []byte {
 	var kids strings.Builder
 	for _, p := range d.pages {
 		content := f.stream("", p.content.Bytes())
-		page := f.put(fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << %s>> >> >>", p.width,
-			p.height, content, fonts))
+		page := f.put(fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << %s>> >> >>",
+			p.width, p.height, content, fonts))
 		fmt.Fprintf(&kids, "%d 0 R ", page)
 	}
 	f.objects[1] = fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.TrimSpace(kids.String()), len(d.pages))

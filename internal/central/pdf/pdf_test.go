@@ -15,7 +15,7 @@ import (
 func sample() (b []byte, text string) {
 	var d pdf.Document
 	p, y := d.Page(), 780
-	for r := '一'; r < '一'+600; r += 30 {
+	for r := '一'; r < '一'+300; r += 30 {
 		var line strings.Builder
 		for i := range rune(30) {
 			line.WriteRune(r + i)

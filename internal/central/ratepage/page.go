@@ -68,7 +68,8 @@ type Config struct {
 	// Heard waits until the box has answered that it knows of these, at most until the context is done, and says whether it has.
 	Heard   func(context.Context, rating.DeviceID, rating.VisitID, []rating.Question) bool
 	Reasons rating.Catalogue
-	// Complain takes what a citizen complains of, and returns its row of the journal, 0 if nobody may follow it; nil: the page has no form for it.
+	// Complain takes what a citizen complains of, and returns its row of the journal, 0 if nobody may follow it; nil: there is no
+	// form for it.
 	Complain func(context.Context, Complaint) (row int64, err error)
 	// Phoned is told which request brought a rating that was entered, by its visit and row of the journal; nil: nobody is.
 	Phoned func(r *http.Request, d rating.DeviceID, v rating.VisitID, pos int64)

@@ -37,7 +37,7 @@ const (
 
 // Chinese returns the result as people read it.
 func (r Result) Chinese() string {
-	return map[Result]string{Talked: "接通，已沟通", Declined: "接通，不愿沟通", NoAnswer: "未接通", Rejected: "拒接", SwitchedOff: "关机或停机",
+	return map[Result]string{Talked: "联系上，已沟通", Declined: "联系上，不愿沟通", NoAnswer: "未接通", Rejected: "拒接", SwitchedOff: "关机或停机",
 		WrongNumber: "号码有误", NoReply: "未回复、未见到"}[r]
 }
 

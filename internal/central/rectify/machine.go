@@ -265,7 +265,8 @@ func (p Part) allows(e Event) error {
 	case (e.Do == Satisfied || e.Do == Dissatisfied) && e.Of != 0 && e.Of != p.Asked:
 		return refuse("这次回访已经结束。", "That is not asked any more.")
 	case e.Do == Appeal && !slices.Contains(p.Sides(), cmp.Or(e.Side, OfCitizen)):
-		return refuse("这一方现在不能申诉：每方申诉一次；不予采纳的，由评价人申诉。", "That side cannot appeal now: each does once, and only the citizen against what was not adopted.")
+		return refuse("这一方现在不能申诉：每方申诉一次；不予采纳的，由评价人申诉。",
+			"That side cannot appeal now: each does once, and only the citizen against what was not adopted.")
 	case e.Do == Extend && (e.Days <= p.Days || e.Days > MostDays):
 		return refuse(fmt.Sprintf("延期后合计须多于 %d、不超过 %d 个工作日（办法第十六条）。", p.Days, MostDays),
 			fmt.Sprintf("With the extension it is more than %d and at most %d working days (article 16).", p.Days, MostDays))

@@ -138,8 +138,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// TestAppeals: each side appeals once, the side that was rated against what counts alone; what it is granted is not adopted, what the citizen
-// is granted is rectified anew (article 6: 受理复核申诉).
+// TestAppeals: each side appeals once, the side that was rated against what counts alone; what it is granted is not adopted, what the
+// citizen is granted is rectified anew (article 6: 受理复核申诉).
 func TestAppeals(t *testing.T) {
 	walk := func(p Part, events ...Event) (Part, error) {
 		var err error

@@ -76,7 +76,8 @@ func (p *play) visit(b *box, at time.Time) (out visited) {
 		v.Staff = one(p, b.staff...)
 	}
 	f := rating.CaseFact{Area: b.area, ProjectNo: project, TaskCode: code(task), TaskName: task, Unit: b.unit,
-		Applicant: one(p, rating.NaturalPerson, rating.NaturalPerson, rating.Enterprise), Handling: one(p, rating.InHall, rating.InHall, rating.Mixed),
+		Applicant:  one(p, rating.NaturalPerson, rating.NaturalPerson, rating.Enterprise),
+		Handling:   one(p, rating.InHall, rating.InHall, rating.Mixed),
 		AcceptedAt: at.Add(-20 * time.Minute).UnixMilli(), AsOf: at.UnixMilli()}
 	if completed {
 		v.Subjects, f.CompletedAt = append(v.Subjects, rating.MatterSubject), at.UnixMilli()
@@ -145,8 +146,8 @@ func (b *box) batch(bodies []rating.Body) (journal.Entry, error) {
 		w.Records = append(w.Records, raw)
 	}
 	w.Sign(b.key)
-	return journal.Entry{Kind: journal.Batch, Source: string(b.device), Key: b.public(), Signature: w.Signature, Epoch: w.Epoch, First: w.First,
-		Released: w.Released, Parts: w.Records}, nil
+	return journal.Entry{Kind: journal.Batch, Source: string(b.device), Key: b.public(), Signature: w.Signature, Epoch: w.Epoch,
+		First: w.First, Released: w.Released, Parts: w.Records}, nil
 }
 
 // online has cases completed wholly online, some of which are rated at the portal, in the app, by telephone or by message.

@@ -1,5 +1,5 @@
-// Package subscribe keeps who wants which figures told each week or month. Accounts have no address to which anything could be sent, so the home
-// page says that the figures of a period are there, until they were looked at. What a person may see is asked when they look.
+// Package subscribe keeps who wants which figures told each week or month. Accounts have no address to which anything could be sent, so the
+// home page says that the figures of a period are there, until they were looked at. What a person may see is asked when they look.
 package subscribe
 
 import (

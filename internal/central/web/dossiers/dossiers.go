@@ -69,7 +69,8 @@ func doors() []door {
 			"好差评结果的通报和发布（第十九条）：起草、修改文字、由他人批准、发布。数字不能改；小于 10 的数和可推得它们的数不公布。发布后不再改动，更正另发一版，见 docs/publication.md。", "dossiers-draft"},
 		{"/assessment", "整改与问题", "Assessment", []dossier.Kind{dossier.Mend, dossier.Problem, dossier.Sheet}, account.SeeAssessment,
 			map[dossier.Hand]account.Action{dossier.Office: account.WorkAssessment, dossier.Concerned: account.AnswerOrder},
-			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）；年度评价表由单位核对签认（第二十条）。系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", "dossiers-sheets"},
+			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）；年度评价表由单位核对签认（第二十条）。" +
+				"系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", "dossiers-sheets"},
 	}
 }
 

@@ -35,8 +35,8 @@ func (y yearly) Draft(ctx context.Context, by dossier.By, unit string, year int)
 	return 1, err
 }
 
-// TestAYearlySheet: an office drafts it and sends it, the unit objects, is answered and signs, and the office files it; on paper it has room
-// for signatures.
+// TestAYearlySheet: an office drafts it and sends it, the unit objects, is answered and signs, and the office files it; on paper it has
+// room for signatures.
 func TestAYearlySheet(t *testing.T) {
 	w := newWorld(t)
 	office := w.SignIn(w.Add(webtest.Grant(account.County, county, county)))

@@ -41,7 +41,8 @@ func TestExportsAreOfTheList(t *testing.T) {
 	for _, path := range []string{"export.xlsx", "export.csv", "export.jsonl", "texts"} {
 		webtest.Want(t, page, http.StatusOK, `href="/evaluations/`+path+`?from=2026-02-25&amp;hall=SL-H1"`)
 	}
-	webtest.Want(t, w.get("/evaluations/texts?from=2026-02-25&hall=SL-H1", city), http.StatusOK, `href="/evaluations?from=2026-02-25&amp;hall=SL-H1"`)
+	webtest.Want(t, w.get("/evaluations/texts?from=2026-02-25&hall=SL-H1", city), http.StatusOK,
+		`href="/evaluations?from=2026-02-25&amp;hall=SL-H1"`)
 }
 
 // An export as lines is sent while it is read, and holds all that there is; what is too much is said before anything is sent or entered.

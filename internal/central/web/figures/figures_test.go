@@ -331,8 +331,8 @@ func TestOnPaper(t *testing.T) {
 	}
 }
 
-// TestPaces: how fast keys were pressed is told of windows with enough presses, and where one is left out so are others; never to whoever runs
-// the hall.
+// TestPaces: how fast keys were pressed is told of windows with enough presses, and where one is left out so are others; never to whoever
+// runs the hall.
 func TestPaces(t *testing.T) {
 	w := newWorld(t)
 	w.fill()

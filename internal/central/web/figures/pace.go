@@ -10,8 +10,8 @@ import (
 // leastPaced is of how many presses a window's pace is told, and how many are withheld together where one is not.
 const leastPaced = report.LeastPublished
 
-// pace adds how fast keys were pressed, by window and hall and for no person or matter: a window at which many are pressed before anybody can
-// have read is one where staff may press themselves. It tells no level.
+// pace adds how fast keys were pressed, by window and hall and for no person or matter: a window at which many are pressed before anybody
+// can have read is one where staff may press themselves. It tells no level.
 func (p *pages) pace(ctx context.Context, a *answer) error {
 	q := a.q
 	if q.By.Code != "window" && q.By.Code != "hall" || q.Staff+q.Task != "" {

@@ -3,6 +3,7 @@ package figures
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/pdf"
@@ -122,5 +123,5 @@ func (q *question) scope() (s string) {
 	if s == "" {
 		return "本人可见的全部范围"
 	}
-	return s
+	return strings.TrimSpace(s)
 }

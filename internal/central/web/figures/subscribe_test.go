@@ -21,8 +21,8 @@ func TestSubscriptions(t *testing.T) {
 	other := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
 	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))
 	subscribe := func(session, every, by string) int {
-		return webtest.Do(w.site, webtest.Request("POST", "/figures/subscriptions", session, url.Values{"every": {every}, "by": {by}, "hall": {"SL-H1"},
-			"from": {"2020-01-01"}})).Code
+		return webtest.Do(w.site, webtest.Request("POST", "/figures/subscriptions", session, url.Values{"every": {every}, "by": {by},
+			"hall": {"SL-H1"}, "from": {"2020-01-01"}})).Code
 	}
 	look := func(session string) string {
 		return regexp.MustCompile(`/figures/subscriptions/look\?n=\d+`).FindString(w.get("/", session).Body.String())

@@ -101,7 +101,8 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces, Subscriptions: subscriptions}),
+	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces,
+		Subscriptions: subscriptions}),
 		evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
 }

@@ -262,7 +262,7 @@ func TestChoices(t *testing.T) {
 	}
 	done(unit, rectify.Miss, "result", "rejected")
 	done(unit, rectify.Contact, "method", "person", "result", "declined")
-	webtest.Want(t, w.get(page, unit), 200, "联系未通（电话，拒接）", "联系评价人（当面，接通，不愿沟通）")
+	webtest.Want(t, w.get(page, unit), 200, "联系未通（电话，拒接）", "联系评价人（当面，联系上，不愿沟通）")
 	done(unit, rectify.Plan)
 	done(unit, rectify.Reply)
 	done(office, rectify.Pass)

@@ -122,7 +122,8 @@ func TestWhatACitizenThinksOfTheWork(t *testing.T) {
 		webtest.Want(t, w.post(page+"/words", who, url.Values{"reason": {"?"}}), 422, "!还是要排队")
 		webtest.Want(t, w.post(page+"/words", who, url.Values{"reason": {"核实不满意的原因"}}), 200, "还是要排队", "排队两小时")
 	}
-	if text, _ := pdftest.Text(t, w.get(page+"/print.pdf", unit).Body.Bytes()); strings.Contains(text, "还是要") || !strings.Contains(text, "身份证") {
+	text, _ := pdftest.Text(t, w.get(page+"/print.pdf", unit).Body.Bytes())
+	if strings.Contains(text, "还是要") || !strings.Contains(text, "身份证") {
 		t.Errorf("the print shows what the citizen wrote, or nothing:\n%s", text)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -98,6 +100,10 @@ func (p *play) organise(ctx context.Context, lines []directory.Line) error {
 		return err
 	}
 	today := directory.DayOf(p.Clock.Now())
+	posts, err := p.Directory.Posts(ctx, today)
+	if err != nil {
+		return err
+	}
 	var devices []fleet.Device
 	for w := range a.Each(directory.Window, today) {
 		place, ok := a.Window(w.ID, today)
@@ -105,14 +111,13 @@ func (p *play) organise(ctx context.Context, lines []directory.Line) error {
 			continue
 		}
 		b := p.newBox(place)
-		for s := range a.Each(directory.Staff, today) {
-			if s.Window == w.ID {
-				b.staff = append(b.staff, rating.Staff{ID: s.ID, Name: s.Name})
-			}
+		if _, b.staff, err = posts.Texts(w.ID); err != nil {
+			return err
 		}
 		p.boxes = append(p.boxes, b)
 		devices = append(devices, fleet.Device{ID: b.device, Key: b.public(), Window: b.window, Follows: true, EnrolledAt: p.Clock.Now()})
 	}
+	slices.SortFunc(p.boxes, func(a, b *box) int { return strings.Compare(string(a.device), string(b.device)) }) // one seed, one play
 	return p.Fleet.PutAll(ctx, devices)
 }
 

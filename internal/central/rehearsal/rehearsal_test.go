@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/central/books"
 	"haochaping/internal/central/books/bookstest"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
@@ -79,6 +80,9 @@ func TestTwoWeeks(t *testing.T) {
 	}
 	if len(all) < 10 || len(states) < 4 || states[rectify.Closed] == 0 {
 		t.Errorf("there are orders %v", states)
+	}
+	if served, err := c.Books.Search(t.Context(), books.Search{Staff: "SL-0013"}, books.Cursor{}, 10); err != nil || len(served.Entries) == 0 {
+		t.Errorf("nobody has rated who serves at a window: %v", err)
 	}
 	figures, err := c.Books.CaseFigures(t.Context())
 	if err != nil || figures.Rated == 0 || figures.Default == 0 {

@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"io/fs"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -65,5 +68,25 @@ func TestHeaders(t *testing.T) {
 	got := webtest.Do(site, webtest.Request(http.MethodGet, "/", person, nil))
 	if csp := got.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") {
 		t.Errorf("without configured origins the policy is %s", csp)
+	}
+}
+
+// A template escapes what stands behind a question mark as one value: a whole query there would be lost. Addresses are built as a whole,
+// with printf.
+func TestNoQueryIsEscapedAsAValue(t *testing.T) {
+	lost, pages := regexp.MustCompile(`(href|src|action|formaction)="[^"{]*(\?|&|&amp;)\{\{`), 0
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".html") {
+			return err
+		}
+		pages++
+		text, err := os.ReadFile(path)
+		if at := lost.Find(text); at != nil {
+			t.Errorf("%s: %s", path, at)
+		}
+		return err
+	})
+	if err != nil || pages < 20 {
+		t.Errorf("%d pages, %v", pages, err)
 	}
 }

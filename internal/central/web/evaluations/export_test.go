@@ -33,6 +33,18 @@ func (c crowd) Search(_ context.Context, _ books.Search, after books.Cursor, lim
 	return p, nil
 }
 
+// What the list offers to take away is what it was asked for.
+func TestExportsAreOfTheList(t *testing.T) {
+	w := newWorld(t)
+	city := w.SignIn(w.Add(webtest.Grant(account.City, "629900000000", "629900000000")))
+	page := w.get("/evaluations?from=2026-02-25&hall=SL-H1", city)
+	for _, path := range []string{"export.xlsx", "export.csv", "export.jsonl", "texts"} {
+		webtest.Want(t, page, http.StatusOK, `href="/evaluations/`+path+`?from=2026-02-25&amp;hall=SL-H1"`)
+	}
+	webtest.Want(t, w.get("/evaluations/texts?from=2026-02-25&hall=SL-H1", city), http.StatusOK,
+		`href="/evaluations?from=2026-02-25&amp;hall=SL-H1"`)
+}
+
 // An export as lines is sent while it is read, and holds all that there is; what is too much is said before anything is sent or entered.
 func TestALongExport(t *testing.T) {
 	w := newWorld(t)

@@ -248,6 +248,10 @@ func TestFiles(t *testing.T) {
 	w := newWorld(t)
 	w.fill()
 	session := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	for _, file := range []string{"export.csv", "export.xlsx", "print.pdf"} {
+		webtest.Want(t, w.get("/figures"+january+"&by=hall", session), 200,
+			`href="/figures/`+file+`?by=hall&amp;from=2026-01-01&amp;to=2026-01-31"`)
+	}
 	got := w.get("/figures/export.csv"+january+"&by=hall", session)
 	webtest.Want(t, got, 200)
 	text, marked := strings.CutPrefix(got.Body.String(), "\xef\xbb\xbf")

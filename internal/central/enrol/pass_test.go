@@ -222,7 +222,8 @@ func TestAnAddressThatGuesses(t *testing.T) {
 		t.Error("it waits while it is free")
 	}
 	g.failed("192.0.2.1", now)
-	if !g.wait("192.0.2.1", freeOfAddress, now) || g.wait("192.0.2.1", freeOfAddress, now.Add(time.Second)) || g.wait("192.0.2.2", freeOfAddress, now) {
+	if !g.wait("192.0.2.1", freeOfAddress, now) || g.wait("192.0.2.1", freeOfAddress, now.Add(time.Second)) ||
+		g.wait("192.0.2.2", freeOfAddress, now) {
 		t.Error("it does not wait for a second, or another one does")
 	}
 	for range 100 {

@@ -10,8 +10,8 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-// What a box that was taken off its window has not sent is asked about until somebody gives it up, once; a backup knows that, and a box that
-// is accepted again owes nothing.
+// What a box that was taken off its window has not sent is asked about until somebody gives it up, once; a backup knows that, and a box
+// that is accepted again owes nothing.
 func TestOwed(t *testing.T) {
 	h, _ := newCity(t)
 	owing := func(h *hall) (n int) {
@@ -57,7 +57,8 @@ func TestOwed(t *testing.T) {
 	if err := h.Export(t.Context(), func(b []byte) error { return other.Import(t.Context(), b) }); err != nil {
 		t.Fatal(err)
 	}
-	if x, err := other.Owes(t.Context(), "h2-b01"); err != nil || !x.Closed.Equal(o.Closed) || x.Why != "burnt" || x.Missing != 3 || owing(other) != 0 {
+	if x, err := other.Owes(t.Context(), "h2-b01"); err != nil || !x.Closed.Equal(o.Closed) || x.Why != "burnt" || x.Missing != 3 ||
+		owing(other) != 0 {
 		t.Errorf("after a restore: %+v, %v", x, err)
 	}
 	put(func(d *fleet.Device) { d.Follows, d.Retired = true, nil })

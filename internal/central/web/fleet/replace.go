@@ -130,7 +130,8 @@ func (p *pages) move(c *web.Call) error {
 	if err := c.Act(journal.Act{Do: "fleet.move", Object: string(id), Data: data, Domain: place.Hall.Area}, nil); err != nil {
 		return err
 	}
-	return c.See("/fleet/halls/" + url.PathEscape(place.Hall.ID)) // where the box stands is believed for a second, and its page is of that place
+	// Where the box stands is believed for a second, and its page is of that place.
+	return c.See("/fleet/halls/" + url.PathEscape(place.Hall.ID))
 }
 
 // movable fills in where a box may be moved to within its hall.

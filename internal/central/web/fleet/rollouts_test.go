@@ -257,7 +257,8 @@ func TestRolloutsInABrowser(t *testing.T) {
 		}
 	}
 	w.takes(t, has, ofHall()...)
-	do("programs", chromedp.Navigate(server.URL+"/fleet/rollouts/new?what=programs&scope=hall+SL-H2"), chromedp.WaitVisible(chromedp.CSS("#version")))
+	do("programs", chromedp.Navigate(server.URL+"/fleet/rollouts/new?what=programs&scope=hall+SL-H2"),
+		chromedp.WaitVisible(chromedp.CSS("#version")))
 	look("rollout-new-programs")
 	do("begin", chromedp.SetValue(chromedp.CSS("#first"), "SL-H2-B02"), chromedp.SendKeys(chromedp.CSS("#version"), "1.3.0"),
 		chromedp.Click(chromedp.CSS("form[method=post][action='/fleet/rollouts'] button")), chromedp.WaitVisible(chromedp.CSS(".stage.here")))

@@ -264,13 +264,15 @@ func words() []word {
 		{"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
 		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
-		{"fleet.replace", "更换评价器"}, {"fleet.lost", "登记未送到的记录为丢失"}, {"fleet.move", "移动评价器"}, {"fleet.rollout.begin", "开始分步更改"}, {"fleet.rollout.goes_on", "分步更改有进展"},
+		{"fleet.replace", "更换评价器"},
+		{"fleet.lost", "登记未送到的记录为丢失"}, {"fleet.move", "移动评价器"}, {"fleet.rollout.begin", "开始分步更改"}, {"fleet.rollout.goes_on", "分步更改有进展"},
 		{"fleet.rollout.halt", "停住分步更改"}, {"fleet.rollout.resume", "继续分步更改"}, {"fleet.rollout.undo", "退回分步更改"},
 		{"fleet.rollout.abandon", "放弃分步更改"}, {"fleet.update", "更新评价器程序"},
 		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
 		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.certify", "准许旧评价器取证书"}, {"enrol.window", "签发窗口电脑用的证书"},
 		{"fleet.add_token", "发放窗口电脑令牌"}, {"fleet.drop_token", "作废窗口电脑令牌"}, {"enrol.expect", "登记待到货评价器"}, {"enrol.forget", "删除待到货评价器"},
-		{"enrol.guess", "评价器一次性口令不对"}, {"enrol.probe", "同一地址试了很多序列号"}, {"enrol.typed", "输入了很多不存在的配对码"}, {"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},
+		{"enrol.guess", "评价器一次性口令不对"},
+		{"enrol.probe", "同一地址试了很多序列号"}, {"enrol.typed", "输入了很多不存在的配对码"}, {"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},
 		{"deadline.stop", "停发短信"}, {"upward.again", "重新上报"},
 	}
 	all = append(all, word{"dossier.open", "立卷"})

@@ -22,6 +22,8 @@ BOXES ?= 50
 # that keeps a sync.Map or another generic type with atomics cannot be left out: the linker shares such code with the packages that are watched.
 NORACE := $(foreach package,modernc.org/sqlite/lib modernc.org/libc modernc.org/memory golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b \
 	golang.org/x/image/vector,-gcflags=$(package)=-race=false)
+# How everything is compiled that is not for the race detector: in one way, so that programs, tools, vet and tests share what was compiled.
+PLAIN := CGO_ENABLED=0 GOFLAGS=-trimpath
 DEBARCH ?= amd64,arm64,armhf,loong64
 
 .PHONY: help
@@ -37,14 +39,18 @@ demo: ## Run two boxes and a centre on this machine; prints one address to open 
 .PHONY: test
 test: ## Run all tests with the race detector (needs gcc); ends with what was skipped and why. With CI=1 a missing external program is a failure.
 	@mkdir -p $(BUILD)
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/testsum ./internal/proof/cmd/testsum
+	@$(PLAIN) $(GO) build -o $(BUILD)/testsum ./internal/proof/cmd/testsum
 	@# The programs that tests start are built once, and looked for in HCP_PROGRAMS.
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/...
-	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. What only draws is run
-	@# without the race detector.
-	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); { failed() { echo '{"Action":"go-failed"}'; }; \
-	  CGO_ENABLED=0 $(GO) test -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out ./display || failed; \
-	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -json -p 3 -parallel 4 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
+	@$(PLAIN) $(GO) build -o $(BUILD)/ ./cmd/...
+	@# Three packages start this broker, which each would compile beside the others. They say what is amiss if it cannot be had.
+	@$(PLAIN) $(TOOL) -n nats-server >/dev/null || true
+	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. The tests of files for
+	@# builds without the race detector, which only compute or draw, run by themselves. What go vet finds, make check finds.
+	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); files=$$(grep -rl --include='*_test.go' --exclude-dir={.ci,build} '^//go:build !race$$' .); \
+	{ failed() { echo '{"Action":"go-failed"}'; }; \
+	  $(PLAIN) $(GO) test -vet=off -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out \
+	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; \
+	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \
 	} | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out -- env CGO_ENABLED=1 $(GO) test -race $(NORACE) -count=2
 
@@ -54,7 +60,7 @@ norace: # The flags for a run of single tests under the race detector: go test -
 
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
-	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestTap|TestAKeyThatGoesUpAndDown|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear ./internal/central/books
 
 .PHONY: province
@@ -72,8 +78,8 @@ descriptions: ## Install what lints and validates our descriptions of API, topic
 .PHONY: check
 check: ## Look for faults without running anything: format, go vet, linter, shellcheck.
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; }
-	$(GO) vet ./...
-	$(TOOL) golangci-lint run
+	$(PLAIN) $(GO) vet ./...
+	$(PLAIN) $(TOOL) golangci-lint run
 	@# What does not fit 32 bits shows there only.
 	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) build -o /dev/null ./cmd/...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run $$(git ls-files '*.sh' 'deploy/*/postinst' 'deploy/*/prerm' 'deploy/*/postrm'); \

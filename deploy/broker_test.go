@@ -89,12 +89,7 @@ func startBroker(t *testing.T) broker {
 	}
 	dir := t.TempDir()
 	b := broker{trust: writeCertificate(t, dir)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.address = l.Addr().String()
-	_ = l.Close()
+	b.address = testkit.Address(t)
 	_, port, _ := net.SplitHostPort(b.address)
 
 	passwords := filepath.Join(dir, "haochaping.passwd")

@@ -22,6 +22,7 @@ import (
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/identity"
 	"haochaping/internal/proof/mosquitto"
+	"haochaping/internal/proof/testkit"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -64,12 +65,7 @@ func startCertified(t *testing.T) *certified {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.address = l.Addr().String()
-	_ = l.Close() // it listened to nobody
+	c.address = testkit.Address(t)
 	_, port, _ := net.SplitHostPort(c.address)
 	c.write("mosquitto.conf", strings.NewReplacer("listener 8883", "listener "+port+" 127.0.0.1", "/etc/mosquitto/certs/", c.dir+"/",
 		"/etc/mosquitto/", c.dir+"/").Replace(string(text))+"user root\n")

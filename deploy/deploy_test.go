@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"haochaping/internal/proof/testkit"
 )
 
 // need skips a test for which a program is missing; in CI it fails.
@@ -82,7 +84,7 @@ func TestPackages(t *testing.T) {
 func build(folder, names string, env []string) (packages, error) {
 	cmd := exec.Command("go", "run", "./deploy/mkdeb", "-arch", "amd64", "-packages", names, "-out", folder)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(testkit.BuildEnv(), env...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()

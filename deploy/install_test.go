@@ -152,7 +152,7 @@ func newer(t *testing.T, deb string) string {
 	output(t, nil, "sed", "-i", "s/^Version: .*/Version: 99/", filepath.Join(dir, "DEBIAN", "control"))
 	output(t, nil, "sh", "-c", "echo '# new in version 99' >> \"$1\"", "sh", filepath.Join(dir, "etc", "ratingd.toml"))
 	out := filepath.Join(t.TempDir(), "ratingd_99_amd64.deb")
-	output(t, nil, "dpkg-deb", "--root-owner-group", "-Zgzip", "--build", dir, out)
+	output(t, nil, "dpkg-deb", "--root-owner-group", "-Znone", "--build", dir, out)
 	return out
 }
 

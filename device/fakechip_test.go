@@ -48,6 +48,9 @@ func (k *fakeChip) write() {
 		for n := max(from, k.written[i]-uapiQueue); n < k.written[i]; n++ {
 			b = append(b, edgeBytes(w[n].at, !w[n].down, uint32(n)+1)...)
 		}
+		if len(b) == 0 {
+			continue
+		}
 		if n, err := unix.Write(k.out[i], b); err != nil || n < len(b) {
 			k.t.Fatalf("wrote %d of %d bytes: %v", n, len(b), err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"haochaping/device/evdev"
 	"haochaping/device/keypad"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -157,14 +158,14 @@ func waiting(events <-chan Event) (all []Event) {
 func TestAKeyThatGoesUpAndDown(t *testing.T) {
 	for name, source := range restlessSources {
 		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
+			simulation.Check(t, func(t *rapid.T) {
 				r := newRestless(t)
 				judgeRestless(t, r, source(t, r))
 			})
 		})
 	}
 	t.Run("usb", func(t *testing.T) {
-		rapid.Check(t, func(rt *rapid.T) {
+		simulation.Check(t, func(rt *rapid.T) {
 			r := newRestless(rt)
 			judgeRestless(rt, r, restlessUSB(t, r))
 		})

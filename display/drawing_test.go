@@ -3,7 +3,7 @@
 package display
 
 // What only draws, on one goroutine, runs without the race detector, which finds nothing in it and makes it nine times slower: make test
-// runs this package both ways.
+// runs such files by themselves.
 
 import (
 	"image"

@@ -2,7 +2,6 @@ package display
 
 import (
 	"bytes"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,13 +13,9 @@ import (
 
 	"github.com/go-text/typesetting/font"
 	"github.com/go-text/typesetting/font/opentype"
+
+	builtin "haochaping/display/fonts"
 )
-
-//go:embed fonts/NotoSansSC-Medium-subset.otf
-var embeddedHan []byte
-
-//go:embed fonts/NotoSerifTibetan-subset.ttf
-var embeddedTibetan []byte
 
 // Fonts are the fonts that characters are looked for in: the built-in ones, then those of the machine in the configured
 // order. Each is read when a character is looked for in it, since a complete one takes some 20 MB. It is safe for concurrent use.
@@ -40,7 +35,7 @@ type lazyFont struct {
 // returned with it work without those.
 func LoadFonts(paths []string) (*Fonts, error) {
 	f := &Fonts{}
-	for _, b := range [][]byte{embeddedHan, embeddedTibetan} {
+	for _, b := range [][]byte{builtin.Han(), builtin.Tibetan()} {
 		f.all = append(f.all, lazyFont{read: func() (*font.Font, error) { return readFont(bytes.NewReader(b)) }})
 	}
 	var errs []error

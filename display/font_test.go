@@ -13,6 +13,8 @@ import (
 	"github.com/go-text/typesetting/font"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"pgregory.net/rapid"
+
+	builtin "haochaping/display/fonts"
 )
 
 const notoCJK = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
@@ -187,10 +189,10 @@ func TestBadFontIsLeftOut(t *testing.T) {
 		return path
 	}
 	bad := []string{
-		write("empty.ttc", nil), write("text.ttf", []byte("not a font at all")), write("cut.ttf", embeddedTibetan[:300_000]),
-		write("head.otf", embeddedHan[:20_000]), dir,
+		write("empty.ttc", nil), write("text.ttf", []byte("not a font at all")), write("cut.ttf", builtin.Tibetan()[:300_000]),
+		write("head.otf", builtin.Han()[:20_000]), dir,
 	}
-	good := write("good.ttf", embeddedTibetan)
+	good := write("good.ttf", builtin.Tibetan())
 	if whole, err := os.ReadFile(notoCJK); err == nil {
 		bad = append(bad, write("trunc.ttc", whole[:200_000]))
 	}
@@ -208,7 +210,7 @@ func TestBadFontIsLeftOut(t *testing.T) {
 // TestDamagedFontIsNoFont changes one byte of one table.
 func TestDamagedFontIsNoFont(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := bytes.Clone(embeddedTibetan)
+		b := bytes.Clone(builtin.Tibetan())
 		entry := b[12+16*rapid.IntRange(0, int(binary.BigEndian.Uint16(b[4:]))-1).Draw(t, "table"):][:16]
 		at := rapid.IntRange(0, int(binary.BigEndian.Uint32(entry[12:]))-1).Draw(t, "at")
 		if string(entry[:4]) == "head" && at >= 8 && at < 12 {
@@ -238,7 +240,7 @@ func TestFontThatLeadsAstrayIsForgotten(t *testing.T) {
 // FuzzFont reads bytes that may be a font: nothing but an error or a font that draws comes of it.
 func FuzzFont(f *testing.F) {
 	f.Add([]byte("ttcf\x00\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x10"))
-	f.Add(embeddedTibetan[:600])
+	f.Add(builtin.Tibetan()[:600])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if f, err := readFont(bytes.NewReader(b)); err == nil {
 			drawn(&Fonts{all: []lazyFont{{font: f}}}, "王བོད", 200)

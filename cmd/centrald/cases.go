@@ -132,7 +132,11 @@ func (c smsConfig) sends() bool { return c.URL != "" || c.File != "" }
 func (c smsConfig) gateway() (deadline.Gateway, error) {
 	switch {
 	case c.URL != "":
-		return deadline.NewHTTP(c.URL, c.Headers, c.Body, c.Accept)
+		g, err := deadline.NewHTTP(c.URL, c.Headers, c.Body, c.Accept)
+		if err == nil && c.Status != "" {
+			err = g.Asks(c.Status, c.Taken, c.Unknown)
+		}
+		return g, err
 	case c.File != "":
 		return &deadline.File{Path: c.File}, nil
 	}

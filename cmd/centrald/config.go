@@ -110,6 +110,7 @@ type ordersConfig struct {
 	Ask         string `toml:"follow_up_text"`
 	Extended    string `toml:"extension_text"`
 	Missed      string `toml:"missed_text"`
+	Refused     string `toml:"refused_text"`
 }
 
 type smsConfig struct {
@@ -120,6 +121,10 @@ type smsConfig struct {
 	Accept  string            `toml:"accept"`
 	Text    string            `toml:"text"`
 	Replies string            `toml:"replies_file"`
+	// Where it is asked what became of a message, and what the answer means.
+	Status  string `toml:"status_url"`
+	Taken   string `toml:"status_taken"`
+	Unknown string `toml:"status_unknown"`
 }
 
 // loadConfig reads a configuration file over the defaults. Without a path it returns the defaults.
@@ -282,7 +287,8 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 		says string
 		may  []string
 	}{"orders.follow_up_text": {c.Orders.Ask, []string{"{letter}", "{link}"}},
-		"orders.extension_text": {c.Orders.Extended, []string{"{day}", "{link}"}}, "orders.missed_text": {c.Orders.Missed, nil}} {
+		"orders.extension_text": {c.Orders.Extended, []string{"{day}", "{link}"}}, "orders.missed_text": {c.Orders.Missed, nil},
+		"orders.refused_text": {c.Orders.Refused, []string{"{link}"}}} {
 		rest := text.says
 		for _, place := range text.may {
 			rest = strings.ReplaceAll(rest, place, "")

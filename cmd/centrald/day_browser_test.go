@@ -161,6 +161,7 @@ func TestDayOfEachRole(t *testing.T) {
 		b.do("reach the citizen", chromedp.Click(chromedp.CSS(`details:has(#words-contact) summary`)),
 			chromedp.WaitVisible(chromedp.CSS("#words-contact")))
 		b.fill("words-contact", "电话联系，反映当日等候两小时")
+		b.do("choose", chromedp.SetValue(chromedp.CSS("#method-contact"), "phone"), chromedp.SetValue(chromedp.CSS("#result-contact"), "talked"))
 		b.do("reached", chromedp.Click(chromedp.CSS(`details:has(#words-contact) button`)))
 		b.until("已联系")
 		b.sees("the order", "已联系", "当日等候")

@@ -25,7 +25,10 @@ func TestFaults(t *testing.T) {
 		test func(*testing.T, string)
 	}{{"killed at random moments", killedAtRandomMoments}, {"one of two instances killed", oneOfTwoKilled}, {"books away", booksAway},
 		{"books replaced by an older copy", booksReplaced}, {"copied card", copiedCard}} {
-		t.Run(fault.name, func(t *testing.T) { fault.test(t, program) })
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			fault.test(t, program)
+		})
 	}
 }
 
@@ -33,7 +36,7 @@ func TestFaults(t *testing.T) {
 func grow(t *testing.T, boxes []*client, stop <-chan struct{}) {
 	for {
 		for _, b := range boxes {
-			b.append(t, 20, "growing")
+			b.append(t, 5, "growing")
 		}
 		select {
 		case <-stop:
@@ -62,6 +65,7 @@ func killedAtRandomMoments(t *testing.T, program string) {
 	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" },
 		"mosquitto": startMosquitto} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStation(t, program, broker(t))
 			s.start(s.config, "addresses.json").kill() // learns the key
 			all := boxes(t, s, 3)
@@ -215,7 +219,7 @@ func outages() []outage {
 func booksAway(t *testing.T, program string) {
 	for _, o := range outages() {
 		t.Run(o.name, func(t *testing.T) {
-			t.Parallel() // they mostly wait
+			t.Parallel()
 			s := newStation(t, program, "")
 			if o.prepare != nil {
 				o.prepare(t, s)
@@ -344,6 +348,7 @@ func copiedCard(t *testing.T, program string) {
 	for name, broker := range map[string]func(*testing.T) string{"embedded": func(*testing.T) string { return "" },
 		"mosquitto": startMosquitto} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newStation(t, program, broker(t))
 			p := s.start(s.config, "addresses.json")
 			l := s.open()

@@ -28,10 +28,10 @@ const booksPause = 5 * time.Second
 
 // keepBooks keeps the books up to date until ctx ends. It waits for a database that goes away meanwhile, and for another instance that
 // makes the books anew.
-func (c *command) keepBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
+func (c *command) keepBooks(ctx context.Context, x *rooms, behind func() bool, log *slog.Logger, m *sdnotify.Manager) error {
 	said := ""
 	for {
-		err := c.makeBooks(ctx, x, log, m)
+		err := c.makeBooks(ctx, x, behind, log, m)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (c *command) keepBooks(ctx context.Context, x *rooms, log *slog.Logger, m *
 }
 
 // makeBooks makes the books anew if this program makes them in another way than the one that made them, and then keeps them up to date.
-func (c *command) makeBooks(ctx context.Context, x *rooms, log *slog.Logger, m *sdnotify.Manager) error {
+func (c *command) makeBooks(ctx context.Context, x *rooms, behind func() bool, log *slog.Logger, m *sdnotify.Manager) error {
 	stale, err := x.books.Stale(ctx)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (c *command) makeBooks(ctx context.Context, x *rooms, log *slog.Logger, m *
 			return err
 		}
 	}
-	return x.books.Run(ctx)
+	return x.books.RunBeside(ctx, behind)
 }
 
 // takeOver enters the books of the first version into the journal, if they are there.

@@ -20,6 +20,7 @@
 //	centrald figures publish -year YEAR -out FOLDER
 //	centrald upward key
 //	centrald upward table NAME
+//	centrald rehearse [-days MANY] FILE
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild

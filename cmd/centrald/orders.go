@@ -30,18 +30,21 @@ func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*
 }
 
 // complain opens an order on what a citizen complains of by phone, at the unit of the window.
-func (x *rooms) complain(ctx context.Context, c ratepage.Complaint) error {
+func (x *rooms) complain(ctx context.Context, c ratepage.Complaint) (int64, error) {
 	a, err := x.directory.Atlas(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	v := rectify.Complained{Way: rectify.Online, Retaliation: c.Retaliation, At: c.At.UnixMilli(), Area: c.Window.Area, Matter: c.Matter,
 		Place: clipped(strings.TrimSpace(c.Window.Hall+" "+c.Window.Name), rectify.MostLine), Words: c.Words, Contact: c.Contact}
 	if place, ok := a.Place(c.Device, c.Window.ID, c.Window.Generation, c.At); ok {
 		v.Unit, v.Area = place.Unit().ID, place.Area().ID
 	}
-	_, _, err = x.orders.Complain(ctx, rectify.By{Account: rectify.Citizen}, c.Name, v)
-	return err
+	order, _, err := x.orders.Complain(ctx, rectify.By{Account: rectify.Citizen}, c.Name, v)
+	if c.Retaliation { // nothing shows how a clue stands
+		return 0, err
+	}
+	return order.ID, err
 }
 
 // clipped returns so many characters of a text at most.
@@ -82,8 +85,11 @@ func (c *command) orderTexts(x *rooms, log *slog.Logger) (rectify.Texts, error) 
 	}
 	t := x.cfg.Orders
 	return rectify.Texts{Orders: x.orders, Messages: x.deadlines, Link: address, Ask: t.Ask, Extended: t.Extended, Missed: t.Missed,
-		Logger: log}, err
+		Refused: t.Refused, Logger: log}, err
 }
+
+// receipt names a row of the journal to the page behind a receipt.
+func receipt(row int64) string { return rectify.Receipt(row) }
 
 // told is the orders as the page behind a message shows them.
 type told struct{ orders *rectify.Orders }
@@ -94,7 +100,24 @@ func (t told) Told(ctx context.Context, about string) (ratepage.Told, bool, erro
 	if errors.Is(err, rectify.ErrNoOrder) {
 		return ratepage.Told{}, false, nil
 	}
-	return ratepage.Told{Asks: a.Asks, Unit: a.Unit, Words: a.Words, Until: a.Until}, err == nil, err
+	if err != nil {
+		return ratepage.Told{}, false, err
+	}
+	parts, err := t.orders.Followed(ctx, about)
+	v := ratepage.Told{Asks: a.Asks, Unit: a.Unit, Words: a.Words, Until: a.Until}
+	for _, p := range parts {
+		f := ratepage.Followed{Part: p.Part, Unit: p.Unit, State: p.State.Chinese(), Decided: p.Decided, Appeals: p.Appeals}
+		if !p.Due.IsZero() {
+			f.By = p.Due.In(rating.Shanghai()).Format("1月2日")
+		}
+		v.Parts = append(v.Parts, f)
+	}
+	return v, err == nil, err
+}
+
+// Appeal implements ratepage.Orders.
+func (t told) Appeal(ctx context.Context, about, part, words string) (bool, error) {
+	return t.orders.AppealOf(ctx, about, part, words)
 }
 
 // Judge implements ratepage.Orders.

@@ -125,7 +125,7 @@ func TestACitizenIsAskedByMessage(t *testing.T) {
 	}
 	k := order.Parts[0]
 	for _, do := range []rectify.Deed{rectify.Contact, rectify.Plan, rectify.Reply, rectify.Pass, rectify.Ask} {
-		if k, err = x.orders.Do(t.Context(), by, k, rectify.Event{Do: do}, "增开窗口"); err != nil {
+		if k, err = x.orders.Do(t.Context(), by, k, rectify.Event{Do: do, Method: rectify.ByPhone, Result: rectify.Talked}, "增开窗口"); err != nil {
 			t.Fatalf("%s: %v", do, err)
 		}
 	}

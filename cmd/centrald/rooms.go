@@ -30,6 +30,7 @@ import (
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/subscribe"
 	"haochaping/internal/central/upward"
 	"haochaping/internal/cli"
 )
@@ -37,29 +38,30 @@ import (
 // rooms is the centre's rooms, opened: the journal with the organisation, the accounts and the fleet in one database, and the books in the
 // same or, on SQLite, in a file of their own.
 type rooms struct {
-	cfg       config
-	journal   *journal.Journal
-	directory *directory.Directory
-	fleet     *fleet.Fleet
-	people    *account.Accounts
-	books     *books.Books
-	deadlines *deadline.Deadlines
-	intake    *intake.Room
-	orders    *rectify.Orders
-	reports   *report.Reports
-	dossiers  *dossier.Dossiers
-	integrity *integrity.Room
-	upward    *upward.Room // nil: nothing goes upward
-	enrol     *enrol.Room
-	key       ed25519.PrivateKey // signs acknowledgements, commands and configurations
-	seal      ed25519.PrivateKey // signs the journal's heads
-	holder    string             // names this instance
-	closers   []func() error
+	cfg        config
+	journal    *journal.Journal
+	directory  *directory.Directory
+	fleet      *fleet.Fleet
+	people     *account.Accounts
+	books      *books.Books
+	deadlines  *deadline.Deadlines
+	intake     *intake.Room
+	orders     *rectify.Orders
+	reports    *report.Reports
+	dossiers   *dossier.Dossiers
+	subscribed *subscribe.Room
+	integrity  *integrity.Room
+	upward     *upward.Room // nil: nothing goes upward
+	enrol      *enrol.Room
+	key        ed25519.PrivateKey // signs acknowledgements, commands and configurations
+	seal       ed25519.PrivateKey // signs the journal's heads
+	holder     string             // names this instance
+	closers    []func() error
 }
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol, x.dossiers}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol, x.dossiers, x.subscribed}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -242,6 +244,9 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	x.reports, err = report.Open(ctx, report.Config{DB: d, Journal: x.journal, Books: x.books, Orders: x.orders, Directory: x.directory,
 		Holder: x.holder, Now: c.env.now, Logger: log})
 	if err != nil {
+		return err
+	}
+	if x.subscribed, err = subscribe.Open(ctx, x.journal.DB()); err != nil {
 		return err
 	}
 	if x.dossiers, err = dossier.Open(ctx, x.journal); err != nil {

@@ -123,6 +123,8 @@ func (c *command) commands() []cli.Command {
 		does("check-proof", "不用账本核对这样的证明", "verify such a proof, without the books", plain(c.checkProof),
 			"centrald check-proof -seal-key … proof.json"),
 		does("erase", "销毁市民所写的文字，评分保留", "destroy a citizen's text; its level stays", c.erase, "centrald erase -reason 本人要求 4711"),
+		does("rehearse", "把一个机构过去几周的评价和工单写入空的中心，供演示和培训", "play the past weeks of an organisation into an empty centre, to show and to teach",
+			c.rehearse, "centrald rehearse halls.csv"),
 		does("witness", "跟踪另一个中心的日志", "follow another centre's journal", c.witness,
 			"centrald witness -seal-key … https://centre.example.com/seal"),
 	}

@@ -171,7 +171,7 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 		stages.Stage{Name: "orders", Run: x.orders.Run},
 		stages.Stage{Name: "deadlines", Run: x.deadlines.Run}, stages.Stage{Name: "verification", Run: p.watched.checks.Run},
 		stages.Stage{Name: "books' age", Run: func(ctx context.Context) error { return p.watched.books.run(ctx, log) }},
-		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, log, manager) }},
+		stages.Stage{Name: "books", Run: func(ctx context.Context) error { return c.keepBooks(ctx, x, p.in.Behind, log, manager) }},
 		stages.Stage{Name: "seal", Run: func(ctx context.Context) error { return x.keepSeal(ctx, log) }})
 	if os.Getenv("GOGC") == "" { // else it is the administrator's
 		all = append(all, stages.Stage{Name: "heap", Run: ops.KeepHeap})
@@ -233,7 +233,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	ratePage, err := ratepage.New(ratepage.Config{
 		Fleet: x.fleet, Journal: x.journal, Books: x.books, Links: links.Keeper, Terminals: x.intake, Notify: in.PhoneRated, Heard: in.Heard,
 		Reasons: reasons.Limit(rating.ReasonSet(cfg.Rate.Reasons)), Logger: log,
-		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Phoned: x.phoned(log),
+		Now: c.env.now, Random: c.env.random, Complain: x.complain, Orders: told{x.orders}, Receipt: receipt, Phoned: x.phoned(log),
 		Base: cfg.Rate.Base, FrameAncestors: texts(cfg.Rate.FrameAncestors),
 	})
 	if err != nil {

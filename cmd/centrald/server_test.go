@@ -28,7 +28,10 @@ func TestServerFaults(t *testing.T) {
 	}{{"instances killed", instancesKilled}, {"server killed", serverKilled},
 		{"standby promoted", standbyPromoted}, {"projector killed", projectorKilled},
 		{"books made anew elsewhere", madeAnewElsewhere}} {
-		t.Run(fault.name, func(t *testing.T) { fault.test(t, program) })
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
+			fault.test(t, program)
+		})
 	}
 }
 

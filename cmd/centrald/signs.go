@@ -5,6 +5,7 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -77,5 +78,12 @@ func (x *rooms) phoned(log *slog.Logger) func(*http.Request, rating.DeviceID, ra
 
 // proposals returns what proposes orders to mend and tasks until its context ends.
 func (c *command) proposals(x *rooms, log *slog.Logger) func(context.Context) error {
-	return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log}).Run
+	return func(ctx context.Context) error {
+		reasons, err := catalogue(x.cfg.Rate.Catalogue)
+		if err != nil {
+			return fmt.Errorf("rate.catalogue: %w", err)
+		}
+		return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log,
+			Cause: func(cause string) string { words, _ := causeWords(reasons)(cause); return words }}).Run(ctx)
+	}
 }

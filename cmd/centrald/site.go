@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/report"
@@ -64,13 +65,16 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		}),
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
-		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons)}),
+		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons), Paces: x.integrity.Paces,
+			Subscriptions: x.subscribed}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
-			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers}}),
+			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers},
+			Sheets: assess.Sheets{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now,
+				Least: account.LeastCounted}}),
 		organisation.Section(organisation.Config{Directory: x.directory}),
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),

@@ -26,7 +26,10 @@ func (c *command) watch(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.W
 	}), nil
 }
 
-// stager returns what takes changes of the boxes' settings from stage to stage.
+// updatesAtOnce is how many boxes update at a time: packages of some megabytes, from a centre that serves its boxes meanwhile.
+const updatesAtOnce = 100
+
+// stager returns what takes changes of the boxes' settings and programs from stage to stage.
 func (c *command) stager(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.Stager, error) {
 	days, err := workingDays(x.cfg.Deadline.Calendars)
 	if err != nil {
@@ -34,7 +37,7 @@ func (c *command) stager(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.
 	}
 	return fleet.NewStager(fleet.StagerConfig{
 		Fleet: x.fleet, Organisation: x.directory, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, Days: days,
-		Hears: func() bool { return in.Trouble().Since.IsZero() }, Now: c.env.now, Logger: log,
+		Hears: func() bool { return in.Trouble().Since.IsZero() }, Send: in.Command, Updating: updatesAtOnce, Now: c.env.now, Logger: log,
 	}), nil
 }
 

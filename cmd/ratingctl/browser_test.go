@@ -34,9 +34,10 @@ var programs testkit.Programs
 func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
 // startDemo starts the demonstration.
-func startDemo(t *testing.T) *runningDemo {
+func startDemo(t *testing.T, flags ...string) *runningDemo {
 	t.Helper()
-	d := &runningDemo{temp: t.TempDir(), command: exec.Command(programs.Path(t, "ratingctl"), "demo", "-listen", "127.0.0.1:0")}
+	d := &runningDemo{temp: t.TempDir(), command: exec.Command(programs.Path(t, "ratingctl"),
+		append([]string{"demo", "-listen", "127.0.0.1:0"}, flags...)...)}
 	d.command.Env = append(os.Environ(), "TMPDIR="+d.temp)
 	d.command.Stderr = os.Stderr
 	out, err := d.command.StdoutPipe()
@@ -137,7 +138,7 @@ const watch = `window.travelled = new Set();
 // TestDemo clicks through the demonstration as somebody would who sees it for the first time.
 func TestDemo(t *testing.T) {
 	ctx := chromium.Start(t)
-	d := startDemo(t)
+	d := startDemo(t, "-empty")
 	do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.address))
 	for _, box := range []string{"demo-a12", "demo-a11"} {
 		until(t, ctx, "the window is open", state(box, "idle"))
@@ -258,4 +259,45 @@ func demoRoles(t *testing.T, ctx, list context.Context) {
 	}
 	do(t, ctx, chromium.Screenshot("demo-roles"))
 	do(t, list, chromedp.Click(css(`.who button`)), chromedp.WaitVisible(css("#login")))
+}
+
+// TestDemoHasAPast looks at the pages that past weeks fill, as those whose they are: a first visitor sees a centre that has worked.
+func TestDemoHasAPast(t *testing.T) {
+	ctx := chromium.Start(t)
+	d := startDemo(t)
+	do(t, ctx, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(d.address))
+	until(t, ctx, "the centre's address", `document.getElementById("centre").src !== ""`)
+	list := chromium.Tab(t, ctx)
+	for _, p := range []struct{ role, path, has string }{
+		{"province", "/live", `document.querySelectorAll("tbody tr").length > 10`},
+		{"city", "/orders", `document.querySelectorAll("tbody tr").length > 5`},
+		{"city", "/orders/board", `document.querySelectorAll("tbody tr").length > 2`},
+		{"city", "/orders/contacts", `document.querySelectorAll("tbody tr").length > 4`},
+		{"city", "/orders/search?state=ended", `document.querySelectorAll("tbody tr").length > 10`},
+		{"city", "/figures", `document.querySelectorAll("tbody tr").length > 2`},
+		{"unit", "/orders/search", `document.querySelectorAll("tbody tr").length > 2`},
+		{"inspector", "/clues", `document.querySelectorAll("tbody tr").length > 0`},
+	} {
+		evaluate[bool](t, ctx, fmt.Sprintf(`document.getElementById("centre").removeAttribute("src"); document.getElementById("as").value = `+
+			`%q; document.getElementById("as").onchange(); true`, p.role))
+		until(t, ctx, "the centre's page for "+p.role, `(document.getElementById("centre").getAttribute("src") || "") !== ""`)
+		address, err := url.Parse(evaluate[string](t, ctx, `document.getElementById("tab").href`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := address.Scheme + "://" + address.Host + p.path
+		name := "past-" + p.role + strings.NewReplacer("/", "-", "?", "-", "=", "-").Replace(p.path)
+		for end := time.Now().Add(time.Minute); ; time.Sleep(time.Second) { // books and figures follow when the centre has begun
+			do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(page))
+			if evaluate[bool](t, list, p.has) || !time.Now().Before(end) {
+				break
+			}
+		}
+		do(t, list, chromium.Screenshot(name))
+		if !evaluate[bool](t, list, p.has) {
+			t.Errorf("%s sees little at %s", p.role, p.path)
+		}
+		do(t, list, chromedp.EmulateViewport(390, 844), chromium.Screenshot(name+"-phone"))
+	}
+	d.end(t, ctx)
 }

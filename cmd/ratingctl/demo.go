@@ -39,6 +39,7 @@ var demoFiles embed.FS
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	empty := flags.Bool("empty", false, "begin without the past weeks of the halls")
 	listen := flags.String("listen", "127.0.0.1:8100", "the loopback `address` of the page; port 0 lets the system choose")
 	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -47,8 +48,8 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 		return err
 	}
 	if flags.NArg() > 0 {
-		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 一个选项",
-			"ratingctl demo takes -listen ADDRESS and nothing else")
+		return cli.Hint(cli.Unexpected(flags.Arg(0)), "ratingctl demo 只有 -listen 地址 和 -empty 两个选项",
+			"ratingctl demo takes -listen ADDRESS and -empty, and nothing else")
 	}
 	if !signal.Ignored(syscall.SIGHUP) { // whose terminal is closed wants it to leave nothing behind, too
 		var stop context.CancelFunc
@@ -73,7 +74,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer cancel(nil)
 	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx),
 		failed: cancel,
-		parts:  newParts()}
+		parts:  newParts(), empty: *empty}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -106,6 +107,7 @@ type stagehand struct {
 	stderr         io.Writer
 	lang           cli.Lang
 	failed         context.CancelCauseFunc
+	empty          bool // no past weeks are played
 
 	network  *network
 	parts    *parts
@@ -143,15 +145,26 @@ type child struct {
 }
 
 func (s *stagehand) start(ctx context.Context) error {
-	s.say("启动中心 centrald", "starting the centre")
 	config := s.file("centrald.toml", fmt.Sprintf(
 		"state = %q\nlog_level = \"warn\"\naddresses_file = %q\nbroker.listen = \"127.0.0.1:0\"\nrate.listen = \"127.0.0.1:0\"\n"+
-			"rate.frame_ancestors = [%[3]q]\nadmin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%[3]q]\n",
-		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centrald.json"), s.page))
+			"rate.frame_ancestors = [%[3]q]\nadmin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%[3]q]\n"+
+			"deadline.defaults = true\ndeadline.silent_days = 40\ndeadline.sms.file = %[4]q\n",
+		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centrald.json"), s.page, filepath.Join(s.dir, "sms.jsonl")))
 	if config.err != nil {
 		return config.err
 	}
 	s.config = config.path
+	city := s.file("organisation.csv", organisation)
+	if city.err != nil {
+		return city.err
+	}
+	if !s.empty {
+		s.say("演练各大厅过去五周的评价和工单", "playing five past weeks of the halls")
+		if _, err := s.centrald(ctx, "rehearse", "-config", config.path, city.path); err != nil {
+			return err
+		}
+	}
+	s.say("启动中心 centrald", "starting the centre")
 	var err error
 	if s.centre, err = s.run(ctx, "centrald", config.path, "centrald.json"); err != nil {
 		return err
@@ -159,13 +172,11 @@ func (s *stagehand) start(ctx context.Context) error {
 	if s.network, err = newNetwork(s.centre["mqtt"], s.parts.heard); err != nil {
 		return err
 	}
-	s.say("登记单位、大厅与窗口", "entering units, halls and windows")
-	city := s.file("organisation.csv", organisation)
-	if city.err != nil {
-		return city.err
-	}
-	if _, err := s.centrald(ctx, "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path); err != nil {
-		return err
+	if s.empty {
+		s.say("登记单位、大厅与窗口", "entering units, halls and windows")
+		if _, err := s.centrald(ctx, "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path); err != nil {
+			return err
+		}
 	}
 	s.say("开通各角色的账号", "opening an account for each role")
 	if err := s.openAccounts(ctx); err != nil {

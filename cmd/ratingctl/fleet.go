@@ -22,13 +22,15 @@ import (
 	"haochaping/internal/loginfiles"
 )
 
-const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes their settings in stages, by the centre's API.
+const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes their settings or programs in stages, by the centre's API.
 
   ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
   ratingctl fleet list                                    list changes that go out in stages
   ratingctl fleet show ID                                 print one, and how each box bears it
   ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 30m] [-sign-in on|off] [-wait 45s|own] [-walk-up 10s|off]
                                                           change one window, then its hall, then all
+  ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 24h] -programs VERSION
+                                                          update the boxes' programs so, while their halls are closed
   ratingctl fleet halt|resume|undo|abandon ID             steer it: stop; go on; send the former settings; leave all as it is
 
 The centre's address is that of its pages, -centre https://centre.example.com or the variable HCP_CENTRE. The token is made on the page
@@ -41,6 +43,7 @@ type fleetFlags struct {
 	centre, tokenFile, caFile string
 	hall, area, state, first  string
 	signIn, wait, walkUp      string
+	programs                  string
 	walkUpLink, hold          time.Duration
 	asJSON                    bool
 }
@@ -65,6 +68,7 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	flags.StringVar(&f.wait, "wait", "", "how `long` a question waits for a key, 5s to 10m; own: as each box's file says")
 	flags.StringVar(&f.walkUp, "walk-up", "", "ask whoever stands there, with this `pause` between answers, 1s to 10m; off: no more")
 	flags.DurationVar(&f.walkUpLink, "walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
+	flags.StringVar(&f.programs, "programs", "", "the `version` of the boxes' package that is to be installed, by itself")
 	flags.DurationVar(&f.hold, "hold", 30*time.Minute, "how `long` boxes must be well before the next stage: 5m to 168h")
 	flags.BoolVar(&f.asJSON, "json", false, "print what the centre answers")
 	what, rest, err := subcommand(flags, args)
@@ -186,6 +190,9 @@ func (f fleetFlags) begin() (map[string]any, error) {
 			link = 0
 		}
 		change["walk_up"] = map[string]int{"pause_sec": n, "link_sec": link}
+	}
+	if f.programs != "" {
+		change["programs"] = f.programs
 	}
 	body := map[string]any{"first": f.first, "change": change, "hold_min": int(f.hold / time.Minute)}
 	if f.hall != "" {

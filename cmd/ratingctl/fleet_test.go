@@ -58,6 +58,8 @@ func TestFleet(t *testing.T) {
 	out, err = fleet("secret", "begin", "-hall", "SL-H2", "-first", "SL-H2-B01", "-wait", "45s", "-walk-up", "off", "-sign-in", "on")
 	want(out, err, `POST /api/v1/rollouts {"change":{"sign_in":true,"wait_sec":45,"walk_up":{"link_sec":0,"pause_sec":0}},`+
 		`"first":"SL-H2-B01","hall":"SL-H2","hold_min":30}`, "abc")
+	out, err = fleet("secret", "begin", "-area", "629900000000", "-first", "SL-H2-B01", "-programs", "1.3.0", "-hold", "24h")
+	want(out, err, `POST /api/v1/rollouts {"area":"629900000000","change":{"programs":"1.3.0"},"first":"SL-H2-B01","hold_min":1440}`)
 	out, err = fleet("secret", "show", "abc")
 	want(out, err, "GET /api/v1/rollouts/abc ", "halted 2/2 jia-b02 keys.lost?[2J", "resume|undo|abandon", "SL-H2-B02")
 	out, err = fleet("secret", "undo", "abc", "-json")

@@ -106,7 +106,7 @@ func (o orders) update(c wire.Command) error {
 	if err != nil {
 		return fmt.Errorf("within_sec %q: %w", c.Args["within_sec"], err)
 	}
-	r := upgrade.Request{Version: c.Args["version"], WithinSec: within}
+	r := upgrade.Request{Version: c.Args["version"], WithinSec: within, Command: c.ID}
 	if err := r.Check(); err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func TestPCOnTheLAN(t *testing.T) {
 	ca := filepath.Join(dir, "ca.pem")
 	writeFile(t, ca, string(authority.PEM()))
 	for _, flags := range [][]string{nil, {"-ca-file", ca}} {
-		ctl := exec.Command("go", append([]string{"run", "haochaping/cmd/ratingctl", "visit", "start", "-address",
+		ctl := exec.Command(programs.Path(t, "ratingctl"), append([]string{"visit", "start", "-address",
 			"https://" + b.bound["window_api_lan"]}, flags...)...)
 		ctl.Env = append(os.Environ(), "HCP_TOKEN="+token)
 		out, err := ctl.CombinedOutput()

@@ -39,5 +39,6 @@ func installedPrograms(folder string) *wire.Programs {
 		return nil
 	}
 	const most = 300 // bytes of a reason
-	return &wire.Programs{Installed: r.Installed, Asked: r.Version, Outcome: string(r.Outcome), Why: r.Why[:min(len(r.Why), most)]}
+	return &wire.Programs{Installed: r.Installed, Asked: r.Version, Outcome: string(r.Outcome), Why: r.Why[:min(len(r.Why), most)],
+		Command: r.Command}
 }

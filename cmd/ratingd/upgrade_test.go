@@ -42,19 +42,19 @@ func TestTheCentreAsksForAVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(c.State, upgrade.RequestFile))
-	if err != nil || !strings.Contains(string(b), `"version":"1.3.0","within_sec":600`) {
+	if err != nil || !strings.Contains(string(b), `"version":"1.3.0","within_sec":600,"command":"f-1"`) {
 		t.Errorf("it is asked for %s, %v", b, err)
 	}
 	folder := t.TempDir()
 	if p := installedPrograms(folder); p != nil {
 		t.Errorf("without a report the box says %+v", p)
 	}
-	report := `{"installed":"1.2.0","version":"1.3.0","outcome":"returned","why":"` + strings.Repeat("x", 1000) + `"}`
+	report := `{"installed":"1.2.0","version":"1.3.0","outcome":"returned","command":"f-1","why":"` + strings.Repeat("x", 1000) + `"}`
 	if err := os.WriteFile(filepath.Join(folder, upgrade.ReportFile), []byte(report), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	p := installedPrograms(folder)
-	if p == nil || p.Installed != "1.2.0" || p.Asked != "1.3.0" || p.Outcome != "returned" || len(p.Why) != 300 {
+	if p == nil || p.Installed != "1.2.0" || p.Asked != "1.3.0" || p.Outcome != "returned" || len(p.Why) != 300 || p.Command != "f-1" {
 		t.Errorf("the box says %+v", p)
 	}
 }

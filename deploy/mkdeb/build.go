@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,16 +46,16 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 			return nil, err
 		}
 		modules = append(modules, more...)
-		if err := b.completions(ctx, stage, program); err != nil {
+		if err := b.completions(ctx, env, stage, program, t); err != nil {
 			return nil, err
 		}
 		bom := fmt.Sprintf("%s_%s_%s.cdx.json", program, b.src.version, t.debian)
-		if err := b.bom(ctx, binary, filepath.Join(b.out, bom), name == "ratingd"); err != nil {
+		if err := b.bom(ctx, binary, filepath.Join(b.out, bom)); err != nil {
 			return nil, err
 		}
 		boms = append(boms, bom)
 	}
-	copyright, err := b.copyright(ctx, env, modules, name == "ratingd")
+	copyright, err := b.copyright(ctx, env, modules)
 	if err != nil {
 		return nil, err
 	}
@@ -64,20 +65,32 @@ func (b *builder) build(ctx context.Context, name string, t target) ([]string, e
 	if err := b.texts(stage, name); err != nil {
 		return nil, err
 	}
-	if err := b.run(ctx, []string{
-		"ARCH=" + t.debian, "VERSION=" + b.src.version, "MAINTAINER=" + b.src.maintainer, "STAGE=" + stage,
-		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(b.src.time.Unix(), 10), "GOFLAGS=",
-	}, "go", "tool", "-modfile=.ci/tools.mod", "nfpm", "package", "--packager", "deb",
+	if err := b.run(ctx, append(toolEnv(),
+		"ARCH="+t.debian, "VERSION="+b.src.version, "MAINTAINER="+b.src.maintainer, "STAGE="+stage,
+		"SOURCE_DATE_EPOCH="+strconv.FormatInt(b.src.time.Unix(), 10),
+	), "go", "tool", "-modfile=.ci/tools.mod", "nfpm", "package", "--packager", "deb",
 		"--config", filepath.Join("deploy", name, "nfpm.yaml"), "--target", filepath.Join(b.out, base+".deb")); err != nil {
 		return nil, err
 	}
 	return append([]string{base + ".deb"}, boms...), nil
 }
 
-// completions writes what shells complete the program's commands by, which the program prints itself on this machine.
-func (b *builder) completions(ctx context.Context, stage, program string) error {
+// toolEnv returns the environment in which tools are built and run: that of the Makefile, and no flags of whoever runs this.
+func toolEnv() []string { return []string{"CGO_ENABLED=0", "GOFLAGS=-trimpath"} }
+
+// completions writes what shells complete the program's commands by, which the program prints itself. One that was built for another
+// machine is built for this one too.
+func (b *builder) completions(ctx context.Context, env []string, stage, program string, t target) error {
+	runs := filepath.Join(stage, program)
+	if runtime.GOOS != "linux" || runtime.GOARCH != t.goarch {
+		runs = filepath.Join(b.work, "here-"+program)
+		env = append(slices.Clone(env), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+		if err := b.run(ctx, env, "go", "build", "-trimpath", "-o", runs, "./cmd/"+program); err != nil {
+			return err
+		}
+	}
 	for _, shell := range []string{"bash", "zsh"} {
-		script, err := exec.CommandContext(ctx, "go", "run", "./cmd/"+program, "completion", shell).Output()
+		script, err := exec.CommandContext(ctx, runs, "completion", shell).Output()
 		if err != nil {
 			return fmt.Errorf("completion of %s for %s: %w", program, shell, err)
 		}

@@ -44,8 +44,8 @@ type licence struct {
 }
 
 // copyright returns the package's file of that name: our licence, then word for word that of everything linked into the
-// programs, as most of them demand. withFont adds that of the built-in fonts.
-func (b *builder) copyright(ctx context.Context, env []string, modules []module, withFont bool) ([]byte, error) {
+// programs, as most of them demand, and that of the built-in fonts.
+func (b *builder) copyright(ctx context.Context, env []string, modules []module) ([]byte, error) {
 	slices.SortFunc(modules, func(a, b module) int { return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.version, b.version)) })
 	modules = slices.Compact(modules)
 	folders, err := moduleFolders(ctx, env)
@@ -60,14 +60,11 @@ func (b *builder) copyright(ctx context.Context, env []string, modules []module,
 	if err != nil {
 		return nil, fmt.Errorf("licence of Go's standard library: %w", err)
 	}
-	all := []licence{{"the standard library of Go", std}}
-	if withFont {
-		font, err := licenceTexts(filepath.Join("display", "fonts"))
-		if err != nil {
-			return nil, fmt.Errorf("licence of the built-in fonts: %w", err)
-		}
-		all = append(all, licence{"the built-in fonts, subsets of Noto Sans SC and Noto Serif Tibetan", font})
+	font, err := licenceTexts(filepath.Join("display", "fonts"))
+	if err != nil {
+		return nil, fmt.Errorf("licence of the built-in fonts: %w", err)
 	}
+	all := []licence{{"the standard library of Go", std}, {"the built-in fonts, subsets of Noto Sans SC and Noto Serif Tibetan", font}}
 	for _, m := range modules {
 		folder, ok := folders[m]
 		if !ok {

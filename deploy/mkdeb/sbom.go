@@ -21,8 +21,8 @@ const (
 )
 
 // bom writes the list of what a program is made of, with the licence of each part (CycloneDX).
-func (b *builder) bom(ctx context.Context, binary, path string, withFont bool) error {
-	if err := b.run(ctx, []string{"GOFLAGS="}, "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin",
+func (b *builder) bom(ctx context.Context, binary, path string) error {
+	if err := b.run(ctx, toolEnv(), "go", "tool", "-modfile=.ci/tools.mod", "cyclonedx-gomod", "bin",
 		"-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp", "-version", b.src.version, "-output", path,
 		binary); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (b *builder) bom(ctx context.Context, binary, path string, withFont bool) e
 	if err != nil {
 		return err
 	}
-	if text, err = completeBOM(text, withFont); err != nil {
+	if text, err = completeBOM(text); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return os.WriteFile(path, text, 0o644)
@@ -50,7 +50,7 @@ func (c component) licensed(expression string) {
 
 // completeBOM adds the licences that the detector does not find, and the fonts. A part without a licence is an error: then nobody may
 // hand the program on.
-func completeBOM(text []byte, withFont bool) ([]byte, error) {
+func completeBOM(text []byte) ([]byte, error) {
 	var bom struct {
 		Metadata   map[string]any
 		Components []component
@@ -73,15 +73,13 @@ func completeBOM(text []byte, withFont bool) ([]byte, error) {
 			return nil, fmt.Errorf("the licence of %v %v is not known: name it in sbom.go", c["name"], c["version"])
 		}
 	}
-	if withFont {
-		for name, about := range map[string]string{
-			"NotoSansSC-Medium-subset.otf": "a built-in font, a subset of Noto Sans SC",
-			"NotoSerifTibetan-subset.ttf":  "a built-in font, a subset of Noto Serif Tibetan",
-		} {
-			font := component{"bom-ref": "font:" + name, "type": "file", "name": name, "description": about}
-			font.licensed(fontLicence)
-			bom.Components = append(bom.Components, font)
-		}
+	for name, about := range map[string]string{
+		"NotoSansSC-Medium-subset.otf": "a built-in font, a subset of Noto Sans SC",
+		"NotoSerifTibetan-subset.ttf":  "a built-in font, a subset of Noto Serif Tibetan",
+	} {
+		font := component{"bom-ref": "font:" + name, "type": "file", "name": name, "description": about}
+		font.licensed(fontLicence)
+		bom.Components = append(bom.Components, font)
 	}
 	slices.SortStableFunc(bom.Components, func(a, b component) int { return strings.Compare(fmt.Sprint(a["name"]), fmt.Sprint(b["name"])) })
 	whole["metadata"], whole["components"] = bom.Metadata, bom.Components

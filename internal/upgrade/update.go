@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,8 +30,12 @@ const (
 // Request is what the daemon asks for.
 type Request struct {
 	Version   string `json:"version"`
-	WithinSec int    `json:"within_sec"` // from now on, an installation may begin for so long
+	WithinSec int    `json:"within_sec"`        // from now on, an installation may begin for so long
+	Command   string `json:"command,omitempty"` // the ID of the one that asks, which the report repeats
 }
+
+// maxCommand bounds the ID of a command, in bytes, as package wire does.
+const maxCommand = 64
 
 // Check reports what is wrong with a request.
 func (r Request) Check() error {
@@ -39,6 +44,9 @@ func (r Request) Check() error {
 	}
 	if r.WithinSec < 1 || r.WithinSec > 7*24*3600 {
 		return fmt.Errorf("an installation may begin for %d s, allowed are 1 s to 7 days", r.WithinSec)
+	}
+	if len(r.Command) > maxCommand || strings.ContainsFunc(r.Command, func(c rune) bool { return c < '!' || c > '~' }) {
+		return fmt.Errorf("%.100q is no ID of a command", r.Command)
 	}
 	return nil
 }
@@ -62,6 +70,7 @@ type Report struct {
 	Version   string  `json:"version,omitempty"` // that was asked for last, empty: none was
 	Outcome   Outcome `json:"outcome,omitempty"`
 	Why       string  `json:"why,omitempty"`
+	Command   string  `json:"command,omitempty"` // that asked for it
 }
 
 // ReadReport reads the report in the folder of updates.
@@ -80,6 +89,8 @@ type state struct {
 	To    string   `json:"to"`
 	Known []string `json:"known"` // troubles that the box had before
 	Why   string   `json:"why,omitempty"`
+
+	Command string `json:"command,omitempty"` // that asked for it
 }
 
 // Config holds what an Updater needs.
@@ -156,7 +167,7 @@ func (u *Updater) begin(ctx context.Context, r Request) error {
 		err = errors.New("the packages took so long that the time in which an installation may begin is over")
 	}
 	if err != nil {
-		return errors.Join(err, u.report(ctx, Report{Version: r.Version, Outcome: Refused, Why: err.Error()}))
+		return errors.Join(err, u.report(ctx, Report{Version: r.Version, Outcome: Refused, Why: err.Error(), Command: r.Command}))
 	}
 	if err := u.keep(s); err != nil {
 		return err
@@ -198,7 +209,7 @@ func (u *Updater) request() (r Request, err error) {
 
 // prepare gets both packages onto the disk. Nothing of the box is changed by it.
 func (u *Updater) prepare(ctx context.Context, r Request) (s state, err error) {
-	s = state{Phase: Installing, To: r.Version}
+	s = state{Phase: Installing, To: r.Version, Command: r.Command}
 	now, err := u.installed(ctx)
 	if err != nil {
 		return s, err
@@ -231,7 +242,7 @@ func (u *Updater) prepare(ctx context.Context, r Request) (s state, err error) {
 // finish takes what is under way to its end.
 func (u *Updater) finish(ctx context.Context, s state) error {
 	for {
-		if err := u.report(ctx, Report{Version: s.To, Outcome: s.Phase, Why: s.Why}); err != nil {
+		if err := u.report(ctx, Report{Version: s.To, Outcome: s.Phase, Why: s.Why, Command: s.Command}); err != nil {
 			u.cfg.Logger.Error("the daemon cannot be told how the update goes", "error", err)
 		}
 		switch s.Phase {
@@ -244,7 +255,7 @@ func (u *Updater) finish(ctx context.Context, s state) error {
 		case Trying:
 			err := u.try(ctx, s)
 			if err == nil {
-				return u.end(ctx, s, Report{Version: s.To, Outcome: Done})
+				return u.end(ctx, s, Report{Version: s.To, Outcome: Done, Command: s.Command})
 			}
 			s.Phase, s.Why = Returning, err.Error()
 		default:
@@ -254,7 +265,7 @@ func (u *Updater) finish(ctx context.Context, s state) error {
 					u.cfg.Logger.Error("it cannot be kept with which version the box was not well", "version", s.To, "error", err)
 				}
 				u.cfg.Logger.Warn("the box has the version before again", "from", s.To, "to", s.From, "why", s.Why)
-				return u.end(ctx, s, Report{Version: s.To, Outcome: Returned, Why: s.Why})
+				return u.end(ctx, s, Report{Version: s.To, Outcome: Returned, Why: s.Why, Command: s.Command})
 			}
 			u.cfg.Logger.Error("the version before cannot be installed; it is tried again each minute", "version", s.From, "error", err)
 			select {

@@ -15,18 +15,23 @@ import (
 // What the daemon asks for is a version and a time, and nothing else.
 func TestRequestCheck(t *testing.T) {
 	for _, version := range []string{"1.3.0", "0~20261127030411.abcdef123456+dirty", "1:2.0-1"} {
-		if err := (Request{version, 60}).Check(); err != nil {
+		if err := (Request{Version: version, WithinSec: 60}).Check(); err != nil {
 			t.Errorf("%q: %v", version, err)
 		}
 	}
 	for _, version := range []string{"", "-o=x", "../1", "1 2", "1\n2", "a1", "1/2", "1=2", strings.Repeat("1", 101)} {
-		if (Request{version, 60}).Check() == nil {
+		if (Request{Version: version, WithinSec: 60}).Check() == nil {
 			t.Errorf("%q is taken for a version", version)
 		}
 	}
 	for _, within := range []int{0, -1, 8 * 24 * 3600} {
-		if (Request{"1", within}).Check() == nil {
+		if (Request{Version: "1", WithinSec: within}).Check() == nil {
 			t.Errorf("an installation may begin for %d s", within)
+		}
+	}
+	for id, ok := range map[string]bool{"": true, "f-abc": true, "a b": false, "a\n": false, strings.Repeat("x", 65): false} {
+		if err := (Request{Version: "1", WithinSec: 60, Command: id}).Check(); (err == nil) != ok {
+			t.Errorf("the command %q: %v", id, err)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func TestTheConnectionStaysWhileTheBrokerTakesTheBatches(t *testing.T) {
 				}
 				last = time.Now()
 			default:
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(500 * time.Millisecond)
 			}
 		}
 		if dials < 2 || dials > 14 {

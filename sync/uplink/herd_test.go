@@ -1,3 +1,5 @@
+//go:build !race
+
 package uplink
 
 import (
@@ -15,7 +17,7 @@ import (
 const herdBoxes = 50_000
 
 // TestHerd lets the boxes of a province come back after an outage, by the Uplink's own back-off, and compares the tables in
-// docs/herd.md with what comes out. Run it with -v to see them.
+// docs/herd.md with what comes out. Run it with -v to see them. It only computes: make test runs it without the race detector.
 func TestHerd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("simulates 50,000 boxes several times")

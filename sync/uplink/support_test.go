@@ -205,7 +205,24 @@ func (e *embedded) start(t *testing.T) {
 	}
 }
 
-func (e *embedded) stop() { _ = e.s.Close() }
+// stop ends the broker. Mochi overlooks who logs in while it closes, and waits for them.
+func (e *embedded) stop() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = e.s.Close() // it returns none
+	}()
+	for {
+		select {
+		case <-closed:
+			return
+		case <-time.After(100 * time.Millisecond):
+			for _, c := range e.s.Clients.GetAll() {
+				c.Stop(nil)
+			}
+		}
+	}
+}
 
 // debian is Debian's broker.
 type debian struct{ *mosquitto.Broker }

@@ -121,7 +121,7 @@ func TestHandshakeOnAThinLine(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority.PEM())
-	const silence = 200 * time.Millisecond
+	const silence = time.Second
 	judge := &trust{now: time.Now, synced: func() bool { return true }}
 	c := judge.config(&tls.Config{RootCAs: roots}, "mqtt.example.com")
 
@@ -165,7 +165,7 @@ type thin struct{ net.Conn }
 // Write implements io.Writer.
 func (c thin) Write(b []byte) (int, error) {
 	for i := 0; i < len(b); i += 100 {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(250 * time.Millisecond)
 		if n, err := c.Conn.Write(b[i:min(i+100, len(b))]); err != nil {
 			return i + n, err
 		}

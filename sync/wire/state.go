@@ -57,6 +57,7 @@ type Programs struct {
 	Asked     string `json:"asked,omitempty"`   // the version that was asked for last
 	Outcome   string `json:"outcome,omitempty"` // installing, trying, done, refused, returning or returned
 	Why       string `json:"why,omitempty"`
+	Command   string `json:"command,omitempty"` // the ID of the one that asked for it, empty: somebody at the box, or an older version
 }
 
 // IsPackageVersion reports whether a text may be a version of a package: what dpkg and apt take, and nothing that a command line or a path
@@ -151,7 +152,7 @@ func DecodeHealth(payload []byte) (Health, error) {
 		h.Troubles[i] = plain(t)
 	}
 	if p := h.Programs; p != nil {
-		*p = Programs{plain(p.Installed), plain(p.Asked), plain(p.Outcome), plain(p.Why)}
+		*p = Programs{plain(p.Installed), plain(p.Asked), plain(p.Outcome), plain(p.Why), plain(p.Command)}
 	}
 	return h, err
 }

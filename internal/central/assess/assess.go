@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,8 +32,10 @@ type Config struct {
 	Reports   Reports
 	Directory Directory
 	Dossiers  *dossier.Dossiers
-	Now       func() time.Time
-	Logger    *slog.Logger
+	// Cause returns the words of a reason, as aggregates name it.
+	Cause  func(cause string) string
+	Now    func() time.Time
+	Logger *slog.Logger
 }
 
 // Room proposes. Its methods are not safe for concurrent use.
@@ -79,7 +82,7 @@ func (r *Room) Once(ctx context.Context) (opened int, err error) {
 	if p, err := r.cfg.Reports.Progress(ctx); err != nil || p.Counting {
 		return 0, err
 	}
-	for _, propose := range []func(context.Context, []directory.Period) (int, error){r.mend, r.problems} {
+	for _, propose := range []func(context.Context, []directory.Period) (int, error){r.mend, r.problems, r.causes} {
 		n, err := propose(ctx, months)
 		opened += n
 		if err != nil {
@@ -96,6 +99,7 @@ type Found struct {
 	Rule   string           `json:"rule"`
 	Source string           `json:"source"`
 	Lines  []Line           `json:"lines"`
+	Table  *Table           `json:"table,omitempty"` // of a yearly sheet
 }
 
 // rows adds up a period by peers, and in these by whom or what.
@@ -109,6 +113,9 @@ func (r *Room) rows(ctx context.Context, ask report.Ask, peers func(report.Where
 			return ""
 		}
 		key := peers(w) + "\n" + one
+		if was, ok := where[key]; ok {
+			w = both(was, w)
+		}
 		where[key] = w
 		return key
 	}
@@ -126,6 +133,31 @@ func (r *Room) rows(ctx context.Context, ask report.Ask, peers func(report.Where
 
 func ofPersons(s report.Sums) report.Amount { return s.Of(rating.StaffSubject) }
 func ofAll(s report.Sums) report.Amount     { return s.Of("") }
+
+// both returns where what lies at two places lies: in the least area that has both. What has halls in several counties of a city is that
+// city's.
+func both(a, b report.Where) report.Where {
+	w := report.Where{Area: a.Area, Units: a.Units}
+	for _, digits := range []int{12, 9, 6, 4, 2, 0} {
+		if len(a.Area) != 12 || len(b.Area) != 12 {
+			w.Area = ""
+			break
+		}
+		if a.Area[:digits] == b.Area[:digits] {
+			w.Area = a.Area[:digits] + strings.Repeat("0", 12-digits)
+			break
+		}
+	}
+	if a.Hall == b.Hall {
+		w.Hall = a.Hall
+	}
+	for _, u := range b.Units {
+		if !slices.Contains(w.Units, u) {
+			w.Units = append(slices.Clip(w.Units), u)
+		}
+	}
+	return w
+}
 
 // hall and city say who is compared with whom.
 func hall(w report.Where) string { return w.Hall }
@@ -146,12 +178,7 @@ func (r *Room) mend(ctx context.Context, months []directory.Period) (opened int,
 		id     func(report.Where, string) string
 		who    string
 	}{{report.ByStaff, hall, ofPersons, func(_ report.Where, of string) string { return of }, "staff"},
-		{report.Whole, city, ofAll, func(w report.Where, _ string) string {
-			if len(w.Units) == 0 {
-				return ""
-			}
-			return w.Units[0]
-		}, "unit"}} {
+		{report.Whole, city, ofAll, func(w report.Where, _ string) string { return unitOf(w) }, "unit"}} {
 		var periods []map[string]map[string]row
 		for _, days := range months {
 			rows, err := r.rows(ctx, report.Ask{Days: days, Split: x.split}, x.peers, x.amount, x.id)
@@ -175,6 +202,14 @@ func (r *Room) mend(ctx context.Context, months []directory.Period) (opened int,
 		}
 	}
 	return opened, nil
+}
+
+// unitOf returns whose business it is, empty if that is not known.
+func unitOf(w report.Where) string {
+	if len(w.Units) == 0 {
+		return ""
+	}
+	return w.Units[0]
 }
 
 // order proposes an order to mend.
@@ -214,7 +249,8 @@ func (r *Room) problems(ctx context.Context, months []directory.Period) (opened 
 		split report.Split
 		id    func(report.Where, string) string
 	}{{"matter", report.ByMatter, func(_ report.Where, of string) string { return of }},
-		{"hall", report.Whole, func(w report.Where, _ string) string { return w.Hall }}} {
+		{"hall", report.Whole, func(w report.Where, _ string) string { return w.Hall }},
+		{"unit", report.Whole, func(w report.Where, _ string) string { return unitOf(w) }}} {
 		rows, err := r.rows(ctx, report.Ask{Days: days, Split: x.split}, city, ofAll, x.id)
 		if err != nil {
 			return opened, err
@@ -234,12 +270,7 @@ func (r *Room) problems(ctx context.Context, months []directory.Period) (opened 
 
 // problem proposes a task.
 func (r *Room) problem(ctx context.Context, what string, x row, peers []row, days directory.Period) (int, error) {
-	title, err := r.called(ctx, directory.Hall, x.ID, days.To-1)
-	if what == "matter" {
-		var names map[string]string
-		names, err = r.cfg.Reports.Names(ctx, report.ByMatter, []string{x.ID})
-		title = strings.TrimSpace("事项 " + x.ID + " " + names[x.ID])
-	}
+	title, err := r.titled(ctx, what, x.ID, days)
 	if err != nil {
 		return 0, err
 	}
@@ -247,11 +278,27 @@ func (r *Room) problem(ctx context.Context, what string, x row, peers []row, day
 		Lines: []Line{rate("本项", x.Amount), rate("同市其他", others(peers, x.ID))}}
 	d := dossier.Dossier{Kind: dossier.Problem, Name: fmt.Sprintf("%s %s %s %s", what, city(x.Where), x.ID, days.From),
 		Title: title + "：差评集中"}
-	w := x.Where
-	if w.Units = nil; what == "matter" { // which is the city's as a whole
+	return r.open(ctx, d, tasked(what, x.Where), f)
+}
+
+// tasked returns where a task lies: an office gives it to whom it thinks right. A matter is the city's as a whole.
+func tasked(what string, w report.Where) report.Where {
+	if w.Units = nil; what == "matter" {
 		w.Hall, w.Area = "", w.Area[:4]+"00000000"
 	}
-	return r.open(ctx, d, w, f)
+	return w
+}
+
+// titled returns what a matter, hall or unit is called.
+func (r *Room) titled(ctx context.Context, what, id string, days directory.Period) (string, error) {
+	switch what {
+	case "hall":
+		return r.called(ctx, directory.Hall, id, days.To-1)
+	case "unit":
+		return r.called(ctx, directory.Unit, id, days.To-1)
+	}
+	names, err := r.cfg.Reports.Names(ctx, report.ByMatter, []string{id})
+	return strings.TrimSpace("事项 " + id + " " + names[id]), err
 }
 
 func (r *Room) called(ctx context.Context, k directory.Kind, id string, d directory.Day) (string, error) {

@@ -76,6 +76,38 @@ func TestPiled(t *testing.T) {
 	}
 }
 
+// TestCauses: a cause that many name at one place and few at the others is found there, and one that all name nowhere.
+func TestCauses(t *testing.T) {
+	whole := map[string]row{"a": {ID: "a", Amount: rated(100, 0)}, "b": {ID: "b", Amount: rated(300, 0)},
+		"c": {ID: "c", Amount: rated(200, 0)}}
+	named := map[string]row{"209/1\na": {Amount: rated(0, 20)}, "209/1\nb": {Amount: rated(0, 3)}, "108/1\na": {Amount: rated(0, 10)},
+		"108/1\nb": {Amount: rated(0, 30)}, "108/1\nc": {Amount: rated(0, 20)}}
+	all := byCause(whole, named)
+	if got := piled(all["209/1"]); len(got) != 1 || got[0].ID != "a" || bad(got[0].Amount) != 20 || got[0].Answered() != 100 {
+		t.Errorf("of 209: %v", got)
+	}
+	if got := piled(all["108/1"]); len(got) != 0 || len(all["108/1"]) != 3 {
+		t.Errorf("of 108: %v of %v", got, all["108/1"])
+	}
+}
+
+// TestBoth: what has halls in two counties is their city's, and all whose business it is see it.
+func TestBoth(t *testing.T) {
+	a := report.Where{Area: "629901000000", Hall: "H1", Units: []string{"u", "top"}}
+	b := report.Where{Area: "629902003000", Hall: "H2", Units: []string{"u", "other"}}
+	for _, got := range []report.Where{both(a, b), both(b, a)} {
+		if slices.Sort(got.Units[1:]); got.Area != "629900000000" || got.Hall != "" || !slices.Equal(got.Units, []string{"u", "other", "top"}) {
+			t.Errorf("both are at %+v", got)
+		}
+	}
+	if got := both(a, a); got.Area != a.Area || got.Hall != "H1" {
+		t.Errorf("the same place is %+v", got)
+	}
+	if got := both(a, report.Where{}); got.Area != "" {
+		t.Errorf("beside nowhere it is at %+v", got)
+	}
+}
+
 // reports tells the same of each month.
 type reports struct {
 	counting bool
@@ -130,7 +162,7 @@ func TestProposals(t *testing.T) {
 	from := &reports{counting: true}
 	open := func() *Room {
 		return New(Config{Reports: from, Directory: d, Dossiers: dossiers, Now: func() time.Time { return now },
-			Logger: slog.New(slog.DiscardHandler)})
+			Cause: func(c string) string { return "原因 " + c }, Logger: slog.New(slog.DiscardHandler)})
 	}
 	r := open()
 	if n, err := r.Once(t.Context()); n != 0 || err != nil || from.asked != 0 {

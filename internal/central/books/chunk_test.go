@@ -78,7 +78,9 @@ func checkHowRowsShareTransactionsNeverShows(t *testing.T, on engine) {
 		w := open(t)
 		other, run := w.beside(t, 100), 0
 		play := func(t *rapid.T) {
-			run++
+			if run++; run > few && w.brief() {
+				return
+			}
 			for _, e := range drawTrouble(t, run) {
 				w.append(t, e)
 			}
@@ -98,10 +100,10 @@ func checkHowRowsShareTransactionsNeverShows(t *testing.T, on engine) {
 			}
 			return all
 		}
-		for round := 0; round == 0 || round < 20 && len(missing()) > 0 && !t.Failed(); round++ {
+		for round := 0; round == 0 || round < 20 && len(missing()) > 0 && !t.Failed() && !w.brief(); round++ {
 			simulation.Check(t, play)
 		}
-		if rare := missing(); len(rare) > 0 {
+		if rare := missing(); len(rare) > 0 && !w.brief() {
 			t.Errorf("no finding is ever %q; the test proves nothing of it", rare)
 		}
 		w.feedAgrees(t)

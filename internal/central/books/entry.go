@@ -14,6 +14,9 @@ const partBits = 9
 // placeOf names a part of a row of the journal: evaluations have their record's, so that they sort as they came.
 func placeOf(pos int64, part int) int64 { return pos<<partBits | int64(part) }
 
+// Places returns the first and the last place that evaluations of a row of the journal can have.
+func Places(pos int64) (first, last int64) { return placeOf(pos, 0), placeOf(pos, 1<<partBits-1) }
+
 // project takes the next row of the journal.
 func (s *state) project(d decoded) error {
 	s.entry = entry{pos: d.Pos, received: d.Received, before: make(map[item]*evaluation), restand: make(map[*evaluation]bool)}

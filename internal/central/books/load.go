@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	strict "github.com/go-json-experiment/json"
+
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
@@ -248,7 +250,7 @@ func scanFile(s db.Scanner) (out loadedFile, err error) {
 	}
 	f.lateHolds, f.waits = late == 1, waits == 1
 	out.file = f
-	return out, json.Unmarshal([]byte(f.text), &f.CaseFile)
+	return out, strict.Unmarshal([]byte(f.text), &f.CaseFile) // as encodeFile writes it
 }
 
 // members returns the keys of the cases of a batch or theme.

@@ -307,7 +307,10 @@ func checkAVisitIsReadAtOneMoment(t *testing.T, on engine) {
 		for id := 1; id <= visits; id++ {
 			arrived := make(chan error, 1)
 			w.append(t, c.batch(id, id, 0))
-			go func() { arrived <- w.projector.follow(context.Background()) }()
+			go func() {
+				_, err := w.projector.follow(context.Background(), false)
+				arrived <- err
+			}()
 			for done := false; !done; {
 				select {
 				case err := <-arrived:

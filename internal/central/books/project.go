@@ -18,6 +18,10 @@ const (
 	writeTime = 2 * time.Minute
 	// maxChunk is about how many records share a transaction.
 	maxChunk = 10_000
+	// maxLook is how many rows are taken at one look, and maxBehind how many while boxes wait for their answers: a chunk of them takes the
+	// processor for less than a tenth of a second.
+	maxLook   = 16_384
+	maxBehind = 512
 	// maxRead is how many rows are read from the journal at once; it stops at some megabytes besides.
 	maxRead = 2048
 	// Between two looks it rests restFactor times as long as the last one took, and no longer than maxRest: while rows come fast, more of them
@@ -31,6 +35,11 @@ var errOvertaken = errors.New("the books have been changed by another projector"
 
 // Run makes the books from the journal until ctx ends, while this instance holds the lease, and tells subscribers of what others do.
 func (b *Books) Run(ctx context.Context) error {
+	return b.RunBeside(ctx, func() bool { return false })
+}
+
+// RunBeside does what Run does, with a fifth of a processor while behind reports that boxes wait for their answers.
+func (b *Books) RunBeside(ctx context.Context, behind func() bool) error {
 	heard := make(chan struct{})
 	go func() {
 		defer close(heard)
@@ -47,7 +56,8 @@ func (b *Books) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		pause, wake := leaseTime/4, grown
 		began := b.cfg.Now()
-		switch err := p.follow(ctx); {
+		waiting := behind()
+		switch more, err := p.follow(ctx, waiting); {
 		case ctx.Err() != nil:
 		case errors.Is(err, errOvertaken): // a rebuild has put other books in the place of these
 			pause = time.Millisecond
@@ -61,6 +71,12 @@ func (b *Books) Run(ctx context.Context) error {
 			failing, wake = "", nil
 		default:
 			failing = ""
+			if more {
+				pause = 0
+			}
+			if more && !waiting {
+				break
+			}
 			select {
 			case <-ctx.Done():
 			case <-time.After(min(restFactor*b.cfg.Now().Sub(began), maxRest)):
@@ -104,31 +120,36 @@ func (p *projector) lease(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// follow takes what is in the journal by now and not in the books, if this instance has the lease.
-func (p *projector) follow(ctx context.Context) error {
+// follow takes what is in the journal by now and not in the books, if this instance has the lease, and reports whether it has left some.
+func (p *projector) follow(ctx context.Context, behind bool) (more bool, err error) {
 	held, err := p.lease(ctx)
 	if err != nil || !held {
 		p.state = nil
-		return err
+		return false, err
 	}
 	if p.state == nil {
 		g, err := readGeneration(ctx, p.b.cfg.DB)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if !current(g.schema, g.rules) {
-			return ErrStale
+			return false, ErrStale
 		}
 		p.t, p.live = newTables(p.b.cfg.DB.Engine(), g.number), true
 		if err := p.start(ctx); err != nil {
-			return err
+			return false, err
 		}
 	}
 	head, err := p.b.cfg.Journal.Head(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return p.catchUp(ctx, head, func() (bool, error) { return p.lease(ctx) })
+	last := min(head, p.pos+maxLook)
+	if behind {
+		last = min(head, p.pos+maxBehind)
+	}
+	err = p.catchUp(ctx, last, func() (bool, error) { return p.lease(ctx) })
+	return last < head, err
 }
 
 // start reads how far the generation is.

@@ -87,7 +87,7 @@ func checkARebuildMakesTheSameBooks(t *testing.T, on engine) {
 		c := chainOf(box, 99)
 		c.append(t, press(1, 777, 5, 0))
 		w.append(t, c.all())
-		if err := w.projector.follow(t.Context()); err == nil {
+		if _, err := w.projector.follow(t.Context(), false); err == nil {
 			t.Error("the projector of the old books did not see that they are no longer read")
 		}
 		w.follow(t)
@@ -216,12 +216,13 @@ func checkTheFeedSaysWhatARebuildChanges(t *testing.T, on engine) {
 	})
 }
 
-// checkVerifyFindsWhatWasChanged changes, removes and adds a row of each table.
+// checkVerifyFindsWhatWasChanged changes, removes and adds a row of each table; of three of them, which chance chooses, where few do.
 func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 	on(t, func(t *testing.T, open func(testing.TB) *world) {
 		w := open(t)
 		busy(t, w)
 		w.follow(t)
+		tried := 0
 		for name, text := range map[string]string{
 			"a level": "UPDATE {evaluation} SET level = 6 - level WHERE level <> 3 AND id = (SELECT min(id) FROM {evaluation} WHERE level <> " +
 				"3)",
@@ -235,6 +236,9 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 			"a hash":       "UPDATE {log} SET hash = prev WHERE id = 1",
 			"a last visit": "DELETE FROM {visit} WHERE n = (SELECT max(n) FROM {visit})",
 		} {
+			if tried++; tried > 3 && w.brief() {
+				break
+			}
 			w.exec(t, text)
 			if v, err := w.books.Verify(t.Context(), silent); err != nil || len(v.Differences) == 0 {
 				t.Errorf("%s: %+v, %v", name, v, err)
@@ -242,9 +246,9 @@ func checkVerifyFindsWhatWasChanged(t *testing.T, on engine) {
 			if err := w.books.Rebuild(t.Context(), silent); err != nil {
 				t.Fatal(err)
 			}
-			if v, err := w.books.Verify(t.Context(), silent); err != nil || len(v.Differences) != 0 {
-				t.Errorf("%s, after the rebuild: %+v, %v", name, v, err)
-			}
+		}
+		if v, err := w.books.Verify(t.Context(), silent); err != nil || len(v.Differences) != 0 {
+			t.Errorf("after the rebuilds: %+v, %v", v, err)
 		}
 	})
 }

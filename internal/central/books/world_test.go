@@ -13,6 +13,7 @@ import (
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -44,6 +45,13 @@ type world struct {
 	plained            int64     // rows of a benchmark's yardstick
 }
 
+// few is how many histories the short form plays where brief says so.
+const few = 8
+
+// brief reports whether few histories are to be played here: on PostgreSQL each takes longer, the rules are the same that many play on SQLite,
+// and the engine shows in a few.
+func (w *world) brief() bool { return w.booksDB.Engine() == db.Postgres && !simulation.Long() }
+
 // engine runs a test in new worlds of one engine.
 type engine func(t *testing.T, test func(t *testing.T, open func(testing.TB) *world))
 
@@ -67,6 +75,7 @@ func TestBooks(t *testing.T) {
 		"TheFeedSaysWhatARebuildChanges":         checkTheFeedSaysWhatARebuildChanges,
 		"VerifyFindsWhatWasChanged":              checkVerifyFindsWhatWasChanged,
 		"TwoInstances":                           checkTwoInstances,
+		"BooksFollowBesideBoxesThatWait":         checkBooksFollowBesideBoxesThatWait,
 		"Logs":                                   checkLogs,
 		"ACopyIsOneFinding":                      checkACopyIsOneFinding,
 		"AForkThatLacksItsPredecessor":           checkAForkThatLacksItsPredecessor,
@@ -194,7 +203,7 @@ func (w *world) append(t fatal, e journal.Entry) journal.Receipt {
 
 func (w *world) follow(t fatal) {
 	t.Helper()
-	if err := w.projector.follow(context.Background()); err != nil {
+	if _, err := w.projector.follow(context.Background(), false); err != nil {
 		t.Fatalf("project: %v", err)
 	}
 }

@@ -28,11 +28,14 @@ type Config struct {
 	Silence *rating.Calendar
 }
 
-type desk struct{ Config }
+type desk struct {
+	Config
+	known *together
+}
 
 // Handler serves /v1/cases and the description of it.
 func Handler(c Config) http.Handler {
-	d := desk{c}
+	d := desk{c, &together{read: c.Books.Cases}}
 	m := http.NewServeMux()
 	m.HandleFunc("POST /v1/cases", d.tell)
 	m.HandleFunc("GET /v1/cases/{area}/{project}", d.show)
@@ -145,7 +148,7 @@ func (d desk) judge(ctx context.Context, who Holder, all []fact) ([]journal.Fact
 	for _, f := range all {
 		keys = append(keys, f.fact().Key())
 	}
-	known, err := d.Books.Cases(ctx, keys)
+	known, err := d.known.cases(ctx, keys)
 	if err != nil {
 		return nil, out, err
 	}

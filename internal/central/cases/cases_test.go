@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +22,9 @@ import (
 	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/rating"
 )
+
+// inFlight is how many requests are under way at once while systems tell as fast as they can.
+const inFlight = 64
 
 type oneToken struct{}
 
@@ -52,6 +54,7 @@ func newOffice(t testing.TB) *office {
 	o.server = httptest.NewServer(Handler(Config{Door: Door{oneToken{}, slog.New(slog.DiscardHandler)}, Journal: o.journal, Books: o.books,
 		Awaited: func(context.Context, books.Case) ([]rating.DeviceID, error) { return nil, nil }}))
 	t.Cleanup(o.server.Close)
+	o.server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = inFlight // systems keep their connections
 	return o
 }
 
@@ -65,7 +68,7 @@ func (o *office) ask(t testing.TB, method, path, key, body string) (int, string)
 	if key != "" {
 		r.Header.Set("Idempotency-Key", key)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := o.server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -371,38 +374,6 @@ func TestWhatAProvinceSends(t *testing.T) {
 	f, err := o.books.CaseFigures(t.Context())
 	if err != nil || f.Cases != 7 || f.Completed != 1 { // two of the batch, C1, the other city's B1, two of the theme, A1
 		t.Errorf("figures %+v, %v", f, err)
-	}
-}
-
-// BenchmarkTell has eight systems tell cases, a hundred a request, and waits until the books have them.
-func BenchmarkTell(b *testing.B) {
-	for _, n := range []int{1, 100} {
-		b.Run(fmt.Sprint(n, " a request"), func(b *testing.B) {
-			o := newOffice(b)
-			var told sync.WaitGroup
-			next := make(chan int)
-			for range 8 {
-				told.Go(func() {
-					for i := range next {
-						var facts []string
-						for k := range n {
-							facts = append(facts, fmt.Sprintf(`{"area":"620100","project_no":"%d-%d","task_code":"t","contact":"13812345678",`+
-								`"completed_at":"2026-03-02T09:00:00+08:00","as_of":"2026-03-02T09:00:00+08:00"}`, i, k))
-						}
-						if status, says := o.ask(b, "POST", "/v1/cases", fmt.Sprint(i), body(facts...)); status != 200 {
-							b.Error(status, says)
-						}
-					}
-				})
-			}
-			for i := 0; b.Loop(); i++ {
-				next <- i
-			}
-			close(next)
-			told.Wait()
-			o.follow(b)
-			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "cases/s")
-		})
 	}
 }
 

@@ -100,8 +100,12 @@ func (c *conn) run(ctx context.Context, text string, all [][]any) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	alone := context.WithoutCancel(ctx) // the driver has a goroutine watch each statement's context else
 	var args []driver.NamedValue
 	for _, row := range all {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		args = args[:0]
 		for i, v := range row {
 			if v, err = driver.DefaultParameterConverter.ConvertValue(v); err != nil {
@@ -109,7 +113,7 @@ func (c *conn) run(ctx context.Context, text string, all [][]any) (err error) {
 			}
 			args = append(args, driver.NamedValue{Ordinal: i + 1, Value: v})
 		}
-		if _, err := s.ExecContext(ctx, args); err != nil {
+		if _, err := s.ExecContext(alone, args); err != nil {
 			return err
 		}
 	}

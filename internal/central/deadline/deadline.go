@@ -45,8 +45,18 @@ type Message struct {
 
 // Gateway sends short messages.
 type Gateway interface {
+	// Send returns ErrUnclear where it may have been sent all the same.
 	Send(ctx context.Context, m Message) error
 }
+
+// Asker is a gateway that can say whether it has taken a message.
+type Asker interface {
+	// Took reports whether the message of an id was taken, if that is known.
+	Took(ctx context.Context, id string) (taken, known bool, err error)
+}
+
+// ErrUnclear says that nobody knows whether a message was sent.
+var ErrUnclear = errors.New("it is not known whether the message was sent")
 
 // Config names what the deadlines need.
 type Config struct {
@@ -137,6 +147,9 @@ func (d *Deadlines) Once(ctx context.Context) error {
 		return err
 	}
 	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
+		if err := d.putQuestions(ctx); err != nil {
+			return err
+		}
 		if err := d.remind(ctx); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package deadline
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,10 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"text/template"
 	"time"
 )
@@ -23,6 +27,9 @@ type HTTP struct {
 	body    *template.Template
 	accept  *regexp.Regexp
 	client  *http.Client
+	status  string // address with {id}, empty: the gateway cannot say what became of a message
+	taken   *regexp.Regexp
+	unknown *regexp.Regexp
 }
 
 // NewHTTP returns a gateway. Body is a template with {{.ID}}, {{.Number}} and {{.Text}}, each with the function json, which writes a JSON
@@ -51,12 +58,60 @@ func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP,
 // Within sets how long a message may take. It is called before the first.
 func (g *HTTP) Within(limit time.Duration) { g.client.Timeout = limit }
 
-// Send implements Gateway. Its errors repeat neither the number nor what the gateway said, which may.
+// Asks has what became of a message asked by a GET to an address with {id}: taken is what the answer matches where the gateway has it,
+// unknown where it never came. Any other answer says nothing. It is called before the first message.
+func (g *HTTP) Asks(status, taken, unknown string) error {
+	var err error
+	if g.taken, err = regexp.Compile(taken); err != nil {
+		return fmt.Errorf("status_taken: %w", err)
+	}
+	if g.unknown, err = regexp.Compile(unknown); err != nil {
+		return fmt.Errorf("status_unknown: %w", err)
+	}
+	if !strings.Contains(status, "{id}") || taken == "" && unknown == "" {
+		return errors.New("status_url has {id}, and status_taken or status_unknown says what its answer means")
+	}
+	g.status = status
+	return nil
+}
+
+// Took implements Asker.
+func (g *HTTP) Took(ctx context.Context, id string) (taken, known bool, err error) {
+	if g.status == "" {
+		return false, false, nil
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.ReplaceAll(g.status, "{id}", url.QueryEscape(id)), nil)
+	if err != nil {
+		return false, false, errors.New("the gateway's address for what became of a message is wrong")
+	}
+	for k, v := range g.headers {
+		r.Header.Set(k, v)
+	}
+	resp, err := g.client.Do(r)
+	if err != nil {
+		return false, false, errors.New("the gateway was not reached")
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	switch matches := func(x *regexp.Regexp) bool { return x.String() != "" && x.Match(answer) }; {
+	case err != nil || resp.StatusCode >= 500:
+		return false, false, errors.New("the gateway does not say what became of a message")
+	case matches(g.taken) == matches(g.unknown):
+		return false, false, nil
+	default:
+		return matches(g.taken), true, nil
+	}
+}
+
+// Send implements Gateway. Its errors repeat neither the number nor what the gateway said, which may. Where the request was on its way and
+// no answer came, or a server behind the gateway failed, it may have been sent.
 func (g *HTTP) Send(ctx context.Context, m Message) error {
 	var body bytes.Buffer
 	if err := g.body.Execute(&body, m); err != nil {
 		return errors.New("the message's body could not be written")
 	}
+	var wrote atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, g.url, &body)
 	if err != nil {
 		return errors.New("the gateway's address is wrong")
@@ -66,14 +121,19 @@ func (g *HTTP) Send(ctx context.Context, m Message) error {
 		r.Header.Set(k, v)
 	}
 	resp, err := g.client.Do(r)
-	if err != nil {
+	switch {
+	case err != nil && !wrote.Load():
 		return errors.New("the gateway was not reached")
+	case err != nil:
+		return fmt.Errorf("the gateway has not answered: %w", ErrUnclear)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	switch {
 	case err != nil:
-		return errors.New("the gateway's answer broke off")
+		return fmt.Errorf("the gateway's answer broke off: %w", ErrUnclear)
+	case resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusGatewayTimeout:
+		return fmt.Errorf("the gateway answered with status %d: %w", resp.StatusCode, ErrUnclear)
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return fmt.Errorf("the gateway answered with status %d", resp.StatusCode)
 	case !g.accept.Match(answer):
@@ -101,4 +161,24 @@ func (g *File) Send(_ context.Context, m Message) error {
 		_, err = io.Copy(f, strings.NewReader(string(b)+"\n"))
 	}
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Took implements Asker: what stands in the file was taken. What does not may have been taken away already.
+func (g *File) Took(_ context.Context, id string) (taken, known bool, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f, err := os.Open(g.Path)
+	if err != nil {
+		return false, false, nil
+	}
+	defer func() { _ = f.Close() }() // it was read
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var m struct{ ID string }
+		if json.Unmarshal(lines.Bytes(), &m) == nil && m.ID == id {
+			return true, true, nil
+		}
+	}
+	return false, false, nil
 }

@@ -194,23 +194,6 @@ func waiting(all []Request, r Reply) []Request {
 	return slices.DeleteFunc(slices.Clone(all), func(q Request) bool { return q.Answered != 0 || q.Sent > r.At+clocks.Milliseconds() })
 }
 
-// Question sends one message to a number that has written, unless it has stopped messages. What the gateway does not take is not sent
-// again.
-func (d *Deadlines) Question(ctx context.Context, r Reply, text string) error {
-	if d.cfg.Gateway == nil {
-		return nil
-	}
-	stopped, err := d.Stopped(ctx, r.Number)
-	if err != nil || stopped {
-		return err
-	}
-	id := sha256.Sum256([]byte("question " + r.Source + " " + r.Name))
-	if err := d.cfg.Gateway.Send(ctx, Message{fmt.Sprintf("%x", id[:8]), r.Number, text}); err != nil {
-		d.cfg.Logger.Warn("the gateway did not take a question about an unclear reply; it is not sent again", "error", err)
-	}
-	return nil
-}
-
 // forgetRequests drops what no reply can answer any more.
 func (d *Deadlines) forgetRequests(ctx context.Context) error {
 	before := d.cfg.Now().Add(-requestLife).UnixMilli()

@@ -1,12 +1,20 @@
 package deadline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
 )
 
@@ -99,6 +107,7 @@ func TestRequestsOfReminders(t *testing.T) {
 func TestAQuestion(t *testing.T) {
 	b := newBureau(t)
 	d := b.open(t)
+	b.now = at(b.now, 0, 10, 0)
 	r := Reply{Source: "s", Name: "1", Number: "13800000001"}
 	b.phones.err = errors.New("away")
 	if err := d.Question(t.Context(), r, "?"); err != nil || len(b.phones.sent) != 1 || strings.Contains(b.log.String(), "13800000001") {
@@ -112,5 +121,123 @@ func TestAQuestion(t *testing.T) {
 	}
 	if requestID(rating.CaseKey{Area: area, Project: "1"}) == requestID(rating.CaseKey{Area: area, Project: "2"}) {
 		t.Error("two cases have one id")
+	}
+}
+
+// TestAQuestionOfTheNight is asked in the morning, once, if an answer is still waited for; nobody reads the number meanwhile.
+func TestAQuestionOfTheNight(t *testing.T) {
+	b := newBureau(t)
+	d := b.open(t)
+	b.now = at(b.now, 1, 19, 0)
+	numbers := []string{"13800000001", "13800000002", "13800000003"}
+	for _, number := range numbers {
+		note := Note{Name: "about " + number, Number: number, Text: "{letter}满意", About: "about " + number, Area: area}
+		if got, err := d.Write(t.Context(), note); err != nil || got != Sent {
+			t.Fatal(got, err)
+		}
+	}
+	b.phones.sent = nil
+	b.now = at(b.now, 0, 22, 0)
+	for _, number := range numbers {
+		for range 2 { // the gateway hands it on again
+			if err := d.Question(t.Context(), Reply{Source: "s", Name: number, Number: number}, "什么意思？"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	kept, err := db.Query(t.Context(), d.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
+		"SELECT number FROM message_question")
+	if err != nil || len(kept) != len(numbers) || slices.ContainsFunc(kept, func(b []byte) bool { return bytes.Contains(b, []byte("138")) }) {
+		t.Errorf("kept is %q, %v", kept, err)
+	}
+	if err := d.Over(t.Context(), "about "+numbers[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Stop(t.Context(), "test", "1", numbers[2]); err != nil {
+		t.Fatal(err)
+	}
+	for _, hour := range []int{22, 31, 33, 34} { // 07:00, 09:00 and 10:00 of the next day
+		b.now = at(b.now, 0, hour%24, 0)
+		if hour == 31 {
+			b.now = at(b.now, 1, 7, 0)
+		}
+		if err := d.Once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(b.phones.sent); n != 0 && hour < 33 || hour >= 33 && n != 1 {
+			t.Errorf("at %d:00 were sent %v", hour%24, b.phones.sent)
+		}
+	}
+	if len(b.phones.sent) == 1 && (b.phones.sent[0].Number != numbers[0] || b.phones.sent[0].Text != "什么意思？") {
+		t.Errorf("sent was %v", b.phones.sent)
+	}
+}
+
+// TestWhatBecameOfAMessage: a gateway that breaks off says nothing of a message; where it can be asked it says, and nothing is guessed.
+func TestWhatBecameOfAMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		sends http.HandlerFunc // nil: nobody listens
+		says  string
+		want  Outcome
+	}{
+		"it breaks off, and has it":       {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "DELIVERED", Sent},
+		"it breaks off, and has it not":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "NONE", Refused},
+		"it breaks off, and says nothing": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "?", Unclear},
+		"a server behind it fails":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, "?", Unclear},
+		"it refuses":                      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(422) }, "DELIVERED", Refused},
+		"it is not there":                 {nil, "", Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBureau(t)
+			b.now = at(b.now, 1, 10, 0)
+			d := b.open(t)
+			asked := ""
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					c.sends(w, r)
+					return
+				}
+				asked = r.URL.Query().Get("id")
+				_, _ = w.Write([]byte(c.says))
+			}))
+			defer server.Close()
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
+			g, err := NewHTTP(server.URL, nil, "{{.ID}}", "")
+			if err == nil {
+				err = g.Asks(server.URL+"/?id={id}", "DELIVERED", "NONE")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.sends == nil {
+				server.Close()
+			}
+			d.cfg.Gateway = g
+			note := Note{Name: "7-1.1", Number: "13800000001", Text: "{letter}", About: "7-1.1", Area: area}
+			if got, err := d.Write(t.Context(), note); err != nil || got != c.want {
+				t.Errorf("%s, %v", got, err)
+			}
+			if asked != "" && asked != noteID(note.Name) {
+				t.Errorf("asked was about %s", asked)
+			}
+		})
+	}
+	const status = "https://example.com/{id}"
+	for _, bad := range [][3]string{{"https://example.com", "a", "b"}, {status, "", ""}, {status, "(", ""}} {
+		if err := new(HTTP).Asks(bad[0], bad[1], bad[2]); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+	file := &File{Path: filepath.Join(t.TempDir(), "sms.jsonl")}
+	if _, known, err := file.Took(t.Context(), "a"); known || err != nil {
+		t.Errorf("a file that is not there: %t, %v", known, err)
+	}
+	if err := file.Send(t.Context(), Message{"a", "1", "x"}); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{"a": true, "b": false} {
+		if taken, known, err := file.Took(t.Context(), id); taken != want || known != want || err != nil {
+			t.Errorf("%s: %t, %t, %v", id, taken, known, err)
+		}
 	}
 }

@@ -27,6 +27,7 @@ const (
 	Sent    Outcome = "sent"    // the gateway has taken it
 	Refused Outcome = "refused" // the gateway has not
 	Stopped Outcome = "stopped" // the number wants no messages
+	Unclear Outcome = "unclear" // nobody knows
 )
 
 // ErrNight says that nobody is written to now, or that there is no gateway.
@@ -68,9 +69,35 @@ func (d *Deadlines) Write(ctx context.Context, n Note) (Outcome, error) {
 			return "", fmt.Errorf("note what a number is asked: %w", err)
 		}
 	}
-	if err := d.cfg.Gateway.Send(ctx, Message{id, n.Number, strings.ReplaceAll(n.Text, "{letter}", letter)}); err != nil {
+	err = d.cfg.Gateway.Send(ctx, Message{id, n.Number, strings.ReplaceAll(n.Text, "{letter}", letter)})
+	switch {
+	case ctx.Err() != nil: // what became of it is asked when somebody works again
+		return "", ctx.Err()
+	case errors.Is(err, ErrUnclear):
+		d.cfg.Logger.Warn("it is not known whether a message about an order was sent; it is not sent again", "error", err)
+		if outcome, err := d.Became(ctx, n.Name); err == nil {
+			return outcome, nil
+		}
+		return Unclear, nil
+	case err != nil:
 		d.cfg.Logger.Warn("the gateway did not take a message about an order; it is not sent again", "error", err)
 		return Refused, d.forget(ctx, id)
+	}
+	return Sent, nil
+}
+
+// Became returns what has become of a note whose outcome was lost, as far as the gateway can say.
+func (d *Deadlines) Became(ctx context.Context, name string) (Outcome, error) {
+	g, ok := d.cfg.Gateway.(Asker)
+	if !ok {
+		return Unclear, nil
+	}
+	taken, known, err := g.Took(ctx, noteID(name))
+	switch {
+	case err != nil || !known:
+		return Unclear, err
+	case !taken:
+		return Refused, d.forget(ctx, noteID(name))
 	}
 	return Sent, nil
 }

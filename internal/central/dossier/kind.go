@@ -10,11 +10,12 @@ const (
 	Sign        Kind = "sign"        // something that looks as if ratings were not genuine (articles 4 and 21)
 	Mend        Kind = "mend"        // an order to mend to whoever was ranked low again and again (article 21)
 	Problem     Kind = "problem"     // what many complain of (article 22)
+	Sheet       Kind = "sheet"       // how a unit or person was rated in a year (article 20)
 	Publication Kind = "publication" // a result that is published (article 19)
 )
 
 // Kinds returns all kinds.
-func Kinds() []Kind { return []Kind{Sign, Mend, Problem, Publication} }
+func Kinds() []Kind { return []Kind{Sign, Mend, Problem, Sheet, Publication} }
 
 // Chinese returns the kind's name.
 func (k Kind) Chinese() string {
@@ -25,6 +26,8 @@ func (k Kind) Chinese() string {
 		return "限期整改"
 	case Problem:
 		return "集中问题"
+	case Sheet:
+		return "年度评价表"
 	case Publication:
 		return "发布稿"
 	}
@@ -40,6 +43,7 @@ const (
 	Seen      State = "seen"      // somebody has
 	Assigned  State = "assigned"  // somebody is to do something about it
 	Answered  State = "answered"  // they have
+	Objected  State = "objected"  // they say that it is not so
 	Submitted State = "submitted" // it waits for other eyes
 	Approved  State = "approved"
 	Published State = "published"
@@ -50,13 +54,15 @@ const (
 func (s State) Chinese(k Kind) string {
 	switch s {
 	case Waiting:
-		return map[Kind]string{Sign: "待核查", Mend: "待下达", Problem: "待交办", Publication: "草稿"}[k]
+		return map[Kind]string{Sign: "待核查", Mend: "待下达", Problem: "待交办", Sheet: "待发出", Publication: "草稿"}[k]
 	case Seen:
 		return "已知悉"
 	case Assigned:
-		return map[Kind]string{Sign: "核查中", Mend: "整改中", Problem: "整改中"}[k]
+		return map[Kind]string{Sign: "核查中", Mend: "整改中", Problem: "整改中", Sheet: "待签认"}[k]
 	case Answered:
-		return map[Kind]string{Mend: "待验收", Problem: "待验收"}[k]
+		return map[Kind]string{Mend: "待验收", Problem: "待验收", Sheet: "已签认"}[k]
+	case Objected:
+		return "有异议"
 	case Submitted:
 		return "待审批"
 	case Approved:
@@ -95,6 +101,7 @@ const (
 	Reopen      Deed = "reopen"
 	Issue       Deed = "issue"
 	Answer      Deed = "answer"
+	Object      Deed = "object"
 	Accept      Deed = "accept"
 	Return      Deed = "return"
 	Drop        Deed = "drop"
@@ -132,6 +139,16 @@ func (k Kind) Deeds() []About {
 		}
 	case Mend, Problem:
 		return orders(k)
+	case Sheet:
+		return []About{
+			{Do: Issue, Chinese: "发出核对", By: Office, From: []State{Waiting}, To: Assigned, Due: true},
+			{Do: Answer, Chinese: "签认：无异议", By: Concerned, From: []State{Assigned}, To: Answered},
+			{Do: Object, Chinese: "提出异议", By: Concerned, From: []State{Assigned}, To: Objected, Words: true},
+			{Do: Return, Chinese: "答复后请再核对", By: Office, From: []State{Answered, Objected}, To: Assigned, Words: true, Due: true},
+			{Do: Accept, Chinese: "归档", By: Office, From: []State{Answered, Objected}, To: Closed, Words: true},
+			{Do: Drop, Chinese: "撤销", By: Office, From: []State{Waiting, Assigned, Objected}, To: Closed, Words: true},
+			{Do: Reopen, Chinese: "重新办理", By: Office, From: []State{Closed}, To: Waiting, Words: true},
+		}
 	case Publication:
 		return []About{
 			{Do: Edit, Chinese: "修改文字", By: Office, From: []State{Waiting}, To: Waiting, Draft: true},

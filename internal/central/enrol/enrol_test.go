@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
@@ -205,7 +204,7 @@ func (w *world) enrolled(b box) *x509.Certificate {
 func TestABoxIsLetInByItsCode(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { letIn(t, newWorld(t)) })
 	t.Run("postgres", func(t *testing.T) {
-		letIn(t, worldAt(t, dbtest.StartPostgres(t).Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
+		letIn(t, worldAt(t, postgres.Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,12 +36,16 @@ func inTheCity(t *testing.T, database string) *world {
 
 func sqlite(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") }
 
+// postgres is the server of all tests here.
+var postgres dbtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
+
 // TestOnPostgres does on PostgreSQL what depends on its transactions.
 func TestOnPostgres(t *testing.T) {
-	server := dbtest.StartPostgres(t)
 	for name, do := range map[string]func(*testing.T, *world){"a password": aPassword, "one password": onePassword,
 		"a ticket": aTicketInOneMoment, "a replacement": aReplacement, "an acceptance": anAcceptanceInBetween} {
-		t.Run(name, func(t *testing.T) { do(t, inTheCity(t, server.Database(t))) })
+		t.Run(name, func(t *testing.T) { do(t, inTheCity(t, postgres.Database(t))) })
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"haochaping/internal/central/db"
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/identity"
 	"haochaping/internal/rating"
 )
@@ -34,7 +33,7 @@ func TestARenewalIsOfTheSameKey(t *testing.T) {
 func TestARevocationIsNotOutrun(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { notOutrun(t, newWorld(t)) })
 	t.Run("postgres", func(t *testing.T) {
-		notOutrun(t, worldAt(t, dbtest.StartPostgres(t).Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
+		notOutrun(t, worldAt(t, postgres.Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
 	})
 }
 

@@ -130,11 +130,12 @@ func cut(s string) string {
 	return s
 }
 
+const readCommands = `SELECT id, device, name, account, asked_at, expires, coalesce(answered_at, 0), coalesce(failed, ''),
+	coalesce(parts, '') FROM device_command `
+
 // Commands returns the last commands of a box, the latest first.
 func (f *Fleet) Commands(ctx context.Context, d rating.DeviceID, n int) ([]Command, error) {
-	all, err := db.Query(ctx, f.db, scanCommand, `SELECT id, device, name, account, asked_at, expires, coalesce(answered_at, 0),
-		coalesce(failed, ''), coalesce(parts, '')
-		FROM device_command WHERE device = $1 ORDER BY asked_at DESC, id LIMIT $2`, string(d), n)
+	all, err := db.Query(ctx, f.db, scanCommand, readCommands+"WHERE device = $1 ORDER BY asked_at DESC, id LIMIT $2", string(d), n)
 	if err != nil {
 		return nil, fmt.Errorf("read the commands of %s: %w", d, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -135,10 +136,15 @@ func TestNamesOfNoDeviceCostNoQueryEach(t *testing.T) {
 	}
 }
 
+// postgres is the server of all tests here.
+var postgres dbtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
+
 // TestANewDeviceIsKnownAtOnce enrols a device whose name was asked for before, here and by another instance.
 func TestANewDeviceIsKnownAtOnce(t *testing.T) {
 	for engine, url := range map[string]func() string{"sqlite": func() string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") },
-		"postgres": func() string { return dbtest.StartPostgres(t).Database(t) }} {
+		"postgres": func() string { return postgres.Database(t) }} {
 		t.Run(engine, func(t *testing.T) {
 			at := url()
 			one := running(t, at)

@@ -32,6 +32,20 @@ func (h Hours) Open(at time.Time, days rating.Calendar) bool {
 	return h.Opens <= minute && minute < h.Closes
 }
 
+// mostClosed is for how long at most an update may begin after it was asked for.
+const mostClosed = 12 * time.Hour
+
+// ClosedFor returns for how long an update may begin from a moment on: until a quarter of an hour before the hall opens, 0 where it is open.
+func (h Hours) ClosedFor(at time.Time, days rating.Calendar) time.Duration {
+	const before = 15 * time.Minute
+	for d := time.Duration(0); d <= mostClosed+before; d += time.Minute {
+		if h.Open(at.Add(d), days) {
+			return max(0, d-before)
+		}
+	}
+	return mostClosed
+}
+
 // String returns the hours as 09:00–17:00.
 func (h Hours) String() string { return minuteText(h.Opens) + "–" + minuteText(h.Closes) }
 

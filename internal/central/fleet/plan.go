@@ -11,7 +11,7 @@ import (
 )
 
 // Plan returns the boxes of a rollout as they would come to their turn if it began with one window now, and its last stage. Who says
-// nothing of its configuration, since its program is older, is left out.
+// nothing of its configuration, or of the package that is to be changed, is left out.
 func (f *Fleet) Plan(ctx context.Context, a *directory.Atlas, r Rollout, first string, now time.Time) (boxes []RolloutBox, last int,
 	err error) {
 	day := directory.DayOf(now)
@@ -43,10 +43,10 @@ func (f *Fleet) Plan(ctx context.Context, a *directory.Atlas, r Rollout, first s
 		case b.Hall == begins.Hall.ID:
 			b.Stage = OneHall
 		}
-		if s.Health != nil && s.Health.Generation == 0 {
+		if s.Health != nil && (s.Health.Generation == 0 || r.Change.Programs != "" && s.Health.Programs == nil) {
 			b.State = BoxOld
 		}
-		if b.Stage == OneWindow && !s.CanBeFirst(now) {
+		if b.Stage == OneWindow && !s.CanBeFirst(r.Change, now) {
 			b.State = BoxOld
 		}
 		last = max(last, b.Stage)
@@ -58,8 +58,8 @@ func (f *Fleet) Plan(ctx context.Context, a *directory.Atlas, r Rollout, first s
 	return boxes, last, nil
 }
 
-// CanBeFirst reports whether a rollout can begin with the box: it is well and says which configuration it has.
-func (s State) CanBeFirst(now time.Time) bool {
+// CanBeFirst reports whether a change can begin with the box: it is well and says which configuration it has, or which package.
+func (s State) CanBeFirst(c Patch, now time.Time) bool {
 	is := s.Standing(now)
-	return (is == Fine || is == Waiting) && s.Health != nil && s.Health.Generation > 0
+	return (is == Fine || is == Waiting) && s.Health != nil && s.Health.Generation > 0 && (c.Programs == "" || s.Health.Programs != nil)
 }

@@ -7,6 +7,7 @@ import (
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // Settings is how a window asks: what a rollout changes of a box's configuration.
@@ -29,20 +30,31 @@ func (s Settings) same(t Settings) bool {
 		(s.WalkUp == nil || *s.WalkUp == *t.WalkUp)
 }
 
-// Patch is what becomes of settings. Nil leaves a part as it is.
+// Patch is what becomes of settings, or of the boxes' programs. Nil leaves a part as it is.
 type Patch struct {
 	SignIn  *bool          `json:"sign_in,omitempty"`
 	WaitSec *int           `json:"wait_sec,omitempty"` // 0: the box's own
 	WalkUp  *rating.WalkUp `json:"walk_up,omitempty"`  // without a pause: whoever stands there is not asked
+
+	Programs string `json:"programs,omitempty"` // version of the package that is to be installed, alone
 }
 
-// errChange says that a change changes nothing.
-var errChange = errors.New("nothing is to be changed")
+// Errors of changes.
+var (
+	errChange   = errors.New("nothing is to be changed")
+	errPrograms = errors.New("programs are changed by themselves, to a version as 1.3.0")
+)
 
 // Check reports the first bound that the change breaks.
 func (c Patch) Check() error {
 	if c == (Patch{}) {
 		return errChange
+	}
+	if c.Programs != "" {
+		if (c != Patch{Programs: c.Programs}) || !wire.IsPackageVersion(c.Programs) {
+			return errPrograms
+		}
+		return nil
 	}
 	if c.WalkUp != nil && c.WalkUp.PauseSec == 0 && c.WalkUp.LinkSec != 0 {
 		return errors.New("a window that asks nobody by itself shows no link")
@@ -162,7 +174,7 @@ const (
 	BoxWaits  BoxState = "waits"  // its stage is to come
 	BoxSent   BoxState = "sent"   // the change has gone out to it
 	BoxGone   BoxState = "gone"   // it does not serve the window any more
-	BoxOld    BoxState = "old"    // its program does not say which configuration it has
+	BoxOld    BoxState = "old"    // it does not say which configuration it has, or which package of its programs
 	BoxUndone BoxState = "undone" // its former settings have gone out to it
 	BoxKept   BoxState = "kept"   // somebody has changed its settings meanwhile, which are left alone
 )
@@ -176,10 +188,13 @@ type RolloutBox struct {
 	Stage      int
 	State      BoxState
 	Former     Settings // what it had before
-	Generation uint32   // from which on it has what was sent last
+	Generation uint32   // from which on it has what was sent last; of programs, how often it was asked
 	Known      []string // its troubles when it was sent; nil: those of the next look
 	Sent       time.Time
 	Applied    time.Time // when it was first seen to have what was sent
 	Ill        time.Time // since when something is wrong with it that was not before
 	Why        string    // code of that
+	Asked      Command   // by which it was asked for programs last; zero: it was not, or the command is not kept any more
+
+	commandID string // of the command by which it was asked for programs last, kept or not
 }

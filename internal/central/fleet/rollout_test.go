@@ -22,7 +22,7 @@ const city = "629900000000"
 
 func (h *hall) newStager() *fleet.Stager {
 	h.t.Helper()
-	return h.newStagerOf(h.directory)
+	return h.newStagerOf(h.directory, 100)
 }
 
 // organisation is what a stager reads of one.
@@ -31,7 +31,7 @@ type organisation interface {
 	Posts(context.Context, directory.Day) (*directory.Posts, error)
 }
 
-func (h *hall) newStagerOf(o organisation) *fleet.Stager {
+func (h *hall) newStagerOf(o organisation, updating int) *fleet.Stager {
 	h.t.Helper()
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
@@ -41,8 +41,9 @@ func (h *hall) newStagerOf(o organisation) *fleet.Stager {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return fleet.NewStager(fleet.StagerConfig{Fleet: h.Fleet, Organisation: o, Leases: free{}, Days: days,
-		Hears: func() bool { return h.hears }, Now: func() time.Time { return h.now }, Logger: slog.New(slog.DiscardHandler)})
+	return fleet.NewStager(fleet.StagerConfig{Updating: updating, Fleet: h.Fleet, Organisation: o, Leases: free{}, Days: days,
+		Hears: func() bool { return h.hears },
+		Send:  func(ctx context.Context, c wire.Command) error { return h.send(ctx, c) }, Now: func() time.Time { return h.now }, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // takes lets boxes say that they have the configuration that was sent to them last, and how they are.

@@ -134,21 +134,24 @@ const (
 // AllDeeds returns what can be done with rollouts.
 func AllDeeds() []Deed { return []Deed{Halt, Resume, Undo, Abandon} }
 
-// Deeds returns what can be done with a rollout in a state.
-func (s RolloutState) Deeds() []Deed {
-	switch s {
+// Deeds returns what can be done with a rollout now. Programs are not undone: a box takes no version that is older than what it has.
+func (r Rollout) Deeds() (all []Deed) {
+	switch r.State {
 	case Running:
-		return []Deed{Halt, Undo}
+		all = []Deed{Halt, Undo}
 	case Halted:
-		return []Deed{Resume, Undo, Abandon}
+		all = []Deed{Resume, Undo, Abandon}
 	case Finished, Abandoned:
-		return []Deed{Undo}
+		all = []Deed{Undo}
 	}
-	return nil
+	if r.Change.Programs != "" {
+		all = slices.DeleteFunc(all, func(d Deed) bool { return d == Undo })
+	}
+	return all
 }
 
 // Steer does something with a rollout in the transaction of the act by which it is done. Who resumes one knows what its boxes' troubles
-// are: these do not halt it again.
+// are: these do not halt it again. Boxes that have not installed what they were asked for are asked again.
 func Steer(ctx context.Context, tx *db.Tx, id string, do Deed, at time.Time) error {
 	all, err := db.Query(ctx, tx, scanRollout, readRollouts+"WHERE id = $1", id)
 	if err != nil {
@@ -158,7 +161,7 @@ func Steer(ctx context.Context, tx *db.Tx, id string, do Deed, at time.Time) err
 		return ErrNoRollout
 	}
 	r := all[0]
-	if !slices.Contains(r.State.Deeds(), do) {
+	if !slices.Contains(r.Deeds(), do) {
 		return ErrNotNow
 	}
 	before := r.State
@@ -168,6 +171,9 @@ func Steer(ctx context.Context, tx *db.Tx, id string, do Deed, at time.Time) err
 		r.State, r.Sick, r.Why = Halted, "", ""
 	case Resume:
 		r.State, r.Sick, r.Why = Running, "", ""
+		if err := r.askAgain(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "UPDATE fleet_rollout_box SET known = NULL, ill = NULL, why = '' WHERE rollout = $1 AND state = $2", id,
 			string(BoxSent)); err != nil {
 			return err
@@ -254,8 +260,11 @@ func (f *Fleet) OpenRollouts(ctx context.Context) ([]Rollout, error) {
 }
 
 // RolloutBoxes returns the boxes of a rollout, by stage, hall and window.
-func (f *Fleet) RolloutBoxes(ctx context.Context, id string) ([]RolloutBox, error) {
-	all, err := db.Query(ctx, f.db, scanRolloutBox, readRolloutBoxes+"WHERE rollout = $1 ORDER BY stage, hall, served, device", id)
+func (f *Fleet) RolloutBoxes(ctx context.Context, r Rollout) ([]RolloutBox, error) {
+	all, err := db.Query(ctx, f.db, scanRolloutBox, readRolloutBoxes+"WHERE rollout = $1 ORDER BY stage, hall, served, device", r.ID)
+	if err == nil && r.Change.Programs != "" {
+		err = f.addAsked(ctx, r, all)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the boxes of a rollout: %w", err)
 	}

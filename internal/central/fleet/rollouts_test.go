@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
@@ -56,7 +55,7 @@ func TestOneRolloutInAScope(t *testing.T) {
 func TestTwoStagers(t *testing.T) {
 	for name, database := range map[string]func(t *testing.T) string{
 		"SQLite":     func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/journal.db" },
-		"PostgreSQL": func(t *testing.T) string { return dbtest.StartPostgres(t).Database(t) },
+		"PostgreSQL": func(t *testing.T) string { return postgres.Database(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHallAt(t, database(t))
@@ -145,7 +144,7 @@ func TestAClosedWindow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.newStagerOf(before{h.directory}).Look(t.Context()); err != nil {
+	if err := h.newStagerOf(before{h.directory}, 100).Look(t.Context()); err != nil {
 		t.Errorf("it cannot go on: %v", err)
 	}
 	h.is(r, fleet.Halted, fleet.OneWindow, fleet.CodeNoFirst)

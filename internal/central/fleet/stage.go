@@ -31,11 +31,16 @@ const (
 // look returns the box as it is seen now, and how it bears the change. Open says whether its hall is: at other times boxes are switched
 // off. Blind says that nothing is known of the time before.
 func (b RolloutBox) look(s State, now time.Time, open, blind bool) (RolloutBox, verdict) {
+	has := s.Health != nil && !s.HealthAt.Before(b.Sent) && s.Health.Generation >= b.Generation
+	return b.judge(s, has, takes, now, open, blind)
+}
+
+// judge is look for a box of which is known whether it has what was sent, which it may take for some time to say.
+func (b RolloutBox) judge(s State, has bool, takes time.Duration, now time.Time, open, blind bool) (RolloutBox, verdict) {
 	online, told := s.online(now), s.codes()
 	if b.Known == nil {
 		b.Known = s.known(now)
 	}
-	has := s.Health != nil && !s.HealthAt.Before(b.Sent) && s.Health.Generation >= b.Generation
 	if has && b.Applied.IsZero() {
 		b.Applied = now
 	}
@@ -105,6 +110,7 @@ func (s State) known(now time.Time) []string {
 type seenStage struct {
 	waits, unsettled int
 	sent, bear       int // of the present stage
+	away             int // to whom programs cannot be sent
 }
 
 // see looks at the boxes to which a rollout has come. How is how they are; one that is not in it has gone.
@@ -116,8 +122,10 @@ func (r Rollout) see(boxes []RolloutBox, how map[rating.DeviceID]State, open fun
 		switch {
 		case b.Stage > r.Stage:
 			continue
-		case b.State == BoxWaits:
+		case b.State == BoxWaits && r.reaches(how[b.Device], open(b.Hall), now):
 			n.waits++
+		case b.State == BoxWaits:
+			n.away++
 		}
 		if b.State != BoxSent {
 			continue
@@ -128,7 +136,11 @@ func (r Rollout) see(boxes []RolloutBox, how map[rating.DeviceID]State, open fun
 			continue
 		}
 		var v verdict
-		all[i], v = b.look(s, now, open(b.Hall), blind)
+		if version := r.Change.Programs; version != "" {
+			all[i], v = b.lookProgram(version, s, now, open(b.Hall), blind)
+		} else {
+			all[i], v = b.look(s, now, open(b.Hall), blind)
+		}
 		if b.Stage == r.Stage {
 			n.sent++
 		}
@@ -150,10 +162,10 @@ func (r Rollout) step(boxes []RolloutBox, how map[rating.DeviceID]State, open fu
 	now time.Time) (Rollout, []RolloutBox) {
 	blind := now.Sub(r.Looked) > lookGap
 	r, all, n := r.see(boxes, how, open, now)
-	if r.State == Running && r.Stage == OneWindow && n.waits+n.sent == 0 {
+	if r.State == Running && r.Stage == OneWindow && n.waits+n.sent+n.away == 0 {
 		r.State, r.Sick, r.Why = Halted, "", CodeNoFirst
 	}
-	if r.State != Running || n.waits > 0 || n.unsettled > 0 || n.sent > 0 && n.bear == 0 {
+	if r.State != Running || n.waits > 0 || n.unsettled > 0 || n.sent+n.away > 0 && n.bear == 0 {
 		r.Well = time.Time{}
 		return r, all
 	}

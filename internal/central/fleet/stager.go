@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 const (
@@ -40,6 +41,11 @@ type StagerConfig struct {
 	Leases Leases
 	Days   rating.Calendar
 	Hears  func() bool // whether this instance hears the boxes
+	Send   func(context.Context, wire.Command) error
+
+	// Updating is how many boxes may update at a time: each loads the package, and all that do may fail before one says so.
+	Updating int
+
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -101,14 +107,18 @@ func (g *Stager) Look(ctx context.Context) error {
 func (g *Stager) look(ctx context.Context, r Rollout) error {
 	switch r.State {
 	case Running:
-		if err := g.sendAll(ctx, r, BoxWaits); err != nil {
+		send := func() error { return g.sendAll(ctx, r, BoxWaits) }
+		if r.Change.Programs != "" {
+			send = func() error { return g.askAll(ctx, r) }
+		}
+		if err := send(); err != nil {
 			return err
 		}
 	case Undoing:
 		return g.undo(ctx, r)
 	}
 	f := g.cfg.Fleet
-	boxes, err := f.RolloutBoxes(ctx, r.ID)
+	boxes, err := f.RolloutBoxes(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -164,7 +174,7 @@ func (g *Stager) undo(ctx context.Context, r Rollout) error {
 	if err := g.sendAll(ctx, r, BoxSent); err != nil {
 		return err
 	}
-	boxes, err := g.cfg.Fleet.RolloutBoxes(ctx, r.ID)
+	boxes, err := g.cfg.Fleet.RolloutBoxes(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -180,7 +190,7 @@ func (g *Stager) undo(ctx context.Context, r Rollout) error {
 
 // sendAll sends what is due to the boxes of the stages so far that are in a state.
 func (g *Stager) sendAll(ctx context.Context, r Rollout, in BoxState) error {
-	boxes, err := g.cfg.Fleet.RolloutBoxes(ctx, r.ID)
+	boxes, err := g.cfg.Fleet.RolloutBoxes(ctx, r)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type hall struct {
 	now       time.Time
 	hears     bool
 	watch     *fleet.Watch
+	send      func(context.Context, wire.Command) error // nil: programs are not asked for
 }
 
 func newHall(t *testing.T) *hall {

@@ -24,6 +24,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -96,6 +97,7 @@ type Ingest struct {
 	heard  *heard
 	// underWay has the bytes of batches that were not answered, those of sessions that have ended among them: the journal may have them yet.
 	underWay *semaphore.Weighted
+	acks     atomic.Pointer[acks] // of the present session, nil while there is none
 }
 
 // Trouble is why nothing can be taken at present.
@@ -223,9 +225,19 @@ func (in *Ingest) connected(c mqtt.Client) {
 	in.client = c
 }
 
+// Behind reports whether batches come faster than they are answered.
+func (in *Ingest) Behind() bool {
+	a := in.acks.Load()
+	return a != nil && a.behind(in.cfg.Now())
+}
+
 // publish sends a sealed payload and returns the token that tells when the broker has it. Nobody needs to wait for it:
 // whatever is lost is asked for again.
 func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p wire.Purpose, body any) (mqtt.Token, error) {
+	return in.publishAt(1, d, ch, retained, p, body)
+}
+
+func (in *Ingest) publishAt(qos byte, d rating.DeviceID, ch wire.Channel, retained bool, p wire.Purpose, body any) (mqtt.Token, error) {
 	payload, err := wire.SealWith(func(text []byte) []byte { return journal.Sign(in.cfg.Key, text) }, p, body)
 	if err != nil {
 		return nil, err
@@ -236,7 +248,7 @@ func (in *Ingest) publish(d rating.DeviceID, ch wire.Channel, retained bool, p w
 	if c == nil {
 		return nil, errors.New("no connection to the broker")
 	}
-	t := c.Publish(wire.Topic(d, ch), 1, retained, payload)
+	t := c.Publish(wire.Topic(d, ch), qos, retained, payload)
 	select {
 	case <-t.Done():
 		return t, t.Error()

@@ -12,7 +12,7 @@ import (
 const (
 	// maxUnderWay and maxBytesUnderWay bound the batches that are being taken, of all devices, by number and by the bytes of their payloads. A
 	// batch takes up to three times as much while the journal writes it.
-	maxUnderWay      = 1024
+	maxUnderWay      = 512
 	maxBytesUnderWay = 8 << 20
 	// laneLength bounds those that wait for one lane.
 	laneLength = 64

@@ -40,7 +40,9 @@ func (in *Ingest) session(ctx context.Context) error {
 	line.ctx, line.stop = context.WithCancel(ctx)
 	line.takers = newTakers(in, line)
 	line.takers.start()
+	in.acks.Store(&line.takers.acks)
 	defer func() {
+		in.acks.Store(nil)
 		line.end() // which frees what waits for the network
 		line.working.Wait()
 		line.takers.clear(line.ctx)
@@ -277,14 +279,21 @@ func (l *line) end() {
 	l.client.Disconnect(0)
 }
 
-// maxAcks bounds the acknowledgements that the broker has not confirmed. A broker that confirms nothing is noticed before.
-const maxAcks = 4096
+const (
+	// maxAcks bounds the acknowledgements that the broker has not confirmed. One that comes behind a long queue confirms late; what is beyond
+	// the bound is sent without asking for confirmation, since a box that misses one sends again.
+	maxAcks = 1024
+	// behindAfter is how long a broker takes at least to confirm an acknowledgement where batches come faster than they are answered: the
+	// confirmation comes behind all that waits. On a broker that is not far away it takes some milliseconds else.
+	behindAfter = 100 * time.Millisecond
+)
 
 // acks are acknowledgements that the broker has not confirmed yet, oldest first. Its methods are safe for concurrent use.
 type acks struct {
 	mu        sync.Mutex
 	all       []ack     // guarded by mu
-	confirmed time.Time // guarded by mu; when check has last found one confirmed
+	confirmed time.Time // guarded by mu; when one was last found confirmed
+	failed    error     // guarded by mu; why one was not sent
 }
 
 type ack struct {
@@ -292,33 +301,57 @@ type ack struct {
 	since time.Time
 }
 
+// qos returns how the next acknowledgement is sent.
+func (a *acks) qos(now time.Time) byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drop(now)
+	if len(a.all) < maxAcks {
+		return 1
+	}
+	return 0
+}
+
+// add keeps one until the broker has confirmed it.
 func (a *acks) add(t mqtt.Token, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.all) < maxAcks {
-		a.all = append(a.all, ack{t, now})
-	}
+	a.all = append(a.all, ack{t, now})
 }
 
-// check drops what was confirmed, and returns an error if the broker does not take the acknowledgements. Confirmations come behind the
-// batches that the broker has sent before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
-func (a *acks) check(now time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for len(a.all) > 0 {
+// drop drops what was confirmed. The caller holds mu.
+func (a *acks) drop(now time.Time) {
+	for len(a.all) > 0 && a.failed == nil {
 		select {
 		case <-a.all[0].token.Done():
-			if err := a.all[0].token.Error(); err != nil {
-				return fmt.Errorf("an acknowledgement was not sent: %w", err)
-			}
+			a.failed = a.all[0].token.Error()
 			a.all, a.confirmed = a.all[1:], now
 			continue
 		default:
 		}
-		if now.Sub(a.all[0].since) > patience && now.Sub(a.confirmed) > patience {
-			return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
-		}
-		return nil
+		return
+	}
+}
+
+// behind reports whether the oldest waits for so long that batches must be coming faster than they are answered.
+func (a *acks) behind(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drop(now)
+	return len(a.all) > 0 && now.Sub(a.all[0].since) > behindAfter
+}
+
+// check returns an error if the broker does not take the acknowledgements. Confirmations come behind the batches that the broker has sent
+// before, so that on a busy machine the oldest may take long; then others before it have come meanwhile.
+func (a *acks) check(now time.Time) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drop(now)
+	switch {
+	case a.failed != nil:
+		return fmt.Errorf("an acknowledgement was not sent: %w", a.failed)
+	case len(a.all) > 0 && now.Sub(a.all[0].since) > patience && now.Sub(a.confirmed) > patience:
+		return fmt.Errorf("the broker has not taken an acknowledgement within %s", patience)
 	}
 	return nil
 }

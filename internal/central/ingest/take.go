@@ -142,7 +142,8 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 	}
 	// The last that could be named may never have been here; the box names it as released itself.
 	if r := b.receipt; r.Ack > 0 && r.AckHead != (rating.Hash{}) {
-		sent, err := in.publish(b.batch.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
+		qos := acks.qos(in.cfg.Now())
+		sent, err := in.publishAt(qos, b.batch.Device, wire.AckChannel, false, wire.AckPurpose, &wire.Ack{
 			Device: b.batch.Device, Epoch: b.batch.Epoch, Through: r.Ack, Head: r.AckHead, Quarantined: r.Quarantined, Time: b.at.UnixMilli(),
 			Kinds: rating.Kinds(),
 			First: b.batch.First, Last: b.batch.Last(),
@@ -150,7 +151,9 @@ func (in *Ingest) answer(b believed, acks *acks) error {
 		if err != nil {
 			in.cfg.Logger.Warn("an acknowledgement was not sent; the box sends again", "device", b.batch.Device, "error", err)
 		} else {
-			acks.add(sent, in.cfg.Now())
+			if qos > 0 {
+				acks.add(sent, in.cfg.Now())
+			}
 			in.notes.acknowledged(b.batch.Device, b.at)
 		}
 	}

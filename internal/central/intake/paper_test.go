@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/pdf/pdftest"
 	"haochaping/internal/rating"
 )
 
@@ -221,19 +222,13 @@ func TestThePrintedForm(t *testing.T) {
 			t.Errorf("object %d is not at %d", i+1, at)
 		}
 	}
-	hex := func(s string) string {
-		var out strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&out, "%04X", r)
-		}
-		return out.String()
-	}
+	said, pages := pdftest.Text(t, b)
 	for text, times := range map[string]int{"窗口编号：SL-B01": 1, "基本满意": 2, "综合受理1号窗口": 1} {
-		if got := bytes.Count(b, []byte(hex(text))); got != times {
+		if got := strings.Count(said, text); got != times {
 			t.Errorf("%s stands there %d times, want %d", text, got, times)
 		}
 	}
-	if bytes.Count(b, []byte("20 20 re")) != 10 || !bytes.Contains(b, []byte("/Count 1")) {
+	if pdftest.Boxes(t, b, 20) != 10 || pages != 1 {
 		t.Error("it has not ten boxes on one page")
 	}
 }

@@ -35,6 +35,7 @@ type Finding struct {
 	Days     directory.Period `json:"days"`
 	Lines    []Line           `json:"lines"`
 	Examples []int64          `json:"examples,omitempty"` // evaluations, as the books number them
+	Day      directory.Day    `json:"day,omitzero"`       // whose ratings by phone are to be looked at
 }
 
 // daily compares all windows if that was not done today.
@@ -104,7 +105,11 @@ func (r *Room) judge(ctx context.Context, days directory.Period, w *window, othe
 			continue
 		}
 		examples := seen.Examples[rule.Code]
-		found, err := json.Marshal(Finding{rule.Code, w.place.Window.ID, days, lines, examples[:min(len(examples), mostExamples)]})
+		f := Finding{Rule: rule.Code, Window: w.place.Window.ID, Days: days, Lines: lines, Examples: examples[:min(len(examples), mostExamples)]}
+		if rule.Code == PhoneBurst {
+			f.Day = seen.PhoneDay
+		}
+		found, err := json.Marshal(f)
 		if err != nil {
 			return opened, err
 		}
@@ -150,7 +155,9 @@ func (s Seen) add(o Seen) Seen {
 	s.Windows, s.Counts, s.Visits, s.Ended = s.Windows+o.Windows, s.Counts.Plus(o.Counts), s.Visits+o.Visits, s.Ended+o.Ended
 	s.Short, s.Keys, s.Fast, s.Best, s.Late = s.Short+o.Short, s.Keys+o.Keys, s.Fast+o.Fast, s.Best+o.Best, s.Late+o.Late
 	s.Bursts, s.Largest, s.StuckDays, s.Turned = s.Bursts+o.Bursts, max(s.Largest, o.Largest), s.StuckDays+o.StuckDays, s.Turned+o.Turned
-	s.OnePhone = max(s.OnePhone, o.OnePhone)
+	if o.OnePhone > s.OnePhone {
+		s.OnePhone, s.PhoneDay = o.OnePhone, o.PhoneDay
+	}
 	if o.OneNetwork > s.OneNetwork {
 		s.OneNetwork, s.OfNetwork, s.Elsewhere = o.OneNetwork, o.OfNetwork, o.Elsewhere
 	}

@@ -43,6 +43,7 @@ type Tally struct {
 	Burst      int64              `json:"burst,omitempty"` // the most visits answered together
 	Stuck      int64              `json:"stuck,omitempty"` // keys that got stuck
 	Turned     int64              `json:"turned,omitempty"`
+	Waits      waits              `json:"waits,omitempty"`    // of Keys, by how many half seconds after the question
 	Best       map[int]int64      `json:"best,omitempty"`     // first answers 非常满意, by the half hour of the day
 	Examples   map[string][]int64 `json:"examples,omitempty"` // evaluations by rule, as the books number them
 }
@@ -152,6 +153,10 @@ func (l *Log) answered(r rating.Record, at time.Time, place int64, t *Tally) {
 	}
 	v.Answered = true
 	t.Keys++
+	if t.Waits == nil {
+		t.Waits = make(waits)
+	}
+	t.Waits.waited(max(0, e.WaitedMS))
 	if e.WaitedMS < fast.Milliseconds() {
 		t.Fast++
 		t.example(FastPresses, place)

@@ -151,31 +151,27 @@ func telling(all []origin, hall func(rating.DeviceID) string) []origin {
 	return slices.DeleteFunc(all, func(o origin) bool { return len(halls[dayOf{o.day, o.network}]) > mostHalls })
 }
 
-// phones counts what phones have done at one window, and at the others of its hall.
+// phones counts what phones have done at one window, and at the others of its hall. It does not say which ratings are of one phone: that
+// would outlive the tags.
 func phones(here, others []origin) (s Seen) {
 	type dayOf struct {
 		day directory.Day
 		tag string
 	}
-	visits := make(map[dayOf]map[string][]int64) // by phone, the rows of each visit
+	visits := make(map[dayOf]map[string]bool) // by phone
 	from, all := make(map[dayOf]int64), make(map[directory.Day]int64)
 	for _, o := range here {
 		k := dayOf{o.day, o.phone}
 		if visits[k] == nil {
-			visits[k] = make(map[string][]int64)
+			visits[k] = make(map[string]bool)
 		}
-		v := fmt.Sprint(o.device, " ", o.visit)
-		visits[k][v] = append(visits[k][v], o.pos)
+		visits[k][fmt.Sprint(o.device, " ", o.visit)] = true
 		from[dayOf{o.day, o.network}]++
 		all[o.day]++
 	}
-	s.Examples = make(map[string][]int64)
-	for _, v := range visits {
-		if n := int64(len(v)); n > s.OnePhone {
-			s.OnePhone, s.Examples[PhoneBurst] = n, nil
-			for _, rows := range v {
-				s.Examples[PhoneBurst] = append(s.Examples[PhoneBurst], rows[0]<<partBits)
-			}
+	for k, v := range visits {
+		if n := int64(len(v)); n > s.OnePhone || n == s.OnePhone && k.day > s.PhoneDay {
+			s.OnePhone, s.PhoneDay = n, k.day
 		}
 	}
 	for k, n := range from {

@@ -247,6 +247,21 @@ func checkSignsAreFound(t *testing.T, w *world) {
 	if n, err := w.room.Examine(t.Context()); n != 0 || err != nil {
 		t.Errorf("found again: %d, %v", n, err)
 	}
+	phoned, err := w.dossiers.Begun(t.Context(), dossier.Sign, "phone_burst ")
+	must(t, err)
+	k2, err := w.dossiers.Dossier(t.Context(), phoned[0].ID)
+	must(t, err)
+	var one Finding
+	must(t, json.Unmarshal(k2.Found, &one))
+	if one.Examples != nil || one.Day != f.Days.To-1 {
+		t.Errorf("a dossier says which ratings are of one phone, or not on which day: %+v", one)
+	}
+	paces, ok, err := w.room.Paces(t.Context(), f.Days, func(p report.Where) bool { return p.Hall == "SL-H2" },
+		func(p report.Where) string { return p.Window })
+	if p := paces["SL-H2-B01"]; err != nil || !ok || p.Keys != 40 || p.Fast != 20 || p.Median() != 1500*time.Millisecond ||
+		paces["SL-H2-B02"].Median() != 6500*time.Millisecond || len(paces) != windows-1 {
+		t.Errorf("keys were pressed so fast: %+v, %v, %v", paces, ok, err)
+	}
 	by := dossier.By{Account: "acc1"}
 	k, err = w.dossiers.Do(t.Context(), by, k, dossier.Event{Do: dossier.Acknowledge}, "")
 	must(t, err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/report"
 )
 
@@ -38,6 +39,7 @@ type Seen struct {
 	StuckDays  int64
 	Turned     int64
 	OnePhone   int64 // the most visits of a day that one phone has rated
+	PhoneDay   directory.Day
 	OneNetwork int64 // the most ratings by phone of a day that came from one network, where most of them did
 	OfNetwork  int64 // of so many ratings by phone on that day
 	Elsewhere  int64 // of 100 ratings by phone at the other windows of the hall on that day, those from the same network
@@ -115,7 +117,7 @@ func ratedByOnePhone(w, _ Seen) []Line {
 	if w.OnePhone < onePhone {
 		return nil
 	}
-	return []Line{{"同一部手机一天评价的服务", fmt.Sprintf("%d 次", w.OnePhone)}}
+	return []Line{{"同一部手机一天评价的服务", fmt.Sprintf("%d 次（%s）", w.OnePhone, w.PhoneDay)}}
 }
 
 // ratedFromOneNetwork holds that nearly all phones at a window were in one network, and few at its neighbours: a hall's own network is at
@@ -195,7 +197,7 @@ func Rules() []Rule {
 		{WindowBurst, "同一窗口短时间内连评多次", "2 分钟内 5 次以上不同的服务都按键评价，有 2 天以上；或一次 8 次以上。", "办法第四、二十一条",
 			"一人代办多件、逐件发起评价（应按批量评价，第十四条）。", "例证所列评价是否对应真实办件；是否事后集中补按。", answeredTogether},
 		{PhoneBurst, "同一部手机评价多次服务", "同一窗口、同一天，一部手机（网络地址与浏览器相同，按当日标记）评价 5 次以上不同的服务。", "办法第四、二十一条",
-			"代办人员一天办多件；同型号手机在同一网络出口之后。", "例证所列评价是否由工作人员扫码。", ratedByOnePhone},
+			"代办人员一天办多件；同型号手机在同一网络出口之后。", "当天该窗口的手机评价是否由工作人员扫码。", ratedByOnePhone},
 		{NetworkBurst, "手机评价集中来自一个网络", "同一窗口一天 10 份以上手机评价，80% 以上来自同一网络，而同厅其他窗口来自该网络的不足 40%。", "办法第四、二十一条",
 			"该窗口专办某单位的业务，来人都用该单位的网络。", "是否用办公网络或工作人员热点代评。", ratedFromOneNetwork},
 		{ClosingTime, "好评集中在下班前", "“非常满意”中，大厅关门前半小时内的占比（95% 区间下限）超过 25%，且超过同厅其他窗口上限的两倍；不少于 30 份。", "办法第四、二十一条",

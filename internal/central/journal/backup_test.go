@@ -120,7 +120,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 300 {
+		for range 120 { // more than a page
 			add(t, j, b.batch(t, 2))
 		}
 		if _, err := j.Seal(t.Context(), key); err != nil {
@@ -129,7 +129,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		var load sync.WaitGroup
 		load.Go(func() {
 			c := newBox("lz-2")
-			for range 200 {
+			for range 80 {
 				add(t, j, c.batch(t, 1))
 			}
 		})

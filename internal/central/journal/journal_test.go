@@ -25,10 +25,15 @@ import (
 	"haochaping/sync/wire"
 )
 
+// postgres is the server of all tests here that do nothing to it.
+var postgres dbtest.Shared
+
+func TestMain(m *testing.M) { os.Exit(postgres.Main(m)) }
+
 // onBoth runs a test on SQLite and on PostgreSQL. It is given the address of an empty database.
 func onBoth(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) { test(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db")) })
-	t.Run("postgres", func(t *testing.T) { test(t, dbtest.StartPostgres(t).Database(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, postgres.Database(t)) })
 }
 
 // box makes signed batches of one log.

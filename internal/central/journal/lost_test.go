@@ -46,7 +46,7 @@ func TestALostConnectionIsNoRowsFault(t *testing.T) {
 
 // The lock of an instance that hangs in a commit does not stop the others for ever, and what it has not committed is not entered.
 func TestAnInstanceThatHangsLosesItsLock(t *testing.T) {
-	url := dbtest.StartPostgres(t).Database(t)
+	url := postgres.Database(t)
 	hanging, _, _ := journaltest.Open(t, url+"&idle_in_transaction_session_timeout=200ms")
 	other, _, _ := journaltest.Open(t, url)
 	entered := make(chan error, 1)

@@ -68,7 +68,7 @@ func (r *recent) halve() {
 		r.bytes -= r.rows[n].size
 		n++
 	}
-	r.rows = slices.Clone(r.rows[n:])
+	r.rows = slices.Delete(r.rows, 0, n) // in place
 }
 
 // after returns up to n rows after a position, and their leaves; none if the next row is not kept.

@@ -136,6 +136,8 @@ func (k *Keeper) Read(token string) (c Claim, err error) {
 type Told struct {
 	About   string `json:"o"` // as whoever asked for it calls it
 	Expires int64  `json:"x"` // minutes since 1970-01-01 UTC
+	// Receipt says that it is what a citizen keeps of a rating or complaint, and that no message was sent.
+	Receipt bool `json:"k,omitempty"`
 }
 
 // Expired reports whether the link can no longer be used.

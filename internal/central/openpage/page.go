@@ -11,10 +11,12 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"haochaping/internal/central/dossier"
+	"haochaping/internal/central/pdf"
 	"haochaping/internal/central/report"
 )
 
@@ -59,6 +61,7 @@ func New(cfg Config) (*Page, error) {
 	p.mux.HandleFunc("GET /published/{id}", p.serve(p.one))
 	p.mux.HandleFunc("GET /published/{id}/data.csv", p.serve(p.csv))
 	p.mux.HandleFunc("GET /published/{id}/data.json", p.serve(p.json))
+	p.mux.HandleFunc("GET /published/{id}/data.pdf", p.serve(p.pdf))
 	p.mux.HandleFunc("GET /published/style.css", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "style.css") })
 	return p, nil
 }
@@ -158,21 +161,21 @@ func (p *Page) released(r *http.Request) (released, error) {
 	if err != nil || strconv.FormatInt(id, 10) != r.PathValue("id") {
 		return released{}, dossier.ErrNone
 	}
-	all, err := p.all(r.Context())
+	k, err := p.cfg.Dossiers.Dossier(r.Context(), id)
+	if err == nil && (k.Kind != dossier.Publication || k.State != dossier.Published) {
+		err = dossier.ErrNone
+	}
 	if err != nil {
-		return released{}, err
+		return released{}, err // without a look at the others: anybody may ask for what is not there
 	}
+	all, err := p.all(r.Context())
 	for _, x := range all {
-		if x.ID != id {
-			continue
-		}
-		k, err := p.cfg.Dossiers.Dossier(r.Context(), id)
-		if err == nil {
+		if x.ID == id {
 			x.Release, err = report.ReleaseOf(k)
+			return x, err
 		}
-		return x, err
 	}
-	return released{}, dossier.ErrNone
+	return released{}, err
 }
 
 func (p *Page) html(name string, data any) (answer, error) {
@@ -218,6 +221,31 @@ func (p *Page) csv(r *http.Request) (answer, error) {
 	var b bytes.Buffer
 	err = report.WriteCSV(&b, x.Lines())
 	return answer{kind: "text/csv; charset=utf-8", name: fmt.Sprintf("haochaping-%d.csv", x.ID), body: b.Bytes()}, err
+}
+
+// pdf returns the result on paper.
+func (p *Page) pdf(r *http.Request) (answer, error) {
+	x, err := p.released(r)
+	if err != nil {
+		return answer{}, err
+	}
+	f := &pdf.Flow{}
+	f.Title(x.Title)
+	f.Lines(0, x.Day+" 发布。按《甘肃省政务服务好差评管理办法（试行）》第十九条发布。不含任何个人信息；小于 "+strconv.Itoa(report.LeastPublished)+
+		" 的数以及可由其他数推得它们的数以 * 代替，不公布。")
+	if x.Text != "" {
+		f.Lines(0, x.Text)
+	}
+	var rows [][]string
+	for _, l := range x.Lines() {
+		rows = append(rows, append([]string{strings.Repeat("　", l.Depth) + l.Name}, l.Cells...))
+	}
+	f.Table(append([]string{"地区、大厅"}, report.Yearly{}.Heads()...), 42, rows)
+	f.Head("说明")
+	for _, d := range (report.Yearly{}).Definitions() {
+		f.Lines(0, d.Chinese+"："+d.Means+"（"+d.Source+"）")
+	}
+	return answer{kind: "application/pdf", name: fmt.Sprintf("haochaping-%d.pdf", x.ID), body: f.Bytes()}, nil
 }
 
 // told is a result as programs read it.

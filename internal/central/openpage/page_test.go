@@ -16,6 +16,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/journal/journaltest"
+	"haochaping/internal/central/pdf/pdftest"
 	"haochaping/internal/central/report"
 	"haochaping/internal/proof/axe"
 	"haochaping/internal/proof/chromium"
@@ -105,7 +106,14 @@ func TestWhatWasPublishedIsShown(t *testing.T) {
 		out.Parts[1].Levels[0] != 700 || out.Parts[2].Levels != nil || out.Parts[3].Total != nil {
 		t.Errorf("JSON %+v, %v", out, err)
 	}
-	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(first+1000, ""), "/published/0" + fmt.Sprint(first),
+	paper, pages := pdftest.Text(t, []byte(get(at(first, "/data.pdf"), 200)))
+	for _, line := range []string{"2025 年第一季度", "总体平稳", "　甲区<b>", "700", "*", "好评率"} {
+		if !strings.Contains(paper, line) || strings.Contains(paper, "\n71\n") || pages != 1 {
+			t.Errorf("on %d pages there is no %q, or what is withheld:\n%s", pages, line, paper)
+		}
+	}
+	for _, path := range []string{at(draft, ""), at(draft, "/data.csv"), at(draft, "/data.pdf"), at(first+1000, ""),
+		"/published/0" + fmt.Sprint(first),
 		"/published/x"} {
 		get(path, 404)
 	}

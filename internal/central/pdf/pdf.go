@@ -1,12 +1,13 @@
-// Package pdf writes pages of A4 with Chinese text: forms and prints. Its letters are those of every reader of PDF for Chinese
-// (STSong-Light), so that a file needs no font of its own. It knows no room.
+// Package pdf writes pages of A4 with Chinese text: forms, prints and reports. It draws the characters that a file uses from the built-in
+// font into the file (font.go), so that each reader and printer shows the same, and text can be searched and copied. A character that the
+// font lacks is left to the reader's own font for Chinese (STSong-Light). It knows no room.
 package pdf
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
 	"strings"
-	"unicode/utf16"
 )
 
 // Width and Height are those of A4, in points.
@@ -15,27 +16,42 @@ const (
 	Height = 842
 )
 
-// Document is pages in their order.
-type Document struct{ pages []*Page }
+// Document is pages in their order. Its zero value is an empty one.
+type Document struct {
+	pages []*Page
+	face  face
+}
 
 // Page adds a page.
-func (d *Document) Page() *Page {
-	p := &Page{}
+func (d *Document) Page() *Page { return d.add(Width, Height) }
+
+// Wide adds a page that lies on its long side.
+func (d *Document) Wide() *Page { return d.add(Height, Width) }
+
+func (d *Document) add(width, height int) *Page {
+	p := &Page{face: &d.face, width: width, height: height}
 	d.pages = append(d.pages, p)
 	return p
 }
 
 // Page is the content of a page, in points from its lower left corner.
-type Page struct{ content bytes.Buffer }
+type Page struct {
+	face          *face
+	width, height int
+	content       bytes.Buffer
+}
 
 // Text writes a line of text.
 func (p *Page) Text(size, x, y int, s string) {
-	fmt.Fprintf(&p.content, "BT /F1 %d Tf %d %d Td <", size, x, y)
-	for _, u := range utf16.Encode([]rune(s)) {
-		fmt.Fprintf(&p.content, "%04X", u)
+	fmt.Fprintf(&p.content, "BT %d %d Td", x, y)
+	for _, r := range p.face.runs(s) {
+		fmt.Fprintf(&p.content, " /%s %d Tf <%X> Tj", r.font, size, r.codes)
 	}
-	p.content.WriteString("> Tj ET\n")
+	p.content.WriteString(" ET\n")
 }
+
+// Right writes a line of text that ends at a place.
+func (p *Page) Right(size, x, y int, s string) { p.Text(size, x-p.face.width(size, s), y, s) }
 
 // Line draws a horizontal line.
 func (p *Page) Line(x, y, to int) { fmt.Fprintf(&p.content, "0.8 w %d %d m %d %d l S\n", x, y, to, y) }
@@ -45,61 +61,93 @@ func (p *Page) Box(x, y, side int) {
 	fmt.Fprintf(&p.content, "1.4 w %d %d %d %d re S\n", x, y, side, side)
 }
 
-// Wrap breaks a text into lines of a width, in halves of a character's size: what is not ASCII is two wide.
-func Wrap(s string, width int) (lines []string) {
+// Shade fills a field with a light grey. What is written after it lies on it.
+func (p *Page) Shade(x, y, width, height int) {
+	fmt.Fprintf(&p.content, "0.9 g %d %d %d %d re f 0 g\n", x, y, width, height)
+}
+
+// Wrap breaks a text into lines of a width in points. No line begins with what closes, or ends with what opens, if it can be helped.
+func (d *Document) Wrap(size, width int, s string) (lines []string) {
 	for line := range strings.SplitSeq(s, "\n") {
-		n, from := 0, 0
-		for i, r := range line {
-			w := 2
-			if r < 0x7f {
-				w = 1
+		rest := []rune(line)
+		for {
+			n := d.fits(size, width, rest)
+			if n == len(rest) {
+				break
 			}
-			if n+w > width {
-				lines, from, n = append(lines, line[from:i]), i, 0
+			at := n
+			for at > 1 && (strings.ContainsRune("）”》】，。；：、％%!?！？)", rest[at]) || strings.ContainsRune("（“《【(", rest[at-1])) {
+				at--
 			}
-			n += w
+			if at == 1 {
+				at = n
+			}
+			lines, rest = append(lines, string(rest[:at])), rest[at:]
 		}
-		lines = append(lines, line[from:])
+		lines = append(lines, string(rest))
 	}
 	return lines
 }
 
+// fits returns how many characters fit into a line, one at least.
+func (d *Document) fits(size, width int, line []rune) int {
+	n := 0
+	for i, r := range line {
+		if n += size * d.face.advance(r); n > width*em && i > 0 {
+			return i
+		}
+	}
+	return len(line)
+}
+
 // Bytes returns the document as a file.
 func (d *Document) Bytes() []byte {
-	const character = "<< /Registry (Adobe) /Ordering (GB1) /Supplement 2 >>"
-	font := 3 + 2*len(d.pages)
+	f := &file{}
+	f.put("<< /Type /Catalog /Pages 2 0 R /Lang (zh-CN) >>")
+	f.put("") // the pages, below
+	fonts := f.fonts(&d.face)
 	var kids strings.Builder
-	var pages []string
-	for i, p := range d.pages {
-		fmt.Fprintf(&kids, "%d 0 R ", 3+2*i)
-		pages = append(pages,
-			fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << /F1 %d 0 R >> >> >>", Width,
-				Height, 4+2*i, font),
-			fmt.Sprintf("<< /Length %d >>\nstream\n%sendstream", p.content.Len(), p.content.String()))
+	for _, p := range d.pages {
+		content := f.stream("", p.content.Bytes())
+		page := f.put(fmt.Sprintf("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 %d %d] /Contents %d 0 R /Resources << /Font << %s>> >> >>",
+			p.width, p.height, content, fonts))
+		fmt.Fprintf(&kids, "%d 0 R ", page)
 	}
-	objects := append([]string{
-		"<< /Type /Catalog /Pages 2 0 R /Lang (zh-CN) >>",
-		fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.TrimSpace(kids.String()), len(d.pages)),
-	}, pages...)
-	objects = append(objects,
-		fmt.Sprintf("<< /Type /Font /Subtype /Type0 /BaseFont /STSong-Light /Encoding /UniGB-UTF16-H /DescendantFonts [%d 0 R] >>", font+1),
-		fmt.Sprintf("<< /Type /Font /Subtype /CIDFontType0 /BaseFont /STSong-Light /CIDSystemInfo %s /DW 1000 /W [1 95 520 814 939 500] "+
-			"/FontDescriptor %d 0 R >>",
-			character, font+2),
-		"<< /Type /FontDescriptor /FontName /STSong-Light /Flags 6 /FontBBox [-25 -254 1000 880] /ItalicAngle 0 /Ascent 880 /Descent -120 "+
-			"/CapHeight 880 /StemV 93 >>")
+	f.objects[1] = fmt.Sprintf("<< /Type /Pages /Kids [%s] /Count %d >>", strings.TrimSpace(kids.String()), len(d.pages))
+	return f.bytes()
+}
+
+// file is the objects of a file, whose numbers are their places from 1 on.
+type file struct{ objects []string }
+
+// put adds an object and returns its number.
+func (f *file) put(object string) int {
+	f.objects = append(f.objects, object)
+	return len(f.objects)
+}
+
+// stream adds a compressed stream and returns its number.
+func (f *file) stream(more string, content []byte) int {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	_, _ = w.Write(content) // into memory
+	_ = w.Close()
+	return f.put(fmt.Sprintf("<< %s/Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", more, b.Len(), b.String()))
+}
+
+func (f *file) bytes() []byte {
 	var out bytes.Buffer
 	out.WriteString("%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
 	var places []int
-	for i, o := range objects {
+	for i, o := range f.objects {
 		places = append(places, out.Len())
 		fmt.Fprintf(&out, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
 	start := out.Len()
-	fmt.Fprintf(&out, "xref\n0 %d\n0000000000 65535 f \n", len(objects)+1)
+	fmt.Fprintf(&out, "xref\n0 %d\n0000000000 65535 f \n", len(f.objects)+1)
 	for _, at := range places {
 		fmt.Fprintf(&out, "%010d 00000 n \n", at)
 	}
-	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(objects)+1, start)
+	fmt.Fprintf(&out, "trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n", len(f.objects)+1, start)
 	return out.Bytes()
 }

@@ -207,7 +207,7 @@ func (p *Page) submitCase(w http.ResponseWriter, r *http.Request) {
 		p.askCase(w, http.StatusServiceUnavailable, l, all, f, errNotStored)
 		return
 	}
-	http.Redirect(w, r, l.path(fmt.Sprintf("/thanks?row=%d", pos)), http.StatusSeeOther)
+	http.Redirect(w, r, l.path(p.kept(fmt.Sprintf("/thanks?row=%d", pos), pos)), http.StatusSeeOther)
 }
 
 // enterCase commits what a form says. The same form with the same answers is entered once.
@@ -256,7 +256,7 @@ func (p *Page) thankForCase(w http.ResponseWriter, r *http.Request) {
 	if all, err := p.standings(r, pos); err == nil {
 		n = caseNotice(all)
 	}
-	p.sayOf(w, l, n)
+	p.sayOf(w, l, p.withReceipt(r, n))
 }
 
 // standings waits a little for what the answers of a row have come to.

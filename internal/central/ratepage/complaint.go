@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"haochaping/internal/central/link"
 	"haochaping/internal/rating"
 )
 
@@ -145,7 +146,8 @@ func (p *Page) complain(w http.ResponseWriter, r *http.Request) {
 			c.Matter = names[0]
 		}
 	}
-	if err := p.cfg.Complain(r.Context(), c); err != nil {
+	row, err := p.cfg.Complain(r.Context(), c)
+	if err != nil {
 		p.log(r, "take a complaint", l.claim, err)
 		v.Problem = &problem{"暂时无法保存，您的投诉还没有提交成功。请稍后再试，或拨打 12345。", "Your complaint could not be stored. Please try again, or call 12345."}
 		p.askComplaint(w, http.StatusServiceUnavailable, l, v)
@@ -155,7 +157,11 @@ func (p *Page) complain(w http.ResponseWriter, r *http.Request) {
 		p.say(w, complainedOfRetaliation)
 		return
 	}
-	p.say(w, complained)
+	n := complained
+	if token := p.receiptOf(row); token != "" {
+		n.Receipt = link.ToldPath + token
+	}
+	p.say(w, n)
 }
 
 // name tells a form that was sent twice from one that was sent again with other contents.

@@ -20,12 +20,12 @@ import (
 // takes makes a hall's page take complaints, and returns where they are kept.
 func (h *hall) takes() *[]Complaint {
 	var all []Complaint
-	h.page.cfg.Complain = func(_ context.Context, c Complaint) error {
+	h.page.cfg.Complain = func(_ context.Context, c Complaint) (int64, error) {
 		if h.books.err != nil {
-			return h.books.err
+			return 0, h.books.err
 		}
 		all = append(all, c)
-		return nil
+		return 77, nil
 	}
 	return &all
 }

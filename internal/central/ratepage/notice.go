@@ -15,6 +15,7 @@ type notice struct {
 	// Next leads on, if it is not empty.
 	Next, NextZh, NextEn string
 	Away                 bool // Next leads to another site, also out of a frame
+	Receipt              string
 }
 
 // hotline is where citizens turn to when the window cannot help them.
@@ -263,6 +264,24 @@ var (
 		Means:   "由政务服务管理机构处理；首次不满意的，承办单位要再次办理。为您办事的工作人员看不到您是谁、写了什么。",
 		Do:      "可以关闭此页，不必再次提交。",
 		English: "Your answer is stored. If you are not satisfied, the unit has to work on it once more. You may close this page.",
+	}
+	appealed = notice{
+		Status: http.StatusOK, Done: true,
+		TitleZh: "申诉已收到", TitleEn: "Your appeal has arrived.",
+		What:  "您的申诉已经保存，由政务服务管理机构处理。",
+		Means: "管理机构一般在5个工作日内给出结论。申诉成立的，承办单位要再次办理；为您办事的工作人员看不到您是谁、写了什么。",
+		Do:    "可以关闭此页，以后用同一链接查看结论。",
+		English: "Your appeal is stored and the office decides about it, usually within five working days. The same link " +
+			"shows what it has decided.",
+	}
+	appealedBefore = notice{
+		Status:  http.StatusConflict,
+		TitleZh: "现在不能申诉", TitleEn: "There can be no appeal now.",
+		What:  "这件事还在办理，或者已经申诉过一次。",
+		Means: "这一次没有另外保存。",
+		Do:    "如果不是您本人申诉的，或者还有问题，请拨打" + hotline + "。",
+		English: "It is still being worked on, or there was an appeal already; this one was not stored. If that was not yours, please " +
+			"call 12345.",
 	}
 	judgedBefore = notice{
 		Status:  http.StatusConflict,

@@ -54,7 +54,7 @@ type Terminals interface {
 	Last(ctx context.Context, terminal, opener string, now time.Time) (k rating.CaseKey, wait time.Duration, err error)
 }
 
-// Config holds what a Page needs. Every field but Base, FrameAncestors, Complain, Phoned and Orders is mandatory.
+// Config holds what a Page needs. Every field but Base, FrameAncestors, Complain, Phoned, Orders and Receipt is mandatory.
 type Config struct {
 	Fleet   Fleet
 	Journal Journal
@@ -68,14 +68,17 @@ type Config struct {
 	// Heard waits until the box has answered that it knows of these, at most until the context is done, and says whether it has.
 	Heard   func(context.Context, rating.DeviceID, rating.VisitID, []rating.Question) bool
 	Reasons rating.Catalogue
-	// Complain takes what a citizen complains of; nil: the page has no form for it.
-	Complain func(context.Context, Complaint) error
+	// Complain takes what a citizen complains of, and returns its row of the journal, 0 if nobody may follow it; nil: there is no
+	// form for it.
+	Complain func(context.Context, Complaint) (row int64, err error)
 	// Phoned is told which request brought a rating that was entered, by its visit and row of the journal; nil: nobody is.
 	Phoned func(r *http.Request, d rating.DeviceID, v rating.VisitID, pos int64)
 	Orders Orders // nil: nobody is told of work on ratings
-	Logger *slog.Logger
-	Now    func() time.Time // the centre's clock
-	Random io.Reader        // usually crypto/rand.Reader
+	// Receipt names a row of the journal to Orders; nil: nobody keeps a receipt.
+	Receipt func(row int64) string
+	Logger  *slog.Logger
+	Now     func() time.Time // the centre's clock
+	Random  io.Reader        // usually crypto/rand.Reader
 	// Base is the origin at which phones find the page, as "https://rate.example.com"; empty: that which they ask for.
 	Base string
 	// FrameAncestors are the origins that may show the page in a frame, as "http://127.0.0.1:8400". Usually none.
@@ -261,7 +264,7 @@ func (p *Page) submit(w http.ResponseWriter, r *http.Request) {
 	if receipt.Entered && p.cfg.Phoned != nil {
 		p.cfg.Phoned(r, l.claim.Device, l.claim.Visit, receipt.Pos)
 	}
-	http.Redirect(w, r, l.path(p.outcome(r, l, receipt.Pos)), http.StatusSeeOther)
+	http.Redirect(w, r, l.path(p.kept(p.outcome(r, l, receipt.Pos), receipt.Pos)), http.StatusSeeOther)
 }
 
 // Patience with the books, which are made from the journal behind it.
@@ -344,7 +347,7 @@ func (p *Page) thanks(w http.ResponseWriter, r *http.Request) {
 	if state, todo := stateOf(l.claim, l.visit, p.cfg.Now()); state == asking {
 		n.Next, n.NextZh, n.NextEn = l.path(""), "继续评价"+todo[0].titleZh(), "Rate "+todo[0].titleEn()+" too"
 	}
-	p.say(w, n)
+	p.say(w, p.withReceipt(r, n))
 }
 
 // countsFor returns what may be said of answers that count as far as the centre knows. What a box has not sent yet may go before them, so
@@ -389,5 +392,5 @@ func (p *Page) saved(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, l.path(""), http.StatusSeeOther)
 		return
 	}
-	p.say(w, storedOnly)
+	p.say(w, p.withReceipt(r, storedOnly))
 }

@@ -6,8 +6,8 @@ import (
 	"haochaping/internal/central/journal"
 )
 
-// adoption returns what a deed says to the books, nil for most: that a review has refused an evaluation, or that it is adopted after an
-// appeal. While a claim is under review the evaluation counts.
+// adoption returns what a deed says to the books, nil for most: that a review or an appeal has refused an evaluation, or that it is
+// adopted after an appeal. While a claim is under review the evaluation counts.
 func (o *Orders) adoption(ctx context.Context, seen Kept, e Event) (*journal.Adoption, error) {
 	cases := e.Cases
 	switch {
@@ -15,15 +15,18 @@ func (o *Orders) adoption(ctx context.Context, seen Kept, e Event) (*journal.Ado
 		return nil, nil
 	case e.Do == Grant && seen.Body.Back == NotAdopted:
 		cases = seen.Body.Refused
-	case e.Do != Uphold:
+	case e.Do != Uphold && !refusing(seen.Body, e):
 		return nil, nil
 	}
 	x, err := o.Order(ctx, seen.Order)
 	if err != nil {
 		return nil, err
 	}
-	return &journal.Adoption{Evaluation: x.About.Evaluation, Adopted: e.Do == Grant, Cases: cases}, nil
+	return &journal.Adoption{Evaluation: x.About.Evaluation, Adopted: e.Do == Grant && !refusing(seen.Body, e), Cases: cases}, nil
 }
+
+// refusing reports whether an appeal of the side that was rated is granted, so that the rating is not adopted.
+func refusing(p Part, e Event) bool { return e.Do == Grant && p.objects() }
 
 // refuses says of a review that upholds a claim what it is about: of an order with several parts the cases that the part's unit handled.
 func (o *Orders) refuses(ctx context.Context, seen Kept, e *Event) error {

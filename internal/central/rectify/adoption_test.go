@@ -86,7 +86,7 @@ func checkAReviewRefusesForOneUnit(t *testing.T, on engine) {
 		}
 		for _, do := range []Deed{Verify, Claim, Uphold} {
 			var err error
-			if k, err = b.orders.Do(t.Context(), By{Account: "someone"}, k, Event{Do: do}, "因为如此"); err != nil {
+			if k, err = b.orders.Do(t.Context(), By{Account: "someone"}, k, choosing(Event{Do: do}), "因为如此"); err != nil {
 				t.Fatal(err)
 			}
 		}

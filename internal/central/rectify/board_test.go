@@ -145,7 +145,7 @@ func checkSearch(t *testing.T, on engine) {
 	end := b.complain(t, "two", complained()).Parts[0]
 	for _, do := range []Deed{Contact, Plan, Reply, Pass, Satisfied} {
 		var err error
-		if end, err = b.orders.Do(t.Context(), clerk(), end, Event{Do: do}, "已电话沟通"); err != nil {
+		if end, err = b.orders.Do(t.Context(), clerk(), end, choosing(Event{Do: do}), "已电话沟通"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -98,6 +98,8 @@ func TestOrders(t *testing.T) {
 		"WhatIsNotSent":                 checkWhatIsNotSent,
 		"ACitizenIsTold":                checkACitizenIsTold,
 		"TwoInstancesWrite":             checkTwoInstancesWrite,
+		"AMessageThatWasLost":           checkAMessageThatWasLost,
+		"ACitizenAppeals":               checkACitizenAppeals,
 	}
 	run := func(t *testing.T, on engine) {
 		for _, name := range slices.Sorted(maps.Keys(contract)) {
@@ -264,11 +266,25 @@ func (b *bureau) do(t testing.TB, evaluation int64, deeds ...Deed) Kept {
 	k := b.order(t, evaluation).Parts[0]
 	for _, d := range deeds {
 		var err error
-		if k, err = b.orders.Do(t.Context(), By{"a-1", "s-1"}, k, Event{Do: d, Days: 10}, "已电话沟通"); err != nil {
+		if k, err = b.orders.Do(t.Context(), By{"a-1", "s-1"}, k, choosing(Event{Do: d, Days: 10}), "已电话沟通"); err != nil {
 			t.Fatalf("%s: %v", d, err)
 		}
 	}
 	return k
+}
+
+// choosing returns an event with what has to be chosen of it.
+func choosing(e Event) Event {
+	if all := e.Do.Methods(); len(all) > 0 {
+		e.Method = all[0]
+	}
+	if all := e.Do.Results(); len(all) > 0 {
+		e.Result = all[0]
+	}
+	if e.Do == Appeal {
+		e.Side = OfCitizen
+	}
+	return e
 }
 
 // opened returns how many acts of the journal have opened orders.

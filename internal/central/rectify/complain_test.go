@@ -55,7 +55,7 @@ func checkAComplaintOpensOneOrder(t *testing.T, on engine) {
 		}
 	}
 	for _, d := range []Deed{Contact, Plan, Reply, Pass, Satisfied, Appeal, Grant, Reply, Pass, Satisfied} {
-		if k, err = b.orders.Do(t.Context(), clerk(), k, Event{Do: d}, "已电话沟通"); err != nil {
+		if k, err = b.orders.Do(t.Context(), clerk(), k, choosing(Event{Do: d}), "已电话沟通"); err != nil {
 			t.Fatalf("%s: %v", d, err)
 		}
 	}
@@ -65,7 +65,7 @@ func checkAComplaintOpensOneOrder(t *testing.T, on engine) {
 	// One that is found mistaken is not adopted, and says nothing to the books.
 	k = other.Parts[0]
 	for _, d := range []Deed{Contact, Claim, Uphold, Appeal, Grant} {
-		if k, err = b.orders.Do(t.Context(), clerk(), k, Event{Do: d}, "经核实系误会"); err != nil {
+		if k, err = b.orders.Do(t.Context(), clerk(), k, choosing(Event{Do: d}), "经核实系误会"); err != nil {
 			t.Fatalf("%s: %v", d, err)
 		}
 		e, err := b.journal.Entry(t.Context(), k.Changed)
@@ -128,7 +128,7 @@ func checkRetaliationIsAClue(t *testing.T, on engine) {
 			t.Errorf("%s: %v", d, err)
 		}
 	}
-	k, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Contact}, "已与投诉人见面")
+	k, err := b.orders.Do(t.Context(), clerk(), k, choosing(Event{Do: Contact}), "已与投诉人见面")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func checkATemplateIsEdited(t *testing.T, on engine) {
 	k := x.Parts[0]
 	for _, d := range []Deed{Contact, Plan} {
 		var err error
-		if k, err = b.orders.Do(t.Context(), clerk(), k, Event{Do: d}, "已电话沟通"); err != nil {
+		if k, err = b.orders.Do(t.Context(), clerk(), k, choosing(Event{Do: d}), "已电话沟通"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -238,7 +238,7 @@ func checkAReferralIsUnseen(t *testing.T, on engine) {
 	if all, err := b.orders.History(t.Context(), x.ID, NoClues); err != nil || len(all) != 1 {
 		t.Errorf("the history is %+v, %v", all, err)
 	}
-	k, err := b.orders.Do(t.Context(), clerk(), seen, Event{Do: Contact}, "已电话沟通")
+	k, err := b.orders.Do(t.Context(), clerk(), seen, choosing(Event{Do: Contact}), "已电话沟通")
 	if err != nil {
 		t.Fatalf("the unit is told that somebody else was faster: %v", err)
 	}

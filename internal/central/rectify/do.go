@@ -44,6 +44,9 @@ func (o *Orders) Do(ctx context.Context, by By, seen Kept, e Event, words string
 	if unedited(words) {
 		return seen, refuse("模板中【】里的内容还没有改写，请按实际情况填写后再提交。", "Replace what stands in 【】: a template is no answer.")
 	}
+	if err := e.choose(); err != nil {
+		return seen, err
+	}
 	e.At = o.now()
 	if err := o.check(ctx, seen, &e); err != nil {
 		return seen, err
@@ -87,7 +90,7 @@ func (o *Orders) check(ctx context.Context, seen Kept, e *Event) error {
 			return refuse("中心没有配置短信网关，请电话回访。", "The centre has no gateway for messages; call the citizen.")
 		}
 	}
-	if e.Cases = nil; e.Do == Uphold && !seen.Body.Complaint {
+	if e.Cases = nil; (e.Do == Uphold || refusing(p, *e)) && !p.Complaint {
 		return o.refuses(ctx, seen, e)
 	}
 	return nil

@@ -164,6 +164,9 @@ func (o *Orders) enterDeed(ctx context.Context, tx *db.Tx, pos int64, a journal.
 	if err := o.put(ctx, tx, k, false); err != nil {
 		return err
 	}
+	if err := chosen(ctx, tx, pos, k, x.Event); err != nil {
+		return err
+	}
 	return note(ctx, tx, pos, order, part)
 }
 
@@ -245,7 +248,7 @@ func (p Part) owed() int {
 	switch {
 	case !p.Named || p.Complaint || !p.Counts || p.State == NotAdopted, p.State == Appealing && p.Back == NotAdopted:
 		return notAsked
-	case p.State == Closed, p.State == Appealing:
+	case p.State == Closed && !p.Unheard, p.State == Appealing && !p.Unheard:
 		return followedUp
 	}
 	return stillOwed

@@ -122,6 +122,10 @@ func (w *wander) work() {
 		return
 	}
 	e := Event{Do: rapid.SampledFrom(may).Draw(t, "deed").Do, Days: MostDays, Unit: rapid.SampledFrom([]string{police, office}).Draw(t, "to")}
+	e = choosing(e)
+	if sides := k.Body.Sides(); e.Do == Appeal {
+		e.Side = rapid.SampledFrom(sides).Draw(t, "side")
+	}
 	var r *Refusal
 	if _, err := b.orders.Do(context.Background(), By{"a-1", ""}, k, e, "已处理"); err != nil && !errors.As(err, &r) {
 		t.Fatalf("%s: %v", e.Do, err)

@@ -103,7 +103,7 @@ func checkTheHook(t *testing.T, on engine) {
 	if _, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Reply}, "增开一个窗口"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.orders.Do(t.Context(), clerk(), before.Parts[0], Event{Do: Contact}, "已电话沟通"); err != nil {
+	if _, err := b.orders.Do(t.Context(), clerk(), before.Parts[0], choosing(Event{Do: Contact}), "已电话沟通"); err != nil {
 		t.Fatal(err)
 	}
 	once(true)

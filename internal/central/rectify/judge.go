@@ -30,13 +30,9 @@ func (o *Orders) Judge(ctx context.Context, about string, satisfied bool, words 
 	if err != nil {
 		return false, err
 	}
-	e := Event{Do: Dissatisfied, Days: Days, Of: at}
+	e := Event{Do: Dissatisfied, Days: Days, Of: at, Method: ByMessage}
 	if satisfied {
-		e = Event{Do: Satisfied, Of: at}
-	}
-	words = strings.ToValidUTF8(strings.TrimSpace(words), "")
-	if r := []rune(words); len(r) > MostWords {
-		words = string(r[:MostWords])
+		e = Event{Do: Satisfied, Of: at, Method: ByMessage}
 	}
 	for range attempts {
 		_, k, err := o.part(ctx, order, part)
@@ -46,25 +42,32 @@ func (o *Orders) Judge(ctx context.Context, about string, satisfied bool, words 
 		if err != nil {
 			return false, err
 		}
-		e.At = max(o.now(), k.Body.Since)
-		data, err := json.Marshal(Done{k.Changed, e})
-		if err != nil {
-			return false, err
+		taken, err = o.byCitizen(ctx, "judged "+about, k, e, words)
+		if !errors.Is(err, ErrMeanwhile) {
+			return taken, err
 		}
-		a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(order, part), Data: data, Domain: k.Body.Area, Few: k.Body.Secret}
-		r, err := o.say(ctx, Citizen, "judged "+about, a, words)
-		var refusal *Refusal
-		switch {
-		case errors.Is(err, ErrMeanwhile):
-			continue
-		case errors.As(err, &refusal):
-			return false, nil
-		case err != nil || r.Entered:
-			return err == nil, err
-		}
-		return o.saidBefore(ctx, r.Pos, a.Do)
 	}
 	return false, ErrMeanwhile
+}
+
+// byCitizen enters what a citizen says about a part, under a name that tells a repetition, and reports whether it is there now. It is
+// ErrMeanwhile if somebody else was faster.
+func (o *Orders) byCitizen(ctx context.Context, name string, k Kept, e Event, words string) (bool, error) {
+	e.At = max(o.now(), k.Body.Since)
+	data, err := json.Marshal(Done{k.Changed, e})
+	if err != nil {
+		return false, err
+	}
+	a := journal.Act{Do: prefix + string(e.Do), Object: objectOf(k.Order, k.Part), Data: data, Domain: k.Body.Area, Few: k.Body.Secret}
+	r, err := o.say(ctx, Citizen, name, a, clippedWords(words))
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return false, nil
+	case err != nil || r.Entered:
+		return err == nil, err
+	}
+	return o.saidBefore(ctx, r.Pos, a.Do)
 }
 
 // saidBefore reports whether a row says the same.
@@ -108,8 +111,11 @@ type Asked struct {
 	Until time.Time // when that time is over, zero unless it takes longer
 }
 
-// Asked returns what a citizen was written about, ErrNoOrder if nothing.
+// Asked returns what a citizen was written about, ErrNoOrder if nothing. Of what they keep the receipt of nothing was.
 func (o *Orders) Asked(ctx context.Context, about string) (v Asked, err error) {
+	if strings.HasPrefix(about, receipts) {
+		return v, nil
+	}
 	order, part, at, err := parseAsked(about)
 	if err != nil {
 		return v, err
@@ -137,6 +143,8 @@ func (o *Orders) Asked(ctx context.Context, about string) (v Asked, err error) {
 			replied = s.Text
 		case s.Event.At == at && s.Do == Ask:
 			v.Asks, v.Words = k.Body.State == FollowingUp && k.Body.Asked == at, replied
+			return v, nil
+		case s.Event.At == at && s.Do == Uphold: // the page shows how it stands, and takes an appeal
 			return v, nil
 		case s.Event.At == at && s.Do == Extend:
 			v.Words, v.Until = s.Text, o.cfg.Terms.End(k.Body).At

@@ -1,13 +1,19 @@
 package rectify
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"haochaping/internal/rating"
 )
 
 // MostMoves is how often units move an order on before the office has to settle whose it is, once.
 const MostMoves = 2
+
+// VainDays is on how many days a citizen with a name has to be tried before the work goes on without them.
+const VainDays = 3
 
 // Part is what one unit has to do about an order.
 type Part struct {
@@ -24,10 +30,15 @@ type Part struct {
 	Reached int64 // when it was known what had happened, 0: not yet
 	Since   int64 // when the state was entered
 
-	Counts   bool // the rating counts at present
-	Claimed  bool // a review was asked for once
-	Reopened bool // the citizen was dissatisfied once
-	Appealed bool
+	Counts   bool     // the rating counts at present
+	Claimed  bool     // a review was asked for once
+	Reopened bool     // the citizen was dissatisfied once
+	Appealed bool     // the citizen has, once
+	Objected bool     `json:",omitempty"` // the side that was rated has appealed, once
+	By       Side     `json:",omitempty"` // who has appealed last; as earlier versions kept it, nobody: the citizen
+	Vain     int      `json:",omitempty"` // days on which the citizen was tried in vain, of this step
+	VainDay  int64    `json:",omitempty"` // the last of them
+	Unheard  bool     `json:",omitempty"` // it was closed without the citizen, who could not be reached
 	Assigned bool     // the office has settled whose it is
 	Clue     bool     // something of it was referred (article 23)
 	Referred int64    `json:",omitempty"` // row of the journal by which it was last
@@ -50,6 +61,10 @@ type Event struct {
 	Cases []string `json:"cases,omitempty"`
 	// Of is when that was done which a message is about, or the message was asked for that a citizen answers.
 	Of int64 `json:"of,omitempty"`
+	// Method and Result are of what was said to the citizen or tried, Side of an appeal; none where it was done by an earlier version.
+	Method Method `json:"method,omitempty"`
+	Result Result `json:"result,omitempty"`
+	Side   Side   `json:"side,omitempty"`
 }
 
 // Transition is an edge of the machine. Two of one state and deed differ by When.
@@ -66,8 +81,9 @@ const (
 	again       = "再次"
 	wasClosed   = "原已办结"
 	wasRefused  = "原不予采纳"
-	counting    = "评价计入"
-	notCounting = "评价已不计入"
+	counting    = "评价人申诉，评价计入"
+	notCounting = "评价人申诉，评价已不计入"
+	objecting   = "被评价方申诉"
 )
 
 // Transitions returns the machine: every edge that there is.
@@ -105,6 +121,7 @@ func Transitions() []Transition {
 	loop(Ask, FollowingUp)
 	edge(Appeal, Appealing, Closed, NotAdopted)
 	all = append(all, Transition{Appealing, Grant, Limited, counting}, Transition{Appealing, Grant, Lapsed, notCounting},
+		Transition{Appealing, Grant, NotAdopted, objecting},
 		Transition{Appealing, Dismiss, Closed, wasClosed}, Transition{Appealing, Dismiss, NotAdopted, wasRefused})
 	loop(Refer, Waiting, Contacted, AtOnce, Limited, Reviewing, Replied, FollowingUp, Closed, Appealing)
 	loop(Urge, Waiting, Contacted, AtOnce, Limited)
@@ -114,6 +131,7 @@ func Transitions() []Transition {
 	loop(Count, Closed, NotAdopted, Appealing)
 	loop(Sent, States()...)
 	loop(Unsent, States()...)
+	loop(Unclear, States()...)
 	return all
 }
 
@@ -177,9 +195,11 @@ func (p Part) holds(when string) bool {
 	case wasRefused:
 		return p.Back == NotAdopted
 	case counting:
-		return p.Counts
+		return p.Counts && !p.objects()
 	case notCounting:
-		return !p.Counts
+		return !p.Counts && !p.objects()
+	case objecting:
+		return p.objects()
 	}
 	return true
 }
@@ -199,10 +219,12 @@ func (p Part) Next() (all []About) {
 // bounded returns why a deed that its state has is used up, or is not for this part.
 func (p Part) bounded(do Deed) error {
 	switch {
-	case do == Verify && p.Named:
-		return refuse("评价人留有联系方式，请先联系。", "The citizen can be reached; contact them first.")
-	case do == Skip && p.Named:
-		return refuse("实名差评须回访（办法第十八条）。", "A bad rating with a name is followed up (article 18).")
+	case do == Verify && p.Named && p.Vain < VainDays:
+		return refuse(fmt.Sprintf("评价人留有联系方式，请先联系；在 %d 个不同的日子都没有联系上的，才据办件核实。", VainDays),
+			fmt.Sprintf("The citizen can be reached; contact them first, on %d days if need be.", VainDays))
+	case do == Skip && p.Named && p.Vain < VainDays:
+		return refuse(fmt.Sprintf("实名差评须回访（办法第十八条）；在 %d 个不同的日子都没有回访到的，才可办结，仍计为未回访。", VainDays),
+			fmt.Sprintf("A bad rating with a name is followed up (article 18), or tried on %d days.", VainDays))
 	case do == Ask && p.Secret:
 		return refuse("线索不用短信回访，请当面或电话联系。", "Nobody is written to about a clue.")
 	case do == Ask && !p.Named:
@@ -221,7 +243,7 @@ func (p Part) bounded(do Deed) error {
 		return refuse("承办单位由同级管理机构指派，不再转办。", "The office has settled whose it is; it is moved no more.")
 	case do == Assign && p.Assigned:
 		return refuse("已指派过承办单位。", "It was assigned already.")
-	case do == Appeal && p.Appealed:
+	case do == Appeal && len(p.Sides()) == 0:
 		return refuse("已申诉过一次，结论不再变更。", "There was an appeal already.")
 	case do == Lapse && !p.Counts:
 		return refuse("评价早已不计入。", "The rating does not count already.")
@@ -236,12 +258,15 @@ func (p Part) allows(e Event) error {
 	if err := p.bounded(e.Do); err != nil {
 		return err
 	}
-	clock := slices.Contains([]Deed{Dissatisfied, Grant, Count}, e.Do)
+	clock := slices.Contains([]Deed{Dissatisfied, Grant, Count}, e.Do) // that begins anew
 	switch {
 	case e.At < p.Since:
 		return refuse("时间早于上一步。", "It would be before what was done last.")
 	case (e.Do == Satisfied || e.Do == Dissatisfied) && e.Of != 0 && e.Of != p.Asked:
 		return refuse("这次回访已经结束。", "That is not asked any more.")
+	case e.Do == Appeal && !slices.Contains(p.Sides(), cmp.Or(e.Side, OfCitizen)):
+		return refuse("这一方现在不能申诉：每方申诉一次；不予采纳的，由评价人申诉。",
+			"That side cannot appeal now: each does once, and only the citizen against what was not adopted.")
 	case e.Do == Extend && (e.Days <= p.Days || e.Days > MostDays):
 		return refuse(fmt.Sprintf("延期后合计须多于 %d、不超过 %d 个工作日（办法第十六条）。", p.Days, MostDays),
 			fmt.Sprintf("With the extension it is more than %d and at most %d working days (article 16).", p.Days, MostDays))
@@ -262,6 +287,13 @@ func (p *Part) effect(was Part, e Event) {
 		if p.Reached == 0 {
 			p.Reached = e.At
 		}
+		p.Vain, p.VainDay = 0, 0
+	case Miss, Unreached:
+		if day := rating.ShanghaiDay(e.At); p.Vain == 0 || day != p.VainDay {
+			p.Vain, p.VainDay = p.Vain+1, day
+		}
+	case Skip:
+		p.Unheard = p.Named
 	case Extend:
 		p.Days = e.Days
 	case Move, Assign:
@@ -278,15 +310,20 @@ func (p *Part) effect(was Part, e Event) {
 			p.From, p.Days = e.At, e.Days
 		}
 	case Appeal:
-		p.Appealed, p.Back = true, was.State
+		p.Back, p.By = was.State, cmp.Or(e.Side, OfCitizen)
+		p.Appealed, p.Objected = was.Appealed || !p.objects(), was.Objected || p.objects()
 	case Grant:
-		p.From, p.Days = e.At, e.Days
+		if p.objects() {
+			p.Refused = e.Cases
+		} else {
+			p.From, p.Days = e.At, e.Days
+		}
 	case Uphold:
 		p.Refused = e.Cases
 	case Refer:
 		p.Clue = true
 	case Pass:
-		p.Asked = 0
+		p.Asked, p.Vain, p.VainDay, p.Unheard = 0, 0, 0, false
 	case Ask:
 		p.Asked = e.At
 	case Unsent:
@@ -298,7 +335,7 @@ func (p *Part) effect(was Part, e Event) {
 	case Count:
 		p.Counts = true
 		if was.State == Lapsed {
-			p.From, p.Days, p.Reached = e.At, e.Days, 0
+			p.From, p.Days, p.Reached, p.Vain, p.VainDay, p.Unheard = e.At, e.Days, 0, 0, 0, false
 		}
 	}
 }

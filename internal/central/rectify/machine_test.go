@@ -37,7 +37,7 @@ func spec() map[State]string {
 		Lapsed:     "count>waiting",
 	}
 	for s := range all { // what becomes of a message changes none
-		all[s] += fmt.Sprintf(" sent>%[1]s unsent>%[1]s", s)
+		all[s] += fmt.Sprintf(" sent>%[1]s unsent>%[1]s unclear>%[1]s", s)
 	}
 	return all
 }
@@ -138,6 +138,125 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestAppeals: each side appeals once, the side that was rated against what counts alone; what it is granted is not adopted, what the
+// citizen is granted is rectified anew (article 6: 受理复核申诉).
+func TestAppeals(t *testing.T) {
+	walk := func(p Part, events ...Event) (Part, error) {
+		var err error
+		for i, e := range events {
+			e.At, e.Days = int64(10+i), Days
+			if p, err = Apply(p, e); err != nil {
+				return p, fmt.Errorf("%s: %w", e.Do, err)
+			}
+		}
+		return p, nil
+	}
+	closed := Part{State: Closed, Unit: "U1", Counts: true, Named: true}
+	by := func(s Side) Event { return Event{Do: Appeal, Side: s} }
+	grant, dismiss := Event{Do: Grant}, Event{Do: Dismiss}
+	for name, x := range map[string]struct {
+		from   Part
+		events []Event
+		want   State
+		sides  []Side // who may appeal then
+	}{
+		"the citizen's is granted":       {closed, []Event{by(OfCitizen), grant}, Limited, nil},
+		"the citizen's is dismissed":     {closed, []Event{by(OfCitizen), dismiss}, Closed, []Side{OfRated, OfUnit}},
+		"the unit's is granted":          {closed, []Event{by(OfUnit), grant}, NotAdopted, []Side{OfCitizen}},
+		"the person's is granted":        {closed, []Event{by(OfRated), grant}, NotAdopted, []Side{OfCitizen}},
+		"the unit's is dismissed":        {closed, []Event{by(OfUnit), dismiss}, Closed, []Side{OfCitizen}},
+		"both are dismissed":             {closed, []Event{by(OfUnit), dismiss, by(OfCitizen), dismiss}, Closed, nil},
+		"an answer to what was granted":  {closed, []Event{by(OfRated), grant, by(OfCitizen), grant}, Limited, nil},
+		"of an earlier version":          {closed, []Event{{Do: Appeal}, grant}, Limited, nil},
+		"it counts no more meanwhile":    {closed, []Event{by(OfCitizen), {Do: Lapse}, grant}, Lapsed, nil},
+		"the person's, and counts not":   {closed, []Event{by(OfRated), {Do: Lapse}, grant}, NotAdopted, []Side{OfCitizen}},
+		"not adopted, and that stays so": {Part{State: NotAdopted, Counts: true}, []Event{by(OfCitizen), dismiss}, NotAdopted, nil},
+	} {
+		got, err := walk(x.from, x.events...)
+		if diff := cmp.Diff(x.sides, got.Sides()); err != nil || got.State != x.want || diff != "" {
+			t.Errorf("%s: %s, %v\n%s", name, got.State, err, diff)
+		}
+	}
+	secret := closed
+	secret.Secret = true
+	for name, x := range map[string]struct {
+		p Part
+		s Side
+	}{
+		"the unit against what is not adopted": {Part{State: NotAdopted, Counts: true}, OfUnit},
+		"the unit against what counts not":     {Part{State: Closed}, OfUnit},
+		"the person after the unit":            {Part{State: Closed, Counts: true, Objected: true}, OfRated},
+		"the citizen again":                    {Part{State: Closed, Counts: true, Appealed: true}, OfCitizen},
+		"the unit of a clue":                   {secret, OfUnit},
+	} {
+		var r *Refusal
+		if got, err := walk(x.p, by(x.s)); !errors.As(err, &r) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// TestTriedInVain: who has a name and is not reached on three days holds nothing up, and is never counted as followed up.
+func TestTriedInVain(t *testing.T) {
+	const day = 24 * 3600_000
+	p := Part{State: Waiting, Unit: "U1", Days: 5, Counts: true, Named: true}
+	apply := func(do Deed, at int64) {
+		t.Helper()
+		var err error
+		if p, err = Apply(p, Event{Do: do, At: at, Days: Days}); err != nil {
+			t.Fatalf("%s: %v", do, err)
+		}
+	}
+	may := func(do Deed) bool { return p.bounded(do) == nil }
+	for i := range int64(VainDays) {
+		if may(Verify) {
+			t.Fatalf("verified without the citizen after %d days", i)
+		}
+		apply(Miss, i*day)
+		apply(Miss, i*day+3600_000) // twice a day is one day
+	}
+	apply(Verify, VainDays*day)
+	apply(Plan, VainDays*day)
+	apply(Reply, VainDays*day)
+	apply(Pass, VainDays*day)
+	for i := range int64(VainDays) {
+		if may(Skip) {
+			t.Fatalf("closed without the citizen after %d days", i)
+		}
+		apply(Unreached, (10+i)*day)
+	}
+	apply(Skip, 14*day)
+	if p.State != Closed || p.owed() != stillOwed {
+		t.Errorf("it is %s, and counted as %d", p.State, p.owed())
+	}
+}
+
+// TestWhatIsChosen: a deed says what has to be chosen of it, with words of its own, and no other is taken.
+func TestWhatIsChosen(t *testing.T) {
+	for _, d := range Deeds() {
+		e := choosing(Event{Do: d.Do, Method: "x", Result: "x", Side: "x"})
+		asks := len(d.Do.Methods()) > 0 || d.Do == Appeal
+		if err := e.choose(); err != nil || asks != (e.Method != "" || e.Side != "") || e.Method == "x" || e.Result == "x" || e.Side == "x" {
+			t.Errorf("%s: %+v, %v", d.Do, e, err)
+		}
+		wrong := Event{Do: d.Do, Method: "x", Result: "x", Side: "x"}
+		var r *Refusal
+		if err := wrong.choose(); asks != errors.As(err, &r) {
+			t.Errorf("%s with what there is not: %v", d.Do, err)
+		}
+		for _, r := range d.Do.Results() {
+			if r.Chinese() == "" {
+				t.Errorf("result %q of %s has no name", r, d.Do)
+			}
+		}
+	}
+	for _, m := range Methods() {
+		if m.Chinese() == "" {
+			t.Errorf("method %q has no name", m)
+		}
+	}
+}
+
 // TestAReviewNeverStopsTheClock: neither it nor a move, a return or an appeal that is dismissed touches when the unit's time is over.
 func TestAReviewNeverStopsTheClock(t *testing.T) {
 	p := Part{State: Waiting, Unit: "U1", From: 1000, Days: 5, Since: 1000, Counts: true}
@@ -174,7 +293,10 @@ func TestNoWayWithoutAnEnd(t *testing.T) {
 			}
 			may = append(may, Lapse, Count)
 			e := event(rapid.SampledFrom(may).Draw(t, "deed"))
-			e.At = int64(i)
+			e.At = int64(i) * 40_000_000 // twice or three times a day
+			if e.Do == Appeal {
+				e.Side = rapid.SampledFrom(p.Sides()).Draw(t, "side")
+			}
 			if e.Do == Move || e.Do == Assign {
 				e.Unit = fmt.Sprintf("U%d", i+1)
 			}

@@ -31,7 +31,7 @@ func (o *Orders) Rebuild(ctx context.Context, by By, reason string, progress fun
 		if err != nil {
 			return err
 		}
-		for _, t := range []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file"} {
+		for _, t := range []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_choice"} {
 			if _, err := tx.ExecContext(ctx, "DELETE FROM "+t); err != nil {
 				return err
 			}

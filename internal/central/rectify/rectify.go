@@ -71,44 +71,22 @@ func Open(ctx context.Context, c Config) (*Orders, error) {
 
 // Run follows the feed of decisions until ctx ends, in one instance at a time.
 func (o *Orders) Run(ctx context.Context) error {
-	changed, stop := o.cfg.Books.Subscribe()
-	defer stop()
-	said, known := "", false
-	for ctx.Err() == nil {
+	known := false
+	o.cfg.Books.Keep(ctx, every, func(<-chan struct{}) error {
 		err := o.Once(ctx)
 		if err == nil && !known { // a calendar may have become known since the last start
 			known, err = o.Redue(ctx)
 		}
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			o.cfg.Logger.Error("orders on bad evaluations have to wait; it is tried again", "error", err)
-		} else if err == nil {
-			said = ""
-		}
-		wake := changed
-		if err != nil {
-			wake = nil // not as fast as evaluations come
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		case <-wake:
-			pause(ctx, time.Second) // others come with it
-		}
-	}
+		return err
+	}, func(err error) {
+		o.cfg.Logger.Error("orders on bad evaluations have to wait; it is tried again", "error", err)
+	})
 	return o.giveBack(ctx, leaseName)
 }
 
 // giveBack gives back a lease when ctx has ended.
 func (o *Orders) giveBack(ctx context.Context, lease string) error {
 	return journal.GiveBack(ctx, o.cfg.Journal, lease, o.cfg.Holder)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // Terms returns the clocks' settings.
@@ -121,7 +99,7 @@ func (o *Orders) now() int64 { return o.cfg.Now().UnixMilli() }
 
 // tables are those of a backup.
 func tables() []string {
-	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_since"}
+	return []string{"rectify_order", "rectify_part", "rectify_act", "rectify_file", "rectify_choice", "rectify_since"}
 }
 
 // Room implements journal.Room.

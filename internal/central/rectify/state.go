@@ -109,6 +109,7 @@ const (
 	Count        Deed = "count"
 	Sent         Deed = "sent"
 	Unsent       Deed = "unsent"
+	Unclear      Deed = "unclear"
 )
 
 // About is what there is to know of a deed besides where it leads.
@@ -123,9 +124,9 @@ type About struct {
 // Deeds returns all deeds.
 func Deeds() []About {
 	return []About{
-		{Miss, "联系未通", Unit, 16, true},
+		{Miss, "联系未通", Unit, 16, false},
 		{Contact, "联系评价人", Unit, 16, true},
-		{Verify, "无联系方式，据办件、窗口、时间核实", Unit, 16, true},
+		{Verify, "无法联系，据办件、窗口、时间核实", Unit, 16, true},
 		{BeginAtOnce, "立行立改", Unit, 16, false},
 		{Plan, "列入台账，限期整改", Unit, 16, false},
 		{Extend, "延期，并已向评价人说明理由", Unit, 16, true},
@@ -139,8 +140,8 @@ func Deeds() []About {
 		{Return, "审核退回", Office, 8, true},
 		{Satisfied, "回访：评价人满意", Office, 18, true},
 		{Dissatisfied, "回访：评价人不满意", Office, 18, true},
-		{Unreached, "回访未通", Office, 18, true},
-		{Skip, "匿名差评无法回访，办结", Office, 18, true},
+		{Unreached, "回访未通", Office, 18, false},
+		{Skip, "无法回访，办结", Office, 18, true},
 		{Ask, "发送回访短信", Office, 18, false},
 		{Appeal, "申诉", Office, 6, true},
 		{Grant, "申诉成立", Office, 6, true},
@@ -151,6 +152,7 @@ func Deeds() []About {
 		{Count, "评价重新计入", Books, 14, false},
 		{Sent, "短信已发出", Books, 18, false},
 		{Unsent, "短信没有发出，请电话联系", Books, 18, false},
+		{Unclear, "短信是否发出不明，请电话联系", Books, 18, false},
 	}
 }
 
@@ -166,4 +168,4 @@ func (d Deed) About() (About, bool) {
 
 // quiet reports whether a deed leaves a part as those who work on it have seen it: a unit learns of no clue by it, and nobody has to look
 // again since a message was sent.
-func (d Deed) quiet() bool { return d == Refer || d == Sent || d == Unsent }
+func (d Deed) quiet() bool { return d == Refer || d == Sent || d == Unsent || d == Unclear }

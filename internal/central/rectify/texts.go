@@ -1,6 +1,7 @@
 package rectify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 const (
 	textsName = "orders texts" // the lease of the instance that writes to citizens
 	textsLife = 24 * time.Hour // what was done longer ago is not written of any more
+	askedLife = time.Hour      // for so long a gateway that does not answer is asked what has become of a message
 )
 
 // Messages sends short messages by day, and to nobody who wants none.
@@ -27,10 +29,13 @@ type Messages interface {
 	Write(context.Context, deadline.Note) (deadline.Outcome, error)
 	// Over has no reply wait any more for a note.
 	Over(ctx context.Context, name string) error
+	// Became returns what has become of a note whose outcome was lost, as far as the gateway can say: deadline.Unclear if it cannot.
+	Became(ctx context.Context, name string) (deadline.Outcome, error)
 }
 
 // Texts writes short messages to citizens who can be reached: what they think of the work on their rating, if the office asks so (article
-// 18); that it takes longer (article 16: 需向评价人说明理由); and once that a call did not reach them. A message names neither a person nor a
+// 18); that it takes longer (article 16: 需向评价人说明理由); that their rating was not adopted (article 17), against which they may appeal; and
+// once that a call did not reach them. A message names neither a person nor a
 // matter, and does not say that anybody was rated: others read it too. What stands behind it is on the page of its link. Each is sent
 // once at most, and what became of it is an act. Nobody is written to about a clue.
 type Texts struct {
@@ -40,6 +45,7 @@ type Texts struct {
 	Ask      string                             // with {letter} and {link}
 	Extended string                             // with {day} and {link}
 	Missed   string
+	Refused  string // with {link}
 	Logger   *slog.Logger
 }
 
@@ -67,9 +73,72 @@ func (x Texts) Run(ctx context.Context) error {
 }
 
 // Once writes what was not written, if people may be written to now and no other instance does. What was done before it first ran is not
-// written.
+// written. A question that is over waits for no reply any more, also at night.
 func (x Texts) Once(ctx context.Context) error {
+	err := x.Orders.tellEach(ctx, textsName, byQuestion, func() bool { return true }, x.over)
+	if err == nil {
+		err = x.lost(ctx)
+	}
+	if err != nil {
+		return err
+	}
 	return x.Orders.tellEach(ctx, textsName, byText, x.Messages.Awake, x.tell)
+}
+
+// over has no reply wait any more for what a part was asked by message, once that is over.
+func (x Texts) over(ctx context.Context, u untold, noted func() error) error {
+	if u.part != 0 {
+		_, k, err := x.Orders.part(ctx, u.order, u.part)
+		if err != nil {
+			return err
+		}
+		if k.Body.Asked != 0 && k.Body.State != FollowingUp {
+			if err := x.Messages.Over(ctx, k.asked(k.Body.Asked)); err != nil {
+				return err
+			}
+		}
+	}
+	return noted()
+}
+
+// lost enters what has become of a message that an instance was sending when it ended. It is never sent again by itself.
+func (x Texts) lost(ctx context.Context) error {
+	o := x.Orders
+	if held, err := o.cfg.Journal.Lease(ctx, textsName, o.cfg.Holder, tellLease); err != nil || !held {
+		return err
+	}
+	pos, err := o.sending(ctx)
+	if err != nil || pos == 0 {
+		return err
+	}
+	e, err := o.cfg.Journal.Entry(ctx, pos)
+	if err != nil {
+		return err
+	}
+	a, err := e.Act()
+	if err != nil {
+		return err
+	}
+	d, _, err := doneOf(a)
+	if err != nil {
+		return err
+	}
+	order, part, err := parseObject(a.Object)
+	if err != nil {
+		return err
+	}
+	_, k, err := o.part(ctx, order, part)
+	if err != nil {
+		return err
+	}
+	outcome, err := x.Messages.Became(ctx, k.asked(d.At))
+	if err != nil && o.now()-d.At < askedLife.Milliseconds() {
+		return err
+	}
+	if err != nil {
+		outcome = deadline.Unclear
+	}
+	return x.become(ctx, pos, k, d, outcome, "")
 }
 
 // tell writes what an act has a citizen told.
@@ -94,11 +163,6 @@ func (x Texts) tell(ctx context.Context, u untold, noted func() error) error {
 	if err != nil {
 		return err
 	}
-	if k.Body.Asked != 0 && k.Body.State != FollowingUp {
-		if err := x.Messages.Over(ctx, k.asked(k.Body.Asked)); err != nil {
-			return err
-		}
-	}
 	text, err := x.text(ctx, k, d)
 	switch {
 	case err != nil:
@@ -111,7 +175,7 @@ func (x Texts) tell(ctx context.Context, u untold, noted func() error) error {
 		}
 		return x.enter(ctx, k, Event{Do: Unsent, At: o.now(), Of: d.At}, "过了一天，没有再发")
 	}
-	return x.write(ctx, order, k, d, text, noted)
+	return x.write(ctx, u.pos, order, k, d, text)
 }
 
 // text returns what a citizen is told of a deed as things stand now, empty: nothing.
@@ -121,6 +185,8 @@ func (x Texts) text(ctx context.Context, k Kept, d Event) (string, error) {
 	case !p.Named:
 	case d.Do == Ask && p.State == FollowingUp && p.Asked == d.At:
 		text = x.Ask
+	case d.Do == Uphold && p.State == NotAdopted:
+		text = x.Refused
 	case d.Do == Extend && p.State == Limited && p.Days == d.Days:
 		day := x.Orders.cfg.Terms.End(p).At.Add(-time.Second).In(rating.Shanghai())
 		text = strings.ReplaceAll(x.Extended, "{day}", fmt.Sprintf("%d月%d日", day.Month(), day.Day()))
@@ -139,39 +205,49 @@ func (x Texts) text(ctx context.Context, k Kept, d Event) (string, error) {
 }
 
 // write sends a message once that it is noted, and enters what became of it.
-func (x Texts) write(ctx context.Context, order Order, k Kept, d Event, text string, noted func() error) error {
+func (x Texts) write(ctx context.Context, pos int64, order Order, k Kept, d Event, text string) error {
 	o := x.Orders
 	number, err := o.number(ctx, order, k)
 	if err != nil {
 		return err
 	}
-	if err := noted(); err != nil {
+	if err := o.noteSending(ctx, pos); err != nil {
 		return err
 	}
-	outcome := deadline.Stopped
-	if number != "" {
-		n := deadline.Note{Name: k.asked(d.At), Number: number, Text: text, Area: k.Body.Area}
-		if d.Do == Ask {
-			n.About = n.Name
-		}
-		if outcome, err = x.Messages.Write(ctx, n); err != nil && !errors.Is(err, deadline.ErrNight) {
-			return err
-		}
+	if number == "" {
+		return x.become(ctx, pos, k, d, deadline.Stopped, "没有可用的手机号码")
 	}
-	said, words := Event{Do: Unsent, At: o.now(), Of: d.At}, ""
-	switch {
-	case number == "":
-		words = "没有可用的手机号码"
-	case outcome == deadline.Stopped:
-		words = "号码已退订短信"
-	case outcome == deadline.Refused:
-		words = "短信网关没有接收"
-	case outcome == deadline.Sent:
+	n := deadline.Note{Name: k.asked(d.At), Number: number, Text: text, Area: k.Body.Area}
+	if d.Do == Ask {
+		n.About = n.Name
+	}
+	outcome, err := x.Messages.Write(ctx, n)
+	if errors.Is(err, deadline.ErrNight) {
+		return x.become(ctx, pos, k, d, deadline.Refused, "已过 20:00，没有发送")
+	}
+	if err != nil {
+		return err
+	}
+	return x.become(ctx, pos, k, d, outcome, "")
+}
+
+// become enters what became of a message, in other words than usual where some are given, and notes that none is being sent.
+func (x Texts) become(ctx context.Context, pos int64, k Kept, d Event, outcome deadline.Outcome, words string) error {
+	said := Event{Do: Unsent, At: x.Orders.now(), Of: d.At}
+	switch outcome {
+	case deadline.Sent:
 		said.Do = Sent
-	default:
-		words = "已过 20:00，没有发送"
+	case deadline.Stopped:
+		words = cmp.Or(words, "号码已退订短信")
+	case deadline.Refused:
+		words = cmp.Or(words, "短信网关没有接收")
+	default: // it may have been sent: what the citizen replies holds, and it is not asked again by message
+		said.Do, words = Unclear, "发送时中断，网关也不能说明；不会自动重发，请以电话联系"
 	}
-	return x.enter(ctx, k, said, words)
+	if err := x.enter(ctx, k, said, words); err != nil {
+		return err
+	}
+	return x.Orders.notSending(ctx, pos)
 }
 
 // enter enters what became of a message, also where somebody else works on the part meanwhile.
@@ -205,7 +281,7 @@ func (o *Orders) number(ctx context.Context, x Order, k Kept) (string, error) {
 	}
 	for _, c := range d.Contests {
 		own := len(x.Parts) == 1 || handled(c).Unit == k.Body.Origin
-		if c.File == nil || c.File.Contact == 0 || c.Standing != rating.Counted || !own {
+		if c.File == nil || c.File.Contact == 0 || !own || c.Standing != rating.Counted && c.Standing != rating.NotAdopted {
 			continue
 		}
 		pos, part := books.Entry{Cursor: c.File.Contact}.Pos()

@@ -256,7 +256,7 @@ func checkACitizenIsTold(t *testing.T, on engine) {
 	b.at(10)
 	b.do(t, id, Miss, Miss)
 	for _, k := range []Kept{complaint, clue} {
-		if _, err := b.orders.Do(t.Context(), clerk(), k, Event{Do: Miss}, "无人接听"); err != nil {
+		if _, err := b.orders.Do(t.Context(), clerk(), k, choosing(Event{Do: Miss}), "无人接听"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 const (
 	byHook = 1 // the province's own system
 	byText = 2 // citizens
+
+	byQuestion = 3 // whoever waits for replies of citizens
 )
 
 const (
@@ -72,6 +74,41 @@ func (o *Orders) note(ctx context.Context, who int, pos int64) error {
 		}
 		return nil
 	})
+}
+
+// noteSending notes that a message about a row is being sent from now on: if what becomes of it is lost, lost finds it.
+func (o *Orders) noteSending(ctx context.Context, pos int64) error {
+	return o.db.Write(ctx, func(tx *db.Tx) error {
+		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1, sending = $1 WHERE id = $2 AND pos < $1", pos, byText)
+		if err != nil {
+			return fmt.Errorf("note that a message is sent: %w", err)
+		}
+		if n, err := r.RowsAffected(); err != nil || n != 1 {
+			return errors.Join(err, journal.ErrElsewhere)
+		}
+		return nil
+	})
+}
+
+// notSending notes that what became of a message about a row is known.
+func (o *Orders) notSending(ctx context.Context, pos int64) error {
+	return o.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE rectify_told SET sending = 0 WHERE id = $1 AND sending = $2", byText, pos)
+		if err != nil {
+			return fmt.Errorf("note what became of a message: %w", err)
+		}
+		return nil
+	})
+}
+
+// sending returns about which row a message was being sent, 0 if about none.
+func (o *Orders) sending(ctx context.Context) (int64, error) {
+	all, err := db.Query(ctx, o.db, func(s db.Scanner) (pos int64, err error) { return pos, s.Scan(&pos) },
+		"SELECT sending FROM rectify_told WHERE id = $1 AND sending > 0", byText)
+	if err != nil || len(all) == 0 {
+		return 0, err
+	}
+	return all[0], nil
 }
 
 // told returns through which row somebody was told. The first time that is what is there.

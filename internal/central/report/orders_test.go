@@ -42,12 +42,24 @@ func (w *world) do(t *testing.T, id int64, deeds ...rectify.Deed) {
 	for _, d := range deeds {
 		x, err := w.orders.Order(t.Context(), id)
 		if err == nil {
-			_, err = w.orders.Do(t.Context(), rectify.By{Account: "a-1", Session: "s-1"}, x.Parts[0], rectify.Event{Do: d, Days: 10}, "已电话沟通")
+			_, err = w.orders.Do(t.Context(), rectify.By{Account: "a-1", Session: "s-1"}, x.Parts[0], choosing(d), "已电话沟通")
 		}
 		if err != nil {
 			t.Fatalf("%s: %v", d, err)
 		}
 	}
+}
+
+// choosing returns an event with what has to be chosen of it.
+func choosing(d rectify.Deed) rectify.Event {
+	e := rectify.Event{Do: d, Days: 10}
+	for _, e.Method = range d.Methods() {
+		break
+	}
+	for _, e.Result = range d.Results() {
+		break
+	}
+	return e
 }
 
 // checkWhatBecomesOfOrders follows five orders: replied in time and the citizen is satisfied, replied too late and they are not, nothing

@@ -78,11 +78,9 @@ func Open(ctx context.Context, c Config) (*Reports, error) {
 
 // Run has the aggregates follow until ctx ends, in one instance at a time.
 func (r *Reports) Run(ctx context.Context) error {
-	changed, stop := r.cfg.Books.Subscribe()
-	defer stop()
-	said, looked := "", false
+	looked := false
 	var bundle time.Time // when posts are bundled next
-	for ctx.Err() == nil {
+	r.cfg.Books.Keep(ctx, every, func(changed <-chan struct{}) error {
 		err := r.steps(ctx, func(took time.Duration) {
 			select {
 			case <-changed: // evaluations come; a step follows, and sees them
@@ -98,23 +96,8 @@ func (r *Reports) Run(ctx context.Context) error {
 			bundle = now.Add(bundleEvery)
 			err = r.Bundle(ctx)
 		}
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err)
-		} else if err == nil {
-			said = ""
-		}
-		wake := changed
-		if err != nil {
-			wake = nil // not as fast as evaluations come
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		case <-wake:
-			pause(ctx, time.Second) // others come with it
-		}
-	}
+		return err
+	}, func(err error) { r.cfg.Logger.Error("the figures have to wait; it is tried again", "error", err) })
 	return journal.GiveBack(ctx, r.cfg.Journal, leaseName, r.cfg.Holder)
 }
 

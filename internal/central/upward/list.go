@@ -16,10 +16,31 @@ type Count struct {
 	N     int64
 }
 
-// Counts counts the records that were not withdrawn before they left.
-func (r *Room) Counts(ctx context.Context) ([]Count, error) {
-	all, err := db.Query(ctx, r.db, func(s db.Scanner) (c Count, err error) { return c, s.Scan(&c.Area, &c.Kind, &c.State, &c.N) },
-		"SELECT area, kind, state, count(*) FROM upward_record GROUP BY area, kind, state ORDER BY area, kind, state")
+// Counts counts the records. Those that were accepted, of which there are more each day, are what is left of all.
+func (r *Room) Counts(ctx context.Context) (all []Count, err error) {
+	scan := func(s db.Scanner) (c Count, err error) { return c, s.Scan(&c.Area, &c.Kind, &c.State, &c.N) }
+	err = r.db.Read(ctx, func(tx *db.Tx) error {
+		open, err := db.Query(ctx, tx, scan, "SELECT area, kind, state, count(*) FROM upward_record WHERE state <> 1 GROUP BY area, kind, state")
+		if err != nil {
+			return err
+		}
+		totals, err := db.Query(ctx, tx, scan, "SELECT area, kind, 1, n FROM upward_total ORDER BY area, kind")
+		if err != nil {
+			return err
+		}
+		all = open
+		for _, t := range totals {
+			for _, c := range open {
+				if c.Area == t.Area && c.Kind == t.Kind {
+					t.N -= c.N
+				}
+			}
+			if t.N != 0 {
+				all = append(all, t)
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("count what goes upward: %w", err)
 	}

@@ -225,6 +225,20 @@ func (l *life) deliver(t *rapid.T, w *world, met map[province.Fault]int) {
 	send()
 }
 
+// counted holds what is said of how many records there are to all of them.
+func (w *world) counted(t fails) {
+	t.Helper()
+	scan := func(s db.Scanner) (c Count, err error) { return c, s.Scan(&c.Area, &c.Kind, &c.State, &c.N) }
+	want, err := db.Query(context.Background(), w.db, scan, "SELECT area, kind, state, count(*) FROM upward_record GROUP BY area, kind, state")
+	got, err2 := w.room.Counts(context.Background())
+	order := func(a, b Count) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
+	slices.SortFunc(want, order)
+	slices.SortFunc(got, order)
+	if err != nil || err2 != nil || !slices.Equal(got, want) {
+		t.Fatalf("counted %v, want %v: %v %v", got, want, err, err2)
+	}
+}
+
 // few is how many histories the short form plays on PostgreSQL, where each takes ten times as long.
 const few = 5
 
@@ -249,6 +263,7 @@ func checkTheProvinceEndsWithWhatARecountFinds(t *testing.T, on engine) {
 		if wrong := w.province.Wrong(); len(wrong) > 0 {
 			t.Fatalf("the province was sent %q", wrong)
 		}
+		w.counted(t)
 		found += len(got)
 	})
 	if t.Failed() {

@@ -68,28 +68,8 @@ func (r *Room) Table() *Table { return r.cfg.Table }
 
 // Run has the records follow the books until ctx ends, in one instance at a time.
 func (r *Room) Run(ctx context.Context) error {
-	changed, stop := r.cfg.Books.Subscribe()
-	defer stop()
-	said := ""
-	for ctx.Err() == nil {
-		err := r.Once(ctx)
-		if err != nil && ctx.Err() == nil && err.Error() != said {
-			said = err.Error()
-			r.cfg.Logger.Error("what goes upward has to wait; it is tried again", "error", err)
-		} else if err == nil {
-			said = ""
-		}
-		wake := changed
-		if err != nil {
-			wake = nil // not as fast as evaluations come
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(every):
-		case <-wake:
-			pause(ctx, time.Second) // others come with it
-		}
-	}
+	r.cfg.Books.Keep(ctx, every, func(<-chan struct{}) error { return r.Once(ctx) },
+		func(err error) { r.cfg.Logger.Error("what goes upward has to wait; it is tried again", "error", err) })
 	return r.giveBack(ctx, leaseName)
 }
 
@@ -100,13 +80,6 @@ func (r *Room) giveBack(ctx context.Context, lease string) error {
 
 func (r *Room) keep(ctx context.Context, lease string, ttl time.Duration) error {
 	return journal.KeepLease(ctx, r.cfg.Journal, lease, r.cfg.Holder, ttl)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 func (r *Room) now() int64 { return r.cfg.Now().UnixMilli() }

@@ -97,7 +97,7 @@ func (r *Room) write(ctx context.Context, st, next state, c *change) error {
 		if err := st.move(ctx, tx, next); err != nil {
 			return err
 		}
-		w := writer{now: now, walk: next.walk, services: r.cfg.Table.services()}
+		w := writer{now: now, walk: next.walk, services: r.cfg.Table.services(), totals: make(map[total]int64)}
 		if err := w.begin(ctx, tx, c); err != nil {
 			return err
 		}
@@ -124,6 +124,13 @@ type writer struct {
 	insert          [][]any
 	update, gone    [][]any
 	kept, see, less [][]any
+	totals          map[total]int64 // by how many records there are more
+}
+
+// total is of what records are counted.
+type total struct {
+	area string
+	kind Kind
 }
 
 // begin reads the numbers from which new ones go on.
@@ -194,6 +201,7 @@ func (w *writer) records(c *change) error {
 		}
 		w.last++
 		w.change++
+		w.totals[total{want.Area, k.kind}]++
 		service := k
 		service.kind = Service
 		w.insert = append(w.insert, []any{w.last, k.item, k.project, int64(k.kind), number[service], w.change, w.now, int64(0), want.Area, body,
@@ -227,6 +235,8 @@ func (w *writer) put(x Record, body string, gone bool, due int64, area string) {
 		w.gone = append(w.gone, []any{w.change, version, w.walk, x.n})
 		return
 	}
+	w.totals[total{x.Area, x.kind}]--
+	w.totals[total{area, x.kind}]++
 	w.update = append(w.update, []any{body, due, area, w.change, version, w.walk, int64(w.begins(x.kind, false)), x.n})
 }
 
@@ -250,10 +260,18 @@ func (w *writer) write(ctx context.Context, tx *db.Tx) error {
 		"walk", "state", "due", "tries", "tried", "taken", "sure", "answered", "code", "words", "batch"}, w.insert); err != nil {
 		return err
 	}
+	var totals [][]any
+	for t, n := range w.totals {
+		if n != 0 {
+			totals = append(totals, []any{t.area, int64(t.kind), n})
+		}
+	}
 	for _, s := range []struct {
 		text string
 		rows [][]any
 	}{
+		{`INSERT INTO upward_total (area, kind, n) VALUES ($1, $2, $3)
+			ON CONFLICT (area, kind) DO UPDATE SET n = upward_total.n + excluded.n`, totals},
 		{`UPDATE upward_record SET body = $1, gone = 0, due = $2, area = $3, change = $4, version = $5, walk = $6, tries = 0, code = '',
 			words = '', state = $7 WHERE n = $8`, w.update},
 		{`UPDATE upward_record SET gone = 1, due = 0, change = $1, version = $2, walk = $3, tries = 0, code = '', words = '',

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"haochaping/internal/proof/testkit"
 )
 
 const (
@@ -75,9 +77,12 @@ func TestOAPICodegen(t *testing.T) {
 	}
 	replace := make(map[string]string)
 	build := exec.Command("go", "build", tools, "-overlay", filepath.Join(t.TempDir(), "overlay.json"))
+	build.Env = testkit.BuildEnv()
 	for name, path := range apis() {
 		client := filepath.Join(t.TempDir(), name+".go")
-		output(t, exec.Command("go", "tool", tools, "oapi-codegen", "-generate", "types,client", "-package", name, "-o", client, root+path))
+		generate := exec.Command("go", "tool", tools, "oapi-codegen", "-generate", "types,client", "-package", name, "-o", client, root+path)
+		generate.Env = testkit.BuildEnv()
+		output(t, generate)
 		replace[filepath.Join(here, name, "client.go")] = client
 		build.Args = append(build.Args, "./"+name)
 	}

@@ -121,9 +121,14 @@ func (w *world) measure(ctx context.Context, o options, all []*terminal, batches
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	m.stop()
 	r := result{o: o, batches: batches, sent: sent, whole: time.Since(start), backlog: batches - int(first) + 1, resent: int(again.Load()),
 		took: took, m: m}
+	if !o.receiver {
+		if err := r.awaitBooks(ctx, w); err != nil {
+			return err
+		}
+	}
+	m.stop()
 	return r.print(out)
 }
 
@@ -238,8 +243,24 @@ type result struct {
 	sent, whole time.Duration // until all were sent; until all were acknowledged or given up
 	backlog     int           // batches that were not acknowledged when the last was sent
 	resent      int
+	behind      float64       // rows of the journal that were not in the books when the last batch was acknowledged
+	caught      time.Duration // until they were
 	took        []time.Duration
 	m           *meter
+}
+
+// awaitBooks waits until all that was acknowledged is in the books, so that the processor's time has it all.
+func (r *result) awaitBooks(ctx context.Context, w *world) (err error) {
+	began := time.Now()
+	if r.behind, err = w.booksBehind(); err != nil {
+		return err
+	}
+	err = waitFor(ctx, "the books", func() bool {
+		rows, err := w.booksBehind()
+		return err == nil && rows == 0
+	})
+	r.caught = time.Since(began)
+	return err
 }
 
 func (r result) print(out io.Writer) error {
@@ -271,6 +292,8 @@ func (r result) print(out io.Writer) error {
 		{"load_p50_ms", quantile(0.5), 1},
 		{"load_p99_ms", quantile(0.99), 1},
 		{"load_max_ms", quantile(1), 1},
+		{"load_books_behind_rows", r.behind, 0},
+		{"load_books_caught_up_s", r.caught.Seconds(), 1},
 		{"load_centre_mb", float64(r.m.resident) / (1 << 20), 0},
 		{"load_centre_us_per_visit", perVisit(r.m.taken[0]), 0},
 		{"load_broker_us_per_visit", perVisit(r.m.taken[1]), 0},

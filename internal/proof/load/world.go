@@ -8,8 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +33,7 @@ type world struct {
 	program string // centrald
 	config  string // its configuration
 	key     ed25519.PublicKey
+	ops     string // where the centre says how it is
 }
 
 // brokerConfig is the load's mosquitto: that of deploy/broker without TLS, passwords and disk, since what is measured is the
@@ -61,7 +64,7 @@ func newWorld(ctx context.Context, dir string, o options) (w *world, err error) 
 		return w, err
 	}
 	text := fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n"+
-		"broker.url = \"mqtt://%s\"\nlog_level = \"warn\"\n%s\n",
+		"broker.url = \"mqtt://%s\"\nlog_level = \"warn\"\n%s\nops.listen = \"127.0.0.1:0\"\n",
 		filepath.Join(dir, "centre"), filepath.Join(dir, "addresses.json"), w.address, o.config)
 	return w, os.WriteFile(w.config, []byte(text), 0o600)
 }
@@ -93,6 +96,7 @@ func (w *world) startCentre(ctx context.Context) (err error) {
 	}
 	var bound struct {
 		PublicKey string `json:"public_key"`
+		Ops       string `json:"ops"`
 	}
 	err = waitFor(ctx, "centrald", func() bool {
 		b, err := os.ReadFile(filepath.Join(w.dir, "addresses.json"))
@@ -101,8 +105,29 @@ func (w *world) startCentre(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	w.ops = bound.Ops
 	w.key, err = base64.RawURLEncoding.DecodeString(bound.PublicKey)
 	return err
+}
+
+// booksBehind returns how many rows of the journal are not in the centre's books.
+func (w *world) booksBehind() (rows float64, err error) {
+	resp, err := http.Get("http://" + w.ops + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err
+	}
+	const name = "\ncentrald_books_behind_rows "
+	_, after, ok := strings.Cut(string(text), name)
+	if !ok {
+		return 0, fmt.Errorf("the centre does not say%s", name)
+	}
+	line, _, _ := strings.Cut(after, "\n")
+	return strconv.ParseFloat(line, 64)
 }
 
 // begin enrols boxes and starts the centre, or the bare receiver in its place, which stop ends.
@@ -229,7 +254,7 @@ func waitFor(ctx context.Context, what string, f func() bool) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%s did not begin within a minute", what)
+			return fmt.Errorf("no %s within a minute", what)
 		}
 		select {
 		case <-ctx.Done():

@@ -26,6 +26,7 @@ type node struct {
 	folder string
 	mqtt   string // its address
 	cmd    *exec.Cmd
+	ended  chan struct{} // closed when cmd has ended
 	log    *os.File
 }
 
@@ -43,7 +44,7 @@ func Start(folder string, o Options) (c *Cluster, err error) {
 		return nil, err
 	}
 	build := exec.Command("go", "tool", "-modfile="+filepath.Join(root, ".ci", "tools.mod"), "-n", "nats-server")
-	build.Dir, build.Stderr = root, os.Stderr
+	build.Dir, build.Stderr, build.Env = root, os.Stderr, testkit.BuildEnv()
 	program, err := build.Output()
 	if err != nil {
 		return nil, fmt.Errorf("build nats-server: %w", err)
@@ -120,7 +121,10 @@ func adapt(text string, o Options, changes map[string]string) string {
 // Address returns where a node speaks MQTT.
 func (c *Cluster) Address(i int) string { return c.nodes[i].mqtt }
 
-// StartNode starts a node and waits until it listens, which may be before it takes logins.
+// listensWithin is how long a node may take to listen on a busy machine.
+const listensWithin = 3 * time.Minute
+
+// StartNode starts a node and waits until it listens, which may be before it takes logins. The error says what the node has said.
 func (c *Cluster) StartNode(i int) (err error) {
 	n := c.nodes[i]
 	if n.log, err = os.OpenFile(filepath.Join(n.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
@@ -133,13 +137,24 @@ func (c *Cluster) StartNode(i int) (err error) {
 		n.cmd = nil
 		return errors.Join(err, n.log.Close())
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	cmd, ended := n.cmd, make(chan struct{})
+	n.ended = ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // killed, or it says why in its log
+	}()
+	for end := time.Now().Add(listensWithin); ; {
 		conn, err := net.Dial("tcp", n.mqtt)
 		if err == nil {
 			return conn.Close()
 		}
+		select {
+		case <-ended:
+			return fmt.Errorf("nats-server has ended:\n%s", c.Log(i))
+		case <-time.After(20 * time.Millisecond):
+		}
 		if time.Now().After(end) {
-			return fmt.Errorf("nats-server does not listen: %w", err)
+			return fmt.Errorf("nats-server does not listen: %w\n%s", err, c.Log(i))
 		}
 	}
 }
@@ -151,7 +166,7 @@ func (c *Cluster) Kill(i int) {
 		return
 	}
 	_ = n.cmd.Process.Kill()
-	_ = n.cmd.Wait() // killed
+	<-n.ended
 	_ = n.log.Close()
 	n.cmd = nil
 }

@@ -13,6 +13,9 @@ import (
 // programsEnv names a folder that holds ratingd, centrald and ratingctl as they are now. make test builds them there once for all packages.
 const programsEnv = "HCP_PROGRAMS"
 
+// BuildEnv returns the environment in which tests build programs: that of the Makefile, with which each package is compiled once for all.
+func BuildEnv() []string { return append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath") }
+
 // Programs are programs of the product, built once for all tests of a package, when the first one needs them. They have no race detector,
 // under which SQLite is too slow for a backlog. The zero one is ready; it is safe for concurrent use.
 type Programs struct {
@@ -46,7 +49,7 @@ func (p *Programs) find() {
 	}
 	p.own = true
 	build := exec.Command("go", "build", "-o", p.dir+"/", "haochaping/cmd/...")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = BuildEnv()
 	if out, err := build.CombinedOutput(); err != nil {
 		p.err = fmt.Errorf("build the programs: %w\n%s", err, out)
 	}

@@ -4,8 +4,6 @@ package testkit
 
 import (
 	"bytes"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,26 +14,6 @@ import (
 
 // patience is how long something is waited for on a busy machine.
 const patience = time.Minute
-
-// FreeAddress returns an address of loopback at which nobody listens. Somebody else may take it meanwhile, which tests on one machine
-// hardly ever do.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().String(), l.Close()
-}
-
-// Address is FreeAddress for a test.
-func Address(t testing.TB) string {
-	t.Helper()
-	address, err := FreeAddress()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
 
 // Said is what a program or a log has said so far. It is safe for concurrent use, and the zero one is empty.
 type Said struct {

@@ -102,7 +102,7 @@ const (
 	SeeBoxes        Action = "box.read"            // 评价器状态
 	EditBoxes       Action = "box.edit"            // 登记、移动评价器
 	CommandBoxes    Action = "box.command"         // 评价器命令、告警确认、开放时间
-	ConfigureBoxes  Action = "box.configure"       // 分步更改评价器设置
+	ConfigureBoxes  Action = "box.configure"       // 分步更改评价器设置和程序
 	SeeFindings     Action = "finding.read"        // 数据异常
 	SeeIntegrity    Action = "integrity.read"      // 疑点
 	WorkIntegrity   Action = "integrity.work"      // 疑点的知悉、交办和办结
@@ -195,7 +195,7 @@ func rules() []Rule {
 		{SeeBoxes, "评价器状态", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{EditBoxes, "登记、移动评价器", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{CommandBoxes, "评价器命令、告警确认、开放时间", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
-		{ConfigureBoxes, "分步更改评价器设置", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
+		{ConfigureBoxes, "分步更改评价器设置和程序", map[Role]Reach{Hall: InHall, Technician: InArea}, false},
 		{SeeFindings, "数据异常", offices(InArea, map[Role]Reach{Hall: InHall, Technician: InArea, Auditor: InArea}), false},
 		{SeeIntegrity, "疑点（评价是否真实自愿）", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{WorkIntegrity, "疑点的知悉、交办和办结", offices(InArea, nil), false},

@@ -14,11 +14,14 @@ import (
 	"haochaping/internal/central/journal"
 )
 
+// patient is the bound of transactions where a test does not ask about it: a busy machine may take longer than a centre's database.
+const patient = 3 * time.Minute
+
 // Open opens the journal at an address such as "sqlite:journal.db" and runs it until the test ends or stop is called, which closes its
 // database.
 func Open(t testing.TB, url string) (j *journal.Journal, d *db.DB, stop func()) {
 	t.Helper()
-	return OpenPatient(t, url, 0)
+	return OpenPatient(t, url, patient)
 }
 
 // OpenPatient is Open with a bound of its own for transactions.
@@ -30,7 +33,7 @@ func OpenPatient(t testing.TB, url string, patience time.Duration) (j *journal.J
 // OpenAt is Open with a clock of its own.
 func OpenAt(t testing.TB, url string, now func() time.Time) (j *journal.Journal, d *db.DB, stop func()) {
 	t.Helper()
-	return open(t, url, 0, now)
+	return open(t, url, patient, now)
 }
 
 func open(t testing.TB, url string, patience time.Duration, now func() time.Time) (j *journal.Journal, d *db.DB, stop func()) {

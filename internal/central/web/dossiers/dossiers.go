@@ -30,6 +30,13 @@ type Config struct {
 	Find func(ctx context.Context, login string) (account.Account, []account.Grant, error)
 	// Publications drafts results.
 	Publications Publications
+	// Sheets drafts yearly sheets.
+	Sheets Sheets
+}
+
+// Sheets is what is needed of yearly sheets.
+type Sheets interface {
+	Draft(ctx context.Context, by dossier.By, unit string, year int) (opened int, err error)
 }
 
 // Publications is what is needed of results that are published.
@@ -60,9 +67,10 @@ func doors() []door {
 		{"/publications", "发布", "Publications", []dossier.Kind{dossier.Publication}, account.SeePublished,
 			map[dossier.Hand]account.Action{dossier.Office: account.EditPublished, dossier.Chief: account.Publish},
 			"好差评结果的通报和发布（第十九条）：起草、修改文字、由他人批准、发布。数字不能改；小于 10 的数和可推得它们的数不公布。发布后不再改动，更正另发一版，见 docs/publication.md。", "dossiers-draft"},
-		{"/assessment", "整改与问题", "Assessment", []dossier.Kind{dossier.Mend, dossier.Problem}, account.SeeAssessment,
+		{"/assessment", "整改与问题", "Assessment", []dossier.Kind{dossier.Mend, dossier.Problem, dossier.Sheet}, account.SeeAssessment,
 			map[dossier.Hand]account.Action{dossier.Office: account.WorkAssessment, dossier.Concerned: account.AnswerOrder},
-			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）。系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", ""},
+			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）；年度评价表由单位核对签认（第二十条）。" +
+				"系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", "dossiers-sheets"},
 	}
 }
 
@@ -76,6 +84,8 @@ func Section(cfg Config) web.Section {
 			web.Route{Method: "GET", Path: d.path, Action: d.see, Nav: d.nav, Do: func(c *web.Call) error { return p.list(c, d) }},
 			web.Route{Method: "GET", Path: d.path + "/of/{dossier}", Action: d.see, Object: object,
 				Do: func(c *web.Call) error { return p.show(c, d, http.StatusOK, "") }},
+			web.Route{Method: "GET", Path: d.path + "/of/{dossier}/print.pdf", Action: d.see, Object: object,
+				Do: func(c *web.Call) error { return p.print(c, d) }},
 			web.Route{Method: "GET", Path: api, Action: d.see, Do: func(c *web.Call) error { return p.listForPrograms(c, d) }},
 			web.Route{Method: "GET", Path: api + "/{dossier}", Action: d.see, Object: object,
 				Do: func(c *web.Call) error { return p.tell(c, d) }})
@@ -87,7 +97,8 @@ func Section(cfg Config) web.Section {
 					Do: func(c *web.Call) error { return p.doesForPrograms(c, d, hand) }})
 		}
 	}
-	s.Routes = append(s.Routes, web.Route{Method: "POST", Path: "/publications/drafts", Action: account.EditPublished, Do: p.draft})
+	s.Routes = append(s.Routes, web.Route{Method: "POST", Path: "/publications/drafts", Action: account.EditPublished, Do: p.draft},
+		web.Route{Method: "POST", Path: "/assessment/sheets", Action: account.WorkAssessment, Do: p.sheets})
 	return s
 }
 

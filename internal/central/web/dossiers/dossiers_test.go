@@ -97,7 +97,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.drafts = &drafts{dossiers: w.dossiers}
 	w.site = w.Site(dossiers.Section(dossiers.Config{Dossiers: w.dossiers, Directory: d, Name: name, Find: dossiers.FindIn(w.Accounts),
-		Publications: w.drafts}))
+		Publications: w.drafts, Sheets: yearly{w.dossiers}}))
 	return w
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/dossier"
@@ -36,6 +37,42 @@ func (p *pages) draft(c *web.Call) error {
 		return err
 	}
 	return c.See(fmt.Sprintf("%s/of/%d", d.path, id))
+}
+
+// sheets drafts the yearly sheets of a unit and of those who serve at its windows.
+func (p *pages) sheets(c *web.Call) error {
+	d := doors()[2]
+	name := strings.TrimSpace(c.R.PostFormValue("unit"))
+	year, err := strconv.Atoi(c.R.PostFormValue("year"))
+	if name == "" || err != nil || year < 2020 || year > 9999 {
+		return p.showList(c, d, http.StatusUnprocessableEntity, "请写单位，并选择年。")
+	}
+	a, err := p.Directory.Atlas(c.R.Context())
+	if err != nil {
+		return err
+	}
+	day := directory.Date(year, time.December, 31)
+	for r := range a.Each(directory.Unit, day) {
+		if r.Name == name {
+			name = r.ID
+		}
+	}
+	u, ok := a.At(directory.Unit, name, day)
+	o := account.Object{Area: u.Area}
+	for _, x := range a.Units(name, day) {
+		o.Units = append(o.Units, x.ID)
+	}
+	if !ok || !c.May(account.WorkAssessment, o) {
+		return p.showList(c, d, http.StatusUnprocessableEntity, "您的范围内那一年没有这个单位，请填写全称或统一社会信用代码。")
+	}
+	_, err = p.Sheets.Draft(c.R.Context(), dossier.By{Account: c.Person.Account, Session: c.Person.By}, name, year)
+	if errors.Is(err, assess.ErrNotOver) {
+		return p.showList(c, d, http.StatusUnprocessableEntity, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	return c.See(address(d, dossier.Sheet, false))
 }
 
 // monthsOf returns the months of a year that a form names as 4-6.

@@ -53,6 +53,13 @@ type toldPart struct {
 	Signs    []string `json:"signs,omitempty"` // what people should look at, of windows
 	Figures  figures  `json:"figures"`
 	Previous figures  `json:"previous"`
+	Press    *press   `json:"press,omitempty"` // of windows and halls
+}
+
+// press is how fast keys were pressed after the question.
+type press struct {
+	Median float64 `json:"median_seconds"`
+	Fast   float64 `json:"fast_percent"` // within two seconds
 }
 
 // tellFigures returns figures of some sums, without those about orders where there are none.
@@ -118,7 +125,10 @@ func (p *pages) tell(c *web.Call) error {
 			signs = append(signs, s.Code)
 		}
 		v.Items = append(v.Items, toldPart{x.ID, x.Name, x.Hidden, x.Place, signs, tellFigures(input(x.Sums, x.Of("")), x.Hidden, free),
-			tellFigures(input(x.Before, x.Before.Of("")), x.Was, free)})
+			tellFigures(input(x.Before, x.Before.Of("")), x.Was, free), nil})
+		if x.Pace != nil {
+			v.Items[len(v.Items)-1].Press = &press{x.Pace.Median().Seconds(), x.Pace.FastShare().Percent()}
+		}
 	}
 	for i := range v.Items {
 		if v.Items[i].ID == unknown {

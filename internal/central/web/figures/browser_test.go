@@ -40,6 +40,8 @@ func TestInABrowser(t *testing.T) {
 	w.praised()
 	do("signs", chromedp.Navigate(server.URL+"/figures"+january+"&by=window"), chromedp.WaitVisible(chromedp.CSS("section .list")))
 	look("signs")
+	do("subscribe", chromedp.Click(chromedp.CSS(`button[name=every][value=month]`)), chromedp.WaitVisible(chromedp.CSS("table.stack")))
+	look("subscriptions")
 	do("problem", chromedp.Navigate(server.URL+"/figures?from=2026-02-01&to=2026-01-01"), chromedp.WaitVisible(chromedp.CSS(".problem")))
 	look("problem")
 	do("empty", chromedp.Navigate(server.URL+"/figures?from=2024-02-01&to=2024-02-01"), chromedp.WaitVisible(chromedp.CSS(".empty")))

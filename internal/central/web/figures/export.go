@@ -27,7 +27,8 @@ func columns(guarded bool) []column {
 	if guarded {
 		return all
 	}
-	all = append(all, column{"主动评价好评率 95% 区间", func(x part) any { return x.interval() }}, column{"名次", func(x part) any { return place(x) }})
+	all = append(all, column{"主动评价好评率 95% 区间", func(x part) any { return x.interval() }}, column{"名次", func(x part) any { return place(x) }},
+		column{"提示到按键中位数（毫秒）", func(x part) any { return x.median() }}, column{"2 秒内按键占比", func(x part) any { return x.fast() }})
 	for _, ch := range report.Channels() {
 		if ch == report.Default {
 			continue // 默认数

@@ -10,6 +10,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/integrity"
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
@@ -33,6 +34,10 @@ type Config struct {
 	Directory scope.Directory
 	// Cause returns the words of a reason, as aggregates name it, and what of article 9 it is about.
 	Cause func(cause string) (words string, about rating.Aspect)
+	// Paces returns how fast keys were pressed, false where that are too many boxes to look at.
+	Paces func(ctx context.Context, days directory.Period, fits func(report.Where) bool,
+		group func(report.Where) string) (map[string]integrity.Pace, bool, error)
+	Subscriptions Subscriptions
 }
 
 type pages struct {
@@ -47,12 +52,13 @@ const mostSums = 4
 func Section(cfg Config) web.Section {
 	p := &pages{cfg, make(chan struct{}, mostSums)}
 	see := account.SeeFigures
-	return web.Section{Name: "figures", Files: files, Routes: []web.Route{
+	return web.Section{Name: "figures", Files: files, Needs: p.needs, Routes: append(p.subscriptions(), []web.Route{
 		{Method: "GET", Path: "/figures", Action: see, Nav: "统计", Do: p.page},
 		{Method: "GET", Path: "/figures/export.csv", Action: see, Do: p.sheet},
 		{Method: "GET", Path: "/figures/export.xlsx", Action: see, Do: p.workbook},
+		{Method: "GET", Path: "/figures/print.pdf", Action: see, Do: p.print},
 		{Method: "GET", Path: "/api/v1/figures", Action: see, Do: p.tell},
-	}}
+	}...)}
 }
 
 // part is a part of what is asked for, in words, or the whole.
@@ -62,7 +68,8 @@ type part struct {
 	Before report.Sums
 	Hidden bool // its levels are withheld, as Was of the period before
 	Was    bool
-	Place  int // among the parts, 0: it has too few answers, or nobody is ranked
+	Place  int             // among the parts, 0: it has too few answers, or nobody is ranked
+	Pace   *integrity.Pace // nil: it is not told
 	Signs  []report.Sign
 }
 
@@ -115,6 +122,9 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 		a.rank()
 	}
 	a.sign()
+	if err := p.pace(ctx, a); err != nil {
+		return nil, err
+	}
 	return a, p.name(c, a)
 }
 

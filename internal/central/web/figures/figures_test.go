@@ -5,7 +5,9 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,8 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/integrity"
+	"haochaping/internal/central/pdf/pdftest"
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/descriptions"
 	"haochaping/internal/rating"
@@ -294,4 +298,44 @@ func TestFiles(t *testing.T) {
 	if rows, err := book.GetRows("指标定义"); err != nil || len(rows) != 22 {
 		t.Errorf("%d definitions, %v", len(rows), err)
 	}
+}
+
+// TestOnPaper: the report on paper says what the page says to the same person, and no more to whoever runs a hall.
+func TestOnPaper(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	for name, x := range map[string]struct{ query, session string }{
+		"city": {january + "&by=window", w.SignIn(w.Add(webtest.Grant(account.City, city, city)))},
+		"hall": {"?by=window", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))}} {
+		page := w.get("/figures"+x.query, x.session)
+		webtest.Want(t, page, 200, "print.pdf?")
+		got := w.get("/figures/print.pdf"+x.query, x.session)
+		webtest.Want(t, got, 200)
+		text, _ := pdftest.Text(t, got.Body.Bytes())
+		cells := regexp.MustCompile(`<td class="num">([^<]+)</td>`).FindAllStringSubmatch(page.Body.String(), -1)
+		if len(cells) < 60 {
+			t.Fatalf("%s: the page has %d numbers", name, len(cells))
+		}
+		for _, m := range cells {
+			if !strings.Contains(text, html.UnescapeString(m[1])+"\n") {
+				t.Errorf("%s: %q is not on paper", name, m[1])
+			}
+		}
+		if hidden := strings.Count(page.Body.String(), ">不显示<"); strings.Count(text, "不显示\n") != hidden {
+			t.Errorf("%s: the page withholds %d numbers, the paper others:\n%s", name, hidden, text)
+		}
+	}
+}
+
+// TestPaces: how fast keys were pressed is told of windows with enough presses, and where one is left out so are others; never to whoever
+// runs the hall.
+func TestPaces(t *testing.T) {
+	w := newWorld(t)
+	w.fill()
+	w.paced = map[string]integrity.Pace{"SL-H1-A07": {Keys: 30, Fast: 12}, "SL-H1-A08": {Keys: 24, Fast: 1}, "SL-H1-A09": {Keys: 3, Fast: 2}}
+	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	webtest.Want(t, w.get("/figures"+january+"&by=window&hall=SL-H1", office), 200, "提示到按键", ">40.00%<", "!>4.17%<", "!>66.67%<")
+	webtest.Want(t, w.get("/api/v1/figures"+january+"&by=window&hall=SL-H1", office), 200, `"fast_percent": 40`, "!4.17", "!66.67")
+	webtest.Want(t, w.get("/figures"+january+"&by=staff&hall=SL-H1", office), 200, "!提示到按键")
+	webtest.Want(t, w.get("/figures?by=window", w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H1", city)))), 200, "!提示到按键")
 }

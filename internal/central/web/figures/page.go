@@ -26,6 +26,7 @@ type shown struct {
 	Heads    []report.Figure // of the parts
 	Parts    []partLine
 	Signs    []signLine
+	Paces    []paceLine
 	Repeated []repeatLine
 	More     int   // parts that are not shown
 	Pos      int64 // row of the journal up to which it was counted
@@ -34,7 +35,8 @@ type shown struct {
 	Guarded  bool
 	Causes   bool // the parts are reasons, which an answer may have several of
 	Least    int
-	See      string // address of the evaluations, empty for those who see none
+	Asked    map[string]string // the question without days, as a form has it
+	See      string            // address of the evaluations, empty for those who see none
 }
 
 // Legend returns what the patterns of bars mean.
@@ -123,6 +125,12 @@ func (a *answer) shown(c *web.Call) shown {
 	if q.viewer.guarded && q.viewer.person.Subtracts((q.Days.To + settles).Start()) {
 		v.Notice = strings.TrimSpace(v.Notice + " 您也是（或曾是）窗口人员：大厅的汇总与本人的相减会透露他人的评价，所以都不显示等级。")
 	}
+	v.Asked = make(map[string]string)
+	for name, all := range q.values() {
+		if name != "from" && name != "to" {
+			v.Asked[name] = all[0]
+		}
+	}
 	see := c.Ever(account.SeeEvaluations) && !q.viewer.guarded
 	if see {
 		v.See = q.evaluations("", "")
@@ -137,7 +145,7 @@ func (a *answer) shown(c *web.Call) shown {
 	for _, x := range a.Parts[:min(len(a.Parts), mostBars)] {
 		v.Bars = append(v.Bars, barOf(x))
 	}
-	v.Channels = a.channels()
+	v.Channels, v.Paces = a.channels(), a.paces()
 	v.Heads = headsOf(q)
 	v.More = max(0, len(a.Parts)-tooLong)
 	for _, x := range a.Parts[:min(len(a.Parts), tooLong)] {

@@ -19,9 +19,11 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
+	"haochaping/internal/central/integrity"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
+	"haochaping/internal/central/subscribe"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/figures"
@@ -45,6 +47,7 @@ type world struct {
 	books     *books.Books
 	reports   *report.Reports
 	site      *web.Site
+	paced     map[string]integrity.Pace // what boxes have kept, by window
 	given     []given
 }
 
@@ -94,9 +97,29 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t)}),
+	subscriptions, err := subscribe.Open(t.Context(), w.Journal.DB())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces,
+		Subscriptions: subscriptions}),
 		evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
+}
+
+// paces tells of the windows that fit what the test says.
+func (w *world) paces(ctx context.Context, days directory.Period, fits func(report.Where) bool,
+	group func(report.Where) string) (map[string]integrity.Pace, bool, error) {
+	a, err := w.directory.Atlas(ctx)
+	out := make(map[string]integrity.Pace)
+	for id, p := range w.paced {
+		at, _ := a.Window(id, days.To-1)
+		where := report.Where{Area: at.Area().ID, Hall: at.Hall.ID, Window: id, Units: []string{at.Unit().ID}}
+		if fits(where) {
+			out[group(where)] = p
+		}
+	}
+	return out, true, err
 }
 
 func (w *world) change(text string) {

@@ -31,6 +31,7 @@ type haltedView struct {
 	Name   string
 	What   string
 	Do     string
+	Said   string // by the box, empty: nothing
 }
 
 // stageView is one stage with its windows.
@@ -66,7 +67,7 @@ func (p *pages) rollout(c *web.Call) error {
 	}
 	v := rolloutView{rolloutRow: p.rolloutRow(c, a, r), Facts: rolloutFacts(r, c.Now()), Open: r.State.Open()}
 	if r.State == fleet.Halted {
-		v.Halted = halted(r, boxes)
+		v.Halted = halted(r, boxes, how)
 	}
 	day := directory.DayOf(c.Now())
 	for stage := fleet.OneWindow; stage <= r.Last; stage++ {
@@ -92,7 +93,7 @@ func (p *pages) rollout(c *web.Call) error {
 		v.Stages = append(v.Stages, s)
 	}
 	if c.May(account.ConfigureBoxes, rolloutAt(r)) {
-		v.Deeds = deedButtons(r.State)
+		v.Deeds = deedButtons(r)
 	}
 	return c.Show("fleet/rollout", v)
 }
@@ -103,7 +104,7 @@ func (p *pages) rolloutNow(c *web.Call) (r fleet.Rollout, boxes []fleet.RolloutB
 	if r, err = p.Fleet.Rollout(ctx, c.R.PathValue("rollout")); err != nil {
 		return r, nil, nil, err
 	}
-	if boxes, err = p.Fleet.RolloutBoxes(ctx, r.ID); err != nil {
+	if boxes, err = p.Fleet.RolloutBoxes(ctx, r); err != nil {
 		return r, nil, nil, err
 	}
 	how, err = p.Fleet.InRollout(ctx, boxes)
@@ -111,7 +112,7 @@ func (p *pages) rolloutNow(c *web.Call) (r fleet.Rollout, boxes []fleet.RolloutB
 }
 
 // halted says for which box a rollout stands, and what to do.
-func halted(r fleet.Rollout, boxes []fleet.RolloutBox) *haltedView {
+func halted(r fleet.Rollout, boxes []fleet.RolloutBox, how map[rating.DeviceID]fleet.State) *haltedView {
 	v := &haltedView{Device: string(r.Sick), What: "有人停住了它", Do: "查明后选择继续、退回或放弃。"}
 	if r.Why == fleet.CodeNoFirst {
 		v.What, v.Do = "第一个窗口的评价器已经离开，没有评价器能证明这项更改可行", "请退回或放弃，再另选一个窗口开始。"
@@ -125,6 +126,9 @@ func halted(r fleet.Rollout, boxes []fleet.RolloutBox) *haltedView {
 		if k.Do.ZH != "" && r.Why == fleet.CodeUntaken {
 			v.Do = k.Do.ZH
 		}
+		if r.Change.Programs != "" {
+			v.Do, v.Said = programsAdvice(r.Why), programsReason(b, how[b.Device])
+		}
 	}
 	return v
 }
@@ -132,6 +136,12 @@ func halted(r fleet.Rollout, boxes []fleet.RolloutBox) *haltedView {
 // rolloutTrouble returns a code in words.
 func rolloutTrouble(code string) condition.Kind {
 	switch code {
+	case fleet.CodeRefused:
+		return condition.Kind{Code: fleet.CodeRefused, Level: condition.Ill,
+			What: condition.Text{ZH: "评价器没有安装新程序", EN: "the box has not installed the programs"}}
+	case fleet.CodeReturned:
+		return condition.Kind{Code: fleet.CodeReturned, Level: condition.Ill,
+			What: condition.Text{ZH: "评价器装新程序后不正常，已自行退回原版本", EN: "the box was not well with the programs, and has the version before again"}}
 	case fleet.CodeUntaken:
 		return condition.Kind{Code: fleet.CodeUntaken, Level: condition.Ill,
 			What: condition.Text{ZH: "评价器在线，但没有采用新的设置", EN: "the box is online and has not taken the settings"},

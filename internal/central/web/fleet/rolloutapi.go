@@ -30,7 +30,7 @@ type toldRollout struct {
 
 func toldRolloutOf(r fleet.Rollout) toldRollout {
 	t := toldRollout{r.ID, r.Area, r.Hall, r.Change, changeOf(r.Change), r.State, r.Stage, r.Last, int(r.Hold / time.Minute), zoned(r.Begun),
-		zoned(r.Well), r.Sick, r.Why, zoned(r.Ended), r.State.Deeds()}
+		zoned(r.Well), r.Sick, r.Why, zoned(r.Ended), r.Deeds()}
 	if t.Deeds == nil {
 		t.Deeds = []fleet.Deed{}
 	}
@@ -104,7 +104,10 @@ func (p *pages) beginForPrograms(c *web.Call) error {
 	case in.Hall != "":
 		scope = "hall " + in.Hall
 	}
-	if err := in.Change.Check(); err != nil {
+	switch err := in.Change.Check(); {
+	case err != nil && in.Change.Programs != "":
+		return wrongVersion()
+	case err != nil:
 		return wrongChange()
 	}
 	hold := time.Duration(in.HoldMin) * time.Minute

@@ -122,6 +122,8 @@ type rolloutForm struct {
 	Firsts       []windowChoice
 	Boxes        int
 	Away, Old    int
+	Programs     bool     // the boxes' programs are to be changed, and not their settings
+	Versions     []string // that boxes of the scope have
 }
 
 // mostScopes bounds a list of halls or areas to choose from.
@@ -132,7 +134,7 @@ func (p *pages) newRollout(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v := rolloutForm{Scope: c.R.URL.Query().Get("scope")}
+	v := rolloutForm{Scope: c.R.URL.Query().Get("scope"), Programs: c.R.URL.Query().Get("what") == "programs"}
 	day := directory.DayOf(c.Now())
 	for _, k := range []directory.Kind{directory.Area, directory.Hall} {
 		var some []scopeChoice
@@ -170,7 +172,9 @@ func (p *pages) fillForm(c *web.Call, a *directory.Atlas, v *rolloutForm) error 
 	if err != nil {
 		return err
 	}
-	v.Where = whereWords(a, r, c.Now())
+	if v.Where = whereWords(a, r, c.Now()); v.Programs {
+		r.Change.Programs = "0" // any
+	}
 	boxes, _, err := p.Fleet.Plan(c.R.Context(), a, r, "", c.Now())
 	if err != nil {
 		return err
@@ -187,11 +191,15 @@ func (p *pages) fillForm(c *web.Call, a *directory.Atlas, v *rolloutForm) error 
 			continue
 		case is == fleet.Offline || is == fleet.Never:
 			v.Away++
-		case s.CanBeFirst(c.Now()) && len(v.Firsts) < mostScopes:
+		case s.CanBeFirst(r.Change, c.Now()) && len(v.Firsts) < mostScopes:
 			v.Firsts = append(v.Firsts, windowChoice{ID: b.Window, Name: b.Name})
 		}
 		v.Boxes++
+		if v.Programs && s.Health != nil && s.Health.Programs != nil && !slices.Contains(v.Versions, s.Health.Programs.Installed) {
+			v.Versions = append(v.Versions, s.Health.Programs.Installed)
+		}
 	}
+	slices.Sort(v.Versions)
 	return nil
 }
 
@@ -253,7 +261,7 @@ func rolloutRefusal(err error) error {
 	case errors.As(err, &overlap):
 		return conflict("这个范围内已有一项更改没有结束（" + overlap.ID + "）：先等它完成，或退回、放弃它。Another change in this scope is still open.")
 	case errors.Is(err, fleet.ErrNoBox):
-		return refuse("第一个窗口须有一台正常、并报告配置版本的评价器。The first window needs a box that is well and says which configuration it has.")
+		return refuse("第一个窗口须有一台正常、并报告配置版本（更新程序时：程序包版本）的评价器。The first window needs a box that is well and says which configuration it has.")
 	case errors.Is(err, fleet.ErrNotNow):
 		return conflict("它的状态刚刚变了，请刷新后再看。It has moved meanwhile.")
 	}
@@ -265,6 +273,12 @@ func (p *pages) beginRollout(c *web.Call) error {
 	change, err := changeIn(c)
 	if err != nil {
 		return err
+	}
+	if c.R.PostForm.Has("version") {
+		change = fleet.Patch{Programs: strings.TrimSpace(c.R.FormValue("version"))}
+		if change.Check() != nil {
+			return wrongVersion()
+		}
 	}
 	if err := change.Check(); err != nil {
 		return wrongChange()

@@ -25,7 +25,8 @@ import (
 func (w *world) stager(t *testing.T) *fleet.Stager {
 	t.Helper()
 	return fleet.NewStager(fleet.StagerConfig{Fleet: w.fleet, Organisation: w.directory,
-		Leases: journal.Leases{Journal: w.Journal, Holder: "test"}, Hears: func() bool { return true }, Now: w.Now})
+		Leases: journal.Leases{Journal: w.Journal, Holder: "test"}, Hears: func() bool { return true }, Now: w.Now, Send: w.send,
+		Updating: 100})
 }
 
 // takes lets boxes say that they have what was sent to them last.
@@ -248,4 +249,27 @@ func TestRolloutsInABrowser(t *testing.T) {
 	w.stages(t, g, 2, nil, ofHall()...)
 	do("list", chromedp.Navigate(server.URL+"/fleet/rollouts"), chromedp.WaitVisible(chromedp.CSS(".state-word.undone")))
 	look("rollouts")
+	has := func(id rating.DeviceID, h *wire.Health) {
+		h.Programs = &wire.Programs{Installed: "1.2.0"}
+		if sent := w.sentTo(id); len(sent) > 0 {
+			h.Programs.Asked, h.Programs.Outcome, h.Programs.Command = "1.3.0", "returned", sent[0].ID
+			h.Programs.Why = "the box is not well with it after 10m0s: keys.lost, which was not so before"
+		}
+	}
+	w.takes(t, has, ofHall()...)
+	do("programs", chromedp.Navigate(server.URL+"/fleet/rollouts/new?what=programs&scope=hall+SL-H2"), chromedp.WaitVisible(chromedp.CSS("#version")))
+	look("rollout-new-programs")
+	do("begin", chromedp.SetValue(chromedp.CSS("#first"), "SL-H2-B02"), chromedp.SendKeys(chromedp.CSS("#version"), "1.3.0"),
+		chromedp.Click(chromedp.CSS("form[method=post][action='/fleet/rollouts'] button")), chromedp.WaitVisible(chromedp.CSS(".stage.here")))
+	w.stages(t, g, 1, has, ofHall()...)
+	do("by day", chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(".stage.here")))
+	look("rollout-programs-waits")
+	w.Pass(10 * time.Hour) // the hall is closed
+	w.stages(t, g, 3, has, ofHall()...)
+	if page, err = chromedp.Run(ctx, chromedp.Evaluate[string]("location.href")); err != nil {
+		t.Fatal(err)
+	}
+	server.As(w.SignIn(technician))
+	do("halted", chromedp.Navigate(page), chromedp.WaitVisible(chromedp.CSS(".problem")))
+	look("rollout-programs-halted")
 }

@@ -24,6 +24,9 @@ func whereWords(a *directory.Atlas, r fleet.Rollout, now time.Time) string {
 
 // changeOf returns a change in words.
 func changeOf(x fleet.Patch) string {
+	if x.Programs != "" {
+		return "程序更新到 " + x.Programs
+	}
 	var all []string
 	if x.SignIn != nil {
 		all = append(all, map[bool]string{true: "须签到才评价", false: "不须签到"}[*x.SignIn])
@@ -79,6 +82,9 @@ func newStage(r fleet.Rollout, stage int) stageView {
 // boxRow returns a window of a stage in words. Those that need a look come first.
 func boxRow(r fleet.Rollout, b fleet.RolloutBox, s fleet.State, now time.Time) rolloutBoxRow {
 	v := rolloutBoxRow{Device: string(b.Device), Window: b.Window, Name: b.Name, rank: 3}
+	if r.Change.Programs != "" && programsRow(&v, r, b, s, now) {
+		return v
+	}
 	switch b.State {
 	case fleet.BoxWaits:
 		v.Words, v.Class = "未轮到", ""
@@ -139,18 +145,18 @@ func summary(rows []rolloutBoxRow, n map[string]int) string {
 	return strings.Join(all, "，")
 }
 
-// deedButtons returns what can be done with a rollout in a state.
-func deedButtons(s fleet.RolloutState) (all []deedButton) {
-	for _, d := range s.Deeds() {
+// deedButtons returns what can be done with a rollout now.
+func deedButtons(r fleet.Rollout) (all []deedButton) {
+	for _, d := range r.Deeds() {
 		switch d {
 		case fleet.Halt:
-			all = append(all, deedButton{string(d), "停住", "不再发给更多窗口；已采用的保持现状。", false})
+			all = append(all, deedButton{string(d), "停住", "不再发给更多窗口；已更改的保持现状。", false})
 		case fleet.Resume:
-			all = append(all, deedButton{string(d), "继续", "现有的故障视为已知，不再因此停住；出现新的故障仍会停住。", false})
+			all = append(all, deedButton{string(d), "继续", resumeHelp(r), false})
 		case fleet.Undo:
 			all = append(all, deedButton{string(d), "退回", "把原来的设置重新发给已更改的全部窗口。", true})
 		case fleet.Abandon:
-			all = append(all, deedButton{string(d), "放弃", "就此结束：已采用的窗口保持新设置，其余窗口不改。", true})
+			all = append(all, deedButton{string(d), "放弃", "就此结束：已更改的窗口保持现状，其余窗口不改。", true})
 		}
 	}
 	return all

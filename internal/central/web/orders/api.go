@@ -81,6 +81,10 @@ type toldStep struct {
 	Means string       `json:"means"`        // in Chinese
 	By    string       `json:"by"`           // the account, or the program itself
 	Wrote bool         `json:"wrote"`        // somebody has written something, which the pages show
+
+	Method rectify.Method `json:"method,omitempty"` // how the citizen was reached or tried
+	Result rectify.Result `json:"result,omitempty"` // what came of it
+	Side   rectify.Side   `json:"side,omitempty"`   // who has appealed
 }
 
 // tell answers with the part of the address and its history, the last act first.
@@ -107,7 +111,8 @@ func (p *pages) tell(c *web.Call) error {
 	}{t, []toldStep{}}
 	for _, h := range ofPart(history, f.Part) {
 		s := p.step(c, f, h)
-		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased || h.Kept || h.Judged})
+		v.History = append(v.History, toldStep{h.At.In(web.Zone()), h.Do, s.What, h.Source, h.Text != "" || h.Erased || h.Kept || h.Judged,
+			h.Event.Method, h.Event.Result, h.Event.Side})
 	}
 	return c.JSON(v)
 }
@@ -120,6 +125,10 @@ func (p *pages) doesForPrograms(c *web.Call) error {
 		Words   string       `json:"words"`
 		Days    int          `json:"days"`
 		Unit    string       `json:"unit"`
+
+		Method rectify.Method `json:"method"`
+		Result rectify.Result `json:"result"`
+		Side   rectify.Side   `json:"side"`
 	}
 	if err := c.Body(&in); err != nil {
 		return err
@@ -128,7 +137,8 @@ func (p *pages) doesForPrograms(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	k, err := p.do(c, f, in.Changed, rectify.Event{Do: in.Deed, Days: in.Days, Unit: in.Unit}, in.Words)
+	e := rectify.Event{Do: in.Deed, Days: in.Days, Unit: in.Unit, Method: in.Method, Result: in.Result, Side: in.Side}
+	k, err := p.do(c, f, in.Changed, e, in.Words)
 	if err != nil {
 		return refusalFor(err)
 	}

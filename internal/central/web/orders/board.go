@@ -38,7 +38,8 @@ func (p *pages) header(c *web.Call, a *directory.Atlas, here string) (h header, 
 	for _, t := range []struct {
 		do          account.Action
 		path, words string
-	}{{account.SeeOrders, "/orders", "待办"}, {account.SeeOrders, "/orders/board", "督办看板"}, {account.SeeOrders, "/orders/search", "查询"},
+	}{{account.SeeOrders, "/orders", "待办"}, {account.SeeOrders, "/orders/board", "督办看板"}, {account.SeeOrders, "/orders/contacts", "联系与申诉"},
+		{account.SeeOrders, "/orders/search", "查询"},
 		{account.Complain, "/complaints", "登记投诉"}, {account.SeeClues, "/clues", "线索"}} {
 		if c.Ever(t.do) {
 			h.Tabs = append(h.Tabs, tab{t.path, t.words, t.path == here})

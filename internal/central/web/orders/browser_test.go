@@ -64,7 +64,8 @@ func TestInABrowser(t *testing.T) {
 		t.Fatalf("a clue: %d %s", clue.Code, clue.Body)
 	}
 	server.As(office)
-	for name, path := range map[string]string{"board": "/orders/board", "search": "/orders/search?late=1", "complain": "/complaints",
+	for name, path := range map[string]string{"board": "/orders/board", "search": "/orders/search?late=1", "contacts": "/orders/contacts",
+		"complain":  "/complaints",
 		"complaint": complaint} {
 		do(name, chromedp.Navigate(server.URL+path))
 		look(name)

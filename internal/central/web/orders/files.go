@@ -119,41 +119,10 @@ func (p *pages) print(c *web.Call) error {
 	return nil
 }
 
-// sheet writes lines onto as many pages as they need.
-type sheet struct {
-	pdf.Document
-	page *pdf.Page
-	y    int
-}
-
-// The places of a sheet's text, in points.
-const (
-	left, right = 56, 540
-	top, bottom = 780, 60
-	letter      = 11
-)
-
-// lines writes a text in lines that fit.
-func (s *sheet) lines(indent int, text string) {
-	for _, line := range pdf.Wrap(text, 2*(right-left-indent)/letter) {
-		if s.page == nil || s.y < bottom {
-			s.page, s.y = s.Page(), top
-		}
-		s.page.Text(letter, left+indent, s.y, line)
-		s.y -= letter * 8 / 5
-	}
-}
-
-func (s *sheet) rule() {
-	s.page.Line(left, s.y+letter/2, right)
-	s.y -= letter
-}
-
 // onPaper returns a part with its history, the first act first.
 func onPaper(v single, now string) []byte {
-	s := &sheet{}
-	s.page, s.y = s.Page(), top-30
-	s.page.Text(18, left, top, "差评整改工单")
+	s := &pdf.Flow{}
+	s.Title("差评整改工单")
 	kind := "评价"
 	if v.Complaint != nil {
 		kind = "投诉"
@@ -166,22 +135,22 @@ func onPaper(v single, now string) []byte {
 		{kind, v.Level + "　" + v.RatedDay},
 		{"承办单位", unit}, {"区划", v.Area}, {"环节", v.State}, {"本环节期限", v.Due}, {"整改期限", fmt.Sprintf("%s（%d 个工作日）", v.Ends, v.Days)}, {"打印", now}} {
 		if fact[1] != "" {
-			s.lines(0, fact[0]+"："+fact[1])
+			s.Lines(0, fact[0]+"："+fact[1])
 		}
 	}
-	s.rule()
+	s.Rule()
 	for i := len(v.Steps) - 1; i >= 0; i-- {
 		x := v.Steps[i]
-		s.lines(0, x.At+"　"+x.What+"　"+x.Who)
+		s.Lines(0, x.At+"　"+x.What+"　"+x.Who)
 		switch {
 		case x.Erased:
-			s.lines(22, "文字已依申请删除")
+			s.Lines(22, "文字已依申请删除")
 		case x.Kept:
-			s.lines(22, "文字仅线索专员可见")
+			s.Lines(22, "文字仅线索专员可见")
 		case x.Judged:
-			s.lines(22, "评价人写了话，在工单页说明理由后可见")
+			s.Lines(22, "评价人写了话，在工单页说明理由后可见")
 		case x.Text != "":
-			s.lines(22, x.Text)
+			s.Lines(22, x.Text)
 		}
 	}
 	return s.Bytes()

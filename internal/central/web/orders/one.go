@@ -75,6 +75,9 @@ type deed struct {
 	Article   string
 	Extend    bool
 	Move      bool
+	Methods   []rectify.Method
+	Results   []rectify.Result
+	Sides     []rectify.Side
 	Begun     string // what stands in the words already
 	Open      bool
 	Templates []template
@@ -151,11 +154,16 @@ func (p *pages) deeds(c *web.Call, f found, o account.Object) (all []deed, attac
 	begun, _ := strconv.Atoi(c.R.URL.Query().Get("template")) // 0: by none
 	for _, about := range f.Body.Next() {
 		way, ok := door(about.By)
+		sides := p.sides(f, about, ok)
+		if !ok && about.For(rectify.Unit) {
+			way, ok = door(rectify.Unit)
+			ok = ok && len(sides) > 0
+		}
 		if !ok || f.clue && about.Do == rectify.Urge || about.Do == rectify.Ask && !p.Orders.Writes() {
 			continue
 		}
 		d := deed{About: about, Path: f.path + way, Article: article(about.Article), Extend: about.Do == rectify.Extend,
-			Move: about.Do == rectify.Move || about.Do == rectify.Assign}
+			Move: about.Do == rectify.Move || about.Do == rectify.Assign, Methods: about.Do.Methods(), Results: about.Do.Results(), Sides: sides}
 		if about.Do == rectify.Reply {
 			for i, t := range rectify.Templates() {
 				d.Templates = append(d.Templates, template{t, i + 1})
@@ -175,6 +183,14 @@ func (p *pages) deeds(c *web.Call, f found, o account.Object) (all []deed, attac
 		attach = f.path + "/files"
 	}
 	return all, attach
+}
+
+// sides returns who may appeal by the door of the office, or else by that of the unit, which speaks for its own side alone.
+func (p *pages) sides(f found, about rectify.About, office bool) []rectify.Side {
+	if about.Do != rectify.Appeal {
+		return nil
+	}
+	return slices.DeleteFunc(f.Body.Sides(), func(s rectify.Side) bool { return !office && s == rectify.OfCitizen })
 }
 
 func nameOf(a *directory.Atlas, unit string, today directory.Day) string {
@@ -244,6 +260,15 @@ func (p *pages) step(c *web.Call, f found, h rectify.Step) step {
 	case rectify.Move, rectify.Assign:
 		s.What += "：" + nameOf(f.atlas, h.Event.Unit, directory.DayOf(h.At))
 	}
+	var chosen []string
+	for _, words := range []string{h.Event.Method.Chinese(), h.Event.Result.Chinese(), h.Event.Side.Chinese()} {
+		if words != "" {
+			chosen = append(chosen, words)
+		}
+	}
+	if len(chosen) > 0 {
+		s.What += "（" + strings.Join(chosen, "，") + "）"
+	}
 	return s
 }
 
@@ -257,7 +282,9 @@ func (p *pages) does(c *web.Call) error {
 	if err != nil {
 		return p.show(c, http.StatusConflict, rectify.ErrMeanwhile.Error())
 	}
-	e := rectify.Event{Do: rectify.Deed(c.R.PostFormValue("deed")), Unit: c.R.PostFormValue("unit")}
+	said := c.R.PostFormValue
+	e := rectify.Event{Do: rectify.Deed(said("deed")), Unit: said("unit"), Method: rectify.Method(said("method")),
+		Result: rectify.Result(said("result")), Side: rectify.Side(said("side"))}
 	e.Days, _ = strconv.Atoi(c.R.PostFormValue("days")) // 0 is refused where it matters
 	_, err = p.do(c, f, seen, e, c.R.PostFormValue("words"))
 	var refusal *rectify.Refusal
@@ -276,7 +303,8 @@ func (p *pages) does(c *web.Call) error {
 func (p *pages) do(c *web.Call, f found, seen int64, e rectify.Event, words string) (rectify.Kept, error) {
 	about, ok := e.Do.About()
 	path := c.R.URL.Path
-	wrong := strings.HasSuffix(path, "/work") && about.By != rectify.Unit ||
+	work := strings.HasSuffix(path, "/work")
+	wrong := work && !about.For(rectify.Unit) || work && e.Side == rectify.OfCitizen && e.Do == rectify.Appeal ||
 		strings.HasSuffix(path, "/review") && about.By != rectify.Office ||
 		f.clue && (!f.Body.Secret || e.Do == rectify.Urge)
 	if !ok || wrong {

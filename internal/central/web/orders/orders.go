@@ -42,6 +42,7 @@ func Section(cfg Config) web.Section {
 	routes := []web.Route{
 		{Method: "GET", Path: "/orders", Action: see, Nav: "工单", Do: p.list},
 		{Method: "GET", Path: "/orders/board", Action: see, Do: p.board},
+		{Method: "GET", Path: "/orders/contacts", Action: see, Do: p.contacts},
 		{Method: "GET", Path: "/orders/search", Action: see, Do: p.search},
 		{Method: "POST", Path: "/orders/urge", Action: review, Do: p.urge},
 		{Method: "GET", Path: "/orders/of/{order}", Action: see, Object: p.object, Do: p.one},

@@ -150,6 +150,12 @@ func (w *world) do(t testing.TB, page, session string, deed rectify.Deed, words 
 		t.Fatalf("the page offers no %s:\n%s", deed, text)
 	}
 	values := url.Values{"deed": {string(deed)}, "seen": {m[2]}, "words": {words}}
+	if len(deed.Methods()) > 0 {
+		values.Set("method", string(rectify.ByPhone))
+	}
+	if all := deed.Results(); len(all) > 0 {
+		values.Set("result", string(all[0]))
+	}
 	for i := 0; i < len(more); i += 2 {
 		values.Set(more[i], more[i+1])
 	}
@@ -236,6 +242,46 @@ func TestTheWholeWay(t *testing.T) {
 	done(office, rectify.Skip, "匿名，未留联系方式")
 	webtest.Want(t, w.get(page, office), 200, "已办结", "申诉", "收到差评，开立工单", "延期，并已向评价人说明理由，合计 10 个工作日")
 	webtest.Want(t, w.get("/orders", office), 200, "没有待办的差评工单")
+}
+
+// TestChoices: how somebody was reached and who appeals is chosen and counted; the unit appeals for its own side, and not for the citizen.
+func TestChoices(t *testing.T) {
+	w := newWorld(t)
+	page := w.rate(t, rating.CaseFact{Unit: police, TaskName: "身份证补领"})[0]
+	unit := w.SignIn(w.Add(webtest.Grant(account.Unit, police, city)))
+	office := w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	webtest.Want(t, w.get("/orders/contacts", office), 200, "还没有联系")
+	webtest.Want(t, w.do(t, page, unit, rectify.Miss, "", "result", ""), 422, "请选择联系结果", "拒接")
+	webtest.Want(t, w.do(t, page, unit, rectify.Miss, "", "method", "pigeon"), 422, "请选择联系方式")
+	done := func(session string, deed rectify.Deed, more ...string) {
+		t.Helper()
+		if got := w.do(t, page, session, deed, "已处理", more...); got.Code != 303 {
+			t.Fatalf("%s: %d %s", deed, got.Code, got.Body)
+		}
+		w.Pass(time.Minute)
+	}
+	done(unit, rectify.Miss, "result", "rejected")
+	done(unit, rectify.Contact, "method", "person", "result", "declined")
+	webtest.Want(t, w.get(page, unit), 200, "联系未通（电话，拒接）", "联系评价人（当面，联系上，不愿沟通）")
+	done(unit, rectify.Plan)
+	done(unit, rectify.Reply)
+	done(office, rectify.Pass)
+	webtest.Want(t, w.get(page, unit), 200, "!申诉")
+	done(office, rectify.Skip)
+	webtest.Want(t, w.get(page, unit), 200, "被评价的单位", "!>评价人、投诉人<")
+	webtest.Want(t, w.get(page, office), 200, "被评价的单位", ">评价人、投诉人<")
+	webtest.Want(t, w.do(t, page, unit, rectify.Appeal, "冒充他人", "side", "citizen"), 422, "没有这一操作")
+	done(unit, rectify.Appeal, "side", "unit")
+	webtest.Want(t, w.get(page, unit), 200, "申诉中", "申诉（被评价的单位）", "!申诉成立")
+	done(office, rectify.Grant)
+	webtest.Want(t, w.get(page, office), 200, "不予采纳", ">评价人、投诉人<", "!被评价的单位</option>")
+	for who, session := range map[string]string{"unit": unit, "office": office} {
+		got := w.get("/orders/contacts", session)
+		webtest.Want(t, got, 200, "拒接", "当面", "申诉：被评价的单位")
+		if n := strings.Count(got.Body.String(), `class="num">1</td>`); n != 3 {
+			t.Errorf("the %s reads %d lines of one", who, n)
+		}
+	}
 }
 
 // TestOverdue: what is late stands first, is marked, and is on the home page.

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"haochaping/internal/central/directory"
+	"haochaping/internal/central/rehearsal"
+	"haochaping/internal/cli"
+	"haochaping/internal/condition"
+)
+
+// rehearse plays the past weeks of an organisation into a centre that is empty.
+func (c *command) rehearse(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald rehearse")
+	days := flags.Int("days", 35, "play this `many` days up to now, 7 to 92")
+	seed := flags.Uint64("seed", 1, "what is left to chance follows from this `number`")
+	path, err := oneWord(flags, args, condition.Text{ZH: "一个机构信息文件", EN: "a FILE with the organisation"})
+	if err != nil {
+		return ignoreHelp(err)
+	}
+	if *days < 7 || *days > 92 {
+		return cli.Usage("-days 为 7 到 92", "-days is 7 to 92")
+	}
+	b, err := readBounded(path, directory.MaxFile)
+	if err != nil {
+		return err
+	}
+	lines, err := directory.Read(b)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	until := c.env.now()
+	clock := new(rehearsal.Clock)
+	clock.Set(directory.DayOf(until.AddDate(0, 0, -*days)).Start().Add(7 * time.Hour))
+	played := *c
+	played.env.now = clock.Now // all rooms go by it
+	x, err := played.openConfigured(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	calendar, err := workingDays(x.cfg.Deadline.Calendars)
+	if err != nil {
+		return fmt.Errorf("deadline.calendars: %w", err)
+	}
+	x.background(ctx, x.books.Run)
+	r := rehearsal.Config{Clock: clock, Journal: x.journal, Fleet: x.fleet, Directory: x.directory, Books: x.books, Deadlines: x.deadlines,
+		Orders: x.orders, Calendar: calendar, Seed: *seed}
+	if x.cfg.Deadline.SMS.sends() {
+		texts, err := played.orderTexts(x, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		r.Write = texts.Once
+	}
+	end := cli.Waiting(ctx, c.env.stderr, "正在演练", "playing")
+	defer end()
+	err = rehearsal.Play(ctx, r, lines, clock.Now(), until)
+	if errors.Is(err, rehearsal.ErrWorked) {
+		return cli.Error("这个中心已有数据，演练只写入空的中心；请另设 state", "this centre has data, and only an empty one is played into; name another state folder")
+	}
+	return err
+}

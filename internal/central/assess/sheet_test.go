@@ -63,7 +63,8 @@ func TestSheets(t *testing.T) {
 	}
 	now := directory.Date(2027, 1, 30).Start()
 	s := Sheets{Reports: names{months{of: map[string][12]report.Amount{
-		"steady": {rated(28, 2), rated(40, 0), 10: rated(60, 1)}, "few": {rated(9, 3)}, "gap": {rated(50, 0), rated(4, 1)}, "gaps": {rated(15, 1), rated(9, 0), 10: rated(50, 0), 11: rated(6, 1)}}}},
+		"steady": {rated(28, 2), rated(40, 0), 10: rated(60, 1)}, "few": {rated(9, 3)},
+		"gap": {rated(50, 0), rated(4, 1)}, "gaps": {rated(15, 1), rated(9, 0), 10: rated(50, 0), 11: rated(6, 1)}}}},
 		Directory: d, Dossiers: dossiers, Now: func() time.Time { return now }, Least: 20}
 	by := dossier.By{Account: "acc1"}
 	if _, err := s.Draft(t.Context(), by, unit, 2026); !errors.Is(err, ErrNotOver) {

@@ -9,23 +9,21 @@ import (
 const together = time.Second
 
 // Keep calls step until ctx ends: when the books have changed, and each interval. What changes meanwhile step may receive itself. Each
-// error is told to failed once, until step goes well or fails otherwise, and is tried again at intervals only, not as fast as evaluations come.
+// error is told to failed once, until step goes well or fails otherwise, and is tried again at intervals only, not as fast as evaluations
+// come.
 func (b *Books) Keep(ctx context.Context, every time.Duration, step func(changed <-chan struct{}) error, failed func(error)) {
 	changed, stop := b.Subscribe()
 	defer stop()
 	said := ""
 	for ctx.Err() == nil {
-		err := step(changed)
-		wake := changed
-		switch {
-		case err == nil:
-			said = ""
-		case ctx.Err() == nil && err.Error() != said:
-			said, wake = err.Error(), nil
-			failed(err)
-		default:
-			wake = nil
+		text, wake := "", changed
+		if err := step(changed); err != nil {
+			text, wake = err.Error(), nil
+			if text != said && ctx.Err() == nil {
+				failed(err)
+			}
 		}
+		said = text
 		select {
 		case <-ctx.Done():
 		case <-time.After(every):

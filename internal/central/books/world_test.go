@@ -48,8 +48,8 @@ type world struct {
 // few is how many histories the short form plays where brief says so.
 const few = 8
 
-// brief reports whether few histories are to be played here: on PostgreSQL each takes longer, the rules are the same that many play on SQLite,
-// and the engine shows in a few.
+// brief reports whether few histories are to be played here: on PostgreSQL each takes longer, the rules are the same that many play on
+// SQLite, and the engine shows in a few.
 func (w *world) brief() bool { return w.booksDB.Engine() == db.Postgres && !simulation.Long() }
 
 // engine runs a test in new worlds of one engine.

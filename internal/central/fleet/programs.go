@@ -52,7 +52,7 @@ func (s State) programs(since time.Time) wire.Programs {
 // HasPrograms reports whether a box has said since a time that it has a version, and tries it no more.
 func (s State) HasPrograms(version string, since time.Time) bool {
 	p := s.programs(since)
-	return p.Installed == version && !(p.Asked == version && underWay(p))
+	return p.Installed == version && (p.Asked != version || !underWay(p))
 }
 
 // reaches reports whether a rollout waits for a box that has not got it yet. A box that is off while its hall is closed cannot be asked for

@@ -150,7 +150,8 @@ func (f *file) fonts(of *face) string {
 			unicode.WriteString(">\n")
 		}
 		n := f.put(fmt.Sprintf("<< /Type /Font /Subtype /Type3 /FontBBox [-200 -400 1200 1200] /FontMatrix [0.001 0 0 0.001 0 0] "+
-			"/Resources << >> /CharProcs << %s>> /Encoding << /Type /Encoding /Differences [1 %s] >> /FirstChar 1 /LastChar %d /Widths [%s] /ToUnicode %d 0 R >>",
+			"/Resources << >> /CharProcs << %s>> /Encoding << /Type /Encoding /Differences [1 %s] >> /FirstChar 1 /LastChar %d "+
+			"/Widths [%s] /ToUnicode %d 0 R >>",
 			procs.String(), differences.String(), len(some), widths.String(), f.stream("", meanings(unicode.String(), len(some)))))
 		fmt.Fprintf(&names, "/T%d %d 0 R ", at/mostCodes, n)
 	}

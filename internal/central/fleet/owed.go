@@ -51,48 +51,82 @@ func scanOwed(s db.Scanner) (o Owed, err error) {
 
 // Owes returns what is missing of a box that was taken off its window. It is ErrNotOwed of another one.
 func (f *Fleet) Owes(ctx context.Context, id rating.DeviceID) (Owed, error) {
+	o, _, err := f.owed(ctx, id)
+	return o, err
+}
+
+// owed returns what Owes does, and after which change of the device.
+func (f *Fleet) owed(ctx context.Context, id rating.DeviceID) (o Owed, changed int64, err error) {
 	d, err := f.Device(ctx, id)
 	if errors.Is(err, ErrNoDevice) || err == nil && d.Retired == nil {
-		return Owed{}, ErrNotOwed
+		return Owed{}, 0, ErrNotOwed
 	}
 	if err != nil {
-		return Owed{}, err
+		return Owed{}, 0, err
 	}
 	all, err := db.Query(ctx, f.db, scanOwed, readOwed+"WHERE device = $1", string(id))
 	if err != nil {
-		return Owed{}, fmt.Errorf("read what is missing of %s: %w", id, err)
+		return Owed{}, 0, fmt.Errorf("read what is missing of %s: %w", id, err)
 	}
-	o := Owed{Device: id} // of one from before the table there is no row
+	o = Owed{Device: id} // of one from before the table there is no row
 	if len(all) > 0 {
 		o = all[0]
 	}
 	o.Until = *d.Retired
 	o.Lack, err = f.journal.Lacks(ctx, id, o.Until)
-	return o, err
+	return o, d.Changed, err
 }
 
-// mostOwed bounds the boxes that are looked at for what they owe: those were replaced, and nobody has looked after them.
-const mostOwed = 200
+// owedAtOnce is how many boxes are read at once, and about how many are told of that owe something.
+const owedAtOnce = 200
 
-// AllOwed returns the boxes of which something is missing that nobody has given up.
+// AllOwed returns the boxes of which something is missing that nobody has given up. One of which all has come is looked at once, since it
+// can owe nothing any more.
 func (f *Fleet) AllOwed(ctx context.Context) (all []Owed, err error) {
-	some, err := db.Query(ctx, f.db, scanOwed, readOwed+"WHERE closed = 0 ORDER BY device LIMIT $1", mostOwed)
-	if err != nil {
-		return nil, fmt.Errorf("read what is missing of boxes: %w", err)
-	}
-	for _, o := range some {
-		o, err := f.Owes(ctx, o.Device)
-		if errors.Is(err, ErrNotOwed) {
-			continue
-		}
+	for last := ""; ; {
+		some, err := db.Query(ctx, f.db, scanOwed, readOwed+"WHERE closed = 0 AND device > $1 ORDER BY device LIMIT $2", last, owedAtOnce)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read what is missing of boxes: %w", err)
 		}
-		if o.Open() {
-			all = append(all, o)
+		for _, o := range some {
+			last = string(o.Device)
+			o, changed, err := f.owed(ctx, o.Device)
+			switch {
+			case errors.Is(err, ErrNotOwed):
+			case err != nil:
+				return nil, err
+			case o.Open():
+				all = append(all, o)
+			case o.Lack.Count == 0:
+				if err := f.settled(ctx, o.Device, changed); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if len(some) < owedAtOnce || len(all) >= owedAtOnce {
+			return all, nil
 		}
 	}
-	return all, nil
+}
+
+// settled notes that all of a box has come, unless the device has changed since: it may owe something else then.
+func (f *Fleet) settled(ctx context.Context, id rating.DeviceID, changed int64) error {
+	err := f.db.Write(ctx, func(tx *db.Tx) error {
+		// The device's row is held until the end, as by whoever writes it and then what it owes.
+		same, err := tx.ExecContext(ctx, "UPDATE device SET changed = changed WHERE id = $1 AND changed = $2", string(id), changed)
+		if err != nil {
+			return err
+		}
+		if n, err := same.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "DELETE FROM device_owed WHERE device = $1 AND closed = 0", string(id))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note that all of %s has come: %w", id, err)
+	}
+	return nil
 }
 
 // GiveUp notes, in the transaction of the act by which it is said, that what is missing of a box is lost.

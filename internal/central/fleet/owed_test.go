@@ -3,11 +3,13 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/rating"
 )
 
 // What a box that was taken off its window has not sent is asked about until somebody gives it up, once; a backup knows that, and a box
@@ -65,5 +67,46 @@ func TestOwed(t *testing.T) {
 	put(retire)
 	if owing(h) != 1 {
 		t.Error("what is missing of a box that served again was given up for ever")
+	}
+}
+
+// Boxes that owe nothing hide none that owes something, however many they are, and are looked at once.
+func TestManyBoxesThatOweNothing(t *testing.T) {
+	h, _ := newCity(t)
+	d, err := h.Device(t.Context(), "h2-b01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Follows = false
+	for i := range 201 {
+		d.ID, d.Retired = rating.DeviceID(fmt.Sprintf("a-%03d", i)), &journal.Until{}
+		if i == 200 {
+			d.ID, d.Retired = "z-000", &journal.Until{Epoch: 7, Last: 3}
+		}
+		if err := h.Put(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		all, err := h.AllOwed(t.Context())
+		if err != nil || len(all) != 1 || all[0].Device != "z-000" {
+			t.Errorf("owe: %+v, %v", all, err)
+		}
+		kept, err := db.Query(t.Context(), h.journal.DB(), func(s db.Scanner) (n int, err error) { return n, s.Scan(&n) },
+			"SELECT count(*) FROM device_owed")
+		if err != nil || kept[0] != 1 {
+			t.Errorf("%v boxes are looked at again, %v", kept, err)
+		}
+	}
+	// One that may owe something again, since it has served meanwhile, is asked about again.
+	d.ID = "a-000"
+	for _, r := range []*journal.Until{nil, {Epoch: 9, Last: 2}} {
+		d.Retired, d.Window.Generation = r, d.Window.Generation+1
+		if err := h.Put(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all, err := h.AllOwed(t.Context()); err != nil || len(all) != 2 {
+		t.Errorf("owe: %+v, %v", all, err)
 	}
 }

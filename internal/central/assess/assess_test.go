@@ -146,8 +146,9 @@ func (r *reports) Sum(_ context.Context, a report.Ask) (report.Table, error) {
 	return t, nil
 }
 
-// TestProposals: what is found is proposed once, with what it rests on, as dossiers that wait; not while figures are being counted.
-func TestProposals(t *testing.T) {
+// rooms opens what proposals and sheets need, with an organisation.
+func rooms(t *testing.T) (*directory.Directory, *dossier.Dossiers) {
+	t.Helper()
 	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")
 	d, err := directory.Open(t.Context(), j)
 	if err != nil {
@@ -158,6 +159,12 @@ func TestProposals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d, dossiers
+}
+
+// TestProposals: what is found is proposed once, with what it rests on, as dossiers that wait; not while figures are being counted.
+func TestProposals(t *testing.T) {
+	d, dossiers := rooms(t)
 	now := time.Date(2026, 4, 8, 3, 0, 0, 0, rating.Shanghai())
 	from := &reports{counting: true}
 	open := func() *Room {

@@ -10,9 +10,7 @@ import (
 	"time"
 
 	"haochaping/internal/central/directory"
-	"haochaping/internal/central/directory/directorytest"
 	"haochaping/internal/central/dossier"
-	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/central/report"
 	"haochaping/internal/rating"
 )
@@ -51,16 +49,7 @@ func (m months) Sum(_ context.Context, a report.Ask) (t report.Table, err error)
 // TestSheets: a year's sheets are drafted once, thirty days after its end, for the unit and each person; who has few answers, or
 // months with few, reads no levels.
 func TestSheets(t *testing.T) {
-	j, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/journal.db")
-	d, err := directory.Open(t.Context(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	directorytest.Enter(t, d, "../../../cmd/ratingctl/organisation.csv")
-	dossiers, err := dossier.Open(t.Context(), j)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, dossiers := rooms(t)
 	now := directory.Date(2027, 1, 30).Start()
 	s := Sheets{Reports: names{months{of: map[string][12]report.Amount{
 		"steady": {rated(28, 2), rated(40, 0), 10: rated(60, 1)}, "few": {rated(9, 3)},

@@ -73,11 +73,7 @@ func (o *Orders) byCitizen(ctx context.Context, name string, k Kept, e Event, wo
 // saidBefore reports whether a row says the same, so that nothing is lost where it is not entered again. Of words that were erased nobody
 // knows.
 func (o *Orders) saidBefore(ctx context.Context, pos int64, do, words string) (bool, error) {
-	e, err := o.cfg.Journal.Entry(ctx, pos)
-	if err != nil {
-		return false, err
-	}
-	a, err := e.Act()
+	a, err := o.actAt(ctx, pos)
 	if err != nil || a.Do != do || words == "" {
 		return a.Do == do, err
 	}
@@ -157,6 +153,15 @@ func (o *Orders) Asked(ctx context.Context, about string) (v Asked, err error) {
 		}
 	}
 	return v, ErrNoOrder
+}
+
+// actAt returns the act that a row of the journal is.
+func (o *Orders) actAt(ctx context.Context, pos int64) (journal.Act, error) {
+	e, err := o.cfg.Journal.Entry(ctx, pos)
+	if err != nil {
+		return journal.Act{}, err
+	}
+	return e.Act()
 }
 
 // doneOf returns the deed that an act says was done, false if it says none.

@@ -111,11 +111,7 @@ func (x Texts) lost(ctx context.Context) error {
 	if err != nil || pos == 0 {
 		return err
 	}
-	e, err := o.cfg.Journal.Entry(ctx, pos)
-	if err != nil {
-		return err
-	}
-	a, err := e.Act()
+	a, err := o.actAt(ctx, pos)
 	if err != nil {
 		return err
 	}
@@ -144,11 +140,7 @@ func (x Texts) lost(ctx context.Context) error {
 // tell writes what an act has a citizen told.
 func (x Texts) tell(ctx context.Context, u untold, noted func() error) error {
 	o := x.Orders
-	e, err := o.cfg.Journal.Entry(ctx, u.pos)
-	if err != nil {
-		return err
-	}
-	a, err := e.Act()
+	a, err := o.actAt(ctx, u.pos)
 	if err != nil {
 		return err
 	}

@@ -64,24 +64,19 @@ func (o *Orders) tellEach(ctx context.Context, lease string, who int, ready func
 // note notes through which row somebody was told. It is journal.ErrElsewhere if another instance was faster, whose lease ours was not any
 // more.
 func (o *Orders) note(ctx context.Context, who int, pos int64) error {
-	return o.db.Write(ctx, func(tx *db.Tx) error {
-		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1 WHERE id = $2 AND pos < $1", pos, who)
-		if err != nil {
-			return fmt.Errorf("note what was told: %w", err)
-		}
-		if n, err := r.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(err, journal.ErrElsewhere)
-		}
-		return nil
-	})
+	return o.further(ctx, "pos = $1", who, pos)
 }
 
 // noteSending notes that a message about a row is being sent from now on: if what becomes of it is lost, lost finds it.
 func (o *Orders) noteSending(ctx context.Context, pos int64) error {
+	return o.further(ctx, "pos = $1, sending = $1", byText, pos)
+}
+
+func (o *Orders) further(ctx context.Context, set string, who int, pos int64) error {
 	return o.db.Write(ctx, func(tx *db.Tx) error {
-		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET pos = $1, sending = $1 WHERE id = $2 AND pos < $1", pos, byText)
+		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET "+set+" WHERE id = $2 AND pos < $1", pos, who)
 		if err != nil {
-			return fmt.Errorf("note that a message is sent: %w", err)
+			return fmt.Errorf("note what was told: %w", err)
 		}
 		if n, err := r.RowsAffected(); err != nil || n != 1 {
 			return errors.Join(err, journal.ErrElsewhere)

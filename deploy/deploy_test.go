@@ -177,13 +177,13 @@ func partsAndLicences(t *testing.T, p packages) {
 		if err := json.Unmarshal(text, &bom); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		deb, font := p.ratingd, true
+		deb := p.ratingd
 		if strings.HasPrefix(filepath.Base(path), "centrald_") {
-			deb, font = p.centrald, false
+			deb = p.centrald
 		}
 		copyright := output(t, nil, "sh", "-c", "dpkg-deb --fsys-tarfile \"$1\" | tar -xO --wildcards './usr/share/doc/*/copyright'", "sh", deb)
-		if got := strings.Contains(copyright, "SIL OPEN FONT LICENSE"); got != font {
-			t.Errorf("%s: the font's licence is there: %v, want %v", deb, got, font)
+		if !strings.Contains(copyright, "SIL OPEN FONT LICENSE") { // the box draws on its screen with it, the centre on paper
+			t.Errorf("%s: the font's licence is missing", deb)
 		}
 		if len(bom.Components) < 5 {
 			t.Errorf("%s lists %d parts only", path, len(bom.Components))
@@ -193,11 +193,11 @@ func partsAndLicences(t *testing.T, p packages) {
 				t.Errorf("%s does not say the licence of %s", path, c.Name)
 			}
 		}
-		if named := slices.ContainsFunc(bom.Components, func(c part) bool {
+		if !slices.ContainsFunc(bom.Components, func(c part) bool {
 			return c.Type == "file" &&
 				c.Licenses[0].License.ID == "OFL-1.1"
-		}); named != font {
-			t.Errorf("%s names the font: %v, want %v", path, named, font)
+		}) {
+			t.Errorf("%s does not name the font", path)
 		}
 		for _, c := range bom.Components {
 			if c.Type == "library" && c.Name != "std" && !strings.Contains(copyright, "\n"+c.Name+" "+c.Version+"\n") {

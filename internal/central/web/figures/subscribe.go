@@ -116,7 +116,11 @@ func spelled(p directory.Period) string { return fmt.Sprintf("%s 至 %s", p.From
 
 // look leads to the figures of the last period, and notes that they were looked at.
 func (p *pages) look(c *web.Call) error {
-	n, err := strconv.ParseInt(c.R.URL.Query().Get("n"), 10, 64)
+	named := c.R.URL.Query().Get("n")
+	if named == "" { // the address alone shows which there are
+		return p.subscribed(c, http.StatusOK, "")
+	}
+	n, err := strconv.ParseInt(named, 10, 64)
 	if err != nil {
 		return web.ErrNotFound
 	}

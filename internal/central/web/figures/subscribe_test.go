@@ -38,6 +38,7 @@ func TestSubscriptions(t *testing.T) {
 	if look(other) != "" || w.get(path, other).Code != 404 {
 		t.Error("what one has subscribed to is another's")
 	}
+	webtest.Want(t, w.get("/figures/subscriptions/look", session), 200, "1 项")
 	got := w.get(path, session)
 	to := got.Header().Get("Location")
 	if got.Code != 303 || !strings.Contains(to, "hall=SL-H1") || !strings.Contains(to, "from=2026-01-01&to=2026-01-31") {

@@ -17,7 +17,10 @@ import (
 const (
 	sealEvery = time.Minute
 	sealLease = "seal"
-	sealChunk = 1 << 16 // rows whose leaves are put into the tree in one transaction
+	sealLook  = time.Second
+	// sealChunk is how many rows a head covers beyond the one before it, at most. So many do not wait for the minute to end: what takes the
+	// processor for long at once is felt at the windows.
+	sealChunk = 1 << 14
 )
 
 // Origin returns the name under which the journal's heads are signed, and draws it at the first use.
@@ -51,13 +54,14 @@ func (j *Journal) Origin(ctx context.Context) (string, error) {
 
 func scanText(s db.Scanner) (t string, err error) { return t, s.Scan(&t) }
 
-// RunSeal signs the journal's head each minute, on one of several instances, until ctx ends, and once more then. Before each it asks right
-// whether the database is still the one whose heads were signed, since a head of another one would fork the seal. After is called with
-// each new head.
+// RunSeal signs the journal's head each minute, and sooner where many rows come, on one of several instances, until ctx ends, and once more
+// then. Before each it asks right whether the database is still the one whose heads were signed, since a head of another one would fork
+// the seal. After is called with each new head.
 func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder string, right func(context.Context) error,
 	after func(Checkpoint)) error {
-	tick := time.NewTicker(sealEvery)
+	tick := time.NewTicker(sealLook)
 	defer tick.Stop()
+	began, from := time.Now(), j.growth.Last()
 	for {
 		last := false
 		select {
@@ -65,6 +69,10 @@ func (j *Journal) RunSeal(ctx context.Context, key ed25519.PrivateKey, holder st
 			last = true
 		case <-tick.C:
 		}
+		if !last && time.Since(began) < sealEvery && j.growth.Last()-from < sealChunk {
+			continue
+		}
+		began, from = time.Now(), j.growth.Last()
 		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), sealEvery)
 		if err := j.sealOnce(work, key, holder, right, after); err != nil {
 			j.cfg.Logger.Error("the journal's head could not be signed; it is tried again in a minute", "error", err)
@@ -116,52 +124,58 @@ func (j *Journal) Seal(ctx context.Context, key ed25519.PrivateKey) (Checkpoint,
 	}
 }
 
-// sealChunk puts up to sealChunk rows after a head into the tree and signs the new one, which is the old one if there are none.
+// sealChunk puts up to sealChunk rows after a head into the tree and signs the new one, which is the old one if there are none. Boxes are
+// acknowledged meanwhile: the database is held only while what was worked out is written.
 func (j *Journal) sealChunk(ctx context.Context, signer Signer, last Checkpoint) (next Checkpoint, err error) {
-	err = j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+	leaves, err := db.Query(ctx, j.cfg.DB, func(s db.Scanner) (l leaf, err error) { return l, s.Scan(&l.pos, &l.hash) },
+		"SELECT pos, leaf FROM entry WHERE pos > $1 ORDER BY pos LIMIT $2", last.Size, sealChunk)
+	if err != nil || len(leaves) == 0 {
+		return last, err
+	}
+	t := newTiles(ctx, j.cfg.DB)
+	for i, l := range leaves {
+		if l.pos != last.Size+int64(i)+1 || len(l.hash) != tlog.HashSize {
+			return last, fmt.Errorf("%w: row %d follows row %d", ErrSeal, l.pos, last.Size+int64(i))
+		}
+		if err := t.add(0, l.pos-1, tlog.Hash(l.hash)); err != nil {
+			return last, err
+		}
+	}
+	next = Checkpoint{Origin: signer.Name(), Size: last.Size + int64(len(leaves)), Chained: true, Previous: last.Size}
+	if next.Root, err = tlog.TreeHash(next.Size, t); err != nil {
+		return last, err
+	}
+	if next, err = next.sign(signer); err != nil {
+		return last, err
+	}
+	return j.keepHead(ctx, t, last, next)
+}
+
+// keepHead writes tiles and their head, and returns the latest: another's, if one was signed since the last one that is known here.
+func (j *Journal) keepHead(ctx context.Context, t *tiles, last, next Checkpoint) (Checkpoint, error) {
+	kept := next
+	err := j.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+		kept = next
 		if tx.Engine() == db.Postgres { // an instance whose lease has run out may still be at it
 			if _, err := tx.ExecContext(ctx, "SELECT 1 FROM seal WHERE id = 1 FOR UPDATE"); err != nil {
 				return err
 			}
 		}
-		t := newTiles(ctx, tx)
-		next = last
 		later, err := db.Query(ctx, tx, scanText, "SELECT signed FROM checkpoint WHERE size > $1 ORDER BY size DESC LIMIT 1", last.Size)
 		if err != nil {
 			return err
 		}
 		if len(later) > 0 {
-			next, err = ParseCheckpoint([]byte(later[0]))
-			return err
-		}
-		leaves, err := db.Query(ctx, tx, func(s db.Scanner) (l leaf, err error) { return l, s.Scan(&l.pos, &l.hash) },
-			"SELECT pos, leaf FROM entry WHERE pos > $1 ORDER BY pos LIMIT $2", last.Size, sealChunk)
-		if err != nil || len(leaves) == 0 {
-			return err
-		}
-		for i, l := range leaves {
-			if l.pos != last.Size+int64(i)+1 || len(l.hash) != tlog.HashSize {
-				return fmt.Errorf("%w: row %d follows row %d", ErrSeal, l.pos, last.Size+int64(i))
-			}
-			if err := t.add(0, l.pos-1, tlog.Hash(l.hash)); err != nil {
-				return err
-			}
-		}
-		next = Checkpoint{Origin: signer.Name(), Size: last.Size + int64(len(leaves)), Chained: true, Previous: last.Size}
-		if next.Root, err = tlog.TreeHash(next.Size, t); err != nil {
-			return err
-		}
-		if next, err = next.sign(signer); err != nil {
+			kept, err = ParseCheckpoint([]byte(later[0]))
 			return err
 		}
 		if err := t.save(tx); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2) ON CONFLICT DO NOTHING", next.Size,
-			string(next.Signed))
+		_, err = tx.ExecContext(ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2)", next.Size, string(next.Signed))
 		return err
 	})
-	return next, err
+	return kept, err
 }
 
 type leaf struct {

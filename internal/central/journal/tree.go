@@ -75,8 +75,12 @@ func (t *tiles) add(level, place int64, h tlog.Hash) error {
 	if len(b) < at {
 		return fmt.Errorf("tile %d/%d: %w: it has %d hashes, want %d", id.level, id.n, ErrSeal, len(b)/tlog.HashSize, place%tileWidth)
 	}
-	b = append(b[:at:at], h[:]...)
-	t.known[id], t.changed[id] = b, true
+	if !t.changed[id] { // the database's bytes stay as they are
+		b = append(make([]byte, 0, tileWidth*tlog.HashSize), b[:at]...)
+		t.changed[id] = true
+	}
+	b = append(b[:at], h[:]...)
+	t.known[id] = b
 	if len(b) == tileWidth*tlog.HashSize {
 		return t.add(level+1, id.n, rootOf(b))
 	}

@@ -13,6 +13,9 @@ const (
 	// heapFloor is up to how many bytes a small one grows: at 5,000 visits a second one of 24 MB would be looked through a hundred times a
 	// second else.
 	heapFloor = 48 << 20
+	// heapRoom is how much the program takes of the machine's memory, besides its file, before Go gives back what it does not use and
+	// collects sooner. It grows with what is in use.
+	heapRoom = 92 << 20
 	// heapLook is how often it is looked how large it is.
 	heapLook = time.Second
 )
@@ -25,6 +28,9 @@ func growth(live uint64) int {
 	return int(heapFloor*100/max(live, 1<<20)) - 100
 }
 
+// room returns how many bytes Go may keep of the machine's memory while so many are in use.
+func room(live uint64) int64 { return max(heapRoom, int64(live)*(100+heapGrowth)/100+heapRoom/8) }
+
 // KeepHeap fits the collection of garbage to the heap, until ctx ends. It returns nil. One of them may run in a process.
 func KeepHeap(ctx context.Context) error {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
@@ -33,6 +39,7 @@ func KeepHeap(ctx context.Context) error {
 	for {
 		metrics.Read(live)
 		debug.SetGCPercent(growth(live[0].Value.Uint64()))
+		debug.SetMemoryLimit(room(live[0].Value.Uint64()))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -11,3 +11,11 @@ func TestASmallHeapGrowsToTheFloor(t *testing.T) {
 		}
 	}
 }
+
+func TestRoomGrowsWithWhatIsInUse(t *testing.T) {
+	for live, want := range map[uint64]int64{0: 92 << 20, 40 << 20: 92 << 20, 100 << 20: 160<<20 + 92<<20/8, 1 << 30: 8<<30/5 + 92<<20/8} {
+		if got := room(live); got < want-1 || got > want+1 {
+			t.Errorf("%d bytes: %d, want %d", live, got, want)
+		}
+	}
+}

@@ -155,8 +155,9 @@ func checkAMessageThatWasLost(t *testing.T, on engine) {
 		g := &dying{knows: c.knows, away: c.away}
 		x := b.texts(t, "here", g)
 		id := b.passed(t, x, "1380000001"+string(rune('0'+i)))
-		b.at(10)
+		b.at(19)
 		k := b.do(t, id, Ask)
+		b.at(10) // in the morning, long after the deed
 		ctx, die := context.WithCancel(t.Context())
 		g.die = die
 		if err := x.Once(ctx); err == nil {

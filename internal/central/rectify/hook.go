@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"haochaping/internal/rating"
@@ -77,17 +76,17 @@ func (h Hook) tell(ctx context.Context, u untold) error {
 	if err != nil {
 		return err
 	}
-	do := Deed(strings.TrimPrefix(a.Do, prefix))
-	if a.Do == opens || a.Do == adds {
-		do = ""
+	done, _, err := doneOf(a) // none of an opening
+	if err != nil {
+		return err
 	}
 	for _, k := range x.Parts {
-		if u.part != 0 && u.part != k.Part || k.Body.Secret || do == Refer {
+		if u.part != 0 && u.part != k.Part || k.Body.Secret || done.Do == Refer {
 			continue
 		}
 		t, err := o.Tell(ctx, Listed{Kept: k, About: x.About})
 		if err == nil {
-			err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, do, t)
+			err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, done, t)
 		}
 		if err != nil && o.now()-e.Received > hookLife.Milliseconds() {
 			h.Logger.Error("orders.webhook_url has not taken this for a day; it is left out, and the API has how things stand", "order", t.ID,
@@ -110,13 +109,17 @@ type message struct {
 
 // posted is how the part stands now, and what was done.
 type posted struct {
-	Do Deed `json:"do,omitempty"`
+	Do     Deed   `json:"do,omitempty"`
+	Method Method `json:"method,omitempty"` // of what was said to the citizen, or tried
+	Result Result `json:"result,omitempty"` // what came of it
+	Side   Side   `json:"side,omitempty"`   // of an appeal
 	Told
 }
 
-func (h Hook) post(ctx context.Context, id string, at int64, do Deed, t Told) error {
-	m := message{Type: "order.changed", Timestamp: time.UnixMilli(at).In(rating.Shanghai()).Format(time.RFC3339), Data: posted{do, t}}
-	if do == "" {
+func (h Hook) post(ctx context.Context, id string, at int64, d Event, t Told) error {
+	m := message{Type: "order.changed", Timestamp: time.UnixMilli(at).In(rating.Shanghai()).Format(time.RFC3339),
+		Data: posted{d.Do, d.Method, d.Result, d.Side, t}}
+	if d.Do == "" {
 		m.Type = "order.opened"
 	}
 	body, err := json.Marshal(m)

@@ -121,7 +121,8 @@ func checkTheHook(t *testing.T, on engine) {
 			t.Errorf("the posts say %q", not)
 		}
 	}
-	for _, want := range []string{`"state":"replied"`, `"complaint":"hotline"`, `"level":1`, `"unit":"` + police + `"`} {
+	for _, want := range []string{`"state":"replied"`, `"complaint":"hotline"`, `"level":1`, `"unit":"` + police + `"`,
+		`"do":"contact","method":"phone","result":"talked"`} {
 		if !strings.Contains(r.bodies, want) {
 			t.Errorf("the posts lack %s:\n%s", want, r.bodies)
 		}

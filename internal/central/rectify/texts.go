@@ -107,7 +107,7 @@ func (x Texts) lost(ctx context.Context) error {
 	if held, err := o.cfg.Journal.Lease(ctx, textsName, o.cfg.Holder, tellLease); err != nil || !held {
 		return err
 	}
-	pos, err := o.sending(ctx)
+	pos, since, err := o.sending(ctx)
 	if err != nil || pos == 0 {
 		return err
 	}
@@ -128,7 +128,7 @@ func (x Texts) lost(ctx context.Context) error {
 		return err
 	}
 	outcome, err := x.Messages.Became(ctx, k.asked(d.At))
-	if err != nil && o.now()-d.At < askedLife.Milliseconds() {
+	if err != nil && o.now()-max(since, d.At) < askedLife.Milliseconds() {
 		return err
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func (x Texts) tell(ctx context.Context, u untold, noted func() error) error {
 	if err != nil {
 		return err
 	}
-	text, err := x.text(ctx, k, d)
+	text, err := x.text(ctx, u.pos, k, d)
 	switch {
 	case err != nil:
 		return err
@@ -170,8 +170,8 @@ func (x Texts) tell(ctx context.Context, u untold, noted func() error) error {
 	return x.write(ctx, u.pos, order, k, d, text)
 }
 
-// text returns what a citizen is told of a deed as things stand now, empty: nothing.
-func (x Texts) text(ctx context.Context, k Kept, d Event) (string, error) {
+// text returns what a citizen is told of the deed of a row as things stand now, empty: nothing.
+func (x Texts) text(ctx context.Context, pos int64, k Kept, d Event) (string, error) {
 	text := ""
 	switch p := k.Body; {
 	case !p.Named:
@@ -183,7 +183,7 @@ func (x Texts) text(ctx context.Context, k Kept, d Event) (string, error) {
 		day := x.Orders.cfg.Terms.End(p).At.Add(-time.Second).In(rating.Shanghai())
 		text = strings.ReplaceAll(x.Extended, "{day}", fmt.Sprintf("%d月%d日", day.Month(), day.Day()))
 	case d.Do == Miss && p.Reached == 0:
-		first, err := x.Orders.firstMiss(ctx, k, d.At)
+		first, err := x.Orders.firstMiss(ctx, k, pos)
 		if err != nil || !first {
 			return "", err
 		}
@@ -306,12 +306,12 @@ func mobile(contact string) string {
 	return found[0][1]
 }
 
-// firstMiss reports whether no call before that of a moment has missed the citizen of a part.
-func (o *Orders) firstMiss(ctx context.Context, k Kept, at int64) (bool, error) {
+// firstMiss reports whether no call before that of a row has missed the citizen of a part.
+func (o *Orders) firstMiss(ctx context.Context, k Kept, pos int64) (bool, error) {
 	all, err := o.History(ctx, k.Order, NoClues)
 	for _, s := range all {
 		if s.Part == k.Part && s.Do == Miss {
-			return s.Event.At == at, nil
+			return s.Pos == pos, nil
 		}
 	}
 	return false, err

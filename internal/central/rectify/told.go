@@ -69,12 +69,13 @@ func (o *Orders) note(ctx context.Context, who int, pos int64) error {
 
 // noteSending notes that a message about a row is being sent from now on: if what becomes of it is lost, lost finds it.
 func (o *Orders) noteSending(ctx context.Context, pos int64) error {
-	return o.further(ctx, "pos = $1, sending = $1", byText, pos)
+	return o.further(ctx, "pos = $1, sending = $1, since = $3", byText, pos, o.now())
 }
 
-func (o *Orders) further(ctx context.Context, set string, who int, pos int64) error {
+func (o *Orders) further(ctx context.Context, set string, who int, pos int64, more ...any) error {
 	return o.db.Write(ctx, func(tx *db.Tx) error {
-		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET "+set+" WHERE id = $2 AND pos < $1", pos, who)
+		r, err := tx.ExecContext(ctx, "UPDATE rectify_told SET "+set+" WHERE id = $2 AND pos < $1",
+			append([]any{pos, who}, more...)...)
 		if err != nil {
 			return fmt.Errorf("note what was told: %w", err)
 		}
@@ -96,14 +97,15 @@ func (o *Orders) notSending(ctx context.Context, pos int64) error {
 	})
 }
 
-// sending returns about which row a message was being sent, 0 if about none.
-func (o *Orders) sending(ctx context.Context) (int64, error) {
-	all, err := db.Query(ctx, o.db, func(s db.Scanner) (pos int64, err error) { return pos, s.Scan(&pos) },
-		"SELECT sending FROM rectify_told WHERE id = $1 AND sending > 0", byText)
+// sending returns about which row a message was being sent, 0 if about none, and since when: 0, if an earlier version did.
+func (o *Orders) sending(ctx context.Context) (pos, since int64, err error) {
+	type at struct{ pos, since int64 }
+	all, err := db.Query(ctx, o.db, func(s db.Scanner) (a at, err error) { return a, s.Scan(&a.pos, &a.since) },
+		"SELECT sending, since FROM rectify_told WHERE id = $1 AND sending > 0", byText)
 	if err != nil || len(all) == 0 {
-		return 0, err
+		return 0, 0, err
 	}
-	return all[0], nil
+	return all[0].pos, all[0].since, nil
 }
 
 // told returns through which row somebody was told. The first time that is what is there.

@@ -58,6 +58,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	return web.New(web.Config{
 		Accounts: x.people, Journal: x.journal, Logger: log, Now: c.env.now, Hosts: texts(cfg.Admin.Hosts),
 		FrameAncestors: texts(cfg.Admin.FrameAncestors), Proxies: proxies, Loopback: !cfg.Admin.Listen.exposed(),
+		Name: x.nameOf,
 	},
 		live.Section(live.Config{
 			Books: x.books, Fleet: x.fleet, Logger: log, Now: c.env.now, Trouble: w.trouble, Late: w.books.late, Place: x.where,
@@ -127,12 +128,31 @@ func causeWords(reasons rating.Catalogue) func(string) (string, rating.Aspect) {
 	}
 }
 
+// kindOf returns of which kind the thing is that a grant reaches.
+func kindOf(r account.Reach) (directory.Kind, bool) {
+	k, ok := map[account.Reach]directory.Kind{account.InArea: directory.Area, account.InUnit: directory.Unit, account.InHall: directory.Hall,
+		account.OfStaff: directory.Staff}[r]
+	return k, ok
+}
+
+// nameOf returns how what a grant reaches is called today, empty if that is not known.
+func (x *rooms) nameOf(ctx context.Context, r account.Reach, id string) string {
+	kind, ok := kindOf(r)
+	if !ok {
+		return ""
+	}
+	record, err := x.directory.At(ctx, kind, id, directory.DayOf(time.UnixMilli(x.journal.Now())))
+	if err != nil {
+		return "" // the id stands beside it
+	}
+	return record.Name
+}
+
 // areaOf returns where a unit, hall or member of staff is today, false if the organisation has none of that id. Staff are where their
 // window is, or without one their unit.
 func (x *rooms) areaOf(ctx context.Context, r account.Reach, id string) (area string, ok bool, err error) {
-	kind, ok := map[account.Reach]directory.Kind{account.InUnit: directory.Unit, account.InHall: directory.Hall,
-		account.OfStaff: directory.Staff}[r]
-	if !ok {
+	kind, ok := kindOf(r)
+	if !ok || kind == directory.Area {
 		return "", false, nil
 	}
 	today := directory.DayOf(time.UnixMilli(x.journal.Now()))

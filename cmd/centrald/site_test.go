@@ -394,3 +394,19 @@ func TestAreaOfAGrant(t *testing.T) {
 		}
 	}
 }
+
+// What a grant reaches is called by its name.
+func TestNameOfAGrant(t *testing.T) {
+	x, _ := pagesOf(t)
+	directorytest.Enter(t, x.directory, "../ratingctl/organisation.csv")
+	for _, c := range []struct {
+		reach account.Reach
+		id    string
+		name  string
+	}{{account.InHall, "SL-H1", "市民中心政务服务大厅"}, {account.InArea, "629900000000", "示例市"}, {account.OfStaff, "SL-0013", "蒋示例"},
+		{account.InHall, "nowhere", ""}, {account.OfSelf, "SL-H1", ""}} {
+		if got := x.nameOf(t.Context(), c.reach, c.id); got != c.name {
+			t.Errorf("%s %s is called %q, want %q", c.reach, c.id, got, c.name)
+		}
+	}
+}

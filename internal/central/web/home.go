@@ -9,6 +9,12 @@ func (s *Site) home() Section {
 	}}
 }
 
+// held is a grant with the name of its area, unit, hall or person, empty for one that the organisation does not know.
+type held struct {
+	account.Grant
+	Name string
+}
+
 // start shows what needs the person today, and where they may go.
 func (s *Site) start(c *Call) error {
 	if c.Everybody {
@@ -16,7 +22,7 @@ func (s *Site) start(c *Call) error {
 	}
 	v := struct {
 		Needs  []Need
-		Grants []account.Grant
+		Grants []held
 		Places []link
 	}{}
 	for _, ask := range s.needs {
@@ -28,7 +34,11 @@ func (s *Site) start(c *Call) error {
 	}
 	for _, g := range c.Person.Grants {
 		if g.Holds(c.Person.At) {
-			v.Grants = append(v.Grants, g)
+			h := held{Grant: g}
+			if s.cfg.Name != nil {
+				h.Name = s.cfg.Name(c.R.Context(), g.Role.Scope(), g.Scope)
+			}
+			v.Grants = append(v.Grants, h)
 		}
 	}
 	for _, l := range s.nav(c) {

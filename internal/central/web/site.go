@@ -29,6 +29,8 @@ type Config struct {
 	Now      func() time.Time
 	// Hosts are names by which the pages may be asked for, besides localhost and IP addresses.
 	Hosts []string
+	// Name returns how an area, unit, hall or member of staff is called today, empty for none. Without it, ids are shown.
+	Name func(context.Context, account.Reach, string) string
 	// FrameAncestors are the origins that may show the pages in a frame.
 	FrameAncestors []string
 	// Proxies are the networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.

@@ -63,14 +63,14 @@ func doors() []door {
 	return []door{
 		{"/integrity", "疑点", "Signs", []dossier.Kind{dossier.Sign}, account.SeeIntegrity,
 			map[dossier.Hand]account.Action{dossier.Office: account.WorkIntegrity},
-			"评价是否真实自愿（第四条）的统计疑点。只是线索，不证明任何事情；由人核实后办结，不自动作为考核依据。规则与误报率见 docs/integrity.md。", ""},
+			"评价是否真实自愿（第四条）的统计疑点。只是线索，不证明任何事情；由人核实后办结，不自动作为考核依据。", ""},
 		{"/publications", "发布", "Publications", []dossier.Kind{dossier.Publication}, account.SeePublished,
 			map[dossier.Hand]account.Action{dossier.Office: account.EditPublished, dossier.Chief: account.Publish},
-			"好差评结果的通报和发布（第十九条）：起草、修改文字、由他人批准、发布。数字不能改；小于 10 的数和可推得它们的数不公布。发布后不再改动，更正另发一版，见 docs/publication.md。", "dossiers-draft"},
+			"好差评结果的通报和发布（第十九条）：起草、修改文字、由他人批准、发布。数字不能改；小于 10 的数和可推得它们的数不公布。发布后不再改动，更正另发一版。", "dossiers-draft"},
 		{"/assessment", "整改与问题", "Assessment", []dossier.Kind{dossier.Mend, dossier.Problem, dossier.Sheet}, account.SeeAssessment,
 			map[dossier.Hand]account.Action{dossier.Office: account.WorkAssessment, dossier.Concerned: account.AnswerOrder},
 			"连续三个月靠后的，由管理机构决定是否责令限期整改（第二十一条）；反映集中的问题，交办并限期解决（第二十二条）；年度评价表由单位核对签认（第二十条）。" +
-				"系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。见 docs/assessment.md。", "dossiers-sheets"},
+				"系统只提出，不自动作出任何处理；下达之前，被评的单位和人员看不到。", "dossiers-sheets"},
 	}
 }
 

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"slices"
 	"time"
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/web"
+	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -24,6 +26,7 @@ const (
 	looked = 500 // latest ones among which those are looked for that somebody may see
 	listed = 5   // findings on the page; the command lists all
 	boxes  = 200 // devices on the page
+	few    = 6   // so many of them stand before the evaluations
 	told   = 100 // findings in the JSON
 )
 
@@ -44,6 +47,12 @@ type Device struct {
 
 // Late reports whether records have waited for so long that somebody should look.
 func (d Device) Late() bool { return d.Pending > 0 && (d.OldestSec > lateSec || d.OldestSec < 0) }
+
+// sick reports whether somebody should look after the box.
+func (d Device) sick() bool {
+	ill := func(k condition.Kind) bool { return k.Level == condition.Ill }
+	return d.Late() || d.TooLarge != nil || slices.ContainsFunc(d.Ails(), ill) || d.Presence == "refused" || d.Presence == "unenrolled"
+}
 
 // lateSec is how long a record may wait on a box that is online, in seconds.
 const lateSec = 300
@@ -128,8 +137,16 @@ type body struct {
 	More     int64 // open ones that are not listed
 	Page     bool  // that lists all of them, for whoever is signed in
 	Resolved int64
+	// Above are the boxes before the evaluations: all where they are few, else those that need somebody. Below are the others.
+	Above, Below boxList
+	Rows         []rowView
+}
+
+// boxList is boxes side by side.
+type boxList struct {
 	Devices  []Device
-	Rows     []rowView
+	Whole    bool // no finding stands, which is said after the last box
+	Resolved int64
 }
 
 type troubleView struct {
@@ -166,16 +183,36 @@ func (p *Pages) render(c *web.Call) (template.HTML, error) {
 	if err != nil {
 		return "", err
 	}
-	if v.Devices, err = p.devices(c); err != nil {
+	all, err := p.devices(c)
+	if err != nil {
 		return "", err
 	}
 	if err := p.findings(c, &v); err != nil {
 		return "", err
 	}
+	v.lay(all)
 	for _, e := range entries {
 		v.Rows = append(v.Rows, p.row(e))
 	}
 	return c.Part("live/live", "body", v)
+}
+
+// lay divides the boxes, so that many do not push the evaluations off the screen.
+func (v *body) lay(all []Device) {
+	last := &v.Above
+	if len(all) > few {
+		last = &v.Below
+	}
+	for _, d := range all {
+		if len(all) <= few || d.sick() {
+			v.Above.Devices = append(v.Above.Devices, d)
+		} else {
+			v.Below.Devices = append(v.Below.Devices, d)
+		}
+	}
+	if len(last.Devices) > 0 {
+		last.Whole, last.Resolved = len(v.Open) == 0, v.Resolved
+	}
 }
 
 // entries returns the latest evaluations that whoever asks may see. Texts are not among what a list shows: each look at one has a reason.

@@ -61,6 +61,7 @@ type one struct {
 	Holds   bool   // today
 	History []directory.Record
 	Names   map[string]string
+	See     map[string]bool // which of those named the person may look at
 	Below   []tab
 	Edit    bool
 	Form    form
@@ -78,7 +79,8 @@ func (p *pages) thing(c *web.Call) error {
 	}
 	today := directory.DayOf(c.Now())
 	r := latest(all, today)
-	v := one{Record: r, Holds: r.Holds(today), Names: make(map[string]string), Edit: may(c, account.EditDirectory)(a, r),
+	v := one{Record: r, Holds: r.Holds(today), Names: make(map[string]string), See: make(map[string]bool),
+		Edit:  may(c, account.EditDirectory)(a, r),
 		Today: today.String(), Form: formOf(r, today.String(), r.To.String())}
 	visible := may(c, account.SeeDirectory)
 	for _, x := range all {
@@ -95,6 +97,7 @@ func (p *pages) thing(c *web.Call) error {
 		directory.Window: r.Window} {
 		if named, ok := a.At(k, id, at); ok {
 			v.Names[id] = named.Name
+			v.See[id] = visible(a, named)
 		}
 	}
 	below := map[directory.Kind][]directory.Kind{directory.Area: {directory.Unit, directory.Hall},

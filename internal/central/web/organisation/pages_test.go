@@ -225,3 +225,19 @@ func TestUnitsOfTheHallAlone(t *testing.T) {
 	staff := url.Values{"id": {"0999"}, "valid_from": {"2026-03-02"}, "name": {"例示例"}, "unit": {"116299003MB003333Y"}, "window": {"SL-H2-B01"}}
 	webtest.Want(t, w.post("/organisation/new/staff", w.hall, staff), 422, "不在您的角色范围内")
 }
+
+// TestLinksLeadToWhatOneSees: a hall names its unit and area, and links to them for whoever may look at them.
+func TestLinksLeadToWhatOneSees(t *testing.T) {
+	w := newWorld(t)
+	const page, unit = "/organisation/of/hall/SL-H2", `href="/organisation/of/unit/`
+	if body := w.get(page, w.city).Body.String(); !strings.Contains(body, unit) {
+		t.Errorf("the city's office is not led to the unit:\n%s", body)
+	}
+	body := w.get(page, w.hall).Body.String()
+	if strings.Contains(body, unit) || strings.Contains(body, `href="/organisation/of/area/`) {
+		t.Error("the hall's administrator is led to pages that do not exist for them")
+	}
+	if !strings.Contains(body, "示例市") {
+		t.Errorf("the hall's unit and area are not named:\n%s", body)
+	}
+}

@@ -197,6 +197,9 @@ func (s *stagehand) start(ctx context.Context) error {
 	return nil
 }
 
+// enrolledWithin is how long the centre may take to see what a command has enrolled.
+const enrolledWithin = 1200 * time.Millisecond
+
 // startBox enrols a box at the centre and starts it.
 func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	state := filepath.Join(s.dir, b.device)
@@ -223,6 +226,11 @@ func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	if _, err := s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id",
 		b.window); err != nil {
 		return err
+	}
+	select { // a box that comes before the centre has seen it enrolled is a stranger on the first page
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(enrolledWithin):
 	}
 	b.addresses, err = s.run(ctx, "ratingd", config.path, b.device+".json")
 	return err

@@ -54,7 +54,18 @@ func startCentre(t *testing.T, dir string) *centre {
 // startCentreAt is startCentre by a clock.
 func startCentreAt(t *testing.T, dir string, now func() time.Time) *centre {
 	t.Helper()
+	return startCentreWith(t, dir, now, "")
+}
+
+// startCentreWith is startCentreAt with more lines of configuration.
+func startCentreWith(t *testing.T, dir string, now func() time.Time, more string) *centre {
+	t.Helper()
 	c := &centre{t: t, config: writeConfig(t, dir), log: new(testkit.Said)}
+	if text, err := os.ReadFile(c.config); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(c.config, append(text, more...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	addresses := filepath.Join(dir, "addresses.json")
 	if err := os.RemoveAll(addresses); err != nil {
 		t.Fatal(err)

@@ -104,7 +104,8 @@ func (c config) checkFiles() (errs []error) {
 	if _, err := catalogue(c.Rate.Catalogue); err != nil {
 		note("rate.catalogue", c.Rate.Catalogue, err)
 	}
-	for _, f := range []struct{ field, path string }{{"cases.tokens_file", c.Cases.TokensFile}, {"ops.tokens_file", c.Ops.TokensFile}} {
+	for _, f := range []struct{ field, path string }{{"cases.tokens_file", c.Cases.TokensFile}, {"ops.tokens_file", c.Ops.TokensFile},
+		{"seal.tokens_file", c.Seal.TokensFile}} {
 		if f.path != "" {
 			_, err := tokens{path: f.path}.read()
 			note(f.field, f.path, err)

@@ -74,7 +74,8 @@ type adminConfig struct {
 }
 
 type sealConfig struct {
-	Listen address `toml:"listen"` // empty: on the centre's page only
+	Listen     address `toml:"listen"`      // empty: on the centre's page only
+	TokensFile string  `toml:"tokens_file"` // of those who copy the journal; empty: nobody does
 }
 
 type casesConfig struct {

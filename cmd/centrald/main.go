@@ -31,6 +31,8 @@
 //	centrald check-proof -seal-key KEY FILE
 //	centrald erase -reason WHY ID
 //	centrald witness -seal-key KEY [-accept-restore NAME] URL
+//	centrald replica -seal-key KEY -folder FOLDER -token-file FILE [-accept-restore NAME] URL
+//	centrald replica -seal-key KEY -folder FOLDER -verify
 //
 // "-check-config" checks the configuration and tries whether the broker has what the centre needs.
 // "key" prints the centre's public key, which each box must know. "account add" opens an account and prints a link by which the person

@@ -127,6 +127,9 @@ func (c *command) commands() []cli.Command {
 			c.rehearse, "centrald rehearse halls.csv"),
 		does("witness", "跟踪另一个中心的日志", "follow another centre's journal", c.witness,
 			"centrald witness -seal-key … https://centre.example.com/seal"),
+		does("replica", "逐行复制另一个中心的日志，并可核对", "copy another centre's journal row by row, and verify the copy", c.replica,
+			"centrald replica -seal-key … -token-file lanzhou.token -folder /srv/lanzhou https://centre.example.com/seal",
+			"centrald replica -seal-key … -folder /srv/lanzhou -verify"),
 	}
 }
 

@@ -23,7 +23,6 @@ import (
 	"haochaping/internal/central/ops"
 	"haochaping/internal/central/ratepage"
 	"haochaping/internal/central/web/live"
-	"haochaping/internal/central/witness"
 	"haochaping/internal/rating"
 	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
@@ -202,7 +201,7 @@ func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *s
 		all = append(all, stages.Stage{Name: "replies", Run: pull.Run})
 	}
 	if cfg.Seal.Listen != "" {
-		seal := site{handler: witness.Handler(w.rooms.journal), logger: log}
+		seal := site{handler: sealPages(cfg.Seal, w.rooms, log), logger: log}
 		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {
 			return nil, fmt.Errorf("seal.listen: %w", err)
 		}
@@ -262,7 +261,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	pages.Handle("/published", open)
 	pages.Handle("/published/", open)
 	pages.Handle("GET /readyz", ready)
-	pages.Handle("/seal/", http.StripPrefix("/seal", witness.Handler(x.journal)))
+	pages.Handle("/seal/", http.StripPrefix("/seal", sealPages(cfg.Seal, x, log)))
 	admin = site{handler: m.Site("admin", pages), logger: log, endless: true}
 	if admin.listener, err = listen(string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))

@@ -33,7 +33,7 @@ func (c *command) verify(ctx context.Context, args []string) error {
 	flags := c.flags("centrald verify")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
-		v, err := c.verifyRooms(ctx, x, !*asJSON)
+		v, err := c.verifyRooms(ctx, x, x.seal.Public().(ed25519.PublicKey), !*asJSON)
 		if err != nil {
 			return err
 		}
@@ -45,9 +45,9 @@ func (c *command) verify(ctx context.Context, args []string) error {
 }
 
 // verifyRooms looks, and says meanwhile for people what was found.
-func (c *command) verifyRooms(ctx context.Context, x *rooms, tell bool) (v verified, err error) {
+func (c *command) verifyRooms(ctx context.Context, x *rooms, key ed25519.PublicKey, tell bool) (v verified, err error) {
 	p := c.progress("核对日志", "checking the journal")
-	a, err := x.journal.Verify(ctx, x.seal.Public().(ed25519.PublicKey), p.tell)
+	a, err := x.journal.Verify(ctx, key, p.tell)
 	p.End()
 	if err != nil {
 		return v, err

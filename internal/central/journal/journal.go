@@ -34,6 +34,8 @@ type Config struct {
 	Random io.Reader
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Copied says that it is a copy of another centre's journal, whose keys of texts are not here.
+	Copied bool
 	// Patience is how long a transaction may take, after which the database counts as not writable: a server may be gone without a word. 0: 30
 	// s.
 	Patience time.Duration

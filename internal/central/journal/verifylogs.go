@@ -125,7 +125,7 @@ func (v *verifier) sealed(r Entry) {
 		wrapped, ok := v.secrets[at]
 		delete(v.secrets, at)
 		if !ok {
-			v.missing[at] = true
+			v.missing[at] = !v.j.cfg.Copied
 			continue
 		}
 		if _, err := v.j.decrypt(text, wrapped); err != nil {

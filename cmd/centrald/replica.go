@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"haochaping/internal/central/books"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/replica"
+	"haochaping/internal/central/witness"
+	"haochaping/internal/cli"
+)
+
+// sealPages returns what is shown of the journal's seal: to everybody what a witness needs, and the rows to those who may copy them.
+func sealPages(cfg sealConfig, x *rooms, log *slog.Logger) http.Handler {
+	m := http.NewServeMux()
+	m.Handle("/", witness.Handler(x.journal))
+	if cfg.TokensFile != "" {
+		known := tokens{cfg.TokensFile, log}
+		allow := func(token string) bool {
+			_, ok := known.Holder(token)
+			return ok
+		}
+		m.Handle("/copy/", http.StripPrefix("/copy", replica.Handler(x.journal, allow, log)))
+	}
+	return m
+}
+
+// replica copies another centre's journal, or verifies the copy.
+func (c *command) replica(ctx context.Context, args []string) (err error) {
+	flags := c.flags("centrald replica URL")
+	key := flags.String("seal-key", "", "that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory")
+	folder := flags.String("folder", "", "where the copy and its books are, and what was refused; mandatory")
+	at := flags.String("books", "", "a PostgreSQL `database` of its own for copy and books, as postgres://…; empty: files in -folder")
+	token := flags.String("token-file", "", "`file` with the token that the centre knows by seal.tokens_file")
+	once := flags.Bool("once", false, "copy what is there and end")
+	every := flags.Duration("every", time.Minute, "how `often` to look")
+	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why")
+	verify := flags.Bool("verify", false, "verify the copy, make its books and compare them, instead; status 1 if something differs")
+	if err := cli.Parse(flags, args); err != nil {
+		return ignoreHelp(err)
+	}
+	if *key == "" || *folder == "" || *every < time.Second || *verify != (flags.NArg() == 0) || !*verify && (*token == "" || flags.NArg() != 1) {
+		return cli.Usage("centrald replica 需要 -seal-key 公钥、-folder 文件夹、-token-file 令牌文件和中心封存日志的地址，如 "+
+			"https://centre.example.com/seal；核对已复制的日志时用 -verify，不写地址",
+			"centrald replica takes -seal-key KEY, -folder FOLDER, -token-file FILE and the address of a centre's seal, as "+
+				"https://centre.example.com/seal; or -verify and no address, to verify what was copied")
+	}
+	pub, err := parseKey(*key, sealKeyPrinted)
+	if err != nil {
+		return fmt.Errorf("-seal-key: %w", err)
+	}
+	x, err := c.openReplica(ctx, *folder, *at)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if *verify {
+		return c.verifyReplica(ctx, x, pub)
+	}
+	secret, err := os.ReadFile(*token)
+	if err != nil {
+		return fmt.Errorf("-token-file: %w", err)
+	}
+	f := &replica.Follower{URL: flags.Arg(0) + "/copy", Token: string(bytes.TrimSpace(secret)), Journal: x.journal, Folder: *folder,
+		Client: &http.Client{}, AcceptOrigin: *accept,
+		Verifier: func(origin string) (note.Verifier, error) { return journal.Verifier(origin, pub) }}
+	return c.follow(ctx, f, *once, *every)
+}
+
+// follow copies until ctx ends, or what the centre shows cannot go on from the copy. A line that breaks is tried again.
+func (c *command) follow(ctx context.Context, f *replica.Follower, once bool, every time.Duration) error {
+	for {
+		head, more, err := f.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, replica.ErrChanged):
+			return cli.Hint(err, "已复制的行没有改动，被拒绝的日志头在文件夹中：两者都是证据，请保存并询问该中心",
+				"the copy is as it was, and the head that was refused is in the folder: keep both as evidence, and ask that centre")
+		case errors.Is(err, replica.ErrOtherOrigin):
+			return cli.Hint(err, "请询问该中心为何恢复备份；理由成立时，用 -accept-restore 新名称 再运行",
+				"ask that centre why a backup was restored; if the answer is a good one, run it again with -accept-restore and the new name")
+		case err != nil && once:
+			return err
+		case err != nil: // the line or the centre may be away for a while
+			_, _ = fmt.Fprintln(c.env.stderr, "centrald replica:", err)
+		case more:
+			if err := c.say("已复制到第 %d 行（%s）", "copied up to row %d (%s)", head.Size, head.Origin); err != nil {
+				return err
+			}
+			continue
+		}
+		if once || !pause(ctx, every) {
+			return nil
+		}
+	}
+}
+
+// openReplica opens a copy and its books, and begins empty ones if there are none.
+func (c *command) openReplica(ctx context.Context, folder, at string) (x *rooms, err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("create the folder of the copy: %w", err)
+	}
+	x = &rooms{cfg: config{State: folder, Books: booksURL(cmp.Or(at, "sqlite:"))}, holder: "replica"}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, x.Close())
+		}
+	}()
+	first, second := x.cfg.places()
+	d, err := x.database(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.NewTextHandler(c.env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	// Nothing is encrypted in a copy, so that its key opens nothing.
+	x.journal, err = journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: c.env.random, Now: c.env.now, Logger: log,
+		Copied: true})
+	if err != nil {
+		return nil, err
+	}
+	both := d
+	if second != first {
+		if both, err = x.database(ctx, second); err != nil {
+			return nil, err
+		}
+	}
+	x.books, err = books.Open(ctx, books.Config{DB: both, Journal: x.journal, Holder: x.holder, Now: c.env.now, Logger: log})
+	return x, err
+}
+
+// verifyReplica checks a copy as "centrald verify" checks a journal, and the books that follow from it.
+func (c *command) verifyReplica(ctx context.Context, x *rooms, key ed25519.PublicKey) error {
+	v, err := c.verifyRooms(ctx, x, key, true)
+	if err != nil {
+		return err
+	}
+	return c.verdict(v, true)
+}

@@ -50,7 +50,8 @@ func (c *command) replica(ctx context.Context, args []string) (err error) {
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
-	if *key == "" || *folder == "" || *every < time.Second || *verify != (flags.NArg() == 0) || !*verify && (*token == "" || flags.NArg() != 1) {
+	if *key == "" || *folder == "" || *every < time.Second || *verify != (flags.NArg() == 0) ||
+		!*verify && (*token == "" || flags.NArg() != 1) {
 		return cli.Usage("centrald replica 需要 -seal-key 公钥、-folder 文件夹、-token-file 令牌文件和中心封存日志的地址，如 "+
 			"https://centre.example.com/seal；核对已复制的日志时用 -verify，不写地址",
 			"centrald replica takes -seal-key KEY, -folder FOLDER, -token-file FILE and the address of a centre's seal, as "+

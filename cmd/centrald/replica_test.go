@@ -70,7 +70,8 @@ func TestAReplica(t *testing.T) {
 	if out, err := replica(secret, address); err != nil || !strings.Contains(out, "copied up to row ") {
 		t.Fatalf("copied: %v\n%s", err, out)
 	}
-	if out, err := replica("", "-verify"); err != nil || !strings.HasSuffix(out, "verified\n") || !strings.Contains(out, "1 batches signed by their boxes") {
+	if out, err := replica("", "-verify"); err != nil || !strings.HasSuffix(out, "verified\n") ||
+		!strings.Contains(out, "1 batches signed by their boxes") {
 		t.Errorf("verified: %v\n%s", err, out)
 	}
 	// What is changed in the city by hand, with a head signed over it, is not what was copied.
@@ -96,7 +97,8 @@ func TestAReplica(t *testing.T) {
 // What is missing is named.
 func TestAReplicaSaysWhatItTakes(t *testing.T) {
 	c := &centre{t: t}
-	for _, words := range [][]string{{}, {"-folder", "x", "http://127.0.0.1/seal"}, {"-seal-key", "k", "-folder", "x", "http://127.0.0.1/seal"},
+	for _, words := range [][]string{{}, {"-folder", "x", "http://127.0.0.1/seal"},
+		{"-seal-key", "k", "-folder", "x", "http://127.0.0.1/seal"},
 		{"-seal-key", "k", "-folder", "x", "-verify", "http://127.0.0.1/seal"}} {
 		if _, err := c.command(append([]string{"replica"}, words...)...); err == nil || exitStatus(err) != 2 {
 			t.Errorf("%v: %v", words, err)

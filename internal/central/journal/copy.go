@@ -159,8 +159,8 @@ func (x *extension) end(head Checkpoint) error {
 	if err := x.tiles.save(x.g.tx); err != nil {
 		return err
 	}
-	if _, err := x.g.tx.ExecContext(x.ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = excluded.origin",
-		x.origin); err != nil {
+	if _, err := x.g.tx.ExecContext(x.ctx, "INSERT INTO seal (id, origin) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET origin = "+
+		"excluded.origin", x.origin); err != nil {
 		return err
 	}
 	_, err = x.g.tx.ExecContext(x.ctx, "INSERT INTO checkpoint (size, signed) VALUES ($1, $2)", head.Size, string(head.Signed))

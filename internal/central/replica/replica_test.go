@@ -318,7 +318,7 @@ func (x copied) refused(t *testing.T, want error) {
 func TestWhatAnOperatorHasChangedIsFound(t *testing.T) {
 	onBoth(t, func(t *testing.T, place func(string) string) {
 		for name, change := range map[string][]string{
-			"a row behind the copy":    {"UPDATE entry SET received = received + 1 WHERE pos = 50"},
+			"a row behind the copy": {"UPDATE entry SET received = received + 1 WHERE pos = 50"},
 			"a record behind the copy": {"UPDATE entry SET body = (SELECT e.body FROM entry e WHERE e.pos = 52), " +
 				"packed = (SELECT e.packed FROM entry e WHERE e.pos = 52) WHERE pos = 50"},
 			"another leaf under the head": {"DELETE FROM checkpoint WHERE size > 22", "DELETE FROM tile",

@@ -103,7 +103,7 @@ func (c *command) printLink(ctx context.Context, x *rooms, by account.By, a acco
 		zh, en = fmt.Sprintf("%d 分钟", int(account.SignInLinkLife.Minutes())), fmt.Sprintf("%d minutes", int(account.SignInLinkLife.Minutes()))
 	}
 	_, err = fmt.Fprintf(c.env.stdout, "%s/enter/%s\n", strings.TrimSuffix(base, "/"), secret)
-	return errors.Join(err, c.say("%[3]s（%[4]s）在 %[1]s 内可用一次；看到它的人都能使用",
+	return errors.Join(err, c.say("%[3]s（%[4]s）在 %[1]s内可用一次；看到它的人都能使用",
 		"it works once, within %[2]s, for %[3]s (%[4]s); who reads it can use it", zh, en, a.Login, a.Name))
 }
 

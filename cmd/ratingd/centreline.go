@@ -88,8 +88,8 @@ func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	return up.Run(ctx)
 }
 
-// errUncertified says why there is no way to the centre yet.
-var errUncertified = errors.New("本机还没有证书，等待管理员接受 / the box has no certificate yet and waits to be accepted")
+// errUncertified says why there is no way to the centre yet. Under which code the box waits says the part that asks for the certificate.
+var errUncertified = errors.New("the box has no certificate yet and waits to be accepted")
 
 // recertified takes that the box has got a certificate, the first or the next one.
 func (l *centreLine) recertified() {

@@ -153,6 +153,8 @@ func (e *extra) codeOf(why error) condition.Code {
 func (e *extra) finding() condition.Finding {
 	told, why := e.state()
 	switch {
+	case errors.Is(why, errUncertified):
+		return condition.Of("link.certificate_waits", "")
 	case why != nil:
 		return condition.Because(e.codeOf(why), why)
 	case !told:

@@ -5,7 +5,10 @@
 // Codes begin with the part, and docs/operations.md lists them: a test compares both. The package looks at nothing itself.
 package condition
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Text is a sentence for people, in Chinese and in English.
 type Text struct {
@@ -13,10 +16,14 @@ type Text struct {
 	EN string `json:"en"`
 }
 
-// With returns the text with more about it, which is the same in both languages.
+// With returns the text with more about it. What comes in both languages, as "中文 / English", is told in each by itself.
 func (t Text) With(detail string) Text {
 	if detail == "" {
 		return t
+	}
+	han := func(r rune) bool { return unicode.Is(unicode.Han, r) }
+	if zh, en, both := strings.Cut(detail, " / "); both && strings.ContainsFunc(zh, han) && !strings.ContainsFunc(en, han) {
+		return Text{t.ZH + "：" + zh, t.EN + ": " + en}
 	}
 	return Text{t.ZH + "：" + detail, t.EN + ": " + detail}
 }

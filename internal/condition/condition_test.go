@@ -72,3 +72,17 @@ func TestTheManualListsEachCode(t *testing.T) {
 		t.Errorf("%s is listed and there is no such code", code)
 	}
 }
+
+// A cause in both languages is told in each by itself, whatever else holds a slash stays whole.
+func TestACauseInBothLanguagesIsToldInEach(t *testing.T) {
+	for detail, want := range map[string]condition.Text{
+		"":                      {"坏了", "broken"},
+		"gone":                  {"坏了：gone", "broken: gone"},
+		"没有证书 / no certificate": {"坏了：没有证书", "broken: no certificate"},
+		"/dev/fb0 / 没有 / gone":  {"坏了：/dev/fb0 / 没有 / gone", "broken: /dev/fb0 / 没有 / gone"},
+	} {
+		if got := (condition.Text{ZH: "坏了", EN: "broken"}).With(detail); got != want {
+			t.Errorf("%q: %+v, want %+v", detail, got, want)
+		}
+	}
+}

@@ -12,6 +12,8 @@ func link() []Kind {
 			sent,
 			Text{"检查 uplink.password_file、ca_file、cert_file 和 key_file，ratingd 用户要能读",
 				"look at uplink.password_file, ca_file, cert_file and key_file; the user ratingd must be able to read them"}},
+		{"link.certificate_waits", Note, Text{"等中心签发证书后连接", "the centre is reached once it has issued the box's certificate"}, sent,
+			Text{"先由管理员在中心页面接受本机", "an administrator accepts the box on the centre's page first"}},
 		{"link.name", Note, Text{"找不到中心的地址", "the centre's name is not known"}, sent,
 			Text{"检查网络和 DNS；核对 uplink.broker 的拼写", "the hall's DNS does not know it: look at the network, then at the spelling of uplink.broker"}},
 		{"link.unreached", Note, Text{"连不上中心", "the centre is not reached"}, sent,

@@ -158,6 +158,21 @@ func RenewAt(c *x509.Certificate) time.Time {
 // ErrWaits says that an administrator has to accept the box.
 var ErrWaits = errors.New("等待管理员在中心页面接受 / an administrator has to accept the box on the centre's page")
 
+// waits is ErrWaits with what the administrator needs, in each language by itself.
+type waits struct {
+	code Code
+	word string
+}
+
+// Error implements error.
+func (w *waits) Error() string {
+	return fmt.Sprintf("等待管理员在中心页面接受，配对码 %[1]s，核对码 %[2]s / an administrator has to accept the box on the centre's page: code %[1]s, "+
+		"check digits %[2]s%[3]s", w.code.Text, w.code.Digits, w.word)
+}
+
+// Is reports whether the other error is ErrWaits.
+func (w *waits) Is(target error) bool { return target == ErrWaits }
+
 // ask asks for the first certificate, or whether own still holds, which the centre answers by the same one.
 func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duration, error) {
 	shows := e.shows(own)
@@ -173,7 +188,7 @@ func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duratio
 		e.bar(true)
 		e.show(a.code)
 		e.told(shows, a.word)
-		return a.wait, fmt.Errorf("%w: 配对码 code %s, 核对码 check digits %s%s", ErrWaits, a.code.Text, a.code.Digits, because(e.word))
+		return a.wait, &waits{a.code, because(e.word)}
 	case own != nil && a.leaf.Equal(own.Leaf) && !e.moved:
 		e.show(Code{})
 		e.bar(false)

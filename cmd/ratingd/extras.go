@@ -149,14 +149,20 @@ func (e *extra) codeOf(why error) condition.Code {
 	return e.code
 }
 
+// because returns the part's trouble. What follows from another part's, which says more, is told without its cause.
+func (e *extra) because(why error) condition.Finding {
+	if errors.Is(why, errUncertified) {
+		return condition.Of("link.certificate_waits", "")
+	}
+	return condition.Because(e.codeOf(why), why)
+}
+
 // finding says how the part is.
 func (e *extra) finding() condition.Finding {
 	told, why := e.state()
 	switch {
-	case errors.Is(why, errUncertified):
-		return condition.Of("link.certificate_waits", "")
 	case why != nil:
-		return condition.Because(e.codeOf(why), why)
+		return e.because(why)
 	case !told:
 		return condition.Well("未使用", "not used yet")
 	}

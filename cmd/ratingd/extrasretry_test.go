@@ -17,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/condition"
+
 	"haochaping/internal/opsapi"
 )
 
@@ -133,6 +135,10 @@ func TestAPanicIsNoFaultOfAFile(t *testing.T) {
 		e.report(errors.New("no password"))
 		if got := e.finding().Code; got != "link.files" {
 			t.Errorf("a file's trouble is %q", got)
+		}
+		e.report(errUncertified)
+		if got := e.finding(); got.Code != "link.certificate_waits" || got.Level != condition.Note || strings.ContainsAny(got.What.ZH, "：/") {
+			t.Errorf("of a box that waits to be accepted it is %+v", got)
 		}
 	})
 }

@@ -113,7 +113,7 @@ func (o *operations) lookAtScreen(ctx context.Context) condition.Finding {
 // lookAtLink says how the way to the centre is, from the uplink's own word.
 func (o *operations) lookAtLink() condition.Finding {
 	if _, why := o.uplink.state(); why != nil {
-		return condition.Because(o.uplink.codeOf(why), why)
+		return o.uplink.because(why)
 	}
 	return linkFinding(o.line.link())
 }

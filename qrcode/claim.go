@@ -1,7 +1,7 @@
 package qrcode
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 const (
 	version   = 1
 	claimSize = 8 + 8 + 4 + 1
-	tokenSize = 1 + claimSize + ed25519.SignatureSize
+	tokenSize = 1 + claimSize + recordkey.SignatureSize
 	// context keeps the device's signature of a link apart from all its other signatures.
 	context = "hcp/1 link\n"
 	// Path is the part of the link's path before the token.
@@ -55,7 +56,7 @@ var ErrSignature = errors.New("the token's signature does not verify")
 var encoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // Sign returns the token of a claim. Issued is cut to the minute.
-func (c Claim) Sign(key ed25519.PrivateKey) (string, error) {
+func (c Claim) Sign(key crypto.Signer) (string, error) {
 	device := c.Device.Pack()
 	minutes := c.Issued.Unix() / 60
 	if device == 0 || c.Visit == 0 || !c.Staff && !c.Matter {
@@ -80,7 +81,11 @@ func (c Claim) Sign(key ed25519.PrivateKey) (string, error) {
 		}
 	}
 	b = append(b, flags)
-	b = append(b, ed25519.Sign(key, append([]byte(context), b...))...)
+	signature := recordkey.Sign(key, append([]byte(context), b...))
+	if len(signature) != recordkey.SignatureSize {
+		return "", errors.New("sign rating link: the key cannot sign")
+	}
+	b = append(b, signature...)
 	return encoding.EncodeToString(b), nil
 }
 
@@ -129,8 +134,8 @@ func ParseToken(s string) (Token, error) {
 }
 
 // Verify returns the claim if the device with the given key has signed it, else ErrSignature.
-func (t Token) Verify(key ed25519.PublicKey) (Claim, error) {
-	if len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, append([]byte(context), t.signed...), t.sig) {
+func (t Token) Verify(key []byte) (Claim, error) {
+	if !recordkey.Verify(key, append([]byte(context), t.signed...), t.sig) {
 		return Claim{}, ErrSignature
 	}
 	return t.Claim, nil

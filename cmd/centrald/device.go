@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/cli"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -115,7 +117,7 @@ type saidDevice struct {
 func (c *command) parseDevice(args []string) (s saidDevice, err error) {
 	flags, w := c.flags("centrald device add"), &s.window
 	flags.StringVar(&s.id, "id", "", "the box's `name`, as on its label")
-	flags.StringVar(&s.key, "key", "", "the box's public `key`, 43 characters")
+	flags.StringVar(&s.key, "key", "", "the box's public `key`, 43 characters, or sm2: and 87")
 	flags.BoolVar(&s.replaceKey, "replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
 	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
 	flags.StringVar(&w.Area, "area", "", "the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only")
@@ -152,7 +154,7 @@ func (s saidDevice) device(now time.Time) (d fleet.Device, err error) {
 	if d.ID, err = rating.ParseDeviceID(s.id); err != nil {
 		return d, fmt.Errorf("-id: %w", err)
 	}
-	if d.Key, err = parseKey(s.key, boxKeyPrinted); err != nil {
+	if d.Key, err = parseBoxKey(s.key); err != nil {
 		return d, fmt.Errorf("-key: %w", err)
 	}
 	if s.generation > 1<<32-1 {
@@ -215,7 +217,7 @@ func unused(ctx context.Context, boxes *fleet.Fleet, d fleet.Device) error {
 		return err
 	}
 	for _, other := range all {
-		if other.ID != d.ID && other.Key.Equal(d.Key) {
+		if other.ID != d.ID && bytes.Equal(other.Key, d.Key) {
 			return fmt.Errorf("-key: the box %s is enrolled with this key; run \"ratingctl identity\" on the box %s itself. If its card is a "+
 				"copy, remove %s from the copy's state folder first",
 				other.ID, d.ID, "device.key")
@@ -227,7 +229,7 @@ func unused(ctx context.Context, boxes *fleet.Fleet, d fleet.Device) error {
 // follow checks and completes the new state of a device that is enrolled. A window changes only with a greater generation,
 // since the box ignores any other.
 func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
-	if !before.Key.Equal(d.Key) && !replaceKey {
+	if !bytes.Equal(before.Key, d.Key) && !replaceKey {
 		return fleet.Device{}, fmt.Errorf("device %s is enrolled with another key; if its hardware was replaced, add -replace-key", d.ID)
 	}
 	d.EnrolledAt = before.EnrolledAt
@@ -275,7 +277,7 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 			s := how[d.ID]
 			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID,
 				d.Window.Name, d.Window.Hall, d.Window.Generation,
-				d.EnrolledAt.In(rating.Shanghai()).Format(time.RFC3339), wire.Fingerprint(d.Key), keyText(d.Key))
+				d.EnrolledAt.In(rating.Shanghai()).Format(time.RFC3339), wire.Fingerprint(d.Key), recordkey.Text(d.Key))
 		}
 		return tab.Flush()
 	})
@@ -306,7 +308,7 @@ func (c *command) devicesAsJSON(all []fleet.Device, how map[rating.DeviceID]flee
 	out := []listed{}
 	for _, d := range all {
 		s := how[d.ID]
-		x := listed{d.ID, d.Window, d.EnrolledAt.UTC(), wire.Fingerprint(d.Key), keyText(d.Key), s.Standing(now), nil, codes(s, now)}
+		x := listed{d.ID, d.Window, d.EnrolledAt.UTC(), wire.Fingerprint(d.Key), recordkey.Text(d.Key), s.Standing(now), nil, codes(s, now)}
 		if at := s.Heard().UTC(); !s.Heard().IsZero() {
 			x.Heard = &at
 		}

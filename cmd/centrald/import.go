@@ -178,7 +178,7 @@ func (in *importer) take(line int, field func(string) string) (err error) {
 	if d.ID, err = rating.ParseDeviceID(field("id")); err != nil {
 		return fmt.Errorf("id: %w", err)
 	}
-	if d.Key, err = parseKey(field("key"), boxKeyPrinted); err != nil {
+	if d.Key, err = parseBoxKey(field("key")); err != nil {
 		return fmt.Errorf("key: %w", err)
 	}
 	d.Window = rating.Window{ID: field("window"), Hall: field("hall"), Name: field("name"), Area: rating.PadArea(field("area"))}

@@ -14,6 +14,7 @@ import (
 
 	"haochaping/internal/central/journal"
 	"haochaping/internal/keptfile"
+	"haochaping/internal/recordkey"
 )
 
 // The files in the state folder.
@@ -96,4 +97,14 @@ func parseKey(s, printed string) (ed25519.PublicKey, error) {
 		return nil, fmt.Errorf("%q is no public key; write the 43 characters that %s", s, printed)
 	}
 	return b, nil
+}
+
+// parseBoxKey reads a box's public key, which may be one of SM2.
+func parseBoxKey(s string) ([]byte, error) {
+	key, err := recordkey.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no public key: %w; write the 43 characters that %s, or sm2: and 87 of a box that signs in SM2", s, err,
+			boxKeyPrinted)
+	}
+	return key, nil
 }

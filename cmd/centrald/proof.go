@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/cli"
+	"haochaping/internal/recordkey"
 )
 
 // prove prints the proof that the journal holds an evaluation.
@@ -89,11 +90,11 @@ func (c *command) checkProof(args []string) error {
 }
 
 func signedBy(p journal.Proof, box string) error {
-	key, err := parseKey(box, boxKeyPrinted)
+	key, err := parseBoxKey(box)
 	if err != nil {
 		return fmt.Errorf("-box-key: %w", err)
 	}
-	if !key.Equal(ed25519.PublicKey(p.Header.Key)) {
+	if !bytes.Equal(key, p.Header.Key) {
 		return errors.New("it is not signed by this box")
 	}
 	return p.Header.CheckSignature()
@@ -110,7 +111,7 @@ func describeProof(p journal.Proof, head journal.Checkpoint, lang cli.Lang) stri
 	line("来自 %s，收到于 %s", "from %s, received %s", p.Header.Source, time.UnixMilli(p.Header.Received).UTC().Format(time.RFC3339Nano))
 	switch {
 	case p.Header.Kind == journal.Batch && len(p.Header.Signature) > 0:
-		line("由公钥为 %s 的评价器签名", "signed by the box with the key %s", keyText(p.Header.Key))
+		line("由公钥为 %s 的评价器签名", "signed by the box with the key %s", recordkey.Text(p.Header.Key))
 	case p.Header.Kind == journal.Batch:
 		line("没有评价器的签名：来自第一版的账本", "not signed by the box: it comes from books of the first version")
 	}
@@ -136,7 +137,7 @@ func provenOf(p journal.Proof, head journal.Checkpoint) proven {
 	out := proven{Origin: head.Origin, Row: int64(p.Index) + 1, Rows: int64(head.Size), Kind: string(p.Header.Kind), Source: p.Header.Source,
 		Received: time.UnixMilli(p.Header.Received).UTC(), Content: p.Content}
 	if len(p.Header.Signature) > 0 {
-		out.BoxKey = keyText(p.Header.Key)
+		out.BoxKey = recordkey.Text(p.Header.Key)
 	}
 	return out
 }

@@ -24,6 +24,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/recordkey"
 	"haochaping/internal/windowapi"
 )
 
@@ -215,7 +216,7 @@ func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	if config.err != nil {
 		return config.err
 	}
-	key, err := boxconfig.Identity(state)
+	key, err := boxconfig.Config{State: state, RecordAlgorithm: recordkey.Ed25519}.Identity()
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/uplink"
 )
 
@@ -24,7 +25,7 @@ func sampleOf(p *patient) (*uplink.Sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	private, err := boxconfig.ParseIdentity(key)
+	private, err := recordkey.ParsePEM(key)
 	if err != nil {
 		return nil, err
 	}

@@ -144,13 +144,19 @@ func checkKey(_ context.Context, p *patient) finding {
 			"启动一次 ratingd，或运行 ratingctl identity，然后在中心登记",
 			"start ratingd once, or run ratingctl identity, and enrol the box at the centre")
 	}
-	key, err := boxconfig.Identity(p.config.State)
+	key, err := p.config.Identity()
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return forbidden(err)
 	case err != nil:
 		return trouble(sick, err.Error(), err.Error(), "ratingd 不会启动", "ratingd does not start", "从备份恢复该文件；没有备份则删除它并重新登记",
 			"restore the file from a copy, or remove it and enrol the box anew")
+	}
+	if other := p.config.OtherAlgorithm(key); other != "" {
+		return trouble(noted, fmt.Sprintf("密钥的算法是 %s，配置写的是 %s", other, p.config.RecordAlgorithm),
+			fmt.Sprintf("the key is one of %s, and record_algorithm is %s", other, p.config.RecordAlgorithm), "继续使用现有密钥，记录照常上传",
+			"the box goes on with the key that it has, and its records are sent", "改回配置，或按 docs/crypto.md 更换密钥并重新登记",
+			"change the line back, or change the key and enrol the box anew as docs/crypto.md says")
 	}
 	return fine("公钥 "+keyText(key), "the public key of the box")
 }

@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,6 +12,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -26,20 +26,20 @@ func identity(_ context.Context, args []string, stdout, stderr io.Writer) error 
 		return err
 	}
 	err = c.Birth(rand.Reader)
-	var key ed25519.PrivateKey
+	var key crypto.Signer
 	if err == nil {
-		key, err = boxconfig.Identity(c.State)
+		key, err = c.Identity()
 	}
 	if err != nil {
 		return cli.Hint(err, "密钥在存储目录中；请以运行 ratingd 的用户运行", "the key is in the state folder; run this as the user that runs ratingd")
 	}
-	public := key.Public().(ed25519.PublicKey)
+	public := recordkey.Public(key)
 	if *asJSON {
 		return printJSON(stdout, map[string]string{"device": string(c.Device), "public_key": keyText(key),
-			"fingerprint": wire.Fingerprint(public)})
+			"fingerprint": wire.Fingerprint(public), "algorithm": string(recordkey.Of(public))})
 	}
-	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\n",
-		c.Device, keyText(key), wire.Fingerprint(public))
+	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\nalgorithm    %s\n",
+		c.Device, keyText(key), wire.Fingerprint(public), recordkey.Of(public))
 	return err
 }
 
@@ -51,8 +51,8 @@ func printJSON(stdout io.Writer, v any) error {
 }
 
 // keyText returns the public part of a key as configurations and commands write it.
-func keyText(k ed25519.PrivateKey) string {
-	return base64.RawURLEncoding.EncodeToString(k.Public().(ed25519.PublicKey))
+func keyText(k crypto.Signer) string {
+	return recordkey.Text(recordkey.Public(k))
 }
 
 // parsedConfig reads the configuration that the arguments name, with flags of the command's own. It returns nil for a call for help.

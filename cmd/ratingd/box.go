@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"image"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/internal/sdnotify"
 	"haochaping/internal/stages"
 	"haochaping/internal/terminal"
@@ -66,7 +66,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d := &daemon{cfg: cfg, who: who, env: env, log: log, memory: mem,
 		monitor: opsapi.NewMonitor(opsapi.Clocks{Mono: env.mono, Wall: env.wall}),
 		book: newAddressBook(cfg.Addresses, map[string]string{
-			"device": string(who.device), "public_key": base64.RawURLEncoding.EncodeToString(who.public()),
+			"device": string(who.device), "public_key": recordkey.Text(who.public()),
 		}, log),
 	}
 	if d.keys, err = newKeypadReader(cfg.Keys, mem.clock, env, log); err != nil {
@@ -109,7 +109,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinOperations()
 	d.book.begin()
 	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch(), "boot", mem.clock.boot,
-		"fingerprint", who.fingerprint(), "pending", mem.db.Backlog().Pending)
+		"fingerprint", who.fingerprint(), "algorithm", who.algorithm(), "pending", mem.db.Backlog().Pending)
 	err = stages.Run(ctx, d.stages(service)...)
 	if reborn.Load() {
 		err = errors.Join(err, errReborn)
@@ -120,7 +120,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 // joinTerminal makes the behaviour between the log and those who see what it shows.
 func (d *daemon) joinTerminal() {
 	d.views = newAudience(d.keys.source.prompt, d.monitor.Wake)
-	d.journal = windowapi.NewJournal(d.who.key.Seed())
+	d.journal = windowapi.NewJournal(recordkey.Seed(d.who.key))
 	d.metrics = opsapi.NewMetrics()
 	d.recorder = opsapi.NewRecorder(d.db, d.env.mono, d.metrics)
 	d.loop = terminal.NewLoop(terminal.LoopConfig{

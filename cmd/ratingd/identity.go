@@ -1,21 +1,24 @@
 package main
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"encoding/json"
 	"fmt"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
 // identity is who the box is.
 type identity struct {
 	device rating.DeviceID
-	key    ed25519.PrivateKey
+	key    crypto.Signer
 }
 
-func (i identity) public() ed25519.PublicKey { return i.key.Public().(ed25519.PublicKey) }
+func (i identity) public() []byte { return recordkey.Public(i.key) }
+
+func (i identity) algorithm() recordkey.Algorithm { return recordkey.Of(i.public()) }
 
 func (i identity) fingerprint() string { return wire.Fingerprint(i.public()) }
 

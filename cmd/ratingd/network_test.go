@@ -16,6 +16,7 @@ import (
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // recovery is how long after the end of a fault everything must be at the centre.
@@ -60,7 +61,7 @@ func admit(t *testing.T, w *world, name, broker, more string) *patient {
 			"visit.wait = \"20s\"\nvisit.thanks = \"1s\"\nlink.base = \"http://%s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
 			"window_api.loopback_without_token = true\noperations.socket = \"\"\n"+
 			"uplink.broker = %q\nuplink.centre_key = %q\n", w.rate, broker, w.centreKey)+more)
-	key, err := boxconfig.Identity(p.state)
+	key, err := boxconfig.Config{State: p.state, RecordAlgorithm: recordkey.Ed25519}.Identity()
 	if err != nil {
 		t.Fatal(err)
 	}

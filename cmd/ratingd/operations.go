@@ -50,7 +50,8 @@ func (o *operations) status(ctx context.Context) opsapi.Status {
 	uptime := now.Sub(o.started)
 	s := opsapi.Status{
 		V: opsapi.StatusVersion, Device: string(o.who.device), Version: version(), Fingerprint: o.who.fingerprint(),
-		Started: now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: v.Word(),
+		Algorithm: string(o.who.algorithm()),
+		Started:   now.Time().Add(-uptime), UptimeSec: int64(uptime / time.Second), State: v.Word(),
 		Healthy: h.OK, Parts: h.Parts, LastFault: o.monitor.LastFault(), Queue: o.pending(),
 		Centre: opsapi.Centre{Broker: withoutUser(o.line.broker()), Connections: stats.Connections, Silences: stats.Silences,
 			Unsigned: stats.Refused > 0},

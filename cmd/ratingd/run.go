@@ -122,9 +122,13 @@ func runConfigured(ctx context.Context, path string, env environment) error {
 	if err := cfg.Birth(rand.Reader); err != nil {
 		return err
 	}
-	key, err := boxconfig.Identity(cfg.State)
+	key, err := cfg.Identity()
 	if err != nil {
 		return err
+	}
+	if other := cfg.OtherAlgorithm(key); other != "" {
+		log.Warn("the box goes on with the key that it has, of another algorithm than record_algorithm; docs/crypto.md says how to change it",
+			"key", other, "record_algorithm", cfg.RecordAlgorithm)
 	}
 	return runBox(ctx, cfg, identity{cfg.Device, key}, env, supervised, log)
 }

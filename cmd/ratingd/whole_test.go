@@ -160,7 +160,7 @@ func (b *box) publicKey() string {
 		b.t.Fatalf("ratingctl identity: %v\n%s", err, out)
 	}
 	for _, field := range strings.Fields(string(out)) {
-		if len(field) == 43 {
+		if len(field) == 43 || strings.HasPrefix(field, "sm2:") {
 			return field
 		}
 	}

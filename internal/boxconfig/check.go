@@ -12,6 +12,7 @@ import (
 
 	"haochaping/device/keypad"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/internal/tomlfile"
 )
 
@@ -34,6 +35,7 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 		bad("state", "empty; write a folder")
 	}
 	oneOf(bad, "log_level", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf(bad, "record_algorithm", string(c.RecordAlgorithm), string(recordkey.Ed25519), string(recordkey.SM2))
 	c.checkKeys(bad, need)
 	c.checkCodes(bad, lines, profile)
 	c.checkOutputs(bad)

@@ -5,29 +5,33 @@ import (
 	"time"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // Config is the configuration of one box. Default gives the defaults, default.toml describes each field.
 type Config struct {
-	Device     rating.DeviceID `toml:"device"`
-	State      string          `toml:"state"`
-	LogLevel   string          `toml:"log_level"`
-	Addresses  string          `toml:"addresses_file"`
-	ClockSet   bool            `toml:"clock_set"`
-	Keys       Keys            `toml:"keys"`
-	Lamps      Lamps           `toml:"lamps"`
-	Sound      Sound           `toml:"sound"`
-	Screen     Screen          `toml:"screen"`
-	Visit      Visit           `toml:"visit"`
-	Reasons    Reasons         `toml:"reasons"`
-	Link       Link            `toml:"link"`
-	Enrol      Enrol           `toml:"enrol"`
-	Update     Update          `toml:"update"`
-	Uplink     Uplink          `toml:"uplink"`
-	WindowAPI  WindowAPI       `toml:"window_api"`
-	Cards      Cards           `toml:"cards"`
-	Retention  Retention       `toml:"retention"`
-	Operations Operations      `toml:"operations"`
+	Device   rating.DeviceID `toml:"device"`
+	State    string          `toml:"state"`
+	LogLevel string          `toml:"log_level"`
+	// RecordAlgorithm is that of the key for records which the box draws.
+	RecordAlgorithm recordkey.Algorithm `toml:"record_algorithm"`
+
+	Addresses  string     `toml:"addresses_file"`
+	ClockSet   bool       `toml:"clock_set"`
+	Keys       Keys       `toml:"keys"`
+	Lamps      Lamps      `toml:"lamps"`
+	Sound      Sound      `toml:"sound"`
+	Screen     Screen     `toml:"screen"`
+	Visit      Visit      `toml:"visit"`
+	Reasons    Reasons    `toml:"reasons"`
+	Link       Link       `toml:"link"`
+	Enrol      Enrol      `toml:"enrol"`
+	Update     Update     `toml:"update"`
+	Uplink     Uplink     `toml:"uplink"`
+	WindowAPI  WindowAPI  `toml:"window_api"`
+	Cards      Cards      `toml:"cards"`
+	Retention  Retention  `toml:"retention"`
+	Operations Operations `toml:"operations"`
 
 	Shared      []byte `toml:"-"` // the file that is the same for all boxes as it is used, nil for none
 	SharedFault error  `toml:"-"` // why one is not taken that is there, or none

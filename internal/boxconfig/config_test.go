@@ -1,6 +1,7 @@
 package boxconfig
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"haochaping/internal/recordkey"
 )
 
 const mandatory = `device = "lz-0417"
@@ -235,14 +238,29 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestIdentityStays(t *testing.T) {
+	for _, a := range []recordkey.Algorithm{recordkey.Ed25519, recordkey.SM2} {
+		t.Run(string(a), func(t *testing.T) { identityStays(t, a) })
+	}
+}
+
+func identityStays(t *testing.T, a recordkey.Algorithm) {
 	dir := filepath.Join(t.TempDir(), "state")
-	first, err := Identity(dir)
+	c := Config{State: dir, RecordAlgorithm: a}
+	first, err := c.Identity()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := Identity(dir)
-	if err != nil || !first.Equal(second) {
-		t.Errorf("second call: other key or error %v", err)
+	if recordkey.Of(recordkey.Public(first)) != a || c.OtherAlgorithm(first) != "" {
+		t.Errorf("the key is not one of %s", a)
+	}
+	for _, now := range []recordkey.Algorithm{recordkey.Ed25519, recordkey.SM2} { // a key that is there stays
+		second, err := Config{State: dir, RecordAlgorithm: now}.Identity()
+		if err != nil || !bytes.Equal(recordkey.Public(first), recordkey.Public(second)) {
+			t.Errorf("asked for %s: other key or error %v", now, err)
+		}
+	}
+	if _, err := c.Identity(); err != nil {
+		t.Error(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, IdentityFile))
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -255,7 +273,7 @@ func TestIdentityStays(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, IdentityFile), []byte("torn"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Identity(dir); err == nil {
+	if _, err := c.Identity(); err == nil {
 		t.Error("a damaged key was accepted or replaced")
 	}
 }
@@ -269,7 +287,7 @@ func TestKeyThatRootDrawsBelongsToTheFoldersOwner(t *testing.T) {
 	if err := os.Chown(dir, 4711, 4712); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Identity(dir); err != nil {
+	if _, err := (Config{State: dir, RecordAlgorithm: recordkey.Ed25519}).Identity(); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, IdentityFile))

@@ -83,3 +83,30 @@ func (p Public) String() string {
 	}
 	return hex.EncodeToString(k.Bytes())
 }
+
+// pointSize is the size of a public key in bytes: 04 and both coordinates.
+const pointSize = 65
+
+// Point returns the point in 65 bytes, nil for the zero Public.
+func (p Public) Point() []byte {
+	if p.key == nil {
+		return nil
+	}
+	k, err := sm2.PublicKeyToECDH(p.key)
+	if err != nil {
+		return nil // every key here was checked when it was made
+	}
+	return k.Bytes()
+}
+
+// ParsePoint reads what Point returns.
+func ParsePoint(b []byte) (Public, error) {
+	if len(b) != pointSize || b[0] != 4 {
+		return Public{}, errors.New("want a public key of SM2: 65 bytes that begin with 04")
+	}
+	k, err := sm2.NewPublicKey(b)
+	if err != nil {
+		return Public{}, errors.New("these 65 bytes are no point of SM2's curve")
+	}
+	return Public{k}, nil
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 func keys(t testing.TB) (tlsKey, record Key) {
@@ -79,7 +80,17 @@ func TestNames(t *testing.T) {
 }
 
 func TestARequestProvesBothKeys(t *testing.T) {
-	tlsKey, record := keys(t)
+	for _, a := range []recordkey.Algorithm{recordkey.Ed25519, recordkey.SM2} {
+		drawn, err := recordkey.Draw(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tlsKey, _ := keys(t)
+		t.Run(string(a), func(t *testing.T) { provesBoth(t, tlsKey, Record(drawn)) })
+	}
+}
+
+func provesBoth(t *testing.T, tlsKey, record Key) {
 	der, err := NewRequest("bcdf23456789", tlsKey, record)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +99,7 @@ func TestARequestProvesBothKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Device != "bcdf23456789" || !r.Record.Equal(record.Public()) || !r.Key.Equal(tlsKey.Public()) || len(r.Digits) != 4 {
+	if r.Device != "bcdf23456789" || !bytes.Equal(r.Record, recordkey.Public(record)) || !r.Key.Equal(tlsKey.Public()) || len(r.Digits) != 4 {
 		t.Errorf("read back %+v", r)
 	}
 	if len(der) > MaxRequest/4 {

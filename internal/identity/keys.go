@@ -8,7 +8,6 @@ package identity
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
@@ -21,16 +20,14 @@ import (
 
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
-// Algorithm names how a key signs.
-type Algorithm string
+// Algorithm names how a key signs. One for records is of recordkey's.
+type Algorithm = recordkey.Algorithm
 
-// The algorithms.
-const (
-	P256    Algorithm = "p256"    // ECDSA on NIST P-256, for TLS
-	Ed25519 Algorithm = "ed25519" // for records and links
-)
+// P256 is ECDSA on NIST P-256, for TLS.
+const P256 Algorithm = "p256"
 
 // Key is a private key.
 type Key interface {
@@ -48,7 +45,7 @@ type fileKey struct {
 func (k fileKey) Algorithm() Algorithm { return k.algorithm }
 
 // Record returns a box's key for records as a Key.
-func Record(k ed25519.PrivateKey) Key { return fileKey{k, Ed25519} }
+func Record(k crypto.Signer) Key { return fileKey{k, recordkey.Of(recordkey.Public(k))} }
 
 // Keep returns the P-256 key in a file, which it draws from random at the first call. A file that holds no such key is an error and is
 // never replaced. Several processes that call it at once agree on one key.
@@ -120,7 +117,7 @@ func Draw(random io.Reader, alphabet string, n int) (string, error) {
 }
 
 // checkDigits returns four digits of the hash of a box's keys, which its screen and the centre's page show.
-func checkDigits(tlsKey []byte, record ed25519.PublicKey) string {
+func checkDigits(tlsKey []byte, record []byte) string {
 	h := sha256.New()
 	h.Write([]byte("hcp/1 check digits\n"))
 	h.Write(tlsKey)

@@ -2,9 +2,7 @@ package identity
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -15,6 +13,7 @@ import (
 	"fmt"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // MaxRequest bounds a request in bytes; an honest one has about 600.
@@ -25,7 +24,7 @@ const MaxRequest = 4 << 10
 type Request struct {
 	Device rating.DeviceID
 	Key    *ecdsa.PublicKey
-	Record ed25519.PublicKey
+	Record []byte            // public key, as recordkey has it
 	Raw    []byte            // DER
 	Hash   [sha256.Size]byte // of the TLS key, as a certificate has it
 	Digits string            // four, for the eyes
@@ -52,14 +51,11 @@ func NewRequest(device rating.DeviceID, tlsKey, record Key) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate request: %w", err)
 	}
-	public, ok := record.Public().(ed25519.PublicKey)
-	if !ok || record.Algorithm() != Ed25519 {
-		return nil, fmt.Errorf("make the certificate request: the key for records is %s, want %s", record.Algorithm(), Ed25519)
+	public := recordkey.Public(record)
+	if public == nil {
+		return nil, fmt.Errorf("make the certificate request: a key of %s is not for records", record.Algorithm())
 	}
-	signature, err := record.Sign(rand.Reader, proven(device, spki), crypto.Hash(0))
-	if err != nil {
-		return nil, fmt.Errorf("make the certificate request: %w", err)
-	}
+	signature := recordkey.Sign(record, proven(device, spki))
 	value, err := asn1.Marshal(proof{string(record.Algorithm()), public, signature})
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate request: %w", err)
@@ -116,7 +112,7 @@ func parseRequest(der []byte) (Request, error) {
 	return Request{Device: device, Key: key, Record: record, Raw: der, Hash: sha256.Sum256(spki), Digits: checkDigits(spki, record)}, nil
 }
 
-func parseProof(c *x509.CertificateRequest, device rating.DeviceID, spki []byte) (ed25519.PublicKey, error) {
+func parseProof(c *x509.CertificateRequest, device rating.DeviceID, spki []byte) ([]byte, error) {
 	var value []byte
 	for _, x := range c.Extensions {
 		if x.Id.Equal(proofID()) {
@@ -135,9 +131,10 @@ func parseProof(c *x509.CertificateRequest, device rating.DeviceID, spki []byte)
 		return nil, fmt.Errorf("the key for records: %w", err)
 	case len(rest) > 0:
 		return nil, errors.New("the key for records: bytes behind it")
-	case Algorithm(p.Algorithm) != Ed25519 || len(p.Key) != ed25519.PublicKeySize:
-		return nil, fmt.Errorf("the key for records is %.20q of %d bytes, want %s", p.Algorithm, len(p.Key), Ed25519)
-	case !ed25519.Verify(p.Key, proven(device, spki), p.Signature):
+	case recordkey.Check(p.Key) != nil || recordkey.Of(p.Key) != Algorithm(p.Algorithm):
+		return nil, fmt.Errorf("the key for records is %.20q of %d bytes, want %s or %s", p.Algorithm, len(p.Key), recordkey.Ed25519,
+			recordkey.SM2)
+	case !recordkey.Verify(p.Key, proven(device, spki), p.Signature):
 		return nil, errors.New("the signature by the key for records does not hold")
 	}
 	return p.Key, nil

@@ -64,8 +64,9 @@ type Status struct {
 	V           int       `json:"v"`
 	Device      string    `json:"device"`
 	Version     string    `json:"version"`
-	Fingerprint string    `json:"fingerprint"` // of the box's public key
-	Started     time.Time `json:"started"`     // the daemon
+	Fingerprint string    `json:"fingerprint"`         // of the box's public key
+	Algorithm   string    `json:"algorithm,omitempty"` // in which the box signs its records; older boxes do not say
+	Started     time.Time `json:"started"`             // the daemon
 	UptimeSec   int64     `json:"uptime_sec"`
 	State       string    `json:"state"` // starting, enrolling, idle, asking, paused, closed or fault
 	Window      *Window   `json:"window,omitempty"`

@@ -102,7 +102,7 @@ func untilLogin(t *testing.T, address string) {
 }
 
 // centreOf returns a centre that reads all partitions, at the second node and after its death elsewhere.
-func centreOf(t *testing.T, cluster *nats.Cluster, key ed25519.PrivateKey, box ed25519.PublicKey) *centre {
+func centreOf(t *testing.T, cluster *nats.Cluster, key ed25519.PrivateKey, box []byte) *centre {
 	t.Helper()
 	c := &centre{t: t, key: key, box: box, got: make(map[uint64][]byte), answer: (*centre).ack}
 	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + cluster.Address(1)).AddBroker("tcp://" + cluster.Address(2)).

@@ -60,6 +60,8 @@ var (
 	ErrNobodyReads = errors.New("nobody reads the box's records at the broker")
 	// ErrNoAnswer says that no acknowledgement came, though the broker hands the records on as far as it says.
 	ErrNoAnswer = errors.New("no acknowledgement came from the centre")
+	// ErrAlgorithm says that the centre does not say that it takes records in the algorithm of the box's key, and answers none.
+	ErrAlgorithm = errors.New("the centre does not take records in the algorithm of this box's key")
 	// ErrAway says that the centre has told the broker that it is not there.
 	ErrAway = errors.New("the centre has left the broker")
 	// ErrUnproven says that the broker's word releases records, and that it cannot say whether anybody has them.
@@ -102,6 +104,7 @@ const (
 	FaultNobody      Fault = "link.nobody"       // nobody reads them
 	FaultAway        Fault = "link.away"         // the centre has said that it is not there
 	FaultSilent      Fault = "link.silent"       // nothing is acknowledged
+	FaultAlgorithm   Fault = "link.algorithm"    // the centre does not know the algorithm of the box's key
 	FaultTooLarge    Fault = "link.too_large"    // records are larger than the broker takes
 	FaultUnproven    Fault = "link.unproven"     // the broker's word is no proof
 	FaultNoReceiver  Fault = "link.no_receiver"  // the broker's word releases, and nobody says that he receives
@@ -111,7 +114,7 @@ const (
 // Faults returns all, in the order of the way.
 func Faults() []Fault {
 	return []Fault{FaultName, FaultUnreached, FaultCertificate, FaultProtocol, FaultLogin, FaultRead, FaultNotEnrolled, FaultOtherCentre,
-		FaultWrite, FaultTell, FaultNobody, FaultAway, FaultSilent, FaultTooLarge, FaultUnproven, FaultNoReceiver, FaultCrashed}
+		FaultWrite, FaultTell, FaultNobody, FaultAway, FaultSilent, FaultAlgorithm, FaultTooLarge, FaultUnproven, FaultNoReceiver, FaultCrashed}
 }
 
 // FaultOf returns the fault that an error of the way to the centre means, empty for nil.
@@ -126,7 +129,7 @@ func FaultOf(err error) Fault {
 		err   error
 		fault Fault
 	}{{ErrNoReceiver, FaultNoReceiver}, {ErrMayNotWrite, FaultWrite}, {ErrMayNotTell, FaultTell}, {ErrNobodyReads, FaultNobody},
-		{ErrUnproven, FaultUnproven}, {ErrAway, FaultAway},
+		{ErrUnproven, FaultUnproven}, {ErrAlgorithm, FaultAlgorithm}, {ErrAway, FaultAway},
 		{ErrOtherCentre, FaultOtherCentre}, {ErrNoConfig, FaultNotEnrolled}, {ErrNoAnswer, FaultSilent}, {ErrBusy, FaultSilent}} {
 		if errors.Is(err, known.err) {
 			return known.fault

@@ -142,6 +142,9 @@ func (d *doubt) blame(err error) error {
 	if FaultOf(err) == FaultSilent && d.foreign != nil {
 		return d.foreign
 	}
+	if FaultOf(err) == FaultSilent && d.untaken {
+		return errors.Join(ErrAlgorithm, err)
+	}
 	return err
 }
 
@@ -178,6 +181,7 @@ const lookAgain = 30
 type doubt struct {
 	question   uint64     // seq of the released record that was sent to hear the centre's word; 0 if none is open
 	configured bool       // the centre's configuration came on this connection
+	untaken    bool       // that configuration does not name the algorithm of the box's key
 	foreign    error      // of what came on it since the centre's last answer and is not signed by the centre; nil if nothing did
 	looked     time.Time  // when the broker was asked last
 	found      chan error // what it said

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -35,7 +37,7 @@ type ProbeConfig struct {
 // Sample is a record of the box's log with what it takes to send it: the last one that was released, or the first if none was.
 // The centre knows it, or is to have it next, and acknowledges it in either case.
 type Sample struct {
-	Key    ed25519.PrivateKey // the box's
+	Key    crypto.Signer // the box's
 	Epoch  rating.Epoch
 	Seq    uint64
 	Record []byte
@@ -112,7 +114,10 @@ func (p *probe) ask(ctx context.Context, client mqtt.Client) (window rating.Wind
 	}
 	config, err := p.configuration(payload)
 	if err == nil && p.Sample != nil {
-		if err = p.answer(ctx, client); err != nil {
+		if err = p.answer(ctx, client); FaultOf(err) == FaultSilent && !config.Takes(recordkey.Public(p.Sample.Key)) {
+			err = errors.Join(ErrAlgorithm, err)
+		}
+		if err != nil {
 			err = &StageError{StageAnswer, err}
 		}
 	}

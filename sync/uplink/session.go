@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -274,6 +275,7 @@ func (u *Uplink) receive(c *connection, m message) bool {
 			return false
 		}
 		u.signed()
+		u.doubt.untaken = !cfg.Takes(recordkey.Public(u.cfg.Key))
 		if cfg.Window.Generation > u.generation {
 			u.generation = cfg.Window.Generation
 			u.cfg.OnConfig(cfg)

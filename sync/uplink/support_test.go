@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ func (m *memory) appendLarge(size int) {
 type centre struct {
 	t      *testing.T
 	key    ed25519.PrivateKey
-	box    ed25519.PublicKey
+	box    []byte
 	client mqtt.Client
 
 	mu      sync.Mutex
@@ -114,7 +115,7 @@ type centre struct {
 	answer  func(c *centre, b wire.Batch)
 }
 
-func startCentre(t *testing.T, address string, key ed25519.PrivateKey, box ed25519.PublicKey) *centre {
+func startCentre(t *testing.T, address string, key ed25519.PrivateKey, box []byte) *centre {
 	t.Helper()
 	c := &centre{t: t, key: key, box: box, got: make(map[uint64][]byte), answer: (*centre).ack}
 	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("centre").
@@ -264,7 +265,10 @@ type link struct {
 	commands []wire.Command
 }
 
-type keys struct{ box, centre ed25519.PrivateKey }
+type keys struct {
+	box, centre ed25519.PrivateKey
+	sm2         crypto.Signer // signs in place of box, nil for none
+}
 
 func newKeys(t *testing.T) keys {
 	t.Helper()
@@ -276,7 +280,7 @@ func newKeys(t *testing.T) keys {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return keys{box, centre}
+	return keys{box: box, centre: centre}
 }
 
 func public(k ed25519.PrivateKey) ed25519.PublicKey { return k.Public().(ed25519.PublicKey) }
@@ -295,8 +299,12 @@ func startLinkTo(t *testing.T, brokers []string, k keys, log *memory, mode AckMo
 func startLinkOf(t *testing.T, brokers []string, k keys, log Log, mode AckMode) (*link, func()) {
 	t.Helper()
 	l := new(link)
+	var key crypto.Signer = k.box
+	if k.sm2 != nil {
+		key = k.sm2
+	}
 	u, err := New(Config{
-		Brokers: brokers, Username: "box-1", Key: k.box, Centre: public(k.centre), Log: log, AckMode: mode,
+		Brokers: brokers, Username: "box-1", Key: key, Centre: public(k.centre), Log: log, AckMode: mode,
 		Presence: wire.Presence{V: 1, Version: "test"}, Health: func() wire.Health { return wire.Health{V: 1} },
 		OnConfig: func(c wire.Config) { l.mu.Lock(); defer l.mu.Unlock(); l.configs = append(l.configs, c) },
 		OnCommand: func(c wire.Command) ([]wire.Part, error) {

@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"haochaping/internal/crash"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -51,7 +53,7 @@ type Config struct {
 	Username string
 	Password string
 	TLS      *tls.Config
-	Key      ed25519.PrivateKey // the box's
+	Key      crypto.Signer // the box's, for records
 	Centre   ed25519.PublicKey
 	Log      Log
 	AckMode  AckMode       // AckCentre if empty
@@ -139,7 +141,7 @@ func New(c Config) (*Uplink, error) {
 		return nil, fmt.Errorf("uplink: %w", err)
 	case c.AckMode != AckCentre && c.AckMode != AckBroker:
 		return nil, fmt.Errorf("uplink: ack mode %q is unknown", c.AckMode)
-	case len(c.Key) != ed25519.PrivateKeySize || len(c.Centre) != ed25519.PublicKeySize:
+	case recordkey.Public(c.Key) == nil || len(c.Centre) != ed25519.PublicKeySize:
 		return nil, errors.New("uplink: the box's or the centre's key is missing")
 	case c.Log == nil || c.Health == nil || c.Now == nil || c.Random == nil || c.Logger == nil:
 		return nil, errors.New("uplink: the log, the health, the clock, the randomness or the logger is missing")

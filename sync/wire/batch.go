@@ -2,7 +2,7 @@ package wire
 
 import (
 	"bytes"
-	"crypto/ed25519"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // Version is the version of every payload that this code writes.
@@ -39,21 +40,26 @@ type Batch struct {
 	// Records are the bytes of the records as the box's log holds them. That each is a valid record is not checked by
 	// DecodeBatch, since an invalid one is to be quarantined alone.
 	Records [][]byte
+	// Algorithm is that of the signature, empty for Ed25519, which names itself nowhere.
+	Algorithm recordkey.Algorithm
 	// Signature is the device's, over SignedText.
 	Signature []byte
 }
 
 // batchJSON is the form of a batch on the wire.
 type batchJSON struct {
-	V        int              `json:"v"`
-	Device   rating.DeviceID  `json:"device"`
-	Epoch    rating.Epoch     `json:"epoch"`
-	First    uint64           `json:"first"`
-	Count    int              `json:"count"`
-	Released uint64           `json:"released"`
-	Head     rating.Hash      `json:"head"`
-	Sig      []byte           `json:"sig"`
-	Records  []jsontext.Value `json:"records"`
+	V        int             `json:"v"`
+	Device   rating.DeviceID `json:"device"`
+	Epoch    rating.Epoch    `json:"epoch"`
+	First    uint64          `json:"first"`
+	Count    int             `json:"count"`
+	Released uint64          `json:"released"`
+	Head     rating.Hash     `json:"head"`
+
+	Algorithm recordkey.Algorithm `json:"alg,omitempty"`
+
+	Sig     []byte           `json:"sig"`
+	Records []jsontext.Value `json:"records"`
 }
 
 // Last returns the seq of the last record.
@@ -93,13 +99,23 @@ func BatchText(d rating.DeviceID, e rating.Epoch, first, released uint64, hashes
 	return t
 }
 
-// Sign sets the signature.
-func (b *Batch) Sign(key ed25519.PrivateKey) { b.Signature = ed25519.Sign(key, b.SignedText()) }
+// Sign sets the signature and its algorithm.
+func (b *Batch) Sign(key crypto.Signer) {
+	b.Algorithm, b.Signature = Named(recordkey.Public(key)), recordkey.Sign(key, b.SignedText())
+}
+
+// Named returns the algorithm of a public key as a batch names it.
+func Named(key []byte) recordkey.Algorithm {
+	if a := recordkey.Of(key); a != recordkey.Ed25519 {
+		return a
+	}
+	return ""
+}
 
 // Verify reports whether the signature is that of key's owner. The centre asks journal.CheckSignatures, which differs for some that no
 // honest box makes.
-func (b Batch) Verify(key ed25519.PublicKey) bool {
-	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, b.SignedText(), b.Signature)
+func (b Batch) Verify(key []byte) bool {
+	return b.Algorithm == Named(key) && recordkey.Verify(key, b.SignedText(), b.Signature)
 }
 
 // Encode returns the payload. The records stand in it byte for byte.
@@ -109,7 +125,7 @@ func (b Batch) Encode() ([]byte, error) {
 	}
 	head, err := json.Marshal(batchJSON{
 		V: Version, Device: b.Device, Epoch: b.Epoch, First: b.First, Count: len(b.Records), Released: b.Released,
-		Head: b.Head(), Sig: b.Signature, Records: []jsontext.Value{},
+		Head: b.Head(), Algorithm: b.Algorithm, Sig: b.Signature, Records: []jsontext.Value{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode batch: %w", err)
@@ -138,8 +154,10 @@ func (b Batch) check() error {
 		return fmt.Errorf("%d records: want 1 to %d", len(b.Records), MaxBatchRecords)
 	case b.Released >= b.First:
 		return fmt.Errorf("released through %d, yet the first record is %d", b.Released, b.First)
-	case len(b.Signature) != ed25519.SignatureSize:
-		return fmt.Errorf("signature of %d bytes: want %d", len(b.Signature), ed25519.SignatureSize)
+	case b.Algorithm != "" && b.Algorithm != recordkey.SM2:
+		return fmt.Errorf("it is signed in %.20q, which is unknown here", b.Algorithm)
+	case len(b.Signature) != recordkey.SignatureSize:
+		return fmt.Errorf("signature of %d bytes: want %d", len(b.Signature), recordkey.SignatureSize)
 	}
 	return nil
 }
@@ -159,7 +177,8 @@ func DecodeBatch(payload []byte) (Batch, error) {
 	if j.V != Version {
 		return Batch{}, errVersion("batch", j.V)
 	}
-	b := Batch{Device: j.Device, Epoch: j.Epoch, First: j.First, Released: j.Released, Signature: j.Sig}
+	b := Batch{Device: j.Device, Epoch: j.Epoch, First: j.First, Released: j.Released, Algorithm: j.Algorithm,
+		Signature: j.Sig}
 	for _, r := range j.Records {
 		b.Records = append(b.Records, r)
 	}
@@ -182,7 +201,7 @@ func DecodeBatch(payload []byte) (Batch, error) {
 func readBatch(payload []byte) (j batchJSON, err error) {
 	fields := map[string]any{
 		"v": &j.V, "device": &j.Device, "epoch": &j.Epoch, "first": &j.First, "count": &j.Count,
-		"released": &j.Released, "head": &j.Head, "sig": &j.Sig,
+		"released": &j.Released, "head": &j.Head, "alg": &j.Algorithm, "sig": &j.Sig,
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if err := expect(dec, '{'); err != nil {

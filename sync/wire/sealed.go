@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	strict "github.com/go-json-experiment/json"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // MaxSealed is the greatest size in bytes of a sealed payload: a configuration with some photos.
@@ -194,6 +196,14 @@ type Config struct {
 	Window rating.Window   `json:"window"`
 	// Roster holds those who may sign in there. It changes with the window's generation.
 	Roster []rating.Member `json:"roster,omitempty"`
+	// Algorithms are those in which the centre takes the box's records. It is said to a box whose key is not of Ed25519, which every centre
+	// takes.
+	Algorithms []recordkey.Algorithm `json:"algorithms,omitempty"`
+}
+
+// Takes reports whether a box with a key may expect that the centre takes what it signs.
+func (c Config) Takes(key []byte) bool {
+	return Named(key) == "" || slices.Contains(c.Algorithms, recordkey.Of(key))
 }
 
 // OpenConfig reads a Config that the centre with the given key has sealed.
@@ -204,6 +214,9 @@ func OpenConfig(key ed25519.PublicKey, payload []byte) (Config, error) {
 	}
 	if err := c.Window.Check(); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	if len(c.Algorithms) > maxKinds {
+		return Config{}, fmt.Errorf("config: %d algorithms, at most %d are allowed", len(c.Algorithms), maxKinds)
 	}
 	if err := rating.CheckRoster(c.Roster); err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -9,6 +9,7 @@ import (
 	strict "github.com/go-json-experiment/json"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // MaxState is the greatest size in bytes of a Presence, Health or Reply.
@@ -87,13 +88,13 @@ func (h LogHead) text(d rating.DeviceID) []byte {
 }
 
 // Sign signs the head with the box's key for records.
-func (h *LogHead) Sign(d rating.DeviceID, key ed25519.PrivateKey) {
-	h.Sig = ed25519.Sign(key, h.text(d))
+func (h *LogHead) Sign(d rating.DeviceID, key crypto.Signer) {
+	h.Sig = recordkey.Sign(key, h.text(d))
 }
 
 // Holds reports whether the box with a key has signed the head.
-func (h LogHead) Holds(d rating.DeviceID, key ed25519.PublicKey) bool {
-	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, h.text(d), h.Sig)
+func (h LogHead) Holds(d rating.DeviceID, key []byte) bool {
+	return recordkey.Verify(key, h.text(d), h.Sig)
 }
 
 // Stuck is a record that cannot be sent until somebody has raised the broker's limit.

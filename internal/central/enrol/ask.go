@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -90,7 +91,7 @@ func (r *Room) known(ctx context.Context, q identity.Request) (enrolled bool, er
 		return false, nil
 	case err != nil:
 		return false, err
-	case !d.Key.Equal(q.Record):
+	case !bytes.Equal(d.Key, q.Record):
 		return true, fmt.Errorf("%w: another box is enrolled as %s", ErrRefused, q.Device)
 	}
 	return true, nil
@@ -98,7 +99,7 @@ func (r *Room) known(ctx context.Context, q identity.Request) (enrolled bool, er
 
 // of reports whether a request is the one that waits.
 func (p Pending) of(q identity.Request, from Origin) bool {
-	return p.Device == q.Device && p.Record.Equal(q.Record) && p.Board == from.Board && p.Moved == from.Moved
+	return p.Device == q.Device && bytes.Equal(p.Record, q.Record) && p.Board == from.Board && p.Moved == from.Moved
 }
 
 // wait notes that a box asks, and gives it a code if it has none that holds.

@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -145,7 +146,7 @@ func (r *Room) Renew(ctx context.Context, q identity.Request, shown *x509.Certif
 		return nil, errRevoked
 	}
 	d, err := r.boxes.Device(ctx, q.Device)
-	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !d.Key.Equal(q.Record) {
+	if errors.Is(err, fleet.ErrNoDevice) || err == nil && !bytes.Equal(d.Key, q.Record) {
 		return nil, fmt.Errorf("%w: no box is enrolled as %s with this key for records", ErrRefused, q.Device)
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package enrol
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -119,7 +120,7 @@ func (w *world) letIn(b box, p Pass, window string) *x509.Certificate {
 func (w *world) at(b box, window string) {
 	w.t.Helper()
 	d, err := w.fleet.Device(w.t.Context(), b.device)
-	if err != nil || d.Window.ID != window || !d.Follows || !d.Key.Equal(b.public) {
+	if err != nil || d.Window.ID != window || !d.Follows || !bytes.Equal(d.Key, b.public) {
 		w.t.Errorf("%s is %+v, %v; want it at %s", b.device, d, err, window)
 	}
 }

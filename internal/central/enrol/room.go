@@ -115,7 +115,7 @@ type Pending struct {
 	Code     string
 	Until    time.Time // of the code
 	Device   rating.DeviceID
-	Record   ed25519.PublicKey
+	Record   []byte // public key, as recordkey has it
 	Digits   string
 	Address  string
 	Board    string // on which it stands, empty if it does not say

@@ -8,7 +8,6 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
 	"embed"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +23,7 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 //go:embed schema/*.sql
@@ -66,7 +66,7 @@ func Open(ctx context.Context, j *journal.Journal) (*Fleet, error) {
 // Device is an enrolled box and the window that it serves.
 type Device struct {
 	ID         rating.DeviceID
-	Key        ed25519.PublicKey
+	Key        []byte // public, as recordkey has it
 	Window     rating.Window
 	Roster     []rating.Member // who may sign in there; it changes with the window's generation
 	Follows    bool            // the window is one of the organisation, whose texts the device gets
@@ -97,8 +97,8 @@ func (d Device) check() error {
 	if err := d.Window.Check(); err != nil {
 		return err
 	}
-	if len(d.Key) != ed25519.PublicKeySize {
-		return fmt.Errorf("the key has %d bytes, want %d", len(d.Key), ed25519.PublicKeySize)
+	if err := recordkey.Check(d.Key); err != nil {
+		return err
 	}
 	return rating.CheckRoster(d.Roster)
 }
@@ -146,7 +146,7 @@ func Free(ctx context.Context, tx *db.Tx, d Device) error {
 			return err
 		}
 	}
-	return other("key", "SELECT id FROM device WHERE key = $1 AND id <> $2 ORDER BY id LIMIT 1", []byte(d.Key))
+	return other("key", "SELECT id FROM device WHERE key = $1 AND id <> $2 ORDER BY id LIMIT 1", d.Key)
 }
 
 // Serves reports, in a transaction, whether a device serves a window of the organisation.
@@ -201,7 +201,7 @@ func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db
 		if err := may(ctx, tx); err != nil {
 			return err
 		}
-		if f.rekeyed != nil && old.ID != "" && !old.Key.Equal(d.Key) {
+		if f.rekeyed != nil && old.ID != "" && !bytes.Equal(old.Key, d.Key) {
 			if err := f.rekeyed(ctx, tx, d.ID, time.UnixMilli(f.journal.Now())); err != nil {
 				return err
 			}
@@ -240,7 +240,7 @@ func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (there Device,
 	}
 	generation := there.Window.Generation
 	switch {
-	case bytes.Equal(before, text) && there.Key.Equal(d.Key):
+	case bytes.Equal(before, text) && bytes.Equal(there.Key, d.Key):
 		return there, errSame
 	case !bytes.Equal(before, text) && d.Window.Generation <= generation:
 		return there, fmt.Errorf("%w: it is %d, write %d or more", ErrGeneration, generation, generation+1)
@@ -254,7 +254,7 @@ func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) err
 		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation,
 			changed = excluded.changed,
 		serves = excluded.serves`,
-		string(d.ID), []byte(d.Key), string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
+		string(d.ID), d.Key, string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
 	if err != nil {
 		return err
 	}
@@ -292,9 +292,9 @@ func (f *Fleet) Device(ctx context.Context, id rating.DeviceID) (Device, error) 
 }
 
 // Holder returns the device that is enrolled with a key, empty if none is.
-func (f *Fleet) Holder(ctx context.Context, key ed25519.PublicKey) (rating.DeviceID, error) {
+func (f *Fleet) Holder(ctx context.Context, key []byte) (rating.DeviceID, error) {
 	all, err := db.Query(ctx, f.db, func(s db.Scanner) (id rating.DeviceID, err error) { return id, s.Scan(&id) },
-		"SELECT id FROM device WHERE key = $1 ORDER BY id LIMIT 1", []byte(key))
+		"SELECT id FROM device WHERE key = $1 ORDER BY id LIMIT 1", key)
 	if err != nil {
 		return "", fmt.Errorf("find the device of a key: %w", err)
 	}

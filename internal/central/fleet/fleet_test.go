@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -68,7 +69,7 @@ func TestABoxGetsItsOldKeyBack(t *testing.T) {
 		if err := f.Put(t.Context(), d); err != nil {
 			t.Fatal(err)
 		}
-		if has, err := f.Device(t.Context(), d.ID); err != nil || !has.Key.Equal(key) {
+		if has, err := f.Device(t.Context(), d.ID); err != nil || !bytes.Equal(has.Key, key) {
 			t.Errorf("after change %d the box has the key %x: %v", i+1, has.Key, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -72,7 +73,8 @@ func (in *Ingest) publishConfigs(ctx context.Context, after int64) (published in
 		}
 		for _, d := range devices {
 			window, roster := d.Told()
-			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: window, Roster: roster})
+			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: window, Roster: roster,
+				Algorithms: algorithmsFor(d.Key)})
 			if err != nil {
 				return published, fmt.Errorf("configuration of %s: %w", d.ID, err)
 			}
@@ -99,4 +101,12 @@ func confirmed(ctx context.Context, t mqtt.Token) error {
 	case <-timeout.C:
 		return fmt.Errorf("the broker has not taken it within %s", patience)
 	}
+}
+
+// algorithmsFor returns what the centre says to a box of the algorithms that it takes: nothing where the key is of Ed25519.
+func algorithmsFor(key []byte) []recordkey.Algorithm {
+	if wire.Named(key) == "" {
+		return nil
+	}
+	return []recordkey.Algorithm{recordkey.Ed25519, recordkey.SM2}
 }

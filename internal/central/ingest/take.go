@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
@@ -89,6 +91,10 @@ func (in *Ingest) read(ctx context.Context, w work) (b believed, why string, err
 		return b, "the device is not enrolled", nil
 	case err != nil:
 		return b, "", fmt.Errorf("the devices cannot be read: %w", err)
+	}
+	if named := wire.Named(d.Key); named != b.batch.Algorithm {
+		return b, fmt.Sprintf("it is signed in %s, and the device is enrolled with a key of %s",
+			cmp.Or(b.batch.Algorithm, recordkey.Ed25519), recordkey.Of(d.Key)), nil
 	}
 	b.key, b.until = d.Key, d.Retired
 	return b, "", nil

@@ -64,7 +64,7 @@ func (e Entry) Last() uint64 { return e.First + uint64(len(e.Parts)) - 1 }
 // Batch returns a batch's row as the box sent it.
 func (e Entry) Batch() wire.Batch {
 	return wire.Batch{Device: rating.DeviceID(e.Source), Epoch: e.Epoch, First: e.First, Released: e.Released, Records: e.Parts,
-		Signature: e.Signature}
+		Algorithm: wire.Named(e.Key), Signature: e.Signature}
 }
 
 // PhoneAnswer is a part of a row of the kind Phone.

@@ -5,6 +5,7 @@
 package takeover
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -171,7 +172,7 @@ func (t *taking) earlierKeys(d fleet.Device) error {
 		return err
 	}
 	for _, k := range keys {
-		if d.Key.Equal(ed25519.PublicKey(k)) {
+		if bytes.Equal(d.Key, k) {
 			continue
 		}
 		e, err := journal.Enrol(journal.Enrolment{Device: d.ID, Key: k, Window: d.Window, EnrolledAt: d.EnrolledAt.UnixMilli()},

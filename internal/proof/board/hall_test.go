@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/proof/inspect"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // device is the name of the box on the board.
@@ -60,7 +61,7 @@ func newHall(t *testing.T, configure string) *hall {
 	}
 	h.build("arm64", "ratingd")
 	h.build("arm64", "ratingctl")
-	key, err := boxconfig.Identity(filepath.Join(h.staging, "state"))
+	key, err := boxconfig.Config{State: filepath.Join(h.staging, "state"), RecordAlgorithm: recordkey.Ed25519}.Identity()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,6 +53,7 @@ export class Books {
     if (batch.count !== records.length || batch.head !== hash(records.at(-1))) throw new Unbelievable("it was changed on the way");
     if (batch.released >= batch.first) throw new Unbelievable("it has let go what it sends");
     if (!device) throw new Unbelievable("the device is not enrolled");
+    if (batch.alg !== device.key.alg) throw new Unbelievable("it is signed in another algorithm than that of the device's key");
     const said = Buffer.concat([
       Buffer.from(`hcp/1 batch\n${batch.device}\n${batch.epoch}\n${batch.first}\n${batch.count}\n${batch.released}\n`),
       ...records.map(sha256),

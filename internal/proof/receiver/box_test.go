@@ -35,8 +35,8 @@ var programs testkit.Programs
 
 func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }
 
-// startBox starts a box that trusts a centre's key. It ends with the test.
-func startBox(t *testing.T, broker, centreKey string) *box {
+// startBox starts a box that trusts a centre's key and signs in an algorithm. It ends with the test.
+func startBox(t *testing.T, broker, centreKey, algorithm string) *box {
 	t.Helper()
 	b := &box{t: t, dir: filepath.Dir(programs.Path(t, "ratingd"))}
 	keypad, tty, err := pty.Open()
@@ -48,14 +48,14 @@ func startBox(t *testing.T, broker, centreKey string) *box {
 	state := t.TempDir()
 	addresses := filepath.Join(state, "addresses.json")
 	b.config = filepath.Join(state, "ratingd.toml")
-	text := fmt.Sprintf("device = \"real-box\"\nstate = %q\naddresses_file = %q\n"+
+	text := fmt.Sprintf("device = \"real-box\"\nrecord_algorithm = %q\nstate = %q\naddresses_file = %q\n"+
 		"keys.source = \"serial\"\nkeys.serial.port = %q\nkeys.serial.profile = \"byte\"\n"+
 		"keys.map = [{key=\"0x35\",level=5},{key=\"0x34\",level=4},{key=\"0x33\",level=3},{key=\"0x32\",level=2},{key=\"0x31\",level=1}]\n"+
 		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 		"visit.wait = \"60s\"\nvisit.thanks = \"3s\"\n"+
 		"link.base = \"https://rate.example.com\"\nuplink.broker = \"mqtt://%s\"\nuplink.centre_key = %q\nuplink.resend = \"1s\"\n"+
 		"window_api.listen = \"127.0.0.1:0\"\nwindow_api.loopback_without_token = true\noperations.socket = %q\n",
-		filepath.Join(state, "box"), addresses, tty.Name(), broker, centreKey, filepath.Join(state, "ops.sock"))
+		algorithm, filepath.Join(state, "box"), addresses, tty.Name(), broker, centreKey, filepath.Join(state, "ops.sock"))
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (b *box) output(args ...string) string {
 // publicKey returns the box's, as whoever enrols it reads it.
 func (b *box) publicKey() string {
 	for _, field := range strings.Fields(b.output("identity")) {
-		if len(field) == 43 {
+		if len(field) == 43 || strings.HasPrefix(field, "sm2:") {
 			return field
 		}
 	}

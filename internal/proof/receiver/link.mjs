@@ -1,10 +1,14 @@
 // Keys, signatures, and the link in the QR code.
 import { createHash, createPublicKey, sign, verify } from "node:crypto";
+import { sm2Point, sm2Verified } from "./sm2.mjs";
 
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
-export const publicKey = (text) => createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: text }, format: "jwk" });
+/** A key of Ed25519, or that of a box which signs in SM2 with its point. */
+export const publicKey = (text) => text.startsWith("sm2:") ? { alg: "sm2", point: sm2Point(Buffer.from(text.slice(4), "base64url")) }
+  : createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: text }, format: "jwk" });
 export const publicText = (key) => createPublicKey(key).export({ format: "jwk" }).x;
-export const verified = (key, bytes, signature) => verify(null, bytes, key, signature);
+export const verified = (key, bytes, signature) => key.alg === "sm2"
+  ? sm2Verified(key.point, Buffer.concat([Buffer.from("sm2\n"), bytes]), signature) : verify(null, bytes, key, signature);
 
 /** What the centre says, signed for a purpose. */
 export function seal(key, purpose, body) {

@@ -15,10 +15,16 @@ func TestTheDocumentsSuffice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("plays a day of a window")
 	}
+	for _, algorithm := range []string{"ed25519", "sm2"} {
+		t.Run(algorithm, func(t *testing.T) { documentsSuffice(t, algorithm) })
+	}
+}
+
+func documentsSuffice(t *testing.T, algorithm string) {
 	broker := mosquitto.Start(t, mosquitto.Open)
 	folder := t.TempDir()
 	n := start(t, folder, broker)
-	b := startBox(t, broker, n.key)
+	b := startBox(t, broker, n.key, algorithm)
 	b.is("enrolling")
 	n.enrol(t, "real-box", b.publicKey(), 1)
 	b.is("idle")

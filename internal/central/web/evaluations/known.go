@@ -1,7 +1,6 @@
 package evaluations
 
 import (
-	"encoding/base64"
 	"slices"
 
 	"haochaping/internal/central/books"
@@ -10,6 +9,7 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // known is all that somebody may see of one evaluation but texts and identities. Page and API show it, each in their way.
@@ -72,7 +72,7 @@ func (p *pages) source(c *web.Call, e books.Entry) (source, error) {
 	}
 	s.Hash = rating.HashOf(j.Parts[part]).String()
 	if j.Kind == journal.Batch {
-		s.First, s.Last, s.Key, s.record = j.First, j.Last(), base64.RawURLEncoding.EncodeToString(j.Key), j.Parts[part]
+		s.First, s.Last, s.Key, s.record = j.First, j.Last(), recordkey.Text(j.Key), j.Parts[part]
 	}
 	return s, nil
 }

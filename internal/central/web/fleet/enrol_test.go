@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -115,7 +116,7 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 		t.Fatalf("accepted: %d", status)
 	}
 	d, err := w.fleet.Device(t.Context(), one.Device)
-	if err != nil || d.Window.ID != free[0] || d.Window.Generation != 1 || !d.Follows || !d.Key.Equal(one.Record) {
+	if err != nil || d.Window.ID != free[0] || d.Window.Generation != 1 || !d.Follows || !bytes.Equal(d.Key, one.Record) {
 		t.Errorf("it is enrolled as %+v, %v", d, err)
 	}
 	if c, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"}); err != nil || c == nil {

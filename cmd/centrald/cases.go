@@ -96,7 +96,7 @@ func (x *rooms) states(ctx context.Context) ([]fleet.State, error) {
 
 // openDeadlines opens the room of deadlines and reminders.
 func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger) (*deadline.Deadlines, error) {
-	days, err := workingDays(x.cfg.Deadline.Calendars)
+	days, err := x.cfg.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
@@ -143,8 +143,13 @@ func (c smsConfig) gateway() (deadline.Gateway, error) {
 	return nil, nil
 }
 
-// workingDays returns the calendar of the notices that the program brings and of those in a folder, which go before.
-func workingDays(folder string) (rating.Calendar, error) {
+// workingDays returns the calendar of the notices that the program brings, of those in a folder, which go before, and of the policy's,
+// which go before all.
+func (c config) workingDays() (rating.Calendar, error) {
+	return workingDays(c.Deadline.Calendars, c.policy.Calendars...)
+}
+
+func workingDays(folder string, set ...rating.Notice) (rating.Calendar, error) {
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
 		return rating.Calendar{}, err
@@ -172,6 +177,9 @@ func workingDays(folder string) (rating.Calendar, error) {
 			}
 			years[n.Year] = n
 		}
+	}
+	for _, n := range set {
+		years[n.Year] = n
 	}
 	notices = notices[:0]
 	for _, n := range years {

@@ -124,6 +124,9 @@ func (c config) checkFiles() (errs []error) {
 		}
 		note(h.field, h.path, err)
 	}
+	if _, err := c.Above.client(); err != nil {
+		note("above.ca", c.Above.CA, err)
+	}
 	if field, path, err := c.Upward.checkFiles(c.State); err != nil {
 		note(field, path, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/internal/central/policy"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
@@ -36,6 +37,10 @@ type config struct {
 	Orders    ordersConfig   `toml:"orders"`
 	Alerts    alertsConfig   `toml:"alerts"`
 	Upward    upwardConfig   `toml:"upward"`
+	Above     aboveConfig    `toml:"above"`
+
+	sets   tomlfile.Lines  // the lines of what the file sets
+	policy policy.Document // that holds, the zero one: none does
 }
 
 type brokerConfig struct {
@@ -153,6 +158,7 @@ func parseConfig(text string) (config, error) {
 	if err != nil {
 		return config{}, err
 	}
+	c.sets = lines
 	err = c.check(lines)
 	return c, err
 }
@@ -271,7 +277,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	if _, err := d.SMS.gateway(); err != nil {
 		bad("deadline.sms.url", "%v", err)
 	}
-	if _, err := workingDays(d.Calendars); err != nil {
+	if _, err := c.workingDays(); err != nil {
 		bad("deadline.calendars", "%v", err)
 	}
 	if d.SilentDays < 0 || d.SilentDays > 200 {
@@ -284,6 +290,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 		bad("orders.webhook_url", "%v", err)
 	}
 	c.Upward.check(bad)
+	c.Above.check(bad)
 	for key, text := range map[string]struct {
 		says string
 		may  []string

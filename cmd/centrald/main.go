@@ -20,6 +20,7 @@
 //	centrald figures publish -year YEAR -out FOLDER
 //	centrald upward key
 //	centrald upward table NAME
+//	centrald policy show | draft | issue FILE | export | import FILE
 //	centrald rehearse [-days MANY] FILE
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify

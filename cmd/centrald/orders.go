@@ -20,7 +20,7 @@ import (
 
 // openOrders opens the room of the work on bad evaluations.
 func (c *command) openOrders(ctx context.Context, x *rooms, log *slog.Logger) (*rectify.Orders, error) {
-	days, err := workingDays(x.cfg.Deadline.Calendars)
+	days, err := x.cfg.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}

@@ -51,7 +51,7 @@ func (c *command) rehearse(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	calendar, err := workingDays(x.cfg.Deadline.Calendars)
+	calendar, err := x.cfg.workingDays()
 	if err != nil {
 		return fmt.Errorf("deadline.calendars: %w", err)
 	}

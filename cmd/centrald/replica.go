@@ -16,15 +16,18 @@ import (
 
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/policy"
 	"haochaping/internal/central/replica"
 	"haochaping/internal/central/witness"
 	"haochaping/internal/cli"
 )
 
-// sealPages returns what is shown of the journal's seal: to everybody what a witness needs, and the rows to those who may copy them.
+// sealPages returns what is shown of the journal's seal: to everybody what a witness needs and the policies, and the rows to those
+// who may copy them.
 func sealPages(cfg sealConfig, x *rooms, log *slog.Logger) http.Handler {
 	m := http.NewServeMux()
 	m.Handle("/", witness.Handler(x.journal))
+	m.Handle("/policies", policy.Handler(x.policy))
 	if cfg.TokensFile != "" {
 		known := tokens{cfg.TokensFile, log}
 		allow := func(token string) bool {

@@ -28,6 +28,7 @@ import (
 	"haochaping/internal/central/intake"
 	"haochaping/internal/central/integrity"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/central/policy"
 	"haochaping/internal/central/rectify"
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/subscribe"
@@ -52,6 +53,9 @@ type rooms struct {
 	subscribed *subscribe.Room
 	integrity  *integrity.Room
 	upward     *upward.Room // nil: nothing goes upward
+	policy     *policy.Room
+	held       []policy.Held // what holds of each setting
+	wanted     map[policy.Name]policy.Local
 	enrol      *enrol.Room
 	key        ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal       ed25519.PrivateKey // signs the journal's heads
@@ -61,7 +65,7 @@ type rooms struct {
 
 // beside returns the rooms that keep something beside the journal, in the order in which a backup has them.
 func (x *rooms) beside() []journal.Room {
-	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol, x.dossiers, x.subscribed}
+	return []journal.Room{x.fleet, x.directory, x.people, x.deadlines, x.intake, x.orders, x.enrol, x.dossiers, x.subscribed, x.policy}
 }
 
 // errNoJournal says that a command which reads found nothing to read.
@@ -210,6 +214,9 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 		return err
 	}
 	x.background(ctx, x.journal.Run)
+	if err := x.openPolicy(ctx, c); err != nil {
+		return err
+	}
 	if x.directory, err = directory.Open(ctx, x.journal); err != nil {
 		return err
 	}

@@ -96,10 +96,13 @@ func (c *command) commands() []cli.Command {
 	upward := does("upward", "打印上报所用的公钥，或一份接口对照表", "print the public key for the superior system, or a table of its interface", c.upward,
 		"centrald upward key", "centrald upward table gansu > own.json")
 	upward.Verbs = []string{"key", "table"}
+	policy := does("policy", "起草、发布、导入和查看上级统一规定的目录、日历和设置", "draft, issue, import and show what a level sets for those below it",
+		c.policy, "centrald policy draft > draft.json", "centrald policy issue draft.json", "centrald policy import policy.json")
+	policy.Verbs = []string{"show", "draft", "issue", "export", "import"}
 	return []cli.Command{
 		does("key", "打印中心的公钥", "print the centre's public key, or the one that signs the journal's heads", c.printKey, "centrald key",
 			"centrald key -seal"),
-		account, device, directory, orders, figures, upward,
+		account, device, directory, orders, figures, upward, policy,
 		does("image-config", "写出所有评价器启动分区上的配置文件（已签名）", "write the signed file for the boot partition of all boxes", c.imageConfig,
 			"centrald image-config -broker mqtts://mqtt.example.com:8883 -page https://admin.example.com -out haochaping.toml"),
 		does("certify", "让手工登记的评价器（第一版）取证书，不用配对码", "let boxes that were entered by hand, as those of the "+

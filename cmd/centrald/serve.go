@@ -28,13 +28,22 @@ import (
 	"haochaping/internal/stages"
 )
 
-// serve runs the centre: it joins the parts in the order in which a record passes through them, and runs them until ctx
-// ends.
-func (c *command) serve(ctx context.Context) (err error) {
+// serve runs the centre until ctx ends, and begins anew when another policy holds: so all parts have what it sets, and none has half.
+func (c *command) serve(ctx context.Context) error {
 	cfg, err := c.config()
 	if err != nil {
 		return &configurationError{err}
 	}
+	for {
+		if again, err := c.serveUntilPolicy(ctx, cfg); !again || err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// serveUntilPolicy joins the parts in the order in which a record passes through them, and runs them until ctx ends or another policy
+// holds.
+func (c *command) serveUntilPolicy(ctx context.Context, cfg config) (again bool, err error) {
 	log := c.logger(cfg)
 	manager, err := c.env.manager()
 	if err != nil {
@@ -42,19 +51,24 @@ func (c *command) serve(ctx context.Context) (err error) {
 	}
 	x, err := c.open(ctx, cfg)
 	if err != nil {
-		return askedToEnd(ctx, err, log)
+		return false, askedToEnd(ctx, err, log)
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if err := c.takeOver(ctx, x, log, manager); err != nil {
-		return askedToEnd(ctx, err, log)
+		return false, askedToEnd(ctx, err, log)
 	}
-
-	p, err := c.parts(x, cfg, log)
+	x.namePolicy(log)
+	p, err := c.parts(x, x.cfg, log)
 	if err != nil {
-		return err
+		return false, err
 	}
 	log.Info("centrald runs", "version", version(), "broker", p.broker, "rate", p.addresses.Rate, "admin", p.addresses.Admin)
-	return stages.Run(ctx, c.stages(x, p, manager, log)...)
+	until, other := context.WithCancel(ctx)
+	defer other()
+	watch := func(ctx context.Context) error { return c.watchPolicy(ctx, x, other, log) }
+	all := append([]stages.Stage{{Name: "policy", Run: watch}, {Name: "level above", Run: p.above}}, c.stages(x, p, manager, log)...)
+	err = stages.Run(until, all...)
+	return until.Err() != nil && ctx.Err() == nil, err
 }
 
 // askedToEnd returns nothing for an error of a start that was told to end, which is no failure of the unit.
@@ -78,6 +92,7 @@ type parts struct {
 	alerts, orders func(context.Context) error
 	texts          func(context.Context) error // orders' messages
 	push           func(context.Context) error // of what goes upward
+	above          func(context.Context) error // takes policies of the level above
 	rate, admin    site
 	addresses      bound
 }
@@ -112,6 +127,9 @@ func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err er
 		return p, err
 	}
 	if p.push, err = c.upwardPush(x, log); err != nil {
+		return p, err
+	}
+	if p.above, err = c.pullPolicy(x, log); err != nil {
 		return p, err
 	}
 	if p.orders, err = c.orderHook(x, log); err != nil {
@@ -221,7 +239,7 @@ func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *s
 // pages returns the rating page and the centre's page on their listeners.
 func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics, log *slog.Logger) (rate, admin site, err error) {
 	x := w.rooms
-	reasons, err := catalogue(cfg.Rate.Catalogue)
+	reasons, err := cfg.reasons()
 	if err != nil {
 		return rate, admin, fmt.Errorf("rate.catalogue: %w", err)
 	}
@@ -295,6 +313,14 @@ func texts[T ~string](all []T) []string {
 		out = append(out, string(s))
 	}
 	return out
+}
+
+// reasons returns the catalogue of the policy that holds, else of the file.
+func (c config) reasons() (rating.Catalogue, error) {
+	if c.policy.Catalogue != nil {
+		return *c.policy.Catalogue, nil
+	}
+	return catalogue(c.Rate.Catalogue)
 }
 
 // catalogue returns the catalogue of reasons of a file, the built-in one without a file.

@@ -79,7 +79,7 @@ func (x *rooms) phoned(log *slog.Logger) func(*http.Request, rating.DeviceID, ra
 // proposals returns what proposes orders to mend and tasks until its context ends.
 func (c *command) proposals(x *rooms, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		reasons, err := catalogue(x.cfg.Rate.Catalogue)
+		reasons, err := x.cfg.reasons()
 		if err != nil {
 			return fmt.Errorf("rate.catalogue: %w", err)
 		}

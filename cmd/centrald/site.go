@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/central/assess"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
+	rules "haochaping/internal/central/policy"
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
@@ -29,6 +30,7 @@ import (
 	"haochaping/internal/central/web/organisation"
 	"haochaping/internal/central/web/paper"
 	"haochaping/internal/central/web/people"
+	"haochaping/internal/central/web/policy"
 	"haochaping/internal/central/web/seal"
 	"haochaping/internal/central/web/upward"
 	"haochaping/internal/rating"
@@ -51,7 +53,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	if err != nil {
 		return nil, err
 	}
-	days, err := workingDays(cfg.Deadline.Calendars)
+	days, err := cfg.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
@@ -71,6 +73,8 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
+		policy.Section(policy.Config{Room: x.policy, Local: x.wanted, Key: x.ownKey(), Line: cfg.Above.URL != "",
+			Draft: func(ctx context.Context) (rules.Document, error) { return x.draft(ctx, c.env.now()) }}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),
 			Publications: report.Publications{Reports: x.reports, Dossiers: x.dossiers},
@@ -95,7 +99,7 @@ func (c config) silence() (*rating.Calendar, error) {
 	if !c.Deadline.Defaults {
 		return nil, nil
 	}
-	days, err := workingDays(c.Deadline.Calendars)
+	days, err := c.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}

@@ -161,15 +161,15 @@ func TestRolesInABrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx := chromium.Start(t)
 	for role, want := range map[account.Role]string{
-		account.Province:   "首页 实时列表 评价 办件 统计 评价器 数据异常 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 封存 我的账号",
-		account.City:       "首页 实时列表 评价 办件 统计 评价器 数据异常 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 我的账号",
-		account.County:     "首页 实时列表 评价 办件 统计 评价器 数据异常 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 我的账号",
+		account.Province:   "首页 实时列表 评价 办件 统计 评价器 数据异常 统一规定 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 封存 我的账号",
+		account.City:       "首页 实时列表 评价 办件 统计 评价器 数据异常 统一规定 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 我的账号",
+		account.County:     "首页 实时列表 评价 办件 统计 评价器 数据异常 统一规定 工单 疑点 发布 整改与问题 机构 书面评价 账号 审计 我的账号",
 		account.Unit:       "首页 评价 办件 统计 工单 整改与问题 机构 我的账号",
 		account.Hall:       "首页 统计 评价器 数据异常 机构 书面评价 我的账号",
 		account.Staff:      "首页 我的汇总 我的账号",
 		account.Technician: "首页 评价器 数据异常 机构 我的账号",
 		account.Inspector:  "首页 线索 我的账号",
-		account.Auditor:    "首页 实时列表 评价 办件 统计 评价器 数据异常 工单 疑点 发布 整改与问题 机构 账号 审计 封存 我的账号",
+		account.Auditor:    "首页 实时列表 评价 办件 统计 评价器 数据异常 统一规定 工单 疑点 发布 整改与问题 机构 账号 审计 封存 我的账号",
 	} {
 		a, err := x.people.Add(t.Context(), operator(), "who."+string(role), "测试", "620000000000", grantOf(role, 0))
 		if err != nil {

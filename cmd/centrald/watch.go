@@ -16,7 +16,7 @@ import (
 
 // watch returns what looks at the boxes, writes what changes of them, and opens and ends alerts.
 func (c *command) watch(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.Watch, error) {
-	days, err := workingDays(x.cfg.Deadline.Calendars)
+	days, err := x.cfg.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
@@ -31,7 +31,7 @@ const updatesAtOnce = 100
 
 // stager returns what takes changes of the boxes' settings and programs from stage to stage.
 func (c *command) stager(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.Stager, error) {
-	days, err := workingDays(x.cfg.Deadline.Calendars)
+	days, err := x.cfg.workingDays()
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}

@@ -29,6 +29,7 @@ func owners() map[string]string {
 			"rectify_since"},
 		"dossier":   {"dossier", "dossier_act"},
 		"subscribe": {"figure_subscription"},
+		"policy":    {"policy_document", "policy_choice", "policy_line"},
 		"integrity": {"integrity_state", "integrity_log", "integrity_tally", "integrity_salt", "integrity_origin"},
 		"report": {"report_state", "report_post", "report_fact", "report_seen", "report_count", "report_order", "report_name",
 			"report_bundle"},
@@ -93,7 +94,7 @@ func TestEachRoomNamesItsOwnTablesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "upward", "takeover"} {
+	for _, room := range []string{"journal", "fleet", "books", "directory", "enrol", "rectify", "report", "upward", "policy", "takeover"} {
 		if !seen[room] {
 			t.Errorf("no SQL of %s was found, so nothing was proven", room)
 		}

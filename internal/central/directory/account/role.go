@@ -114,6 +114,9 @@ const (
 	Publish         Action = "publication.approve" // 审批和发布，不得审批自己参与起草的
 	SeeUpward       Action = "upward.read"         // 上报：各条记录、回执、被退回的
 	SendUpward      Action = "upward.send"         // 重新上报被退回的
+	SeePolicy       Action = "policy.read"         // 统一规定：哪一级规定了什么
+	ChoosePolicy    Action = "policy.choose"       // 在上级允许的范围内选定
+	IssuePolicy     Action = "policy.issue"        // 发布统一规定
 	SeeAccounts     Action = "account.read"        // 账号与授权
 	EditAccounts    Action = "account.edit"        // 开通、停用、授权
 	SeeAudit        Action = "audit.read"          // 操作审计
@@ -207,6 +210,9 @@ func rules() []Rule {
 		{Publish, "审批和发布（不得审批自己参与起草的）", offices(InArea, nil), false},
 		{SeeUpward, "上报的记录、回执和被退回的", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{SendUpward, "重新上报被退回的", offices(InArea, nil), false},
+		{SeePolicy, "统一规定：哪一级规定了什么", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
+		{ChoosePolicy, "在上级允许的范围内选定设置", map[Role]Reach{Province: InArea, City: InArea}, false},
+		{IssuePolicy, "发布统一规定", map[Role]Reach{Province: InArea}, false},
 		{SeeAccounts, "账号与授权", offices(InArea, map[Role]Reach{Auditor: InArea}), false},
 		{EditAccounts, "开通、停用、授权", offices(InArea, nil), false},
 		{SeeAudit, "操作审计", offices(InArea, map[Role]Reach{Auditor: InArea}), false},

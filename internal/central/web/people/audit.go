@@ -274,6 +274,7 @@ func words() []word {
 		{"enrol.guess", "评价器一次性口令不对"}, {"enrol.probe", "同一地址试了很多序列号"}, {"enrol.typed", "输入了很多不存在的配对码"},
 		{"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},
 		{"deadline.stop", "停发短信"}, {"upward.again", "重新上报"},
+		{"policy.issue", "发布统一规定"}, {"policy.take", "采用上级的统一规定"}, {"policy.choose", "在上级范围内选定设置"},
 	}
 	all = append(all, word{"dossier.open", "立卷"})
 	for _, k := range dossier.Kinds() {

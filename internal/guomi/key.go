@@ -50,8 +50,18 @@ func ParseKey(text []byte) (Key, error) {
 	if !ok {
 		return Key{}, fmt.Errorf("a %T, want a key of SM2", parsed)
 	}
+	// The library reads a number that is none between 1 and n-2, by which nothing can be signed.
+	if k.D.BitLen() > 8*scalarSize {
+		return Key{}, errors.New("read an SM2 key: its number is too large")
+	}
+	if k, err = sm2.NewPrivateKey(k.D.FillBytes(make([]byte, scalarSize))); err != nil {
+		return Key{}, fmt.Errorf("read an SM2 key: %w", err)
+	}
 	return Key{k}, nil
 }
+
+// scalarSize is the size of a private key's number in bytes.
+const scalarSize = 32
 
 // Public returns the public half.
 func (k Key) Public() Public { return Public{&k.private.PublicKey} }

@@ -61,7 +61,7 @@ var (
 	// ErrNoAnswer says that no acknowledgement came, though the broker hands the records on as far as it says.
 	ErrNoAnswer = errors.New("no acknowledgement came from the centre")
 	// ErrAlgorithm says that the centre does not say that it takes records in the algorithm of the box's key, and answers none.
-	ErrAlgorithm = errors.New("the centre does not take records in the algorithm of this box's key")
+	ErrAlgorithm = errors.New("what the centre signed for this box does not name the algorithm of its key")
 	// ErrAway says that the centre has told the broker that it is not there.
 	ErrAway = errors.New("the centre has left the broker")
 	// ErrUnproven says that the broker's word releases records, and that it cannot say whether anybody has them.

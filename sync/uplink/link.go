@@ -143,7 +143,7 @@ func (d *doubt) blame(err error) error {
 		return d.foreign
 	}
 	if FaultOf(err) == FaultSilent && d.untaken {
-		return errors.Join(ErrAlgorithm, err)
+		return ErrAlgorithm
 	}
 	return err
 }

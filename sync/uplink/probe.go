@@ -115,7 +115,7 @@ func (p *probe) ask(ctx context.Context, client mqtt.Client) (window rating.Wind
 	config, err := p.configuration(payload)
 	if err == nil && p.Sample != nil {
 		if err = p.answer(ctx, client); FaultOf(err) == FaultSilent && !config.Takes(recordkey.Public(p.Sample.Key)) {
-			err = errors.Join(ErrAlgorithm, err)
+			err = ErrAlgorithm
 		}
 		if err != nil {
 			err = &StageError{StageAnswer, err}

@@ -26,6 +26,7 @@ import (
 	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/identity"
 	"haochaping/internal/rating"
+	"haochaping/internal/recordkey"
 )
 
 // clock is a clock that the test moves.
@@ -99,20 +100,25 @@ func worldAt(t *testing.T, database string, at time.Time) *world {
 type box struct {
 	device      rating.DeviceID
 	tls, record identity.Key
-	public      ed25519.PublicKey
+	public      []byte // for records
 }
 
 func newBox(t *testing.T, device rating.DeviceID) box {
+	t.Helper()
+	return newBoxOf(t, device, recordkey.Ed25519)
+}
+
+func newBoxOf(t *testing.T, device rating.DeviceID, a recordkey.Algorithm) box {
 	t.Helper()
 	key, err := identity.Keep(filepath.Join(t.TempDir(), "tls.key"), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	record, err := recordkey.Draw(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return box{device, key, identity.Record(private), public}
+	return box{device, key, identity.Record(record), recordkey.Public(record)}
 }
 
 func (b box) request(t *testing.T) []byte {
@@ -202,14 +208,15 @@ func (w *world) enrolled(b box) *x509.Certificate {
 }
 
 func TestABoxIsLetInByItsCode(t *testing.T) {
-	t.Run("sqlite", func(t *testing.T) { letIn(t, newWorld(t)) })
+	t.Run("sqlite", func(t *testing.T) { letIn(t, newWorld(t), recordkey.Ed25519) })
+	t.Run("sqlite, in SM2", func(t *testing.T) { letIn(t, newWorld(t), recordkey.SM2) })
 	t.Run("postgres", func(t *testing.T) {
-		letIn(t, worldAt(t, postgres.Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())))
+		letIn(t, worldAt(t, postgres.Database(t), time.Date(2026, 3, 2, 9, 0, 0, 0, rating.Shanghai())), recordkey.SM2)
 	})
 }
 
-func letIn(t *testing.T, w *world) {
-	b := newBox(t, "bcdf23456789")
+func letIn(t *testing.T, w *world, a recordkey.Algorithm) {
+	b := newBoxOf(t, "bcdf23456789", a)
 	plain := w.client(nil, nil)
 	status, h, _ := w.post(plain, "simpleenroll", b.request(t))
 	code := h.Get(CodeHeader)

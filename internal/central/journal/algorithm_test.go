@@ -1,6 +1,7 @@
 package journal_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"errors"
@@ -67,6 +68,20 @@ func TestBothAlgorithmsInOneJournal(t *testing.T) {
 		p.Header.Hashes[1][0] ^= 1
 		if p.Header.CheckSignature() == nil {
 			t.Error("the signature holds for other records")
+		}
+		var file bytes.Buffer
+		if _, err := j.Export(t.Context(), &file, nil, nothing); err != nil {
+			t.Fatal(err)
+		}
+		back, _, _ := journaltest.Open(t, "sqlite:"+t.TempDir()+"/back.db")
+		if _, err := back.Import(t.Context(), &file, nil, nil, "admin", nothing); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := back.Seal(t.Context(), sealKey()); err != nil {
+			t.Fatal(err)
+		}
+		if a := verified(t, back, sealKey()); a.Signed != 2 {
+			t.Errorf("%d batches are signed in the restored journal, want both", a.Signed)
 		}
 		exec(t, d, "UPDATE entry SET signature = (SELECT signature FROM entry WHERE source = 'lz-1' AND signature IS NOT NULL) "+
 			"WHERE source = 'lz-2' AND signature IS NOT NULL")

@@ -171,7 +171,8 @@ func refused(err error) error {
 	return err
 }
 
-// read reads a document from the form. The catalogue is that of the policy before, else this centre's.
+// read reads a document from the form. The catalogue, and which values a lower level may choose among, are those of the policy before, else
+// this centre's.
 func (p *pages) read(c *web.Call) (policy.Document, error) {
 	d, err := p.Draft(c.R.Context())
 	if err != nil {
@@ -180,6 +181,7 @@ func (p *pages) read(c *web.Call) (policy.Document, error) {
 	if err := c.R.ParseForm(); err != nil {
 		return d, &web.Refusal{Words: "表单读不懂。The form cannot be read."}
 	}
+	before := d.Settings
 	get := func(name string) string { return strings.TrimSpace(c.R.PostForm.Get(name)) }
 	d.Title, d.From, d.Until, d.Settings, d.Calendars = get("title"), get("from"), get("until"), nil, nil
 	if text := get("calendars"); text != "" {
@@ -193,6 +195,9 @@ func (p *pages) read(c *web.Call) (policy.Document, error) {
 			continue
 		}
 		s := policy.Setting{Name: k.Name, Value: get(name), Lower: c.R.PostForm.Has(name + ".lower")}
+		if i := slices.IndexFunc(before, func(b policy.Setting) bool { return b.Name == k.Name }); i >= 0 && s.Lower {
+			s.Allowed = before[i].Allowed
+		}
 		for which, at := range map[string]**int{".min": &s.Least, ".max": &s.Most} {
 			text := get(name + which)
 			if text == "" {

@@ -41,6 +41,11 @@ func newWorld(t *testing.T, above ed25519.PublicKey) *world {
 	}
 	draft := func(ctx context.Context) (rules.Document, error) {
 		all, err := w.room.After(ctx, 0)
+		if len(all) > 0 {
+			next := all[len(all)-1].Document
+			next.Number++
+			return next, err
+		}
 		return rules.Document{Number: int64(len(all)) + 1, Title: "草稿", From: "2020-01-01"}, err
 	}
 	local := map[rules.Name]rules.Local{"orders.office_days": {Value: "5", Set: true}, "orders.contact_days": {Value: "1"}}
@@ -98,6 +103,24 @@ func TestIssueAndChoose(t *testing.T) {
 	p := w.Program(w.site, of(account.City, "629900000000"), "", account.SeePolicy)
 	webtest.Want(t, p.Get("/api/v1/policy", "/api/v1/policy"), 200, `"level": "here"`, `"number": 1`)
 	descriptions.Want(t, "../api/openapi.yaml", p.Answers)
+}
+
+// TestTheFormKeepsWhatMayBeChosen: the form, which does not show among which values a lower level may choose, does not widen them.
+func TestTheFormKeepsWhatMayBeChosen(t *testing.T) {
+	w := newWorld(t, nil)
+	province := w.SignIn(w.Add(of(account.Province, "620000000000")))
+	_, err := w.room.Issue(t.Context(), rules.By{Account: "admin"}, rules.Document{Number: 1, Title: "第一号", From: "2020-01-01",
+		Settings: []rules.Setting{{Name: "rate.reasons", Value: "core", Lower: true, Allowed: []string{"core"}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"title": {"第二号"}, "from": {"2020-01-01"}, "rate.reasons.in": {"1"}, "rate.reasons": {"core"},
+		"rate.reasons.lower": {"1"}}
+	webtest.Want(t, w.post("/policy/preview", province, form), 200, `&#34;allowed&#34;:[&#34;core&#34;]`)
+	form.Set("rate.reasons", "extended")
+	webtest.Want(t, w.post("/policy/preview", province, form), 422, "上级只允许：core")
+	form.Del("rate.reasons.lower")
+	webtest.Want(t, w.post("/policy/preview", province, form), 200, "!allowed")
 }
 
 // TestHomeNamesAnExpiredPolicy: a policy that has expired holds on, and the home page says so.

@@ -68,8 +68,11 @@ func (f *Follower) Step(ctx context.Context) (head journal.Checkpoint, more bool
 		return known, false, err
 	}
 	err = f.Journal.Extend(ctx, next, pages.read)
-	if errors.Is(err, journal.ErrSeal) {
-		err = errors.Join(fmt.Errorf("%w: %w", ErrChanged, err), f.keepRefused(next))
+	switch {
+	case errors.Is(err, journal.ErrSeal):
+		err = errors.Join(fmt.Errorf("%w: %w", ErrChanged, err), f.keepRefused(next), pages.moveTo(f.refused(next)+".rows"))
+	case errors.Is(err, journal.ErrBackup): // a page was whole when it came, and is not any more: it is fetched anew
+		err = errors.Join(err, pages.remove())
 	}
 	if err != nil {
 		return known, false, err
@@ -129,11 +132,14 @@ func (f *Follower) keepRefused(c journal.Checkpoint) error {
 	if err := os.MkdirAll(f.Folder, 0o700); err != nil {
 		return fmt.Errorf("keep a head that was refused: %w", err)
 	}
-	path := filepath.Join(f.Folder, fmt.Sprintf("refused-%012d-%x", c.Size, c.Root[:4]))
-	if err := keptfile.Replace(path, c.Signed); err != nil {
+	if err := keptfile.Replace(f.refused(c), c.Signed); err != nil {
 		return fmt.Errorf("keep a head that was refused: %w", err)
 	}
 	return nil
+}
+
+func (f *Follower) refused(c journal.Checkpoint) string {
+	return filepath.Join(f.Folder, fmt.Sprintf("refused-%012d-%x", c.Size, c.Root[:4]))
 }
 
 // fetch brings the pages of the rows after one, up to a last one.

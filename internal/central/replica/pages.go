@@ -98,6 +98,17 @@ func (p pages) read(take func(journal.Entry) error) error {
 	return nil
 }
 
+// moveTo keeps the pages elsewhere, in place of what was there.
+func (p pages) moveTo(folder string) error {
+	if err := os.RemoveAll(folder); err != nil {
+		return fmt.Errorf("keep refused rows: %w", err)
+	}
+	if err := os.Rename(p.folder, folder); err != nil {
+		return fmt.Errorf("keep refused rows: %w", err)
+	}
+	return nil
+}
+
 func (p pages) remove() error {
 	if err := os.RemoveAll(p.folder); err != nil {
 		return fmt.Errorf("remove pages: %w", err)

@@ -435,3 +435,42 @@ func TestStrangersCopyNothing(t *testing.T) {
 		}
 	}
 }
+
+// A page that was damaged on the disk here says nothing about the city: it is fetched anew.
+func TestADamagedPageIsFetchedAnew(t *testing.T) {
+	c, folder := newCity(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db")), t.TempDir()
+	c.grow(400) // two pages
+	x := c.copyTo("sqlite:"+filepath.Join(t.TempDir(), "journal.db"), folder)
+	c.mu.Lock()
+	whole, asked := c.through, 0
+	c.through = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/rows") {
+			if asked++; asked == 2 {
+				http.Error(w, "the line is down", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		whole.ServeHTTP(w, r)
+	})
+	c.mu.Unlock()
+	if _, _, err := x.Step(t.Context()); err == nil {
+		t.Fatal("the second page came")
+	}
+	kept, err := filepath.Glob(filepath.Join(folder, "pages", "0-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept are %q, %v", kept, err)
+	}
+	b, err := os.ReadFile(kept[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(kept[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := x.Step(t.Context()); !errors.Is(err, journal.ErrBackup) || errors.Is(err, replica.ErrChanged) {
+		t.Fatalf("a damaged page: %v", err)
+	}
+	x.all(t, 10)
+	x.equal(t, c)
+}

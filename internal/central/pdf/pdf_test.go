@@ -41,9 +41,9 @@ func TestTextCanBeReadBack(t *testing.T) {
 func TestReadersOfPDF(t *testing.T) {
 	if _, err := exec.LookPath("pdftotext"); err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("install the Debian package poppler-utils")
+			t.Fatal("install the Debian packages poppler-utils and poppler-data")
 		}
-		t.Skip("install the Debian package poppler-utils")
+		t.Skip("install the Debian packages poppler-utils and poppler-data")
 	}
 	b, want := sample()
 	path := filepath.Join(t.TempDir(), "a.pdf")

@@ -177,9 +177,9 @@ func bootedBox(t *testing.T, d *debian, p packages) {
 	refusedUpgrade(t, m, d, p)
 	takenPort(t, m, d)
 
-	m.until(5*time.Second, "systemctl kill -s KILL ratingd && echo killed", "killed")
+	m.until(5*time.Second, "systemctl kill --kill-who=main -s KILL ratingd && echo killed", "killed")
 	m.until(30*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "1\nactive")
-	m.until(5*time.Second, "systemctl kill -s STOP ratingd && echo stopped", "stopped")
+	m.until(5*time.Second, "systemctl kill --kill-who=main -s STOP ratingd && echo stopped", "stopped")
 	m.until(45*time.Second, "systemctl show -P NRestarts ratingd; systemctl is-active ratingd", "2\nactive")
 	m.until(5*time.Second, "journalctl -o cat -u ratingd | grep -c 'Watchdog timeout'", "1")
 

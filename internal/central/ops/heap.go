@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"math"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -31,8 +32,13 @@ func growth(live uint64) int {
 // room returns how many bytes Go may keep of the machine's memory while so many are in use.
 func room(live uint64) int64 { return max(heapRoom, int64(live)*(100+heapGrowth)/100+heapRoom/8) }
 
-// KeepHeap fits the collection of garbage to the heap, until ctx ends. It returns nil. One of them may run in a process.
+// KeepHeap fits the collection of garbage to the heap, until ctx ends, and leaves it then as Go has it. It returns nil. One of them may run
+// in a process.
 func KeepHeap(ctx context.Context) error {
+	defer func() {
+		debug.SetGCPercent(100)
+		debug.SetMemoryLimit(math.MaxInt64)
+	}()
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()

@@ -1,6 +1,11 @@
 package ops
 
-import "testing"
+import (
+	"context"
+	"math"
+	"runtime/debug"
+	"testing"
+)
 
 func TestASmallHeapGrowsToTheFloor(t *testing.T) {
 	for live, want := range map[uint64]int{
@@ -17,5 +22,16 @@ func TestRoomGrowsWithWhatIsInUse(t *testing.T) {
 		if got := room(live); got < want-1 || got > want+1 {
 			t.Errorf("%d bytes: %d, want %d", live, got, want)
 		}
+	}
+}
+
+func TestTheHeapIsLeftAsGoHasIt(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	if err := KeepHeap(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if limit, percent := debug.SetMemoryLimit(-1), debug.SetGCPercent(100); limit != math.MaxInt64 || percent != 100 {
+		t.Errorf("the limit is %d, and the heap grows by %d %%", limit, percent)
 	}
 }

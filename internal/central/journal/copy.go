@@ -122,14 +122,8 @@ func (x *extension) flush() error {
 	var signed []Signed
 	var of []int64
 	for _, d := range x.drafts {
-		if err := x.g.reenter(x.ctx, d); err != nil {
-			return fmt.Errorf("%w: %w", ErrSeal, err)
-		}
-		if err := x.tiles.add(0, d.receipt.Pos-1, tlog.Hash(d.leaf)); err != nil {
-			return err
-		}
 		if d.entry.Kind == Batch && len(d.entry.Signature) > 0 {
-			signed, of = append(signed, d.header.signed()), append(of, d.receipt.Pos)
+			signed, of = append(signed, d.header.signed()), append(of, d.entry.Pos)
 		}
 	}
 	for i, good := range CheckSignatures(signed) {
@@ -137,8 +131,12 @@ func (x *extension) flush() error {
 			return fmt.Errorf("%w: row %d: %w", ErrSeal, of[i], errBoxSignature)
 		}
 	}
+	err := x.g.reenter(x.ctx, x.drafts, x.tiles)
+	if errors.Is(err, ErrBackup) { // the centre's page lacks a row; anything else is this database's
+		err = fmt.Errorf("%w: %w", ErrSeal, err)
+	}
 	x.drafts, x.bytes = nil, 0
-	return x.g.flush(x.ctx)
+	return err
 }
 
 // end compares what was entered with the head, and keeps it.

@@ -181,15 +181,10 @@ func (in *importer) flush() error {
 			}
 		}
 		t := newTiles(in.ctx, tx)
-		for _, d := range in.drafts {
-			if err := g.reenter(in.ctx, d); err != nil {
-				return err
-			}
-			if err := t.add(0, d.receipt.Pos-1, tlog.Hash(d.leaf)); err != nil {
-				return err
-			}
+		if err := g.reenter(in.ctx, in.drafts, t); err != nil {
+			return err
 		}
-		return errors.Join(g.flush(in.ctx), t.save(tx))
+		return t.save(tx)
 	})
 	if err != nil {
 		return err
@@ -200,8 +195,21 @@ func (in *importer) flush() error {
 	return nil
 }
 
-// reenter gives a row of a backup the place that it had.
-func (g *grouping) reenter(ctx context.Context, d *draft) error {
+// reenter gives rows the places that they had, and puts them into the tree.
+func (g *grouping) reenter(ctx context.Context, drafts []*draft, t *tiles) error {
+	for _, d := range drafts {
+		if err := g.putBack(ctx, d); err != nil {
+			return err
+		}
+		if err := t.add(0, d.receipt.Pos-1, tlog.Hash(d.leaf)); err != nil {
+			return err
+		}
+	}
+	return g.flush(ctx)
+}
+
+// putBack gives a row the place that it had. It is ErrBackup if that is not the next one.
+func (g *grouping) putBack(ctx context.Context, d *draft) error {
 	if d.entry.Kind == Batch {
 		k := logKey{d.entry.Source, d.entry.Epoch}
 		l, ok := g.changed[k]

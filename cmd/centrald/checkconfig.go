@@ -124,7 +124,7 @@ func (c config) checkFiles() (errs []error) {
 		}
 		note(h.field, h.path, err)
 	}
-	if _, err := c.Above.client(); err != nil {
+	if _, err := outward(c.Above.CA); err != nil {
 		note("above.ca", c.Above.CA, err)
 	}
 	if field, path, err := c.Upward.checkFiles(c.State); err != nil {

@@ -3,13 +3,9 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -41,30 +37,7 @@ func (a aboveConfig) check(bad func(key, format string, args ...any)) {
 	if a.Key == "" {
 		bad("above.url", "there is no key (above.key), so that anybody could set what holds here")
 	}
-	u, err := url.Parse(a.URL)
-	switch {
-	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || u.RawQuery != "":
-		bad("above.url", "want an address as https://province.example.gov.cn/seal, without user and password")
-	case u.Scheme != "https" && (u.Scheme != "http" || new(loopback).UnmarshalText([]byte(u.Hostname()+":1")) != nil):
-		bad("above.url", "%q goes over the network in plain text; write https, or the loopback address of a gateway", a.URL)
-	}
-}
-
-// client returns how the level above is reached.
-func (a aboveConfig) client() (*http.Client, error) {
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
-	if a.CA != "" {
-		text, err := os.ReadFile(a.CA)
-		if err != nil {
-			return nil, err
-		}
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificate", a.CA)
-		}
-	}
-	return &http.Client{Transport: t}, nil
+	checkOutward(bad, "above.url", a.URL, "https://province.example.gov.cn/seal", "gateway")
 }
 
 // field is a setting of the configuration that a policy may set.
@@ -186,11 +159,12 @@ func (c *command) pullPolicy(x *rooms, log *slog.Logger) (func(context.Context) 
 	if x.cfg.Above.URL == "" {
 		return idle, nil
 	}
-	client, err := x.cfg.Above.client()
+	way, err := outward(x.cfg.Above.CA)
 	if err != nil {
 		return nil, fmt.Errorf("above.ca: %w", err)
 	}
-	return (&policy.Pull{Room: x.policy, URL: x.cfg.Above.URL, Client: client, Holder: x.holder, Every: askEvery, Logger: log}).Run, nil
+	return (&policy.Pull{Room: x.policy, URL: x.cfg.Above.URL, Client: &http.Client{Transport: way}, Holder: x.holder, Every: askEvery,
+		Logger: log}).Run, nil
 }
 
 // ownKey is the key that signs policies here, as it is printed.

@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -52,13 +50,7 @@ func (u upwardConfig) check(bad func(key, format string, args ...any)) {
 	if u.Table == "" {
 		bad("upward.url", "there is no table (upward.table): nobody knows which fields are wanted there")
 	}
-	a, err := url.Parse(u.URL)
-	switch {
-	case err != nil || a.Hostname() == "" || a.User != nil || a.Fragment != "" || a.RawQuery != "":
-		bad("upward.url", "want an address as https://server.example.com/api, without user and password")
-	case a.Scheme != "https" && (a.Scheme != "http" || new(loopback).UnmarshalText([]byte(a.Hostname()+":1")) != nil):
-		bad("upward.url", "%q goes over the network in plain text; write https, or the loopback address of a TLCP gateway", u.URL)
-	}
+	checkOutward(bad, "upward.url", u.URL, "https://server.example.com/api", "TLCP gateway")
 	if u.App == "" {
 		bad("upward.app", "missing; the superior system gives out an application mark")
 	}
@@ -92,17 +84,9 @@ func (u upwardConfig) checkFiles(state string) (field, path string, err error) {
 
 // transport returns how the superior system is reached.
 func (u upwardConfig) transport() (*http.Transport, error) {
-	t := &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute, MaxIdleConns: 2,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
-	if u.CAFile != "" {
-		text, err := os.ReadFile(u.CAFile)
-		if err != nil {
-			return nil, err
-		}
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s has no certificate", u.CAFile)
-		}
+	t, err := outward(u.CAFile)
+	if err != nil {
+		return nil, err
 	}
 	if u.CertFile != "" {
 		own := &renewed{certFile: u.CertFile, keyFile: u.KeyFile, now: time.Now}

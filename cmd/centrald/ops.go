@@ -171,7 +171,7 @@ func (c *command) opsSite(cfg opsConfig, w watched, m *ops.Metrics, log *slog.Lo
 		if _, err := known.read(); err != nil {
 			return site{}, fmt.Errorf("ops.tokens_file: %w", err)
 		}
-		x.Known = func(said string) bool { _, ok := known.Holder(said); return ok }
+		x.Known = known.knows
 	}
 	s := site{handler: ops.Handler(x), logger: log}
 	var err error

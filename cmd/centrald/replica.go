@@ -29,12 +29,7 @@ func sealPages(cfg sealConfig, x *rooms, log *slog.Logger) http.Handler {
 	m.Handle("/", witness.Handler(x.journal))
 	m.Handle("/policies", policy.Handler(x.policy))
 	if cfg.TokensFile != "" {
-		known := tokens{cfg.TokensFile, log}
-		allow := func(token string) bool {
-			_, ok := known.Holder(token)
-			return ok
-		}
-		m.Handle("/copy/", http.StripPrefix("/copy", replica.Handler(x.journal, allow, log)))
+		m.Handle("/copy/", http.StripPrefix("/copy", replica.Handler(x.journal, tokens{cfg.TokensFile, log}.knows, log)))
 	}
 	return m
 }
@@ -116,7 +111,7 @@ func (c *command) openReplica(ctx context.Context, folder, at string) (x *rooms,
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("create the folder of the copy: %w", err)
 	}
-	x = &rooms{cfg: config{State: folder, Books: booksURL(cmp.Or(at, "sqlite:"))}, holder: "replica"}
+	x = &rooms{cfg: config{State: folder, Books: booksURL(cmp.Or(at, "sqlite:")), LogLevel: logLevel(slog.LevelWarn)}, holder: "replica"}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, x.Close())
@@ -127,7 +122,7 @@ func (c *command) openReplica(ctx context.Context, folder, at string) (x *rooms,
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.NewTextHandler(c.env.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := c.logger(x.cfg)
 	// Nothing is encrypted in a copy, so that its key opens nothing.
 	x.journal, err = journal.Open(ctx, journal.Config{DB: d, Secret: make([]byte, 32), Random: c.env.random, Now: c.env.now, Logger: log,
 		Copied: true})

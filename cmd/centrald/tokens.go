@@ -41,6 +41,12 @@ func (p tokens) Holder(said string) (h cases.Holder, ok bool) {
 	return h, ok
 }
 
+// knows reports whether a token is one of the file's, whatever bounds it.
+func (p tokens) knows(said string) bool {
+	_, ok := p.Holder(said)
+	return ok
+}
+
 func (p tokens) read() ([]token, error) {
 	text, err := os.ReadFile(p.path)
 	if err != nil {

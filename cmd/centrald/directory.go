@@ -40,23 +40,32 @@ func oneWord(flags *flag.FlagSet, args []string, what condition.Text) (string, e
 	return word, nil
 }
 
+// oneFile reads flags as oneWord does, and the file that the word names, of at most a number of bytes.
+func oneFile[T any](flags *flag.FlagSet, args []string, what condition.Text, most int64, parse func([]byte) (T, error)) (path string, v T,
+	err error) {
+	if path, err = oneWord(flags, args, what); err != nil {
+		return path, v, err
+	}
+	b, err := readBounded(path, most)
+	if err != nil {
+		return path, v, err
+	}
+	if v, err = parse(b); err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return path, v, err
+}
+
 // importOrganisation tells what a file changes, and changes it if that is asked for.
 func (c *command) importOrganisation(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald directory import")
 	apply := flags.Bool("apply", false, "write what the preview says; without it nothing is written")
 	hash := flags.String("hash", "", "write only if the preview is the one with this `hash`")
 	reason := flags.String("reason", "", "`why`, for whoever looks later")
-	path, err := oneWord(flags, args, condition.Text{ZH: "一个 CSV 或 XLSX 文件", EN: "a CSV or XLSX FILE"})
+	path, lines, err := oneFile(flags, args, condition.Text{ZH: "一个 CSV 或 XLSX 文件", EN: "a CSV or XLSX FILE"}, directory.MaxFile,
+		directory.Read)
 	if err != nil {
 		return ignoreHelp(err)
-	}
-	b, err := readBounded(path, directory.MaxFile)
-	if err != nil {
-		return err
-	}
-	lines, err := directory.Read(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {

@@ -61,10 +61,8 @@ func (c *command) showPolicy(ctx context.Context, args []string) error {
 		if s.Holding != nil {
 			v = showTaken(*s.Holding, now)
 		}
-		for _, t := range s.All {
-			if t.Document.Number > v.Number {
-				v.Next = append(v.Next, showTaken(t, now))
-			}
+		for _, t := range s.Next() {
+			v.Next = append(v.Next, showTaken(t, now))
 		}
 		for _, h := range policy.Resolve(s.Document(), s.Choices, x.wanted) {
 			held := shownHeld{Name: h.Name, Value: h.Value, Level: h.Level}
@@ -154,17 +152,9 @@ func (c *command) issuePolicy(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald policy issue")
 	apply := flags.Bool("apply", false, "sign and issue it; without it nothing is written")
 	hash := flags.String("hash", "", "issue only if the preview is the one with this `hash`")
-	path, err := oneWord(flags, args, condition.Text{ZH: "一个政策文件", EN: "a FILE with a policy"})
+	_, d, err := oneFile(flags, args, condition.Text{ZH: "一个政策文件", EN: "a FILE with a policy"}, policy.MaxBytes, policy.ParseDocument)
 	if err != nil {
 		return ignoreHelp(err)
-	}
-	b, err := readBounded(path, policy.MaxBytes)
-	if err != nil {
-		return err
-	}
-	d, err := policy.ParseDocument(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {
@@ -215,17 +205,10 @@ func (c *command) exportPolicy(ctx context.Context, args []string) error {
 // importPolicy takes a policy from a file.
 func (c *command) importPolicy(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald policy import")
-	path, err := oneWord(flags, args, condition.Text{ZH: "一个签名的政策文件", EN: "a FILE with a signed policy"})
+	path, s, err := oneFile(flags, args, condition.Text{ZH: "一个签名的政策文件", EN: "a FILE with a signed policy"}, 2*policy.MaxBytes,
+		policy.ParseSigned)
 	if err != nil {
 		return ignoreHelp(err)
-	}
-	b, err := readBounded(path, 2*policy.MaxBytes)
-	if err != nil {
-		return err
-	}
-	s, err := policy.ParseSigned(b)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {

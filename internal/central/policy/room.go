@@ -144,6 +144,16 @@ func (r *Room) Standing(ctx context.Context, now time.Time) (s Standing, err err
 	return s, err
 }
 
+// Next returns the policies after the one that holds, all if none does.
+func (s Standing) Next() (all []Taken) {
+	for _, t := range s.All {
+		if s.Holding == nil || t.Document.Number > s.Holding.Document.Number {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
 // Document returns the policy that holds, nil: none does.
 func (s Standing) Document() *Document {
 	if s.Holding == nil {

@@ -96,16 +96,12 @@ func (p *pages) page(c *web.Call) error {
 	if err != nil {
 		return err
 	}
-	v := view{Standing: s, Issues: p.Room.Issues(), MayIssue: p.Room.Issues() && c.Ever(account.IssuePolicy), Line: p.Line, Key: p.Key,
+	v := view{Standing: s, Next: s.Next(), Issues: p.Room.Issues(), MayIssue: p.Room.Issues() && c.Ever(account.IssuePolicy), Line: p.Line,
+		Key:  p.Key,
 		Done: map[string]string{"issued": "政策已发布，到生效日起执行。", "chosen": "已保存，几秒内生效。"}[c.R.URL.Query().Get("done")]}
 	v.Expired = s.Holding != nil && s.Holding.Document.Expired(c.Now())
 	if !s.Line.Failing.IsZero() {
 		v.Since = web.Clock(s.Line.Failing.UnixMilli())
-	}
-	for _, t := range s.All {
-		if s.Holding == nil || t.Document.Number > s.Holding.Document.Number {
-			v.Next = append(v.Next, t)
-		}
 	}
 	v.Rows = p.rows(c, s)
 	if v.MayIssue {

@@ -187,9 +187,26 @@ func (s *stagehand) start(ctx context.Context) error {
 	if err := s.complain(ctx); err != nil {
 		return err
 	}
-	for _, b := range demoBoxes() {
-		s.say("登记并启动评价器 "+b.device, "enrolling and starting box "+b.device)
-		if err := s.startBox(ctx, &b); err != nil {
+	return s.startBoxes(ctx)
+}
+
+// startBoxes enrols all boxes at the centre and starts them.
+func (s *stagehand) startBoxes(ctx context.Context) (err error) {
+	all := demoBoxes()
+	for i := range all {
+		s.say("登记评价器 "+all[i].device, "enrolling box "+all[i].device)
+		if err := s.enrolBox(ctx, &all[i]); err != nil {
+			return err
+		}
+	}
+	select { // a box that comes before the centre has seen it enrolled is a stranger on the first page
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(enrolledWithin):
+	}
+	for _, b := range all {
+		s.say("启动评价器 "+b.device, "starting box "+b.device)
+		if b.addresses, err = s.run(ctx, "ratingd", filepath.Join(s.dir, b.device+".toml"), b.device+".json"); err != nil {
 			return err
 		}
 		s.boxes = append(s.boxes, b)
@@ -201,8 +218,8 @@ func (s *stagehand) start(ctx context.Context) error {
 // enrolledWithin is how long the centre may take to see what a command has enrolled.
 const enrolledWithin = 1200 * time.Millisecond
 
-// startBox enrols a box at the centre and starts it.
-func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
+// enrolBox writes a box's configuration and enrols it at the centre.
+func (s *stagehand) enrolBox(ctx context.Context, b *demoBox) error {
 	state := filepath.Join(s.dir, b.device)
 	// Each key is called by its level, so that one number says the same on keyboard, key and screen. The time is the host's.
 	config := s.file(b.device+".toml", fmt.Sprintf(
@@ -224,16 +241,7 @@ func (s *stagehand) startBox(ctx context.Context, b *demoBox) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id",
-		b.window); err != nil {
-		return err
-	}
-	select { // a box that comes before the centre has seen it enrolled is a stranger on the first page
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(enrolledWithin):
-	}
-	b.addresses, err = s.run(ctx, "ratingd", config.path, b.device+".json")
+	_, err = s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id", b.window)
 	return err
 }
 

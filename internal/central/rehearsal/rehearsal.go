@@ -221,11 +221,12 @@ func (p *play) hours(ctx context.Context, from time.Time) error {
 			return err
 		}
 	}
-	if len(facts) == 0 {
-		return nil
+	for some := range slices.Chunk(facts, journal.MaxParts) {
+		if _, err := p.Journal.Tell(ctx, business, p.name("cases"), some); err != nil {
+			return err
+		}
 	}
-	_, err := p.Journal.Tell(ctx, business, p.name("cases"), facts)
-	return err
+	return nil
 }
 
 // follow waits for the books.

@@ -104,10 +104,11 @@ soak: ## Let faults of all kinds happen to four boxes, broker and centre for TIM
 	@cd internal/proof/soak && exec $(CURDIR)/$(BUILD)/soak -time $(TIME) -books $(BOOKS)
 
 .PHONY: bench-centre
-bench-centre: ## Print how fast journal and books are, beside yardsticks of the same run (VISITS, default 500000), and searches among EVALUATIONS (default 5000000). PostgreSQL; half an hour.
-	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./internal/proof/centrebench
+bench-centre: ## Print how fast journal and books are, beside yardsticks of the same run (VISITS, default 500000), and searches and pages among EVALUATIONS (default 5000000). PostgreSQL; 40 minutes.
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BUILD)/ ./cmd/centrald ./internal/proof/centrebench ./internal/proof/pages
 	@$(BUILD)/centrebench -visits $(VISITS)
 	@HCP_EVALUATIONS=$(EVALUATIONS) $(GO) test -run '^$$' -bench Search -benchtime 1x -timeout 60m ./internal/central/books
+	@for engine in sqlite postgres; do $(BUILD)/pages -centre $(BUILD)/centrald -evaluations $(EVALUATIONS) -engine $$engine; done
 
 .PHONY: load
 load: ## Let TERMINALS (default 1000) send RATE batches a second (default 500) of BATCH visits (default 1) for TIME to mosquitto and centrald.

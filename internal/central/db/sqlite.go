@@ -14,7 +14,7 @@ import (
 
 // Bounds of a SQLite database.
 const (
-	sqliteCache = -6 << 10 // KiB of page cache a connection, negative as SQLite wants it
+	sqliteCache = -3 << 10 // KiB of page cache a connection, negative as SQLite wants it
 	sqliteWAL   = 64 << 20 // bytes to which the write-ahead log is cut back after a checkpoint
 )
 

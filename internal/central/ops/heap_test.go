@@ -9,7 +9,7 @@ import (
 
 func TestASmallHeapGrowsToTheFloor(t *testing.T) {
 	for live, want := range map[uint64]int{
-		0: 4700, 1 << 20: 4700, 12 << 20: 300, 24 << 20: 100, 30 << 20: 60, 31 << 20: 60, 1 << 30: 60,
+		0: 4100, 1 << 20: 4100, 12 << 20: 250, 21 << 20: 100, 27 << 20: 60, 31 << 20: 60, 1 << 30: 60,
 	} {
 		if got := growth(live); got != want {
 			t.Errorf("%d bytes: %d %%, want %d", live, got, want)
@@ -18,7 +18,7 @@ func TestASmallHeapGrowsToTheFloor(t *testing.T) {
 }
 
 func TestRoomGrowsWithWhatIsInUse(t *testing.T) {
-	for live, want := range map[uint64]int64{0: 92 << 20, 40 << 20: 92 << 20, 100 << 20: 160<<20 + 92<<20/8, 1 << 30: 8<<30/5 + 92<<20/8} {
+	for live, want := range map[uint64]int64{0: 76 << 20, 40 << 20: 76 << 20, 100 << 20: 160<<20 + 76<<20/8, 1 << 30: 8<<30/5 + 76<<20/8} {
 		if got := room(live); got < want-1 || got > want+1 {
 			t.Errorf("%d bytes: %d, want %d", live, got, want)
 		}

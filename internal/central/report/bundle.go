@@ -80,15 +80,23 @@ func unpack(b []byte) (all []coded, err error) {
 	return all, nil
 }
 
-// bundled names a month of a bundle.
-func bundled(month, bundle int64) int64 { return month<<32 | bundle }
+// dayBit is set in the names of a bundle's days, and not in those of its months.
+const dayBit = 1 << 24
 
-// writeBundles adds a change's months to those of the bundles.
+// bundled names a day or month of a bundle.
+func bundled(grain, at, bundle int64) int64 {
+	if grain == days {
+		at |= dayBit
+	}
+	return at<<32 | bundle
+}
+
+// writeBundles adds a change's days and months to those of the bundles.
 func (c *change) writeBundles(ctx context.Context, tx *db.Tx, posts map[Post]numbered) error {
 	sums, keys := make(map[int64][]coded), codes()
 	for k, a := range c.cells {
-		if bundle := posts[k.post].bundle; bundle != 0 && k.split == Whole && k.grain == months {
-			id := bundled(k.at, bundle)
+		if bundle := posts[k.post].bundle; bundle != 0 && k.split == Whole {
+			id := bundled(k.grain, k.at, bundle)
 			sums[id] = plus(sums[id], coded{byte(slices.Index(keys, Key{k.subject, k.channel})), a})
 		}
 	}
@@ -120,7 +128,7 @@ func addToBundles(ctx context.Context, tx *db.Tx, sums map[int64][]coded) error 
 	return tx.Each(ctx, "INSERT INTO report_bundle (id, sums) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET sums = excluded.sums", written)
 }
 
-// bundles reads some months of bundles.
+// bundles reads some days and months of bundles.
 func bundles(ctx context.Context, tx *db.Tx, ids []int64, each func(id int64, sums []coded)) error {
 	where, arg := "id = ANY($1)", any(ids)
 	if tx.Engine() == db.SQLite {
@@ -146,8 +154,8 @@ func scanBundle(each func(id int64, sums []coded)) func(db.Scanner) (struct{}, e
 // bundleEvery is how often posts are bundled anew: they are read apart until then.
 const bundleEvery = time.Minute
 
-// someMoved is how many posts a transaction gives to bundles.
-const someMoved = 300
+// someMoved is how many posts a transaction gives to bundles, with the days and months of some years.
+const someMoved = 30
 
 // Bundle gives each post to the bundle of those that lie where it does, if this instance has the lease.
 func (r *Reports) Bundle(ctx context.Context) error {
@@ -234,20 +242,22 @@ func (r *Reports) move(ctx context.Context, moved []kept) error {
 		if err != nil {
 			return err
 		}
-		all, err := s.read(ctx, tx, span{months, int64(directory.Date(1, 1, 1)), int64(directory.Date(9999, 12, 31))}, ids, "at", "at, ")
-		if err != nil {
-			return err
-		}
 		sums := make(map[int64][]coded)
-		add := func(at, bundle int64, x coded) {
+		add := func(id, bundle int64, x coded) {
 			if bundle != 0 {
-				sums[bundled(at, bundle)] = plus(sums[bundled(at, bundle)], x)
+				sums[id] = plus(sums[id], x)
 			}
 		}
-		for _, c := range all {
-			code := byte(slices.Index(keys, c.Key))
-			add(c.at, to[c.post], coded{code, c.Amount})
-			add(c.at, was[c.post], coded{code, c.Times(-1)})
+		for _, grain := range []int64{days, months} {
+			all, err := s.read(ctx, tx, span{grain, int64(directory.Date(1, 1, 1)), int64(directory.Date(9999, 12, 31))}, ids, "at", "at, ")
+			if err != nil {
+				return err
+			}
+			for _, c := range all {
+				code, to, was := byte(slices.Index(keys, c.Key)), to[c.post], was[c.post]
+				add(bundled(grain, c.at, to), to, coded{code, c.Amount})
+				add(bundled(grain, c.at, was), was, coded{code, c.Times(-1)})
+			}
 		}
 		if err := addToBundles(ctx, tx, sums); err != nil {
 			return err

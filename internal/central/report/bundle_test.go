@@ -17,7 +17,33 @@ import (
 	"haochaping/internal/rating"
 )
 
-// bundlesAreTheirPosts holds what is added up by bundles to what is added up day by day, where a bundle has no part, whatever is asked for.
+// sumApart adds up what is asked for post by post, as if there were no bundles.
+func (w *world) sumApart(t *testing.T, ask Ask) (total Sums, rows map[string]*Row) {
+	t.Helper()
+	a, err := w.reports.cfg.Directory.Atlas(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *summer
+	err = w.db.Read(t.Context(), func(tx *db.Tx) error {
+		posts, err := w.reports.places(t.Context(), tx)
+		if err != nil {
+			return err
+		}
+		posts = slices.Clone(posts)
+		for i := range posts {
+			posts[i].bundle = 0
+		}
+		s = newSummer(ask, posts, &chains{w.reports.stands(a), ask.Days, make(map[string][]segment)})
+		return s.counts(t.Context(), tx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.total, s.rows
+}
+
+// bundlesAreTheirPosts holds what is added up by bundles to what is added up day by day and post by post, whatever is asked for.
 func (w *world) bundlesAreTheirPosts(t *testing.T, year directory.Period) {
 	t.Helper()
 	days, err := db.Query(t.Context(), w.db, func(s db.Scanner) (d directory.Day, err error) { return d, s.Scan(&d) },
@@ -25,6 +51,14 @@ func (w *world) bundlesAreTheirPosts(t *testing.T, year directory.Period) {
 	if err != nil || len(days) == 0 {
 		t.Fatalf("%d days have something, %v", len(days), err)
 	}
+	for _, asked := range []directory.Period{year, {From: days[0], To: days[len(days)/2]}, {From: days[len(days)/3] + 1, To: days[len(days)-1]}} {
+		w.bundlesAreTheirPostsIn(t, asked, slices.DeleteFunc(slices.Clone(days), func(d directory.Day) bool { return !asked.Holds(d) }))
+	}
+	w.bundlesAreExact(t)
+}
+
+func (w *world) bundlesAreTheirPostsIn(t *testing.T, asked directory.Period, days []directory.Day) {
+	t.Helper()
 	hall, everywhere := func(w Where, _ string) string { return w.Hall }, func(Where) bool { return true }
 	for name, ask := range map[string]Ask{
 		"by area":             {Fits: everywhere, Group: func(w Where, _ string) string { return w.Area }},
@@ -44,13 +78,13 @@ func (w *world) bundlesAreTheirPosts(t *testing.T, year directory.Period) {
 		}
 		for _, d := range days {
 			ask.Days = directory.Period{From: d, To: d + 1}
-			one := w.sum(t, ask)
-			add("total", one.Total)
-			for _, r := range one.Rows {
-				add("row "+r.ID, r.Sums)
+			total, rows := w.sumApart(t, ask)
+			add("total", total)
+			for id, r := range rows {
+				add("row "+id, r.Sums)
 			}
 		}
-		ask.Days = year
+		ask.Days = asked
 		whole := w.sum(t, ask)
 		got := map[string]Sums{"total": {Counts: whole.Total.Counts}}
 		for _, r := range whole.Rows {
@@ -63,13 +97,12 @@ func (w *world) bundlesAreTheirPosts(t *testing.T, year directory.Period) {
 			maps.DeleteFunc(all, func(_ string, s Sums) bool { return len(s.Counts) == 0 })
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s (-day by day +together)\n%s", name, diff)
+			t.Errorf("%s, %v (-day by day +together)\n%s", name, asked, diff)
 		}
 	}
-	w.bundlesAreExact(t)
 }
 
-// bundlesAreExact holds the bundles' months to those of their posts, and returns how many posts are in bundles, and how many bundles there
+// bundlesAreExact holds the bundles' days and months to those of their posts, and returns how many posts are in bundles, and how many bundles there
 // are.
 func (w *world) bundlesAreExact(t *testing.T) (posts, all int) {
 	t.Helper()
@@ -90,10 +123,15 @@ func (w *world) bundlesAreExact(t *testing.T) (posts, all int) {
 			}
 		}
 		s := summer{ask: Ask{Split: Whole}}
-		counts, err := s.readSome(t.Context(), tx, span{months, 0, 1 << 30}, nil, "at", "at, ")
-		for _, c := range counts {
-			if b := of[c.post]; b != 0 {
-				want[bundled(c.at, b)] = plus(want[bundled(c.at, b)], coded{byte(slices.Index(codes(), c.Key)), c.Amount})
+		for _, grain := range []int64{days, months} {
+			counts, err := s.readSome(t.Context(), tx, span{grain, 0, 1 << 30}, nil, "at", "at, ")
+			if err != nil {
+				return err
+			}
+			for _, c := range counts {
+				if id := bundled(grain, c.at, of[c.post]); of[c.post] != 0 {
+					want[id] = plus(want[id], coded{byte(slices.Index(codes(), c.Key)), c.Amount})
+				}
 			}
 		}
 		if err == nil {
@@ -107,7 +145,7 @@ func (w *world) bundlesAreExact(t *testing.T) (posts, all int) {
 	said := func(all map[int64][]coded) map[string]string {
 		out := make(map[string]string)
 		for id, sums := range all {
-			out[fmt.Sprint(directory.Day(id>>32), " ", id&(1<<32-1))] = fmt.Sprintf("%x", pack(sums))
+			out[fmt.Sprint(id>>32&dayBit, " ", directory.Day(id>>32&(dayBit-1)), " ", id&(1<<32-1))] = fmt.Sprintf("%x", pack(sums))
 		}
 		return out
 	}

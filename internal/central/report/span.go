@@ -10,6 +10,14 @@ import (
 // span is days, or whole months by their first days, both ends included.
 type span struct{ grain, first, last int64 }
 
+// next returns the day or month after one.
+func (x span) next(at directory.Day) directory.Day {
+	if x.grain == days {
+		return at + 1
+	}
+	return monthOf(at + 31)
+}
+
 // spans cuts a period into whole months and the days before and after them.
 func spans(p directory.Period) []span {
 	first := monthOf(p.From)

@@ -180,13 +180,10 @@ func (s *summer) counts(ctx context.Context, tx *db.Tx) error {
 		return err
 	}
 	for _, x := range all {
-		apart := slices.Sorted(maps.Keys(s.steady))
-		if x.grain == months {
-			if err := s.countBundles(ctx, tx, x); err != nil {
-				return err
-			}
-			apart = slices.DeleteFunc(apart, s.within)
+		if err := s.countBundles(ctx, tx, x); err != nil {
+			return err
 		}
+		apart := slices.DeleteFunc(slices.Sorted(maps.Keys(s.steady)), s.within)
 		some, err := s.read(ctx, tx, x, apart, "0", "")
 		if err != nil {
 			return err

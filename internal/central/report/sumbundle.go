@@ -44,7 +44,7 @@ func (s *summer) bundle(p kept, all []segment, fits bool) {
 // within reports whether a post is added up with its bundle.
 func (s *summer) within(post int64) bool { return s.bundles[s.in[post]] != nil }
 
-// countBundles adds up the months of bundles.
+// countBundles adds up the days or months of bundles.
 func (s *summer) countBundles(ctx context.Context, tx *db.Tx, x span) error {
 	if len(s.bundles) == 0 {
 		return nil
@@ -60,17 +60,17 @@ func (s *summer) countBundles(ctx context.Context, tx *db.Tx, x span) error {
 		}
 	}
 	var ids []int64
-	for m := directory.Day(x.first); int64(m) <= x.last; m = monthOf(m + 31) {
+	for at := directory.Day(x.first); int64(at) <= x.last; at = x.next(at) {
 		for n := range s.bundles {
-			ids = append(ids, bundled(int64(m), n))
+			ids = append(ids, bundled(x.grain, int64(at), n))
 		}
 	}
 	var err error
 	if len(ids) <= mostNamed {
 		err = bundles(ctx, tx, ids, each)
 	} else {
-		_, err = db.Query(ctx, tx, scanBundle(each), "SELECT id, sums FROM report_bundle WHERE id >= $1 AND id < $2", bundled(x.first, 0),
-			bundled(x.last+1, 0))
+		_, err = db.Query(ctx, tx, scanBundle(each), "SELECT id, sums FROM report_bundle WHERE id >= $1 AND id < $2",
+			bundled(x.grain, x.first, 0), bundled(x.grain, x.last+1, 0))
 	}
 	keys := codes()
 	for _, b := range s.bundles {
@@ -85,9 +85,7 @@ func (s *summer) countBundles(ctx context.Context, tx *db.Tx, x span) error {
 // added up with their bundle.
 func (s *summer) countMoving(ctx context.Context, tx *db.Tx, x span) error {
 	posts := slices.Collect(maps.Keys(s.moving))
-	if x.grain == months {
-		posts = append(posts, slices.DeleteFunc(slices.Clone(s.turning), func(p int64) bool { return s.moving[p] != nil || !s.within(p) })...)
-	}
+	posts = append(posts, slices.DeleteFunc(slices.Clone(s.turning), func(p int64) bool { return s.moving[p] != nil || !s.within(p) })...)
 	slices.Sort(posts)
 	all, err := s.read(ctx, tx, x, posts, "at", "at, ")
 	if err != nil {
@@ -95,7 +93,7 @@ func (s *summer) countMoving(ctx context.Context, tx *db.Tx, x span) error {
 	}
 	broken := make(map[int64][]int64) // posts by months in which they moved
 	for _, c := range all {
-		if x.grain == months && s.within(c.post) {
+		if s.within(c.post) {
 			out := c
 			out.Amount = c.Times(-1)
 			s.count(s.bundles[s.in[c.post]].Where, out)

@@ -114,7 +114,8 @@ func (c config) checkFiles() (errs []error) {
 	readable("admin.oidc.client_secret_file", c.Admin.OIDC.ClientSecretFile)
 	readable("admin.oidc.ca_file", c.Admin.OIDC.CAFile)
 	for _, h := range []struct{ field, url, path string }{{"alerts.webhook_secret_file", c.Alerts.URL, c.Alerts.SecretFile},
-		{"orders.webhook_secret_file", c.Orders.URL, c.Orders.SecretFile}} {
+		{"orders.webhook_secret_file", c.Orders.URL, c.Orders.SecretFile},
+		{"subscriptions.webhook_secret_file", c.Subscriptions.URL, c.Subscriptions.SecretFile}} {
 		if h.url == "" {
 			continue
 		}
@@ -123,6 +124,12 @@ func (c config) checkFiles() (errs []error) {
 			_, err = webhook.ParseSecret(string(text))
 		}
 		note(h.field, h.path, err)
+	}
+	if c.Subscriptions.Mail.Server != "" {
+		readable("subscriptions.mail.password_file", c.Subscriptions.Mail.PasswordFile)
+		if _, err := outward(c.Subscriptions.Mail.CA); err != nil {
+			note("subscriptions.mail.ca_file", c.Subscriptions.Mail.CA, err)
+		}
 	}
 	if _, err := outward(c.Above.CA); err != nil {
 		note("above.ca", c.Above.CA, err)

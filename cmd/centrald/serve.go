@@ -90,6 +90,7 @@ type parts struct {
 	boxes          *fleet.Watch
 	stager         *fleet.Stager
 	alerts, orders func(context.Context) error
+	subscribed     func(context.Context) error // tells of figures
 	texts          func(context.Context) error // orders' messages
 	push           func(context.Context) error // of what goes upward
 	above          func(context.Context) error // takes policies of the level above
@@ -124,6 +125,9 @@ func (c *command) parts(x *rooms, cfg config, log *slog.Logger) (p parts, err er
 		return p, err
 	}
 	if p.alerts, err = c.alertHook(x, log); err != nil {
+		return p, err
+	}
+	if p.subscribed, err = c.tellSubscribed(x, log); err != nil {
 		return p, err
 	}
 	if p.push, err = c.upwardPush(x, log); err != nil {
@@ -179,6 +183,7 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 		stages.Stage{Name: "rating page", Run: p.rate.run}, stages.Stage{Name: "centre's page", Run: p.admin.run},
 		stages.Stage{Name: "ingest", Run: p.in.Run}, stages.Stage{Name: "boxes", Run: p.boxes.Run},
 		stages.Stage{Name: "staged changes", Run: p.stager.Run}, stages.Stage{Name: "alerts", Run: p.alerts},
+		stages.Stage{Name: "subscriptions", Run: p.subscribed},
 		stages.Stage{Name: "orders' webhook", Run: p.orders}, stages.Stage{Name: "orders' messages", Run: p.texts},
 		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
 	all = append(all, p.brokers...)

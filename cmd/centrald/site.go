@@ -49,6 +49,10 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 	if err != nil {
 		return nil, err
 	}
+	ways, err := cfg.Subscriptions.ways()
+	if err != nil {
+		return nil, err
+	}
 	silence, err := cfg.silence()
 	if err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons), Paces: x.integrity.Paces,
-			Subscriptions: x.subscribed}),
+			Subscriptions: x.subscribed, Ways: ways}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),

@@ -51,7 +51,8 @@ func (w *world) bundlesAreTheirPosts(t *testing.T, year directory.Period) {
 	if err != nil || len(days) == 0 {
 		t.Fatalf("%d days have something, %v", len(days), err)
 	}
-	for _, asked := range []directory.Period{year, {From: days[0], To: days[len(days)/2]}, {From: days[len(days)/3] + 1, To: days[len(days)-1]}} {
+	for _, asked := range []directory.Period{year, {From: days[0], To: days[len(days)/2]},
+		{From: days[len(days)/3] + 1, To: days[len(days)-1]}} {
 		w.bundlesAreTheirPostsIn(t, asked, slices.DeleteFunc(slices.Clone(days), func(d directory.Day) bool { return !asked.Holds(d) }))
 	}
 	w.bundlesAreExact(t)
@@ -102,8 +103,8 @@ func (w *world) bundlesAreTheirPostsIn(t *testing.T, asked directory.Period, day
 	}
 }
 
-// bundlesAreExact holds the bundles' days and months to those of their posts, and returns how many posts are in bundles, and how many bundles there
-// are.
+// bundlesAreExact holds the bundles' days and months to those of their posts, and returns how many posts are in bundles, and how many
+// bundles there are.
 func (w *world) bundlesAreExact(t *testing.T) (posts, all int) {
 	t.Helper()
 	var st state

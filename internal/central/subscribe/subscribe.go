@@ -1,5 +1,6 @@
-// Package subscribe keeps who wants which figures told each week or month. Accounts have no address to which anything could be sent, so the
-// home page says that the figures of a period are there, until they were looked at. What a person may see is asked when they look.
+// Package subscribe keeps who wants which figures told each week or month. The home page says that the figures of a period are there, until
+// they were looked at; so does a mail, or the centre's webhook, once. None of them holds a figure: what a person may see is asked when they
+// look, and where mail lies nobody asks.
 package subscribe
 
 import (
@@ -21,6 +22,16 @@ var ErrMany = errors.New("订阅最多 20 项，请先取消几项 · there are 
 
 const most = 20
 
+// Way is how somebody is told, besides the home page.
+type Way string
+
+// The ways.
+const (
+	HomePage Way = "" // and no other
+	Mail     Way = "mail"
+	Webhook  Way = "webhook"
+)
+
 // Every is how often figures are told.
 type Every string
 
@@ -41,6 +52,10 @@ type Subscription struct {
 	Words   string        // what the figures are
 	Query   string        // as an address has it, without days
 	Seen    directory.Day // the day after the last period that was looked at, 0: none was
+	Way     Way
+	Address string        // of mail
+	Told    directory.Day // the day after the last period that was told or given up
+	Trouble string        // why that was not told, empty: it was
 }
 
 // Room keeps subscriptions. Its methods are safe for concurrent use.
@@ -61,31 +76,63 @@ func Open(ctx context.Context, d *db.DB) (*Room, error) {
 // Add keeps a subscription, unless the person has it, or ErrMany.
 func (r *Room) Add(ctx context.Context, s Subscription) error {
 	return r.db.Write(ctx, func(tx *db.Tx) error {
-		var mine, last int64
+		var mine int64
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM figure_subscription WHERE account = $1", s.Account).Scan(&mine); err != nil {
 			return err
 		}
 		if mine >= most {
 			return ErrMany
 		}
-		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(n), 0) FROM figure_subscription").Scan(&last); err != nil {
-			return err
+		// Two that come at once to two instances draw one number, and the later one draws again.
+		for {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO figure_subscription (n, account, every, words, query, seen)
+				SELECT coalesce(max(n), 0) + 1, $1, $2, $3, $4, 0 FROM figure_subscription WHERE true ON CONFLICT DO NOTHING`,
+				s.Account, string(s.Every), s.Words, s.Query); err != nil {
+				return err
+			}
+			var kept int64
+			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM figure_subscription WHERE account = $1 AND every = $2 AND query = $3",
+				s.Account, string(s.Every), s.Query).Scan(&kept)
+			if err != nil || kept > 0 {
+				return err
+			}
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO figure_subscription (n, account, every, words, query, seen) VALUES ($1, $2, $3, $4, $5, 0)
-			ON CONFLICT (account, every, query) DO NOTHING`, last+1, s.Account, string(s.Every), s.Words, s.Query)
-		return err
 	})
+}
+
+// Choose says how a person is told of the periods that end on a day or later.
+func (r *Room) Choose(ctx context.Context, account string, n int64, way Way, address string, from directory.Day) error {
+	return r.change(ctx, "UPDATE figure_subscription SET way = $3, address = $4, told = $5, trouble = '' WHERE account = $1 AND n = $2",
+		account, n, string(way), address, int64(from))
+}
+
+const columns = "n, account, every, words, query, seen, way, address, told, trouble"
+
+func scan(s db.Scanner) (x Subscription, err error) {
+	return x, s.Scan(&x.N, &x.Account, &x.Every, &x.Words, &x.Query, &x.Seen, &x.Way, &x.Address, &x.Told, &x.Trouble)
 }
 
 // Of returns the subscriptions of a person, the oldest first.
 func (r *Room) Of(ctx context.Context, account string) ([]Subscription, error) {
-	all, err := db.Query(ctx, r.db, func(s db.Scanner) (x Subscription, err error) {
-		return x, s.Scan(&x.N, &x.Account, &x.Every, &x.Words, &x.Query, &x.Seen)
-	}, "SELECT n, account, every, words, query, seen FROM figure_subscription WHERE account = $1 ORDER BY n", account)
+	all, err := db.Query(ctx, r.db, scan, "SELECT "+columns+" FROM figure_subscription WHERE account = $1 ORDER BY n", account)
 	if err != nil {
 		return nil, fmt.Errorf("read subscriptions: %w", err)
 	}
 	return all, nil
+}
+
+// outward returns the subscriptions that are told by more than the home page, the oldest first.
+func (r *Room) outward(ctx context.Context) ([]Subscription, error) {
+	all, err := db.Query(ctx, r.db, scan, "SELECT "+columns+" FROM figure_subscription WHERE way <> '' ORDER BY n")
+	if err != nil {
+		return nil, fmt.Errorf("read subscriptions: %w", err)
+	}
+	return all, nil
+}
+
+// told notes that a period that ends before a day was told, or why it never will be.
+func (r *Room) told(ctx context.Context, n int64, end directory.Day, trouble string) error {
+	return r.change(ctx, "UPDATE figure_subscription SET told = $2, trouble = $3 WHERE n = $1 AND told < $2", n, int64(end), trouble)
 }
 
 // Looked notes that a person has looked at the figures of a period that ends before a day.

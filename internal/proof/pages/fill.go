@@ -71,12 +71,12 @@ func (w *world) repeat(ctx context.Context, d *db.DB) error {
 	if evaluation.rows == 0 {
 		return errors.New("nothing was played")
 	}
-	copies := max((int64(w.options.evaluations)-evaluation.rows)/evaluation.rows, 0)
+	copies := max((int64(w.evaluations)-evaluation.rows)/evaluation.rows, 0)
 	log.Printf("%d evaluations of a week, %d times", evaluation.rows, copies+1)
 	step := (years * 365 * 24 * time.Hour).Milliseconds() / (copies + 1)
 	for k := int64(1); k <= copies; k++ {
-		more := map[string]int64{"n": k * visit.last, "visit": k * visit.last, "id": k * (evaluation.last + 1), "opened_at": -k * step, "moment": -k * step,
-			"closed_at": -k * step, "wall": -k * step, "received_at": -k * step}
+		more := map[string]int64{"n": k * visit.last, "visit": k * visit.last, "id": k * (evaluation.last + 1), "opened_at": -k * step,
+			"moment": -k * step, "closed_at": -k * step, "wall": -k * step, "received_at": -k * step}
 		err := d.Write(ctx, func(tx *db.Tx) error {
 			own := map[string]int64{"n": more["n"], "opened_at": more["opened_at"], "moment": more["moment"], "closed_at": more["closed_at"]}
 			return errors.Join(again(ctx, tx, visits, fmt.Sprintf("n <= %d", visit.last), own),

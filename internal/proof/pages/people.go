@@ -136,7 +136,8 @@ func (w *world) measure(ctx context.Context, out io.Writer) error {
 	}
 	for _, x := range rows {
 		t := slices.Sorted(slices.Values(took[x]))
-		if _, err := fmt.Fprintf(out, "%-12s %-52s %10s %10s %10s\n", x.role, x.page, ms(alone[x]), ms(t[len(t)/2]), ms(t[len(t)*95/100])); err != nil {
+		if _, err := fmt.Fprintf(out, "%-12s %-52s %10s %10s %10s\n", x.role, x.page, ms(alone[x]), ms(t[len(t)/2]),
+			ms(t[len(t)*95/100])); err != nil {
 			return err
 		}
 	}

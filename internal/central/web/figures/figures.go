@@ -28,7 +28,7 @@ type Reports interface {
 	Progress(context.Context) (report.Progress, error)
 }
 
-// Config holds what the pages need. All fields are mandatory.
+// Config holds what the pages need. All fields but Ways are mandatory.
 type Config struct {
 	Reports   Reports
 	Directory scope.Directory
@@ -38,6 +38,7 @@ type Config struct {
 	Paces func(ctx context.Context, days directory.Period, fits func(report.Where) bool,
 		group func(report.Where) string) (map[string]integrity.Pace, bool, error)
 	Subscriptions Subscriptions
+	Ways          Ways
 }
 
 type pages struct {

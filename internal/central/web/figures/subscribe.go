@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,6 +22,13 @@ type Subscriptions interface {
 	Of(ctx context.Context, account string) ([]subscribe.Subscription, error)
 	Looked(ctx context.Context, account string, n int64, end directory.Day) error
 	Drop(ctx context.Context, account string, n int64) error
+	Choose(ctx context.Context, account string, n int64, way subscribe.Way, address string, from directory.Day) error
+}
+
+// Ways says how somebody can be told besides the home page.
+type Ways struct {
+	Mail    func(address string) (string, error) // the address as it is written to, or what is wrong with it; nil: there is no mail
+	Webhook bool
 }
 
 // subscriptions returns the routes of subscriptions.
@@ -30,12 +38,13 @@ func (p *pages) subscriptions() []web.Route {
 		{Method: "GET", Path: "/figures/subscriptions", Action: see, Do: func(c *web.Call) error { return p.subscribed(c, http.StatusOK, "") }},
 		{Method: "POST", Path: "/figures/subscriptions", Action: see, Do: p.subscribe},
 		{Method: "POST", Path: "/figures/subscriptions/drop", Action: see, Do: p.unsubscribe},
+		{Method: "POST", Path: "/figures/subscriptions/way", Action: see, Do: p.choose},
 		{Method: "GET", Path: "/figures/subscriptions/look", Action: see, Do: p.look},
 	}
 }
 
-// lastOf returns the last period of an interval that can be told: a week from Monday on that is over, or a month that is closed.
-func lastOf(e subscribe.Every, now time.Time) directory.Period {
+// LastOf returns the last period of an interval that can be told: a week from Monday on that is over, or a month that is closed.
+func LastOf(e subscribe.Every, now time.Time) directory.Period {
 	if e == subscribe.Month {
 		return closedMonth(now)
 	}
@@ -88,11 +97,43 @@ func (p *pages) unsubscribe(c *web.Call) error {
 	return c.See("/figures/subscriptions")
 }
 
+// choose keeps how somebody is told, from the next period on.
+func (p *pages) choose(c *web.Call) error {
+	n, err := strconv.ParseInt(c.R.PostFormValue("n"), 10, 64)
+	if err != nil {
+		return web.ErrNotFound
+	}
+	all, err := p.Subscriptions.Of(c.R.Context(), c.Person.Account)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(s subscribe.Subscription) bool { return s.N == n })
+	if i < 0 {
+		return web.ErrNotFound
+	}
+	way, address := subscribe.Way(c.R.PostFormValue("way")), ""
+	switch {
+	case way == subscribe.HomePage, way == subscribe.Webhook && p.Ways.Webhook:
+	case way == subscribe.Mail && p.Ways.Mail != nil:
+		if address, err = p.Ways.Mail(c.R.PostFormValue("address")); err != nil {
+			return p.subscribed(c, http.StatusUnprocessableEntity, err.Error())
+		}
+	default:
+		return p.subscribed(c, http.StatusUnprocessableEntity, "没有这种通知方式。There is no such way.")
+	}
+	if err := p.Subscriptions.Choose(c.R.Context(), c.Person.Account, n, way, address, LastOf(all[i].Every, c.Now()).To); err != nil {
+		return err
+	}
+	return c.See("/figures/subscriptions")
+}
+
 // subscriptionLine is a subscription in words.
 type subscriptionLine struct {
 	N                  int64
 	Every, Words, Days string
 	New                bool
+	Way                subscribe.Way
+	Address, Trouble   string
 }
 
 func (p *pages) subscribed(c *web.Call, status int, problem string) error {
@@ -101,13 +142,14 @@ func (p *pages) subscribed(c *web.Call, status int, problem string) error {
 		return err
 	}
 	var v struct {
-		Problem string
-		Lines   []subscriptionLine
+		Problem       string
+		Mail, Webhook bool // there is that way
+		Lines         []subscriptionLine
 	}
-	v.Problem = problem
+	v.Problem, v.Mail, v.Webhook = problem, p.Ways.Mail != nil, p.Ways.Webhook
 	for _, s := range all {
-		days := lastOf(s.Every, c.Now())
-		v.Lines = append(v.Lines, subscriptionLine{s.N, s.Every.Chinese(), s.Words, spelled(days), s.Seen < days.To})
+		days := LastOf(s.Every, c.Now())
+		v.Lines = append(v.Lines, subscriptionLine{s.N, s.Every.Chinese(), s.Words, spelled(days), s.Seen < days.To, s.Way, s.Address, s.Trouble})
 	}
 	return c.ShowStatus(status, "figures/subscriptions", v)
 }
@@ -132,7 +174,7 @@ func (p *pages) look(c *web.Call) error {
 		if s.N != n {
 			continue
 		}
-		days := lastOf(s.Every, c.Now())
+		days := LastOf(s.Every, c.Now())
 		if err := p.Subscriptions.Looked(c.R.Context(), c.Person.Account, n, days.To); err != nil {
 			return err
 		}
@@ -148,7 +190,7 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 	}
 	some, err := p.Subscriptions.Of(c.R.Context(), c.Person.Account)
 	for _, s := range some {
-		if days := lastOf(s.Every, c.Now()); s.Seen < days.To {
+		if days := LastOf(s.Every, c.Now()); s.Seen < days.To {
 			all = append(all, web.Need{Words: fmt.Sprintf("统计已出（%s）：%s，%s", s.Every.Chinese(), s.Words, spelled(days)),
 				Path: fmt.Sprintf("/figures/subscriptions/look?n=%d", s.N), Says: true})
 		}

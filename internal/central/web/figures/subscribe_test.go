@@ -55,6 +55,23 @@ func TestSubscriptions(t *testing.T) {
 		t.Errorf("a month later: %q, %q", path, got)
 	}
 	n := regexp.MustCompile(`\d+$`).FindString(path)
+	other = w.SignIn(w.Add(webtest.Grant(account.City, city, city)))
+	choose := func(session string, form url.Values) int {
+		form.Set("n", n)
+		return webtest.Do(w.site, webtest.Request("POST", "/figures/subscriptions/way", session, form)).Code
+	}
+	for _, c := range []struct {
+		form    url.Values
+		session string
+		want    int
+	}{{url.Values{"way": {"mail"}, "address": {"wang@example.com"}}, session, 422}, {url.Values{"way": {"pigeon"}}, session, 422},
+		{url.Values{"way": {"webhook"}}, other, 404}, {url.Values{"way": {"webhook"}}, session, 303},
+		{url.Values{"way": {"mail"}, "address": {"wang@example.gov.cn"}}, session, 303}} {
+		if got := choose(c.session, c.form); got != c.want {
+			t.Errorf("%v: %d, want %d", c.form, got, c.want)
+		}
+	}
+	webtest.Want(t, w.get("/figures/subscriptions", session), 200, `value="mail" selected`, `value="wang@example.gov.cn"`)
 	drop := webtest.Request("POST", "/figures/subscriptions/drop", session, url.Values{"n": {n}})
 	if got := webtest.Do(w.site, drop); got.Code != 303 {
 		t.Errorf("dropped: %d", got.Code)

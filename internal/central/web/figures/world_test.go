@@ -101,8 +101,13 @@ func newWorld(t testing.TB) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	post, err := subscribe.NewPost(subscribe.PostConfig{Server: "smtps://mail.example.gov.cn", From: "hcp@example.gov.cn",
+		Domains: []string{"example.gov.cn"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.site = w.Site(figures.Section(figures.Config{Reports: w.reports, Directory: w.directory, Cause: causes(t), Paces: w.paces,
-		Subscriptions: subscriptions}),
+		Subscriptions: subscriptions, Ways: figures.Ways{Mail: post.Address, Webhook: true}}),
 		evaluations.Section(evaluations.Config{Books: w.books, Journal: w.Journal, Directory: w.directory}))
 	return w
 }

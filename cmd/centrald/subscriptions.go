@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+
+	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/journal"
+	"haochaping/internal/central/subscribe"
+	"haochaping/internal/central/web/figures"
+)
+
+// subscriptionsConfig says how people are told that figures are there, besides the home page.
+type subscriptionsConfig struct {
+	Pages      string     `toml:"pages"`
+	URL        string     `toml:"webhook_url"` // empty: nowhere
+	SecretFile string     `toml:"webhook_secret_file"`
+	Mail       mailConfig `toml:"mail"`
+}
+
+type mailConfig struct {
+	Server       string   `toml:"server"` // empty: there is no mail
+	User         string   `toml:"user"`
+	PasswordFile string   `toml:"password_file"`
+	CA           string   `toml:"ca_file"`
+	From         string   `toml:"from"`
+	Domains      []string `toml:"domains"`
+}
+
+func (s subscriptionsConfig) check(bad func(key, format string, args ...any)) {
+	if err := checkHook(s.URL, s.SecretFile); err != nil {
+		bad("subscriptions.webhook_url", "%v", err)
+	}
+	if s.Mail.Server != "" {
+		if _, err := subscribe.NewPost(subscribe.PostConfig{Server: s.Mail.Server, From: s.Mail.From, Domains: s.Mail.Domains}); err != nil {
+			bad("subscriptions.mail", "%v", err)
+		}
+		if s.Mail.User != "" && s.Mail.PasswordFile == "" {
+			bad("subscriptions.mail.password_file", "missing; the user has a password")
+		}
+	}
+	if s.URL == "" && s.Mail.Server == "" {
+		return
+	}
+	if u, err := url.Parse(s.Pages); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+		bad("subscriptions.pages", "%q is no address at which people find the centre's pages; write it as https://hcp.example.gov.cn", s.Pages)
+	}
+}
+
+// post returns the mail server, nil where there is none.
+func (m mailConfig) post() (*subscribe.Post, error) {
+	if m.Server == "" {
+		return nil, nil
+	}
+	c := subscribe.PostConfig{Server: m.Server, User: m.User, From: m.From, Domains: m.Domains}
+	if m.PasswordFile != "" {
+		text, err := os.ReadFile(m.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("subscriptions.mail.password_file: %w", err)
+		}
+		c.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	if m.CA != "" {
+		t, err := outward(m.CA)
+		if err != nil {
+			return nil, fmt.Errorf("subscriptions.mail.ca_file: %w", err)
+		}
+		c.Roots = t.TLSClientConfig.RootCAs
+	}
+	return subscribe.NewPost(c)
+}
+
+// ways returns how people can be told besides the home page.
+func (s subscriptionsConfig) ways() (w figures.Ways, err error) {
+	post, err := s.Mail.post()
+	if post != nil {
+		w.Mail = post.Address
+	}
+	w.Webhook = s.URL != ""
+	return w, err
+}
+
+// tellSubscribed returns what tells people of figures until its context ends.
+func (c *command) tellSubscribed(x *rooms, log *slog.Logger) (func(context.Context) error, error) {
+	s := x.cfg.Subscriptions
+	if s.URL == "" && s.Mail.Server == "" {
+		return idle, nil
+	}
+	t := subscribe.Teller{Room: x.subscribed, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, Last: figures.LastOf,
+		Pages: strings.TrimRight(s.Pages, "/"), Now: c.env.now, Logger: log, May: x.maySeeFigures, Whole: x.figuresWhole}
+	var err error
+	if t.Post, err = s.Mail.post(); err != nil {
+		return nil, err
+	}
+	if s.URL != "" {
+		t.Hook.URL = s.URL
+		if t.Hook.Secret, err = hookSecret("subscriptions", s.SecretFile); err != nil {
+			return nil, err
+		}
+	}
+	return t.Run, nil
+}
+
+// figuresWhole reports whether the figures are counted up to where the books are.
+func (x *rooms) figuresWhole(ctx context.Context) (bool, error) {
+	p, err := x.reports.Progress(ctx)
+	return err == nil && !p.Counting, err
+}
+
+// maySeeFigures returns who an account is, and whether it is open and may look at figures.
+func (x *rooms) maySeeFigures(ctx context.Context, id string) (login string, may bool, err error) {
+	a, err := x.people.Account(ctx, id)
+	if errors.Is(err, account.ErrNoAccount) {
+		return "", false, nil
+	}
+	if err != nil || a.Disabled {
+		return "", false, err
+	}
+	grants, err := x.people.Grants(ctx, id)
+	return a.Login, err == nil && account.Ever(account.Person{Account: id, Grants: grants, At: x.journal.Now()}, account.SeeFigures), err
+}

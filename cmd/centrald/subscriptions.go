@@ -47,7 +47,8 @@ func (s subscriptionsConfig) check(bad func(key, format string, args ...any)) {
 	if s.URL == "" && s.Mail.Server == "" {
 		return
 	}
-	if u, err := url.Parse(s.Pages); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
+	u, err := url.Parse(s.Pages)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
 		bad("subscriptions.pages", "%q is no address at which people find the centre's pages; write it as https://hcp.example.gov.cn", s.Pages)
 	}
 }

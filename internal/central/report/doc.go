@@ -23,8 +23,8 @@
 //
 // A province has 50,000 windows, and a year of them by channel is millions of rows. So posts that lie in one hall with one unit's business
 // make a bundle (bundle.go), whose days and months are added up once more, in a row each. That is for speed alone: which posts are in which
-// bundle follows the organisation within a minute, is exact at each moment, and decides nothing. A sum (sumbundle.go) takes a bundle where all
-// of its posts are asked for and stand in one row, takes out those that moved meanwhile, and else reads post by post.
+// bundle follows the organisation within a minute, is exact at each moment, and decides nothing. A sum (sumbundle.go) takes a bundle where
+// all of its posts are asked for and stand in one row, takes out those that moved meanwhile, and else reads post by post.
 //
 // # Failure
 //

@@ -43,7 +43,8 @@ func (c *command) openEnrol(ctx context.Context, x *rooms) (*enrol.Room, error) 
 		}
 	}
 	return enrol.Open(ctx, enrol.Config{Journal: x.journal, Authority: a, Fleet: x.fleet, Directory: x.directory, Key: x.key,
-		Names: x.cfg.Enrol.Names, Windows: x.cfg.Enrol.Windows, May: x.mayAccept,
+		Names: x.cfg.Enrol.Names, Windows: x.cfg.Enrol.Windows, WindowLife: time.Duration(x.cfg.Enrol.WindowDays) * 24 * time.Hour,
+		May:       x.mayAccept,
 		Passwords: account.NewHasher(runtime.GOMAXPROCS(0)/2, account.OnceCost(), c.env.random), Random: c.env.random, Now: c.env.now})
 }
 

@@ -113,6 +113,9 @@ func TestWhoIsLetInIsChecked(t *testing.T) {
 		"broker.certificates = true":                                                                     "enrol.names: missing",
 		"broker.certificates = true\nenrol.names = ['a']\nbroker.url = 'mqtt://a'":                       "broker.certificates",
 		"broker.certificates = true\nenrol.names = ['a']\nbroker.cert_file = 'a'\nbroker.key_file = 'b'": "broker.certificates",
+		"enrol.window_days = 0":                                                                          "write 1 to 30",
+		"enrol.window_days = 31":                                                                         "write 1 to 30",
+		"enrol.window_days = 30":                                                                         "",
 		"broker.listen = ':8883'":                                                                        "let boxes in by certificates",
 		"broker.listen = ':8883'\nbroker.certificates = true\nenrol.names = ['10.1.2.3', 'a.example.com']\nenrol.listen = ':8443'": "",
 	} {

@@ -5,6 +5,9 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"time"
+
+	"haochaping/internal/central/enrol"
 )
 
 // enrolConfig is the door of new boxes.
@@ -13,6 +16,8 @@ type enrolConfig struct {
 	Names  []string `toml:"names"`
 	// Windows are domains and networks of which boxes may have names for their windows' PCs, besides private ones.
 	Windows []string `toml:"windows"`
+	// WindowDays is how many days a certificate for a window's PC holds.
+	WindowDays int `toml:"window_days"`
 	// Updates is the folder of the apt repository that boxes update from, empty for none.
 	Updates string `toml:"updates"`
 }
@@ -43,6 +48,10 @@ func (c *config) checkEnrol(bad func(key, format string, args ...any), value fun
 			bad("enrol.windows", "%q is not allowed; write a domain in small letters, as \"hall.example.com\", or a network, as "+
 				"\"59.192.0.0/10\"", n)
 		}
+	}
+	if most := int(enrol.MostWindowLife / (24 * time.Hour)); c.Enrol.WindowDays < 1 || c.Enrol.WindowDays > most {
+		bad("enrol.window_days", "%d is not allowed; write 1 to %d: so long may a window's PC take a stolen box for its own", c.Enrol.WindowDays,
+			most)
 	}
 	if c.Broker.Certificates && (c.Broker.URL != "" || c.Broker.CertFile != "") {
 		bad("broker.certificates", "it is for the built-in broker, and takes the place of broker.cert_file; leave out broker.url and "+

@@ -103,7 +103,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	if cfg.Enrols() && cfg.WindowAPI.LANListen != "" {
 		d.enrolment = append(d.enrolment, d.extras.add("window_certificate", "window_certificate.waits",
-			windowCertificate{cfg, env, d.line, log}.run))
+			windowCertificate{cfg, env, d.views, d.line, log}.run))
 	}
 	d.joinWindowPCs()
 	d.joinOperations()

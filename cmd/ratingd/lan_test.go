@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,7 +174,8 @@ func TestPCOnTheLAN(t *testing.T) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	var lines []string
-	for in := bufio.NewScanner(resp.Body); len(lines) < 5 && in.Scan(); {
+	in := bufio.NewScanner(resp.Body)
+	for len(lines) < 5 && in.Scan() {
 		if in.Text() != "" {
 			lines = append(lines, in.Text())
 		}
@@ -203,11 +205,25 @@ func TestPCOnTheLAN(t *testing.T) {
 		}
 	}
 
-	// The certificate is renewed under the running daemon.
+	// The certificate is renewed under the running daemon: the stream goes on, and whoever connects anew sees the new one.
 	issue(now.Add(47 * time.Hour))
-	pc.client.Transport.(*http.Transport).DisableKeepAlives = true
-	if again, _ = pc.do("GET", "/v1/status", ""); again.TLS.PeerCertificates[0].NotAfter.Before(now.Add(46 * time.Hour)) {
-		t.Errorf("after the renewal the certificate ends at %v", again.TLS.PeerCertificates[0].NotAfter)
+	fresh := pc
+	fresh.client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true,
+		TLSClientConfig: &tls.Config{RootCAs: pool, ClientSessionCache: tls.NewLRUClientSessionCache(9)}}}
+	for range 2 {
+		again, _ = fresh.do("GET", "/v1/status", "")
+		if end := again.TLS.PeerCertificates[0].NotAfter; end.Before(now.Add(46*time.Hour)) || again.TLS.DidResume {
+			t.Errorf("after the renewal the certificate ends at %v, the session of before goes on: %v", end, again.TLS.DidResume)
+		}
+	}
+	if resp, body := fresh.do("POST", "/v1/visits", visit, "Idempotency-Key", "k2"); resp.StatusCode != http.StatusCreated {
+		t.Errorf("after the renewal: %s %s", resp.Status, body)
+	}
+	for lines = nil; !slices.Contains(lines, "event: visit.opened"); {
+		if !in.Scan() {
+			t.Fatalf("the stream ended with the renewal: %v, after %q", in.Err(), lines)
+		}
+		lines = append(lines, in.Text())
 	}
 
 	// The token is revoked.

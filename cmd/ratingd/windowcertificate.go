@@ -18,10 +18,11 @@ import (
 
 // windowCertificate gets the certificate by which the window's PC knows a box that enrols, as long as the box is one of the centre's.
 type windowCertificate struct {
-	cfg  boxconfig.Config
-	env  environment
-	line *centreLine
-	log  *slog.Logger
+	cfg   boxconfig.Config
+	env   environment
+	views *audience
+	line  *centreLine
+	log   *slog.Logger
 }
 
 // run works until ctx ends.
@@ -38,7 +39,8 @@ func (w windowCertificate) run(ctx context.Context, report func(error)) error {
 	x, err := enrolment.NewWindow(enrolment.WindowConfig{URL: w.cfg.Enrol.URL, Device: w.cfg.Device, Key: key,
 		Own: state(boxconfig.CertificateFile), Window: window, File: state(boxconfig.WindowCertFile),
 		Trust: keys.Trust{Roots: w.cfg.Roots(), Now: w.env.wall, Synced: w.env.synced, Passed: w.line.lastPassed},
-		Names: func() []string { return windowNames(w.cfg.WindowAPI) }, Random: mathrand.Float64, Logger: w.log})
+		Names: func() []string { return windowNames(w.cfg.WindowAPI) },
+		Place: func() uint32 { return w.views.shown.get().view.Window.Generation }, Random: mathrand.Float64, Logger: w.log})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,8 @@ func (p *windowPCs) lan(book *addressBook) func(context.Context, func(error)) er
 			return listenLAN(ctx, c.LANListen, p.log)
 		},
 		serve: func(ctx context.Context, l net.Listener) error {
-			config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+			// A session that goes on where another one was would not look at the certificate, and outlive it.
+			config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get, SessionTicketsDisabled: true}
 			return windowapi.Serve(ctx, l, config, p.handler, p.log)
 		},
 	}.run

@@ -149,9 +149,12 @@ func (e *Enrolment) doubted() bool {
 }
 
 // RenewAt returns when a certificate is renewed: at two thirds of its life, a tenth of it sooner or later by its number.
-func RenewAt(c *x509.Certificate) time.Time {
+func RenewAt(c *x509.Certificate) time.Time { return partOf(c, 2.0/3, 0.1) }
+
+// partOf returns when a part of a certificate's life has passed, sooner or later by its number.
+func partOf(c *x509.Certificate, part, spread float64) time.Time {
 	sum := sha256.Sum256(c.SerialNumber.Bytes())
-	part := 2.0/3 - 0.1 + 0.2*float64(binary.BigEndian.Uint32(sum[:]))/(1<<32)
+	part += spread * (2*float64(binary.BigEndian.Uint32(sum[:]))/(1<<32) - 1)
 	return c.NotBefore.Add(time.Duration(part * float64(c.NotAfter.Sub(c.NotBefore))))
 }
 

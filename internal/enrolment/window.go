@@ -30,15 +30,18 @@ type WindowConfig struct {
 	File   string       // of its certificate, with what stands between it and the root
 	Trust  identity.Trust
 	Names  func() []string // by which the PC calls the box now; none while it has no network
+	Place  func() uint32   // the generation of the box's window, which grows at each move; 0 while it has none
 	Random func() float64  // in [0,1)
 	Logger *slog.Logger
 }
 
-// Window keeps the certificate by which the window's PC knows the box: renewed like the box's own, and when the box has other names or
-// addresses. Run it once.
+// Window keeps the certificate by which the window's PC knows the box. It lives for days and is renewed at a seventh of its life, and when
+// the box has other names or another window. Run it once.
 type Window struct {
-	cfg  WindowConfig
-	door door
+	cfg   WindowConfig
+	door  door
+	place uint32    // that the box had when it asked last, or at its start
+	since time.Time // its start or its last renewal, for boxes whose clock nobody has set
 }
 
 // NewWindow returns a Window that does nothing before Run.
@@ -47,7 +50,7 @@ func NewWindow(c WindowConfig) (*Window, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate for the window's PC: %w", err)
 	}
-	return &Window{c, d}, nil
+	return &Window{cfg: c, door: d, since: time.Now()}, nil
 }
 
 // Run gets certificates until ctx ends. It reports why there is none that holds, or nil.
@@ -72,6 +75,16 @@ const (
 	windowHurry = 15 * time.Second // after a failure of a box whose PC does not know it
 )
 
+// windowRenewAt returns when a certificate for a window's PC is renewed: at a seventh of its life, so that the centre may be away for the
+// rest of it.
+func windowRenewAt(c *x509.Certificate) time.Time { return partOf(c, 1.0/7, 0.02) }
+
+// due reports whether a certificate that serves is to be followed by another one.
+func (w *Window) due(c *x509.Certificate, place uint32) bool {
+	return place != w.place || !w.cfg.Trust.At(c).Before(windowRenewAt(c)) ||
+		time.Since(w.since) >= windowRenewAt(c).Sub(c.NotBefore)
+}
+
 // step does what is to be done now, and returns when to look again.
 func (w *Window) step(ctx context.Context) (time.Duration, error) {
 	names := slices.Sorted(slices.Values(w.cfg.Names()))
@@ -80,12 +93,17 @@ func (w *Window) step(ctx context.Context) (time.Duration, error) {
 	}
 	have, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window)
 	serves := err == nil && slices.Equal(identity.ServerNames(have.Leaf.DNSNames, have.Leaf.IPAddresses), names)
-	if serves && w.cfg.Trust.At(have.Leaf).Before(RenewAt(have.Leaf)) {
+	place := w.cfg.Place()
+	if w.place == 0 || place == 0 {
+		w.place = place
+	}
+	if serves && !w.due(have.Leaf, place) {
 		return windowLook, nil
 	}
 	err = w.renew(ctx, names)
 	switch {
 	case err == nil:
+		w.place, w.since = place, time.Now()
 		return windowLook, nil
 	case serves && w.cfg.Trust.At(have.Leaf).Before(have.Leaf.NotAfter):
 		w.cfg.Logger.Warn("the certificate for the window's PC is not renewed yet; it is tried again", "ends", have.Leaf.NotAfter, "error", err)

@@ -21,9 +21,10 @@ func TestTheCertificateForThePC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"10.1.2.3", "box-a12.lan"}
+	names, place := []string{"10.1.2.3", "box-a12.lan"}, uint32(1)
 	w, err := NewWindow(WindowConfig{URL: c.url, Device: b.cfg.Device, Key: b.cfg.Key, Own: b.cfg.File, Window: key,
-		File: filepath.Join(folder, "window.pem"), Trust: b.cfg.Trust, Names: func() []string { return names },
+		File: filepath.Join(folder, "window.pem"), Trust: b.cfg.Trust,
+		Names: func() []string { return names }, Place: func() uint32 { return place },
 		Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -67,13 +68,94 @@ func TestTheCertificateForThePC(t *testing.T) {
 		t.Errorf("a name that it may not have: %v, looks again in %v", err, pause)
 	}
 	names = []string{"10.1.2.4", "box-a12.lan"}
-	c.ahead.Store(int64(enrol.BoxLife * 8 / 10))
+	c.ahead.Store(int64(enrol.WindowLife / 4))
 	step("due", windowLook)
-	if !have().NotAfter.After(second.NotAfter) {
-		t.Error("it is not renewed")
+	third := have()
+	if !third.NotAfter.After(second.NotAfter) || third.NotAfter.After(c.now().Add(enrol.WindowLife)) {
+		t.Errorf("at a quarter of its life it is followed by one until %v", third.NotAfter)
+	}
+	c.ahead.Add(int64(2 * time.Minute))
+	place = 2
+	step("another window", windowLook)
+	if have().Equal(third) {
+		t.Error("a box that was moved keeps the certificate of before")
 	}
 	names = nil
 	if _, err := w.step(t.Context()); err == nil {
 		t.Error("a box without an address has nothing to say")
 	}
+}
+
+// TestARevokedBoxIsNoLongerKnown lets a box go on with what it has until that ends, and no longer.
+func TestARevokedBoxIsNoLongerKnown(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	w := newWindow(t, c)
+	if pause, err := w.step(t.Context()); err != nil || pause != windowLook {
+		t.Fatalf("a box that was let in: %v, looks again in %v", err, pause)
+	}
+	c.revoke(t, w.cfg.Device)
+	first, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for spent := enrol.WindowLife / 4; spent < enrol.WindowLife; spent += enrol.WindowLife / 4 {
+		c.ahead.Store(int64(spent))
+		if pause, err := w.step(t.Context()); err != nil || pause != look {
+			t.Errorf("after %v: %v, looks again in %v", spent, err, pause)
+		}
+	}
+	c.ahead.Store(int64(enrol.WindowLife + time.Minute))
+	if pause, err := w.step(t.Context()); err == nil || pause != windowHurry {
+		t.Errorf("after its end: %v, looks again in %v", err, pause)
+	}
+	if last, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window); err != nil || !last.Leaf.Equal(first.Leaf) {
+		t.Errorf("it has got another one: %v", err)
+	}
+}
+
+// TestAnUnsetClockRenews goes by how long the daemon has run, where nothing has set the clock.
+func TestAnUnsetClockRenews(t *testing.T) {
+	c := newCentre(t, "127.0.0.1")
+	w := newWindow(t, c)
+	if _, err := w.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.Trust.Synced = func() bool { return false }
+	c.ahead.Store(int64(2 * time.Minute))
+	if _, err := w.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window); err != nil || !last.Leaf.Equal(first.Leaf) {
+		t.Errorf("it is renewed for nothing: %v", err)
+	}
+	w.since = w.since.Add(-enrol.WindowLife / 4)
+	if _, err := w.step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := identity.ReadCertificate(w.cfg.File, w.cfg.Window); err != nil || last.Leaf.Equal(first.Leaf) {
+		t.Errorf("it is not renewed: %v", err)
+	}
+}
+
+// newWindow returns what gets the certificate for the PC of a box that was let in.
+func newWindow(t *testing.T, c *centre) *Window {
+	t.Helper()
+	b := newBox(t, c, nil)
+	b.letIn(t, c)
+	folder := t.TempDir()
+	key, err := identity.Keep(filepath.Join(folder, "window.key"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWindow(WindowConfig{URL: c.url, Device: b.cfg.Device, Key: b.cfg.Key, Own: b.cfg.File, Window: key,
+		File: filepath.Join(folder, "window.pem"), Trust: b.cfg.Trust, Names: func() []string { return []string{"10.1.2.3"} },
+		Place: func() uint32 { return 1 }, Random: func() float64 { return 0 }, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -40,6 +40,10 @@ const (
 	issuingLeft = 365 * day // less than this, and the issuing certificate is renewed
 	// BoxLife is how long a box's certificate holds. It is renewed at two thirds.
 	BoxLife = 180 * day
+	// WindowLife is how long a certificate for a window's PC holds where nothing else is said.
+	WindowLife = 7 * day
+	// MostWindowLife bounds what may be said, and so how long a PC takes a stolen box for its own.
+	MostWindowLife = 30 * day
 	// ServerLife is how long a server's certificate holds that the centre makes for itself in memory.
 	ServerLife = 30 * day
 	// ahead is how far back certificates begin, for clocks that are behind.
@@ -234,8 +238,8 @@ func (a *Authority) Server(names []string, key any, life time.Duration) (*x509.C
 }
 
 // Window issues a certificate by which the PC of a window knows its box, and nobody the centre.
-func (a *Authority) Window(q identity.ServerRequest) (*x509.Certificate, error) {
-	return a.serve(pkix.Name{CommonName: string(q.Device), OrganizationalUnit: []string{identity.WindowUnit}}, q.Names, q.Key, BoxLife)
+func (a *Authority) Window(q identity.ServerRequest, life time.Duration) (*x509.Certificate, error) {
+	return a.serve(pkix.Name{CommonName: string(q.Device), OrganizationalUnit: []string{identity.WindowUnit}}, q.Names, q.Key, life)
 }
 
 func (a *Authority) serve(subject pkix.Name, names []string, key any, life time.Duration) (*x509.Certificate, error) {

@@ -186,14 +186,17 @@ type Revocation struct {
 	At     time.Time
 }
 
-// Revoked returns the revoked certificates that would else still hold.
+func scanRevocation(s db.Scanner) (v Revocation, err error) {
+	var at int64
+	err = s.Scan(&v.Serial, &at)
+	v.At = time.UnixMilli(at)
+	return v, err
+}
+
+// Revoked returns the revoked certificates that would else still open the broker.
 func (r *Room) Revoked(ctx context.Context) ([]Revocation, error) {
-	all, err := db.Query(ctx, r.db, func(s db.Scanner) (v Revocation, err error) {
-		var at int64
-		err = s.Scan(&v.Serial, &at)
-		v.At = time.UnixMilli(at)
-		return v, err
-	}, "SELECT serial, revoked FROM enrol_certificate WHERE revoked > 0 AND ends > $1 ORDER BY revoked, serial",
+	all, err := db.Query(ctx, r.db, scanRevocation,
+		"SELECT serial, revoked FROM enrol_certificate WHERE revoked > 0 AND ends > $1 ORDER BY revoked, serial",
 		r.now().Add(-Grace).UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("read the revoked certificates: %w", err)
@@ -201,11 +204,14 @@ func (r *Room) Revoked(ctx context.Context) ([]Revocation, error) {
 	return all, nil
 }
 
-// Revoke writes, in the transaction of the act by which it is done, that no certificate of a box opens anything any more. A request that
-// was accepted and has no certificate yet has to be accepted again.
+// Revoke writes, in the transaction of the act by which it is done, that no certificate of a box opens anything any more, and that it gets
+// none for its window's PC. A request that was accepted and has no certificate yet has to be accepted again.
 func Revoke(ctx context.Context, tx *db.Tx, d rating.DeviceID, now time.Time) (n int64, err error) {
 	done, err := tx.ExecContext(ctx, "UPDATE enrol_certificate SET revoked = $1 WHERE device = $2 AND revoked = 0", now.UnixMilli(), string(d))
 	if err != nil {
+		return 0, err
+	}
+	if err := revokeWindows(ctx, tx, d, now); err != nil {
 		return 0, err
 	}
 	if _, err := tx.ExecContext(ctx, "DELETE FROM enrol_certify WHERE device = $1", string(d)); err != nil {
@@ -225,24 +231,27 @@ type Certificate struct {
 	Revoked      time.Time // zero: it is not
 }
 
+func scanCertificate(s db.Scanner) (c Certificate, err error) {
+	var issued, ends, revoked int64
+	err = s.Scan(&c.Serial, &issued, &ends, &revoked)
+	c.Issued, c.Ends = time.UnixMilli(issued), time.UnixMilli(ends)
+	if revoked > 0 {
+		c.Revoked = time.UnixMilli(revoked)
+	}
+	return c, err
+}
+
 // Certificates returns the certificates of a box, the latest first.
 func (r *Room) Certificates(ctx context.Context, d rating.DeviceID, n int) ([]Certificate, error) {
-	all, err := db.Query(ctx, r.db, func(s db.Scanner) (c Certificate, err error) {
-		var issued, ends, revoked int64
-		err = s.Scan(&c.Serial, &issued, &ends, &revoked)
-		c.Issued, c.Ends = time.UnixMilli(issued), time.UnixMilli(ends)
-		if revoked > 0 {
-			c.Revoked = time.UnixMilli(revoked)
-		}
-		return c, err
-	}, "SELECT serial, issued, ends, revoked FROM enrol_certificate WHERE device = $1 ORDER BY issued DESC, serial LIMIT $2", string(d), n)
+	all, err := db.Query(ctx, r.db, scanCertificate,
+		"SELECT serial, issued, ends, revoked FROM enrol_certificate WHERE device = $1 ORDER BY issued DESC, serial LIMIT $2", string(d), n)
 	if err != nil {
 		return nil, fmt.Errorf("read the certificates of %s: %w", d, err)
 	}
 	return all, nil
 }
 
-func tables() []string { return []string{"enrol_certificate"} }
+func tables() []string { return []string{"enrol_certificate", "enrol_window"} }
 
 // Room implements journal.Room.
 func (r *Room) Room() string { return "enrol" }

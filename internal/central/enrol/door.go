@@ -197,7 +197,7 @@ func (d *door) answer(w http.ResponseWriter, device rating.DeviceID, c *x509.Cer
 	}
 }
 
-// revoked answers with the list of revoked certificates, for brokers elsewhere.
+// revoked answers with the list of revoked certificates, for brokers elsewhere, and for PCs that read such lists.
 func (d *door) revoked(w http.ResponseWriter, r *http.Request) {
 	der, err := d.signed(r.Context())
 	if err != nil {
@@ -223,13 +223,17 @@ func (d *door) signed(ctx context.Context) ([]byte, error) {
 	return der, nil
 }
 
-// List returns the list of revoked certificates, in DER.
+// List returns the list of revoked certificates, those for windows' PCs among them, in DER.
 func (r *Room) List(ctx context.Context) ([]byte, error) {
 	all, err := r.Revoked(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.authority.List(all, r.now().Unix())
+	windows, err := r.revokedWindows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.authority.List(append(all, windows...), r.now().Unix())
 }
 
 func (d *door) fail(w http.ResponseWriter, err error) {

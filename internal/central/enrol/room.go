@@ -40,6 +40,8 @@ type Config struct {
 	Key       ed25519.PrivateKey // the centre's, which signs tickets
 	Names     []string           // of the centre, which no box gets for its window's PC
 	Windows   []string           // domains and networks of which boxes may have names, besides private ones
+	// WindowLife is how long a certificate for a window's PC holds. Zero is the constant of that name.
+	WindowLife time.Duration
 	// May reports whether an account may accept boxes for a hall now: what lets them in by itself ends with the role of whoever made it. Nil:
 	// any may.
 	May    func(ctx context.Context, account, area, hall string) (bool, error)
@@ -70,6 +72,12 @@ func Open(ctx context.Context, c Config) (*Room, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the enrolment: %w", err)
+	}
+	if c.WindowLife == 0 {
+		c.WindowLife = WindowLife
+	}
+	if c.WindowLife < 0 || c.WindowLife > MostWindowLife {
+		return nil, fmt.Errorf("open the enrolment: certificates for windows' PCs of %v, at most %v are allowed", c.WindowLife, MostWindowLife)
 	}
 	c.Fleet.WhenRekeyed(func(ctx context.Context, tx *db.Tx, d rating.DeviceID, at time.Time) error {
 		_, err := Revoke(ctx, tx, d, at)

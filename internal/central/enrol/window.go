@@ -3,7 +3,6 @@ package enrol
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"haochaping/internal/central/fleet"
-	"haochaping/internal/central/journal"
 	"haochaping/internal/identity"
 	"haochaping/internal/rating"
 )
@@ -48,25 +46,10 @@ type windowAct struct {
 	Names  []string `json:"names"`
 }
 
-// Window answers a box that shows its certificate and asks for one by which its window's PC knows it.
+// Window answers a box that shows its certificate and asks for one by which its window's PC knows it. It lives for days: a PC asks nobody
+// whether it was revoked, so that a box which gets no other one is what ends it.
 func (r *Room) Window(ctx context.Context, q identity.ServerRequest, shown *x509.Certificate) (*x509.Certificate, error) {
-	if err := r.authority.Verify(shown, r.now()); err != nil {
-		return nil, fmt.Errorf("%w: its certificate is not one of this centre that holds: %w", ErrRefused, err)
-	}
-	if shown.Subject.CommonName != string(q.Device) {
-		return nil, fmt.Errorf("%w: the certificate is that of %s", ErrRefused, shown.Subject.CommonName)
-	}
-	revoked, err := r.revoked(ctx, shown)
-	if err == nil && revoked {
-		err = errRevoked
-	}
-	if err != nil {
-		return nil, err
-	}
-	d, err := r.boxes.Device(ctx, q.Device)
-	if errors.Is(err, fleet.ErrNoDevice) || err == nil && d.Retired != nil {
-		return nil, fmt.Errorf("%w: %s serves no window", ErrRefused, q.Device)
-	}
+	d, err := r.askedBy(ctx, q, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +61,37 @@ func (r *Room) Window(ctx context.Context, q identity.ServerRequest, shown *x509
 	if !r.windows.ask(q.Device, r.now()) {
 		return nil, ErrFull
 	}
-	c, err := r.authority.Window(q)
+	c, err := r.authority.Window(q, r.cfg.WindowLife)
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(windowAct{serialOf(c), c.NotAfter.UTC().Format(time.DateOnly), q.Names})
-	if err != nil {
-		return nil, err
-	}
-	_, err = r.journal.Do(ctx, Account, "", journal.Act{Do: "enrol.window", Object: string(q.Device), Data: data, Domain: d.Window.Area}, nil)
-	if err != nil {
+	x := windowRow{serialOf(c), q.Device, strings.Join(q.Names, " "), d.Window.Generation, c.NotAfter}
+	if err := r.enterWindow(ctx, x, q.Names, d.Window.Area, good(shown)); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// askedBy returns the box that asks for a certificate for its window's PC, or why it gets none.
+func (r *Room) askedBy(ctx context.Context, q identity.ServerRequest, shown *x509.Certificate) (d fleet.Device, err error) {
+	if err := r.authority.Verify(shown, r.now()); err != nil {
+		return d, fmt.Errorf("%w: its certificate is not one of this centre that holds: %w", ErrRefused, err)
+	}
+	if shown.Subject.CommonName != string(q.Device) {
+		return d, fmt.Errorf("%w: the certificate is that of %s", ErrRefused, shown.Subject.CommonName)
+	}
+	revoked, err := r.revoked(ctx, shown)
+	if err == nil && revoked {
+		err = errRevoked
+	}
+	if err != nil {
+		return d, err
+	}
+	d, err = r.boxes.Device(ctx, q.Device)
+	if errors.Is(err, fleet.ErrNoDevice) || err == nil && d.Retired != nil {
+		err = fmt.Errorf("%w: %s serves no window", ErrRefused, q.Device)
+	}
+	return d, err
 }
 
 // mayHave reports whether a box may have a name or address for its window's PC: a private one, or one of the domains and networks that the

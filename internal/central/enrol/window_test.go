@@ -39,7 +39,7 @@ func TestAPCKnowsItsBox(t *testing.T) {
 	c := w.bag(body)[0]
 	names := identity.ServerNames(c.DNSNames, c.IPAddresses)
 	want := []string{"127.0.0.1", "192.168.1.9", "box-a12.hall.example.com"}
-	if !slices.Equal(names, want) || c.NotAfter.Sub(w.now()) != BoxLife || w.room.authority.Verify(c, w.now()) == nil {
+	if !slices.Equal(names, want) || c.NotAfter.Sub(w.now()) != WindowLife || w.room.authority.Verify(c, w.now()) == nil {
 		t.Errorf("it gets %v until %v, which opens the broker: %v", c.DNSNames, c.NotAfter, w.room.authority.Verify(c, w.now()))
 	}
 	at := w.serve(tls.Certificate{Certificate: [][]byte{c.Raw, w.room.authority.Issuing().Raw}, PrivateKey: b.tls})

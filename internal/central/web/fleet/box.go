@@ -49,6 +49,7 @@ type boxView struct {
 	Stays       []stayRow
 
 	Certificates []certificateRow
+	Windows      []certificateRow // for its window's PC, that have not ended
 	MayRevoke    bool
 
 	MayEdit   bool
@@ -145,7 +146,7 @@ func (p *pages) box(c *web.Call) error {
 	}
 	v.Stays = stays(c, a, s.ID)
 	var live bool
-	if v.Certificates, live, err = p.certificates(ctx, s.ID); err != nil {
+	if live, err = p.certificates(ctx, &v); err != nil {
 		return err
 	}
 	v.MayEdit, v.Lets = c.May(account.EditBoxes, where), p.lets()

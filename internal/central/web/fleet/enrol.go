@@ -254,16 +254,24 @@ func (p *pages) revoke(c *web.Call) error {
 // certificateRow is a certificate of a box's page.
 type certificateRow struct{ Serial, Issued, Ends, Revoked string }
 
-// certificates returns the certificates of a box for its page.
-func (p *pages) certificates(ctx context.Context, id rating.DeviceID) (rows []certificateRow, live bool, err error) {
+// certificates fills in the certificates of a box, and reports whether one is not revoked.
+func (p *pages) certificates(ctx context.Context, v *boxView) (live bool, err error) {
 	if p.Enrol == nil {
-		return nil, false, nil
+		return false, nil
 	}
 	const shown = 3
-	all, err := p.Enrol.Certificates(ctx, id, shown)
+	all, err := p.Enrol.Certificates(ctx, v.State.ID, shown)
+	if err != nil {
+		return false, err
+	}
+	windows, err := p.Enrol.WindowCertificates(ctx, v.State.ID, shown)
+	v.Certificates, v.Windows = certificateRows(all), certificateRows(windows)
+	return slices.ContainsFunc(all, func(c enrol.Certificate) bool { return c.Revoked.IsZero() }), err
+}
+
+func certificateRows(all []enrol.Certificate) (rows []certificateRow) {
 	for _, x := range all {
 		rows = append(rows, certificateRow{x.Serial, at(x.Issued), at(x.Ends), at(x.Revoked)})
-		live = live || x.Revoked.IsZero()
 	}
-	return rows, live, err
+	return rows
 }

@@ -1,18 +1,24 @@
 package fleet_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web/webtest"
+	"haochaping/internal/identity"
+	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
 
@@ -82,4 +88,51 @@ func TestATokenIsShownOnce(t *testing.T) {
 	if c, err := x509.ParseCertificate(block.Bytes); err != nil || !c.Equal(room.Authority().Root()) {
 		t.Errorf("it is another certificate: %v", err)
 	}
+}
+
+// TestThePageShowsHowLongAPCKnowsItsBox also after the box was revoked, since a PC asks nobody.
+func TestThePageShowsHowLongAPCKnowsItsBox(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room, hall := w.lets(t), w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	keep := func(name string) identity.Key {
+		t.Helper()
+		key, err := identity.Keep(filepath.Join(t.TempDir(), name), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	_, record, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, window := keep("tls.key"), keep("window.key")
+	p, q := asksAs(t, room, "bcdf23456789", key, identity.Record(record))
+	form := url.Values{"code": {p.Code}, "window": {"SL-H2-B02"}}
+	if r := w.post("/fleet/halls/SL-H2/enrol", hall, form); r.Code != 303 {
+		t.Fatalf("accepted: %d", r.Code)
+	}
+	own, _, err := room.Ask(t.Context(), q, enrol.Origin{Address: "192.0.2.7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := identity.NewServerRequest(p.Device, window, []string{"10.1.2.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := identity.ParseServerRequest(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := room.Window(t.Context(), request, own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.stands(t, p.Device, "SL-H2-B02")
+	at, serial := "/fleet/boxes/"+string(p.Device), c.SerialNumber.Text(16)
+	webtest.Want(t, w.get(at, hall), 200, "窗口电脑用的", serial, "!到期前仍可能认它")
+	if r := w.post(at+"/revoke", hall, url.Values{"reason": {"被盗"}}); r.Code != 303 {
+		t.Fatalf("revoked: %d", r.Code)
+	}
+	webtest.Want(t, w.get(at, hall), 200, serial, "到期前仍可能认它", c.NotAfter.In(rating.Shanghai()).Format("2006-01-02 15:04"))
 }

@@ -62,6 +62,10 @@ func (c *config) fields() map[policy.Name]field {
 		"deadline.sms.text": words(&c.Deadline.SMS.Text), "orders.follow_up_text": words(&c.Orders.Ask),
 		"orders.extension_text": words(&c.Orders.Extended), "orders.missed_text": words(&c.Orders.Missed),
 		"orders.refused_text": words(&c.Orders.Refused),
+		"boxes.wait_seconds":  number(&c.Boxes.WaitSec), "boxes.thanks_seconds": number(&c.Boxes.ThanksSec),
+		"boxes.reasons": words(&c.Boxes.Reasons), "boxes.reason_seconds": number(&c.Boxes.ReasonSec),
+		"boxes.welcome": words(&c.Boxes.Welcome), "boxes.later": words(&c.Boxes.Later), "boxes.question": words(&c.Boxes.Question),
+		"boxes.matter_question": words(&c.Boxes.Matter), "boxes.thanks": words(&c.Boxes.Thanks),
 	}
 }
 

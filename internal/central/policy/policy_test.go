@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -95,7 +96,7 @@ func checkBounds(t *rapid.T, s Setting, h Held) {
 	case Switch:
 		ok = ok && (h.Value == "true" || h.Value == "false")
 	case Choice:
-		ok = ok && (h.Value == "core" || h.Value == "extended")
+		ok = ok && slices.Contains(h.Options, h.Value)
 	}
 	if !ok {
 		t.Fatalf("%+v allows no %+v", s, h)

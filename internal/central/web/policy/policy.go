@@ -37,7 +37,21 @@ type Config struct {
 	Draft func(context.Context) (policy.Document, error)
 	Key   string // that this centre signs by
 	Line  bool   // policies come over a line; else as files
+	// Boxes returns how far what boxes are to go by has come; nil: the page does not say it.
+	Boxes func(context.Context) (Boxes, error)
 }
+
+// Boxes is how far what boxes are to go by has come.
+type Boxes struct {
+	Set  bool // something is set for them
+	All  int  `json:"boxes"`
+	Sent int  `json:"sent"` // it is in their signed configuration
+	Have int  `json:"have"` // they say that they go by it
+	Old  int  `json:"old"`  // their programs take none
+}
+
+// Shown reports whether there is something to say.
+func (b Boxes) Shown() bool { return b.All > 0 && (b.Set || b.Sent < b.All) }
 
 type pages struct{ Config }
 
@@ -89,6 +103,7 @@ type view struct {
 	Years    string
 	Notices  string
 	Done     string
+	Boxes    Boxes
 }
 
 func (p *pages) page(c *web.Call) error {
@@ -104,6 +119,11 @@ func (p *pages) page(c *web.Call) error {
 		v.Since = web.Clock(s.Line.Failing.UnixMilli())
 	}
 	v.Rows = p.rows(c, s)
+	if p.Boxes != nil {
+		if v.Boxes, err = p.Boxes(c.R.Context()); err != nil {
+			return err
+		}
+	}
 	if v.MayIssue {
 		if v.Draft, err = p.Draft(c.R.Context()); err != nil {
 			return err

@@ -74,7 +74,7 @@ func (c *config) local() map[policy.Name]policy.Local {
 	all := make(map[policy.Name]policy.Local)
 	for n, f := range c.fields() {
 		_, set := c.sets[string(n)]
-		all[n] = policy.Local{Value: f.get(), Set: set}
+		all[n] = policy.Local{Value: f.get(), Set: set, NoLink: c.Rate.Base == ""}
 	}
 	return all
 }
@@ -128,7 +128,7 @@ func (x *rooms) namePolicy(log *slog.Logger) {
 		if line, ok := x.cfg.sets[string(h.Name)]; ok && h.Wants == policy.File {
 			args = append(args, "line", line)
 		}
-		log.Warn("上级规定与本中心的设置不同，按上级规定执行 / a setting contradicts the level above, whose holds", args...)
+		log.Warn("本中心的设置与上级规定不一致 / this centre's settings and those of the level above differ", args...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,7 +42,10 @@ type Kind struct {
 	Places      []string // that a text may have filled in
 }
 
-// Kinds returns the settings that a policy may set, in the order of pages. An address ({link}) is each centre's own, so no text has it.
+// Link is the place of an address, each centre's own.
+const Link = "{link}"
+
+// Kinds returns the settings that a policy may set, in the order of pages.
 func Kinds() []Kind {
 	return []Kind{
 		{Name: "deadline.defaults", Sort: Switch, ZH: "五个工作日内未评价的默认基本满意", EN: "silence for five working days is rated by default"},
@@ -51,11 +55,12 @@ func Kinds() []Kind {
 		{Name: "orders.contact_days", Sort: Count, ZH: "联系评价人的时限（工作日）", EN: "working days until the citizen was reached", Least: 1, Most: 5},
 		{Name: "orders.office_days", Sort: Count, ZH: "管理机构每一步的时限（工作日）", EN: "working days of each step of the office", Least: 1, Most: 5},
 		{Name: "rate.reasons", Sort: Choice, ZH: "手机评价页的原因", EN: "reasons on the phone", Options: []string{"core", "extended"}},
-		{Name: "deadline.sms.text", Sort: Text, ZH: "提醒评价的短信", EN: "message that reminds", Places: []string{"{matter}", "{letter}"}},
-		{Name: "orders.follow_up_text", Sort: Text, ZH: "回访的短信", EN: "message that follows up", Places: []string{"{letter}"}},
-		{Name: "orders.extension_text", Sort: Text, ZH: "延期的短信", EN: "message of an extension", Places: []string{"{day}"}},
+		{Name: "deadline.sms.text", Sort: Text, ZH: "提醒评价的短信", EN: "message that reminds", Places: []string{"{matter}", "{letter}", Link}},
+		{Name: "orders.follow_up_text", Sort: Text, ZH: "回访的短信", EN: "message that follows up", Places: []string{"{letter}", Link}},
+		{Name: "orders.extension_text", Sort: Text, ZH: "延期的短信", EN: "message of an extension", Places: []string{"{day}", Link}},
 		{Name: "orders.missed_text", Sort: Text, ZH: "电话未接通的短信", EN: "message after a missed call"},
-		{Name: "orders.refused_text", Sort: Text, ZH: "不予采纳的短信", EN: "message that a rating was not adopted"},
+		{Name: "orders.refused_text", Sort: Text, ZH: "不予采纳的短信", EN: "message that a rating was not adopted",
+			Places: []string{Link}},
 		{Name: "boxes.wait_seconds", Sort: Count, ZH: "评价器等待按键的秒数（0：各机自定）", EN: "seconds that a box waits for a key",
 			Least: rating.LeastWait, Most: int(rating.MaxWait / time.Second), Own: true},
 		{Name: "boxes.thanks_seconds", Sort: Count, ZH: "评价器致谢并可更正的秒数（0：各机自定）", EN: "seconds of a box's thanks",
@@ -128,8 +133,8 @@ func (k Kind) checkText(value string) error {
 	}
 	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > mostText || strings.ContainsAny(rest, "{}\x00") {
 		may := strings.Join(k.Places, " ")
-		return refuse(fmt.Sprintf("“%s”最多 %d 字，可填入的只有：%s。地址由各中心自己的配置决定", k.ZH, mostText, may),
-			fmt.Sprintf("%s: at most %d characters, in which only these are filled in: %s", k.Name, mostText, may))
+		return refuse(fmt.Sprintf("“%s”最多 %d 字，可填入的只有：%s", k.ZH, mostText, cmp.Or(may, "（无）")),
+			fmt.Sprintf("%s: at most %d characters, in which only these are filled in: %s", k.Name, mostText, cmp.Or(may, "none")))
 	}
 	return nil
 }

@@ -79,6 +79,14 @@ type row struct {
 	Chosen      bool
 }
 
+// Why says why something does not hold.
+func (r row) Why() string {
+	if refusal := new(policy.Refusal); errors.As(r.Refused, &refusal) {
+		return refusal.ZH
+	}
+	return r.Refused.Error()
+}
+
 // field is a setting in the form of a new policy.
 type field struct {
 	policy.Kind
@@ -311,6 +319,12 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 	}
 	if p.Line && !s.Line.Failing.IsZero() && c.Now().Sub(s.Line.Failing) > lateAfter {
 		all = append(all, web.Need{Words: "自 " + web.Clock(s.Line.Failing.UnixMilli()) + " 起没有从上级取到统一规定", Path: "/policy", Grave: true})
+	}
+	for _, h := range policy.Resolve(s.Document(), s.Choices, p.Local) {
+		if h.Refused != nil && strings.Contains(h.Wanted, policy.Link) {
+			all = append(all, web.Need{Words: "上级规定的短信要填入地址，而本中心没有设置 rate.base，暂用本中心的文字", Path: "/policy", Grave: true})
+			break
+		}
 	}
 	return all, nil
 }

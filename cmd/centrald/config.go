@@ -39,6 +39,7 @@ type config struct {
 	Subscriptions subscriptionsConfig `toml:"subscriptions"`
 	Upward        upwardConfig        `toml:"upward"`
 	Above         aboveConfig         `toml:"above"`
+	Boxes         boxesConfig         `toml:"boxes"`
 
 	sets   tomlfile.Lines  // the lines of what the file sets
 	policy policy.Document // that holds, the zero one: none does
@@ -293,6 +294,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	c.Subscriptions.check(bad)
 	c.Upward.check(bad)
 	c.Above.check(bad)
+	c.checkBoxes(bad)
 	for key, text := range map[string]struct {
 		says string
 		may  []string

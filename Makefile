@@ -31,7 +31,7 @@ help: ## List the commands.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: demo
-demo: ## Run two boxes and a centre on this machine; prints one address to open in a browser.
+demo: ## Run three boxes and a centre on this machine; prints one address to open in a browser.
 	@echo '编译三个程序，首次需要一到三分钟 / building three programs, which takes one to three minutes the first time' >&2
 	@CGO_ENABLED=0 $(GO) build -v -trimpath -o $(BUILD)/ ./cmd/... 2>&1 | awk '/downloading|error|cannot|\.go:/ {print; next} ++n % 10 == 0 {print "  " n " packages: " $$0} {fflush()}' >&2
 	@exec $(BUILD)/ratingctl demo

@@ -63,13 +63,14 @@ func TestPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := newDebian(t, "bookworm")
-	booted, built, updated := d.copy(t), d.copy(t), d.copy(t)
+	booted, built, updated, rolled := d.copy(t), d.copy(t), d.copy(t), d.copy(t)
 	for name, test := range map[string]func(*testing.T){
 		"built twice they are the same":   func(t *testing.T) { builtTwice(t, p) },
 		"parts and licences are listed":   func(t *testing.T) { partsAndLicences(t, p) },
 		"lintian finds no fault":          func(t *testing.T) { lintian(t, p) },
 		"a booted box":                    func(t *testing.T) { bootedBox(t, booted, p) },
 		"a box that is updated":           func(t *testing.T) { updatedBox(t, updated, p) },
+		"a box that rollouts update":      func(t *testing.T) { rolledOutBox(t, rolled, p) },
 		"a booted box of Debian 11":       func(t *testing.T) { olderBox(t, p) },
 		"an image that is being built":    func(t *testing.T) { beingBuilt(t, built, p) },
 		"install, upgrade, remove, purge": func(t *testing.T) { life(t, d, p) },

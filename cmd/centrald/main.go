@@ -21,7 +21,7 @@
 //	centrald upward key
 //	centrald upward table NAME
 //	centrald policy show | draft | issue FILE | export | import FILE
-//	centrald rehearse [-days MANY] FILE
+//	centrald rehearse [-days MANY] [-leave WINDOWS] FILE
 //	centrald findings [-all] [-limit MANY] [-json]
 //	centrald verify
 //	centrald rebuild

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/directory"
@@ -18,6 +19,8 @@ func (c *command) rehearse(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald rehearse")
 	days := flags.Int("days", 35, "play this `many` days up to now, 7 to 92")
 	seed := flags.Uint64("seed", 1, "what is left to chance follows from this `number`")
+	leave := flags.String("leave", "", "take the boxes off these `windows` at the end, IDs with commas between them: others are to "+
+		"stand there")
 	path, err := oneWord(flags, args, condition.Text{ZH: "一个机构信息文件", EN: "a FILE with the organisation"})
 	if err != nil {
 		return ignoreHelp(err)
@@ -58,6 +61,9 @@ func (c *command) rehearse(ctx context.Context, args []string) (err error) {
 	x.background(ctx, x.books.Run)
 	r := rehearsal.Config{Clock: clock, Journal: x.journal, Fleet: x.fleet, Directory: x.directory, Books: x.books, Deadlines: x.deadlines,
 		Orders: x.orders, Calendar: calendar, Seed: *seed}
+	if *leave != "" {
+		r.Leave = strings.Split(*leave, ",")
+	}
 	if x.cfg.Deadline.SMS.sends() {
 		texts, err := played.orderTexts(x, slog.New(slog.DiscardHandler))
 		if err != nil {

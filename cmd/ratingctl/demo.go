@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -15,17 +14,14 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
-	"haochaping/internal/recordkey"
-	"haochaping/internal/windowapi"
 )
 
 // organisation is a city that does not exist: 3 halls, 12 windows, 30 staff.
@@ -36,7 +32,7 @@ var organisation string
 //go:embed demopage
 var demoFiles embed.FS
 
-// demo runs two boxes and a centre on loopback, in a temporary folder, and shows them on one page until ctx ends.
+// demo runs three boxes and a centre on loopback, in a temporary folder, and shows them on one page until ctx ends.
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -73,9 +69,9 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer func() { _ = l.Close() }() // the server may have closed it
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx),
+	s := &stagehand{dir: dir, bin: filepath.Dir(self), page: "http://" + l.Addr().String(), stderr: stderr, lang: cli.LangOf(ctx),
 		failed: cancel,
-		parts:  newParts(), empty: *empty}
+		parts:  newParts(), empty: *empty, boxes: demoBoxes()}
 	defer func() { err = errors.Join(err, s.stop()) }()
 	if err := s.start(ctx); err != nil {
 		return err
@@ -110,27 +106,16 @@ type stagehand struct {
 	failed         context.CancelCauseFunc
 	empty          bool // no past weeks are played
 
-	network  *network
-	parts    *parts
-	centre   map[string]string // addresses
-	config   string            // the centre's configuration file
-	boxes    []demoBox
-	children []*child // in the order of their start
-}
+	network *network
+	parts   *parts
+	centre  map[string]string // addresses
+	config  string            // the centre's configuration file
+	boxes   []*demoBox        // never changed
+	manager *manager
 
-// demoBox is one window of the demonstration.
-type demoBox struct {
-	device, window, name string
-	addresses            map[string]string
-	token                string // of the window's PC, which the page plays
-}
-
-// demoBoxes returns the windows that are shown.
-func demoBoxes() []demoBox {
-	return []demoBox{
-		{device: "demo-a12", window: "SL-H1-A12", name: "A12 · 综合受理12号窗口"},
-		{device: "demo-a11", window: "SL-H1-A11", name: "A11 · 综合受理11号窗口"},
-	}
+	mu       sync.Mutex
+	children []*child // guarded by mu; in the order of their start
+	stopped  bool     // guarded by mu; nothing is started any more
 }
 
 // say tells whoever waits what is being done.
@@ -138,17 +123,11 @@ func (s *stagehand) say(chinese, english string) {
 	_, _ = fmt.Fprintln(s.stderr, s.lang.Say(chinese, english))
 }
 
-// child is a running program.
-type child struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
-	err  error         // valid then
-}
-
 func (s *stagehand) start(ctx context.Context) error {
 	config := s.file("centrald.toml", fmt.Sprintf(
 		"state = %q\nlog_level = \"warn\"\naddresses_file = %q\nbroker.listen = \"127.0.0.1:0\"\nrate.listen = \"127.0.0.1:0\"\n"+
 			"rate.frame_ancestors = [%[3]q]\nadmin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%[3]q]\n"+
+			"enrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n"+
 			"deadline.defaults = true\ndeadline.silent_days = 40\ndeadline.sms.file = %[4]q\n",
 		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centrald.json"), s.page, filepath.Join(s.dir, "sms.jsonl")))
 	if config.err != nil {
@@ -161,23 +140,21 @@ func (s *stagehand) start(ctx context.Context) error {
 	}
 	if !s.empty {
 		s.say("演练各大厅过去五周的评价和工单", "playing five past weeks of the halls")
-		if _, err := s.centrald(ctx, "rehearse", "-config", config.path, city.path); err != nil {
+		if _, err := s.centrald(ctx, "rehearse", "-config", config.path, "-leave", demoWindows(), city.path); err != nil {
 			return err
 		}
 	}
 	s.say("启动中心 centrald", "starting the centre")
 	var err error
-	if s.centre, err = s.run(ctx, "centrald", config.path, "centrald.json"); err != nil {
+	if s.centre, err = s.run(ctx, "centrald", config.path, "centrald.json", s.over("centrald")); err != nil {
 		return err
 	}
-	if s.network, err = newNetwork(s.centre["mqtt"], s.parts.heard); err != nil {
+	if s.network, err = newNetwork(s.centre["mqtt"], s.heard); err != nil {
 		return err
 	}
-	if s.empty {
-		s.say("登记单位、大厅与窗口", "entering units, halls and windows")
-		if _, err := s.centrald(ctx, "directory", "import", "-config", config.path, "-apply", "-reason", "demo", city.path); err != nil {
-			return err
-		}
+	s.say("登记单位、大厅与窗口", "entering units, halls and windows")
+	if err := s.organise(ctx, city.path); err != nil {
+		return err
 	}
 	s.say("开通各角色的账号", "opening an account for each role")
 	if err := s.openAccounts(ctx); err != nil {
@@ -188,61 +165,6 @@ func (s *stagehand) start(ctx context.Context) error {
 		return err
 	}
 	return s.startBoxes(ctx)
-}
-
-// startBoxes enrols all boxes at the centre and starts them.
-func (s *stagehand) startBoxes(ctx context.Context) (err error) {
-	all := demoBoxes()
-	for i := range all {
-		s.say("登记评价器 "+all[i].device, "enrolling box "+all[i].device)
-		if err := s.enrolBox(ctx, &all[i]); err != nil {
-			return err
-		}
-	}
-	select { // a box that comes before the centre has seen it enrolled is a stranger on the first page
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(enrolledWithin):
-	}
-	for _, b := range all {
-		s.say("启动评价器 "+b.device, "starting box "+b.device)
-		if b.addresses, err = s.run(ctx, "ratingd", filepath.Join(s.dir, b.device+".toml"), b.device+".json"); err != nil {
-			return err
-		}
-		s.boxes = append(s.boxes, b)
-		go s.parts.follow(ctx, b)
-	}
-	return nil
-}
-
-// enrolledWithin is how long the centre may take to see what a command has enrolled.
-const enrolledWithin = 1200 * time.Millisecond
-
-// enrolBox writes a box's configuration and enrols it at the centre.
-func (s *stagehand) enrolBox(ctx context.Context, b *demoBox) error {
-	state := filepath.Join(s.dir, b.device)
-	// Each key is called by its level, so that one number says the same on keyboard, key and screen. The time is the host's.
-	config := s.file(b.device+".toml", fmt.Sprintf(
-		"device = %q\nstate = %q\nlog_level = \"error\"\naddresses_file = %q\nclock_set = true\n"+
-			"keys.source = \"simulated\"\n"+
-			"keys.map = [{key=\"5\",level=5},{key=\"4\",level=4},{key=\"3\",level=3},{key=\"2\",level=2},{key=\"1\",level=1}]\n"+
-			"visit.wait = \"3m\"\nscreen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nlink.base = \"http://%s\"\n"+
-			"uplink.broker = \"mqtt://%s\"\n"+
-			"uplink.centre_key = %q\nuplink.resend = \"2s\"\nwindow_api.listen = \"127.0.0.1:0\"\noperations.socket = \"\"\n",
-		b.device, state, filepath.Join(s.dir, b.device+".json"), s.centre["rate"], s.network.addr(), s.centre["public_key"]))
-	if config.err != nil {
-		return config.err
-	}
-	key, err := boxconfig.Config{State: state, RecordAlgorithm: recordkey.Ed25519}.Identity()
-	if err != nil {
-		return err
-	}
-	b.token, _, err = windowapi.AddToken(filepath.Join(state, windowapi.TokensFile), "demo page", rand.Reader, time.Now())
-	if err != nil {
-		return err
-	}
-	_, err = s.centrald(ctx, "device", "add", "-config", s.config, "-id", b.device, "-key", keyText(key), "-window-id", b.window)
-	return err
 }
 
 // written is a file that was written, or why it was not.
@@ -256,60 +178,6 @@ func (s *stagehand) file(name, text string) written {
 	return written{path, os.WriteFile(path, []byte(text), 0o600)}
 }
 
-// run starts a program that lies beside this one, and returns its addresses once it has bound them.
-func (s *stagehand) run(ctx context.Context, name, config, addresses string) (map[string]string, error) {
-	program := filepath.Join(s.bin, name)
-	c := &child{cmd: exec.Command(program, "-config", config), done: make(chan struct{})}
-	c.cmd.Stderr = s.stderr
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM, Setpgid: true} // Ctrl-C is for us; we end it in order
-	if err := c.cmd.Start(); err != nil {
-		return nil, cli.Hint(cli.Because(err, "无法启动 "+name, "cannot start "+name), "三个程序须在同一目录；make build 就是这样",
-			"build all programs into one folder; make build does")
-	}
-	s.children = append(s.children, c)
-	go func() {
-		c.err = c.cmd.Wait()
-		close(c.done)
-		s.failed(fmt.Errorf("%s has ended by itself: %v", name, c.err))
-	}()
-	for {
-		b, err := os.ReadFile(filepath.Join(s.dir, addresses))
-		if err == nil {
-			var m map[string]string
-			return m, json.Unmarshal(b, &m)
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// stop ends the programs in the reverse order of their start.
-func (s *stagehand) stop() error {
-	var errs []error
-	if s.network != nil {
-		errs = append(errs, s.network.close())
-	}
-	for i := len(s.children) - 1; i >= 0; i-- {
-		c := s.children[i]
-		if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			errs = append(errs, err)
-		}
-		select {
-		case <-c.done:
-		case <-time.After(10 * time.Second):
-			errs = append(errs, c.cmd.Process.Kill())
-			<-c.done
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // handler is the page: the boxes under /box/, their windows' PCs under /pc/, the network's switch, and what travels.
 func (s *stagehand) handler() (http.Handler, error) {
 	files, err := fs.Sub(demoFiles, "demopage")
@@ -320,14 +188,14 @@ func (s *stagehand) handler() (http.Handler, error) {
 	mux.Handle("/", http.FileServerFS(files))
 	var about []map[string]string
 	for _, b := range s.boxes {
-		about = append(about, map[string]string{"device": b.device, "name": b.name})
-		page := forward(b.addresses["browser"], "")
-		mux.Handle("/box/"+b.device+"/", http.StripPrefix("/box/"+b.device, page))
-		mux.HandleFunc("POST /box/"+b.device+"/keys/{code}", func(w http.ResponseWriter, r *http.Request) {
-			s.parts.tell(moment{What: "key", Box: b.device})
-			http.StripPrefix("/box/"+b.device, page).ServeHTTP(w, r)
+		about = append(about, map[string]string{"device": b.slot, "name": b.name})
+		page := forward(b.at("browser"), "")
+		mux.Handle("/box/"+b.slot+"/", http.StripPrefix("/box/"+b.slot, page))
+		mux.HandleFunc("POST /box/"+b.slot+"/keys/{code}", func(w http.ResponseWriter, r *http.Request) {
+			s.parts.tell(moment{What: "key", Box: b.slot})
+			http.StripPrefix("/box/"+b.slot, page).ServeHTTP(w, r)
 		})
-		mux.Handle("/pc/"+b.device+"/", http.StripPrefix("/pc/"+b.device, forward(b.addresses["window_api"], b.token)))
+		mux.Handle("/pc/"+b.slot+"/", http.StripPrefix("/pc/"+b.slot, forward(b.at("window_api"), b.token)))
 	}
 	mux.Handle("GET /parts", s.parts)
 	mux.HandleFunc("POST /as/{role}", s.as)
@@ -358,10 +226,10 @@ func (s *stagehand) handler() (http.Handler, error) {
 }
 
 // forward passes requests on to a program on loopback, which sees them as its own page's, with the token that it asks for.
-func forward(address, token string) http.Handler {
-	target := &url.URL{Scheme: "http", Host: address}
+// Its address changes when it is started anew.
+func forward(address func() string, token string) http.Handler {
 	return &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(target)
+		r.SetURL(&url.URL{Scheme: "http", Host: address()})
 		r.Out.Header.Del("Origin")
 		if token != "" {
 			r.Out.Header.Set("Authorization", "Bearer "+token)

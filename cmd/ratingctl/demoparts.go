@@ -42,12 +42,12 @@ func (p *parts) tell(m moment) {
 }
 
 // heard tells of a message between a box and the broker.
-func (p *parts) heard(topic string, payload []byte) {
+func (s *stagehand) heard(topic string, payload []byte) {
 	words := strings.Split(topic, "/")
 	if len(words) != 4 {
 		return
 	}
-	m := moment{What: words[3], Box: words[2]}
+	m := moment{What: words[3], Box: s.slotOf(words[2])}
 	var counts struct {
 		Count uint64
 		Body  struct{ Through uint64 }
@@ -55,11 +55,11 @@ func (p *parts) heard(topic string, payload []byte) {
 	if err := json.Unmarshal(payload, &counts); err == nil {
 		m.Count = max(counts.Count, counts.Body.Through)
 	}
-	p.tell(m)
+	s.parts.tell(m)
 }
 
 // follow tells of each frame of a box's screen until ctx ends. A browser has few connections for one page, so that all comes over one.
-func (p *parts) follow(ctx context.Context, b demoBox) {
+func (p *parts) follow(ctx context.Context, b *demoBox) {
 	for ctx.Err() == nil {
 		p.frames(ctx, b)
 		select {
@@ -70,8 +70,8 @@ func (p *parts) follow(ctx context.Context, b demoBox) {
 }
 
 // frames reads one stream of a screen's frames until it ends.
-func (p *parts) frames(ctx context.Context, b demoBox) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.addresses["browser"]+"/events", nil)
+func (p *parts) frames(ctx context.Context, b *demoBox) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.at("browser")()+"/events", nil)
 	if err != nil {
 		return
 	}
@@ -82,7 +82,7 @@ func (p *parts) frames(ctx context.Context, b demoBox) {
 	defer func() { _ = resp.Body.Close() }()
 	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
 		if frame, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-			p.tell(moment{What: "frame", Box: b.device, Frame: frame})
+			p.tell(moment{What: "frame", Box: b.slot, Frame: frame})
 		}
 	}
 }

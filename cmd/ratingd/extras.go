@@ -9,6 +9,7 @@ import (
 
 	"haochaping/internal/condition"
 	"haochaping/internal/crash"
+	"haochaping/internal/enrolment"
 	"haochaping/internal/opsapi"
 )
 
@@ -111,8 +112,11 @@ func (e *extra) report(why error) {
 	}
 	e.mu.Unlock()
 	code := e.codeOf(why)
+	changed := why != nil && (before == nil || before.Error() != why.Error())
 	switch words := condition.Of(code, ""); {
-	case why != nil && (before == nil || before.Error() != why.Error()):
+	case changed && (errors.Is(why, enrolment.ErrWaits) || errors.Is(why, errUncertified)): // a new box is not at fault
+		e.board.log.Info("the box waits for the centre to let it in", "part", e.name, "because", why)
+	case changed:
 		e.board.log.Error("an optional part of the box does not work; it is tried again", "part", e.name,
 			"means", words.What.EN, "error", why, "do", words.Do.EN, "code", code, "stack", crash.StackOf(why))
 	case why == nil && before != nil:

@@ -87,8 +87,12 @@ func (u *Uplink) hand(ctx context.Context, l *talk) error {
 				u.window = u.window.rewind()
 			}
 		case m := <-c.messages:
+			before := u.generation
 			if u.receive(c, m) {
 				l.silence.Reset(u.patience(l.held))
+			}
+			if u.generation > before { // else the centre shows for a minute that the box has no window, or the former one
+				l.health.Reset(u.jitter(settled))
 			}
 		case r := <-u.replies:
 			u.answered.put(r)
@@ -117,6 +121,9 @@ func (u *Uplink) hand(ctx context.Context, l *talk) error {
 		}
 	}
 }
+
+// settled is after what time a box goes by a new configuration in all that it says.
+const settled = 3 * time.Second
 
 // send sends what there is room for, and asks at the first time where there is nothing.
 func (u *Uplink) send(l *talk, first bool) error {

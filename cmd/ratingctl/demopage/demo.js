@@ -6,6 +6,7 @@ const outcomes = {
   cancelled: "已取消 · cancelled", superseded: "被新的服务取代 · superseded", interrupted: "中断 · interrupted",
 };
 const boxes = new Map(); // by device
+let centre; // its address
 let active; // the box that the keyboard presses
 
 async function json(url, options) {
@@ -34,6 +35,7 @@ class Box {
     this.find(".start").onclick = (e) => { e.preventDefault(); this.visit(); };
     this.find("form").onsubmit = (e) => e.preventDefault();
     this.find(".scan").onclick = (e) => { e.preventDefault(); scan(this); };
+    this.find(".let-in").onclick = () => scan(this);
     this.root.onpointerdown = this.root.onfocusin = () => activate(this);
     $("boxes").append(this.root);
     this.codes = [];
@@ -53,7 +55,10 @@ class Box {
       return; // the stream of the parts says whether all has ended
     }
     this.link = s.link;
-    this.root.classList.toggle("scannable", !!s.link);
+    this.code = s.code;
+    this.root.classList.toggle("scannable", !!(s.link || s.code));
+    this.find(".start").disabled = s.state === "enrolling";
+    this.find(".let-in").hidden = !s.code;
     if (s.pending > this.pending) picture.flash(`log-${this.device}`);
     this.pending = s.pending;
     picture.note(`log-${this.device}`, `待发 ${s.pending} pending`);
@@ -118,8 +123,14 @@ function activate(box) {
   for (const b of boxes.values()) b.root.classList.toggle("active", b === box);
 }
 
-// The phone reads the QR code that the screen shows.
+// The phone reads the QR code that the screen shows: a citizen's for the visit, a technician's for a box that waits to be let in.
 function scan(box) {
+  if (box.code) {
+    $("as").value = "technician";
+    enter("technician", `/fleet/enrol?hall=SL-H1&code=${box.code}`).catch(end);
+    $("centre").scrollIntoView({ block: "nearest" });
+    return;
+  }
   if (!box.link) return;
   $("phone").hidden = false;
   $("phone-word").hidden = true;
@@ -152,21 +163,21 @@ $("network").onchange = (e) => {
   json("network", { method: "PUT", body: JSON.stringify({ up: e.target.checked }) }).catch(end);
 };
 
-// Signs this browser in at the centre, and shows where somebody of the role begins.
-async function enter(centre, role) {
+// Signs this browser in at the centre, and shows a page, or where somebody of the role begins.
+async function enter(role, at) {
   const { page } = await json(`as/${role}`, { method: "POST" });
-  $("centre").src = centre + page;
-  $("tab").href = centre + page;
+  $("centre").src = $("tab").href = centre + (at || page);
 }
 
 (async () => {
   const about = await json("demo");
+  centre = about.centre;
   picture.begin(about.boxes);
   for (const b of about.boxes) boxes.set(b.device, new Box(b));
   activate(boxes.values().next().value);
   network(about.up);
   for (const p of about.people) $("as").add(new Option(p.words, p.role));
-  $("as").onchange = () => enter(about.centre, $("as").value).catch(() => { $("as").selectedIndex = -1; });
+  $("as").onchange = () => enter($("as").value).catch(() => { $("as").selectedIndex = -1; });
   $("as").onchange();
   const parts = new EventSource("parts");
   parts.onmessage = (e) => {

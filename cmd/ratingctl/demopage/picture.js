@@ -1,5 +1,5 @@
 "use strict";
-// The picture of the parts: key, log, broker and books of two boxes, and what travels between them.
+// The picture of the parts: key, log, broker and books of all boxes, and what travels between them.
 const picture = (() => {
   const space = "http://www.w3.org/2000/svg";
   const svg = (name, attributes, parent) => {
@@ -9,7 +9,7 @@ const picture = (() => {
     return e;
   };
   const $ = (id) => document.getElementById(id);
-  const at = { broker: [730, 52], books: [960, 52], phone: [1160, 52] };
+  const at = { broker: [730, 71], books: [960, 71], phone: [1160, 71] };
   const notes = {};
   const lines = new Map();
   const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -62,7 +62,7 @@ const picture = (() => {
     begin(boxes) {
       boxes.forEach(({ device, name: whole }, i) => {
         const [name] = whole.split(" ");
-        const y = 26 + i * 52;
+        const y = 23 + i * 48;
         node(`key-${device}`, [110, y], `${name} 按键 Key`, "");
         node(`log-${device}`, [420, y], `${name} 日志 Log`, "待发 0 pending");
         line(`key-${device}`, `log-${device}`);

@@ -44,6 +44,7 @@ type Config struct {
 	Calendar  rating.Calendar
 	Write     func(context.Context) error // writes to citizens about orders; nil: nobody does
 	Seed      uint64                      // of what is left to chance
+	Leave     []string                    // IDs of windows whose boxes are taken off at the end, so that others can stand there
 }
 
 // ErrWorked says that a centre has worked already.
@@ -75,6 +76,9 @@ func Play(ctx context.Context, c Config, organisation []directory.Line, from, un
 		if err := p.day(ctx, day); err != nil {
 			return fmt.Errorf("play %s: %w", day, err)
 		}
+	}
+	if err := p.leave(ctx); err != nil {
+		return fmt.Errorf("take boxes off their windows: %w", err)
 	}
 	return p.follow(ctx)
 }

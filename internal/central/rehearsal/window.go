@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
@@ -175,4 +178,34 @@ func (p *play) online(ctx context.Context) error {
 	}
 	_, err := p.Journal.Answer(ctx, business, p.name("answers"), answers, texts)
 	return err
+}
+
+// leave takes boxes off their windows. All that they have recorded has come.
+func (p *play) leave(ctx context.Context) error {
+	for _, window := range p.Leave {
+		i := slices.IndexFunc(p.boxes, func(b *box) bool { return b.window.ID == window })
+		if i < 0 {
+			return fmt.Errorf("there is no window %q", window)
+		}
+		b := p.boxes[i]
+		d, err := p.Fleet.Device(ctx, b.device)
+		if err != nil {
+			return err
+		}
+		x := enrol.Retirement{Window: window, Until: journal.Until{Epoch: b.epoch, Last: b.seq, Head: b.head}}
+		d.Follows, d.Retired = false, &x.Until
+		d.Window.Generation++
+		if err := p.Fleet.Put(ctx, d); err != nil {
+			return err
+		}
+		data, err := json.Marshal(x)
+		if err != nil {
+			return err
+		}
+		if _, err := p.Journal.Do(ctx, account, "", journal.Act{Do: "fleet.replace", Object: string(b.device), Data: data, Domain: b.area},
+			nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -12,6 +12,8 @@ func Actor(source string) string {
 		return "系统（评价期限）"
 	case "centre":
 		return "系统（评价器接入）"
+	case "fleet":
+		return "系统（分步更改）"
 	case "citizen":
 		return "市民"
 	}

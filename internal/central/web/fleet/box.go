@@ -60,7 +60,12 @@ type boxView struct {
 }
 
 // Words returns the state in a word.
-func (v boxView) Words() string { return standingWords(v.Standing) }
+func (v boxView) Words() string {
+	if v.State.Retired {
+		return "已撤下"
+	}
+	return standingWords(v.Standing)
+}
 
 // fact is a figure with its name.
 type fact struct{ Name, Value string }

@@ -86,7 +86,7 @@ func arrange(t *typesetter, s Screen, size image.Point, modules int) layout {
 	case Closed:
 		l.notice(body, "本窗口暂未开放", "This window is closed", "请到其他窗口办理，或稍候", "Please use another window, or wait")
 	case Idle:
-		l.notice(l.takePhoto(s, body), "欢迎办理业务", "Welcome", "办理完成后，请您对服务作出评价", "You may rate the service when it is done")
+		l.idle(s, body)
 	default:
 		l.notice(body, "正在启动", "Starting", "请稍候", "Please wait")
 	}

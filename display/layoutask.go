@@ -131,9 +131,9 @@ func (l *layout) asking(s Screen, body image.Rectangle) {
 	top, tiles := l.rows(body)
 	l.row(s, tiles, 0)
 	words := l.takePhoto(s, l.code(s, top, "扫码用手机评价", "Or rate on your phone"))
-	question, english := "请您对本次服务进行评价", "Please rate the service you received"
+	question, english := s.Texts.Question.Or("请您对本次服务进行评价", "Please rate the service you received")
 	if s.Subject == rating.MatterSubject {
-		question, english = "请您对所办事项进行评价", "Please rate how your matter was handled"
+		question, english = s.Texts.Matter.Or("请您对所办事项进行评价", "Please rate how your matter was handled")
 	}
 	u := l.least
 	var blocks []block
@@ -232,7 +232,8 @@ func (l *layout) code(s Screen, box image.Rectangle, caption, english string) im
 func (l *layout) thanks(s Screen, body image.Rectangle) {
 	top, u := body, l.least
 	words := column{on: paper, centre: true, most: l.growth()}
-	blocks := []block{{s: "已记录，感谢您的评价", size: u * 2, ink: inkDark}, {s: "Recorded. Thank you.", size: u * 11 / 10, ink: inkSoft}}
+	recorded, english := s.Texts.Thanks.Or("已记录，感谢您的评价", "Recorded. Thank you.")
+	blocks := []block{{s: recorded, size: u * 2, ink: inkDark}, {s: english, size: u * 11 / 10, ink: inkSoft}}
 	if s.Chosen != 0 {
 		var tiles image.Rectangle
 		top, tiles = l.rows(body)

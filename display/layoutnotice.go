@@ -2,6 +2,13 @@ package display
 
 import "image"
 
+// idle says welcome, and that the service may be rated when it is done.
+func (l *layout) idle(s Screen, body image.Rectangle) {
+	welcome, english := s.Texts.Welcome.Or("欢迎办理业务", "Welcome")
+	later, laterEnglish := s.Texts.Later.Or("办理完成后，请您对服务作出评价", "You may rate the service when it is done")
+	l.notice(l.takePhoto(s, body), welcome, english, later, laterEnglish)
+}
+
 func (l *layout) fault(s Screen, body image.Rectangle) {
 	advice, english := "窗口恢复后即可评价，不影响您办理业务", "You may rate later; your business is not affected"
 	if s.Link != "" {

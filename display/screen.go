@@ -34,6 +34,8 @@ type Screen struct {
 	// Photo is of the person at the window, nil for none. Two screens are the same only with the very same image.
 	Photo image.Image
 
+	Texts rating.ScreenTexts // empty ones are the program's own
+
 	Subject     rating.Subject // what is asked about
 	Matter      string         // its name, for the matter
 	Step, Steps int            // of the questions, from 1

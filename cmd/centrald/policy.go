@@ -62,6 +62,10 @@ func (c *config) fields() map[policy.Name]field {
 		"deadline.sms.text": words(&c.Deadline.SMS.Text), "orders.follow_up_text": words(&c.Orders.Ask),
 		"orders.extension_text": words(&c.Orders.Extended), "orders.missed_text": words(&c.Orders.Missed),
 		"orders.refused_text": words(&c.Orders.Refused),
+		"boxes.wait_seconds":  number(&c.Boxes.WaitSec), "boxes.thanks_seconds": number(&c.Boxes.ThanksSec),
+		"boxes.reasons": words(&c.Boxes.Reasons), "boxes.reason_seconds": number(&c.Boxes.ReasonSec),
+		"boxes.welcome": words(&c.Boxes.Welcome), "boxes.later": words(&c.Boxes.Later), "boxes.question": words(&c.Boxes.Question),
+		"boxes.matter_question": words(&c.Boxes.Matter), "boxes.thanks": words(&c.Boxes.Thanks),
 	}
 }
 
@@ -70,7 +74,7 @@ func (c *config) local() map[policy.Name]policy.Local {
 	all := make(map[policy.Name]policy.Local)
 	for n, f := range c.fields() {
 		_, set := c.sets[string(n)]
-		all[n] = policy.Local{Value: f.get(), Set: set}
+		all[n] = policy.Local{Value: f.get(), Set: set, NoLink: c.Rate.Base == ""}
 	}
 	return all
 }
@@ -124,7 +128,7 @@ func (x *rooms) namePolicy(log *slog.Logger) {
 		if line, ok := x.cfg.sets[string(h.Name)]; ok && h.Wants == policy.File {
 			args = append(args, "line", line)
 		}
-		log.Warn("上级规定与本中心的设置不同，按上级规定执行 / a setting contradicts the level above, whose holds", args...)
+		log.Warn("本中心的设置与上级规定不一致 / this centre's settings and those of the level above differ", args...)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestEachPolicySettingIsOne(t *testing.T) {
 			t.Errorf("the default of %s: %v", k.Name, err)
 		}
 		for _, v := range map[policy.Sort][]string{policy.Count: {fmt.Sprint(k.Least), fmt.Sprint(k.Most)}, policy.Switch: {"true", "false"},
-			policy.Choice: k.Options, policy.Text: {"请评价"}}[k.Sort] {
+			policy.Choice: k.Options, policy.Text: {"请评价"}, policy.Words: {"请评价 | Rate"}}[k.Sort] {
 			f.set(v)
 			if got := f.get(); got != v {
 				t.Errorf("%s was set to %s and is %s", k.Name, v, got)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"time"
 
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/ingest"
@@ -35,9 +36,14 @@ func (c *command) stager(x *rooms, in *ingest.Ingest, log *slog.Logger) (*fleet.
 	if err != nil {
 		return nil, fmt.Errorf("deadline.calendars: %w", err)
 	}
+	rules, err := x.boxRules()
+	if err != nil {
+		return nil, fmt.Errorf("what boxes are told: %w", err)
+	}
 	return fleet.NewStager(fleet.StagerConfig{
 		Fleet: x.fleet, Organisation: x.directory, Leases: journal.Leases{Journal: x.journal, Holder: x.holder}, Days: days,
 		Hears: func() bool { return in.Trouble().Since.IsZero() }, Send: in.Command, Updating: updatesAtOnce, Now: c.env.now, Logger: log,
+		Rules: rules, RulesHold: time.Duration(x.cfg.Boxes.HoldMin) * time.Minute,
 	}), nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
@@ -34,6 +33,7 @@ type daemon struct {
 	keys     *keypadReader
 	views    *audience
 	journal  *windowapi.Journal
+	rules    *rulebook
 	recorder *opsapi.Recorder
 	metrics  *opsapi.Metrics
 	loop     *terminal.Loop
@@ -82,6 +82,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 		restart = stop
 	}
 	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
+	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
 	d.teacher = newTeacher(cfg, d.keys.source.watch, d.loop, d.views, restart, log)
 	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
 	var reborn atomic.Bool
@@ -123,10 +124,12 @@ func (d *daemon) joinTerminal() {
 	d.journal = windowapi.NewJournal(recordkey.Seed(d.who.key))
 	d.metrics = opsapi.NewMetrics()
 	d.recorder = opsapi.NewRecorder(d.db, d.env.mono, d.metrics)
+	rules, set := openRules(d.db, d.log)
+	d.rules = rules
+	manner := mannerOf(d.cfg, d.keys.levels.Order(), set)
 	d.loop = terminal.NewLoop(terminal.LoopConfig{
-		Timings: terminal.Timings{Wait: time.Duration(d.cfg.Visit.Wait), Thanks: time.Duration(d.cfg.Visit.Thanks)},
-		Reasons: terminal.Reasons{Order: d.keys.levels.Order(), Time: reasonsTime(d.cfg.Reasons)},
-		Log:     journalled{d.recorder, d.db.Epoch, d.journal}, Visits: d.journal, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
+		Timings: manner.Timings, Reasons: manner.Reasons, Texts: manner.Texts,
+		Log: journalled{d.recorder, d.db.Epoch, d.journal}, Visits: d.journal, Now: d.clock.now, Random: rand.Reader, Logger: d.log,
 		KeepStaff: func(s rating.Staff) {
 			if err := keepStaff(d.db, s); err != nil {
 				d.log.Error("who is signed in cannot be kept; after a restart they have to sign in again", "error", err)
@@ -169,6 +172,7 @@ func (d *daemon) joinScreen() {
 	add(c.Reasons.Ask, "reasons", "reasons.catalogue", catalogueFile{c.Reasons.Catalogue, func(known rating.Catalogue) {
 		d.loop.Post(terminal.CatalogueRead{At: d.clock.now(), Catalogue: known})
 	}}.run)
+	add(true, "rules", "rules.refused", d.rules.run)
 	add(len(c.Screen.Fonts) > 0, "fonts", "fonts.file", fonts.run)
 	add(c.Screen.Files != "", "screen_files", "screen_files.folder", folder.run)
 	add(c.Screen.Browser != "", "browser", "browser.address", d.browser().run)

@@ -13,19 +13,20 @@ import (
 
 // boxState is what a page beside the screen needs to know besides its pixels.
 type boxState struct {
-	State   string          `json:"state"`
-	Offline bool            `json:"offline"`
-	Visit   string          `json:"visit,omitempty"`
-	Link    string          `json:"link,omitempty"`    // what the QR code says
-	Code    string          `json:"code,omitempty"`    // under which the box waits to be accepted
-	Digits  string          `json:"digits,omitempty"`  // that go with it
-	Chosen  rating.Level    `json:"chosen,omitempty"`  // what the thanks or reasons are for, as the frame shows it
-	Reasons []string        `json:"reasons,omitempty"` // what the keys stand for instead, left to right
-	Press   rating.Level    `json:"press,omitempty"`   // whose key is to be pressed while the keys are learnt
-	Round   int             `json:"round,omitempty"`   // for the how manieth time
-	Pending uint64          `json:"pending"`           // records that the centre has not acknowledged
-	Order   [5]rating.Level `json:"order"`             // left to right
-	Codes   [5]string       `json:"codes"`             // the keys' names, in the same order
+	State   string             `json:"state"`
+	Offline bool               `json:"offline"`
+	Visit   string             `json:"visit,omitempty"`
+	Link    string             `json:"link,omitempty"`    // what the QR code says
+	Code    string             `json:"code,omitempty"`    // under which the box waits to be accepted
+	Digits  string             `json:"digits,omitempty"`  // that go with it
+	Chosen  rating.Level       `json:"chosen,omitempty"`  // what the thanks or reasons are for, as the frame shows it
+	Reasons []string           `json:"reasons,omitempty"` // what the keys stand for instead, left to right
+	Texts   rating.ScreenTexts `json:"texts,omitzero"`    // that the levels above have set in place of the program's own
+	Press   rating.Level       `json:"press,omitempty"`   // whose key is to be pressed while the keys are learnt
+	Round   int                `json:"round,omitempty"`   // for the how manieth time
+	Pending uint64             `json:"pending"`           // records that the centre has not acknowledged
+	Order   [5]rating.Level    `json:"order"`             // left to right
+	Codes   [5]string          `json:"codes"`             // the keys' names, in the same order
 }
 
 // browserPage serves the screen's very frames, and the keys where they are simulated.
@@ -45,6 +46,7 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		if displayState(v) == display.Fault {
 			s.State = terminal.Fault
 		}
+		s.Texts = v.Texts
 		for _, r := range v.Reasons {
 			if r.Code != "" {
 				s.Reasons = append(s.Reasons, r.Text)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -31,6 +32,8 @@ type centreLine struct {
 	views  *audience
 	report health
 	orders orders
+	rules  *rulebook
+	order  [5]rating.Level // what the keys mean, from the left
 	log    *slog.Logger
 
 	up    atomic.Pointer[uplink.Uplink]    // nil until the files that it needs could be read
@@ -38,8 +41,8 @@ type centreLine struct {
 	since *connectedSince
 	// certified has a value when the box has got a certificate.
 	certified chan struct{}
-	unkept    atomic.Pointer[rating.Window] // a window that the disk did not take
-	offset    atomic.Int64                  // box minus centre in milliseconds
+	unkept    atomic.Pointer[assigned] // what the disk did not take
+	offset    atomic.Int64             // box minus centre in milliseconds
 }
 
 // newCentreLine returns a line that reads and opens nothing before run.
@@ -154,9 +157,14 @@ func (l *centreLine) configured(c wire.Config) {
 	if err := l.staff.replace(c.Roster); err != nil {
 		l.log.Error("the window's staff cannot be kept; it is known until the next restart", "error", err)
 	}
-	l.unkept.Store(&c.Window)
+	e := terminal.Configured{At: l.clock.now(), Window: c.Window}
+	if r, ok := l.rules.take(c.Rules); ok {
+		manner := mannerOf(l.box, l.order, r)
+		e.Manner = &manner
+	}
+	l.unkept.Store(&assigned{c.Window, c.Rules})
 	l.keepUnkept()
-	l.loop.Post(terminal.Configured{At: l.clock.now(), Window: c.Window})
+	l.loop.Post(e)
 	if listed && !l.staff.lists(l.loop.View().Signed.ID) {
 		l.loop.Post(terminal.SignOut{At: l.clock.now(), Via: "assignment"})
 	}
@@ -181,15 +189,26 @@ func (l *centreLine) acknowledged(centre time.Time) {
 	}
 }
 
-// keepUnkept keeps the window that the centre has assigned, if that has not been done.
+// assigned is what a configuration has brought.
+type assigned struct {
+	window rating.Window
+	rules  json.RawMessage
+}
+
+// keepUnkept keeps what the centre has assigned, if that has not been done. The window comes last: without it, the same configuration is
+// taken again after a restart.
 func (l *centreLine) keepUnkept() {
-	w := l.unkept.Load()
-	if w == nil {
+	a := l.unkept.Load()
+	if a == nil {
 		return
 	}
-	if err := keepWindow(l.db, *w); err != nil {
-		l.log.Error("the window that the centre assigned cannot be kept; it is tried again", "error", err)
+	err := l.rules.keep(a.rules)
+	if err == nil {
+		err = keepWindow(l.db, a.window)
+	}
+	if err != nil {
+		l.log.Error("what the centre has assigned cannot be kept; it is tried again", "error", err)
 		return
 	}
-	l.unkept.CompareAndSwap(w, nil)
+	l.unkept.CompareAndSwap(a, nil)
 }

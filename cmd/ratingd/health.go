@@ -26,6 +26,7 @@ type health struct {
 	tells  func() terminal.Public
 	offset *atomic.Int64            // box minus centre in milliseconds, as of the last acknowledgement
 	parts  func() opsapi.Health     // at the last look
+	rules  func() string            // by which the box goes, as rating.RulesID names them
 	cert   func() *x509.Certificate // the box's own at the broker, nil if it has none
 }
 
@@ -41,6 +42,8 @@ func (h health) report() wire.Health {
 		TemperatureC: temperature(), CertDays: daysLeft(h.cert(), now.Time()), State: v.Word(), Troubles: parts.Troubles(),
 		Generation: v.Window.Generation,
 	}
+	rules := h.rules()
+	r.Rules = &rules
 	r.Log, r.Programs = h.head(), installedPrograms(updates)
 	var fs unix.Statfs_t
 	if err := unix.Statfs(h.folder, &fs); err == nil {

@@ -7,20 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
-
-// reasonsTime returns for how long each answer's reasons are asked for, 0 for never.
-func reasonsTime(c boxconfig.Reasons) time.Duration {
-	if !c.Ask {
-		return 0
-	}
-	return time.Duration(c.Time)
-}
 
 // catalogueFile is where the catalogue of reasons is read. Without one no reasons are asked for, and the keys count.
 type catalogueFile struct {

@@ -126,12 +126,6 @@ func (b *box) seenByOthers() string {
 
 // TestReasonsNeedACatalogue holds that a file which cannot be used is a failure of its part, and that one which can is read.
 func TestReasonsNeedACatalogue(t *testing.T) {
-	if got := reasonsTime(boxconfig.Reasons{Ask: true, Time: boxconfig.Duration(8 * time.Second)}); got != 8*time.Second {
-		t.Errorf("reasons are asked for %s, want 8 s", got)
-	}
-	if got := reasonsTime(boxconfig.Reasons{Time: boxconfig.Duration(8 * time.Second)}); got != 0 {
-		t.Errorf("switched off, reasons are asked for %s", got)
-	}
 	file := filepath.Join(t.TempDir(), "reasons.json")
 	for text, want := range map[string]uint32{"": 0, `{"version": 2, "reasons": []}`: 0, catalogue2(t): 2} {
 		writeFile(t, file, text)

@@ -36,7 +36,7 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		Hall: v.Window.Hall, Window: v.Window.Name,
 		StaffName: v.Staff.Name, StaffID: v.Staff.ID, Department: v.Staff.Department,
 		Device: string(s.links.who.device), Fingerprint: s.links.who.fingerprint(),
-		Problem: problemText(v.Problem),
+		Problem: problemText(v.Problem), Texts: v.Texts,
 	}
 	if s.photos != nil {
 		out.Photo = s.photos.of(v.Staff.ID)

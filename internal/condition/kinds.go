@@ -77,6 +77,10 @@ func extras() []Kind {
 		{"reasons.catalogue", Ill, Text{"按键后不询问原因", "no reasons are asked for"}, safe,
 			Text{"检查 reasons.catalogue 的文件（ratingd -check-config），或留空使用内置目录",
 				"look at the file of reasons.catalogue (ratingd -check-config), or leave it empty for the built-in one"}},
+		{"rules.refused", Ill, Text{"上级规定的设置（原因目录、文字、时间）没有采用", "what the levels above have set for this box is not taken"},
+			Text{"继续按先前的设置评价", "it goes on as before"},
+			Text{"请先更新本机的程序；已是最新时请告知中心：政策与程序的版本不符", "update this box's programs; if they are the " +
+				"latest, tell the centre that policy and programs differ"}},
 		{"sound.failed", Ill, Text{"没有声音", "there is no sound"}, safe,
 			Text{"检查声卡、sound.device 和软件包 alsa-utils；aplay -l 列出声卡", "look at the sound card, sound.device and the package alsa-utils; aplay -l " +
 				"lists the cards"}},

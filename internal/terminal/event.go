@@ -26,10 +26,11 @@ type Started struct {
 // Stopping is the last event: the program is told to end.
 type Stopping struct{ At rating.Stamp }
 
-// Configured brings a window that the centre has signed.
+// Configured brings a window that the centre has signed, and how the box asks from then on.
 type Configured struct {
 	At     rating.Stamp
 	Window rating.Window
+	Manner *Manner // nil: as before
 }
 
 // Barred says whether the centre does not let the box in, so that what citizens answer might never count. Such a box asks nobody.

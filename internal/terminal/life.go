@@ -54,6 +54,9 @@ func (m Model) configure(e Configured) Step {
 	}
 	next := m
 	next.window = &e.Window
+	if e.Manner != nil {
+		next.timings, next.reasons, next.texts = e.Manner.Timings, e.Manner.Reasons, e.Manner.Texts
+	}
 	bodies := []rating.Body{rating.EventBody(e.At, rating.EventConfigured,
 		"window", e.Window.ID, "generation", strconv.FormatUint(uint64(e.Window.Generation), 10))}
 	var effects []Effect

@@ -27,7 +27,8 @@ type Visits interface {
 // LoopConfig names the parts of a Loop. All are needed but for those that say otherwise.
 type LoopConfig struct {
 	Timings Timings
-	Reasons Reasons // the zero one never asks for reasons
+	Reasons Reasons            // the zero one never asks for reasons
+	Texts   rating.ScreenTexts // empty ones are the screen's own
 	Log     Log
 	Visits  Visits // may be nil
 	Now     func() rating.Stamp
@@ -84,6 +85,7 @@ func NewLoop(cfg LoopConfig) *Loop {
 func (l *Loop) Run(ctx context.Context, start Started) error {
 	defer close(l.stopped)
 	m := New(l.cfg.Timings, l.cfg.Reasons)
+	m.texts = l.cfg.Texts
 	m, _ = l.apply(m, start)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -55,10 +55,18 @@ var (
 	ErrNotOpen     = errors.New("no such visit is being asked about")
 )
 
+// Manner is how the box asks: as its own file says, but for what the levels above have set.
+type Manner struct {
+	Timings Timings
+	Reasons Reasons
+	Texts   rating.ScreenTexts // empty ones are the screen's own
+}
+
 // Timings are the durations of the behaviour.
 type Timings struct {
-	Wait   time.Duration // for an answer to each question, where the visit does not say
-	Thanks time.Duration // during which another key corrects the answer
+	Wait   time.Duration   // for an answer to each question, where neither visit nor window says it
+	Bounds rating.WaitRule // within which whoever says it keeps
+	Thanks time.Duration   // during which another key corrects the answer
 }
 
 const (
@@ -81,6 +89,8 @@ const (
 type Model struct {
 	timings Timings
 	reasons Reasons
+	texts   rating.ScreenTexts
+	own     rating.Catalogue // that the box has read, where reasons has none
 	state   State
 	window  *rating.Window
 	barred  bool         // the centre does not let the box in
@@ -174,7 +184,8 @@ type View struct {
 	Visit    *rating.Visit // nil if none is being asked about; not to be changed
 	Opened   rating.Stamp  // when the present question was first shown
 	Subject  rating.Subject
-	Case     string       // project number where the matter is asked case by case
+	Case     string // project number where the matter is asked case by case
+	Texts    rating.ScreenTexts
 	Staff    rating.Staff // who serves: at the visit, else who is signed in, else who is assigned
 	Signed   rating.Staff // who is signed in, empty if nobody is
 	Step     int          // from 1
@@ -190,7 +201,7 @@ type View struct {
 
 // View returns what the screen shows.
 func (m Model) View() View {
-	v := View{State: m.state, Staff: m.serving(), Signed: m.signed, StuckKey: len(m.stuck) > 0}
+	v := View{State: m.state, Staff: m.serving(), Signed: m.signed, StuckKey: len(m.stuck) > 0, Texts: m.texts}
 	if m.window != nil {
 		v.Window = *m.window
 	}

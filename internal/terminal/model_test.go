@@ -330,10 +330,10 @@ func TestEnrolment(t *testing.T) {
 	if r, ok := b.last[0].(Refused); !ok || !errors.Is(r.Err, ErrNotEnrolled) {
 		t.Errorf("effects %v, want ErrNotEnrolled", b.last)
 	}
-	b.do(Configured{b.now, window})
+	b.do(Configured{At: b.now, Window: window})
 	b.wantState(Idle)
 	records := len(b.log)
-	b.do(Configured{b.now, window}) // retained by the broker, seen at each connection
+	b.do(Configured{At: b.now, Window: window}) // retained by the broker, seen at each connection
 	if len(b.log) != records {
 		t.Error("the same configuration was recorded twice")
 	}

@@ -91,7 +91,7 @@ func TestLaws(t *testing.T) {
 			"configured": func(*rapid.T) {
 				w := *p.m.window
 				w.Generation++
-				p.do(Configured{p.now, w})
+				p.do(Configured{At: p.now, Window: w})
 			},
 			"keypad": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "lost") {

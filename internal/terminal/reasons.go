@@ -9,9 +9,9 @@ import (
 
 // Reasons says how the box asks why a citizen has answered so. The zero Reasons never asks.
 type Reasons struct {
-	Catalogue rating.Catalogue
-	Order     [5]rating.Level // what the keys mean, from the left
-	Time      time.Duration   // for each answer
+	Catalogue rating.Catalogue // the zero one: that of CatalogueRead
+	Order     [5]rating.Level  // what the keys mean, from the left
+	Time      time.Duration    // for each answer
 }
 
 // given is an answer that a key gave and that nothing corrects any more.
@@ -38,18 +38,26 @@ type explaining struct {
 // citizen is not to read them.
 const maxSilent = 2
 
-// catalogueRead returns the Model with a catalogue, if it has none.
+// catalogueRead returns the Model with a catalogue of the box's own, if it has none.
 func (m Model) catalogueRead(c rating.Catalogue) Model {
-	if m.reasons.Catalogue.Version == 0 {
-		m.reasons.Catalogue = c
+	if m.own.Version == 0 {
+		m.own = c
 	}
 	return m
+}
+
+// catalogue returns the catalogue that holds, the zero one for none.
+func (m Model) catalogue() rating.Catalogue {
+	if m.reasons.Catalogue.Version != 0 {
+		return m.reasons.Catalogue
+	}
+	return m.own
 }
 
 // explain begins to ask for the reasons of a visit's answers, if this window does and a key has given any. The visit has ended,
 // and the next one does not wait.
 func (m Model) explain(at rating.Stamp, a *asking) Model {
-	if m.state != Idle || !m.accepted || m.reasons.Time <= 0 || m.reasons.Catalogue.Version == 0 || m.keypadLost || len(a.given) == 0 {
+	if m.state != Idle || !m.accepted || m.reasons.Time <= 0 || m.catalogue().Version == 0 || m.keypadLost || len(a.given) == 0 {
 		return m
 	}
 	x := &explaining{visit: a.visit, answers: a.given, shown: at, deadline: at.Add(m.reasons.Time)}
@@ -110,7 +118,7 @@ func (m Model) reason(e Press) Step {
 	a := x.answers[x.step]
 	r := rating.Reason{
 		Visit: x.visit.ID, Subject: a.question.Subject, Case: a.question.Case, Of: a.seq,
-		Code: m.reasons.Catalogue.OnKeys(a.level)[place].Code, Catalogue: m.reasons.Catalogue.Version,
+		Code: m.catalogue().OnKeys(a.level)[place].Code, Catalogue: m.catalogue().Version,
 	}
 	s := m.writeThen(e.At, func(at rating.Stamp, _ uint64) Model { return m.said(at) }, []rating.Body{rating.ReasonBody(e.At, r)})
 	s.Write.press = true
@@ -126,5 +134,5 @@ func (m Model) explainView(v *View) {
 	}
 	a := x.answers[x.step]
 	v.Subject, v.Case, v.Step, v.Chosen = a.question.Subject, a.question.Case, x.step+1, a.level
-	v.Reasons = m.reasons.Catalogue.OnKeys(a.level)
+	v.Reasons = m.catalogue().OnKeys(a.level)
 }

@@ -184,7 +184,7 @@ func TestNothingIsAskedBeforeTheCatalogueIsRead(t *testing.T) {
 		second.Version = uint32(i + 1)
 		b.do(CatalogueRead{b.now, second})
 	}
-	if got := b.m.reasons.Catalogue.Version; got != 1 {
+	if got := b.m.catalogue().Version; got != 1 {
 		t.Errorf("version %d holds, want the first that came", got)
 	}
 }

@@ -16,7 +16,7 @@ func configured(t *testing.T, change func(*rating.Window)) *bench {
 	w := window
 	w.Generation++
 	change(&w)
-	b.do(Configured{b.now, w})
+	b.do(Configured{At: b.now, Window: w})
 	b.log = nil
 	return b
 }
@@ -325,13 +325,13 @@ func TestAnotherAssignmentEndsTheSignIn(t *testing.T) {
 			b.open(7, staff)
 			w := window
 			w.SignIn, w.Generation = true, window.Generation+2
-			b.do(Configured{b.now, w}) // only the roster has changed
+			b.do(Configured{At: b.now, Window: w}) // only the roster has changed
 			if got := b.m.View().Signed; got != wang {
 				t.Errorf("after a new roster %v is signed in", got)
 			}
 			w.Generation++
 			change(&w)
-			b.do(Configured{b.now, w})
+			b.do(Configured{At: b.now, Window: w})
 			if got := b.m.View(); got.Signed != (rating.Staff{}) || got.Staff != wang {
 				t.Errorf("%v is signed in and %v is rated, want nobody and who was there when the visit was opened", got.Signed, got.Staff)
 			}

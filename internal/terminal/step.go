@@ -145,6 +145,7 @@ func (m Model) open(e OpenVisit) Step {
 	if v.WaitSec == 0 {
 		v.WaitSec = int(m.timings.Wait / time.Second)
 	}
+	v.WaitSec = m.timings.Bounds.Within(v.WaitSec)
 	// The staff is asked first, then the matter.
 	v.Subjects = slices.Clone(v.Subjects)
 	slices.SortStableFunc(v.Subjects, func(a, b rating.Subject) int {

@@ -199,6 +199,9 @@ type Config struct {
 	// Algorithms are those in which the centre takes the box's records. It is said to a box whose key is not of Ed25519, which every centre
 	// takes.
 	Algorithms []recordkey.Algorithm `json:"algorithms,omitempty"`
+	// Rules are what the levels above have set for the box, as rating.ParseRules reads them; none: its own file. They change with the window's
+	// generation, and what a box cannot take of them keeps it from nothing else.
+	Rules json.RawMessage `json:"rules,omitempty"`
 }
 
 // Takes reports whether a box with a key may expect that the centre takes what it signs.

@@ -48,6 +48,8 @@ type Health struct {
 	Log *LogHead `json:"log,omitempty"`
 	// Generation is that of the configuration by which the box goes; 0: it has none, or is of an older version, which does not say.
 	Generation uint32 `json:"generation,omitempty"`
+	// Rules names the rules of the levels above by which the box goes, empty: none; nil: a version that knows none.
+	Rules *string `json:"rules,omitempty"`
 	// Programs says which package is installed and how the last update of it went; nil where nobody updates it.
 	Programs *Programs `json:"programs,omitempty"`
 }

@@ -34,6 +34,19 @@ func (f *Fleet) Export(ctx context.Context, put func([]byte) error) error {
 			return err
 		}
 	}
+	rules, err := db.Query(ctx, f.db, scanRules, "SELECT rules FROM fleet_rules ORDER BY id")
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		b, err := json.Marshal(r)
+		if err == nil {
+			err = put(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	const step = 50
 	for after := int64(0); ; {
 		some, err := f.Changed(ctx, after, step)
@@ -62,6 +75,10 @@ func (f *Fleet) Import(ctx context.Context, section []byte) error {
 	if err := json.Unmarshal(section, &h); err == nil && h.Hall != "" {
 		return f.db.Write(ctx, func(tx *db.Tx) error { return SetHours(ctx, tx, h.Hall, h.Hours) })
 	}
+	var r keptRules
+	if err := json.Unmarshal(section, &r); err == nil && len(r.Rules) > 0 {
+		return f.db.Write(ctx, func(tx *db.Tx) error { return keepRules(ctx, tx, r.Rules) })
+	}
 	var o keptOwed
 	if err := json.Unmarshal(section, &o); err == nil && o.Owed.Device != "" {
 		x := Owed{Device: o.Owed.Device, Closed: moment(o.Owed.Closed), Missing: o.Owed.Missing, Account: o.Owed.Account, Why: o.Owed.Why}
@@ -81,4 +98,16 @@ func (f *Fleet) Import(ctx context.Context, section []byte) error {
 		return err
 	}
 	return f.db.Write(ctx, func(tx *db.Tx) error { return write(ctx, tx, d, text, d.Changed) })
+}
+
+// keptRules are rules as a backup has them.
+type keptRules struct {
+	Rules json.RawMessage `json:"box_rules"`
+}
+
+func scanRules(s db.Scanner) (r keptRules, err error) {
+	var b []byte
+	err = s.Scan(&b)
+	r.Rules = b
+	return r, err
 }

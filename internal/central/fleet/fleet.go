@@ -44,6 +44,7 @@ type Fleet struct {
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
 	latest int64                      // guarded by mu; the greatest changed among them
+	rules  map[string]json.RawMessage // guarded by mu; those that were asked for
 	asked  int64                      // guarded by mu; when the table was last asked, by the centre's clock in ms; 0: it has to be
 }
 
@@ -56,7 +57,7 @@ func Open(ctx context.Context, j *journal.Journal) (*Fleet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the fleet: %w", err)
 	}
-	f := &Fleet{db: j.DB(), journal: j, known: make(map[rating.DeviceID]Device)}
+	f := &Fleet{db: j.DB(), journal: j, known: make(map[rating.DeviceID]Device), rules: make(map[string]json.RawMessage)}
 	if err := f.findWindows(ctx); err != nil {
 		return nil, fmt.Errorf("open the fleet: %w", err)
 	}
@@ -73,7 +74,8 @@ type Device struct {
 	EnrolledAt time.Time
 	// Retired is how far the records of a box that was replaced are accepted, nil for one that was not.
 	Retired *journal.Until
-	Changed int64 // position in the journal of what changed it last
+	Rules   string // that the levels above have set, by rating.RulesID
+	Changed int64  // position in the journal of what changed it last
 }
 
 // assignment is what the table keeps of a device's window.
@@ -82,11 +84,12 @@ type assignment struct {
 	Roster  []rating.Member `json:"roster,omitempty"`
 	Follows bool            `json:"follows,omitempty"`
 	Retired *journal.Until  `json:"retired,omitempty"`
+	Rules   string          `json:"rules,omitempty"`
 }
 
 // text returns what the table keeps of the device's window.
 func (d Device) text() ([]byte, error) {
-	return json.Marshal(assignment{d.Window, d.Roster, d.Follows, d.Retired})
+	return json.Marshal(assignment{d.Window, d.Roster, d.Follows, d.Retired, d.Rules})
 }
 
 // check reports the first bound that d breaks.
@@ -249,12 +252,12 @@ func fresh(ctx context.Context, tx *db.Tx, d Device, text []byte) (there Device,
 }
 
 func write(ctx context.Context, tx *db.Tx, d Device, text []byte, pos int64) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed, serves)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
+	_, err := tx.ExecContext(ctx, `INSERT INTO device (id, key, assignment, generation, enrolled_at, changed, serves, rules)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (id) DO UPDATE SET key = excluded.key, assignment = excluded.assignment, generation = excluded.generation,
 			changed = excluded.changed,
-		serves = excluded.serves`,
-		string(d.ID), d.Key, string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves())
+		serves = excluded.serves, rules = excluded.rules`,
+		string(d.ID), d.Key, string(text), int64(d.Window.Generation), d.EnrolledAt.UnixMilli(), pos, d.serves(), d.Rules)
 	if err != nil {
 		return err
 	}
@@ -275,7 +278,7 @@ func scanDevice(s db.Scanner) (d Device, err error) {
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		return d, fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	d.Window, d.Roster, d.Follows, d.Retired = a.Window, a.Roster, a.Follows, a.Retired
+	d.Window, d.Roster, d.Follows, d.Retired, d.Rules = a.Window, a.Roster, a.Follows, a.Retired, a.Rules
 	return d, nil
 }
 

@@ -15,9 +15,13 @@ type Settings struct {
 	SignIn  bool           `json:"sign_in"`
 	WaitSec int            `json:"wait_sec"` // 0: the box's own
 	WalkUp  *rating.WalkUp `json:"walk_up,omitempty"`
+	Rules   string         `json:"rules,omitempty"` // that the levels above have set, by rating.RulesID
 }
 
-func settingsOf(w rating.Window) Settings { return Settings{w.SignIn, w.WaitSec, w.WalkUp} }
+func settingsOf(d Device) Settings {
+	w := d.Window
+	return Settings{w.SignIn, w.WaitSec, w.WalkUp, d.Rules}
+}
 
 // in returns a window that asks so.
 func (s Settings) in(w rating.Window) rating.Window {
@@ -26,7 +30,7 @@ func (s Settings) in(w rating.Window) rating.Window {
 }
 
 func (s Settings) same(t Settings) bool {
-	return s.SignIn == t.SignIn && s.WaitSec == t.WaitSec && (s.WalkUp == nil) == (t.WalkUp == nil) &&
+	return s.Rules == t.Rules && s.SignIn == t.SignIn && s.WaitSec == t.WaitSec && (s.WalkUp == nil) == (t.WalkUp == nil) &&
 		(s.WalkUp == nil || *s.WalkUp == *t.WalkUp)
 }
 
@@ -36,12 +40,16 @@ type Patch struct {
 	WaitSec *int           `json:"wait_sec,omitempty"` // 0: the box's own
 	WalkUp  *rating.WalkUp `json:"walk_up,omitempty"`  // without a pause: whoever stands there is not asked
 
+	// Rules are those of the levels above, alone. The centre itself changes them, and nobody undoes that.
+	Rules *string `json:"rules,omitempty"`
+
 	Programs string `json:"programs,omitempty"` // version of the package that is to be installed, alone
 }
 
 // Errors of changes.
 var (
 	errChange   = errors.New("nothing is to be changed")
+	errRules    = errors.New("rules are changed by themselves")
 	errPrograms = errors.New("programs are changed by themselves, to a version as 1.3.0")
 )
 
@@ -53,6 +61,12 @@ func (c Patch) Check() error {
 	if c.Programs != "" {
 		if (c != Patch{Programs: c.Programs}) || !wire.IsPackageVersion(c.Programs) {
 			return errPrograms
+		}
+		return nil
+	}
+	if c.Rules != nil {
+		if (c != Patch{Rules: c.Rules}) {
+			return errRules
 		}
 		return nil
 	}
@@ -69,6 +83,9 @@ func (c Patch) of(s Settings) Settings {
 	}
 	if c.WaitSec != nil {
 		s.WaitSec = *c.WaitSec
+	}
+	if c.Rules != nil {
+		s.Rules = *c.Rules
 	}
 	if c.WalkUp != nil {
 		s.WalkUp = nil

@@ -134,7 +134,8 @@ const (
 // AllDeeds returns what can be done with rollouts.
 func AllDeeds() []Deed { return []Deed{Halt, Resume, Undo, Abandon} }
 
-// Deeds returns what can be done with a rollout now. Programs are not undone: a box takes no version that is older than what it has.
+// Deeds returns what can be done with a rollout now. Programs are not undone: a box takes no version that is older than what it has. Nor
+// are rules, which the levels above have set: the next ones take their place.
 func (r Rollout) Deeds() (all []Deed) {
 	switch r.State {
 	case Running:
@@ -144,7 +145,7 @@ func (r Rollout) Deeds() (all []Deed) {
 	case Finished, Abandoned:
 		all = []Deed{Undo}
 	}
-	if r.Change.Programs != "" {
+	if r.Change.Programs != "" || r.Change.Rules != nil {
 		all = slices.DeleteFunc(all, func(d Deed) bool { return d == Undo })
 	}
 	return all

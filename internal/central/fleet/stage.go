@@ -28,10 +28,13 @@ const (
 	sickens
 )
 
-// look returns the box as it is seen now, and how it bears the change. Open says whether its hall is: at other times boxes are switched
+// look returns the box as it is seen now, and how it bears a change. Open says whether its hall is: at other times boxes are switched
 // off. Blind says that nothing is known of the time before.
-func (b RolloutBox) look(s State, now time.Time, open, blind bool) (RolloutBox, verdict) {
+func (b RolloutBox) look(c Patch, s State, now time.Time, open, blind bool) (RolloutBox, verdict) {
 	has := s.Health != nil && !s.HealthAt.Before(b.Sent) && s.Health.Generation >= b.Generation
+	if has && c.Rules != nil {
+		has = s.Health.Rules != nil && *s.Health.Rules == *c.Rules
+	}
 	return b.judge(s, has, takes, now, open, blind)
 }
 
@@ -139,7 +142,7 @@ func (r Rollout) see(boxes []RolloutBox, how map[rating.DeviceID]State, open fun
 		if version := r.Change.Programs; version != "" {
 			all[i], v = b.lookProgram(version, s, now, open(b.Hall), blind)
 		} else {
-			all[i], v = b.look(s, now, open(b.Hall), blind)
+			all[i], v = b.look(r.Change, s, now, open(b.Hall), blind)
 		}
 		if b.Stage == r.Stage {
 			n.sent++

@@ -46,6 +46,10 @@ type StagerConfig struct {
 	// Updating is how many boxes may update at a time: each loads the package, and all that do may fail before one says so.
 	Updating int
 
+	// Rules are what boxes are to go by of what the levels above have set, as rating.Rules encodes them.
+	Rules     json.RawMessage
+	RulesHold time.Duration // how long boxes must be well with them before the next stage
+
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -53,10 +57,13 @@ type StagerConfig struct {
 // Stager takes rollouts from stage to stage. One instance does at a time: the lease says which, and what it does rests on rows that move by
 // compare-and-set, in the journal's transactions. What has gone out to a box is a row of the journal like any other change of its window,
 // so a centre that is started anew goes on where it was.
-type Stager struct{ cfg StagerConfig }
+type Stager struct {
+	cfg         StagerConfig
+	rulesLooked time.Time // when it was looked which boxes have other rules
+}
 
 // NewStager returns a stager that does nothing before Run.
-func NewStager(c StagerConfig) *Stager { return &Stager{c} }
+func NewStager(c StagerConfig) *Stager { return &Stager{cfg: c} }
 
 // Run looks until ctx ends, and gives back the lease.
 func (g *Stager) Run(ctx context.Context) error {
@@ -89,6 +96,9 @@ func (g *Stager) Look(ctx context.Context) error {
 	held, err := g.cfg.Leases.Acquire(ctx, stageLeaseName, stageLease)
 	if err != nil || !held {
 		return err
+	}
+	if err := g.followRules(ctx); err != nil {
+		return fmt.Errorf("bring the rules to the boxes: %w", err)
 	}
 	all, err := g.cfg.Fleet.OpenRollouts(ctx)
 	if err != nil || len(all) == 0 {
@@ -232,11 +242,11 @@ func (g *Stager) send(ctx context.Context, r Rollout, b RolloutBox, s State, pos
 	if err != nil && !errors.Is(err, ErrNoDevice) {
 		return err
 	}
-	before, now := b.State, settingsOf(d.Window)
+	before, now := b.State, settingsOf(d)
 	next := r.Change.of(now)
 	b.Known, b.Sent, b.Applied = nil, g.cfg.Now(), time.Time{}
 	switch b = b.well(); {
-	case err != nil || d.Retired != nil || !d.Follows || d.Window.ID != b.Window:
+	case err != nil || d.Retired != nil || !d.Follows && r.Change.Rules == nil || d.Window.ID != b.Window:
 		b.State = BoxGone
 	case before == BoxWaits:
 		b.State, b.Former, b.Known = BoxSent, now, s.known(b.Sent)
@@ -251,6 +261,7 @@ func (g *Stager) send(ctx context.Context, r Rollout, b RolloutBox, s State, pos
 		return ignoreMoved(err)
 	}
 	asks := d
+	asks.Rules = next.Rules
 	if asks.Window = next.in(d.Window); next.SignIn != now.SignIn {
 		w, people, err := posts.Texts(d.Window.ID)
 		if errors.Is(err, directory.ErrUnknown) { // the window was closed; nobody could sign in

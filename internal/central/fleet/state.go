@@ -123,6 +123,7 @@ type State struct {
 	Enrolled   bool
 	Retired    bool // it was replaced
 	Window     rating.Window
+	Rules      string         // that it is told, by rating.RulesID
 	Presence   *wire.Presence // nil if it never said
 	PresenceAt time.Time
 	Health     *wire.Health // nil if it never said
@@ -193,9 +194,10 @@ func scanState(s db.Scanner) (d State, err error) {
 	var at struct {
 		rating.Window
 		Retired *struct{} `json:"retired"`
+		Rules   string    `json:"rules"`
 	}
 	err = unmarshal(window, &at)
-	d.Window, d.Retired = at.Window, at.Retired != nil
+	d.Window, d.Rules, d.Retired = at.Window, at.Rules, at.Retired != nil
 	return d, errors.Join(err, unmarshal(presence, &d.Presence), unmarshal(health, &d.Health))
 }
 

@@ -73,8 +73,12 @@ func (in *Ingest) publishConfigs(ctx context.Context, after int64) (published in
 		}
 		for _, d := range devices {
 			window, roster := d.Told()
+			rules, err := in.cfg.Fleet.Rules(ctx, d.Rules)
+			if err != nil {
+				return published, fmt.Errorf("configuration of %s: %w", d.ID, err)
+			}
 			t, err := in.publish(d.ID, wire.ConfigChannel, true, wire.ConfigPurpose, &wire.Config{Device: d.ID, Window: window, Roster: roster,
-				Algorithms: algorithmsFor(d.Key)})
+				Algorithms: algorithmsFor(d.Key), Rules: rules})
 			if err != nil {
 				return published, fmt.Errorf("configuration of %s: %w", d.ID, err)
 			}

@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -56,6 +57,7 @@ type Fleet interface {
 	Known(context.Context, rating.DeviceID) (fleet.Device, error)
 	Changed(ctx context.Context, after int64, n int) ([]fleet.Device, error)
 	Note(context.Context, []fleet.Note) error
+	Rules(ctx context.Context, id string) (json.RawMessage, error)
 }
 
 // Config names the parts of an Ingest.

@@ -3,6 +3,7 @@ package policy
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -37,7 +38,11 @@ func drawValue(t *rapid.T, k Kind) string {
 	case Choice:
 		return rapid.SampledFrom(k.Options).Draw(t, "option")
 	}
-	return rapid.SampledFrom([]string{"", "请评价", "您办理的事项已办结"}).Draw(t, "text")
+	texts := []string{"", "请评价", "您办理的事项已办结"}
+	if slices.Contains(k.Places, Link) {
+		texts = append(texts, "请评价：{link}")
+	}
+	return rapid.SampledFrom(texts).Draw(t, "text")
 }
 
 // TestNothingLeavesTheBounds: whatever a policy says, was chosen here under any other policy, or stands in the file, what holds is the
@@ -54,7 +59,7 @@ func TestNothingLeavesTheBounds(t *testing.T) {
 			if rapid.Bool().Draw(t, "chosen") {
 				choices[k.Name] = any.Draw(t, "choice")
 			}
-			local[k.Name] = Local{any.Draw(t, "local"), rapid.Bool().Draw(t, "in the file")}
+			local[k.Name] = Local{Value: any.Draw(t, "local"), Set: rapid.Bool().Draw(t, "in the file")}
 		}
 		for _, h := range Resolve(&d, choices, local) {
 			s, ok := d.Setting(h.Name)
@@ -95,7 +100,7 @@ func checkBounds(t *rapid.T, s Setting, h Held) {
 	case Switch:
 		ok = ok && (h.Value == "true" || h.Value == "false")
 	case Choice:
-		ok = ok && (h.Value == "core" || h.Value == "extended")
+		ok = ok && slices.Contains(h.Options, h.Value)
 	}
 	if !ok {
 		t.Fatalf("%+v allows no %+v", s, h)
@@ -122,7 +127,7 @@ func TestDocumentsRefused(t *testing.T) {
 		"no canonical number": func(d *Document) { d.Settings[1].Value = "03" },
 		"bounds for nobody":   func(d *Document) { d.Settings[1].Lower = false },
 		"wrong bounds":        func(d *Document) { d.Settings[0].Lower, d.Settings[0].Most = true, number(1) },
-		"an address":          func(d *Document) { d.Settings[0] = Setting{Name: "deadline.sms.text", Value: "{link}"} },
+		"an address":          func(d *Document) { d.Settings[0] = Setting{Name: "orders.missed_text", Value: "{link}"} },
 		"beyond the article":  func(d *Document) { d.Settings[0] = Setting{Name: "orders.contact_days", Value: "6"} },
 		"empty catalogue":     func(d *Document) { d.Catalogue = new(rating.Catalogue) },
 		"a wrong calendar": func(d *Document) {
@@ -167,4 +172,30 @@ func FuzzParseSigned(f *testing.F) {
 			t.Errorf("opened what nobody has signed: %s", b)
 		}
 	})
+}
+
+// TestATextWithAnAddress: a text of the policy has {link} where the file's may, and where no address can be filled in it waits and is named,
+// whoever has set it.
+func TestATextWithAnAddress(t *testing.T) {
+	const name, text = Name("orders.refused_text"), "您的评价未予采纳：{link}"
+	d := &Document{Settings: []Setting{{Name: name, Value: text, Lower: true}}}
+	if err := d.Settings[0].Check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what    string
+		noLink  bool
+		choices map[Name]string
+		value   string
+		level   Level
+		wants   Level
+	}{{"an address", false, nil, text, Above, ""}, {"no address", true, nil, "own", File, Above},
+		{"a choice with one", true, map[Name]string{name: "请看 {link}"}, "own", File, Here},
+		{"a choice without one", true, map[Name]string{name: "未予采纳"}, "未予采纳", Here, ""}} {
+		for _, h := range Resolve(d, c.choices, map[Name]Local{name: {Value: "own", NoLink: c.noLink}}) {
+			if h.Name == name && (h.Value != c.value || h.Level != c.level || h.Wants != c.wants || (h.Refused == nil) != (c.wants == "")) {
+				t.Errorf("%s: %+v", c.what, h)
+			}
+		}
+	}
 }

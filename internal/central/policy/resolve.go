@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
 // Level says who has set a value.
 type Level string
@@ -21,6 +25,8 @@ func (l Level) Chinese() string {
 type Local struct {
 	Value string
 	Set   bool // the file sets it; else it is the program's default
+	// NoLink says that no address can be filled in here: a text with one waits, and this centre's own goes out.
+	NoLink bool
 }
 
 // Held is what holds of a setting.
@@ -29,7 +35,7 @@ type Held struct {
 	Value   string
 	Level   Level
 	Setting *Setting // the policy's, nil: it says nothing
-	// Refused is what this centre wanted and may not have, with why; nil: nothing.
+	// Refused is why something does not hold that this centre wanted, or the policy; nil: nothing.
 	Refused error
 	Wanted  string
 	Wants   Level // where it says so
@@ -43,7 +49,7 @@ func Resolve(d *Document, choices map[Name]string, local map[Name]Local) []Held 
 		h := Held{Kind: k, Value: local[k.Name].Value, Level: File}
 		if d != nil {
 			if s, ok := d.Setting(k.Name); ok {
-				h = s.resolve(h, choices, local[k.Name])
+				h = s.resolve(h, choices, local[k.Name]).withoutLink(local[k.Name])
 			}
 		}
 		all = append(all, h)
@@ -69,6 +75,17 @@ func (s Setting) resolve(h Held, choices map[Name]string, file Local) Held {
 	if file.Set {
 		try(file.Value, File)
 	}
+	return h
+}
+
+// withoutLink returns what holds where no address can be filled in.
+func (h Held) withoutLink(file Local) Held {
+	if !file.NoLink || !strings.Contains(h.Value, Link) {
+		return h
+	}
+	h.Refused = refuse(fmt.Sprintf("“%s”有 {link}，而本中心没有设置 rate.base，地址无处可填；设置之前仍用本中心的文字", h.ZH),
+		fmt.Sprintf("%s has {link}, and no rate.base is set here; until then this centre's own words go out", h.Name))
+	h.Wanted, h.Wants, h.Value, h.Level = h.Value, h.Level, file.Value, File
 	return h
 }
 

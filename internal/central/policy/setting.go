@@ -1,12 +1,16 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"haochaping/internal/rating"
 )
 
 // Name is a setting, as centrald.toml calls it.
@@ -21,6 +25,7 @@ const (
 	Switch Sort = "switch" // true or false
 	Choice Sort = "choice" // one of a few words
 	Text   Sort = "text"   // words to a citizen
+	Words  Sort = "words"  // a line on boxes' screens: 中文 | English
 )
 
 // mostText bounds a text, in characters: some short messages.
@@ -31,12 +36,16 @@ type Kind struct {
 	Name        Name
 	Sort        Sort
 	ZH, EN      string
-	Least, Most int      // of a count, whatever a policy says
+	Least, Most int      // of a count, whatever a policy says; Most also of words in Chinese
+	Own         bool     // 0 leaves it to each box's own file
 	Options     []string // of a choice
 	Places      []string // that a text may have filled in
 }
 
-// Kinds returns the settings that a policy may set, in the order of pages. An address ({link}) is each centre's own, so no text has it.
+// Link is the place of an address, each centre's own.
+const Link = "{link}"
+
+// Kinds returns the settings that a policy may set, in the order of pages.
 func Kinds() []Kind {
 	return []Kind{
 		{Name: "deadline.defaults", Sort: Switch, ZH: "五个工作日内未评价的默认基本满意", EN: "silence for five working days is rated by default"},
@@ -46,11 +55,26 @@ func Kinds() []Kind {
 		{Name: "orders.contact_days", Sort: Count, ZH: "联系评价人的时限（工作日）", EN: "working days until the citizen was reached", Least: 1, Most: 5},
 		{Name: "orders.office_days", Sort: Count, ZH: "管理机构每一步的时限（工作日）", EN: "working days of each step of the office", Least: 1, Most: 5},
 		{Name: "rate.reasons", Sort: Choice, ZH: "手机评价页的原因", EN: "reasons on the phone", Options: []string{"core", "extended"}},
-		{Name: "deadline.sms.text", Sort: Text, ZH: "提醒评价的短信", EN: "message that reminds", Places: []string{"{matter}", "{letter}"}},
-		{Name: "orders.follow_up_text", Sort: Text, ZH: "回访的短信", EN: "message that follows up", Places: []string{"{letter}"}},
-		{Name: "orders.extension_text", Sort: Text, ZH: "延期的短信", EN: "message of an extension", Places: []string{"{day}"}},
+		{Name: "deadline.sms.text", Sort: Text, ZH: "提醒评价的短信", EN: "message that reminds", Places: []string{"{matter}", "{letter}", Link}},
+		{Name: "orders.follow_up_text", Sort: Text, ZH: "回访的短信", EN: "message that follows up", Places: []string{"{letter}", Link}},
+		{Name: "orders.extension_text", Sort: Text, ZH: "延期的短信", EN: "message of an extension", Places: []string{"{day}", Link}},
 		{Name: "orders.missed_text", Sort: Text, ZH: "电话未接通的短信", EN: "message after a missed call"},
-		{Name: "orders.refused_text", Sort: Text, ZH: "不予采纳的短信", EN: "message that a rating was not adopted"},
+		{Name: "orders.refused_text", Sort: Text, ZH: "不予采纳的短信", EN: "message that a rating was not adopted",
+			Places: []string{Link}},
+		{Name: "boxes.wait_seconds", Sort: Count, ZH: "评价器等待按键的秒数（0：各机自定）", EN: "seconds that a box waits for a key",
+			Least: rating.LeastWait, Most: int(rating.MaxWait / time.Second), Own: true},
+		{Name: "boxes.thanks_seconds", Sort: Count, ZH: "评价器致谢并可更正的秒数（0：各机自定）", EN: "seconds of a box's thanks",
+			Least: rating.LeastThanks, Most: rating.MostThanks, Own: true},
+		{Name: "boxes.reasons", Sort: Choice, ZH: "评价器按键后询问原因（own：各机自定）", EN: "whether boxes ask for reasons",
+			Options: []string{"own", "on", "off"}},
+		{Name: "boxes.reason_seconds", Sort: Count, ZH: "评价器询问每项原因的秒数（0：各机自定）", EN: "seconds for each reason on a box",
+			Least: rating.LeastExplain, Most: rating.MostExplain, Own: true},
+		{Name: "boxes.welcome", Sort: Words, ZH: "评价器屏幕：欢迎", EN: "on boxes' screens: welcome", Most: rating.MaxScreenText},
+		{Name: "boxes.later", Sort: Words, ZH: "评价器屏幕：欢迎下方一行", EN: "on boxes' screens: below the welcome", Most: rating.MaxScreenText},
+		{Name: "boxes.question", Sort: Words, ZH: "评价器屏幕：对服务的提问", EN: "on boxes' screens: the question", Most: rating.MaxQuestion},
+		{Name: "boxes.matter_question", Sort: Words, ZH: "评价器屏幕：对事项的提问", EN: "on boxes' screens: the question about the matter",
+			Most: rating.MaxQuestion},
+		{Name: "boxes.thanks", Sort: Words, ZH: "评价器屏幕：记录后的致谢", EN: "on boxes' screens: the thanks once recorded", Most: rating.MaxScreenText},
 	}
 }
 
@@ -63,10 +87,21 @@ func KindOf(n Name) (Kind, bool) {
 	return Kinds()[i], true
 }
 
+// Floor is the least value that may stand in a form.
+func (k Kind) Floor() int {
+	if k.Own {
+		return 0
+	}
+	return k.Least
+}
+
 // Check reports why a value is none of the setting's.
 func (k Kind) Check(value string) error {
 	switch k.Sort {
 	case Count:
+		if k.Own && value == "0" {
+			return nil
+		}
 		n, err := strconv.Atoi(value)
 		if err != nil || strconv.Itoa(n) != value || n < k.Least || n > k.Most {
 			return refuse(fmt.Sprintf("“%s”应为 %d 至 %d 的整数", k.ZH, k.Least, k.Most), fmt.Sprintf("%s: write %d to %d", k.Name, k.Least, k.Most))
@@ -82,6 +117,11 @@ func (k Kind) Check(value string) error {
 		}
 	case Text:
 		return k.checkText(value)
+	case Words:
+		if _, err := rating.ParseWords(value, k.Most); err != nil {
+			return refuse(fmt.Sprintf("“%s”写作“中文 | English”，中文最多 %d 字，英文最多 %d 个字符", k.ZH, k.Most, rating.MaxScreenEnglish),
+				fmt.Sprintf("%s: write 中文 | English, of at most %d and %d characters", k.Name, k.Most, rating.MaxScreenEnglish))
+		}
 	}
 	return nil
 }
@@ -93,8 +133,8 @@ func (k Kind) checkText(value string) error {
 	}
 	if !utf8.ValidString(value) || utf8.RuneCountInString(value) > mostText || strings.ContainsAny(rest, "{}\x00") {
 		may := strings.Join(k.Places, " ")
-		return refuse(fmt.Sprintf("“%s”最多 %d 字，可填入的只有：%s。地址由各中心自己的配置决定", k.ZH, mostText, may),
-			fmt.Sprintf("%s: at most %d characters, in which only these are filled in: %s", k.Name, mostText, may))
+		return refuse(fmt.Sprintf("“%s”最多 %d 字，可填入的只有：%s", k.ZH, mostText, cmp.Or(may, "（无）")),
+			fmt.Sprintf("%s: at most %d characters, in which only these are filled in: %s", k.Name, mostText, cmp.Or(may, "none")))
 	}
 	return nil
 }
@@ -149,7 +189,7 @@ func (s Setting) within(k Kind, value string) error {
 			fmt.Sprintf("%s: the level above allows %s", s.Name, strings.Join(s.Allowed, ", ")))
 	}
 	n, err := strconv.Atoi(value)
-	if k.Sort != Count || err != nil {
+	if k.Sort != Count || err != nil || k.Own && n == 0 && s.Least == nil && s.Most == nil {
 		return nil
 	}
 	if least, most := s.Range(); n < least || n > most {

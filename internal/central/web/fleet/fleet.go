@@ -32,6 +32,8 @@ type Config struct {
 	Send func(context.Context, wire.Command) error
 	// Days are the working days, by which halls are open.
 	Days rating.Calendar
+	// Waits reports why windows may not wait so many seconds for a key, 0 for each box's own; nil: they may as long as they like.
+	Waits func(seconds int) error
 	// Random returns a text that nobody can guess.
 	Random func() string
 }

@@ -224,6 +224,15 @@ func (p *pages) scope(c *web.Call, a *directory.Atlas, text string) (r fleet.Rol
 
 // begin enters a rollout that begins with a window.
 func (p *pages) begin(c *web.Call, scope, first string, change fleet.Patch, hold time.Duration) (fleet.Rollout, error) {
+	if change.Rules != nil {
+		return fleet.Rollout{}, &web.Refusal{Status: http.StatusUnprocessableEntity,
+			Words: "这项更改由中心自动下发。The centre itself brings rules to the boxes."}
+	}
+	if change.WaitSec != nil && p.Waits != nil {
+		if err := p.Waits(*change.WaitSec); err != nil {
+			return fleet.Rollout{}, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: err.Error()}
+		}
+	}
 	a, err := p.atlas(c)
 	if err != nil {
 		return fleet.Rollout{}, err

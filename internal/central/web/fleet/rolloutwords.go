@@ -24,6 +24,9 @@ func whereWords(a *directory.Atlas, r fleet.Rollout, now time.Time) string {
 
 // changeOf returns a change in words.
 func changeOf(x fleet.Patch) string {
+	if x.Rules != nil {
+		return "上级规定和本中心的评价器设置（原因目录、屏幕文字、时间）"
+	}
 	if x.Programs != "" {
 		return "程序更新到 " + x.Programs
 	}

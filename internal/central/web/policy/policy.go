@@ -37,7 +37,21 @@ type Config struct {
 	Draft func(context.Context) (policy.Document, error)
 	Key   string // that this centre signs by
 	Line  bool   // policies come over a line; else as files
+	// Boxes returns how far what boxes are to go by has come; nil: the page does not say it.
+	Boxes func(context.Context) (Boxes, error)
 }
+
+// Boxes is how far what boxes are to go by has come.
+type Boxes struct {
+	Set  bool // something is set for them
+	All  int  `json:"boxes"`
+	Sent int  `json:"sent"` // it is in their signed configuration
+	Have int  `json:"have"` // they say that they go by it
+	Old  int  `json:"old"`  // their programs take none
+}
+
+// Shown reports whether there is something to say.
+func (b Boxes) Shown() bool { return b.All > 0 && (b.Set || b.Sent < b.All) }
 
 type pages struct{ Config }
 
@@ -65,6 +79,14 @@ type row struct {
 	Chosen      bool
 }
 
+// Why says why something does not hold.
+func (r row) Why() string {
+	if refusal := new(policy.Refusal); errors.As(r.Refused, &refusal) {
+		return refusal.ZH
+	}
+	return r.Refused.Error()
+}
+
 // field is a setting in the form of a new policy.
 type field struct {
 	policy.Kind
@@ -89,6 +111,7 @@ type view struct {
 	Years    string
 	Notices  string
 	Done     string
+	Boxes    Boxes
 }
 
 func (p *pages) page(c *web.Call) error {
@@ -104,6 +127,11 @@ func (p *pages) page(c *web.Call) error {
 		v.Since = web.Clock(s.Line.Failing.UnixMilli())
 	}
 	v.Rows = p.rows(c, s)
+	if p.Boxes != nil {
+		if v.Boxes, err = p.Boxes(c.R.Context()); err != nil {
+			return err
+		}
+	}
 	if v.MayIssue {
 		if v.Draft, err = p.Draft(c.R.Context()); err != nil {
 			return err
@@ -291,6 +319,12 @@ func (p *pages) needs(c *web.Call) (all []web.Need, err error) {
 	}
 	if p.Line && !s.Line.Failing.IsZero() && c.Now().Sub(s.Line.Failing) > lateAfter {
 		all = append(all, web.Need{Words: "自 " + web.Clock(s.Line.Failing.UnixMilli()) + " 起没有从上级取到统一规定", Path: "/policy", Grave: true})
+	}
+	for _, h := range policy.Resolve(s.Document(), s.Choices, p.Local) {
+		if h.Refused != nil && strings.Contains(h.Wanted, policy.Link) {
+			all = append(all, web.Need{Words: "上级规定的短信要填入地址，而本中心没有设置 rate.base，暂用本中心的文字", Path: "/policy", Grave: true})
+			break
+		}
 	}
 	return all, nil
 }

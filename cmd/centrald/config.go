@@ -23,7 +23,6 @@ var defaultTOML string
 
 // config is the configuration of the centre. default.toml describes each field. The types of its values say what is allowed.
 type config struct {
-<<<<<<< HEAD
 	State         string              `toml:"state"`
 	Books         booksURL            `toml:"books"`
 	LogLevel      logLevel            `toml:"log_level"`
@@ -41,25 +40,7 @@ type config struct {
 	Subscriptions subscriptionsConfig `toml:"subscriptions"`
 	Upward        upwardConfig        `toml:"upward"`
 	Above         aboveConfig         `toml:"above"`
-=======
-	State     string         `toml:"state"`
-	Books     booksURL       `toml:"books"`
-	LogLevel  logLevel       `toml:"log_level"`
-	Addresses string         `toml:"addresses_file"`
-	Broker    brokerConfig   `toml:"broker"`
-	Enrol     enrolConfig    `toml:"enrol"`
-	Rate      rateConfig     `toml:"rate"`
-	Admin     adminConfig    `toml:"admin"`
-	Seal      sealConfig     `toml:"seal"`
-	Cases     casesConfig    `toml:"cases"`
-	Ops       opsConfig      `toml:"ops"`
-	Deadline  deadlineConfig `toml:"deadline"`
-	Orders    ordersConfig   `toml:"orders"`
-	Alerts    alertsConfig   `toml:"alerts"`
-	Upward    upwardConfig   `toml:"upward"`
-	Above     aboveConfig    `toml:"above"`
-	Boxes     boxesConfig    `toml:"boxes"`
->>>>>>> h-down
+	Boxes         boxesConfig         `toml:"boxes"`
 
 	sets   tomlfile.Lines  // the lines of what the file sets
 	policy policy.Document // that holds, the zero one: none does

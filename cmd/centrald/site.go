@@ -74,14 +74,9 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons), Paces: x.integrity.Paces,
-<<<<<<< HEAD
 			Subscriptions: x.subscribed, Ways: ways}),
-		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Random: rand.Text}),
-=======
-			Subscriptions: x.subscribed}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Waits: x.waits,
 			Random: rand.Text}),
->>>>>>> h-down
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
 		policy.Section(policy.Config{Room: x.policy, Local: x.wanted, Key: x.ownKey(), Line: cfg.Above.URL != "", Boxes: x.boxesTold,

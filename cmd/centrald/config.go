@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -81,8 +82,15 @@ type adminConfig struct {
 }
 
 type sealConfig struct {
-	Listen     address `toml:"listen"`      // empty: on the centre's page only
-	TokensFile string  `toml:"tokens_file"` // of those who copy the journal; empty: nobody does
+	Listen     address  `toml:"listen"`      // empty: on the centre's page only
+	TokensFile string   `toml:"tokens_file"` // of those who copy the journal; empty: nobody does
+	Copies     []copied `toml:"copies"`      // of other centres' journals, that processes on this machine keep
+}
+
+// copied is a copy of another centre's journal.
+type copied struct {
+	Name   string `toml:"name"`   // of the city, as people read it
+	Folder string `toml:"folder"` // that "centrald replica" was given
 }
 
 type casesConfig struct {
@@ -242,6 +250,11 @@ func (c *config) checkPages(bad func(key, format string, args ...any), value fun
 func (c *config) checkDoors(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
+	}
+	for _, k := range c.Seal.Copies {
+		if k.Name == "" || !filepath.IsAbs(k.Folder) {
+			bad("seal.copies", "each copy has the name of its city and the whole path of its folder")
+		}
 	}
 	for key, level := range c.Cases.VoiceKeys {
 		if len(key) != 1 || !strings.Contains("0123456789*#", key) || !level.Valid() {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -79,11 +80,25 @@ func (c *command) replica(ctx context.Context, args []string) (err error) {
 
 // follow copies until ctx ends, or what the centre shows cannot go on from the copy. A line that breaks is tried again.
 func (c *command) follow(ctx context.Context, f *replica.Follower, once bool, every time.Duration) error {
+	kept, err := replica.Read(f.Folder)
+	if err != nil {
+		return err
+	}
+	status := replica.Status{}
+	if kept.Status != nil {
+		status = *kept.Status
+	}
+	status.URL, status.Every = strings.TrimSuffix(f.URL, "/copy"), every
 	for {
 		head, more, err := f.Step(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil
+		}
+		status = status.After(head, more, err, c.env.now())
+		if err := status.Keep(f.Folder); err != nil { // the copy is worth more than what is said of it
+			_, _ = fmt.Fprintln(c.env.stderr, "centrald replica:", err)
+		}
+		switch {
 		case errors.Is(err, replica.ErrChanged):
 			return cli.Hint(err, "已复制的行没有改动，被拒绝的日志头在文件夹中：两者都是证据，请保存并询问该中心",
 				"the copy is as it was, and the head that was refused is in the folder: keep both as evidence, and ask that centre")
@@ -145,5 +160,10 @@ func (c *command) verifyReplica(ctx context.Context, x *rooms, key ed25519.Publi
 	if err != nil {
 		return err
 	}
-	return c.verdict(v, true)
+	told := c.verdict(v, true)
+	result := replica.Verification{At: c.env.now(), Sound: told == nil}
+	if told != nil {
+		result.Words = told.Error()
+	}
+	return errors.Join(told, result.Keep(x.cfg.State))
 }

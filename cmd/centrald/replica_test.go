@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	kept "haochaping/internal/central/replica"
 	"haochaping/internal/rating"
 	"haochaping/sync/wire"
 )
@@ -60,9 +61,20 @@ func TestAReplica(t *testing.T) {
 		}
 		return c.command(append(all, words...)...)
 	}
+	recorded := func() kept.Recorded {
+		t.Helper()
+		r, err := kept.Read(folder)
+		if err != nil || r.Status == nil {
+			t.Fatalf("recorded is %+v, %v", r, err)
+		}
+		return r
+	}
 	address := "http://" + c.at.Admin + "/seal"
 	if out, err := replica(copies+".wrong", address); err == nil || !strings.Contains(err.Error(), "seal.tokens_file") {
 		t.Errorf("by another token: %v\n%s", err, out)
+	}
+	if s := recorded().Status; s.Fault != kept.Token || s.URL != address || s.Failing.IsZero() || !s.Heard.IsZero() {
+		t.Errorf("by another token it is recorded %+v", s)
 	}
 	if out, err := replica("", "-verify"); err == nil {
 		t.Errorf("a copy of nothing is verified:\n%s", out)
@@ -73,6 +85,10 @@ func TestAReplica(t *testing.T) {
 	if out, err := replica("", "-verify"); err != nil || !strings.HasSuffix(out, "verified\n") ||
 		!strings.Contains(out, "1 batches signed by their boxes") {
 		t.Errorf("verified: %v\n%s", err, out)
+	}
+	good := recorded()
+	if s, v := good.Status, good.Verified; s.Fault != "" || s.Rows == 0 || len(s.Root) != 64 || s.Heard.IsZero() || v == nil || !v.Sound {
+		t.Errorf("recorded is %+v, %+v", s, v)
 	}
 	// What is changed in the city by hand, with a head signed over it, is not what was copied.
 	c.stop()
@@ -88,6 +104,10 @@ func TestAReplica(t *testing.T) {
 	c = startCentreWith(t, filepath.Dir(other.config), time.Now, more)
 	if out, err := replica(secret, "http://"+c.at.Admin+"/seal"); err == nil {
 		t.Errorf("another journal is copied into the same copy:\n%s", out)
+	}
+	if s := recorded().Status; !s.Fault.Ends() || s.Rows != good.Status.Rows || s.Root != good.Status.Root ||
+		!s.Heard.Equal(good.Status.Heard) {
+		t.Errorf("of another journal it is recorded %+v", s)
 	}
 	if out, err := replica("", "-verify"); err != nil {
 		t.Errorf("the copy is not as it was: %v\n%s", err, out)

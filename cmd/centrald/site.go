@@ -19,6 +19,7 @@ import (
 	"haochaping/internal/central/report"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/api"
+	"haochaping/internal/central/web/copies"
 	"haochaping/internal/central/web/dossiers"
 	"haochaping/internal/central/web/evaluations"
 	"haochaping/internal/central/web/figures"
@@ -89,6 +90,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		paper.Section(paper.Config{Directory: x.directory, Room: x.intake}),
 		people.Section(people.Config{Accounts: x.people, Journal: x.journal, AreaOf: x.areaOf}),
 		w.checks.Section(),
+		copies.Section(copies.Config{Copies: cfg.Seal.copies()}),
 		me.Section(me.Config{Accounts: x.people, Provider: provider}),
 		api.Section(),
 	)
@@ -202,4 +204,12 @@ func (x *rooms) accountName(ctx context.Context, id string) string {
 		return web.Actor(id)
 	}
 	return a.Name
+}
+
+// copies returns the copies of other centres' journals for the pages.
+func (c sealConfig) copies() (all []copies.Copy) {
+	for _, k := range c.Copies {
+		all = append(all, copies.Copy{Name: k.Name, Folder: k.Folder})
+	}
+	return all
 }

@@ -174,7 +174,7 @@ func FuzzParseSigned(f *testing.F) {
 	})
 }
 
-// TestATextWithAnAddress: a text of the policy has {link} where the file's may, and where no address can be filled in it waits and is named,
+// TestATextWithAnAddress: a text of the policy has {link} where the file's may; where no address can be filled in it waits and is named,
 // whoever has set it.
 func TestATextWithAnAddress(t *testing.T) {
 	const name, text = Name("orders.refused_text"), "您的评价未予采纳：{link}"

@@ -189,7 +189,7 @@ func (f *Follower) get(ctx context.Context, path string, most int64) (b []byte, 
 	case http.StatusNotFound:
 		return nil, fmt.Errorf("ask the centre for %s: %w", path, journal.ErrNoEntry)
 	case http.StatusUnauthorized:
-		return nil, fmt.Errorf("ask the centre for %s: it does not know the token; its SHA-256 must stand in the centre's seal.tokens_file", path)
+		return nil, fmt.Errorf("ask the centre for %s: %w", path, ErrToken)
 	default:
 		return nil, fmt.Errorf("ask the centre for %s: it answers %s", path, res.Status)
 	}

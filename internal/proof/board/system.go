@@ -6,20 +6,23 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-// Debian makes a Debian with systemd in dir, unless it is there, and returns an archive of it. It needs root and mmdebstrap.
-func Debian(ctx context.Context, dir, release string) (archive string, err error) {
-	archive = filepath.Join(dir, "debian-"+release+".tar")
+// Debian makes a Debian with systemd and more packages in dir, unless it is there, and returns an archive of it. It needs root and
+// mmdebstrap.
+func Debian(ctx context.Context, dir, release string, more ...string) (archive string, err error) {
+	name := strings.Join(append([]string{release}, more...), "-")
+	archive = filepath.Join(dir, "debian-"+name+".tar")
 	if _, err := os.Stat(archive); err == nil {
 		return archive, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
-	fresh := filepath.Join(dir, "new-"+release+".tar")
+	fresh := filepath.Join(dir, "new-"+name+".tar")
 	if _, err := tool(ctx, "", nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase",
-		"--include=systemd-sysv,udev,iproute2,wget,procps", release, fresh); err != nil {
+		"--include="+strings.Join(append([]string{"systemd-sysv,udev,iproute2,wget,procps"}, more...), ","), release, fresh); err != nil {
 		return "", errors.Join(err, os.Remove(fresh))
 	}
 	return archive, os.Rename(fresh, archive)
@@ -78,8 +81,12 @@ func StartSystem(ctx context.Context, o Options) (*Board, error) {
 		if err := os.WriteFile(b.at("initramfs"), ram, 0o600); err != nil {
 			return nil, err
 		}
-		args := append([]string{"qemu-system-x86_64", "-M", "q35", "-cpu", "Nehalem", "-smp", "2", "-m", "768", "-vga", "none"}, o.emulation()...)
-		return append(append(args, "-append", "console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0"),
-			b.ends(o)...), nil
+		return append(o.pc("console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0"), b.ends(o)...), nil
 	})
+}
+
+// pc are QEMU's arguments for a PC and what its kernel is told.
+func (o Options) pc(cmdline string) []string {
+	args := append([]string{"qemu-system-x86_64", "-M", "q35", "-cpu", "Nehalem", "-smp", "2", "-m", "768", "-vga", "none"}, o.emulation()...)
+	return append(args, "-append", cmdline)
 }

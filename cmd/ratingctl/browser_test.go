@@ -302,6 +302,7 @@ func TestDemoHasAPast(t *testing.T) {
 		{"city", "/orders/search?state=ended", `document.querySelectorAll("tbody tr").length > 10`},
 		{"city", "/figures", `document.querySelectorAll("tbody tr").length > 2`},
 		{"unit", "/orders/search", `document.querySelectorAll("tbody tr").length > 2`},
+		{"city", "/integrity", `document.querySelectorAll("tbody tr").length > 0`},
 		{"inspector", "/clues", `document.querySelectorAll("tbody tr").length > 0`},
 	} {
 		evaluate[bool](t, ctx, fmt.Sprintf(`document.getElementById("centre").removeAttribute("src"); document.getElementById("as").value = `+

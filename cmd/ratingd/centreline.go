@@ -88,6 +88,9 @@ func (l *centreLine) run(ctx context.Context, report func(error)) error {
 	l.cert.Store(login.Certificate)
 	l.up.Store(up)
 	report(nil)
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	go followUpdates(following, updates, up.Tell)
 	return up.Run(ctx)
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"time"
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
@@ -41,4 +44,28 @@ func installedPrograms(folder string) *wire.Programs {
 	const most = 300 // bytes of a reason
 	return &wire.Programs{Installed: r.Installed, Asked: r.Version, Outcome: string(r.Outcome), Why: r.Why[:min(len(r.Why), most)],
 		Command: r.Command}
+}
+
+// updatePause is how often is looked whether an update has gone further.
+const updatePause = 2 * time.Second
+
+// followUpdates calls tell until ctx ends, each time that service says something new: a rollout waits for it, and who began one looks on.
+func followUpdates(ctx context.Context, folder string, tell func()) {
+	look := time.NewTicker(updatePause)
+	defer look.Stop()
+	var before time.Time
+	if info, err := os.Stat(filepath.Join(folder, upgrade.ReportFile)); err == nil {
+		before = info.ModTime()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+		if info, err := os.Stat(filepath.Join(folder, upgrade.ReportFile)); err == nil && !info.ModTime().Equal(before) {
+			before = info.ModTime()
+			tell()
+		}
+	}
 }

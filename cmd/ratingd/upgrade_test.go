@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/upgrade"
@@ -57,4 +59,34 @@ func TestTheCentreAsksForAVersion(t *testing.T) {
 	if p == nil || p.Installed != "1.2.0" || p.Asked != "1.3.0" || p.Outcome != "returned" || len(p.Why) != 300 || p.Command != "f-1" {
 		t.Errorf("the box says %+v", p)
 	}
+}
+
+// What the updater says anew is told within seconds, and nothing else is.
+func TestUpdatesAreFollowed(t *testing.T) {
+	folder := t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	told, ended := make(chan struct{}, 8), make(chan struct{})
+	report := filepath.Join(folder, upgrade.ReportFile)
+	if err := os.WriteFile(report, []byte(`{"installed":"1.2.0"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(ended)
+		followUpdates(ctx, folder, func() { told <- struct{}{} })
+	}()
+	select {
+	case <-told:
+		t.Error("what had been said before is told as new")
+	case <-time.After(2 * updatePause):
+	}
+	if err := os.WriteFile(report, []byte(`{"installed":"1.3.0"}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-told:
+	case <-time.After(time.Minute):
+		t.Error("what is new is not told")
+	}
+	stop()
+	<-ended
 }

@@ -115,6 +115,8 @@ func (u *Uplink) hand(ctx context.Context, l *talk) error {
 			err = u.silent(l)
 		case <-l.health.C:
 			err = u.sendHealth(l)
+		case <-u.told:
+			l.health.Reset(u.jitter(time.Second))
 		}
 		if err != nil {
 			return err
@@ -160,6 +162,14 @@ func (u *Uplink) silent(l *talk) error {
 		return fmt.Errorf("the broker took %d batches and the centre acknowledged none; it may be down", maxSilencesHeld)
 	}
 	return nil
+}
+
+// Tell has the box say within seconds how it is, not only at the next minute. It may be called by anybody at any time.
+func (u *Uplink) Tell() {
+	select {
+	case u.told <- struct{}{}:
+	default: // it is going to be said
+	}
 }
 
 // sendHealth says each minute how the box is, and now and then tries what the broker did not let through.

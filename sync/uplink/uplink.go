@@ -114,6 +114,7 @@ type Uplink struct {
 	generation uint32
 	answered   answered
 	replies    chan wire.Reply // to commands whose answer came later
+	told       chan struct{}   // something has changed that the health says
 	centre     time.Time       // the centre's clock at the last acknowledgement that released something; zero if none
 	centreAt   time.Time       // when that was, by the monotonic clock
 }
@@ -148,8 +149,8 @@ func New(c Config) (*Uplink, error) {
 	}
 	c.fillIn()
 	u := &Uplink{cfg: c, device: c.Log.Device(), brokers: brokers, generation: c.Generation, answered: newAnswered(256),
-		replies: make(chan wire.Reply, 16),
-		doubt:   doubt{found: make(chan error, 1)}}
+		replies: make(chan wire.Reply, 16), told: make(chan struct{}, 1),
+		doubt: doubt{found: make(chan error, 1)}}
 	u.trust.now, u.trust.synced = c.Now, c.Synced
 	if !c.Passed.IsZero() {
 		u.trust.passed.Store(c.Passed.UnixMilli())

@@ -122,6 +122,9 @@ func (p *play) organise(ctx context.Context, lines []directory.Line) error {
 		devices = append(devices, fleet.Device{ID: b.device, Key: b.public(), Window: b.window, Follows: true, EnrolledAt: p.Clock.Now()})
 	}
 	slices.SortFunc(p.boxes, func(a, b *box) int { return strings.Compare(string(a.device), string(b.device)) }) // one seed, one play
+	if n := len(p.boxes); n > 0 {
+		p.boxes[n/2].hasty = true // a sign that is to be looked into
+	}
 	return p.Fleet.PutAll(ctx, devices)
 }
 

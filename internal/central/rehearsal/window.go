@@ -31,6 +31,7 @@ type box struct {
 	visits  uint64
 	head    rating.Hash
 	started time.Time
+	hasty   bool // somebody else presses its keys, before a citizen can read what is asked
 }
 
 // newBox returns the box of a window, as it begins.
@@ -92,6 +93,9 @@ func (p *play) visit(b *box, at time.Time) (out visited) {
 	var rated []rating.Subject
 	for _, s := range v.Subjects {
 		e := rating.Evaluation{Visit: v.ID, Subject: s, Level: p.level(), Channel: rating.Keypad, WaitedMS: 1500 + p.random.Int64N(6000)}
+		if b.hasty {
+			e.WaitedMS /= 5
+		}
 		switch {
 		case kind < 55:
 			out.bodies = append(out.bodies, rating.EvaluationBody(stamp.Add(time.Duration(len(out.bodies))*6*time.Second), e))

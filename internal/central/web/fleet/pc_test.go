@@ -33,7 +33,7 @@ func TestATokenIsShownOnce(t *testing.T) {
 		t.Errorf("a box that is offline: %d", r.Code)
 	}
 	w.says(t, "jia-b01", true, nil)
-	webtest.Want(t, w.get(at, hall), 200, "发放令牌…", `href="/fleet/root.crt"`)
+	webtest.Want(t, w.get(at, hall), 200, "发放令牌…", "ratingctl token list", `href="/fleet/root.crt"`)
 	for name, status := range map[string]int{
 		"no name":            w.post(at+"/tokens", hall, url.Values{"name": {" "}}).Code,
 		"a long one":         w.post(at+"/tokens", hall, url.Values{"name": {strings.Repeat("长", 61)}}).Code,

@@ -82,7 +82,7 @@ func newSlots(t *testing.T) *slots {
 	if s.parts, err = Fetch(t.Context(), cache, "amd64"); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := Debian(t.Context(), cache, "bookworm", "rauc", "dbus")
+	archive, err := Debian(t.Context(), cache, "bookworm", "rauc-service")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,11 @@ func (s *slots) install() {
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		s.write(filepath.Join(s.debian, to), string(text), 0o755)
+		mode := os.FileMode(0o644)
+		if strings.HasPrefix(to, "usr/lib") {
+			mode = 0o755
+		}
+		s.write(filepath.Join(s.debian, to), string(text), mode)
 	}
 	s.write(filepath.Join(s.debian, "etc", "fstab"), "PARTLABEL=select /boot/select vfat ro,umask=077 0 0\nPARTLABEL=data /data ext4 rw,noatime 0 2\n"+
 		"/data/ratingd /var/lib/ratingd none bind,x-systemd.requires-mounts-for=/data 0 0\n", 0o644)

@@ -148,7 +148,7 @@ type File struct {
 	mu   sync.Mutex
 }
 
-// Send implements Gateway.
+// Send implements Gateway. What a full disk has left of a line ends before the next one.
 func (g *File) Send(_ context.Context, m Message) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -158,9 +158,29 @@ func (g *File) Send(_ context.Context, m Message) error {
 	}
 	b, err := json.Marshal(map[string]string{"id": m.ID, "number": m.Number, "text": m.Text})
 	if err == nil {
-		_, err = io.Copy(f, strings.NewReader(string(b)+"\n"))
+		b = append(b, '\n')
+		if endsWithin(g.Path) {
+			b = append([]byte("\n"), b...)
+		}
+		_, err = f.Write(b)
 	}
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// endsWithin reports whether a file ends within a line. What is no file, as a pipe, or may not be read, does not.
+func endsWithin(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was read
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // Took implements Asker: what stands in the file was taken. What does not may have been taken away already.

@@ -2,17 +2,21 @@ package deadline
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/rating"
@@ -238,6 +242,38 @@ func TestWhatBecameOfAMessage(t *testing.T) {
 	for id, want := range map[string]bool{"a": true, "b": false} {
 		if taken, known, err := file.Took(t.Context(), id); taken != want || known != want || err != nil {
 			t.Errorf("%s: %t, %t, %v", id, taken, known, err)
+		}
+	}
+}
+
+// What a full disk or a cut of the power has left of a line does not take the next message with it.
+func TestAMessageAfterHalfALineIsWhole(t *testing.T) {
+	file := &File{Path: filepath.Join(t.TempDir(), "sms.jsonl")}
+	if err := os.WriteFile(file.Path, []byte(`{"id":"1","numb`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"2", "3"} {
+		if err := file.Send(t.Context(), Message{id, "13800000001", "请评价"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(file.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for line := range strings.Lines(string(b)) {
+		var m struct{ ID string }
+		if json.Unmarshal([]byte(line), &m) == nil {
+			read = append(read, m.ID)
+		}
+	}
+	if diff := cmp.Diff([]string{"2", "3"}, read); diff != "" {
+		t.Errorf("who takes the messages reads others:\n%s", diff)
+	}
+	for _, id := range []string{"2", "3"} {
+		if taken, known, err := file.Took(t.Context(), id); err != nil || !known || !taken {
+			t.Errorf("message %s: %t, %t, %v", id, taken, known, err)
 		}
 	}
 }

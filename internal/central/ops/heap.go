@@ -29,8 +29,11 @@ func growth(live uint64) int {
 	return int(heapFloor*100/max(live, 1<<20)) - 100
 }
 
-// room returns how many bytes Go may keep of the machine's memory while so many are in use.
-func room(live uint64) int64 { return max(heapRoom, int64(live)*(100+heapGrowth)/100+heapRoom/8) }
+// room returns how many bytes Go may keep of the machine's memory while so many are in use, and so many by stacks. No collection frees a
+// stack: without room for those of many connections garbage would be collected all the time.
+func room(live, stacks uint64) int64 {
+	return max(heapRoom, max(heapFloor, int64(live)*(100+heapGrowth)/100)+int64(stacks)+heapRoom/8)
+}
 
 // KeepHeap fits the collection of garbage to the heap, until ctx ends, and leaves it then as Go has it. It returns nil. One of them may run
 // in a process.
@@ -39,13 +42,14 @@ func KeepHeap(ctx context.Context) error {
 		debug.SetGCPercent(100)
 		debug.SetMemoryLimit(math.MaxInt64)
 	}()
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	used := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}}
 	tick := time.NewTicker(heapLook)
 	defer tick.Stop()
 	for {
-		metrics.Read(live)
-		debug.SetGCPercent(growth(live[0].Value.Uint64()))
-		debug.SetMemoryLimit(room(live[0].Value.Uint64()))
+		metrics.Read(used)
+		live, stacks := used[0].Value.Uint64(), used[1].Value.Uint64()
+		debug.SetGCPercent(growth(live))
+		debug.SetMemoryLimit(room(live, stacks))
 		select {
 		case <-ctx.Done():
 			return nil

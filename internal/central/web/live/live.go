@@ -22,6 +22,8 @@ const (
 	// liveBeat is how often the page is looked at without a change: what the books don't announce (presence, findings)
 	// shows then, and a dead connection is noticed.
 	liveBeat = 10 * time.Second
+	// liveShare is by how much the pause between two looks at the boxes is longer than a look.
+	liveShare = 100
 	// liveWrite is how long a write to a browser may take.
 	liveWrite = 10 * time.Second
 )
@@ -65,12 +67,22 @@ func (p *Pages) stream(c *web.Call) error {
 	beat := time.NewTicker(liveBeat)
 	defer beat.Stop()
 	var last template.HTML
-	for {
+	var all []Device
+	var again time.Time // when boxes are read again at the soonest: of ten thousand, reading takes a while
+	for stale := true; ; {
 		if !c.Still(ctx) {
 			return nil // signed out meanwhile, or the grant is over: the script reloads the page
 		}
 		event := []byte(": still here\n\n")
-		part, err := p.render(c)
+		part, err := last, error(nil)
+		if stale && time.Now().After(again) {
+			began := time.Now()
+			all, err = p.devices(c)
+			again = time.Now().Add(liveShare * time.Since(began))
+		}
+		if err == nil {
+			part, err = p.render(c, all)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -86,7 +98,9 @@ func (p *Pages) stream(c *web.Call) error {
 		case <-ctx.Done():
 			return nil
 		case <-beat.C:
+			stale = true
 		case <-changed:
+			stale = err != nil
 			if !wait(ctx, liveSettle) {
 				return nil
 			}

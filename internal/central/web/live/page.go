@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"fmt"
@@ -22,12 +23,14 @@ import (
 var files embed.FS
 
 const (
-	shown  = 50  // evaluations on the page
-	looked = 500 // latest ones among which those are looked for that somebody may see
-	listed = 5   // findings on the page; the command lists all
-	boxes  = 200 // devices on the page
-	few    = 6   // so many of them stand before the evaluations
-	told   = 100 // findings in the JSON
+	shown  = 50     // evaluations on the page
+	looked = 500    // latest ones among which those are looked for that somebody may see
+	listed = 5      // findings on the page; the command lists all
+	boxes  = 200    // devices on the page
+	step   = 500    // devices that are read at once
+	few    = 6      // so many of them stand before the evaluations
+	told   = 100    // findings in the JSON
+	walked = 60_000 // devices among which those are looked for
 )
 
 // Device is a box as the page shows it.
@@ -176,14 +179,10 @@ type rowView struct {
 	Reasons    []string
 }
 
-// render returns the changing part as HTML.
-func (p *Pages) render(c *web.Call) (template.HTML, error) {
+// render returns the changing part as HTML, with boxes that were read.
+func (p *Pages) render(c *web.Call, all []Device) (template.HTML, error) {
 	v := body{Trouble: p.trouble()}
 	entries, err := p.entries(c)
-	if err != nil {
-		return "", err
-	}
-	all, err := p.devices(c)
 	if err != nil {
 		return "", err
 	}
@@ -243,18 +242,34 @@ func (p *Pages) lies(c *web.Call, e books.Entry) account.Object {
 	return p.cfg.Place(c.R.Context(), e.Device, e.Window, e.Moment())
 }
 
-// devices returns the first of the boxes.
+// devices returns the boxes that whoever asks may see, by their names: of more than the page has room for those that need somebody, and the
+// first of the others.
 func (p *Pages) devices(c *web.Call) ([]Device, error) {
-	states, err := p.cfg.Fleet.States(c.R.Context(), "", boxes)
-	if err != nil {
-		return nil, fmt.Errorf("read the boxes: %w", err)
-	}
-	all := []Device{}
-	for _, s := range states {
-		if !s.Retired && c.May(account.SeeBoxes, p.cfg.Place(c.R.Context(), s.ID, s.Window, p.cfg.Now())) {
-			all = append(all, device(s))
+	var sick, well []Device
+	for after, at := rating.DeviceID(""), 0; at < walked && len(sick) < boxes; at += step {
+		states, err := p.cfg.Fleet.States(c.R.Context(), after, step)
+		if err != nil {
+			return nil, fmt.Errorf("read the boxes: %w", err)
+		}
+		for _, s := range states {
+			after = s.ID
+			if s.Retired || !c.May(account.SeeBoxes, p.cfg.Place(c.R.Context(), s.ID, s.Window, p.cfg.Now())) {
+				continue
+			}
+			if d := device(s); d.sick() {
+				sick = append(sick, d)
+			} else if len(well) < boxes {
+				well = append(well, d)
+			}
+		}
+		if len(states) < step {
+			break
 		}
 	}
+	sick = sick[:min(len(sick), boxes)]
+	all := append([]Device{}, sick...)
+	all = append(all, well[:min(len(well), boxes-len(sick))]...)
+	slices.SortFunc(all, func(a, b Device) int { return cmp.Compare(a.ID, b.ID) })
 	return all, nil
 }
 
@@ -372,7 +387,11 @@ type view struct {
 }
 
 func (p *Pages) index(c *web.Call) error {
-	part, err := p.render(c)
+	all, err := p.devices(c)
+	if err != nil {
+		return err
+	}
+	part, err := p.render(c, all)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ type memory struct {
 	mu       sync.Mutex
 	entries  []books.Entry
 	findings []books.Finding
-	states   []fleet.State
+	states   []fleet.State // by their names
+	asked    int           // how often for them
 	err      error
 	changed  chan struct{}
 	ended    chan struct{}
@@ -72,10 +73,16 @@ func (m *memory) Known(_ context.Context, id rating.DeviceID) (fleet.Device, err
 	return fleet.Device{}, fleet.ErrNoDevice
 }
 
-func (m *memory) States(context.Context, rating.DeviceID, int) ([]fleet.State, error) {
+func (m *memory) States(_ context.Context, after rating.DeviceID, n int) (some []fleet.State, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.states, m.err
+	m.asked++
+	for _, s := range m.states {
+		if len(some) < n && s.ID > after {
+			some = append(some, s)
+		}
+	}
+	return some, m.err
 }
 
 func (m *memory) Subscribe() (<-chan struct{}, func()) {

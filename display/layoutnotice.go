@@ -36,17 +36,34 @@ func (l *layout) notice(body image.Rectangle, title, english, advice string, mor
 	l.write(column{box: body, on: paper, centre: true, most: l.growth()}, blocks...)
 }
 
+// LessonStep says what a screen that teaches keys asks for.
+type LessonStep int
+
+// The steps, which are in Screen's Step.
+const (
+	LessonUntouched LessonStep = iota // nobody is to touch the keypad for a moment
+	LessonFirst                       // the key of a level, in the first round
+	LessonAgain                       // the same in the second round
+	LessonSame                        // the same key once more, which was heard
+)
+
 // lesson asks whoever sets the box up for one key after the other.
 func (l *layout) lesson(s Screen, body image.Rectangle) {
 	if s.Learning == 0 {
 		l.notice(body, "五个键已学会", "All five keys are known", "请在管理页面核对并确认", "Confirm them on the centre's page")
 		return
 	}
-	round := "第一遍，共两遍"
-	if s.Step > 1 {
+	advice, round, english := "请按这个键", "第一遍，共两遍", "Press the key of this level: learning the keys"
+	switch LessonStep(s.Step) {
+	case LessonUntouched:
+		l.notice(body, "请先不要碰键盘", "Do not touch the keypad", "几秒钟后，屏幕依次请您按五个键", "学习按键：正在听键盘自己发送什么")
+		return
+	case LessonSame:
+		advice, english = "收到了，请再按一次这个键", "Heard: press the same key once more"
+	case LessonAgain:
 		round = "再按一遍，顺序相同"
 	}
-	l.notice(body, s.Learning.Chinese(), "", "请按这个键", "学习按键："+round+"，从非常满意到非常不满意", "Press the key of this level: learning the keys")
+	l.notice(body, s.Learning.Chinese(), "", advice, "学习按键："+round+"，从非常满意到非常不满意", english)
 }
 
 // waiting shows under which code a box waits to be accepted. It is read aloud and typed, so it stands in two groups.

@@ -145,6 +145,8 @@ func screens(t testing.TB) map[string]Screen {
 		"paused":         with(func(s *Screen) { s.State = Paused }),
 		"learning":       with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, 1 }),
 		"learning-again": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 1, 2 }),
+		"learning-still": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, int(LessonUntouched) }),
+		"learning-same":  with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 4, int(LessonSame) }),
 		"learnt":         with(func(s *Screen) { s.State, s.Step = Learning, 2 }),
 		"fault":          with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
 		"let-go": with(func(s *Screen) {

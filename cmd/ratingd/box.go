@@ -83,7 +83,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	}
 	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
 	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
-	d.teacher = newTeacher(cfg, d.keys.source.watch, d.loop, d.views, restart, log)
+	d.teacher = newTeacher(cfg, d.keys.source, d.loop, d.views, env.mono, restart, log)
 	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
 	var reborn atomic.Bool
 	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return mem.db.Backlog().Pending }, window: d.loop, settle: settles,

@@ -42,7 +42,7 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		now := shown.get() // the citizen's screen
 		v, wait := now.view, now.code
 		s := boxState{State: string(v.State), Offline: !now.online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits,
-			Press: now.lesson.level, Round: now.lesson.round}
+			Press: now.lesson.level, Round: int(now.lesson.step)}
 		if displayState(v) == display.Fault {
 			s.State = terminal.Fault
 		}

@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"haochaping/device"
 	"haochaping/device/keypad"
+	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
@@ -27,11 +29,11 @@ type keyLesson struct {
 	again *keypad.Recheck // nil the first time
 }
 
-// asked returns which level's key is to be pressed, 0 when all were, and for the how manieth time.
-func (l *keyLesson) asked() (level rating.Level, round int) {
-	next, round := l.known, 1
+// asked returns which level's key is to be pressed, 0 when all were, and in which round.
+func (l *keyLesson) asked() (level rating.Level, round display.LessonStep) {
+	next, round := l.known, display.LessonFirst
 	if l.again != nil {
-		next, round = l.again.Key(), 2
+		next, round = l.again.Key(), display.LessonAgain
 	}
 	if next == len(l.codes) {
 		return 0, round
@@ -66,15 +68,16 @@ func (l *keyLesson) press(code string) error {
 type lessonView struct {
 	on    bool
 	level rating.Level // whose key is to be pressed; 0: all were, and somebody has to confirm them
-	round int
+	step  display.LessonStep
 }
 
 // teacher has the keys learnt when the centre asks for it.
 type teacher struct {
 	cfg     boxconfig.Config
-	watch   *keyWatch
+	source  keySource
 	loop    *terminal.Loop
 	views   *audience
+	now     func() time.Duration
 	answer  func(id string, parts []wire.Part, err error)
 	restart func() // nil without a service manager
 	log     *slog.Logger
@@ -83,11 +86,14 @@ type teacher struct {
 	mu      sync.Mutex
 	running string               // guarded by mu; the command of the lesson, empty while there is none
 	learnt  []boxconfig.KeyLevel // guarded by mu; nil until all keys were pressed
+	profile []byte               // guarded by mu; of a keypad that was learnt with them, else nil
 	end     func()               // guarded by mu; ends the lesson
 }
 
-func newTeacher(cfg boxconfig.Config, watch *keyWatch, loop *terminal.Loop, views *audience, restart func(), log *slog.Logger) *teacher {
-	return &teacher{cfg: cfg, watch: watch, loop: loop, views: views, restart: restart, log: log, begun: make(chan wire.Command, 1)}
+func newTeacher(cfg boxconfig.Config, source keySource, loop *terminal.Loop, views *audience, now func() time.Duration, restart func(),
+	log *slog.Logger) *teacher {
+	return &teacher{cfg: cfg, source: source, loop: loop, views: views, now: now, restart: restart, log: log,
+		begun: make(chan wire.Command, 1)}
 }
 
 // Errors of lessons, whose texts go to the centre's page.
@@ -126,26 +132,32 @@ func (t *teacher) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case c := <-t.begun:
-			t.teach(ctx, c.ID)
+			t.teach(ctx, c)
 		}
 	}
 }
 
 // teach gives a lesson. The window is paused until what was learnt is confirmed or the time is over: nobody is to be asked with keys that
 // are in doubt.
-func (t *teacher) teach(ctx context.Context, id string) {
+func (t *teacher) teach(ctx context.Context, c wire.Command) {
 	ctx, cancel := context.WithTimeout(ctx, wire.LessonLife)
 	defer cancel()
-	t.set(id, nil, cancel)
-	defer t.set("", nil, nil)
+	t.set(c.ID, nil, nil, cancel)
+	defer t.set("", nil, nil, nil)
 	defer t.views.teaches(lessonView{})
-	lesson := new(keyLesson)
+	lesson, strange := new(keyLesson), 0
 	show := func() {
 		level, round := lesson.asked()
 		t.views.teaches(lessonView{true, level, round})
 	}
 	show()
-	err := t.watch.paused(ctx, t.loop, func(e opsapi.KeyEvent) error {
+	var learnt bool
+	var parts []wire.Part
+	err := t.source.watch.paused(ctx, t.loop, func(e opsapi.KeyEvent) (err error) {
+		if strange += t.strange(e); !learnt && lesson.known == 0 && (c.Args[wire.FramesArg] != "" || strange >= mostStrange) {
+			learnt, parts, err = t.teachFrames(ctx, c)
+			return err
+		}
 		if e.What != opsapi.KeyDown || device.Code(e.Code).IsNoKey() {
 			return nil
 		}
@@ -159,31 +171,44 @@ func (t *teacher) teach(ctx context.Context, id string) {
 		if level, _ := lesson.asked(); level != 0 {
 			return nil
 		}
-		keys := t.cfg.Keys.Learnt(lesson.codes)
-		if err := t.cfg.CheckKeys(keys); err != nil {
-			return err
-		}
-		t.set(id, keys, cancel)
-		parts := keyParts(keys)
-		if !t.cfg.Keys.Placed(keys) {
-			parts = append([]wire.Part{{Name: wire.PressedPart}}, parts...)
-		}
-		t.answer(id, parts, nil)
-		return nil
+		learnt = true
+		return t.learns(c.ID, lesson.codes, nil, nil)
 	})
-	if level, _ := lesson.asked(); err == nil && level != 0 {
+	if err == nil && !learnt {
 		err = errUnfinished
 	}
 	if err != nil {
 		t.log.Warn("the keys were not learnt", "error", err)
-		t.answer(id, nil, err)
+		t.answer(c.ID, parts, err)
 	}
 }
 
-func (t *teacher) set(id string, keys []boxconfig.KeyLevel, end func()) {
+// learns keeps what was learnt until somebody confirms it, and answers with it and what else was seen.
+func (t *teacher) learns(id string, codes [5]string, l *keypad.Learnt, seen []wire.Part) error {
+	keys := t.cfg.Keys.Learnt(codes)
+	var profile *keypad.Profile
+	var text []byte
+	if l != nil {
+		profile, text = l.Profile, []byte(l.Text)
+	}
+	if err := t.cfg.CheckKeys(keys, profile); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.learnt, t.profile = keys, text
+	t.mu.Unlock()
+	parts := keyParts(keys)
+	if l != nil || !t.cfg.Keys.Placed(keys) { // keys of another profile have no places, whatever they are called
+		parts = append([]wire.Part{{Name: wire.PressedPart}}, parts...)
+	}
+	t.answer(id, append(parts, seen...), nil)
+	return nil
+}
+
+func (t *teacher) set(id string, keys []boxconfig.KeyLevel, profile []byte, end func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running, t.learnt, t.end = id, keys, end
+	t.running, t.learnt, t.profile, t.end = id, keys, profile, end
 }
 
 // keyParts returns keys as an answer has them.
@@ -209,7 +234,7 @@ func (t *teacher) keep(c wire.Command) error {
 	if t.restart == nil {
 		return errNoManager
 	}
-	if err := boxconfig.KeepKeys(t.cfg.State, t.learnt); err != nil {
+	if err := t.cfg.KeepKeys(t.learnt, t.profile); err != nil {
 		return err
 	}
 	t.log.Info("the keys were learnt and confirmed; the daemon starts anew with them", "command", c.ID)

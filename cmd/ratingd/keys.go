@@ -134,6 +134,7 @@ type keySource struct {
 	simulated *device.Simulated   // nil unless the keys are simulated
 	prompt    func(terminal.View) // tells the keypad what the screen shows
 	watch     *keyWatch
+	lend      func(context.Context, func() error) error // lets somebody else open a serial keypad's port; nil for other sources
 }
 
 // promptFor returns what the keypad is to show with a view of the screen.
@@ -184,7 +185,9 @@ func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, 
 		}
 		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono,
 			Logger: log})
-		return keySource{run: s.Run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }}, nil
+		port := newPortLoan(env.mono)
+		run := func(ctx context.Context, emit func(device.Event)) error { return port.run(ctx, s.Run, emit) }
+		return keySource{run: run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }, lend: port.lend}, nil
 	case boxconfig.USB:
 		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
 	}

@@ -48,7 +48,7 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		}
 	}
 	if p.lesson.on && v.Visit == nil {
-		out.State, out.Learning, out.Step = display.Learning, p.lesson.level, p.lesson.round
+		out.State, out.Learning, out.Step = display.Learning, p.lesson.level, int(p.lesson.step)
 	}
 	if v.Ended != nil {
 		explain(&out, v)

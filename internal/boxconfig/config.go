@@ -55,6 +55,7 @@ type Keys struct {
 	// OrderConfirmed says that somebody has seen that the levels do stand in no order from left to right.
 	OrderConfirmed bool       `toml:"order_confirmed"`
 	Staff          string     `toml:"staff"` // the staff's own key, empty for none
+	LearntProfile  string     `toml:"-"`     // the file of a serial keypad's profile that was learnt, in the state folder; empty for none
 	GPIO           GPIOKeys   `toml:"gpio"`
 	Serial         SerialKeys `toml:"serial"`
 	USB            USBKeys    `toml:"usb"`

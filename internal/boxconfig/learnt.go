@@ -1,6 +1,8 @@
 package boxconfig
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"haochaping/device/keypad"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
@@ -22,6 +25,7 @@ type learntKeys struct {
 	Keys struct {
 		Map            []KeyLevel `toml:"map"`
 		OrderConfirmed bool       `toml:"order_confirmed"`
+		Profile        string     `toml:"profile"` // the file of the keypad's profile in the same folder, empty for the configured one
 	} `toml:"keys"`
 }
 
@@ -48,20 +52,64 @@ func (k Keys) Placed(keys []KeyLevel) bool {
 	})
 }
 
-// CheckKeys reports why the box could not read a map of keys.
-func (c Config) CheckKeys(keys []KeyLevel) error {
+// CheckKeys reports why the box could not read a map of keys. A profile is that of a serial keypad which was learnt with them, else nil.
+func (c Config) CheckKeys(keys []KeyLevel, learnt *keypad.Profile) error {
 	var all []error
 	bad := func(key, format string, args ...any) {
 		all = append(all, tomlfile.Lines{}.Errorf(key, format, args...))
 	}
 	c.Keys.Map = keys
 	c.checkMap(bad)
-	c.checkCodes(bad, nil, builtIn)
+	find := builtIn
+	if learnt != nil {
+		find = func(string) (*keypad.Profile, error) { return learnt, nil }
+	}
+	c.checkCodes(bad, nil, find)
 	return errors.Join(all...)
 }
 
-// KeepKeys writes what was learnt, by which the box goes from its next start on.
-func KeepKeys(state string, keys []KeyLevel) error {
+// The files of profiles that were learnt, in the state folder. Each has its own name, so that a power cut leaves keys with their profile.
+const (
+	profilePrefix = "keypad-"
+	profileSuffix = ".toml"
+)
+
+func isLearntProfile(name string) bool {
+	return filepath.Base(name) == name && strings.HasPrefix(name, profilePrefix) && strings.HasSuffix(name, profileSuffix)
+}
+
+// KeepKeys writes what was learnt, by which the box goes from its next start on. The profile is the text of one that was learnt with the
+// keys, nil for the one by which they were read.
+func (c Config) KeepKeys(keys []KeyLevel, profile []byte) error {
+	name := c.Keys.LearntProfile
+	if profile != nil {
+		sum := sha256.Sum256(profile)
+		name = profilePrefix + hex.EncodeToString(sum[:4]) + profileSuffix
+		if err := keptfile.Replace(filepath.Join(c.State, name), profile); err != nil {
+			return err
+		}
+	}
+	if err := keptfile.Replace(filepath.Join(c.State, LearntFile), learntText(keys, name)); err != nil {
+		return err
+	}
+	c.dropProfiles(name)
+	return nil
+}
+
+// dropProfiles removes learnt profiles that are of no use any more. One that stays does no harm.
+func (c Config) dropProfiles(but string) {
+	all, err := os.ReadDir(c.State)
+	if err != nil {
+		return
+	}
+	for _, e := range all {
+		if isLearntProfile(e.Name()) && e.Name() != but {
+			_ = os.Remove(filepath.Join(c.State, e.Name()))
+		}
+	}
+}
+
+func learntText(keys []KeyLevel, profile string) []byte {
 	var b strings.Builder
 	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml " +
 		"and\n" +
@@ -70,7 +118,11 @@ func KeepKeys(state string, keys []KeyLevel) error {
 		fmt.Fprintf(&b, "  { key = %q, level = %d },\n", k.Key, k.Level)
 	}
 	b.WriteString("]\n")
-	return keptfile.Replace(filepath.Join(state, LearntFile), []byte(b.String()))
+	if profile != "" {
+		fmt.Fprintf(&b, "# The keypad was learnt, too: what it sends is described in this file beside. It goes before keys.serial.profile and\n"+
+			"# keys.serial.baud.\nkeys.profile = %q\n", profile)
+	}
+	return []byte(b.String())
 }
 
 // learn takes what was learnt of the keys into the configuration. A file that cannot be read is an error: the levels would be others than
@@ -89,5 +141,12 @@ func (c *Config) learn() error {
 		return fmt.Errorf("what was learnt of the keys, %s, cannot be read; remove it and learn the keys again: %w", path, err)
 	}
 	c.Keys.Map, c.Keys.OrderConfirmed = l.Keys.Map, l.Keys.OrderConfirmed
+	if name := l.Keys.Profile; name != "" && c.Keys.Source == Serial {
+		if !isLearntProfile(name) {
+			return fmt.Errorf("what was learnt of the keys, %s, names %q, which is no profile that was learnt; remove it and learn the keys "+
+				"again", path, name)
+		}
+		c.Keys.LearntProfile, c.Keys.Serial.Profile, c.Keys.Serial.Baud = name, filepath.Join(c.State, name), 0
+	}
 	return nil
 }

@@ -54,6 +54,7 @@ func (u *Uplink) Answer(id string, parts []wire.Part, err error) {
 	r := wire.Reply{V: wire.Version, ID: id, OK: true, Parts: parts}
 	if err != nil {
 		r = failed(id, err.Error())
+		r.Parts = parts // what was seen all the same
 	}
 	select {
 	case u.replies <- r:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -16,6 +17,7 @@ import (
 	"haochaping/internal/central/web"
 	"haochaping/internal/condition"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 const (
@@ -43,8 +45,9 @@ type boxView struct {
 	PlacesKnown bool
 	Buttons     []button
 	May         bool
-	Reached     bool // commands get there
-	Updates     bool // its programs can be updated from here
+	Reached     bool     // commands get there
+	Bauds       []string // at which a serial keypad may be learnt
+	Updates     bool     // its programs can be updated from here
 	Changes     []changeRow
 	Stays       []stayRow
 
@@ -86,6 +89,7 @@ type commandRow struct {
 	Name, Asked, Who, Result string
 	State                    string // open, done, failed
 	Parts                    []partRow
+	Heard                    []string // what came while keys were learnt
 }
 
 type button struct {
@@ -124,6 +128,7 @@ func (p *pages) box(c *web.Call) error {
 		return err
 	}
 	v.May = c.May(account.CommandBoxes, where)
+	v.Bauds = bauds()
 	v.Buttons, v.Reached, v.Updates = buttons(), reached(v.Standing), s.Health != nil && s.Health.Programs != nil
 	all, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts})
 	if err != nil {
@@ -203,7 +208,14 @@ func (p *pages) command(c *web.Call) error {
 	if !fleet.IsCommand(name) {
 		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "没有这个命令。There is no such command."}
 	}
-	return p.give(c, fleet.NewCommand(p.Random(), id, name, c.Person.Account, c.Now()), journal.Act{Do: "fleet." + name, Object: string(id)})
+	x := fleet.NewCommand(p.Random(), id, name, c.Person.Account, c.Now())
+	if name == wire.CommandLearnKeys {
+		var err error
+		if x.Args, err = lessonArgs(c); err != nil {
+			return err
+		}
+	}
+	return p.give(c, x, journal.Act{Do: "fleet." + name, Object: string(id)})
 }
 
 // give is order, after which the box's page is shown.
@@ -257,7 +269,11 @@ func newCommandRow(x fleet.Command, now time.Time) commandRow {
 	case x.Answered.IsZero():
 		r.State, r.Result = "failed", "没有回答，命令已作废"
 	}
+	r.Heard = heard(x)
 	for _, part := range x.Parts {
+		if strings.HasPrefix(part.Name, wire.HeardPart) || strings.HasPrefix(part.Name, wire.FramePart) {
+			continue
+		}
 		k, _ := condition.Find(condition.Code(part.Code))
 		row := partRow{Name: partWords(part.Name), Value: part.What, State: "well"}
 		if part.Code != "" {

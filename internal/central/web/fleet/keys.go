@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -64,19 +65,59 @@ func (p *pages) keepKeys(c *web.Call) error {
 	return p.give(c, x, journal.Act{Do: "fleet." + x.Name, Object: string(id), Data: data})
 }
 
-// learntRow is a key as it stands before the citizen.
-type learntRow struct{ Place, Level, Key string }
+// learntRow is a key as it stands before the citizen, with what it sends where that was learnt, too.
+type learntRow struct{ Place, Level, Key, Frame string }
 
 // learntRows returns the keys from left to right, or as they were pressed where nobody knows their places.
 func learntRows(c fleet.Command) (rows []learntRow) {
 	for _, p := range keyParts(c) {
-		row := learntRow{"", partWords(p.Name), p.What}
+		row := learntRow{"", partWords(p.Name), p.What, frameOf(c, strings.TrimPrefix(p.Name, wire.KeyPart))}
 		if placed(c) {
 			row.Place = []string{"左一", "左二", "正中", "右二", "右一"}[min(len(rows), 4)]
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// frameOf returns what the key of a level sends, empty where the box did not have to learn that.
+func frameOf(c fleet.Command, level string) string {
+	for _, p := range c.Parts {
+		if p.Name == wire.FramePart+level {
+			return p.What
+		}
+	}
+	return ""
+}
+
+// heard returns what a box heard while its keys were learnt, one after the other.
+func heard(c fleet.Command) (all []string) {
+	for _, p := range c.Parts {
+		if strings.HasPrefix(p.Name, wire.HeardPart) {
+			all = append(all, p.What)
+		}
+	}
+	return all
+}
+
+// lessonArgs returns with what arguments the keys are to be learnt.
+func lessonArgs(c *web.Call) (map[string]string, error) {
+	if c.R.FormValue(wire.FramesArg) == "" {
+		return nil, nil
+	}
+	args := map[string]string{wire.FramesArg: "1"}
+	if baud := c.R.FormValue(wire.BaudArg); baud != "" {
+		if !slices.Contains(bauds(), baud) {
+			return nil, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "请从列表中选择串口速率。Choose a speed from the list."}
+		}
+		args[wire.BaudArg] = baud
+	}
+	return args, nil
+}
+
+// bauds returns the speeds at which a serial keypad's line can be set, in bits per second.
+func bauds() []string {
+	return []string{"300", "600", "1200", "2400", "4800", "9600", "19200", "38400", "57600", "115200"}
 }
 
 // placed reports whether the box knows where the keys stand that it has learnt.

@@ -112,3 +112,41 @@ func TestKeysWhosePlacesNobodyKnows(t *testing.T) {
 		t.Errorf("the box is told %+v", last)
 	}
 }
+
+// TestAnUnknownKeypadIsShown asks a box to learn frames, at a speed of the list, and shows what it heard, whether they were learnt or not.
+func TestAnUnknownKeypadIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	const at = "/fleet/boxes/jia-b01"
+	ask := func(baud string) int {
+		t.Helper()
+		return w.post(at+"/commands", hall, url.Values{"name": {wire.CommandLearnKeys}, "frames": {"1"}, "baud": {baud}}).Code
+	}
+	webtest.Want(t, w.get(at, hall), 200, "学习未知的串口键盘", "<option>4800</option>")
+	if status := ask("1234"); status != 422 || len(w.sentTo("jia-b01")) != 0 {
+		t.Errorf("a speed that is none is answered %d", status)
+	}
+	if status := ask("4800"); status != 303 {
+		t.Fatalf("asked: %d", status)
+	}
+	sent := w.sentTo("jia-b01")[0]
+	if sent.Args[wire.FramesArg] == "" || sent.Args[wire.BaudArg] != "4800" {
+		t.Errorf("the box is told %+v", sent)
+	}
+	heard := []wire.Part{{Name: "heard_01", What: "非常满意：aa 05 15 c4 55（请再按一次）"}, {Name: "heard_02", What: "<b>x</b>"}}
+	reply := wire.Reply{V: 1, ID: sent.ID, Error: "没有学会这个键盘", Parts: heard}
+	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: "jia-b01", Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, w.get(at, hall), 200, "没有学会这个键盘", "每次按键收到的字节", "aa 05 15 c4 55（请再按一次）", "&lt;b&gt;x", "!核对学到的按键", "!heard_01")
+
+	w.Pass(fleet.CommandLife)
+	w.says(t, "jia-b01", true, nil)
+	if status := ask(""); status != 303 {
+		t.Fatalf("asked again: %d", status)
+	}
+	parts := append([]wire.Part{{Name: wire.PressedPart}}, fiveKeys()...)
+	w.learnt(t, "jia-b01", append(append(parts, wire.Part{Name: "frame_5", What: "aa 05 15 c4 55"}), heard...)...)
+	webtest.Want(t, w.get(at, hall), 200, "核对学到的按键", "发送 <code>aa 05 15 c4 55</code>", "每次按键收到的字节", "!frame_5")
+}

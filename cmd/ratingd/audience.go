@@ -35,6 +35,9 @@ func (a *audience) show(v terminal.View) {
 // offline reports whether records do not get to the centre, as far as is known.
 func (a *audience) offline() bool { return !a.shown.get().online }
 
+// generation returns which configuration of its window the box serves by, of which everybody may know.
+func (a *audience) generation() uint32 { return a.shown.get().view.Window.Generation }
+
 // code returns under which code the box waits to be accepted, the empty one if it does not.
 func (a *audience) code() enrolment.Code { return a.shown.get().code }
 

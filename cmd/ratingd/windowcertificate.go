@@ -40,7 +40,7 @@ func (w windowCertificate) run(ctx context.Context, report func(error)) error {
 		Own: state(boxconfig.CertificateFile), Window: window, File: state(boxconfig.WindowCertFile),
 		Trust: keys.Trust{Roots: w.cfg.Roots(), Now: w.env.wall, Synced: w.env.synced, Passed: w.line.lastPassed},
 		Names: func() []string { return windowNames(w.cfg.WindowAPI) },
-		Place: func() uint32 { return w.views.shown.get().view.Window.Generation }, Random: mathrand.Float64, Logger: w.log})
+		Place: w.views.generation, Random: mathrand.Float64, Logger: w.log})
 	if err != nil {
 		return err
 	}

@@ -80,10 +80,10 @@ func (f *Fleet) Spread(ctx context.Context, id string) (n RulesSpread, err error
 // its way before is given up for it. A box of older programs, which say nothing of rules, gets them when it has newer ones.
 func (g *Stager) followRules(ctx context.Context) error {
 	f, now := g.cfg.Fleet, g.cfg.Now()
-	if now.Sub(g.rulesLooked) < rulesPause && !now.Before(g.rulesLooked) {
+	if last := time.UnixMilli(g.rulesLooked.Load()); now.Sub(last) < rulesPause && !now.Before(last) {
 		return nil
 	}
-	g.rulesLooked = now
+	g.rulesLooked.Store(now.UnixMilli())
 	id := rating.RulesID(g.cfg.Rules)
 	open, err := f.OpenRollouts(ctx)
 	if err != nil {

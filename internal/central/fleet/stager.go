@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -59,7 +60,7 @@ type StagerConfig struct {
 // so a centre that is started anew goes on where it was.
 type Stager struct {
 	cfg         StagerConfig
-	rulesLooked time.Time // when it was looked which boxes have other rules
+	rulesLooked atomic.Int64 // when it was looked which boxes have other rules, milliseconds since 1970-01-01 UTC
 }
 
 // NewStager returns a stager that does nothing before Run.

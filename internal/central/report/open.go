@@ -32,18 +32,42 @@ type Node struct {
 	Nodes []*Node `json:",omitempty"`
 	Shown Shown
 
-	// known says that Shown is so much as was published of the node already, which is neither more nor less now.
-	known bool
+	// known says that Shown is so much as was published of the node already, which is neither more nor less now. A known node may be a sum:
+	// unsaid is the sum of those parts of which nothing was published, and unleveled of those whose levels were not.
+	known             bool
+	unsaid, unleveled Amount
+}
+
+// notSaid returns what of a node nobody has been told.
+func (n *Node) notSaid() Amount {
+	switch {
+	case n.known:
+		return n.unsaid
+	case n.Shown == Nothing:
+		return n.Amount
+	}
+	return Amount{}
+}
+
+// notLeveled returns that of a node of whose levels nobody has been told.
+func (n *Node) notLeveled() Amount {
+	switch {
+	case n.known:
+		return n.unleveled
+	case n.Shown != Levels:
+		return n.Amount
+	}
+	return Amount{}
 }
 
 // vector is what is published of a node: the levels from the best on, and the defaults.
 type vector [6]int64
 
-func (n *Node) vector() vector {
-	return vector{n.Levels[5], n.Levels[4], n.Levels[3], n.Levels[2], n.Levels[1], n.Silent}
+func (a Amount) vector() vector {
+	return vector{a.Levels[5], a.Levels[4], a.Levels[3], a.Levels[2], a.Levels[1], a.Silent}
 }
 
-func (n *Node) total() int64 { return n.Answered() + n.Silent }
+func (a Amount) total() int64 { return a.Answered() + a.Silent }
 
 // small reports whether one of the numbers is too small to be published. None is not small.
 func (v vector) small() bool {
@@ -74,11 +98,14 @@ func (n *Node) Publish() error {
 }
 
 func (n *Node) publishNodes() error {
-	totals, fixed := make([]int64, len(n.Nodes)), make([]bool, len(n.Nodes))
+	parts := make([]part, len(n.Nodes))
 	for i, c := range n.Nodes {
-		totals[i], fixed[i] = c.total(), c.known && c.Shown != Nothing
+		parts[i] = part{n: c.total(), known: c.known}
+		if c.known {
+			parts[i].unsaid = c.notSaid().total()
+		}
 	}
-	hidden, ok := withhold(totals, fixed, LeastPublished)
+	hidden, ok := withhold(parts, LeastPublished)
 	if n.Shown != Nothing && !n.known && !ok {
 		return fmt.Errorf("%w (%s)", ErrDiscloses, n.Name)
 	}
@@ -113,11 +140,14 @@ func (n *Node) complement() bool {
 		left, withheld := n.vector(), 0
 		var next *Node
 		for _, c := range n.Nodes {
-			if c.Shown != Levels {
+			untold := c.notLeveled()
+			left = left.minus(c.vector().minus(untold.vector()))
+			if untold.total() > 0 {
 				withheld++
+			}
+			if c.Shown != Levels {
 				continue
 			}
-			left = left.minus(c.vector())
 			if c.total() > 0 && !c.known && (next == nil || cmp.Or(cmp.Compare(c.total(), next.total()), cmp.Compare(c.ID, next.ID)) < 0) {
 				next = c
 			}
@@ -135,25 +165,49 @@ func (n *Node) complement() bool {
 // Withhold returns which parts of a whole are withheld: those with fewer than some, and so many others, the smallest first, that what is
 // withheld together has at least as many. What is left of the whole then tells of no part by itself.
 func Withhold(parts []int64, least int64) []bool {
-	hidden, _ := withhold(parts, make([]bool, len(parts)), least)
+	all := make([]part, len(parts))
+	for i, n := range parts {
+		all[i].n = n
+	}
+	hidden, _ := withhold(all, least)
 	return hidden
 }
 
-// withhold is Withhold where some parts cannot be withheld, since everybody knows them. It reports false if too little is withheld.
-func withhold(parts []int64, fixed []bool, least int64) ([]bool, bool) {
+// part is a part of a whole. Of one that was published already nothing can be withheld any more, and of a sum that was published in pieces
+// only those pieces are not known that were withheld then.
+type part struct {
+	n      int64
+	known  bool
+	unsaid int64 // of a known one
+}
+
+// withhold is Withhold where everybody knows some parts. What of them was withheld is withheld with one more part at least, or the whole
+// would tell it. It reports false if too little is withheld.
+func withhold(parts []part, least int64) ([]bool, bool) {
 	hidden := make([]bool, len(parts))
 	order := make([]int, len(parts))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(parts[a], parts[b]) })
-	var together int64
-	for _, i := range order {
-		small := parts[i] < least && parts[i] > 0
-		if !fixed[i] && (small || together > 0 && together < least) {
-			hidden[i] = true
-			together += parts[i]
+	var together, members, old int64
+	hide := func(i int, n int64) {
+		hidden[i] = true
+		together += n
+		if n > 0 {
+			members++
 		}
 	}
-	return hidden, together == 0 || together >= least
+	for i, p := range parts {
+		order[i] = i
+		if p.unsaid > 0 {
+			hide(i, p.unsaid)
+			old++
+		}
+	}
+	enough := func() bool { return together == 0 || together >= least && (old == 0 || members > 1) }
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(parts[a].n, parts[b].n) })
+	for _, i := range order {
+		p := parts[i]
+		if !p.known && (p.n < least && p.n > 0 || !enough()) {
+			hide(i, p.n)
+		}
+	}
+	return hidden, enough()
 }

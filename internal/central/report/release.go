@@ -183,7 +183,7 @@ func asOne(all []*Node, sum bool) *Node {
 	children := make(map[string][]*Node)
 	for i, n := range all {
 		if sum || i == 0 {
-			out.Amount = out.Plus(n.Amount)
+			out.Amount, out.unsaid, out.unleveled = out.Plus(n.Amount), out.unsaid.Plus(n.notSaid()), out.unleveled.Plus(n.notLeveled())
 		}
 		out.Shown = min(out.Shown, n.Shown)
 		for _, c := range n.Nodes {

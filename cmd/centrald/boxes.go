@@ -28,13 +28,14 @@ type boxesConfig struct {
 	HoldMin   int    `toml:"hold_minutes"` // for which boxes must be well with a change before it goes on
 }
 
-// checkBoxes reports what boxes could not be told.
-func (c *config) checkBoxes(bad func(key, format string, args ...any)) {
+// checkKinds reports settings that no policy could set so either: of boxes, of hours and of least numbers.
+func (c *config) checkKinds(bad func(key, format string, args ...any)) {
 	for name, f := range c.fields() {
-		if !strings.HasPrefix(string(name), "boxes.") {
-			continue
-		}
 		k, _ := policy.KindOf(name)
+		whole := name == "deadline.sms.from" || name == "deadline.sms.until" || name == "figures.least_ranked"
+		if !whole && !strings.HasPrefix(string(name), "boxes.") {
+			continue // what is above says it in its own words
+		}
 		if err := k.Check(f.get()); err != nil {
 			bad(string(name), "%v", err)
 		}

@@ -121,8 +121,17 @@ func (c *command) openDeadlines(ctx context.Context, x *rooms, log *slog.Logger)
 	}
 	return deadline.Open(ctx, deadline.Config{Journal: x.journal, Books: x.books, Calendar: days, Defaults: x.cfg.Deadline.Defaults,
 		LateHolds: x.cfg.Deadline.LateHolds, Gateway: gateway, Text: x.cfg.Deadline.SMS.Text, Link: address, Secret: secret,
-		SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf,
+		SilentDays: x.cfg.Deadline.SilentDays, Unit: x.unitOf, Hours: x.cfg.Deadline.SMS.hours(),
 		Holder: x.holder, Now: c.env.now, Logger: log})
+}
+
+// hours returns when short messages go. What they are was checked.
+func (c smsConfig) hours() deadline.Hours {
+	minutes := func(s string) int {
+		t, _ := time.Parse("15:04", s)
+		return t.Hour()*60 + t.Minute()
+	}
+	return deadline.Hours{From: minutes(c.From), Until: minutes(c.Until)}
 }
 
 // sends reports whether short messages go anywhere.

@@ -41,6 +41,7 @@ type config struct {
 	Upward        upwardConfig        `toml:"upward"`
 	Above         aboveConfig         `toml:"above"`
 	Boxes         boxesConfig         `toml:"boxes"`
+	Figures       figuresConfig       `toml:"figures"`
 
 	sets   tomlfile.Lines  // the lines of what the file sets
 	policy policy.Document // that holds, the zero one: none does
@@ -129,7 +130,14 @@ type ordersConfig struct {
 	Refused     string `toml:"refused_text"`
 }
 
+// figuresConfig says from how many answers on figures say something.
+type figuresConfig struct {
+	Ranked int64 `toml:"least_ranked"`
+}
+
 type smsConfig struct {
+	From    string            `toml:"from"`  // of the day, as 08:30
+	Until   string            `toml:"until"` // of the day
 	File    string            `toml:"file"`
 	URL     string            `toml:"url"`
 	Headers map[string]string `toml:"headers"`
@@ -307,7 +315,7 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 	c.Subscriptions.check(bad)
 	c.Upward.check(bad)
 	c.Above.check(bad)
-	c.checkBoxes(bad)
+	c.checkKinds(bad)
 	for key, text := range map[string]struct {
 		says string
 		may  []string

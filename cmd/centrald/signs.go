@@ -84,6 +84,6 @@ func (c *command) proposals(x *rooms, log *slog.Logger) func(context.Context) er
 			return fmt.Errorf("rate.catalogue: %w", err)
 		}
 		return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log,
-			Cause: func(cause string) string { words, _ := causeWords(reasons)(cause); return words }}).Run(ctx)
+			Ranked: x.cfg.Figures.Ranked, Cause: func(cause string) string { words, _ := causeWords(reasons)(cause); return words }}).Run(ctx)
 	}
 }

@@ -74,7 +74,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		evaluations.Section(evaluations.Config{Books: x.books, Journal: x.journal, Directory: x.directory, Reason: reasonWords(reasons),
 			Silence: silence, Awaited: x.awaited}),
 		figures.Section(figures.Config{Reports: x.reports, Directory: x.directory, Cause: causeWords(reasons), Paces: x.integrity.Paces,
-			Subscriptions: x.subscribed, Ways: ways}),
+			Subscriptions: x.subscribed, Ways: ways, Ranked: cfg.Figures.Ranked}),
 		fleet.Section(fleet.Config{Fleet: x.fleet, Directory: x.directory, Enrol: x.enrol, Send: send, Days: days, Waits: x.waits,
 			Random: rand.Text}),
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),

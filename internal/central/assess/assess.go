@@ -1,6 +1,7 @@
 package assess
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,9 @@ type Config struct {
 	Directory Directory
 	Dossiers  *dossier.Dossiers
 	// Cause returns the words of a reason, as aggregates name it.
-	Cause  func(cause string) string
+	Cause func(cause string) string
+	// Ranked is how many answers it takes to be ranked low, 0 for report.LeastRanked.
+	Ranked int64
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -192,7 +195,7 @@ func (r *Room) mend(ctx context.Context, months []directory.Period) (opened int,
 			for _, p := range periods {
 				some = append(some, groups(map[string]map[string]row{peers: p[peers]})[0])
 			}
-			for _, one := range lowAgain(some...) {
+			for _, one := range lowAgain(cmp.Or(r.cfg.Ranked, report.LeastRanked), some...) {
 				n, err := r.order(ctx, x.who, peers, one, some, months)
 				opened += n
 				if err != nil {

@@ -32,7 +32,7 @@ func TestLowAgain(t *testing.T) {
 		months [][]row
 		want   int
 	}{{[][]row{bad, bad, bad}, 1}, {[][]row{bad, fair, bad}, 0}, {[][]row{bad, few, bad}, 0}, {[][]row{bad[1:], bad, bad}, 0}} {
-		if got := lowAgain(c.months...); len(got) != c.want || c.want == 1 && got[0].ID != "a" {
+		if got := lowAgain(report.LeastRanked, c.months...); len(got) != c.want || c.want == 1 && got[0].ID != "a" {
 			t.Errorf("%v: %v, want %d", c.months, got, c.want)
 		}
 	}
@@ -56,7 +56,7 @@ func TestLowAgain(t *testing.T) {
 			}
 			months = append(months, all)
 		}
-		found += len(lowAgain(months...))
+		found += len(lowAgain(report.LeastRanked, months...))
 	}
 	if found > 1 {
 		t.Errorf("%d of %d honest people are found", found, halls*each)

@@ -31,18 +31,18 @@ func others(all []row, id string) (sum report.Amount) {
 
 // low reports whether one of some peers is surely worse than the others together: the intervals of 主动评价好评率 do not meet, and of fewer
 // answers than it takes to be ranked nothing is said.
-func low(all []row, x row) bool {
+func low(all []row, x row, least int64) bool {
 	rest := others(all, x.ID)
-	return x.Answered() >= report.LeastRanked && rest.Answered() >= report.LeastRanked &&
+	return x.Answered() >= least && rest.Answered() >= least &&
 		report.Sureness(x.Amount).High < report.Sureness(rest).Low
 }
 
 // lowAgain returns those who were low in each of some periods (article 21: 连续排名靠后), as they were in the last one.
-func lowAgain(periods ...[]row) (all []row) {
+func lowAgain(least int64, periods ...[]row) (all []row) {
 	for _, x := range periods[len(periods)-1] {
 		again := !slices.ContainsFunc(periods, func(peers []row) bool {
 			i := slices.IndexFunc(peers, func(y row) bool { return y.ID == x.ID })
-			return i < 0 || !low(peers, peers[i])
+			return i < 0 || !low(peers, peers[i], least)
 		})
 		if again {
 			all = append(all, x)

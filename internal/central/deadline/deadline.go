@@ -71,6 +71,7 @@ type Config struct {
 	Link func(rating.CaseKey) (string, error) // nil where Text has no {link}
 	// SilentDays is after how many working days without an answer a unit's channel is silent, 0: never. Unit is mandatory unless it is 0.
 	SilentDays int
+	Hours      Hours // of messages
 	Unit       Unit
 	Secret     []byte // hashes numbers
 	Holder     string // names this instance
@@ -146,7 +147,7 @@ func (d *Deadlines) Once(ctx context.Context) error {
 	if err := d.forgetRequests(ctx); err != nil {
 		return err
 	}
-	if d.cfg.Gateway != nil && awake(d.cfg.Now()) {
+	if d.cfg.Gateway != nil && d.awake() {
 		if err := d.putQuestions(ctx); err != nil {
 			return err
 		}
@@ -164,11 +165,19 @@ func (d *Deadlines) keep(ctx context.Context) error {
 	return journal.KeepLease(ctx, d.cfg.Journal, leaseName, d.cfg.Holder, leaseTime)
 }
 
-// awake reports whether people may be written to: 08:30 to 20:00 in Asia/Shanghai.
-func awake(now time.Time) bool {
-	t := now.In(rating.Shanghai())
+// Hours is from when until when people are written to, in minutes after midnight in Asia/Shanghai. The zero value is from 08:30 to 20:00,
+// beyond which nobody is.
+type Hours struct{ From, Until int }
+
+// awake reports whether people may be written to.
+func (d *Deadlines) awake() bool {
+	t := d.cfg.Now().In(rating.Shanghai())
 	minute := t.Hour()*60 + t.Minute()
-	return minute >= 8*60+30 && minute < 20*60
+	from, until := max(d.cfg.Hours.From, 8*60+30), 20*60
+	if d.cfg.Hours.Until > 0 {
+		until = min(until, d.cfg.Hours.Until)
+	}
+	return minute >= from && minute < until
 }
 
 // since returns when defaults were first seen on, and notes it if that is now.
@@ -252,7 +261,7 @@ func (d *Deadlines) remind(ctx context.Context) error {
 			return err
 		}
 		for _, c := range some {
-			if !awake(d.cfg.Now()) {
+			if !d.awake() {
 				return nil
 			}
 			refused, err := d.remindOf(ctx, c, now)

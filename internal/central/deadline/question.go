@@ -23,7 +23,7 @@ func (d *Deadlines) Question(ctx context.Context, r Reply, text string) error {
 	}
 	id := sha256.Sum256([]byte("question " + r.Source + " " + r.Name))
 	m := Message{fmt.Sprintf("%x", id[:8]), r.Number, text}
-	if awake(d.cfg.Now()) {
+	if d.awake() {
 		return d.put(ctx, m)
 	}
 	sealed, err := d.seal(m)
@@ -66,7 +66,7 @@ func (d *Deadlines) putQuestions(ctx context.Context) error {
 		return fmt.Errorf("read the questions of the night: %w", err)
 	}
 	for _, k := range all {
-		if !awake(d.cfg.Now()) {
+		if !d.awake() {
 			return nil
 		}
 		var waits bool

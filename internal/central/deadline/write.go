@@ -33,8 +33,8 @@ const (
 // ErrNight says that nobody is written to now, or that there is no gateway.
 var ErrNight = errors.New("nobody is written to now")
 
-// Awake reports whether notes can be sent now: from 08:30 to 20:00 in Asia/Shanghai.
-func (d *Deadlines) Awake() bool { return d.cfg.Gateway != nil && awake(d.cfg.Now()) }
+// Awake reports whether notes can be sent now.
+func (d *Deadlines) Awake() bool { return d.cfg.Gateway != nil && d.awake() }
 
 // noteID returns the id of a note's message.
 func noteID(name string) string {

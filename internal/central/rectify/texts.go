@@ -215,7 +215,7 @@ func (x Texts) write(ctx context.Context, pos int64, order Order, k Kept, d Even
 	}
 	outcome, err := x.Messages.Write(ctx, n)
 	if errors.Is(err, deadline.ErrNight) {
-		return x.become(ctx, pos, k, d, deadline.Refused, "已过 20:00，没有发送")
+		return x.become(ctx, pos, k, d, deadline.Refused, "已过可以发短信的时间，没有发送")
 	}
 	if err != nil {
 		return err

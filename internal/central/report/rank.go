@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// LeastRanked is how many answers something needs to be ranked (article 21: 排名). Of fewer the interval says next to nothing.
+// LeastRanked is how many answers something needs at least to be ranked (article 21: 排名); a level above may ask for more. Of fewer the
+// interval says next to nothing.
 const LeastRanked = 30
 
 // LeastRepeated is how many bad ratings make somebody one who is rated badly again and again (article 21: 反复被差评).
@@ -36,20 +37,21 @@ func Sureness(a Amount) Interval {
 	return Wilson(v.N, v.All)
 }
 
-// Rank returns the places of amounts by 主动评价好评率, 0 for those with too few answers. One stands below another only if their intervals do not
+// Rank returns the places of amounts by 主动评价好评率, 0 for those with fewer answers than the least. One stands below another only if their
+// intervals do not
 // meet: what chance alone may have made is no difference, and shares a place.
-func Rank(all []Amount) []int {
+func Rank(all []Amount, least int64) []int {
 	out, of := make([]int, len(all)), make([]Interval, len(all))
 	var lows []float64
 	for i, a := range all {
-		if a.Answered() >= LeastRanked {
+		if a.Answered() >= least {
 			of[i] = Sureness(a)
 			lows = append(lows, of[i].Low)
 		}
 	}
 	slices.Sort(lows)
 	for i, a := range all {
-		if a.Answered() >= LeastRanked {
+		if a.Answered() >= least {
 			above, _ := slices.BinarySearchFunc(lows, of[i].High, func(low, high float64) int {
 				if low > high {
 					return 1

@@ -24,7 +24,7 @@ func TestWilson(t *testing.T) {
 // TestRankIsFair: whoever has the better share of as many answers never stands below, few answers rank nobody, and chance makes no places.
 func TestRankIsFair(t *testing.T) {
 	of := func(good, bad int64) Amount { return Amount{Levels: [6]int64{0, bad, 0, 0, 0, good}} }
-	if got := Rank([]Amount{of(95, 5), of(90, 10), of(60, 40), of(20, 0), of(995, 5)}); !slices.Equal(got, []int{2, 2, 4, 0, 1}) {
+	if got := Rank([]Amount{of(95, 5), of(90, 10), of(60, 40), of(20, 0), of(995, 5)}, LeastRanked); !slices.Equal(got, []int{2, 2, 4, 0, 1}) {
 		t.Errorf("places %v", got)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -32,7 +32,8 @@ func TestRankIsFair(t *testing.T) {
 		for range rapid.IntRange(2, 8).Draw(t, "parts") {
 			all = append(all, of(rapid.Int64Range(0, 300).Draw(t, "good"), rapid.Int64Range(0, 300).Draw(t, "bad")))
 		}
-		places := Rank(all)
+		least := rapid.Int64Range(LeastRanked, 120).Draw(t, "least")
+		places := Rank(all, least)
 		for i, a := range all {
 			for j, b := range all {
 				x, y := Sureness(a), Sureness(b)
@@ -40,7 +41,7 @@ func TestRankIsFair(t *testing.T) {
 					t.Fatalf("%v stands above %v", a, b)
 				}
 			}
-			if (places[i] == 0) != (a.Answered() < LeastRanked) {
+			if (places[i] == 0) != (a.Answered() < least) {
 				t.Fatalf("%v has place %d", a, places[i])
 			}
 		}

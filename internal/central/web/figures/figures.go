@@ -39,6 +39,7 @@ type Config struct {
 		group func(report.Where) string) (map[string]integrity.Pace, bool, error)
 	Subscriptions Subscriptions
 	Ways          Ways
+	Ranked        int64 // how many answers it takes to be ranked, 0 for report.LeastRanked
 }
 
 type pages struct {
@@ -51,6 +52,7 @@ const mostSums = 4
 
 // Section returns the pages' routes.
 func Section(cfg Config) web.Section {
+	cfg.Ranked = cmp.Or(cfg.Ranked, report.LeastRanked)
 	p := &pages{cfg, make(chan struct{}, mostSums)}
 	see := account.SeeFigures
 	return web.Section{Name: "figures", Files: files, Needs: p.needs, Routes: append(p.subscriptions(), []web.Route{
@@ -83,6 +85,7 @@ type answer struct {
 	Before directory.Period
 	Whole  part
 	Parts  []part // those with the most answers first
+	ranked int64  // how many answers it takes to be ranked
 	report.Progress
 }
 
@@ -95,7 +98,7 @@ func (p *pages) answer(c *web.Call, q *question) (*answer, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	a := &answer{q: q, Before: report.Before(q.Days)}
+	a := &answer{q: q, Before: report.Before(q.Days), ranked: p.Ranked}
 	var err error
 	if a.Progress, err = p.Reports.Progress(ctx); err != nil {
 		return nil, err
@@ -148,7 +151,7 @@ func (p *pages) name(c *web.Call, a *answer) error {
 	return nil
 }
 
-// rank gives the parts that are known their places.
+// rank gives the parts that are known and have enough answers their places.
 func (a *answer) rank() {
 	all := make([]report.Amount, len(a.Parts))
 	for i, x := range a.Parts {
@@ -156,7 +159,7 @@ func (a *answer) rank() {
 			all[i] = x.Of("")
 		}
 	}
-	for i, place := range report.Rank(all) {
+	for i, place := range report.Rank(all, a.ranked) {
 		a.Parts[i].Place = place
 	}
 }

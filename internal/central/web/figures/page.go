@@ -35,6 +35,7 @@ type shown struct {
 	Guarded  bool
 	Causes   bool // the parts are reasons, which an answer may have several of
 	Least    int
+	Ranked   int64             // how many answers it takes to be ranked
 	Asked    map[string]string // the question without days, as a form has it
 	See      string            // address of the evaluations, empty for those who see none
 }
@@ -49,9 +50,6 @@ func (shown) Legend() (all []report.Piece) {
 	}
 	return all
 }
-
-// Ranked returns how many answers it takes to be ranked.
-func (shown) Ranked() int64 { return report.LeastRanked }
 
 // line is a figure of the whole.
 type line struct {
@@ -100,7 +98,7 @@ func (p *pages) page(c *web.Call) error {
 	var refusal *web.Refusal
 	if errors.As(err, &refusal) {
 		v := shown{Question: q, From: c.R.FormValue("from"), To: c.R.FormValue("to"), Ways: waysOf(q), Problem: refusal.Words,
-			Guarded: q.viewer.guarded, Least: account.LeastCounted}
+			Guarded: q.viewer.guarded, Least: account.LeastCounted, Ranked: p.Ranked}
 		return c.ShowStatus(status, "figures/page", v)
 	}
 	if err != nil {
@@ -118,7 +116,8 @@ func (a *answer) shown(c *web.Call) shown {
 	q := a.q
 	v := shown{Question: q, From: q.Days.From.String(), To: (q.Days.To - 1).String(),
 		Before: a.Before.From.String() + " 至 " + (a.Before.To - 1).String(), Ways: waysOf(q),
-		Query: q.query(), Guarded: q.viewer.guarded, Causes: q.By.causes(), Least: account.LeastCounted, Pos: a.Pos, Behind: a.Books - a.Pos}
+		Query: q.query(), Guarded: q.viewer.guarded, Causes: q.By.causes(), Least: account.LeastCounted, Ranked: a.ranked,
+		Pos: a.Pos, Behind: a.Books - a.Pos}
 	if a.Counting {
 		v.Notice = fmt.Sprintf("汇总正在重新统计（日志第 %d 行，共 %d 行），数字尚不完整。", a.Pos, a.Books)
 	}

@@ -69,12 +69,12 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 	if err != nil {
 		return fmt.Errorf("open the serial port %s: %w", c.Port, err)
 	}
+	// What was pressed before, while no program read or another one did, answers no question that is asked now.
+	if err := p.Flush(); err != nil {
+		return errors.Join(fmt.Errorf("drop what the serial port %s kept: %w", c.Port, err), p.Close())
+	}
 	opened()
 	u.state(nil)
-	if who := holders(c.Port); len(who) > 0 {
-		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it",
-			"port", c.Port, "program", who)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	in := newInbox(c.Now)
 	answers := make(chan []byte, 4)
@@ -94,6 +94,10 @@ func session(ctx context.Context, c SerialConfig, u lineUser, opened func()) (er
 		case <-time.After(time.Second): // a driver that keeps even that; its goroutine ends with the port
 		}
 	}()
+	if who := holders(c.Port); len(who) > 0 { // while what is pressed is read already, under its own time
+		c.Logger.Warn("another program has had the serial port open for longer and may take what is pressed; stop it",
+			"port", c.Port, "program", who)
+	}
 	r := &reader{burst: newBurst(c.Profile, line.Baud, answers, u), user: u, silence: 3 * c.Profile.HeartbeatEvery(), since: c.Now()}
 	r.burst.breaks = tellsBreaks(p)
 	timer := time.NewTimer(time.Hour)

@@ -164,6 +164,41 @@ func TestSerialUnpluggedAndPluggedIn(t *testing.T) {
 	}
 }
 
+// TestWhatWasPressedBeforeIsNoKey: a byte that came while nobody read, as in a daemon that was killed, waits in a line that another program
+// holds open. It would answer whatever is asked first.
+func TestWhatWasPressedBeforeIsNoKey(t *testing.T) {
+	master, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = master.Close(); _ = tty.Close() })
+	raw, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Lflag &^= unix.ICANON | unix.ECHO
+	if err := unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, raw); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := master.Write([]byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	for waiting := 0; waiting == 0; { // until the byte lies in the line
+		if waiting, err = unix.IoctlGetInt(int(tty.Fd()), unix.TIOCINQ); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := NewSerial(SerialConfig{Port: tty.Name(), Profile: shipped(t, "byte"), Now: now(), Logger: quiet})
+	events := running(t, s.Run)
+	go func() { // until it is read
+		for pause := 300 * time.Millisecond; t.Context().Err() == nil; pause = 5 * time.Second {
+			time.Sleep(pause)
+			_, _ = master.Write([]byte("2"))
+		}
+	}()
+	wantEvent(t, events, Down, Code("0x32"))
+}
+
 func TestSerialAnswersAndDropsRepeats(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keypad")
 	master := openTTY(t, path)

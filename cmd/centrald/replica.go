@@ -56,6 +56,13 @@ func (c *command) replica(ctx context.Context, args []string) (err error) {
 			"centrald replica takes -seal-key KEY, -folder FOLDER, -token-file FILE and the address of a centre's seal, as "+
 				"https://centre.example.com/seal; or -verify and no address, to verify what was copied")
 	}
+	if !*verify {
+		bad := func(_, format string, args ...any) { err = errors.Join(err, fmt.Errorf(format, args...)) }
+		checkOutward(bad, "", flags.Arg(0), "https://centre.example.com/seal", "gateway")
+		if err != nil {
+			return err
+		}
+	}
 	pub, err := parseKey(*key, sealKeyPrinted)
 	if err != nil {
 		return fmt.Errorf("-seal-key: %w", err)

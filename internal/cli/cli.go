@@ -137,6 +137,12 @@ func (p Program) run(ctx context.Context, args []string) error {
 	case "help":
 		return p.help(ctx, args[1:])
 	case "version", "-version", "--version":
+		if len(args) > 1 && slices.ContainsFunc(args[1:], isHelp) {
+			return p.help(ctx, args[:1])
+		}
+		if len(args) > 1 {
+			return Usage(fmt.Sprintf("version 之后不能有 %q", args[1]), fmt.Sprintf("version takes no %q", args[1]))
+		}
 		_, err := fmt.Fprintln(p.Stdout, p.Name, p.Version)
 		return err
 	case "completion":

@@ -85,9 +85,10 @@ func (h Hook) tell(ctx context.Context, u untold) error {
 			continue
 		}
 		t, err := o.Tell(ctx, Listed{Kept: k, About: x.About})
-		if err == nil {
-			err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, done, t)
+		if err != nil {
+			return err
 		}
+		err = h.post(ctx, fmt.Sprintf("order-%d-%d", u.pos, k.Part), e.Received, done, t)
 		if err != nil && o.now()-e.Received > hookLife.Milliseconds() {
 			h.Logger.Error("orders.webhook_url has not taken this for a day; it is left out, and the API has how things stand", "order", t.ID,
 				"error", err)

@@ -106,7 +106,7 @@ func (p *Post) send(ctx context.Context, s Subscription, days directory.Period, 
 	}
 	period := fmt.Sprintf("%s 至 %s", days.From, days.To-1)
 	m.Subject(fmt.Sprintf("政务服务好差评统计已出（%s）：%s", period, s.Words))
-	m.SetMessageIDWithValue(fmt.Sprintf("figures-%d-%s%s", s.N, days.To-1, from[strings.LastIndexByte(from, '@'):]))
+	m.SetMessageIDWithValue(id(s, days) + from[strings.LastIndexByte(from, '@'):])
 	m.SetDateWithValue(now)
 	m.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: nobody answers that they are away
 	m.SetBodyString(gomail.TypeTextPlain, fmt.Sprintf("您订阅的统计（%s）已出。\n\n内容：%s\n时期：%s\n查看：%s\n\n邮件里没有数字：登录后按您的权限显示。"+

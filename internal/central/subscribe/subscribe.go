@@ -76,8 +76,10 @@ func Open(ctx context.Context, d *db.DB) (*Room, error) {
 // Add keeps a subscription, unless the person has it, or ErrMany.
 func (r *Room) Add(ctx context.Context, s Subscription) error {
 	return r.db.Write(ctx, func(tx *db.Tx) error {
-		var mine int64
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM figure_subscription WHERE account = $1", s.Account).Scan(&mine); err != nil {
+		var mine, same int64
+		err := tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(CASE WHEN every = $2 AND query = $3 THEN 1 ELSE 0 END), 0)
+			FROM figure_subscription WHERE account = $1`, s.Account, string(s.Every), s.Query).Scan(&mine, &same)
+		if err != nil || same > 0 {
 			return err
 		}
 		if mine >= most {

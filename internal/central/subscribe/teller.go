@@ -2,6 +2,7 @@ package subscribe
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,9 +98,14 @@ func (t Teller) Once(ctx context.Context) error {
 		return err
 	}
 	var refused error
+	away := make(map[Way]bool) // whose server takes nothing: the others need not wait for it one by one
 	for _, s := range all {
+		if away[s.Way] {
+			continue
+		}
 		if err := t.tell(ctx, s); err != nil {
 			refused = errors.Join(refused, fmt.Errorf("subscription %d: %w", s.N, err))
+			away[s.Way] = true
 		}
 		if ctx.Err() != nil {
 			return errors.Join(refused, ctx.Err())
@@ -157,6 +163,12 @@ func permanent(err error) bool {
 	return errors.Is(err, errGone) || errors.As(err, &refused)
 }
 
+// id names what is told of a period. Numbers are given again when the last subscription has ended, so that it follows from all of it.
+func id(s Subscription, days directory.Period) string {
+	h := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%s\n%s", s.N, s.Account, s.Every, s.Query))
+	return fmt.Sprintf("figures-%x-%s", h[:8], days.To-1)
+}
+
 func (t Teller) link(s Subscription) string {
 	return fmt.Sprintf("%s/figures/subscriptions/look?n=%d", t.Pages, s.N)
 }
@@ -186,5 +198,5 @@ func (t Teller) post(ctx context.Context, s Subscription, days directory.Period,
 	if err != nil {
 		return err
 	}
-	return t.Hook.Secret.Post(ctx, t.Hook.URL, fmt.Sprintf("figures-%d-%s", s.N, last), t.Now(), body)
+	return t.Hook.Secret.Post(ctx, t.Hook.URL, id(s, days), t.Now(), body)
 }

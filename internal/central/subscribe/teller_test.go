@@ -236,7 +236,8 @@ func TestMailSaysThatFiguresAreThere(t *testing.T) {
 	}
 	subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject"))
 	if err != nil || !strings.Contains(subject, "2026-02-01 至 2026-02-28") || got.Header.Get("To") != "<wang@example.gov.cn>" ||
-		got.Header.Get("Message-ID") != "<"+id(w.of(t, "a"), directory.Period{To: directory.Date(2026, 3, 1)})+"@example.gov.cn>" || got.Header.Get("Auto-Submitted") != "auto-generated" {
+		got.Header.Get("Message-ID") != "<"+id(w.of(t, "a"), directory.Period{To: directory.Date(2026, 3, 1)})+"@example.gov.cn>" ||
+		got.Header.Get("Auto-Submitted") != "auto-generated" {
 		t.Errorf("the mail: %q %v, %v", subject, got.Header, err)
 	}
 	body := must(io.ReadAll(quoted(got)))

@@ -106,8 +106,8 @@ func section(text, name string) (lines []string) {
 	return lines
 }
 
-// Boot plays the firmware of a Raspberry Pi: it reads which part autoboot.txt names, the one that is to be tried if the restart has asked for
-// that, and starts the kernel of that part by what its config.txt says of it. Then it boots a PC with the card, and waits until its shell
+// Boot plays the firmware of a Raspberry Pi: it reads which part autoboot.txt names, the one that is to be tried if the restart has asked
+// for that, and starts the kernel of that part by what its config.txt says of it. Then it boots a PC with the card, and waits until its shell
 // answers.
 func (c Card) Boot(ctx context.Context, o Options, try bool) (*Board, error) {
 	choice := "all"
@@ -170,6 +170,6 @@ exec switch_root /mnt /lib/systemd/systemd
 
 // Ramdisk returns the first file system of a system on a card.
 func (p Parts) Ramdisk(ctx context.Context) ([]byte, error) {
-	return initramfs(ctx, p, append([]string{"vfat", "nls_cp437", "nls_ascii", "nls_utf8", "loop", "squashfs", "dm_verity", "sha256_generic"}, modules...),
-		cardScript)
+	more := []string{"vfat", "nls_cp437", "nls_ascii", "nls_utf8", "loop", "squashfs", "dm_verity", "sha256_generic"}
+	return initramfs(ctx, p, append(more, modules...), cardScript)
 }

@@ -27,8 +27,8 @@ type slots struct {
 	signing [2]string
 }
 
-// TestTwoSystemsOnACard boots a card with two systems of deploy/image/ab, by what a Raspberry Pi's firmware does: a new system is installed by
-// RAUC beside the one that runs, is tried once, and kept when the box is well. One that is not well, that hangs, or whose installation the
+// TestTwoSystemsOnACard boots a card with two systems of deploy/image/ab, by what a Raspberry Pi's firmware does: a new system is installed
+// by RAUC beside the one that runs, is tried once, and kept when the box is well. One that is not well, that hangs, or whose installation the
 // plug ends, leaves the one that was good.
 func TestTwoSystemsOnACard(t *testing.T) {
 	s := newSlots(t)
@@ -196,7 +196,8 @@ func (s *slots) install() {
 		s.t.Fatal(err)
 	}
 	s.write(filepath.Join(s.debian, "root", "ratingd.deb"), string(text), 0o600)
-	s.write(filepath.Join(s.debian, "etc", "ratingd.toml"), "device = \"board-1\"\nlink.base = \"https://rate.example.com\"\nscreen.fonts = []\n"+
+	s.write(filepath.Join(s.debian, "etc", "ratingd.toml"), "device = \"board-1\"\nlink.base = \"https://rate.example.com\"\n"+
+		"screen.fonts = []\n"+
 		"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS0\"\nkeys.serial.profile = \"line\"\n"+
 		"keys.map = [{key=\"S1\",level=5},{key=\"S2\",level=4},{key=\"S3\",level=3},{key=\"S4\",level=2},{key=\"S5\",level=1}]\n"+
 		"uplink.broker = \"mqtt://10.0.2.2:9\"\nuplink.centre_key = \"A6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg\"\n", 0o644)
@@ -217,7 +218,8 @@ func (s *slots) install() {
 		}
 		s.write(filepath.Join(s.debian, to), string(text), mode)
 	}
-	s.write(filepath.Join(s.debian, "etc", "fstab"), "PARTLABEL=select /boot/select vfat ro,umask=077 0 0\nPARTLABEL=data /data ext4 rw,noatime 0 2\n"+
+	s.write(filepath.Join(s.debian, "etc", "fstab"), "PARTLABEL=select /boot/select vfat ro,umask=077 0 0\n"+
+		"PARTLABEL=data /data ext4 rw,noatime 0 2\n"+
 		"/data/ratingd /var/lib/ratingd none bind,x-systemd.requires-mounts-for=/data 0 0\n", 0o644)
 	s.write(filepath.Join(s.debian, "etc", "systemd", "system", "haochaping-good.service.d", "soon.conf"),
 		"[Service]\nEnvironment=HAOCHAPING_GOOD_WITHIN=120\n", 0o644)
@@ -226,8 +228,10 @@ func (s *slots) install() {
 			s.t.Fatal(err)
 		}
 	}
-	for _, c := range [][]string{{"dpkg", "--force-confold", "-i", "/root/ratingd.deb"}, {"rm", "/root/ratingd.deb"}, {"systemctl", "enable", "haochaping-good.service"}} {
-		if out, err := tool(s.t.Context(), "", []string{"DEBIAN_FRONTEND=noninteractive"}, "chroot", append([]string{s.debian}, c...)...); err != nil {
+	quiet := []string{"DEBIAN_FRONTEND=noninteractive"}
+	for _, c := range [][]string{{"dpkg", "--force-confold", "-i", "/root/ratingd.deb"}, {"rm", "/root/ratingd.deb"},
+		{"systemctl", "enable", "haochaping-good.service"}} {
+		if out, err := tool(s.t.Context(), "", quiet, "chroot", append([]string{s.debian}, c...)...); err != nil {
 			s.t.Fatalf("%v: %v\n%s", c, err, out)
 		}
 	}
@@ -259,10 +263,11 @@ func (s *slots) system(version string, change func(root string)) (root, boot str
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	const always = "console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0 root=PARTLABEL=root-%s rauc.slot=%s\n"
-	for name, text := range map[string]string{"kernel.img": string(kernel), "ramdisk.img": string(ram), "cmd-a.txt": fmt.Sprintf(always, "a", "A"),
-		"cmd-b.txt": fmt.Sprintf(always, "b", "B"), "config.txt": "kernel=kernel.img\nramdisk=ramdisk.img\n[boot_partition=2]\ncmdline=cmd-a.txt\n" +
-			"[boot_partition=3]\ncmdline=cmd-b.txt\n"} {
+	const always = "console=hvc1 loglevel=5 panic=-1 net.ifnames=0 vt.global_cursor_default=0 systemd.show_status=0 " +
+		"root=PARTLABEL=root-%s rauc.slot=%s\n"
+	for name, text := range map[string]string{"kernel.img": string(kernel), "ramdisk.img": string(ram),
+		"cmd-a.txt": fmt.Sprintf(always, "a", "A"), "cmd-b.txt": fmt.Sprintf(always, "b", "B"),
+		"config.txt": "kernel=kernel.img\nramdisk=ramdisk.img\n[boot_partition=2]\ncmdline=cmd-a.txt\n[boot_partition=3]\ncmdline=cmd-b.txt\n"} {
 		s.write(filepath.Join(files, name), text, 0o644)
 	}
 	if err := FAT(s.t.Context(), boot, files, partSizes()[partBootA-1]); err != nil {
@@ -309,7 +314,8 @@ func (s *slots) boot(try bool, want string) {
 	if s.board != nil {
 		s.board.PowerOff()
 	} else { // the bundles come with the card
-		if _, err := tool(s.t.Context(), "", nil, "cp", "-a", filepath.Join(s.dir, "data-ratingd"), filepath.Join(s.dir, "data", "ratingd")); err != nil {
+		from, to := filepath.Join(s.dir, "data-ratingd"), filepath.Join(s.dir, "data", "ratingd")
+		if _, err := tool(s.t.Context(), "", nil, "cp", "-a", from, to); err != nil {
 			s.t.Fatal(err)
 		}
 		image := filepath.Join(s.dir, "data.ext4")

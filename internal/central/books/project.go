@@ -17,7 +17,7 @@ const (
 	// writeTime is how long a chunk may take; a server may be gone without a word.
 	writeTime = 2 * time.Minute
 	// maxChunk is about how many records share a transaction.
-	maxChunk = 3_000
+	maxChunk = 2_000
 	// maxLook is how many rows are taken at one look, and maxBehind how many while boxes wait for their answers: a chunk of them takes the
 	// processor for less than a tenth of a second.
 	maxLook   = 16_384

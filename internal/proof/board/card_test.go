@@ -28,8 +28,8 @@ type slots struct {
 }
 
 // TestTwoSystemsOnACard boots a card with two systems of deploy/image/ab, by what a Raspberry Pi's firmware does: a new system is installed
-// by RAUC beside the one that runs, is tried once, and kept when the box is well. One that is not well, that hangs, or whose installation the
-// plug ends, leaves the one that was good.
+// by RAUC beside the one that runs, is tried once, and kept when the box is well. One that is not well, that hangs, or whose installation
+// the plug ends, leaves the one that was good.
 func TestTwoSystemsOnACard(t *testing.T) {
 	s := newSlots(t)
 	s.bundle("2", func(string) {})

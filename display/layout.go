@@ -48,6 +48,8 @@ type layout struct {
 	icon    image.Rectangle // a check mark
 	alert   image.Rectangle // a coloured field behind a warning
 	photo   image.Rectangle // of the person at the window
+
+	swatches []swatch // fields of one colour, each over those before it
 }
 
 // leastText returns the smallest size of a text in pixels: 3.5 mm on a panel of 7 inches, which is 24 pixels of 1024×600. On the
@@ -62,6 +64,10 @@ func leastText(size image.Point) int {
 // zone, 0 if there is none.
 func arrange(t *typesetter, s Screen, size image.Point, modules int) layout {
 	l := layout{typesetter: t, size: size, least: leastText(size), pad: max(8, min(size.X, size.Y)/32), modules: modules}
+	if s.State == TestPicture {
+		l.testPicture(s)
+		return l
+	}
 	l.header(s)
 	body := image.Rect(l.pad, l.head.Max.Y+l.pad, size.X-l.pad, size.Y-l.pad)
 	switch s.State {

@@ -39,6 +39,9 @@ func (r *Renderer) arrange(s Screen, size image.Point) (layout, error) {
 func (r *Renderer) draw(dst *image.RGBA, s Screen, l layout) {
 	fill(dst, dst.Bounds(), paper)
 	fill(dst, l.head, band)
+	for _, w := range l.swatches {
+		fill(dst, w.box, w.colour)
+	}
 	for _, field := range []image.Rectangle{l.mark, l.letGo} {
 		if !field.Empty() {
 			roundBox(dst, field, float64(field.Dy())/8, warning)

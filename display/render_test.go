@@ -33,7 +33,7 @@ var oddSizes = []image.Point{{1920, 1200}, {1280, 400}, {400, 1280}, {1024, 1024
 var (
 	goldenSizes = []image.Point{{1024, 600}, {600, 1024}}
 	moreSizes   = []image.Point{{480, 320}, {800, 480}, {1920, 1080}, {320, 480}, {1080, 1920}}
-	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting"}
+	more        = []string{"asking", "asking-long", "thanks", "reasons", "fault", "let-go", "waiting", "test-picture"}
 )
 
 // Render draws a screen of its own each time, which a Board does into one that it has.
@@ -148,7 +148,10 @@ func screens(t testing.TB) map[string]Screen {
 		"learning-still": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, int(LessonUntouched) }),
 		"learning-same":  with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 4, int(LessonSame) }),
 		"learnt":         with(func(s *Screen) { s.State, s.Step = Learning, 2 }),
-		"fault":          with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
+		"test-picture": with(func(s *Screen) {
+			s.State, s.Version, s.Link = TestPicture, "v1.2.3", "https://rate.example.com"
+		}),
+		"fault": with(func(s *Screen) { s.State, s.Problem, s.Link = Fault, "评价器暂时无法保存按键评价", l }),
 		"let-go": with(func(s *Screen) {
 			s.State, s.Subject, s.Step, s.Steps, s.Link, s.LetGo, s.Offline = Asking, rating.StaffSubject, 1, 2, l, true, true
 		}),

@@ -17,10 +17,11 @@ const (
 	Asking
 	Thanks // recorded; another key corrects the answer
 	Paused
-	Closed     // nobody is signed in
-	Fault      // the keys are out of service; the QR code works
-	Explaining // the visit has ended; the keys stand for reasons
-	Learning   // somebody presses the keys so that it is known what they are
+	Closed      // nobody is signed in
+	Fault       // the keys are out of service; the QR code works
+	Explaining  // the visit has ended; the keys stand for reasons
+	Learning    // somebody presses the keys so that it is known what they are
+	TestPicture // somebody looks at the screen itself
 )
 
 // Screen is what is to be seen. It is comparable, so that an unchanged one need not be drawn again.
@@ -52,5 +53,6 @@ type Screen struct {
 
 	Device, Fingerprint string // for enrolling
 	Code, Digits        string // under which a box waits to be accepted, and what the centre's page shows too; empty for none
+	Version             string // of the program, for the test picture
 	Problem             string // for a fault, in a citizen's words
 }

@@ -24,12 +24,23 @@ func (a *audience) show(v terminal.View) {
 	if a.shown.get().view.Problem != v.Problem {
 		a.noticed()
 	}
-	a.shown.update(func(p *picture) { p.view = v })
-	a.lamps.update(func(p *terminal.View) { *p = v })
-	a.heard.update(func(p *terminal.View) { *p = v })
+	a.shown.update(func(p *picture) {
+		if p.view = v; !unserved(v) {
+			p.test = p.test.end()
+		}
+		if p.test == nil {
+			a.play(v, v)
+		}
+	})
 	if a.prompt != nil {
 		a.prompt(v)
 	}
+}
+
+// play takes what the lamps and the sound make of views.
+func (a *audience) play(lamps, heard terminal.View) {
+	a.lamps.update(func(p *terminal.View) { *p = lamps })
+	a.heard.update(func(p *terminal.View) { *p = heard })
 }
 
 // offline reports whether records do not get to the centre, as far as is known.
@@ -48,7 +59,12 @@ func (a *audience) waits(c enrolment.Code) {
 
 // teaches takes what is to be shown of a lesson of the keys.
 func (a *audience) teaches(v lessonView) {
-	a.shown.update(func(p *picture) { p.lesson = v })
+	a.shown.update(func(p *picture) {
+		if p.lesson = v; v.on && p.test != nil {
+			p.test = p.test.end()
+			a.play(p.view, p.view)
+		}
+	})
 }
 
 // connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.

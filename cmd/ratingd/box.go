@@ -43,6 +43,7 @@ type daemon struct {
 	around   []*extra // what else is seen and heard of the window
 	line     *centreLine
 	teacher  *teacher
+	tester   *tester
 	eraser   eraser
 	uplink   *extra
 	// enrolment gets the box its certificate; empty where it has one from elsewhere.
@@ -85,6 +86,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
 	d.teacher = newTeacher(cfg, d.keys.source, d.loop, d.views, env.mono, restart, log)
 	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
+	d.tester = newTester(cfg.Screen, d.keys.source.watch, d.views, log)
+	d.line.orders.tester = d.tester
 	var reborn atomic.Bool
 	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return mem.db.Backlog().Pending }, window: d.loop, settle: settles,
 		asked:   make(chan order, 1),
@@ -249,6 +252,7 @@ func (d *daemon) stages(service sdnotify.Told) []stages.Stage {
 		{Name: "supervision", Run: d.supervisor(service).run},
 		{Name: "keys", Run: func(ctx context.Context) error { return d.keys.run(ctx, d.loop) }},
 		{Name: "lessons", Run: d.teacher.run},
+		{Name: "test picture", Run: d.tester.run},
 		{Name: "eraser", Run: d.eraser.run},
 		{Name: "window API", Run: d.pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error { return together(ctx, d.cards...) }},

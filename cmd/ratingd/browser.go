@@ -23,10 +23,11 @@ type boxState struct {
 	Reasons []string           `json:"reasons,omitempty"` // what the keys stand for instead, left to right
 	Texts   rating.ScreenTexts `json:"texts,omitzero"`    // that the levels above have set in place of the program's own
 	Press   rating.Level       `json:"press,omitempty"`   // whose key is to be pressed while the keys are learnt
-	Round   int                `json:"round,omitempty"`   // for the how manieth time
-	Pending uint64             `json:"pending"`           // records that the centre has not acknowledged
-	Order   [5]rating.Level    `json:"order"`             // left to right
-	Codes   [5]string          `json:"codes"`             // the keys' names, in the same order
+	Test    bool               `json:"test_picture,omitempty"`
+	Round   int                `json:"round,omitempty"` // for the how manieth time
+	Pending uint64             `json:"pending"`         // records that the centre has not acknowledged
+	Order   [5]rating.Level    `json:"order"`           // left to right
+	Codes   [5]string          `json:"codes"`           // the keys' names, in the same order
 }
 
 // browserPage serves the screen's very frames, and the keys where they are simulated.
@@ -42,7 +43,7 @@ func browserPage(frames http.Handler, keys *device.Simulated, shown *latest[pict
 		now := shown.get() // the citizen's screen
 		v, wait := now.view, now.code
 		s := boxState{State: string(v.State), Offline: !now.online, Chosen: v.Chosen, Pending: pending(), Code: wait.Text, Digits: wait.Digits,
-			Press: now.lesson.level, Round: int(now.lesson.step)}
+			Press: now.lesson.level, Round: int(now.lesson.step), Test: now.test != nil}
 		if displayState(v) == display.Fault {
 			s.State = terminal.Fault
 		}

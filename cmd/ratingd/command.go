@@ -39,6 +39,7 @@ type orders struct {
 	// restart ends the daemon, which its service manager then starts anew; nil without one.
 	restart func()
 	keys    *teacher
+	tester  *tester
 	erase   func(id, giveUp string) error
 	tokens  string           // the file of the tokens of the window's PCs
 	wall    func() time.Time // the clock on the wall
@@ -57,6 +58,8 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.phoneRated(c)
 	case wire.CommandSelfTest:
 		return tested(o.parts()), nil
+	case wire.CommandTestPicture:
+		return nil, o.once(c, o.tester.show)
 	case wire.CommandPause:
 		return nil, o.once(c, o.loop.Pause)
 	case wire.CommandResume:

@@ -199,7 +199,8 @@ func (p *panels) show(s display.Screen) {
 
 // draw shows the newest picture, and draws ahead what comes next while nothing else waits to be shown.
 func (p *panels) draw(shown *latest[picture], s scene) {
-	screen, err := s.screen(shown.get())
+	now := shown.get()
+	screen, err := s.screen(now)
 	if err != nil {
 		p.report(undrawn, err)
 		return
@@ -207,6 +208,7 @@ func (p *panels) draw(shown *latest[picture], s scene) {
 	// The light first: it is what the citizen sees first.
 	p.light.step(time.Now(), screen.State)
 	p.show(screen)
+	now.test.seen(p.trouble.Load())
 	switch thanks, asked := thanksFor(screen); {
 	case len(shown.wake) > 0:
 	case asked:

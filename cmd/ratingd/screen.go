@@ -19,6 +19,7 @@ type picture struct {
 	online bool
 	code   enrolment.Code // under which the box waits to be accepted
 	lesson lessonView     // of the keys
+	test   *testCard      // the test picture, nil for none
 }
 
 // scene turns what the terminal shows into what the display draws. It is the one place that knows both.
@@ -49,6 +50,9 @@ func (s scene) screen(p picture) (display.Screen, error) {
 	}
 	if p.lesson.on && v.Visit == nil {
 		out.State, out.Learning, out.Step = display.Learning, p.lesson.level, int(p.lesson.step)
+	}
+	if p.test != nil {
+		out.State, out.Link, out.Version = display.TestPicture, s.links.base, version()
 	}
 	if v.Ended != nil {
 		explain(&out, v)

@@ -137,6 +137,9 @@ const (
 	CommandResend = "resend"
 	// CommandSelfTest asks the box to look at its parts, and to answer how they are.
 	CommandSelfTest = "self_test"
+	// CommandTestPicture has the screen show a test picture for half a minute, with the lamps on and one sound, where nobody is being served.
+	// A key or a visit ends it. It is answered when the screen shows it, or with why it does not.
+	CommandTestPicture = "test_picture"
 	// CommandPause closes the window for a while, as its PC may; CommandResume opens it again.
 	CommandPause  = "pause"
 	CommandResume = "resume"

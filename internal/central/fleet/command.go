@@ -165,7 +165,8 @@ func moment(ms int64) time.Time {
 
 // CommandNames returns the commands that pages give, in their order.
 func CommandNames() []string {
-	return []string{wire.CommandSelfTest, wire.CommandPause, wire.CommandResume, wire.CommandRestart, wire.CommandLearnKeys}
+	return []string{wire.CommandSelfTest, wire.CommandTestPicture, wire.CommandPause, wire.CommandResume, wire.CommandRestart,
+		wire.CommandLearnKeys}
 }
 
 // IsCommand reports whether pages give a command of that name.

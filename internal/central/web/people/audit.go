@@ -262,7 +262,7 @@ func words() []word {
 		{"account.groups", "统一身份认证的角色变化"}, {"audit.export", "导出审计"}, {"evaluation.export", "导出评价"}, {"directory.change", "修改机构资料"},
 		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"},
 		{"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
-		{"fleet.self_test", "自检"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
+		{"fleet.self_test", "自检"}, {"fleet.test_picture", "测试画面"}, {"fleet.pause", "暂停窗口"}, {"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
 		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
 		{"fleet.replace", "更换评价器"},
 		{"fleet.lost", "登记未送到的记录为丢失"}, {"fleet.move", "移动评价器"}, {"fleet.rollout.begin", "开始分步更改"}, {"fleet.rollout.goes_on", "分步更改有进展"},

@@ -25,6 +25,8 @@ import (
 const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes their settings or programs in stages, by the centre's API.
 
   ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
+  ratingctl fleet box DEVICE                              print one, with its troubles and what it was asked
+  ratingctl fleet ask DEVICE self_test|test_picture       have a box look at its parts, or show a picture to look at; needs box.command
   ratingctl fleet list                                    list changes that go out in stages
   ratingctl fleet show ID                                 print one, and how each box bears it
   ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 30m] [-sign-in on|off] [-wait 45s|own] [-walk-up 10s|off]
@@ -78,11 +80,11 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	if err != nil {
 		return err
 	}
-	needs := map[string]int{"boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1, "resume": 1, "undo": 1, "abandon": 1}
+	needs := map[string]int{"box": 1, "ask": 2, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1, "resume": 1, "undo": 1, "abandon": 1}
 	if n, known := needs[what]; !known || len(rest) != n {
 		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"),
-			"有 boxes、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
-			"there are boxes, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; ratingctl fleet -h says more")
+			"有 boxes、box 评价器、ask 评价器 命令、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
+			"there are boxes, box DEVICE, ask DEVICE COMMAND, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; ratingctl fleet -h says more")
 	}
 	c, err := newFleetCall(f, getenv)
 	if err != nil {
@@ -133,6 +135,16 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 	case "boxes":
 		return c.list(ctx, "/api/v1/boxes?hall="+url.QueryEscape(f.hall)+"&state="+url.QueryEscape(f.state), f.asJSON, stdout,
 			"DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tTROUBLES", "device", "state", "hall", "window", "version", "troubles")
+	case "box":
+		return c.box(ctx, rest[0], f.asJSON, stdout)
+	case "ask":
+		b, err := c.do(ctx, http.MethodPost, "/api/v1/boxes/"+url.PathEscape(rest[0])+"/commands", map[string]string{"name": rest[1]})
+		if err == nil && f.asJSON {
+			_, err = stdout.Write(b)
+		} else if err == nil {
+			_, err = fmt.Fprintln(stdout, lang.Say("已发出；回答见", "it is under way; for the answer:"), "ratingctl fleet box", rest[0])
+		}
+		return err
 	case "list":
 		return c.list(ctx, "/api/v1/rollouts?", f.asJSON, stdout, "ID\tSTATE\tSTAGE\tAREA\tHALL\tBEGUN\tCHANGE",
 			"id", "state", "stage", "area", "hall", "begun_at", "words")
@@ -147,6 +159,34 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 	}
 	path := "/api/v1/rollouts/" + url.PathEscape(rest[0]) + "/steer"
 	return c.tell(ctx, http.MethodPost, path, map[string]string{"do": what}, f.asJSON, lang, stdout)
+}
+
+// box prints one box.
+func (c fleetCall) box(ctx context.Context, device string, asJSON bool, stdout io.Writer) error {
+	b, err := c.do(ctx, http.MethodGet, "/api/v1/boxes/"+url.PathEscape(device), nil)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		_, err := stdout.Write(b)
+		return err
+	}
+	var x map[string]any
+	if err := json.Unmarshal(b, &x); err != nil {
+		return cli.Because(err, "中心的回答无法理解", "the centre's answer is not understood")
+	}
+	tab := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(tab, "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tHEARD\tTROUBLES")
+	row(tab, x, "device", "state", "hall", "window", "version", "heard_at", "troubles")
+	if commands, ok := x["commands"].([]any); ok && len(commands) > 0 {
+		_, _ = fmt.Fprintln(tab, "\nCOMMAND\tASKED\tANSWERED\tFAILED")
+		for _, k := range commands {
+			if k, ok := k.(map[string]any); ok {
+				row(tab, k, "name", "asked_at", "answered_at", "failed")
+			}
+		}
+	}
+	return tab.Flush()
 }
 
 // begin returns the request that begins what the flags say.

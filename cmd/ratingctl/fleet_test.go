@@ -24,6 +24,10 @@ func TestFleet(t *testing.T) {
 		case r.Header.Get("Authorization") != "Bearer secret":
 			w.WriteHeader(http.StatusUnauthorized)
 			answer = `{"detail":"请先登录。Sign in first."}`
+		case strings.HasSuffix(r.URL.Path, "/commands"):
+			answer = `{"name":"self_test","asked_at":"2027-03-02T09:00:00+08:00"}`
+		case r.URL.Path == "/api/v1/boxes/jia-b02":
+			answer = `{"device":"jia-b02","state":"ill","troubles":[{"code":"keys.lost"}],"commands":[{"name":"self_test","failed":"busy"}]}`
 		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes") && r.URL.Query().Get("cursor") == "":
 			answer = `{"items":[{"device":"jia-b01","state":"well","window":"SL-H2-B01","troubles":[]}],"next":"jia-b01"}`
 		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes"):
@@ -55,6 +59,10 @@ func TestFleet(t *testing.T) {
 	}
 	out, err := fleet("secret", "boxes", "-hall", "SL-H2", "-state", "sick")
 	want(out, err, "GET /api/v1/boxes?hall=SL-H2&state=sick&cursor= ", "jia-b01", "jia-b02", "keys.lost")
+	out, err = fleet("secret", "box", "jia-b02")
+	want(out, err, "GET /api/v1/boxes/jia-b02 ", "keys.lost", "self_test", "busy")
+	out, err = fleet("secret", "ask", "jia-b02", "self_test")
+	want(out, err, `POST /api/v1/boxes/jia-b02/commands {"name":"self_test"}`, "ratingctl fleet box jia-b02")
 	out, err = fleet("secret", "begin", "-hall", "SL-H2", "-first", "SL-H2-B01", "-wait", "45s", "-walk-up", "off", "-sign-in", "on")
 	want(out, err, `POST /api/v1/rollouts {"change":{"sign_in":true,"wait_sec":45,"walk_up":{"link_sec":0,"pause_sec":0}},`+
 		`"first":"SL-H2-B01","hall":"SL-H2","hold_min":30}`, "abc")

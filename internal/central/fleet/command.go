@@ -169,5 +169,9 @@ func CommandNames() []string {
 		wire.CommandLearnKeys}
 }
 
+// CommandsOfPrograms returns the commands that programs may give by a token: those after which a window serves as before. One that leaks
+// must not be able to stop a hall.
+func CommandsOfPrograms() []string { return []string{wire.CommandSelfTest, wire.CommandTestPicture} }
+
 // IsCommand reports whether pages give a command of that name.
 func IsCommand(name string) bool { return slices.Contains(CommandNames(), name) }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -9,18 +10,21 @@ import (
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/fleet"
+	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web"
 	"haochaping/internal/central/web/scope"
 	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 )
 
-// programs returns what programs do about boxes. They give no commands and let no box in: a token that leaks could stop a hall.
+// programs returns what programs do about boxes. They give no command that keeps a window from serving, and let no box in: a token that leaks
+// could stop a hall.
 func (p *pages) programs() []web.Route {
 	see := account.SeeBoxes
 	return []web.Route{
 		{Method: "GET", Path: "/api/v1/boxes", Action: see, Do: p.listForPrograms},
 		{Method: "GET", Path: "/api/v1/boxes/{device}", Action: see, Object: p.boxObject, Do: p.tell},
+		{Method: "POST", Path: "/api/v1/boxes/{device}/commands", Action: account.CommandBoxes, Object: p.boxObject, Do: p.commandForPrograms},
 		{Method: "GET", Path: "/api/v1/alerts", Action: see, Do: p.alertsForPrograms},
 		{Method: "POST", Path: "/api/v1/alerts/{alert}/acknowledge", Action: account.CommandBoxes, Object: p.alertObject,
 			Do: p.acknowledgeForPrograms},
@@ -196,6 +200,26 @@ type toldCommand struct {
 	Asked    time.Time `json:"asked_at"`
 	Answered time.Time `json:"answered_at,omitzero"`
 	Failed   string    `json:"failed,omitempty"`
+}
+
+// commandForPrograms gives a box a command. Its answer is read with the box.
+func (p *pages) commandForPrograms(c *web.Call) error {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := c.Body(&in); err != nil {
+		return err
+	}
+	if !slices.Contains(fleet.CommandsOfPrograms(), in.Name) {
+		return &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "程序只能发 " + strings.Join(fleet.CommandsOfPrograms(), "、") +
+			"，其他命令请在页面上发。Programs give these alone; the page has the others."}
+	}
+	id := rating.DeviceID(c.R.PathValue("device"))
+	x := fleet.NewCommand(p.Random(), id, in.Name, c.Person.Account, c.Now())
+	if err := p.order(c, x, journal.Act{Do: "fleet." + in.Name, Object: string(id)}); err != nil {
+		return err
+	}
+	return c.JSONStatus(http.StatusAccepted, toldCommand{Name: x.Name, Asked: zoned(x.Asked)})
 }
 
 type toldChange struct {

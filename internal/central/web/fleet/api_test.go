@@ -14,6 +14,7 @@ import (
 	"haochaping/internal/central/web/webtest"
 	"haochaping/internal/proof/descriptions"
 	"haochaping/internal/rating"
+	"haochaping/sync/wire"
 )
 
 // TestAPI reads by tokens what the pages show: each has the boxes and alerts of its owner, within its area. Each answer is as the
@@ -202,5 +203,35 @@ func TestAnAlertIsAcknowledgedByAProgram(t *testing.T) {
 	webtest.Want(t, hall.Post(path, at, "{}"), 200, `"acknowledged_at"`)
 	webtest.Want(t, hall.Post(path, at, "{}"), 409)
 	webtest.Want(t, hall.Post(path, "/api/v1/alerts/none/acknowledge", "{}"), 404)
+	descriptions.Want(t, "../api/openapi.yaml", slices.Concat(hall.Answers, other.Answers, reader.Answers))
+}
+
+// TestAProgramAsksABox what keeps no window from serving, where its token may give commands, and reads the answer with the box.
+func TestAProgramAsksABox(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	const path, at = "/api/v1/boxes/{device}/commands", "/api/v1/boxes/jia-b01/commands"
+	may := []account.Action{account.SeeBoxes, account.CommandBoxes}
+	hall := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", may...)
+	other := w.Program(w.site, webtest.Grant(account.Hall, "SL-H1", "629900000000"), "", may...)
+	reader := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes)
+	webtest.Want(t, other.Post(path, at, `{"name":"self_test"}`), 404)
+	webtest.Want(t, reader.Post(path, at, `{"name":"self_test"}`), 404)
+	for _, name := range []string{wire.CommandPause, wire.CommandRestart, wire.CommandLearnKeys, wire.CommandErase, ""} {
+		webtest.Want(t, hall.Post(path, at, `{"name":"`+name+`"}`), 422)
+	}
+	webtest.Want(t, hall.Post(path, at, `{"name":"self_test","args":{}}`), 400)
+	webtest.Want(t, hall.Post(path, "/api/v1/boxes/jia-b02/commands", `{"name":"self_test"}`), 409, "不在线")
+	webtest.Want(t, hall.Post(path, at, `{"name":"self_test"}`), 202, `"asked_at"`)
+	webtest.Want(t, hall.Post(path, at, `{"name":"self_test"}`), 409)
+	sent := w.sentTo("jia-b01")
+	if len(sent) != 1 || sent[0].Name != wire.CommandSelfTest {
+		t.Fatalf("sent: %+v", sent)
+	}
+	reply := wire.Reply{ID: sent[0].ID, OK: true}
+	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: "jia-b01", Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, hall.Get("/api/v1/boxes/{device}", "/api/v1/boxes/jia-b01"), 200, `"answered_at"`)
 	descriptions.Want(t, "../api/openapi.yaml", slices.Concat(hall.Answers, other.Answers, reader.Answers))
 }

@@ -1,0 +1,88 @@
+package supportfile
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"haochaping/internal/condition"
+	"haochaping/internal/opsapi"
+)
+
+// A file that cannot be made says so in its place by the kind of the error alone, and the others are there.
+func TestAFileThatCannotBeMadeTellsNoMore(t *testing.T) {
+	var archive bytes.Buffer
+	err := Write(t.Context(), &archive, []File{
+		{"broken.txt", func(context.Context) ([]byte, error) { return nil, fmt.Errorf("PLANTED: %w", io.ErrUnexpectedEOF) }},
+		{"address.txt", func(context.Context) ([]byte, error) {
+			return []byte("post https://u:PLANTED@hall.example.com/PLANTED?key=PLANTED failed"), nil
+		}},
+	}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zip, err := gzip.NewReader(&archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for files := tar.NewReader(zip); ; {
+		h, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[h.Name] = string(b)
+	}
+	for name, want := range map[string]string{"broken.txt": "*errors.errorString\n", "address.txt": "post https://hall.example.com failed"} {
+		if got[name] != want {
+			t.Errorf("%s: %q, not %q", name, got[name], want)
+		}
+	}
+}
+
+// What the daemon goes on to use is not what the bundle left words out of.
+func TestStatusLeavesTheDaemonsAlone(t *testing.T) {
+	photo := condition.Of("photos.file", "PLANTED")
+	given := opsapi.Status{LastFault: &opsapi.Fault{Part: "photos", Code: photo.Code, What: photo.What}}
+	given.Parts = []opsapi.Part{{Name: "photos", Code: photo.Code, What: photo.What}}
+	told := Status(given)
+	if s := fmt.Sprint(told.Parts, *told.LastFault); strings.Contains(s, "PLANTED") {
+		t.Errorf("the bundle tells %s", s)
+	}
+	if !strings.Contains(given.Parts[0].What.EN, "PLANTED") || !strings.Contains(given.LastFault.What.EN, "PLANTED") {
+		t.Errorf("the daemon's own words are gone: %v", given)
+	}
+}
+
+// Whatever a field of the log holds that may not be told, it is not told.
+func FuzzLogTellsNoOtherField(f *testing.F) {
+	for _, s := range []string{"", " 王某", `" msg="`, "a\nmsg=", `\" level=`, "=", "msg=x", "\x00\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		const plant = "PLANTED"
+		var line bytes.Buffer
+		slog.New(slog.NewTextHandler(&line, nil)).Warn("a part", "error", s+plant+s, "part", "sound", "url", plant+s, "two words", plant+s)
+		told := string(safeLog(line.Bytes()))
+		if strings.Contains(told, plant) {
+			t.Errorf("%q of %q", told, line.String())
+		}
+		if !strings.Contains(told, `level=WARN msg="a part" part=sound`) {
+			t.Errorf("%q lacks what may be told of %q", told, line.String())
+		}
+	})
+}

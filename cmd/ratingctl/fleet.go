@@ -84,7 +84,8 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	if n, known := needs[what]; !known || len(rest) != n {
 		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"),
 			"有 boxes、box 评价器、ask 评价器 命令、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
-			"there are boxes, box DEVICE, ask DEVICE COMMAND, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; ratingctl fleet -h says more")
+			"there are boxes, box DEVICE, ask DEVICE COMMAND, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
+				"ratingctl fleet -h says more")
 	}
 	c, err := newFleetCall(f, getenv)
 	if err != nil {

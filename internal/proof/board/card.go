@@ -107,8 +107,8 @@ func section(text, name string) (lines []string) {
 }
 
 // Boot plays the firmware of a Raspberry Pi: it reads which part autoboot.txt names, the one that is to be tried if the restart has asked
-// for that, and starts the kernel of that part by what its config.txt says of it. Then it boots a PC with the card, and waits until its shell
-// answers.
+// for that, and starts the kernel of that part by what its config.txt says of it. Then it boots a PC with the card, and waits until its
+// shell answers.
 func (c Card) Boot(ctx context.Context, o Options, try bool) (*Board, error) {
 	choice := "all"
 	if try {

@@ -17,8 +17,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// programs returns what programs do about boxes. They give no command that keeps a window from serving, and let no box in: a token that leaks
-// could stop a hall.
+// programs returns what programs do about boxes. They give no command that keeps a window from serving, and let no box in: a token that
+// leaks could stop a hall.
 func (p *pages) programs() []web.Route {
 	see := account.SeeBoxes
 	return []web.Route{

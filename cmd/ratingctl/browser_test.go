@@ -116,7 +116,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 // state is a script that says whether a box is in a state.
 func state(box, s string) string {
 	return fmt.Sprintf(`(() => { const r = new XMLHttpRequest(); r.open("GET", "box/%s/state.json", false); r.send();
-		return JSON.parse(r.responseText).state === %q })()`, box, s)
+		return r.status === 200 && JSON.parse(r.responseText).state === %q })()`, box, s) // it may be starting
 }
 
 // rows is a script that says whether the centre's list has n rows.

@@ -47,7 +47,7 @@ func (h Hook) Run(ctx context.Context) error {
 		err := h.Tell(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return giveBack(ctx, h.Leases, hookLeaseName)
+			return h.Leases.ReleaseAtEnd(ctx, hookLeaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -56,7 +56,7 @@ func (h Hook) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return giveBack(ctx, h.Leases, hookLeaseName)
+			return h.Leases.ReleaseAtEnd(ctx, hookLeaseName)
 		case <-tick.C:
 		}
 	}

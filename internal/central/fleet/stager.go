@@ -74,7 +74,7 @@ func (g *Stager) Run(ctx context.Context) error {
 		err := g.Look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return giveBack(ctx, g.cfg.Leases, stageLeaseName)
+			return g.cfg.Leases.ReleaseAtEnd(ctx, stageLeaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -83,7 +83,7 @@ func (g *Stager) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return giveBack(ctx, g.cfg.Leases, stageLeaseName)
+			return g.cfg.Leases.ReleaseAtEnd(ctx, stageLeaseName)
 		case <-tick.C:
 		}
 	}

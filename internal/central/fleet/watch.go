@@ -25,7 +25,7 @@ const (
 // Leases gives what only one instance may do at a time.
 type Leases interface {
 	Acquire(ctx context.Context, name string, ttl time.Duration) (held bool, err error)
-	Release(ctx context.Context, name string) error
+	ReleaseAtEnd(ctx context.Context, name string) error
 }
 
 // Organisation says where windows are.
@@ -59,13 +59,6 @@ func NewWatch(c WatchConfig) *Watch { return &Watch{cfg: c} }
 // watchLeaseName is the lease of the instance that looks.
 const watchLeaseName = "fleet watch"
 
-// giveBack gives back a lease when ctx has ended, so that another instance need not wait until it ends.
-func giveBack(ctx context.Context, l Leases, name string) error {
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return l.Release(given, name)
-}
-
 // Run looks until ctx ends, and gives back the lease.
 func (w *Watch) Run(ctx context.Context) error {
 	tick := time.NewTicker(watchPause)
@@ -74,7 +67,7 @@ func (w *Watch) Run(ctx context.Context) error {
 		err := w.Look(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return giveBack(ctx, w.cfg.Leases, watchLeaseName)
+			return w.cfg.Leases.ReleaseAtEnd(ctx, watchLeaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -83,7 +76,7 @@ func (w *Watch) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return giveBack(ctx, w.cfg.Leases, watchLeaseName)
+			return w.cfg.Leases.ReleaseAtEnd(ctx, watchLeaseName)
 		case <-tick.C:
 		}
 	}

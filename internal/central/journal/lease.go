@@ -97,6 +97,11 @@ func (l Leases) Release(ctx context.Context, name string) error {
 	return l.Journal.Unlease(ctx, name, l.Holder)
 }
 
+// ReleaseAtEnd gives a lease back when ctx has ended, so that another instance need not wait until the lease does.
+func (l Leases) ReleaseAtEnd(ctx context.Context, name string) error {
+	return GiveBack(ctx, l.Journal, name, l.Holder)
+}
+
 // Current returns the names of the leases with a prefix that have not ended, whoever holds them.
 func (l Leases) Current(ctx context.Context, prefix string) ([]string, error) {
 	all, err := db.Query(ctx, l.Journal.cfg.DB, scanText, "SELECT name FROM lease WHERE until >= $1 ORDER BY name", l.Journal.Now())

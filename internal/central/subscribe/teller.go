@@ -27,7 +27,7 @@ const (
 // Leases is what is needed of leases.
 type Leases interface {
 	Acquire(ctx context.Context, name string, ttl time.Duration) (bool, error)
-	Release(ctx context.Context, name string) error
+	ReleaseAtEnd(ctx context.Context, name string) error
 }
 
 // Hook is the centre's webhook, which hears of the figures of all who chose it.
@@ -62,7 +62,7 @@ func (t Teller) Run(ctx context.Context) error {
 		err := t.Once(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return t.giveBack(ctx)
+			return t.Leases.ReleaseAtEnd(ctx, leaseName)
 		case err == nil:
 			failing = ""
 		case err.Error() != failing:
@@ -74,12 +74,6 @@ func (t Teller) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
-}
-
-func (t Teller) giveBack(ctx context.Context) error {
-	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	return t.Leases.Release(given, leaseName)
 }
 
 // Once tells what is to be told, if no other instance does. What one receiver refuses does not keep it from telling the others.

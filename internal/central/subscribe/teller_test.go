@@ -140,7 +140,7 @@ type free struct{}
 
 func (free) Acquire(context.Context, string, time.Duration) (bool, error) { return true, nil }
 
-func (free) Release(context.Context, string) error { return nil }
+func (free) ReleaseAtEnd(context.Context, string) error { return nil }
 
 // tellerWorld is a teller with a clock that the test moves.
 type tellerWorld struct {

@@ -3,16 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"strings"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/subscribe"
 	"haochaping/internal/central/web/figures"
+	"haochaping/internal/loginfiles"
 )
 
 // subscriptionsConfig says how people are told that figures are there, besides the home page.
@@ -59,19 +58,14 @@ func (m mailConfig) post() (*subscribe.Post, error) {
 		return nil, nil
 	}
 	c := subscribe.PostConfig{Server: m.Server, User: m.User, From: m.From, Domains: m.Domains}
-	if m.PasswordFile != "" {
-		text, err := os.ReadFile(m.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("subscriptions.mail.password_file: %w", err)
-		}
-		c.Password = strings.TrimRight(string(text), "\r\n")
+	var err error
+	if c.Password, err = loginfiles.Password(loginfiles.File{Field: "subscriptions.mail.password_file", Path: m.PasswordFile}); err != nil {
+		return nil, err
 	}
 	if m.CA != "" {
-		t, err := outward(m.CA)
-		if err != nil {
-			return nil, fmt.Errorf("subscriptions.mail.ca_file: %w", err)
+		if c.Roots, err = loginfiles.Authorities(loginfiles.File{Field: "subscriptions.mail.ca_file", Path: m.CA}); err != nil {
+			return nil, err
 		}
-		c.Roots = t.TLSClientConfig.RootCAs
 	}
 	return subscribe.NewPost(c)
 }

@@ -53,22 +53,12 @@ func bundle(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	return err
 }
 
+// bundleFiles are what is told of the box, and what doctor finds of it.
 func bundleFiles(c boxconfig.Config) []supportfile.File {
-	return []supportfile.File{
-		{Name: "version.txt", Make: func(context.Context) ([]byte, error) { return []byte("ratingctl " + version() + "\n"), nil }},
-		{Name: "status.json", Make: func(ctx context.Context) ([]byte, error) {
-			s, err := bundledStatus(ctx, c)
-			if err != nil {
-				return nil, err
-			}
-			return supportfile.JSON(s)
-		}},
-		{Name: "doctor.txt", Make: func(ctx context.Context) ([]byte, error) { return bundledDoctor(ctx, c), nil }},
-		{Name: "config.json", Make: func(context.Context) ([]byte, error) { return supportfile.Config(c) }},
-		{Name: "records.json", Make: func(context.Context) ([]byte, error) { return supportfile.Records(logPath(c)) }},
-		{Name: "log.txt", Make: supportfile.Log},
-		{Name: "system.txt", Make: func(context.Context) ([]byte, error) { return supportfile.System() }},
-	}
+	status := func(ctx context.Context) (opsapi.Status, error) { return askBox(ctx, c) }
+	doctor := func(ctx context.Context) ([]byte, error) { return bundledDoctor(ctx, c), nil }
+	return append(supportfile.Box("ratingctl "+version(), status, c, logPath(c), supportfile.Log),
+		supportfile.File{Name: "doctor.txt", Make: doctor})
 }
 
 // bundledStatus returns what may be told of what the daemon says of itself.

@@ -26,7 +26,10 @@ const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes
 
   ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
   ratingctl fleet box DEVICE                              print one, with its troubles and what it was asked
-  ratingctl fleet ask DEVICE self_test|test_picture       have a box look at its parts, or show a picture to look at; needs box.command
+  ratingctl fleet ask DEVICE self_test|test_picture|send_bundle
+                                                          have a box look at its parts, show a picture to look at, or send what support
+                                                          needs; needs box.command
+  ratingctl fleet bundle DEVICE [-out FILE]               fetch the latest that it has sent to support; needs box.command
   ratingctl fleet list                                    list changes that go out in stages
   ratingctl fleet show ID                                 print one, and how each box bears it
   ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 30m] [-sign-in on|off] [-wait 45s|own] [-walk-up 10s|off]
@@ -45,7 +48,7 @@ type fleetFlags struct {
 	centre, tokenFile, caFile string
 	hall, area, state, first  string
 	signIn, wait, walkUp      string
-	programs                  string
+	programs, out             string
 	walkUpLink, hold          time.Duration
 	asJSON                    bool
 }
@@ -72,6 +75,7 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	flags.DurationVar(&f.walkUpLink, "walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
 	flags.StringVar(&f.programs, "programs", "", "the `version` of the boxes' package that is to be installed, by itself")
 	flags.DurationVar(&f.hold, "hold", 30*time.Minute, "how `long` boxes must be well before the next stage: 5m to 168h")
+	flags.StringVar(&f.out, "out", "", "the `file` for a bundle; empty: bundle-DEVICE.tar.gz here")
 	flags.BoolVar(&f.asJSON, "json", false, "print what the centre answers")
 	what, rest, err := subcommand(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -80,11 +84,12 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	if err != nil {
 		return err
 	}
-	needs := map[string]int{"box": 1, "ask": 2, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1, "resume": 1, "undo": 1, "abandon": 1}
+	needs := map[string]int{"box": 1, "ask": 2, "bundle": 1, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1,
+		"resume": 1, "undo": 1, "abandon": 1}
 	if n, known := needs[what]; !known || len(rest) != n {
 		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"),
-			"有 boxes、box 评价器、ask 评价器 命令、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
-			"there are boxes, box DEVICE, ask DEVICE COMMAND, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
+			"有 boxes、box 评价器、ask 评价器 命令、bundle 评价器、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
+			"there are boxes, box DEVICE, ask DEVICE COMMAND, bundle DEVICE, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
 				"ratingctl fleet -h says more")
 	}
 	c, err := newFleetCall(f, getenv)
@@ -146,6 +151,8 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 			_, err = fmt.Fprintln(stdout, lang.Say("已发出；回答见", "it is under way; for the answer:"), "ratingctl fleet box", rest[0])
 		}
 		return err
+	case "bundle":
+		return c.bundle(ctx, rest[0], f.out, f.asJSON, lang, stdout)
 	case "list":
 		return c.list(ctx, "/api/v1/rollouts?", f.asJSON, stdout, "ID\tSTATE\tSTAGE\tAREA\tHALL\tBEGUN\tCHANGE",
 			"id", "state", "stage", "area", "hall", "begun_at", "words")

@@ -44,6 +44,7 @@ type daemon struct {
 	line     *centreLine
 	teacher  *teacher
 	tester   *tester
+	bundler  bundler
 	eraser   eraser
 	uplink   *extra
 	// enrolment gets the box its certificate; empty where it has one from elsewhere.
@@ -78,37 +79,8 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	defer func() { err = errors.Join(err, d.screen.Close()) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	var restart func()
-	if env.supervised {
-		restart = stop
-	}
-	d.line = newCentreLine(cfg, who, mem, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
-	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
-	d.teacher = newTeacher(cfg, d.keys.source, d.loop, d.views, env.mono, restart, log)
-	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
-	d.tester = newTester(cfg.Screen, d.keys.source.watch, d.views, log)
-	d.line.orders.tester = d.tester
 	var reborn atomic.Bool
-	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return mem.db.Backlog().Pending }, window: d.loop, settle: settles,
-		asked:   make(chan order, 1),
-		answer:  d.line.answer,
-		restart: restart, reborn: func() { reborn.Store(!env.supervised); stop() }, log: log}
-	d.line.orders.erase = d.eraser.ask
-	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
-	d.uplink.crashed = "link.crashed"
-	if cfg.Enrols() {
-		place, err := stands(mem.db, boardName(cfg.Enrol.Board))
-		if err != nil {
-			log.Error("how the box stands with the centre cannot be kept", "error", err)
-		}
-		d.start.Barred = place.out()
-		d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
-			(certifier{cfg, who, env, d.views, d.line, place, new(string), log}).run))
-	}
-	if cfg.Enrols() && cfg.WindowAPI.LANListen != "" {
-		d.enrolment = append(d.enrolment, d.extras.add("window_certificate", "window_certificate.waits",
-			windowCertificate{cfg, env, d.views, d.line, log}.run))
-	}
+	d.joinCentre(stop, func() { reborn.Store(!env.supervised); stop() })
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
@@ -147,6 +119,49 @@ func (d *daemon) joinTerminal() {
 		}
 		d.loop.Post(e)
 	}}
+}
+
+// joinCentre makes the way to the centre, and what it may command. Stop ends the daemon, reborn has it begin anew having forgotten all.
+func (d *daemon) joinCentre(stop, reborn func()) {
+	cfg, env, log := d.cfg, d.env, d.log
+	var restart func()
+	if env.supervised {
+		restart = stop
+	}
+	d.line = newCentreLine(cfg, d.who, d.memory, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
+	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
+	d.teacher = newTeacher(cfg, d.keys.source, d.loop, d.views, env.mono, restart, log)
+	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
+	d.tester = newTester(cfg.Screen, d.keys.source.watch, d.views, log)
+	d.line.orders.tester = d.tester
+	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return d.db.Backlog().Pending }, window: d.loop, settle: settles,
+		asked:   make(chan order, 1),
+		answer:  d.line.answer,
+		restart: restart, reborn: reborn, log: log}
+	d.line.orders.erase = d.eraser.ask
+	d.bundler = newBundler(cfg, env, d.line, func(ctx context.Context) (opsapi.Status, error) { return d.box.status(ctx), nil }, log)
+	d.line.orders.bundle = d.bundler.ask
+	d.uplink = d.extras.add(linkPart, "link.files", d.line.run)
+	d.uplink.crashed = "link.crashed"
+	if cfg.Enrols() {
+		d.joinEnrolment()
+	}
+}
+
+// joinEnrolment makes what gets the box its certificates.
+func (d *daemon) joinEnrolment() {
+	cfg, env, log := d.cfg, d.env, d.log
+	place, err := stands(d.db, boardName(cfg.Enrol.Board))
+	if err != nil {
+		log.Error("how the box stands with the centre cannot be kept", "error", err)
+	}
+	d.start.Barred = place.out()
+	d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
+		(certifier{cfg, d.who, env, d.views, d.line, place, new(string), log}).run))
+	if cfg.WindowAPI.LANListen != "" {
+		d.enrolment = append(d.enrolment, d.extras.add("window_certificate", "window_certificate.waits",
+			windowCertificate{cfg, env, d.views, d.line, log}.run))
+	}
 }
 
 // joinScreen makes what citizens see and hear.
@@ -254,6 +269,7 @@ func (d *daemon) stages(service sdnotify.Told) []stages.Stage {
 		{Name: "lessons", Run: d.teacher.run},
 		{Name: "test picture", Run: d.tester.run},
 		{Name: "eraser", Run: d.eraser.run},
+		{Name: "bundle", Run: d.bundler.run},
 		{Name: "window API", Run: d.pcs.run},
 		{Name: "cards", Run: func(ctx context.Context) error { return together(ctx, d.cards...) }},
 		{Name: "operations", Run: func(ctx context.Context) error { return together(ctx, d.ops...) }},

@@ -41,6 +41,7 @@ type orders struct {
 	keys    *teacher
 	tester  *tester
 	erase   func(id, giveUp string) error
+	bundle  func(id string) error
 	tokens  string           // the file of the tokens of the window's PCs
 	wall    func() time.Time // the clock on the wall
 	// programs asks whoever updates the programs for a version.
@@ -77,6 +78,8 @@ func (o orders) carryOut(c wire.Command) ([]wire.Part, error) {
 		return nil, o.keys.begin(c)
 	case wire.CommandErase:
 		return nil, o.erase(c.ID, c.Args["give_up"])
+	case wire.CommandSendBundle:
+		return nil, o.bundle(c.ID)
 	case wire.CommandAddToken:
 		return nil, o.once(c, func(context.Context) error {
 			return windowapi.KeepToken(o.tokens, windowapi.Token{ID: c.Args["id"], Name: c.Args["name"], Hash: c.Args["hash"],

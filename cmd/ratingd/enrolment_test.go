@@ -89,6 +89,7 @@ func TestABoxFromItsBirth(t *testing.T) {
 	}
 	b.settle()
 
+	sendsBundle(admin, b, device)
 	key, err := keys.Read(filepath.Join(b.state, boxconfig.TLSKeyFile))
 	if err != nil {
 		t.Fatal(err)

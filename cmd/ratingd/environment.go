@@ -8,6 +8,7 @@ import (
 	"haochaping/device"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/sdnotify"
+	"haochaping/internal/supportfile"
 )
 
 // gpioOpener finds GPIO lines by their names.
@@ -16,6 +17,7 @@ type gpioOpener func(refs []string) ([]device.GPIOLine, io.Closer, error)
 // environment is the machine that the daemon runs on.
 type environment struct {
 	stdout, stderr io.Writer
+	tail           *supportfile.Tail // of the daemon's log
 	bootID         func() (string, error)
 	mono           func() time.Duration
 	wall           func() time.Time

@@ -16,6 +16,7 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/rating"
+	"haochaping/internal/supportfile"
 )
 
 // configurationError says that the configuration or a file that it names is wrong: starting again helps only when somebody has changed it.
@@ -106,7 +107,8 @@ func runConfigured(ctx context.Context, path string, env environment) error {
 	if cfg.ClockSet {
 		env.synced = func() bool { return true }
 	}
-	log := slog.New(slog.NewTextHandler(env.stderr, &slog.HandlerOptions{Level: level}))
+	env.tail = new(supportfile.Tail)
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(env.tail, env.stderr), &slog.HandlerOptions{Level: level}))
 	// Without its manager the box works as well; it is the manager that will be dissatisfied.
 	supervised, err := env.manager()
 	if err != nil {

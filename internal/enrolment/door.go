@@ -70,6 +70,7 @@ type answer struct {
 type question struct {
 	path  string
 	body  []byte           // nil: there is none
+	kind  string           // of the body; empty: a request for a certificate
 	own   *tls.Certificate // that is shown, nil: none
 	moved bool             // the box has come to another board
 	pass  Pass             // by which it may be let in
@@ -87,7 +88,10 @@ func (d door) do(ctx context.Context, q question) (*http.Response, []byte, error
 	if err != nil {
 		return nil, nil, err
 	}
-	if q.body != nil {
+	switch {
+	case q.kind != "":
+		r.Header.Set("Content-Type", q.kind)
+	case q.body != nil:
 		r.Header.Set("Content-Type", "application/pkcs10")
 		r.Header.Set("Content-Transfer-Encoding", "base64")
 	}

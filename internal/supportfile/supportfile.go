@@ -31,6 +31,26 @@ type File struct {
 	Make func(context.Context) ([]byte, error)
 }
 
+// Box returns what is told of a box: what the daemon says of itself, how it is configured, the records by their kinds, the daemon's log and
+// the system. The log of records stands at the path.
+func Box(program string, status func(context.Context) (opsapi.Status, error), c boxconfig.Config, path string,
+	log func(context.Context) ([]byte, error)) []File {
+	return []File{
+		{"version.txt", func(context.Context) ([]byte, error) { return []byte(program + "\n"), nil }},
+		{"status.json", func(ctx context.Context) ([]byte, error) {
+			s, err := status(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return encoded(Status(s))
+		}},
+		{"config.json", func(context.Context) ([]byte, error) { return configuration(c) }},
+		{"records.json", func(context.Context) ([]byte, error) { return records(path) }},
+		{"log.txt", log},
+		{"system.txt", func(context.Context) ([]byte, error) { return system() }},
+	}
+}
+
 // Write writes the files as an archive. One that cannot be made says why in its place.
 func Write(ctx context.Context, to io.Writer, files []File, progress io.Writer) error {
 	zip := gzip.NewWriter(to)
@@ -77,11 +97,11 @@ func Status(s opsapi.Status) opsapi.Status {
 	return s
 }
 
-// JSON returns a value as a file of a bundle has it.
-func JSON(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }
+// encoded returns a value as a file of a bundle has it.
+func encoded(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }
 
-// Config returns the configuration as it was understood, without comments, and of addresses the scheme and host alone.
-func Config(c boxconfig.Config) ([]byte, error) {
+// configuration returns the configuration as it was understood, without comments, and of addresses the scheme and host alone.
+func configuration(c boxconfig.Config) ([]byte, error) {
 	b, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
@@ -90,7 +110,7 @@ func Config(c boxconfig.Config) ([]byte, error) {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return nil, err
 	}
-	return JSON(withoutSecrets(v))
+	return encoded(withoutSecrets(v))
 }
 
 func withoutSecrets(v any) any {
@@ -128,8 +148,8 @@ type counts struct {
 	Events   map[string]int `json:"events"` // by their names, without what they hold
 }
 
-// Records returns how many records of each kind the log at a path holds.
-func Records(path string) ([]byte, error) {
+// records returns how many records of each kind the log at a path holds.
+func records(path string) ([]byte, error) {
 	n, err := store.Inspect(path)
 	if err != nil {
 		return nil, err
@@ -145,11 +165,11 @@ func Records(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return JSON(out)
+	return encoded(out)
 }
 
-// System returns which system the box runs.
-func System() ([]byte, error) {
+// system returns which system the box runs.
+func system() ([]byte, error) {
 	release, err := os.ReadFile("/etc/os-release")
 	kernel, err2 := os.ReadFile("/proc/version")
 	return append(release, kernel...), errors.Join(err, err2)

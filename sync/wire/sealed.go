@@ -163,6 +163,9 @@ const (
 	// CommandUpdate has the box install a newer version of its package. Arguments: version, and within_sec, for how long from now on that may
 	// begin. It is answered when the box has noted it; how it went is in the box's health. A box that has no repository refuses it.
 	CommandUpdate = "update"
+	// CommandSendBundle asks for what support needs (ratingctl bundle), which the box sends to the centre's door for certificates, at most
+	// MaxBundle bytes. It is answered when the centre has it, or with why it has not. A box whose certificate is from elsewhere refuses it.
+	CommandSendBundle = "send_bundle"
 	// KeyPart begins the name of a key in both.
 	KeyPart = "key_"
 	// FramePart begins the name of a part that says what the key of a level sends, in hexadecimal digits. HeardPart begins those that say
@@ -176,6 +179,9 @@ const (
 	// to the worst, since the box knows nothing of their places.
 	PressedPart = "pressed"
 )
+
+// MaxBundle is the greatest size in bytes of what a box sends to support.
+const MaxBundle = 1 << 20
 
 // LessonLife is how long somebody may take to press the keys, and to confirm what was learnt.
 const LessonLife = 5 * time.Minute

@@ -56,8 +56,8 @@ type door struct {
 	listed time.Time // guarded by mu; when it was signed
 }
 
-// Handler serves EST (RFC 7030) and the list of revoked certificates. Clients show their certificates by TLS, which ends here: no proxy may
-// stand before.
+// Handler serves EST (RFC 7030) and the list of revoked certificates, and takes what boxes were asked to send to support. Clients show their
+// certificates by TLS, which ends here: no proxy may stand before.
 func (r *Room) Handler(log *slog.Logger) http.Handler {
 	d := &door{room: r, logger: log}
 	m := http.NewServeMux()
@@ -65,6 +65,7 @@ func (r *Room) Handler(log *slog.Logger) http.Handler {
 	m.HandleFunc("POST /.well-known/est/simpleenroll", d.enrol)
 	m.HandleFunc("POST /.well-known/est/simplereenroll", d.renew)
 	m.HandleFunc("POST /.well-known/est/window/simpleenroll", d.window)
+	m.HandleFunc("POST /bundle/{command}", d.bundle)
 	m.HandleFunc("GET /revoked.crl", d.revoked)
 	return m
 }

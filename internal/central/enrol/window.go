@@ -49,7 +49,7 @@ type windowAct struct {
 // Window answers a box that shows its certificate and asks for one by which its window's PC knows it. It lives for days: a PC asks nobody
 // whether it was revoked, so that a box which gets no other one is what ends it.
 func (r *Room) Window(ctx context.Context, q identity.ServerRequest, shown *x509.Certificate) (*x509.Certificate, error) {
-	d, err := r.askedBy(ctx, q, shown)
+	d, err := r.serving(ctx, q.Device, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +72,12 @@ func (r *Room) Window(ctx context.Context, q identity.ServerRequest, shown *x509
 	return c, nil
 }
 
-// askedBy returns the box that asks for a certificate for its window's PC, or why it gets none.
-func (r *Room) askedBy(ctx context.Context, q identity.ServerRequest, shown *x509.Certificate) (d fleet.Device, err error) {
+// serving returns the box of a name that shows its certificate and serves a window, or why it is not one.
+func (r *Room) serving(ctx context.Context, id rating.DeviceID, shown *x509.Certificate) (d fleet.Device, err error) {
 	if err := r.authority.Verify(shown, r.now()); err != nil {
 		return d, fmt.Errorf("%w: its certificate is not one of this centre that holds: %w", ErrRefused, err)
 	}
-	if shown.Subject.CommonName != string(q.Device) {
+	if shown.Subject.CommonName != string(id) {
 		return d, fmt.Errorf("%w: the certificate is that of %s", ErrRefused, shown.Subject.CommonName)
 	}
 	revoked, err := r.revoked(ctx, shown)
@@ -87,9 +87,9 @@ func (r *Room) askedBy(ctx context.Context, q identity.ServerRequest, shown *x50
 	if err != nil {
 		return d, err
 	}
-	d, err = r.boxes.Device(ctx, q.Device)
+	d, err = r.boxes.Device(ctx, id)
 	if errors.Is(err, fleet.ErrNoDevice) || err == nil && d.Retired != nil {
-		err = fmt.Errorf("%w: %s serves no window", ErrRefused, q.Device)
+		err = fmt.Errorf("%w: %s serves no window", ErrRefused, id)
 	}
 	return d, err
 }

@@ -146,8 +146,10 @@ func writeAlerts(ctx context.Context, tx *db.Tx, changed, forgotten []Alert, now
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM fleet_alert WHERE ended < $1", now.Add(-keptAlerts).UnixMilli())
-	return err
+	if _, err = tx.ExecContext(ctx, "DELETE FROM fleet_alert WHERE ended < $1", now.Add(-keptAlerts).UnixMilli()); err != nil {
+		return err
+	}
+	return forgetBundles(ctx, tx, now)
 }
 
 // clock returns a moment as people in China read it.

@@ -166,12 +166,14 @@ func moment(ms int64) time.Time {
 // CommandNames returns the commands that pages give, in their order.
 func CommandNames() []string {
 	return []string{wire.CommandSelfTest, wire.CommandTestPicture, wire.CommandPause, wire.CommandResume, wire.CommandRestart,
-		wire.CommandLearnKeys}
+		wire.CommandLearnKeys, wire.CommandSendBundle}
 }
 
 // CommandsOfPrograms returns the commands that programs may give by a token: those after which a window serves as before. One that leaks
 // must not be able to stop a hall.
-func CommandsOfPrograms() []string { return []string{wire.CommandSelfTest, wire.CommandTestPicture} }
+func CommandsOfPrograms() []string {
+	return []string{wire.CommandSelfTest, wire.CommandTestPicture, wire.CommandSendBundle}
+}
 
 // IsCommand reports whether pages give a command of that name.
 func IsCommand(name string) bool { return slices.Contains(CommandNames(), name) }

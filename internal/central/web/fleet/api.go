@@ -25,6 +25,7 @@ func (p *pages) programs() []web.Route {
 		{Method: "GET", Path: "/api/v1/boxes", Action: see, Do: p.listForPrograms},
 		{Method: "GET", Path: "/api/v1/boxes/{device}", Action: see, Object: p.boxObject, Do: p.tell},
 		{Method: "POST", Path: "/api/v1/boxes/{device}/commands", Action: account.CommandBoxes, Object: p.boxObject, Do: p.commandForPrograms},
+		{Method: "GET", Path: "/api/v1/boxes/{device}/bundles/{command}", Action: account.CommandBoxes, Object: p.boxObject, Do: p.bundle},
 		{Method: "GET", Path: "/api/v1/alerts", Action: see, Do: p.alertsForPrograms},
 		{Method: "POST", Path: "/api/v1/alerts/{alert}/acknowledge", Action: account.CommandBoxes, Object: p.alertObject,
 			Do: p.acknowledgeForPrograms},
@@ -192,7 +193,14 @@ type toldBox struct {
 	Temperature *int          `json:"temperature_c,omitempty"`
 	Alerts      []toldAlert   `json:"alerts"`
 	Commands    []toldCommand `json:"commands"`
+	Bundles     []toldBundle  `json:"bundles"` // that it has sent to support
 	Changes     []toldChange  `json:"changes"`
+}
+
+type toldBundle struct {
+	ID   string    `json:"id"`
+	Came time.Time `json:"came_at"`
+	Size int       `json:"bytes"`
 }
 
 type toldCommand struct {
@@ -240,7 +248,7 @@ func (p *pages) tell(c *web.Call) error {
 		return err
 	}
 	v := toldBox{told: toldOf(a, s, c.Now()), EnrolledFor: s.Window.Generation, Alerts: []toldAlert{}, Commands: []toldCommand{},
-		Changes: []toldChange{}}
+		Bundles: []toldBundle{}, Changes: []toldChange{}}
 	if h := s.Health; h != nil {
 		v.UptimeSec, v.FreeBytes, v.CertDays, v.Temperature = h.UptimeSec, h.FreeBytes, h.CertDays, h.TemperatureC
 	}
@@ -257,6 +265,13 @@ func (p *pages) tell(c *web.Call) error {
 	}
 	for _, x := range commands {
 		v.Commands = append(v.Commands, toldCommand{x.Name, zoned(x.Asked), zoned(x.Answered), x.Failed})
+	}
+	bundles, err := p.Fleet.Bundles(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range bundles {
+		v.Bundles = append(v.Bundles, toldBundle{x.Command, zoned(x.Came), x.Size})
 	}
 	changes, err := p.Fleet.Changes(ctx, s.ID, shownChanges)
 	if err != nil {

@@ -37,6 +37,7 @@ type boxView struct {
 	Parts    []partRow
 	Alerts   []alertRow
 	Commands []commandRow
+	Bundles  []bundleRow
 	Waiting  bool   // an answer may still come
 	Lesson   string // the command by which the box has learnt keys that wait to be confirmed, empty for none
 	Learnt   []learntRow
@@ -142,6 +143,9 @@ func (p *pages) box(c *web.Call) error {
 	for _, x := range commands {
 		v.Commands = append(v.Commands, newCommandRow(x, now))
 		v.Waiting = v.Waiting || x.Open(now)
+	}
+	if v.Bundles, err = p.bundles(ctx, s.ID); err != nil {
+		return err
 	}
 	if x, ok := lessonOf(commands, now); ok {
 		v.Lesson, v.Learnt, v.Ordered, v.PlacesKnown = x.ID, learntRows(x), inOrder(x), placed(x)

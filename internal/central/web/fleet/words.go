@@ -252,6 +252,7 @@ func buttons() []button {
 	return []button{
 		{wire.CommandSelfTest, "自检", "评价器检查各个部件并回答，不影响窗口。", false},
 		{wire.CommandTestPicture, "测试画面", "没有市民在评价时，屏幕显示测试画面三十秒，按键灯亮，响一声；按任意键结束，来了市民马上让位。", false},
+		{wire.CommandSendBundle, "上传支持包", "评价器把运维排查需要的资料（各部件状态、配置、程序日志、记录的条数）传到中心，在这里下载；不含评价内容、姓名、密码和密钥，不影响窗口。", false},
 		{wire.CommandPause, "暂停", "窗口显示“暂停服务”，按键不计，直到恢复。正在进行的评价会结束。", true},
 		{wire.CommandResume, "恢复", "结束暂停，窗口照常评价。", false},
 		{wire.CommandLearnKeys, "学习按键", "窗口暂停，屏幕依次请您按五个键，从非常满意到非常不满意，共两遍；学到的结果在这里核对、确认。", true},

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+
+	"haochaping/internal/cli"
+)
+
+// bundle writes the latest that a box has sent to support into a file.
+func (c fleetCall) bundle(ctx context.Context, device, out string, asJSON bool, lang cli.Lang, stdout io.Writer) error {
+	path := "/api/v1/boxes/" + url.PathEscape(device)
+	b, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	var x struct {
+		Bundles []struct {
+			ID   string `json:"id"`
+			Came string `json:"came_at"`
+		} `json:"bundles"`
+	}
+	if err := json.Unmarshal(b, &x); err != nil {
+		return cli.Because(err, "中心的回答无法理解", "the centre's answer is not understood")
+	}
+	if len(x.Bundles) == 0 {
+		return cli.Hint(cli.Error("这台评价器没有上传过支持包", "the box has sent nothing to support"),
+			"先运行 ratingctl fleet ask "+device+" send_bundle，过几秒再取", "run ratingctl fleet ask "+device+" send_bundle, and come back in some seconds")
+	}
+	if b, err = c.do(ctx, http.MethodGet, path+"/bundles/"+url.PathEscape(x.Bundles[0].ID), nil); err != nil {
+		return err
+	}
+	if out == "" {
+		out = "bundle-" + device + ".tar.gz"
+	}
+	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return cli.Hint(err, "用 -out 写另一个文件名；已有的文件不会被覆盖", "name another file with -out; one that is there is not written over")
+	}
+	_, err = file.Write(b)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(out))
+	}
+	if asJSON {
+		return printJSON(stdout, map[string]any{"file": out, "bytes": len(b), "came_at": x.Bundles[0].Came})
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %s %s\n", out, lang.Say("上传于", "sent at"), printable(x.Bundles[0].Came))
+	return err
+}

@@ -48,9 +48,9 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	@# builds without the race detector, which only compute or draw, run by themselves. What go vet finds, make check finds.
 	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); files=$$(grep -rl --include='*_test.go' --exclude-dir={.ci,build} '^//go:build !race$$' .); \
 	{ failed() { echo '{"Action":"go-failed"}'; }; \
-	  $(PLAIN) $(GO) test -vet=off -json -timeout 25m -coverprofile=$(BUILD)/cover-draw.out \
+	  $(PLAIN) $(GO) test -vet=off -json -timeout 60m -coverprofile=$(BUILD)/cover-draw.out \
 	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; \
-	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 25m -coverprofile=$(BUILD)/cover-race.out \
+	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 60m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \
 	} | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out -- env CGO_ENABLED=1 $(GO) test -race $(NORACE) -count=2
 

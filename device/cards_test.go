@@ -124,7 +124,7 @@ func TestReadersOfEachProfile(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "reader")
 			master := openTTY(t, path)
-			next := cardsOn(t, SerialConfig{Port: path, Profile: shipped(t, name), Now: now(), Logger: quiet})
+			next := cardsOn(t, SerialConfig{Port: path, Profile: shipped(t, name), Now: now(), Logger: quiet, Repeat: time.Hour})
 			next("ready")
 			time.Sleep(50 * time.Millisecond)
 			writeTo(t, master, c.sent)

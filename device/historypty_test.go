@@ -17,17 +17,17 @@ import (
 	"haochaping/internal/terminal"
 )
 
-// onTerminal plays a history over a pseudo-terminal in real time, with the port as it is opened for a keypad, and returns the desk. The
-// history's times become those at which it was read.
-func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
+// onTerminal plays a history over a pseudo-terminal in real time, with the port as it is opened for a keypad, and returns the desk, and how
+// late the machine was at its latest. The history's times become those at which it was read.
+func onTerminal(t *testing.T, h *history, folder string) (d *desk, late time.Duration, err error) {
 	master, tty, err := pty.Open()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, master.Close()) }()
 	path := filepath.Join(folder, "keypad")
 	if err := errors.Join(os.Symlink(tty.Name(), path), tty.Close()); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	clock := now()
 	heard := &heardPort{now: clock, begun: make(chan struct{})}
@@ -55,7 +55,7 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 	h.shift(start)
 	written, sent := make(map[time.Duration]int), 0 // how many bytes had been written when it was
 	writes, opens := h.writes, h.opens
-	for now := clock(); now < h.end; now = clock() {
+	for now := clock(); now < h.end || len(writes)+len(opens) > 0; now = clock() {
 		next := h.end
 		if due, ok := d.due(); ok {
 			next = min(next, due)
@@ -69,13 +69,14 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 		select {
 		case e := <-events:
 			if e.Action == ActionLost {
-				return d, fmt.Errorf("the keypad was lost: %w", e.Err)
+				return d, late, fmt.Errorf("the keypad was lost: %w", e.Err)
 			}
 			d.event(clock(), e)
 			continue
 		case <-time.After(next - now):
 		}
 		now = clock()
+		late = max(late, now-next)
 		if due, ok := d.due(); ok && due <= now {
 			d.do(now, terminal.Tick{At: stamp(now)})
 		}
@@ -87,13 +88,13 @@ func onTerminal(t *testing.T, h *history, folder string) (d *desk, err error) {
 			sent += len(writes[0].b)
 			written[writes[0].at] = sent
 			if _, err := master.Write(writes[0].b); err != nil {
-				return d, err
+				return d, late, err
 			}
 			writes = writes[1:]
 		}
 	}
 	h.happened(func(at time.Duration) heardSoFar { return heard.when(written[at], at) })
-	return d, nil
+	return d, late, nil
 }
 
 // heardPort remembers when how many bytes had been read. What is done with them is done before the next read.
@@ -175,46 +176,68 @@ func (h *history) happened(when func(at time.Duration) heardSoFar) {
 	}
 }
 
-// TestKeypadHistoriesOnTerminals plays some histories of each kind over pseudo-terminals, in real time and all at once.
+// tooLate is from what lateness on a history that went wrong says nothing of the keypad: the machine had something else to do.
+const tooLate = 20 * ms
+
+// inTime plays histories of a kind in real time, up to some, until one came out right, or wrong although the machine was in time. It returns
+// how late that was; a history that was late may have no answers, and wrong ones alone are no error.
+func inTime(t *testing.T, i int, k keypadKind, folder func() string) (answers int, late time.Duration, err error) {
+	const tries = 5
+	played := 0
+	for seed := uint64(i); ; seed += 1000 {
+		h := newHistory(rand.New(rand.NewPCG(seed, 2)), k, 6*time.Second, time.Second)
+		if len(h.losses) > 0 || h.end > 14*time.Second { // what is unplugged is tried elsewhere
+			continue
+		}
+		d, late, err := onTerminal(t, h, folder())
+		if err == nil {
+			answers, _, err = verdict(h, d, 10*ms, 2*time.Second)
+		}
+		if err == nil {
+			return answers, late, nil
+		}
+		if late < tooLate {
+			return 0, late, fmt.Errorf("seed %d, at most %v late: %w\n%v%v", seed, late, err, h, d)
+		}
+		if played++; played == tries {
+			return 0, late, nil
+		}
+	}
+}
+
+// TestKeypadHistoriesOnTerminals plays some histories of each kind over pseudo-terminals, in real time and all at once. A machine that is
+// too busy for it is no fault of the keypad.
 func TestKeypadHistoriesOnTerminals(t *testing.T) {
 	const each = 8
 	kinds := keypadKinds()
 	type result struct {
 		answers int
+		late    time.Duration
 		err     error
 	}
 	results := make(chan result)
 	for i := range each * len(kinds) {
-		folder := t.TempDir()
 		go func() {
-			for seed := uint64(i); ; seed += 1000 {
-				h := newHistory(rand.New(rand.NewPCG(seed, 2)), kinds[i%len(kinds)], 6*time.Second, time.Second)
-				if len(h.losses) > 0 || h.end > 14*time.Second { // what is unplugged is tried elsewhere
-					continue
-				}
-				d, err := onTerminal(t, h, folder)
-				n := 0
-				if err == nil {
-					n, _, err = verdict(h, d, 10*ms, 2*time.Second)
-				}
-				if err != nil {
-					err = fmt.Errorf("seed %d: %w\n%v%v", seed, err, h, d)
-				}
-				results <- result{n, err}
-				return
-			}
+			n, late, err := inTime(t, i, kinds[i%len(kinds)], t.TempDir)
+			results <- result{n, late, err}
 		}()
 	}
-	answers := 0
+	answers, late := 0, 0
 	for range each * len(kinds) {
 		r := <-results
 		answers += r.answers
+		if r.late >= tooLate {
+			late++
+		}
 		if r.err != nil {
 			t.Error(r.err)
 		}
 	}
-	t.Logf("%d answers", answers)
-	if answers < 2*len(kinds) {
+	t.Logf("%d answers, %d histories that were played late", answers, late)
+	if answers < 2*len(kinds) && !t.Failed() {
+		if late > 0 {
+			t.Skipf("the machine is too busy to press keys in time: %d of %d histories were late", late, each*len(kinds))
+		}
 		t.Errorf("%d answers in %d histories", answers, each*len(kinds))
 	}
 }

@@ -100,25 +100,26 @@ func TestTooLargeByTheBrokersWord(t *testing.T) {
 				t.Errorf("told of %+v, released through %d", got, log.Released())
 			}
 			until(t, "that nothing waits for an answer", func() bool { return l.Link().Waiting.IsZero() })
-			b.stop()
-			b.start(t)
-			sayReceiver(t, b.address(), true)
+			restart := func() { // a receiver says that it is there once it reads
+				before := c.subscribed.Load()
+				b.stop()
+				b.start(t)
+				until(t, "the receiver reads", func() bool { return c.subscribed.Load() > before })
+				sayReceiver(t, b.address(), true)
+			}
+			restart()
 			log.append(1)
 			until(t, "what came after a restart of the broker", func() bool { return c.hasAll(31, 31) })
 			if log.Released() != 3 {
 				t.Errorf("released through %d, want 3", log.Released())
 			}
-			b.stop()
 			if err := os.WriteFile(b.Config, plain, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			b.start(t)
-			sayReceiver(t, b.address(), true)
+			restart()
 			for tries := 0; len(l.Stuck()) > 0 && tries < 60; tries++ { // a connection that comes after some time asks again
 				before := l.Stats().Connections
-				b.stop()
-				b.start(t)
-				sayReceiver(t, b.address(), true)
+				restart()
 				until(t, "another connection", func() bool { return l.Stats().Connections > before })
 			}
 			until(t, "everything, once the limit is raised", func() bool { return log.Released() == 31 && c.hasAll(1, 31) && len(l.Stuck()) == 0 })

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -109,6 +110,8 @@ type centre struct {
 	box    []byte
 	client mqtt.Client
 
+	subscribed atomic.Int64 // how often it has begun to read
+
 	mu      sync.Mutex
 	got     map[uint64][]byte
 	through uint64
@@ -120,7 +123,14 @@ func startCentre(t *testing.T, address string, key ed25519.PrivateKey, box []byt
 	c := &centre{t: t, key: key, box: box, got: make(map[uint64][]byte), answer: (*centre).ack}
 	c.client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetClientID("centre").
 		SetMaxReconnectInterval(200 * time.Millisecond).
-		SetOnConnectHandler(func(cl mqtt.Client) { cl.Subscribe(wire.Shared("central", wire.RecordsChannel), 1, c.receive) }))
+		SetOnConnectHandler(func(cl mqtt.Client) {
+			said := cl.Subscribe(wire.Shared("central", wire.RecordsChannel), 1, c.receive)
+			go func() {
+				if said.WaitTimeout(time.Minute) && said.Error() == nil {
+					c.subscribed.Add(1)
+				}
+			}()
+		}))
 	if tok := c.client.Connect(); !tok.WaitTimeout(10*time.Second) || tok.Error() != nil {
 		t.Fatalf("centre: %v", tok.Error())
 	}

@@ -18,7 +18,7 @@ const (
 	sqliteWAL   = 64 << 20 // bytes to which the write-ahead log is cut back after a checkpoint
 )
 
-// openSQLite opens a file. Writers queue for its lock for up to five seconds.
+// openSQLite opens a file. Writers queue for its lock for up to twenty seconds.
 func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	if path == "" {
 		return nil, errors.New("sqlite: no path")
@@ -28,7 +28,7 @@ func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	}
 	q := url.Values{}
 	for _, p := range []string{
-		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "foreign_keys(1)",
+		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(20000)", "foreign_keys(1)",
 		"secure_delete(1)", // a key that was destroyed must not stand in a free page
 		fmt.Sprintf("cache_size(%d)", sqliteCache), fmt.Sprintf("journal_size_limit(%d)", sqliteWAL),
 	} {

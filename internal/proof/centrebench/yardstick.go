@@ -13,7 +13,7 @@ import (
 // openPlain opens a SQLite file as the centre does, and without what its package db adds.
 func openPlain(path string) (*sql.DB, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)", "secure_delete(1)", "cache_size(-32768)",
+		"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(20000)", "secure_delete(1)", "cache_size(-32768)",
 	}}
 	file, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
 	if err != nil {

@@ -102,6 +102,11 @@ func (w watched) figures(ctx context.Context, s *ops.Status) {
 	if f, err := w.rooms.people.Figures(ctx); err == nil {
 		s.Sessions, s.Waiting = &f.Sessions, &f.Delayed
 	}
+	if open, err := w.rooms.fleet.OpenAlerts(ctx); err == nil {
+		for _, n := range open {
+			s.Alerts = append(s.Alerts, ops.Alerts{Hall: n.Hall, Kind: string(n.Kind), Open: n.Open})
+		}
+	}
 	if boxes, err := w.rooms.states(ctx); err == nil {
 		if a, err := w.rooms.directory.Atlas(ctx); err == nil {
 			s.Halls = halls(a, boxes, directory.DayOf(time.UnixMilli(w.rooms.journal.Now())))

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,10 +27,11 @@ const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes
 
   ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
   ratingctl fleet box DEVICE                              print one, with its troubles and what it was asked
-  ratingctl fleet ask DEVICE self_test|test_picture|send_bundle
-                                                          have a box look at its parts, show a picture to look at, or send what support
-                                                          needs; needs box.command
+  ratingctl fleet ask DEVICE COMMAND                      have a box do something: self_test, test_picture, pause, resume, restart, or
+                                                          send_bundle, what support needs; needs box.command
   ratingctl fleet bundle DEVICE [-out FILE]               fetch the latest that it has sent to support; needs box.command
+  ratingctl fleet alerts                                  list open alerts
+  ratingctl fleet acknowledge ALERT                       say that you look after one; needs box.command
   ratingctl fleet list                                    list changes that go out in stages
   ratingctl fleet show ID                                 print one, and how each box bears it
   ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 30m] [-sign-in on|off] [-wait 45s|own] [-walk-up 10s|off]
@@ -84,12 +86,12 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	if err != nil {
 		return err
 	}
-	needs := map[string]int{"box": 1, "ask": 2, "bundle": 1, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1,
+	needs := map[string]int{"box": 1, "ask": 2, "bundle": 1, "alerts": 0, "acknowledge": 1, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1,
 		"resume": 1, "undo": 1, "abandon": 1}
 	if n, known := needs[what]; !known || len(rest) != n {
 		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"),
-			"有 boxes、box 评价器、ask 评价器 命令、bundle 评价器、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
-			"there are boxes, box DEVICE, ask DEVICE COMMAND, bundle DEVICE, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
+			"有 boxes、box 评价器、ask 评价器 命令、bundle 评价器、alerts、acknowledge 告警、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
+			"there are boxes, box DEVICE, ask DEVICE COMMAND, bundle DEVICE, alerts, acknowledge ALERT, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
 				"ratingctl fleet -h says more")
 	}
 	c, err := newFleetCall(f, getenv)
@@ -151,6 +153,17 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 			_, err = fmt.Fprintln(stdout, lang.Say("已发出；回答见", "it is under way; for the answer:"), "ratingctl fleet box", rest[0])
 		}
 		return err
+	case "alerts":
+		return c.list(ctx, "/api/v1/alerts?", f.asJSON, stdout, "ID\tKIND\tHALL\tDEVICE\tOPENED\tACKNOWLEDGED\tWHAT",
+			"id", "kind", "hall", "device", "opened_at", "acknowledged_at", "words")
+	case "acknowledge":
+		b, err := c.do(ctx, http.MethodPost, "/api/v1/alerts/"+url.PathEscape(rest[0])+"/acknowledge", struct{}{})
+		if err == nil && f.asJSON {
+			_, err = stdout.Write(b)
+		} else if err == nil {
+			_, err = fmt.Fprintln(stdout, lang.Say("已登记由您处理", "it is noted that you look after it"))
+		}
+		return err
 	case "bundle":
 		return c.bundle(ctx, rest[0], f.out, f.asJSON, lang, stdout)
 	case "list":
@@ -167,34 +180,6 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 	}
 	path := "/api/v1/rollouts/" + url.PathEscape(rest[0]) + "/steer"
 	return c.tell(ctx, http.MethodPost, path, map[string]string{"do": what}, f.asJSON, lang, stdout)
-}
-
-// box prints one box.
-func (c fleetCall) box(ctx context.Context, device string, asJSON bool, stdout io.Writer) error {
-	b, err := c.do(ctx, http.MethodGet, "/api/v1/boxes/"+url.PathEscape(device), nil)
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		_, err := stdout.Write(b)
-		return err
-	}
-	var x map[string]any
-	if err := json.Unmarshal(b, &x); err != nil {
-		return cli.Because(err, "中心的回答无法理解", "the centre's answer is not understood")
-	}
-	tab := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tab, "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tHEARD\tTROUBLES")
-	row(tab, x, "device", "state", "hall", "window", "version", "heard_at", "troubles")
-	if commands, ok := x["commands"].([]any); ok && len(commands) > 0 {
-		_, _ = fmt.Fprintln(tab, "\nCOMMAND\tASKED\tANSWERED\tFAILED")
-		for _, k := range commands {
-			if k, ok := k.(map[string]any); ok {
-				row(tab, k, "name", "asked_at", "answered_at", "failed")
-			}
-		}
-	}
-	return tab.Flush()
 }
 
 // begin returns the request that begins what the flags say.
@@ -334,10 +319,15 @@ func row(tab io.Writer, x map[string]any, fields ...string) {
 			var codes []string
 			for _, t := range v {
 				if m, ok := t.(map[string]any); ok {
-					codes = append(codes, fmt.Sprint(m["code"]))
+					t = m["code"]
 				}
+				codes = append(codes, fmt.Sprint(t))
 			}
 			text = strings.Join(codes, " ")
+		case map[string]any: // what was found, by parts
+			text = strings.TrimSuffix(strings.TrimPrefix(fmt.Sprint(v), "map["), "]")
+		case float64:
+			text = strconv.FormatFloat(v, 'f', -1, 64)
 		default:
 			text = fmt.Sprint(v)
 		}

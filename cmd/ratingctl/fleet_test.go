@@ -5,8 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"haochaping/internal/cli"
 )
 
 // TestFleet asks a server that answers as openapi.yaml of the centre has it: what is asked for, and what is printed of it.
@@ -27,7 +31,15 @@ func TestFleet(t *testing.T) {
 		case strings.HasSuffix(r.URL.Path, "/commands"):
 			answer = `{"name":"self_test","asked_at":"2027-03-02T09:00:00+08:00"}`
 		case r.URL.Path == "/api/v1/boxes/jia-b02":
-			answer = `{"device":"jia-b02","state":"ill","troubles":[{"code":"keys.lost"}],"commands":[{"name":"self_test","failed":"busy"}]}`
+			answer = `{"device":"jia-b02","state":"ill","troubles":[{"code":"keys.lost"}],"commands":[{"name":"self_test","failed":"busy"}],
+				"clock_offset_ms":1234567,"self_test":{"answered_at":"2027-03-01T09:00:00+08:00","troubles":["sound.failed"]},
+				"check":{"at":"2027-03-01T09:05:00+08:00","seen":{"lamps":"ill","code":"well"}},"bundles":[{"id":"f-2","came_at":"2027-03-02T09:01:00+08:00"}]}`
+		case r.URL.Path == "/api/v1/boxes/jia-b02/bundles/f-2":
+			answer = "\x1f\x8b packed"
+		case r.URL.Path == "/api/v1/boxes/jia-b03":
+			answer = `{"device":"jia-b03","troubles":[],"bundles":[]}`
+		case r.URL.Path == "/api/v1/alerts":
+			answer = `{"items":[{"id":"a-1","kind":"disk","device":"jia-b02","words":"存储空间不足\u001b[2J"}],"next":""}`
 		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes") && r.URL.Query().Get("cursor") == "":
 			answer = `{"items":[{"device":"jia-b01","state":"well","window":"SL-H2-B01","troubles":[]}],"next":"jia-b01"}`
 		case strings.HasPrefix(r.URL.Path, "/api/v1/boxes"):
@@ -61,6 +73,28 @@ func TestFleet(t *testing.T) {
 	want(out, err, "GET /api/v1/boxes?hall=SL-H2&state=sick&cursor= ", "jia-b01", "jia-b02", "keys.lost")
 	out, err = fleet("secret", "box", "jia-b02")
 	want(out, err, "GET /api/v1/boxes/jia-b02 ", "keys.lost", "self_test", "busy")
+	for _, text := range []string{"1.234567e+06", "map["} {
+		if strings.Contains(out, text) {
+			t.Errorf("a box is printed with %q:\n%s", text, out)
+		}
+	}
+	want(out, err, "GET /api/v1/boxes/jia-b02 ", "1234567", "sound.failed", "code:well lamps:ill")
+	file := filepath.Join(t.TempDir(), "b.tar.gz")
+	out, err = fleet("secret", "bundle", "-out", file, "jia-b02")
+	want(out, err, "GET /api/v1/boxes/jia-b02 ", file, "2027-03-02")
+	if b, err := os.ReadFile(file); err != nil || string(b) != "\x1f\x8b packed" {
+		t.Errorf("the file holds %q, %v", b, err)
+	}
+	if _, err := fleet("secret", "bundle", "-out", file, "jia-b02"); err == nil {
+		t.Error("a file that is there was written over")
+	}
+	if _, err := fleet("secret", "bundle", "jia-b03"); err == nil || !strings.Contains(cli.HintOf(err).EN, "send_bundle") {
+		t.Errorf("of a box that has sent nothing: %v", err)
+	}
+	out, err = fleet("secret", "alerts")
+	want(out, err, "GET /api/v1/alerts?&cursor= ", "a-1", "存储空间不足?[2J")
+	out, err = fleet("secret", "acknowledge", "a-1")
+	want(out, err, "POST /api/v1/alerts/a-1/acknowledge {}", "it is noted")
 	out, err = fleet("secret", "ask", "jia-b02", "self_test")
 	want(out, err, `POST /api/v1/boxes/jia-b02/commands {"name":"self_test"}`, "ratingctl fleet box jia-b02")
 	out, err = fleet("secret", "begin", "-hall", "SL-H2", "-first", "SL-H2-B01", "-wait", "45s", "-walk-up", "off", "-sign-in", "on")

@@ -101,6 +101,23 @@ func (f *Fleet) Alerts(ctx context.Context, in AlertsIn) ([]Alert, error) {
 	return all, nil
 }
 
+// AlertCount is how many alerts of a kind are open in a hall, which is empty for boxes that stand in none.
+type AlertCount struct {
+	Hall string
+	Kind AlertKind
+	Open int
+}
+
+// OpenAlerts counts the alerts that are open, by hall and kind.
+func (f *Fleet) OpenAlerts(ctx context.Context) ([]AlertCount, error) {
+	all, err := db.Query(ctx, f.db, func(s db.Scanner) (n AlertCount, err error) { return n, s.Scan(&n.Hall, &n.Kind, &n.Open) },
+		"SELECT hall, kind, count(*) FROM fleet_alert WHERE opened IS NOT NULL AND ended IS NULL GROUP BY hall, kind ORDER BY hall, kind")
+	if err != nil {
+		return nil, fmt.Errorf("count the open alerts: %w", err)
+	}
+	return all, nil
+}
+
 // Alert returns an alert that was opened, or ErrNoAlert.
 func (f *Fleet) Alert(ctx context.Context, id string) (Alert, error) {
 	all, err := db.Query(ctx, f.db, scanAlert, readAlerts+"WHERE id = $1 AND opened IS NOT NULL", id)

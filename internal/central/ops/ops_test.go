@@ -30,7 +30,8 @@ func full() Status {
 		Rows: &rows, Behind: &behind, Age: &age, Unsealed: &unsealed, SealAge: &sealAge, Findings: &findings, Sessions: &sessions,
 		Waiting: &waiting,
 		Upward:  &Upward{Waiting: 5, Refused: 6, Age: 7 * time.Second},
-		Halls:   []Hall{{ID: "H1", Area: "620102000000", Name: "市民中心", Boxes: 4, Online: 3, Ill: 1, Pending: 12}}}
+		Halls:   []Hall{{ID: "H1", Area: "620102000000", Name: "市民中心", Boxes: 4, Online: 3, Ill: 1, Pending: 12}},
+		Alerts:  []Alerts{{Hall: "H1", Kind: "disk", Open: 2}}}
 }
 
 func handler(m *Metrics, look func(context.Context) Status, known func(string) bool) http.Handler {
@@ -103,7 +104,7 @@ func TestMetrics(t *testing.T) {
 		"centrald_journal_rows 1200", "centrald_books_behind_rows 7", "centrald_books_behind_seconds 90", "centrald_unsealed_rows 3",
 		"centrald_unsealed_seconds 30",
 		"centrald_findings_open 2", "centrald_sessions_open 4", "centrald_signin_delayed 1", `centrald_hall_boxes_online{hall="H1"} 3`,
-		`centrald_hall_records_pending{hall="H1"} 12`, "centrald_upward_waiting 5", "centrald_upward_refused 6",
+		`centrald_hall_records_pending{hall="H1"} 12`, `centrald_hall_alerts_open{hall="H1",kind="disk"} 2`, "centrald_upward_waiting 5", "centrald_upward_refused 6",
 		"centrald_upward_waiting_seconds 7"} {
 		if !strings.Contains(w.Body.String(), "\n"+want+"\n") {
 			t.Errorf("%s is missing", want)

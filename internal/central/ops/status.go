@@ -38,6 +38,13 @@ type Status struct {
 	Waiting  *int64         // accounts and addresses that have failed so often that they must wait
 	Upward   *Upward        // nil also where nothing goes upward
 	Halls    []Hall
+	Alerts   []Alerts
+}
+
+// Alerts is how many alerts of a kind are open about the boxes of a hall, which is empty for those that stand in none.
+type Alerts struct {
+	Hall, Kind string
+	Open       int
 }
 
 // Upward is how what goes to a superior system stands.
@@ -94,7 +101,7 @@ type collector struct {
 
 	build, part, rows, behind, age, unsealed, sealAge, findings, sessions, waiting *prometheus.Desc
 	upward, upwardRefused, upwardAge                                               *prometheus.Desc
-	hall, boxes, online, ill, pending                                              *prometheus.Desc
+	hall, boxes, online, ill, pending, alerts                                      *prometheus.Desc
 }
 
 func newCollector(status func() Status) *collector {
@@ -121,13 +128,14 @@ func newCollector(status func() Status) *collector {
 		online:        desc("hall_boxes_online", "Boxes that are connected.", "hall"),
 		ill:           desc("hall_boxes_ill", "Boxes that say of a trouble, or are not believed.", "hall"),
 		pending:       desc("hall_records_pending", "Records that wait in boxes, as these have said last.", "hall"),
+		alerts:        desc("hall_alerts_open", "Alerts about boxes that are open, where there are any, by hall and kind.", "hall", "kind"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.build, c.part, c.rows, c.behind, c.age, c.unsealed, c.sealAge, c.findings, c.sessions, c.waiting,
-		c.upward, c.upwardRefused, c.upwardAge, c.hall, c.boxes, c.online, c.ill, c.pending} {
+		c.upward, c.upwardRefused, c.upwardAge, c.hall, c.boxes, c.online, c.ill, c.pending, c.alerts} {
 		out <- d
 	}
 }
@@ -164,5 +172,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(c.online, float64(h.Online), h.ID)
 		gauge(c.ill, float64(h.Ill), h.ID)
 		gauge(c.pending, float64(h.Pending), h.ID)
+	}
+	for _, a := range s.Alerts {
+		gauge(c.alerts, float64(a.Open), a.Hall, a.Kind)
 	}
 }

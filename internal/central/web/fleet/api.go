@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -17,8 +18,7 @@ import (
 	"haochaping/internal/rating"
 )
 
-// programs returns what programs do about boxes. They give no command that keeps a window from serving, and let no box in: a token that
-// leaks could stop a hall.
+// programs returns what programs do about boxes. They let no box in and make none forget what it has.
 func (p *pages) programs() []web.Route {
 	see := account.SeeBoxes
 	return []web.Route{
@@ -191,10 +191,23 @@ type toldBox struct {
 	FreeBytes   uint64        `json:"free_bytes,omitempty"`
 	CertDays    *int          `json:"cert_days,omitempty"`
 	Temperature *int          `json:"temperature_c,omitempty"`
+	OffsetMS    *int64        `json:"clock_offset_ms,omitempty"` // the box's clock less the centre's; nothing: it has not said so
+	SelfTest    *toldTest     `json:"self_test,omitempty"`       // the last that it has answered
+	Check       *toldCheck    `json:"check,omitempty"`           // what somebody who stood before it saw last
 	Alerts      []toldAlert   `json:"alerts"`
 	Commands    []toldCommand `json:"commands"`
 	Bundles     []toldBundle  `json:"bundles"` // that it has sent to support
 	Changes     []toldChange  `json:"changes"`
+}
+
+type toldTest struct {
+	Answered time.Time        `json:"answered_at"`
+	Troubles []condition.Code `json:"troubles"`
+}
+
+type toldCheck struct {
+	At   time.Time              `json:"at"`
+	Seen map[string]fleet.Sight `json:"seen"`
 }
 
 type toldBundle struct {
@@ -250,7 +263,10 @@ func (p *pages) tell(c *web.Call) error {
 	v := toldBox{told: toldOf(a, s, c.Now()), EnrolledFor: s.Window.Generation, Alerts: []toldAlert{}, Commands: []toldCommand{},
 		Bundles: []toldBundle{}, Changes: []toldChange{}}
 	if h := s.Health; h != nil {
-		v.UptimeSec, v.FreeBytes, v.CertDays, v.Temperature = h.UptimeSec, h.FreeBytes, h.CertDays, h.TemperatureC
+		v.UptimeSec, v.FreeBytes, v.CertDays, v.Temperature, v.OffsetMS = h.UptimeSec, h.FreeBytes, h.CertDays, h.TemperatureC, &h.OffsetMS
+	}
+	if err := p.tellChecks(ctx, &v); err != nil {
+		return err
 	}
 	open, err := p.alerts(c, account.SeeBoxes, fleet.AlertsIn{Device: s.ID, Limit: mostAlerts})
 	if err != nil {
@@ -281,6 +297,27 @@ func (p *pages) tell(c *web.Call) error {
 		v.Changes = append(v.Changes, toldChange{zoned(x.At), x.What, x.Detail})
 	}
 	return c.JSON(v)
+}
+
+// tellChecks fills in what a box has found of itself last, and what somebody has found of it.
+func (p *pages) tellChecks(ctx context.Context, v *toldBox) error {
+	test, ok, err := p.Fleet.LastSelfTest(ctx, v.Device)
+	if err != nil {
+		return err
+	}
+	if ok {
+		v.SelfTest = &toldTest{zoned(test.Answered), []condition.Code{}}
+		for _, part := range test.Parts {
+			if part.Code != "" {
+				v.SelfTest.Troubles = append(v.SelfTest.Troubles, condition.Code(part.Code))
+			}
+		}
+	}
+	c, err := p.Fleet.LastCheck(ctx, v.Device)
+	if err == nil && !c.At.IsZero() {
+		v.Check = &toldCheck{zoned(c.At), c.Seen}
+	}
+	return err
 }
 
 // toldAlert is an alert as programs read it.

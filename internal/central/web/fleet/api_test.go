@@ -206,7 +206,7 @@ func TestAnAlertIsAcknowledgedByAProgram(t *testing.T) {
 	descriptions.Want(t, "../api/openapi.yaml", slices.Concat(hall.Answers, other.Answers, reader.Answers))
 }
 
-// TestAProgramAsksABox what keeps no window from serving, where its token may give commands, and reads the answer with the box.
+// TestAProgramAsksABox what needs nobody who looks, where its token may give commands, and reads the answer with the box.
 func TestAProgramAsksABox(t *testing.T) {
 	w := newWorld(t)
 	w.troubled(t)
@@ -217,7 +217,7 @@ func TestAProgramAsksABox(t *testing.T) {
 	reader := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes)
 	webtest.Want(t, other.Post(path, at, `{"name":"self_test"}`), 404)
 	webtest.Want(t, reader.Post(path, at, `{"name":"self_test"}`), 404)
-	for _, name := range []string{wire.CommandPause, wire.CommandRestart, wire.CommandLearnKeys, wire.CommandErase, ""} {
+	for _, name := range []string{wire.CommandLearnKeys, wire.CommandKeepKeys, wire.CommandErase, wire.CommandUpdate, wire.CommandAddToken, ""} {
 		webtest.Want(t, hall.Post(path, at, `{"name":"`+name+`"}`), 422)
 	}
 	webtest.Want(t, hall.Post(path, at, `{"name":"self_test","args":{}}`), 400)

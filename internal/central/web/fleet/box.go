@@ -38,8 +38,9 @@ type boxView struct {
 	Alerts   []alertRow
 	Commands []commandRow
 	Bundles  []bundleRow
-	Waiting  bool   // an answer may still come
-	Lesson   string // the command by which the box has learnt keys that wait to be confirmed, empty for none
+	Sights   []sightRow // that somebody before the box can tell
+	Waiting  bool       // an answer may still come
+	Lesson   string     // the command by which the box has learnt keys that wait to be confirmed, empty for none
 	Learnt   []learntRow
 	Ordered  bool // their levels rise or fall from left to right
 	// PlacesKnown says that the box knows where these keys stand.
@@ -136,19 +137,8 @@ func (p *pages) box(c *web.Call) error {
 		return err
 	}
 	v.Alerts = p.rows(c, all, nil)
-	commands, err := p.Fleet.Commands(ctx, s.ID, shownCommands)
-	if err != nil {
+	if err := p.asked(ctx, &v, now); err != nil {
 		return err
-	}
-	for _, x := range commands {
-		v.Commands = append(v.Commands, newCommandRow(x, now))
-		v.Waiting = v.Waiting || x.Open(now)
-	}
-	if v.Bundles, err = p.bundles(ctx, s.ID); err != nil {
-		return err
-	}
-	if x, ok := lessonOf(commands, now); ok {
-		v.Lesson, v.Learnt, v.Ordered, v.PlacesKnown = x.ID, learntRows(x), inOrder(x), placed(x)
 	}
 	changes, err := p.Fleet.Changes(ctx, s.ID, shownChanges)
 	if err != nil {
@@ -179,6 +169,31 @@ func (p *pages) box(c *web.Call) error {
 		}
 	}
 	return c.Show("fleet/box", v)
+}
+
+// asked fills in what the box was asked lately, and what came of it.
+func (p *pages) asked(ctx context.Context, v *boxView, now time.Time) error {
+	id := v.State.ID
+	checks, err := p.checks(ctx, id)
+	if err != nil {
+		return err
+	}
+	v.Facts, v.Sights = append(v.Facts, checks...), sights()
+	commands, err := p.Fleet.Commands(ctx, id, shownCommands)
+	if err != nil {
+		return err
+	}
+	for _, x := range commands {
+		v.Commands = append(v.Commands, newCommandRow(x, now))
+		v.Waiting = v.Waiting || x.Open(now)
+	}
+	if v.Bundles, err = p.bundles(ctx, id); err != nil {
+		return err
+	}
+	if x, ok := lessonOf(commands, now); ok {
+		v.Lesson, v.Learnt, v.Ordered, v.PlacesKnown = x.ID, learntRows(x), inOrder(x), placed(x)
+	}
+	return nil
 }
 
 // stays returns the windows at which a box has stood, as far as the person may see them, the latest first.

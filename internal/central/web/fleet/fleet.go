@@ -52,6 +52,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/halls/{hall}/hours", Action: do, Object: p.hallObject, Do: p.setHours},
 		{Method: "GET", Path: "/fleet/boxes/{device}", Action: see, Object: p.boxObject, Do: p.box},
 		{Method: "POST", Path: "/fleet/boxes/{device}/commands", Action: do, Object: p.boxObject, Do: p.command},
+		{Method: "POST", Path: "/fleet/boxes/{device}/check", Action: do, Object: p.boxObject, Do: p.check},
 		{Method: "GET", Path: "/fleet/boxes/{device}/bundles/{command}", Action: do, Object: p.boxObject, Do: p.bundle},
 		{Method: "POST", Path: "/fleet/boxes/{device}/update", Action: do, Object: p.boxObject, Do: p.updateBox},
 		{Method: "POST", Path: "/fleet/boxes/{device}/keys", Action: do, Object: p.boxObject, Do: p.keepKeys},

@@ -263,7 +263,7 @@ func words() []word {
 		{"rectify.open", "开立差评工单"}, {"rectify.part", "增列承办单位"}, {"rectify.person", "登记投诉人联系方式"}, {"rectify.file", "工单：上传附件"},
 		{"look clue.work", "查看线索"}, {"orders.rebuild", "重做工单"},
 		{"fleet.self_test", "自检"}, {"fleet.test_picture", "测试画面"}, {"fleet.pause", "暂停窗口"},
-		{"fleet.send_bundle", "要评价器上传支持包"}, {"fleet.bundle", "下载评价器的支持包"},
+		{"fleet.send_bundle", "要评价器上传支持包"}, {"fleet.bundle", "下载评价器的支持包"}, {"fleet.check", "登记现场检查"},
 		{"fleet.resume", "恢复窗口"}, {"fleet.restart", "重启程序"}, {"fleet.acknowledge", "确认告警"},
 		{"fleet.hours", "设置开放时间"}, {"fleet.learn_keys", "学习按键"}, {"fleet.keep_keys", "确认按键"}, {"fleet.erase", "清除评价器"},
 		{"fleet.replace", "更换评价器"},

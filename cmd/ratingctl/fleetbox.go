@@ -9,9 +9,43 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"text/tabwriter"
 
 	"haochaping/internal/cli"
 )
+
+// box prints one box.
+func (c fleetCall) box(ctx context.Context, device string, asJSON bool, stdout io.Writer) error {
+	b, err := c.do(ctx, http.MethodGet, "/api/v1/boxes/"+url.PathEscape(device), nil)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		_, err := stdout.Write(b)
+		return err
+	}
+	var x map[string]any
+	if err := json.Unmarshal(b, &x); err != nil {
+		return cli.Because(err, "中心的回答无法理解", "the centre's answer is not understood")
+	}
+	tab := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
+	_, _ = fmt.Fprintln(tab, "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tHEARD\tTROUBLES")
+	row(tab, x, "device", "state", "hall", "window", "version", "heard_at", "troubles")
+	_, _ = fmt.Fprintln(tab, "\nCLOCK OFFSET MS\tCERTIFICATE DAYS\tSELF-TEST\tTROUBLES THEN\tCHECKED\tFOUND")
+	test, _ := x["self_test"].(map[string]any) // a box that never did has none
+	check, _ := x["check"].(map[string]any)
+	row(tab, map[string]any{"offset": x["clock_offset_ms"], "days": x["cert_days"], "tested": test["answered_at"], "ill": test["troubles"],
+		"checked": check["at"], "found": check["seen"]}, "offset", "days", "tested", "ill", "checked", "found")
+	if commands, ok := x["commands"].([]any); ok && len(commands) > 0 {
+		_, _ = fmt.Fprintln(tab, "\nCOMMAND\tASKED\tANSWERED\tFAILED")
+		for _, k := range commands {
+			if k, ok := k.(map[string]any); ok {
+				row(tab, k, "name", "asked_at", "answered_at", "failed")
+			}
+		}
+	}
+	return tab.Flush()
+}
 
 // bundle writes the latest that a box has sent to support into a file.
 func (c fleetCall) bundle(ctx context.Context, device, out string, asJSON bool, lang cli.Lang, stdout io.Writer) error {

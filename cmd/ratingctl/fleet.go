@@ -86,12 +86,15 @@ func fleetCommand(ctx context.Context, args []string, getenv func(string) string
 	if err != nil {
 		return err
 	}
-	needs := map[string]int{"box": 1, "ask": 2, "bundle": 1, "alerts": 0, "acknowledge": 1, "boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1,
+	needs := map[string]int{"box": 1, "ask": 2, "bundle": 1, "alerts": 0, "acknowledge": 1,
+		"boxes": 0, "list": 0, "begin": 0, "show": 1, "halt": 1,
 		"resume": 1, "undo": 1, "abandon": 1}
 	if n, known := needs[what]; !known || len(rest) != n {
 		return cli.Hint(cli.Usage("命令无法理解", "the command is not understood"),
-			"有 boxes、box 评价器、ask 评价器 命令、bundle 评价器、alerts、acknowledge 告警、list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
-			"there are boxes, box DEVICE, ask DEVICE COMMAND, bundle DEVICE, alerts, acknowledge ALERT, list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
+			"有 boxes、box 评价器、ask 评价器 命令、bundle 评价器、alerts、acknowledge 告警、"+
+				"list、show 编号、begin、halt 编号、resume 编号、undo 编号和 abandon 编号；详见 ratingctl fleet -h",
+			"there are boxes, box DEVICE, ask DEVICE COMMAND, bundle DEVICE, alerts, acknowledge ALERT, "+
+				"list, show ID, begin, halt ID, resume ID, undo ID and abandon ID; "+
 				"ratingctl fleet -h says more")
 	}
 	c, err := newFleetCall(f, getenv)

@@ -33,7 +33,8 @@ func TestFleet(t *testing.T) {
 		case r.URL.Path == "/api/v1/boxes/jia-b02":
 			answer = `{"device":"jia-b02","state":"ill","troubles":[{"code":"keys.lost"}],"commands":[{"name":"self_test","failed":"busy"}],
 				"clock_offset_ms":1234567,"self_test":{"answered_at":"2027-03-01T09:00:00+08:00","troubles":["sound.failed"]},
-				"check":{"at":"2027-03-01T09:05:00+08:00","seen":{"lamps":"ill","code":"well"}},"bundles":[{"id":"f-2","came_at":"2027-03-02T09:01:00+08:00"}]}`
+				"check":{"at":"2027-03-01T09:05:00+08:00","seen":{"lamps":"ill","code":"well"}},
+				"bundles":[{"id":"f-2","came_at":"2027-03-02T09:01:00+08:00"}]}`
 		case r.URL.Path == "/api/v1/boxes/jia-b02/bundles/f-2":
 			answer = "\x1f\x8b packed"
 		case r.URL.Path == "/api/v1/boxes/jia-b03":

@@ -56,8 +56,8 @@ type door struct {
 	listed time.Time // guarded by mu; when it was signed
 }
 
-// Handler serves EST (RFC 7030) and the list of revoked certificates, and takes what boxes were asked to send to support. Clients show their
-// certificates by TLS, which ends here: no proxy may stand before.
+// Handler serves EST (RFC 7030) and the list of revoked certificates, and takes what boxes were asked to send to support. Clients show
+// their certificates by TLS, which ends here: no proxy may stand before.
 func (r *Room) Handler(log *slog.Logger) http.Handler {
 	d := &door{room: r, logger: log}
 	m := http.NewServeMux()

@@ -217,7 +217,8 @@ func TestAProgramAsksABox(t *testing.T) {
 	reader := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes)
 	webtest.Want(t, other.Post(path, at, `{"name":"self_test"}`), 404)
 	webtest.Want(t, reader.Post(path, at, `{"name":"self_test"}`), 404)
-	for _, name := range []string{wire.CommandLearnKeys, wire.CommandKeepKeys, wire.CommandErase, wire.CommandUpdate, wire.CommandAddToken, ""} {
+	for _, name := range []string{wire.CommandLearnKeys, wire.CommandKeepKeys, wire.CommandErase, wire.CommandUpdate,
+		wire.CommandAddToken, ""} {
 		webtest.Want(t, hall.Post(path, at, `{"name":"`+name+`"}`), 422)
 	}
 	webtest.Want(t, hall.Post(path, at, `{"name":"self_test","args":{}}`), 400)

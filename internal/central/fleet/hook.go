@@ -26,7 +26,8 @@ const (
 )
 
 // Hook posts alerts to a server when they open and when they end, signed as Standard Webhooks 1.0 has it. What is not answered by 2xx is
-// posted again for a day, under the same webhook-id, by which the server knows it. One instance posts at a time.
+// posted again for a day, under the same webhook-id, by which the server knows it. What was not posted in vain goes before what was, so
+// that none hides another. One instance posts at a time.
 type Hook struct {
 	Fleet  *Fleet
 	Leases Leases
@@ -83,17 +84,41 @@ func (h Hook) Tell(ctx context.Context) error {
 	var refused error
 	for _, u := range all {
 		err := h.tell(ctx, u)
+		if err == nil {
+			continue
+		}
+		if noted := h.tried(ctx, u); noted != nil {
+			return errors.Join(err, noted)
+		}
 		var status webhook.StatusError
-		if errors.As(err, &status) {
-			refused = err
-		} else if err != nil {
+		if !errors.As(err, &status) {
 			return errors.Join(refused, err)
 		}
+		refused = err
 	}
 	return refused
 }
 
-// untold returns the alerts that are worth telling, the oldest first.
+// tried notes that an alert was posted in vain, also where the time for it is over.
+func (h Hook) tried(ctx context.Context, u untold) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return h.set(ctx, "tried", u.ID)
+}
+
+// set writes that something of an alert is now.
+func (h Hook) set(ctx context.Context, column, id string) error {
+	err := h.Fleet.db.Write(ctx, func(tx *db.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE fleet_alert SET "+column+" = $1 WHERE id = $2", h.Now().UnixMilli(), id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note of an alert whether it was told: %w", err)
+	}
+	return nil
+}
+
+// untold returns the alerts that are worth telling, those tried least recently first, of which the oldest first.
 func (h Hook) untold(ctx context.Context) ([]untold, error) {
 	since := h.Now().Add(-hookLife).UnixMilli()
 	return db.Query(ctx, h.Fleet.db, func(s db.Scanner) (u untold, err error) {
@@ -102,7 +127,7 @@ func (h Hook) untold(ctx context.Context) ([]untold, error) {
 		u.Since, u.Opened, u.Ended, u.opened = moment(since), moment(opened), moment(ended), told == 0
 		return u, err
 	}, `SELECT id, kind, device, hall, area, name, detail, since, opened, coalesce(ended, 0), coalesce(told_opened, 0) FROM fleet_alert
-		WHERE told_opened IS NULL AND opened > $1 OR told_ended IS NULL AND ended > $1 ORDER BY opened, id LIMIT $2`, since, hookAtOnce)
+		WHERE told_opened IS NULL AND opened > $1 OR told_ended IS NULL AND ended > $1 ORDER BY tried, opened, id LIMIT $2`, since, hookAtOnce)
 }
 
 // tell posts an alert, and notes it.
@@ -114,14 +139,7 @@ func (h Hook) tell(ctx context.Context, u untold) error {
 	if err := h.post(ctx, u.Alert, what); err != nil {
 		return err
 	}
-	err := h.Fleet.db.Write(ctx, func(tx *db.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE fleet_alert SET "+column+" = $1 WHERE id = $2", h.Now().UnixMilli(), u.ID)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("note that an alert was told: %w", err)
-	}
-	return nil
+	return h.set(ctx, column, u.ID)
 }
 
 // message is the body of a post.

@@ -36,10 +36,9 @@ type certified struct {
 	command *exec.Cmd
 }
 
-// startCertified starts one that has a list of revoked certificates.
-func startCertified(t *testing.T) *certified {
+// newAuthority returns an authority with a folder that has what a broker shows, and nothing runs.
+func newAuthority(t *testing.T) *certified {
 	t.Helper()
-	need(t, "mosquitto", "mosquitto")
 	a, err := enrol.OpenAuthority(t.TempDir(), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +54,14 @@ func startCertified(t *testing.T) *certified {
 	}
 	c.write("mqtt.pem", string(enrol.PEM(leaf))+string(enrol.PEM(a.Issuing())))
 	c.write("root.pem", string(a.RootPEM())+string(enrol.PEM(a.Issuing())))
+	return c
+}
+
+// startCertified starts one that has a list of revoked certificates.
+func startCertified(t *testing.T) *certified {
+	t.Helper()
+	need(t, "mosquitto", "mosquitto")
+	c := newAuthority(t)
 	c.revoke()
 	rules, err := os.ReadFile("broker/mosquitto.acl")
 	if err != nil {

@@ -238,12 +238,13 @@ func (c *command) certificate(ctx context.Context, args []string) (err error) {
 	out := flags.String("out", "", "the `file` of the certificate")
 	rootOut := flags.String("root", "", "a `file` for the root, by which the broker knows boxes; empty: none")
 	listOut := flags.String("revoked", "", "a `file` for the list of revoked certificates, in PEM; empty: none")
+	natsOut := flags.String("nats", "", "a `file` for who may read and write what at nats-server; empty: none")
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
 	if flags.NArg() > 0 || (*server != "" || *client) != (*keyOut != "" && *out != "") || *server != "" && *client {
-		return cli.Usage("写 -server 名称 或 -centre，并写 -key 和 -out；或者只写 -root 或 -revoked",
-			"write -server NAMES or -centre with -key and -out, or -root or -revoked alone")
+		return cli.Usage("写 -server 名称 或 -centre，并写 -key 和 -out；或者只写 -root、-revoked 或 -nats",
+			"write -server NAMES or -centre with -key and -out, or -root, -revoked or -nats alone")
 	}
 	x, err := c.openConfigured(ctx)
 	if err != nil {
@@ -264,15 +265,39 @@ func (c *command) certificate(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("write the root: %w", err)
 		}
 	}
-	if *listOut == "" {
+	if *listOut != "" {
+		list, err := x.enrol.List(ctx)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(*listOut, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list}), 0o644); err != nil {
+			return fmt.Errorf("write the list of revoked certificates: %w", err)
+		}
+	}
+	return natsUsers(ctx, x, *natsOut)
+}
+
+// natsUsers writes who may read and write what at nats-server, into the file that is named.
+func natsUsers(ctx context.Context, x *rooms, out string) error {
+	if out == "" {
 		return nil
 	}
-	list, err := x.enrol.List(ctx)
+	own := x.cfg.Broker.ClientCertFile
+	if own == "" {
+		return cli.Hint(cli.Error("中心在消息服务器上没有证书", "the centre has no certificate for the broker"),
+			"先用 centrald certificate -centre 签发，并写入 broker.client_cert_file 和 client_key_file",
+			"issue one by centrald certificate -centre, and name it in broker.client_cert_file and client_key_file")
+	}
+	pair, err := tls.LoadX509KeyPair(own, x.cfg.Broker.ClientKeyFile)
+	if err != nil {
+		return fmt.Errorf("broker.client_cert_file: %w", err)
+	}
+	live, err := x.enrol.Live(ctx)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(*listOut, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: list}), 0o644); err != nil {
-		return fmt.Errorf("write the list of revoked certificates: %w", err)
+	if err := keptfile.Replace(out, []byte(enrol.NATSUsers(live, pair.Leaf))); err != nil {
+		return fmt.Errorf("-nats: %w", err)
 	}
 	return nil
 }

@@ -76,6 +76,18 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 	if _, err := x509.ParseRevocationList(block.Bytes); err != nil {
 		t.Error(err)
 	}
+	if _, err := do("certificate", "-config", at("centrald.toml"), "-nats", at("users.conf")); err == nil {
+		t.Error("nats-server is told of no centre")
+	}
+	config(fmt.Sprintf("enrol.listen = ':8443'\nenrol.names = ['enrol.example.com']\n"+
+		"broker.client_cert_file = %q\nbroker.client_key_file = %q\n",
+		at("centre-mqtt.pem"), at("centre-mqtt.key")))
+	if _, err := do("certificate", "-config", at("centrald.toml"), "-nats", at("users.conf")); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(at("users.conf")); err != nil || !strings.Contains(string(text), `user: "CN=centre"`) {
+		t.Errorf("nats-server's users: %v\n%s", err, text)
+	}
 	if _, err := do("certificate", "-config", at("centrald.toml"), "-server", "a"); err == nil {
 		t.Error("a certificate without files is written")
 	}

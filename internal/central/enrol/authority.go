@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -219,7 +220,8 @@ func (a *Authority) Issuing() *x509.Certificate { return a.issuing }
 
 // Box issues a box's certificate.
 func (a *Authority) Box(r identity.Request) (*x509.Certificate, error) {
-	return a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: string(r.Device)}, NotAfter: a.end(a.issuing, BoxLife),
+	return a.issue(&x509.Certificate{Subject: pkix.Name{CommonName: string(r.Device)}, URIs: []*url.URL{keyName(r.Hash)},
+		NotAfter:    a.end(a.issuing, BoxLife),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, r.Key)
 }
 

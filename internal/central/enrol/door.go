@@ -42,8 +42,9 @@ const (
 	PassHeader = "Hcp-Pass"
 	// maxBoard bounds a board's name in bytes.
 	maxBoard = 64
-	// listPause is how long the door gives the same list of revoked certificates.
-	listPause = time.Minute
+	// listPause is how long the door gives the same list of revoked certificates. A broker that reads it each fifteen seconds puts a box out
+	// within a minute.
+	listPause = 15 * time.Second
 )
 
 // door answers boxes.

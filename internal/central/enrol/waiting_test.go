@@ -68,7 +68,7 @@ func TestTheAcceptedAreNotForgotten(t *testing.T) {
 	}
 }
 
-// TestTheListIsNotSignedForEach asks for the list of revoked certificates before and after a minute.
+// TestTheListIsNotSignedForEach asks for the list of revoked certificates before and after its pause.
 func TestTheListIsNotSignedForEach(t *testing.T) {
 	w := newWorld(t)
 	get := func() []byte {
@@ -86,10 +86,10 @@ func TestTheListIsNotSignedForEach(t *testing.T) {
 	first := get()
 	w.pass(listPause / 2)
 	if !bytes.Equal(first, get()) {
-		t.Error("it is signed anew within a minute")
+		t.Error("it is signed anew within the pause")
 	}
 	w.pass(listPause)
 	if bytes.Equal(first, get()) {
-		t.Error("it is the old one after a minute")
+		t.Error("it is the old one after the pause")
 	}
 }

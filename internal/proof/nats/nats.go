@@ -35,6 +35,8 @@ type Options struct {
 	Nodes      int
 	Partitions int    // 0: no mapping
 	Users      string // in place of users.conf; "" lets everybody in
+	// MQTT stands in the listener's part in place of the shipped tls block; "" is no TLS.
+	MQTT string
 }
 
 // Start starts a cluster in a folder. It needs Go, which builds nats-server as .ci/tools.mod pins it.
@@ -107,7 +109,8 @@ func adapt(text string, o Options, changes map[string]string) string {
 		pairs = append(pairs, from, to)
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
-	text = regexp.MustCompile(`(?m)^  tls \{.*\n|^http: .*\n`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`(?m)^http: .*\n`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`(?m)^  tls \{.*\n`).ReplaceAllLiteralString(text, o.MQTT+"\n")
 	if o.Nodes == 1 { // a single node has no cluster to replicate in
 		text = regexp.MustCompile(`(?ms)^cluster \{.*?^\}\n`).ReplaceAllString(text, "")
 		text = strings.Replace(text, "stream_replicas: 3", "stream_replicas: 1", 1)
@@ -169,6 +172,15 @@ func (c *Cluster) Kill(i int) {
 	<-n.ended
 	_ = n.log.Close()
 	n.cmd = nil
+}
+
+// Reload has a node read its configuration again, with other users.
+func (c *Cluster) Reload(i int, users string) error {
+	n := c.nodes[i]
+	if err := os.WriteFile(filepath.Join(n.folder, "users.conf"), []byte(users), 0o600); err != nil {
+		return err
+	}
+	return n.cmd.Process.Signal(syscall.SIGHUP)
 }
 
 // Log returns what a node has said.

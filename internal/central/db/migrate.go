@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
+	"golang.org/x/sys/unix"
 )
 
 // Migrate brings a room's tables to the schema that the room's scripts make, each in a transaction of its own. The scripts are named
@@ -48,6 +52,11 @@ func (d *DB) migrate(ctx context.Context, room string, scripts fs.FS) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := d.lockFolder(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	have, want, err := p.GetVersions(ctx)
 	switch {
 	case err != nil:
@@ -64,6 +73,33 @@ func (d *DB) migrate(ctx context.Context, room string, scripts fs.FS) error {
 		}
 	}
 	return err
+}
+
+// lockFolder keeps other programs from migrating a SQLite database meanwhile. The lock is on the folder: to close a second descriptor of the
+// file itself would take SQLite's own locks away.
+func (d *DB) lockFolder(ctx context.Context) (unlock func(), err error) {
+	path, ok := strings.CutPrefix(d.url, "sqlite:")
+	if !ok {
+		return func() {}, nil
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := unix.Flock(int(folder.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { _ = folder.Close() }, nil // which unlocks
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock the folder: %w", err), folder.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), folder.Close())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // steps returns a room's scripts as goose takes them.

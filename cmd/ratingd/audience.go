@@ -21,7 +21,7 @@ func newAudience(prompt func(terminal.View), noticed func()) *audience {
 
 // show takes a view of the terminal.
 func (a *audience) show(v terminal.View) {
-	if a.shown.get().view.Problem != v.Problem {
+	if was := a.shown.get().view; was.Problem != v.Problem || (was.State == terminal.Enrolling) != (v.State == terminal.Enrolling) {
 		a.noticed()
 	}
 	a.shown.update(func(p *picture) {

@@ -256,7 +256,11 @@ func (d *daemon) joinOperations() {
 	}
 	d.monitor.Add(d.box.parts()...)
 	d.monitor.Add(d.extras.watched()...)
-	d.monitor.Tell(func(h opsapi.Health) { d.views.reaches(h.Part(linkPart).OK) })
+	changes := news{tell: d.line.tell}
+	d.monitor.Tell(func(h opsapi.Health) {
+		d.views.reaches(h.Part(linkPart).OK)
+		changes.heard(h)
+	})
 	d.metrics.Watch(d.box.status)
 }
 

@@ -145,6 +145,13 @@ func (l *centreLine) link() uplink.Link {
 	return uplink.Link{Fault: uplink.FaultUnreached}
 }
 
+// tell has the box say within seconds how it is.
+func (l *centreLine) tell() {
+	if up := l.up.Load(); up != nil {
+		up.Tell()
+	}
+}
+
 // stats returns what the uplink has counted.
 func (l *centreLine) stats() uplink.Stats {
 	if up := l.up.Load(); up != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -50,6 +51,23 @@ func (h health) report() wire.Health {
 		r.FreeBytes = fs.Bavail * uint64(fs.Bsize)
 	}
 	return r
+}
+
+// news has the box tell at once what has changed of its troubles: the centre would show for a minute what is no longer so, as that a box which
+// it has enrolled is not. Those of the way to the centre are left out, since they come and go with the connection, which begins with a report.
+type news struct {
+	told []string
+	tell func()
+}
+
+// heard takes how the parts are now.
+func (n *news) heard(h opsapi.Health) {
+	codes := slices.DeleteFunc(h.Troubles(), func(code string) bool { return strings.HasPrefix(code, linkPart+".") })
+	if slices.Equal(codes, n.told) {
+		return
+	}
+	n.told = codes
+	n.tell()
 }
 
 // head returns how far the log goes, nil where that cannot be read.

@@ -218,7 +218,7 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			[]string{"uplink.centre_key 不是这个中心的公钥", "centrald key"}},
 		{"no centre's key", "#uplink.centre_key = \n", "config", []string{"uplink.centre_key"}},
 		{"no password file", "uplink.password_file = \"/nowhere/password\"\n", "config",
-			[]string{"uplink.password_file: open /nowhere/password", "ratingd 不会启动"}},
+			[]string{"uplink.password_file: open /nowhere/password", "按键评价不受影响"}},
 		{"no password", "uplink.password_file = \"\"\n", "broker", []string{"中心拒绝本机的用户或密码", "lz-0417", "uplink.password_file"}},
 		{"closed port", fmt.Sprintf("uplink.broker = \"mqtt://%s\"\n", closed.Addr()), "broker", []string{"连不上中心", "网线"}},
 		{"unknown name", "uplink.broker = \"mqtt://nowhere.invalid:1883\"\n", "broker", []string{"找不到中心的地址", "DNS"}},
@@ -245,6 +245,11 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			}
 			c.want(lines, f.part, sick, f.words...)
 		})
+	}
+	c.configure("nonsense = 1\n")
+	if said := checkConfig(t.Context(), &patient{path: c.config}); !strings.Contains(said.found.EN, "nonsense") ||
+		!strings.Contains(said.found.ZH, "nonsense") {
+		t.Errorf("of a field that is unknown it says %q", said.found)
 	}
 	c.configure(fmt.Sprintf("uplink.broker = [\"mqtt://%s\", \"mqtt://%s\"]\n", closed.Addr(), c.address))
 	lines, _ = c.look()

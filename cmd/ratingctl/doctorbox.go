@@ -16,6 +16,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/rating"
@@ -45,48 +46,71 @@ func checkDaemon(_ context.Context, p *patient) finding {
 		"set operations.socket, or look with systemctl status ratingd")
 }
 
-// checkConfig reads the configuration as the daemon does, and the files that it names.
+// checkConfig reads the configuration as the daemon does, and looks at the files that it names. Only what the daemon refuses stops it; a file
+// that cannot be used stops a part.
 func checkConfig(ctx context.Context, p *patient) finding {
-	_, err := boxconfig.Load(p.path)
-	if err == nil {
-		for _, f := range []struct{ key, path string }{{"uplink.password_file", p.config.Uplink.PasswordFile},
-			{"uplink.ca_file", p.config.Uplink.CAFile}} {
-			if f.path == "" {
-				continue
-			}
-			if _, e := keptfile.ReadSmall(f.path); e != nil {
-				err = errors.Join(err, fmt.Errorf("%s: %w", f.key, e))
+	_, wrong := boxconfig.Load(p.path)
+	wrong = errors.Join(wrong, closed(p, p.path, filepath.Join(p.config.State, boxconfig.IdentityFile)))
+	ails := unusable(p)
+	if errors.Is(wrong, fs.ErrPermission) || errors.Is(ails, fs.ErrPermission) {
+		return forbidden(errors.Join(wrong, ails))
+	}
+	said := condition.Text{}
+	if wrong != nil {
+		said = condition.Text{ZH: wrong.Error(), EN: wrong.Error()}
+	} else {
+		if ails != nil {
+			said = condition.Text{ZH: ails.Error(), EN: ails.Error()}
+		}
+		daemon, err := daemonsCheck(ctx, p.path)
+		if exit := new(exec.ExitError); errors.As(err, &exit) {
+			said = daemon
+			if ails = err; exit.ExitCode() != ailingStatus {
+				wrong = err
 			}
 		}
 	}
-	up, state := p.config.Uplink, p.config.State
-	for _, path := range []string{p.path, up.PasswordFile, up.CAFile, up.CertFile, up.KeyFile, filepath.Join(state, boxconfig.IdentityFile)} {
-		if e := unreadable(path, state); e != nil && !errors.Is(err, fs.ErrPermission) {
+	indent := strings.NewReplacer("\n", "\n"+strings.Repeat(" ", 17))
+	said.ZH, said.EN = indent.Replace(said.ZH), indent.Replace(said.EN)
+	switch {
+	case wrong != nil:
+		return trouble(sick, "配置有错："+said.ZH, "the configuration is wrong: "+said.EN, "ratingd 不会启动；正在运行的在下次启动时停止",
+			"ratingd does not start; one that runs ends at its next start", "按上面各行修改 "+p.path+"，ratingd -check-config 再查一遍",
+			"change "+p.path+" where the lines say so; ratingd -check-config looks again")
+	case ails != nil:
+		return trouble(sick, said.ZH, said.EN, "按键评价不受影响", "the keys do not need them",
+			"按上面各行处理，ratingd -check-config 再查一遍", "do what the lines say; ratingd -check-config looks again")
+	}
+	return fine(p.path+" 无误", p.path+" is in order")
+}
+
+// ailingStatus is the status of ratingd -check-config where the daemon would run, and a part of it not.
+const ailingStatus = 1
+
+// unusable says which of the files that the configuration names for the way to the centre cannot be read.
+func unusable(p *patient) error {
+	var err error
+	up := p.config.Uplink
+	for _, f := range []struct{ key, path string }{{"uplink.password_file", up.PasswordFile}, {"uplink.ca_file", up.CAFile}} {
+		if f.path == "" {
+			continue
+		}
+		if _, e := keptfile.ReadSmall(f.path); e != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", f.key, e))
+		}
+	}
+	return errors.Join(err, closed(p, up.PasswordFile, up.CAFile, up.CertFile, up.KeyFile))
+}
+
+// closed says which files the daemon's user may not read.
+func closed(p *patient, paths ...string) error {
+	var err error
+	for _, path := range paths {
+		if e := unreadable(path, p.config.State); e != nil && !errors.Is(err, fs.ErrPermission) {
 			err = errors.Join(err, e)
 		}
 	}
-	works := false // the window
-	if err == nil {
-		said, e := daemonsCheck(ctx, p.path)
-		var exit *exec.ExitError
-		if errors.As(e, &exit) {
-			err, works = errors.New(said), exit.ExitCode() == 1
-		}
-	}
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return forbidden(err)
-	case works:
-		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
-		return trouble(sick, lines, "parts of the box do not work, as said above", "按键评价不受影响", "the keys do not need them",
-			"按上面各行处理，ratingd -check-config 再查一遍", "do what the lines say; ratingd -check-config looks again")
-	case err != nil:
-		lines := strings.ReplaceAll(err.Error(), "\n", "\n"+strings.Repeat(" ", 17))
-		return trouble(sick, "配置有错："+lines, "the configuration is wrong, as said above", "ratingd 不会启动；正在运行的在下次启动时停止",
-			"ratingd does not start; one that runs ends at its next start", "按上面各行修改 "+p.path+"，ratingd -check-config 再查一遍",
-			"change "+p.path+" where the lines say so; ratingd -check-config looks again")
-	}
-	return fine(p.path+" 无误", p.path+" is in order")
+	return err
 }
 
 // checkWindow says whether the centre has given the box a window.

@@ -10,6 +10,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/porthold"
 )
@@ -55,17 +56,23 @@ func nameHolders(c boxconfig.Config, parts []opsapi.Part) {
 	}
 }
 
-// daemonsCheck lets the ratingd beside this program check a configuration, which it does as the service's user. Where there is
-// none it returns nil. An *exec.ExitError with the status 1 says that the window works all the same.
-func daemonsCheck(ctx context.Context, config string) (said string, err error) {
+// daemonsCheck lets the ratingd beside this program check a configuration, which it does as the service's user, and returns what it says in
+// each language. Where there is none it returns nil. An *exec.ExitError with ailingStatus says that the window works all the same.
+func daemonsCheck(ctx context.Context, config string) (said condition.Text, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil
+		return said, nil
 	}
 	program := filepath.Join(filepath.Dir(self), "ratingd")
 	if info, err := os.Stat(program); err != nil || !info.Mode().IsRegular() {
-		return "", nil
+		return said, nil
 	}
-	out, err := exec.CommandContext(ctx, program, "-check-config", "-config", config).CombinedOutput()
-	return strings.TrimPrefix(strings.TrimSpace(string(out)), "ratingd: "), err
+	say := func(lang cli.Lang) (string, error) {
+		out, err := exec.CommandContext(ctx, program, "-check-config", "-config", config, "-lang", string(lang)).CombinedOutput()
+		return strings.TrimPrefix(strings.TrimSpace(string(out)), "ratingd: "), err
+	}
+	if said.ZH, err = say(cli.Chinese); err != nil {
+		said.EN, _ = say(cli.English) // it fails alike
+	}
+	return said, err
 }

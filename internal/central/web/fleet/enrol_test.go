@@ -81,6 +81,9 @@ func TestBoxesAreAcceptedTogether(t *testing.T) {
 	two, _ := asks(t, room, "ghjk23456789")
 	page := webtest.Do(w.site, webtest.Request("GET", "/fleet/enrol?code="+strings.ToLower(one.Code)+",+"+two.Code+"+XXXXXXXX", who, nil))
 	webtest.Want(t, page, 200, one.Digits, two.Digits, "bcdf23456789", "全部接受（2 台）", "没有评价器正在显示 <code>XXXXXXXX</code>")
+	if text := page.Body.String(); strings.Index(text, one.Digits) > strings.Index(text, "屏幕上的配对码") {
+		t.Error("whoever scanned a code on a phone is asked for it again above the box that was found")
+	}
 	accept := func(hall string, pairs ...string) int {
 		t.Helper()
 		form := url.Values{}

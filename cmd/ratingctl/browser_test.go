@@ -249,8 +249,9 @@ func demoPhone(t *testing.T, ctx, list context.Context) {
 // starts again when a technician asks it to.
 func demoNewBox(t *testing.T, ctx, list context.Context) {
 	do(t, ctx, chromedp.Click(css(`#demo-new .let-in`)))
-	until(t, ctx, "the page of new boxes", `document.getElementById("tab").href.includes("/fleet/enrol")`)
-	page := evaluate[string](t, ctx, `document.getElementById("tab").href`)
+	// On the phone, where it can be read: the centre's pane shows its first lines alone on a low screen.
+	until(t, ctx, "the page of new boxes", `document.getElementById("phone").src.includes("/fleet/enrol") && document.getElementById("as").value === "technician"`)
+	page := evaluate[string](t, ctx, `document.getElementById("phone").src`)
 	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(page), chromedp.Click(css(".accept button")),
 		chromedp.WaitVisible(css(".done .well")))
 	until(t, ctx, "the new box at its window", state("demo-new", "idle"))

@@ -127,14 +127,18 @@ function activate(box) {
 function scan(box) {
   if (box.code) {
     $("as").value = "technician";
-    enter("technician", `/fleet/enrol?hall=SL-H1&code=${box.code}`).catch(end);
-    $("centre").scrollIntoView({ block: "nearest" });
+    enter("technician").then(() => onPhone(`${centre}/fleet/enrol?hall=SL-H1&code=${box.code}`)).catch(end);
     return;
   }
-  if (!box.link) return;
+  if (box.link) onPhone(box.link);
+}
+
+// Opens an address on the phone, which has room for a page where the centre's pane on a low screen has none.
+function onPhone(address) {
   $("phone").hidden = false;
   $("phone-word").hidden = true;
-  $("phone").src = box.link;
+  $("phone").src = address;
+  $("phone").scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("keydown", (e) => {

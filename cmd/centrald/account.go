@@ -37,10 +37,13 @@ func (c *command) appointment(flags *flag.FlagSet) appointment {
 		names = append(names, string(r))
 	}
 	return appointment{
-		role:  flags.String("role", "", "the `role`: "+strings.Join(names, ", ")),
-		area:  flags.String("area", "", "`code` of 12 digits of the area where the person works, as 620100000000"),
-		scope: flags.String("scope", "", "`id` of the unit, hall or member of staff, for those roles"),
-		until: flags.String("until", "", "`day` after which the appointment is over, as 2027-01-31"),
+		role: flags.String("role", "", cli.Words("`角色`："+strings.Join(names, "、"), "the `role`: "+strings.Join(names, ", "))),
+		area: flags.String("area", "",
+			cli.Words("此人工作所在行政区划的 12 位`代码`，如 620100000000",
+				"`code` of 12 digits of the area where the person works, as 620100000000")),
+		scope: flags.String("scope", "",
+			cli.Words("单位、大厅或工作人员的`编号`，用于这些角色", "`id` of the unit, hall or member of staff, for those roles")),
+		until: flags.String("until", "", cli.Words("任职的最后`日期`，如 2027-01-31", "`day` after which the appointment is over, as 2027-01-31")),
 	}
 }
 
@@ -66,9 +69,11 @@ func (a appointment) grant() (g account.Grant, err error) {
 func (c *command) addAccount(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald account add")
 	what := c.appointment(flags)
-	login := flags.String("login", "", "the `name` by which the person signs in")
-	name := flags.String("name", "", "the person's `name`")
-	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
+	login := flags.String("login", "", cli.Words("登录`名`", "the `name` by which the person signs in"))
+	name := flags.String("name", "", cli.Words("`姓名`", "the person's `name`"))
+	base := flags.String("url", "",
+		cli.Words("此人打开中心页面的`网址`，如 https://centre.example.com",
+			"where the person's browser finds the pages, as https://centre.example.com"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -152,10 +157,15 @@ func (c *command) onAccount(ctx context.Context, flags *flag.FlagSet, args []str
 
 func (c *command) linkAccount(ctx context.Context, args []string) error {
 	flags := c.flags("centrald account link")
-	base := flags.String("url", "", "where the person's browser finds the pages, as https://centre.example.com")
-	in := flags.Bool("sign-in", false, "the link signs in, also past a second factor that is lost, within ten minutes; without this its "+
-		"reader chooses a password")
-	clear := flags.Bool("clear-second", false, "take the second factor away, whose phone is lost; a new one is enrolled at the next sign-in")
+	base := flags.String("url", "",
+		cli.Words("此人打开中心页面的`网址`，如 https://centre.example.com",
+			"where the person's browser finds the pages, as https://centre.example.com"))
+	in := flags.Bool("sign-in", false,
+		cli.Words("链接直接登录，十分钟内有效，动态口令丢失时也可用；不加则由收到链接的人设置密码",
+			"the link signs in, also past a second factor that is lost, within ten minutes; without this its reader chooses a password"))
+	clear := flags.Bool("clear-second", false,
+		cli.Words("手机丢失时取消动态口令；下次登录时重新绑定",
+			"take the second factor away, whose phone is lost; a new one is enrolled at the next sign-in"))
 	return c.onAccount(ctx, flags, args, func(x *rooms, by account.By, a account.Account) error {
 		if *clear {
 			if err := x.people.ClearSecond(ctx, by, a); err != nil {
@@ -193,7 +203,7 @@ func (c *command) barAccount(ctx context.Context, word string, args []string) er
 
 func (c *command) listAccounts(ctx context.Context, args []string) error {
 	flags := c.flags("centrald account list")
-	asJSON := flags.Bool("json", false, "print a JSON array")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 数组", "print a JSON array"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		all, err := x.people.All(ctx)
 		if err != nil {

@@ -52,8 +52,9 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 // restore makes a journal from a backup, in an empty place.
 func (c *command) restore(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald restore FILE")
-	headPath := flags.String("head", "", "the latest signed head that a witness kept, a `file`; without it the one that this machine kept, "+
-		"if it did")
+	headPath := flags.String("head", "",
+		cli.Words("见证方保存的最新签名日志头`文件`；不写则用本机所存的",
+			"the latest signed head that a witness kept, a `file`; without it the one that this machine kept, if it did"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -65,11 +66,12 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(cfg.State, keyFile)); err != nil {
-		return fmt.Errorf("put %s and %s into %s first: with a new key no box would believe this centre: %w", keyFile, sealFile, cfg.State, err)
+		return cli.Because(err, fmt.Sprintf("请先把 %s 和 %s 放到 %s：换了密钥，评价器不会相信本中心", keyFile, sealFile, cfg.State),
+			fmt.Sprintf("put %s and %s into %s first: with a new key no box would believe this centre", keyFile, sealFile, cfg.State))
 	}
 	f, err := os.Open(flags.Arg(0))
 	if err != nil {
-		return fmt.Errorf("nothing was restored; name a file that \"centrald backup\" wrote: %w", err)
+		return cli.Because(err, "没有恢复；请写 centrald backup 写出的文件", "nothing was restored; name a file that \"centrald backup\" wrote")
 	}
 	defer func() { _ = f.Close() }() // it was read
 	x, err := c.open(ctx, cfg)
@@ -85,8 +87,10 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	act, err := x.journal.Import(ctx, f, x.beside(), known, c.operator(), p.tell)
 	p.End()
 	if errors.Is(err, journal.ErrNotEmpty) {
-		return fmt.Errorf("%w; a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or "+
-			"the tables of the server)", err, journalFile, booksFile)
+		return cli.Hint(cli.Error("日志不是空的，没有恢复", "the journal is not empty; nothing was restored"),
+			fmt.Sprintf("备份只能恢复到空的位置：先移开数据库（%s 和 %s 及其 -wal、-shm，或服务器上的表）", journalFile, booksFile),
+			fmt.Sprintf("a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables "+
+				"of the server)", journalFile, booksFile))
 	}
 	if err != nil {
 		return err
@@ -122,7 +126,7 @@ func (c *command) accept(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		nothing := errors.New("the journal is the one whose head this machine has kept; there is nothing to accept")
+		nothing := cli.Error("日志与本机所记的日志头一致，无须承认", "the journal is the one whose head this machine has kept; there is nothing to accept")
 		if known == nil {
 			return nothing
 		}

@@ -16,7 +16,7 @@ import (
 // certify lets boxes that were entered by hand have their first certificates without a code.
 func (c *command) certify(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald certify")
-	all := flags.Bool("all", false, "all enrolled boxes that have never had a certificate")
+	all := flags.Bool("all", false, cli.Words("所有已登记而从未有过证书的评价器", "all enrolled boxes that have never had a certificate"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"haochaping/internal/central/policy"
 	"haochaping/internal/central/rectify"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
 )
@@ -157,12 +158,13 @@ func loadConfig(path string) (config, error) {
 	if path != "" {
 		var err error
 		if b, err = os.ReadFile(path); err != nil {
-			return config{}, fmt.Errorf("read the configuration: %w", err)
+			return config{}, cli.Hint(cli.Because(err, "读不到配置", "the configuration cannot be read"), "centrald -print-config > "+path+" 写出带说明的模板",
+				"centrald -print-config > "+path+" writes one to begin with")
 		}
 	}
 	c, err := parseConfig(string(b))
 	if err != nil {
-		return config{}, fmt.Errorf("configuration %s: %w", path, err)
+		return config{}, cli.Because(err, "配置 "+path, "configuration "+path)
 	}
 	return c, nil
 }

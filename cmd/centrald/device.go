@@ -26,8 +26,9 @@ import (
 // printKey prints the centre's public key.
 func (c *command) printKey(ctx context.Context, args []string) error {
 	flags := c.flags("centrald key")
-	asJSON := flags.Bool("json", false, "print a JSON object")
-	ofSeal := flags.Bool("seal", false, "the key that signs the journal's heads, which witnesses must know")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 对象", "print a JSON object"))
+	ofSeal := flags.Bool("seal", false,
+		cli.Words("为日志头签名的密钥，见证方须知道它", "the key that signs the journal's heads, which witnesses must know"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -116,25 +117,36 @@ type saidDevice struct {
 
 func (c *command) parseDevice(args []string) (s saidDevice, err error) {
 	flags, w := c.flags("centrald device add"), &s.window
-	flags.StringVar(&s.id, "id", "", "the box's `name`, as on its label")
-	flags.StringVar(&s.key, "key", "", "the box's public `key`, 43 characters, or sm2: and 87")
-	flags.BoolVar(&s.replaceKey, "replace-key", false, "accept another key for an enrolled box whose hardware was replaced")
-	flags.StringVar(&w.Hall, "hall", "", "the hall's `name`, as citizens read it")
-	flags.StringVar(&w.Area, "area", "", "the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only")
-	flags.StringVar(&w.ID, "window", "", "the window's `number`")
-	flags.StringVar(&w.Name, "name", "", "the window's `name`, as citizens read it")
-	flags.StringVar(&w.Staff.ID, "staff-id", "", "`number` of the person who serves there, where nobody signs in")
-	flags.StringVar(&w.Staff.Name, "staff-name", "", "that person's `name`")
-	flags.StringVar(&w.Staff.Department, "department", "", "that person's `department`")
-	flags.BoolVar(&w.SignIn, "sign-in", false, "the window is closed while nobody is signed in and nobody is assigned")
-	flags.DurationVar(&s.walkUp, "walk-up", 0, "ask whoever stands there, with this `pause` between answers, for a window whose business "+
-		"system opens no visits: 1s to 10m")
-	flags.DurationVar(&s.linkEvery, "walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
-	flags.StringVar(&s.roster, "roster", "", "a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, "+
-		"photo (a JPEG's path)")
-	flags.StringVar(&s.post, "window-id", "", "the `ID` of a window of the organisation, which says hall, name and staff (centrald directory "+
-		"list window)")
-	flags.UintVar(&s.generation, "generation", 0, "the `number` of this assignment, greater than the last; 0: the next")
+	flags.StringVar(&s.id, "id", "", cli.Words("评价器的`名称`，与标签一致", "the box's `name`, as on its label"))
+	flags.StringVar(&s.key, "key", "",
+		cli.Words("评价器的`公钥`，43 个字符，或 sm2: 后接 87 个", "the box's public `key`, 43 characters, or sm2: and 87"))
+	flags.BoolVar(&s.replaceKey, "replace-key", false,
+		cli.Words("已登记的评价器更换硬件后，接受新的公钥", "accept another key for an enrolled box whose hardware was replaced"))
+	flags.StringVar(&w.Hall, "hall", "", cli.Words("大厅`名称`，供市民阅读", "the hall's `name`, as citizens read it"))
+	flags.StringVar(&w.Area, "area", "",
+		cli.Words("大厅所在行政区划`代码`，12 或 6 位：办件编号只在同一区划内唯一",
+			"the hall's area, a `code` of 12 or 6 digits: project numbers are unique within an area only"))
+	flags.StringVar(&w.ID, "window", "", cli.Words("窗口`编号`", "the window's `number`"))
+	flags.StringVar(&w.Name, "name", "", cli.Words("窗口`名称`，供市民阅读", "the window's `name`, as citizens read it"))
+	flags.StringVar(&w.Staff.ID, "staff-id", "",
+		cli.Words("无人签到的窗口，工作人员的`工号`", "`number` of the person who serves there, where nobody signs in"))
+	flags.StringVar(&w.Staff.Name, "staff-name", "", cli.Words("其`姓名`", "that person's `name`"))
+	flags.StringVar(&w.Staff.Department, "department", "", cli.Words("其`部门`", "that person's `department`"))
+	flags.BoolVar(&w.SignIn, "sign-in", false,
+		cli.Words("无人签到且未指定人员时窗口关闭", "the window is closed while nobody is signed in and nobody is assigned"))
+	flags.DurationVar(&s.walkUp, "walk-up", 0,
+		cli.Words("业务系统不发起评价的窗口，有人即可评价，两次评价之间的`间隔`：1s 至 10m",
+			"ask whoever stands there, with this `pause` between answers, for a window whose business system opens no visits: 1s to 10m"))
+	flags.DurationVar(&s.linkEvery, "walk-up-link", 5*time.Minute,
+		cli.Words("这样的窗口每个二维码显示的`时长`：1m 至 10m", "how `long` a walk-up window shows one QR code: 1m to 10m"))
+	flags.StringVar(&s.roster, "roster", "",
+		cli.Words("可在此签到的人员 TOML `文件`：[[member]]，含 id、name、department、card、photo（JPEG 路径）",
+			"a TOML `file` with those who may sign in there: [[member]] with id, name, department, card, photo (a JPEG's path)"))
+	flags.StringVar(&s.post, "window-id", "",
+		cli.Words("机构中窗口的`编号`，大厅、名称和人员由此得知（centrald directory list window）",
+			"the `ID` of a window of the organisation, which says hall, name and staff (centrald directory list window)"))
+	flags.UintVar(&s.generation, "generation", 0,
+		cli.Words("本次分配的`序号`，大于上一次；0：下一个", "the `number` of this assignment, greater than the last; 0: the next"))
 	if err := cli.Parse(flags, args); err != nil {
 		return s, err
 	}
@@ -252,7 +264,7 @@ func follow(before, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 // listDevices prints the enrolled devices.
 func (c *command) listDevices(ctx context.Context, args []string) error {
 	flags := c.flags("centrald device list")
-	asJSON := flags.Bool("json", false, "print a JSON array")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 数组", "print a JSON array"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		devices, err := x.fleet.Devices(ctx)
 		if err != nil {

@@ -59,9 +59,10 @@ func oneFile[T any](flags *flag.FlagSet, args []string, what condition.Text, mos
 // importOrganisation tells what a file changes, and changes it if that is asked for.
 func (c *command) importOrganisation(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald directory import")
-	apply := flags.Bool("apply", false, "write what the preview says; without it nothing is written")
-	hash := flags.String("hash", "", "write only if the preview is the one with this `hash`")
-	reason := flags.String("reason", "", "`why`, for whoever looks later")
+	apply := flags.Bool("apply", false, cli.Words("按预览写入；不加则不写入", "write what the preview says; without it nothing is written"))
+	hash := flags.String("hash", "", cli.Words("仅当预览的`校验值`与此一致时写入", "write only if the preview is the one with this `hash`"))
+	reason := flags.String("reason", "", cli.Words("`原因`，供日后查看", "`why`, for whoever looks later"))
+	asJSON := flags.Bool("json", false, cli.Words("以 JSON 对象输出预览", "print the preview as a JSON object"))
 	path, lines, err := oneFile(flags, args, condition.Text{ZH: "一个 CSV 或 XLSX 文件", EN: "a CSV or XLSX FILE"}, directory.MaxFile,
 		directory.Read)
 	if err != nil {
@@ -78,7 +79,11 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 	if err != nil {
 		return err
 	}
-	if err := c.tellPreview(p); err != nil {
+	tell := c.tellPreview
+	if *asJSON {
+		tell = func(p directory.Preview) error { return c.printJSON(p) }
+	}
+	if err := tell(p); err != nil {
 		return err
 	}
 	switch {
@@ -86,6 +91,8 @@ func (c *command) importOrganisation(ctx context.Context, args []string) (err er
 		return fmt.Errorf("%s: %w", path, directory.ErrRefused)
 	case *hash != "" && *hash != p.Hash:
 		return directory.ErrMeanwhile
+	case !*apply && *asJSON:
+		return nil
 	case !*apply:
 		return c.say("未写入。确认请加 -apply -hash %s", "nothing was written; to write exactly this, add -apply -hash %s", p.Hash)
 	}
@@ -147,7 +154,7 @@ func (c *command) exportOrganisation(ctx context.Context, args []string) error {
 	case ".xlsx":
 		write = directory.WriteWorkbook
 	default:
-		return fmt.Errorf("%s: the name must end in .csv or .xlsx", path)
+		return cli.Usage(path+"：文件名须以 .csv 或 .xlsx 结尾", path+": the name must end in .csv or .xlsx")
 	}
 	x, err := c.openWritten(ctx)
 	if err != nil {
@@ -166,19 +173,20 @@ func (c *command) exportOrganisation(ctx context.Context, args []string) error {
 func (c *command) listOrganisation(ctx context.Context, args []string) error {
 	flags := c.flags("centrald directory list")
 	var f directory.Filter
-	asJSON := flags.Bool("json", false, "print a JSON array")
-	day := flags.String("day", "", "as it was on this `day`, 2026-01-31; without it, today")
-	flags.StringVar(&f.Text, "search", "", "`text` in the name, the ID or the person responsible")
-	flags.StringVar(&f.Area, "area", "", "in this area, `12 digits`")
-	flags.StringVar(&f.Unit, "unit", "", "of this unit, its credit `code`")
-	flags.StringVar(&f.Hall, "hall", "", "in the hall with this `ID`")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 数组", "print a JSON array"))
+	day := flags.String("day", "", cli.Words("这一`天`的情况，如 2026-01-31；不写为今天", "as it was on this `day`, 2026-01-31; without it, today"))
+	flags.StringVar(&f.Text, "search", "", cli.Words("名称、编号或负责人中包含的`文字`", "`text` in the name, the ID or the person responsible"))
+	flags.StringVar(&f.Area, "area", "", cli.Words("此区划内，`12 位代码`", "in this area, `12 digits`"))
+	flags.StringVar(&f.Unit, "unit", "", cli.Words("此单位的，统一社会信用`代码`", "of this unit, its credit `code`"))
+	flags.StringVar(&f.Hall, "hall", "", cli.Words("此`编号`的大厅内", "in the hall with this `ID`"))
 	kind, err := oneWord(flags, args, condition.Text{ZH: " area、unit、hall、window 或 staff 之一",
 		EN: "one of the words area, unit, hall, window and staff"})
 	if err != nil {
 		return ignoreHelp(err)
 	}
 	if f.Kind = directory.Kind(kind); f.Kind.Chinese() == kind {
-		return fmt.Errorf("%q is none of area, unit, hall, window and staff", kind)
+		return cli.Usage(fmt.Sprintf("没有 %q 这一类；有 area、unit、hall、window 和 staff", kind),
+			fmt.Sprintf("%q is none of area, unit, hall, window and staff", kind))
 	}
 	if f.Area != "" {
 		if f.Area, err = directory.ParseArea(f.Area); err != nil {

@@ -113,14 +113,22 @@ var errNoDoor = cli.Error("enrol.listen 为空，评价器无法申请证书；�
 // imageConfig writes the file that lies on the boot partition of all boxes.
 func (c *command) imageConfig(ctx context.Context, args []string) error {
 	flags := c.flags("centrald image-config")
-	out := flags.String("out", "", "the `file` to write; empty: standard output")
-	at := flags.String("url", "", "the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the "+
-		"port of enrol.listen")
-	mqtt := flags.String("broker", "", "the broker's `addresses`, with commas between them, as mqtts://mqtt.example.com:8883")
-	page := flags.String("page", "", "the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned")
-	updateKey := flags.String("update-key", "", "a `file` with the OpenPGP key that signs updates (gpg --armor --export): boxes get them at "+
-		"/updates/ of -url; empty: they are updated by hand")
-	more := flags.String("defaults", "", "a `file` with fields of ratingd.toml that all boxes share, as the keypad's")
+	out := flags.String("out", "", cli.Words("写入的`文件`；不写则为标准输出", "the `file` to write; empty: standard output"))
+	at := flags.String("url", "",
+		cli.Words("评价器申请证书的`地址`；不写则为 https:// 加 enrol.names 的第一个名称和 enrol.listen 的端口",
+			"the `address` at which boxes ask for certificates; empty: https:// with the first of enrol.names and the port of enrol.listen"))
+	mqtt := flags.String("broker", "",
+		cli.Words("消息代理的`地址`，多个用逗号隔开，如 mqtts://mqtt.example.com:8883",
+			"the broker's `addresses`, with commas between them, as mqtts://mqtt.example.com:8883"))
+	page := flags.String("page", "",
+		cli.Words("大厅里的手机访问中心页面的`地址`，用于扫码登记",
+			"the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned"))
+	updateKey := flags.String("update-key", "",
+		cli.Words("签署更新的 OpenPGP 公钥`文件`（gpg --armor --export）：评价器从 -url 的 /updates/ 取更新；不写则手工更新",
+			"a `file` with the OpenPGP key that signs updates (gpg --armor --export): boxes get them at /updates/ of -url; empty: they are updated by hand"))
+	more := flags.String("defaults", "",
+		cli.Words("所有评价器共用的 ratingd.toml 字段`文件`，如键盘的",
+			"a `file` with fields of ratingd.toml that all boxes share, as the keypad's"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -232,13 +240,18 @@ func imageText(cfg config, at string, brokers []string, page, more, updateKey st
 func (c *command) certificate(ctx context.Context, args []string) (err error) {
 	const life = 365 * 24 * time.Hour
 	flags := c.flags("centrald certificate")
-	server := flags.String("server", "", "the broker's `names` and addresses, with commas between them")
-	client := flags.Bool("centre", false, "the centre's own, by which it logs in as "+broker.CentreName)
-	keyOut := flags.String("key", "", "the `file` of the private key, which is drawn if it is not there")
-	out := flags.String("out", "", "the `file` of the certificate")
-	rootOut := flags.String("root", "", "a `file` for the root, by which the broker knows boxes; empty: none")
-	listOut := flags.String("revoked", "", "a `file` for the list of revoked certificates, in PEM; empty: none")
-	natsOut := flags.String("nats", "", "a `file` for who may read and write what at nats-server; empty: none")
+	server := flags.String("server", "",
+		cli.Words("消息代理的`名称`和地址，多个用逗号隔开", "the broker's `names` and addresses, with commas between them"))
+	client := flags.Bool("centre", false,
+		cli.Words("本中心自己的，凭它以 "+broker.CentreName+" 登录", "the centre's own, by which it logs in as "+broker.CentreName))
+	keyOut := flags.String("key", "", cli.Words("私钥`文件`，没有则生成", "the `file` of the private key, which is drawn if it is not there"))
+	out := flags.String("out", "", cli.Words("证书`文件`", "the `file` of the certificate"))
+	rootOut := flags.String("root", "",
+		cli.Words("根证书`文件`，代理凭它认识评价器；不写则不写出", "a `file` for the root, by which the broker knows boxes; empty: none"))
+	listOut := flags.String("revoked", "",
+		cli.Words("吊销清单`文件`，PEM 格式；不写则不写出", "a `file` for the list of revoked certificates, in PEM; empty: none"))
+	natsOut := flags.String("nats", "",
+		cli.Words("nats-server 的权限`文件`；不写则不写出", "a `file` for who may read and write what at nats-server; empty: none"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}

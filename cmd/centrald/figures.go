@@ -34,8 +34,9 @@ func (c *command) rebuildFigures(ctx context.Context, args []string) error {
 // publishFigures writes the yearly result as a page and as open data (article 19). Who may publish them is not this program's to say.
 func (c *command) publishFigures(ctx context.Context, args []string) error {
 	flags := c.flags("centrald figures publish")
-	year := flags.Int("year", 0, "the calendar `year`, which ended thirty days ago or earlier")
-	folder := flags.String("out", "", "the `folder` in which the files are written; they must not be there yet")
+	year := flags.Int("year", 0, cli.Words("公历`年份`，须已结束三十天以上", "the calendar `year`, which ended thirty days ago or earlier"))
+	folder := flags.String("out", "",
+		cli.Words("写入的`文件夹`；其中不能已有这些文件", "the `folder` in which the files are written; they must not be there yet"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *year < 2000 || *year > 9999 || *folder == "" {
 			return cli.Usage("请写年份和输出文件夹：centrald figures publish -year 2026 -out 文件夹",

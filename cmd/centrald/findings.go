@@ -37,9 +37,9 @@ type listedFinding struct {
 // findings lists what is wrong with what the boxes have sent.
 func (c *command) findings(ctx context.Context, args []string) error {
 	flags := c.flags("centrald findings")
-	all := flags.Bool("all", false, "list the resolved ones too")
-	most := flags.Int("limit", 1000, "list at most this `many`, the newest first")
-	asJSON := flags.Bool("json", false, "print a JSON array")
+	all := flags.Bool("all", false, cli.Words("也列出已解决的", "list the resolved ones too"))
+	most := flags.Int("limit", 1000, cli.Words("最多列出的`条数`，最新的在前", "list at most this `many`, the newest first"))
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 数组", "print a JSON array"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error { return c.printFindings(ctx, x, *all, *most, *asJSON) })
 }
 

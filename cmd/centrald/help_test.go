@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/cli/clitest"
 )
 
 // TestHelpNamesEachCommand runs the program as somebody does who does not know it yet.
@@ -23,6 +27,12 @@ func TestHelpNamesEachCommand(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestHelpIsInOneLanguage(t *testing.T) {
+	clitest.OneLanguage(t, func(stdout, stderr io.Writer) cli.Program {
+		return (&command{env: environment{stdout: stdout, stderr: stderr}}).program()
+	})
 }
 
 func TestWrongSealKeyNamesWhatPrintsIt(t *testing.T) {
@@ -53,4 +63,11 @@ func TestKeyIsTold(t *testing.T) {
 			t.Errorf("%v prints the key %s, and the plain line is %s", args, k.Key, plain)
 		}
 	}
+}
+
+// What the documents have people type exists.
+func TestDocumentsNameWhatThereIs(t *testing.T) {
+	clitest.Documents(t, "../..", func(stdout, stderr io.Writer) cli.Program {
+		return (&command{env: environment{stdout: stdout, stderr: stderr}}).program()
+	})
 }

@@ -26,8 +26,9 @@ const maxImportFaults = 20
 // importDevices enrols the devices of a file, or changes their windows. It writes none before all lines are right.
 func (c *command) importDevices(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald device import")
-	path := flags.String("csv", "", "a `file`, CSV or XLSX; its first line names the columns: id, key, and window with if wanted hall, name "+
-		"and area, or window_id")
+	path := flags.String("csv", "",
+		cli.Words("CSV 或 XLSX `文件`，首行为列名：id、key，以及 window（可加 hall、name、area）或 window_id",
+			"a `file`, CSV or XLSX; its first line names the columns: id, key, and window with if wanted hall, name and area, or window_id"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}

@@ -149,9 +149,9 @@ type listedOrder struct {
 
 func (c *command) listOrders(ctx context.Context, args []string) error {
 	flags := c.flags("centrald orders list")
-	unit := flags.String("unit", "", "list those of one unit, by its credit `code`")
-	most := flags.Int("limit", 1000, "list at most this `many`")
-	asJSON := flags.Bool("json", false, "print a JSON array")
+	unit := flags.String("unit", "", cli.Words("只列一个单位的，写统一社会信用`代码`", "list those of one unit, by its credit `code`"))
+	most := flags.Int("limit", 1000, cli.Words("最多列出的`条数`", "list at most this `many`"))
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 数组", "print a JSON array"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		f := rectify.Filter{Limit: *most}
 		if *unit != "" {
@@ -221,7 +221,7 @@ func (c *command) printOrders(listed []listedOrder) error {
 
 func (c *command) rebuildOrders(ctx context.Context, args []string) error {
 	flags := c.flags("centrald orders rebuild")
-	reason := flags.String("reason", "", "`why`, for the journal")
+	reason := flags.String("reason", "", cli.Words("`原因`，记入日志", "`why`, for the journal"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		if *reason == "" {
 			return cli.Usage("请写原因：centrald orders rebuild -reason …", "say why: centrald orders rebuild -reason …")

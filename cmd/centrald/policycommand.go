@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"haochaping/internal/central/policy"
@@ -50,7 +51,7 @@ func showTaken(t policy.Taken, now time.Time) shownPolicy {
 
 func (c *command) showPolicy(ctx context.Context, args []string) error {
 	flags := c.flags("centrald policy show")
-	asJSON := flags.Bool("json", false, "print a JSON object")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 对象", "print a JSON object"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		now := c.env.now()
 		s, err := x.policy.Standing(ctx, now)
@@ -84,6 +85,14 @@ func (c *command) showPolicy(ctx context.Context, args []string) error {
 	})
 }
 
+// sayHeld prints a setting with where it comes from.
+func (c *command) sayHeld(h shownHeld) error {
+	from := map[policy.Level]string{policy.Above: "the policy", policy.Here: "chosen here", policy.File: "this centre's file"}[h.Level]
+	line := fmt.Sprintf("%s = %s (%s) %s", h.Name, h.Value, c.lang.Say(h.Level.Chinese(), from), h.Refused)
+	_, err := fmt.Fprintln(c.env.stdout, strings.TrimRight(line, " "))
+	return err
+}
+
 func (c *command) sayPolicy(v shownPolicy) error {
 	if v.Number == 0 {
 		if err := c.say("没有生效的政策。", "no policy holds."); err != nil {
@@ -106,7 +115,7 @@ func (c *command) sayPolicy(v shownPolicy) error {
 		}
 	}
 	for _, h := range v.Settings {
-		if err := c.say("%s = %s（%s）%s", "%s = %s (%s) %s", h.Name, h.Value, h.Level.Chinese(), h.Refused); err != nil {
+		if err := c.sayHeld(h); err != nil {
 			return err
 		}
 	}
@@ -150,8 +159,8 @@ func (x *rooms) draft(ctx context.Context, now time.Time) (policy.Document, erro
 // issuePolicy tells what a policy changes, and issues it if that is asked for.
 func (c *command) issuePolicy(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald policy issue")
-	apply := flags.Bool("apply", false, "sign and issue it; without it nothing is written")
-	hash := flags.String("hash", "", "issue only if the preview is the one with this `hash`")
+	apply := flags.Bool("apply", false, cli.Words("签名并发布；不加则不写入", "sign and issue it; without it nothing is written"))
+	hash := flags.String("hash", "", cli.Words("仅当预览的`校验值`与此一致时发布", "issue only if the preview is the one with this `hash`"))
 	_, d, err := oneFile(flags, args, condition.Text{ZH: "一个政策文件", EN: "a FILE with a policy"}, policy.MaxBytes, policy.ParseDocument)
 	if err != nil {
 		return ignoreHelp(err)

@@ -36,6 +36,10 @@ func (c *command) prove(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, x.Close()) }()
 	pos, part := books.Entry{Cursor: id}.Pos()
 	p, err := x.journal.Prove(ctx, pos, part)
+	if errors.Is(err, journal.ErrNoEntry) {
+		return cli.Errorf("日志中没有编号为 %d 的评价；编号见中心的页面和 /api/latest（cursor）",
+			"the journal holds no evaluation with the number %d; the centre's page and /api/latest have it (cursor)", id)
+	}
 	if err != nil {
 		return err
 	}
@@ -45,9 +49,12 @@ func (c *command) prove(ctx context.Context, args []string) (err error) {
 // checkProof verifies a proof without the books.
 func (c *command) checkProof(args []string) error {
 	flags := c.flags("centrald check-proof FILE")
-	key := flags.String("seal-key", "", "the centre's public `key` for heads, 43 characters, as \"centrald key -seal\" prints it")
-	asJSON := flags.Bool("json", false, "print what was proven as a JSON object")
-	box := flags.String("box-key", "", "the box's public `key`, if the signature of a certain box is to be checked")
+	key := flags.String("seal-key", "",
+		cli.Words("中心为日志头签名的`公钥`，43 个字符，由 centrald key -seal 打印",
+			"the centre's public `key` for heads, 43 characters, as \"centrald key -seal\" prints it"))
+	asJSON := flags.Bool("json", false, cli.Words("以 JSON 对象输出核对结果", "print what was proven as a JSON object"))
+	box := flags.String("box-key", "",
+		cli.Words("评价器的`公钥`，用于核对某台评价器的签名", "the box's public `key`, if the signature of a certain box is to be checked"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -145,7 +152,7 @@ func provenOf(p journal.Proof, head journal.Checkpoint) proven {
 // erase destroys the key of a text.
 func (c *command) erase(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald erase ID")
-	reason := flags.String("reason", "", "`why`, for whoever looks later; mandatory")
+	reason := flags.String("reason", "", cli.Words("`原因`，供日后查看；必填", "`why`, for whoever looks later; mandatory"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}

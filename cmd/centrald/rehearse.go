@@ -17,10 +17,11 @@ import (
 // rehearse plays the past weeks of an organisation into a centre that is empty.
 func (c *command) rehearse(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald rehearse")
-	days := flags.Int("days", 35, "play this `many` days up to now, 7 to 92")
-	seed := flags.Uint64("seed", 1, "what is left to chance follows from this `number`")
-	leave := flags.String("leave", "", "take the boxes off these `windows` at the end, IDs with commas between them: others are to "+
-		"stand there")
+	days := flags.Int("days", 35, cli.Words("演练到现在为止的`天数`，7 至 92", "play this `many` days up to now, 7 to 92"))
+	seed := flags.Uint64("seed", 1, cli.Words("随机内容由此`数`决定", "what is left to chance follows from this `number`"))
+	leave := flags.String("leave", "",
+		cli.Words("最后撤下这些`窗口`的评价器，编号用逗号隔开：将由别的评价器代替",
+			"take the boxes off these `windows` at the end, IDs with commas between them: others are to stand there"))
 	path, err := oneWord(flags, args, condition.Text{ZH: "一个机构信息文件", EN: "a FILE with the organisation"})
 	if err != nil {
 		return ignoreHelp(err)

@@ -38,16 +38,30 @@ func sealPages(cfg sealConfig, x *rooms, log *slog.Logger) http.Handler {
 // replica copies another centre's journal, or verifies the copy.
 func (c *command) replica(ctx context.Context, args []string) (err error) {
 	flags := c.flags("centrald replica URL")
-	key := flags.String("seal-key", "", "that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory")
-	folder := flags.String("folder", "", "where the copy and its books are, and what was refused; mandatory")
-	at := flags.String("books", "", "a PostgreSQL `database` of its own for copy and books, as postgres://…; empty: files in -folder")
-	token := flags.String("token-file", "", "`file` with the token that the centre knows by seal.tokens_file")
-	once := flags.Bool("once", false, "copy what is there and end")
-	every := flags.Duration("every", time.Minute, "how `often` to look")
-	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why")
-	verify := flags.Bool("verify", false, "verify the copy, make its books and compare them, instead; status 1 if something differs")
+	key := flags.String("seal-key", "",
+		cli.Words("对方中心为日志头签名的`公钥`，由对方的 centrald key -seal 打印；必填",
+			"that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory"))
+	folder := flags.String("folder", "",
+		cli.Words("存放副本、账本和被拒内容的`文件夹`；必填", "where the copy and its books are, and what was refused; mandatory"))
+	at := flags.String("books", "",
+		cli.Words("副本和账本专用的 PostgreSQL `数据库`，如 postgres://…；不写则为 -folder 中的文件",
+			"a PostgreSQL `database` of its own for copy and books, as postgres://…; empty: files in -folder"))
+	token := flags.String("token-file", "",
+		cli.Words("令牌`文件`，对方中心在 seal.tokens_file 中登记了它", "`file` with the token that the centre knows by seal.tokens_file"))
+	once := flags.Bool("once", false, cli.Words("复制已有的内容后退出", "copy what is there and end"))
+	every := flags.Duration("every", time.Minute, cli.Words("查看的`间隔`", "how `often` to look"))
+	accept := flags.String("accept-restore", "",
+		cli.Words("对方说明恢复备份的原因后，让日志以此`名称`继续",
+			"let the journal go on after a restore under this `name`, once its operator has said why"))
+	verify := flags.Bool("verify", false,
+		cli.Words("只核对副本、重做账本并比较；有差异时状态为 1",
+			"verify the copy, make its books and compare them, instead; status 1 if something differs"))
+	asJSON := flags.Bool("json", false, cli.Words("与 -verify 同用：输出 JSON 对象", "with -verify: print a JSON object"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
+	}
+	if *asJSON && !*verify {
+		return cli.Usage("-json 只与 -verify 同用", "-json goes with -verify alone")
 	}
 	if *key == "" || *folder == "" || *every < time.Second || *verify != (flags.NArg() == 0) ||
 		!*verify && (*token == "" || flags.NArg() != 1) {
@@ -73,7 +87,7 @@ func (c *command) replica(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	if *verify {
-		return c.verifyReplica(ctx, x, pub)
+		return c.verifyReplica(ctx, x, pub, *asJSON)
 	}
 	secret, err := os.ReadFile(*token)
 	if err != nil {
@@ -162,12 +176,15 @@ func (c *command) openReplica(ctx context.Context, folder, at string) (x *rooms,
 }
 
 // verifyReplica checks a copy as "centrald verify" checks a journal, and the books that follow from it.
-func (c *command) verifyReplica(ctx context.Context, x *rooms, key ed25519.PublicKey) error {
-	v, err := c.verifyRooms(ctx, x, key, true)
+func (c *command) verifyReplica(ctx context.Context, x *rooms, key ed25519.PublicKey, asJSON bool) error {
+	v, err := c.verifyRooms(ctx, x, key, !asJSON)
 	if err != nil {
 		return err
 	}
-	told := c.verdict(v, true)
+	if asJSON {
+		err = c.printJSON(v)
+	}
+	told := errors.Join(err, c.verdict(v, !asJSON))
 	result := replica.Verification{At: c.env.now(), Sound: told == nil}
 	if told != nil {
 		result.Words = told.Error()

@@ -48,8 +48,10 @@ func (c *command) program() cli.Program {
 func (c *command) begin(ctx context.Context, args []string, _, stderr io.Writer) error {
 	c.env.stderr, c.lang = stderr, cli.LangOf(ctx)
 	flags := c.flags("centrald")
-	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
-	checkConfig := flags.Bool("check-config", false, "check the configuration and what it names, try the broker, say what is wrong, and end")
+	printConfig := flags.Bool("print-config", false, cli.Words("打印带说明的默认配置后退出", "print the documented defaults and end"))
+	checkConfig := flags.Bool("check-config", false,
+		cli.Words("检查配置及其所指的文件，试连消息代理，指出问题后退出",
+			"check the configuration and what it names, try the broker, say what is wrong, and end"))
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
@@ -160,7 +162,8 @@ func (c *command) printJSON(v any) error {
 func (c *command) flags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(c.env.stderr)
-	f.Func("config", "the configuration `file` (default "+defaultConfig+" if it exists)", func(path string) error {
+	c.lang.Describe(f, condition.Text{})
+	f.Func("config", cli.Words("配置`文件`（默认 "+defaultConfig+"，如有）", "the configuration `file` (default "+defaultConfig+" if it exists)"), func(path string) error {
 		c.path = path
 		return nil
 	})

@@ -196,6 +196,7 @@ func (c *command) upward(ctx context.Context, args []string) error {
 
 func (c *command) printUpwardKey(_ context.Context, args []string) error {
 	flags := c.flags("centrald upward key")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 对象", "print a JSON object"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}
@@ -212,6 +213,9 @@ func (c *command) printUpwardKey(_ context.Context, args []string) error {
 	key, err := keptUpwardKey(filepath.Join(cfg.State, upwardFile), c.env.random)
 	if err != nil {
 		return err
+	}
+	if *asJSON {
+		return c.printJSON(map[string]string{"use": "upward", "public_key": key.Public().String()})
 	}
 	_, err = fmt.Fprintln(c.env.stdout, key.Public())
 	return err

@@ -31,7 +31,7 @@ type verified struct {
 // verify checks the whole journal and that the books are what follows from it.
 func (c *command) verify(ctx context.Context, args []string) error {
 	flags := c.flags("centrald verify")
-	asJSON := flags.Bool("json", false, "print a JSON object")
+	asJSON := flags.Bool("json", false, cli.Words("输出 JSON 对象", "print a JSON object"))
 	return c.onWritten(ctx, flags, args, func(x *rooms) error {
 		v, err := c.verifyRooms(ctx, x, x.seal.Public().(ed25519.PublicKey), !*asJSON)
 		if err != nil {

@@ -18,13 +18,16 @@ import (
 // witness follows another centre's journal.
 func (c *command) witness(ctx context.Context, args []string) error {
 	flags := c.flags("centrald witness URL")
-	key := flags.String("seal-key", "", "that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory")
-	folder := flags.String("folder", "witness", "where the heads and this witness's key are kept")
-	name := flags.String("name", "witness", "the `name` under which heads are countersigned")
-	once := flags.Bool("once", false, "look once and end")
-	every := flags.Duration("every", time.Minute, "how `often` to look")
-	accept := flags.String("accept-restore", "", "let the journal go on after a restore under this `name`, once its operator has said why; "+
-		"a later restore has another name")
+	key := flags.String("seal-key", "",
+		cli.Words("对方中心为日志头签名的`公钥`，由对方的 centrald key -seal 打印；必填",
+			"that centre's public `key` for heads, as \"centrald key -seal\" prints it there; mandatory"))
+	folder := flags.String("folder", "witness", cli.Words("保存日志头和本见证方密钥的`文件夹`", "where the heads and this witness's key are kept"))
+	name := flags.String("name", "witness", cli.Words("副署日志头所用的`名称`", "the `name` under which heads are countersigned"))
+	once := flags.Bool("once", false, cli.Words("查看一次后退出", "look once and end"))
+	every := flags.Duration("every", time.Minute, cli.Words("查看的`间隔`", "how `often` to look"))
+	accept := flags.String("accept-restore", "",
+		cli.Words("对方说明恢复备份的原因后，让日志以此`名称`继续；以后的恢复另有名称",
+			"let the journal go on after a restore under this `name`, once its operator has said why; a later restore has another name"))
 	if err := cli.Parse(flags, args); err != nil {
 		return ignoreHelp(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/kernelclock"
 )
 
@@ -14,6 +15,7 @@ import (
 func clockMark(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl clock", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	cli.Describe(ctx, flags, condition.Text{})
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}

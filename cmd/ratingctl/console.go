@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // The kernel's request and modes, from linux/kd.h.
@@ -22,11 +24,13 @@ const (
 
 // console keeps the text of the screen's console off the screen, or lets it back. Only root may do that, and the daemon is
 // not root: its unit runs this before the daemon and after it.
-func console(args []string, stderr io.Writer) (err error) {
+func console(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl console", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	if err := cli.Parse(flags, args); err != nil {
+	cli.Describe(ctx, flags, condition.Text{})
+	path := flags.String("config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
+	what, rest, err := subcommand(flags, args)
+	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
 		}
@@ -34,9 +38,9 @@ func console(args []string, stderr io.Writer) (err error) {
 	}
 	mode := kdText
 	switch {
-	case flags.NArg() == 1 && flags.Arg(0) == "silent":
+	case what == "silent" && len(rest) == 0:
 		mode = kdGraphics
-	case flags.NArg() == 1 && flags.Arg(0) == "text":
+	case what == "text" && len(rest) == 0:
 	default:
 		return cli.Hint(cli.Usage("没有说明如何处理控制台", "it is not said what to do with the console"),
 			"写 ratingctl console silent 或 ratingctl console text", "write \"ratingctl console silent\" or \"ratingctl console text\"")

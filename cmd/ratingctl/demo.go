@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // organisation is a city that does not exist: 3 halls, 12 windows, 30 staff.
@@ -36,8 +37,10 @@ var demoFiles embed.FS
 func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	empty := flags.Bool("empty", false, "begin without the past weeks of the halls")
-	listen := flags.String("listen", "127.0.0.1:8100", "the loopback `address` of the page; port 0 lets the system choose")
+	cli.Describe(ctx, flags, condition.Text{})
+	empty := flags.Bool("empty", false, cli.Words("不演练各大厅过去几周", "begin without the past weeks of the halls"))
+	listen := flags.String("listen", "127.0.0.1:8100",
+		cli.Words("页面的本机`地址`；端口写 0 由系统选择", "the loopback `address` of the page; port 0 lets the system choose"))
 	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil

@@ -19,12 +19,15 @@ import (
 // errSick is returned when something needs a hand.
 var errSick = cli.Error("有需要处理的问题，见 ✗ 各行", "something needs a hand; see the lines with ✗")
 
-const doctorUsage = `ratingctl doctor looks at one part of the box after the other and says what to do.
+func doctorUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl doctor 逐项检查评价器的各部分，并给出处理办法。
+
+ratingd 运行时，由它占用的部分（按键、屏幕、写入记录）向它询问；否则在此直接检查。
+✓ 正常，! 需留意，✗ 需处理。退出状态：没有 ✗ 时为 0，否则为 1。`, EN: `ratingctl doctor looks at one part of the box after the other and says what to do.
 
 While ratingd runs, it is asked about what it holds: keys, screen, the writing of the store. Else they are tried here.
-✓ well, ! worth an eye, ✗ needs a hand. Exit status: 0 if no line has ✗, else 1.
-
-`
+✓ well, ! worth an eye, ✗ needs a hand. Exit status: 0 if no line has ✗, else 1.`}
+}
 
 // mark says what a finding means for the box.
 type mark string
@@ -118,12 +121,10 @@ func checks() []check {
 func doctor(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl doctor", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, doctorUsage)
-		flags.PrintDefaults()
-	}
-	asJSON := flags.Bool("json", false, "print what was found as a JSON array, at the end")
-	press := flags.Bool("keys", false, "ask to press each key once, and show what arrives; ratingd must not run")
+	cli.Describe(ctx, flags, doctorUsage())
+	asJSON := flags.Bool("json", false, cli.Words("最后以 JSON 数组输出结果", "print what was found as a JSON array, at the end"))
+	press := flags.Bool("keys", false,
+		cli.Words("请人把每个键各按一次，显示收到的内容；ratingd 须停止", "ask to press each key once, and show what arrives; ratingd must not run"))
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err

@@ -23,28 +23,6 @@ import (
 	"haochaping/internal/loginfiles"
 )
 
-const fleetUsage = `ratingctl fleet asks the centre about the boxes, and changes their settings or programs in stages, by the centre's API.
-
-  ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
-  ratingctl fleet box DEVICE                              print one, with its troubles and what it was asked
-  ratingctl fleet ask DEVICE COMMAND                      have a box do something: self_test, test_picture, pause, resume, restart, or
-                                                          send_bundle, what support needs; needs box.command
-  ratingctl fleet bundle DEVICE [-out FILE]               fetch the latest that it has sent to support; needs box.command
-  ratingctl fleet alerts                                  list open alerts
-  ratingctl fleet acknowledge ALERT                       say that you look after one; needs box.command
-  ratingctl fleet list                                    list changes that go out in stages
-  ratingctl fleet show ID                                 print one, and how each box bears it
-  ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 30m] [-sign-in on|off] [-wait 45s|own] [-walk-up 10s|off]
-                                                          change one window, then its hall, then all
-  ratingctl fleet begin -hall ID|-area CODE -first WINDOW [-hold 24h] -programs VERSION
-                                                          update the boxes' programs so, while their halls are closed
-  ratingctl fleet halt|resume|undo|abandon ID             steer it: stop; go on; send the former settings; leave all as it is
-
-The centre's address is that of its pages, -centre https://centre.example.com or the variable HCP_CENTRE. The token is made on the page
-我的账号 there, with the actions box.read and box.configure: in the file of -token-file, or in the variable HCP_TOKEN.
-
-`
-
 // fleetFlags are the arguments of fleet.
 type fleetFlags struct {
 	centre, tokenFile, caFile string
@@ -59,26 +37,36 @@ type fleetFlags struct {
 func fleetCommand(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl fleet", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, fleetUsage)
-		flags.PrintDefaults()
-	}
+	cli.Describe(ctx, flags, fleetUsage())
 	var f fleetFlags
-	flags.StringVar(&f.centre, "centre", getenv("HCP_CENTRE"), "where the centre's pages are, as `URL`")
-	flags.StringVar(&f.tokenFile, "token-file", "", "the `file` that holds the token")
-	flags.StringVar(&f.caFile, "ca-file", "", "the `file` with the certificate that vouches for the centre, where the system knows none")
-	flags.StringVar(&f.hall, "hall", "", "a hall's `ID`")
-	flags.StringVar(&f.area, "area", "", "an area's `code`, 12 digits")
-	flags.StringVar(&f.state, "state", "", "for boxes, those in one `state`: sick, offline, ill, waiting, never or well")
-	flags.StringVar(&f.first, "first", "", "the `ID` of the window that is changed first")
-	flags.StringVar(&f.signIn, "sign-in", "", "the window is closed while nobody is signed in: `on or off`")
-	flags.StringVar(&f.wait, "wait", "", "how `long` a question waits for a key, 5s to 10m; own: as each box's file says")
-	flags.StringVar(&f.walkUp, "walk-up", "", "ask whoever stands there, with this `pause` between answers, 1s to 10m; off: no more")
-	flags.DurationVar(&f.walkUpLink, "walk-up-link", 5*time.Minute, "how `long` a walk-up window shows one QR code: 1m to 10m")
-	flags.StringVar(&f.programs, "programs", "", "the `version` of the boxes' package that is to be installed, by itself")
-	flags.DurationVar(&f.hold, "hold", 30*time.Minute, "how `long` boxes must be well before the next stage: 5m to 168h")
-	flags.StringVar(&f.out, "out", "", "the `file` for a bundle; empty: bundle-DEVICE.tar.gz here")
-	flags.BoolVar(&f.asJSON, "json", false, "print what the centre answers")
+	flags.StringVar(&f.centre, "centre", getenv("HCP_CENTRE"), cli.Words("中心页面的`网址`", "where the centre's pages are, as `URL`"))
+	flags.StringVar(&f.tokenFile, "token-file", "", cli.Words("存放令牌的`文件`", "the `file` that holds the token"))
+	flags.StringVar(&f.caFile, "ca-file", "",
+		cli.Words("系统不认识中心证书的签发者时，写签发者证书的`文件`",
+			"the `file` with the certificate that vouches for the centre, where the system knows none"))
+	flags.StringVar(&f.hall, "hall", "", cli.Words("大厅的`编号`", "a hall's `ID`"))
+	flags.StringVar(&f.area, "area", "", cli.Words("行政区划`代码`，12 位", "an area's `code`, 12 digits"))
+	flags.StringVar(&f.state, "state", "",
+		cli.Words("用于 boxes，只列一种`状态`：sick、offline、ill、waiting、never 或 well",
+			"for boxes, those in one `state`: sick, offline, ill, waiting, never or well"))
+	flags.StringVar(&f.first, "first", "", cli.Words("最先更改的窗口的`编号`", "the `ID` of the window that is changed first"))
+	flags.StringVar(&f.signIn, "sign-in", "",
+		cli.Words("无人签到时窗口关闭：`on 或 off`", "the window is closed while nobody is signed in: `on or off`"))
+	flags.StringVar(&f.wait, "wait", "",
+		cli.Words("每个问题等待按键的`时长`，5s 至 10m；own：按各评价器自己的配置",
+			"how `long` a question waits for a key, 5s to 10m; own: as each box's file says"))
+	flags.StringVar(&f.walkUp, "walk-up", "",
+		cli.Words("无需发起、有人即可评价，两次评价之间的`间隔`，1s 至 10m；off：停用",
+			"ask whoever stands there, with this `pause` between answers, 1s to 10m; off: no more"))
+	flags.DurationVar(&f.walkUpLink, "walk-up-link", 5*time.Minute,
+		cli.Words("这样的窗口每个二维码显示的`时长`：1m 至 10m", "how `long` a walk-up window shows one QR code: 1m to 10m"))
+	flags.StringVar(&f.programs, "programs", "",
+		cli.Words("要安装的评价器程序包`版本`，不能与其他设置同时更改", "the `version` of the boxes' package that is to be installed, by itself"))
+	flags.DurationVar(&f.hold, "hold", 30*time.Minute,
+		cli.Words("评价器正常多久后进入下一步的`时长`：5m 至 168h", "how `long` boxes must be well before the next stage: 5m to 168h"))
+	flags.StringVar(&f.out, "out", "",
+		cli.Words("用于 bundle：写入的`文件`；不写则为当前目录下的 bundle-设备名.tar.gz", "the `file` for a bundle; empty: bundle-DEVICE.tar.gz here"))
+	flags.BoolVar(&f.asJSON, "json", false, cli.Words("原样输出中心的答复（JSON）", "print what the centre answers"))
 	what, rest, err := subcommand(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil

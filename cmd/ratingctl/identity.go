@@ -12,15 +12,17 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/recordkey"
 	"haochaping/sync/wire"
 )
 
 // identity prints who the box is. The box's key is drawn if it has none yet.
-func identity(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func identity(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl identity", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	asJSON := flags.Bool("json", false, "print it as JSON")
+	cli.Describe(ctx, flags, condition.Text{})
+	asJSON := flags.Bool("json", false, cli.Words("以 JSON 输出", "print it as JSON"))
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
@@ -57,7 +59,7 @@ func keyText(k crypto.Signer) string {
 
 // parsedConfig reads the configuration that the arguments name, with flags of the command's own. It returns nil for a call for help.
 func parsedConfig(flags *flag.FlagSet, args []string) (*boxconfig.Config, error) {
-	path := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
+	path := flags.String("config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
 	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, nil

@@ -18,6 +18,7 @@ import (
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/kernelclock"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
@@ -28,17 +29,28 @@ import (
 func keys(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl keys", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	learns := flags.Bool("learn", false, "find out what an unknown keypad sends, and write its profile")
-	out := flags.String("out", "keypad.toml", "with -learn: the `file` that the profile is written to")
-	times := flags.Int("times", 2, "with -learn: how often each key must be heard; 2 tells keys from noise")
-	untouched := flags.Duration("untouched", 5*time.Second, "with -learn: how long to listen first for what the keypad sends by itself")
-	cards := flags.Bool("cards", false, "read the card reader instead of the keypad; with -learn: find out what it sends, and write its "+
-		"profile")
-	number := flags.String("number", "", "with -learn -cards: the `number` that is printed on the card that is held to the reader first")
-	scans := flags.Bool("scan", false, "with -learn: the line's speed is unknown, try them all")
-	pause := flags.Bool("pause", false, "while ratingd runs: pause the window meanwhile, for one at which citizens are always asked")
-	list := flags.Bool("list", false, "list the input devices that a USB keypad may be, and the serial profiles")
-	asJSON := flags.Bool("json", false, "with -list: print it as JSON; else each press as a line of JSON")
+	cli.Describe(ctx, flags, condition.Text{})
+	learns := flags.Bool("learn", false, cli.Words("识别未知键盘发送的内容，写出其描述文件", "find out what an unknown keypad sends, and write its profile"))
+	out := flags.String("out", "keypad.toml",
+		cli.Words("与 -learn 同用：描述`文件`的名称", "with -learn: the `file` that the profile is written to"))
+	times := flags.Int("times", 2,
+		cli.Words("与 -learn 同用：每个键须收到的`次数`；2 次可区分按键与干扰", "with -learn: how often each key must be heard; 2 tells keys from noise"))
+	untouched := flags.Duration("untouched", 5*time.Second,
+		cli.Words("与 -learn 同用：开始时先听键盘自行发送内容的`时长`", "with -learn: how long to listen first for what the keypad sends by itself"))
+	cards := flags.Bool("cards", false,
+		cli.Words("读刷卡器而不是键盘；与 -learn 同用：识别其发送的内容，写出描述文件",
+			"read the card reader instead of the keypad; with -learn: find out what it sends, and write its profile"))
+	number := flags.String("number", "",
+		cli.Words("与 -learn -cards 同用：最先刷的那张卡上印的`卡号`",
+			"with -learn -cards: the `number` that is printed on the card that is held to the reader first"))
+	scans := flags.Bool("scan", false, cli.Words("与 -learn 同用：串口速率未知，逐一尝试", "with -learn: the line's speed is unknown, try them all"))
+	pause := flags.Bool("pause", false,
+		cli.Words("ratingd 运行时：其间暂停窗口，用于随时可评价的窗口",
+			"while ratingd runs: pause the window meanwhile, for one at which citizens are always asked"))
+	list := flags.Bool("list", false,
+		cli.Words("列出可能是 USB 键盘的输入设备和串口键盘描述", "list the input devices that a USB keypad may be, and the serial profiles"))
+	asJSON := flags.Bool("json", false,
+		cli.Words("与 -list 同用：以 JSON 输出；否则每次按键输出一行 JSON", "with -list: print it as JSON; else each press as a line of JSON"))
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err

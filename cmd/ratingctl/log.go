@@ -23,11 +23,13 @@ import (
 	"haochaping/store"
 )
 
-const logUsage = `ratingctl log prints what the box has recorded, also while ratingd runs.
+func logUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl log 显示评价器所记录的内容，ratingd 运行时也可使用。
 
-Every record is checked on the way: its checksum, its place, and that it follows from the one before it.
+显示时核对每条记录：校验和、位置，以及是否紧接前一条。`, EN: `ratingctl log prints what the box has recorded, also while ratingd runs.
 
-`
+Every record is checked on the way: its checksum, its place, and that it follows from the one before it.`}
+}
 
 // logOptions are the arguments of log.
 type logOptions struct {
@@ -38,20 +40,21 @@ type logOptions struct {
 	verify bool
 }
 
-func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err error) {
+func parseLog(ctx context.Context, args []string, stderr io.Writer) (o logOptions, help bool, err error) {
 	flags := flag.NewFlagSet("ratingctl log", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, logUsage)
-		flags.PrintDefaults()
-	}
-	config := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	flags.StringVar(&o.file, "file", "", "the log `file` itself, in place of the one that the configuration names")
-	flags.Uint64Var(&o.from, "from", 0, "begin at the record with this `number`; 0 prints the last ones")
-	flags.IntVar(&o.last, "last", 20, "how many of the last records are printed; 0 is all")
-	flags.StringVar(&o.format, "format", "text", "text for people, jsonl for the records as they are signed, csv for a table")
-	asJSON := flags.Bool("json", false, "the same as -format jsonl")
-	flags.BoolVar(&o.verify, "verify", false, "print no records, only whether all of them are sound")
+	cli.Describe(ctx, flags, logUsage())
+	config := flags.String("config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
+	flags.StringVar(&o.file, "file", "",
+		cli.Words("直接指定记录`文件`，不用配置中的", "the log `file` itself, in place of the one that the configuration names"))
+	flags.Uint64Var(&o.from, "from", 0,
+		cli.Words("从此`序号`的记录开始；0 为最后若干条", "begin at the record with this `number`; 0 prints the last ones"))
+	flags.IntVar(&o.last, "last", 20, cli.Words("显示最后多少条`记录`；0 为全部", "how many of the last records are printed; 0 is all"))
+	flags.StringVar(&o.format, "format", "text",
+		cli.Words("输出`格式`：text 供人阅读，jsonl 为签名时的记录原文（每行一个 JSON），csv 为表格",
+			"text for people, jsonl for the records as they are signed, csv for a table"))
+	asJSON := flags.Bool("json", false, cli.Words("同 -format jsonl，每行一个 JSON；与 -verify 同用为一个 JSON 对象", "the same as -format jsonl"))
+	flags.BoolVar(&o.verify, "verify", false, cli.Words("不显示记录，只核对全部记录是否完好", "print no records, only whether all of them are sound"))
 	if err := cli.Parse(flags, args); err != nil {
 		return o, errors.Is(err, flag.ErrHelp), err
 	}
@@ -79,7 +82,7 @@ func parseLog(args []string, stderr io.Writer) (o logOptions, help bool, err err
 
 // logCommand lists, verifies or exports a log.
 func logCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, help, err := parseLog(args, stderr)
+	o, help, err := parseLog(ctx, args, stderr)
 	if help {
 		return nil
 	}

@@ -80,7 +80,7 @@ func commands() []cli.Command {
 				return visit(ctx, args, os.Getenv, os.Stdin, stdout, stderr)
 			},
 			Examples: []string{"HCP_TOKEN=… ratingctl visit start -case 620100-2 -task 11620100MB01 -task-name 身份证换领 -completed"}},
-		{Name: "fleet", Verbs: []string{"boxes", "list", "show", "begin", "halt", "resume", "undo", "abandon"},
+		{Name: "fleet", Verbs: []string{"boxes", "box", "ask", "bundle", "alerts", "acknowledge", "list", "show", "begin", "halt", "resume", "undo", "abandon"},
 			Summary: text("在中心查看评价器，分步更改其设置", "ask the centre about its boxes, and change their settings in stages"),
 			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 				return fleetCommand(ctx, args, os.Getenv, stdout, stderr)
@@ -94,12 +94,12 @@ func commands() []cli.Command {
 			Examples: []string{"ratingctl sound -test"}},
 		{Name: "console", Verbs: []string{"silent", "text"}, Summary: text("屏幕控制台的文字：隐藏或恢复（服务自动执行）", "keep text off the screen's console, or "+
 			"let it back; the service does it"),
-			Run: func(_ context.Context, args []string, _, stderr io.Writer) error { return console(args, stderr) }},
+			Run: func(ctx context.Context, args []string, _, stderr io.Writer) error { return console(ctx, args, stderr) }},
 		{Name: "clock", Summary: text("记录时钟是否同步（服务自动执行）", "keep a file that says whether the clock is right; the service does it"),
 			Run: func(ctx context.Context, args []string, _, stderr io.Writer) error {
 				return clockMark(ctx, args, stderr)
 			}},
-		{Name: "demo", Summary: text("在本机演示一台评价器和一个中心", "run a box and a centre on this machine, in a browser"), Run: demo,
+		{Name: "demo", Summary: text("在本机演示三台评价器和一个中心", "run three boxes and a centre on this machine, in a browser"), Run: demo,
 			Examples: []string{"ratingctl demo -listen 127.0.0.1:8400"}},
 	}
 }

@@ -11,19 +11,21 @@ import (
 	"haochaping/device/sound"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 )
 
 // soundCommand plays what citizens hear, one after the other, and says what keeps it from being heard.
 func soundCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl sound", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	test := flags.Bool("test", false, "play the tone and the prompts as they are configured")
+	cli.Describe(ctx, flags, condition.Text{})
+	test := flags.Bool("test", false, cli.Words("按配置播放提示音和语音", "play the tone and the prompts as they are configured"))
 	c, err := parsedConfig(flags, args)
 	if err != nil || c == nil {
 		return err
 	}
 	if !*test {
-		return cli.Hint(cli.Error("没有说明要做什么", "it is not said what to do with the sound"), "写 ratingctl sound -test",
+		return cli.Hint(cli.Usage("没有说明要做什么", "it is not said what to do with the sound"), "写 ratingctl sound -test",
 			"write \"ratingctl sound -test\"")
 	}
 	player := sound.NewPlayer(sound.Config{

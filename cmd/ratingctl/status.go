@@ -34,21 +34,20 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
-const statusUsage = `ratingctl status prints how the box is, as ratingd tells.
+func statusUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl status 显示 ratingd 所报告的评价器状况。
 
-Exit status: 0 well, 1 something needs a hand, 2 ratingd does not run, 3 that cannot be found out.
+退出状态：0 正常，1 有需要处理的，2 ratingd 没有运行，3 无法得知（包括命令写错）。`, EN: `ratingctl status prints how the box is, as ratingd tells.
 
-`
+Exit status: 0 well, 1 something needs a hand, 2 ratingd does not run, 3 that cannot be found out, as when the command is misspelt.`}
+}
 
 // statusCommand prints one screen about the box.
 func statusCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl status", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, statusUsage)
-		flags.PrintDefaults()
-	}
-	asJSON := flags.Bool("json", false, "print what ratingd answers, as JSON")
+	cli.Describe(ctx, flags, statusUsage())
+	asJSON := flags.Bool("json", false, cli.Words("以 JSON 输出 ratingd 的答复", "print what ratingd answers, as JSON"))
 	c, err := parsedConfig(flags, args)
 	if err != nil {
 		return &exitError{exitUnknown, err}

@@ -15,28 +15,30 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/windowapi"
 )
 
-const tokenUsage = `ratingctl token says which PCs may start evaluations at this box.
+func tokenUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl token 管理哪些电脑可以在本评价器上发起评价。
+
+  ratingctl token add -name "A12 PC"   打印新的令牌，只此一次；评价器只保存其散列
+  ratingctl token list                 列出已有的令牌
+  ratingctl token revoke 编号          从此拒绝一个令牌`, EN: `ratingctl token says which PCs may start evaluations at this box.
 
   ratingctl token add -name "A12 PC"   print a new token, once; the box keeps only its hash
   ratingctl token list                 list the tokens that there are
-  ratingctl token revoke ID            refuse a token from now on
-
-`
+  ratingctl token revoke ID            refuse a token from now on`}
+}
 
 // token adds, lists and revokes the tokens of the window's PCs. The daemon notices by itself.
 func token(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl token", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, tokenUsage)
-		flags.PrintDefaults()
-	}
-	config := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	asJSON := flags.Bool("json", false, "list prints a JSON array")
-	name := flags.String("name", "", "what people call the PC, for add")
+	cli.Describe(ctx, flags, tokenUsage())
+	config := flags.String("config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
+	asJSON := flags.Bool("json", false, cli.Words("list 输出 JSON 数组", "list prints a JSON array"))
+	name := flags.String("name", "", cli.Words("用于 add：这台电脑的`名称`", "what people call the PC, for add"))
 	what, rest, err := subcommand(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -83,7 +85,7 @@ func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON b
 	case what == "revoke" && len(rest) == 1:
 		err := windowapi.RevokeToken(path, rest[0])
 		if errors.Is(err, windowapi.ErrNoToken) {
-			return cli.Hint(err, "ratingctl token list 列出编号", "ratingctl token list shows the IDs")
+			return cli.Hint(cli.Errorf("没有编号为 %q 的令牌", "there is no token %q", rest[0]), "ratingctl token list 列出编号", "ratingctl token list shows the IDs")
 		}
 		if err != nil {
 			return err

@@ -21,29 +21,33 @@ import (
 	"haochaping/internal/upgrade"
 )
 
-const updateUsage = `ratingctl update installs the version that the centre has asked for, or finishes an update that was interrupted.
+func updateUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl update 安装中心要求的版本，或完成中断了的更新。
+由服务 haochaping-update 以 root 运行：开机时，以及守护程序要求时。
+
+  ratingctl update                     按要求更新
+  ratingctl update -version 版本       手工指定版本并更新
+
+原来的版本保留在评价器上；十分钟内不能恢复正常时退回原来的版本。`, EN: `ratingctl update installs the version that the centre has asked for, or finishes an update that was interrupted.
 The service haochaping-update runs it as root, at boot and when the daemon asks.
 
   ratingctl update                     do what is asked for
   ratingctl update -version VERSION    ask for a version by hand, and do it
 
-The box keeps the version before, and has it back if it is not well with the new one within ten minutes.
-
-`
+The box keeps the version before, and has it back if it is not well with the new one within ten minutes.`}
+}
 
 // updateCommand updates the box.
 func updateCommand(ctx context.Context, args []string, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl update", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, updateUsage)
-		flags.PrintDefaults()
-	}
-	config := flags.String("config", "/etc/ratingd.toml", "the box's configuration `file`")
-	folder := flags.String("folder", updateFolder, "the `folder` of updates, which is root's")
-	version := flags.String("version", "", "the `version` to install; empty: what the daemon asks for")
-	patience := flags.Duration("patience", 10*time.Minute, "how `long` the box may take until it is well")
-	steady := flags.Duration("steady", time.Minute, "for how `long` it must be")
+	cli.Describe(ctx, flags, updateUsage())
+	config := flags.String("config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
+	folder := flags.String("folder", updateFolder, cli.Words("更新所用的`文件夹`，属 root", "the `folder` of updates, which is root's"))
+	version := flags.String("version", "",
+		cli.Words("要安装的`版本`；不写则为守护程序所要求的", "the `version` to install; empty: what the daemon asks for"))
+	patience := flags.Duration("patience", 10*time.Minute, cli.Words("评价器恢复正常最多可用的`时长`", "how `long` the box may take until it is well"))
+	steady := flags.Duration("steady", time.Minute, cli.Words("须保持正常的`时长`", "for how `long` it must be"))
 	if err := cli.Parse(flags, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil

@@ -17,10 +17,21 @@ import (
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/condition"
 	"haochaping/internal/loginfiles"
 )
 
-const visitUsage = `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
+func visitUsage() condition.Text {
+	return condition.Text{ZH: `ratingctl visit 通过评价器的窗口接口，像窗口电脑那样发起评价。
+
+  ratingctl visit start [-staff 0417] [-case 编号 -task 编码 -task-name 名称 -completed]   打印本次办理的编号
+  ratingctl visit start -body 文件   同上，用窗口接口所述的请求：批量、主题；写 - 从标准输入读
+  ratingctl visit wait 编号    等到评价结束，打印结果：rated、rated_by_phone、timed_out、
+                               cancelled、superseded 或 interrupted。分数不在此显示。
+  ratingctl visit cancel 编号  停止评价
+
+令牌由 ratingctl token add 产生：写在 -token-file 的文件中，或变量 HCP_TOKEN 中。从别的机器使用时，
+-address https://BOX:8377 指定评价器，-ca-file 指定其证书签发者的证书。`, EN: `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
 
   ratingctl visit start [-staff 0417] [-case NUMBER -task CODE -task-name NAME -completed]   print the visit's id
   ratingctl visit start -body FILE   the same with a request as the window API describes it: a batch, a theme; - is standard input
@@ -29,9 +40,8 @@ const visitUsage = `ratingctl visit starts an evaluation as the window's PC does
   ratingctl visit cancel ID    stop asking
 
 The token is that of "ratingctl token add": in the file of -token-file, or in the variable HCP_TOKEN. From another machine,
--address https://BOX:8377 names the box, and -ca-file the certificate of who issued the box's.
-
-`
+-address https://BOX:8377 names the box, and -ca-file the certificate of who issued the box's.`}
+}
 
 // visitCall is the window API as visit calls it.
 type visitCall struct {
@@ -45,7 +55,7 @@ type visitFlags struct {
 	address, config, tokenFile, caFile  string
 	body                                string
 	staff, project, task, taskName, key string
-	completed                           bool
+	completed, asJSON                   bool
 	ask                                 time.Duration
 }
 
@@ -53,23 +63,26 @@ type visitFlags struct {
 func visit(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ratingctl visit", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		_, _ = io.WriteString(stderr, visitUsage)
-		flags.PrintDefaults()
-	}
+	cli.Describe(ctx, flags, visitUsage())
 	var f visitFlags
-	flags.StringVar(&f.address, "address", "", "where the box is, as `URL`; empty: where the configuration says")
-	flags.StringVar(&f.config, "config", "/etc/ratingd.toml", "the box's configuration `file`")
-	flags.StringVar(&f.tokenFile, "token-file", "", "the `file` that holds the token")
-	flags.StringVar(&f.caFile, "ca-file", "", "the `file` with the certificate that vouches for the box, for https")
-	flags.StringVar(&f.body, "body", "", "the `file` with the request in JSON, instead of the flags below")
-	flags.StringVar(&f.staff, "staff", "", "the staff member's `number`; empty: whoever is signed in")
-	flags.StringVar(&f.project, "case", "", "the case's project `number`")
-	flags.StringVar(&f.task, "task", "", "the `code` of the case's matter")
-	flags.StringVar(&f.taskName, "task-name", "", "the `name` of the case's matter")
-	flags.BoolVar(&f.completed, "completed", false, "this visit completes the case")
-	flags.DurationVar(&f.ask, "ask", 0, "how long each question waits for a key; 0: as the box is configured")
-	flags.StringVar(&f.key, "idempotency-key", "", "a `text` that is new for each visit; repeated, it gives the same visit again")
+	flags.StringVar(&f.address, "address", "",
+		cli.Words("评价器的`网址`；不写则按配置", "where the box is, as `URL`; empty: where the configuration says"))
+	flags.StringVar(&f.config, "config", "/etc/ratingd.toml", cli.Words("评价器的配置`文件`", "the box's configuration `file`"))
+	flags.StringVar(&f.tokenFile, "token-file", "", cli.Words("存放令牌的`文件`", "the `file` that holds the token"))
+	flags.StringVar(&f.caFile, "ca-file", "",
+		cli.Words("https 时，评价器证书签发者的证书`文件`", "the `file` with the certificate that vouches for the box, for https"))
+	flags.StringVar(&f.body, "body", "",
+		cli.Words("JSON 请求`文件`，代替以下各项", "the `file` with the request in JSON, instead of the flags below"))
+	flags.StringVar(&f.staff, "staff", "", cli.Words("工作人员`工号`；不写则为已签到的人", "the staff member's `number`; empty: whoever is signed in"))
+	flags.StringVar(&f.project, "case", "", cli.Words("办件`编号`", "the case's project `number`"))
+	flags.StringVar(&f.task, "task", "", cli.Words("事项`编码`", "the `code` of the case's matter"))
+	flags.StringVar(&f.taskName, "task-name", "", cli.Words("事项`名称`", "the `name` of the case's matter"))
+	flags.BoolVar(&f.asJSON, "json", false, cli.Words("用于 wait：输出 JSON 对象", "for wait: print a JSON object"))
+	flags.BoolVar(&f.completed, "completed", false, cli.Words("本次办理已办结", "this visit completes the case"))
+	flags.DurationVar(&f.ask, "ask", 0,
+		cli.Words("每个问题等待按键的`时长`；0：按评价器的配置", "how long each question waits for a key; 0: as the box is configured"))
+	flags.StringVar(&f.key, "idempotency-key", "",
+		cli.Words("每次办理各不相同的`文字`；重复时返回同一次办理", "a `text` that is new for each visit; repeated, it gives the same visit again"))
 	what, rest, err := subcommand(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -93,7 +106,7 @@ func visit(ctx context.Context, args []string, getenv func(string) string, stdin
 		}
 		return c.start(ctx, body, f.key, stdout)
 	case "wait":
-		return c.wait(ctx, rest[0], stdout)
+		return c.wait(ctx, rest[0], f.asJSON, stdout)
 	}
 	_, err = c.do(ctx, http.MethodDelete, "/v1/visits/"+url.PathEscape(rest[0]), nil, nil)
 	return err
@@ -175,7 +188,7 @@ func (c visitCall) start(ctx context.Context, body []byte, key string, stdout io
 	return err
 }
 
-func (c visitCall) wait(ctx context.Context, id string, stdout io.Writer) error {
+func (c visitCall) wait(ctx context.Context, id string, asJSON bool, stdout io.Writer) error {
 	for {
 		b, err := c.do(ctx, http.MethodGet, "/v1/visits/"+url.PathEscape(id)+"?wait=25s", nil, nil)
 		if err != nil {
@@ -187,6 +200,9 @@ func (c visitCall) wait(ctx context.Context, id string, stdout io.Writer) error 
 		}
 		if err := json.Unmarshal(b, &v); err != nil {
 			return fmt.Errorf("the box's answer: %w", err)
+		}
+		if !v.Open && asJSON {
+			return printJSON(stdout, map[string]string{"id": id, "outcome": v.Outcome})
 		}
 		if !v.Open {
 			_, err := fmt.Fprintln(stdout, v.Outcome)

@@ -38,6 +38,11 @@ func withoutFile(path string, err error) error {
 
 // run is the program: the daemon, or what it tells of itself.
 func run(ctx context.Context, args []string, env environment) error {
+	return program(env).Run(ctx, args)
+}
+
+// program returns what ratingd can do.
+func program(env environment) cli.Program {
 	return cli.Program{
 		Name: "ratingd", Version: version(), Stdout: env.stdout, Stderr: env.stderr,
 		About: condition.Text{ZH: "服务窗口评价器的守护程序。", EN: "The daemon of one service window."},
@@ -46,7 +51,7 @@ func run(ctx context.Context, args []string, env environment) error {
 			return daemonOrCheck(ctx, args, env)
 		},
 		Examples: []string{"ratingd -print-config > /etc/ratingd.toml", "ratingd -check-config", "ratingd -config /etc/ratingd.toml"},
-	}.Run(ctx, args)
+	}
 }
 
 // daemonOrCheck is the daemon: it reads the configuration, joins the parts in the order in which a press passes through them, and
@@ -54,10 +59,12 @@ func run(ctx context.Context, args []string, env environment) error {
 func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("ratingd", flag.ContinueOnError)
 	flags.SetOutput(env.stderr)
-	path := flags.String("config", "/etc/ratingd.toml", "the configuration `file`")
-	printConfig := flags.Bool("print-config", false, "print the documented defaults and end")
-	check := flags.Bool("check-config", false, "check the configuration and what it names, as the service's user, and end: "+
-		"with status 78 if the daemon would refuse to start, 1 if a part of it would not work")
+	cli.Describe(ctx, flags, condition.Text{})
+	path := flags.String("config", "/etc/ratingd.toml", cli.Words("配置`文件`", "the configuration `file`"))
+	printConfig := flags.Bool("print-config", false, cli.Words("打印带说明的默认配置后退出", "print the documented defaults and end"))
+	check := flags.Bool("check-config", false,
+		cli.Words("以服务用户的身份检查配置及其所指的文件后退出：守护程序会拒绝启动时状态为 78，某一部分不能工作时为 1",
+			"check the configuration and what it names, as the service's user, and end: with status 78 if the daemon would refuse to start, 1 if a part of it would not work"))
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}

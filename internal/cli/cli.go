@@ -198,8 +198,12 @@ func (p Program) help(ctx context.Context, args []string) error {
 		return p.ownHelp(LangOf(ctx), args[0])
 	}
 	ask := []string{"-h"}
-	if len(args) > 1 && slices.Contains(c.Verbs, args[1]) {
+	switch {
+	case len(args) < 2 || isHelp(args[1]):
+	case slices.Contains(c.Verbs, args[1]):
 		ask = []string{args[1], "-h"}
+	case len(c.Verbs) > 0 && !strings.HasPrefix(args[1], "-"):
+		return p.unknown(c.Name + " " + args[1])
 	}
 	lang := LangOf(ctx)
 	_, err := fmt.Fprintf(p.Stdout, "%s %s\n%s\n", p.Name, strings.Join(append([]string{c.Name}, ask[:len(ask)-1]...), " "),

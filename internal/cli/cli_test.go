@@ -64,7 +64,7 @@ func TestHabits(t *testing.T) {
 		{"help help", false, "打印说明\nprint what there is", 0}, {"help version", true, "tool version\n", 0},
 		{"help completion", false, "bash|zsh", 0}, {"completion -h", false, "bash|zsh", 0},
 		{"completion fish", false, "", ExitUsage}, {"look -file", false, "", ExitUsage}, {"look -json=maybe", false, "", ExitUsage},
-		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage},
+		{"look -colour", false, "", ExitUsage}, {"colour", true, "", ExitUsage}, {"help colour", false, "", ExitUsage}, {"help look colour", false, "", ExitUsage},
 		{"-colour", true, "", ExitUsage},
 		{"completion fish", false, "", ExitUsage}, {"look once -h", false, "-quickly", 0},
 		{"help look once", false, "tool look once\n看\nlook at it\n", 0},

@@ -89,8 +89,8 @@ func (c *command) restore(ctx context.Context, args []string) (err error) {
 	if errors.Is(err, journal.ErrNotEmpty) {
 		return cli.Hint(cli.Error("日志不是空的，没有恢复", "the journal is not empty; nothing was restored"),
 			fmt.Sprintf("备份只能恢复到空的位置：先移开数据库（%s 和 %s 及其 -wal、-shm，或服务器上的表）", journalFile, booksFile),
-			fmt.Sprintf("a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the tables "+
-				"of the server)", journalFile, booksFile))
+			fmt.Sprintf("a backup is restored into an empty place: set the databases aside first (%s and %s with their -wal and -shm, or the "+
+				"tables of the server)", journalFile, booksFile))
 	}
 	if err != nil {
 		return err

@@ -125,7 +125,8 @@ func (c *command) imageConfig(ctx context.Context, args []string) error {
 			"the `address` of the centre's pages as phones in the halls reach them, for the code that is scanned"))
 	updateKey := flags.String("update-key", "",
 		cli.Words("签署更新的 OpenPGP 公钥`文件`（gpg --armor --export）：评价器从 -url 的 /updates/ 取更新；不写则手工更新",
-			"a `file` with the OpenPGP key that signs updates (gpg --armor --export): boxes get them at /updates/ of -url; empty: they are updated by hand"))
+			"a `file` with the OpenPGP key that signs updates (gpg --armor --export): boxes get them at /updates/ of -url; empty: they are "+
+				"updated by hand"))
 	more := flags.String("defaults", "",
 		cli.Words("所有评价器共用的 ratingd.toml 字段`文件`，如键盘的",
 			"a `file` with fields of ratingd.toml that all boxes share, as the keypad's"))

@@ -69,7 +69,7 @@ func (x *rooms) beside() []journal.Room {
 }
 
 // errNoJournal says that a command which reads found nothing to read.
-var errNoJournal = errors.New("there is no journal yet")
+var errNoJournal = cli.Error("还没有日志", "there is no journal yet")
 
 // places returns the addresses of the two databases.
 func (c config) places() (journal, books string) {
@@ -113,8 +113,10 @@ func (c *command) openWritten(ctx context.Context) (*rooms, error) {
 	at, _ := cfg.places()
 	if path, ok := strings.CutPrefix(at, "sqlite:"); ok {
 		if _, err := os.Stat(path); err != nil {
-			return nil, fmt.Errorf("%w: %w; a new centre has one when centrald has run once; otherwise, is \"state\" in the configuration the "+
-				"centre's folder, and may this account read it?", errNoJournal, err)
+			return nil, cli.Hint(fmt.Errorf("%w: %w", errNoJournal, err),
+				"新的中心运行一次 centrald 之后才有；否则请看配置中的 state 是否为中心的文件夹，本用户能否读取",
+				"a new centre has one when centrald has run once; otherwise, is \"state\" in the configuration the centre's folder, and may this "+
+					"account read it?")
 		}
 	}
 	return c.open(ctx, cfg)

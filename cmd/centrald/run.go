@@ -163,7 +163,8 @@ func (c *command) flags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(c.env.stderr)
 	c.lang.Describe(f, condition.Text{})
-	f.Func("config", cli.Words("配置`文件`（默认 "+defaultConfig+"，如有）", "the configuration `file` (default "+defaultConfig+" if it exists)"), func(path string) error {
+	means := cli.Words("配置`文件`（默认 "+defaultConfig+"，如有）", "the configuration `file` (default "+defaultConfig+" if it exists)")
+	f.Func("config", means, func(path string) error {
 		c.path = path
 		return nil
 	})

@@ -250,7 +250,8 @@ func demoPhone(t *testing.T, ctx, list context.Context) {
 func demoNewBox(t *testing.T, ctx, list context.Context) {
 	do(t, ctx, chromedp.Click(css(`#demo-new .let-in`)))
 	// On the phone, where it can be read: the centre's pane shows its first lines alone on a low screen.
-	until(t, ctx, "the page of new boxes", `document.getElementById("phone").src.includes("/fleet/enrol") && document.getElementById("as").value === "technician"`)
+	until(t, ctx, "the page of new boxes", `document.getElementById("phone").src.includes("/fleet/enrol") &&
+		document.getElementById("as").value === "technician"`)
 	page := evaluate[string](t, ctx, `document.getElementById("phone").src`)
 	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(page), chromedp.Click(css(".accept button")),
 		chromedp.WaitVisible(css(".done .well")))

@@ -19,14 +19,18 @@ import (
 	"haochaping/store"
 )
 
+// bundleUsage is what help says of the command.
 func bundleUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl bundle 把技术支持从远处了解一台评价器所需的资料收进一个文件：各部分的状况、doctor 的结论、程序所理解的配置、守护程序的日志，
+	return condition.Text{
+		ZH: `ratingctl bundle 把技术支持从远处了解一台评价器所需的资料收进一个文件：各部分的状况、doctor 的结论、程序所理解的配置、守护程序的日志，
 以及各类记录各有多少条。
 
-其中没有记录本身，没有办件、事项和人员的名称，也没有密码、令牌和密钥。发送前请查看：tar -tzf 文件`, EN: `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor
+其中没有记录本身，没有办件、事项和人员的名称，也没有密码、令牌和密钥。发送前请查看：tar -tzf 文件`,
+		EN: `ratingctl bundle collects in one file what support needs to look at a box from afar: how its parts are, what doctor
 finds, the configuration as it was understood, the daemon's log, and how many records of each kind there are.
 
-It holds no record, no name of a case, matter or person, no password, token or key. Look at it before you send it: tar -tzf FILE`}
+It holds no record, no name of a case, matter or person, no password, token or key. Look at it before you send it: tar -tzf FILE`,
+	}
 }
 
 // bundle writes what support needs, and nothing that could disclose a citizen or a secret: each file says what may be in it, and leaves
@@ -47,7 +51,8 @@ func bundle(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	file, err := os.OpenFile(*out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return cli.Hint(cli.Errorf("%s 已存在", "%s is there already", *out), "用 -out 写另一个文件名；已有的文件不会被覆盖", "name another file with -out; one that is there is not written over")
+		return cli.Hint(cli.Errorf("%s 已存在", "%s is there already", *out), "用 -out 写另一个文件名；已有的文件不会被覆盖",
+			"name another file with -out; one that is there is not written over")
 	}
 	if err != nil {
 		return cli.Because(err, "写不了 "+*out, "it cannot be written")

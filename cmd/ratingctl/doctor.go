@@ -19,14 +19,18 @@ import (
 // errSick is returned when something needs a hand.
 var errSick = cli.Error("有需要处理的问题，见 ✗ 各行", "something needs a hand; see the lines with ✗")
 
+// doctorUsage is what help says of the command.
 func doctorUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl doctor 逐项检查评价器的各部分，并给出处理办法。
+	return condition.Text{
+		ZH: `ratingctl doctor 逐项检查评价器的各部分，并给出处理办法。
 
 ratingd 运行时，由它占用的部分（按键、屏幕、写入记录）向它询问；否则在此直接检查。
-✓ 正常，! 需留意，✗ 需处理。退出状态：没有 ✗ 时为 0，否则为 1。`, EN: `ratingctl doctor looks at one part of the box after the other and says what to do.
+✓ 正常，! 需留意，✗ 需处理。退出状态：没有 ✗ 时为 0，否则为 1。`,
+		EN: `ratingctl doctor looks at one part of the box after the other and says what to do.
 
 While ratingd runs, it is asked about what it holds: keys, screen, the writing of the store. Else they are tried here.
-✓ well, ! worth an eye, ✗ needs a hand. Exit status: 0 if no line has ✗, else 1.`}
+✓ well, ! worth an eye, ✗ needs a hand. Exit status: 0 if no line has ✗, else 1.`,
+	}
 }
 
 // mark says what a finding means for the box.

@@ -46,8 +46,8 @@ func checkDaemon(_ context.Context, p *patient) finding {
 		"set operations.socket, or look with systemctl status ratingd")
 }
 
-// checkConfig reads the configuration as the daemon does, and looks at the files that it names. Only what the daemon refuses stops it; a file
-// that cannot be used stops a part.
+// checkConfig reads the configuration as the daemon does, and looks at the files that it names. Only what the daemon refuses stops it;
+// a file that cannot be used stops a part.
 func checkConfig(ctx context.Context, p *patient) finding {
 	_, wrong := boxconfig.Load(p.path)
 	wrong = errors.Join(wrong, closed(p, p.path, filepath.Join(p.config.State, boxconfig.IdentityFile)))

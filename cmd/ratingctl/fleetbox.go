@@ -76,7 +76,8 @@ func (c fleetCall) bundle(ctx context.Context, device, out string, asJSON bool, 
 	}
 	file, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return cli.Hint(cli.Errorf("%s 已存在", "%s is there already", out), "用 -out 写另一个文件名；已有的文件不会被覆盖", "name another file with -out; one that is there is not written over")
+		return cli.Hint(cli.Errorf("%s 已存在", "%s is there already", out), "用 -out 写另一个文件名；已有的文件不会被覆盖",
+			"name another file with -out; one that is there is not written over")
 	}
 	if err != nil {
 		return cli.Because(err, "写不了 "+out, "it cannot be written")

@@ -2,8 +2,10 @@ package main
 
 import "haochaping/internal/condition"
 
+// fleetUsage is what help says of the command.
 func fleetUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl fleet 通过中心的接口查看评价器，分步更改其设置或程序。
+	return condition.Text{
+		ZH: `ratingctl fleet 通过中心的接口查看评价器，分步更改其设置或程序。
 
   ratingctl fleet boxes [-hall 编号] [-state sick]        列出评价器及其状况
   ratingctl fleet box 设备名                              显示一台，其故障和收到过的命令
@@ -21,7 +23,8 @@ func fleetUsage() condition.Text {
   ratingctl fleet halt|resume|undo|abandon 编号           停住；继续；退回原设置；放弃，保持现状
 
 中心的地址就是其页面的地址：-centre https://centre.example.com 或变量 HCP_CENTRE。令牌在中心的页面“我的账号”上建立，
-含操作 box.read 和 box.configure：写在 -token-file 的文件中，或变量 HCP_TOKEN 中。`, EN: `ratingctl fleet asks the centre about the boxes, and changes their settings or programs in stages, by the centre's API.
+含操作 box.read 和 box.configure：写在 -token-file 的文件中，或变量 HCP_TOKEN 中。`,
+		EN: `ratingctl fleet asks the centre about the boxes, and changes their settings or programs in stages, by the centre's API.
 
   ratingctl fleet boxes [-hall ID] [-state sick]          list boxes, and how they are
   ratingctl fleet box DEVICE                              print one, with its troubles and what it was asked
@@ -39,5 +42,6 @@ func fleetUsage() condition.Text {
   ratingctl fleet halt|resume|undo|abandon ID             steer it: stop; go on; send the former settings; leave all as it is
 
 The centre's address is that of its pages, -centre https://centre.example.com or the variable HCP_CENTRE. The token is made on the page
-我的账号 (my account) there, with the actions box.read and box.configure: in the file of -token-file, or in the variable HCP_TOKEN.`}
+我的账号 (my account) there, with the actions box.read and box.configure: in the file of -token-file, or in the variable HCP_TOKEN.`,
+	}
 }

@@ -5,10 +5,21 @@ import (
 	"strings"
 	"testing"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/cli/clitest"
+	"haochaping/internal/condition"
 )
 
 func TestHelpIsInOneLanguage(t *testing.T) { clitest.OneLanguage(t, program) }
+
+// Each part that may have a trouble has a name in Chinese.
+func TestPartsHaveNames(t *testing.T) {
+	for _, k := range condition.Kinds() {
+		if name := (sayer{cli.Chinese}).part(k.Part()); name == k.Part() {
+			t.Errorf("the part %s has no Chinese name", name)
+		}
+	}
+}
 
 // Completion and overview know each word that a command's own help has.
 func TestEachWordOfFleetIsListed(t *testing.T) {

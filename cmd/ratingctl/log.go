@@ -23,12 +23,16 @@ import (
 	"haochaping/store"
 )
 
+// logUsage is what help says of the command.
 func logUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl log 显示评价器所记录的内容，ratingd 运行时也可使用。
+	return condition.Text{
+		ZH: `ratingctl log 显示评价器所记录的内容，ratingd 运行时也可使用。
 
-显示时核对每条记录：校验和、位置，以及是否紧接前一条。`, EN: `ratingctl log prints what the box has recorded, also while ratingd runs.
+显示时核对每条记录：校验和、位置，以及是否紧接前一条。`,
+		EN: `ratingctl log prints what the box has recorded, also while ratingd runs.
 
-Every record is checked on the way: its checksum, its place, and that it follows from the one before it.`}
+Every record is checked on the way: its checksum, its place, and that it follows from the one before it.`,
+	}
 }
 
 // logOptions are the arguments of log.

@@ -34,12 +34,16 @@ type exitError struct {
 func (e *exitError) Error() string { return e.err.Error() }
 func (e *exitError) Unwrap() error { return e.err }
 
+// statusUsage is what help says of the command.
 func statusUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl status 显示 ratingd 所报告的评价器状况。
+	return condition.Text{
+		ZH: `ratingctl status 显示 ratingd 所报告的评价器状况。
 
-退出状态：0 正常，1 有需要处理的，2 ratingd 没有运行，3 无法得知（包括命令写错）。`, EN: `ratingctl status prints how the box is, as ratingd tells.
+退出状态：0 正常，1 有需要处理的，2 ratingd 没有运行，3 无法得知（包括命令写错）。`,
+		EN: `ratingctl status prints how the box is, as ratingd tells.
 
-Exit status: 0 well, 1 something needs a hand, 2 ratingd does not run, 3 that cannot be found out, as when the command is misspelt.`}
+Exit status: 0 well, 1 something needs a hand, 2 ratingd does not run, 3 that cannot be found out, as when the command is misspelt.`,
+	}
 }
 
 // statusCommand prints one screen about the box.

@@ -149,7 +149,7 @@ func (l sayer) part(part string) string {
 		"reasons": "理由", "shared": "共用文件", "fonts": "字体", "photos": "照片", "sound": "声音", "prompts": "语音", "lamps": "按键灯", "screen_files": "画面文件",
 		"browser":    "浏览器",
 		"window_api": "窗口接口", "window_api_lan": "局域网", "window_tokens": "令牌", "webhook": "业务通知", "cards": "读卡器",
-		"operations": "状态接口", "operations_socket": "状态接口", "enrolment": "证书申请"}[part]
+		"operations": "状态接口", "operations_socket": "状态接口", "enrolment": "证书申请", "rules": "规定", "window_certificate": "窗口证书"}[part]
 	if label == "" {
 		return part
 	}

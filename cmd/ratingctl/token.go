@@ -19,16 +19,20 @@ import (
 	"haochaping/internal/windowapi"
 )
 
+// tokenUsage is what help says of the command.
 func tokenUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl token 管理哪些电脑可以在本评价器上发起评价。
+	return condition.Text{
+		ZH: `ratingctl token 管理哪些电脑可以在本评价器上发起评价。
 
   ratingctl token add -name "A12 PC"   打印新的令牌，只此一次；评价器只保存其散列
   ratingctl token list                 列出已有的令牌
-  ratingctl token revoke 编号          从此拒绝一个令牌`, EN: `ratingctl token says which PCs may start evaluations at this box.
+  ratingctl token revoke 编号          从此拒绝一个令牌`,
+		EN: `ratingctl token says which PCs may start evaluations at this box.
 
   ratingctl token add -name "A12 PC"   print a new token, once; the box keeps only its hash
   ratingctl token list                 list the tokens that there are
-  ratingctl token revoke ID            refuse a token from now on`}
+  ratingctl token revoke ID            refuse a token from now on`,
+	}
 }
 
 // token adds, lists and revokes the tokens of the window's PCs. The daemon notices by itself.
@@ -85,7 +89,8 @@ func changeToken(lang cli.Lang, path, what, name string, rest []string, asJSON b
 	case what == "revoke" && len(rest) == 1:
 		err := windowapi.RevokeToken(path, rest[0])
 		if errors.Is(err, windowapi.ErrNoToken) {
-			return cli.Hint(cli.Errorf("没有编号为 %q 的令牌", "there is no token %q", rest[0]), "ratingctl token list 列出编号", "ratingctl token list shows the IDs")
+			return cli.Hint(cli.Errorf("没有编号为 %q 的令牌", "there is no token %q", rest[0]), "ratingctl token list 列出编号",
+				"ratingctl token list shows the IDs")
 		}
 		if err != nil {
 			return err

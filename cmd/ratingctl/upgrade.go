@@ -21,20 +21,24 @@ import (
 	"haochaping/internal/upgrade"
 )
 
+// updateUsage is what help says of the command.
 func updateUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl update 安装中心要求的版本，或完成中断了的更新。
+	return condition.Text{
+		ZH: `ratingctl update 安装中心要求的版本，或完成中断了的更新。
 由服务 haochaping-update 以 root 运行：开机时，以及守护程序要求时。
 
   ratingctl update                     按要求更新
   ratingctl update -version 版本       手工指定版本并更新
 
-原来的版本保留在评价器上；十分钟内不能恢复正常时退回原来的版本。`, EN: `ratingctl update installs the version that the centre has asked for, or finishes an update that was interrupted.
+原来的版本保留在评价器上；十分钟内不能恢复正常时退回原来的版本。`,
+		EN: `ratingctl update installs the version that the centre has asked for, or finishes an update that was interrupted.
 The service haochaping-update runs it as root, at boot and when the daemon asks.
 
   ratingctl update                     do what is asked for
   ratingctl update -version VERSION    ask for a version by hand, and do it
 
-The box keeps the version before, and has it back if it is not well with the new one within ten minutes.`}
+The box keeps the version before, and has it back if it is not well with the new one within ten minutes.`,
+	}
 }
 
 // updateCommand updates the box.

@@ -21,8 +21,10 @@ import (
 	"haochaping/internal/loginfiles"
 )
 
+// visitUsage is what help says of the command.
 func visitUsage() condition.Text {
-	return condition.Text{ZH: `ratingctl visit 通过评价器的窗口接口，像窗口电脑那样发起评价。
+	return condition.Text{
+		ZH: `ratingctl visit 通过评价器的窗口接口，像窗口电脑那样发起评价。
 
   ratingctl visit start [-staff 0417] [-case 编号 -task 编码 -task-name 名称 -completed]   打印本次办理的编号
   ratingctl visit start -body 文件   同上，用窗口接口所述的请求：批量、主题；写 - 从标准输入读
@@ -31,7 +33,8 @@ func visitUsage() condition.Text {
   ratingctl visit cancel 编号  停止评价
 
 令牌由 ratingctl token add 产生：写在 -token-file 的文件中，或变量 HCP_TOKEN 中。从别的机器使用时，
--address https://BOX:8377 指定评价器，-ca-file 指定其证书签发者的证书。`, EN: `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
+-address https://BOX:8377 指定评价器，-ca-file 指定其证书签发者的证书。`,
+		EN: `ratingctl visit starts an evaluation as the window's PC does, by the box's window API.
 
   ratingctl visit start [-staff 0417] [-case NUMBER -task CODE -task-name NAME -completed]   print the visit's id
   ratingctl visit start -body FILE   the same with a request as the window API describes it: a batch, a theme; - is standard input
@@ -40,7 +43,8 @@ func visitUsage() condition.Text {
   ratingctl visit cancel ID    stop asking
 
 The token is that of "ratingctl token add": in the file of -token-file, or in the variable HCP_TOKEN. From another machine,
--address https://BOX:8377 names the box, and -ca-file the certificate of who issued the box's.`}
+-address https://BOX:8377 names the box, and -ca-file the certificate of who issued the box's.`,
+	}
 }
 
 // visitCall is the window API as visit calls it.

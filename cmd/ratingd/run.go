@@ -64,7 +64,8 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 	printConfig := flags.Bool("print-config", false, cli.Words("打印带说明的默认配置后退出", "print the documented defaults and end"))
 	check := flags.Bool("check-config", false,
 		cli.Words("以服务用户的身份检查配置及其所指的文件后退出：守护程序会拒绝启动时状态为 78，某一部分不能工作时为 1",
-			"check the configuration and what it names, as the service's user, and end: with status 78 if the daemon would refuse to start, 1 if a part of it would not work"))
+			"check the configuration and what it names, as the service's user, and end: with status 78 if the daemon would refuse to start, 1 "+
+				"if a part of it would not work"))
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}

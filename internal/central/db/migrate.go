@@ -75,8 +75,8 @@ func (d *DB) migrate(ctx context.Context, room string, scripts fs.FS) error {
 	return err
 }
 
-// lockFolder keeps other programs from migrating a SQLite database meanwhile. The lock is on the folder: to close a second descriptor of the
-// file itself would take SQLite's own locks away.
+// lockFolder keeps other programs from migrating a SQLite database meanwhile. The lock is on the folder: to close a second descriptor of
+// the file itself would take SQLite's own locks away.
 func (d *DB) lockFolder(ctx context.Context) (unlock func(), err error) {
 	path, ok := strings.CutPrefix(d.url, "sqlite:")
 	if !ok {

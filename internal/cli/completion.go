@@ -123,7 +123,7 @@ _%[1]s() {
     commands=(
 `, p.Name)
 	for _, c := range append(p.Commands, own()...) {
-		_, _ = fmt.Fprintf(&b, "      '%s:%s'\n", c.Name, strings.ReplaceAll(c.Summary.EN, "'", `'\''`))
+		_, _ = fmt.Fprintf(&b, "      '%s:%s'\n", c.Name, strings.ReplaceAll(LangOf(ctx).Text(c.Summary), "'", `'\''`))
 	}
 	_, _ = fmt.Fprintf(&b, `    )
     _describe command commands

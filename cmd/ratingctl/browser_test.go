@@ -253,7 +253,7 @@ func demoNewBox(t *testing.T, ctx, list context.Context) {
 	until(t, ctx, "the page of new boxes", `document.getElementById("phone").src.includes("/fleet/enrol") &&
 		document.getElementById("as").value === "technician"`)
 	page := evaluate[string](t, ctx, `document.getElementById("phone").src`)
-	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(page), chromedp.Click(css(".accept button")),
+	do(t, list, chromedp.EmulateViewport(1280, 800), chromedp.Navigate(page), chromedp.Click(css(".accept > p > button")),
 		chromedp.WaitVisible(css(".done .well")))
 	until(t, ctx, "the new box at its window", state("demo-new", "idle"))
 	do(t, list, chromedp.Click(css(".done a")), chromedp.WaitVisible(css(".commands details:has([value=restart])")))

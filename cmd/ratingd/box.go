@@ -135,9 +135,7 @@ func (d *daemon) joinCentre(stop, reborn func()) {
 	d.tester = newTester(cfg.Screen, d.keys.source.watch, d.views, log)
 	d.line.orders.tester = d.tester
 	d.eraser = eraser{cfg: cfg, pending: func() uint64 { return d.db.Backlog().Pending }, window: d.loop, settle: settles,
-		asked:   make(chan order, 1),
-		answer:  d.line.answer,
-		restart: restart, reborn: reborn, log: log}
+		asked: make(chan order, 1), answer: d.line.answer, reborn: reborn, log: log}
 	d.line.orders.erase = d.eraser.ask
 	d.bundler = newBundler(cfg, env, d.line, func(ctx context.Context) (opsapi.Status, error) { return d.box.status(ctx), nil }, log)
 	d.line.orders.bundle = d.bundler.ask
@@ -157,7 +155,7 @@ func (d *daemon) joinEnrolment() {
 	}
 	d.start.Barred = place.out()
 	d.enrolment = append(d.enrolment, d.extras.add(enrolmentPart, "enrolment.waits",
-		(certifier{cfg, d.who, env, d.views, d.line, place, new(string), log}).run))
+		(certifier{cfg, d.who, env, d.views, d.line, place, d.eraser.ask, new(string), log}).run))
 	if cfg.WindowAPI.LANListen != "" {
 		d.enrolment = append(d.enrolment, d.extras.add("window_certificate", "window_certificate.waits",
 			windowCertificate{cfg, env, d.views, d.line, log}.run))

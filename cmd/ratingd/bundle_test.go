@@ -21,6 +21,7 @@ import (
 func sendsBundle(p page, b *box, device string) {
 	b.t.Helper()
 	at := "/fleet/boxes/" + device
+	p.until(at, "剩余 ") // the page has heard of it
 	p.post(at+"/commands", url.Values{"name": {wire.CommandSendBundle}})
 	p.until(at, "上传，下载")
 	p.carriedOut(at)

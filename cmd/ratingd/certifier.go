@@ -17,6 +17,7 @@ import (
 	keys "haochaping/internal/identity"
 	"haochaping/internal/terminal"
 	"haochaping/sync/uplink"
+	"haochaping/sync/wire"
 )
 
 // enrolmentPart is the name of the part that gets the box its certificate.
@@ -30,6 +31,7 @@ type certifier struct {
 	views *audience
 	line  *centreLine
 	place standing
+	erase func(id, giveUp string) error
 	said  *string // what is wrong with the files that pass has read last
 	log   *slog.Logger
 }
@@ -45,7 +47,7 @@ func (c certifier) run(ctx context.Context, report func(error)) error {
 		File:  filepath.Join(c.cfg.State, boxconfig.CertificateFile),
 		Trust: keys.Trust{Roots: c.cfg.Roots(), Now: c.env.wall, Synced: c.env.synced, Passed: c.line.lastPassed},
 		Board: c.place.board, Moved: c.place.moved, Barred: c.place.barred, Refused: c.line.refused, Bar: c.bar,
-		Pass: c.pass, Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
+		Pass: c.pass, Order: c.order, Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
 	})
 	if err != nil {
 		return err
@@ -61,6 +63,24 @@ func (c certifier) pass() enrolment.Pass {
 		*c.said = text
 	}
 	return enrolment.Pass{Serial: p.Serial, Password: p.Password, Ticket: string(p.Ticket)}
+}
+
+// order has the box forget all where the centre says so while it does not let the box in, by what it has signed for this box.
+func (c certifier) order(sealed []byte) {
+	x, err := wire.OpenCommand([]byte(c.cfg.Uplink.CentreKey), sealed)
+	switch {
+	case err == nil && x.Device != c.who.device:
+		err = fmt.Errorf("it is for %s", x.Device)
+	case err == nil && x.Name != wire.CommandErase:
+		err = fmt.Errorf("%q is nothing that a box does which waits", x.Name)
+	}
+	if err == nil {
+		if err = c.erase(x.ID, x.Args["give_up"]); errors.Is(err, uplink.ErrLater) {
+			c.log.Warn("the centre, where the box waits under its code, has it forget all", "command", x.ID)
+			return
+		}
+	}
+	c.log.Warn("what the centre tells a box that waits is not done", "error", err)
 }
 
 // bar takes whether the centre does not let the box in: then citizens are not asked, since their answers might never count.

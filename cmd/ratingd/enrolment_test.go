@@ -132,7 +132,7 @@ func TestABoxFromItsBirth(t *testing.T) {
 	if b.bound["device"] == device {
 		t.Fatal("the box that was to forget all has its name")
 	}
-	b.showsCode()
+	resetByCode(admin, b)
 	b.stop()
 	w.stopCentre()
 	if n := w.counted(device); n != 1 {
@@ -140,6 +140,29 @@ func TestABoxFromItsBirth(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(b.state, boxconfig.CertificateFile)); err == nil {
 		t.Error("the box that was to forget all has its certificate")
+	}
+}
+
+// resetByCode has a box that waits forget all by the code that it shows: not while records wait, unless they are given up by its name.
+func resetByCode(admin page, b *box) {
+	b.t.Helper()
+	seen, device := b.showsCode(), waitAddresses(b.t, b.addresses)["device"]
+	form := url.Values{"reset": {seen.Code}, "in": {"SL-H2"}}
+	admin.post("/fleet/enrol/reset", form)
+	time.Sleep(10 * time.Second) // it asks every three to four seconds
+	if again := b.showsCode(); again.Code != seen.Code || waitAddresses(b.t, b.addresses)["device"] != device {
+		b.t.Errorf("a box with records that were not sent forgets them: it shows %s, not %s", again.Code, seen.Code)
+	}
+	form.Set("give_up_"+seen.Code, device)
+	admin.post("/fleet/enrol/reset", form)
+	for end := time.Now().Add(time.Minute); waitAddresses(b.t, b.addresses)["device"] == device; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Fatal("the box that was reset by its code has its name")
+		}
+	}
+	b.bound = waitAddresses(b.t, b.addresses)
+	if b.showsCode().Code == seen.Code {
+		b.t.Error("it shows its old code")
 	}
 }
 

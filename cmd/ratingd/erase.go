@@ -24,7 +24,6 @@ type eraser struct {
 	settle  time.Duration // that what the window has written last may take to be acknowledged
 	asked   chan order
 	answer  func(id string, parts []wire.Part, err error)
-	restart func() // nil without a service manager
 	reborn  func() // begins anew, in this process where nobody else would
 	log     *slog.Logger
 }
@@ -41,9 +40,6 @@ type order struct{ id, giveUp string }
 
 // ask has the box forget all, which run does: the uplink waits for nothing, and must go on to hear what is acknowledged meanwhile.
 func (e eraser) ask(id, giveUp string) error {
-	if e.restart == nil {
-		return errNoManager
-	}
 	select {
 	case e.asked <- order{id, giveUp}:
 		return uplink.ErrLater
@@ -119,9 +115,12 @@ func (e eraser) run(ctx context.Context) error {
 		case o := <-e.asked:
 			err := e.erase(ctx, o.giveUp)
 			e.answer(o.id, nil, err)
+			if err != nil {
+				e.log.Warn("the box does not forget what it has", "command", o.id, "error", err)
+			}
 			if err == nil {
 				time.Sleep(time.Second) // in which the answer goes; nobody can rate any more
-				e.restart()
+				e.reborn()
 				return idle(ctx)
 			}
 		case <-tick.C:

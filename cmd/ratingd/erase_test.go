@@ -17,30 +17,26 @@ func TestWhoMayBeErased(t *testing.T) {
 	for name, x := range map[string]struct {
 		pending uint64
 		giveUp  string
-		manager bool
 		erased  bool
 	}{
-		"nothing waits":                {0, "", true, true},
-		"records wait":                 {3, "", true, false},
-		"given up by another's name":   {3, "bcdf23456780", true, false},
-		"given up":                     {3, "bcdf23456789", true, true},
-		"without a service manager":    {0, "", false, false},
-		"given up though nothing does": {0, "bcdf23456789", true, true},
+		"nothing waits":                {0, "", true},
+		"records wait":                 {3, "", false},
+		"given up by another's name":   {3, "bcdf23456780", false},
+		"given up":                     {3, "bcdf23456789", true},
+		"given up though nothing does": {0, "bcdf23456789", true},
 	} {
-		state, restarts, w := t.TempDir(), 0, new(served)
+		state, births, w := t.TempDir(), 0, new(served)
 		e := eraser{cfg: boxconfig.Config{State: state, Device: "bcdf23456789"}, pending: func() uint64 { return x.pending }, window: w,
 			asked: make(chan order, 1)}
-		if x.manager {
-			e.restart = func() { restarts++ }
-		}
+		e.reborn = func() { births++ }
 		err := e.ask("1", x.giveUp)
 		if errors.Is(err, uplink.ErrLater) {
 			if err = e.erase(t.Context(), x.giveUp); err == nil {
-				e.restart()
+				e.reborn()
 			}
 		}
-		if (err == nil) != x.erased || (restarts == 1) != x.erased || !x.manager && !errors.Is(err, errNoManager) {
-			t.Errorf("%s: %v, %d restarts", name, err, restarts)
+		if (err == nil) != x.erased || (births == 1) != x.erased {
+			t.Errorf("%s: %v, %d births", name, err, births)
 		}
 		if w.paused != x.erased {
 			t.Errorf("%s: the window is paused: %v", name, w.paused)

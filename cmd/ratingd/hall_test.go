@@ -89,7 +89,7 @@ func TestAHallIsSetUp(t *testing.T) {
 
 	h := newHallBrowser(t, w)
 	h.do("type the codes", chromedp.Navigate(h.base+"/fleet/enrol"), chromedp.SendKeys(chromedp.CSS("#code"), strings.Join(codes, ", ")),
-		chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".accept button")))
+		chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".accept > p > button")))
 	shown := h.texts(`Array.from(document.querySelectorAll(".tile.new")).map(e => e.querySelector("[name=code]").value + " " + ` +
 		`e.querySelector(".digits").textContent)`)
 	for _, x := range shown {
@@ -100,7 +100,7 @@ func TestAHallIsSetUp(t *testing.T) {
 	if len(shown) != n {
 		t.Fatalf("the page shows %d boxes of %d", len(shown), n)
 	}
-	h.do("accept all", chromedp.Click(chromedp.CSS(".accept button")), chromedp.WaitVisible(chromedp.CSS(".done")))
+	h.do("accept all", chromedp.Click(chromedp.CSS(".accept > p > button")), chromedp.WaitVisible(chromedp.CSS(".done")))
 	for _, b := range boxes {
 		b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
 	}

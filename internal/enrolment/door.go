@@ -31,6 +31,8 @@ const (
 	// ticketHeader has a ticket's file in base64url, passHeader why neither it nor a password lets the box in.
 	ticketHeader = "Hcp-Ticket"
 	passHeader   = "Hcp-Pass"
+	// orderHeader has what the box is to do, signed as a command is, in base64url.
+	orderHeader = "Hcp-Order"
 )
 
 const (
@@ -64,6 +66,7 @@ type answer struct {
 	wait time.Duration
 	code Code
 	word string // why what was shown does not let the box in
+	told []byte // what the box is to do, as it came
 }
 
 // question is what the door is asked.
@@ -149,6 +152,9 @@ func (d door) ask(ctx context.Context, q question) (a answer, err error) {
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		if err != nil || a.code.Text == "" {
 			return a, errors.New("the centre's door says neither yes nor under which code to wait")
+		}
+		if a.told, err = base64.RawURLEncoding.DecodeString(resp.Header.Get(orderHeader)); err != nil {
+			a.told = nil // what is no order is none; the code is shown all the same
 		}
 		a.wait = min(max(time.Duration(seconds)*time.Second, leastWait), mostWait)
 		return a, nil

@@ -9,6 +9,7 @@
 package enrolment
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -58,6 +59,8 @@ type Config struct {
 	Bar func(bool)
 	// Show is told what to show, at each change.
 	Show func(Code)
+	// Order is given what the centre tells a box that waits, as it came, once. Nobody has looked whether the centre has signed it.
+	Order func([]byte)
 	// Try reports why the broker does not take a certificate. It is asked before one takes the place of another that holds.
 	Try func(context.Context, tls.Certificate) error
 	// Kept is told that another certificate is in the file.
@@ -75,6 +78,7 @@ type Enrolment struct {
 	doubts        int // looks in a row at which the broker refused the certificate
 
 	spent Pass   // what the centre does not take any more
+	told  []byte // the order that came last
 	word  string // why what was shown last does not let the box in
 	rests int    // requests that show nothing, since it would not be taken yet
 }
@@ -190,7 +194,11 @@ func (e *Enrolment) ask(ctx context.Context, own *tls.Certificate) (time.Duratio
 	case a.wait > 0:
 		e.bar(true)
 		e.show(a.code)
-		e.told(shows, a.word)
+		e.heard(shows, a.word)
+		if len(a.told) > 0 && !bytes.Equal(a.told, e.told) {
+			e.told = a.told
+			e.cfg.Order(a.told)
+		}
 		return a.wait, &waits{a.code, because(e.word)}
 	case own != nil && a.leaf.Equal(own.Leaf) && !e.moved:
 		e.show(Code{})

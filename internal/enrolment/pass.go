@@ -43,8 +43,8 @@ func (e *Enrolment) shows(own *tls.Certificate) Pass {
 	return p
 }
 
-// told takes why the centre has not let the box in by what it has shown.
-func (e *Enrolment) told(shown Pass, word string) {
+// heard takes why the centre has not let the box in by what it has shown.
+func (e *Enrolment) heard(shown Pass, word string) {
 	if shown == (Pass{}) {
 		return
 	}

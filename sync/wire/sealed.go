@@ -154,7 +154,7 @@ const (
 	// those that it answered.
 	CommandKeepKeys = "keep_keys"
 	// CommandErase has the box forget all that it is and has, and be born anew at its next start, which is at once. A box whose records
-	// are not all acknowledged refuses it, unless its name is said in the argument give_up. One without a service manager refuses it, too.
+	// are not all acknowledged refuses it, unless its name is said in the argument give_up.
 	CommandErase = "erase"
 	// CommandAddToken lets a PC of the window in by a token of which the box learns the hash alone. Arguments: id (eight hexadecimal digits),
 	// name (of the PC, for people), hash (SHA-256 of the token, in hexadecimal digits). CommandDropToken ends it. Argument: id.

@@ -119,10 +119,11 @@ func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now ti
 		if len(all) == 1 {
 			old := all[0]
 			if old.of(q, from) && old.Accepted.IsZero() && now.Before(old.Until) {
-				p.Code, p.Until, p.Asked = old.Code, old.Until, old.Asked
+				p.Code, p.Until, p.Asked, p.orders = old.Code, old.Until, old.Asked, old.orders
 			}
 			done, err := tx.ExecContext(ctx, `UPDATE enrol_request SET code = $1, code_until = $2, device = $3, record_key = $4, digits = $5,
-				address = $6, board = $7, moved = $8, seen = $9, accepted = 0, replaces = '', pass = ''
+				address = $6, board = $7, moved = $8, seen = $9, accepted = 0, replaces = '', pass = '',
+				orders = CASE WHEN code = $1 THEN orders ELSE '' END
 				WHERE key_hash = $10 AND code = $11 AND accepted = $12`, p.Code, p.Until.UnixMilli(), string(p.Device), []byte(p.Record), p.Digits,
 				p.Address, p.Board, flag(p.Moved), now.UnixMilli(), p.Hash, old.Code, millis(old.Accepted))
 			if err != nil {

@@ -145,6 +145,9 @@ func (d *door) enrol(w http.ResponseWriter, r *http.Request) {
 		h.Set(CodeHeader, p.Code)
 		h.Set(UntilHeader, strconv.FormatInt(p.Until.Unix(), 10))
 		h.Set(DigitsHeader, p.Digits)
+		if p.orders != "" {
+			h.Set(OrderHeader, p.orders)
+		}
 		if p.Word != "" {
 			h.Set(PassHeader, string(p.Word))
 			d.logger.Warn("what a box shows does not let it in; it waits under its code", "device", q.Device, "why", p.Word, "address", from.Address)

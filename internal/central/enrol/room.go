@@ -137,16 +137,17 @@ type Pending struct {
 	replaces              rating.DeviceID // whose place it takes when it asks next
 	pass                  string          // by what it was accepted, empty for by its code
 	seated                bool            // it has its window
+	orders                string          // what it is told when it asks next, empty for nothing
 }
 
 const readPending = "SELECT key_hash, code, code_until, device, record_key, digits, address, board, moved, asked, seen, accepted, hall, " +
-	"window_id, account, replaces, pass, seated FROM enrol_request "
+	"window_id, account, replaces, pass, seated, orders FROM enrol_request "
 
 func scanPending(s db.Scanner) (p Pending, err error) {
 	var until, moved, asked, seen, accepted, seated int64
 	var record []byte
 	err = s.Scan(&p.Hash, &p.Code, &until, &p.Device, &record, &p.Digits, &p.Address, &p.Board, &moved, &asked, &seen, &accepted, &p.hall,
-		&p.window, &p.account, &p.replaces, &p.pass, &seated)
+		&p.window, &p.account, &p.replaces, &p.pass, &seated, &p.orders)
 	p.Moved, p.seated = moved != 0, seated != 0
 	p.Record, p.Until, p.Asked, p.Seen = record, time.UnixMilli(until), time.UnixMilli(asked), time.UnixMilli(seen)
 	if accepted > 0 {

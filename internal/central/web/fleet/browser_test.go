@@ -96,7 +96,7 @@ func TestBoxesAreAcceptedInABrowser(t *testing.T) {
 		t.Errorf("the page shows the digits %q, the box %q, %v", digits, one.Digits, err)
 	}
 	look("enrol-one")
-	do("accept", chromedp.Click(chromedp.CSS(".accept button")), chromedp.WaitVisible(chromedp.CSS(".done")))
+	do("accept", chromedp.Click(chromedp.CSS(".accept > p > button")), chromedp.WaitVisible(chromedp.CSS(".done")))
 	look("enrol-done")
 	do("scan the next", chromedp.Navigate(server.URL+"/fleet/enrol?code="+two.Code+",XXXXXXXX"), chromedp.WaitVisible(chromedp.CSS(".digits")))
 	window, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("[name=window]").value`))

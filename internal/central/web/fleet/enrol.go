@@ -32,6 +32,7 @@ type enrolView struct {
 	Replace string // the window at which a box is replaced, empty for none
 	Full    bool   // the hall has fewer windows without a box than boxes wait
 	Done    []doneBox
+	Reset   string // the box that was told to forget all, empty for none
 }
 
 // newBox is a box that waits.
@@ -85,6 +86,7 @@ func (p *pages) enrolling(c *web.Call) error {
 	ctx, query := c.R.Context(), c.R.URL.Query()
 	codes := codesOf(query["code"])
 	v.Typed, v.Replace = strings.Join(codes, " "), query.Get("replace")
+	v.Reset = query.Get("reset")
 	a, err := p.atlas(c)
 	if err != nil {
 		return err

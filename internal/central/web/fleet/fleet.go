@@ -57,6 +57,7 @@ func Section(cfg Config) web.Section {
 		{Method: "POST", Path: "/fleet/boxes/{device}/update", Action: do, Object: p.boxObject, Do: p.updateBox},
 		{Method: "POST", Path: "/fleet/boxes/{device}/keys", Action: do, Object: p.boxObject, Do: p.keepKeys},
 		{Method: "GET", Path: "/fleet/enrol", Action: edit, Do: p.enrolling},
+		{Method: "POST", Path: "/fleet/enrol/reset", Action: edit, Do: p.reset},
 		{Method: "POST", Path: "/fleet/halls/{hall}/enrol", Action: edit, Object: p.hallObject, Do: p.accept},
 		{Method: "POST", Path: "/fleet/boxes/{device}/withdraw", Action: edit, Object: p.boxObject, Do: p.withdraw},
 		{Method: "POST", Path: "/fleet/boxes/{device}/erase", Action: edit, Object: p.boxObject, Do: p.erase},

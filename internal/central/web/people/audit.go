@@ -271,7 +271,7 @@ func words() []word {
 		{"fleet.rollout.halt", "停住分步更改"}, {"fleet.rollout.resume", "继续分步更改"}, {"fleet.rollout.undo", "退回分步更改"},
 		{"fleet.rollout.abandon", "放弃分步更改"}, {"fleet.update", "更新评价器程序"},
 		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
-		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.certify", "准许旧评价器取证书"}, {"enrol.window", "签发窗口电脑用的证书"},
+		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.reset", "让等待的评价器恢复出厂"}, {"enrol.certify", "准许旧评价器取证书"}, {"enrol.window", "签发窗口电脑用的证书"},
 		{"fleet.add_token", "发放窗口电脑令牌"}, {"fleet.drop_token", "作废窗口电脑令牌"}, {"enrol.expect", "登记待到货评价器"}, {"enrol.forget", "删除待到货评价器"},
 		{"enrol.guess", "评价器一次性口令不对"}, {"enrol.probe", "同一地址试了很多序列号"}, {"enrol.typed", "输入了很多不存在的配对码"},
 		{"enrol.ticket", "制作入厅票"}, {"enrol.ticket.file", "下载入厅票"}, {"enrol.ticket.revoke", "作废入厅票"},

@@ -1,0 +1,46 @@
+package enrol
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+
+	"haochaping/internal/central/db"
+	"haochaping/internal/central/fleet"
+	"haochaping/sync/wire"
+)
+
+// OrderHeader has what a box that waits is to do, signed as a command is, in base64url.
+const OrderHeader = "Hcp-Order"
+
+// Reset has a box that waits under its code forget all when it asks next: one that is not let in hears no command. GiveUp is its name where
+// records that it has not sent are given up. Write the order in the transaction of the act by which it is given, by KeepReset.
+func (r *Room) Reset(p Pending, random, giveUp string) (order string, err error) {
+	c := fleet.NewCommand(random, p.Device, wire.CommandErase, "", r.now())
+	if giveUp != "" {
+		c.Args = map[string]string{"give_up": giveUp}
+	}
+	told := c.Wire()
+	sealed, err := wire.Seal(r.cfg.Key, wire.CommandPurpose, &told)
+	if err != nil {
+		return "", fmt.Errorf("order a box to forget all: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// Told returns what a box is told when it asks next, empty for nothing.
+func (p Pending) Told() string { return p.orders }
+
+// KeepReset writes what a box that waits is told, for as long as its code holds. It is ErrNoCode if it has stopped waiting under it.
+func KeepReset(ctx context.Context, tx *db.Tx, p Pending, order string) error {
+	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET orders = $1 WHERE key_hash = $2 AND code = $3 AND accepted = 0", order, p.Hash,
+		p.Code)
+	if err != nil {
+		return err
+	}
+	n, err := done.RowsAffected()
+	if err == nil && n == 0 {
+		return ErrNoCode
+	}
+	return err
+}

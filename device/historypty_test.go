@@ -179,8 +179,8 @@ func (h *history) happened(when func(at time.Duration) heardSoFar) {
 // tooLate is from what lateness on a history that went wrong says nothing of the keypad: the machine had something else to do.
 const tooLate = 20 * ms
 
-// inTime plays histories of a kind in real time, up to some, until one came out right, or wrong although the machine was in time. It returns
-// how late that was; a history that was late may have no answers, and wrong ones alone are no error.
+// inTime plays histories of a kind in real time, up to some, until one came out right, or wrong although the machine was in time. It
+// returns how late that was; a history that was late may have no answers, and wrong ones alone are no error.
 func inTime(t *testing.T, i int, k keypadKind, folder func() string) (answers int, late time.Duration, err error) {
 	const tries = 5
 	played := 0

@@ -213,7 +213,7 @@ func (c *command) listAccounts(ctx context.Context, args []string) error {
 			return c.accountsAsJSON(ctx, x, all)
 		}
 		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
-		_, _ = fmt.Fprintln(tab, "LOGIN\tNAME\tAREA\tSTATE\tSECOND FACTOR\tGRANTS")
+		_, _ = fmt.Fprintln(tab, c.lang.Head("登录名\t姓名\t区划\t状态\t动态口令\t角色", "LOGIN\tNAME\tAREA\tSTATE\tSECOND FACTOR\tGRANTS"))
 		for _, a := range all {
 			if err := c.listAccount(ctx, tab, x, a); err != nil {
 				return err

@@ -284,7 +284,8 @@ func (c *command) listDevices(ctx context.Context, args []string) error {
 		}
 		tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 		// A tabwriter holds its text back; what goes wrong shows at Flush.
-		_, _ = fmt.Fprintln(tab, "DEVICE\tSTANDING\tTROUBLES\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY")
+		_, _ = fmt.Fprintln(tab, c.lang.Head("设备名\t状态\t故障\t窗口\t名称\t大厅\t第几次分配\t登记时间\t指纹\t公钥",
+			"DEVICE\tSTANDING\tTROUBLES\tWINDOW\tNAME\tHALL\tGENERATION\tENROLLED\tFINGERPRINT\tKEY"))
 		for _, d := range devices {
 			s := how[d.ID]
 			_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", d.ID, s.Standing(now), strings.Join(codes(s, now), " "), d.Window.ID,

@@ -213,7 +213,8 @@ func (c *command) listOrganisation(ctx context.Context, args []string) error {
 	}
 	tab := tabwriter.NewWriter(c.env.stdout, 0, 8, 2, ' ', 0)
 	// A tabwriter holds its text back; what goes wrong shows at Flush.
-	_, _ = fmt.Fprintln(tab, "ID\tNAME\tFROM\tTO\tAREA\tUNIT\tHALL\tWINDOW\tOFFICE\tPERSON")
+	_, _ = fmt.Fprintln(tab, c.lang.Head("编号\t名称\t自\t至\t区划\t单位\t大厅\t窗口\t责任处室\t责任人",
+		"ID\tNAME\tFROM\tTO\tAREA\tUNIT\tHALL\tWINDOW\tOFFICE\tPERSON"))
 	err = eachListed(ctx, x, f, func(r directory.Record) {
 		_, _ = fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.From, r.To, r.Area, r.Unit, r.Hall, r.Window,
 			r.Office, r.Person)

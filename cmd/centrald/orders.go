@@ -201,11 +201,11 @@ func (c *command) printOrders(listed []listedOrder) error {
 		return c.say("没有待办", "nothing is open")
 	}
 	w := tabwriter.NewWriter(c.env.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ORDER\tSTATE\tDUE\tLEFT\tLEVEL\tUNIT\tABOUT")
+	_, _ = fmt.Fprintln(w, c.lang.Head("工单\t状态\t期限\t剩余\t评价\t单位\t事项", "ORDER\tSTATE\tDUE\tLEFT\tLEVEL\tUNIT\tABOUT"))
 	for _, l := range listed {
-		left := fmt.Sprintf("%d days", l.Left)
+		left := fmt.Sprintf(c.lang.Say("%[1]d 天", "%[1]d days"), l.Left)
 		if l.Urgency == rectify.Overdue || l.Urgency == rectify.Escalated {
-			left = fmt.Sprintf("overdue %d", -l.Left)
+			left = fmt.Sprintf(c.lang.Say("超期 %[1]d 天", "overdue %[1]d"), -l.Left)
 		}
 		unit := l.UnitName
 		if unit == "" {
@@ -228,7 +228,10 @@ func (c *command) rebuildOrders(ctx context.Context, args []string) error {
 		}
 		p := c.progress("重做工单", "making the orders anew")
 		defer p.End()
-		return x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, p.tell)
+		if err := x.orders.Rebuild(ctx, rectify.By{Account: c.operator()}, *reason, p.tell); err != nil {
+			return err
+		}
+		return c.say("工单已由日志重做", "the orders were made anew from the journal")
 	})
 }
 

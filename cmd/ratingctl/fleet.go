@@ -133,9 +133,10 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 	switch what {
 	case "boxes":
 		return c.list(ctx, "/api/v1/boxes?hall="+url.QueryEscape(f.hall)+"&state="+url.QueryEscape(f.state), f.asJSON, stdout,
-			"DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tTROUBLES", "device", "state", "hall", "window", "version", "troubles")
+			lang.Head("设备名\t状态\t大厅\t窗口\t版本\t故障", "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tTROUBLES"),
+			"device", "state", "hall", "window", "version", "troubles")
 	case "box":
-		return c.box(ctx, rest[0], f.asJSON, stdout)
+		return c.box(ctx, rest[0], f.asJSON, lang, stdout)
 	case "ask":
 		b, err := c.do(ctx, http.MethodPost, "/api/v1/boxes/"+url.PathEscape(rest[0])+"/commands", map[string]string{"name": rest[1]})
 		if err == nil && f.asJSON {
@@ -145,7 +146,8 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 		}
 		return err
 	case "alerts":
-		return c.list(ctx, "/api/v1/alerts?", f.asJSON, stdout, "ID\tKIND\tHALL\tDEVICE\tOPENED\tACKNOWLEDGED\tWHAT",
+		return c.list(ctx, "/api/v1/alerts?", f.asJSON, stdout,
+			lang.Head("编号\t类别\t大厅\t设备名\t开始\t处理登记\t内容", "ID\tKIND\tHALL\tDEVICE\tOPENED\tACKNOWLEDGED\tWHAT"),
 			"id", "kind", "hall", "device", "opened_at", "acknowledged_at", "words")
 	case "acknowledge":
 		b, err := c.do(ctx, http.MethodPost, "/api/v1/alerts/"+url.PathEscape(rest[0])+"/acknowledge", struct{}{})
@@ -158,7 +160,8 @@ func (c fleetCall) carryOut(ctx context.Context, f fleetFlags, what string, rest
 	case "bundle":
 		return c.bundle(ctx, rest[0], f.out, f.asJSON, lang, stdout)
 	case "list":
-		return c.list(ctx, "/api/v1/rollouts?", f.asJSON, stdout, "ID\tSTATE\tSTAGE\tAREA\tHALL\tBEGUN\tCHANGE",
+		return c.list(ctx, "/api/v1/rollouts?", f.asJSON, stdout,
+			lang.Head("编号\t状态\t步\t区划\t大厅\t开始\t更改", "ID\tSTATE\tSTAGE\tAREA\tHALL\tBEGUN\tCHANGE"),
 			"id", "state", "stage", "area", "hall", "begun_at", "words")
 	case "begin":
 		body, err := f.begin()
@@ -356,7 +359,7 @@ func (c fleetCall) tell(ctx context.Context, method, path string, body any, asJS
 		return nil
 	}
 	tab := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tab, "STAGE\tDEVICE\tSTATE\tHALL\tWINDOW\tSENT\tAPPLIED\tWHY")
+	_, _ = fmt.Fprintln(tab, lang.Head("步\t设备名\t状态\t大厅\t窗口\t发出\t已采用\t原因", "STAGE\tDEVICE\tSTATE\tHALL\tWINDOW\tSENT\tAPPLIED\tWHY"))
 	for _, x := range r.Boxes {
 		row(tab, x, "stage", "device", "state", "hall", "window", "sent_at", "applied_at", "why")
 	}

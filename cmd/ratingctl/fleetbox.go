@@ -16,7 +16,7 @@ import (
 )
 
 // box prints one box.
-func (c fleetCall) box(ctx context.Context, device string, asJSON bool, stdout io.Writer) error {
+func (c fleetCall) box(ctx context.Context, device string, asJSON bool, lang cli.Lang, stdout io.Writer) error {
 	b, err := c.do(ctx, http.MethodGet, "/api/v1/boxes/"+url.PathEscape(device), nil)
 	if err != nil {
 		return err
@@ -30,15 +30,16 @@ func (c fleetCall) box(ctx context.Context, device string, asJSON bool, stdout i
 		return cli.Because(err, "中心的回答无法理解", "the centre's answer is not understood")
 	}
 	tab := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(tab, "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tHEARD\tTROUBLES")
+	_, _ = fmt.Fprintln(tab, lang.Head("设备名\t状态\t大厅\t窗口\t版本\t最近联系\t故障", "DEVICE\tSTATE\tHALL\tWINDOW\tVERSION\tHEARD\tTROUBLES"))
 	row(tab, x, "device", "state", "hall", "window", "version", "heard_at", "troubles")
-	_, _ = fmt.Fprintln(tab, "\nCLOCK OFFSET MS\tCERTIFICATE DAYS\tSELF-TEST\tTROUBLES THEN\tCHECKED\tFOUND")
+	_, _ = fmt.Fprintln(tab, "\n"+lang.Head("时钟相差毫秒\t证书剩余天数\t自检\t当时的故障\t现场检查\t结果",
+		"CLOCK OFFSET MS\tCERTIFICATE DAYS\tSELF-TEST\tTROUBLES THEN\tCHECKED\tFOUND"))
 	test, _ := x["self_test"].(map[string]any) // a box that never did has none
 	check, _ := x["check"].(map[string]any)
 	row(tab, map[string]any{"offset": x["clock_offset_ms"], "days": x["cert_days"], "tested": test["answered_at"], "ill": test["troubles"],
 		"checked": check["at"], "found": check["seen"]}, "offset", "days", "tested", "ill", "checked", "found")
 	if commands, ok := x["commands"].([]any); ok && len(commands) > 0 {
-		_, _ = fmt.Fprintln(tab, "\nCOMMAND\tASKED\tANSWERED\tFAILED")
+		_, _ = fmt.Fprintln(tab, "\n"+lang.Head("命令\t下达\t答复\t失败原因", "COMMAND\tASKED\tANSWERED\tFAILED"))
 		for _, k := range commands {
 			if k, ok := k.(map[string]any); ok {
 				row(tab, k, "name", "asked_at", "answered_at", "failed")

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"text/tabwriter"
 
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
@@ -40,9 +41,12 @@ func identity(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return printJSON(stdout, map[string]string{"device": string(c.Device), "public_key": keyText(key),
 			"fingerprint": wire.Fingerprint(public), "algorithm": string(recordkey.Of(public))})
 	}
-	_, err = fmt.Fprintf(stdout, "device       %s\npublic key   %s\nfingerprint  %s\nalgorithm    %s\n",
-		c.Device, keyText(key), wire.Fingerprint(public), recordkey.Of(public))
-	return err
+	lang, tab := cli.LangOf(ctx), tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
+	// A tabwriter holds its text back; what goes wrong shows at Flush.
+	_, _ = fmt.Fprintf(tab, "%s\t%s\n%s\t%s\n%s\t%s\n%s\t%s\n",
+		lang.Say("设备名", "device"), c.Device, lang.Say("公钥", "public key"), keyText(key),
+		lang.Say("指纹", "fingerprint"), wire.Fingerprint(public), lang.Say("算法", "algorithm"), recordkey.Of(public))
+	return tab.Flush()
 }
 
 // printJSON prints a value for programs.

@@ -129,7 +129,7 @@ func listTokens(lang cli.Lang, path string, asJSON bool, stdout io.Writer) error
 		return err
 	}
 	w := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
-	if _, err := fmt.Fprintln(w, "ID\tSINCE\tPC"); err != nil {
+	if _, err := fmt.Fprintln(w, lang.Head("编号\t自\t电脑", "ID\tSINCE\tPC")); err != nil {
 		return err
 	}
 	for _, t := range all {

@@ -113,3 +113,12 @@ func TestFlagsThatAreMisread(t *testing.T) {
 		}
 	}
 }
+
+// The head of a table is a line for each language that was asked for.
+func TestHead(t *testing.T) {
+	for lang, want := range map[Lang]string{Both: "编号\t名称\nID\tNAME", Chinese: "编号\t名称", English: "ID\tNAME"} {
+		if got := lang.Head("编号\t名称", "ID\tNAME"); got != want {
+			t.Errorf("in %s it is %q, want %q", lang, got, want)
+		}
+	}
+}

@@ -34,6 +34,11 @@ func (l Lang) Say(zh, en string) string {
 // Text returns a text.
 func (l Lang) Text(t condition.Text) string { return l.Say(t.ZH, t.EN) }
 
+// Head returns the head of a table: a line for each language.
+func (l Lang) Head(zh, en string) string {
+	return strings.TrimSuffix(l.lines(condition.Text{ZH: zh, EN: en}, ""), "\n")
+}
+
 // Error returns what an error says. What has no words in the language stays as it is.
 func (l Lang) Error(err error) string {
 	text := err.Error()

@@ -41,7 +41,10 @@ func (c *command) checkConfig(ctx context.Context) error {
 	r, err := probe.Run(ctx, probeOf(in))
 	end()
 	if err != nil {
-		return fmt.Errorf("broker.url: %w", err)
+		return cli.Hint(cli.Because(err, "broker.url：消息代理无法使用", "broker.url: the broker cannot be used"),
+			"看地址和端口是否正确、代理是否在运行；密码被拒时核对 broker.username 和 broker.password_file",
+			"look whether address and port are right and the broker runs; where it refuses the password, at broker.username and "+
+				"broker.password_file")
 	}
 	faulty := false
 	for _, f := range r.Findings() {

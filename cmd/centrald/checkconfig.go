@@ -67,7 +67,7 @@ func (c *command) checkNamed(ctx context.Context, cfg config) error {
 			err = errors.Join(d.Check(ctx), d.Close())
 		}
 		if err != nil {
-			return fmt.Errorf("books: 数据库无法使用，见 docs/postgres.md / the database cannot be used: docs/postgres.md: %w", err)
+			return cli.Because(err, "books：数据库无法使用，见 docs/postgres.md", "books: the database cannot be used: docs/postgres.md")
 		}
 	}
 	return nil
@@ -153,9 +153,11 @@ func toRead(path string, err error) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w；用户 %[2]s 不能使用 %[3]s：chown root:%[2]s %[3]s && chmod 640 %[3]s / the account %[2]s may not use it", err, who, path)
+		mend := fmt.Sprintf("chown root:%s %s && chmod 640 %[2]s", who, path)
+		return cli.Because(err, fmt.Sprintf("用户 %s 不能使用 %s（%s）", who, path, mend),
+			fmt.Sprintf("the account %s may not use %s (%s)", who, path, mend))
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w；%s 不存在，请创建，或从配置中删去 / it does not exist: make it, or leave it out of the configuration", err, path)
+		return cli.Because(err, path+" 不存在，请创建，或从配置中删去", path+" does not exist: make it, or leave it out of the configuration")
 	}
 	return err
 }
@@ -206,7 +208,7 @@ func (c config) takenListeners() error {
 		for _, before := range all[:i] {
 			if sameDoor(string(before.address), string(d.address)) {
 				same = true
-				errs = append(errs, fmt.Errorf("%s: 与 %s 是同一端口，请改其中一个 / has the port of %[2]s: change one of them", d.field, before.field))
+				errs = append(errs, cli.Errorf("%s: 与 %s 是同一端口，请改其中一个", "%s: has the port of %s: change one of them", d.field, before.field))
 			}
 		}
 		l, err := bind(string(d.address))

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"haochaping/internal/cli"
 )
@@ -114,6 +118,25 @@ func TestALostKeyIsNotReplaced(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(state, keyFile)); err == nil {
 			t.Errorf("a key was made beside %s", trace)
+		}
+	}
+}
+
+// What -check-config has against a configuration's files, addresses and broker is said in the language that was asked for.
+func TestCheckConfigSpeaksTheLanguage(t *testing.T) {
+	for _, text := range []string{"broker.url = \"mqtt://127.0.0.1:1\"", "admin.cert_file = \"/nowhere/a\"\nadmin.key_file = \"/nowhere/b\"",
+		"seal.listen = \"127.0.0.1:65534\"\nops.listen = \"127.0.0.1:65534\""} {
+		path := filepath.Join(t.TempDir(), "c.toml")
+		text += "\nrate.listen = \"127.0.0.1:0\"\n"
+		if err := os.WriteFile(path, fmt.Appendf([]byte(text), "state = %q\n", t.TempDir()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for lang, foreign := range map[string]string{"en": `\p{Han}`, "zh": ` / [a-z]+ [a-z]+|cannot be used|does not exist:|has the port`} {
+			err := run(t.Context(), []string{"-config", path, "-check-config", "-lang", lang},
+				environment{io.Discard, io.Discard, time.Now, rand.Reader, manager})
+			if err == nil || regexp.MustCompile(foreign).MatchString(err.Error()) {
+				t.Errorf("of %q it says in %s: %v", text, lang, err)
+			}
 		}
 	}
 }

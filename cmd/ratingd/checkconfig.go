@@ -263,7 +263,7 @@ func (c *checker) window() {
 				err = ordinary(filepath.Dir(s))
 			}
 			if info, e := os.Lstat(s); e == nil && info.Mode()&fs.ModeSocket == 0 {
-				err = fmt.Errorf("%s 已存在且不是套接字，请移走或换一个路径 / is there and no socket: move it away, or name another path", s)
+				err = cli.Errorf("%s 已存在且不是套接字，请移走或换一个路径", "%s is there and no socket: move it away, or name another path", s)
 			}
 		}
 		c.note("operations.socket", "", err)

@@ -19,6 +19,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/directory/directorytest"
@@ -178,6 +179,7 @@ func TestEveryRoute(t *testing.T) {
 		id := rating.DeviceID("box-" + string(rune('a'+i)))
 		enrolAt(t, x, id, []string{"SL-H1-A07", "SL-H2-B01", "SL-H3-C01"}[i])
 		objects["device"] = append(objects["device"], object{string(id), account.Object{Area: area, Hall: hall}})
+		objects["command"] = append(objects["command"], object{bundleOf(t, x, id), account.Object{}})
 	}
 	objects["rollout"] = rolloutsOf(t, x)
 	// These name parts of what the route is about, which are not there.
@@ -256,6 +258,20 @@ func TestEveryRoute(t *testing.T) {
 		g := grantOf(rapid.SampledFrom(account.Roles()).Draw(rt, "role"), rapid.IntRange(0, 2).Draw(rt, "scope"))
 		ask(rt, r, g, rapid.IntRange(0, 2).Draw(rt, "object"))
 	})
+}
+
+// bundleOf has a box send what support needs, and returns the command.
+func bundleOf(t *testing.T, x *rooms, id rating.DeviceID) string {
+	t.Helper()
+	command := fleet.NewCommand("bundle-"+string(id), id, wire.CommandSendBundle, "test", time.Now())
+	err := x.journal.DB().Write(t.Context(), func(tx *db.Tx) error { return fleet.Ask(t.Context(), tx, command) })
+	if err == nil {
+		err = x.fleet.KeepBundle(t.Context(), id, command.ID, []byte("packed"), time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return command.ID
 }
 
 // answer enters an evaluation about a case in an area, by a channel without a box, and returns its number.

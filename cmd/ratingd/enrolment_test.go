@@ -19,16 +19,31 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS and the built-in broker: it is born with nothing
-// but the file that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its certificate is
-// revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code.
+// TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS, at the built-in broker and at mosquitto: it is
+// born with nothing but the file that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its
+// certificate is revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code.
 func TestABoxFromItsBirth(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts the whole product")
 	}
-	w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
-	w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
+	for name, launch := range map[string]func(*world){
+		"built-in": func(w *world) {
+			w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
+		},
+		"mosquitto": launchAtMosquitto,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
+			launch(w)
+			fromBirth(t, w)
+		})
+	}
+}
+
+func fromBirth(t *testing.T, w *world) {
+	t.Helper()
 	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
 	admin := w.signedIn("SL-H2", "629901000000")
 	shared := filepath.Join(w.dir, "haochaping.toml")

@@ -254,7 +254,10 @@ func (p *pages) revoke(c *web.Call) error {
 }
 
 // certificateRow is a certificate of a box's page.
-type certificateRow struct{ Serial, Issued, Ends, Revoked string }
+type certificateRow struct {
+	Serial, Issued, Ends, Revoked string
+	Late                          bool // the one before had ended
+}
 
 // certificates fills in the certificates of a box, and reports whether one is not revoked.
 func (p *pages) certificates(ctx context.Context, v *boxView) (live bool, err error) {
@@ -262,18 +265,24 @@ func (p *pages) certificates(ctx context.Context, v *boxView) (live bool, err er
 		return false, nil
 	}
 	const shown = 3
-	all, err := p.Enrol.Certificates(ctx, v.State.ID, shown)
+	all, err := p.Enrol.Certificates(ctx, v.State.ID, shown+1)
 	if err != nil {
 		return false, err
 	}
 	windows, err := p.Enrol.WindowCertificates(ctx, v.State.ID, shown)
 	v.Certificates, v.Windows = certificateRows(all), certificateRows(windows)
+	for i := range v.Certificates[:max(0, len(all)-1)] {
+		before := all[i+1]
+		v.Certificates[i].Late = before.Revoked.IsZero() && before.Ends.Before(all[i].Issued) &&
+			all[i].Issued.Sub(before.Ends) <= enrol.Grace // else somebody has accepted the box anew
+	}
+	v.Certificates = v.Certificates[:min(shown, len(all))]
 	return slices.ContainsFunc(all, func(c enrol.Certificate) bool { return c.Revoked.IsZero() }), err
 }
 
 func certificateRows(all []enrol.Certificate) (rows []certificateRow) {
 	for _, x := range all {
-		rows = append(rows, certificateRow{x.Serial, at(x.Issued), at(x.Ends), at(x.Revoked)})
+		rows = append(rows, certificateRow{Serial: x.Serial, Issued: at(x.Issued), Ends: at(x.Ends), Revoked: at(x.Revoked)})
 	}
 	return rows
 }

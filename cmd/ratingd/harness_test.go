@@ -50,13 +50,11 @@ func startCentre(t *testing.T, broker func(*testing.T) string) *world {
 // launch starts the centre with what the configuration says of the broker.
 func (w *world) launch(broker string) {
 	w.t.Helper()
+	w.configure(broker)
 	addresses := filepath.Join(w.dir, "centre.json")
 	if err := os.Remove(addresses); err != nil && !os.IsNotExist(err) {
 		w.t.Fatal(err)
 	}
-	w.config = filepath.Join(w.dir, "centrald.toml")
-	writeFile(w.t, w.config, fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n",
-		filepath.Join(w.dir, "centre"), addresses)+broker)
 	w.process = w.command(w.centrald, "-config", w.config)
 	w.process.Stderr = testkit.Shown(w.t, "centrald")
 	if err := w.process.Start(); err != nil {
@@ -68,6 +66,14 @@ func (w *world) launch(broker string) {
 		w.mqtt = bound["mqtt"]
 	}
 	w.centreKey, w.rate = bound["public_key"], bound["rate"]
+}
+
+// configure writes the centre's configuration.
+func (w *world) configure(broker string) {
+	w.t.Helper()
+	w.config = filepath.Join(w.dir, "centrald.toml")
+	writeFile(w.t, w.config, fmt.Sprintf("state = %q\naddresses_file = %q\nrate.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n",
+		filepath.Join(w.dir, "centre"), filepath.Join(w.dir, "centre.json"))+broker)
 }
 
 func (w *world) stopCentre() {

@@ -22,6 +22,7 @@ const (
 	uapiChipInfo    = 0x8044b401 // GPIO_GET_CHIPINFO_IOCTL
 	uapiLineInfo    = 0xc100b405 // GPIO_V2_GET_LINEINFO_IOCTL
 	uapiLineRequest = 0xc250b407 // GPIO_V2_GET_LINE_IOCTL
+	uapiSetConfig   = 0xc110b40d // GPIO_V2_LINE_SET_CONFIG_IOCTL
 	uapiGetValues   = 0xc010b40e // GPIO_V2_LINE_GET_VALUES_IOCTL
 	uapiSetValues   = 0xc010b40f // GPIO_V2_LINE_SET_VALUES_IOCTL
 
@@ -122,20 +123,51 @@ func lineInfo(fd, offset int) (name, user string, used bool, err error) {
 	return text(l.name), text(l.consumer), l.flags&uapiUsed != 0, nil
 }
 
+// lineFlags returns how a line is used now.
+func lineFlags(fd, offset int) (uint64, error) {
+	l := uapiLine{offset: uint32(offset)}
+	err := ioctl(fd, uapiLineInfo, &l)
+	return l.flags, err
+}
+
 // requestInput makes a line an input of which the kernel keeps what flags say, and returns its descriptor, whose reads do
 // not wait.
 func requestInput(fd, offset int, consumer string, flags uint64) (int, error) {
-	r := uapiRequest{lines: 1, queue: uapiQueue}
-	r.offsets[0] = uint32(offset)
+	line, err := requestInputs(fd, []int{offset}, consumer, flags, uapiQueue)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.SetNonblock(line, true); err != nil {
+		return -1, errors.Join(err, unix.Close(line))
+	}
+	return line, nil
+}
+
+// requestInputs makes lines inputs together, of which the kernel keeps so many edges, and returns their descriptor.
+func requestInputs(fd int, offsets []int, consumer string, flags uint64, queue uint32) (int, error) {
+	r := uapiRequest{lines: uint32(len(offsets)), queue: queue}
+	for i, n := range offsets {
+		r.offsets[i] = uint32(n)
+	}
 	copy(r.consumer[:uapiNameSize-1], consumer)
 	r.config.flags = uapiInput | flags
 	if err := ioctl(fd, uapiLineRequest, &r); err != nil {
 		return -1, err
 	}
-	if err := unix.SetNonblock(int(r.fd), true); err != nil {
-		return -1, errors.Join(err, unix.Close(int(r.fd)))
-	}
 	return int(r.fd), nil
+}
+
+// configureInputs changes what flags say of requested inputs.
+func configureInputs(fd int, flags uint64) error {
+	c := uapiConfig{flags: uapiInput | flags}
+	return ioctl(fd, uapiSetConfig, &c)
+}
+
+// lineLevels reads the levels of requested lines, the first in the lowest bit.
+func lineLevels(fd, lines int) (uint64, error) {
+	v := uapiValues{mask: ^uint64(0) >> (64 - lines)}
+	err := ioctl(fd, uapiGetValues, &v)
+	return v.bits, err
 }
 
 // lineHigh reads the level of a requested line.

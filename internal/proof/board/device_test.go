@@ -49,7 +49,7 @@ func TestDeviceOnAKernel(t *testing.T) {
 	r := &deviceRun{t: t, board: b}
 	r.set(0, false)
 	r.set(1, false)
-	r.run("Board(Wiring|Keys|Output|Taps)")
+	r.run("Board(Wiring|FreeLines|Keys|Output|Taps)")
 	r.run("BoardPeriph") // by itself: periph keeps every chip that it finds
 	r.sh("rmmod gpio_keys")
 	r.run("BoardChipGone")

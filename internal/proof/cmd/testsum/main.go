@@ -147,6 +147,7 @@ func (s *summary) end(at test, e event) {
 		s.print("%-4s %6.1fs %s\n", map[string]string{"pass": "ok", "fail": "FAIL", "skip": "none"}[e.Action], e.Elapsed, at.pkg)
 		if e.Action == "fail" {
 			s.fail(at)
+			s.unended(at.pkg)
 			s.broken = s.broken || !slices.ContainsFunc(s.failed, func(t test) bool { return t.pkg == at.pkg })
 		}
 	case e.Action == "fail":
@@ -157,6 +158,10 @@ func (s *summary) end(at test, e event) {
 		s.skipped[why] = append(s.skipped[why], at.pkg+"."+at.name)
 	default:
 		s.passed++
+		// What each goroutine did when the package's time was over stands with the test that ended last, whatever that came to.
+		if slices.ContainsFunc(s.said[at], func(line string) bool { return strings.HasPrefix(line, "panic: test timed out") }) {
+			s.fail(at)
+		}
 		if s.verbose {
 			s.print("%s", strings.Join(s.said[at], ""))
 		}
@@ -168,6 +173,16 @@ func (s *summary) fail(at test) {
 	words := strings.Join(s.said[at], "")
 	s.words = append(s.words, words)
 	s.broken = s.broken || strings.Contains(words, "DATA RACE") || strings.Contains(words, "panic: ")
+}
+
+// unended keeps what tests of a package said that never ended, since its time was over or its program died.
+func (s *summary) unended(pkg string) {
+	for _, at := range slices.SortedFunc(maps.Keys(s.said), func(x, y test) int { return cmp.Compare(x.name, y.name) }) {
+		if at.pkg == pkg && at.name != "" {
+			s.fail(at)
+			delete(s.said, at)
+		}
+	}
 }
 
 // own returns the lines that go test prints of a package that has ended.

@@ -47,6 +47,28 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestATimeThatIsOver says which test did not end, and what each goroutine did: go test counts the latter as words of the test that ended
+// last, which has passed.
+func TestATimeThatIsOver(t *testing.T) {
+	in := strings.Join([]string{
+		`{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: it waits\n"}`,
+		`{"Action":"output","Package":"p","Test":"TestB","Output":"panic: test timed out after 1s\n"}`,
+		`{"Action":"output","Package":"p","Test":"TestB","Output":"goroutine 7 [sleep]:\n"}`,
+		`{"Action":"pass","Package":"p","Test":"TestB","Elapsed":0.1}`,
+		`{"Action":"output","Package":"p","Output":"FAIL\tp\t1.0s\n"}`,
+		`{"Action":"fail","Package":"p","Elapsed":1.0}`,
+	}, "\n")
+	var out strings.Builder
+	if failed, err := newSummary(&out).run(strings.NewReader(in), nil, nil); err != nil || !failed {
+		t.Errorf("failed %t, %v", failed, err)
+	}
+	for _, want := range []string{"it waits", "panic: test timed out", "goroutine 7 [sleep]"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
 func TestWhatDoesNotBuildFails(t *testing.T) {
 	var out strings.Builder
 	failed, err := newSummary(&out).run(strings.NewReader(`{"ImportPath":"p","Action":"build-output","Output":"a.go:1: nonsense\n"}

@@ -1,6 +1,10 @@
 package display
 
-import "image"
+import (
+	"image"
+	"slices"
+	"strings"
+)
 
 // idle says welcome, and that the service may be rated when it is done.
 func (l *layout) idle(s Screen, body image.Rectangle) {
@@ -31,7 +35,7 @@ func (l *layout) notice(body image.Rectangle, title, english, advice string, mor
 		{s: advice, size: u * 3 / 2, lines: 2, ink: inkDark, gap: 20},
 	}
 	for _, m := range more {
-		blocks = append(blocks, block{s: m, size: u * 13 / 10, lines: 2, ink: inkSoft})
+		blocks = append(blocks, block{s: m, size: u * 13 / 10, lines: 3, ink: inkSoft})
 	}
 	l.write(column{box: body, on: paper, centre: true, most: l.growth()}, blocks...)
 }
@@ -49,8 +53,9 @@ const (
 
 // lesson asks whoever sets the box up for one key after the other.
 func (l *layout) lesson(s Screen, body image.Rectangle) {
+	said := slices.DeleteFunc(strings.Split(s.Said, "\n"), func(line string) bool { return line == "" })
 	if s.Learning == 0 {
-		l.notice(body, "五个键已学会", "All five keys are known", "请在管理页面核对并确认", "Confirm them on the centre's page")
+		l.notice(body, "五个键已学会", "All five keys are known", "请在管理页面核对并确认", append([]string{"Confirm them on the centre's page"}, said...)...)
 		return
 	}
 	advice, round, english := "请按这个键", "第一遍，共两遍", "Press the key of this level: learning the keys"
@@ -63,7 +68,7 @@ func (l *layout) lesson(s Screen, body image.Rectangle) {
 	case LessonAgain:
 		round = "再按一遍，顺序相同"
 	}
-	l.notice(body, s.Learning.Chinese(), "", advice, "学习按键："+round+"，从非常满意到非常不满意", english)
+	l.notice(body, s.Learning.Chinese(), "", advice, append([]string{"学习按键：" + round + "，从非常满意到非常不满意", english}, said...)...)
 }
 
 // waiting shows under which code a box waits to be accepted. It is read aloud and typed, so it stands in two groups.

@@ -146,8 +146,16 @@ func screens(t testing.TB) map[string]Screen {
 		"learning":       with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, 1 }),
 		"learning-again": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 1, 2 }),
 		"learning-still": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 5, int(LessonUntouched) }),
-		"learning-same":  with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 4, int(LessonSame) }),
-		"learnt":         with(func(s *Screen) { s.State, s.Step = Learning, 2 }),
+		"learning-told": with(func(s *Screen) {
+			s.State, s.Learning, s.Step = Learning, 4, int(LessonFirst)
+			s.Said = "GPIO5、GPIO6 同时变化，不采用，请只按一个键\nmoved at once and do not count: press one key alone"
+		}),
+		"learnt-lines": with(func(s *Screen) {
+			s.State, s.Step = Learning, int(LessonAgain)
+			s.Said = "非常满意 GPIO5 · 满意 GPIO6 · 基本满意 GPIO13 · 不满意 GPIO19 · 非常不满意 GPIO26\n低电平有效 Pressed is low"
+		}),
+		"learning-same": with(func(s *Screen) { s.State, s.Learning, s.Step = Learning, 4, int(LessonSame) }),
+		"learnt":        with(func(s *Screen) { s.State, s.Step = Learning, 2 }),
 		"test-picture": with(func(s *Screen) {
 			s.State, s.Version, s.Link = TestPicture, "v1.2.3", "https://rate.example.com"
 		}),

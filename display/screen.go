@@ -50,6 +50,7 @@ type Screen struct {
 
 	// Learning is whose key is to be pressed, 0 when all were and are to be confirmed; Step is for the how manieth time.
 	Learning rating.Level
+	Said     string // what a lesson says of the last press, and of all when they are learnt, a line each; may be empty
 
 	Device, Fingerprint string // for enrolling
 	Code, Digits        string // under which a box waits to be accepted, and what the centre's page shows too; empty for none

@@ -67,6 +67,9 @@ func (a *audience) teaches(v lessonView) {
 	})
 }
 
+// lesson returns what is shown of one.
+func (a *audience) lesson() lessonView { return a.shown.get().lesson }
+
 // connected takes that a connection to the broker has come or gone. What it is worth shows at the next look, which is at once.
 func (a *audience) connected(yes bool) {
 	a.noticed()

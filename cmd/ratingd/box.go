@@ -131,6 +131,7 @@ func (d *daemon) joinCentre(stop, reborn func()) {
 	d.line = newCentreLine(cfg, d.who, d.memory, d.loop, d.views, d.monitor.Last, &d.keys.counts, restart, env, log)
 	d.line.rules, d.line.order, d.line.report.rules = d.rules, d.keys.levels.Order(), d.rules.id
 	d.teacher = newTeacher(cfg, d.keys.source, d.loop, d.views, env.mono, restart, log)
+	d.teacher.lost, d.teacher.gpio = d.keys.counts.lost.Load, boardLines{free: env.freeGPIO, open: env.openGPIO}
 	d.teacher.answer, d.line.orders.keys = d.line.answer, d.teacher
 	d.tester = newTester(cfg.Screen, d.keys.source.watch, d.views, log)
 	d.line.orders.tester = d.tester

@@ -23,6 +23,7 @@ type environment struct {
 	wall           func() time.Time
 	synced         func() bool
 	openGPIO       gpioOpener
+	freeGPIO       gpioFinder
 	lackingGPIO    func(refs []string) error // why lines cannot be used
 	manager        func() (*sdnotify.Manager, error)
 	supervised     bool // a service manager starts the daemon again when it ends
@@ -40,6 +41,7 @@ func machine(stdout, stderr io.Writer) environment {
 		stdout: stdout, stderr: stderr, bootID: bootID, mono: kernelclock.SinceBoot, wall: time.Now, synced: clockSynced,
 		manager:  func() (*sdnotify.Manager, error) { return sdnotify.Connect(os.Getenv, os.Getpid()) },
 		openGPIO: chips.Open, lackingGPIO: chips.Lacking,
+		freeGPIO:    func(but []string) (freeLines, error) { return chips.Free(but) },
 		openOutputs: func(refs []string, activeLow bool) (outputs, error) { return chips.OpenOutputs(refs, activeLow) },
 		aplay:       "aplay", soundCards: "/proc/asound/cards", unitFolders: unitFolders(), become: becomeUser,
 	}

@@ -15,21 +15,8 @@ const (
 	leaveAlone = 5 * time.Second
 	// oncePerRelease is how long a press is waited for that only tells what a key sends when it is let go.
 	oncePerRelease = 8 * time.Second
-	// mostHeard is how many of the last bursts are told.
-	mostHeard = 24
 	// mostBytes is how many bytes of one are.
 	mostBytes = 32
-)
-
-// frameStage is how far a lesson of frames is.
-type frameStage uint8
-
-const (
-	framesUntouched frameStage = iota // nobody touches the keypad
-	framesPressed                     // each key is heard twice
-	framesReleased                    // keys of which it is not known what they send when they are let go
-	framesAgain                       // all keys once more, in order
-	framesLearnt
 )
 
 // frameLesson finds out what a serial keypad sends of which nothing is known: each key is heard twice while the screen asks for it, and all
@@ -37,14 +24,14 @@ const (
 type frameLesson struct {
 	line    keypad.Line
 	learner *keypad.Learner
-	stage   frameStage
+	stage   lessonStage
 	began   time.Duration
 	since   time.Duration // when a release was asked for
 	same    bool          // the key was heard once
 	again   *keypad.Recheck
-	learnt  keypad.Learnt
+	profile keypad.Learnt
 	sent    [5][]byte // by each key, once they are known
-	heard   []string  // what came, in words
+	heard   heardList // what came
 }
 
 func newFrameLesson(line keypad.Line, now time.Duration) *frameLesson {
@@ -55,18 +42,18 @@ func newFrameLesson(line keypad.Line, now time.Duration) *frameLesson {
 func (l *frameLesson) asked() (rating.Level, display.LessonStep) {
 	next, step := l.learner.Key(), display.LessonFirst
 	switch l.stage {
-	case framesUntouched:
+	case stageUntouched:
 		return rating.Levels()[0], display.LessonUntouched
-	case framesPressed:
+	case stagePressed:
 		if l.same {
 			step = display.LessonSame
 		}
-	case framesReleased:
+	case stageReleased:
 		next, _ = l.learner.Unreleased()
 		step = display.LessonSame
-	case framesAgain:
+	case stageAgain:
 		next, step = l.again.Key(), display.LessonAgain
-	case framesLearnt:
+	case stageLearnt:
 		return 0, display.LessonAgain
 	}
 	return rating.Levels()[next], step
@@ -76,9 +63,9 @@ func (l *frameLesson) asked() (rating.Level, display.LessonStep) {
 func (l *frameLesson) pass(now time.Duration) error {
 	quiet := now - l.began
 	switch {
-	case l.stage == framesUntouched && quiet >= leaveAlone && l.learner.Settled(quiet):
-		l.stage = framesPressed
-	case l.stage == framesReleased && now-l.since > oncePerRelease:
+	case l.stage == stageUntouched && quiet >= leaveAlone && l.learner.Settled(quiet):
+		l.stage = stagePressed
+	case l.stage == stageReleased && now-l.since > oncePerRelease:
 		l.learner.Tried()
 		return l.all(now)
 	}
@@ -89,10 +76,10 @@ func (l *frameLesson) pass(now time.Duration) error {
 func (l *frameLesson) burst(b []byte, at time.Duration) error {
 	level, _ := l.asked()
 	switch l.stage {
-	case framesUntouched:
+	case stageUntouched:
 		l.learner.Untouched(b, at-l.began)
 		l.note("没有碰键盘", b, "")
-	case framesPressed, framesReleased:
+	case stagePressed, stageReleased:
 		heard, err := l.learner.Burst(b, at-l.began)
 		l.note(level.Chinese(), b, heardWords(heard))
 		if err != nil {
@@ -102,7 +89,7 @@ func (l *frameLesson) burst(b []byte, at time.Duration) error {
 		if l.learner.Key() == len(l.sent) {
 			return l.all(at)
 		}
-	case framesAgain:
+	case stageAgain:
 		return l.confirm(level, b)
 	}
 	return nil
@@ -111,28 +98,28 @@ func (l *frameLesson) burst(b []byte, at time.Duration) error {
 // all goes on once all five keys are known.
 func (l *frameLesson) all(now time.Duration) error {
 	if _, again := l.learner.Unreleased(); again {
-		l.stage, l.since = framesReleased, now
+		l.stage, l.since = stageReleased, now
 		return nil
 	}
 	o, err := l.learner.Observed()
 	if err != nil {
 		return err
 	}
-	if l.learnt, err = keypad.Learn("learnt", l.line, o); err != nil {
+	if l.profile, err = keypad.Learn("learnt", l.line, o); err != nil {
 		return err
 	}
-	l.stage, l.sent, l.again = framesAgain, o.Sent, keypad.NewRecheck(l.learnt.Codes)
+	l.stage, l.sent, l.again = stageAgain, o.Sent, keypad.NewRecheck(l.profile.Codes)
 	return nil
 }
 
 // confirm takes what a key sends whose profile is known.
 func (l *frameLesson) confirm(level rating.Level, b []byte) error {
 	n := 0
-	for _, r := range l.learnt.Profile.NewDecoder().Feed(b) {
+	for _, r := range l.profile.Profile.NewDecoder().Feed(b) {
 		if r.Kind != keypad.Key {
 			continue
 		}
-		if n++; l.again.Key() == 0 && r.Code == l.learnt.Codes[len(l.learnt.Codes)-1] {
+		if n++; l.again.Key() == 0 && r.Code == l.profile.Codes[len(l.profile.Codes)-1] {
 			continue // the last one repeats
 		}
 		if err := l.again.Pressed(r.Code); err != nil {
@@ -145,8 +132,8 @@ func (l *frameLesson) confirm(level rating.Level, b []byte) error {
 		word = "不是按键"
 	}
 	l.note(level.Chinese(), b, word)
-	if l.again.Key() == len(l.learnt.Codes) {
-		l.stage = framesLearnt
+	if l.again.Key() == len(l.profile.Codes) {
+		l.stage = stageLearnt
 	}
 	return nil
 }
@@ -160,9 +147,7 @@ func (l *frameLesson) note(while string, b []byte, word string) {
 	if word != "" {
 		text += "（" + word + "）"
 	}
-	if l.heard = append(l.heard, text); len(l.heard) > mostHeard {
-		l.heard = l.heard[1:]
-	}
+	l.heard.note(text)
 }
 
 func heardWords(h keypad.Heard) string {
@@ -177,8 +162,12 @@ func (l *frameLesson) parts() (all []wire.Part) {
 			all = append(all, wire.Part{Name: fmt.Sprintf("%s%d", wire.FramePart, rating.Levels()[i]), What: fmt.Sprintf("% x", b)})
 		}
 	}
-	for i, s := range l.heard {
-		all = append(all, wire.Part{Name: fmt.Sprintf("%s%02d", wire.HeardPart, i+1), What: s})
-	}
-	return all
+	return append(all, l.heard.parts()...)
+}
+
+// said is nothing: who presses cannot read bytes.
+func (l *frameLesson) said() string { return "" }
+
+func (l *frameLesson) learnt() (learnt, bool) {
+	return learnt{codes: l.profile.Codes, profile: &l.profile}, l.stage == stageLearnt
 }

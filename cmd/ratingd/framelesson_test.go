@@ -35,13 +35,13 @@ func frameOf(level rating.Level) []byte {
 func playFrames(most int, press func(level rating.Level, step display.LessonStep) [][]byte) (*frameLesson, error) {
 	l := newFrameLesson(keypad.Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}, time.Hour)
 	at := time.Hour
-	for ; l.stage == framesUntouched; at += lessonTick {
+	for ; l.stage == stageUntouched; at += lessonTick {
 		if err := l.pass(at); err != nil {
 			return l, err
 		}
 	}
 	for range most {
-		if l.stage == framesLearnt {
+		if l.stage == stageLearnt {
 			break
 		}
 		for _, b := range press(l.asked()) {
@@ -66,14 +66,14 @@ func TestFramesAreLearnt(t *testing.T) {
 		"held keys":    func(l rating.Level) [][]byte { return [][]byte{frameOf(l), frameOf(l), frameOf(l)} },
 	} {
 		l, err := playFrames(60, func(level rating.Level, _ display.LessonStep) [][]byte { return press(level) })
-		if err != nil || l.stage != framesLearnt {
+		if err != nil || l.stage != stageLearnt {
 			t.Errorf("%s: stage %d, %v\n%s", name, l.stage, err, strings.Join(l.heard, "\n"))
 			continue
 		}
 		for i, level := range rating.Levels() {
-			got := l.learnt.Profile.NewDecoder().Feed(press(level)[0])
-			if len(got) != 1 || got[0].Kind != keypad.Key || got[0].Code != l.learnt.Codes[i] || !slices.Equal(l.sent[i], press(level)[0]) {
-				t.Errorf("%s: the key of %v reads as %v, learnt as %q", name, level, got, l.learnt.Codes[i])
+			got := l.profile.Profile.NewDecoder().Feed(press(level)[0])
+			if len(got) != 1 || got[0].Kind != keypad.Key || got[0].Code != l.profile.Codes[i] || !slices.Equal(l.sent[i], press(level)[0]) {
+				t.Errorf("%s: the key of %v reads as %v, learnt as %q", name, level, got, l.profile.Codes[i])
 			}
 		}
 		if level, _ := l.asked(); level != 0 {
@@ -110,7 +110,7 @@ func TestFramesThatAreNotLearnt(t *testing.T) {
 		}, false},
 	} {
 		l, err := playFrames(40, x.press)
-		if (err != nil) != x.fails || l.stage == framesLearnt {
+		if (err != nil) != x.fails || l.stage == stageLearnt {
 			t.Errorf("%s: stage %d, %v", name, l.stage, err)
 		}
 		for _, s := range l.heard {
@@ -140,7 +140,7 @@ func TestFramesNeverTurnLevelsRound(t *testing.T) {
 			pressed[key(level, step == display.LessonAgain, frameOf(which))]++
 			return [][]byte{frameOf(which)}
 		})
-		if err != nil || l.stage != framesLearnt {
+		if err != nil || l.stage != stageLearnt {
 			return
 		}
 		for i, level := range rating.Levels() {

@@ -22,7 +22,7 @@ const mostStrange = 3
 // key is told after three times in a row.
 func (t *teacher) strange(e opsapi.KeyEvent) int {
 	switch {
-	case t.source.lend == nil:
+	case t.cfg.Keys.Source != boxconfig.Serial:
 	case e.What == opsapi.KeyTogether:
 		return 1
 	case e.What == opsapi.KeyDown && device.Code(e.Code).IsNoKey():
@@ -42,36 +42,23 @@ func errFrames(why error) error {
 	return fmt.Errorf("没有学会这个键盘，收到的字节列在下面；请核对接线和速率后重新学习 / the keypad was not understood, what came is listed below: %w", why)
 }
 
-// teachFrames finds out what a serial keypad sends of which nothing is known, and holds the window until that is confirmed or the time is
-// over. It returns what came.
+// teachFrames finds out what a serial keypad sends of which nothing is known.
 func (t *teacher) teachFrames(ctx context.Context, c wire.Command) (bool, []wire.Part, error) {
-	if t.source.lend == nil {
+	if t.cfg.Keys.Source != boxconfig.Serial || t.source.lend == nil {
 		return false, nil, errNoSerial
 	}
 	line, err := lessonLine(t.cfg.Keys, c.Args[wire.BaudArg])
 	if err != nil {
 		return false, nil, err
 	}
-	var l *frameLesson
-	err = t.source.lend(ctx, func() error {
-		l = newFrameLesson(line, t.now())
-		return t.hear(ctx, l)
+	ok, parts, err := t.teachMore(ctx, c.ID, func() (lesson, error) {
+		l := newFrameLesson(line, t.now())
+		return l, t.hear(ctx, l)
 	})
-	if l == nil {
-		return false, nil, err
-	}
-	if err == nil && l.stage != framesLearnt {
-		err = errUnfinished
-	}
-	if err == nil {
-		err = t.learns(c.ID, l.learnt.Codes, &l.learnt, l.parts())
-	}
 	if err != nil {
-		return false, l.parts(), errFrames(err)
+		err = errFrames(err)
 	}
-	t.views.teaches(lessonView{on: true})
-	<-ctx.Done()
-	return true, nil, nil
+	return ok, parts, err
 }
 
 // lessonLine returns how the line is set: as its profile says, and at another speed where somebody has said one.
@@ -117,13 +104,8 @@ func (t *teacher) hear(ctx context.Context, l *frameLesson) error {
 	tick := time.NewTicker(lessonTick)
 	defer tick.Stop()
 	var err error
-	var shown lessonView
-	for err == nil && l.stage != framesLearnt {
-		level, step := l.asked()
-		if v := (lessonView{true, level, step}); v != shown {
-			shown = v
-			t.views.teaches(v)
-		}
+	for err == nil && l.stage != stageLearnt {
+		t.shows(l)
 		select {
 		case x := <-bursts:
 			err = l.burst(x.b, x.at)

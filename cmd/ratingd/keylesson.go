@@ -69,12 +69,15 @@ type lessonView struct {
 	on    bool
 	level rating.Level // whose key is to be pressed; 0: all were, and somebody has to confirm them
 	step  display.LessonStep
+	said  string // of the last press, and of what was learnt
 }
 
 // teacher has the keys learnt when the centre asks for it.
 type teacher struct {
 	cfg     boxconfig.Config
 	source  keySource
+	lost    func() bool // the keys cannot be read
+	gpio    boardLines
 	loop    *terminal.Loop
 	views   *audience
 	now     func() time.Duration
@@ -84,10 +87,9 @@ type teacher struct {
 	begun   chan wire.Command
 
 	mu      sync.Mutex
-	running string               // guarded by mu; the command of the lesson, empty while there is none
-	learnt  []boxconfig.KeyLevel // guarded by mu; nil until all keys were pressed
-	profile []byte               // guarded by mu; of a keypad that was learnt with them, else nil
-	end     func()               // guarded by mu; ends the lesson
+	running string           // guarded by mu; the command of the lesson, empty while there is none
+	learnt  boxconfig.Learnt // guarded by mu; without keys until all were pressed
+	end     func()           // guarded by mu; ends the lesson
 }
 
 func newTeacher(cfg boxconfig.Config, source keySource, loop *terminal.Loop, views *audience, now func() time.Duration, restart func(),
@@ -108,7 +110,7 @@ var (
 func (t *teacher) begin(c wire.Command) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running != "" && t.running != c.ID && t.learnt == nil {
+	if t.running != "" && t.running != c.ID && t.learnt.Keys == nil {
 		return errLesson
 	}
 	if t.running == c.ID {
@@ -142,20 +144,50 @@ func (t *teacher) run(ctx context.Context) error {
 func (t *teacher) teach(ctx context.Context, c wire.Command) {
 	ctx, cancel := context.WithTimeout(ctx, wire.LessonLife)
 	defer cancel()
-	t.set(c.ID, nil, nil, cancel)
-	defer t.set("", nil, nil, nil)
+	t.set(c.ID, boxconfig.Learnt{}, cancel)
+	defer t.set("", boxconfig.Learnt{}, nil)
 	defer t.views.teaches(lessonView{})
+	var learnt bool
+	var parts []wire.Part
+	err := t.source.watch.whilePaused(ctx, t.loop, func() (err error) {
+		switch {
+		case c.Args[wire.FramesArg] != "":
+			learnt, parts, err = t.teachFrames(ctx, c)
+		case c.Args[wire.LinesArg] != "" || t.unwired():
+			learnt, parts, err = t.teachLines(ctx, c)
+		default:
+			learnt, parts, err = t.teachOrder(ctx, c)
+		}
+		return err
+	})
+	if err == nil && !learnt {
+		err = errUnfinished
+	}
+	if err != nil {
+		t.log.Warn("the keys were not learnt", "error", err)
+		t.answer(c.ID, parts, err)
+	}
+}
+
+// teachOrder finds out which of the keys that the box reads means which level. It goes on to what else may be unknown where these keys are
+// not those that somebody presses.
+func (t *teacher) teachOrder(ctx context.Context, c wire.Command) (learns bool, parts []wire.Part, err error) {
 	lesson, strange := new(keyLesson), 0
 	show := func() {
 		level, round := lesson.asked()
-		t.views.teaches(lessonView{true, level, round})
+		t.views.teaches(lessonView{on: true, level: level, step: round})
 	}
 	show()
-	var learnt bool
-	var parts []wire.Part
-	err := t.source.watch.paused(ctx, t.loop, func(e opsapi.KeyEvent) (err error) {
-		if strange += t.strange(e); !learnt && lesson.known == 0 && (c.Args[wire.FramesArg] != "" || strange >= mostStrange) {
-			learnt, parts, err = t.teachFrames(ctx, c)
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	silence := time.AfterFunc(wire.LessonLife, stop)
+	if t.cfg.Keys.Source == boxconfig.GPIO {
+		silence.Reset(longSilence)
+	}
+	defer silence.Stop()
+	err = t.source.watch.watch(listening, func(e opsapi.KeyEvent) (err error) {
+		if strange += t.strange(e); !learns && lesson.known == 0 && strange >= mostStrange {
+			learns, parts, err = t.teachFrames(ctx, c)
 			return err
 		}
 		if e.What != opsapi.KeyDown || device.Code(e.Code).IsNoKey() {
@@ -169,46 +201,79 @@ func (t *teacher) teach(ctx context.Context, c wire.Command) {
 		}
 		show()
 		if level, _ := lesson.asked(); level != 0 {
+			if t.cfg.Keys.Source == boxconfig.GPIO {
+				silence.Reset(longSilence)
+			}
 			return nil
 		}
-		learnt = true
-		return t.learns(c.ID, lesson.codes, nil, nil)
+		silence.Stop()
+		learns = true
+		return t.learns(c.ID, learnt{codes: lesson.codes}, nil)
 	})
-	if err == nil && !learnt {
+	if err == nil && !learns && ctx.Err() == nil {
+		return t.teachLines(ctx, c)
+	}
+	return learns, parts, err
+}
+
+// teachMore gives a lesson that reads the keypad itself, and holds the window until what was learnt is confirmed or the time is over. It
+// returns what was seen.
+func (t *teacher) teachMore(ctx context.Context, id string, give func() (lesson, error)) (bool, []wire.Part, error) {
+	var l lesson
+	err := t.source.lend(ctx, func() (err error) {
+		l, err = give()
+		return err
+	})
+	if l == nil {
+		return false, nil, err
+	}
+	all, ok := l.learnt()
+	if err == nil && !ok {
 		err = errUnfinished
 	}
+	if err == nil {
+		err = t.learns(id, all, l.parts())
+	}
 	if err != nil {
-		t.log.Warn("the keys were not learnt", "error", err)
-		t.answer(c.ID, parts, err)
+		return false, l.parts(), err
+	}
+	t.shows(l)
+	<-ctx.Done()
+	return true, nil, nil
+}
+
+// shows lets the screen say what a lesson asks for.
+func (t *teacher) shows(l lesson) {
+	level, step := l.asked()
+	if v := (lessonView{true, level, step, l.said()}); v != t.views.lesson() {
+		t.views.teaches(v)
 	}
 }
 
 // learns keeps what was learnt until somebody confirms it, and answers with it and what else was seen.
-func (t *teacher) learns(id string, codes [5]string, l *keypad.Learnt, seen []wire.Part) error {
-	keys := t.cfg.Keys.Learnt(codes)
-	var profile *keypad.Profile
-	var text []byte
-	if l != nil {
-		profile, text = l.Profile, []byte(l.Text)
+func (t *teacher) learns(id string, l learnt, seen []wire.Part) error {
+	x := boxconfig.Learnt{Keys: t.cfg.Keys.Learnt(l.codes), ActiveHigh: l.activeHigh}
+	if l.profile != nil {
+		x.Profile, x.Text = l.profile.Profile, []byte(l.profile.Text)
 	}
-	if err := t.cfg.CheckKeys(keys, profile); err != nil {
+	if err := t.cfg.CheckKeys(x); err != nil {
 		return err
 	}
 	t.mu.Lock()
-	t.learnt, t.profile = keys, text
+	t.learnt = x
 	t.mu.Unlock()
-	parts := keyParts(keys)
-	if l != nil || !t.cfg.Keys.Placed(keys) { // keys of another profile have no places, whatever they are called
+	parts := keyParts(x.Keys)
+	if l.profile != nil || !t.cfg.Keys.Placed(x.Keys) { // keys of another profile have no places, whatever they are called
 		parts = append([]wire.Part{{Name: wire.PressedPart}}, parts...)
 	}
 	t.answer(id, append(parts, seen...), nil)
 	return nil
 }
 
-func (t *teacher) set(id string, keys []boxconfig.KeyLevel, profile []byte, end func()) {
+func (t *teacher) set(id string, l boxconfig.Learnt, end func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.running, t.learnt, t.profile, t.end = id, keys, profile, end
+	t.running, t.learnt, t.end = id, l, end
 }
 
 // keyParts returns keys as an answer has them.
@@ -223,18 +288,18 @@ func keyParts(keys []boxconfig.KeyLevel) (all []wire.Part) {
 func (t *teacher) keep(c wire.Command) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.learnt == nil {
+	if t.learnt.Keys == nil {
 		return errNoLesson
 	}
-	for _, k := range keyParts(t.learnt) {
-		if len(c.Args) != len(t.learnt) || c.Args[k.Name] != k.What {
+	for _, k := range keyParts(t.learnt.Keys) {
+		if len(c.Args) != len(t.learnt.Keys) || c.Args[k.Name] != k.What {
 			return errOtherKeys
 		}
 	}
 	if t.restart == nil {
 		return errNoManager
 	}
-	if err := t.cfg.KeepKeys(t.learnt, t.profile); err != nil {
+	if err := t.cfg.KeepKeys(t.learnt); err != nil {
 		return err
 	}
 	t.log.Info("the keys were learnt and confirmed; the daemon starts anew with them", "command", c.ID)

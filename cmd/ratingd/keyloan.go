@@ -7,8 +7,8 @@ import (
 	"haochaping/device"
 )
 
-// portLoan lends the port of a serial keypad to whoever has to hear the bytes themselves. Meanwhile the keypad is not read. It is safe for
-// concurrent use.
+// portLoan lends the port of a serial keypad, or the lines of keys, to whoever has to look at them itself. Meanwhile the keypad is not
+// read. It is safe for concurrent use.
 type portLoan struct {
 	now   func() time.Duration
 	asked chan borrowed

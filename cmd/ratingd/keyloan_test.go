@@ -55,9 +55,9 @@ func TestAPortIsLent(t *testing.T) {
 	})
 }
 
-// TestWhatIsStrange counts nothing of a keypad that cannot be lent.
+// TestWhatIsStrange counts nothing of a keypad that sends no frames.
 func TestWhatIsStrange(t *testing.T) {
-	serial := &teacher{source: keySource{lend: newPortLoan(nil).lend}}
+	serial := &teacher{cfg: boxconfig.Config{Keys: boxconfig.Keys{Source: boxconfig.Serial}}}
 	for name, x := range map[string]struct {
 		of   *teacher
 		e    opsapi.KeyEvent

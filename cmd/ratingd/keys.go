@@ -10,6 +10,7 @@ import (
 	"haochaping/device"
 	"haochaping/device/keypad"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -29,8 +30,11 @@ func (c *keyCounts) lostWhy() error {
 	return nil
 }
 
-// keyMap returns the configured map of keys.
+// keyMap returns the configured map of keys, the empty one of a box whose lines nobody has said.
 func keyMap(c boxconfig.Keys) (device.Map, error) {
+	if len(c.Map) == 0 && c.Source == boxconfig.GPIO {
+		return device.Map{}, nil
+	}
 	var all []device.Binding
 	for _, k := range c.Map {
 		all = append(all, device.Binding{Code: device.Code(k.Key), Level: k.Level})
@@ -134,7 +138,7 @@ type keySource struct {
 	simulated *device.Simulated   // nil unless the keys are simulated
 	prompt    func(terminal.View) // tells the keypad what the screen shows
 	watch     *keyWatch
-	lend      func(context.Context, func() error) error // lets somebody else open a serial keypad's port; nil for other sources
+	lend      func(context.Context, func() error) error // lets somebody else read a serial keypad's port or the GPIO lines; nil for others
 }
 
 // promptFor returns what the keypad is to show with a view of the screen.
@@ -185,13 +189,20 @@ func newKeypad(c boxconfig.Keys, env environment, log *slog.Logger) (keySource, 
 		}
 		s := device.NewSerial(device.SerialConfig{Port: c.Serial.Port, Baud: c.Serial.Baud, Profile: profile, Keys: codes(c), Now: env.mono,
 			Logger: log})
-		port := newPortLoan(env.mono)
-		run := func(ctx context.Context, emit func(device.Event)) error { return port.run(ctx, s.Run, emit) }
-		return keySource{run: run, prompt: func(v terminal.View) { s.Prompt(promptFor(v)) }, lend: port.lend}, nil
+		source := lent(s.Run, env)
+		source.prompt = func(v terminal.View) { s.Prompt(promptFor(v)) }
+		return source, nil
 	case boxconfig.USB:
 		return keySource{run: device.NewUSB(device.USBConfig{Device: c.USB.Device, Keys: codes(c), Now: env.mono}).Run}, nil
 	}
-	return keySource{run: func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }}, nil
+	return lent(func(ctx context.Context, emit func(device.Event)) error { return runGPIO(ctx, c, env, emit, log) }, env), nil
+}
+
+// lent returns a keypad that others can be lent.
+func lent(read func(context.Context, func(device.Event)) error, env environment) keySource {
+	port := newPortLoan(env.mono)
+	run := func(ctx context.Context, emit func(device.Event)) error { return port.run(ctx, read, emit) }
+	return keySource{run: run, lend: port.lend}
 }
 
 // codes returns the keys that are configured, the staff's own included.
@@ -205,9 +216,18 @@ func codes(c boxconfig.Keys) (all []device.Code) {
 // gpioRetry is how often lines that could not be opened are tried again: somebody may be at the wiring.
 const gpioRetry = 5 * time.Second
 
+// errUnwired says that the keys cannot be read since nobody knows where they are.
+var errUnwired = cli.Error("还不知道五个键接在哪些 GPIO 线上，请在管理页面点“学习按键”",
+	"nobody has said on which GPIO lines the keys hang; have them learnt on the centre's page")
+
 // runGPIO reads the keys on GPIO lines. Without the lines the box still asks, by the QR code, and says what is wrong.
 func runGPIO(ctx context.Context, c boxconfig.Keys, env environment, emit func(device.Event), log *slog.Logger) error {
 	refs, lost := c.Names(), false
+	if len(c.Map) == 0 {
+		emit(device.Event{Source: "gpio", Action: device.ActionLost, At: env.mono(), Err: errUnwired})
+		<-ctx.Done()
+		return nil
+	}
 	source := device.NewGPIO(device.GPIOConfig{Debounce: time.Duration(c.GPIO.Debounce), ActiveHigh: c.GPIO.ActiveHigh, Now: env.mono,
 		Logger: log, Opened: func() {
 			if lost {

@@ -135,8 +135,13 @@ func (k *keyWatch) watch(ctx context.Context, tell func(opsapi.KeyEvent) error) 
 // errAsked says that the window cannot be paused to look at its keys.
 var errAsked = cli.Error("正在请市民评价，请稍后再试", "a citizen is being asked; try again when the visit is over")
 
-// paused is watch while the window is paused, which its screen says. It goes on as before afterwards.
+// paused is watch while the window is paused.
 func (k *keyWatch) paused(ctx context.Context, loop *terminal.Loop, tell func(opsapi.KeyEvent) error) error {
+	return k.whilePaused(ctx, loop, func() error { return k.watch(ctx, tell) })
+}
+
+// whilePaused does something while the window is paused, which its screen says. It goes on as before afterwards.
+func (k *keyWatch) whilePaused(ctx context.Context, loop *terminal.Loop, do func() error) error {
 	k.mu.Lock()
 	served, asked := k.served, k.asking && !k.walkUp
 	k.mu.Unlock()
@@ -144,13 +149,12 @@ func (k *keyWatch) paused(ctx context.Context, loop *terminal.Loop, tell func(op
 	case asked:
 		return errAsked
 	case !served:
-		return k.watch(ctx, tell) // nobody is served anyway
+		return do() // nobody is served anyway
 	}
 	if err := loop.Pause(ctx); err != nil {
 		return fmt.Errorf("pause the window: %w", err)
 	}
-	err := k.watch(ctx, tell)
-	return errors.Join(err, loop.Resume(context.WithoutCancel(ctx)))
+	return errors.Join(do(), loop.Resume(context.WithoutCancel(ctx)))
 }
 
 // keys returns what the operations' interface tells of the keys.

@@ -49,7 +49,7 @@ func (s scene) screen(p picture) (display.Screen, error) {
 		}
 	}
 	if p.lesson.on && v.Visit == nil {
-		out.State, out.Learning, out.Step = display.Learning, p.lesson.level, int(p.lesson.step)
+		out.State, out.Learning, out.Step, out.Said = display.Learning, p.lesson.level, int(p.lesson.step), p.lesson.said
 	}
 	if p.test != nil {
 		out.State, out.Link, out.Version = display.TestPicture, s.links.base, version()

@@ -56,6 +56,7 @@ type Keys struct {
 	OrderConfirmed bool       `toml:"order_confirmed"`
 	Staff          string     `toml:"staff"` // the staff's own key, empty for none
 	LearntProfile  string     `toml:"-"`     // the file of a serial keypad's profile that was learnt, in the state folder; empty for none
+	LearntHigh     *bool      `toml:"-"`     // what pressed keys do to lines that were found; nil for what GPIO says
 	GPIO           GPIOKeys   `toml:"gpio"`
 	Serial         SerialKeys `toml:"serial"`
 	USB            USBKeys    `toml:"usb"`

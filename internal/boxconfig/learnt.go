@@ -25,8 +25,17 @@ type learntKeys struct {
 	Keys struct {
 		Map            []KeyLevel `toml:"map"`
 		OrderConfirmed bool       `toml:"order_confirmed"`
-		Profile        string     `toml:"profile"` // the file of the keypad's profile in the same folder, empty for the configured one
+		Profile        string     `toml:"profile"`     // the file of the keypad's profile in the same folder, empty for the configured one
+		ActiveHigh     *bool      `toml:"active_high"` // of GPIO lines that were found; nil for the configured value
 	} `toml:"keys"`
+}
+
+// Learnt is what was learnt of five keys, from left to right where that is known.
+type Learnt struct {
+	Keys       []KeyLevel
+	Profile    *keypad.Profile // of a serial keypad that was learnt with them, else nil
+	Text       []byte          // the profile's
+	ActiveHigh *bool           // of GPIO lines that were found, else nil
 }
 
 // Learnt returns the map of keys that were pressed from the best level to the worst. Keys that the configuration has, too, stand from left
@@ -52,19 +61,20 @@ func (k Keys) Placed(keys []KeyLevel) bool {
 	})
 }
 
-// CheckKeys reports why the box could not read a map of keys. A profile is that of a serial keypad which was learnt with them, else nil.
-func (c Config) CheckKeys(keys []KeyLevel, learnt *keypad.Profile) error {
+// CheckKeys reports why the box could not read the keys that were learnt.
+func (c Config) CheckKeys(l Learnt) error {
 	var all []error
 	bad := func(key, format string, args ...any) {
 		all = append(all, tomlfile.Lines{}.Errorf(key, format, args...))
 	}
-	c.Keys.Map = keys
+	c.Keys.Map = l.Keys
 	c.checkMap(bad)
 	find := builtIn
-	if learnt != nil {
-		find = func(string) (*keypad.Profile, error) { return learnt, nil }
+	if l.Profile != nil {
+		find = func(string) (*keypad.Profile, error) { return l.Profile, nil }
 	}
 	c.checkCodes(bad, nil, find)
+	c.checkOutputs(bad)
 	return errors.Join(all...)
 }
 
@@ -78,18 +88,21 @@ func isLearntProfile(name string) bool {
 	return filepath.Base(name) == name && strings.HasPrefix(name, profilePrefix) && strings.HasSuffix(name, profileSuffix)
 }
 
-// KeepKeys writes what was learnt, by which the box goes from its next start on. The profile is the text of one that was learnt with the
-// keys, nil for the one by which they were read.
-func (c Config) KeepKeys(keys []KeyLevel, profile []byte) error {
-	name := c.Keys.LearntProfile
-	if profile != nil {
-		sum := sha256.Sum256(profile)
+// KeepKeys writes what was learnt, by which the box goes from its next start on. Of the keypad or the lines it keeps what was learnt
+// before, where the lesson was of the keys' order alone.
+func (c Config) KeepKeys(l Learnt) error {
+	name, high := c.Keys.LearntProfile, c.Keys.LearntHigh
+	if l.Profile != nil {
+		sum := sha256.Sum256(l.Text)
 		name = profilePrefix + hex.EncodeToString(sum[:4]) + profileSuffix
-		if err := keptfile.Replace(filepath.Join(c.State, name), profile); err != nil {
+		if err := keptfile.Replace(filepath.Join(c.State, name), l.Text); err != nil {
 			return err
 		}
 	}
-	if err := keptfile.Replace(filepath.Join(c.State, LearntFile), learntText(keys, name)); err != nil {
+	if l.ActiveHigh != nil {
+		high = l.ActiveHigh
+	}
+	if err := keptfile.Replace(filepath.Join(c.State, LearntFile), learntText(l.Keys, name, high)); err != nil {
 		return err
 	}
 	c.dropProfiles(name)
@@ -109,7 +122,7 @@ func (c Config) dropProfiles(but string) {
 	}
 }
 
-func learntText(keys []KeyLevel, profile string) []byte {
+func learntText(keys []KeyLevel, profile string, high *bool) []byte {
 	var b strings.Builder
 	b.WriteString("# What the keys were found to be when they were pressed, from left to right. It goes before keys.map of ratingd.toml " +
 		"and\n" +
@@ -121,6 +134,10 @@ func learntText(keys []KeyLevel, profile string) []byte {
 	if profile != "" {
 		fmt.Fprintf(&b, "# The keypad was learnt, too: what it sends is described in this file beside. It goes before keys.serial.profile and\n"+
 			"# keys.serial.baud.\nkeys.profile = %q\n", profile)
+	}
+	if high != nil {
+		fmt.Fprintf(&b, "# The lines were found, too, and what a pressed key does to them. It goes before keys.gpio.active_high.\n"+
+			"keys.active_high = %t\n", *high)
 	}
 	return []byte(b.String())
 }
@@ -141,6 +158,9 @@ func (c *Config) learn() error {
 		return fmt.Errorf("what was learnt of the keys, %s, cannot be read; remove it and learn the keys again: %w", path, err)
 	}
 	c.Keys.Map, c.Keys.OrderConfirmed = l.Keys.Map, l.Keys.OrderConfirmed
+	if high := l.Keys.ActiveHigh; high != nil && c.Keys.Source == GPIO {
+		c.Keys.LearntHigh, c.Keys.GPIO.ActiveHigh = high, *high
+	}
 	if name := l.Keys.Profile; name != "" && c.Keys.Source == Serial {
 		if !isLearntProfile(name) {
 			return fmt.Errorf("what was learnt of the keys, %s, names %q, which is no profile that was learnt; remove it and learn the keys "+

@@ -148,7 +148,8 @@ const (
 	// CommandLearnKeys has somebody press the five keys before the box, from the best level to the worst, twice. It is answered when that
 	// is done, or was not in LessonLife, with a part for each key as they stand from the left: its name is KeyPart with the level, its
 	// What is the key. Arguments: frames, if it is a serial keypad of which nothing is known; baud, the speed of its line where that is
-	// another than in the configuration. The answer has then FramePart and HeardPart too, also where the keys were not learnt.
+	// another than in the configuration; lines, if nobody knows on which GPIO lines the keys hang. The answer has then FramePart or LinePart,
+	// and HeardPart too, also where the keys were not learnt.
 	CommandLearnKeys = "learn_keys"
 	// CommandKeepKeys has the box go by the keys that it has just learnt. Arguments: by KeyPart with the level, which key. They must be
 	// those that it answered.
@@ -171,9 +172,12 @@ const (
 	// FramePart begins the name of a part that says what the key of a level sends, in hexadecimal digits. HeardPart begins those that say
 	// what came while the keys were learnt, one after the other.
 	FramePart = "frame_"
+	// LinePart begins the name of a part that says how the key of a level moves its GPIO line.
+	LinePart  = "line_"
 	HeardPart = "heard_"
-	// FramesArg and BaudArg are the arguments of CommandLearnKeys.
+	// FramesArg, BaudArg and LinesArg are the arguments of CommandLearnKeys.
 	FramesArg = "frames"
+	LinesArg  = "lines"
 	BaudArg   = "baud"
 	// PressedPart is the name of a part of the answer to CommandLearnKeys that says that keys stand as they were pressed, from the best level
 	// to the worst, since the box knows nothing of their places.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"haochaping/internal/central/db"
@@ -290,7 +289,7 @@ func newCommandRow(x fleet.Command, now time.Time) commandRow {
 	}
 	r.Heard = heard(x)
 	for _, part := range x.Parts {
-		if strings.HasPrefix(part.Name, wire.HeardPart) || strings.HasPrefix(part.Name, wire.FramePart) {
+		if ofLesson(part) {
 			continue
 		}
 		k, _ := condition.Find(condition.Code(part.Code))

@@ -66,6 +66,21 @@ func TestInABrowser(t *testing.T) {
 	if sent := w.sentTo("jia-b01"); sent[len(sent)-1].Name != wire.CommandKeepKeys {
 		t.Errorf("the box was told %+v", sent[len(sent)-1])
 	}
+	// Of a box whose wiring nobody knows the page shows what each key does to its line, and what moved.
+	w.Pass(fleet.CommandLife)
+	w.says(t, "jia-b01", true, nil)
+	do("learn lines", chromedp.Navigate(server.URL+"/fleet/boxes/jia-b01"),
+		chromedp.Click(chromedp.CSS(".commands details:has([name=lines]) summary")),
+		chromedp.Click(chromedp.CSS(".commands form:has([name=lines]) button")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
+	w.learnt(t, "jia-b01", append(append([]wire.Part{{Name: wire.PressedPart}}, fiveKeys()...),
+		wire.Part{Name: "line_5", What: "低电平有效，用内部上拉 / pressed is low, needs the chip's pull-up"},
+		wire.Part{Name: "heard_01", What: "非常满意：GPIO5、GPIO6 同时变化，不采用，请只按一个键 / moved at once"})...)
+	do("learnt lines", chromedp.WaitVisible(chromedp.CSS(".learnt button")), chromedp.Click(chromedp.CSS("#commands .result summary")))
+	look("learnt-lines")
+	do("confirm lines", chromedp.Click(chromedp.CSS(".learnt button")), chromedp.WaitVisible(chromedp.CSS("[data-waiting]")))
+	if sent := w.sentTo("jia-b01"); sent[len(sent)-1].Name != wire.CommandKeepKeys || sent[len(sent)-1].Args["key_1"] != "GPIO26" {
+		t.Errorf("the box was told %+v", sent[len(sent)-1])
+	}
 	server.As(wide)
 	open("overview", "/fleet")
 	open("overview-sick", "/fleet?state=sick")

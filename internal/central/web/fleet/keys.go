@@ -65,13 +65,14 @@ func (p *pages) keepKeys(c *web.Call) error {
 	return p.give(c, x, journal.Act{Do: "fleet." + x.Name, Object: string(id), Data: data})
 }
 
-// learntRow is a key as it stands before the citizen, with what it sends where that was learnt, too.
-type learntRow struct{ Place, Level, Key, Frame string }
+// learntRow is a key as it stands before the citizen, with what it sends or does to its line where that was learnt, too.
+type learntRow struct{ Place, Level, Key, Frame, Line string }
 
 // learntRows returns the keys from left to right, or as they were pressed where nobody knows their places.
 func learntRows(c fleet.Command) (rows []learntRow) {
 	for _, p := range keyParts(c) {
-		row := learntRow{"", partWords(p.Name), p.What, frameOf(c, strings.TrimPrefix(p.Name, wire.KeyPart))}
+		level := strings.TrimPrefix(p.Name, wire.KeyPart)
+		row := learntRow{"", partWords(p.Name), p.What, partOf(c, wire.FramePart+level), partOf(c, wire.LinePart+level)}
 		if placed(c) {
 			row.Place = []string{"左一", "左二", "正中", "右二", "右一"}[min(len(rows), 4)]
 		}
@@ -80,14 +81,19 @@ func learntRows(c fleet.Command) (rows []learntRow) {
 	return rows
 }
 
-// frameOf returns what the key of a level sends, empty where the box did not have to learn that.
-func frameOf(c fleet.Command, level string) string {
+// partOf returns what a box says of a part of its answer, empty where it did not have to learn that.
+func partOf(c fleet.Command, name string) string {
 	for _, p := range c.Parts {
-		if p.Name == wire.FramePart+level {
+		if p.Name == name {
 			return p.What
 		}
 	}
 	return ""
+}
+
+// ofLesson reports whether a part of an answer tells how keys were learnt.
+func ofLesson(p wire.Part) bool {
+	return strings.HasPrefix(p.Name, wire.HeardPart) || strings.HasPrefix(p.Name, wire.FramePart) || strings.HasPrefix(p.Name, wire.LinePart)
 }
 
 // heard returns what a box heard while its keys were learnt, one after the other.
@@ -102,7 +108,10 @@ func heard(c fleet.Command) (all []string) {
 
 // lessonArgs returns with what arguments the keys are to be learnt.
 func lessonArgs(c *web.Call) (map[string]string, error) {
-	if c.R.FormValue(wire.FramesArg) == "" {
+	switch {
+	case c.R.FormValue(wire.LinesArg) != "":
+		return map[string]string{wire.LinesArg: "1"}, nil
+	case c.R.FormValue(wire.FramesArg) == "":
 		return nil, nil
 	}
 	args := map[string]string{wire.FramesArg: "1"}

@@ -139,7 +139,7 @@ func TestAnUnknownKeypadIsShown(t *testing.T) {
 	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: "jia-b01", Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
 		t.Fatal(err)
 	}
-	webtest.Want(t, w.get(at, hall), 200, "没有学会这个键盘", "每次按键收到的字节", "aa 05 15 c4 55（请再按一次）", "&lt;b&gt;x", "!核对学到的按键", "!heard_01")
+	webtest.Want(t, w.get(at, hall), 200, "没有学会这个键盘", "每次按键收到的字节或变化的线", "aa 05 15 c4 55（请再按一次）", "&lt;b&gt;x", "!核对学到的按键", "!heard_01")
 
 	w.Pass(fleet.CommandLife)
 	w.says(t, "jia-b01", true, nil)
@@ -148,5 +148,40 @@ func TestAnUnknownKeypadIsShown(t *testing.T) {
 	}
 	parts := append([]wire.Part{{Name: wire.PressedPart}}, fiveKeys()...)
 	w.learnt(t, "jia-b01", append(append(parts, wire.Part{Name: "frame_5", What: "aa 05 15 c4 55"}), heard...)...)
-	webtest.Want(t, w.get(at, hall), 200, "核对学到的按键", "发送 <code>aa 05 15 c4 55</code>", "每次按键收到的字节", "!frame_5")
+	webtest.Want(t, w.get(at, hall), 200, "核对学到的按键", "发送 <code>aa 05 15 c4 55</code>", "每次按键收到的字节或变化的线", "!frame_5")
+}
+
+// TestAnUnknownWiringIsShown asks a box to look for its keys on all lines, and shows what moved, and what each key does to its line.
+func TestAnUnknownWiringIsShown(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	const at = "/fleet/boxes/jia-b01"
+	ask := func() {
+		t.Helper()
+		webtest.Want(t, w.post(at+"/commands", hall, url.Values{"name": {wire.CommandLearnKeys}, "lines": {"1"}}), 303)
+	}
+	webtest.Want(t, w.get(at, hall), 200, "学习未知的 GPIO 接线")
+	ask()
+	sent := w.sentTo("jia-b01")[0]
+	if len(sent.Args) != 1 || sent.Args[wire.LinesArg] != "1" {
+		t.Errorf("the box is told %+v", sent)
+	}
+	heard := []wire.Part{{Name: "heard_01", What: "非常满意：GPIO5、GPIO6 同时变化，不采用，请只按一个键 / moved at once"}}
+	reply := wire.Reply{V: 1, ID: sent.ID, Error: "没有学会接线", Parts: append([]wire.Part{{Name: "line_5", What: "低电平有效"}}, heard...)}
+	if err := w.fleet.Note(t.Context(), []fleet.Note{{Device: "jia-b01", Replies: []wire.Reply{reply}, RepliedAt: w.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	webtest.Want(t, w.get(at, hall), 200, "没有学会接线", "GPIO5、GPIO6 同时变化", "!核对学到的按键", "!heard_01", "!line_5")
+
+	w.Pass(fleet.CommandLife)
+	w.says(t, "jia-b01", true, nil)
+	ask()
+	parts := append([]wire.Part{{Name: wire.PressedPart}}, fiveKeys()...)
+	lesson := w.learnt(t, "jia-b01", append(append(parts, wire.Part{Name: "line_5", What: "低电平有效，用内部上拉 / <pressed>"}), heard...)...)
+	webtest.Want(t, w.get(at, hall), 200, "核对学到的按键", "不知道这些键的左右位置", "低电平有效，用内部上拉 / &lt;pressed&gt;", "!line_5")
+	webtest.Want(t, w.post(at+"/keys", hall, url.Values{"lesson": {lesson}}), 303)
+	if sent := w.sentTo("jia-b01"); sent[len(sent)-1].Args["key_5"] != "GPIO5" {
+		t.Errorf("the box is told %+v", sent[len(sent)-1])
+	}
 }

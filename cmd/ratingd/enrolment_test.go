@@ -21,7 +21,8 @@ import (
 
 // TestABoxFromItsBirth lets a box in as an administrator does, with everything over TLS, at the built-in broker and at mosquitto: it is
 // born with nothing but the file that all boxes share, shows its code, is accepted on the page, and its first evaluation counts. Then its
-// certificate is revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code.
+// certificate is revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code. At last
+// it takes the place of the box that it was.
 func TestABoxFromItsBirth(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -148,13 +149,28 @@ func fromBirth(t *testing.T, w *world) {
 		t.Fatal("the box that was to forget all has its name")
 	}
 	resetByCode(admin, b)
-	b.stop()
-	w.stopCentre()
-	if n := w.counted(device); n != 1 {
-		t.Errorf("%d evaluations count, want 1", n)
-	}
 	if _, err := os.Stat(filepath.Join(b.state, boxconfig.CertificateFile)); err == nil {
 		t.Error("the box that was to forget all has its certificate")
+	}
+
+	window[1] += " " + device // whose place it takes now, as the page says it
+	accept(b.showsCode().Code)
+	if text := admin.get("/fleet/boxes/" + device); !strings.Contains(text, "已撤下") {
+		t.Errorf("the page does not say that the box was replaced:\n%s", text)
+	}
+	b.stop() // its former lives in the same process read the simulated lines, too
+	b.launch()
+	b.wait("there again", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	visit = b.openVisit()
+	b.press(4)
+	if !b.sawThanks(visit, 4, make(chan struct{})) {
+		t.Error("nobody was thanked by the box that took the place")
+	}
+	b.settle()
+	b.stop()
+	w.stopCentre()
+	if n, of := w.counted(device), w.counted(b.bound["device"]); n != 1 || of != 1 {
+		t.Errorf("%d evaluations of the first box count and %d of the second, want 1 of each", n, of)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,17 +33,23 @@ type wiringBox struct {
 	teacher *teacher
 	wires   *fakeWires
 	views   *audience
-	but     []string   // lines that were not to be looked at
-	opened  [][]string // lines that were opened as keys
-	edges   bool       // the chip tells edges
-	answers []wire.Part
-	failed  error
-	told    []device.Event // what the keys do, by the wiring that is configured
+	edges   bool // the chip tells edges
+
+	mu      sync.Mutex
+	but     []string       // guarded by mu; lines that were not to be looked at
+	opened  [][]string     // guarded by mu; lines that were opened as keys
+	answers []wire.Part    // guarded by mu
+	failed  error          // guarded by mu
+	told    []device.Event // guarded by mu; what the keys do, by the wiring that is configured
 	starts  int
 }
 
 // answered reports whether the box has answered.
-func (b *wiringBox) answered() bool { return b.answers != nil || b.failed != nil }
+func (b *wiringBox) answered() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.answers != nil || b.failed != nil
+}
 
 func newWiringBox(t *testing.T, cfg boxconfig.Config) *wiringBox {
 	began := time.Now()
@@ -59,13 +66,25 @@ func newWiringBox(t *testing.T, cfg boxconfig.Config) *wiringBox {
 		if b.wires == nil {
 			return nil, errors.New("none is free")
 		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.but = but
 		return b.wires, nil
 	}}
-	b.teacher.answer = func(_ string, parts []wire.Part, err error) { b.answers, b.failed = parts, err }
+	b.teacher.answer = func(_ string, parts []wire.Part, err error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.answers, b.failed = parts, err
+	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
-	go func() { ended <- source.run(ctx, func(e device.Event) { b.told = append(b.told, e) }) }()
+	go func() {
+		ended <- source.run(ctx, func(e device.Event) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.told = append(b.told, e)
+		})
+	}()
 	go func() { ended <- b.teacher.run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -78,6 +97,8 @@ func newWiringBox(t *testing.T, cfg boxconfig.Config) *wiringBox {
 }
 
 func (b *wiringBox) open(refs []string) (all []device.GPIOLine, _ io.Closer, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.opened = append(b.opened, refs)
 	for _, ref := range refs {
 		p := &gpiotest.Pin{N: ref, L: gpio.High}
@@ -92,7 +113,9 @@ func (b *wiringBox) open(refs []string) (all []device.GPIOLine, _ io.Closer, _ e
 // learn asks for a lesson.
 func (b *wiringBox) learn(args map[string]string) {
 	b.t.Helper()
+	b.mu.Lock()
 	b.answers, b.failed = nil, nil
+	b.mu.Unlock()
 	_ = b.teacher.begin(wire.Command{ID: "c1", Name: wire.CommandLearnKeys, Args: args}) // it is answered later
 	synctest.Wait()
 }
@@ -105,6 +128,7 @@ func (b *wiringBox) sit() {
 			b.t.Fatalf("no answer; the screen shows %+v", b.views.lesson())
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		v := b.views.lesson()
 		if !v.on || v.level == 0 || v.step == display.LessonUntouched {
 			continue
@@ -112,6 +136,7 @@ func (b *wiringBox) sit() {
 		b.wires.hold(lineOf(v.level), wiring.Low)
 		time.Sleep(200 * time.Millisecond)
 		b.wires.hold(lineOf(v.level), wiring.Floating)
+		synctest.Wait()
 	}
 	synctest.Wait()
 }

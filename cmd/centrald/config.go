@@ -203,7 +203,7 @@ func (c *config) check(lines tomlfile.Lines) error {
 	c.checkWork(bad)
 	for _, pair := range c.pairs() {
 		if (pair.cert == "") != (pair.key == "") {
-			bad(pair.field, "a certificate and its key go together; write both or neither")
+			bad(pair.field, "证书和私钥要一起写：都写，或都不写\na certificate and its key go together; write both or neither")
 		}
 	}
 	return errors.Join(errs...)
@@ -220,7 +220,9 @@ func (c *config) checkBroker(bad func(key, format string, args ...any), value fu
 		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", b.Partitions)
 	}
 	if (b.Username == "") != (b.PasswordFile == "") {
-		bad("broker.username", "a user name and its password_file go together; write both or neither")
+		bad("broker.username",
+			"用户名和 password_file 要一起写：都写，或都不写\n"+
+				"a user name and its password_file go together; write both or neither")
 	}
 }
 

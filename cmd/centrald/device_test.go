@@ -73,7 +73,7 @@ func TestDeviceCommands(t *testing.T) {
 	}
 	out, err := c.command("-config", c.config, "device", "list")
 	if err != nil || !strings.Contains(out, keyText(other)) || !strings.Contains(out, "B01") || !strings.Contains(out, "never") ||
-		strings.Count(out, "\n") != 2 {
+		strings.Count(out, "\n") != 3 {
 		t.Errorf("device list = %q, %v", out, err)
 	}
 	if _, err := c.command("devise"); err == nil || !strings.Contains(err.Error(), "centrald help") {

@@ -31,7 +31,7 @@ func TestOrganisation(t *testing.T) {
 	if err != nil || hash == nil || !strings.Contains(out, "第 16 行 / line 16: 新增 / new  大厅 SL-H1 市民中心政务服务大厅  2020-01-01/") {
 		t.Fatalf("the preview is %q, %v", out, err)
 	}
-	if out, err := directoryCommand("list", "hall"); err != nil || strings.Count(out, "\n") != 1 {
+	if out, err := directoryCommand("list", "hall"); err != nil || strings.Count(out, "\n") != 2 {
 		t.Errorf("a preview wrote %q, %v", out, err)
 	}
 	if _, err := directoryCommand("import", city, "-apply", "-hash", "0123"); err == nil || !strings.Contains(err.Error(), "重新预览") {
@@ -42,7 +42,7 @@ func TestOrganisation(t *testing.T) {
 		t.Fatalf("the confirmation is %q, %v", out, err)
 	}
 	for kind, want := range map[string]int{"area": 6, "unit": 7, "hall": 3, "window": 12, "staff": 30} {
-		if out, err := directoryCommand("list", kind); err != nil || strings.Count(out, "\n") != want+1 {
+		if out, err := directoryCommand("list", kind); err != nil || strings.Count(out, "\n") != want+2 {
 			t.Errorf("there are not %d of %s: %v\n%s", want, kind, err, out)
 		}
 	}
@@ -134,7 +134,7 @@ func TestOrganisationRefused(t *testing.T) {
 		!strings.Contains(out, "区划 620100000000 不存在") || !strings.Contains(out, "which does not exist") {
 		t.Errorf("the file gives %q, %v", out, err)
 	}
-	if out, err := c.command("directory", "-config", c.config, "list", "area"); err != nil || strings.Count(out, "\n") != 1 {
+	if out, err := c.command("directory", "-config", c.config, "list", "area"); err != nil || strings.Count(out, "\n") != 2 {
 		t.Errorf("something was written: %q, %v", out, err)
 	}
 }

@@ -60,7 +60,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("the file\n%s gives %q, %v; want %q", text, out, err, want)
 		}
 	}
-	if got := list(); strings.Count(got, "\n") != 1 {
+	if got := list(); strings.Count(got, "\n") != 2 {
 		t.Errorf("a file with faults enrolled something:\n%s", got)
 	}
 	good := head + line("lz-1", 0, "A1") + line("lz-2", 1, "A2") + line("lz-3", 2, "A3")
@@ -87,7 +87,7 @@ func TestImport(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	if strings.Count(got, "\n") != 5 {
+	if strings.Count(got, "\n") != 6 {
 		t.Errorf("the list is\n%s", got)
 	}
 }

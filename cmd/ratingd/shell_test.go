@@ -99,7 +99,7 @@ func TestShell(t *testing.T) {
 			t.Errorf("ratingctl %v: %s", c.args, all)
 		}
 	}
-	id := strings.Fields(strings.Split(listed, "\n")[1])[0]
+	id := strings.Fields(strings.Split(listed, "\n")[2])[0]
 	must("", "", "token", "revoke", "-config", b.config, id)
 	if out, all := ctl(token, "", "visit", "start", "-address", box); out != "" || !strings.Contains(all, "token") {
 		t.Errorf("with a revoked token: %s", all)

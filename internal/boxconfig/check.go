@@ -27,12 +27,12 @@ func (c Config) check(lines tomlfile.Lines, need needs, profile profileFinder) e
 	}
 	c.checkEnrol(bad)
 	if c.Device == "" && !c.Enrols() && need.name { // of a box that enrols it is drawn at birth
-		bad("device", "missing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
+		bad("device", "没有写；请写评价器的名称，1 至 12 个字符，0-9、a-z 和 '-'\nmissing; write the box's name, 1 to 12 characters of 0-9, a-z and '-'")
 	} else if _, err := rating.ParseDeviceID(string(c.Device)); c.Device != "" && err != nil {
-		bad("device", "%q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)
+		bad("device", "不能是 %[1]q；请写 1 至 12 个字符，0-9、a-z 和 '-'\n%[1]q is not allowed; write 1 to 12 characters of 0-9, a-z and '-'", c.Device)
 	}
 	if c.State == "" {
-		bad("state", "empty; write a folder")
+		bad("state", "是空的；请写一个文件夹\nempty; write a folder")
 	}
 	oneOf(bad, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf(bad, "record_algorithm", string(c.RecordAlgorithm), string(recordkey.Ed25519), string(recordkey.SM2))
@@ -61,22 +61,23 @@ type reporter = func(key, format string, args ...any)
 
 func oneOf(bad reporter, key, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		bad(key, "%q is not allowed; allowed are %s", value, strings.Join(allowed, ", "))
+		bad(key, "不能是 %[1]q；可写 %[2]s\n%[1]q is not allowed; allowed are %[2]s", value, strings.Join(allowed, ", "))
 	}
 }
 
 func between(bad reporter, key string, value Duration, low, high time.Duration) {
 	switch d := time.Duration(value); {
 	case d > 0 && d < time.Microsecond:
-		bad(key, "%d has no unit; write it as \"%ds\" or \"%dms\"; allowed are %s to %s", d, d, d, low, high)
+		bad(key, "%[1]d 没有单位；请写 \"%[1]ds\" 或 \"%[1]dms\"；可写 %[2]s 至 %[3]s\n"+
+			"%[1]d has no unit; write it as \"%[1]ds\" or \"%[1]dms\"; allowed are %[2]s to %[3]s", d, low, high)
 	case d < low || d > high:
-		bad(key, "%s is not allowed; allowed are %s to %s", d, low, high)
+		bad(key, "不能是 %[1]s；可写 %[2]s 至 %[3]s\n%[1]s is not allowed; allowed are %[2]s to %[3]s", d, low, high)
 	}
 }
 
 func number(bad reporter, key string, value, low, high int64) {
 	if value < low || value > high {
-		bad(key, "%d is not allowed; allowed are %d to %d", value, low, high)
+		bad(key, "不能是 %[1]d；可写 %[2]d 至 %[3]d\n%[1]d is not allowed; allowed are %[2]d to %[3]d", value, low, high)
 	}
 }
 
@@ -86,7 +87,8 @@ func loopback(bad reporter, key, value string) {
 	}
 	host, _, err := net.SplitHostPort(value)
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		bad(key, "%q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
+		bad(key, "不能是 %[1]q；请写本机地址和端口，如 \"127.0.0.1:8377\"\n"+
+			"%[1]q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
 	}
 }
 
@@ -98,13 +100,13 @@ func (c Config) checkKeys(bad reporter, need needs) {
 	}
 	between(bad, "keys.gpio.debounce", c.Keys.GPIO.Debounce, 5*time.Millisecond, 100*time.Millisecond)
 	if bauds := keypad.Bauds(); c.Keys.Serial.Baud != 0 && !slices.Contains(bauds, c.Keys.Serial.Baud) {
-		bad("keys.serial.baud", "%d is not allowed; allowed are 0 and %v", c.Keys.Serial.Baud, bauds)
+		bad("keys.serial.baud", "不能是 %[1]d；可写 0 和 %[2]v\n%[1]d is not allowed; allowed are 0 and %[2]v", c.Keys.Serial.Baud, bauds)
 	}
 	if c.Keys.Source == USB && c.Keys.USB.Device == "" {
-		bad("keys.usb.device", "empty; write the keypad's input device")
+		bad("keys.usb.device", "是空的；请写键盘的输入设备\nempty; write the keypad's input device")
 	}
 	if c.Keys.Source == Serial && c.Keys.Serial.Port == "" {
-		bad("keys.serial.port", "empty; write the serial port's device")
+		bad("keys.serial.port", "是空的；请写串口设备\nempty; write the serial port's device")
 	}
 }
 
@@ -116,19 +118,23 @@ func (c Config) checkScreen(bad reporter) {
 	oneOf(bad, "sound.speak", c.Sound.Speak, "off", "espeak")
 	oneOf(bad, "screen.panel", s.Panel, "auto", "drm", "framebuffer", "none")
 	if !slices.Contains([]int{0, 90, 180, 270}, s.Rotation) {
-		bad("screen.rotation", "%d is not allowed; allowed are 0, 90, 180, 270", s.Rotation)
+		bad("screen.rotation", "不能是 %[1]d；可写 0、90、180、270\n%[1]d is not allowed; allowed are 0, 90, 180, 270", s.Rotation)
 	}
 	if s.DimAfter != 0 {
 		between(bad, "screen.dim_after", s.DimAfter, 5*time.Second, 24*time.Hour)
 	}
 	if s.Mode != "" && !screenMode(s.Mode) {
-		bad("screen.mode", "%q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", s.Mode)
+		bad("screen.mode",
+			"不能是 %[1]q；请写 \"1024x600\" 或 \"1024x600@60\" 这样的大小，\"\" 为屏幕自己的\n"+
+				"%[1]q is not allowed; write a size as \"1024x600\" or \"1024x600@60\", or \"\" for the screen's own", s.Mode)
 	}
 	number(bad, "screen.dim_to", int64(s.DimTo), 0, 100)
 	number(bad, "screen.width", int64(s.Width), 320, 1920)
 	number(bad, "screen.height", int64(s.Height), 320, 1920)
 	if long, short := max(s.Width, s.Height), min(s.Width, s.Height); long < 480 || short > 1200 {
-		bad("screen.width", "%dx%d is not allowed; allowed are 480x320 to 1920x1200, upright or across", s.Width, s.Height)
+		bad("screen.width",
+			"不能是 %[1]dx%[2]d；可写 480x320 至 1920x1200，横竖均可\n"+
+				"%[1]dx%[2]d is not allowed; allowed are 480x320 to 1920x1200, upright or across", s.Width, s.Height)
 	}
 	loopback(bad, "screen.browser", s.Browser)
 }
@@ -137,25 +143,31 @@ func (c Config) checkScreen(bad reporter) {
 func (c Config) checkUplink(bad reporter, need needs) {
 	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
 		strings.Trim(u.Path, "/") != "" {
-		bad("link.base", "%q is not allowed; write https://host without a path", c.Link.Base)
+		bad("link.base", "不能是 %[1]q；请写 https://主机，不带路径\n%[1]q is not allowed; write https://host without a path", c.Link.Base)
 	}
 	up := c.Uplink
 	if len(up.Broker) == 0 || len(up.Broker) > maxBrokers {
-		bad("uplink.broker", "%d addresses are not allowed; write one, or a list of up to %d", len(up.Broker), maxBrokers)
+		bad("uplink.broker",
+			"不能写 %[1]d 个地址；请写一个，或最多 %[2]d 个的列表\n"+
+				"%[1]d addresses are not allowed; write one, or a list of up to %[2]d", len(up.Broker), maxBrokers)
 	}
 	for i, broker := range up.Broker {
 		if u, err := url.Parse(broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
-			bad("uplink.broker", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", broker)
+			bad("uplink.broker",
+				"不能是 %[1]q；请写 mqtts://主机:8883 或 mqtt://主机:1883\n"+
+					"%[1]q is not allowed; write mqtts://host:8883 or mqtt://host:1883", broker)
 		}
 		if slices.Contains(up.Broker[:i], broker) {
-			bad("uplink.broker", "%q stands twice", broker)
+			bad("uplink.broker", "%[1]q 写了两次\n%[1]q stands twice", broker)
 		}
 	}
 	if (up.CertFile == "") != (up.KeyFile == "") {
-		bad("uplink.cert_file", "the certificate and its key go together; write cert_file and key_file, or neither")
+		bad("uplink.cert_file",
+			"证书和私钥要一起写：cert_file 和 key_file 都写，或都不写\n"+
+				"the certificate and its key go together; write cert_file and key_file, or neither")
 	}
 	if need.centre && len(up.CentreKey) == 0 {
-		bad("uplink.centre_key", "missing; write what \"centrald key\" prints")
+		bad("uplink.centre_key", "没有写；请写 centrald key 打印的公钥\nmissing; write what \"centrald key\" prints")
 	}
 	oneOf(bad, "uplink.ack", up.Ack, "centre", "broker")
 	between(bad, "uplink.resend", up.Resend, time.Second, 10*time.Minute)
@@ -170,13 +182,15 @@ func (c Config) checkMap(bad func(key, format string, args ...any)) {
 	for i, k := range c.Keys.Map {
 		switch earlier := c.Keys.Map[:i]; {
 		case k.Key == "":
-			bad("keys.map", "key %d from the left has no name", i+1)
+			bad("keys.map", "左起第 %[1]d 个键没有名称\nkey %[1]d from the left has no name", i+1)
 		case !k.Level.Valid():
-			bad("keys.map", "key %q has level %d; allowed are 5 (非常满意) to 1 (非常不满意)", k.Key, k.Level)
+			bad("keys.map",
+				"键 %[1]q 的级别是 %[2]d；可写 5（非常满意）至 1（非常不满意）\n"+
+					"key %[1]q has level %[2]d; allowed are 5 (非常满意) to 1 (非常不满意)", k.Key, k.Level)
 		case slices.ContainsFunc(earlier, func(e KeyLevel) bool { return e.Key == k.Key }):
-			bad("keys.map", "key %q stands twice", k.Key)
+			bad("keys.map", "键 %[1]q 写了两次\nkey %[1]q stands twice", k.Key)
 		case slices.ContainsFunc(earlier, func(e KeyLevel) bool { return e.Level == k.Level }):
-			bad("keys.map", "level %d stands twice; each of the five levels has one key", k.Level)
+			bad("keys.map", "级别 %[1]d 写了两次；五个级别各有一个键\nlevel %[1]d stands twice; each of the five levels has one key", k.Level)
 		}
 	}
 }

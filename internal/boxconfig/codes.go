@@ -28,7 +28,7 @@ func (c Config) checkCodes(bad func(key, format string, args ...any), lines toml
 			return
 		}
 		if !p.HasKeys() {
-			bad("keys.serial.profile", "%s reads no keys; name a keypad's profile", p.Name)
+			bad("keys.serial.profile", "%[1]s 不读按键；请写键盘的描述\n%[1]s reads no keys; name a keypad's profile", p.Name)
 			return
 		}
 		form = p.CheckKey

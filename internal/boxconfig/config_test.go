@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/recordkey"
 )
 
@@ -90,7 +91,7 @@ func TestRefused(t *testing.T) {
 		"Chinese quotes":   {"keys.staff = “0x36”", "line 10: unexpected character"},
 		"a wide sign":      {"keys.staff ＝ \"0x36\"", "全角标点或空格"},
 		"a wide space":     {"keys.staff =　\"0x36\"", "全角标点或空格"},
-		"another encoding": {"# \xc6\xc0\xbc\xdb\xc6\xf7", "line 10: 不是 UTF-8 编码"},
+		"another encoding": {"# \xc6\xc0\xbc\xdb\xc6\xf7", "第 10 行：不是 UTF-8 编码"},
 		"unknown field":    {"[visit]\nwiat = \"60s\"", "line 11: visit.wiat is unknown"},
 		"unknown table":    {"[colour]\nred = 1", "line 10: colour is unknown"},
 		"not a duration":   {"visit.wait = \"long\"", "line 10: visit.wait: \"long\" is no duration"},
@@ -296,5 +297,25 @@ func TestKeyThatRootDrawsBelongsToTheFoldersOwner(t *testing.T) {
 	}
 	if s := info.Sys().(*syscall.Stat_t); s.Uid != 4711 || s.Gid != 4712 || info.Mode() != 0o600 {
 		t.Errorf("the key belongs to %d:%d with mode %v, want 4711:4712 and 0600", s.Uid, s.Gid, info.Mode())
+	}
+}
+
+// The faults that are met most are told in the language that is asked for.
+func TestFaultsSpeakTheLanguage(t *testing.T) {
+	for _, text := range []string{"nonsense = 1", "log_level = \"loud\"", "visit.wait = \"1h\"", "visit.wait = 30", "retention.days = 0",
+		"operations.listen = \"10.0.0.1:1\"", "uplink.broker = \"ftp://x\"", "link.base = \"x\"", "retention.megabytes = 0", "visit.wait = “30s”"} {
+		path := filepath.Join(t.TempDir(), "c.toml")
+		if err := os.WriteFile(path, []byte("device = \"lz-1\"\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := LoadPartial(path)
+		if err == nil {
+			t.Fatalf("%s was taken", text)
+		}
+		zh, en := cli.Chinese.Error(err), cli.English.Error(err)
+		if regexp.MustCompile(`[\p{Han}]`).MatchString(strings.ReplaceAll(en, text, "")) || !regexp.MustCompile(`\p{Han}`).MatchString(zh) ||
+			strings.Contains(zh, "allowed") {
+			t.Errorf("of %s it says %q and %q", text, zh, en)
+		}
 	}
 }

@@ -45,11 +45,13 @@ func (c Config) Enrols() bool {
 func (c Config) checkEnrol(bad func(key, format string, args ...any)) {
 	for key, address := range map[string]string{"enrol.url": c.Enrol.URL, "enrol.page": c.Enrol.Page} {
 		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
-			bad(key, "%q is not allowed; write https://host without a path", address)
+			bad(key, "不能是 %[1]q；请写 https://主机，不带路径\n%[1]q is not allowed; write https://host without a path", address)
 		}
 	}
 	if c.Enrol.URL != "" && c.root() == nil {
-		bad("enrol.root", "it holds no certificate; write the centre's root, as \"centrald image-config\" does")
+		bad("enrol.root",
+			"其中没有证书；请写中心的根证书，如 centrald image-config 所写\n"+
+				"it holds no certificate; write the centre's root, as \"centrald image-config\" does")
 	}
 }
 

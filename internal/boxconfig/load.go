@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
 	"haochaping/internal/tomlfile"
 )
 
@@ -48,7 +49,7 @@ func all() needs { return needs{true, true, true} }
 func load(path string, need needs) (Config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("read the configuration: %w", err)
+		return Config{}, cli.Because(err, "读不到配置", "the configuration cannot be read")
 	}
 	texts, fault := sharedTexts(b)
 	var first error
@@ -71,7 +72,7 @@ func load(path string, need needs) (Config, error) {
 			first = err
 		}
 	}
-	return Config{}, fmt.Errorf("configuration %s: %w", path, errors.Join(first, fault))
+	return Config{}, cli.Because(errors.Join(first, fault), "配置 "+path, "configuration "+path)
 }
 
 // Parse reads and checks a configuration. Errors begin with the line that they are about. A keypad's profile that is a file

@@ -70,7 +70,7 @@ func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
 	}
 	for i, ref := range c.Lamps.Keys {
 		if ref == "" {
-			bad("lamps.keys", "lamp %d from the left has no line", i+1)
+			bad("lamps.keys", "左起第 %[1]d 个灯没有线路\nlamp %[1]d from the left has no line", i+1)
 		}
 		take("lamps.keys", ref)
 	}
@@ -89,7 +89,7 @@ func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
 		if err != nil {
 			bad("sound.volume", "%v", err)
 		} else if at <= last {
-			bad("sound.volume", "%s does not come after the one before it", v.From)
+			bad("sound.volume", "%[1]s 不在前一个之后\n%[1]s does not come after the one before it", v.From)
 		}
 		last = at
 	}

@@ -22,20 +22,24 @@ func (c Config) checkWindowAPI(bad func(key, format string, args ...any)) {
 	}
 	for _, h := range w.Hosts {
 		if h == "" || strings.ContainsAny(h, ":/ *") {
-			bad("window_api.hosts", "%q is not allowed; write names without a port, as \"box-a12.hall.example\"", h)
+			bad("window_api.hosts",
+				"不能是 %[1]q；请写不带端口的名称，如 \"box-a12.hall.example\"\n"+
+					"%[1]q is not allowed; write names without a port, as \"box-a12.hall.example\"", h)
 		}
 	}
 	for _, o := range w.Origins {
 		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || o != u.Scheme+"://"+u.Host {
-			bad("window_api.origins", "%q is not allowed; write an origin as browsers do, as \"https://business.hall.example\"", o)
+			bad("window_api.origins",
+				"不能是 %[1]q；请像浏览器那样写来源，如 \"https://business.hall.example\"\n"+
+					"%[1]q is not allowed; write an origin as browsers do, as \"https://business.hall.example\"", o)
 		}
 	}
 	if w.WebhookURL != "" {
 		if u, err := url.Parse(w.WebhookURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			bad("window_api.webhook_url", "%q is not allowed; write https://host/path", w.WebhookURL)
+			bad("window_api.webhook_url", "不能是 %[1]q；请写 https://主机/路径\n%[1]q is not allowed; write https://host/path", w.WebhookURL)
 		}
 		if w.WebhookSecretFile == "" {
-			bad("window_api.webhook_secret_file", "empty; write the file with the secret that signs what is posted")
+			bad("window_api.webhook_secret_file", "是空的；请写签名密钥所在的文件\nempty; write the file with the secret that signs what is posted")
 		}
 	}
 }

@@ -14,19 +14,26 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"haochaping/internal/cli"
 )
 
 // Lines are the lines of the fields that a file sets, by their dotted names. Those of the tables of a list have their place
 // in it besides, counted from 0, as in "frame[1].layout" and "keys.map[1]".
 type Lines map[string]int
 
-// Errorf returns an error about a field, which begins with its line if the file sets it.
+// Errorf returns an error about a field, which begins with its line if the file sets it. A format of two lines is Chinese and then English,
+// with the same arguments.
 func (l Lines) Errorf(key, format string, args ...any) error {
-	what := key + ": " + fmt.Sprintf(format, args...)
-	if line, ok := l[key]; ok {
-		what = fmt.Sprintf("line %d: %s", line, what)
+	zh, en, both := strings.Cut(format, "\n")
+	lineZH, line := "", ""
+	if n, ok := l[key]; ok {
+		lineZH, line = fmt.Sprintf("第 %d 行：", n), fmt.Sprintf("line %d: ", n)
 	}
-	return errors.New(what)
+	if !both {
+		return errors.New(line + key + ": " + fmt.Sprintf(format, args...))
+	}
+	return cli.Error(lineZH+key+"："+fmt.Sprintf(zh, args...), line+key+": "+fmt.Sprintf(en, args...))
 }
 
 // Text returns a file's text without the mark that some editors put before it. What is not UTF-8 is an error with its line: such editors
@@ -35,7 +42,7 @@ func Text(b []byte) ([]byte, error) {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		if !utf8.Valid(line) {
-			return nil, fmt.Errorf("line %d: 不是 UTF-8 编码，请在编辑器中另存为 UTF-8 / it is not UTF-8; save the file as UTF-8", n+1)
+			return nil, cli.Errorf("第 %d 行：不是 UTF-8 编码，请在编辑器中另存为 UTF-8", "line %d: it is not UTF-8; save the file as UTF-8", n+1)
 		}
 	}
 	return b, nil
@@ -59,17 +66,17 @@ func Decode(b []byte, v any, program string) (Lines, error) {
 // wide are the signs that an input method for Chinese writes in place of those of a configuration.
 const wide = "“”‘’，、：；＝＃［］｛｝（）【】\u3000"
 
-// misspelt says that a line has such signs, which an editor shows much like the others; empty if it has none.
-func misspelt(b []byte, line int) string {
+// misspelt says in both languages that a line has such signs, which an editor shows much like the others; empty if it has none.
+func misspelt(b []byte, line int) (zh, en string) {
 	lines := bytes.Split(b, []byte("\n"))
 	if line < 1 || line > len(lines) {
-		return ""
+		return "", ""
 	}
 	text, _, _ := bytes.Cut(lines[line-1], []byte("#"))
 	if !bytes.ContainsAny(text, wide) {
-		return ""
+		return "", ""
 	}
-	return "；这一行有全角标点或空格，请改为半角 / the line has Chinese punctuation or a wide space; write \" , = and spaces as in English"
+	return "；这一行有全角标点或空格，请改为半角", "; the line has Chinese punctuation or a wide space; write \" , = and spaces as in English"
 }
 
 // explain turns the decoder's errors into lines that an administrator can act on.
@@ -79,19 +86,20 @@ func explain(err error, b []byte, program string) error {
 		var all []error
 		for _, e := range unknown.Errors {
 			line, _ := e.Position()
-			all = append(all, fmt.Errorf("line %d: %s is unknown; %s -print-config lists what there is",
-				line, strings.Join(e.Key(), "."), program))
+			all = append(all, cli.Errorf("第 %d 行：没有 %s 这个字段；%s -print-config 列出全部",
+				"line %d: %s is unknown; %s -print-config lists what there is", line, strings.Join(e.Key(), "."), program))
 		}
 		return errors.Join(all...)
 	}
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		line, _ := bad.Position()
-		what := strings.TrimPrefix(bad.Error(), "toml: ") + misspelt(b, line)
+		what := strings.TrimPrefix(bad.Error(), "toml: ")
 		if key := strings.Join(bad.Key(), "."); key != "" {
-			return fmt.Errorf("line %d: %s: %s", line, key, what)
+			what = key + ": " + what
 		}
-		return fmt.Errorf("line %d: %s", line, what)
+		zh, en := misspelt(b, line)
+		return cli.Error(fmt.Sprintf("第 %d 行：%s%s", line, what, zh), fmt.Sprintf("line %d: %s%s", line, what, en))
 	}
 	return err
 }

@@ -184,7 +184,8 @@ func (l *life) write(b *box, more string) {
 	board := filepath.Join(filepath.Dir(b.config), "serial-number")
 	writeFile(l.t, board, "1000-"+b.name+"\x00")
 	writeFile(l.t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses,
-		l.shared, board)+b.keys+"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
+		l.shared, board)+b.keys+"screen.panel = \"none\"\n"+
+		"screen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 		"visit.thanks = \"1s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
 		"window_api.loopback_without_token = true\n"+fmt.Sprintf("operations.socket = %q\n", b.socket())+more)
 }

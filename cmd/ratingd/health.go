@@ -53,7 +53,8 @@ func (h health) report() wire.Health {
 	return r
 }
 
-// news has the box tell at once which troubles it has: the centre would show for a minute what is no longer so, as that a box is not enrolled.
+// news has the box tell at once which troubles it has: the centre would show for a minute what is no longer so, as that a box is not
+// enrolled.
 // Those of the way to the centre are left out, since they come and go with the connection, which begins with a report.
 type news struct {
 	told []string

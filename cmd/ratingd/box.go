@@ -74,6 +74,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	if d.keys, err = newKeypadReader(cfg.Keys, mem.clock, env, log); err != nil {
 		return err
 	}
+	d.keys.source.watch.notes = mem.db
 	d.joinTerminal()
 	d.joinScreen()
 	defer func() { err = errors.Join(err, d.screen.Close()) }()

@@ -129,6 +129,9 @@ func (t *teacher) begin(c wire.Command) error {
 
 // run gives lessons until ctx ends.
 func (t *teacher) run(ctx context.Context) error {
+	if err := t.source.watch.restore(ctx, t.loop); err != nil && ctx.Err() == nil {
+		t.log.Error("the window stays paused until somebody resumes it", "error", err)
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -150,3 +150,33 @@ func TestTheKeysAreLearntOverThePage(t *testing.T) {
 	b.settle()
 	b.stop()
 }
+
+// TestAPowerCutEndsALesson finds the window open again when the box is back, and a lesson may be asked for at once.
+func TestAPowerCutEndsALesson(t *testing.T) {
+	t.Parallel()
+	w := startCentre(t, nil)
+	w.centre("directory", "import", "-apply", "-reason", "test", "../ratingctl/organisation.csv")
+	b := newGPIOBox(t, w, "cut-lesson", 1)
+	w.centre("device", "add", "-id", b.name, "-key", b.publicKey(), "-window-id", "SL-H2-B01")
+	b.start()
+	p := w.signedIn("SL-H2", "629901000000")
+	at := "/fleet/boxes/" + b.name
+	p.until(at, "剩余 ")
+	asks := func() {
+		t.Helper()
+		p.post(at+"/commands", url.Values{"name": {wire.CommandLearnKeys}})
+		b.wait("asking for the first key", func(s boxState) bool { return s.State == "paused" && s.Press == rating.VerySatisfied })
+	}
+	asks()
+	b.cut()
+	b.launch()
+	b.wait("open again", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+	visit := b.openVisit()
+	b.press(4)
+	if !b.sawThanks(visit, 4, make(chan struct{})) {
+		t.Error("the answer after a lesson that was cut short was not taken")
+	}
+	b.wait("idle", func(s boxState) bool { return s.State == "idle" })
+	asks()
+	b.stop()
+}

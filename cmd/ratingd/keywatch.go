@@ -17,7 +17,8 @@ import (
 // keyWatch tells an administrator what the keys do, without taking a press from anybody. It can disclose no answer: a press that
 // began while a citizen was asked is not told, and neither is what comes of it later. It is safe for concurrent use.
 type keyWatch struct {
-	now func() time.Duration // since the machine started
+	now   func() time.Duration // since the machine started
+	notes notes                // keep that the window is paused for this; nil: nothing does
 
 	mu       sync.Mutex
 	asking   bool                          // guarded by mu; a visit is on the screen
@@ -151,10 +152,42 @@ func (k *keyWatch) whilePaused(ctx context.Context, loop *terminal.Loop, do func
 	case !served:
 		return do() // nobody is served anyway
 	}
-	if err := loop.Pause(ctx); err != nil {
-		return fmt.Errorf("pause the window: %w", err)
+	if err := k.keep(true); err != nil {
+		return err
 	}
-	return errors.Join(do(), loop.Resume(context.WithoutCancel(ctx)))
+	if err := loop.Pause(ctx); err != nil {
+		return errors.Join(fmt.Errorf("pause the window: %w", err), k.keep(false))
+	}
+	return errors.Join(do(), loop.Resume(context.WithoutCancel(ctx)), k.keep(false))
+}
+
+// watchNote is the name under which the store keeps that the window is paused for an administrator.
+const watchNote = "watch"
+
+// keep notes whether the window is paused for an administrator, which a power cut is to end.
+func (k *keyWatch) keep(paused bool) error {
+	if k.notes == nil {
+		return nil
+	}
+	var value []byte
+	if paused {
+		value = []byte("paused")
+	}
+	if err := k.notes.SetNote(watchNote, value); err != nil {
+		return fmt.Errorf("note that the window is paused to look at its keys: %w", err)
+	}
+	return nil
+}
+
+// restore ends a pause for an administrator that a power cut has cut short. Any other pause goes on.
+func (k *keyWatch) restore(ctx context.Context, loop *terminal.Loop) error {
+	if k.notes == nil || len(k.notes.Note(watchNote)) == 0 {
+		return nil
+	}
+	if err := loop.Resume(ctx); err != nil {
+		return fmt.Errorf("end the pause of a look at the keys that was cut short: %w", err)
+	}
+	return k.keep(false)
 }
 
 // keys returns what the operations' interface tells of the keys.

@@ -45,12 +45,14 @@ func (c Command) Open(now time.Time) bool {
 	return c.Answered.IsZero() && c.Failed == "" && now.Before(c.Expires)
 }
 
-// Ask writes a command in the transaction of the act by which it is asked. It is ErrAsked while the same one waits for its answer.
+// Ask writes a command in the transaction of the act by which it is asked. It is ErrAsked while the same one waits for its answer: a lesson
+// does so only until the box connects anew, since a power cut ends it.
 func Ask(ctx context.Context, tx *db.Tx, c Command) error {
 	var waiting bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM device_command WHERE device = $1 AND name = $2 AND answered_at IS NULL
-		AND failed IS NULL AND expires > $3)`,
-		string(c.Device), c.Name, c.Asked.UnixMilli()).Scan(&waiting)
+		AND failed IS NULL AND expires > $3 AND NOT (name = $4 AND asked_at <
+		(SELECT coalesce(max(presence_at), 0) FROM device_state WHERE id = $1)))`,
+		string(c.Device), c.Name, c.Asked.UnixMilli(), wire.CommandLearnKeys).Scan(&waiting)
 	if err != nil {
 		return err
 	}

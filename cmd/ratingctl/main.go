@@ -80,7 +80,8 @@ func commands() []cli.Command {
 				return visit(ctx, args, os.Getenv, os.Stdin, stdout, stderr)
 			},
 			Examples: []string{"HCP_TOKEN=… ratingctl visit start -case 620100-2 -task 11620100MB01 -task-name 身份证换领 -completed"}},
-		{Name: "fleet", Verbs: []string{"boxes", "box", "ask", "bundle", "alerts", "acknowledge", "list", "show", "begin", "halt", "resume", "undo", "abandon"},
+		{Name: "fleet", Verbs: []string{"boxes", "box", "ask", "bundle", "alerts", "acknowledge", "list", "show",
+			"begin", "halt", "resume", "undo", "abandon"},
 			Summary: text("在中心查看评价器，分步更改其设置", "ask the centre about its boxes, and change their settings in stages"),
 			Run: func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 				return fleetCommand(ctx, args, os.Getenv, stdout, stderr)

@@ -303,7 +303,8 @@ func TestKeyThatRootDrawsBelongsToTheFoldersOwner(t *testing.T) {
 // The faults that are met most are told in the language that is asked for.
 func TestFaultsSpeakTheLanguage(t *testing.T) {
 	for _, text := range []string{"nonsense = 1", "log_level = \"loud\"", "visit.wait = \"1h\"", "visit.wait = 30", "retention.days = 0",
-		"operations.listen = \"10.0.0.1:1\"", "uplink.broker = \"ftp://x\"", "link.base = \"x\"", "retention.megabytes = 0", "visit.wait = “30s”"} {
+		"operations.listen = \"10.0.0.1:1\"", "uplink.broker = \"ftp://x\"",
+		"link.base = \"x\"", "retention.megabytes = 0", "visit.wait = “30s”"} {
 		path := filepath.Join(t.TempDir(), "c.toml")
 		if err := os.WriteFile(path, []byte("device = \"lz-1\"\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)

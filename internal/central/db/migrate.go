@@ -52,11 +52,13 @@ func (d *DB) migrate(ctx context.Context, room string, scripts fs.FS) error {
 	if err != nil {
 		return err
 	}
-	unlock, err := d.lockFolder(ctx)
-	if err != nil {
-		return err
+	if path, ok := strings.CutPrefix(d.url, "sqlite:"); ok {
+		unlock, err := lockFolder(ctx, path)
+		if err != nil {
+			return err
+		}
+		defer unlock()
 	}
-	defer unlock()
 	have, want, err := p.GetVersions(ctx)
 	switch {
 	case err != nil:
@@ -75,13 +77,9 @@ func (d *DB) migrate(ctx context.Context, room string, scripts fs.FS) error {
 	return err
 }
 
-// lockFolder keeps other programs from migrating a SQLite database meanwhile. The lock is on the folder: to close a second descriptor of
-// the file itself would take SQLite's own locks away.
-func (d *DB) lockFolder(ctx context.Context) (unlock func(), err error) {
-	path, ok := strings.CutPrefix(d.url, "sqlite:")
-	if !ok {
-		return func() {}, nil
-	}
+// lockFolder keeps other programs from making or migrating a SQLite database meanwhile. The lock is on the folder: to close a second
+// descriptor of the file itself would take SQLite's own locks away.
+func lockFolder(ctx context.Context, path string) (unlock func(), err error) {
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return nil, err

@@ -44,6 +44,12 @@ func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
 	pool := sql.OpenDB(&file{driver: named.Driver(), path: path, dsn: dsn})
 	pool.SetMaxOpenConns(4)
 	pool.SetMaxIdleConns(2) // as many as database/sql tries before it connects anew: of a file that was replaced none is left then
+	// The first connection makes the file one with a write-ahead log, for whose lock SQLite does not wait.
+	unlock, err := lockFolder(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	defer unlock()
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, errors.Join(err, pool.Close()))
 	}

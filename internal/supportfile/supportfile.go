@@ -100,8 +100,10 @@ func Status(s opsapi.Status) opsapi.Status {
 // encoded returns a value as a file of a bundle has it.
 func encoded(v any) ([]byte, error) { return json.MarshalIndent(v, "", "  ") }
 
-// configuration returns the configuration as it was understood, without comments, and of addresses the scheme and host alone.
+// configuration returns the configuration as it was understood, without comments, and of addresses the scheme and host alone. The file that
+// all boxes share is in it, and is not told once more as it came.
 func configuration(c boxconfig.Config) ([]byte, error) {
+	c.Shared, c.SharedFault = nil, nil
 	b, err := json.Marshal(c)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"haochaping/internal/boxconfig"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
 )
@@ -50,6 +52,23 @@ func TestAFileThatCannotBeMadeTellsNoMore(t *testing.T) {
 	for name, want := range map[string]string{"broken.txt": "*errors.errorString\n", "address.txt": "post https://hall.example.com failed"} {
 		if got[name] != want {
 			t.Errorf("%s: %q, not %q", name, got[name], want)
+		}
+	}
+}
+
+// The file that all boxes share may name addresses with passwords: nothing of it is told as it came.
+func TestConfigurationTellsNothingOfTheSharedFile(t *testing.T) {
+	c := boxconfig.Config{Device: "lz-1", State: "/var/lib/ratingd", Shared: []byte(`window_api.webhook_url = "https://u:PLANTED@hall.example.com/PLANTED"`)}
+	told, err := configuration(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(told, []byte(c.State)) {
+		t.Errorf("it does not tell where the state is: %s", told)
+	}
+	for word := range strings.FieldsFuncSeq(string(told), func(r rune) bool { return r == '"' }) {
+		if plain, err := base64.StdEncoding.DecodeString(word); err == nil && bytes.Contains(plain, []byte("PLANTED")) {
+			t.Errorf("it tells %s", plain)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,6 +70,27 @@ func TestConfigurationTellsNothingOfTheSharedFile(t *testing.T) {
 	for word := range strings.FieldsFuncSeq(string(told), func(r rune) bool { return r == '"' }) {
 		if plain, err := base64.StdEncoding.DecodeString(word); err == nil && bytes.Contains(plain, []byte("PLANTED")) {
 			t.Errorf("it tells %s", plain)
+		}
+	}
+}
+
+// A tail begins with a whole line, also when it was cut a moment ago, or a line was longer than all its room.
+func TestATailBeginsWithAWholeLine(t *testing.T) {
+	line := `error="` + strings.Repeat("y", 997) + ` code=PLANTED ` + strings.Repeat("z", 10) + `"` + "\n"
+	for name, lines := range map[string][]string{
+		"many lines":    slices.Repeat([]string{line}, 2*tailRoom/len(line)+1),
+		"one long line": {`error="` + strings.Repeat("x", 2*tailRoom) + ` code=PLANTED"` + "\n"},
+	} {
+		tail := new(Tail)
+		for _, l := range lines {
+			_, _ = tail.Write([]byte(l))
+		}
+		if told, _ := tail.Log(t.Context()); bytes.Contains(told, []byte("PLANTED")) {
+			t.Errorf("%s: it tells %s", name, told)
+		}
+		_, _ = tail.Write([]byte("msg=well\n"))
+		if told, _ := tail.Log(t.Context()); !bytes.HasSuffix(told, []byte("msg=well\n")) {
+			t.Errorf("%s: it lacks the last line", name)
 		}
 	}
 }

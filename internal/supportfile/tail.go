@@ -20,9 +20,13 @@ type Tail struct {
 func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.text = append(t.text, p[max(0, len(p)-tailRoom):]...)
+	if len(p) > tailRoom {
+		t.text = append(t.text[:0], ending(p)...)
+		return len(p), nil
+	}
+	t.text = append(t.text, p...)
 	if len(t.text) > 2*tailRoom {
-		t.text = slices.Delete(t.text, 0, len(t.text)-tailRoom)
+		t.text = slices.Delete(t.text, 0, len(t.text)-len(ending(t.text)))
 	}
 	return len(p), nil
 }
@@ -30,11 +34,15 @@ func (t *Tail) Write(p []byte) (int, error) {
 // Log returns whole lines of the end, with the fields that may be told.
 func (t *Tail) Log(context.Context) ([]byte, error) {
 	t.mu.Lock()
-	text := bytes.Clone(t.text)
+	text := bytes.Clone(ending(t.text))
 	t.mu.Unlock()
-	if over := len(text) - tailRoom; over > 0 {
-		text = text[over:]
-		text = text[bytes.IndexByte(text, '\n')+1:]
-	}
 	return safeLog(text), nil
+}
+
+// ending returns the whole lines at the end of a text for which there is room: what follows a cut may look like a field that is told.
+func ending(text []byte) []byte {
+	if over := len(text) - tailRoom; over > 0 {
+		_, text, _ = bytes.Cut(text[over-1:], []byte("\n"))
+	}
+	return text
 }

@@ -20,8 +20,12 @@ import (
 	"haochaping/sync/wire"
 )
 
-// bundleTime is how long it may take to collect what support needs, and to send it over a thin line.
-const bundleTime = 90 * time.Second
+const (
+	// bundleTime is how long it may take to collect what support needs, and to send it over a thin line.
+	bundleTime = 90 * time.Second
+	// collectTime is how much of that the collecting may take: a file that is not made by then says so, and the others are sent.
+	collectTime = 25 * time.Second
+)
 
 // Errors of the bundle, whose texts go to the centre's page.
 var (
@@ -93,7 +97,7 @@ func (b bundler) carry(ctx context.Context, command string) error {
 	ctx, cancel := context.WithTimeout(ctx, bundleTime)
 	defer cancel()
 	var archive bytes.Buffer
-	if err := supportfile.Write(ctx, &archive, b.files, io.Discard); err != nil {
+	if err := b.collect(ctx, &archive); err != nil {
 		return fmt.Errorf("collect what support needs: %w", err)
 	}
 	if archive.Len() > wire.MaxBundle {
@@ -104,4 +108,11 @@ func (b bundler) carry(ctx context.Context, command string) error {
 		return cli.Because(err, "支持包没有传到中心的登记门", "the bundle did not get to the centre's door")
 	}
 	return nil
+}
+
+// collect writes a bundle, as far as it can be made in time.
+func (b bundler) collect(ctx context.Context, to io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, collectTime)
+	defer cancel()
+	return supportfile.Write(ctx, to, b.files, io.Discard)
 }

@@ -4,16 +4,20 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/supportfile"
 	"haochaping/sync/wire"
 )
 
@@ -72,4 +76,17 @@ func TestABoxThatTheCentreDoesNotCertifySendsNothing(t *testing.T) {
 	if err := b.ask("f-1"); !errors.Is(err, errElsewhere) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestABundleIsSentWithoutWhatTakesTooLong gives up a file that is not made in time, not the whole bundle.
+func TestABundleIsSentWithoutWhatTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		b := bundler{log: slog.New(slog.DiscardHandler), files: []supportfile.File{{Name: "records.json",
+			Make: func(ctx context.Context) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() }}},
+			send: func(ctx context.Context, _ string, archive []byte) error { sent = len(archive); return ctx.Err() }}
+		if err := b.carry(t.Context(), "f-1"); err != nil || sent == 0 {
+			t.Errorf("%d bytes were sent: %v", sent, err)
+		}
+	})
 }

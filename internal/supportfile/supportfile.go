@@ -45,7 +45,7 @@ func Box(program string, status func(context.Context) (opsapi.Status, error), c 
 			return encoded(Status(s))
 		}},
 		{"config.json", func(context.Context) ([]byte, error) { return configuration(c) }},
-		{"records.json", func(context.Context) ([]byte, error) { return records(path) }},
+		{"records.json", func(ctx context.Context) ([]byte, error) { return records(ctx, path) }},
 		{"log.txt", log},
 		{"system.txt", func(context.Context) ([]byte, error) { return system() }},
 	}
@@ -151,7 +151,7 @@ type counts struct {
 }
 
 // records returns how many records of each kind the log at a path holds.
-func records(path string) ([]byte, error) {
+func records(ctx context.Context, path string) ([]byte, error) {
 	n, err := store.Inspect(path)
 	if err != nil {
 		return nil, err
@@ -162,10 +162,10 @@ func records(path string) ([]byte, error) {
 		if r.Event != nil {
 			out.Events[r.Event.Name]++
 		}
-		return nil
+		return ctx.Err()
 	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("count the records: %w", err)
 	}
 	return encoded(out)
 }

@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +19,8 @@ import (
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/internal/rating"
+	"haochaping/store"
 )
 
 // A file that cannot be made says so in its place by the kind of the error alone, and the others are there.
@@ -71,6 +75,24 @@ func TestConfigurationTellsNothingOfTheSharedFile(t *testing.T) {
 		if plain, err := base64.StdEncoding.DecodeString(word); err == nil && bytes.Contains(plain, []byte("PLANTED")) {
 			t.Errorf("it tells %s", plain)
 		}
+	}
+}
+
+// Whoever ends the daemon waits for no long log to be read.
+func TestCountingRecordsEndsWithItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	l, err := store.Open(path, store.Options{Device: "lz-1", Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Append(rating.EventBody(rating.Stamp{Boot: 1}, rating.EventSignedIn, "staff", "1001"))
+	if err = errors.Join(err, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if told, err := records(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %s, %v", told, err)
 	}
 }
 

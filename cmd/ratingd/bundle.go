@@ -13,7 +13,6 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/crash"
 	"haochaping/internal/enrolment"
-	keys "haochaping/internal/identity"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/supportfile"
 	"haochaping/sync/uplink"
@@ -56,8 +55,7 @@ func newBundler(cfg boxconfig.Config, env environment, line *centreLine, status 
 				return err
 			}
 			return enrolment.SendBundle(ctx, enrolment.BundleConfig{URL: cfg.Enrol.URL, Device: cfg.Device, Key: key,
-				Own:   filepath.Join(cfg.State, boxconfig.CertificateFile),
-				Trust: keys.Trust{Roots: cfg.Roots(), Now: env.wall, Synced: env.synced, Passed: line.lastPassed}}, command, archive)
+				Own: filepath.Join(cfg.State, boxconfig.CertificateFile), Trust: line.trust()}, command, archive)
 		}
 	}
 	return b

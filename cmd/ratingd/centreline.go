@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"haochaping/internal/boxconfig"
+	keys "haochaping/internal/identity"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -127,6 +128,11 @@ func (l *centreLine) lastPassed() time.Time {
 		return up.Passed()
 	}
 	return l.passed
+}
+
+// trust returns by what the centre's servers are known, and by which time.
+func (l *centreLine) trust() keys.Trust {
+	return keys.Trust{Roots: l.box.Roots(), Now: l.env.wall, Synced: l.env.synced, Passed: l.lastPassed}
 }
 
 // broker returns the address of the broker that is connected to, or tried.

@@ -45,7 +45,7 @@ func (c certifier) run(ctx context.Context, report func(error)) error {
 	e, err := enrolment.New(enrolment.Config{
 		URL: c.cfg.Enrol.URL, Device: c.who.device, Key: key, Record: keys.Record(c.who.key),
 		File:  filepath.Join(c.cfg.State, boxconfig.CertificateFile),
-		Trust: keys.Trust{Roots: c.cfg.Roots(), Now: c.env.wall, Synced: c.env.synced, Passed: c.line.lastPassed},
+		Trust: c.line.trust(),
 		Board: c.place.board, Moved: c.place.moved, Barred: c.place.barred, Refused: c.line.refused, Bar: c.bar,
 		Pass: c.pass, Order: c.order, Show: c.views.waits, Try: c.try, Kept: c.kept, Random: mathrand.Float64, Logger: c.log,
 	})
@@ -73,6 +73,8 @@ func (c certifier) order(sealed []byte) {
 		err = fmt.Errorf("it is for %s", x.Device)
 	case err == nil && x.Name != wire.CommandErase:
 		err = fmt.Errorf("%q is nothing that a box does which waits", x.Name)
+	case err == nil && c.line.trust().At().UnixMilli() > x.Expires:
+		err = errors.New("it came after its expiry")
 	}
 	if err == nil {
 		if err = c.erase(x.ID, x.Args["give_up"]); errors.Is(err, uplink.ErrLater) {

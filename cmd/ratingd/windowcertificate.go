@@ -38,7 +38,7 @@ func (w windowCertificate) run(ctx context.Context, report func(error)) error {
 	}
 	x, err := enrolment.NewWindow(enrolment.WindowConfig{URL: w.cfg.Enrol.URL, Device: w.cfg.Device, Key: key,
 		Own: state(boxconfig.CertificateFile), Window: window, File: state(boxconfig.WindowCertFile),
-		Trust: keys.Trust{Roots: w.cfg.Roots(), Now: w.env.wall, Synced: w.env.synced, Passed: w.line.lastPassed},
+		Trust: w.line.trust(),
 		Names: func() []string { return windowNames(w.cfg.WindowAPI) },
 		Place: w.views.generation, Random: mathrand.Float64, Logger: w.log})
 	if err != nil {

@@ -17,8 +17,12 @@ import (
 // bundleType is of what boxes send to support.
 const bundleType = "application/gzip"
 
-// bundlePatience is how long a bundle may take over a thin line.
-const bundlePatience = time.Minute
+const (
+	// bundlePatience is how long a bundle may take over a thin line.
+	bundlePatience = time.Minute
+	// keepPatience is how long it may take to keep one.
+	keepPatience = 20 * time.Second
+)
 
 // patient gives a request that somebody waits for more time than any may have.
 func patient(w http.ResponseWriter, t time.Duration) error {
@@ -38,29 +42,63 @@ func (d *door) bundle(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, box, err)
 		return
 	}
-	if r.Header.Get("Content-Type") != bundleType {
-		http.Error(w, "want "+bundleType, http.StatusUnsupportedMediaType)
+	if !d.begins(box) {
+		http.Error(w, "the box is sending one already", http.StatusConflict)
 		return
 	}
-	if err := patient(w, bundlePatience); err != nil {
-		d.fail(w, err)
+	defer d.ends(box)
+	content, ok := d.receive(w, r)
+	if !ok {
 		return
 	}
-	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxBundle))
-	if large := new(http.MaxBytesError); errors.As(err, &large) {
-		http.Error(w, fmt.Sprintf("at most %d bytes are taken", large.Limit), http.StatusRequestEntityTooLarge)
-		return
-	}
-	if err != nil || len(content) == 0 {
-		http.Error(w, "the bundle cannot be read", http.StatusBadRequest)
-		return
-	}
-	if err := d.room.boxes.KeepBundle(r.Context(), box, command, content, d.room.now()); err != nil {
+	// The request's own time may have passed while the bundle came.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), keepPatience)
+	defer cancel()
+	if err := d.room.boxes.KeepBundle(ctx, box, command, content, d.room.now()); err != nil {
 		d.refuse(w, box, err)
 		return
 	}
 	d.logger.Info("a box has sent what support needs", "device", box, "command", command, "bytes", len(content))
 	w.WriteHeader(http.StatusOK)
+}
+
+// receive reads a bundle, or answers why it is not taken.
+func (d *door) receive(w http.ResponseWriter, r *http.Request) (content []byte, ok bool) {
+	if r.Header.Get("Content-Type") != bundleType {
+		http.Error(w, "want "+bundleType, http.StatusUnsupportedMediaType)
+		return nil, false
+	}
+	if err := patient(w, bundlePatience); err != nil {
+		d.fail(w, err)
+		return nil, false
+	}
+	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, wire.MaxBundle))
+	if large := new(http.MaxBytesError); errors.As(err, &large) {
+		http.Error(w, fmt.Sprintf("at most %d bytes are taken", large.Limit), http.StatusRequestEntityTooLarge)
+		return nil, false
+	}
+	if err != nil || len(content) == 0 {
+		http.Error(w, "the bundle cannot be read", http.StatusBadRequest)
+		return nil, false
+	}
+	return content, true
+}
+
+// begins reports whether a box may send a bundle, which it does until ends: each takes memory while it comes, and a box sends one.
+func (d *door) begins(box rating.DeviceID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sending[box] {
+		return false
+	}
+	d.sending[box] = true
+	return true
+}
+
+func (d *door) ends(box rating.DeviceID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.sending, box)
 }
 
 // sender returns the box that shows a certificate, if it was asked for a bundle by a command and has not sent it.

@@ -2,7 +2,10 @@ package enrol
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
+	"errors"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -87,5 +90,54 @@ func bundled(t *testing.T, w *world) {
 	want(403, "from a box that was put out", w.sends(b, own, "f-6", bundleType, first))
 	if got := w.sends(b, own, "../f-6", bundleType, first); got == http.StatusOK {
 		t.Error("an address that goes upward is taken")
+	}
+}
+
+// TestABundleOverAThinLine takes what comes more slowly than other requests may, and one at a time of a box.
+func TestABundleOverAThinLine(t *testing.T) {
+	w := newWorld(t)
+	b := newBox(t, "bcdf23456789")
+	own := w.enrolled(b)
+	w.asked(b, "2", wire.CommandSendBundle)
+	handler, over := w.server.Config.Handler, make(chan struct{}, 9)
+	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 500*time.Millisecond) // as the centre ends any request
+		defer cancel()
+		context.AfterFunc(ctx, func() { over <- struct{}{} })
+		handler.ServeHTTP(rw, r.WithContext(ctx))
+	})
+	body, line := io.Pipe()
+	slow := make(chan int, 1)
+	go func() {
+		resp, err := w.client(own, b.tls).Post(w.url+"/bundle/f-2", bundleType, body)
+		if err != nil {
+			t.Error(err)
+			slow <- 0
+			return
+		}
+		_ = resp.Body.Close()
+		slow <- resp.StatusCode
+	}()
+	if _, err := line.Write([]byte("first half, ")); err != nil {
+		t.Fatal(err)
+	}
+	<-over // its request is over for any other
+	if got := w.sends(b, own, "f-2", bundleType, []byte("another")); got != http.StatusConflict {
+		t.Errorf("another meanwhile: %d", got)
+	}
+	_, err := line.Write([]byte("second half"))
+	if err := errors.Join(err, line.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-slow; got != http.StatusOK {
+		t.Errorf("what comes slowly: %d", got)
+	}
+	if got, err := w.fleet.BundleOf(t.Context(), b.device, "f-2"); err != nil || string(got) != "first half, second half" {
+		t.Errorf("kept is %q, %v", got, err)
+	}
+	w.pass(fleet.CommandLife)
+	w.asked(b, "3", wire.CommandSendBundle)
+	if got := w.sends(b, own, "f-3", bundleType, []byte("the next")); got != http.StatusOK {
+		t.Errorf("the next: %d", got)
 	}
 }

@@ -52,15 +52,16 @@ type door struct {
 	room   *Room
 	logger *slog.Logger
 
-	mu     sync.Mutex
-	list   []byte    // guarded by mu; of revoked certificates, signed; nil before somebody asks
-	listed time.Time // guarded by mu; when it was signed
+	mu      sync.Mutex
+	list    []byte                   // guarded by mu; of revoked certificates, signed; nil before somebody asks
+	listed  time.Time                // guarded by mu; when it was signed
+	sending map[rating.DeviceID]bool // guarded by mu; the boxes that send a bundle
 }
 
 // Handler serves EST (RFC 7030) and the list of revoked certificates, and takes what boxes were asked to send to support. Clients show
 // their certificates by TLS, which ends here: no proxy may stand before.
 func (r *Room) Handler(log *slog.Logger) http.Handler {
-	d := &door{room: r, logger: log}
+	d := &door{room: r, logger: log, sending: make(map[rating.DeviceID]bool)}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /.well-known/est/cacerts", d.authorities)
 	m.HandleFunc("POST /.well-known/est/simpleenroll", d.enrol)

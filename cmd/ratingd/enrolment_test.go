@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -24,46 +22,14 @@ import (
 // certificate is revoked, its card comes to another board, and it is told to forget all: each time it asks nobody and shows a code. At last
 // it takes the place of the box that it was.
 func TestABoxFromItsBirth(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts the whole product")
-	}
-	for name, launch := range map[string]func(*world){
-		"built-in": func(w *world) {
-			w.launch("broker.listen = \"127.0.0.1:0\"\nbroker.certificates = true\nenrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n")
-		},
-		"mosquitto": launchAtMosquitto,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := &world{t: t, dir: t.TempDir(), centrald: programs.Path(t, "centrald"), command: exec.Command}
-			launch(w)
-			fromBirth(t, w)
-		})
-	}
+	lives(t, fromBirth)
 }
 
-func fromBirth(t *testing.T, w *world) {
+func fromBirth(t *testing.T, l *life) {
 	t.Helper()
-	w.centre("directory", "import", "-apply", "../ratingctl/organisation.csv")
-	admin := w.signedIn("SL-H2", "629901000000")
-	shared := filepath.Join(w.dir, "haochaping.toml")
-	door := waitAddresses(t, filepath.Join(w.dir, "centre.json"))["enrol"]
-	w.centre("image-config", "-url", "https://"+door, "-broker", "mqtts://"+w.mqtt, "-out", shared)
-
-	b := newGPIOBox(t, w, "born", 1)
-	if err := os.MkdirAll(b.state, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	board := filepath.Join(w.dir, "serial-number")
-	writeFile(t, board, "10000000aaaaaaaa\x00")
-	writeFile(t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses, shared,
-		board)+b.keys+
-		"screen.panel = \"none\"\nscreen.browser = \"127.0.0.1:0\"\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
-		"visit.thanks = \"3s\"\nreasons.ask = false\nuplink.resend = \"1s\"\nwindow_api.listen = \"127.0.0.1:0\"\n"+
-		"window_api.loopback_without_token = true\n"+
-		fmt.Sprintf("operations.socket = %q\n", b.socket()))
-	b.launch()
+	l.relists()
+	w, admin := l.world, l.admin
+	b := l.born("born", "")
 	seen := b.showsCode()
 	if p := mustAsk(t, b).Part("window"); p.Code != "window.waits" || !strings.Contains(p.What.ZH, seen.Code) ||
 		!strings.Contains(p.What.ZH, seen.Digits) {
@@ -130,7 +96,7 @@ func fromBirth(t *testing.T, w *world) {
 	accept(again.Code)
 
 	b.stop()
-	writeFile(t, board, "10000000bbbbbbbb\x00")
+	writeFile(t, l.board(b), "10000000bbbbbbbb\x00")
 	b.launch()
 	moved := b.showsCode()
 	if text := admin.get("/fleet/enrol?hall=SL-H2&code=" + moved.Code); !strings.Contains(text, "另一块主板") {

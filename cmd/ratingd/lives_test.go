@@ -151,20 +151,46 @@ func (l *life) beside(lines string) string {
 // relist does what the shipped timer does on the machine of a broker elsewhere.
 func (l *life) relist() {
 	l.t.Helper()
+	if err := l.listed(); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+func (l *life) listed() error {
 	e := l.elsewhere
 	if e == nil {
-		return
+		return nil
 	}
 	asked := filepath.Join(e.folder, "asked")
 	out, err := exec.Command("sh", "../../deploy/broker/revoked.sh", l.door+"/revoked.crl", e.folder, "touch", asked).CombinedOutput()
 	if err != nil {
-		l.t.Fatalf("revoked.sh: %v\n%s", err, out)
+		return fmt.Errorf("revoked.sh: %w\n%s", err, out)
 	}
 	if os.Remove(asked) == nil {
 		e.times++
 		e.End(syscall.SIGTERM)
 		e.Start(l.t)
 	}
+	return nil
+}
+
+// relists is relist each second until the test ends. The centre may be away meanwhile.
+func (l *life) relists() {
+	over, ended := make(chan struct{}), make(chan struct{})
+	l.t.Cleanup(func() { close(over); <-ended })
+	go func() {
+		defer close(ended)
+		for {
+			if err := l.listed(); err != nil {
+				l.t.Log(err)
+			}
+			select {
+			case <-over:
+				return
+			case <-time.After(time.Second):
+			}
+		}
+	}()
 }
 
 // born switches on a box that has nothing but the file of all boxes, on a board of its own.
@@ -179,9 +205,12 @@ func (l *life) born(name string, more string) *box {
 	return b
 }
 
+// board returns the file with the number of a box's board.
+func (l *life) board(b *box) string { return filepath.Join(filepath.Dir(b.config), "serial-number") }
+
 // write writes a box's configuration, and its board.
 func (l *life) write(b *box, more string) {
-	board := filepath.Join(filepath.Dir(b.config), "serial-number")
+	board := l.board(b)
 	writeFile(l.t, board, "1000-"+b.name+"\x00")
 	writeFile(l.t, b.config, fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.file = %q\nenrol.board = %q\n", b.state, b.addresses,
 		l.shared, board)+b.keys+"screen.panel = \"none\"\n"+

@@ -38,6 +38,12 @@ func TestARevokedBoxIsPutOutOfMosquitto(t *testing.T) {
 	t.Cleanup(door.Close)
 	url := "https" + strings.TrimPrefix(door.URL, "http") + "/revoked.crl"
 	asked := filepath.Join(c.dir, "asked")
+	synced := filepath.Join(c.dir, "synced")
+	tools := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tools, "sync"), fmt.Appendf(nil, "#!/bin/sh\nls -l \"$1\" >>%s\n", synced), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
 	bring := func() (string, error) {
 		t.Helper()
 		out, err := exec.Command("sh", "broker/revoked.sh", url, c.dir, "sh", "-c",
@@ -56,6 +62,9 @@ func TestARevokedBoxIsPutOutOfMosquitto(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	restarts(1) // it has read none of this script's before
+	if b, err := os.ReadFile(synced); err != nil || !strings.HasPrefix(string(b), "-rw-r--r--") {
+		t.Errorf("the list may be empty after a power cut, and mosquitto then does not start: %s, %v", b, err)
+	}
 	_ = c.command.Wait()
 	c.start()
 

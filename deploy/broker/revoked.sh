@@ -17,6 +17,7 @@ said=$(openssl crl -in "$new" -noout -CAfile "$folder/root.pem" 2>&1) || { echo 
 case $said in *"verify OK"*) ;; *) echo "revoked.sh: the list is not signed by the centre: $said" >&2; exit 1 ;; esac
 serials() { openssl crl -in "$1" -noout -text | sed -n 's/^ *Serial Number: *//p' | sort; }
 chmod 644 "$new"
+sync "$new" # a power cut must not leave an empty list, by which mosquitto does not start
 mv "$new" "$folder/revoked.pem"
 read=$folder/revoked.read # what the broker has read last
 if [ -f "$read" ] && [ -z "$(find "$read" -mmin +2880)" ] && [ "$(serials "$read")" = "$(serials "$folder/revoked.pem")" ]; then

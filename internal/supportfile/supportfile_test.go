@@ -63,7 +63,8 @@ func TestAFileThatCannotBeMadeTellsNoMore(t *testing.T) {
 
 // The file that all boxes share may name addresses with passwords: nothing of it is told as it came.
 func TestConfigurationTellsNothingOfTheSharedFile(t *testing.T) {
-	c := boxconfig.Config{Device: "lz-1", State: "/var/lib/ratingd", Shared: []byte(`window_api.webhook_url = "https://u:PLANTED@hall.example.com/PLANTED"`)}
+	c := boxconfig.Config{Device: "lz-1", State: "/var/lib/ratingd",
+		Shared: []byte(`window_api.webhook_url = "https://u:PLANTED@hall.example.com/PLANTED"`)}
 	told, err := configuration(c)
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 const OrderHeader = "Hcp-Order"
 
 // Reset has a box that waits under its code forget all when it asks next: one that is not let in hears no command. GiveUp is its name where
-// records that it has not sent are given up. The order holds as long as the code. Write the order in the transaction of the act by which it is given, by KeepReset.
+// records that it has not sent are given up. The order, which KeepReset writes in the transaction of its act, holds as long as the code.
 func (r *Room) Reset(p Pending, random, giveUp string) (order string, err error) {
 	c := fleet.NewCommand(random, p.Device, wire.CommandErase, "", r.now())
 	c.Expires = p.Until

@@ -71,6 +71,7 @@ func TestPackages(t *testing.T) {
 		"a booted box":                    func(t *testing.T) { bootedBox(t, booted, p) },
 		"a box that is updated":           func(t *testing.T) { updatedBox(t, updated, p) },
 		"a box that rollouts update":      func(t *testing.T) { rolledOutBox(t, rolled, p) },
+		"rollouts over mosquitto":         func(t *testing.T) { rolledOutOverMosquitto(t, p) },
 		"a booted box of Debian 11":       func(t *testing.T) { olderBox(t, p) },
 		"an image that is being built":    func(t *testing.T) { beingBuilt(t, built, p) },
 		"install, upgrade, remove, purge": func(t *testing.T) { life(t, d, p) },

@@ -19,7 +19,8 @@ type debian struct {
 	root string
 }
 
-func newDebian(t *testing.T, suite string) *debian {
+// newDebian makes one with further packages of Debian's.
+func newDebian(t *testing.T, suite string, more ...string) *debian {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		missing(t, "a Debian in a folder needs root")
@@ -27,7 +28,8 @@ func newDebian(t *testing.T, suite string) *debian {
 	need(t, "mmdebstrap", "mmdebstrap")
 	need(t, "unshare", "util-linux")
 	root := filepath.Join(t.TempDir(), "debian")
-	output(t, nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--include=systemd", suite, root)
+	output(t, nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--include="+strings.Join(append([]string{"systemd"}, more...), ","), suite,
+		root)
 	return &debian{t, root}
 }
 

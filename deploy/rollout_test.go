@@ -18,9 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const rollingCentre = `broker.listen = "127.0.0.1:8883"
+const (
+	rollingBroker = `broker.listen = "127.0.0.1:8883"
 broker.certificates = true
-enrol.listen = "127.0.0.1:8443"
+`
+	rollingMosquitto = `broker.url = "mqtts://127.0.0.1:8883"
+broker.ca_file = "/etc/centrald-mqtt/root.pem"
+broker.client_cert_file = "/etc/centrald-mqtt/centre.pem"
+broker.client_key_file = "/etc/centrald-mqtt/centre.key"
+`
+)
+
+const rollingCentre = `enrol.listen = "127.0.0.1:8443"
 enrol.names = ["127.0.0.1"]
 enrol.updates = "/srv/apt"
 `
@@ -37,53 +46,16 @@ map = [{ key = "a", level = 5 }, { key = "b", level = 4 }, { key = "c", level = 
 // rolledOutBox: centre and box, installed from their packages, run in one Debian. The box is let in on the page by its code and updated by
 // the centre's rollouts: to a version that is well, to one that is not, and to one in the middle of whose installation the power is cut.
 func rolledOutBox(t *testing.T, d *debian, p packages) {
-	d.t = t
-	r := newRepository(t, d.root+"/srv/apt", p.ratingd)
-	r.publish("centre", p.ratingd, r.build("91", nil), r.build("92", map[string]string{"usr/bin/ratingd": "#!/bin/sh\nexit 1\n"}),
+	r := rollingDebian(t, d, p, rollingBroker)
+	r.publish("centre", p.ratingd, r.build("91", nil), r.build("92", broken()),
 		// The scripts of this one wait until the power has been cut there.
 		r.build("93", map[string]string{"DEBIAN/preinst": "#!/bin/sh\ntouch /run/preparing\n[ -e /var/prepared ] || sleep 300\n",
 			"DEBIAN/postinst": "#!/bin/sh\ntouch /run/configuring\n[ -e /var/configured ] || sleep 300\nOLD"}))
-	d.install(p.ratingd, p.centrald)
-	if err := os.MkdirAll(d.root+"/boot/firmware", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	organisation, err := os.ReadFile("../cmd/ratingctl/organisation.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, text := range map[string]string{"/etc/centrald.toml": rollingCentre, "/etc/ratingd.toml": rollingBox,
-		"/tmp/keypad.toml": rollingKeys, "/tmp/updates.asc": r.keys["centre"], "/tmp/halls.csv": string(organisation)} {
-		d.write(path, text)
-	}
-	centrald := []string{"-u", "centrald", "--", "centrald"}
-	for _, words := range []string{"directory import -apply -reason test /tmp/halls.csv",
-		"image-config -broker mqtts://127.0.0.1:8883 -defaults /tmp/keypad.toml -update-key /tmp/updates.asc -out /tmp/haochaping.toml",
-		"account add -role technician -area 629900000000 -login technician -name 运维"} {
-		d.run("runuser", append(centrald, strings.Fields(words)...)...)
-	}
-	d.run("cp", "/tmp/haochaping.toml", "/boot/firmware/haochaping.toml")
-	if err := os.MkdirAll(d.root+"/etc/systemd/system/haochaping-update.service.d", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	d.write("/etc/systemd/system/haochaping-update.service.d/test.conf",
-		"[Service]\nExecStart=\nExecStart=/usr/bin/ratingctl update -patience 20s -steady 2s\nNice=0\n")
 	m := boot(t, d)
 	m.until(60*time.Second, "systemctl is-active centrald ratingd haochaping-update.path", "active\nactive\nactive")
 	c := newTechnician(t, m)
 	device := c.letIn()
-
-	// It is well with the first.
-	first := c.begin(device, "91")
-	c.sees(2*time.Minute, first, "已更新，正常")
-	m.runs("91")
-	c.post("/fleet/rollouts/"+first+"/steer", "do", "halt")
-	c.post("/fleet/rollouts/"+first+"/steer", "do", "abandon")
-
-	// It goes back from the second, and the rollout halts.
-	second := c.begin(device, "92")
-	c.sees(2*time.Minute, second, "已停住", "已自行退回原版本")
-	m.runs("91")
-	c.post("/fleet/rollouts/"+second+"/steer", "do", "abandon")
+	c.forthAndBack(device)
 
 	// The power is cut before files are unpacked, and while they are configured.
 	third := c.begin(device, "93")
@@ -99,6 +71,93 @@ func rolledOutBox(t *testing.T, d *debian, p packages) {
 	m.runs("93")
 	c.m = m
 	c.sees(2*time.Minute, third, "已更新，正常")
+}
+
+// rolledOutOverMosquitto is rolledOutBox with Debian's mosquitto as docs/enrolment.md has it, without the power cuts, which know no broker.
+// Then the box is revoked, and the shipped timer puts it out.
+func rolledOutOverMosquitto(t *testing.T, p packages) {
+	d := newDebian(t, "bookworm", "mosquitto", "curl", "openssl")
+	r := rollingDebian(t, d, p, rollingMosquitto)
+	r.publish("centre", p.ratingd, r.build("91", nil), r.build("92", broken()))
+	d.run("sh", "-euc", mosquittoOfTheManual)
+	m := boot(t, d)
+	m.until(60*time.Second, "systemctl is-active centrald ratingd haochaping-update.path mosquitto haochaping-revoked.timer",
+		"active\nactive\nactive\nactive\nactive")
+	c := newTechnician(t, m)
+	device := c.letIn()
+	c.forthAndBack(device)
+	began := time.Now()
+	c.post("/fleet/boxes/"+device+"/revoke", "reason", "被盗")
+	m.until(time.Minute, "journalctl -u mosquitto -u ratingd --since=-1min | grep -c 'no connection to the centre' | sed 's/[1-9][0-9]*/some/'",
+		"some")
+	m.until(time.Minute, shownCode+" | wc -c", "9")
+	t.Logf("the box was out and showed its code %v after it was revoked", time.Since(began).Round(time.Second))
+}
+
+// mosquittoOfTheManual is what docs/enrolment.md and the shipped files tell an administrator to do.
+const mosquittoOfTheManual = `
+cd /usr/share/doc/centrald/examples
+install -d -o centrald -m 700 /etc/centrald-mqtt
+runuser -u centrald -- sh -euc 'cd /etc/centrald-mqtt
+centrald certificate -server 127.0.0.1 -key mqtt.key -out mqtt.pem -root root.pem -revoked revoked.pem
+centrald certificate -centre -key centre.key -out centre.pem'
+(cd /etc/centrald-mqtt && install -o mosquitto -m 600 mqtt.key mqtt.pem root.pem revoked.pem -t /etc/mosquitto/certs)
+install -m 644 mosquitto.acl /etc/mosquitto/haochaping.acl
+install -m 644 mosquitto-certificates.conf -t /etc/mosquitto/conf.d
+install -m 755 revoked.sh /usr/local/sbin
+install -m 644 haochaping-revoked.timer -t /etc/systemd/system
+sed s/enrol.example.com/127.0.0.1/ haochaping-revoked.service >/etc/systemd/system/haochaping-revoked.service
+systemctl enable haochaping-revoked.timer
+`
+
+// broken is what makes a version of which the daemon does not run.
+func broken() map[string]string { return map[string]string{"usr/bin/ratingd": "#!/bin/sh\nexit 1\n"} }
+
+// rollingDebian installs centre and box, with the file of all boxes, and returns the repository that the centre serves.
+func rollingDebian(t *testing.T, d *debian, p packages, broker string) *repository {
+	t.Helper()
+	d.t = t
+	r := newRepository(t, d.root+"/srv/apt", p.ratingd)
+	d.install(p.ratingd, p.centrald)
+	if err := os.MkdirAll(d.root+"/boot/firmware", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	organisation, err := os.ReadFile("../cmd/ratingctl/organisation.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{"/etc/centrald.toml": broker + rollingCentre, "/etc/ratingd.toml": rollingBox,
+		"/tmp/keypad.toml": rollingKeys, "/tmp/updates.asc": r.keys["centre"], "/tmp/halls.csv": string(organisation)} {
+		d.write(path, text)
+	}
+	centrald := []string{"-u", "centrald", "--", "centrald"}
+	for _, words := range []string{"directory import -apply -reason test /tmp/halls.csv",
+		"image-config -broker mqtts://127.0.0.1:8883 -defaults /tmp/keypad.toml -update-key /tmp/updates.asc -out /tmp/haochaping.toml",
+		"account add -role technician -area 629900000000 -login technician -name 运维"} {
+		d.run("runuser", append(centrald, strings.Fields(words)...)...)
+	}
+	d.run("cp", "/tmp/haochaping.toml", "/boot/firmware/haochaping.toml")
+	if err := os.MkdirAll(d.root+"/etc/systemd/system/haochaping-update.service.d", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.write("/etc/systemd/system/haochaping-update.service.d/test.conf",
+		"[Service]\nExecStart=\nExecStart=/usr/bin/ratingctl update -patience 20s -steady 2s\nNice=0\n")
+	return r
+}
+
+// forthAndBack updates a box to a version with which it is well, and to one from which it goes back, where the rollout halts.
+func (c *technician) forthAndBack(device string) {
+	c.t.Helper()
+	first := c.begin(device, "91")
+	c.sees(2*time.Minute, first, "已更新，正常")
+	c.m.runs("91")
+	c.post("/fleet/rollouts/"+first+"/steer", "do", "halt")
+	c.post("/fleet/rollouts/"+first+"/steer", "do", "abandon")
+
+	second := c.begin(device, "92")
+	c.sees(2*time.Minute, second, "已停住", "已自行退回原版本")
+	c.m.runs("91")
+	c.post("/fleet/rollouts/"+second+"/steer", "do", "abandon")
 }
 
 // technician looks after boxes on the centre's pages, which are on the loopback of a machine.
@@ -184,12 +243,14 @@ func (c *technician) post(path string, fields ...string) string {
 	return at
 }
 
+// shownCode prints the code that the box shows.
+const shownCode = "ratingctl status 2>/dev/null | sed -n 's/.*配对码 \\([A-Z]\\{8\\}\\).*/\\1/p' | head -n 1"
+
 // letIn accepts the box by the code that it shows, closes its hall, and returns the box's name once the centre knows its package.
 func (c *technician) letIn() string {
 	c.t.Helper()
-	const code = "ratingctl status 2>/dev/null | sed -n 's/.*配对码 \\([A-Z]\\{8\\}\\).*/\\1/p' | head -n 1"
-	c.m.until(time.Minute, code+" | wc -c", "9")
-	shown, err := c.m.try(code)
+	c.m.until(time.Minute, shownCode+" | wc -c", "9")
+	shown, err := c.m.try(shownCode)
 	if err != nil {
 		c.t.Fatal(shown, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/identity"
@@ -104,7 +105,7 @@ func (p Pending) of(q identity.Request, from Origin) bool {
 
 // wait notes that a box asks, and gives it a code if it has none that holds.
 func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now time.Time) (p Pending, err error) {
-	fresh, err := identity.Draw(r.random, codeLetters, codeLength)
+	fresh, err := identity.Draw(r.random, boxcode.Letters, boxcode.Length)
 	if err != nil {
 		return p, err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/db/dbtest"
 	"haochaping/internal/central/directory"
@@ -100,7 +101,7 @@ func (w *world) send(r *http.Request) (status int, h http.Header, body string) {
 // shown is show where it must come to a word, with a code.
 func (w *world) shown(b box, p Pass, want Word) {
 	w.t.Helper()
-	if status, word, code, body := w.show(b, p); status != http.StatusAccepted || word != want || len(code) != codeLength {
+	if status, word, code, body := w.show(b, p); status != http.StatusAccepted || word != want || len(code) != boxcode.Length {
 		w.t.Errorf("it is answered %d, %q and the code %q, want %q: %s", status, word, code, want, body)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 	"time"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/fleet"
@@ -92,9 +92,6 @@ func (r *Room) Authority() *Authority { return r.authority }
 const (
 	// CodeLife is how long a code is good for. A box that still asks gets another one.
 	CodeLife = 30 * time.Minute
-	// codeLetters has no vowels, so that no code is a word.
-	codeLetters = "BCDFGHJKLMNPQRSTVWXZ"
-	codeLength  = 8
 	// acceptedLife is how long an accepted box may take to fetch its certificate.
 	acceptedLife = 24 * time.Hour
 	// forgotten is after what silence a request is forgotten.
@@ -156,19 +153,9 @@ func scanPending(s db.Scanner) (p Pending, err error) {
 	return p, err
 }
 
-// CleanCode returns a code as it is kept, of one that was typed: in groups, in small letters.
-func CleanCode(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c == ' ' || c == '-' {
-			return -1
-		}
-		return c
-	}, strings.ToUpper(s))
-}
-
 // Find returns the box that shows a code, or ErrNoCode.
 func (r *Room) Find(ctx context.Context, code string) (Pending, error) {
-	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE code = $1 AND code_until > $2 AND accepted = 0", CleanCode(code),
+	all, err := db.Query(ctx, r.db, scanPending, readPending+"WHERE code = $1 AND code_until > $2 AND accepted = 0", boxcode.Clean(code),
 		r.now().UnixMilli())
 	if err != nil {
 		return Pending{}, fmt.Errorf("find the box of a code: %w", err)

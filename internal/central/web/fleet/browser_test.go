@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/fleet"
@@ -119,6 +120,13 @@ func TestBoxesAreAcceptedInABrowser(t *testing.T) {
 		t.Errorf("the next box is proposed the window %q, %v", window, err)
 	}
 	look("enrol-next")
+	told, err := boxcode.Flashes(two.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("type what lamps tell", chromedp.Navigate(server.URL+"/fleet/enrol"), chromedp.SendKeys(chromedp.CSS("#code"), boxcode.Grouped(told)),
+		chromedp.Click(chromedp.CSS(".pairing button")), chromedp.WaitVisible(chromedp.CSS(".digits")))
+	look("enrol-lamps")
 }
 
 // TestBoxesWithoutCodesInABrowser makes a ticket and has a supplier's list expected, by hand.

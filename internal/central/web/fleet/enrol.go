@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
@@ -26,7 +27,7 @@ type enrolView struct {
 	Ready   bool // the centre lets boxes in by codes
 	Typed   string
 	Boxes   []newBox
-	Unknown []string // codes that no box shows
+	Unknown []typedCode // that no box shows
 	Halls   []hallChoice
 	Hall    string
 	Replace string // the window at which a box is replaced, empty for none
@@ -38,6 +39,7 @@ type enrolView struct {
 // newBox is a box that waits.
 type newBox struct {
 	Code, Digits string
+	Lamps        string // which tell the digits, of a box whose code was read from lamps
 	Device       rating.DeviceID
 	Windows      []windowChoice
 	Taken        []windowChoice // at which it would take another box's place
@@ -65,16 +67,44 @@ type doneBox struct {
 	Online bool
 }
 
+// typedCode is a code as somebody typed it: in letters, or by the lamps that tell it.
+type typedCode struct {
+	Text    string
+	ByLamps bool
+}
+
 // codesOf returns the codes that were typed or scanned, each once.
-func codesOf(values []string) (all []string) {
+func codesOf(values []string) (all []typedCode) {
 	for _, v := range values {
-		for _, word := range strings.FieldsFunc(v, func(c rune) bool { return strings.ContainsRune(" \t\r\n,;，；、", c) }) {
-			if code := enrol.CleanCode(word); !slices.Contains(all, code) && len(all) < mostCodes {
-				all = append(all, code)
+		for _, text := range boxcode.Split(v) {
+			known := func(c typedCode) bool { return boxcode.Clean(c.Text) == boxcode.Clean(text) }
+			if !slices.ContainsFunc(all, known) && len(all) < mostCodes {
+				all = append(all, typedCode{text, boxcode.ByLamps(text)})
 			}
 		}
 	}
 	return all
+}
+
+// typedAgain returns codes as one text, of which codesOf makes the same.
+func typedAgain(all []typedCode) string {
+	var texts []string
+	for _, c := range all {
+		texts = append(texts, c.Text)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// check returns the lamps that tell the check digits of a box whose code was typed so, empty for one that was typed in letters.
+func (c typedCode) check(digits string) string {
+	if !c.ByLamps {
+		return ""
+	}
+	all, err := boxcode.DigitFlashes(digits)
+	if err != nil {
+		return "" // of no box that the door let in
+	}
+	return boxcode.Grouped(all)
 }
 
 // enrolling shows the boxes of some codes, and where they may go.
@@ -85,7 +115,7 @@ func (p *pages) enrolling(c *web.Call) error {
 	}
 	ctx, query := c.R.Context(), c.R.URL.Query()
 	codes := codesOf(query["code"])
-	v.Typed, v.Replace = strings.Join(codes, " "), query.Get("replace")
+	v.Typed, v.Replace = typedAgain(codes), query.Get("replace")
 	v.Reset = query.Get("reset")
 	a, err := p.atlas(c)
 	if err != nil {
@@ -109,7 +139,7 @@ func (p *pages) enrolling(c *web.Call) error {
 		return err
 	}
 	for _, code := range codes {
-		x, err := p.Enrol.Look(ctx, c.Person.Account, code)
+		x, err := p.Enrol.Look(ctx, c.Person.Account, code.Text)
 		if errors.Is(err, enrol.ErrNoCode) {
 			v.Unknown = append(v.Unknown, code)
 			continue
@@ -120,7 +150,7 @@ func (p *pages) enrolling(c *web.Call) error {
 		if err != nil {
 			return err
 		}
-		b := newBox{Code: x.Code, Digits: x.Digits, Device: x.Device, Moved: x.Moved}
+		b := newBox{Code: x.Code, Digits: x.Digits, Lamps: code.check(x.Digits), Device: x.Device, Moved: x.Moved}
 		d, err := p.Fleet.Device(ctx, x.Device)
 		switch {
 		case err == nil:

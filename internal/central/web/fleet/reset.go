@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/directory/account"
@@ -22,7 +23,7 @@ func (p *pages) reset(c *web.Call) error {
 	if p.Enrol == nil || p.Enrol.Authority() == nil {
 		return web.ErrNotFound
 	}
-	ctx, code, hall := c.R.Context(), enrol.CleanCode(c.R.FormValue("reset")), c.R.FormValue("in")
+	ctx, code, hall := c.R.Context(), boxcode.Clean(c.R.FormValue("reset")), c.R.FormValue("in")
 	giveUp := strings.TrimSpace(c.R.FormValue("give_up_" + code))
 	x, err := p.Enrol.Look(ctx, c.Person.Account, code)
 	switch {

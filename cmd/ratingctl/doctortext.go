@@ -19,7 +19,7 @@ import (
 // the log.
 func checkText(_ context.Context, p *patient) finding {
 	c := p.config.Screen
-	if c.Panel == "none" && c.Browser == "" && c.Files == "" {
+	if !c.Seen() {
 		return fine("未配置屏幕", "no screen is configured")
 	}
 	fonts, fontErr := display.LoadFonts(c.Fonts)

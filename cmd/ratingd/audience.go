@@ -8,15 +8,17 @@ import (
 // audience is who gets to see the terminal's views: the screen, lamps and sound, and a keypad that shows them too. None can
 // hold up the terminal. It is safe for concurrent use.
 type audience struct {
-	shown        *latest[picture]
-	lamps, heard *latest[terminal.View]
-	prompt       func(terminal.View) // of the keypad, nil if it cannot be told
-	noticed      func()              // is called when something has begun or ended that is a trouble
+	shown   *latest[picture]
+	lamps   *latest[glimpse]
+	heard   *latest[terminal.View]
+	prompt  func(terminal.View) // of the keypad, nil if it cannot be told
+	noticed func()              // is called when something has begun or ended that is a trouble
 }
 
 func newAudience(prompt func(terminal.View), noticed func()) *audience {
 	starting := terminal.View{State: terminal.Starting}
-	return &audience{shown: newLatest(picture{}), lamps: newLatest(starting), heard: newLatest(starting), prompt: prompt, noticed: noticed}
+	return &audience{shown: newLatest(picture{}), lamps: newLatest(glimpse{View: starting}), heard: newLatest(starting), prompt: prompt,
+		noticed: noticed}
 }
 
 // show takes a view of the terminal.
@@ -39,7 +41,7 @@ func (a *audience) show(v terminal.View) {
 
 // play takes what the lamps and the sound make of views.
 func (a *audience) play(lamps, heard terminal.View) {
-	a.lamps.update(func(p *terminal.View) { *p = lamps })
+	a.lamps.update(func(g *glimpse) { g.View = lamps })
 	a.heard.update(func(p *terminal.View) { *p = heard })
 }
 
@@ -55,6 +57,7 @@ func (a *audience) code() enrolment.Code { return a.shown.get().code }
 // waits takes under which code the box waits to be accepted.
 func (a *audience) waits(c enrolment.Code) {
 	a.shown.update(func(p *picture) { p.code = c })
+	a.lamps.update(func(g *glimpse) { g.code = c })
 }
 
 // teaches takes what is to be shown of a lesson of the keys.

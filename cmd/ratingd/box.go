@@ -180,7 +180,7 @@ func (d *daemon) joinScreen() {
 	}
 	photo := d.extras.add("photos", "photos.file", func(ctx context.Context, _ func(error)) error { return idle(ctx) })
 	d.scene = scene{links: d.links, order: order, page: c.Enrol.Page, photos: &photos{staff: d.staff, report: photo.report}}
-	lamps := lampPanel{c.Lamps, order, d.env.openOutputs, d.env.mono}
+	lamps := lampPanel{c.Lamps, !c.Screen.Seen(), order, d.env.openOutputs, d.env.mono}
 	speaker := newSpeaker(c.Sound, order, d.env, d.log)
 	add := func(wanted bool, name string, code condition.Code, run func(context.Context, func(error)) error) {
 		if wanted {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +24,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// equipmentEnv names a folder that stands for lamps and a sound card: they are there when the files "outputs" and "cards" are.
+// equipmentEnv names a folder that stands for lamps and a sound card: they are there when the files "outputs" and "cards" are. What the
+// lamps show is written into "lit", if that is there.
 const equipmentEnv = "RATINGD_TEST_EQUIPMENT"
 
 func equip(env *environment, dir string) {
@@ -38,12 +41,23 @@ func equip(env *environment, dir string) {
 // filedOutputs are there as long as their file is, and panic as long as it says so.
 type filedOutputs string
 
-func (f filedOutputs) Set([]bool) error {
+func (f filedOutputs) Set(on []bool) error {
 	b, err := os.ReadFile(string(f))
 	if string(b) == "panic" {
 		panic("the lamps' driver is wrong")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	lit, err := os.OpenFile(filepath.Join(filepath.Dir(string(f)), "lit"), os.O_WRONLY|os.O_APPEND, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(lit, lampText(on))
+	return errors.Join(err, lit.Close())
 }
 
 func (f filedOutputs) Close() error { return nil }

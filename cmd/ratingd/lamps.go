@@ -6,7 +6,9 @@ import (
 	"io"
 	"time"
 
+	"haochaping/internal/boxcode"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/enrolment"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
 )
@@ -69,9 +71,16 @@ type outputOpener func(refs []string, activeLow bool) (outputs, error)
 // never holds up a key.
 type lampPanel struct {
 	cfg   boxconfig.Lamps
+	codes bool // the lamps tell under which code the box waits, as no screen does
 	order [5]rating.Level
 	open  outputOpener
 	now   func() time.Duration
+}
+
+// glimpse is what the lamps are to show.
+type glimpse struct {
+	terminal.View
+	code enrolment.Code // under which the box waits to be accepted
 }
 
 // wanted reports whether any output is configured.
@@ -100,17 +109,32 @@ func (p lampPanel) lines() ([]string, func(lit) []bool) {
 	}
 }
 
+// teller returns what tells the code under which a box waits, nil where the lamps do not.
+func (p lampPanel) teller(g glimpse, now time.Duration) *teller {
+	if !p.codes || len(p.cfg.Keys) != boxcode.Lamps || g.State != terminal.Enrolling {
+		return nil
+	}
+	if all := tellingCode(g.code); all != nil {
+		return &teller{flashes: all, since: now}
+	}
+	return nil
+}
+
 // run shows the newest view until ctx ends, then switches everything off. It returns when the outputs fail.
-func (p lampPanel) run(ctx context.Context, shown *latest[terminal.View], report func(error)) (err error) {
+func (p lampPanel) run(ctx context.Context, shown *latest[glimpse], report func(error)) (err error) {
 	refs, pick := p.lines()
 	out, err := p.open(refs, p.cfg.ActiveLow)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
-	view, since := shown.get(), p.now()
+	seen, since := shown.get(), p.now()
+	code := p.teller(seen, since)
 	for {
-		l, next := lamps(view, p.order, p.now()-since, time.Duration(p.cfg.BacklightOff))
+		l, next := lamps(seen.View, p.order, p.now()-since, time.Duration(p.cfg.BacklightOff))
+		if code != nil {
+			l, next = code.tell(p.now())
+		}
 		if err := out.Set(pick(l)); err != nil {
 			return err
 		}
@@ -124,20 +148,21 @@ func (p lampPanel) run(ctx context.Context, shown *latest[terminal.View], report
 			return nil
 		case <-due:
 		case <-shown.wake:
-			if v := shown.get(); changedLamps(view, v) {
-				view, since = v, p.now()
+			if g := shown.get(); changedLamps(seen, g) {
+				seen, since = g, p.now()
+				code = p.teller(seen, since)
 			}
 		}
 	}
 }
 
-// changedLamps reports whether a view begins something new for the lamps.
-func changedLamps(a, b terminal.View) bool {
-	visit := func(v terminal.View) rating.VisitID {
-		if v.Visit == nil {
+// changedLamps reports whether something new begins for the lamps.
+func changedLamps(a, b glimpse) bool {
+	visit := func(g glimpse) rating.VisitID {
+		if g.Visit == nil {
 			return 0
 		}
-		return v.Visit.ID
+		return g.Visit.ID
 	}
-	return a.State != b.State || a.Problem != b.Problem || a.Chosen != b.Chosen || a.Step != b.Step || visit(a) != visit(b)
+	return a.code != b.code || a.State != b.State || a.Problem != b.Problem || a.Chosen != b.Chosen || a.Step != b.Step || visit(a) != visit(b)
 }

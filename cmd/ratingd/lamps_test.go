@@ -106,13 +106,13 @@ func TestLampPanel(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		shown := newLatest(terminal.View{State: terminal.Asking})
+		shown := newLatest(glimpse{View: terminal.View{State: terminal.Asking}})
 		var told []bool
 		x := &extras{mono: p.now, noticed: func() {}, log: slog.New(slog.DiscardHandler),
 			record: func(_ string, why error) { told = append(told, why == nil) }}
 		e := x.add("lamps", "lamps.failed", func(ctx context.Context, report func(error)) error { return p.run(ctx, shown, report) })
 		go func() { done <- e.supervise(ctx) }()
-		show := func(v terminal.View) { shown.update(func(old *terminal.View) { *old = v }) }
+		show := func(v terminal.View) { shown.update(func(old *glimpse) { old.View = v }) }
 		time.Sleep(extraFirstPause + time.Second)
 		show(terminal.View{State: terminal.Correcting, Chosen: 4})
 		asking := []bool{true, true, true, true, true, false}

@@ -84,7 +84,7 @@ func (a *audience) tests(c *testCard) (err error) {
 func (a *audience) light(c *testCard) {
 	a.shown.update(func(p *picture) {
 		if p.test == c {
-			a.lamps.update(func(v *terminal.View) { *v = terminal.View{State: terminal.Asking} })
+			a.lamps.update(func(g *glimpse) { g.View = terminal.View{State: terminal.Asking} })
 		}
 	})
 }
@@ -109,7 +109,7 @@ type tester struct {
 }
 
 func newTester(c boxconfig.Screen, watch *keyWatch, views *audience, log *slog.Logger) *tester {
-	return &tester{screen: c.Panel != "none" || c.Browser != "" || c.Files != "", watch: watch, views: views,
+	return &tester{screen: c.Seen(), watch: watch, views: views,
 		begun: make(chan *testCard, 1), log: log}
 }
 

@@ -70,7 +70,7 @@ func TestATestPictureIsLitAndHeard(t *testing.T) {
 	if err := a.tests(c); err != nil {
 		t.Fatal(err)
 	}
-	if l, _ := lamps(a.lamps.get(), order, 0, time.Minute); !l.buzzer || !l.backlight {
+	if l, _ := lamps(a.lamps.get().View, order, 0, time.Minute); !l.buzzer || !l.backlight {
 		t.Errorf("the outputs begin as %+v, want the buzzer", l)
 	}
 	if heard := cueOf(quiet, a.heard.get(), order); !heard.again {
@@ -78,7 +78,7 @@ func TestATestPictureIsLitAndHeard(t *testing.T) {
 	}
 	a.light(c)
 	a.show(quiet) // something that citizens do not see has changed
-	if l, _ := lamps(a.lamps.get(), order, 0, time.Minute); l != (lit{keys: [5]bool{true, true, true, true, true}, backlight: true}) {
+	if l, _ := lamps(a.lamps.get().View, order, 0, time.Minute); l != (lit{keys: [5]bool{true, true, true, true, true}, backlight: true}) {
 		t.Errorf("the outputs stay as %+v, want all lamps", l)
 	}
 	if err := a.tests(card()); !errors.Is(err, errTesting) {

@@ -114,6 +114,9 @@ type Screen struct {
 	Files       string   `toml:"files"`   // folder, empty for none
 }
 
+// Seen reports whether there is anything on which the screen is shown.
+func (s Screen) Seen() bool { return s.Panel != "none" || s.Browser != "" || s.Files != "" }
+
 // Visit holds the timings of a visit.
 type Visit struct {
 	Wait   Duration `toml:"wait"`

@@ -28,7 +28,8 @@ func newDebian(t *testing.T, suite string, more ...string) *debian {
 	need(t, "mmdebstrap", "mmdebstrap")
 	need(t, "unshare", "util-linux")
 	root := filepath.Join(t.TempDir(), "debian")
-	output(t, nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--include="+strings.Join(append([]string{"systemd"}, more...), ","), suite,
+	packages := strings.Join(append([]string{"systemd"}, more...), ",")
+	output(t, nil, "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", "--include="+packages, suite,
 		root)
 	return &debian{t, root}
 }

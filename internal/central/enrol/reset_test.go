@@ -30,7 +30,7 @@ func ordered(t *testing.T, w *world) {
 	resets := func(p Pending) error {
 		order, err := w.room.Reset(p, "x", "")
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		return w.room.db.Write(t.Context(), func(tx *db.Tx) error { return KeepReset(t.Context(), tx, p, order) })
 	}
@@ -56,7 +56,11 @@ func ordered(t *testing.T, w *world) {
 	if err != nil || told.Name != wire.CommandErase || told.Device != b.device || told.Expires != p.Until.UnixMilli() {
 		t.Errorf("it is told %+v, which is to hold until %v: %v", told, p.Until, err)
 	}
-	w.pass(2 * time.Minute)
+	w.pass(50 * time.Second)
+	if err := resets(p); !errors.Is(err, ErrNoCode) {
+		t.Errorf("ten seconds before its code ends: %v", err)
+	}
+	w.pass(70 * time.Second)
 	_, h = asks()
 	if h.Get(CodeHeader) == p.Code || h.Get(OrderHeader) != "" {
 		t.Errorf("under another code it is told %q", h.Get(OrderHeader))

@@ -43,6 +43,9 @@ func (p *pages) reset(c *web.Call) error {
 		return err
 	}
 	order, err := p.Enrol.Reset(x, p.Random(), giveUp)
+	if errors.Is(err, enrol.ErrNoCode) {
+		return conflict("配对码马上更换，请等几秒，用屏幕上的新码再试。The code is about to change; use the next one.")
+	}
 	if err != nil {
 		return err
 	}

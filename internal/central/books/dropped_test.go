@@ -75,7 +75,7 @@ func TestDroppingBooksTakesLittleOfTheLog(t *testing.T) {
 		if err != nil || len(paths) != 1 {
 			t.Fatal(paths, err)
 		}
-		if dropped, err := w.books.sweepOne(t.Context(), old); err != nil || !dropped {
+		if dropped, err := w.books.sweepOne(t.Context(), old, func() error { return nil }); err != nil || !dropped {
 			t.Fatal(dropped, err)
 		}
 		info, err := os.Stat(paths[0] + "-wal")
@@ -87,6 +87,28 @@ func TestDroppingBooksTakesLittleOfTheLog(t *testing.T) {
 		}
 		if left, err := one(t.Context(), w.booksDB, "SELECT count(*) FROM sqlite_master WHERE name LIKE 'b100_%'"); err != nil || left != 0 {
 			t.Errorf("%d of its tables and indexes are left, %v", left, err)
+		}
+	})
+}
+
+// TestTwoSweepAtOnce drops a generation from two sides, as when one was so late that its lease went to the other: neither minds.
+func TestTwoSweepAtOnce(t *testing.T) {
+	onSQLite(t, func(t *testing.T, open func(testing.TB) *world) {
+		w := open(t)
+		for n := range int64(20) {
+			n += 100
+			w.beside(t, n)
+			old := newTables(db.SQLite, n)
+			errs := make(chan error)
+			for range 2 {
+				go func() {
+					_, err := w.books.sweepOne(t.Context(), old, func() error { return nil })
+					errs <- err
+				}()
+			}
+			if err := errors.Join(<-errs, <-errs); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -31,7 +31,7 @@ const (
 // before is added to the feed. A rebuild that was interrupted goes on where it was. Progress is called from this goroutine.
 func (b *Books) Rebuild(ctx context.Context, progress func(Progress)) error {
 	err := b.alone(ctx, func(keep func() error) error {
-		t, err := b.beginRebuild(ctx)
+		t, err := b.beginRebuild(ctx, keep)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (b *Books) Rebuild(ctx context.Context, progress func(Progress)) error {
 			}
 		}
 		b.growth.Tell(p.pos)
-		return b.sweep(ctx)
+		return b.sweep(ctx, keep)
 	})
 	if err != nil {
 		return fmt.Errorf("make the books anew: %w", err)
@@ -78,12 +78,15 @@ func (b *Books) alone(ctx context.Context, f func(keep func() error) error) erro
 	err := f(keep)
 	given, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	return errors.Join(err, b.cfg.Journal.Unlease(given, rebuildLease, b.cfg.Holder))
+	if gone := b.cfg.Journal.Unlease(given, rebuildLease, b.cfg.Holder); gone != nil { // what was done is done
+		b.cfg.Logger.Warn("the next who makes or verifies books has to wait a minute", "error", gone)
+	}
+	return err
 }
 
 // beginRebuild returns the generation that is being made, a new one if none of this program's version is.
-func (b *Books) beginRebuild(ctx context.Context) (t tables, err error) {
-	if err := b.sweep(ctx); err != nil {
+func (b *Books) beginRebuild(ctx context.Context, keep func() error) (t tables, err error) {
+	if err := b.sweep(ctx, keep); err != nil {
 		return t, err
 	}
 	err = b.cfg.DB.Write(ctx, func(tx *db.Tx) error {

@@ -10,8 +10,9 @@ import (
 )
 
 // sweep drops generations that are neither read nor being made: the ones before, and what an interruption has left. SQLite
-// overwrites what it drops, by way of its write-ahead log, so that there each table is emptied a part at a time before.
-func (b *Books) sweep(ctx context.Context) error {
+// overwrites what it drops, by way of its write-ahead log, so that there each table is emptied a part at a time before. It calls keep now
+// and then; another instance that sweeps meanwhile, since the lease was kept too late, does no harm.
+func (b *Books) sweep(ctx context.Context, keep func() error) error {
 	const back = 8 // an interruption leaves one
 	g, err := readGeneration(ctx, b.cfg.DB)
 	if err != nil {
@@ -23,7 +24,7 @@ func (b *Books) sweep(ctx context.Context) error {
 		if n == g.number || n == g.building {
 			continue
 		}
-		some, err := b.sweepOne(ctx, t)
+		some, err := b.sweepOne(ctx, t, keep)
 		if err != nil {
 			return fmt.Errorf("drop the books of generation %d: %w", n, err)
 		}
@@ -38,7 +39,7 @@ func (b *Books) sweep(ctx context.Context) error {
 }
 
 // sweepOne drops what there is of a generation.
-func (b *Books) sweepOne(ctx context.Context, t tables) (dropped bool, err error) {
+func (b *Books) sweepOne(ctx context.Context, t tables, keep func() error) (dropped bool, err error) {
 	is := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
 	if t.engine == db.Postgres {
 		is = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
@@ -53,7 +54,7 @@ func (b *Books) sweepOne(ctx context.Context, t tables) (dropped bool, err error
 		}
 		dropped = true
 		if t.engine == db.SQLite {
-			if err := b.empty(ctx, t, name); err != nil {
+			if err := b.empty(ctx, t, name, keep); err != nil {
 				return dropped, err
 			}
 		}
@@ -69,14 +70,14 @@ const emptied = 5000
 
 // empty deletes a table's rows on SQLite in the order of their key, after its indexes, in transactions that the write-ahead log can be cut
 // back after.
-func (b *Books) empty(ctx context.Context, t tables, table string) error {
+func (b *Books) empty(ctx context.Context, t tables, table string, keep func() error) error {
 	indexes, err := db.Query(ctx, b.cfg.DB, func(s db.Scanner) (n string, err error) { return n, s.Scan(&n) },
 		"SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = $1 AND sql IS NOT NULL", t.name(table))
 	if err != nil {
 		return err
 	}
 	for _, n := range indexes {
-		if err := b.exec(ctx, "DROP INDEX "+n); err != nil {
+		if err := b.exec(ctx, "DROP INDEX IF EXISTS "+n); err != nil {
 			return err
 		}
 	}
@@ -85,11 +86,22 @@ func (b *Books) empty(ctx context.Context, t tables, table string) error {
 	if err != nil {
 		return err
 	}
+	if len(names) == 0 { // somebody else has just dropped it
+		return nil
+	}
 	key := strings.Join(names, ", ")
 	text := t.of(fmt.Sprintf("DELETE FROM {%[1]s} WHERE (%[2]s) <= (SELECT %[2]s FROM {%[1]s} ORDER BY %[2]s LIMIT 1 OFFSET %[3]d)", table,
 		key, emptied-1))
 	for deleted := int64(1); deleted > 0; {
+		if err := keep(); err != nil {
+			return err
+		}
 		if err := b.cfg.DB.Write(ctx, func(tx *db.Tx) error {
+			there, err := one(ctx, tx, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1", t.name(table))
+			if err != nil || there == 0 {
+				deleted = 0
+				return err
+			}
 			r, err := tx.ExecContext(ctx, text)
 			if err == nil {
 				deleted, err = r.RowsAffected()

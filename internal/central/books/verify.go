@@ -26,7 +26,7 @@ type Verified struct {
 // The books go on meanwhile. Progress is called from this goroutine.
 func (b *Books) Verify(ctx context.Context, progress func(Progress)) (v Verified, err error) {
 	err = b.alone(ctx, func(keep func() error) error {
-		if err := b.sweep(ctx); err != nil {
+		if err := b.sweep(ctx, keep); err != nil {
 			return err
 		}
 		live, scratch, err := b.beginVerify(ctx)
@@ -39,7 +39,7 @@ func (b *Books) Verify(ctx context.Context, progress func(Progress)) (v Verified
 				compared, err = b.compare(ctx, p, live, &v, progress)
 			}
 		}
-		return errors.Join(err, b.sweep(context.WithoutCancel(ctx)))
+		return errors.Join(err, b.sweep(context.WithoutCancel(ctx), func() error { return nil }))
 	})
 	if err != nil {
 		return v, fmt.Errorf("verify the books: %w", err)

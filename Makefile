@@ -62,6 +62,7 @@ norace: # The flags for a run of single tests under the race detector: go test -
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
 	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestTap|TestAKeyThatGoesUpAndDown|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear ./internal/central/books
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestPackages/rollouts_over_mosquitto' -v ./deploy
 
 .PHONY: province
 province: ## Play a working day of a province in LASTS (default 20m): BOXES (default 50000) of which ONLINE (default 10000) speak MQTT, VISITS (default 30) each; then compare all with a recount.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,15 +25,16 @@ func TestARevokedBoxIsPutOutOfMosquitto(t *testing.T) {
 		need(t, program, program)
 	}
 	c := startCertified(t)
-	var list []byte
+	var list atomic.Pointer[[]byte]
 	sign := func(by *certified, all ...enrol.Revocation) {
 		t.Helper()
-		var err error
-		if list, err = by.List(all, time.Now().Unix()); err != nil {
+		signed, err := by.List(all, time.Now().Unix())
+		if err != nil {
 			t.Fatal(err)
 		}
+		list.Store(&signed)
 	}
-	door := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(list) }))
+	door := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(*list.Load()) }))
 	door.Listener = tls.NewListener(door.Listener, c.ServerTLS([]string{"127.0.0.1"}))
 	door.Start()
 	t.Cleanup(door.Close)
@@ -111,7 +113,8 @@ func TestARevokedBoxIsPutOutOfMosquitto(t *testing.T) {
 	if out, err := bring(); err == nil {
 		t.Errorf("a list that another authority has signed is taken: %s", out)
 	}
-	list = []byte("no list")
+	nonsense := []byte("no list")
+	list.Store(&nonsense)
 	if out, err := bring(); err == nil {
 		t.Errorf("what is no list is taken: %s", out)
 	}

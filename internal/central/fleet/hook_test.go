@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,11 +32,14 @@ func TestRefusedAlertsHideNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	heard := make(map[string]int)
+	var mu sync.Mutex
+	heard := make(map[string]int) // guarded by mu
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		id := r.Header.Get("webhook-id")
+		mu.Lock()
 		heard[id]++
+		mu.Unlock()
 		switch {
 		case id == "refused-000-opened": // its connection is cut without an answer
 			panic(http.ErrAbortHandler)
@@ -56,6 +60,8 @@ func TestRefusedAlertsHideNone(t *testing.T) {
 		}
 		h.now = h.now.Add(10 * time.Second)
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	if heard["later-opened"] != 1 {
 		t.Errorf("the later alert came %d times, want once; %d others came", heard["later-opened"], len(heard))
 	}

@@ -51,7 +51,8 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	  $(PLAIN) $(GO) test -vet=off -json -timeout 60m -coverprofile=$(BUILD)/cover-draw.out \
 	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; \
 	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 60m -coverprofile=$(BUILD)/cover-race.out \
-	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./internal/central/journal ./internal/central/books ./... || failed; \
+	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./cmd/ratingctl ./internal/central/journal ./internal/central/books \
+	    ./internal/central/web/fleet ./store ./internal/proof/receiver ./... || failed; \
 	} | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out -- env CGO_ENABLED=1 $(GO) test -race $(NORACE) -count=2
 
 .PHONY: norace

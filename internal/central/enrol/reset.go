@@ -42,14 +42,5 @@ func (p Pending) Told() string { return p.orders }
 
 // KeepReset writes what a box that waits is told, for as long as its code holds. It is ErrNoCode if it has stopped waiting under it.
 func KeepReset(ctx context.Context, tx *db.Tx, p Pending, order string) error {
-	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET orders = $1 WHERE key_hash = $2 AND code = $3 AND accepted = 0", order, p.Hash,
-		p.Code)
-	if err != nil {
-		return err
-	}
-	n, err := done.RowsAffected()
-	if err == nil && n == 0 {
-		return ErrNoCode
-	}
-	return err
+	return p.set(ctx, tx, "orders = $3", order)
 }

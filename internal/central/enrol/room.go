@@ -207,9 +207,14 @@ func accept(ctx context.Context, tx *db.Tx, p Pending, x claim, now time.Time) e
 			return err
 		}
 	}
-	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET accepted = $1, hall = $2, window_id = $3, account = $4, replaces = $5, "+
-		"pass = $6, seated = $7 WHERE key_hash = $8 AND code = $9 AND accepted = 0",
-		now.UnixMilli(), x.hall, x.window, x.account, string(x.replaces), x.pass, flag(x.seated), p.Hash, p.Code)
+	return p.set(ctx, tx, "accepted = $3, hall = $4, window_id = $5, account = $6, replaces = $7, pass = $8, seated = $9",
+		now.UnixMilli(), x.hall, x.window, x.account, string(x.replaces), x.pass, flag(x.seated))
+}
+
+// set changes columns of a box that waits under its code, and is ErrNoCode if it has stopped. Values are numbered from $3.
+func (p Pending) set(ctx context.Context, tx *db.Tx, columns string, values ...any) error {
+	done, err := tx.ExecContext(ctx, "UPDATE enrol_request SET "+columns+" WHERE key_hash = $1 AND code = $2 AND accepted = 0",
+		append([]any{p.Hash, p.Code}, values...)...)
 	if err != nil {
 		return err
 	}

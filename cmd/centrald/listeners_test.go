@@ -2,17 +2,13 @@ package main
 
 import (
 	"crypto/sha256"
-	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +19,7 @@ import (
 
 // listening is a centre that runs with all of its listeners.
 type listening struct {
-	at      map[string]string
-	said    *testkit.Said
+	*strangers.Program
 	witness *rawmqtt.Client // a box that is connected all the time
 }
 
@@ -44,24 +39,10 @@ func startListening(t testing.TB) *listening {
 	write("centrald.toml", fmt.Sprintf("state = %q\naddresses_file = %q\nenrol.names = ['127.0.0.1']\ncases.tokens_file = %q\n", path("state"),
 		path("addresses.json"), path("tokens"))+"broker.listen = '127.0.0.1:0'\nrate.listen = '127.0.0.1:0'\nadmin.listen = '127.0.0.1:0'\n"+
 		fmt.Sprintf("cases.listen = %q\nseal.listen = %q\nops.listen = '127.0.0.1:0'\nenrol.listen = '127.0.0.1:0'\n", cases, seal))
-	l := &listening{said: testkit.Shown(t, "centrald")}
-	centre := exec.Command(programs.Path(t, "centrald"), "-config", path("centrald.toml"))
-	centre.Stderr = l.said
-	if err := centre.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = centre.Process.Kill(); _ = centre.Wait() })
-	for end := time.Now().Add(time.Minute); l.at == nil; time.Sleep(20 * time.Millisecond) {
-		if text, err := os.ReadFile(path("addresses.json")); err == nil && json.Unmarshal(text, &l.at) != nil {
-			l.at = nil
-		}
-		if time.Now().After(end) {
-			t.Fatal("centrald does not listen")
-		}
-	}
-	l.at["cases"], l.at["seal"] = cases, seal
+	l := &listening{Program: strangers.Start(t, programs.Path(t, "centrald"), path("centrald.toml"), path("addresses.json"))}
+	l.At["cases"], l.At["seal"] = cases, seal
 	var err error
-	if l.witness, err = rawmqtt.Dial(l.at["mqtt"], rawmqtt.Login{ID: "hcp-jia-b01", User: "jia-b01", Clean: true, KeepAlive: 60},
+	if l.witness, err = rawmqtt.Dial(l.At["mqtt"], rawmqtt.Login{ID: "hcp-jia-b01", User: "jia-b01", Clean: true, KeepAlive: 60},
 		time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -71,12 +52,7 @@ func startListening(t testing.TB) *listening {
 
 // dial connects to a listener, by TLS where it speaks that.
 func (l *listening) dial(name string, raw bool) (net.Conn, error) {
-	conn, err := net.DialTimeout("tcp", l.at[name], 10*time.Second)
-	if err != nil || raw || name != "enrol" {
-		return conn, err
-	}
-	secure := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}) // nothing secret is sent
-	return secure, secure.SetDeadline(time.Now().Add(10 * time.Second))
+	return strangers.Dial("tcp", l.At[name], !raw && name == "enrol")
 }
 
 // lives fails the test unless the broker and the pages answer, and nothing has panicked.
@@ -91,14 +67,12 @@ func (l *listening) lives(t *testing.T) {
 	if p, err := rawmqtt.Read(l.witness.In); err != nil || p.Type != rawmqtt.PingrespType {
 		t.Fatalf("a box that was connected gets no answer: %v, %v", p, err)
 	}
-	resp, err := http.Get("http://" + l.at["ops"] + "/healthz")
+	resp, err := http.Get("http://" + l.At["ops"] + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if text := l.said.String(); strings.Contains(text, "panic") {
-		t.Fatalf("something has panicked:\n%s", text)
-	}
+	l.Panicked(t)
 }
 
 // conversations returns what each listener usually hears.
@@ -147,8 +121,8 @@ func FuzzListeners(f *testing.F) {
 	}
 	l := startListening(f)
 	for _, name := range names {
-		if l.at[name] == "" {
-			f.Fatalf("nothing listens as %s: %v", name, l.at)
+		if l.At[name] == "" {
+			f.Fatalf("nothing listens as %s: %v", name, l.At)
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, conversation []byte, seed uint64) {

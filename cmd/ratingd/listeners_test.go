@@ -3,10 +3,8 @@ package main
 import (
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -14,24 +12,20 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"haochaping/internal/proof/faultnet"
 	"haochaping/internal/proof/strangers"
-	"haochaping/internal/proof/testkit"
 	"haochaping/internal/windowapi"
 )
 
 // besieged is a box that runs with all of its listeners, and a centre that is away.
 type besieged struct {
-	at    map[string]string
+	*strangers.Program
 	token string
-	said  *testkit.Said
 }
 
 func startBesieged(t testing.TB) *besieged {
@@ -66,7 +60,7 @@ func startBesieged(t testing.TB) *besieged {
 	if err := os.Mkdir(path("state"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b := &besieged{said: testkit.Shown(t, "ratingd")}
+	b := new(besieged)
 	if b.token, _, err = windowapi.AddToken(filepath.Join(path("state"), windowapi.TokensFile), "PC", rand.Reader, now); err != nil {
 		t.Fatal(err)
 	}
@@ -78,21 +72,8 @@ func startBesieged(t testing.TB) *besieged {
 		"screen.panel = 'none'\nscreen.browser = '127.0.0.1:0'\nscreen.width = 480\nscreen.height = 320\nscreen.fonts = []\n"+
 		"uplink.broker = 'mqtts://127.0.0.1:1'\nwindow_api.listen = '127.0.0.1:0'\nwindow_api.lan_listen = '127.0.0.1:0'\n"+
 		"operations.listen = '127.0.0.1:0'\n")
-	box := exec.Command(programs.Path(t, "ratingd"), "-config", path("ratingd.toml"))
-	box.Stderr = b.said
-	if err := box.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = box.Process.Kill(); _ = box.Wait() })
-	for end := time.Now().Add(time.Minute); b.at["window_api_lan"] == ""; time.Sleep(20 * time.Millisecond) {
-		if text, err := os.ReadFile(path("addresses.json")); err == nil && json.Unmarshal(text, &b.at) != nil {
-			b.at = nil
-		}
-		if time.Now().After(end) {
-			t.Fatalf("ratingd does not listen everywhere: %v", b.at)
-		}
-	}
-	b.at["socket"] = path("ops.sock")
+	b.Program = strangers.Start(t, programs.Path(t, "ratingd"), path("ratingd.toml"), path("addresses.json"), "window_api_lan")
+	b.At["socket"] = path("ops.sock")
 	return b
 }
 
@@ -102,18 +83,13 @@ func (b *besieged) dial(name string, raw bool) (net.Conn, error) {
 	if name == "socket" {
 		network = "unix"
 	}
-	conn, err := net.DialTimeout(network, b.at[name], 10*time.Second)
-	if err != nil || raw || name != "window_api_lan" {
-		return conn, err
-	}
-	secure := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS13, InsecureSkipVerify: true}) // nothing secret is sent
-	return secure, secure.SetDeadline(time.Now().Add(10 * time.Second))
+	return strangers.Dial(network, b.At[name], !raw && name == "window_api_lan")
 }
 
 // lives fails the test unless the screen goes on and nothing has panicked.
 func (b *besieged) lives(t *testing.T) {
 	t.Helper()
-	resp, err := (&http.Client{Timeout: 30 * time.Second}).Get("http://" + b.at["browser"] + "/state.json")
+	resp, err := (&http.Client{Timeout: 30 * time.Second}).Get("http://" + b.At["browser"] + "/state.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,9 +97,7 @@ func (b *besieged) lives(t *testing.T) {
 	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("the screen: %s, %v, %s", resp.Status, err, text)
 	}
-	if text := b.said.String(); strings.Contains(text, "panic") {
-		t.Fatalf("something has panicked:\n%s", text)
-	}
+	b.Panicked(t)
 }
 
 // requests returns what each listener usually hears.
@@ -149,8 +123,8 @@ func FuzzListeners(f *testing.F) {
 	all := b.requests()
 	names := slices.Sorted(maps.Keys(all))
 	for i, name := range names {
-		if b.at[name] == "" {
-			f.Fatalf("nothing listens as %s: %v", name, b.at)
+		if b.At[name] == "" {
+			f.Fatalf("nothing listens as %s: %v", name, b.At)
 		}
 		for seed := range uint64(9) {
 			f.Add(uint8(i), []byte(all[name]), seed)

@@ -183,7 +183,7 @@ func TestOneReminder(t *testing.T) {
 	if len(b.phones.sent) != 1 || b.phones.sent[0].Number != "13800000001" || b.phones.sent[0].Text != "您办理的身份证补领已办结" {
 		t.Fatalf("sent %+v", b.phones.sent)
 	}
-	if log := b.log.String(); strings.Contains(log, "138") || !strings.Contains(log, "busy") {
+	if log := b.log.String(); strings.Contains(log, "1380000") || !strings.Contains(log, "busy") {
 		t.Errorf("the log says %s", log)
 	}
 }
@@ -282,7 +282,7 @@ func TestGateways(t *testing.T) {
 	if err := send("0"); err != nil || got["to"] != "13800000001" || got["say"] != "“好”\"\n" {
 		t.Errorf("%v, %v", got, err)
 	}
-	if err := send("7"); err == nil || strings.Contains(err.Error(), "138") {
+	if err := send("7"); err == nil || strings.Contains(err.Error(), "1380000") {
 		t.Errorf("a refusal is %v", err)
 	}
 	if _, err := NewHTTP(server.URL, nil, "{{.Surname}}", ""); err == nil {

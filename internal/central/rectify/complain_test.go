@@ -50,7 +50,7 @@ func checkAComplaintOpensOneOrder(t *testing.T, on engine) {
 		t.Errorf("reached by %q, %v", who, err)
 	}
 	for _, row := range b.dump(t) {
-		if strings.Contains(row, "两小时") || strings.Contains(row, "139") {
+		if strings.Contains(row, "两小时") || strings.Contains(row, "13900000031") {
 			t.Errorf("the tables hold what was said: %s", row)
 		}
 	}

@@ -45,14 +45,16 @@ test: ## Run all tests with the race detector (needs gcc); ends with what was sk
 	@# Three packages start this broker, which each would compile beside the others. They say what is amiss if it cannot be had.
 	@$(PLAIN) $(TOOL) -n nats-server >/dev/null || true
 	@# Most tests wait for programs, so that more run at once than there are cores, and what takes longest begins first. The tests of files for
-	@# builds without the race detector, which only compute or draw, run by themselves. What go vet finds, make check finds.
+	@# builds without the race detector, which only compute or draw, run beside them, and are told at the end. What go vet finds, make check
+	@# finds.
 	@export HCP_PROGRAMS=$(CURDIR)/$(BUILD); files=$$(grep -rl --include='*_test.go' --exclude-dir={.ci,build} '^//go:build !race$$' .); \
 	{ failed() { echo '{"Action":"go-failed"}'; }; \
-	  $(PLAIN) $(GO) test -vet=off -json -timeout 60m -coverprofile=$(BUILD)/cover-draw.out \
-	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; \
+	  { $(PLAIN) $(GO) test -vet=off -json -timeout 60m -coverprofile=$(BUILD)/cover-draw.out \
+	    -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\)(.*/\1/p' $$files | paste -sd'|'))$$" $$(dirname $$files | sort -u) || failed; } >$(BUILD)/draw.json & \
 	  CGO_ENABLED=1 $(GO) test -race $(NORACE) -vet=off -json -p 6 -parallel 6 -timeout 60m -coverprofile=$(BUILD)/cover-race.out \
 	    ./cmd/ratingd ./cmd/centrald ./sync/uplink ./deploy ./device ./cmd/ratingctl ./internal/central/journal ./internal/central/books \
 	    ./internal/central/web/fleet ./store ./internal/proof/receiver ./... || failed; \
+	  wait; cat $(BUILD)/draw.json; \
 	} | $(BUILD)/testsum $(BUILD)/cover-race.out $(BUILD)/cover-draw.out -- env CGO_ENABLED=1 $(GO) test -race $(NORACE) -count=2
 
 .PHONY: norace
@@ -61,7 +63,7 @@ norace: # The flags for a run of single tests under the race detector: go test -
 
 .PHONY: simulate
 simulate: ## Play the histories that make test plays in a short form, in their long one, the year of a hall among them. Some half an hour (SEED draws the year again).
-	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestTap|TestAKeyThatGoesUpAndDown|TestLaws|TestTheYearOfAHall|TestBooks' -v ./store ./device ./cmd/ratingd \
+	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestRandomHistories|TestKeypadHistories|TestBurstIsNeverAPress|TestTap|TestAKeyThatGoesUpAndDown|TestLaws|TestTheYearOfAHall|TestBooks|TestDiskFullAtAnyWrite|TestFlippedBytes|TestNetwork' -v ./store ./device ./cmd/ratingd \
 	  ./internal/proof/hallyear ./internal/central/books
 	SIMULATE=1 CGO_ENABLED=0 $(GO) test -count=1 -timeout 60m -run 'TestPackages/rollouts_over_mosquitto' -v ./deploy
 

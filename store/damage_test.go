@@ -14,6 +14,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"haochaping/internal/boltfile"
+	"haochaping/internal/proof/simulation"
 	"haochaping/internal/rating"
 )
 
@@ -193,7 +194,7 @@ func TestFlippedBytes(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
 	replaced := 0
-	for round := range 120 {
+	for round := range simulation.Of(240) {
 		bad := bytes.Clone(good)
 		flips := 1 + random.IntN(4)
 		pages := make(map[int]bool)

@@ -102,7 +102,7 @@ func TestAHallIsSetUp(t *testing.T) {
 	}
 	h.do("accept all", chromedp.Click(chromedp.CSS(".accept > p > button")), chromedp.WaitVisible(chromedp.CSS(".done")))
 	for _, b := range boxes {
-		b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline })
+		b.wait("let in", func(s boxState) bool { return s.State == "idle" && !s.Offline && s.Code == "" })
 	}
 	t.Logf("%d boxes serve their windows after %v", n, since(began))
 	for i, b := range boxes {

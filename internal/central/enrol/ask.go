@@ -41,7 +41,7 @@ func (r *Room) Ask(ctx context.Context, q identity.Request, from Origin) (*x509.
 		p = all[0]
 		same = p.of(q, from)
 	}
-	taken := same && !p.Accepted.IsZero() && now.Sub(p.Accepted) < acceptedLife
+	taken := same && p.holds(now)
 	if taken && !p.seated {
 		if taken, err = r.seat(ctx, p); err != nil {
 			return nil, p, err
@@ -59,6 +59,8 @@ func (r *Room) Ask(ctx context.Context, q identity.Request, from Origin) (*x509.
 	if !same || !p.Accepted.IsZero() || !now.Before(p.Until) || now.Sub(p.Seen) >= seenStep {
 		if p, err = r.wait(ctx, q, from, now); err != nil {
 			return nil, p, err
+		} else if p.holds(now) {
+			return r.Ask(ctx, q, from)
 		}
 	}
 	if enrolled && !from.Moved {
@@ -103,7 +105,12 @@ func (p Pending) of(q identity.Request, from Origin) bool {
 	return p.Device == q.Device && bytes.Equal(p.Record, q.Record) && p.Board == from.Board && p.Moved == from.Moved
 }
 
-// wait notes that a box asks, and gives it a code if it has none that holds.
+// holds reports whether the box was accepted, and may still fetch its certificate.
+func (p Pending) holds(now time.Time) bool {
+	return !p.Accepted.IsZero() && now.Sub(p.Accepted) < acceptedLife
+}
+
+// wait notes that a box asks, and gives it a code if it has none that holds. One that was accepted in this moment stays so.
 func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now time.Time) (p Pending, err error) {
 	fresh, err := identity.Draw(r.random, boxcode.Letters, boxcode.Length)
 	if err != nil {
@@ -119,6 +126,10 @@ func (r *Room) wait(ctx context.Context, q identity.Request, from Origin, now ti
 			Board:   from.Board, Moved: from.Moved, Asked: now, Seen: now}
 		if len(all) == 1 {
 			old := all[0]
+			if old.of(q, from) && old.holds(now) {
+				p = old
+				return nil
+			}
 			if old.of(q, from) && old.Accepted.IsZero() && now.Before(old.Until) {
 				p.Code, p.Until, p.Asked, p.orders = old.Code, old.Until, old.Asked, old.orders
 			}

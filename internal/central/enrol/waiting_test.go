@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -92,4 +93,24 @@ func TestTheListIsNotSignedForEach(t *testing.T) {
 	if bytes.Equal(first, get()) {
 		t.Error("it is the old one after the pause")
 	}
+}
+
+// TestTheAcceptedStaySoThoughTheyAsk accepts a box between the moment in which its request is read and that in which it is noted.
+func TestTheAcceptedStaySoThoughTheyAsk(t *testing.T) {
+	w := newWorld(t)
+	b := newBox(t, "bcdf23456789")
+	_, h, _ := w.post(w.client(nil, nil), "simpleenroll", b.request(t))
+	w.pass(seenStep)
+	w.room.random = io.MultiReader(once(func() { w.accept(h.Get(CodeHeader)) }), rand.Reader) // read for the code that it may get
+	if status, _, body := w.post(w.client(nil, nil), "simpleenroll", b.request(t)); status != http.StatusOK {
+		t.Errorf("it gets %d %s", status, body)
+	}
+}
+
+// once is an empty reader that does something when it is first read.
+type once func()
+
+func (o once) Read([]byte) (int, error) {
+	o()
+	return 0, io.EOF
 }

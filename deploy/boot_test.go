@@ -55,6 +55,10 @@ func boot(t *testing.T, d *debian) *machine {
 	hierarchies := []string{"/sys/fs/cgroup"}
 	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err != nil {
 		hierarchies = []string{"/sys/fs/cgroup/systemd", "/sys/fs/cgroup/devices", "/sys/fs/cgroup/memory", "/sys/fs/cgroup/pids"}
+		// Several that run at once would otherwise share their units' groups in this one, and each would take the others' away.
+		if _, err := os.Stat("/sys/fs/cgroup/unified/cgroup.procs"); err == nil {
+			hierarchies = append(hierarchies, "/sys/fs/cgroup/unified")
+		}
 	}
 	enter := ""
 	for _, h := range hierarchies {

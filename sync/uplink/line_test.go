@@ -162,8 +162,8 @@ func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
 	p.stall()
 	log.append(5)
 	until(t, "the records by another connection", func() bool { return log.Released() == 10 })
-	if s := l.Stats(); s.Connections != 2 || s.Silences == 0 {
-		t.Errorf("%+v, want two connections and silences between", s)
+	if s := l.Stats(); s.Connections < 2 || s.Silences == 0 {
+		t.Errorf("%+v, want more than one connection and silences between", s)
 	}
 	stop()
 }

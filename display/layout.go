@@ -150,8 +150,22 @@ func (l *layout) write(c column, blocks ...block) {
 			kept[floors].floor = 0 // rather than that what matters is left out
 			continue
 		}
+		if longest := longestOf(kept); kept[out].spare == 0 && kept[longest].lines > 1 {
+			kept[longest].lines-- // it is cut in its middle instead
+			continue
+		}
 		kept = append(kept[:out:out], kept[out+1:]...)
 	}
+}
+
+// longestOf returns which block may have the most lines.
+func longestOf(blocks []block) (longest int) {
+	for i, b := range blocks {
+		if b.lines > blocks[longest].lines {
+			longest = i
+		}
+	}
+	return longest
 }
 
 // stack sets blocks below one another from the column's top. Whole is false if a text had to be cut.

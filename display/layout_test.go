@@ -4,8 +4,11 @@ package display
 
 import (
 	"fmt"
+	"image"
 	"strings"
 	"testing"
+
+	"haochaping/internal/rating"
 )
 
 // TestWordsStayInTheirPlace lays out every screen with every length of names at every size, and looks for words outside
@@ -63,6 +66,41 @@ func TestEveryScreenSaysWhatMatters(t *testing.T) {
 			for _, w := range want {
 				if !strings.Contains(said, strings.ReplaceAll(w, " ", "")) {
 					t.Errorf("%s at %v does not say %q but %s", name, size, w, said)
+				}
+			}
+		}
+	}
+}
+
+// TestALongMatterIsNeverLeftOut asks about matters up to the longest that a record may have: what is asked about stands there with its
+// end, and so does the question, also beside a photo and where two keys were pressed together.
+func TestALongMatterIsNeverLeftOut(t *testing.T) {
+	r := renderer(t)
+	for _, words := range []string{"办理", "Rechtsmittel", "a ", "བོད་ཡིག་"} {
+		for _, n := range []int{100, rating.MaxName} {
+			s := screens(t)["asking-long"]
+			matter := []rune(strings.Repeat(words, n))[:n-4]
+			s.Matter = string(matter) + "（转入）"
+			for _, size := range []image.Point{{320, 480}, {480, 320}, {480, 800}, {1280, 400}, {1080, 1920}} {
+				for _, with := range []func(s *Screen){
+					func(s *Screen) { s.Photo = nil },
+					func(s *Screen) { s.AskAgain = true },
+				} {
+					s := s
+					with(&s)
+					l, err := r.arrange(s, size)
+					if err != nil {
+						t.Fatal(err)
+					}
+					checkLayout(t, l)
+					var said []string
+					for _, x := range l.texts {
+						said = append(said, strings.Join(linesOf(x.paragraph), ""))
+					}
+					all := strings.Join(said, "|")
+					if !strings.Contains(all, "（转入）") || !strings.Contains(all, "请您对所办事项进行评价") || s.AskAgain && !strings.Contains(all, "请只按一个键") {
+						t.Errorf("%d characters of %q at %v, asked again %v: %s", n, words, size, s.AskAgain, all)
+					}
 				}
 			}
 		}

@@ -10,10 +10,10 @@ import (
 func (r *Renderer) photo(dst *image.RGBA, m image.Image, box image.Rectangle) {
 	if r.portraitOf != m || r.portrait == nil || r.portrait.Rect.Size() != box.Size() {
 		src := m.Bounds()
-		if w := src.Dy() * box.Dx() / box.Dy(); w < src.Dx() {
+		if w := max(1, src.Dy()*box.Dx()/box.Dy()); w < src.Dx() {
 			src.Min.X += (src.Dx() - w) / 2
 			src.Max.X = src.Min.X + w
-		} else if h := src.Dx() * box.Dy() / box.Dx(); h < src.Dy() {
+		} else if h := max(1, src.Dx()*box.Dy()/box.Dx()); h < src.Dy() {
 			src.Min.Y += (src.Dy() - h) / 3 // a face is in the upper part
 			src.Max.Y = src.Min.Y + h
 		}

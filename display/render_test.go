@@ -309,6 +309,23 @@ func TestScannedFromTheScreen(t *testing.T) {
 	}
 }
 
+// TestAPhotoFillsItsPlace shows photos of any form, those of a single row or column among them.
+func TestAPhotoFillsItsPlace(t *testing.T) {
+	r := renderer(t)
+	for _, size := range []image.Point{{1, 1}, {1, rating.MaxPhotoSide}, {rating.MaxPhotoSide, 1}, {240, 300}} {
+		photo := image.NewRGBA(image.Rectangle{Max: size})
+		fill(photo, photo.Rect, color.RGBA{0x12, 0x34, 0x56, 0xff})
+		dst := image.NewRGBA(image.Rect(0, 0, 300, 300))
+		box := image.Rect(20, 20, 260, 280)
+		r.photo(dst, photo, box)
+		for _, p := range []image.Point{box.Min, {140, 150}, box.Max.Sub(image.Pt(1, 1))} {
+			if got := dst.RGBAAt(p.X, p.Y); got != photo.RGBAAt(0, 0) {
+				t.Errorf("a photo of %v shows %v at %v", size, got, p)
+			}
+		}
+	}
+}
+
 func TestSameScreenSamePixels(t *testing.T) {
 	s := screens(t)["asking"]
 	used := renderer(t)

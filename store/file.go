@@ -46,6 +46,27 @@ func lockFolder(path string) (*os.File, error) {
 	}
 }
 
+// InUse reports whether a process has opened the log. Who may not look at its folder learns that no process is known.
+func InUse(path string) bool {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = d.Close() }() // which lets go of the lock
+	return errors.Is(unix.Flock(int(d.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// errNoFile says that something else has the log's name.
+var errNoFile = errors.New("it is no ordinary file; move it away")
+
+// openRegular opens a file to be read. Opening a pipe would wait for whoever writes into it.
+func openRegular(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, errNoFile
+	}
+	return os.Open(path)
+}
+
 // errPanic is what bbolt does when it meets a page that it does not understand.
 var errPanic = errors.New("the database stumbled")
 
@@ -186,7 +207,7 @@ func (s *Store) openFile() error {
 
 // look reads what can be read without bbolt, so that bbolt opens only what it can stand. It returns the format's version.
 func (s *Store) look() (version uint64, err error) {
-	f, err := os.Open(s.path)
+	f, err := openRegular(s.path)
 	if err != nil {
 		return 0, err
 	}

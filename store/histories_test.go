@@ -110,7 +110,8 @@ func appendForEver(path string) {
 	}
 }
 
-// TestKill kills a writing process with SIGKILL at random moments, its first start included.
+// TestKill kills a writing process with SIGKILL at random moments, its first start included: fifteen times, or more, and later, until one
+// on a busy machine has come to write.
 func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log.db")
 	last := uint64(0)

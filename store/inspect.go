@@ -75,7 +75,7 @@ type glance struct {
 }
 
 func look(path string) (*glance, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}

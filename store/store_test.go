@@ -116,6 +116,51 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	}
 }
 
+// TestInUse asks from outside whether a log is open, which keeps nobody from opening it.
+func TestInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log.db")
+	if InUse(path) || InUse(filepath.Join(path, "none", "log.db")) {
+		t.Error("a log that nobody has opened is in use")
+	}
+	s := openAt(t, path)
+	if !InUse(path) {
+		t.Error("an open log is not in use")
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if InUse(path) {
+		t.Error("a closed log is in use")
+	}
+	openAt(t, path)
+}
+
+// TestWhatIsNoFile has something else under the log's name: nothing waits for it, and it is said.
+func TestWhatIsNoFile(t *testing.T) {
+	for name, make := range map[string]func(path string) error{
+		"a pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(t.TempDir(), "log.db")
+		if err := make(path); err != nil {
+			t.Fatal(err)
+		}
+		s := openAt(t, path)
+		if err := s.Trouble(); err == nil || !strings.Contains(err.Error(), "no ordinary file") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := Inspect(path); err == nil || !strings.Contains(err.Error(), "no ordinary file") {
+			t.Errorf("inspect %s: %v", name, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Append(press(1)); err != nil {
+			t.Errorf("once %s is away: %v", name, err)
+		}
+	}
+}
+
 // fullEnv says that this process is the one of TestFailedWriteChangesNothing.
 const fullEnv = "STORE_TEST_FULL"
 

@@ -85,7 +85,10 @@ func loopback(bad reporter, key, value string) {
 	if value == "" {
 		return
 	}
-	host, _, err := net.SplitHostPort(value)
+	host, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
 	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		bad(key, "不能是 %[1]q；请写本机地址和端口，如 \"127.0.0.1:8377\"\n"+
 			"%[1]q is not allowed; write a loopback address with a port, as \"127.0.0.1:8377\"", value)
@@ -141,7 +144,7 @@ func (c Config) checkScreen(bad reporter) {
 
 // checkUplink looks at the ways to the centre: the phone's, and the box's own.
 func (c Config) checkUplink(bad reporter, need needs) {
-	if u, err := url.Parse(c.Link.Base); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" ||
+	if u, err := url.Parse(c.Link.Base); err != nil || !leadsSomewhere(u) || u.Scheme != "https" && u.Scheme != "http" ||
 		strings.Trim(u.Path, "/") != "" {
 		bad("link.base", "不能是 %[1]q；请写 https://主机，不带路径\n%[1]q is not allowed; write https://host without a path", c.Link.Base)
 	}
@@ -152,7 +155,7 @@ func (c Config) checkUplink(bad reporter, need needs) {
 				"%[1]d addresses are not allowed; write one, or a list of up to %[2]d", len(up.Broker), maxBrokers)
 	}
 	for i, broker := range up.Broker {
-		if u, err := url.Parse(broker); err != nil || u.Host == "" || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
+		if u, err := url.Parse(broker); err != nil || !leadsSomewhere(u) || !slices.Contains([]string{"mqtt", "mqtts"}, u.Scheme) {
 			bad("uplink.broker",
 				"不能是 %[1]q；请写 mqtts://主机:8883 或 mqtt://主机:1883\n"+
 					"%[1]q is not allowed; write mqtts://host:8883 or mqtt://host:1883", broker)
@@ -171,6 +174,13 @@ func (c Config) checkUplink(bad reporter, need needs) {
 	}
 	oneOf(bad, "uplink.ack", up.Ack, "centre", "broker")
 	between(bad, "uplink.resend", up.Resend, time.Second, 10*time.Minute)
+}
+
+// leadsSomewhere reports whether an address names a host, and a port that there can be, or none.
+func leadsSomewhere(u *url.URL) bool {
+	port := u.Port()
+	n, err := strconv.ParseUint(port, 10, 16)
+	return u.Hostname() != "" && (port == "" || err == nil && n > 0)
 }
 
 func (c Config) checkMap(bad func(key, format string, args ...any)) {

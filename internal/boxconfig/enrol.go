@@ -44,7 +44,8 @@ func (c Config) Enrols() bool {
 
 func (c Config) checkEnrol(bad func(key, format string, args ...any)) {
 	for key, address := range map[string]string{"enrol.url": c.Enrol.URL, "enrol.page": c.Enrol.Page} {
-		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
+		if u, err := url.Parse(address); address != "" &&
+			(err != nil || u.Scheme != "https" || !leadsSomewhere(u) || strings.Trim(u.Path, "/") != "") {
 			bad(key, "不能是 %[1]q；请写 https://主机，不带路径\n%[1]q is not allowed; write https://host without a path", address)
 		}
 	}

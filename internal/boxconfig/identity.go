@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/recordkey"
 )
@@ -20,16 +21,16 @@ const IdentityFile = "device.key"
 // centre would refuse everything that the box signs. A key that root draws belongs to the owner of the folder, who is to read it.
 func (c Config) Identity() (crypto.Signer, error) {
 	path := filepath.Join(c.State, IdentityFile)
-	b, err := os.ReadFile(path)
+	b, err := keptfile.ReadSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c.createIdentity(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the box's key: %w", err)
+		return nil, cli.Because(err, "读不到评价器的私钥", "read the box's key")
 	}
 	key, err := recordkey.ParsePEM(b)
 	if err != nil {
-		return nil, fmt.Errorf("read the box's key %s: %w", path, err)
+		return nil, cli.Because(err, "评价器的私钥 "+path+" 已损坏；请从备份恢复，或移走它后重新登记", "read the box's key "+path)
 	}
 	return key, nil
 }

@@ -145,6 +145,9 @@ func learntText(keys []KeyLevel, profile string, high *bool) []byte {
 // learn takes what was learnt of the keys into the configuration. A file that cannot be read is an error: the levels would be others than
 // those that somebody has confirmed.
 func (c *Config) learn() error {
+	if info, err := os.Stat(c.State); err == nil && !info.IsDir() {
+		return tomlfile.Lines{}.Errorf("state", "%[1]s 不是目录\n%[1]s is no folder", c.State)
+	}
 	path := filepath.Join(c.State, LearntFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -28,14 +28,14 @@ func (c Config) checkWindowAPI(bad func(key, format string, args ...any)) {
 		}
 	}
 	for _, o := range w.Origins {
-		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || o != u.Scheme+"://"+u.Host {
+		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || !leadsSomewhere(u) || o != u.Scheme+"://"+u.Host {
 			bad("window_api.origins",
 				"不能是 %[1]q；请像浏览器那样写来源，如 \"https://business.hall.example\"\n"+
 					"%[1]q is not allowed; write an origin as browsers do, as \"https://business.hall.example\"", o)
 		}
 	}
 	if w.WebhookURL != "" {
-		if u, err := url.Parse(w.WebhookURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		if u, err := url.Parse(w.WebhookURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || !leadsSomewhere(u) {
 			bad("window_api.webhook_url", "不能是 %[1]q；请写 https://主机/路径\n%[1]q is not allowed; write https://host/path", w.WebhookURL)
 		}
 		if w.WebhookSecretFile == "" {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
@@ -40,6 +41,11 @@ func (l Lines) Errorf(key, format string, args ...any) error {
 // write Chinese in other ways if they are not asked.
 func Text(b []byte) ([]byte, error) {
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if at := bytes.IndexByte(b, 0); at >= 0 && utf8.Valid(b) {
+		return nil, cli.Errorf("第 %d 行：有空字节，文件已损坏（可能因断电），或不是 UTF-8 编码；请重新写入或恢复备份",
+			"line %d: there are bytes 0 in it: the file is damaged, perhaps by a power cut, or is not UTF-8; write it anew or restore it",
+			1+bytes.Count(b[:at], []byte("\n")))
+	}
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		if !utf8.Valid(line) {
 			return nil, cli.Errorf("第 %d 行：不是 UTF-8 编码，请在编辑器中另存为 UTF-8", "line %d: it is not UTF-8; save the file as UTF-8", n+1)
@@ -63,20 +69,47 @@ func Decode(b []byte, v any, program string) (Lines, error) {
 	return index(b), nil
 }
 
-// wide are the signs that an input method for Chinese writes in place of those of a configuration.
-const wide = "“”‘’，、：；＝＃［］｛｝（）【】\u3000"
-
-// misspelt says in both languages that a line has such signs, which an editor shows much like the others; empty if it has none.
+// misspelt says in both languages that a line has a character which no line may have outside of quotes and comments, and which an editor
+// shows much like another, or not at all; empty if it has none.
 func misspelt(b []byte, line int) (zh, en string) {
 	lines := bytes.Split(b, []byte("\n"))
 	if line < 1 || line > len(lines) {
 		return "", ""
 	}
-	text, _, _ := bytes.Cut(lines[line-1], []byte("#"))
-	if !bytes.ContainsAny(text, wide) {
+	at, r := foreign(string(lines[line-1]))
+	switch {
+	case at == 0:
 		return "", ""
+	case unicode.IsSpace(r) || unicode.Is(unicode.Cf, r): // which an editor shows as a space, or not at all
+		return fmt.Sprintf("；第 %d 个字符是看不出的 %U，请删去或改为普通空格", at, r),
+			fmt.Sprintf("; its character %d is %U, which cannot be seen: delete it, or write an ordinary space", at, r)
 	}
-	return "；这一行有全角标点或空格，请改为半角", "; the line has Chinese punctuation or a wide space; write \" , = and spaces as in English"
+	return fmt.Sprintf("；第 %d 个字符 %c 是全角的，引号外的标点、空格、数字和字母请用半角", at, r),
+		fmt.Sprintf("; its character %d is %c: outside of quotes write \" , = spaces, digits and letters as in English", at, r)
+}
+
+// foreign returns the first character of a line outside of quotes and comments that is none of ASCII, counted from 1; 0 if there is none.
+func foreign(line string) (at int, r rune) {
+	quote, escaped := rune(0), false
+	for _, r := range line {
+		at++
+		switch {
+		case escaped:
+			escaped = false
+		case quote != 0:
+			escaped = r == '\\' && quote == '"'
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'':
+			quote = r
+		case r == '#':
+			return 0, 0
+		case r > unicode.MaxASCII:
+			return at, r
+		}
+	}
+	return 0, 0
 }
 
 // explain turns the decoder's errors into lines that an administrator can act on.

@@ -64,6 +64,9 @@ func checkConfig(path string, env environment) error {
 	c.vital()
 	refused := errors.Join(c.errs...)
 	c.errs = taken
+	if exists(filepath.Join(cfg.State, boxconfig.IdentityFile)) {
+		c.full()
+	}
 	c.note("enrol.file", "", cfg.SharedFault)
 	c.keys()
 	c.ports()
@@ -139,29 +142,32 @@ func (c *checker) keys() {
 
 // vital looks at that without which the daemon does not start.
 func (c *checker) vital() {
-	if _, err := os.Stat(c.cfg.State); errors.Is(err, fs.ErrNotExist) {
-		return // the unit makes it
-	}
-	err := c.unit.mayWrite(c.cfg.State)
-	if err == nil {
-		err = access(c.cfg.State, unix.W_OK|unix.X_OK)
-	}
-	if err == nil {
-		err = ordinary(c.cfg.State)
-	}
-	c.note("state", c.cfg.State, err)
-	for _, f := range []struct {
-		name string
-		mode uint32
-	}{{boxconfig.IdentityFile, unix.R_OK}, {"log.db", unix.R_OK | unix.W_OK}} {
-		path := filepath.Join(c.cfg.State, f.name)
-		if err := access(path, f.mode); !errors.Is(err, fs.ErrNotExist) {
-			c.note("state", path, err)
-		}
-	}
 	if s := c.cfg.Keys.Serial; c.cfg.Keys.Source == boxconfig.Serial && keypad.IsFile(s.Profile) { // which has been read already
 		c.note("keys.serial.profile", s.Profile, nil)
 	}
+	c.note("state", c.cfg.State, c.stateFolder())
+	if key := filepath.Join(c.cfg.State, boxconfig.IdentityFile); exists(key) {
+		err := access(key, unix.R_OK)
+		if err == nil {
+			_, err = c.cfg.Identity()
+		}
+		c.note("state", key, err)
+	} else {
+		c.full() // so that none can be kept
+	}
+	if log := filepath.Join(c.cfg.State, "log.db"); exists(log) {
+		err := access(log, unix.R_OK|unix.W_OK)
+		if info, e := os.Stat(log); e == nil && !info.Mode().IsRegular() {
+			err = cli.Errorf("%s 不是普通文件，请移走", "%s is no ordinary file; move it away", log)
+		}
+		c.note("state", log, err)
+	}
+}
+
+// exists reports whether something of that name is there, also if nobody may look at it.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // access returns an error that names the path if this process may not use it in a way.

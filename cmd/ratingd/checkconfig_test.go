@@ -178,12 +178,13 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		"the configuration": {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
 		"the password": {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1,
 			"uplink.password_file: open DIR/password: permission denied"},
-		"the state":          {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
-		"another account":    {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
-		"a folder of root's": {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
-		"a port of root's":   {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
-		"a log of root's":    {"", "state", "state/log.db", "", 78, "state: access DIR/state/log.db: permission denied"},
-		"a log to read only": {"", "state", "", "", 78, "state: access DIR/state/log.db: permission denied"},
+		"the state":             {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
+		"a state to write only": {"", "state", "", "", 78, "state: access DIR/state: permission denied"},
+		"another account":       {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
+		"a folder of root's":    {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
+		"a port of root's":      {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
+		"a log of root's":       {"", "state", "state/log.db", "", 78, "state: access DIR/state/log.db: permission denied"},
+		"a log to read only":    {"", "state", "", "", 78, "state: access DIR/state/log.db: permission denied"},
 		"a profile in /tmp": {"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS9\"\nkeys.serial.profile = \"DIR/hall.toml\"\n", "state",
 			"",
 			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "keys.serial.profile: 服务有自己的 /tmp"},
@@ -237,6 +238,11 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 					mode = 0o600
 				}
 				if err := os.Chmod(filepath.Join(dir, file), mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if name == "a state to write only" {
+				if err := os.Chmod(filepath.Join(dir, "state"), 0o300); err != nil {
 					t.Fatal(err)
 				}
 			}

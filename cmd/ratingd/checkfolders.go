@@ -27,11 +27,47 @@ func holdsFile(folder, name string) error {
 	if err := ordinary(folder); err != nil {
 		return err
 	}
+	return room(folder)
+}
+
+// room returns why the next write in a folder may fail: the disk is full.
+func room(folder string) error {
 	var s unix.Statfs_t
 	if err := unix.Statfs(folder, &s); err == nil && s.Bavail*uint64(s.Bsize) < leastRoom {
 		return &fs.PathError{Op: "write", Path: folder, Err: unix.ENOSPC}
 	}
 	return nil
+}
+
+// stateFolder returns why the daemon could not keep anything in its folder, or not make it where it is missing.
+func (c *checker) stateFolder() error {
+	folder := c.cfg.State
+	if link, err := os.Readlink(folder); err == nil && !exists(folder) {
+		return cli.Errorf("%[1]s 指向不存在的目录 %[2]s，请建立该目录或移走这个链接",
+			"%[1]s leads to %[2]s, which is not there; make that folder, or move the link away", folder, link)
+	}
+	if err := c.unit.mayWrite(folder); err != nil {
+		return err
+	}
+	made, err := keptfile.Standing(folder)
+	if err != nil {
+		return err
+	}
+	if made == filepath.Clean(folder) { // else the unit makes it, or the daemon in what is there
+		if err := access(folder, unix.R_OK|unix.W_OK|unix.X_OK); err != nil {
+			return err
+		}
+	}
+	return ordinary(made)
+}
+
+// full says of a full disk that nothing can be recorded on it.
+func (c *checker) full() {
+	if folder, err := keptfile.Standing(c.cfg.State); err == nil {
+		if err := room(folder); err != nil {
+			c.note("state", "", cli.Because(err, "磁盘已满，按键评价无法记录，请腾出空间", "the disk is full, no key's answer can be recorded; free some room"))
+		}
+	}
 }
 
 // ordinary returns why what a folder lies on keeps no files, whoever writes them.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/store"
 )
 
 // The exit statuses of status.
@@ -89,7 +91,11 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 	case err == nil:
 		nameHolders(c, s.Parts)
 		return s, nil
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case unheard(err) && store.InUse(filepath.Join(c.State, "log.db")):
+		return s, &exitError{exitUnknown, cli.Hint(cli.Because(err, "ratingd 在运行，但在 operations.socket 处问不到它，状况不明", "ratingd runs and cannot be "+
+			"asked at operations.socket, so that nobody knows how it is"), "journalctl -u ratingd 说明原因；改过配置则 systemctl restart ratingd",
+			"journalctl -u ratingd says why; if the configuration was changed: systemctl restart ratingd")}
+	case unheard(err):
 		return s, &exitError{exitNotRunning, cli.Hint(cli.Because(err, "ratingd 没有运行，窗口不能评价", "ratingd does not run, nobody can rate at this "+
 			"window"), "systemctl start ratingd 启动；systemctl status ratingd 和 journalctl -u ratingd 说明原因",
 			"systemctl start ratingd starts it; systemctl status ratingd and journalctl -u ratingd say why it had ended")}
@@ -101,6 +107,11 @@ func askBox(ctx context.Context, c boxconfig.Config) (opsapi.Status, error) {
 			"the service manager restarts it within half a minute; else systemctl restart ratingd")}
 	}
 	return s, &exitError{exitUnknown, err}
+}
+
+// unheard reports whether nobody listens at a socket.
+func unheard(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // sickest returns the parts that need a hand, or an eye, those that need a hand first.

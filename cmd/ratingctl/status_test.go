@@ -1,9 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +20,7 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/opsapi"
+	"haochaping/store"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -190,6 +193,19 @@ func TestStatusOfABoxThatDoesNotAnswer(t *testing.T) {
 		if exitStatus(err) != c.exit || !strings.Contains(cli.HintOf(err).EN, c.advice) {
 			t.Errorf("%s: it ends with %d, %v", name, exitStatus(err), err)
 		}
+	}
+	// One that runs, and listens where the configuration said before it was changed.
+	log, err := store.Open(filepath.Join(dir, "state", "log.db"), store.Options{Device: "lz-0417", Random: rand.Reader,
+		Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ratingctl(t, "status", "-config", statusConfig(t, dir, stale)); exitStatus(err) != exitUnknown ||
+		!strings.Contains(err.Error(), "ratingd 在运行") || !strings.Contains(cli.HintOf(err).EN, "systemctl restart ratingd") {
+		t.Errorf("a box that cannot be asked: it ends with %d, %v", exitStatus(err), err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := ratingctl(t, "status", "-config", filepath.Join(dir, "nowhere.toml")); exitStatus(err) != exitUnknown {
 		t.Errorf("without a configuration it ends with %d, %v", exitStatus(err), err)

@@ -152,6 +152,8 @@ func (b Batch) check() error {
 		return fmt.Errorf("first is %d: out of range", b.First)
 	case len(b.Records) == 0 || len(b.Records) > MaxBatchRecords:
 		return fmt.Errorf("%d records: want 1 to %d", len(b.Records), MaxBatchRecords)
+	case b.Last() > maxSafeInt:
+		return fmt.Errorf("the last record is %d: out of range", b.Last())
 	case b.Released >= b.First:
 		return fmt.Errorf("released through %d, yet the first record is %d", b.Released, b.First)
 	case b.Algorithm != "" && b.Algorithm != recordkey.SM2:

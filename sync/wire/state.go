@@ -150,6 +150,9 @@ func DecodePresence(payload []byte) (Presence, error) {
 func DecodeHealth(payload []byte) (Health, error) {
 	var h Health
 	err := decodeState("health", payload, &h, func() int { return h.V })
+	if err == nil && h.Log != nil && h.Log.Last > maxSafeInt {
+		err = fmt.Errorf("health: the log's last record is %d: out of range", h.Log.Last)
+	}
 	h.State = plain(h.State)
 	for i, t := range h.Troubles {
 		h.Troubles[i] = plain(t)

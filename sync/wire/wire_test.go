@@ -84,7 +84,8 @@ func TestBatchesRefused(t *testing.T) {
 		"released":       {`"released":1`, `"released":3`},
 		"record changed": {`"seq":4`, `"seq":5`}, "device": {`lz-0417`, `LZ`}, "epoch": {`0000000000000007`, `0000000000000000`},
 		"sig": {`"sig":"`, `"sig":"AAAA`}, "cut": {`]}`, ``}, "big number": {`"first":3`, `"first":9007199254740992`},
-		"name twice": {`"first":3`, `"first":3,"first":3`}, "other capitals": {`"first":3`, `"First":3`}, "more": {`]}`, `]}{}`},
+		"a last record too far": {`"first":3`, `"first":9007199254740991`},
+		"name twice":            {`"first":3`, `"first":3,"first":3`}, "other capitals": {`"first":3`, `"First":3`}, "more": {`]}`, `]}{}`},
 		"no records": {`"records":[`, `"records":7,"x":[`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -279,4 +280,17 @@ func FuzzDecoders(f *testing.F) {
 		_, _ = DecodeReply(b)
 		_, _, _ = ParseTopic(string(b))
 	})
+}
+
+// TestALogGoesNoFurtherThanNumbersAreExact: the last record that a box may have is one whose number each reader of JSON keeps.
+func TestALogGoesNoFurtherThanNumbersAreExact(t *testing.T) {
+	for last, want := range map[uint64]bool{1<<53 - 1: true, 1 << 53: false, 1<<64 - 1: false} {
+		payload, err := EncodeState(Health{V: Version, State: "idle", Log: &LogHead{Epoch: 7, Last: last}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeHealth(payload); (err == nil) != want {
+			t.Errorf("a log's last record is %d: %v", last, err)
+		}
+	}
 }

@@ -67,7 +67,8 @@ func TestWhatIsNoLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, bad := range map[string]string{"empty": "", "cut": token[:len(token)-2], "changed": token[:9] + last + token[10:],
-		"foreign": other, "long": strings.Repeat(token, 100), "signs": "../" + token} {
+		"foreign": other, "long": strings.Repeat(token, 100), "signs": "../" + token, "a line's end in it": token[:9] + "\n" + token[9:],
+		"a line's end after it": token + "\r\n", "filled up": token + "===="} {
 		if _, err := k.Read(bad); !errors.Is(err, ErrToken) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -112,4 +113,23 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("%q was read as %+v", token, c)
 		}
 	})
+}
+
+// TestALinkHasOneSpelling: whatever letter stands last, it is that of the link as it was written, or it is none.
+func TestALinkHasOneSpelling(t *testing.T) {
+	k := keeper(t, "a")
+	for extra := range 8 { // so that each number of spare bits comes
+		c := claim()
+		c.Case.Project = strings.Repeat("P", extra+1)
+		token, err := k.Write(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" {
+			other := token[:len(token)-1] + string(last)
+			if _, err := k.Read(other); (err == nil) != (other == token) {
+				t.Errorf("a link that ends with %s is read with %c at its end: %v", token[len(token)-1:], last, err)
+			}
+		}
+	}
 }

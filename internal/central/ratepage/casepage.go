@@ -105,8 +105,18 @@ func opener(r *http.Request) string {
 	return strings.Join([]string{host, r.Header.Get("X-Forwarded-For"), r.UserAgent(), r.Header.Get("Accept-Language")}, "\n")
 }
 
+// looks reports whether a request is that of a program which only looks what a link is, or of a browser that may show it later. Neither
+// is a citizen who has what was finished to themselves.
+func looks(r *http.Request) bool {
+	return r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose")+r.Header.Get("Purpose"), "prefetch")
+}
+
 // lead answers the code that is posted at a terminal: with what was finished there last, if that was just now.
 func (p *Page) lead(w http.ResponseWriter, r *http.Request, c link.Claim) {
+	if looks(r) {
+		w.WriteHeader(http.StatusServiceUnavailable) // so that a browser asks once more when it is shown
+		return
+	}
 	now := p.cfg.Now()
 	k, wait, err := p.cfg.Terminals.Last(r.Context(), c.Source, opener(r), now)
 	var known books.Case

@@ -202,6 +202,11 @@ func TestThePostedCodeOfATerminal(t *testing.T) {
 	want(t, h.get(path), 404, "没有可评价的办件", "!submission")
 	want(t, h.post(path, url.Values{"submission": {strings.Repeat("0", 32)}, "matter.level": {"5"}}), 404)
 	h.books.finished = true
+	h.agent = "a program that looks what links are"
+	want(t, h.do(httptest.NewRequest("HEAD", path, nil)), 503)
+	h.purpose = "prefetch;prerender"
+	want(t, h.get(path), 503)
+	h.agent, h.purpose = "", ""
 	w := h.get(path)
 	want(t, w, 303)
 	at := w.Header().Get("Location")

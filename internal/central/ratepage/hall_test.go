@@ -129,6 +129,7 @@ type hall struct {
 	notified []rating.Question
 	logged   strings.Builder
 	agent    string // the browser's
+	purpose  string // of the request, as browsers say it that show a page later
 	silent   bool   // the box answers nothing
 	page     *Page
 }
@@ -204,6 +205,9 @@ func (h *hall) do(r *http.Request) *httptest.ResponseRecorder {
 func (h *hall) get(path string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest("GET", path, nil)
 	r.Header.Set("User-Agent", h.agent)
+	if h.purpose != "" {
+		r.Header.Set("Sec-Purpose", h.purpose)
+	}
 	return h.do(r)
 }
 

@@ -16,4 +16,4 @@ package rating
 
 // RulesVersion is the version of the rules by which the centre's books say what counts. It grows with each change of what
 // they would say of the same records, and the books are then made anew.
-const RulesVersion = 6
+const RulesVersion = 7

@@ -41,7 +41,7 @@ const (
 	MaxAnchors = 32
 )
 
-// regulationStart is when the regulation came into force; nothing was rated before.
+// regulationStart is when the regulation came into force; nothing was rated before, and no box was on.
 func regulationStart() int64 { return time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() }
 
 // Anchor is a moment of one start of the box whose time is known.
@@ -61,6 +61,9 @@ type Span struct {
 func (s *Span) Add(at Stamp, received int64, believed bool) (changed bool) {
 	s.Boot = at.Boot
 	ceiling := received - at.Mono + drift(at.Mono)
+	if ceiling < regulationStart() {
+		return false // a box that says so says nothing of when its other records were written
+	}
 	if s.Ceiling == 0 || ceiling < s.Ceiling-setSlack {
 		s.Ceiling, changed = ceiling, true
 	}
@@ -93,9 +96,14 @@ func Believable(at Stamp, received, floor int64) bool {
 }
 
 // Floor returns the earliest wall time that is believed of a record: not long before its box was enrolled, in milliseconds,
-// and not long before what the box's own earlier records allow. O is that of its start, zero if nothing is known of it.
-func Floor(enrolled int64, o Origin, at Stamp) int64 {
-	return max(enrolled, o.Earliest+at.Mono-drift(at.Mono)) - behindSlack
+// and not long before what the box's own earlier records allow, unless they say that it was written after its receipt. O is that of
+// its start, zero if nothing is known of it.
+func Floor(enrolled, received int64, o Origin, at Stamp) int64 {
+	chain := o.Earliest + at.Mono - drift(at.Mono)
+	if chain > received+aheadSlack {
+		chain = 0
+	}
+	return max(enrolled, chain) - behindSlack
 }
 
 // nearest returns the anchor that is nearest to a moment.
@@ -113,7 +121,8 @@ type Origin struct{ Earliest, Latest int64 }
 
 // Origins bounds the starts of the box, given in the order in which they happened: each began after the last record of the
 // one before. A start without a single known time is bounded by those around it, by how long it and they lasted, and by
-// the receipt of its records; by Horizon starts on each side, so that what a start says reaches no further.
+// the receipt of its records; by Horizon starts on each side, so that what a start says reaches no further. Where those before it are
+// said to have lasted until after its own records were received, they bound nothing.
 func Origins(spans []Span) []Origin { return OriginsOf(spans, 0, len(spans)) }
 
 // OriginsOf returns the bounds of the starts from first to before last. Of the others it needs Horizon on each side.
@@ -131,6 +140,12 @@ func OriginsOf(spans []Span, first, last int) []Origin {
 			}
 			if j < i {
 				o.Earliest += spans[j].Least()
+			}
+		}
+		if c := spans[i].Ceiling; c != 0 && o.Earliest > c+aheadSlack+setSlack {
+			o.Earliest = regulationStart()
+			if known[i] {
+				o.Earliest = max(o.Earliest, min(own[i].Earliest, c))
 			}
 		}
 		for j := min(len(spans)-1, i+Horizon); j >= i; j-- {
@@ -166,18 +181,27 @@ func (s *Span) anchored() (o Origin, ok bool) {
 	return o, ok
 }
 
-// Fix returns what is known of when a record of this start was written. Received is when the centre got it, and believed
-// whether its wall time is.
-func (s *Span) Fix(o Origin, at Stamp, received int64, believed bool) Fix {
+// Fix returns what is known of when a record of this start was written. Enrolled is when its box first was, 0 where that is not known,
+// received when the centre got it, and believed whether its wall time is. Whatever the box says, Time is not long before the one and not
+// after the other. Earliest may be before the enrolment: what is in doubt is the citizen's.
+func (s *Span) Fix(o Origin, at Stamp, enrolled, received int64, believed bool) Fix {
 	if believed {
 		return Fix{TimeSet, at.Wall, at.Wall - setSlack, at.Wall + setSlack}
 	}
+	least := max(regulationStart(), min(enrolled-behindSlack, received))
 	if a, ok := s.nearest(at.Mono); ok {
 		slack := setSlack + drift(abs(at.Mono-a.Mono))
-		t := a.Wall + at.Mono - a.Mono
-		return Fix{TimeCorrected, t, t - slack, t + slack}
+		if t := a.Wall + at.Mono - a.Mono; t >= least && t <= received+aheadSlack+slack {
+			return Fix{TimeCorrected, t, t - slack, t + slack}
+		}
 	}
-	f := Fix{Quality: TimeEstimated, Earliest: o.Earliest + at.Mono - drift(at.Mono), Latest: min(o.Latest+at.Mono+drift(at.Mono), received)}
+	f := Fix{Quality: TimeEstimated, Earliest: o.Earliest + at.Mono - drift(at.Mono), Latest: received}
+	if f.Earliest > received+aheadSlack+setSlack {
+		f.Earliest = regulationStart()
+	}
+	if o.Latest != math.MaxInt64 && o.Latest+at.Mono+drift(at.Mono) >= least {
+		f.Latest = min(f.Latest, o.Latest+at.Mono+drift(at.Mono))
+	}
 	f.Latest = max(f.Latest, f.Earliest)
 	// The earlier bound may lie years back, where nothing is known of the time before the start. The later one is the
 	// receipt of the record that came through soonest, which is seconds after it was written while the box is online.

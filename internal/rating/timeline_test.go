@@ -71,7 +71,7 @@ func TestTheTruthIsWithinBounds(t *testing.T) {
 			if spans[i].Boot != h.at.Boot {
 				i++
 			}
-			f := spans[i].Fix(origins[i], h.at, h.received, Believable(h.at, h.received, Floor(0, origins[i], h.at)))
+			f := spans[i].Fix(origins[i], h.at, 0, h.received, Believable(h.at, h.received, Floor(0, h.received, origins[i], h.at)))
 			seen[f.Quality]++
 			if h.truth < f.Earliest || h.truth > f.Latest || f.Time < f.Earliest || f.Time > f.Latest {
 				t.Fatalf("%+v happened at %d; the fix is %+v of origin %+v and span %+v", h.at, h.truth, f, origins[i], spans[i])
@@ -102,7 +102,7 @@ func TestThreeStartsWithoutAClock(t *testing.T) {
 	}
 	spans := spansOf(all)
 	origins := Origins(spans)
-	f := spans[2].Fix(origins[2], all[2].at, late, false)
+	f := spans[2].Fix(origins[2], all[2].at, 0, late, false)
 	// It began at the earliest two hours after noon and ended an hour before nine hours after noon.
 	if d := abs(f.Earliest - (noon + 5*hour)); f.Quality != TimeEstimated || d > 10_000 {
 		t.Errorf("earliest is off by %d ms: %+v", d, f)
@@ -126,7 +126,7 @@ func TestAClockThatSteps(t *testing.T) {
 	if s.Add(Stamp{Boot: 1, Mono: 110_000, Wall: noon + 10_000, Synced: true}, received+10_000, true) {
 		t.Error("a clock that goes on as it was is called a change")
 	}
-	f := s.Fix(Origins([]Span{s})[0], Stamp{Boot: 1, Mono: 90_000, Wall: 5}, received, false)
+	f := s.Fix(Origins([]Span{s})[0], Stamp{Boot: 1, Mono: 90_000, Wall: 5}, 0, received, false)
 	if f.Quality != TimeCorrected || f.Time != noon-10_000 {
 		t.Errorf("%+v", f)
 	}
@@ -159,7 +159,7 @@ func TestAClockBehindWhatIsKnown(t *testing.T) {
 		"after that":               {origins[1], 0, noon + day, true},
 	} {
 		at := Stamp{Boot: 2, Mono: 1000, Wall: c.wall, Synced: true}
-		if got := Believable(at, noon+2*day, Floor(c.enrolled, c.origin, at)); got != c.want {
+		if got := Believable(at, noon+2*day, Floor(c.enrolled, noon+2*day, c.origin, at)); got != c.want {
 			t.Errorf("%s: believed %t, want %t", name, got, c.want)
 		}
 	}
@@ -197,5 +197,57 @@ func TestAnchorsAreBounded(t *testing.T) {
 	}
 	if len(s.Anchors) != MaxAnchors || s.Anchors[0].Wall != noon || s.Anchors[MaxAnchors-1].Mono != (n-1)*7*3600_000 {
 		t.Errorf("%d anchors, from %+v to %+v", len(s.Anchors), s.Anchors[0], s.Anchors[len(s.Anchors)-1])
+	}
+}
+
+// TestNoTimeIsOutsideWhatTheCentreKnows: whatever a box says of how long it has been on, in this record or in others, what it records lies
+// not long before its enrolment, and not after its receipt.
+func TestNoTimeIsOutsideWhatTheCentreKnows(t *testing.T) {
+	const year = 365 * 24 * 3600_000
+	received := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	enrolled := received - 30*24*3600_000
+	var claims = []int64{0, 1000, 24 * 3600_000, year, 4 * year, 6 * year, 300 * year, maxSafeInt}
+	rapid.Check(t, func(t *rapid.T) {
+		spans := make([]Span, rapid.IntRange(1, 4).Draw(t, "starts"))
+		var all []happened
+		for range rapid.IntRange(1, 8).Draw(t, "records") {
+			h := happened{received: received + rapid.Int64Range(0, 3600_000).Draw(t, "later"), at: Stamp{
+				Boot: uint32(rapid.IntRange(1, len(spans)).Draw(t, "boot")), Mono: rapid.SampledFrom(claims).Draw(t, "mono"),
+				Wall:   received + rapid.SampledFrom([]int64{-maxSafeInt - received, -year, 0, 1000, 4 * year}).Draw(t, "wall"),
+				Synced: rapid.Bool().Draw(t, "synced")}}
+			s := &spans[h.at.Boot-1]
+			s.Add(h.at, h.received, Believable(h.at, h.received, Floor(enrolled, h.received, Origin{}, h.at)))
+			all = append(all, h)
+		}
+		for _, h := range all {
+			i := h.at.Boot - 1
+			o := Origins(spans)[i]
+			f := spans[i].Fix(o, h.at, enrolled, h.received, Believable(h.at, h.received, Floor(enrolled, h.received, o, h.at)))
+			const slack = aheadSlack + 2*setSlack
+			if f.Earliest > f.Time || f.Time > f.Latest || f.Latest > h.received+slack+f.Latest-f.Time || f.Time > h.received+slack ||
+				f.Time < enrolled-behindSlack {
+				t.Fatalf("%+v, received at %d of a box enrolled at %d, is fixed at %+v", h.at, h.received, enrolled, f)
+			}
+		}
+	})
+}
+
+// TestOneLieAboutALongStart: a start that is said to have lasted for ever, or for years, takes nothing away from a clock that was set.
+func TestOneLieAboutALongStart(t *testing.T) {
+	const year = 365 * 24 * 3600_000
+	received := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	for _, lasted := range []int64{maxSafeInt, 6 * year, 5 * year, 3 * year} {
+		spans := []Span{{}, {}, {}}
+		spans[0].Add(Stamp{Boot: 1, Mono: lasted}, received, false)
+		spans[1].Add(Stamp{Boot: 2, Mono: lasted}, received, false)
+		for i, mono := range []int64{1000, 2000} {
+			at := Stamp{Boot: 3, Mono: mono, Wall: received + mono - 3000, Synced: true}
+			o := Origins(spans)[2]
+			believed := Believable(at, received, Floor(received-10*24*3600_000, received, o, at))
+			if !believed {
+				t.Errorf("after starts of %d ms, the set clock of record %d is not believed: origin %+v", lasted, i, o)
+			}
+			spans[2].Add(at, received, believed)
+		}
 	}
 }

@@ -28,7 +28,7 @@ func (s *state) stamp(l *log, at rating.Stamp) (believed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	believed = rating.Believable(at, s.received, rating.Floor(l.device.enrolled, origin, at))
+	believed = rating.Believable(at, s.received, rating.Floor(l.device.enrolled, s.received, origin, at))
 	if sp == nil {
 		sp = &span{row: fresh}
 		sp.Boot = at.Boot
@@ -219,5 +219,5 @@ func fixOf(e *evaluation, sp rating.Span, o rating.Origin) rating.Fix {
 	if e.log == nil { // by phone, at the centre's time
 		return rating.Fix{Quality: rating.TimeSet, Time: e.at.Wall, Earliest: e.at.Wall, Latest: e.at.Wall}
 	}
-	return sp.Fix(o, e.at, e.received, e.believed)
+	return sp.Fix(o, e.at, e.log.device.enrolled, e.received, e.believed)
 }

@@ -85,3 +85,45 @@ func checkAPhoneAgainstACorrectedPress(t *testing.T, on engine) {
 		}
 	})
 }
+
+// checkALieAboutALongStart: a box, or a fault of it, says that a start has lasted for years or for ever. That dates none of its
+// evaluations after their receipt, nor before the box was enrolled, and none displaces what another box has.
+func checkALieAboutALongStart(t *testing.T, on engine) {
+	on(t, func(t *testing.T, open func(testing.TB) *world) {
+		const year = 365 * 24 * int64(time.Hour/time.Millisecond)
+		for name, c := range map[string]struct {
+			lasted int64 // milliseconds
+			boot   uint32
+		}{"for ever, the same start": {1<<53 - 1, 2}, "for ever, an earlier one": {1<<53 - 1, 1},
+			"for years, the same start": {5 * year, 2}, "for years, an earlier one": {5 * year, 1}, "since 2021 and a half": {11 * year / 2, 1}} {
+			w := open(t)
+			enrolled := noon().Add(-30 * 24 * time.Hour)
+			for _, d := range []rating.DeviceID{"ft-02", "ft-09"} {
+				w.enrol(t, d, enrolled)
+			}
+			victim, liar := chainOf("ft-02", 2), chainOf("ft-09", 9)
+			victim.append(t, rating.VisitBody(at(0), ofCases(1, rating.Single, false, "a")), keyed(1000, 1, ""))
+			w.enter(t, victim.all())
+			w.now = w.now.Add(time.Hour)
+			stamp := func(mono int64) rating.Stamp { return rating.Stamp{Boot: 2, Mono: mono, Wall: 5} }
+			set := rating.Stamp{Boot: 3, Mono: 1000, Wall: w.now.UnixMilli(), Synced: true}
+			answer := rating.Evaluation{Visit: 9, Subject: rating.MatterSubject, Level: 1, Channel: rating.Keypad}
+			liar.append(t, rating.EventBody(rating.Stamp{Boot: 1, Mono: 1}, rating.EventStarted),
+				rating.EventBody(rating.Stamp{Boot: c.boot, Mono: c.lasted}, rating.EventStopped),
+				rating.VisitBody(stamp(1000), ofCases(9, rating.Single, false, "a")), rating.EvaluationBody(stamp(2000), answer))
+			stamped(t, liar, 10, set)
+			w.enter(t, liar.all())
+			for _, e := range w.since(t) {
+				if e.At.After(w.now.Add(2*time.Minute)) || e.At.Before(enrolled.Add(-24*time.Hour)) || e.Earliest.After(e.At) || e.Latest.Before(e.At) {
+					t.Errorf("%s: an evaluation of %s is dated %s, from %s to %s", name, e.Device, e.At, e.Earliest, e.Latest)
+				}
+				if want := e.Device == "ft-02" || e.Visit == 10; (e.Status == rating.Counted) != want {
+					t.Errorf("%s: the evaluation of %s at %s is %s", name, e.Device, e.At, e.Status)
+				}
+				if e.Visit == 10 && e.Quality != rating.TimeSet {
+					t.Errorf("%s: the time of a clock that was set is %s", name, e.Quality)
+				}
+			}
+		}
+	})
+}

@@ -87,7 +87,7 @@ func (e Entry) Pos() (pos int64, part int) {
 
 const readEntries = `SELECT e.id, e.log, e.seq, e.subject, e.project, e.level, e.channel, e.boot, e.mono, e.wall, e.synced, e.received_at,
 	e.standing, e.reasons, e.catalogue, coalesce(k.code, ''), coalesce(k.catalogue, 0), e.texts,
-	v.id, v.visit, d.name, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0), e.moment
+	v.id, v.visit, d.name, d.enrolled_at, d.serves, coalesce(l.epoch, 0), s.anchors, coalesce(s.earliest, 0), coalesce(s.latest, 0), e.moment
 	FROM {evaluation} e JOIN {visit} v ON v.n = e.visit JOIN {device} d ON d.id = v.device
 	LEFT JOIN {log} l ON l.id = e.log LEFT JOIN {span} s ON s.log = e.log AND s.boot = e.boot AND e.synced < 2` + reasonOfEvaluation
 
@@ -99,9 +99,10 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	var reasons, chosen, visit, serves string
 	var anchors []byte
 	var o rating.Origin
+	var box device
 	if err := s.Scan(&out.Cursor, &logID, &seq, &subject, &out.Case, &level, &channel, &boot, &e.at.Mono, &e.at.Wall, &synced,
 		&e.received, &standing, &reasons, &out.Catalogue, &chosen, &chosenOf, &texts,
-		&visitID, &visit, &out.Device, &serves, &epoch, &anchors, &o.Earliest, &o.Latest, &out.moment); err != nil {
+		&visitID, &visit, &out.Device, &box.enrolled, &serves, &epoch, &anchors, &o.Earliest, &o.Latest, &out.moment); err != nil {
 		return out, err
 	}
 	out.Epoch, out.Seq, out.Visit, out.HasText = rating.Epoch(epoch), uint64(seq), rating.VisitID(visitID), texts == 1
@@ -114,7 +115,7 @@ func scanEntry(s db.Scanner) (Entry, error) {
 	}
 	e.at.Boot, e.at.Synced, e.believed = uint32(boot), synced > 0, synced == 2
 	if logID > 0 {
-		e.log = &log{}
+		e.log = &log{device: &box}
 	}
 	var err error
 	var sp rating.Span

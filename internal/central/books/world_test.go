@@ -61,6 +61,7 @@ func TestBooks(t *testing.T) {
 		"HowRowsShareTransactionsNeverShows":     checkHowRowsShareTransactionsNeverShows,
 		"ALateEvaluationWithAnEarlyTime":         checkALateEvaluationWithAnEarlyTime,
 		"ACorrectionDisplacesNothing":            checkACorrectionDisplacesNothing,
+		"ALieAboutALongStart":                    checkALieAboutALongStart,
 		"ALateAnswerByAChannel":                  checkALateAnswerByAChannel,
 		"FindingsAreBounded":                     checkFindingsAreBounded,
 		"FindingsOfManyLogs":                     checkFindingsOfManyLogs,

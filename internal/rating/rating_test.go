@@ -3,6 +3,7 @@ package rating
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"strings"
@@ -347,6 +348,21 @@ func TestNamesAreExact(t *testing.T) {
 	} {
 		if _, err := DecodeRecord(b); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestWordsAreThoseOfEveryProcess: the JSON library draws one of two words at the start of a process, and what is refused is told in the
+// same ones by all.
+func TestWordsAreThoseOfEveryProcess(t *testing.T) {
+	for _, b := range []string{`null1`, `[]`, `"text"`, `{"v":"1"}`, `{"at":{"mono":1e3}}`, `{"at":{"mono":9223372036854775808}}`} {
+		if _, err := DecodeRecord([]byte(b)); err == nil || strings.Contains(err.Error(), "json: unable to") {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+	for _, word := range []string{"cannot", "unable to"} {
+		if got, want := Steady(errors.New("json: "+word+" unmarshal JSON string")), "json: cannot unmarshal JSON string"; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

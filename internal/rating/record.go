@@ -245,7 +245,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	}
 	// Names are exact and stand once: who else reads the record by its schema must read the same.
 	if err := strict.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("record: %w", err)
+		return r, fmt.Errorf("record: %s", Steady(err))
 	}
 	return r, r.Check()
 }

@@ -83,7 +83,7 @@ func decodeEntry(e journal.Entry) (decoded, error) {
 				err = d.answers[i].Evaluation.Check()
 			}
 			if err != nil {
-				d.failed[i] = err.Error()
+				d.failed[i] = rating.Steady(err)
 			}
 		}
 	case journal.Cases:

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -74,6 +75,9 @@ func leading(text string) (rating.Level, string, bool) {
 	if text != "" && text[0] >= '1' && text[0] <= '5' {
 		rest := strings.TrimPrefix(text[1:], "分")
 		r, _ := utf8.DecodeRuneInString(rest)
+		if counts(rest) {
+			return 0, "", false // "4:30", "2 小时"
+		}
 		if rest == "" || mark(r) || strings.HasPrefix(rest, rating.Level(text[0]-'0').Chinese()) {
 			return rating.Level(text[0] - '0'), rest, true
 		}
@@ -89,6 +93,27 @@ func leading(text string) (rating.Level, string, bool) {
 		}
 	}
 	return 0, "", false
+}
+
+// units are what people count, as they begin what stands behind a number. Words that begin with one and count nothing are none.
+func units() []string {
+	return []string{"小时", "钟头", "分钟", "刻钟", "秒", "点钟", "点半", "点多", "天", "月", "周", "星期", "年", "岁",
+		"次", "遍", "趟", "号", "元", "块", "万", "倍", "楼", "层", "件", "个", "人", "位"}
+}
+
+// counts reports whether a digit with this behind it is part of a number, or counts something: "4:30", "2-3天", "2 小时". It is no level then.
+func counts(rest string) bool {
+	after := strings.TrimLeftFunc(rest, mark)
+	between := rest[:len(rest)-len(after)]
+	switch {
+	case between == "" || after == "":
+		return false
+	case after[0] >= '0' && after[0] <= '9':
+		return !strings.ContainsFunc(between, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("。!?;", r) })
+	case strings.TrimSpace(between) != "":
+		return false
+	}
+	return slices.ContainsFunc(units(), func(u string) bool { return strings.HasPrefix(after, u) })
 }
 
 // contradicts reports whether a text names another level than the one before it: by its words, or by a digit alone.

@@ -27,6 +27,9 @@ func TestReplies(t *testing.T) {
 		"你好 5":  ask,
 		"5 不满意": ask, "满意 不满意": ask, "4或5": ask, "4 5": ask, "不满意变满意": ask, "一": ask, "TDD": ask, "满意不": ask,
 		"非常满意 2": ask, "5" + strings.Repeat("啊", 200): ask, "5 " + strings.Repeat("啊", 200): ask,
+		"3 天了还没办好": ask, "2 小时才办完": ask, "5 分钟前刚办": ask, "4:30去的": ask, "４：３０": ask, "2-3天": ask, "1、2号窗口": ask, "3.14": ask, "5,000元": ask,
+		"1~2次": ask, "1 个人都没有": ask, "5 分": {Level: 5, Text: "分"}, "1 态度差": {Level: 1, Text: "态度差"}, "5。3号窗口很好": {Level: 5, Text: "3号窗口很好"},
+		"1 13800000000请回电": {Level: 1, Text: "13800000000请回电"}, "2 排队2小时": {Level: 2, Text: "排队2小时"}, "5，天天都好": {Level: 5, Text: "天天都好"},
 	} {
 		if got := ParseReply(message); got != want {
 			t.Errorf("%q: got %+v, want %+v", message, got, want)

@@ -107,6 +107,8 @@ func checked(who cases.Holder, all []answer, now int64) (out []journal.Answer, t
 		err := x.Check()
 		switch {
 		case err != nil:
+		case !slices.Contains(rating.Channels(), a.Channel): // what phones say comes by the centre's own page
+			err = fmt.Errorf("channel %q is unknown", a.Channel)
 		case a.GivenAt.IsZero() || x.At > now+ahead || x.At <= 0:
 			err = fmt.Errorf("given_at is missing or lies in the future")
 		case x.At < now-oldest:

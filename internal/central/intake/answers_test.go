@@ -53,7 +53,9 @@ func TestAKeyIsForOneRequest(t *testing.T) {
 	}
 	old := strings.Replace(first, given.Format(time.RFC3339), given.AddDate(0, 0, -31).Format(time.RFC3339), 1)
 	for says, other := range map[string]string{"30 days": old, "no such case": strings.Replace(first, "620100", "620200", 1),
-		"no such case is": strings.Replace(first, `"area":"620100","project_no":"P"`, `"theme":"T"`, 1)} {
+		`"phone\" is unknown`:  strings.Replace(first, `"portal"`, `"phone"`, 1),
+		`"keypad\" is unknown`: strings.Replace(first, `"portal"`, `"keypad"`, 1),
+		"no such case is":      strings.Replace(first, `"area":"620100","project_no":"P"`, `"theme":"T"`, 1)} {
 		if status, said := ask(other); status != 422 || !strings.Contains(said, says) {
 			t.Errorf("%s: %d %s", says, status, said)
 		}

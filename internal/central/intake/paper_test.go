@@ -195,6 +195,25 @@ func TestAFileOfForms(t *testing.T) {
 	}
 }
 
+// TestAFileThatASpreadsheetHasWrittenAgain: days as it writes them are read, and a number whose last digits it has lost is none: two
+// cases would be one.
+func TestAFileThatASpreadsheetHasWrittenAgain(t *testing.T) {
+	all, err := ParsePaper([]byte("表号,窗口编号,评价日期,服务评价,事项评价,办件编号,区划,工号\n1,SL-B01,2026/3/1,5,,,,\n2,SL-B01,2026年3月1日,5,,,,\n" +
+		"3,SL-B01,2026-03-01,,5,6.20102E+14,620100,\n4,SL-B01,2026-03-01,,5,P-1,6.201e+11,\n5,SL-B01,2026-03-01,5,,,,1E+05\n" +
+		"6.2E+20,SL-B01,2026-03-01,5,,,,\n7,SL-B01,2026-03-01,,5,E+5,620100,\n8,SL-B01,2026-03-01,,5,62E5,620100,\n9,SL-B01,3/1/2026,5,,,,\n"))
+	if err != nil || len(all) != 9 {
+		t.Fatal(all, err)
+	}
+	for i, l := range all {
+		if lost := i >= 2 && i <= 5; lost != (l.Fault != nil) || lost && !strings.Contains(l.Fault.Error(), "设为文本") {
+			t.Errorf("line %d: %v", l.Line, l.Fault)
+		}
+		if want := "2026-03-01"; i < 8 && l.Entry.Day != want || i == 8 && l.Entry.Day == want {
+			t.Errorf("line %d is of the day %s", l.Line, l.Entry.Day)
+		}
+	}
+}
+
 func FuzzParsePaper(f *testing.F) {
 	f.Add([]byte("表号,窗口编号,评价日期,服务评价\n1,2,2026-03-01,5\n"))
 	f.Add([]byte("\xef\xbb\xbf\"表号"))

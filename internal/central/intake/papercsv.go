@@ -2,12 +2,14 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -93,10 +95,25 @@ func paperLine(line int, of func(string) string) PaperLine {
 	var staff, matter error
 	l.Entry.Staff, staff = ParsePaperLevel(of("服务评价"))
 	l.Entry.Matter, matter = ParsePaperLevel(of("事项评价"))
-	if l.Fault = staff; staff == nil {
-		l.Fault = matter
+	for _, written := range []string{"2006/1/2", "2006-1-2", "2006年1月2日"} { // as spreadsheets write a day again
+		if day, err := time.Parse(written, l.Entry.Day); err == nil {
+			l.Entry.Day = day.Format(time.DateOnly)
+		}
 	}
+	l.Fault = cmp.Or(staff, matter, l.Entry.rounded())
 	return l
+}
+
+// rounded is the Fault of a number that a spreadsheet has written as a power of ten: its last digits are lost, and others' become the same.
+func (e PaperEntry) rounded() error {
+	for _, s := range []string{e.Number, e.StaffID, e.Area, e.ProjectNo} {
+		mantissa, power, ok := strings.Cut(strings.ToUpper(s), "E+")
+		if ok && mantissa != "" && power != "" && strings.Trim(mantissa, "0123456789.") == "" && strings.Trim(power, "0123456789") == "" {
+			return Fault{"号码“" + s + "”已被表格软件改写，末尾数字丢失；请把该列设为文本后重新填写",
+				"the number " + s + " was rewritten by a spreadsheet, and its last digits are lost; make the column text and enter it again"}
+		}
+	}
+	return nil
 }
 
 // ParsePaperLevel reads a level: its digit or its words, 0 for an empty one. Anything else is no level.

@@ -225,6 +225,7 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}
+	x.fleet.LogsInAs(x.cfg.Broker.Username)
 	x.background(ctx, x.fleet.Run)
 	if x.enrol, err = c.openEnrol(ctx, x); err != nil {
 		return err

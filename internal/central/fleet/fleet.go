@@ -40,6 +40,7 @@ type Fleet struct {
 	db      *db.DB
 	journal *journal.Journal
 	rekeyed func(context.Context, *db.Tx, rating.DeviceID, time.Time) error // nil for nothing
+	centre  string                                                          // its name at a broker elsewhere
 
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
@@ -172,6 +173,9 @@ func (f *Fleet) PutAll(ctx context.Context, all []Device) error {
 func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
 	if err := d.check(); err != nil {
 		return err
+	}
+	if f.reserved(d) {
+		return ErrReserved
 	}
 	text, err := d.text()
 	if err != nil {

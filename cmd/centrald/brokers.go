@@ -22,16 +22,16 @@ func (c *command) broker(x *rooms, log *slog.Logger) (ingest.Config, []stages.St
 		out, err := elsewhere(cfg)
 		return out, nil, err
 	}
-	var server *tls.Config
+	var own *renewed
+	access := broker.Config{Listen: string(cfg.Listen), Logger: log}
 	scheme := "mqtt"
 	if cfg.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(cfg.CertFile, cfg.KeyFile)
-		if err != nil {
+		var err error
+		if own, err = x.shown.keep("broker.cert_file", cfg.CertFile, cfg.KeyFile); err != nil {
 			return ingest.Config{}, nil, fmt.Errorf("broker.cert_file: %w", err)
 		}
-		server, scheme = serverTLS(cert), "mqtts"
+		access.TLS, scheme = own.server(), "mqtts"
 	}
-	access := broker.Config{Listen: string(cfg.Listen), TLS: server, Logger: log}
 	var guards []stages.Stage
 	if cfg.Certificates {
 		guard := x.enrol.Guard(log)
@@ -53,21 +53,21 @@ func (c *command) broker(x *rooms, log *slog.Logger) (ingest.Config, []stages.St
 	switch {
 	case cfg.Certificates:
 		out.TLS = &tls.Config{MinVersion: tls.VersionTLS13, ServerName: x.cfg.Enrol.Names[0], RootCAs: identity.Pool(x.enrol.Authority().Root())}
-	case server != nil:
+	case own != nil:
 		// The centre speaks to itself, by an address that the certificate need not name, and knows the certificate.
-		out.TLS = selfTLS(server)
+		out.TLS = selfTLS(own)
 	}
 	return out, append(guards, stages.Stage{Name: "broker", Run: b.Run}), nil
 }
 
 // selfTLS accepts exactly the certificate that the server itself shows.
-func selfTLS(server *tls.Config) *tls.Config {
-	own := server.Certificates[0].Certificate[0]
+func selfTLS(own *renewed) *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: true, // replaced by the comparison below
 		VerifyPeerCertificate: func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if len(raw) == 0 || string(raw[0]) != string(own) {
+			cert, err := own.certificate(nil)
+			if err != nil || len(raw) == 0 || string(raw[0]) != string(cert.Certificate[0]) {
 				return errors.New("the broker is not the one of this program")
 			}
 			return nil

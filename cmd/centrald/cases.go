@@ -49,7 +49,7 @@ func (c *command) cases(cfg casesConfig, x *rooms, log *slog.Logger) (site, erro
 	pages.Handle("/v1/posted-code", terminals)
 	pages.Handle("POST /v1/messages/stop", deadline.StopHandler(door, x.deadlines))
 	s := site{handler: pages, logger: log}
-	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
+	if s.listener, err = x.shown.listen("cases.cert_file", string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
 		return site{}, fmt.Errorf("cases.listen: %w", err)
 	}
 	return s, nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -49,26 +48,6 @@ func (s site) run(ctx context.Context) error {
 		ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
 	}
 	return serving.Until(ctx, server, s.listener, 5*time.Second)
-}
-
-// listen opens a listener, with TLS where a certificate is given.
-func listen(where, certFile, keyFile string) (net.Listener, error) {
-	if certFile == "" {
-		return bind(where)
-	}
-	r := &renewed{certFile: certFile, keyFile: keyFile, now: time.Now}
-	if _, err := r.certificate(nil); err != nil {
-		return nil, fmt.Errorf("read the certificate: %w", err)
-	}
-	l, err := bind(where)
-	if err != nil {
-		return nil, err
-	}
-	return tls.NewListener(l, &tls.Config{GetCertificate: r.certificate, MinVersion: tls.VersionTLS12}), nil
-}
-
-func serverTLS(cert tls.Certificate) *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 }
 
 // bound is what the addresses file holds.

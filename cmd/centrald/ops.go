@@ -76,6 +76,8 @@ func (w watched) look(ctx context.Context) ops.Status {
 		err = fmt.Errorf("no head that was signed covers what the journal had %s ago; the log says why", age.Round(time.Second))
 	}
 	part("seal", err)
+	ended, _ := w.rooms.shown.trouble(time.Time{})
+	part("certificates", ended)
 	if err == nil {
 		s.Unsealed, s.SealAge = &behind, &age
 	}
@@ -180,7 +182,7 @@ func (c *command) opsSite(cfg opsConfig, w watched, m *ops.Metrics, log *slog.Lo
 	}
 	s := site{handler: ops.Handler(x), logger: log}
 	var err error
-	if s.listener, err = listen(string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
+	if s.listener, err = w.rooms.shown.listen("ops.cert_file", string(cfg.Listen), cfg.CertFile, cfg.KeyFile); err != nil {
 		return site{}, fmt.Errorf("ops.listen: %w", err)
 	}
 	return s, nil

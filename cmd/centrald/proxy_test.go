@@ -195,7 +195,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := listen("127.0.0.1:0", certFile, keyFile)
+	l, err := new(shown).listen("admin.cert_file", "127.0.0.1:0", certFile, keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}

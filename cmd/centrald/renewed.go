@@ -16,6 +16,7 @@ type renewed struct {
 	cert    *tls.Certificate // guarded by mu
 	changed time.Time        // guarded by mu; when the newer of the two files was changed
 	asked   time.Time        // guarded by mu
+	broken  error            // guarded by mu; why the files cannot be used at present
 }
 
 // askFiles is how long the files are not looked at again.
@@ -33,13 +34,14 @@ func (r *renewed) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	r.asked = now
 	changed, err := r.newest()
 	if err == nil && r.cert != nil && changed.Equal(r.changed) {
+		r.broken = nil
 		return r.cert, nil
 	}
 	var cert tls.Certificate
 	if err == nil {
 		cert, err = tls.LoadX509KeyPair(r.certFile, r.keyFile)
 	}
-	if err != nil {
+	if r.broken = err; err != nil {
 		if r.cert != nil {
 			return r.cert, nil
 		}
@@ -47,6 +49,22 @@ func (r *renewed) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	r.cert, r.changed = &cert, changed
 	return r.cert, nil
+}
+
+// server returns how a server shows the certificate.
+func (r *renewed) server() *tls.Config {
+	return &tls.Config{GetCertificate: r.certificate, MinVersion: tls.VersionTLS12}
+}
+
+// state returns when the certificate ends that is shown, and why its files cannot be used at present. It has been read.
+func (r *renewed) state() (end time.Time, broken error) {
+	cert, err := r.certificate(nil)
+	if err != nil {
+		return end, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return cert.Leaf.NotAfter, r.broken
 }
 
 // newest returns when the newer of the two files was changed.

@@ -60,6 +60,7 @@ type rooms struct {
 	key        ed25519.PrivateKey // signs acknowledgements, commands and configurations
 	seal       ed25519.PrivateKey // signs the journal's heads
 	holder     string             // names this instance
+	shown      shown              // by listeners
 	closers    []func() error
 }
 

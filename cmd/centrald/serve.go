@@ -185,6 +185,7 @@ func (c *command) stages(x *rooms, p parts, manager *sdnotify.Manager, log *slog
 		stages.Stage{Name: "staged changes", Run: p.stager.Run}, stages.Stage{Name: "alerts", Run: p.alerts},
 		stages.Stage{Name: "subscriptions", Run: p.subscribed},
 		stages.Stage{Name: "orders' webhook", Run: p.orders}, stages.Stage{Name: "orders' messages", Run: p.texts},
+		stages.Stage{Name: "certificates", Run: x.shown.watch(log)},
 		stages.Stage{Name: "windows", Run: func(ctx context.Context) error { return c.keepWindows(ctx, x, log) }})
 	all = append(all, p.brokers...)
 	all = append(all, stages.Stage{Name: "push upward", Run: p.push}, stages.Stage{Name: "upward", Run: x.keepUpward})
@@ -225,7 +226,7 @@ func (c *command) doors(cfg config, w watched, m *ops.Metrics, at *bound, log *s
 	}
 	if cfg.Seal.Listen != "" {
 		seal := site{handler: sealPages(cfg.Seal, w.rooms, log), logger: log}
-		if seal.listener, err = listen(string(cfg.Seal.Listen), "", ""); err != nil {
+		if seal.listener, err = bind(string(cfg.Seal.Listen)); err != nil {
 			return nil, fmt.Errorf("seal.listen: %w", err)
 		}
 		all = append(all, stages.Stage{Name: "seal's page", Run: seal.run})
@@ -276,7 +277,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	phones.Handle("/published/", open)
 	phones.Handle("GET /readyz", ready)
 	rate = site{handler: m.Site("rate", phones), logger: log}
-	if rate.listener, err = listen(string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
+	if rate.listener, err = x.shown.listen("rate.cert_file", string(cfg.Rate.Listen), cfg.Rate.CertFile, cfg.Rate.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("rate.listen: %w", err)
 	}
 	pages := http.NewServeMux()
@@ -286,7 +287,7 @@ func (c *command) pages(cfg config, w watched, in *ingest.Ingest, m *ops.Metrics
 	pages.Handle("GET /readyz", ready)
 	pages.Handle("/seal/", http.StripPrefix("/seal", sealPages(cfg.Seal, x, log)))
 	admin = site{handler: m.Site("admin", pages), logger: log, endless: true}
-	if admin.listener, err = listen(string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
+	if admin.listener, err = x.shown.listen("admin.cert_file", string(cfg.Admin.Listen), cfg.Admin.CertFile, cfg.Admin.KeyFile); err != nil {
 		return rate, admin, fmt.Errorf("admin.listen: %w", errors.Join(err, rate.listener.Close()))
 	}
 	return rate, admin, nil

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"text/template"
 	"time"
 )
@@ -148,23 +149,38 @@ type File struct {
 	mu   sync.Mutex
 }
 
-// Send implements Gateway. What a full disk has left of a line ends before the next one.
+// handing is how long a message may take into what is no file, as a pipe, whose other end may be asleep.
+const handing = 10 * time.Second
+
+// Send implements Gateway. What a full disk has left of a line ends before the next one. A pipe that nobody reads refuses the message.
 func (g *File) Send(_ context.Context, m Message) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	f, err := os.OpenFile(g.Path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(g.Path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}
 	b, err := json.Marshal(map[string]string{"id": m.ID, "number": m.Number, "text": m.Text})
-	if err == nil {
-		b = append(b, '\n')
-		if endsWithin(g.Path) {
-			b = append([]byte("\n"), b...)
-		}
-		_, err = f.Write(b)
+	if err != nil {
+		return errors.Join(err, f.Close())
 	}
+	b = append(b, '\n')
+	if !regular(g.Path) {
+		_ = f.SetWriteDeadline(time.Now().Add(handing)) // what has none never waits
+		_, err = f.Write(b)
+		return errors.Join(err, f.Close())
+	}
+	if endsWithin(g.Path) {
+		b = append([]byte("\n"), b...)
+	}
+	_, err = f.Write(b)
 	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// regular reports whether there is a file under a name, and neither a pipe nor a device.
+func regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // endsWithin reports whether a file ends within a line. What is no file, as a pipe, or may not be read, does not.
@@ -187,6 +203,9 @@ func endsWithin(path string) bool {
 func (g *File) Took(_ context.Context, id string) (taken, known bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if !regular(g.Path) {
+		return false, false, nil
+	}
 	f, err := os.Open(g.Path)
 	if err != nil {
 		return false, false, nil

@@ -310,7 +310,7 @@ func TestPulledReplies(t *testing.T) {
 		}
 	}
 	once("") // nobody has written
-	whole := line("1", "13800000001", "4") + "no JSON 13800000001\n" + line("2", "13800000002", "1")
+	whole := "\ufeff" + line("1", "13800000001", "4") + "no JSON 13800000001\n" + line("2", "13800000002", "1")
 	once(whole[:len(whole)-5])
 	if got := fmt.Sprint(o.levels()); got != "map[P1:[4 满意]]" {
 		t.Errorf("a line that is not whole: %s", got)

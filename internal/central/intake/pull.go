@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"syscall"
 	"time"
 
 	strict "github.com/go-json-experiment/json"
@@ -51,7 +52,7 @@ func (p *Pull) Run(ctx context.Context) error {
 // Once takes what is new in the file. A line that is not whole yet is left for later, and one that cannot be taken is named in the log,
 // without what it says.
 func (p *Pull) Once(ctx context.Context) error {
-	f, err := os.Open(p.Path)
+	f, err := os.OpenFile(p.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is refused, and not waited for
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // nobody has written yet
 	}
@@ -83,7 +84,11 @@ func (p *Pull) Once(ctx context.Context) error {
 			}
 			return nil
 		}
-		if err := p.take(ctx, bytes.TrimSpace(line)); err != nil {
+		said := line
+		if p.at == 0 {
+			said = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")) // with which some programs begin a file
+		}
+		if err := p.take(ctx, bytes.TrimSpace(said)); err != nil {
 			return err
 		}
 		p.at, p.line, b = p.at+int64(len(line))+1, p.line+1, rest

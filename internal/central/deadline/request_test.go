@@ -151,7 +151,8 @@ func TestAQuestionOfTheNight(t *testing.T) {
 	}
 	kept, err := db.Query(t.Context(), d.db, func(s db.Scanner) (b []byte, err error) { return b, s.Scan(&b) },
 		"SELECT number FROM message_question")
-	if err != nil || len(kept) != len(numbers) || slices.ContainsFunc(kept, func(b []byte) bool { return bytes.Contains(b, []byte("1380000")) }) {
+	if err != nil || len(kept) != len(numbers) ||
+		slices.ContainsFunc(kept, func(b []byte) bool { return bytes.Contains(b, []byte("1380000")) }) {
 		t.Errorf("kept is %q, %v", kept, err)
 	}
 	if err := d.Over(t.Context(), "about "+numbers[1]); err != nil {

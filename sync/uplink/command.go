@@ -68,14 +68,14 @@ func failed(id, why string) wire.Reply {
 }
 
 // late reports whether a command has expired by the best clock there is: the centre's as of its last acknowledgement, else
-// the box's if the network has set it. A box without either cannot tell, and takes it.
+// the box's if the network has set it. A box without either refuses what ended before a time that has surely passed, and takes the rest.
 func (u *Uplink) late(c wire.Command) bool {
 	now := u.cfg.Now()
 	switch {
 	case !u.centre.IsZero():
 		now = u.centre.Add(time.Since(u.centreAt))
 	case !u.cfg.Synced():
-		return false
+		now = u.Passed()
 	}
 	return now.UnixMilli() > c.Expires
 }

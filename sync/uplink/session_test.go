@@ -324,8 +324,15 @@ func TestCommandsAreCarriedOutOnceAndInTime(t *testing.T) {
 	if r := send("unsynced", "x", 1000); !r.OK {
 		t.Errorf("a box that does not know the time refused a command: %+v", r)
 	}
+	u.trust.passed.Store(2000)
+	if r := send("long-ago", "x", 1999); r.OK || done["long-ago"] != 0 || u.Stats().Late != 1 {
+		t.Errorf("a command that ended before a time that has surely passed: %+v, carried out %d times", r, done["long-ago"])
+	}
+	if r := send("may-be-late", "x", 2000); !r.OK {
+		t.Errorf("a box that does not know the time refused a command that may be in time: %+v", r)
+	}
 	synced = true
-	if r := send("late", "x", 4999); r.OK || done["late"] != 0 || u.Stats().Late != 1 {
+	if r := send("late", "x", 4999); r.OK || done["late"] != 0 || u.Stats().Late != 2 {
 		t.Errorf("an expired command: %+v, carried out %d times", r, done["late"])
 	}
 	if r := send("in-time", "x", 5000); !r.OK || len(r.Parts) != 1 {

@@ -74,10 +74,10 @@ type Config struct {
 
 	Now func() time.Time // the box's clock, for the expiry of commands
 	// Synced says whether the network has set that clock; nil: it is always believed. While neither it nor the centre's
-	// clock is known, commands are taken whatever their expiry says.
+	// clock is known, commands are taken unless they ended before Passed.
 	Synced func() bool
 	// Passed is a time that has surely passed, zero if none is known: while the clock is not set, certificates of the broker
-	// that ended before it are refused. See Uplink.Passed.
+	// that ended before it are refused, and such commands. See Uplink.Passed.
 	Passed time.Time
 	Random func() float64 // in [0,1); called from Run
 	Logger *slog.Logger

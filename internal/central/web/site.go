@@ -216,6 +216,9 @@ func (s *Site) admit(c *Call) error {
 	if c.route.Method == "" {
 		return ErrNotFound // whoever is signed in may know that there is no such page
 	}
+	if c.token != "" && !safe(c.R.Method) && !strings.HasPrefix(c.R.URL.Path, forPrograms) {
+		return ErrNotFound // the pages' forms are for people, who see what they confirm
+	}
 	if err := c.text(); err != nil {
 		return err
 	}

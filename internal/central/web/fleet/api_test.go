@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -235,4 +236,26 @@ func TestAProgramAsksABox(t *testing.T) {
 	}
 	webtest.Want(t, hall.Get("/api/v1/boxes/{device}", "/api/v1/boxes/jia-b01"), 200, `"answered_at"`)
 	descriptions.Want(t, "../api/openapi.yaml", slices.Concat(hall.Answers, other.Answers, reader.Answers))
+}
+
+// TestATokenPressesNoButton: what programs may not ask for by the API they may not by the forms of the pages either.
+func TestATokenPressesNoButton(t *testing.T) {
+	w := newWorld(t)
+	w.troubled(t)
+	p := w.Program(w.site, webtest.Grant(account.Hall, "SL-H2", "629901000000"), "", account.SeeBoxes, account.CommandBoxes, account.EditBoxes)
+	for path, form := range map[string]url.Values{
+		"/fleet/boxes/jia-b01/commands": {"name": {wire.CommandLearnKeys}},
+		"/fleet/boxes/jia-b01/keys":     {"lesson": {"f-1"}},
+		"/fleet/boxes/jia-b01/erase":    {"give_up": {"jia-b01"}},
+		"/fleet/boxes/jia-b01/tokens":   {"name": {"PC"}},
+		"/fleet/boxes/jia-b01/revoke":   {"reason": {"stolen"}},
+		"/fleet/boxes/jia-b01/remove":   {},
+	} {
+		r := webtest.Request("POST", path, "", form)
+		r.Header.Set("Authorization", "Bearer "+p.Token)
+		webtest.Want(t, webtest.Do(w.site, r), 404)
+	}
+	if sent := w.sentTo("jia-b01"); len(sent) > 0 {
+		t.Errorf("a token has had the box told %+v", sent)
+	}
 }

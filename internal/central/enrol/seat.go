@@ -214,8 +214,13 @@ func claimed(ctx context.Context, tx *db.Tx, p Pending, replaces rating.DeviceID
 	return err
 }
 
+// relieveTime is how long it may take to take a box off its window.
+const relieveTime = 30 * time.Second
+
 // relieve takes the box that is replaced off its window. From then on the other one only has to take it, which a power cut does not change.
 func (r *Room) relieve(ctx context.Context, p Pending, area string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relieveTime) // a box that leaves amid it leaves no deed without its act
+	defer cancel()
 	x, err := r.Retire(ctx, p.replaces, p.window, p.Device, func(ctx context.Context, tx *db.Tx) error {
 		if err := claimed(ctx, tx, p, p.replaces); err != nil {
 			return err

@@ -148,6 +148,21 @@ func (c *Call) Act(a journal.Act, also func(context.Context, *db.Tx, int64) erro
 	return err
 }
 
+// deedTime is how long what somebody has begun may go on after they have left.
+const deedTime = 30 * time.Second
+
+// Undisturbed has what is done in several transactions go on though the person leaves amid it: none is to be done without its act. It ends
+// with what it returns.
+func (c *Call) Undisturbed() (end func()) {
+	asked := c.R
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(asked.Context()), deedTime)
+	c.R = asked.WithContext(ctx)
+	return func() {
+		cancel()
+		c.R = asked
+	}
+}
+
 // Bounds of a reason, in characters.
 const (
 	leastReason = 4

@@ -97,7 +97,7 @@ func (c *command) addDevice(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("-window-id: %w", err)
 		}
 	}
-	if d, err = enrolled(ctx, x.fleet, d, said.replaceKey); err != nil {
+	if d, err = c.enrolled(ctx, x.fleet, d, said.replaceKey); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -180,7 +180,7 @@ func (s saidDevice) device(now time.Time) (d fleet.Device, err error) {
 }
 
 // enrolled puts a device into the fleet, and returns it as it stands there: with the next generation, if none was said.
-func enrolled(ctx context.Context, f *fleet.Fleet, d fleet.Device, replaceKey bool) (fleet.Device, error) {
+func (c *command) enrolled(ctx context.Context, f *fleet.Fleet, d fleet.Device, replaceKey bool) (fleet.Device, error) {
 	before, err := f.Device(ctx, d.ID)
 	switch {
 	case errors.Is(err, fleet.ErrNoDevice):
@@ -198,7 +198,7 @@ func enrolled(ctx context.Context, f *fleet.Fleet, d fleet.Device, replaceKey bo
 	if err := d.Window.Check(); err != nil {
 		return d, fmt.Errorf("device %s: %w", d.ID, err)
 	}
-	return d, f.Put(ctx, d)
+	return d, f.Enter(ctx, c.operator(), d)
 }
 
 // atPost returns the device as it serves a window of the organisation today.

@@ -64,7 +64,7 @@ func (c *command) importDevices(ctx context.Context, args []string) (err error) 
 	}
 	end := cli.Waiting(ctx, c.env.stderr, "正在登记", "enrolling")
 	defer end()
-	if err := x.fleet.PutAll(ctx, in.devices); err != nil {
+	if err := x.fleet.EnterAll(ctx, c.operator(), in.devices); err != nil {
 		return fmt.Errorf("%s: %w; devices before and after it may be enrolled, run it again for the others", *path, err)
 	}
 	return c.say("已按文件登记 %d 台评价器", "%d devices are enrolled as the file says", len(in.devices))

@@ -160,12 +160,15 @@ func Serves(ctx context.Context, tx *db.Tx, id rating.DeviceID, window string) (
 }
 
 // PutAll puts many devices, whose rows the journal commits together. The first error ends it.
-func (f *Fleet) PutAll(ctx context.Context, all []Device) error {
-	const atOnce = 256
+func (f *Fleet) PutAll(ctx context.Context, all []Device) error { return atOnce(ctx, all, f.Put) }
+
+// atOnce does something with many devices, some of them at a time. The first error ends it.
+func atOnce(ctx context.Context, all []Device, do func(context.Context, Device) error) error {
+	const most = 256
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(most)
 	for _, d := range all {
-		g.Go(func() error { return f.Put(ctx, d) })
+		g.Go(func() error { return do(ctx, d) })
 	}
 	return g.Wait()
 }

@@ -270,7 +270,7 @@ func words() []word {
 		{"fleet.lost", "登记未送到的记录为丢失"}, {"fleet.move", "移动评价器"}, {"fleet.rollout.begin", "开始分步更改"}, {"fleet.rollout.goes_on", "分步更改有进展"},
 		{"fleet.rollout.halt", "停住分步更改"}, {"fleet.rollout.resume", "继续分步更改"}, {"fleet.rollout.undo", "退回分步更改"},
 		{"fleet.rollout.abandon", "放弃分步更改"}, {"fleet.update", "更新评价器程序"},
-		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.issue", "签发评价器证书"},
+		{"seal.verify", "开始验证封存"}, {"seal.verified", "验证封存的结果"}, {"enrol.accept", "接受评价器"}, {"enrol.enter", "在中心主机上登记评价器"}, {"enrol.issue", "签发评价器证书"},
 		{"enrol.revoke", "吊销评价器证书"}, {"enrol.withdraw", "撤回更换评价器"}, {"enrol.reset", "让等待的评价器恢复出厂"},
 		{"enrol.certify", "准许旧评价器取证书"}, {"enrol.window", "签发窗口电脑用的证书"},
 		{"fleet.add_token", "发放窗口电脑令牌"}, {"fleet.drop_token", "作废窗口电脑令牌"}, {"enrol.expect", "登记待到货评价器"}, {"enrol.forget", "删除待到货评价器"},

@@ -2,13 +2,14 @@ package rating
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // The yearly notices that were known when this program was built.
@@ -95,10 +96,11 @@ func (c Calendar) enter(n Notice, days []string, work bool) error {
 	return nil
 }
 
-// ParseNotice reads a notice's file.
+// ParseNotice reads a notice's file. A member that it does not have, or has twice, is an error: holidays that are left out would bring
+// defaults before their time.
 func ParseNotice(b []byte) (Notice, error) {
 	var n Notice
-	if err := json.Unmarshal(b, &n); err != nil {
+	if err := strict.Unmarshal(b, &n, strict.RejectUnknownMembers(true)); err != nil {
 		return n, fmt.Errorf("read a calendar: %w", err)
 	}
 	_, err := NewCalendar(n)

@@ -133,7 +133,9 @@ func TestOverdueFindsWhatItsDeadlineSays(t *testing.T) {
 func TestCalendarsThatAreNone(t *testing.T) {
 	for _, text := range []string{`{`, `{"year":2026}`, `{"year":2026,"source":"x","off":["2026-02-30"]}`,
 		`{"year":2026,"source":"x","off":["2025-12-01"]}`,
-		`{"year":2026,"source":"x","off":["2026-01-03"]}`, `{"year":2026,"source":"x","work":["2026-01-05"]}`} {
+		`{"year":2026,"source":"x","off":["2026-01-03"]}`, `{"year":2026,"source":"x","work":["2026-01-05"]}`,
+		`{"year":2026,"source":"x","offs":["2026-01-01"]}`, `{"year":2026,"source":"x","off":["2026-01-01"],"off":[]}`,
+		`{"year":2026,"source":"x","Off":["2026-01-01"]}`} {
 		if _, err := ParseNotice([]byte(text)); err == nil {
 			t.Errorf("%s was taken", text)
 		}

@@ -1,14 +1,13 @@
 package rating
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 //go:embed reasons.json
@@ -95,13 +94,8 @@ func BuiltInCatalogue() (Catalogue, error) {
 // ParseCatalogue reads and checks a catalogue's file.
 func ParseCatalogue(b []byte) (Catalogue, error) {
 	var c Catalogue
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&c); err != nil {
+	if err := strict.Unmarshal(b, &c, strict.RejectUnknownMembers(true)); err != nil {
 		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Catalogue{}, errors.New("catalogue of reasons: something follows its end")
 	}
 	if err := c.Check(); err != nil {
 		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)

@@ -1,15 +1,15 @@
 package rating
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 )
 
 // Bounds of what the levels above may set for a box.
@@ -137,13 +137,8 @@ func ParseRules(b []byte) (Rules, error) {
 	if len(b) == 0 {
 		return r, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&r); err != nil {
+	if err := strict.Unmarshal(b, &r, strict.RejectUnknownMembers(true)); err != nil {
 		return Rules{}, fmt.Errorf("rules of boxes: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Rules{}, errors.New("rules of boxes: something follows their end")
 	}
 	if err := r.Check(); err != nil {
 		return Rules{}, fmt.Errorf("rules of boxes: %w", err)

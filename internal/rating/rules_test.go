@@ -52,7 +52,7 @@ func TestRulesRefused(t *testing.T) {
 		`{"wait":{"sec":40,"least":50}}`:               "outside of its bounds",
 		`{"wait":{"least":50,"most":40}}`:              "outside of its bounds",
 		`{"candle":true}`:                              "candle",
-		`{"thanks_sec":4} {}`:                          "follows their end",
+		`{"thanks_sec":4} {}`:                          "after top-level value",
 		`{"texts":{"welcome":{"zh":"","en":"Hello"}}}`: "Chinese are missing",
 		`{"texts":{"question":{"zh":"请您对本次服务进行评价吧"}}}`:                          "at most 11",
 		`{"texts":{"thanks":{"zh":"谢谢\u0007"}}}`:                                "control characters",

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,8 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 
 	"haochaping/internal/rating"
 )
@@ -39,19 +39,14 @@ type Document struct {
 	Settings  []Setting         `json:"settings"`
 }
 
-// ParseDocument reads a document. A field that it does not have is an error: a bound that is misspelt would bind nobody.
+// ParseDocument reads a document. A member that it does not have, or has twice, is an error: a bound that is misspelt would bind nobody.
 func ParseDocument(b []byte) (Document, error) {
 	var d Document
 	if len(b) > MaxBytes {
 		return d, refuse("政策文件太大", "the policy is too large")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
+	if err := strict.Unmarshal(b, &d, strict.RejectUnknownMembers(true)); err != nil {
 		return d, refuse("政策文件读不懂："+err.Error(), "the policy cannot be read")
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return d, refuse("政策文件后面还有内容", "something follows the policy")
 	}
 	return d, d.Check()
 }

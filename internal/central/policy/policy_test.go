@@ -144,7 +144,9 @@ func TestDocumentsRefused(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "{}", `{"number":1,"title":"x","valid_from":"2026-01-01","settings":[],"lower_may":true}`, "[]",
-		`{"number":1,"title":"x","valid_from":"2026-01-01","settings":[]} {}`} {
+		`{"number":1,"title":"x","valid_from":"2026-01-01","settings":[]} {}`,
+		`{"number":1,"number":2,"title":"x","valid_from":"2026-01-01","settings":[]}`,
+		`{"number":1,"Number":2,"title":"x","valid_from":"2026-01-01","settings":[]}`} {
 		if _, err := ParseDocument([]byte(text)); err == nil {
 			t.Errorf("%q is a policy", text)
 		}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/policy"
 	"haochaping/internal/central/web"
@@ -209,7 +211,7 @@ func (p *pages) read(c *web.Call) (policy.Document, error) {
 	get := func(name string) string { return strings.TrimSpace(c.R.PostForm.Get(name)) }
 	d.Title, d.From, d.Until, d.Settings, d.Calendars = get("title"), get("from"), get("until"), nil, nil
 	if text := get("calendars"); text != "" {
-		if err := json.Unmarshal([]byte(text), &d.Calendars); err != nil {
+		if err := strict.Unmarshal([]byte(text), &d.Calendars, strict.RejectUnknownMembers(true)); err != nil {
 			return d, &web.Refusal{Status: http.StatusUnprocessableEntity, Words: "工作日历读不懂：应为 docs 中的格式，外加方括号。The calendars cannot be read."}
 		}
 	}

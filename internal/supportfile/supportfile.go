@@ -73,7 +73,7 @@ func Write(ctx context.Context, to io.Writer, files []File, progress io.Writer) 
 	return errors.Join(archive.Close(), zip.Close())
 }
 
-var anAddress = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://(?:[^\s"'/@]*@)?([^\s"'/?#]+)[^\s"',，；。）)]*`)
+var anAddress = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://(?:[^\s"/?#]*@)?([^\s"'/?#]+)[^\s"',，；。）)]*`)
 
 // scrubbed returns a text in which addresses have neither user, password, path nor query.
 func scrubbed(b []byte) []byte { return anAddress.ReplaceAll(b, []byte("$1://$2")) }

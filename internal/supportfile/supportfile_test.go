@@ -150,3 +150,14 @@ func FuzzLogTellsNoOtherField(f *testing.F) {
 		}
 	})
 }
+
+// Whatever stands in a password of an address is not told.
+func TestNoPartOfAPasswordIsTold(t *testing.T) {
+	for _, password := range []string{"PLANTED", "a@PLANTED", "PLANTED@b", "it's-PLANTED", "x:PLANTED", "a,PLANTED", "PLANTED；b"} {
+		text := `msg="post https://u:` + password + `@hall.example.com:8443/x failed; https://other.example.com/y"`
+		want := `msg="post https://hall.example.com:8443 failed; https://other.example.com"`
+		if got := string(scrubbed([]byte(text))); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/directory/account"
+	"haochaping/internal/central/enrol"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/web/webtest"
 )
@@ -27,7 +28,9 @@ func TestWhatIsDoneToABoxIsRecordedThoughTheBrowserIsGone(t *testing.T) {
 			return d.Window.ID != "SL-H2-B01" || d.Retired != nil
 		}
 		for end := time.Now().Add(time.Minute); !done() && time.Now().Before(end); {
-			w.breakOff(t, "/fleet/boxes/jia-b01/"+what, hall, form)
+			w.breakOff(t, func(ctx context.Context) {
+				webtest.Do(w.site, webtest.Request("POST", "/fleet/boxes/jia-b01/"+what, hall, form).WithContext(ctx))
+			})
 		}
 		if !done() {
 			t.Fatalf("%s: nothing was done", what)
@@ -38,15 +41,37 @@ func TestWhatIsDoneToABoxIsRecordedThoughTheBrowserIsGone(t *testing.T) {
 	}
 }
 
-// breakOff sends a form and breaks the connection off while the journal is being written. It returns when nothing more comes of it.
-func (w *world) breakOff(t *testing.T, path, session string, form url.Values) {
+// TestAReplacementIsRecordedThoughTheNewBoxIsGone: a box that takes another one's place and breaks the connection off leaves the act of it.
+func TestAReplacementIsRecordedThoughTheNewBoxIsGone(t *testing.T) {
+	w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
+	room := w.lets(t)
+	hall := w.SignIn(w.Add(webtest.Grant(account.Hall, "SL-H2", "629901000000")))
+	p, q := asks(t, room, "bcdf23456789")
+	webtest.Want(t, w.post("/fleet/halls/SL-H2/enrol", hall, url.Values{"code": {p.Code}, "window": {"SL-H2-B01 jia-b01"}}), 303)
+	retired := func() bool {
+		d, err := w.fleet.Device(t.Context(), "jia-b01")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Retired != nil
+	}
+	for end := time.Now().Add(time.Minute); !retired() && time.Now().Before(end); {
+		w.breakOff(t, func(ctx context.Context) { _, _, _ = room.Ask(ctx, q, enrol.Origin{Address: "192.0.2.7"}) })
+	}
+	if acts := w.actsOf(t, "jia-b01"); !retired() || len(acts) != 1 || acts[0].Do != "fleet.replace" {
+		t.Errorf("it is replaced: %t, and the journal has the acts %+v", retired(), acts)
+	}
+}
+
+// breakOff does something whose context ends while the journal is being written. It returns when nothing more comes of it.
+func (w *world) breakOff(t *testing.T, do func(context.Context)) {
 	t.Helper()
 	ctx, gone := context.WithCancel(t.Context())
 	answered := make(chan struct{})
 	err := w.Journal.DB().Write(t.Context(), func(*db.Tx) error { // nobody else writes meanwhile
 		go func() {
 			defer close(answered)
-			webtest.Do(w.site, webtest.Request("POST", path, session, form).WithContext(ctx))
+			do(ctx)
 		}()
 		time.Sleep(50 * time.Millisecond) // in which it comes to the journal, or not
 		gone()

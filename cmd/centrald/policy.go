@@ -5,12 +5,14 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
 	"time"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/policy"
 )
 
@@ -176,3 +178,16 @@ func (c *command) pullPolicy(x *rooms, log *slog.Logger) (func(context.Context) 
 
 // ownKey is the key that signs policies here, as it is printed.
 func (x *rooms) ownKey() string { return keyText(x.key.Public().(ed25519.PublicKey)) }
+
+// hallAreas returns in which areas halls are today, each once.
+func (x *rooms) hallAreas(ctx context.Context) ([]string, error) {
+	a, err := x.directory.Atlas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	areas := make(map[string]bool)
+	for h := range a.Each(directory.Hall, directory.DayOf(time.UnixMilli(x.journal.Now()))) {
+		areas[h.Area] = true
+	}
+	return slices.Sorted(maps.Keys(areas)), nil
+}

@@ -80,6 +80,7 @@ func (c *command) site(cfg config, w watched, send func(context.Context, wire.Co
 		findings.Section(findings.Config{Books: x.books, Fleet: x.fleet, Directory: x.directory, Silences: x.deadlines.Silences}),
 		upward.Section(x.upwardPages()),
 		policy.Section(policy.Config{Room: x.policy, Local: x.wanted, Key: x.ownKey(), Line: cfg.Above.URL != "", Boxes: x.boxesTold,
+			Areas: x.hallAreas,
 			Draft: func(ctx context.Context) (rules.Document, error) { return x.draft(ctx, c.env.now()) }}),
 		orders.Section(orders.Config{Orders: x.orders, Directory: x.directory, Name: x.accountName, Random: rand.Text}),
 		dossiers.Section(dossiers.Config{Dossiers: x.dossiers, Directory: x.directory, Name: x.accountName, Find: dossiers.FindIn(x.people),

@@ -39,6 +39,9 @@ type Config struct {
 	Draft func(context.Context) (policy.Document, error)
 	Key   string // that this centre signs by
 	Line  bool   // policies come over a line; else as files
+	// Areas returns in which areas halls are for which a choice would hold: all of the centre's. Whoever has not all of them chooses nothing.
+	// Nil: nobody knows of any.
+	Areas func(context.Context) ([]string, error)
 	// Boxes returns how far what boxes are to go by has come; nil: the page does not say it.
 	Boxes func(context.Context) (Boxes, error)
 }
@@ -128,7 +131,9 @@ func (p *pages) page(c *web.Call) error {
 	if !s.Line.Failing.IsZero() {
 		v.Since = web.Clock(s.Line.Failing.UnixMilli())
 	}
-	v.Rows = p.rows(c, s)
+	if v.Rows, err = p.rows(c, s); err != nil {
+		return err
+	}
 	if p.Boxes != nil {
 		if v.Boxes, err = p.Boxes(c.R.Context()); err != nil {
 			return err
@@ -145,11 +150,12 @@ func (p *pages) page(c *web.Call) error {
 	return c.Show("policy/page", v)
 }
 
-func (p *pages) rows(c *web.Call, s policy.Standing) (all []row) {
+func (p *pages) rows(c *web.Call, s policy.Standing) (all []row, err error) {
+	may, err := p.chooses(c)
 	for _, h := range policy.Resolve(s.Document(), s.Choices, p.Local) {
 		r := row{Held: h}
 		if h.Setting != nil {
-			r.May = h.Setting.Lower && c.Ever(account.ChoosePolicy)
+			r.May = h.Setting.Lower && may
 			r.Options = h.Setting.Allowed
 			if len(r.Options) == 0 {
 				r.Options = map[policy.Sort][]string{policy.Switch: {"true", "false"}, policy.Choice: h.Options}[h.Sort]
@@ -159,7 +165,17 @@ func (p *pages) rows(c *web.Call, s policy.Standing) (all []row) {
 		}
 		all = append(all, r)
 	}
-	return all
+	return all, err
+}
+
+// chooses reports whether the person may choose for the whole centre.
+func (p *pages) chooses(c *web.Call) (bool, error) {
+	if p.Areas == nil || !c.Ever(account.ChoosePolicy) {
+		return c.Ever(account.ChoosePolicy), nil
+	}
+	areas, err := p.Areas(c.R.Context())
+	outside := func(a string) bool { return !c.May(account.ChoosePolicy, account.Object{Area: a}) }
+	return err == nil && !slices.ContainsFunc(areas, outside), err
 }
 
 // form fills in the form of a new policy.
@@ -293,6 +309,13 @@ func by(c *web.Call, a account.Action) policy.By {
 }
 
 func (p *pages) choose(c *web.Call) error {
+	may, err := p.chooses(c)
+	if err == nil && !may {
+		err = web.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
 	if err := c.R.ParseForm(); err != nil {
 		return &web.Refusal{Words: "表单读不懂。The form cannot be read."}
 	}
@@ -300,7 +323,7 @@ func (p *pages) choose(c *web.Call) error {
 	if !slices.ContainsFunc(policy.Kinds(), func(k policy.Kind) bool { return k.Name == name }) {
 		return web.ErrNotFound
 	}
-	err := p.Room.Choose(c.R.Context(), by(c, account.ChoosePolicy), name, c.R.PostForm.Get("value"), c.R.PostForm.Has("clear"))
+	err = p.Room.Choose(c.R.Context(), by(c, account.ChoosePolicy), name, c.R.PostForm.Get("value"), c.R.PostForm.Has("clear"))
 	if err != nil {
 		return refused(err)
 	}
@@ -362,7 +385,11 @@ func (p *pages) tell(c *web.Call) error {
 		v = told{Number: d.Number, Title: d.Title, From: d.From, Until: d.Until, Expired: d.Expired(c.Now()), Hash: h.Signed.Hash(),
 			Key: h.Signed.Key}
 	}
-	for _, r := range p.rows(c, s) {
+	rows, err := p.rows(c, s)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
 		x := toldValue{Name: r.Name, Value: r.Value, Level: r.Level, Lower: r.Setting != nil && r.Setting.Lower}
 		if r.Refused != nil {
 			x.Refused = r.Refused.Error()

@@ -29,6 +29,8 @@ type world struct {
 	t    *testing.T
 	room *rules.Room
 	site *web.Site
+
+	areas []string // in which halls are
 }
 
 func newWorld(t *testing.T, above ed25519.PublicKey) *world {
@@ -49,7 +51,8 @@ func newWorld(t *testing.T, above ed25519.PublicKey) *world {
 		return rules.Document{Number: int64(len(all)) + 1, Title: "草稿", From: "2020-01-01"}, err
 	}
 	local := map[rules.Name]rules.Local{"orders.office_days": {Value: "5", Set: true}, "orders.contact_days": {Value: "1"}}
-	w.site = w.Site(pages.Section(pages.Config{Room: w.room, Draft: draft, Key: "k", Line: above != nil, Local: local}))
+	w.site = w.Site(pages.Section(pages.Config{Room: w.room, Draft: draft, Key: "k", Line: above != nil, Local: local,
+		Areas: func(context.Context) ([]string, error) { return w.areas, nil }}))
 	return w
 }
 
@@ -98,6 +101,10 @@ func TestIssueAndChoose(t *testing.T) {
 	webtest.Want(t, choose(city, "orders.office_days", "5"), 422, "上级只允许 2 至 4")
 	webtest.Want(t, choose(city, "orders.contact_days", "1"), 422, "由上级统一规定")
 	webtest.Want(t, choose(city, "orders.else", "1"), 404)
+	w.areas = []string{"629901000000", "620102000000"} // what holds for another city, too, is not this one's to choose
+	webtest.Want(t, choose(city, "orders.office_days", "4"), 404)
+	webtest.Want(t, w.get("/policy", city), 200, "第 1 号", `!max="4"`)
+	w.areas = []string{"629901000000", "629902000000"}
 	webtest.Want(t, choose(city, "orders.office_days", "4"), 303)
 	webtest.Want(t, w.get("/policy", county), 200, "本级选定", "由市州管理机构选定")
 	p := w.Program(w.site, of(account.City, "629900000000"), "", account.SeePolicy)

@@ -16,7 +16,8 @@ import (
 	"haochaping/internal/rating"
 )
 
-// TestWhoEntersABoxIsNamed: whoever gives a box another key could write evaluations in its name, so the journal has who did before it holds.
+// TestWhoEntersABoxIsNamed: whoever gives a box another key could write evaluations in its name, so the journal has who did before it
+// holds.
 func TestWhoEntersABoxIsNamed(t *testing.T) {
 	j, _, _ := journaltest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "journal.db"))
 	f, err := fleet.Open(t.Context(), j)

@@ -61,7 +61,8 @@ func (p *pages) accept(c *web.Call) error {
 }
 
 func (p *pages) acceptOne(c *web.Call, posts *directory.Posts, hall, code, window string) (rating.DeviceID, error) {
-	defer c.Undisturbed()()
+	end := c.Undisturbed()
+	defer end()
 	ctx := c.R.Context()
 	window, old, replaces := strings.Cut(window, " ")
 	x, err := p.Enrol.Look(ctx, c.Person.Account, code)

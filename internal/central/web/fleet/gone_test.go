@@ -16,6 +16,7 @@ import (
 // TestWhatIsDoneToABoxIsRecordedThoughTheBrowserIsGone: who sends a form and breaks the connection off has what it does entered all the
 // same, or has done nothing.
 func TestWhatIsDoneToABoxIsRecordedThoughTheBrowserIsGone(t *testing.T) {
+	acts := map[string]string{"move": "fleet.move", "remove": "fleet.replace"}
 	for what, form := range map[string]url.Values{"move": {"window": {"SL-H2-B04"}}, "remove": {}} {
 		w := newWorldOf(t, box{"jia-b01", "SL-H2-B01"})
 		w.lets(t)
@@ -35,8 +36,8 @@ func TestWhatIsDoneToABoxIsRecordedThoughTheBrowserIsGone(t *testing.T) {
 		if !done() {
 			t.Fatalf("%s: nothing was done", what)
 		}
-		if acts := w.actsOf(t, "jia-b01"); len(acts) != 1 || acts[0].Do != map[string]string{"move": "fleet.move", "remove": "fleet.replace"}[what] {
-			t.Errorf("%s: the journal has the acts %+v", what, acts)
+		if got := w.actsOf(t, "jia-b01"); len(got) != 1 || got[0].Do != acts[what] {
+			t.Errorf("%s: the journal has the acts %+v", what, got)
 		}
 	}
 }

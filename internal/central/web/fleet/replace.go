@@ -92,7 +92,8 @@ func (p *pages) withdraw(c *web.Call) error {
 
 // move lets a box serve another window.
 func (p *pages) move(c *web.Call) error {
-	defer c.Undisturbed()()
+	end := c.Undisturbed()
+	defer end()
 	ctx, id, window := c.R.Context(), rating.DeviceID(c.R.PathValue("device")), c.R.FormValue("window")
 	a, err := p.atlas(c)
 	if err != nil {
@@ -167,7 +168,8 @@ func (p *pages) erase(c *web.Call) error {
 
 // remove takes a box off its window without another in its place.
 func (p *pages) remove(c *web.Call) error {
-	defer c.Undisturbed()()
+	end := c.Undisturbed()
+	defer end()
 	ctx, id := c.R.Context(), rating.DeviceID(c.R.PathValue("device"))
 	if p.Enrol == nil {
 		return web.ErrNotFound

@@ -14,6 +14,7 @@ import (
 	"haochaping/device/keypad"
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/crash"
 	"haochaping/internal/opsapi"
 	"haochaping/internal/rating"
 	"haochaping/internal/terminal"
@@ -152,22 +153,24 @@ func (t *teacher) teach(ctx context.Context, c wire.Command) {
 	defer t.views.teaches(lessonView{})
 	var learnt bool
 	var parts []wire.Part
-	err := t.source.watch.whilePaused(ctx, t.loop, func() (err error) {
-		switch {
-		case c.Args[wire.FramesArg] != "":
-			learnt, parts, err = t.teachFrames(ctx, c)
-		case c.Args[wire.LinesArg] != "" || t.unwired():
-			learnt, parts, err = t.teachLines(ctx, c)
-		default:
-			learnt, parts, err = t.teachOrder(ctx, c)
-		}
-		return err
+	err := t.source.watch.whilePaused(ctx, t.loop, func() error {
+		return crash.Contain(func() (err error) { // else the window would stay paused
+			switch {
+			case c.Args[wire.FramesArg] != "":
+				learnt, parts, err = t.teachFrames(ctx, c)
+			case c.Args[wire.LinesArg] != "" || t.unwired():
+				learnt, parts, err = t.teachLines(ctx, c)
+			default:
+				learnt, parts, err = t.teachOrder(ctx, c)
+			}
+			return err
+		})
 	})
 	if err == nil && !learnt {
 		err = errUnfinished
 	}
 	if err != nil {
-		t.log.Warn("the keys were not learnt", "error", err)
+		t.log.Warn("the keys were not learnt", "error", err, "stack", crash.StackOf(err))
 		t.answer(c.ID, parts, err)
 	}
 }

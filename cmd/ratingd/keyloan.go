@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"haochaping/device"
+	"haochaping/internal/crash"
 )
 
 // portLoan lends the port of a serial keypad, or the lines of keys, to whoever has to look at them itself. Meanwhile the keypad is not
@@ -24,7 +25,7 @@ func newPortLoan(now func() time.Duration) *portLoan {
 	return &portLoan{now: now, asked: make(chan borrowed)}
 }
 
-// lend calls use while nobody else has the port open, and returns its error.
+// lend calls use while nobody else has the port open, and returns its error. A fault of use ends no reading.
 func (p *portLoan) lend(ctx context.Context, use func() error) error {
 	x := borrowed{use, make(chan error, 1)}
 	select {
@@ -62,7 +63,7 @@ func (p *portLoan) run(ctx context.Context, read func(context.Context, func(devi
 			if lost {
 				emit(device.Event{Action: device.ActionBack, At: p.now()})
 			}
-			x.done <- x.use()
+			x.done <- crash.Contain(x.use)
 		}
 	}
 }

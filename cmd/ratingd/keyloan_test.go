@@ -10,6 +10,7 @@ import (
 
 	"haochaping/device"
 	"haochaping/internal/boxconfig"
+	"haochaping/internal/crash"
 	"haochaping/internal/opsapi"
 	"haochaping/sync/wire"
 )
@@ -51,6 +52,48 @@ func TestAPortIsLent(t *testing.T) {
 		}
 		if err := p.lend(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
 			t.Errorf("a loan after the end: %v", err)
+		}
+	})
+}
+
+// TestAFaultOfWhoBorrowsIsTheirs: the keypad is read again, and whoever has borrowed it hears of it.
+func TestAFaultOfWhoBorrowsIsTheirs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		p := newPortLoan(func() time.Duration { return time.Second })
+		readings := 0
+		done := make(chan error, 1)
+		go func() {
+			done <- crash.Contain(func() error {
+				return p.run(ctx, func(ctx context.Context, _ func(device.Event)) error {
+					readings++
+					<-ctx.Done()
+					return nil
+				}, func(device.Event) {})
+			})
+		}()
+		lending, end := context.WithTimeout(ctx, time.Minute)
+		defer end()
+		err := crash.Contain(func() error {
+			answered := make(chan error, 1)
+			go func() { answered <- p.lend(lending, func() error { panic("a frame of another keypad") }) }()
+			select {
+			case err := <-answered:
+				return err
+			case <-time.After(time.Hour):
+				return errors.New("whoever has borrowed it waits for ever")
+			}
+		})
+		if crash.StackOf(err) == "" {
+			t.Errorf("the loan ends with %v", err)
+		}
+		synctest.Wait()
+		if readings != 2 {
+			t.Errorf("the keypad is read %d times, want 2", readings)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -79,11 +79,20 @@ func (x *rooms) phoned(log *slog.Logger) func(*http.Request, rating.DeviceID, ra
 // proposals returns what proposes orders to mend and tasks until its context ends.
 func (c *command) proposals(x *rooms, log *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		reasons, err := x.cfg.reasons()
+		room, err := c.assessor(x, log)
 		if err != nil {
-			return fmt.Errorf("rate.catalogue: %w", err)
+			return err
 		}
-		return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log,
-			Ranked: x.cfg.Figures.Ranked, Cause: func(cause string) string { words, _ := causeWords(reasons)(cause); return words }}).Run(ctx)
+		return room.Run(ctx)
 	}
+}
+
+// assessor opens what proposes orders to mend and tasks.
+func (c *command) assessor(x *rooms, log *slog.Logger) (*assess.Room, error) {
+	reasons, err := x.cfg.reasons()
+	if err != nil {
+		return nil, fmt.Errorf("rate.catalogue: %w", err)
+	}
+	return assess.New(assess.Config{Reports: x.reports, Directory: x.directory, Dossiers: x.dossiers, Now: c.env.now, Logger: log,
+		Ranked: x.cfg.Figures.Ranked, Cause: func(cause string) string { words, _ := causeWords(reasons)(cause); return words }}), nil
 }

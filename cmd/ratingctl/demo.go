@@ -38,7 +38,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	flags := flag.NewFlagSet("ratingctl demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	cli.Describe(ctx, flags, condition.Text{})
-	empty := flags.Bool("empty", false, cli.Words("不演练各大厅过去几周", "begin without the past weeks of the halls"))
+	empty := flags.Bool("empty", false, cli.Words("不演练各大厅过去几个月", "begin without the past months of the halls"))
 	listen := flags.String("listen", "127.0.0.1:8100",
 		cli.Words("页面的本机`地址`；端口写 0 由系统选择", "the loopback `address` of the page; port 0 lets the system choose"))
 	if err := cli.Parse(flags, args); err != nil {
@@ -107,7 +107,7 @@ type stagehand struct {
 	stderr         io.Writer
 	lang           cli.Lang
 	failed         context.CancelCauseFunc
-	empty          bool // no past weeks are played
+	empty          bool // no past is played
 
 	network *network
 	parts   *parts
@@ -121,6 +121,12 @@ type stagehand struct {
 	stopped  bool     // guarded by mu; nothing is started any more
 }
 
+// How many days are played: three months can be compared whenever the demonstration begins, and the last weeks are as busy as a hall is.
+const (
+	pastDays = "130"
+	fullDays = "21"
+)
+
 // say tells whoever waits what is being done.
 func (s *stagehand) say(chinese, english string) {
 	_, _ = fmt.Fprintln(s.stderr, s.lang.Say(chinese, english))
@@ -131,7 +137,7 @@ func (s *stagehand) start(ctx context.Context) error {
 		"state = %q\nlog_level = \"warn\"\naddresses_file = %q\nbroker.listen = \"127.0.0.1:0\"\nrate.listen = \"127.0.0.1:0\"\n"+
 			"rate.frame_ancestors = [%[3]q]\nadmin.listen = \"127.0.0.1:0\"\nadmin.frame_ancestors = [%[3]q]\n"+
 			"enrol.listen = \"127.0.0.1:0\"\nenrol.names = [\"127.0.0.1\"]\n"+
-			"deadline.defaults = true\ndeadline.silent_days = 40\ndeadline.sms.file = %[4]q\n",
+			"deadline.defaults = true\ndeadline.silent_days = 120\ndeadline.sms.file = %[4]q\n",
 		filepath.Join(s.dir, "centre"), filepath.Join(s.dir, "centrald.json"), s.page, filepath.Join(s.dir, "sms.jsonl")))
 	if config.err != nil {
 		return config.err
@@ -142,8 +148,10 @@ func (s *stagehand) start(ctx context.Context) error {
 		return city.err
 	}
 	if !s.empty {
-		s.say("演练各大厅过去五周的评价和工单", "playing five past weeks of the halls")
-		if _, err := s.centrald(ctx, "rehearse", "-config", config.path, "-leave", demoWindows(), city.path); err != nil {
+		s.say("演练各大厅过去四个月的评价、工单、整改和发布，约需几秒到半分钟",
+			"playing four past months of the halls, which takes some seconds to half a minute")
+		_, err := s.centrald(ctx, "rehearse", "-config", config.path, "-days", pastDays, "-full", fullDays, "-leave", "all", city.path)
+		if err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,17 +36,6 @@ func demoBoxes() []*demoBox {
 
 // newWindow is the window that waits for a box.
 const newWindow = "类别,编号,名称,生效日期,大厅\n窗口,SL-H1-A13,综合受理13号窗口,2020-01-01,SL-H1\n"
-
-// demoWindows returns the windows at which boxes of the demonstration stand.
-func demoWindows() string {
-	var all []string
-	for _, b := range demoBoxes() {
-		if b.window != "" {
-			all = append(all, b.window)
-		}
-	}
-	return strings.Join(all, ",")
-}
 
 // at returns where a door of the box is, by its last start.
 func (b *demoBox) at(name string) func() string {

@@ -5,15 +5,26 @@ import (
 	"errors"
 	"time"
 
+	"haochaping/internal/central/directory"
 	"haochaping/internal/central/rectify"
 )
 
-// morning is the work on orders: units and offices look at what is due, and do something about most of it.
-func (p *play) morning(ctx context.Context, at time.Time) error {
-	p.Clock.Set(at)
-	if err := p.look(ctx); err != nil {
+// morning is the work on orders, and on results.
+func (p *play) morning(ctx context.Context, day directory.Day, full bool) error {
+	if full {
+		if err := p.look(ctx, full); err != nil {
+			return err
+		}
+	}
+	if err := p.work(ctx); err != nil {
 		return err
 	}
+	return p.decide(ctx, day)
+}
+
+// work is that units and offices look at which orders are due, and do something about most of them.
+func (p *play) work(ctx context.Context) error {
+	at := p.Clock.Now()
 	if p.n > 0 && p.often(8) {
 		if err := p.complain(ctx); err != nil {
 			return err

@@ -17,9 +17,11 @@ import (
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal"
 	"haochaping/internal/central/rectify"
+	"haochaping/internal/central/report"
 	"haochaping/internal/rating"
 )
 
@@ -41,11 +43,19 @@ type Config struct {
 	Books     *books.Books // which follow the journal
 	Deadlines *deadline.Deadlines
 	Orders    *rectify.Orders
+	Figures   Figures
+	Proposals Proposals
+	Reports   *report.Reports
+	Dossiers  *dossier.Dossiers
 	Calendar  rating.Calendar
 	Write     func(context.Context) error // writes to citizens about orders; nil: nobody does
 	Seed      uint64                      // of what is left to chance
-	Leave     []string                    // IDs of windows whose boxes are taken off at the end, so that others can stand there
+	Full      int                         // the last days that are played in full, 0: all; before these few citizens come
+	Leave     []string                    // IDs of windows whose boxes are taken off at the end, so that others can stand there; All: all
 }
+
+// All among Leave means all windows.
+const All = "all"
 
 // ErrWorked says that a centre has worked already.
 var ErrWorked = errors.New("the journal is not empty")
@@ -57,6 +67,11 @@ type play struct {
 	boxes  []*box
 	n      int       // names
 	until  time.Time // the play's end
+	poor   string    // the unit at whose windows many are dissatisfied, until it mends that
+
+	first    directory.Day // from which on months are whole
+	proposed directory.Day // the month that was closed when proposals were made last
+	drafted  directory.Day // the last month of which results were drafted
 }
 
 // Play plays an organisation's windows from a time until another.
@@ -65,7 +80,13 @@ func Play(ctx context.Context, c Config, organisation []directory.Line, from, un
 		return errors.Join(err, errWorked(head))
 	}
 	p := &play{Config: c, random: rand.New(rand.NewPCG(c.Seed, 14)), until: until}
+	if p.Full <= 0 {
+		p.Full = 1 << 16
+	}
 	c.Clock.Set(from)
+	if p.first = directory.DayOf(from); p.first != monthOf(p.first).From {
+		p.first = monthOf(p.first).To
+	}
 	if err := p.organise(ctx, organisation); err != nil {
 		return fmt.Errorf("enter the organisation: %w", err)
 	}
@@ -124,6 +145,7 @@ func (p *play) organise(ctx context.Context, lines []directory.Line) error {
 	slices.SortFunc(p.boxes, func(a, b *box) int { return strings.Compare(string(a.device), string(b.device)) }) // one seed, one play
 	if n := len(p.boxes); n > 0 {
 		p.boxes[n/2].hasty = true // a sign that is to be looked into
+		p.poor = p.boxes[n-1].unit
 	}
 	return p.Fleet.PutAll(ctx, devices)
 }
@@ -142,8 +164,14 @@ func (p *play) name(kind string) string {
 
 func one[T any](p *play, all ...T) T { return all[p.random.IntN(len(all))] }
 
-// level draws a level as citizens give them.
-func (p *play) level() rating.Level {
+// mended is for how many days the unit that was worse than the others has been as good.
+const mended = 21
+
+// level draws a level as citizens give them to a unit.
+func (p *play) level(unit string) rating.Level {
+	if unit == p.poor && p.Clock.Now().Before(p.until.AddDate(0, 0, -mended)) && p.often(18) {
+		return one(p, rating.Dissatisfied, rating.VeryDissatisfied)
+	}
 	switch k := p.random.IntN(1000); {
 	case k < 12:
 		return rating.VeryDissatisfied
@@ -157,23 +185,37 @@ func (p *play) level() rating.Level {
 	return rating.VerySatisfied
 }
 
-// day plays one day: the work on orders in the morning, the windows from nine to five where it is a working day, what is done online, and
-// what silence has become.
+// Of how many days one is played where few citizens come.
+const (
+	open    = 2 // its windows
+	evening = 4 // what is done online, and what silence has become
+)
+
+// day plays one day: the work on orders and results in the morning, the windows from nine to five where it is a working day, what is done
+// online, and what silence has become.
 func (p *play) day(ctx context.Context, day directory.Day) error {
 	at := func(hour, minute int) time.Time {
 		return day.Start().Add(time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute)
 	}
-	if working, _ := p.Calendar.Working(at(12, 0)); working {
-		if err := p.morning(ctx, at(8, 40)); err != nil {
+	full := directory.DayOf(p.until)-day <= directory.Day(p.Full)
+	working, _ := p.Calendar.Working(at(12, 0))
+	if working {
+		p.Clock.Set(at(8, 40))
+		if err := p.morning(ctx, day, full); err != nil {
 			return err
 		}
-		for hour := 9; hour < 17 && at(hour+2, 0).Before(p.until); hour += 2 {
-			if err := p.hours(ctx, at(hour, 0)); err != nil {
+		from, to, each := 9, 17, 2
+		if !full {
+			from += 2 * p.random.IntN(4)
+			to, each = from+2, 5
+		}
+		for hour := from; hour < to && (full || day%open == 0) && at(hour+2, 0).Before(p.until); hour += 2 {
+			if err := p.hours(ctx, at(hour, 0), each); err != nil {
 				return err
 			}
 		}
 	}
-	if !at(19, 0).Before(p.until) {
+	if !at(19, 0).Before(p.until) || !full && (!working || day%evening != 0) {
 		return nil
 	}
 	p.Clock.Set(at(18, 30))
@@ -181,21 +223,22 @@ func (p *play) day(ctx context.Context, day directory.Day) error {
 		return err
 	}
 	p.Clock.Set(at(19, 0))
-	return p.look(ctx)
+	return p.look(ctx, full)
 }
 
-// hours has citizens come to the windows for two hours. Each box hands its records over as it does: signed, and some at once.
-func (p *play) hours(ctx context.Context, from time.Time) error {
+// hours has so many citizens at most come to each window in two hours. Each box hands its records over as it does: signed, some at once.
+func (p *play) hours(ctx context.Context, from time.Time, each int) error {
 	var facts []journal.Fact
 	var phoned []journal.Rating
 	var hand []func() error
 	for _, b := range p.boxes {
 		var bodies []rating.Body
-		for half := range 2 {
+		for i := range each {
 			if !p.often(65) {
 				continue
 			}
-			v := p.visit(b, from.Add(time.Duration(60*half+p.random.IntN(50))*time.Minute))
+			step := 120 / each
+			v := p.visit(b, from.Add(time.Duration(step*i+p.random.IntN(step*5/6))*time.Minute))
 			facts, bodies = append(facts, v.facts...), append(bodies, v.bodies...)
 			if len(v.phone) > 0 {
 				phoned = append(phoned, journal.Rating{Device: b.device, Name: p.name("phone"), Answers: v.phone})
@@ -245,8 +288,8 @@ func (p *play) follow(ctx context.Context) error {
 	return p.Books.Wait(ctx, head)
 }
 
-// look has the rooms do what is due now.
-func (p *play) look(ctx context.Context) error {
+// look has the rooms do what is due now. Citizens are written to about orders of the last days alone, which takes a while for each.
+func (p *play) look(ctx context.Context, full bool) error {
 	if err := p.follow(ctx); err != nil {
 		return err
 	}
@@ -256,7 +299,7 @@ func (p *play) look(ctx context.Context) error {
 	if err := p.follow(ctx); err != nil {
 		return err
 	}
-	if err := p.Orders.Once(ctx); err != nil || p.Write == nil {
+	if err := p.Orders.Once(ctx); err != nil || p.Write == nil || !full {
 		return err
 	}
 	return p.Write(ctx)

@@ -8,22 +8,26 @@ import (
 	"testing"
 	"time"
 
+	"haochaping/internal/central/assess"
 	"haochaping/internal/central/books"
 	"haochaping/internal/central/books/bookstest"
+	"haochaping/internal/central/db"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
+	"haochaping/internal/central/dossier"
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/journal/journaltest"
 	"haochaping/internal/central/rectify"
+	"haochaping/internal/central/report"
 	"haochaping/internal/rating"
 )
 
 // sms is a gateway that counts.
 type sms struct{ deadline.File }
 
-// TestTwoWeeks plays two weeks into an empty centre: what is signed is believed, bad ratings have orders of several states, silence has
-// become something, and a centre that has worked is not played into.
-func TestTwoWeeks(t *testing.T) {
+// TestMonths plays months into an empty centre: what is signed is believed, bad ratings have orders of several states, silence has become
+// something, results are proposed, ordered and published, and a centre that has worked is not played into.
+func TestMonths(t *testing.T) {
 	notices, err := rating.BuiltInNotices()
 	if err != nil {
 		t.Fatal(err)
@@ -33,10 +37,10 @@ func TestTwoWeeks(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock := new(Clock)
-	from := time.Date(2026, 11, 2, 7, 0, 0, 0, rating.Shanghai())
+	from := time.Date(2026, 8, 1, 7, 0, 0, 0, rating.Shanghai())
 	clock.Set(from)
 	dir := t.TempDir()
-	c := Config{Clock: clock, Calendar: days, Seed: 1}
+	c := Config{Clock: clock, Calendar: days, Seed: 1, Full: 4, Leave: []string{All}}
 	c.Journal, _, _ = journaltest.OpenAt(t, "sqlite:"+filepath.Join(dir, "journal.db"), clock.Now)
 	c.Books, _ = bookstest.Follow(t, c.Journal, "sqlite:"+filepath.Join(dir, "books.db"))
 	if c.Directory, err = directory.Open(t.Context(), c.Journal); err != nil {
@@ -55,6 +59,7 @@ func TestTwoWeeks(t *testing.T) {
 		Now: clock.Now, Logger: quiet, Terms: rectify.Terms{Calendar: days, Contact: 1, Office: 5}}); err != nil {
 		t.Fatal(err)
 	}
+	openResults(t, &c, filepath.Join(dir, "books.db"))
 	b, err := os.ReadFile("../../../cmd/ratingctl/organisation.csv")
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +68,7 @@ func TestTwoWeeks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until := from.AddDate(0, 0, 14)
+	until := time.Date(2026, 11, 16, 7, 0, 0, 0, rating.Shanghai())
 	if err := Play(t.Context(), c, lines, from, until); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +96,76 @@ func TestTwoWeeks(t *testing.T) {
 	if sent, err := os.ReadFile(gateway.Path); err != nil || len(sent) == 0 {
 		t.Errorf("nobody was reminded: %v", err)
 	}
+	checkDecided(t, c)
+	checkNoBoxStands(t, c)
 	if err := Play(t.Context(), c, lines, until, until.AddDate(0, 0, 7)); !errors.Is(err, ErrWorked) {
 		t.Errorf("played again: %v", err)
+	}
+}
+
+// openResults opens the rooms of figures, proposals and decisions.
+func openResults(t *testing.T, c *Config, at string) {
+	t.Helper()
+	d, err := db.Open(t.Context(), "sqlite:"+at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	quiet := slog.New(slog.DiscardHandler)
+	c.Reports, err = report.Open(t.Context(), report.Config{DB: d, Journal: c.Journal, Books: c.Books, Orders: c.Orders,
+		Directory: c.Directory, Holder: "here", Now: c.Clock.Now, Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Dossiers, err = dossier.Open(t.Context(), c.Journal); err != nil {
+		t.Fatal(err)
+	}
+	c.Figures = c.Reports
+	c.Proposals = assess.New(assess.Config{Reports: c.Reports, Directory: c.Directory, Dossiers: c.Dossiers, Now: c.Clock.Now, Logger: quiet,
+		Cause: func(cause string) string { return cause }})
+}
+
+// checkDecided checks that an order to mend, tasks and results have come as far as people bring them.
+func checkDecided(t *testing.T, c Config) {
+	t.Helper()
+	got := make(map[string]int)
+	for _, kind := range dossier.Kinds() {
+		for _, ended := range []bool{false, true} {
+			all, err := c.Dossiers.List(t.Context(), dossier.Filter{Kind: kind, Ended: ended, Limit: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, k := range all {
+				got[string(kind)+" "+string(k.State)]++
+			}
+		}
+	}
+	for _, want := range []string{"mend assigned", "problem assigned", "problem closed", "publication published", "publication submitted",
+		"publication open"} {
+		if got[want] == 0 {
+			t.Errorf("there is no %s among %v", want, got)
+		}
+	}
+	published, err := report.Publications{Reports: c.Reports, Dossiers: c.Dossiers}.Published(t.Context())
+	if err != nil || len(published) == 0 || published[0].Whole.Shown != report.Levels {
+		t.Errorf("what is published is withheld: %+v, %v", published, err)
+	}
+}
+
+// checkNoBoxStands checks that boxes that are no more stand at no window.
+func checkNoBoxStands(t *testing.T, c Config) {
+	t.Helper()
+	all, err := c.Fleet.Changed(t.Context(), 0, 100)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d boxes, %v", len(all), err)
+	}
+	for _, d := range all {
+		if d.Retired == nil || d.Follows {
+			t.Errorf("%s still stands at %s", d.ID, d.Window.ID)
+		}
 	}
 }

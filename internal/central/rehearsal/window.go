@@ -92,7 +92,7 @@ func (p *play) visit(b *box, at time.Time) (out visited) {
 	kind, outcome := p.random.IntN(100), rating.TimedOut
 	var rated []rating.Subject
 	for _, s := range v.Subjects {
-		e := rating.Evaluation{Visit: v.ID, Subject: s, Level: p.level(), Channel: rating.Keypad, WaitedMS: 1500 + p.random.Int64N(6000)}
+		e := rating.Evaluation{Visit: v.ID, Subject: s, Level: p.level(b.unit), Channel: rating.Keypad, WaitedMS: 1500 + p.random.Int64N(6000)}
 		if b.hasty {
 			e.WaitedMS /= 5
 		}
@@ -171,7 +171,7 @@ func (p *play) online(ctx context.Context) error {
 			TaskName: task, Unit: b.unit, Applicant: rating.NaturalPerson, Handling: rating.Online, AcceptedAt: at.UnixMilli() - 3*3600_000,
 			CompletedAt: at.UnixMilli(), AsOf: at.UnixMilli()}})
 		if p.often(45) {
-			l := p.level()
+			l := p.level(b.unit)
 			answers = append(answers, journal.Answer{Case: k, Level: l, At: at.Add(15 * time.Minute).UnixMilli(),
 				Channel: one(p, rating.Portal, rating.App, rating.MiniProgram, rating.Voice, rating.SMS)})
 			texts = append(texts, p.words(l))
@@ -186,7 +186,14 @@ func (p *play) online(ctx context.Context) error {
 
 // leave takes boxes off their windows. All that they have recorded has come.
 func (p *play) leave(ctx context.Context) error {
-	for _, window := range p.Leave {
+	windows := p.Leave
+	if slices.Contains(windows, All) {
+		windows = nil
+		for _, b := range p.boxes {
+			windows = append(windows, b.window.ID)
+		}
+	}
+	for _, window := range windows {
 		i := slices.IndexFunc(p.boxes, func(b *box) bool { return b.window.ID == window })
 		if i < 0 {
 			return fmt.Errorf("there is no window %q", window)

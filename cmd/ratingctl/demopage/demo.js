@@ -11,8 +11,14 @@ let active; // the box that the keyboard presses
 
 async function json(url, options) {
   const r = await fetch(url, options);
-  const body = r.status === 204 ? null : await r.json();
-  if (!r.ok) throw new Error((body && body.detail) || r.statusText);
+  const text = await r.text();
+  let body = null;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Words, or nothing.
+  }
+  if (!r.ok) throw new Error((body && body.detail) || text.trim() || r.statusText);
   return body;
 }
 
@@ -45,23 +51,38 @@ class Box {
     setInterval(() => this.state(), 1000);
   }
 
+  up() { return $("network").checked; }
+
   find(selector) { return this.root.querySelector(selector); }
 
+  // Asks how the box is, once at a time: a browser has few connections, and answers that are late must not queue before a click.
   async state() {
-    let s;
-    try {
-      s = await json(`box/${this.device}/state.json`);
-    } catch {
-      return; // the stream of the parts says whether all has ended
+    this.again = true;
+    if (this.asking) return;
+    for (this.asking = true; this.again;) {
+      this.again = false;
+      try {
+        this.show(await json(`box/${this.device}/state.json`));
+      } catch {
+        // The stream of the parts says whether all has ended.
+      }
     }
+    this.asking = false;
+  }
+
+  show(s) {
     this.link = s.link;
     this.code = s.code;
     this.root.classList.toggle("scannable", !!(s.link || s.code));
-    this.find(".start").disabled = s.state === "enrolling";
+    const waits = s.state === "enrolling";
+    this.find("form").hidden = waits;
     this.find(".let-in").hidden = !s.code;
+    if (this.waited && !waits) this.find("h2").textContent = "新机 · 已登记 New, let in";
+    this.waited = waits;
     if (s.pending > this.pending) picture.flash(`log-${this.device}`);
     this.pending = s.pending;
-    picture.note(`log-${this.device}`, `待发 ${s.pending} pending`);
+    picture.connected(this.device, !s.offline);
+    picture.note(`log-${this.device}`, waits ? "等待登记 not let in" : s.offline && this.up() ? `待发 ${s.pending} · 重连中` : `待发 ${s.pending} pending`);
     if (!this.codes.length) this.keys(s.codes);
     // The keys' captions: levels, and reasons while the box asks for them.
     const reasons = s.reasons ? s.reasons.concat("其他 / 跳过") : [];
@@ -127,7 +148,7 @@ function activate(box) {
 function scan(box) {
   if (box.code) {
     $("as").value = "technician";
-    enter("technician").then(() => onPhone(`${centre}/fleet/enrol?hall=SL-H1&code=${box.code}`)).catch(end);
+    enter("technician").then((done) => done && onPhone(`${centre}/fleet/enrol?hall=SL-H1&code=${box.code}`));
     return;
   }
   if (box.link) onPhone(box.link);
@@ -167,10 +188,28 @@ $("network").onchange = (e) => {
   json("network", { method: "PUT", body: JSON.stringify({ up: e.target.checked }) }).catch(end);
 };
 
-// Signs this browser in at the centre, and shows a page, or where somebody of the role begins.
-async function enter(role, at) {
-  const { page } = await json(`as/${role}`, { method: "POST" });
-  $("centre").src = $("tab").href = centre + (at || page);
+// Signs this browser in at the centre, and shows where somebody of the role begins; false if it did not. Whoever chooses faster than the
+// centre signs in gets the last one.
+let chosen = 0;
+let entering = Promise.resolve();
+function enter(role) {
+  const mine = ++chosen;
+  const say = (words) => { if (mine === chosen) $("as-word").textContent = words; };
+  say("正在登录 signing in …");
+  entering = entering.then(async () => {
+    if (mine !== chosen) return false;
+    try {
+      const { page } = await json(`as/${role}`, { method: "POST" });
+      $("centre").src = $("tab").href = centre + page;
+      say("");
+      return true;
+    } catch (err) {
+      if (!document.body.classList.contains("ended")) say(`没能登录，请再选一次 not signed in, choose again: ${err.message}`);
+      if (mine === chosen) $("as").selectedIndex = -1;
+      return false;
+    }
+  });
+  return entering;
 }
 
 (async () => {
@@ -181,7 +220,7 @@ async function enter(role, at) {
   activate(boxes.values().next().value);
   network(about.up);
   for (const p of about.people) $("as").add(new Option(p.words, p.role));
-  $("as").onchange = () => enter($("as").value).catch(() => { $("as").selectedIndex = -1; });
+  $("as").onchange = () => enter($("as").value);
   $("as").onchange();
   const parts = new EventSource("parts");
   parts.onmessage = (e) => {

@@ -165,11 +165,11 @@ func (p *play) name(kind string) string {
 func one[T any](p *play, all ...T) T { return all[p.random.IntN(len(all))] }
 
 // mended is for how many days the unit that was worse than the others has been as good.
-const mended = 21
+const mended = 14
 
 // level draws a level as citizens give them to a unit.
 func (p *play) level(unit string) rating.Level {
-	if unit == p.poor && p.Clock.Now().Before(p.until.AddDate(0, 0, -mended)) && p.often(18) {
+	if unit == p.poor && p.Clock.Now().Before(p.until.AddDate(0, 0, -mended)) && p.often(28) {
 		return one(p, rating.Dissatisfied, rating.VeryDissatisfied)
 	}
 	switch k := p.random.IntN(1000); {

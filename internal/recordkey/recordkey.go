@@ -152,6 +152,9 @@ func Of(public []byte) Algorithm {
 func Check(public []byte) error {
 	switch Of(public) {
 	case Ed25519:
+		if weak(public) {
+			return errors.New("the key is no box's: anybody can sign for it")
+		}
 		return nil
 	case SM2:
 		_, err := guomi.ParsePoint(public[len(prefix):])

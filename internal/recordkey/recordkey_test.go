@@ -3,9 +3,11 @@ package recordkey
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -188,5 +190,48 @@ func BenchmarkVerify(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestAKeyForWhichAnybodySigns has one signature, which nobody has made, fit one of some texts; the same is true of no key that is drawn.
+func TestAKeyForWhichAnybodySigns(t *testing.T) {
+	anybodys := make([]byte, SignatureSize)
+	anybodys[0] = 1 // the neutral point, and nothing besides
+	fits := func(public []byte) bool {
+		for i := range 200 {
+			if Verify(public, []byte(fmt.Sprint("text ", i)), anybodys) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, y := range []string{"00", "01", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "ec" + strings.Repeat("ff", 30) + "7f",
+		"ed" + strings.Repeat("ff", 30) + "7f", "ee" + strings.Repeat("ff", 30) + "7f"} {
+		public := make([]byte, ed25519.PublicKeySize)
+		if _, err := hex.Decode(public, []byte(y)); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if Check(public) == nil {
+				t.Errorf("%x passes, and a signature of nobody's fits it: %t", public, fits(public))
+			}
+			public[len(public)-1] ^= 0x80 // the other sign of x
+		}
+		if !fits(public) {
+			t.Errorf("%x is refused, and no signature of nobody's fits it", public)
+		}
+	}
+	for range 20 {
+		k, err := Draw(Ed25519)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if public := Public(k); Check(public) != nil || fits(public) {
+			t.Errorf("%x is refused: %v, or anybody's signature fits it: %t", public, Check(public), fits(public))
+		}
+	}
+	if _, err := Parse(strings.Repeat("A", 43)); err == nil {
+		t.Error("a placeholder is read as a key")
 	}
 }

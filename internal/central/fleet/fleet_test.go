@@ -62,8 +62,7 @@ func TestTheLastAcknowledgementStays(t *testing.T) {
 func TestABoxGetsItsOldKeyBack(t *testing.T) {
 	f, j := open(t)
 	d := fleet.Device{ID: "lz-1", Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}, EnrolledAt: time.UnixMilli(1)}
-	old, other := make(ed25519.PublicKey, ed25519.PublicKeySize), make(ed25519.PublicKey, ed25519.PublicKeySize)
-	other[0] = 1
+	old, other := keyOf(0), keyOf(1)
 	for i, key := range []ed25519.PublicKey{old, other, old, old, other} {
 		d.Key = key
 		if err := f.Put(t.Context(), d); err != nil {
@@ -156,7 +155,7 @@ func TestANewDeviceIsKnownAtOnce(t *testing.T) {
 			}
 			put := func(f *fleet.Fleet, id rating.DeviceID) {
 				t.Helper()
-				if err := f.Put(t.Context(), fleet.Device{ID: id, Key: make(ed25519.PublicKey, ed25519.PublicKeySize), EnrolledAt: time.UnixMilli(1),
+				if err := f.Put(t.Context(), fleet.Device{ID: id, Key: keyOf(0), EnrolledAt: time.UnixMilli(1),
 					Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}}); err != nil {
 					t.Fatal(err)
 				}
@@ -182,7 +181,7 @@ func TestANewDeviceIsKnownAtOnce(t *testing.T) {
 // was not done does not pass for done.
 func TestOfTwoChangesAtOnceOneIsRefused(t *testing.T) {
 	f, _ := open(t)
-	d := fleet.Device{ID: "lz-1", Key: make(ed25519.PublicKey, ed25519.PublicKeySize), EnrolledAt: time.UnixMilli(1),
+	d := fleet.Device{ID: "lz-1", Key: keyOf(0), EnrolledAt: time.UnixMilli(1),
 		Window: rating.Window{ID: "1", Name: "1号窗口", Hall: "大厅", Generation: 1}}
 	if err := f.Put(t.Context(), d); err != nil {
 		t.Fatal(err)
@@ -211,4 +210,10 @@ func TestOfTwoChangesAtOnceOneIsRefused(t *testing.T) {
 			t.Fatalf("of two changes of generation %d %d were made and %d are said to be", d.Window.Generation, made.Load(), said.Load())
 		}
 	}
+}
+
+// keyOf returns a key for records that follows from a number.
+func keyOf(n byte) ed25519.PublicKey {
+	public, _ := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+	return public
 }

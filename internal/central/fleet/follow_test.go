@@ -1,7 +1,6 @@
 package fleet_test
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"testing"
 	"time"
@@ -69,8 +68,7 @@ func TestFollow(t *testing.T) {
 	for i := range 60 {
 		w := rating.Window{ID: []string{"A1", "A2"}[i%2], Name: "手写", Hall: "大厅", Generation: 1}
 		d := fleet.Device{ID: rating.DeviceID("lz-" + string(rune('a'+i/10)) + string(rune('0'+i%10))), Window: w, EnrolledAt: time.UnixMilli(1)}
-		d.Key = make(ed25519.PublicKey, ed25519.PublicKeySize)
-		d.Key[0] = byte(i)
+		d.Key = keyOf(byte(i))
 		if d.Follows = i > 3; d.Follows {
 			d = d.Serve(rating.Window{ID: w.ID, Name: said[w.ID].name, Hall: "大厅"}, nil)
 		}

@@ -95,7 +95,7 @@ func (h *hall) enrol(windows ...string) (ids []rating.DeviceID) {
 			h.t.Fatal(err)
 		}
 		id := rating.DeviceID(strings.ToLower(strings.TrimPrefix(w, "SL-")))
-		d := fleet.Device{ID: id, Key: make([]byte, 32), EnrolledAt: h.now, Window: rating.Window{Generation: 1}}.Serve(at, people)
+		d := fleet.Device{ID: id, Key: keyOf(0), EnrolledAt: h.now, Window: rating.Window{Generation: 1}}.Serve(at, people)
 		if err := h.Put(h.t.Context(), d); err != nil {
 			h.t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ class Box {
   // Asks how the box is, once at a time: a browser has few connections, and answers that are late must not queue before a click.
   async state() {
     this.again = true;
-    if (this.asking) return;
+    if (this.asking || document.body.classList.contains("ended")) return;
     for (this.asking = true; this.again;) {
       this.again = false;
       try {

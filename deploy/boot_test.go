@@ -231,7 +231,7 @@ func refusedUpgrade(t *testing.T, m *machine, d *debian, p packages) {
 	if err != nil {
 		t.Errorf("the upgrade: %v", err)
 	}
-	for _, want := range []string{"不接受 /etc/ratingd.toml", "screen.colour is unknown", "until its next start", "systemctl restart ratingd"} {
+	for _, want := range []string{"不接受 /etc/ratingd.toml", "screen.colour: unknown", "until its next start", "systemctl restart ratingd"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the upgrade does not say %q:\n%s", want, said)
 		}

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"haochaping/internal/cli"
 )
 
 // errOldKernel says that the kernel does not speak the interface that keys on GPIO lines need.
@@ -192,19 +194,23 @@ func (c *Chips) lookUp(ref string) (*chip, int, error) {
 	}
 	n, err := strconv.Atoi(offset)
 	if err != nil {
-		return nil, 0, fmt.Errorf("GPIO line %q: %q is no offset; write chip:offset, as \"gpiochip0:17\"", ref, offset)
+		return nil, 0, cli.Errorf("GPIO 线路 %q：%q 不是编号；请写 芯片:编号，如 \"gpiochip0:17\"",
+			"GPIO line %q: %q is no offset; write chip:offset, as \"gpiochip0:17\"", ref, offset)
 	}
 	var labels []string
 	for _, k := range c.known {
 		if k.label == chipName || k.name == chipName || k.path == "/dev/"+chipName {
 			if n < 0 || n >= len(k.lines) {
-				return nil, 0, fmt.Errorf("GPIO line %q: chip %s has the offsets 0 to %d", ref, chipName, len(k.lines)-1)
+				return nil, 0, cli.Errorf("GPIO 线路 %q：没有这个编号；芯片 %s 有 0 至 %d", "GPIO line %q: there is no such offset; chip %s has 0 to %d", ref,
+					chipName,
+					len(k.lines)-1)
 			}
 			return k, n, nil
 		}
 		labels = append(labels, k.label+" ("+k.name+")")
 	}
-	return nil, 0, fmt.Errorf("GPIO line %q: there is no chip %s; there are %s", ref, chipName, strings.Join(labels, ", "))
+	return nil, 0, cli.Errorf("GPIO 线路 %q：没有芯片 %s；有 %s", "GPIO line %q: there is no chip %s; there are %s", ref, chipName,
+		strings.Join(labels, ", "))
 }
 
 func (c *Chips) named(ref string) (*chip, int, error) {
@@ -225,17 +231,20 @@ func (c *Chips) named(ref string) (*chip, int, error) {
 	case len(found) == 1:
 		return found[0], offset, nil
 	case len(found) > 1:
-		return nil, 0, fmt.Errorf("GPIO line %q stands %d times, on the chips %s and %s; write chip:offset, as \"%s:%d\"",
+		return nil, 0, cli.Errorf("GPIO 线路 %q 有 %d 条，在芯片 %s 和 %s 上；请写 芯片:编号，如 \"%s:%d\"",
+			"GPIO line %q stands %d times, on the chips %s and %s; write chip:offset, as \"%s:%d\"",
 			ref, len(found), found[0].label, found[1].label, found[len(found)-1].label, offset)
 	case len(names) == 0:
-		return nil, 0, fmt.Errorf("there is no GPIO line named %q: no line of this machine has a name. Write chip:offset, as \"%s:0\"",
+		return nil, 0, cli.Errorf("没有名为 %q 的 GPIO 线路，本机的线路都没有名称；请写 芯片:编号，如 \"%s:0\"",
+			"there is no GPIO line named %q: no line of this machine has a name; write chip:offset, as \"%s:0\"",
 			ref, c.known[0].label)
 	}
-	hint := "."
+	all := strings.Join(names, ", ")
 	if near := nearest(ref, names); near != "" {
-		hint = fmt.Sprintf("; did you mean %s?", near)
+		return nil, 0, cli.Errorf("没有名为 %q 的 GPIO 线路；是不是 %s？有 %s", "there is no GPIO line named %q; did you mean %s? There are %s", ref, near,
+			all)
 	}
-	return nil, 0, fmt.Errorf("there is no GPIO line named %q%s There are %s", ref, hint, strings.Join(names, ", "))
+	return nil, 0, cli.Errorf("没有名为 %q 的 GPIO 线路；有 %s", "there is no GPIO line named %q; there are %s", ref, all)
 }
 
 // holder returns who uses a line, empty if nobody does or that cannot be asked.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
 )
 
 // WatchPause returns the silence that ends a burst of bytes on a line of that speed in bits per second: 50 ms, since a key is
@@ -24,7 +25,7 @@ func Watch(ctx context.Context, open PortOpener, name string, l keypad.Line, now
 	heard func([]byte, time.Duration)) (err error) {
 	p, err := open(name, l, now)
 	if err != nil {
-		return fmt.Errorf("open the port %s: %w", name, err)
+		return cli.Because(err, "打不开端口 "+name, "open the port "+name)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	in, reading := newInbox(now), make(chan struct{})

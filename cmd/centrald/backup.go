@@ -32,7 +32,8 @@ func (c *command) backup(ctx context.Context, args []string) (err error) {
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".backup-*") // 0600: it holds what citizens have written, under keys that it holds too
 	if err != nil {
-		return fmt.Errorf("nothing was backed up; the folder of %s must exist and take files of this account: %w", path, err)
+		return cli.Because(err, "没有备份；"+path+" 所在的文件夹须已存在，本用户须能写入",
+			"nothing was backed up; the folder of "+path+" must exist and take files of this account")
 	}
 	p := c.progress("备份", "backing up")
 	head, err := x.journal.Export(ctx, f, x.beside(), p.tell)

@@ -12,6 +12,7 @@ import (
 	"haochaping/internal/central/policy"
 	pages "haochaping/internal/central/web/policy"
 	"haochaping/internal/rating"
+	"haochaping/internal/tomlfile"
 )
 
 // boxesConfig is how boxes ask. What is empty stays as each box's own file has it.
@@ -29,7 +30,7 @@ type boxesConfig struct {
 }
 
 // checkKinds reports settings that no policy could set so either: of boxes, of hours and of least numbers.
-func (c *config) checkKinds(bad func(key, format string, args ...any)) {
+func (c *config) checkKinds(bad tomlfile.Report) {
 	for name, f := range c.fields() {
 		k, _ := policy.KindOf(name)
 		whole := name == "deadline.sms.from" || name == "deadline.sms.until" || name == "figures.least_ranked"
@@ -37,12 +38,12 @@ func (c *config) checkKinds(bad func(key, format string, args ...any)) {
 			continue // what is above says it in its own words
 		}
 		if err := k.Check(f.get()); err != nil {
-			bad(string(name), "%v", err)
+			bad(string(name), "%v", "%v", err)
 		}
 	}
 	least, most := int(fleet.LeastHold/time.Minute), int(fleet.MostHold/time.Minute)
 	if c.Boxes.HoldMin < least || c.Boxes.HoldMin > most {
-		bad("boxes.hold_minutes", "write %d to %d", least, most)
+		bad("boxes.hold_minutes", "不能是 %d；请写 %d 至 %d", "%d is not allowed; write %d to %d", c.Boxes.HoldMin, least, most)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync/atomic"
@@ -15,39 +16,60 @@ import (
 	"haochaping/internal/central/web/live"
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
+	"haochaping/internal/tomlfile"
 )
 
 // errBrokerLacks ends -check-config where evaluations would not arrive.
 var errBrokerLacks = cli.Error("代理缺少中心所需的功能", "the broker lacks what the centre needs")
 
 // checkConfig checks the configuration, and tries the broker if that is not the built-in one.
-func (c *command) checkConfig(ctx context.Context) error {
+func (c *command) checkConfig(ctx context.Context, asJSON bool) error {
+	out := c.env.stdout
+	if asJSON {
+		c.env.stdout = io.Discard
+	}
 	cfg, err := c.config()
-	if err != nil {
-		return &configurationError{err}
+	if err == nil {
+		err = c.checkNamed(ctx, cfg)
+	} else {
+		err = &configurationError{err}
 	}
-	if err := c.checkNamed(ctx, cfg); err != nil {
-		return err
+	faults := tomlfile.Faults(err, true)
+	if err == nil {
+		err = c.checkBroker(ctx, cfg, &faults)
 	}
+	if asJSON {
+		return errors.Join(err, tomlfile.Judge(out, c.configPath(), faults))
+	}
+	return err
+}
+
+// checkBroker tries the broker, and notes what it lacks.
+func (c *command) checkBroker(ctx context.Context, cfg config, faults *[]tomlfile.Fault) error {
 	if cfg.Broker.URL == "" {
 		err := c.say("配置正确，使用内置代理", "the configuration is right; the built-in broker is used")
 		return errors.Join(err, c.noteTaken(string(cfg.Broker.Listen)))
 	}
 	in, err := elsewhere(cfg.Broker)
 	if err != nil {
+		*faults = tomlfile.Faults(err, true)
 		return &configurationError{err}
 	}
 	end := cli.Waiting(ctx, c.env.stderr, "正在试用代理", "trying the broker")
 	r, err := probe.Run(ctx, probeOf(in))
 	end()
 	if err != nil {
-		return cli.Hint(cli.Because(err, "broker.url：消息代理无法使用", "broker.url: the broker cannot be used"),
-			"看地址和端口是否正确、代理是否在运行；密码被拒时核对 broker.username 和 broker.password_file",
-			"look whether address and port are right and the broker runs; where it refuses the password, at broker.username and "+
-				"broker.password_file")
+		err = cfg.sets.Fault("broker.url", cli.Because(err,
+			"消息代理无法使用；看地址和端口是否正确、代理是否在运行，密码被拒时核对 broker.username 和 broker.password_file",
+			"the broker cannot be used; look whether address and port are right and the broker runs, and where it refuses the password, at "+
+				"broker.username and broker.password_file"))
+		*faults = tomlfile.Faults(err, false)
+		return err
 	}
 	faulty := false
 	for _, f := range r.Findings() {
+		*faults = append(*faults, tomlfile.Fault{Line: cfg.sets["broker.url"], Field: "broker.url", What: condition.Text(f.Found),
+			Do: condition.Text(f.Todo)})
 		mark := "!"
 		if f.Fault {
 			mark, faulty = "✗", true

@@ -67,7 +67,7 @@ func (c *command) checkNamed(ctx context.Context, cfg config) error {
 			err = errors.Join(d.Check(ctx), d.Close())
 		}
 		if err != nil {
-			return cli.Because(err, "books：数据库无法使用，见 docs/postgres.md", "books: the database cannot be used: docs/postgres.md")
+			return cfg.sets.Fault("books", cli.Because(err, "数据库无法使用；见 docs/postgres.md", "the database cannot be used; see docs/postgres.md"))
 		}
 	}
 	return nil
@@ -77,7 +77,7 @@ func (c *command) checkNamed(ctx context.Context, cfg config) error {
 func (c config) checkFiles() (errs []error) {
 	note := func(field, path string, err error) {
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", field, toRead(path, err)))
+			errs = append(errs, c.sets.Fault(field, toRead(path, err)))
 		}
 	}
 	readable := func(field, path string) {
@@ -154,10 +154,10 @@ func toRead(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		mend := fmt.Sprintf("chown root:%s %s && chmod 640 %[2]s", who, path)
-		return cli.Because(err, fmt.Sprintf("用户 %s 不能使用 %s（%s）", who, path, mend),
-			fmt.Sprintf("the account %s may not use %s (%s)", who, path, mend))
+		return cli.Because(err, fmt.Sprintf("用户 %s 不能使用 %s；%s", who, path, mend),
+			fmt.Sprintf("the account %s may not use %s; %s", who, path, mend))
 	case errors.Is(err, fs.ErrNotExist):
-		return cli.Because(err, path+" 不存在，请创建，或从配置中删去", path+" does not exist: make it, or leave it out of the configuration")
+		return cli.Because(err, path+" 不存在；请创建，或从配置中删去", path+" does not exist; make it, or leave it out of the configuration")
 	}
 	return err
 }
@@ -208,7 +208,7 @@ func (c config) takenListeners() error {
 		for _, before := range all[:i] {
 			if sameDoor(string(before.address), string(d.address)) {
 				same = true
-				errs = append(errs, cli.Errorf("%s: 与 %s 是同一端口，请改其中一个", "%s: has the port of %s: change one of them", d.field, before.field))
+				errs = append(errs, c.sets.Errorf(d.field, "与 %s 是同一端口；请改其中一个", "it has the port of %s; change one of them", before.field))
 			}
 		}
 		l, err := bind(string(d.address))
@@ -219,7 +219,7 @@ func (c config) takenListeners() error {
 			(c.holds(string(d.address)) || d.field == "broker.listen" && speaksMQTT(string(d.address))) {
 			continue // what is said of a broker, checkConfig says
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", d.field, err))
+		errs = append(errs, c.sets.Fault(d.field, err))
 	}
 	return errors.Join(errs...)
 }
@@ -267,14 +267,14 @@ func hintBind(address string, err error) error {
 		if e != nil {
 			return err
 		}
-		return fmt.Errorf("%w: %w", cli.Error(fmt.Sprintf("端口 %s 被%s占用，停掉它，或在此写另一个端口", port, h.ZH()),
-			fmt.Sprintf("port %s is taken by %s: stop it, or write another port here", port, h.EN())), err)
+		return cli.Because(err, fmt.Sprintf("端口 %s 被%s占用；停掉它，或在此写另一个端口", port, h.ZH()),
+			fmt.Sprintf("port %s is taken by %s; stop it, or write another port here", port, h.EN()))
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("%w: %w", cli.Errorf("本机没有地址 %s，写本机的地址，或写 :%s 表示全部地址",
-			"this machine has no address %s: write one that it has, or :%s for all", host, port), err)
+		return cli.Because(err, fmt.Sprintf("本机没有地址 %s；写本机的地址，或写 :%s 表示全部地址", host, port),
+			fmt.Sprintf("this machine has no address %s; write one that it has, or :%s for all", host, port))
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", cli.Errorf("本用户不能使用 1024 以下的端口 %s，写另一个端口",
-			"this account may not have a port below 1024: write another instead of %s", port), err)
+		return cli.Because(err, fmt.Sprintf("本用户不能使用 1024 以下的端口 %s；写另一个端口", port),
+			fmt.Sprintf("this account may not have the port %s, which is below 1024; write another one", port))
 	}
 	return err
 }

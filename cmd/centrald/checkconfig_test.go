@@ -36,7 +36,7 @@ func TestCheckConfigLooksAtWhatIsNamed(t *testing.T) {
 		{"broker.passwords_file = %q", "broker.passwords_file", true},
 		{"rate.catalogue = %q", "rate.catalogue", true},
 		{"rate.cert_file = %q\nrate.key_file = %[1]q", "rate.cert_file", true},
-		{"admin.cert_file = %q\nadmin.key_file = %[1]q", "不存在，请创建", true},
+		{"admin.cert_file = %q\nadmin.key_file = %[1]q", "请创建，或从配置中删去", true},
 		{"ops.listen = \"127.0.0.1:0\"\nops.tokens_file = %q", "ops.tokens_file", true},
 		{"cases.listen = \"127.0.0.1:0\"\ncases.tokens_file = %q", "cases.tokens_file", true},
 		{"alerts.webhook_url = \"https://a.example.com\"\nalerts.webhook_secret_file = %q", "alerts.webhook_secret_file", true},
@@ -45,7 +45,7 @@ func TestCheckConfigLooksAtWhatIsNamed(t *testing.T) {
 		{"orders.webhook_url = \"http://a.example.com\"\norders.webhook_secret_file = %q", "orders.webhook_url", true},
 		{"orders.webhook_url = \"https://a.example.com\" # %s", "orders.webhook_url", true},
 		{"orders.follow_up_text = \"{matter}\" # %s", "orders.follow_up_text", true},
-		{"orders.extension_text = \"{link}\" # %s", "orders.extension_text: {link} needs rate.base", true},
+		{"orders.extension_text = \"{link}\" # %s", "orders.extension_text: {link} 没有地址可填", true},
 		{"orders.missed_text = \"{day}\" # %s", "orders.missed_text", true},
 		{"deadline.sms.file = \"%s/file\"", "deadline.sms.file", true},
 		{"broker.passwords_file = \"" + bad + "\" # %s", "line 1: the second word is no SHA-256", true},
@@ -63,7 +63,8 @@ func TestCheckConfigLooksAtWhatIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := (&centre{t: t, config: config}).command("-config", config, "-check-config")
-		if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, new(*configurationError)) != c.wrong {
+		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "：", ": "), c.want) || errors.As(err,
+			new(*configurationError)) != c.wrong {
 			t.Errorf("%s: %q, %v; want %q", c.more, out, err, c.want)
 		}
 	}

@@ -172,9 +172,9 @@ func loadConfig(path string) (config, error) {
 func parseConfig(text string) (config, error) {
 	var c config
 	if err := toml.Unmarshal([]byte(defaultTOML), &c); err != nil {
-		return config{}, fmt.Errorf("the built-in defaults: %w", err)
+		return config{}, fmt.Errorf("the built-in defaults: %w", err) // a test reads them
 	}
-	lines, err := tomlfile.Decode([]byte(text), &c, "centrald")
+	lines, err := tomlfile.Decode([]byte(text), &c, "centrald -print-config")
 	if err != nil {
 		return config{}, err
 	}
@@ -186,14 +186,14 @@ func parseConfig(text string) (config, error) {
 // check reports every value that is out of its range.
 func (c *config) check(lines tomlfile.Lines) error {
 	var errs []error
-	bad := func(key, format string, args ...any) { errs = append(errs, lines.Errorf(key, format, args...)) }
+	bad := func(key, zh, en string, args ...any) { errs = append(errs, lines.Errorf(key, zh, en, args...)) }
 	value := func(key string, v encoding.TextUnmarshaler, text string) {
 		if err := v.UnmarshalText([]byte(text)); err != nil {
-			bad(key, "%v", err)
+			bad(key, "%v", "%v", err)
 		}
 	}
 	if c.State == "" {
-		bad("state", "empty; write a folder")
+		bad("state", "是空的；请写一个文件夹", "empty; write a folder")
 	}
 	value("books", &c.Books, string(c.Books))
 	c.checkEnrol(bad, value)
@@ -203,36 +203,37 @@ func (c *config) check(lines tomlfile.Lines) error {
 	c.checkWork(bad)
 	for _, pair := range c.pairs() {
 		if (pair.cert == "") != (pair.key == "") {
-			bad(pair.field, "证书和私钥要一起写：都写，或都不写\na certificate and its key go together; write both or neither")
+			bad(pair.field, "证书和私钥要一起写；都写，或都不写", "a certificate and its key go together; write both or neither")
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // checkBroker looks at the way to the boxes.
-func (c *config) checkBroker(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
+func (c *config) checkBroker(bad tomlfile.Report, value func(string, encoding.TextUnmarshaler, string)) {
 	b := &c.Broker
 	value("broker.listen", &b.Listen, string(b.Listen))
 	if b.URL != "" {
 		value("broker.url", &b.URL, string(b.URL))
 	}
 	if b.Partitions < 0 || b.Partitions > 256 || b.Partitions > 0 && b.URL == "" {
-		bad("broker.partitions", "%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", b.Partitions)
+		bad("broker.partitions", "不能是 %d；请写 0 至 256，写了 broker.url 才能大于 0",
+			"%d is not allowed; write 0 to 256, and more than 0 only beside broker.url", b.Partitions)
 	}
 	if (b.Username == "") != (b.PasswordFile == "") {
 		bad("broker.username",
-			"用户名和 password_file 要一起写：都写，或都不写\n"+
-				"a user name and its password_file go together; write both or neither")
+			"用户名和 password_file 要一起写；都写，或都不写",
+			"a user name and its password_file go together; write both or neither")
 	}
 }
 
 // checkPages looks at what phones and people's browsers reach.
-func (c *config) checkPages(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
+func (c *config) checkPages(bad tomlfile.Report, value func(string, encoding.TextUnmarshaler, string)) {
 	value("rate.listen", &c.Rate.Listen, string(c.Rate.Listen))
 	value("rate.reasons", &c.Rate.Reasons, string(c.Rate.Reasons))
 	if c.Rate.Base != "" {
 		if err := new(origin).UnmarshalText([]byte(c.Rate.Base)); err != nil {
-			bad("rate.base", "%v", err)
+			bad("rate.base", "%v", "%v", err)
 		}
 	}
 	for i := range c.Rate.FrameAncestors {
@@ -241,8 +242,9 @@ func (c *config) checkPages(bad func(key, format string, args ...any), value fun
 	a := &c.Admin
 	value("admin.listen", &a.Listen, string(a.Listen))
 	if a.CertFile == "" && len(a.Proxies) == 0 && a.Listen.exposed() {
-		bad("admin.listen", "%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, "+
-			"admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", a.Listen)
+		bad("admin.listen", "别的机器可由 %q 以明文访问；请写本机地址，或写证书（admin.cert_file、admin.key_file），或写做 TLS 的代理所在的网络（admin.proxies）",
+			"%q can be reached from other machines in plain text; write a loopback address, or a certificate (admin.cert_file, "+
+				"admin.key_file), or the networks of the proxies that do TLS (admin.proxies)", a.Listen)
 	}
 	for i := range a.Proxies {
 		value("admin.proxies", &a.Proxies[i], string(a.Proxies[i]))
@@ -254,67 +256,74 @@ func (c *config) checkPages(bad func(key, format string, args ...any), value fun
 		value("admin.hosts", &a.Hosts[i], string(a.Hosts[i]))
 	}
 	if err := a.OIDC.check(); err != nil {
-		bad("admin.oidc.issuer", "%v", err)
+		bad("admin.oidc.issuer", "%v", "%v", err)
 	}
 }
 
 // checkDoors looks at what programs reach: witnesses, business systems, whoever watches the centre.
-func (c *config) checkDoors(bad func(key, format string, args ...any), value func(string, encoding.TextUnmarshaler, string)) {
+func (c *config) checkDoors(bad tomlfile.Report, value func(string, encoding.TextUnmarshaler, string)) {
 	if c.Seal.Listen != "" {
 		value("seal.listen", &c.Seal.Listen, string(c.Seal.Listen))
 	}
 	for _, k := range c.Seal.Copies {
 		if k.Name == "" || !filepath.IsAbs(k.Folder) {
-			bad("seal.copies", "each copy has the name of its city and the whole path of its folder")
+			bad("seal.copies", "有一份副本没有写全；每份都要写市州的名称和文件夹的完整路径",
+				"a copy is not whole; write for each the name of its city and the whole path of its folder")
 		}
 	}
 	for key, level := range c.Cases.VoiceKeys {
 		if len(key) != 1 || !strings.Contains("0123456789*#", key) || !level.Valid() {
-			bad("cases.voice_keys", "%q = %d: a key is one of 0 to 9, * and #, and a level 1 to 5, of which 5 is 非常满意", key, level)
+			bad("cases.voice_keys", "不能是 %q = %d；键可写 0 至 9、* 和 #，级别可写 1 至 5，5 是非常满意",
+				"%q = %d is not allowed; a key is one of 0 to 9, * and #, and a level 1 to 5, of which 5 is 非常满意", key, level)
 		}
 	}
 	if c.Cases.Listen != "" {
 		value("cases.listen", &c.Cases.Listen, string(c.Cases.Listen))
 		if c.Cases.CertFile == "" && c.Cases.Listen.exposed() {
-			bad("cases.listen", "%q can be reached from other machines in plain text, and tokens and telephone numbers with it; "+
-				"write a loopback address, or a certificate (cases.cert_file, cases.key_file)", c.Cases.Listen)
+			bad("cases.listen", "别的机器可由 %q 以明文访问，令牌和电话号码会被看到；请写本机地址，或写证书（cases.cert_file、cases.key_file）",
+				"%q can be reached from other machines in plain text, and tokens and telephone numbers with it; "+
+					"write a loopback address, or a certificate (cases.cert_file, cases.key_file)", c.Cases.Listen)
 		}
 		if c.Cases.TokensFile == "" {
-			bad("cases.tokens_file", "missing; without tokens anybody could say what has become of a case")
+			bad("cases.tokens_file", "没有写，任何人都能登记办件；请写令牌文件",
+				"missing, so that anybody could say what has become of a case; write the file with the tokens")
 		}
 	}
 	if c.Ops.Listen != "" {
 		value("ops.listen", &c.Ops.Listen, string(c.Ops.Listen))
 		if (c.Ops.CertFile == "" || c.Ops.TokensFile == "") && c.Ops.Listen.exposed() {
-			bad("ops.listen", "%q can be reached from other machines; write a loopback address, or a certificate and who may ask "+
-				"(ops.cert_file, ops.key_file, ops.tokens_file)", c.Ops.Listen)
+			bad("ops.listen", "别的机器可访问 %q；请写本机地址，或写证书和可查询者的令牌（ops.cert_file、ops.key_file、ops.tokens_file）",
+				"%q can be reached from other machines; write a loopback address, or a certificate and who may ask "+
+					"(ops.cert_file, ops.key_file, ops.tokens_file)", c.Ops.Listen)
 		}
 	}
 }
 
 // checkWork looks at deadlines, messages, alerts and orders.
-func (c *config) checkWork(bad func(key, format string, args ...any)) {
+func (c *config) checkWork(bad tomlfile.Report) {
 	d := c.Deadline
 	if d.SMS.URL != "" && d.SMS.File != "" {
-		bad("deadline.sms.url", "there is a file too; write one of them")
+		bad("deadline.sms.url", "同时写了 deadline.sms.file；请删去一个", "there is deadline.sms.file, too; leave one of them out")
 	}
 	if strings.Contains(d.SMS.Text, "{link}") && c.Rate.Base == "" {
-		bad("deadline.sms.text", "{link} needs rate.base, the address at which citizens find the rating page")
+		bad("deadline.sms.text", "{link} 没有地址可填；请写 rate.base，市民打开评价页的地址",
+			"there is no address for {link}; write rate.base, at which citizens find the rating page")
 	}
 	if _, err := d.SMS.gateway(); err != nil {
-		bad("deadline.sms.url", "%v", err)
+		bad("deadline.sms.url", "%v", "%v", err)
 	}
 	if _, err := c.workingDays(); err != nil {
-		bad("deadline.calendars", "%v", err)
+		bad("deadline.calendars", "%v", "%v", err)
 	}
 	if d.SilentDays < 0 || d.SilentDays > 200 {
-		bad("deadline.silent_days", "%d is not allowed; write 1 to 200 working days, or 0 for never", d.SilentDays)
+		bad("deadline.silent_days", "不能是 %d；请写 1 至 200 个工作日，0 为从不", "%d is not allowed; write 1 to 200 working days, or 0 for never",
+			d.SilentDays)
 	}
 	if err := checkHook(c.Alerts.URL, c.Alerts.SecretFile); err != nil {
-		bad("alerts.webhook_url", "%v", err)
+		bad("alerts.webhook_url", "%v", "%v", err)
 	}
 	if err := checkHook(c.Orders.URL, c.Orders.SecretFile); err != nil {
-		bad("orders.webhook_url", "%v", err)
+		bad("orders.webhook_url", "%v", "%v", err)
 	}
 	c.Subscriptions.check(bad)
 	c.Upward.check(bad)
@@ -332,15 +341,16 @@ func (c *config) checkWork(bad func(key, format string, args ...any)) {
 		}
 		switch {
 		case strings.ContainsAny(rest, "{}"):
-			bad(key, "what is filled in here is %s: a message names neither a person nor a matter",
-				cmp.Or(strings.Join(text.may, " and "), "nothing"))
+			bad(key, "有不能填入的内容；短信不写人也不写事，这里可填入的有：%s", "it has what is not filled in; a message names neither a person nor "+
+				"a matter, and may have here: %s", cmp.Or(strings.Join(text.may, " "), "–"))
 		case strings.Contains(text.says, "{link}") && c.Rate.Base == "":
-			bad(key, "{link} needs rate.base, the address at which citizens find the rating page")
+			bad(key, "{link} 没有地址可填；请写 rate.base，市民打开评价页的地址",
+				"there is no address for {link}; write rate.base, at which citizens find the rating page")
 		}
 	}
 	for key, days := range map[string]int{"orders.contact_days": c.Orders.ContactDays, "orders.office_days": c.Orders.OfficeDays} {
 		if days < 1 || days > rectify.Days {
-			bad(key, "%d is not allowed; write 1 to %d working days", days, rectify.Days)
+			bad(key, "不能是 %d；请写 1 至 %d 个工作日", "%d is not allowed; write 1 to %d working days", days, rectify.Days)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func TestDefaultsAreAConfiguration(t *testing.T) {
 
 func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"\nstat = \"x\"", "line 2: stat is unknown; centrald -print-config"},
+		{"\nstat = \"x\"", "line 2: stat: unknown; centrald -print-config"},
 		{"[rate]\nlisten = \"8080\"", "line 2: rate.listen: \"8080\" is no address; write host:port"},
 		{"[admin]\n\nlisten = \"0.0.0.0:8081\"", "line 3: admin.listen: \"0.0.0.0:8081\" can be reached from other machines in plain text"},
 		{"admin.listen = \"admin.example.com:8081\"", "line 1: admin.listen"},
@@ -39,12 +39,12 @@ func TestConfigErrorsNameTheLineAndWhatIsAllowed(t *testing.T) {
 		{"[rate]\nframe_ancestors = [\"https://a.example.com/x\"]", "write an origin without a path"},
 		{"[rate]\nframe_ancestors = [\"https://a.example.com; script-src *\"]", "write an origin without a path"},
 		{"[rate]\nbase = \"rate.example.com\"", "rate.base"},
-		{"[deadline.sms]\ntext = \"{link}\"", "needs rate.base"},
+		{"[deadline.sms]\ntext = \"{link}\"", "write rate.base"},
 		{"[alerts]\nwebhook_url = \"http://alerts.example.com\"\nwebhook_secret_file = \"x\"", "plain text"},
 		{"[alerts]\nwebhook_url = \"https://alerts.example.com\"", "webhook_secret_file is missing"},
 		{"[orders]\nwebhook_url = \"http://orders.example.com\"\nwebhook_secret_file = \"x\"", "orders.webhook_url"},
 		{"[orders]\nwebhook_url = \"https://orders.example.com\"", "webhook_secret_file is missing"},
-		{"[alerts]\nwebhook_url = \"alerts.example.com\"", "want an address"},
+		{"[alerts]\nwebhook_url = \"alerts.example.com\"", "it is no address"},
 		{"[cases]\nvoice_keys = { \"1\" = 6 }", "of which 5 is"},
 		{"[rate]\ncert_file = \"x\"", "a certificate and its key go together"},
 		{"[broker]\nusername = \"x\"", "go together"},

@@ -1,15 +1,15 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"haochaping/internal/rating"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/rating"
 )
 
 // address is host:port, where the host may be empty for all interfaces and the port 0 for any.
@@ -30,7 +30,8 @@ func splitAddress(s string) (host, port string, err error) {
 		_, err = net.LookupPort("tcp", port)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("%q is no address; write host:port, as \"127.0.0.1:8080\" or \":8080\"", s)
+		return "", "", cli.Errorf("%q 不是地址；请写 主机:端口，如 \"127.0.0.1:8080\" 或 \":8080\"",
+			"%q is no address; write host:port, as \"127.0.0.1:8080\" or \":8080\"", s)
 	}
 	return host, port, nil
 }
@@ -51,7 +52,7 @@ func (l *loopback) UnmarshalText(b []byte) error {
 		return err
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%q is not allowed; write a loopback address, as \"127.0.0.1:8081\"", b)
+		return cli.Errorf("不能是 %q；请写本机地址，如 \"127.0.0.1:8081\"", "%q is not allowed; write a loopback address, as \"127.0.0.1:8081\"", b)
 	}
 	*l = loopback(b)
 	return nil
@@ -66,7 +67,8 @@ func (n network) prefix() (netip.Prefix, error) {
 	}
 	ip, err := netip.ParseAddr(string(n))
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is not allowed; write an address or a network, as \"10.1.2.3\" or \"10.1.0.0/16\"", string(n))
+		return netip.Prefix{}, cli.Errorf("不能是 %q；请写地址或网络，如 \"10.1.2.3\" 或 \"10.1.0.0/16\"",
+			"%q is not allowed; write an address or a network, as \"10.1.2.3\" or \"10.1.0.0/16\"", string(n))
 	}
 	return ip.Unmap().Prefix(ip.Unmap().BitLen())
 }
@@ -91,7 +93,8 @@ func (u *booksURL) UnmarshalText(b []byte) error {
 		*u = booksURL(b)
 		return nil
 	}
-	return errors.New("write \"sqlite:\" for files in the state folder, \"sqlite:/folder\", or \"postgres://user@host1,host2/database\"")
+	return cli.Error("没有这样的位置；请写 \"sqlite:\"（状态文件夹中的文件）、\"sqlite:/文件夹\" 或 \"postgres://用户@主机1,主机2/数据库\"",
+		"no such place; write \"sqlite:\" for files in the state folder, \"sqlite:/folder\", or \"postgres://user@host1,host2/database\"")
 }
 
 // brokerURL is where an MQTT broker is, empty for the built-in one.
@@ -102,7 +105,7 @@ func (u *brokerURL) UnmarshalText(b []byte) error {
 	v, err := url.Parse(string(b))
 	if len(b) > 0 && (err != nil || v.Host == "" || v.Scheme != "mqtt" && v.Scheme != "mqtts" || v.User != nil ||
 		strings.Trim(v.Path, "/") != "") {
-		return fmt.Errorf("%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", b)
+		return cli.Errorf("不能是 %q；请写 mqtts://主机:8883 或 mqtt://主机:1883", "%q is not allowed; write mqtts://host:8883 or mqtt://host:1883", b)
 	}
 	*u = brokerURL(b)
 	return nil
@@ -116,7 +119,8 @@ func (o *origin) UnmarshalText(b []byte) error {
 	v, err := url.Parse(string(b))
 	if err != nil || v.Host == "" || v.Scheme != "http" && v.Scheme != "https" || string(b) != v.Scheme+"://"+v.Host ||
 		strings.ContainsAny(v.Host, "*;, '\"") {
-		return fmt.Errorf("%q is not allowed; write an origin without a path, as \"https://admin.example.com\"", b)
+		return cli.Errorf("不能是 %q；请写不带路径的来源，如 \"https://admin.example.com\"",
+			"%q is not allowed; write an origin without a path, as \"https://admin.example.com\"", b)
 	}
 	*o = origin(b)
 	return nil
@@ -129,7 +133,8 @@ type hostName string
 func (h *hostName) UnmarshalText(b []byte) error {
 	s := strings.ToLower(string(b))
 	if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-		return fmt.Errorf("%q is not allowed; write a host's name without port, as \"admin.example.com\"", b)
+		return cli.Errorf("不能是 %q；请写不带端口的主机名，如 \"admin.example.com\"",
+			"%q is not allowed; write a host's name without port, as \"admin.example.com\"", b)
 	}
 	*h = hostName(s)
 	return nil
@@ -142,7 +147,7 @@ type reasonSet rating.ReasonSet
 func (r *reasonSet) UnmarshalText(b []byte) error {
 	allowed := []string{string(rating.CoreReasons), string(rating.ExtendedReasons)}
 	if !slices.Contains(allowed, string(b)) {
-		return fmt.Errorf("%q is not allowed; allowed are %s", b, strings.Join(allowed, ", "))
+		return cli.Errorf("不能是 %q；可写 %s", "%q is not allowed; allowed are %s", b, strings.Join(allowed, ", "))
 	}
 	*r = reasonSet(b)
 	return nil
@@ -156,7 +161,7 @@ func (l *logLevel) UnmarshalText(b []byte) error {
 	allowed := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
 	v, ok := allowed[string(b)]
 	if !ok {
-		return fmt.Errorf("%q is not allowed; allowed are debug, info, warn, error", b)
+		return cli.Errorf("不能是 %q；可写 debug、info、warn、error", "%q is not allowed; allowed are debug, info, warn, error", b)
 	}
 	*l = logLevel(v)
 	return nil

@@ -56,7 +56,7 @@ func TestDeviceCommands(t *testing.T) {
 	for text, want := range map[string]string{
 		"[[member]]\nid = \"0417\"\nphoto = \"odd.jpg\"\n":                             "member 0417: a photo cannot be shown",
 		"[[member]]\nid = \"0417\"\nname = \"王丽\"\ncard = \"0012345\"\n":               "",
-		"[[member]]\nid = \"0417\"\nnaam = \"王丽\"\n":                                   "member.naam is unknown",
+		"[[member]]\nid = \"0417\"\nnaam = \"王丽\"\n":                                   "member.naam: unknown",
 		"[[member]]\nid = \"0417\"\n[[member]]\nid = \"0417\"\n":                       "0417",
 		"[[member]]\nid = \"1\"\ncard = \"9\"\n[[member]]\nid = \"2\"\ncard = \"9\"\n": "card",
 		"[[member]]\nid = \"0417\"\nphoto = \"nowhere.jpg\"\n":                         "the photo of 0417",

@@ -105,7 +105,7 @@ func TestCertificatesForABrokerElsewhere(t *testing.T) {
 	}
 	if _, err := do("image-config", "-config", at("centrald.toml"), "-broker", "mqtts://a:8883", "-defaults", at("more.toml"), "-out",
 		at("image.toml")); err == nil ||
-		!strings.Contains(err.Error(), "line 2: visit.wiat is unknown") {
+		!strings.Contains(err.Error(), "line 2: visit.wiat: unknown") {
 		t.Errorf("defaults with a typo: %v", err)
 	}
 	if _, err := os.Stat(at("image.toml")); err == nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/recordkey"
 )
@@ -83,8 +84,8 @@ func createKey(path string, random io.Reader) (err error) {
 
 // Where a public key is printed, for a message.
 const (
-	boxKeyPrinted  = `"ratingctl identity" prints on the box`
-	sealKeyPrinted = `"centrald key -seal" prints at the centre`
+	boxKeyPrinted  = `"ratingctl identity"`
+	sealKeyPrinted = `"centrald key -seal"`
 )
 
 // keyText is how a public key is written for people and configurations: 43 characters of unpadded base64url.
@@ -94,7 +95,7 @@ func keyText(k ed25519.PublicKey) string { return base64.RawURLEncoding.EncodeTo
 func parseKey(s, printed string) (ed25519.PublicKey, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != ed25519.PublicKeySize {
-		return nil, fmt.Errorf("%q is no public key; write the 43 characters that %s", s, printed)
+		return nil, cli.Errorf("%q 不是公钥；请写 %s 打印的 43 个字符", "%q is no public key; write the 43 characters that %s prints", s, printed)
 	}
 	return b, nil
 }
@@ -103,7 +104,8 @@ func parseKey(s, printed string) (ed25519.PublicKey, error) {
 func parseBoxKey(s string) ([]byte, error) {
 	key, err := recordkey.Parse(s)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no public key: %w; write the 43 characters that %s, or sm2: and 87 of a box that signs in SM2", s, err,
+		return nil, cli.Errorf("%q 不是公钥；请写评价器上 %s 打印的 43 个字符，或以 SM2 签名的评价器的 sm2: 加 87 个字符",
+			"%q is no public key; write the 43 characters that %s prints on the box, or sm2: and 87 of a box that signs in SM2", s,
 			boxKeyPrinted)
 	}
 	return key, nil

@@ -5,14 +5,13 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 
 	"haochaping/internal/central/directory/account"
 	"haochaping/internal/central/web/me"
+	"haochaping/internal/cli"
 	"haochaping/internal/loginfiles"
 )
 
@@ -44,20 +43,21 @@ func (o oidcConfig) check() error {
 	}
 	switch {
 	case !private(o.Issuer):
-		return fmt.Errorf("%q is not allowed; write the issuer as https://id.example.com", o.Issuer)
+		return cli.Errorf("不能是 %q；请写成 https://id.example.com", "%q is not allowed; write the issuer as https://id.example.com", o.Issuer)
 	case o.ClientID == "" || o.ClientSecretFile == "" || o.Name == "":
-		return errors.New("client_id, client_secret_file and name go with it")
+		return cli.Error("没有写全；client_id、client_secret_file 和 name 要一起写", "it is not whole; write client_id, client_secret_file and name, too")
 	case len(o.Groups) == 0:
-		return errors.New("no group has a role, so nobody could come in; write admin.oidc.groups")
+		return cli.Error("没有一个组有角色，谁也进不来；请写 admin.oidc.groups", "no group has a role, so nobody could come in; write admin.oidc.groups")
 	}
 	for _, g := range o.Groups {
 		role := account.Role(g.Role)
 		if role.Chinese() == "" || g.Group == "" {
-			return fmt.Errorf("group %q has the role %q; allowed are %v", g.Group, g.Role, account.Roles())
+			return cli.Errorf("组 %q 的角色是 %q；可写 %q", "group %q has the role %q; allowed are %q", g.Group, g.Role, account.Roles())
 		}
 		if inArea := role.Scope() == account.InArea; inArea && (!account.IsArea(g.Area) || g.Scope != "") ||
 			!inArea && (g.Scope == "" || g.Area != "") {
-			return fmt.Errorf("group %q: a %s has an area of 12 digits, a unit, hall or member of staff its id as scope", g.Group, g.Role)
+			return cli.Errorf("组 %q 的范围不对；%s 写 12 位数字的 area，单位、大厅或人员的角色写 scope",
+				"the scope of group %q is wrong; a %s has an area of 12 digits, a unit, hall or member of staff its id as scope", g.Group, g.Role)
 		}
 	}
 	return nil

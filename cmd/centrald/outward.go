@@ -3,22 +3,25 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"time"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/tomlfile"
 )
 
 // checkOutward reports what is wrong with the address of another server, which the field names. It is reached by TLS, or through a gateway
 // on this machine.
-func checkOutward(bad func(key, format string, args ...any), field, address, example, gateway string) {
+func checkOutward(bad tomlfile.Report, field, address, example, gateway string) {
 	a, err := url.Parse(address)
 	switch {
 	case err != nil || a.Hostname() == "" || a.User != nil || a.Fragment != "" || a.RawQuery != "":
-		bad(field, "want an address as %s, without user and password", example)
+		bad(field, "不是地址；请写成 %s，不带用户名和密码", "it is no address; write it as %s, without user and password", example)
 	case a.Scheme != "https" && (a.Scheme != "http" || new(loopback).UnmarshalText([]byte(a.Hostname()+":1")) != nil):
-		bad(field, "%q goes over the network in plain text; write https, or the loopback address of a %s", address, gateway)
+		bad(field, "%q 会以明文经过网络；请写 https，或本机上网关（%s）的地址",
+			"%q goes over the network in plain text; write https, or the loopback address of a %s", address, gateway)
 	}
 }
 
@@ -35,7 +38,7 @@ func outward(authorities string) (*http.Transport, error) {
 	}
 	t.TLSClientConfig.RootCAs = x509.NewCertPool()
 	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no certificate", authorities)
+		return nil, cli.Errorf("%s 中没有证书；请写 PEM 格式的证书文件", "%s has no certificate; name a file of certificates in PEM", authorities)
 	}
 	return t, nil
 }

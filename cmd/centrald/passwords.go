@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -35,11 +35,11 @@ func (p passwords) allow(d rating.DeviceID, password string) bool {
 func (p passwords) read() (map[rating.DeviceID][sha256.Size]byte, error) {
 	text, err := os.ReadFile(p.path)
 	if err != nil {
-		return nil, fmt.Errorf("passwords: %w", err)
+		return nil, cli.Because(err, "读不到密码", "the passwords cannot be read")
 	}
 	known, err := parsePasswords(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("passwords in %s: %w", p.path, err)
+		return nil, cli.Errorf("%s %v", "%s %v", p.path, err)
 	}
 	return known, nil
 }
@@ -55,19 +55,22 @@ func parsePasswords(text string) (map[rating.DeviceID][sha256.Size]byte, error) 
 			continue
 		}
 		if len(words) != 2 {
-			return nil, fmt.Errorf("line %d: %d words; write the box's name and the SHA-256 of its password", n, len(words))
+			return nil, cli.Errorf("第 %d 行：有 %d 个词；请写名称和密码的 SHA-256",
+				"line %d: %d words; write the name and the SHA-256 of its password", n, len(words))
 		}
 		d, err := rating.ParseDeviceID(words[0])
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return nil, cli.Errorf("第 %d 行：名称不对；请写 1 至 12 个字符，0-9、a-z 和 '-'",
+				"line %d: the name is wrong; write 1 to 12 characters of 0-9, a-z and '-'", n)
 		}
 		sum, err := hex.DecodeString(words[1])
 		if err != nil || len(sum) != sha256.Size {
 			// The word may be the password itself, so it does not go into the message.
-			return nil, fmt.Errorf("line %d: the second word is no SHA-256; write its 64 hexadecimal digits", n)
+			return nil, cli.Errorf("第 %d 行：第二个词不是 SHA-256；请写 64 个十六进制数字",
+				"line %d: the second word is no SHA-256; write its 64 hexadecimal digits", n)
 		}
 		if _, twice := known[d]; twice {
-			return nil, fmt.Errorf("line %d: %s stands twice", n, d)
+			return nil, cli.Errorf("第 %d 行：%s 写了两次；请删去一个", "line %d: %s stands twice; leave one out", n, d)
 		}
 		known[d] = [sha256.Size]byte(sum)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"haochaping/internal/central/directory"
 	"haochaping/internal/central/policy"
+	"haochaping/internal/tomlfile"
 )
 
 // aboveConfig says whose policy holds here.
@@ -24,20 +25,21 @@ type aboveConfig struct {
 }
 
 // aboveKeyPrinted is where the key of the level above is printed, for a message.
-const aboveKeyPrinted = `"centrald key" prints at the level above`
+const aboveKeyPrinted = `"centrald key"`
 
 // check reports what is wrong, but for what lies in files.
-func (a aboveConfig) check(bad func(key, format string, args ...any)) {
+func (a aboveConfig) check(bad tomlfile.Report) {
 	if a.Key != "" {
 		if _, err := parseKey(a.Key, aboveKeyPrinted); err != nil {
-			bad("above.key", "%v", err)
+			bad("above.key", "%v", "%v", err)
 		}
 	}
 	if a.URL == "" {
 		return
 	}
 	if a.Key == "" {
-		bad("above.url", "there is no key (above.key), so that anybody could set what holds here")
+		bad("above.url", "没有写 above.key，任何人都能规定这里的设置；请写上级的公钥",
+			"there is no above.key, so that anybody could set what holds here; write the key of the level above")
 	}
 	checkOutward(bad, "above.url", a.URL, "https://province.example.gov.cn/seal", "gateway")
 }

@@ -168,7 +168,9 @@ func (c *command) erase(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, x.Close()) }()
 	pos, part := books.Entry{Cursor: id}.Pos()
 	if err := x.journal.Erase(ctx, pos, part, c.operator(), *reason); err != nil {
-		return err
+		return cli.Because(err, fmt.Sprintf("评价 %d 的文字没有销毁；编号见中心的页面（cursor），该评价须写有文字", id),
+			fmt.Sprintf("the text of evaluation %d was not erased; look for its number on the centre's page (cursor), and whether it has a text",
+				id))
 	}
 	return errors.Join(
 		c.say("评价 %d 的文字已无法读取；评分和时间保留", "the text of evaluation %d cannot be read any more; its level and times stand", id),

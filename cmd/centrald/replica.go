@@ -71,7 +71,9 @@ func (c *command) replica(ctx context.Context, args []string) (err error) {
 				"https://centre.example.com/seal; or -verify and no address, to verify what was copied")
 	}
 	if !*verify {
-		bad := func(_, format string, args ...any) { err = errors.Join(err, fmt.Errorf(format, args...)) }
+		bad := func(_, zh, en string, args ...any) {
+			err = errors.Join(err, &cli.UsageError{Err: cli.Errorf(zh, en, args...)})
+		}
 		checkOutward(bad, "", flags.Arg(0), "https://centre.example.com/seal", "gateway")
 		if err != nil {
 			return err

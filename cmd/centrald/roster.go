@@ -28,7 +28,7 @@ func readRoster(path string) ([]rating.Member, error) {
 			Photo      string `toml:"photo"`
 		} `toml:"member"`
 	}
-	if _, err := tomlfile.Decode(b, &file, "roster"); err != nil {
+	if _, err := tomlfile.Decode(b, &file, "docs/staff.md"); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var all []rating.Member

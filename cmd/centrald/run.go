@@ -15,6 +15,7 @@ import (
 	"haochaping/internal/cli"
 	"haochaping/internal/condition"
 	"haochaping/internal/sdnotify"
+	"haochaping/internal/tomlfile"
 )
 
 // environment is the machine that the centre runs on.
@@ -52,15 +53,18 @@ func (c *command) begin(ctx context.Context, args []string, _, stderr io.Writer)
 	checkConfig := flags.Bool("check-config", false,
 		cli.Words("检查配置及其所指的文件，试连消息代理，指出问题后退出",
 			"check the configuration and what it names, try the broker, say what is wrong, and end"))
+	asJSON := flags.Bool("json", false, cli.Words("与 -check-config 同用：以 JSON 输出", "with -check-config: print what is wrong as JSON"))
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
 	switch {
 	case *printConfig:
-		_, err := io.WriteString(c.env.stdout, defaultTOML)
+		_, err := io.WriteString(c.env.stdout, tomlfile.Described(defaultTOML, c.lang))
 		return err
 	case *checkConfig:
-		return c.checkConfig(ctx)
+		return c.checkConfig(ctx, *asJSON)
+	case *asJSON:
+		return cli.Usage("-json 与 -check-config 同用", "-json goes with -check-config")
 	case flags.NArg() > 0:
 		return c.program().Run(ctx, flags.Args())
 	}
@@ -180,14 +184,16 @@ func ignoreHelp(err error) error {
 	return err
 }
 
-func (c *command) config() (config, error) {
-	path := c.path
-	if path == "" {
+func (c *command) config() (config, error) { return loadConfig(c.configPath()) }
+
+// configPath returns the configuration's file, empty where there is none.
+func (c *command) configPath() string {
+	if c.path == "" {
 		if _, err := os.Stat(defaultConfig); err == nil {
-			path = defaultConfig
+			return defaultConfig
 		}
 	}
-	return loadConfig(path)
+	return c.path
 }
 
 func (c *command) logger(cfg config) *slog.Logger {

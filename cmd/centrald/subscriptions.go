@@ -12,6 +12,7 @@ import (
 	"haochaping/internal/central/subscribe"
 	"haochaping/internal/central/web/figures"
 	"haochaping/internal/loginfiles"
+	"haochaping/internal/tomlfile"
 )
 
 // subscriptionsConfig says how people are told that figures are there, besides the home page.
@@ -31,16 +32,16 @@ type mailConfig struct {
 	Domains      []string `toml:"domains"`
 }
 
-func (s subscriptionsConfig) check(bad func(key, format string, args ...any)) {
+func (s subscriptionsConfig) check(bad tomlfile.Report) {
 	if err := checkHook(s.URL, s.SecretFile); err != nil {
-		bad("subscriptions.webhook_url", "%v", err)
+		bad("subscriptions.webhook_url", "%v", "%v", err)
 	}
 	if s.Mail.Server != "" {
 		if _, err := subscribe.NewPost(subscribe.PostConfig{Server: s.Mail.Server, From: s.Mail.From, Domains: s.Mail.Domains}); err != nil {
-			bad("subscriptions.mail", "%v", err)
+			bad("subscriptions.mail", "%v", "%v", err)
 		}
 		if s.Mail.User != "" && s.Mail.PasswordFile == "" {
-			bad("subscriptions.mail.password_file", "missing; the user has a password")
+			bad("subscriptions.mail.password_file", "没有写；请写该用户密码所在的文件", "missing; write the file with the user's password")
 		}
 	}
 	if s.URL == "" && s.Mail.Server == "" {
@@ -48,7 +49,8 @@ func (s subscriptionsConfig) check(bad func(key, format string, args ...any)) {
 	}
 	u, err := url.Parse(s.Pages)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" {
-		bad("subscriptions.pages", "%q is no address at which people find the centre's pages; write it as https://hcp.example.gov.cn", s.Pages)
+		bad("subscriptions.pages", "%q 不是人们打开中心页面的地址；请写成 https://hcp.example.gov.cn",
+			"%q is no address at which people find the centre's pages; write it as https://hcp.example.gov.cn", s.Pages)
 	}
 }
 

@@ -3,14 +3,13 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
 	"strings"
 
 	"haochaping/internal/central/cases"
+	"haochaping/internal/cli"
 )
 
 // tokens is a file with a line for each business system: its name, the SHA-256 of its token as passwords has it, and if they are bounded
@@ -50,11 +49,11 @@ func (p tokens) knows(said string) bool {
 func (p tokens) read() ([]token, error) {
 	text, err := os.ReadFile(p.path)
 	if err != nil {
-		return nil, fmt.Errorf("tokens: %w", err)
+		return nil, cli.Because(err, "读不到令牌", "the tokens cannot be read")
 	}
 	all, err := parseTokens(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("tokens in %s: %w", p.path, err)
+		return nil, cli.Errorf("%s %v", "%s %v", p.path, err)
 	}
 	return all, nil
 }
@@ -69,7 +68,7 @@ func parseTokens(text string) ([]token, error) {
 		if len(words) > 2 && !strings.HasPrefix(words[0], "#") {
 			h, err := tokenBounds(words[0], words[2:])
 			if err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
+				return nil, cli.Errorf("第 %d 行：%v", "line %d: %v", n, err)
 			}
 			bounds[h.Name] = h
 			words = words[:2]
@@ -83,7 +82,7 @@ func parseTokens(text string) ([]token, error) {
 	var all []token
 	for name, sum := range sums {
 		if name == "file" { // the journal has under it what comes from deadline.sms.replies_file
-			return nil, errors.New("the name file is taken; give the system another one")
+			return nil, cli.Error("名称 file 已有他用；请给该系统另起一个", "the name file is taken; give the system another one")
 		}
 		h := bounds[string(name)]
 		h.Name = string(name)
@@ -103,11 +102,12 @@ func tokenBounds(name string, words []string) (cases.Holder, error) {
 		}
 		doors, ok := strings.CutPrefix(w, "doors=")
 		if !ok || h.Doors != nil {
-			return h, fmt.Errorf("behind the hash stand area=, the first digits of an area, and doors=, once each")
+			return h, cli.Error("SHA-256 之后写得不对；只能写 area=（区划的前几位数字）和 doors=，各一次",
+				"what follows the hash is wrong; write area=, the first digits of an area, and doors=, once each")
 		}
 		h.Doors = strings.Split(doors, ",")
 		if slices.ContainsFunc(h.Doors, func(d string) bool { return !slices.Contains(cases.Doors(), d) }) {
-			return h, fmt.Errorf("doors are %s", strings.Join(cases.Doors(), ", "))
+			return h, cli.Errorf("没有这样的 doors；可写 %s", "there is no such door; doors are %s", strings.Join(cases.Doors(), ", "))
 		}
 	}
 	return h, nil

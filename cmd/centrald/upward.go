@@ -20,6 +20,7 @@ import (
 	"haochaping/internal/guomi"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
+	"haochaping/internal/tomlfile"
 )
 
 // upwardFile is the SM2 key in the state folder, by which a superior system knows what is ours.
@@ -37,27 +38,28 @@ type upwardConfig struct {
 }
 
 // check reports what is wrong, but for what lies in files.
-func (u upwardConfig) check(bad func(key, format string, args ...any)) {
+func (u upwardConfig) check(bad tomlfile.Report) {
 	if _, err := u.since(); err != nil {
-		bad("upward.since", "%[1]q 不是日期；请写成 2027-01-01\n%[1]q is no day; write it as 2027-01-01", u.Since)
+		bad("upward.since", "%[1]q 不是日期；请写成 2027-01-01", "%[1]q is no day; write it as 2027-01-01", u.Since)
 	}
 	if (u.CertFile == "") != (u.KeyFile == "") {
-		bad("upward.cert_file", "证书和私钥要一起写：都写，或都不写\na certificate and its key go together; write both or neither")
+		bad("upward.cert_file", "证书和私钥要一起写；都写，或都不写", "a certificate and its key go together; write both or neither")
 	}
 	if u.URL == "" {
 		return
 	}
 	if u.Table == "" {
 		bad("upward.url",
-			"没有对照表（upward.table），不知道对方要哪些字段\n"+
-				"there is no table (upward.table): nobody knows which fields are wanted there")
+			"不知道对方要哪些字段；请写对照表 upward.table",
+			"nobody knows which fields are wanted there; write the table, upward.table")
 	}
 	checkOutward(bad, "upward.url", u.URL, "https://server.example.com/api", "TLCP gateway")
 	if u.App == "" {
-		bad("upward.app", "没有写；应用标识由上级系统发放\nmissing; the superior system gives out an application mark")
+		bad("upward.app", "没有写；应用标识由上级系统发放", "missing; the superior system gives out an application mark")
 	}
 	if _, err := guomi.ParsePublic(u.TheirKey); err != nil {
-		bad("upward.their_key", "%v; the superior system gives it out", err)
+		bad("upward.their_key", "不是 SM2 公钥；请写上级系统发放的 130 个十六进制数字",
+			"it is no public key of SM2; write the 130 hex digits that the superior system gives out")
 	}
 }
 

@@ -36,7 +36,7 @@ func TestUpwardConfiguration(t *testing.T) {
 		upwardLines("http://hcp.example.gov.cn/api", theirs):                                                "plain text",
 		upwardLines("https://u:p@hcp.example.gov.cn", theirs):                                               "without user",
 		upwardLines("https://hcp.example.gov.cn", "04ab"):                                                   "130 hex digits",
-		"\nupward.url = \"https://a.example\"\nupward.app = \"x\"\nupward.their_key = \"" + theirs + "\"\n": "no table",
+		"\nupward.url = \"https://a.example\"\nupward.app = \"x\"\nupward.their_key = \"" + theirs + "\"\n": "write the table",
 		"\nupward.since = \"1.1.2027\"\n":                                                                   "no day",
 		"\nupward.cert_file = \"a.pem\"\n":                                                                  "go together",
 		strings.Replace(upwardLines("https://hcp.example.gov.cn", theirs), "gov-62", "", 1):                 "application mark",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"haochaping/internal/central/fleet"
 	"haochaping/internal/central/ingest"
 	"haochaping/internal/central/journal"
+	"haochaping/internal/cli"
 	"haochaping/internal/webhook"
 )
 
@@ -61,11 +61,13 @@ func checkHook(address, secretFile string) error {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "":
-		return errors.New("want an address as https://server.example.com/hook, without user and password")
+		return cli.Error("不是地址；请写成 https://server.example.com/hook，不带用户名和密码",
+			"it is no address; write it as https://server.example.com/hook, without user and password")
 	case u.Scheme != "https" && (u.Scheme != "http" || new(loopback).UnmarshalText([]byte(u.Hostname()+":1")) != nil):
-		return fmt.Errorf("%q goes over the network in plain text; write https, or a loopback address", address)
+		return cli.Errorf("%q 会以明文经过网络；请写 https，或本机地址", "%q goes over the network in plain text; write https, or a loopback address", address)
 	case secretFile == "":
-		return errors.New("webhook_secret_file is missing: what is not signed could be anybody's")
+		return cli.Error("没有写 webhook_secret_file，收到的人不知道是谁发的；请写签名密钥所在的文件",
+			"webhook_secret_file is missing, and what is not signed could be anybody's; write the file with the secret")
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func bundle(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 			"name another file with -out; one that is there is not written over")
 	}
 	if err != nil {
-		return cli.Because(err, "写不了 "+*out, "it cannot be written")
+		return cli.Because(err, "写不了 "+*out+"；用 -out 写另一个文件", *out+" cannot be written; name another file with -out")
 	}
 	lang := cli.LangOf(ctx)
 	if err := errors.Join(supportfile.Write(ctx, file, bundleFiles(*c), stderr), file.Close()); err != nil {

@@ -14,9 +14,6 @@ import (
 	"haochaping/internal/cli"
 )
 
-// stopFirst is what to do where a port is the daemon's.
-const stopFirst = "stop ratingd first (systemctl stop ratingd): only one program can read the card reader"
-
 // errNoReader says that no reader is configured.
 var errNoReader = cli.Hint(cli.Error("未配置读卡器", "no card reader is configured"), "cards.port 写读卡器的串口；像键盘一样输入的读卡器写 cards.device",
 	"set cards.port to its serial port, or cards.device to its input device if it types as a keyboard does")
@@ -52,7 +49,7 @@ func showCards(ctx context.Context, c boxconfig.Config, stdout io.Writer) error 
 			out.say("%10s  又能读到读卡器", "%10s  the reader can be read again", at)
 		}
 	}); err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：读卡器同一时间只能由一个程序读取", stopFirst)
+		return readingHint(err)
 	}
 	return out.err
 }
@@ -198,7 +195,7 @@ func printCards(out *report, at readerAt, file string, l keypad.LearntCards) err
 	if err != nil {
 		return err
 	}
-	out.printf("\n%s\n", l.About)
+	out.printf("\n%s\n", out.lang.Written(l.About))
 	if l.Shipped != "" {
 		out.say("内置的 %s 能读取；%s 是其副本。", "The built-in profile %s reads it; %s is a copy.", l.Shipped, file)
 		profile = l.Shipped

@@ -67,7 +67,8 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) (err err
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	l, err := net.Listen("tcp", *listen)
 	if err != nil {
-		return cli.Hint(err, "端口已被其他程序占用；用 -listen 127.0.0.1:0 换一个", "another program has this port; choose another one with -listen 127.0.0.1:0")
+		return cli.Hint(cli.Because(err, "不能监听 "+*listen, "it cannot listen at "+*listen), "用 -listen 127.0.0.1:0 换一个",
+			"choose another address with -listen 127.0.0.1:0")
 	}
 	defer func() { _ = l.Close() }() // the server may have closed it
 	ctx, cancel := context.WithCancelCause(ctx)

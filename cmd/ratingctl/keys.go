@@ -102,10 +102,19 @@ func ofItself(ctx context.Context, c boxconfig.Config, shown *report) error {
 	shown.ask()
 	err = run(ctx, shown.event)
 	if err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
-			"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+		return readingHint(err)
 	}
 	return nil
+}
+
+// readingHint says what to do where a keypad or a card reader cannot be read.
+func readingHint(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return cli.Hint(err, "接好设备，并核对配置中的名称：ls /dev/serial/by-id /dev/input/by-id",
+			"plug it in, and look whether the configuration names it: ls /dev/serial/by-id /dev/input/by-id")
+	}
+	return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘和读卡器同一时间只能由一个程序读取",
+		"stop ratingd first (systemctl stop ratingd): only one program can read a keypad or a card reader")
 }
 
 // keypads is what keys.usb.device and keys.serial.profile may be.
@@ -156,7 +165,7 @@ func listKeypads(ctx context.Context, asJSON bool, stdout io.Writer) error {
 	out := &report{w: stdout, lang: cli.LangOf(ctx)}
 	out.say("串口键盘和读卡器（keys.serial.profile）：", "Serial keypads and card readers (keys.serial.profile):")
 	for _, p := range k.Profiles {
-		out.printf("  %-10s %s\n", p.Name, p.About)
+		out.printf("  %-12s %s\n", p.Name, out.lang.Written(p.About))
 	}
 	out.say("有按键的输入设备（keys.usb.device；/dev/input/by-id 中的名称不变）：",
 		"Input devices with keys (keys.usb.device; a name of /dev/input/by-id stays the same):")
@@ -297,7 +306,8 @@ func (r *report) event(e device.Event) {
 	case device.Down:
 		level, ok := r.levels[e.Code]
 		if e.Code.IsNoKey() {
-			r.printf("%10s  %-20s no key: noise, or another speed or profile than the keypad's; ratingctl keys -learn finds it out\n", at, e.Code)
+			r.row(at, e, "不是按键：干扰，或速率、描述与键盘不符；用 ratingctl keys -learn 识别",
+				"no key: noise, or another speed or profile than the keypad's; ratingctl keys -learn finds it out")
 			return
 		}
 		if !ok {
@@ -313,7 +323,7 @@ func (r *report) event(e device.Event) {
 	case device.HeldStuck:
 		r.row(at, e, "卡住：已按下或重复 10 秒，松开前不计入", "stuck: it has been down, or has repeated, for 10 s; it is ignored until it is let go")
 	case device.ActionLost:
-		r.row(at, e, fmt.Sprintf("读不到键盘：%v", e.Err), fmt.Sprintf("the keypad cannot be read: %v", e.Err))
+		r.row(at, e, "读不到键盘："+cli.Chinese.Error(e.Err), "the keypad cannot be read: "+cli.English.Error(e.Err))
 	case device.ActionBack:
 		r.row(at, e, "又能读到键盘", "the keypad can be read again")
 	}

@@ -132,8 +132,7 @@ func learnUSB(ctx context.Context, c boxconfig.Config, how learning, out *report
 		}
 	})
 	if err = errors.Join(err, lost); err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
-			"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+		return readingHint(err)
 	}
 	learnt, err := l.result()
 	if err != nil {
@@ -151,7 +150,7 @@ func printLearnt(out *report, port, file string, l keypad.Learnt) error {
 	if err != nil {
 		return err
 	}
-	out.printf("\n%s\n", l.About)
+	out.printf("\n%s\n", out.lang.Written(l.About))
 	if l.Releases {
 		out.say("松开按键时键盘会发送，因此知道按了多久。", "It says when a key is let go, so that it is known how long one is held.")
 	}
@@ -280,8 +279,7 @@ func listen(ctx context.Context, open device.PortOpener, port string, line keypa
 	}()
 	if err := device.Watch(ctx, open, port, line, now, func() { l.opened(fmt.Sprintf("%s (%d bit/s)", port, line.Baud), now()) },
 		l.heard); err != nil {
-		return cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：端口同一时间只能由一个程序读取",
-			"stop ratingd first (systemctl stop ratingd): only one program can read the port")
+		return readingHint(err)
 	}
 	return nil
 }
@@ -320,14 +318,13 @@ func scan(ctx context.Context, port string, line keypad.Line, how scanning, now 
 			func(b []byte, _ time.Duration) {
 				if tried.Sent == nil {
 					tried.Sent = b
-					out.printf("%6d  %s  %s\n", baud, hexText(b), tried.Looks())
+					out.printf("%6d  %s  %s\n", baud, hexText(b), out.lang.Written(tried.Looks()))
 					cancel()
 				}
 			})
 		cancel()
 		if err != nil {
-			return 0, cli.Hint(err, "先停止 ratingd（systemctl stop ratingd）：键盘同一时间只能由一个程序读取",
-				"stop ratingd first (systemctl stop ratingd): only one program can read the keypad")
+			return 0, readingHint(err)
 		}
 		if ctx.Err() != nil {
 			return 0, cli.Error("识别速率之前已结束，没有写入任何内容", "ended before the speed was known; nothing was written")

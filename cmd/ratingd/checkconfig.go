@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ import (
 	"haochaping/display"
 	"haochaping/internal/boxconfig"
 	"haochaping/internal/cli"
+	"haochaping/internal/tomlfile"
 	"haochaping/internal/windowapi"
 )
 
@@ -39,9 +41,32 @@ type checker struct {
 	errs []error
 }
 
-// checkConfig returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and
-// nil if nothing is wrong. Root becomes the service's user for that; others than these two are told that they cannot know.
-func checkConfig(path string, env environment) error {
+// verdict is what a daemon with a configuration would stumble over.
+type verdict struct {
+	refused error // it would not start
+	ailing  error // a part of it would not work
+	unknown error // why it cannot be found out
+}
+
+// err returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and nil if nothing
+// is wrong.
+func (v verdict) err() error {
+	ailing := error(nil)
+	if v.ailing != nil {
+		ailing = &ailingError{v.ailing}
+	}
+	if v.refused != nil {
+		return &configurationError{errors.Join(v.refused, ailing)}
+	}
+	return errors.Join(ailing, v.unknown)
+}
+
+func (v verdict) faults() []tomlfile.Fault {
+	return slices.Concat(tomlfile.Faults(v.refused, true), tomlfile.Faults(v.ailing, false), tomlfile.Faults(v.unknown, false))
+}
+
+// checkConfig looks as the service's user, whom root becomes for that. Others than these two are told that they cannot know.
+func checkConfig(path string, env environment) verdict {
 	u := readUnit(env.unitFolders)
 	var taken []error
 	if cfg, err := boxconfig.Load(path); err == nil {
@@ -49,16 +74,16 @@ func checkConfig(path string, env environment) error {
 	}
 	if os.Geteuid() == 0 && u.user != "" && u.user != "root" {
 		if err := env.become(u.user); err != nil {
-			return err
+			return verdict{unknown: err}
 		}
 	}
 	cfg, err := boxconfig.Load(path)
 	if err != nil {
-		return &configurationError{withoutFile(path, forService(u, toRead, path, errors.Join(err, u.mayRead(path))))}
+		return verdict{refused: withoutFile(path, forService(u, toRead, path, errors.Join(err, u.mayRead(path))))}
 	}
 	if u.stranger(os.Geteuid()) {
-		return cli.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行",
-			"the configuration reads well, but this user cannot find out what the service's user %s may use; run it as root", u.user)
+		return verdict{unknown: cli.Errorf("配置写法无误，但本用户查不出服务用户 %s 能否使用其中的文件和设备；请以 root 运行",
+			"the configuration reads well, but this user cannot find out what the service's user %s may use; run it as root", u.user)}
 	}
 	c := &checker{cfg: cfg, unit: u, env: env}
 	c.vital()
@@ -76,16 +101,7 @@ func checkConfig(path string, env environment) error {
 	c.window()
 	c.devices()
 	c.lines()
-	ailing := errors.Join(c.errs...)
-	switch {
-	case refused != nil && ailing != nil:
-		return &configurationError{errors.Join(refused, &ailingError{ailing})}
-	case refused != nil:
-		return &configurationError{refused}
-	case ailing != nil:
-		return &ailingError{ailing}
-	}
-	return nil
+	return verdict{refused: refused, ailing: errors.Join(c.errs...)}
 }
 
 // How a path is given to the service's user.
@@ -99,10 +115,10 @@ func forService(u unit, remedy, path string, err error) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) || u.user == "" {
 		return err
 	}
-	zh, en := "服务以用户 "+u.user+" 运行，无权访问", "the service runs as "+u.user+", who may not"
+	zh, en := "服务以用户 "+u.user+" 运行，无权访问", "the service runs as "+u.user+", who may not use it"
 	if path != "" {
 		do := fmt.Sprintf(remedy, u.user, path)
-		zh, en = zh+"："+do, en+": "+do
+		zh, en = zh+"；"+do, en+"; "+do
 	}
 	return cli.Because(err, zh, en)
 }
@@ -115,14 +131,14 @@ func (c *checker) note(field, path string, err error) {
 	if err == nil {
 		return
 	}
-	if !strings.HasPrefix(err.Error(), field) {
-		err = fmt.Errorf("%s: %w", field, err)
+	if f, ok := err.(*tomlfile.Fault); ok && f.Field != "" {
+		field, err = f.Field, f.Unwrap()
 	}
 	remedy := toRead
 	if field == "state" {
 		remedy = toWrite
 	}
-	c.errs = append(c.errs, forService(c.unit, remedy, path, err))
+	c.errs = append(c.errs, c.cfg.Lines.Fault(field, forService(c.unit, remedy, path, err)))
 }
 
 // keys asks about levels in no order, which would turn bad evaluations into good ones if they were wrong.
@@ -133,10 +149,10 @@ func (c *checker) keys() {
 			levels = append(levels, fmt.Sprint(key.Level))
 		}
 		list := strings.Join(levels, " ")
-		c.errs = append(c.errs, fmt.Errorf("keys.map: %w", cli.Errorf(
+		c.errs = append(c.errs, c.cfg.Lines.Errorf("keys.map",
 			"五个键从左到右是 %s，既不递增也不递减；请用 ratingctl doctor -keys 逐键核对，确实如此则写 keys.order_confirmed = true",
 			"from left to right the keys mean %s, in no order; press each with ratingctl doctor -keys, and write keys.order_confirmed = true if "+
-				"it is so", list)))
+				"it is so", list))
 	}
 }
 
@@ -158,7 +174,7 @@ func (c *checker) vital() {
 	if log := filepath.Join(c.cfg.State, "log.db"); exists(log) {
 		err := access(log, unix.R_OK|unix.W_OK)
 		if info, e := os.Stat(log); e == nil && !info.Mode().IsRegular() {
-			err = cli.Errorf("%s 不是普通文件，请移走", "%s is no ordinary file; move it away", log)
+			err = cli.Errorf("%s 不是普通文件；请移走", "%s is no ordinary file; move it away", log)
 		}
 		c.note("state", log, err)
 	}
@@ -183,7 +199,8 @@ func (c *checker) uplink() {
 	up := c.cfg.Uplink
 	password, err := up.ReadPassword()
 	if err == nil && up.PasswordFile != "" && strings.TrimSpace(password) == "" {
-		err = cli.Errorf("%s 是空的，连不上中心；请写入密码", "%s is empty: the broker will not let the box in; write its password into it", up.PasswordFile)
+		err = cli.Errorf("%s 是空的，连不上中心；请写入密码", "%s is empty, so that the broker will not let the box in; write its password into it",
+			up.PasswordFile)
 	}
 	c.note("uplink.password_file", up.PasswordFile, err)
 	_, err = up.ReadTLS()
@@ -199,8 +216,10 @@ func (c *checker) screen() {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			continue // as documented
 		}
-		_, err := display.LoadFonts([]string{path})
-		c.note("screen.fonts", path, err)
+		if _, err := display.LoadFonts([]string{path}); err != nil {
+			c.note("screen.fonts", path, cli.Because(err, "字体 "+path+" 不能用；请重新安装，或从 screen.fonts 中删去",
+				"the font "+path+" is not used; install it anew, or take it out of screen.fonts"))
+		}
 	}
 	if folder := c.cfg.Screen.Files; folder != "" {
 		err := c.unit.mayWrite(folder)
@@ -225,11 +244,11 @@ func (c *checker) sound() {
 	}
 	if speaker := s.Speaker(); speaker != "" && (s.Asking == "" || s.Thanks == "") {
 		if _, err := exec.LookPath(speaker); err != nil {
-			c.note("sound.speak", "", cli.Because(err, "安装软件包 espeak-ng", "install the Debian package espeak-ng"))
+			c.note("sound.speak", "", cli.Because(err, "没有 espeak-ng；请安装同名的软件包", "there is no espeak-ng; install the Debian package of that name"))
 		}
 	}
 	if _, err := exec.LookPath(c.env.aplay); err != nil {
-		c.note("sound", "", cli.Because(err, "安装软件包 alsa-utils", "install the Debian package alsa-utils"))
+		c.note("sound", "", cli.Because(err, "没有 aplay；请安装软件包 alsa-utils", "there is no aplay; install the Debian package alsa-utils"))
 	}
 }
 
@@ -269,7 +288,7 @@ func (c *checker) window() {
 				err = ordinary(filepath.Dir(s))
 			}
 			if info, e := os.Lstat(s); e == nil && info.Mode()&fs.ModeSocket == 0 {
-				err = cli.Errorf("%s 已存在且不是套接字，请移走或换一个路径", "%s is there and no socket: move it away, or name another path", s)
+				err = cli.Errorf("%s 已存在且不是套接字；请移走或换一个路径", "%s is there and no socket; move it away, or name another path", s)
 			}
 		}
 		c.note("operations.socket", "", err)
@@ -304,10 +323,10 @@ func (c *checker) devices() {
 			continue
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeCharDevice == 0 {
-			c.note(field, "", cli.Errorf("%s 不是设备", "%s is no device", path))
+			c.note(field, "", cli.Errorf("%s 不是设备；请写设备的路径", "%s is no device; write a device's path", path))
 		} else if err := access(path, unix.R_OK|unix.W_OK); errors.Is(err, fs.ErrPermission) {
-			c.errs = append(c.errs, fmt.Errorf("%s: %w", field, cli.Because(err, "把用户 "+c.unit.user+" 加入该设备的组：ls -l "+path,
-				"add the service's user "+c.unit.user+" to the device's group: ls -l "+path)))
+			c.errs = append(c.errs, c.cfg.Lines.Fault(field, cli.Because(err, "不能使用设备；把用户 "+c.unit.user+" 加入该设备的组：ls -l "+path,
+				"the device cannot be used; add the service's user "+c.unit.user+" to its group: ls -l "+path)))
 		}
 	}
 }

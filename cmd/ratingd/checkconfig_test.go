@@ -59,7 +59,7 @@ func TestCheckConfig(t *testing.T) {
 			"whsec_"},
 		"a right secret": {"window_api.webhook_url = \"https://hall.example/\"\nwindow_api.webhook_secret_file = \"DIR/f\"\n",
 			"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n", 0, ""},
-		"no password":         {"uplink.password_file = \"DIR/none\"\n", "", 1, "uplink.password_file: open DIR/none: no such file"},
+		"no password":         {"uplink.password_file = \"DIR/none\"\n", "", 1, "the password cannot be read: open DIR/none: no such file"},
 		"an empty password":   {"uplink.password_file = \"DIR/f\"\n", "\n", 1, "DIR/f 是空的"},
 		"a marked password":   {"uplink.password_file = \"DIR/f\"\n", "\ufeff\r\n", 1, "DIR/f 是空的"},
 		"a password":          {"uplink.password_file = \"DIR/f\"\n", "secret\n", 0, ""},
@@ -81,9 +81,9 @@ func TestCheckConfig(t *testing.T) {
 		"no socket":               {"operations.socket = \"DIR/f\"\n", "x", 1, "operations.socket: DIR/f 已存在且不是套接字"},
 		"no folder for socket":    {"operations.socket = \"DIR/none/ops.sock\"\n", "", 1, "operations.socket: "},
 		"lines that are there":    {gpioLines + "lamps.buzzer = \"GPIO17\"\n", "", 0, ""},
-		"a key that is not":       {strings.Replace(gpioLines, "GPIO3", "GIPO3", 1), "", 1, "keys.map: there is no GPIO line named \"GIPO3\""},
-		"the staff's key is not":  {gpioLines + "keys.staff = \"STAFF\"\n", "", 1, "keys.map: there is no GPIO line named \"STAFF\""},
-		"a lamp that is not":      {"lamps.buzzer = \"BUZZ\"\n", "", 1, "lamps: there is no GPIO line named \"BUZZ\""},
+		"a key that is not":       {strings.Replace(gpioLines, "GPIO3", "GIPO3", 1), "", 1, "there is no GPIO line named \"GIPO3\""},
+		"the staff's key is not":  {gpioLines + "keys.staff = \"STAFF\"\n", "", 1, "there is no GPIO line named \"STAFF\""},
+		"a lamp that is not":      {"lamps.buzzer = \"BUZZ\"\n", "", 1, "there is no GPIO line named \"BUZZ\""},
 		"a broken shared file":    {"enrol.file = \"DIR/f\"\n", "visit.wait", 1, "enrol.file: DIR/f: "},
 		"a shared folder":         {"enrol.file = \"DIR\"\n", "", 1, "enrol.file: DIR: DIR 不是普通文件"},
 		"a file as reader":        {"cards.port = \"DIR/f\"\n", "", 1, "cards.port: DIR/f 不是设备"},
@@ -114,7 +114,7 @@ func TestCheckConfig(t *testing.T) {
 				}
 			}
 			writeFile(t, filepath.Join(dir, "ratingd.toml"), here.Replace(config+c.config)+fmt.Sprintf("state = %q\n", dir))
-			if status, said := checkIn(dir); status != c.status || !strings.Contains(said, here.Replace(c.want)) {
+			if status, said := checkIn(dir); status != c.status || !strings.Contains(strings.ReplaceAll(said, "：", ": "), here.Replace(c.want)) {
 				t.Errorf("status %d, want %d; want %q in\n%s", status, c.status, here.Replace(c.want), said)
 			}
 		})
@@ -148,7 +148,7 @@ func TestCheckConfigMissesWhatSpeaks(t *testing.T) {
 		"sound.speak = \"espeak\"\n"+
 		fmt.Sprintf("state = %q\n", dir))
 	t.Setenv("PATH", dir)
-	if status, said := checkIn(dir); status != 1 || !strings.Contains(said, "sound.speak: 安装软件包 espeak-ng") {
+	if status, said := checkIn(dir); status != 1 || !strings.Contains(said, "sound.speak：没有 espeak-ng") {
 		t.Errorf("status %d\n%s", status, said)
 	}
 }
@@ -175,16 +175,16 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 		want   string
 	}{
 		"in order":          {"uplink.password_file = \"DIR/password\"\n", "state", "", "", 0, "is in order"},
-		"the configuration": {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问：chown root:nobody DIR/ratingd.toml"},
+		"the configuration": {"", "state", "ratingd.toml", "", 78, "服务以用户 nobody 运行，无权访问；chown root:nobody DIR/ratingd.toml"},
 		"the password": {"uplink.password_file = \"DIR/password\"\n", "state", "password", "", 1,
-			"uplink.password_file: open DIR/password: permission denied"},
-		"the state":             {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问：chown -R nobody: DIR/state"},
-		"a state to write only": {"", "state", "", "", 78, "state: access DIR/state: permission denied"},
+			"the password cannot be read: open DIR/password: permission denied"},
+		"the state":             {"", "", "", "", 78, "服务以用户 nobody 运行，无权访问: access DIR/state: 权限不足；chown -R nobody: DIR/state"},
+		"a state to write only": {"", "state", "", "", 78, "access DIR/state: permission denied; chown"},
 		"another account":       {"uplink.password_file = \"DIR/password\"\n", "", "password", "[Service]\nUser=root\n", 0, "is in order"},
-		"a folder of root's":    {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "screen.files: access DIR/others: permission denied"},
+		"a folder of root's":    {"screen.files = \"DIR/others\"\n", "state", "", "", 1, "access DIR/others: permission denied; "},
 		"a port of root's":      {"operations.listen = \"127.0.0.1:9\"\n", "state", "", "", 1, "operations.listen: "},
-		"a log of root's":       {"", "state", "state/log.db", "", 78, "state: access DIR/state/log.db: permission denied"},
-		"a log to read only":    {"", "state", "", "", 78, "state: access DIR/state/log.db: permission denied"},
+		"a log of root's":       {"", "state", "state/log.db", "", 78, "access DIR/state/log.db: permission denied; chown"},
+		"a log to read only":    {"", "state", "", "", 78, "access DIR/state/log.db: permission denied; chown"},
 		"a profile in /tmp": {"keys.source = \"serial\"\nkeys.serial.port = \"/dev/ttyS9\"\nkeys.serial.profile = \"DIR/hall.toml\"\n", "state",
 			"",
 			"[Service]\nUser=nobody\nPrivateTmp=yes\n", 78, "keys.serial.profile: 服务有自己的 /tmp"},
@@ -251,7 +251,7 @@ func TestCheckConfigAsTheServicesUser(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if status, said := checkIn(dir); status != c.status || !strings.Contains(said, here.Replace(c.want)) {
+			if status, said := checkIn(dir); status != c.status || !strings.Contains(strings.ReplaceAll(said, "：", ": "), here.Replace(c.want)) {
 				t.Errorf("status %d, want %d; want %q in\n%s", status, c.status, here.Replace(c.want), said)
 			}
 		})

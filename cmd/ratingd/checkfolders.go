@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 // holdsFile returns why a folder cannot hold a file of that name, or not be made where it is missing.
 func holdsFile(folder, name string) error {
 	if info, err := os.Stat(filepath.Join(folder, name)); err == nil && !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no file that could be replaced", filepath.Join(folder, name))
+		return cli.Errorf("%s 不是可以替换的文件；请移走", "%s is no file that could be replaced; move it away", filepath.Join(folder, name))
 	}
 	folder, err := keptfile.Standing(folder)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -47,15 +46,16 @@ func takenPorts(cfg boxconfig.Config) []error {
 	for i, p := range all {
 		for _, before := range all[:i] {
 			if sameDoor(before.address, p.address) {
-				errs = append(errs, fmt.Errorf("%s: %w", p.field,
-					cli.Errorf("与 %s 端口相同，只有一个能用", "it has the port of %s, and one of them alone works", before.field)))
+				errs = append(errs, cfg.Lines.Errorf(p.field, "与 %s 端口相同，只有一个能用；请改其中一个",
+					"it has the port of %s, and one of them alone works; change one", before.field))
 			}
 		}
 		err := tryPort(p.address)
 		switch {
 		case err == nil, errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EADDRINUSE) && ownPort(p.address, cfg.State):
 		default:
-			errs = append(errs, fmt.Errorf("%s: %w", p.field, portTaken(p.address, err)))
+			errs = append(errs, cfg.Lines.Errorf(p.field, "%v；停掉它，或在此写另一个端口", "%v; stop it, or write another port here",
+				portTaken(p.address, err)))
 		}
 	}
 	return errs
@@ -80,7 +80,7 @@ func anyHost(host string) bool {
 func (c *checker) ports() {
 	for _, p := range listens(c.cfg) {
 		if err := tryPort(p.address); errors.Is(err, fs.ErrPermission) {
-			c.note(p.field, "", cli.Because(err, "服务的用户 "+c.unit.user+" 不能用 1024 以下的端口，换一个",
+			c.note(p.field, "", cli.Because(err, "服务的用户 "+c.unit.user+" 不能用 1024 以下的端口；请换一个",
 				"the service's user "+c.unit.user+" may not have a port below 1024; take another"))
 		}
 	}

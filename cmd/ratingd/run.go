@@ -17,6 +17,7 @@ import (
 	"haochaping/internal/condition"
 	"haochaping/internal/rating"
 	"haochaping/internal/supportfile"
+	"haochaping/internal/tomlfile"
 )
 
 // configurationError says that the configuration or a file that it names is wrong: starting again helps only when somebody has changed it.
@@ -66,18 +67,25 @@ func daemonOrCheck(ctx context.Context, args []string, env environment) error {
 		cli.Words("以服务用户的身份检查配置及其所指的文件后退出：守护程序会拒绝启动时状态为 78，某一部分不能工作时为 1",
 			"check the configuration and what it names, as the service's user, and end: with status 78 if the daemon would refuse to start, 1 "+
 				"if a part of it would not work"))
+	asJSON := flags.Bool("json", false, cli.Words("与 -check-config 同用：以 JSON 输出", "with -check-config: print what is wrong as JSON"))
 	if err := cli.Parse(flags, args); err != nil {
 		return err
 	}
 	switch {
 	case flags.NArg() > 0:
 		return cli.Unexpected(flags.Arg(0))
+	case *asJSON && !*check:
+		return cli.Usage("-json 与 -check-config 同用", "-json goes with -check-config")
 	case *printConfig:
-		_, err := io.WriteString(env.stdout, boxconfig.DefaultTOML())
+		_, err := io.WriteString(env.stdout, tomlfile.Described(boxconfig.DefaultTOML(), cli.LangOf(ctx)))
 		return err
 	}
 	if *check {
-		if err := checkConfig(*path, env); err != nil {
+		v := checkConfig(*path, env)
+		if *asJSON {
+			return errors.Join(v.err(), tomlfile.Judge(env.stdout, *path, v.faults()))
+		}
+		if err := v.err(); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(env.stdout, cli.LangOf(ctx).Say(*path+" 无误", *path+" is in order"))

@@ -102,17 +102,17 @@ func inside(path string, folders ...string) bool {
 }
 
 // errSandbox says that the unit keeps something from the daemon that its account could use.
-var errSandbox = errors.New("the unit ratingd.service forbids it")
+var errSandbox = cli.Error("单元 ratingd.service 不允许", "the unit ratingd.service forbids it")
 
 // mayRead returns why the daemon does not see a file whose permissions would let it, nil if it does.
 func (u unit) mayRead(path string) error {
 	switch path = filepath.Clean(path); {
 	case u.hideHome && inside(path, "/home", "/root", "/run/user"):
-		return cli.Because(errSandbox, "服务看不到 /home 和 /root 下的文件，请移到 /etc 或 /var/lib/ratingd："+path,
-			"the service does not see what is in /home and /root: move "+path+" to /etc or /var/lib/ratingd")
+		return cli.Because(errSandbox, "服务看不到 /home 和 /root 下的文件；请移到 /etc 或 /var/lib/ratingd："+path,
+			"the service does not see what is in /home and /root; move "+path+" to /etc or /var/lib/ratingd")
 	case u.privateTmp && inside(path, "/tmp", "/var/tmp"):
-		return cli.Because(errSandbox, "服务有自己的 /tmp，请移到 /etc 或 /var/lib/ratingd："+path,
-			"the service does not see this /tmp, it has its own: move "+path+" to /etc or /var/lib/ratingd")
+		return cli.Because(errSandbox, "服务有自己的 /tmp；请移到 /etc 或 /var/lib/ratingd："+path,
+			"the service does not see this /tmp, it has its own; move "+path+" to /etc or /var/lib/ratingd")
 	}
 	return nil
 }
@@ -123,8 +123,8 @@ func (u unit) mayWrite(path string) error {
 		return err
 	}
 	if path = filepath.Clean(path); u.readOnly && !inside(path, u.writable...) && !inside(path, "/dev", "/proc", "/sys") {
-		return cli.Because(errSandbox, "服务只能写 /var/lib/ratingd 和 /run/ratingd，或在 systemctl edit ratingd 中写 ReadWritePaths="+path,
-			"the service does not write to "+path+": take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl "+
+		return cli.Because(errSandbox, "服务不能写 "+path+"；用 /var/lib/ratingd 或 /run/ratingd 下的文件夹，或在 systemctl edit ratingd 中写 ReadWritePaths="+path,
+			"the service does not write to "+path+"; take a folder under /var/lib/ratingd or /run/ratingd, or add ReadWritePaths= by systemctl "+
 				"edit ratingd")
 	}
 	return nil

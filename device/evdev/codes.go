@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"haochaping/internal/cli"
 )
 
 // Keys of linux/input-event-codes.h in the order of their codes, from the first on: what keypads and keyboards of a counter
@@ -47,9 +49,9 @@ func KeyCode(name string) (uint16, error) {
 			return uint16(n), nil
 		}
 		if err == nil && n > 0 && n < KeyCount {
-			return 0, fmt.Errorf("write %q for %q", KeyName(uint16(n)), name)
+			return 0, cli.Errorf("%[2]q 有自己的名字；请写 %[1]q", "%[2]q has a name of its own; write %[1]q", KeyName(uint16(n)), name)
 		}
-		return 0, fmt.Errorf("%q is no key; codes are from 1 to %d", name, KeyCount-1)
+		return 0, cli.Errorf("%q 不是键；编号可写 1 至 %d", "%q is no key; codes are from 1 to %d", name, KeyCount-1)
 	}
 	codes := make([]uint16, 0, KeyCount)
 	for c := uint16(1); c < KeyCount; c++ {
@@ -59,7 +61,9 @@ func KeyCode(name string) (uint16, error) {
 		return codes[i], nil
 	}
 	if len(name) == 1 && name >= "0" && name <= "9" {
-		return 0, fmt.Errorf("write \"KEY_%s\" for the digit %s of the upper row or \"KEY_KP%s\" for that of the number pad", name, name, name)
+		return 0, cli.Errorf("%[1]q 有两个；上排的数字请写 \"KEY_%[1]s\"，数字区的请写 \"KEY_KP%[1]s\"",
+			"there are two keys %[1]q; write \"KEY_%[1]s\" for that of the upper row or \"KEY_KP%[1]s\" for that of the number pad", name)
 	}
-	return 0, fmt.Errorf("%q is no key; write it as the kernel does, as \"KEY_KP1\" or \"KEY_1\"", name)
+	return 0, cli.Errorf("%q 不是键；请用内核的写法，如 \"KEY_KP1\" 或 \"KEY_1\"",
+		"%q is no key; write it as the kernel does, as \"KEY_KP1\" or \"KEY_1\"", name)
 }

@@ -2,8 +2,8 @@ package keypad
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 	"slices"
 	"strings"
@@ -20,20 +20,21 @@ type LearntCards struct {
 }
 
 // errCards says what to do with a reader that is not understood.
-var errCards = errors.New("what the reader sends is not understood. Hold other cards to it, one at a time; if it stays so, another speed " +
-	"may be right " +
-	"(-scan), or the frames must be described by hand as in docs/keypads.md")
+var errCards = cli.Error("看不懂读卡器发送的内容；请逐张刷别的卡，仍然如此则换一个速率（-scan），或按 docs/keypads.md 手工描述",
+	"what the reader sends is not understood; hold other cards to it, one at a time, and if it stays so, another speed may be right (-scan), "+
+		"or the frames must be described by hand as in docs/keypads.md")
 
 // LearnCards finds out a profile from what a reader sends of one to three cards. Printed is the number that is printed on the
 // first, empty if none is or nobody knows. Repeat is after which time a card that is held is sent again, 0 if it is not known.
 func LearnCards(name string, line Line, cards [][]byte, printed string, repeat time.Duration) (LearntCards, error) {
 	if len(cards) == 0 {
-		return LearntCards{}, errors.New("no card was heard")
+		return LearntCards{}, cli.Error("没有收到卡；请刷卡", "no card was heard; hold one to the reader")
 	}
 	for i, b := range cards {
 		if len(b) < 4 || len(b) > maxLearnt {
-			return LearntCards{}, fmt.Errorf("of card %d came %d bytes; 4 to %d are understood. If the reader sends without pause, the speed is "+
-				"wrong", i+1, len(b), maxLearnt)
+			return LearntCards{}, cli.Errorf("第 %d 张卡发来 %d 字节，只认 4 至 %d 字节；读卡器若不停发送，则速率不对（-scan）",
+				"of card %d came %d bytes, where 4 to %d are understood; if the reader sends without pause, the speed is wrong (-scan)", i+1, len(b),
+				maxLearnt)
 		}
 	}
 	if l, ok := shippedReads(cards, printed); ok {
@@ -50,8 +51,9 @@ func LearnCards(name string, line Line, cards [][]byte, printed string, repeat t
 		}
 	}
 	if printed != "" {
-		return LearntCards{}, fmt.Errorf("the number %s was not found in what the reader sends of the first card; is it printed on another? "+
-			"Leave -number away to learn without it", printed)
+		return LearntCards{}, cli.Errorf("第一张卡发来的内容中没有号码 %s，是不是印在另一张上；也可不写 -number 再识别",
+			"the number %s was not found in what the reader sends of the first card: is it printed on another? Or leave -number away to learn "+
+				"without it", printed)
 	}
 	return LearntCards{}, errCards
 }
@@ -70,7 +72,8 @@ func shippedReads(cards [][]byte, printed string) (LearntCards, bool) {
 		if err != nil || printed != "" && !sameNumber(numbers[0], printed) {
 			continue
 		}
-		return LearntCards{Profile: p, Text: "# A copy of the built-in profile " + name + ".\n" + text, Numbers: numbers, About: p.About,
+		return LearntCards{Profile: p, Text: "# 内置描述 " + name + " 的副本。\n# A copy of the built-in profile " + name + ".\n" + text,
+			Numbers: numbers, About: p.About,
 			Shipped: name}, true
 	}
 	return LearntCards{}, false
@@ -82,10 +85,10 @@ func numbersOf(p *Profile, cards [][]byte) (numbers []string, err error) {
 	for i, b := range cards {
 		alone := p.NewDecoder().Feed(b)
 		if len(alone) != 1 || alone[0].Kind != Card || slices.Contains(numbers, alone[0].Code) {
-			return nil, fmt.Errorf("% x of card %d would be read as %v", b, i+1, alone)
+			return nil, cli.Errorf("第 %[2]d 张卡的 % [1]x 会读成 %[3]v", "% [1]x of card %[2]d would be read as %[3]v", b, i+1, alone)
 		}
 		if again := row.Feed(b); len(again) != 1 || again[0].Code != alone[0].Code {
-			return nil, fmt.Errorf("% x of card %d would be read as %v after others", b, i+1, again)
+			return nil, cli.Errorf("第 %[2]d 张卡的 % [1]x 在其他卡之后会读成 %[3]v", "% [1]x of card %[2]d would be read as %[3]v after others", b, i+1, again)
 		}
 		numbers = append(numbers, alone[0].Code)
 	}
@@ -103,15 +106,16 @@ type cardDraft struct {
 	code   codeForm
 	digits int
 	open   bool // nothing ends the number: only a silence does
-	about  string
+	about  said
 }
 
 func (d cardDraft) toml() string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	p("# 由 ratingctl keys -learn -cards 按 %d 张卡发送的内容写出。docs/keypads.md 说明可以改什么。\n", len(d.cards))
 	p("# Written by ratingctl keys -learn -cards from what the reader sent of %d cards. docs/keypads.md describes what can be changed.\n",
 		len(d.cards))
-	p("name = %q\nabout = %q\n", d.name, d.about)
+	p("name = %q\nabout = %q\n", d.name, d.about.String())
 	if d.open {
 		p("gap = \"50ms\" # nothing but a silence says that the number is at its end\n")
 	}
@@ -131,7 +135,7 @@ func (d cardDraft) toml() string {
 
 // learn reads the cards with the draft.
 func (d cardDraft) learn() (LearntCards, error) {
-	l := LearntCards{Text: d.toml(), About: d.about}
+	l := LearntCards{Text: d.toml(), About: d.about.String()}
 	var err error
 	if l.Profile, err = Parse([]byte(l.Text)); err != nil {
 		return LearntCards{}, fmt.Errorf("%w: %w", errCards, err)

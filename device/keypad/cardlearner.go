@@ -2,9 +2,10 @@ package keypad
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 // CardLearner collects what a reader sends of one card after the other. It is not safe for concurrent use.
@@ -54,8 +55,9 @@ func (l *CardLearner) Burst(b []byte, at time.Duration) (Heard, error) {
 		return Taken, nil
 	}
 	if len(l.heard) >= maxUnlike {
-		return Once, fmt.Errorf("the reader sent %d different things and none of them %d times: a wrong speed (-scan tries others), or noise "+
-			"on the cable", len(l.heard), l.times)
+		return Once, cli.Errorf("读卡器发来 %d 种内容，没有一种达到 %d 次；速率不对（-scan 试其他速率），或线路有干扰",
+			"the reader sent %d different things and none of them %d times; the speed is wrong (-scan tries others), or there is noise on the cable",
+			len(l.heard), l.times)
 	}
 	return Once, nil
 }

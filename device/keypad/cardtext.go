@@ -48,17 +48,21 @@ func (f framing) fields() (all []field) {
 }
 
 // set returns which bytes the field may have, and their name.
-func (f field) set() (set, name string) {
+func (f field) set() (set string, name said) {
 	all := strings.Join(f.text, "")
-	for _, s := range []struct{ set, name string }{
-		{"30-39", "digits"}, {"30-39|41-46", "hex digits"}, {"30-39|61-66", "hex digits"}, {"30-39|41-5a|61-7a", "digits and letters"},
+	for _, s := range []struct {
+		set  string
+		name said
+	}{
+		{"30-39", said{"数字", "digits"}}, {"30-39|41-46", hexDigits()}, {"30-39|61-66", hexDigits()},
+		{"30-39|41-5a|61-7a", said{"数字和字母", "digits and letters"}},
 	} {
 		of, err := parseSet(s.set)
 		if err == nil && !slices.ContainsFunc([]byte(all), func(c byte) bool { return !of.has(c) }) {
 			return s.set, s.name
 		}
 	}
-	return "", ""
+	return "", said{}
 }
 
 // width returns the least and the greatest number of characters.
@@ -177,7 +181,7 @@ func (f framing) paddedDraft() (d cardDraft, ok bool) {
 		word = "key"
 	}
 	d = cardDraft{code: codeText, open: len(f.tail) == 0,
-		about: fmt.Sprintf("Cards' numbers of up to %d %s, filled up with blanks.", width, name)}
+		about: name.number("至多 %d 个%s的卡号，以空格补足。", "Cards' numbers of up to %d %s, filled up with blanks.", width)}
 	d.parts = append(hexBytes(f.head), fmt.Sprintf("%s*%d=20|%s", word, width, set))
 	d.parts = append(d.parts, f.ending()...)
 	return d, true
@@ -210,7 +214,8 @@ func (f framing) wholeDraft(fields []field, printed string) (d cardDraft, ok boo
 	if len(f.tail) == 0 {
 		word, size = "key", strconv.Itoa(high)
 	}
-	d = cardDraft{code: codeText, open: len(f.tail) == 0, about: "Cards' numbers with what stands between their parts."}
+	d = cardDraft{code: codeText, open: len(f.tail) == 0, about: said{"卡号，连同各部分之间的符号。",
+		"Cards' numbers with what stands between their parts."}}
 	d.parts = append(hexBytes(f.head), fmt.Sprintf("%s*%s=%s", word, size, strings.Join(used, "|")))
 	d.parts = append(d.parts, f.ending()...)
 	return d, true
@@ -230,7 +235,7 @@ func (f framing) textDraft(fields []field, number int) cardDraft {
 	for i, g := range fields {
 		set, name := g.set()
 		if i == number && f.sum != nil && strings.HasPrefix(f.sum.name, "pair") {
-			set, name = "30-39|41-46", "hex digits"
+			set, name = "30-39|41-46", hexDigits()
 		}
 		low, high := g.width()
 		ends := g.comma != 0 || len(f.tail) > 0 && (f.sum == nil || f.after)
@@ -241,10 +246,10 @@ func (f framing) textDraft(fields []field, number int) cardDraft {
 				word = "text"
 			}
 			d.parts = append(d.parts, fmt.Sprintf("%s*%d=%s", word, high, set))
-			d.about = fmt.Sprintf("Cards' numbers of %d %s.", high, name)
+			d.about = name.number("%d 个%s的卡号。", "Cards' numbers of %d %s.", high)
 		case i == number:
 			d.parts = append(d.parts, fmt.Sprintf("text*%d-%d=%s", leastNumber, mostNumber, set))
-			d.about = fmt.Sprintf("Cards' numbers of up to %d %s.", mostNumber, name)
+			d.about = name.number("至多 %d 个%s的卡号。", "Cards' numbers of up to %d %s.", mostNumber)
 		case g.constant():
 			d.parts = append(d.parts, hexBytes([]byte(g.text[0]))...)
 		case ends && len(f.tail) > 0:
@@ -257,10 +262,10 @@ func (f framing) textDraft(fields []field, number int) cardDraft {
 		}
 	}
 	if len(fields) > 1 {
-		d.about += fmt.Sprintf(" Of the %d fields in a line the number is field %d.", len(fields), number+1)
+		d.about = d.about.and("一行 %d 项中卡号是第 %d 项。", "Of the %d fields in a line the number is field %d.", len(fields), number+1)
 	}
 	d.parts = append(d.parts, f.ending()...)
-	d.about += f.said()
+	d.about = f.checked(d.about)
 	return d
 }
 
@@ -276,18 +281,11 @@ func (f framing) ending() []string {
 	return append([]string{f.sum.text}, tail...)
 }
 
-func (f framing) said() string {
-	if f.sum == nil {
-		return ""
-	}
-	return fmt.Sprintf(" The checksum %s is compared.", f.sum.text)
-}
-
 // hexDrafts returns the profiles for text that holds the printed number as hex digits, in the middle of others.
 func (f framing) hexDrafts(g field, printed string) (all []cardDraft) {
 	set, name := g.set()
 	low, high := g.width()
-	if low != high || name == "digits and letters" || set == "" {
+	if low != high || name.en == "digits and letters" || set == "" {
 		return nil
 	}
 	if set == "30-39" {
@@ -300,7 +298,8 @@ func (f framing) hexDrafts(g field, printed string) (all []cardDraft) {
 				continue
 			}
 			d := cardDraft{code: codeDecimalHex, digits: digitsOf(printed), open: len(f.tail) == 0 && f.sum == nil,
-				about: fmt.Sprintf("Cards' numbers as the hex digits %d to %d of %d, counted from 0.", at, at+n-1, high) + f.said()}
+				about: f.checked(say("卡号是第 %d 至 %d 个十六进制数字（共 %d 个，从 0 数起）。",
+					"Cards' numbers as the hex digits %d to %d of %d, counted from 0.", at, at+n-1, high))}
 			d.parts = append(hexBytes(f.head), slices.Repeat([]string{set}, at)...)
 			d.parts = append(d.parts, fmt.Sprintf("key*%d=%s", n, set))
 			d.parts = append(append(d.parts, slices.Repeat([]string{set}, high-at-n)...), f.ending()...)
@@ -375,12 +374,13 @@ type binary struct {
 // stands between its beginning and the number may be anything: it is of the card too, as a batch.
 func (f binary) draft(from, to int, form codeForm, printed string) cardDraft {
 	d := cardDraft{code: cmp.Or(form, codeHex), digits: digitsOf(printed), open: f.sum == nil && f.last+1 == len(f.sample),
-		about: fmt.Sprintf("Frames of %d bytes, of which %d to %d, counted from 0, are the number.", len(f.sample), from, to-1)}
+		about: say("每帧 %d 字节，第 %d 至 %d 字节（从 0 数起）是卡号。",
+			"Frames of %d bytes, of which %d to %d, counted from 0, are the number.", len(f.sample), from, to-1)}
 	if form == "" && to-from == 4 {
 		d.code, d.digits = codeDecimal, 10
 	}
 	if f.sum != nil {
-		d.about += fmt.Sprintf(" The checksum %s is compared.", f.sum.text)
+		d.about = d.about.and("核对校验和 %s。", "The checksum %s is compared.", f.sum.text)
 	}
 	for i := 0; i < len(f.sample); i++ {
 		switch {

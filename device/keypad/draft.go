@@ -20,8 +20,9 @@ type draft struct {
 func (d draft) toml() string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	p("# 由 ratingctl keys -learn 写出。docs/keypads.md 说明还可写什么：应答、灯、语音。\n")
 	p("# Written by ratingctl keys -learn. docs/keypads.md describes what can be added: answers, lights, voice.\n")
-	p("# What was heard, from 非常满意 to 非常不满意:\n")
+	p("# 从非常满意到非常不满意，依次收到 / What was heard, from 非常满意 to 非常不满意:\n")
 	for i, s := range d.observed.Sent {
 		p("#   % x", s)
 		if d.released.parts != nil {
@@ -35,7 +36,7 @@ func (d draft) toml() string {
 	if d.released.parts == nil {
 		p("# It was not heard to say when a key is let go: a key that comes again within two seconds is the same press.\n")
 	}
-	p("name = %q\nabout = %q\n", d.name, d.keys.about)
+	p("name = %q\nabout = %q\n", d.name, d.keys.about.String())
 	if most := d.observed.Longest; most > 0 && most <= 2*time.Second {
 		p("repeat = %q # the longest that was heard; a press right after the port was opened waits for half as much again\n",
 			max(most.Round(10*time.Millisecond), 20*time.Millisecond))

@@ -2,10 +2,11 @@ package keypad
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"haochaping/internal/cli"
 )
 
 // guess is a layout that was found out.
@@ -14,7 +15,7 @@ type guess struct {
 	keys   [5][]byte
 	text   bool // keys are of varying length
 	common bool // there is one frame for all keys
-	about  string
+	about  said
 	head   int    // of text: how many bytes stand before it
 	end    string // of text: what stands after it
 }
@@ -67,15 +68,17 @@ func guessFixed(sent [5][]byte) guess {
 		rest := slices.DeleteFunc(slices.Clone(differ), func(i int) bool { return i >= at })
 		last = rest[len(rest)-1]
 	}
-	g := guess{about: fmt.Sprintf("Frames of %d bytes.", len(sent[0]))}
+	g := guess{about: say("每帧 %d 字节。", "Frames of %d bytes.", len(sent[0]))}
 	switch {
 	case sum != nil:
-		g.about = fmt.Sprintf("Frames of %d bytes with the checksum %s at byte %d, counted from 0.", len(sent[0]), sum.text, at)
+		g.about = say("每帧 %d 字节，校验和 %s 在第 %d 字节（从 0 数起）。",
+			"Frames of %d bytes with the checksum %s at byte %d, counted from 0.", len(sent[0]), sum.text, at)
 	case len(sent[0]) == 1:
-		g.about = "One byte a key."
+		g.about = said{"每键一个字节。", "One byte a key."}
 	case last > first:
-		g.about += fmt.Sprintf(" The bytes %d to %d, counted from 0, tell the key; none of them is a checksum that is known here, so that they "+
-			"are compared as they are.", first, last)
+		g.about = g.about.and("第 %d 至 %d 字节（从 0 数起）表示按键；其中没有已知的校验和，按原样比较。",
+			"The bytes %d to %d, counted from 0, tell the key; none of them is a checksum that is known here, so that they are compared as they "+
+				"are.", first, last)
 	}
 	for i := range g.keys {
 		g.keys[i] = sent[i][first : last+1]
@@ -160,9 +163,9 @@ func guessText(sent [5][]byte) (guess, error) {
 		}
 		tail = n
 	}
-	advice := errors.New("the keys sent frames of different lengths, of which nobody can tell where they end. Press each key again, once " +
-		"and with a pause; " +
-		"if it stays so, another speed may be right (-scan), or describe the frames by hand as in docs/keypads.md")
+	advice := cli.Error("各键发送的帧长度不同，分不清在哪里结束；请再按每个键一次，中间停顿，仍然如此则换一个速率（-scan），或按 docs/keypads.md 手工描述",
+		"the keys sent frames of different lengths, of which nobody can tell where they end; press each key again, once and with a pause, and "+
+			"if it stays so, another speed may be right (-scan), or describe the frames by hand as in docs/keypads.md")
 	// The end begins with a byte that no text contains; the beginning leaves at least one byte of text.
 	for ; tail > 0; tail-- {
 		end := sent[0][len(sent[0])-tail]
@@ -186,7 +189,7 @@ func isText(b []byte, end byte) bool {
 }
 
 func textGuess(sent [5][]byte, head, tail int) guess {
-	g := guess{text: true, about: "Text of different lengths.", head: head, end: string(sent[0][len(sent[0])-tail:])}
+	g := guess{text: true, about: said{"长度不同的文字。", "Text of different lengths."}, head: head, end: string(sent[0][len(sent[0])-tail:])}
 	low, high := len(sent[0]), 0
 	var used byteSet
 	for i, b := range sent {

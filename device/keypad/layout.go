@@ -2,9 +2,10 @@ package keypad
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
+
+	"haochaping/internal/cli"
 )
 
 // Bounds of a layout.
@@ -69,17 +70,17 @@ type layout []part
 func parseLayout(s string) (layout, error) {
 	words := strings.Fields(s)
 	if len(words) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, cli.Error("是空的；请描述键盘发送的内容", "it is empty; describe what the keypad sends")
 	}
 	var l layout
 	for _, w := range words {
 		parts, err := parsePart(w)
 		if err != nil {
-			return nil, fmt.Errorf("%q: %w", w, err)
+			return nil, cli.Errorf("%q：%v", "%q: %v", w, err)
 		}
 		l = append(l, parts...)
 		if len(l) > maxParts {
-			return nil, fmt.Errorf("more than %d parts", maxParts)
+			return nil, cli.Errorf("部分太多；至多 %d 个", "there are too many parts; allowed are %d", maxParts)
 		}
 	}
 	return l, nil
@@ -90,7 +91,8 @@ func parsePart(w string) ([]part, error) {
 		var all []part
 		for _, c := range []byte(w[1 : len(w)-1]) {
 			if c <= ' ' || c > '~' {
-				return nil, errors.New("write only printable ASCII between the quotes, and a blank as 20")
+				return nil, cli.Error("引号中有其他字符；只写可显示的 ASCII，空格写作 20",
+					"there are other characters between the quotes; write printable ASCII alone, and a blank as 20")
 			}
 			p := part{kind: fixed, min: 1, max: 1}
 			p.set.add(c)
@@ -109,7 +111,7 @@ func parsePart(w string) ([]part, error) {
 		if rest, ok := strings.CutPrefix(w, "len+"); ok {
 			n, err := strconv.Atoi(rest)
 			if err != nil || n < 1 || n > 255 {
-				return nil, errors.New("write len+1 to len+255")
+				return nil, cli.Error("不能这样加；请写 len+1 至 len+255", "it is no such number; write len+1 to len+255")
 			}
 			p.plus = n
 		}
@@ -134,7 +136,8 @@ func parseField(w string) (part, error) {
 		p.kind, p.max, all = skip, 64, "20-7e"
 	default:
 		if !isName(name) {
-			return part{}, errors.New("not understood; a byte has two hex digits, and docs/keypads.md lists the parts that there are")
+			return part{}, cli.Error("看不懂；一个字节写两个十六进制数字，docs/keypads.md 列出各种部分",
+				"not understood; a byte has two hex digits, and docs/keypads.md lists the parts that there are")
 		}
 	}
 	if !limited {
@@ -154,10 +157,11 @@ func parseField(w string) (part, error) {
 	}
 	p.min, err = strconv.Atoi(low)
 	if err != nil || p.kind == named || both && p.kind == key {
-		return part{}, errors.New("write a number after the star, as key*2, or for text and skip a range, as text*1-16")
+		return part{}, cli.Error("星号后面不对；请写一个数，如 key*2，text 和 skip 也可写范围，如 text*1-16",
+			"what follows the star is wrong; write a number, as key*2, or for text and skip a range, as text*1-16")
 	}
 	if p.max, err = strconv.Atoi(high); err != nil || p.min < 1 || p.max < p.min || p.max > 128 {
-		return part{}, errors.New("allowed are 1 to 128 bytes, the smaller number first")
+		return part{}, cli.Error("个数不对；可写 1 至 128 字节，小的在前", "the number is wrong; allowed are 1 to 128 bytes, the smaller number first")
 	}
 	return p, nil
 }
@@ -188,7 +192,8 @@ func parseSet(s string) (byteSet, error) {
 		a, err1 := hexByte(low)
 		b, err2 := hexByte(high)
 		if err1 != nil || err2 != nil || a > b {
-			return byteSet{}, fmt.Errorf("%q is no byte and no range; write as 31, 31-35 or 0d|0a", item)
+			return byteSet{}, cli.Errorf("%q 不是字节或范围；请写成 31、31-35 或 0d|0a",
+				"%q is no byte and no range; write as 31, 31-35 or 0d|0a", item)
 		}
 		for c := int(a); c <= int(b); c++ {
 			set.add(byte(c))
@@ -218,7 +223,8 @@ func parseChecksum(w string) (p part, ok bool, err error) {
 	}
 	inner, closed := strings.CutSuffix(span, ")")
 	from, to, colon := strings.Cut(inner, ":")
-	bad := errors.New("write the bytes that it is over as (1:), from the second on, or (1:4), the second to the fourth")
+	bad := cli.Error("所校验的字节写得不对；写 (1:) 是从第二个起，(1:4) 是第二至第四个",
+		"the bytes that it is over are written wrongly; write (1:), from the second on, or (1:4), the second to the fourth")
 	if !closed || !colon {
 		return part{}, true, bad
 	}

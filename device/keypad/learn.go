@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 // maxLearnt bounds the frames that are learnt, in bytes.
@@ -34,13 +36,15 @@ type Learnt struct {
 func Learn(name string, line Line, o Observed) (Learnt, error) {
 	for i, b := range o.Sent {
 		if len(b) == 0 || len(b) > maxLearnt {
-			return Learnt{}, fmt.Errorf("key %d sent %d bytes; 1 to %d are understood. If it sends without pause, the speed is wrong", i+1, len(b),
+			return Learnt{}, cli.Errorf("第 %d 个键发来 %d 字节，只认 1 至 %d 字节；若不停发送，则速率不对（-scan）",
+				"key %d sent %d bytes, where 1 to %d are understood; if it sends without pause, the speed is wrong (-scan)", i+1, len(b),
 				maxLearnt)
 		}
 		for j, other := range o.Sent[:i] {
 			if bytes.Equal(b, other) {
-				return Learnt{}, fmt.Errorf("keys %d and %d both send % x, so that nobody can tell them apart; "+
-					"was the same key pressed twice? If not, the keypad must be set up by its maker's program", j+1, i+1, b)
+				return Learnt{}, cli.Errorf("第 %d 和第 %d 个键都发送 % x，无法区分；若不是同一个键按了两次，须用厂家的程序设置键盘",
+					"keys %d and %d both send % x, so that nobody can tell them apart; if not the same key was pressed twice, the keypad must be set up "+
+						"by its maker's program", j+1, i+1, b)
 			}
 		}
 	}
@@ -88,8 +92,9 @@ func (o Observed) turned() error {
 	if ups == 0 || ups == len(o.Sent) || !fromStart && !fromEnd {
 		return nil
 	}
-	return errors.New("for some keys what they send when they are let go was taken for what they send when they are pressed; " +
-		"learn the keypad again, and press each key shortly and not before the line is silent")
+	return cli.Error("有的键松开时发送的内容被当成了按下时的；请重新学习键盘，每键短按，线路安静之后再按下一个",
+		"for some keys what they send when they are let go was taken for what they send when they are pressed; "+
+			"learn the keypad again, and press each key shortly and not before the line is silent")
 }
 
 // turn says in which bytes two frames of one length differ, counted from a byte of them, and how.
@@ -109,7 +114,7 @@ func (o Observed) learn(name string, line Line) (Learnt, error) {
 	if err != nil {
 		return Learnt{}, err
 	}
-	out := Learnt{About: g.about, Codes: g.codes(), Ordered: g.ordered(), Repeat: o.Repeat, Beats: len(o.Beats)}
+	out := Learnt{About: g.about.String(), Codes: g.codes(), Ordered: g.ordered(), Repeat: o.Repeat, Beats: len(o.Beats)}
 	t := draft{name: name, line: line, observed: o, keys: g, codes: out.Codes}
 	if o.Released[0] != nil {
 		if t.released, err = guessReleases(o.Released); err != nil {
@@ -119,7 +124,9 @@ func (o Observed) learn(name string, line Line) (Learnt, error) {
 	}
 	out.Text = t.toml()
 	if out.Profile, err = Parse([]byte(out.Text)); err != nil {
-		return Learnt{}, fmt.Errorf("the profile that was found out is not understood; please report this with the bytes shown above: %w", err)
+		return Learnt{}, cli.Because(err, "看不懂识别所得的描述；请连同上面显示的字节报告此事",
+			"the profile that was found out is not understood; please report this with "+
+				"the bytes shown above")
 	}
 	return out, errors.Join(out.prove(o.Sent), out.proveReleases(o))
 }
@@ -148,11 +155,11 @@ func guessReleases(released [5][]byte) (guess, error) {
 	case len(released) * (len(released) - 1) / 2:
 		return guess{parts: strings.Fields(fmt.Sprintf("% x", released[0])), common: true}, nil
 	}
-	return guess{}, errors.New("what some keys send when they are let go is the same")
+	return guess{}, cli.Error("有的键松开时发送的内容相同", "what some keys send when they are let go is the same")
 }
 
 // ErrOverlap says that a byte that is lost would turn one key into another.
-var ErrOverlap = errors.New("the frames have no beginning of their own")
+var ErrOverlap = cli.Error("帧没有自己的开头", "the frames have no beginning of their own")
 
 // prove reads what the keys sent with what was learnt: each by itself, all in a row, and after the rest of a frame whose
 // beginning was lost, which must not turn a key into another.
@@ -162,8 +169,10 @@ func (l Learnt) prove(sent [5][]byte) error {
 			for j, b := range sent {
 				got := keysOf(l.Profile.NewDecoder().Feed(slices.Concat(rest[cut:], b, b)))
 				if len(got) == 0 || slices.ContainsFunc(got, func(code string) bool { return code != l.Codes[j] }) {
-					return fmt.Errorf("%w: if %d bytes of key %d were lost on the cable, key %d (% x) would be read as another; "+
-						"set the keypad to frames with a fixed first byte, or use another one", ErrOverlap, cut, i+1, j+1, b)
+					return fmt.Errorf("%w: %w", ErrOverlap, cli.Errorf("线路上丢失第 %[2]d 个键的 %[1]d 字节，第 %[3]d 个键（% [4]x）就会读成别的键；"+
+						"请把键盘设为首字节固定的帧，或换一个键盘",
+						"if %[1]d bytes of key %[2]d were lost on the cable, key %[3]d (% [4]x) would be read as another; "+
+							"set the keypad to frames with a fixed first byte, or use another one", cut, i+1, j+1, b))
 				}
 			}
 		}
@@ -172,8 +181,9 @@ func (l Learnt) prove(sent [5][]byte) error {
 	for i, b := range sent {
 		for _, d := range []*Decoder{l.Profile.NewDecoder(), row} {
 			if got := d.Feed(b); len(got) != 1 || got[0].Kind != Key || got[0].Code != l.Codes[i] {
-				return fmt.Errorf("% x of key %d would be read as %v: the frames overlap. Press each key again, with a pause between; "+
-					"if it stays so, describe the frames by hand as in docs/keypads.md", b, i+1, got)
+				return cli.Errorf("第 %[2]d 个键的 % [1]x 会读成 %[3]v，帧有重叠；请再按每个键，中间停顿，仍然如此则按 docs/keypads.md 手工描述",
+					"% [1]x of key %[2]d would be read as %[3]v: the frames overlap; press each key again, with a pause between, and "+
+						"if it stays so, describe the frames by hand as in docs/keypads.md", b, i+1, got)
 			}
 		}
 	}
@@ -201,11 +211,13 @@ func (l Learnt) proveReleases(o Observed) error {
 			want.Code = ""
 		}
 		if got := l.Profile.NewDecoder().Feed(b); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
-			return fmt.Errorf("% x, which key %d sends when it is let go, would be read as %v", b, i+1, got)
+			return cli.Errorf("第 %[2]d 个键松开时的 % [1]x 会读成 %[3]v", "% [1]x, which key %[2]d sends when it is let go, would be read as %[3]v", b,
+				i+1, got)
 		}
 		for cut := 1; cut < len(b); cut++ {
 			if slices.ContainsFunc(keysOf(l.Profile.NewDecoder().Feed(b[cut:])), func(code string) bool { return code != l.Codes[i] }) {
-				return fmt.Errorf("%w: what is left of a release that lost %d bytes would be another key", ErrOverlap, cut)
+				return fmt.Errorf("%w: %w", ErrOverlap, cli.Errorf("松键丢失 %d 字节后剩下的会读成别的键",
+					"what is left of a release that lost %d bytes would be another key", cut))
 			}
 		}
 	}
@@ -216,13 +228,15 @@ func (l Learnt) proveReleases(o Observed) error {
 func (l Learnt) proveNoKey(o Observed) error {
 	for i, b := range o.Released {
 		if keys := keysOf(l.Profile.NewDecoder().Feed(b)); len(keys) > 0 {
-			return fmt.Errorf("%w: % x, which key %d sends when it is let go, would be read as %v", ErrOverlap, b, i+1, keys)
+			return fmt.Errorf("%w: %w", ErrOverlap, cli.Errorf("第 %[2]d 个键松开时的 % [1]x 会读成 %[3]v",
+				"% [1]x, which key %[2]d sends when it is let go, would be read as %[3]v", b, i+1, keys))
 		}
 	}
 	for _, h := range o.Beats {
 		for cut := range h.Sample {
 			if got := l.Profile.NewDecoder().Feed(h.Sample[cut:]); len(got) != 0 {
-				return fmt.Errorf("%w: % x, which comes by itself, would be read as %v", ErrOverlap, h.Sample[cut:], got)
+				return fmt.Errorf("%w: %w", ErrOverlap, cli.Errorf("自行到来的 % x 会读成 %v", "% x, which comes by itself, would be read as %v",
+					h.Sample[cut:], got))
 			}
 		}
 	}

@@ -3,10 +3,11 @@ package keypad
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 // Heard says what a Learner made of what the keypad sent.
@@ -260,8 +261,9 @@ func (l *Learner) again(i int) (Heard, error) {
 		return Earlier, nil
 	}
 	if l.earlier++; l.earlier >= maxEarlier {
-		return Earlier, fmt.Errorf("keys %d and %d both send % x, so that nobody can tell them apart: the keypad must be set up by its maker's "+
-			"program", i+1, l.key+1, l.sent[i])
+		return Earlier, cli.Errorf("第 %d 和第 %d 个键都发送 % x，无法区分；须用厂家的程序设置键盘",
+			"keys %d and %d both send % x, so that nobody can tell them apart; the keypad must be set up by its maker's program", i+1, l.key+1,
+			l.sent[i])
 	}
 	return Earlier, nil
 }
@@ -286,9 +288,9 @@ func (l *Learner) count(u string, at time.Duration) (Heard, error) {
 		n += len(all)
 	}
 	if n = max(n, len(l.unlike)); n >= maxUnlike {
-		return Once, fmt.Errorf("the key sent %d different things and none of them %d times: a wrong speed (-scan tries others), noise on the "+
-			"cable, "+
-			"or a frame that counts, which must be described by hand as in docs/keypads.md", n, l.times)
+		return Once, cli.Errorf("这个键发来 %d 种内容，没有一种达到 %d 次；速率不对（-scan 试其他速率），或线路有干扰，或帧中有计数，须按 docs/keypads.md 手工描述",
+			"the key sent %d different things and none of them %d times; the speed is wrong (-scan tries others), or there is noise on the cable, "+
+				"or a frame counts, which must be described by hand as in docs/keypads.md", n, l.times)
 	}
 	return Once, nil
 }
@@ -330,9 +332,9 @@ func (l *Learner) release(i int) []byte {
 func (l *Learner) Observed() (Observed, error) {
 	for i, key := range l.sent {
 		if before, ok := l.doubts(string(key)); ok {
-			return Observed{}, fmt.Errorf("% x, which was taken for key %d, came again and again after % x, as if it were sent when a key is let "+
-				"go; "+
-				"learn the keypad again, and press only the key that is asked for", key, i+1, before)
+			return Observed{}, cli.Errorf("当作第 %[2]d 个键的 % [1]x 总在 % [3]x 之后到来，像是松键；请重新学习键盘，只按所要求的键",
+				"% [1]x, which was taken for key %[2]d, came again and again after % [3]x, as if it were sent when a key is let go; "+
+					"learn the keypad again, and press only the key that is asked for", key, i+1, before)
 		}
 	}
 	o := Observed{Sent: l.sent, Repeat: l.held}

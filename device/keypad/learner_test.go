@@ -122,14 +122,14 @@ func TestLearnerGivesUp(t *testing.T) {
 	for i := 0; err == nil && i < 100; i++ {
 		_, err = l.Burst([]byte{byte(i)}, time.Duration(i)*200*ms)
 	}
-	if err == nil || !strings.Contains(err.Error(), "a wrong speed") {
+	if err == nil || !strings.Contains(err.Error(), "the speed is wrong") {
 		t.Errorf("a key that never sends the same: %v", err)
 	}
 	l, err = NewLearner(2), nil
 	for i := 0; err == nil && i < 100; i++ { // as slowly as a person presses
 		_, err = l.Burst(fmt.Appendf(nil, "#%03d:5\r\n", i), time.Duration(i)*1200*ms)
 	}
-	if err == nil || !strings.Contains(err.Error(), "a frame that counts") {
+	if err == nil || !strings.Contains(err.Error(), "a frame counts") {
 		t.Errorf("a key that counts its presses: %v", err)
 	}
 	l, err = NewLearner(2), nil

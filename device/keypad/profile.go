@@ -1,10 +1,10 @@
 package keypad
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/tomlfile"
 )
 
@@ -141,7 +141,7 @@ type fileFrame struct {
 // Parse reads a profile. Errors begin with the line that they are about.
 func Parse(b []byte) (*Profile, error) {
 	f := file{Line: Line{Baud: 9600, DataBits: 8, Parity: "none", StopBits: 1}, Gap: "500ms", Away: "2s"}
-	lines, err := tomlfile.Decode(b, &f, "ratingctl keys")
+	lines, err := tomlfile.Decode(b, &f, "docs/keypads.md")
 	if err != nil {
 		return nil, err
 	}
@@ -202,9 +202,9 @@ func (p *Profile) CheckKey(code string) error {
 		}
 	}
 	if why == nil {
-		return fmt.Errorf("the profile %s has no keys", p.Name)
+		return cli.Errorf("描述 %s 没有按键；请写键盘的描述", "the profile %s has no keys; name one of a keypad", p.Name)
 	}
-	return fmt.Errorf("the profile %s never reads %q: %w", p.Name, code, why)
+	return cli.Errorf("描述 %s 读不出 %q：%v", "the profile %s never reads %q: %v", p.Name, code, why)
 }
 
 // HasKeys reports whether the profile reads keys.

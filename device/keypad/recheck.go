@@ -1,6 +1,6 @@
 package keypad
 
-import "fmt"
+import "haochaping/internal/cli"
 
 // Recheck hears the five keys once more, in the order in which they were learnt. It is not safe for concurrent use.
 type Recheck struct {
@@ -21,7 +21,8 @@ func (r *Recheck) Pressed(code string) error {
 		r.next++
 	case r.next > 0 && code == r.codes[r.next-1]:
 	default:
-		return fmt.Errorf("%s was pressed where %s was learnt: one of both times it was a wrong key; learn the keypad again", code,
+		return cli.Errorf("这次按的是 %s，学习时是 %s，两次中有一次按错；请重新学习键盘",
+			"%s was pressed where %s was learnt: one of both times it was a wrong key; learn the keypad again", code,
 			r.codes[min(r.next, len(r.codes)-1)])
 	}
 	return nil

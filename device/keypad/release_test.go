@@ -65,8 +65,8 @@ func TestReleasesRefused(t *testing.T) {
 			"\"0x41\"",
 		keyed + "kind='release'\nlayout='key'\nkeys=['0x41']\nof=['0x32']\n": "line 9: frame[1].of: the profile x never reads " +
 			"\"0x32\"",
-		keyed + "kind='release'\nlayout='key'\nkeys=['0x41']\nof=['0x31', '0x31']\n":        "line 9: frame[1].of: write as many keys",
-		keyed + "layout='01 key'\nof=[]\n":                                                  "line 7: frame[1].of: write as many keys",
+		keyed + "kind='release'\nlayout='key'\nkeys=['0x41']\nof=['0x31', '0x31']\n":        "line 9: frame[1].of: their number is wrong",
+		keyed + "layout='01 key'\nof=[]\n":                                                  "line 7: frame[1].of: their number is wrong",
 		keyed + "kind='ignore'\nlayout='01'\nevery='5s'\n":                                  "line 8: frame[1].every: only a heartbeat",
 		keyed + "kind='heartbeat'\nlayout='01'\nevery='1h'\n":                               "line 8: frame[1].every: \"1h\" is not allowed",
 		keyed + "layout='01 key'\ndigits=4\n":                                               "line 7: frame[1].digits: 4 is not allowed",

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"haochaping/internal/cli"
 )
 
 //go:embed profiles/*.toml
@@ -33,9 +35,9 @@ func Names() []string {
 // Shipped returns a profile that is built in, and its text.
 func Shipped(name string) (*Profile, string, error) {
 	if !slices.Contains(Names(), name) {
-		return nil, "", fmt.Errorf("the profile %q is unknown; there are %s, and files, written with their folder, as "+
-			"\"/etc/ratingd/keypad.toml\"",
-			name, strings.Join(Names(), ", "))
+		return nil, "", cli.Errorf("没有 %q 这个描述；有 %s，或写带文件夹的文件，如 \"/etc/ratingd/keypad.toml\"",
+			"the profile %q is unknown; there are %s, and files, written with their folder, as \"/etc/ratingd/keypad.toml\"", name,
+			strings.Join(Names(), ", "))
 	}
 	b, err := profiles.ReadFile(path.Join("profiles", name+".toml"))
 	if err != nil {
@@ -59,24 +61,28 @@ func Find(nameOrPath string) (p *Profile, err error) {
 	}
 	info, err := os.Stat(nameOrPath)
 	if err != nil {
-		return nil, fmt.Errorf("read the keypad's profile: %w", err)
+		return nil, unread(err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, fmt.Errorf("read the keypad's profile: %s is no file of at most %d bytes", nameOrPath, maxFile)
+		return nil, cli.Errorf("%s 不是键盘的描述；请写至多 %d 字节的文件", "%s is no keypad's profile; name a file of at most %d bytes", nameOrPath, maxFile)
 	}
 	f, err := os.Open(nameOrPath)
 	if err != nil {
-		return nil, fmt.Errorf("read the keypad's profile: %w", err)
+		return nil, unread(err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if closing := f.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the keypad's profile: %w", err)
+		return nil, unread(err)
 	}
 	if p, err = Parse(b); err != nil {
-		return nil, fmt.Errorf("the keypad's profile %s: %w", nameOrPath, err)
+		return nil, cli.Because(err, "键盘的描述 "+nameOrPath, "the keypad's profile "+nameOrPath)
 	}
 	return p, nil
+}
+
+func unread(err error) error {
+	return cli.Because(err, "读不到键盘的描述；请核对路径和权限", "the keypad's profile cannot be read; look at its path and who may read it")
 }

@@ -2,8 +2,8 @@ package keypad
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
+
+	"haochaping/internal/cli"
 )
 
 // ScanOrder returns the speeds to be tried on a line whose speed is unknown, the likeliest first, in bits per second.
@@ -15,37 +15,37 @@ type Trial struct {
 	Sent []byte // nil if nothing came
 }
 
-// Looks says what the bytes look like: what a keypad sends, or nothing in particular.
+// Looks says in both languages what the bytes look like: what a keypad sends, or nothing in particular.
 func (t Trial) Looks() string {
 	if what, ok := t.looks(); ok {
-		return what
+		return what.String()
 	}
-	return "nothing in particular"
+	return said{"看不出是什么", "nothing in particular"}.String()
 }
 
 // looks recognises what bytes read at a wrong speed hardly ever are: they are few, and the kernel drops those without a stop
 // bit.
-func (t Trial) looks() (string, bool) {
+func (t Trial) looks() (said, bool) {
 	b := bytes.TrimRight(t.Sent, "\r\n\x03")
 	switch n := len(t.Sent); {
 	case n == 0:
-		return "", false
+		return said{}, false
 	case n >= 2 && len(b) > 0 && len(b) < n && isText(b, 0):
-		return "a line of text", true
+		return said{"一行文字", "a line of text"}, true
 	case n >= 4:
 		for _, c := range checksums() {
 			for _, end := range []int{n, n - 1, n - 2} {
 				for from := 0; from <= 1; from++ {
 					if at := end - c.size; at >= from+2 && bytes.Equal(c.of(t.Sent[from:at]), t.Sent[at:end]) {
-						return "a frame with the checksum " + c.name, true
+						return say("带校验和 %s 的帧", "a frame with the checksum %s", c.name), true
 					}
 				}
 			}
 		}
 	case n == 1 && isText(b, 0):
-		return "one character", true
+		return said{"一个字符", "one character"}, true
 	}
-	return "", false
+	return said{}, false
 }
 
 // BestSpeed returns the only speed at which the bytes look like a keypad's.
@@ -56,12 +56,12 @@ func BestSpeed(all []Trial) (int, error) {
 			continue
 		}
 		if best != 0 {
-			return 0, fmt.Errorf("%d and %d bits per second both look right", best, t.Baud)
+			return 0, cli.Errorf("每秒 %d 位和 %d 位看来都对", "%d and %d bits per second both look right", best, t.Baud)
 		}
 		best = t.Baud
 	}
 	if best == 0 {
-		return 0, errors.New("at no speed do the bytes look like a keypad's")
+		return 0, cli.Error("没有一个速率的字节像是键盘发送的", "at no speed do the bytes look like a keypad's")
 	}
 	return best, nil
 }

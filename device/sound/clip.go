@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 const (
@@ -87,7 +89,7 @@ func (c Clip) WAV() []byte {
 func Load(path string) (_ Clip, err error) {
 	// Opening a pipe would wait for whoever writes into it.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return Clip{}, fmt.Errorf("%s is no file", path)
+		return Clip{}, cli.Errorf("%s 不是文件；请写一个 WAV 文件", "%s is no file; name a WAV file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -100,7 +102,8 @@ func Load(path string) (_ Clip, err error) {
 	}
 	c, err := Parse(b)
 	if err != nil {
-		return Clip{}, fmt.Errorf("%s: %w; make it with: ffmpeg -i … -ar 48000 -ac 1 -c:a pcm_s16le %s", path, err, path)
+		return Clip{}, cli.Errorf("%[1]s：%[2]v；请用 ffmpeg -i … -ar 48000 -ac 1 -c:a pcm_s16le %[1]s 转换",
+			"%[1]s: %[2]v; make it with: ffmpeg -i … -ar 48000 -ac 1 -c:a pcm_s16le %[1]s", path, err)
 	}
 	return c, nil
 }
@@ -109,10 +112,10 @@ func Load(path string) (_ Clip, err error) {
 // passes over chunks that it does not know.
 func Parse(b []byte) (Clip, error) {
 	if len(b) > maxFile {
-		return Clip{}, fmt.Errorf("longer than %d MB", maxFile>>20)
+		return Clip{}, cli.Errorf("超过 %d MB", "longer than %d MB", maxFile>>20)
 	}
 	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return Clip{}, errors.New("no WAV file")
+		return Clip{}, cli.Error("不是 WAV 文件", "no WAV file")
 	}
 	var c Clip
 	for b = b[12:]; len(b) >= 8; {
@@ -124,19 +127,20 @@ func Parse(b []byte) (Clip, error) {
 		switch name {
 		case "fmt ":
 			if len(body) < 16 {
-				return Clip{}, errors.New("the WAV file's format is cut off")
+				return Clip{}, cli.Error("WAV 文件的格式不完整", "the WAV file's format is cut off")
 			}
 			format, bits := binary.LittleEndian.Uint16(body), binary.LittleEndian.Uint16(body[14:])
 			if format != 1 && format != 0xfffe || bits != 16 { // 0xfffe: extensible, of which PCM is the usual one
-				return Clip{}, fmt.Errorf("format %d with %d bits; want PCM with 16", format, bits)
+				return Clip{}, cli.Errorf("格式 %d，%d 位，要 16 位 PCM", "format %d with %d bits, want PCM with 16", format, bits)
 			}
 			c.Channels, c.Rate = int(binary.LittleEndian.Uint16(body[2:])), int(binary.LittleEndian.Uint32(body[4:]))
 			if c.Channels < 1 || c.Channels > 2 || c.Rate < 8000 || c.Rate > 48000 {
-				return Clip{}, fmt.Errorf("%d channels with %d samples a second; want 1 or 2 with 8000 to 48000", c.Channels, c.Rate)
+				return Clip{}, cli.Errorf("%d 个声道，采样率 %d，要 1 或 2 个、8000 至 48000",
+					"%d channels with %d samples a second, want 1 or 2 with 8000 to 48000", c.Channels, c.Rate)
 			}
 		case "data":
 			if c.Rate == 0 {
-				return Clip{}, errors.New("the WAV file has samples before their format")
+				return Clip{}, cli.Error("WAV 文件的样本在格式之前", "the WAV file has samples before their format")
 			}
 			body = body[:len(body)-len(body)%(2*c.Channels)]
 			c.Samples = make([]int16, len(body)/2)
@@ -144,15 +148,15 @@ func Parse(b []byte) (Clip, error) {
 				return Clip{}, err
 			}
 			if len(c.Samples) == 0 {
-				return Clip{}, errors.New("the WAV file has no samples")
+				return Clip{}, cli.Error("WAV 文件没有样本", "the WAV file has no samples")
 			}
 			if l := c.Length(); l > maxLength {
-				return Clip{}, fmt.Errorf("%v long; want at most %v", l.Round(time.Second), maxLength)
+				return Clip{}, cli.Errorf("长 %v，至多 %v", "%v long, want at most %v", l.Round(time.Second), maxLength)
 			}
 			return c, nil
 		}
 	}
-	return Clip{}, errors.New("the WAV file has no samples")
+	return Clip{}, cli.Error("WAV 文件没有样本", "the WAV file has no samples")
 }
 
 // Tones are the pitches of the five keys from left to right in hertz: C, D, E, G and A of the fifth octave, a pentatonic

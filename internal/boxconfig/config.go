@@ -6,6 +6,7 @@ import (
 
 	"haochaping/internal/rating"
 	"haochaping/internal/recordkey"
+	"haochaping/internal/tomlfile"
 )
 
 // Config is the configuration of one box. Default gives the defaults, default.toml describes each field.
@@ -35,6 +36,8 @@ type Config struct {
 
 	Shared      []byte `toml:"-"` // the file that is the same for all boxes as it is used, nil for none
 	SharedFault error  `toml:"-"` // why one is not taken that is there, or none
+
+	Lines tomlfile.Lines `toml:"-"` // of the fields that the box's own file sets
 }
 
 // KeySource says where the keys are read.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/identity"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/provision"
@@ -42,17 +43,17 @@ func (c Config) Enrols() bool {
 	return c.Enrol.URL != "" && c.Uplink.PasswordFile == "" && c.Uplink.CertFile == ""
 }
 
-func (c Config) checkEnrol(bad func(key, format string, args ...any)) {
+func (c Config) checkEnrol(bad tomlfile.Report) {
 	for key, address := range map[string]string{"enrol.url": c.Enrol.URL, "enrol.page": c.Enrol.Page} {
 		if u, err := url.Parse(address); address != "" &&
 			(err != nil || u.Scheme != "https" || !leadsSomewhere(u) || strings.Trim(u.Path, "/") != "") {
-			bad(key, "不能是 %[1]q；请写 https://主机，不带路径\n%[1]q is not allowed; write https://host without a path", address)
+			bad(key, "不能是 %[1]q；请写 https://主机，不带路径", "%[1]q is not allowed; write https://host without a path", address)
 		}
 	}
 	if c.Enrol.URL != "" && c.root() == nil {
 		bad("enrol.root",
-			"其中没有证书；请写中心的根证书，如 centrald image-config 所写\n"+
-				"it holds no certificate; write the centre's root, as \"centrald image-config\" does")
+			"其中没有证书；请写中心的根证书，如 centrald image-config 所写",
+			"it holds no certificate; write the centre's root, as \"centrald image-config\" does")
 	}
 }
 
@@ -114,8 +115,9 @@ func sharedTexts(own []byte) (texts [][]byte, fault error) {
 }
 
 // ErrOlder says that a shared file is older than the one that the box has.
-var ErrOlder = errors.New("the file is older than the one that the box has, and was perhaps put back by somebody; " +
-	"copy the newest that \"centrald image-config\" has written")
+var ErrOlder = cli.Error("文件比评价器已有的旧，可能被人换回；请复制 \"centrald image-config\" 最近写出的那一份",
+	"the file is older than the one that the box has, and was perhaps put back by somebody; "+
+		"copy the newest that \"centrald image-config\" has written")
 
 // takes reports why a shared file is not taken by a box that has others, or a certificate.
 func takes(fresh []byte, others [][]byte, certificate string) error {
@@ -142,7 +144,8 @@ func takes(fresh []byte, others [][]byte, certificate string) error {
 	}
 	root := Config{Enrol: Enrol{Root: head.Enrol.Root}}.root()
 	if root == nil || !identity.IssuedUnder(text, root) {
-		return fmt.Errorf("it is of another centre than the box's certificate %s", certificate)
+		return cli.Errorf("它与评价器的证书 %s 不属于同一个中心；请复制本中心的文件，或先清空评价器",
+			"it is of another centre than the box's certificate %s; copy the file of its own centre, or let the box forget all first", certificate)
 	}
 	return nil
 }
@@ -174,7 +177,7 @@ func headOf(text []byte) sharedHead {
 func CheckShared(shared, defaults []byte) error {
 	need := needs{centre: true}
 	c := Default()
-	if _, err := tomlfile.Decode(defaults, &c, "ratingd"); err != nil {
+	if _, err := tomlfile.Decode(defaults, &c, "ratingd -print-config"); err != nil {
 		return err
 	}
 	need.keys = len(c.Keys.Map) > 0
@@ -183,9 +186,11 @@ func CheckShared(shared, defaults []byte) error {
 	case err != nil:
 		return err
 	case c.Device != "":
-		return errors.New("device: all boxes would have this name; leave it out, and each draws its own")
+		return tomlfile.Lines{}.Errorf("device", "所有评价器会同名；请删去，各自取名",
+			"all boxes would have this name; leave it out, and each draws its own")
 	case !c.Enrols():
-		return errors.New("uplink.password_file and uplink.cert_file: with one of them no box asks to be let in; leave them out")
+		return tomlfile.Lines{}.Errorf("uplink.password_file", "写了它或 uplink.cert_file，评价器就不会申请入网；请都删去",
+			"with it or uplink.cert_file no box asks to be let in; leave both out")
 	}
 	return nil
 }
@@ -197,11 +202,12 @@ func bornAs(state string) (rating.DeviceID, error) {
 		return "", nil
 	}
 	if err != nil {
-		return "", fmt.Errorf("read the box's name: %w", err)
+		return "", cli.Because(err, "读不到评价器的名称；请核对状态文件夹的所有者", "the box's name cannot be read; look to whom the state folder belongs")
 	}
 	d, err := rating.ParseDeviceID(strings.TrimSpace(string(b)))
 	if err != nil {
-		return "", fmt.Errorf("read the box's name in %s: %w", NameFile, err)
+		return "", cli.Errorf("评价器的名称（%s）已损坏；请从备份恢复，或清空评价器",
+			"the box's name in %s is damaged; restore it from a backup, or let the box forget all", NameFile)
 	}
 	return d, nil
 }

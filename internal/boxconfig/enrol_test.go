@@ -269,7 +269,7 @@ func TestCheckShared(t *testing.T) {
 		"":                                    "",
 		fiveKeys:                              "",
 		"visit.wait = \"31s\"\n" + fiveKeys:   "",
-		"# keys\nvisit.wiat = \"31s\"\n":      "line 2: visit.wiat is unknown",
+		"# keys\nvisit.wiat = \"31s\"\n":      "line 2: visit.wiat: unknown",
 		"visit.wait = \"31h\"\n":              "line 1: visit.wait",
 		"device = \"lz-0417\"\n":              "device",
 		"uplink.password_file = \"/etc/p\"\n": "uplink.password_file",

@@ -26,11 +26,12 @@ func (c Config) Identity() (crypto.Signer, error) {
 		return c.createIdentity(path)
 	}
 	if err != nil {
-		return nil, cli.Because(err, "读不到评价器的私钥", "read the box's key")
+		return nil, cli.Because(err, "读不到评价器的私钥；请核对状态文件夹的所有者", "the box's key cannot be read; look to whom the state folder belongs")
 	}
 	key, err := recordkey.ParsePEM(b)
 	if err != nil {
-		return nil, cli.Because(err, "评价器的私钥 "+path+" 已损坏；请从备份恢复，或移走它后重新登记", "read the box's key "+path)
+		return nil, cli.Because(err, "评价器的私钥 "+path+" 已损坏；请从备份恢复，或删除它并重新登记评价器",
+			"the box's key "+path+" is damaged; restore it from a backup, or remove it and enrol the box again")
 	}
 	return key, nil
 }

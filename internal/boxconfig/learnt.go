@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"haochaping/device/keypad"
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 	"haochaping/internal/tomlfile"
@@ -64,8 +65,8 @@ func (k Keys) Placed(keys []KeyLevel) bool {
 // CheckKeys reports why the box could not read the keys that were learnt.
 func (c Config) CheckKeys(l Learnt) error {
 	var all []error
-	bad := func(key, format string, args ...any) {
-		all = append(all, tomlfile.Lines{}.Errorf(key, format, args...))
+	bad := func(key, zh, en string, args ...any) {
+		all = append(all, tomlfile.Lines{}.Errorf(key, zh, en, args...))
 	}
 	c.Keys.Map = l.Keys
 	c.checkMap(bad)
@@ -146,7 +147,7 @@ func learntText(keys []KeyLevel, profile string, high *bool) []byte {
 // those that somebody has confirmed.
 func (c *Config) learn() error {
 	if info, err := os.Stat(c.State); err == nil && !info.IsDir() {
-		return tomlfile.Lines{}.Errorf("state", "%[1]s 不是目录\n%[1]s is no folder", c.State)
+		return tomlfile.Lines{}.Errorf("state", "%s 不是目录；请写一个文件夹", "%s is no folder; name one", c.State)
 	}
 	path := filepath.Join(c.State, LearntFile)
 	b, err := os.ReadFile(path)
@@ -155,10 +156,11 @@ func (c *Config) learn() error {
 	}
 	var l learntKeys
 	if err == nil {
-		_, err = tomlfile.Decode(b, &l, "ratingd")
+		_, err = tomlfile.Decode(b, &l, "ratingd -print-config")
 	}
 	if err != nil {
-		return fmt.Errorf("what was learnt of the keys, %s, cannot be read; remove it and learn the keys again: %w", path, err)
+		return cli.Because(err, "按键的学习结果 "+path+" 读不了，请删除并重新学习",
+			"what was learnt of the keys, "+path+", cannot be read: remove it and learn the keys again")
 	}
 	c.Keys.Map, c.Keys.OrderConfirmed = l.Keys.Map, l.Keys.OrderConfirmed
 	if high := l.Keys.ActiveHigh; high != nil && c.Keys.Source == GPIO {
@@ -166,8 +168,8 @@ func (c *Config) learn() error {
 	}
 	if name := l.Keys.Profile; name != "" && c.Keys.Source == Serial {
 		if !isLearntProfile(name) {
-			return fmt.Errorf("what was learnt of the keys, %s, names %q, which is no profile that was learnt; remove it and learn the keys "+
-				"again", path, name)
+			return cli.Errorf("按键的学习结果 %s 指向 %q，不是学习所得的描述；请删除并重新学习",
+				"what was learnt of the keys, %s, names %q, which is no profile that was learnt; remove it and learn the keys again", path, name)
 		}
 		c.Keys.LearntProfile, c.Keys.Serial.Profile, c.Keys.Serial.Baud = name, filepath.Join(c.State, name), 0
 	}

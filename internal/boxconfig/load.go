@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -49,7 +48,7 @@ func all() needs { return needs{true, true, true} }
 func load(path string, need needs) (Config, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, cli.Because(err, "读不到配置", "the configuration cannot be read")
+		return Config{}, cli.Because(err, "读不到配置；请核对路径和权限", "the configuration cannot be read; look at its path and who may read it")
 	}
 	texts, fault := sharedTexts(b)
 	var first error
@@ -92,16 +91,17 @@ func builtIn(name string) (*keypad.Profile, error) {
 // parse reads a configuration over what all boxes share, which may be nil, and lets learn put in what was learnt.
 func parse(shared, b []byte, need needs, profile profileFinder, learn func(*Config) error) (Config, error) {
 	c := Default()
-	if _, err := tomlfile.Decode(shared, &c, "ratingd"); err != nil {
-		return Config{}, fmt.Errorf("the file that all boxes share: %w", err)
+	if _, err := tomlfile.Decode(shared, &c, "ratingd -print-config"); err != nil {
+		return Config{}, cli.Because(err, "各评价器共用的文件", "the file that all boxes share")
 	}
-	lines, err := tomlfile.Decode(b, &c, "ratingd")
+	lines, err := tomlfile.Decode(b, &c, "ratingd -print-config")
 	if err != nil {
 		return Config{}, err
 	}
 	if err := learn(&c); err != nil {
 		return Config{}, err
 	}
+	c.Lines = lines
 	if err := c.check(lines, need, profile); err != nil {
 		return Config{}, err
 	}
@@ -112,7 +112,7 @@ func parse(shared, b []byte, need needs, profile profileFinder, learn func(*Conf
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("%q is no duration; write one as \"250ms\" or \"3s\"", b)
+		return cli.Errorf("%q 不是时长；请写成 \"250ms\" 或 \"3s\"", "%q is no duration; write one as \"250ms\" or \"3s\"", b)
 	}
 	*d = Duration(v)
 	return nil
@@ -128,7 +128,8 @@ func (a *Addresses) UnmarshalText(b []byte) error {
 func (k *PublicKey) UnmarshalText(b []byte) error {
 	v, err := base64.RawURLEncoding.Strict().DecodeString(string(b))
 	if err != nil || len(v) != ed25519.PublicKeySize {
-		return fmt.Errorf("%q is no public key; write the 43 characters that \"centrald key\" prints", b)
+		return cli.Errorf("%q 不是公钥；请写 \"centrald key\" 打印的 43 个字符",
+			"%q is no public key; write the 43 characters that \"centrald key\" prints", b)
 	}
 	*k = v
 	return nil

@@ -1,8 +1,10 @@
 package boxconfig
 
 import (
-	"fmt"
 	"time"
+
+	"haochaping/internal/cli"
+	"haochaping/internal/tomlfile"
 )
 
 // Lamps describes GPIO outputs, all optional.
@@ -43,18 +45,14 @@ type Volume struct {
 func (v Volume) Minute() (int, error) {
 	at, err := time.Parse("15:04", v.From)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no time of the day; write it as \"18:00\"", v.From)
+		return 0, cli.Errorf("%q 不是时刻；请写成 \"18:00\"", "%q is no time of the day; write it as \"18:00\"", v.From)
 	}
 	return at.Hour()*60 + at.Minute(), nil
 }
 
-func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
+func (c Config) checkOutputs(bad tomlfile.Report) {
 	if n := len(c.Lamps.Keys); n != 0 && n != 5 {
-		lamps := "lamps"
-		if n == 1 {
-			lamps = "lamp"
-		}
-		bad("lamps.keys", "%d %s; write all five from left to right, or none", n, lamps)
+		bad("lamps.keys", "写了 %d 个灯；请从左到右写全五个，或一个不写", "%d of five lamps; write all five from left to right, or none", n)
 	}
 	inUse := make(map[string]string)
 	if c.Keys.Source == GPIO {
@@ -64,32 +62,27 @@ func (c Config) checkOutputs(bad func(key, format string, args ...any)) {
 	}
 	take := func(key, ref string) {
 		if other, taken := inUse[ref]; taken && ref != "" {
-			bad(key, "the line %q is used by %s already", ref, other)
+			bad(key, "线路 %q 已用于 %s；请写另一条", "the line %q is used by %s already; name another one", ref, other)
 		}
 		inUse[ref] = key
 	}
 	for i, ref := range c.Lamps.Keys {
 		if ref == "" {
-			bad("lamps.keys", "左起第 %[1]d 个灯没有线路\nlamp %[1]d from the left has no line", i+1)
+			bad("lamps.keys", "左起第 %[1]d 个灯没有线路；请写线路名", "lamp %[1]d from the left has no line; write its name", i+1)
 		}
 		take("lamps.keys", ref)
 	}
 	take("lamps.buzzer", c.Lamps.Buzzer)
 	take("lamps.backlight", c.Lamps.Backlight)
-	percent := func(key string, n int) {
-		if n < 0 || n > 100 {
-			bad(key, "%d is not allowed; allowed are 0 to 100", n)
-		}
-	}
-	percent("sound.percent", c.Sound.Percent)
+	number(bad, "sound.percent", int64(c.Sound.Percent), 0, 100)
 	last := -1
 	for _, v := range c.Sound.Volume {
-		percent("sound.volume", v.Percent)
+		number(bad, "sound.volume", int64(v.Percent), 0, 100)
 		at, err := v.Minute()
 		if err != nil {
-			bad("sound.volume", "%v", err)
+			bad("sound.volume", "%v", "%v", err)
 		} else if at <= last {
-			bad("sound.volume", "%[1]s 不在前一个之后\n%[1]s does not come after the one before it", v.From)
+			bad("sound.volume", "%[1]s 不在前一个之后；请按时刻先后写", "%[1]s does not come after the one before it; write them in order", v.From)
 		}
 		last = at
 	}

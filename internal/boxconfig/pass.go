@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/provision"
 	"haochaping/internal/tomlfile"
@@ -34,10 +35,10 @@ func (c Config) Pass() (p Pass, fault error) {
 	folder := filepath.Dir(c.Enrol.File)
 	b, err := keptfile.ReadSmall(filepath.Join(folder, SerialFile))
 	if err == nil {
-		_, err = tomlfile.Decode(b, &p, "ratingd")
+		_, err = tomlfile.Decode(b, &p, "ratingd -print-config")
 	}
 	if err == nil && (p.Serial == "" || p.Password == "") {
-		err = errors.New("write serial = \"…\" and password = \"…\"")
+		err = cli.Error("没有写全；请写 serial = \"…\" 和 password = \"…\"", "it is not whole; write serial = \"…\" and password = \"…\"")
 	}
 	if err != nil {
 		p = Pass{}

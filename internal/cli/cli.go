@@ -36,7 +36,8 @@ func Usage(zh, en string) error { return &UsageError{Error(zh, en)} }
 
 // Unexpected returns the UsageError of an argument too many.
 func Unexpected(arg string) error {
-	return Usage(fmt.Sprintf("多余的参数 %q", arg), fmt.Sprintf("argument %q is unexpected", arg))
+	return Hint(Usage(fmt.Sprintf("多余的参数 %q", arg), fmt.Sprintf("argument %q is unexpected", arg)), "再加 -h，列出可以写什么",
+		"add -h to see what there is")
 }
 
 // Status returns the status for an error that a program does not know better: 0, 1, or ExitUsage.

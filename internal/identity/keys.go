@@ -18,6 +18,7 @@ import (
 	"io"
 	"io/fs"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
 	"haochaping/internal/rating"
 	"haochaping/internal/recordkey"
@@ -79,17 +80,21 @@ func read(path string) (Key, error) {
 	}
 	block, _ := pem.Decode(b)
 	if block == nil {
-		return nil, fmt.Errorf("the key %s is damaged: it is no PEM file; restore it from a backup", path)
+		return nil, damaged(path, errors.New("PEM"))
 	}
 	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
-		return nil, fmt.Errorf("the key %s is damaged: %w; restore it from a backup", path, err)
+		return nil, damaged(path, err)
 	}
 	p, ok := k.(*ecdsa.PrivateKey)
 	if !ok || p.Curve != elliptic.P256() {
-		return nil, fmt.Errorf("the key %s is a %T, want one on P-256", path, k)
+		return nil, damaged(path, fmt.Errorf("%T", k))
 	}
 	return fileKey{p, P256}, nil
+}
+
+func damaged(path string, err error) error {
+	return cli.Because(err, "文件 "+path+" 已损坏；请从备份恢复", path+" is damaged; restore it from a backup")
 }
 
 // nameAlphabet has no vowels, so that no name is a word, and nothing that is mistaken for another when it is read aloud or from a label.

@@ -105,10 +105,10 @@ func ReadCertificate(path string, key Key) (tls.Certificate, error) {
 		out.Certificate = append(out.Certificate, block.Bytes)
 	}
 	if len(out.Certificate) == 0 {
-		return out, fmt.Errorf("the box's certificate %s is damaged: it is no PEM file", path)
+		return out, damaged(path, errors.New("PEM"))
 	}
 	if out.Leaf, err = x509.ParseCertificate(out.Certificate[0]); err != nil {
-		return out, fmt.Errorf("the box's certificate %s is damaged: %w", path, err)
+		return out, damaged(path, err)
 	}
 	if !Is(out.Leaf, key) {
 		return out, fmt.Errorf("the box's certificate %s is of another key", path)

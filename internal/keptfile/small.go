@@ -2,11 +2,12 @@ package keptfile
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"haochaping/internal/cli"
 )
 
 // maxSmall is the most bytes of a file that ReadSmall takes.
@@ -25,11 +26,11 @@ func ReadSmall(path string) (_ []byte, err error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s 不是普通文件 / is no ordinary file", path)
+		return nil, cli.Errorf("%s 不是普通文件；请写一个文件", "%s is no ordinary file; name one", path)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxSmall+1))
 	if err == nil && len(b) > maxSmall {
-		return nil, fmt.Errorf("%s 超过 1 MB，不是这里要的文件 / is larger than 1 MB, and not what belongs here", path)
+		return nil, cli.Errorf("%s 超过 1 MB；请写这里所要的文件", "%s is larger than 1 MB; name the file that belongs here", path)
 	}
 	return b, err
 }

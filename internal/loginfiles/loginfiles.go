@@ -4,14 +4,17 @@ package loginfiles
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"strings"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/keptfile"
+	"haochaping/internal/tomlfile"
 )
 
 // File is a file that a field of the configuration names.
 type File struct{ Field, Path string }
+
+func (f File) fault(err error) error { return tomlfile.Lines{}.Fault(f.Field, err) }
 
 // Password returns the line in a file, without the mark that some editors put before it; empty if no file is named.
 func Password(f File) (string, error) {
@@ -20,7 +23,8 @@ func Password(f File) (string, error) {
 	}
 	b, err := keptfile.ReadSmall(f.Path)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w; write the password into it, for the daemon's user to read", f.Field, err)
+		return "", f.fault(cli.Because(err, "读不到密码；请写入密码，并让服务用户可读",
+			"the password cannot be read; write it into the file, for the daemon's user to read"))
 	}
 	return strings.TrimRight(strings.TrimPrefix(string(b), "\ufeff"), "\r\n"), nil
 }
@@ -29,11 +33,12 @@ func Password(f File) (string, error) {
 func Authorities(f File) (*x509.CertPool, error) {
 	pem, err := keptfile.ReadSmall(f.Path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Field, err)
+		return nil, f.fault(err)
 	}
 	all := x509.NewCertPool()
 	if !all.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: %s holds no certificate", f.Field, f.Path)
+		return nil, f.fault(cli.Errorf("%s 中没有证书；请写 PEM 格式的证书文件",
+			"%s holds no certificate; name a file of certificates in PEM", f.Path))
 	}
 	return all, nil
 }
@@ -52,15 +57,16 @@ func TLS(authority, certificate File, key string) (*tls.Config, error) {
 	}
 	own, err := keptfile.ReadSmall(certificate.Path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+		return nil, certificate.fault(err)
 	}
 	private, err := keptfile.ReadSmall(key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+		return nil, certificate.fault(err)
 	}
 	pair, err := tls.X509KeyPair(own, private)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", certificate.Field, err)
+		return nil, certificate.fault(cli.Because(err, "证书和私钥不能用，或不是一对；请核对两个文件",
+			"certificate and key cannot be used, or are no pair; look at both files"))
 	}
 	out.Certificates = []tls.Certificate{pair}
 	return out, nil

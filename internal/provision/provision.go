@@ -8,8 +8,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
-	"errors"
 	"fmt"
+
+	"haochaping/internal/cli"
 )
 
 // MaxFile bounds the file in bytes.
@@ -18,7 +19,8 @@ const MaxFile = 64 << 10
 const mark = "# signed ed25519 "
 
 // ErrBroken says that a file is not as somebody has signed it.
-var ErrBroken = errors.New("the file was changed or is incomplete; copy it again as \"centrald image-config\" has written it")
+var ErrBroken = cli.Error("文件被改动或不完整；请把 \"centrald image-config\" 写出的文件重新复制一遍",
+	"the file was changed or is incomplete; copy it again as \"centrald image-config\" has written it")
 
 // Purposes of what the centre signs, so that no file passes for one of another kind.
 const (

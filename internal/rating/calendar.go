@@ -61,10 +61,10 @@ func NewCalendar(notices ...Notice) (Calendar, error) {
 	c := Calendar{years: make(map[int]bool), off: make(map[string]bool), work: make(map[string]bool)}
 	for _, n := range notices {
 		if n.Year < 2000 || n.Year > 9999 || n.Source == "" {
-			return Calendar{}, fmt.Errorf("calendar of %d: the year or its source is missing", n.Year)
+			return Calendar{}, tell("%d 年的日历没有写全；请写 year 和 source", "calendar of %d: the year or its source is missing; write both", n.Year)
 		}
 		if c.years[n.Year] {
-			return Calendar{}, fmt.Errorf("calendar of %d: there are two", n.Year)
+			return Calendar{}, tell("%d 年的日历有两份；请删去一份", "calendar of %d: there are two; remove one", n.Year)
 		}
 		c.years[n.Year] = true
 		if err := errors.Join(c.enter(n, n.Off, false), c.enter(n, n.Work, true)); err != nil {
@@ -79,13 +79,13 @@ func (c Calendar) enter(n Notice, days []string, work bool) error {
 	for _, d := range days {
 		t, err := time.ParseInLocation(dayForm, d, Shanghai())
 		if err != nil {
-			return fmt.Errorf("calendar of %d: %w", n.Year, err)
+			return tell("%d 年的日历：%q 不是日期；请写成 2027-01-01", "calendar of %d: %q is no day; write it as 2027-01-01", n.Year, d)
 		}
 		if t.Year() != n.Year && (t.Year() != n.Year-1 || t.Month() != time.December || t.Day() < newYear) {
-			return fmt.Errorf("calendar of %d: %s is neither in it nor in the last week before", n.Year, d)
+			return tell("%d 年的日历：%s 不在这一年，也不在上一年最后一周；请删去", "calendar of %d: %s is neither in it nor in the last week before; remove it", n.Year, d)
 		}
 		if weekend(t) != work {
-			return fmt.Errorf("calendar of %d: %s is so already by the week", n.Year, d)
+			return tell("%d 年的日历：%s 按星期已是如此；请删去", "calendar of %d: %s is so already by the week; remove it", n.Year, d)
 		}
 		if work {
 			c.work[d] = true
@@ -101,7 +101,7 @@ func (c Calendar) enter(n Notice, days []string, work bool) error {
 func ParseNotice(b []byte) (Notice, error) {
 	var n Notice
 	if err := strict.Unmarshal(b, &n, strict.RejectUnknownMembers(true)); err != nil {
-		return n, fmt.Errorf("read a calendar: %w", err)
+		return n, tell("日历写得不对（%v）；对照 docs/cases.md 改正", "the calendar cannot be read (%v); correct it by docs/cases.md", err)
 	}
 	_, err := NewCalendar(n)
 	return n, err

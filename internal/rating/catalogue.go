@@ -2,7 +2,6 @@ package rating
 
 import (
 	_ "embed"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,10 +94,10 @@ func BuiltInCatalogue() (Catalogue, error) {
 func ParseCatalogue(b []byte) (Catalogue, error) {
 	var c Catalogue
 	if err := strict.Unmarshal(b, &c, strict.RejectUnknownMembers(true)); err != nil {
-		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)
+		return Catalogue{}, tell("原因目录写得不对（%v）；对照 docs/reasons.md 改正", "catalogue of reasons: %v; correct it by docs/reasons.md", err)
 	}
 	if err := c.Check(); err != nil {
-		return Catalogue{}, fmt.Errorf("catalogue of reasons: %w", err)
+		return Catalogue{}, tell("原因目录：%v", "catalogue of reasons: %v", err)
 	}
 	return c, nil
 }
@@ -106,33 +105,34 @@ func ParseCatalogue(b []byte) (Catalogue, error) {
 // Check reports the first reason why a catalogue could not be offered for every level alike.
 func (c Catalogue) Check() error {
 	if c.Version == 0 {
-		return errors.New("version is 0, the first is 1")
+		return tell("version 是 0；第一版写 1", "version is 0; the first is 1")
 	}
 	codes, keys, offered := make(map[string]bool), make(map[Level][KeyReasons]bool), make(map[Level]int)
 	for _, r := range c.Reasons {
 		if err := r.check(); err != nil {
-			return fmt.Errorf("reason %q: %w", r.Code, err)
+			return tell("原因 %q：%v", "reason %q: %v", r.Code, err)
 		}
 		if codes[r.Code] {
-			return fmt.Errorf("reason %q: the code stands twice", r.Code)
+			return tell("原因 %q：代码写了两次；请改一个", "reason %q: the code stands twice; change one", r.Code)
 		}
 		codes[r.Code] = true
 		if offered[r.Level]++; offered[r.Level] > MaxReasons {
-			return fmt.Errorf("level %d has more than %d reasons", r.Level, MaxReasons)
+			return tell("级别 %[1]d 的原因太多；至多 %[2]d 个", "level %[1]d has more than %[2]d reasons; leave some out", r.Level, MaxReasons)
 		}
 		if r.Key == 0 {
 			continue
 		}
 		taken := keys[r.Level]
 		if taken[r.Key-1] {
-			return fmt.Errorf("reason %q: another one of level %d has key %d", r.Code, r.Level, r.Key)
+			return tell("原因 %[1]q：级别 %[2]d 的另一个已用键 %[3]d；请改一个", "reason %[1]q: another one of level %[2]d has key %[3]d; change one", r.Code,
+				r.Level, r.Key)
 		}
 		taken[r.Key-1] = true
 		keys[r.Level] = taken
 	}
 	for _, l := range Levels() {
 		if keys[l] != [KeyReasons]bool{true, true, true, true} {
-			return fmt.Errorf("level %d: the keys 1 to %d need a reason each", l, KeyReasons)
+			return tell("级别 %[1]d 没有写全；键 1 至 %[2]d 各写一个原因", "level %[1]d is not whole; the keys 1 to %[2]d need a reason each", l, KeyReasons)
 		}
 	}
 	return nil
@@ -141,25 +141,30 @@ func (c Catalogue) Check() error {
 func (r CatalogueReason) check() error {
 	switch {
 	case r.Code == "":
-		return errors.New("the code is missing")
+		return tell("没有代码；请写 code", "the code is missing; write code")
 	case !r.Level.Valid():
-		return fmt.Errorf("level %d is none of 1 to 5 (article 10)", r.Level)
+		return tell("级别不能是 %d；可写 1 至 5（第十条）", "level %d is not allowed; allowed are 1 to 5 (article 10)", r.Level)
 	case r.Set != CoreReasons && r.Set != ExtendedReasons:
-		return fmt.Errorf("set %q: want %s or %s", r.Set, CoreReasons, ExtendedReasons)
+		return tell("set 不能是 %q；可写 %s 或 %s", "set %q is not allowed; want %s or %s", r.Set, CoreReasons, ExtendedReasons)
 	case r.Key < 0 || r.Key > KeyReasons:
-		return fmt.Errorf("key %d: want 1 to %d, or none", r.Key, KeyReasons)
+		return tell("key 不能是 %d；可写 1 至 %d，或不写", "key %d is not allowed; want 1 to %d, or none", r.Key, KeyReasons)
 	case r.Aspect != "" && !slices.Contains(Aspects(), r.Aspect):
-		return fmt.Errorf("aspect %q is none of article 9's", r.Aspect)
+		return tell("aspect 不能是 %q；可写 %q（第九条）", "aspect %q is none of article 9's; write one of %q", r.Aspect, Aspects())
 	case r.Text == "":
-		return errors.New("the text is missing")
+		return tell("没有文字；请写 text", "the text is missing; write text")
 	case r.Words != "" && strings.ReplaceAll(r.Words, " ", "") != r.Text:
-		return fmt.Errorf("words %q: they are another text; write the same with spaces between the words", r.Words)
+		return tell("words %q 与 text 不同；请写同样的文字，词间加空格", "words %q: they are another text; write the same with spaces between the words", r.Words)
 	}
 	longest := MaxReasonText
 	if r.Key > 0 {
 		longest = MaxKeyText
 	}
-	return firstError(checkCode("code", r.Code), checkText("text", r.Text, longest))
+	if err := firstError(checkCode("code", r.Code), checkText("text", r.Text, longest)); err != nil {
+		return tell("code 或 text 不对（%[1]v）；code 至多 %[2]d 个 ASCII 字符，text 至多 %[3]d 个字",
+			"%[1]v; code has at most %[2]d characters of ASCII, text at most %[3]d",
+			err, MaxCode, longest)
+	}
+	return nil
 }
 
 // Limit returns the catalogue with what a set offers.

@@ -23,15 +23,15 @@ const deviceAlphabet = "-0123456789abcdefghijklmnopqrstuvwxyz"
 // ParseDeviceID checks s and returns it as a DeviceID.
 func ParseDeviceID(s string) (DeviceID, error) {
 	if s == "" || len(s) > MaxDeviceID {
-		return "", fmt.Errorf("device %q: want 1 to %d characters of 0-9, a-z and '-'", s, MaxDeviceID)
+		return "", tell("评价器名称不能是 %q；请写 1 至 %d 个字符，0-9、a-z 和 '-'", "device %q: want 1 to %d characters of 0-9, a-z and '-'", s, MaxDeviceID)
 	}
 	for i := range len(s) {
 		if deviceDigit(s[i]) == 0 {
-			return "", fmt.Errorf("device %q: character %q is not one of 0-9, a-z and '-'", s, s[i])
+			return "", tell("评价器名称不能是 %q，其中有 %q；可写 0-9、a-z 和 '-'", "device %q: character %q is not one of 0-9, a-z and '-'", s, s[i])
 		}
 	}
 	if s[0] == '-' || s[len(s)-1] == '-' {
-		return "", fmt.Errorf("device %q: must not begin or end with '-'", s)
+		return "", tell("评价器名称不能是 %q；不能以 '-' 开头或结尾", "device %q: must not begin or end with '-'", s)
 	}
 	return DeviceID(s), nil
 }

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 // Secret is the key with which bodies are signed.
@@ -25,8 +27,8 @@ func ParseSecret(s string) (Secret, error) {
 	encoded, ok := strings.CutPrefix(strings.TrimSpace(s), "whsec_")
 	b, err := base64.StdEncoding.DecodeString(encoded)
 	if !ok || err != nil || len(b) < 24 || len(b) > 64 {
-		return nil, errors.New("the webhook's secret is whsec_ and 24 to 64 random bytes in base64; for example: echo whsec_$(head -c 32 " +
-			"/dev/urandom | base64)")
+		return nil, cli.Error("不是 webhook 的签名密钥；请写 whsec_ 加 base64 编码的 24 至 64 个随机字节，如 echo whsec_$(head -c 32 /dev/urandom | base64)",
+			"it is no webhook's secret; write whsec_ and 24 to 64 random bytes in base64, as by: echo whsec_$(head -c 32 /dev/urandom | base64)")
 	}
 	return b, nil
 }

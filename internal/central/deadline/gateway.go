@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"text/template"
 	"time"
+
+	"haochaping/internal/cli"
 )
 
 // HTTP is a gateway that takes a message by a POST. It is safe for concurrent use.
@@ -48,12 +50,17 @@ func NewHTTP(url string, headers map[string]string, body, accept string) (*HTTP,
 		err = g.body.Execute(io.Discard, Message{})
 	}
 	if err != nil {
-		return nil, fmt.Errorf("body: %w", err)
+		return nil, cli.Errorf("body 不是可用的模板（%v）；对照 docs/channels.md 改正",
+			"body is no template that can be used (%v); correct it by docs/channels.md", err)
 	}
 	if g.accept, err = regexp.Compile(accept); err != nil {
-		return nil, fmt.Errorf("accept: %w", err)
+		return nil, irregular("accept", err)
 	}
 	return g, nil
+}
+
+func irregular(field string, err error) error {
+	return cli.Errorf("%s 不是正则表达式（%v）；请改正", "%s is no regular expression (%v); correct it", field, err)
 }
 
 // Within sets how long a message may take. It is called before the first.
@@ -64,13 +71,14 @@ func (g *HTTP) Within(limit time.Duration) { g.client.Timeout = limit }
 func (g *HTTP) Asks(status, taken, unknown string) error {
 	var err error
 	if g.taken, err = regexp.Compile(taken); err != nil {
-		return fmt.Errorf("status_taken: %w", err)
+		return irregular("status_taken", err)
 	}
 	if g.unknown, err = regexp.Compile(unknown); err != nil {
-		return fmt.Errorf("status_unknown: %w", err)
+		return irregular("status_unknown", err)
 	}
 	if !strings.Contains(status, "{id}") || taken == "" && unknown == "" {
-		return errors.New("status_url has {id}, and status_taken or status_unknown says what its answer means")
+		return cli.Error("查询结果的设置没有写全；status_url 须有 {id}，并写 status_taken 或 status_unknown 说明回答的意思",
+			"what became of a message cannot be asked; status_url has {id}, and status_taken or status_unknown says what its answer means")
 	}
 	g.status = status
 	return nil

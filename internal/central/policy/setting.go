@@ -222,4 +222,7 @@ type Refusal struct{ ZH, EN string }
 // Error implements error.
 func (r *Refusal) Error() string { return r.ZH + " · " + r.EN }
 
+// Words returns them in each language.
+func (r *Refusal) Words() (zh, en string) { return r.ZH, r.EN }
+
 func refuse(zh, en string) error { return &Refusal{zh, en} }

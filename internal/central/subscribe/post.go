@@ -17,6 +17,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"haochaping/internal/central/directory"
+	"haochaping/internal/cli"
 )
 
 // Post is a mail server that takes the centre's mail.
@@ -47,30 +48,32 @@ type PostConfig struct {
 func NewPost(c PostConfig) (*Post, error) {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "smtp" && u.Scheme != "smtps" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("%q is no server; write smtps://mail.example.com:465 or smtp://mail.example.com:587", c.Server)
+		return nil, cli.Errorf("%q 不是邮件服务器；请写成 smtps://mail.example.com:465 或 smtp://mail.example.com:587",
+			"%q is no server; write smtps://mail.example.com:465 or smtp://mail.example.com:587", c.Server)
 	}
 	p := &Post{host: u.Hostname(), implicit: u.Scheme == "smtps", user: c.User, password: c.Password, roots: c.Roots, port: 587}
 	if p.implicit {
 		p.port = 465
 	}
 	if u.Port() != "" {
-		if p.port, err = strconv.Atoi(u.Port()); err != nil {
-			return nil, fmt.Errorf("%q is no port", u.Port())
+		if p.port, err = strconv.Atoi(u.Port()); err != nil || p.port < 1 || p.port > 65535 {
+			return nil, cli.Errorf("%q 不是端口；请写 1 至 65535", "%q is no port; write 1 to 65535", u.Port())
 		}
 	}
 	ip := net.ParseIP(p.host)
 	p.local = p.host == "localhost" || ip != nil && ip.IsLoopback()
 	if p.from, err = mail.ParseAddress(c.From); err != nil {
-		return nil, fmt.Errorf("%q is no sender; write an address as 好差评 <hcp@example.gov.cn>", c.From)
+		return nil, cli.Errorf("%q 不是发件人；请写成 好差评 <hcp@example.gov.cn>",
+			"%q is no sender; write an address as 好差评 <hcp@example.gov.cn>", c.From)
 	}
 	for _, d := range c.Domains {
 		if d = strings.ToLower(strings.TrimPrefix(d, "@")); d == "" || strings.ContainsAny(d, "@ ") {
-			return nil, fmt.Errorf("%q is no domain; write it as example.gov.cn", d)
+			return nil, cli.Errorf("%q 不是域名；请写成 example.gov.cn", "%q is no domain; write it as example.gov.cn", d)
 		}
 		p.domains = append(p.domains, d)
 	}
 	if len(p.domains) == 0 {
-		return nil, errors.New("no domain is named; write those to whose addresses mail may go")
+		return nil, cli.Error("没有写域名；请写可以收信的域名", "no domain is named; write those to whose addresses mail may go")
 	}
 	return p, nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"haochaping/internal/cli"
 	"haochaping/internal/rating"
 )
 
@@ -123,7 +124,8 @@ func Text(name string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w; it is one of %s, or a file", err, strings.Join(BuiltIn(), ", "))
+		return nil, cli.Because(err, "没有这个对照表；可写 "+strings.Join(BuiltIn(), "、")+"，或写一个文件",
+			"there is no such table; it is one of "+strings.Join(BuiltIn(), ", ")+", or a file")
 	}
 	return text, nil
 }
@@ -136,7 +138,7 @@ func Load(name string) (*Table, error) {
 	}
 	t, err := ParseTable(text)
 	if err != nil {
-		return nil, fmt.Errorf("table %s: %w", name, err)
+		return nil, cli.Because(err, "对照表 "+name+" 写得不对；对照 docs/upward.md 改正", "the table "+name+" is wrong; correct it by docs/upward.md")
 	}
 	return t, nil
 }

@@ -2,11 +2,11 @@ package clitest
 
 import (
 	"bytes"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/pelletier/go-toml/v2"
 
 	"haochaping/internal/cli"
@@ -43,8 +43,8 @@ func Comments(t *testing.T, text string) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(all[0], all[1]) + cmp.Diff(all[0], all[2]); diff != "" {
-		t.Errorf("the values are not the same in each language:\n%s", diff)
+	if !reflect.DeepEqual(all[0], all[1]) || !reflect.DeepEqual(all[0], all[2]) {
+		t.Errorf("the values are not the same in each language: %v, %v and %v", all[0], all[1], all[2])
 	}
 }
 

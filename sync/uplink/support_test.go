@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -194,6 +195,33 @@ type embedded struct {
 	at   string
 	hook server.Hook // who may do what; everybody everything if nil
 	s    *server.Server
+	open *connections
+}
+
+// connections is a listener that can close what it has accepted.
+type connections struct {
+	net.Listener
+	mu  sync.Mutex
+	all []net.Conn // guarded by mu
+}
+
+// Accept implements net.Listener.
+func (c *connections) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, conn)
+	return conn, err
+}
+
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.all {
+		if conn != nil {
+			_ = conn.Close() // which may have been closed
+		}
+	}
 }
 
 func (e *embedded) address() string { return e.at }
@@ -208,7 +236,12 @@ func (e *embedded) start(t *testing.T) {
 	if err := e.s.AddHook(hook, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.s.AddListener(listeners.NewTCP(listeners.Config{ID: "t", Address: e.at})); err != nil {
+	l, err := net.Listen("tcp", e.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.open = &connections{Listener: l}
+	if err := e.s.AddListener(listeners.NewNet("t", e.open)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.s.Serve(); err != nil {
@@ -216,7 +249,8 @@ func (e *embedded) start(t *testing.T) {
 	}
 }
 
-// stop ends the broker. Mochi overlooks who logs in while it closes, and waits for them.
+// stop ends the broker. Mochi overlooks who logs in while it closes, and whose session was taken over in an unlucky moment, and waits for
+// them.
 func (e *embedded) stop() {
 	closed := make(chan struct{})
 	go func() {
@@ -228,9 +262,7 @@ func (e *embedded) stop() {
 		case <-closed:
 			return
 		case <-time.After(100 * time.Millisecond):
-			for _, c := range e.s.Clients.GetAll() {
-				c.Stop(nil)
-			}
+			e.open.closeAll()
 		}
 	}
 }

@@ -85,7 +85,7 @@ func runBox(ctx context.Context, cfg boxconfig.Config, who identity, env environ
 	d.joinWindowPCs()
 	d.joinOperations()
 	d.book.begin()
-	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch(), "boot", mem.clock.boot,
+	log.Info("ratingd runs", "version", version(), "device", cfg.Device, "epoch", mem.db.Epoch().String(), "boot", mem.clock.boot,
 		"fingerprint", who.fingerprint(), "algorithm", who.algorithm(), "pending", mem.db.Backlog().Pending)
 	err = stages.Run(ctx, d.stages(service)...)
 	if reborn.Load() {

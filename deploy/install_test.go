@@ -229,7 +229,7 @@ func notConfigured(t *testing.T, d *debian) {
 	}
 	d.write("/tmp/box.toml", boxConfiguration+"uplink.password_file = \"/etc/ratingd.password\"\n")
 	if out, err = d.try("ratingd", "-check-config", "-config", "/tmp/box.toml"); !errors.As(err, &exit) || exit.ExitCode() != 1 ||
-		!strings.Contains(out, "uplink.password_file: open /etc/ratingd.password: no such file") {
+		!strings.Contains(out, "uplink.password_file: the password cannot be read: open /etc/ratingd.password: no such file") {
 		t.Errorf("without the password's file: %v\n%s", err, out)
 	}
 	unit, err := os.ReadFile("ratingd/ratingd.service")

@@ -55,7 +55,7 @@ func TestLackingLines(t *testing.T) {
 	}
 	c := &Chips{known: []*chip{{name: "gpiochip0", label: "soc", lines: []string{"GPIO5", "", "GPIO17"}}}}
 	for ref, want := range map[string]string{"GPIO5": "", "soc:2": "", "gpiochip0:1": "", "GPIO71": "did you mean",
-		"soc:3": "offsets 0 to 2", "exp:0": "there is no chip exp"} {
+		"soc:3": "has 0 to 2", "exp:0": "there is no chip exp"} {
 		if _, _, err := c.lookUp(ref); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
 		}

@@ -31,7 +31,8 @@ const aboveKeyPrinted = `"centrald key"`
 func (a aboveConfig) check(bad tomlfile.Report) {
 	if a.Key != "" {
 		if _, err := parseKey(a.Key, aboveKeyPrinted); err != nil {
-			bad("above.key", "%v", "%v", err)
+			bad("above.key", "%q 不是公钥；请写上级的 %s 打印的 43 个字符", "%q is no public key; write the 43 characters that %s prints at the level above",
+				a.Key, aboveKeyPrinted)
 		}
 	}
 	if a.URL == "" {

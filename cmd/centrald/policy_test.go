@@ -92,7 +92,7 @@ func TestAboveConfiguration(t *testing.T) {
 		"above.key = \"" + key + "\"\nabove.url = \"https://p.example.gov.cn/seal\"":     "",
 		"above.key = \"" + key + "\"\nabove.url = \"http://p.example.gov.cn/seal\"":      "plain text",
 		"above.key = \"" + key + "\"\nabove.url = \"https://u:p@p.example.gov.cn/seal\"": "without user",
-		"above.url = \"https://p.example.gov.cn/seal\"":                                  "there is no key",
+		"above.url = \"https://p.example.gov.cn/seal\"":                                  "there is no above.key",
 		"above.key = \"abc\"": `"centrald key" prints at the level above`,
 	} {
 		if _, err := parseConfig(lines); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -47,7 +47,7 @@ func TestALostConnectionIsNoRowsFault(t *testing.T) {
 // The lock of an instance that hangs in a commit does not stop the others for ever, and what it has not committed is not entered.
 func TestAnInstanceThatHangsLosesItsLock(t *testing.T) {
 	url := postgres.Database(t)
-	hanging, _, _ := journaltest.Open(t, url+"&idle_in_transaction_session_timeout=200ms")
+	hanging, _, _ := journaltest.Open(t, url+"&idle_in_transaction_session_timeout=3s")
 	other, _, _ := journaltest.Open(t, url)
 	entered := make(chan error, 1)
 	_, err := hanging.Append(t.Context(), newBox("box-1").batch(t, 1), func(ctx context.Context, _ *db.Tx, _ int64) error {

@@ -385,8 +385,7 @@ func TestConfigurationsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*Config){
-		"broker":    func(c *Config) { c.Brokers[0] = "http://mqtt.example.com" },
-		"no host":   func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
+		"broker": func(c *Config) { c.Brokers[0] = "http://a.example" }, "no host": func(c *Config) { c.Brokers = append(c.Brokers, "mqtt://") },
 		"no broker": func(c *Config) { c.Brokers = nil }, "mode": func(c *Config) { c.AckMode = "none" },
 		"key": func(c *Config) { c.Key = nil }, "centre": func(c *Config) { c.Centre = c.Centre[1:] }, "log": func(c *Config) { c.Log = nil },
 		"clock": func(c *Config) { c.Now = nil }, "randomness": func(c *Config) { c.Random = nil }, "logger": func(c *Config) { c.Logger = nil },

@@ -35,18 +35,7 @@ func (f *Fleet) EnterAll(ctx context.Context, account string, all []Device) erro
 
 // sayEntered enters the act of a device that is to be entered, unless nothing would change or it cannot be.
 func (f *Fleet) sayEntered(ctx context.Context, account string, d Device) error {
-	if err := d.check(); err != nil {
-		return err
-	}
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
-	var before Device
-	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
-		before, err = fresh(ctx, tx, d, text)
-		return err
-	})
+	before, _, err := f.compare(ctx, d)
 	if errors.Is(err, errSame) {
 		return nil
 	}
@@ -63,4 +52,22 @@ func (f *Fleet) sayEntered(ctx context.Context, account string, d Device) error 
 	}
 	_, err = f.journal.Do(ctx, account, "", journal.Act{Do: "enrol.enter", Object: string(d.ID), Data: data, Domain: d.Window.Area}, nil)
 	return err
+}
+
+// compare returns a device as it stands, and the text of what it is to be. Its error is errSame if nothing would change.
+func (f *Fleet) compare(ctx context.Context, d Device) (before Device, text []byte, err error) {
+	if err := d.check(); err != nil {
+		return before, nil, err
+	}
+	if f.reserved(d) {
+		return before, nil, ErrReserved
+	}
+	if text, err = d.text(); err != nil {
+		return before, nil, err
+	}
+	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
+		before, err = fresh(ctx, tx, d, text)
+		return err
+	})
+	return before, text, err
 }

@@ -174,22 +174,8 @@ func atOnce(ctx context.Context, all []Device, do func(context.Context, Device) 
 }
 
 func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
-	if err := d.check(); err != nil {
-		return err
-	}
-	if f.reserved(d) {
-		return ErrReserved
-	}
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
 	// Asked before, so that what is wrong disturbs nobody else's rows, and again under the journal's lock.
-	var before Device
-	err = f.db.Read(ctx, func(tx *db.Tx) (err error) {
-		before, err = fresh(ctx, tx, d, text)
-		return err
-	})
+	before, text, err := f.compare(ctx, d)
 	if errors.Is(err, errSame) {
 		return nil
 	}

@@ -42,7 +42,7 @@ func room(folder string) error {
 func (c *checker) stateFolder() error {
 	folder := c.cfg.State
 	if link, err := os.Readlink(folder); err == nil && !exists(folder) {
-		return cli.Errorf("%[1]s 指向不存在的目录 %[2]s，请建立该目录或移走这个链接",
+		return cli.Errorf("%[1]s 指向不存在的目录 %[2]s；请建立该目录或移走这个链接",
 			"%[1]s leads to %[2]s, which is not there; make that folder, or move the link away", folder, link)
 	}
 	if err := c.unit.mayWrite(folder); err != nil {
@@ -64,7 +64,7 @@ func (c *checker) stateFolder() error {
 func (c *checker) full() {
 	if folder, err := keptfile.Standing(c.cfg.State); err == nil {
 		if err := room(folder); err != nil {
-			c.note("state", "", cli.Because(err, "磁盘已满，按键评价无法记录，请腾出空间", "the disk is full, no key's answer can be recorded; free some room"))
+			c.note("state", "", cli.Because(err, "磁盘已满，按键评价无法记录；请腾出空间", "the disk is full, no key's answer can be recorded; free some room"))
 		}
 	}
 }

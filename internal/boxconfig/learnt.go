@@ -159,8 +159,8 @@ func (c *Config) learn() error {
 		_, err = tomlfile.Decode(b, &l, "ratingd -print-config")
 	}
 	if err != nil {
-		return cli.Because(err, "按键的学习结果 "+path+" 读不了，请删除并重新学习",
-			"what was learnt of the keys, "+path+", cannot be read: remove it and learn the keys again")
+		return cli.Because(err, "按键的学习结果 "+path+" 读不了；请删除并重新学习",
+			"what was learnt of the keys, "+path+", cannot be read; remove it and learn the keys again")
 	}
 	c.Keys.Map, c.Keys.OrderConfirmed = l.Keys.Map, l.Keys.OrderConfirmed
 	if high := l.Keys.ActiveHigh; high != nil && c.Keys.Source == GPIO {

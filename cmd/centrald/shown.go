@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -58,12 +59,7 @@ func (s *shown) listen(field, where, certFile, keyFile string) (net.Listener, er
 func (s *shown) trouble(until time.Time) (ended, soon error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var fields []string
-	for field := range s.all {
-		fields = append(fields, field)
-	}
-	slices.Sort(fields)
-	for _, field := range fields {
+	for _, field := range slices.Sorted(maps.Keys(s.all)) {
 		r := s.all[field]
 		end, broken := r.state()
 		switch day := end.UTC().Format(time.DateOnly); {

@@ -51,7 +51,7 @@ type verdict struct {
 // err returns a configurationError if the daemon would refuse to start, an ailingError if a part of it would not work, and nil if nothing
 // is wrong.
 func (v verdict) err() error {
-	ailing := error(nil)
+	var ailing error
 	if v.ailing != nil {
 		ailing = &ailingError{v.ailing}
 	}

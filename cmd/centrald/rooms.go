@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"haochaping/internal/central/books"
+	"haochaping/internal/central/broker"
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/deadline"
 	"haochaping/internal/central/directory"
@@ -226,7 +227,7 @@ func (x *rooms) open(ctx context.Context, c *command) (err error) {
 	if x.fleet, err = fleet.Open(ctx, x.journal); err != nil {
 		return err
 	}
-	x.fleet.LogsInAs(x.cfg.Broker.Username)
+	x.fleet.LogsInAs(broker.CentreName, x.cfg.Broker.Username)
 	x.background(ctx, x.fleet.Run)
 	if x.enrol, err = c.openEnrol(ctx, x); err != nil {
 		return err

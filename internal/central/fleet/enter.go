@@ -3,8 +3,6 @@ package fleet
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 
 	"haochaping/internal/central/db"
 	"haochaping/internal/central/journal"
@@ -22,10 +20,8 @@ type entered struct {
 // Enter is Put by whoever works on the centre's machine. Their act stands before what it does, so that nobody gives a box another key or
 // window and ends the command before it is said who did.
 func (f *Fleet) Enter(ctx context.Context, account string, d Device) error {
-	if err := f.sayEntered(ctx, account, d); err != nil {
-		return fmt.Errorf("enrol %s: %w", d.ID, err)
-	}
-	return f.Put(ctx, d)
+	return notEnrolled(d, f.put(ctx, d, func(before Device) error { return f.sayEntered(ctx, account, d, before) },
+		func(context.Context, *db.Tx) error { return nil }))
 }
 
 // EnterAll enters many devices, whose rows the journal commits together. The first error ends it.
@@ -33,15 +29,8 @@ func (f *Fleet) EnterAll(ctx context.Context, account string, all []Device) erro
 	return atOnce(ctx, all, func(ctx context.Context, d Device) error { return f.Enter(ctx, account, d) })
 }
 
-// sayEntered enters the act of a device that is to be entered, unless nothing would change or it cannot be.
-func (f *Fleet) sayEntered(ctx context.Context, account string, d Device) error {
-	before, _, err := f.compare(ctx, d)
-	if errors.Is(err, errSame) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
+// sayEntered enters the act of a device that is to be entered where another stands, or none.
+func (f *Fleet) sayEntered(ctx context.Context, account string, d, before Device) error {
 	x := entered{Window: d.Window.ID, Generation: d.Window.Generation, Key: wire.Fingerprint(d.Key)}
 	if before.ID != "" && wire.Fingerprint(before.Key) != x.Key {
 		x.Former = wire.Fingerprint(before.Key)

@@ -40,7 +40,7 @@ type Fleet struct {
 	db      *db.DB
 	journal *journal.Journal
 	rekeyed func(context.Context, *db.Tx, rating.DeviceID, time.Time) error // nil for nothing
-	centre  string                                                          // its name at a broker elsewhere
+	centre  []string                                                        // its names at brokers
 
 	mu     sync.Mutex
 	known  map[rating.DeviceID]Device // guarded by mu; as they were at the last refresh
@@ -121,7 +121,11 @@ func (f *Fleet) Put(ctx context.Context, d Device) error {
 // PutIf is Put if may, which is asked in the transaction, has no objection. It may be asked more than once, and is not where nothing
 // changes.
 func (f *Fleet) PutIf(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
-	if err := f.put(ctx, d, may); err != nil {
+	return notEnrolled(d, f.put(ctx, d, func(Device) error { return nil }, may))
+}
+
+func notEnrolled(d Device, err error) error {
+	if err != nil {
 		return fmt.Errorf("enrol %s: %w", d.ID, err)
 	}
 	return nil
@@ -173,13 +177,17 @@ func atOnce(ctx context.Context, all []Device, do func(context.Context, Device) 
 	return g.Wait()
 }
 
-func (f *Fleet) put(ctx context.Context, d Device, may func(context.Context, *db.Tx) error) error {
+// put is PutIf. First is called with the device as it stands, before anything is written, and is not where nothing changes.
+func (f *Fleet) put(ctx context.Context, d Device, first func(Device) error, may func(context.Context, *db.Tx) error) error {
 	// Asked before, so that what is wrong disturbs nobody else's rows, and again under the journal's lock.
 	before, text, err := f.compare(ctx, d)
 	if errors.Is(err, errSame) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := first(before); err != nil {
 		return err
 	}
 	// Who comes back to a key that the box had before says something new.

@@ -26,8 +26,8 @@ func TestNoBoxHasTheCentresName(t *testing.T) {
 	if err := put(device("hcp-1")); err != nil {
 		t.Fatal(err)
 	}
-	f.LogsInAs("hcp-1")
-	for _, id := range []rating.DeviceID{fleet.CentreName, "hcp-1"} {
+	f.LogsInAs("centre", "hcp-1")
+	for _, id := range []rating.DeviceID{"centre", "hcp-1"} {
 		changed := device(id)
 		changed.Window.Generation = 2
 		if err := put(changed); !errors.Is(err, fleet.ErrReserved) {
